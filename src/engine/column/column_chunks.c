@@ -10,7 +10,9 @@
  * the file, slot by slot.
  *
  *   slots by size:   [ comment | price | date | … | flag ]
- *   taken by:            0         1      1         0        then written by 0, in the order of slots
+ *   taken by:            0         1      1         0
+ *
+ * and then written by 0, in the order of slots.
  *
  * A builder without helpers encodes a chunk and writes it before it begins the next one.
  *

@@ -16,7 +16,7 @@
  *              f  smallest code                   FRAME, DELTA, RLE, DICTIONARY
  *              f  largest code
  *              1  float flags                     F32, F64
- *              s  min, s max                      F32, F64, PLAIN I64 and U64; s is the size of a number
+ *              s  min, s max                      F32, F64, PLAIN I64 and U64; s: size of a number
  *              1  size of min                     BYTES but for DICTIONARY
  *              1  size of max; 128 more: cut
  *              f  min, f max

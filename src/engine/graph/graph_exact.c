@@ -10,22 +10,25 @@
  *
  * The bounds, with the notation of graph_code.c, and u = 2^-24:
  *
- *   row      y = scale c + rest. Rounding to c leaves at most scale (1/2 + 2^-14) in each number, because the division before
- *            it is in single precision. So |rest| <= e = scale h, h = root(numbers) (1/2 + 2^-13):
- *            what the last digits of y itself are worth is below the difference between 2^-13 and
- *            2^-14. Codes of numbers below 1e-30 are 0: less than 1e-25 in all.
- *   query    e_q is computed from its numbers and codes, in double precision. What rounding left out of these numbers and of the
- *            mean is below 8 u (|y_q| + 2 |mean| + 1), and is added.
- *   codes    d, the square of the distance between codes, is computed in single precision from exact integers: wrong by at
- *            most 16 u of the sum of both norms, and 2^-80 where products vanish.
+ *   row      y = scale c + rest. Rounding to c leaves at most scale (1/2 + 2^-14) in each number,
+ *            because the division before it is in single precision. So |rest| <= e = scale h, h =
+ *            root(numbers) (1/2 + 2^-13): what the last digits of y itself are worth is below the
+ *            difference between 2^-13 and 2^-14. Codes of numbers below 1e-30 are 0: less than
+ *            1e-25 in all.
+ *   query    e_q is computed from its numbers and codes, in double precision. What rounding left
+ *            out of these numbers and of the mean is below 8 u (|y_q| + 2 |mean| + 1), and is
+ *            added.
+ *   codes    d, the square of the distance between codes, is computed in single precision from
+ *            exact integers: wrong by at most 16 u of the sum of both norms, and 2^-80 where
+ *            products vanish.
  *
  * What is compared is v, which grows with the exact distance D of the judge
  * (vector/vector_distance.h):
  *
  *   L2, COSINE  v = |q - y|, and root(d) - e - e_q <= v <= root(d) + e + e_q. v^2 = s^2 D for L2, 2
  *   D for COSINE.
- *   DOT         v = 2 - 2 (q . y) = 2 + 2 D s / |q|, which differs from d by at most 2 e + 2 (1 + e) e_q, because |q| = 1
- *               and |y| <= 1.
+ *   DOT         v = 2 - 2 (q . y) = 2 + 2 D s / |q|, which differs from d by at most 2 e + 2 (1 +
+ *               e) e_q, because |q| = 1 and |y| <= 1.
  *
  * The judge's own error, at most (n / 4 + 8) 2^-52 of what it adds up, is below 2e-10 for all n; v
  * is raised by it.

@@ -32,9 +32,9 @@
  *               u32; their recall for the nearest 10, 100 and 1,000, u16 each, in parts of 65,535,
  *               none smaller than that of the width before; u16 0
  *
- *   UPPER    blocks of up to FI_GRAPH_PART_SIZE bytes, one stream: the nodes above level 0, ascending, u32 each;
- *            their levels, u8 each, from 1 on; then for each of them and each of its levels from 1
- *            on a list of m links, u32 each
+ *   UPPER    blocks of up to FI_GRAPH_PART_SIZE bytes, one stream: the nodes above level 0,
+ *            ascending, u32 each; their levels, u8 each, from 1 on; then for each of them and each
+ *            of its levels from 1 on a list of m links, u32 each
  *   ROWS     likewise, with flag 1 alone: the row of each node, ascending, u32 each
  *   TWINS    likewise, if there are any: the nodes of all twins, u32 each, ascending; then their
  *            rows, u32 each

@@ -8,8 +8,8 @@
  * memtable holds, and a leader that synced it would stop all commits for as long as the disk takes.
  * So this is done ahead:
  *
- *   idle      the leader finds that memtables should be frozen. If little of the log is unsynced, it
- *             turns the log at once. Otherwise it submits a job and changes nothing: commits
+ *   idle      the leader finds that memtables should be frozen. If little of the log is unsynced,
+ *             it turns the log at once. Otherwise it submits a job and changes nothing: commits
  *             continue into the same memtable and the same segment.
  *   readying  the job gets a spare file for the next segment (log_rotate.c) and syncs the log,
  *   again

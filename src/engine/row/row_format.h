@@ -17,11 +17,11 @@
  *
  * The index, n blocks:
  *
- *   0       4    8         16       20      24   64         64+32n     64+40n       64+56n
- *   +-------+----+---------+--------+-------+----+----------+----------+------------+--------+------
- *   | flags | n  | entries | size   | size  | 0  | records: | heads:   | separators:| prefix | rests
- *   | 0     |    | in all  | prefix | rests |    | 32 each  | 8 each   | 16 each    |        |
- *   +-------+----+---------+--------+-------+----+----------+----------+------------+--------+------
+ *   0       4    8         16       20      24   64         64+32n    64+40n       64+56n
+ *   +-------+----+---------+--------+-------+----+----------+---------+------------+--------+------
+ *   | flags | n  | entries | size   | size  | 0  | records: | heads:  | separators:| prefix | rests
+ *   | 0     |    | in all  | prefix | rests |    | 32 each  | 8 each  | 16 each    |        |
+ *   +-------+----+---------+--------+-------+----+----------+---------+------------+--------+------
  *
  *   record: block's offset 8 | stored size 4 | raw size 4 | smallest sequence 8 | largest 8
  *   separator: its sequence 8 | place of its rest 4 | size of that 4

@@ -6,7 +6,8 @@
  * keep files of their own in the store's directory.
  *
  * Layout of a store's directory (docs/formats/store.md):
- *   FIRN                 identity: magic, format version, store id, creation time; written last at creation
+ *   FIRN                 identity: magic, format version, store id, creation time; written last at
+ *                        creation
  *   LOCK                 locked by the writing process; holds its pid as text
  *   wal-<number>.log     the record log
  *   manifest-<number>.log, runs/   owned by lsm/

@@ -11,7 +11,7 @@
  * One row has one encoding: a reader accepts only what the writer writes.
  *
  *   for each column, by ascending number:
- *     varint (number - previous number - 1) << 3 | form        (of the first one: number << 3 | form)
+ *     varint (number - previous number - 1) << 3 | form   (of the first one: number << 3 | form)
  *     the content of the form:
  *       0 null   1 I64: zigzag varint   2 U64 from 2 on: varint   3 F32: 4 bytes   4 F64: 8 bytes
  *       5 BYTES: varint size, the bytes   6 the U64 0   7 the U64 1

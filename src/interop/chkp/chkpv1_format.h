@@ -6,7 +6,7 @@
  *   pack-<name>.dat                                    pack-<name>.idx
  *   0   4  "CHKP"                                      for each entry, in the order of hashes:
  *   4   4  version, 1                                  0   32  hash
- *   8   4  number of entries, at least 1               32   8  offset of the entry in .dat, at least 12
+ *   8   4  number of entries, at least 1               32   8  offset of the entry, at least 12
  *   12     entries, back to back to the file's end:    40   8  size of its frame
  *          0   32  BLAKE3-256 of the content
  *          32   8  size of the frame

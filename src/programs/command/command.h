@@ -97,10 +97,11 @@ struct fi_command_program {
     const struct fi_command_global *globals;
     const struct fi_command_note *exit_codes;
     const struct fi_command_note *environment;
-    const struct fi_command_note *
-        elsewhere; /* words of other programs, and what to type here: "rm", "hook rm", "log --oneline", "log -N" for any number; may be NULL */
-    const char
-        *lacks; /* how this build differs from the usual one, for firn version; NULL: in nothing */
+    /* Words of other programs, and what to type here: "rm", "hook rm", "log --oneline", "log -N"
+     * for any number; may be NULL. */
+    const struct fi_command_note *elsewhere;
+    /* How this build differs from the usual one, for firn version; NULL: in nothing. */
+    const char *lacks;
     /* Calls put for each tag and for the newest checkpoints of the workspace that cli names, which
      * completions offer. Asks no question, and reports no failure. */
     void (*references)(struct fi_cli *cli, void (*put)(firn_slice reference));

@@ -8,7 +8,7 @@
  * off is refused at its end.
  *
  *     firn dump TAB 1                     keyspace TAB name
- *     table TAB name                      expires TAB milliseconds since 1970     (only of what expires)
+ *     table TAB name                      expires TAB milliseconds since 1970, if it does
  *     definition TAB definition           key TAB bytes
  *     row TAB milliseconds, or 0          value TAB bytes
  *     = TAB text of a value, or - TAB     end TAB count

@@ -11,11 +11,13 @@
  * The same thing has a name of its own in each agent. All names are looked for in every event, the
  * more usual first:
  *
- *                   Claude Code, Codex,      Cursor            Copilot     Cline                   Windsurf
- *                   Gemini CLI
- *     conversation  session_id               conversation_id   sessionId   taskId                  trajectory_id
- *     prompt        prompt                   prompt            prompt      userPromptSubmit.prompt tool_info.user_prompt
- *     tool          tool_name                tool_name         toolName    postToolUse.toolName    agent_action_name
+ *                Claude Code,  Cursor           Copilot    Cline                    Windsurf
+ *                Codex, Gemini
+ *  conversation  session_id    conversation_id  sessionId  taskId                   trajectory_id
+ *  prompt        prompt        prompt           prompt     userPromptSubmit.prompt  tool_info.
+ *                                                                                   user_prompt
+ *  tool          tool_name     tool_name        toolName   postToolUse.toolName     agent_action_
+ *                                                                                   name
  *
  * The plugin for OpenCode (hook_script.c) writes the names of the first column.
  *

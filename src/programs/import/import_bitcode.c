@@ -8,9 +8,9 @@
  * kinds, all hashes, all sizes, all modes. A column is packed in a way that its first byte says,
  * which all of these have in common:
  *
- *   bytes     up to two: as they are. Else a byte 2 * p - o: p is how many values share a byte (0: 1; 1: 2 below 16; 2: 3 below
- *             6; 3: 4 below 4; 4: 5 below 3; 5: 8 below 2, the first the lowest digit), o whether a
- *             smallest value follows, which was taken off all.
+ *   bytes     up to two: as they are. Else a byte 2 * p - o: p is how many values share a byte (0:
+ *             1; 1: 2 below 16; 2: 3 below 6; 3: 4 below 4; 4: 5 below 3; 5: 8 below 2, the first
+ *             the lowest digit), o whether a smallest value follows, which was taken off all.
  *   integers  none: nothing. Else a byte 2 * p - o: p halves the width so many times; o as above,
  *   of the whole width. Of width 1 they are bytes.
  *   lengths   bytes; each 255 stands for an integer of 64 bits, which follow.

@@ -2,8 +2,9 @@
  *
  * import/import_chkl.c: the packs of chkpt 0.3 and later, whose objects are frames of LZ4.
  *
- *   pack-<16 hex digits>.dat   "CHKL" | u32 count | count x { XXH3-128 of the content, lowest byte first | u64 size | frame }
- *                              or the same bytes in parts: pack-<...>.dat.part-000000, ...
+ *   pack-<16 hex digits>.dat   "CHKL" | u32 count | count x { XXH3-128 of the content, lowest byte
+ *                              first | u64 size | frame } or the same bytes in parts:
+ *                              pack-<...>.dat.part-000000, ...
  *   pack-<...>.idx             count x { hash | u64 offset | u64 size }, sorted
  *
  * The .idx is not read: the .dat has the same facts, and objects before a damaged part are still

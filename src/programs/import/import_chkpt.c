@@ -2,9 +2,11 @@
  *
  * import/import_chkpt.c: firn import chkpt: the snapshots of a store of chkpt as checkpoints.
  *
- *   catalog.sqlite   snapshots: id, time, message, hash of the root's directory; snapshot_files: path, hash and mode of each
- *                    file, under the snapshot itself or the older one that it equals
- *   packs/           contents: of 0.2.0 by BLAKE3-256 in frames of zstd (firn/chkp.h), since 0.3 by XXH3-128 in frames of LZ4
+ *   catalog.sqlite   snapshots: id, time, message, hash of the root's directory; snapshot_files:
+ *                    path, hash and mode of each file, under the snapshot itself or the older one
+ *                    that it equals
+ *   packs/           contents: of 0.2.0 by BLAKE3-256 in frames of zstd (firn/chkp.h), since 0.3 by
+ *                    XXH3-128 in frames of LZ4
  *   trees/trees.dat  directories (import_bitcode.c): "CKTR", u32 1, u32 count, or since 0.3 "CKTL",
  *   u32 count; then of each
  *                    its hash, u64 size, its bytes

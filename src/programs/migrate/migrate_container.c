@@ -3,13 +3,15 @@
  * migrate/migrate_container.c: a database of Alopex in one file ("ALPX", version 0.1.0; alopex-core
  * 0.8 and later).
  *
- *   header   64 bytes: "ALPX" | u16 major, u16 minor, u16 patch | u8 checksum (0: CRC-32) | u8 compression | ...
+ *   header   64 bytes: "ALPX" | u16 major, u16 minor, u16 patch | u8 checksum (0: CRC-32) | u8
+ *            compression | ...
  *   sections one after the other; those of kind 1 are tables (migrate_table.c), that of kind 0 is a
  *   list of them
- *   index    u32 count | count x { u8 kind | u8 compression (0: none) | u16 zero | u32 id | u64 offset | u64 size | u64 full size |
- *            u32 checksum | u32 zero }
- *   footer   64 bytes: u64 offset of the index | u64 offset of the list | u32 sections that are no list | ... | at 40: u64 size of the
- *            file | ... | at 56: CRC-32 of what is before it | "XPLA"
+ *   index    u32 count | count x { u8 kind | u8 compression (0: none) | u16 zero | u32 id | u64
+ *            offset | u64 size | u64 full size | u32 checksum | u32 zero }
+ *   footer   64 bytes: u64 offset of the index | u64 offset of the list | u32 sections that are no
+ *            list | ... | at 40: u64 size of the file | ... | at 56: CRC-32 of what is before it |
+ *            "XPLA"
  *
  * The index has no checksum. It is believed if it lies between the last section and the footer, and
  * its sections fill all before it. If it is not to be believed tables are found by their mark: a

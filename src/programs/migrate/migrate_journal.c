@@ -4,7 +4,8 @@
  * later), which has all that the store has.
  *
  *   record   u32 size of the body | CRC-32 of the body | body
- *   body     u32 kind | u64 transaction | of kinds 1 and 2 a key, of kind 1 a value: u64 size, bytes
+ *   body     u32 kind | u64 transaction | of kinds 1 and 2 a key, of kind 1 a value: u64 size,
+ *            bytes
  *   kinds    0: begin, 1: put, 2: delete, 3: commit
  *
  * The records of a transaction lie next to each other.

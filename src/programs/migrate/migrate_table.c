@@ -4,11 +4,15 @@
  * later).
  *
  *   header   32 bytes: "ASST" | u16 version | u16 flags | u32 blocks | u64 entries | ...
- *   block    u32 entries | u32 size of these | entries, perhaps compressed | CRC-32 of all before it in the block
- *   entry    u8 kind (0: put, 1: delete) | u64 timestamp | u64 sequence | u32 size of the key | u32 of the value | key | value
- *   index    u32 count | count x { u64 offset | u32 size | u32 size of the first key | key | u32 size of the last key | key }
+ *   block    u32 entries | u32 size of these | entries, perhaps compressed | CRC-32 of all before
+ *            it in the block
+ *   entry    u8 kind (0: put, 1: delete) | u64 timestamp | u64 sequence | u32 size of the key | u32
+ *            of the value | key | value
+ *   index    u32 count | count x { u64 offset | u32 size | u32 size of the first key | key | u32
+ *            size of the last key | key }
  *   filter   may be missing; not read
- *   footer   48 bytes: u64 offset of the index | u32 its size | ... | CRC-32 of all before the footer | "TSSA"
+ *   footer   48 bytes: u64 offset of the index | u32 its size | ... | CRC-32 of all before the
+ *            footer | "TSSA"
  *
  * Numbers have their lowest byte first. A block is as it is, or a block of LZ4 with its full size
  * as u32 before it, or frames of zstd.

@@ -3,12 +3,13 @@
  * migrate/migrate_wal.c: the write-ahead log of Alopex's LSM tree ("AWAL", versions 1 and 2;
  * alopex-core 0.3.0 and later).
  *
- *   header   u64 start | u64 end: offsets in the ring; the highest bit of end: the ring is full. Since about 0.6 the highest bit of start is
- *            set, and a CRC-32 of both follows
+ *   header   u64 start | u64 end: offsets in the ring; the highest bit of end: the ring is full.
+ *            Since about 0.6 the highest bit of start is set, and a CRC-32 of both follows
  *   segment  28 bytes: "AWAL" | u16 version | u64 id | u64 first number | CRC-32 of these | u16
  *   zero; then its part of the ring
  *   entry    u64 number | u32 size of what follows | body | CRC-32 of all before it in the entry
- *   body     0: put, key, value | 1: delete, key, empty value | 2: batch, count, count x { 0 or 1, key, value }
+ *   body     0: put, key, value | 1: delete, key, empty value | 2: batch, count, count x { 0 or 1,
+ *            key, value }
  *
  * All segments have one size, which is not in the file: they are found by their headers
  * (find_segments). Keys and values have their size before them, 7 bits a byte. The number of an

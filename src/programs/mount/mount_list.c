@@ -6,8 +6,8 @@
  *   latest            a link to the newest checkpoint
  *   number/12/        what checkpoint 12 contains
  *   tag/v1.0          a link to the checkpoint with this tag; a slash in a tag is %2F
- *   time/2026-...     a link to the checkpoint that was saved then, in local time; "-2" and so on is added
- *                     to the second of those that have the same time
+ *   time/2026-...     a link to the checkpoint that was saved then, in local time; "-2" and so on
+ *                     is added to the second of those that have the same time
  *   safety/<id>/      what a safety checkpoint contains
  *
  * Local times repeat: within a second, and in the hour that summer time ends with. The checkpoints

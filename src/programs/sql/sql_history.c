@@ -5,7 +5,7 @@
  *     SELECT number, name, created FROM firn_checkpoints;
  *     SELECT firn_checkpoint('before-import');
  *     SELECT "checkpoint", "row" ->> 'price' FROM firn_history('goods', 7);
- *     SELECT firn_at('goods', 'before-import');   -- makes the virtual table temp."goods@before-import"
+ *     SELECT firn_at('goods', 'before-import');   -- makes temp."goods@before-import"
  *     SELECT firn_restore('before-import');
  *     SELECT firn_undo();
  *

@@ -10,11 +10,12 @@
  * current directory. It is opened for the call alone, for reading: nothing is made where there is
  * none.
  *
- * firn_files     path, type, size, mode, mtime, mtime_ns, uid, gid, hash, target: entries of a checkpoint ("latest")
- * firn_changes   kind, path, old_path, old_size, size, old_hash, hash, what: from one checkpoint ("latest") to another
- *                (null, or left out: the disk)
- * firn_log       number, id, created, created_ns, message, files, directories, bytes, new_objects, added_bytes, agent,
- *                session, turn, prompt: checkpoints, newest first
+ * firn_files     path, type, size, mode, mtime, mtime_ns, uid, gid, hash, target: entries of a
+ *                checkpoint ("latest")
+ * firn_changes   kind, path, old_path, old_size, size, old_hash, hash, what: from one checkpoint
+ *                ("latest") to another (null, or left out: the disk)
+ * firn_log       number, id, created, created_ns, message, files, directories, bytes, new_objects,
+ *                added_bytes, agent, session, turn, prompt: checkpoints, newest first
  *
  * Paths are relative to the root of the workspace; what is no UTF-8 is a BLOB. A size is that of a
  * file, the hash that of its content, 64 hexadecimal digits, null where there is none.

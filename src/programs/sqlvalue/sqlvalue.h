@@ -22,16 +22,16 @@ int fi_sqlvalue_no_memory(firn_error *err);
 /* ==== values ====
  *
  *     firn            SQLite, both ways          declared as           what else a column takes
- *     bool            INTEGER 0, 1               BOOLEAN               TEXT as firn_value_parse reads it
- *     i8 … i64        INTEGER                    TINYINT … BIGINT      REAL that is whole, TEXT that is a whole number
+ *     bool            INTEGER 0, 1               BOOLEAN               TEXT that is a bool
+ *     i8 … i64        INTEGER                    TINYINT … BIGINT      REAL, TEXT: if whole
  *     u8 … u64        INTEGER; above 2^63 - 1    … UNSIGNED            the same
  *                     REAL, the nearest (as SQLite reads such literals)
  *     f32, f64        REAL; NaN is NULL          FLOAT, DOUBLE         INTEGER, TEXT
  *     decimal(p, 0)   INTEGER                    DECIMAL(p,0)          TEXT, REAL that is whole
- *     decimal(p, s)   REAL, the nearest; exact   DECIMAL(p,s)          INTEGER; TEXT exactly; REAL by its 15 digits
- *                     both ways up to 15 digits
+ *     decimal(p, s)   REAL, the nearest; exact   DECIMAL(p,s)          INTEGER; TEXT exactly;
+ *                     both ways up to 15 digits                        REAL by its 15 digits
  *     date            TEXT 2026-01-31            DATE TEXT             –
- *     timestamp       TEXT 2026-01-31 23:59:59.5 TIMESTAMP TEXT        date; T between date and time; Z
+ *     timestamp       TEXT 2026-01-31 23:59:59.5 TIMESTAMP TEXT        date; with T, with Z
  *     text            TEXT                       TEXT                  INTEGER, REAL: their text
  *     uuid            TEXT, lower case           UUID TEXT             BLOB of 16 bytes
  *     blob            BLOB                       BLOB                  TEXT: its bytes

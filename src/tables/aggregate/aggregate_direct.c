@@ -9,7 +9,8 @@
  * hashed or compared, no key is stored, and one row costs one cache miss. The last place of each
  * key is that of null.
  *
- *   place = local(key 0) * factor 0 + local(key 1) * factor 1 + …      local(v) = v - minimum; of null: range
+ *   place = local(key 0) * factor 0 + local(key 1) * factor 1 + …
+ *   local(v) = v - minimum; of null: range
  *
  * A place is addressed like other records, so that the same loops add to it: its record begins
  * where the words of the key would be, before its states. The words of neighbours overlap, and are

@@ -2,7 +2,8 @@
  *
  * exchange/vector_reader.h: files of vectors, in pieces, as vectors of f32.
  *
- *   FVECS, BVECS, IVECS   each vector: its length as 4 bytes, lowest first, then so many f32, u8 or i32
+ *   FVECS, BVECS, IVECS   each vector: its length as 4 bytes, lowest first, then so many f32, u8 or
+ *                         i32
  *   NPY                   an array of numpy with one or two dimensions: a vector a row
  *   F32                   f32 after f32, of vectors whose length the caller knows
  *

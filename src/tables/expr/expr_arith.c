@@ -7,10 +7,11 @@
  *       + -                      both with the larger scale
  *       *                        the scales are added: at most 18 digits
  *       %                        both with the larger scale
- *   integers                     I64; U64 if one is U64 and the other unsigned, or a constant that is not negative
+ *   integers                     I64; U64 if one is U64 and the other unsigned, or a constant >= 0
  *   any numbers, /               both as F64
  *   date - date                  I64: days             date + integer, date - integer          DATE
- *   timestamp - timestamp        I64: microseconds     timestamp + integer, timestamp - integer  TIMESTAMP
+ *   timestamp - timestamp        I64: microseconds
+ *   timestamp ± integer          TIMESTAMP
  *
  * The operands are cast to these types, so the evaluator sees operands of one kind.
  */

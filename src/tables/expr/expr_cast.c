@@ -2,8 +2,8 @@
  *
  * expr/expr_cast.c: casts one value to another type.
  *
- *   numbers to numbers     those that the type can hold, else FIRN_LIMIT; further digits after the point are rounded,
- *                          halves away from zero; to floats, to the nearest
+ *   numbers to numbers     those that the type can hold, else FIRN_LIMIT; further digits after the
+ *                          point are rounded, halves away from zero; to floats, to the nearest
  *   bool, integers         false is 0; what is not 0 is true
  *   date, timestamp        the first moment of the day; the day of the moment
  *   anything to text       as docs/exchange.md writes it

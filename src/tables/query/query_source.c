@@ -4,13 +4,14 @@
  *
  * A table is read piece by piece (lsm/lsm_pieces.h). There are three ways to read:
  *
- *   direct   A row group that is read without merging. The condition is tested on the bounds and Bloom filters of the
- *            group's chunks first, then on the bounds of each block, then on the encoded values.
- *            Columns are decoded on demand, and only for rows that count. A batch is a block.
- *   merged   A range of keys for which more than one run or memtable has rows: the winners are gathered
- *            (lsm/lsm_winners.h).
- *   rows     One after the other from a cursor: by an index, from the end, or in a transaction that has
- *            written to the table. There is only one piece then.
+ *   direct   A row group that is read without merging. The condition is tested on the bounds and
+ *            Bloom filters of the group's chunks first, then on the bounds of each block, then on
+ *            the encoded values. Columns are decoded on demand, and only for rows that count. A
+ *            batch is a block.
+ *   merged   A range of keys for which more than one run or memtable has rows: the winners are
+ *            gathered (lsm/lsm_winners.h).
+ *   rows     One after the other from a cursor: by an index, from the end, or in a transaction that
+ *            has written to the table. There is only one piece then.
  *
  * (I1) Bounds exclude rows of direct pieces only. Elsewhere a row that a bound excludes may hide an
  *      older version that fulfils the condition, and leaving the row out would bring that version

@@ -22,7 +22,8 @@
  * while the next one gathers rows. A batch that fills a row group takes far longer to write than to
  * gather, because the group is encoded then. So one more batch may wait.
  *
- *   batches:  [ being written | waits | gathers ]     begun = number of the one that gathers, ended <= begun
+ *   batches:  [ being written | waits | gathers ]
+ *                                                      ended <= begun, the number of the last one
  *
  * (I3) Nothing else is done with the inner load while batches are being written: any other use of
  *      it waits. If writing fails, the next call returns the failure. Batches are written in order,

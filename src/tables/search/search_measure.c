@@ -12,8 +12,8 @@
  * more than Higham counts.
  *
  *   L2      All terms are positive: the sum is wrong by at most g of itself.
- *   DOT     The sum is wrong by at most g of the sum of |a b|, which is at most |a| |b| (Cauchy and Schwarz). The
- *           kernel gives |b|^2 with it, which is wrong by g of itself.
+ *   DOT     The sum is wrong by at most g of the sum of |a b|, which is at most |a| |b| (Cauchy and
+ *           Schwarz). The kernel gives |b|^2 with it, which is wrong by g of itself.
  *   COSINE  The query is scaled to length 1 first, which costs another u a term; then as DOT,
  *   divided by |b|: at most
  *           4 g, because no cosine is beyond 1.

@@ -287,7 +287,7 @@ struct fi_tree_source fi_objects_treesink_source(struct fi_objects_treesink *sin
 
 /* The bytes of the object index and the pack list (docs/formats/catalog.md).
  *
- *   "firn.objects":  32 bytes hash        → varint pack | varint frame | varint offset | varint size
+ *   "firn.objects":  32 bytes hash      → varint pack | varint frame | varint offset | varint size
  *                                        | u8 kind
  *   "firn.packs":    be32 number (from 1) → 16 bytes identity | le64 file size | le64 object count
  *                                        | in use, if compressed higher than by a save: u8 level

@@ -4,7 +4,7 @@
  * prose; the blocks are in a sealed block file (docs/formats/block.md).
  *
  *   frame (decoded)    magic (4) | list size (4) | object count (4) | list | contents
- *   list               for each object: kind (1) | varint size | name (32, only for PIECES and DELTA)
+ *   list               for each object: kind (1) | varint size | name (32, of PIECES and DELTA)
  *   page               entries in ascending order of hashes:
  *                      hash (32) | frame (4) | offset (4) | size (4) | kind (1)
  *   section FRAMES     count (4) | zero (4) |

@@ -2,8 +2,8 @@
  *
  * reclaim/reclaim.c: garbage collection: deletes data that no checkpoint needs.
  *
- *   expire   expired checkpoints are deleted (reclaim_expire.c), those that were deleted a week ago,
- *            or with `now` at any time, are ended (reclaim_delete.c)
+ *   expire   expired checkpoints are deleted (reclaim_expire.c), those that were deleted a week
+ *            ago, or with `now` at any time, are ended (reclaim_delete.c)
  *   mark     every object that any checkpoint of any workspace of the store needs (reclaim_mark.c)
  *   whole    deltas of forgotten objects are stored again, whole
  *   plan     for each pack: leave it, retire it, or move its live objects (reclaim_plan.c)
