@@ -380,7 +380,7 @@ overlaps_level(const struct fi_version_level *level, unsigned number, const firn
 
 /* (I1) The deepest level such that nothing in it or above it overlaps the run's keys. */
 static unsigned
-level_of(const struct firn_version *version, const struct fi_manifest_run *info)
+level_of(const struct fi_version *version, const struct fi_manifest_run *info)
 {
     unsigned level = 0;
     while (level < FI_VERSION_LEVELS &&
@@ -392,7 +392,7 @@ level_of(const struct firn_version *version, const struct fi_manifest_run *info)
 
 /* (I1) */
 static bool
-is_above_all(const struct firn_version *version, const struct fi_manifest_run *info)
+is_above_all(const struct fi_version *version, const struct fi_manifest_run *info)
 {
     for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         if (version->levels[number].sequence_max >= info->sequence_min) {

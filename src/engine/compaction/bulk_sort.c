@@ -61,7 +61,7 @@ scratch_kind(const struct fi_bulk_sort *sort)
 
 struct walk {
     const struct fi_bulk_sort *sort;
-    struct firn_merge *merge;
+    struct fi_merge *merge;
     struct fi_buf key; /* of the entry before */
     bool has_key;
 };

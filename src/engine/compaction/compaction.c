@@ -233,7 +233,7 @@ fi_compaction_run(struct fi_compaction_work *work, firn_error *err)
 
 /* What a flush reads. */
 struct flush_inputs {
-    struct firn_merge *merge;
+    struct fi_merge *merge;
     const struct fi_range_set **ranges; /* one for each memtable */
     struct fi_compaction_span *older;
     size_t older_count;
@@ -268,7 +268,7 @@ add_memtables(const struct fi_compaction_work *work, struct flush_inputs *flush_
 
 /* The bounds of all runs: they are all older. */
 static int
-flush_add_older(const struct firn_version *version, struct flush_inputs *flush_inputs,
+flush_add_older(const struct fi_version *version, struct flush_inputs *flush_inputs,
                 firn_error *err)
 {
     flush_inputs->older = fi_alloc_array(version->run_count, sizeof *flush_inputs->older);
@@ -287,7 +287,7 @@ flush_add_older(const struct firn_version *version, struct flush_inputs *flush_i
 }
 
 static int
-write_run(struct fi_compaction_work *work, const struct firn_version *version,
+write_run(struct fi_compaction_work *work, const struct fi_version *version,
           const struct fi_merge_view_map *views, struct fi_block_publisher *publisher,
           struct fi_compaction_output *output, firn_error *err)
 {

@@ -59,7 +59,7 @@ enum { SIZE_BITS = 3 }; /* sizes of one class differ by a factor of two to that 
 
 struct search {
     struct fi_lsm_tree *tree;
-    const struct firn_version *version;
+    const struct fi_version *version;
     const struct fi_version_level *history;
     enum fi_compaction_pick_mode mode;
     const struct fi_merge_view_map *views;
@@ -286,7 +286,7 @@ history_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
                     bool *out_found, firn_error *err)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_version *version =
+    const struct fi_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     struct search search = {
         .tree = tree,
@@ -310,7 +310,7 @@ history_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
 /* Whether a history run that one of the views may read overlaps that run. Runs that no view reads
  * are about to be removed, and compactions ignore them too. The mutex is held. */
 static bool
-history_is_beside_locked(const struct fi_lsm_tree *tree, const struct firn_version *version,
+history_is_beside_locked(const struct fi_lsm_tree *tree, const struct fi_version *version,
                          const struct fi_manifest_run *info, const struct fi_merge_view_map *views)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
@@ -365,7 +365,7 @@ fi_compaction_garbage_is_likely_locked(const struct fi_lsm_tree *tree,
                                        enum fi_compaction_pick_mode mode)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_version *version =
+    const struct fi_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     const struct fi_version_level *level = &version->levels[LEVEL_LAST];
     if (version->levels[FI_VERSION_HISTORY].count > 0 || tree->has_gaps ||
@@ -408,7 +408,7 @@ is_unseen(const struct fi_manifest_run *info, enum fi_compaction_pick_mode mode,
 
 /* Whether rewriting a suspect run is worthwhile. */
 static int
-find_use_locked(const struct fi_lsm_tree *tree, const struct firn_version *version,
+find_use_locked(const struct fi_lsm_tree *tree, const struct fi_version *version,
                 const struct fi_run_file *file, bool has_expired,
                 const struct fi_merge_view_map *views, bool *out, firn_error *err)
 {
@@ -435,7 +435,7 @@ is_suspect(const struct fi_run_file *file, enum fi_compaction_pick_mode mode,
 }
 
 static int
-judge_run_locked(const struct fi_lsm_tree *tree, const struct firn_version *version,
+judge_run_locked(const struct fi_lsm_tree *tree, const struct fi_version *version,
                  struct fi_run_file *file, enum fi_compaction_pick_mode mode,
                  const struct fi_merge_view_map *views, bool *out, firn_error *err)
 {
@@ -506,7 +506,7 @@ bool
 fi_compaction_garbage_has_joint_locked(const struct fi_lsm_tree *tree)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_version *version =
+    const struct fi_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     size_t begin;
     size_t end;
@@ -520,7 +520,7 @@ fi_compaction_garbage_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_p
                                   struct fi_compaction_plan *out, bool *out_found, firn_error *err)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_version *version =
+    const struct fi_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     const struct fi_version_level *level = &version->levels[LEVEL_LAST];
     *out_found = false;

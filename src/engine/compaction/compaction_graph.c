@@ -193,7 +193,7 @@ static bool
 is_suspect_locked(const struct fi_lsm_tree *tree)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_version *version =
+    const struct fi_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     for (unsigned level = 0; level < FI_VERSION_LEVELS; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
@@ -248,7 +248,7 @@ plan_locked(const struct graph_work *graph, struct fi_compaction_plan *out)
 {
     struct fi_lsm_tree *tree = graph->work->tree;
     fi_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_version *version =
+    const struct fi_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     for (unsigned level = 0; level < FI_VERSION_LEVELS; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
@@ -330,7 +330,7 @@ drop_forerunners(struct fi_lsm *lsm)
 {
     fi_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->tree_count; i++) {
-        const struct firn_version *version =
+        const struct fi_version *version =
             atomic_load_explicit(&lsm->trees[i]->state, memory_order_relaxed)->version;
         for (unsigned level = 0; level < FI_VERSION_LEVELS; level++) {
             for (size_t k = 0; k < version->levels[level].count; k++) {
@@ -356,7 +356,7 @@ note_seen(const struct graph_work *graph)
 static int
 find_run(struct graph_work *graph, firn_error *err)
 {
-    const struct firn_version *version = graph->work->version;
+    const struct fi_version *version = graph->work->version;
     uint64_t hash = hash_of(graph->layout);
     for (unsigned level = FI_VERSION_LEVELS; level-- > 0 && graph->graph == NULL;) {
         for (size_t i = 0; i < version->levels[level].count && graph->graph == NULL; i++) {

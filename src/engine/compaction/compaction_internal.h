@@ -56,7 +56,7 @@ struct fi_compaction_work {
     size_t memtable_count;
 
     /* A compaction: the plan, and its version, to which the work has a reference. */
-    struct firn_version *version;
+    struct fi_version *version;
     struct fi_compaction_plan plan;
     const struct fi_step *step; /* the wish's */
 };
@@ -96,7 +96,7 @@ struct fi_compaction_pick_targets {
         bytes[FI_VERSION_LEVELS]; /* of levels from 1 on; 0 for those above the first that should
                                         have something */
 };
-void fi_compaction_pick_targets_of(const struct firn_version *version,
+void fi_compaction_pick_targets_of(const struct fi_version *version,
                                    const struct fi_lsm_options *options,
                                    struct fi_compaction_pick_targets *out);
 
@@ -135,7 +135,7 @@ bool fi_compaction_pick_rewrite_locked(const struct fi_lsm_tree *tree,
 /* Whether the plan can run beside the tree's works, and reads no run that could not be read before,
  * unless the mode asks for these. The mutex is held. */
 bool fi_compaction_pick_may_run_locked(const struct fi_lsm_tree *tree,
-                                       const struct firn_version *version,
+                                       const struct fi_version *version,
                                        enum fi_compaction_pick_mode mode,
                                        const struct fi_compaction_plan *plan);
 /* Whether a compaction that was picked conflicts with the plan. The mutex is held. */
@@ -146,12 +146,12 @@ void fi_compaction_pick_extend(struct fi_compaction_plan *plan,
                                const struct fi_merge_level_run *run);
 
 /* How many bytes of files the plan reads. */
-uint64_t fi_compaction_pick_bytes(const struct firn_version *version,
+uint64_t fi_compaction_pick_bytes(const struct fi_version *version,
                                   const struct fi_compaction_plan *plan);
 
 /* Takes the runs [begin, end) of level `from`, and all runs that must be included of the levels
  * down to `to`. */
-void fi_compaction_pick_plan(const struct firn_version *version, unsigned from, size_t begin,
+void fi_compaction_pick_plan(const struct fi_version *version, unsigned from, size_t begin,
                              size_t end, unsigned to, struct fi_compaction_plan *out);
 /* How many entries rewriting at the bottom may drop: tombstones and superseded versions. */
 static inline uint64_t
@@ -307,7 +307,7 @@ void fi_run_writer_remove(struct fi_lsm *lsm, const struct fi_run_kind *kind, ui
 /* ==== what a compaction reads (compaction_inputs.c) ==== */
 
 struct fi_compaction_inputs {
-    struct firn_merge *merge;
+    struct fi_merge *merge;
     struct fi_version_source *sources; /* at most one for each input */
     size_t source_count;
     struct fi_run_file **files;

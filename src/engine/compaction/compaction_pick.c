@@ -76,7 +76,7 @@ enum {
 /* ---- sizes ---- */
 
 void
-fi_compaction_pick_targets_of(const struct firn_version *version,
+fi_compaction_pick_targets_of(const struct fi_version *version,
                               const struct fi_lsm_options *options,
                               struct fi_compaction_pick_targets *out)
 {
@@ -142,7 +142,7 @@ is_damaged(const struct fi_version_level *level, size_t i)
 }
 
 static bool
-has_damaged(const struct firn_version *version, const struct fi_compaction_plan *plan)
+has_damaged(const struct fi_version *version, const struct fi_compaction_plan *plan)
 {
     for (unsigned i = 0; i < plan->history_count && !plan->is_removal; i++) {
         if (is_damaged(&version->levels[FI_VERSION_HISTORY], plan->history[i])) {
@@ -161,7 +161,7 @@ has_damaged(const struct firn_version *version, const struct fi_compaction_plan 
 
 /* (I1), and no run of level 0 that is older than an input stays. */
 static bool
-is_whole(const struct firn_version *version, const struct fi_compaction_plan *plan)
+is_whole(const struct fi_version *version, const struct fi_compaction_plan *plan)
 {
     struct fi_compaction_plan above = {.from = plan->from};
     for (unsigned i = 0; i < plan->history_count; i++) {
@@ -186,8 +186,7 @@ is_whole(const struct firn_version *version, const struct fi_compaction_plan *pl
 }
 
 bool
-fi_compaction_pick_may_run_locked(const struct fi_lsm_tree *tree,
-                                  const struct firn_version *version,
+fi_compaction_pick_may_run_locked(const struct fi_lsm_tree *tree, const struct fi_version *version,
                                   enum fi_compaction_pick_mode mode,
                                   const struct fi_compaction_plan *plan)
 {
@@ -222,7 +221,7 @@ bytes_of(const struct fi_version_level *level, size_t begin, size_t end)
 }
 
 uint64_t
-fi_compaction_pick_bytes(const struct firn_version *version, const struct fi_compaction_plan *plan)
+fi_compaction_pick_bytes(const struct fi_version *version, const struct fi_compaction_plan *plan)
 {
     uint64_t bytes = 0;
     for (unsigned level = plan->from; level <= plan->to; level++) {
@@ -236,7 +235,7 @@ fi_compaction_pick_bytes(const struct firn_version *version, const struct fi_com
 }
 
 void
-fi_compaction_pick_plan(const struct firn_version *version, unsigned from, size_t begin, size_t end,
+fi_compaction_pick_plan(const struct fi_version *version, unsigned from, size_t begin, size_t end,
                         unsigned to, struct fi_compaction_plan *out)
 {
     DCHECK(from <= to && to < FI_VERSION_LEVELS);
@@ -269,7 +268,7 @@ has_inputs_below(const struct fi_compaction_plan *plan)
 
 /* Whether there is anything below the output in the range of the inputs. */
 static bool
-has_older(const struct firn_version *version, const struct fi_compaction_plan *plan)
+has_older(const struct fi_version *version, const struct fi_compaction_plan *plan)
 {
     for (unsigned level = plan->to + 1; level < FI_VERSION_LEVELS; level++) {
         size_t begin;
@@ -298,7 +297,7 @@ overlap_each_other(const struct fi_version_level *level, size_t begin, size_t en
 }
 
 static bool
-may_run_move(const struct firn_version *version, const struct fi_lsm_options *options,
+may_run_move(const struct fi_version *version, const struct fi_lsm_options *options,
              const struct fi_compaction_plan *plan, size_t i)
 {
     DCHECK(plan->from < plan->to && plan->to <= LEVEL_LAST);
@@ -319,7 +318,7 @@ may_run_move(const struct firn_version *version, const struct fi_lsm_options *op
 }
 
 static bool
-may_move(const struct firn_version *version, const struct fi_lsm_options *options,
+may_move(const struct fi_version *version, const struct fi_lsm_options *options,
          const struct fi_compaction_plan *plan)
 {
     size_t begin = plan->begin[plan->from];
@@ -340,7 +339,7 @@ may_move(const struct firn_version *version, const struct fi_lsm_options *option
 
 struct search {
     struct fi_lsm_tree *tree;
-    const struct firn_version *version;
+    const struct fi_version *version;
     const struct fi_lsm_options *options;
     enum fi_compaction_pick_mode mode;
     uint64_t room_bytes; /* 0: no limit */
@@ -394,7 +393,7 @@ small_bytes_max(const struct fi_lsm_options *options)
 
 /* Whether the whole tree is so small that it should be one run, and is not. */
 static bool
-should_be_one(const struct firn_version *version, const struct fi_lsm_options *options,
+should_be_one(const struct fi_version *version, const struct fi_lsm_options *options,
               const struct fi_compaction_pick_targets *targets)
 {
     const struct fi_version_level *first = &version->levels[0];
@@ -413,7 +412,7 @@ is_scattered(const struct search *search)
 static bool
 is_worth_one(const struct search *search)
 {
-    const struct firn_version *version = search->version;
+    const struct fi_version *version = search->version;
     return is_scattered(search) &&
            version->levels[0].bytes >= version->levels[LEVEL_LAST].bytes / ONE_PART;
 }
@@ -602,8 +601,7 @@ search_by_size(struct search *search)
 /* ---- by tombstones ---- */
 
 static uint64_t
-bytes_below(const struct firn_version *version, unsigned number,
-            const struct fi_merge_level_run *run)
+bytes_below(const struct fi_version *version, unsigned number, const struct fi_merge_level_run *run)
 {
     uint64_t bytes = 0;
     for (unsigned below = number + 1; below < FI_VERSION_LEVELS; below++) {
@@ -764,7 +762,7 @@ fi_compaction_pick_rewrite_locked(const struct fi_lsm_tree *tree, enum fi_compac
                                   unsigned level, size_t i, struct fi_compaction_plan *out)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_version *version =
+    const struct fi_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     DCHECK(level > 0 && level < FI_VERSION_LEVELS_ALL && i < version->levels[level].count);
     if (level == FI_VERSION_HISTORY) {

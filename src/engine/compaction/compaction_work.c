@@ -94,7 +94,7 @@ offer_file(struct emptiest *emptiest, const struct fi_run_file *file)
 
 /* The files with the fewest live bytes among those worth emptying. */
 static void
-find_emptiest_locked(const struct fi_lsm *lsm, const struct firn_version *version, bool is_thorough,
+find_emptiest_locked(const struct fi_lsm *lsm, const struct fi_version *version, bool is_thorough,
                      struct emptiest *out)
 {
     fi_os_mutex_assert_held(&lsm->mutex);
@@ -145,7 +145,7 @@ pick_within_room_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode m
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
     DCHECK(room_bytes != 0);
-    const struct firn_version *version =
+    const struct fi_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     bool is_thorough = mode != FI_COMPACTION_PICK_DEMANDED;
     struct emptiest emptiest;
@@ -175,7 +175,7 @@ sparse_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode, 
                    struct fi_compaction_plan *out)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_version *version =
+    const struct fi_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     bool is_thorough = mode != FI_COMPACTION_PICK_DEMANDED;
     bool is_any = false;
@@ -352,7 +352,7 @@ static bool
 meets_no_work_locked(const struct fi_lsm_tree *tree, const struct fi_compaction_plan *plan)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_version *version =
+    const struct fi_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     return fi_compaction_pick_may_run_locked(tree, version, FI_COMPACTION_PICK_DAMAGED, plan);
 }
@@ -422,7 +422,7 @@ share_locked(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
         if (pick.tree == NULL) {
             continue;
         }
-        const struct firn_version *version =
+        const struct fi_version *version =
             atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
         uint64_t more = fi_compaction_pick_bytes(version, &pick.plan);
         if (more > SHARED_COMPACTION_BYTES_MAX || bytes + more > SHARED_COMPACTIONS_BYTES_MAX) {

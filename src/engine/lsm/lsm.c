@@ -57,7 +57,7 @@
  */
 
 static void
-add_version(const struct firn_version *version, struct fi_lsm_stats *out)
+add_version(const struct fi_version *version, struct fi_lsm_stats *out)
 {
     for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         const struct fi_version_level *level = &version->levels[number];
@@ -373,7 +373,7 @@ find_kind(const struct fi_run_kind *const *kinds, const char *what, uint64_t num
 
 static int
 make_version(struct fi_lsm *lsm, const struct fi_manifest_state_tree *named,
-             struct fi_version_values *values, struct firn_version **out, firn_error *err)
+             struct fi_version_values *values, struct fi_version **out, firn_error *err)
 {
     int rc = FIRN_OK;
     size_t count = 0;
@@ -410,7 +410,7 @@ out:
 }
 
 static void
-count_values(struct fi_lsm_tree *tree, const struct firn_version *version)
+count_values(struct fi_lsm_tree *tree, const struct fi_version *version)
 {
     fi_os_mutex_lock(&tree->lsm->mutex);
     for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
@@ -426,7 +426,7 @@ add_named_tree(struct fi_lsm *lsm, const struct fi_manifest_state_tree *named,
                struct fi_version_values *values, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_version *version = NULL;
+    struct fi_version *version = NULL;
     struct fi_lsm_tree *tree = NULL;
     const struct fi_run_kind *kind;
     FI_TRY(find_kind(lsm->options.kinds, "tree", named->id, named->kind, &kind, err));

@@ -54,7 +54,7 @@ count_runs(const struct fi_lsm_tree *tree)
 }
 
 static bool
-has_run(const struct firn_version *version, const struct fi_manifest_run *run)
+has_run(const struct fi_version *version, const struct fi_manifest_run *run)
 {
     DCHECK(run->level < FI_VERSION_LEVELS_ALL);
     const struct fi_version_level *level = &version->levels[run->level];
@@ -69,7 +69,7 @@ has_run(const struct firn_version *version, const struct fi_manifest_run *run)
 static bool
 is_same_tree(const struct fi_lsm_tree *tree, const struct fi_manifest_state_tree *named)
 {
-    const struct firn_version *version =
+    const struct fi_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     for (size_t i = 0; i < named->run_count; i++) {
         if (!has_run(version, named->runs[i])) {

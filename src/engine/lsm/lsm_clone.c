@@ -112,7 +112,7 @@ clone_attachments(const struct cloning *cloning, const struct fi_run_file *run,
 static int
 clone_tree(struct cloning *cloning, size_t i, firn_error *err)
 {
-    const struct firn_version *version = cloning->states[i]->version;
+    const struct fi_version *version = cloning->states[i]->version;
     struct fi_manifest_run *runs = fi_alloc_array(version->run_count, sizeof *runs);
     size_t count = 0;
     if (runs == NULL) {

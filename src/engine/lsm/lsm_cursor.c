@@ -33,7 +33,7 @@
 
 struct fi_lsm_cursor {
     struct fi_lsm_state *state;
-    struct firn_merge *merge;
+    struct fi_merge *merge;
     struct fi_merge_resolve *resolve;
     const struct fi_entry *entry;
     const struct fi_view *view; /* NULL: of a cursor over versions */
@@ -160,7 +160,7 @@ static int
 add_runs(struct fi_lsm_cursor *cursor, unsigned level, size_t begin, size_t end, firn_error *err)
 {
     DCHECK(begin < end && end <= cursor->state->version->levels[level].count);
-    const struct firn_version *version = cursor->state->version;
+    const struct fi_version *version = cursor->state->version;
     for (size_t i = begin; i < end && version->levels[level].with_ranges > 0; i++) {
         struct fi_run_file *file = fi_version_file(&version->levels[level], i);
         if (file->info.range_count > 0) {
@@ -193,7 +193,7 @@ is_skipped(const struct fi_lsm_cursor *cursor, const struct fi_view *view, struc
 static int
 add_history(struct fi_lsm_cursor *cursor, const struct fi_view *view, firn_error *err)
 {
-    struct firn_version *version = cursor->state->version;
+    struct fi_version *version = cursor->state->version;
     const struct fi_version_level *history = &version->levels[FI_VERSION_HISTORY];
     if (view != NULL && fi_run_history_is_all_skipped(version, view)) {
         return FIRN_OK;
@@ -210,7 +210,7 @@ add_history(struct fi_lsm_cursor *cursor, const struct fi_view *view, firn_error
 static int
 add_version(struct fi_lsm_cursor *cursor, const struct fi_view *view, firn_error *err)
 {
-    const struct firn_version *version = cursor->state->version;
+    const struct fi_version *version = cursor->state->version;
     for (size_t i = 0; i < version->levels[0].count; i++) {
         if (fi_version_run_overlaps(&version->levels[0].runs[i], cursor->lower_bound,
                                     cursor->upper_bound)) {
@@ -231,7 +231,7 @@ add_version(struct fi_lsm_cursor *cursor, const struct fi_view *view, firn_error
 
 /* How many runs of the version have range deletes. */
 static size_t
-count_with_ranges(const struct firn_version *version)
+count_with_ranges(const struct fi_version *version)
 {
     size_t count = 0;
     for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {

@@ -42,7 +42,7 @@ struct fi_tree_memtable {
 struct fi_lsm_state {
     struct fi_epoch_node node;
     _Atomic size_t refs;
-    struct firn_version *version;
+    struct fi_version *version;
     size_t memtable_count;
     size_t memtable_capacity;
     struct fi_tree_memtable *memtables[];
@@ -118,8 +118,8 @@ struct fi_lsm {
     bool has_failed;                    /* MANIFEST is latched */
     struct fi_buf history;              /* as in MANIFEST; the holder of the token writes it */
     uint64_t next_number;
-    struct firn_version *no_runs; /* the version of all trees that have none; never NULL */
-    struct fi_lsm_tree **trees;   /* by ascending id */
+    struct fi_version *no_runs; /* the version of all trees that have none; never NULL */
+    struct fi_lsm_tree **trees; /* by ascending id */
     size_t tree_count;
     size_t tree_capacity;
     struct fi_lsm_tree **dropped; /* their handles stay until close */

@@ -95,8 +95,8 @@ note_log_end(struct fi_lsm *lsm, const struct fi_manifest_edit *record)
 /* Of one tree. */
 struct edit {
     const struct fi_lsm_install_change *change;
-    struct firn_version *version; /* the new one */
-    uint64_t flushed;             /* of the tree, afterwards */
+    struct fi_version *version; /* the new one */
+    uint64_t flushed;           /* of the tree, afterwards */
     uint64_t *removed;
     struct fi_manifest_run *added;
     bool is_written;          /* else MANIFEST need not change */
@@ -177,13 +177,12 @@ list_runs(struct edit *edit, uint64_t *sequence, firn_error *err)
 }
 
 /* The newest version of a tree stays while the token is held, even if newer states come. */
-static struct firn_version *
+static struct fi_version *
 newest_version(struct fi_lsm_tree *tree)
 {
     DCHECK(tree->lsm->is_editing);
     fi_os_mutex_lock(&tree->lsm->mutex);
-    struct firn_version *version =
-        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    struct fi_version *version = atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     fi_os_mutex_unlock(&tree->lsm->mutex);
     return version;
 }
@@ -460,8 +459,7 @@ publish_locked(struct fi_lsm *lsm, struct edits *edits)
 
 /* The runs of a version, by ascending number. */
 static int
-list_version(const struct firn_version *version, struct fi_arena *arena,
-             struct fi_manifest_tree *out)
+list_version(const struct fi_version *version, struct fi_arena *arena, struct fi_manifest_tree *out)
 {
     struct fi_manifest_run *runs = fi_arena_alloc(arena, version->run_count * sizeof *runs);
     if (runs == NULL) {

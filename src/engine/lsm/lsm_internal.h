@@ -21,7 +21,7 @@ struct fi_lsm_state *fi_lsm_state_create(size_t memtable_capacity)
     __attribute__((warn_unused_result));
 /* Each takes a reference; CHECKs that there is room. */
 void fi_lsm_state_add_memtable(struct fi_lsm_state *state, struct fi_tree_memtable *memtable);
-void fi_lsm_state_set_version(struct fi_lsm_state *state, struct firn_version *version);
+void fi_lsm_state_set_version(struct fi_lsm_state *state, struct fi_version *version);
 
 /* Whether it may be published: it has a version, and its memtables are ordered by age. For
  * assertions; the mutex of the lsm is held. */
@@ -64,7 +64,7 @@ void fi_lsm_origin_note_removed(struct fi_lsm *lsm, uint64_t number);
 
 /* Adds a tree to lsm; a version of NULL is an empty one. */
 FIRN_MUST_CHECK int fi_lsm_tree_create(struct fi_lsm *lsm, uint32_t id,
-                                       const struct fi_run_kind *kind, struct firn_version *version,
+                                       const struct fi_run_kind *kind, struct fi_version *version,
                                        struct fi_lsm_tree **out, firn_error *err);
 /* It is not used any more. */
 void fi_lsm_tree_destroy(struct fi_lsm_tree *tree);

@@ -165,7 +165,7 @@ add_run(struct fi_lsm_pieces *pieces, struct fi_run_file *file, firn_error *err)
 static int
 add_runs(struct fi_lsm_pieces *pieces, firn_error *err)
 {
-    const struct firn_version *version = pieces->state->version;
+    const struct fi_version *version = pieces->state->version;
     const firn_slice *lower = pieces->has_lower ? &pieces->lower : NULL;
     const firn_slice *upper = pieces->has_upper ? &pieces->upper : NULL;
     for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {

@@ -119,7 +119,7 @@ fi_lsm_state_add_memtable(struct fi_lsm_state *state, struct fi_tree_memtable *m
 }
 
 void
-fi_lsm_state_set_version(struct fi_lsm_state *state, struct firn_version *version)
+fi_lsm_state_set_version(struct fi_lsm_state *state, struct fi_version *version)
 {
     DCHECK(atomic_load_explicit(&state->refs, memory_order_relaxed) == 1); /* (I3) */
     CHECK(state->version == NULL);

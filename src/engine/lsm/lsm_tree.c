@@ -186,7 +186,7 @@ place_of_locked(const struct fi_lsm *lsm, uint32_t id)
 
 static int
 make_tree(struct fi_lsm *lsm, uint32_t id, const struct fi_run_kind *kind,
-          struct firn_version *version, struct fi_lsm_tree **out, firn_error *err)
+          struct fi_version *version, struct fi_lsm_tree **out, firn_error *err)
 {
     int rc = FIRN_OK;
     struct fi_tree_memtable *memtable = NULL;
@@ -247,7 +247,7 @@ reserve_tree_locked(struct fi_lsm *lsm, firn_error *err)
 
 int
 fi_lsm_tree_create(struct fi_lsm *lsm, uint32_t id, const struct fi_run_kind *kind,
-                   struct firn_version *version, struct fi_lsm_tree **out, firn_error *err)
+                   struct fi_version *version, struct fi_lsm_tree **out, firn_error *err)
 {
     DCHECK(fi_run_kind_find(lsm->options.kinds, kind->file_kind) == kind);
     struct fi_lsm_tree *tree = NULL;
@@ -558,7 +558,7 @@ fi_lsm_tree_freeze(struct fi_lsm_tree *tree, firn_error *err)
 
 /* All runs of a version, to be freed. */
 static int
-list_files(const struct firn_version *version, struct fi_run_file ***out, firn_error *err)
+list_files(const struct fi_version *version, struct fi_run_file ***out, firn_error *err)
 {
     size_t count = 0;
     struct fi_run_file **files = fi_alloc_array(version->run_count, sizeof(struct fi_run_file *));

@@ -155,7 +155,7 @@ struct candidates {
 };
 
 static void
-find_candidates(const struct firn_version *version, firn_slice key, struct candidates *out)
+find_candidates(const struct fi_version *version, firn_slice key, struct candidates *out)
 {
     out->newest = &version->levels[0];
     out->count = 0;
@@ -243,7 +243,7 @@ is_newer(const struct newest *newest, const struct fi_merge_level_run *run)
 
 /* The newest of the levels, then of history. Few gets come here. */
 __attribute__((noinline)) static int
-ask_history_too(struct query *query, const struct firn_version *version,
+ask_history_too(struct query *query, const struct fi_version *version,
                 const struct candidates *candidates, enum answer *out)
 {
     const struct fi_version_level *level0 = candidates->newest;
@@ -276,7 +276,7 @@ out:
 
 /* Inline because gets, one of its two callers, have to be fast. */
 static inline int
-ask_version(struct query *query, struct firn_version *version, enum answer *out)
+ask_version(struct query *query, struct fi_version *version, enum answer *out)
 {
     struct candidates candidates;
     find_candidates(version, query->key, &candidates);

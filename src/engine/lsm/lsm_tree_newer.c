@@ -102,7 +102,7 @@ ask_overlapping_for_key(struct question *question, const struct fi_version_level
 }
 
 static int
-ask_version_for_key(struct question *question, const struct firn_version *version)
+ask_version_for_key(struct question *question, const struct fi_version *version)
 {
     int rc = FIRN_OK;
     for (unsigned number = 0;

@@ -315,7 +315,7 @@ struct player {
 /* More sources than this are rare. */
 enum { FIRST_CAPACITY = 8 };
 
-struct firn_merge {
+struct fi_merge {
     const struct fi_entry *entry;
     bool is_backward;
     bool has_twins; /* these two players were found equal */
@@ -349,7 +349,7 @@ head_of(firn_slice key)
 
 /* A player at its end has a head that loses against all but its like. */
 static void
-refresh(const struct firn_merge *merge, struct player *player)
+refresh(const struct fi_merge *merge, struct player *player)
 {
     player->entry = player->source->entry;
     if (player->entry != NULL) {
@@ -362,7 +362,7 @@ refresh(const struct firn_merge *merge, struct player *player)
 
 /* For players with equal heads. */
 static bool
-wins_by_entry(struct firn_merge *merge, size_t a, size_t b)
+wins_by_entry(struct fi_merge *merge, size_t a, size_t b)
 {
     const struct fi_entry *left = merge->players[a].entry;
     const struct fi_entry *right = merge->players[b].entry;
@@ -386,7 +386,7 @@ is_less(struct fi_merge_head a, struct fi_merge_head b)
 }
 
 static inline bool
-wins(struct firn_merge *merge, size_t a, size_t b)
+wins(struct fi_merge *merge, size_t a, size_t b)
 {
     struct fi_merge_head left = merge->players[a].head;
     struct fi_merge_head right = merge->players[b].head;
@@ -398,7 +398,7 @@ wins(struct firn_merge *merge, size_t a, size_t b)
 
 /* The winner below a node whose games must all be played. Recursion depth: log2(count). */
 static size_t
-play_all(struct firn_merge *merge, size_t node)
+play_all(struct fi_merge *merge, size_t node)
 {
     if (node >= merge->count) {
         return node - merge->count;
@@ -412,7 +412,7 @@ play_all(struct firn_merge *merge, size_t node)
 
 /* After the winner has moved. The next winner cannot be predicted, so there is no branch on it. */
 static void
-play_again(struct firn_merge *merge)
+play_again(struct fi_merge *merge)
 {
     size_t winner = merge->winner;
     for (size_t node = (merge->count + winner) / 2; node > 0; node /= 2) {
@@ -428,14 +428,14 @@ play_again(struct firn_merge *merge)
 /* ---- results of moves ---- */
 
 static int
-fail(struct firn_merge *merge, int rc)
+fail(struct fi_merge *merge, int rc)
 {
     merge->entry = NULL;
     return rc;
 }
 
 static int
-report_twins(struct firn_merge *merge, firn_error *err)
+report_twins(struct fi_merge *merge, firn_error *err)
 {
     DCHECK(merge->twins[0] != merge->twins[1]);
     const struct player *one = &merge->players[merge->twins[0]];
@@ -453,7 +453,7 @@ report_twins(struct firn_merge *merge, firn_error *err)
 }
 
 static int
-show_winner(struct firn_merge *merge, firn_error *err)
+show_winner(struct fi_merge *merge, firn_error *err)
 {
     if (merge->has_twins) {
         return fail(merge, report_twins(merge, err));
@@ -464,7 +464,7 @@ show_winner(struct firn_merge *merge, firn_error *err)
 
 /* (I1) Whether no source is before the winner, in the direction of the moves. */
 static bool
-is_won(const struct firn_merge *merge)
+is_won(const struct fi_merge *merge)
 {
     const struct fi_entry *first = merge->players[merge->winner].entry;
     for (size_t i = 0; i < merge->count; i++) {
@@ -481,7 +481,7 @@ is_won(const struct firn_merge *merge)
 
 /* After any sources have moved. */
 static int
-start(struct firn_merge *merge, firn_error *err)
+start(struct fi_merge *merge, firn_error *err)
 {
     merge->entry = NULL;
     merge->has_twins = false;
@@ -498,7 +498,7 @@ start(struct firn_merge *merge, firn_error *err)
 
 /* After the winner has moved and returned rc. */
 static int
-go_on(struct firn_merge *merge, int rc, firn_error *err)
+go_on(struct fi_merge *merge, int rc, firn_error *err)
 {
     if (rc != FIRN_OK) {
         return fail(merge, rc);
@@ -511,7 +511,7 @@ go_on(struct firn_merge *merge, int rc, firn_error *err)
 /* ---- placing ---- */
 
 int
-fi_merge_first(struct firn_merge *merge, firn_error *err)
+fi_merge_first(struct fi_merge *merge, firn_error *err)
 {
     for (size_t i = 0; i < merge->count; i++) {
         struct fi_merge_source *source = merge->players[i].source;
@@ -525,7 +525,7 @@ fi_merge_first(struct firn_merge *merge, firn_error *err)
 }
 
 int
-fi_merge_last(struct firn_merge *merge, firn_error *err)
+fi_merge_last(struct fi_merge *merge, firn_error *err)
 {
     for (size_t i = 0; i < merge->count; i++) {
         struct fi_merge_source *source = merge->players[i].source;
@@ -540,7 +540,7 @@ fi_merge_last(struct firn_merge *merge, firn_error *err)
 
 /* A copy of the key that stays while sources move. */
 static int
-keep_key(struct firn_merge *merge, firn_slice *key, firn_error *err)
+keep_key(struct fi_merge *merge, firn_slice *key, firn_error *err)
 {
     if (fi_buf_assign(&merge->key, *key) != FIRN_OK) {
         return fail(merge, fi_error_no_memory(err, "a key that is sought"));
@@ -551,7 +551,7 @@ keep_key(struct firn_merge *merge, firn_slice *key, firn_error *err)
 
 /* A seek waits for slow memory: preparing all sources first overlaps these waits. */
 static void
-prepare(struct firn_merge *merge, firn_slice key, uint64_t sequence)
+prepare(struct fi_merge *merge, firn_slice key, uint64_t sequence)
 {
     for (unsigned step = 0; step < FI_RUN_CURSOR_STEPS; step++) {
         for (size_t i = 0; i < merge->count; i++) {
@@ -564,7 +564,7 @@ prepare(struct firn_merge *merge, firn_slice key, uint64_t sequence)
 }
 
 int
-fi_merge_seek(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
+fi_merge_seek(struct fi_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
 {
     int rc = keep_key(merge, &key, err);
     if (rc == FIRN_OK) {
@@ -579,7 +579,7 @@ fi_merge_seek(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_
 }
 
 int
-fi_merge_seek_before(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
+fi_merge_seek_before(struct fi_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
 {
     int rc = keep_key(merge, &key, err);
     for (size_t i = 0; i < merge->count && rc == FIRN_OK; i++) {
@@ -595,7 +595,7 @@ fi_merge_seek_before(struct firn_merge *merge, firn_slice key, uint64_t sequence
 /* Makes (I1) true in the other direction, and moves. The current entry's key stays valid because
  * its source moves last. */
 static int
-turn(struct firn_merge *merge, firn_error *err)
+turn(struct fi_merge *merge, firn_error *err)
 {
     DCHECK(merge->players[merge->winner].source->entry == merge->entry);
     firn_slice key = merge->entry->key;
@@ -617,7 +617,7 @@ turn(struct firn_merge *merge, firn_error *err)
 }
 
 int
-fi_merge_next(struct firn_merge *merge, firn_error *err)
+fi_merge_next(struct fi_merge *merge, firn_error *err)
 {
     DCHECK(merge->entry != NULL);
     if (merge->is_backward) {
@@ -631,7 +631,7 @@ fi_merge_next(struct firn_merge *merge, firn_error *err)
 
 /* The smallest key of the other sources; false if they are all at their ends. */
 static bool
-find_limit(const struct firn_merge *merge, firn_slice *out)
+find_limit(const struct fi_merge *merge, firn_slice *out)
 {
     bool has_limit = false;
     for (size_t i = 0; i < merge->count; i++) {
@@ -646,7 +646,7 @@ find_limit(const struct firn_merge *merge, firn_slice *out)
 }
 
 int
-fi_merge_batch(struct firn_merge *merge, const struct fi_run_kind *kind, uint64_t max,
+fi_merge_batch(struct fi_merge *merge, const struct fi_run_kind *kind, uint64_t max,
                struct fi_run_batch *out, firn_error *err)
 {
     DCHECK(merge->entry != NULL && !merge->is_backward && max > 0);
@@ -663,14 +663,14 @@ fi_merge_batch(struct firn_merge *merge, const struct fi_run_kind *kind, uint64_
 }
 
 int
-fi_merge_batch_taken(struct firn_merge *merge, firn_error *err)
+fi_merge_batch_taken(struct fi_merge *merge, firn_error *err)
 {
     struct fi_merge_source *source = merge->players[merge->winner].source;
     return go_on(merge, source->ops->batch_taken(source, err), err);
 }
 
 int
-fi_merge_prev(struct firn_merge *merge, firn_error *err)
+fi_merge_prev(struct fi_merge *merge, firn_error *err)
 {
     DCHECK(merge->entry != NULL);
     if (!merge->is_backward) {
@@ -681,7 +681,7 @@ fi_merge_prev(struct firn_merge *merge, firn_error *err)
 }
 
 int
-fi_merge_skip(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
+fi_merge_skip(struct fi_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
 {
     DCHECK(merge->entry != NULL && !merge->is_backward);
     for (size_t i = 0; i < merge->count; i++) {
@@ -697,7 +697,7 @@ fi_merge_skip(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_
 }
 
 int
-fi_merge_skip_back(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
+fi_merge_skip_back(struct fi_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
 {
     DCHECK(merge->entry != NULL && merge->is_backward);
     for (size_t i = 0; i < merge->count; i++) {
@@ -713,13 +713,13 @@ fi_merge_skip_back(struct firn_merge *merge, firn_slice key, uint64_t sequence, 
 }
 
 const struct fi_entry *
-fi_merge_entry(const struct firn_merge *merge)
+fi_merge_entry(const struct fi_merge *merge)
 {
     return merge->entry;
 }
 
 struct fi_merge_head
-fi_merge_head(const struct firn_merge *merge)
+fi_merge_head(const struct fi_merge *merge)
 {
     DCHECK(merge->entry != NULL);
     return merge->players[merge->winner].head;
@@ -728,9 +728,9 @@ fi_merge_head(const struct firn_merge *merge)
 /* ---- making ---- */
 
 int
-fi_merge_create(struct firn_merge **out, firn_error *err)
+fi_merge_create(struct fi_merge **out, firn_error *err)
 {
-    struct firn_merge *merge = fi_alloc_zeroed(sizeof *merge);
+    struct fi_merge *merge = fi_alloc_zeroed(sizeof *merge);
     *out = merge;
     if (merge == NULL) {
         return fi_error_no_memory(err, "a merge");
@@ -742,7 +742,7 @@ fi_merge_create(struct firn_merge **out, firn_error *err)
 }
 
 void
-fi_merge_destroy(struct firn_merge *merge)
+fi_merge_destroy(struct fi_merge *merge)
 {
     if (merge == NULL) {
         return;
@@ -760,7 +760,7 @@ fi_merge_destroy(struct firn_merge *merge)
 
 /* Doubles both arrays. The losers are not copied: placing the merge computes them. */
 static int
-grow(struct firn_merge *merge)
+grow(struct fi_merge *merge)
 {
     size_t capacity = merge->capacity * 2;
     struct player *players = fi_alloc_array(capacity, sizeof *players);
@@ -782,7 +782,7 @@ grow(struct firn_merge *merge)
 }
 
 int
-fi_merge_add(struct firn_merge *merge, struct fi_merge_source *source, firn_error *err)
+fi_merge_add(struct fi_merge *merge, struct fi_merge_source *source, firn_error *err)
 {
     merge->entry = NULL;
     if (source == NULL) {

@@ -80,45 +80,45 @@ FIRN_MUST_CHECK int fi_merge_source_create_run(struct fi_run *run, const char *n
                                                const struct fi_run_cursor_options *options,
                                                struct fi_merge_source **out, firn_error *err);
 
-struct firn_merge;
+struct fi_merge;
 
-FIRN_MUST_CHECK int fi_merge_create(struct firn_merge **out, firn_error *err);
+FIRN_MUST_CHECK int fi_merge_create(struct fi_merge **out, firn_error *err);
 /* Destroys its sources. NULL is fine. */
-void fi_merge_destroy(struct firn_merge *merge);
+void fi_merge_destroy(struct fi_merge *merge);
 /* Takes over the source, even on failure; NULL is ignored. The merge has no position afterwards. */
-FIRN_MUST_CHECK int fi_merge_add(struct firn_merge *merge, struct fi_merge_source *source,
+FIRN_MUST_CHECK int fi_merge_add(struct fi_merge *merge, struct fi_merge_source *source,
                                  firn_error *err);
 
-FIRN_MUST_CHECK int fi_merge_first(struct firn_merge *merge, firn_error *err);
-FIRN_MUST_CHECK int fi_merge_last(struct firn_merge *merge, firn_error *err);
+FIRN_MUST_CHECK int fi_merge_first(struct fi_merge *merge, firn_error *err);
+FIRN_MUST_CHECK int fi_merge_last(struct fi_merge *merge, firn_error *err);
 /* To the first version at or after (key, sequence), or the last one before: a sequence of
  * UINT64_MAX is before all versions of key. The key may be the current entry's. */
-FIRN_MUST_CHECK int fi_merge_seek(struct firn_merge *merge, firn_slice key, uint64_t sequence,
+FIRN_MUST_CHECK int fi_merge_seek(struct fi_merge *merge, firn_slice key, uint64_t sequence,
                                   firn_error *err);
-FIRN_MUST_CHECK int fi_merge_seek_before(struct firn_merge *merge, firn_slice key,
-                                         uint64_t sequence, firn_error *err);
+FIRN_MUST_CHECK int fi_merge_seek_before(struct fi_merge *merge, firn_slice key, uint64_t sequence,
+                                         firn_error *err);
 /* Only while valid. */
-FIRN_MUST_CHECK int fi_merge_next(struct firn_merge *merge, firn_error *err);
-FIRN_MUST_CHECK int fi_merge_prev(struct firn_merge *merge, firn_error *err);
+FIRN_MUST_CHECK int fi_merge_next(struct fi_merge *merge, firn_error *err);
+FIRN_MUST_CHECK int fi_merge_prev(struct fi_merge *merge, firn_error *err);
 
 /* Moves forwards to the first entry that is at or after (key, UINT64_MAX), or as new as `sequence`
  * or newer; some older entries before key may still come. Only while valid, and after a move
  * forwards. */
-FIRN_MUST_CHECK int fi_merge_skip(struct firn_merge *merge, firn_slice key, uint64_t sequence,
+FIRN_MUST_CHECK int fi_merge_skip(struct fi_merge *merge, firn_slice key, uint64_t sequence,
                                   firn_error *err);
 /* The same backwards: skips older entries at or after (key, UINT64_MAX), as far as is cheap. */
-FIRN_MUST_CHECK int fi_merge_skip_back(struct firn_merge *merge, firn_slice key, uint64_t sequence,
+FIRN_MUST_CHECK int fi_merge_skip_back(struct fi_merge *merge, firn_slice key, uint64_t sequence,
                                        firn_error *err);
 
 /* The current version; NULL if there is none. Borrowed until the merge moves. */
-const struct fi_entry *fi_merge_entry(const struct firn_merge *merge);
+const struct fi_entry *fi_merge_entry(const struct fi_merge *merge);
 
 /* The stretch of entries from the current one on that is before the keys of all other sources, if
  * its source is a run of that kind. Only while valid, and after a move forwards. */
-FIRN_MUST_CHECK int fi_merge_batch(struct firn_merge *merge, const struct fi_run_kind *kind,
+FIRN_MUST_CHECK int fi_merge_batch(struct fi_merge *merge, const struct fi_run_kind *kind,
                                    uint64_t max, struct fi_run_batch *out, firn_error *err);
 /* Continues after the batch, which the caller has moved the cursor past. */
-FIRN_MUST_CHECK int fi_merge_batch_taken(struct firn_merge *merge, firn_error *err);
+FIRN_MUST_CHECK int fi_merge_batch_taken(struct fi_merge *merge, firn_error *err);
 
 /* The first bytes of a key as a number, padded with zeros, which sorts as the keys do. Keys with
  * different heads differ; two keys that are not longer are equal if their heads and sizes are. */
@@ -133,7 +133,7 @@ fi_merge_head_equal(struct fi_merge_head a, struct fi_merge_head b)
     return a.high == b.high && a.low == b.low;
 }
 /* Of the current version's key. Only while there is one. */
-struct fi_merge_head fi_merge_head(const struct firn_merge *merge);
+struct fi_merge_head fi_merge_head(const struct fi_merge *merge);
 
 /* ==== the runs of a level, whose keys do not overlap, as one source of a merge ====
  *
@@ -224,7 +224,7 @@ struct fi_merge_resolve;
 
 /* All borrowed until destroy, bytes of bounds included. */
 struct fi_merge_resolve_options {
-    struct firn_merge *merge;
+    struct fi_merge *merge;
     /* Those of all its sources; empty ones may be left out. */
     const struct fi_range_set *const *ranges;
     size_t range_set_count;
@@ -415,7 +415,7 @@ struct fi_compaction_between {
 };
 
 struct fi_merge_stream_options {
-    struct firn_merge *merge; /* over the inputs; borrowed */
+    struct fi_merge *merge; /* over the inputs; borrowed */
     /* Those of the inputs, each of which may have none; borrowed. */
     const struct fi_range_set *const *ranges;
     size_t range_set_count;

@@ -188,7 +188,7 @@ newest_seen(const struct fi_view *view, uint64_t limit)
 static int
 seek_after_key(struct fi_merge_resolve *resolve, firn_error *err)
 {
-    struct firn_merge *merge = resolve->options.merge;
+    struct fi_merge *merge = resolve->options.merge;
     int rc = fi_merge_seek(merge, fi_buf_slice(&resolve->key), 0, err);
     while (rc == FIRN_OK && has_kept_key(resolve, fi_merge_entry(merge))) {
         rc = fi_merge_next(merge, err);
@@ -200,7 +200,7 @@ seek_after_key(struct fi_merge_resolve *resolve, firn_error *err)
 static int
 pass_key(struct fi_merge_resolve *resolve, firn_error *err)
 {
-    struct firn_merge *merge = resolve->options.merge;
+    struct fi_merge *merge = resolve->options.merge;
     struct fi_merge_head head = fi_merge_head(merge);
     const struct fi_entry *entry = fi_merge_entry(merge);
     size_t size = entry->key.size;
@@ -224,7 +224,7 @@ pass_key(struct fi_merge_resolve *resolve, firn_error *err)
 static int
 pass_unseen(struct fi_merge_resolve *resolve, firn_error *err)
 {
-    struct firn_merge *merge = resolve->options.merge;
+    struct fi_merge *merge = resolve->options.merge;
     const struct fi_entry *entry = fi_merge_entry(merge);
     int rc = keep_key(resolve, entry->key, err);
     for (unsigned steps = 0; rc == FIRN_OK && steps < STEPS_MAX; steps++) {
@@ -288,7 +288,7 @@ has_value(const struct fi_merge_resolve *resolve, const struct fi_entry *entry)
 static const struct fi_entry *
 find_below(struct fi_merge_resolve *resolve, int *out_rc, firn_error *err)
 {
-    struct firn_merge *merge = resolve->options.merge;
+    struct fi_merge *merge = resolve->options.merge;
     const struct fi_entry *entry;
     *out_rc = fi_merge_next(merge, err);
     while (*out_rc == FIRN_OK && has_kept_key(resolve, entry = fi_merge_entry(merge))) {
@@ -388,7 +388,7 @@ is_before_end(const struct fi_merge_resolve *resolve, const struct fi_entry *ent
 static int
 find_forward(struct fi_merge_resolve *resolve, firn_error *err)
 {
-    struct firn_merge *merge = resolve->options.merge;
+    struct fi_merge *merge = resolve->options.merge;
     const struct fi_entry *entry;
     int rc = FIRN_OK;
     resolve->is_backward = false;
@@ -435,7 +435,7 @@ keep_version(struct fi_merge_resolve *resolve, const struct fi_entry *entry, fir
 static int
 find_newest(struct fi_merge_resolve *resolve, bool *out_is_seen, firn_error *err)
 {
-    struct firn_merge *merge = resolve->options.merge;
+    struct fi_merge *merge = resolve->options.merge;
     const struct fi_entry *entry;
     firn_slice key = fi_buf_slice(&resolve->key);
     uint64_t newest = newest_seen(resolve->options.view, UINT64_MAX);
@@ -458,7 +458,7 @@ find_newest(struct fi_merge_resolve *resolve, bool *out_is_seen, firn_error *err
 static int
 take_key(struct fi_merge_resolve *resolve, bool *out_is_seen, firn_error *err)
 {
-    struct firn_merge *merge = resolve->options.merge;
+    struct fi_merge *merge = resolve->options.merge;
     const struct fi_entry *entry = fi_merge_entry(merge);
     *out_is_seen = false;
     FI_TRY_RETURN(keep_key(resolve, entry->key, err));
@@ -480,7 +480,7 @@ take_key(struct fi_merge_resolve *resolve, bool *out_is_seen, firn_error *err)
 static int
 fold_back(struct fi_merge_resolve *resolve, firn_error *err)
 {
-    struct firn_merge *merge = resolve->options.merge;
+    struct fi_merge *merge = resolve->options.merge;
     firn_slice key = fi_buf_slice(&resolve->key);
     FI_TRY_RETURN(fi_merge_seek(merge, key, resolve->entry.sequence, err));
     FI_TRY_RETURN(fold_key(resolve, err));
@@ -508,7 +508,7 @@ show_kept(struct fi_merge_resolve *resolve, firn_error *err)
 static int
 find_backward(struct fi_merge_resolve *resolve, firn_error *err)
 {
-    struct firn_merge *merge = resolve->options.merge;
+    struct fi_merge *merge = resolve->options.merge;
     int rc = FIRN_OK;
     resolve->is_backward = true;
     resolve->covered_steps = 0;
@@ -551,7 +551,7 @@ begin_backward(struct fi_merge_resolve *resolve, int rc, firn_error *err)
 int
 fi_merge_resolve_first(struct fi_merge_resolve *resolve, firn_error *err)
 {
-    struct firn_merge *merge = resolve->options.merge;
+    struct fi_merge *merge = resolve->options.merge;
     const firn_slice *lower = resolve->options.lower;
     return begin_forward(resolve,
                          lower == NULL ? fi_merge_first(merge, err)
@@ -562,7 +562,7 @@ fi_merge_resolve_first(struct fi_merge_resolve *resolve, firn_error *err)
 int
 fi_merge_resolve_last(struct fi_merge_resolve *resolve, firn_error *err)
 {
-    struct firn_merge *merge = resolve->options.merge;
+    struct fi_merge *merge = resolve->options.merge;
     const firn_slice *upper = resolve->options.upper;
     return begin_backward(resolve,
                           upper == NULL ? fi_merge_last(merge, err)

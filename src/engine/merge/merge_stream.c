@@ -76,7 +76,7 @@ struct held_list {
 };
 
 struct fi_merge_stream {
-    struct firn_merge *merge;
+    struct fi_merge *merge;
     const struct fi_step *step;
     struct fi_merge_rule *rule;
     struct fi_merge_ranges *ranges;

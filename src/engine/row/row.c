@@ -33,7 +33,7 @@ static void open_close(struct fi_run *base);
 
 /* Whether the cache has room for the index, which is pinned now, or keeps it beyond its budget. */
 static bool
-open_has_room(struct firn_row *run)
+open_has_room(struct fi_row *run)
 {
     struct fi_block_pin pin;
     bool is_there = fi_block_cache_find(run->cache, run->file_of_sections,
@@ -44,7 +44,7 @@ open_has_room(struct firn_row *run)
 
 /* Gives back all that is kept. */
 static void
-drop_pins(struct firn_row *run)
+drop_pins(struct fi_row *run)
 {
     fi_block_cache_unpin(run->cache, &run->index_pin);
     fi_block_cache_unpin(run->cache, &run->filter_pin);
@@ -57,7 +57,7 @@ drop_pins(struct firn_row *run)
 /* Keeps the index pinned, and the filter from the first get on, with tables beside them, where the
  * cache holds so much. */
 static void
-keep_pins(struct firn_row *run, struct fi_row_read_index *index)
+keep_pins(struct fi_row *run, struct fi_row_read_index *index)
 {
     DCHECK(!run->keeps_pins && run->held_bytes == 0 && run->memory.data == NULL);
     DCHECK(index->pin.size == run->sections.index.raw_size);
@@ -80,7 +80,7 @@ keep_pins(struct firn_row *run, struct fi_row_read_index *index)
 }
 
 static int
-read_run(struct firn_row *run, firn_error *err)
+read_run(struct fi_row *run, firn_error *err)
 {
     int rc;
     struct fi_row_read_index index = {.pin = {0}};
@@ -106,7 +106,7 @@ static int
 row_open(const struct fi_run_env *env, const char *name, struct fi_run **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_row *run = fi_alloc_zeroed(sizeof *run);
+    struct fi_row *run = fi_alloc_zeroed(sizeof *run);
     if (run == NULL) {
         fi_block_cache_drop_file(env->cache, env->cache_file);
         return fi_error_no_memory(err, "a run");
@@ -133,7 +133,7 @@ row_open(const struct fi_run_env *env, const char *name, struct fi_run **out, fi
 static int
 origin(struct fi_run *base, struct fi_buf *numbers, struct fi_run_origin *out, firn_error *err)
 {
-    const struct firn_row *run = fi_row_read_run(base);
+    const struct fi_row *run = fi_row_read_run(base);
     return fi_run_sections_origin(run->reader, &run->sections, numbers, out, err);
 }
 
@@ -143,7 +143,7 @@ open_close(struct fi_run *base)
     if (base == NULL) {
         return;
     }
-    struct firn_row *run = fi_row_read_run(base);
+    struct fi_row *run = fi_row_read_run(base);
     DCHECK(run->keeps_pins == (run->held_bytes > 0));
     drop_pins(run);
     fi_block_cache_drop_file(run->cache, run->file);
@@ -193,7 +193,7 @@ open_close(struct fi_run *base)
 enum { UNREAD, READING, PINNED, WITHOUT };
 
 static int
-pin_filter(struct firn_row *run, struct fi_block_pin *out, firn_error *err)
+pin_filter(struct fi_row *run, struct fi_block_pin *out, firn_error *err)
 {
     return fi_block_cache_read(run->cache, run->file_of_sections, run->reader,
                                &run->sections.filter, FI_BLOCK_CACHE_INDEX, fi_run_filter_check,
@@ -202,7 +202,7 @@ pin_filter(struct firn_row *run, struct fi_block_pin *out, firn_error *err)
 
 /* Whether the cache has room for what is pinned now, or keeps it beyond its budget. */
 static bool
-has_room(struct firn_row *run)
+has_room(struct fi_row *run)
 {
     struct fi_block_pin pin;
     bool is_there = fi_block_cache_find(run->cache, run->file_of_sections,
@@ -213,7 +213,7 @@ has_room(struct firn_row *run)
 
 /* Has the run keep the filter, if no other thread is about to and it can be read. */
 static void
-keep_filter(struct firn_row *run)
+keep_filter(struct fi_row *run)
 {
     unsigned state = UNREAD;
     firn_error err;
@@ -237,7 +237,7 @@ keep_filter(struct firn_row *run)
 
 /* Asks a filter that is pinned for this get alone. */
 static int
-ask_once(struct firn_row *run, uint64_t key_hash, bool *out, firn_error *err)
+ask_once(struct fi_row *run, uint64_t key_hash, bool *out, firn_error *err)
 {
     struct fi_block_pin pin = {0};
     firn_error local;
@@ -255,7 +255,7 @@ ask_once(struct firn_row *run, uint64_t key_hash, bool *out, firn_error *err)
 /* Whether the run can hold a key with this hash. true too where the filter is damaged: it only
  * saves work. */
 static int
-read_filter(struct firn_row *run, uint64_t key_hash, bool *out, firn_error *err)
+read_filter(struct fi_row *run, uint64_t key_hash, bool *out, firn_error *err)
 {
     *out = true;
     firn_slice filter = fi_row_read_known_filter(run);
@@ -273,7 +273,7 @@ read_filter(struct firn_row *run, uint64_t key_hash, bool *out, firn_error *err)
 }
 
 struct search {
-    struct firn_row *run;
+    struct fi_row *run;
     const struct fi_row_index *index;
     firn_slice key;
     uint64_t hash;
@@ -462,7 +462,7 @@ get(struct fi_run *run, firn_slice key, const struct fi_view *view, struct fi_ru
 static void
 get_prefetch(const struct fi_run *base, firn_slice key, unsigned step)
 {
-    const struct firn_row *run = (const struct firn_row *)base;
+    const struct fi_row *run = (const struct fi_row *)base;
     firn_slice filter = fi_row_read_known_filter(run);
     DCHECK(step < FI_RUN_GET_STEPS);
     key = fi_run_key(key);
@@ -491,14 +491,14 @@ static const struct fi_run_summary *
 summary(const struct fi_run *run)
 {
     DCHECK(run->kind == &fi_row_kind);
-    return &((const struct firn_row *)run)->summary;
+    return &((const struct fi_row *)run)->summary;
 }
 
 static const struct fi_range_set *
 ranges(const struct fi_run *run)
 {
     DCHECK(run->kind == &fi_row_kind);
-    return &((const struct firn_row *)run)->ranges;
+    return &((const struct fi_row *)run)->ranges;
 }
 
 const struct fi_run_kind fi_row_kind = {

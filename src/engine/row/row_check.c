@@ -24,7 +24,7 @@
 #include "base/slice.h"
 
 struct checking {
-    struct firn_row *run;
+    struct fi_row *run;
     struct fi_run_check check;
 
     struct fi_buf index_raw;
@@ -291,7 +291,7 @@ static int
 check_parts(struct checking *checking, firn_error *err)
 {
     int rc;
-    const struct firn_row *run = checking->run;
+    const struct fi_row *run = checking->run;
     struct fi_buf first = {0};
     FI_TRY(fi_run_check_init(&checking->check, err));
     FI_TRY(read_index(checking, err));
@@ -311,7 +311,7 @@ fi_row_check(struct fi_run *base, void (*on_damage)(void *ctx, const char *text)
              const struct fi_step *step, firn_error *err)
 {
     firn_error local;
-    struct firn_row *run = fi_row_read_run(base);
+    struct fi_row *run = fi_row_read_run(base);
     DCHECK(on_damage != NULL);
     struct checking checking = {
         .run = run,

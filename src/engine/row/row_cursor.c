@@ -129,7 +129,7 @@ extend(struct window *window, const struct fi_row_index *index, size_t i, bool i
 
 /* Reads the window around the i-th block; leaves it empty where that fails, or makes no sense. */
 static void
-fill(struct window *window, struct firn_row *run, const struct fi_row_index *index, size_t i,
+fill(struct window *window, struct fi_row *run, const struct fi_row_index *index, size_t i,
      bool is_backward)
 {
     DCHECK(window->bytes != NULL && i < index->block_count);
@@ -145,8 +145,8 @@ fill(struct window *window, struct firn_row *run, const struct fi_row_index *ind
  * reads what is not there as window_read does. NULL where the block is larger than the
  * room, cannot be read with its neighbours, or memory is out: it may yet be read alone. */
 static const uint8_t *
-window_stored(struct window *window, struct firn_row *run, const struct fi_row_index *index,
-              size_t i, bool is_backward)
+window_stored(struct window *window, struct fi_row *run, const struct fi_row_index *index, size_t i,
+              bool is_backward)
 {
     struct fi_row_index_block block;
     fi_row_index_block(index, i, &block);
@@ -164,7 +164,7 @@ window_stored(struct window *window, struct firn_row *run, const struct fi_row_i
  * they are not there yet, reads them with the blocks that follow, or with those before where
  * is_backward. */
 static int
-window_read(struct window *window, struct firn_row *run, const struct fi_row_index *index, size_t i,
+window_read(struct window *window, struct fi_row *run, const struct fi_row_index *index, size_t i,
             bool is_backward, firn_slice *out, firn_error *err)
 {
     struct fi_row_index_block block;
@@ -237,7 +237,7 @@ grow(struct window *window)
 
 /* The stored bytes of a block that the cache lacks; NULL: it is to be read alone. */
 static const uint8_t *
-stored_of(struct ahead *ahead, struct firn_row *run, const struct fi_row_index *index, size_t i,
+stored_of(struct ahead *ahead, struct fi_row *run, const struct fi_row_index *index, size_t i,
           bool is_backward)
 {
     DCHECK(i < index->block_count);
@@ -264,7 +264,7 @@ stored_of(struct ahead *ahead, struct firn_row *run, const struct fi_row_index *
  * keep; alone, or with what follows (or lies before, where is_backward) if blocks that were not
  * there are asked for in order. */
 static int
-ahead_read(struct ahead *ahead, struct firn_row *run, const struct fi_row_index *index, size_t i,
+ahead_read(struct ahead *ahead, struct fi_row *run, const struct fi_row_index *index, size_t i,
            bool is_backward, struct fi_block_pin *out, firn_error *err)
 {
     const uint8_t *stored = stored_of(ahead, run, index, i, is_backward);
@@ -279,7 +279,7 @@ enum {
 
 struct cursor {
     struct fi_run_cursor base; /* first */
-    struct firn_row *run;
+    struct fi_row *run;
     bool is_sequential;
     bool keeps_references;
     const struct fi_view *only; /* NULL: everything */
@@ -385,7 +385,7 @@ static int
 fetch(struct cursor *cursor, const struct fi_row_index *index, size_t i, bool is_backward,
       firn_slice *out, firn_error *err)
 {
-    struct firn_row *run = cursor->run;
+    struct fi_row *run = cursor->run;
     struct fi_row_index_block block;
     DCHECK(i < index->block_count && cursor->pin.frame == NULL);
     fi_row_index_block(index, i, &block);
@@ -602,7 +602,7 @@ prepared_block(const struct cursor *cursor)
 static void
 prepare_entry(struct cursor *cursor, firn_slice key)
 {
-    struct firn_row *run = cursor->run;
+    struct fi_row *run = cursor->run;
     size_t i = prepared_block(cursor);
     if (!cursor->has_block || cursor->block_at != i) {
         struct fi_row_index_block block;
@@ -621,7 +621,7 @@ void
 fi_row_cursor_prepare(struct fi_run_cursor *base, firn_slice key, uint64_t sequence, unsigned step)
 {
     struct cursor *cursor = cursor_of(base);
-    const struct firn_row *run = cursor->run;
+    const struct fi_row *run = cursor->run;
     DCHECK(step < FI_RUN_CURSOR_STEPS);
     base->is_valid = false;
     if (!run->keeps_pins || cursor->is_sequential || run->index.block_count == 0) {

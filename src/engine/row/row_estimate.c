@@ -37,7 +37,7 @@ int
 fi_row_estimate_place(struct fi_run *base, firn_slice key, struct fi_run_place *out,
                       firn_error *err)
 {
-    struct firn_row *run = fi_row_read_run(base);
+    struct fi_row *run = fi_row_read_run(base);
     struct fi_row_read_index index;
     *out = (struct fi_run_place){0};
     FI_TRY_RETURN(fi_row_read_index(run, &index, err));
@@ -57,7 +57,7 @@ fi_row_estimate_place(struct fi_run *base, firn_slice key, struct fi_run_place *
 /* ---- weighing ---- */
 
 struct weighing {
-    struct firn_row *run;
+    struct fi_row *run;
     const struct fi_row_index *index;
     const struct fi_run_bounds *bounds;
     size_t first; /* the blocks in which the bounds lie */
@@ -165,7 +165,7 @@ int
 fi_row_estimate_weigh(struct fi_run *base, const struct fi_run_bounds *bounds,
                       struct fi_run_weight *inout, firn_error *err)
 {
-    struct firn_row *run = fi_row_read_run(base);
+    struct fi_row *run = fi_row_read_run(base);
     struct fi_row_read_index index;
     int rc;
     FI_TRY(fi_row_read_index(run, &index, err));

@@ -255,7 +255,7 @@ FIRN_MUST_CHECK int fi_row_index_builder_encode(const struct fi_row_index_builde
  * Any thread.
  */
 
-struct firn_row {
+struct fi_row {
     struct fi_run base; /* first */
     struct fi_block_cache *cache;
     const struct fi_run_values *values; /* where references lead; never NULL */
@@ -282,11 +282,11 @@ struct firn_row {
     struct fi_block_guide *guides; /* in memory: one for each data block */
 };
 
-static inline struct firn_row *
+static inline struct fi_row *
 fi_row_read_run(struct fi_run *run)
 {
     DCHECK(run->kind == &fi_row_kind);
-    return (struct firn_row *)run;
+    return (struct fi_row *)run;
 }
 
 /* The index, until release. */
@@ -297,15 +297,15 @@ struct fi_row_read_index {
 /* Size of the memory that a run that keeps its pins needs, for an index of so many blocks. */
 size_t fi_row_read_memory_size(size_t block_count);
 /* Divides run->memory, which has that size, among the parts for run->index. */
-void fi_row_read_set_memory(struct firn_row *run);
-FIRN_MUST_CHECK int fi_row_read_index(struct firn_row *run, struct fi_row_read_index *out,
+void fi_row_read_set_memory(struct fi_row *run);
+FIRN_MUST_CHECK int fi_row_read_index(struct fi_row *run, struct fi_row_read_index *out,
                                       firn_error *err);
-void fi_row_read_index_release(struct firn_row *run, struct fi_row_read_index *index);
+void fi_row_read_index_release(struct fi_row *run, struct fi_row_read_index *index);
 
 /* The filter, if the run keeps it and has read it; else no bytes. For callers that can do
  * without. */
 static inline firn_slice
-fi_row_read_known_filter(const struct firn_row *run)
+fi_row_read_known_filter(const struct fi_row *run)
 {
     const uint8_t *data = atomic_load_explicit(&run->filter, memory_order_acquire);
     return firn_bytes(data, data != NULL ? run->sections.filter.raw_size : 0);
@@ -313,10 +313,10 @@ fi_row_read_known_filter(const struct firn_row *run)
 
 /* Starts to prefetch what a get will read first: the key's line of the filter, or, without one, its
  * part of the index. Does nothing unless the run keeps its pins. */
-void fi_row_read_prefetch(const struct firn_row *run, firn_slice key);
+void fi_row_read_prefetch(const struct fi_row *run, firn_slice key);
 /* The same for the i-th data block. */
 static inline void
-fi_row_read_prefetch_block(const struct firn_row *run, size_t i)
+fi_row_read_prefetch_block(const struct fi_row *run, size_t i)
 {
     if (run->keeps_pins) {
         fi_row_index_prefetch_block(&run->index, i);
@@ -325,18 +325,18 @@ fi_row_read_prefetch_block(const struct firn_row *run, size_t i)
 }
 
 /* Pins the i-th data block if the cache has it. */
-bool fi_row_read_find(struct firn_row *run, const struct fi_row_index *index, size_t i,
+bool fi_row_read_find(struct fi_row *run, const struct fi_row_index *index, size_t i,
                       struct fi_block_pin *out);
 /* Pins the i-th data block. The second takes its stored bytes from memory unless stored is NULL. */
-FIRN_MUST_CHECK int fi_row_read_block(struct firn_row *run, const struct fi_row_index *index,
+FIRN_MUST_CHECK int fi_row_read_block(struct fi_row *run, const struct fi_row_index *index,
                                       size_t i, struct fi_block_pin *out, firn_error *err);
-FIRN_MUST_CHECK int fi_row_read_missing(struct firn_row *run, const struct fi_row_index *index,
+FIRN_MUST_CHECK int fi_row_read_missing(struct fi_row *run, const struct fi_row_index *index,
                                         size_t i, const uint8_t *stored, struct fi_block_pin *out,
                                         firn_error *err);
 
 /* Adds to the text of a failure to read the i-th data block: file and offset, and which keys cannot
  * be read. Returns err->code. */
-int fi_row_read_explain(const struct firn_row *run, const struct fi_row_index *index, size_t i,
+int fi_row_read_explain(const struct fi_row *run, const struct fi_row_index *index, size_t i,
                         firn_error *err);
 
 /* ==== what a range of keys takes up (row_estimate.c) ==== */

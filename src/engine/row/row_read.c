@@ -14,7 +14,7 @@
 #include "row/row_internal.h"
 
 int
-fi_row_read_index(struct firn_row *run, struct fi_row_read_index *out, firn_error *err)
+fi_row_read_index(struct fi_row *run, struct fi_row_read_index *out, firn_error *err)
 {
     out->pin = (struct fi_block_pin){0};
     if (run->keeps_pins) {
@@ -50,7 +50,7 @@ fi_row_read_memory_size(size_t block_count)
 }
 
 void
-fi_row_read_set_memory(struct firn_row *run)
+fi_row_read_set_memory(struct fi_row *run)
 {
     uint8_t *bytes = run->memory.data;
     fi_row_index_set_tops(&run->index, bytes);
@@ -59,7 +59,7 @@ fi_row_read_set_memory(struct firn_row *run)
 }
 
 void
-fi_row_read_prefetch(const struct firn_row *run, firn_slice key)
+fi_row_read_prefetch(const struct fi_row *run, firn_slice key)
 {
     firn_slice filter = fi_row_read_known_filter(run);
     if (filter.data != NULL) {
@@ -70,14 +70,14 @@ fi_row_read_prefetch(const struct firn_row *run, firn_slice key)
 }
 
 void
-fi_row_read_index_release(struct firn_row *run, struct fi_row_read_index *index)
+fi_row_read_index_release(struct fi_row *run, struct fi_row_read_index *index)
 {
     fi_block_cache_unpin(run->cache, &index->pin);
 }
 
 /* Pins the i-th block if it is where its guide says. */
 static inline bool
-follow_guide(struct firn_row *run, const struct fi_row_index *index, size_t i,
+follow_guide(struct fi_row *run, const struct fi_row_index *index, size_t i,
              struct fi_row_index_block *out_block, struct fi_block_pin *out)
 {
     const struct fi_block_guide *guide = run->keeps_pins ? &run->guides[i] : NULL;
@@ -91,7 +91,7 @@ follow_guide(struct firn_row *run, const struct fi_row_index *index, size_t i,
 }
 
 static void
-note_guide(struct firn_row *run, size_t i, const struct fi_block_pin *pin)
+note_guide(struct fi_row *run, size_t i, const struct fi_block_pin *pin)
 {
     if (run->keeps_pins) {
         fi_block_cache_guide_note(run->cache, pin, &run->guides[i]);
@@ -99,7 +99,7 @@ note_guide(struct firn_row *run, size_t i, const struct fi_block_pin *pin)
 }
 
 int
-fi_row_read_block(struct firn_row *run, const struct fi_row_index *index, size_t i,
+fi_row_read_block(struct fi_row *run, const struct fi_row_index *index, size_t i,
                   struct fi_block_pin *out, firn_error *err)
 {
     struct fi_row_index_block block;
@@ -109,7 +109,7 @@ fi_row_read_block(struct firn_row *run, const struct fi_row_index *index, size_t
 }
 
 bool
-fi_row_read_find(struct firn_row *run, const struct fi_row_index *index, size_t i,
+fi_row_read_find(struct fi_row *run, const struct fi_row_index *index, size_t i,
                  struct fi_block_pin *out)
 {
     struct fi_row_index_block block;
@@ -128,7 +128,7 @@ fi_row_read_find(struct firn_row *run, const struct fi_row_index *index, size_t 
 }
 
 int
-fi_row_read_missing(struct firn_row *run, const struct fi_row_index *index, size_t i,
+fi_row_read_missing(struct fi_row *run, const struct fi_row_index *index, size_t i,
                     const uint8_t *stored, struct fi_block_pin *out, firn_error *err)
 {
     struct fi_row_index_block block;
@@ -148,7 +148,7 @@ fi_row_read_missing(struct firn_row *run, const struct fi_row_index *index, size
 
 /* The separator of a block; the end of the run after the last one. */
 static void
-separator_text(const struct firn_row *run, const struct fi_row_index *index, size_t i,
+separator_text(const struct fi_row *run, const struct fi_row_index *index, size_t i,
                char text[FI_RUN_TEXT_SIZE])
 {
     DCHECK(i <= index->block_count);
@@ -162,7 +162,7 @@ separator_text(const struct firn_row *run, const struct fi_row_index *index, siz
 }
 
 int
-fi_row_read_explain(const struct firn_row *run, const struct fi_row_index *index, size_t i,
+fi_row_read_explain(const struct fi_row *run, const struct fi_row_index *index, size_t i,
                     firn_error *err)
 {
     if (!fi_run_text_is_loss(err->code)) {

@@ -90,7 +90,7 @@ fi_run_history_is_file_skipped(struct fi_run_file *file, const struct fi_view *v
 }
 
 bool
-fi_run_history_is_all_skipped(struct firn_version *version, const struct fi_view *view)
+fi_run_history_is_all_skipped(struct fi_version *version, const struct fi_view *view)
 {
     const struct fi_version_level *level = &version->levels[FI_VERSION_HISTORY];
     if (level->count == 0) {

@@ -163,7 +163,7 @@ release_run(void *ctx, const struct fi_merge_level_run *run, struct fi_run *open
 
 int
 fi_version_source_add(struct fi_version_source *state, const struct fi_version_source_runs *runs,
-                      struct firn_merge *merge, firn_error *err)
+                      struct fi_merge *merge, firn_error *err)
 {
     DCHECK(state->handle == NULL && runs->level < FI_VERSION_LEVELS_ALL);
     DCHECK(runs->begin < runs->end && runs->end <= runs->version->levels[runs->level].count);
@@ -287,11 +287,11 @@ check_level(const struct fi_version_level *level, unsigned number, firn_error *e
 }
 
 /* The memory of a version with at most run_count runs. */
-static struct firn_version *
+static struct fi_version *
 allocate(size_t run_count)
 {
     /* Every run is in memory itself, so this does not overflow. */
-    struct firn_version *version = fi_alloc_zeroed(
+    struct fi_version *version = fi_alloc_zeroed(
         sizeof *version + run_count * (sizeof(struct fi_merge_level_run) + sizeof(uint64_t)));
     if (version != NULL) {
         atomic_init(&version->refs, 1);
@@ -301,11 +301,10 @@ allocate(size_t run_count)
 }
 
 int
-fi_version_create(const struct fi_version_change *change, struct firn_version **out,
-                  firn_error *err)
+fi_version_create(const struct fi_version_change *change, struct fi_version **out, firn_error *err)
 {
     size_t run_count = (change->base == NULL ? 0 : change->base->run_count) + change->added_count;
-    struct firn_version *version = allocate(run_count);
+    struct fi_version *version = allocate(run_count);
     *out = NULL;
     if (version == NULL) {
         return fi_error_no_memory(err, "a version of a tree");
@@ -347,14 +346,14 @@ fi_version_create(const struct fi_version_change *change, struct firn_version **
 }
 
 void
-fi_version_ref(struct firn_version *version)
+fi_version_ref(struct fi_version *version)
 {
     size_t before = atomic_fetch_add_explicit(&version->refs, 1, memory_order_relaxed);
     DCHECK(before > 0);
 }
 
 void
-fi_version_unref(struct firn_version *version)
+fi_version_unref(struct fi_version *version)
 {
     if (version == NULL) {
         return;
@@ -425,7 +424,7 @@ fi_version_overlap(const struct fi_version_level *level, const firn_slice *lower
 }
 
 size_t
-fi_version_waiting_runs(const struct firn_version *version)
+fi_version_waiting_runs(const struct fi_version *version)
 {
     for (unsigned number = 0; number < FI_VERSION_LEVELS; number++) {
         const struct fi_version_level *level = &version->levels[number];

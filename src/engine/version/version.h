@@ -32,7 +32,7 @@ struct fi_version_level {
  * of level 0 newer than those in the runs that follow; range deletes count as versions of the keys
  * that they cover. Only history is not ordered by age, neither among its runs nor relative to the
  * levels. */
-struct firn_version {
+struct fi_version {
     _Atomic size_t refs;
     struct fi_version_level levels[FI_VERSION_LEVELS_ALL];
     size_t run_count;
@@ -54,17 +54,17 @@ struct fi_version_added {
 /* The base (NULL: empty) without the removed and with the added runs; a run that is in both changes
  * its level. FIRN_CORRUPT if runs of a level overlap. */
 struct fi_version_change {
-    const struct firn_version *base;
+    const struct fi_version *base;
     struct fi_run_file *const *removed;
     size_t removed_count;
     const struct fi_version_added *added;
     size_t added_count;
 };
 FIRN_MUST_CHECK int fi_version_create(const struct fi_version_change *change,
-                                      struct firn_version **out, firn_error *err);
-void fi_version_ref(struct firn_version *version);
+                                      struct fi_version **out, firn_error *err);
+void fi_version_ref(struct fi_version *version);
 /* NULL is fine. */
-void fi_version_unref(struct firn_version *version);
+void fi_version_unref(struct fi_version *version);
 
 /* The only run that may hold key, in a level other than 0; NULL if there is none. */
 struct fi_run_file *fi_version_find(const struct fi_version_level *level, firn_slice key);
@@ -75,7 +75,7 @@ void fi_version_overlap(const struct fi_version_level *level, const firn_slice *
 
 /* How many runs of level 0 a compaction can be expected to remove: all, or none if a run that
  * cannot be read prevents that. */
-size_t fi_version_waiting_runs(const struct firn_version *version);
+size_t fi_version_waiting_runs(const struct fi_version *version);
 
 /* Whether a run overlaps [lower, upper) (NULL: no bound). */
 bool fi_version_run_overlaps(const struct fi_merge_level_run *run, const firn_slice *lower,
@@ -118,7 +118,7 @@ struct fi_version_source {
 /* Adds the runs [begin, end) of a level to merge; for level 0 and history one run at a time. The
  * source uses state as its memory. */
 struct fi_version_source_runs {
-    const struct firn_version *version;
+    const struct fi_version *version;
     unsigned level;
     size_t begin;
     size_t end;
@@ -129,7 +129,7 @@ struct fi_version_source_runs {
 };
 FIRN_MUST_CHECK int fi_version_source_add(struct fi_version_source *state,
                                           const struct fi_version_source_runs *runs,
-                                          struct firn_merge *merge, firn_error *err);
+                                          struct fi_merge *merge, firn_error *err);
 
 /* ==== history runs: versions that "now" does not read, kept apart from those that it does ====
  *
@@ -142,7 +142,7 @@ bool fi_run_history_is_skipped(const struct fi_manifest_run *run, const struct f
 /* The same; answers for views of one line are remembered (run_history.c). */
 bool fi_run_history_is_file_skipped(struct fi_run_file *file, const struct fi_view *view);
 /* Whether a view skips all history runs of a version. Cheap for views of now. */
-bool fi_run_history_is_all_skipped(struct firn_version *version, const struct fi_view *view);
+bool fi_run_history_is_all_skipped(struct fi_version *version, const struct fi_view *view);
 
 /* Whether a live view sees one of the group's sequences, but not all of those that supersede them.
  * The group may be of any run. */

@@ -653,19 +653,19 @@ fi_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err)
     return rc;
 }
 
-struct firn_scan_options
+struct fi_scan_options
 fi_ws_scan_options_of(const struct fi_ws_opened *opened, bool include_deps, bool strict,
                       unsigned threads, const firn_callbacks *callbacks)
 {
-    return (struct firn_scan_options){.include_deps = include_deps,
-                                      .strict = strict,
-                                      .threads = threads,
-                                      .has_store = opened->store_dir != NULL,
-                                      .store_device = opened->store_stat.device,
-                                      .store_inode = opened->store_stat.inode,
-                                      .nested = opened->nested,
-                                      .sqlite = opened->sqlite,
-                                      .callbacks = *callbacks};
+    return (struct fi_scan_options){.include_deps = include_deps,
+                                    .strict = strict,
+                                    .threads = threads,
+                                    .has_store = opened->store_dir != NULL,
+                                    .store_device = opened->store_stat.device,
+                                    .store_inode = opened->store_stat.inode,
+                                    .nested = opened->nested,
+                                    .sqlite = opened->sqlite,
+                                    .callbacks = *callbacks};
 }
 
 /* One checkpoint by a reference. */

@@ -137,9 +137,9 @@ FIRN_MUST_CHECK int fi_ws_relocate(struct firn_ws *ws, firn_error *err);
 void fi_ws_tell_damage(const firn_callbacks *callbacks, const char *text);
 
 /* The options of a scan of an opened workspace. */
-struct firn_scan_options fi_ws_scan_options_of(const struct fi_ws_opened *opened, bool include_deps,
-                                               bool strict, unsigned threads,
-                                               const firn_callbacks *callbacks);
+struct fi_scan_options fi_ws_scan_options_of(const struct fi_ws_opened *opened, bool include_deps,
+                                             bool strict, unsigned threads,
+                                             const firn_callbacks *callbacks);
 
 /* Restores that this user has begun, in which root, on this machine. */
 

@@ -35,11 +35,11 @@ struct request {
 /* One scan, without what a watch reports as unchanged. *err is not NULL. */
 static int
 scan_watched(struct fi_ws_compare *compare, struct fi_ws_opened *opened,
-             const struct firn_scan_options *options, struct fi_watchlink *watched, firn_error *err)
+             const struct fi_scan_options *options, struct fi_watchlink *watched, firn_error *err)
 {
     DCHECK(err != NULL && compare->treesink != NULL);
     struct fi_objects_sink sink = fi_objects_treesink_sink(compare->treesink);
-    struct firn_scan_options given = *options;
+    struct fi_scan_options given = *options;
     fi_watchlink_apply(watched, &given);
     int rc = fi_scan_tree(opened->root, &given, &sink, &compare->scan, err);
     if (rc == FIRN_CONFLICT && fi_watchlink_widen(watched)) {
@@ -54,7 +54,7 @@ scan_watched(struct fi_ws_compare *compare, struct fi_ws_opened *opened,
 
 /* Scans with the stat cache, or without it if it is wrong. *err is not NULL. */
 static int
-scan(struct fi_ws_compare *compare, struct fi_ws_opened *opened, struct firn_scan_options *options,
+scan(struct fi_ws_compare *compare, struct fi_ws_opened *opened, struct fi_scan_options *options,
      struct fi_watchlink *watched, firn_error *err)
 {
     struct fi_statcache_options stat_options = {.objects = opened->objects,
@@ -73,7 +73,7 @@ scan(struct fi_ws_compare *compare, struct fi_ws_opened *opened, struct firn_sca
 
 /* Asks the watch of the workspace, if there is one. */
 static int
-ask_watch(const struct request *request, const struct firn_scan_options *options,
+ask_watch(const struct request *request, const struct fi_scan_options *options,
           struct fi_watchlink **out, firn_error *err)
 {
     struct fi_ws_opened *opened = request->opened;
@@ -104,7 +104,7 @@ fill(struct fi_ws_compare *out, const struct request *request, bool is_for_resto
     err = err != NULL ? err : &own_err;
     DCHECK(out->treesink == NULL && out->disk_side.root == NULL);
     FI_TRY(fi_objects_treesink_create(request->ws->os, &out->treesink, err));
-    struct firn_scan_options options =
+    struct fi_scan_options options =
         fi_ws_scan_options_of(opened, out->rules.include_deps, false, request->options.threads,
                               is_for_restore ? request->options.callbacks : &out->callbacks);
     options.file_size_max = out->rules.file_size_max;

@@ -384,7 +384,7 @@ scan(struct refresh *refresh, const struct fi_ws_save_request *request, firn_err
         .ctx = refresh};
     struct fi_statcache_options stat_options = {.objects = opened->objects,
                                                 .workspace = opened->workspace.number};
-    struct firn_scan_options options =
+    struct fi_scan_options options =
         fi_ws_scan_options_of(opened, request->include_deps, false, request->threads, &callbacks);
     struct fi_objects_treesink *treesink = NULL;
     struct fi_scan_result result = {0};

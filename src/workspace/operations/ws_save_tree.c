@@ -127,7 +127,7 @@ static int
 scan(struct fi_ws_opened *opened, const struct fi_ws_save_request *request, bool is_blind,
      struct fi_ws_save_tree *tree, bool *out_is_usable, firn_error *err)
 {
-    struct firn_scan_options options = fi_ws_scan_options_of(
+    struct fi_scan_options options = fi_ws_scan_options_of(
         opened, request->include_deps, request->strict, request->threads, &request->callbacks);
     struct fi_objects_sink sink = {.lane_open = sink_lane_open,
                                    .lane_close = sink_lane_close,

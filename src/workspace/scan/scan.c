@@ -48,7 +48,7 @@ struct claim {
 };
 
 static bool
-claim_from_stack_locked(struct firn_scan *scan, struct claim *out)
+claim_from_stack_locked(struct fi_scan *scan, struct claim *out)
 {
     fi_os_mutex_assert_held(&scan->mutex);
     struct fi_scan_node *node = scan->stack;
@@ -72,7 +72,7 @@ claim_from_stack_locked(struct firn_scan *scan, struct claim *out)
 
 /* The walk is over: directories with hard links need not wait for it any longer. */
 static void
-release_linked_locked(struct firn_scan *scan)
+release_linked_locked(struct fi_scan *scan)
 {
     fi_os_mutex_assert_held(&scan->mutex);
     DCHECK(scan->active == 0 && scan->stack == NULL && !scan->links_are_known);
@@ -89,7 +89,7 @@ release_linked_locked(struct firn_scan *scan)
 /* The next piece of work; waits while other workers may still find some. False when there will be
  * no more. */
 static bool
-claim(struct firn_scan *scan, struct claim *out)
+claim(struct fi_scan *scan, struct claim *out)
 {
     bool is_found = false;
     fi_os_mutex_lock(&scan->mutex);
@@ -120,7 +120,7 @@ claim(struct firn_scan *scan, struct claim *out)
 }
 
 static void
-give_back(struct firn_scan *scan)
+give_back(struct fi_scan *scan)
 {
     fi_os_mutex_lock(&scan->mutex);
     DCHECK(scan->active > 0);
@@ -154,7 +154,7 @@ static void
 run_worker(void *arg)
 {
     struct fi_scan_worker *worker = arg;
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     struct claim next;
     while (claim(scan, &next)) {
         firn_error err = {0};
@@ -193,7 +193,7 @@ deinit_worker(struct fi_scan_worker *worker)
 /* ---- the scan ---- */
 
 static int
-init_workers(struct firn_scan *scan, firn_error *err)
+init_workers(struct fi_scan *scan, firn_error *err)
 {
     unsigned count = scan->options->threads;
     if (count == 0) {
@@ -214,7 +214,7 @@ init_workers(struct firn_scan *scan, firn_error *err)
 }
 
 static void
-deinit(struct firn_scan *scan)
+deinit(struct fi_scan *scan)
 {
     while (scan->alive != NULL) {
         fi_scan_node_destroy(scan, scan->alive);
@@ -235,7 +235,7 @@ deinit(struct firn_scan *scan)
 
 /* Lets the rules exclude what the tree lacks. */
 static int
-note_gaps(struct firn_scan *scan, firn_error *err)
+note_gaps(struct fi_scan *scan, firn_error *err)
 {
     for (size_t i = 0; i < scan->options->gap_count; i++) {
         const firn_slice path = scan->options->gaps[i].path;
@@ -257,7 +257,7 @@ note_gaps(struct firn_scan *scan, firn_error *err)
 }
 
 static int
-init(struct firn_scan *scan, firn_error *err)
+init(struct fi_scan *scan, firn_error *err)
 {
     struct fi_rules_walk_options rules = {.include_deps = scan->options->include_deps,
                                           .gitignore = scan->options->gitignore,
@@ -282,7 +282,7 @@ out:
 /* The first worker begins with the root; it counts as active from before the others start, so
  * that they wait for it. */
 static void
-run_first_worker(struct firn_scan *scan)
+run_first_worker(struct fi_scan *scan)
 {
     firn_error err = {0};
     int rc = fi_scan_dir_visit(&scan->workers[0], NULL, 0, &err);
@@ -294,7 +294,7 @@ run_first_worker(struct firn_scan *scan)
 }
 
 static int
-run(struct firn_scan *scan, firn_error *err)
+run(struct fi_scan *scan, firn_error *err)
 {
     struct fi_os_jobs *jobs = NULL;
     int rc;
@@ -324,7 +324,7 @@ run(struct firn_scan *scan, firn_error *err)
 }
 
 static void
-fill_result(struct firn_scan *scan, struct fi_scan_result *out)
+fill_result(struct fi_scan *scan, struct fi_scan_result *out)
 {
     DCHECK(scan->root_entry.kind == FI_TREE_DIR);
     *out = (struct fi_scan_result){.root = scan->root_entry,
@@ -353,7 +353,7 @@ fill_result(struct firn_scan *scan, struct fi_scan_result *out)
 
 /* Passes the workers' notes for the next scan to the stat cache. */
 static void
-keep_notes(struct firn_scan *scan)
+keep_notes(struct fi_scan *scan)
 {
     for (unsigned i = 0; i < scan->worker_count; i++) {
         fi_statcache_lane_close(scan->workers[i].stat_lane, true);
@@ -362,12 +362,12 @@ keep_notes(struct firn_scan *scan)
 }
 
 int
-fi_scan_tree(struct fi_os_dir *root, const struct firn_scan_options *options,
+fi_scan_tree(struct fi_os_dir *root, const struct fi_scan_options *options,
              const struct fi_objects_sink *sink, struct fi_scan_result *out, firn_error *err)
 {
     *out = (struct fi_scan_result){0};
     struct fi_os *os = fi_os_dir_os(root);
-    struct firn_scan scan = {
+    struct fi_scan scan = {
         .os = os, .root = root, .options = options, .sink = sink, .start_ns = fi_os_now_ns(os)};
     if (options->stat != NULL) {
         scan.stat_seed = fi_statcache_seed(options->stat);

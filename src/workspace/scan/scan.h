@@ -69,7 +69,7 @@ struct fi_scan_sqlite {
     void *ctx;
 };
 
-struct firn_scan_options {
+struct fi_scan_options {
     bool include_deps;
     bool gitignore; /* .gitignore files count as well */
     /* Entries that these exclude are left out too (rules.h). May be NULL; borrowed. */
@@ -141,7 +141,7 @@ struct fi_scan_result {
  *
  * Callbacks come from any thread, one at a time. In simulation a sink must not wait for another
  * lane. */
-FIRN_MUST_CHECK int fi_scan_tree(struct fi_os_dir *root, const struct firn_scan_options *options,
+FIRN_MUST_CHECK int fi_scan_tree(struct fi_os_dir *root, const struct fi_scan_options *options,
                                  const struct fi_objects_sink *sink, struct fi_scan_result *out,
                                  firn_error *err);
 void fi_scan_result_deinit(struct fi_scan_result *result);

@@ -424,7 +424,7 @@ build(struct fi_scan_worker *worker, struct fi_scan_node *node, firn_error *err)
 
 /* Notes that one thing that a directory waited for is done; whether it was the last. */
 static bool
-count_down(struct firn_scan *scan, struct fi_scan_node *node)
+count_down(struct fi_scan *scan, struct fi_scan_node *node)
 {
     fi_os_mutex_lock(&scan->mutex);
     DCHECK(node->waiting > 0);
@@ -435,7 +435,7 @@ count_down(struct firn_scan *scan, struct fi_scan_node *node)
 
 /* Whether paths through a directory may still be needed after it has been built. */
 static bool
-is_path_needed(struct firn_scan *scan)
+is_path_needed(struct fi_scan *scan)
 {
     fi_os_mutex_lock(&scan->mutex);
     bool is_needed = scan->links_are_known;
@@ -446,7 +446,7 @@ is_path_needed(struct firn_scan *scan)
 int
 fi_scan_build_due(struct fi_scan_worker *worker, struct fi_scan_node *node, firn_error *err)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     for (bool is_complete = true; is_complete;) {
         int rc = build(worker, node, err);
         if (rc != FIRN_OK) {
@@ -474,7 +474,7 @@ int
 fi_scan_build_segment(struct fi_scan_worker *worker, struct fi_scan_node *node, size_t segment,
                       firn_error *err)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     bool has_links = false;
     for (size_t i = 0; i < worker->part.late_count; i++) {
         has_links = has_links || worker->part.lates[i].kind == FI_SCAN_LATE_LINK;

@@ -92,7 +92,7 @@ out:
 }
 
 int
-fi_scan_confined_allow(const struct firn_scan *scan, int64_t noted_ns, firn_error *err)
+fi_scan_confined_allow(const struct fi_scan *scan, int64_t noted_ns, firn_error *err)
 {
     const struct fi_scan_confines *confines = scan->options->confines;
     bool is_new = confines != NULL && confines->needs_known && noted_ns > confines->known_ns;
@@ -104,7 +104,7 @@ int
 fi_scan_confined_allow_file(const struct fi_scan_worker *worker, const struct fi_scan_node *node,
                             const struct fi_scan_item *item, bool is_known, firn_error *err)
 {
-    const struct firn_scan *scan = worker->scan;
+    const struct fi_scan *scan = worker->scan;
     enum fi_ignore_rules_kind kind;
     bool is_rules =
         scan->options->confines != NULL &&

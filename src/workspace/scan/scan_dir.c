@@ -155,7 +155,7 @@ static int
 is_unwanted_dir(struct fi_scan_worker *worker, const struct fi_scan_node *node,
                 bool *out_is_unwanted, char reason[FI_RULES_WALK_TEXT_SIZE], firn_error *err)
 {
-    const struct firn_scan_options *options = worker->scan->options;
+    const struct fi_scan_options *options = worker->scan->options;
     const struct fi_place_nested *nested = options->nested;
     DCHECK(node->parent != NULL);
     *out_is_unwanted = options->has_store && node->stat.device == options->store_device &&
@@ -584,7 +584,7 @@ out:
 static void
 publish(struct fi_scan_worker *worker, struct fi_scan_node *node)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     size_t count = worker->listing.count;
     node->segment_count = count == 0 ? 1 : (count - 1) / FI_SCAN_SEGMENT_ENTRIES + 1;
     if (node->segment_count > 1) {

@@ -45,7 +45,7 @@
 
 /* Whether a change after the look that gave stat could leave the times as they are (I1). */
 static bool
-is_young(const struct firn_scan *scan, const struct fi_os_stat *stat, int64_t *out_age_ns)
+is_young(const struct fi_scan *scan, const struct fi_os_stat *stat, int64_t *out_age_ns)
 {
     if (stat->ctime_ns < scan->start_ns - FI_SCAN_CLOCK_TICK_NS) {
         return false; /* nearly every file; the clock is not read */

@@ -33,7 +33,7 @@ enum {
     FI_SCAN_THREADS_DEFAULT_MAX = 16
 };
 
-struct firn_scan;
+struct fi_scan;
 struct fi_scan_node;
 
 /* ---- scan_listing.c: names and kinds, as a directory lists them ---- */
@@ -161,13 +161,13 @@ struct fi_scan_node {
 
 /* A new node for a subdirectory of parent (NULL: for the root), on the list of live nodes. NULL if
  * there is no memory. */
-struct fi_scan_node *fi_scan_node_create(struct firn_scan *scan, struct fi_scan_node *parent,
+struct fi_scan_node *fi_scan_node_create(struct fi_scan *scan, struct fi_scan_node *parent,
                                          uint32_t index);
-void fi_scan_node_destroy(struct firn_scan *scan, struct fi_scan_node *node);
+void fi_scan_node_destroy(struct fi_scan *scan, struct fi_scan_node *node);
 /* Whether it has segments or subdirectories that no worker has taken. */
 bool fi_scan_node_has_more(const struct fi_scan_node *node);
 /* Puts a node with work left on the stack. */
-void fi_scan_node_push_locked(struct firn_scan *scan, struct fi_scan_node *node);
+void fi_scan_node_push_locked(struct fi_scan *scan, struct fi_scan_node *node);
 /* Appends the entry of a subdirectory, unless it is left out. */
 FIRN_MUST_CHECK int fi_scan_node_encode_subdir(const struct fi_scan_subdir *subdir,
                                                struct fi_buf *out);
@@ -189,7 +189,7 @@ FIRN_MUST_CHECK int fi_scan_node_add_print(struct fi_scan_part *part,
 void fi_scan_node_part_clear(struct fi_scan_part *part);
 /* Takes over the entries of a segment, in the order of segments; part is empty afterwards and may
  * keep its memory. Requires: the scan's mutex is held. */
-FIRN_MUST_CHECK int fi_scan_node_merge_locked(struct firn_scan *scan, struct fi_scan_node *node,
+FIRN_MUST_CHECK int fi_scan_node_merge_locked(struct fi_scan *scan, struct fi_scan_node *node,
                                               size_t segment, struct fi_scan_part *part);
 void fi_scan_node_part_deinit(struct fi_scan_part *part);
 
@@ -239,7 +239,7 @@ struct fi_scan_counts {
 };
 
 struct fi_scan_worker {
-    struct firn_scan *scan;
+    struct fi_scan *scan;
     void *lane;
     bool lane_is_open;
     struct fi_arena arena;          /* names and attributes of links, until the scan ends */
@@ -271,10 +271,10 @@ struct fi_scan_worker {
     uint64_t skipped;
 };
 
-struct firn_scan {
+struct fi_scan {
     struct fi_os *os;
     struct fi_os_dir *root;
-    const struct firn_scan_options *options;
+    const struct fi_scan_options *options;
     const struct fi_objects_sink *sink;
     struct fi_rules_walk *ignore;
     int64_t start_ns;
@@ -308,7 +308,7 @@ struct firn_scan {
 };
 
 static inline bool
-fi_scan_is_stopped(const struct firn_scan *scan)
+fi_scan_is_stopped(const struct fi_scan *scan)
 {
     /* Pairs with nothing: only a hint to stop early; the outcome is read under the mutex. */
     return atomic_load_explicit(&scan->is_stopped, memory_order_relaxed);
@@ -316,7 +316,7 @@ fi_scan_is_stopped(const struct firn_scan *scan)
 
 /* Whether a file in the directory of node is too large to be saved. */
 static inline bool
-fi_scan_is_too_large(const struct firn_scan *scan, const struct fi_scan_node *node,
+fi_scan_is_too_large(const struct fi_scan *scan, const struct fi_scan_node *node,
                      const struct fi_os_stat *stat)
 {
     uint64_t most = scan->options->file_size_max;
@@ -358,7 +358,7 @@ FIRN_MUST_CHECK int fi_scan_confined_take_over(struct fi_scan_subdir *subdir,
 /* Checks a name of a file with several names, which an earlier scan noted at noted_ns (INT64_MAX:
  * no scan did). FIRN_CONFLICT, and the scan must end, if the confines require such names to be
  * known and this one is new. */
-FIRN_MUST_CHECK int fi_scan_confined_allow(const struct firn_scan *scan, int64_t noted_ns,
+FIRN_MUST_CHECK int fi_scan_confined_allow(const struct fi_scan *scan, int64_t noted_ns,
                                            firn_error *err);
 /* The same for any file: a rule file must be known. */
 FIRN_MUST_CHECK int fi_scan_confined_allow_file(const struct fi_scan_worker *worker,
@@ -372,7 +372,7 @@ FIRN_MUST_CHECK int fi_scan_dir_segment(struct fi_scan_worker *worker, struct fi
 
 /* scan_known.c. Whether this scan has a stat cache. */
 static inline bool
-fi_scan_known_applies(const struct firn_scan *scan)
+fi_scan_known_applies(const struct fi_scan *scan)
 {
     return scan->options->stat != NULL;
 }
@@ -395,8 +395,8 @@ FIRN_MUST_CHECK int fi_scan_known_enter(struct fi_scan_worker *worker, struct fi
                                         size_t *guess, bool *out_is_known, firn_error *err);
 /* Sets the print for content that is read after this call, from the look before it; zeros if a
  * later change might not show. */
-void fi_scan_known_see(const struct firn_scan *scan, const char *name,
-                       const struct fi_os_stat *stat, struct fi_statcache_print *out);
+void fi_scan_known_see(const struct fi_scan *scan, const char *name, const struct fi_os_stat *stat,
+                       struct fi_statcache_print *out);
 /* Whether a complete directory has exactly the entries of the memo. */
 FIRN_MUST_CHECK int fi_scan_known_is_same(struct fi_scan_worker *worker,
                                           const struct fi_scan_node *node, bool *out,
@@ -558,11 +558,11 @@ FIRN_MUST_CHECK int fi_scan_large_group_add(struct fi_scan_worker *worker,
 
 /* scan_window.c. The window shares the pieces of one file among the workers; add works on a
  * piece. */
-void fi_scan_window_init(struct firn_scan *scan, fi_scan_window_add *add);
-FIRN_MUST_CHECK int fi_scan_window_reserve(struct firn_scan *scan, firn_error *err);
-void fi_scan_window_deinit(struct firn_scan *scan);
+void fi_scan_window_init(struct fi_scan *scan, fi_scan_window_add *add);
+FIRN_MUST_CHECK int fi_scan_window_reserve(struct fi_scan *scan, firn_error *err);
+void fi_scan_window_deinit(struct fi_scan *scan);
 /* Takes a ready slot and marks it busy; NULL if there is none. */
-struct fi_scan_slot *fi_scan_window_claim_locked(struct firn_scan *scan);
+struct fi_scan_slot *fi_scan_window_claim_locked(struct fi_scan *scan);
 /* Works on a busy slot. It is done afterwards, also after a failure. */
 FIRN_MUST_CHECK int fi_scan_window_work(struct fi_scan_worker *worker, struct fi_scan_slot *slot,
                                         firn_error *err);
@@ -573,18 +573,18 @@ FIRN_MUST_CHECK int fi_scan_window_choose(struct fi_scan_worker *worker, bool *h
                                           struct fi_packfile_piece *pieces,
                                           struct fi_scan_slot **out, firn_error *err);
 /* Offers a filled slot to the first free thread. */
-void fi_scan_window_offer(struct firn_scan *scan, struct fi_scan_slot *slot);
+void fi_scan_window_offer(struct fi_scan *scan, struct fi_scan_slot *slot);
 /* Finishes all slots and releases the window, also after a failure. */
 FIRN_MUST_CHECK int fi_scan_window_release(struct fi_scan_worker *worker,
                                            struct fi_packfile_piece *pieces, firn_error *err);
 
 /* scan_links.c */
-void fi_scan_links_init(struct firn_scan *scan);
+void fi_scan_links_init(struct fi_scan *scan);
 /* fi_scan_result.has_fresh_links, when the walk is over. */
-bool fi_scan_links_are_fresh(const struct firn_scan *scan);
+bool fi_scan_links_are_fresh(const struct fi_scan *scan);
 /* Whether the inode has been read already, under another name. If so, *out_is_settled is whether
  * the look *stat shows the state that was read. */
-bool fi_scan_links_find(struct firn_scan *scan, const struct fi_os_stat *stat, uint32_t *out_group,
+bool fi_scan_links_find(struct fi_scan *scan, const struct fi_os_stat *stat, uint32_t *out_group,
                         bool *out_is_settled);
 /* The group of an inode that has not been read, since it is as the memo has it. */
 FIRN_MUST_CHECK int fi_scan_links_meet(struct fi_scan_worker *worker, const struct fi_os_stat *stat,
@@ -626,7 +626,7 @@ FIRN_MUST_CHECK int fi_scan_xattrs_read(struct fi_scan_worker *worker, struct fi
                                         unsigned *out_missing, firn_error *err);
 
 /* scan_report.c. Keeps the first failure, and stops the scan. Returns code. */
-int fi_scan_report_failure(struct firn_scan *scan, int code, const firn_error *err);
+int fi_scan_report_failure(struct fi_scan *scan, int code, const firn_error *err);
 /* Handles an entry (name "": the directory itself) that failed with code and *err. If the scan can
  * continue without the entry, reports and counts it and returns FIRN_OK; else returns the code. */
 FIRN_MUST_CHECK int fi_scan_report_left_out(struct fi_scan_worker *worker,
@@ -685,6 +685,6 @@ bool fi_scan_report_is_fatal(const struct fi_scan_worker *worker, int code, cons
 FIRN_MUST_CHECK int fi_scan_report_work(struct fi_scan_worker *worker, uint64_t files,
                                         uint64_t bytes, firn_error *err);
 /* Reports progress now. */
-FIRN_MUST_CHECK int fi_scan_report_progress(struct firn_scan *scan, firn_error *err);
+FIRN_MUST_CHECK int fi_scan_report_progress(struct fi_scan *scan, firn_error *err);
 
 #endif

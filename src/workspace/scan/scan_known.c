@@ -47,7 +47,7 @@ fi_scan_known_open_lane(struct fi_scan_worker *worker, firn_error *err)
 int
 fi_scan_known_find(struct fi_scan_worker *worker, struct fi_scan_node *node, firn_error *err)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     int rc = FIRN_OK;
     DCHECK(fi_statcache_memo_is_empty(&node->memo));
     if (!fi_scan_known_applies(scan)) {
@@ -66,7 +66,7 @@ fi_scan_known_share(struct fi_scan_node *node, firn_error *err)
 
 /* Whether the memo's note of a state that looks like this can be relied on. */
 static bool
-is_reliable(const struct firn_scan *scan, const struct fi_statcache_memo *memo,
+is_reliable(const struct fi_scan *scan, const struct fi_statcache_memo *memo,
             const struct fi_os_stat *stat)
 {
     uint64_t boot_id = fi_statcache_boot_id(scan->options->stat);
@@ -75,7 +75,7 @@ is_reliable(const struct firn_scan *scan, const struct fi_statcache_memo *memo,
 }
 
 static bool
-is_settled(const struct firn_scan *scan, const struct fi_os_stat *stat)
+is_settled(const struct fi_scan *scan, const struct fi_os_stat *stat)
 {
     /* Nearly every file is older than the scan; then the clock is not read. */
     return fi_statcache_print_is_settled(stat, scan->start_ns) ||
@@ -83,7 +83,7 @@ is_settled(const struct firn_scan *scan, const struct fi_os_stat *stat)
 }
 
 void
-fi_scan_known_see(const struct firn_scan *scan, const char *name, const struct fi_os_stat *stat,
+fi_scan_known_see(const struct fi_scan *scan, const char *name, const struct fi_os_stat *stat,
                   struct fi_statcache_print *out)
 {
     *out = (struct fi_statcache_print){{0}};
@@ -229,7 +229,7 @@ int
 fi_scan_known_note(struct fi_scan_worker *worker, const struct fi_scan_node *node, bool is_same,
                    const firn_hash *hash, const struct fi_scan_entries *entries, firn_error *err)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     const struct fi_statcache_memo *before = &node->memo;
     DCHECK(!is_same || fi_hash_equal(hash, &before->tree)); /* (I1) */
     DCHECK(entries->prints.size % FI_STATCACHE_PRINT_SIZE == 0);

@@ -93,13 +93,13 @@ group_equal(const void *record, const void *key)
 }
 
 void
-fi_scan_links_init(struct firn_scan *scan)
+fi_scan_links_init(struct fi_scan *scan)
 {
     fi_hash_map_init(&scan->groups, sizeof(struct fi_scan_group), group_hash, group_equal);
 }
 
 static struct fi_scan_group *
-find_locked(struct firn_scan *scan, const struct fi_os_stat *stat)
+find_locked(struct fi_scan *scan, const struct fi_os_stat *stat)
 {
     fi_os_mutex_assert_held(&scan->mutex);
     struct inode key = {stat->device, stat->inode};
@@ -108,7 +108,7 @@ find_locked(struct firn_scan *scan, const struct fi_os_stat *stat)
 
 /* Groups are in the map in the order of insertion and are never removed. */
 static uint32_t
-number_of_locked(const struct firn_scan *scan, const struct fi_scan_group *group)
+number_of_locked(const struct fi_scan *scan, const struct fi_scan_group *group)
 {
     fi_os_mutex_assert_held(&scan->mutex);
     const struct fi_scan_group *groups = fi_hash_map_at(&scan->groups, 0);
@@ -121,7 +121,7 @@ static struct fi_scan_group *
 find_or_make_locked(struct fi_scan_worker *worker, const struct fi_os_stat *stat)
 {
     fi_os_mutex_assert_held(&worker->scan->mutex);
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     struct fi_scan_group *group = find_locked(scan, stat);
     if (group == NULL) {
         struct fi_scan_group made = {.device = stat->device, .inode = stat->inode};
@@ -135,8 +135,7 @@ find_or_make_locked(struct fi_scan_worker *worker, const struct fi_os_stat *stat
 
 /* Counts one name, whose look was *stat. */
 static void
-count_name_locked(struct firn_scan *scan, struct fi_scan_group *group,
-                  const struct fi_os_stat *stat)
+count_name_locked(struct fi_scan *scan, struct fi_scan_group *group, const struct fi_os_stat *stat)
 {
     fi_os_mutex_assert_held(&scan->mutex);
     group->names++;
@@ -152,7 +151,7 @@ shows_group(const struct fi_scan_group *group, const struct fi_os_stat *stat)
 }
 
 bool
-fi_scan_links_find(struct firn_scan *scan, const struct fi_os_stat *stat, uint32_t *out_group,
+fi_scan_links_find(struct fi_scan *scan, const struct fi_os_stat *stat, uint32_t *out_group,
                    bool *out_is_settled)
 {
     fi_os_mutex_lock(&scan->mutex);
@@ -171,7 +170,7 @@ int
 fi_scan_links_meet(struct fi_scan_worker *worker, const struct fi_os_stat *stat,
                    uint32_t *out_group, firn_error *err)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     fi_os_mutex_lock(&scan->mutex);
     struct fi_scan_group *group = find_or_make_locked(worker, stat);
     if (group != NULL) {
@@ -217,7 +216,7 @@ fi_scan_links_add(struct fi_scan_worker *worker, const struct fi_os_stat *stat,
                   const struct fi_tree_entry *entry, bool *is_settled, uint32_t *out_group,
                   firn_error *err)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     struct fi_scan_group read;
     int rc = copy_entry(worker, stat, entry, &read, err);
     if (rc != FIRN_OK) {
@@ -245,7 +244,7 @@ fi_scan_links_add(struct fi_scan_worker *worker, const struct fi_os_stat *stat,
 }
 
 bool
-fi_scan_links_are_fresh(const struct firn_scan *scan)
+fi_scan_links_are_fresh(const struct fi_scan *scan)
 {
     for (size_t i = 0; i < scan->groups.count; i++) {
         const struct fi_scan_group *group = fi_hash_map_at(&scan->groups, i);
@@ -311,7 +310,7 @@ fi_scan_links_join(struct fi_scan_worker *worker, struct fi_scan_node *node,
                    const struct fi_scan_late *link, const struct fi_statcache_print *print,
                    firn_error *err)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     struct fi_scan_late own = *link;
     own.name = fi_arena_str(&worker->arena, link->name, strlen(link->name));
     if (own.name == NULL || fi_scan_node_add_late(&worker->part, &own) != FIRN_OK ||

@@ -24,7 +24,7 @@
 #include "scan/scan_internal.h"
 
 struct fi_scan_node *
-fi_scan_node_create(struct firn_scan *scan, struct fi_scan_node *parent, uint32_t index)
+fi_scan_node_create(struct fi_scan *scan, struct fi_scan_node *parent, uint32_t index)
 {
     struct fi_scan_node *node = fi_alloc_zeroed(sizeof *node);
     if (node == NULL) {
@@ -93,7 +93,7 @@ fi_scan_node_empty(struct fi_scan_node *node)
 }
 
 void
-fi_scan_node_destroy(struct firn_scan *scan, struct fi_scan_node *node)
+fi_scan_node_destroy(struct fi_scan *scan, struct fi_scan_node *node)
 {
     fi_os_mutex_lock(&scan->mutex);
     if (node->previous_alive != NULL) {
@@ -236,7 +236,7 @@ take_stash(struct fi_scan_node *node, size_t segment)
 }
 
 int
-fi_scan_node_merge_locked(struct firn_scan *scan, struct fi_scan_node *node, size_t segment,
+fi_scan_node_merge_locked(struct fi_scan *scan, struct fi_scan_node *node, size_t segment,
                           struct fi_scan_part *part)
 {
     fi_os_mutex_assert_held(&scan->mutex);
@@ -268,7 +268,7 @@ fi_scan_node_has_more(const struct fi_scan_node *node)
 }
 
 void
-fi_scan_node_push_locked(struct firn_scan *scan, struct fi_scan_node *node)
+fi_scan_node_push_locked(struct fi_scan *scan, struct fi_scan_node *node)
 {
     fi_os_mutex_assert_held(&scan->mutex);
     DCHECK(node->is_due || fi_scan_node_has_more(node));

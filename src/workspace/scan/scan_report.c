@@ -31,7 +31,7 @@ enum {
 };
 
 int
-fi_scan_report_failure(struct firn_scan *scan, int code, const firn_error *err)
+fi_scan_report_failure(struct fi_scan *scan, int code, const firn_error *err)
 {
     DCHECK(code != FIRN_OK);
     fi_os_mutex_lock(&scan->mutex);
@@ -49,7 +49,7 @@ static int
 tell(struct fi_scan_worker *worker, firn_notice_kind kind, const struct fi_scan_node *node,
      const char *name, const char *text, firn_error *err)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     const firn_callbacks *callbacks = &scan->options->callbacks;
     if (callbacks->on_notice == NULL) {
         return FIRN_OK;
@@ -68,7 +68,7 @@ tell(struct fi_scan_worker *worker, firn_notice_kind kind, const struct fi_scan_
 
 /* Whether a failure says nothing about the entry that was being read. */
 static bool
-concerns_scan(const struct firn_scan *scan, int code, const firn_error *err)
+concerns_scan(const struct fi_scan *scan, int code, const firn_error *err)
 {
     return code == FIRN_NO_MEMORY || code == FIRN_CANCELLED || err->os_errno == EMFILE ||
            err->os_errno == ENFILE || fi_scan_is_stopped(scan);
@@ -172,7 +172,7 @@ fi_scan_report_excluded(struct fi_scan_worker *worker, const struct fi_scan_node
                         const char *name, const char *reason, firn_error *err)
 {
     DCHECK(reason[0] != '\0');
-    const struct firn_scan_options *options = worker->scan->options;
+    const struct fi_scan_options *options = worker->scan->options;
     if (options->is_copy && options->strict && fi_tree_reserved_name(firn_str(name)) != NULL) {
         return fi_error_set(err, FIRN_UNSUPPORTED, "cannot save '%.400s': %s", name, reason);
     }
@@ -184,7 +184,7 @@ int
 fi_scan_report_too_large(struct fi_scan_worker *worker, const struct fi_scan_node *node,
                          const char *name, uint64_t size, firn_error *err)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     char text[96];
     bool is_noted;
     DCHECK(scan->options->file_size_max > 0 && size > scan->options->file_size_max);
@@ -236,7 +236,7 @@ int
 fi_scan_report_sqlite(struct fi_scan_worker *worker, const struct fi_scan_node *node,
                       const char *name, int code, firn_error *err)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     char text[sizeof err->text];
     if (concerns_scan(scan, code, err)) {
         return code;
@@ -281,7 +281,7 @@ fi_scan_report_special(struct fi_scan_worker *worker, const struct fi_scan_node 
 }
 
 int
-fi_scan_report_progress(struct firn_scan *scan, firn_error *err)
+fi_scan_report_progress(struct fi_scan *scan, firn_error *err)
 {
     const firn_callbacks *callbacks = &scan->options->callbacks;
     if (callbacks->on_progress == NULL) {
@@ -301,7 +301,7 @@ fi_scan_report_progress(struct firn_scan *scan, firn_error *err)
 int
 fi_scan_report_work(struct fi_scan_worker *worker, uint64_t files, uint64_t bytes, firn_error *err)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     if (scan->options->callbacks.on_progress == NULL) {
         return FIRN_OK;
     }

@@ -34,7 +34,7 @@ fi_scan_sink_contains(struct fi_scan_worker *worker, const firn_hash *hash, bool
 void
 fi_scan_sink_close_lane(struct fi_scan_worker *worker)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     if (!worker->lane_is_open) {
         return;
     }

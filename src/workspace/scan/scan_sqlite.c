@@ -140,7 +140,7 @@ out:
 }
 
 static int
-copy(struct firn_scan *scan, struct fi_os_dir *dir, const char *name, struct fi_os_file **out,
+copy(struct fi_scan *scan, struct fi_os_dir *dir, const char *name, struct fi_os_file **out,
      firn_error *err)
 {
     const struct fi_scan_sqlite *sqlite = &scan->options->sqlite;
@@ -242,7 +242,7 @@ test_use(const struct fi_scan_database *database, struct fi_os_dir *dir, struct 
 
 /* Whether a file with a single name is a database in use; false if it cannot be read. */
 static bool
-look(const struct firn_scan *scan, const struct fi_scan_node *node, struct fi_os_dir *dir,
+look(const struct fi_scan *scan, const struct fi_scan_node *node, struct fi_os_dir *dir,
      struct fi_scan_database *database)
 {
     struct fi_os_file *file = NULL;

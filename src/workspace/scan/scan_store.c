@@ -41,7 +41,7 @@ int
 fi_scan_store_note(struct fi_scan_worker *worker, const struct fi_scan_node *node, const char *name,
                    uint8_t kind, firn_error *err)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     uint64_t print =
         kind == FI_SCAN_DATABASE || node->store == NULL ? 0 : fi_copy_capture_print(node->store);
     int rc = fi_scan_node_path(node, name, &worker->path);

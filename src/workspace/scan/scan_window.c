@@ -29,14 +29,14 @@
 enum { SLOTS_MAX = 16 };
 
 void
-fi_scan_window_init(struct firn_scan *scan, fi_scan_window_add *add)
+fi_scan_window_init(struct fi_scan *scan, fi_scan_window_add *add)
 {
     scan->window = (struct fi_scan_window){.add = add};
     fi_os_cond_init(scan->os, &scan->window.slot_done);
 }
 
 int
-fi_scan_window_reserve(struct firn_scan *scan, firn_error *err)
+fi_scan_window_reserve(struct fi_scan *scan, firn_error *err)
 {
     struct fi_scan_window *window = &scan->window;
     size_t count = (size_t)scan->worker_count * 2;
@@ -50,7 +50,7 @@ fi_scan_window_reserve(struct firn_scan *scan, firn_error *err)
 }
 
 void
-fi_scan_window_deinit(struct firn_scan *scan)
+fi_scan_window_deinit(struct fi_scan *scan)
 {
     struct fi_scan_window *window = &scan->window;
     DCHECK(!window->is_taken);
@@ -63,7 +63,7 @@ fi_scan_window_deinit(struct firn_scan *scan)
 
 /* Takes the window for the caller if a worker is idle and no thread has the window. */
 static bool
-window_take(struct firn_scan *scan)
+window_take(struct fi_scan *scan)
 {
     struct fi_scan_window *window = &scan->window;
     fi_os_mutex_lock(&scan->mutex);
@@ -76,7 +76,7 @@ window_take(struct firn_scan *scan)
 }
 
 static struct fi_scan_slot *
-find_locked(struct firn_scan *scan, enum fi_scan_slot_state state)
+find_locked(struct fi_scan *scan, enum fi_scan_slot_state state)
 {
     fi_os_mutex_assert_held(&scan->mutex);
     struct fi_scan_window *window = &scan->window;
@@ -90,7 +90,7 @@ find_locked(struct firn_scan *scan, enum fi_scan_slot_state state)
 
 /* Notes the hashes of slots that are done, and frees the slots. */
 static void
-gather_locked(struct firn_scan *scan, struct fi_packfile_piece *pieces)
+gather_locked(struct fi_scan *scan, struct fi_packfile_piece *pieces)
 {
     fi_os_mutex_assert_held(&scan->mutex);
     struct fi_scan_window *window = &scan->window;
@@ -104,7 +104,7 @@ gather_locked(struct firn_scan *scan, struct fi_packfile_piece *pieces)
 }
 
 struct fi_scan_slot *
-fi_scan_window_claim_locked(struct firn_scan *scan)
+fi_scan_window_claim_locked(struct fi_scan *scan)
 {
     fi_os_mutex_assert_held(&scan->mutex);
     struct fi_scan_window *window = &scan->window;
@@ -121,7 +121,7 @@ fi_scan_window_claim_locked(struct firn_scan *scan)
 int
 fi_scan_window_work(struct fi_scan_worker *worker, struct fi_scan_slot *slot, firn_error *err)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     int rc = FIRN_OK;
     if (!fi_scan_is_stopped(scan)) {
         rc = scan->window.add(worker, slot, err);
@@ -140,7 +140,7 @@ static int
 step_locked(struct fi_scan_worker *worker, firn_error *err)
 {
     fi_os_mutex_assert_held(&worker->scan->mutex);
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     struct fi_scan_slot *slot = fi_scan_window_claim_locked(scan);
     if (slot == NULL) {
         DCHECK(find_locked(scan, FI_SCAN_SLOT_BUSY) != NULL); /* (I1) */
@@ -159,7 +159,7 @@ static int
 window_slot(struct fi_scan_worker *worker, struct fi_packfile_piece *pieces,
             struct fi_scan_slot **out, firn_error *err)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     struct fi_scan_slot *slot = NULL;
     int rc = FIRN_OK;
     fi_os_mutex_lock(&scan->mutex);
@@ -198,7 +198,7 @@ fi_scan_window_choose(struct fi_scan_worker *worker, bool *has_window, struct fi
 }
 
 void
-fi_scan_window_offer(struct firn_scan *scan, struct fi_scan_slot *slot)
+fi_scan_window_offer(struct fi_scan *scan, struct fi_scan_slot *slot)
 {
     fi_os_mutex_lock(&scan->mutex);
     DCHECK(scan->window.is_taken && slot->state == FI_SCAN_SLOT_FREE && slot->size > 0);
@@ -209,7 +209,7 @@ fi_scan_window_offer(struct firn_scan *scan, struct fi_scan_slot *slot)
 }
 
 static bool
-is_all_free_locked(const struct firn_scan *scan)
+is_all_free_locked(const struct fi_scan *scan)
 {
     fi_os_mutex_assert_held(&scan->mutex);
     const struct fi_scan_window *window = &scan->window;
@@ -225,7 +225,7 @@ int
 fi_scan_window_release(struct fi_scan_worker *worker, struct fi_packfile_piece *pieces,
                        firn_error *err)
 {
-    struct firn_scan *scan = worker->scan;
+    struct fi_scan *scan = worker->scan;
     int first = FIRN_OK;
     firn_error later;
     fi_os_mutex_lock(&scan->mutex);

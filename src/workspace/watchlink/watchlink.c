@@ -606,7 +606,7 @@ notices_tell(struct fi_scan_notices *notices)
 }
 
 void
-fi_watchlink_apply(struct fi_watchlink *watched, struct firn_scan_options *options)
+fi_watchlink_apply(struct fi_watchlink *watched, struct fi_scan_options *options)
 {
     if (watched == NULL) {
         return;

@@ -148,7 +148,7 @@ void fi_watchlink_end(struct fi_watchlink *watched);
 /* Sets the confines and the witness of a scan with the options given to `begin`. If there are
  * confines, also sets callbacks that keep notices until the scan has succeeded. watched may be
  * NULL. */
-void fi_watchlink_apply(struct fi_watchlink *watched, struct firn_scan_options *options);
+void fi_watchlink_apply(struct fi_watchlink *watched, struct fi_scan_options *options);
 /* Adds the counts of what the scan has not visited to the result, and reports the kept notices.
  * Requires: the scan has succeeded. watched may be NULL. */
 void fi_watchlink_complete(struct fi_watchlink *watched, struct fi_scan_result *result);

@@ -375,7 +375,7 @@ write_outputs(struct rule_tree *tree, struct fi_merge_stream *stream, bool is_cu
 /* *rule, *merge and *stream are the caller's to destroy, whatever is returned. */
 static int
 set_up(struct rule_tree *tree, const struct inputs *inputs, const struct job *job,
-       struct fi_merge_view_map *map, struct fi_merge_rule **rule, struct firn_merge **merge,
+       struct fi_merge_view_map *map, struct fi_merge_rule **rule, struct fi_merge **merge,
        struct fi_merge_stream **stream)
 {
     struct fi_view views[RULE_MODEL_VIEWS_MAX];
@@ -431,7 +431,7 @@ compact_into(struct rule_tree *tree, struct inputs *inputs, const struct job *jo
 {
     struct fi_merge_view_map map = {0};
     struct fi_merge_rule *rule = NULL;
-    struct firn_merge *merge = NULL;
+    struct fi_merge *merge = NULL;
     struct fi_merge_stream *stream = NULL;
     for (size_t i = 0; i < inputs->runs.count && rule_columns_are_used(); i++) {
         inputs->columns[i] = rule_columns_write(inputs->runs.runs[i]);

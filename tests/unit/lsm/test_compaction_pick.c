@@ -51,7 +51,7 @@ get_stats(struct fi_lsm_stats *out)
 static struct fi_compaction_pick_targets
 targets_of(const uint64_t bytes[FI_VERSION_LEVELS])
 {
-    struct firn_version version = {.run_count = 0};
+    struct fi_version version = {.run_count = 0};
     struct fi_lsm_options options = {.level_bytes_base = 100, .level_factor = 10};
     struct fi_compaction_pick_targets targets;
     for (unsigned level = 0; level < FI_VERSION_LEVELS; level++) {

@@ -283,7 +283,7 @@ a_key_with_a_million_versions_streams(void **state)
     struct fi_view views[3] = {
         {&intervals[0], 1, 0, NULL}, {&intervals[1], 1, 0, NULL}, {&intervals[2], 1, 0, NULL}};
     struct fi_merge_rule *rule;
-    struct firn_merge *merge;
+    struct fi_merge *merge;
     struct fi_merge_stream *stream;
     for (uint64_t fails_at = 0; fails_at <= LONG; fails_at += LONG / 2) {
         struct long_source source = {.source = {.ops = &long_ops, .name = "a source"},
@@ -360,7 +360,7 @@ entries_that_are_not_in_order_are_damage(void **state)
     struct fi_view view = {&interval, 1, 0, NULL};
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
         struct fi_merge_rule *rule;
-        struct firn_merge *merge;
+        struct fi_merge *merge;
         struct fi_merge_stream *stream;
         struct fi_merge_view_map map;
         uint64_t entries = 0;
@@ -432,7 +432,7 @@ compact_ranges(struct fake_run *run, const struct fi_view *views, size_t view_co
     struct fi_compaction_span older = {make_key(RANGES / 2, lower), make_key(UINT64_MAX, upper)};
     const struct fi_range_set *set = &run->ranges;
     struct fi_merge_rule *rule;
-    struct firn_merge *merge;
+    struct fi_merge *merge;
     struct fi_merge_stream *stream;
     assert_int_equal(flat_views_map(views, view_count, NULL, NULL, &map), FIRN_OK);
     assert_int_equal(fi_merge_rule_create(&map, &rule, NULL), FIRN_OK);
@@ -507,7 +507,7 @@ compact_all(struct fake_run *run, const struct fi_view *views, size_t view_count
     const struct fi_run_cursor_options cursor = {.is_sequential = true};
     const struct fi_range_set *set = &run->ranges;
     struct fi_merge_rule *rule = NULL;
-    struct firn_merge *merge = NULL;
+    struct fi_merge *merge = NULL;
     struct fi_merge_stream *stream = NULL;
     struct fi_merge_source *source;
     uint64_t entries = 0;

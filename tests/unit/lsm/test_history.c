@@ -162,7 +162,7 @@ static bool
 now_skips_all(void)
 {
     struct fi_view now = fixture_view_of(&fixture, 0);
-    struct firn_version *version = atomic_load(&fixture.trees[0]->state)->version;
+    struct fi_version *version = atomic_load(&fixture.trees[0]->state)->version;
     return fi_run_history_is_all_skipped(version, &now) &&
            fi_run_history_is_all_skipped(version, &now); /* as it remembers, too */
 }

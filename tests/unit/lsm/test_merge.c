@@ -52,7 +52,7 @@ struct scene {
     struct fi_memtable *tables[SOURCES_MAX];
     struct fake_run *runs[SOURCES_MAX];
     struct level levels[SOURCES_MAX];
-    struct firn_merge *merge;
+    struct fi_merge *merge;
 };
 
 /* Keys have equal heads in groups of four: one that is the head, and three that go on after it, of
@@ -263,7 +263,7 @@ static size_t
 place(struct scene *scene, struct test_random *random)
 {
     uint8_t bytes[KEY_SIZE];
-    struct firn_merge *merge = scene->merge;
+    struct fi_merge *merge = scene->merge;
     uint64_t key = test_random_below(random, scene->keys + 2);
     uint64_t sequence = test_random_below(random, 3) == 0
                             ? UINT64_MAX
@@ -431,7 +431,7 @@ keys_at_the_ends_of_the_order_are_not_lost(void **state)
     (void)state;
     enum { SOURCES = 5, COUNT = 20 };
     struct fake_run *runs[SOURCES];
-    struct firn_merge *merge;
+    struct fi_merge *merge;
     assert_int_equal(fi_merge_create(&merge, NULL), FIRN_OK);
     for (size_t i = 0; i < SOURCES; i++) {
         struct fi_merge_source *source;
@@ -540,7 +540,7 @@ move_about(struct scene *scene)
 {
     uint8_t bytes[KEY_SIZE];
     uint8_t end[KEY_SIZE];
-    struct firn_merge *merge = scene->merge;
+    struct fi_merge *merge = scene->merge;
     FI_TRY_RETURN(fi_merge_first(merge, NULL));
     FI_TRY_RETURN(fi_merge_next(merge, NULL));
     FI_TRY_RETURN(fi_merge_next(merge, NULL));

@@ -56,7 +56,7 @@ struct scene {
     uint8_t upper_bytes[KEY_SIZE];
     firn_slice lower_key;
     firn_slice upper_key;
-    struct firn_merge *merge;
+    struct fi_merge *merge;
     struct fi_merge_resolve *resolve;
 };
 

@@ -304,7 +304,7 @@ has_run(unsigned set, size_t i)
 }
 
 static int
-add_runs(struct history *history, unsigned set, struct firn_merge *merge,
+add_runs(struct history *history, unsigned set, struct fi_merge *merge,
          const struct fi_range_set **ranges, size_t *out_count)
 {
     const struct fi_run_cursor_options options = {.is_sequential = false};
@@ -396,7 +396,7 @@ read_view(struct history *history, const struct some_view *view)
 {
     const struct fi_range_set *ranges[RUNS_MAX];
     const struct fi_view seen = {view->intervals, view->count, 0, NULL};
-    struct firn_merge *merge = NULL;
+    struct fi_merge *merge = NULL;
     struct fi_merge_resolve *resolve = NULL;
     size_t range_set_count;
     int rc;
@@ -530,7 +530,7 @@ compact_into(struct history *history, unsigned set, struct output *output)
     struct others others;
     struct fi_merge_view_map map = {0};
     struct fi_merge_rule *rule = NULL;
-    struct firn_merge *merge = NULL;
+    struct fi_merge *merge = NULL;
     struct fi_merge_stream *stream = NULL;
     size_t range_set_count;
     int rc;

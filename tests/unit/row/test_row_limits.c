@@ -138,7 +138,7 @@ compare_keys_that_differ_late(size_t key_size, size_t count, uint64_t bytes_most
     }
     row_model_sort(&model);
     struct fi_run *run = open_model(&model, &fixture, FI_CODEC_NONE);
-    const struct firn_row *row = fi_row_read_run(run);
+    const struct fi_row *row = fi_row_read_run(run);
     /* Data is the values, and the shared part of the keys once a block. */
     uint64_t file_bytes = fi_row_kind.summary(run)->file_bytes;
     assert_true(file_bytes < bytes_most);
@@ -227,7 +227,7 @@ versions_of_a_long_key_fill_blocks_with_wide_offsets(void **state)
     }
     row_model_sort(&model);
     struct fi_run *run = open_model(&model, &fixture, FI_CODEC_NONE);
-    const struct firn_row *row = fi_row_read_run(run);
+    const struct fi_row *row = fi_row_read_run(run);
     assert_true(row->sections.index.raw_size < fi_row_kind.summary(run)->file_bytes / 6);
     for (uint64_t i = 0; i < 1502; i += 11) {
         struct fi_view_interval interval = {i, i + i % 3};

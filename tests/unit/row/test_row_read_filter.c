@@ -92,7 +92,7 @@ static void
 the_first_get_reads_the_filter_and_no_other_does(void **state)
 {
     struct scene *scene = *state;
-    struct firn_row *run = fi_row_read_run(scene->run);
+    struct fi_row *run = fi_row_read_run(scene->run);
     assert_true(run->keeps_pins);
     row_model_compare_scan(&scene->model, scene->run, false);
     assert_null(fi_row_read_known_filter(run).data);
@@ -113,7 +113,7 @@ a_damaged_filter_is_read_once_and_done_without(void **state)
 {
     struct scene *scene = *state;
     struct fi_buf bytes = {0};
-    struct firn_row *run = fi_row_read_run(scene->run);
+    struct fi_row *run = fi_row_read_run(scene->run);
     test_file_read(scene->fixture.dir, "run", &bytes);
     bytes.data[run->sections.filter.offset + 100] ^= 1;
     fi_row_kind.close(scene->run);

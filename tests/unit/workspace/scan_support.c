@@ -518,8 +518,8 @@ scan_run(struct scan_world *world, struct scan_sink *sink, struct scan_notices *
          unsigned threads, struct fi_scan_result *out)
 {
     firn_error err;
-    struct firn_scan_options options = {.threads = threads,
-                                        .callbacks = scan_notices_callbacks(notices)};
+    struct fi_scan_options options = {.threads = threads,
+                                      .callbacks = scan_notices_callbacks(notices)};
     struct fi_objects_sink as_sink = scan_sink_of(sink);
     check(fi_scan_tree(world->root, &options, &as_sink, out, &err), &err);
 }

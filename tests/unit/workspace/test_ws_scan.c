@@ -474,7 +474,7 @@ the_store_is_never_saved_into_itself(void **state)
     assert_int_equal(fi_os_dir_open_beneath(world.root, "a/store", &dir, &err), FIRN_OK);
     assert_int_equal(fi_os_dir_stat(dir, &stat, &err), FIRN_OK);
     fi_os_dir_close(dir);
-    struct firn_scan_options options = {
+    struct fi_scan_options options = {
         .threads = 1,
         .has_store = true,
         .store_device = stat.device,

@@ -26,7 +26,7 @@ static int
 try_run(struct scan_world *world, struct scan_sink *sink, struct scan_notices *notices,
         unsigned threads, bool strict, struct fi_scan_result *out, firn_error *err)
 {
-    struct firn_scan_options options = {
+    struct fi_scan_options options = {
         .strict = strict, .threads = threads, .callbacks = scan_notices_callbacks(notices)};
     struct fi_objects_sink as_sink = scan_sink_of(sink);
     return fi_scan_tree(world->root, &options, &as_sink, out, err);

@@ -30,7 +30,7 @@ try_run(struct scan_world *world, struct scan_sink *sink, struct scan_notices *n
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_scan_options options = {.threads = 1, .callbacks = scan_notices_callbacks(notices)};
+    struct fi_scan_options options = {.threads = 1, .callbacks = scan_notices_callbacks(notices)};
     struct fi_objects_sink as_sink = scan_sink_of(sink);
     rc = fi_scan_tree(root, &options, &as_sink, out, err);
     fi_os_dir_close(root);

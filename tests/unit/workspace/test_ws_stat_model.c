@@ -324,8 +324,8 @@ static void
 scan_everything(struct model *model, struct fi_scan_result *out)
 {
     struct fi_objects_treesink *treesink;
-    struct firn_scan_options options = {.threads = model->world.threads,
-                                        .include_deps = model->include_deps};
+    struct fi_scan_options options = {.threads = model->world.threads,
+                                      .include_deps = model->include_deps};
     must(model, fi_objects_treesink_create(model->world.tree.os, &treesink, &model->world.err));
     struct fi_objects_sink sink = fi_objects_treesink_sink(treesink);
     must(model, fi_scan_tree(model->world.tree.root, &options, &sink, out, &model->world.err));

@@ -37,7 +37,7 @@ a_tree_sink_keeps_directories_and_nothing_else(void **state)
     scan_put_symlink(&world, "link", "t");
     assert_int_equal(fi_objects_treesink_create(world.os, &sink, &err), FIRN_OK);
     struct fi_objects_sink as_sink = fi_objects_treesink_sink(sink);
-    struct firn_scan_options options = {.threads = 1};
+    struct fi_scan_options options = {.threads = 1};
     assert_int_equal(fi_scan_tree(world.root, &options, &as_sink, &result, &err), FIRN_OK);
 
     struct fi_tree_source source = fi_objects_treesink_source(sink, NULL);
