@@ -566,17 +566,6 @@ fi_column_explain(const struct fi_run *base, size_t group, uint32_t column, firn
     return fi_column_read_explain(run, group, slot, err);
 }
 
-void
-fi_column_unpin(struct fi_column_pin *pin)
-{
-    if (pin->cache != NULL) {
-        fi_block_cache_unpin(pin->cache, &pin->pin);
-        pin->cache = NULL;
-    }
-    fi_free(pin->made);
-    pin->made = NULL;
-}
-
 int
 fi_column_read_large(struct fi_run *base, size_t group, uint32_t column, struct fi_buf *out,
                      firn_error *err)

@@ -106,7 +106,7 @@ FIRN_MUST_CHECK int fi_column_pin_chunk(struct fi_run *run, size_t group, uint32
                                         enum fi_block_cache_use use, struct fi_column_pin *out,
                                         firn_error *err);
 /* The pin is empty afterwards; an empty one is allowed. */
-void fi_column_unpin(struct fi_column_pin *pin);
+void fi_column_read_unpin(struct fi_column_pin *pin);
 /* Puts file, offset, column and row group before the error text that a function of
  * encoding/encoding.h gave for a pinned chunk. Returns err->code. Requires: a failure in *err. Any
  * thread. */

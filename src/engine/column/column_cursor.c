@@ -60,7 +60,7 @@ struct cursor {
 static struct cursor *
 cursor_of(struct fi_run_cursor *base)
 {
-    DCHECK(base->kind == &fi_column_kind);
+    DCHECK(base->kind->file_kind == FI_BLOCK_FILE_COLUMN);
     return (struct cursor *)base;
 }
 
@@ -92,7 +92,7 @@ fi_column_cursor_create(struct fi_run *run, const struct fi_run_cursor_options *
     if (cursor == NULL) {
         return fi_error_no_memory(err, "a cursor");
     }
-    cursor->base.kind = &fi_column_kind;
+    cursor->base.kind = run->kind;
     cursor->run = fi_column_read_run(run);
     fi_column_keys_init(&cursor->keys, cursor->run,
                         options != NULL && options->is_sequential ? FI_BLOCK_CACHE_SCAN
@@ -543,7 +543,7 @@ fi_column_cursor_batch(struct fi_run_cursor *base, const firn_slice *limit, uint
 const struct fi_column_run *
 fi_column_cursor_run(const struct fi_run_cursor *base)
 {
-    DCHECK(base->kind == &fi_column_kind);
+    DCHECK(base->kind->file_kind == FI_BLOCK_FILE_COLUMN);
     return ((const struct cursor *)base)->run;
 }
 

@@ -176,7 +176,7 @@ fi_column_intake_add_from(struct fi_run_builder *base, const struct fi_run_batch
 {
     int rc;
     struct fi_column_builder *builder = fi_column_builder_of(base);
-    DCHECK(batch->cursor->kind == &fi_column_kind && batch->cursor->is_valid);
+    DCHECK(batch->cursor->kind->file_kind == FI_BLOCK_FILE_COLUMN && batch->cursor->is_valid);
     DCHECK(batch->count <= FI_RUN_BATCH_MAX);
     FI_TRY(fi_run_output_check_usable(&builder->output, err));
     if (batch->count > 0) {

@@ -170,13 +170,13 @@ struct fi_column_run {
 static inline struct fi_column_run *
 fi_column_read_run(struct fi_run *run)
 {
-    DCHECK(run->kind == &fi_column_kind);
+    DCHECK(run->kind->file_kind == FI_BLOCK_FILE_COLUMN);
     return (struct fi_column_run *)run;
 }
 static inline const struct fi_column_run *
 fi_column_read_const(const struct fi_run *run)
 {
-    DCHECK(run->kind == &fi_column_kind);
+    DCHECK(run->kind->file_kind == FI_BLOCK_FILE_COLUMN);
     return (const struct fi_column_run *)run;
 }
 
@@ -452,7 +452,7 @@ struct fi_column_builder {
 static inline struct fi_column_builder *
 fi_column_builder_of(struct fi_run_builder *base)
 {
-    DCHECK(base->kind == &fi_column_kind);
+    DCHECK(base->kind->file_kind == FI_BLOCK_FILE_COLUMN);
     return (struct fi_column_builder *)base;
 }
 static inline size_t

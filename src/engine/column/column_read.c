@@ -16,6 +16,7 @@
  *
  * Threads: any; a slot belongs to one.
  */
+#include "base/mem.h"
 #include "column/column_internal.h"
 
 #include <stdio.h>
@@ -133,6 +134,17 @@ pin_chunk(struct fi_column_run *run, size_t group, size_t slot, enum fi_block_ca
     return rc == FIRN_OK || err == NULL ? rc : fi_column_read_explain(run, group, slot, err);
 }
 
+void
+fi_column_read_unpin(struct fi_column_pin *pin)
+{
+    if (pin->cache != NULL) {
+        fi_block_cache_unpin(pin->cache, &pin->pin);
+        pin->cache = NULL;
+    }
+    fi_free(pin->made);
+    pin->made = NULL;
+}
+
 /* Opens the chunk in the block that is pinned; unpins it where that fails. */
 static int
 open_pinned(struct fi_column_run *run, size_t group, size_t slot, struct fi_column_pin *pin,
@@ -143,7 +155,7 @@ open_pinned(struct fi_column_run *run, size_t group, size_t slot, struct fi_colu
     fi_column_index_group(&run->index, group, &info);
     int rc = open_chunk(&pin->pin, &shape, info.rows, &pin->chunk, err);
     if (rc != FIRN_OK) {
-        fi_column_unpin(pin);
+        fi_column_read_unpin(pin);
     }
     return rc == FIRN_OK || err == NULL ? rc : fi_column_read_explain(run, group, slot, err);
 }
@@ -278,7 +290,7 @@ void
 fi_column_read_close(struct fi_column_slot *slot)
 {
     if (slot->is_fetched || (slot->is_open && !slot->is_constant)) {
-        fi_column_unpin(&slot->pin);
+        fi_column_read_unpin(&slot->pin);
     }
     if (slot->large.capacity > LARGE_KEPT_MAX) {
         fi_buf_deinit(&slot->large);

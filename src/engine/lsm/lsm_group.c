@@ -90,7 +90,7 @@ each_column(struct fi_lsm_group *group, void (*act)(struct fi_lsm_group_column *
 static void
 close_column(struct fi_lsm_group_column *column)
 {
-    fi_column_unpin(&column->pin);
+    fi_column_read_unpin(&column->pin);
     column->block = SIZE_MAX;
     column->asked = SIZE_MAX;
 }

@@ -18,8 +18,8 @@
 static void
 close_group(struct fi_lsm_vectors *vectors)
 {
-    fi_column_unpin(&vectors->vectors.pin);
-    fi_column_unpin(&vectors->kinds.pin);
+    fi_column_read_unpin(&vectors->vectors.pin);
+    fi_column_read_unpin(&vectors->kinds.pin);
     vectors->is_open = false;
 }
 

@@ -215,7 +215,7 @@ read_part(struct target *target, uint32_t number, size_t k, firn_error *err)
         rc = fi_column_explain(part->run, part->group, id, err);
     }
 out:
-    fi_column_unpin(&pin);
+    fi_column_read_unpin(&pin);
     fi_buf_deinit(&large);
     return rc;
 }

@@ -65,7 +65,7 @@ struct builder {
 static struct builder *
 builder_of(struct fi_run_builder *base)
 {
-    DCHECK(base->kind == &fi_row_kind);
+    DCHECK(base->kind->file_kind == FI_BLOCK_FILE_ROW);
     return (struct builder *)base;
 }
 

@@ -305,7 +305,7 @@ struct cursor {
 static struct cursor *
 cursor_of(struct fi_run_cursor *base)
 {
-    DCHECK(base->kind == &fi_row_kind);
+    DCHECK(base->kind->file_kind == FI_BLOCK_FILE_ROW);
     return (struct cursor *)base;
 }
 
@@ -318,7 +318,7 @@ fi_row_cursor_create(struct fi_run *run, const struct fi_run_cursor_options *opt
     if (cursor == NULL) {
         return fi_error_no_memory(err, "a cursor");
     }
-    cursor->base.kind = &fi_row_kind;
+    cursor->base.kind = run->kind;
     cursor->key = cursor->key_room;
     cursor->key_capacity = KEY_ROOM;
     cursor->run = fi_row_read_run(run);

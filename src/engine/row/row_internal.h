@@ -285,7 +285,7 @@ struct fi_row {
 static inline struct fi_row *
 fi_row_read_run(struct fi_run *run)
 {
-    DCHECK(run->kind == &fi_row_kind);
+    DCHECK(run->kind->file_kind == FI_BLOCK_FILE_ROW);
     return (struct fi_row *)run;
 }
 

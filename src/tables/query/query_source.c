@@ -147,7 +147,7 @@ static void
 end_piece(struct fi_query_source *source)
 {
     for (size_t i = 0; source->columns != NULL && i < source->plan->place_count; i++) {
-        fi_column_unpin(&source->columns[i].pin);
+        fi_column_read_unpin(&source->columns[i].pin);
         source->columns[i].state = COLUMN_UNKNOWN;
         source->columns[i].is_read = false;
     }

@@ -47,46 +47,8 @@
 #include "base/slice.h"
 #include "base/sort.h"
 #include "catalog/catalog.h"
-#include "statcache/statcache.h"
-#include "threads/os_callback.h"
 
-enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
-
-int
-fi_reclaim_progress(struct fi_reclaim *gc, const char *phase, uint64_t objects_done,
-                    firn_error *err)
-{
-    enum { OBJECTS_A_LOOK = 256 };
-    return objects_done % OBJECTS_A_LOOK == 0
-               ? fi_reclaim_progress_now(gc, phase, objects_done, err)
-               : FIRN_OK;
-}
-
-int
-fi_reclaim_progress_now(struct fi_reclaim *gc, const char *phase, uint64_t objects_done,
-                        firn_error *err)
-{
-    const firn_callbacks *callbacks = &gc->options->callbacks;
-    DCHECK(fi_os_callback_is_phase(phase));
-    if (callbacks->on_progress == NULL) {
-        return FIRN_OK;
-    }
-    int64_t now = fi_os_monotonic_ns(gc->ws->os);
-    if (now < gc->progress_due_ns) {
-        return FIRN_OK;
-    }
-    gc->progress_due_ns = now + PROGRESS_INTERVAL_NS;
-    firn_progress state = {.phase = phase, .files_done = objects_done};
-    int rc = fi_os_callback_progress(callbacks, &state);
-    return rc == FIRN_OK ? FIRN_OK : fi_error_set(err, FIRN_CANCELLED, "cancelled");
-}
-
-void
-fi_reclaim_tell(struct fi_reclaim *gc, const char *text)
-{
-    gc->result->damaged++;
-    fi_ws_tell_damage(&gc->options->callbacks, text);
-}
+enum { SCRATCH_FRAMES = 4 };
 
 /* ---- expire ---- */
 
@@ -128,55 +90,15 @@ expire(struct fi_reclaim *gc, firn_error *err)
 
 /* ---- sweep ---- */
 
-/* The stat cache lets a save reuse a directory and everything below it without looking. */
-static int
-is_walked(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
-{
-    const struct fi_reclaim *gc = ctx;
-    size_t number;
-    (void)err;
-    DCHECK(gc->table != NULL);
-    *out = fi_reclaim_table_find(gc->table, tree, &number) &&
-           fi_reclaim_table_has(gc->table, number, FI_RECLAIM_MARK_TREE_WALKED);
-    return FIRN_OK;
-}
-
-int
-fi_reclaim_sweep_stat(struct fi_reclaim *gc, firn_error *err)
-{
-    uint64_t removed;
-    return fi_statcache_sweep(gc->opened->db, is_walked, gc, &removed, err);
-}
-
 static int
 sweep(struct fi_reclaim *gc, firn_error *err)
 {
     DCHECK(!gc->options->dry_run && gc->packs != NULL);
-    FI_TRY_RETURN(fi_reclaim_sweep_stat(gc, err));
+    FI_TRY_RETURN(fi_reclaim_steps_sweep_stat(gc, err));
     return fi_reclaim_plan_sweep(gc, err);
 }
 
 /* ---- retire ---- */
-
-int
-fi_reclaim_collect(struct fi_reclaim *gc, firn_error *err)
-{
-    struct fi_objects_retire_result collected;
-    int rc = fi_objects_retire_collect(gc->opened->objects, &collected, err);
-    fi_db_space_sync_removals(gc->opened->db);
-    gc->result->packs_waiting = collected.waiting;
-    gc->result->bytes_waiting = collected.waiting_bytes;
-    return rc;
-}
-
-int
-fi_reclaim_retire(struct fi_reclaim *gc, const uint32_t *numbers, size_t count, firn_error *err)
-{
-    DCHECK(count > 0 && !fi_db_is_read_only(gc->opened->db));
-    FI_TRY_RETURN(fi_objects_retire(gc->opened->objects, numbers, count, err));
-    FI_TRY_RETURN(fi_db_maintain_advance(gc->opened->db, err));
-    return fi_reclaim_collect(gc, err);
-}
 
 static int
 retire_dead(struct fi_reclaim *gc, firn_error *err)
@@ -192,7 +114,7 @@ retire_dead(struct fi_reclaim *gc, firn_error *err)
             numbers[count++] = gc->packs[i].number;
         }
     }
-    int rc = count == 0 ? FIRN_OK : fi_reclaim_retire(gc, numbers, count, err);
+    int rc = count == 0 ? FIRN_OK : fi_reclaim_steps_retire(gc, numbers, count, err);
     gc->result->packs_removed = rc == FIRN_OK ? count : 0;
     fi_free(numbers);
     return rc;
@@ -322,21 +244,6 @@ estimate(struct fi_reclaim *gc)
     result->packs_after += result->packs_rewritten > 0 ? 1 : 0;
 }
 
-int
-fi_reclaim_measure(struct fi_reclaim *gc, firn_error *err)
-{
-    struct fi_objects *objects = gc->opened->objects;
-    gc->result->packs_after = fi_objects_pack_count(objects);
-    gc->result->bytes_after = gc->result->bytes_waiting;
-    int rc = FIRN_OK;
-    for (size_t i = 0; rc == FIRN_OK && i < gc->result->packs_after; i++) {
-        bool is_present;
-        rc = fi_objects_pack_is_present(objects, i, &is_present, err);
-        gc->result->bytes_after += is_present ? fi_objects_pack_at(objects, i)->size_bytes : 0;
-    }
-    return rc;
-}
-
 /* Removes forgotten objects for good.
  *
  * A forgotten object (catalog_forgotten.c) that is alive stays. If it is dead, no byte of it may be
@@ -355,7 +262,7 @@ static void
 keep_base(struct fi_reclaim *gc, const struct fi_reclaim_delta *delta, const firn_error *why)
 {
     size_t number;
-    fi_reclaim_tell(gc, why->text);
+    fi_reclaim_report_damage(gc, why->text);
     bool is_known = fi_reclaim_table_find(gc->table, &delta->base, &number);
     DCHECK(is_known); /* only this base was missing when it was marked (I3) */
     if (is_known) {
@@ -394,7 +301,7 @@ make_all(struct fi_reclaim *gc, struct fi_objects_session_lane *lane, firn_error
     for (size_t i = 0; rc == FIRN_OK && i < gc->leaning.size / sizeof *deltas; i++) {
         rc = make_one(gc, lane, &deltas[i], &content, err);
         if (rc == FIRN_OK) {
-            rc = fi_reclaim_progress(gc, "move", i, err);
+            rc = fi_reclaim_report_progress(gc, "move", i, err);
         }
     }
     fi_buf_deinit(&content);
@@ -457,12 +364,12 @@ run(struct fi_reclaim *gc, firn_error *err)
         FI_TRY_RETURN(fi_catalog_forgotten_remove_gone(gc->opened->objects, gc->opened->db,
                                                        &gc->forgotten, err));
     }
-    FI_TRY_RETURN(fi_reclaim_collect(gc, err));
+    FI_TRY_RETURN(fi_reclaim_steps_collect(gc, err));
     const struct fi_catalog_due due = {.deleted_bytes = result->bytes_dead};
     FI_TRY_RETURN(fi_catalog_due_write(gc->opened->db, &due, err));
     FI_TRY_RETURN(fi_db_maintain_tidy(gc->opened->db,
                                       changes ? fi_objects_index(gc->opened->objects) : NULL, err));
-    FI_TRY_RETURN(fi_reclaim_measure(gc, err));
+    FI_TRY_RETURN(fi_reclaim_steps_measure(gc, err));
     result->is_finished = true;
     return FIRN_OK;
 }

@@ -72,7 +72,7 @@ open_store(struct automatic *automatic, enum fi_ws_open_mode mode, firn_error *e
         if (rc != FIRN_BUSY || fi_os_monotonic_ns(os) - began_ns >= patience_ns) {
             return rc;
         }
-        rc = fi_reclaim_progress_now(gc, "wait", gc->result->slices, err);
+        rc = fi_reclaim_report_progress_now(gc, "wait", gc->result->slices, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -148,8 +148,8 @@ end_opened(struct automatic *automatic, firn_error *err)
     fi_catalog_due_add(&due, automatic->gc.result->bytes_dead);
     due.tried_ns = 0;
     FI_TRY_RETURN(fi_catalog_due_write(automatic->opened.db, &due, err));
-    FI_TRY_RETURN(fi_reclaim_collect(&automatic->gc, err));
-    FI_TRY_RETURN(fi_reclaim_measure(&automatic->gc, err));
+    FI_TRY_RETURN(fi_reclaim_steps_collect(&automatic->gc, err));
+    FI_TRY_RETURN(fi_reclaim_steps_measure(&automatic->gc, err));
     automatic->gc.result->is_finished = true;
     return FIRN_OK;
 }
@@ -205,7 +205,7 @@ mark(struct automatic *automatic, firn_error *err)
     const firn_workspace_gc_result before = *gc->result;
     clear_marks(gc);
     gc->result->bytes_before = 0;
-    int rc = fi_reclaim_progress_now(gc, "mark", gc->result->slices, err);
+    int rc = fi_reclaim_report_progress_now(gc, "mark", gc->result->slices, err);
     if (rc == FIRN_OK) {
         rc = open_store(automatic, FI_WS_READ, err);
     }
@@ -434,7 +434,7 @@ cut(struct fi_reclaim *gc, const struct fi_reclaim_place *at, struct budget *bud
     fi_db_batch_destroy(cutting.batch);
     fi_free(cutting.counts);
     if (fi_reclaim_move_is_finding(rc) && !cutting.is_store_failing) {
-        fi_reclaim_tell(gc, found.text); /* (I5) */
+        fi_reclaim_report_damage(gc, found.text); /* (I5) */
         out->is_damaged = true;
         return FIRN_OK;
     }
@@ -508,7 +508,7 @@ is_empty(struct fi_reclaim *gc, const struct fi_reclaim_pack *pack)
                        "pack %u: the index has %llu objects in it, %llu of them are there",
                        pack->number, (unsigned long long)(pack->live_count + pack->dead_count),
                        (unsigned long long)(pack->moved + pack->swept));
-    fi_reclaim_tell(gc, found.text);
+    fi_reclaim_report_damage(gc, found.text);
     return false;
 }
 
@@ -529,7 +529,7 @@ retire(struct slicing *slicing, firn_error *err)
             removed += pack->fate == FI_RECLAIM_DROP ? 1 : 0;
         }
     }
-    int rc = count == 0 ? FIRN_OK : fi_reclaim_retire(gc, numbers, count, err);
+    int rc = count == 0 ? FIRN_OK : fi_reclaim_steps_retire(gc, numbers, count, err);
     if (rc == FIRN_OK) {
         gc->result->packs_removed += removed;
         gc->result->packs_rewritten += count - removed;
@@ -565,7 +565,7 @@ slice_opened(struct automatic *automatic, firn_error *err)
     DCHECK(!fi_db_is_read_only(automatic->opened.db));
     gc->opened = &automatic->opened;
     if (!automatic->has_swept) {
-        FI_TRY_RETURN(fi_reclaim_sweep_stat(gc, err));
+        FI_TRY_RETURN(fi_reclaim_steps_sweep_stat(gc, err));
         automatic->has_swept = true;
     }
     FI_TRY_RETURN(slice(gc, &automatic->at, err));
@@ -585,7 +585,7 @@ slices(struct automatic *automatic, bool *out_is_over, firn_error *err)
             return FIRN_OK;
         }
         fi_os_sleep_ns(gc->ws->os, gc->limits->pause_ns);
-        int rc = fi_reclaim_progress_now(gc, "collect", gc->result->slices, err);
+        int rc = fi_reclaim_report_progress_now(gc, "collect", gc->result->slices, err);
         if (rc == FIRN_OK) {
             rc = open_store(automatic, FI_WS_WRITE, err);
         }

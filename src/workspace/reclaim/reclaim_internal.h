@@ -115,13 +115,13 @@ FIRN_MUST_CHECK int fi_reclaim_limited(struct firn_ws *ws, const firn_workspace_
                                        firn_workspace_gc_result *out, firn_error *err);
 
 /* Reports progress; call it often. FIRN_CANCELLED. */
-FIRN_MUST_CHECK int fi_reclaim_progress(struct fi_reclaim *gc, const char *phase,
-                                        uint64_t objects_done, firn_error *err);
+FIRN_MUST_CHECK int fi_reclaim_report_progress(struct fi_reclaim *gc, const char *phase,
+                                               uint64_t objects_done, firn_error *err);
 /* The same, for callers that have done much since the last call. */
-FIRN_MUST_CHECK int fi_reclaim_progress_now(struct fi_reclaim *gc, const char *phase,
-                                            uint64_t objects_done, firn_error *err);
+FIRN_MUST_CHECK int fi_reclaim_report_progress_now(struct fi_reclaim *gc, const char *phase,
+                                                   uint64_t objects_done, firn_error *err);
 /* Reports damage that does not end a collection. */
-void fi_reclaim_tell(struct fi_reclaim *gc, const char *text);
+void fi_reclaim_report_damage(struct fi_reclaim *gc, const char *text);
 
 /* Marks in gc->table all objects that a checkpoint of any workspace needs. FIRN_CORRUPT and the
  * like if that cannot be determined with certainty. reclaim_mark.c. */
@@ -160,13 +160,13 @@ FIRN_MUST_CHECK int fi_reclaim_auto(struct firn_ws *ws, const firn_workspace_gc_
                                     firn_workspace_gc_result *out, firn_error *err);
 
 /* Deletes dead directories from the stat cache. reclaim.c. */
-FIRN_MUST_CHECK int fi_reclaim_sweep_stat(struct fi_reclaim *gc, firn_error *err);
+FIRN_MUST_CHECK int fi_reclaim_steps_sweep_stat(struct fi_reclaim *gc, firn_error *err);
 /* Removes the files of retired packs that no reader needs, and reports the others. reclaim.c. */
-FIRN_MUST_CHECK int fi_reclaim_collect(struct fi_reclaim *gc, firn_error *err);
+FIRN_MUST_CHECK int fi_reclaim_steps_collect(struct fi_reclaim *gc, firn_error *err);
 /* Measures what is left. reclaim.c. */
-FIRN_MUST_CHECK int fi_reclaim_measure(struct fi_reclaim *gc, firn_error *err);
+FIRN_MUST_CHECK int fi_reclaim_steps_measure(struct fi_reclaim *gc, firn_error *err);
 /* Retires packs and removes the files that no reader needs. reclaim.c. */
-FIRN_MUST_CHECK int fi_reclaim_retire(struct fi_reclaim *gc, const uint32_t *numbers, size_t count,
-                                      firn_error *err);
+FIRN_MUST_CHECK int fi_reclaim_steps_retire(struct fi_reclaim *gc, const uint32_t *numbers,
+                                            size_t count, firn_error *err);
 
 #endif

@@ -184,7 +184,7 @@ look_into_all(struct marking *marking, firn_error *err)
             return FIRN_OK;
         }
         if (rc == FIRN_OK) {
-            rc = fi_reclaim_progress(gc, "mark", marking->live, err);
+            rc = fi_reclaim_report_progress(gc, "mark", marking->live, err);
         }
     }
     return rc;
@@ -291,7 +291,7 @@ mark_base(struct marking *marking, const firn_hash *delta, firn_error *err)
                    : fi_error_no_memory(err, "a list of objects to look into");
     }
     FI_TRY_RETURN(mark_live(marking, &found.base, number, err));
-    return fi_reclaim_progress(gc, "mark", marking->live, err);
+    return fi_reclaim_report_progress(gc, "mark", marking->live, err);
 }
 
 /* (I3) */

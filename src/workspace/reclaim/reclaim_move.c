@@ -609,7 +609,7 @@ move_frames(struct moving *moving, struct firn_packfile *file, const struct fi_r
             moving->is_target_failing = rc != FIRN_OK;
         }
         if (rc == FIRN_OK) {
-            rc = fi_reclaim_progress_now(moving->gc, phase, moving->moved_in_all, err);
+            rc = fi_reclaim_report_progress_now(moving->gc, phase, moving->moved_in_all, err);
             moving->is_target_failing = rc != FIRN_OK;
         }
     }
@@ -641,7 +641,7 @@ move_part(struct moving *moving, struct fi_reclaim_part *part, firn_error *err)
         fi_objects_release(objects, part->pack->number);
     }
     if (fi_reclaim_move_is_finding(rc) && !moving->is_target_failing) {
-        fi_reclaim_tell(moving->gc, found.text);
+        fi_reclaim_report_damage(moving->gc, found.text);
         part->is_damaged = true;
         return FIRN_OK;
     }
@@ -682,7 +682,7 @@ move_pack(struct moving *moving, struct fi_reclaim_pack *from, firn_error *err)
         CHECK(moving->done_count < SOURCES_MAX);
         moving->done[moving->done_count++] = from->number; /* (I2), (I3) */
     } else {
-        fi_reclaim_tell(moving->gc, found.text); /* (I2) */
+        fi_reclaim_report_damage(moving->gc, found.text); /* (I2) */
     }
     return FIRN_OK;
 }
@@ -693,7 +693,7 @@ give_back(struct moving *moving, firn_error *err)
     int rc = finish(moving, err);
     CHECK(moving->session == NULL); /* (I1): everything moved is durable in the new pack */
     if (rc == FIRN_OK && moving->done_count > 0) {
-        rc = fi_reclaim_retire(moving->gc, moving->done, moving->done_count, err);
+        rc = fi_reclaim_steps_retire(moving->gc, moving->done, moving->done_count, err);
         moving->gc->result->packs_rewritten += rc == FIRN_OK ? moving->done_count : 0;
         moving->done_count = 0;
     }

@@ -233,7 +233,7 @@ count(struct fi_reclaim *gc, void *ctx, size_t number, firn_slice key,
         pack->has_forgotten = pack->has_forgotten || is_forgotten(gc, key);
         rc = note_dead(pack, place->at.frame, place->at.size, err);
     }
-    return rc != FIRN_OK ? rc : fi_reclaim_progress(gc, "count", number, err);
+    return rc != FIRN_OK ? rc : fi_reclaim_report_progress(gc, "count", number, err);
 }
 
 /* ---- weighing ---- */

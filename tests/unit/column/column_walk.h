@@ -105,7 +105,7 @@ column_walk_chunks(struct fi_run *run)
                 rc = fi_chunk_read_block(&pin.chunk, block, NULL, &scratch, &values, NULL);
                 CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
             }
-            fi_column_unpin(&pin);
+            fi_column_read_unpin(&pin);
         }
     }
     fi_chunk_scratch_deinit(&scratch);

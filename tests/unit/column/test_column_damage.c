@@ -108,7 +108,7 @@ read_column(struct damage *damage, struct fi_run *run, size_t group, size_t firs
                             : found.kind == FI_PHYSICAL_NONE || found.as.u64 == expected.as.u64);
         }
     }
-    fi_column_unpin(&pin);
+    fi_column_read_unpin(&pin);
     return true;
 }
 

@@ -88,7 +88,7 @@ ask_all(struct rig *rig, size_t group, uint32_t column)
         }
     }
     fi_chunk_scratch_deinit(&scratch);
-    fi_column_unpin(&pin);
+    fi_column_read_unpin(&pin);
     return asked;
 }
 

@@ -276,13 +276,13 @@ read_chunks(struct fi_run *run, const struct row_model *model)
                                 fi_slice_equal(found.as.bytes, expected.as.bytes));
                 }
             }
-            fi_column_unpin(&pin);
-            fi_column_unpin(&pin);
+            fi_column_read_unpin(&pin);
+            fi_column_read_unpin(&pin);
         }
         struct fi_column_pin pin;
         assert_int_equal(fi_column_pin_chunk(run, i, 65535, FI_BLOCK_CACHE_DATA, &pin, &err),
                          FIRN_NOT_FOUND);
-        fi_column_unpin(&pin);
+        fi_column_read_unpin(&pin);
         at += group.rows;
     }
     assert_int_equal(at, model->count);

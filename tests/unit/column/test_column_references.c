@@ -315,8 +315,8 @@ compare_chunks(struct fi_run *run, uint32_t column)
                         fi_chunk_judge(&info.bounds, group.rows, &predicate) != FI_CHUNK_NONE);
         }
         assert_int_equal(info.raw_bytes, bytes_sum);
-        fi_column_unpin(&chunk);
-        fi_column_unpin(&chunk); /* it is empty */
+        fi_column_read_unpin(&chunk);
+        fi_column_read_unpin(&chunk); /* it is empty */
     }
     assert_int_equal(row, world.model.count);
     fi_buf_deinit(&large);
@@ -402,7 +402,7 @@ who_does_not_ask_for_the_column_reads_no_value(void **state)
         struct fi_column_pin chunk;
         assert_int_equal(
             fi_column_pin_chunk(world.run, i, NUMBERS, FI_BLOCK_CACHE_SCAN, &chunk, &err), FIRN_OK);
-        fi_column_unpin(&chunk);
+        fi_column_read_unpin(&chunk);
     }
     assert_int_equal(world.pinned, 0);
     fi_buf_deinit(&value);
@@ -768,7 +768,7 @@ a_missing_value_file_takes_no_other_column_and_no_other_row(void **state)
         struct fi_column_pin chunk;
         int rc = fi_column_pin_chunk(world.run, i, VECTORS, FI_BLOCK_CACHE_SCAN, &chunk, &err);
         assert_int_equal(rc, FIRN_OK);
-        fi_column_unpin(&chunk);
+        fi_column_read_unpin(&chunk);
     }
     assert_int_equal(fi_column_kind.check(world.run, keep_text, &texts, NULL, &err), FIRN_CORRUPT);
     assert_int_equal(fi_buf_append(&texts, "", 1), FIRN_OK);
@@ -871,7 +871,7 @@ use_all(firn_error *err)
     }
     for (size_t i = 0; i < fi_column_group_count(world.run); i++) {
         FI_TRY(fi_column_pin_chunk(world.run, i, TEXTS, FI_BLOCK_CACHE_SCAN, &chunk, err));
-        fi_column_unpin(&chunk);
+        fi_column_read_unpin(&chunk);
     }
     FI_TRY(write_on(&placer, err));
     FI_TRY(fi_column_kind.check(world.run, row_fixture_count_damage, &damage, NULL, err));

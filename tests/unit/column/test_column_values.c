@@ -110,7 +110,7 @@ rig_compare(struct rig *rig, struct fi_cell (*cell_of)(int64_t i))
             nulls += wanted.kind == FI_PHYSICAL_NONE;
         }
         assert_int_equal(info.bounds.null_count, nulls);
-        fi_column_unpin(&pin);
+        fi_column_read_unpin(&pin);
     }
     assert_int_equal(row, rig->rows);
     fi_chunk_scratch_deinit(&scratch);
@@ -294,7 +294,7 @@ can_read(struct fi_run *run, size_t group, uint32_t column)
     char name[64];
     int rc = fi_column_pin_chunk(run, group, column, FI_BLOCK_CACHE_DATA, &pin, &err);
     if (rc == FIRN_OK) {
-        fi_column_unpin(&pin);
+        fi_column_read_unpin(&pin);
         return true;
     }
     assert_int_equal(rc, FIRN_CORRUPT);
@@ -388,7 +388,7 @@ open_and_read(struct rig *rig, struct fi_buf *bytes, size_t *out_peak)
             struct fi_chunk_values values;
             rc = fi_chunk_read_block(&pin.chunk, 0, NULL, &scratch, &values, &err);
             fi_chunk_scratch_deinit(&scratch);
-            fi_column_unpin(&pin);
+            fi_column_read_unpin(&pin);
         }
         fi_column_kind.close(run);
     }
@@ -423,7 +423,7 @@ find_places(struct rig *rig, struct places *out)
     assert_int_equal(pin.chunk.encoding, FI_ENCODING_RLE);
     out->records = pin.chunk.parts.records;
     out->data = pin.chunk.parts.data;
-    fi_column_unpin(&pin);
+    fi_column_read_unpin(&pin);
 }
 
 static void

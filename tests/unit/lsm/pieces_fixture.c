@@ -371,7 +371,7 @@ compare_direct_column(const struct fi_lsm_piece *piece, uint32_t first, uint32_t
         }
         assert_value(&values, row % FI_CHUNK_BLOCK, &cell);
     }
-    fi_column_unpin(&pin);
+    fi_column_read_unpin(&pin);
     fi_chunk_scratch_deinit(&scratch);
     fi_buf_deinit(&memory);
 }

@@ -119,7 +119,7 @@ find_fake(void *ctx, void *opaque, const struct fi_search_ask *ask, struct fi_se
             }
         }
         fi_chunk_scratch_deinit(&scratch);
-        fi_column_unpin(&pin);
+        fi_column_read_unpin(&pin);
     }
     qsort(all, count, sizeof *all, compare);
     count = count < ask->wanted ? count : ask->wanted;
