@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reclaim/reclaim_steps.c: steps that a collection shares with one in the background (reclaim_auto.c).
+ * reclaim/reclaim_steps.c: steps that a collection shares with one in the background
+ * (reclaim_auto.c).
  */
 #include "base/check.h"
 #include "reclaim/reclaim_internal.h"
