@@ -163,8 +163,8 @@ set(FIRN_COLD_FILES
     exchange/csv_infer.c
     exchange/json_reader.c
     exchange/json_writer.c
-    exchange/time_text.c
     exchange/vector_reader.c
+    text/time_text.c
     aggregate/aggregate.c
     aggregate/aggregate_spill.c
     aggregate/row_spill.c

@@ -15,83 +15,13 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#include "codec/calendar.h"
+#include "codec/hex.h"
+#include "codec/utf8.h"
 SQLITE_EXTENSION_INIT3
 
-enum { DAY_US_PER_SECOND = 1000000, TEXT_COPIED_MAX = 1000 };
-static const int64_t day_us = INT64_C(86400) * 1000000;
-
-/* ---- dates as text ---- */
-
-static char *
-write_digits(char *out, uint32_t number, int digits)
-{
-    assert(digits > 0);
-    for (int i = digits - 1; i >= 0; i--) {
-        out[i] = (char)('0' + number % 10);
-        number /= 10;
-    }
-    return out + digits;
-}
-
-size_t
-firn_sqlvalue_date(int64_t days, char *out)
-{
-    /* Days since 0000-03-01 in eras of 400 years, which all have as many days; a year begins in March, so that the leap
-     * day is its last one. */
-    int64_t shifted = days + 719468;
-    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-    uint32_t day_of_era = (uint32_t)(shifted - era * 146097);
-    uint32_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    uint32_t month_from_march = (5 * day_of_year + 2) / 153;
-    uint32_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    uint32_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
-    uint32_t year = year_of_era + (uint32_t)(era * 400) + (month <= 2 ? 1 : 0);
-    char *at = write_digits(out, year, 4);
-    *at++ = '-';
-    at = write_digits(at, month, 2);
-    *at++ = '-';
-    at = write_digits(at, day, 2);
-    return (size_t)(at - out);
-}
-
-size_t
-firn_sqlvalue_timestamp(int64_t us, char *out)
-{
-    int64_t days = us >= 0 ? us / day_us : -((-us + day_us - 1) / day_us);
-    uint64_t rest = (uint64_t)(us - days * day_us);
-    uint32_t fraction = (uint32_t)(rest % DAY_US_PER_SECOND);
-    uint32_t seconds = (uint32_t)(rest / DAY_US_PER_SECOND);
-    char *at = out + firn_sqlvalue_date(days, out);
-    *at++ = ' ';
-    at = write_digits(at, seconds / 3600, 2);
-    *at++ = ':';
-    at = write_digits(at, seconds / 60 % 60, 2);
-    *at++ = ':';
-    at = write_digits(at, seconds % 60, 2);
-    if (fraction != 0) {
-        *at++ = '.';
-        at = write_digits(at, fraction, 6);
-        while (at[-1] == '0') {
-            at--;
-        }
-    }
-    return (size_t)(at - out);
-}
-
-void
-firn_sqlvalue_uuid(const uint8_t *bytes, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            *out++ = '-';
-        }
-        *out++ = digits[bytes[i] >> 4];
-        *out++ = digits[bytes[i] & 15];
-    }
-}
+enum { TEXT_COPIED_MAX = 1000 };
 
 double
 firn_sqlvalue_decimal(int64_t units, uint32_t scale)
@@ -167,20 +97,20 @@ firn_sqlvalue_result(sqlite3_context *ctx, const firn_table_column *column, firn
         }
         return;
     case FIRN_TYPE_DATE:
-        text[firn_sqlvalue_date(value.as.i64, text)] = '\0';
+        text[firn_calendar_write_date(value.as.i64, text)] = '\0';
         sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
         return;
     case FIRN_TYPE_TIMESTAMP:
-        text[firn_sqlvalue_timestamp(value.as.i64, text)] = '\0';
+        text[firn_calendar_write_timestamp(value.as.i64, text)] = '\0';
         sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
         return;
     case FIRN_TYPE_TEXT:
         firn_sqlvalue_text(ctx, value.as.bytes);
         return;
     case FIRN_TYPE_UUID:
-        if (value.as.bytes.size == 16) {
-            firn_sqlvalue_uuid(value.as.bytes.data, text);
-            text[36] = '\0';
+        if (value.as.bytes.size == FIRN_HEX_UUID_SIZE) {
+            firn_hex_write_uuid(value.as.bytes.data, text);
+            text[FIRN_HEX_UUID_TEXT_SIZE] = '\0';
             sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
             return;
         }
@@ -720,27 +650,12 @@ firn_sqlvalue_unpack_key(const struct firn_sqlvalue_key *key, firn_slice blob, f
 bool
 firn_sqlvalue_is_utf8(const uint8_t *text, size_t size)
 {
-    for (size_t i = 0; i < size;) {
-        uint8_t first = text[i];
-        size_t more = first < 0x80 ? 0 : first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
-        uint32_t code = first;
-        if (first >= 0x80 && (first < 0xc2 || first > 0xf4 || size - i <= more)) {
-            return false;
-        }
-        code = more == 3 ? first & 7u : more == 2 ? first & 15u : more == 1 ? first & 31u : code;
-        for (size_t k = 1; k <= more; k++) {
-            if ((text[i + k] & 0xc0) != 0x80) {
-                return false;
-            }
-            code = code << 6 | (text[i + k] & 0x3fu);
-        }
-        if ((more == 2 && (code < 0x800 || (code >= 0xd800 && code < 0xe000))) ||
-            (more == 3 && (code < 0x10000 || code > 0x10ffff))) {
-            return false;
-        }
-        i += more + 1;
+    size_t step = 1;
+    for (size_t at = 0; at < size && step > 0; at += step) {
+        uint32_t point;
+        step = firn_utf8_decode(firn_bytes(text + at, size - at), &point);
     }
-    return true;
+    return step > 0;
 }
 
 /* ---- failures ---- */

@@ -64,10 +64,6 @@ struct firn_sqlvalue_cell {
 void firn_sqlvalue_set_giver(struct firn_sqlvalue_cell *cell);
 firn_value firn_sqlvalue_of_array(const firn_scan_array *array, firn_type type, size_t row);
 
-/* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at most 26 and 36 characters. */
-size_t firn_sqlvalue_date(int64_t days, char *out);
-size_t firn_sqlvalue_timestamp(int64_t us, char *out);
-void firn_sqlvalue_uuid(const uint8_t *bytes, char *out);
 double firn_sqlvalue_decimal(int64_t units, uint32_t scale);
 bool firn_sqlvalue_is_utf8(const uint8_t *text, size_t size);
 

@@ -10,6 +10,8 @@
 #include "sqlvalue/sqlvalue.h"
 
 #include <assert.h>
+
+#include "codec/calendar.h"
 SQLITE_EXTENSION_INIT3
 
 /* Values of a type as numbers in their order. */
@@ -18,8 +20,6 @@ struct domain {
     uint64_t max;  /* the last one; the first is 0 */
     uint64_t bias; /* the number of the value 0 */
 };
-
-enum { DATE_FIRST = -719162, DATE_LAST = 2932896 };
 
 static struct domain
 domain_of(const firn_table_column *column)
@@ -43,7 +43,6 @@ domain_of(const firn_table_column *column)
                                       UINT64_C(10000000000000000),
                                       UINT64_C(100000000000000000),
                                       UINT64_C(1000000000000000000)};
-    const uint64_t day_us = UINT64_C(86400000000);
     uint64_t most;
     switch (column->type) {
     case FIRN_TYPE_BOOL:
@@ -66,10 +65,12 @@ domain_of(const firn_table_column *column)
         most = powers[column->precision] - 1;
         return (struct domain){column, 2 * most, most};
     case FIRN_TYPE_DATE:
-        return (struct domain){column, (uint64_t)(DATE_LAST - DATE_FIRST), (uint64_t)-DATE_FIRST};
+        return (struct domain){column, FIRN_CALENDAR_DATE_LAST - FIRN_CALENDAR_DATE_FIRST,
+                               -FIRN_CALENDAR_DATE_FIRST};
     case FIRN_TYPE_TIMESTAMP:
-        return (struct domain){column, (uint64_t)(DATE_LAST - DATE_FIRST + 1) * day_us - 1,
-                               (uint64_t)-DATE_FIRST * day_us};
+        return (struct domain){column,
+                               (uint64_t)(FIRN_CALENDAR_TIME_LAST - FIRN_CALENDAR_TIME_FIRST),
+                               (uint64_t)-FIRN_CALENDAR_TIME_FIRST};
     default:
         return (struct domain){column, UINT64_MAX, UINT64_C(1) << 63};
     }
@@ -140,11 +141,11 @@ compare_shown(const struct domain *domain, uint64_t at, sqlite3_value *argument)
     int64_t number = number_at(domain, at);
     switch (domain->column->type) {
     case FIRN_TYPE_DATE:
-        return compare_text(text, firn_sqlvalue_date(number, text),
+        return compare_text(text, firn_calendar_write_date(number, text),
                             (const char *)sqlite3_value_text(argument),
                             (size_t)sqlite3_value_bytes(argument));
     case FIRN_TYPE_TIMESTAMP:
-        return compare_text(text, firn_sqlvalue_timestamp(number, text),
+        return compare_text(text, firn_calendar_write_timestamp(number, text),
                             (const char *)sqlite3_value_text(argument),
                             (size_t)sqlite3_value_bytes(argument));
     default:

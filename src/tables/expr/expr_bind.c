@@ -22,7 +22,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
-#include "exchange/value_text.h"
+#include "text/value_text.h"
 
 /* ---- messages ---- */
 

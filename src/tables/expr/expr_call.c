@@ -7,9 +7,9 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
-#include "exchange/value_text.h"
 #include "expr/expr_bind.h"
 #include "schema/schema_literal.h"
+#include "text/value_text.h"
 
 struct call;
 typedef int (*bind_function)(struct firn_expr_binder *binder, struct call *call, uint32_t *out);

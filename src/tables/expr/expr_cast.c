@@ -11,8 +11,9 @@
  *   blob, uuid, vector     the same bytes, if their number is right
  */
 #include "base/check.h"
-#include "exchange/value_text.h"
+#include "codec/calendar.h"
 #include "expr/expr_internal.h"
+#include "text/value_text.h"
 
 __extension__ typedef __int128 int128;
 
@@ -189,12 +190,12 @@ cast_time(const struct firn_expr_type *from, const struct firn_cell *cell,
     int64_t result = number;
     DCHECK(firn_expr_is_time(from->type));
     if (from->type == FIRN_TYPE_DATE && to->type == FIRN_TYPE_TIMESTAMP) {
-        if (number < firn_expr_date_min || number > firn_expr_date_max) {
+        if (number < FIRN_CALENDAR_DATE_FIRST || number > FIRN_CALENDAR_DATE_LAST) {
             return fail_fit(to, err);
         }
-        result = number * firn_expr_day_us;
+        result = number * FIRN_CALENDAR_DAY_US;
     } else if (from->type == FIRN_TYPE_TIMESTAMP && to->type == FIRN_TYPE_DATE) {
-        result = number / firn_expr_day_us - (number % firn_expr_day_us < 0 ? 1 : 0);
+        result = number / FIRN_CALENDAR_DAY_US - (number % FIRN_CALENDAR_DAY_US < 0 ? 1 : 0);
     }
     *out = (struct firn_cell){.kind = FIRN_PHYSICAL_I64, .as.i64 = result};
     return FIRN_OK;

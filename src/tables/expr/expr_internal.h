@@ -20,9 +20,6 @@ enum {
     FIRN_EXPR_MASK_WORDS = FIRN_CHUNK_MASK_WORDS
 };
 static const int64_t firn_expr_decimal_max = INT64_C(999999999999999999);
-static const int64_t firn_expr_day_us = INT64_C(86400000000);
-static const int64_t firn_expr_date_min = INT64_C(-719162); /* 0001-01-01 */
-static const int64_t firn_expr_date_max = INT64_C(2932896); /* 9999-12-31 */
 
 enum firn_expr_op {
     FIRN_EXPR_OP_COLUMN = 1, /* number: its place; a: its name, for messages */

@@ -9,8 +9,8 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/hex.h"
-#include "exchange/value_text.h"
 #include "expr/expr_bind.h"
+#include "text/value_text.h"
 
 static int
 bind_parameter(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax,

@@ -13,6 +13,7 @@
  * The search is over ranks: numbers of 64 bits in the order of the values.
  */
 #include "base/check.h"
+#include "codec/calendar.h"
 #include "expr/expr_internal.h"
 
 __extension__ typedef __int128 int128;
@@ -56,7 +57,7 @@ units_of(const struct firn_expr_type *type, const struct firn_cell *cell, uint32
 {
     int128 units = cell->kind == FIRN_PHYSICAL_U64 ? (int128)cell->as.u64 : (int128)cell->as.i64;
     if (is_time) {
-        return type->type == FIRN_TYPE_DATE ? units * firn_expr_day_us : units;
+        return type->type == FIRN_TYPE_DATE ? units * FIRN_CALENDAR_DAY_US : units;
     }
     uint32_t own = type->type == FIRN_TYPE_DECIMAL ? type->scale : 0;
     DCHECK(own <= scale);
@@ -286,12 +287,12 @@ firn_expr_order_limits(const struct firn_expr_type *type, struct firn_cell *min,
         min->as.i64 = -max->as.i64;
         break;
     case FIRN_TYPE_DATE:
-        min->as.i64 = firn_expr_date_min;
-        max->as.i64 = firn_expr_date_max;
+        min->as.i64 = FIRN_CALENDAR_DATE_FIRST;
+        max->as.i64 = FIRN_CALENDAR_DATE_LAST;
         break;
     case FIRN_TYPE_TIMESTAMP:
-        min->as.i64 = firn_expr_date_min * firn_expr_day_us;
-        max->as.i64 = (firn_expr_date_max + 1) * firn_expr_day_us - 1;
+        min->as.i64 = FIRN_CALENDAR_TIME_FIRST;
+        max->as.i64 = FIRN_CALENDAR_TIME_LAST;
         break;
     default:
         break;

@@ -15,10 +15,10 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "exchange/value_text.h"
 #include "expr/expr_internal.h"
 #include "expr/expr_lex.h"
 #include "schema/schema_literal.h"
+#include "text/value_text.h"
 
 struct parser {
     firn_slice text;

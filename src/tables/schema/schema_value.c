@@ -15,16 +15,12 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "codec/calendar.h"
 #include "codec/utf8.h"
 
 enum { SHOWN_BYTES = 40, VALUE_TEXT_SIZE = 64, DIGITS_MAX = FIRN_TABLE_PRECISION_MAX };
 /* Bits of the significand. */
 enum { F32_BITS = 24, F64_BITS = 53 };
-
-/* 0001-01-01 and 9999-12-31. */
-static const int64_t date_min = -719162;
-static const int64_t date_max = 2932896;
-static const int64_t day_us = INT64_C(86400) * 1000000;
 
 /* ---- errors ---- */
 
@@ -173,9 +169,9 @@ firn_schema_value_range_of(const struct firn_schema_column *column)
     int64_t limit;
     switch (column->type) {
     case FIRN_TYPE_DATE:
-        return (struct firn_schema_value_range){date_min, date_max};
+        return (struct firn_schema_value_range){FIRN_CALENDAR_DATE_FIRST, FIRN_CALENDAR_DATE_LAST};
     case FIRN_TYPE_TIMESTAMP:
-        return (struct firn_schema_value_range){date_min * day_us, (date_max + 1) * day_us - 1};
+        return (struct firn_schema_value_range){FIRN_CALENDAR_TIME_FIRST, FIRN_CALENDAR_TIME_LAST};
     case FIRN_TYPE_DECIMAL:
         limit = (int64_t)power_of_ten(column->precision);
         return (struct firn_schema_value_range){1 - limit, limit - 1};

@@ -22,7 +22,7 @@
 #include "exchange/csv_reader.h"
 #include "exchange/csv_sniff.h"
 #include "exchange/json_reader.h"
-#include "exchange/time_pattern.h"
+#include "text/time_pattern.h"
 #include "threads/os_callback.h"
 
 enum { PIECE_SIZE = 1 << 18 }; /* stays in the processor's cache */

@@ -13,11 +13,12 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "exchange/time_text.h"
-#include "exchange/value_text.h"
+#include "codec/calendar.h"
 #include "exchange_fixture.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
+#include "text/time_text.h"
+#include "text/value_text.h"
 
 static const struct firn_value_text_type of_bool = {FIRN_TYPE_BOOL, 0, 0, 0, {NULL, 0}};
 static const struct firn_value_text_type of_i8 = {FIRN_TYPE_I8, 0, 0, 0, {NULL, 0}};
@@ -232,10 +233,10 @@ every_day_follows_the_day_before(void **state)
             int length = lengths[month - 1] + (month == 2 && is_leap);
             for (int day = 1; day <= length; day++, days++) {
                 char expected[32];
-                char text[FIRN_TIME_TEXT_SIZE_MAX];
+                char text[FIRN_CALENDAR_TEXT_SIZE_MAX];
                 (void)snprintf(expected, sizeof expected, "%s%04d-%02d-%02d", year < 0 ? "-" : "",
                                year < 0 ? -year : year, month, day);
-                size_t size = firn_time_text_write_date(days, text);
+                size_t size = firn_calendar_write_date(days, text);
                 assert_true(firn_slice_equal(firn_bytes(text, size), firn_str(expected)));
                 int64_t back;
                 assert_null(firn_time_text_read_date(firn_bytes(text, size), &back));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/value_text.c: one function for each type and direction.
+ * text/value_text.c: one function for each type and direction.
  *
  * A reader of a type returns NULL, or what is wrong with the text: a constant that completes "it …". One
  * function makes the message around it, and only after an error. Only floating-point numbers are rounded,
@@ -10,7 +10,7 @@
  * No function of the C library that depends on the locale is used: no strtod, no isspace, no printf of
  * floating-point numbers.
  */
-#include "exchange/value_text.h"
+#include "text/value_text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,14 +18,15 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "codec/calendar.h"
 #include "codec/hex.h"
 #include "codec/utf8.h"
-#include "exchange/short_text.h"
-#include "exchange/time_pattern.h"
-#include "exchange/time_text.h"
-#include "schema/float_text.h"
+#include "text/float_text.h"
+#include "text/short_text.h"
+#include "text/time_pattern.h"
+#include "text/time_text.h"
 
-enum { UUID_SIZE = 16, UUID_TEXT_SIZE = 36 };
+enum { UUID_SIZE = FIRN_HEX_UUID_SIZE };
 
 static const char out_of_range[] = "is out of range";
 
@@ -291,18 +292,9 @@ read_blob(firn_slice text, struct firn_buf *memory)
 static const char *
 read_uuid(firn_slice text, struct firn_buf *memory)
 {
-    static const uint8_t starts[] = {0, 9, 14, 19, 24};
-    static const uint8_t sizes[] = {4, 2, 2, 2, 6};
-    uint8_t *to = memory->data + memory->size;
-    bool is_uuid = text.size == UUID_TEXT_SIZE;
-    CHECK(!is_uuid || memory->capacity - memory->size >= UUID_SIZE);
-    for (size_t i = 0; i < sizeof starts && is_uuid; i++) {
-        is_uuid = (i == 0 || text.data[starts[i] - 1] == '-') &&
-                  firn_hex_decode((const char *)text.data + starts[i], to, sizes[i]);
-        to += sizes[i];
-    }
-    if (!is_uuid) {
-        return "is not 8-4-4-4-12 hexadecimal digits";
+    CHECK(memory->capacity - memory->size >= UUID_SIZE || text.size != FIRN_HEX_UUID_TEXT_SIZE);
+    if (!firn_hex_read_uuid(text, memory->data + memory->size)) {
+        return "is not a uuid: 8-4-4-4-12 hexadecimal digits";
     }
     memory->size += UUID_SIZE;
     return NULL;
@@ -377,13 +369,17 @@ type_is_valid(const struct firn_value_text_type *type)
     }
 }
 
-static const char *
-read_value(const struct firn_value_text_type *type, firn_slice text, struct firn_buf *memory,
-           firn_value *out)
+const char *
+firn_value_text_parse(const struct firn_value_text_type *type, firn_slice text,
+                      struct firn_buf *memory, firn_value *out)
 {
+    DCHECK(type_is_valid(type));
+    *out = firn_typed_i64(type->type, 0);
+    if (text.size == 0) {
+        return "is empty";
+    }
     switch (type->type) {
     case FIRN_TYPE_BOOL:
-        out->as.u64 = 0;
         return read_bool(text, &out->as.boolean);
     case FIRN_TYPE_I8:
     case FIRN_TYPE_I16:
@@ -396,7 +392,6 @@ read_value(const struct firn_value_text_type *type, firn_slice text, struct firn
     case FIRN_TYPE_U64:
         return read_unsigned(text, 8 << (type->type - FIRN_TYPE_U8), &out->as.u64);
     case FIRN_TYPE_F32:
-        out->as.u64 = 0;
         return firn_float_text_read32(text, &out->as.f32);
     case FIRN_TYPE_F64:
         return firn_float_text_read64(text, &out->as.f64);
@@ -542,10 +537,8 @@ firn_value_text_read(const struct firn_value_text_type *type, firn_slice text,
             return firn_error_no_memory(err, "a value");
         }
     }
-    firn_value value = firn_null();
-    value.type = type->type;
-    firn_slice trimmed = trim(text);
-    const char *defect = trimmed.size == 0 ? "is empty" : read_value(type, trimmed, memory, &value);
+    firn_value value;
+    const char *defect = firn_value_text_parse(type, trim(text), memory, &value);
     if (defect != NULL) {
         return refuse(type, text, defect, err);
     }
@@ -597,22 +590,6 @@ write_decimal(int64_t number, size_t scale, char *out)
 }
 
 static size_t
-write_uuid(firn_slice uuid, char *out)
-{
-    char digits[2 * UUID_SIZE + 1];
-    size_t at = 0;
-    CHECK(uuid.size == UUID_SIZE);
-    firn_hex_encode(uuid.data, UUID_SIZE, digits);
-    for (size_t i = 0; i < sizeof digits - 1; i++) {
-        if (i == 8 || i == 12 || i == 16 || i == 20) {
-            out[at++] = '-';
-        }
-        out[at++] = digits[i];
-    }
-    return at;
-}
-
-static size_t
 write_fixed(const struct firn_value_text_type *type, firn_value value, char *out)
 {
     switch (type->type) {
@@ -631,11 +608,13 @@ write_fixed(const struct firn_value_text_type *type, firn_value value, char *out
     case FIRN_TYPE_DECIMAL:
         return write_decimal(value.as.i64, type->scale, out);
     case FIRN_TYPE_DATE:
-        return firn_time_text_write_date(value.as.i64, out);
+        return firn_calendar_write_date(value.as.i64, out);
     case FIRN_TYPE_TIMESTAMP:
-        return firn_time_text_write_timestamp(value.as.i64, out);
+        return firn_calendar_write_timestamp(value.as.i64, out);
     case FIRN_TYPE_UUID:
-        return write_uuid(value.as.bytes, out);
+        CHECK(value.as.bytes.size == UUID_SIZE);
+        firn_hex_write_uuid(value.as.bytes.data, out);
+        return FIRN_HEX_UUID_TEXT_SIZE;
     default:
         return write_signed(value.as.i64, 1, out);
     }
