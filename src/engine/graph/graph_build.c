@@ -727,7 +727,7 @@ check_options(const struct firn_graph_source *source,
               const struct firn_graph_parameters *parameters, firn_error *err)
 {
     bool is_fine = parameters->metric >= FIRN_VECTOR_L2 &&
-                   parameters->metric <= FIRN_VECTOR_METRIC_MAX && parameters->dimensions > 0 &&
+                   parameters->metric <= FIRN_VECTOR_METRIC_LAST && parameters->dimensions > 0 &&
                    parameters->dimensions <= FIRN_VECTOR_DIMENSIONS_MAX &&
                    parameters->m >= FIRN_GRAPH_M_MIN && parameters->m <= FIRN_GRAPH_M_MAX &&
                    parameters->ef_construction > 0 &&

@@ -223,7 +223,7 @@ get_header(struct firn_reader *reader, struct firn_graph *graph, struct header *
         firn_reader_le64(reader, &graph->codes.offset) &&
         firn_reader_le64(reader, &graph->links.offset) &&
         firn_reader_le64(reader, &graph->vectors.offset);
-    if (!is_whole || metric < FIRN_VECTOR_L2 || metric > FIRN_VECTOR_METRIC_MAX) {
+    if (!is_whole || metric < FIRN_VECTOR_L2 || metric > FIRN_VECTOR_METRIC_LAST) {
         return false;
     }
     parameters->metric = (enum firn_vector_metric)metric;

@@ -607,7 +607,7 @@ double
 firn_vector_distance_exact_to(enum firn_vector_metric metric, const void *query,
                               double query_squares, const void *row, size_t n)
 {
-    DCHECK(metric >= FIRN_VECTOR_L2 && metric <= FIRN_VECTOR_METRIC_MAX);
+    DCHECK(metric >= FIRN_VECTOR_L2 && metric <= FIRN_VECTOR_METRIC_LAST);
     DCHECK(n > 0 && n <= FIRN_VECTOR_DIMENSIONS_MAX);
     if (metric == FIRN_VECTOR_L2) {
         return multiply(query, row, n, true).dot;

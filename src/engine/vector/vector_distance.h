@@ -21,7 +21,7 @@ enum firn_vector_metric {
     FIRN_VECTOR_DOT = 2,    /* the negative inner product: -(a . b) */
     FIRN_VECTOR_COSINE = 3, /* 1 - a . b / (|a| |b|), 0 to 2; 1 if a or b is a zero vector */
 };
-#define FIRN_VECTOR_METRIC_MAX FIRN_VECTOR_COSINE
+#define FIRN_VECTOR_METRIC_LAST FIRN_VECTOR_COSINE
 
 /* One set of kernels. Four rows at once cost less than four single ones: the query is loaded once,
  * and four rows are fetched from memory at the same time. Each row is read from its beginning to

@@ -39,6 +39,9 @@ firn_slice_has_prefix(firn_slice slice, firn_slice prefix)
            (prefix.size == 0 || memcmp(slice.data, prefix.data, prefix.size) == 0);
 }
 
+/* Whether a text is a word, in any case. word: in lower case. */
+bool firn_slice_is_word(firn_slice text, const char *word);
+
 static inline bool
 firn_hash_equal(const firn_hash *a, const firn_hash *b)
 {

@@ -12,13 +12,7 @@
 
 #include "firn/key.h"
 
-enum { UUID_SIZE = 16, NUMBER_SIZE = 8, TEXT_END_SIZE = 2, PART_NULL = 0, PART_VALUE = 1 };
-
-bool
-firn_tuple_key_is_allowed(firn_type type)
-{
-    return type >= FIRN_TYPE_BOOL && type < FIRN_TYPE_VECTOR;
-}
+enum { NUMBER_SIZE = 8, TEXT_END_SIZE = 2, PART_NULL = 0, PART_VALUE = 1 };
 
 /* ---- adding ---- */
 
@@ -39,8 +33,9 @@ part_size(firn_type type, const struct firn_cell *cell)
     if (cell->kind != FIRN_PHYSICAL_BYTES) {
         return NUMBER_SIZE;
     }
-    DCHECK(type != FIRN_TYPE_UUID || cell->as.bytes.size == UUID_SIZE);
-    return type == FIRN_TYPE_UUID ? UUID_SIZE : text_size(cell->as.bytes);
+    const size_t size = firn_type_traits_of(type)->size;
+    DCHECK(size == 0 || cell->as.bytes.size == size);
+    return size > 0 ? size : text_size(cell->as.bytes);
 }
 
 /* Requires: memory has room. */
@@ -65,9 +60,9 @@ put_part(firn_key *key, firn_type type, const struct firn_cell *cell)
         firn_key_add_f64(key, cell->as.f64);
         break;
     default:
-        if (type == FIRN_TYPE_UUID) {
-            memcpy(key->data, cell->as.bytes.data, UUID_SIZE);
-            key->size = UUID_SIZE;
+        if (firn_type_traits_of(type)->size > 0) {
+            memcpy(key->data, cell->as.bytes.data, cell->as.bytes.size);
+            key->size = cell->as.bytes.size;
         } else {
             firn_key_add_text(key, cell->as.bytes);
         }
@@ -80,7 +75,7 @@ firn_tuple_key_add(struct firn_buf *out, firn_type type, bool is_nullable,
                    const struct firn_cell *cell)
 {
     bool is_null = cell->kind == FIRN_PHYSICAL_NONE;
-    DCHECK(firn_tuple_key_is_allowed(type));
+    DCHECK(firn_type_has_order(type));
     DCHECK(is_null ? is_nullable : cell->kind == firn_physical_of(type));
     size_t flag_size = is_nullable ? 1 : 0;
     size_t size = is_null ? 0 : part_size(type, cell);
@@ -149,12 +144,12 @@ read_number(firn_slice *rest, firn_type type, struct firn_cell *out)
 static int
 read_bytes(firn_slice *rest, firn_type type, struct firn_buf *memory, firn_slice *out)
 {
-    size_t size = UUID_SIZE;
+    size_t size = firn_type_traits_of(type)->size;
     int rc;
-    if (type == FIRN_TYPE_UUID) {
-        rc = rest->size < UUID_SIZE ? FIRN_CORRUPT : firn_buf_append(memory, rest->data, UUID_SIZE);
+    if (size > 0) {
+        rc = rest->size < size ? FIRN_CORRUPT : firn_buf_append(memory, rest->data, size);
         if (rc == FIRN_OK) {
-            *rest = firn_bytes(rest->data + UUID_SIZE, rest->size - UUID_SIZE);
+            *rest = firn_bytes(rest->data + size, rest->size - size);
         }
     } else {
         rc = firn_buf_reserve(memory, 1); /* an empty text has an address, too */
@@ -182,7 +177,7 @@ firn_tuple_key_read(firn_slice *rest, firn_type type, bool is_nullable, struct f
 {
     firn_slice left = *rest;
     int rc = FIRN_OK;
-    DCHECK(firn_tuple_key_is_allowed(type));
+    DCHECK(firn_type_has_order(type));
     *out = (struct firn_cell){.kind = firn_physical_of(type)};
     if (is_nullable) {
         if (left.size == 0 || left.data[0] > PART_VALUE) {

@@ -44,7 +44,7 @@ firn_aggregate_result_type(const struct firn_aggregate_call *call)
 static bool
 is_known(const struct firn_aggregate_column *column)
 {
-    return column->type >= FIRN_TYPE_BOOL && column->type <= FIRN_TYPE_MAX;
+    return firn_type_is_valid(column->type);
 }
 
 static int

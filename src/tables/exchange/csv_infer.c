@@ -173,9 +173,8 @@ shape_of(firn_slice text)
 static bool
 reads_as(struct firn_csv_infer *infer, firn_type type, firn_slice text, firn_value *out)
 {
-    const struct firn_value_text_type of = {
-        .type = type,
-        .pattern = type == FIRN_TYPE_DATE ? infer->date_pattern : infer->timestamp_pattern};
+    struct firn_value_text_type of = {.type = type};
+    firn_value_text_set_pattern(&of, infer->date_pattern, infer->timestamp_pattern);
     firn_buf_clear(&infer->memory);
     DCHECK(infer->memory.capacity >= text.size * FIRN_VALUE_TEXT_ROOM);
     return firn_value_text_read(&of, text, &infer->memory, out, NULL) == FIRN_OK;
@@ -494,9 +493,7 @@ choose_type(struct firn_csv_infer *infer, uint32_t column)
     }
     struct firn_value_text_type *type = &infer->columns[column].type;
     *type = (struct firn_value_text_type){.type = types[at]};
-    type->pattern = types[at] == FIRN_TYPE_DATE        ? infer->date_pattern
-                    : types[at] == FIRN_TYPE_TIMESTAMP ? infer->timestamp_pattern
-                                                       : firn_bytes(NULL, 0);
+    firn_value_text_set_pattern(type, infer->date_pattern, infer->timestamp_pattern);
     if (type->type == FIRN_TYPE_DECIMAL) {
         type->precision = FIRN_VALUE_TEXT_DIGITS_MAX;
         type->scale = guess->scale;

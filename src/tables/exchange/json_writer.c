@@ -88,7 +88,7 @@ is_bare(firn_value value)
         }
         return true;
     default:
-        return value.type <= FIRN_TYPE_DECIMAL;
+        return !firn_type_has_quotes(value.type);
     }
 }
 

@@ -29,9 +29,9 @@ integer_result(const struct firn_expr_node *a, const struct firn_expr_node *b)
 {
     struct firn_expr_type type = {.type = FIRN_TYPE_I64};
     bool is_large = a->type.type == FIRN_TYPE_U64 || b->type.type == FIRN_TYPE_U64;
-    bool is_positive = (firn_expr_is_unsigned(a->type.type) || is_natural(a)) &&
-                       (firn_expr_is_unsigned(b->type.type) || is_natural(b));
-    DCHECK(firn_expr_is_integer(a->type.type) && firn_expr_is_integer(b->type.type));
+    bool is_positive = (firn_type_is_unsigned(a->type.type) || is_natural(a)) &&
+                       (firn_type_is_unsigned(b->type.type) || is_natural(b));
+    DCHECK(firn_type_is_integer(a->type.type) && firn_type_is_integer(b->type.type));
     if (is_large && is_positive) {
         type.type = FIRN_TYPE_U64;
     }
@@ -101,7 +101,7 @@ out:
 static int
 fail_operands(struct firn_expr_binder *binder, size_t at, uint8_t sign, uint32_t a, uint32_t b)
 {
-    char names[2][FIRN_EXPR_TYPE_TEXT_SIZE];
+    char names[2][FIRN_TYPE_TEXT_SIZE];
     return firn_expr_bind_fail(
         binder, at, "there is no %s %c %s",
         firn_expr_type_text(&firn_expr_bind_node(binder, a)->type, names[0]), sign,
@@ -117,18 +117,18 @@ time_operands(struct firn_expr_binder *binder, size_t at, uint8_t sign, uint32_t
     firn_type a = firn_expr_bind_node(binder, args[0])->type.type;
     firn_type b = firn_expr_bind_node(binder, args[1])->type.type;
     int rc;
-    if (sign == '+' && firn_expr_is_integer(a) && firn_expr_is_time(b)) {
+    if (sign == '+' && firn_type_is_integer(a) && firn_type_is_time(b)) {
         uint32_t swap = args[0];
         args[0] = args[1];
         args[1] = swap;
         return time_operands(binder, at, sign, args, out);
     }
-    if (sign == '-' && firn_expr_is_time(a) && firn_expr_is_time(b)) {
+    if (sign == '-' && firn_type_is_time(a) && firn_type_is_time(b)) {
         FIRN_TRY(firn_expr_bind_unify(binder, at, args, 2, out));
         *out = whole;
         goto out;
     }
-    if ((sign != '+' && sign != '-') || !firn_expr_is_time(a) || !firn_expr_is_integer(b)) {
+    if ((sign != '+' && sign != '-') || !firn_type_is_time(a) || !firn_type_is_integer(b)) {
         return fail_operands(binder, at, sign, args[0], args[1]);
     }
     *out = (struct firn_expr_type){.type = a};
@@ -186,7 +186,7 @@ firn_expr_arith_binary(struct firn_expr_binder *binder, size_t at, uint8_t sign,
     struct firn_expr_node node = {.op = op_of(sign), .args = args, .arg_count = 2};
     struct firn_expr_type types[] = {firn_expr_bind_node(binder, a)->type,
                                      firn_expr_bind_node(binder, b)->type};
-    bool are_numbers = firn_expr_is_number(types[0].type) && firn_expr_is_number(types[1].type);
+    bool are_numbers = firn_type_is_number(types[0].type) && firn_type_is_number(types[1].type);
     if (sign == '|') {
         return bind_concat(binder, at, args, out);
     }
@@ -197,12 +197,12 @@ firn_expr_arith_binary(struct firn_expr_binder *binder, size_t at, uint8_t sign,
         *out = a;
         return FIRN_OK;
     }
-    if (firn_expr_is_time(types[0].type) || firn_expr_is_time(types[1].type)) {
+    if (firn_type_is_time(types[0].type) || firn_type_is_time(types[1].type)) {
         FIRN_TRY_RETURN(time_operands(binder, at, sign, args, &node.type));
     } else if (!are_numbers) {
         return fail_operands(binder, at, sign, a, b);
-    } else if (sign == '/' || firn_expr_is_float(types[0].type) ||
-               firn_expr_is_float(types[1].type)) {
+    } else if (sign == '/' || firn_type_is_float(types[0].type) ||
+               firn_type_is_float(types[1].type)) {
         if (sign == '%') {
             return fail_operands(binder, at, sign, a, b);
         }
@@ -228,17 +228,17 @@ firn_expr_arith_negate(struct firn_expr_binder *binder, size_t at, uint32_t a, u
 {
     struct firn_expr_type type = firn_expr_bind_node(binder, a)->type;
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_NEGATE, .args = &a, .arg_count = 1};
-    char name[FIRN_EXPR_TYPE_TEXT_SIZE];
+    char name[FIRN_TYPE_TEXT_SIZE];
     if (type.type == FIRN_TYPE_NULL) {
         *out = a;
         return FIRN_OK;
     }
-    if (!firn_expr_is_number(type.type)) {
+    if (!firn_type_is_number(type.type)) {
         return firn_expr_bind_fail(binder, at, "there is no negative %s",
                                    firn_expr_type_text(&type, name));
     }
     node.type = type;
-    if (firn_expr_is_integer(type.type)) {
+    if (firn_type_is_integer(type.type)) {
         node.type = (struct firn_expr_type){.type = FIRN_TYPE_I64};
     } else if (type.type == FIRN_TYPE_F32) {
         node.type = (struct firn_expr_type){.type = FIRN_TYPE_F64};

@@ -132,7 +132,7 @@ fail_constant(struct firn_expr_binder *binder, size_t at, firn_slice text,
               const struct firn_expr_type *type)
 {
     char shown[FIRN_VALUE_TEXT_SHORT_SIZE];
-    char name[FIRN_EXPR_TYPE_TEXT_SIZE];
+    char name[FIRN_TYPE_TEXT_SIZE];
     firn_value_text_shorten(text, shown);
     return firn_expr_bind_fail(binder, at, "'%s' is not a value of type %s", shown,
                                firn_expr_type_text(type, name));
@@ -151,7 +151,7 @@ adapt_text(struct firn_expr_binder *binder, size_t at, const struct firn_expr_ty
     struct firn_cell result;
     int rc;
     DCHECK(own.type == FIRN_TYPE_TEXT);
-    if (firn_expr_is_integer(type->type) || type->type == FIRN_TYPE_DECIMAL) {
+    if (firn_type_is_integer(type->type) || type->type == FIRN_TYPE_DECIMAL) {
         bool is_negative = text.size > 0 && text.data[0] == '-';
         firn_slice digits =
             firn_bytes(text.data + (is_negative ? 1 : 0), text.size - (is_negative ? 1 : 0));
@@ -190,9 +190,8 @@ firn_expr_bind_adapt(struct firn_expr_binder *binder, size_t at, const struct fi
         return adapt_text(binder, at, type, node);
     }
     if (constant->type.type == FIRN_TYPE_BLOB && constant->a.kind == FIRN_PHYSICAL_BYTES &&
-        ((type->type == FIRN_TYPE_UUID && constant->a.as.bytes.size == 16) ||
-         (type->type == FIRN_TYPE_VECTOR &&
-          constant->a.as.bytes.size == 4 * (size_t)type->dimensions))) {
+        constant->a.as.bytes.size > 0 &&
+        constant->a.as.bytes.size == firn_type_bytes_size(type->type, type->dimensions)) {
         struct firn_cell cell = constant->a;
         return firn_expr_bind_constant(binder, &target, &cell, node);
     }
@@ -232,9 +231,9 @@ common_type(const struct firn_expr_type *a, const struct firn_expr_type *b,
         *out = *b;
     } else if (b->type == FIRN_TYPE_NULL) {
         *out = *a;
-    } else if (firn_expr_is_number(a->type) && firn_expr_is_number(b->type)) {
+    } else if (firn_type_is_number(a->type) && firn_type_is_number(b->type)) {
         *out = (struct firn_expr_type){.type = FIRN_TYPE_I64};
-        if (firn_expr_is_float(a->type) || firn_expr_is_float(b->type)) {
+        if (firn_type_is_float(a->type) || firn_type_is_float(b->type)) {
             out->type = FIRN_TYPE_F64;
         } else if (a->type == FIRN_TYPE_DECIMAL || b->type == FIRN_TYPE_DECIMAL) {
             uint32_t whole = whole_digits(a) > whole_digits(b) ? whole_digits(a) : whole_digits(b);
@@ -242,10 +241,10 @@ common_type(const struct firn_expr_type *a, const struct firn_expr_type *b,
             out->scale = a->scale > b->scale ? a->scale : b->scale;
             out->precision = whole + out->scale < FIRN_EXPR_PRECISION_MAX ? whole + out->scale
                                                                           : FIRN_EXPR_PRECISION_MAX;
-        } else if (firn_expr_is_unsigned(a->type) && firn_expr_is_unsigned(b->type)) {
+        } else if (firn_type_is_unsigned(a->type) && firn_type_is_unsigned(b->type)) {
             out->type = FIRN_TYPE_U64;
         }
-    } else if (firn_expr_is_time(a->type) && firn_expr_is_time(b->type)) {
+    } else if (firn_type_is_time(a->type) && firn_type_is_time(b->type)) {
         *out = (struct firn_expr_type){.type = FIRN_TYPE_TIMESTAMP};
     } else {
         return a->type == b->type && a->dimensions == b->dimensions && a->type != FIRN_TYPE_DECIMAL;
@@ -257,7 +256,7 @@ static int
 fail_types(struct firn_expr_binder *binder, size_t at, const struct firn_expr_type *a,
            const struct firn_expr_type *b)
 {
-    char names[2][FIRN_EXPR_TYPE_TEXT_SIZE];
+    char names[2][FIRN_TYPE_TEXT_SIZE];
     return firn_expr_bind_fail(binder, at, "%s and %s have no type in common: use cast(… as TYPE)",
                                firn_expr_type_text(a, names[0]), firn_expr_type_text(b, names[1]));
 }
@@ -370,10 +369,10 @@ firn_expr_bind_compare(struct firn_expr_binder *binder, size_t at,
     if (is_constant(binder, b) && firn_expr_physical(common.type) != FIRN_PHYSICAL_BYTES) {
         return compare_constant(binder, comparison, a, b, out);
     }
-    if (common.type == FIRN_TYPE_F32 || common.type == FIRN_TYPE_F64) {
+    if (firn_type_is_float(common.type)) {
         FIRN_TRY_RETURN(firn_expr_bind_cast(binder, a, &real, &a));
         FIRN_TRY_RETURN(firn_expr_bind_cast(binder, b, &real, &b));
-    } else if (common.type == FIRN_TYPE_TIMESTAMP) {
+    } else if (firn_type_is_time(common.type)) {
         FIRN_TRY_RETURN(firn_expr_bind_cast(binder, a, &common, &a));
         FIRN_TRY_RETURN(firn_expr_bind_cast(binder, b, &common, &b));
     }
@@ -421,7 +420,7 @@ static int
 bind_truth(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
 {
     struct firn_expr_type type = {.type = FIRN_TYPE_BOOL};
-    char name[FIRN_EXPR_TYPE_TEXT_SIZE];
+    char name[FIRN_TYPE_TEXT_SIZE];
     int rc;
     FIRN_TRY(firn_expr_bind(binder, syntax, out));
     FIRN_TRY(firn_expr_bind_adapt(binder, syntax->at, &type, out));
@@ -695,7 +694,7 @@ out:
 static int
 bind_cast(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
 {
-    char names[2][FIRN_EXPR_TYPE_TEXT_SIZE];
+    char names[2][FIRN_TYPE_TEXT_SIZE];
     uint32_t arg;
     FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first, &arg));
     if (type_of(binder, arg)->scale == FIRN_EXPR_SCALE_UNKNOWN) {
@@ -703,7 +702,8 @@ bind_cast(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax
     }
     if (is_constant(binder, arg) && type_of(binder, arg)->type == FIRN_TYPE_TEXT &&
         !is_null(binder, arg) &&
-        (firn_expr_is_time(syntax->type->type) || syntax->type->type == FIRN_TYPE_UUID)) {
+        (firn_type_is_time(syntax->type->type) ||
+         firn_type_class_of(syntax->type->type) == FIRN_TYPE_CLASS_FIXED)) {
         *out = arg;
         return adapt_text(binder, syntax->at, syntax->type, out);
     }

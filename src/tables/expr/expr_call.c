@@ -7,8 +7,8 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "expr/expr_bind.h"
-#include "schema/schema_literal.h"
 #include "text/value_text.h"
 
 struct call;
@@ -37,7 +37,7 @@ static int
 fail_argument(struct firn_expr_binder *binder, const struct call *call, uint32_t i,
               const char *wanted)
 {
-    char name[FIRN_EXPR_TYPE_TEXT_SIZE];
+    char name[FIRN_TYPE_TEXT_SIZE];
     return firn_expr_bind_fail(binder, call->syntax->at, "%s takes %s, not %s",
                                call->function->name, wanted,
                                firn_expr_type_text(type_of(binder, call->args[i]), name));
@@ -118,15 +118,15 @@ bind_abs(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_ABS};
     struct firn_expr_type type = *type_of(binder, call->args[0]);
     DCHECK(call->count == 1);
-    if (!firn_expr_is_number(type.type) && type.type != FIRN_TYPE_NULL) {
+    if (!firn_type_is_number(type.type) && type.type != FIRN_TYPE_NULL) {
         return fail_argument(binder, call, 0, "a number");
     }
-    if (firn_expr_is_unsigned(type.type) || type.type == FIRN_TYPE_NULL) {
+    if (firn_type_is_unsigned(type.type) || type.type == FIRN_TYPE_NULL) {
         *out = call->args[0];
         return FIRN_OK;
     }
     node.type = type;
-    if (firn_expr_is_integer(type.type)) {
+    if (firn_type_is_integer(type.type)) {
         node.type.type = FIRN_TYPE_I64;
     } else if (type.type == FIRN_TYPE_F32) {
         node.type.type = FIRN_TYPE_F64;
@@ -156,12 +156,12 @@ bind_round(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
         node.number = (uint32_t)digits->a.as.i64;
         call->count = 1;
     }
-    if (firn_expr_is_integer(type.type) || type.type == FIRN_TYPE_NULL ||
+    if (firn_type_is_integer(type.type) || type.type == FIRN_TYPE_NULL ||
         (type.type == FIRN_TYPE_DECIMAL && type.scale <= node.number)) {
         *out = call->args[0];
         return FIRN_OK;
     }
-    if (!firn_expr_is_number(type.type)) {
+    if (!firn_type_is_number(type.type)) {
         return fail_argument(binder, call, 0, "a number");
     }
     node.type = type;
@@ -222,7 +222,7 @@ bind_substr(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
     node.type.type = type_of(binder, call->args[0])->type;
     for (uint32_t i = 1; i < call->count; i++) {
         FIRN_TRY_RETURN(adapt_to(binder, call, i, FIRN_TYPE_I64));
-        if (!firn_expr_is_integer(type_of(binder, call->args[i])->type)) {
+        if (!firn_type_is_integer(type_of(binder, call->args[i])->type)) {
             return fail_argument(binder, call, i, "whole numbers after the text");
         }
         FIRN_TRY_RETURN(firn_expr_bind_cast(binder, call->args[i], &whole, &call->args[i]));
@@ -254,7 +254,7 @@ check_time(struct firn_expr_binder *binder, struct call *call, uint32_t i)
     struct firn_expr_type timestamp = {.type = FIRN_TYPE_TIMESTAMP};
     int rc;
     FIRN_TRY(firn_expr_bind_adapt(binder, call->syntax->at, &timestamp, &call->args[i]));
-    if (!firn_expr_is_time(type_of(binder, call->args[i])->type)) {
+    if (!firn_type_is_time(type_of(binder, call->args[i])->type)) {
         rc = fail_argument(binder, call, i, "a date or a timestamp");
     }
 out:
@@ -281,7 +281,7 @@ bind_date_trunc(struct firn_expr_binder *binder, struct call *call, uint32_t *ou
     for (unsigned i = FIRN_EXPR_YEAR; i <= FIRN_EXPR_SECOND; i++) {
         if (unit->op == FIRN_EXPR_OP_CONSTANT && unit->type.type == FIRN_TYPE_TEXT &&
             unit->a.kind == FIRN_PHYSICAL_BYTES &&
-            firn_schema_literal_is_word(unit->a.as.bytes, unit_names[i])) {
+            firn_slice_is_word(unit->a.as.bytes, unit_names[i])) {
             node.detail = (uint8_t)i;
         }
     }
@@ -310,9 +310,9 @@ aggregate_type(enum firn_expr_function function, const struct firn_expr_type *ar
             type.type = FIRN_TYPE_DECIMAL;
             type.precision = FIRN_EXPR_PRECISION_MAX;
             type.scale = argument->scale;
-        } else if (firn_expr_is_float(argument->type)) {
+        } else if (firn_type_is_float(argument->type)) {
             type.type = FIRN_TYPE_F64;
-        } else if (firn_expr_is_unsigned(argument->type)) {
+        } else if (firn_type_is_unsigned(argument->type)) {
             type.type = FIRN_TYPE_U64;
         }
         return type;
@@ -350,7 +350,7 @@ bind_aggregate(struct firn_expr_binder *binder, struct call *call, uint32_t *out
                                    call->function->name);
     }
     if ((function == FIRN_EXPR_SUM || function == FIRN_EXPR_AVG) &&
-        !firn_expr_is_number(type->type)) {
+        !firn_type_is_number(type->type)) {
         return fail_argument(binder, call, 0, "a number");
     }
     if ((function == FIRN_EXPR_MIN || function == FIRN_EXPR_MAX) &&
@@ -400,7 +400,7 @@ static const struct function *
 find_function(firn_slice name)
 {
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
-        if (firn_schema_literal_is_word(name, functions[i].name)) {
+        if (firn_slice_is_word(name, functions[i].name)) {
             return &functions[i];
         }
     }

@@ -29,63 +29,13 @@ firn_expr_cast_is_allowed(const struct firn_expr_type *from, const struct firn_e
         return b != FIRN_TYPE_NULL;
     }
     if (a == FIRN_TYPE_BLOB || b == FIRN_TYPE_BLOB) {
-        return a >= FIRN_TYPE_BLOB && b >= FIRN_TYPE_BLOB;
+        return firn_type_has_bytes(a) && firn_type_has_bytes(b);
     }
-    return (firn_expr_is_number(a) && firn_expr_is_number(b)) ||
-           (a == FIRN_TYPE_BOOL && firn_expr_is_integer(b)) ||
-           (firn_expr_is_integer(a) && b == FIRN_TYPE_BOOL) ||
-           (firn_expr_is_time(a) && firn_expr_is_time(b)) ||
+    return (firn_type_is_number(a) && firn_type_is_number(b)) ||
+           (a == FIRN_TYPE_BOOL && firn_type_is_integer(b)) ||
+           (firn_type_is_integer(a) && b == FIRN_TYPE_BOOL) ||
+           (firn_type_is_time(a) && firn_type_is_time(b)) ||
            (a == FIRN_TYPE_VECTOR && b == FIRN_TYPE_VECTOR && from->dimensions == to->dimensions);
-}
-
-static firn_value
-value_of(const struct firn_expr_type *type, const struct firn_cell *cell)
-{
-    firn_value value = {.type = type->type};
-    switch (cell->kind) {
-    case FIRN_PHYSICAL_I64:
-        value.as.i64 = cell->as.i64;
-        break;
-    case FIRN_PHYSICAL_U64:
-        value.as.u64 = cell->as.u64;
-        if (type->type == FIRN_TYPE_BOOL) {
-            value = firn_bool(cell->as.u64 != 0);
-        }
-        break;
-    case FIRN_PHYSICAL_F32:
-        value.as.f32 = cell->as.f32;
-        break;
-    case FIRN_PHYSICAL_F64:
-        value.as.f64 = cell->as.f64;
-        break;
-    default:
-        value.as.bytes = cell->as.bytes;
-        break;
-    }
-    return value;
-}
-
-static void
-cell_of(const firn_value *value, struct firn_cell *out)
-{
-    out->kind = firn_physical_of(value->type);
-    switch (out->kind) {
-    case FIRN_PHYSICAL_I64:
-        out->as.i64 = value->as.i64;
-        break;
-    case FIRN_PHYSICAL_U64:
-        out->as.u64 = value->type == FIRN_TYPE_BOOL ? (value->as.boolean ? 1 : 0) : value->as.u64;
-        break;
-    case FIRN_PHYSICAL_F32:
-        out->as.f32 = value->as.f32;
-        break;
-    case FIRN_PHYSICAL_F64:
-        out->as.f64 = value->as.f64;
-        break;
-    default:
-        out->as.bytes = value->as.bytes;
-        break;
-    }
 }
 
 static struct firn_value_text_type
@@ -100,7 +50,7 @@ text_type(const struct firn_expr_type *type)
 static int
 fail_fit(const struct firn_expr_type *type, firn_error *err)
 {
-    char name[FIRN_EXPR_TYPE_TEXT_SIZE];
+    char name[FIRN_TYPE_TEXT_SIZE];
     return firn_error_set(err, FIRN_LIMIT, "a number does not fit %s",
                           firn_expr_type_text(type, name));
 }
@@ -152,7 +102,7 @@ cast_to_whole(const struct firn_expr_type *from, const struct firn_cell *cell,
     struct firn_cell min;
     struct firn_cell max;
     int128 units;
-    DCHECK(firn_expr_is_number(to->type) && cell->kind != FIRN_PHYSICAL_BYTES);
+    DCHECK(firn_type_is_number(to->type) && cell->kind != FIRN_PHYSICAL_BYTES);
     firn_expr_order_limits(to, &min, &max);
     if (cell->kind == FIRN_PHYSICAL_F32 || cell->kind == FIRN_PHYSICAL_F64) {
         double real = firn_expr_order_real(from, cell);
@@ -171,7 +121,7 @@ cast_to_whole(const struct firn_expr_type *from, const struct firn_cell *cell,
             units = units / power + (2 * rest >= power ? 1 : 0) - (2 * rest <= -power ? 1 : 0);
         }
     }
-    bool is_unsigned = firn_expr_is_unsigned(to->type);
+    bool is_unsigned = firn_type_is_unsigned(to->type);
     int128 low = is_unsigned ? 0 : (int128)min.as.i64;
     int128 high = is_unsigned ? (int128)max.as.u64 : (int128)max.as.i64;
     if (units < low || units > high) {
@@ -188,7 +138,7 @@ cast_time(const struct firn_expr_type *from, const struct firn_cell *cell,
 {
     int64_t number = cell->as.i64;
     int64_t result = number;
-    DCHECK(firn_expr_is_time(from->type));
+    DCHECK(firn_type_is_time(from->type));
     if (from->type == FIRN_TYPE_DATE && to->type == FIRN_TYPE_TIMESTAMP) {
         if (number < FIRN_CALENDAR_DATE_FIRST || number > FIRN_CALENDAR_DATE_LAST) {
             return fail_fit(to, err);
@@ -206,7 +156,7 @@ cast_text(const struct firn_expr_type *from, const struct firn_cell *cell,
           const struct firn_expr_type *to, struct firn_buf *memory, struct firn_cell *out,
           firn_error *err)
 {
-    firn_value value = value_of(from, cell);
+    firn_value value = firn_cell_value(cell, from->type);
     int rc;
     if (to->type == FIRN_TYPE_TEXT) {
         struct firn_value_text_type type = text_type(from);
@@ -220,8 +170,8 @@ cast_text(const struct firn_expr_type *from, const struct firn_cell *cell,
         if (value.type == FIRN_TYPE_NULL) {
             return firn_error_set(err, FIRN_INVALID, "a text is empty");
         }
-        cell_of(&value, out);
-        if (firn_expr_is_time(to->type)) {
+        *out = firn_cell_of(&value);
+        if (firn_type_is_time(to->type)) {
             struct firn_cell min;
             struct firn_cell max;
             firn_expr_order_limits(to, &min, &max);
@@ -247,10 +197,9 @@ firn_expr_cast_cell(const struct firn_expr_type *from, const struct firn_cell *c
         return cast_text(from, cell, to, memory, out, err);
     }
     if (cell->kind == FIRN_PHYSICAL_BYTES) {
-        size_t wanted = to->type == FIRN_TYPE_UUID     ? 16
-                        : to->type == FIRN_TYPE_VECTOR ? 4 * (size_t)to->dimensions
-                                                       : cell->as.bytes.size;
-        char name[FIRN_EXPR_TYPE_TEXT_SIZE];
+        const uint32_t size = firn_type_bytes_size(to->type, to->dimensions);
+        const size_t wanted = size > 0 ? size : cell->as.bytes.size;
+        char name[FIRN_TYPE_TEXT_SIZE];
         return cell->as.bytes.size == wanted
                    ? FIRN_OK
                    : firn_error_set(err, FIRN_INVALID, "a value of %zu bytes is not a %s",
@@ -260,9 +209,9 @@ firn_expr_cast_cell(const struct firn_expr_type *from, const struct firn_cell *c
         *out = (struct firn_cell){.kind = FIRN_PHYSICAL_U64, .as.u64 = cell->as.u64 != 0 ? 1 : 0};
         return FIRN_OK;
     }
-    if (firn_expr_is_time(to->type)) {
+    if (firn_type_is_time(to->type)) {
         return cast_time(from, cell, to, out, err);
     }
-    return firn_expr_is_float(to->type) ? cast_to_real(from, cell, to, out, err)
+    return firn_type_is_float(to->type) ? cast_to_real(from, cell, to, out, err)
                                         : cast_to_whole(from, cell, to, out, err);
 }

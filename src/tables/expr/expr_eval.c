@@ -293,9 +293,7 @@ values_of(const struct firn_expr_eval *eval, const struct firn_expr_node *node, 
 {
     struct firn_chunk_values values = {.kind = firn_expr_physical(node->type.type),
                                        .count = eval->batch.count};
-    values.fixed_size = node->type.type == FIRN_TYPE_UUID     ? 16
-                        : node->type.type == FIRN_TYPE_VECTOR ? 4 * node->type.dimensions
-                                                              : 0;
+    values.fixed_size = firn_type_bytes_size(node->type.type, node->type.dimensions);
     point_to(&values, slot->data);
     return values;
 }
@@ -487,8 +485,8 @@ is_cast_free(const struct firn_expr_node *nodes, const struct firn_expr_node *no
     if (from->type == to->type) {
         return true;
     }
-    return firn_expr_is_integer(from->type) && firn_expr_is_integer(to->type) &&
-           firn_expr_is_unsigned(from->type) == firn_expr_is_unsigned(to->type) &&
+    return firn_type_is_integer(from->type) && firn_type_is_integer(to->type) &&
+           firn_type_is_unsigned(from->type) == firn_type_is_unsigned(to->type) &&
            from->type <= to->type;
 }
 

@@ -28,7 +28,7 @@ static const double exact_whole = 4503599627370496.0; /* 2^52: from there on all
 static int
 fail_fit(const struct firn_expr_work *work)
 {
-    char name[FIRN_EXPR_TYPE_TEXT_SIZE];
+    char name[FIRN_TYPE_TEXT_SIZE];
     return firn_error_set(work->err, FIRN_LIMIT, "a result does not fit %s",
                           firn_expr_type_text(&work->node->type, name));
 }

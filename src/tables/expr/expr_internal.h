@@ -151,36 +151,19 @@ firn_expr_is_truth(enum firn_expr_op op)
 {
     return op >= FIRN_EXPR_OP_AND && op <= FIRN_EXPR_OP_PREFIX;
 }
-static inline bool
-firn_expr_is_float(firn_type type)
-{
-    return type == FIRN_TYPE_F32 || type == FIRN_TYPE_F64;
-}
-static inline bool
-firn_expr_is_integer(firn_type type)
-{
-    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_U64;
-}
-static inline bool
-firn_expr_is_unsigned(firn_type type)
-{
-    return type >= FIRN_TYPE_U8 && type <= FIRN_TYPE_U64;
-}
-static inline bool
-firn_expr_is_number(firn_type type)
-{
-    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_DECIMAL;
-}
-static inline bool
-firn_expr_is_time(firn_type type)
-{
-    return type == FIRN_TYPE_DATE || type == FIRN_TYPE_TIMESTAMP;
-}
 /* "decimal(12, 2)", "i64", … */
-enum { FIRN_EXPR_TYPE_TEXT_SIZE = 32 };
-const char *firn_expr_type_text(const struct firn_expr_type *type,
-                                char out[FIRN_EXPR_TYPE_TEXT_SIZE]);
-int64_t firn_expr_power(uint32_t exponent); /* of ten; Requires: exponent <= 18 */
+static inline const char *
+firn_expr_type_text(const struct firn_expr_type *type, char out[FIRN_TYPE_TEXT_SIZE])
+{
+    return firn_type_text(type->type, type->scale != FIRN_EXPR_SCALE_UNKNOWN ? type->precision : 0,
+                          type->scale, type->dimensions, out);
+}
+/* Ten to a power of at most 18, which its square does not overflow. */
+static inline int64_t
+firn_expr_power(uint32_t exponent)
+{
+    return (int64_t)firn_type_power(exponent);
+}
 
 /* ==== expr_order.c: numbers in order ==== */
 

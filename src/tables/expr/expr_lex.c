@@ -9,7 +9,7 @@
 #include "expr/expr_lex.h"
 
 #include "base/check.h"
-#include "schema/schema_literal.h"
+#include "base/slice.h"
 
 static bool
 is_digit(uint8_t byte)
@@ -135,5 +135,5 @@ bool
 firn_expr_lex_is(const struct firn_expr_token *token, const char *what)
 {
     return (token->kind == FIRN_EXPR_TOKEN_WORD || token->kind == FIRN_EXPR_TOKEN_SIGN) &&
-           firn_schema_literal_is_word(token->text, what);
+           firn_slice_is_word(token->text, what);
 }

@@ -71,10 +71,10 @@ compare(const struct firn_expr_type *a_type, const struct firn_cell *a,
         const struct firn_expr_type *b_type, const struct firn_cell *b)
 {
     DCHECK(a->kind != FIRN_PHYSICAL_NONE && b->kind != FIRN_PHYSICAL_NONE);
-    if (firn_expr_is_float(a_type->type) || firn_expr_is_float(b_type->type)) {
+    if (firn_type_is_float(a_type->type) || firn_type_is_float(b_type->type)) {
         return order_reals(firn_expr_order_real(a_type, a), firn_expr_order_real(b_type, b));
     }
-    bool is_time = firn_expr_is_time(a_type->type) && firn_expr_is_time(b_type->type);
+    bool is_time = firn_type_is_time(a_type->type) && firn_type_is_time(b_type->type);
     uint32_t a_scale = a_type->type == FIRN_TYPE_DECIMAL ? a_type->scale : 0;
     uint32_t b_scale = b_type->type == FIRN_TYPE_DECIMAL ? b_type->scale : 0;
     uint32_t scale = a_scale > b_scale ? a_scale : b_scale;
@@ -265,36 +265,9 @@ firn_expr_order_limits(const struct firn_expr_type *type, struct firn_cell *min,
     enum firn_physical kind = firn_expr_physical(type->type);
     *min = cell_of_rank(kind, rank_min(kind));
     *max = cell_of_rank(kind, rank_max(kind));
-    switch (type->type) {
-    case FIRN_TYPE_BOOL:
-        max->as.u64 = 1;
-        break;
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32: {
-        unsigned bits = 8U << (type->type - FIRN_TYPE_I8);
-        max->as.i64 = (INT64_C(1) << (bits - 1)) - 1;
-        min->as.i64 = -max->as.i64 - 1;
-        break;
-    }
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-        max->as.u64 = (UINT64_C(1) << (8U << (type->type - FIRN_TYPE_U8))) - 1;
-        break;
-    case FIRN_TYPE_DECIMAL:
-        max->as.i64 = firn_expr_power(type->precision) - 1;
-        min->as.i64 = -max->as.i64;
-        break;
-    case FIRN_TYPE_DATE:
-        min->as.i64 = FIRN_CALENDAR_DATE_FIRST;
-        max->as.i64 = FIRN_CALENDAR_DATE_LAST;
-        break;
-    case FIRN_TYPE_TIMESTAMP:
-        min->as.i64 = FIRN_CALENDAR_TIME_FIRST;
-        max->as.i64 = FIRN_CALENDAR_TIME_LAST;
-        break;
-    default:
-        break;
+    if (type->type != FIRN_TYPE_NULL && (kind == FIRN_PHYSICAL_I64 || kind == FIRN_PHYSICAL_U64)) {
+        const struct firn_type_range range = firn_type_range_of(type->type, type->precision);
+        min->as.i64 = range.min;
+        max->as.u64 = range.max;
     }
 }

@@ -15,9 +15,9 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "expr/expr_internal.h"
 #include "expr/expr_lex.h"
-#include "schema/schema_literal.h"
 #include "text/value_text.h"
 
 struct parser {
@@ -211,40 +211,6 @@ parse_parts(struct parser *parser, struct firn_expr_syntax *node)
     return expect(parser, ")");
 }
 
-/* A type by its name, without the part in parentheses; FIRN_TYPE_NULL: there is none. */
-static firn_type
-type_of_name(firn_slice name)
-{
-    static const struct {
-        const char *name;
-        firn_type type;
-    } names[] = {
-        {"boolean", FIRN_TYPE_BOOL},    {"tinyint", FIRN_TYPE_I8},
-        {"smallint", FIRN_TYPE_I16},    {"int", FIRN_TYPE_I32},
-        {"integer", FIRN_TYPE_I32},     {"bigint", FIRN_TYPE_I64},
-        {"int16", FIRN_TYPE_I16},       {"int32", FIRN_TYPE_I32},
-        {"int64", FIRN_TYPE_I64},       {"uint8", FIRN_TYPE_U8},
-        {"uint16", FIRN_TYPE_U16},      {"uint32", FIRN_TYPE_U32},
-        {"uint64", FIRN_TYPE_U64},      {"real", FIRN_TYPE_F32},
-        {"float32", FIRN_TYPE_F32},     {"double", FIRN_TYPE_F64},
-        {"float", FIRN_TYPE_F64},       {"float64", FIRN_TYPE_F64},
-        {"numeric", FIRN_TYPE_DECIMAL}, {"datetime", FIRN_TYPE_TIMESTAMP},
-        {"varchar", FIRN_TYPE_TEXT},    {"string", FIRN_TYPE_TEXT},
-        {"bytea", FIRN_TYPE_BLOB},
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (firn_schema_literal_is_word(name, names[i].name)) {
-            return names[i].type;
-        }
-    }
-    for (int type = FIRN_TYPE_BOOL; type <= FIRN_TYPE_MAX; type++) {
-        if (firn_schema_literal_is_word(name, firn_type_name((firn_type)type))) {
-            return (firn_type)type;
-        }
-    }
-    return FIRN_TYPE_NULL;
-}
-
 /* A whole number from 0 to max. */
 static int
 parse_small(struct parser *parser, uint32_t max, uint32_t *out)
@@ -276,7 +242,7 @@ parse_type(struct parser *parser, const struct firn_expr_type **out)
     *type = (struct firn_expr_type){.type = FIRN_TYPE_NULL};
     *out = type;
     if (parser->token.kind == FIRN_EXPR_TOKEN_WORD) {
-        type->type = type_of_name(parser->token.text);
+        type->type = firn_type_named(parser->token.text);
     }
     if (type->type == FIRN_TYPE_NULL) {
         return fail(parser, "expected a type, as i64 or decimal(12, 2)");
@@ -344,7 +310,7 @@ parse_call(struct parser *parser, struct firn_expr_syntax *call)
     int rc;
     call->kind = FIRN_EXPR_SYNTAX_CALL;
     FIRN_TRY(advance(parser));
-    if (firn_schema_literal_is_word(call->text, "cast")) {
+    if (firn_slice_is_word(call->text, "cast")) {
         call->kind = FIRN_EXPR_SYNTAX_CAST;
         FIRN_TRY(parse_expression(parser, &part));
         add_child(call, part);
@@ -353,7 +319,7 @@ parse_call(struct parser *parser, struct firn_expr_syntax *call)
         FIRN_TRY(expect(parser, ")"));
         goto out;
     }
-    if (firn_schema_literal_is_word(call->text, "extract")) {
+    if (firn_slice_is_word(call->text, "extract")) {
         call->text = parser->token.text;
         FIRN_TRY(advance(parser));
         FIRN_TRY(expect(parser, "from"));
@@ -397,12 +363,12 @@ parse_word(struct parser *parser, struct firn_expr_syntax **out)
     if (is_next(parser, "(")) {
         FIRN_TRY(parse_call(parser, *out));
     } else if (parser->token.kind == FIRN_EXPR_TOKEN_STRING &&
-               type_of_name((*out)->text) != FIRN_TYPE_NULL) {
+               firn_type_named((*out)->text) != FIRN_TYPE_NULL) {
         struct firn_expr_type *type = firn_arena_alloc(parser->arena, sizeof *type);
         if (type == NULL) {
             return firn_error_no_memory(parser->err, "an expression");
         }
-        *type = (struct firn_expr_type){.type = type_of_name((*out)->text)};
+        *type = (struct firn_expr_type){.type = firn_type_named((*out)->text)};
         if (type->type == FIRN_TYPE_DECIMAL || type->type == FIRN_TYPE_VECTOR) {
             return fail(parser,
                         "expected an operator; cast('…' as TYPE) needs a type with numbers");

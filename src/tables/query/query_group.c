@@ -31,12 +31,6 @@ add_rows(struct firn_query_worker *worker, uint64_t rows)
     }
 }
 
-static bool
-is_number(firn_type type)
-{
-    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_DECIMAL;
-}
-
 /* ---- bounds of keys ---- */
 
 static bool
@@ -125,7 +119,7 @@ sum_in_place(struct firn_query_worker *worker, size_t call, const struct firn_qu
     size_t block;
     DCHECK(call < plan->groups.aggregate_count);
     *out = firn_aggregate_is_shared(worker->aggregate, call);
-    if (*out || value->column == SIZE_MAX || !is_number(value->type.type) ||
+    if (*out || value->column == SIZE_MAX || !firn_type_is_number(value->type.type) ||
         (function != FIRN_AGGREGATE_SUM && function != FIRN_AGGREGATE_AVG &&
          function != FIRN_AGGREGATE_COUNT)) {
         return FIRN_OK;

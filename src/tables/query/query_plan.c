@@ -22,15 +22,9 @@ enum { ARGUMENTS_COMPARED = 64 };
 struct firn_aggregate_column
 firn_query_plan_kept(const struct firn_expr_type *type)
 {
-    uint32_t fixed_size = 0;
-    if (type->type == FIRN_TYPE_UUID) {
-        fixed_size = 16;
-    } else if (type->type == FIRN_TYPE_VECTOR) {
-        fixed_size = type->dimensions * (uint32_t)sizeof(float);
-    }
-    return (struct firn_aggregate_column){.type = type->type != FIRN_TYPE_NULL ? type->type
-                                                                               : FIRN_TYPE_BOOL,
-                                          .fixed_size = fixed_size};
+    return (struct firn_aggregate_column){
+        .type = type->type != FIRN_TYPE_NULL ? type->type : FIRN_TYPE_BOOL,
+        .fixed_size = firn_type_bytes_size(type->type, type->dimensions)};
 }
 
 /* ---- texts ---- */
@@ -159,7 +153,7 @@ plan_outputs(struct firn_query_plan *plan, const struct firn_expr **exprs, firn_
     for (size_t i = 0; i < plan->order.count; i++) {
         const struct firn_expr_item *item = &plan->order.items[i];
         size_t at = item->selected != FIRN_EXPR_NONE ? item->selected : extra++;
-        if (plan->outputs[at].type == FIRN_TYPE_VECTOR) {
+        if (firn_type_class_of(plan->outputs[at].type) == FIRN_TYPE_CLASS_VECTOR) {
             return firn_error_set(err, FIRN_INVALID, "order by: vectors have no order");
         }
         plan->sort[i] = (struct firn_row_sort_key){.column = (uint32_t)at,
@@ -223,7 +217,7 @@ plan_groups(struct firn_query_plan *plan, const struct firn_expr **exprs, firn_e
     }
     for (size_t i = 0; i < plan->group.count; i++) {
         keys[i] = plan->group.items[i].expr;
-        if (firn_expr_type_of(keys[i])->type == FIRN_TYPE_VECTOR) {
+        if (firn_type_class_of(firn_expr_type_of(keys[i])->type) == FIRN_TYPE_CLASS_VECTOR) {
             firn_free(keys);
             return firn_error_set(err, FIRN_INVALID, "group by: vectors make no groups");
         }

@@ -34,7 +34,8 @@ struct column {
     bool is_key;
     bool is_nullable;
     bool has_null;
-    struct firn_schema_value_range range; /* min <= max: of whole numbers with a sign */
+    int64_t min; /* min <= max: of whole numbers with a sign */
+    int64_t max;
     uint8_t *numbers;
     uint64_t *valid;
     struct firn_buf bytes;
@@ -88,11 +89,16 @@ create_columns(struct firn_rows_batch *batch, const struct firn_schema *schema)
         enum firn_physical kind = firn_physical_of(schema->columns[i].type);
         column->place = (uint32_t)i;
         column->type = schema->columns[i].type;
-        column->other_type = column->type <= FIRN_TYPE_I64 ? FIRN_TYPE_I64 : column->type;
+        column->other_type = firn_type_class_of(column->type) == FIRN_TYPE_CLASS_SIGNED
+                                 ? FIRN_TYPE_I64
+                                 : column->type;
         column->is_bytes = kind == FIRN_PHYSICAL_BYTES;
         column->is_key = schema->columns[i].is_key;
         column->is_nullable = schema->columns[i].is_nullable;
-        column->range = firn_schema_value_range_of(&schema->columns[i]);
+        const struct firn_type_range range =
+            firn_type_range_of(column->type, schema->columns[i].precision);
+        column->min = kind == FIRN_PHYSICAL_I64 ? range.min : 1;
+        column->max = kind == FIRN_PHYSICAL_I64 ? (int64_t)range.max : 0;
         column->width = column->is_bytes || kind == FIRN_PHYSICAL_F32 ? 4 : 8;
         batch->given[i].id = schema->columns[i].id;
         batch->count++;
@@ -279,19 +285,17 @@ offer_other(struct column *column, size_t row, const firn_value *value)
     }
     const uint64_t number = column->type == FIRN_TYPE_BOOL ? value->as.boolean : value->as.u64;
     memcpy(column->numbers + 8 * row, &number, 8);
-    return column->type == FIRN_TYPE_BOOL || column->type == FIRN_TYPE_F64 ||
-           (column->type >= FIRN_TYPE_U8 && column->type <= FIRN_TYPE_U64 &&
-            number <= UINT64_MAX >> (64 - (8U << (column->type - FIRN_TYPE_U8))));
+    return column->type == FIRN_TYPE_F64 || number <= firn_type_traits_of(column->type)->max;
 }
 
 static inline bool
 offer_number(struct column *column, size_t row, const firn_value *value)
 {
     const int64_t number = value->as.i64;
-    if (column->range.min > column->range.max) {
+    if (column->min > column->max) {
         return offer_other(column, row, value);
     }
-    const bool is_in = (number >= column->range.min) & (number <= column->range.max);
+    const bool is_in = (number >= column->min) & (number <= column->max);
     memcpy(column->numbers + 8 * row, &number, 8);
     return is_in & ((value->type == column->type) | (value->type == column->other_type));
 }
@@ -307,21 +311,6 @@ offer_null(struct firn_rows_batch *batch, struct column *column)
     }
     memset(column->numbers + column->width * batch->rows, 0, column->width);
     return true;
-}
-
-static struct firn_cell
-cell_of(const struct column *column, const firn_value *value)
-{
-    if (column->is_bytes) {
-        return (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = value->as.bytes};
-    }
-    struct firn_cell cell = {.kind = firn_physical_of(column->type), .as.u64 = value->as.u64};
-    if (column->type == FIRN_TYPE_BOOL) {
-        cell.as.u64 = value->as.boolean;
-    } else if (column->type == FIRN_TYPE_F32) {
-        cell.as.f32 = value->as.f32;
-    }
-    return cell;
 }
 
 int
@@ -357,7 +346,7 @@ firn_rows_batch_offer(struct firn_rows_batch *batch, const uint32_t *places,
             column->valid[row / WORD_BITS] |= UINT64_C(1) << row % WORD_BITS;
         }
         if (column->is_key) {
-            cells[places[i]] = cell_of(column, value);
+            cells[places[i]] = firn_cell_of(value);
         }
     }
     batch->offered_bytes = size;

@@ -29,7 +29,7 @@
 #include "base/slice.h"
 #include "codec/utf8.h"
 
-enum { SPACE = 0x20, DELETE = 0x7f, CONTROL_END = 0xa0, UUID_SIZE = 16 };
+enum { SPACE = 0x20, DELETE = 0x7f, CONTROL_END = 0xa0 };
 
 /* ---- the rules of tables ---- */
 
@@ -63,29 +63,14 @@ check_name(firn_slice name, const char *of, firn_error *err)
                           name.size == 0 ? "empty" : "no such text");
 }
 
-static bool
-is_integer(firn_type type)
-{
-    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_U64;
-}
-
-static uint32_t
-fixed_size_of(const struct firn_schema_column *column)
-{
-    if (column->type == FIRN_TYPE_UUID) {
-        return UUID_SIZE;
-    }
-    return column->type == FIRN_TYPE_VECTOR
-               ? column->dimensions % (1u << 16) * (uint32_t)sizeof(float)
-               : 0;
-}
-
 static int
 check_type(const struct firn_schema_column *column, firn_error *err)
 {
     const char *name = (const char *)column->name.data;
-    bool is_decimal = column->type == FIRN_TYPE_DECIMAL;
-    if (column->type < FIRN_TYPE_BOOL || column->type > FIRN_TYPE_MAX) {
+    const enum firn_type_class class = firn_type_class_of(column->type);
+    bool is_decimal = class == FIRN_TYPE_CLASS_DECIMAL;
+    bool is_vector = class == FIRN_TYPE_CLASS_VECTOR;
+    if (!firn_type_is_valid(column->type)) {
         return firn_error_set(err, FIRN_INVALID, "column %s: %d is not a type", name,
                               (int)column->type);
     }
@@ -97,14 +82,13 @@ check_type(const struct firn_schema_column *column, firn_error *err)
             "the point, not (%u, %u)",
             name, FIRN_TABLE_PRECISION_MAX, column->precision, column->scale);
     }
-    if (column->type == FIRN_TYPE_VECTOR &&
-        (column->dimensions < 1 || column->dimensions > FIRN_TABLE_DIMENSIONS_MAX)) {
+    if (is_vector && (column->dimensions < 1 || column->dimensions > FIRN_TABLE_DIMENSIONS_MAX)) {
         return firn_error_set(err, FIRN_INVALID,
                               "column %s: a vector has 1 to %d dimensions, not %u", name,
                               FIRN_TABLE_DIMENSIONS_MAX, column->dimensions);
     }
     if ((!is_decimal && (column->precision > 0 || column->scale > 0)) ||
-        (column->type != FIRN_TYPE_VECTOR && column->dimensions > 0)) {
+        (!is_vector && column->dimensions > 0)) {
         return firn_error_set(
             err, FIRN_INVALID,
             "column %s: only a decimal has a precision and a scale, only a vector dimensions",
@@ -159,11 +143,11 @@ check_column(const struct firn_schema *schema, const struct firn_schema_column *
                             "column %s is of the primary key: it cannot have an initial value",
                             name);
     } else if (column->is_auto &&
-               (!column->is_key || schema->key_count > 1 || !is_integer(column->type))) {
+               (!column->is_key || schema->key_count > 1 || !firn_type_is_integer(column->type))) {
         rc = firn_error_set(err, FIRN_INVALID,
                             "column %s: only an integer that is the whole primary key is auto",
                             name);
-    } else if (column->has_bloom_filter && column->type == FIRN_TYPE_VECTOR) {
+    } else if (column->has_bloom_filter && !firn_type_has_order(column->type)) {
         rc = firn_error_set(err, FIRN_INVALID, "column %s: a vector has no Bloom filter", name);
     } else if (column->is_auto && column->default_value.kind != FIRN_PHYSICAL_NONE) {
         rc = firn_error_set(err, FIRN_INVALID, "column %s is auto: it cannot have a default", name);
@@ -221,7 +205,7 @@ check_order(const struct firn_schema *schema, const uint32_t *ids, size_t count,
                                       (const char *)column->name.data);
             }
         }
-        if (column->type == FIRN_TYPE_VECTOR) {
+        if (!firn_type_has_order(column->type)) {
             return firn_error_set(err, FIRN_INVALID,
                                   "%s cannot have column %s: vectors have no order", of,
                                   (const char *)column->name.data);
@@ -285,14 +269,14 @@ check_vector_index(const struct firn_schema *schema, size_t i, firn_error *err)
     if (column == NULL || column->type != FIRN_TYPE_VECTOR) {
         return firn_error_set(err, FIRN_INVALID, "index %s: its column is no vector", name);
     }
-    if (index->metric < 1 || index->metric > FIRN_SCHEMA_METRIC_MAX ||
+    if (index->metric < 1 || index->metric > FIRN_SCHEMA_METRIC_LAST ||
         index->m < FIRN_SCHEMA_M_MIN || index->m > FIRN_SCHEMA_M_MAX ||
         index->ef_construction < 1 || index->ef_construction > FIRN_SCHEMA_EF_MAX) {
         return firn_error_set(err, FIRN_INVALID,
                               "index %s: m is %d to %d, ef_construction 1 to %d, and there are %d "
                               "metrics",
                               name, FIRN_SCHEMA_M_MIN, FIRN_SCHEMA_M_MAX, FIRN_SCHEMA_EF_MAX,
-                              FIRN_SCHEMA_METRIC_MAX);
+                              FIRN_SCHEMA_METRIC_LAST);
     }
     return FIRN_OK;
 }
@@ -411,7 +395,7 @@ copy_columns(struct firn_schema *schema, const struct firn_schema *model)
     for (size_t i = 0; is_whole && i < model->column_count; i++) {
         struct firn_schema_column *column = &columns[i];
         *column = model->columns[i];
-        column->fixed_size = fixed_size_of(column);
+        column->fixed_size = firn_type_bytes_size(column->type, column->dimensions);
         column->is_key = false;
         for (size_t part = 0; part < model->key_count; part++) {
             column->is_key = column->is_key || model->key[part] == column->id;
@@ -592,19 +576,4 @@ firn_schema_require(const struct firn_schema *schema, firn_slice name,
                               name.data == NULL ? "" : (const char *)name.data);
     }
     return FIRN_OK;
-}
-
-const char *
-firn_schema_type_text(const struct firn_schema_column *column, char out[FIRN_SCHEMA_TYPE_TEXT_SIZE])
-{
-    const char *name = firn_type_name(column->type);
-    if (column->type == FIRN_TYPE_DECIMAL) {
-        (void)snprintf(out, FIRN_SCHEMA_TYPE_TEXT_SIZE, "%s(%u, %u)", name, column->precision % 100,
-                       column->scale % 100);
-    } else if (column->type == FIRN_TYPE_VECTOR) {
-        (void)snprintf(out, FIRN_SCHEMA_TYPE_TEXT_SIZE, "%s(%u)", name, column->dimensions);
-    } else {
-        (void)snprintf(out, FIRN_SCHEMA_TYPE_TEXT_SIZE, "%s", name);
-    }
-    return out;
 }

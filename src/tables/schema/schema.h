@@ -54,7 +54,7 @@ struct firn_schema_index {
 
 /* Limits of its parameters, which are those of graph/graph.h and vector/vector_distance.h (checked in schema_layout.c). */
 enum {
-    FIRN_SCHEMA_METRIC_MAX = 3,
+    FIRN_SCHEMA_METRIC_LAST = 3,
     FIRN_SCHEMA_M_MIN = 4,
     FIRN_SCHEMA_M_MAX = 64,
     FIRN_SCHEMA_EF_MAX = 2000
@@ -131,9 +131,11 @@ FIRN_MUST_CHECK int firn_schema_require(const struct firn_schema *schema, firn_s
                                         const struct firn_schema_column **out, firn_error *err);
 
 /* "decimal(12, 2)", "vector(3)", "text", … */
-enum { FIRN_SCHEMA_TYPE_TEXT_SIZE = 24 };
-const char *firn_schema_type_text(const struct firn_schema_column *column,
-                                  char out[FIRN_SCHEMA_TYPE_TEXT_SIZE]);
+static inline const char *
+firn_schema_type_text(const struct firn_schema_column *column, char out[FIRN_TYPE_TEXT_SIZE])
+{
+    return firn_type_text(column->type, column->precision, column->scale, column->dimensions, out);
+}
 /* Whether bytes are a valid name of a column or an index. */
 bool firn_schema_is_name(firn_slice name);
 
@@ -235,16 +237,12 @@ FIRN_MUST_CHECK int firn_schema_value_to_cell(const struct firn_schema_column *c
 FIRN_MUST_CHECK int firn_schema_value_add(const struct firn_schema_column *column,
                                           struct firn_cell *cell, const firn_value *number,
                                           firn_error *err);
-/* The range of numbers that a column of I8 to I64, DECIMAL, DATE or TIMESTAMP accepts; min > max for
- * other types. */
-struct firn_schema_value_range {
-    int64_t min;
-    int64_t max;
-};
-struct firn_schema_value_range firn_schema_value_range_of(const struct firn_schema_column *column);
 /* The value of a cell, as value_to_cell or row_read returned it. */
-firn_value firn_schema_value_of(const struct firn_schema_column *column,
-                                const struct firn_cell *cell);
+static inline firn_value
+firn_schema_value_of(const struct firn_schema_column *column, const struct firn_cell *cell)
+{
+    return firn_cell_value(cell, column->type);
+}
 /* Whether a cell that was read from a store can be one of the column; bytes of TEXT are not checked. */
 bool firn_schema_value_is_sound(const struct firn_schema_column *column,
                                 const struct firn_cell *cell);

@@ -18,7 +18,7 @@
 #include "column/column.h"
 #include "graph/graph.h"
 
-_Static_assert((int)FIRN_SCHEMA_METRIC_MAX == (int)FIRN_VECTOR_METRIC_MAX &&
+_Static_assert((int)FIRN_SCHEMA_METRIC_LAST == (int)FIRN_VECTOR_METRIC_LAST &&
                    (int)FIRN_SCHEMA_M_MIN == (int)FIRN_GRAPH_M_MIN &&
                    (int)FIRN_SCHEMA_M_MAX == (int)FIRN_GRAPH_M_MAX &&
                    (int)FIRN_SCHEMA_EF_MAX == (int)FIRN_GRAPH_EF_CONSTRUCTION_MAX,

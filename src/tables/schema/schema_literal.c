@@ -14,22 +14,12 @@
 #include "text/float_text.h"
 #include "text/value_text.h"
 
-bool
-firn_schema_literal_is_word(firn_slice text, const char *word)
-{
-    bool is_same = text.size == strlen(word);
-    for (size_t i = 0; is_same && i < text.size; i++) {
-        uint8_t byte = text.data[i];
-        is_same = (byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte) == (uint8_t)word[i];
-    }
-    return is_same;
-}
-
 /* ---- from text ---- */
 
 static const char *
 read_number(firn_slice text, firn_type type, uint32_t scale, firn_value *out)
 {
+    const enum firn_type_class class = firn_type_class_of(type);
     const struct firn_value_text_type signed_type = {.type = FIRN_TYPE_I64};
     const struct firn_value_text_type unsigned_type = {.type = FIRN_TYPE_U64};
     const struct firn_value_text_type decimal_type = {
@@ -48,7 +38,7 @@ read_number(firn_slice text, firn_type type, uint32_t scale, firn_value *out)
         *out = firn_f64(real);
         return wrong;
     }
-    if (type == FIRN_TYPE_DECIMAL) {
+    if (class == FIRN_TYPE_CLASS_DECIMAL) {
         return firn_value_text_parse(&decimal_type, text, NULL, out);
     }
     /* Whether a smaller type has the number is asked by whom the value is for. */
@@ -64,7 +54,7 @@ read_hex(firn_slice text, firn_type type, uint8_t *memory, firn_value *out)
     bool is_good = text.size % 2 == 0 && (text.size == 0 || firn_hex_decode((const char *)text.data,
                                                                             memory, text.size / 2));
     *out = firn_blob(firn_bytes(memory, text.size / 2));
-    if (type == FIRN_TYPE_UUID || type == FIRN_TYPE_VECTOR) {
+    if (firn_type_has_bytes(type) && type != FIRN_TYPE_TEXT) {
         out->type = type;
     }
     return is_good ? NULL : "is not hexadecimal";
@@ -82,18 +72,17 @@ read_quoted(firn_slice text, firn_type type, uint8_t *memory, firn_value *out)
 static const char *
 read_word(firn_slice text, firn_type type, firn_value *out)
 {
-    if (firn_schema_literal_is_word(text, "null")) {
+    if (firn_slice_is_word(text, "null")) {
         *out = firn_null();
         return NULL;
     }
-    if (firn_schema_literal_is_word(text, "true") || firn_schema_literal_is_word(text, "false")) {
-        *out = firn_bool(firn_schema_literal_is_word(text, "true"));
+    if (firn_slice_is_word(text, "true") || firn_slice_is_word(text, "false")) {
+        *out = firn_bool(firn_slice_is_word(text, "true"));
         return NULL;
     }
-    return (type == FIRN_TYPE_F32 || type == FIRN_TYPE_F64) &&
-                   (firn_schema_literal_is_word(text, "nan") ||
-                    firn_schema_literal_is_word(text, "infinity") ||
-                    firn_schema_literal_is_word(text, "inf"))
+    return firn_type_is_float(type) &&
+                   (firn_slice_is_word(text, "nan") || firn_slice_is_word(text, "infinity") ||
+                    firn_slice_is_word(text, "inf"))
                ? read_number(text, type, 0, out)
                : "is not a value: a text must be in single quotes";
 }
@@ -116,7 +105,7 @@ firn_schema_literal_read(const struct firn_schema_literal *literal, firn_type ty
         wrong = read_hex(text, type, memory, out);
         break;
     default:
-        if (type == FIRN_TYPE_DATE || type == FIRN_TYPE_TIMESTAMP || type == FIRN_TYPE_UUID) {
+        if (firn_type_has_quotes(type) && type != FIRN_TYPE_TEXT && type != FIRN_TYPE_BLOB) {
             wrong = read_quoted(text, type, memory, out);
         } else {
             wrong = NULL;
@@ -125,7 +114,7 @@ firn_schema_literal_read(const struct firn_schema_literal *literal, firn_type ty
         }
         break;
     }
-    *out_bytes = wrong == NULL && out->type >= FIRN_TYPE_TEXT ? out->as.bytes.size : 0;
+    *out_bytes = wrong == NULL && firn_type_has_bytes(out->type) ? out->as.bytes.size : 0;
     DCHECK(*out_bytes <= text.size);
     return wrong;
 }
@@ -163,7 +152,7 @@ firn_schema_literal_append(const struct firn_schema_column *column, const struct
                                               .scale = (uint8_t)column->scale,
                                               .dimensions = column->dimensions};
     const bool is_hex = column->type == FIRN_TYPE_BLOB || column->type == FIRN_TYPE_VECTOR;
-    const bool has_quotes = is_hex || column->type >= FIRN_TYPE_DATE;
+    const bool has_quotes = is_hex || firn_type_has_quotes(column->type);
     DCHECK(cell->kind == firn_physical_of(column->type));
     if (has_quotes) {
         FIRN_TRY_RETURN(firn_buf_append_str(out, is_hex ? "x'" : "'"));

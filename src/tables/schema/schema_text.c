@@ -64,7 +64,7 @@ append_list(const struct firn_schema *schema, const uint32_t *places, size_t cou
 static int
 append_column(const struct firn_schema_column *column, struct firn_buf *out)
 {
-    char type[FIRN_SCHEMA_TYPE_TEXT_SIZE];
+    char type[FIRN_TYPE_TEXT_SIZE];
     FIRN_TRY_RETURN(append_name(column->name, out));
     FIRN_TRY_RETURN(firn_buf_append_u8(out, ' '));
     FIRN_TRY_RETURN(firn_buf_append_str(out, firn_schema_type_text(column, type)));

@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "schema/schema.h"
 #include "schema/schema_literal.h"
 
@@ -184,7 +185,7 @@ advance(struct parser *parser)
 static bool
 is_word(const struct token *token, const char *word)
 {
-    return token->kind == TOKEN_WORD && firn_schema_literal_is_word(token->text, word);
+    return token->kind == TOKEN_WORD && firn_slice_is_word(token->text, word);
 }
 
 /* Takes the token if it is that word. */
@@ -342,43 +343,14 @@ parse_count(struct parser *parser, uint32_t *out)
     return FIRN_OK;
 }
 
-static const struct {
-    const char name[12];
-    firn_type type;
-} other_names[] = {
-    {"boolean", FIRN_TYPE_BOOL},    {"tinyint", FIRN_TYPE_I8},         {"smallint", FIRN_TYPE_I16},
-    {"int", FIRN_TYPE_I32},         {"integer", FIRN_TYPE_I32},        {"bigint", FIRN_TYPE_I64},
-    {"int16", FIRN_TYPE_I16},       {"int32", FIRN_TYPE_I32},          {"int64", FIRN_TYPE_I64},
-    {"uint8", FIRN_TYPE_U8},        {"uint16", FIRN_TYPE_U16},         {"uint32", FIRN_TYPE_U32},
-    {"uint64", FIRN_TYPE_U64},      {"real", FIRN_TYPE_F32},           {"float32", FIRN_TYPE_F32},
-    {"float", FIRN_TYPE_F64},       {"double", FIRN_TYPE_F64},         {"float64", FIRN_TYPE_F64},
-    {"numeric", FIRN_TYPE_DECIMAL}, {"datetime", FIRN_TYPE_TIMESTAMP}, {"varchar", FIRN_TYPE_TEXT},
-    {"string", FIRN_TYPE_TEXT},     {"bytea", FIRN_TYPE_BLOB},
-};
-
-static firn_type
-type_named(const struct token *token)
-{
-    for (int type = FIRN_TYPE_BOOL; type <= FIRN_TYPE_MAX; type++) {
-        if (is_word(token, firn_type_name((firn_type)type))) {
-            return (firn_type)type;
-        }
-    }
-    for (size_t i = 0; i < sizeof other_names / sizeof other_names[0]; i++) {
-        if (is_word(token, other_names[i].name)) {
-            return other_names[i].type;
-        }
-    }
-    return FIRN_TYPE_NULL;
-}
-
 static int
 parse_type(struct parser *parser, firn_table_column *column)
 {
     if (is_word(&parser->token, "int8")) {
         return fail(parser, "int8 is one byte to some and eight to others: write i8 or i64");
     }
-    column->type = type_named(&parser->token);
+    column->type =
+        parser->token.kind == TOKEN_WORD ? firn_type_named(parser->token.text) : FIRN_TYPE_NULL;
     if (column->type == FIRN_TYPE_NULL) {
         return fail(parser, "expected a type, such as i64, text or decimal(12, 2)");
     }

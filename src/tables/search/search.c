@@ -286,7 +286,7 @@ check_column(const struct firn_search_request *request, const struct firn_schema
              firn_error *err)
 {
     const struct firn_schema_column *column;
-    char type[FIRN_SCHEMA_TYPE_TEXT_SIZE];
+    char type[FIRN_TYPE_TEXT_SIZE];
     int rc = firn_schema_require(schema, firn_str(request->column), &column, err);
     for (size_t i = 0; rc == FIRN_OK && i < request->column_count; i++) {
         const struct firn_schema_column *other;

@@ -30,17 +30,6 @@ enum { UUID_SIZE = FIRN_HEX_UUID_SIZE };
 
 static const char out_of_range[] = "is out of range";
 
-static uint64_t
-power_of_ten(int exponent)
-{
-    uint64_t power = 1;
-    DCHECK(exponent >= 0 && exponent <= 19);
-    for (; exponent > 0; exponent--) {
-        power *= 10;
-    }
-    return power;
-}
-
 static bool
 is_digit(uint8_t byte)
 {
@@ -107,37 +96,28 @@ read_integer(firn_slice text, bool *out_is_negative, uint64_t *out)
 }
 
 static const char *
-read_signed(firn_slice text, int bits, int64_t *out)
+read_signed(firn_slice text, firn_type type, int64_t *out)
 {
     bool is_negative;
     uint64_t number;
     const char *defect = read_integer(text, &is_negative, &number);
-    if (defect != NULL) {
-        return defect;
+    if (defect == NULL && number > firn_type_traits_of(type)->max + is_negative) {
+        defect = out_of_range;
     }
-    DCHECK(bits >= 8 && bits <= 64);
-    uint64_t limit = UINT64_C(1) << (bits - 1);
-    if (number >= limit + is_negative) {
-        return out_of_range;
+    if (defect == NULL) {
+        *out = (int64_t)(is_negative ? 0 - number : number);
     }
-    *out = is_negative ? (int64_t)(0 - number) : (int64_t)number;
-    return NULL;
+    return defect;
 }
 
 static const char *
-read_unsigned(firn_slice text, int bits, uint64_t *out)
+read_unsigned(firn_slice text, firn_type type, uint64_t *out)
 {
     bool is_negative;
-    uint64_t number;
-    const char *defect = read_integer(text, &is_negative, &number);
-    if (defect != NULL) {
-        return defect;
-    }
-    if ((is_negative && number > 0) || (bits < 64 && number >> bits != 0)) {
-        return out_of_range;
-    }
-    *out = number;
-    return NULL;
+    const char *defect = read_integer(text, &is_negative, out);
+    return defect == NULL && (*out > firn_type_traits_of(type)->max || (is_negative && *out > 0))
+               ? out_of_range
+               : defect;
 }
 
 /* The value of a decimal: digits · 10^exponent, where the last of the digits is not 0. */
@@ -232,7 +212,7 @@ take_plain_decimal(const struct firn_value_text_type *type, firn_slice text, int
     if (digits == 0 || places > type->scale || digits + type->scale - places > type->precision) {
         return false;
     }
-    number *= (int64_t)power_of_ten((int)(type->scale - places));
+    number *= (int64_t)firn_type_power((uint32_t)(type->scale - places));
     *out = first > 0 ? -number : number;
     return true;
 }
@@ -252,7 +232,7 @@ read_decimal(const struct firn_value_text_type *type, firn_slice text, int64_t *
         return defect;
     }
     int64_t shift = decimal.exponent + type->scale;
-    uint64_t limit = power_of_ten(type->precision);
+    uint64_t limit = firn_type_power(type->precision);
     if (decimal.digits == 0) {
         *out = 0;
         return NULL;
@@ -260,10 +240,10 @@ read_decimal(const struct firn_value_text_type *type, firn_slice text, int64_t *
     if (shift < 0) {
         return "has too many digits after the point";
     }
-    if (shift >= type->precision || decimal.digits >= limit / power_of_ten((int)shift)) {
+    if (shift >= type->precision || decimal.digits >= limit / firn_type_power((uint32_t)shift)) {
         return too_many_digits;
     }
-    uint64_t number = decimal.digits * power_of_ten((int)shift);
+    uint64_t number = decimal.digits * firn_type_power((uint32_t)shift);
     DCHECK(number < limit);
     *out = decimal.is_negative ? -(int64_t)number : (int64_t)number;
     return NULL;
@@ -341,14 +321,10 @@ read_bytes(const struct firn_value_text_type *type, firn_slice text, struct firn
            firn_value *out)
 {
     size_t from = memory->size;
-    const char *defect = NULL;
-    if (type->type == FIRN_TYPE_BLOB) {
-        defect = read_blob(text, memory);
-    } else if (type->type == FIRN_TYPE_UUID) {
-        defect = read_uuid(text, memory);
-    } else {
-        defect = read_vector(type->dimensions, text, memory);
-    }
+    const char *defect = type->type == FIRN_TYPE_BLOB ? read_blob(text, memory)
+                         : type->type == FIRN_TYPE_VECTOR
+                             ? read_vector(type->dimensions, text, memory)
+                             : read_uuid(text, memory);
     out->as.bytes = firn_bytes(memory->data + from, memory->size - from);
     return defect;
 }
@@ -356,17 +332,24 @@ read_bytes(const struct firn_value_text_type *type, firn_slice text, struct firn
 static bool
 type_is_valid(const struct firn_value_text_type *type)
 {
-    switch (type->type) {
-    case FIRN_TYPE_NULL:
-        return false;
-    case FIRN_TYPE_DECIMAL:
+    switch (firn_type_class_of(type->type)) {
+    case FIRN_TYPE_CLASS_DECIMAL:
         return type->precision >= 1 && type->precision <= FIRN_VALUE_TEXT_DIGITS_MAX &&
                type->scale <= type->precision;
-    case FIRN_TYPE_VECTOR:
+    case FIRN_TYPE_CLASS_VECTOR:
         return type->dimensions >= 1 && type->dimensions <= FIRN_VALUE_TEXT_DIMENSIONS_MAX;
-    default:
-        return (int)type->type <= FIRN_TYPE_MAX;
+    case FIRN_TYPE_CLASS_NULL:
+    case FIRN_TYPE_CLASS_BOOL:
+    case FIRN_TYPE_CLASS_SIGNED:
+    case FIRN_TYPE_CLASS_UNSIGNED:
+    case FIRN_TYPE_CLASS_FLOAT:
+    case FIRN_TYPE_CLASS_TIME:
+    case FIRN_TYPE_CLASS_TEXT:
+    case FIRN_TYPE_CLASS_BLOB:
+    case FIRN_TYPE_CLASS_FIXED:
+        break;
     }
+    return firn_type_is_valid(type->type);
 }
 
 const char *
@@ -385,12 +368,12 @@ firn_value_text_parse(const struct firn_value_text_type *type, firn_slice text,
     case FIRN_TYPE_I16:
     case FIRN_TYPE_I32:
     case FIRN_TYPE_I64:
-        return read_signed(text, 8 << (type->type - FIRN_TYPE_I8), &out->as.i64);
+        return read_signed(text, type->type, &out->as.i64);
     case FIRN_TYPE_U8:
     case FIRN_TYPE_U16:
     case FIRN_TYPE_U32:
     case FIRN_TYPE_U64:
-        return read_unsigned(text, 8 << (type->type - FIRN_TYPE_U8), &out->as.u64);
+        return read_unsigned(text, type->type, &out->as.u64);
     case FIRN_TYPE_F32:
         return firn_float_text_read32(text, &out->as.f32);
     case FIRN_TYPE_F64:
@@ -404,26 +387,15 @@ firn_value_text_parse(const struct firn_value_text_type *type, firn_slice text,
     case FIRN_TYPE_TIMESTAMP:
         return type->pattern.size > 0 ? firn_time_pattern_read(type->pattern, text, &out->as.i64)
                                       : firn_time_text_read_timestamp(text, &out->as.i64);
-    default:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR:
         return read_bytes(type, text, memory, out);
+    case FIRN_TYPE_NULL:
+    case FIRN_TYPE_TEXT:
+        break;
     }
-}
-
-/* "i64", "decimal(10,2)" */
-static void
-describe(const struct firn_value_text_type *type, char *out, size_t size)
-{
-    static const char *const names[FIRN_TYPE_MAX + 1] = {
-        "null", "bool", "i8",      "i16",  "i32",       "i64",  "u8",   "u16",  "u32",   "u64",
-        "f32",  "f64",  "decimal", "date", "timestamp", "text", "blob", "uuid", "vector"};
-    const char *name = names[type->type];
-    if (type->type == FIRN_TYPE_DECIMAL) {
-        (void)snprintf(out, size, "%s(%u,%u)", name, type->precision, type->scale);
-    } else if (type->type == FIRN_TYPE_VECTOR) {
-        (void)snprintf(out, size, "%s(%u)", name, type->dimensions);
-    } else {
-        (void)snprintf(out, size, "%s", name);
-    }
+    CHECK(false);
 }
 
 void
@@ -463,54 +435,39 @@ refuse(const struct firn_value_text_type *type, firn_slice text, const char *def
        firn_error *err)
 {
     char shown[FIRN_VALUE_TEXT_SHORT_SIZE];
-    char name[32];
+    char name[FIRN_TYPE_TEXT_SIZE];
     if (err == NULL) {
         return FIRN_INVALID;
     }
     firn_value_text_shorten(text, shown);
-    describe(type, name, sizeof name);
-    return firn_error_set(err, FIRN_INVALID, "cannot read \"%s\" as %s: it %s", shown, name,
-                          defect);
+    return firn_error_set(
+        err, FIRN_INVALID, "cannot read \"%s\" as %s: it %s", shown,
+        firn_type_text(type->type, type->precision, type->scale, type->dimensions, name), defect);
 }
 
 /* Reads most numbers, dates and timestamps; false: the text needs a closer look. */
 static inline bool
 read_short(const struct firn_value_text_type *type, firn_slice text, firn_value *out)
 {
-    _Static_assert(FIRN_TYPE_I64 - FIRN_TYPE_I8 == 3 && FIRN_TYPE_U8 - FIRN_TYPE_I8 == 4 &&
-                       FIRN_TYPE_U64 - FIRN_TYPE_U8 == 3,
-                   "integers by size");
+    const enum firn_type_class class = firn_type_class_of(type->type);
     bool is_negative;
     uint64_t number;
-    unsigned bits;
-    switch (type->type) {
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_I64:
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        bits = 8U << (type->type - FIRN_TYPE_I8) % 4;
-        if (!firn_short_text_integer(text, &is_negative, &number) || number >> (bits - 1) != 0 ||
-            (is_negative && type->type >= FIRN_TYPE_U8)) {
+    out->type = type->type;
+    if (class == FIRN_TYPE_CLASS_SIGNED || class == FIRN_TYPE_CLASS_UNSIGNED) {
+        if (!firn_short_text_integer(text, &is_negative, &number) ||
+            number > firn_type_traits_of(type->type)->max ||
+            (is_negative && class == FIRN_TYPE_CLASS_UNSIGNED)) {
             return false;
         }
-        *out = firn_typed_i64(type->type, is_negative ? -(int64_t)number : (int64_t)number);
+        out->as.i64 = is_negative ? -(int64_t)number : (int64_t)number;
         return true;
-    case FIRN_TYPE_DECIMAL:
-        out->type = type->type;
-        return firn_short_text_decimal(text, type->precision, type->scale, &out->as.i64);
-    case FIRN_TYPE_DATE:
-        out->type = type->type;
-        return type->pattern.size == 0 && firn_short_text_date(text, &out->as.i64);
-    case FIRN_TYPE_TIMESTAMP:
-        out->type = type->type;
-        return type->pattern.size == 0 && firn_short_text_timestamp(text, &out->as.i64);
-    default:
-        return false;
     }
+    if (class == FIRN_TYPE_CLASS_DECIMAL) {
+        return firn_short_text_decimal(text, type->precision, type->scale, &out->as.i64);
+    }
+    return class == FIRN_TYPE_CLASS_TIME && type->pattern.size == 0 &&
+           (type->type == FIRN_TYPE_DATE ? firn_short_text_date(text, &out->as.i64)
+                                         : firn_short_text_timestamp(text, &out->as.i64));
 }
 
 int
@@ -529,7 +486,7 @@ firn_value_text_read(const struct firn_value_text_type *type, firn_slice text,
         *out = firn_text_bytes(text);
         return FIRN_OK;
     }
-    if (type->type >= FIRN_TYPE_BLOB) {
+    if (firn_type_has_bytes(type->type)) {
         size_t room = text.size > SIZE_MAX / FIRN_VALUE_TEXT_ROOM
                           ? SIZE_MAX
                           : text.size * FIRN_VALUE_TEXT_ROOM;
@@ -596,6 +553,11 @@ write_fixed(const struct firn_value_text_type *type, firn_value value, char *out
     case FIRN_TYPE_BOOL:
         memcpy(out, value.as.boolean ? "true" : "false", 5);
         return value.as.boolean ? 4 : 5;
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_I64:
+        return write_signed(value.as.i64, 1, out);
     case FIRN_TYPE_U8:
     case FIRN_TYPE_U16:
     case FIRN_TYPE_U32:
@@ -615,9 +577,13 @@ write_fixed(const struct firn_value_text_type *type, firn_value value, char *out
         CHECK(value.as.bytes.size == UUID_SIZE);
         firn_hex_write_uuid(value.as.bytes.data, out);
         return FIRN_HEX_UUID_TEXT_SIZE;
-    default:
-        return write_signed(value.as.i64, 1, out);
+    case FIRN_TYPE_NULL:
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_VECTOR:
+        break;
     }
+    CHECK(false);
 }
 
 static int
@@ -663,16 +629,15 @@ firn_value_text_append(const struct firn_value_text_type *type, firn_value value
                        struct firn_buf *out)
 {
     CHECK(type_is_valid(type) && value.type == type->type);
-    switch (type->type) {
-    case FIRN_TYPE_TEXT:
+    if (type->type == FIRN_TYPE_TEXT) {
         return firn_buf_append_slice(out, value.as.bytes);
-    case FIRN_TYPE_BLOB:
+    }
+    if (type->type == FIRN_TYPE_BLOB) {
         return append_blob(value.as.bytes, out);
-    case FIRN_TYPE_VECTOR:
+    }
+    if (type->type == FIRN_TYPE_VECTOR) {
         CHECK(value.as.bytes.size == 4 * (size_t)type->dimensions);
         return append_vector(value.as.bytes, out);
-    default:
-        break;
     }
     int rc = firn_buf_reserve(out, FIXED_SIZE_MAX);
     if (rc == FIRN_OK) {

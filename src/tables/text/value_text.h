@@ -23,7 +23,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "firn/value.h"
+#include "tuple/type.h"
 
 enum { FIRN_VALUE_TEXT_DIGITS_MAX = 18, FIRN_VALUE_TEXT_DIMENSIONS_MAX = 1 << 20 };
 
@@ -35,6 +35,16 @@ struct firn_value_text_type {
     /* Of DATE and TIMESTAMP: how they are read (time_pattern.h); empty: ISO 8601. Borrowed. */
     firn_slice pattern;
 };
+
+/* Sets how a type of dates or timestamps is read; of others nothing changes. */
+static inline void
+firn_value_text_set_pattern(struct firn_value_text_type *type, firn_slice date,
+                            firn_slice timestamp)
+{
+    if (firn_type_is_time(type->type)) {
+        type->pattern = type->type == FIRN_TYPE_DATE ? date : timestamp;
+    }
+}
 
 /* A column of rows of text. */
 struct firn_value_text_column {

@@ -121,11 +121,11 @@ static void
 set_pattern(const struct import *import, struct firn_value_text_type *type)
 {
     const firn_text_reading *reading = import->options->reading;
-    const char *pattern = reading == NULL                     ? NULL
-                          : type->type == FIRN_TYPE_DATE      ? reading->date_pattern
-                          : type->type == FIRN_TYPE_TIMESTAMP ? reading->timestamp_pattern
-                                                              : NULL;
-    type->pattern = pattern != NULL ? firn_str(pattern) : firn_bytes(NULL, 0);
+    if (reading != NULL) {
+        firn_value_text_set_pattern(
+            type, firn_str(reading->date_pattern != NULL ? reading->date_pattern : ""),
+            firn_str(reading->timestamp_pattern != NULL ? reading->timestamp_pattern : ""));
+    }
 }
 
 /* ---- rejected ---- */

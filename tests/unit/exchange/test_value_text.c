@@ -349,8 +349,9 @@ messages_say_type_text_and_what_is_wrong(void **state)
     (void)state;
     assert_refused(&of_u8, "300", "cannot read \"300\" as u8: it is out of range");
     assert_refused(&of_i64, "", "cannot read \"\" as i64: it is empty");
-    assert_refused(&of_decimal, "0.005",
-                   "cannot read \"0.005\" as decimal(5,2): it has too many digits after the point");
+    assert_refused(
+        &of_decimal, "0.005",
+        "cannot read \"0.005\" as decimal(5, 2): it has too many digits after the point");
     assert_refused(&of_vector, "[1]",
                    "cannot read \"[1]\" as vector(3): it has another number of elements");
     assert_refused(&of_bool, "a\nb\x7f\xff",

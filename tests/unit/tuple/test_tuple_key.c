@@ -321,10 +321,10 @@ what_is_no_part_is_refused(void **state)
         assert_int_equal(memory.size, 0);
         firn_buf_deinit(&memory);
     }
-    assert_true(firn_tuple_key_is_allowed(FIRN_TYPE_BOOL));
-    assert_true(firn_tuple_key_is_allowed(FIRN_TYPE_UUID));
-    assert_false(firn_tuple_key_is_allowed(FIRN_TYPE_VECTOR));
-    assert_false(firn_tuple_key_is_allowed(FIRN_TYPE_NULL));
+    assert_true(firn_type_has_order(FIRN_TYPE_BOOL));
+    assert_true(firn_type_has_order(FIRN_TYPE_UUID));
+    assert_false(firn_type_has_order(FIRN_TYPE_VECTOR));
+    assert_false(firn_type_has_order(FIRN_TYPE_NULL));
 }
 
 static void

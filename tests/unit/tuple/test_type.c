@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/tuple: the table of types: each type has a row, and the rows say the same as the rooms that know single types.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tuple/tuple.h"
+
+static void
+each_type_is_found_by_its_name(void **state)
+{
+    (void)state;
+    for (int i = FIRN_TYPE_BOOL; i <= FIRN_TYPE_MAX; i++) {
+        const firn_type type = (firn_type)i;
+        char name[FIRN_TYPE_TEXT_SIZE];
+        assert_true(firn_type_is_valid(type));
+        assert_true(strlen(firn_type_name(type)) > 0);
+        assert_int_equal(firn_type_named(firn_str(firn_type_name(type))), type);
+        assert_memory_equal(firn_type_text(type, 12, 2, 3, name), firn_type_name(type),
+                            strlen(firn_type_name(type)));
+    }
+    static const struct {
+        const char *name;
+        firn_type type;
+    } others[] = {
+        {"Boolean", FIRN_TYPE_BOOL},    {"INTEGER", FIRN_TYPE_I32}, {"bytea", FIRN_TYPE_BLOB},
+        {"NUMERIC", FIRN_TYPE_DECIMAL}, {"null", FIRN_TYPE_NULL},   {"", FIRN_TYPE_NULL},
+        {"i6", FIRN_TYPE_NULL},         {"i644", FIRN_TYPE_NULL},   {"int8", FIRN_TYPE_NULL}};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_int_equal(firn_type_named(firn_str(others[i].name)), others[i].type);
+    }
+    char text[FIRN_TYPE_TEXT_SIZE];
+    assert_string_equal(firn_type_text(FIRN_TYPE_DECIMAL, 12, 2, 0, text), "decimal(12, 2)");
+    assert_string_equal(firn_type_text(FIRN_TYPE_DECIMAL, 0, 0, 0, text), "decimal");
+    assert_string_equal(firn_type_text(FIRN_TYPE_VECTOR, 0, 0, 768, text), "vector(768)");
+}
+
+static void
+numbers_that_are_no_type_have_the_traits_of_null(void **state)
+{
+    (void)state;
+    const int others[] = {-1, 0, FIRN_TYPE_MAX + 1, INT32_MAX, INT32_MIN};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        const firn_type type = (firn_type)others[i];
+        assert_false(firn_type_is_valid(type) || firn_type_has_order(type));
+        assert_int_equal(firn_type_class_of(type), FIRN_TYPE_CLASS_NULL);
+        assert_int_equal(firn_physical_of(type), FIRN_PHYSICAL_NONE);
+    }
+}
+
+static void
+sizes_classes_and_ranges_agree(void **state)
+{
+    (void)state;
+    for (int i = FIRN_TYPE_BOOL; i <= FIRN_TYPE_MAX; i++) {
+        const firn_type type = (firn_type)i;
+        const struct firn_type_traits *traits = firn_type_traits_of(type);
+        const struct firn_type_range range = firn_type_range_of(type, 18);
+        const unsigned bits = 8U * traits->size;
+        assert_true(traits->class != FIRN_TYPE_CLASS_NULL);
+        switch ((enum firn_physical)traits->physical) {
+        case FIRN_PHYSICAL_I64:
+            assert_true(range.min < 0 && range.max > 0 && range.max <= INT64_MAX && bits > 0);
+            break;
+        case FIRN_PHYSICAL_U64:
+            assert_true(range.min == 0 && range.max > 0 && bits > 0);
+            assert_true(range.max <= UINT64_MAX >> (64 - bits));
+            break;
+        case FIRN_PHYSICAL_F32:
+        case FIRN_PHYSICAL_F64:
+            assert_true(firn_type_is_float(type) && firn_type_is_number(type));
+            break;
+        case FIRN_PHYSICAL_BYTES:
+            assert_false(firn_type_is_number(type));
+            break;
+        case FIRN_PHYSICAL_NONE:
+            fail();
+        }
+        if (firn_type_is_integer(type)) {
+            assert_int_equal(range.max, UINT64_MAX >> (64 - bits + !firn_type_is_unsigned(type)));
+            assert_true(range.min == (firn_type_is_unsigned(type) ? 0 : -(int64_t)range.max - 1));
+        }
+        assert_int_equal(firn_type_bytes_size(type, 3), type == FIRN_TYPE_UUID     ? 16
+                                                        : type == FIRN_TYPE_VECTOR ? 12
+                                                                                   : 0);
+        assert_int_equal(firn_type_has_order(type), type != FIRN_TYPE_VECTOR);
+    }
+    assert_int_equal(firn_type_range_of(FIRN_TYPE_DECIMAL, 4).min, -9999);
+    assert_int_equal(firn_type_range_of(FIRN_TYPE_DECIMAL, 4).max, 9999);
+}
+
+static void
+cells_are_values_and_back(void **state)
+{
+    (void)state;
+    const float one = 1;
+    const firn_value values[] = {firn_bool(true),
+                                 firn_typed_i64(FIRN_TYPE_I8, -1),
+                                 firn_u64(UINT64_MAX),
+                                 firn_f64(-0.0),
+                                 {.type = FIRN_TYPE_F32, .as.f32 = one},
+                                 firn_typed_i64(FIRN_TYPE_TIMESTAMP, INT64_MIN),
+                                 firn_text("x"),
+                                 firn_null()};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        const struct firn_cell cell = firn_cell_of(&values[i]);
+        const firn_value back = firn_cell_value(&cell, values[i].type);
+        const struct firn_cell again = firn_cell_of(&back);
+        assert_int_equal(back.type, values[i].type);
+        assert_int_equal(again.kind, cell.kind);
+        if (cell.kind == FIRN_PHYSICAL_BYTES) {
+            assert_ptr_equal(back.as.bytes.data, values[i].as.bytes.data);
+        } else if (cell.kind == FIRN_PHYSICAL_F32) {
+            assert_memory_equal(&back.as.f32, &one, sizeof one);
+        } else if (cell.kind != FIRN_PHYSICAL_NONE) {
+            assert_int_equal(again.as.u64, cell.as.u64);
+        }
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_type_is_found_by_its_name),
+        cmocka_unit_test(numbers_that_are_no_type_have_the_traits_of_null),
+        cmocka_unit_test(sizes_classes_and_ranges_agree),
+        cmocka_unit_test(cells_are_values_and_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
