@@ -721,7 +721,7 @@ firn_sql_cursor_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
 static int
 keep_bytes(struct firn_sql_cursor *cursor, firn_value *value, size_t *total, firn_error *err)
 {
-    if (value->type < FIRN_TYPE_TEXT) {
+    if (!firn_type_has_bytes(value->type)) {
         return FIRN_OK;
     }
     size_t size = value->as.bytes.size;

@@ -79,25 +79,23 @@ identity_of(const struct firn_sql_table *table)
 enum firn_sql_identity
 firn_sql_table_identity(firn_type type)
 {
-    switch (type) {
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_I64:
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-        return FIRN_SQL_BY_ROWID;
-    case FIRN_TYPE_BOOL:
-    case FIRN_TYPE_DATE:
-    case FIRN_TYPE_TIMESTAMP:
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
+    switch (firn_type_class_of(type)) {
+    case FIRN_TYPE_CLASS_SIGNED:
+    case FIRN_TYPE_CLASS_UNSIGNED:
+        return type != FIRN_TYPE_U64 ? FIRN_SQL_BY_ROWID : FIRN_SQL_BY_BLOB;
+    case FIRN_TYPE_CLASS_BOOL:
+    case FIRN_TYPE_CLASS_TIME:
+    case FIRN_TYPE_CLASS_TEXT:
+    case FIRN_TYPE_CLASS_BLOB:
+    case FIRN_TYPE_CLASS_FIXED:
         return FIRN_SQL_BY_COLUMN;
-    default:
-        return FIRN_SQL_BY_BLOB; /* what SQLite shows may be of two keys */
+    case FIRN_TYPE_CLASS_NULL:
+    case FIRN_TYPE_CLASS_FLOAT:
+    case FIRN_TYPE_CLASS_DECIMAL:
+    case FIRN_TYPE_CLASS_VECTOR:
+        break;
     }
+    return FIRN_SQL_BY_BLOB; /* what SQLite shows may be of two keys */
 }
 
 static int

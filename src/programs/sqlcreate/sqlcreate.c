@@ -13,6 +13,7 @@
  * Limits: the text has at most 1 MiB, and no part of it is in another one, so nothing recurses.
  */
 #include "sqlcreate/sqlcreate.h"
+#include "sqltext/sqltext.h"
 #include "sqlvalue/sqlvalue.h"
 
 #include <assert.h>
@@ -20,12 +21,10 @@ SQLITE_EXTENSION_INIT3
 
 enum { TYPE_SIZE_MAX = 64 };
 
-enum token_kind { END, WORD, QUOTED_NAME, TEXT, BLOB, NUMBER, SIGN };
-
 struct parser {
     const char *text;
-    const char *at; /* after the token */
-    enum token_kind kind;
+    size_t at; /* after the token */
+    struct firn_sqltext_token token;
     const char *from; /* the token */
     size_t size;
     firn_error *err;
@@ -40,39 +39,16 @@ struct parser {
 /* ---- words ---- */
 
 static bool
-is_name_start(char letter)
-{
-    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || letter == '_' ||
-           (unsigned char)letter >= 0x80;
-}
-
-static bool
 is_digit(char letter)
 {
     return letter >= '0' && letter <= '9';
-}
-
-static const char *
-skip_space(const char *at)
-{
-    for (;;) {
-        at += strspn(at, " \t\r\n\f");
-        if (at[0] == '-' && at[1] == '-') {
-            at += strcspn(at, "\n");
-        } else if (at[0] == '/' && at[1] == '*') {
-            const char *end = strstr(at + 2, "*/");
-            at = end != NULL ? end + 2 : at + strlen(at);
-        } else {
-            return at;
-        }
-    }
 }
 
 static int
 refuse(struct parser *parser, const char *what)
 {
     assert(parser->err != NULL && what != NULL);
-    if (parser->kind == END) {
+    if (parser->token.kind == FIRN_SQLTEXT_END) {
         return firn_sqlvalue_error(parser->err, FIRN_INVALID, "%s, not the end of the statement",
                                    what);
     }
@@ -82,73 +58,29 @@ refuse(struct parser *parser, const char *what)
 }
 
 static int
-read_quoted(struct parser *parser, char end)
-{
-    const char *at = parser->from + 1 + (parser->kind == BLOB ? 1 : 0);
-    for (; *at != '\0'; at++) {
-        if (*at == end) {
-            if (end == ']' || at[1] != end) {
-                parser->at = at + 1;
-                parser->size = (size_t)(parser->at - parser->from);
-                return FIRN_OK;
-            }
-            at++;
-        }
-    }
-    return firn_sqlvalue_error(parser->err, FIRN_INVALID, "a quote at character %zu is not closed",
-                               (size_t)(parser->from - parser->text) + 1);
-}
-
-static int
 advance(struct parser *parser)
 {
-    assert(parser->at >= parser->text);
-    const char *at = skip_space(parser->at);
-    parser->from = at;
-    char first = *at;
-    if (first == '\0') {
-        parser->kind = END;
-    } else if ((first == 'x' || first == 'X') && at[1] == '\'') {
-        parser->kind = BLOB;
-        return read_quoted(parser, '\'');
-    } else if (is_name_start(first)) {
-        parser->kind = WORD;
-        while (is_name_start(*at) || is_digit(*at) || *at == '$') {
-            at++;
-        }
-    } else if (is_digit(first) || (first == '.' && is_digit(at[1]))) {
-        parser->kind = NUMBER;
-        while (is_digit(*at) || *at == '.' || is_name_start(*at) ||
-               ((*at == '+' || *at == '-') && (at[-1] == 'e' || at[-1] == 'E'))) {
-            at++;
-        }
-    } else if (first == '"' || first == '`' || first == '[') {
-        parser->kind = QUOTED_NAME;
-        return read_quoted(parser, (char)(first == '[' ? ']' : first));
-    } else if (first == '\'') {
-        parser->kind = TEXT;
-        return read_quoted(parser, first);
-    } else {
-        parser->kind = SIGN;
-        at++;
-    }
-    parser->at = at;
-    parser->size = (size_t)(at - parser->from);
-    return FIRN_OK;
+    firn_sqltext_token(parser->text, &parser->at, &parser->token);
+    parser->from = parser->text + parser->token.from;
+    parser->size = parser->token.to - parser->token.from;
+    return parser->token.is_open ? firn_sqlvalue_error(parser->err, FIRN_INVALID,
+                                                       "a quote at character %zu is not closed",
+                                                       parser->token.from + 1)
+                                 : FIRN_OK;
 }
 
 static bool
 is_word(const struct parser *parser, const char *word)
 {
     assert(word[0] != '\0');
-    return parser->kind == WORD && parser->size == strlen(word) &&
+    return parser->token.kind == FIRN_SQLTEXT_WORD && parser->size == strlen(word) &&
            sqlite3_strnicmp(parser->from, word, (int)parser->size) == 0;
 }
 
 static bool
 is_sign(const struct parser *parser, char sign)
 {
-    return parser->kind == SIGN && *parser->from == sign;
+    return parser->token.kind == FIRN_SQLTEXT_SIGN && *parser->from == sign;
 }
 
 /* Takes the word if it is there. */
@@ -175,21 +107,15 @@ static int
 want_name(struct parser *parser, char **out)
 {
     assert(*out == NULL);
-    if (parser->kind != WORD && parser->kind != QUOTED_NAME && parser->kind != TEXT) {
+    if (parser->token.kind != FIRN_SQLTEXT_WORD && parser->token.kind != FIRN_SQLTEXT_QUOTED &&
+        parser->token.kind != FIRN_SQLTEXT_STRING) {
         return refuse(parser, "a name is wanted");
     }
     char *name = sqlite3_malloc64(parser->size + 1);
     if (name == NULL) {
         return firn_sqlvalue_no_memory(parser->err);
     }
-    size_t size = 0;
-    bool is_quoted = parser->kind != WORD;
-    for (size_t i = is_quoted ? 1 : 0; i < parser->size - (is_quoted ? 1 : 0); i++) {
-        name[size++] = parser->from[i];
-        if (is_quoted && parser->from[0] != '[' && parser->from[i] == parser->from[0]) {
-            i++; /* written twice */
-        }
-    }
+    const size_t size = firn_sqltext_unquote(parser->text, &parser->token, name);
     name[size] = '\0';
     sqlite3_free(*out);
     *out = name;
@@ -309,7 +235,7 @@ ends_type(const struct parser *parser)
     static const char *const words[] = {
         "constraint", "primary", "not",       "null", "unique", "default",       "check",
         "references", "collate", "generated", "as",   "auto",   "autoincrement", "bloom"};
-    if (parser->kind != WORD) {
+    if (parser->token.kind != FIRN_SQLTEXT_WORD) {
         return true;
     }
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -325,7 +251,8 @@ want_number(struct parser *parser, unsigned *out)
 {
     unsigned number = 0;
     for (size_t i = 0; i < parser->size; i++) {
-        if (parser->kind != NUMBER || !is_digit(parser->from[i]) || number > 1000000) {
+        if (parser->token.kind != FIRN_SQLTEXT_NUMBER || !is_digit(parser->from[i]) ||
+            number > 1000000) {
             return refuse(parser, "a whole number is wanted");
         }
         number = 10 * number + (unsigned)(parser->from[i] - '0');
@@ -414,9 +341,10 @@ take_default(struct parser *parser)
         rc = advance(parser);
     }
     bool is_literal =
-        parser->kind == NUMBER ||
-        (!is_negative && (parser->kind == TEXT || parser->kind == BLOB || is_word(parser, "null") ||
-                          is_word(parser, "true") || is_word(parser, "false")));
+        parser->token.kind == FIRN_SQLTEXT_NUMBER ||
+        (!is_negative &&
+         (parser->token.kind == FIRN_SQLTEXT_STRING || parser->token.kind == FIRN_SQLTEXT_BLOB ||
+          is_word(parser, "null") || is_word(parser, "true") || is_word(parser, "false")));
     if (rc == FIRN_OK && !is_literal) {
         rc = refuse(parser, "a default is a literal");
     }
@@ -856,7 +784,7 @@ int
 firn_sqlcreate_parse(const char *text, struct firn_sqlcreate *out, firn_error *err)
 {
     assert(text != NULL);
-    struct parser parser = {.text = text, .at = text, .err = err, .out = out};
+    struct parser parser = {.text = text, .err = err, .out = out};
     *out = (struct firn_sqlcreate){.may_exist = false};
     if (strlen(text) > FIRN_TABLE_DEF_TEXT_MAX) {
         return firn_sqlvalue_error(err, FIRN_LIMIT, "the statement has more than %d characters",
@@ -868,7 +796,7 @@ firn_sqlcreate_parse(const char *text, struct firn_sqlcreate *out, firn_error *e
     if (rc == FIRN_OK && is_sign(&parser, ';')) {
         rc = advance(&parser);
     }
-    if (rc == FIRN_OK && parser.kind != END) {
+    if (rc == FIRN_OK && parser.token.kind != FIRN_SQLTEXT_END) {
         rc = refuse(&parser, "the end of the statement is wanted");
     }
     sqlite3_free(sqlite3_str_finish(parser.columns));

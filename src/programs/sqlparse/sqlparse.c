@@ -318,24 +318,25 @@ column_of(struct statement *statement, size_t value)
 static enum firn_sqlparse_affinity
 affinity_of(const firn_table_column *column)
 {
-    switch (column->type) {
-    case FIRN_TYPE_BOOL:
-    case FIRN_TYPE_DECIMAL:
+    switch (firn_type_class_of(column->type)) {
+    case FIRN_TYPE_CLASS_BOOL:
+    case FIRN_TYPE_CLASS_DECIMAL:
         return FIRN_SQLPARSE_NUMERIC;
-    case FIRN_TYPE_F32:
-    case FIRN_TYPE_F64:
-        return FIRN_SQLPARSE_REAL;
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_VECTOR:
-        return FIRN_SQLPARSE_NONE;
-    case FIRN_TYPE_DATE:
-    case FIRN_TYPE_TIMESTAMP:
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_UUID:
-        return FIRN_SQLPARSE_TEXT;
-    default:
+    case FIRN_TYPE_CLASS_SIGNED:
+    case FIRN_TYPE_CLASS_UNSIGNED:
         return FIRN_SQLPARSE_INTEGER;
+    case FIRN_TYPE_CLASS_FLOAT:
+        return FIRN_SQLPARSE_REAL;
+    case FIRN_TYPE_CLASS_TIME:
+    case FIRN_TYPE_CLASS_TEXT:
+    case FIRN_TYPE_CLASS_FIXED:
+        return FIRN_SQLPARSE_TEXT;
+    case FIRN_TYPE_CLASS_NULL:
+    case FIRN_TYPE_CLASS_BLOB:
+    case FIRN_TYPE_CLASS_VECTOR:
+        break;
     }
+    return FIRN_SQLPARSE_NONE;
 }
 
 /* A value that may be beyond INTEGER: it is looked at when it is there. */

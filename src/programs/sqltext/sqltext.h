@@ -15,6 +15,31 @@
 
 #include "firn/firn.h"
 
+/* ==== tokens ==== */
+
+enum firn_sqltext_kind {
+    FIRN_SQLTEXT_END,
+    FIRN_SQLTEXT_WORD,   /* a keyword, or a name without quotes */
+    FIRN_SQLTEXT_QUOTED, /* "name", `name`, [name] */
+    FIRN_SQLTEXT_STRING, /* 'text' */
+    FIRN_SQLTEXT_BLOB,   /* x'00' */
+    FIRN_SQLTEXT_NUMBER, /* digits, and all letters and points after them */
+    FIRN_SQLTEXT_PARAMETER,
+    FIRN_SQLTEXT_SIGN /* an operator, or any other character */
+};
+struct firn_sqltext_token {
+    enum firn_sqltext_kind kind;
+    bool is_open; /* its closing quote is missing */
+    size_t from;  /* the quotes included */
+    size_t to;
+};
+/* Reads the token at text[*at], after blanks and comments; *at goes after it. */
+void firn_sqltext_token(const char *text, size_t *at, struct firn_sqltext_token *out);
+/* Writes a token without its quotes, and returns its size, which is at most the token's. */
+size_t firn_sqltext_unquote(const char *text, const struct firn_sqltext_token *token, char *out);
+/* Whether a byte may be in a name without quotes. */
+bool firn_sqltext_is_name_byte(char c);
+
 /* ==== words and names ==== */
 
 /* The word that begins at text[*at], after blanks and comments; *at goes after it. Returns its size; 0: there is none, and

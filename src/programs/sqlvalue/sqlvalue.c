@@ -56,73 +56,76 @@ firn_sqlvalue_text(sqlite3_context *ctx, firn_slice text)
     sqlite3_result_text64(ctx, (const char *)text.data, text.size, SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
+/* A value whose type has a text of its own. */
+static void
+give_fixed(sqlite3_context *ctx, const firn_table_column *column, const firn_value *value)
+{
+    char text[FIRN_HEX_UUID_TEXT_SIZE + 1];
+    if (value->type == FIRN_TYPE_UUID && value->as.bytes.size == FIRN_HEX_UUID_SIZE) {
+        firn_hex_write_uuid(value->as.bytes.data, text);
+        text[FIRN_HEX_UUID_TEXT_SIZE] = '\0';
+        sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
+        return;
+    }
+    char *made = NULL;
+    const firn_table_column plain = {.name = "value", .type = column->type};
+    if (firn_value_format(&plain, value, &made, NULL, NULL) == FIRN_OK) {
+        sqlite3_result_text(ctx, made, -1, SQLITE_TRANSIENT);
+    } else {
+        sqlite3_result_error(ctx, "a value cannot be shown as a text", -1);
+    }
+    firn_release(made);
+}
+
 void
 firn_sqlvalue_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value)
 {
-    char text[40];
-    switch (value.type) {
-    case FIRN_TYPE_NULL:
+    char text[FIRN_CALENDAR_TEXT_SIZE_MAX + 1];
+    switch (firn_type_class_of(value.type)) {
+    case FIRN_TYPE_CLASS_NULL:
         sqlite3_result_null(ctx);
         return;
-    case FIRN_TYPE_BOOL:
+    case FIRN_TYPE_CLASS_BOOL:
         sqlite3_result_int(ctx, value.as.boolean ? 1 : 0);
         return;
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_I64:
+    case FIRN_TYPE_CLASS_SIGNED:
         sqlite3_result_int64(ctx, value.as.i64);
         return;
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
+    case FIRN_TYPE_CLASS_UNSIGNED:
         if (value.as.u64 <= INT64_MAX) {
             sqlite3_result_int64(ctx, (sqlite3_int64)value.as.u64);
         } else {
             sqlite3_result_double(ctx, (double)value.as.u64);
         }
         return;
-    case FIRN_TYPE_F32:
-        sqlite3_result_double(ctx, (double)value.as.f32);
+    case FIRN_TYPE_CLASS_FLOAT:
+        sqlite3_result_double(ctx,
+                              value.type == FIRN_TYPE_F32 ? (double)value.as.f32 : value.as.f64);
         return;
-    case FIRN_TYPE_F64:
-        sqlite3_result_double(ctx, value.as.f64);
-        return;
-    case FIRN_TYPE_DECIMAL:
+    case FIRN_TYPE_CLASS_DECIMAL:
         if (column->scale == 0) {
             sqlite3_result_int64(ctx, value.as.i64);
         } else {
             sqlite3_result_double(ctx, firn_sqlvalue_decimal(value.as.i64, column->scale));
         }
         return;
-    case FIRN_TYPE_DATE:
-        text[firn_calendar_write_date(value.as.i64, text)] = '\0';
+    case FIRN_TYPE_CLASS_TIME:
+        text[firn_sqlvalue_time(value.type, value.as.i64, text)] = '\0';
         sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
         return;
-    case FIRN_TYPE_TIMESTAMP:
-        text[firn_calendar_write_timestamp(value.as.i64, text)] = '\0';
-        sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
-        return;
-    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_CLASS_TEXT:
         firn_sqlvalue_text(ctx, value.as.bytes);
         return;
-    case FIRN_TYPE_UUID:
-        if (value.as.bytes.size == FIRN_HEX_UUID_SIZE) {
-            firn_hex_write_uuid(value.as.bytes.data, text);
-            text[FIRN_HEX_UUID_TEXT_SIZE] = '\0';
-            sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
-            return;
-        }
-        break;
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_VECTOR:
-        /* No bytes are a blob, too: only NULL has no address. */
-        sqlite3_result_blob64(ctx, value.as.bytes.size > 0 ? (const void *)value.as.bytes.data : "",
-                              value.as.bytes.size, SQLITE_TRANSIENT);
+    case FIRN_TYPE_CLASS_FIXED:
+        give_fixed(ctx, column, &value);
         return;
+    case FIRN_TYPE_CLASS_BLOB:
+    case FIRN_TYPE_CLASS_VECTOR:
+        break;
     }
-    sqlite3_result_error(ctx, "a value of a type that this version does not know", -1);
+    /* No bytes are a blob, too: only NULL has no address. */
+    sqlite3_result_blob64(ctx, value.as.bytes.size > 0 ? (const void *)value.as.bytes.data : "",
+                          value.as.bytes.size, SQLITE_TRANSIENT);
 }
 
 /* ---- values of a batch to SQLite ---- */
@@ -133,21 +136,14 @@ firn_sqlvalue_of_array(const firn_scan_array *array, firn_type type, size_t row)
     if (array->valid != NULL && (array->valid[row / 64] >> (row % 64) & 1) == 0) {
         return firn_null();
     }
-    firn_value value = {.type = type, .as = {.u64 = 0}};
-    switch (type) {
-    case FIRN_TYPE_BOOL:
-        value.as.boolean = array->as.u64[row] != 0;
-        break;
-    case FIRN_TYPE_F32:
-        value.as.f32 = array->as.f32[row];
-        break;
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
+    firn_value value = firn_typed_i64(type, 0);
+    if (firn_type_has_bytes(type)) {
         value.as.bytes = array->as.bytes[row];
-        break;
-    default:
+    } else if (type == FIRN_TYPE_BOOL) {
+        value.as.boolean = array->as.u64[row] != 0;
+    } else if (type == FIRN_TYPE_F32) {
+        value.as.f32 = array->as.f32[row];
+    } else {
         value.as.u64 = array->as.u64[row];
     }
     return value;
@@ -242,27 +238,26 @@ static firn_sqlvalue_give *
 giver_of(const struct firn_sqlvalue_cell *cell)
 {
     const firn_table_column *column = cell->column;
-    switch (column->type) {
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_I64:
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_BOOL:
-        return give_integer;
-    case FIRN_TYPE_DECIMAL:
+    switch (firn_type_class_of(column->type)) {
+    case FIRN_TYPE_CLASS_BOOL:
+    case FIRN_TYPE_CLASS_SIGNED:
+    case FIRN_TYPE_CLASS_UNSIGNED:
+        return column->type != FIRN_TYPE_U64 ? give_integer : give_other;
+    case FIRN_TYPE_CLASS_DECIMAL:
         return column->scale == 0 ? give_integer : give_decimal;
-    case FIRN_TYPE_F64:
-        return give_double;
-    case FIRN_TYPE_DATE:
-        return cell->made.dates != NULL ? give_date : give_other;
-    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_CLASS_FLOAT:
+        return column->type == FIRN_TYPE_F64 ? give_double : give_other;
+    case FIRN_TYPE_CLASS_TIME:
+        return cell->made.dates != NULL && column->type == FIRN_TYPE_DATE ? give_date : give_other;
+    case FIRN_TYPE_CLASS_TEXT:
         return cell->known != NULL ? give_known_text : give_text;
-    default:
-        return give_other;
+    case FIRN_TYPE_CLASS_NULL:
+    case FIRN_TYPE_CLASS_BLOB:
+    case FIRN_TYPE_CLASS_FIXED:
+    case FIRN_TYPE_CLASS_VECTOR:
+        break;
     }
+    return give_other;
 }
 
 void
@@ -274,36 +269,6 @@ firn_sqlvalue_set_giver(struct firn_sqlvalue_cell *cell)
 }
 
 /* ---- SQLite to firn ---- */
-
-struct range {
-    int64_t min;
-    uint64_t max;
-};
-
-static struct range
-range_of(firn_type type)
-{
-    switch (type) {
-    case FIRN_TYPE_BOOL:
-        return (struct range){0, 1};
-    case FIRN_TYPE_I8:
-        return (struct range){INT8_MIN, INT8_MAX};
-    case FIRN_TYPE_I16:
-        return (struct range){INT16_MIN, INT16_MAX};
-    case FIRN_TYPE_I32:
-        return (struct range){INT32_MIN, INT32_MAX};
-    case FIRN_TYPE_U8:
-        return (struct range){0, UINT8_MAX};
-    case FIRN_TYPE_U16:
-        return (struct range){0, UINT16_MAX};
-    case FIRN_TYPE_U32:
-        return (struct range){0, UINT32_MAX};
-    case FIRN_TYPE_U64:
-        return (struct range){0, UINT64_MAX};
-    default:
-        return (struct range){INT64_MIN, INT64_MAX};
-    }
-}
 
 static int
 refuse(const firn_table_column *column, sqlite3_value *from, const char *why, firn_error *err)
@@ -329,7 +294,7 @@ static int
 make_integer(const firn_table_column *column, sqlite3_value *from, firn_value *out, firn_error *err)
 {
     assert(sqlite3_value_type(from) == SQLITE_INTEGER || sqlite3_value_type(from) == SQLITE_FLOAT);
-    const struct range range = range_of(column->type);
+    const struct firn_type_range range = firn_type_range_of(column->type, 0);
     if (sqlite3_value_type(from) == SQLITE_FLOAT) {
         double number = sqlite3_value_double(from);
         if (number != floor(number)) {
@@ -453,41 +418,42 @@ firn_sqlvalue_make(const firn_table_column *column, sqlite3_value *from,
     if (type == SQLITE_NULL) {
         return FIRN_OK;
     }
-    switch (column->type) {
-    case FIRN_TYPE_TEXT:
+    switch (firn_type_class_of(column->type)) {
+    case FIRN_TYPE_CLASS_TEXT:
         return type != SQLITE_BLOB ? make_text(from, out, err)
                                    : refuse(column, from, "is no text", err);
-    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_CLASS_BLOB:
         return !is_number ? make_blob(column, from, 0, out, err)
                           : refuse(column, from, "is no blob", err);
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
-        if (type == SQLITE_BLOB) {
-            size_t size = column->type == FIRN_TYPE_UUID ? 16 : 4 * (size_t)column->dimensions;
-            return make_blob(column, from, size, out, err);
+    case FIRN_TYPE_CLASS_FIXED:
+    case FIRN_TYPE_CLASS_VECTOR:
+        if (type == SQLITE_BLOB && firn_type_has_bytes(column->type)) {
+            return make_blob(column, from, firn_type_bytes_size(column->type, column->dimensions),
+                             out, err);
         }
         break;
-    case FIRN_TYPE_F32:
-    case FIRN_TYPE_F64:
+    case FIRN_TYPE_CLASS_FLOAT:
         if (is_number) {
             return make_float(column, from, out, err);
         }
         break;
-    case FIRN_TYPE_DECIMAL:
+    case FIRN_TYPE_CLASS_DECIMAL:
         if (is_number) {
             return make_decimal(column, from, out, err);
         }
         break;
-    case FIRN_TYPE_DATE:
-    case FIRN_TYPE_TIMESTAMP:
-        break;
-    default:
+    case FIRN_TYPE_CLASS_BOOL:
+    case FIRN_TYPE_CLASS_SIGNED:
+    case FIRN_TYPE_CLASS_UNSIGNED:
         if (is_number) {
             return make_integer(column, from, out, err);
         }
         break;
+    case FIRN_TYPE_CLASS_NULL:
+    case FIRN_TYPE_CLASS_TIME:
+        break;
     }
-    if (type == SQLITE_BLOB || (is_number && column->type >= FIRN_TYPE_DATE)) {
+    if (type == SQLITE_BLOB || is_number) {
         char why[40];
         (void)snprintf(why, sizeof why, "is no %s", firn_type_name(column->type));
         return refuse(column, from, why, err);
@@ -532,7 +498,7 @@ packed_size(const firn_value *key, size_t count)
     assert(count >= 1 && count <= FIRN_TABLE_KEY_COLUMNS_MAX);
     size_t size = 0;
     for (size_t i = 0; i < count; i++) {
-        size += key[i].type >= FIRN_TYPE_TEXT ? 2 * key[i].as.bytes.size + 2 : 8;
+        size += firn_type_has_bytes(key[i].type) ? 2 * key[i].as.bytes.size + 2 : 8;
     }
     return size;
 }
@@ -540,31 +506,28 @@ packed_size(const firn_value *key, size_t count)
 static void
 pack_value(firn_key *out, const firn_value *value)
 {
-    switch (value->type) {
-    case FIRN_TYPE_BOOL:
-        firn_key_add_bool(out, value->as.boolean);
+    switch (firn_physical_of(value->type)) {
+    case FIRN_PHYSICAL_U64:
+        if (value->type == FIRN_TYPE_BOOL) {
+            firn_key_add_bool(out, value->as.boolean);
+        } else {
+            firn_key_add_u64(out, value->as.u64);
+        }
         return;
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        firn_key_add_u64(out, value->as.u64);
-        return;
-    case FIRN_TYPE_F32:
+    case FIRN_PHYSICAL_F32:
         firn_key_add_f64(out, (double)value->as.f32);
         return;
-    case FIRN_TYPE_F64:
+    case FIRN_PHYSICAL_F64:
         firn_key_add_f64(out, value->as.f64);
         return;
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
+    case FIRN_PHYSICAL_BYTES:
         firn_key_add_text(out, value->as.bytes);
         return;
-    default:
-        firn_key_add_i64(out, value->as.i64);
+    case FIRN_PHYSICAL_I64:
+    case FIRN_PHYSICAL_NONE:
+        break;
     }
+    firn_key_add_i64(out, value->as.i64);
 }
 
 int
@@ -594,34 +557,26 @@ unpack_value(firn_slice *rest, firn_type type, uint8_t **memory, size_t capacity
     size_t size = 0;
     int rc;
     *out = firn_typed_i64(type, 0);
-    switch (type) {
-    case FIRN_TYPE_BOOL:
-        return firn_key_read_bool(rest, &out->as.boolean);
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        return firn_key_read_u64(rest, &out->as.u64);
-    case FIRN_TYPE_F32:
-    case FIRN_TYPE_F64:
+    switch (firn_physical_of(type)) {
+    case FIRN_PHYSICAL_U64:
+        return type == FIRN_TYPE_BOOL ? firn_key_read_bool(rest, &out->as.boolean)
+                                      : firn_key_read_u64(rest, &out->as.u64);
+    case FIRN_PHYSICAL_F32:
         rc = firn_key_read_f64(rest, &number);
-        if (type == FIRN_TYPE_F32) {
-            out->as.f32 = (float)number;
-        } else {
-            out->as.f64 = number;
-        }
+        out->as.f32 = (float)number;
         return rc;
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
+    case FIRN_PHYSICAL_F64:
+        return firn_key_read_f64(rest, &out->as.f64);
+    case FIRN_PHYSICAL_BYTES:
         rc = firn_key_read_text(rest, *memory, capacity, &size);
         out->as.bytes = firn_bytes(*memory, size);
         *memory += size;
         return rc;
-    default:
-        return firn_key_read_i64(rest, &out->as.i64);
+    case FIRN_PHYSICAL_I64:
+    case FIRN_PHYSICAL_NONE:
+        break;
     }
+    return firn_key_read_i64(rest, &out->as.i64);
 }
 
 int
@@ -681,10 +636,33 @@ firn_sqlvalue_no_memory(firn_error *err)
 
 /* ---- types ---- */
 
+enum firn_sqlvalue_class
+firn_sqlvalue_class_of(firn_type type)
+{
+    switch (firn_type_class_of(type)) {
+    case FIRN_TYPE_CLASS_NULL:
+    case FIRN_TYPE_CLASS_BOOL:
+    case FIRN_TYPE_CLASS_SIGNED:
+    case FIRN_TYPE_CLASS_UNSIGNED:
+    case FIRN_TYPE_CLASS_FLOAT:
+    case FIRN_TYPE_CLASS_DECIMAL:
+        return FIRN_SQLVALUE_NUMBER;
+    case FIRN_TYPE_CLASS_TIME:
+    case FIRN_TYPE_CLASS_TEXT:
+    case FIRN_TYPE_CLASS_FIXED:
+        return FIRN_SQLVALUE_TEXT;
+    case FIRN_TYPE_CLASS_BLOB:
+    case FIRN_TYPE_CLASS_VECTOR:
+        break;
+    }
+    return FIRN_SQLVALUE_BLOB;
+}
+
 void
 firn_sqlvalue_type(const firn_table_column *column, char out[48])
 {
-    static const char *const names[] = {
+    /* SQLite finds the affinity by a word that is in the name: INT, TEXT, BLOB, …. */
+    static const char names[][18] = {
         [FIRN_TYPE_NULL] = "",
         [FIRN_TYPE_BOOL] = "BOOLEAN",
         [FIRN_TYPE_I8] = "TINYINT",
@@ -705,8 +683,8 @@ firn_sqlvalue_type(const firn_table_column *column, char out[48])
         [FIRN_TYPE_UUID] = "UUID TEXT",
         [FIRN_TYPE_VECTOR] = "BLOB VECTOR",
     };
-    const char *name = (unsigned)column->type <= FIRN_TYPE_MAX ? names[column->type] : "";
-    /* SQLite finds the affinity by a word that is in the name: INT, TEXT, BLOB, …. */
+    _Static_assert(sizeof names / sizeof names[0] == FIRN_TYPE_MAX + 1, "each type has a name");
+    const char *name = names[firn_type_is_valid(column->type) ? column->type : FIRN_TYPE_NULL];
     if (column->type == FIRN_TYPE_DECIMAL) {
         (void)snprintf(out, 48, "%s(%u,%u)", name, column->precision, column->scale);
     } else if (column->type == FIRN_TYPE_VECTOR) {

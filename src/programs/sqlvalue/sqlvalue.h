@@ -11,6 +11,7 @@
 #include <sqlite3ext.h> /* each .c has SQLITE_EXTENSION_INIT3 after this header */
 
 #include "firn/firn.h"
+#include "tuple/type.h"
 
 /* ==== failures ==== */
 
@@ -37,6 +38,15 @@ int firn_sqlvalue_no_memory(firn_error *err);
  *     blob            BLOB                       BLOB                  TEXT: its bytes
  *     vector(n)       BLOB, n f32 little endian  BLOB VECTOR(n)        TEXT [1.0,2.5]
  */
+
+/* What the values of a type are in SQLite, as above. */
+enum firn_sqlvalue_class { FIRN_SQLVALUE_NUMBER, FIRN_SQLVALUE_TEXT, FIRN_SQLVALUE_BLOB };
+enum firn_sqlvalue_class firn_sqlvalue_class_of(firn_type type);
+static inline bool
+firn_sqlvalue_is_number(firn_type type)
+{
+    return firn_sqlvalue_class_of(type) == FIRN_SQLVALUE_NUMBER;
+}
 
 /* Gives a value of a column to SQLite; copies bytes. `column`: type, scale (name and the rest may be unset). */
 void firn_sqlvalue_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value);
@@ -65,6 +75,13 @@ void firn_sqlvalue_set_giver(struct firn_sqlvalue_cell *cell);
 firn_value firn_sqlvalue_of_array(const firn_scan_array *array, firn_type type, size_t row);
 
 double firn_sqlvalue_decimal(int64_t units, uint32_t scale);
+/* The text of a date or a timestamp, without a NUL; returns its size. */
+static inline size_t
+firn_sqlvalue_time(firn_type type, int64_t number, char out[FIRN_CALENDAR_TEXT_SIZE_MAX])
+{
+    return type == FIRN_TYPE_DATE ? firn_calendar_write_date(number, out)
+                                  : firn_calendar_write_timestamp(number, out);
+}
 bool firn_sqlvalue_is_utf8(const uint8_t *text, size_t size);
 
 /* The texts of dates (sqlvalue_dates.c), which are good until the table goes. NULL: no memory. */

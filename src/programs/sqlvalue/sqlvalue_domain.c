@@ -24,56 +24,8 @@ struct domain {
 static struct domain
 domain_of(const firn_table_column *column)
 {
-    static const uint64_t powers[] = {UINT64_C(1),
-                                      UINT64_C(10),
-                                      UINT64_C(100),
-                                      UINT64_C(1000),
-                                      UINT64_C(10000),
-                                      UINT64_C(100000),
-                                      UINT64_C(1000000),
-                                      UINT64_C(10000000),
-                                      UINT64_C(100000000),
-                                      UINT64_C(1000000000),
-                                      UINT64_C(10000000000),
-                                      UINT64_C(100000000000),
-                                      UINT64_C(1000000000000),
-                                      UINT64_C(10000000000000),
-                                      UINT64_C(100000000000000),
-                                      UINT64_C(1000000000000000),
-                                      UINT64_C(10000000000000000),
-                                      UINT64_C(100000000000000000),
-                                      UINT64_C(1000000000000000000)};
-    uint64_t most;
-    switch (column->type) {
-    case FIRN_TYPE_BOOL:
-        return (struct domain){column, 1, 0};
-    case FIRN_TYPE_I8:
-        return (struct domain){column, UINT8_MAX, UINT64_C(1) << 7};
-    case FIRN_TYPE_I16:
-        return (struct domain){column, UINT16_MAX, UINT64_C(1) << 15};
-    case FIRN_TYPE_I32:
-        return (struct domain){column, UINT32_MAX, UINT64_C(1) << 31};
-    case FIRN_TYPE_U8:
-        return (struct domain){column, UINT8_MAX, 0};
-    case FIRN_TYPE_U16:
-        return (struct domain){column, UINT16_MAX, 0};
-    case FIRN_TYPE_U32:
-        return (struct domain){column, UINT32_MAX, 0};
-    case FIRN_TYPE_U64:
-        return (struct domain){column, UINT64_MAX, 0};
-    case FIRN_TYPE_DECIMAL:
-        most = powers[column->precision] - 1;
-        return (struct domain){column, 2 * most, most};
-    case FIRN_TYPE_DATE:
-        return (struct domain){column, FIRN_CALENDAR_DATE_LAST - FIRN_CALENDAR_DATE_FIRST,
-                               -FIRN_CALENDAR_DATE_FIRST};
-    case FIRN_TYPE_TIMESTAMP:
-        return (struct domain){column,
-                               (uint64_t)(FIRN_CALENDAR_TIME_LAST - FIRN_CALENDAR_TIME_FIRST),
-                               (uint64_t)-FIRN_CALENDAR_TIME_FIRST};
-    default:
-        return (struct domain){column, UINT64_MAX, UINT64_C(1) << 63};
-    }
+    const struct firn_type_range range = firn_type_range_of(column->type, column->precision);
+    return (struct domain){column, range.max - (uint64_t)range.min, 0 - (uint64_t)range.min};
 }
 
 static int64_t
@@ -86,21 +38,11 @@ number_at(const struct domain *domain, uint64_t at)
 static firn_value
 value_at(const struct domain *domain, uint64_t at)
 {
-    switch (domain->column->type) {
-    case FIRN_TYPE_BOOL:
-        return firn_bool(at != 0);
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        return firn_u64(at);
-    case FIRN_TYPE_DECIMAL:
-    case FIRN_TYPE_DATE:
-    case FIRN_TYPE_TIMESTAMP:
-        return firn_typed_i64(domain->column->type, number_at(domain, at));
-    default:
-        return firn_i64(number_at(domain, at));
-    }
+    const firn_type type = domain->column->type;
+    return type == FIRN_TYPE_BOOL        ? firn_bool(at != 0)
+           : firn_type_is_unsigned(type) ? firn_u64(at)
+           : firn_type_is_integer(type)  ? firn_i64(number_at(domain, at))
+                                         : firn_typed_i64(type, number_at(domain, at));
 }
 
 static int
@@ -137,19 +79,12 @@ compare_text(const char *a, size_t a_size, const char *b, size_t b_size)
 static int
 compare_shown(const struct domain *domain, uint64_t at, sqlite3_value *argument)
 {
-    char text[40];
+    char text[FIRN_CALENDAR_TEXT_SIZE_MAX];
     int64_t number = number_at(domain, at);
-    switch (domain->column->type) {
-    case FIRN_TYPE_DATE:
-        return compare_text(text, firn_calendar_write_date(number, text),
+    if (firn_type_is_time(domain->column->type)) {
+        return compare_text(text, firn_sqlvalue_time(domain->column->type, number, text),
                             (const char *)sqlite3_value_text(argument),
                             (size_t)sqlite3_value_bytes(argument));
-    case FIRN_TYPE_TIMESTAMP:
-        return compare_text(text, firn_calendar_write_timestamp(number, text),
-                            (const char *)sqlite3_value_text(argument),
-                            (size_t)sqlite3_value_bytes(argument));
-    default:
-        break;
     }
     bool is_real = sqlite3_value_type(argument) == SQLITE_FLOAT;
     double real = is_real ? sqlite3_value_double(argument) : 0;
@@ -190,7 +125,8 @@ find_first(const struct domain *domain, sqlite3_value *argument, bool is_above, 
 {
     uint64_t low = 0;
     uint64_t high = domain->max;
-    if (sqlite3_value_type(argument) == SQLITE_INTEGER && domain->column->type < FIRN_TYPE_F32) {
+    if (sqlite3_value_type(argument) == SQLITE_INTEGER &&
+        (domain->column->type == FIRN_TYPE_BOOL || firn_type_is_integer(domain->column->type))) {
         return find_integer(domain, sqlite3_value_int64(argument), is_above, out);
     }
     if (compare_shown(domain, high, argument) < (is_above ? 1 : 0)) {
@@ -271,8 +207,7 @@ firn_sqlvalue_domain_compare(const firn_table_column *column, int op, sqlite3_va
 bool
 firn_sqlvalue_domain_find(const firn_table_column *column, sqlite3_value *argument, firn_value *out)
 {
-    const bool is_integer = column->type >= FIRN_TYPE_I8 && column->type <= FIRN_TYPE_U64;
-    if (!is_integer || sqlite3_value_type(argument) != SQLITE_INTEGER) {
+    if (!firn_type_is_integer(column->type) || sqlite3_value_type(argument) != SQLITE_INTEGER) {
         return false;
     }
     const struct domain domain = domain_of(column);
