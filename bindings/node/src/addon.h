@@ -225,6 +225,8 @@ bool arg_bool(struct args *args, size_t i, const char *what, bool *out); /* unde
 bool arg_u64(struct args *args, size_t i, const char *what, uint64_t otherwise, uint64_t *out);
 bool arg_i64(struct args *args, size_t i, const char *what, int64_t *out);
 bool arg_double(struct args *args, size_t i, const char *what, double otherwise, double *out);
+/* Whether the library has a merge operator of this number (write.c). */
+bool is_operator(int number);
 bool arg_enum(struct args *args, size_t i, const char *what, int max,
               int *out); /* undefined is 0 */
 /* An array of strings; undefined gives NULL and 0. */
