@@ -278,6 +278,8 @@ const firn_table_column **columns_of_key(struct args *args, const firn_table_def
 /* NULL after throwing: FIRN_LIMIT if numbers are asked for and an integer is beyond 2^53. */
 napi_value value_to_js(struct instance *instance, const firn_value *value,
                        const firn_table_column *column, bool as_numbers);
+/* Whether values of a type are bytes. */
+bool type_has_bytes(firn_type type);
 /* Copies a value and its bytes; false if there is no memory. */
 bool value_keep(struct arena *arena, const firn_value *value, firn_value *out);
 void table_object_destroy(struct table_object *table);

@@ -40,25 +40,40 @@ firn_calendar_divide(int64_t number, int64_t by)
     return number / by - (number % by < 0);
 }
 
-/* Requires: a month from 1 to 12. */
+/* Of years from 0 to 9999, which are nearly all. Requires: a month from 1 to 12. */
 static inline uint32_t
-firn_calendar_month_days(int64_t year, uint32_t month)
+firn_calendar_near_month_days(uint32_t year, uint32_t month)
 {
     const bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     return month == 2 ? 28 + (uint32_t)is_leap : 30 + ((month + (month >> 3)) & 1);
 }
 
-/* The days since 1970-01-01. Requires: a day that the month has; a year of at most 15 digits. */
+/* The days since 1970-01-01, of the same years. Requires: a day that the month has. */
+static inline int32_t
+firn_calendar_near_days(uint32_t year, uint32_t month, uint32_t day)
+{
+    const bool is_before = month <= 2;                                 /* March */
+    const uint32_t years = year + FIRN_CALENDAR_ERA_YEARS - is_before; /* from an era earlier on */
+    const uint32_t from_march = is_before ? month + 9 : month - 3;
+    const uint32_t days =
+        years * 365 + years / 4 - years / 100 + years / 400 + (153 * from_march + 2) / 5 + day - 1;
+    return (int32_t)days - FIRN_CALENDAR_ERA_DAYS - FIRN_CALENDAR_EPOCH_DAYS;
+}
+
+/* The same of any year; of the days, one of at most 15 digits. */
+static inline uint32_t
+firn_calendar_month_days(int64_t year, uint32_t month)
+{
+    const int64_t era = firn_calendar_divide(year, FIRN_CALENDAR_ERA_YEARS);
+    return firn_calendar_near_month_days((uint32_t)(year - era * FIRN_CALENDAR_ERA_YEARS), month);
+}
 static inline int64_t
 firn_calendar_days(struct firn_calendar_date date)
 {
-    const int64_t year = date.year - (date.month <= 2);
-    const int64_t era = firn_calendar_divide(year, FIRN_CALENDAR_ERA_YEARS);
-    const uint32_t of_era = (uint32_t)(year - era * FIRN_CALENDAR_ERA_YEARS);
-    const uint32_t from_march = date.month > 2 ? date.month - 3 : date.month + 9;
-    const uint32_t day_of_era =
-        of_era * 365 + of_era / 4 - of_era / 100 + (153 * from_march + 2) / 5 + date.day - 1;
-    return era * FIRN_CALENDAR_ERA_DAYS + day_of_era - FIRN_CALENDAR_EPOCH_DAYS;
+    const int64_t era = firn_calendar_divide(date.year, FIRN_CALENDAR_ERA_YEARS);
+    return era * FIRN_CALENDAR_ERA_DAYS +
+           firn_calendar_near_days((uint32_t)(date.year - era * FIRN_CALENDAR_ERA_YEARS),
+                                   date.month, date.day);
 }
 
 static inline struct firn_calendar_date

@@ -153,81 +153,60 @@ take_exists(struct parser *parser, bool with_not)
 
 /* ---- types ---- */
 
-struct type_name {
-    const char *sql;
-    const char *firn;
+/* What other databases call types; those that firn_sqlvalue_type_named finds are left out. */
+static const struct {
+    char name[20];
+    uint8_t type;
+} type_names[] = {
+    {"int", FIRN_TYPE_I64},
+    {"integer", FIRN_TYPE_I64},
+    {"int64", FIRN_TYPE_I64},
+    {"int2", FIRN_TYPE_I16},
+    {"int16", FIRN_TYPE_I16},
+    {"mediumint", FIRN_TYPE_I32},
+    {"int4", FIRN_TYPE_I32},
+    {"int32", FIRN_TYPE_I32},
+    {"uint8", FIRN_TYPE_U8},
+    {"uint16", FIRN_TYPE_U16},
+    {"uint32", FIRN_TYPE_U32},
+    {"integer unsigned", FIRN_TYPE_U32},
+    {"mediumint unsigned", FIRN_TYPE_U32},
+    {"uint64", FIRN_TYPE_U64},
+    {"unsigned big int", FIRN_TYPE_U64},
+    {"real", FIRN_TYPE_F64},
+    {"double precision", FIRN_TYPE_F64},
+    {"float", FIRN_TYPE_F64},
+    {"float64", FIRN_TYPE_F64},
+    {"float32", FIRN_TYPE_F32},
+    {"clob", FIRN_TYPE_TEXT},
+    {"string", FIRN_TYPE_TEXT},
+    {"json", FIRN_TYPE_TEXT},
+    {"char", FIRN_TYPE_TEXT},
+    {"varchar", FIRN_TYPE_TEXT},
+    {"character", FIRN_TYPE_TEXT},
+    {"character varying", FIRN_TYPE_TEXT},
+    {"varying character", FIRN_TYPE_TEXT},
+    {"nchar", FIRN_TYPE_TEXT},
+    {"nvarchar", FIRN_TYPE_TEXT},
+    {"native character", FIRN_TYPE_TEXT},
+    {"bytea", FIRN_TYPE_BLOB},
+    {"binary", FIRN_TYPE_BLOB},
+    {"varbinary", FIRN_TYPE_BLOB},
+    {"datetime", FIRN_TYPE_TIMESTAMP},
+    {"numeric", FIRN_TYPE_DECIMAL},
+    {"dec", FIRN_TYPE_DECIMAL},
 };
 
-static const struct type_name type_names[] = {
-    {"int", "i64"},
-    {"integer", "i64"},
-    {"bigint", "i64"},
-    {"int64", "i64"},
-    {"i64", "i64"},
-    {"tinyint", "i8"},
-    {"i8", "i8"},
-    {"smallint", "i16"},
-    {"int2", "i16"},
-    {"int16", "i16"},
-    {"i16", "i16"},
-    {"mediumint", "i32"},
-    {"int4", "i32"},
-    {"int32", "i32"},
-    {"i32", "i32"},
-    {"u8", "u8"},
-    {"uint8", "u8"},
-    {"tinyint unsigned", "u8"},
-    {"u16", "u16"},
-    {"uint16", "u16"},
-    {"smallint unsigned", "u16"},
-    {"u32", "u32"},
-    {"uint32", "u32"},
-    {"int unsigned", "u32"},
-    {"integer unsigned", "u32"},
-    {"mediumint unsigned", "u32"},
-    {"u64", "u64"},
-    {"uint64", "u64"},
-    {"bigint unsigned", "u64"},
-    {"unsigned big int", "u64"},
-    {"real", "f64"},
-    {"double", "f64"},
-    {"double precision", "f64"},
-    {"float", "f64"},
-    {"f64", "f64"},
-    {"float64", "f64"},
-    {"f32", "f32"},
-    {"float32", "f32"},
-    {"bool", "bool"},
-    {"boolean", "bool"},
-    {"text", "text"},
-    {"clob", "text"},
-    {"string", "text"},
-    {"json", "text"},
-    {"char", "text"},
-    {"varchar", "text"},
-    {"character", "text"},
-    {"character varying", "text"},
-    {"varying character", "text"},
-    {"nchar", "text"},
-    {"nvarchar", "text"},
-    {"native character", "text"},
-    {"blob", "blob"},
-    {"bytea", "blob"},
-    {"binary", "blob"},
-    {"varbinary", "blob"},
-    {"date", "date"},
-    {"date text", "date"},
-    {"timestamp", "timestamp"},
-    {"timestamp text", "timestamp"},
-    {"datetime", "timestamp"},
-    {"uuid", "uuid"},
-    {"uuid text", "uuid"},
-    {"decimal", "decimal"},
-    {"numeric", "decimal"},
-    {"dec", "decimal"},
-    {"vector", "vector"},
-    {"blob vector", "vector"},
-};
+static firn_type
+type_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof type_names / sizeof type_names[0]; i++) {
+        if (sqlite3_stricmp(type_names[i].name, name) == 0) {
+            return (firn_type)type_names[i].type;
+        }
+    }
+    return firn_sqlvalue_type_named(name);
+}
 
 static bool
 ends_type(const struct parser *parser)
@@ -309,24 +288,17 @@ want_type(struct parser *parser)
     if (size == 0) {
         return refuse(parser, "a type is wanted");
     }
-    const char *type = NULL;
-    for (size_t i = 0; i < sizeof type_names / sizeof type_names[0] && type == NULL; i++) {
-        type = sqlite3_stricmp(type_names[i].sql, name) == 0 ? type_names[i].firn : NULL;
-    }
-    if (type == NULL) {
+    const firn_type type = type_named(name);
+    char text[FIRN_TYPE_TEXT_SIZE];
+    if (type == FIRN_TYPE_NULL) {
         return firn_sqlvalue_error(parser->err, FIRN_INVALID, "there is no type '%s'", name);
     }
-    if (strcmp(type, "decimal") == 0) {
-        if (count == 0) {
-            return firn_sqlvalue_error(parser->err, FIRN_INVALID,
-                                       "say how many digits: %s(PRECISION, SCALE); or REAL", name);
-        }
-        sqlite3_str_appendf(parser->columns, " decimal(%u, %u)", sizes[0], sizes[1]);
-    } else if (strcmp(type, "vector") == 0) {
-        sqlite3_str_appendf(parser->columns, " vector(%u)", sizes[0]);
-    } else {
-        sqlite3_str_appendf(parser->columns, " %s", type);
+    if (type == FIRN_TYPE_DECIMAL && count == 0) {
+        return firn_sqlvalue_error(parser->err, FIRN_INVALID,
+                                   "say how many digits: %s(PRECISION, SCALE); or REAL", name);
     }
+    sqlite3_str_appendf(parser->columns, " %s",
+                        firn_type_text(type, sizes[0], sizes[1], sizes[0], text));
     return FIRN_OK;
 }
 

@@ -658,33 +658,34 @@ firn_sqlvalue_class_of(firn_type type)
     return FIRN_SQLVALUE_BLOB;
 }
 
+/* SQLite finds the affinity by a word that is in the name: INT, TEXT, BLOB, …. */
+static const char declared[][18] = {
+    [FIRN_TYPE_NULL] = "",
+    [FIRN_TYPE_BOOL] = "BOOLEAN",
+    [FIRN_TYPE_I8] = "TINYINT",
+    [FIRN_TYPE_I16] = "SMALLINT",
+    [FIRN_TYPE_I32] = "INT",
+    [FIRN_TYPE_I64] = "BIGINT",
+    [FIRN_TYPE_U8] = "TINYINT UNSIGNED",
+    [FIRN_TYPE_U16] = "SMALLINT UNSIGNED",
+    [FIRN_TYPE_U32] = "INT UNSIGNED",
+    [FIRN_TYPE_U64] = "BIGINT UNSIGNED",
+    [FIRN_TYPE_F32] = "FLOAT",
+    [FIRN_TYPE_F64] = "DOUBLE",
+    [FIRN_TYPE_DECIMAL] = "DECIMAL",
+    [FIRN_TYPE_DATE] = "DATE TEXT",
+    [FIRN_TYPE_TIMESTAMP] = "TIMESTAMP TEXT",
+    [FIRN_TYPE_TEXT] = "TEXT",
+    [FIRN_TYPE_BLOB] = "BLOB",
+    [FIRN_TYPE_UUID] = "UUID TEXT",
+    [FIRN_TYPE_VECTOR] = "BLOB VECTOR",
+};
+_Static_assert(sizeof declared / sizeof declared[0] == FIRN_TYPE_MAX + 1, "each type has a name");
+
 void
 firn_sqlvalue_type(const firn_table_column *column, char out[48])
 {
-    /* SQLite finds the affinity by a word that is in the name: INT, TEXT, BLOB, …. */
-    static const char names[][18] = {
-        [FIRN_TYPE_NULL] = "",
-        [FIRN_TYPE_BOOL] = "BOOLEAN",
-        [FIRN_TYPE_I8] = "TINYINT",
-        [FIRN_TYPE_I16] = "SMALLINT",
-        [FIRN_TYPE_I32] = "INT",
-        [FIRN_TYPE_I64] = "BIGINT",
-        [FIRN_TYPE_U8] = "TINYINT UNSIGNED",
-        [FIRN_TYPE_U16] = "SMALLINT UNSIGNED",
-        [FIRN_TYPE_U32] = "INT UNSIGNED",
-        [FIRN_TYPE_U64] = "BIGINT UNSIGNED",
-        [FIRN_TYPE_F32] = "FLOAT",
-        [FIRN_TYPE_F64] = "DOUBLE",
-        [FIRN_TYPE_DECIMAL] = "DECIMAL",
-        [FIRN_TYPE_DATE] = "DATE TEXT",
-        [FIRN_TYPE_TIMESTAMP] = "TIMESTAMP TEXT",
-        [FIRN_TYPE_TEXT] = "TEXT",
-        [FIRN_TYPE_BLOB] = "BLOB",
-        [FIRN_TYPE_UUID] = "UUID TEXT",
-        [FIRN_TYPE_VECTOR] = "BLOB VECTOR",
-    };
-    _Static_assert(sizeof names / sizeof names[0] == FIRN_TYPE_MAX + 1, "each type has a name");
-    const char *name = names[firn_type_is_valid(column->type) ? column->type : FIRN_TYPE_NULL];
+    const char *name = declared[firn_type_is_valid(column->type) ? column->type : FIRN_TYPE_NULL];
     if (column->type == FIRN_TYPE_DECIMAL) {
         (void)snprintf(out, 48, "%s(%u,%u)", name, column->precision, column->scale);
     } else if (column->type == FIRN_TYPE_VECTOR) {
@@ -692,4 +693,15 @@ firn_sqlvalue_type(const firn_table_column *column, char out[48])
     } else {
         (void)snprintf(out, 48, "%s", name);
     }
+}
+
+firn_type
+firn_sqlvalue_type_named(const char *name)
+{
+    int type = FIRN_TYPE_BOOL;
+    while (type <= FIRN_TYPE_MAX && sqlite3_stricmp(declared[type], name) != 0 &&
+           sqlite3_stricmp(firn_type_name((firn_type)type), name) != 0) {
+        type++;
+    }
+    return type <= FIRN_TYPE_MAX ? (firn_type)type : FIRN_TYPE_NULL;
 }

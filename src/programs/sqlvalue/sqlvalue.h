@@ -148,6 +148,8 @@ int firn_sqlvalue_unpack_key(const struct firn_sqlvalue_key *key, firn_slice blo
                              uint8_t **out_memory, firn_error *err);
 /* "DECIMAL(12,2)" and the like, as declared to SQLite. */
 void firn_sqlvalue_type(const firn_table_column *column, char out[48]);
+/* The type that a name means, without numbers: as it is declared, or firn's own, in any case. FIRN_TYPE_NULL: none. */
+firn_type firn_sqlvalue_type_named(const char *name);
 
 /* ==== comparisons as ranges of values ==== */
 

@@ -41,12 +41,6 @@ firn_aggregate_result_type(const struct firn_aggregate_call *call)
     }
 }
 
-static bool
-is_known(const struct firn_aggregate_column *column)
-{
-    return firn_type_is_valid(column->type);
-}
-
 static int
 check_spec(const struct firn_aggregate_spec *spec, size_t keys_max, firn_error *err)
 {
@@ -57,7 +51,7 @@ check_spec(const struct firn_aggregate_spec *spec, size_t keys_max, firn_error *
             FIRN_AGGREGATE_KEYS_MAX, FIRN_AGGREGATE_CALLS_MAX);
     }
     for (size_t i = 0; i < spec->key_count; i++) {
-        if (!is_known(&spec->keys[i])) {
+        if (!firn_type_is_valid(spec->keys[i].type)) {
             return firn_error_set(err, FIRN_INVALID, "there is no type %d",
                                   (int)spec->keys[i].type);
         }
@@ -73,7 +67,7 @@ check_spec(const struct firn_aggregate_spec *spec, size_t keys_max, firn_error *
             continue;
         }
         bool is_sum = call->function == FIRN_AGGREGATE_SUM || call->function == FIRN_AGGREGATE_AVG;
-        if (!is_known(&call->argument) ||
+        if (!firn_type_is_valid(call->argument.type) ||
             (is_sum && firn_physical_of(call->argument.type) == FIRN_PHYSICAL_BYTES)) {
             return firn_error_set(err, FIRN_INVALID, "sums and averages are of numbers");
         }

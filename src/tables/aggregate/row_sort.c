@@ -117,12 +117,6 @@ radix_sort(struct firn_row_sort_entry *entries, size_t count, int shift)
 
 /* ---- making ---- */
 
-static bool
-is_known(const struct firn_aggregate_column *column)
-{
-    return column->type >= FIRN_TYPE_BOOL && column->type <= FIRN_TYPE_MAX;
-}
-
 static int
 check_spec(const struct firn_row_sort_spec *spec, firn_error *err)
 {
@@ -132,7 +126,7 @@ check_spec(const struct firn_row_sort_spec *spec, firn_error *err)
                               FIRN_ROW_SORT_COLUMNS_MAX, FIRN_ROW_SORT_KEYS_MAX);
     }
     for (size_t i = 0; i < spec->column_count; i++) {
-        if (!is_known(&spec->columns[i])) {
+        if (!firn_type_is_valid(spec->columns[i].type)) {
             return firn_error_set(err, FIRN_INVALID, "there is no type %d",
                                   (int)spec->columns[i].type);
         }

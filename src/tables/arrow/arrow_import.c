@@ -753,16 +753,14 @@ static int
 append_type(struct firn_buf *out, const struct column *column)
 {
     const struct field *field = column->has_dictionary ? &column->values : &column->field;
-    switch (field->type) {
-    case FIRN_TYPE_NULL:
+    if (field->type == FIRN_TYPE_NULL) {
         return firn_buf_append_str(out, " text"); /* the field has no type */
-    case FIRN_TYPE_DECIMAL:
-        return append_decimal(out, field);
-    case FIRN_TYPE_VECTOR:
-        return firn_buf_append_format(out, " vector(%u)", (unsigned)field->size);
-    default:
-        return firn_buf_append_format(out, " %s", firn_type_name(field->type));
     }
+    if (field->type == FIRN_TYPE_DECIMAL) {
+        return append_decimal(out, field);
+    }
+    char text[FIRN_TYPE_TEXT_SIZE];
+    return firn_buf_append_format(out, " %s", firn_type_text(field->type, 0, 0, field->size, text));
 }
 
 static bool

@@ -137,14 +137,13 @@ firn_short_text_date(firn_slice text, int64_t *out_days)
         !firn_short_text_pairs(digits, &pairs)) {
         return false;
     }
-    const struct firn_calendar_date date = {
-        .year = (int64_t)(100 * (pairs & 0xff) + (pairs >> 16 & 0xff)),
-        .month = pairs >> 32 & 0xff,
-        .day = pairs >> 48 & 0xff};
-    if (date.month - 1 >= 12 || date.day - 1 >= firn_calendar_month_days(date.year, date.month)) {
+    const uint32_t year = 100 * (uint32_t)(pairs & 0xff) + (uint32_t)(pairs >> 16 & 0xff);
+    const uint32_t month = pairs >> 32 & 0xff;
+    const uint32_t day = pairs >> 48 & 0xff;
+    if (month - 1 >= 12 || day - 1 >= firn_calendar_near_month_days(year, month)) {
         return false;
     }
-    *out_days = firn_calendar_days(date);
+    *out_days = firn_calendar_near_days(year, month, day);
     return true;
 }
 
