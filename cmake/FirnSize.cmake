@@ -179,7 +179,7 @@ set(FIRN_COLD_FILES
     expr/expr_fold.c
     expr/expr_group.c
     expr/expr_leaf.c
-    expr/expr_lex.c
+    text/token_text.c
     expr/expr_list.c
     expr/expr_literal.c
     expr/expr_order.c

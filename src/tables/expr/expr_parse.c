@@ -17,14 +17,14 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "expr/expr_internal.h"
-#include "expr/expr_lex.h"
+#include "text/token_text.h"
 #include "text/value_text.h"
 
 struct parser {
     firn_slice text;
     const char *of;
     struct firn_arena *arena;
-    struct firn_expr_token token; /* not taken yet */
+    struct firn_token_text token; /* not taken yet */
     size_t at;                    /* after it */
     size_t end;                   /* of the token taken last */
     unsigned depth;
@@ -53,7 +53,7 @@ fail(struct parser *parser, const char *what)
     char found[FIRN_VALUE_TEXT_SHORT_SIZE];
     size_t at = parser->token.at;
     firn_slice rest = firn_bytes(parser->text.data + at, parser->text.size - at);
-    rest.size = parser->token.text.size > 0 && parser->token.kind != FIRN_EXPR_TOKEN_HEX
+    rest.size = parser->token.text.size > 0 && parser->token.kind != FIRN_TOKEN_TEXT_HEX
                     ? parser->token.text.size
                     : rest.size;
     DCHECK(at <= parser->text.size);
@@ -79,7 +79,7 @@ static int
 advance(struct parser *parser)
 {
     parser->end = parser->at;
-    const char *wrong = firn_expr_lex_next(parser->text, &parser->at, &parser->token);
+    const char *wrong = firn_token_text_next(parser->text, &parser->at, &parser->token);
     if (wrong != NULL) {
         parser->token.text.size = 0;
         return fail(parser, wrong);
@@ -90,7 +90,7 @@ advance(struct parser *parser)
 static bool
 is_next(const struct parser *parser, const char *what)
 {
-    return firn_expr_lex_is(&parser->token, what);
+    return firn_token_text_is(&parser->token, what);
 }
 
 /* Takes the token if it is this one. */
@@ -144,22 +144,15 @@ add_child(struct firn_expr_syntax *node, struct firn_expr_syntax *child)
     node->child_count++;
 }
 
-/* The text between quotes, with each doubled quote as one. */
+/* The text between the quotes of the token. */
 static int
-unquote(struct parser *parser, firn_slice quoted, firn_slice *out)
+unquote(struct parser *parser, firn_slice *out)
 {
-    uint8_t quote = quoted.data[0];
-    uint8_t *bytes = firn_arena_alloc(parser->arena, quoted.size);
-    size_t size = 0;
-    DCHECK(quoted.size >= 2 && quoted.data[quoted.size - 1] == quote);
+    uint8_t *bytes = firn_arena_alloc(parser->arena, parser->token.text.size);
     if (bytes == NULL) {
         return firn_error_no_memory(parser->err, "an expression");
     }
-    for (size_t i = 1; i + 1 < quoted.size; i++) {
-        bytes[size++] = quoted.data[i];
-        i += quoted.data[i] == quote ? 1 : 0;
-    }
-    *out = firn_bytes(bytes, size);
+    *out = firn_bytes(bytes, firn_token_text_unquote(&parser->token, bytes));
     return FIRN_OK;
 }
 
@@ -169,14 +162,14 @@ static int parse_expression(struct parser *parser, struct firn_expr_syntax **out
 static int parse_sum(struct parser *parser, struct firn_expr_syntax **out);
 
 static bool
-is_reserved(const struct firn_expr_token *token)
+is_reserved(const struct firn_token_text *token)
 {
     static const char *const words[] = {
         "and",  "or",   "not",  "is",   "null", "true", "false",    "between", "in",  "like",
         "case", "when", "then", "else", "end",  "as",   "distinct", "from",    "asc", "desc",
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (token->kind == FIRN_EXPR_TOKEN_WORD && firn_expr_lex_is(token, words[i])) {
+        if (token->kind == FIRN_TOKEN_TEXT_WORD && firn_token_text_is(token, words[i])) {
             return true;
         }
     }
@@ -190,9 +183,9 @@ take_leaf(struct parser *parser, enum firn_expr_syntax_kind kind, struct firn_ex
     FIRN_TRY_RETURN(new_node(parser, kind, out));
     DCHECK(*out != NULL);
     (*out)->text = parser->token.text;
-    if (parser->token.kind == FIRN_EXPR_TOKEN_STRING ||
-        parser->token.kind == FIRN_EXPR_TOKEN_QUOTED) {
-        FIRN_TRY_RETURN(unquote(parser, parser->token.text, &(*out)->text));
+    if (parser->token.kind == FIRN_TOKEN_TEXT_STRING ||
+        parser->token.kind == FIRN_TOKEN_TEXT_QUOTED) {
+        FIRN_TRY_RETURN(unquote(parser, &(*out)->text));
     }
     return advance(parser);
 }
@@ -216,7 +209,7 @@ static int
 parse_small(struct parser *parser, uint32_t max, uint32_t *out)
 {
     uint32_t number = 0;
-    bool is_good = parser->token.kind == FIRN_EXPR_TOKEN_NUMBER && parser->token.text.size <= 6;
+    bool is_good = parser->token.kind == FIRN_TOKEN_TEXT_NUMBER && parser->token.text.size <= 6;
     for (size_t i = 0; is_good && i < parser->token.text.size; i++) {
         uint8_t byte = parser->token.text.data[i];
         is_good = byte >= '0' && byte <= '9';
@@ -241,7 +234,7 @@ parse_type(struct parser *parser, const struct firn_expr_type **out)
     }
     *type = (struct firn_expr_type){.type = FIRN_TYPE_NULL};
     *out = type;
-    if (parser->token.kind == FIRN_EXPR_TOKEN_WORD) {
+    if (parser->token.kind == FIRN_TOKEN_TEXT_WORD) {
         type->type = firn_type_named(parser->token.text);
     }
     if (type->type == FIRN_TYPE_NULL) {
@@ -362,7 +355,7 @@ parse_word(struct parser *parser, struct firn_expr_syntax **out)
     FIRN_TRY(take_leaf(parser, FIRN_EXPR_SYNTAX_NAME, out));
     if (is_next(parser, "(")) {
         FIRN_TRY(parse_call(parser, *out));
-    } else if (parser->token.kind == FIRN_EXPR_TOKEN_STRING &&
+    } else if (parser->token.kind == FIRN_TOKEN_TEXT_STRING &&
                firn_type_named((*out)->text) != FIRN_TYPE_NULL) {
         struct firn_expr_type *type = firn_arena_alloc(parser->arena, sizeof *type);
         if (type == NULL) {
@@ -388,15 +381,15 @@ parse_primary(struct parser *parser, struct firn_expr_syntax **out)
     bool is_taken;
     *out = NULL;
     switch (parser->token.kind) {
-    case FIRN_EXPR_TOKEN_NUMBER:
+    case FIRN_TOKEN_TEXT_NUMBER:
         return take_leaf(parser, FIRN_EXPR_SYNTAX_NUMBER, out);
-    case FIRN_EXPR_TOKEN_STRING:
+    case FIRN_TOKEN_TEXT_STRING:
         return take_leaf(parser, FIRN_EXPR_SYNTAX_STRING, out);
-    case FIRN_EXPR_TOKEN_HEX:
+    case FIRN_TOKEN_TEXT_HEX:
         return take_leaf(parser, FIRN_EXPR_SYNTAX_HEX, out);
-    case FIRN_EXPR_TOKEN_QUOTED:
+    case FIRN_TOKEN_TEXT_QUOTED:
         return take_leaf(parser, FIRN_EXPR_SYNTAX_NAME, out);
-    case FIRN_EXPR_TOKEN_WORD:
+    case FIRN_TOKEN_TEXT_WORD:
         return parse_word(parser, out);
     default:
         break;
@@ -453,7 +446,7 @@ parse_binary(struct parser *parser, const char *signs,
     struct firn_expr_syntax *node;
     struct firn_expr_syntax *part;
     FIRN_TRY_RETURN(operand(parser, out));
-    while (parser->token.kind == FIRN_EXPR_TOKEN_SIGN &&
+    while (parser->token.kind == FIRN_TOKEN_TEXT_SIGN &&
            strchr(signs, parser->token.text.data[0]) != NULL) {
         FIRN_TRY_RETURN(new_node(parser, FIRN_EXPR_SYNTAX_BINARY, &node));
         DCHECK(node != NULL);
@@ -506,7 +499,7 @@ parse_is(struct parser *parser, struct firn_expr_syntax *node)
 }
 
 static enum firn_expr_comparison
-comparison_of(const struct firn_expr_token *token)
+comparison_of(const struct firn_token_text *token)
 {
     static const struct {
         const char *sign;
@@ -517,7 +510,7 @@ comparison_of(const struct firn_expr_token *token)
         {">", FIRN_EXPR_GREATER},    {">=", FIRN_EXPR_GREATER_EQUAL},
     };
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
-        if (token->kind == FIRN_EXPR_TOKEN_SIGN && firn_expr_lex_is(token, signs[i].sign)) {
+        if (token->kind == FIRN_TOKEN_TEXT_SIGN && firn_token_text_is(token, signs[i].sign)) {
             return signs[i].comparison;
         }
     }
@@ -641,7 +634,7 @@ static bool
 is_lone_name(const struct parser *parser)
 {
     DCHECK(parser->at <= parser->text.size);
-    return parser->token.kind == FIRN_EXPR_TOKEN_QUOTED &&
+    return parser->token.kind == FIRN_TOKEN_TEXT_QUOTED &&
            (parser->at == parser->text.size || parser->text.data[parser->at] == ',');
 }
 
@@ -664,10 +657,10 @@ parse_item(struct parser *parser, const enum firn_expr_list_kind *kind,
         }
     } else if (kind != NULL && *kind == FIRN_EXPR_SELECT) {
         FIRN_TRY_RETURN(accept(parser, "as", &is_taken));
-        if (is_taken && parser->token.kind == FIRN_EXPR_TOKEN_QUOTED) {
-            FIRN_TRY_RETURN(unquote(parser, parser->token.text, &out->name));
+        if (is_taken && parser->token.kind == FIRN_TOKEN_TEXT_QUOTED) {
+            FIRN_TRY_RETURN(unquote(parser, &out->name));
             FIRN_TRY_RETURN(advance(parser));
-        } else if (is_taken && parser->token.kind == FIRN_EXPR_TOKEN_WORD) {
+        } else if (is_taken && parser->token.kind == FIRN_TOKEN_TEXT_WORD) {
             out->name = parser->token.text;
             FIRN_TRY_RETURN(advance(parser));
         } else if (is_taken) {
@@ -714,7 +707,7 @@ firn_expr_parse(const struct firn_expr_parse_input *input, struct firn_arena *ar
             FIRN_TRY(accept(&parser, ",", &is_more));
         }
     }
-    if (parser.token.kind != FIRN_EXPR_TOKEN_END) {
+    if (parser.token.kind != FIRN_TOKEN_TEXT_END) {
         FIRN_TRY(fail(&parser, input->kind != NULL ? "expected an operator, a comma or the end"
                                                    : "expected an operator or the end"));
     }

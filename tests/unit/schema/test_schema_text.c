@@ -190,7 +190,7 @@ errors_say_where(void **state)
         {"a f64 default 1e99999", "too large"},
         {"a f64 default 1e309", "too large"},
         {"a f32 default 1e39", "too large"},
-        {"a f64 default 0x1.8", "not a number"},
+        {"a f64 default 0x1.8", "ends in letters"},
         {"a date default '2001-02-29'", "not a day of the calendar"},
         {"a date default '1900-02-29'", "not a day of the calendar"},
         {"a date default '2000-13-01'", "not a day of the calendar"},
