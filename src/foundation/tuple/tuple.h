@@ -60,6 +60,8 @@ firn_cell_value(const struct firn_cell *cell, firn_type type)
             value.as.bytes = cell->as.bytes;
         } else if (type == FIRN_TYPE_BOOL) {
             value.as.boolean = cell->as.u64 != 0;
+        } else if (cell->kind == FIRN_PHYSICAL_F32) {
+            value.as.f32 = cell->as.f32;
         } else {
             memcpy(&value.as, &cell->as, sizeof cell->as.u64);
         }
@@ -74,6 +76,8 @@ firn_cell_of(const firn_value *value)
         cell.as.bytes = value->as.bytes;
     } else if (value->type == FIRN_TYPE_BOOL) {
         cell.as.u64 = value->as.boolean ? 1 : 0;
+    } else if (cell.kind == FIRN_PHYSICAL_F32) {
+        cell.as.f32 = value->as.f32;
     } else {
         memcpy(&cell.as, &value->as, sizeof cell.as.u64);
     }

@@ -232,11 +232,11 @@ firn_type_text(firn_type type, uint32_t precision, uint32_t scale, uint32_t dime
 {
     const struct firn_type_traits *traits = firn_type_traits_of(type);
     if (traits->class == FIRN_TYPE_CLASS_DECIMAL && precision > 0) {
-        (void)snprintf(out, FIRN_TYPE_TEXT_SIZE, "%s(%u, %u)", traits->name, precision, scale);
+        (void)snprintf(out, FIRN_TYPE_TEXT_SIZE, "%.10s(%u, %u)", traits->name, precision, scale);
     } else if (traits->class == FIRN_TYPE_CLASS_VECTOR) {
-        (void)snprintf(out, FIRN_TYPE_TEXT_SIZE, "%s(%u)", traits->name, dimensions);
+        (void)snprintf(out, FIRN_TYPE_TEXT_SIZE, "%.10s(%u)", traits->name, dimensions);
     } else {
-        (void)snprintf(out, FIRN_TYPE_TEXT_SIZE, "%s", traits->name);
+        (void)snprintf(out, FIRN_TYPE_TEXT_SIZE, "%.10s", traits->name);
     }
     return out;
 }

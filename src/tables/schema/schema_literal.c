@@ -25,7 +25,6 @@ read_number(firn_slice text, firn_type type, uint32_t scale, firn_value *out)
     const struct firn_value_text_type decimal_type = {
         .type = FIRN_TYPE_DECIMAL, .precision = FIRN_TABLE_PRECISION_MAX, .scale = (uint8_t)scale};
     const char *wrong;
-    DCHECK(scale <= FIRN_TABLE_PRECISION_MAX);
     if (type == FIRN_TYPE_F32) {
         float single = 0;
         wrong = firn_float_text_read32(text, &single);
@@ -39,7 +38,9 @@ read_number(firn_slice text, firn_type type, uint32_t scale, firn_value *out)
         return wrong;
     }
     if (class == FIRN_TYPE_CLASS_DECIMAL) {
-        return firn_value_text_parse(&decimal_type, text, NULL, out);
+        return scale > FIRN_TABLE_PRECISION_MAX /* which is refused, once the text was read */
+                   ? "has too many digits"
+                   : firn_value_text_parse(&decimal_type, text, NULL, out);
     }
     /* Whether a smaller type has the number is asked by whom the value is for. */
     wrong = firn_value_text_parse(&signed_type, text, NULL, out);

@@ -150,7 +150,7 @@ signed_to_cell(const struct firn_schema_column *column, const firn_value *value,
                !integer_of(value, &integer)) {
         return refuse_type(column, value, err);
     } else {
-        uint64_t units = firn_type_power(column->scale);
+        uint64_t units = class == FIRN_TYPE_CLASS_DECIMAL ? firn_type_power(column->scale) : 1;
         if (integer.magnitude > UINT64_MAX / units) {
             return refuse_range(column, value, err);
         }
@@ -243,7 +243,8 @@ static int
 bytes_to_cell(const struct firn_schema_column *column, const firn_value *value,
               struct firn_cell *out, firn_error *err)
 {
-    bool is_sized = column->fixed_size > 0;
+    const bool is_sized =
+        column->type == FIRN_TYPE_VECTOR || firn_type_bytes_size(column->type, 0) > 0;
     if (value->type != column->type && !(is_sized && value->type == FIRN_TYPE_BLOB)) {
         return refuse_type(column, value, err);
     }

@@ -168,6 +168,8 @@ errors_say_where(void **state)
         {"a varchar(20)", "not limited"},
         {"a decimal", "expected ("},
         {"a decimal(x)", "expected a number"},
+        {"a decimal(4, 77) default 1", "too many digits"},
+        {"a decimal(99999, 99999) default 0.5", "too many digits"},
         {"a vector(-1)", "expected a number"},
         {"a vector(100000)", "expected a number"},
         {"a text default", "expected a value"},
@@ -355,6 +357,36 @@ real_numbers_are_read_as_they_are_written(void **state)
     firn_buf_deinit(&text);
 }
 
+/* What is no decimal has no scale, and its default is looked at before that is refused. */
+static void
+numbers_with_a_scale_are_refused(void **state)
+{
+    (void)state;
+    static const firn_type types[] = {FIRN_TYPE_I64, FIRN_TYPE_U8, FIRN_TYPE_F32, FIRN_TYPE_DATE,
+                                      FIRN_TYPE_BOOL};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        const firn_value value = types[i] == FIRN_TYPE_DATE   ? firn_typed_i64(types[i], 1)
+                                 : types[i] == FIRN_TYPE_BOOL ? firn_bool(true)
+                                                              : firn_i64(1);
+        const char *const key[] = {"k"};
+        const firn_table_column columns[] = {{.name = "k", .type = FIRN_TYPE_I8},
+                                             {.name = "v",
+                                              .type = types[i],
+                                              .precision = UINT32_MAX,
+                                              .scale = 4000000,
+                                              .default_value = &value}};
+        firn_table_def def = FIRN_TABLE_DEF_INIT;
+        struct firn_schema *schema = NULL;
+        firn_error err;
+        def.columns = columns;
+        def.column_count = 2;
+        def.key = key;
+        def.key_count = 1;
+        assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_INVALID);
+        assert_non_null(strstr(err.text, "only a decimal has a precision"));
+    }
+}
+
 /* A key of a damaged index has any number. A default has none before the year 1: not as a text, and not as a value. */
 static void
 dates_of_all_years_are_written(void **state)
@@ -407,6 +439,7 @@ main(void)
         cmocka_unit_test(errors_say_where),
         cmocka_unit_test(texts_have_limits),
         cmocka_unit_test(random_tables_are_read_as_they_are_written),
+        cmocka_unit_test(numbers_with_a_scale_are_refused),
         cmocka_unit_test(dates_of_all_years_are_written),
         cmocka_unit_test(real_numbers_are_read_as_they_are_written),
     };
