@@ -16,7 +16,7 @@
 static size_t
 size_of(firn_type type)
 {
-    return firn_type_has_bytes(type) ? sizeof(firn_slice) : firn_type_traits_of(type)->size;
+    return firn_type_has_bytes(type) ? sizeof(firn_slice) : firn_type_size(type);
 }
 
 static bool

@@ -33,7 +33,7 @@ part_size(firn_type type, const struct firn_cell *cell)
     if (cell->kind != FIRN_PHYSICAL_BYTES) {
         return NUMBER_SIZE;
     }
-    const size_t size = firn_type_traits_of(type)->size;
+    const size_t size = firn_type_size(type);
     DCHECK(size == 0 || cell->as.bytes.size == size);
     return size > 0 ? size : text_size(cell->as.bytes);
 }
@@ -60,7 +60,7 @@ put_part(firn_key *key, firn_type type, const struct firn_cell *cell)
         firn_key_add_f64(key, cell->as.f64);
         break;
     default:
-        if (firn_type_traits_of(type)->size > 0) {
+        if (firn_type_size(type) > 0) {
             memcpy(key->data, cell->as.bytes.data, cell->as.bytes.size);
             key->size = cell->as.bytes.size;
         } else {
@@ -144,7 +144,7 @@ read_number(firn_slice *rest, firn_type type, struct firn_cell *out)
 static int
 read_bytes(firn_slice *rest, firn_type type, struct firn_buf *memory, firn_slice *out)
 {
-    size_t size = firn_type_traits_of(type)->size;
+    size_t size = firn_type_size(type);
     int rc;
     if (size > 0) {
         rc = rest->size < size ? FIRN_CORRUPT : firn_buf_append(memory, rest->data, size);

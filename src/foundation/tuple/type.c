@@ -9,7 +9,8 @@
 const char *
 firn_type_name(firn_type type)
 {
-    return (unsigned)type > FIRN_TYPE_MAX ? NULL : firn_type_traits_of(type)->name;
+    static const char names[][10] = {FIRN_TYPE_ROWS(FIRN_TYPE_ROW_NAME)};
+    return (unsigned)type > FIRN_TYPE_MAX ? NULL : names[type];
 }
 
 firn_type
@@ -33,7 +34,7 @@ firn_type_named(firn_slice word)
         {"bytea", FIRN_TYPE_BLOB},
     };
     for (int type = FIRN_TYPE_BOOL; type <= FIRN_TYPE_MAX; type++) {
-        if (firn_slice_is_word(word, firn_type_traits_of((firn_type)type)->name)) {
+        if (firn_slice_is_word(word, firn_type_name((firn_type)type))) {
             return (firn_type)type;
         }
     }

@@ -5,7 +5,7 @@
  * a new class has to think about; a new type of a known class needs none of them. HACKING.md, "Add a column type", is the list of
  * what else a type needs.
  *
- * A number that is no type has the traits of null. Any thread.
+ * A number that is no type is asked for like null. Any thread.
  */
 #ifndef FIRN_TUPLE_TYPE_H
 #define FIRN_TUPLE_TYPE_H
@@ -42,48 +42,44 @@ enum firn_physical {
     FIRN_PHYSICAL_BYTES = 5
 };
 
-struct firn_type_traits {
-    char name[10];    /* in definitions of tables, and in messages */
-    uint8_t class;    /* enum firn_type_class */
-    uint8_t physical; /* enum firn_physical */
-    uint8_t size;     /* of one value in memory; 0: another one for each value, or each column */
-    int64_t min;      /* of I64 and U64: the least number, and the largest */
-    uint64_t max;
-};
+/* The table: each type, its name in definitions and messages, its class, how it is stored, the bytes of one value in memory (0:
+ * another number for each value, or each column), and of whole numbers the least and the largest one. */
+#define FIRN_TYPE_ROWS(ROW)                                                                      \
+    ROW(NULL, "null", NULL, NONE, 0, 0, 0)                                                       \
+    ROW(BOOL, "bool", BOOL, U64, 1, 0, 1)                                                        \
+    ROW(I8, "i8", SIGNED, I64, 1, INT8_MIN, INT8_MAX)                                            \
+    ROW(I16, "i16", SIGNED, I64, 2, INT16_MIN, INT16_MAX)                                        \
+    ROW(I32, "i32", SIGNED, I64, 4, INT32_MIN, INT32_MAX)                                        \
+    ROW(I64, "i64", SIGNED, I64, 8, INT64_MIN, INT64_MAX)                                        \
+    ROW(U8, "u8", UNSIGNED, U64, 1, 0, UINT8_MAX)                                                \
+    ROW(U16, "u16", UNSIGNED, U64, 2, 0, UINT16_MAX)                                             \
+    ROW(U32, "u32", UNSIGNED, U64, 4, 0, UINT32_MAX)                                             \
+    ROW(U64, "u64", UNSIGNED, U64, 8, 0, UINT64_MAX)                                             \
+    ROW(F32, "f32", FLOAT, F32, 4, 0, 0)                                                         \
+    ROW(F64, "f64", FLOAT, F64, 8, 0, 0)                                                         \
+    ROW(DECIMAL, "decimal", DECIMAL, I64, 8, INT64_MIN, INT64_MAX) /* or by its precision */     \
+    ROW(DATE, "date", TIME, I64, 8, FIRN_CALENDAR_DATE_FIRST, FIRN_CALENDAR_DATE_LAST)           \
+    ROW(TIMESTAMP, "timestamp", TIME, I64, 8, FIRN_CALENDAR_TIME_FIRST, FIRN_CALENDAR_TIME_LAST) \
+    ROW(TEXT, "text", TEXT, BYTES, 0, 0, 0)                                                      \
+    ROW(BLOB, "blob", BLOB, BYTES, 0, 0, 0)                                                      \
+    ROW(UUID, "uuid", FIXED, BYTES, 16, 0, 0)                                                    \
+    ROW(VECTOR, "vector", VECTOR, BYTES, 0, 0, 0)
 
-static inline const struct firn_type_traits *
-firn_type_traits_of(firn_type type)
+/* The columns of the table, one by one: a file has copies of those alone that it asks for. */
+#define FIRN_TYPE_ROW_NAME(type, name, class, physical, size, min, max) [FIRN_TYPE_##type] = name,
+#define FIRN_TYPE_ROW_CLASS(type, name, class, physical, size, min, max) \
+    [FIRN_TYPE_##type] = FIRN_TYPE_CLASS_##class,
+#define FIRN_TYPE_ROW_PHYSICAL(type, name, class, physical, size, min, max) \
+    [FIRN_TYPE_##type] = FIRN_PHYSICAL_##physical,
+#define FIRN_TYPE_ROW_SIZE(type, name, class, physical, size, min, max) [FIRN_TYPE_##type] = size,
+#define FIRN_TYPE_ROW_RANGE(type, name, class, physical, size, min, max) \
+    [FIRN_TYPE_##type] = {min, max},
+
+/* The row of a number: that of null for one that is no type. */
+static inline unsigned
+firn_type_row(firn_type type)
 {
-    static const struct firn_type_traits table[] = {
-#define ROW(name, class, physical, size, min, max) \
-    {name, FIRN_TYPE_CLASS_##class, FIRN_PHYSICAL_##physical, size, min, max}
-        [FIRN_TYPE_NULL] = ROW("null", NULL, NONE, 0, 0, 0),
-        [FIRN_TYPE_BOOL] = ROW("bool", BOOL, U64, 1, 0, 1),
-        [FIRN_TYPE_I8] = ROW("i8", SIGNED, I64, 1, INT8_MIN, INT8_MAX),
-        [FIRN_TYPE_I16] = ROW("i16", SIGNED, I64, 2, INT16_MIN, INT16_MAX),
-        [FIRN_TYPE_I32] = ROW("i32", SIGNED, I64, 4, INT32_MIN, INT32_MAX),
-        [FIRN_TYPE_I64] = ROW("i64", SIGNED, I64, 8, INT64_MIN, INT64_MAX),
-        [FIRN_TYPE_U8] = ROW("u8", UNSIGNED, U64, 1, 0, UINT8_MAX),
-        [FIRN_TYPE_U16] = ROW("u16", UNSIGNED, U64, 2, 0, UINT16_MAX),
-        [FIRN_TYPE_U32] = ROW("u32", UNSIGNED, U64, 4, 0, UINT32_MAX),
-        [FIRN_TYPE_U64] = ROW("u64", UNSIGNED, U64, 8, 0, UINT64_MAX),
-        [FIRN_TYPE_F32] = ROW("f32", FLOAT, F32, 4, 0, 0),
-        [FIRN_TYPE_F64] = ROW("f64", FLOAT, F64, 8, 0, 0),
-        /* Of 18 digits; firn_type_range has those of a column. */
-        [FIRN_TYPE_DECIMAL] = ROW("decimal", DECIMAL, I64, 8, -INT64_C(999999999999999999),
-                                  UINT64_C(999999999999999999)),
-        [FIRN_TYPE_DATE] =
-            ROW("date", TIME, I64, 8, FIRN_CALENDAR_DATE_FIRST, FIRN_CALENDAR_DATE_LAST),
-        [FIRN_TYPE_TIMESTAMP] =
-            ROW("timestamp", TIME, I64, 8, FIRN_CALENDAR_TIME_FIRST, FIRN_CALENDAR_TIME_LAST),
-        [FIRN_TYPE_TEXT] = ROW("text", TEXT, BYTES, 0, 0, 0),
-        [FIRN_TYPE_BLOB] = ROW("blob", BLOB, BYTES, 0, 0, 0),
-        [FIRN_TYPE_UUID] = ROW("uuid", FIXED, BYTES, 16, 0, 0),
-        [FIRN_TYPE_VECTOR] = ROW("vector", VECTOR, BYTES, 0, 0, 0),
-#undef ROW
-    };
-    _Static_assert(sizeof table / sizeof table[0] == FIRN_TYPE_MAX + 1, "each type has a row");
-    return &table[(unsigned)type <= FIRN_TYPE_MAX ? type : FIRN_TYPE_NULL];
+    return (unsigned)type <= FIRN_TYPE_MAX ? (unsigned)type : FIRN_TYPE_NULL;
 }
 
 /* Whether a column can have it. */
@@ -96,13 +92,24 @@ firn_type_is_valid(firn_type type)
 static inline enum firn_type_class
 firn_type_class_of(firn_type type)
 {
-    return (enum firn_type_class)firn_type_traits_of(type)->class;
+    static const uint8_t classes[] = {FIRN_TYPE_ROWS(FIRN_TYPE_ROW_CLASS)};
+    _Static_assert(sizeof classes == FIRN_TYPE_MAX + 1, "each type has a row");
+    return (enum firn_type_class)classes[firn_type_row(type)];
 }
 
 static inline enum firn_physical
 firn_physical_of(firn_type type)
 {
-    return (enum firn_physical)firn_type_traits_of(type)->physical;
+    static const uint8_t kinds[] = {FIRN_TYPE_ROWS(FIRN_TYPE_ROW_PHYSICAL)};
+    return (enum firn_physical)kinds[firn_type_row(type)];
+}
+
+/* The bytes of one value in memory; 0: another number for each value, or each column. */
+static inline uint32_t
+firn_type_size(firn_type type)
+{
+    static const uint8_t sizes[] = {FIRN_TYPE_ROWS(FIRN_TYPE_ROW_SIZE)};
+    return sizes[firn_type_row(type)];
 }
 
 static inline bool
@@ -177,7 +184,7 @@ static inline uint32_t
 firn_type_bytes_size(firn_type type, uint32_t dimensions)
 {
     return firn_type_class_of(type) == FIRN_TYPE_CLASS_VECTOR ? dimensions * (uint32_t)sizeof(float)
-           : firn_type_has_bytes(type)                        ? firn_type_traits_of(type)->size
+           : firn_type_has_bytes(type)                        ? firn_type_size(type)
                                                               : 0;
 }
 
@@ -216,12 +223,12 @@ struct firn_type_range {
 static inline struct firn_type_range
 firn_type_range_of(firn_type type, uint32_t precision)
 {
-    const struct firn_type_traits *traits = firn_type_traits_of(type);
-    if (traits->class == FIRN_TYPE_CLASS_DECIMAL) {
+    static const struct firn_type_range ranges[] = {FIRN_TYPE_ROWS(FIRN_TYPE_ROW_RANGE)};
+    if (type == FIRN_TYPE_DECIMAL) {
         const uint64_t most = firn_type_power(precision) - 1;
         return (struct firn_type_range){-(int64_t)most, most};
     }
-    return (struct firn_type_range){traits->min, traits->max};
+    return ranges[firn_type_row(type)];
 }
 
 /* "i64", "decimal(12, 2)", "vector(3)"; returns out. A precision of 0: without numbers. */
@@ -230,13 +237,14 @@ static inline const char *
 firn_type_text(firn_type type, uint32_t precision, uint32_t scale, uint32_t dimensions,
                char out[FIRN_TYPE_TEXT_SIZE])
 {
-    const struct firn_type_traits *traits = firn_type_traits_of(type);
-    if (traits->class == FIRN_TYPE_CLASS_DECIMAL && precision > 0) {
-        (void)snprintf(out, FIRN_TYPE_TEXT_SIZE, "%.10s(%u, %u)", traits->name, precision, scale);
-    } else if (traits->class == FIRN_TYPE_CLASS_VECTOR) {
-        (void)snprintf(out, FIRN_TYPE_TEXT_SIZE, "%.10s(%u)", traits->name, dimensions);
+    static const char names[][10] = {FIRN_TYPE_ROWS(FIRN_TYPE_ROW_NAME)};
+    const char *name = names[firn_type_row(type)];
+    if (type == FIRN_TYPE_DECIMAL && precision > 0) {
+        (void)snprintf(out, FIRN_TYPE_TEXT_SIZE, "%.10s(%u, %u)", name, precision, scale);
+    } else if (type == FIRN_TYPE_VECTOR) {
+        (void)snprintf(out, FIRN_TYPE_TEXT_SIZE, "%.10s(%u)", name, dimensions);
     } else {
-        (void)snprintf(out, FIRN_TYPE_TEXT_SIZE, "%.10s", traits->name);
+        (void)snprintf(out, FIRN_TYPE_TEXT_SIZE, "%.10s", name);
     }
     return out;
 }

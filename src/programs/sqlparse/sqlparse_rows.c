@@ -72,7 +72,7 @@ column_piece(struct parser *parser, const struct node *node)
     }
     const firn_table_column *column = &parser->def->columns[node->column];
     struct piece piece = {.text = quoted_name(parser, column->name)};
-    const unsigned bits = 8U * firn_type_traits_of(column->type)->size;
+    const unsigned bits = 8U * firn_type_size(column->type);
     switch (firn_type_class_of(column->type)) {
     case FIRN_TYPE_CLASS_BOOL:
         piece.class = PIECE_BOOL;

@@ -68,7 +68,7 @@ out:
 static uint64_t
 largest_of(firn_type type)
 {
-    const uint64_t max = firn_type_traits_of(type)->max;
+    const uint64_t max = firn_type_range_of(type, 1).max;
     return max < UINT64_MAX ? max : max - 1; /* so that the number after it is one */
 }
 

@@ -285,7 +285,7 @@ offer_other(struct column *column, size_t row, const firn_value *value)
     }
     const uint64_t number = column->type == FIRN_TYPE_BOOL ? value->as.boolean : value->as.u64;
     memcpy(column->numbers + 8 * row, &number, 8);
-    return column->type == FIRN_TYPE_F64 || number <= firn_type_traits_of(column->type)->max;
+    return column->type == FIRN_TYPE_F64 || number <= firn_type_range_of(column->type, 1).max;
 }
 
 static inline bool

@@ -134,7 +134,7 @@ is_signed_in_range(const struct firn_schema_column *column, int64_t number)
 static bool
 is_unsigned_in_range(const struct firn_schema_column *column, uint64_t number)
 {
-    return number <= firn_type_traits_of(column->type)->max;
+    return number <= firn_type_range_of(column->type, 1).max;
 }
 
 static int

@@ -101,7 +101,7 @@ read_signed(firn_slice text, firn_type type, int64_t *out)
     bool is_negative;
     uint64_t number;
     const char *defect = read_integer(text, &is_negative, &number);
-    if (defect == NULL && number > firn_type_traits_of(type)->max + is_negative) {
+    if (defect == NULL && number > firn_type_range_of(type, 1).max + is_negative) {
         defect = out_of_range;
     }
     if (defect == NULL) {
@@ -115,7 +115,7 @@ read_unsigned(firn_slice text, firn_type type, uint64_t *out)
 {
     bool is_negative;
     const char *defect = read_integer(text, &is_negative, out);
-    return defect == NULL && (*out > firn_type_traits_of(type)->max || (is_negative && *out > 0))
+    return defect == NULL && (*out > firn_type_range_of(type, 1).max || (is_negative && *out > 0))
                ? out_of_range
                : defect;
 }
@@ -455,7 +455,7 @@ read_short(const struct firn_value_text_type *type, firn_slice text, firn_value 
     out->type = type->type;
     if (class == FIRN_TYPE_CLASS_SIGNED || class == FIRN_TYPE_CLASS_UNSIGNED) {
         if (!firn_short_text_integer(text, &is_negative, &number) ||
-            number > firn_type_traits_of(type->type)->max ||
+            number > firn_type_range_of(type->type, 1).max ||
             (is_negative && class == FIRN_TYPE_CLASS_UNSIGNED)) {
             return false;
         }

@@ -42,7 +42,7 @@ each_type_is_found_by_its_name(void **state)
 }
 
 static void
-numbers_that_are_no_type_have_the_traits_of_null(void **state)
+numbers_that_are_no_type_are_like_null(void **state)
 {
     (void)state;
     const int others[] = {-1, 0, FIRN_TYPE_MAX + 1, INT32_MAX, INT32_MIN};
@@ -60,11 +60,10 @@ sizes_classes_and_ranges_agree(void **state)
     (void)state;
     for (int i = FIRN_TYPE_BOOL; i <= FIRN_TYPE_MAX; i++) {
         const firn_type type = (firn_type)i;
-        const struct firn_type_traits *traits = firn_type_traits_of(type);
         const struct firn_type_range range = firn_type_range_of(type, 18);
-        const unsigned bits = 8U * traits->size;
-        assert_true(traits->class != FIRN_TYPE_CLASS_NULL);
-        switch ((enum firn_physical)traits->physical) {
+        const unsigned bits = 8U * firn_type_size(type);
+        assert_true(firn_type_class_of(type) != FIRN_TYPE_CLASS_NULL);
+        switch (firn_physical_of(type)) {
         case FIRN_PHYSICAL_I64:
             assert_true(range.min < 0 && range.max > 0 && range.max <= INT64_MAX && bits > 0);
             break;
@@ -129,7 +128,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_type_is_found_by_its_name),
-        cmocka_unit_test(numbers_that_are_no_type_have_the_traits_of_null),
+        cmocka_unit_test(numbers_that_are_no_type_are_like_null),
         cmocka_unit_test(sizes_classes_and_ranges_agree),
         cmocka_unit_test(cells_are_values_and_back),
     };
