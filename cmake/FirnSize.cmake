@@ -163,8 +163,8 @@ set(FIRN_COLD_FILES
     exchange/csv_infer.c
     exchange/json_reader.c
     exchange/json_writer.c
-    exchange/time_text.c
     exchange/vector_reader.c
+    text/time_text.c
     aggregate/aggregate.c
     aggregate/aggregate_spill.c
     aggregate/row_spill.c
@@ -179,7 +179,7 @@ set(FIRN_COLD_FILES
     expr/expr_fold.c
     expr/expr_group.c
     expr/expr_leaf.c
-    expr/expr_lex.c
+    text/token_text.c
     expr/expr_list.c
     expr/expr_literal.c
     expr/expr_order.c

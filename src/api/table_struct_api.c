@@ -10,39 +10,13 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "firn/table.h"
+#include "tuple/type.h"
 
 /* The bytes of a member of a type; 0: members cannot have that type. */
 static size_t
 size_of(firn_type type)
 {
-    switch (type) {
-    case FIRN_TYPE_BOOL:
-        return sizeof(bool);
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_U8:
-        return 1;
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_U16:
-        return 2;
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_F32:
-        return 4;
-    case FIRN_TYPE_I64:
-    case FIRN_TYPE_U64:
-    case FIRN_TYPE_F64:
-    case FIRN_TYPE_DECIMAL:
-    case FIRN_TYPE_DATE:
-    case FIRN_TYPE_TIMESTAMP:
-        return 8;
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
-        return sizeof(firn_slice);
-    default:
-        return 0;
-    }
+    return fi_type_has_bytes(type) ? sizeof(firn_slice) : fi_type_size(type);
 }
 
 static bool
@@ -88,46 +62,23 @@ value_of(const firn_struct_member *member, const unsigned char *from)
         return value;
     }
     const unsigned char *at = from + member->offset;
-    union {
-        int8_t i8;
-        int16_t i16;
-        int32_t i32;
-        uint8_t u8;
-        uint16_t u16;
-        uint32_t u32;
-    } small;
+    const size_t size = size_of(member->type);
+    const enum fi_physical kind = fi_physical_of(member->type);
+    int8_t i8;
+    int16_t i16;
+    int32_t i32;
+    uint8_t u8;
+    uint16_t u16;
+    uint32_t u32;
     value.type = member->type;
-    switch (member->type) {
-    case FIRN_TYPE_BOOL:
-        memcpy(&value.as.boolean, at, sizeof value.as.boolean);
-        break;
-    case FIRN_TYPE_I8:
-        memcpy(&small.i8, at, sizeof small.i8);
-        value.as.i64 = (int64_t)small.i8;
-        break;
-    case FIRN_TYPE_I16:
-        memcpy(&small.i16, at, sizeof small.i16);
-        value.as.i64 = small.i16;
-        break;
-    case FIRN_TYPE_I32:
-        memcpy(&small.i32, at, sizeof small.i32);
-        value.as.i64 = small.i32;
-        break;
-    case FIRN_TYPE_U8:
-        memcpy(&small.u8, at, sizeof small.u8);
-        value.as.u64 = small.u8;
-        break;
-    case FIRN_TYPE_U16:
-        memcpy(&small.u16, at, sizeof small.u16);
-        value.as.u64 = small.u16;
-        break;
-    case FIRN_TYPE_U32:
-        memcpy(&small.u32, at, sizeof small.u32);
-        value.as.u64 = small.u32;
-        break;
-    default: /* the value has the same form as the member */
-        memcpy(&value.as, at, size_of(member->type));
-        break;
+    if (member->type == FIRN_TYPE_BOOL || size >= sizeof value.as.u64 || kind == FI_PHYSICAL_F32) {
+        memcpy(&value.as, at, size); /* the value has the same form as the member */
+    } else if (kind == FI_PHYSICAL_I64) {
+        memcpy(size == 1 ? (void *)&i8 : size == 2 ? (void *)&i16 : &i32, at, size);
+        value.as.i64 = size == 1 ? i8 : size == 2 ? i16 : i32;
+    } else {
+        memcpy(size == 1 ? (void *)&u8 : size == 2 ? (void *)&u16 : &u32, at, size);
+        value.as.u64 = size == 1 ? u8 : size == 2 ? u16 : u32;
     }
     return value;
 }
@@ -139,18 +90,20 @@ refuse_type(const firn_struct_member *member, const firn_value *value, firn_erro
                         member->column, firn_type_name(member->type), firn_type_name(value->type));
 }
 
+/* Whether values are stored as whole numbers, which members of several sizes hold. */
 static bool
-is_integer(firn_type type)
+is_whole(firn_type type)
 {
-    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_U64;
+    const enum fi_physical kind = fi_physical_of(type);
+    return type != FIRN_TYPE_BOOL && (kind == FI_PHYSICAL_I64 || kind == FI_PHYSICAL_U64);
 }
 
 static int
 put_integer(const firn_struct_member *member, const firn_value *value, unsigned char *at,
             firn_error *err)
 {
-    bool was_signed = value->type < FIRN_TYPE_U8;
-    bool is_signed = member->type < FIRN_TYPE_U8;
+    bool was_signed = fi_physical_of(value->type) == FI_PHYSICAL_I64;
+    bool is_signed = fi_physical_of(member->type) == FI_PHYSICAL_I64;
     unsigned bits = 8 * (unsigned)size_of(member->type);
     uint64_t largest = UINT64_MAX >> (64 - bits + (is_signed ? 1 : 0));
     bool is_negative = was_signed && value->as.i64 < 0;
@@ -188,7 +141,9 @@ put_member(const firn_struct_member *member, const firn_value *value, unsigned c
         memset(at, 0, size_of(member->type));
         return FIRN_OK;
     }
-    if (is_integer(value->type) && is_integer(member->type)) {
+    if (value->type == member->type
+            ? is_whole(member->type)
+            : fi_type_is_integer(value->type) && fi_type_is_integer(member->type)) {
         return put_integer(member, value, at, err);
     }
     if (value->type == FIRN_TYPE_F32 && member->type == FIRN_TYPE_F64) {

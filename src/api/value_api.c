@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * api/value_api.c: values of columns as text, and back: arguments are checked here,
- * exchange/value_text.h does everything else.
+ * text/value_text.h does everything else.
  */
 #include "api/api_check.h"
 #include "base/buf.h"
 #include "base/mem.h"
-#include "exchange/value_text.h"
 #include "firn/table.h"
 #include "schema/schema.h"
+#include "text/value_text.h"
 
 /* The type of a column, as in a schema and as for reading texts. FIRN_INVALID: no column can have
  * it. */

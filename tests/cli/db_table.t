@@ -464,7 +464,7 @@ Mistakes.
   ! firn: '5, x i32' is not one literal
   [2]
   $ firn db insert shop.firn goods price=1.234
-  ! firn: column 'price': cannot read "1.234" as decimal(8,2): it has too many digits after the point
+  ! firn: column 'price': cannot read "1.234" as decimal(8, 2): it has too many digits after the point
   [2]
   $ firn db insert shop.firn goods nothing=1
   ! firn: table 'goods' has no column 'nothing'

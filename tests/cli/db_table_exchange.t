@@ -112,7 +112,7 @@ Lines that are no rows.
   ! firn: left out: line 3, column id: cannot read "eleven" as i64: it is not a whole number
   ! firn: left out: line 4: the record has 4 fields, not 3
   ! firn: left out: line 5: column name, text: null is not allowed
-  ! firn: left out: line 6, column price: cannot read "1000000" as decimal(8,2): it has too many digits
+  ! firn: left out: line 6, column price: cannot read "1000000" as decimal(8, 2): it has too many digits
   $ cat rest.csv
   eleven,x,1
   12,twelve,1,2

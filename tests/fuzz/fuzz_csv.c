@@ -23,7 +23,7 @@
 #include "exchange/csv_reader.h"
 #include "exchange/csv_sniff.h"
 #include "exchange/csv_writer.h"
-#include "exchange/time_pattern.h"
+#include "text/time_pattern.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

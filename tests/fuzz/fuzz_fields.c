@@ -12,9 +12,10 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
-#include "exchange/time_text.h"
+#include "codec/calendar.h"
 #include "run/value_file.h"
 #include "storefile/keyspace_entry.h"
+#include "text/time_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -62,9 +63,9 @@ check_date(firn_slice text)
 {
     int64_t days;
     int64_t again;
-    char written[FI_TIME_TEXT_SIZE_MAX];
+    char written[FI_CALENDAR_TEXT_SIZE_MAX];
     if (fi_time_text_read_date(text, &days) == NULL) {
-        size_t size = fi_time_text_write_date(days, written);
+        size_t size = fi_calendar_write_date(days, written);
         CHECK(size <= sizeof written);
         CHECK(fi_time_text_read_date(firn_bytes(written, size), &again) == NULL && again == days);
     }
@@ -75,9 +76,9 @@ check_timestamp(firn_slice text)
 {
     int64_t us;
     int64_t again;
-    char written[FI_TIME_TEXT_SIZE_MAX];
+    char written[FI_CALENDAR_TEXT_SIZE_MAX];
     if (fi_time_text_read_timestamp(text, &us) == NULL) {
-        size_t size = fi_time_text_write_timestamp(us, written);
+        size_t size = fi_calendar_write_timestamp(us, written);
         CHECK(size <= sizeof written);
         CHECK(fi_time_text_read_timestamp(firn_bytes(written, size), &again) == NULL &&
               again == us);

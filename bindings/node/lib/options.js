@@ -6,13 +6,13 @@
 // nothing otherwise, and nobody would notice.
 'use strict'
 
-const { FirnError } = require('./native')
+const { FirnError, native } = require('./native')
 
 const durabilities = { full: 1, os: 2 }
 const compressions = { none: 1, lz4: 2, zstd: 3 }
 const isolations = { snapshot: 1, serializable: 2 }
 const metrics = { l2: 1, dot: 2, cosine: 3 }
-const operators = { add: 1, append: 2, min: 3, max: 4 }
+const { operators } = native
 
 // Names of options that several functions have.
 const named = {

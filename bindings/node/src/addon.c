@@ -58,6 +58,20 @@ version(napi_env env, napi_callback_info info)
     return make_text(env, firn_version(), NAPI_AUTO_LENGTH);
 }
 
+/* The merge operators by their names, as numbers: all that the library knows. */
+static bool
+operators_define(napi_env env, napi_value exports)
+{
+    napi_value operators;
+    bool is_fine = napi_create_object(env, &operators) == napi_ok;
+    for (int i = 1; is_fine && is_operator(i); i++) {
+        is_fine = napi_set_named_property(env, operators,
+                                          firn_merge_operator_name((firn_merge_operator)i),
+                                          make_number(env, i)) == napi_ok;
+    }
+    return is_fine && napi_set_named_property(env, exports, "operators", operators) == napi_ok;
+}
+
 NAPI_MODULE_EXPORT napi_value napi_register_module_v1(napi_env env, napi_value exports);
 
 NAPI_MODULE_EXPORT napi_value
@@ -73,7 +87,7 @@ napi_register_module_v1(napi_env env, napi_value exports)
     if (!function_define(instance, exports, "setErrorClass", set_error_class) ||
         !function_define(instance, exports, "openHandles", open_handles) ||
         !function_define(instance, exports, "version", version) ||
-        !calls_define(instance, exports, kv_calls) ||
+        !operators_define(env, exports) || !calls_define(instance, exports, kv_calls) ||
         !calls_define(instance, exports, write_calls) ||
         !calls_define(instance, exports, state_calls) ||
         !calls_define(instance, exports, table_calls) ||

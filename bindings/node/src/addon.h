@@ -225,6 +225,8 @@ bool arg_bool(struct args *args, size_t i, const char *what, bool *out); /* unde
 bool arg_u64(struct args *args, size_t i, const char *what, uint64_t otherwise, uint64_t *out);
 bool arg_i64(struct args *args, size_t i, const char *what, int64_t *out);
 bool arg_double(struct args *args, size_t i, const char *what, double otherwise, double *out);
+/* Whether the library has a merge operator of this number (write.c). */
+bool is_operator(int number);
 bool arg_enum(struct args *args, size_t i, const char *what, int max,
               int *out); /* undefined is 0 */
 /* An array of strings; undefined gives NULL and 0. */
@@ -276,6 +278,8 @@ const firn_table_column **columns_of_key(struct args *args, const firn_table_def
 /* NULL after throwing: FIRN_LIMIT if numbers are asked for and an integer is beyond 2^53. */
 napi_value value_to_js(struct instance *instance, const firn_value *value,
                        const firn_table_column *column, bool as_numbers);
+/* Whether values of a type are bytes. */
+bool type_has_bytes(firn_type type);
 /* Copies a value and its bytes; false if there is no memory. */
 bool value_keep(struct arena *arena, const firn_value *value, firn_value *out);
 void table_object_destroy(struct table_object *table);

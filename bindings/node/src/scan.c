@@ -245,12 +245,20 @@ numbers_to_js(napi_env env, const firn_table_column *column, const firn_scan_arr
             memcpy(out, array->as.f64, 8 * rows);
         }
         return js;
-    default: /* I64, DECIMAL in units, TIMESTAMP in microseconds */
-        if ((js = typed_array(env, napi_bigint64_array, 8, rows, &out)) != NULL) {
-            memcpy(out, array->as.i64, 8 * rows);
-        }
-        return js;
+    case FIRN_TYPE_I64:
+    case FIRN_TYPE_DECIMAL:   /* in units */
+    case FIRN_TYPE_TIMESTAMP: /* in microseconds */
+    case FIRN_TYPE_NULL:
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR: /* bytes are not asked for here */
+        break;
     }
+    if ((js = typed_array(env, napi_bigint64_array, 8, rows, &out)) != NULL) {
+        memcpy(out, array->as.i64, 8 * rows);
+    }
+    return js;
 }
 
 static bool
@@ -326,7 +334,7 @@ batch_columns(napi_env env, struct scan_next_call *self)
         void *bits;
         firn_scan_batch_column(self->batch, c, &array);
         (void)napi_create_object(env, &object);
-        if (column.type >= FIRN_TYPE_TEXT) {
+        if (type_has_bytes(column.type)) {
             bytes_to_js(env, object, &column, &array, rows);
         } else {
             set_value(env, object, "values", numbers_to_js(env, &column, &array, rows));

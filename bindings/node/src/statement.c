@@ -353,10 +353,21 @@ bind_value(sqlite3_stmt *statement, int i, const firn_value *value, firn_error *
         return FIRN_OK;
     case FIRN_TYPE_TIMESTAMP:
         return bind_timestamp(statement, i, value, err);
-    default:
-        assert(false); /* type_guess gives no other */
-        return FIRN_INTERNAL;
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+    case FIRN_TYPE_F32:
+    case FIRN_TYPE_DECIMAL:
+    case FIRN_TYPE_DATE:
+    case FIRN_TYPE_UUID:
+        break;
     }
+    assert(false); /* type_guess gives no other */
+    return FIRN_INTERNAL;
 }
 
 static const firn_value *

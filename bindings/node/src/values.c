@@ -33,10 +33,39 @@ wrong_type(struct args *args, const firn_table_column *column, const char *wante
 }
 
 bool
+type_has_bytes(firn_type type)
+{
+    switch (type) {
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR:
+        return true;
+    case FIRN_TYPE_NULL:
+    case FIRN_TYPE_BOOL:
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_I64:
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+    case FIRN_TYPE_F32:
+    case FIRN_TYPE_F64:
+    case FIRN_TYPE_DECIMAL:
+    case FIRN_TYPE_DATE:
+    case FIRN_TYPE_TIMESTAMP:
+        break;
+    }
+    return false;
+}
+
+bool
 value_keep(struct arena *arena, const firn_value *value, firn_value *out)
 {
     *out = *value;
-    if (value->type >= FIRN_TYPE_TEXT) {
+    if (type_has_bytes(value->type)) {
         out->as.bytes.data = arena_copy(arena, value->as.bytes.data, value->as.bytes.size);
         return out->as.bytes.data != NULL;
     }
@@ -252,9 +281,18 @@ value_from_js(struct args *args, napi_value js, const firn_table_column *column,
         return vector_from_js(args, js, column, out);
     case FIRN_TYPE_BLOB:
         return bytes_from_js(args, js, FIRN_TYPE_BLOB, out);
-    default:
-        return integer_from_js(args, js, type, column, out);
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_I64:
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+    case FIRN_TYPE_NULL:
+        break;
     }
+    return integer_from_js(args, js, type, column, out);
 }
 
 bool

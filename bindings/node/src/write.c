@@ -48,6 +48,21 @@ value_name(int operation)
     return operation == WRITE_DELETE_RANGE ? "the upper bound" : "value";
 }
 
+bool
+is_operator(int number)
+{
+    return strcmp(firn_merge_operator_name((firn_merge_operator)number), "unknown") != 0;
+}
+
+/* A merge operator; 0: none. */
+static bool
+arg_operator(struct args *args, size_t i, int *out)
+{
+    return arg_enum(args, i, "operator", UINT8_MAX, out) &&
+           (*out == 0 || is_operator(*out) ||
+            throw_invalid(args, "operator is not one of its values"));
+}
+
 static bool
 write_parse(struct args *args, struct call *call)
 {
@@ -61,7 +76,7 @@ write_parse(struct args *args, struct call *call)
          !arg_bytes(args, 4, value_name(self->operation), &self->value)) ||
         !arg_write_options(args, 5, 6, &self->options) ||
         !arg_bytes_or_none(args, 7, "the expected value", &self->expected) ||
-        !arg_enum(args, 8, "operator", FIRN_MERGE_MAX, &self->merge)) {
+        !arg_operator(args, 8, &self->merge)) {
         return false;
     }
     if (self->txn != NULL &&
@@ -383,7 +398,7 @@ batch_add(napi_env env, napi_callback_info info)
          fast_bytes(&args, 4, value_name(write.operation), value_buffer, sizeof(value_buffer),
                     &value_heap, &write.value)) &&
         arg_u64(&args, 5, "ttl", 0, &write.options.ttl_ms) &&
-        arg_enum(&args, 6, "operator", FIRN_MERGE_MAX, &write.merge)) {
+        arg_operator(&args, 6, &write.merge)) {
         if (write.operation == WRITE_INSERT || write.operation == WRITE_COMPARE ||
             write.operation == WRITE_CLEAR ||
             (write.operation == WRITE_MERGE && write.merge == 0) ||

@@ -520,11 +520,17 @@ keyspace_delete_range(PyObject *object, PyObject *args, PyObject *keywords)
     return out;
 }
 
+enum { OPERATORS_MAX = 31 };
+
 bool
 fp_merge_arguments(const char *operation, PyObject *operand, firn_merge_operator *out,
                    uint8_t number[8], struct fp_bytes *out_operand)
 {
-    static const char *const words[] = {"", "add", "append", "min", "max", NULL};
+    const char *words[OPERATORS_MAX + 2] = {""};
+    for (int i = 1; i <= OPERATORS_MAX; i++) {
+        const char *name = firn_merge_operator_name((firn_merge_operator)i);
+        words[i] = strcmp(name, "unknown") != 0 ? name : NULL;
+    }
     int choice = fp_choice("merge", operation, words);
     out_operand->owner = NULL;
     if (choice <= 0) {

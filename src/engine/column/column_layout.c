@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "base/search.h"
 
-enum { UUID_SIZE = 16, DIMENSION_SIZE = 4, FIXED_SIZE_MAX = 1 << 20 };
+enum { DIMENSION_SIZE = 4, FIXED_SIZE_MAX = 1 << 20 };
 
 size_t
 fi_column_layout_slot(const struct fi_column_layout *layout, uint32_t column)
@@ -48,14 +48,9 @@ fi_column_layout_shape(const struct fi_column_layout *layout, size_t slot)
 static bool
 is_fixed_size(firn_type type, uint32_t size)
 {
-    switch (type) {
-    case FIRN_TYPE_UUID:
-        return size == UUID_SIZE;
-    case FIRN_TYPE_VECTOR:
-        return size > 0 && size % DIMENSION_SIZE == 0 && size <= FIXED_SIZE_MAX;
-    default:
-        return size == 0;
-    }
+    return fi_type_class_of(type) == FI_TYPE_CLASS_VECTOR
+               ? size > 0 && size % DIMENSION_SIZE == 0 && size <= FIXED_SIZE_MAX
+               : size == fi_type_bytes_size(type, 0);
 }
 
 /* (I3) */
@@ -83,7 +78,7 @@ check_column(const struct fi_column_layout *layout, size_t i, firn_error *err)
     if (column->id >= FI_TUPLE_COLUMN_LIMIT || (i > 0 && column[-1].id >= column->id)) {
         return refuse(column->id, "is out of order", err);
     }
-    if ((unsigned)column->type < 1 || (unsigned)column->type > FIRN_TYPE_MAX) {
+    if (!fi_type_is_valid(column->type)) {
         return refuse(column->id, "has a type that is not known", err);
     }
     if (!is_fixed_size(column->type, column->fixed_size)) {
@@ -104,7 +99,7 @@ check_key(const struct fi_column_layout *layout, firn_error *err)
     for (size_t i = 0; i < layout->key_count; i++) {
         uint32_t id = layout->key[i];
         size_t slot = fi_column_layout_slot(layout, id);
-        if (slot >= layout->count || !fi_tuple_key_is_allowed(layout->columns[slot].type)) {
+        if (slot >= layout->count || !fi_type_has_order(layout->columns[slot].type)) {
             return refuse(id, "cannot be in its key", err);
         }
         for (size_t j = 0; j < i; j++) {

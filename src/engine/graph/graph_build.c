@@ -731,7 +731,7 @@ check_options(const struct fi_graph_source *source, const struct fi_graph_parame
               firn_error *err)
 {
     bool is_fine = parameters->metric >= FI_VECTOR_L2 &&
-                   parameters->metric <= FI_VECTOR_METRIC_MAX && parameters->dimensions > 0 &&
+                   parameters->metric <= FI_VECTOR_METRIC_LAST && parameters->dimensions > 0 &&
                    parameters->dimensions <= FI_VECTOR_DIMENSIONS_MAX &&
                    parameters->m >= FI_GRAPH_M_MIN && parameters->m <= FI_GRAPH_M_MAX &&
                    parameters->ef_construction > 0 &&

@@ -222,7 +222,7 @@ get_header(struct fi_reader *reader, struct fi_graph *graph, struct header *out)
         fi_reader_le64(reader, &zero) && fi_reader_le64(reader, &graph->codes.offset) &&
         fi_reader_le64(reader, &graph->links.offset) &&
         fi_reader_le64(reader, &graph->vectors.offset);
-    if (!is_whole || metric < FI_VECTOR_L2 || metric > FI_VECTOR_METRIC_MAX) {
+    if (!is_whole || metric < FI_VECTOR_L2 || metric > FI_VECTOR_METRIC_LAST) {
         return false;
     }
     parameters->metric = (enum fi_vector_metric)metric;

@@ -613,7 +613,7 @@ double
 fi_vector_distance_exact_to(enum fi_vector_metric metric, const void *query, double query_squares,
                             const void *row, size_t n)
 {
-    DCHECK(metric >= FI_VECTOR_L2 && metric <= FI_VECTOR_METRIC_MAX);
+    DCHECK(metric >= FI_VECTOR_L2 && metric <= FI_VECTOR_METRIC_LAST);
     DCHECK(n > 0 && n <= FI_VECTOR_DIMENSIONS_MAX);
     if (metric == FI_VECTOR_L2) {
         return multiply(query, row, n, true).dot;

@@ -23,7 +23,7 @@ enum fi_vector_metric {
     FI_VECTOR_DOT = 2,    /* the negative inner product: -(a . b) */
     FI_VECTOR_COSINE = 3, /* 1 - a . b / (|a| |b|), 0 to 2; 1 if a or b is a zero vector */
 };
-#define FI_VECTOR_METRIC_MAX FI_VECTOR_COSINE
+#define FI_VECTOR_METRIC_LAST FI_VECTOR_COSINE
 
 /* One set of kernels. Four rows at once cost less than four single ones: the query is loaded once,
  * and four rows are fetched from memory at the same time. Each row is read from its beginning to

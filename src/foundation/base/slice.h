@@ -39,6 +39,9 @@ fi_slice_has_prefix(firn_slice slice, firn_slice prefix)
            (prefix.size == 0 || memcmp(slice.data, prefix.data, prefix.size) == 0);
 }
 
+/* Whether a text is a word, in any case. word: in lower case. */
+bool fi_slice_is_word(firn_slice text, const char *word);
+
 static inline bool
 fi_hash_equal(const firn_hash *a, const firn_hash *b)
 {

@@ -58,3 +58,17 @@ fi_hex_decode(const char *digits, uint8_t *out, size_t size)
     }
     return true;
 }
+
+bool
+fi_hex_read_uuid(firn_slice text, uint8_t *out)
+{
+    static const uint8_t starts[] = {0, 9, 14, 19, 24, FI_HEX_UUID_TEXT_SIZE + 1};
+    bool is_uuid = text.size == FI_HEX_UUID_TEXT_SIZE;
+    for (size_t i = 0; i + 1 < sizeof starts && is_uuid; i++) {
+        const size_t size = (starts[i + 1] - starts[i] - 1u) / 2;
+        is_uuid = (i == 0 || text.data[starts[i] - 1] == '-') &&
+                  fi_hex_decode((const char *)text.data + starts[i], out, size);
+        out += size;
+    }
+    return is_uuid;
+}

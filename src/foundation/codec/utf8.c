@@ -15,59 +15,6 @@
 #include "base/bytes.h"
 #include "base/check.h"
 
-/* The length that a first byte announces, its payload, and the smallest value of that length; 0
- * for no first byte. */
-static size_t
-first_byte(uint8_t byte, uint32_t *value, uint32_t *smallest)
-{
-    if (byte >= 0xc2 && byte <= 0xdf) {
-        *value = byte & 0x1f;
-        *smallest = 0x80;
-        return 2;
-    }
-    if (byte >= 0xe0 && byte <= 0xef) {
-        *value = byte & 0x0f;
-        *smallest = 0x800;
-        return 3;
-    }
-    if (byte >= 0xf0 && byte <= 0xf4) {
-        *value = byte & 0x07;
-        *smallest = 0x10000;
-        return 4;
-    }
-    return 0;
-}
-
-size_t
-fi_utf8_decode(firn_slice text, uint32_t *out)
-{
-    if (text.size == 0) {
-        return 0;
-    }
-    if (text.data[0] < 0x80) {
-        *out = text.data[0];
-        return 1;
-    }
-    uint32_t value = 0;
-    uint32_t smallest = 0;
-    size_t size = first_byte(text.data[0], &value, &smallest);
-    if (size == 0 || size > text.size) {
-        return 0;
-    }
-    for (size_t i = 1; i < size; i++) {
-        if ((text.data[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-        value = value << 6 | (text.data[i] & 0x3f);
-    }
-    bool is_surrogate = value >= 0xd800 && value <= 0xdfff;
-    if (value < smallest || value > 0x10ffff || is_surrogate) {
-        return 0;
-    }
-    *out = value;
-    return size;
-}
-
 bool
 fi_utf8_is_valid(firn_slice text)
 {

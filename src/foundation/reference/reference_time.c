@@ -13,18 +13,15 @@
  * only two that can hold. Of an hour that clocks repeat, the later one is meant: the time means all
  * that it can (I2). An hour that they leave out is read as if they had not. The text is parsed from
  * left to right by small readers, each of which either takes its part and advances, or fails; at
- * the end nothing may be left over (I3). Every number has few digits, so sums stay far within 64
- * bits; the one multiplication that could overflow is preceded by a comparison.
- *
- * Days are counted in the Gregorian calendar with years that begin in March, so a leap year's
- * additional day is the last one (after H. Hinnant, "chrono-Compatible Low-Level Date
- * Algorithms").
+ * the end nothing may be left over. Every number has few digits, so sums stay far within 64 bits;
+ * the one multiplication that could overflow is preceded by a comparison.
  */
 #include <stddef.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/slice.h"
+#include "codec/calendar.h"
 #include "reference/reference.h"
 
 enum {
@@ -42,69 +39,22 @@ enum {
 
 static const int64_t second_ns = INT64_C(1000000000);
 
-struct date {
-    int64_t year;
-    int64_t month; /* 1 to 12 */
-    int64_t day;
-};
-
-/* ---- the calendar ---- */
-
-static int64_t
-days_of_month(int64_t year, int64_t month)
-{
-    static const int64_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return days[month - 1] + (month == 2 && is_leap ? 1 : 0);
-}
-
-static int64_t
-days_of_date(const struct date *date)
-{
-    DCHECK(date->year >= YEAR_MIN && date->month >= 1 && date->month <= MONTHS_A_YEAR);
-    DCHECK(date->day >= 1 && date->day <= days_of_month(date->year, date->month));
-    int64_t year = date->month > 2 ? date->year : date->year - 1;
-    int64_t month = date->month > 2 ? date->month - 3 : date->month + 9;
-    int64_t era = year / 400; /* years are positive here */
-    int64_t year_of_era = year - era * 400;
-    int64_t day_of_year = (153 * month + 2) / 5 + date->day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * 146097 + day_of_era - 719468;
-}
-
-static struct date
-date_of_days(int64_t days)
-{
-    days += 719468;
-    int64_t era = days / 146097;
-    int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t month = (5 * day_of_year + 2) / 153;
-    struct date date = {.day = day_of_year - (153 * month + 2) / 5 + 1,
-                        .month = month < 10 ? month + 3 : month - 9};
-    date.year = year_of_era + era * 400 + (date.month <= 2 ? 1 : 0);
-    DCHECK(days_of_date(&date) == days - 719468);
-    return date;
-}
-
 /* That many months earlier, at the same time of day; 0 before 1970. */
 static int64_t
 months_before(int64_t now_ns, int64_t months)
 {
     int64_t day_ns = DAY_SECONDS * second_ns;
     DCHECK(now_ns >= 0 && months >= 0);
-    struct date date = date_of_days(now_ns / day_ns);
+    struct fi_calendar_date date = fi_calendar_date_of(now_ns / day_ns);
     int64_t month = date.year * MONTHS_A_YEAR + date.month - 1 - months;
     if (month < (int64_t)YEAR_MIN * MONTHS_A_YEAR) {
         return 0;
     }
     date.year = month / MONTHS_A_YEAR;
-    date.month = month % MONTHS_A_YEAR + 1;
-    int64_t last = days_of_month(date.year, date.month);
+    date.month = (uint32_t)(month % MONTHS_A_YEAR) + 1;
+    const uint32_t last = fi_calendar_month_days(date.year, date.month);
     date.day = date.day < last ? date.day : last;
-    int64_t before_ns = days_of_date(&date) * day_ns + now_ns % day_ns;
+    int64_t before_ns = fi_calendar_days(date) * day_ns + now_ns % day_ns;
     DCHECK(before_ns >= 0 && before_ns <= now_ns);
     return before_ns;
 }
@@ -221,7 +171,7 @@ read_counts(const char *at, int64_t now_ns, int64_t *out)
     } while (is_digit(*at));
     (void)take(&at, " ago");
     *out = now_ns;
-    return *at == '\0'; /* (I3) */
+    return *at == '\0';
 }
 
 /* "an hour ago", "last week" */
@@ -254,17 +204,18 @@ read_ago(const char *at, int64_t now_ns, int64_t *out)
 static bool
 take_date(const char **at, int64_t *out_days)
 {
-    struct date date;
-    if (!take_digits(at, 4, 4, &date.year, NULL) || !take(at, "-") ||
-        !take_two(at, MONTHS_A_YEAR, &date.month) || !take(at, "-") ||
-        !take_two(at, 31, &date.day)) {
+    int64_t year;
+    int64_t month;
+    int64_t day;
+    if (!take_digits(at, 4, 4, &year, NULL) || !take(at, "-") ||
+        !take_two(at, MONTHS_A_YEAR, &month) || !take(at, "-") || !take_two(at, 31, &day)) {
         return false;
     }
-    if (date.year < YEAR_MIN || date.year > YEAR_MAX || date.month == 0 || date.day == 0 ||
-        date.day > days_of_month(date.year, date.month)) {
+    if (year < YEAR_MIN || year > YEAR_MAX || month == 0 || day == 0 ||
+        day > fi_calendar_month_days(year, (uint32_t)month)) {
         return false;
     }
-    *out_days = days_of_date(&date);
+    *out_days = fi_calendar_days((struct fi_calendar_date){year, (uint32_t)month, (uint32_t)day});
     return true;
 }
 

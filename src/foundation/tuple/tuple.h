@@ -25,43 +25,16 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/error.h"
-#include "firn/value.h"
+#include "tuple/type.h"
 
-/* How values of a type are stored. */
-enum fi_physical {
-    FI_PHYSICAL_NONE = 0, /* of a cell: null */
-    FI_PHYSICAL_I64 = 1,  /* I8 to I64, DECIMAL, DATE, TIMESTAMP */
-    FI_PHYSICAL_U64 = 2,  /* U8 to U64; BOOL as 0 and 1 */
-    FI_PHYSICAL_F32 = 3,
-    FI_PHYSICAL_F64 = 4,
-    FI_PHYSICAL_BYTES = 5 /* TEXT, BLOB; UUID and VECTOR, all of one size */
-};
 /* For a cell of a tuple that is being written to a run: as.bytes is described in
  * run/value_file.h. No other cell has it, so it is not one of the kinds. */
 #define FI_PHYSICAL_REFERENCE ((enum fi_physical)6)
-/* Requires: a type from 1 to FIRN_TYPE_MAX. */
-static inline enum fi_physical
-fi_physical_of(firn_type type)
-{
-    static const uint8_t kinds[FIRN_TYPE_MAX + 1] = {
-        [FIRN_TYPE_BOOL] = FI_PHYSICAL_U64,   [FIRN_TYPE_I8] = FI_PHYSICAL_I64,
-        [FIRN_TYPE_I16] = FI_PHYSICAL_I64,    [FIRN_TYPE_I32] = FI_PHYSICAL_I64,
-        [FIRN_TYPE_I64] = FI_PHYSICAL_I64,    [FIRN_TYPE_U8] = FI_PHYSICAL_U64,
-        [FIRN_TYPE_U16] = FI_PHYSICAL_U64,    [FIRN_TYPE_U32] = FI_PHYSICAL_U64,
-        [FIRN_TYPE_U64] = FI_PHYSICAL_U64,    [FIRN_TYPE_F32] = FI_PHYSICAL_F32,
-        [FIRN_TYPE_F64] = FI_PHYSICAL_F64,    [FIRN_TYPE_DECIMAL] = FI_PHYSICAL_I64,
-        [FIRN_TYPE_DATE] = FI_PHYSICAL_I64,   [FIRN_TYPE_TIMESTAMP] = FI_PHYSICAL_I64,
-        [FIRN_TYPE_TEXT] = FI_PHYSICAL_BYTES, [FIRN_TYPE_BLOB] = FI_PHYSICAL_BYTES,
-        [FIRN_TYPE_UUID] = FI_PHYSICAL_BYTES, [FIRN_TYPE_VECTOR] = FI_PHYSICAL_BYTES,
-    };
-    DCHECK(type >= 1 && type <= FIRN_TYPE_MAX);
-    return (enum fi_physical)kinds[type];
-}
-
 /* One column of a row. Bytes are borrowed. */
 struct fi_cell {
     enum fi_physical kind;
@@ -73,6 +46,43 @@ struct fi_cell {
         firn_slice bytes;
     } as;
 };
+
+/* A cell as a value of a type, and a value of any type, or null, as a cell. Bytes stay borrowed.
+ * Requires: the cell's kind is that of the type, or NONE. */
+static inline firn_value
+fi_cell_value(const struct fi_cell *cell, firn_type type)
+{
+    firn_value value = firn_null();
+    if (cell->kind != FI_PHYSICAL_NONE) {
+        DCHECK(cell->kind == fi_physical_of(type));
+        value.type = type;
+        if (cell->kind == FI_PHYSICAL_BYTES) {
+            value.as.bytes = cell->as.bytes;
+        } else if (type == FIRN_TYPE_BOOL) {
+            value.as.boolean = cell->as.u64 != 0;
+        } else if (cell->kind == FI_PHYSICAL_F32) {
+            value.as.f32 = cell->as.f32;
+        } else {
+            memcpy(&value.as, &cell->as, sizeof cell->as.u64);
+        }
+    }
+    return value;
+}
+static inline struct fi_cell
+fi_cell_of(const firn_value *value)
+{
+    struct fi_cell cell = {.kind = fi_physical_of(value->type)};
+    if (cell.kind == FI_PHYSICAL_BYTES) {
+        cell.as.bytes = value->as.bytes;
+    } else if (value->type == FIRN_TYPE_BOOL) {
+        cell.as.u64 = value->as.boolean ? 1 : 0;
+    } else if (cell.kind == FI_PHYSICAL_F32) {
+        cell.as.f32 = value->as.f32;
+    } else {
+        memcpy(&cell.as, &value->as, sizeof cell.as.u64);
+    }
+    return cell;
+}
 
 /* Numbers of columns are below this. A table assigns no number twice. */
 enum { FI_TUPLE_COLUMN_LIMIT = 1 << 16 };
@@ -113,15 +123,14 @@ FIRN_MUST_CHECK int fi_tuple_check(firn_slice tuple);
 
 /* ==== keys ====
  *
- * Parts of keys as in firn/key.h, by type: BOOL as bool; I8 to I64, DECIMAL, DATE, TIMESTAMP as
- * i64; U8 to U64 as u64; F32 and F64 as f64; TEXT and BLOB as text; UUID as its 16 bytes. VECTOR
- * cannot be part of a key. A part that may be null (only in secondary indexes) has a byte before
- * it: 00 for null, and nothing follows; 01 for a value. So nulls come first, and keys are ordered
- * like their values. For floating-point numbers, -0 equals 0, and all NaNs are equal and come after
- * all numbers; they are read back as 0 and as one NaN. */
+ * Parts of keys as in firn/key.h, by how a type is stored: BOOL as bool, other U64 as u64; I64 as
+ * i64; F32 and F64 as f64; BYTES of one size (UUID) as they are, others as text. What has no order
+ * (VECTOR) cannot be part of a key. A part that may be null (only in secondary indexes) has a byte
+ * before it: 00 for null, and nothing follows; 01 for a value. So nulls come first, and keys are
+ * ordered like their values. For floating-point numbers, -0 equals 0, and all NaNs are equal and
+ * come after all numbers; they are read back as 0 and as one NaN. */
 
-bool fi_tuple_key_is_allowed(firn_type type);
-/* Appends a part. Requires: a type that is allowed; a cell of the type's kind, or null if the part
+/* Appends a part. Requires: a type with an order; a cell of the type's kind, or null if the part
  * is nullable. On FIRN_NO_MEMORY out is as it was. */
 FIRN_MUST_CHECK int fi_tuple_key_add(struct fi_buf *out, firn_type type, bool is_nullable,
                                      const struct fi_cell *cell);

@@ -12,13 +12,7 @@
 
 #include "firn/key.h"
 
-enum { UUID_SIZE = 16, NUMBER_SIZE = 8, TEXT_END_SIZE = 2, PART_NULL = 0, PART_VALUE = 1 };
-
-bool
-fi_tuple_key_is_allowed(firn_type type)
-{
-    return type >= FIRN_TYPE_BOOL && type < FIRN_TYPE_VECTOR;
-}
+enum { NUMBER_SIZE = 8, TEXT_END_SIZE = 2, PART_NULL = 0, PART_VALUE = 1 };
 
 /* ---- adding ---- */
 
@@ -39,8 +33,9 @@ part_size(firn_type type, const struct fi_cell *cell)
     if (cell->kind != FI_PHYSICAL_BYTES) {
         return NUMBER_SIZE;
     }
-    DCHECK(type != FIRN_TYPE_UUID || cell->as.bytes.size == UUID_SIZE);
-    return type == FIRN_TYPE_UUID ? UUID_SIZE : text_size(cell->as.bytes);
+    const size_t size = fi_type_size(type);
+    DCHECK(size == 0 || cell->as.bytes.size == size);
+    return size > 0 ? size : text_size(cell->as.bytes);
 }
 
 /* Requires: memory has room. */
@@ -65,9 +60,9 @@ put_part(firn_key *key, firn_type type, const struct fi_cell *cell)
         firn_key_add_f64(key, cell->as.f64);
         break;
     default:
-        if (type == FIRN_TYPE_UUID) {
-            memcpy(key->data, cell->as.bytes.data, UUID_SIZE);
-            key->size = UUID_SIZE;
+        if (fi_type_size(type) > 0) {
+            memcpy(key->data, cell->as.bytes.data, cell->as.bytes.size);
+            key->size = cell->as.bytes.size;
         } else {
             firn_key_add_text(key, cell->as.bytes);
         }
@@ -79,7 +74,7 @@ int
 fi_tuple_key_add(struct fi_buf *out, firn_type type, bool is_nullable, const struct fi_cell *cell)
 {
     bool is_null = cell->kind == FI_PHYSICAL_NONE;
-    DCHECK(fi_tuple_key_is_allowed(type));
+    DCHECK(fi_type_has_order(type));
     DCHECK(is_null ? is_nullable : cell->kind == fi_physical_of(type));
     size_t flag_size = is_nullable ? 1 : 0;
     size_t size = is_null ? 0 : part_size(type, cell);
@@ -148,12 +143,12 @@ read_number(firn_slice *rest, firn_type type, struct fi_cell *out)
 static int
 read_bytes(firn_slice *rest, firn_type type, struct fi_buf *memory, firn_slice *out)
 {
-    size_t size = UUID_SIZE;
+    size_t size = fi_type_size(type);
     int rc;
-    if (type == FIRN_TYPE_UUID) {
-        rc = rest->size < UUID_SIZE ? FIRN_CORRUPT : fi_buf_append(memory, rest->data, UUID_SIZE);
+    if (size > 0) {
+        rc = rest->size < size ? FIRN_CORRUPT : fi_buf_append(memory, rest->data, size);
         if (rc == FIRN_OK) {
-            *rest = firn_bytes(rest->data + UUID_SIZE, rest->size - UUID_SIZE);
+            *rest = firn_bytes(rest->data + size, rest->size - size);
         }
     } else {
         rc = fi_buf_reserve(memory, 1); /* an empty text has an address, too */
@@ -181,7 +176,7 @@ fi_tuple_key_read(firn_slice *rest, firn_type type, bool is_nullable, struct fi_
 {
     firn_slice left = *rest;
     int rc = FIRN_OK;
-    DCHECK(fi_tuple_key_is_allowed(type));
+    DCHECK(fi_type_has_order(type));
     *out = (struct fi_cell){.kind = fi_physical_of(type)};
     if (is_nullable) {
         if (left.size == 0 || left.data[0] > PART_VALUE) {

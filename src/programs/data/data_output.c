@@ -13,14 +13,9 @@
 #include <unistd.h>
 
 #include "term/term.h"
+#include "tuple/type.h"
 
 static const char null_text[] = "\\N";
-
-static bool
-is_number(firn_type type)
-{
-    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_DECIMAL;
-}
 
 /* Quoted where it would be read as something else without: as docs/exchange.md has it. */
 static void
@@ -83,7 +78,7 @@ fi_data_output_begin(struct fi_data_output *output, struct fi_cli *cli,
     }
     for (size_t i = 0; i < count; i++) {
         if (output->is_grid) {
-            output->grid.is_right[i] = is_number(columns[i].type);
+            output->grid.is_right[i] = fi_type_is_number(columns[i].type);
             fi_data_grid_add(&output->grid, firn_str(columns[i].name));
         } else if (output->is_csv) {
             fi_term_out_text(i > 0 ? "," : "");

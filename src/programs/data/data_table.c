@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "term/term.h"
+#include "tuple/type.h"
 
 /* ---- a table ---- */
 
@@ -157,21 +158,10 @@ run_list(struct fi_cli *cli)
 
 /* ---- show ---- */
 
-enum { TYPE_SIZE = 48 };
-
 static const char *
-type_of(const firn_table_column *column, char out[TYPE_SIZE])
+type_of(const firn_table_column *column, char out[FI_TYPE_TEXT_SIZE])
 {
-    assert(column->name != NULL);
-    const char *name = firn_type_name(column->type);
-    if (column->type == FIRN_TYPE_DECIMAL) {
-        (void)snprintf(out, TYPE_SIZE, "%s(%u, %u)", name, column->precision, column->scale);
-    } else if (column->type == FIRN_TYPE_VECTOR) {
-        (void)snprintf(out, TYPE_SIZE, "%s(%u)", name, column->dimensions);
-    } else {
-        (void)snprintf(out, TYPE_SIZE, "%s", name);
-    }
-    return out;
+    return fi_type_text(column->type, column->precision, column->scale, column->dimensions, out);
 }
 
 /* From 1; 0 for a column that the primary key does not have. */
@@ -195,7 +185,7 @@ has_default(const firn_table_column *column)
 static void
 show_column_json(struct fi_cli *cli, const firn_table_def *def, const firn_table_column *column)
 {
-    char type[TYPE_SIZE];
+    char type[FI_TYPE_TEXT_SIZE];
     size_t place = place_in_key(def, column->name);
     struct fi_data_bytes text = {NULL, 0, 0};
     bool has_text = has_default(column) &&
@@ -283,8 +273,8 @@ show_columns(struct fi_cli *cli, const firn_table_def *def)
     }
     for (size_t i = 0; i < def->column_count; i++) {
         const firn_table_column *column = &def->columns[i];
-        char type[TYPE_SIZE];
-        char key[TYPE_SIZE] = "";
+        char type[FI_TYPE_TEXT_SIZE];
+        char key[FI_TYPE_TEXT_SIZE] = "";
         size_t place = place_in_key(def, column->name);
         if (place > 0) {
             (void)snprintf(key, sizeof(key), "%zu%s", place, column->is_auto ? " auto" : "");
@@ -479,7 +469,7 @@ drop_index(const struct fi_data_table *table, const struct change *change, firn_
 static char *
 write_piece(const firn_table_column *column, const char *literal)
 {
-    char type[TYPE_SIZE];
+    char type[FI_TYPE_TEXT_SIZE];
     size_t size = 2 * strlen(column->name) + sizeof(type) + strlen(literal) + 32;
     char *text = malloc(size);
     if (text == NULL) {

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "term/term.h"
+#include "tuple/type.h"
 
 /* ---- several in one argument ---- */
 
@@ -149,18 +150,7 @@ static bool
 is_json(const firn_table_column *column, firn_slice text)
 {
     bool is_finite = memchr(text.data, 'n', text.size) == NULL; /* neither nan nor inf */
-    switch (column->type) {
-    case FIRN_TYPE_BOOL:
-        return true;
-    case FIRN_TYPE_DATE:
-    case FIRN_TYPE_TIMESTAMP:
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
-        return false;
-    default:
-        return is_finite;
-    }
+    return !fi_type_has_quotes(column->type) && is_finite;
 }
 
 void

@@ -723,7 +723,7 @@ fi_sql_cursor_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
 static int
 keep_bytes(struct fi_sql_cursor *cursor, firn_value *value, size_t *total, firn_error *err)
 {
-    if (value->type < FIRN_TYPE_TEXT) {
+    if (!fi_type_has_bytes(value->type)) {
         return FIRN_OK;
     }
     size_t size = value->as.bytes.size;

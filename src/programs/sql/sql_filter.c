@@ -82,61 +82,45 @@ keep(struct fi_sql_filter *filter, const void *bytes, size_t size)
     return memory->bytes;
 }
 
-static int
-digit_of(char letter)
-{
-    return letter >= '0' && letter <= '9'   ? letter - '0'
-           : letter >= 'a' && letter <= 'f' ? letter - 'a' + 10
-                                            : -1;
-}
-
-/* A UUID as it is shown; no other text is equal to one. */
 static bool
-read_uuid(const char *text, size_t size, uint8_t out[16])
+keep_value(struct fi_sql_filter *filter, firn_value *value)
 {
-    size_t at = 0;
-    if (size != 36) {
-        return false;
-    }
-    for (int i = 0; i < 16; i++) {
-        if ((i == 4 || i == 6 || i == 8 || i == 10) && text[at++] != '-') {
-            return false;
-        }
-        int high = digit_of(text[at]);
-        int low = digit_of(text[at + 1]);
-        if (high < 0 || low < 0) {
-            return false;
-        }
-        out[i] = (uint8_t)(high << 4 | low);
-        at += 2;
+    if (fi_type_has_bytes(value->type)) {
+        uint8_t *bytes = keep(filter, value->as.bytes.data, value->as.bytes.size);
+        value->as.bytes.data = bytes;
+        return bytes != NULL;
     }
     return true;
 }
 
+/* A column whose values are shown as texts of their own: no other text is equal to one. */
 static struct fi_sqlvalue_bounds
-compare_uuid(struct fi_sql_filter *filter, int op, sqlite3_value *argument)
+compare_fixed(struct fi_sql_filter *filter, const firn_table_column *column, int op,
+              sqlite3_value *argument)
 {
-    assert(sqlite3_value_type(argument) == SQLITE_TEXT);
-    uint8_t bytes[16];
+    struct fi_sqlvalue_scratch scratch = {.memory = NULL};
+    struct fi_sqlvalue_bounds bounds = fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
+    firn_value value;
+    firn_error ignored;
+    char *shown = NULL;
+    size_t size = 0;
     if (sqlite3_value_type(argument) == SQLITE_BLOB) {
         return compare_other_type(op, -1);
     }
     if (sqlite3_value_type(argument) != SQLITE_TEXT) {
-        return fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
+        return bounds;
     }
-    bool is_one = read_uuid((const char *)sqlite3_value_text(argument),
-                            (size_t)sqlite3_value_bytes(argument), bytes);
-    if (!is_one) {
-        return fi_sqlvalue_domain_just(op == SQLITE_INDEX_CONSTRAINT_EQ ? FI_SQLVALUE_NOTHING
-                                                                        : FI_SQLVALUE_UNKNOWN);
+    int rc = fi_sqlvalue_make(column, argument, &scratch, &value, &ignored);
+    rc = rc == FIRN_OK ? firn_value_format(column, &value, &shown, &size, &ignored) : rc;
+    if (rc == FIRN_OK && size == (size_t)sqlite3_value_bytes(argument) &&
+        memcmp(shown, sqlite3_value_text(argument), size) == 0) {
+        bounds = keep_value(filter, &value) ? compare_value(op, value) : bounds;
+    } else if (rc != FIRN_NO_MEMORY && op == SQLITE_INDEX_CONSTRAINT_EQ) {
+        bounds = fi_sqlvalue_domain_just(FI_SQLVALUE_NOTHING);
     }
-    const uint8_t *kept = keep(filter, bytes, sizeof bytes);
-    if (kept == NULL) {
-        return fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
-    }
-    firn_value value = firn_blob(firn_bytes(kept, sizeof bytes));
-    value.type = FIRN_TYPE_UUID;
-    return compare_value(op, value);
+    firn_release(shown);
+    fi_sqlvalue_deinit(&scratch);
+    return bounds;
 }
 
 static struct fi_sqlvalue_bounds
@@ -204,50 +188,47 @@ match_prefix(struct fi_sql_filter *filter, int op, sqlite3_value *argument)
 
 /* ---- constraints ---- */
 
-static bool
-is_number_type(firn_type type)
-{
-    return type < FIRN_TYPE_DATE;
-}
-
 /* A comparison of a column with a value that is not NULL. */
 static struct fi_sqlvalue_bounds
 compare(struct fi_sql_filter *filter, const firn_table_column *column, int op,
         sqlite3_value *argument)
 {
     int type = sqlite3_value_type(argument);
-    if (is_number_type(column->type)) {
+    if (fi_sqlvalue_is_number(column->type)) {
         type = sqlite3_value_numeric_type(argument);
         if (type == SQLITE_TEXT || type == SQLITE_BLOB) {
             return compare_other_type(op, -1);
         }
     }
-    switch (column->type) {
-    case FIRN_TYPE_F32:
-    case FIRN_TYPE_F64:
+    switch (fi_type_class_of(column->type)) {
+    case FI_TYPE_CLASS_FLOAT:
         if (type == SQLITE_INTEGER && (sqlite3_value_int64(argument) > (INT64_C(1) << 53) ||
                                        sqlite3_value_int64(argument) < -(INT64_C(1) << 53))) {
             return fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
         }
         return compare_value(op, firn_f64(sqlite3_value_double(argument)));
-    case FIRN_TYPE_DATE:
-    case FIRN_TYPE_TIMESTAMP:
+    case FI_TYPE_CLASS_TIME:
         if (type == SQLITE_BLOB) {
             return compare_other_type(op, -1);
         }
         return type == SQLITE_TEXT && sqlite3_value_text(argument) != NULL
                    ? fi_sqlvalue_domain_compare(column, op, argument)
                    : fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
-    case FIRN_TYPE_UUID:
-        return compare_uuid(filter, op, argument);
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
+    case FI_TYPE_CLASS_FIXED:
+        return compare_fixed(filter, column, op, argument);
+    case FI_TYPE_CLASS_TEXT:
+    case FI_TYPE_CLASS_BLOB:
         return compare_bytes(column, op, argument);
-    case FIRN_TYPE_VECTOR:
-        return fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
-    default:
+    case FI_TYPE_CLASS_BOOL:
+    case FI_TYPE_CLASS_SIGNED:
+    case FI_TYPE_CLASS_UNSIGNED:
+    case FI_TYPE_CLASS_DECIMAL:
         return fi_sqlvalue_domain_compare(column, op, argument);
+    case FI_TYPE_CLASS_NULL:
+    case FI_TYPE_CLASS_VECTOR:
+        break;
     }
+    return fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
 }
 
 static bool
@@ -258,7 +239,7 @@ is_one_value(const struct fi_sqlvalue_bounds *bounds)
     }
     const firn_value *a = &bounds->lower;
     const firn_value *b = &bounds->upper;
-    if (a->type >= FIRN_TYPE_TEXT) {
+    if (fi_type_has_bytes(a->type)) {
         return a->as.bytes.data == b->as.bytes.data; /* of compare_value: the same value twice */
     }
     return a->type == FIRN_TYPE_BOOL  ? a->as.boolean == b->as.boolean
@@ -324,43 +305,44 @@ fi_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value *c
         return false;
     case SQLITE_INDEX_CONSTRAINT_ISNULL:
     case SQLITE_INDEX_CONSTRAINT_ISNOTNULL:
-        return column->type != FIRN_TYPE_F32 && column->type != FIRN_TYPE_F64;
+        return !fi_type_is_float(column->type);
     default:
         break;
     }
-    switch (column->type) {
-    case FIRN_TYPE_F32:
-    case FIRN_TYPE_F64:
-    case FIRN_TYPE_VECTOR:
-        return false;
-    case FIRN_TYPE_DECIMAL:
+    switch (fi_type_class_of(column->type)) {
+    case FI_TYPE_CLASS_DECIMAL:
         /* Of more digits than a REAL has, several are shown as one, which FI_SQLVALUE_BUT cannot
          * say. */
         return column->precision <= 15;
-    case FIRN_TYPE_U64:
-        return op != SQLITE_INDEX_CONSTRAINT_NE && op != SQLITE_INDEX_CONSTRAINT_ISNOT;
-    case FIRN_TYPE_DATE:
-    case FIRN_TYPE_TIMESTAMP:
+    case FI_TYPE_CLASS_BOOL:
+    case FI_TYPE_CLASS_SIGNED:
+    case FI_TYPE_CLASS_UNSIGNED:
+        return column->type != FIRN_TYPE_U64 ||
+               (op != SQLITE_INDEX_CONSTRAINT_NE && op != SQLITE_INDEX_CONSTRAINT_ISNOT);
+    case FI_TYPE_CLASS_TIME:
         return constant != NULL && sqlite3_value_type(constant) == SQLITE_TEXT;
-    case FIRN_TYPE_TEXT:
+    case FI_TYPE_CLASS_TEXT:
         return constant != NULL && sqlite3_value_type(constant) == SQLITE_TEXT &&
                sqlite3_value_bytes(constant) <= CONSTANT_SIZE_MAX &&
                fi_sqlvalue_is_utf8(sqlite3_value_text(constant),
                                    (size_t)sqlite3_value_bytes(constant));
-    case FIRN_TYPE_UUID:
+    case FI_TYPE_CLASS_FIXED:
         return constant != NULL && sqlite3_value_type(constant) == SQLITE_TEXT &&
                op == SQLITE_INDEX_CONSTRAINT_EQ;
-    case FIRN_TYPE_BLOB:
+    case FI_TYPE_CLASS_BLOB:
         return constant != NULL && sqlite3_value_bytes(constant) <= CONSTANT_SIZE_MAX;
-    default:
-        return true;
+    case FI_TYPE_CLASS_NULL:
+    case FI_TYPE_CLASS_FLOAT:
+    case FI_TYPE_CLASS_VECTOR:
+        break;
     }
+    return false;
 }
 
 bool
 fi_sql_filter_can_seek(firn_type type)
 {
-    return type != FIRN_TYPE_F32 && type != FIRN_TYPE_F64 && type != FIRN_TYPE_VECTOR;
+    return fi_type_has_order(type) && !fi_type_is_float(type);
 }
 
 /* ---- what the scan is told ---- */
@@ -445,20 +427,9 @@ add_bounds(struct fi_sql_filter *filter, const firn_table_column *column,
 
 /* A value that is good until the filter is gone. */
 static bool
-keep_value(struct fi_sql_filter *filter, firn_value *value)
-{
-    if (value->type >= FIRN_TYPE_TEXT) {
-        uint8_t *bytes = keep(filter, value->as.bytes.data, value->as.bytes.size);
-        value->as.bytes.data = bytes;
-        return bytes != NULL;
-    }
-    return true;
-}
-
-static bool
 fits_bound(firn_value value)
 {
-    return value.type < FIRN_TYPE_TEXT || value.as.bytes.size <= BOUND_SIZE_MAX;
+    return !fi_type_has_bytes(value.type) || value.as.bytes.size <= BOUND_SIZE_MAX;
 }
 
 /* Appends the values of a list that the column can have to the parameters. *out_is_known is false,
@@ -641,10 +612,10 @@ fi_sql_filter_leave_nans_out(struct fi_sql_filter *filter, const struct fi_sql_t
 {
     for (size_t i = 0; i < plan->item_count; i++) {
         const firn_table_column *column = &table->def->columns[plan->items[i].column];
-        if (column->type == FIRN_TYPE_F32 || column->type == FIRN_TYPE_F64) {
+        if (fi_type_is_float(column->type)) {
             begin_condition(filter); /* a NaN is larger than all numbers */
             sqlite3_str_appendf(filter->where, "\"%w\" < %s 'nan'", column->name,
-                                column->type == FIRN_TYPE_F32 ? "f32" : "f64");
+                                firn_type_name(column->type));
         }
     }
 }

@@ -191,17 +191,9 @@ fail_scan(struct groups_cursor *cursor, const firn_error *err)
 static double
 magnitude(firn_value value)
 {
-    switch (value.type) {
-    case FIRN_TYPE_NULL:
-        return 0;
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        return (double)value.as.u64;
-    default:
-        return fabs((double)value.as.i64);
-    }
+    return firn_is_null(value)               ? 0
+           : fi_type_is_unsigned(value.type) ? (double)value.as.u64
+                                             : fabs((double)value.as.i64);
 }
 
 /* Why a row of groups is not what SQLite would have; NULL: it is. */
@@ -259,13 +251,6 @@ next_batch(struct groups_cursor *cursor)
     return SQLITE_OK;
 }
 
-static bool
-has_bytes(firn_type type)
-{
-    return type == FIRN_TYPE_TEXT || type == FIRN_TYPE_BLOB || type == FIRN_TYPE_UUID ||
-           type == FIRN_TYPE_VECTOR;
-}
-
 /* Keeps the rows of the batch. Returns a code of SQLite. */
 static int
 keep_batch(struct groups_cursor *cursor)
@@ -295,7 +280,7 @@ keep_batch(struct groups_cursor *cursor)
     firn_value *to = cursor->kept + cursor->kept_rows * columns;
     for (size_t i = 0; i < rows * columns; i++) {
         to[i] = firn_scan_value(cursor->batch, i % columns, i / columns);
-        bytes += has_bytes(to[i].type) ? to[i].as.bytes.size : 0;
+        bytes += fi_type_has_bytes(to[i].type) ? to[i].as.bytes.size : 0;
     }
     char *text = sqlite3_malloc64(bytes + 1);
     if (text == NULL) {
@@ -303,7 +288,7 @@ keep_batch(struct groups_cursor *cursor)
     }
     cursor->texts[cursor->text_count++] = text;
     for (size_t i = 0; i < rows * columns; i++) {
-        if (has_bytes(to[i].type) && to[i].as.bytes.size > 0) {
+        if (fi_type_has_bytes(to[i].type) && to[i].as.bytes.size > 0) {
             memcpy(text, to[i].as.bytes.data, to[i].as.bytes.size);
             to[i].as.bytes.data = (const uint8_t *)text;
             text += to[i].as.bytes.size;

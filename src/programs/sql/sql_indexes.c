@@ -56,26 +56,15 @@ put_default(struct fi_sql_rows *rows, const firn_table_column *column, firn_erro
     }
     sqlite3_str *literal = sqlite3_str_new(NULL);
     int rc = FIRN_OK;
-    switch (column->type) {
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_VECTOR:
+    if (column->type == FIRN_TYPE_BLOB || column->type == FIRN_TYPE_VECTOR) {
         sqlite3_str_appendall(literal, "x'");
         for (size_t i = 0; i < value->as.bytes.size; i++) {
             sqlite3_str_appendf(literal, "%02x", value->as.bytes.data[i]);
         }
         sqlite3_str_appendall(literal, "'");
-        break;
-    case FIRN_TYPE_DATE:
-    case FIRN_TYPE_TIMESTAMP:
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_UUID:
+    } else {
         rc = firn_value_format(column, value, &text, NULL, err);
-        sqlite3_str_appendf(literal, "%Q", text);
-        break;
-    default:
-        rc = firn_value_format(column, value, &text, NULL, err);
-        sqlite3_str_appendall(literal, text != NULL ? text : "");
-        break;
+        sqlite3_str_appendf(literal, fi_type_has_quotes(column->type) ? "%Q" : "%s", text);
     }
     char *joined = sqlite3_str_finish(literal);
     fi_sql_rows_text_or_null(rows, joined);

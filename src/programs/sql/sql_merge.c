@@ -33,8 +33,8 @@ fi_sql_merge_is_possible(const struct fi_sql_cursor *cursor)
     const uint32_t first = table->orders[0].columns[0];
     const firn_type type = table->def->columns[first].type;
     return cursor->may_look_up && cursor->plan.order == 0 && !cursor->plan.is_descending &&
-           cursor->seeks.count == 1 && cursor->seeks.columns[0] == first && type >= FIRN_TYPE_I8 &&
-           type < FIRN_TYPE_U64; /* its order is that of int64_t */
+           cursor->seeks.count == 1 && cursor->seeks.columns[0] == first &&
+           fi_type_is_integer(type) && type != FIRN_TYPE_U64; /* its order is that of int64_t */
 }
 
 static const int64_t *

@@ -100,27 +100,20 @@ struct planning {
 static double
 number_of(firn_value value)
 {
-    switch (value.type) {
-    case FIRN_TYPE_NULL:
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
-        return 0;
-    case FIRN_TYPE_BOOL:
-        return value.as.boolean ? 1 : 0;
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        return (double)value.as.u64;
-    case FIRN_TYPE_F32:
-        return (double)value.as.f32;
-    case FIRN_TYPE_F64:
-        return value.as.f64;
-    default:
+    switch (fi_physical_of(value.type)) {
+    case FI_PHYSICAL_I64:
         return (double)value.as.i64;
+    case FI_PHYSICAL_U64:
+        return value.type != FIRN_TYPE_BOOL ? (double)value.as.u64 : value.as.boolean ? 1 : 0;
+    case FI_PHYSICAL_F32:
+        return (double)value.as.f32;
+    case FI_PHYSICAL_F64:
+        return value.as.f64;
+    case FI_PHYSICAL_NONE:
+    case FI_PHYSICAL_BYTES:
+        break;
     }
+    return 0;
 }
 
 /* Where a constant lies between the smallest and the largest value, from 0 to 1; -1: unknown. */
@@ -137,7 +130,7 @@ place_of(const struct fi_sql_table *table, uint32_t column, sqlite3_value *const
     firn_value value;
     firn_error ignored;
     double at = -1;
-    if (definition->type < FIRN_TYPE_TEXT &&
+    if (!fi_type_has_bytes(definition->type) &&
         fi_sqlvalue_make(definition, constant, &scratch, &value, &ignored) == FIRN_OK) {
         double low = number_of(stats->smallest);
         double high = number_of(stats->largest);
@@ -172,12 +165,6 @@ share_of_pattern(int op, sqlite3_value *constant)
     return size == 0 ? PATTERN_SHARE : share;
 }
 
-static bool
-is_float(firn_type type)
-{
-    return type == FIRN_TYPE_F32 || type == FIRN_TYPE_F64;
-}
-
 /* How many values a column may have at most; 0: unknown. */
 static double
 values_of(const struct fi_sql_table *table, uint32_t column)
@@ -192,8 +179,8 @@ values_of(const struct fi_sql_table *table, uint32_t column)
         const char *name = stats->encodings[i] > 0 ? firn_table_encoding_name(i) : NULL;
         dictionaries += name != NULL && strcmp(name, "dictionary") == 0 ? stats->encodings[i] : 0;
     }
-    if (table->def->columns[column].type < FIRN_TYPE_TEXT &&
-        !is_float(table->def->columns[column].type) && !firn_is_null(stats->smallest)) {
+    if (!fi_type_has_bytes(table->def->columns[column].type) &&
+        !fi_type_is_float(table->def->columns[column].type) && !firn_is_null(stats->smallest)) {
         double span = number_of(stats->largest) - number_of(stats->smallest) + 1;
         return span >= 1 ? span : 0;
     }
@@ -292,7 +279,7 @@ can_use(struct planning *planning, int place, uint32_t *out_column)
     case SQLITE_INDEX_CONSTRAINT_GLOB:
         return type == FIRN_TYPE_TEXT;
     case SQLITE_INDEX_CONSTRAINT_ISNULL:
-        return !is_float(type); /* a NaN is NULL in SQLite */
+        return !fi_type_is_float(type); /* a NaN is NULL in SQLite */
     case SQLITE_INDEX_CONSTRAINT_ISNOTNULL:
         return true;
     default:
@@ -301,13 +288,13 @@ can_use(struct planning *planning, int place, uint32_t *out_column)
     if (!is_comparison(constraint->op) || type == FIRN_TYPE_VECTOR) {
         return false;
     }
-    if (is_float(type) && (constraint->op == SQLITE_INDEX_CONSTRAINT_IS ||
-                           constraint->op == SQLITE_INDEX_CONSTRAINT_ISNOT ||
-                           constraint->op == SQLITE_INDEX_CONSTRAINT_NE)) {
+    if (fi_type_is_float(type) && (constraint->op == SQLITE_INDEX_CONSTRAINT_IS ||
+                                   constraint->op == SQLITE_INDEX_CONSTRAINT_ISNOT ||
+                                   constraint->op == SQLITE_INDEX_CONSTRAINT_NE)) {
         return false;
     }
     /* Text is compared byte by byte. */
-    return type < FIRN_TYPE_DATE ||
+    return fi_sqlvalue_is_number(type) ||
            sqlite3_stricmp(sqlite3_vtab_collation(planning->info, place), "BINARY") == 0;
 }
 
@@ -489,7 +476,7 @@ see_order(const struct planning *planning, struct way *way)
             break; /* no two rows have the same key */
         }
         if (at == count || columns[at] != column || column >= table->def->column_count ||
-            is_float(table->def->columns[column].type) ||
+            fi_type_is_float(table->def->columns[column].type) ||
             (has_direction && way->is_descending != (term->desc != 0))) {
             way->is_ordered = false;
             way->is_descending = false;
@@ -504,9 +491,7 @@ see_order(const struct planning *planning, struct way *way)
 static bool
 shows_text(const struct planning *planning, uint32_t column)
 {
-    firn_type type = planning->table->def->columns[column].type;
-    return type == FIRN_TYPE_TEXT || type == FIRN_TYPE_DATE || type == FIRN_TYPE_TIMESTAMP ||
-           type == FIRN_TYPE_UUID;
+    return fi_sqlvalue_class_of(planning->table->def->columns[column].type) == FI_SQLVALUE_TEXT;
 }
 
 /* The rows that have one value in each of the columns with an equality. */

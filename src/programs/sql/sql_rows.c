@@ -476,10 +476,8 @@ fi_sql_rows_json_value(sqlite3_str *out, const firn_table_column *column, firn_v
         sqlite3_str_appendall(out, "null");
         return;
     }
-    bool is_number = column->type >= FIRN_TYPE_BOOL && column->type <= FIRN_TYPE_DECIMAL;
     bool is_finite = memchr(text, 'n', size) == NULL; /* neither nan nor inf */
-    bool has_digits = is_number || column->type == FIRN_TYPE_VECTOR;
-    if (column->type == FIRN_TYPE_BOOL || (has_digits && is_finite)) {
+    if (!fi_type_has_quotes(column->type) && is_finite) {
         sqlite3_str_append(out, text, (int)size);
     } else {
         fi_sql_rows_json_text(out, text, size);

@@ -81,25 +81,23 @@ identity_of(const struct fi_sql_table *table)
 enum fi_sql_identity
 fi_sql_table_identity(firn_type type)
 {
-    switch (type) {
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_I64:
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-        return FI_SQL_BY_ROWID;
-    case FIRN_TYPE_BOOL:
-    case FIRN_TYPE_DATE:
-    case FIRN_TYPE_TIMESTAMP:
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
+    switch (fi_type_class_of(type)) {
+    case FI_TYPE_CLASS_SIGNED:
+    case FI_TYPE_CLASS_UNSIGNED:
+        return type != FIRN_TYPE_U64 ? FI_SQL_BY_ROWID : FI_SQL_BY_BLOB;
+    case FI_TYPE_CLASS_BOOL:
+    case FI_TYPE_CLASS_TIME:
+    case FI_TYPE_CLASS_TEXT:
+    case FI_TYPE_CLASS_BLOB:
+    case FI_TYPE_CLASS_FIXED:
         return FI_SQL_BY_COLUMN;
-    default:
-        return FI_SQL_BY_BLOB; /* what SQLite shows may be of two keys */
+    case FI_TYPE_CLASS_NULL:
+    case FI_TYPE_CLASS_FLOAT:
+    case FI_TYPE_CLASS_DECIMAL:
+    case FI_TYPE_CLASS_VECTOR:
+        break;
     }
+    return FI_SQL_BY_BLOB; /* what SQLite shows may be of two keys */
 }
 
 static int

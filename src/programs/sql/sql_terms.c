@@ -28,15 +28,6 @@ SQLITE_EXTENSION_INIT3
 
 enum { DEPTH_MAX = 64 };
 
-enum kind { TOKEN_END, TOKEN_NAME, TOKEN_VALUE, TOKEN_SIGN };
-
-struct token {
-    enum kind kind;
-    bool is_quoted; /* a name */
-    size_t from;
-    size_t to;
-};
-
 struct terms {
     const struct fi_sql_table *table;
     const char *text;
@@ -45,61 +36,29 @@ struct terms {
     size_t hidden_to;
 };
 
-static bool
-is_name_byte(char c)
-{
-    return isalnum((unsigned char)c) || c == '_' || c == '$' || ((unsigned char)c & 0x80) != 0;
-}
-
-static struct token
+static struct fi_sqltext_token
 next_token(const char *text, size_t *at)
 {
-    struct token token = {.kind = TOKEN_END};
-    size_t i = *at;
-    for (size_t blank; text[i] != '\0' && (blank = fi_sqltext_blank(text + i)) > 0;) {
-        i += blank;
-    }
-    token.from = i;
-    if (text[i] != '\0' && strchr("\"`['", text[i]) != NULL) {
-        const char end = (char)(text[i] == '[' ? ']' : text[i]);
-        token.kind = end == '\'' ? TOKEN_VALUE : TOKEN_NAME;
-        token.is_quoted = true;
-        for (i++; text[i] != '\0' && (text[i] != end || (end != ']' && text[i + 1] == end)); i++) {
-            i += text[i] == end;
-        }
-        i += text[i] != '\0';
-    } else if (is_name_byte(text[i]) || (text[i] != '\0' && strchr("?:@#", text[i]) != NULL)) {
-        token.kind =
-            is_name_byte(text[i]) && !isdigit((unsigned char)text[i]) ? TOKEN_NAME : TOKEN_VALUE;
-        for (i++; is_name_byte(text[i]); i++) {
-        }
-        if (text[i] == '\'' && i == token.from + 1) { /* x'00' */
-            token.kind = TOKEN_VALUE;
-            i += 1 + strcspn(text + i + 1, "'");
-            i += text[i] != '\0';
-        }
-    } else if (text[i] != '\0') {
-        token.kind = TOKEN_SIGN;
-        i++;
-        while (strchr("<>=!|", text[i - 1]) != NULL && text[i] != '\0' &&
-               strchr("<>=|", text[i]) != NULL) {
-            i++;
-        }
-    }
-    token.to = i;
-    *at = i;
+    struct fi_sqltext_token token;
+    fi_sqltext_token(text, at, &token);
     return token;
 }
 
 static bool
-is_word(const char *text, const struct token *token, const char *word)
+is_name(const struct fi_sqltext_token *token)
 {
-    return token->kind == TOKEN_NAME && !token->is_quoted &&
+    return token->kind == FI_SQLTEXT_WORD || token->kind == FI_SQLTEXT_QUOTED;
+}
+
+static bool
+is_word(const char *text, const struct fi_sqltext_token *token, const char *word)
+{
+    return token->kind == FI_SQLTEXT_WORD &&
            fi_sqltext_is(text + token->from, token->to - token->from, word);
 }
 
 static bool
-is_one_of(const char *text, const struct token *token, const char *const *words)
+is_one_of(const char *text, const struct fi_sqltext_token *token, const char *const *words)
 {
     while (*words != NULL && !is_word(text, token, *words)) {
         words++;
@@ -108,14 +67,14 @@ is_one_of(const char *text, const struct token *token, const char *const *words)
 }
 
 static bool
-is_sign(const char *text, const struct token *token, const char *sign)
+is_sign(const char *text, const struct fi_sqltext_token *token, const char *sign)
 {
-    return token->kind == TOKEN_SIGN && token->to - token->from == strlen(sign) &&
+    return token->kind == FI_SQLTEXT_SIGN && token->to - token->from == strlen(sign) &&
            memcmp(text + token->from, sign, token->to - token->from) == 0;
 }
 
 static bool
-is_comparison(const char *text, const struct token *token)
+is_comparison(const char *text, const struct fi_sqltext_token *token)
 {
     static const char *const signs[] = {"=", "==", "<", "<=", ">", ">=", "<>", "!="};
     bool is_it = false;
@@ -126,7 +85,7 @@ is_comparison(const char *text, const struct token *token)
 }
 
 static void
-name_of(const char *text, const struct token *token, char out[FI_SQLTEXT_NAME_SIZE])
+name_of(const char *text, const struct fi_sqltext_token *token, char out[FI_SQLTEXT_NAME_SIZE])
 {
     size_t at = token->from;
     fi_sqltext_name(text, &at, out);
@@ -157,10 +116,10 @@ take_column(const struct terms *terms, size_t *at)
     char qualifier[FI_SQLTEXT_NAME_SIZE] = "";
     char name[FI_SQLTEXT_NAME_SIZE] = "";
     size_t i = *at;
-    struct token token = next_token(text, &i);
-    while (token.kind == TOKEN_NAME) {
+    struct fi_sqltext_token token = next_token(text, &i);
+    while (is_name(&token)) {
         size_t after = i;
-        const struct token dot = next_token(text, &after);
+        const struct fi_sqltext_token dot = next_token(text, &after);
         name_of(text, &token, name);
         if (!is_sign(text, &dot, ".")) {
             break;
@@ -173,8 +132,8 @@ take_column(const struct terms *terms, size_t *at)
         qualifier[0] == '\0' ||
         sqlite3_stricmp(qualifier,
                         terms->qualifier[0] != '\0' ? terms->qualifier : terms->table->name) == 0;
-    const bool is_it = token.kind == TOKEN_NAME && is_own && is_column(terms->table, name);
-    *at = token.kind == TOKEN_NAME ? i : *at;
+    const bool is_it = is_name(&token) && is_own && is_column(terms->table, name);
+    *at = is_name(&token) ? i : *at;
     return is_it;
 }
 
@@ -192,11 +151,11 @@ look_at(const struct terms *terms, size_t from, size_t to)
     int depth = 0;
     for (size_t at = from; at < to;) {
         size_t after = at;
-        const struct token token = next_token(terms->text, &after);
-        if (token.kind == TOKEN_END || token.from >= to) {
+        const struct fi_sqltext_token token = next_token(terms->text, &after);
+        if (token.kind == FI_SQLTEXT_END || token.from >= to) {
             break;
         }
-        if (token.kind == TOKEN_NAME) {
+        if (is_name(&token)) {
             const bool is_column_here = take_column(terms, &at);
             term.columns += is_column_here;
             term.has_escape = term.has_escape || is_word(terms->text, &token, "escape");
@@ -225,9 +184,9 @@ is_told(const struct terms *terms, size_t from, size_t to)
         return true;
     }
     if (take_column(terms, &at)) {
-        const struct token operator= next_token(text, &at);
+        const struct fi_sqltext_token operator= next_token(text, &at);
         size_t after = at;
-        const struct token second = next_token(text, &after);
+        const struct fi_sqltext_token second = next_token(text, &after);
         const struct term rest = look_at(terms, at, to);
         if (is_word(text, &operator, "in") || is_word(text, &operator, "match")) {
             return true;
@@ -258,9 +217,9 @@ check_clause(struct terms *terms, size_t at)
     bool has_or = false;
     for (;;) {
         const size_t before = at;
-        const struct token token = next_token(text, &at);
+        const struct fi_sqltext_token token = next_token(text, &at);
         const bool is_top = depth == 0 && cases == 0;
-        const bool is_end = token.kind == TOKEN_END || is_sign(text, &token, ";") ||
+        const bool is_end = token.kind == FI_SQLTEXT_END || is_sign(text, &token, ";") ||
                             (depth == 0 && is_sign(text, &token, ")")) ||
                             (is_top && is_one_of(text, &token, ends));
         const bool is_and = is_top && is_word(text, &token, "and") && !is_between;
@@ -287,18 +246,19 @@ check_clause(struct terms *terms, size_t at)
 /* Notes the qualifier of the column before MATCH; whether it is a column of vectors of the
  * table. */
 static bool
-is_own_match(struct terms *terms, const struct token *column, const struct token *qualifier)
+is_own_match(struct terms *terms, const struct fi_sqltext_token *column,
+             const struct fi_sqltext_token *qualifier)
 {
     const firn_table_def *def = terms->table->def;
     char name[FI_SQLTEXT_NAME_SIZE];
     char own[FI_SQLTEXT_NAME_SIZE];
     bool is_it = false;
-    if (column->kind != TOKEN_NAME) {
+    if (!is_name(column)) {
         return false;
     }
     name_of(terms->text, column, name);
     terms->qualifier[0] = '\0';
-    if (qualifier->kind == TOKEN_NAME) {
+    if (is_name(qualifier)) {
         name_of(terms->text, qualifier, terms->qualifier);
     }
     for (size_t i = 0; i < def->column_count; i++) {
@@ -316,11 +276,11 @@ check_text(struct terms *terms)
     const char *text = terms->text;
     size_t clauses[DEPTH_MAX] = {0}; /* where the WHERE or ON of each depth begins; 0: none does */
     bool was_found[DEPTH_MAX] = {false};
-    struct token before[4] = {{.kind = TOKEN_END}}; /* the newest first */
+    struct fi_sqltext_token before[4] = {{.kind = FI_SQLTEXT_END}}; /* the newest first */
     size_t depth = 0;
     size_t at = 0;
-    struct token token;
-    while ((token = next_token(text, &at)).kind != TOKEN_END) {
+    struct fi_sqltext_token token;
+    while ((token = next_token(text, &at)).kind != FI_SQLTEXT_END) {
         if (is_sign(text, &token, "(") && depth + 1 < DEPTH_MAX) {
             clauses[++depth] = 0;
             was_found[depth] = false;
@@ -332,7 +292,7 @@ check_text(struct terms *terms)
                 return false;
             }
         } else if (is_word(text, &token, "match") && clauses[depth] != 0) {
-            const struct token none = {.kind = TOKEN_END};
+            const struct fi_sqltext_token none = {.kind = FI_SQLTEXT_END};
             const bool is_qualified = is_sign(text, &before[1], ".");
             if (is_own_match(terms, &before[0], is_qualified ? &before[2] : &none)) {
                 was_found[depth] = true;

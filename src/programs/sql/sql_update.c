@@ -166,18 +166,12 @@ take_key(struct update *update, sqlite3_value *id, firn_error *err)
 }
 
 static bool
-is_unsigned(const firn_value *value)
-{
-    return value->type >= FIRN_TYPE_U8 && value->type <= FIRN_TYPE_U64;
-}
-
-static bool
 equal_values(const firn_value *a, const firn_value *b)
 {
     if (firn_is_null(*a) || firn_is_null(*b)) {
         return firn_is_null(*a) && firn_is_null(*b);
     }
-    if (a->type >= FIRN_TYPE_TEXT) {
+    if (fi_type_has_bytes(a->type)) {
         return a->as.bytes.size == b->as.bytes.size &&
                memcmp(a->as.bytes.data, b->as.bytes.data, a->as.bytes.size) == 0;
     }
@@ -191,7 +185,8 @@ equal_values(const firn_value *a, const firn_value *b)
         return a->as.f64 == b->as.f64;
     }
     /* A signed number and an unsigned one differ above the signed ones. */
-    return a->as.u64 == b->as.u64 && (is_unsigned(a) == is_unsigned(b) || a->as.i64 >= 0);
+    return a->as.u64 == b->as.u64 &&
+           (fi_type_is_unsigned(a->type) == fi_type_is_unsigned(b->type) || a->as.i64 >= 0);
 }
 
 /* ---- values of the statement ---- */

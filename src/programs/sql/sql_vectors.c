@@ -315,7 +315,7 @@ fi_sql_vectors_end(struct fi_sql_stream *stream)
         return;
     }
     for (size_t i = 0; i < stream->parameter_count && stream->parameters != NULL; i++) {
-        if (stream->parameters[i].type >= FIRN_TYPE_TEXT) {
+        if (fi_type_has_bytes(stream->parameters[i].type)) {
             sqlite3_free((void *)(uintptr_t)stream->parameters[i].as.bytes.data);
         }
     }
@@ -339,7 +339,7 @@ copy_filter(struct fi_sql_stream *stream, const struct fi_sql_filter *filter, fi
     for (size_t i = 0; i < count && is_fine && stream->parameters != NULL; i++) {
         firn_value *value = &stream->parameters[stream->parameter_count];
         *value = filter->parameters[i];
-        if (value->type >= FIRN_TYPE_TEXT) {
+        if (fi_type_has_bytes(value->type)) {
             uint8_t *bytes = sqlite3_malloc64(value->as.bytes.size + 1);
             if (bytes == NULL) {
                 return fi_sqlvalue_no_memory(err);

@@ -14,6 +14,7 @@
  * Limits: the text has at most 1 MiB, and no part of it is in another one, so nothing recurses.
  */
 #include "sqlcreate/sqlcreate.h"
+#include "sqltext/sqltext.h"
 #include "sqlvalue/sqlvalue.h"
 
 #include <assert.h>
@@ -21,12 +22,10 @@ SQLITE_EXTENSION_INIT3
 
 enum { TYPE_SIZE_MAX = 64 };
 
-enum token_kind { END, WORD, QUOTED_NAME, TEXT, BLOB, NUMBER, SIGN };
-
 struct parser {
     const char *text;
-    const char *at; /* after the token */
-    enum token_kind kind;
+    size_t at; /* after the token */
+    struct fi_sqltext_token token;
     const char *from; /* the token */
     size_t size;
     firn_error *err;
@@ -41,39 +40,16 @@ struct parser {
 /* ---- words ---- */
 
 static bool
-is_name_start(char letter)
-{
-    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || letter == '_' ||
-           (unsigned char)letter >= 0x80;
-}
-
-static bool
 is_digit(char letter)
 {
     return letter >= '0' && letter <= '9';
-}
-
-static const char *
-skip_space(const char *at)
-{
-    for (;;) {
-        at += strspn(at, " \t\r\n\f");
-        if (at[0] == '-' && at[1] == '-') {
-            at += strcspn(at, "\n");
-        } else if (at[0] == '/' && at[1] == '*') {
-            const char *end = strstr(at + 2, "*/");
-            at = end != NULL ? end + 2 : at + strlen(at);
-        } else {
-            return at;
-        }
-    }
 }
 
 static int
 refuse(struct parser *parser, const char *what)
 {
     assert(parser->err != NULL && what != NULL);
-    if (parser->kind == END) {
+    if (parser->token.kind == FI_SQLTEXT_END) {
         return fi_sqlvalue_error(parser->err, FIRN_INVALID, "%s, not the end of the statement",
                                  what);
     }
@@ -83,73 +59,29 @@ refuse(struct parser *parser, const char *what)
 }
 
 static int
-read_quoted(struct parser *parser, char end)
-{
-    const char *at = parser->from + 1 + (parser->kind == BLOB ? 1 : 0);
-    for (; *at != '\0'; at++) {
-        if (*at == end) {
-            if (end == ']' || at[1] != end) {
-                parser->at = at + 1;
-                parser->size = (size_t)(parser->at - parser->from);
-                return FIRN_OK;
-            }
-            at++;
-        }
-    }
-    return fi_sqlvalue_error(parser->err, FIRN_INVALID, "a quote at character %zu is not closed",
-                             (size_t)(parser->from - parser->text) + 1);
-}
-
-static int
 advance(struct parser *parser)
 {
-    assert(parser->at >= parser->text);
-    const char *at = skip_space(parser->at);
-    parser->from = at;
-    char first = *at;
-    if (first == '\0') {
-        parser->kind = END;
-    } else if ((first == 'x' || first == 'X') && at[1] == '\'') {
-        parser->kind = BLOB;
-        return read_quoted(parser, '\'');
-    } else if (is_name_start(first)) {
-        parser->kind = WORD;
-        while (is_name_start(*at) || is_digit(*at) || *at == '$') {
-            at++;
-        }
-    } else if (is_digit(first) || (first == '.' && is_digit(at[1]))) {
-        parser->kind = NUMBER;
-        while (is_digit(*at) || *at == '.' || is_name_start(*at) ||
-               ((*at == '+' || *at == '-') && (at[-1] == 'e' || at[-1] == 'E'))) {
-            at++;
-        }
-    } else if (first == '"' || first == '`' || first == '[') {
-        parser->kind = QUOTED_NAME;
-        return read_quoted(parser, (char)(first == '[' ? ']' : first));
-    } else if (first == '\'') {
-        parser->kind = TEXT;
-        return read_quoted(parser, first);
-    } else {
-        parser->kind = SIGN;
-        at++;
-    }
-    parser->at = at;
-    parser->size = (size_t)(at - parser->from);
-    return FIRN_OK;
+    fi_sqltext_token(parser->text, &parser->at, &parser->token);
+    parser->from = parser->text + parser->token.from;
+    parser->size = parser->token.to - parser->token.from;
+    return parser->token.is_open
+               ? fi_sqlvalue_error(parser->err, FIRN_INVALID,
+                                   "a quote at character %zu is not closed", parser->token.from + 1)
+               : FIRN_OK;
 }
 
 static bool
 is_word(const struct parser *parser, const char *word)
 {
     assert(word[0] != '\0');
-    return parser->kind == WORD && parser->size == strlen(word) &&
+    return parser->token.kind == FI_SQLTEXT_WORD && parser->size == strlen(word) &&
            sqlite3_strnicmp(parser->from, word, (int)parser->size) == 0;
 }
 
 static bool
 is_sign(const struct parser *parser, char sign)
 {
-    return parser->kind == SIGN && *parser->from == sign;
+    return parser->token.kind == FI_SQLTEXT_SIGN && *parser->from == sign;
 }
 
 /* Takes the word if it is there. */
@@ -176,21 +108,15 @@ static int
 want_name(struct parser *parser, char **out)
 {
     assert(*out == NULL);
-    if (parser->kind != WORD && parser->kind != QUOTED_NAME && parser->kind != TEXT) {
+    if (parser->token.kind != FI_SQLTEXT_WORD && parser->token.kind != FI_SQLTEXT_QUOTED &&
+        parser->token.kind != FI_SQLTEXT_STRING) {
         return refuse(parser, "a name is wanted");
     }
     char *name = sqlite3_malloc64(parser->size + 1);
     if (name == NULL) {
         return fi_sqlvalue_no_memory(parser->err);
     }
-    size_t size = 0;
-    bool is_quoted = parser->kind != WORD;
-    for (size_t i = is_quoted ? 1 : 0; i < parser->size - (is_quoted ? 1 : 0); i++) {
-        name[size++] = parser->from[i];
-        if (is_quoted && parser->from[0] != '[' && parser->from[i] == parser->from[0]) {
-            i++; /* written twice */
-        }
-    }
+    const size_t size = fi_sqltext_unquote(parser->text, &parser->token, name);
     name[size] = '\0';
     sqlite3_free(*out);
     *out = name;
@@ -228,81 +154,60 @@ take_exists(struct parser *parser, bool with_not)
 
 /* ---- types ---- */
 
-struct type_name {
-    const char *sql;
-    const char *firn;
+/* What other databases call types; those that fi_sqlvalue_type_named finds are left out. */
+static const struct {
+    char name[20];
+    uint8_t type;
+} type_names[] = {
+    {"int", FIRN_TYPE_I64},
+    {"integer", FIRN_TYPE_I64},
+    {"int64", FIRN_TYPE_I64},
+    {"int2", FIRN_TYPE_I16},
+    {"int16", FIRN_TYPE_I16},
+    {"mediumint", FIRN_TYPE_I32},
+    {"int4", FIRN_TYPE_I32},
+    {"int32", FIRN_TYPE_I32},
+    {"uint8", FIRN_TYPE_U8},
+    {"uint16", FIRN_TYPE_U16},
+    {"uint32", FIRN_TYPE_U32},
+    {"integer unsigned", FIRN_TYPE_U32},
+    {"mediumint unsigned", FIRN_TYPE_U32},
+    {"uint64", FIRN_TYPE_U64},
+    {"unsigned big int", FIRN_TYPE_U64},
+    {"real", FIRN_TYPE_F64},
+    {"double precision", FIRN_TYPE_F64},
+    {"float", FIRN_TYPE_F64},
+    {"float64", FIRN_TYPE_F64},
+    {"float32", FIRN_TYPE_F32},
+    {"clob", FIRN_TYPE_TEXT},
+    {"string", FIRN_TYPE_TEXT},
+    {"json", FIRN_TYPE_TEXT},
+    {"char", FIRN_TYPE_TEXT},
+    {"varchar", FIRN_TYPE_TEXT},
+    {"character", FIRN_TYPE_TEXT},
+    {"character varying", FIRN_TYPE_TEXT},
+    {"varying character", FIRN_TYPE_TEXT},
+    {"nchar", FIRN_TYPE_TEXT},
+    {"nvarchar", FIRN_TYPE_TEXT},
+    {"native character", FIRN_TYPE_TEXT},
+    {"bytea", FIRN_TYPE_BLOB},
+    {"binary", FIRN_TYPE_BLOB},
+    {"varbinary", FIRN_TYPE_BLOB},
+    {"datetime", FIRN_TYPE_TIMESTAMP},
+    {"numeric", FIRN_TYPE_DECIMAL},
+    {"dec", FIRN_TYPE_DECIMAL},
 };
 
-static const struct type_name type_names[] = {
-    {"int", "i64"},
-    {"integer", "i64"},
-    {"bigint", "i64"},
-    {"int64", "i64"},
-    {"i64", "i64"},
-    {"tinyint", "i8"},
-    {"i8", "i8"},
-    {"smallint", "i16"},
-    {"int2", "i16"},
-    {"int16", "i16"},
-    {"i16", "i16"},
-    {"mediumint", "i32"},
-    {"int4", "i32"},
-    {"int32", "i32"},
-    {"i32", "i32"},
-    {"u8", "u8"},
-    {"uint8", "u8"},
-    {"tinyint unsigned", "u8"},
-    {"u16", "u16"},
-    {"uint16", "u16"},
-    {"smallint unsigned", "u16"},
-    {"u32", "u32"},
-    {"uint32", "u32"},
-    {"int unsigned", "u32"},
-    {"integer unsigned", "u32"},
-    {"mediumint unsigned", "u32"},
-    {"u64", "u64"},
-    {"uint64", "u64"},
-    {"bigint unsigned", "u64"},
-    {"unsigned big int", "u64"},
-    {"real", "f64"},
-    {"double", "f64"},
-    {"double precision", "f64"},
-    {"float", "f64"},
-    {"f64", "f64"},
-    {"float64", "f64"},
-    {"f32", "f32"},
-    {"float32", "f32"},
-    {"bool", "bool"},
-    {"boolean", "bool"},
-    {"text", "text"},
-    {"clob", "text"},
-    {"string", "text"},
-    {"json", "text"},
-    {"char", "text"},
-    {"varchar", "text"},
-    {"character", "text"},
-    {"character varying", "text"},
-    {"varying character", "text"},
-    {"nchar", "text"},
-    {"nvarchar", "text"},
-    {"native character", "text"},
-    {"blob", "blob"},
-    {"bytea", "blob"},
-    {"binary", "blob"},
-    {"varbinary", "blob"},
-    {"date", "date"},
-    {"date text", "date"},
-    {"timestamp", "timestamp"},
-    {"timestamp text", "timestamp"},
-    {"datetime", "timestamp"},
-    {"uuid", "uuid"},
-    {"uuid text", "uuid"},
-    {"decimal", "decimal"},
-    {"numeric", "decimal"},
-    {"dec", "decimal"},
-    {"vector", "vector"},
-    {"blob vector", "vector"},
-};
+static firn_type
+type_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof type_names / sizeof type_names[0]; i++) {
+        if (sqlite3_stricmp(type_names[i].name, name) == 0) {
+            return (firn_type)type_names[i].type;
+        }
+    }
+    return fi_sqlvalue_type_named(name);
+}
 
 static bool
 ends_type(const struct parser *parser)
@@ -310,7 +215,7 @@ ends_type(const struct parser *parser)
     static const char *const words[] = {
         "constraint", "primary", "not",       "null", "unique", "default",       "check",
         "references", "collate", "generated", "as",   "auto",   "autoincrement", "bloom"};
-    if (parser->kind != WORD) {
+    if (parser->token.kind != FI_SQLTEXT_WORD) {
         return true;
     }
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -326,7 +231,8 @@ want_number(struct parser *parser, unsigned *out)
 {
     unsigned number = 0;
     for (size_t i = 0; i < parser->size; i++) {
-        if (parser->kind != NUMBER || !is_digit(parser->from[i]) || number > 1000000) {
+        if (parser->token.kind != FI_SQLTEXT_NUMBER || !is_digit(parser->from[i]) ||
+            number > 1000000) {
             return refuse(parser, "a whole number is wanted");
         }
         number = 10 * number + (unsigned)(parser->from[i] - '0');
@@ -383,24 +289,17 @@ want_type(struct parser *parser)
     if (size == 0) {
         return refuse(parser, "a type is wanted");
     }
-    const char *type = NULL;
-    for (size_t i = 0; i < sizeof type_names / sizeof type_names[0] && type == NULL; i++) {
-        type = sqlite3_stricmp(type_names[i].sql, name) == 0 ? type_names[i].firn : NULL;
-    }
-    if (type == NULL) {
+    const firn_type type = type_named(name);
+    char text[FI_TYPE_TEXT_SIZE];
+    if (type == FIRN_TYPE_NULL) {
         return fi_sqlvalue_error(parser->err, FIRN_INVALID, "there is no type '%s'", name);
     }
-    if (strcmp(type, "decimal") == 0) {
-        if (count == 0) {
-            return fi_sqlvalue_error(parser->err, FIRN_INVALID,
-                                     "say how many digits: %s(PRECISION, SCALE); or REAL", name);
-        }
-        sqlite3_str_appendf(parser->columns, " decimal(%u, %u)", sizes[0], sizes[1]);
-    } else if (strcmp(type, "vector") == 0) {
-        sqlite3_str_appendf(parser->columns, " vector(%u)", sizes[0]);
-    } else {
-        sqlite3_str_appendf(parser->columns, " %s", type);
+    if (type == FIRN_TYPE_DECIMAL && count == 0) {
+        return fi_sqlvalue_error(parser->err, FIRN_INVALID,
+                                 "say how many digits: %s(PRECISION, SCALE); or REAL", name);
     }
+    sqlite3_str_appendf(parser->columns, " %s",
+                        fi_type_text(type, sizes[0], sizes[1], sizes[0], text));
     return FIRN_OK;
 }
 
@@ -415,9 +314,10 @@ take_default(struct parser *parser)
         rc = advance(parser);
     }
     bool is_literal =
-        parser->kind == NUMBER ||
-        (!is_negative && (parser->kind == TEXT || parser->kind == BLOB || is_word(parser, "null") ||
-                          is_word(parser, "true") || is_word(parser, "false")));
+        parser->token.kind == FI_SQLTEXT_NUMBER ||
+        (!is_negative &&
+         (parser->token.kind == FI_SQLTEXT_STRING || parser->token.kind == FI_SQLTEXT_BLOB ||
+          is_word(parser, "null") || is_word(parser, "true") || is_word(parser, "false")));
     if (rc == FIRN_OK && !is_literal) {
         rc = refuse(parser, "a default is a literal");
     }
@@ -857,7 +757,7 @@ int
 fi_sqlcreate_parse(const char *text, struct fi_sqlcreate *out, firn_error *err)
 {
     assert(text != NULL);
-    struct parser parser = {.text = text, .at = text, .err = err, .out = out};
+    struct parser parser = {.text = text, .err = err, .out = out};
     *out = (struct fi_sqlcreate){.may_exist = false};
     if (strlen(text) > FIRN_TABLE_DEF_TEXT_MAX) {
         return fi_sqlvalue_error(err, FIRN_LIMIT, "the statement has more than %d characters",
@@ -869,7 +769,7 @@ fi_sqlcreate_parse(const char *text, struct fi_sqlcreate *out, firn_error *err)
     if (rc == FIRN_OK && is_sign(&parser, ';')) {
         rc = advance(&parser);
     }
-    if (rc == FIRN_OK && parser.kind != END) {
+    if (rc == FIRN_OK && parser.token.kind != FI_SQLTEXT_END) {
         rc = refuse(&parser, "the end of the statement is wanted");
     }
     sqlite3_free(sqlite3_str_finish(parser.columns));

@@ -319,24 +319,25 @@ column_of(struct statement *statement, size_t value)
 static enum fi_sqlparse_affinity
 affinity_of(const firn_table_column *column)
 {
-    switch (column->type) {
-    case FIRN_TYPE_BOOL:
-    case FIRN_TYPE_DECIMAL:
+    switch (fi_type_class_of(column->type)) {
+    case FI_TYPE_CLASS_BOOL:
+    case FI_TYPE_CLASS_DECIMAL:
         return FI_SQLPARSE_NUMERIC;
-    case FIRN_TYPE_F32:
-    case FIRN_TYPE_F64:
-        return FI_SQLPARSE_REAL;
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_VECTOR:
-        return FI_SQLPARSE_NONE;
-    case FIRN_TYPE_DATE:
-    case FIRN_TYPE_TIMESTAMP:
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_UUID:
-        return FI_SQLPARSE_TEXT;
-    default:
+    case FI_TYPE_CLASS_SIGNED:
+    case FI_TYPE_CLASS_UNSIGNED:
         return FI_SQLPARSE_INTEGER;
+    case FI_TYPE_CLASS_FLOAT:
+        return FI_SQLPARSE_REAL;
+    case FI_TYPE_CLASS_TIME:
+    case FI_TYPE_CLASS_TEXT:
+    case FI_TYPE_CLASS_FIXED:
+        return FI_SQLPARSE_TEXT;
+    case FI_TYPE_CLASS_NULL:
+    case FI_TYPE_CLASS_BLOB:
+    case FI_TYPE_CLASS_VECTOR:
+        break;
     }
+    return FI_SQLPARSE_NONE;
 }
 
 /* A value that may be beyond INTEGER: it is looked at when it is there. */

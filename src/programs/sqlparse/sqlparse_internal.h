@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #include "sqlparse/sqlparse.h"
+#include "sqltext/sqltext.h"
+#include "tuple/type.h"
 
 /* ---- words: sqlparse_tree.c ---- */
 
@@ -126,7 +128,7 @@ enum piece_class {
     PIECE_BLOB,
     PIECE_DATE,
     PIECE_TIMESTAMP,
-    PIECE_UUID
+    PIECE_FIXED
 };
 struct piece {
     enum piece_class class;

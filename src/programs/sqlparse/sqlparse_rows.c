@@ -77,35 +77,21 @@ column_piece(struct parser *parser, const struct node *node)
     }
     const firn_table_column *column = &parser->def->columns[node->column];
     struct piece piece = {.text = quoted_name(parser, column->name)};
-    switch (column->type) {
-    case FIRN_TYPE_BOOL:
+    const unsigned bits = 8U * fi_type_size(column->type);
+    switch (fi_type_class_of(column->type)) {
+    case FI_TYPE_CLASS_BOOL:
         piece.class = PIECE_BOOL;
-        break;
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_U8:
-        piece.bound = 256;
-        break;
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_U16:
-        piece.bound = 65536;
-        break;
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_U32:
-        piece.bound = 4294967296.0;
-        break;
-    case FIRN_TYPE_I64:
-        piece.bound = 9223372036854775808.0;
-        break;
-    case FIRN_TYPE_U64:
-        piece.bound = 18446744073709551616.0;
-        piece.is_unsigned = true;
-        break;
-    case FIRN_TYPE_F32:
-    case FIRN_TYPE_F64:
+        return piece;
+    case FI_TYPE_CLASS_SIGNED:
+    case FI_TYPE_CLASS_UNSIGNED:
+        piece.bound = ldexp(1, (int)(column->type == FIRN_TYPE_I64 ? bits - 1 : bits));
+        piece.is_unsigned = column->type == FIRN_TYPE_U64;
+        return piece;
+    case FI_TYPE_CLASS_FLOAT:
         piece.class = PIECE_REAL;
         piece.may_be_nan = true;
-        break;
-    case FIRN_TYPE_DECIMAL:
+        return piece;
+    case FI_TYPE_CLASS_DECIMAL:
         piece.class = PIECE_DECIMAL;
         piece.scale = column->scale;
         if (column->scale == 0) {
@@ -114,26 +100,24 @@ column_piece(struct parser *parser, const struct node *node)
         } else if (column->precision > DIGITS_MAX) {
             piece.class = PIECE_COMPUTED;
         }
-        break;
-    case FIRN_TYPE_DATE:
-        piece.class = PIECE_DATE;
-        break;
-    case FIRN_TYPE_TIMESTAMP:
-        piece.class = PIECE_TIMESTAMP;
-        break;
-    case FIRN_TYPE_TEXT:
+        return piece;
+    case FI_TYPE_CLASS_TIME:
+        piece.class = column->type == FIRN_TYPE_DATE ? PIECE_DATE : PIECE_TIMESTAMP;
+        return piece;
+    case FI_TYPE_CLASS_TEXT:
         piece.class = PIECE_TEXT;
-        break;
-    case FIRN_TYPE_BLOB:
+        return piece;
+    case FI_TYPE_CLASS_BLOB:
         piece.class = PIECE_BLOB;
+        return piece;
+    case FI_TYPE_CLASS_FIXED:
+        piece.class = PIECE_FIXED;
+        return piece;
+    case FI_TYPE_CLASS_NULL:
+    case FI_TYPE_CLASS_VECTOR:
         break;
-    case FIRN_TYPE_UUID:
-        piece.class = PIECE_UUID;
-        break;
-    default:
-        return refuse(parser, "a vector");
     }
-    return piece;
+    return refuse(parser, "a vector");
 }
 
 /* Digits of a number that count, without zeros in front. */

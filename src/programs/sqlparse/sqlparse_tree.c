@@ -73,46 +73,6 @@ is_digit(char byte)
     return byte >= '0' && byte <= '9';
 }
 
-static bool
-is_name_start(char byte)
-{
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_' ||
-           (unsigned char)byte >= 0x80;
-}
-
-static size_t
-skip_blanks(const char *text, size_t at)
-{
-    for (;;) {
-        if (text[at] != '\0' && strchr(" \t\n\f\r", text[at]) != NULL) {
-            at++;
-        } else if (text[at] == '-' && text[at + 1] == '-') {
-            at += strcspn(text + at, "\n");
-        } else if (text[at] == '/' && text[at + 1] == '*') {
-            const char *end = strstr(text + at + 2, "*/");
-            at = end != NULL ? (size_t)(end - text) + 2 : at + strlen(text + at);
-        } else {
-            return at;
-        }
-    }
-}
-
-/* After the closing quote; 0: there is none. */
-static size_t
-end_of_quotes(const char *text, size_t at, char quote)
-{
-    assert(at > 0 && quote != '\0');
-    for (; text[at] != '\0'; at++) {
-        if (text[at] == quote) {
-            if (quote == ']' || text[at + 1] != quote) {
-                return at + 1;
-            }
-            at++;
-        }
-    }
-    return 0;
-}
-
 static size_t
 end_of_number(const char *text, size_t at)
 {
@@ -135,62 +95,52 @@ end_of_number(const char *text, size_t at)
     return at;
 }
 
-static size_t
-size_of_sign(const char *text)
+/* Whether the grammar has a use for the token. */
+static bool
+is_known(const char *text, const struct fi_sqltext_token *token)
 {
-    assert(text[0] != '\0');
-    static const char *const pairs[] = {"||", "==", "!=", "<>", "<=", ">=", "<<", ">>", "->"};
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        if (strncmp(text, pairs[i], 2) == 0) {
-            return 2;
-        }
+    switch (token->kind) {
+    case FI_SQLTEXT_END:
+    case FI_SQLTEXT_WORD:
+        return true;
+    case FI_SQLTEXT_QUOTED:
+    case FI_SQLTEXT_STRING:
+    case FI_SQLTEXT_BLOB:
+        return !token->is_open;
+    case FI_SQLTEXT_NUMBER:
+        return end_of_number(text, token->from) == token->to;
+    case FI_SQLTEXT_SIGN:
+        return strchr("+-*/%=<>(),.;&|~!", text[token->from]) != NULL &&
+               (text[token->from] != '!' || token->to == token->from + 2);
+    case FI_SQLTEXT_PARAMETER:
+        break;
     }
-    return strchr("+-*/%=<>(),.;&|~", text[0]) != NULL ? 1 : 0;
+    return false;
 }
 
 void
 fi_sqlparse_tree_next(struct parser *parser)
 {
-    const char *text = parser->text;
-    size_t at = skip_blanks(text, parser->at);
-    struct word word = {.kind = WORD_WRONG, .text = text + at, .from = at, .to = at + 1};
-    char first = text[at];
-    if (first == '\0') {
-        word.kind = WORD_END;
-        word.to = at;
-    } else if ((first == 'x' || first == 'X') && text[at + 1] == '\'') {
-        size_t end = end_of_quotes(text, at + 2, '\'');
-        word.kind = end > 0 ? WORD_BLOB : WORD_WRONG;
-        word.text += 2;
-        word.to = end > 0 ? end : at + 1;
-        word.size = end > 0 ? end - at - 3 : 0;
-    } else if (is_name_start(first)) {
-        word.kind = WORD_NAME;
-        while (is_name_start(text[word.to]) || is_digit(text[word.to]) || text[word.to] == '$') {
-            word.to++;
-        }
-        word.size = word.to - at;
-    } else if (first == '\'' || first == '"' || first == '`' || first == '[') {
-        char closing = first;
-        if (first == '[') {
-            closing = ']';
-        }
-        size_t end = end_of_quotes(text, at + 1, closing);
-        word.kind = end == 0 ? WORD_WRONG : first == '\'' ? WORD_STRING : WORD_QUOTED;
-        word.text++;
-        word.to = end > 0 ? end : at + 1;
-        word.size = end > 0 ? end - at - 2 : 0;
-    } else if (is_digit(first) || (first == '.' && is_digit(text[at + 1]))) {
-        word.to = end_of_number(text, at);
-        word.size = word.to - at;
-        word.kind = is_name_start(text[word.to]) ? WORD_WRONG : WORD_NUMBER;
-    } else if (size_of_sign(text + at) > 0) {
-        word.kind = WORD_SIGN;
-        word.size = size_of_sign(text + at);
-        word.to = at + word.size;
+    static const enum word_kind kinds[] = {
+        [FI_SQLTEXT_END] = WORD_END,       [FI_SQLTEXT_WORD] = WORD_NAME,
+        [FI_SQLTEXT_QUOTED] = WORD_QUOTED, [FI_SQLTEXT_STRING] = WORD_STRING,
+        [FI_SQLTEXT_BLOB] = WORD_BLOB,     [FI_SQLTEXT_NUMBER] = WORD_NUMBER,
+        [FI_SQLTEXT_SIGN] = WORD_SIGN,     [FI_SQLTEXT_PARAMETER] = WORD_WRONG};
+    struct fi_sqltext_token token;
+    fi_sqltext_token(parser->text, &parser->at, &token);
+    const size_t before = token.kind == FI_SQLTEXT_BLOB     ? 2
+                          : token.kind == FI_SQLTEXT_QUOTED ? 1
+                          : token.kind == FI_SQLTEXT_STRING ? 1
+                                                            : 0;
+    parser->word = (struct word){.kind = kinds[token.kind],
+                                 .text = parser->text + token.from + before,
+                                 .size = token.to - token.from - before - (before > 0 ? 1 : 0),
+                                 .from = token.from,
+                                 .to = token.to};
+    if (!is_known(parser->text, &token)) {
+        parser->word.kind = WORD_WRONG;
+        parser->word.size = 0;
     }
-    parser->word = word;
-    parser->at = word.to;
 }
 
 bool
@@ -430,7 +380,10 @@ read_literal(struct parser *parser, enum node_kind kind)
 static bool
 stands_before_parenthesis(const struct parser *parser)
 {
-    return parser->text[skip_blanks(parser->text, parser->at)] == '(';
+    struct fi_sqltext_token next;
+    size_t at = parser->at;
+    fi_sqltext_token(parser->text, &at, &next);
+    return parser->text[next.from] == '(';
 }
 
 static int

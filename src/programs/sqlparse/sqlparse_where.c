@@ -225,7 +225,7 @@ order_alike(const struct piece *a, const struct piece *b, char *sign)
     if (a->class == PIECE_DATE) {
         return is_date(b);
     }
-    if (a->class == PIECE_UUID) {
+    if (a->class == PIECE_FIXED) {
         return is_uuid(b);
     }
     if (a->class == PIECE_TIMESTAMP && is_date(b) && strchr("<>lg", *sign) != NULL) {

@@ -15,6 +15,31 @@
 
 #include "firn/firn.h"
 
+/* ==== tokens ==== */
+
+enum fi_sqltext_kind {
+    FI_SQLTEXT_END,
+    FI_SQLTEXT_WORD,   /* a keyword, or a name without quotes */
+    FI_SQLTEXT_QUOTED, /* "name", `name`, [name] */
+    FI_SQLTEXT_STRING, /* 'text' */
+    FI_SQLTEXT_BLOB,   /* x'00' */
+    FI_SQLTEXT_NUMBER, /* digits, and all letters and points after them */
+    FI_SQLTEXT_PARAMETER,
+    FI_SQLTEXT_SIGN /* an operator, or any other character */
+};
+struct fi_sqltext_token {
+    enum fi_sqltext_kind kind;
+    bool is_open; /* its closing quote is missing */
+    size_t from;  /* the quotes included */
+    size_t to;
+};
+/* Reads the token at text[*at], after blanks and comments; *at goes after it. */
+void fi_sqltext_token(const char *text, size_t *at, struct fi_sqltext_token *out);
+/* Writes a token without its quotes, and returns its size, which is at most the token's. */
+size_t fi_sqltext_unquote(const char *text, const struct fi_sqltext_token *token, char *out);
+/* Whether a byte may be in a name without quotes. */
+bool fi_sqltext_is_name_byte(char c);
+
 /* ==== words and names ==== */
 
 /* The word that begins at text[*at], after blanks and comments; *at goes after it. Returns its

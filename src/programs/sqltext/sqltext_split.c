@@ -40,12 +40,6 @@ enum mode {
 
 enum token { TOKEN_OTHER, TOKEN_EXPLAIN, TOKEN_CREATE, TOKEN_TEMP, TOKEN_TRIGGER, TOKEN_END };
 
-static bool
-is_word_byte(char c)
-{
-    return isalnum((unsigned char)c) || c == '_' || c == '$' || ((unsigned char)c & 0x80) != 0;
-}
-
 static void
 take_token(struct fi_sqltext_split *split, enum token token)
 {
@@ -114,7 +108,7 @@ static bool
 begin_mode(struct fi_sqltext_split *split, char c)
 {
     split->mode = MODE_BETWEEN;
-    if (is_word_byte(c)) {
+    if (fi_sqltext_is_name_byte(c)) {
         split->mode = MODE_WORD;
         split->word[0] = (char)tolower((unsigned char)c);
         split->word_size = 1;
@@ -139,7 +133,7 @@ take_byte(struct fi_sqltext_split *split, char c)
     case MODE_BETWEEN:
         return begin_mode(split, c);
     case MODE_WORD:
-        if (is_word_byte(c)) {
+        if (fi_sqltext_is_name_byte(c)) {
             /* A word that is longer than all that count is none of them. */
             if (split->word_size < sizeof split->word) {
                 split->word[split->word_size++] = (char)tolower((unsigned char)c);

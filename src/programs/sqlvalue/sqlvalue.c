@@ -18,83 +18,13 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#include "codec/calendar.h"
+#include "codec/hex.h"
+#include "codec/utf8.h"
 SQLITE_EXTENSION_INIT3
 
-enum { DAY_US_PER_SECOND = 1000000, TEXT_COPIED_MAX = 1000 };
-static const int64_t day_us = INT64_C(86400) * 1000000;
-
-/* ---- dates as text ---- */
-
-static char *
-write_digits(char *out, uint32_t number, int digits)
-{
-    assert(digits > 0);
-    for (int i = digits - 1; i >= 0; i--) {
-        out[i] = (char)('0' + number % 10);
-        number /= 10;
-    }
-    return out + digits;
-}
-
-size_t
-fi_sqlvalue_date(int64_t days, char *out)
-{
-    /* Days since 0000-03-01 in eras of 400 years, which all have as many days; a year begins in
-     * March, so that the leap day is its last one. */
-    int64_t shifted = days + 719468;
-    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-    uint32_t day_of_era = (uint32_t)(shifted - era * 146097);
-    uint32_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    uint32_t month_from_march = (5 * day_of_year + 2) / 153;
-    uint32_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    uint32_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
-    uint32_t year = year_of_era + (uint32_t)(era * 400) + (month <= 2 ? 1 : 0);
-    char *at = write_digits(out, year, 4);
-    *at++ = '-';
-    at = write_digits(at, month, 2);
-    *at++ = '-';
-    at = write_digits(at, day, 2);
-    return (size_t)(at - out);
-}
-
-size_t
-fi_sqlvalue_timestamp(int64_t us, char *out)
-{
-    int64_t days = us >= 0 ? us / day_us : -((-us + day_us - 1) / day_us);
-    uint64_t rest = (uint64_t)(us - days * day_us);
-    uint32_t fraction = (uint32_t)(rest % DAY_US_PER_SECOND);
-    uint32_t seconds = (uint32_t)(rest / DAY_US_PER_SECOND);
-    char *at = out + fi_sqlvalue_date(days, out);
-    *at++ = ' ';
-    at = write_digits(at, seconds / 3600, 2);
-    *at++ = ':';
-    at = write_digits(at, seconds / 60 % 60, 2);
-    *at++ = ':';
-    at = write_digits(at, seconds % 60, 2);
-    if (fraction != 0) {
-        *at++ = '.';
-        at = write_digits(at, fraction, 6);
-        while (at[-1] == '0') {
-            at--;
-        }
-    }
-    return (size_t)(at - out);
-}
-
-void
-fi_sqlvalue_uuid(const uint8_t *bytes, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            *out++ = '-';
-        }
-        *out++ = digits[bytes[i] >> 4];
-        *out++ = digits[bytes[i] & 15];
-    }
-}
+enum { TEXT_COPIED_MAX = 1000 };
 
 double
 fi_sqlvalue_decimal(int64_t units, uint32_t scale)
@@ -130,73 +60,76 @@ fi_sqlvalue_text(sqlite3_context *ctx, firn_slice text)
     sqlite3_result_text64(ctx, (const char *)text.data, text.size, SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
+/* A value whose type has a text of its own. */
+static void
+give_fixed(sqlite3_context *ctx, const firn_table_column *column, const firn_value *value)
+{
+    char text[FI_HEX_UUID_TEXT_SIZE + 1];
+    if (value->type == FIRN_TYPE_UUID && value->as.bytes.size == FI_HEX_UUID_SIZE) {
+        fi_hex_write_uuid(value->as.bytes.data, text);
+        text[FI_HEX_UUID_TEXT_SIZE] = '\0';
+        sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
+        return;
+    }
+    char *made = NULL;
+    const firn_table_column plain = {.name = "value", .type = column->type};
+    if (firn_value_format(&plain, value, &made, NULL, NULL) == FIRN_OK) {
+        sqlite3_result_text(ctx, made, -1, SQLITE_TRANSIENT);
+    } else {
+        sqlite3_result_error(ctx, "a value cannot be shown as a text", -1);
+    }
+    firn_release(made);
+}
+
 void
 fi_sqlvalue_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value)
 {
-    char text[40];
-    switch (value.type) {
-    case FIRN_TYPE_NULL:
+    char text[FI_CALENDAR_TEXT_SIZE_MAX + 1];
+    switch (fi_type_class_of(value.type)) {
+    case FI_TYPE_CLASS_NULL:
         sqlite3_result_null(ctx);
         return;
-    case FIRN_TYPE_BOOL:
+    case FI_TYPE_CLASS_BOOL:
         sqlite3_result_int(ctx, value.as.boolean ? 1 : 0);
         return;
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_I64:
+    case FI_TYPE_CLASS_SIGNED:
         sqlite3_result_int64(ctx, value.as.i64);
         return;
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
+    case FI_TYPE_CLASS_UNSIGNED:
         if (value.as.u64 <= INT64_MAX) {
             sqlite3_result_int64(ctx, (sqlite3_int64)value.as.u64);
         } else {
             sqlite3_result_double(ctx, (double)value.as.u64);
         }
         return;
-    case FIRN_TYPE_F32:
-        sqlite3_result_double(ctx, (double)value.as.f32);
+    case FI_TYPE_CLASS_FLOAT:
+        sqlite3_result_double(ctx,
+                              value.type == FIRN_TYPE_F32 ? (double)value.as.f32 : value.as.f64);
         return;
-    case FIRN_TYPE_F64:
-        sqlite3_result_double(ctx, value.as.f64);
-        return;
-    case FIRN_TYPE_DECIMAL:
+    case FI_TYPE_CLASS_DECIMAL:
         if (column->scale == 0) {
             sqlite3_result_int64(ctx, value.as.i64);
         } else {
             sqlite3_result_double(ctx, fi_sqlvalue_decimal(value.as.i64, column->scale));
         }
         return;
-    case FIRN_TYPE_DATE:
-        text[fi_sqlvalue_date(value.as.i64, text)] = '\0';
+    case FI_TYPE_CLASS_TIME:
+        text[fi_sqlvalue_time(value.type, value.as.i64, text)] = '\0';
         sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
         return;
-    case FIRN_TYPE_TIMESTAMP:
-        text[fi_sqlvalue_timestamp(value.as.i64, text)] = '\0';
-        sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
-        return;
-    case FIRN_TYPE_TEXT:
+    case FI_TYPE_CLASS_TEXT:
         fi_sqlvalue_text(ctx, value.as.bytes);
         return;
-    case FIRN_TYPE_UUID:
-        if (value.as.bytes.size == 16) {
-            fi_sqlvalue_uuid(value.as.bytes.data, text);
-            text[36] = '\0';
-            sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
-            return;
-        }
-        break;
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_VECTOR:
-        /* No bytes are a blob, too: only NULL has no address. */
-        sqlite3_result_blob64(ctx, value.as.bytes.size > 0 ? (const void *)value.as.bytes.data : "",
-                              value.as.bytes.size, SQLITE_TRANSIENT);
+    case FI_TYPE_CLASS_FIXED:
+        give_fixed(ctx, column, &value);
         return;
+    case FI_TYPE_CLASS_BLOB:
+    case FI_TYPE_CLASS_VECTOR:
+        break;
     }
-    sqlite3_result_error(ctx, "a value of a type that this version does not know", -1);
+    /* No bytes are a blob, too: only NULL has no address. */
+    sqlite3_result_blob64(ctx, value.as.bytes.size > 0 ? (const void *)value.as.bytes.data : "",
+                          value.as.bytes.size, SQLITE_TRANSIENT);
 }
 
 /* ---- values of a batch to SQLite ---- */
@@ -207,21 +140,14 @@ fi_sqlvalue_of_array(const firn_scan_array *array, firn_type type, size_t row)
     if (array->valid != NULL && (array->valid[row / 64] >> (row % 64) & 1) == 0) {
         return firn_null();
     }
-    firn_value value = {.type = type, .as = {.u64 = 0}};
-    switch (type) {
-    case FIRN_TYPE_BOOL:
-        value.as.boolean = array->as.u64[row] != 0;
-        break;
-    case FIRN_TYPE_F32:
-        value.as.f32 = array->as.f32[row];
-        break;
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
+    firn_value value = firn_typed_i64(type, 0);
+    if (fi_type_has_bytes(type)) {
         value.as.bytes = array->as.bytes[row];
-        break;
-    default:
+    } else if (type == FIRN_TYPE_BOOL) {
+        value.as.boolean = array->as.u64[row] != 0;
+    } else if (type == FIRN_TYPE_F32) {
+        value.as.f32 = array->as.f32[row];
+    } else {
         value.as.u64 = array->as.u64[row];
     }
     return value;
@@ -317,27 +243,26 @@ static fi_sqlvalue_give *
 giver_of(const struct fi_sqlvalue_cell *cell)
 {
     const firn_table_column *column = cell->column;
-    switch (column->type) {
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_I64:
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_BOOL:
-        return give_integer;
-    case FIRN_TYPE_DECIMAL:
+    switch (fi_type_class_of(column->type)) {
+    case FI_TYPE_CLASS_BOOL:
+    case FI_TYPE_CLASS_SIGNED:
+    case FI_TYPE_CLASS_UNSIGNED:
+        return column->type != FIRN_TYPE_U64 ? give_integer : give_other;
+    case FI_TYPE_CLASS_DECIMAL:
         return column->scale == 0 ? give_integer : give_decimal;
-    case FIRN_TYPE_F64:
-        return give_double;
-    case FIRN_TYPE_DATE:
-        return cell->made.dates != NULL ? give_date : give_other;
-    case FIRN_TYPE_TEXT:
+    case FI_TYPE_CLASS_FLOAT:
+        return column->type == FIRN_TYPE_F64 ? give_double : give_other;
+    case FI_TYPE_CLASS_TIME:
+        return cell->made.dates != NULL && column->type == FIRN_TYPE_DATE ? give_date : give_other;
+    case FI_TYPE_CLASS_TEXT:
         return cell->known != NULL ? give_known_text : give_text;
-    default:
-        return give_other;
+    case FI_TYPE_CLASS_NULL:
+    case FI_TYPE_CLASS_BLOB:
+    case FI_TYPE_CLASS_FIXED:
+    case FI_TYPE_CLASS_VECTOR:
+        break;
     }
+    return give_other;
 }
 
 void
@@ -349,36 +274,6 @@ fi_sqlvalue_set_giver(struct fi_sqlvalue_cell *cell)
 }
 
 /* ---- SQLite to firn ---- */
-
-struct range {
-    int64_t min;
-    uint64_t max;
-};
-
-static struct range
-range_of(firn_type type)
-{
-    switch (type) {
-    case FIRN_TYPE_BOOL:
-        return (struct range){0, 1};
-    case FIRN_TYPE_I8:
-        return (struct range){INT8_MIN, INT8_MAX};
-    case FIRN_TYPE_I16:
-        return (struct range){INT16_MIN, INT16_MAX};
-    case FIRN_TYPE_I32:
-        return (struct range){INT32_MIN, INT32_MAX};
-    case FIRN_TYPE_U8:
-        return (struct range){0, UINT8_MAX};
-    case FIRN_TYPE_U16:
-        return (struct range){0, UINT16_MAX};
-    case FIRN_TYPE_U32:
-        return (struct range){0, UINT32_MAX};
-    case FIRN_TYPE_U64:
-        return (struct range){0, UINT64_MAX};
-    default:
-        return (struct range){INT64_MIN, INT64_MAX};
-    }
-}
 
 static int
 refuse(const firn_table_column *column, sqlite3_value *from, const char *why, firn_error *err)
@@ -404,7 +299,7 @@ static int
 make_integer(const firn_table_column *column, sqlite3_value *from, firn_value *out, firn_error *err)
 {
     assert(sqlite3_value_type(from) == SQLITE_INTEGER || sqlite3_value_type(from) == SQLITE_FLOAT);
-    const struct range range = range_of(column->type);
+    const struct fi_type_range range = fi_type_range_of(column->type, 0);
     if (sqlite3_value_type(from) == SQLITE_FLOAT) {
         double number = sqlite3_value_double(from);
         if (number != floor(number)) {
@@ -529,41 +424,42 @@ fi_sqlvalue_make(const firn_table_column *column, sqlite3_value *from,
     if (type == SQLITE_NULL) {
         return FIRN_OK;
     }
-    switch (column->type) {
-    case FIRN_TYPE_TEXT:
+    switch (fi_type_class_of(column->type)) {
+    case FI_TYPE_CLASS_TEXT:
         return type != SQLITE_BLOB ? make_text(from, out, err)
                                    : refuse(column, from, "is no text", err);
-    case FIRN_TYPE_BLOB:
+    case FI_TYPE_CLASS_BLOB:
         return !is_number ? make_blob(column, from, 0, out, err)
                           : refuse(column, from, "is no blob", err);
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
-        if (type == SQLITE_BLOB) {
-            size_t size = column->type == FIRN_TYPE_UUID ? 16 : 4 * (size_t)column->dimensions;
-            return make_blob(column, from, size, out, err);
+    case FI_TYPE_CLASS_FIXED:
+    case FI_TYPE_CLASS_VECTOR:
+        if (type == SQLITE_BLOB && fi_type_has_bytes(column->type)) {
+            return make_blob(column, from, fi_type_bytes_size(column->type, column->dimensions),
+                             out, err);
         }
         break;
-    case FIRN_TYPE_F32:
-    case FIRN_TYPE_F64:
+    case FI_TYPE_CLASS_FLOAT:
         if (is_number) {
             return make_float(column, from, out, err);
         }
         break;
-    case FIRN_TYPE_DECIMAL:
+    case FI_TYPE_CLASS_DECIMAL:
         if (is_number) {
             return make_decimal(column, from, out, err);
         }
         break;
-    case FIRN_TYPE_DATE:
-    case FIRN_TYPE_TIMESTAMP:
-        break;
-    default:
+    case FI_TYPE_CLASS_BOOL:
+    case FI_TYPE_CLASS_SIGNED:
+    case FI_TYPE_CLASS_UNSIGNED:
         if (is_number) {
             return make_integer(column, from, out, err);
         }
         break;
+    case FI_TYPE_CLASS_NULL:
+    case FI_TYPE_CLASS_TIME:
+        break;
     }
-    if (type == SQLITE_BLOB || (is_number && column->type >= FIRN_TYPE_DATE)) {
+    if (type == SQLITE_BLOB || is_number) {
         char why[40];
         (void)snprintf(why, sizeof why, "is no %s", firn_type_name(column->type));
         return refuse(column, from, why, err);
@@ -608,7 +504,7 @@ packed_size(const firn_value *key, size_t count)
     assert(count >= 1 && count <= FIRN_TABLE_KEY_COLUMNS_MAX);
     size_t size = 0;
     for (size_t i = 0; i < count; i++) {
-        size += key[i].type >= FIRN_TYPE_TEXT ? 2 * key[i].as.bytes.size + 2 : 8;
+        size += fi_type_has_bytes(key[i].type) ? 2 * key[i].as.bytes.size + 2 : 8;
     }
     return size;
 }
@@ -616,31 +512,28 @@ packed_size(const firn_value *key, size_t count)
 static void
 pack_value(firn_key *out, const firn_value *value)
 {
-    switch (value->type) {
-    case FIRN_TYPE_BOOL:
-        firn_key_add_bool(out, value->as.boolean);
+    switch (fi_physical_of(value->type)) {
+    case FI_PHYSICAL_U64:
+        if (value->type == FIRN_TYPE_BOOL) {
+            firn_key_add_bool(out, value->as.boolean);
+        } else {
+            firn_key_add_u64(out, value->as.u64);
+        }
         return;
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        firn_key_add_u64(out, value->as.u64);
-        return;
-    case FIRN_TYPE_F32:
+    case FI_PHYSICAL_F32:
         firn_key_add_f64(out, (double)value->as.f32);
         return;
-    case FIRN_TYPE_F64:
+    case FI_PHYSICAL_F64:
         firn_key_add_f64(out, value->as.f64);
         return;
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
+    case FI_PHYSICAL_BYTES:
         firn_key_add_text(out, value->as.bytes);
         return;
-    default:
-        firn_key_add_i64(out, value->as.i64);
+    case FI_PHYSICAL_I64:
+    case FI_PHYSICAL_NONE:
+        break;
     }
+    firn_key_add_i64(out, value->as.i64);
 }
 
 int
@@ -670,34 +563,26 @@ unpack_value(firn_slice *rest, firn_type type, uint8_t **memory, size_t capacity
     size_t size = 0;
     int rc;
     *out = firn_typed_i64(type, 0);
-    switch (type) {
-    case FIRN_TYPE_BOOL:
-        return firn_key_read_bool(rest, &out->as.boolean);
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        return firn_key_read_u64(rest, &out->as.u64);
-    case FIRN_TYPE_F32:
-    case FIRN_TYPE_F64:
+    switch (fi_physical_of(type)) {
+    case FI_PHYSICAL_U64:
+        return type == FIRN_TYPE_BOOL ? firn_key_read_bool(rest, &out->as.boolean)
+                                      : firn_key_read_u64(rest, &out->as.u64);
+    case FI_PHYSICAL_F32:
         rc = firn_key_read_f64(rest, &number);
-        if (type == FIRN_TYPE_F32) {
-            out->as.f32 = (float)number;
-        } else {
-            out->as.f64 = number;
-        }
+        out->as.f32 = (float)number;
         return rc;
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
+    case FI_PHYSICAL_F64:
+        return firn_key_read_f64(rest, &out->as.f64);
+    case FI_PHYSICAL_BYTES:
         rc = firn_key_read_text(rest, *memory, capacity, &size);
         out->as.bytes = firn_bytes(*memory, size);
         *memory += size;
         return rc;
-    default:
-        return firn_key_read_i64(rest, &out->as.i64);
+    case FI_PHYSICAL_I64:
+    case FI_PHYSICAL_NONE:
+        break;
     }
+    return firn_key_read_i64(rest, &out->as.i64);
 }
 
 int
@@ -726,27 +611,12 @@ fi_sqlvalue_unpack_key(const struct fi_sqlvalue_key *key, firn_slice blob, firn_
 bool
 fi_sqlvalue_is_utf8(const uint8_t *text, size_t size)
 {
-    for (size_t i = 0; i < size;) {
-        uint8_t first = text[i];
-        size_t more = first < 0x80 ? 0 : first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
-        uint32_t code = first;
-        if (first >= 0x80 && (first < 0xc2 || first > 0xf4 || size - i <= more)) {
-            return false;
-        }
-        code = more == 3 ? first & 7u : more == 2 ? first & 15u : more == 1 ? first & 31u : code;
-        for (size_t k = 1; k <= more; k++) {
-            if ((text[i + k] & 0xc0) != 0x80) {
-                return false;
-            }
-            code = code << 6 | (text[i + k] & 0x3fu);
-        }
-        if ((more == 2 && (code < 0x800 || (code >= 0xd800 && code < 0xe000))) ||
-            (more == 3 && (code < 0x10000 || code > 0x10ffff))) {
-            return false;
-        }
-        i += more + 1;
+    size_t step = 1;
+    for (size_t at = 0; at < size && step > 0; at += step) {
+        uint32_t point;
+        step = fi_utf8_decode(firn_bytes(text + at, size - at), &point);
     }
-    return true;
+    return step > 0;
 }
 
 /* ---- failures ---- */
@@ -772,32 +642,56 @@ fi_sqlvalue_no_memory(firn_error *err)
 
 /* ---- types ---- */
 
+enum fi_sqlvalue_class
+fi_sqlvalue_class_of(firn_type type)
+{
+    switch (fi_type_class_of(type)) {
+    case FI_TYPE_CLASS_NULL:
+    case FI_TYPE_CLASS_BOOL:
+    case FI_TYPE_CLASS_SIGNED:
+    case FI_TYPE_CLASS_UNSIGNED:
+    case FI_TYPE_CLASS_FLOAT:
+    case FI_TYPE_CLASS_DECIMAL:
+        return FI_SQLVALUE_NUMBER;
+    case FI_TYPE_CLASS_TIME:
+    case FI_TYPE_CLASS_TEXT:
+    case FI_TYPE_CLASS_FIXED:
+        return FI_SQLVALUE_TEXT;
+    case FI_TYPE_CLASS_BLOB:
+    case FI_TYPE_CLASS_VECTOR:
+        break;
+    }
+    return FI_SQLVALUE_BLOB;
+}
+
+/* SQLite finds the affinity by a word that is in the name: INT, TEXT, BLOB, …. */
+static const char declared[][18] = {
+    [FIRN_TYPE_NULL] = "",
+    [FIRN_TYPE_BOOL] = "BOOLEAN",
+    [FIRN_TYPE_I8] = "TINYINT",
+    [FIRN_TYPE_I16] = "SMALLINT",
+    [FIRN_TYPE_I32] = "INT",
+    [FIRN_TYPE_I64] = "BIGINT",
+    [FIRN_TYPE_U8] = "TINYINT UNSIGNED",
+    [FIRN_TYPE_U16] = "SMALLINT UNSIGNED",
+    [FIRN_TYPE_U32] = "INT UNSIGNED",
+    [FIRN_TYPE_U64] = "BIGINT UNSIGNED",
+    [FIRN_TYPE_F32] = "FLOAT",
+    [FIRN_TYPE_F64] = "DOUBLE",
+    [FIRN_TYPE_DECIMAL] = "DECIMAL",
+    [FIRN_TYPE_DATE] = "DATE TEXT",
+    [FIRN_TYPE_TIMESTAMP] = "TIMESTAMP TEXT",
+    [FIRN_TYPE_TEXT] = "TEXT",
+    [FIRN_TYPE_BLOB] = "BLOB",
+    [FIRN_TYPE_UUID] = "UUID TEXT",
+    [FIRN_TYPE_VECTOR] = "BLOB VECTOR",
+};
+_Static_assert(sizeof declared / sizeof declared[0] == FIRN_TYPE_MAX + 1, "each type has a name");
+
 void
 fi_sqlvalue_type(const firn_table_column *column, char out[48])
 {
-    static const char *const names[] = {
-        [FIRN_TYPE_NULL] = "",
-        [FIRN_TYPE_BOOL] = "BOOLEAN",
-        [FIRN_TYPE_I8] = "TINYINT",
-        [FIRN_TYPE_I16] = "SMALLINT",
-        [FIRN_TYPE_I32] = "INT",
-        [FIRN_TYPE_I64] = "BIGINT",
-        [FIRN_TYPE_U8] = "TINYINT UNSIGNED",
-        [FIRN_TYPE_U16] = "SMALLINT UNSIGNED",
-        [FIRN_TYPE_U32] = "INT UNSIGNED",
-        [FIRN_TYPE_U64] = "BIGINT UNSIGNED",
-        [FIRN_TYPE_F32] = "FLOAT",
-        [FIRN_TYPE_F64] = "DOUBLE",
-        [FIRN_TYPE_DECIMAL] = "DECIMAL",
-        [FIRN_TYPE_DATE] = "DATE TEXT",
-        [FIRN_TYPE_TIMESTAMP] = "TIMESTAMP TEXT",
-        [FIRN_TYPE_TEXT] = "TEXT",
-        [FIRN_TYPE_BLOB] = "BLOB",
-        [FIRN_TYPE_UUID] = "UUID TEXT",
-        [FIRN_TYPE_VECTOR] = "BLOB VECTOR",
-    };
-    const char *name = (unsigned)column->type <= FIRN_TYPE_MAX ? names[column->type] : "";
-    /* SQLite finds the affinity by a word that is in the name: INT, TEXT, BLOB, …. */
+    const char *name = declared[fi_type_is_valid(column->type) ? column->type : FIRN_TYPE_NULL];
     if (column->type == FIRN_TYPE_DECIMAL) {
         (void)snprintf(out, 48, "%s(%u,%u)", name, column->precision, column->scale);
     } else if (column->type == FIRN_TYPE_VECTOR) {
@@ -805,4 +699,15 @@ fi_sqlvalue_type(const firn_table_column *column, char out[48])
     } else {
         (void)snprintf(out, 48, "%s", name);
     }
+}
+
+firn_type
+fi_sqlvalue_type_named(const char *name)
+{
+    int type = FIRN_TYPE_BOOL;
+    while (type <= FIRN_TYPE_MAX && sqlite3_stricmp(declared[type], name) != 0 &&
+           sqlite3_stricmp(firn_type_name((firn_type)type), name) != 0) {
+        type++;
+    }
+    return type <= FIRN_TYPE_MAX ? (firn_type)type : FIRN_TYPE_NULL;
 }

@@ -11,6 +11,7 @@
 #include <sqlite3ext.h> /* each .c has SQLITE_EXTENSION_INIT3 after this header */
 
 #include "firn/firn.h"
+#include "tuple/type.h"
 
 /* ==== failures ==== */
 
@@ -37,6 +38,15 @@ int fi_sqlvalue_no_memory(firn_error *err);
  *     blob            BLOB                       BLOB                  TEXT: its bytes
  *     vector(n)       BLOB, n f32 little endian  BLOB VECTOR(n)        TEXT [1.0,2.5]
  */
+
+/* What the values of a type are in SQLite, as above. */
+enum fi_sqlvalue_class { FI_SQLVALUE_NUMBER, FI_SQLVALUE_TEXT, FI_SQLVALUE_BLOB };
+enum fi_sqlvalue_class fi_sqlvalue_class_of(firn_type type);
+static inline bool
+fi_sqlvalue_is_number(firn_type type)
+{
+    return fi_sqlvalue_class_of(type) == FI_SQLVALUE_NUMBER;
+}
 
 /* Gives a value of a column to SQLite; copies bytes. `column`: type, scale (name and the rest may
  * be unset). */
@@ -65,12 +75,14 @@ struct fi_sqlvalue_cell {
 void fi_sqlvalue_set_giver(struct fi_sqlvalue_cell *cell);
 firn_value fi_sqlvalue_of_array(const firn_scan_array *array, firn_type type, size_t row);
 
-/* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at
- * most 26 and 36 characters. */
-size_t fi_sqlvalue_date(int64_t days, char *out);
-size_t fi_sqlvalue_timestamp(int64_t us, char *out);
-void fi_sqlvalue_uuid(const uint8_t *bytes, char *out);
 double fi_sqlvalue_decimal(int64_t units, uint32_t scale);
+/* The text of a date or a timestamp, without a NUL; returns its size. */
+static inline size_t
+fi_sqlvalue_time(firn_type type, int64_t number, char out[FI_CALENDAR_TEXT_SIZE_MAX])
+{
+    return type == FIRN_TYPE_DATE ? fi_calendar_write_date(number, out)
+                                  : fi_calendar_write_timestamp(number, out);
+}
 bool fi_sqlvalue_is_utf8(const uint8_t *text, size_t size);
 
 /* The texts of dates (sqlvalue_dates.c), which are good until the table goes. NULL: no memory. */
@@ -141,6 +153,9 @@ int fi_sqlvalue_unpack_key(const struct fi_sqlvalue_key *key, firn_slice blob, f
                            uint8_t **out_memory, firn_error *err);
 /* "DECIMAL(12,2)" and the like, as declared to SQLite. */
 void fi_sqlvalue_type(const firn_table_column *column, char out[48]);
+/* The type that a name means, without numbers: as it is declared, or firn's own, in any case.
+ * FIRN_TYPE_NULL: none. */
+firn_type fi_sqlvalue_type_named(const char *name);
 
 /* ==== comparisons as ranges of values ==== */
 

@@ -19,6 +19,8 @@
 #include "sqlvalue/sqlvalue.h"
 
 #include <assert.h>
+
+#include "codec/calendar.h"
 SQLITE_EXTENSION_INIT3
 
 enum {
@@ -85,7 +87,7 @@ fi_sqlvalue_dates_make(struct fi_sqlvalue_dates *dates, int64_t days)
     }
     char *text = (*piece)[at % DAYS_PER_PIECE];
     if (text[0] == '\0') {
-        size_t size = fi_sqlvalue_date(days, text);
+        size_t size = fi_calendar_write_date(days, text);
         assert(size == TEXT_SIZE);
         text[size] = '\0';
     }

@@ -12,6 +12,8 @@
 #include "sqlvalue/sqlvalue.h"
 
 #include <assert.h>
+
+#include "codec/calendar.h"
 SQLITE_EXTENSION_INIT3
 
 /* Values of a type as numbers in their order. */
@@ -21,60 +23,11 @@ struct domain {
     uint64_t bias; /* the number of the value 0 */
 };
 
-enum { DATE_FIRST = -719162, DATE_LAST = 2932896 };
-
 static struct domain
 domain_of(const firn_table_column *column)
 {
-    static const uint64_t powers[] = {UINT64_C(1),
-                                      UINT64_C(10),
-                                      UINT64_C(100),
-                                      UINT64_C(1000),
-                                      UINT64_C(10000),
-                                      UINT64_C(100000),
-                                      UINT64_C(1000000),
-                                      UINT64_C(10000000),
-                                      UINT64_C(100000000),
-                                      UINT64_C(1000000000),
-                                      UINT64_C(10000000000),
-                                      UINT64_C(100000000000),
-                                      UINT64_C(1000000000000),
-                                      UINT64_C(10000000000000),
-                                      UINT64_C(100000000000000),
-                                      UINT64_C(1000000000000000),
-                                      UINT64_C(10000000000000000),
-                                      UINT64_C(100000000000000000),
-                                      UINT64_C(1000000000000000000)};
-    const uint64_t day_us = UINT64_C(86400000000);
-    uint64_t most;
-    switch (column->type) {
-    case FIRN_TYPE_BOOL:
-        return (struct domain){column, 1, 0};
-    case FIRN_TYPE_I8:
-        return (struct domain){column, UINT8_MAX, UINT64_C(1) << 7};
-    case FIRN_TYPE_I16:
-        return (struct domain){column, UINT16_MAX, UINT64_C(1) << 15};
-    case FIRN_TYPE_I32:
-        return (struct domain){column, UINT32_MAX, UINT64_C(1) << 31};
-    case FIRN_TYPE_U8:
-        return (struct domain){column, UINT8_MAX, 0};
-    case FIRN_TYPE_U16:
-        return (struct domain){column, UINT16_MAX, 0};
-    case FIRN_TYPE_U32:
-        return (struct domain){column, UINT32_MAX, 0};
-    case FIRN_TYPE_U64:
-        return (struct domain){column, UINT64_MAX, 0};
-    case FIRN_TYPE_DECIMAL:
-        most = powers[column->precision] - 1;
-        return (struct domain){column, 2 * most, most};
-    case FIRN_TYPE_DATE:
-        return (struct domain){column, (uint64_t)(DATE_LAST - DATE_FIRST), (uint64_t)-DATE_FIRST};
-    case FIRN_TYPE_TIMESTAMP:
-        return (struct domain){column, (uint64_t)(DATE_LAST - DATE_FIRST + 1) * day_us - 1,
-                               (uint64_t)-DATE_FIRST * day_us};
-    default:
-        return (struct domain){column, UINT64_MAX, UINT64_C(1) << 63};
-    }
+    const struct fi_type_range range = fi_type_range_of(column->type, column->precision);
+    return (struct domain){column, range.max - (uint64_t)range.min, 0 - (uint64_t)range.min};
 }
 
 static int64_t
@@ -87,21 +40,11 @@ number_at(const struct domain *domain, uint64_t at)
 static firn_value
 value_at(const struct domain *domain, uint64_t at)
 {
-    switch (domain->column->type) {
-    case FIRN_TYPE_BOOL:
-        return firn_bool(at != 0);
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        return firn_u64(at);
-    case FIRN_TYPE_DECIMAL:
-    case FIRN_TYPE_DATE:
-    case FIRN_TYPE_TIMESTAMP:
-        return firn_typed_i64(domain->column->type, number_at(domain, at));
-    default:
-        return firn_i64(number_at(domain, at));
-    }
+    const firn_type type = domain->column->type;
+    return type == FIRN_TYPE_BOOL      ? firn_bool(at != 0)
+           : fi_type_is_unsigned(type) ? firn_u64(at)
+           : fi_type_is_integer(type)  ? firn_i64(number_at(domain, at))
+                                       : firn_typed_i64(type, number_at(domain, at));
 }
 
 static int
@@ -139,19 +82,12 @@ compare_text(const char *a, size_t a_size, const char *b, size_t b_size)
 static int
 compare_shown(const struct domain *domain, uint64_t at, sqlite3_value *argument)
 {
-    char text[40];
+    char text[FI_CALENDAR_TEXT_SIZE_MAX];
     int64_t number = number_at(domain, at);
-    switch (domain->column->type) {
-    case FIRN_TYPE_DATE:
-        return compare_text(text, fi_sqlvalue_date(number, text),
+    if (fi_type_is_time(domain->column->type)) {
+        return compare_text(text, fi_sqlvalue_time(domain->column->type, number, text),
                             (const char *)sqlite3_value_text(argument),
                             (size_t)sqlite3_value_bytes(argument));
-    case FIRN_TYPE_TIMESTAMP:
-        return compare_text(text, fi_sqlvalue_timestamp(number, text),
-                            (const char *)sqlite3_value_text(argument),
-                            (size_t)sqlite3_value_bytes(argument));
-    default:
-        break;
     }
     bool is_real = sqlite3_value_type(argument) == SQLITE_FLOAT;
     double real = is_real ? sqlite3_value_double(argument) : 0;
@@ -193,7 +129,8 @@ find_first(const struct domain *domain, sqlite3_value *argument, bool is_above, 
 {
     uint64_t low = 0;
     uint64_t high = domain->max;
-    if (sqlite3_value_type(argument) == SQLITE_INTEGER && domain->column->type < FIRN_TYPE_F32) {
+    if (sqlite3_value_type(argument) == SQLITE_INTEGER &&
+        (domain->column->type == FIRN_TYPE_BOOL || fi_type_is_integer(domain->column->type))) {
         return find_integer(domain, sqlite3_value_int64(argument), is_above, out);
     }
     if (compare_shown(domain, high, argument) < (is_above ? 1 : 0)) {
@@ -274,8 +211,7 @@ fi_sqlvalue_domain_compare(const firn_table_column *column, int op, sqlite3_valu
 bool
 fi_sqlvalue_domain_find(const firn_table_column *column, sqlite3_value *argument, firn_value *out)
 {
-    const bool is_integer = column->type >= FIRN_TYPE_I8 && column->type <= FIRN_TYPE_U64;
-    if (!is_integer || sqlite3_value_type(argument) != SQLITE_INTEGER) {
+    if (!fi_type_is_integer(column->type) || sqlite3_value_type(argument) != SQLITE_INTEGER) {
         return false;
     }
     const struct domain domain = domain_of(column);

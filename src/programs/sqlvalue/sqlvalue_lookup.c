@@ -119,12 +119,6 @@ fi_sqlvalue_lookup_destroy(struct fi_sqlvalue_lookup *lookup)
 
 /* ---- values ---- */
 
-static bool
-has_bytes(firn_type type)
-{
-    return type >= FIRN_TYPE_TEXT;
-}
-
 static const struct text *
 text_of(uint64_t cell)
 {
@@ -177,7 +171,7 @@ fi_sqlvalue_lookup_value(const struct fi_sqlvalue_lookup *lookup, size_t row, si
         value.as.boolean = cell != 0;
     } else if (column->type == FIRN_TYPE_F32) {
         memcpy(&value.as.f32, &cell, sizeof value.as.f32);
-    } else if (has_bytes(column->type)) {
+    } else if (fi_type_has_bytes(column->type)) {
         value.as.bytes = firn_bytes(text_of(cell)->bytes, text_of(cell)->size);
     }
     return value;
@@ -219,8 +213,9 @@ slot_of_row(const struct fi_sqlvalue_lookup *lookup, size_t row)
     for (size_t i = 0; i < lookup->key_count; i++) {
         const struct column *column = &lookup->columns[lookup->keys[i]];
         uint64_t cell = cell_at(lookup, row, lookup->keys[i]);
-        hash = has_bytes(column->type) ? mix_bytes(hash, text_of(cell)->bytes, text_of(cell)->size)
-                                       : mix(hash, cell);
+        hash = fi_type_has_bytes(column->type)
+                   ? mix_bytes(hash, text_of(cell)->bytes, text_of(cell)->size)
+                   : mix(hash, cell);
     }
     return (size_t)hash & lookup->slot_mask;
 }
@@ -231,7 +226,7 @@ has_key(const struct fi_sqlvalue_lookup *lookup, size_t row, const firn_value *k
     for (size_t i = 0; i < lookup->key_count; i++) {
         const struct column *column = &lookup->columns[lookup->keys[i]];
         uint64_t cell = cell_at(lookup, row, lookup->keys[i]);
-        bool is_equal = has_bytes(column->type)
+        bool is_equal = fi_type_has_bytes(column->type)
                             ? text_of(cell)->size == key[i].as.bytes.size &&
                                   (key[i].as.bytes.size == 0 ||
                                    memcmp(text_of(cell)->bytes, key[i].as.bytes.data,
@@ -254,7 +249,7 @@ fi_sqlvalue_lookup_find(const struct fi_sqlvalue_lookup *lookup, const firn_valu
         return at <= lookup->slot_mask ? lookup->slots[at] : 0;
     }
     for (size_t i = 0; i < lookup->key_count; i++) {
-        hash = has_bytes(lookup->columns[lookup->keys[i]].type)
+        hash = fi_type_has_bytes(lookup->columns[lookup->keys[i]].type)
                    ? mix_bytes(hash, key[i].as.bytes.data, key[i].as.bytes.size)
                    : mix(hash, cell_of(&key[i]));
     }
@@ -514,7 +509,7 @@ make_cells(struct fi_sqlvalue_lookup *lookup, size_t place, const firn_scan_arra
     uint64_t *cells = lookup->open + place * PAGE_ROWS + lookup->open_rows;
     const firn_type type = lookup->columns[place].type;
     assert(lookup->open_rows + count <= PAGE_ROWS);
-    if (has_bytes(type)) {
+    if (fi_type_has_bytes(type)) {
         return make_texts(lookup, cells, array, first, count);
     }
     if (type == FIRN_TYPE_F32) {
@@ -587,7 +582,7 @@ find_range(struct fi_sqlvalue_lookup *lookup, uint64_t *out_slots)
 {
     const size_t place = lookup->key_count == 1 ? lookup->keys[0] : 0;
     const struct column *column = &lookup->columns[place];
-    if (lookup->key_count != 1 || has_bytes(column->type) || column->nulls != NULL ||
+    if (lookup->key_count != 1 || fi_type_has_bytes(column->type) || column->nulls != NULL ||
         lookup->count == 0) {
         return false;
     }
@@ -612,7 +607,7 @@ has_same_key(const struct fi_sqlvalue_lookup *lookup, size_t a, size_t b)
 {
     for (size_t i = 0; i < lookup->key_count; i++) {
         const size_t place = lookup->keys[i];
-        if (has_bytes(lookup->columns[place].type)) {
+        if (fi_type_has_bytes(lookup->columns[place].type)) {
             const struct text *first = text_of(cell_at(lookup, a, place));
             const struct text *second = text_of(cell_at(lookup, b, place));
             if (first->size != second->size ||

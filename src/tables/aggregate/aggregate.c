@@ -42,12 +42,6 @@ fi_aggregate_result_type(const struct fi_aggregate_call *call)
     }
 }
 
-static bool
-is_known(const struct fi_aggregate_column *column)
-{
-    return column->type >= FIRN_TYPE_BOOL && column->type <= FIRN_TYPE_MAX;
-}
-
 static int
 check_spec(const struct fi_aggregate_spec *spec, size_t keys_max, firn_error *err)
 {
@@ -58,7 +52,7 @@ check_spec(const struct fi_aggregate_spec *spec, size_t keys_max, firn_error *er
             FI_AGGREGATE_KEYS_MAX, FI_AGGREGATE_CALLS_MAX);
     }
     for (size_t i = 0; i < spec->key_count; i++) {
-        if (!is_known(&spec->keys[i])) {
+        if (!fi_type_is_valid(spec->keys[i].type)) {
             return fi_error_set(err, FIRN_INVALID, "there is no type %d", (int)spec->keys[i].type);
         }
     }
@@ -72,7 +66,7 @@ check_spec(const struct fi_aggregate_spec *spec, size_t keys_max, firn_error *er
             continue;
         }
         bool is_sum = call->function == FI_AGGREGATE_SUM || call->function == FI_AGGREGATE_AVG;
-        if (!is_known(&call->argument) ||
+        if (!fi_type_is_valid(call->argument.type) ||
             (is_sum && fi_physical_of(call->argument.type) == FI_PHYSICAL_BYTES)) {
             return fi_error_set(err, FIRN_INVALID, "sums and averages are of numbers");
         }

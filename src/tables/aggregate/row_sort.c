@@ -117,12 +117,6 @@ radix_sort(struct fi_row_sort_entry *entries, size_t count, int shift)
 
 /* ---- making ---- */
 
-static bool
-is_known(const struct fi_aggregate_column *column)
-{
-    return column->type >= FIRN_TYPE_BOOL && column->type <= FIRN_TYPE_MAX;
-}
-
 static int
 check_spec(const struct fi_row_sort_spec *spec, firn_error *err)
 {
@@ -131,7 +125,7 @@ check_spec(const struct fi_row_sort_spec *spec, firn_error *err)
                             FI_ROW_SORT_COLUMNS_MAX, FI_ROW_SORT_KEYS_MAX);
     }
     for (size_t i = 0; i < spec->column_count; i++) {
-        if (!is_known(&spec->columns[i])) {
+        if (!fi_type_is_valid(spec->columns[i].type)) {
             return fi_error_set(err, FIRN_INVALID, "there is no type %d",
                                 (int)spec->columns[i].type);
         }

@@ -74,25 +74,54 @@ release_schema(struct ArrowSchema *schema)
     schema->release = NULL;
 }
 
+/* A type in Arrow: its format, and the bytes of a value in its array; 0: bits, or bytes of a size
+ * that the column states. */
+struct arrow_type {
+    char format[8];
+    uint8_t size;
+};
+
+static const struct arrow_type *
+arrow_type_of(firn_type type)
+{
+    static const struct arrow_type table[] = {
+        [FIRN_TYPE_NULL] = {"n", 0},
+        [FIRN_TYPE_BOOL] = {"b", 0},
+        [FIRN_TYPE_I8] = {"c", 1},
+        [FIRN_TYPE_I16] = {"s", 2},
+        [FIRN_TYPE_I32] = {"i", 4},
+        [FIRN_TYPE_I64] = {"l", 8},
+        [FIRN_TYPE_U8] = {"C", 1},
+        [FIRN_TYPE_U16] = {"S", 2},
+        [FIRN_TYPE_U32] = {"I", 4},
+        [FIRN_TYPE_U64] = {"L", 8},
+        [FIRN_TYPE_F32] = {"f", 4},
+        [FIRN_TYPE_F64] = {"g", 8},
+        [FIRN_TYPE_DECIMAL] = {"d", 16},
+        [FIRN_TYPE_DATE] = {"tdD", 4},
+        [FIRN_TYPE_TIMESTAMP] = {"tsu:UTC", 8},
+        [FIRN_TYPE_TEXT] = {"u", 0},
+        [FIRN_TYPE_BLOB] = {"z", 0},
+        [FIRN_TYPE_UUID] = {"w:16", 0},
+        [FIRN_TYPE_VECTOR] = {"+w", 0},
+    };
+    _Static_assert(sizeof table / sizeof table[0] == FIRN_TYPE_MAX + 1, "each type has a format");
+    DCHECK((unsigned)type <= FIRN_TYPE_MAX);
+    return &table[type];
+}
+
 static void
 write_format(const firn_scan_column *column, char out[FORMAT_SIZE])
 {
-    static const char *const formats[FIRN_TYPE_MAX + 1] = {
-        [FIRN_TYPE_BOOL] = "b",   [FIRN_TYPE_I8] = "c",   [FIRN_TYPE_I16] = "s",
-        [FIRN_TYPE_I32] = "i",    [FIRN_TYPE_I64] = "l",  [FIRN_TYPE_U8] = "C",
-        [FIRN_TYPE_U16] = "S",    [FIRN_TYPE_U32] = "I",  [FIRN_TYPE_U64] = "L",
-        [FIRN_TYPE_F32] = "f",    [FIRN_TYPE_F64] = "g",  [FIRN_TYPE_DATE] = "tdD",
-        [FIRN_TYPE_TEXT] = "u",   [FIRN_TYPE_BLOB] = "z", [FIRN_TYPE_TIMESTAMP] = "tsu:UTC",
-        [FIRN_TYPE_UUID] = "w:16"};
-    if (column->type == FIRN_TYPE_DECIMAL) {
-        (void)snprintf(out, FORMAT_SIZE, "d:%u,%u", (unsigned)column->precision,
+    const char *format = arrow_type_of(column->type)->format;
+    const enum fi_type_class class = fi_type_class_of(column->type);
+    if (class == FI_TYPE_CLASS_DECIMAL) {
+        (void)snprintf(out, FORMAT_SIZE, "%s:%u,%u", format, (unsigned)column->precision,
                        (unsigned)column->scale);
-    } else if (column->type == FIRN_TYPE_VECTOR) {
-        (void)snprintf(out, FORMAT_SIZE, "+w:%u", (unsigned)column->dimensions);
+    } else if (class == FI_TYPE_CLASS_VECTOR) {
+        (void)snprintf(out, FORMAT_SIZE, "%s:%u", format, (unsigned)column->dimensions);
     } else {
-        DCHECK(column->type <= FIRN_TYPE_MAX);
-        (void)snprintf(out, FORMAT_SIZE, "%s",
-                       formats[column->type] != NULL ? formats[column->type] : "n");
+        (void)snprintf(out, FORMAT_SIZE, "%s", format);
     }
 }
 
@@ -403,21 +432,19 @@ add_fixed(struct fi_buf *out, size_t size, const struct fi_chunk_values *values)
 static size_t
 lying_size(const firn_scan_column *column)
 {
-    switch (column->type) {
-    case FIRN_TYPE_I64:
-    case FIRN_TYPE_U64:
-    case FIRN_TYPE_TIMESTAMP:
-    case FIRN_TYPE_F64:
-        return 8;
-    case FIRN_TYPE_F32:
-        return 4;
-    case FIRN_TYPE_UUID:
-        return 16;
-    case FIRN_TYPE_VECTOR:
-        return (size_t)column->dimensions * sizeof(float);
-    default:
-        return 0;
+    const enum fi_physical kind = fi_physical_of(column->type);
+    const size_t size = arrow_type_of(column->type)->size;
+    if (kind == FI_PHYSICAL_BYTES) {
+        return fi_type_bytes_size(column->type, column->dimensions);
     }
+    return kind == FI_PHYSICAL_F32 || size == sizeof(uint64_t) ? size : 0;
+}
+
+/* Whether values are texts or bytes of any size, between offsets. */
+static bool
+has_offsets(const firn_scan_column *column)
+{
+    return fi_type_has_bytes(column->type) && lying_size(column) == 0;
 }
 
 /* The values of a batch, if they are consecutive; else empty. */
@@ -509,24 +536,6 @@ lend(struct owner *owner, const struct fi_column_pin *pin, firn_slice values, bo
     return FIRN_OK;
 }
 
-static size_t
-size_of(firn_type type)
-{
-    switch (type) {
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_U8:
-        return 1;
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_U16:
-        return 2;
-    case FIRN_TYPE_DECIMAL:
-        return 16;
-    default:
-        DCHECK(type == FIRN_TYPE_I32 || type == FIRN_TYPE_U32 || type == FIRN_TYPE_DATE);
-        return 4;
-    }
-}
-
 /* Appends values that are in Arrow's layout. */
 static int
 add_lying(struct ArrowArray *array, size_t size, const struct fi_chunk_values *values,
@@ -564,18 +573,15 @@ add_values(struct ArrowArray *array, const firn_scan_column *column,
     if (rc != FIRN_OK) {
         return rc;
     }
-    switch (column->type) {
-    case FIRN_TYPE_BOOL:
-        return add_bits(&owner->data[1], (size_t)array->length, values);
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-        return add_texts(owner, values);
-    default:
-        break;
-    }
     const size_t size = lying_size(column);
+    if (column->type == FIRN_TYPE_BOOL) {
+        return add_bits(&owner->data[1], (size_t)array->length, values);
+    }
+    if (has_offsets(column)) {
+        return add_texts(owner, values);
+    }
     return size > 0 ? add_lying(array, size, values, pin)
-                    : add_integers(&owner->data[1], size_of(column->type), values);
+                    : add_integers(&owner->data[1], arrow_type_of(column->type)->size, values);
 }
 
 /* Sets the buffers of a column that has all of its values. */
@@ -648,19 +654,11 @@ get_schema(struct ArrowArrayStream *self, struct ArrowSchema *out)
 static int
 make_column(const firn_scan_column *column, struct ArrowArray *out)
 {
-    switch (column->type) {
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-        return make_array(3, 0, out);
-    case FIRN_TYPE_VECTOR: {
+    if (column->type == FIRN_TYPE_VECTOR) {
         int rc = make_array(1, 1, out);
         return rc == 0 ? make_array(2, 0, out->children[0]) : rc;
     }
-    case FIRN_TYPE_NULL:
-        return make_array(0, 0, out);
-    default:
-        return make_array(2, 0, out);
-    }
+    return make_array(column->type == FIRN_TYPE_NULL ? 0 : has_offsets(column) ? 3 : 2, 0, out);
 }
 
 /* Whether the array, which has rows, ends before the stream's batch: the values of a column would
@@ -673,7 +671,7 @@ ends_here(const struct stream *stream, const struct ArrowArray *array)
         const firn_scan_column *column = &stream->columns[i];
         const struct fi_chunk_values *values = fi_query_batch_column(stream->batch, i);
         const size_t size = lying_size(column);
-        if (column->type == FIRN_TYPE_TEXT || column->type == FIRN_TYPE_BLOB) {
+        if (has_offsets(column)) {
             if (owner_of(array->children[i])->data[2].size + text_bytes(values) > BYTES_MAX) {
                 return true;
             }

@@ -365,18 +365,6 @@ read_view(const struct ArrowArray *array, int64_t at, const char *name, firn_sli
     return FIRN_OK;
 }
 
-/* 10^n; Requires: n <= 18. */
-static int64_t
-power_of_ten(uint32_t n)
-{
-    int64_t power = 1;
-    DCHECK(n <= 18);
-    while (n-- > 0) {
-        power *= 10;
-    }
-    return power;
-}
-
 /* Converts a decimal to units of its column, exactly. */
 static int
 read_decimal_value(const uint8_t *at, const struct field *field, const struct fi_schema_column *to,
@@ -388,12 +376,13 @@ read_decimal_value(const uint8_t *at, const struct field *field, const struct fi
     memcpy(&sign, at + 8, sizeof sign);
     bool fits = sign == (units < 0 ? -1 : 0);
     if (to->type == FIRN_TYPE_F64 && field->scale >= 0 && field->scale <= 18 && fits) {
-        *out = firn_f64((double)units / (double)power_of_ten((uint32_t)field->scale));
+        *out = firn_f64((double)units / (double)fi_type_power((uint32_t)field->scale));
         return FIRN_OK;
     }
     int64_t shift = (int64_t)to->scale - field->scale;
-    int64_t power =
-        shift >= -18 && shift <= 18 ? power_of_ten((uint32_t)(shift < 0 ? -shift : shift)) : 0;
+    int64_t power = shift >= -18 && shift <= 18
+                        ? (int64_t)fi_type_power((uint32_t)(shift < 0 ? -shift : shift))
+                        : 0;
     if (units == 0 && fits) {
         power = 1;
         shift = 0;
@@ -428,7 +417,7 @@ read_number_value(const uint8_t *data, const struct field *field, const struct f
         return FIRN_OK;
     }
     int64_t i = read_signed(data, field->size);
-    if (field->type != FIRN_TYPE_DATE && field->type != FIRN_TYPE_TIMESTAMP) {
+    if (!fi_type_is_time(field->type)) {
         *out = firn_i64(i);
         return FIRN_OK;
     }
@@ -501,7 +490,7 @@ read_value(const struct ArrowArray *array, const struct field *field, int64_t ro
     case WAY_FIXED:
         out->as.bytes = firn_bytes(data + at * (int64_t)field->size, field->size);
         /* A column of another type may also hold 16 bytes. */
-        out->type = to->type == FIRN_TYPE_UUID ? FIRN_TYPE_UUID : FIRN_TYPE_BLOB;
+        out->type = fi_type_class_of(to->type) == FI_TYPE_CLASS_FIXED ? to->type : FIRN_TYPE_BLOB;
         break;
     case WAY_FLOATS:
         rc = read_vector(array, field, at, name, &out->as.bytes, err);
@@ -761,16 +750,14 @@ static int
 append_type(struct fi_buf *out, const struct column *column)
 {
     const struct field *field = column->has_dictionary ? &column->values : &column->field;
-    switch (field->type) {
-    case FIRN_TYPE_NULL:
+    if (field->type == FIRN_TYPE_NULL) {
         return fi_buf_append_str(out, " text"); /* the field has no type */
-    case FIRN_TYPE_DECIMAL:
-        return append_decimal(out, field);
-    case FIRN_TYPE_VECTOR:
-        return fi_buf_append_format(out, " vector(%u)", (unsigned)field->size);
-    default:
-        return fi_buf_append_format(out, " %s", firn_type_name(field->type));
     }
+    if (field->type == FIRN_TYPE_DECIMAL) {
+        return append_decimal(out, field);
+    }
+    char text[FI_TYPE_TEXT_SIZE];
+    return fi_buf_append_format(out, " %s", fi_type_text(field->type, 0, 0, field->size, text));
 }
 
 static bool

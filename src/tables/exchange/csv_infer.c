@@ -174,9 +174,8 @@ shape_of(firn_slice text)
 static bool
 reads_as(struct fi_csv_infer *infer, firn_type type, firn_slice text, firn_value *out)
 {
-    const struct fi_value_text_type of = {
-        .type = type,
-        .pattern = type == FIRN_TYPE_DATE ? infer->date_pattern : infer->timestamp_pattern};
+    struct fi_value_text_type of = {.type = type};
+    fi_value_text_set_pattern(&of, infer->date_pattern, infer->timestamp_pattern);
     fi_buf_clear(&infer->memory);
     DCHECK(infer->memory.capacity >= text.size * FI_VALUE_TEXT_ROOM);
     return fi_value_text_read(&of, text, &infer->memory, out, NULL) == FIRN_OK;
@@ -496,9 +495,7 @@ choose_type(struct fi_csv_infer *infer, uint32_t column)
     }
     struct fi_value_text_type *type = &infer->columns[column].type;
     *type = (struct fi_value_text_type){.type = types[at]};
-    type->pattern = types[at] == FIRN_TYPE_DATE        ? infer->date_pattern
-                    : types[at] == FIRN_TYPE_TIMESTAMP ? infer->timestamp_pattern
-                                                       : firn_bytes(NULL, 0);
+    fi_value_text_set_pattern(type, infer->date_pattern, infer->timestamp_pattern);
     if (type->type == FIRN_TYPE_DECIMAL) {
         type->precision = FI_VALUE_TEXT_DIGITS_MAX;
         type->scale = guess->scale;

@@ -23,7 +23,7 @@
 
 #include "base/error.h"
 #include "exchange/csv_reader.h"
-#include "exchange/value_text.h"
+#include "text/value_text.h"
 
 enum fi_csv_header {
     /* The first record has names if all its fields that are not empty are text, and either none is

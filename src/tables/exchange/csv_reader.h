@@ -25,7 +25,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "exchange/csv_format.h"
-#include "exchange/value_text.h"
+#include "text/value_text.h"
 
 /* Zeros are the defaults. */
 struct fi_csv_reader_options {

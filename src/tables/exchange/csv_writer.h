@@ -10,7 +10,7 @@
 #define FIRN_EXCHANGE_CSV_WRITER_H
 
 #include "exchange/csv_format.h"
-#include "exchange/value_text.h"
+#include "text/value_text.h"
 
 /* Each appends a line. Requires: the format has no defect (fi_csv_format_defect); values are null
  * or of their columns' types. On failure out is as it was: FIRN_INVALID if a field needs quotes

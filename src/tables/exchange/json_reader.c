@@ -101,7 +101,7 @@ add_columns(struct fi_json_reader *reader, firn_error *err)
             return fi_error_set(err, FIRN_INVALID, "two columns have the name %s", name);
         }
         reader->slots[slot] = i + 1;
-        reader->has_bytes |= reader->columns[i].type.type >= FIRN_TYPE_BLOB;
+        reader->has_bytes |= fi_type_has_bytes(reader->columns[i].type.type);
     }
     return FIRN_OK;
 }
@@ -543,18 +543,6 @@ unescape(struct fi_json_reader *reader, const struct token *string)
     return firn_bytes(from, (size_t)(to - from));
 }
 
-static bool
-takes_numbers(firn_type type)
-{
-    return type <= FIRN_TYPE_DECIMAL;
-}
-
-static bool
-is_integer(firn_type type)
-{
-    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_U64;
-}
-
 /* Room for the digits of an integer, and its sign. */
 enum { WHOLE_SIZE = 24 };
 
@@ -644,15 +632,17 @@ convert(struct fi_json_reader *reader, const struct fi_value_text_column *column
         return fi_value_text_read(&column->type, unescape(reader, token), &reader->memory, out,
                                   err);
     }
-    bool is_right = (token->kind == NUMBER && takes_numbers(type)) ||
-                    ((token->kind == TRUE || token->kind == FALSE) && type == FIRN_TYPE_BOOL) ||
-                    (token->kind == ARRAY && type == FIRN_TYPE_VECTOR);
+    bool is_right =
+        (token->kind == NUMBER && (type == FIRN_TYPE_BOOL || fi_type_is_number(type))) ||
+        ((token->kind == TRUE || token->kind == FALSE) && type == FIRN_TYPE_BOOL) ||
+        (token->kind == ARRAY && type == FIRN_TYPE_VECTOR);
     if (!is_right) {
         return fi_error_set(err, FIRN_INVALID, "%s is not a value of the column's type",
                             kind_names[token->kind]);
     }
     char digits[WHOLE_SIZE];
-    const firn_slice text = is_integer(type) ? plain_integer(token->text, digits) : token->text;
+    const firn_slice text =
+        fi_type_is_integer(type) ? plain_integer(token->text, digits) : token->text;
     return fi_value_text_read(&column->type, text, &reader->memory, out, err);
 }
 

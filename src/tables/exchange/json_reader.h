@@ -7,7 +7,7 @@
  * pieces does not matter. One thread at a time.
  *
  *   null           null
- *   a string       any type: the value that its text means (exchange/value_text.h)
+ *   a string       any type: the value that its text means (text/value_text.h)
  *   a number       integers, decimals, f32, f64 and bool (0 and 1)
  *   true, false    bool
  *   an array       vectors, if all elements are numbers
@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "exchange/value_text.h"
+#include "text/value_text.h"
 
 enum { FI_JSON_DEPTH_MAX = 64 /* the line's object is at depth 1 */ };
 

@@ -73,23 +73,20 @@ is_bare(firn_value value)
 {
     uint32_t bits32;
     uint64_t bits64;
-    switch (value.type) {
-    case FIRN_TYPE_F32:
+    if (value.type == FIRN_TYPE_F32) {
         memcpy(&bits32, &value.as.f32, sizeof bits32);
         return is_finite32(bits32);
-    case FIRN_TYPE_F64:
+    }
+    if (value.type == FIRN_TYPE_F64) {
         memcpy(&bits64, &value.as.f64, sizeof bits64);
         return (bits64 >> 52 & 0x7ff) != 0x7ff;
-    case FIRN_TYPE_VECTOR:
-        for (size_t i = 0; i + 4 <= value.as.bytes.size; i += 4) {
-            if (!is_finite32(fi_load_le32(value.as.bytes.data + i))) {
-                return false;
-            }
-        }
-        return true;
-    default:
-        return value.type <= FIRN_TYPE_DECIMAL;
     }
+    for (size_t i = 0; value.type == FIRN_TYPE_VECTOR && i + 4 <= value.as.bytes.size; i += 4) {
+        if (!is_finite32(fi_load_le32(value.as.bytes.data + i))) {
+            return false;
+        }
+    }
+    return !fi_type_has_quotes(value.type);
 }
 
 static int

@@ -4,13 +4,13 @@
  *
  * Numbers, including decimals, are JSON numbers with all their digits, at any size; bool is true or
  * false; a vector is an array of numbers. All other values are strings with the text of
- * exchange/value_text.h, and so are "nan", "inf", "-inf", and a vector with one of those, because
- * JSON has no such numbers. Null is null. exchange/json_reader.h reads the same values back.
+ * text/value_text.h, and so are "nan", "inf", "-inf", and a vector with one of those, because JSON
+ * has no such numbers. Null is null. exchange/json_reader.h reads the same values back.
  */
 #ifndef FIRN_EXCHANGE_JSON_WRITER_H
 #define FIRN_EXCHANGE_JSON_WRITER_H
 
-#include "exchange/value_text.h"
+#include "text/value_text.h"
 
 /* Appends a row and a line feed. Requires: values are null or of their columns' types. On failure
  * out is as it was: FIRN_INVALID if a name or a text is not valid UTF-8; FIRN_NO_MEMORY. Any

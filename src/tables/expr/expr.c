@@ -27,49 +27,6 @@ fi_expr_physical(firn_type type)
     return type == FIRN_TYPE_NULL ? FI_PHYSICAL_U64 : fi_physical_of(type);
 }
 
-int64_t
-fi_expr_power(uint32_t exponent)
-{
-    static const int64_t powers[] = {1,
-                                     10,
-                                     100,
-                                     1000,
-                                     10000,
-                                     100000,
-                                     1000000,
-                                     10000000,
-                                     100000000,
-                                     1000000000,
-                                     10000000000,
-                                     100000000000,
-                                     1000000000000,
-                                     10000000000000,
-                                     100000000000000,
-                                     1000000000000000,
-                                     10000000000000000,
-                                     100000000000000000,
-                                     1000000000000000000};
-    _Static_assert(sizeof powers / sizeof powers[0] == FI_EXPR_PRECISION_MAX + 1, "all of them");
-    DCHECK(exponent <= FI_EXPR_PRECISION_MAX);
-    return powers[exponent];
-}
-
-const char *
-fi_expr_type_text(const struct fi_expr_type *type, char out[FI_EXPR_TYPE_TEXT_SIZE])
-{
-    DCHECK((unsigned)type->type <= FIRN_TYPE_MAX);
-    if (type->type == FIRN_TYPE_DECIMAL && type->scale != FI_EXPR_SCALE_UNKNOWN) {
-        (void)snprintf(out, FI_EXPR_TYPE_TEXT_SIZE, "decimal(%u, %u)", type->precision,
-                       type->scale);
-    } else if (type->type == FIRN_TYPE_VECTOR) {
-        (void)snprintf(out, FI_EXPR_TYPE_TEXT_SIZE, "vector(%u)", type->dimensions);
-    } else {
-        const char *name = type->type == FIRN_TYPE_NULL ? "null" : firn_type_name(type->type);
-        (void)snprintf(out, FI_EXPR_TYPE_TEXT_SIZE, "%s", name);
-    }
-    return out;
-}
-
 /* ---- nodes ---- */
 
 static bool

@@ -30,9 +30,9 @@ integer_result(const struct fi_expr_node *a, const struct fi_expr_node *b)
 {
     struct fi_expr_type type = {.type = FIRN_TYPE_I64};
     bool is_large = a->type.type == FIRN_TYPE_U64 || b->type.type == FIRN_TYPE_U64;
-    bool is_positive = (fi_expr_is_unsigned(a->type.type) || is_natural(a)) &&
-                       (fi_expr_is_unsigned(b->type.type) || is_natural(b));
-    DCHECK(fi_expr_is_integer(a->type.type) && fi_expr_is_integer(b->type.type));
+    bool is_positive = (fi_type_is_unsigned(a->type.type) || is_natural(a)) &&
+                       (fi_type_is_unsigned(b->type.type) || is_natural(b));
+    DCHECK(fi_type_is_integer(a->type.type) && fi_type_is_integer(b->type.type));
     if (is_large && is_positive) {
         type.type = FIRN_TYPE_U64;
     }
@@ -102,7 +102,7 @@ out:
 static int
 fail_operands(struct fi_expr_binder *binder, size_t at, uint8_t sign, uint32_t a, uint32_t b)
 {
-    char names[2][FI_EXPR_TYPE_TEXT_SIZE];
+    char names[2][FI_TYPE_TEXT_SIZE];
     return fi_expr_bind_fail(binder, at, "there is no %s %c %s",
                              fi_expr_type_text(&fi_expr_bind_node(binder, a)->type, names[0]), sign,
                              fi_expr_type_text(&fi_expr_bind_node(binder, b)->type, names[1]));
@@ -117,18 +117,18 @@ time_operands(struct fi_expr_binder *binder, size_t at, uint8_t sign, uint32_t *
     firn_type a = fi_expr_bind_node(binder, args[0])->type.type;
     firn_type b = fi_expr_bind_node(binder, args[1])->type.type;
     int rc;
-    if (sign == '+' && fi_expr_is_integer(a) && fi_expr_is_time(b)) {
+    if (sign == '+' && fi_type_is_integer(a) && fi_type_is_time(b)) {
         uint32_t swap = args[0];
         args[0] = args[1];
         args[1] = swap;
         return time_operands(binder, at, sign, args, out);
     }
-    if (sign == '-' && fi_expr_is_time(a) && fi_expr_is_time(b)) {
+    if (sign == '-' && fi_type_is_time(a) && fi_type_is_time(b)) {
         FI_TRY(fi_expr_bind_unify(binder, at, args, 2, out));
         *out = whole;
         goto out;
     }
-    if ((sign != '+' && sign != '-') || !fi_expr_is_time(a) || !fi_expr_is_integer(b)) {
+    if ((sign != '+' && sign != '-') || !fi_type_is_time(a) || !fi_type_is_integer(b)) {
         return fail_operands(binder, at, sign, args[0], args[1]);
     }
     *out = (struct fi_expr_type){.type = a};
@@ -186,7 +186,7 @@ fi_expr_arith_binary(struct fi_expr_binder *binder, size_t at, uint8_t sign, uin
     struct fi_expr_node node = {.op = op_of(sign), .args = args, .arg_count = 2};
     struct fi_expr_type types[] = {fi_expr_bind_node(binder, a)->type,
                                    fi_expr_bind_node(binder, b)->type};
-    bool are_numbers = fi_expr_is_number(types[0].type) && fi_expr_is_number(types[1].type);
+    bool are_numbers = fi_type_is_number(types[0].type) && fi_type_is_number(types[1].type);
     if (sign == '|') {
         return bind_concat(binder, at, args, out);
     }
@@ -197,11 +197,11 @@ fi_expr_arith_binary(struct fi_expr_binder *binder, size_t at, uint8_t sign, uin
         *out = a;
         return FIRN_OK;
     }
-    if (fi_expr_is_time(types[0].type) || fi_expr_is_time(types[1].type)) {
+    if (fi_type_is_time(types[0].type) || fi_type_is_time(types[1].type)) {
         FI_TRY_RETURN(time_operands(binder, at, sign, args, &node.type));
     } else if (!are_numbers) {
         return fail_operands(binder, at, sign, a, b);
-    } else if (sign == '/' || fi_expr_is_float(types[0].type) || fi_expr_is_float(types[1].type)) {
+    } else if (sign == '/' || fi_type_is_float(types[0].type) || fi_type_is_float(types[1].type)) {
         if (sign == '%') {
             return fail_operands(binder, at, sign, a, b);
         }
@@ -227,17 +227,17 @@ fi_expr_arith_negate(struct fi_expr_binder *binder, size_t at, uint32_t a, uint3
 {
     struct fi_expr_type type = fi_expr_bind_node(binder, a)->type;
     struct fi_expr_node node = {.op = FI_EXPR_OP_NEGATE, .args = &a, .arg_count = 1};
-    char name[FI_EXPR_TYPE_TEXT_SIZE];
+    char name[FI_TYPE_TEXT_SIZE];
     if (type.type == FIRN_TYPE_NULL) {
         *out = a;
         return FIRN_OK;
     }
-    if (!fi_expr_is_number(type.type)) {
+    if (!fi_type_is_number(type.type)) {
         return fi_expr_bind_fail(binder, at, "there is no negative %s",
                                  fi_expr_type_text(&type, name));
     }
     node.type = type;
-    if (fi_expr_is_integer(type.type)) {
+    if (fi_type_is_integer(type.type)) {
         node.type = (struct fi_expr_type){.type = FIRN_TYPE_I64};
     } else if (type.type == FIRN_TYPE_F32) {
         node.type = (struct fi_expr_type){.type = FIRN_TYPE_F64};

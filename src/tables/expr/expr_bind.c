@@ -23,7 +23,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
-#include "exchange/value_text.h"
+#include "text/value_text.h"
 
 /* ---- messages ---- */
 
@@ -132,7 +132,7 @@ fail_constant(struct fi_expr_binder *binder, size_t at, firn_slice text,
               const struct fi_expr_type *type)
 {
     char shown[FI_VALUE_TEXT_SHORT_SIZE];
-    char name[FI_EXPR_TYPE_TEXT_SIZE];
+    char name[FI_TYPE_TEXT_SIZE];
     fi_value_text_shorten(text, shown);
     return fi_expr_bind_fail(binder, at, "'%s' is not a value of type %s", shown,
                              fi_expr_type_text(type, name));
@@ -151,7 +151,7 @@ adapt_text(struct fi_expr_binder *binder, size_t at, const struct fi_expr_type *
     struct fi_cell result;
     int rc;
     DCHECK(own.type == FIRN_TYPE_TEXT);
-    if (fi_expr_is_integer(type->type) || type->type == FIRN_TYPE_DECIMAL) {
+    if (fi_type_is_integer(type->type) || type->type == FIRN_TYPE_DECIMAL) {
         bool is_negative = text.size > 0 && text.data[0] == '-';
         firn_slice digits =
             firn_bytes(text.data + (is_negative ? 1 : 0), text.size - (is_negative ? 1 : 0));
@@ -190,9 +190,8 @@ fi_expr_bind_adapt(struct fi_expr_binder *binder, size_t at, const struct fi_exp
         return adapt_text(binder, at, type, node);
     }
     if (constant->type.type == FIRN_TYPE_BLOB && constant->a.kind == FI_PHYSICAL_BYTES &&
-        ((type->type == FIRN_TYPE_UUID && constant->a.as.bytes.size == 16) ||
-         (type->type == FIRN_TYPE_VECTOR &&
-          constant->a.as.bytes.size == 4 * (size_t)type->dimensions))) {
+        constant->a.as.bytes.size > 0 &&
+        constant->a.as.bytes.size == fi_type_bytes_size(type->type, type->dimensions)) {
         struct fi_cell cell = constant->a;
         return fi_expr_bind_constant(binder, &target, &cell, node);
     }
@@ -229,9 +228,9 @@ common_type(const struct fi_expr_type *a, const struct fi_expr_type *b, struct f
         *out = *b;
     } else if (b->type == FIRN_TYPE_NULL) {
         *out = *a;
-    } else if (fi_expr_is_number(a->type) && fi_expr_is_number(b->type)) {
+    } else if (fi_type_is_number(a->type) && fi_type_is_number(b->type)) {
         *out = (struct fi_expr_type){.type = FIRN_TYPE_I64};
-        if (fi_expr_is_float(a->type) || fi_expr_is_float(b->type)) {
+        if (fi_type_is_float(a->type) || fi_type_is_float(b->type)) {
             out->type = FIRN_TYPE_F64;
         } else if (a->type == FIRN_TYPE_DECIMAL || b->type == FIRN_TYPE_DECIMAL) {
             uint32_t whole = whole_digits(a) > whole_digits(b) ? whole_digits(a) : whole_digits(b);
@@ -239,10 +238,10 @@ common_type(const struct fi_expr_type *a, const struct fi_expr_type *b, struct f
             out->scale = a->scale > b->scale ? a->scale : b->scale;
             out->precision = whole + out->scale < FI_EXPR_PRECISION_MAX ? whole + out->scale
                                                                         : FI_EXPR_PRECISION_MAX;
-        } else if (fi_expr_is_unsigned(a->type) && fi_expr_is_unsigned(b->type)) {
+        } else if (fi_type_is_unsigned(a->type) && fi_type_is_unsigned(b->type)) {
             out->type = FIRN_TYPE_U64;
         }
-    } else if (fi_expr_is_time(a->type) && fi_expr_is_time(b->type)) {
+    } else if (fi_type_is_time(a->type) && fi_type_is_time(b->type)) {
         *out = (struct fi_expr_type){.type = FIRN_TYPE_TIMESTAMP};
     } else {
         return a->type == b->type && a->dimensions == b->dimensions && a->type != FIRN_TYPE_DECIMAL;
@@ -254,7 +253,7 @@ static int
 fail_types(struct fi_expr_binder *binder, size_t at, const struct fi_expr_type *a,
            const struct fi_expr_type *b)
 {
-    char names[2][FI_EXPR_TYPE_TEXT_SIZE];
+    char names[2][FI_TYPE_TEXT_SIZE];
     return fi_expr_bind_fail(binder, at, "%s and %s have no type in common: use cast(… as TYPE)",
                              fi_expr_type_text(a, names[0]), fi_expr_type_text(b, names[1]));
 }
@@ -368,10 +367,10 @@ fi_expr_bind_compare(struct fi_expr_binder *binder, size_t at, enum fi_expr_comp
     if (is_constant(binder, b) && fi_expr_physical(common.type) != FI_PHYSICAL_BYTES) {
         return compare_constant(binder, comparison, a, b, out);
     }
-    if (common.type == FIRN_TYPE_F32 || common.type == FIRN_TYPE_F64) {
+    if (fi_type_is_float(common.type)) {
         FI_TRY_RETURN(fi_expr_bind_cast(binder, a, &real, &a));
         FI_TRY_RETURN(fi_expr_bind_cast(binder, b, &real, &b));
-    } else if (common.type == FIRN_TYPE_TIMESTAMP) {
+    } else if (fi_type_is_time(common.type)) {
         FI_TRY_RETURN(fi_expr_bind_cast(binder, a, &common, &a));
         FI_TRY_RETURN(fi_expr_bind_cast(binder, b, &common, &b));
     }
@@ -419,7 +418,7 @@ static int
 bind_truth(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
     struct fi_expr_type type = {.type = FIRN_TYPE_BOOL};
-    char name[FI_EXPR_TYPE_TEXT_SIZE];
+    char name[FI_TYPE_TEXT_SIZE];
     int rc;
     FI_TRY(fi_expr_bind(binder, syntax, out));
     FI_TRY(fi_expr_bind_adapt(binder, syntax->at, &type, out));
@@ -690,7 +689,7 @@ out:
 static int
 bind_cast(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
-    char names[2][FI_EXPR_TYPE_TEXT_SIZE];
+    char names[2][FI_TYPE_TEXT_SIZE];
     uint32_t arg;
     FI_TRY_RETURN(fi_expr_bind(binder, syntax->first, &arg));
     if (type_of(binder, arg)->scale == FI_EXPR_SCALE_UNKNOWN) {
@@ -698,7 +697,8 @@ bind_cast(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, ui
     }
     if (is_constant(binder, arg) && type_of(binder, arg)->type == FIRN_TYPE_TEXT &&
         !is_null(binder, arg) &&
-        (fi_expr_is_time(syntax->type->type) || syntax->type->type == FIRN_TYPE_UUID)) {
+        (fi_type_is_time(syntax->type->type) ||
+         fi_type_class_of(syntax->type->type) == FI_TYPE_CLASS_FIXED)) {
         *out = arg;
         return adapt_text(binder, syntax->at, syntax->type, out);
     }

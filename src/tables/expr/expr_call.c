@@ -7,9 +7,9 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
-#include "exchange/value_text.h"
+#include "base/slice.h"
 #include "expr/expr_bind.h"
-#include "schema/schema_literal.h"
+#include "text/value_text.h"
 
 struct call;
 typedef int (*bind_function)(struct fi_expr_binder *binder, struct call *call, uint32_t *out);
@@ -37,7 +37,7 @@ static int
 fail_argument(struct fi_expr_binder *binder, const struct call *call, uint32_t i,
               const char *wanted)
 {
-    char name[FI_EXPR_TYPE_TEXT_SIZE];
+    char name[FI_TYPE_TEXT_SIZE];
     return fi_expr_bind_fail(binder, call->syntax->at, "%s takes %s, not %s", call->function->name,
                              wanted, fi_expr_type_text(type_of(binder, call->args[i]), name));
 }
@@ -117,15 +117,15 @@ bind_abs(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
     struct fi_expr_node node = {.op = FI_EXPR_OP_ABS};
     struct fi_expr_type type = *type_of(binder, call->args[0]);
     DCHECK(call->count == 1);
-    if (!fi_expr_is_number(type.type) && type.type != FIRN_TYPE_NULL) {
+    if (!fi_type_is_number(type.type) && type.type != FIRN_TYPE_NULL) {
         return fail_argument(binder, call, 0, "a number");
     }
-    if (fi_expr_is_unsigned(type.type) || type.type == FIRN_TYPE_NULL) {
+    if (fi_type_is_unsigned(type.type) || type.type == FIRN_TYPE_NULL) {
         *out = call->args[0];
         return FIRN_OK;
     }
     node.type = type;
-    if (fi_expr_is_integer(type.type)) {
+    if (fi_type_is_integer(type.type)) {
         node.type.type = FIRN_TYPE_I64;
     } else if (type.type == FIRN_TYPE_F32) {
         node.type.type = FIRN_TYPE_F64;
@@ -154,12 +154,12 @@ bind_round(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
         node.number = (uint32_t)digits->a.as.i64;
         call->count = 1;
     }
-    if (fi_expr_is_integer(type.type) || type.type == FIRN_TYPE_NULL ||
+    if (fi_type_is_integer(type.type) || type.type == FIRN_TYPE_NULL ||
         (type.type == FIRN_TYPE_DECIMAL && type.scale <= node.number)) {
         *out = call->args[0];
         return FIRN_OK;
     }
-    if (!fi_expr_is_number(type.type)) {
+    if (!fi_type_is_number(type.type)) {
         return fail_argument(binder, call, 0, "a number");
     }
     node.type = type;
@@ -219,7 +219,7 @@ bind_substr(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
     node.type.type = type_of(binder, call->args[0])->type;
     for (uint32_t i = 1; i < call->count; i++) {
         FI_TRY_RETURN(adapt_to(binder, call, i, FIRN_TYPE_I64));
-        if (!fi_expr_is_integer(type_of(binder, call->args[i])->type)) {
+        if (!fi_type_is_integer(type_of(binder, call->args[i])->type)) {
             return fail_argument(binder, call, i, "whole numbers after the text");
         }
         FI_TRY_RETURN(fi_expr_bind_cast(binder, call->args[i], &whole, &call->args[i]));
@@ -251,7 +251,7 @@ check_time(struct fi_expr_binder *binder, struct call *call, uint32_t i)
     struct fi_expr_type timestamp = {.type = FIRN_TYPE_TIMESTAMP};
     int rc;
     FI_TRY(fi_expr_bind_adapt(binder, call->syntax->at, &timestamp, &call->args[i]));
-    if (!fi_expr_is_time(type_of(binder, call->args[i])->type)) {
+    if (!fi_type_is_time(type_of(binder, call->args[i])->type)) {
         rc = fail_argument(binder, call, i, "a date or a timestamp");
     }
 out:
@@ -278,7 +278,7 @@ bind_date_trunc(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
     for (unsigned i = FI_EXPR_YEAR; i <= FI_EXPR_SECOND; i++) {
         if (unit->op == FI_EXPR_OP_CONSTANT && unit->type.type == FIRN_TYPE_TEXT &&
             unit->a.kind == FI_PHYSICAL_BYTES &&
-            fi_schema_literal_is_word(unit->a.as.bytes, unit_names[i])) {
+            fi_slice_is_word(unit->a.as.bytes, unit_names[i])) {
             node.detail = (uint8_t)i;
         }
     }
@@ -307,9 +307,9 @@ aggregate_type(enum fi_expr_function function, const struct fi_expr_type *argume
             type.type = FIRN_TYPE_DECIMAL;
             type.precision = FI_EXPR_PRECISION_MAX;
             type.scale = argument->scale;
-        } else if (fi_expr_is_float(argument->type)) {
+        } else if (fi_type_is_float(argument->type)) {
             type.type = FIRN_TYPE_F64;
-        } else if (fi_expr_is_unsigned(argument->type)) {
+        } else if (fi_type_is_unsigned(argument->type)) {
             type.type = FIRN_TYPE_U64;
         }
         return type;
@@ -345,7 +345,7 @@ bind_aggregate(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
                                  "\"distinct\" is for count alone, not for %s",
                                  call->function->name);
     }
-    if ((function == FI_EXPR_SUM || function == FI_EXPR_AVG) && !fi_expr_is_number(type->type)) {
+    if ((function == FI_EXPR_SUM || function == FI_EXPR_AVG) && !fi_type_is_number(type->type)) {
         return fail_argument(binder, call, 0, "a number");
     }
     if ((function == FI_EXPR_MIN || function == FI_EXPR_MAX) &&
@@ -395,7 +395,7 @@ static const struct function *
 find_function(firn_slice name)
 {
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
-        if (fi_schema_literal_is_word(name, functions[i].name)) {
+        if (fi_slice_is_word(name, functions[i].name)) {
             return &functions[i];
         }
     }

@@ -11,8 +11,9 @@
  *   blob, uuid, vector     the same bytes, if their number is right
  */
 #include "base/check.h"
-#include "exchange/value_text.h"
+#include "codec/calendar.h"
 #include "expr/expr_internal.h"
+#include "text/value_text.h"
 
 __extension__ typedef __int128 int128;
 
@@ -28,63 +29,13 @@ fi_expr_cast_is_allowed(const struct fi_expr_type *from, const struct fi_expr_ty
         return b != FIRN_TYPE_NULL;
     }
     if (a == FIRN_TYPE_BLOB || b == FIRN_TYPE_BLOB) {
-        return a >= FIRN_TYPE_BLOB && b >= FIRN_TYPE_BLOB;
+        return fi_type_has_bytes(a) && fi_type_has_bytes(b);
     }
-    return (fi_expr_is_number(a) && fi_expr_is_number(b)) ||
-           (a == FIRN_TYPE_BOOL && fi_expr_is_integer(b)) ||
-           (fi_expr_is_integer(a) && b == FIRN_TYPE_BOOL) ||
-           (fi_expr_is_time(a) && fi_expr_is_time(b)) ||
+    return (fi_type_is_number(a) && fi_type_is_number(b)) ||
+           (a == FIRN_TYPE_BOOL && fi_type_is_integer(b)) ||
+           (fi_type_is_integer(a) && b == FIRN_TYPE_BOOL) ||
+           (fi_type_is_time(a) && fi_type_is_time(b)) ||
            (a == FIRN_TYPE_VECTOR && b == FIRN_TYPE_VECTOR && from->dimensions == to->dimensions);
-}
-
-static firn_value
-value_of(const struct fi_expr_type *type, const struct fi_cell *cell)
-{
-    firn_value value = {.type = type->type};
-    switch (cell->kind) {
-    case FI_PHYSICAL_I64:
-        value.as.i64 = cell->as.i64;
-        break;
-    case FI_PHYSICAL_U64:
-        value.as.u64 = cell->as.u64;
-        if (type->type == FIRN_TYPE_BOOL) {
-            value = firn_bool(cell->as.u64 != 0);
-        }
-        break;
-    case FI_PHYSICAL_F32:
-        value.as.f32 = cell->as.f32;
-        break;
-    case FI_PHYSICAL_F64:
-        value.as.f64 = cell->as.f64;
-        break;
-    default:
-        value.as.bytes = cell->as.bytes;
-        break;
-    }
-    return value;
-}
-
-static void
-cell_of(const firn_value *value, struct fi_cell *out)
-{
-    out->kind = fi_physical_of(value->type);
-    switch (out->kind) {
-    case FI_PHYSICAL_I64:
-        out->as.i64 = value->as.i64;
-        break;
-    case FI_PHYSICAL_U64:
-        out->as.u64 = value->type == FIRN_TYPE_BOOL ? (value->as.boolean ? 1 : 0) : value->as.u64;
-        break;
-    case FI_PHYSICAL_F32:
-        out->as.f32 = value->as.f32;
-        break;
-    case FI_PHYSICAL_F64:
-        out->as.f64 = value->as.f64;
-        break;
-    default:
-        out->as.bytes = value->as.bytes;
-        break;
-    }
 }
 
 static struct fi_value_text_type
@@ -99,7 +50,7 @@ text_type(const struct fi_expr_type *type)
 static int
 fail_fit(const struct fi_expr_type *type, firn_error *err)
 {
-    char name[FI_EXPR_TYPE_TEXT_SIZE];
+    char name[FI_TYPE_TEXT_SIZE];
     return fi_error_set(err, FIRN_LIMIT, "a number does not fit %s", fi_expr_type_text(type, name));
 }
 
@@ -150,7 +101,7 @@ cast_to_whole(const struct fi_expr_type *from, const struct fi_cell *cell,
     struct fi_cell min;
     struct fi_cell max;
     int128 units;
-    DCHECK(fi_expr_is_number(to->type) && cell->kind != FI_PHYSICAL_BYTES);
+    DCHECK(fi_type_is_number(to->type) && cell->kind != FI_PHYSICAL_BYTES);
     fi_expr_order_limits(to, &min, &max);
     if (cell->kind == FI_PHYSICAL_F32 || cell->kind == FI_PHYSICAL_F64) {
         double real = fi_expr_order_real(from, cell);
@@ -169,7 +120,7 @@ cast_to_whole(const struct fi_expr_type *from, const struct fi_cell *cell,
             units = units / power + (2 * rest >= power ? 1 : 0) - (2 * rest <= -power ? 1 : 0);
         }
     }
-    bool is_unsigned = fi_expr_is_unsigned(to->type);
+    bool is_unsigned = fi_type_is_unsigned(to->type);
     int128 low = is_unsigned ? 0 : (int128)min.as.i64;
     int128 high = is_unsigned ? (int128)max.as.u64 : (int128)max.as.i64;
     if (units < low || units > high) {
@@ -186,14 +137,14 @@ cast_time(const struct fi_expr_type *from, const struct fi_cell *cell,
 {
     int64_t number = cell->as.i64;
     int64_t result = number;
-    DCHECK(fi_expr_is_time(from->type));
+    DCHECK(fi_type_is_time(from->type));
     if (from->type == FIRN_TYPE_DATE && to->type == FIRN_TYPE_TIMESTAMP) {
-        if (number < fi_expr_date_min || number > fi_expr_date_max) {
+        if (number < FI_CALENDAR_DATE_FIRST || number > FI_CALENDAR_DATE_LAST) {
             return fail_fit(to, err);
         }
-        result = number * fi_expr_day_us;
+        result = number * FI_CALENDAR_DAY_US;
     } else if (from->type == FIRN_TYPE_TIMESTAMP && to->type == FIRN_TYPE_DATE) {
-        result = number / fi_expr_day_us - (number % fi_expr_day_us < 0 ? 1 : 0);
+        result = number / FI_CALENDAR_DAY_US - (number % FI_CALENDAR_DAY_US < 0 ? 1 : 0);
     }
     *out = (struct fi_cell){.kind = FI_PHYSICAL_I64, .as.i64 = result};
     return FIRN_OK;
@@ -204,7 +155,7 @@ cast_text(const struct fi_expr_type *from, const struct fi_cell *cell,
           const struct fi_expr_type *to, struct fi_buf *memory, struct fi_cell *out,
           firn_error *err)
 {
-    firn_value value = value_of(from, cell);
+    firn_value value = fi_cell_value(cell, from->type);
     int rc;
     if (to->type == FIRN_TYPE_TEXT) {
         struct fi_value_text_type type = text_type(from);
@@ -218,8 +169,8 @@ cast_text(const struct fi_expr_type *from, const struct fi_cell *cell,
         if (value.type == FIRN_TYPE_NULL) {
             return fi_error_set(err, FIRN_INVALID, "a text is empty");
         }
-        cell_of(&value, out);
-        if (fi_expr_is_time(to->type)) {
+        *out = fi_cell_of(&value);
+        if (fi_type_is_time(to->type)) {
             struct fi_cell min;
             struct fi_cell max;
             fi_expr_order_limits(to, &min, &max);
@@ -245,10 +196,9 @@ fi_expr_cast_cell(const struct fi_expr_type *from, const struct fi_cell *cell,
         return cast_text(from, cell, to, memory, out, err);
     }
     if (cell->kind == FI_PHYSICAL_BYTES) {
-        size_t wanted = to->type == FIRN_TYPE_UUID     ? 16
-                        : to->type == FIRN_TYPE_VECTOR ? 4 * (size_t)to->dimensions
-                                                       : cell->as.bytes.size;
-        char name[FI_EXPR_TYPE_TEXT_SIZE];
+        const uint32_t size = fi_type_bytes_size(to->type, to->dimensions);
+        const size_t wanted = size > 0 ? size : cell->as.bytes.size;
+        char name[FI_TYPE_TEXT_SIZE];
         return cell->as.bytes.size == wanted
                    ? FIRN_OK
                    : fi_error_set(err, FIRN_INVALID, "a value of %zu bytes is not a %s",
@@ -258,9 +208,9 @@ fi_expr_cast_cell(const struct fi_expr_type *from, const struct fi_cell *cell,
         *out = (struct fi_cell){.kind = FI_PHYSICAL_U64, .as.u64 = cell->as.u64 != 0 ? 1 : 0};
         return FIRN_OK;
     }
-    if (fi_expr_is_time(to->type)) {
+    if (fi_type_is_time(to->type)) {
         return cast_time(from, cell, to, out, err);
     }
-    return fi_expr_is_float(to->type) ? cast_to_real(from, cell, to, out, err)
+    return fi_type_is_float(to->type) ? cast_to_real(from, cell, to, out, err)
                                       : cast_to_whole(from, cell, to, out, err);
 }

@@ -297,9 +297,7 @@ values_of(const struct fi_expr_eval *eval, const struct fi_expr_node *node, stru
 {
     struct fi_chunk_values values = {.kind = fi_expr_physical(node->type.type),
                                      .count = eval->batch.count};
-    values.fixed_size = node->type.type == FIRN_TYPE_UUID     ? 16
-                        : node->type.type == FIRN_TYPE_VECTOR ? 4 * node->type.dimensions
-                                                              : 0;
+    values.fixed_size = fi_type_bytes_size(node->type.type, node->type.dimensions);
     point_to(&values, slot->data);
     return values;
 }
@@ -489,8 +487,8 @@ is_cast_free(const struct fi_expr_node *nodes, const struct fi_expr_node *node)
     if (from->type == to->type) {
         return true;
     }
-    return fi_expr_is_integer(from->type) && fi_expr_is_integer(to->type) &&
-           fi_expr_is_unsigned(from->type) == fi_expr_is_unsigned(to->type) &&
+    return fi_type_is_integer(from->type) && fi_type_is_integer(to->type) &&
+           fi_type_is_unsigned(from->type) == fi_type_is_unsigned(to->type) &&
            from->type <= to->type;
 }
 

@@ -29,7 +29,7 @@ static const double exact_whole = 4503599627370496.0; /* 2^52: from there on all
 static int
 fail_fit(const struct fi_expr_work *work)
 {
-    char name[FI_EXPR_TYPE_TEXT_SIZE];
+    char name[FI_TYPE_TEXT_SIZE];
     return fi_error_set(work->err, FIRN_LIMIT, "a result does not fit %s",
                         fi_expr_type_text(&work->node->type, name));
 }

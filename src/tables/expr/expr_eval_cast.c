@@ -109,19 +109,19 @@ fi_expr_eval_cast(struct fi_expr_work *work)
     const struct fi_expr_type *to = &work->node->type;
     uint32_t own = from->type == FIRN_TYPE_DECIMAL ? from->scale : 0;
     uint32_t scale = to->type == FIRN_TYPE_DECIMAL ? to->scale : 0;
-    if (to->type == FIRN_TYPE_F64 && fi_expr_is_number(from->type)) {
+    if (to->type == FIRN_TYPE_F64 && fi_type_is_number(from->type)) {
         cast_to_f64(work);
         return FIRN_OK;
     }
-    bool is_whole = fi_expr_is_number(from->type) && fi_expr_is_number(to->type) &&
-                    !fi_expr_is_float(from->type) && !fi_expr_is_float(to->type);
+    bool is_whole = fi_type_is_number(from->type) && fi_type_is_number(to->type) &&
+                    !fi_type_is_float(from->type) && !fi_type_is_float(to->type);
     if (is_whole && scale >= own) {
         /* An unsigned number above 2^63 - 1 looks negative here. Its batch is cast row by row, like
          * one with negative numbers that become unsigned. */
         struct fi_cell min;
         struct fi_cell max;
         fi_expr_order_limits(to, &min, &max);
-        bool keeps_sign = fi_expr_is_unsigned(from->type) || fi_expr_is_unsigned(to->type);
+        bool keeps_sign = fi_type_is_unsigned(from->type) || fi_type_is_unsigned(to->type);
         int64_t low = keeps_sign ? 0 : min.as.i64;
         int64_t high = max.as.u64 > (uint64_t)INT64_MAX ? INT64_MAX : max.as.i64;
         if (cast_scaled(work, fi_expr_power(scale - own), low, high)) {

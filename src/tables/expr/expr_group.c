@@ -9,8 +9,8 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
-#include "exchange/value_text.h"
 #include "expr/expr_internal.h"
+#include "text/value_text.h"
 
 struct grouping {
     const struct fi_expr_group_input *input;

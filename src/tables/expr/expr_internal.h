@@ -20,9 +20,6 @@ enum {
     FI_EXPR_MASK_WORDS = FI_CHUNK_MASK_WORDS
 };
 static const int64_t fi_expr_decimal_max = INT64_C(999999999999999999);
-static const int64_t fi_expr_day_us = INT64_C(86400000000);
-static const int64_t fi_expr_date_min = INT64_C(-719162); /* 0001-01-01 */
-static const int64_t fi_expr_date_max = INT64_C(2932896); /* 9999-12-31 */
 
 enum fi_expr_op {
     FI_EXPR_OP_COLUMN = 1, /* number: its place; a: its name, for messages */
@@ -156,35 +153,19 @@ fi_expr_is_truth(enum fi_expr_op op)
 {
     return op >= FI_EXPR_OP_AND && op <= FI_EXPR_OP_PREFIX;
 }
-static inline bool
-fi_expr_is_float(firn_type type)
-{
-    return type == FIRN_TYPE_F32 || type == FIRN_TYPE_F64;
-}
-static inline bool
-fi_expr_is_integer(firn_type type)
-{
-    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_U64;
-}
-static inline bool
-fi_expr_is_unsigned(firn_type type)
-{
-    return type >= FIRN_TYPE_U8 && type <= FIRN_TYPE_U64;
-}
-static inline bool
-fi_expr_is_number(firn_type type)
-{
-    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_DECIMAL;
-}
-static inline bool
-fi_expr_is_time(firn_type type)
-{
-    return type == FIRN_TYPE_DATE || type == FIRN_TYPE_TIMESTAMP;
-}
 /* "decimal(12, 2)", "i64", … */
-enum { FI_EXPR_TYPE_TEXT_SIZE = 32 };
-const char *fi_expr_type_text(const struct fi_expr_type *type, char out[FI_EXPR_TYPE_TEXT_SIZE]);
-int64_t fi_expr_power(uint32_t exponent); /* of ten; Requires: exponent <= 18 */
+static inline const char *
+fi_expr_type_text(const struct fi_expr_type *type, char out[FI_TYPE_TEXT_SIZE])
+{
+    return fi_type_text(type->type, type->scale != FI_EXPR_SCALE_UNKNOWN ? type->precision : 0,
+                        type->scale, type->dimensions, out);
+}
+/* Ten to a power of at most 18, which its square does not overflow. */
+static inline int64_t
+fi_expr_power(uint32_t exponent)
+{
+    return (int64_t)fi_type_power(exponent);
+}
 
 /* ==== expr_order.c: numbers in order ==== */
 

@@ -10,8 +10,8 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/hex.h"
-#include "exchange/value_text.h"
 #include "expr/expr_bind.h"
+#include "text/value_text.h"
 
 static int
 bind_parameter(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
@@ -25,33 +25,11 @@ bind_parameter(struct fi_expr_binder *binder, const struct fi_expr_syntax *synta
     }
     const firn_value *value = &env->parameters[number];
     struct fi_expr_type type = {.type = value->type};
-    struct fi_cell cell = {.kind = FI_PHYSICAL_NONE};
     (*binder->next_parameter)++;
     if ((unsigned)value->type > FIRN_TYPE_MAX) {
         return fi_expr_bind_fail(binder, syntax->at, "parameter %zu has no type", number + 1);
     }
-    if (value->type != FIRN_TYPE_NULL) {
-        cell.kind = fi_physical_of(value->type);
-    }
-    switch (cell.kind) {
-    case FI_PHYSICAL_I64:
-        cell.as.i64 = value->as.i64;
-        break;
-    case FI_PHYSICAL_U64:
-        cell.as.u64 = value->type == FIRN_TYPE_BOOL ? (value->as.boolean ? 1 : 0) : value->as.u64;
-        break;
-    case FI_PHYSICAL_F32:
-        cell.as.f32 = value->as.f32;
-        break;
-    case FI_PHYSICAL_F64:
-        cell.as.f64 = value->as.f64;
-        break;
-    case FI_PHYSICAL_BYTES:
-        cell.as.bytes = value->as.bytes;
-        break;
-    default:
-        break;
-    }
+    struct fi_cell cell = fi_cell_of(value);
     if (value->type == FIRN_TYPE_DECIMAL) {
         type.precision = FI_EXPR_PRECISION_MAX;
         type.scale = FI_EXPR_SCALE_UNKNOWN;
@@ -60,12 +38,12 @@ bind_parameter(struct fi_expr_binder *binder, const struct fi_expr_syntax *synta
                                      number + 1);
         }
     }
-    if (value->type == FIRN_TYPE_UUID && cell.as.bytes.size != 16) {
-        return fi_expr_bind_fail(binder, syntax->at, "parameter %zu is a uuid of %zu bytes",
-                                 number + 1, cell.as.bytes.size);
-    }
     if (value->type == FIRN_TYPE_VECTOR) {
         type.dimensions = (uint32_t)(cell.as.bytes.size / 4);
+    } else if (fi_type_bytes_size(value->type, 0) > 0 &&
+               cell.as.bytes.size != fi_type_bytes_size(value->type, 0)) {
+        return fi_expr_bind_fail(binder, syntax->at, "parameter %zu is a %s of %zu bytes",
+                                 number + 1, firn_type_name(value->type), cell.as.bytes.size);
     }
     return fi_expr_bind_constant(binder, &type, &cell, out);
 }

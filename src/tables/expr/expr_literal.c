@@ -8,7 +8,7 @@
  */
 #include "base/check.h"
 #include "expr/expr_bind.h"
-#include "schema/float_text.h"
+#include "text/float_text.h"
 
 const char *
 fi_expr_literal_number(firn_slice text, bool is_negative, struct fi_expr_type *out_type,

@@ -14,6 +14,7 @@
  * The search is over ranks: numbers of 64 bits in the order of the values.
  */
 #include "base/check.h"
+#include "codec/calendar.h"
 #include "expr/expr_internal.h"
 
 __extension__ typedef __int128 int128;
@@ -56,7 +57,7 @@ units_of(const struct fi_expr_type *type, const struct fi_cell *cell, uint32_t s
 {
     int128 units = cell->kind == FI_PHYSICAL_U64 ? (int128)cell->as.u64 : (int128)cell->as.i64;
     if (is_time) {
-        return type->type == FIRN_TYPE_DATE ? units * fi_expr_day_us : units;
+        return type->type == FIRN_TYPE_DATE ? units * FI_CALENDAR_DAY_US : units;
     }
     uint32_t own = type->type == FIRN_TYPE_DECIMAL ? type->scale : 0;
     DCHECK(own <= scale);
@@ -70,10 +71,10 @@ compare(const struct fi_expr_type *a_type, const struct fi_cell *a,
         const struct fi_expr_type *b_type, const struct fi_cell *b)
 {
     DCHECK(a->kind != FI_PHYSICAL_NONE && b->kind != FI_PHYSICAL_NONE);
-    if (fi_expr_is_float(a_type->type) || fi_expr_is_float(b_type->type)) {
+    if (fi_type_is_float(a_type->type) || fi_type_is_float(b_type->type)) {
         return order_reals(fi_expr_order_real(a_type, a), fi_expr_order_real(b_type, b));
     }
-    bool is_time = fi_expr_is_time(a_type->type) && fi_expr_is_time(b_type->type);
+    bool is_time = fi_type_is_time(a_type->type) && fi_type_is_time(b_type->type);
     uint32_t a_scale = a_type->type == FIRN_TYPE_DECIMAL ? a_type->scale : 0;
     uint32_t b_scale = b_type->type == FIRN_TYPE_DECIMAL ? b_type->scale : 0;
     uint32_t scale = a_scale > b_scale ? a_scale : b_scale;
@@ -263,36 +264,9 @@ fi_expr_order_limits(const struct fi_expr_type *type, struct fi_cell *min, struc
     enum fi_physical kind = fi_expr_physical(type->type);
     *min = cell_of_rank(kind, rank_min(kind));
     *max = cell_of_rank(kind, rank_max(kind));
-    switch (type->type) {
-    case FIRN_TYPE_BOOL:
-        max->as.u64 = 1;
-        break;
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32: {
-        unsigned bits = 8U << (type->type - FIRN_TYPE_I8);
-        max->as.i64 = (INT64_C(1) << (bits - 1)) - 1;
-        min->as.i64 = -max->as.i64 - 1;
-        break;
-    }
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-        max->as.u64 = (UINT64_C(1) << (8U << (type->type - FIRN_TYPE_U8))) - 1;
-        break;
-    case FIRN_TYPE_DECIMAL:
-        max->as.i64 = fi_expr_power(type->precision) - 1;
-        min->as.i64 = -max->as.i64;
-        break;
-    case FIRN_TYPE_DATE:
-        min->as.i64 = fi_expr_date_min;
-        max->as.i64 = fi_expr_date_max;
-        break;
-    case FIRN_TYPE_TIMESTAMP:
-        min->as.i64 = fi_expr_date_min * fi_expr_day_us;
-        max->as.i64 = (fi_expr_date_max + 1) * fi_expr_day_us - 1;
-        break;
-    default:
-        break;
+    if (type->type != FIRN_TYPE_NULL && (kind == FI_PHYSICAL_I64 || kind == FI_PHYSICAL_U64)) {
+        const struct fi_type_range range = fi_type_range_of(type->type, type->precision);
+        min->as.i64 = range.min;
+        max->as.u64 = range.max;
     }
 }

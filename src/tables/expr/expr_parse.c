@@ -16,16 +16,16 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "exchange/value_text.h"
+#include "base/slice.h"
 #include "expr/expr_internal.h"
-#include "expr/expr_lex.h"
-#include "schema/schema_literal.h"
+#include "text/token_text.h"
+#include "text/value_text.h"
 
 struct parser {
     firn_slice text;
     const char *of;
     struct fi_arena *arena;
-    struct fi_expr_token token; /* not taken yet */
+    struct fi_token_text token; /* not taken yet */
     size_t at;                  /* after it */
     size_t end;                 /* of the token taken last */
     unsigned depth;
@@ -54,7 +54,7 @@ fail(struct parser *parser, const char *what)
     char found[FI_VALUE_TEXT_SHORT_SIZE];
     size_t at = parser->token.at;
     firn_slice rest = firn_bytes(parser->text.data + at, parser->text.size - at);
-    rest.size = parser->token.text.size > 0 && parser->token.kind != FI_EXPR_TOKEN_HEX
+    rest.size = parser->token.text.size > 0 && parser->token.kind != FI_TOKEN_TEXT_HEX
                     ? parser->token.text.size
                     : rest.size;
     DCHECK(at <= parser->text.size);
@@ -80,7 +80,7 @@ static int
 advance(struct parser *parser)
 {
     parser->end = parser->at;
-    const char *wrong = fi_expr_lex_next(parser->text, &parser->at, &parser->token);
+    const char *wrong = fi_token_text_next(parser->text, &parser->at, &parser->token);
     if (wrong != NULL) {
         parser->token.text.size = 0;
         return fail(parser, wrong);
@@ -91,7 +91,7 @@ advance(struct parser *parser)
 static bool
 is_next(const struct parser *parser, const char *what)
 {
-    return fi_expr_lex_is(&parser->token, what);
+    return fi_token_text_is(&parser->token, what);
 }
 
 /* Takes the token if it is this one. */
@@ -145,22 +145,15 @@ add_child(struct fi_expr_syntax *node, struct fi_expr_syntax *child)
     node->child_count++;
 }
 
-/* The text between quotes, with each doubled quote as one. */
+/* The text between the quotes of the token. */
 static int
-unquote(struct parser *parser, firn_slice quoted, firn_slice *out)
+unquote(struct parser *parser, firn_slice *out)
 {
-    uint8_t quote = quoted.data[0];
-    uint8_t *bytes = fi_arena_alloc(parser->arena, quoted.size);
-    size_t size = 0;
-    DCHECK(quoted.size >= 2 && quoted.data[quoted.size - 1] == quote);
+    uint8_t *bytes = fi_arena_alloc(parser->arena, parser->token.text.size);
     if (bytes == NULL) {
         return fi_error_no_memory(parser->err, "an expression");
     }
-    for (size_t i = 1; i + 1 < quoted.size; i++) {
-        bytes[size++] = quoted.data[i];
-        i += quoted.data[i] == quote ? 1 : 0;
-    }
-    *out = firn_bytes(bytes, size);
+    *out = firn_bytes(bytes, fi_token_text_unquote(&parser->token, bytes));
     return FIRN_OK;
 }
 
@@ -170,14 +163,14 @@ static int parse_expression(struct parser *parser, struct fi_expr_syntax **out);
 static int parse_sum(struct parser *parser, struct fi_expr_syntax **out);
 
 static bool
-is_reserved(const struct fi_expr_token *token)
+is_reserved(const struct fi_token_text *token)
 {
     static const char *const words[] = {
         "and",  "or",   "not",  "is",   "null", "true", "false",    "between", "in",  "like",
         "case", "when", "then", "else", "end",  "as",   "distinct", "from",    "asc", "desc",
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (token->kind == FI_EXPR_TOKEN_WORD && fi_expr_lex_is(token, words[i])) {
+        if (token->kind == FI_TOKEN_TEXT_WORD && fi_token_text_is(token, words[i])) {
             return true;
         }
     }
@@ -191,8 +184,8 @@ take_leaf(struct parser *parser, enum fi_expr_syntax_kind kind, struct fi_expr_s
     FI_TRY_RETURN(new_node(parser, kind, out));
     DCHECK(*out != NULL);
     (*out)->text = parser->token.text;
-    if (parser->token.kind == FI_EXPR_TOKEN_STRING || parser->token.kind == FI_EXPR_TOKEN_QUOTED) {
-        FI_TRY_RETURN(unquote(parser, parser->token.text, &(*out)->text));
+    if (parser->token.kind == FI_TOKEN_TEXT_STRING || parser->token.kind == FI_TOKEN_TEXT_QUOTED) {
+        FI_TRY_RETURN(unquote(parser, &(*out)->text));
     }
     return advance(parser);
 }
@@ -211,46 +204,12 @@ parse_parts(struct parser *parser, struct fi_expr_syntax *node)
     return expect(parser, ")");
 }
 
-/* A type by its name, without the part in parentheses; FIRN_TYPE_NULL: there is none. */
-static firn_type
-type_of_name(firn_slice name)
-{
-    static const struct {
-        const char *name;
-        firn_type type;
-    } names[] = {
-        {"boolean", FIRN_TYPE_BOOL},    {"tinyint", FIRN_TYPE_I8},
-        {"smallint", FIRN_TYPE_I16},    {"int", FIRN_TYPE_I32},
-        {"integer", FIRN_TYPE_I32},     {"bigint", FIRN_TYPE_I64},
-        {"int16", FIRN_TYPE_I16},       {"int32", FIRN_TYPE_I32},
-        {"int64", FIRN_TYPE_I64},       {"uint8", FIRN_TYPE_U8},
-        {"uint16", FIRN_TYPE_U16},      {"uint32", FIRN_TYPE_U32},
-        {"uint64", FIRN_TYPE_U64},      {"real", FIRN_TYPE_F32},
-        {"float32", FIRN_TYPE_F32},     {"double", FIRN_TYPE_F64},
-        {"float", FIRN_TYPE_F64},       {"float64", FIRN_TYPE_F64},
-        {"numeric", FIRN_TYPE_DECIMAL}, {"datetime", FIRN_TYPE_TIMESTAMP},
-        {"varchar", FIRN_TYPE_TEXT},    {"string", FIRN_TYPE_TEXT},
-        {"bytea", FIRN_TYPE_BLOB},
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (fi_schema_literal_is_word(name, names[i].name)) {
-            return names[i].type;
-        }
-    }
-    for (int type = FIRN_TYPE_BOOL; type <= FIRN_TYPE_MAX; type++) {
-        if (fi_schema_literal_is_word(name, firn_type_name((firn_type)type))) {
-            return (firn_type)type;
-        }
-    }
-    return FIRN_TYPE_NULL;
-}
-
 /* A whole number from 0 to max. */
 static int
 parse_small(struct parser *parser, uint32_t max, uint32_t *out)
 {
     uint32_t number = 0;
-    bool is_good = parser->token.kind == FI_EXPR_TOKEN_NUMBER && parser->token.text.size <= 6;
+    bool is_good = parser->token.kind == FI_TOKEN_TEXT_NUMBER && parser->token.text.size <= 6;
     for (size_t i = 0; is_good && i < parser->token.text.size; i++) {
         uint8_t byte = parser->token.text.data[i];
         is_good = byte >= '0' && byte <= '9';
@@ -275,8 +234,8 @@ parse_type(struct parser *parser, const struct fi_expr_type **out)
     }
     *type = (struct fi_expr_type){.type = FIRN_TYPE_NULL};
     *out = type;
-    if (parser->token.kind == FI_EXPR_TOKEN_WORD) {
-        type->type = type_of_name(parser->token.text);
+    if (parser->token.kind == FI_TOKEN_TEXT_WORD) {
+        type->type = fi_type_named(parser->token.text);
     }
     if (type->type == FIRN_TYPE_NULL) {
         return fail(parser, "expected a type, as i64 or decimal(12, 2)");
@@ -344,7 +303,7 @@ parse_call(struct parser *parser, struct fi_expr_syntax *call)
     int rc;
     call->kind = FI_EXPR_SYNTAX_CALL;
     FI_TRY(advance(parser));
-    if (fi_schema_literal_is_word(call->text, "cast")) {
+    if (fi_slice_is_word(call->text, "cast")) {
         call->kind = FI_EXPR_SYNTAX_CAST;
         FI_TRY(parse_expression(parser, &part));
         add_child(call, part);
@@ -353,7 +312,7 @@ parse_call(struct parser *parser, struct fi_expr_syntax *call)
         FI_TRY(expect(parser, ")"));
         goto out;
     }
-    if (fi_schema_literal_is_word(call->text, "extract")) {
+    if (fi_slice_is_word(call->text, "extract")) {
         call->text = parser->token.text;
         FI_TRY(advance(parser));
         FI_TRY(expect(parser, "from"));
@@ -396,13 +355,13 @@ parse_word(struct parser *parser, struct fi_expr_syntax **out)
     FI_TRY(take_leaf(parser, FI_EXPR_SYNTAX_NAME, out));
     if (is_next(parser, "(")) {
         FI_TRY(parse_call(parser, *out));
-    } else if (parser->token.kind == FI_EXPR_TOKEN_STRING &&
-               type_of_name((*out)->text) != FIRN_TYPE_NULL) {
+    } else if (parser->token.kind == FI_TOKEN_TEXT_STRING &&
+               fi_type_named((*out)->text) != FIRN_TYPE_NULL) {
         struct fi_expr_type *type = fi_arena_alloc(parser->arena, sizeof *type);
         if (type == NULL) {
             return fi_error_no_memory(parser->err, "an expression");
         }
-        *type = (struct fi_expr_type){.type = type_of_name((*out)->text)};
+        *type = (struct fi_expr_type){.type = fi_type_named((*out)->text)};
         if (type->type == FIRN_TYPE_DECIMAL || type->type == FIRN_TYPE_VECTOR) {
             return fail(parser,
                         "expected an operator; cast('…' as TYPE) needs a type with numbers");
@@ -422,15 +381,15 @@ parse_primary(struct parser *parser, struct fi_expr_syntax **out)
     bool is_taken;
     *out = NULL;
     switch (parser->token.kind) {
-    case FI_EXPR_TOKEN_NUMBER:
+    case FI_TOKEN_TEXT_NUMBER:
         return take_leaf(parser, FI_EXPR_SYNTAX_NUMBER, out);
-    case FI_EXPR_TOKEN_STRING:
+    case FI_TOKEN_TEXT_STRING:
         return take_leaf(parser, FI_EXPR_SYNTAX_STRING, out);
-    case FI_EXPR_TOKEN_HEX:
+    case FI_TOKEN_TEXT_HEX:
         return take_leaf(parser, FI_EXPR_SYNTAX_HEX, out);
-    case FI_EXPR_TOKEN_QUOTED:
+    case FI_TOKEN_TEXT_QUOTED:
         return take_leaf(parser, FI_EXPR_SYNTAX_NAME, out);
-    case FI_EXPR_TOKEN_WORD:
+    case FI_TOKEN_TEXT_WORD:
         return parse_word(parser, out);
     default:
         break;
@@ -486,7 +445,7 @@ parse_binary(struct parser *parser, const char *signs,
     struct fi_expr_syntax *node;
     struct fi_expr_syntax *part;
     FI_TRY_RETURN(operand(parser, out));
-    while (parser->token.kind == FI_EXPR_TOKEN_SIGN &&
+    while (parser->token.kind == FI_TOKEN_TEXT_SIGN &&
            strchr(signs, parser->token.text.data[0]) != NULL) {
         FI_TRY_RETURN(new_node(parser, FI_EXPR_SYNTAX_BINARY, &node));
         DCHECK(node != NULL);
@@ -539,7 +498,7 @@ parse_is(struct parser *parser, struct fi_expr_syntax *node)
 }
 
 static enum fi_expr_comparison
-comparison_of(const struct fi_expr_token *token)
+comparison_of(const struct fi_token_text *token)
 {
     static const struct {
         const char *sign;
@@ -550,7 +509,7 @@ comparison_of(const struct fi_expr_token *token)
         {">", FI_EXPR_GREATER},    {">=", FI_EXPR_GREATER_EQUAL},
     };
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
-        if (token->kind == FI_EXPR_TOKEN_SIGN && fi_expr_lex_is(token, signs[i].sign)) {
+        if (token->kind == FI_TOKEN_TEXT_SIGN && fi_token_text_is(token, signs[i].sign)) {
             return signs[i].comparison;
         }
     }
@@ -675,7 +634,7 @@ static bool
 is_lone_name(const struct parser *parser)
 {
     DCHECK(parser->at <= parser->text.size);
-    return parser->token.kind == FI_EXPR_TOKEN_QUOTED &&
+    return parser->token.kind == FI_TOKEN_TEXT_QUOTED &&
            (parser->at == parser->text.size || parser->text.data[parser->at] == ',');
 }
 
@@ -698,10 +657,10 @@ parse_item(struct parser *parser, const enum fi_expr_list_kind *kind,
         }
     } else if (kind != NULL && *kind == FI_EXPR_SELECT) {
         FI_TRY_RETURN(accept(parser, "as", &is_taken));
-        if (is_taken && parser->token.kind == FI_EXPR_TOKEN_QUOTED) {
-            FI_TRY_RETURN(unquote(parser, parser->token.text, &out->name));
+        if (is_taken && parser->token.kind == FI_TOKEN_TEXT_QUOTED) {
+            FI_TRY_RETURN(unquote(parser, &out->name));
             FI_TRY_RETURN(advance(parser));
-        } else if (is_taken && parser->token.kind == FI_EXPR_TOKEN_WORD) {
+        } else if (is_taken && parser->token.kind == FI_TOKEN_TEXT_WORD) {
             out->name = parser->token.text;
             FI_TRY_RETURN(advance(parser));
         } else if (is_taken) {
@@ -748,7 +707,7 @@ fi_expr_parse(const struct fi_expr_parse_input *input, struct fi_arena *arena,
             FI_TRY(accept(&parser, ",", &is_more));
         }
     }
-    if (parser.token.kind != FI_EXPR_TOKEN_END) {
+    if (parser.token.kind != FI_TOKEN_TEXT_END) {
         FI_TRY(fail(&parser, input->kind != NULL ? "expected an operator, a comma or the end"
                                                  : "expected an operator or the end"));
     }

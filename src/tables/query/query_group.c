@@ -32,12 +32,6 @@ add_rows(struct fi_query_worker *worker, uint64_t rows)
     }
 }
 
-static bool
-is_number(firn_type type)
-{
-    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_DECIMAL;
-}
-
 /* ---- bounds of keys ---- */
 
 static bool
@@ -126,7 +120,7 @@ sum_in_place(struct fi_query_worker *worker, size_t call, const struct fi_query_
     size_t block;
     DCHECK(call < plan->groups.aggregate_count);
     *out = fi_aggregate_is_shared(worker->aggregate, call);
-    if (*out || value->column == SIZE_MAX || !is_number(value->type.type) ||
+    if (*out || value->column == SIZE_MAX || !fi_type_is_number(value->type.type) ||
         (function != FI_AGGREGATE_SUM && function != FI_AGGREGATE_AVG &&
          function != FI_AGGREGATE_COUNT)) {
         return FIRN_OK;

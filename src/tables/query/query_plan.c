@@ -26,15 +26,9 @@ enum { ARGUMENTS_COMPARED = 64 };
 struct fi_aggregate_column
 fi_query_plan_kept(const struct fi_expr_type *type)
 {
-    uint32_t fixed_size = 0;
-    if (type->type == FIRN_TYPE_UUID) {
-        fixed_size = 16;
-    } else if (type->type == FIRN_TYPE_VECTOR) {
-        fixed_size = type->dimensions * (uint32_t)sizeof(float);
-    }
-    return (struct fi_aggregate_column){.type = type->type != FIRN_TYPE_NULL ? type->type
-                                                                             : FIRN_TYPE_BOOL,
-                                        .fixed_size = fixed_size};
+    return (struct fi_aggregate_column){
+        .type = type->type != FIRN_TYPE_NULL ? type->type : FIRN_TYPE_BOOL,
+        .fixed_size = fi_type_bytes_size(type->type, type->dimensions)};
 }
 
 /* ---- texts ---- */
@@ -164,7 +158,7 @@ plan_outputs(struct fi_query_plan *plan, const struct fi_expr **exprs, firn_erro
     for (size_t i = 0; i < plan->order.count; i++) {
         const struct fi_expr_item *item = &plan->order.items[i];
         size_t at = item->selected != FI_EXPR_NONE ? item->selected : extra++;
-        if (plan->outputs[at].type == FIRN_TYPE_VECTOR) {
+        if (fi_type_class_of(plan->outputs[at].type) == FI_TYPE_CLASS_VECTOR) {
             return fi_error_set(err, FIRN_INVALID, "order by: vectors have no order");
         }
         plan->sort[i] =
@@ -228,7 +222,7 @@ plan_groups(struct fi_query_plan *plan, const struct fi_expr **exprs, firn_error
     }
     for (size_t i = 0; i < plan->group.count; i++) {
         keys[i] = plan->group.items[i].expr;
-        if (fi_expr_type_of(keys[i])->type == FIRN_TYPE_VECTOR) {
+        if (fi_type_class_of(fi_expr_type_of(keys[i])->type) == FI_TYPE_CLASS_VECTOR) {
             fi_free(keys);
             return fi_error_set(err, FIRN_INVALID, "group by: vectors make no groups");
         }

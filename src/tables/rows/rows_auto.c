@@ -68,24 +68,8 @@ out:
 static uint64_t
 largest_of(firn_type type)
 {
-    switch (type) {
-    case FIRN_TYPE_I8:
-        return INT8_MAX;
-    case FIRN_TYPE_I16:
-        return INT16_MAX;
-    case FIRN_TYPE_I32:
-        return INT32_MAX;
-    case FIRN_TYPE_U8:
-        return UINT8_MAX;
-    case FIRN_TYPE_U16:
-        return UINT16_MAX;
-    case FIRN_TYPE_U32:
-        return UINT32_MAX;
-    case FIRN_TYPE_U64:
-        return UINT64_MAX - 1; /* so that the number after it is one */
-    default:
-        return INT64_MAX;
-    }
+    const uint64_t max = fi_type_range_of(type, 1).max;
+    return max < UINT64_MAX ? max : max - 1; /* so that the number after it is one */
 }
 
 int

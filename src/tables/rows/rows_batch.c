@@ -38,7 +38,8 @@ struct column {
     bool is_key;
     bool is_nullable;
     bool has_null;
-    struct fi_schema_value_range range; /* min <= max: of whole numbers with a sign */
+    int64_t min; /* min <= max: of whole numbers with a sign */
+    int64_t max;
     uint8_t *numbers;
     uint64_t *valid;
     struct fi_buf bytes;
@@ -92,11 +93,15 @@ create_columns(struct fi_rows_batch *batch, const struct fi_schema *schema)
         enum fi_physical kind = fi_physical_of(schema->columns[i].type);
         column->place = (uint32_t)i;
         column->type = schema->columns[i].type;
-        column->other_type = column->type <= FIRN_TYPE_I64 ? FIRN_TYPE_I64 : column->type;
+        column->other_type =
+            fi_type_class_of(column->type) == FI_TYPE_CLASS_SIGNED ? FIRN_TYPE_I64 : column->type;
         column->is_bytes = kind == FI_PHYSICAL_BYTES;
         column->is_key = schema->columns[i].is_key;
         column->is_nullable = schema->columns[i].is_nullable;
-        column->range = fi_schema_value_range_of(&schema->columns[i]);
+        const struct fi_type_range range =
+            fi_type_range_of(column->type, schema->columns[i].precision);
+        column->min = kind == FI_PHYSICAL_I64 ? range.min : 1;
+        column->max = kind == FI_PHYSICAL_I64 ? (int64_t)range.max : 0;
         column->width = column->is_bytes || kind == FI_PHYSICAL_F32 ? 4 : 8;
         batch->given[i].id = schema->columns[i].id;
         batch->count++;
@@ -284,19 +289,17 @@ offer_other(struct column *column, size_t row, const firn_value *value)
     }
     const uint64_t number = column->type == FIRN_TYPE_BOOL ? value->as.boolean : value->as.u64;
     memcpy(column->numbers + 8 * row, &number, 8);
-    return column->type == FIRN_TYPE_BOOL || column->type == FIRN_TYPE_F64 ||
-           (column->type >= FIRN_TYPE_U8 && column->type <= FIRN_TYPE_U64 &&
-            number <= UINT64_MAX >> (64 - (8U << (column->type - FIRN_TYPE_U8))));
+    return column->type == FIRN_TYPE_F64 || number <= fi_type_range_of(column->type, 1).max;
 }
 
 static inline bool
 offer_number(struct column *column, size_t row, const firn_value *value)
 {
     const int64_t number = value->as.i64;
-    if (column->range.min > column->range.max) {
+    if (column->min > column->max) {
         return offer_other(column, row, value);
     }
-    const bool is_in = (number >= column->range.min) & (number <= column->range.max);
+    const bool is_in = (number >= column->min) & (number <= column->max);
     memcpy(column->numbers + 8 * row, &number, 8);
     return is_in & ((value->type == column->type) | (value->type == column->other_type));
 }
@@ -312,21 +315,6 @@ offer_null(struct fi_rows_batch *batch, struct column *column)
     }
     memset(column->numbers + column->width * batch->rows, 0, column->width);
     return true;
-}
-
-static struct fi_cell
-cell_of(const struct column *column, const firn_value *value)
-{
-    if (column->is_bytes) {
-        return (struct fi_cell){.kind = FI_PHYSICAL_BYTES, .as.bytes = value->as.bytes};
-    }
-    struct fi_cell cell = {.kind = fi_physical_of(column->type), .as.u64 = value->as.u64};
-    if (column->type == FIRN_TYPE_BOOL) {
-        cell.as.u64 = value->as.boolean;
-    } else if (column->type == FIRN_TYPE_F32) {
-        cell.as.f32 = value->as.f32;
-    }
-    return cell;
 }
 
 int
@@ -362,7 +350,7 @@ fi_rows_batch_offer(struct fi_rows_batch *batch, const uint32_t *places, const f
             column->valid[row / WORD_BITS] |= UINT64_C(1) << row % WORD_BITS;
         }
         if (column->is_key) {
-            cells[places[i]] = cell_of(column, value);
+            cells[places[i]] = fi_cell_of(value);
         }
     }
     batch->offered_bytes = size;

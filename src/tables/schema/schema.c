@@ -31,7 +31,7 @@
 #include "base/slice.h"
 #include "codec/utf8.h"
 
-enum { SPACE = 0x20, DELETE = 0x7f, CONTROL_END = 0xa0, UUID_SIZE = 16 };
+enum { SPACE = 0x20, DELETE = 0x7f, CONTROL_END = 0xa0 };
 
 /* ---- the rules of tables ---- */
 
@@ -64,29 +64,14 @@ check_name(firn_slice name, const char *of, firn_error *err)
                         name.size == 0 ? "empty" : "no such text");
 }
 
-static bool
-is_integer(firn_type type)
-{
-    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_U64;
-}
-
-static uint32_t
-fixed_size_of(const struct fi_schema_column *column)
-{
-    if (column->type == FIRN_TYPE_UUID) {
-        return UUID_SIZE;
-    }
-    return column->type == FIRN_TYPE_VECTOR
-               ? column->dimensions % (1u << 16) * (uint32_t)sizeof(float)
-               : 0;
-}
-
 static int
 check_type(const struct fi_schema_column *column, firn_error *err)
 {
     const char *name = (const char *)column->name.data;
-    bool is_decimal = column->type == FIRN_TYPE_DECIMAL;
-    if (column->type < FIRN_TYPE_BOOL || column->type > FIRN_TYPE_MAX) {
+    const enum fi_type_class class = fi_type_class_of(column->type);
+    bool is_decimal = class == FI_TYPE_CLASS_DECIMAL;
+    bool is_vector = class == FI_TYPE_CLASS_VECTOR;
+    if (!fi_type_is_valid(column->type)) {
         return fi_error_set(err, FIRN_INVALID, "column %s: %d is not a type", name,
                             (int)column->type);
     }
@@ -97,13 +82,12 @@ check_type(const struct fi_schema_column *column, firn_error *err)
                             "the point, not (%u, %u)",
                             name, FIRN_TABLE_PRECISION_MAX, column->precision, column->scale);
     }
-    if (column->type == FIRN_TYPE_VECTOR &&
-        (column->dimensions < 1 || column->dimensions > FIRN_TABLE_DIMENSIONS_MAX)) {
+    if (is_vector && (column->dimensions < 1 || column->dimensions > FIRN_TABLE_DIMENSIONS_MAX)) {
         return fi_error_set(err, FIRN_INVALID, "column %s: a vector has 1 to %d dimensions, not %u",
                             name, FIRN_TABLE_DIMENSIONS_MAX, column->dimensions);
     }
     if ((!is_decimal && (column->precision > 0 || column->scale > 0)) ||
-        (column->type != FIRN_TYPE_VECTOR && column->dimensions > 0)) {
+        (!is_vector && column->dimensions > 0)) {
         return fi_error_set(
             err, FIRN_INVALID,
             "column %s: only a decimal has a precision and a scale, only a vector dimensions",
@@ -156,10 +140,10 @@ check_column(const struct fi_schema *schema, const struct fi_schema_column *colu
         rc = fi_error_set(err, FIRN_INVALID,
                           "column %s is of the primary key: it cannot have an initial value", name);
     } else if (column->is_auto &&
-               (!column->is_key || schema->key_count > 1 || !is_integer(column->type))) {
+               (!column->is_key || schema->key_count > 1 || !fi_type_is_integer(column->type))) {
         rc = fi_error_set(err, FIRN_INVALID,
                           "column %s: only an integer that is the whole primary key is auto", name);
-    } else if (column->has_bloom_filter && column->type == FIRN_TYPE_VECTOR) {
+    } else if (column->has_bloom_filter && !fi_type_has_order(column->type)) {
         rc = fi_error_set(err, FIRN_INVALID, "column %s: a vector has no Bloom filter", name);
     } else if (column->is_auto && column->default_value.kind != FI_PHYSICAL_NONE) {
         rc = fi_error_set(err, FIRN_INVALID, "column %s is auto: it cannot have a default", name);
@@ -217,7 +201,7 @@ check_order(const struct fi_schema *schema, const uint32_t *ids, size_t count, c
                                     (const char *)column->name.data);
             }
         }
-        if (column->type == FIRN_TYPE_VECTOR) {
+        if (!fi_type_has_order(column->type)) {
             return fi_error_set(err, FIRN_INVALID,
                                 "%s cannot have column %s: vectors have no order", of,
                                 (const char *)column->name.data);
@@ -281,14 +265,14 @@ check_vector_index(const struct fi_schema *schema, size_t i, firn_error *err)
     if (column == NULL || column->type != FIRN_TYPE_VECTOR) {
         return fi_error_set(err, FIRN_INVALID, "index %s: its column is no vector", name);
     }
-    if (index->metric < 1 || index->metric > FI_SCHEMA_METRIC_MAX || index->m < FI_SCHEMA_M_MIN ||
+    if (index->metric < 1 || index->metric > FI_SCHEMA_METRIC_LAST || index->m < FI_SCHEMA_M_MIN ||
         index->m > FI_SCHEMA_M_MAX || index->ef_construction < 1 ||
         index->ef_construction > FI_SCHEMA_EF_MAX) {
         return fi_error_set(err, FIRN_INVALID,
                             "index %s: m is %d to %d, ef_construction 1 to %d, and there are %d "
                             "metrics",
                             name, FI_SCHEMA_M_MIN, FI_SCHEMA_M_MAX, FI_SCHEMA_EF_MAX,
-                            FI_SCHEMA_METRIC_MAX);
+                            FI_SCHEMA_METRIC_LAST);
     }
     return FIRN_OK;
 }
@@ -405,7 +389,7 @@ copy_columns(struct fi_schema *schema, const struct fi_schema *model)
     for (size_t i = 0; is_whole && i < model->column_count; i++) {
         struct fi_schema_column *column = &columns[i];
         *column = model->columns[i];
-        column->fixed_size = fixed_size_of(column);
+        column->fixed_size = fi_type_bytes_size(column->type, column->dimensions);
         column->is_key = false;
         for (size_t part = 0; part < model->key_count; part++) {
             column->is_key = column->is_key || model->key[part] == column->id;
@@ -585,19 +569,4 @@ fi_schema_require(const struct fi_schema *schema, firn_slice name,
                             name.data == NULL ? "" : (const char *)name.data);
     }
     return FIRN_OK;
-}
-
-const char *
-fi_schema_type_text(const struct fi_schema_column *column, char out[FI_SCHEMA_TYPE_TEXT_SIZE])
-{
-    const char *name = firn_type_name(column->type);
-    if (column->type == FIRN_TYPE_DECIMAL) {
-        (void)snprintf(out, FI_SCHEMA_TYPE_TEXT_SIZE, "%s(%u, %u)", name, column->precision % 100,
-                       column->scale % 100);
-    } else if (column->type == FIRN_TYPE_VECTOR) {
-        (void)snprintf(out, FI_SCHEMA_TYPE_TEXT_SIZE, "%s(%u)", name, column->dimensions);
-    } else {
-        (void)snprintf(out, FI_SCHEMA_TYPE_TEXT_SIZE, "%s", name);
-    }
-    return out;
 }

@@ -58,7 +58,7 @@ struct fi_schema_index {
 /* Limits of its parameters, which are those of graph/graph.h and vector/vector_distance.h (checked
  * in schema_layout.c). */
 enum {
-    FI_SCHEMA_METRIC_MAX = 3,
+    FI_SCHEMA_METRIC_LAST = 3,
     FI_SCHEMA_M_MIN = 4,
     FI_SCHEMA_M_MAX = 64,
     FI_SCHEMA_EF_MAX = 2000
@@ -135,9 +135,11 @@ FIRN_MUST_CHECK int fi_schema_require(const struct fi_schema *schema, firn_slice
                                       const struct fi_schema_column **out, firn_error *err);
 
 /* "decimal(12, 2)", "vector(3)", "text", … */
-enum { FI_SCHEMA_TYPE_TEXT_SIZE = 24 };
-const char *fi_schema_type_text(const struct fi_schema_column *column,
-                                char out[FI_SCHEMA_TYPE_TEXT_SIZE]);
+static inline const char *
+fi_schema_type_text(const struct fi_schema_column *column, char out[FI_TYPE_TEXT_SIZE])
+{
+    return fi_type_text(column->type, column->precision, column->scale, column->dimensions, out);
+}
 /* Whether bytes are a valid name of a column or an index. */
 bool fi_schema_is_name(firn_slice name);
 
@@ -237,15 +239,12 @@ FIRN_MUST_CHECK int fi_schema_value_to_cell(const struct fi_schema_column *colum
  * undefined. */
 FIRN_MUST_CHECK int fi_schema_value_add(const struct fi_schema_column *column, struct fi_cell *cell,
                                         const firn_value *number, firn_error *err);
-/* The range of numbers that a column of I8 to I64, DECIMAL, DATE or TIMESTAMP accepts; min > max
- * for other types. */
-struct fi_schema_value_range {
-    int64_t min;
-    int64_t max;
-};
-struct fi_schema_value_range fi_schema_value_range_of(const struct fi_schema_column *column);
 /* The value of a cell, as value_to_cell or row_read returned it. */
-firn_value fi_schema_value_of(const struct fi_schema_column *column, const struct fi_cell *cell);
+static inline firn_value
+fi_schema_value_of(const struct fi_schema_column *column, const struct fi_cell *cell)
+{
+    return fi_cell_value(cell, column->type);
+}
 /* Whether a cell that was read from a store can be one of the column; bytes of TEXT are not
  * checked. */
 bool fi_schema_value_is_sound(const struct fi_schema_column *column, const struct fi_cell *cell);

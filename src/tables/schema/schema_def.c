@@ -167,7 +167,7 @@ fi_schema_def_column(const firn_table_column *column, struct fi_schema_column *o
             "characters",
             FIRN_TABLE_NAME_SIZE_MAX);
     }
-    if (column->type < FIRN_TYPE_BOOL || column->type > FIRN_TYPE_MAX) {
+    if (!fi_type_is_valid(column->type)) {
         return fi_error_set(err, FIRN_INVALID, "column %s: %d is not a type", column->name,
                             (int)column->type);
     }
@@ -180,9 +180,7 @@ fi_schema_def_column(const firn_table_column *column, struct fi_schema_column *o
         return fi_error_set(err, FIRN_INVALID, "column %s: a vector has at most %d dimensions",
                             column->name, FIRN_TABLE_DIMENSIONS_MAX);
     }
-    out->fixed_size = column->type == FIRN_TYPE_UUID     ? 16
-                      : column->type == FIRN_TYPE_VECTOR ? 4 * column->dimensions
-                                                         : 0;
+    out->fixed_size = fi_type_bytes_size(column->type, column->dimensions);
     if (column->default_value != NULL && !firn_is_null(*column->default_value)) {
         rc = fi_schema_value_to_cell(out, column->default_value, &out->default_value, err);
         normalize_nan(&out->default_value);

@@ -3,8 +3,7 @@
  * schema/schema_key_text.c: keys of rows and of index entries as values, for messages: (17, 'x').
  *
  * Values are written as literals of definitions, texts and blobs only as far as they fit into a
- * message. Control characters become \xNN; UTF-8 stays as it is. Dates of other years than those
- * that a literal can have are numbers.
+ * message. Control characters become \xNN; UTF-8 stays as it is.
  *
  * Time and memory: by the size of the key.
  */
@@ -50,16 +49,6 @@ append_text(firn_slice text, struct fi_buf *out)
     return rc == FIRN_OK ? fi_buf_append_str(out, shown.size < text.size ? "'..." : "'") : rc;
 }
 
-/* Whether a number is a date, or a moment, that has a literal: of the years 1 to 9999. */
-static bool
-is_in_calendar(firn_type type, int64_t number)
-{
-    const int64_t day = type == FIRN_TYPE_TIMESTAMP ? INT64_C(86400000000) : 1;
-    const int64_t first = -719162; /* 0001-01-01 */
-    const int64_t end = 2932897;   /* 10000-01-01 */
-    return number >= first * day && number < end * day;
-}
-
 static int
 append_value(const struct fi_schema_column *column, const struct fi_cell *cell, struct fi_buf *out)
 {
@@ -68,10 +57,6 @@ append_value(const struct fi_schema_column *column, const struct fi_cell *cell, 
     }
     if (column->type == FIRN_TYPE_TEXT) {
         return append_text(cell->as.bytes, out);
-    }
-    if ((column->type == FIRN_TYPE_DATE || column->type == FIRN_TYPE_TIMESTAMP) &&
-        !is_in_calendar(column->type, cell->as.i64)) {
-        return fi_buf_append_format(out, "%lld", (long long)cell->as.i64);
     }
     struct fi_cell shown = *cell;
     bool is_cut = column->type == FIRN_TYPE_BLOB && cell->as.bytes.size > BLOB_SHOWN_MAX;

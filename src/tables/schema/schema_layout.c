@@ -19,7 +19,7 @@
 #include "column/column.h"
 #include "graph/graph.h"
 
-_Static_assert((int)FI_SCHEMA_METRIC_MAX == (int)FI_VECTOR_METRIC_MAX &&
+_Static_assert((int)FI_SCHEMA_METRIC_LAST == (int)FI_VECTOR_METRIC_LAST &&
                    (int)FI_SCHEMA_M_MIN == (int)FI_GRAPH_M_MIN &&
                    (int)FI_SCHEMA_M_MAX == (int)FI_GRAPH_M_MAX &&
                    (int)FI_SCHEMA_EF_MAX == (int)FI_GRAPH_EF_CONSTRUCTION_MAX,

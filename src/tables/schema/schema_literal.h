@@ -20,9 +20,6 @@ struct fi_schema_literal {
     firn_slice text;
 };
 
-/* Whether a text is a word, in any case. word: in lower case. */
-bool fi_schema_literal_is_word(firn_slice text, const char *word);
-
 /* Reads a literal as a value for a column of that type and scale. Bytes go to memory, which has
  * room for text.size and may be the text itself; *out_bytes is their number. Returns NULL, or what
  * is wrong ("is not a date"). It is not checked whether the column accepts the value. */

@@ -65,7 +65,7 @@ append_list(const struct fi_schema *schema, const uint32_t *places, size_t count
 static int
 append_column(const struct fi_schema_column *column, struct fi_buf *out)
 {
-    char type[FI_SCHEMA_TYPE_TEXT_SIZE];
+    char type[FI_TYPE_TEXT_SIZE];
     FI_TRY_RETURN(append_name(column->name, out));
     FI_TRY_RETURN(fi_buf_append_u8(out, ' '));
     FI_TRY_RETURN(fi_buf_append_str(out, fi_schema_type_text(column, type)));

@@ -18,14 +18,9 @@
 #include "base/error.h"
 #include "codec/utf8.h"
 
-enum { SHOWN_BYTES = 40, VALUE_TEXT_SIZE = 64, DIGITS_MAX = FIRN_TABLE_PRECISION_MAX };
+enum { SHOWN_BYTES = 40, VALUE_TEXT_SIZE = 64 };
 /* Bits of the significand. */
 enum { F32_BITS = 24, F64_BITS = 53 };
-
-/* 0001-01-01 and 9999-12-31. */
-static const int64_t date_min = -719162;
-static const int64_t date_max = 2932896;
-static const int64_t day_us = INT64_C(86400) * 1000000;
 
 /* ---- errors ---- */
 
@@ -33,60 +28,52 @@ static const int64_t day_us = INT64_C(86400) * 1000000;
 static const char *
 show(const firn_value *value, char out[VALUE_TEXT_SIZE])
 {
-    int size;
-    switch (value->type) {
-    case FIRN_TYPE_NULL:
+    const struct fi_cell cell = fi_cell_of(value);
+    const size_t bytes = cell.kind == FI_PHYSICAL_BYTES ? cell.as.bytes.size : 0;
+    const bool is_vector = value->type == FIRN_TYPE_VECTOR && bytes % sizeof(float) == 0;
+    const size_t count = is_vector ? bytes / sizeof(float) : bytes;
+    switch (cell.kind) {
+    case FI_PHYSICAL_NONE:
         return "null";
-    case FIRN_TYPE_BOOL:
-        return value->as.boolean ? "true" : "false";
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_I64:
-    case FIRN_TYPE_DECIMAL:
-    case FIRN_TYPE_DATE:
-    case FIRN_TYPE_TIMESTAMP:
-        (void)snprintf(out, VALUE_TEXT_SIZE, "%lld", (long long)value->as.i64);
+    case FI_PHYSICAL_I64:
+        (void)snprintf(out, VALUE_TEXT_SIZE, "%lld", (long long)cell.as.i64);
         return out;
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        (void)snprintf(out, VALUE_TEXT_SIZE, "%llu", (unsigned long long)value->as.u64);
-        return out;
-    case FIRN_TYPE_F32:
-        (void)snprintf(out, VALUE_TEXT_SIZE, "%.9g", (double)value->as.f32);
-        return out;
-    case FIRN_TYPE_F64:
-        (void)snprintf(out, VALUE_TEXT_SIZE, "%.17g", value->as.f64);
-        return out;
-    case FIRN_TYPE_TEXT:
-        size = value->as.bytes.size > SHOWN_BYTES ? SHOWN_BYTES : (int)value->as.bytes.size;
-        (void)snprintf(out, VALUE_TEXT_SIZE, "'%.*s%s'", size,
-                       size == 0 ? "" : (const char *)value->as.bytes.data,
-                       value->as.bytes.size > SHOWN_BYTES ? "…" : "");
-        for (char *at = out; *at != '\0'; at++) {
-            if ((unsigned char)*at < ' ' || *at == 0x7f) {
-                *at = '?';
-            }
+    case FI_PHYSICAL_U64:
+        if (value->type == FIRN_TYPE_BOOL) {
+            return cell.as.u64 != 0 ? "true" : "false";
         }
+        (void)snprintf(out, VALUE_TEXT_SIZE, "%llu", (unsigned long long)cell.as.u64);
         return out;
-    default: {
-        size_t size_bytes = value->as.bytes.size;
-        bool is_vector = value->type == FIRN_TYPE_VECTOR && size_bytes % sizeof(float) == 0;
-        size_t count = is_vector ? size_bytes / sizeof(float) : size_bytes;
+    case FI_PHYSICAL_F32:
+        (void)snprintf(out, VALUE_TEXT_SIZE, "%.9g", (double)cell.as.f32);
+        return out;
+    case FI_PHYSICAL_F64:
+        (void)snprintf(out, VALUE_TEXT_SIZE, "%.17g", cell.as.f64);
+        return out;
+    case FI_PHYSICAL_BYTES:
+        break;
+    }
+    if (value->type != FIRN_TYPE_TEXT) {
         (void)snprintf(out, VALUE_TEXT_SIZE, "of %zu %s%s", count, is_vector ? "number" : "byte",
                        count == 1 ? "" : "s");
         return out;
     }
+    (void)snprintf(
+        out, VALUE_TEXT_SIZE, "'%.*s%s'", (int)(bytes > SHOWN_BYTES ? SHOWN_BYTES : bytes),
+        bytes == 0 ? "" : (const char *)cell.as.bytes.data, bytes > SHOWN_BYTES ? "…" : "");
+    for (char *at = out; *at != '\0'; at++) {
+        if ((unsigned char)*at < ' ' || *at == 0x7f) {
+            *at = '?';
+        }
     }
+    return out;
 }
 
 static int
 refuse(const struct fi_schema_column *column, const firn_value *value, int code, const char *why,
        firn_error *err)
 {
-    char type[FI_SCHEMA_TYPE_TEXT_SIZE];
+    char type[FI_TYPE_TEXT_SIZE];
     char text[VALUE_TEXT_SIZE];
     const char *of = firn_type_name(value->type);
     return fi_error_set(err, code, "column %s, %s: %s%s%s %s", (const char *)column->name.data,
@@ -117,24 +104,12 @@ struct integer {
 static bool
 integer_of(const firn_value *value, struct integer *out)
 {
-    switch (value->type) {
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_I64:
-        out->is_negative = value->as.i64 < 0;
-        out->magnitude = out->is_negative ? 0 - (uint64_t)value->as.i64 : (uint64_t)value->as.i64;
-        return true;
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        out->is_negative = false;
-        out->magnitude = value->as.u64;
-        return true;
-    default:
+    if (!fi_type_is_integer(value->type)) {
         return false;
     }
+    out->is_negative = !fi_type_is_unsigned(value->type) && value->as.i64 < 0;
+    out->magnitude = out->is_negative ? 0 - (uint64_t)value->as.i64 : value->as.u64;
+    return true;
 }
 
 /* False: it is no I64. */
@@ -150,75 +125,33 @@ to_i64(struct integer integer, int64_t *out)
     return true;
 }
 
-static uint64_t
-power_of_ten(uint32_t exponent)
-{
-    uint64_t power = 1;
-    DCHECK(exponent <= DIGITS_MAX);
-    for (uint32_t i = 0; i < exponent; i++) {
-        power *= 10;
-    }
-    return power;
-}
-
-/* The bits of an integer type, without its sign: 8 to 64. */
-static unsigned
-bits_of(firn_type type)
-{
-    return 8u << (type >= FIRN_TYPE_U8 ? type - FIRN_TYPE_U8 : type - FIRN_TYPE_I8);
-}
-
-struct fi_schema_value_range
-fi_schema_value_range_of(const struct fi_schema_column *column)
-{
-    int64_t limit;
-    switch (column->type) {
-    case FIRN_TYPE_DATE:
-        return (struct fi_schema_value_range){date_min, date_max};
-    case FIRN_TYPE_TIMESTAMP:
-        return (struct fi_schema_value_range){date_min * day_us, (date_max + 1) * day_us - 1};
-    case FIRN_TYPE_DECIMAL:
-        limit = (int64_t)power_of_ten(column->precision);
-        return (struct fi_schema_value_range){1 - limit, limit - 1};
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_I64:
-        limit = (int64_t)(UINT64_MAX >> (65 - bits_of(column->type)));
-        return (struct fi_schema_value_range){-limit - 1, limit};
-    default:
-        return (struct fi_schema_value_range){1, 0};
-    }
-}
-
 static bool
 is_signed_in_range(const struct fi_schema_column *column, int64_t number)
 {
-    struct fi_schema_value_range range = fi_schema_value_range_of(column);
-    return number >= range.min && number <= range.max;
+    const struct fi_type_range range = fi_type_range_of(column->type, column->precision);
+    return number >= range.min && number <= (int64_t)range.max;
 }
 
 static bool
 is_unsigned_in_range(const struct fi_schema_column *column, uint64_t number)
 {
-    return column->type == FIRN_TYPE_BOOL ? number <= 1
-                                          : number <= UINT64_MAX >> (64 - bits_of(column->type));
+    return number <= fi_type_range_of(column->type, 1).max;
 }
 
 static int
 signed_to_cell(const struct fi_schema_column *column, const firn_value *value, struct fi_cell *out,
                firn_error *err)
 {
-    struct integer integer = {false, 0};
-    bool is_integer = integer_of(value, &integer);
+    const enum fi_type_class class = fi_type_class_of(column->type);
+    struct integer integer;
     out->kind = FI_PHYSICAL_I64;
-    if (column->type >= FIRN_TYPE_DECIMAL && value->type == column->type) {
+    if (class != FI_TYPE_CLASS_SIGNED && value->type == column->type) {
         out->as.i64 = value->as.i64;
-    } else if (!is_integer || column->type == FIRN_TYPE_DATE ||
-               column->type == FIRN_TYPE_TIMESTAMP) {
+    } else if ((class != FI_TYPE_CLASS_SIGNED && class != FI_TYPE_CLASS_DECIMAL) ||
+               !integer_of(value, &integer)) {
         return refuse_type(column, value, err);
     } else {
-        uint64_t units = column->type == FIRN_TYPE_DECIMAL ? power_of_ten(column->scale) : 1;
+        uint64_t units = class == FI_TYPE_CLASS_DECIMAL ? fi_type_power(column->scale) : 1;
         if (integer.magnitude > UINT64_MAX / units) {
             return refuse_range(column, value, err);
         }
@@ -240,7 +173,9 @@ unsigned_to_cell(const struct fi_schema_column *column, const firn_value *value,
         out->as.u64 = value->type == FIRN_TYPE_BOOL && value->as.boolean ? 1 : 0;
         return value->type == FIRN_TYPE_BOOL ? FIRN_OK : refuse_type(column, value, err);
     }
-    if (!integer_of(value, &integer)) {
+    if (!fi_type_is_unsigned(column->type) && value->type == column->type) {
+        integer = (struct integer){.magnitude = value->as.u64};
+    } else if (!fi_type_is_unsigned(column->type) || !integer_of(value, &integer)) {
         return refuse_type(column, value, err);
     }
     out->as.u64 = integer.magnitude;
@@ -309,7 +244,8 @@ static int
 bytes_to_cell(const struct fi_schema_column *column, const firn_value *value, struct fi_cell *out,
               firn_error *err)
 {
-    bool is_sized = column->type == FIRN_TYPE_UUID || column->type == FIRN_TYPE_VECTOR;
+    const bool is_sized =
+        column->type == FIRN_TYPE_VECTOR || fi_type_bytes_size(column->type, 0) > 0;
     if (value->type != column->type && !(is_sized && value->type == FIRN_TYPE_BLOB)) {
         return refuse_type(column, value, err);
     }
@@ -348,7 +284,7 @@ fi_schema_value_to_cell(const struct fi_schema_column *column, const firn_value 
         return column->is_nullable ? FIRN_OK
                                    : refuse(column, value, FIRN_INVALID, "is not allowed", err);
     }
-    if (value->type < FIRN_TYPE_NULL || value->type > FIRN_TYPE_MAX) {
+    if (!fi_type_is_valid(value->type)) {
         return fi_error_set(err, FIRN_INVALID, "column %s: a value of type %d, which is none",
                             (const char *)column->name.data, (int)value->type);
     }
@@ -370,12 +306,10 @@ fi_schema_value_to_cell(const struct fi_schema_column *column, const firn_value 
 static bool
 is_addable(const struct fi_schema_column *column, const firn_value *number)
 {
-    bool is_integer = number->type >= FIRN_TYPE_I8 && number->type <= FIRN_TYPE_U64;
-    bool is_real = number->type == FIRN_TYPE_F32 || number->type == FIRN_TYPE_F64;
-    if (column->type == FIRN_TYPE_F32 || column->type == FIRN_TYPE_F64) {
-        return is_integer || is_real;
-    }
-    return is_integer || (number->type == FIRN_TYPE_DECIMAL && column->type == FIRN_TYPE_DECIMAL);
+    const enum fi_type_class class = fi_type_class_of(number->type);
+    return fi_type_is_integer(number->type) ||
+           (class == fi_type_class_of(column->type) &&
+            (class == FI_TYPE_CLASS_FLOAT || class == FI_TYPE_CLASS_DECIMAL));
 }
 
 static int
@@ -394,7 +328,8 @@ units_of(const struct fi_schema_column *column, const firn_value *number, struct
         plain.type = FIRN_TYPE_I64;
     }
     return integer_of(&plain, out) &&
-           fi_mul_u64(out->magnitude, is_scaled ? power_of_ten(column->scale) : 1, &out->magnitude);
+           fi_mul_u64(out->magnitude, is_scaled ? fi_type_power(column->scale) : 1,
+                      &out->magnitude);
 }
 
 static int
@@ -424,7 +359,7 @@ add_unsigned(const struct fi_schema_column *column, struct fi_cell *cell, const 
     uint64_t sum = 0;
     bool fits = units_of(column, number, &more);
     DCHECK(cell->kind == FI_PHYSICAL_U64);
-    DCHECK(column->type >= FIRN_TYPE_U8 && column->type <= FIRN_TYPE_U64);
+    DCHECK(fi_type_is_unsigned(column->type));
     if (fits) {
         fits = more.is_negative ? !__builtin_sub_overflow(cell->as.u64, more.magnitude, &sum)
                                 : !__builtin_add_overflow(cell->as.u64, more.magnitude, &sum);
@@ -460,7 +395,7 @@ int
 fi_schema_value_add(const struct fi_schema_column *column, struct fi_cell *cell,
                     const firn_value *number, firn_error *err)
 {
-    if (column->type < FIRN_TYPE_I8 || column->type > FIRN_TYPE_DECIMAL) {
+    if (!fi_type_is_number(column->type)) {
         return fi_error_set(err, FIRN_INVALID, "column %s: it is not a number, so nothing is added",
                             (const char *)column->name.data);
     }
@@ -479,38 +414,6 @@ fi_schema_value_add(const struct fi_schema_column *column, struct fi_cell *cell,
     default:
         return add_real(column, cell, number, err);
     }
-}
-
-firn_value
-fi_schema_value_of(const struct fi_schema_column *column, const struct fi_cell *cell)
-{
-    firn_value value = firn_null();
-    DCHECK(cell->kind == FI_PHYSICAL_NONE || cell->kind == fi_physical_of(column->type));
-    value.type = cell->kind == FI_PHYSICAL_NONE ? FIRN_TYPE_NULL : column->type;
-    switch (cell->kind) {
-    case FI_PHYSICAL_NONE:
-        break;
-    case FI_PHYSICAL_I64:
-        value.as.i64 = cell->as.i64;
-        break;
-    case FI_PHYSICAL_U64:
-        if (column->type == FIRN_TYPE_BOOL) {
-            value.as.boolean = cell->as.u64 != 0;
-        } else {
-            value.as.u64 = cell->as.u64;
-        }
-        break;
-    case FI_PHYSICAL_F32:
-        value.as.f32 = cell->as.f32;
-        break;
-    case FI_PHYSICAL_F64:
-        value.as.f64 = cell->as.f64;
-        break;
-    default:
-        value.as.bytes = cell->as.bytes;
-        break;
-    }
-    return value;
 }
 
 bool

@@ -19,25 +19,10 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "schema/schema.h"
 #include "schema/schema_literal.h"
-
-enum token_kind {
-    TOKEN_END,
-    TOKEN_WORD,   /* a name, or a word of the language */
-    TOKEN_NAME,   /* between double quotes */
-    TOKEN_NUMBER, /* with its sign */
-    TOKEN_STRING, /* between single quotes */
-    TOKEN_HEX,    /* x'…' */
-    TOKEN_SIGN,   /* a comma or a parenthesis */
-    TOKEN_BAD
-};
-
-struct token {
-    enum token_kind kind;
-    firn_slice text; /* as in the text, without quotes */
-    size_t at;
-};
+#include "text/token_text.h"
 
 /* The arrays in one piece of memory. */
 struct pool {
@@ -59,7 +44,8 @@ struct pool {
 struct parser {
     firn_slice text;
     size_t at; /* after the token */
-    struct token token;
+    struct fi_token_text token;
+    const char *defect; /* of a token that is wrong */
     firn_table_def *def;
     struct pool pool;
     firn_error *err;
@@ -67,126 +53,16 @@ struct parser {
 
 /* ---- tokens ---- */
 
-static bool
-is_letter(uint8_t byte)
-{
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_' ||
-           byte >= 0x80;
-}
-
-static bool
-is_digit(uint8_t byte)
-{
-    return byte >= '0' && byte <= '9';
-}
-
-static bool
-is_space(uint8_t byte)
-{
-    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
-}
-
-/* The byte `more` after a place; 0 after the end. */
-static uint8_t
-byte_at(const struct parser *parser, size_t at, size_t more)
-{
-    DCHECK(at <= parser->text.size);
-    return parser->text.size - at > more ? parser->text.data[at + more] : 0;
-}
-
-/* The end of the number that begins at `at`: it includes letters and points, and a sign after an e
- * or p. */
-static size_t
-end_of_number(const struct parser *parser, size_t at)
-{
-    DCHECK(at < parser->text.size);
-    at++;
-    for (uint8_t byte = byte_at(parser, at, 0); byte != 0; byte = byte_at(parser, at, 0)) {
-        uint8_t before = parser->text.data[at - 1] | 0x20;
-        bool is_sign = (byte == '+' || byte == '-') && (before == 'e' || before == 'p');
-        if (!is_letter(byte) && !is_digit(byte) && byte != '.' && !is_sign) {
-            break;
-        }
-        at++;
-    }
-    return at;
-}
-
-/* The place of the closing quote of a text that begins at `at`; a doubled quote does not close
- * it. */
-static size_t
-end_of_quoted(const struct parser *parser, size_t at, uint8_t quote)
-{
-    while (at < parser->text.size) {
-        if (parser->text.data[at] == quote) {
-            if (byte_at(parser, at, 1) != quote) {
-                return at;
-            }
-            at++;
-        }
-        at++;
-    }
-    return SIZE_MAX;
-}
-
-static void
-take_quoted(struct parser *parser, enum token_kind kind, size_t begin, uint8_t quote)
-{
-    size_t end = end_of_quoted(parser, begin, quote);
-    if (end == SIZE_MAX) {
-        parser->token.kind = TOKEN_BAD;
-        parser->at = parser->text.size;
-        return;
-    }
-    parser->token.kind = kind;
-    parser->token.text = firn_bytes(parser->text.data + begin, end - begin);
-    parser->at = end + 1;
-}
-
 static void
 advance(struct parser *parser)
 {
-    size_t at = parser->at;
-    while (at < parser->text.size && is_space(parser->text.data[at])) {
-        at++;
-    }
-    uint8_t first = byte_at(parser, at, 0);
-    uint8_t second = byte_at(parser, at, 1);
-    size_t end = at;
-    parser->token = (struct token){TOKEN_END, firn_bytes(parser->text.data + at, 0), at};
-    if (at == parser->text.size) {
-        parser->at = at;
-        return;
-    }
-    if ((first | 0x20) == 'x' && second == '\'') {
-        take_quoted(parser, TOKEN_HEX, at + 2, '\'');
-        return;
-    }
-    if (first == '\'' || first == '"') {
-        take_quoted(parser, first == '"' ? TOKEN_NAME : TOKEN_STRING, at + 1, first);
-        return;
-    }
-    if (is_letter(first)) {
-        parser->token.kind = TOKEN_WORD;
-        while (is_letter(byte_at(parser, end, 0)) || is_digit(byte_at(parser, end, 0))) {
-            end++;
-        }
-    } else if (is_digit(first) ||
-               ((first == '-' || first == '+') && (is_digit(second) || is_letter(second)))) {
-        parser->token.kind = TOKEN_NUMBER;
-        end = end_of_number(parser, at);
-    } else {
-        parser->token.kind = first == ',' || first == '(' || first == ')' ? TOKEN_SIGN : TOKEN_BAD;
-        end = at + 1;
-    }
-    parser->token.text = firn_bytes(parser->text.data + at, end - at);
-    parser->at = end;
+    parser->defect = fi_token_text_next(parser->text, &parser->at, &parser->token);
 }
 
 static bool
-is_word(const struct token *token, const char *word)
+is_word(const struct fi_token_text *token, const char *word)
 {
-    return token->kind == TOKEN_WORD && fi_schema_literal_is_word(token->text, word);
+    return token->kind == FI_TOKEN_TEXT_WORD && fi_slice_is_word(token->text, word);
 }
 
 /* Takes the token if it is that word. */
@@ -203,7 +79,8 @@ take_word(struct parser *parser, const char *word)
 static bool
 take_sign(struct parser *parser, char sign)
 {
-    bool is_there = parser->token.kind == TOKEN_SIGN && parser->token.text.data[0] == (uint8_t)sign;
+    bool is_there =
+        parser->token.kind == FI_TOKEN_TEXT_SIGN && parser->token.text.data[0] == (uint8_t)sign;
     if (is_there) {
         advance(parser);
     }
@@ -218,7 +95,7 @@ enum { SHOWN_BYTES = 30 };
 static int
 fail(struct parser *parser, const char *text)
 {
-    const struct token *token = &parser->token;
+    const struct fi_token_text *token = &parser->token;
     size_t left = parser->text.size - token->at;
     DCHECK(token->at <= parser->text.size);
     char near[SHOWN_BYTES + 1] = {0};
@@ -259,41 +136,29 @@ expect_sign(struct parser *parser, char sign)
 
 /* ---- parts ---- */
 
-/* Copies a token's text, with doubled quotes as one; returns its size. */
+/* Copies a token's text, without its quotes; returns its size. */
 static size_t
 copy_token(struct parser *parser, uint8_t **out)
 {
-    firn_slice text = parser->token.text;
-    bool is_quoted = parser->token.kind == TOKEN_NAME || parser->token.kind == TOKEN_STRING;
-    size_t size = 0;
     *out = parser->pool.bytes + parser->pool.byte_count;
-    CHECK(text.size < parser->pool.byte_max - parser->pool.byte_count);
-    for (size_t i = 0; i < text.size; i++) {
-        (*out)[size++] = text.data[i];
-        i += is_quoted && (text.data[i] == '"' || text.data[i] == '\'') && i + 1 < text.size &&
-                     text.data[i + 1] == text.data[i] &&
-                     (parser->token.kind == TOKEN_NAME) == (text.data[i] == '"')
-                 ? 1
-                 : 0;
-    }
-    return size;
+    CHECK(parser->token.text.size < parser->pool.byte_max - parser->pool.byte_count);
+    return fi_token_text_unquote(&parser->token, *out);
 }
 
-/* Fails: says what was expected instead of the token, or that the token lacks its closing quote. */
+/* Fails: says what is wrong with a token that has begun, or what was expected instead of it. */
 static int
 refuse_token(struct parser *parser, const char *expected)
 {
-    uint8_t first = byte_at(parser, parser->token.at, 0);
-    bool is_hex = (first | 0x20) == 'x' && byte_at(parser, parser->token.at, 1) == '\'';
-    bool is_open = parser->token.kind == TOKEN_BAD && (first == '\'' || first == '"' || is_hex);
-    return fail(parser, is_open ? "the closing quote is missing" : expected);
+    const bool has_begun = parser->defect != NULL && parser->token.at < parser->text.size &&
+                           strchr("'\"xX.0123456789", parser->text.data[parser->token.at]) != NULL;
+    return fail(parser, has_begun ? parser->defect : expected);
 }
 
 static int
 parse_name(struct parser *parser, const char **out)
 {
     uint8_t *copy;
-    if (parser->token.kind != TOKEN_WORD && parser->token.kind != TOKEN_NAME) {
+    if (parser->token.kind != FI_TOKEN_TEXT_WORD && parser->token.kind != FI_TOKEN_TEXT_QUOTED) {
         return refuse_token(parser, "expected a name");
     }
     size_t size = copy_token(parser, &copy);
@@ -331,10 +196,10 @@ static int
 parse_count(struct parser *parser, uint32_t *out)
 {
     firn_slice text = parser->token.text;
-    bool is_good = parser->token.kind == TOKEN_NUMBER && text.size <= 5;
+    bool is_good = parser->token.kind == FI_TOKEN_TEXT_NUMBER && text.size <= 5;
     *out = 0;
     for (size_t i = 0; i < text.size && is_good; i++) {
-        is_good = is_digit(text.data[i]);
+        is_good = text.data[i] >= '0' && text.data[i] <= '9';
         *out = *out * 10 + (uint32_t)(text.data[i] - '0');
     }
     if (!is_good) {
@@ -344,43 +209,14 @@ parse_count(struct parser *parser, uint32_t *out)
     return FIRN_OK;
 }
 
-static const struct {
-    const char name[12];
-    firn_type type;
-} other_names[] = {
-    {"boolean", FIRN_TYPE_BOOL},    {"tinyint", FIRN_TYPE_I8},         {"smallint", FIRN_TYPE_I16},
-    {"int", FIRN_TYPE_I32},         {"integer", FIRN_TYPE_I32},        {"bigint", FIRN_TYPE_I64},
-    {"int16", FIRN_TYPE_I16},       {"int32", FIRN_TYPE_I32},          {"int64", FIRN_TYPE_I64},
-    {"uint8", FIRN_TYPE_U8},        {"uint16", FIRN_TYPE_U16},         {"uint32", FIRN_TYPE_U32},
-    {"uint64", FIRN_TYPE_U64},      {"real", FIRN_TYPE_F32},           {"float32", FIRN_TYPE_F32},
-    {"float", FIRN_TYPE_F64},       {"double", FIRN_TYPE_F64},         {"float64", FIRN_TYPE_F64},
-    {"numeric", FIRN_TYPE_DECIMAL}, {"datetime", FIRN_TYPE_TIMESTAMP}, {"varchar", FIRN_TYPE_TEXT},
-    {"string", FIRN_TYPE_TEXT},     {"bytea", FIRN_TYPE_BLOB},
-};
-
-static firn_type
-type_named(const struct token *token)
-{
-    for (int type = FIRN_TYPE_BOOL; type <= FIRN_TYPE_MAX; type++) {
-        if (is_word(token, firn_type_name((firn_type)type))) {
-            return (firn_type)type;
-        }
-    }
-    for (size_t i = 0; i < sizeof other_names / sizeof other_names[0]; i++) {
-        if (is_word(token, other_names[i].name)) {
-            return other_names[i].type;
-        }
-    }
-    return FIRN_TYPE_NULL;
-}
-
 static int
 parse_type(struct parser *parser, firn_table_column *column)
 {
     if (is_word(&parser->token, "int8")) {
         return fail(parser, "int8 is one byte to some and eight to others: write i8 or i64");
     }
-    column->type = type_named(&parser->token);
+    column->type = parser->token.kind == FI_TOKEN_TEXT_WORD ? fi_type_named(parser->token.text)
+                                                            : FIRN_TYPE_NULL;
     if (column->type == FIRN_TYPE_NULL) {
         return fail(parser, "expected a type, such as i64, text or decimal(12, 2)");
     }
@@ -400,7 +236,7 @@ parse_type(struct parser *parser, firn_table_column *column)
         FI_TRY_RETURN(expect_sign(parser, '('));
         FI_TRY_RETURN(parse_count(parser, &column->dimensions));
         FI_TRY_RETURN(expect_sign(parser, ')'));
-    } else if (parser->token.kind == TOKEN_SIGN && parser->token.text.data[0] == '(') {
+    } else if (parser->token.kind == FI_TOKEN_TEXT_SIGN && parser->token.text.data[0] == '(') {
         return fail(parser,
                     "only decimal and vector have numbers; lengths of texts are not limited");
     }
@@ -414,25 +250,29 @@ parse_default(struct parser *parser, firn_table_column *column)
     struct fi_schema_literal literal;
     uint8_t *copy;
     size_t bytes = 0;
-    switch (parser->token.kind) {
-    case TOKEN_WORD:
-        literal.form = FI_SCHEMA_LITERAL_WORD;
-        break;
-    case TOKEN_NUMBER:
-        literal.form = FI_SCHEMA_LITERAL_NUMBER;
-        break;
-    case TOKEN_STRING:
-        literal.form = FI_SCHEMA_LITERAL_STRING;
-        break;
-    case TOKEN_HEX:
-        literal.form = FI_SCHEMA_LITERAL_HEX;
-        break;
-    default:
+    const struct fi_token_text sign = parser->token;
+    if (fi_token_text_is(&sign, "-") || fi_token_text_is(&sign, "+")) {
+        advance(parser);
+        if (parser->token.at != sign.at + 1 || (parser->token.kind != FI_TOKEN_TEXT_NUMBER &&
+                                                parser->token.kind != FI_TOKEN_TEXT_WORD)) {
+            parser->token = sign;
+            return refuse_token(parser, "expected a value after 'default'");
+        }
+        parser->token.kind = FI_TOKEN_TEXT_NUMBER;
+        parser->token.at = sign.at;
+        parser->token.text = firn_bytes(sign.text.data, parser->token.text.size + 1);
+    }
+    const enum fi_token_text_kind kind = parser->token.kind;
+    if (kind != FI_TOKEN_TEXT_WORD && kind != FI_TOKEN_TEXT_NUMBER &&
+        kind != FI_TOKEN_TEXT_STRING && kind != FI_TOKEN_TEXT_HEX) {
         return refuse_token(parser, "expected a value after 'default'");
     }
     size_t size = copy_token(parser, &copy);
-    literal.text =
-        literal.form == FI_SCHEMA_LITERAL_STRING ? firn_bytes(copy, size) : parser->token.text;
+    literal.form = kind == FI_TOKEN_TEXT_WORD     ? FI_SCHEMA_LITERAL_WORD
+                   : kind == FI_TOKEN_TEXT_NUMBER ? FI_SCHEMA_LITERAL_NUMBER
+                   : kind == FI_TOKEN_TEXT_STRING ? FI_SCHEMA_LITERAL_STRING
+                                                  : FI_SCHEMA_LITERAL_HEX;
+    literal.text = firn_bytes(copy, size);
     DCHECK(pool->value_count < pool->column_max); /* one for each column, at most */
     firn_value *value = &pool->values[pool->value_count];
     const char *wrong =
@@ -532,7 +372,7 @@ static bool
 take_vector_index(struct parser *parser)
 {
     const size_t at = parser->at;
-    const struct token token = parser->token;
+    const struct fi_token_text token = parser->token;
     if (take_word(parser, "vector") && take_word(parser, "index")) {
         return true;
     }
@@ -549,8 +389,8 @@ parse_properties(struct parser *parser, firn_table_column *column)
     firn_table_def *def = parser->def;
     struct pool *pool = &parser->pool;
     unsigned seen = 0;
-    while (parser->token.kind == TOKEN_WORD) {
-        struct token begin = parser->token;
+    while (parser->token.kind == FI_TOKEN_TEXT_WORD) {
+        struct fi_token_text begin = parser->token;
         unsigned found = 0;
         if (take_word(parser, "null")) {
             found = NULLS;
@@ -641,7 +481,7 @@ parse(struct parser *parser)
     do {
         FI_TRY(parse_item(parser));
     } while (take_sign(parser, ','));
-    if (parser->token.kind != TOKEN_END) {
+    if (parser->token.kind != FI_TOKEN_TEXT_END) {
         rc = fail(parser, "expected a comma or the end");
     }
 out:

@@ -287,7 +287,7 @@ check_column(const struct fi_search_request *request, const struct fi_schema *sc
              firn_error *err)
 {
     const struct fi_schema_column *column;
-    char type[FI_SCHEMA_TYPE_TEXT_SIZE];
+    char type[FI_TYPE_TEXT_SIZE];
     int rc = fi_schema_require(schema, firn_str(request->column), &column, err);
     for (size_t i = 0; rc == FIRN_OK && i < request->column_count; i++) {
         const struct fi_schema_column *other;

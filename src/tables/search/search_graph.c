@@ -234,29 +234,19 @@ learn(void *ctx, void *source, const uint64_t *bits, uint64_t count)
 static int
 append_value(struct fi_buf *key, const firn_value *value)
 {
+    const struct fi_cell cell = fi_cell_of(value);
     const uint8_t type = (uint8_t)value->type;
-    uint64_t number = value->as.u64;
+    const double wide = cell.kind == FI_PHYSICAL_F32 ? (double)cell.as.f32 : 0;
+    uint64_t number = cell.as.u64;
     int rc = fi_buf_append(key, &type, 1);
-    switch (value->type) {
-    case FIRN_TYPE_NULL:
+    if (cell.kind == FI_PHYSICAL_NONE) {
         return rc;
-    case FIRN_TYPE_BOOL:
-        number = value->as.boolean;
-        break;
-    case FIRN_TYPE_F32: {
-        const double wide = (double)value->as.f32;
-        memcpy(&number, &wide, sizeof wide);
-        break;
     }
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
-        number = value->as.bytes.size;
-        rc = rc == FIRN_OK ? fi_buf_append(key, value->as.bytes.data, value->as.bytes.size) : rc;
-        break;
-    default:
-        break;
+    if (cell.kind == FI_PHYSICAL_F32) {
+        memcpy(&number, &wide, sizeof wide);
+    } else if (cell.kind == FI_PHYSICAL_BYTES) {
+        number = cell.as.bytes.size;
+        rc = rc == FIRN_OK ? fi_buf_append(key, cell.as.bytes.data, cell.as.bytes.size) : rc;
     }
     return rc == FIRN_OK ? fi_buf_append(key, &number, sizeof number) : rc;
 }

@@ -24,7 +24,7 @@
 #include "exchange/csv_reader.h"
 #include "exchange/csv_sniff.h"
 #include "exchange/json_reader.h"
-#include "exchange/time_pattern.h"
+#include "text/time_pattern.h"
 #include "threads/os_callback.h"
 
 enum { PIECE_SIZE = 1 << 18 }; /* stays in the processor's cache */
@@ -122,11 +122,11 @@ static void
 set_pattern(const struct import *import, struct fi_value_text_type *type)
 {
     const firn_text_reading *reading = import->options->reading;
-    const char *pattern = reading == NULL                     ? NULL
-                          : type->type == FIRN_TYPE_DATE      ? reading->date_pattern
-                          : type->type == FIRN_TYPE_TIMESTAMP ? reading->timestamp_pattern
-                                                              : NULL;
-    type->pattern = pattern != NULL ? firn_str(pattern) : firn_bytes(NULL, 0);
+    if (reading != NULL) {
+        fi_value_text_set_pattern(
+            type, firn_str(reading->date_pattern != NULL ? reading->date_pattern : ""),
+            firn_str(reading->timestamp_pattern != NULL ? reading->timestamp_pattern : ""));
+    }
 }
 
 /* ---- rejected ---- */

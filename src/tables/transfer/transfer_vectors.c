@@ -138,7 +138,7 @@ open_bulk(struct firn_table *table, const firn_vectors_import_options *options,
     FI_TRY(fi_rows_schema(table, NULL, &schema, err));
     FI_TRY(find_column(schema, options->column, &column, err));
     const struct fi_schema_column *key = &schema->columns[schema->key_places[0]];
-    if (schema->key_count != 1 || key->type < FIRN_TYPE_I8 || key->type > FIRN_TYPE_U64) {
+    if (schema->key_count != 1 || !fi_type_is_integer(key->type)) {
         rc = fi_error_set(err, FIRN_INVALID,
                           "the primary key is no single column of whole numbers: vectors of a "
                           "file have nothing but numbers");

@@ -29,6 +29,7 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/slice.h"
+#include "codec/calendar.h"
 
 enum { COUNT_MAX = 99999, NS_A_SECOND = 1000000000 };
 static const uint64_t HOUR_NS = UINT64_C(3600) * NS_A_SECOND;
@@ -163,46 +164,30 @@ fi_catalog_keep_read(firn_slice text, struct fi_catalog_keep *out, firn_error *e
 
 /* ---- applying the policy ---- */
 
-static int64_t
-floor_divide(int64_t value, int64_t by)
-{
-    DCHECK(by > 0);
-    return value / by - (value % by < 0 ? 1 : 0);
-}
-
-/* Months since the beginning of the year 0 of the Gregorian calendar. After Howard Hinnant,
- * "chrono-Compatible Low-Level Date Algorithms", civil_from_days. */
+/* Months since the beginning of the year 0. */
 static int64_t
 month_of_day(int64_t day)
 {
-    int64_t shifted = day + 719468; /* since the 1st of March of the year 0 */
-    int64_t era = floor_divide(shifted, 146097);
-    int64_t day_of_era = shifted - era * 146097;
-    DCHECK(day_of_era >= 0 && day_of_era < 146097);
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t month = (5 * day_of_year + 2) / 153; /* from March */
-    DCHECK(month >= 0 && month < 12);
-    return (year_of_era + era * 400) * 12 + month + 2;
+    const struct fi_calendar_date date = fi_calendar_date_of(day);
+    return date.year * 12 + date.month - 1;
 }
 
 /* The hour, day, … that an instant is in. */
 static int64_t
 bucket_of(enum fi_catalog_keep_kind kind, int64_t created_ns)
 {
-    int64_t day = floor_divide(created_ns, (int64_t)DAY_NS);
+    int64_t day = fi_calendar_divide(created_ns, (int64_t)DAY_NS);
     switch (kind) {
     case FI_CATALOG_KEEP_HOURLY:
-        return floor_divide(created_ns, (int64_t)HOUR_NS);
+        return fi_calendar_divide(created_ns, (int64_t)HOUR_NS);
     case FI_CATALOG_KEEP_DAILY:
         return day;
     case FI_CATALOG_KEEP_WEEKLY:
-        return floor_divide(day + 3, 7); /* day 0 was a Thursday */
+        return fi_calendar_divide(day + 3, 7); /* day 0 was a Thursday */
     case FI_CATALOG_KEEP_MONTHLY:
         return month_of_day(day);
     case FI_CATALOG_KEEP_YEARLY:
-        return floor_divide(month_of_day(day), 12);
+        return fi_calendar_divide(month_of_day(day), 12);
     case FI_CATALOG_KEEP_ALL:
     case FI_CATALOG_KEEP_KINDS:
         break;

@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 #include "base/buf.h"
-#include "exchange/value_text.h"
 #include "support/test_random.h"
+#include "text/value_text.h"
 
 /* One column of each type but null. */
 enum { FIXTURE_COLUMNS = 18 };

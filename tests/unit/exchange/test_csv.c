@@ -578,10 +578,10 @@ fields_become_values_of_their_columns(void **state)
     assert_int_equal(fi_csv_reader_next(reader, &record, &err), FIRN_OK);
     assert_int_equal(fi_csv_reader_values(&record, columns, &memory, values, &err), FIRN_INVALID);
     assert_string_equal(err.text,
-                        "line 3, column price: cannot read \"\" as decimal(10,2): it is empty");
+                        "line 3, column price: cannot read \"\" as decimal(10, 2): it is empty");
     assert_int_equal(fi_csv_reader_next(reader, &record, &err), FIRN_OK);
     assert_int_equal(fi_csv_reader_values(&record, columns, &memory, values, &err), FIRN_INVALID);
-    assert_string_equal(err.text, "line 4, column price: cannot read \"1.234\" as decimal(10,2): "
+    assert_string_equal(err.text, "line 4, column price: cannot read \"1.234\" as decimal(10, 2): "
                                   "it has too many digits after the point");
     fi_csv_reader_destroy(reader);
     fi_buf_deinit(&memory);

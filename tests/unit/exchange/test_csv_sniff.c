@@ -13,9 +13,10 @@
 
 #include "base/mem.h"
 #include "base/slice.h"
+#include "codec/calendar.h"
 #include "exchange/csv_sniff.h"
-#include "exchange/time_pattern.h"
-#include "exchange/time_text.h"
+#include "text/time_pattern.h"
+#include "text/time_text.h"
 
 /* What is found, as "; " h2": delimiter, quote, h if there is a header, lines that are skipped. */
 static void
@@ -177,7 +178,7 @@ static void
 assert_time(const char *pattern, const char *text, const char *expected)
 {
     int64_t us;
-    char iso[FI_TIME_TEXT_SIZE_MAX + 1];
+    char iso[FI_CALENDAR_TEXT_SIZE_MAX + 1];
     assert_null(fi_time_pattern_defect(firn_str(pattern)));
     const char *defect = fi_time_pattern_read(firn_str(pattern), firn_str(text), &us);
     if (expected == NULL) {
@@ -185,7 +186,7 @@ assert_time(const char *pattern, const char *text, const char *expected)
         return;
     }
     assert_null(defect);
-    iso[fi_time_text_write_timestamp(us, iso)] = '\0';
+    iso[fi_calendar_write_timestamp(us, iso)] = '\0';
     assert_string_equal(iso, expected);
 }
 

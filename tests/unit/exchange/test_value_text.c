@@ -13,11 +13,12 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "exchange/time_text.h"
-#include "exchange/value_text.h"
+#include "codec/calendar.h"
 #include "exchange_fixture.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
+#include "text/time_text.h"
+#include "text/value_text.h"
 
 static const struct fi_value_text_type of_bool = {FIRN_TYPE_BOOL, 0, 0, 0, {NULL, 0}};
 static const struct fi_value_text_type of_i8 = {FIRN_TYPE_I8, 0, 0, 0, {NULL, 0}};
@@ -231,10 +232,10 @@ every_day_follows_the_day_before(void **state)
             int length = lengths[month - 1] + (month == 2 && is_leap);
             for (int day = 1; day <= length; day++, days++) {
                 char expected[32];
-                char text[FI_TIME_TEXT_SIZE_MAX];
+                char text[FI_CALENDAR_TEXT_SIZE_MAX];
                 (void)snprintf(expected, sizeof expected, "%s%04d-%02d-%02d", year < 0 ? "-" : "",
                                year < 0 ? -year : year, month, day);
-                size_t size = fi_time_text_write_date(days, text);
+                size_t size = fi_calendar_write_date(days, text);
                 assert_true(fi_slice_equal(firn_bytes(text, size), firn_str(expected)));
                 int64_t back;
                 assert_null(fi_time_text_read_date(firn_bytes(text, size), &back));
@@ -347,8 +348,9 @@ messages_say_type_text_and_what_is_wrong(void **state)
     (void)state;
     assert_refused(&of_u8, "300", "cannot read \"300\" as u8: it is out of range");
     assert_refused(&of_i64, "", "cannot read \"\" as i64: it is empty");
-    assert_refused(&of_decimal, "0.005",
-                   "cannot read \"0.005\" as decimal(5,2): it has too many digits after the point");
+    assert_refused(
+        &of_decimal, "0.005",
+        "cannot read \"0.005\" as decimal(5, 2): it has too many digits after the point");
     assert_refused(&of_vector, "[1]",
                    "cannot read \"[1]\" as vector(3): it has another number of elements");
     assert_refused(&of_bool, "a\nb\x7f\xff",

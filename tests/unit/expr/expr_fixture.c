@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "exchange/value_text.h"
 #include "schema/schema.h"
+#include "text/value_text.h"
 
 struct fi_schema *
 fixture_schema(void)

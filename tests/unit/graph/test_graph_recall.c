@@ -333,7 +333,7 @@ test_odd_numbers_do_no_harm(void **state)
     firn_error err;
     (void)state;
     test_random_init(&random, "odd", 16);
-    for (unsigned metric = FI_VECTOR_L2; metric <= FI_VECTOR_METRIC_MAX; metric++) {
+    for (unsigned metric = FI_VECTOR_L2; metric <= FI_VECTOR_METRIC_LAST; metric++) {
         struct graph_fixture fixture;
         graph_fixture_init(&fixture, GRAPH_UNIFORM, (enum fi_vector_metric)metric, 500, 5, &random);
         for (size_t i = 0; i < 2500; i++) {

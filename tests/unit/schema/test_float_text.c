@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "schema/float_text.h"
 #include "support/test_random.h"
+#include "text/float_text.h"
 
 static uint64_t
 bits64(double number)

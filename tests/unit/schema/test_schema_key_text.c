@@ -85,7 +85,7 @@ keys_are_shown_as_values(void **state)
         static const int64_t days[] = {-719162, 2932896, -719163, INT64_MIN};
         static const char *const texts[] = {
             "('0001-01-01', null, null, 1, '')", "('9999-12-31', null, null, 1, '')",
-            "(-719163, null, null, 1, '')", "(-9223372036854775808, null, null, 1, '')"};
+            "('0000-12-31', null, null, 1, '')", "('-25252734927764585-06-07', null, null, 1, '')"};
         add(&key, FIRN_TYPE_DATE, true, number(days[i]));
         add(&key, FIRN_TYPE_BLOB, true, (struct fi_cell){.kind = FI_PHYSICAL_NONE});
         add(&key, FIRN_TYPE_BOOL, true, (struct fi_cell){.kind = FI_PHYSICAL_NONE});

@@ -107,7 +107,7 @@ constants_are_what_they_say(void **state)
         {"timestamp", "'2000-01-31T23:59'", "'2000-01-31 23:59:00'"},
         {"timestamp", "'1969-12-31 23:59:59.999999'", "'1969-12-31 23:59:59.999999'"},
         {"timestamp", "'0001-01-01 00:00:00Z'", "'0001-01-01 00:00:00'"},
-        {"timestamp", "'2000-01-31 23:59:59.5'", "'2000-01-31 23:59:59.500000'"},
+        {"timestamp", "'2000-01-31 23:59:59.5'", "'2000-01-31 23:59:59.5'"},
         {"text", "''", "''"},
         {"text", "'a\"b\n, primary key (é)'", "'a\"b\n, primary key (é)'"},
         {"blob", "x''", "x''"},
@@ -168,6 +168,8 @@ errors_say_where(void **state)
         {"a varchar(20)", "not limited"},
         {"a decimal", "expected ("},
         {"a decimal(x)", "expected a number"},
+        {"a decimal(4, 77) default 1", "too many digits"},
+        {"a decimal(99999, 99999) default 0.5", "too many digits"},
         {"a vector(-1)", "expected a number"},
         {"a vector(100000)", "expected a number"},
         {"a text default", "expected a value"},
@@ -180,28 +182,27 @@ errors_say_where(void **state)
         {"\"\" i64", "1 to 255"},
         {"a ; i64", "expected a type"},
         {"a i64 default 1.5", "not a whole number"},
-        {"a i64 default 1e3", "exponent"},
-        {"a i64 default 99999999999999999999", "too many digits"},
-        {"a i64 default -9223372036854775809", "too many digits"},
+        {"a i64 default 1e3", "not a whole number"},
+        {"a i64 default 99999999999999999999", "out of range"},
+        {"a i64 default -9223372036854775809", "out of range"},
         {"a i64 default --1", "expected a value after 'default'"},
-        {"a i64 default 1.", "not a number"},
-        {"a i64 default 1.2.3", "not a number"},
-        {"a decimal(4,2) default 1.234", "more digits"},
+        {"a i64 default 1.", "not a whole number"},
+        {"a i64 default 1.2.3", "not a whole number"},
+        {"a decimal(4,2) default 1.234", "too many digits after the point"},
         {"a f64 default 1e99999", "too large"},
         {"a f64 default 1e309", "too large"},
         {"a f32 default 1e39", "too large"},
-        {"a f64 default 0x1.8", "not a number"},
-        {"a date default '2001-02-29'", "not a date"},
-        {"a date default '1900-02-29'", "not a date"},
-        {"a date default '2000-13-01'", "not a date"},
-        {"a date default '0000-01-01'", "not a date"},
+        {"a f64 default 0x1.8", "ends in letters"},
+        {"a date default '2001-02-29'", "not a day of the calendar"},
+        {"a date default '1900-02-29'", "not a day of the calendar"},
+        {"a date default '2000-13-01'", "not a day of the calendar"},
         {"a date default '2000-1-1'", "not a date"},
         {"a date default '2000-01-01 '", "not a date"},
-        {"a timestamp default '2000-01-01 24:00'", "not a time"},
-        {"a timestamp default '2000-01-01 23:60'", "not a time"},
-        {"a timestamp default '2000-01-01 23:59:60'", "not a time"},
-        {"a timestamp default '2000-01-01 23:59:59.'", "not a time"},
-        {"a timestamp default '2000-01-01 23:59:59.1234567'", "not a time"},
+        {"a timestamp default '2000-01-01 24:00'", "not a time of a day"},
+        {"a timestamp default '2000-01-01 23:60'", "not a time of a day"},
+        {"a timestamp default '2000-01-01 23:59:60'", "not a time of a day"},
+        {"a timestamp default '2000-01-01 23:59:59.'", "not a timestamp"},
+        {"a timestamp default '2000-01-01 23:59:59.1234567'", "finer than microseconds"},
         {"a uuid default '00112233-4455-6677-8899-aabbccddeef'", "not a uuid"},
         {"a uuid default '00112233+4455-6677-8899-aabbccddeeff'", "not a uuid"},
     };
@@ -356,6 +357,79 @@ real_numbers_are_read_as_they_are_written(void **state)
     fi_buf_deinit(&text);
 }
 
+/* What is no decimal has no scale, and its default is looked at before that is refused. */
+static void
+numbers_with_a_scale_are_refused(void **state)
+{
+    (void)state;
+    static const firn_type types[] = {FIRN_TYPE_I64, FIRN_TYPE_U8, FIRN_TYPE_F32, FIRN_TYPE_DATE,
+                                      FIRN_TYPE_BOOL};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        const firn_value value = types[i] == FIRN_TYPE_DATE   ? firn_typed_i64(types[i], 1)
+                                 : types[i] == FIRN_TYPE_BOOL ? firn_bool(true)
+                                                              : firn_i64(1);
+        const char *const key[] = {"k"};
+        const firn_table_column columns[] = {{.name = "k", .type = FIRN_TYPE_I8},
+                                             {.name = "v",
+                                              .type = types[i],
+                                              .precision = UINT32_MAX,
+                                              .scale = 4000000,
+                                              .default_value = &value}};
+        firn_table_def def = FIRN_TABLE_DEF_INIT;
+        struct fi_schema *schema = NULL;
+        firn_error err;
+        def.columns = columns;
+        def.column_count = 2;
+        def.key = key;
+        def.key_count = 1;
+        assert_int_equal(fi_schema_def_create(&def, &schema, &err), FIRN_INVALID);
+        assert_non_null(strstr(err.text, "only a decimal has a precision"));
+    }
+}
+
+/* A key of a damaged index has any number. A default has none before the year 1: not as a text, and not as a value. */
+static void
+dates_of_all_years_are_written(void **state)
+{
+    (void)state;
+    static const struct {
+        firn_type type;
+        int64_t number;
+        const char *text;
+    } cases[] = {
+        {FIRN_TYPE_DATE, -719163, "'0000-12-31'"},
+        {FIRN_TYPE_DATE, -719469, "'0000-02-29'"},
+        {FIRN_TYPE_DATE, 2932897, "'+10000-01-01'"},
+        {FIRN_TYPE_DATE, INT64_MIN, "'-25252734927764585-06-07'"},
+        {FIRN_TYPE_DATE, INT64_MAX, "'+25252734927768524-07-27'"},
+        {FIRN_TYPE_TIMESTAMP, INT64_MIN, "'-290308-12-21 19:59:05.224192'"},
+        {FIRN_TYPE_TIMESTAMP, INT64_MAX, "'+294247-01-10 04:00:54.775807'"},
+    };
+    struct fi_buf text = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const firn_value value = firn_typed_i64(cases[i].type, cases[i].number);
+        const struct fi_schema_column column = {.type = cases[i].type};
+        const struct fi_cell cell = {.kind = FI_PHYSICAL_I64, .as.i64 = cases[i].number};
+        fi_buf_clear(&text);
+        assert_int_equal(fi_schema_literal_append(&column, &cell, &text), FIRN_OK);
+        assert_string_equal(fi_buf_text(&text), cases[i].text);
+        const char *const key[] = {"k"};
+        const firn_table_column columns[] = {
+            {.name = "k", .type = FIRN_TYPE_I8},
+            {.name = "v", .type = cases[i].type, .default_value = &value}};
+        firn_table_def def = FIRN_TABLE_DEF_INIT;
+        def.columns = columns;
+        def.column_count = 2;
+        def.key = key;
+        def.key_count = 1;
+        struct fi_schema *schema = NULL;
+        firn_error err;
+        assert_int_equal(fi_schema_def_create(&def, &schema, &err), FIRN_LIMIT);
+        assert_null(schema);
+    }
+    fi_buf_deinit(&text);
+}
+
 int
 main(void)
 {
@@ -365,6 +439,8 @@ main(void)
         cmocka_unit_test(errors_say_where),
         cmocka_unit_test(texts_have_limits),
         cmocka_unit_test(random_tables_are_read_as_they_are_written),
+        cmocka_unit_test(numbers_with_a_scale_are_refused),
+        cmocka_unit_test(dates_of_all_years_are_written),
         cmocka_unit_test(real_numbers_are_read_as_they_are_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

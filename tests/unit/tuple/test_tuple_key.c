@@ -320,10 +320,10 @@ what_is_no_part_is_refused(void **state)
         assert_int_equal(memory.size, 0);
         fi_buf_deinit(&memory);
     }
-    assert_true(fi_tuple_key_is_allowed(FIRN_TYPE_BOOL));
-    assert_true(fi_tuple_key_is_allowed(FIRN_TYPE_UUID));
-    assert_false(fi_tuple_key_is_allowed(FIRN_TYPE_VECTOR));
-    assert_false(fi_tuple_key_is_allowed(FIRN_TYPE_NULL));
+    assert_true(fi_type_has_order(FIRN_TYPE_BOOL));
+    assert_true(fi_type_has_order(FIRN_TYPE_UUID));
+    assert_false(fi_type_has_order(FIRN_TYPE_VECTOR));
+    assert_false(fi_type_has_order(FIRN_TYPE_NULL));
 }
 
 static void

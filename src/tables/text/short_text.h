@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/short_text.h: reads numbers of at most 16 digits, dates and timestamps, eight characters
- * at once.
+ * text/short_text.h: reads numbers of at most 16 digits, dates and timestamps, eight characters at
+ * once.
  *
  * Most values in files are such. Each function returns false if a text is written in another way,
  * is out of range or is malformed; the readers of value_text.c and time_text.c then look at it
@@ -11,8 +11,8 @@
  * The digits of a word are added up in pairs, then in fours, then in eights (D. Lemire, "Quickly
  * parsing eight digits").
  */
-#ifndef FIRN_EXCHANGE_SHORT_TEXT_H
-#define FIRN_EXCHANGE_SHORT_TEXT_H
+#ifndef FIRN_TEXT_SHORT_TEXT_H
+#define FIRN_TEXT_SHORT_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,6 +20,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "codec/calendar.h"
 #include "firn/types.h"
 
 enum { FI_SHORT_TEXT_DIGITS = 8, FI_SHORT_TEXT_DATE_SIZE = 10, FI_SHORT_TEXT_SECOND_SIZE = 19 };
@@ -125,8 +126,6 @@ fi_short_text_decimal(firn_slice text, unsigned precision, unsigned scale, int64
 static inline bool
 fi_short_text_date(firn_slice text, int64_t *out_days)
 {
-    /* Of a year without a leap day. */
-    static const uint16_t starts[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
     uint64_t pairs;
     if (text.size != FI_SHORT_TEXT_DATE_SIZE) {
         return false;
@@ -138,22 +137,13 @@ fi_short_text_date(firn_slice text, int64_t *out_days)
         !fi_short_text_pairs(digits, &pairs)) {
         return false;
     }
-    const uint32_t century = pairs & 0xff;
-    const uint32_t year = pairs >> 16 & 0xff; /* of the century */
+    const uint32_t year = 100 * (uint32_t)(pairs & 0xff) + (uint32_t)(pairs >> 16 & 0xff);
     const uint32_t month = pairs >> 32 & 0xff;
     const uint32_t day = pairs >> 48 & 0xff;
-    const bool is_leap = year % 4 == 0 && (year != 0 || century % 4 == 0);
-    if (month - 1 >= 12 ||
-        day - 1 >= (uint32_t)starts[month] - starts[month - 1] + (month == 2 && is_leap)) {
+    if (month - 1 >= 12 || day - 1 >= fi_calendar_near_month_days(year, month)) {
         return false;
     }
-    /* The days since year 0, which is one of 366 days, began. */
-    const uint32_t years = 100 * century + year;
-    const uint32_t leap_days =
-        (years + 3) / 4 - (century + (year > 0)) + (century / 4 + (century % 4 > 0 || year > 0));
-    const uint32_t days =
-        365 * years + leap_days + starts[month - 1] + (month > 2 && is_leap) + day - 1;
-    *out_days = (int64_t)days - 719528;
+    *out_days = fi_calendar_near_days(year, month, day);
     return true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema/float_text.c: nearest numbers and shortest texts, from one multiplication.
+ * text/float_text.c: nearest numbers and shortest texts, from one multiplication.
  *
  * Both directions must know on which side of a number m · 2^s a number d · 10^q is. They estimate
  * first, and calculate exactly only if the estimate does not decide.
@@ -23,7 +23,7 @@
  * and at most one of 10^(k+1). That one is the shortest text, if there is one; else the multiple of
  * 10^k that is nearest. All multiples are compared with the interval's ends as above.
  */
-#include "schema/float_text.h"
+#include "text/float_text.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/time_pattern.h: dates and timestamps that are written in another way than ISO 8601, by a
+ * text/time_pattern.h: dates and timestamps that are written in another way than ISO 8601, by a
  * pattern as of strptime.
  *
  *   %Y  year, 4 digits          %H  hour, 0 to 23        %b  month: Jan, january, in any case
@@ -13,8 +13,8 @@
  * other bytes for themselves. What the pattern does not have is 0; it must have year, month and
  * day. Any thread.
  */
-#ifndef FIRN_EXCHANGE_TIME_PATTERN_H
-#define FIRN_EXCHANGE_TIME_PATTERN_H
+#ifndef FIRN_TEXT_TIME_PATTERN_H
+#define FIRN_TEXT_TIME_PATTERN_H
 
 #include "firn/types.h"
 

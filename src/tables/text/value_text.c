@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/value_text.c: one function for each type and direction.
+ * text/value_text.c: one function for each type and direction.
  *
  * A reader of a type returns NULL, or what is wrong with the text: a constant that completes "it
  * …". One function makes the message around it, and only after an error. Only floating-point
@@ -10,7 +10,7 @@
  * No function of the C library that depends on the locale is used: no strtod, no isspace, no printf
  * of floating-point numbers.
  */
-#include "exchange/value_text.h"
+#include "text/value_text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,27 +18,17 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "codec/calendar.h"
 #include "codec/hex.h"
 #include "codec/utf8.h"
-#include "exchange/short_text.h"
-#include "exchange/time_pattern.h"
-#include "exchange/time_text.h"
-#include "schema/float_text.h"
+#include "text/float_text.h"
+#include "text/short_text.h"
+#include "text/time_pattern.h"
+#include "text/time_text.h"
 
-enum { UUID_SIZE = 16, UUID_TEXT_SIZE = 36 };
+enum { UUID_SIZE = FI_HEX_UUID_SIZE };
 
 static const char out_of_range[] = "is out of range";
-
-static uint64_t
-power_of_ten(int exponent)
-{
-    uint64_t power = 1;
-    DCHECK(exponent >= 0 && exponent <= 19);
-    for (; exponent > 0; exponent--) {
-        power *= 10;
-    }
-    return power;
-}
 
 static bool
 is_digit(uint8_t byte)
@@ -106,37 +96,28 @@ read_integer(firn_slice text, bool *out_is_negative, uint64_t *out)
 }
 
 static const char *
-read_signed(firn_slice text, int bits, int64_t *out)
+read_signed(firn_slice text, firn_type type, int64_t *out)
 {
     bool is_negative;
     uint64_t number;
     const char *defect = read_integer(text, &is_negative, &number);
-    if (defect != NULL) {
-        return defect;
+    if (defect == NULL && number > fi_type_range_of(type, 1).max + is_negative) {
+        defect = out_of_range;
     }
-    DCHECK(bits >= 8 && bits <= 64);
-    uint64_t limit = UINT64_C(1) << (bits - 1);
-    if (number >= limit + is_negative) {
-        return out_of_range;
+    if (defect == NULL) {
+        *out = (int64_t)(is_negative ? 0 - number : number);
     }
-    *out = is_negative ? (int64_t)(0 - number) : (int64_t)number;
-    return NULL;
+    return defect;
 }
 
 static const char *
-read_unsigned(firn_slice text, int bits, uint64_t *out)
+read_unsigned(firn_slice text, firn_type type, uint64_t *out)
 {
     bool is_negative;
-    uint64_t number;
-    const char *defect = read_integer(text, &is_negative, &number);
-    if (defect != NULL) {
-        return defect;
-    }
-    if ((is_negative && number > 0) || (bits < 64 && number >> bits != 0)) {
-        return out_of_range;
-    }
-    *out = number;
-    return NULL;
+    const char *defect = read_integer(text, &is_negative, out);
+    return defect == NULL && (*out > fi_type_range_of(type, 1).max || (is_negative && *out > 0))
+               ? out_of_range
+               : defect;
 }
 
 /* The value of a decimal: digits · 10^exponent, where the last of the digits is not 0. */
@@ -231,7 +212,7 @@ take_plain_decimal(const struct fi_value_text_type *type, firn_slice text, int64
     if (digits == 0 || places > type->scale || digits + type->scale - places > type->precision) {
         return false;
     }
-    number *= (int64_t)power_of_ten((int)(type->scale - places));
+    number *= (int64_t)fi_type_power((uint32_t)(type->scale - places));
     *out = first > 0 ? -number : number;
     return true;
 }
@@ -251,7 +232,7 @@ read_decimal(const struct fi_value_text_type *type, firn_slice text, int64_t *ou
         return defect;
     }
     int64_t shift = decimal.exponent + type->scale;
-    uint64_t limit = power_of_ten(type->precision);
+    uint64_t limit = fi_type_power(type->precision);
     if (decimal.digits == 0) {
         *out = 0;
         return NULL;
@@ -259,10 +240,10 @@ read_decimal(const struct fi_value_text_type *type, firn_slice text, int64_t *ou
     if (shift < 0) {
         return "has too many digits after the point";
     }
-    if (shift >= type->precision || decimal.digits >= limit / power_of_ten((int)shift)) {
+    if (shift >= type->precision || decimal.digits >= limit / fi_type_power((uint32_t)shift)) {
         return too_many_digits;
     }
-    uint64_t number = decimal.digits * power_of_ten((int)shift);
+    uint64_t number = decimal.digits * fi_type_power((uint32_t)shift);
     DCHECK(number < limit);
     *out = decimal.is_negative ? -(int64_t)number : (int64_t)number;
     return NULL;
@@ -292,18 +273,9 @@ read_blob(firn_slice text, struct fi_buf *memory)
 static const char *
 read_uuid(firn_slice text, struct fi_buf *memory)
 {
-    static const uint8_t starts[] = {0, 9, 14, 19, 24};
-    static const uint8_t sizes[] = {4, 2, 2, 2, 6};
-    uint8_t *to = memory->data + memory->size;
-    bool is_uuid = text.size == UUID_TEXT_SIZE;
-    CHECK(!is_uuid || memory->capacity - memory->size >= UUID_SIZE);
-    for (size_t i = 0; i < sizeof starts && is_uuid; i++) {
-        is_uuid = (i == 0 || text.data[starts[i] - 1] == '-') &&
-                  fi_hex_decode((const char *)text.data + starts[i], to, sizes[i]);
-        to += sizes[i];
-    }
-    if (!is_uuid) {
-        return "is not 8-4-4-4-12 hexadecimal digits";
+    CHECK(memory->capacity - memory->size >= UUID_SIZE || text.size != FI_HEX_UUID_TEXT_SIZE);
+    if (!fi_hex_read_uuid(text, memory->data + memory->size)) {
+        return "is not a uuid: 8-4-4-4-12 hexadecimal digits";
     }
     memory->size += UUID_SIZE;
     return NULL;
@@ -350,14 +322,10 @@ read_bytes(const struct fi_value_text_type *type, firn_slice text, struct fi_buf
            firn_value *out)
 {
     size_t from = memory->size;
-    const char *defect = NULL;
-    if (type->type == FIRN_TYPE_BLOB) {
-        defect = read_blob(text, memory);
-    } else if (type->type == FIRN_TYPE_UUID) {
-        defect = read_uuid(text, memory);
-    } else {
-        defect = read_vector(type->dimensions, text, memory);
-    }
+    const char *defect = type->type == FIRN_TYPE_BLOB ? read_blob(text, memory)
+                         : type->type == FIRN_TYPE_VECTOR
+                             ? read_vector(type->dimensions, text, memory)
+                             : read_uuid(text, memory);
     out->as.bytes = firn_bytes(memory->data + from, memory->size - from);
     return defect;
 }
@@ -365,39 +333,49 @@ read_bytes(const struct fi_value_text_type *type, firn_slice text, struct fi_buf
 static bool
 type_is_valid(const struct fi_value_text_type *type)
 {
-    switch (type->type) {
-    case FIRN_TYPE_NULL:
-        return false;
-    case FIRN_TYPE_DECIMAL:
+    switch (fi_type_class_of(type->type)) {
+    case FI_TYPE_CLASS_DECIMAL:
         return type->precision >= 1 && type->precision <= FI_VALUE_TEXT_DIGITS_MAX &&
                type->scale <= type->precision;
-    case FIRN_TYPE_VECTOR:
+    case FI_TYPE_CLASS_VECTOR:
         return type->dimensions >= 1 && type->dimensions <= FI_VALUE_TEXT_DIMENSIONS_MAX;
-    default:
-        return (int)type->type <= FIRN_TYPE_MAX;
+    case FI_TYPE_CLASS_NULL:
+    case FI_TYPE_CLASS_BOOL:
+    case FI_TYPE_CLASS_SIGNED:
+    case FI_TYPE_CLASS_UNSIGNED:
+    case FI_TYPE_CLASS_FLOAT:
+    case FI_TYPE_CLASS_TIME:
+    case FI_TYPE_CLASS_TEXT:
+    case FI_TYPE_CLASS_BLOB:
+    case FI_TYPE_CLASS_FIXED:
+        break;
     }
+    return fi_type_is_valid(type->type);
 }
 
-static const char *
-read_value(const struct fi_value_text_type *type, firn_slice text, struct fi_buf *memory,
-           firn_value *out)
+const char *
+fi_value_text_parse(const struct fi_value_text_type *type, firn_slice text, struct fi_buf *memory,
+                    firn_value *out)
 {
+    DCHECK(type_is_valid(type));
+    *out = firn_typed_i64(type->type, 0);
+    if (text.size == 0) {
+        return "is empty";
+    }
     switch (type->type) {
     case FIRN_TYPE_BOOL:
-        out->as.u64 = 0;
         return read_bool(text, &out->as.boolean);
     case FIRN_TYPE_I8:
     case FIRN_TYPE_I16:
     case FIRN_TYPE_I32:
     case FIRN_TYPE_I64:
-        return read_signed(text, 8 << (type->type - FIRN_TYPE_I8), &out->as.i64);
+        return read_signed(text, type->type, &out->as.i64);
     case FIRN_TYPE_U8:
     case FIRN_TYPE_U16:
     case FIRN_TYPE_U32:
     case FIRN_TYPE_U64:
-        return read_unsigned(text, 8 << (type->type - FIRN_TYPE_U8), &out->as.u64);
+        return read_unsigned(text, type->type, &out->as.u64);
     case FIRN_TYPE_F32:
-        out->as.u64 = 0;
         return fi_float_text_read32(text, &out->as.f32);
     case FIRN_TYPE_F64:
         return fi_float_text_read64(text, &out->as.f64);
@@ -409,26 +387,15 @@ read_value(const struct fi_value_text_type *type, firn_slice text, struct fi_buf
     case FIRN_TYPE_TIMESTAMP:
         return type->pattern.size > 0 ? fi_time_pattern_read(type->pattern, text, &out->as.i64)
                                       : fi_time_text_read_timestamp(text, &out->as.i64);
-    default:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR:
         return read_bytes(type, text, memory, out);
+    case FIRN_TYPE_NULL:
+    case FIRN_TYPE_TEXT:
+        break;
     }
-}
-
-/* "i64", "decimal(10,2)" */
-static void
-describe(const struct fi_value_text_type *type, char *out, size_t size)
-{
-    static const char *const names[FIRN_TYPE_MAX + 1] = {
-        "null", "bool", "i8",      "i16",  "i32",       "i64",  "u8",   "u16",  "u32",   "u64",
-        "f32",  "f64",  "decimal", "date", "timestamp", "text", "blob", "uuid", "vector"};
-    const char *name = names[type->type];
-    if (type->type == FIRN_TYPE_DECIMAL) {
-        (void)snprintf(out, size, "%s(%u,%u)", name, type->precision, type->scale);
-    } else if (type->type == FIRN_TYPE_VECTOR) {
-        (void)snprintf(out, size, "%s(%u)", name, type->dimensions);
-    } else {
-        (void)snprintf(out, size, "%s", name);
-    }
+    CHECK(false);
 }
 
 void
@@ -467,53 +434,39 @@ static int
 refuse(const struct fi_value_text_type *type, firn_slice text, const char *defect, firn_error *err)
 {
     char shown[FI_VALUE_TEXT_SHORT_SIZE];
-    char name[32];
+    char name[FI_TYPE_TEXT_SIZE];
     if (err == NULL) {
         return FIRN_INVALID;
     }
     fi_value_text_shorten(text, shown);
-    describe(type, name, sizeof name);
-    return fi_error_set(err, FIRN_INVALID, "cannot read \"%s\" as %s: it %s", shown, name, defect);
+    return fi_error_set(
+        err, FIRN_INVALID, "cannot read \"%s\" as %s: it %s", shown,
+        fi_type_text(type->type, type->precision, type->scale, type->dimensions, name), defect);
 }
 
 /* Reads most numbers, dates and timestamps; false: the text needs a closer look. */
 static inline bool
 read_short(const struct fi_value_text_type *type, firn_slice text, firn_value *out)
 {
-    _Static_assert(FIRN_TYPE_I64 - FIRN_TYPE_I8 == 3 && FIRN_TYPE_U8 - FIRN_TYPE_I8 == 4 &&
-                       FIRN_TYPE_U64 - FIRN_TYPE_U8 == 3,
-                   "integers by size");
+    const enum fi_type_class class = fi_type_class_of(type->type);
     bool is_negative;
     uint64_t number;
-    unsigned bits;
-    switch (type->type) {
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_I64:
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        bits = 8U << (type->type - FIRN_TYPE_I8) % 4;
-        if (!fi_short_text_integer(text, &is_negative, &number) || number >> (bits - 1) != 0 ||
-            (is_negative && type->type >= FIRN_TYPE_U8)) {
+    out->type = type->type;
+    if (class == FI_TYPE_CLASS_SIGNED || class == FI_TYPE_CLASS_UNSIGNED) {
+        if (!fi_short_text_integer(text, &is_negative, &number) ||
+            number > fi_type_range_of(type->type, 1).max ||
+            (is_negative && class == FI_TYPE_CLASS_UNSIGNED)) {
             return false;
         }
-        *out = firn_typed_i64(type->type, is_negative ? -(int64_t)number : (int64_t)number);
+        out->as.i64 = is_negative ? -(int64_t)number : (int64_t)number;
         return true;
-    case FIRN_TYPE_DECIMAL:
-        out->type = type->type;
-        return fi_short_text_decimal(text, type->precision, type->scale, &out->as.i64);
-    case FIRN_TYPE_DATE:
-        out->type = type->type;
-        return type->pattern.size == 0 && fi_short_text_date(text, &out->as.i64);
-    case FIRN_TYPE_TIMESTAMP:
-        out->type = type->type;
-        return type->pattern.size == 0 && fi_short_text_timestamp(text, &out->as.i64);
-    default:
-        return false;
     }
+    if (class == FI_TYPE_CLASS_DECIMAL) {
+        return fi_short_text_decimal(text, type->precision, type->scale, &out->as.i64);
+    }
+    return class == FI_TYPE_CLASS_TIME && type->pattern.size == 0 &&
+           (type->type == FIRN_TYPE_DATE ? fi_short_text_date(text, &out->as.i64)
+                                         : fi_short_text_timestamp(text, &out->as.i64));
 }
 
 int
@@ -532,17 +485,15 @@ fi_value_text_read(const struct fi_value_text_type *type, firn_slice text, struc
         *out = firn_text_bytes(text);
         return FIRN_OK;
     }
-    if (type->type >= FIRN_TYPE_BLOB) {
+    if (fi_type_has_bytes(type->type)) {
         size_t room =
             text.size > SIZE_MAX / FI_VALUE_TEXT_ROOM ? SIZE_MAX : text.size * FI_VALUE_TEXT_ROOM;
         if (fi_buf_reserve(memory, room) != FIRN_OK) {
             return fi_error_no_memory(err, "a value");
         }
     }
-    firn_value value = firn_null();
-    value.type = type->type;
-    firn_slice trimmed = trim(text);
-    const char *defect = trimmed.size == 0 ? "is empty" : read_value(type, trimmed, memory, &value);
+    firn_value value;
+    const char *defect = fi_value_text_parse(type, trim(text), memory, &value);
     if (defect != NULL) {
         return refuse(type, text, defect, err);
     }
@@ -594,28 +545,17 @@ write_decimal(int64_t number, size_t scale, char *out)
 }
 
 static size_t
-write_uuid(firn_slice uuid, char *out)
-{
-    char digits[2 * UUID_SIZE + 1];
-    size_t at = 0;
-    CHECK(uuid.size == UUID_SIZE);
-    fi_hex_encode(uuid.data, UUID_SIZE, digits);
-    for (size_t i = 0; i < sizeof digits - 1; i++) {
-        if (i == 8 || i == 12 || i == 16 || i == 20) {
-            out[at++] = '-';
-        }
-        out[at++] = digits[i];
-    }
-    return at;
-}
-
-static size_t
 write_fixed(const struct fi_value_text_type *type, firn_value value, char *out)
 {
     switch (type->type) {
     case FIRN_TYPE_BOOL:
         memcpy(out, value.as.boolean ? "true" : "false", 5);
         return value.as.boolean ? 4 : 5;
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_I64:
+        return write_signed(value.as.i64, 1, out);
     case FIRN_TYPE_U8:
     case FIRN_TYPE_U16:
     case FIRN_TYPE_U32:
@@ -628,14 +568,20 @@ write_fixed(const struct fi_value_text_type *type, firn_value value, char *out)
     case FIRN_TYPE_DECIMAL:
         return write_decimal(value.as.i64, type->scale, out);
     case FIRN_TYPE_DATE:
-        return fi_time_text_write_date(value.as.i64, out);
+        return fi_calendar_write_date(value.as.i64, out);
     case FIRN_TYPE_TIMESTAMP:
-        return fi_time_text_write_timestamp(value.as.i64, out);
+        return fi_calendar_write_timestamp(value.as.i64, out);
     case FIRN_TYPE_UUID:
-        return write_uuid(value.as.bytes, out);
-    default:
-        return write_signed(value.as.i64, 1, out);
+        CHECK(value.as.bytes.size == UUID_SIZE);
+        fi_hex_write_uuid(value.as.bytes.data, out);
+        return FI_HEX_UUID_TEXT_SIZE;
+    case FIRN_TYPE_NULL:
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_VECTOR:
+        break;
     }
+    CHECK(false);
 }
 
 static int
@@ -680,16 +626,15 @@ int
 fi_value_text_append(const struct fi_value_text_type *type, firn_value value, struct fi_buf *out)
 {
     CHECK(type_is_valid(type) && value.type == type->type);
-    switch (type->type) {
-    case FIRN_TYPE_TEXT:
+    if (type->type == FIRN_TYPE_TEXT) {
         return fi_buf_append_slice(out, value.as.bytes);
-    case FIRN_TYPE_BLOB:
+    }
+    if (type->type == FIRN_TYPE_BLOB) {
         return append_blob(value.as.bytes, out);
-    case FIRN_TYPE_VECTOR:
+    }
+    if (type->type == FIRN_TYPE_VECTOR) {
         CHECK(value.as.bytes.size == 4 * (size_t)type->dimensions);
         return append_vector(value.as.bytes, out);
-    default:
-        break;
     }
     int rc = fi_buf_reserve(out, FIXED_SIZE_MAX);
     if (rc == FIRN_OK) {

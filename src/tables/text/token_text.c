@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_lex.c: the words and signs of a text.
+ * text/token_text.c: the words and signs of a text: of expressions, and of definitions of tables,
+ * which are written alike.
  *
  * Blanks are spaces, tabs and line ends. There are no comments. A NUL does not end the text: it is
  * an invalid byte, like any other control character. Only the ends of texts in quotes are found
  * here, and the parser reads them: two quotes side by side are one inside of the text.
  */
-#include "expr/expr_lex.h"
+#include "text/token_text.h"
 
 #include "base/check.h"
-#include "schema/schema_literal.h"
+#include "base/slice.h"
 
 static bool
 is_digit(uint8_t byte)
@@ -82,7 +83,7 @@ sign_size(firn_slice text, size_t at)
 }
 
 const char *
-fi_expr_lex_next(firn_slice text, size_t *at, struct fi_expr_token *out)
+fi_token_text_next(firn_slice text, size_t *at, struct fi_token_text *out)
 {
     size_t start = *at;
     while (start < text.size && text.data[start] != 0 &&
@@ -91,49 +92,68 @@ fi_expr_lex_next(firn_slice text, size_t *at, struct fi_expr_token *out)
     }
     size_t end = start;
     size_t skip = 0;
-    *out = (struct fi_expr_token){.kind = FI_EXPR_TOKEN_END, .at = start};
+    const char *defect = NULL;
+    *out = (struct fi_token_text){.kind = FI_TOKEN_TEXT_END, .at = start};
     uint8_t first = byte_at(text, start);
     if (start == text.size) {
         skip = 0;
     } else if ((first == 'x' || first == 'X') && byte_at(text, start + 1) == '\'') {
-        out->kind = FI_EXPR_TOKEN_HEX;
+        out->kind = FI_TOKEN_TEXT_HEX;
         end = end_of_quoted(text, start + 1);
         skip = 2;
     } else if (is_letter(first)) {
-        out->kind = FI_EXPR_TOKEN_WORD;
+        out->kind = FI_TOKEN_TEXT_WORD;
         while (is_letter(byte_at(text, end)) || is_digit(byte_at(text, end))) {
             end++;
         }
     } else if (first == '"' || first == '\'') {
-        out->kind = first == '"' ? FI_EXPR_TOKEN_QUOTED : FI_EXPR_TOKEN_STRING;
+        out->kind = first == '"' ? FI_TOKEN_TEXT_QUOTED : FI_TOKEN_TEXT_STRING;
         end = end_of_quoted(text, start);
     } else if (is_digit(first) || (first == '.' && is_digit(byte_at(text, start + 1)))) {
-        out->kind = FI_EXPR_TOKEN_NUMBER;
+        out->kind = FI_TOKEN_TEXT_NUMBER;
         end = end_of_number(text, start);
         if (is_letter(byte_at(text, end))) {
-            return "a number ends in letters";
+            defect = "a number ends in letters";
         }
     } else {
-        out->kind = FI_EXPR_TOKEN_SIGN;
+        out->kind = FI_TOKEN_TEXT_SIGN;
         end = start + sign_size(text, start);
         if (end == start) {
-            return "this character has no meaning here";
+            defect = "this character has no meaning here";
         }
     }
     if (end == 0 && start < text.size) {
-        return "a quote is not closed";
+        defect = "a quote is not closed";
+    }
+    if (defect != NULL) {
+        out->kind = FI_TOKEN_TEXT_WRONG;
+        return defect;
     }
     size_t size = end - start - (skip > 0 ? skip + 1 : 0);
     out->text = firn_bytes(text.data + start + skip, size);
     *at = end;
-    DCHECK(end > start || out->kind == FI_EXPR_TOKEN_END); /* so loops over tokens end */
+    DCHECK(end > start || out->kind == FI_TOKEN_TEXT_END); /* so loops over tokens end */
     DCHECK(end <= text.size);
     return NULL;
 }
 
-bool
-fi_expr_lex_is(const struct fi_expr_token *token, const char *what)
+size_t
+fi_token_text_unquote(const struct fi_token_text *token, uint8_t *out)
 {
-    return (token->kind == FI_EXPR_TOKEN_WORD || token->kind == FI_EXPR_TOKEN_SIGN) &&
-           fi_schema_literal_is_word(token->text, what);
+    const bool is_quoted =
+        token->kind == FI_TOKEN_TEXT_QUOTED || token->kind == FI_TOKEN_TEXT_STRING;
+    const size_t end = token->text.size - (is_quoted ? 1 : 0);
+    size_t size = 0;
+    for (size_t i = is_quoted ? 1 : 0; i < end; i++) {
+        out[size++] = token->text.data[i];
+        i += is_quoted && token->text.data[i] == token->text.data[0] ? 1 : 0;
+    }
+    return size;
+}
+
+bool
+fi_token_text_is(const struct fi_token_text *token, const char *what)
+{
+    return (token->kind == FI_TOKEN_TEXT_WORD || token->kind == FI_TOKEN_TEXT_SIGN) &&
+           fi_slice_is_word(token->text, what);
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/time_pattern.c: takes a text apart by a pattern, and lets time_text.c judge the result.
+ * text/time_pattern.c: takes a text apart by a pattern, and lets time_text.c judge the result.
  *
  * The fields that were found are written as ISO 8601, which the reader of time_text.c then checks
  * and converts. So the calendar has one implementation, and 30 February is refused with the same
  * words.
  */
-#include "exchange/time_pattern.h"
+#include "text/time_pattern.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "exchange/time_text.h"
+#include "text/time_text.h"
 
 static const char not_pattern[] = "does not have the form of the pattern";
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema/float_text.h: floating-point numbers as text.
+ * text/float_text.h: floating-point numbers as text.
  *
  * Reading rounds to the nearest number, ties to even, for texts of any length. Writing gives
  * the shortest text that is read as the same number, and of those the nearest. Nothing depends on
  * the locale or on the processor's rounding mode. Any thread.
  */
-#ifndef FIRN_SCHEMA_FLOAT_TEXT_H
-#define FIRN_SCHEMA_FLOAT_TEXT_H
+#ifndef FIRN_TEXT_FLOAT_TEXT_H
+#define FIRN_TEXT_FLOAT_TEXT_H
 
 #include <stddef.h>
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/value_text.h: a value of each type as text. docs/exchange.md is the prose twin.
+ * text/value_text.h: a value of each type as text. docs/exchange.md is the prose twin.
  *
  *   bool          true false t f 1 0, in any case; true and false are written
  *   i8 … u64      a sign and digits
- *   f32 f64       see schema/float_text.h
+ *   f32 f64       see text/float_text.h
  *   decimal(p,s)  a sign, digits with at most one point, an exponent; it must fit without rounding
- *   date, timestamp   see exchange/time_text.h
+ *   date, timestamp   see text/time_text.h
  *   text          UTF-8, as it is
  *   blob          "\x" and two hexadecimal digits a byte
  *   uuid          8-4-4-4-12 hexadecimal digits
@@ -15,15 +15,15 @@
  * Spaces and tabs around a text are ignored, except for type text. A value that was written is read
  * as the same value; there is only one NaN. Any thread.
  */
-#ifndef FIRN_EXCHANGE_VALUE_TEXT_H
-#define FIRN_EXCHANGE_VALUE_TEXT_H
+#ifndef FIRN_TEXT_VALUE_TEXT_H
+#define FIRN_TEXT_VALUE_TEXT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "firn/value.h"
+#include "tuple/type.h"
 
 enum { FI_VALUE_TEXT_DIGITS_MAX = 18, FI_VALUE_TEXT_DIMENSIONS_MAX = 1 << 20 };
 
@@ -35,6 +35,15 @@ struct fi_value_text_type {
     /* Of DATE and TIMESTAMP: how they are read (time_pattern.h); empty: ISO 8601. Borrowed. */
     firn_slice pattern;
 };
+
+/* Sets how a type of dates or timestamps is read; of others nothing changes. */
+static inline void
+fi_value_text_set_pattern(struct fi_value_text_type *type, firn_slice date, firn_slice timestamp)
+{
+    if (fi_type_is_time(type->type)) {
+        type->pattern = type->type == FIRN_TYPE_DATE ? date : timestamp;
+    }
+}
 
 /* A column of rows of text. */
 struct fi_value_text_column {
@@ -52,6 +61,13 @@ enum { FI_VALUE_TEXT_ROOM = 2 };
  * is wrong; FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int fi_value_text_read(const struct fi_value_text_type *type, firn_slice text,
                                        struct fi_buf *memory, firn_value *out, firn_error *err);
+
+/* The same for a text without spaces around it, and a type other than TEXT: NULL, or what is wrong
+ * ("is out of range"). Requires: memory has that room; it may be the text's. For types without
+ * bytes it may be NULL. */
+FIRN_MUST_CHECK const char *fi_value_text_parse(const struct fi_value_text_type *type,
+                                                firn_slice text, struct fi_buf *memory,
+                                                firn_value *out);
 
 /* Appends the text of a value. Requires: the value is of the type, and not null; a UUID has 16
  * bytes, a VECTOR 4 for each dimension. FIRN_NO_MEMORY leaves out as it was. */
