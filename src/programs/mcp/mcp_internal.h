@@ -385,13 +385,14 @@ extern const struct firn_mcp_tool firn_mcp_diff_tool;
 #define FIRN_MCP_TOOL_COUNTS             \
     FIRN_MCP_TOOL_INTEGER("files_added") \
     "," FIRN_MCP_TOOL_INTEGER("files_changed") "," FIRN_MCP_TOOL_INTEGER("files_removed")
-#define FIRN_MCP_TOOL_STEP                                                                  \
-    FIRN_MCP_TOOL_STRING("kind")                                                            \
-    "," FIRN_MCP_TOOL_STRING("text") "," FIRN_MCP_TOOL_STRING(                              \
-        "time") "," FIRN_MCP_TOOL_NAME "," FIRN_MCP_TOOL_COUNTS                             \
-                "," FIRN_MCP_TOOL_OBJECTS(                                                  \
-                    "facts", FIRN_MCP_TOOL_STRING("name") "," FIRN_MCP_TOOL_STRING_OR_NULL( \
-                                 "before") "," FIRN_MCP_TOOL_STRING_OR_NULL("after"))
+#define FIRN_MCP_TOOL_STEP                                                                                                    \
+    FIRN_MCP_TOOL_STRING("kind")                                                                                              \
+    "," FIRN_MCP_TOOL_STRING("text") "," FIRN_MCP_TOOL_STRING(                                                                \
+        "time") "," FIRN_MCP_TOOL_NAME "," FIRN_MCP_TOOL_COUNTS                                                               \
+                "," FIRN_MCP_TOOL_OBJECTS(                                                                                    \
+                    "facts",                                                                                                  \
+                    FIRN_MCP_TOOL_STRING("name") "," FIRN_MCP_TOOL_STRING_OR_NULL("before") "," FIRN_MCP_TOOL_STRING_OR_NULL( \
+                        "after")) "," FIRN_MCP_TOOL_OBJECTS("paths", FIRN_MCP_TOOL_STRING("path"))
 #define FIRN_MCP_TOOL_CHANGES                              \
     FIRN_MCP_TOOL_OBJECTS("changes", FIRN_MCP_TOOL_CHANGE) \
     "," FIRN_MCP_TOOL_INTEGER("changes_not_shown")

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * catalog/catalog_facts.c: changes of tags, pins and deletions, for undo.
+ * catalog/catalog_facts.c: changes of tags, pins and deletions, and the paths of restores, for undo.
  *
  * A step is entered in the commit that makes its changes, with an order of its workspace as if it were a
  * checkpoint (I1; not checked: the two are in one batch). So orders say what came after what, and the
  * undo line adds the steps that are newer than itself as it adds checkpoints (ws_line.c).
+ *
+ * A restore of some paths leads to a state, which is a checkpoint; its entry has the order of that, and only
+ * adds the paths. It is entered in the commit that ends the restore.
  *
  * What is not asked for by a person or a program is no step: expiry, tags that are part of a save, a repair, an undo. An
  * entry that this version cannot read counts as missing, and its step is passed over. A version that
@@ -157,6 +160,18 @@ out:
     return rc;
 }
 
+static bool
+is_kind(firn_workspace_step_kind kind)
+{
+    return kind == FIRN_STEP_RESTORE || firn_catalog_facts_is_kind(kind);
+}
+
+static bool
+has_room(const struct firn_catalog_facts *facts)
+{
+    return facts->changes.size > 0 && facts->changes.size <= FIRN_CATALOG_FACTS_SIZE_MAX;
+}
+
 struct dropping {
     struct firn_db_batch *batch;
     struct firn_db_keyspace *steps;
@@ -177,17 +192,16 @@ drop_old(void *ctx, uint64_t order, firn_slice key)
 }
 
 int
-firn_catalog_facts_put(struct firn_catalog *catalog, struct firn_db_batch *batch, firn_slice root,
-                       struct firn_catalog_workspace *workspace,
-                       const struct firn_catalog_facts *facts, int64_t now_ns, firn_error *err)
+firn_catalog_facts_put_at(struct firn_catalog *catalog, struct firn_db_batch *batch,
+                          uint32_t workspace, uint64_t order,
+                          const struct firn_catalog_facts *facts, int64_t now_ns, firn_error *err)
 {
-    struct firn_catalog_workspace after = *workspace;
     struct dropping dropping = {.batch = batch, .err = err};
     struct firn_buf value = {0};
     uint8_t key[FIRN_CATALOG_KEY_SIZE];
     int rc;
-    DCHECK(workspace->number != 0 && firn_catalog_facts_is_kind(facts->kind));
-    if (facts->changes.size == 0 || facts->changes.size > FIRN_CATALOG_FACTS_SIZE_MAX) {
+    DCHECK(workspace != 0 && is_kind(facts->kind));
+    if (!has_room(facts)) {
         return FIRN_OK;
     }
     if (firn_buf_append_u8(&value, FORMAT) != FIRN_OK ||
@@ -198,16 +212,29 @@ firn_catalog_facts_put(struct firn_catalog *catalog, struct firn_db_batch *batch
         goto out;
     }
     FIRN_TRY(firn_db_keyspace_open(catalog->db, FIRN_CATALOG_FACTS, &dropping.steps, err));
-    FIRN_TRY(walk(catalog, workspace->number, drop_old, &dropping, err));
+    FIRN_TRY(walk(catalog, workspace, drop_old, &dropping, err));
     FIRN_TRY(dropping.rc);
-    FIRN_TRY(firn_db_batch_put(batch, dropping.steps,
-                               firn_catalog_make_key(workspace->number, after.next_order++, key),
-                               firn_buf_slice(&value), err));
-    FIRN_TRY(firn_catalog_workspaces_put(catalog, batch, root, &after, err));
-    *workspace = after;
+    rc = firn_db_batch_put(batch, dropping.steps, firn_catalog_make_key(workspace, order, key),
+                           firn_buf_slice(&value), err);
 out:
     firn_buf_deinit(&value);
     return rc;
+}
+
+int
+firn_catalog_facts_put(struct firn_catalog *catalog, struct firn_db_batch *batch, firn_slice root,
+                       struct firn_catalog_workspace *workspace,
+                       const struct firn_catalog_facts *facts, int64_t now_ns, firn_error *err)
+{
+    struct firn_catalog_workspace after = *workspace;
+    if (!has_room(facts)) {
+        return FIRN_OK;
+    }
+    FIRN_TRY_RETURN(firn_catalog_facts_put_at(catalog, batch, after.number, after.next_order++,
+                                              facts, now_ns, err));
+    FIRN_TRY_RETURN(firn_catalog_workspaces_put(catalog, batch, root, &after, err));
+    *workspace = after;
+    return FIRN_OK;
 }
 
 static bool
@@ -218,7 +245,7 @@ decode(struct firn_catalog_facts *facts)
     uint8_t kind;
     uint64_t time;
     if (!firn_reader_u8(&reader, &format) || format != FORMAT || !firn_reader_u8(&reader, &kind) ||
-        !firn_catalog_facts_is_kind(kind) || !firn_reader_le64(&reader, &time)) {
+        !is_kind(kind) || !firn_reader_le64(&reader, &time)) {
         return false;
     }
     facts->kind = kind;

@@ -459,21 +459,35 @@ emit(struct level *level, const struct firn_tree_entry *entry, firn_error *err)
                : firn_error_no_memory(err, "the entries of a directory");
 }
 
+bool
+firn_difference_forget_concerns(const struct firn_difference_forget *forget,
+                                const firn_hash *directory)
+{
+    return forget->links.count > 0 && find_known(&forget->nothing, directory) == NULL;
+}
+
 /* (I1) */
+firn_slice
+firn_difference_forget_link(const struct firn_difference_forget *forget, firn_slice path,
+                            const struct firn_tree_entry *entry)
+{
+    const struct moved *moved =
+        entry->hard_link.size == 0 ? NULL : find_moved(forget, entry->hard_link);
+    if (moved == NULL) {
+        return entry->hard_link;
+    }
+    firn_slice to = firn_bytes(forget->link_paths.data + moved->to, moved->to_size);
+    CHECK(firn_slice_compare(to, path) <= 0); /* (I1) */
+    return firn_slice_equal(to, path) ? firn_bytes(NULL, 0) : to;
+}
+
 static int
 rewrite_leaf(struct firn_difference_forget *forget, struct level *level,
              const struct firn_tree_entry *entry, firn_error *err)
 {
     struct firn_tree_entry changed = *entry;
-    const struct moved *moved =
-        entry->hard_link.size == 0 ? NULL : find_moved(forget, entry->hard_link);
-    if (moved != NULL) {
-        firn_slice to = firn_bytes(forget->link_paths.data + moved->to, moved->to_size);
-        bool is_first = firn_slice_equal(to, firn_buf_slice(&forget->path));
-        CHECK(firn_slice_compare(to, firn_buf_slice(&forget->path)) <= 0); /* (I1) */
-        changed.hard_link = is_first ? firn_bytes(NULL, 0) : to;
-        level->is_changed = true;
-    }
+    changed.hard_link = firn_difference_forget_link(forget, firn_buf_slice(&forget->path), entry);
+    level->is_changed = level->is_changed || !firn_slice_equal(changed.hard_link, entry->hard_link);
     return emit(level, &changed, err);
 }
 

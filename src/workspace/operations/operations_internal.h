@@ -136,19 +136,38 @@ FIRN_MUST_CHECK int firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opene
 
 /* ==== restores ==== */
 
+struct firn_ws_restore_unsaved;
+
+/* What a target makes: a tree, and how much of it there is. */
+struct firn_ws_restore_made {
+    struct firn_tree_entry root;
+    struct firn_difference_merge_counts counts;
+    uint64_t added_bytes;
+};
+
 /* A tree that is made from what is on the disk, to be restored in place. */
 struct firn_ws_restore_target {
-    const struct firn_catalog_record *also_rules; /* its rules apply too */
+    const struct firn_catalog_record *also_rules; /* its rules apply too; may be NULL */
+    bool is_revert;                               /* else some paths are restored */
     const char *doing;                            /* "reverting 12" */
+    firn_slice message;                           /* of the checkpoint of the tree */
     /* Checks that the tree can be made, before anything is written; firn_ws_save_tree_source reads
-     * *tree. */
-    int (*check)(void *ctx, struct firn_ws_save_tree *tree, firn_error *err);
-    /* Writes the tree to the store, which has all of *tree by now. *out is a safety checkpoint of
-     * the new tree; it is committed together with that of the present state. What *out borrows
-     * lives as long as ctx. */
-    int (*make)(void *ctx, const struct firn_ws_save_tree *tree, struct firn_catalog_record *out,
+     * *tree, and unsaved has what the scan has left out. */
+    int (*check)(void *ctx, struct firn_ws_save_tree *tree, struct firn_ws_restore_unsaved *unsaved,
+                 firn_error *err);
+    /* Writes the tree to the store, which has all of *tree by now. A safety checkpoint of the new
+     * tree is committed together with that of the present state. What *out borrows lives as long
+     * as ctx. */
+    int (*make)(void *ctx, const struct firn_ws_save_tree *tree, struct firn_ws_restore_made *out,
                 firn_error *err);
     void *ctx;
+};
+
+/* The paths to which a step is limited (ws_paths.c). Zeroed: to none. */
+struct firn_ws_paths {
+    struct firn_catalog_facts facts;
+    firn_slice *items; /* point into facts */
+    size_t count;
 };
 
 struct firn_ws_restoring {
@@ -186,6 +205,8 @@ struct firn_ws_restoring {
     struct firn_buf here_bytes;
     size_t step_to; /* the item of the state to restore */
     size_t told_to; /* steps up to this item have been told */
+    struct firn_ws_paths
+        step_paths; /* of the step, if it is limited to some: paths points to them */
     size_t
         facts_at; /* the item of the step that changes facts, if that is the next; 0: it is not */
     /* If open_ns is not 0: when an interrupted turn began, and in which state. */
@@ -207,19 +228,19 @@ FIRN_MUST_CHECK int firn_ws_line_choose(struct firn_ws_restoring *restoring, fir
 FIRN_MUST_CHECK int firn_ws_line_choose_next(struct firn_ws_restoring *restoring, firn_error *err);
 /* The directory was scanned: chooses anew if it is not at the present state of the line, and sets
  * the checkpoint of the result. Does nothing for a restore that is no step. options are those of
- * the checkout to come. */
+ * the checkout to come; it gets the filter of what is chosen. */
 FIRN_MUST_CHECK int firn_ws_line_settle(struct firn_ws_restoring *restoring,
                                         const struct firn_difference_walk_side *before,
-                                        const struct firn_checkout_options *options,
-                                        firn_error *err);
+                                        struct firn_checkout_options *options, firn_error *err);
 /* Reads the record of the present state of the line, if it was not deleted (has_here). Requires: the
  * line is loaded and not empty. */
 FIRN_MUST_CHECK int firn_ws_line_read_here(struct firn_ws_restoring *restoring, firn_error *err);
 /* Whether restoring the present state of the line would change the directory; how many files is in
- * restoring->edits. */
+ * restoring->edits. With a filter only what it selects counts. */
 FIRN_MUST_CHECK int firn_ws_line_differs(struct firn_ws_restoring *restoring,
                                          const struct firn_difference_walk_side *before,
-                                         const struct firn_checkout_options *options, bool *out,
+                                         const struct firn_checkout_options *options,
+                                         struct firn_tree_filter *filter, bool *out,
                                          firn_error *err);
 /* Whether edits on the disk are all that an interrupted turn made. */
 bool firn_ws_line_is_open_turn(const struct firn_ws_restoring *restoring);
@@ -231,10 +252,35 @@ FIRN_MUST_CHECK int firn_ws_line_put(struct firn_ws_restoring *restoring,
                                      struct firn_db_batch *batch,
                                      const struct firn_catalog_journal *journal, firn_error *err);
 
+/* ---- restores of some paths (ws_paths.c) ---- */
+
+/* Restores restoring->record at restoring->paths, in place, as a step of its own. */
+FIRN_MUST_CHECK int firn_ws_paths_restore(struct firn_ws_restoring *restoring, firn_error *err);
+/* The paths to which the step that led to a state is limited; none: to none. The caller deinits
+ * *out, also after a failure. */
+FIRN_MUST_CHECK int firn_ws_paths_read(struct firn_ws_opened *opened,
+                                       const struct firn_catalog_line_state *state,
+                                       struct firn_ws_paths *out, firn_error *err);
+void firn_ws_paths_deinit(struct firn_ws_paths *paths);
+/* Whether these are the paths of a journal. */
+bool firn_ws_paths_are_of(const struct firn_ws_paths *paths,
+                          const struct firn_catalog_journal *journal);
+/* Adds the paths of a journal to a batch, for the step that led to a state. */
+FIRN_MUST_CHECK int firn_ws_paths_put(struct firn_ws_opened *opened, struct firn_db_batch *batch,
+                                      uint64_t order, const struct firn_catalog_journal *journal,
+                                      firn_error *err);
+
+/* How many steps, to either side of the present state, are limited to paths at which the directory has no
+ * edits: they can be taken before the edits are. */
+struct firn_ws_steps_free {
+    size_t back;
+    size_t ahead;
+};
 /* Compares the disk with the present state of the line, as a dry run does. *out_differs: as
- * firn_ws_line_differs says. Requires: has_here. */
+ * firn_ws_line_differs says. out_free may be NULL. Requires: has_here. */
 FIRN_MUST_CHECK int firn_ws_steps_look_at_disk(struct firn_ws_restoring *restoring,
                                                const firn_callbacks *callbacks, bool *out_differs,
+                                               struct firn_ws_steps_free *out_free,
                                                firn_error *err);
 /* Undo and redo of the step that changes facts (facts_at). If the directory differs from the present
  * state, it is not taken: then *out_differs is true, and what a restore is to do stands in *restoring.
@@ -268,6 +314,13 @@ struct firn_checkout_options
 firn_ws_restore_apply_options(struct firn_ws_restoring *restoring, struct firn_os_dir *root,
                               const struct firn_difference_walk_side *before,
                               const struct firn_difference_walk_side *after);
+/* The name of a checkpoint for users: its number, or the start of its id for a safety checkpoint. */
+enum { FIRN_WS_RESTORE_NAME_SIZE = 24 };
+void firn_ws_restore_name(const struct firn_catalog_record *record,
+                          char out[FIRN_WS_RESTORE_NAME_SIZE]);
+/* Makes the filter that of restoring->paths. Only those that the caller gave must exist. */
+FIRN_MUST_CHECK int firn_ws_restore_set_filter(struct firn_ws_restoring *restoring,
+                                               firn_error *err);
 /* Opens the store for a restore in place, or for a dry run of one. If the store cannot be opened
  * for writing, the message says why that is needed. */
 FIRN_MUST_CHECK int firn_ws_restore_open_store(struct firn_ws *ws, bool is_dry,

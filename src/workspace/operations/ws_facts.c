@@ -211,7 +211,7 @@ take_all(struct taking *taking, firn_error *err)
     struct firn_catalog_facts_change change;
     int rc = firn_catalog_facts_get(opened->catalog, opened->workspace.number, step->order,
                                     &taking->facts, err);
-    if (rc != FIRN_OK) {
+    if (rc != FIRN_OK || taking->facts.kind != step->kind) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* passed over */
     }
     struct firn_reader changes = firn_catalog_facts_read(&taking->facts);
@@ -275,7 +275,7 @@ firn_ws_facts_take(struct firn_ws_restoring *restoring, bool *out_differs, firn_
     DCHECK(restoring->facts_at != 0 && !restoring->is_turn);
     *out_differs = false;
     if (restoring->has_here) {
-        FIRN_TRY(firn_ws_steps_look_at_disk(restoring, &quiet, out_differs, err));
+        FIRN_TRY(firn_ws_steps_look_at_disk(restoring, &quiet, out_differs, NULL, err));
     }
     if (*out_differs) {
         restoring->step_to = restoring->line.cursor;
@@ -366,7 +366,7 @@ firn_ws_facts_tell(struct firn_ws_opened *opened, uint64_t order, struct firn_ws
     struct firn_catalog_facts_change change;
     int rc =
         firn_catalog_facts_get(opened->catalog, opened->workspace.number, order, &told->facts, err);
-    if (rc != FIRN_OK) {
+    if (rc != FIRN_OK || told->facts.kind != step->kind) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
     FIRN_TRY(make_room(told, err));
@@ -375,11 +375,15 @@ firn_ws_facts_tell(struct firn_ws_opened *opened, uint64_t order, struct firn_ws
         firn_workspace_fact *fact = (firn_workspace_fact *)(void *)told->list.data + i;
         char(*texts)[FIRN_CHECKPOINT_ID_SIZE] = (void *)told->texts.data;
         texts += 2 * i;
+        fact->name = change.name;
+        if (step->kind == FIRN_STEP_RESTORE) {
+            continue; /* a path */
+        }
         FIRN_TRY(tell_side(opened, step->kind, &change, change.before, texts[0], &fact->before,
                            &fact->before_number, err));
         FIRN_TRY(tell_side(opened, step->kind, &change, change.after, texts[1], &fact->after,
                            &fact->after_number, err));
-        fact->name = step->kind == FIRN_STEP_TAG ? change.name : firn_str(texts[0]);
+        fact->name = step->kind == FIRN_STEP_TAG ? fact->name : firn_str(texts[0]);
     }
     step->facts = (const void *)told->list.data;
     step->fact_count = told->list.size / sizeof *step->facts;

@@ -12,9 +12,9 @@
  * have edits.
  *
  * An undo of a directory that differs from the present state of the line brings that state back:
- * what it takes back are edits that were not saved, or a restore of some paths. Its safety
- * checkpoint becomes the next state, so that a redo brings the edits back. Otherwise the undo goes
- * to the state before. A redo goes to the next state, and only if the directory is as the undo left
+ * what it takes back are edits that were not saved. Its safety checkpoint becomes the next state, so
+ * that a redo brings the edits back. Otherwise the undo goes to the state before. A step that is limited to
+ * paths (ws_paths.c) is taken at these alone, and edits elsewhere are none to it. A redo goes to the next state, and only if the directory is as the undo left
  * it: new work ends the states that could be redone (I2; not checked: firn_ws_line_settle refuses).
  * Their checkpoints stay.
  *
@@ -52,9 +52,9 @@ find_difference(void *ctx, const struct firn_difference_walk_change *change, fir
 
 static int
 compare_sides(const struct firn_difference_walk_side *a, const struct firn_difference_walk_side *b,
-              bool *out_is_different, firn_error *err)
+              struct firn_tree_filter *filter, bool *out_is_different, firn_error *err)
 {
-    const struct firn_difference_walk_options options = {0};
+    const struct firn_difference_walk_options options = {.filter = filter};
     *out_is_different = false;
     int rc = firn_difference_walk(a, b, &options, find_difference, out_is_different, err);
     return *out_is_different ? FIRN_OK : rc;
@@ -87,7 +87,7 @@ is_new_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line
     if (rc == FIRN_OK) {
         const struct firn_difference_walk_side a = {.source = trees, .root = &here.root};
         const struct firn_difference_walk_side b = {.source = trees, .root = root};
-        rc = compare_sides(&a, &b, out, &cause);
+        rc = compare_sides(&a, &b, NULL, out, &cause);
     }
     if (rc == FIRN_NO_MEMORY) {
         firn_error_copy(err, &cause);
@@ -206,7 +206,7 @@ add_facts(struct firn_ws_opened *opened, struct firn_catalog_line *line, uint64_
 {
     struct firn_catalog_facts facts = {0};
     int rc = firn_catalog_facts_get(opened->catalog, opened->workspace.number, order, &facts, err);
-    if (rc == FIRN_OK) {
+    if (rc == FIRN_OK && firn_catalog_facts_is_kind(facts.kind)) {
         const struct firn_catalog_line_state step = {order, facts.time_ns, facts.kind, false};
         rc = firn_catalog_line_insert(line, &step, err);
     }
@@ -222,19 +222,30 @@ add_newer(struct firn_ws_opened *opened, struct firn_catalog_line *line, uint64_
 {
     struct firn_catalog_record record;
     struct firn_catalog_deleted deleted;
+    struct firn_ws_paths paths;
     struct firn_buf bytes = {0};
     bool is_added;
+    bool is_of_paths = false;
     int rc = read_state(opened, order, &bytes, &record, err);
     if (rc == FIRN_NOT_FOUND) {
         rc = firn_catalog_deleted_find(opened->catalog, opened->workspace.number, order, &bytes,
                                        &deleted, err);
         record = rc == FIRN_OK ? deleted.record : record;
     }
+    if (rc == FIRN_OK && record.is_safety) {
+        const struct firn_catalog_line_state state = {.order = order, .kind = FIRN_STEP_RESTORE};
+        rc = firn_ws_paths_read(opened, &state, &paths, err);
+        is_of_paths = paths.count > 0;
+        firn_ws_paths_deinit(&paths);
+    }
     if (rc == FIRN_OK) {
-        rc = add_state(opened, line, &record, record.is_safety ? FIRN_STEP_EDITS : FIRN_STEP_SAVE,
+        rc = add_state(opened, line, &record,
+                       is_of_paths        ? FIRN_STEP_RESTORE
+                       : record.is_safety ? FIRN_STEP_EDITS
+                                          : FIRN_STEP_SAVE,
                        record.created_ns, &is_added, err);
     }
-    if (rc == FIRN_OK && record.is_safety && journal->path_count == 0) {
+    if (rc == FIRN_OK && record.is_safety && !is_of_paths && journal->path_count == 0) {
         rc = add_state_of_id(opened, line, journal->target, kind_of_restore(journal), &is_added,
                              err);
     }
@@ -293,8 +304,58 @@ void
 firn_ws_line_deinit(struct firn_ws_restoring *restoring)
 {
     firn_catalog_line_deinit(&restoring->line);
+    firn_ws_paths_deinit(&restoring->step_paths);
     firn_buf_deinit(&restoring->here_bytes);
     firn_buf_deinit(&restoring->open_bytes);
+}
+
+/* ---- the paths of a step ---- */
+
+/* The only state between the cursor and an item, with that of the two which is the later; SIZE_MAX if there
+ * are more: what the step to the item is the undo or the redo of. */
+static size_t
+crossed_by(const struct firn_catalog_line *line, size_t to)
+{
+    const size_t low = to < line->cursor ? to : line->cursor;
+    const size_t high = to < line->cursor ? line->cursor : to;
+    size_t found = SIZE_MAX;
+    for (size_t i = low + 1; i <= high; i++) {
+        if (!firn_catalog_line_is_facts(line, i)) {
+            if (found != SIZE_MAX) {
+                return SIZE_MAX;
+            }
+            found = i;
+        }
+    }
+    return found;
+}
+
+/* The paths to which the step from the cursor to an item is limited; none: to none. */
+static int
+read_paths(const struct firn_ws_restoring *restoring, size_t to, struct firn_ws_paths *out,
+           firn_error *err)
+{
+    const size_t crossed = crossed_by(&restoring->line, to);
+    *out = (struct firn_ws_paths){.count = 0};
+    return crossed == SIZE_MAX
+               ? FIRN_OK
+               : firn_ws_paths_read(restoring->opened,
+                                    firn_catalog_line_at(&restoring->line, crossed), out, err);
+}
+
+/* Limits what is to be restored to the paths of the step that is chosen, or to none. */
+static int
+limit(struct firn_ws_restoring *restoring, bool is_limited, firn_error *err)
+{
+    struct firn_ws_paths *paths = &restoring->step_paths;
+    int rc = FIRN_OK;
+    firn_ws_paths_deinit(paths);
+    if (is_limited) {
+        rc = read_paths(restoring, restoring->step_to, paths, err);
+    }
+    restoring->paths = paths->items;
+    restoring->path_count = paths->count;
+    return rc;
 }
 
 /* ---- choosing ---- */
@@ -476,7 +537,8 @@ out:
 static bool
 is_of_files(const struct firn_ws_restoring *restoring)
 {
-    return restoring->is_turn || restoring->path_count > 0 || restoring->options->to_dir != NULL;
+    return restoring->is_turn || restoring->options->path_count > 0 ||
+           restoring->options->to_dir != NULL;
 }
 
 int
@@ -534,11 +596,17 @@ firn_ws_line_choose_next(struct firn_ws_restoring *restoring, firn_error *err)
     if (restoring->is_turn) {
         return choose_next_turn(restoring, err);
     }
+    if (!is_of_files(restoring)) {
+        FIRN_TRY_RETURN(limit(restoring, false, err));
+    }
     if (choose_facts(restoring)) {
         return FIRN_OK;
     }
     int rc = find_next(restoring, &restoring->step_to, err);
     restoring->has_next = rc == FIRN_OK;
+    if (rc == FIRN_OK && !is_of_files(restoring) && restoring->has_here) {
+        rc = limit(restoring, true, err);
+    }
     if (rc != FIRN_NOT_FOUND) {
         return rc;
     }
@@ -557,21 +625,50 @@ firn_ws_line_is_open_turn(const struct firn_ws_restoring *restoring)
     return restoring->open_ns != 0 && restoring->open_to == restoring->line.cursor;
 }
 
+/* Whether a directory above a path is not there any more. */
+static int
+is_blocked(const struct firn_difference_walk_side *side, const struct firn_tree_filter *filter,
+           bool *out, firn_error *err)
+{
+    struct firn_tree_lookup lookup;
+    const struct firn_tree_entry *entry;
+    int rc = FIRN_OK;
+    *out = false;
+    firn_tree_lookup_init(&lookup, side->source, &side->root->hash);
+    for (size_t i = 0; i < filter->count; i++) {
+        const firn_slice path = filter->paths[i];
+        for (size_t end = 1; end < path.size && !*out; end++) {
+            if (path.data[end] == '/') {
+                FIRN_TRY(firn_tree_lookup_find(&lookup, firn_bytes(path.data, end), &entry, err));
+                *out = entry == NULL || entry->kind != FIRN_TREE_DIR;
+            }
+        }
+    }
+out:
+    firn_tree_lookup_deinit(&lookup);
+    return rc;
+}
+
 int
 firn_ws_line_differs(struct firn_ws_restoring *restoring,
                      const struct firn_difference_walk_side *before,
-                     const struct firn_checkout_options *options, bool *out, firn_error *err)
+                     const struct firn_checkout_options *options, struct firn_tree_filter *filter,
+                     bool *out, firn_error *err)
 {
     const struct firn_difference_walk_side here = {
         .source = firn_objects_trees(restoring->opened->objects), .root = &restoring->here.root};
     struct firn_checkout_options quiet = *options;
     struct firn_checkout *apply = NULL;
-    int rc = compare_sides(before, &here, out, err);
+    int rc = filter != NULL ? is_blocked(before, filter, out, err) : FIRN_OK;
+    if (rc != FIRN_OK || (filter != NULL && *out)) {
+        return rc;
+    }
+    rc = compare_sides(before, &here, filter, out, err);
     if (rc != FIRN_OK || !*out) {
         return rc;
     }
     quiet.after = here;
-    quiet.filter = NULL;
+    quiet.filter = filter;
     quiet.count_same = false;
     quiet.callbacks = (firn_callbacks){0};
     quiet.visit = NULL;
@@ -610,14 +707,24 @@ settle_edits(struct firn_ws_restoring *restoring, firn_error *err)
 int
 firn_ws_line_settle(struct firn_ws_restoring *restoring,
                     const struct firn_difference_walk_side *before,
-                    const struct firn_checkout_options *options, firn_error *err)
+                    struct firn_checkout_options *options, firn_error *err)
 {
     bool differs = true;
     if (!restoring->is_step) {
         return FIRN_OK;
     }
-    if (restoring->has_here) {
-        FIRN_TRY_RETURN(firn_ws_line_differs(restoring, before, options, &differs, err));
+    if (restoring->step_paths.count > 0) { /* edits elsewhere stay as they are */
+        FIRN_TRY_RETURN(
+            firn_ws_line_differs(restoring, before, options, &restoring->filter, &differs, err));
+        if (differs) {
+            FIRN_TRY_RETURN(limit(restoring, false, err));
+            FIRN_TRY_RETURN(firn_ws_restore_set_filter(restoring, err));
+            options->filter = NULL;
+            options->count_same = false;
+        }
+    }
+    if (restoring->has_here && restoring->step_paths.count == 0) {
+        FIRN_TRY_RETURN(firn_ws_line_differs(restoring, before, options, NULL, &differs, err));
     }
     restoring->is_clean = !differs;
     if (differs && restoring->has_here) {
@@ -654,26 +761,6 @@ move(struct firn_ws_opened *opened, struct firn_catalog_line *line, size_t to,
     return rc;
 }
 
-/* An interrupted restore was taken back: a redo does it again. An interrupted step of the line was
- * taken back: the line is as it was, unless the directory had edits. */
-static int
-take_back(struct firn_ws_restoring *restoring, const struct firn_catalog_journal *journal,
-          firn_error *err)
-{
-    struct firn_ws_opened *opened = restoring->opened;
-    struct firn_catalog_line *line = &restoring->line;
-    bool was_step = restoring->journal.is_undo;
-    bool is_added;
-    FIRN_TRY_RETURN(
-        add_state_of_id(opened, line, journal->target, FIRN_STEP_EDITS, &is_added, err));
-    if (!was_step && firn_catalog_line_count(line) > 0) {
-        FIRN_TRY_RETURN(add_state_of_id(opened, line, journal->safety,
-                                        kind_of_restore(&restoring->journal), &is_added, err));
-        line->cursor -= is_added ? 1 : 0;
-    }
-    return FIRN_OK;
-}
-
 /* The order of a checkpoint; 0 if it is gone. */
 static int
 order_of(struct firn_ws_opened *opened, const uint8_t *id, uint64_t *out, firn_error *err)
@@ -704,37 +791,107 @@ firn_ws_line_put_facts(struct firn_ws_restoring *restoring, struct firn_db_batch
     return put(restoring->opened, &restoring->line, batch, err);
 }
 
+/* Adds the state that a restore made of another one, with the paths of the journal. A checkpoint that is older
+ * than that other one was not made: an older version restored paths of it, which is no state. */
+static int
+add_made(struct firn_ws_restoring *restoring, struct firn_db_batch *batch,
+         const struct firn_catalog_journal *journal, const uint8_t *made, const uint8_t *of,
+         firn_workspace_step_kind kind, bool *out_added, firn_error *err)
+{
+    struct firn_ws_opened *opened = restoring->opened;
+    uint64_t made_order = 1;
+    uint64_t order = 0;
+    *out_added = false;
+    if (journal->path_count > 0) {
+        FIRN_TRY_RETURN(order_of(opened, made, &made_order, err));
+        FIRN_TRY_RETURN(order_of(opened, of, &order, err));
+    }
+    if (made_order > order) {
+        FIRN_TRY_RETURN(add_state_of_id(opened, &restoring->line, made, kind, out_added, err));
+    }
+    return *out_added && journal->path_count > 0
+               ? firn_ws_paths_put(opened, batch, made_order, journal, err)
+               : FIRN_OK;
+}
+
+/* An interrupted restore was taken back: a redo does it again. An interrupted step of the line was
+ * taken back: the line is as it was, unless the directory had edits. */
+static int
+take_back(struct firn_ws_restoring *restoring, struct firn_db_batch *batch,
+          const struct firn_catalog_journal *journal, firn_error *err)
+{
+    struct firn_ws_opened *opened = restoring->opened;
+    struct firn_catalog_line *line = &restoring->line;
+    bool was_step = restoring->journal.is_undo;
+    bool is_added;
+    if (was_step && journal->path_count > 0) {
+        return FIRN_OK; /* edits are elsewhere, and stay */
+    }
+    FIRN_TRY_RETURN(
+        add_state_of_id(opened, line, journal->target, FIRN_STEP_EDITS, &is_added, err));
+    if (!was_step && firn_catalog_line_count(line) > 0) {
+        FIRN_TRY_RETURN(add_made(restoring, batch, journal, journal->safety, journal->target,
+                                 kind_of_restore(&restoring->journal), &is_added, err));
+        line->cursor -= is_added ? 1 : 0;
+    }
+    return FIRN_OK;
+}
+
+/* Finds the item that an undo or a redo reaches. One that was interrupted is found by what it restores. */
+static int
+find_step(const struct firn_ws_restoring *restoring, const struct firn_catalog_journal *journal,
+          bool *out_is_step, size_t *out, firn_error *err)
+{
+    const struct firn_catalog_line *line = &restoring->line;
+    struct firn_ws_paths paths;
+    uint64_t target;
+    *out = restoring->step_to;
+    *out_is_step = restoring->is_step && restoring->options->path_count == 0;
+    if (restoring->is_step || !journal->is_undo) {
+        return FIRN_OK;
+    }
+    FIRN_TRY_RETURN(order_of(restoring->opened, journal->target, &target, err));
+    *out_is_step = journal->is_redo ? firn_catalog_line_find_ahead(line, target, out)
+                                    : firn_catalog_line_find_back(line, target, out);
+    while (*out_is_step && *out < line->cursor && firn_catalog_line_is_facts(line, *out + 1)) {
+        ++*out; /* no undo of files takes these back */
+    }
+    if (!*out_is_step || journal->path_count == 0) {
+        return FIRN_OK;
+    }
+    int rc = read_paths(restoring, *out, &paths, err);
+    *out_is_step = firn_ws_paths_are_of(&paths, journal);
+    firn_ws_paths_deinit(&paths);
+    return rc;
+}
+
 int
 firn_ws_line_put(struct firn_ws_restoring *restoring, struct firn_db_batch *batch,
                  const struct firn_catalog_journal *journal, firn_error *err)
 {
     struct firn_ws_opened *opened = restoring->opened;
     struct firn_catalog_line *line = &restoring->line;
-    bool is_whole = journal->path_count == 0;
-    size_t to = restoring->step_to;
-    uint64_t target = 0;
-    bool is_known = restoring->is_step;
+    const bool is_limited = journal->path_count > 0;
+    bool is_step;
     bool is_added;
-    if (journal->is_undo && is_whole && !is_known) {
-        FIRN_TRY_RETURN(order_of(opened, journal->target, &target, err));
-        is_known = journal->is_redo ? firn_catalog_line_find_ahead(line, target, &to)
-                                    : firn_catalog_line_find_back(line, target, &to);
-        while (is_known && to < line->cursor && firn_catalog_line_is_facts(line, to + 1)) {
-            to++; /* no undo of files takes these back */
+    size_t to;
+    FIRN_TRY_RETURN(find_step(restoring, journal, &is_step, &to, err));
+    if (is_step) {
+        if (restoring->is_turn) {
+            firn_catalog_line_drop_facts(line, to, line->cursor); /* (I4) */
         }
-    }
-    if (restoring->is_turn && is_whole) {
-        firn_catalog_line_drop_facts(line, to, line->cursor); /* (I4) */
-    }
-    if (journal->is_undo && is_whole) {
-        FIRN_TRY_RETURN(is_known ? move(opened, line, to, journal->safety, restoring->is_clean, err)
-                                 : take_back(restoring, journal, err));
+        FIRN_TRY_RETURN(
+            move(opened, line, to, journal->safety, restoring->is_clean || is_limited, err));
+    } else if (journal->is_undo &&
+               (!is_limited || firn_catalog_journal_is_pending(&restoring->journal))) {
+        FIRN_TRY_RETURN(take_back(restoring, batch, journal, err));
     } else {
         FIRN_TRY_RETURN(
             add_state_of_id(opened, line, journal->safety, FIRN_STEP_EDITS, &is_added, err));
-        FIRN_TRY_RETURN(is_whole ? add_state_of_id(opened, line, journal->target,
-                                                   kind_of_restore(journal), &is_added, err)
-                                 : FIRN_OK);
+        if (!journal->is_undo) {
+            FIRN_TRY_RETURN(add_made(restoring, batch, journal, journal->target, journal->safety,
+                                     kind_of_restore(journal), &is_added, err));
+        }
     }
     if (restoring->is_step && restoring->open_ns != 0) {
         line->turn_ns = restoring->open_ns;

@@ -76,18 +76,30 @@ firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_ch
     }
 }
 
-/* Fills the filter. Paths that come from the journal need not exist any more. */
-static int
-init_filter(struct firn_ws_restoring *restoring, firn_error *err)
+void
+firn_ws_restore_name(const struct firn_catalog_record *record, char out[FIRN_WS_RESTORE_NAME_SIZE])
+{
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    firn_catalog_record_id_text(record->id, id);
+    if (record->is_safety) {
+        (void)snprintf(out, FIRN_WS_RESTORE_NAME_SIZE, "%.*s", FIRN_CHECKPOINT_ID_SHORT, id);
+    } else {
+        (void)snprintf(out, FIRN_WS_RESTORE_NAME_SIZE, "%llu", (unsigned long long)record->number);
+    }
+}
+
+/* Paths that come from the journal, or from a step, need not exist any more. */
+int
+firn_ws_restore_set_filter(struct firn_ws_restoring *restoring, firn_error *err)
 {
     struct firn_tree_filter *filter = &restoring->filter;
-    DCHECK(filter->count == 0);
-    bool is_of_journal = restoring->paths == restoring->journal.paths;
+    firn_tree_filter_deinit(filter);
+    bool is_given = restoring->paths == restoring->options->paths;
     int rc = firn_tree_filter_init(filter, restoring->paths, restoring->path_count, err);
     for (size_t i = 0; i < filter->count && rc == FIRN_OK; i++) {
         firn_slice path = filter->paths[i];
-        const char *reason = is_of_journal ? NULL : firn_tree_reserved_path(path);
-        filter->was_met[i] = is_of_journal;
+        const char *reason = is_given ? firn_tree_reserved_path(path) : NULL;
+        filter->was_met[i] = !is_given;
         if (reason != NULL) {
             rc = firn_error_set(err, FIRN_INVALID, "'%.*s' is never restored: it %s",
                                 (int)(path.size < 512 ? path.size : 512), (const char *)path.data,
@@ -555,7 +567,7 @@ finish(struct firn_ws_restoring *restoring, firn_error *err)
     FIRN_TRY(pending_rest(restoring, err));
     rc = pending_choose(restoring, true, &cause);
     if (rc == FIRN_OK) {
-        rc = init_filter(restoring, &cause);
+        rc = firn_ws_restore_set_filter(restoring, &cause);
     }
     if (rc == FIRN_OK) {
         rc = firn_ws_restore_in_place(restoring, &cause);
@@ -758,10 +770,11 @@ restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
 {
     int rc = once(restoring, err);
     while (rc == FIRN_OK && restoring->is_step && restoring->is_idle && restoring->has_next &&
-           (restoring->is_clean || !restoring->has_here) && restoring->path_count == 0) {
+           (restoring->is_clean || !restoring->has_here) && restoring->options->path_count == 0) {
         firn_ws_given_release(restoring->ws);
         restoring->result->checkpoint = NULL;
         rc = firn_ws_line_choose_next(restoring, err);
+        rc = rc == FIRN_OK ? firn_ws_restore_set_filter(restoring, err) : rc;
         rc = rc == FIRN_OK ? once(restoring, err) : rc;
     }
     return rc;
@@ -776,7 +789,7 @@ run(struct firn_ws_restoring *restoring, const struct request *request, firn_err
         FIRN_TRY(pending_read(restoring, request->operation != RESTORE, err));
     }
     FIRN_TRY(choose(restoring, request, err));
-    FIRN_TRY(init_filter(restoring, err));
+    FIRN_TRY(firn_ws_restore_set_filter(restoring, err));
     if (!restoring->is_step || restoring->options->to_dir != NULL) {
         FIRN_TRY(firn_ws_given_checkpoint(restoring->ws, &restoring->record,
                                           &restoring->result->checkpoint, err));
@@ -789,7 +802,9 @@ run(struct firn_ws_restoring *restoring, const struct request *request, firn_err
     if (firn_catalog_journal_is_pending(&restoring->journal)) {
         FIRN_TRY(pending_rest(restoring, err));
     }
-    FIRN_TRY(restore_in_place(restoring, err));
+    rc = request->operation == RESTORE && restoring->filter.count > 0
+             ? firn_ws_paths_restore(restoring, err)
+             : restore_in_place(restoring, err);
 out:
     firn_tree_filter_deinit(&restoring->filter);
     firn_ws_line_deinit(restoring);

@@ -57,18 +57,10 @@ changes_something(const struct firn_checkout *checkout)
     return counts->added + counts->changed + counts->removed + counts->directories > 0;
 }
 
-/* The name of a checkpoint for users: its number, or the start of its id for a safety
- * checkpoint. */
-static void
-name_of(const struct firn_catalog_record *record, char out[24])
+static bool
+is_revert(const struct firn_ws_restoring *restoring)
 {
-    char id[FIRN_CHECKPOINT_ID_SIZE];
-    firn_catalog_record_id_text(record->id, id);
-    if (record->is_safety) {
-        (void)snprintf(out, 24, "%.*s", FIRN_CHECKPOINT_ID_SHORT, id);
-    } else {
-        (void)snprintf(out, 24, "%llu", (unsigned long long)record->number);
-    }
+    return restoring->target != NULL && restoring->target->is_revert;
 }
 
 /* ---- the journal ---- */
@@ -110,7 +102,7 @@ begin_journal(struct in_place *in_place, firn_error *err)
     journal->state = FIRN_CATALOG_JOURNAL_PREPARED;
     journal->is_undo = restoring->is_undo;
     journal->is_redo = restoring->is_undo && restoring->is_forward;
-    journal->is_revert = restoring->is_revert || restoring->target != NULL;
+    journal->is_revert = restoring->is_revert || is_revert(restoring);
     journal->paths = restoring->paths;
     journal->path_count = restoring->path_count;
     memcpy(journal->target, restoring->record.id, sizeof journal->target);
@@ -185,13 +177,13 @@ tell_others(struct in_place *in_place)
 {
     const struct firn_ws_restoring *restoring = in_place->restoring;
     in_place->running =
-        (struct firn_ws_running){.kind = restoring->target != NULL ? FIRN_WS_RUNNING_REVERT
-                                         : restoring->is_forward   ? FIRN_WS_RUNNING_REDO
-                                         : restoring->is_undo      ? FIRN_WS_RUNNING_UNDO
-                                                                   : FIRN_WS_RUNNING_RESTORE,
+        (struct firn_ws_running){.kind = is_revert(restoring)    ? FIRN_WS_RUNNING_REVERT
+                                         : restoring->is_forward ? FIRN_WS_RUNNING_REDO
+                                         : restoring->is_undo    ? FIRN_WS_RUNNING_UNDO
+                                                                 : FIRN_WS_RUNNING_RESTORE,
                                  .workspace = restoring->opened->workspace.number,
                                  .started_ns = firn_os_now_ns(restoring->ws->os)};
-    if (restoring->target == NULL) {
+    if (!is_revert(restoring)) {
         memcpy(in_place->running.target, restoring->record.id, sizeof in_place->running.target);
     }
     firn_ws_running_tell(restoring->opened->db, &in_place->running);
@@ -203,9 +195,9 @@ static int
 commit_safety(struct in_place *in_place, firn_error *err)
 {
     struct firn_ws_restoring *restoring = in_place->restoring;
-    char name[24];
+    char name[FIRN_WS_RESTORE_NAME_SIZE];
     const struct firn_ws_restore_target *target = restoring->target;
-    name_of(&restoring->record, name);
+    firn_ws_restore_name(&restoring->record, name);
     (void)snprintf(in_place->safety_message, sizeof in_place->safety_message, "before %s%s",
                    target != NULL ? target->doing : "restoring ", target != NULL ? "" : name);
     const struct firn_catalog_joint joint = {
@@ -446,7 +438,9 @@ apply_tree(struct in_place *in_place, firn_error *err)
     options.unsaved = &in_place->unsaved;
     FIRN_TRY(firn_ws_line_settle(restoring, &before_side, &options, err));
     FIRN_TRY(begin_journal(in_place, err));
-    memcpy(in_place->running.target, restoring->record.id, sizeof in_place->running.target);
+    if (restoring->target == NULL) {
+        memcpy(in_place->running.target, restoring->record.id, sizeof in_place->running.target);
+    }
     memcpy(options.tag, in_place->journal.tag, sizeof options.tag);
     options.scanned_ns = in_place->scanned_ns;
     in_place->stores.root = opened->root;
@@ -476,6 +470,39 @@ out:
     return rc;
 }
 
+/* Makes the target, and its record: rules are those of the checkpoint that was to be restored. */
+static int
+make_target(struct in_place *in_place, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = in_place->restoring;
+    const struct firn_ws_restore_target *target = restoring->target;
+    const struct firn_ws_save_tree *tree = &in_place->tree;
+    const struct firn_catalog_record from = restoring->record;
+    struct firn_ws_restore_made made;
+    int rc = target->make(target->ctx, tree, &made, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    restoring->record =
+        (struct firn_catalog_record){.is_safety = true,
+                                     .include_deps = from.include_deps,
+                                     .is_narrow = from.is_narrow && !tree->has_rules,
+                                     .created_ns = in_place->scanned_ns,
+                                     .workspace_path = firn_str(restoring->ws->place.root),
+                                     .message = target->message,
+                                     .root = made.root,
+                                     .files = made.counts.files,
+                                     .directories = made.counts.directories,
+                                     .bytes = made.counts.bytes,
+                                     .added_bytes = made.added_bytes,
+                                     .excluded = tree->scan.excluded,
+                                     .skipped = tree->scan.skipped,
+                                     .has_rules = tree->has_rules,
+                                     .rules = tree->rules};
+    return firn_os_random(restoring->ws->os, restoring->record.id, sizeof restoring->record.id,
+                          err);
+}
+
 /* Saves the present state in the store, and makes the target from it, if there is one. A target
  * that cannot be made leaves nothing in the store. */
 static int
@@ -493,13 +520,14 @@ save_present(struct in_place *in_place, firn_error *err)
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = target->check(target->ctx, tree, err);
+    rc = firn_ws_restore_unsaved_check(&in_place->unsaved, err);
+    rc = rc == FIRN_OK ? target->check(target->ctx, tree, &in_place->unsaved, err) : rc;
     if (rc != FIRN_OK) {
         firn_ws_save_tree_deinit(tree);
         return rc;
     }
     rc = firn_ws_save_tree_seal(restoring->opened, tree, err);
-    return rc == FIRN_OK ? target->make(target->ctx, tree, &restoring->record, err) : rc;
+    return rc == FIRN_OK ? make_target(in_place, err) : rc;
 }
 
 int

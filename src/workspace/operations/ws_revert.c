@@ -29,8 +29,6 @@
 #include "threads/os_callback.h"
 #include "tree/tree.h"
 
-enum { NAME_SIZE = 24 };
-
 static uint64_t
 content_hash(const void *record)
 {
@@ -45,29 +43,17 @@ content_equal(const void *record, const void *key)
 
 /* ---- which checkpoints ---- */
 
-static void
-name_of(const struct firn_catalog_record *record, char out[NAME_SIZE])
-{
-    char id[FIRN_CHECKPOINT_ID_SIZE];
-    firn_catalog_record_id_text(record->id, id);
-    if (record->is_safety) {
-        (void)snprintf(out, NAME_SIZE, "%.*s", FIRN_CHECKPOINT_ID_SHORT, id);
-    } else {
-        (void)snprintf(out, NAME_SIZE, "%llu", (unsigned long long)record->number);
-    }
-}
-
 /* The checkpoint before the one that is taken back. */
 static int
 find_one_before(struct firn_ws_revert *revert, struct firn_buf *bytes, firn_error *err)
 {
-    char name[NAME_SIZE];
+    char name[FIRN_WS_RESTORE_NAME_SIZE];
     int rc = firn_ws_find_previous(revert->restoring.ws, revert->restoring.opened, &revert->after,
                                    bytes, &revert->before, err);
     if (rc != FIRN_NOT_FOUND) {
         return rc;
     }
-    name_of(&revert->after, name);
+    firn_ws_restore_name(&revert->after, name);
     return firn_error_set(err, FIRN_NOT_FOUND,
                           "there is no checkpoint before %s, so what it changed is not known",
                           name);
@@ -78,8 +64,8 @@ find_both(struct firn_ws_revert *revert, struct firn_buf *after_bytes,
           struct firn_buf *before_bytes, firn_error *err)
 {
     const firn_workspace_revert_options *options = revert->options;
-    char after[NAME_SIZE];
-    char before[NAME_SIZE];
+    char after[FIRN_WS_RESTORE_NAME_SIZE];
+    char before[FIRN_WS_RESTORE_NAME_SIZE];
     struct firn_ws *ws = revert->restoring.ws;
     struct firn_ws_opened *opened = revert->restoring.opened;
     FIRN_TRY_RETURN(firn_ws_find_own(ws, opened, options->after == NULL ? "latest" : options->after,
@@ -87,8 +73,8 @@ find_both(struct firn_ws_revert *revert, struct firn_buf *after_bytes,
     FIRN_TRY_RETURN(options->before == NULL ? find_one_before(revert, before_bytes, err)
                                             : firn_ws_find_own(ws, opened, options->before,
                                                                before_bytes, &revert->before, err));
-    name_of(&revert->after, after);
-    name_of(&revert->before, before);
+    firn_ws_restore_name(&revert->after, after);
+    firn_ws_restore_name(&revert->before, before);
     if (revert->before.order >= revert->after.order) {
         return firn_error_set(err, FIRN_INVALID, "checkpoint %s is not older than %s", before,
                               after);
@@ -351,8 +337,10 @@ out:
 }
 
 static int
-check(void *ctx, struct firn_ws_save_tree *tree, firn_error *err)
+check(void *ctx, struct firn_ws_save_tree *tree, struct firn_ws_restore_unsaved *unsaved,
+      firn_error *err)
 {
+    (void)unsaved;
     struct firn_ws_revert *revert = ctx;
     struct firn_tree_source ours = firn_ws_save_tree_source(tree, revert->trees);
     return check_merge(revert, &ours, &tree->scan.root, err);
@@ -374,30 +362,8 @@ make_objects(struct firn_ws_revert *revert, const struct firn_difference_merge_o
     return rc == FIRN_OK ? close_rc : rc;
 }
 
-static void
-fill_record(struct firn_ws_revert *revert, const struct firn_ws_save_tree *tree,
-            uint64_t added_bytes, struct firn_catalog_record *out)
-{
-    const struct firn_ws *ws = revert->restoring.ws;
-    *out = (struct firn_catalog_record){.is_safety = true,
-                                        .include_deps = revert->after.include_deps,
-                                        .is_narrow = revert->after.is_narrow && !tree->has_rules,
-                                        .created_ns = revert->now_ns,
-                                        .workspace_path = firn_str(ws->place.root),
-                                        .message = firn_str(revert->doing),
-                                        .root = revert->merge.root,
-                                        .files = revert->counts.files,
-                                        .directories = revert->counts.directories,
-                                        .bytes = revert->counts.bytes,
-                                        .added_bytes = added_bytes,
-                                        .excluded = tree->scan.excluded,
-                                        .skipped = tree->scan.skipped,
-                                        .has_rules = tree->has_rules,
-                                        .rules = tree->rules};
-}
-
 static int
-make(void *ctx, const struct firn_ws_save_tree *tree, struct firn_catalog_record *out,
+make(void *ctx, const struct firn_ws_save_tree *tree, struct firn_ws_restore_made *out,
      firn_error *err)
 {
     struct firn_ws_revert *revert = ctx;
@@ -405,7 +371,6 @@ make(void *ctx, const struct firn_ws_save_tree *tree, struct firn_catalog_record
     struct firn_difference_merge_options options =
         merge_options(revert, revert->trees, &tree->scan.root);
     struct firn_difference_merge_result merged;
-    uint64_t added_bytes;
     int rc;
     CHECK(revert->result->conflicts == 0); /* (I1) */
     DCHECK(tree->session == NULL && revert->session == NULL);
@@ -422,9 +387,8 @@ make(void *ctx, const struct firn_ws_save_tree *tree, struct firn_catalog_record
                             "the workspace was changed meanwhile: run it again");
         goto out;
     }
-    FIRN_TRY(firn_objects_session_commit(revert->session, &added_bytes, err));
-    fill_record(revert, tree, added_bytes, out);
-    rc = firn_os_random(restoring->ws->os, out->id, sizeof out->id, err);
+    *out = (struct firn_ws_restore_made){.root = revert->merge.root, .counts = revert->counts};
+    rc = firn_objects_session_commit(revert->session, &out->added_bytes, err);
 out:
     firn_objects_session_end(revert->session);
     revert->session = NULL;
@@ -456,7 +420,9 @@ static int
 merge_trees(struct firn_ws_revert *revert, firn_error *err)
 {
     const struct firn_ws_restore_target target = {.also_rules = &revert->before,
+                                                  .is_revert = true,
                                                   .doing = revert->doing,
+                                                  .message = firn_str(revert->doing),
                                                   .check = check,
                                                   .make = make,
                                                   .ctx = revert};

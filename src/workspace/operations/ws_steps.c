@@ -11,6 +11,8 @@
  * Edits that are only on the disk are a step too, the newest. An undo knows them, because it has
  * compared the disk with the present state; the list compares as a dry run does.
  */
+#include <string.h>
+
 #include "base/check.h"
 #include "base/slice.h"
 #include "catalog/catalog_line.h"
@@ -104,7 +106,12 @@ tell_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line, 
     if (firn_catalog_facts_is_kind(state->kind)) {
         return firn_ws_facts_tell(opened, state->order, &told->facts, step, err);
     }
-    int rc = read_state(opened, state->order, &told->bytes, &told->record, &cause);
+    int rc = state->kind == FIRN_STEP_RESTORE
+                 ? firn_ws_facts_tell(opened, state->order, &told->facts, step, &cause)
+                 : FIRN_OK;
+    if (rc == FIRN_OK) {
+        rc = read_state(opened, state->order, &told->bytes, &told->record, &cause);
+    }
     if (rc == FIRN_OK) {
         firn_catalog_record_to_checkpoint(&told->record, &told->checkpoint);
         step->checkpoint = &told->checkpoint;
@@ -177,9 +184,62 @@ firn_ws_steps_tell_edits(struct firn_ws_restoring *restoring, firn_error *err)
     return visit_step(restoring, &step, err);
 }
 
+/* Whether the step to or from an item is limited to paths, at which the directory has no edits. */
+static int
+is_free(struct firn_ws_restoring *restoring, size_t i, const struct firn_ws_compare *compare,
+        const struct firn_checkout_options *options, bool *out, firn_error *err)
+{
+    struct firn_tree_filter filter = {0};
+    struct firn_ws_paths paths;
+    bool differs;
+    int rc;
+    *out = false;
+    FIRN_TRY(firn_ws_paths_read(restoring->opened, firn_catalog_line_at(&restoring->line, i),
+                                &paths, err));
+    if (paths.count > 0) {
+        FIRN_TRY(firn_tree_filter_init(&filter, paths.items, paths.count, err));
+        memset(filter.was_met, true, filter.count * sizeof *filter.was_met);
+        FIRN_TRY(
+            firn_ws_line_differs(restoring, &compare->disk_side, options, &filter, &differs, err));
+        *out = !differs;
+    }
+out:
+    firn_tree_filter_deinit(&filter);
+    firn_ws_paths_deinit(&paths);
+    return rc;
+}
+
+static int
+count_free(struct firn_ws_restoring *restoring, const struct firn_ws_compare *compare,
+           const struct firn_checkout_options *options, bool is_forward, size_t *out,
+           firn_error *err)
+{
+    const struct firn_catalog_line *line = &restoring->line;
+    const size_t limit =
+        is_forward ? firn_catalog_line_count(line) - 1 - line->cursor : line->cursor;
+    struct firn_catalog_record record;
+    struct firn_buf bytes = {0};
+    bool goes_on = true;
+    int rc = FIRN_OK;
+    for (*out = 0; rc == FIRN_OK && goes_on && *out < limit; *out += goes_on ? 1 : 0) {
+        const size_t crossed = is_forward ? line->cursor + *out + 1 : line->cursor - *out;
+        const struct firn_catalog_line_state *to = firn_catalog_line_at(
+            line, firn_catalog_line_state_at(line, is_forward ? crossed : crossed - 1));
+        FIRN_TRY(is_free(restoring, crossed, compare, options, &goes_on, err));
+        if (goes_on && (!is_forward || !to->is_passed)) {
+            rc = read_state(restoring->opened, to->order, &bytes, &record, err);
+        }
+        goes_on = goes_on && rc == FIRN_OK && (!is_forward || !to->is_passed);
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+out:
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
 int
 firn_ws_steps_look_at_disk(struct firn_ws_restoring *restoring, const firn_callbacks *outer,
-                           bool *out_differs, firn_error *err)
+                           bool *out_differs, struct firn_ws_steps_free *out_free, firn_error *err)
 {
     struct firn_ws_compare compare = {0};
     struct firn_ws_restore_unsaved unsaved;
@@ -197,7 +257,13 @@ firn_ws_steps_look_at_disk(struct firn_ws_restoring *restoring, const firn_callb
     options.unsaved_why = firn_ws_restore_unsaved_why;
     options.holds_unsaved = firn_ws_restore_unsaved_holds;
     options.unsaved = &unsaved;
-    rc = firn_ws_line_differs(restoring, &compare.disk_side, &options, out_differs, err);
+    FIRN_TRY(firn_ws_line_differs(restoring, &compare.disk_side, &options, NULL, out_differs, err));
+    if (*out_differs && out_free != NULL) {
+        const firn_workspace_step edits = restoring->edits;
+        FIRN_TRY(count_free(restoring, &compare, &options, false, &out_free->back, err));
+        FIRN_TRY(count_free(restoring, &compare, &options, true, &out_free->ahead, err));
+        restoring->edits = edits;
+    }
 out:
     firn_ws_restore_unsaved_deinit(&unsaved);
     firn_ws_compare_deinit(&compare);
@@ -212,6 +278,7 @@ struct listing {
     int (*visit)(void *ctx, const firn_workspace_step *step);
     void *ctx;
     firn_workspace_steps_result *result;
+    struct firn_ws_steps_free free; /* with edits on the disk */
 };
 
 /* The index of the oldest item that an undo can go to. */
@@ -263,19 +330,18 @@ list_steps(struct listing *listing, firn_error *err)
     int rc;
     FIRN_TRY(find_oldest(&listing->restoring, &oldest, err));
     result->redo_steps =
-        result->is_unsaved ? 0 : firn_catalog_line_count(line) - 1 - cursor; /* (I2) */
+        result->is_unsaved ? listing->free.ahead : firn_catalog_line_count(line) - 1 - cursor;
     result->undo_steps = (oldest < cursor ? cursor - oldest : 0) + (result->is_unsaved ? 1 : 0);
     size_t ahead = (size_t)(result->redo_steps < limit ? result->redo_steps : limit);
     size_t back = (size_t)(result->undo_steps < limit ? result->undo_steps : limit);
     for (size_t i = cursor + ahead; i > cursor; i--) {
         FIRN_TRY(list_step(listing, i, true, &told, err));
     }
-    if (result->is_unsaved && back > 0) {
-        FIRN_TRY(list_edits(listing, err));
-        back--;
-    }
-    for (size_t i = cursor; i > cursor - back; i--) {
-        FIRN_TRY(list_step(listing, i, false, &told, err));
+    for (size_t i = 0; i < back; i++) {
+        const bool are_edits = result->is_unsaved && i == listing->free.back;
+        const size_t newer = result->is_unsaved && i > listing->free.back ? i - 1 : i;
+        FIRN_TRY(are_edits ? list_edits(listing, err)
+                           : list_step(listing, cursor - newer, false, &told, err));
     }
 out:
     told_deinit(&told);
@@ -299,7 +365,7 @@ list_opened(struct listing *listing, firn_error *err)
         FIRN_TRY(firn_ws_given_checkpoint(restoring->ws, &restoring->here,
                                           &listing->result->checkpoint, err));
         FIRN_TRY(firn_ws_steps_look_at_disk(restoring, &listing->options->callbacks,
-                                            &listing->result->is_unsaved, err));
+                                            &listing->result->is_unsaved, &listing->free, err));
     }
     rc = list_steps(listing, err);
 out:
