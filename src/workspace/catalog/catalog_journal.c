@@ -35,6 +35,10 @@ enum {
     PREVIOUS_SIZE_MAX = 64 << 20
 };
 
+static const uint8_t FLAGS[] = {[FIRN_CATALOG_JOURNAL_UNDO] = FLAG_UNDO,
+                                [FIRN_CATALOG_JOURNAL_REVERT] = FLAG_REVERT,
+                                [FIRN_CATALOG_JOURNAL_REDO] = FLAG_UNDO | FLAG_REDO};
+
 void
 firn_catalog_journal_deinit(struct firn_catalog_journal *journal)
 {
@@ -51,16 +55,13 @@ firn_catalog_journal_encode(const struct firn_catalog_journal *journal, struct f
     size_t begin = out->size;
     DCHECK(journal->state >= FIRN_CATALOG_JOURNAL_DONE &&
            journal->state <= FIRN_CATALOG_JOURNAL_BEGUN);
-    DCHECK(journal->is_undo ? !journal->is_revert : !journal->is_redo);
     if (journal->path_count > PATHS_MAX) {
         return FIRN_LIMIT;
     }
     FIRN_TRY_RETURN(firn_buf_append_u8(out, FORMAT));
     FIRN_TRY_RETURN(firn_buf_append_u8(out, (uint8_t)journal->state));
     FIRN_TRY_RETURN(firn_buf_append_u8(
-        out,
-        (uint8_t)((journal->is_undo ? FLAG_UNDO : 0) | (journal->is_partial ? FLAG_PARTIAL : 0) |
-                  (journal->is_redo ? FLAG_REDO : 0) | (journal->is_revert ? FLAG_REVERT : 0))));
+        out, (uint8_t)(FLAGS[journal->kind] | (journal->is_partial ? FLAG_PARTIAL : 0))));
     FIRN_TRY_RETURN(firn_buf_append(out, journal->tag, sizeof journal->tag));
     FIRN_TRY_RETURN(firn_buf_append(out, journal->safety, sizeof journal->safety));
     FIRN_TRY_RETURN(firn_buf_append(out, journal->before, sizeof journal->before));
@@ -87,6 +88,18 @@ firn_catalog_journal_encode_error(int rc, firn_error *err)
                                 "restore all, or a directory that has them",
                                 (int)PATHS_MAX)
                : firn_error_no_memory(err, "the journal of a restore");
+}
+
+/* False for flags that exclude each other. */
+static bool
+read_kind(uint8_t flags, enum firn_catalog_journal_kind *out)
+{
+    for (*out = FIRN_CATALOG_JOURNAL_RESTORE; *out <= FIRN_CATALOG_JOURNAL_REDO; ++*out) {
+        if (FLAGS[*out] == (flags & ~FLAG_PARTIAL)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool
@@ -141,16 +154,12 @@ firn_catalog_journal_decode(firn_slice bytes, struct firn_catalog_journal *out, 
             return newer(err, "flags", flags);
         }
         out->state = (enum firn_catalog_journal_state)state;
-        out->is_undo = (flags & FLAG_UNDO) != 0;
         out->is_partial = (flags & FLAG_PARTIAL) != 0;
-        out->is_redo = (flags & FLAG_REDO) != 0;
-        out->is_revert = (flags & FLAG_REVERT) != 0;
         if (firn_reader_copy(&reader, out->tag, sizeof out->tag) &&
             firn_reader_copy(&reader, out->safety, sizeof out->safety) &&
             firn_reader_copy(&reader, out->before, sizeof out->before) &&
             firn_reader_copy(&reader, out->target, sizeof out->target) &&
-            (out->is_undo ? !out->is_revert : !out->is_redo) &&
-            read_paths(&reader, out, &no_memory) &&
+            read_kind(flags, &out->kind) && read_paths(&reader, out, &no_memory) &&
             firn_reader_sized(&reader, PREVIOUS_SIZE_MAX, &out->previous) &&
             firn_reader_varint(&reader, &end)) {
             if (end != 0) {

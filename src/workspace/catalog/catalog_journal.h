@@ -30,12 +30,18 @@ enum firn_catalog_journal_state {
     FIRN_CATALOG_JOURNAL_BEGUN = 3 /* new entries were durable and whole; entries may have moved */
 };
 
+/* What is done to a workspace; 0 counts as RESTORE. */
+enum firn_catalog_journal_kind {
+    FIRN_CATALOG_JOURNAL_RESTORE = 1,
+    FIRN_CATALOG_JOURNAL_UNDO = 2, /* also a restore that is taken back */
+    FIRN_CATALOG_JOURNAL_REVERT = 3,
+    FIRN_CATALOG_JOURNAL_REDO = 4
+};
+
 /* A zeroed struct is an entry of state NONE. */
 struct firn_catalog_journal {
     enum firn_catalog_journal_state state;
-    bool is_undo;    /* or a redo, or a restore that was taken back */
-    bool is_redo;    /* only if is_undo */
-    bool is_revert;  /* not if is_undo */
+    enum firn_catalog_journal_kind kind;
     bool is_partial; /* DONE, except for entries that could not be changed */
     uint8_t tag[FIRN_CATALOG_JOURNAL_TAG_SIZE];  /* of its temporary names */
     uint8_t safety[FIRN_CATALOG_RECORD_ID_SIZE]; /* what an undo brings back */
@@ -47,6 +53,13 @@ struct firn_catalog_journal {
     firn_slice previous;   /* the entry that this one replaced, if it may have to be put back */
     struct firn_buf bytes; /* of the entry that was read */
 };
+
+/* Whether it goes along the undo line, or takes back what does not. */
+static inline bool
+firn_catalog_journal_is_step(enum firn_catalog_journal_kind kind)
+{
+    return kind == FIRN_CATALOG_JOURNAL_UNDO || kind == FIRN_CATALOG_JOURNAL_REDO;
+}
 
 void firn_catalog_journal_deinit(struct firn_catalog_journal *journal);
 

@@ -204,17 +204,10 @@ FIRN_MUST_CHECK int firn_ws_rules_add(struct firn_objects_session *session, firn
 
 /* Reporting a running restore to other processes. */
 
-enum firn_ws_running_kind {
-    FIRN_WS_RUNNING_RESTORE = 1,
-    FIRN_WS_RUNNING_UNDO = 2,
-    FIRN_WS_RUNNING_REVERT = 3,
-    FIRN_WS_RUNNING_REDO = 4
-};
-
 /* What a restore in place is doing. A struct with its kind and zeros is a restore that has just
  * begun. */
 struct firn_ws_running {
-    enum firn_ws_running_kind kind;
+    enum firn_catalog_journal_kind kind;
     const char *phase; /* of firn_progress */
     bool has_begun;    /* files have begun to change */
     uint32_t workspace;

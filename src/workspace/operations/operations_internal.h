@@ -148,7 +148,6 @@ struct firn_ws_restore_made {
 /* A tree that is made from what is on the disk, to be restored in place. */
 struct firn_ws_restore_target {
     const struct firn_catalog_record *also_rules; /* its rules apply too; may be NULL */
-    bool is_revert;                               /* else some paths are restored */
     const char *doing;                            /* "reverting 12" */
     firn_slice message;                           /* of the checkpoint of the tree */
     /* Checks that the tree can be made, before anything is written; firn_ws_save_tree_source reads
@@ -170,80 +169,68 @@ struct firn_ws_paths {
     size_t count;
 };
 
+/* A step along the undo line (ws_line.c). Zeroed: none was chosen. */
+struct firn_ws_step {
+    bool has_here;
+    struct firn_catalog_record here; /* if has_here: the present state of the line */
+    struct firn_buf here_bytes;
+    bool has_next;  /* there is a step to take, if the directory has no edits */
+    size_t to;      /* the item to go to */
+    size_t told_to; /* steps up to this item have been told */
+    size_t
+        facts_at; /* the item of the step that changes facts, if that is the next; 0: it is not */
+    struct firn_ws_paths paths;
+    bool is_clean;             /* the directory was at the present state of the line */
+    firn_workspace_step edits; /* how many files differ from that state */
+    /* If open_ns is not 0: when an interrupted turn began, and in which state. */
+    int64_t open_ns;
+    size_t open_to;
+    firn_workspace_turn open_turn; /* borrows from open_bytes */
+    struct firn_buf open_bytes;
+};
+
 struct firn_ws_restoring {
     struct firn_ws *ws;
     struct firn_ws_opened *opened;
     const firn_workspace_restore_options *options;
+    firn_workspace_restore_result *result;
+    int64_t begun_ns;
     struct firn_catalog_journal journal; /* as it was found */
+    enum firn_catalog_journal_kind kind;
     /* To be restored; its bytes are in ws->record. With a target: the checkpoint whose rules apply,
      * until the target is made. */
     struct firn_catalog_record record;
     const struct firn_ws_restore_target *target; /* NULL: a checkpoint */
     const firn_slice *paths;                     /* only these */
     size_t path_count;
-    bool is_undo;
-    bool was_foreign_told; /* a pending foreign restore was reported earlier */
-    bool is_revert;        /* of a pending restore: it was one */
-    bool is_resumed;       /* finishes an interrupted restore, or what one had to leave out */
-    /* The checkpoint that an undo of this restore brings back, where that is not the present
-     * state. */
-    bool has_undo_to;
-    uint8_t undo_to[FIRN_CATALOG_RECORD_ID_SIZE];
     struct firn_tree_filter filter; /* of paths */
-    firn_workspace_restore_result *result;
-    int64_t begun_ns;
-
-    /* Undo and redo (ws_line.c). */
+    /* The checkpoint that an undo of this restore brings back; NULL: that of the present state. Of the
+     * journal: its safety checkpoint if it is finished, its target if it is taken back. */
+    const uint8_t *undo_to;
     struct firn_catalog_line line; /* before this restore */
-    bool is_step;                  /* to another state of the line */
-    bool is_turn;                  /* to where the last turn of an agent began */
-    bool is_forward;               /* a redo; also one that is resumed */
-    bool is_clean;                 /* the directory was at the present state of the line */
-    bool has_here;
-    bool has_next;
-    struct firn_catalog_record here; /* if has_here: the present state of the line */
-    struct firn_buf here_bytes;
-    size_t step_to; /* the item of the state to restore */
-    size_t told_to; /* steps up to this item have been told */
-    struct firn_ws_paths
-        step_paths; /* of the step, if it is limited to some: paths points to them */
-    size_t
-        facts_at; /* the item of the step that changes facts, if that is the next; 0: it is not */
-    /* If open_ns is not 0: when an interrupted turn began, and in which state. */
-    int64_t open_ns;
-    size_t open_to;
-    firn_workspace_turn open_turn; /* borrows from open_bytes */
-    struct firn_buf open_bytes;
-    firn_workspace_step edits; /* how many files differ from the present state of the line */
-    bool is_idle;              /* nothing, not even a directory, had to change */
+    struct firn_ws_step *step;     /* NULL: it is none; borrowed */
+    bool is_idle;                  /* nothing, not even a directory, had to change */
 };
 
+/* ---- the undo line (ws_line.c) ---- */
+
+/* The record of a state; FIRN_NOT_FOUND if it was deleted. */
+FIRN_MUST_CHECK int firn_ws_line_state(struct firn_ws_opened *opened, uint64_t order,
+                                       struct firn_buf *bytes, struct firn_catalog_record *out,
+                                       firn_error *err);
+/* Whether two trees differ in more than the times of directories; filter may be NULL. */
+FIRN_MUST_CHECK int firn_ws_line_compare(const struct firn_difference_walk_side *a,
+                                         const struct firn_difference_walk_side *b,
+                                         struct firn_tree_filter *filter, bool *out_is_different,
+                                         firn_error *err);
+/* The paths to which the step from the cursor to an item is limited; none: to none. The caller
+ * deinits *out, also after a failure. */
+FIRN_MUST_CHECK int firn_ws_line_paths(const struct firn_ws_restoring *restoring, size_t to,
+                                       struct firn_ws_paths *out, firn_error *err);
 /* Reads the undo line, for a restore that does not step on it. */
 FIRN_MUST_CHECK int firn_ws_line_load(struct firn_ws_restoring *restoring, firn_error *err);
+/* Also of its step. */
 void firn_ws_line_deinit(struct firn_ws_restoring *restoring);
-/* Chooses the state that an undo or a redo (is_forward) restores if the directory is at the present
- * state of the line. FIRN_NOT_FOUND if there is none. Requires: no restore is pending. */
-FIRN_MUST_CHECK int firn_ws_line_choose(struct firn_ws_restoring *restoring, firn_error *err);
-/* Chooses the state after the one chosen, in the same direction. */
-FIRN_MUST_CHECK int firn_ws_line_choose_next(struct firn_ws_restoring *restoring, firn_error *err);
-/* The directory was scanned: chooses anew if it is not at the present state of the line, and sets
- * the checkpoint of the result. Does nothing for a restore that is no step. options are those of
- * the checkout to come; it gets the filter of what is chosen. */
-FIRN_MUST_CHECK int firn_ws_line_settle(struct firn_ws_restoring *restoring,
-                                        const struct firn_difference_walk_side *before,
-                                        struct firn_checkout_options *options, firn_error *err);
-/* Reads the record of the present state of the line, if it was not deleted (has_here). Requires: the
- * line is loaded and not empty. */
-FIRN_MUST_CHECK int firn_ws_line_read_here(struct firn_ws_restoring *restoring, firn_error *err);
-/* Whether restoring the present state of the line would change the directory; how many files is in
- * restoring->edits. With a filter only what it selects counts. */
-FIRN_MUST_CHECK int firn_ws_line_differs(struct firn_ws_restoring *restoring,
-                                         const struct firn_difference_walk_side *before,
-                                         const struct firn_checkout_options *options,
-                                         struct firn_tree_filter *filter, bool *out,
-                                         firn_error *err);
-/* Whether edits on the disk are all that an interrupted turn made. */
-bool firn_ws_line_is_open_turn(const struct firn_ws_restoring *restoring);
 /* Adds the line after a step that changed facts to the commit that changes them. */
 FIRN_MUST_CHECK int firn_ws_line_put_facts(struct firn_ws_restoring *restoring,
                                            struct firn_db_batch *batch, firn_error *err);
@@ -251,6 +238,52 @@ FIRN_MUST_CHECK int firn_ws_line_put_facts(struct firn_ws_restoring *restoring,
 FIRN_MUST_CHECK int firn_ws_line_put(struct firn_ws_restoring *restoring,
                                      struct firn_db_batch *batch,
                                      const struct firn_catalog_journal *journal, firn_error *err);
+
+/* ---- which state an undo or a redo restores (ws_choose.c) ---- */
+
+/* Chooses the state that an undo or a redo restores if the directory is at the present state of the
+ * line, and makes *step, which is zeroed, the step. FIRN_NOT_FOUND if there is none. Requires: no
+ * restore is pending. */
+FIRN_MUST_CHECK int firn_ws_choose(struct firn_ws_restoring *restoring, struct firn_ws_step *step,
+                                   firn_error *err);
+static inline bool
+firn_ws_line_is_forward(const struct firn_ws_restoring *restoring)
+{
+    return restoring->kind == FIRN_CATALOG_JOURNAL_REDO;
+}
+/* Whether it goes to where the last turn of an agent began. */
+static inline bool
+firn_ws_line_is_turn(const struct firn_ws_restoring *restoring)
+{
+    return restoring->step != NULL && restoring->options->last_turn &&
+           !firn_ws_line_is_forward(restoring);
+}
+/* The present state of the line; NULL if it is not known, or was deleted. */
+static inline const struct firn_catalog_record *
+firn_ws_line_here(const struct firn_ws_restoring *restoring)
+{
+    return restoring->step != NULL && restoring->step->has_here ? &restoring->step->here : NULL;
+}
+/* Chooses the state after the one chosen, in the same direction. */
+FIRN_MUST_CHECK int firn_ws_choose_next(struct firn_ws_restoring *restoring, firn_error *err);
+/* The directory was scanned: chooses anew if it is not at the present state of the line, and sets
+ * the checkpoint of the result. Does nothing for a restore that is no step. options are those of
+ * the checkout to come; it gets the filter of what is chosen. */
+FIRN_MUST_CHECK int firn_ws_choose_settle(struct firn_ws_restoring *restoring,
+                                          const struct firn_difference_walk_side *before,
+                                          struct firn_checkout_options *options, firn_error *err);
+/* Reads the record of the present state of the line for the step, if it was not deleted (has_here).
+ * Requires: the line is loaded and not empty. */
+FIRN_MUST_CHECK int firn_ws_choose_read_here(struct firn_ws_restoring *restoring, firn_error *err);
+/* Whether restoring the present state of the line would change the directory; how many files is in
+ * the step's edits. With a filter only what it selects counts. */
+FIRN_MUST_CHECK int firn_ws_choose_differs(struct firn_ws_restoring *restoring,
+                                           const struct firn_difference_walk_side *before,
+                                           const struct firn_checkout_options *options,
+                                           struct firn_tree_filter *filter, bool *out,
+                                           firn_error *err);
+/* Whether edits on the disk are all that an interrupted turn made. */
+bool firn_ws_choose_is_open_turn(const struct firn_ws_restoring *restoring);
 
 /* ---- restores of some paths (ws_paths.c) ---- */
 
@@ -277,7 +310,7 @@ struct firn_ws_steps_free {
     size_t ahead;
 };
 /* Compares the disk with the present state of the line, as a dry run does. *out_differs: as
- * firn_ws_line_differs says. out_free may be NULL. Requires: has_here. */
+ * firn_ws_choose_differs says. out_free may be NULL. Requires: has_here. */
 FIRN_MUST_CHECK int firn_ws_steps_look_at_disk(struct firn_ws_restoring *restoring,
                                                const firn_callbacks *callbacks, bool *out_differs,
                                                struct firn_ws_steps_free *out_free,
@@ -333,13 +366,43 @@ void firn_ws_restore_report(struct firn_ws_restoring *restoring,
 /* Brings the workspace to restoring->record. Requires: what a pending restore left has been recovered. */
 FIRN_MUST_CHECK int firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err);
 
+/* ---- the stat cache after a restore (ws_refresh.c) ---- */
+
+/* Scans the directories in which the two trees differ, reads the files that the stat cache does not
+ * have, and notes what agrees with `after`. Does nothing if much differs. request has the rules by
+ * which the tree was scanned. After a failure the cache has the same entries or fewer, and none
+ * that is wrong. */
+FIRN_MUST_CHECK int firn_ws_refresh_statcache(struct firn_ws_opened *opened,
+                                              const struct firn_ws_save_request *request,
+                                              const struct firn_difference_walk_side *before,
+                                              const struct firn_difference_walk_side *after,
+                                              firn_error *err);
+
+/* ---- interrupted restores (ws_pending.c) ---- */
+
+enum firn_ws_pending_asked {
+    FIRN_WS_PENDING_TELL, /* a foreign one is reported and ignored */
+    FIRN_WS_PENDING_TOLD, /* it was reported earlier */
+    FIRN_WS_PENDING_MEANT /* it is what the operation is about: FIRN_UNTRUSTED unless the options trust it */
+};
+/* Fills restoring->journal; a foreign restore that is ignored is not in it. */
+FIRN_MUST_CHECK int firn_ws_pending_read(struct firn_ws_restoring *restoring,
+                                         enum firn_ws_pending_asked asked, firn_error *err);
+/* Chooses what to restore to finish the pending restore of the journal (resume), or one that had to leave
+ * out entries; or to take it back. The paths are those of the journal. */
+FIRN_MUST_CHECK int firn_ws_pending_choose(struct firn_ws_restoring *restoring, bool resume,
+                                           firn_error *err);
+/* A second request for the target of an interrupted restore continues that restore: an undo brings
+ * back what was there before the first try. */
+void firn_ws_pending_go_on(struct firn_ws_restoring *restoring);
+/* Settles what a pending restore left under temporary names (checkout_recover.c). */
+FIRN_MUST_CHECK int firn_ws_pending_rest(struct firn_ws_restoring *restoring, firn_error *err);
 /* Finishes a pending restore of an opened workspace. A restore that had moved nothing yet is
  * dropped instead. One that can never be finished is ended, and the tree stays as it is. Each case
  * is reported (FIRN_NOTICE_RESUMED). */
-FIRN_MUST_CHECK int firn_ws_restore_pending_finish(struct firn_ws *ws,
-                                                   struct firn_ws_opened *opened, unsigned threads,
-                                                   const firn_callbacks *callbacks,
-                                                   firn_error *err);
+FIRN_MUST_CHECK int firn_ws_pending_finish(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                           unsigned threads, const firn_callbacks *callbacks,
+                                           firn_error *err);
 
 /* Which entries a safety checkpoint lacks, or has without some of their attributes, because they
  * could not be read. */

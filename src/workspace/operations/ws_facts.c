@@ -207,7 +207,7 @@ take_all(struct taking *taking, firn_error *err)
     struct firn_ws_restoring *restoring = taking->restoring;
     struct firn_ws_opened *opened = restoring->opened;
     const struct firn_catalog_line_state *step =
-        firn_catalog_line_at(&restoring->line, restoring->facts_at);
+        firn_catalog_line_at(&restoring->line, restoring->step->facts_at);
     struct firn_catalog_facts_change change;
     int rc = firn_catalog_facts_get(opened->catalog, opened->workspace.number, step->order,
                                     &taking->facts, err);
@@ -216,8 +216,8 @@ take_all(struct taking *taking, firn_error *err)
     }
     struct firn_reader changes = firn_catalog_facts_read(&taking->facts);
     while (rc == FIRN_OK && firn_catalog_facts_next(&changes, &change)) {
-        firn_slice from = restoring->is_forward ? change.before : change.after;
-        firn_slice to = restoring->is_forward ? change.after : change.before;
+        firn_slice from = firn_ws_line_is_forward(restoring) ? change.before : change.after;
+        firn_slice to = firn_ws_line_is_forward(restoring) ? change.after : change.before;
         rc = taking->facts.kind == FIRN_STEP_DELETE
                  ? take_deletion(taking, &change, to.size > 0, err)
                  : take_value(taking, &change, from, to, err);
@@ -234,7 +234,7 @@ give_checkpoint(struct firn_ws_restoring *restoring, firn_error *err)
     struct firn_catalog_record record;
     struct firn_buf bytes = {0};
     int rc = FIRN_NOT_FOUND;
-    for (size_t i = restoring->step_to + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
+    for (size_t i = restoring->step->to + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
         rc = firn_catalog_get(opened->catalog, opened->workspace.number,
                               firn_catalog_line_at(line, i)->order, &bytes, &record, err);
     }
@@ -253,7 +253,7 @@ take(struct taking *taking, firn_error *err)
     FIRN_TRY_RETURN(firn_db_batch_create(&taking->batch, err));
     FIRN_TRY_RETURN(take_all(taking, err));
     FIRN_TRY_RETURN(firn_ws_steps_tell(restoring, err));
-    restoring->is_clean = true;
+    restoring->step->is_clean = true;
     restoring->is_idle = taking->changed + taking->left == 0;
     if (!restoring->is_idle && !restoring->options->dry_run) {
         FIRN_TRY_RETURN(firn_ws_line_put_facts(restoring, taking->batch, err)); /* (I1) */
@@ -261,7 +261,7 @@ take(struct taking *taking, firn_error *err)
             firn_db_write(restoring->opened->db, taking->batch, FIRN_DURABILITY_FULL, err));
     }
     result->not_restored = taking->left;
-    result->unchanged = restoring->has_here ? restoring->here.files : 0;
+    result->unchanged = restoring->step->has_here ? restoring->step->here.files : 0;
     return give_checkpoint(restoring, err);
 }
 
@@ -272,14 +272,14 @@ firn_ws_facts_take(struct firn_ws_restoring *restoring, bool *out_differs, firn_
     const firn_callbacks quiet = {.on_progress = restoring->options->callbacks.on_progress,
                                   .ctx = restoring->options->callbacks.ctx};
     int rc = FIRN_OK;
-    DCHECK(restoring->facts_at != 0 && !restoring->is_turn);
+    DCHECK(restoring->step->facts_at != 0 && !firn_ws_line_is_turn(restoring));
     *out_differs = false;
-    if (restoring->has_here) {
+    if (restoring->step->has_here) {
         FIRN_TRY(firn_ws_steps_look_at_disk(restoring, &quiet, out_differs, NULL, err));
     }
     if (*out_differs) {
-        restoring->step_to = restoring->line.cursor;
-        restoring->told_to = restoring->line.cursor;
+        restoring->step->to = restoring->line.cursor;
+        restoring->step->told_to = restoring->line.cursor;
     } else {
         rc = take(&taking, err);
     }

@@ -74,7 +74,7 @@ firn_ws_group_begin(struct firn_ws *ws, firn_error *err)
         return rc;
     }
     struct firn_ws_opened *opened = &group->opened;
-    FIRN_TRY(firn_ws_restore_pending_finish(ws, opened, 0, &silent, err));
+    FIRN_TRY(firn_ws_pending_finish(ws, opened, 0, &silent, err));
     FIRN_TRY(firn_statcache_forget(opened->db, FIRN_STATCACHE_COPIES, err)); /* (I2) */
     FIRN_TRY(find_last(ws, group, err));
     FIRN_TRY(firn_db_batch_create(&group->batch, err));

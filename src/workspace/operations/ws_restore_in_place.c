@@ -29,11 +29,8 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "base/sort.h"
 #include "checkout/checkout.h"
-#include "codec/xxh3.h"
 #include "operations/operations_internal.h"
-#include "statcache/statcache.h"
 #include "threads/os_callback.h"
 
 struct in_place {
@@ -57,12 +54,6 @@ changes_something(const struct firn_checkout *checkout)
     return counts->added + counts->changed + counts->removed + counts->directories > 0;
 }
 
-static bool
-is_revert(const struct firn_ws_restoring *restoring)
-{
-    return restoring->target != NULL && restoring->target->is_revert;
-}
-
 /* ---- the journal ---- */
 
 static int
@@ -74,7 +65,7 @@ join(void *ctx, struct firn_db_batch *batch, const struct firn_catalog_record *s
     struct firn_catalog_journal *journal = &in_place->journal;
     CHECK(journal->state == FIRN_CATALOG_JOURNAL_PREPARED && safety->is_safety); /* (I1) */
     memcpy(journal->before, safety->id, sizeof journal->before);
-    memcpy(journal->safety, restoring->has_undo_to ? restoring->undo_to : safety->id,
+    memcpy(journal->safety, restoring->undo_to != NULL ? restoring->undo_to : safety->id,
            sizeof journal->safety);
     return firn_catalog_journal_put(restoring->opened->db, batch,
                                     restoring->opened->workspace.number, journal, err);
@@ -100,9 +91,7 @@ begin_journal(struct in_place *in_place, firn_error *err)
     struct firn_catalog_journal *journal = &in_place->journal;
     DCHECK(journal->state == FIRN_CATALOG_JOURNAL_NONE && journal->previous.size == 0);
     journal->state = FIRN_CATALOG_JOURNAL_PREPARED;
-    journal->is_undo = restoring->is_undo;
-    journal->is_redo = restoring->is_undo && restoring->is_forward;
-    journal->is_revert = restoring->is_revert || is_revert(restoring);
+    journal->kind = restoring->kind;
     journal->paths = restoring->paths;
     journal->path_count = restoring->path_count;
     memcpy(journal->target, restoring->record.id, sizeof journal->target);
@@ -176,14 +165,10 @@ static void
 tell_others(struct in_place *in_place)
 {
     const struct firn_ws_restoring *restoring = in_place->restoring;
-    in_place->running =
-        (struct firn_ws_running){.kind = is_revert(restoring)    ? FIRN_WS_RUNNING_REVERT
-                                         : restoring->is_forward ? FIRN_WS_RUNNING_REDO
-                                         : restoring->is_undo    ? FIRN_WS_RUNNING_UNDO
-                                                                 : FIRN_WS_RUNNING_RESTORE,
-                                 .workspace = restoring->opened->workspace.number,
-                                 .started_ns = firn_os_now_ns(restoring->ws->os)};
-    if (!is_revert(restoring)) {
+    in_place->running = (struct firn_ws_running){.kind = restoring->kind,
+                                                 .workspace = restoring->opened->workspace.number,
+                                                 .started_ns = firn_os_now_ns(restoring->ws->os)};
+    if (restoring->kind != FIRN_CATALOG_JOURNAL_REVERT) {
         memcpy(in_place->running.target, restoring->record.id, sizeof in_place->running.target);
     }
     firn_ws_running_tell(restoring->opened->db, &in_place->running);
@@ -233,7 +218,7 @@ say_kept(uint64_t kept, firn_error *err)
 static int
 change_tree(struct in_place *in_place, firn_error *err)
 {
-    CHECK(in_place->restoring->result->safety_id[0] != '\0'); /* (I2), (I1) of ws_restore.c */
+    CHECK(in_place->restoring->result->safety_id[0] != '\0'); /* (I2), (I1) of ws_pending.c */
     DCHECK(in_place->journal.state == FIRN_CATALOG_JOURNAL_PREPARED);
     int rc = firn_checkout_prepare(in_place->checkout, err);
     if (rc == FIRN_OK) {
@@ -263,160 +248,19 @@ close_pending(struct in_place *in_place, firn_error *err)
 {
     struct firn_ws_restoring *restoring = in_place->restoring;
     const struct firn_catalog_journal *found = &restoring->journal;
+    const bool is_resumed = restoring->undo_to == found->safety;
     DCHECK(!changes_something(in_place->checkout));
-    if (!firn_catalog_journal_is_pending(found) && !(found->is_partial && restoring->is_resumed)) {
+    if (!firn_catalog_journal_is_pending(found) && !(found->is_partial && is_resumed)) {
         return FIRN_OK;
     }
     memcpy(in_place->journal.before, restoring->journal.before, sizeof in_place->journal.before);
     memcpy(in_place->journal.safety,
-           restoring->has_undo_to ? restoring->undo_to : restoring->journal.safety,
+           restoring->undo_to != NULL ? restoring->undo_to : found->safety,
            sizeof in_place->journal.safety);
     int rc = set_state(in_place, FIRN_CATALOG_JOURNAL_DONE, err);
     if (rc == FIRN_OK) {
         clear_note(in_place);
     }
-    return rc;
-}
-
-/* Enters the changes of a restore in the stat cache.
- *
- * A restore leaves files that no save has seen: the next one would read them all. So at its end
- * only the directories that differ between the tree before and the restored one are scanned once
- * more (scan_confined.c). Their new files are read, still from the page cache, and noted as a save
- * would note them.
- *
- * The files on the disk are read and hashed; the hashes of the restored tree are not taken over. So
- * a last-moment edit is never taken for the restored state (I3; not checked: nothing here knows
- * what the restore wrote).
- *
- * That costs a small part of what writing the files did. If more has changed than the page cache is
- * likely to hold, nothing is done, and the next save reads the files. */
-
-enum { FILES_MAX = 200 * 1000, BYTES_MAX = 1 << 30 };
-
-struct refresh {
-    struct firn_ws_opened *opened;
-    struct firn_buf inside; /* of uint64_t: hashes of paths; a collision does no harm */
-    uint64_t files;
-    uint64_t bytes;
-    const struct firn_difference_walk_side *after; /* the tree restored */
-};
-
-static uint64_t
-hash_of(firn_slice path)
-{
-    return firn_xxh3(path.data, path.size, 0);
-}
-
-/* ---- which directories ---- */
-
-static int
-note_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
-{
-    struct refresh *refresh = ctx;
-    bool is_new = change->kind == FIRN_DIFFERENCE_WALK_ADDED ||
-                  (change->what & FIRN_DIFFERENCE_WALK_TYPE) != 0;
-    if (change->after == NULL) {
-        return FIRN_OK;
-    }
-    if (change->after->kind != FIRN_TREE_DIR) {
-        refresh->files++;
-        refresh->bytes += change->after->size;
-        return FIRN_OK;
-    }
-    if (!is_new && !change->is_entered) {
-        return FIRN_OK;
-    }
-    uint64_t hash = hash_of(change->path);
-    return firn_buf_append(&refresh->inside, &hash, sizeof hash) == FIRN_OK
-               ? FIRN_OK
-               : firn_error_no_memory(err, "a list of directories");
-}
-
-static bool
-is_inside(void *ctx, firn_slice path)
-{
-    const struct refresh *refresh = ctx;
-    return firn_sort_has_u64((const void *)refresh->inside.data,
-                             refresh->inside.size / sizeof(uint64_t), hash_of(path));
-}
-
-static int
-is_stored(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
-{
-    const struct refresh *refresh = ctx;
-    return firn_objects_contains(refresh->opened->objects, tree, out, err);
-}
-
-/* ---- the scan ---- */
-
-/* A cancellation ends only this scan: the restore itself is done. */
-static int
-on_progress(void *ctx, const firn_progress *progress)
-{
-    const struct firn_callbacks *outer = ctx;
-    firn_progress told = *progress;
-    told.phase = "refresh";
-    told.is_finishing = true;
-    return firn_os_callback_progress(outer, &told);
-}
-
-static int
-scan(struct refresh *refresh, const struct firn_ws_save_request *request, firn_error *err)
-{
-    struct firn_ws_opened *opened = refresh->opened;
-    DCHECK(opened->workspace.number != 0 && refresh->after->root != NULL);
-    const struct firn_callbacks callbacks = {
-        .on_progress = request->callbacks.on_progress != NULL ? on_progress : NULL,
-        .ctx = (void *)(uintptr_t)&request->callbacks};
-    const struct firn_scan_confines confines = {
-        .is_inside = is_inside,
-        .outside = {refresh->after->source, refresh->after->root->hash},
-        .is_stored = is_stored,
-        .ctx = refresh};
-    struct firn_statcache_options stat_options = {.objects = opened->objects,
-                                                  .workspace = opened->workspace.number};
-    struct firn_scan_options options =
-        firn_ws_scan_options_of(opened, request->include_deps, false, request->threads, &callbacks);
-    struct firn_objects_treesink *treesink = NULL;
-    struct firn_scan_result result = {0};
-    int rc;
-    options.gitignore = request->gitignore;
-    options.file_size_max = request->file_size_max;
-    options.stored_rules = request->stored_rules;
-    options.confines = &confines;
-    FIRN_TRY(firn_statcache_open(opened->db, &stat_options, &options.stat, err));
-    FIRN_TRY(firn_objects_treesink_create(firn_db_os(opened->db), &treesink, err));
-    struct firn_objects_sink sink = firn_objects_treesink_sink(treesink);
-    FIRN_TRY(firn_scan(opened->root, &options, &sink, &result, err));
-    FIRN_TRY(firn_statcache_commit(options.stat, err));
-out:
-    firn_scan_result_deinit(&result);
-    firn_objects_treesink_destroy(treesink);
-    firn_statcache_close(options.stat);
-    return rc;
-}
-
-/* Scans the directories in which the two trees differ, reads the files that the stat cache does not
- * have, and notes what agrees with `after`. Does nothing if much differs. request has the rules by
- * which the tree was scanned. After a failure the cache has the same entries or fewer, and none
- * that is wrong. */
-static int
-refresh_statcache(struct firn_ws_opened *opened, const struct firn_ws_save_request *request,
-                  const struct firn_difference_walk_side *before,
-                  const struct firn_difference_walk_side *after, firn_error *err)
-{
-    struct refresh refresh = {.opened = opened, .after = after};
-    const struct firn_difference_walk_options options = {0};
-    int rc;
-    FIRN_TRY(firn_difference_walk(before, after, &options, note_change, &refresh, err));
-    if (refresh.files > FILES_MAX || refresh.bytes > BYTES_MAX) {
-        goto out;
-    }
-    firn_sort_u64((void *)refresh.inside.data, refresh.inside.size / sizeof(uint64_t));
-    FIRN_TRY(scan(&refresh, request, err));
-out:
-    firn_buf_deinit(&refresh.inside);
     return rc;
 }
 
@@ -436,7 +280,7 @@ apply_tree(struct in_place *in_place, firn_error *err)
     options.unsaved_why = firn_ws_restore_unsaved_why;
     options.holds_unsaved = firn_ws_restore_unsaved_holds;
     options.unsaved = &in_place->unsaved;
-    FIRN_TRY(firn_ws_line_settle(restoring, &before_side, &options, err));
+    FIRN_TRY(firn_ws_choose_settle(restoring, &before_side, &options, err));
     FIRN_TRY(begin_journal(in_place, err));
     if (restoring->target == NULL) {
         memcpy(in_place->running.target, restoring->record.id, sizeof in_place->running.target);
@@ -459,7 +303,8 @@ apply_tree(struct in_place *in_place, firn_error *err)
         FIRN_TRY(commit_safety(in_place, err));
         FIRN_TRY(change_tree(in_place, err));
         /* This only saves the next save some reading. */
-        FIRN_IGNORE(refresh_statcache(opened, &in_place->request, &before_side, &after_side, NULL));
+        FIRN_IGNORE(
+            firn_ws_refresh_statcache(opened, &in_place->request, &before_side, &after_side, NULL));
     } else {
         FIRN_TRY(close_pending(in_place, err));
     }
@@ -545,13 +390,12 @@ firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
     CHECK(!restoring->options->dry_run && restoring->options->to_dir == NULL);
     DCHECK(restoring->opened->workspace.number != 0);
     tell_others(&in_place);
-    if (!restoring->is_step) {
+    if (restoring->step == NULL) {
         FIRN_TRY(firn_ws_line_load(restoring, err));
     }
     FIRN_TRY(firn_ws_rules_load_today(restoring->opened, &restoring->record,
                                       restoring->target != NULL ? restoring->target->also_rules
-                                      : restoring->has_here     ? &restoring->here
-                                                                : NULL,
+                                                                : firn_ws_line_here(restoring),
                                       &today, &rules, err));
     in_place.request.include_deps = rules.include_deps;
     in_place.request.gitignore = rules.gitignore;

@@ -420,7 +420,6 @@ static int
 merge_trees(struct firn_ws_revert *revert, firn_error *err)
 {
     const struct firn_ws_restore_target target = {.also_rules = &revert->before,
-                                                  .is_revert = true,
                                                   .doing = revert->doing,
                                                   .message = firn_str(revert->doing),
                                                   .check = check,
@@ -476,8 +475,8 @@ revert_opened(struct firn_ws_revert *revert, firn_error *err)
     struct firn_ws_restoring *restoring = &revert->restoring;
     int rc = FIRN_OK;
     if (!options->dry_run) {
-        rc = firn_ws_restore_pending_finish(restoring->ws, restoring->opened, options->threads,
-                                            &options->callbacks, err);
+        rc = firn_ws_pending_finish(restoring->ws, restoring->opened, options->threads,
+                                    &options->callbacks, err);
     }
     if (rc == FIRN_OK) {
         rc = run(revert, err);
@@ -509,6 +508,7 @@ firn_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
     struct firn_ws_revert revert = {.options = options,
                                     .result = out,
                                     .restoring = {.ws = ws,
+                                                  .kind = FIRN_CATALOG_JOURNAL_REVERT,
                                                   .opened = &opened,
                                                   .options = &restore_options,
                                                   .result = &restored,

@@ -503,7 +503,7 @@ firn_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_ws_restore_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
+    rc = firn_ws_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
     struct firn_catalog_told told = {.db = NULL};
     const struct firn_catalog_joint joint = {.join = firn_catalog_told_join, .ctx = &told};
     if (rc == FIRN_OK && options->marks_told) {

@@ -53,13 +53,6 @@ count_step(struct firn_ws_opened *opened, const struct firn_tree_entry *before,
     return FIRN_OK;
 }
 
-static int
-read_state(struct firn_ws_opened *opened, uint64_t order, struct firn_buf *bytes,
-           struct firn_catalog_record *out, firn_error *err)
-{
-    return firn_catalog_get(opened->catalog, opened->workspace.number, order, bytes, out, err);
-}
-
 /* The nearest state before one that was not deleted; FIRN_NOT_FOUND. */
 static int
 read_base(struct firn_ws_opened *opened, const struct firn_catalog_line *line, size_t i,
@@ -67,7 +60,7 @@ read_base(struct firn_ws_opened *opened, const struct firn_catalog_line *line, s
 {
     int rc = FIRN_NOT_FOUND;
     while (rc == FIRN_NOT_FOUND && i > 0) {
-        rc = read_state(opened, firn_catalog_line_at(line, --i)->order, bytes, out, err);
+        rc = firn_ws_line_state(opened, firn_catalog_line_at(line, --i)->order, bytes, out, err);
     }
     return rc;
 }
@@ -110,7 +103,7 @@ tell_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line, 
                  ? firn_ws_facts_tell(opened, state->order, &told->facts, step, &cause)
                  : FIRN_OK;
     if (rc == FIRN_OK) {
-        rc = read_state(opened, state->order, &told->bytes, &told->record, &cause);
+        rc = firn_ws_line_state(opened, state->order, &told->bytes, &told->record, &cause);
     }
     if (rc == FIRN_OK) {
         firn_catalog_record_to_checkpoint(&told->record, &told->checkpoint);
@@ -145,15 +138,15 @@ int
 firn_ws_steps_tell(struct firn_ws_restoring *restoring, firn_error *err)
 {
     struct told told = {.step = {0}};
-    size_t to = restoring->step_to;
-    bool is_forward = restoring->is_forward;
+    size_t to = restoring->step->to;
+    bool is_forward = firn_ws_line_is_forward(restoring);
     int rc = FIRN_OK;
-    DCHECK(restoring->is_step &&
-           (is_forward ? restoring->told_to <= to : restoring->told_to >= to));
-    while (rc == FIRN_OK && restoring->told_to != to) {
-        size_t i = is_forward ? restoring->told_to + 1 : restoring->told_to;
-        restoring->told_to = is_forward ? i : i - 1;
-        if (restoring->is_turn && firn_catalog_line_is_facts(&restoring->line, i)) {
+    DCHECK(restoring->step != NULL &&
+           (is_forward ? restoring->step->told_to <= to : restoring->step->told_to >= to));
+    while (rc == FIRN_OK && restoring->step->told_to != to) {
+        size_t i = is_forward ? restoring->step->told_to + 1 : restoring->step->told_to;
+        restoring->step->told_to = is_forward ? i : i - 1;
+        if (firn_ws_line_is_turn(restoring) && firn_catalog_line_is_facts(&restoring->line, i)) {
             continue;
         }
         if (restoring->options->on_step == NULL) {
@@ -161,11 +154,11 @@ firn_ws_steps_tell(struct firn_ws_restoring *restoring, firn_error *err)
             continue;
         }
         rc = tell_state(restoring->opened, &restoring->line, i, is_forward, &told, err);
-        if (restoring->open_ns != 0 &&
-            firn_catalog_line_state_at(&restoring->line, restoring->told_to) ==
-                restoring->open_to &&
+        if (restoring->step->open_ns != 0 &&
+            firn_catalog_line_state_at(&restoring->line, restoring->step->told_to) ==
+                restoring->step->open_to &&
             told.step.turn == NULL) {
-            told.step.turn = &restoring->open_turn; /* what was saved first since it began */
+            told.step.turn = &restoring->step->open_turn; /* what was saved first since it began */
         }
         rc = rc == FIRN_OK ? visit_step(restoring, &told.step, err) : rc;
     }
@@ -176,10 +169,10 @@ firn_ws_steps_tell(struct firn_ws_restoring *restoring, firn_error *err)
 int
 firn_ws_steps_tell_edits(struct firn_ws_restoring *restoring, firn_error *err)
 {
-    firn_workspace_step step = restoring->edits;
+    firn_workspace_step step = restoring->step->edits;
     step.kind = FIRN_STEP_EDITS;
     step.is_counted = true;
-    step.turn = firn_ws_line_is_open_turn(restoring) ? &restoring->open_turn : NULL;
+    step.turn = firn_ws_choose_is_open_turn(restoring) ? &restoring->step->open_turn : NULL;
     restoring->result->is_unsaved = true;
     return visit_step(restoring, &step, err);
 }
@@ -199,8 +192,8 @@ is_free(struct firn_ws_restoring *restoring, size_t i, const struct firn_ws_comp
     if (paths.count > 0) {
         FIRN_TRY(firn_tree_filter_init(&filter, paths.items, paths.count, err));
         memset(filter.was_met, true, filter.count * sizeof *filter.was_met);
-        FIRN_TRY(
-            firn_ws_line_differs(restoring, &compare->disk_side, options, &filter, &differs, err));
+        FIRN_TRY(firn_ws_choose_differs(restoring, &compare->disk_side, options, &filter, &differs,
+                                        err));
         *out = !differs;
     }
 out:
@@ -227,7 +220,7 @@ count_free(struct firn_ws_restoring *restoring, const struct firn_ws_compare *co
             line, firn_catalog_line_state_at(line, is_forward ? crossed : crossed - 1));
         FIRN_TRY(is_free(restoring, crossed, compare, options, &goes_on, err));
         if (goes_on && (!is_forward || !to->is_passed)) {
-            rc = read_state(restoring->opened, to->order, &bytes, &record, err);
+            rc = firn_ws_line_state(restoring->opened, to->order, &bytes, &record, err);
         }
         goes_on = goes_on && rc == FIRN_OK && (!is_forward || !to->is_passed);
         rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -245,24 +238,25 @@ firn_ws_steps_look_at_disk(struct firn_ws_restoring *restoring, const firn_callb
     struct firn_ws_restore_unsaved unsaved;
     firn_callbacks callbacks;
     int rc;
-    DCHECK(restoring->has_here);
+    DCHECK(restoring->step->has_here);
     firn_ws_restore_unsaved_init(&unsaved, outer, &callbacks);
     const struct firn_ws_compare_options given = {restoring->options->threads,
                                                   firn_ws_restore_today(restoring), &callbacks};
     FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
-                                              &restoring->here, NULL, &given, err));
+                                              &restoring->step->here, NULL, &given, err));
     FIRN_TRY(firn_ws_restore_unsaved_check(&unsaved, err));
     struct firn_checkout_options options = firn_ws_restore_apply_options(
         restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
     options.unsaved_why = firn_ws_restore_unsaved_why;
     options.holds_unsaved = firn_ws_restore_unsaved_holds;
     options.unsaved = &unsaved;
-    FIRN_TRY(firn_ws_line_differs(restoring, &compare.disk_side, &options, NULL, out_differs, err));
+    FIRN_TRY(
+        firn_ws_choose_differs(restoring, &compare.disk_side, &options, NULL, out_differs, err));
     if (*out_differs && out_free != NULL) {
-        const firn_workspace_step edits = restoring->edits;
+        const firn_workspace_step edits = restoring->step->edits;
         FIRN_TRY(count_free(restoring, &compare, &options, false, &out_free->back, err));
         FIRN_TRY(count_free(restoring, &compare, &options, true, &out_free->ahead, err));
-        restoring->edits = edits;
+        restoring->step->edits = edits;
     }
 out:
     firn_ws_restore_unsaved_deinit(&unsaved);
@@ -274,6 +268,7 @@ out:
 
 struct listing {
     struct firn_ws_restoring restoring; /* to the present state, as a dry run */
+    struct firn_ws_step step;
     const firn_workspace_steps_options *options;
     int (*visit)(void *ctx, const firn_workspace_step *step);
     void *ctx;
@@ -290,8 +285,8 @@ find_oldest(struct firn_ws_restoring *restoring, size_t *out, firn_error *err)
     struct firn_buf bytes = {0};
     int rc = FIRN_NOT_FOUND;
     for (*out = 0; *out <= line->cursor; ++*out) {
-        rc = read_state(restoring->opened, firn_catalog_line_at(line, *out)->order, &bytes, &record,
-                        err);
+        rc = firn_ws_line_state(restoring->opened, firn_catalog_line_at(line, *out)->order, &bytes,
+                                &record, err);
         if (rc != FIRN_NOT_FOUND ||
             (*out < line->cursor && firn_catalog_line_is_facts(line, *out + 1))) {
             break;
@@ -312,7 +307,7 @@ list_step(struct listing *listing, size_t i, bool is_forward, struct told *told,
 static int
 list_edits(struct listing *listing, firn_error *err)
 {
-    firn_workspace_step step = listing->restoring.edits;
+    firn_workspace_step step = listing->step.edits;
     step.kind = FIRN_STEP_EDITS;
     step.is_counted = true;
     return firn_error_stopped(err, listing->visit(listing->ctx, &step));
@@ -356,13 +351,14 @@ list_opened(struct listing *listing, firn_error *err)
     int rc;
     FIRN_TRY(
         firn_catalog_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
+    restoring->step = &listing->step;
     FIRN_TRY(firn_ws_line_load(restoring, err));
     if (firn_catalog_line_count(&restoring->line) == 0) {
         goto out;
     }
-    FIRN_TRY(firn_ws_line_read_here(restoring, err));
-    if (restoring->has_here) {
-        FIRN_TRY(firn_ws_given_checkpoint(restoring->ws, &restoring->here,
+    FIRN_TRY(firn_ws_choose_read_here(restoring, err));
+    if (restoring->step->has_here) {
+        FIRN_TRY(firn_ws_given_checkpoint(restoring->ws, &restoring->step->here,
                                           &listing->result->checkpoint, err));
         FIRN_TRY(firn_ws_steps_look_at_disk(restoring, &listing->options->callbacks,
                                             &listing->result->is_unsaved, &listing->free, err));

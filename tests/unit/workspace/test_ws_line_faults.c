@@ -331,7 +331,7 @@ settle(const struct prepared *prepared, struct ws_world *world, enum way way)
     bool is_undo = !is_redo && operation != PATHS;
     int rc = FIRN_OK;
     firn_workspace_pending_restore pending;
-    assert_int_equal(firn_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
+    assert_int_equal(firn_ws_pending(world->ws, &pending, &world->err), FIRN_OK);
     assert_true(pending.is_undo == is_undo && pending.is_redo == is_redo && !pending.is_revert);
     switch (way) {
     case AGAIN:
@@ -352,7 +352,7 @@ settle(const struct prepared *prepared, struct ws_world *world, enum way way)
     }
     /* A save drops what had moved nothing. */
     bool is_back = way == OTHER || (way == SAVE && !pending.has_begun);
-    assert_int_equal(firn_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
+    assert_int_equal(firn_ws_pending(world->ws, &pending, &world->err), FIRN_OK);
     assert_false(pending.is_pending);
     return is_back ? moves[operation].from : moves[operation].to;
 }
@@ -368,7 +368,7 @@ judge(void *ctx, struct ws_world *world, const struct ws_broken *broken)
     assert_true(ws_edit_is_mix(now, prepared->dumps[from], prepared->dumps[to]));
     free(now);
     ws_assert_check_clean(world);
-    assert_int_equal(firn_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
+    assert_int_equal(firn_ws_pending(world->ws, &pending, &world->err), FIRN_OK);
     size_t at = from;
     enum way way = (enum way)((broken->attempt + broken->seed / 1000) % WAYS);
     /* As a step, a restore of paths is newer than version 0.2.0. */

@@ -73,8 +73,7 @@ on_progress(void *ctx, const firn_progress *progress)
                               progress->files_total};
         if (listener->other != NULL) {
             assert_int_equal(
-                firn_ws_restore_pending(listener->other, &listener->seen[listener->count], NULL),
-                FIRN_OK);
+                firn_ws_pending(listener->other, &listener->seen[listener->count], NULL), FIRN_OK);
         }
     }
     listener->count++;
@@ -146,7 +145,7 @@ it_can_be_cancelled_whenever_it_tells_until_it_is_finishing(void **state)
         struct listener listener = {.world = &world, .cancel_at = at};
         int rc = restore(&listener, "1");
         bool was_late = listener.first_finishing != 0 && listener.first_finishing <= at;
-        assert_int_equal(firn_ws_restore_pending(world.ws, &pending, &world.err), FIRN_OK);
+        assert_int_equal(firn_ws_pending(world.ws, &pending, &world.err), FIRN_OK);
         assert_false(pending.is_pending || pending.is_running);
         if (listener.count < at) {
             free(before);
@@ -207,7 +206,7 @@ another_handle_sees_it_under_way_and_not_as_interrupted(void **state)
     }
     assert_true(begun >= 3);
     firn_workspace_pending_restore after;
-    must(&world, firn_ws_restore_pending(listener.other, &after, &world.err));
+    must(&world, firn_ws_pending(listener.other, &after, &world.err));
     assert_false(after.is_pending || after.is_running);
     firn_ws_close(listener.other);
     ws_world_close(&world);
@@ -224,7 +223,7 @@ what_is_no_note_is_none(void **state)
     for (size_t size = 0; size < sizeof note; size++) {
         assert_false(firn_ws_running_decode(firn_bytes(note, size), &out));
     }
-    static const uint8_t most[] = {1, FIRN_WS_RUNNING_REDO, 8, 1};
+    static const uint8_t most[] = {1, FIRN_CATALOG_JOURNAL_REDO, 8, 1};
     for (size_t at = 0; at < sizeof most; at++) {
         uint8_t kept = note[at];
         note[at] = (uint8_t)(most[at] + 1);
