@@ -1272,6 +1272,101 @@ a_line_that_is_lost_is_derived_from_history(void **state)
 }
 
 static void
+assert_size(struct model *model, const char *name, const char *size)
+{
+    char *now = dump(model);
+    const char *line = line_of(now, name, strlen(name));
+    assert_non_null(line);
+    const char *at = strstr(line, " size=") + strlen(" size=");
+    assert_true(strncmp(at, size, strlen(size)) == 0 && at[strlen(size)] == ' ');
+    free(now);
+}
+
+static void
+restore_a(struct model *model)
+{
+    const firn_slice path = firn_str("a");
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
+    options.paths = &path;
+    options.path_count = 1;
+    must(model, firn_ws_restore(model->world.ws, "1", &options, &result, &model->world.err));
+    assert_int_equal(result.changed, 1);
+}
+
+static void
+forget_states(struct model *model)
+{
+    for (size_t at = 0; at < model->count; at++) {
+        free(model->states[at].dump);
+        free(model->saved[at].dump);
+    }
+    free(model->states);
+    free(model->saved);
+}
+
+/* The first name of two is restored: the other one is a file of its own, also in the state that was made. */
+static void
+a_link_to_a_restored_path_keeps_its_content(void **state)
+{
+    (void)state;
+    struct model model = {.count = 0};
+    ws_world_open_memory(&model.world, 1);
+    put(&model, "a", "1");
+    scan_put_link(&model.world.tree, "b", "a");
+    scan_put_link(&model.world.tree, "dir/c", "a");
+    save(&model);
+    scan_remove_file(&model.world.tree, "a");
+    scan_remove_file(&model.world.tree, "b");
+    scan_remove_tree(&model.world.tree, "dir");
+    put(&model, "a", "22");
+    scan_put_link(&model.world.tree, "b", "a");
+    scan_put_link(&model.world.tree, "dir/c", "a");
+    save(&model);
+    restore_a(&model);
+    assert_size(&model, "a", "1");
+    assert_size(&model, "b", "2");
+    ws_assert_check_clean(&model.world);
+    put(&model, "a", "an edit there");
+    put(&model, "b", "and one elsewhere");
+    must(&model, try_step(&model, false, false)); /* to the whole state that was made */
+    assert_size(&model, "a", "1");
+    assert_size(&model, "b", "2");
+    assert_size(&model, "dir/c", "2");
+    char *now = dump(&model);
+    assert_non_null(strstr(now, " link=b\n"));
+    free(now);
+    must(&model, try_step(&model, false, false));
+    assert_size(&model, "a", "2");
+    ws_assert_check_clean(&model.world);
+    forget_states(&model);
+    ws_world_close(&model.world);
+}
+
+/* Its record says that its checkpoint is a state. */
+static void
+a_restore_of_a_path_is_derived_too(void **state)
+{
+    (void)state;
+    struct model model = {.count = 0};
+    ws_world_open_memory(&model.world, 1);
+    put(&model, "a", "1");
+    save(&model);
+    put(&model, "a", "22");
+    save(&model);
+    restore_a(&model);
+    damage(&model, NULL);
+    put(&model, "b", "edited elsewhere");
+    must(&model, try_step(&model, false, false));
+    assert_size(&model, "a", "2");
+    assert_size(&model, "b", "16");
+    must(&model, try_step(&model, true, false));
+    assert_size(&model, "a", "1");
+    forget_states(&model);
+    ws_world_close(&model.world);
+}
+
+static void
 a_line_has_its_newest_states(void **state)
 {
     (void)state;
@@ -1375,6 +1470,8 @@ main(void)
         cmocka_unit_test(a_line_is_read_as_it_was_written),
         cmocka_unit_test(undo_and_redo_are_what_the_list_says),
         cmocka_unit_test(a_line_that_is_lost_is_derived_from_history),
+        cmocka_unit_test(a_restore_of_a_path_is_derived_too),
+        cmocka_unit_test(a_link_to_a_restored_path_keeps_its_content),
         cmocka_unit_test(a_line_has_its_newest_states),
     };
     return cmocka_run_group_tests_name("ws_line", tests, NULL, NULL);
