@@ -177,8 +177,8 @@ struct firn_ws_step {
     bool has_next;  /* there is a step to take, if the directory has no edits */
     size_t to;      /* the item to go to */
     size_t told_to; /* steps up to this item have been told */
-    size_t
-        facts_at; /* the item of the step that changes facts, if that is the next; 0: it is not */
+    /* The item of the step that changes facts, if that is the next; 0: it is not. */
+    size_t facts_at;
     struct firn_ws_paths paths;
     bool is_clean;             /* the directory was at the present state of the line */
     firn_workspace_step edits; /* how many files differ from that state */
