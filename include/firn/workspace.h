@@ -849,7 +849,9 @@ typedef struct firn_workspace_step {
     uint64_t added;                  /* files, by the undo of the step, or by its redo */
     uint64_t changed;
     uint64_t removed;
-    const firn_workspace_fact *facts; /* of a step from FIRN_STEP_TAG on; the checkpoint is NULL */
+    /* Of a step from FIRN_STEP_TAG on; the checkpoint is NULL. And of a restore of some paths: the name of
+     * each is a path. */
+    const firn_workspace_fact *facts;
     size_t fact_count;
 } firn_workspace_step;
 
@@ -877,7 +879,8 @@ typedef struct firn_workspace_steps_result {
         sizeof(firn_workspace_steps_result), NULL, false, 0, 0 \
     }
 /* Lists the steps that firn_workspace_undo and firn_workspace_redo would take, newest first: those that
- * were undone, then those that can be undone, which may begin with edits that are only on the disk.
+ * were undone, then those that can be undone. Edits that are only on the disk come first of these, or after
+ * restores of some paths at which there are none.
  * on_step may be NULL, if only the result is wanted. Read-only.
  * A workspace that was never saved has none; that is no error. */
 FIRN_API FIRN_MUST_CHECK int
@@ -982,8 +985,9 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_restore(firn_workspace *workspace,
 /* Goes one state back. The states of a workspace are those that were saved, those that restores and
  * reverts made, and those that they replaced; firn remembers the last 1,000 of them. If the directory
  * differs from the present one of these states, undo brings that state back: it takes back edits that
- * were not saved, or a restore of some paths. Otherwise it goes to the state before, and a further undo
- * to the one before that. A state whose checkpoint was deleted is passed over. If a tag, a pin or a
+ * were not saved. Otherwise it goes to the state before, and a further undo to the one before that. If the
+ * step to the present state was a restore of some paths, only these are compared and taken back: edits
+ * elsewhere stay, and a further undo takes them back. A redo of that step is limited to its paths, too. A state whose checkpoint was deleted is passed over. If a tag, a pin or a
  * deletion of checkpoints (FIRN_STEP_TAG and those that follow) came after the present state, undo takes
  * that back and touches no file; the checkpoint of the result is that of the present state, or NULL if that
  * was deleted. A value that something else has given since stays: it is reported

@@ -681,7 +681,7 @@ firn_workspace_pending(firn_workspace *workspace, firn_workspace_pending_restore
     API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");
     BEGIN_RESULT(out, firn_workspace_pending_restore, size, err);
     API_OWN(workspace, "workspace", err);
-    int rc = fi_ws_restore_pending(workspace, &pending, err);
+    int rc = fi_ws_pending(workspace, &pending, err);
     return give_result(workspace, rc, out, &pending, sizeof pending, NULL, NULL);
 }
 

@@ -228,6 +228,9 @@ What prints JSON has its row in docs/json.md.
   1,000 can be undone, less those whose checkpoints were deleted or have expired.
   It says which step it took back, and with -n which it would take back.
   
+  A restore of some paths (firn restore REF PATH) is undone and redone at these
+  paths alone: what was edited elsewhere since stays; the next undo takes it back.
+  
   A tag (firn tag, firn tag -d), a pin (firn pin, firn unpin) or a deletion (firn
   delete, firn undelete) is taken back without touching a file. What something
   else has changed since, such as a tag whose checkpoint is gone for good, stays

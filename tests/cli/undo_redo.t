@@ -58,9 +58,10 @@ A restore, a restore of some paths and a revert are steps, too.
   four
   $ firn restore 1 a -q && cat a && firn undo && cat a
   one
-  undid unsaved changes, back at 3: 1 changed, 0 added, 0 removed; redo with: firn redo
+  undid the restore of a from 1, back at 3: 1 changed, 0 added, 0 removed; redo with: firn redo
   four
-  $ firn redo -q && cat a && firn undo -q
+  $ firn redo && cat a && firn undo -q
+  redid the restore of a from 1, now at <id>: 1 changed, 0 added, 0 removed; take this back with: firn undo
   one
   $ firn revert 3 -q && cat a && firn undo && cat a
   two
@@ -167,4 +168,75 @@ A save of what an undo left ends nothing.
   redo 1    <time>  the save of 2: 1 changed, 0 added, 0 removed
   now       at 1
   redid the save of 2, now at 2: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  two
+
+A restore of paths is undone and redone at these alone; what was edited elsewhere stays, and is a step of its own.
+
+  $ mkdir ../p && cd ../p && mkdir -p d/e && echo one >a && echo one >b && echo one >d/e/f && firn save -q && echo two >a && rm -r d && firn save -q
+  1
+  2
+  $ firn restore 1 a d/e/f && echo more >>b && firn undo --list
+  restored 1: 1 changed, 1 added, 0 removed; take this back with: firn undo
+  now       at <id>
+  undo 1    <time>  the restore of a and 1 other from 1: 1 changed, 0 added, 1 removed
+  undo 2    not saved            unsaved changes: 1 changed, 0 added, 0 removed
+  undo 3    <time>  the save of 2: 1 changed, 1 added, 0 removed
+  $ firn undo --list --json >../list && python3 -c 'import json; print([(s["kind"], [p["path"] for p in s.get("paths", [])]) for s in json.load(open("../list"))["steps"]])'
+  [('restore', ['a', 'd']), ('edits', []), ('save', [])]
+  $ firn undo && cat a b && ls && firn undo --list
+  undid the restore of a and 1 other from 1, back at 2: 1 changed, 0 added, 1 removed; redo with: firn redo
+  two
+  one
+  more
+  a
+  b
+  redo 1    <time>  the restore of a and 1 other from 1: 1 changed, 1 added, 0 removed
+  now       at 2
+  undo 1    not saved            unsaved changes: 1 changed, 0 added, 0 removed
+  undo 2    <time>  the save of 2: 1 changed, 1 added, 0 removed
+  $ firn redo && cat a b d/e/f
+  redid the restore of a and 1 other from 1, now at <id>: 1 changed, 1 added, 0 removed; take this back with: firn undo
+  one
+  one
+  more
+  one
+
+Edits at the paths come first, as all edits do.
+
+  $ echo mine >>a && firn undo && cat a b
+  undid unsaved changes, back at <id>: 2 changed, 0 added, 0 removed; redo with: firn redo
+  one
+  one
+  $ firn redo -q && cat a b && firn undo -q && firn undo -q && cat a && firn undo -q && cat a
+  one
+  mine
+  one
+  more
+  two
+  one
+  $ firn redo -q && firn redo -q && firn redo -q && cat a b d/e/f
+  one
+  mine
+  one
+  more
+  one
+  $ firn save -q --if-changed; firn undo -q && firn undo -q && cat a b && firn check -q
+  3
+  two
+  one
+
+Two restores of paths, one after the other, and one that changes nothing.
+
+  $ firn undo -q && firn restore 2 a -q && firn restore 2 d -q && firn restore 2 a && echo x >n && firn undo --list
+  restored 2: nothing had to change
+  now       at <id>
+  undo 1    <time>  the restore of d from 2: 0 changed, 1 added, 0 removed
+  undo 2    <time>  the restore of a from 2: 1 changed, 0 added, 0 removed
+  undo 3    not saved            unsaved changes: 0 changed, 0 added, 1 removed
+  $ firn undo -q && firn undo -q && ls -m && cat a && firn redo && firn redo && cat n a
+  a, b, d, n
+  one
+  redid the restore of a from 2, now at <id>: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  redid the restore of d from 2, now at <id>: 0 changed, 0 added, 1 removed; take this back with: firn undo
+  x
   two

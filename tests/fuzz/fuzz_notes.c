@@ -360,10 +360,10 @@ hold(const struct machine *machine, firn_slice bytes, bool is_sealed)
     for (uint32_t workspace = 1; workspace <= 2; workspace++) {
         CHECK(fi_ws_running_ask(machine->opened.db, workspace, &running, &is_running, &err) ==
               FIRN_OK);
-        CHECK(!is_running ||
-              (holder.size == 48 && running.workspace == workspace &&
-               running.kind >= FI_WS_RUNNING_RESTORE && running.kind <= FI_WS_RUNNING_REDO &&
-               running.phase != NULL && running.process == holder.process));
+        CHECK(!is_running || (holder.size == 48 && running.workspace == workspace &&
+                              running.kind >= FI_CATALOG_JOURNAL_RESTORE &&
+                              running.kind <= FI_CATALOG_JOURNAL_REDO && running.phase != NULL &&
+                              running.process == holder.process));
     }
 }
 

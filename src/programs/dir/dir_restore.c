@@ -588,6 +588,9 @@ const struct fi_command fi_dir_restore_undo = {
             "1,000 can be undone, less those whose checkpoints were deleted or have expired.\n"
             "It says which step it took back, and with -n which it would take back.\n"
             "\n"
+            "A restore of some paths (firn restore REF PATH) is undone and redone at these\n"
+            "paths alone: what was edited elsewhere since stays; the next undo takes it back.\n"
+            "\n"
             "A tag (firn tag, firn tag -d), a pin (firn pin, firn unpin) or a deletion (firn\n"
             "delete, firn undelete) is taken back without touching a file. What something\n"
             "else has changed since, such as a tag whose checkpoint is gone for good, stays\n"
@@ -619,10 +622,11 @@ const struct fi_command fi_dir_restore_redo = {
     .options = redo_options,
     .help = "Brings back what the last firn undo took away; another redo brings back what\n"
             "the undo before that took away. Anything that is edited or restored after an\n"
-            "undo ends this; a tag, a pin or a deletion ends it for those alone, and a save\n"
-            "of what the undo left does not end it. Nothing is lost then: firn list --all\n"
-            "lists all states, and firn restore REF goes to any of them. An interrupted undo\n"
-            "is taken back; an interrupted redo is finished.",
+            "undo ends this; of a restore of some paths, what is edited at these. A tag, a\n"
+            "pin or a deletion ends it for those alone, and a save of what the undo left does\n"
+            "not end it. Nothing is lost then: firn list --all lists all states, and firn\n"
+            "restore REF goes to any of them. An interrupted undo is taken back; an\n"
+            "interrupted redo is finished.",
     .examples = redo_examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT |
             FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,

@@ -384,13 +384,14 @@ extern const struct fi_mcp_tool fi_mcp_diff_tool;
 #define FI_MCP_TOOL_COUNTS             \
     FI_MCP_TOOL_INTEGER("files_added") \
     "," FI_MCP_TOOL_INTEGER("files_changed") "," FI_MCP_TOOL_INTEGER("files_removed")
-#define FI_MCP_TOOL_STEP                                                                           \
-    FI_MCP_TOOL_STRING("kind")                                                                     \
-    "," FI_MCP_TOOL_STRING("text") "," FI_MCP_TOOL_STRING(                                         \
-        "time") "," FI_MCP_TOOL_NAME "," FI_MCP_TOOL_COUNTS                                        \
-                "," FI_MCP_TOOL_OBJECTS("facts",                                                   \
-                                        FI_MCP_TOOL_STRING("name") "," FI_MCP_TOOL_STRING_OR_NULL( \
-                                            "before") "," FI_MCP_TOOL_STRING_OR_NULL("after"))
+#define FI_MCP_TOOL_STEP                                                                                                \
+    FI_MCP_TOOL_STRING("kind")                                                                                          \
+    "," FI_MCP_TOOL_STRING("text") "," FI_MCP_TOOL_STRING(                                                              \
+        "time") "," FI_MCP_TOOL_NAME "," FI_MCP_TOOL_COUNTS                                                             \
+                "," FI_MCP_TOOL_OBJECTS(                                                                                \
+                    "facts",                                                                                            \
+                    FI_MCP_TOOL_STRING("name") "," FI_MCP_TOOL_STRING_OR_NULL("before") "," FI_MCP_TOOL_STRING_OR_NULL( \
+                        "after")) "," FI_MCP_TOOL_OBJECTS("paths", FI_MCP_TOOL_STRING("path"))
 #define FI_MCP_TOOL_CHANGES                            \
     FI_MCP_TOOL_OBJECTS("changes", FI_MCP_TOOL_CHANGE) \
     "," FI_MCP_TOOL_INTEGER("changes_not_shown")

@@ -57,18 +57,19 @@ compose_turn(const firn_workspace_turn *turn)
 }
 
 /* The message of a checkpoint that a revert made is "reverting 3". */
+/* "the revert of 12", from the message "reverting 12" of the checkpoint that was made. */
 static void
-compose_revert(const firn_workspace_checkpoint *made)
+compose_made(const firn_workspace_checkpoint *made, const char *doing, const char *of,
+             const char *else_text)
 {
-    static const char reverting[] = "reverting ";
     const firn_slice message = made->message;
-    size_t size = sizeof(reverting) - 1;
-    if (message.size > size && memcmp(message.data, reverting, size) == 0) {
-        compose_text("the revert of ");
+    size_t size = strlen(doing);
+    if (message.size > size && memcmp(message.data, doing, size) == 0) {
+        compose_text(of);
         fi_term_text_cut(firn_bytes(message.data + size, message.size - size), MESSAGE_COLUMNS,
                          compose);
     } else {
-        compose_text("a revert");
+        compose_text(else_text);
     }
 }
 
@@ -177,7 +178,9 @@ fi_show_step_text(const firn_workspace_step *step, char *out)
     } else if (checkpoint == NULL) {
         compose_text(deleted_text(step->kind));
     } else if (step->kind == FIRN_STEP_REVERT) {
-        compose_revert(checkpoint);
+        compose_made(checkpoint, "reverting ", "the revert of ", "a revert");
+    } else if (step->kind == FIRN_STEP_RESTORE && step->fact_count > 0) {
+        compose_made(checkpoint, "restoring ", "the restore of ", "a restore of paths");
     } else {
         compose_checkpoint(step->kind == FIRN_STEP_RESTORE ? "the restore of " : "the save of ",
                            checkpoint);
@@ -210,10 +213,27 @@ fi_show_step_json_members(const firn_workspace_step *step)
     fi_show_step_json_facts(step);
 }
 
+/* Of a restore of some paths. */
+static void
+json_paths(const firn_workspace_step *step)
+{
+    if (step->fact_count == 0) {
+        return;
+    }
+    fi_term_json_array("paths");
+    for (size_t i = 0; i < step->fact_count; i++) {
+        fi_term_json_object(NULL);
+        fi_term_json_bytes("path", step->facts[i].name);
+        fi_term_json_end();
+    }
+    fi_term_json_end();
+}
+
 void
 fi_show_step_json_facts(const firn_workspace_step *step)
 {
     if (step->kind < FIRN_STEP_TAG) {
+        json_paths(step);
         return;
     }
     fi_term_json_array("facts");

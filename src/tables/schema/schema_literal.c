@@ -44,7 +44,7 @@ read_number(firn_slice text, firn_type type, uint32_t scale, firn_value *out)
     }
     /* Whether a smaller type has the number is asked by whom the value is for. */
     wrong = fi_value_text_parse(&signed_type, text, NULL, out);
-    return wrong == NULL || text.data[0] == '-'
+    return wrong == NULL || text.size == 0 || text.data[0] == '-'
                ? wrong
                : fi_value_text_parse(&unsigned_type, text, NULL, out);
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * catalog/catalog_facts.c: changes of tags, pins and deletions, for undo.
+ * catalog/catalog_facts.c: changes of tags, pins and deletions, and the paths of restores, for
+ * undo.
  *
  * A step is entered in the commit that makes its changes, with an order of its workspace as if it
  * were a checkpoint (I1; not checked: the two are in one batch). So orders say what came after
  * what, and the undo line adds the steps that are newer than itself as it adds checkpoints
  * (ws_line.c).
+ *
+ * A restore of some paths leads to a state, which is a checkpoint; its entry has the order of that,
+ * and only adds the paths. It is entered in the commit that ends the restore.
  *
  * What is not asked for by a person or a program is no step: expiry, tags that are part of a save,
  * a repair, an undo. An entry that this version cannot read counts as missing, and its step is
@@ -157,6 +161,18 @@ out:
     return rc;
 }
 
+static bool
+is_kind(firn_workspace_step_kind kind)
+{
+    return kind == FIRN_STEP_RESTORE || fi_catalog_facts_is_kind(kind);
+}
+
+static bool
+has_room(const struct fi_catalog_facts *facts)
+{
+    return facts->changes.size > 0 && facts->changes.size <= FI_CATALOG_FACTS_SIZE_MAX;
+}
+
 struct dropping {
     struct firn_db_batch *batch;
     struct firn_db_keyspace *steps;
@@ -177,17 +193,16 @@ drop_old(void *ctx, uint64_t order, firn_slice key)
 }
 
 int
-fi_catalog_facts_put(struct fi_catalog *catalog, struct firn_db_batch *batch, firn_slice root,
-                     struct fi_catalog_workspace *workspace, const struct fi_catalog_facts *facts,
-                     int64_t now_ns, firn_error *err)
+fi_catalog_facts_put_at(struct fi_catalog *catalog, struct firn_db_batch *batch, uint32_t workspace,
+                        uint64_t order, const struct fi_catalog_facts *facts, int64_t now_ns,
+                        firn_error *err)
 {
-    struct fi_catalog_workspace after = *workspace;
     struct dropping dropping = {.batch = batch, .err = err};
     struct fi_buf value = {0};
     uint8_t key[FI_CATALOG_KEY_SIZE];
     int rc;
-    DCHECK(workspace->number != 0 && fi_catalog_facts_is_kind(facts->kind));
-    if (facts->changes.size == 0 || facts->changes.size > FI_CATALOG_FACTS_SIZE_MAX) {
+    DCHECK(workspace != 0 && is_kind(facts->kind));
+    if (!has_room(facts)) {
         return FIRN_OK;
     }
     if (fi_buf_append_u8(&value, FORMAT) != FIRN_OK ||
@@ -198,16 +213,29 @@ fi_catalog_facts_put(struct fi_catalog *catalog, struct firn_db_batch *batch, fi
         goto out;
     }
     FI_TRY(fi_db_keyspace_open(catalog->db, FI_CATALOG_FACTS, &dropping.steps, err));
-    FI_TRY(walk(catalog, workspace->number, drop_old, &dropping, err));
+    FI_TRY(walk(catalog, workspace, drop_old, &dropping, err));
     FI_TRY(dropping.rc);
-    FI_TRY(fi_db_batch_put(batch, dropping.steps,
-                           fi_catalog_make_key(workspace->number, after.next_order++, key),
-                           fi_buf_slice(&value), err));
-    FI_TRY(fi_catalog_workspaces_put(catalog, batch, root, &after, err));
-    *workspace = after;
+    rc = fi_db_batch_put(batch, dropping.steps, fi_catalog_make_key(workspace, order, key),
+                         fi_buf_slice(&value), err);
 out:
     fi_buf_deinit(&value);
     return rc;
+}
+
+int
+fi_catalog_facts_put(struct fi_catalog *catalog, struct firn_db_batch *batch, firn_slice root,
+                     struct fi_catalog_workspace *workspace, const struct fi_catalog_facts *facts,
+                     int64_t now_ns, firn_error *err)
+{
+    struct fi_catalog_workspace after = *workspace;
+    if (!has_room(facts)) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(fi_catalog_facts_put_at(catalog, batch, after.number, after.next_order++, facts,
+                                          now_ns, err));
+    FI_TRY_RETURN(fi_catalog_workspaces_put(catalog, batch, root, &after, err));
+    *workspace = after;
+    return FIRN_OK;
 }
 
 static bool
@@ -218,7 +246,7 @@ decode(struct fi_catalog_facts *facts)
     uint8_t kind;
     uint64_t time;
     if (!fi_reader_u8(&reader, &format) || format != FORMAT || !fi_reader_u8(&reader, &kind) ||
-        !fi_catalog_facts_is_kind(kind) || !fi_reader_le64(&reader, &time)) {
+        !is_kind(kind) || !fi_reader_le64(&reader, &time)) {
         return false;
     }
     facts->kind = kind;

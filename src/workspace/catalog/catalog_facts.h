@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * catalog/catalog_facts.h: changes of facts, as steps that undo takes back. A fact is what a store
- * says of its checkpoints besides their trees: a tag, a pin, that one was deleted.
+ * says of its checkpoints besides their trees: a tag, a pin, that one was deleted. Also the paths
+ * of restores that were limited to some.
  *
  *   "firn.facts":  be32 workspace | be64 order → u8 format (1) | u8 kind of the step
  *                  (firn_workspace_step_kind) | le64 time in ns | change*
@@ -11,6 +12,7 @@
  *   tag       the tag                 its value in "firn.tags"
  *   pin       be64 order | 16 id      its value in "firn.pins"
  *   delete    be64 order | 16 id      u8 1 if the checkpoint is a deleted one
+ *   restore   a path                  empty; the order is that of the checkpoint to which it led
  */
 #ifndef FIRN_CATALOG_CATALOG_FACTS_H
 #define FIRN_CATALOG_CATALOG_FACTS_H
@@ -76,6 +78,11 @@ FIRN_MUST_CHECK int fi_catalog_facts_put(struct fi_catalog *catalog, struct firn
                                          firn_slice root, struct fi_catalog_workspace *workspace,
                                          const struct fi_catalog_facts *facts, int64_t now_ns,
                                          firn_error *err);
+/* The same with an order that is given: of the checkpoint to which a restore of paths led. */
+FIRN_MUST_CHECK int fi_catalog_facts_put_at(struct fi_catalog *catalog, struct firn_db_batch *batch,
+                                            uint32_t workspace, uint64_t order,
+                                            const struct fi_catalog_facts *facts, int64_t now_ns,
+                                            firn_error *err);
 
 /* Fills *out, which the caller deinits, also after a failure. FIRN_NOT_FOUND if there is no step
  * with this order, or none that this version knows. */

@@ -35,6 +35,10 @@ enum {
     PREVIOUS_SIZE_MAX = 64 << 20
 };
 
+static const uint8_t FLAGS[] = {[FI_CATALOG_JOURNAL_UNDO] = FLAG_UNDO,
+                                [FI_CATALOG_JOURNAL_REVERT] = FLAG_REVERT,
+                                [FI_CATALOG_JOURNAL_REDO] = FLAG_UNDO | FLAG_REDO};
+
 void
 fi_catalog_journal_deinit(struct fi_catalog_journal *journal)
 {
@@ -50,16 +54,13 @@ fi_catalog_journal_encode(const struct fi_catalog_journal *journal, struct fi_bu
 {
     size_t begin = out->size;
     DCHECK(journal->state >= FI_CATALOG_JOURNAL_DONE && journal->state <= FI_CATALOG_JOURNAL_BEGUN);
-    DCHECK(journal->is_undo ? !journal->is_revert : !journal->is_redo);
     if (journal->path_count > PATHS_MAX) {
         return FIRN_LIMIT;
     }
     FI_TRY_RETURN(fi_buf_append_u8(out, FORMAT));
     FI_TRY_RETURN(fi_buf_append_u8(out, (uint8_t)journal->state));
     FI_TRY_RETURN(fi_buf_append_u8(
-        out,
-        (uint8_t)((journal->is_undo ? FLAG_UNDO : 0) | (journal->is_partial ? FLAG_PARTIAL : 0) |
-                  (journal->is_redo ? FLAG_REDO : 0) | (journal->is_revert ? FLAG_REVERT : 0))));
+        out, (uint8_t)(FLAGS[journal->kind] | (journal->is_partial ? FLAG_PARTIAL : 0))));
     FI_TRY_RETURN(fi_buf_append(out, journal->tag, sizeof journal->tag));
     FI_TRY_RETURN(fi_buf_append(out, journal->safety, sizeof journal->safety));
     FI_TRY_RETURN(fi_buf_append(out, journal->before, sizeof journal->before));
@@ -85,6 +86,18 @@ fi_catalog_journal_encode_error(int rc, firn_error *err)
                                            "restore all, or a directory that has them",
                                            (int)PATHS_MAX)
                             : fi_error_no_memory(err, "the journal of a restore");
+}
+
+/* False for flags that exclude each other. */
+static bool
+read_kind(uint8_t flags, enum fi_catalog_journal_kind *out)
+{
+    for (*out = FI_CATALOG_JOURNAL_RESTORE; *out <= FI_CATALOG_JOURNAL_REDO; ++*out) {
+        if (FLAGS[*out] == (flags & ~FLAG_PARTIAL)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool
@@ -139,16 +152,12 @@ fi_catalog_journal_decode(firn_slice bytes, struct fi_catalog_journal *out, firn
             return newer(err, "flags", flags);
         }
         out->state = (enum fi_catalog_journal_state)state;
-        out->is_undo = (flags & FLAG_UNDO) != 0;
         out->is_partial = (flags & FLAG_PARTIAL) != 0;
-        out->is_redo = (flags & FLAG_REDO) != 0;
-        out->is_revert = (flags & FLAG_REVERT) != 0;
         if (fi_reader_copy(&reader, out->tag, sizeof out->tag) &&
             fi_reader_copy(&reader, out->safety, sizeof out->safety) &&
             fi_reader_copy(&reader, out->before, sizeof out->before) &&
             fi_reader_copy(&reader, out->target, sizeof out->target) &&
-            (out->is_undo ? !out->is_revert : !out->is_redo) &&
-            read_paths(&reader, out, &no_memory) &&
+            read_kind(flags, &out->kind) && read_paths(&reader, out, &no_memory) &&
             fi_reader_sized(&reader, PREVIOUS_SIZE_MAX, &out->previous) &&
             fi_reader_varint(&reader, &end)) {
             if (end != 0) {

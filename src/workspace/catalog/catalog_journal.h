@@ -29,12 +29,18 @@ enum fi_catalog_journal_state {
     FI_CATALOG_JOURNAL_BEGUN = 3 /* new entries were durable and whole; entries may have moved */
 };
 
+/* What is done to a workspace; 0 counts as RESTORE. */
+enum fi_catalog_journal_kind {
+    FI_CATALOG_JOURNAL_RESTORE = 1,
+    FI_CATALOG_JOURNAL_UNDO = 2, /* also a restore that is taken back */
+    FI_CATALOG_JOURNAL_REVERT = 3,
+    FI_CATALOG_JOURNAL_REDO = 4
+};
+
 /* A zeroed struct is an entry of state NONE. */
 struct fi_catalog_journal {
     enum fi_catalog_journal_state state;
-    bool is_undo;    /* or a redo, or a restore that was taken back */
-    bool is_redo;    /* only if is_undo */
-    bool is_revert;  /* not if is_undo */
+    enum fi_catalog_journal_kind kind;
     bool is_partial; /* DONE, except for entries that could not be changed */
     uint8_t tag[FI_CATALOG_JOURNAL_TAG_SIZE];  /* of its temporary names */
     uint8_t safety[FI_CATALOG_RECORD_ID_SIZE]; /* what an undo brings back */
@@ -45,6 +51,13 @@ struct fi_catalog_journal {
     firn_slice previous; /* the entry that this one replaced, if it may have to be put back */
     struct fi_buf bytes; /* of the entry that was read */
 };
+
+/* Whether it goes along the undo line, or takes back what does not. */
+static inline bool
+fi_catalog_journal_is_step(enum fi_catalog_journal_kind kind)
+{
+    return kind == FI_CATALOG_JOURNAL_UNDO || kind == FI_CATALOG_JOURNAL_REDO;
+}
 
 void fi_catalog_journal_deinit(struct fi_catalog_journal *journal);
 

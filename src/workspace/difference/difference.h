@@ -199,6 +199,31 @@ FIRN_MUST_CHECK int fi_difference_forget_rewrite(struct fi_difference_forget *fo
                                                  const firn_hash *root,
                                                  struct fi_objects_session_lane *lane,
                                                  firn_hash *out, firn_error *err);
+/* After a survey, of that tree: whether an entry of a directory that does not lead to the paths
+ * changes. */
+bool fi_difference_forget_concerns(const struct fi_difference_forget *forget,
+                                   const firn_hash *directory);
+/* The same: which first name an entry that stays gets. */
+firn_slice fi_difference_forget_link(const struct fi_difference_forget *forget, firn_slice path,
+                                     const struct fi_tree_entry *entry);
+
+/* A tree with some of its paths as another tree has them. */
+
+/* All is borrowed. */
+struct fi_difference_graft_options {
+    struct fi_difference_walk_side ours; /* each has a root */
+    struct fi_difference_walk_side theirs;
+    struct fi_tree_filter *filter; /* these paths and what is below them; at least one */
+    /* Receives the new directories, parts before the index that names them. */
+    int (*put)(void *ctx, const struct fi_objects_object *object, firn_error *err);
+    void *ctx;
+};
+
+/* *out_root is the root's object; all else of it is as in ours. A path that only a file of ours
+ * keeps from being there is there nevertheless: a restore finds that out. The same trees give the
+ * same result. One thread. */
+FIRN_MUST_CHECK int fi_difference_graft(const struct fi_difference_graft_options *options,
+                                        firn_hash *out_root, firn_error *err);
 
 /* The contents of two versions of a file, compared line by line. */
 

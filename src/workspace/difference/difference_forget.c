@@ -456,21 +456,34 @@ emit(struct level *level, const struct fi_tree_entry *entry, firn_error *err)
                : fi_error_no_memory(err, "the entries of a directory");
 }
 
+bool
+fi_difference_forget_concerns(const struct fi_difference_forget *forget, const firn_hash *directory)
+{
+    return forget->links.count > 0 && find_known(&forget->nothing, directory) == NULL;
+}
+
 /* (I1) */
+firn_slice
+fi_difference_forget_link(const struct fi_difference_forget *forget, firn_slice path,
+                          const struct fi_tree_entry *entry)
+{
+    const struct moved *moved =
+        entry->hard_link.size == 0 ? NULL : find_moved(forget, entry->hard_link);
+    if (moved == NULL) {
+        return entry->hard_link;
+    }
+    firn_slice to = firn_bytes(forget->link_paths.data + moved->to, moved->to_size);
+    CHECK(fi_slice_compare(to, path) <= 0); /* (I1) */
+    return fi_slice_equal(to, path) ? firn_bytes(NULL, 0) : to;
+}
+
 static int
 rewrite_leaf(struct fi_difference_forget *forget, struct level *level,
              const struct fi_tree_entry *entry, firn_error *err)
 {
     struct fi_tree_entry changed = *entry;
-    const struct moved *moved =
-        entry->hard_link.size == 0 ? NULL : find_moved(forget, entry->hard_link);
-    if (moved != NULL) {
-        firn_slice to = firn_bytes(forget->link_paths.data + moved->to, moved->to_size);
-        bool is_first = fi_slice_equal(to, fi_buf_slice(&forget->path));
-        CHECK(fi_slice_compare(to, fi_buf_slice(&forget->path)) <= 0); /* (I1) */
-        changed.hard_link = is_first ? firn_bytes(NULL, 0) : to;
-        level->is_changed = true;
-    }
+    changed.hard_link = fi_difference_forget_link(forget, fi_buf_slice(&forget->path), entry);
+    level->is_changed = level->is_changed || !fi_slice_equal(changed.hard_link, entry->hard_link);
     return emit(level, &changed, err);
 }
 

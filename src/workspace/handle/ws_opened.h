@@ -205,17 +205,10 @@ FIRN_MUST_CHECK int fi_ws_rules_add(struct fi_objects_session *session, firn_sli
 
 /* Reporting a running restore to other processes. */
 
-enum fi_ws_running_kind {
-    FI_WS_RUNNING_RESTORE = 1,
-    FI_WS_RUNNING_UNDO = 2,
-    FI_WS_RUNNING_REVERT = 3,
-    FI_WS_RUNNING_REDO = 4
-};
-
 /* What a restore in place is doing. A struct with its kind and zeros is a restore that has just
  * begun. */
 struct fi_ws_running {
-    enum fi_ws_running_kind kind;
+    enum fi_catalog_journal_kind kind;
     const char *phase; /* of firn_progress */
     bool has_begun;    /* files have begun to change */
     uint32_t workspace;

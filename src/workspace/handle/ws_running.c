@@ -58,11 +58,11 @@ bool
 fi_ws_running_decode(firn_slice note, struct fi_ws_running *out)
 {
     const uint8_t *bytes = note.data;
-    if (note.size != NOTE_SIZE || bytes[0] != VERSION || bytes[1] < FI_WS_RUNNING_RESTORE ||
-        bytes[1] > FI_WS_RUNNING_REDO || bytes[2] >= PHASE_COUNT || bytes[3] > 1) {
+    if (note.size != NOTE_SIZE || bytes[0] != VERSION || bytes[1] < FI_CATALOG_JOURNAL_RESTORE ||
+        bytes[1] > FI_CATALOG_JOURNAL_REDO || bytes[2] >= PHASE_COUNT || bytes[3] > 1) {
         return false;
     }
-    *out = (struct fi_ws_running){.kind = (enum fi_ws_running_kind)bytes[1],
+    *out = (struct fi_ws_running){.kind = (enum fi_catalog_journal_kind)bytes[1],
                                   .phase = PHASES[bytes[2]],
                                   .has_begun = bytes[3] == 1,
                                   .workspace = fi_load_le32(bytes + 4),

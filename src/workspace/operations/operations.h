@@ -91,7 +91,8 @@ FIRN_MUST_CHECK int fi_ws_steps_list(struct firn_ws *ws,
                                      const firn_workspace_steps_options *options,
                                      int (*visit)(void *ctx, const firn_workspace_step *step),
                                      void *ctx, firn_workspace_steps_result *out, firn_error *err);
-/* Takes back the last restore, whatever was saved since; taking back again does it again. */
+/* Takes back the last restore, whatever was saved since; taking back again does it again. For
+ * tests. */
 FIRN_MUST_CHECK int fi_ws_restore_take_back(struct firn_ws *ws,
                                             const firn_workspace_restore_options *options,
                                             firn_workspace_restore_result *out, firn_error *err);
@@ -100,8 +101,8 @@ FIRN_MUST_CHECK int fi_ws_restore_resume(struct firn_ws *ws,
                                          firn_workspace_restore_result *out, firn_error *err);
 FIRN_MUST_CHECK int fi_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
                                  firn_workspace_revert_result *out, firn_error *err);
-FIRN_MUST_CHECK int fi_ws_restore_pending(struct firn_ws *ws, firn_workspace_pending_restore *out,
-                                          firn_error *err);
+FIRN_MUST_CHECK int fi_ws_pending(struct firn_ws *ws, firn_workspace_pending_restore *out,
+                                  firn_error *err);
 FIRN_MUST_CHECK int fi_ws_forget(struct firn_ws *ws, const firn_workspace_forget_options *options,
                                  int (*visit)(void *ctx, const firn_workspace_forgotten *forgotten),
                                  void *ctx, firn_workspace_forget_result *out, firn_error *err);

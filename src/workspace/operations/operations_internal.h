@@ -136,92 +136,101 @@ FIRN_MUST_CHECK int fi_ws_save_record(struct firn_ws *ws, struct fi_ws_opened *o
 
 /* ==== restores ==== */
 
+struct fi_ws_restore_unsaved;
+
+/* What a target makes: a tree, and how much of it there is. */
+struct fi_ws_restore_made {
+    struct fi_tree_entry root;
+    struct fi_difference_merge_counts counts;
+    uint64_t added_bytes;
+};
+
 /* A tree that is made from what is on the disk, to be restored in place. */
 struct fi_ws_restore_target {
-    const struct fi_catalog_record *also_rules; /* its rules apply too */
+    const struct fi_catalog_record *also_rules; /* its rules apply too; may be NULL */
     const char *doing;                          /* "reverting 12" */
+    firn_slice message;                         /* of the checkpoint of the tree */
     /* Checks that the tree can be made, before anything is written; fi_ws_save_tree_source reads
-     * *tree. */
-    int (*check)(void *ctx, struct fi_ws_save_tree *tree, firn_error *err);
-    /* Writes the tree to the store, which has all of *tree by now. *out is a safety checkpoint of
-     * the new tree; it is committed together with that of the present state. What *out borrows
-     * lives as long as ctx. */
-    int (*make)(void *ctx, const struct fi_ws_save_tree *tree, struct fi_catalog_record *out,
+     * *tree, and unsaved has what the scan has left out. */
+    int (*check)(void *ctx, struct fi_ws_save_tree *tree, struct fi_ws_restore_unsaved *unsaved,
+                 firn_error *err);
+    /* Writes the tree to the store, which has all of *tree by now. A safety checkpoint of the new
+     * tree is committed together with that of the present state. What *out borrows lives as long
+     * as ctx. */
+    int (*make)(void *ctx, const struct fi_ws_save_tree *tree, struct fi_ws_restore_made *out,
                 firn_error *err);
     void *ctx;
+};
+
+/* The paths to which a step is limited (ws_paths.c). Zeroed: to none. */
+struct fi_ws_paths {
+    struct fi_catalog_facts facts;
+    firn_slice *items; /* point into facts */
+    size_t count;
+};
+
+/* A step along the undo line (ws_line.c). Zeroed: none was chosen. */
+struct fi_ws_step {
+    bool has_here;
+    struct fi_catalog_record here; /* if has_here: the present state of the line */
+    struct fi_buf here_bytes;
+    bool has_next;  /* there is a step to take, if the directory has no edits */
+    size_t to;      /* the item to go to */
+    size_t told_to; /* steps up to this item have been told */
+    /* The item of the step that changes facts, if that is the next; 0: it is not. */
+    size_t facts_at;
+    struct fi_ws_paths paths;
+    bool is_clean;             /* the directory was at the present state of the line */
+    firn_workspace_step edits; /* how many files differ from that state */
+    /* If open_ns is not 0: when an interrupted turn began, and in which state. */
+    int64_t open_ns;
+    size_t open_to;
+    firn_workspace_turn open_turn; /* borrows from open_bytes */
+    struct fi_buf open_bytes;
 };
 
 struct fi_ws_restoring {
     struct firn_ws *ws;
     struct fi_ws_opened *opened;
     const firn_workspace_restore_options *options;
+    firn_workspace_restore_result *result;
+    int64_t begun_ns;
     struct fi_catalog_journal journal; /* as it was found */
+    enum fi_catalog_journal_kind kind;
     /* To be restored; its bytes are in ws->record. With a target: the checkpoint whose rules apply,
      * until the target is made. */
     struct fi_catalog_record record;
     const struct fi_ws_restore_target *target; /* NULL: a checkpoint */
     const firn_slice *paths;                   /* only these */
     size_t path_count;
-    bool is_undo;
-    bool was_foreign_told; /* a pending foreign restore was reported earlier */
-    bool is_revert;        /* of a pending restore: it was one */
-    bool is_resumed;       /* finishes an interrupted restore, or what one had to leave out */
-    /* The checkpoint that an undo of this restore brings back, where that is not the present
-     * state. */
-    bool has_undo_to;
-    uint8_t undo_to[FI_CATALOG_RECORD_ID_SIZE];
     struct fi_tree_filter filter; /* of paths */
-    firn_workspace_restore_result *result;
-    int64_t begun_ns;
-
-    /* Undo and redo (ws_line.c). */
+    /* The checkpoint that an undo of this restore brings back; NULL: that of the present state. Of
+     * the journal: its safety checkpoint if it is finished, its target if it is taken back. */
+    const uint8_t *undo_to;
     struct fi_catalog_line line; /* before this restore */
-    bool is_step;                /* to another state of the line */
-    bool is_turn;                /* to where the last turn of an agent began */
-    bool is_forward;             /* a redo; also one that is resumed */
-    bool is_clean;               /* the directory was at the present state of the line */
-    bool has_here;
-    bool has_next;
-    struct fi_catalog_record here; /* if has_here: the present state of the line */
-    struct fi_buf here_bytes;
-    size_t step_to; /* the item of the state to restore */
-    size_t told_to; /* steps up to this item have been told */
-    size_t
-        facts_at; /* the item of the step that changes facts, if that is the next; 0: it is not */
-    /* If open_ns is not 0: when an interrupted turn began, and in which state. */
-    int64_t open_ns;
-    size_t open_to;
-    firn_workspace_turn open_turn; /* borrows from open_bytes */
-    struct fi_buf open_bytes;
-    firn_workspace_step edits; /* how many files differ from the present state of the line */
-    bool is_idle;              /* nothing, not even a directory, had to change */
+    struct fi_ws_step *step;     /* NULL: it is none; borrowed */
+    bool is_idle;                /* nothing, not even a directory, had to change */
 };
 
+/* ---- the undo line (ws_line.c) ---- */
+
+/* The record of a state; FIRN_NOT_FOUND if it was deleted. */
+FIRN_MUST_CHECK int fi_ws_line_state(struct fi_ws_opened *opened, uint64_t order,
+                                     struct fi_buf *bytes, struct fi_catalog_record *out,
+                                     firn_error *err);
+/* Whether two trees differ in more than the times of directories; filter may be NULL. */
+FIRN_MUST_CHECK int fi_ws_line_compare(const struct fi_difference_walk_side *a,
+                                       const struct fi_difference_walk_side *b,
+                                       struct fi_tree_filter *filter, bool *out_is_different,
+                                       firn_error *err);
+/* The paths to which the step from the cursor to an item is limited; none: to none. The caller
+ * deinits *out, also after a failure. */
+FIRN_MUST_CHECK int fi_ws_line_paths(const struct fi_ws_restoring *restoring, size_t to,
+                                     struct fi_ws_paths *out, firn_error *err);
 /* Reads the undo line, for a restore that does not step on it. */
 FIRN_MUST_CHECK int fi_ws_line_load(struct fi_ws_restoring *restoring, firn_error *err);
+/* Also of its step. */
 void fi_ws_line_deinit(struct fi_ws_restoring *restoring);
-/* Chooses the state that an undo or a redo (is_forward) restores if the directory is at the present
- * state of the line. FIRN_NOT_FOUND if there is none. Requires: no restore is pending. */
-FIRN_MUST_CHECK int fi_ws_line_choose(struct fi_ws_restoring *restoring, firn_error *err);
-/* Chooses the state after the one chosen, in the same direction. */
-FIRN_MUST_CHECK int fi_ws_line_choose_next(struct fi_ws_restoring *restoring, firn_error *err);
-/* The directory was scanned: chooses anew if it is not at the present state of the line, and sets
- * the checkpoint of the result. Does nothing for a restore that is no step. options are those of
- * the checkout to come. */
-FIRN_MUST_CHECK int fi_ws_line_settle(struct fi_ws_restoring *restoring,
-                                      const struct fi_difference_walk_side *before,
-                                      const struct fi_checkout_options *options, firn_error *err);
-/* Reads the record of the present state of the line, if it was not deleted (has_here). Requires:
- * the line is loaded and not empty. */
-FIRN_MUST_CHECK int fi_ws_line_read_here(struct fi_ws_restoring *restoring, firn_error *err);
-/* Whether restoring the present state of the line would change the directory; how many files is in
- * restoring->edits. */
-FIRN_MUST_CHECK int fi_ws_line_differs(struct fi_ws_restoring *restoring,
-                                       const struct fi_difference_walk_side *before,
-                                       const struct fi_checkout_options *options, bool *out,
-                                       firn_error *err);
-/* Whether edits on the disk are all that an interrupted turn made. */
-bool fi_ws_line_is_open_turn(const struct fi_ws_restoring *restoring);
 /* Adds the line after a step that changed facts to the commit that changes them. */
 FIRN_MUST_CHECK int fi_ws_line_put_facts(struct fi_ws_restoring *restoring,
                                          struct firn_db_batch *batch, firn_error *err);
@@ -229,11 +238,79 @@ FIRN_MUST_CHECK int fi_ws_line_put_facts(struct fi_ws_restoring *restoring,
 FIRN_MUST_CHECK int fi_ws_line_put(struct fi_ws_restoring *restoring, struct firn_db_batch *batch,
                                    const struct fi_catalog_journal *journal, firn_error *err);
 
+/* ---- which state an undo or a redo restores (ws_choose.c) ---- */
+
+/* Chooses the state that an undo or a redo restores if the directory is at the present state of the
+ * line, and makes *step, which is zeroed, the step. FIRN_NOT_FOUND if there is none. Requires: no
+ * restore is pending. */
+FIRN_MUST_CHECK int fi_ws_choose(struct fi_ws_restoring *restoring, struct fi_ws_step *step,
+                                 firn_error *err);
+static inline bool
+fi_ws_line_is_forward(const struct fi_ws_restoring *restoring)
+{
+    return restoring->kind == FI_CATALOG_JOURNAL_REDO;
+}
+/* Whether it goes to where the last turn of an agent began. */
+static inline bool
+fi_ws_line_is_turn(const struct fi_ws_restoring *restoring)
+{
+    return restoring->step != NULL && restoring->options->last_turn &&
+           !fi_ws_line_is_forward(restoring);
+}
+/* The present state of the line; NULL if it is not known, or was deleted. */
+static inline const struct fi_catalog_record *
+fi_ws_line_here(const struct fi_ws_restoring *restoring)
+{
+    return restoring->step != NULL && restoring->step->has_here ? &restoring->step->here : NULL;
+}
+/* Chooses the state after the one chosen, in the same direction. */
+FIRN_MUST_CHECK int fi_ws_choose_next(struct fi_ws_restoring *restoring, firn_error *err);
+/* The directory was scanned: chooses anew if it is not at the present state of the line, and sets
+ * the checkpoint of the result. Does nothing for a restore that is no step. options are those of
+ * the checkout to come; it gets the filter of what is chosen. */
+FIRN_MUST_CHECK int fi_ws_choose_settle(struct fi_ws_restoring *restoring,
+                                        const struct fi_difference_walk_side *before,
+                                        struct fi_checkout_options *options, firn_error *err);
+/* Reads the record of the present state of the line for the step, if it was not deleted (has_here).
+ * Requires: the line is loaded and not empty. */
+FIRN_MUST_CHECK int fi_ws_choose_read_here(struct fi_ws_restoring *restoring, firn_error *err);
+/* Whether restoring the present state of the line would change the directory; how many files is in
+ * the step's edits. With a filter only what it selects counts. */
+FIRN_MUST_CHECK int fi_ws_choose_differs(struct fi_ws_restoring *restoring,
+                                         const struct fi_difference_walk_side *before,
+                                         const struct fi_checkout_options *options,
+                                         struct fi_tree_filter *filter, bool *out, firn_error *err);
+/* Whether edits on the disk are all that an interrupted turn made. */
+bool fi_ws_choose_is_open_turn(const struct fi_ws_restoring *restoring);
+
+/* ---- restores of some paths (ws_paths.c) ---- */
+
+/* Restores restoring->record at restoring->paths, in place, as a step of its own. */
+FIRN_MUST_CHECK int fi_ws_paths_restore(struct fi_ws_restoring *restoring, firn_error *err);
+/* The paths to which the step that led to a state is limited; none: to none. The caller deinits
+ * *out, also after a failure. */
+FIRN_MUST_CHECK int fi_ws_paths_read(struct fi_ws_opened *opened,
+                                     const struct fi_catalog_line_state *state,
+                                     struct fi_ws_paths *out, firn_error *err);
+void fi_ws_paths_deinit(struct fi_ws_paths *paths);
+/* Whether these are the paths of a journal. */
+bool fi_ws_paths_are_of(const struct fi_ws_paths *paths, const struct fi_catalog_journal *journal);
+/* Adds the paths of a journal to a batch, for the step that led to a state. */
+FIRN_MUST_CHECK int fi_ws_paths_put(struct fi_ws_opened *opened, struct firn_db_batch *batch,
+                                    uint64_t order, const struct fi_catalog_journal *journal,
+                                    firn_error *err);
+
+/* How many steps, to either side of the present state, are limited to paths at which the directory
+ * has no edits: they can be taken before the edits are. */
+struct fi_ws_steps_free {
+    size_t back;
+    size_t ahead;
+};
 /* Compares the disk with the present state of the line, as a dry run does. *out_differs: as
- * fi_ws_line_differs says. Requires: has_here. */
+ * fi_ws_choose_differs says. out_free may be NULL. Requires: has_here. */
 FIRN_MUST_CHECK int fi_ws_steps_look_at_disk(struct fi_ws_restoring *restoring,
                                              const firn_callbacks *callbacks, bool *out_differs,
-                                             firn_error *err);
+                                             struct fi_ws_steps_free *out_free, firn_error *err);
 /* Undo and redo of the step that changes facts (facts_at). If the directory differs from the
  * present state, it is not taken: then *out_differs is true, and what a restore is to do stands in
  * *restoring. A value that is not as the step left it stays; a notice says so. is_idle: all values
@@ -266,6 +343,12 @@ struct fi_checkout_options fi_ws_restore_apply_options(struct fi_ws_restoring *r
                                                        struct fi_os_dir *root,
                                                        const struct fi_difference_walk_side *before,
                                                        const struct fi_difference_walk_side *after);
+/* The name of a checkpoint for users: its number, or the start of its id for a safety
+ * checkpoint. */
+enum { FI_WS_RESTORE_NAME_SIZE = 24 };
+void fi_ws_restore_name(const struct fi_catalog_record *record, char out[FI_WS_RESTORE_NAME_SIZE]);
+/* Makes the filter that of restoring->paths. Only those that the caller gave must exist. */
+FIRN_MUST_CHECK int fi_ws_restore_set_filter(struct fi_ws_restoring *restoring, firn_error *err);
 /* Opens the store for a restore in place, or for a dry run of one. If the store cannot be opened
  * for writing, the message says why that is needed. */
 FIRN_MUST_CHECK int fi_ws_restore_open_store(struct firn_ws *ws, bool is_dry,
@@ -278,12 +361,44 @@ void fi_ws_restore_report(struct fi_ws_restoring *restoring, const struct fi_che
  * recovered. */
 FIRN_MUST_CHECK int fi_ws_restore_in_place(struct fi_ws_restoring *restoring, firn_error *err);
 
+/* ---- the stat cache after a restore (ws_refresh.c) ---- */
+
+/* Scans the directories in which the two trees differ, reads the files that the stat cache does not
+ * have, and notes what agrees with `after`. Does nothing if much differs. request has the rules by
+ * which the tree was scanned. After a failure the cache has the same entries or fewer, and none
+ * that is wrong. */
+FIRN_MUST_CHECK int fi_ws_refresh_statcache(struct fi_ws_opened *opened,
+                                            const struct fi_ws_save_request *request,
+                                            const struct fi_difference_walk_side *before,
+                                            const struct fi_difference_walk_side *after,
+                                            firn_error *err);
+
+/* ---- interrupted restores (ws_pending.c) ---- */
+
+enum fi_ws_pending_asked {
+    FI_WS_PENDING_TELL, /* a foreign one is reported and ignored */
+    FI_WS_PENDING_TOLD, /* it was reported earlier */
+    /* it is what the operation is about: FIRN_UNTRUSTED unless the options trust it */
+    FI_WS_PENDING_MEANT
+};
+/* Fills restoring->journal; a foreign restore that is ignored is not in it. */
+FIRN_MUST_CHECK int fi_ws_pending_read(struct fi_ws_restoring *restoring,
+                                       enum fi_ws_pending_asked asked, firn_error *err);
+/* Chooses what to restore to finish the pending restore of the journal (resume), or one that had to
+ * leave out entries; or to take it back. The paths are those of the journal. */
+FIRN_MUST_CHECK int fi_ws_pending_choose(struct fi_ws_restoring *restoring, bool resume,
+                                         firn_error *err);
+/* A second request for the target of an interrupted restore continues that restore: an undo brings
+ * back what was there before the first try. */
+void fi_ws_pending_go_on(struct fi_ws_restoring *restoring);
+/* Settles what a pending restore left under temporary names (checkout_recover.c). */
+FIRN_MUST_CHECK int fi_ws_pending_rest(struct fi_ws_restoring *restoring, firn_error *err);
 /* Finishes a pending restore of an opened workspace. A restore that had moved nothing yet is
  * dropped instead. One that can never be finished is ended, and the tree stays as it is. Each case
  * is reported (FIRN_NOTICE_RESUMED). */
-FIRN_MUST_CHECK int fi_ws_restore_pending_finish(struct firn_ws *ws, struct fi_ws_opened *opened,
-                                                 unsigned threads, const firn_callbacks *callbacks,
-                                                 firn_error *err);
+FIRN_MUST_CHECK int fi_ws_pending_finish(struct firn_ws *ws, struct fi_ws_opened *opened,
+                                         unsigned threads, const firn_callbacks *callbacks,
+                                         firn_error *err);
 
 /* Which entries a safety checkpoint lacks, or has without some of their attributes, because they
  * could not be read. */

@@ -207,17 +207,17 @@ take_all(struct taking *taking, firn_error *err)
     struct fi_ws_restoring *restoring = taking->restoring;
     struct fi_ws_opened *opened = restoring->opened;
     const struct fi_catalog_line_state *step =
-        fi_catalog_line_at(&restoring->line, restoring->facts_at);
+        fi_catalog_line_at(&restoring->line, restoring->step->facts_at);
     struct fi_catalog_facts_change change;
     int rc = fi_catalog_facts_get(opened->catalog, opened->workspace.number, step->order,
                                   &taking->facts, err);
-    if (rc != FIRN_OK) {
+    if (rc != FIRN_OK || taking->facts.kind != step->kind) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* passed over */
     }
     struct fi_reader changes = fi_catalog_facts_read(&taking->facts);
     while (rc == FIRN_OK && fi_catalog_facts_next(&changes, &change)) {
-        firn_slice from = restoring->is_forward ? change.before : change.after;
-        firn_slice to = restoring->is_forward ? change.after : change.before;
+        firn_slice from = fi_ws_line_is_forward(restoring) ? change.before : change.after;
+        firn_slice to = fi_ws_line_is_forward(restoring) ? change.after : change.before;
         rc = taking->facts.kind == FIRN_STEP_DELETE
                  ? take_deletion(taking, &change, to.size > 0, err)
                  : take_value(taking, &change, from, to, err);
@@ -234,7 +234,7 @@ give_checkpoint(struct fi_ws_restoring *restoring, firn_error *err)
     struct fi_catalog_record record;
     struct fi_buf bytes = {0};
     int rc = FIRN_NOT_FOUND;
-    for (size_t i = restoring->step_to + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
+    for (size_t i = restoring->step->to + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
         rc = fi_catalog_get(opened->catalog, opened->workspace.number,
                             fi_catalog_line_at(line, i)->order, &bytes, &record, err);
     }
@@ -253,14 +253,14 @@ take(struct taking *taking, firn_error *err)
     FI_TRY_RETURN(fi_db_batch_create(&taking->batch, err));
     FI_TRY_RETURN(take_all(taking, err));
     FI_TRY_RETURN(fi_ws_steps_tell(restoring, err));
-    restoring->is_clean = true;
+    restoring->step->is_clean = true;
     restoring->is_idle = taking->changed + taking->left == 0;
     if (!restoring->is_idle && !restoring->options->dry_run) {
         FI_TRY_RETURN(fi_ws_line_put_facts(restoring, taking->batch, err)); /* (I1) */
         FI_TRY_RETURN(fi_db_write(restoring->opened->db, taking->batch, FIRN_DURABILITY_FULL, err));
     }
     result->not_restored = taking->left;
-    result->unchanged = restoring->has_here ? restoring->here.files : 0;
+    result->unchanged = restoring->step->has_here ? restoring->step->here.files : 0;
     return give_checkpoint(restoring, err);
 }
 
@@ -271,14 +271,14 @@ fi_ws_facts_take(struct fi_ws_restoring *restoring, bool *out_differs, firn_erro
     const firn_callbacks quiet = {.on_progress = restoring->options->callbacks.on_progress,
                                   .ctx = restoring->options->callbacks.ctx};
     int rc = FIRN_OK;
-    DCHECK(restoring->facts_at != 0 && !restoring->is_turn);
+    DCHECK(restoring->step->facts_at != 0 && !fi_ws_line_is_turn(restoring));
     *out_differs = false;
-    if (restoring->has_here) {
-        FI_TRY(fi_ws_steps_look_at_disk(restoring, &quiet, out_differs, err));
+    if (restoring->step->has_here) {
+        FI_TRY(fi_ws_steps_look_at_disk(restoring, &quiet, out_differs, NULL, err));
     }
     if (*out_differs) {
-        restoring->step_to = restoring->line.cursor;
-        restoring->told_to = restoring->line.cursor;
+        restoring->step->to = restoring->line.cursor;
+        restoring->step->told_to = restoring->line.cursor;
     } else {
         rc = take(&taking, err);
     }
@@ -366,7 +366,7 @@ fi_ws_facts_tell(struct fi_ws_opened *opened, uint64_t order, struct fi_ws_facts
     struct fi_catalog_facts_change change;
     int rc =
         fi_catalog_facts_get(opened->catalog, opened->workspace.number, order, &told->facts, err);
-    if (rc != FIRN_OK) {
+    if (rc != FIRN_OK || told->facts.kind != step->kind) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
     FI_TRY(make_room(told, err));
@@ -375,11 +375,15 @@ fi_ws_facts_tell(struct fi_ws_opened *opened, uint64_t order, struct fi_ws_facts
         firn_workspace_fact *fact = (firn_workspace_fact *)(void *)told->list.data + i;
         char(*texts)[FIRN_CHECKPOINT_ID_SIZE] = (void *)told->texts.data;
         texts += 2 * i;
+        fact->name = change.name;
+        if (step->kind == FIRN_STEP_RESTORE) {
+            continue; /* a path */
+        }
         FI_TRY(tell_side(opened, step->kind, &change, change.before, texts[0], &fact->before,
                          &fact->before_number, err));
         FI_TRY(tell_side(opened, step->kind, &change, change.after, texts[1], &fact->after,
                          &fact->after_number, err));
-        fact->name = step->kind == FIRN_STEP_TAG ? change.name : firn_str(texts[0]);
+        fact->name = step->kind == FIRN_STEP_TAG ? fact->name : firn_str(texts[0]);
     }
     step->facts = (const void *)told->list.data;
     step->fact_count = told->list.size / sizeof *step->facts;

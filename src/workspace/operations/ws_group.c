@@ -76,7 +76,7 @@ fi_ws_group_begin(struct firn_ws *ws, firn_error *err)
         return rc;
     }
     struct fi_ws_opened *opened = &group->opened;
-    FI_TRY(fi_ws_restore_pending_finish(ws, opened, 0, &silent, err));
+    FI_TRY(fi_ws_pending_finish(ws, opened, 0, &silent, err));
     FI_TRY(fi_statcache_forget(opened->db, FI_STATCACHE_COPIES, err)); /* (I2) */
     FI_TRY(find_last(ws, group, err));
     FI_TRY(fi_db_batch_create(&group->batch, err));

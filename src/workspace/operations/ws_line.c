@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_line.c: undo and redo: the undo line, and which of its states is restored.
+ * operations/ws_line.c: the undo line: reading it, and writing it after a restore.
  *
  * The line lists the states of the workspace, each by a checkpoint and the kind of step that led to
  * it. A save adds one; a restore or revert adds the state before it, if that was not saved, and the
@@ -11,24 +11,10 @@
  * deleted, and can be brought back, is a state, too: else nothing would stand before the step that
  * deleted it, and the directory would seem to have edits.
  *
- * An undo of a directory that differs from the present state of the line brings that state back:
- * what it takes back are edits that were not saved, or a restore of some paths. Its safety
- * checkpoint becomes the next state, so that a redo brings the edits back. Otherwise the undo goes
- * to the state before. A redo goes to the next state, and only if the directory is as the undo left
- * it: new work ends the states that could be redone (I2; not checked: fi_ws_line_settle refuses).
- * Their checkpoints stay.
- *
- * The undo of a turn goes to the state in which the last turn of an agent began, by the times of
- * the states. A turn that is over is known from the checkpoint after it, one that was interrupted
- * from the note of its beginning (catalog_turns.c), until the next one of its session begins.
- *
  * Steps that change facts (ws_facts.c) stand between the states, where they were made. What takes
  * back or brings back files alone, of a turn or of some paths, leaves facts as they are; an undo of
- * a turn drops such steps after the state that it goes to (I4; not checked: two calls of
- * drop_facts).
- *
- * "Differs" means that restoring the state would change something. Entries that rules exclude or
- * that cannot be restored do not count, nor does the time of a directory.
+ * a turn drops such steps after the state that it goes to (I2; not checked: drop_facts is called
+ * there).
  */
 #include "operations/operations_internal.h"
 
@@ -51,20 +37,19 @@ find_difference(void *ctx, const struct fi_difference_walk_change *change, firn_
     return *is_different ? FIRN_EXISTS : FIRN_OK;
 }
 
-static int
-compare_sides(const struct fi_difference_walk_side *a, const struct fi_difference_walk_side *b,
-              bool *out_is_different, firn_error *err)
+int
+fi_ws_line_compare(const struct fi_difference_walk_side *a, const struct fi_difference_walk_side *b,
+                   struct fi_tree_filter *filter, bool *out_is_different, firn_error *err)
 {
-    const struct fi_difference_walk_options options = {0};
+    const struct fi_difference_walk_options options = {.filter = filter};
     *out_is_different = false;
     int rc = fi_difference_walk(a, b, &options, find_difference, out_is_different, err);
     return *out_is_different ? FIRN_OK : rc;
 }
 
-/* The record of a state, or of the one at the cursor; FIRN_NOT_FOUND if it was deleted. */
-static int
-read_state(struct fi_ws_opened *opened, uint64_t order, struct fi_buf *bytes,
-           struct fi_catalog_record *out, firn_error *err)
+int
+fi_ws_line_state(struct fi_ws_opened *opened, uint64_t order, struct fi_buf *bytes,
+                 struct fi_catalog_record *out, firn_error *err)
 {
     return fi_catalog_get(opened->catalog, opened->workspace.number, order, bytes, out, err);
 }
@@ -84,11 +69,11 @@ is_new_state(struct fi_ws_opened *opened, const struct fi_catalog_line *line,
         return FIRN_OK;
     }
     size_t at = fi_catalog_line_state_at(line, line->cursor);
-    int rc = read_state(opened, fi_catalog_line_at(line, at)->order, &bytes, &here, &cause);
+    int rc = fi_ws_line_state(opened, fi_catalog_line_at(line, at)->order, &bytes, &here, &cause);
     if (rc == FIRN_OK) {
         const struct fi_difference_walk_side a = {.source = trees, .root = &here.root};
         const struct fi_difference_walk_side b = {.source = trees, .root = root};
-        rc = compare_sides(&a, &b, out, &cause);
+        rc = fi_ws_line_compare(&a, &b, NULL, out, &cause);
     }
     if (rc == FIRN_NO_MEMORY) {
         fi_error_copy(err, &cause);
@@ -115,7 +100,7 @@ end_turn(struct fi_ws_opened *opened, struct fi_catalog_line *line,
         record->turn_begun_ns >= state->time_ns) {
         return FIRN_OK;
     }
-    FI_TRY(read_state(opened, state->order, &bytes, &here, err));
+    FI_TRY(fi_ws_line_state(opened, state->order, &bytes, &here, err));
     if (state->kind != FIRN_STEP_SAVE || here.turn.agent.size == 0) {
         state->order = record->order;
         state->kind = FIRN_STEP_SAVE;
@@ -163,7 +148,7 @@ add_state_of_id(struct fi_ws_opened *opened, struct fi_catalog_line *line, const
 static firn_workspace_step_kind
 kind_of_restore(const struct fi_catalog_journal *journal)
 {
-    return journal->is_revert ? FIRN_STEP_REVERT : FIRN_STEP_RESTORE;
+    return journal->kind == FI_CATALOG_JOURNAL_REVERT ? FIRN_STEP_REVERT : FIRN_STEP_RESTORE;
 }
 
 /* ---- reading ---- */
@@ -207,7 +192,7 @@ add_facts(struct fi_ws_opened *opened, struct fi_catalog_line *line, uint64_t or
 {
     struct fi_catalog_facts facts = {0};
     int rc = fi_catalog_facts_get(opened->catalog, opened->workspace.number, order, &facts, err);
-    if (rc == FIRN_OK) {
+    if (rc == FIRN_OK && fi_catalog_facts_is_kind(facts.kind)) {
         const struct fi_catalog_line_state step = {order, facts.time_ns, facts.kind, false};
         rc = fi_catalog_line_insert(line, &step, err);
     }
@@ -223,19 +208,30 @@ add_newer(struct fi_ws_opened *opened, struct fi_catalog_line *line, uint64_t or
 {
     struct fi_catalog_record record;
     struct fi_catalog_deleted deleted;
+    struct fi_ws_paths paths;
     struct fi_buf bytes = {0};
     bool is_added;
-    int rc = read_state(opened, order, &bytes, &record, err);
+    bool is_of_paths = false;
+    int rc = fi_ws_line_state(opened, order, &bytes, &record, err);
     if (rc == FIRN_NOT_FOUND) {
         rc = fi_catalog_deleted_find(opened->catalog, opened->workspace.number, order, &bytes,
                                      &deleted, err);
         record = rc == FIRN_OK ? deleted.record : record;
     }
+    if (rc == FIRN_OK && record.is_safety) {
+        const struct fi_catalog_line_state state = {.order = order, .kind = FIRN_STEP_RESTORE};
+        rc = fi_ws_paths_read(opened, &state, &paths, err);
+        is_of_paths = paths.count > 0;
+        fi_ws_paths_deinit(&paths);
+    }
     if (rc == FIRN_OK) {
-        rc = add_state(opened, line, &record, record.is_safety ? FIRN_STEP_EDITS : FIRN_STEP_SAVE,
+        rc = add_state(opened, line, &record,
+                       is_of_paths        ? FIRN_STEP_RESTORE
+                       : record.is_safety ? FIRN_STEP_EDITS
+                                          : FIRN_STEP_SAVE,
                        record.created_ns, &is_added, err);
     }
-    if (rc == FIRN_OK && record.is_safety && journal->path_count == 0) {
+    if (rc == FIRN_OK && record.is_safety && !is_of_paths && journal->path_count == 0) {
         rc = add_state_of_id(opened, line, journal->target, kind_of_restore(journal), &is_added,
                              err);
     }
@@ -293,342 +289,45 @@ void
 fi_ws_line_deinit(struct fi_ws_restoring *restoring)
 {
     fi_catalog_line_deinit(&restoring->line);
-    fi_buf_deinit(&restoring->here_bytes);
-    fi_buf_deinit(&restoring->open_bytes);
-}
-
-/* ---- choosing ---- */
-
-static int
-nothing_to(const struct fi_ws_restoring *restoring, firn_error *err)
-{
-    return fi_error_set(err, FIRN_NOT_FOUND, "there is %s",
-                        restoring->is_turn      ? "no turn of an agent to undo"
-                        : restoring->is_forward ? "nothing to redo"
-                                                : "nothing to undo");
-}
-
-/* Finds the nearest state before or after index *at that was not deleted, and moves *at there. With
- * only_stops not one that an undo has passed over. */
-static int
-find_next_of(struct fi_ws_restoring *restoring, bool only_stops, size_t *at, firn_error *err)
-{
-    const struct fi_catalog_line *line = &restoring->line;
-    size_t count = fi_catalog_line_count(line);
-    size_t i = *at;
-    int rc = FIRN_NOT_FOUND;
-    while (rc == FIRN_NOT_FOUND && (restoring->is_forward ? i + 1 < count : i > 0)) {
-        i = restoring->is_forward ? i + 1 : i - 1;
-        if (restoring->is_forward && fi_catalog_line_is_facts(line, i)) {
-            continue;
-        }
-        const struct fi_catalog_line_state *state =
-            fi_catalog_line_at(line, fi_catalog_line_state_at(line, i));
-        if (only_stops && state->is_passed) {
-            continue;
-        }
-        rc = read_state(restoring->opened, state->order, &restoring->ws->record, &restoring->record,
-                        err);
-        *at = rc == FIRN_OK ? i : *at;
+    if (restoring->step != NULL) {
+        fi_ws_paths_deinit(&restoring->step->paths);
+        fi_buf_deinit(&restoring->step->here_bytes);
+        fi_buf_deinit(&restoring->step->open_bytes);
+        restoring->step = NULL;
     }
-    return rc;
 }
 
-/* A redo goes to where the undo was done (I3; not checked: fi_catalog_line_move marks the states
- * in between), or to the nearest state if that one was deleted. */
-static int
-find_next(struct fi_ws_restoring *restoring, size_t *at, firn_error *err)
+/* ---- the paths of a step ---- */
+
+/* The only state between the cursor and an item, with that of the two which is the later; SIZE_MAX
+ * if there are more: what the step to the item is the undo or the redo of. */
+static size_t
+crossed_by(const struct fi_catalog_line *line, size_t to)
 {
-    int rc = find_next_of(restoring, restoring->is_forward, at, err);
-    return rc == FIRN_NOT_FOUND && restoring->is_forward ? find_next_of(restoring, false, at, err)
-                                                         : rc;
+    const size_t low = to < line->cursor ? to : line->cursor;
+    const size_t high = to < line->cursor ? line->cursor : to;
+    size_t found = SIZE_MAX;
+    for (size_t i = low + 1; i <= high; i++) {
+        if (!fi_catalog_line_is_facts(line, i)) {
+            if (found != SIZE_MAX) {
+                return SIZE_MAX;
+            }
+            found = i;
+        }
+    }
+    return found;
 }
 
 int
-fi_ws_line_read_here(struct fi_ws_restoring *restoring, firn_error *err)
+fi_ws_line_paths(const struct fi_ws_restoring *restoring, size_t to, struct fi_ws_paths *out,
+                 firn_error *err)
 {
-    const struct fi_catalog_line *line = &restoring->line;
-    size_t at = fi_catalog_line_state_at(line, line->cursor);
-    int rc = read_state(restoring->opened, fi_catalog_line_at(line, at)->order,
-                        &restoring->here_bytes, &restoring->here, err);
-    restoring->has_here = rc == FIRN_OK;
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-}
-
-/* Moves *at to the newest state, at or before it, that was made no later than a time and was not
- * deleted. */
-static int
-find_by_time(struct fi_ws_restoring *restoring, int64_t time_ns, size_t *at, firn_error *err)
-{
-    const struct fi_catalog_line *line = &restoring->line;
-    int rc = FIRN_NOT_FOUND;
-    for (size_t i = *at + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
-        const struct fi_catalog_line_state *state = fi_catalog_line_at(line, i);
-        if (state->time_ns > time_ns) {
-            continue;
-        }
-        rc = read_state(restoring->opened, state->order, &restoring->ws->record, &restoring->record,
-                        err);
-        *at = rc == FIRN_OK ? i : *at;
-    }
-    return rc;
-}
-
-/* Moves *at to the newest state, at or before it, that an agent's turn ended with. *out_begun_ns is
- * 0 if the beginning of the turn is not known. */
-static int
-find_turn(struct fi_ws_restoring *restoring, size_t *at, int64_t *out_begun_ns, firn_error *err)
-{
-    const struct fi_catalog_line *line = &restoring->line;
-    struct fi_catalog_record record;
-    struct fi_buf bytes = {0};
-    int rc = FIRN_NOT_FOUND;
-    for (size_t i = *at + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
-        const struct fi_catalog_line_state *state = fi_catalog_line_at(line, i);
-        if (state->kind != FIRN_STEP_SAVE) {
-            continue;
-        }
-        rc = read_state(restoring->opened, state->order, &bytes, &record, err);
-        if (rc == FIRN_OK && record.turn.agent.size > 0) {
-            *at = i;
-            *out_begun_ns = record.turn_begun_ns;
-        } else if (rc == FIRN_OK) {
-            rc = FIRN_NOT_FOUND;
-        }
-    }
-    fi_buf_deinit(&bytes);
-    return rc;
-}
-
-/* Chooses the state in which the last turn that is over began, of those that ended at or before a
- * state. *out_begun_ns is when it began, as far as that is known. */
-static int
-choose_turn(struct fi_ws_restoring *restoring, size_t from, int64_t *out_begun_ns, firn_error *err)
-{
-    size_t at = from;
-    int rc = find_turn(restoring, &at, out_begun_ns, err);
-    if (rc == FIRN_OK && at == 0) {
-        rc = FIRN_NOT_FOUND;
-    }
-    if (rc == FIRN_OK) {
-        bool is_known = *out_begun_ns != 0;
-        *out_begun_ns =
-            is_known ? *out_begun_ns : fi_catalog_line_at(&restoring->line, at)->time_ns;
-        restoring->step_to = at - 1;
-        rc =
-            find_by_time(restoring, is_known ? *out_begun_ns : INT64_MAX, &restoring->step_to, err);
-    }
-    restoring->has_next = rc == FIRN_OK;
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-}
-
-/* Finds the turn that has begun and is not over, unless one that is over began later, or it was
- * undone. */
-static int
-find_open_turn(struct fi_ws_restoring *restoring, int64_t newer_than_ns, firn_error *err)
-{
-    const struct fi_catalog_line *line = &restoring->line;
-    const struct fi_ws_opened *opened = restoring->opened;
-    int64_t begun_ns;
-    firn_error cause;
-    int rc =
-        fi_catalog_turns_newest(opened->catalog, opened->workspace.number, &restoring->open_bytes,
-                                &restoring->open_turn, &begun_ns, &cause);
-    if (rc == FIRN_OK && begun_ns > newer_than_ns && begun_ns > line->turn_ns) {
-        restoring->open_to = line->cursor;
-        rc = find_by_time(restoring, begun_ns, &restoring->open_to, &cause);
-        restoring->open_ns = rc == FIRN_OK ? begun_ns : 0;
-    }
-    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
-        fi_error_copy(err, &cause);
-        return rc;
-    }
-    return FIRN_OK;
-}
-
-/* If nothing was saved since an interrupted turn began, only a look at the disk can tell whether
- * the turn changed anything; fi_ws_line_settle decides. */
-static int
-choose_last_turn(struct fi_ws_restoring *restoring, firn_error *err)
-{
-    const struct fi_catalog_line *line = &restoring->line;
-    int64_t begun_ns;
-    int rc;
-    FI_TRY(choose_turn(restoring, line->cursor, &begun_ns, err));
-    FI_TRY(find_open_turn(restoring, restoring->has_next ? begun_ns : INT64_MIN, err));
-    if (restoring->open_ns != 0 && restoring->open_to < line->cursor) {
-        restoring->step_to = restoring->open_to;
-        restoring->has_next = true;
-    } else if (restoring->has_next) {
-        rc = read_state(restoring->opened, fi_catalog_line_at(line, restoring->step_to)->order,
-                        &restoring->ws->record, &restoring->record, err);
-    } else if (restoring->open_ns != 0 && restoring->has_here) {
-        restoring->record = restoring->here; /* if the directory differs from it */
-    } else {
-        rc = nothing_to(restoring, err);
-    }
-out:
-    return rc;
-}
-
-/* Whether files alone are to be taken from a state, not facts. */
-static bool
-is_of_files(const struct fi_ws_restoring *restoring)
-{
-    return restoring->is_turn || restoring->path_count > 0 || restoring->options->to_dir != NULL;
-}
-
-int
-fi_ws_line_choose(struct fi_ws_restoring *restoring, firn_error *err)
-{
-    DCHECK(!fi_catalog_journal_is_pending(&restoring->journal));
-    struct fi_catalog_line *line = &restoring->line;
-    restoring->is_undo = true;
-    restoring->is_step = true;
-    restoring->is_turn = restoring->options->last_turn && !restoring->is_forward;
-    FI_TRY_RETURN(fi_ws_line_load(restoring, err));
-    if (fi_catalog_line_count(line) == 0) {
-        return nothing_to(restoring, err);
-    }
-    const size_t here = fi_catalog_line_state_at(line, line->cursor);
-    if (restoring->is_turn) {
-        fi_catalog_line_drop_facts(line, here, line->cursor); /* (I4) */
-    }
-    restoring->step_to = is_of_files(restoring) ? here : line->cursor;
-    restoring->told_to = restoring->step_to;
-    FI_TRY_RETURN(fi_ws_line_read_here(restoring, err));
-    return restoring->is_turn ? choose_last_turn(restoring, err)
-                              : fi_ws_line_choose_next(restoring, err);
-}
-
-static int
-choose_next_turn(struct fi_ws_restoring *restoring, firn_error *err)
-{
-    int64_t begun_ns;
-    restoring->open_ns = 0;
-    int rc = choose_turn(restoring, restoring->step_to, &begun_ns, err);
-    return rc != FIRN_OK || restoring->has_next ? rc : nothing_to(restoring, err);
-}
-
-/* Whether the next step changes facts: then it is chosen. */
-static bool
-choose_facts(struct fi_ws_restoring *restoring)
-{
-    const struct fi_catalog_line *line = &restoring->line;
-    size_t at = restoring->step_to + (restoring->is_forward ? 1 : 0);
-    bool is_facts = !is_of_files(restoring) && at < fi_catalog_line_count(line) &&
-                    fi_catalog_line_is_facts(line, at);
-    restoring->facts_at = is_facts ? at : 0;
-    if (is_facts) {
-        restoring->step_to = restoring->is_forward ? at : at - 1;
-        restoring->has_next = true;
-        restoring->record = restoring->here; /* if the directory differs from it */
-    }
-    return is_facts;
-}
-
-int
-fi_ws_line_choose_next(struct fi_ws_restoring *restoring, firn_error *err)
-{
-    if (restoring->is_turn) {
-        return choose_next_turn(restoring, err);
-    }
-    if (choose_facts(restoring)) {
-        return FIRN_OK;
-    }
-    int rc = find_next(restoring, &restoring->step_to, err);
-    restoring->has_next = rc == FIRN_OK;
-    if (rc != FIRN_NOT_FOUND) {
-        return rc;
-    }
-    if (restoring->is_forward || !restoring->has_here || restoring->options->to_dir != NULL) {
-        return nothing_to(restoring, err);
-    }
-    restoring->record = restoring->here; /* if the directory differs from it */
-    return FIRN_OK;
-}
-
-/* ---- settling ---- */
-
-bool
-fi_ws_line_is_open_turn(const struct fi_ws_restoring *restoring)
-{
-    return restoring->open_ns != 0 && restoring->open_to == restoring->line.cursor;
-}
-
-int
-fi_ws_line_differs(struct fi_ws_restoring *restoring, const struct fi_difference_walk_side *before,
-                   const struct fi_checkout_options *options, bool *out, firn_error *err)
-{
-    const struct fi_difference_walk_side here = {
-        .source = fi_objects_trees(restoring->opened->objects), .root = &restoring->here.root};
-    struct fi_checkout_options quiet = *options;
-    struct fi_checkout *apply = NULL;
-    int rc = compare_sides(before, &here, out, err);
-    if (rc != FIRN_OK || !*out) {
-        return rc;
-    }
-    quiet.after = here;
-    quiet.filter = NULL;
-    quiet.count_same = false;
-    quiet.callbacks = (firn_callbacks){0};
-    quiet.visit = NULL;
-    quiet.stores = NULL;
-    quiet.on_step = NULL;
-    FI_TRY(fi_checkout_create(&quiet, &apply, err));
-    FI_TRY(fi_checkout_plan(apply, err));
-    const struct fi_checkout_counts *counts = fi_checkout_counts(apply);
-    *out = counts->added + counts->changed + counts->removed + counts->directories > 0;
-    restoring->edits.added = counts->added;
-    restoring->edits.changed = counts->changed;
-    restoring->edits.removed = counts->removed;
-out:
-    fi_checkout_destroy(apply);
-    return rc;
-}
-
-/* The directory has edits: an undo takes back those alone, the undo of a turn what it has
- * chosen. */
-static int
-settle_edits(struct fi_ws_restoring *restoring, firn_error *err)
-{
-    if (restoring->is_forward) { /* (I2) */
-        return fi_error_set(err, FIRN_NOT_FOUND,
-                            "there is nothing to redo: files were changed after the undo");
-    }
-    if (!restoring->is_turn || fi_ws_line_is_open_turn(restoring)) {
-        restoring->record = restoring->here;
-        restoring->step_to = restoring->line.cursor;
-        restoring->told_to = restoring->step_to;
-    } else if (!restoring->has_next) {
-        return nothing_to(restoring, err);
-    }
-    return fi_ws_steps_tell_edits(restoring, err);
-}
-
-int
-fi_ws_line_settle(struct fi_ws_restoring *restoring, const struct fi_difference_walk_side *before,
-                  const struct fi_checkout_options *options, firn_error *err)
-{
-    bool differs = true;
-    if (!restoring->is_step) {
-        return FIRN_OK;
-    }
-    if (restoring->has_here) {
-        FI_TRY_RETURN(fi_ws_line_differs(restoring, before, options, &differs, err));
-    }
-    restoring->is_clean = !differs;
-    if (differs && restoring->has_here) {
-        FI_TRY_RETURN(settle_edits(restoring, err));
-    } else if (!restoring->has_next) {
-        return nothing_to(restoring, err);
-    }
-    if (restoring->step_to != restoring->open_to) {
-        restoring->open_ns = 0; /* the interrupted turn had changed nothing */
-    }
-    FI_TRY_RETURN(fi_ws_steps_tell(restoring, err));
-    return fi_ws_given_checkpoint(restoring->ws, &restoring->record, &restoring->result->checkpoint,
-                                  err);
+    const size_t crossed = crossed_by(&restoring->line, to);
+    *out = (struct fi_ws_paths){.count = 0};
+    return crossed == SIZE_MAX
+               ? FIRN_OK
+               : fi_ws_paths_read(restoring->opened, fi_catalog_line_at(&restoring->line, crossed),
+                                  out, err);
 }
 
 /* ---- writing ---- */
@@ -650,25 +349,6 @@ move(struct fi_ws_opened *opened, struct fi_catalog_line *line, size_t to, const
         fi_catalog_line_move(line, to - (is_added && is_full && to > 0 ? 1 : 0));
     }
     return rc;
-}
-
-/* An interrupted restore was taken back: a redo does it again. An interrupted step of the line was
- * taken back: the line is as it was, unless the directory had edits. */
-static int
-take_back(struct fi_ws_restoring *restoring, const struct fi_catalog_journal *journal,
-          firn_error *err)
-{
-    struct fi_ws_opened *opened = restoring->opened;
-    struct fi_catalog_line *line = &restoring->line;
-    bool was_step = restoring->journal.is_undo;
-    bool is_added;
-    FI_TRY_RETURN(add_state_of_id(opened, line, journal->target, FIRN_STEP_EDITS, &is_added, err));
-    if (!was_step && fi_catalog_line_count(line) > 0) {
-        FI_TRY_RETURN(add_state_of_id(opened, line, journal->safety,
-                                      kind_of_restore(&restoring->journal), &is_added, err));
-        line->cursor -= is_added ? 1 : 0;
-    }
-    return FIRN_OK;
 }
 
 /* The order of a checkpoint; 0 if it is gone. */
@@ -697,8 +377,84 @@ int
 fi_ws_line_put_facts(struct fi_ws_restoring *restoring, struct firn_db_batch *batch,
                      firn_error *err)
 {
-    fi_catalog_line_move(&restoring->line, restoring->step_to);
+    fi_catalog_line_move(&restoring->line, restoring->step->to);
     return put(restoring->opened, &restoring->line, batch, err);
+}
+
+/* Adds the state that a restore made of another one, with the paths of the journal. A checkpoint
+ * that is older than that other one was not made: an older version restored paths of it, which is
+ * no state. */
+static int
+add_made(struct fi_ws_restoring *restoring, struct firn_db_batch *batch,
+         const struct fi_catalog_journal *journal, const uint8_t *made, const uint8_t *of,
+         firn_workspace_step_kind kind, bool *out_added, firn_error *err)
+{
+    struct fi_ws_opened *opened = restoring->opened;
+    uint64_t made_order = 1;
+    uint64_t order = 0;
+    *out_added = false;
+    if (journal->path_count > 0) {
+        FI_TRY_RETURN(order_of(opened, made, &made_order, err));
+        FI_TRY_RETURN(order_of(opened, of, &order, err));
+    }
+    if (made_order > order) {
+        FI_TRY_RETURN(add_state_of_id(opened, &restoring->line, made, kind, out_added, err));
+    }
+    return *out_added && journal->path_count > 0
+               ? fi_ws_paths_put(opened, batch, made_order, journal, err)
+               : FIRN_OK;
+}
+
+/* An interrupted restore was taken back: a redo does it again. An interrupted step of the line was
+ * taken back: the line is as it was, unless the directory had edits. */
+static int
+take_back(struct fi_ws_restoring *restoring, struct firn_db_batch *batch,
+          const struct fi_catalog_journal *journal, firn_error *err)
+{
+    struct fi_ws_opened *opened = restoring->opened;
+    struct fi_catalog_line *line = &restoring->line;
+    bool was_step = fi_catalog_journal_is_step(restoring->journal.kind);
+    bool is_added;
+    if (was_step && journal->path_count > 0) {
+        return FIRN_OK; /* edits are elsewhere, and stay */
+    }
+    FI_TRY_RETURN(add_state_of_id(opened, line, journal->target, FIRN_STEP_EDITS, &is_added, err));
+    if (!was_step && fi_catalog_line_count(line) > 0) {
+        FI_TRY_RETURN(add_made(restoring, batch, journal, journal->safety, journal->target,
+                               kind_of_restore(&restoring->journal), &is_added, err));
+        line->cursor -= is_added ? 1 : 0;
+    }
+    return FIRN_OK;
+}
+
+/* Finds the item that an undo or a redo reaches. One that was interrupted is found by what it
+ * restores. */
+static int
+find_step(const struct fi_ws_restoring *restoring, const struct fi_catalog_journal *journal,
+          bool *out_is_step, size_t *out, firn_error *err)
+{
+    const struct fi_catalog_line *line = &restoring->line;
+    struct fi_ws_paths paths;
+    uint64_t target;
+    *out = restoring->step != NULL ? restoring->step->to : 0;
+    *out_is_step = restoring->step != NULL && restoring->options->path_count == 0;
+    if (restoring->step != NULL || !fi_catalog_journal_is_step(journal->kind)) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(order_of(restoring->opened, journal->target, &target, err));
+    *out_is_step = journal->kind == FI_CATALOG_JOURNAL_REDO
+                       ? fi_catalog_line_find_ahead(line, target, out)
+                       : fi_catalog_line_find_back(line, target, out);
+    while (*out_is_step && *out < line->cursor && fi_catalog_line_is_facts(line, *out + 1)) {
+        ++*out; /* no undo of files takes these back */
+    }
+    if (!*out_is_step || journal->path_count == 0) {
+        return FIRN_OK;
+    }
+    int rc = fi_ws_line_paths(restoring, *out, &paths, err);
+    *out_is_step = fi_ws_paths_are_of(&paths, journal);
+    fi_ws_paths_deinit(&paths);
+    return rc;
 }
 
 int
@@ -707,35 +463,32 @@ fi_ws_line_put(struct fi_ws_restoring *restoring, struct firn_db_batch *batch,
 {
     struct fi_ws_opened *opened = restoring->opened;
     struct fi_catalog_line *line = &restoring->line;
-    bool is_whole = journal->path_count == 0;
-    size_t to = restoring->step_to;
-    uint64_t target = 0;
-    bool is_known = restoring->is_step;
+    const struct fi_ws_step *step = restoring->step;
+    const bool goes_along = fi_catalog_journal_is_step(journal->kind);
+    const bool is_limited = journal->path_count > 0;
+    bool is_step;
     bool is_added;
-    if (journal->is_undo && is_whole && !is_known) {
-        FI_TRY_RETURN(order_of(opened, journal->target, &target, err));
-        is_known = journal->is_redo ? fi_catalog_line_find_ahead(line, target, &to)
-                                    : fi_catalog_line_find_back(line, target, &to);
-        while (is_known && to < line->cursor && fi_catalog_line_is_facts(line, to + 1)) {
-            to++; /* no undo of files takes these back */
+    size_t to;
+    FI_TRY_RETURN(find_step(restoring, journal, &is_step, &to, err));
+    if (is_step) {
+        if (fi_ws_line_is_turn(restoring)) {
+            fi_catalog_line_drop_facts(line, to, line->cursor); /* (I2) */
         }
-    }
-    if (restoring->is_turn && is_whole) {
-        fi_catalog_line_drop_facts(line, to, line->cursor); /* (I4) */
-    }
-    if (journal->is_undo && is_whole) {
-        FI_TRY_RETURN(is_known ? move(opened, line, to, journal->safety, restoring->is_clean, err)
-                               : take_back(restoring, journal, err));
+        const bool is_clean = is_limited || (step != NULL && step->is_clean);
+        FI_TRY_RETURN(move(opened, line, to, journal->safety, is_clean, err));
+    } else if (goes_along && (!is_limited || fi_catalog_journal_is_pending(&restoring->journal))) {
+        FI_TRY_RETURN(take_back(restoring, batch, journal, err));
     } else {
         FI_TRY_RETURN(
             add_state_of_id(opened, line, journal->safety, FIRN_STEP_EDITS, &is_added, err));
-        FI_TRY_RETURN(is_whole ? add_state_of_id(opened, line, journal->target,
-                                                 kind_of_restore(journal), &is_added, err)
-                               : FIRN_OK);
+        if (!goes_along) {
+            FI_TRY_RETURN(add_made(restoring, batch, journal, journal->target, journal->safety,
+                                   kind_of_restore(journal), &is_added, err));
+        }
     }
-    if (restoring->is_step && restoring->open_ns != 0) {
-        line->turn_ns = restoring->open_ns;
-    } else if (journal->is_redo) {
+    if (step != NULL && step->open_ns != 0) {
+        line->turn_ns = step->open_ns;
+    } else if (journal->kind == FI_CATALOG_JOURNAL_REDO) {
         line->turn_ns = 0;
     }
     return put(opened, line, batch, err);

@@ -29,11 +29,8 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "base/sort.h"
 #include "checkout/checkout.h"
-#include "codec/xxh3.h"
 #include "operations/operations_internal.h"
-#include "statcache/statcache.h"
 #include "threads/os_callback.h"
 
 struct in_place {
@@ -57,20 +54,6 @@ changes_something(const struct fi_checkout *checkout)
     return counts->added + counts->changed + counts->removed + counts->directories > 0;
 }
 
-/* The name of a checkpoint for users: its number, or the start of its id for a safety
- * checkpoint. */
-static void
-name_of(const struct fi_catalog_record *record, char out[24])
-{
-    char id[FIRN_CHECKPOINT_ID_SIZE];
-    fi_catalog_record_id_text(record->id, id);
-    if (record->is_safety) {
-        (void)snprintf(out, 24, "%.*s", FIRN_CHECKPOINT_ID_SHORT, id);
-    } else {
-        (void)snprintf(out, 24, "%llu", (unsigned long long)record->number);
-    }
-}
-
 /* ---- the journal ---- */
 
 static int
@@ -82,7 +65,7 @@ join(void *ctx, struct firn_db_batch *batch, const struct fi_catalog_record *saf
     struct fi_catalog_journal *journal = &in_place->journal;
     CHECK(journal->state == FI_CATALOG_JOURNAL_PREPARED && safety->is_safety); /* (I1) */
     memcpy(journal->before, safety->id, sizeof journal->before);
-    memcpy(journal->safety, restoring->has_undo_to ? restoring->undo_to : safety->id,
+    memcpy(journal->safety, restoring->undo_to != NULL ? restoring->undo_to : safety->id,
            sizeof journal->safety);
     return fi_catalog_journal_put(restoring->opened->db, batch, restoring->opened->workspace.number,
                                   journal, err);
@@ -108,9 +91,7 @@ begin_journal(struct in_place *in_place, firn_error *err)
     struct fi_catalog_journal *journal = &in_place->journal;
     DCHECK(journal->state == FI_CATALOG_JOURNAL_NONE && journal->previous.size == 0);
     journal->state = FI_CATALOG_JOURNAL_PREPARED;
-    journal->is_undo = restoring->is_undo;
-    journal->is_redo = restoring->is_undo && restoring->is_forward;
-    journal->is_revert = restoring->is_revert || restoring->target != NULL;
+    journal->kind = restoring->kind;
     journal->paths = restoring->paths;
     journal->path_count = restoring->path_count;
     memcpy(journal->target, restoring->record.id, sizeof journal->target);
@@ -184,14 +165,10 @@ static void
 tell_others(struct in_place *in_place)
 {
     const struct fi_ws_restoring *restoring = in_place->restoring;
-    in_place->running =
-        (struct fi_ws_running){.kind = restoring->target != NULL ? FI_WS_RUNNING_REVERT
-                                       : restoring->is_forward   ? FI_WS_RUNNING_REDO
-                                       : restoring->is_undo      ? FI_WS_RUNNING_UNDO
-                                                                 : FI_WS_RUNNING_RESTORE,
-                               .workspace = restoring->opened->workspace.number,
-                               .started_ns = fi_os_now_ns(restoring->ws->os)};
-    if (restoring->target == NULL) {
+    in_place->running = (struct fi_ws_running){.kind = restoring->kind,
+                                               .workspace = restoring->opened->workspace.number,
+                                               .started_ns = fi_os_now_ns(restoring->ws->os)};
+    if (restoring->kind != FI_CATALOG_JOURNAL_REVERT) {
         memcpy(in_place->running.target, restoring->record.id, sizeof in_place->running.target);
     }
     fi_ws_running_tell(restoring->opened->db, &in_place->running);
@@ -203,9 +180,9 @@ static int
 commit_safety(struct in_place *in_place, firn_error *err)
 {
     struct fi_ws_restoring *restoring = in_place->restoring;
-    char name[24];
+    char name[FI_WS_RESTORE_NAME_SIZE];
     const struct fi_ws_restore_target *target = restoring->target;
-    name_of(&restoring->record, name);
+    fi_ws_restore_name(&restoring->record, name);
     (void)snprintf(in_place->safety_message, sizeof in_place->safety_message, "before %s%s",
                    target != NULL ? target->doing : "restoring ", target != NULL ? "" : name);
     const struct fi_catalog_joint joint = {
@@ -241,7 +218,7 @@ say_kept(uint64_t kept, firn_error *err)
 static int
 change_tree(struct in_place *in_place, firn_error *err)
 {
-    CHECK(in_place->restoring->result->safety_id[0] != '\0'); /* (I2), (I1) of ws_restore.c */
+    CHECK(in_place->restoring->result->safety_id[0] != '\0'); /* (I2), (I1) of ws_pending.c */
     DCHECK(in_place->journal.state == FI_CATALOG_JOURNAL_PREPARED);
     int rc = fi_checkout_prepare(in_place->checkout, err);
     if (rc == FIRN_OK) {
@@ -271,160 +248,19 @@ close_pending(struct in_place *in_place, firn_error *err)
 {
     struct fi_ws_restoring *restoring = in_place->restoring;
     const struct fi_catalog_journal *found = &restoring->journal;
+    const bool is_resumed = restoring->undo_to == found->safety;
     DCHECK(!changes_something(in_place->checkout));
-    if (!fi_catalog_journal_is_pending(found) && !(found->is_partial && restoring->is_resumed)) {
+    if (!fi_catalog_journal_is_pending(found) && !(found->is_partial && is_resumed)) {
         return FIRN_OK;
     }
     memcpy(in_place->journal.before, restoring->journal.before, sizeof in_place->journal.before);
     memcpy(in_place->journal.safety,
-           restoring->has_undo_to ? restoring->undo_to : restoring->journal.safety,
+           restoring->undo_to != NULL ? restoring->undo_to : found->safety,
            sizeof in_place->journal.safety);
     int rc = set_state(in_place, FI_CATALOG_JOURNAL_DONE, err);
     if (rc == FIRN_OK) {
         clear_note(in_place);
     }
-    return rc;
-}
-
-/* Enters the changes of a restore in the stat cache.
- *
- * A restore leaves files that no save has seen: the next one would read them all. So at its end
- * only the directories that differ between the tree before and the restored one are scanned once
- * more (scan_confined.c). Their new files are read, still from the page cache, and noted as a save
- * would note them.
- *
- * The files on the disk are read and hashed; the hashes of the restored tree are not taken over. So
- * a last-moment edit is never taken for the restored state (I3; not checked: nothing here knows
- * what the restore wrote).
- *
- * That costs a small part of what writing the files did. If more has changed than the page cache is
- * likely to hold, nothing is done, and the next save reads the files. */
-
-enum { FILES_MAX = 200 * 1000, BYTES_MAX = 1 << 30 };
-
-struct refresh {
-    struct fi_ws_opened *opened;
-    struct fi_buf inside; /* of uint64_t: hashes of paths; a collision does no harm */
-    uint64_t files;
-    uint64_t bytes;
-    const struct fi_difference_walk_side *after; /* the tree restored */
-};
-
-static uint64_t
-hash_of(firn_slice path)
-{
-    return fi_xxh3(path.data, path.size, 0);
-}
-
-/* ---- which directories ---- */
-
-static int
-note_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
-{
-    struct refresh *refresh = ctx;
-    bool is_new =
-        change->kind == FI_DIFFERENCE_WALK_ADDED || (change->what & FI_DIFFERENCE_WALK_TYPE) != 0;
-    if (change->after == NULL) {
-        return FIRN_OK;
-    }
-    if (change->after->kind != FI_TREE_DIR) {
-        refresh->files++;
-        refresh->bytes += change->after->size;
-        return FIRN_OK;
-    }
-    if (!is_new && !change->is_entered) {
-        return FIRN_OK;
-    }
-    uint64_t hash = hash_of(change->path);
-    return fi_buf_append(&refresh->inside, &hash, sizeof hash) == FIRN_OK
-               ? FIRN_OK
-               : fi_error_no_memory(err, "a list of directories");
-}
-
-static bool
-is_inside(void *ctx, firn_slice path)
-{
-    const struct refresh *refresh = ctx;
-    return fi_sort_has_u64((const void *)refresh->inside.data,
-                           refresh->inside.size / sizeof(uint64_t), hash_of(path));
-}
-
-static int
-is_stored(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
-{
-    const struct refresh *refresh = ctx;
-    return fi_objects_contains(refresh->opened->objects, tree, out, err);
-}
-
-/* ---- the scan ---- */
-
-/* A cancellation ends only this scan: the restore itself is done. */
-static int
-on_progress(void *ctx, const firn_progress *progress)
-{
-    const struct firn_callbacks *outer = ctx;
-    firn_progress told = *progress;
-    told.phase = "refresh";
-    told.is_finishing = true;
-    return fi_os_callback_progress(outer, &told);
-}
-
-static int
-scan(struct refresh *refresh, const struct fi_ws_save_request *request, firn_error *err)
-{
-    struct fi_ws_opened *opened = refresh->opened;
-    DCHECK(opened->workspace.number != 0 && refresh->after->root != NULL);
-    const struct firn_callbacks callbacks = {
-        .on_progress = request->callbacks.on_progress != NULL ? on_progress : NULL,
-        .ctx = (void *)(uintptr_t)&request->callbacks};
-    const struct fi_scan_confines confines = {
-        .is_inside = is_inside,
-        .outside = {refresh->after->source, refresh->after->root->hash},
-        .is_stored = is_stored,
-        .ctx = refresh};
-    struct fi_statcache_options stat_options = {.objects = opened->objects,
-                                                .workspace = opened->workspace.number};
-    struct fi_scan_options options =
-        fi_ws_scan_options_of(opened, request->include_deps, false, request->threads, &callbacks);
-    struct fi_objects_treesink *treesink = NULL;
-    struct fi_scan_result result = {0};
-    int rc;
-    options.gitignore = request->gitignore;
-    options.file_size_max = request->file_size_max;
-    options.stored_rules = request->stored_rules;
-    options.confines = &confines;
-    FI_TRY(fi_statcache_open(opened->db, &stat_options, &options.stat, err));
-    FI_TRY(fi_objects_treesink_create(fi_db_os(opened->db), &treesink, err));
-    struct fi_objects_sink sink = fi_objects_treesink_sink(treesink);
-    FI_TRY(fi_scan_tree(opened->root, &options, &sink, &result, err));
-    FI_TRY(fi_statcache_commit(options.stat, err));
-out:
-    fi_scan_result_deinit(&result);
-    fi_objects_treesink_destroy(treesink);
-    fi_statcache_close(options.stat);
-    return rc;
-}
-
-/* Scans the directories in which the two trees differ, reads the files that the stat cache does not
- * have, and notes what agrees with `after`. Does nothing if much differs. request has the rules by
- * which the tree was scanned. After a failure the cache has the same entries or fewer, and none
- * that is wrong. */
-static int
-refresh_statcache(struct fi_ws_opened *opened, const struct fi_ws_save_request *request,
-                  const struct fi_difference_walk_side *before,
-                  const struct fi_difference_walk_side *after, firn_error *err)
-{
-    struct refresh refresh = {.opened = opened, .after = after};
-    const struct fi_difference_walk_options options = {0};
-    int rc;
-    FI_TRY(fi_difference_walk(before, after, &options, note_change, &refresh, err));
-    if (refresh.files > FILES_MAX || refresh.bytes > BYTES_MAX) {
-        goto out;
-    }
-    fi_sort_u64((void *)refresh.inside.data, refresh.inside.size / sizeof(uint64_t));
-    FI_TRY(scan(&refresh, request, err));
-out:
-    fi_buf_deinit(&refresh.inside);
     return rc;
 }
 
@@ -443,9 +279,11 @@ apply_tree(struct in_place *in_place, firn_error *err)
     options.unsaved_why = fi_ws_restore_unsaved_why;
     options.holds_unsaved = fi_ws_restore_unsaved_holds;
     options.unsaved = &in_place->unsaved;
-    FI_TRY(fi_ws_line_settle(restoring, &before_side, &options, err));
+    FI_TRY(fi_ws_choose_settle(restoring, &before_side, &options, err));
     FI_TRY(begin_journal(in_place, err));
-    memcpy(in_place->running.target, restoring->record.id, sizeof in_place->running.target);
+    if (restoring->target == NULL) {
+        memcpy(in_place->running.target, restoring->record.id, sizeof in_place->running.target);
+    }
     memcpy(options.tag, in_place->journal.tag, sizeof options.tag);
     options.scanned_ns = in_place->scanned_ns;
     in_place->stores.root = opened->root;
@@ -464,7 +302,8 @@ apply_tree(struct in_place *in_place, firn_error *err)
         FI_TRY(commit_safety(in_place, err));
         FI_TRY(change_tree(in_place, err));
         /* This only saves the next save some reading. */
-        FI_IGNORE(refresh_statcache(opened, &in_place->request, &before_side, &after_side, NULL));
+        FI_IGNORE(
+            fi_ws_refresh_statcache(opened, &in_place->request, &before_side, &after_side, NULL));
     } else {
         FI_TRY(close_pending(in_place, err));
     }
@@ -473,6 +312,38 @@ apply_tree(struct in_place *in_place, firn_error *err)
 out:
     fi_checkout_destroy(in_place->checkout);
     return rc;
+}
+
+/* Makes the target, and its record: rules are those of the checkpoint that was to be restored. */
+static int
+make_target(struct in_place *in_place, firn_error *err)
+{
+    struct fi_ws_restoring *restoring = in_place->restoring;
+    const struct fi_ws_restore_target *target = restoring->target;
+    const struct fi_ws_save_tree *tree = &in_place->tree;
+    const struct fi_catalog_record from = restoring->record;
+    struct fi_ws_restore_made made;
+    int rc = target->make(target->ctx, tree, &made, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    restoring->record =
+        (struct fi_catalog_record){.is_safety = true,
+                                   .include_deps = from.include_deps,
+                                   .is_narrow = from.is_narrow && !tree->has_rules,
+                                   .created_ns = in_place->scanned_ns,
+                                   .workspace_path = firn_str(restoring->ws->place.root),
+                                   .message = target->message,
+                                   .root = made.root,
+                                   .files = made.counts.files,
+                                   .directories = made.counts.directories,
+                                   .bytes = made.counts.bytes,
+                                   .added_bytes = made.added_bytes,
+                                   .excluded = tree->scan.excluded,
+                                   .skipped = tree->scan.skipped,
+                                   .has_rules = tree->has_rules,
+                                   .rules = tree->rules};
+    return fi_os_random(restoring->ws->os, restoring->record.id, sizeof restoring->record.id, err);
 }
 
 /* Saves the present state in the store, and makes the target from it, if there is one. A target
@@ -492,13 +363,14 @@ save_present(struct in_place *in_place, firn_error *err)
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = target->check(target->ctx, tree, err);
+    rc = fi_ws_restore_unsaved_check(&in_place->unsaved, err);
+    rc = rc == FIRN_OK ? target->check(target->ctx, tree, &in_place->unsaved, err) : rc;
     if (rc != FIRN_OK) {
         fi_ws_save_tree_deinit(tree);
         return rc;
     }
     rc = fi_ws_save_tree_seal(restoring->opened, tree, err);
-    return rc == FIRN_OK ? target->make(target->ctx, tree, &restoring->record, err) : rc;
+    return rc == FIRN_OK ? make_target(in_place, err) : rc;
 }
 
 int
@@ -516,13 +388,12 @@ fi_ws_restore_in_place(struct fi_ws_restoring *restoring, firn_error *err)
     CHECK(!restoring->options->dry_run && restoring->options->to_dir == NULL);
     DCHECK(restoring->opened->workspace.number != 0);
     tell_others(&in_place);
-    if (!restoring->is_step) {
+    if (restoring->step == NULL) {
         FI_TRY(fi_ws_line_load(restoring, err));
     }
     FI_TRY(fi_ws_rules_load_today(restoring->opened, &restoring->record,
                                   restoring->target != NULL ? restoring->target->also_rules
-                                  : restoring->has_here     ? &restoring->here
-                                                            : NULL,
+                                                            : fi_ws_line_here(restoring),
                                   &today, &rules, err));
     in_place.request.include_deps = rules.include_deps;
     in_place.request.gitignore = rules.gitignore;

@@ -29,8 +29,6 @@
 #include "threads/os_callback.h"
 #include "tree/tree.h"
 
-enum { NAME_SIZE = 24 };
-
 static uint64_t
 content_hash(const void *record)
 {
@@ -45,29 +43,17 @@ content_equal(const void *record, const void *key)
 
 /* ---- which checkpoints ---- */
 
-static void
-name_of(const struct fi_catalog_record *record, char out[NAME_SIZE])
-{
-    char id[FIRN_CHECKPOINT_ID_SIZE];
-    fi_catalog_record_id_text(record->id, id);
-    if (record->is_safety) {
-        (void)snprintf(out, NAME_SIZE, "%.*s", FIRN_CHECKPOINT_ID_SHORT, id);
-    } else {
-        (void)snprintf(out, NAME_SIZE, "%llu", (unsigned long long)record->number);
-    }
-}
-
 /* The checkpoint before the one that is taken back. */
 static int
 find_one_before(struct fi_ws_revert *revert, struct fi_buf *bytes, firn_error *err)
 {
-    char name[NAME_SIZE];
+    char name[FI_WS_RESTORE_NAME_SIZE];
     int rc = fi_ws_find_previous(revert->restoring.ws, revert->restoring.opened, &revert->after,
                                  bytes, &revert->before, err);
     if (rc != FIRN_NOT_FOUND) {
         return rc;
     }
-    name_of(&revert->after, name);
+    fi_ws_restore_name(&revert->after, name);
     return fi_error_set(err, FIRN_NOT_FOUND,
                         "there is no checkpoint before %s, so what it changed is not known", name);
 }
@@ -77,8 +63,8 @@ find_both(struct fi_ws_revert *revert, struct fi_buf *after_bytes, struct fi_buf
           firn_error *err)
 {
     const firn_workspace_revert_options *options = revert->options;
-    char after[NAME_SIZE];
-    char before[NAME_SIZE];
+    char after[FI_WS_RESTORE_NAME_SIZE];
+    char before[FI_WS_RESTORE_NAME_SIZE];
     struct firn_ws *ws = revert->restoring.ws;
     struct fi_ws_opened *opened = revert->restoring.opened;
     FI_TRY_RETURN(fi_ws_find_own(ws, opened, options->after == NULL ? "latest" : options->after,
@@ -86,8 +72,8 @@ find_both(struct fi_ws_revert *revert, struct fi_buf *after_bytes, struct fi_buf
     FI_TRY_RETURN(options->before == NULL ? find_one_before(revert, before_bytes, err)
                                           : fi_ws_find_own(ws, opened, options->before,
                                                            before_bytes, &revert->before, err));
-    name_of(&revert->after, after);
-    name_of(&revert->before, before);
+    fi_ws_restore_name(&revert->after, after);
+    fi_ws_restore_name(&revert->before, before);
     if (revert->before.order >= revert->after.order) {
         return fi_error_set(err, FIRN_INVALID, "checkpoint %s is not older than %s", before, after);
     }
@@ -347,8 +333,10 @@ out:
 }
 
 static int
-check(void *ctx, struct fi_ws_save_tree *tree, firn_error *err)
+check(void *ctx, struct fi_ws_save_tree *tree, struct fi_ws_restore_unsaved *unsaved,
+      firn_error *err)
 {
+    (void)unsaved;
     struct fi_ws_revert *revert = ctx;
     struct fi_tree_source ours = fi_ws_save_tree_source(tree, revert->trees);
     return check_merge(revert, &ours, &tree->scan.root, err);
@@ -370,37 +358,14 @@ make_objects(struct fi_ws_revert *revert, const struct fi_difference_merge_optio
     return rc == FIRN_OK ? close_rc : rc;
 }
 
-static void
-fill_record(struct fi_ws_revert *revert, const struct fi_ws_save_tree *tree, uint64_t added_bytes,
-            struct fi_catalog_record *out)
-{
-    const struct firn_ws *ws = revert->restoring.ws;
-    *out = (struct fi_catalog_record){.is_safety = true,
-                                      .include_deps = revert->after.include_deps,
-                                      .is_narrow = revert->after.is_narrow && !tree->has_rules,
-                                      .created_ns = revert->now_ns,
-                                      .workspace_path = firn_str(ws->place.root),
-                                      .message = firn_str(revert->doing),
-                                      .root = revert->merge.root,
-                                      .files = revert->counts.files,
-                                      .directories = revert->counts.directories,
-                                      .bytes = revert->counts.bytes,
-                                      .added_bytes = added_bytes,
-                                      .excluded = tree->scan.excluded,
-                                      .skipped = tree->scan.skipped,
-                                      .has_rules = tree->has_rules,
-                                      .rules = tree->rules};
-}
-
 static int
-make(void *ctx, const struct fi_ws_save_tree *tree, struct fi_catalog_record *out, firn_error *err)
+make(void *ctx, const struct fi_ws_save_tree *tree, struct fi_ws_restore_made *out, firn_error *err)
 {
     struct fi_ws_revert *revert = ctx;
     struct fi_ws_restoring *restoring = &revert->restoring;
     struct fi_difference_merge_options options =
         merge_options(revert, revert->trees, &tree->scan.root);
     struct fi_difference_merge_result merged;
-    uint64_t added_bytes;
     int rc;
     CHECK(revert->result->conflicts == 0); /* (I1) */
     DCHECK(tree->session == NULL && revert->session == NULL);
@@ -417,9 +382,8 @@ make(void *ctx, const struct fi_ws_save_tree *tree, struct fi_catalog_record *ou
                           "the workspace was changed meanwhile: run it again");
         goto out;
     }
-    FI_TRY(fi_objects_session_commit(revert->session, &added_bytes, err));
-    fill_record(revert, tree, added_bytes, out);
-    rc = fi_os_random(restoring->ws->os, out->id, sizeof out->id, err);
+    *out = (struct fi_ws_restore_made){.root = revert->merge.root, .counts = revert->counts};
+    rc = fi_objects_session_commit(revert->session, &out->added_bytes, err);
 out:
     fi_objects_session_end(revert->session);
     revert->session = NULL;
@@ -452,6 +416,7 @@ merge_trees(struct fi_ws_revert *revert, firn_error *err)
 {
     const struct fi_ws_restore_target target = {.also_rules = &revert->before,
                                                 .doing = revert->doing,
+                                                .message = firn_str(revert->doing),
                                                 .check = check,
                                                 .make = make,
                                                 .ctx = revert};
@@ -505,8 +470,8 @@ revert_opened(struct fi_ws_revert *revert, firn_error *err)
     struct fi_ws_restoring *restoring = &revert->restoring;
     int rc = FIRN_OK;
     if (!options->dry_run) {
-        rc = fi_ws_restore_pending_finish(restoring->ws, restoring->opened, options->threads,
-                                          &options->callbacks, err);
+        rc = fi_ws_pending_finish(restoring->ws, restoring->opened, options->threads,
+                                  &options->callbacks, err);
     }
     if (rc == FIRN_OK) {
         rc = run(revert, err);
@@ -538,6 +503,7 @@ fi_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
     struct fi_ws_revert revert = {.options = options,
                                   .result = out,
                                   .restoring = {.ws = ws,
+                                                .kind = FI_CATALOG_JOURNAL_REVERT,
                                                 .opened = &opened,
                                                 .options = &restore_options,
                                                 .result = &restored,

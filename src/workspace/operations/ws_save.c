@@ -500,7 +500,7 @@ fi_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = fi_ws_restore_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
+    rc = fi_ws_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
     struct fi_catalog_told told = {.db = NULL};
     const struct fi_catalog_joint joint = {.join = fi_catalog_told_join, .ctx = &told};
     if (rc == FIRN_OK && options->marks_told) {

@@ -11,6 +11,8 @@
  * Edits that are only on the disk are a step too, the newest. An undo knows them, because it has
  * compared the disk with the present state; the list compares as a dry run does.
  */
+#include <string.h>
+
 #include "base/check.h"
 #include "base/slice.h"
 #include "catalog/catalog_line.h"
@@ -51,13 +53,6 @@ count_step(struct fi_ws_opened *opened, const struct fi_tree_entry *before,
     return FIRN_OK;
 }
 
-static int
-read_state(struct fi_ws_opened *opened, uint64_t order, struct fi_buf *bytes,
-           struct fi_catalog_record *out, firn_error *err)
-{
-    return fi_catalog_get(opened->catalog, opened->workspace.number, order, bytes, out, err);
-}
-
 /* The nearest state before one that was not deleted; FIRN_NOT_FOUND. */
 static int
 read_base(struct fi_ws_opened *opened, const struct fi_catalog_line *line, size_t i,
@@ -65,7 +60,7 @@ read_base(struct fi_ws_opened *opened, const struct fi_catalog_line *line, size_
 {
     int rc = FIRN_NOT_FOUND;
     while (rc == FIRN_NOT_FOUND && i > 0) {
-        rc = read_state(opened, fi_catalog_line_at(line, --i)->order, bytes, out, err);
+        rc = fi_ws_line_state(opened, fi_catalog_line_at(line, --i)->order, bytes, out, err);
     }
     return rc;
 }
@@ -104,7 +99,12 @@ tell_state(struct fi_ws_opened *opened, const struct fi_catalog_line *line, size
     if (fi_catalog_facts_is_kind(state->kind)) {
         return fi_ws_facts_tell(opened, state->order, &told->facts, step, err);
     }
-    int rc = read_state(opened, state->order, &told->bytes, &told->record, &cause);
+    int rc = state->kind == FIRN_STEP_RESTORE
+                 ? fi_ws_facts_tell(opened, state->order, &told->facts, step, &cause)
+                 : FIRN_OK;
+    if (rc == FIRN_OK) {
+        rc = fi_ws_line_state(opened, state->order, &told->bytes, &told->record, &cause);
+    }
     if (rc == FIRN_OK) {
         fi_catalog_record_to_checkpoint(&told->record, &told->checkpoint);
         step->checkpoint = &told->checkpoint;
@@ -138,15 +138,15 @@ int
 fi_ws_steps_tell(struct fi_ws_restoring *restoring, firn_error *err)
 {
     struct told told = {.step = {0}};
-    size_t to = restoring->step_to;
-    bool is_forward = restoring->is_forward;
+    size_t to = restoring->step->to;
+    bool is_forward = fi_ws_line_is_forward(restoring);
     int rc = FIRN_OK;
-    DCHECK(restoring->is_step &&
-           (is_forward ? restoring->told_to <= to : restoring->told_to >= to));
-    while (rc == FIRN_OK && restoring->told_to != to) {
-        size_t i = is_forward ? restoring->told_to + 1 : restoring->told_to;
-        restoring->told_to = is_forward ? i : i - 1;
-        if (restoring->is_turn && fi_catalog_line_is_facts(&restoring->line, i)) {
+    DCHECK(restoring->step != NULL &&
+           (is_forward ? restoring->step->told_to <= to : restoring->step->told_to >= to));
+    while (rc == FIRN_OK && restoring->step->told_to != to) {
+        size_t i = is_forward ? restoring->step->told_to + 1 : restoring->step->told_to;
+        restoring->step->told_to = is_forward ? i : i - 1;
+        if (fi_ws_line_is_turn(restoring) && fi_catalog_line_is_facts(&restoring->line, i)) {
             continue;
         }
         if (restoring->options->on_step == NULL) {
@@ -154,10 +154,11 @@ fi_ws_steps_tell(struct fi_ws_restoring *restoring, firn_error *err)
             continue;
         }
         rc = tell_state(restoring->opened, &restoring->line, i, is_forward, &told, err);
-        if (restoring->open_ns != 0 &&
-            fi_catalog_line_state_at(&restoring->line, restoring->told_to) == restoring->open_to &&
+        if (restoring->step->open_ns != 0 &&
+            fi_catalog_line_state_at(&restoring->line, restoring->step->told_to) ==
+                restoring->step->open_to &&
             told.step.turn == NULL) {
-            told.step.turn = &restoring->open_turn; /* what was saved first since it began */
+            told.step.turn = &restoring->step->open_turn; /* what was saved first since it began */
         }
         rc = rc == FIRN_OK ? visit_step(restoring, &told.step, err) : rc;
     }
@@ -168,35 +169,92 @@ fi_ws_steps_tell(struct fi_ws_restoring *restoring, firn_error *err)
 int
 fi_ws_steps_tell_edits(struct fi_ws_restoring *restoring, firn_error *err)
 {
-    firn_workspace_step step = restoring->edits;
+    firn_workspace_step step = restoring->step->edits;
     step.kind = FIRN_STEP_EDITS;
     step.is_counted = true;
-    step.turn = fi_ws_line_is_open_turn(restoring) ? &restoring->open_turn : NULL;
+    step.turn = fi_ws_choose_is_open_turn(restoring) ? &restoring->step->open_turn : NULL;
     restoring->result->is_unsaved = true;
     return visit_step(restoring, &step, err);
 }
 
+/* Whether the step to or from an item is limited to paths, at which the directory has no edits. */
+static int
+is_free(struct fi_ws_restoring *restoring, size_t i, const struct fi_ws_compare *compare,
+        const struct fi_checkout_options *options, bool *out, firn_error *err)
+{
+    struct fi_tree_filter filter = {0};
+    struct fi_ws_paths paths;
+    bool differs;
+    int rc;
+    *out = false;
+    FI_TRY(
+        fi_ws_paths_read(restoring->opened, fi_catalog_line_at(&restoring->line, i), &paths, err));
+    if (paths.count > 0) {
+        FI_TRY(fi_tree_filter_init(&filter, paths.items, paths.count, err));
+        memset(filter.was_met, true, filter.count * sizeof *filter.was_met);
+        FI_TRY(
+            fi_ws_choose_differs(restoring, &compare->disk_side, options, &filter, &differs, err));
+        *out = !differs;
+    }
+out:
+    fi_tree_filter_deinit(&filter);
+    fi_ws_paths_deinit(&paths);
+    return rc;
+}
+
+static int
+count_free(struct fi_ws_restoring *restoring, const struct fi_ws_compare *compare,
+           const struct fi_checkout_options *options, bool is_forward, size_t *out, firn_error *err)
+{
+    const struct fi_catalog_line *line = &restoring->line;
+    const size_t limit = is_forward ? fi_catalog_line_count(line) - 1 - line->cursor : line->cursor;
+    struct fi_catalog_record record;
+    struct fi_buf bytes = {0};
+    bool goes_on = true;
+    int rc = FIRN_OK;
+    for (*out = 0; rc == FIRN_OK && goes_on && *out < limit; *out += goes_on ? 1 : 0) {
+        const size_t crossed = is_forward ? line->cursor + *out + 1 : line->cursor - *out;
+        const struct fi_catalog_line_state *to = fi_catalog_line_at(
+            line, fi_catalog_line_state_at(line, is_forward ? crossed : crossed - 1));
+        FI_TRY(is_free(restoring, crossed, compare, options, &goes_on, err));
+        if (goes_on && (!is_forward || !to->is_passed)) {
+            rc = fi_ws_line_state(restoring->opened, to->order, &bytes, &record, err);
+        }
+        goes_on = goes_on && rc == FIRN_OK && (!is_forward || !to->is_passed);
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+out:
+    fi_buf_deinit(&bytes);
+    return rc;
+}
+
 int
 fi_ws_steps_look_at_disk(struct fi_ws_restoring *restoring, const firn_callbacks *outer,
-                         bool *out_differs, firn_error *err)
+                         bool *out_differs, struct fi_ws_steps_free *out_free, firn_error *err)
 {
     struct fi_ws_compare compare = {0};
     struct fi_ws_restore_unsaved unsaved;
     firn_callbacks callbacks;
     int rc;
-    DCHECK(restoring->has_here);
+    DCHECK(restoring->step->has_here);
     fi_ws_restore_unsaved_init(&unsaved, outer, &callbacks);
     const struct fi_ws_compare_options given = {restoring->options->threads,
                                                 fi_ws_restore_today(restoring), &callbacks};
     FI_TRY(fi_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
-                                          &restoring->here, NULL, &given, err));
+                                          &restoring->step->here, NULL, &given, err));
     FI_TRY(fi_ws_restore_unsaved_check(&unsaved, err));
     struct fi_checkout_options options = fi_ws_restore_apply_options(
         restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
     options.unsaved_why = fi_ws_restore_unsaved_why;
     options.holds_unsaved = fi_ws_restore_unsaved_holds;
     options.unsaved = &unsaved;
-    rc = fi_ws_line_differs(restoring, &compare.disk_side, &options, out_differs, err);
+    FI_TRY(fi_ws_choose_differs(restoring, &compare.disk_side, &options, NULL, out_differs, err));
+    if (*out_differs && out_free != NULL) {
+        const firn_workspace_step edits = restoring->step->edits;
+        FI_TRY(count_free(restoring, &compare, &options, false, &out_free->back, err));
+        FI_TRY(count_free(restoring, &compare, &options, true, &out_free->ahead, err));
+        restoring->step->edits = edits;
+    }
 out:
     fi_ws_restore_unsaved_deinit(&unsaved);
     fi_ws_compare_deinit(&compare);
@@ -207,10 +265,12 @@ out:
 
 struct listing {
     struct fi_ws_restoring restoring; /* to the present state, as a dry run */
+    struct fi_ws_step step;
     const firn_workspace_steps_options *options;
     int (*visit)(void *ctx, const firn_workspace_step *step);
     void *ctx;
     firn_workspace_steps_result *result;
+    struct fi_ws_steps_free free; /* with edits on the disk */
 };
 
 /* The index of the oldest item that an undo can go to. */
@@ -222,8 +282,8 @@ find_oldest(struct fi_ws_restoring *restoring, size_t *out, firn_error *err)
     struct fi_buf bytes = {0};
     int rc = FIRN_NOT_FOUND;
     for (*out = 0; *out <= line->cursor; ++*out) {
-        rc = read_state(restoring->opened, fi_catalog_line_at(line, *out)->order, &bytes, &record,
-                        err);
+        rc = fi_ws_line_state(restoring->opened, fi_catalog_line_at(line, *out)->order, &bytes,
+                              &record, err);
         if (rc != FIRN_NOT_FOUND ||
             (*out < line->cursor && fi_catalog_line_is_facts(line, *out + 1))) {
             break;
@@ -244,7 +304,7 @@ list_step(struct listing *listing, size_t i, bool is_forward, struct told *told,
 static int
 list_edits(struct listing *listing, firn_error *err)
 {
-    firn_workspace_step step = listing->restoring.edits;
+    firn_workspace_step step = listing->step.edits;
     step.kind = FIRN_STEP_EDITS;
     step.is_counted = true;
     return fi_error_stopped(err, listing->visit(listing->ctx, &step));
@@ -262,19 +322,18 @@ list_steps(struct listing *listing, firn_error *err)
     int rc;
     FI_TRY(find_oldest(&listing->restoring, &oldest, err));
     result->redo_steps =
-        result->is_unsaved ? 0 : fi_catalog_line_count(line) - 1 - cursor; /* (I2) */
+        result->is_unsaved ? listing->free.ahead : fi_catalog_line_count(line) - 1 - cursor;
     result->undo_steps = (oldest < cursor ? cursor - oldest : 0) + (result->is_unsaved ? 1 : 0);
     size_t ahead = (size_t)(result->redo_steps < limit ? result->redo_steps : limit);
     size_t back = (size_t)(result->undo_steps < limit ? result->undo_steps : limit);
     for (size_t i = cursor + ahead; i > cursor; i--) {
         FI_TRY(list_step(listing, i, true, &told, err));
     }
-    if (result->is_unsaved && back > 0) {
-        FI_TRY(list_edits(listing, err));
-        back--;
-    }
-    for (size_t i = cursor; i > cursor - back; i--) {
-        FI_TRY(list_step(listing, i, false, &told, err));
+    for (size_t i = 0; i < back; i++) {
+        const bool are_edits = result->is_unsaved && i == listing->free.back;
+        const size_t newer = result->is_unsaved && i > listing->free.back ? i - 1 : i;
+        FI_TRY(are_edits ? list_edits(listing, err)
+                         : list_step(listing, cursor - newer, false, &told, err));
     }
 out:
     told_deinit(&told);
@@ -288,16 +347,17 @@ list_opened(struct listing *listing, firn_error *err)
     struct fi_ws_opened *opened = restoring->opened;
     int rc;
     FI_TRY(fi_catalog_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
+    restoring->step = &listing->step;
     FI_TRY(fi_ws_line_load(restoring, err));
     if (fi_catalog_line_count(&restoring->line) == 0) {
         goto out;
     }
-    FI_TRY(fi_ws_line_read_here(restoring, err));
-    if (restoring->has_here) {
-        FI_TRY(fi_ws_given_checkpoint(restoring->ws, &restoring->here, &listing->result->checkpoint,
-                                      err));
+    FI_TRY(fi_ws_choose_read_here(restoring, err));
+    if (restoring->step->has_here) {
+        FI_TRY(fi_ws_given_checkpoint(restoring->ws, &restoring->step->here,
+                                      &listing->result->checkpoint, err));
         FI_TRY(fi_ws_steps_look_at_disk(restoring, &listing->options->callbacks,
-                                        &listing->result->is_unsaved, err));
+                                        &listing->result->is_unsaved, &listing->free, err));
     }
     rc = list_steps(listing, err);
 out:

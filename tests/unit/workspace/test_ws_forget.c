@@ -496,7 +496,7 @@ a_pending_restore_comes_first(void **state)
         fi_sim_memory_power_cut(world.tree.os, k);
         fi_sim_memory_set_cut_at(world.tree.os, 0);
         ws_world_reopen(&world);
-        assert_int_equal(fi_ws_restore_pending(world.ws, &pending, &world.err), FIRN_OK);
+        assert_int_equal(fi_ws_pending(world.ws, &pending, &world.err), FIRN_OK);
         int rc = try_forget(&world, "f", false, NULL);
         assert_int_equal(rc, pending.is_pending ? FIRN_CONFLICT : FIRN_OK);
         refused += rc == FIRN_CONFLICT ? 1 : 0;

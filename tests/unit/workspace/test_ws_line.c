@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/workspace: undo and redo against a plain list of states. Random trees are edited, saved,
- * restored, reverted, undone and redone, and checkpoints are tagged, pinned and deleted, in any order. The list says
- * which state each undo and redo brings back, and when there is none; so it does for turns of agents,
- * which begin and end, or are interrupted, in between. Also the entry of the line: its
+ * restored, in whole or in part, reverted, undone and redone, and checkpoints are tagged, pinned and deleted, in any
+ * order. The list says which state each undo and redo brings back, and when there is none; so it does for turns of
+ * agents, which begin and end, or are interrupted, in between. A restore of a path is undone and redone at that path
+ * alone. Also the entry of the line: its
  * limit, and one that is missing or damaged.
  *
  * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 runs many steps.
@@ -28,6 +29,7 @@
 
 struct state {
     char *dump;
+    char *path;      /* escaped: the step that led to it is limited to it; NULL: it is not */
     uint64_t number; /* of its checkpoint; 0: a safety checkpoint */
     firn_workspace_step_kind kind;
     int64_t time_ns;
@@ -87,6 +89,8 @@ struct model {
     uint64_t turns_undone;
     uint64_t facts;
     uint64_t left;
+    uint64_t limited;
+    uint64_t beside; /* of these, with edits elsewhere */
 };
 
 static uint64_t
@@ -101,6 +105,32 @@ must(struct model *model, int rc)
     if (rc != FIRN_OK) {
         fail_msg("%s: %s", firn_code_name(rc), model->world.err.text);
     }
+}
+
+/* ---- dumps ---- */
+
+/* The tree, with the time of its root. The caller frees it. */
+static char *
+dump(struct model *model)
+{
+    struct fi_os_stat stat;
+    char *tree = ws_dump(&model->world);
+    size_t size = strlen(tree) + 64;
+    char *out = malloc(size);
+    assert_non_null(out);
+    must(model, fi_os_dir_stat(model->world.tree.root, &stat, &model->world.err));
+    snprintf(out, size, "/ kind=%d mtime=%lld link=\n%s", FI_TREE_DIR, (long long)stat.mtime_ns,
+             tree);
+    free(tree);
+    return out;
+}
+
+static void
+assert_dump(struct model *model, const char *expected)
+{
+    char *now = dump(model);
+    assert_string_equal(now, expected);
+    free(now);
 }
 
 /* ---- the list ---- */
@@ -169,6 +199,7 @@ add(struct model *model, const char *dump, uint64_t number, firn_workspace_step_
     }
     while (model->count > model->cursor + 1) {
         free(model->states[--model->count].dump);
+        free(model->states[model->count].path);
     }
     model->states = realloc(model->states, (model->count + 1) * sizeof *model->states);
     assert_non_null(model->states);
@@ -218,6 +249,128 @@ neighbour(const struct model *model, size_t at, bool forward, bool only_stops)
         }
     }
     return SIZE_MAX;
+}
+
+/* ---- paths ---- */
+
+/* The lines at a path and below it; or all others, without links, whose first name may be at the path. The caller frees
+ * them. */
+static char *
+part_of(const char *dump, const char *path, bool is_inside)
+{
+    static const char *const links[] = {"link="};
+    char *all = ws_edit_without(dump, links, is_inside ? 0 : 1);
+    char *out = without_times(all);
+    free(all);
+    char *to = out;
+    for (const char *line = out; *line != '\0';) {
+        size_t size = strcspn(line, "\n") + 1;
+        if (ws_edit_is_within(line, strcspn(line, " "), path) == is_inside) {
+            memmove(to, line, size);
+            to += size;
+        }
+        line += size;
+    }
+    *to = '\0';
+    return out;
+}
+
+static bool
+is_same_part(const char *a, const char *b, const char *path, bool is_inside)
+{
+    char *part_a = part_of(a, path, is_inside);
+    char *part_b = part_of(b, path, is_inside);
+    bool is_same = strcmp(part_a, part_b) == 0;
+    free(part_a);
+    free(part_b);
+    return is_same;
+}
+
+/* The line of a path; NULL if it has none. */
+static const char *
+line_of(const char *dump, const char *path, size_t size)
+{
+    for (const char *line = dump; *line != '\0'; line += strcspn(line, "\n") + 1) {
+        if (strcspn(line, " ") == size && memcmp(line, path, size) == 0) {
+            return line;
+        }
+    }
+    return NULL;
+}
+
+/* What the tree is to be, that a restore of a path makes: directories above it keep their times, which they do not
+ * on the disk. Frees after. */
+static char *
+made_of(const char *before, char *after, const char *path)
+{
+    char *out = calloc(1, strlen(before) + strlen(after) + 1);
+    assert_non_null(out);
+    for (const char *line = after; *line != '\0'; line += strcspn(line, "\n") + 1) {
+        const size_t size = strcspn(line, " ");
+        const char *from = ws_edit_is_within(line, size, path) ? line : line_of(before, line, size);
+        assert_non_null(from);
+        strncat(out, from, strcspn(from, "\n") + 1);
+    }
+    free(after);
+    return out;
+}
+
+/* Whether a name of a hard link is at a path or below it: what becomes of the others is not for this model. */
+static bool
+has_links(const char *dump, const char *path)
+{
+    for (const char *line = dump; *line != '\0'; line += strcspn(line, "\n") + 1) {
+        const char *link = strstr(line, " link=") + strlen(" link=");
+        if (*link != '\n' && (ws_edit_is_within(line, strcspn(line, " "), path) ||
+                              ws_edit_is_within(link, strcspn(link, "\n"), path))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a directory above a path is not there. */
+static bool
+is_blocked(const char *dump, const char *path)
+{
+    char kind[24];
+    snprintf(kind, sizeof kind, " kind=%d ", FI_TREE_DIR);
+    bool is = false;
+    for (size_t end = 1; path[end] != '\0' && !is; end++) {
+        if (path[end] == '/') {
+            const char *line = line_of(dump, path, end);
+            is = line == NULL || strncmp(line + end, kind, strlen(kind)) != 0;
+        }
+    }
+    return is;
+}
+
+/* The path to which a step between two neighbouring items is limited; NULL: to none, or there are edits at it. */
+static const char *
+free_path(const struct model *model, const char *now, size_t from, bool forward)
+{
+    const size_t item = forward ? from + 1 : from;
+    if (here_of(model)->is_deleted || item >= model->count || item == 0) {
+        return NULL;
+    }
+    const struct state *crossed = &model->states[item];
+    const struct state *to = &model->states[state_at(model, forward ? item : item - 1)];
+    return !crossed->is_facts && crossed->path != NULL && !to->is_deleted &&
+                   !(forward && to->is_passed) && !is_blocked(now, crossed->path) &&
+                   is_same_part(now, here_of(model)->dump, crossed->path, true)
+               ? crossed->path
+               : NULL;
+}
+
+/* How many steps are taken before edits are. */
+static size_t
+count_free(const struct model *model, const char *now, bool forward)
+{
+    size_t count = 0;
+    while (free_path(model, now, model->cursor + (forward ? count : 0 - count), forward) != NULL) {
+        count++;
+    }
+    return count;
 }
 
 /* ---- facts ---- */
@@ -438,7 +591,7 @@ save(struct model *model)
     assert_int_equal(result.checkpoint->number, model->saved_count + 1);
     model->saved = realloc(model->saved, (model->saved_count + 1) * sizeof *model->saved);
     assert_non_null(model->saved);
-    model->saved[model->saved_count++] = (struct saved){.dump = ws_dump(&model->world)};
+    model->saved[model->saved_count++] = (struct saved){.dump = dump(model)};
     add(model, model->saved[model->saved_count - 1].dump, model->saved_count, FIRN_STEP_SAVE);
     model->is_written = false;
 }
@@ -470,7 +623,7 @@ save_turn(struct model *model, bool begins)
         size_t cursor = model->cursor;
         model->saved = realloc(model->saved, (model->saved_count + 1) * sizeof *model->saved);
         assert_non_null(model->saved);
-        model->saved[model->saved_count++] = (struct saved){.dump = ws_dump(&model->world)};
+        model->saved[model->saved_count++] = (struct saved){.dump = dump(model)};
         assert_int_equal(result.checkpoint->number, model->saved_count);
         add(model, model->saved[model->saved_count - 1].dump, model->saved_count, FIRN_STEP_SAVE);
         struct state *here = &model->states[state_at(model, model->cursor)];
@@ -482,6 +635,10 @@ save_turn(struct model *model, bool begins)
             here->begun_ns = turn->begun_ns;
             here->number = model->saved_count;
             here->kind = FIRN_STEP_SAVE;
+            free(here->path);
+            free(here->dump);
+            here->path = NULL;
+            here->dump = strdup(model->saved[model->saved_count - 1].dump);
         }
         model->is_written = false;
     }
@@ -511,9 +668,9 @@ restore(struct model *model)
         return;
     }
     snprintf(reference, sizeof reference, "%u", (unsigned)i + 1);
-    char *before = ws_dump(&model->world);
+    char *before = dump(model);
     firn_workspace_restore_result result = ws_restore(&model->world, reference);
-    ws_assert_dump(&model->world, model->saved[i].dump);
+    assert_dump(model, model->saved[i].dump);
     if (result.safety_id[0] != '\0') {
         add(model, before, 0, FIRN_STEP_EDITS);
         add(model, model->saved[i].dump, i + 1, FIRN_STEP_RESTORE);
@@ -534,9 +691,9 @@ revert(struct model *model)
     firn_workspace_revert_options options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
     firn_workspace_revert_result result;
     options.after = reference;
-    char *before = ws_dump(&model->world);
+    char *before = dump(model);
     int rc = fi_ws_revert(model->world.ws, &options, &result, &model->world.err);
-    char *after = ws_dump(&model->world);
+    char *after = dump(model);
     if (rc == FIRN_OK && result.safety_id[0] != '\0') {
         add(model, before, 0, FIRN_STEP_EDITS);
         add(model, after, 0, FIRN_STEP_REVERT);
@@ -547,6 +704,72 @@ revert(struct model *model)
         }
         assert_string_equal(before, after);
     }
+    free(before);
+    free(after);
+}
+
+/* Restores one path of a checkpoint, which the checkpoint or the tree has. */
+static void
+restore_part(struct model *model)
+{
+    struct ws_edit_list list;
+    size_t i = choose(model);
+    char reference[16];
+    char *before = dump(model);
+    ws_edit_list_fill(&list, &model->world.tree);
+    if (i == SIZE_MAX || list.count == 0) {
+        ws_edit_list_deinit(&list);
+        free(before);
+        return;
+    }
+    if (below(model, 3) == 0) { /* it may be in the checkpoint alone */
+        const struct ws_edit_item *item = &list.items[below(model, list.count)];
+        if (item->kind == FI_OS_DIR) {
+            scan_remove_tree(&model->world.tree, item->path);
+        } else {
+            scan_remove_file(&model->world.tree, item->path);
+        }
+        free(before);
+        before = dump(model);
+    }
+    const char *name = list.items[below(model, list.count)].path;
+    const firn_slice path = firn_str(name);
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
+    snprintf(reference, sizeof reference, "%u", (unsigned)i + 1);
+    options.threads = model->world.threads;
+    options.paths = &path;
+    options.path_count = 1;
+    char *part = ws_edit_escape(name);
+    int rc = has_links(before, part) || has_links(model->saved[i].dump, part)
+                 ? FIRN_NOT_FOUND
+                 : fi_ws_restore(model->world.ws, reference, &options, &result, &model->world.err);
+    char *after = dump(model);
+    if (rc == FIRN_OK) {
+        assert_true(is_same_part(after, model->saved[i].dump, part, true));
+        for (size_t end = 1; part[end] != '\0'; end++) { /* directories that were made for it */
+            if (part[end] == '/' && line_of(before, part, end) == NULL) {
+                part[end] = '\0';
+                break;
+            }
+        }
+        assert_true(is_same_part(after, before, part, false));
+        if (result.safety_id[0] != '\0') {
+            add(model, before, 0, FIRN_STEP_EDITS);
+            size_t cursor = model->cursor;
+            after = made_of(before, after, part);
+            add(model, after, 0, FIRN_STEP_RESTORE);
+            if (model->cursor != cursor) {
+                model->states[model->cursor].path = strdup(part);
+            }
+            model->is_written = true;
+        }
+    } else {
+        assert_true(rc == FIRN_NOT_FOUND || rc == FIRN_CONFLICT);
+        assert_string_equal(before, after);
+    }
+    ws_edit_list_deinit(&list);
+    free(part);
     free(before);
     free(after);
 }
@@ -634,26 +857,43 @@ assert_told(const struct model *model, const struct told *told, size_t to, bool 
 static void
 step(struct model *model, enum what what)
 {
-    char *now = ws_dump(&model->world);
+    char *now = dump(model);
     bool is_dry = below(model, 4) == 0;
     struct told told;
     bool has_edits = model->count > 0 && !here_of(model)->is_deleted && !is_at_cursor(model, now);
     int64_t open_ns = 0;
     size_t facts = 0;
+    const char *path =
+        model->count == 0 || what == TURN
+            ? NULL
+            : free_path(model, now, model->cursor, what == AHEAD); /* of a step that is limited */
     size_t to = model->count == 0 ? SIZE_MAX
+                : path != NULL    ? (what == AHEAD ? model->cursor + 1 : model->cursor - 1)
                 : what == TURN    ? last_turn(model, now, has_edits, &open_ns)
                                   : expect(model, now, what == AHEAD, &facts);
     int rc = try_step_telling(model, what, is_dry, &told);
+    if (path != NULL) {
+        model->limited++;
+        model->beside += has_edits ? 1 : 0;
+        has_edits = false;
+    }
     if (to != SIZE_MAX) {
         assert_told(model, &told, to, has_edits, what == TURN);
         assert_true(what != TURN || open_ns == 0 || told.has_turn[told.count - 1]);
     }
     if (to == SIZE_MAX || is_dry) {
         assert_int_equal(rc, to == SIZE_MAX ? FIRN_NOT_FOUND : FIRN_OK);
-        ws_assert_dump(&model->world, now);
+        assert_dump(model, now);
     } else {
         must(model, rc);
-        ws_assert_dump(&model->world, facts != 0 ? now : model->states[state_at(model, to)].dump);
+        if (path != NULL) {
+            char *after = dump(model);
+            assert_true(is_same_part(after, model->states[state_at(model, to)].dump, path, true));
+            assert_true(has_links(now, path) || is_same_part(after, now, path, false));
+            free(after);
+        } else {
+            assert_dump(model, facts != 0 ? now : model->states[state_at(model, to)].dump);
+        }
     }
     bool is_idle = to != SIZE_MAX && strcmp(model->states[state_at(model, to)].dump, now) == 0;
     if (facts != 0 && !is_dry) {
@@ -665,7 +905,7 @@ step(struct model *model, enum what what)
         if (what == TURN) {
             drop_facts(model, to, model->cursor);
         }
-        if (what != AHEAD) {
+        if (what != AHEAD && path == NULL) {
             add(model, now, 0, FIRN_STEP_EDITS);
         }
         move(model, to);
@@ -686,12 +926,12 @@ look(struct model *model)
     firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
     firn_workspace_steps_result result;
     struct told told = {.count = 0};
-    char *now = ws_dump(&model->world);
+    char *now = dump(model);
     options.threads = model->world.threads;
     options.limit = below(model, 2) == 0 ? below(model, 5) : UINT64_MAX;
     must(model,
          fi_ws_steps_list(model->world.ws, &options, take_step, &told, &result, &model->world.err));
-    ws_assert_dump(&model->world, now);
+    assert_dump(model, now);
     bool has_here = model->count > 0 && !here_of(model)->is_deleted;
     bool has_edits = has_here && !is_at_cursor(model, now);
     size_t oldest = 0;
@@ -701,14 +941,16 @@ look(struct model *model)
     }
     assert_int_equal(result.is_unsaved, has_edits);
     assert_int_equal(result.checkpoint != NULL, has_here);
-    assert_int_equal(result.redo_steps, has_edits ? 0 : model->count - 1 - model->cursor);
+    size_t free_back = has_edits ? count_free(model, now, false) : 0;
+    assert_int_equal(result.redo_steps,
+                     has_edits ? count_free(model, now, true) : model->count - 1 - model->cursor);
     assert_int_equal(result.undo_steps, model->cursor - oldest + (has_edits ? 1 : 0));
     size_t ahead = result.redo_steps < options.limit ? result.redo_steps : options.limit;
     size_t back = result.undo_steps < options.limit ? result.undo_steps : options.limit;
     assert_int_equal(told.count, ahead + back);
     for (size_t at = 0; at < told.count; at++) {
-        bool is_edits = has_edits && at == ahead;
-        size_t i = model->cursor + ahead - at + (has_edits && at > ahead ? 1 : 0);
+        bool is_edits = has_edits && at == ahead + free_back;
+        size_t i = model->cursor + ahead - at + (has_edits && at > ahead + free_back ? 1 : 0);
         assert_int_equal(told.kinds[at], is_edits ? FIRN_STEP_EDITS : model->states[i].kind);
         assert_int_equal(told.has_checkpoint[at],
                          !is_edits && !model->states[i].is_deleted && !model->states[i].is_facts);
@@ -806,7 +1048,7 @@ any_step(struct model *model)
     if (below(model, 2) == 0) {
         pass_time(model);
     }
-    switch (below(model, 34)) {
+    switch (below(model, 39)) {
     case 20:
     case 21:
     case 22:
@@ -828,7 +1070,20 @@ any_step(struct model *model)
         change_fact(model);
         break;
     case 32:
+    case 36:
         set_tag_unnoted(model);
+        break;
+    case 33:
+    case 34:
+    case 35:
+        restore_part(model);
+        if (below(model, 2) == 0) {
+            edit(model);
+        }
+        step(model, BACK);
+        if (below(model, 2) == 0) {
+            step(model, AHEAD);
+        }
         break;
     case 0:
     case 1:
@@ -892,11 +1147,14 @@ run_model(uint64_t seed, struct model *counts)
     counts->turns_undone += model.turns_undone;
     counts->facts += model.facts;
     counts->left += model.left;
+    counts->limited += model.limited;
+    counts->beside += model.beside;
     for (size_t i = 0; i < model.saved_count; i++) {
         free(model.saved[i].dump);
     }
     for (size_t i = 0; i < model.count; i++) {
         free(model.states[i].dump);
+        free(model.states[i].path);
     }
     free(model.saved);
     free(model.states);
@@ -915,6 +1173,9 @@ undo_and_redo_are_what_the_list_says(void **state)
     printf("count: %llu steps of undo and redo against a list of states, %llu of them of turns\n",
            (unsigned long long)(counts.undone + counts.redone + counts.turns_undone),
            (unsigned long long)counts.turns_undone);
+    printf("count: %llu of them limited to a path, %llu with edits elsewhere\n",
+           (unsigned long long)counts.limited, (unsigned long long)counts.beside);
+    assert_true(seeds == 1 || (counts.limited > 20 && counts.beside > 3));
     printf("count: %llu changes of tags, pins and deletions, of whose undos %llu found another "
            "value\n",
            (unsigned long long)counts.facts, (unsigned long long)counts.left);
@@ -1007,6 +1268,101 @@ a_line_that_is_lost_is_derived_from_history(void **state)
         free(model.saved);
         ws_world_close(&model.world);
     }
+}
+
+static void
+assert_size(struct model *model, const char *name, const char *size)
+{
+    char *now = dump(model);
+    const char *line = line_of(now, name, strlen(name));
+    assert_non_null(line);
+    const char *at = strstr(line, " size=") + strlen(" size=");
+    assert_true(strncmp(at, size, strlen(size)) == 0 && at[strlen(size)] == ' ');
+    free(now);
+}
+
+static void
+restore_a(struct model *model)
+{
+    const firn_slice path = firn_str("a");
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
+    options.paths = &path;
+    options.path_count = 1;
+    must(model, fi_ws_restore(model->world.ws, "1", &options, &result, &model->world.err));
+    assert_int_equal(result.changed, 1);
+}
+
+static void
+forget_states(struct model *model)
+{
+    for (size_t at = 0; at < model->count; at++) {
+        free(model->states[at].dump);
+        free(model->saved[at].dump);
+    }
+    free(model->states);
+    free(model->saved);
+}
+
+/* The first name of two is restored: the other one is a file of its own, also in the state that was made. */
+static void
+a_link_to_a_restored_path_keeps_its_content(void **state)
+{
+    (void)state;
+    struct model model = {.count = 0};
+    ws_world_open_memory(&model.world, 1);
+    put(&model, "a", "1");
+    scan_put_link(&model.world.tree, "b", "a");
+    scan_put_link(&model.world.tree, "dir/c", "a");
+    save(&model);
+    scan_remove_file(&model.world.tree, "a");
+    scan_remove_file(&model.world.tree, "b");
+    scan_remove_tree(&model.world.tree, "dir");
+    put(&model, "a", "22");
+    scan_put_link(&model.world.tree, "b", "a");
+    scan_put_link(&model.world.tree, "dir/c", "a");
+    save(&model);
+    restore_a(&model);
+    assert_size(&model, "a", "1");
+    assert_size(&model, "b", "2");
+    ws_assert_check_clean(&model.world);
+    put(&model, "a", "an edit there");
+    put(&model, "b", "and one elsewhere");
+    must(&model, try_step(&model, false, false)); /* to the whole state that was made */
+    assert_size(&model, "a", "1");
+    assert_size(&model, "b", "2");
+    assert_size(&model, "dir/c", "2");
+    char *now = dump(&model);
+    assert_non_null(strstr(now, " link=b\n"));
+    free(now);
+    must(&model, try_step(&model, false, false));
+    assert_size(&model, "a", "2");
+    ws_assert_check_clean(&model.world);
+    forget_states(&model);
+    ws_world_close(&model.world);
+}
+
+/* Its record says that its checkpoint is a state. */
+static void
+a_restore_of_a_path_is_derived_too(void **state)
+{
+    (void)state;
+    struct model model = {.count = 0};
+    ws_world_open_memory(&model.world, 1);
+    put(&model, "a", "1");
+    save(&model);
+    put(&model, "a", "22");
+    save(&model);
+    restore_a(&model);
+    damage(&model, NULL);
+    put(&model, "b", "edited elsewhere");
+    must(&model, try_step(&model, false, false));
+    assert_size(&model, "a", "2");
+    assert_size(&model, "b", "16");
+    must(&model, try_step(&model, true, false));
+    assert_size(&model, "a", "1");
+    forget_states(&model);
+    ws_world_close(&model.world);
 }
 
 static void
@@ -1110,6 +1466,8 @@ main(void)
         cmocka_unit_test(a_line_is_read_as_it_was_written),
         cmocka_unit_test(undo_and_redo_are_what_the_list_says),
         cmocka_unit_test(a_line_that_is_lost_is_derived_from_history),
+        cmocka_unit_test(a_restore_of_a_path_is_derived_too),
+        cmocka_unit_test(a_link_to_a_restored_path_keeps_its_content),
         cmocka_unit_test(a_line_has_its_newest_states),
     };
     return cmocka_run_group_tests_name("ws_line", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: undo, redo and the list of steps with their n-th call of the system, their n-th
+ * unit/workspace: undo, redo, restores of some paths and the list of steps with their n-th call of the system, their n-th
  * allocation and their n-th moment of power gone. Afterwards the tree is that before the step or
  * that after it, or a restore between the two is pending, which each command that may come next
  * settles. Then every state can be undone to and redone to: the line is intact.
@@ -17,6 +17,8 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
+#include "catalog/catalog_journal.h"
+#include "handle/ws_opened.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"
@@ -30,7 +32,10 @@ enum operation {
     UNDO_TURN,  /* from the last, which is only on the disk, to the first */
     REDO_STEP,  /* from the second to the third */
     REDO_TURN,  /* from the first to the last */
-    DRY,        /* of UNDO_TURN */
+    PATHS,      /* a restore of paths of the first, from the third to the last */
+    UNDO_PATHS, /* of that */
+    REDO_PATHS,
+    DRY, /* of UNDO_TURN */
     LIST,
     OPERATIONS
 };
@@ -39,8 +44,9 @@ static const struct {
     size_t from;
     size_t to;
 } moves[OPERATIONS] = {
-    [UNDO_EDITS] = {3, 2}, [UNDO_STEP] = {2, 1}, [UNDO_TURN] = {3, 0}, [REDO_STEP] = {1, 2},
-    [REDO_TURN] = {0, 3},  [DRY] = {3, 3},       [LIST] = {3, 3}};
+    [UNDO_EDITS] = {3, 2}, [UNDO_STEP] = {2, 1}, [UNDO_TURN] = {3, 0},  [REDO_STEP] = {1, 2},
+    [REDO_TURN] = {0, 3},  [PATHS] = {2, 3},     [UNDO_PATHS] = {3, 2}, [REDO_PATHS] = {2, 3},
+    [DRY] = {3, 3},        [LIST] = {3, 3}};
 
 /* A machine with checkpoints 1, 2 (after a turn of an agent) and 3 and an edited tree, all durable,
  * and what has been undone for an operation. */
@@ -88,6 +94,19 @@ save(struct ws_world *world, bool is_of_turn, bool begins)
     options.turn.agent = firn_str(is_of_turn ? "agent" : "");
     options.turn_begins = begins;
     assert_int_equal(fi_ws_save(world->ws, &options, &result, &world->err), FIRN_OK);
+}
+
+/* One that was changed, and one whose directory is gone. */
+static int
+try_paths(struct ws_world *world)
+{
+    const firn_slice paths[] = {firn_str("dir"), firn_str("gone/x/y")};
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
+    options.threads = world->threads;
+    options.paths = paths;
+    options.path_count = 2;
+    return fi_ws_restore(world->ws, "1", &options, &result, &world->err);
 }
 
 static int
@@ -144,6 +163,12 @@ pass_time(struct ws_world *world)
     fi_sim_memory_set_time(world->tree.os, now_ns);
 }
 
+static bool
+is_of_paths(enum operation operation)
+{
+    return operation == PATHS || operation == UNDO_PATHS || operation == REDO_PATHS;
+}
+
 static void
 prepare(struct prepared *prepared, enum operation operation)
 {
@@ -165,15 +190,27 @@ prepare(struct prepared *prepared, enum operation operation)
     save(world, true, false);
     prepared->dumps[1] = dump_of(world);
     pass_time(world);
-    scan_put_text(tree, "dir/b", "third");
     scan_put_symlink(tree, "link", "a");
+    if (is_of_paths(operation)) { /* what try_paths makes of the third state */
+        scan_put_text(tree, "gone/x/y", "y");
+        prepared->dumps[3] = dump_of(world);
+        scan_remove_tree(tree, "gone");
+    }
+    scan_put_text(tree, "dir/b", "third");
     save(world, false, false);
     prepared->dumps[2] = dump_of(world);
     pass_time(world);
-    scan_remove_file(tree, "link");
-    scan_put_text(tree, "link/in", "fourth");
-    scan_put_text(tree, "a", "fourth");
-    prepared->dumps[3] = dump_of(world);
+    if (operation == UNDO_PATHS || operation == REDO_PATHS) {
+        assert_int_equal(try_paths(world), FIRN_OK);
+    } else if (operation != PATHS) {
+        scan_remove_file(tree, "link");
+        scan_put_text(tree, "link/in", "fourth");
+        scan_put_text(tree, "a", "fourth");
+        prepared->dumps[3] = dump_of(world);
+    }
+    if (operation == REDO_PATHS) {
+        assert_int_equal(try_undo(world, false, false), FIRN_OK);
+    }
     if (operation == UNDO_STEP || operation == REDO_STEP) {
         assert_int_equal(try_undo(world, false, false), FIRN_OK);
     }
@@ -207,7 +244,10 @@ run(void *ctx, struct ws_world *world)
         return try_undo(world, true, true);
     case REDO_STEP:
     case REDO_TURN:
+    case REDO_PATHS:
         return try_redo(world);
+    case PATHS:
+        return try_paths(world);
     case LIST:
         return try_list(world);
     default:
@@ -219,7 +259,7 @@ run(void *ctx, struct ws_world *world)
 
 /* Every state, and back to where it began. */
 static void
-assert_line(const struct prepared *prepared, struct ws_world *world, size_t at)
+assert_line(const struct prepared *prepared, struct ws_world *world, size_t at, size_t last)
 {
     size_t from = at;
     assert_state(world, prepared->dumps[at]);
@@ -233,12 +273,12 @@ assert_line(const struct prepared *prepared, struct ws_world *world, size_t at)
         if (at < from || from == 0) { /* the states that were undone to are stops of the redo */
             assert_true(at < STATES);
         }
-        while (at < STATES - 1 && at > from && !is_state(world, prepared->dumps[at])) {
+        while (at < last && at > from && !is_state(world, prepared->dumps[at])) {
             at++; /* an undo had passed over it */
         }
         assert_state(world, prepared->dumps[at]);
     }
-    assert_int_equal(at, STATES - 1);
+    assert_int_equal(at, last);
     assert_int_equal(try_undo(world, true, false), FIRN_OK); /* the turn is still known */
     assert_state(world, prepared->dumps[0]);
     ws_assert_check_clean(world);
@@ -260,6 +300,26 @@ assert_checkpoints(const struct prepared *prepared, struct ws_world *world)
     assert_state(world, prepared->dumps[2]);
 }
 
+/* Makes the journal of a pending restore of paths one of version 0.2.0, which had the checkpoint as its target. */
+static void
+make_older(struct ws_world *world)
+{
+    struct fi_ws_opened opened;
+    struct fi_catalog_journal journal;
+    struct fi_catalog_record record;
+    firn_error *err = &world->err;
+    assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_WRITE, &opened, err), FIRN_OK);
+    assert_int_equal(fi_catalog_journal_read(opened.db, opened.workspace.number, &journal, err),
+                     FIRN_OK);
+    assert_true(fi_catalog_journal_is_pending(&journal));
+    assert_int_equal(fi_ws_find_record(world->ws, &opened, "1", &record, err), FIRN_OK);
+    memcpy(journal.target, record.id, sizeof journal.target);
+    assert_int_equal(fi_catalog_journal_write(opened.db, opened.workspace.number, &journal, err),
+                     FIRN_OK);
+    fi_catalog_journal_deinit(&journal);
+    assert_int_equal(fi_ws_opened_close(world->ws, &opened, FIRN_OK, err), FIRN_OK);
+}
+
 enum way { AGAIN, OTHER, RESUME, SAVE, WAYS };
 
 /* Settles a pending restore; which state comes of it. */
@@ -267,17 +327,18 @@ static size_t
 settle(const struct prepared *prepared, struct ws_world *world, enum way way)
 {
     enum operation operation = prepared->operation;
-    bool is_redo = operation == REDO_STEP || operation == REDO_TURN;
+    bool is_redo = operation == REDO_STEP || operation == REDO_TURN || operation == REDO_PATHS;
+    bool is_undo = !is_redo && operation != PATHS;
     int rc = FIRN_OK;
     firn_workspace_pending_restore pending;
-    assert_int_equal(fi_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
-    assert_true(pending.is_undo == !is_redo && pending.is_redo == is_redo && !pending.is_revert);
+    assert_int_equal(fi_ws_pending(world->ws, &pending, &world->err), FIRN_OK);
+    assert_true(pending.is_undo == is_undo && pending.is_redo == is_redo && !pending.is_revert);
     switch (way) {
     case AGAIN:
-        rc = is_redo ? try_redo(world) : try_undo(world, false, false);
+        rc = is_redo ? try_redo(world) : is_undo ? try_undo(world, false, false) : try_paths(world);
         break;
     case OTHER:
-        rc = is_redo ? try_undo(world, false, false) : try_redo(world);
+        rc = is_undo ? try_redo(world) : try_undo(world, false, false);
         break;
     case RESUME:
         rc = try_resume(world);
@@ -291,7 +352,7 @@ settle(const struct prepared *prepared, struct ws_world *world, enum way way)
     }
     /* A save drops what had moved nothing. */
     bool is_back = way == OTHER || (way == SAVE && !pending.has_begun);
-    assert_int_equal(fi_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_pending(world->ws, &pending, &world->err), FIRN_OK);
     assert_false(pending.is_pending);
     return is_back ? moves[operation].from : moves[operation].to;
 }
@@ -307,17 +368,27 @@ judge(void *ctx, struct ws_world *world, const struct ws_broken *broken)
     assert_true(ws_edit_is_mix(now, prepared->dumps[from], prepared->dumps[to]));
     free(now);
     ws_assert_check_clean(world);
-    assert_int_equal(fi_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_pending(world->ws, &pending, &world->err), FIRN_OK);
     size_t at = from;
+    enum way way = (enum way)((broken->attempt + broken->seed / 1000) % WAYS);
+    /* As a step, a restore of paths is newer than version 0.2.0. */
+    bool is_old =
+        prepared->operation == PATHS && pending.is_pending && (broken->attempt / WAYS) % 2 == 1;
+    if (is_old) {
+        make_older(world);
+    }
     if (pending.is_pending) {
-        at = settle(prepared, world, (enum way)((broken->attempt + broken->seed / 1000) % WAYS));
+        at = settle(prepared, world, way);
     } else if (is_state(world, prepared->dumps[to])) {
         at = to;
     }
     if (broken->rc == FIRN_OK && broken->was_hit && !broken->is_cut) {
         assert_checkpoints(prepared, world);
     } else {
-        assert_line(prepared, world, at);
+        /* A restore that came to nothing is no step; one that was taken back can be done again. */
+        bool is_step = prepared->operation != PATHS || at == to ||
+                       (pending.is_pending && way == OTHER && !is_old);
+        assert_line(prepared, world, at, is_step ? STATES - 1 : from);
     }
 }
 
@@ -329,7 +400,9 @@ how_to_break(struct prepared *prepared)
                              .run = run,
                              .judge = judge,
                              .ctx = prepared,
-                             .every = is_read_only ? 8 : 4,
+                             .every = is_read_only                       ? 8
+                                      : is_of_paths(prepared->operation) ? 12
+                                                                         : 4,
                              .loop = (uint64_t)prepared->operation};
 }
 

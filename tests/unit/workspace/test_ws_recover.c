@@ -253,7 +253,7 @@ take_way(struct trial *trial)
     const char *first = trial->prepared->first;
     const char *edited = trial->before != NULL ? trial->before : trial->prepared->edited;
     firn_workspace_pending_restore pending;
-    assert_int_equal(fi_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_pending(world->ws, &pending, &world->err), FIRN_OK);
     char *before = ws_dump(world);
     int rc = try_way(world, trial->way);
     bool may_have_nothing = trial->way == RESUME || trial->way == UNDO;
@@ -284,7 +284,7 @@ take_way(struct trial *trial)
     } else if (!trial->is_loose) {
         assert_tree(trial, now, goes_back ? edited : first);
     }
-    assert_int_equal(fi_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_pending(world->ws, &pending, &world->err), FIRN_OK);
     assert_false(pending.is_pending);
     ws_assert_check_clean(world);
     free(before);
@@ -411,7 +411,7 @@ the_power_may_go_in_what_deals_with_a_power_cut(void **state)
                 sync_everything(&trial.world);
                 struct fi_os *os = trial.world.tree.os;
                 firn_workspace_pending_restore pending;
-                assert_int_equal(fi_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
+                assert_int_equal(fi_ws_pending(trial.world.ws, &pending, NULL), FIRN_OK);
                 /* After a restore that came to its end, the second one is another. */
                 bool is_another = way == AGAIN && !pending.is_pending;
                 char *before = is_another ? ws_dump(&trial.world) : NULL;
@@ -420,7 +420,7 @@ the_power_may_go_in_what_deals_with_a_power_cut(void **state)
                 FI_IGNORE(try_way(&trial.world, way));
                 was_off = fi_sim_memory_is_off(os);
                 power_back(&trial.world, second + call);
-                assert_int_equal(fi_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
+                assert_int_equal(fi_ws_pending(trial.world.ws, &pending, NULL), FIRN_OK);
                 trial.way = pending.is_pending ? (enum way)((call + second) % OTHER) : AGAIN;
                 take_way(&trial);
                 ws_world_close(&trial.world);
@@ -463,7 +463,7 @@ fail_restores(bool for_ever, int error_number)
         failures += rc != FIRN_OK ? 1 : 0;
         trial.is_loose = trial.world.notices.counts[FIRN_NOTICE_UNREADABLE] > 0;
         firn_workspace_pending_restore pending;
-        assert_int_equal(fi_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
+        assert_int_equal(fi_ws_pending(trial.world.ws, &pending, NULL), FIRN_OK);
         if (rc != FIRN_OK && !pending.is_pending) {
             char *now = ws_dump(&trial.world);
             /* Taken back; or done, and only the last word of it has failed. */
@@ -542,7 +542,7 @@ any_call_of_a_restore_may_be_refused(void **state)
         }
         if (is_partial && !trial.is_loose && result.incomplete == 0) {
             firn_workspace_pending_restore pending;
-            assert_int_equal(fi_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
+            assert_int_equal(fi_ws_pending(trial.world.ws, &pending, NULL), FIRN_OK);
             assert_false(pending.is_pending);
             if (result.safety_id[0] != '\0') {
                 assert_int_equal(try_way(&trial.world, trial.way), FIRN_OK);
@@ -612,7 +612,7 @@ a_restore_that_came_to_nothing_is_nothing_to_undo(void **state)
         rc = ws_try_restore(world, "1", &result);
         assert_true(fi_sim_fault_hits(world->tree.outer) > 0);
         fi_sim_fault_set_plan(world->tree.outer, NULL);
-        assert_int_equal(fi_ws_restore_pending(world->ws, &pending, NULL), FIRN_OK);
+        assert_int_equal(fi_ws_pending(world->ws, &pending, NULL), FIRN_OK);
     }
     ws_assert_dump(world, edited);
     put_precious(world, 0);

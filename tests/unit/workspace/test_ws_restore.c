@@ -131,7 +131,7 @@ what_is_excluded_and_differs_stays_and_all_else_is_restored(void **state)
         must(&world, ws_try_undo(&world, NULL));
         ws_assert_dump(&world, before);
         firn_workspace_pending_restore pending;
-        must(&world, fi_ws_restore_pending(world.ws, &pending, &world.err));
+        must(&world, fi_ws_pending(world.ws, &pending, &world.err));
         assert_false(pending.is_pending);
         free(before);
         ws_world_close(&world);
@@ -189,7 +189,7 @@ interrupt(struct ws_world *world, char **out_edited)
         fi_sim_memory_power_cut(os, 1);
         fi_sim_memory_set_cut_at(os, 0);
         ws_world_reopen(world);
-        must(world, fi_ws_restore_pending(world->ws, &pending, &world->err));
+        must(world, fi_ws_pending(world->ws, &pending, &world->err));
         char *now = ws_dump(world);
         pending.has_begun = pending.has_begun && strcmp(now, *out_edited) != 0;
         free(now);
@@ -310,7 +310,7 @@ what_was_written_under_a_temporary_name_is_kept(void **state)
             fi_sim_memory_set_cut_at(os, 0);
             ws_world_reopen(&world);
             firn_workspace_pending_restore pending;
-            must(&world, fi_ws_restore_pending(world.ws, &pending, &world.err));
+            must(&world, fi_ws_pending(world.ws, &pending, &world.err));
             struct temporary temporary = temporary_of(&world);
             struct fi_os_stat stat = {.kind = FI_OS_DIR};
             if (temporary.name[0] != '\0') {
@@ -492,7 +492,7 @@ an_interrupted_restore_that_cannot_be_finished_does_not_block_saves(void **state
         assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
         if (rc == FIRN_OK && scan_notices_has(&world.notices, FIRN_NOTICE_RESUMED, "")) {
             firn_workspace_pending_restore pending;
-            must(&world, fi_ws_restore_pending(world.ws, &pending, &world.err));
+            must(&world, fi_ws_pending(world.ws, &pending, &world.err));
             assert_false(pending.is_pending);
             char *now = ws_dump(&world);
             set_aside += has(now, "new") ? 1 : 0; /* finished, it would be gone */
@@ -522,7 +522,7 @@ some_paths_are_restored_after_the_interrupted_restore_was_finished(void **state)
     options.path_count = 1;
     must(&world, fi_ws_restore(world.ws, "1", &options, &result, &world.err));
     firn_workspace_pending_restore pending;
-    must(&world, fi_ws_restore_pending(world.ws, &pending, &world.err));
+    must(&world, fi_ws_pending(world.ws, &pending, &world.err));
     assert_false(pending.is_pending);
     result = ws_restore(&world, "1");
     assert_int_equal(result.added + result.changed + result.removed, 0);

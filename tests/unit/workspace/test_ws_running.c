@@ -72,9 +72,8 @@ on_progress(void *ctx, const firn_progress *progress)
         *told = (struct told){progress->phase, progress->is_finishing, progress->files_done,
                               progress->files_total};
         if (listener->other != NULL) {
-            assert_int_equal(
-                fi_ws_restore_pending(listener->other, &listener->seen[listener->count], NULL),
-                FIRN_OK);
+            assert_int_equal(fi_ws_pending(listener->other, &listener->seen[listener->count], NULL),
+                             FIRN_OK);
         }
     }
     listener->count++;
@@ -146,7 +145,7 @@ it_can_be_cancelled_whenever_it_tells_until_it_is_finishing(void **state)
         struct listener listener = {.world = &world, .cancel_at = at};
         int rc = restore(&listener, "1");
         bool was_late = listener.first_finishing != 0 && listener.first_finishing <= at;
-        assert_int_equal(fi_ws_restore_pending(world.ws, &pending, &world.err), FIRN_OK);
+        assert_int_equal(fi_ws_pending(world.ws, &pending, &world.err), FIRN_OK);
         assert_false(pending.is_pending || pending.is_running);
         if (listener.count < at) {
             free(before);
@@ -206,7 +205,7 @@ another_handle_sees_it_under_way_and_not_as_interrupted(void **state)
     }
     assert_true(begun >= 3);
     firn_workspace_pending_restore after;
-    must(&world, fi_ws_restore_pending(listener.other, &after, &world.err));
+    must(&world, fi_ws_pending(listener.other, &after, &world.err));
     assert_false(after.is_pending || after.is_running);
     fi_ws_close(listener.other);
     ws_world_close(&world);
@@ -223,7 +222,7 @@ what_is_no_note_is_none(void **state)
     for (size_t size = 0; size < sizeof note; size++) {
         assert_false(fi_ws_running_decode(firn_bytes(note, size), &out));
     }
-    static const uint8_t most[] = {1, FI_WS_RUNNING_REDO, 8, 1};
+    static const uint8_t most[] = {1, FI_CATALOG_JOURNAL_REDO, 8, 1};
     for (size_t at = 0; at < sizeof most; at++) {
         uint8_t kept = note[at];
         note[at] = (uint8_t)(most[at] + 1);

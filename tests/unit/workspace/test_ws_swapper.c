@@ -122,7 +122,7 @@ static bool
 is_pending(struct rig *rig)
 {
     firn_workspace_pending_restore pending;
-    assert_int_equal(fi_ws_restore_pending(rig->world.ws, &pending, &rig->world.err), FIRN_OK);
+    assert_int_equal(fi_ws_pending(rig->world.ws, &pending, &rig->world.err), FIRN_OK);
     return pending.is_pending;
 }
 

@@ -49,7 +49,7 @@ find_way_out(struct ws_model *other, const char *reference, const char *before, 
     bool is_edited = ws_model_below(other, 3) == 0;
     enum way_out way = (enum way_out)ws_model_below(other, WAYS_OUT);
     options.threads = world->threads;
-    ws_model_must(other, fi_ws_restore_pending(world->ws, &pending, &world->err));
+    ws_model_must(other, fi_ws_pending(world->ws, &pending, &world->err));
     if (is_edited) {
         ws_model_edit(other);
     }
@@ -65,7 +65,7 @@ find_way_out(struct ws_model *other, const char *reference, const char *before, 
     } else {
         ws_save(world);
     }
-    ws_model_must(other, fi_ws_restore_pending(world->ws, &pending, &world->err));
+    ws_model_must(other, fi_ws_pending(world->ws, &pending, &world->err));
     assert_false(pending.is_pending);
     if (!is_edited) {
         assert_is_either(world, way == RESUME ? wanted : before, way == UNDO ? before : wanted);
