@@ -42,8 +42,8 @@ struct fi_bulk_load {
     struct fi_compaction_values values;
     struct fi_os_jobs *helpers; /* of builders; NULL: none */
     unsigned helper_count;
-    struct fi_compaction_output
-        output; /* filled; durable under their names once publisher has run */
+    /* filled; durable under their names once publisher has run */
+    struct fi_compaction_output output;
     struct fi_block_publisher publisher;
     size_t upper_begin; /* runs from here on may overlap those before */
     bool is_installed;  /* or that is unknown: the files stay */

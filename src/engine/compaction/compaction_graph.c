@@ -66,8 +66,8 @@ enum {
 /* What is to be built. */
 struct graph_work {
     struct fi_lsm *lsm;
-    struct fi_compaction_work
-        *work; /* one of the tree's works, with a version; NULL: there is none */
+    /* one of the tree's works, with a version; NULL: there is none */
+    struct fi_compaction_work *work;
     struct fi_column_layout *layout;
     struct fi_run_file *file; /* in the version; NULL: nothing is to be built */
     const struct fi_column_graph *graph;

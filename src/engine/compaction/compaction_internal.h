@@ -48,8 +48,8 @@ struct fi_compaction_work {
     struct fi_lsm *lsm;
     struct fi_lsm_tree *tree;
     struct fi_compaction_work *next; /* of the tree's works */
-    struct fi_compaction_work
-        *also; /* of another tree, to be run together with this one; or NULL */
+    /* of another tree, to be run together with this one; or NULL */
+    struct fi_compaction_work *also;
 
     /* A flush: frozen memtables, the newest first; the work has a reference to each. */
     struct fi_tree_memtable **memtables;
@@ -92,9 +92,8 @@ void fi_compaction_work_release_views(const struct fi_compaction_work *work,
 /* The target sizes of levels. */
 struct fi_compaction_pick_targets {
     unsigned base; /* the level that level 0 is merged into; levels between are empty */
-    uint64_t
-        bytes[FI_VERSION_LEVELS]; /* of levels from 1 on; 0 for those above the first that should
-                                        have something */
+    /* of levels from 1 on; 0 for those above the first that should have something */
+    uint64_t bytes[FI_VERSION_LEVELS];
 };
 void fi_compaction_pick_targets_of(const struct fi_version *version,
                                    const struct fi_lsm_options *options,

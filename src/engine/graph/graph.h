@@ -156,9 +156,8 @@ struct fi_graph_candidate {
 struct fi_graph_search_counts {
     uint64_t evaluated; /* codes that were compared */
     uint64_t expanded;  /* nodes whose links were followed */
-    bool
-        /* all rows that may be found were looked at: there are no more than were found */
-        is_exhaustive;
+    /* all rows that may be found were looked at: there are no more than were found */
+    bool is_exhaustive;
 };
 /* Finds rows near a query, of 4 bytes a dimension at any address, all numbers finite. Writes
  * *out_count of them to out, the nearest first; out has room for `most`. Deterministic.

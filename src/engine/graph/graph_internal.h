@@ -50,10 +50,10 @@ struct fi_graph {
     uint64_t rows;
     uint32_t count;
     uint32_t numbers; /* of a code */
-    uint32_t
-        measured; /* bytes that kernels look at: numbers, or rounded up if the record has as many */
-    double scale; /* graph_code.c */
-    float *mean;  /* numbers of them */
+    /* bytes that kernels look at: numbers, or rounded up if the record has as many */
+    uint32_t measured;
+    double scale;      /* graph_code.c */
+    float *mean;       /* numbers of them */
     uint32_t *rows_of; /* row of each node, ascending; NULL: its own number */
     /* Rows that have the vector of a node's row: the nodes, ascending, and the rows. */
     uint32_t *twin_nodes;

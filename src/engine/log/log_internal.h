@@ -92,8 +92,8 @@ struct fi_log {
     /* Guarded by the mutex. */
     struct fi_os_mutex mutex;
     struct fi_os_cond sync_ended;
-    struct fi_os_file
-        *file; /* the newest segment's; also read by the holder of the token, and by the appender */
+    /* the newest segment's; also read by the holder of the token, and by the appender */
+    struct fi_os_file *file;
     struct fi_log_format_segment segment;
     bool is_syncing;             /* the token */
     struct fi_os_file *old_file; /* of the segment before, until the turn to the newest one is

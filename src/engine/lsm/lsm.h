@@ -293,9 +293,8 @@ struct fi_lsm_cursor_options {
     const firn_slice *lower; /* NULL: no bound; copied */
     const firn_slice *upper;
     uint64_t time_ms; /* of the read; FI_LSM_TIME_NOW: when the cursor is created */
-    bool
-        /* the values of entries are undefined, and values in value files are not read at all */
-        keys_only;
+    /* the values of entries are undefined, and values in value files are not read at all */
+    bool keys_only;
     /* As in run/run_kind.h; borrowed as long as the cursor. NULL: all. Memtables give whole
      * values. */
     const struct fi_run_projection *projection;

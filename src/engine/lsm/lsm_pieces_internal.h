@@ -69,8 +69,8 @@ struct fi_lsm_winner {
     uint32_t part; /* FI_LSM_WINNERS_NO_PART: it is in the tuple */
     uint32_t row;
     firn_slice key; /* of a tuple */
-    firn_slice
-        tuple; /* of a row in a group there is only a size: what its values have on average */
+    /* of a row in a group there is only a size: what its values have on average */
+    firn_slice tuple;
 };
 
 struct fi_lsm_winners_source; /* lsm_winners.c */

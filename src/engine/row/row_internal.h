@@ -275,8 +275,8 @@ struct fi_row {
     _Atomic(const uint8_t *)
         filter; /* of sections.filter.raw_size bytes; NULL: not yet, or never */
     _Atomic unsigned filter_state;
-    struct fi_block_pin
-        filter_pin; /* of the thread that pins it, then of the one that closes the run */
+    /* of the thread that pins it, then of the one that closes the run */
+    struct fi_block_pin filter_pin;
     struct fi_block_memory memory;
     struct fi_row_index index;
     struct fi_block_guide *guides; /* in memory: one for each data block */

@@ -94,9 +94,8 @@ struct fi_run_attachment {
     uint64_t number; /* of its file, "<number>.<name of the kind>"; no other file has it */
     uint8_t kind;    /* enum fi_block_file_kind: one of attachment_kinds of the run's kind */
     uint64_t file_bytes;
-    uint64_t
-        identity; /* first eight bytes of its file's identity, so that another file under its name
-                     is noticed */
+    /* first eight bytes of its file's identity, so that another file under its name is noticed */
+    uint64_t identity;
 };
 /* Maximum for one run. */
 enum { FI_RUN_ATTACHMENTS_MAX = 64 };

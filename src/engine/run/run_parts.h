@@ -79,8 +79,8 @@ int fi_run_text_place(const struct fi_block_reader *reader, const struct fi_bloc
 struct fi_run_walk {
     const struct fi_view *view;
     size_t left; /* of its intervals */
-    uint64_t
-        at; /* the newest sequence that can still be an answer; in the last remaining interval */
+    /* the newest sequence that can still be an answer; in the last remaining interval */
+    uint64_t at;
 };
 
 /* Versions newer than this are no longer of interest; false if none is. */

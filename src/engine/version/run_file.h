@@ -60,8 +60,8 @@ struct fi_run_file {
      * a reference, from whose graphs those of this run may be made (compaction_graph.c). NULL:
      * none. */
     struct fi_run_file *forerunner;
-    _Atomic uint64_t
-        graphs_seen; /* of a run: what it was found to need no more; see compaction_graph.c */
+    /* of a run: what it was found to need no more; see compaction_graph.c */
+    _Atomic uint64_t graphs_seen;
     /* Of a value file, under the mutex of the trees: the bytes that runs of the newest version
      * refer to. */
     uint64_t live_bytes;

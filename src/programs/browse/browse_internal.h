@@ -104,9 +104,8 @@ struct fi_browse_list {
     size_t chosen;
     size_t top;
     size_t rows; /* of the screen; 0: it is not shown */
-    bool
-        /* a text: moving scrolls it, and what is chosen is its first row or what was found */
-        scrolls;
+    /* a text: moving scrolls it, and what is chosen is its first row or what was found */
+    bool scrolls;
 };
 
 void fi_browse_list_resize(struct fi_browse_list *list, size_t rows);

@@ -66,8 +66,8 @@ struct reading {
     uint64_t left;
     bool has_more;
     bool is_out_of_memory;
-    bool
-        has_changed; /* of the checkpoint that is compared: something at the paths that are shown */
+    /* of the checkpoint that is compared: something at the paths that are shown */
+    bool has_changed;
 };
 
 static int

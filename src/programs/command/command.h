@@ -35,11 +35,10 @@ enum fi_command_uses {
 struct fi_command_option {
     const char *name; /* long, without the dashes */
     char letter;      /* the short form, or 0 */
-    const char *
-        /* how its value is called in the help; NULL for an option without one. If it ends in "..."
-         * but not in ",..." the option may be given several times, and all its values are in
-         * cli->repeated. */
-        value;
+    /* how its value is called in the help; NULL for an option without one. If it ends in "..." but
+     * not in ",..." the option may be given several times, and all its values are in
+     * cli->repeated. */
+    const char *value;
     const char *text; /* one sentence, no stop */
 };
 
@@ -50,8 +49,8 @@ struct fi_command_example {
 };
 
 struct fi_command {
-    const char *
-        name; /* "save"; below a group what follows its name: "put", or two words: "table create" */
+    /* "save"; below a group what follows its name: "put", or two words: "table create" */
+    const char *name;
     const char *summary; /* one line, no stop */
     /* The positional arguments as the help shows them: words, those in [] may be left out, the
      * last may end in "...". Their number is checked before run is called. */
@@ -61,8 +60,8 @@ struct fi_command {
     const struct fi_command_example *examples;
     const char *missing_hint; /* what to say below "missing X"; may be NULL */
     unsigned uses;            /* of enum fi_command_uses */
-    const char
-        *refuses_json; /* --json is not offered: what follows the refusal, may be ""; NULL: it is */
+    /* --json is not offered: what follows the refusal, may be ""; NULL: it is */
+    const char *refuses_json;
     /* Returns the exit code, of enum fi_exit. NULL for a group. */
     int (*run)(struct fi_cli *cli);
     /* A group's commands, ending with NULL; NULL for a command. */

@@ -47,9 +47,8 @@ struct blame {
     uint64_t first;                        /* the asked lines, from 0 */
     uint64_t end;
     uint32_t *by; /* for each line: 1 + the index of its author; 0: not known */
-    uint32_t *
-        /* for each line of the version that is reached: 1 + the line of the asked one; 0: none */
-        lines;
+    /* for each line of the version that is reached: 1 + the line of the asked one; 0: none */
+    uint32_t *lines;
     uint32_t line_count;
     uint32_t left; /* lines without an author */
     struct author *authors;

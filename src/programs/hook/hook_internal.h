@@ -49,8 +49,8 @@ struct fi_hook_agent {
     enum fi_hook_agent_form form;
     bool has_type; /* a hook has "type": "command" */
     bool looks_up; /* in a repository it also reads settings above the directory of its start */
-    const char
-        *wants; /* what its user has to do before it runs hooks of a project; NULL: nothing */
+    /* what its user has to do before it runs hooks of a project; NULL: nothing */
+    const char *wants;
 };
 
 /* ---- whether the hooks will run; hook_status.c ---- */

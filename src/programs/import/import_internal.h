@@ -141,8 +141,8 @@ bool fi_import_tree_has(struct fi_import_tree *tree, firn_slice path);
 struct fi_import_gap {
     uint8_t *path;
     size_t size;
-    uint64_t
-        lost; /* entries that the source has lost, there and below; 0: it is left out on purpose */
+    /* entries that the source has lost, there and below; 0: it is left out on purpose */
+    uint64_t lost;
 };
 
 /* A zeroed one is empty. */

@@ -11,9 +11,8 @@ enum { LIMIT_DEFAULT = 20, LINES_BYTES_MAX = 8 << 20 };
 struct log {
     struct fi_mcp_call *call;
     uint64_t left;
-    uint64_t
-        /* entries of the checkpoint that is compared, but for those with another time alone */
-        differing;
+    /* entries of the checkpoint that is compared, but for those with another time alone */
+    uint64_t differing;
     bool is_partial;
 };
 

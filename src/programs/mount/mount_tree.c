@@ -309,8 +309,8 @@ find_child(const struct fi_mount_node *directory, const char *name)
 /* The new contents of a directory that lists checkpoints. */
 struct refill {
     struct fi_mount_tree *tree;
-    const struct fi_mount_node
-        *from; /* the directory as it was; a node of it that is the same stays itself */
+    /* the directory as it was; a node of it that is the same stays itself */
+    const struct fi_mount_node *from;
     struct fi_mount_node *into;
     size_t capacity;
 };

@@ -35,16 +35,15 @@ struct fi_sql {
     struct fi_sql_named *named;  /* of sql_store.c: the paths that the program has named */
     /* Of sql_view.c. */
     bool in_transaction; /* SQLite told of its beginning and not yet of its end */
-    const sqlite3_vtab
-        *joining; /* the virtual table that came to it last, until something is written */
+    /* the virtual table that came to it last, until something is written */
+    const sqlite3_vtab *joining;
     int levels[FI_SQL_LEVELS_MAX]; /* of savepoints that are open, ascending */
     size_t level_count;
-    bool
-        /* a graph was damaged, and nobody has asked yet: fi_sql_vectors_take_damage */
-        has_damage;
+    /* a graph was damaged, and nobody has asked yet: fi_sql_vectors_take_damage */
+    bool has_damage;
     int unset_level; /* 1 + that of a savepoint that could not be set; 0: there is none */
-    char *
-        only; /* of sql_confine.c: the one path that is opened; NULL: each that the program names */
+    /* of sql_confine.c: the one path that is opened; NULL: each that the program names */
+    char *only;
 };
 
 /* What a function may do, and so who may call it. */
@@ -313,9 +312,8 @@ struct fi_sql_table {
     struct fi_sql_store *store; /* a reference */
     struct fi_sql_table *next;  /* of the store's */
     firn_table *table;
-    firn_keyspace *
-        /* of sql_keyspace.c: there is no table then, and only bounds of the key are computed */
-        keyspace;
+    /* of sql_keyspace.c: there is no table then, and only bounds of the key are computed */
+    firn_keyspace *keyspace;
     char *schema;     /* of SQLite: "temp", "main" */
     char *name;       /* in SQL */
     char *table_name; /* in the store */
@@ -436,9 +434,8 @@ enum fi_sql_role {
 
 struct fi_sql_plan_item {
     enum fi_sql_role role;
-    uint32_t
-        /* of FI_SQL_FEW the rows; of FI_SQL_SKIP those after the skipped ones, 0: all */
-        column;
+    /* of FI_SQL_FEW the rows; of FI_SQL_SKIP those after the skipped ones, 0: all */
+    uint32_t column;
     int op; /* SQLITE_INDEX_CONSTRAINT_… */
 };
 
@@ -534,9 +531,8 @@ struct fi_sql_filter {
     bool is_point; /* lower[] is a key */
     bool is_many;  /* parameters[] are keys of one column */
     bool is_wider; /* rows may pass that SQLite's own test leaves out, NaNs apart */
-    bool
-        /* bounds could not be used, so that the order is not the one that was promised */
-        must_sort;
+    /* bounds could not be used, so that the order is not the one that was promised */
+    bool must_sort;
     firn_value lower[FIRN_TABLE_KEY_COLUMNS_MAX];
     firn_value upper[FIRN_TABLE_KEY_COLUMNS_MAX];
     size_t lower_count;
@@ -615,8 +611,8 @@ struct fi_sql_cursor {
     firn_scan *scan;
     struct fi_sql_asking asking; /* while it reads */
     const firn_scan_batch *batch;
-    struct fi_sqlvalue_cell
-        *cells; /* of each column of the table, and hidden ones without a function */
+    /* of each column of the table, and hidden ones without a function */
+    struct fi_sqlvalue_cell *cells;
     size_t batch_rows;
     size_t at;        /* in the batch, or of the rows that were kept */
     firn_value *kept; /* FI_SQL_FROM_KEPT: read_count values for each row */

@@ -27,9 +27,8 @@ struct fi_sqlcreate {
     char *table;    /* or keyspace */
     char *name;     /* of the index, or the column */
     char *new_name; /* of the column */
-    char *
-        /* of a table, for firn_table_def_parse; of a column: the second one of a table */
-        definition;
+    /* of a table, for firn_table_def_parse; of a column: the second one of a table */
+    char *definition;
     char *columns[FIRN_TABLE_KEY_COLUMNS_MAX]; /* of the index */
     size_t column_count;
 };

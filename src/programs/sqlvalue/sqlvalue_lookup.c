@@ -62,8 +62,8 @@ struct frame {
 };
 
 struct page {
-    uint8_t
-        *bytes; /* PAGE_ROWS rows of `stride` bits; those of the last page as many as there are */
+    /* PAGE_ROWS rows of `stride` bits; those of the last page as many as there are */
+    uint8_t *bytes;
     size_t stride;
 };
 
@@ -74,9 +74,8 @@ struct fi_sqlvalue_lookup {
     struct frame *frames; /* `width` of each page */
     size_t page_count;
     size_t page_capacity;
-    uint64_t *
-        /* cells of the page that is being filled: PAGE_ROWS of each column; NULL: it is over */
-        open;
+    /* cells of the page that is being filled: PAGE_ROWS of each column; NULL: it is over */
+    uint64_t *open;
     size_t open_rows;
     size_t key_count;
     size_t keys[FIRN_TABLE_KEY_COLUMNS_MAX]; /* places of the key's columns */

@@ -297,8 +297,8 @@ double fi_term_meter_elapsed(void);
 struct fi_term_meter_state {
     const char *phase; /* a constant: where it stays the same, the time in it is counted on */
     const char *text;  /* what has been done in it; may be empty */
-    const char
-        *finishing; /* an interrupt does not stop it any more: what is said then; else NULL */
+    /* an interrupt does not stop it any more: what is said then; else NULL */
+    const char *finishing;
     double share;   /* of the phase, from 0 to 1; 0: not known */
     uint64_t bytes; /* that the phase has dealt with; 0: not known */
 };

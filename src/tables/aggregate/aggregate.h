@@ -48,8 +48,8 @@ enum fi_aggregate_function {
 /* A key or an argument. */
 struct fi_aggregate_column {
     firn_type type;
-    uint32_t
-        fixed_size; /* of BYTES whose values all have one size (UUID, VECTOR); 0: sizes differ */
+    /* of BYTES whose values all have one size (UUID, VECTOR); 0: sizes differ */
+    uint32_t fixed_size;
 };
 
 struct fi_aggregate_call {

@@ -197,9 +197,8 @@ struct fi_aggregate_function_of {
     uint64_t flip;  /* of extremes: ranks are flipped for the smallest */
     size_t offset;  /* of the state, in the record */
     bool is_shared; /* an earlier call has the same state, and keeps it */
-    bool
-        /* for a batch whose rows are marked by group: fi_aggregate_few_add_sums did it */
-        is_added;
+    /* for a batch whose rows are marked by group: fi_aggregate_few_add_sums did it */
+    bool is_added;
     struct fi_aggregate *distinct; /* of COUNT_DISTINCT: key and argument of each group; owned */
 };
 
@@ -433,8 +432,8 @@ struct fi_aggregate_direct {
     uint64_t memory_bytes; /* allocated */
     struct fi_os_pages pages;
     uint8_t *touched;
-    uint8_t
-        *numbers; /* of the groups of places (aggregate_few.c); NULL: there are too many places */
+    /* of the groups of places (aggregate_few.c); NULL: there are too many places */
+    uint8_t *numbers;
     struct fi_aggregate_function_of rows_call; /* counts the rows of each group */
     bool has_own_count;                        /* rows_call is none of the caller's calls */
     uint64_t next;                             /* the first place that was not returned */

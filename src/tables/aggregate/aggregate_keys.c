@@ -197,8 +197,8 @@ struct look {
     size_t mask;
     uint64_t page_mask;
     size_t record_size;
-    unsigned
-        left; /* a hash shifted left by this has its tag at the top; the upper bits are the place */
+    /* a hash shifted left by this has its tag at the top; the upper bits are the place */
+    unsigned left;
     unsigned right; /* shifted right by this, it is the place */
     unsigned page_shift;
 };

@@ -32,8 +32,8 @@ enum { FI_JSON_DEPTH_MAX = 64 /* the line's object is at depth 1 */ };
 
 /* Zeros are the defaults. */
 struct fi_json_reader_options {
-    const struct fi_value_text_column
-        *columns; /* borrowed, with their names, as long as the reader lives */
+    /* borrowed, with their names, as long as the reader lives */
+    const struct fi_value_text_column *columns;
     uint32_t count;
     bool ignores_unknown; /* keys without a column; otherwise they are errors */
     size_t line_size_max; /* 0: 64 MiB; at most 2 GiB */

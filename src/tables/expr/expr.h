@@ -107,10 +107,9 @@ struct fi_expr_item {
      * cut. */
     firn_slice name;
     bool is_descending;
-    size_t
-        /* the item of env->selected that this refers to by name or number, with an equal
-         * expression; FI_EXPR_NONE: it refers to none */
-        selected;
+    /* the item of env->selected that this refers to by name or number, with an equal expression;
+     * FI_EXPR_NONE: it refers to none */
+    size_t selected;
 };
 struct fi_expr_list {
     struct fi_expr_item *items;
@@ -149,8 +148,8 @@ enum fi_expr_function {
 };
 struct fi_expr_aggregate {
     enum fi_expr_function function;
-    struct fi_expr
-        *argument; /* over rows; NULL: of COUNT_ROWS. Of SUM and AVG: of any type of numbers */
+    /* over rows; NULL: of COUNT_ROWS. Of SUM and AVG: of any type of numbers */
+    struct fi_expr *argument;
     /* COUNT…: I64, never null. SUM: I64; U64 of unsigned integers; DECIMAL(18, scale); F64 of F32
      * and F64. AVG: F64. MIN, MAX: the argument's. All except counts are null if there is no
      * value. */
@@ -225,8 +224,8 @@ FIRN_MUST_CHECK int fi_expr_eval_filter(struct fi_expr_eval *eval, size_t i, uin
 
 struct fi_expr_condition {
     uint32_t place;
-    struct fi_chunk_predicate
-        predicate; /* of the column's kind; bytes and lists are owned by the split */
+    /* of the column's kind; bytes and lists are owned by the split */
+    struct fi_chunk_predicate predicate;
 };
 /* A row fulfils the expression if it fulfils all conditions and the rest. */
 struct fi_expr_where {

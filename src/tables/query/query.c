@@ -47,8 +47,8 @@ struct firn_scan {
 
     bool has_begun;
     bool has_ended;
-    struct fi_row_sort
-        *sort; /* of groups; if rows are sorted, it is borrowed from the first worker */
+    /* of groups; if rows are sorted, it is borrowed from the first worker */
+    struct fi_row_sort *sort;
     struct fi_row_sort *own_sort;
     struct fi_expr_eval *outputs; /* of each group */
     struct fi_chunk_values *keys; /* of a batch of groups, as the next two */

@@ -68,8 +68,8 @@ struct fi_query_source {
     const struct fi_query_plan *plan;
     struct column *columns; /* of each place of the plan */
     struct asked *asked;    /* of each condition */
-    struct fi_chunk_values
-        *operands; /* values of the batch, by place in the schema, as far as they were read */
+    /* values of the batch, by place in the schema, as far as they were read */
+    struct fi_chunk_values *operands;
     struct fi_expr_eval *where; /* NULL: the plan has no condition */
     struct fi_expr_eval *rest;  /* NULL: there is none */
 

@@ -26,8 +26,8 @@ struct firn_table {
     uint64_t stamp;           /* of schemas, while that record is current; 0: not known */
     struct fi_buf indexes;    /* of struct fi_rows_index, in no order */
     bool has_next_auto;       /* next_auto is larger than every number of a row */
-    uint64_t
-        next_auto; /* this handle has neither given out nor inserted this number or a larger one */
+    /* this handle has neither given out nor inserted this number or a larger one */
+    uint64_t next_auto;
 };
 
 /* An index that was used. */

@@ -23,8 +23,8 @@ struct reading {
     struct fi_schema *schema;
     const struct fi_schema_index *index; /* NULL: the primary key */
     struct firn_db_keyspace *index_keyspace;
-    uint32_t
-        *places; /* of the columns, ascending, none twice; NULL: all, in the order of the row */
+    /* of the columns, ascending, none twice; NULL: all, in the order of the row */
+    uint32_t *places;
     size_t place_count;
     uint32_t *order; /* value i of the row is that of places[order[i]]; NULL: as above */
     size_t column_count;

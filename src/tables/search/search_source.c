@@ -32,12 +32,12 @@ enum noted { NOTED_BITS, NOTED_ALL, NOTED_KNOWN };
 struct part {
     struct fi_run *run;
     void *source; /* NULL: none */
-    uint64_t
-        *firsts; /* the number of the first row of each group; after them, the number of all rows */
+    /* the number of the first row of each group; after them, the number of all rows */
+    uint64_t *firsts;
     size_t groups;
     uint64_t *allowed; /* while threads visit, only __atomic functions write it */
-    uint8_t
-        *noted; /* likewise, enum noted: of each group, rows that are allowed without their bits */
+    /* likewise, enum noted: of each group, rows that are allowed without their bits */
+    uint8_t *noted;
     bool is_loose; /* likewise: the search may not see all of the allowed rows */
     const struct fi_graph_memo *known; /* rows that fulfil the condition; NULL: not known */
 };

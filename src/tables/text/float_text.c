@@ -245,8 +245,8 @@ struct decimal {
     bool has_tail;
     uint64_t digits;
     int64_t q;
-    const uint8_t
-        *first; /* the first that is not 0; up to end there are only digits and at most one point */
+    /* the first that is not 0; up to end there are only digits and at most one point */
+    const uint8_t *first;
     const uint8_t *end;
 };
 

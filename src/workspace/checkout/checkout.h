@@ -37,8 +37,8 @@ enum fi_checkout_unsaved {
 struct fi_checkout_options {
     struct fi_os_dir *root; /* of the tree on disk; borrowed */
     struct fi_objects *objects;
-    struct fi_difference_walk_side
-        before; /* root NULL: root is empty, and files are made under their own names at once */
+    /* root NULL: root is empty, and files are made under their own names at once */
+    struct fi_difference_walk_side before;
     struct fi_difference_walk_side after;
     struct fi_tree_filter *filter;     /* may be NULL */
     bool count_same;                   /* `unchanged` from the walk: what a filter selects */

@@ -31,9 +31,8 @@ struct firn_ws {
     bool is_new;     /* a new history was requested, even if the directory was moved here */
     struct fi_place_located place;
     int64_t lock_timeout_ms;
-    bool
-        /* for the store's lock, whatever lock_timeout_ms says: a watch runs (watch.c) */
-        never_waits;
+    /* for the store's lock, whatever lock_timeout_ms says: a watch runs (watch.c) */
+    bool never_waits;
     struct fi_scan_sqlite sqlite;
     const struct fi_watchlink_local *watch; /* in this process; NULL: there may be one elsewhere */
     struct fi_buf record;                   /* bytes of the last record looked up */

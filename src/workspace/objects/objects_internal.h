@@ -39,8 +39,8 @@ struct fi_objects {
     struct firn_db_keyspace *pack_list;
     struct fi_os_dir *dir; /* packs/, NULL if the store has none */
     struct fi_os_mutex mutex;
-    struct fi_objects_pack
-        *packs; /* ascending by number; the array itself changes only by one thread */
+    /* ascending by number; the array itself changes only by one thread */
+    struct fi_objects_pack *packs;
     size_t pack_count;
     struct fi_packfile_pool pool; /* for reading trees and bases of deltas */
     struct fi_tree_source trees;

@@ -51,8 +51,8 @@ enum slot_state { FREE, BUSY, READY };
 
 /* One run: pieces of data, or one hole. */
 struct slot {
-    enum slot_state
-        state; /* under the mutex; all else belongs to the thread that changed it last */
+    /* under the mutex; all else belongs to the thread that changed it last */
+    enum slot_state state;
     uint64_t offset;
     uint64_t hole_size; /* of a run that is a hole; else 0 */
     size_t piece_count;

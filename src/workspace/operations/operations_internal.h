@@ -407,8 +407,8 @@ struct fi_ws_restore_unsaved {
     firn_callbacks outer;
     struct fi_hash_map paths; /* of entries that are not saved, or not whole, for lack of access */
     struct fi_buf excluded;   /* uint64_t each: hashes of the paths that rules leave out */
-    struct fi_buf
-        holders; /* the same, of the directories that hold what is left out; each at least once */
+    /* the same, of the directories that hold what is left out; each at least once */
+    struct fi_buf holders;
     uint64_t last_holder; /* 0: none */
     bool is_sorted;       /* both */
     struct fi_arena arena;

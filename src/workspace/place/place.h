@@ -174,9 +174,9 @@ struct fi_place_located {
     char *catalog_root; /* the name of the root in the catalog */
     char *moved_from;   /* NULL, or the path of this directory when it was last saved */
     char *moved_store;  /* the store that has that path; may be store_path */
-    char *
-        unread_store; /* NULL, or one in the usual place that could not be read, if none is found */
-    bool is_sure;     /* false: the named store could not be read */
+    /* NULL, or one in the usual place that could not be read, if none is found */
+    char *unread_store;
+    bool is_sure;              /* false: the named store could not be read */
     enum fi_place_claim claim; /* why the root counts */
 };
 

@@ -70,8 +70,8 @@ FIRN_MUST_CHECK int fi_reclaim_delete_end(struct fi_ws_opened *opened, uint32_t 
 struct fi_reclaim_expire_rule {
     uint32_t workspace; /* 0: of all workspaces */
     int64_t now_ns;
-    const struct fi_catalog_keep
-        *keep; /* of those that people made; NULL: only safety checkpoints go */
+    /* of those that people made; NULL: only safety checkpoints go */
+    const struct fi_catalog_keep *keep;
 };
 
 /* Calls visit for each checkpoint that has expired: safety checkpoints that are neither among the

@@ -93,13 +93,13 @@ struct fi_scan_options {
     const struct fi_scan_confines *confines; /* NULL: the whole tree */
     const struct fi_scan_witness *witness;   /* NULL: none */
     struct fi_scan_sqlite sqlite;            /* copy NULL: databases are files like any other */
-    struct fi_scan_last
-        last; /* the tree of the last checkpoint: entries that cannot be read are taken from it */
+    /* the tree of the last checkpoint: entries that cannot be read are taken from it */
+    struct fi_scan_last last;
 };
 
 struct fi_scan_result {
-    struct fi_tree_entry
-        root; /* the root directory itself: name empty; xattrs borrowed from root_xattrs */
+    /* the root directory itself: name empty; xattrs borrowed from root_xattrs */
+    struct fi_tree_entry root;
     struct fi_buf root_xattrs;
     struct fi_buf stores; /* firn stores in the tree: of each fi_copy_capture_print, eight bytes,
                                or 0 if it is saved file by file; then 1, or 0 if only its names look

@@ -281,8 +281,8 @@ struct fi_scan {
     uint64_t stat_seed;
     struct fi_scan_worker *workers;
     unsigned worker_count;
-    atomic_bool
-        is_stopped; /* after a failure, or when the caller has cancelled: workers give up soon */
+    /* after a failure, or when the caller has cancelled: workers give up soon */
+    atomic_bool is_stopped;
 
     struct fi_os_mutex mutex; /* rank WORKSPACE_WALK; guards all from here on */
     struct fi_os_cond work;   /* there is work to take, or there will be no more */
