@@ -7,14 +7,9 @@
  * function has it; each holds a reference. SQLite gives them back when the connection is closed,
  * after all virtual tables are disconnected.
  *
- * Every function is registered here, and so passes call_function: one that is not pure first asks
- * sql_effect.c whether the program itself calls it. Nothing has to be done for a new function to be
- * covered; the tests take their list from SQLite.
- *
- * Registering twice: the function firn_sql_registered, which only C can call because its argument
- * is a pointer that has a type, tells whether the connection has all of this already. So it does
- * not matter how often the extension is loaded, nor that a program has the room linked in and loads
- * the extension, too.
+ * Every function is made by fi_sql_function, and so passes call_function: one that is not pure
+ * first asks sql_effect.c whether the program itself calls it. Nothing has to be done for a new
+ * function to be covered; the tests take their list from SQLite.
  *
  * Threads: everything here is called under the connection's mutex.
  */
@@ -26,7 +21,6 @@
 #include <stdio.h>
 SQLITE_EXTENSION_INIT3
 
-static const char registered_type[] = "firn_sql 1";
 static const char connection_type[] = "firn_sql";
 
 /* The client data of a function. */
@@ -39,13 +33,13 @@ struct function {
 
 /* ---- the connection ---- */
 
-static void
-give_back(void *pointer)
+void
+fi_sql_give_back(void *pointer)
 {
     struct fi_sql *sql = pointer;
     assert(sql->ref_count > 0);
     if (--sql->ref_count == 0) {
-        fi_sql_store_detach_all(sql);
+        sql->detach_stores(sql);
         sqlite3_free(sql->only);
         sqlite3_free(sql);
     }
@@ -55,7 +49,7 @@ static void
 give_function_back(void *pointer)
 {
     struct function *function = pointer;
-    give_back(function->sql);
+    fi_sql_give_back(function->sql);
     sqlite3_free(function);
 }
 
@@ -65,7 +59,7 @@ call_function(sqlite3_context *ctx, int count, sqlite3_value **values)
     const struct function *function = sqlite3_user_data(ctx);
     firn_error err;
     if (function->kind == FI_SQL_EFFECT &&
-        fi_sql_effect_check(function->sql, function->name, &err) != FIRN_OK) {
+        function->sql->check_effect(function->sql, function->name, &err) != FIRN_OK) {
         fi_sql_fail(ctx, &err);
         return;
     }
@@ -104,7 +98,7 @@ fi_sql_module(struct fi_sql *sql, const char *name, const sqlite3_module *module
 {
     assert(module->xBestIndex != NULL);
     sql->ref_count++;
-    return sqlite3_create_module_v2(sql->db, name, module, sql, give_back);
+    return sqlite3_create_module_v2(sql->db, name, module, sql, fi_sql_give_back);
 }
 
 sqlite3 *
@@ -138,38 +132,10 @@ fi_sql_new_cursor(size_t size, sqlite3_vtab_cursor **out)
     return SQLITE_OK;
 }
 
-/* ---- registering ---- */
+/* ---- finding it ---- */
 
-static void
-tell_registered(sqlite3_context *ctx, int count, sqlite3_value **values)
-{
-    (void)count;
-    bool *is_registered = sqlite3_value_pointer(values[0], registered_type);
-    if (is_registered != NULL) {
-        *is_registered = true;
-    }
-    sqlite3_result_null(ctx);
-}
-
-static bool
-is_registered(sqlite3 *db)
-{
-    bool found = false;
-    sqlite3_stmt *stmt = NULL;
-    if (sqlite3_prepare_v2(db, "SELECT firn_sql_registered(?)", -1, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_bind_pointer(stmt, 1, &found, registered_type, NULL) == SQLITE_OK) {
-        (void)sqlite3_step(stmt);
-    }
-    (void)sqlite3_finalize(stmt);
-    /* Where this runs within sqlite3_open, an error that the connection remembers would make that
-     * fail. */
-    (void)sqlite3_exec(db, "", NULL, NULL, NULL);
-    return found;
-}
-
-/* firn_connection(pointer): tells the struct of the connection. */
-static void
-tell_connection(sqlite3_context *ctx, int count, sqlite3_value **values)
+void
+fi_sql_tell_connection(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     (void)count;
     struct fi_sql **to = sqlite3_value_pointer(values[0], connection_type);
@@ -190,47 +156,6 @@ fi_sql_find(sqlite3 *db)
     }
     (void)sqlite3_finalize(statement);
     return sql;
-}
-
-static void
-tell_version(sqlite3_context *ctx, int count, sqlite3_value **values)
-{
-    (void)count;
-    (void)values;
-    sqlite3_result_text(ctx, firn_version(), -1, SQLITE_STATIC);
-}
-
-int
-fi_sql_register(sqlite3 *db)
-{
-    static int (*const parts[])(struct fi_sql *) = {
-        fi_sql_attach_register,    fi_sql_view_register,    fi_sql_table_register,
-        fi_sql_keyspace_register,  fi_sql_query_register,   fi_sql_history_register,
-        fi_sql_workspace_register, fi_sql_vectors_register, fi_sql_prepare_register,
-        fi_sql_confine_register,   fi_sql_indexes_register};
-    if (is_registered(db)) {
-        return SQLITE_OK;
-    }
-    struct fi_sql *sql = sqlite3_malloc64(sizeof *sql);
-    if (sql == NULL) {
-        return SQLITE_NOMEM;
-    }
-    memset(sql, 0, sizeof *sql);
-    sql->db = db;
-    sql->ref_count = 1;
-    int rc = fi_sql_function(sql, "firn_version", 0, FI_SQL_PURE, tell_version);
-    if (rc == SQLITE_OK) {
-        rc = fi_sql_function(sql, "firn_connection", 1, FI_SQL_POINTER, tell_connection);
-    }
-    for (size_t i = 0; rc == SQLITE_OK && i < sizeof parts / sizeof parts[0]; i++) {
-        rc = parts[i](sql);
-    }
-    /* Last: what is registered by half is registered again. */
-    if (rc == SQLITE_OK) {
-        rc = fi_sql_function(sql, "firn_sql_registered", 1, FI_SQL_POINTER, tell_registered);
-    }
-    give_back(sql);
-    return rc;
 }
 
 /* ---- failures ---- */

@@ -30,7 +30,10 @@ enum { FI_SQL_LEVELS_MAX = 1000 };
 
 struct fi_sql {
     sqlite3 *db;
-    int ref_count;               /* of functions and modules */
+    int ref_count; /* of functions and modules */
+    /* Set by sql_register.c: sql.c uses no other file. */
+    void (*detach_stores)(struct fi_sql *sql);
+    int (*check_effect)(const struct fi_sql *sql, const char *name, firn_error *err);
     struct fi_sql_store *stores; /* all that are open; each holds a reference of the list */
     struct fi_sql_named *named;  /* of sql_store.c: the paths that the program has named */
     /* Of sql_view.c. */
@@ -57,6 +60,10 @@ int fi_sql_function(struct fi_sql *sql, const char *name, int argument_count,
                     enum fi_sql_function_kind kind,
                     void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values));
 struct fi_sql *fi_sql_of(sqlite3_context *ctx);
+/* Gives back a reference to the connection's struct; the last one ends it. */
+void fi_sql_give_back(void *sql);
+/* firn_connection(pointer): tells the struct of the connection. */
+void fi_sql_tell_connection(sqlite3_context *ctx, int count, sqlite3_value **values);
 /* The struct of a connection; NULL: firn is not registered with it. */
 struct fi_sql *fi_sql_find(sqlite3 *db);
 /* Registers a module whose client data (pAux of xConnect) is the connection's struct. A code of
