@@ -105,6 +105,7 @@ put_integer(const firn_struct_member *member, const firn_value *value, unsigned 
     bool was_signed = fi_physical_of(value->type) == FI_PHYSICAL_I64;
     bool is_signed = fi_physical_of(member->type) == FI_PHYSICAL_I64;
     unsigned bits = 8 * (unsigned)size_of(member->type);
+    CHECK(bits >= 8 && bits <= 64);
     uint64_t largest = UINT64_MAX >> (64 - bits + (is_signed ? 1 : 0));
     bool is_negative = was_signed && value->as.i64 < 0;
     bool fits = is_negative ? is_signed && value->as.i64 >= -(int64_t)largest - 1

@@ -59,7 +59,7 @@ Morning: a project, and what people of git type first.
   two
   three
   $ firn undo && cat src/page.txt
-  undid unsaved changes, back at 3: 1 changed, 0 added, 0 removed; redo with: firn redo
+  undid the restore of src/page.txt from 1, back at 3: 1 changed, 0 added, 0 removed; redo with: firn redo
   one
   TWO
   three
@@ -181,6 +181,7 @@ Evening: a secret too many, a directory that moves, and the broom.
   removed from 4  <id>  1 file, 6 B
   removed from <id>  1 file, 6 B
   removed from <id>  1 file, 6 B
+  removed from <id>  1 file, 6 B
   removed from 3  <id>  1 file, 6 B
   removed from 2  <id>  1 file, 6 B
   removed from 1  <id>  1 file, 6 B
@@ -189,8 +190,8 @@ Evening: a secret too many, a directory that moves, and the broom.
   .firnignore leaves it out
   7
   $ firn gc | tail -n 1 && firn check | tail -n 1
-  <n> packs removed, 4 rewritten: 8 KB before, 4 KB now
-  14 checkpoints (7 taken by restores), <n> pack, <n> objects: no damage
+  <n> packs removed, 1 rewritten: 5 KB before, 4 KB now
+  15 checkpoints (8 taken by restores), <n> pack, <n> objects: no damage
   $ cd .. && mv site web && cd web && firn list
   ! firn: '<T>/w/web' is the directory that was saved as '<T>/w/site': to continue its history, run firn init --adopt in it; to begin a new one, run firn init
   [4]

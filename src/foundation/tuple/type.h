@@ -68,12 +68,13 @@ enum fi_physical {
     ROW(VECTOR, "vector", VECTOR, BYTES, 0, 0, 0)
 
 /* The columns of the table, one by one: a file has copies of those alone that it asks for. */
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a text in parentheses does not initialise an array */
 #define FI_TYPE_ROW_NAME(type, name, class, physical, size, min, max) [FIRN_TYPE_##type] = name,
 #define FI_TYPE_ROW_CLASS(type, name, class, physical, size, min, max) \
     [FIRN_TYPE_##type] = FI_TYPE_CLASS_##class,
 #define FI_TYPE_ROW_PHYSICAL(type, name, class, physical, size, min, max) \
     [FIRN_TYPE_##type] = FI_PHYSICAL_##physical,
-#define FI_TYPE_ROW_SIZE(type, name, class, physical, size, min, max) [FIRN_TYPE_##type] = size,
+#define FI_TYPE_ROW_SIZE(type, name, class, physical, size, min, max) [FIRN_TYPE_##type] = (size),
 #define FI_TYPE_ROW_RANGE(type, name, class, physical, size, min, max) \
     [FIRN_TYPE_##type] = {min, max},
 

@@ -57,7 +57,7 @@ units_of(const struct fi_expr_type *type, const struct fi_cell *cell, uint32_t s
 {
     int128 units = cell->kind == FI_PHYSICAL_U64 ? (int128)cell->as.u64 : (int128)cell->as.i64;
     if (is_time) {
-        return type->type == FIRN_TYPE_DATE ? units * FI_CALENDAR_DAY_US : units;
+        return type->type == FIRN_TYPE_DATE ? units * (int128)FI_CALENDAR_DAY_US : units;
     }
     uint32_t own = type->type == FIRN_TYPE_DECIMAL ? type->scale : 0;
     DCHECK(own <= scale);

@@ -223,7 +223,7 @@ fi_time_text_read_timestamp(firn_slice text, int64_t *out_us)
     }
     DCHECK(clock >= 0 && clock < FI_CALENDAR_DAY_US && zone > -FI_CALENDAR_DAY_US &&
            zone < FI_CALENDAR_DAY_US);
-    i128 us = (i128)days * FI_CALENDAR_DAY_US + clock - zone;
+    i128 us = (i128)days * (i128)FI_CALENDAR_DAY_US + clock - zone;
     if (us < INT64_MIN || us > INT64_MAX) {
         return out_of_range;
     }

@@ -344,27 +344,49 @@ recall_holds_after_fifty_merges(void **state)
     }
 }
 
+/* How many damaged graphs a search meets. */
+static uint64_t
+damaged_in(const struct rig *rig)
+{
+    const float query[N] = {1};
+    firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
+    firn_search_result *found;
+    firn_search_stats stats = FIRN_SEARCH_STATS_INIT;
+    options.metric = FIRN_METRIC_L2;
+    options.k = K;
+    OK(firn_table_search(rig->table, "v", query, N, &options, &found, &err));
+    firn_search_result_get_stats(found, &stats);
+    firn_search_result_destroy(found);
+    return stats.graphs_damaged;
+}
+
 static void
 damaged_graphs_are_built_again(void **state)
 {
     static void (*const acts[])(const char *path) = {damage_middle, truncate_file};
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    /* A build that the background cancels, because its run goes, drops the damaged graph unseen: then
+     * once more. */
+    uint64_t noticed = 0;
+    for (size_t i = 0; i < 2 || (noticed == 0 && i < 10); i++) {
         struct rig rig;
         begin(&rig, 62);
         OK(firn_store_close(rig.store, &err));
-        assert_int_equal(each_graph(&rig, acts[i]), 1);
+        assert_int_equal(each_graph(&rig, acts[i % 2]), 1);
         OK(firn_store_open(rig.path, NULL, &rig.store, &err));
         OK(firn_table_open(rig.store, "t", &rig.table, &err));
+        assert_true(damaged_in(&rig) > 0);
         change(&rig, 100, 100);
         compact(&rig);
         firn_store_statistics stats = stats_of(&rig);
-        assert_true(stats.graphs_damaged > 0);
+        noticed += stats.graphs_damaged;
         assert_int_equal(stats.graphs_merged, 0);
+        assert_true(stats.graphs_built > 0 && damaged_in(&rig) == 0);
         assert_true(recall_of(&rig) >= 0.9);
         assert_int_equal(each_graph(&rig, NULL), 1);
         end(&rig);
     }
+    assert_true(noticed > 0);
 }
 
 /* Snapshots keep runs that were compacted; a store that was opened again merges graphs too. */
