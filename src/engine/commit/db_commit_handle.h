@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * commit/db_commit_handle.h: the same for the rooms that work on the structures of an open store.
+ * commit/db_commit_handle.h: what the rooms that work on the structures of an open store
+ * call to commit.
  */
 #ifndef FIRN_COMMIT_DB_COMMIT_HANDLE_H
 #define FIRN_COMMIT_DB_COMMIT_HANDLE_H

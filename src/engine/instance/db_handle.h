@@ -110,7 +110,7 @@ struct fi_db_image {
 struct firn_db_keyspace {
     struct fi_os_process_mark mark; /* first: see api_process.h */
     struct firn_db *db;
-    struct fi_db_tree *tree; /* NULL where the handle is read-only: see db_image.c */
+    struct fi_db_tree *tree; /* NULL where the handle is read-only: see db_handles.c */
     char *name;              /* "" for the list of keyspaces */
     uint32_t id;
     bool is_system;

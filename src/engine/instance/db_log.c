@@ -174,7 +174,7 @@ fi_db_log_is_unchanged(struct firn_db *db, const struct fi_log_watch *watch)
 
 enum { ATTEMPTS_MAX = 10, PAUSE_NS = 5000000 };
 
-/* Segments end when memtables are frozen (db_pace.c), long before this. */
+/* Segments end when memtables are frozen (db_turn.c), long before this. */
 #define SEGMENT_SIZE (UINT64_C(1) << 30)
 
 static const char prefix[] = "wal";

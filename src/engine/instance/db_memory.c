@@ -11,7 +11,7 @@
  *
  * Memtables borrow when all of them together have more than their share, in steps, and give back
  * after flushes. What they leave of their share is added to the cache when the store is opened or
- * refreshed, when it was idle for a while (db_pace.c), and after a bulk load, which sorts in that
+ * refreshed, when it was idle for a while (db_rest.c), and after a bulk load, which sorts in that
  * memory. Commits take it back step by step as memtables grow. A flush does not return it: under
  * steady writes the cache would otherwise grow and shrink with every flush.
  *

@@ -20,6 +20,7 @@
  *
  * Deleting the files of other rooms in the store's directory (packs of a workspace) takes commits
  * and small merges of the store: the reserve has a 128th of their size for that, 64 KiB to 1 MiB.
+ *
  * The output of a flush or compaction must fit into the reserve; otherwise garbage that is spread
  * over the whole store could not be turned into space. So what the store writes at once is fitted
  * to the size that it can reach: its own bytes plus the free ones, when it is opened for writing.

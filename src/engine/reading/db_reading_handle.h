@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reading/db_reading_handle.h: the same for the rooms that work on the structures of an open store.
+ * reading/db_reading_handle.h: what the rooms that work on the structures of an open
+ * store call to read it.
  */
 #ifndef FIRN_READING_DB_READING_HANDLE_H
 #define FIRN_READING_DB_READING_HANDLE_H

@@ -39,7 +39,7 @@
  * back this fails: what had expired may be seen again, or not.)
  *
  * A node also counts as a user of the image of a read-only handle; a replaced image is closed when
- * its last user leaves (db.c).
+ * its last user leaves (db_image.c).
  *
  * Locking: the state mutex.
  */

@@ -408,7 +408,7 @@ close_failed(struct firn_db *db, firn_error *err)
     return rc;
 }
 
-/* Empties a long log, unless too many small memtables are in it (db_pace.c), and merges small trees
+/* Empties a long log, unless too many small memtables are in it (db_turn.c), and merges small trees
  * into one run each: otherwise the runs flushed last would stay separate until some process keeps
  * the store open for longer. A failure here is no error, because the log or the runs have all
  * data. */

@@ -20,7 +20,7 @@
  * views keep what they see. For transactions a restore is a write to every key.
  *
  * MANIFEST saves the whole history before the first segment of the log with a change is removed
- * (save_before, called by db_pace.c).
+ * (db_history.c, called by db_turn.c).
  *
  * Failure: until step 2 is done nothing has changed. If it is unknown whether the record is in the
  * log, the handle is latched, as by a failed commit.

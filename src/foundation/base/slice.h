@@ -39,8 +39,17 @@ fi_slice_has_prefix(firn_slice slice, firn_slice prefix)
            (prefix.size == 0 || memcmp(slice.data, prefix.data, prefix.size) == 0);
 }
 
-/* Whether a text is a word, in any case. word: in lower case. */
-bool fi_slice_is_word(firn_slice text, const char *word);
+/* Whether a text is an ASCII word, in any case. word: in lower case. */
+inline bool
+fi_slice_is_word(firn_slice text, const char *word)
+{
+    bool is_same = text.size == strlen(word);
+    for (size_t i = 0; is_same && i < text.size; i++) {
+        uint8_t byte = text.data[i];
+        is_same = (byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte) == (uint8_t)word[i];
+    }
+    return is_same;
+}
 
 static inline bool
 fi_hash_equal(const firn_hash *a, const firn_hash *b)

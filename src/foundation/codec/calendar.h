@@ -42,7 +42,7 @@ fi_calendar_divide(int64_t number, int64_t by)
     return number / by - (number % by < 0);
 }
 
-/* Of years from 0 to 9999, which are nearly all. Requires: a month from 1 to 12. */
+/* For years from 0 to 9999, which nearly all dates have. Requires: a month from 1 to 12. */
 static inline uint32_t
 fi_calendar_near_month_days(uint32_t year, uint32_t month)
 {
@@ -50,7 +50,7 @@ fi_calendar_near_month_days(uint32_t year, uint32_t month)
     return month == 2 ? 28 + (uint32_t)is_leap : 30 + ((month + (month >> 3)) & 1);
 }
 
-/* The days since 1970-01-01, of the same years. Requires: a day that the month has. */
+/* The days since 1970-01-01, for the same years. Requires: a day that the month has. */
 static inline int32_t
 fi_calendar_near_days(uint32_t year, uint32_t month, uint32_t day)
 {
@@ -62,7 +62,7 @@ fi_calendar_near_days(uint32_t year, uint32_t month, uint32_t day)
     return (int32_t)days - FI_CALENDAR_ERA_DAYS - FI_CALENDAR_EPOCH_DAYS;
 }
 
-/* The same of any year; of the days, one of at most 15 digits. */
+/* The same for any year; fi_calendar_days takes one of at most 15 digits. */
 static inline uint32_t
 fi_calendar_month_days(int64_t year, uint32_t month)
 {

@@ -6,7 +6,7 @@
  * new type of a known class needs none of them. HACKING.md, "Add a column type", is the list of
  * what else a type needs.
  *
- * A number that is no type is asked for like null. Any thread.
+ * A number that is no type counts as null. Any thread.
  */
 #ifndef FIRN_TUPLE_TYPE_H
 #define FIRN_TUPLE_TYPE_H
@@ -78,7 +78,7 @@ enum fi_physical {
 #define FI_TYPE_ROW_RANGE(type, name, class, physical, size, min, max) \
     [FIRN_TYPE_##type] = {min, max},
 
-/* The row of a number: that of null for one that is no type. */
+/* The row of a type; that of null for a number that is no type. */
 static inline unsigned
 fi_type_row(firn_type type)
 {

@@ -14,7 +14,8 @@
 #ifndef FIRN_SQL_SQL_INTERNAL_H
 #define FIRN_SQL_SQL_INTERNAL_H
 
-#include <sqlite3ext.h> /* each .c but sql.c has SQLITE_EXTENSION_INIT3 after this header */
+/* each .c but sql_extension.c has SQLITE_EXTENSION_INIT3 after this header */
+#include <sqlite3ext.h>
 
 #include "firn/firn.h"
 #include "firn/notice.h"

@@ -271,8 +271,9 @@ finish(struct fi_ws_restoring *restoring, firn_error *err)
         tell(&restoring->options->callbacks, text);
     } else if (is_lasting(rc)) {
         rc = set_aside(restoring, &cause, err);
-    } else
+    } else {
         fi_error_copy(err, &cause);
+    }
 out:
     return rc;
 }

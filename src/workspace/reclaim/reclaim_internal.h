@@ -159,13 +159,14 @@ FIRN_MUST_CHECK int fi_reclaim_auto(struct firn_ws *ws, const firn_workspace_gc_
                                     const struct fi_reclaim_limits *limits,
                                     firn_workspace_gc_result *out, firn_error *err);
 
-/* Deletes dead directories from the stat cache. reclaim.c. */
+/* Deletes dead directories from the stat cache. reclaim_steps.c. */
 FIRN_MUST_CHECK int fi_reclaim_steps_sweep_stat(struct fi_reclaim *gc, firn_error *err);
-/* Removes the files of retired packs that no reader needs, and reports the others. reclaim.c. */
+/* Removes the files of retired packs that no reader needs, and reports the others.
+ * reclaim_steps.c. */
 FIRN_MUST_CHECK int fi_reclaim_steps_collect(struct fi_reclaim *gc, firn_error *err);
-/* Measures what is left. reclaim.c. */
+/* Measures what is left. reclaim_steps.c. */
 FIRN_MUST_CHECK int fi_reclaim_steps_measure(struct fi_reclaim *gc, firn_error *err);
-/* Retires packs and removes the files that no reader needs. reclaim.c. */
+/* Retires packs and removes the files that no reader needs. reclaim_steps.c. */
 FIRN_MUST_CHECK int fi_reclaim_steps_retire(struct fi_reclaim *gc, const uint32_t *numbers,
                                             size_t count, firn_error *err);
 

@@ -2,11 +2,12 @@
  *
  * scan/scan_internal.h: what the files of one scan share. Only scan*.c include it.
  *
- * In reading order: scan.c (the workers and how they choose work; pieces of a large file that they
- * share), scan_dir.c (one directory, its entries, what is left out), scan_file.c (one file),
- * scan_large.c (files in pieces), scan_links.c (hard links), scan_node.c (what is kept of a
- * directory), scan_build.c (its object), scan_listing.c, scan_xattrs.c, scan_store.c (stores in the
- * tree), scan_sqlite.c (databases), scan_report.c.
+ * In reading order: scan.c (the workers and how they choose work), scan_window.c (pieces of a large
+ * file that they share), scan_sink.c (where the objects go), scan_dir.c (one directory, its
+ * entries, what is left out), scan_file.c (one file), scan_large.c (files in pieces), scan_links.c
+ * (hard links), scan_node.c (what is kept of a directory), scan_build.c (its object),
+ * scan_listing.c, scan_xattrs.c, scan_store.c (stores in the tree), scan_sqlite.c (databases),
+ * scan_report.c.
  */
 #ifndef FIRN_SCAN_SCAN_INTERNAL_H
 #define FIRN_SCAN_SCAN_INTERNAL_H
@@ -193,7 +194,7 @@ FIRN_MUST_CHECK int fi_scan_node_merge_locked(struct fi_scan *scan, struct fi_sc
                                               size_t segment, struct fi_scan_part *part);
 void fi_scan_node_part_deinit(struct fi_scan_part *part);
 
-/* ---- scan.c: pieces of one large file, worked on by several threads ---- */
+/* ---- scan_window.c: pieces of one large file, worked on by several threads ---- */
 
 enum fi_scan_slot_state {
     FI_SCAN_SLOT_FREE,

@@ -15,9 +15,9 @@
  * The thread that reads computes the hash of the whole, in order, from the same bytes that are
  * stored (I1): reading twice could name one state and store another. It also looks for boundaries,
  * and carries the bytes that it has read past a group over to the next one. Hashing and compressing
- * the pieces, most of the work, is shared through a window (scan.c) as soon as another worker is
- * idle. While all others are busy, this worker does everything itself, piece by piece in one
- * buffer.
+ * the pieces, most of the work, is shared through a window (scan_window.c) as soon as another
+ * worker is idle. While all others are busy, this worker does everything itself, piece by piece in
+ * one buffer.
  *
  * A look every 64 pieces notices if the file is written to, so that the pieces of a failed attempt
  * do not fill the disk. A file that has become longer is still read to its old end, since the bytes
@@ -475,9 +475,9 @@ size_of_pieces(const struct stream *stream)
  * checked: tests compare the names).
  *
  * No hash covers the whole file. The reading thread passes each cell to an idle worker, through the
- * window (scan.c); if there is none, it names and adds the cell itself. Up to 2,048 cells of one
- * list wait for their names. Then the window is given back, which waits for all of them, and the
- * list is added (I3).
+ * window (scan_window.c); if there is none, it names and adds the cell itself. Up to 2,048 cells of
+ * one list wait for their names. Then the window is given back, which waits for all of them, and
+ * the list is added (I3).
  *
  * A cell is stored in chunks, like a group, so that data that moves within a file is stored once.
  * In files of more than 128 GiB a cell is one object, or there would be too many objects. The name

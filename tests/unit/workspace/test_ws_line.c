@@ -1304,6 +1304,61 @@ forget_states(struct model *model)
     free(model->saved);
 }
 
+/* Gives the newest step that is limited to paths another path. */
+static void
+forge_path(struct model *model, const char *path)
+{
+    struct fi_ws_opened opened;
+    struct firn_db_batch *batch;
+    struct fi_buf orders = {0};
+    struct fi_catalog_facts facts = {.kind = FIRN_STEP_RESTORE};
+    const struct fi_catalog_facts_change change = {.name = firn_str(path)};
+    uint64_t order;
+    firn_error *err = &model->world.err;
+    must(model, fi_ws_opened_open(model->world.ws, FI_WS_WRITE, &opened, err));
+    must(model, fi_catalog_facts_newer(opened.catalog, opened.workspace.number, 0, &orders, err));
+    assert_int_equal(orders.size, sizeof order);
+    memcpy(&order, orders.data, sizeof order);
+    must(model, fi_catalog_facts_note(&facts, &change, err));
+    must(model, fi_db_batch_create(&batch, err));
+    must(model, fi_catalog_facts_put_at(opened.catalog, batch, opened.workspace.number, order,
+                                        &facts, 0, err));
+    must(model, fi_db_write(opened.db, batch, FIRN_DURABILITY_FULL, err));
+    fi_db_batch_destroy(batch);
+    fi_catalog_facts_deinit(&facts);
+    fi_buf_deinit(&orders);
+    must(model, fi_ws_opened_close(model->world.ws, &opened, FIRN_OK, err));
+}
+
+/* A path of a foreign store that leads out of the tree, or is none, limits nothing: the step is one of the whole tree, and
+ * the edits come first. */
+static void
+paths_that_are_none_limit_no_step(void **state)
+{
+    static const char *const paths[] = {"../b", "/b", "a/../b", "a//b", "b/", "."};
+    (void)state;
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        struct model model = {.count = 0};
+        ws_world_open_memory(&model.world, 1);
+        put(&model, "a", "1");
+        put(&model, "b", "1");
+        save(&model);
+        put(&model, "a", "22");
+        save(&model);
+        restore_a(&model);
+        forge_path(&model, paths[i]);
+        put(&model, "b", "an edit");
+        must(&model, try_step(&model, false, false));
+        assert_size(&model, "a", "1");
+        assert_size(&model, "b", "1");
+        must(&model, try_step(&model, false, false));
+        assert_size(&model, "a", "2");
+        ws_assert_check_clean(&model.world);
+        forget_states(&model);
+        ws_world_close(&model.world);
+    }
+}
+
 /* The first name of two is restored: the other one is a file of its own, also in the state that was made. */
 static void
 a_link_to_a_restored_path_keeps_its_content(void **state)
@@ -1467,6 +1522,7 @@ main(void)
         cmocka_unit_test(undo_and_redo_are_what_the_list_says),
         cmocka_unit_test(a_line_that_is_lost_is_derived_from_history),
         cmocka_unit_test(a_restore_of_a_path_is_derived_too),
+        cmocka_unit_test(paths_that_are_none_limit_no_step),
         cmocka_unit_test(a_link_to_a_restored_path_keeps_its_content),
         cmocka_unit_test(a_line_has_its_newest_states),
     };
