@@ -711,7 +711,7 @@ void fi_db_space_fit(struct firn_db *db);
 void fi_db_space_look(struct firn_db *db);
 /* Opening found no space: frees everything that is reserved for it. False if nothing was. */
 bool fi_db_space_give_up_at_open(struct firn_db *db);
-/* What is added to what is needed before the disk counts as having space. */
+/* Free bytes beyond what a commit needs: with fewer the disk still counts as full. */
 enum { FI_DB_SPACE_SLACK = 64 << 10 };
 /* Whether there is space again for a commit of so many bytes; if so, the reserve is as before, and
  * the disk no longer counts as full. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * instance/db_instance.h: what the rest of the library sees of the parts that all of an open store
- * uses: batches, readers, space. store/db.h includes it.
+ * instance/db_instance.h: batches, readers and space, as the rest of the library
+ * sees them. store/db.h includes it.
  */
 #ifndef FIRN_INSTANCE_DB_INSTANCE_H
 #define FIRN_INSTANCE_DB_INSTANCE_H

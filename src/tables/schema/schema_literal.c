@@ -38,11 +38,11 @@ read_number(firn_slice text, firn_type type, uint32_t scale, firn_value *out)
         return wrong;
     }
     if (class == FI_TYPE_CLASS_DECIMAL) {
-        return scale > FIRN_TABLE_PRECISION_MAX /* which is refused, once the text was read */
+        return scale > FIRN_TABLE_PRECISION_MAX /* the definition is refused later */
                    ? "has too many digits"
                    : fi_value_text_parse(&decimal_type, text, NULL, out);
     }
-    /* Whether a smaller type has the number is asked by whom the value is for. */
+    /* The caller asks whether a smaller type can hold the number. */
     wrong = fi_value_text_parse(&signed_type, text, NULL, out);
     return wrong == NULL || text.size == 0 || text.data[0] == '-'
                ? wrong

@@ -223,8 +223,8 @@ FIRN_MUST_CHECK int fi_ws_line_compare(const struct fi_difference_walk_side *a,
                                        const struct fi_difference_walk_side *b,
                                        struct fi_tree_filter *filter, bool *out_is_different,
                                        firn_error *err);
-/* The paths to which the step from the cursor to an item is limited; none: to none. The caller
- * deinits *out, also after a failure. */
+/* The paths to which the step from the cursor to an item is limited; none: the whole tree. The
+ * caller deinits *out, also after a failure. */
 FIRN_MUST_CHECK int fi_ws_line_paths(const struct fi_ws_restoring *restoring, size_t to,
                                      struct fi_ws_paths *out, firn_error *err);
 /* Reads the undo line, for a restore that does not step on it. */
@@ -287,8 +287,8 @@ bool fi_ws_choose_is_open_turn(const struct fi_ws_restoring *restoring);
 
 /* Restores restoring->record at restoring->paths, in place, as a step of its own. */
 FIRN_MUST_CHECK int fi_ws_paths_restore(struct fi_ws_restoring *restoring, firn_error *err);
-/* The paths to which the step that led to a state is limited; none: to none. The caller deinits
- * *out, also after a failure. */
+/* The paths to which the step that led to a state is limited; none: the whole tree. The caller
+ * deinits *out, also after a failure. */
 FIRN_MUST_CHECK int fi_ws_paths_read(struct fi_ws_opened *opened,
                                      const struct fi_catalog_line_state *state,
                                      struct fi_ws_paths *out, firn_error *err);
