@@ -7,15 +7,9 @@
 #ifndef FIRN_TEST_AGGREGATE_FIXTURE_H
 #define FIRN_TEST_AGGREGATE_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "aggregate/aggregate.h"
 #include "aggregate/row_sort.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 enum { VARIETY_MAX = 16384, IS_NULL = -1, BATCH = FI_CHUNK_BLOCK };

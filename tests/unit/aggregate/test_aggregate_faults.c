@@ -253,21 +253,18 @@ fail_memory(work run, uint64_t loop)
 static void
 test_memory_may_fail_while_grouping(void **state)
 {
-    (void)state;
     fail_memory(group_all, 1);
 }
 
 static void
 test_memory_may_fail_while_grouping_by_places(void **state)
 {
-    (void)state;
     fail_memory(group_by_places, 3);
 }
 
 static void
 test_memory_may_fail_while_sorting(void **state)
 {
-    (void)state;
     fail_memory(sort_all, 2);
 }
 
@@ -312,7 +309,6 @@ fail_disk(work run, int error_number, enum fi_sim_fault_kind kind, int code, uin
 static void
 test_the_disk_may_fail_while_grouping(void **state)
 {
-    (void)state;
     fail_disk(group_all, EIO, FI_SIM_FAULT_FAILS, FIRN_IO, 3);
     fail_disk(group_all, EIO, FI_SIM_FAULT_SHORT, FIRN_OK, 4);
 }
@@ -320,7 +316,6 @@ test_the_disk_may_fail_while_grouping(void **state)
 static void
 test_the_disk_may_fail_while_sorting(void **state)
 {
-    (void)state;
     fail_disk(sort_all, EIO, FI_SIM_FAULT_TORN, FIRN_IO, 5);
     fail_disk(sort_all, EIO, FI_SIM_FAULT_SHORT, FIRN_OK, 6);
 }
@@ -328,7 +323,6 @@ test_the_disk_may_fail_while_sorting(void **state)
 static void
 test_the_disk_may_be_full(void **state)
 {
-    (void)state;
     static const work works[] = {group_all, sort_all};
     for (size_t w = 0; w < 2; w++) {
         struct fi_os *os;
@@ -450,14 +444,12 @@ damage_files(uint32_t times, struct test_random *forger)
 static void
 test_damaged_files_are_noticed(void **state)
 {
-    (void)state;
     damage_files(24, NULL);
 }
 
 static void
 test_forged_files_do_no_harm(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "forged files", 5);
     damage_files(30, &random);
@@ -466,7 +458,6 @@ test_forged_files_do_no_harm(void **state)
 static int
 setup(void **state)
 {
-    (void)state;
     make_batches();
     return 0;
 }
@@ -474,7 +465,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     fixture_end();
     return 0;
 }

@@ -104,7 +104,6 @@ fill(void)
 static void
 test_groups_in_order_are_those_of_sqlite(void **state)
 {
-    (void)state;
     struct fi_os *os;
     struct fixture_files files;
     firn_error err;

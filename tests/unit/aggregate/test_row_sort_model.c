@@ -194,21 +194,18 @@ run_many(const char *name, uint64_t seed, int times, uint64_t limit_below, bool 
 static void
 test_rows_come_in_order(void **state)
 {
-    (void)state;
     assert_int_equal(run_many("in memory", 1, 60, 0, false), 0);
 }
 
 static void
 test_spilled_rows_come_in_order(void **state)
 {
-    (void)state;
     assert_true(run_many("spilled", 2, 60, 0, true) > 0);
 }
 
 static void
 test_the_first_rows_come_in_order(void **state)
 {
-    (void)state;
     assert_int_equal(run_many("few", 3, 60, 20, false), 0);
     assert_int_equal(run_many("some", 4, 40, 3000, false), 0);
     /* So few rows always fit. */

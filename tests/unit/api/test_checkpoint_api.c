@@ -4,18 +4,10 @@
  * does, callers of other versions, and every argument that cannot be meant.
  */
 #include <glob.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_temp.h"
 
 static firn_error err;
@@ -28,7 +20,6 @@ static firn_keyspace *keyspace;
 static int
 set_up(void **state)
 {
-    (void)state;
     OK(firn_store_open_memory(1 << 24, NULL, &store, &err));
     OK(firn_keyspace_open(store, "k", NULL, &keyspace, &err));
     OK(firn_put(keyspace, firn_str("a"), firn_str("1"), NULL, &err));
@@ -38,7 +29,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     OK(firn_store_close(store, &err));
     return 0;
 }
@@ -66,7 +56,6 @@ count(void *ctx, const firn_store_checkpoint *checkpoint)
 static void
 an_application_goes_back_and_forth(void **state)
 {
-    (void)state;
     firn_store_checkpoint made = {.size = sizeof made};
     firn_store_checkpoint found = {.size = sizeof found};
     firn_store_restore_result report = {.size = sizeof report};
@@ -109,7 +98,6 @@ an_application_goes_back_and_forth(void **state)
 static void
 a_visitor_ends_the_listing(void **state)
 {
-    (void)state;
     int seen = 7;
     for (int i = 0; i < 3; i++) {
         OK(firn_store_checkpoint_create(store, "", NULL, NULL, &err));
@@ -124,7 +112,6 @@ a_visitor_ends_the_listing(void **state)
 static void
 views_are_opened_at_checkpoints(void **state)
 {
-    (void)state;
     firn_snapshot *view;
     firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
     uint8_t *value;
@@ -172,7 +159,6 @@ tell(void *ctx, const firn_store_difference *difference)
 static void
 two_states_are_compared(void **state)
 {
-    (void)state;
     struct told told = {.code = FIRN_OK};
     firn_keyspace *other;
     firn_store_diff_options options = FIRN_STORE_DIFF_OPTIONS_INIT;
@@ -205,7 +191,6 @@ two_states_are_compared(void **state)
 static void
 structures_of_other_versions_are_understood(void **state)
 {
-    (void)state;
     /* A caller that knows the number alone, and one that knows more than this version. */
     struct {
         firn_store_checkpoint known;
@@ -225,7 +210,6 @@ structures_of_other_versions_are_understood(void **state)
 static void
 arguments_that_cannot_be_meant_are_refused(void **state)
 {
-    (void)state;
     firn_store_checkpoint out = {.size = sizeof out};
     firn_store_checkpoint unset = {0};
     firn_store_restore_result bad = {0};
@@ -303,7 +287,6 @@ remove_store(const char *path)
 static void
 a_checkpoint_goes_into_a_file_and_back(void **state)
 {
-    (void)state;
     char dir[TEST_TEMP_SIZE];
     char file[64];
     char copy[64];

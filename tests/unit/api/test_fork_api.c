@@ -7,22 +7,14 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/arrow.h"
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_temp.h"
 
 static firn_error err;
@@ -172,7 +164,6 @@ open_workspace(void)
 static int
 setup(void **state)
 {
-    (void)state;
     test_temp_make(root, sizeof root);
     open_packs();
     open_tables();
@@ -194,7 +185,6 @@ remove_one(const char *path, const struct stat *stat, int kind, struct FTW *plac
 static int
 teardown(void **state)
 {
-    (void)state;
     uint8_t *value;
     size_t size;
     firn_bulk_close(opened.bulk);
@@ -712,7 +702,6 @@ is_known(const char *name)
 static void
 the_tables_have_every_public_function(void **state)
 {
-    (void)state;
     char line[128];
     FILE *list = fopen("src/exports.list", "r");
     assert_non_null(list);
@@ -836,7 +825,6 @@ sum_of_files(void)
 static void
 a_child_is_refused_by_every_function_and_changes_nothing(void **state)
 {
-    (void)state;
     uint64_t before = sum_of_files();
     pid_t child = fork();
     assert_true(child >= 0);
@@ -854,7 +842,6 @@ a_child_is_refused_by_every_function_and_changes_nothing(void **state)
 static void
 a_child_opens_stores_of_its_own_and_its_child_is_refused_these(void **state)
 {
-    (void)state;
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
@@ -885,7 +872,6 @@ a_child_opens_stores_of_its_own_and_its_child_is_refused_these(void **state)
 static void
 locks_are_the_parents(void **state)
 {
-    (void)state;
     firn_store *store;
     firn_store *second;
     int go[2];
@@ -969,7 +955,6 @@ compact_until_over(void *arg)
 static void
 threads_of_the_parent_may_be_anywhere(void **state)
 {
-    (void)state;
     enum { THREADS = 3, FORKS = 25 };
     pthread_t threads[THREADS];
     atomic_store(&is_over, false);
@@ -1026,7 +1011,6 @@ fork_and_write(void *ctx, firn_txn *txn, firn_error *error)
 static void
 a_child_that_returns_from_a_callback_writes_nothing(void **state)
 {
-    (void)state;
     pid_t child = -1;
     firn_error *no_error = NULL;
     int rc = firn_txn_run(opened.store, NULL, fork_and_write, &child, no_error);

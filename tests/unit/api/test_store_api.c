@@ -5,20 +5,12 @@
  */
 #include <glob.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
 
@@ -103,7 +95,6 @@ expect_walk(const firn_batch *batch, const char *text)
 static void
 batches_can_be_walked_and_joined(void **state)
 {
-    (void)state;
     firn_store *store;
     firn_store *other;
     firn_batch *first;
@@ -168,7 +159,6 @@ batches_can_be_walked_and_joined(void **state)
 static void
 a_store_is_destroyed_with_nothing_but_its_own(void **state)
 {
-    (void)state;
     struct place place;
     char other[160];
     firn_store *store;
@@ -231,7 +221,6 @@ entries_of(firn_store *store)
 static void
 a_range_is_compacted_and_the_rest_is_left(void **state)
 {
-    (void)state;
     enum { KEYS = 6000, SIZE = 500 };
     firn_store *store;
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
@@ -283,7 +272,6 @@ expect_addresses(void *ctx, const firn_store_difference *difference)
 static void
 empty_keys_and_values_have_an_address(void **state)
 {
-    (void)state;
     struct place place;
     firn_store *store;
     firn_txn *txn;
@@ -334,7 +322,6 @@ empty_keys_and_values_have_an_address(void **state)
 static void
 numbers_are_what_merges_make_them(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store;
@@ -390,7 +377,6 @@ numbers_are_what_merges_make_them(void **state)
 static void
 a_load_brings_many_entries_at_once(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store;
@@ -443,7 +429,6 @@ expects_no_expiry(void *ctx, const firn_batch_write *write)
 static void
 a_time_to_live_of_0_is_none(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store;
@@ -511,7 +496,6 @@ keys_between(firn_keyspace *keyspace, firn_slice lower, firn_slice upper)
 static void
 a_bound_without_an_address_is_none(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store;
@@ -561,7 +545,6 @@ a_bound_without_an_address_is_none(void **state)
 static void
 an_application_stores_and_finds(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store;
@@ -647,7 +630,6 @@ count_name(void *ctx, const char *name)
 static void
 names_of_firn_itself_are_refused(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store;
@@ -669,7 +651,6 @@ names_of_firn_itself_are_refused(void **state)
 static void
 structures_of_other_versions_are_understood(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store;
@@ -714,7 +695,6 @@ structures_of_other_versions_are_understood(void **state)
 static void
 arguments_that_cannot_be_meant_are_refused(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store = NULL;
@@ -954,7 +934,6 @@ use_engine(firn_store *store)
 static void
 views_and_ranges_and_drops_go_through_the_interface(void **state)
 {
-    (void)state;
     struct place place;
     firn_store *store;
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
@@ -971,7 +950,6 @@ views_and_ranges_and_drops_go_through_the_interface(void **state)
 static void
 a_store_in_memory_is_a_store(void **state)
 {
-    (void)state;
     firn_store *store;
     OK(firn_store_open_memory(1 << 20, NULL, &store, &err));
     use_engine(store);
@@ -997,7 +975,6 @@ a_store_in_memory_is_a_store(void **state)
 static void
 statistics_have_a_structure_and_a_text(void **state)
 {
-    (void)state;
     firn_store *store;
     char *text;
     OK(firn_store_open_memory(1 << 24, NULL, &store, &err));
@@ -1029,7 +1006,6 @@ statistics_have_a_structure_and_a_text(void **state)
 static void
 arguments_of_the_engine_are_checked(void **state)
 {
-    (void)state;
     firn_store *store;
     firn_snapshot *view;
     firn_batch *batch;
@@ -1105,7 +1081,6 @@ arguments_of_the_engine_are_checked(void **state)
 static void
 hashes_are_read_and_written_as_hex(void **state)
 {
-    (void)state;
     firn_hash hash;
     char text[FIRN_HASH_HEX_SIZE];
     for (size_t i = 0; i < sizeof hash.bytes; i++) {
@@ -1193,7 +1168,6 @@ check_mixed(firn_keyspace *k, bool is_clustered, bool is_in_memory)
 static void
 the_size_of_a_range_tells_large_values_from_small_ones(void **state)
 {
-    (void)state;
     for (unsigned is_clustered = 0; is_clustered < 2; is_clustered++) {
         firn_store *store;
         firn_store_options options = FIRN_STORE_OPTIONS_INIT;
@@ -1213,7 +1187,6 @@ the_size_of_a_range_tells_large_values_from_small_ones(void **state)
 static void
 the_size_of_a_range_is_told_about(void **state)
 {
-    (void)state;
     enum { KEYS = 20000, VALUE = 120, BLOCK_ENTRIES = 4096 / (VALUE + 6) + 2 };
     firn_store *store;
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
@@ -1281,7 +1254,6 @@ the_size_of_a_range_is_told_about(void **state)
 static void
 a_value_goes_into_the_callers_buffer(void **state)
 {
-    (void)state;
     firn_store *store;
     firn_keyspace *keyspace;
     uint8_t buffer[2000];
@@ -1339,7 +1311,6 @@ a_value_goes_into_the_callers_buffer(void **state)
 static void
 what_exists_is_told_without_its_value(void **state)
 {
-    (void)state;
     firn_store *store;
     firn_keyspace *keyspace;
     bool exists;
@@ -1383,7 +1354,6 @@ what_exists_is_told_without_its_value(void **state)
 static void
 writes_depend_on_the_value(void **state)
 {
-    (void)state;
     firn_store *store;
     firn_keyspace *keyspace;
     uint8_t buffer[20];
@@ -1447,7 +1417,6 @@ count_up(void *ctx)
 static void
 no_count_is_lost_between_threads(void **state)
 {
-    (void)state;
     firn_store *store;
     firn_keyspace *keyspace;
     pthread_t threads[COUNTERS];
@@ -1473,7 +1442,6 @@ no_count_is_lost_between_threads(void **state)
 static void
 keyspaces_are_opened_as_options_say(void **state)
 {
-    (void)state;
     firn_store *store;
     firn_keyspace *keyspace;
     firn_keyspace *again;
@@ -1495,7 +1463,6 @@ keyspaces_are_opened_as_options_say(void **state)
 static void
 enumerators_have_names(void **state)
 {
-    (void)state;
     assert_string_equal(firn_notice_kind_name(FIRN_NOTICE_LEFT_ALONE), "left alone");
     assert_string_equal(firn_notice_kind_name((firn_notice_kind)0), "unknown");
     assert_string_equal(firn_notice_kind_name((firn_notice_kind)1000), "unknown");
@@ -1559,7 +1526,6 @@ damage_runs(const struct place *place)
 static void
 damage_is_an_error_also_where_no_text_is_wanted(void **state)
 {
-    (void)state;
     struct place place;
     firn_store *store;
     unsigned damaged = 0;

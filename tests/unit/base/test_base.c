@@ -4,15 +4,6 @@
  * bytes.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -25,13 +16,13 @@
 #include "base/search.h"
 #include "base/slice.h"
 #include "base/view.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
 static void
 error_text_is_cut_visibly_and_codes_follow_errno(void **state)
 {
-    (void)state;
     firn_error err;
     char longer[2 * FIRN_ERROR_TEXT_SIZE];
     memset(longer, 'x', sizeof longer - 1);
@@ -66,7 +57,6 @@ error_text_is_cut_visibly_and_codes_follow_errno(void **state)
 static void
 buf_grows_and_survives_failed_allocation(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_buf buf = {0};
     assert_int_equal(fi_buf_append_str(&buf, "hello"), FIRN_OK);
@@ -87,7 +77,6 @@ buf_grows_and_survives_failed_allocation(void **state)
 static void
 an_assigned_slice_takes_the_place_of_the_contents(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_buf buf = {0};
     uint8_t bytes[300];
@@ -118,7 +107,6 @@ an_assigned_slice_takes_the_place_of_the_contents(void **state)
 static void
 buf_keeps_every_byte_while_it_grows(void **state)
 {
-    (void)state;
     struct fi_buf buf = {0};
     for (size_t i = 0; i < 1000; i++) {
         assert_int_equal(fi_buf_append_u8(&buf, (uint8_t)(i * 7)), FIRN_OK);
@@ -133,7 +121,6 @@ buf_keeps_every_byte_while_it_grows(void **state)
 static void
 varints_round_trip_and_have_one_form(void **state)
 {
-    (void)state;
     struct fi_buf buf = {0};
     for (unsigned bit = 0; bit < 64; bit++) {
         for (uint64_t delta = 0; delta < 3; delta++) {
@@ -169,7 +156,6 @@ varints_round_trip_and_have_one_form(void **state)
 static void
 arena_gives_aligned_memory_and_frees_all(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_arena arena = {.chunk_size = 256};
     for (size_t i = 0; i < 500; i++) {
@@ -205,7 +191,6 @@ u64_equal(const void *record, const void *key)
 static void
 hash_map_finds_what_was_inserted(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_hash_map map;
     fi_hash_map_init(&map, 8, u64_hash, u64_equal);
@@ -241,7 +226,6 @@ hash_map_finds_what_was_inserted(void **state)
 static void
 checked_arithmetic_refuses_what_does_not_fit(void **state)
 {
-    (void)state;
     size_t size = 1;
     uint64_t wide = 1;
     assert_false(fi_add_size(SIZE_MAX, 1, &size));
@@ -258,7 +242,6 @@ checked_arithmetic_refuses_what_does_not_fit(void **state)
 static void
 slices_order_by_bytes_then_length(void **state)
 {
-    (void)state;
     assert_true(fi_slice_compare(firn_str("a"), firn_str("b")) < 0);
     assert_true(fi_slice_compare(firn_bytes("a", 1), firn_bytes("a\0b", 3)) < 0);
     assert_true(fi_slice_compare(firn_bytes("\xff", 1), firn_bytes("a", 1)) > 0);
@@ -271,7 +254,6 @@ slices_order_by_bytes_then_length(void **state)
 static void
 guides_lead_to_the_right_interval(void **state)
 {
-    (void)state;
     enum { COUNT_MAX = 300 };
     struct test_random random;
     static struct fi_view_interval intervals[COUNT_MAX];
@@ -310,7 +292,6 @@ guides_lead_to_the_right_interval(void **state)
 static void
 an_array_doubles_and_stays_when_memory_is_out(void **state)
 {
-    (void)state;
     enum { COUNT = 5000 };
     uint32_t *array = NULL;
     size_t capacity = 0;
@@ -347,7 +328,6 @@ an_array_doubles_and_stays_when_memory_is_out(void **state)
 static void
 halving_finds_the_first_place_that_does_not_lie_before(void **state)
 {
-    (void)state;
     uint32_t numbers[40];
     for (size_t count = 0; count <= 40; count++) {
         for (size_t i = 0; i < count; i++) {

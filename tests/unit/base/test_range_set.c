@@ -4,21 +4,13 @@
  * runs out, and readers beside a writer.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "base/bytes.h"
 #include "base/range_set.h"
 #include "base/slice.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -212,7 +204,6 @@ check_lookups(struct test_random *random, const struct fi_range_set *set, const 
 static void
 agrees_with_a_list_of_ranges(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "range_set", 21);
     static struct model model;
@@ -256,7 +247,6 @@ agrees_with_a_list_of_ranges(void **state)
 static void
 a_range_that_is_empty_or_reversed_is_no_range(void **state)
 {
-    (void)state;
     struct fi_range_set set = {0};
     struct fi_range range = {firn_str("b"), firn_str("b"), 7};
     assert_int_equal(fi_range_set_add(&set, &range, NULL), FIRN_OK);
@@ -271,7 +261,6 @@ a_range_that_is_empty_or_reversed_is_no_range(void **state)
 static void
 bounds_may_be_empty_or_long_and_are_copied(void **state)
 {
-    (void)state;
     struct fi_range_set set = {0};
     struct fi_view_interval now = {1, UINT64_MAX};
     struct fi_view view = {&now, 1, 0, NULL};
@@ -295,7 +284,6 @@ bounds_may_be_empty_or_long_and_are_copied(void **state)
 static void
 ranges_that_touch_are_one_stretch(void **state)
 {
-    (void)state;
     struct fi_range_set set = {0};
     struct fi_view_interval now = {1, UINT64_MAX};
     struct fi_view view = {&now, 1, 0, NULL};
@@ -381,7 +369,6 @@ ask_many(struct test_random *random, const struct fi_range_set *set, const struc
 static void
 no_shape_of_many_ranges_is_slow(void **state)
 {
-    (void)state;
     static const char *const names[] = {"identical", "growing", "shrinking",       "adjacent",
                                         "apart",     "random",  "long under short"};
     struct test_random random;
@@ -422,7 +409,6 @@ no_shape_of_many_ranges_is_slow(void **state)
 static void
 a_small_set_is_small(void **state)
 {
-    (void)state;
     struct fi_range_set set = {0};
     assert_int_equal(add(&set, &(struct model_range){1, 2, 3}), FIRN_OK);
     assert_true(fi_range_set_size_bytes(&set) < 512);
@@ -432,7 +418,6 @@ a_small_set_is_small(void **state)
 static void
 a_failed_allocation_leaves_the_set_as_it_was(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "no memory", 4);
     test_alloc_install();
@@ -487,7 +472,6 @@ a_failed_allocation_leaves_the_set_as_it_was(void **state)
 static void
 reserved_ranges_need_no_memory(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "reserve", 5);
     test_alloc_install();
@@ -566,7 +550,6 @@ read_beside(void *arg)
 static void
 readers_miss_nothing_beside_a_writer(void **state)
 {
-    (void)state;
     static struct shared shared;
     pthread_t readers[READERS];
     for (size_t i = 0; i < READERS; i++) {

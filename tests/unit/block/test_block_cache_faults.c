@@ -76,7 +76,6 @@ flip(struct faulty *faulty, uint64_t offset)
 static void
 a_damaged_block_is_never_seen(void **state)
 {
-    (void)state;
     firn_error err;
     struct faulty faulty;
     faulty_init(&faulty, 1024 * KIB);
@@ -124,7 +123,6 @@ accept_all(firn_slice raw, firn_error *err)
 static void
 a_block_that_its_user_refuses_is_never_seen(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_block_pin pin;
     struct faulty faulty;
@@ -154,7 +152,6 @@ a_block_that_its_user_refuses_is_never_seen(void **state)
 static void
 a_ref_that_lies_about_the_size_is_refused_by_a_hit_too(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_block_pin pin;
     struct faulty faulty;
@@ -177,7 +174,6 @@ a_ref_that_lies_about_the_size_is_refused_by_a_hit_too(void **state)
 static void
 a_block_that_cannot_be_read_is_read_again_later(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_block_pin pin;
     struct faulty faulty;
@@ -234,7 +230,6 @@ use_a_cache(struct faulty *faulty, size_t budget, firn_error *err)
 static void
 memory_that_runs_out_leaks_nothing(void **state)
 {
-    (void)state;
     static const size_t budgets[] = {0, 20 * KIB, 60 * KIB, 400 * KIB};
     test_alloc_install();
     struct faulty faulty;

@@ -2,15 +2,9 @@
  *
  * unit/block: origins of runs, to bytes and back.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "run/run_kind.h"
+#include "support/test.h"
 
 static const uint64_t inputs[] = {3, 7, 300};
 static const uint64_t gone[] = {1, 2};
@@ -31,7 +25,6 @@ static const uint8_t bytes[] = {1,    0, 0, 0, 2, 1, 0,    0, 5, 0xe8, 7,
 static void
 an_origin_has_its_bytes(void **state)
 {
-    (void)state;
     struct fi_buf out = {0};
     struct fi_buf numbers = {0};
     struct fi_run_origin back;
@@ -57,7 +50,6 @@ an_origin_has_its_bytes(void **state)
 static void
 what_no_builder_writes_is_refused(void **state)
 {
-    (void)state;
     static const struct {
         size_t at;
         uint8_t byte;
@@ -87,7 +79,6 @@ what_no_builder_writes_is_refused(void **state)
 static void
 a_scratch_file_belongs_to_no_tree(void **state)
 {
-    (void)state;
     const struct fi_run_origin scratch = {.kind = FI_RUN_ORIGIN_SCRATCH};
     struct fi_buf out = {0};
     struct fi_buf numbers = {0};

@@ -5,14 +5,6 @@
  * that fail.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/bytes.h"
 #include "base/slice.h"
@@ -20,6 +12,7 @@
 #include "run/value_file.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
@@ -77,7 +70,6 @@ make_file(size_t count)
 static int
 setup(void **state)
 {
-    (void)state;
     world = (struct world){0};
     if (fi_sim_memory_create(5, &world.memory, NULL) != FIRN_OK ||
         fi_sim_fault_create(world.memory, &world.os, NULL) != FIRN_OK ||
@@ -92,7 +84,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     close_file();
     fi_buf_deinit(&world.bytes);
     fi_block_cache_destroy(world.env.cache);
@@ -169,7 +160,6 @@ cached(void)
 static void
 values_come_back_and_small_ones_stay_in_the_cache(void **state)
 {
-    (void)state;
     firn_error err;
     assert_int_equal(open_file(&err), FIRN_OK);
     const struct fi_run_summary *summary = fi_value_file_kind.summary(world.file);
@@ -209,7 +199,6 @@ assert_refused(struct fi_value_file_reference reference, const char *piece)
 static void
 references_that_lie_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_value_file_reference reference;
     assert_int_equal(open_file(&err), FIRN_OK);
@@ -244,7 +233,6 @@ references_that_lie_are_refused(void **state)
 static void
 the_same_value_in_another_file_is_not_it(void **state)
 {
-    (void)state;
     firn_error err;
     world.bytes.data[FI_VALUE_FILE_HEAD_SIZE - 1] ^= 1;
     test_file_write(world.env.dir, "v", world.bytes.data, world.bytes.size);
@@ -257,7 +245,6 @@ the_same_value_in_another_file_is_not_it(void **state)
 static void
 a_sealed_file_has_no_bare_values(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_value_writer *writer;
     struct fi_buf reference = {0};
@@ -279,7 +266,6 @@ a_sealed_file_has_no_bare_values(void **state)
 static void
 a_short_file_is_damage(void **state)
 {
-    (void)state;
     firn_error err;
     for (size_t size = 0; size < FI_VALUE_FILE_HEAD_SIZE; size += 9) {
         test_file_write(world.env.dir, "v", world.bytes.data, size);
@@ -292,7 +278,6 @@ a_short_file_is_damage(void **state)
 static void
 no_damaged_byte_is_believed(void **state)
 {
-    (void)state;
     firn_error err;
     make_file(2);
     for (size_t at = 0; at < world.bytes.size; at++) {
@@ -315,7 +300,6 @@ no_damaged_byte_is_believed(void **state)
 static void
 without_memory_it_fails_cleanly(void **state)
 {
-    (void)state;
     firn_error err;
     bool has_passed = false;
     unsigned failures = 0;
@@ -337,7 +321,6 @@ without_memory_it_fails_cleanly(void **state)
 static void
 a_call_that_fails_gives_no_wrong_value(void **state)
 {
-    (void)state;
     firn_error err;
     bool has_passed = false;
     unsigned failures = 0;

@@ -4,20 +4,13 @@
  * bytes, memory that runs out, calls that fail.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "run/value_file.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
@@ -48,7 +41,6 @@ open_machine(firn_error *err)
 static int
 setup(void **state)
 {
-    (void)state;
     world = (struct world){0};
     return fi_sim_memory_create(5, &world.memory, NULL) == FIRN_OK && open_machine(NULL) == FIRN_OK
                ? 0
@@ -67,7 +59,6 @@ close_file(void)
 static int
 teardown(void **state)
 {
-    (void)state;
     close_file();
     for (size_t i = 0; i < VALUES_MAX; i++) {
         fi_buf_deinit(&world.values[i]);
@@ -160,7 +151,6 @@ fill(void)
 static void
 values_of_all_sizes_come_back(void **state)
 {
-    (void)state;
     firn_error err;
     fill();
     for (enum fi_codec codec = FI_CODEC_NONE; codec <= FI_CODEC_ZSTD; codec++) {
@@ -188,7 +178,6 @@ values_of_all_sizes_come_back(void **state)
 static void
 small_values_stay_in_the_cache_and_large_ones_do_not(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_block_cache_stats stats;
     add_value(65536);
@@ -212,7 +201,6 @@ small_values_stay_in_the_cache_and_large_ones_do_not(void **state)
 static void
 references_that_lie_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_value_file_reference reference;
     struct fi_buf out = {0};
@@ -281,7 +269,6 @@ references_that_lie_are_refused(void **state)
 static void
 without_files_nothing_is_resolved(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf out = {0};
     static const struct fi_run_values none = {0};
@@ -301,7 +288,6 @@ without_files_nothing_is_resolved(void **state)
 static void
 no_damaged_byte_is_believed(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf bytes = {0};
     add_value(300);
@@ -331,7 +317,6 @@ no_damaged_byte_is_believed(void **state)
 static void
 without_memory_it_fails_cleanly(void **state)
 {
-    (void)state;
     firn_error err;
     add_value(5000);
     add_value((1 << 20) + 5);
@@ -358,7 +343,6 @@ without_memory_it_fails_cleanly(void **state)
 static void
 a_call_that_fails_leaves_no_file_and_no_wrong_value(void **state)
 {
-    (void)state;
     firn_error err;
     add_value(5000);
     add_value(3 << 20);

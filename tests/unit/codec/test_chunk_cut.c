@@ -2,18 +2,9 @@
  *
  * unit/codec: where content is cut: by what stands there and by nothing else.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "codec/chunk_cut.h"
 #include "codec/xxh3.h"
+#include "support/test.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
 
@@ -61,7 +52,6 @@ make_noise(uint64_t seed, size_t size)
 static void
 chunks_have_their_sizes(void **state)
 {
-    (void)state;
     static struct chunks chunks;
     size_t majors = 0;
     uint8_t *noise = make_noise(1, 32 * MIB);
@@ -81,7 +71,6 @@ chunks_have_their_sizes(void **state)
 static void
 how_much_is_seen_at_a_time_changes_nothing(void **state)
 {
-    (void)state;
     static struct chunks one;
     static struct chunks other;
     uint8_t *noise = make_noise(2, 3 * MIB + 77);
@@ -99,7 +88,6 @@ how_much_is_seen_at_a_time_changes_nothing(void **state)
 static void
 boundaries_come_together_behind_a_change(void **state)
 {
-    (void)state;
     static struct chunks before;
     static struct chunks after;
     enum { SIZE = 4 * MIB };
@@ -142,7 +130,6 @@ boundaries_come_together_behind_a_change(void **state)
 static void
 short_and_monotonous_content_is_cut_too(void **state)
 {
-    (void)state;
     uint8_t *zeros = calloc(1, MIB);
     assert_non_null(zeros);
     for (size_t size = 1; size <= FI_CHUNK_CUT_SIZE_MIN; size += 97) {
@@ -159,7 +146,6 @@ short_and_monotonous_content_is_cut_too(void **state)
 static void
 boundaries_are_what_they_always_were(void **state)
 {
-    (void)state;
     static struct chunks chunks;
     uint8_t *noise = make_noise(4, 2 * MIB);
     cut_all(firn_bytes(noise, 2 * MIB), MIB, &chunks);

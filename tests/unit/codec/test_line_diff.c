@@ -3,21 +3,13 @@
  * unit/codec: differences of texts: right on every pair, shortest as a table of all common
  * subsequences says, bounded where there is no end in sight.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/slice.h"
 #include "lines/line_diff.h"
 #include "lines/line_internal.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -123,7 +115,6 @@ check_pair(firn_slice before, firn_slice after)
 static void
 known_texts_differ_as_people_say(void **state)
 {
-    (void)state;
     static const struct {
         const char *before;
         const char *after;
@@ -165,7 +156,6 @@ known_texts_differ_as_people_say(void **state)
 static void
 every_pair_of_short_texts_is_compared_right(void **state)
 {
-    (void)state;
     char texts[63][11];
     size_t count = 0;
     for (unsigned size = 0; size <= 5; size++) {
@@ -197,7 +187,6 @@ append_random_line(struct test_random *random, unsigned letters, struct fi_buf *
 static void
 random_texts_are_compared_right(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "random_texts", 17);
     for (int round = 0; round < 8000; round++) {
@@ -252,7 +241,6 @@ seconds(void)
 static void
 hopeless_texts_take_bounded_time(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "hopeless_texts", 7);
     struct fi_buf before = {0};
@@ -280,7 +268,6 @@ hopeless_texts_take_bounded_time(void **state)
 static void
 large_texts_with_few_changes_are_compared_exactly(void **state)
 {
-    (void)state;
     struct fi_buf before = {0};
     struct fi_buf after = {0};
     struct fi_line_diff diff;
@@ -311,7 +298,6 @@ large_texts_with_few_changes_are_compared_exactly(void **state)
 static void
 texts_beyond_the_limits_are_refused(void **state)
 {
-    (void)state;
     struct fi_line_diff diff;
     firn_error err;
     size_t size = FI_LINE_DIFF_TEXT_SIZE_MAX + 1;
@@ -341,7 +327,6 @@ texts_beyond_the_limits_are_refused(void **state)
 static void
 lines_get_equal_numbers_exactly_if_they_are_equal(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "numbers", 11);
     struct fi_buf before = {0};
@@ -372,7 +357,6 @@ lines_get_equal_numbers_exactly_if_they_are_equal(void **state)
 static void
 marks_go_where_the_places_say(void **state)
 {
-    (void)state;
     const uint32_t before_numbers[] = {1, 2, 3};
     const uint32_t after_numbers[] = {1, 3};
     const uint32_t places[] = {5, 0, 7};
@@ -393,7 +377,6 @@ marks_go_where_the_places_say(void **state)
 static void
 a_nul_near_the_start_makes_a_binary(void **state)
 {
-    (void)state;
     uint8_t bytes[9000];
     memset(bytes, 'x', sizeof bytes);
     assert_false(fi_line_diff_is_binary(firn_bytes(bytes, 0)));
@@ -408,7 +391,6 @@ a_nul_near_the_start_makes_a_binary(void **state)
 static void
 a_comparison_without_memory_fails_clean(void **state)
 {
-    (void)state;
     struct fi_line_diff diff;
     firn_error err;
     firn_slice before = firn_str("a\nb\nc\nd\ne\n");
@@ -453,7 +435,6 @@ assert_patience(const char *before, const char *after, uint64_t removed, uint64_
 static void
 patience_keeps_what_is_unique(void **state)
 {
-    (void)state;
     /* The one line that stands once on each side, although three others could be kept. */
     assert_patience("u\nd\nd\nd\n", "d\nd\nd\nu\n", 3, 3, false);
     /* A line that stands twice on one side is no anchor, although it would make a longer sequence. */

@@ -3,19 +3,10 @@
  * unit/codec: three texts merged: by example, by what must hold for any three texts, and against
  * edits whose outcome is known because they were made in places of their own.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "lines/line_diff.h"
 #include "lines/line_merge.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -47,7 +38,6 @@ assert_merged(const char *base, const char *ours, const char *theirs, const char
 static void
 changes_apart_are_both_taken(void **state)
 {
-    (void)state;
     assert_merged("1\n2\n3\n4\n5\n", "1\nx\n3\n4\n5\n", "1\n2\n3\ny\n5\n", "1\nx\n3\ny\n5\n");
     assert_merged("1\n2\n3\n", "0\n1\n2\n3\n", "1\n2\n3\n4\n", "0\n1\n2\n3\n4\n");
     assert_merged("1\n2\n3\n", "2\n3\n", "1\n2\n", "2\n");
@@ -60,7 +50,6 @@ changes_apart_are_both_taken(void **state)
 static void
 the_same_change_on_both_sides_is_taken_once(void **state)
 {
-    (void)state;
     assert_merged("1\n2\n3\n", "1\nx\n3\n", "1\nx\n3\n", "1\nx\n3\n");
     assert_merged("1\n2\n3\n4\n5\n", "1\nx\n3\n4\ny\n", "1\nx\n3\nz\n5\n", NULL);
     assert_merged("1\n2\n3\n4\n5\n6\n", "1\nx\n3\n4\n5\ny\n", "1\nx\n3\nz\n5\n6\n",
@@ -70,7 +59,6 @@ the_same_change_on_both_sides_is_taken_once(void **state)
 static void
 changes_that_overlap_or_touch_are_conflicts(void **state)
 {
-    (void)state;
     assert_merged("1\n2\n3\n", "1\nx\n3\n", "1\ny\n3\n", NULL);
     assert_merged("1\n2\n3\n", "1\nx\n3\n", "1\n3\n", NULL);
     assert_merged("1\n2\n3\n4\n", "1\nx\n3\n4\n", "1\n2\ny\n4\n", NULL); /* touch */
@@ -83,7 +71,6 @@ changes_that_overlap_or_touch_are_conflicts(void **state)
 static void
 the_end_of_the_last_line_is_kept(void **state)
 {
-    (void)state;
     assert_merged("1\n2\n3", "x\n2\n3", "1\n2\n3\n", "x\n2\n3\n");
     assert_merged("1\n2\n3", "x\n2\n3", "1\n2\n3\n4", "x\n2\n3\n4");
 }
@@ -91,7 +78,6 @@ the_end_of_the_last_line_is_kept(void **state)
 static void
 a_conflict_says_where_it_is_on_each_side(void **state)
 {
-    (void)state;
     struct fi_line_merge result =
         merge(firn_str("1\n2\n3\n4\n5\n6\n"), firn_str("0\n1\nx\ny\n3\n4\n5\nq\n"),
               firn_str("1\n3\n4\n5\nr\ns\n"));
@@ -151,7 +137,6 @@ assert_is(const struct fi_line_merge *result, firn_slice expected)
 static void
 what_must_hold_for_any_three_texts_holds(void **state)
 {
-    (void)state;
     struct test_random random;
     struct fi_buf texts[3] = {{0}, {0}, {0}};
     uint64_t clean = 0;
@@ -230,7 +215,6 @@ put_block(struct fi_buf *out, const char *who, unsigned block, unsigned way)
 static void
 edits_in_places_of_their_own_are_all_there(void **state)
 {
-    (void)state;
     struct test_random random;
     struct fi_buf texts[4] = {{0}, {0}, {0}, {0}}; /* base, ours, theirs, expected */
     test_random_init(&random, "line_merge_blocks", 6);
@@ -268,7 +252,6 @@ edits_in_places_of_their_own_are_all_there(void **state)
 static void
 texts_that_are_too_large_are_refused(void **state)
 {
-    (void)state;
     size_t size = (size_t)FI_LINE_DIFF_TEXT_SIZE_MAX + 1;
     char *large = calloc(1, size);
     assert_non_null(large);
@@ -286,7 +269,6 @@ texts_that_are_too_large_are_refused(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     const struct fi_line_merge_texts texts = {firn_str("1\n2\n3\n4\n5\n"),
                                               firn_str("1\nx\n3\n4\n5\n6\n"),
                                               firn_str("0\n1\n2\n3\ny\n5\nz\n")};

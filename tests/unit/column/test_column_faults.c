@@ -156,7 +156,6 @@ out:
 static void
 memory_that_runs_out_leaves_nothing_behind(void **state)
 {
-    (void)state;
     for (int mode = 0; mode < 4; mode++) {
         struct sample sample; /* the large one alone: all else is slow with it */
         sample_init(&sample, mode == 3 ? 1 : 20, mode == 3);
@@ -219,7 +218,6 @@ faulty_deinit(struct faulty *faulty)
 static void
 a_call_that_fails_while_building_leaves_no_run_or_a_whole_one(void **state)
 {
-    (void)state;
     static const enum fi_sim_fault_kind kinds[] = {FI_SIM_FAULT_FAILS, FI_SIM_FAULT_TORN,
                                                    FI_SIM_FAULT_SHORT};
     struct sample sample;
@@ -258,7 +256,6 @@ a_call_that_fails_while_building_leaves_no_run_or_a_whole_one(void **state)
 static void
 a_call_that_fails_while_reading_is_reported(void **state)
 {
-    (void)state;
     struct sample sample;
     sample_init(&sample, 20, false);
     test_alloc_install();
@@ -301,7 +298,6 @@ a_call_that_fails_while_reading_is_reported(void **state)
 static void
 a_full_disk_is_reported_and_the_builder_refuses_to_go_on(void **state)
 {
-    (void)state;
     firn_error err;
     struct sample sample;
     struct row_fixture fixture;
@@ -331,7 +327,6 @@ a_full_disk_is_reported_and_the_builder_refuses_to_go_on(void **state)
 static void
 power_that_fails_at_any_call_leaves_no_run_or_a_whole_one(void **state)
 {
-    (void)state;
     uint64_t seeds = getenv("FIRN_TEST_LONG") != NULL ? 100 : 4;
     struct sample sample;
     sample_init(&sample, 20, false);

@@ -184,14 +184,12 @@ compare_golden(const char *path, bool has_filters)
 static void
 the_builder_makes_the_golden_run(void **state)
 {
-    (void)state;
     compare_golden("tests/formats/column/all.column", false);
 }
 
 static void
 the_builder_makes_the_golden_run_with_filters(void **state)
 {
-    (void)state;
     compare_golden("tests/formats/column/filters.column", true);
 }
 
@@ -199,7 +197,6 @@ the_builder_makes_the_golden_run_with_filters(void **state)
 static void
 the_packed_golden_run_is_read_for_ever(void **state)
 {
-    (void)state;
     static const char path[] = "tests/formats/column/packed.column";
     struct column_fixture_table table;
     struct row_model model;
@@ -228,7 +225,6 @@ assert_zeros(const uint8_t *bytes, size_t size)
 static void
 every_field_of_the_index_has_its_place(void **state)
 {
-    (void)state;
     static const struct {
         uint32_t id;
         uint8_t type;
@@ -317,7 +313,6 @@ every_field_of_the_index_has_its_place(void **state)
 static void
 an_index_whose_groups_are_out_of_order_is_refused(void **state)
 {
-    (void)state;
     struct column_fixture_table table;
     struct row_model model;
     struct fi_buf bytes = {0};

@@ -54,7 +54,6 @@ add_entry(struct fi_run_builder *builder, firn_slice key, uint64_t sequence,
 static void
 what_is_refused_changes_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     struct column_fixture_table table;
@@ -126,7 +125,6 @@ what_is_refused_changes_nothing(void **state)
 static void
 layouts_that_make_no_sense_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     row_fixture_init(&fixture, 0);
@@ -208,7 +206,6 @@ unpin(void *some_pin)
 static void
 a_value_that_lies_in_a_value_file_is_stored(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     struct column_fixture_table table;
@@ -282,7 +279,6 @@ a_value_that_lies_in_a_value_file_is_stored(void **state)
 static void
 opening_and_asking_for_places_reads_no_chunk(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     struct column_fixture_table table;

@@ -341,7 +341,6 @@ compare_all(struct test_random *random, const struct column_fixture_table *table
 static void
 runs_answer_as_the_model_does(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "column_model", 11);
     uint64_t rounds = getenv("FIRN_TEST_LONG") != NULL ? 3000 : 120;
@@ -393,7 +392,6 @@ add_simple(const struct column_fixture_table *table, int64_t number, uint64_t se
 static void
 groups_end_where_they_are_full(void **state)
 {
-    (void)state;
     static const size_t counts[] = {1023, 1024, 1025, 65535, 65536, 65537};
     struct test_random random;
     test_random_init(&random, "column_edges", 12);
@@ -424,7 +422,6 @@ groups_end_where_they_are_full(void **state)
 static void
 groups_of_long_texts_have_few_rows(void **state)
 {
-    (void)state;
     enum { ROWS = 5000, SIZE = 1000 };
     struct test_random random;
     test_random_init(&random, "column_texts", 13);
@@ -461,7 +458,6 @@ groups_of_long_texts_have_few_rows(void **state)
 static void
 groups_end_before_they_have_too_many_bytes(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "column_bytes", 13);
     struct machine machine;
@@ -711,7 +707,6 @@ compare_mixed(struct test_random *random, struct fi_run *run, const struct row_m
 static void
 a_column_has_another_encoding_in_each_group(void **state)
 {
-    (void)state;
     struct test_random random;
     struct column_fixture_table table;
     struct machine machine;
@@ -774,7 +769,6 @@ a_column_has_another_encoding_in_each_group(void **state)
 static void
 batches_make_the_same_groups_as_rows(void **state)
 {
-    (void)state;
     struct test_random random;
     struct machine machine;
     struct column_fixture_table table;
@@ -815,7 +809,6 @@ batches_make_the_same_groups_as_rows(void **state)
 static void
 a_column_that_was_added_has_its_initial_value_after_a_merge(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "column_added", 14);
     struct machine machine;
@@ -856,7 +849,6 @@ a_column_that_was_added_has_its_initial_value_after_a_merge(void **state)
 static void
 versions_of_one_key_that_fill_many_groups_are_found_by_sequence(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "column_versions", 15);
     struct machine machine;

@@ -198,7 +198,6 @@ close_all(void)
 static int
 setup(void **state)
 {
-    (void)state;
     firn_error err;
     world = (struct world){.pins = 0};
     row_fixture_init(&world.fixture, 1 << 20);
@@ -222,7 +221,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     assert_int_equal(world.pins, 0);
     close_all();
     row_model_deinit(&world.model);
@@ -326,7 +324,6 @@ compare_chunks(struct fi_run *run, uint32_t column)
 static void
 a_run_with_references_reads_as_one_without(void **state)
 {
-    (void)state;
     compare_all(world.run);
     compare_chunks(world.run, TEXTS);
     compare_chunks(world.run, BLOBS);
@@ -339,7 +336,6 @@ a_run_with_references_reads_as_one_without(void **state)
 static void
 groups_and_bounds_are_those_of_a_run_without_references(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_run *plain;
     const struct fi_run_builder_options options = {.layout = &world.table.layout, .group_rows = 16};
@@ -372,7 +368,6 @@ groups_and_bounds_are_those_of_a_run_without_references(void **state)
 static void
 who_does_not_ask_for_the_column_reads_no_value(void **state)
 {
-    (void)state;
     firn_error err;
     static const uint32_t wanted[] = {NUMBERS, VECTORS};
     const struct fi_run_projection projection = {.columns = wanted, .count = 2};
@@ -411,7 +406,6 @@ who_does_not_ask_for_the_column_reads_no_value(void **state)
 static void
 a_row_that_is_expected_is_found_without_the_filter(void **state)
 {
-    (void)state;
     firn_error err;
     static const uint32_t wanted[] = {NUMBERS, VECTORS};
     const struct fi_run_projection projection = {.columns = wanted, .count = 2};
@@ -478,7 +472,6 @@ out:
 static void
 references_are_taken_along_without_reading(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_run *copy;
     unsigned placed = world.placed;
@@ -515,7 +508,6 @@ count_reference(void *ctx, const struct fi_value_file_reference *reference, firn
 static void
 entries_with_references_are_resolved_as_a_whole(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_run_cursor *cursor;
     struct fi_buf value = {0};
@@ -553,7 +545,6 @@ entries_with_references_are_resolved_as_a_whole(void **state)
 static void
 rows_that_come_column_by_column_leave_large_values_too(void **state)
 {
-    (void)state;
     firn_error err;
     enum { COUNT = 40 };
     const struct fi_value_writer_options options = {.number = NUMBER, .codec = FI_CODEC_LZ4};
@@ -664,7 +655,6 @@ put_golden(struct fi_run_builder *builder, unsigned i)
 static void
 what_is_written_is_the_golden_run(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_ops ops;
     static const struct fi_run_placer all_placer = {&world, FI_VALUE_CELL_SIZE_MIN, place};
@@ -735,7 +725,6 @@ is_apart(size_t row, uint32_t column)
 static void
 a_missing_value_file_takes_no_other_column_and_no_other_row(void **state)
 {
-    (void)state;
     firn_error err;
     static const uint32_t wanted[] = {NUMBERS, VECTORS};
     const struct fi_run_projection projection = {.columns = wanted, .count = 2};
@@ -783,7 +772,6 @@ a_missing_value_file_takes_no_other_column_and_no_other_row(void **state)
 static void
 a_damaged_value_is_found_and_the_rest_is_mended(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf file = {0};
     struct fi_buf texts = {0};
@@ -822,7 +810,6 @@ a_damaged_value_is_found_and_the_rest_is_mended(void **state)
 static void
 what_lies_is_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf good = {0};
     struct fi_buf value = {0};
@@ -885,7 +872,6 @@ out:
 static void
 without_memory_it_fails_cleanly(void **state)
 {
-    (void)state;
     firn_error err;
     int rc = FIRN_NO_MEMORY;
     size_t count = world.model.count;

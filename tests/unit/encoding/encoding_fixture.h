@@ -5,17 +5,8 @@
 #ifndef FIRN_TEST_ENCODING_FIXTURE_H
 #define FIRN_TEST_ENCODING_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "encoding/encoding_internal.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 /* Values that own their memory. */

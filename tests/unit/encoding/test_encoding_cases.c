@@ -23,7 +23,6 @@ check_all(struct sample *sample, const char *name)
 static void
 ends_of_ranges_are_held(void **state)
 {
-    (void)state;
     static const uint64_t min = UINT64_C(1) << 63;
     static const uint64_t max = (UINT64_C(1) << 63) - 1;
     const uint64_t steps[] = {min, max, 0, min};
@@ -49,7 +48,6 @@ ends_of_ranges_are_held(void **state)
 static void
 odd_reals_keep_all_their_bits(void **state)
 {
-    (void)state;
     const uint64_t wide[] = {0x7ff8000000000001,
                              0x8000000000000000,
                              0x7ff0000000000000,
@@ -89,7 +87,6 @@ chosen_for(struct sample *sample, size_t *out_size)
 static void
 the_smallest_encoding_is_chosen(void **state)
 {
-    (void)state;
     static const struct {
         enum fi_physical kind;
         unsigned shape;
@@ -120,7 +117,6 @@ the_smallest_encoding_is_chosen(void **state)
 static void
 equal_values_take_a_few_bytes_in_any_number(void **state)
 {
-    (void)state;
     struct sample sample;
     size_t size;
     struct test_random random = {1};
@@ -132,7 +128,6 @@ equal_values_take_a_few_bytes_in_any_number(void **state)
 static void
 the_same_values_give_the_same_bytes(void **state)
 {
-    (void)state;
     struct test_random random = {3};
     for (unsigned shape = 0; shape < SAMPLE_SHAPES; shape++) {
         struct sample sample;
@@ -167,7 +162,6 @@ judge(const struct fi_chunk_bounds *bounds, enum fi_chunk_test test, const char 
 static void
 cut_bounds_leave_nothing_out(void **state)
 {
-    (void)state;
     const char *const texts[] = {"0123456789abcdefAA", "0123456789abcdefZZ"};
     struct sample sample;
     struct fi_chunk_bounds bounds;
@@ -192,7 +186,6 @@ cut_bounds_leave_nothing_out(void **state)
 static void
 too_many_bytes_are_refused(void **state)
 {
-    (void)state;
     static uint8_t large[FI_CHUNK_BYTES_MAX / 2 + 1];
     firn_slice slices[2] = {{large, sizeof large}, {large, sizeof large}};
     struct fi_chunk_values values = {.kind = FI_PHYSICAL_BYTES, .count = 2};
@@ -234,7 +227,6 @@ check_place(const struct fi_chunk *chunk, const uint64_t *values, uint64_t wante
 static void
 numbers_are_found_in_ascending_values(void **state)
 {
-    (void)state;
     static uint64_t values[3000];
     struct test_random random;
     unsigned encoded = 0;
@@ -280,7 +272,6 @@ numbers_are_found_in_ascending_values(void **state)
 static void
 every_encoding_has_a_name(void **state)
 {
-    (void)state;
     assert_string_equal(fi_encoding_name(FI_ENCODING_PLAIN), "plain");
     assert_string_equal(fi_encoding_name(FI_ENCODING_FRONT), "front");
     assert_null(fi_encoding_name(0));

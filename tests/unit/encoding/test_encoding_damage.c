@@ -55,7 +55,6 @@ damage(const struct sample *sample, unsigned encoding, struct test_random *rando
 static void
 damaged_chunks_are_answered_or_refused(void **state)
 {
-    (void)state;
     struct test_random random;
     static const struct {
         enum fi_physical kind;
@@ -97,7 +96,6 @@ open_and_read(const uint8_t *bytes, size_t size, enum fi_physical kind, uint32_t
 static void
 lying_numbers_are_refused(void **state)
 {
-    (void)state;
     /* FRAME: 2 values of U64; end 2, width 8, codes 0 to 255; 00 ff. */
     static const uint8_t frame[] = {5, 2, 0, 1, 2, 0, 0, 0, 10, 0, 0, 0, 0, 0,   0, 0, 1,
                                     0, 0, 0, 0, 0, 0, 0, 2, 0,  0, 0, 8, 0, 255, 0, 0, 255};
@@ -125,7 +123,6 @@ lying_numbers_are_refused(void **state)
 static void
 blocks_that_end_before_they_begin_are_refused(void **state)
 {
-    (void)state;
     struct sample sample;
     struct fi_buf out = {0};
     struct fi_chunk chunk;
@@ -150,7 +147,6 @@ blocks_that_end_before_they_begin_are_refused(void **state)
 static void
 a_value_that_is_longer_than_its_block_says_is_refused(void **state)
 {
-    (void)state;
     static const char *const texts[] = {
         "https://example.org/items/1/https://example.org/items/2/https://example.org/items/3"};
     struct sample sample;
@@ -178,7 +174,6 @@ a_value_that_is_longer_than_its_block_says_is_refused(void **state)
 static void
 declared_sizes_take_no_memory(void **state)
 {
-    (void)state;
     static const unsigned encodings[] = {FI_ENCODING_FSST, FI_ENCODING_FRONT};
     for (size_t e = 0; e < 2; e++) {
         struct sample sample;
@@ -212,7 +207,6 @@ declared_sizes_take_no_memory(void **state)
 static void
 memory_that_runs_out_leaves_nothing_behind(void **state)
 {
-    (void)state;
     static const enum fi_physical kinds[] = {FI_PHYSICAL_I64, FI_PHYSICAL_F64, FI_PHYSICAL_BYTES};
     for (size_t k = 0; k < 3; k++) {
         for (unsigned encoding = 0; encoding <= FI_ENCODING_FRONT; encoding++) {

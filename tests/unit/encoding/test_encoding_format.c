@@ -279,7 +279,6 @@ compare(const struct golden *golden, const struct values *values, firn_slice byt
 static void
 golden_chunks_are_read_for_ever(void **state)
 {
-    (void)state;
     static struct values values;
     unsigned seen = 0;
     for (size_t i = 0; i < sizeof goldens / sizeof goldens[0]; i++) {

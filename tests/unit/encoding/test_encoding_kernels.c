@@ -3,17 +3,9 @@
  * unit/encoding: packed numbers of every width against a computation bit by bit, with and without the
  * processor's wide instructions.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "encoding/bit_pack.h"
 #include "encoding/encoding.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 static const size_t counts[] = {1, 2, 31, 32, 33, 63, 64, 65, 1000, 1023, 1024};
@@ -122,7 +114,6 @@ check_width(struct test_random *random, enum fi_bit_pack_kernels kernels, size_t
 static void
 packed_numbers_are_as_bit_by_bit(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "packed", 3);
     for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
@@ -137,7 +128,6 @@ packed_numbers_are_as_bit_by_bit(void **state)
 static void
 bits_of_masks_are_counted(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "bits_of_masks_are_counted", 19);
     for (unsigned round = 0; round < 2000; round++) {

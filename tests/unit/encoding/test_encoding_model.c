@@ -46,42 +46,36 @@ check_kind(enum fi_physical kind, uint32_t fixed_size, uint64_t seed, const char
 static void
 signed_integers(void **state)
 {
-    (void)state;
     check_kind(FI_PHYSICAL_I64, 0, 1, "i64");
 }
 
 static void
 unsigned_integers(void **state)
 {
-    (void)state;
     check_kind(FI_PHYSICAL_U64, 0, 2, "u64");
 }
 
 static void
 short_reals(void **state)
 {
-    (void)state;
     check_kind(FI_PHYSICAL_F32, 0, 3, "f32");
 }
 
 static void
 reals(void **state)
 {
-    (void)state;
     check_kind(FI_PHYSICAL_F64, 0, 4, "f64");
 }
 
 static void
 texts(void **state)
 {
-    (void)state;
     check_kind(FI_PHYSICAL_BYTES, 0, 5, "bytes");
 }
 
 static void
 bytes_of_one_size(void **state)
 {
-    (void)state;
     check_kind(FI_PHYSICAL_BYTES, 16, 6, "bytes of 16");
     check_kind(FI_PHYSICAL_BYTES, 300, 7, "bytes of 300");
 }

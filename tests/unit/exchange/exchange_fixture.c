@@ -4,13 +4,8 @@
  */
 #include "exchange_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
+#include "support/test.h"
 
 #define COLUMN(text, ...)                            \
     {                                                \

@@ -3,21 +3,12 @@
  * unit/exchange: CSV taken apart and written. Every text is read at once, byte by byte, and in random
  * pieces, with the same outcome.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "exchange/csv_mask.h"
 #include "exchange/csv_reader.h"
 #include "exchange/csv_writer.h"
 #include "exchange_fixture.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -125,7 +116,6 @@ assert_reads(const char *text, const char *expected)
 static void
 the_examples_of_the_rfc_are_read(void **state)
 {
-    (void)state;
     assert_reads("aaa,bbb,ccc\r\nzzz,yyy,xxx\r\n", "1:[aaa][bbb][ccc]|2:[zzz][yyy][xxx]|");
     assert_reads("aaa,bbb,ccc\r\nzzz,yyy,xxx", "1:[aaa][bbb][ccc]|2:[zzz][yyy][xxx]|");
     assert_reads("field_name,field_name,field_name\r\naaa,bbb,ccc\r\n",
@@ -139,7 +129,6 @@ the_examples_of_the_rfc_are_read(void **state)
 static void
 lines_end_with_lf_cr_or_both(void **state)
 {
-    (void)state;
     assert_reads("", "");
     assert_reads("a", "1:[a]|");
     assert_reads("a\n", "1:[a]|");
@@ -155,7 +144,6 @@ lines_end_with_lf_cr_or_both(void **state)
 static void
 empty_lines_count_only_where_records_have_one_field(void **state)
 {
-    (void)state;
     assert_reads("a\n\nb\n\n", "1:[a]|2:~|3:[b]|4:~|");
     assert_reads("a,b\n\nc,d\n\n\n", "1:[a][b]|3:[c][d]|");
     assert_reads("\n\na,b\n", "3:[a][b]|");
@@ -167,7 +155,6 @@ empty_lines_count_only_where_records_have_one_field(void **state)
 static void
 nulls_are_unquoted(void **state)
 {
-    (void)state;
     assert_reads(",\"\", ,x\n,,,\n", "1:~<>[ ][x]|2:~~~~|");
     const struct fi_csv_reader_options options = {.format.null_text = firn_str("NULL")};
     const char text[] = "NULL,\"NULL\",null,,NULLS\n";
@@ -177,7 +164,6 @@ nulls_are_unquoted(void **state)
 static void
 quotes_are_special_only_where_a_field_begins(void **state)
 {
-    (void)state;
     assert_reads("5\" disk,a\"b\"c, \"x\"\n", "1:[5\" disk][a\"b\"c][ \"x\"]|");
     assert_reads("\"\"\"\",\"\"\"a\"\"\",\"\"\n", "1:<\"><\"a\"><>|");
     assert_reads("\"a,b\",\"\n\",\",\"\n", "1:<a,b><\n><,>|");
@@ -190,7 +176,6 @@ quotes_are_special_only_where_a_field_begins(void **state)
 static void
 delimiter_and_quote_can_be_others(void **state)
 {
-    (void)state;
     const struct fi_csv_reader_options tabs = {.format = {.delimiter = '\t', .quote = '\''}};
     assert_reads_options(&tabs, "a,b\t'c\td'\t\"e\"", 13, "1:[a,b]<c\td>[\"e\"]|");
     const struct fi_csv_reader_options plain = {.format = {.has_no_quotes = true}};
@@ -200,7 +185,6 @@ delimiter_and_quote_can_be_others(void **state)
 static void
 a_byte_order_mark_is_left_out(void **state)
 {
-    (void)state;
     assert_reads("\xef\xbb\xbf"
                  "a,b\n",
                  "1:[a][b]|");
@@ -216,7 +200,6 @@ a_byte_order_mark_is_left_out(void **state)
 static void
 errors_say_the_line_and_reading_goes_on(void **state)
 {
-    (void)state;
     assert_reads("a,b\nc\nd,e,f\ng,h\n",
                  "1:[a][b]|2!-4 line 2: the record has 1 fields, not 2{c}|"
                  "3!-4 line 3: the record has 3 fields, not 2{d,e,f}|4:[g][h]|");
@@ -239,7 +222,6 @@ errors_say_the_line_and_reading_goes_on(void **state)
 static void
 records_and_fields_have_limits(void **state)
 {
-    (void)state;
     const struct fi_csv_reader_options small = {.field_size_max = 5, .record_size_max = 20};
     static const char limit[] =
         "line 2: a field is larger than 5 bytes, or the record larger than 20";
@@ -285,7 +267,6 @@ records_and_fields_have_limits(void **state)
 static void
 options_that_mean_nothing_are_refused(void **state)
 {
-    (void)state;
     const struct fi_csv_reader_options bad[] = {
         {.format.delimiter = '\n'},
         {.format.delimiter = '"'},
@@ -310,7 +291,6 @@ options_that_mean_nothing_are_refused(void **state)
 static void
 the_kernel_finds_what_its_twin_finds(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "csv", 1);
     static const uint8_t often[] = {',', '"', '\n', '\r', 0x80, 0x8a, 0x0b, 0, '#', 0xff};
@@ -366,7 +346,6 @@ drain_values(struct fi_csv_reader *reader, const struct fi_value_text_column *co
 static void
 text_is_checked_in_every_place(void **state)
 {
-    (void)state;
     const struct fi_value_text_column columns[] = {
         {firn_str("a"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}},
         {firn_str("b"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}}};
@@ -481,7 +460,6 @@ read_simply(firn_slice text, struct fi_buf *out)
 static void
 random_texts_are_read_alike_in_all_pieces(void **state)
 {
-    (void)state;
     struct test_random random;
     struct fi_buf text = {0};
     struct fi_buf whole = {0};
@@ -528,7 +506,6 @@ random_texts_are_read_alike_in_all_pieces(void **state)
 static void
 one_byte_at_a_time_is_not_slow(void **state)
 {
-    (void)state;
     /* Twice as many bytes in a field take twice as long: a megabyte here would take hours otherwise. */
     struct fi_csv_reader *reader;
     struct fi_csv_record record;
@@ -551,7 +528,6 @@ one_byte_at_a_time_is_not_slow(void **state)
 static void
 fields_become_values_of_their_columns(void **state)
 {
-    (void)state;
     const struct fi_value_text_column columns[] = {
         {firn_str("id"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
         {firn_str("left out"), {FIRN_TYPE_NULL, 0, 0, 0, {NULL, 0}}},
@@ -607,7 +583,6 @@ assert_written(const struct fi_csv_format *format, const char *text, const char 
 static void
 quotes_are_written_only_where_they_are_needed(void **state)
 {
-    (void)state;
     const struct fi_csv_format format = {0};
     assert_written(&format, "plain text", "x,plain text\n");
     assert_written(&format, " spaces ", "x, spaces \n");
@@ -645,7 +620,6 @@ quotes_are_written_only_where_they_are_needed(void **state)
 static void
 headers_are_written_like_fields(void **state)
 {
-    (void)state;
     const struct fi_csv_format format = {0};
     const struct fi_value_text_column columns[] = {
         {firn_str("id"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
@@ -668,7 +642,6 @@ headers_are_written_like_fields(void **state)
 static void
 random_rows_are_read_as_they_were_written(void **state)
 {
-    (void)state;
     static const struct fi_csv_format formats[] = {
         {0},
         {.delimiter = '\t', .quote = '\''},
@@ -797,7 +770,6 @@ read_and_write(struct fi_buf *out, firn_error *err)
 static void
 failed_allocations_are_told(void **state)
 {
-    (void)state;
     test_alloc_install();
     uint64_t calls = 0;
     for (uint64_t n = 1; n <= calls || n == 1; n++) {

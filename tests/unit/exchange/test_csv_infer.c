@@ -2,18 +2,10 @@
  *
  * unit/exchange: the columns of a CSV text are guessed from a sample.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "exchange/csv_infer.h"
 #include "exchange_fixture.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 
 static const char *const type_names[] = {"null", "bool", "i8",   "i16",  "i32", "i64", "u8",
@@ -100,7 +92,6 @@ assert_type(const char *values, const char *expected)
 static void
 a_column_has_the_first_type_that_all_its_values_have(void **state)
 {
-    (void)state;
     assert_type("true\nFALSE\nt\n", "bool");
     assert_type("true\n1\n", "text");
     assert_type("0\n1\n", "i64");
@@ -143,7 +134,6 @@ a_column_has_the_first_type_that_all_its_values_have(void **state)
 static void
 headers_are_told_from_records(void **state)
 {
-    (void)state;
     assert_guess(FI_CSV_HEADER_AUTO, "id, t\n1, a\n", "!id i64, t text");
     assert_guess(FI_CSV_HEADER_AUTO, "id,name\n1,a\n2,b\n", "!id i64, name text");
     assert_guess(FI_CSV_HEADER_AUTO, "1,a\n2,b\n", "column1 i64, column2 text");
@@ -170,7 +160,6 @@ headers_are_told_from_records(void **state)
 static void
 names_are_made_valid_and_unique(void **state)
 {
-    (void)state;
     assert_guess(FI_CSV_HEADER_YES, "a,a,A,b,a_2\n",
                  "!a text?, a_2 text?, A_3 text?, b text?, a_2_5 text?");
     assert_guess(FI_CSV_HEADER_YES, " a b ,\"\",\"x\ny\",\"\xff\",\"  \"\n",
@@ -190,7 +179,6 @@ names_are_made_valid_and_unique(void **state)
 static void
 the_sample_ends_where_it_is_told(void **state)
 {
-    (void)state;
     const struct fi_csv_infer_options options = {.rows_max = 3, .header = FI_CSV_HEADER_YES};
     struct fi_csv_infer_result result = {0};
     struct fi_buf out = {0};
@@ -204,7 +192,6 @@ the_sample_ends_where_it_is_told(void **state)
 static void
 failed_allocations_are_told(void **state)
 {
-    (void)state;
     static const char text[] = "id,a,a\n1,123e4567-e89b-12d3-a456-426614174000,\n";
     const struct fi_csv_infer_options options = {0};
     struct fi_csv_infer_result result = {0};

@@ -2,19 +2,11 @@
  *
  * The form of a CSV text is found out from a sample; lines before it are skipped; dates are read by a pattern.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/calendar.h"
 #include "exchange/csv_sniff.h"
+#include "support/test.h"
 #include "text/time_pattern.h"
 #include "text/time_text.h"
 
@@ -40,7 +32,6 @@ assert_form(const char *text, bool is_whole, const char *expected)
 static void
 delimiters_are_found(void **state)
 {
-    (void)state;
     assert_form("a,b\n1,2\n", true, ",\"h0");
     assert_form("a;b\n1,5;2,5\n", true, ";\"h0");
     assert_form("a\tb\n1,2\tx;y\n", true, "\t\"h0");
@@ -62,7 +53,6 @@ delimiters_are_found(void **state)
 static void
 what_is_plain_stays_plain(void **state)
 {
-    (void)state;
     assert_form("", true, ",\"h0");
     assert_form("name\n", true, ",\"h0");
     assert_form("text\nno, it is one column;\nof words | and such\n", true, ",\"h0");
@@ -74,7 +64,6 @@ what_is_plain_stays_plain(void **state)
 static void
 quotes_are_found(void **state)
 {
-    (void)state;
     assert_form("a,b\n1,'x,y'\n2,'it''s'\n", true, ",'h0");
     assert_form("'x,y',1\n'z,z',2\n", true, ",'-0");
     assert_form("say,n\n'tis,1\nit's,2\n'nother,3\n", true, ",\"h0");
@@ -85,7 +74,6 @@ quotes_are_found(void **state)
 static void
 a_quote_that_is_never_closed_hides_nothing(void **state)
 {
-    (void)state;
     assert_form("a;b\n1;2\n3;\"x\n4;5\n", true, ";\"h0");
     assert_form("a,b\n1,\"2\n3,4\n5,6\n", true, ",\"h0");
     assert_form("a,b\n1,\"2\n3,4\n5,6\n", false, ",\"h0");
@@ -98,7 +86,6 @@ a_quote_that_is_never_closed_hides_nothing(void **state)
 static void
 a_sample_may_end_anywhere(void **state)
 {
-    (void)state;
     static const char text[] = "a;b;c\n1;\"x;\ny\";3\n4;z;6\n7;8;9\n";
     for (size_t size = strlen("a;b;c\n"); size < sizeof text - 1; size++) {
         char part[sizeof text];
@@ -111,7 +98,6 @@ a_sample_may_end_anywhere(void **state)
 static void
 what_is_given_is_kept(void **state)
 {
-    (void)state;
     struct fi_csv_sniff sniff = {.sample = firn_str("title;\nx;y,z\n1;2,3\n"),
                                  .is_whole = true,
                                  .wants_quote = true,
@@ -137,7 +123,6 @@ what_is_given_is_kept(void **state)
 static void
 a_named_delimiter_that_does_not_fit_is_an_error(void **state)
 {
-    (void)state;
     struct fi_csv_sniff sniffs[] = {
         {.format = {.null_text = firn_str("x;y")}, .wants_quote = true},
         {.format = {.quote = ';'}},
@@ -153,7 +138,6 @@ a_named_delimiter_that_does_not_fit_is_an_error(void **state)
 static void
 lines_are_skipped_in_pieces_of_any_size(void **state)
 {
-    (void)state;
     static const char text[] = "1\n2\r3\r\n\r\n\n6\r";
     static const char *const rests[] = {text,     text + 2,  text + 4,  text + 7,
                                         text + 9, text + 10, text + 12, text + 12};
@@ -193,7 +177,6 @@ assert_time(const char *pattern, const char *text, const char *expected)
 static void
 times_are_read_by_a_pattern(void **state)
 {
-    (void)state;
     int64_t days;
     assert_time("%d.%m.%Y %H:%M", "1.2.2024 5:06", "2024-02-01 05:06:00");
     assert_time("%m/%d/%y %I:%M %p", "12/31/99 12:05 AM", "1999-12-31 00:05:00");

@@ -3,20 +3,11 @@
  * unit/exchange: rows from lines of JSON, and written as them. Every text is read at once, byte by
  * byte, and in random pieces, with the same outcome.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "exchange/json_reader.h"
 #include "exchange/json_writer.h"
 #include "exchange_fixture.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -151,7 +142,6 @@ assert_refuses(const char *line, const char *defect)
 static void
 objects_become_rows(void **state)
 {
-    (void)state;
     assert_reads("", "");
     assert_reads("{}", "1:||||||;");
     assert_reads("{\"id\":1,\"t\":\"a\"}\n{\"t\":null,\"id\":-2}\n", "1:1|a|||||;2:-2|~|||||;");
@@ -169,7 +159,6 @@ objects_become_rows(void **state)
 static void
 text_columns_take_every_value(void **state)
 {
-    (void)state;
     assert_reads("{\"t\":12.50}", "1:|12.50|||||;");
     assert_reads("{\"t\":true}\n{\"t\":false}", "1:|true|||||;2:|false|||||;");
     assert_reads("{\"t\": [1, {\"a\": [ ]}, \"\\u0041\"] }",
@@ -180,7 +169,6 @@ text_columns_take_every_value(void **state)
 static void
 strings_have_escapes(void **state)
 {
-    (void)state;
     assert_reads("{\"t\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"}", "1:|\"\\/\b\f\n\r\t|||||;");
     assert_reads("{\"t\":\"\\u0041\\u00e4\\u20ac\\ud83d\\ude00\\uD83D\\uDE00x\"}",
                  "1:|A\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xf0\x9f\x98\x80x|||||;");
@@ -224,7 +212,6 @@ strings_have_escapes(void **state)
 static void
 a_string_may_have_a_nul(void **state)
 {
-    (void)state;
     struct fi_json_reader *reader;
     struct fi_json_record record;
     firn_error err;
@@ -238,7 +225,6 @@ a_string_may_have_a_nul(void **state)
 static void
 numbers_are_those_of_json(void **state)
 {
-    (void)state;
     static const char *const good[] = {"0",
                                        "-0",
                                        "1",
@@ -275,7 +261,6 @@ numbers_are_those_of_json(void **state)
 static void
 what_is_no_object_is_refused(void **state)
 {
-    (void)state;
     assert_refuses("[]", ", byte 1: no object");
     assert_refuses("1", ", byte 1: no object");
     assert_refuses("{", ", byte 2: no key");
@@ -306,7 +291,6 @@ what_is_no_object_is_refused(void **state)
 static void
 values_of_other_types_are_refused(void **state)
 {
-    (void)state;
     assert_refuses("{\"id\":1.5}",
                    ", column id: cannot read \"1.5\" as i64: it is not a whole number");
     assert_refuses("{\"id\":15e-1}",
@@ -352,7 +336,6 @@ values_of_other_types_are_refused(void **state)
 static void
 keys_are_columns_and_come_once(void **state)
 {
-    (void)state;
     assert_refuses("{\"id\":1,\"x\":2}", ": the key \"x\" is not a column");
     assert_refuses("{\"id\":1,\"id\":2}", ": the key \"id\" comes twice");
     assert_refuses("{\"id\":1,\"t\":2,\"\\u0069d\":null}", ": the key \"id\" comes twice");
@@ -384,7 +367,6 @@ keys_are_columns_and_come_once(void **state)
 static void
 values_are_nested_up_to_a_limit(void **state)
 {
-    (void)state;
     for (int depth = FI_JSON_DEPTH_MAX - 2; depth <= FI_JSON_DEPTH_MAX; depth++) {
         struct fi_buf line = {0};
         struct fi_buf out = {0};
@@ -410,7 +392,6 @@ values_are_nested_up_to_a_limit(void **state)
 static void
 lines_have_a_limit(void **state)
 {
-    (void)state;
     const struct fi_json_reader_options small = {
         .columns = columns, .count = COLUMNS, .line_size_max = 10};
     assert_reads_options(&small, "{\"id\":123}\n{\"id\":1}\n{\"id\":1234}\n{}",
@@ -422,7 +403,6 @@ lines_have_a_limit(void **state)
 static void
 random_texts_are_read_alike_in_all_pieces(void **state)
 {
-    (void)state;
     static const char *const parts[] = {"{",
                                         "}",
                                         "[",
@@ -481,7 +461,6 @@ random_texts_are_read_alike_in_all_pieces(void **state)
 static void
 rows_are_written_as_objects(void **state)
 {
-    (void)state;
     struct fi_buf out = {0};
     firn_error err;
     const uint8_t vector[8] = {0, 0, 0x80, 0x3f, 0, 0, 0x80, 0xff}; /* 1, -inf */
@@ -511,7 +490,6 @@ rows_are_written_as_objects(void **state)
 static void
 random_rows_are_read_as_they_were_written(void **state)
 {
-    (void)state;
     enum { ROWS = 4 };
     struct test_random random;
     struct fi_buf memory[ROWS] = {{0}};
@@ -600,7 +578,6 @@ read_and_write(struct fi_buf *out, firn_error *err)
 static void
 failed_allocations_are_told(void **state)
 {
-    (void)state;
     struct fi_buf out = {0};
     firn_error err = {0};
     test_alloc_install();

@@ -2,19 +2,10 @@
  *
  * unit/exchange: values of each type from text and to text.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "codec/calendar.h"
 #include "exchange_fixture.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "text/time_text.h"
@@ -78,7 +69,6 @@ assert_refused(const struct fi_value_text_type *type, const char *text, const ch
 static void
 bools_are_words_or_digits_in_any_case(void **state)
 {
-    (void)state;
     static const char *const truths[] = {"true", "TRUE", "True", "t", "T", "1", " true\t"};
     static const char *const falsehoods[] = {"false", "False", "f", "F", "0"};
     static const char *const others[] = {"", "yes", "tr", "truee", "2", "10", "\x10", "\x11", "-1"};
@@ -96,7 +86,6 @@ bools_are_words_or_digits_in_any_case(void **state)
 static void
 integers_are_read_within_their_range(void **state)
 {
-    (void)state;
     assert_becomes(&of_i8, "127", "127");
     assert_becomes(&of_i8, "-128", "-128");
     assert_becomes(&of_i8, "+007", "7");
@@ -128,7 +117,6 @@ integers_are_read_within_their_range(void **state)
 static void
 decimals_are_exact_or_refused(void **state)
 {
-    (void)state;
     struct fi_buf memory = {0};
     firn_value value;
     assert_int_equal(fi_value_text_read(&of_decimal, firn_str("12.3"), &memory, &value, NULL),
@@ -171,7 +159,6 @@ decimals_are_exact_or_refused(void **state)
 static void
 dates_are_days_of_the_calendar(void **state)
 {
-    (void)state;
     int64_t days;
     assert_null(fi_time_text_read_date(firn_str("1970-01-01"), &days));
     assert_int_equal(days, 0);
@@ -221,7 +208,6 @@ dates_are_days_of_the_calendar(void **state)
 static void
 every_day_follows_the_day_before(void **state)
 {
-    (void)state;
     /* Eight hundred years around year 0, counted by hand. */
     static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int64_t days;
@@ -248,7 +234,6 @@ every_day_follows_the_day_before(void **state)
 static void
 timestamps_are_microseconds_in_utc(void **state)
 {
-    (void)state;
     int64_t us;
     assert_null(fi_time_text_read_timestamp(firn_str("1970-01-01 00:00:00.000001"), &us));
     assert_int_equal(us, 1);
@@ -307,7 +292,6 @@ timestamps_are_microseconds_in_utc(void **state)
 static void
 other_types_are_read_as_they_are_written(void **state)
 {
-    (void)state;
     assert_becomes(&of_text, " as it\nis \xe2\x82\xac ", " as it\nis \xe2\x82\xac ");
     assert_becomes(&of_text, "", "");
     assert_becomes(&of_text, "\xff", NULL);
@@ -345,7 +329,6 @@ other_types_are_read_as_they_are_written(void **state)
 static void
 messages_say_type_text_and_what_is_wrong(void **state)
 {
-    (void)state;
     assert_refused(&of_u8, "300", "cannot read \"300\" as u8: it is out of range");
     assert_refused(&of_i64, "", "cannot read \"\" as i64: it is empty");
     assert_refused(
@@ -374,7 +357,6 @@ messages_say_type_text_and_what_is_wrong(void **state)
 static void
 random_values_are_read_as_they_were_written(void **state)
 {
-    (void)state;
     struct test_random random;
     struct fi_buf memory = {0};
     struct fi_buf text = {0};
@@ -471,7 +453,6 @@ make_text(struct test_random *random, char out[static 32])
 static void
 texts_that_are_read_at_once_mean_what_their_characters_mean(void **state)
 {
-    (void)state;
     static const struct {
         firn_type type;
         uint8_t precision;
@@ -519,7 +500,6 @@ texts_that_are_read_at_once_mean_what_their_characters_mean(void **state)
 static void
 values_that_were_read_do_not_move_where_room_was_reserved(void **state)
 {
-    (void)state;
     static const char uuid[] = "123e4567-e89b-12d3-a456-426614174000";
     struct fi_buf memory = {0};
     firn_value values[30];
@@ -546,7 +526,6 @@ values_that_were_read_do_not_move_where_room_was_reserved(void **state)
 static void
 failed_allocations_are_told_and_change_nothing(void **state)
 {
-    (void)state;
     static const struct {
         const struct fi_value_text_type *type;
         const char *text;

@@ -107,7 +107,6 @@ init(struct graph_fixture *fixture)
 static void
 memory_that_runs_out_leaves_nothing_behind(void **state)
 {
-    (void)state;
     for (int for_ever = 0; for_ever < 2; for_ever++) {
         int rc = FIRN_NO_MEMORY;
         for (uint64_t n = 1; rc != FIRN_OK; n++) {
@@ -143,7 +142,6 @@ a_call_that_fails_leaves_no_file_or_a_whole_one(void **state)
 {
     struct graph_fixture fixture;
     firn_error err;
-    (void)state;
     init(&fixture);
     assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_OK);
     for (int is_torn = 0; is_torn < 2; is_torn++) {
@@ -180,7 +178,6 @@ a_call_that_fails_while_reading_is_an_error(void **state)
     struct graph_fixture fixture;
     firn_error err;
     bool hit = true;
-    (void)state;
     init(&fixture);
     assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_OK);
     for (uint64_t n = 1; hit; n++) {
@@ -209,7 +206,6 @@ a_source_that_fails_ends_the_building(void **state)
 {
     struct graph_fixture fixture;
     firn_error err;
-    (void)state;
     init(&fixture);
     for (int n = 1; n <= 3; n++) { /* the rows, their codes, the nearest of some queries */
         fixture.read_fails = n;
@@ -254,7 +250,6 @@ work_that_is_no_longer_wanted_ends(void **state)
     struct graph_fixture fixture;
     firn_error err;
     int rc = FIRN_CANCELLED;
-    (void)state;
     init(&fixture);
     for (uint64_t n = 0; rc != FIRN_OK; n++) {
         struct patience patience = {.left = n};

@@ -4,15 +4,9 @@
  */
 #include "interop/alxs_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/mem.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 
 const firn_alxs_options alxs_fixture_defaults = FIRN_ALXS_OPTIONS_INIT;
 const firn_alxs_writer_options alxs_fixture_writer_defaults = FIRN_ALXS_WRITER_OPTIONS_INIT;

@@ -4,17 +4,11 @@
  */
 #include "interop/chkp_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
+#include "support/test.h"
 #include "support/test_temp.h"
 
 const firn_chkp_options chkp_fixture_defaults = FIRN_CHKP_OPTIONS_INIT;

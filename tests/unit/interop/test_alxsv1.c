@@ -3,16 +3,6 @@
  * unit/interop: ALXS tables are written and read byte for byte, refusals leave the writer as it was,
  * limits hold, and memory stays bounded.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "alxs/alxsv1_format.h"
 #include "base/bytes.h"
 #include "base/mem.h"
@@ -20,6 +10,7 @@
 #include "interop/alxs_fixture.h"
 #include "os/os_user_path.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_file.h"
 #include "support/test_peak.h"
 
@@ -35,7 +26,6 @@ static firn_error err;
 static int
 set_up(void **state)
 {
-    (void)state;
     dir = alxs_fixture_machine(&os);
     return 0;
 }
@@ -43,7 +33,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     fi_os_dir_close(dir);
     fi_sim_memory_destroy(os);
     return 0;
@@ -56,7 +45,6 @@ static const struct alxs_pair vector[] = {{STR("a"), STR("1")}, {STR("b"), STR("
 static void
 the_vectors_are_written_and_read_byte_for_byte(void **state)
 {
-    (void)state;
     static const struct {
         const char *path;
         size_t count;
@@ -116,7 +104,6 @@ enum { ODD_COUNT = sizeof odd / sizeof odd[0] };
 static void
 odd_keys_keep_their_order(void **state)
 {
-    (void)state;
     alxs_fixture_write(dir, "t", odd, ODD_COUNT);
     struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
     alxs_fixture_expect_all(table, odd, ODD_COUNT);
@@ -133,7 +120,6 @@ odd_keys_keep_their_order(void **state)
 static void
 a_refused_record_leaves_the_writer_as_it_was(void **state)
 {
-    (void)state;
     struct firn_alxsv1_writer *writer;
     firn_alxs_writer_options options = alxs_fixture_writer_defaults;
     options.refuse_equal_keys = true;
@@ -165,7 +151,6 @@ a_refused_record_leaves_the_writer_as_it_was(void **state)
 static void
 a_name_that_is_taken_stays_unless_asked(void **state)
 {
-    (void)state;
     struct firn_alxsv1_writer *writer;
     firn_alxs_writer_options options = alxs_fixture_writer_defaults;
     test_file_write(dir, "t", "precious", 8);
@@ -197,7 +182,6 @@ a_name_that_is_taken_stays_unless_asked(void **state)
 static void
 a_table_that_is_given_up_leaves_nothing(void **state)
 {
-    (void)state;
     struct firn_alxsv1_writer *writer;
     expect_rc(fi_alxsv1_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
               FIRN_OK, &err);
@@ -219,7 +203,6 @@ a_table_that_is_given_up_leaves_nothing(void **state)
 static void
 sizes_around_buffers_make_no_difference(void **state)
 {
-    (void)state;
     enum { EDGE = 256 << 10, COUNT = 60 };
     static uint8_t bytes[2 * EDGE + 100];
     struct alxs_pair pairs[COUNT];
@@ -258,7 +241,6 @@ sizes_around_buffers_make_no_difference(void **state)
 static void
 limits_of_the_reader_are_exact(void **state)
 {
-    (void)state;
     struct firn_alxsv1 *table;
     const struct alxs_pair pairs[] = {{STR("abc"), STR("12345")}};
     firn_alxs_options options = alxs_fixture_defaults;
@@ -309,7 +291,6 @@ write_many(size_t count, size_t value_size)
 static void
 the_index_is_thinned_out_and_still_finds_everything(void **state)
 {
-    (void)state;
     enum { COUNT = 60000, SIZE = 300 };
     struct firn_alxsv1 *table;
     uint8_t key[8];
@@ -343,7 +324,6 @@ the_index_is_thinned_out_and_still_finds_everything(void **state)
 static void
 memory_does_not_grow_with_the_table(void **state)
 {
-    (void)state;
     /* Contents are in the machine's memory too, so the real disk serves here. */
     struct fi_os_dir *memory = dir;
     test_peak_install();
@@ -376,7 +356,6 @@ memory_does_not_grow_with_the_table(void **state)
 static void
 paths_lead_where_they_say(void **state)
 {
-    (void)state;
     struct fi_os_user_path path;
     expect_rc(fi_os_make_dir(dir, "d", 0700, &err), FIRN_OK, &err);
     struct fi_os_dir *inner;

@@ -3,21 +3,13 @@
  * unit/interop: damaged and forged tables. Whatever is done to the bytes, a table is refused, and
  * verify names what is wrong; what changes after opening is noticed when it is read.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "alxs/alxsv1_format.h"
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "codec/crc32.h"
 #include "interop/alxs_fixture.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_file.h"
 #include "support/test_peak.h"
 
@@ -45,7 +37,6 @@ enum { COUNT = sizeof pairs / sizeof pairs[0] };
 static int
 set_up(void **state)
 {
-    (void)state;
     dir = alxs_fixture_machine(&os);
     alxs_fixture_write(dir, "t", pairs, COUNT);
     test_file_read(dir, "t", &bytes);
@@ -55,7 +46,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     fi_buf_deinit(&bytes);
     fi_os_dir_close(dir);
     fi_sim_memory_destroy(os);
@@ -99,7 +89,6 @@ expect_damage(firn_slice damaged)
 static void
 every_bit_matters(void **state)
 {
-    (void)state;
     for (size_t bit = 0; bit < bytes.size * 8; bit++) {
         bytes.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
         int rc = expect_damage(fi_buf_slice(&bytes));
@@ -115,7 +104,6 @@ every_bit_matters(void **state)
 static void
 any_other_length_is_damage(void **state)
 {
-    (void)state;
     for (size_t size = 0; size < bytes.size; size++) {
         assert_int_equal(expect_damage(firn_bytes(bytes.data, size)), FIRN_CORRUPT);
         /* And cut at the front. */
@@ -153,7 +141,6 @@ records_of_table(void)
 static void
 counts_that_are_not_true_are_refused(void **state)
 {
-    (void)state;
     static const uint64_t hostile[] = {0,
                                        COUNT - 1,
                                        COUNT + 1,
@@ -181,7 +168,6 @@ counts_that_are_not_true_are_refused(void **state)
 static void
 sizes_that_lead_nowhere_are_refused(void **state)
 {
-    (void)state;
     static const uint32_t hostile[] = {1, 7, 8, 0x7fffffff, 0x80000000, UINT32_MAX - 8, UINT32_MAX};
     struct fi_buf forged = {0};
     struct fi_buf records = {0};
@@ -225,7 +211,6 @@ nothing_is_allocated_for_what_a_forger_claims(void **state)
 static void
 keys_out_of_order_are_refused(void **state)
 {
-    (void)state;
     static const struct alxs_pair swapped[] = {{STR("b"), STR("1")}, {STR("a"), STR("2")}};
     struct fi_buf records = {0};
     struct fi_buf forged = {0};
@@ -253,7 +238,6 @@ keys_out_of_order_are_refused(void **state)
 static void
 a_table_that_was_not_finished_says_so(void **state)
 {
-    (void)state;
     /* As the original's writer leaves it: without footer, and before the header was patched. */
     struct told told = {0};
     firn_alxs_info info;
@@ -282,7 +266,6 @@ a_table_that_was_not_finished_says_so(void **state)
 static void
 verify_names_each_damaged_part(void **state)
 {
-    (void)state;
     struct told told = {0};
     firn_alxs_info info;
     bytes.data[0] ^= 1;               /* the mark */
@@ -321,7 +304,6 @@ patch(size_t at, firn_slice with)
 static void
 what_changes_after_opening_is_never_returned(void **state)
 {
-    (void)state;
     uint8_t *value;
     size_t size;
     struct firn_alxsv1_cursor *cursor;
@@ -353,7 +335,6 @@ what_changes_after_opening_is_never_returned(void **state)
 static void
 a_search_is_not_led_astray_by_a_key_that_changed(void **state)
 {
-    (void)state;
     /* Large records: each begins a block. Their keys differ after the heads that the index keeps,
      * so they are read again for a search. */
     enum { SIZE = 200 << 10, KEYS = 5 };

@@ -3,21 +3,13 @@
  * unit/interop: ALXS tables when memory, the disk or the power fails.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 #include "interop/alxs_fixture.h"
 #include "os/os_user_path.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 
@@ -58,7 +50,6 @@ is_long(void)
 static int
 make_pairs(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "alxsv1_faults", 41);
     test_random_fill(&random, content, sizeof content);
@@ -178,7 +169,6 @@ run_short_of_memory(uint64_t n, bool for_ever)
 static void
 want_of_memory_is_survived_at_every_allocation(void **state)
 {
-    (void)state;
     uint64_t points = 0;
     test_alloc_install();
     for (int turn = 0; turn < 4; turn++) {
@@ -197,7 +187,6 @@ want_of_memory_is_survived_at_every_allocation(void **state)
 static void
 an_append_without_memory_changes_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os;
     struct firn_alxsv1_writer *writer;
@@ -229,7 +218,6 @@ an_append_without_memory_changes_nothing(void **state)
 static void
 a_full_disk_leaves_nothing_behind(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os;
     struct fi_os_dir *dir = alxs_fixture_machine(&os);
@@ -282,7 +270,6 @@ run_on_a_failing_machine(const struct fi_sim_fault_plan *plan)
 static void
 every_failing_call_is_reported_and_survived(void **state)
 {
-    (void)state;
     static const struct fi_sim_fault_plan plans[] = {
         {0, false, FI_SIM_FAULT_ALL, FI_SIM_FAULT_FAILS, EIO},
         {0, true, FI_SIM_FAULT_ALL, FI_SIM_FAULT_FAILS, EIO},
@@ -308,7 +295,6 @@ every_failing_call_is_reported_and_survived(void **state)
 static void
 a_failed_write_ends_the_writer(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *memory;
     struct fi_os *os;
@@ -399,7 +385,6 @@ cut_at(uint64_t n, bool has_old, uint64_t *cuts)
 static void
 a_power_cut_leaves_a_whole_table_or_what_was_there(void **state)
 {
-    (void)state;
     uint64_t cuts = 0;
     for (int turn = 0; turn < 2; turn++) {
         uint64_t n = 1;

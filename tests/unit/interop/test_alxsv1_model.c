@@ -4,20 +4,11 @@
  * beginnings, many are equal, some are large; the index has so little memory that it is thinned
  * out.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "alxs/alxsv1_format.h"
 #include "base/mem.h"
 #include "interop/alxs_fixture.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 
 enum { COUNT_MAX = 2000, POOL_SIZE = 300 << 10 };
 
@@ -157,7 +148,6 @@ run(struct model *model, struct fi_os_dir *dir)
 static void
 a_table_is_the_sorted_array_that_it_was_made_of(void **state)
 {
-    (void)state;
     struct fi_os *os;
     struct fi_os_dir *dir = alxs_fixture_machine(&os);
     struct model *model = calloc(1, sizeof *model);

@@ -3,16 +3,10 @@
  * unit/interop: several threads on one open ALXS table. For the thread sanitizer.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 #include "interop/alxs_fixture.h"
+#include "support/test.h"
 
 /* Keys with one head for all, so that searches read keys from the file too. */
 enum { THREADS = 4, COUNT = 2000, VALUE_SIZE = 200 };
@@ -64,7 +58,6 @@ read_table(void *ctx)
 static void
 threads_share_a_table(void **state)
 {
-    (void)state;
     static const uint8_t value[VALUE_SIZE] = {1, 2, 3};
     pthread_t threads[THREADS];
     for (size_t i = 0; i < COUNT; i++) {

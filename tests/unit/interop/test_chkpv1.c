@@ -3,14 +3,6 @@
  * unit/interop: what is written to a CHKP pack can be read from it, and is what the format says.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/bytes.h"
 #include "base/mem.h"
@@ -18,6 +10,7 @@
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "interop/chkp_fixture.h"
+#include "support/test.h"
 
 #define VECTOR "153248292f8297b9"
 #define HELLO_HASH "8e4c7c1b99dbfd50e7a95185fead5ee1448fa904a2fdd778eaf5f2dbfd629a99"
@@ -28,7 +21,6 @@ static struct chkp_fixture fixture;
 static int
 set_up(void **state)
 {
-    (void)state;
     chkp_fixture_open(&fixture);
     return 0;
 }
@@ -36,7 +28,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     chkp_fixture_close(&fixture);
     return 0;
 }
@@ -132,7 +123,6 @@ collect_entry(void *ctx, const struct fi_chkpv1_entry *entry)
 static void
 the_vector_is_read(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf bytes = {0};
     chkp_fixture_golden("pack-" VECTOR ".dat", &bytes);
@@ -215,7 +205,6 @@ add_stream(struct firn_chkpv1_writer *writer, firn_slice content, int fail_with,
 static void
 the_vector_is_written_byte_for_byte(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf dat = {0};
     struct fi_buf idx = {0};
@@ -261,7 +250,6 @@ fill(uint64_t seed, size_t i, struct fi_buf *out)
 static void
 objects_of_all_sizes_come_back(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf content = {0};
     char name[FIRN_CHKP_NAME_SIZE];
@@ -311,7 +299,6 @@ copy_frames(const struct fi_buf *dat, struct firn_chkpv1_writer *writer, bool tr
 static void
 frames_are_stored_as_they_are(void **state)
 {
-    (void)state;
     struct fi_buf content = {0};
     struct fi_buf dat = {0};
     char name[FIRN_CHKP_NAME_SIZE];
@@ -339,7 +326,6 @@ frames_are_stored_as_they_are(void **state)
 static void
 a_frame_that_holds_something_else_is_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf dat = {0};
     chkp_fixture_golden("pack-" VECTOR ".dat", &dat);
@@ -379,7 +365,6 @@ a_frame_that_holds_something_else_is_refused(void **state)
 static void
 an_object_is_stored_once(void **state)
 {
-    (void)state;
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
     char expected[FIRN_CHKP_NAME_SIZE];
@@ -414,7 +399,6 @@ an_object_is_stored_once(void **state)
 static void
 an_object_whose_source_fails_leaves_no_trace(void **state)
 {
-    (void)state;
     firn_error err;
     bool is_new;
     char name[FIRN_CHKP_NAME_SIZE];
@@ -446,7 +430,6 @@ claim_too_much(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_err
 static void
 a_source_that_claims_too_much_is_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct firn_chkpv1_writer *writer = create_writer();
     expect_rc(fi_chkpv1_writer_add_stream(writer, claim_too_much, NULL, NULL, NULL, &err),
@@ -459,7 +442,6 @@ a_source_that_claims_too_much_is_refused(void **state)
 static void
 an_unfinished_or_empty_pack_leaves_no_file(void **state)
 {
-    (void)state;
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
     struct firn_chkpv1_writer *writer = create_writer();
@@ -475,7 +457,6 @@ an_unfinished_or_empty_pack_leaves_no_file(void **state)
 static void
 a_finished_writer_takes_nothing_more(void **state)
 {
-    (void)state;
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
     struct firn_chkpv1_writer *writer = create_writer();
@@ -490,7 +471,6 @@ a_finished_writer_takes_nothing_more(void **state)
 static void
 the_same_pack_can_be_written_twice(void **state)
 {
-    (void)state;
     char name[FIRN_CHKP_NAME_SIZE];
     char again[FIRN_CHKP_NAME_SIZE];
     struct fi_buf idx = {0};
@@ -512,7 +492,6 @@ the_same_pack_can_be_written_twice(void **state)
 static void
 a_damaged_pack_under_the_same_name_is_not_taken_for_good(void **state)
 {
-    (void)state;
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
     struct fi_buf dat = {0};
@@ -544,7 +523,6 @@ a_damaged_pack_under_the_same_name_is_not_taken_for_good(void **state)
 static void
 what_dead_writers_left_is_removed_and_living_ones_are_not(void **state)
 {
-    (void)state;
     char name[FIRN_CHKP_NAME_SIZE];
     chkp_fixture_write(fixture.dir, ".firn-chkp-0123456789abcdef.tmp", firn_str("left"));
     chkp_fixture_write(fixture.dir, ".firn-chkp-0123456789abcdeX.tmp", firn_str("not ours"));
@@ -567,7 +545,6 @@ what_dead_writers_left_is_removed_and_living_ones_are_not(void **state)
 static void
 a_missing_index_is_rebuilt_without_writing(void **state)
 {
-    (void)state;
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
     struct fi_buf idx = {0};
@@ -604,7 +581,6 @@ a_missing_index_is_rebuilt_without_writing(void **state)
 static void
 names_are_sixteen_lower_case_digits(void **state)
 {
-    (void)state;
     firn_error err;
     struct firn_chkpv1 *pack;
     static const char *const wrong[] = {"",
@@ -626,7 +602,6 @@ names_are_sixteen_lower_case_digits(void **state)
 static void
 limits_on_an_object_are_kept(void **state)
 {
-    (void)state;
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
     struct fi_buf zeros = {0};
@@ -685,7 +660,6 @@ stop_at_third(void *ctx, const struct fi_chkpv1_entry *entry)
 static void
 receivers_can_end_what_they_receive(void **state)
 {
-    (void)state;
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
     struct fi_buf content = {0};
@@ -714,7 +688,6 @@ receivers_can_end_what_they_receive(void **state)
 static void
 a_list_is_in_the_order_of_hashes_and_complete(void **state)
 {
-    (void)state;
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
     struct fi_buf listed = {0};
@@ -769,7 +742,6 @@ read_shared(void *arg)
 static void
 threads_share_a_pack(void **state)
 {
-    (void)state;
     char name[FIRN_CHKP_NAME_SIZE];
     pthread_t threads[THREADS];
     chkp_fixture_pack(fixture.dir, 20, SHARED_OBJECTS, name);
@@ -794,7 +766,6 @@ threads_share_a_pack(void **state)
 static void
 an_error_is_left_untouched_by_success(void **state)
 {
-    (void)state;
     firn_error err = {FIRN_BUSY, 42, "as it was"};
     bool is_there;
     char name[FIRN_CHKP_NAME_SIZE];

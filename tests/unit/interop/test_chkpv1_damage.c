@@ -3,21 +3,13 @@
  * unit/interop: damaged and forged packs. Whatever is done to the files, what is read is right or
  * FIRN_CORRUPT, an object is only "not found" if it is not there, and verify finds all of it.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "chkp/chkpv1_format.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "interop/chkp_fixture.h"
+#include "support/test.h"
 #include "support/test_share.h"
 
 enum { COUNT = 6, SEED = 77 };
@@ -33,7 +25,6 @@ static const firn_hash absent = {{0x80, 1, 2, 3}};
 static int
 set_up(void **state)
 {
-    (void)state;
     chkp_fixture_open(&fixture);
     chkp_fixture_pack(fixture.dir, SEED, COUNT, name);
     chkp_fixture_read(fixture.dir, chkp_fixture_dat(name), &dat);
@@ -47,7 +38,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < COUNT; i++) {
         fi_buf_deinit(&contents[i]);
     }
@@ -153,7 +143,6 @@ without_index(void)
 static void
 every_bit_of_the_dat_matters(void **state)
 {
-    (void)state;
     firn_chkp_options ignoring = without_index();
     struct test_share share = test_share_of(1, 0);
     for (size_t bit = share.first - 1; bit < dat.size * 8; bit += share.step) {
@@ -172,7 +161,6 @@ every_bit_of_the_dat_matters(void **state)
 static void
 every_bit_of_the_idx_matters(void **state)
 {
-    (void)state;
     firn_error err;
     firn_chkp_options ignoring = without_index();
     struct test_share share = test_share_of(1, 1);
@@ -203,7 +191,6 @@ every_bit_of_the_idx_matters(void **state)
 static void
 a_dat_of_any_other_length_is_damaged(void **state)
 {
-    (void)state;
     firn_chkp_options ignoring = without_index();
     struct test_share share = test_share_of(1, 2);
     for (size_t size = share.first - 1; size < dat.size; size += share.step) {
@@ -226,7 +213,6 @@ a_dat_of_any_other_length_is_damaged(void **state)
 static void
 an_idx_of_any_other_length_is_damaged(void **state)
 {
-    (void)state;
     firn_error err;
     struct firn_chkpv1 *pack;
     struct fi_buf longer = {0};
@@ -244,7 +230,6 @@ an_idx_of_any_other_length_is_damaged(void **state)
 static void
 an_idx_that_lists_other_entries_is_damaged(void **state)
 {
-    (void)state;
     enum { SIZE = FI_CHKPV1_INDEX_ENTRY_SIZE };
     for (size_t from = 0; from < COUNT; from++) {
         for (size_t to = 0; to < COUNT; to++) {
@@ -315,7 +300,6 @@ try_number(struct fi_buf *file, void (*put)(firn_slice bytes), size_t at, uint64
 static void
 forged_sizes_and_offsets_are_refused(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < HOSTILE_COUNT; i++) {
         size_t at = FI_CHKPV1_HEADER_SIZE;
         for (size_t entry = 0; entry < COUNT; entry++) {
@@ -333,7 +317,6 @@ forged_sizes_and_offsets_are_refused(void **state)
 static void
 packs_of_the_next_format_are_called_by_their_name(void **state)
 {
-    (void)state;
     firn_error err;
     struct firn_chkpv1 *pack;
     const firn_chkp_options ignoring = without_index();
@@ -352,7 +335,6 @@ packs_of_the_next_format_are_called_by_their_name(void **state)
 static void
 forged_counts_and_versions_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct firn_chkpv1 *pack;
     firn_chkp_options ignoring = without_index();
@@ -377,7 +359,6 @@ forged_counts_and_versions_are_refused(void **state)
 static void
 a_missing_object_and_a_misplaced_one_are_told_apart(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_chkpv1_entry entry;
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
@@ -430,7 +411,6 @@ entry_offset(size_t i)
 static void
 each_damaged_object_is_named(void **state)
 {
-    (void)state;
     firn_error err;
     struct told told = {{0}, 0};
     dat.data[entry_offset(1) + 48] ^= 0x40;
@@ -450,7 +430,6 @@ each_damaged_object_is_named(void **state)
 static void
 verify_goes_on_behind_a_size_that_leads_nowhere(void **state)
 {
-    (void)state;
     firn_error err;
     struct told told = {{0}, 0};
     fi_store_le64(dat.data + entry_offset(1) + 32, UINT64_MAX);
@@ -471,7 +450,6 @@ verify_goes_on_behind_a_size_that_leads_nowhere(void **state)
 static void
 a_renamed_pack_is_found_by_verify(void **state)
 {
-    (void)state;
     firn_error err;
     (void)snprintf(name, sizeof name, "0123456789abcdef");
     put_dat(fi_buf_slice(&dat));
@@ -488,7 +466,6 @@ a_renamed_pack_is_found_by_verify(void **state)
 static void
 an_object_stored_twice_is_no_damage(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf twice = {0};
     struct fi_buf index = {0};

@@ -3,15 +3,6 @@
  * unit/interop: packs when memory, the disk or the power fails.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/bytes.h"
 #include "base/mem.h"
@@ -19,6 +10,7 @@
 #include "interop/chkp_fixture.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_share.h"
 
@@ -265,7 +257,6 @@ run_all_short_of_memory(uint64_t step)
 static void
 want_of_memory_is_survived_at_every_allocation(void **state)
 {
-    (void)state;
     test_alloc_install();
     large_size = 3000;
     uint64_t points = run_all_short_of_memory(1);
@@ -281,7 +272,6 @@ want_of_memory_is_survived_at_every_allocation(void **state)
 static void
 a_full_disk_leaves_nothing_behind(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os;
     char name[FIRN_CHKP_NAME_SIZE];
@@ -338,7 +328,6 @@ run_on_a_failing_machine(const struct fi_sim_fault_plan *plan)
 static void
 every_failing_call_is_reported_and_survived(void **state)
 {
-    (void)state;
     static const struct fi_sim_fault_plan plans[] = {
         {0, false, FI_SIM_FAULT_ALL, FI_SIM_FAULT_FAILS, EIO},
         {0, true, FI_SIM_FAULT_ALL, FI_SIM_FAULT_FAILS, EIO},
@@ -421,7 +410,6 @@ cut_at(uint64_t n, uint64_t *cuts)
 static void
 a_power_cut_leaves_whole_packs_or_none(void **state)
 {
-    (void)state;
     uint64_t cuts = 0;
     const struct test_share share = test_share_of(1, 0);
     uint64_t n = share.first;
@@ -476,7 +464,6 @@ cut_rebuilding_at(uint64_t n)
 static void
 a_power_cut_leaves_the_old_index_or_the_new_one(void **state)
 {
-    (void)state;
     large_size = 3000;
     uint64_t n = 1;
     while (cut_rebuilding_at(n)) {
@@ -489,7 +476,6 @@ a_power_cut_leaves_the_old_index_or_the_new_one(void **state)
 static int
 make_large(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "chkpv1_faults", 5);
     test_random_fill(&random, large, sizeof large);

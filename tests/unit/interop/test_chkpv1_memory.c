@@ -3,17 +3,9 @@
  * unit/interop: memory does not grow with an object: one of 256 MiB goes in and comes out within a
  * few MiB.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "codec/blake3_hash.h"
 #include "interop/chkp_fixture.h"
+#include "support/test.h"
 #include "support/test_peak.h"
 
 enum { BOUND = 8 << 20 };
@@ -63,7 +55,6 @@ add_up(void *ctx, firn_slice data, firn_error *error)
 static void
 an_object_of_256_mib_streams_through_a_few(void **state)
 {
-    (void)state;
     firn_error err;
     firn_hash hash;
     uint64_t received = 0;

@@ -2,19 +2,11 @@
  *
  * unit/interop: several packs of one folder: who answers, and what is said when some cannot.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "interop/chkp_fixture.h"
+#include "support/test.h"
 #include "support/test_descriptors.h"
 
 static struct chkp_fixture fixture;
@@ -22,7 +14,6 @@ static struct chkp_fixture fixture;
 static int
 set_up(void **state)
 {
-    (void)state;
     chkp_fixture_open(&fixture);
     return 0;
 }
@@ -30,7 +21,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     chkp_fixture_close(&fixture);
     return 0;
 }
@@ -127,7 +117,6 @@ damage(const char *file, size_t at)
 static void
 the_first_pack_that_has_it_answers(void **state)
 {
-    (void)state;
     firn_error err;
     char low[FIRN_CHKP_NAME_SIZE];
     char high[FIRN_CHKP_NAME_SIZE];
@@ -171,7 +160,6 @@ the_first_pack_that_has_it_answers(void **state)
 static void
 a_selection_sees_nothing_else(void **state)
 {
-    (void)state;
     firn_error err;
     char first[FIRN_CHKP_NAME_SIZE];
     char second[FIRN_CHKP_NAME_SIZE];
@@ -195,7 +183,6 @@ a_selection_sees_nothing_else(void **state)
 static void
 an_empty_folder_is_an_empty_set(void **state)
 {
-    (void)state;
     firn_error err;
     struct firn_chkpv1_set *set = open_all(NULL);
     assert_int_equal(fi_chkpv1_set_count(set), 0);
@@ -207,7 +194,6 @@ an_empty_folder_is_an_empty_set(void **state)
 static void
 a_pack_that_cannot_be_opened_does_not_take_the_others_along(void **state)
 {
-    (void)state;
     firn_error err;
     char first[FIRN_CHKP_NAME_SIZE];
     char second[FIRN_CHKP_NAME_SIZE];
@@ -244,7 +230,6 @@ a_pack_that_cannot_be_opened_does_not_take_the_others_along(void **state)
 static void
 a_file_named_like_a_pack_is_reported(void **state)
 {
-    (void)state;
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
     struct told told = {{0}, 0};
@@ -284,7 +269,6 @@ append(void *ctx, firn_slice data, firn_error *error)
 static void
 a_damaged_copy_is_passed_over_for_a_good_one(void **state)
 {
-    (void)state;
     firn_error err;
     char low[FIRN_CHKP_NAME_SIZE];
     char high[FIRN_CHKP_NAME_SIZE];
@@ -319,7 +303,6 @@ a_damaged_copy_is_passed_over_for_a_good_one(void **state)
 static void
 a_pack_with_a_damaged_index_is_asked_in_vain(void **state)
 {
-    (void)state;
     firn_error err;
     char low[FIRN_CHKP_NAME_SIZE];
     char high[FIRN_CHKP_NAME_SIZE];
@@ -354,7 +337,6 @@ count_listed(void *ctx, const char *name, const struct fi_chkpv1_entry *entry)
 static void
 a_list_goes_over_all_packs(void **state)
 {
-    (void)state;
     firn_error err;
     char low[FIRN_CHKP_NAME_SIZE];
     char high[FIRN_CHKP_NAME_SIZE];
@@ -384,7 +366,6 @@ a_list_goes_over_all_packs(void **state)
 static void
 many_packs_take_a_bounded_number_of_descriptors(void **state)
 {
-    (void)state;
     firn_error err;
     enum { PACKS = FIRN_CHKP_SET_OPEN_MAX + 20 };
     char name[FIRN_CHKP_NAME_SIZE];

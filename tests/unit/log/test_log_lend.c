@@ -3,20 +3,12 @@
  * unit/log: segments whose files somebody keeps: which can be lent, that their bytes stay whatever
  * the log does afterwards, in this handle and in later ones, and that nothing else changes.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "log/log_format.h"
 #include "log_support.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 
 static const struct fi_log_options wal = {.prefix = "wal", .ready_after_bytes = 4096};
@@ -85,7 +77,6 @@ has_bytes(struct machine *machine, const char *name, const struct fi_buf *expect
 static void
 only_whole_segments_are_lent(void **state)
 {
-    (void)state;
     firn_error err;
     struct machine machine;
     struct fi_buf bytes = {0};
@@ -122,7 +113,6 @@ only_whole_segments_are_lent(void **state)
 static void
 a_lent_file_is_no_spare(void **state)
 {
-    (void)state;
     firn_error err;
     for (int is_lent = 0; is_lent <= 1; is_lent++) {
         struct machine machine;
@@ -152,7 +142,6 @@ a_lent_file_is_no_spare(void **state)
 static void
 a_lent_file_is_no_spare_of_a_later_handle(void **state)
 {
-    (void)state;
     firn_error err;
     struct machine machine;
     struct fi_buf first = {0};
@@ -185,7 +174,6 @@ a_lent_file_is_no_spare_of_a_later_handle(void **state)
 static void
 a_call_that_fails_leaves_the_log_whole(void **state)
 {
-    (void)state;
     firn_error err;
     bool has_passed = false;
     unsigned failures = 0;

@@ -4,16 +4,9 @@
  */
 #include "fake_run.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/check.h"
 #include "base/slice.h"
+#include "support/test.h"
 
 struct fake_version {
     uint8_t *bytes; /* of key and value */

@@ -6,20 +6,11 @@
 #ifndef FIRN_TEST_LSM_FIXTURE_H
 #define FIRN_TEST_LSM_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "block/block_cache.h"
 #include "compaction/compaction.h"
 #include "lsm/lsm.h"
 #include "os/os.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 enum {

@@ -4,15 +4,11 @@
  */
 #include "rule_columns.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
 #include "block/block_cache.h"
 #include "column/column.h"
 #include "rule_model.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_os.h"
 
 enum { CACHE_SIZE = 4 << 20, BUILDERS_MAX = 4 };

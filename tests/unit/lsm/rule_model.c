@@ -4,17 +4,11 @@
  */
 #include "rule_model.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "firn/store.h"
+#include "support/test.h"
 #include "tuple/tuple.h"
 
 enum { KEY_SIZE_MAX = 16 };

@@ -4,18 +4,12 @@
  */
 #include "rule_tree.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "column/column.h"
 #include "flat_views.h"
 #include "merge/merge.h"
 #include "rule_columns.h"
+#include "support/test.h"
 #include "version/version.h"
 
 enum {

@@ -15,7 +15,6 @@ static struct fixture fixture;
 static int
 setup(void **state)
 {
-    (void)state;
     struct fi_os *os;
     firn_error err;
     TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
@@ -26,7 +25,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     struct fi_os *os = fixture.os;
     fixture_deinit(&fixture);
     fi_sim_memory_destroy(os);
@@ -65,7 +63,6 @@ targets_of(const uint64_t bytes[FI_VERSION_LEVELS])
 static void
 targets_follow_from_the_last_level(void **state)
 {
-    (void)state;
     struct fi_compaction_pick_targets targets;
     targets = targets_of((uint64_t[FI_VERSION_LEVELS]){50});
     assert_int_equal(targets.base, 6);
@@ -108,7 +105,6 @@ pick(bool is_unhurried)
 static void
 level0_is_compacted_from_its_target_number_on(void **state)
 {
-    (void)state;
     firn_error err;
     open_fixture();
     for (unsigned i = 0; i < 3; i++) {
@@ -143,7 +139,6 @@ level0_is_compacted_from_its_target_number_on(void **state)
 static void
 what_has_been_installed_is_not_taken_away_again(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_run_file *removed[3];
     struct fi_version_added added[3];
@@ -203,14 +198,12 @@ keep_small_tree(size_t run_bytes_target, size_t memtable_bytes_target)
 static void
 a_small_tree_is_kept_in_one_run(void **state)
 {
-    (void)state;
     keep_small_tree(64 * 4000, 0);
 }
 
 static void
 small_is_what_is_little_against_a_memtable(void **state)
 {
-    (void)state;
     keep_small_tree(4 * 4000, 4 * 4000);
 }
 
@@ -258,28 +251,24 @@ replace_others(size_t run_bytes_target, bool has_checkpoint)
 static void
 level0_is_kept_small_where_writes_replace_others(void **state)
 {
-    (void)state;
     replace_others(1 << 10, false);
 }
 
 static void
 level0_is_kept_small_where_writes_make_history_of_others(void **state)
 {
-    (void)state;
     replace_others(1 << 10, true);
 }
 
 static void
 level0_is_kept_small_in_a_tree_of_less_than_a_run(void **state)
 {
-    (void)state;
     replace_others(16 << 10, false);
 }
 
 static void
 flushes_come_first_and_the_longest_waiting_tree_before_others(void **state)
 {
-    (void)state;
     firn_error err;
     open_fixture();
     const unsigned order[] = {2, 0, 3};
@@ -317,7 +306,6 @@ flushes_come_first_and_the_longest_waiting_tree_before_others(void **state)
 static void
 runs_apart_from_all_others_move_without_being_written(void **state)
 {
-    (void)state;
     firn_error err;
     fixture.options.run_bytes_target = 1 << 10;
     open_fixture();
@@ -343,7 +331,6 @@ runs_apart_from_all_others_move_without_being_written(void **state)
 static void
 runs_with_garbage_are_written_anew_at_the_bottom(void **state)
 {
-    (void)state;
     firn_error err;
     fixture.options.run_bytes_target = 1 << 10;
     open_fixture();
@@ -370,7 +357,6 @@ runs_with_garbage_are_written_anew_at_the_bottom(void **state)
 static void
 tombstones_do_not_wait_for_the_level_to_fill(void **state)
 {
-    (void)state;
     firn_error err;
     open_fixture();
     for (unsigned key = 20; key < 140; key++) {
@@ -393,7 +379,6 @@ tombstones_do_not_wait_for_the_level_to_fill(void **state)
 static void
 a_view_that_goes_frees_what_was_kept_for_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_lsm_stats stats;
     open_fixture();
@@ -427,7 +412,6 @@ a_view_that_goes_frees_what_was_kept_for_it(void **state)
 static void
 what_no_view_sees_after_a_restore_goes(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_lsm_stats stats;
     open_fixture();
@@ -469,7 +453,6 @@ mark_of(const struct fi_view *views, size_t count, uint64_t first, uint64_t last
 static void
 a_mark_tells_only_what_matters_to_the_run(void **state)
 {
-    (void)state;
     const struct fi_view_interval now = {1, UINT64_MAX};
     const struct fi_view_interval old = {1, 15};
     const struct fi_view_interval newer = {1, 40};
@@ -502,7 +485,6 @@ a_mark_tells_only_what_matters_to_the_run(void **state)
 static void
 a_mark_tells_which_tombstones_had_to_stay(void **state)
 {
-    (void)state;
     firn_error err;
     const struct fi_view_interval now = {1, UINT64_MAX};
     const struct fi_view view = {&now, 1, 0, NULL};
@@ -523,7 +505,6 @@ a_mark_tells_which_tombstones_had_to_stay(void **state)
 static void
 a_mark_tells_what_now_sees(void **state)
 {
-    (void)state;
     firn_error err;
     const struct fi_view_interval all = {1, UINT64_MAX};
     const struct fi_view_interval split[] = {{1, 12}, {18, UINT64_MAX}};
@@ -556,7 +537,6 @@ bytes_of_runs(void)
 static void
 few_keys_overwritten_for_ever_take_little_space(void **state)
 {
-    (void)state;
     firn_error err;
     open_fixture();
     for (unsigned i = 0; i < 20000; i++) {
@@ -595,7 +575,6 @@ bytes_with_cache(struct fi_block_cache *cache)
 static void
 the_last_level_has_filters_where_the_cache_has_room_for_them(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_block_cache *small;
     TEST_OK(fi_block_cache_create(fixture.os, 0, &small, &err), &err);

@@ -10,17 +10,9 @@
  *
  * FIRN_TEST_LONG=1 runs 200,000 histories.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "rule_columns.h"
 #include "rule_tree.h"
+#include "support/test.h"
 #include "support/test_share.h"
 
 enum { KEYS = RULE_MODEL_KEYS };
@@ -203,7 +195,6 @@ run_history(struct rule_tree *tree, uint64_t seed)
 static void
 no_reading_ever_changes_and_all_that_may_go_goes(void **state)
 {
-    (void)state;
     static struct rule_tree tree;
     struct test_random random;
     test_random_init(&random, "histories", 1);
@@ -218,7 +209,6 @@ no_reading_ever_changes_and_all_that_may_go_goes(void **state)
 static void
 of_columns_no_reading_ever_changes_either(void **state)
 {
-    (void)state;
     static struct rule_tree tree;
     struct test_random random;
     test_random_init(&random, "histories of columns", 2);

@@ -3,22 +3,14 @@
  * unit/lsm: the rule's question against its definition; thousands of views, millions of versions of a key and many
  * range deletes stay cheap; errors, and memory that runs out.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "fake_run.h"
 #include "flat_views.h"
 #include "merge/merge.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -90,7 +82,6 @@ is_needed(const struct some_views *views, const uint64_t *newer, size_t count, u
 static void
 a_version_is_needed_as_the_definition_says(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "rule", 51);
     static struct some_views views;
@@ -160,7 +151,6 @@ ask_rule(const char *name, const struct fi_view_list *views, uint64_t newest, do
 static void
 thousands_of_checkpoints_cost_what_one_does(void **state)
 {
-    (void)state;
     enum { CHECKPOINTS = 20000 };
     const struct fi_view_branch line = {1, 0, FI_VIEW_ROOT};
     struct fi_view_place *places = malloc(CHECKPOINTS * sizeof *places);
@@ -179,7 +169,6 @@ thousands_of_checkpoints_cost_what_one_does(void **state)
 static void
 ten_thousand_restores_cost_what_one_does(void **state)
 {
-    (void)state;
     enum { RESTORES = 10000 };
     struct fi_view_branch *lines = malloc(RESTORES * sizeof *lines);
     struct fi_view_place *places = malloc(RESTORES * sizeof *places);
@@ -277,7 +266,6 @@ drain(struct fi_merge_stream *stream, uint64_t cut_every, uint64_t *out_entries,
 static void
 a_key_with_a_million_versions_streams(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_view_interval intervals[3] = {{1, 5}, {1, 7}, {1, UINT64_MAX}};
     struct fi_view views[3] = {
@@ -341,7 +329,6 @@ static const struct fi_merge_source_ops forged_ops = {
 static void
 entries_that_are_not_in_order_are_damage(void **state)
 {
-    (void)state;
     enum { MANY = 100 };
     struct fi_entry ascending[MANY];
     for (uint64_t i = 0; i < MANY; i++) {
@@ -458,7 +445,6 @@ compact_ranges(struct fake_run *run, const struct fi_view *views, size_t view_co
 static void
 many_range_deletes_of_any_shape_stay_cheap(void **state)
 {
-    (void)state;
     static const char *const names[] = {"nested", "side by side", "overlapping", "identical"};
     struct fi_view_interval intervals[3] = {
         {1, RANGES / 3}, {1, 2 * (RANGES / 3)}, {1, UINT64_MAX}};
@@ -534,7 +520,6 @@ out:
 static void
 memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fake_run *run = fake_run_create();
     for (uint64_t key = 0; key < 30; key++) {

@@ -3,16 +3,9 @@
  * unit/lsm: what merge operands make of values: numbers and their ends, bytes, mistakes, and that it does not matter
  * which neighbours are folded first.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "merge/merge.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -71,7 +64,6 @@ upon(firn_merge_operator operation, int64_t base, int64_t operand)
 static void
 numbers_are_added_and_compared_with_their_signs(void **state)
 {
-    (void)state;
     assert_true(upon(FIRN_MERGE_ADD, 40, 2) == 42);
     assert_true(upon(FIRN_MERGE_ADD, 1, -3) == -2);
     assert_true(upon(FIRN_MERGE_ADD, INT64_MAX, 1) == INT64_MIN);
@@ -102,7 +94,6 @@ assert_folds_to(const struct operand *operands, size_t count, const firn_slice *
 static void
 upon_nothing_and_upon_what_is_no_number_the_operand_is_the_value(void **state)
 {
-    (void)state;
     uint8_t five[8];
     firn_number(5, five);
     const firn_slice word = firn_str("word");
@@ -125,7 +116,6 @@ upon_nothing_and_upon_what_is_no_number_the_operand_is_the_value(void **state)
 static void
 operators_are_done_in_their_order(void **state)
 {
-    (void)state;
     /* From the newest: append c, add 1, append ab upon a number. */
     struct operand operands[] = {text("c"), number(FIRN_MERGE_ADD, 'A'), text("ab")};
     uint8_t base[8] = {1};
@@ -140,7 +130,6 @@ operators_are_done_in_their_order(void **state)
 static void
 a_million_numbers_take_the_memory_of_one(void **state)
 {
-    (void)state;
     struct fi_merge_fold fold = {0};
     struct fi_buf out = {0};
     struct operand operand = number(FIRN_MERGE_ADD, 3);
@@ -157,7 +146,6 @@ a_million_numbers_take_the_memory_of_one(void **state)
 static void
 what_is_no_operand_is_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_merge_fold fold = {0};
     uint8_t eight[8] = {0};
@@ -185,7 +173,6 @@ what_is_no_operand_is_refused(void **state)
 static void
 a_value_beyond_the_limit_is_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_merge_fold fold = {0};
     struct fi_buf large = {0};
@@ -222,7 +209,6 @@ some_operand(struct test_random *random, firn_merge_operator operation)
 static void
 neighbours_may_be_folded_first(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "fold", 5);
     for (unsigned round = 0; round < 20000; round++) {
@@ -268,7 +254,6 @@ neighbours_may_be_folded_first(void **state)
 static void
 only_one_operator_joins_and_not_beyond_a_size(void **state)
 {
-    (void)state;
     struct fi_merge_fold fold = {0};
     struct operand abc = text("abc");
     struct operand one = number(FIRN_MERGE_ADD, 1);
@@ -284,7 +269,6 @@ only_one_operator_joins_and_not_beyond_a_size(void **state)
 static void
 memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
 {
-    (void)state;
     struct operand operands[] = {text("abc"), number(FIRN_MERGE_ADD, 3), text("d")};
     test_alloc_install();
     int rc = FIRN_NO_MEMORY;

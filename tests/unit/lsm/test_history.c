@@ -19,7 +19,6 @@ set_up(void **state)
 {
     struct fi_os *os;
     firn_error err;
-    (void)state;
     TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
     fixture_init(&fixture, os);
     TEST_OK(fixture_open(&fixture, &err), &err);
@@ -30,7 +29,6 @@ static int
 tear_down(void **state)
 {
     struct fi_os *os = fixture.os;
-    (void)state;
     fixture_deinit(&fixture);
     fi_sim_memory_destroy(os);
     return 0;
@@ -61,7 +59,6 @@ random_view(struct test_random *random, struct fi_view_interval *intervals)
 static void
 who_skips_a_run_reads_nothing_of_it(void **state)
 {
-    (void)state;
     struct test_random random;
     unsigned skipped = 0;
     unsigned read = 0;
@@ -170,7 +167,6 @@ now_skips_all(void)
 static void
 what_only_checkpoints_read_lies_apart(void **state)
 {
-    (void)state;
     struct fi_lsm_stats stats;
     for (unsigned round = 0; round < 4; round++) {
         put_all(0, 100);
@@ -201,7 +197,6 @@ what_only_checkpoints_read_lies_apart(void **state)
 static void
 a_thousand_checkpoints_or_restores_leave_the_last_level_as_large(void **state)
 {
-    (void)state;
     struct fi_lsm_stats stats;
     put_all(0, 100);
     settle(true);
@@ -224,7 +219,6 @@ a_thousand_checkpoints_or_restores_leave_the_last_level_as_large(void **state)
 static void
 a_restore_needs_no_rewriting_and_history_comes_back(void **state)
 {
-    (void)state;
     struct fi_lsm_stats stats;
     firn_error err;
     put_all(0, 100);
@@ -261,7 +255,6 @@ a_restore_needs_no_rewriting_and_history_comes_back(void **state)
 static void
 what_now_does_not_see_leaves_the_last_level(void **state)
 {
-    (void)state;
     struct fi_lsm_stats stats;
     put_all(0, 10);
     size_t old = fixture_checkpoint(&fixture);
@@ -282,7 +275,6 @@ what_now_does_not_see_leaves_the_last_level(void **state)
 static void
 tombstones_go_to_history_with_what_they_hide(void **state)
 {
-    (void)state;
     struct fi_lsm_stats stats;
     firn_error err;
     put_all(0, 40);
@@ -323,7 +315,6 @@ tombstones_go_to_history_with_what_they_hide(void **state)
 static void
 tombstones_hide_what_lies_in_history(void **state)
 {
-    (void)state;
     struct fi_lsm_stats stats;
     firn_error err;
     put_all(0, 20);
@@ -348,7 +339,6 @@ tombstones_hide_what_lies_in_history(void **state)
 static void
 small_runs_become_few(void **state)
 {
-    (void)state;
     struct fi_lsm_stats stats;
     fixture.lsm->options.run_bytes_target = 256 << 10;
     fixture.lsm->options.history_runs_target = 4;

@@ -23,7 +23,6 @@ static struct fixture fixture;
 static int
 setup(void **state)
 {
-    (void)state;
     struct fi_os *os;
     firn_error err;
     TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
@@ -37,7 +36,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     struct fi_os *os = fixture.os;
     fixture_deinit(&fixture);
     fi_sim_memory_destroy(os);
@@ -132,7 +130,6 @@ assert_files(void)
 static void
 flushes_and_compactions_write_the_kind_of_the_tree(void **state)
 {
-    (void)state;
     firn_error err;
     fill(2);
     assert_files();
@@ -163,7 +160,6 @@ flushes_and_compactions_write_the_kind_of_the_tree(void **state)
 static void
 a_tree_keeps_its_kind(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_lsm_tree *tree;
     fill(1);
@@ -203,7 +199,6 @@ give_to_load(void *ctx, const struct fi_entry *entry, firn_error *err)
 static void
 a_load_sorts_in_rows_and_ends_in_the_kind_of_the_tree(void **state)
 {
-    (void)state;
     enum { COUNT = 400 };
     firn_error err;
     struct fi_bulk_sort *sort;
@@ -283,7 +278,6 @@ make_dir(const char *name)
 static void
 a_clone_and_a_capture_have_the_runs_of_all_kinds(void **state)
 {
-    (void)state;
     firn_error err;
     fixture.separates = true;
     reopen();
@@ -358,7 +352,6 @@ copy_runs(const char *name)
 static void
 a_manifest_is_made_anew_of_runs_of_all_kinds(void **state)
 {
-    (void)state;
     firn_error err;
     struct told told = {0};
     fill(2);
@@ -486,7 +479,6 @@ teardown_attaching(void **state)
 static void
 attachments_live_and_die_with_their_runs(void **state)
 {
-    (void)state;
     firn_error err;
     fill(2);
     assert_attached();
@@ -584,7 +576,6 @@ remove_graph(struct fi_os_dir *dir, char out_name[FI_RUN_FILE_NAME_SIZE])
 static void
 a_missing_attachment_is_damage_and_a_repair_does_without(void **state)
 {
-    (void)state;
     firn_error err;
     struct told told = {0};
     char name[FI_RUN_FILE_NAME_SIZE];
@@ -663,7 +654,6 @@ keep_two_graphs(void *ctx, const struct fi_os_dirent *entry)
 static void
 an_attachment_of_another_run_is_noticed(void **state)
 {
-    (void)state;
     firn_error err;
     struct told told = {0};
     struct two_graphs graphs = {.count = 0};
@@ -690,7 +680,6 @@ an_attachment_of_another_run_is_noticed(void **state)
 static void
 what_stays_usable_without_an_attachment(void **state)
 {
-    (void)state;
     firn_error err;
     char name[FI_RUN_FILE_NAME_SIZE];
     struct fi_os_dir *runs;
@@ -805,7 +794,6 @@ run_with(bool batches, bool has_ranges, size_t run_bytes_target, struct batch_ru
 static void
 batches_keep_what_entries_one_by_one_keep(void **state)
 {
-    (void)state;
     static const size_t targets[] = {3 << 10, 1 << 20};
     for (unsigned i = 0; i < 4; i++) {
         struct batch_run single;
@@ -828,7 +816,6 @@ batches_keep_what_entries_one_by_one_keep(void **state)
 static void
 a_cursor_passes_on_which_columns_are_wanted(void **state)
 {
-    (void)state;
     static const uint32_t columns[] = {1, 5, 6};
     static const struct fi_run_projection projection = {.columns = columns, .count = 3};
     firn_error err;

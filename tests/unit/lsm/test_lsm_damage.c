@@ -51,7 +51,6 @@ list_runs(void)
 static int
 setup(void **state)
 {
-    (void)state;
     firn_error err;
     struct fixture *fixture = &world.fixture;
     TEST_OK(fi_sim_memory_create(4, &world.os, &err), &err);
@@ -80,7 +79,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     fixture_deinit(&world.fixture);
     fi_os_dir_close(world.runs);
     fi_sim_memory_destroy(world.os);
@@ -170,7 +168,6 @@ note_damage(void *ctx, const char *text)
 static void
 a_missing_run_hides_its_keys_and_no_others(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf bytes = {0};
     for (size_t i = 0; i < world.count; i++) {
@@ -207,7 +204,6 @@ a_missing_run_hides_its_keys_and_no_others(void **state)
 static void
 writing_and_flushing_go_on_beside_a_missing_run(void **state)
 {
-    (void)state;
     firn_error err;
     TEST_OK(fi_os_remove_file(world.runs, world.names[1], &err), &err);
     TEST_OK(fixture_open(&world.fixture, &err), &err);
@@ -226,7 +222,6 @@ writing_and_flushing_go_on_beside_a_missing_run(void **state)
 static void
 a_damaged_run_keeps_only_its_own_compactions_from_running(void **state)
 {
-    (void)state;
     firn_error err;
     unsigned frozen;
     unsigned level0;
@@ -330,7 +325,6 @@ a_range_delete_over_a_missing_run_heals_the_tree(void **state)
 static void
 range_deletes_heal_together(void **state)
 {
-    (void)state;
     firn_error err;
     struct fixture *fixture = &world.fixture;
     begin_without(world.names[0]);
@@ -352,7 +346,6 @@ range_deletes_heal_together(void **state)
 static void
 a_range_delete_hides_no_newer_run(void **state)
 {
-    (void)state;
     firn_error err;
     struct fixture *fixture = &world.fixture;
     TEST_OK(fixture_open(fixture, &err), &err);
@@ -379,7 +372,6 @@ a_range_delete_hides_no_newer_run(void **state)
 static void
 a_missing_run_stays_as_long_as_a_view_needs_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf bytes = {0};
     struct fixture *fixture = &world.fixture;
@@ -412,7 +404,6 @@ a_missing_run_stays_as_long_as_a_view_needs_it(void **state)
 static void
 a_range_delete_that_was_taken_back_hides_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     struct fixture *fixture = &world.fixture;
     const char *name = world.names[0];
@@ -436,7 +427,6 @@ a_range_delete_that_was_taken_back_hides_nothing(void **state)
 static void
 a_changed_or_shortened_run_never_gives_a_wrong_answer(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf bytes = {0};
     const char *name = world.names[1];
@@ -483,7 +473,6 @@ index_of(const char *name)
 static void
 a_run_whose_index_is_damaged_hides_the_keys_that_manifest_names(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf bytes = {0};
     for (size_t i = 0; i < world.count; i++) {
@@ -514,7 +503,6 @@ a_run_whose_index_is_damaged_hides_the_keys_that_manifest_names(void **state)
 static void
 another_run_under_its_name_is_noticed(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf bytes = {0};
     test_file_read(world.runs, world.names[0], &bytes);
@@ -527,7 +515,6 @@ another_run_under_its_name_is_noticed(void **state)
 static void
 a_store_without_its_manifest_is_not_taken_for_an_empty_one(void **state)
 {
-    (void)state;
     firn_error err;
     size_t count = world.count;
     TEST_OK(fi_os_remove_file(world.fixture.dir, "manifest-000001.log", &err), &err);
@@ -540,7 +527,6 @@ a_store_without_its_manifest_is_not_taken_for_an_empty_one(void **state)
 static void
 files_that_belong_to_nothing_are_removed_and_others_left(void **state)
 {
-    (void)state;
     firn_error err;
     size_t count = world.count;
     const char *const strays[] = {"000500.row", "000500.row.tmp", "000777.column",
@@ -571,7 +557,6 @@ files_that_belong_to_nothing_are_removed_and_others_left(void **state)
 static void
 readers_see_what_the_writer_left_and_change_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_lsm *lsm;
     struct fi_compaction_work *work;
@@ -609,7 +594,6 @@ readers_see_what_the_writer_left_and_change_nothing(void **state)
 static void
 names_of_the_trees_are_known(void **state)
 {
-    (void)state;
     assert_true(fi_lsm_is_name("runs"));
     assert_true(fi_lsm_is_name("manifest-000001.log"));
     assert_true(fi_lsm_is_name("manifest-1000001.log.tmp"));

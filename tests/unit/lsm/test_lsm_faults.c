@@ -137,7 +137,6 @@ everything(struct fixture *fixture, firn_error *err)
 static void
 without_memory_nothing_is_lost_and_nothing_leaks(void **state)
 {
-    (void)state;
     test_alloc_install();
     uint64_t failures = 0;
     for (unsigned for_ever = 0; for_ever < 2; for_ever++) {
@@ -176,7 +175,6 @@ without_memory_nothing_is_lost_and_nothing_leaks(void **state)
 static void
 opening_without_memory_fails_cleanly(void **state)
 {
-    (void)state;
     test_alloc_install();
     static struct world world;
     firn_error err;
@@ -275,7 +273,6 @@ fail_works(const struct fi_sim_fault_plan *sample, uint64_t step)
 static void
 a_call_that_fails_during_works_loses_nothing(void **state)
 {
-    (void)state;
     const struct fi_sim_fault_plan once = {
         .classes = FI_SIM_FAULT_ALL, .kind = FI_SIM_FAULT_FAILS, .error_number = EIO};
     fail_works(&once, stride(13));
@@ -284,7 +281,6 @@ a_call_that_fails_during_works_loses_nothing(void **state)
 static void
 calls_that_fail_for_ever_lose_nothing(void **state)
 {
-    (void)state;
     const struct fi_sim_fault_plan for_ever = {.for_ever = true,
                                                .classes = FI_SIM_FAULT_ALL,
                                                .kind = FI_SIM_FAULT_FAILS,
@@ -295,7 +291,6 @@ calls_that_fail_for_ever_lose_nothing(void **state)
 static void
 a_full_disk_stops_works_until_there_is_space(void **state)
 {
-    (void)state;
     static struct world world;
     firn_error err;
     unsigned failures = 0;
@@ -332,7 +327,6 @@ a_full_disk_stops_works_until_there_is_space(void **state)
 static void
 reads_that_fail_say_so_and_work_again(void **state)
 {
-    (void)state;
     static struct world world;
     firn_error err;
     world_init(&world);
@@ -362,7 +356,6 @@ reads_that_fail_say_so_and_work_again(void **state)
 static void
 a_log_that_cannot_be_synced_keeps_memtables(void **state)
 {
-    (void)state;
     static struct world world;
     firn_error err;
     world_init(&world);

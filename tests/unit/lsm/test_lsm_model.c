@@ -416,7 +416,6 @@ assert_no_dead_values(struct fixture *fixture)
 static void
 trees_read_as_the_model_does(void **state)
 {
-    (void)state;
     uint64_t seeds = environment("FIRN_TEST_SEEDS", 3);
     uint64_t steps = environment("FIRN_TEST_STEPS", 1500);
     struct test_random random;
@@ -458,7 +457,6 @@ trees_read_as_the_model_does(void **state)
 static void
 after_a_power_cut_trees_and_log_make_the_same_commits(void **state)
 {
-    (void)state;
     uint64_t seeds = environment("FIRN_TEST_SEEDS", 3);
     uint64_t steps = environment("FIRN_TEST_STEPS", 1500);
     struct test_random random;
@@ -542,7 +540,6 @@ hash_of_run(uint64_t seed)
 static void
 the_same_seed_gives_the_same_bytes(void **state)
 {
-    (void)state;
     assert_int_equal(hash_of_run(77), hash_of_run(77));
     assert_int_not_equal(hash_of_run(77), hash_of_run(78));
 }

@@ -16,7 +16,6 @@ static struct pieces_fixture fixture;
 static int
 setup(void **state)
 {
-    (void)state;
     struct fi_os *os;
     firn_error err;
     TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
@@ -28,7 +27,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     struct fi_os *os = fixture.base.os;
     pieces_fixture_deinit(&fixture);
     fi_sim_memory_destroy(os);
@@ -146,7 +144,6 @@ go(uint64_t seed, unsigned rounds,
 static void
 pieces_show_what_a_cursor_shows(void **state)
 {
-    (void)state;
     const unsigned seeds = test_share_of_seeds(6);
     pieces_met = (struct pieces_met){0};
     for (uint64_t seed = 1; seed <= seeds; seed++) {
@@ -162,7 +159,6 @@ pieces_show_what_a_cursor_shows(void **state)
 static void
 no_other_version_that_is_seen_lies_in_a_direct_piece(void **state)
 {
-    (void)state;
     for (uint64_t seed = 101; seed <= 100 + test_share_of_seeds(6); seed++) {
         go(seed, 120, pieces_fixture_prove);
     }

@@ -6,15 +6,6 @@
  * FIRN_TEST_SECONDS says for how long; 1 if it is not set.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/bytes.h"
@@ -22,6 +13,7 @@
 #include "lsm/lsm_internal.h"
 #include "os/os.h"
 #include "row/row.h"
+#include "support/test.h"
 #include "support/test_os.h"
 #include "support/test_random.h"
 #include "threads/os_thread.h"
@@ -343,7 +335,6 @@ open_world(struct world *world)
 static void
 readers_beside_a_writer_and_works_see_their_views(void **state)
 {
-    (void)state;
     static struct world world;
     firn_error err;
     const char *seconds = getenv("FIRN_TEST_SECONDS");

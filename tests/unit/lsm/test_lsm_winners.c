@@ -27,7 +27,6 @@ static const struct fi_view now = {&everything, 1, 0, NULL};
 static int
 setup(void **state)
 {
-    (void)state;
     firn_error err;
     TEST_OK(fi_sim_memory_create(1, &memory, &err), &err);
     TEST_OK(fi_sim_fault_create(memory, &faulty, &err), &err);
@@ -39,7 +38,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     pieces_fixture_deinit(&fixture);
     fi_sim_fault_destroy(faulty);
     fi_sim_memory_destroy(memory);
@@ -94,7 +92,6 @@ assert_pieces(const struct fi_view *view, size_t direct, size_t all)
 static void
 groups_are_direct_where_nothing_else_is_seen(void **state)
 {
-    (void)state;
     use_large_runs();
     assert_pieces(&now, 0, 0);
     pieces_fixture_load(&fixture, 0, 80);
@@ -154,7 +151,6 @@ fill_large(void)
 static void
 rows_of_large_groups_win_block_by_block(void **state)
 {
-    (void)state;
     struct fi_buf lower = {0};
     struct fi_buf upper = {0};
     fill_large();
@@ -200,7 +196,6 @@ fill_some(void)
 static void
 an_allocation_that_fails_leaves_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     test_alloc_install();
     assert_int_equal(setup(state), 0);
@@ -242,7 +237,6 @@ reopen(void)
 static void
 a_call_that_fails_is_told(void **state)
 {
-    (void)state;
     firn_error err;
     uint64_t rows;
     uint64_t hits = 0;
@@ -284,7 +278,6 @@ first_run(void *ctx, const struct fi_os_dirent *entry)
 static void
 damage_is_told_or_does_no_harm(void **state)
 {
-    (void)state;
     firn_error err;
     char name[64] = "";
     struct fi_os_dir *runs;
@@ -364,7 +357,6 @@ read_on(void *ctx)
 static void
 threads_read_beside_flushes_and_compactions(void **state)
 {
-    (void)state;
     enum { THREADS = 3 };
     static struct world world;
     pthread_t threads[THREADS];

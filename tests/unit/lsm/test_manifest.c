@@ -4,19 +4,10 @@
  *
  * Golden files: FIRN_TEST_WRITE_GOLDEN=1 writes tests/formats/manifest/ anew from the edits below.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "lsm/lsm.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
@@ -59,7 +50,6 @@ assert_same_edit(const struct fi_manifest_edit *a, const struct fi_manifest_edit
 static void
 golden_records_are_read_and_written(void **state)
 {
-    (void)state;
     const uint64_t removed[] = {3, 4};
     struct fi_manifest_run added[2];
     added[0] = run_of(5, 0, "", "apple");
@@ -200,7 +190,6 @@ golden_records_are_read_and_written(void **state)
 static void
 the_end_of_the_log_alone_is_a_record(void **state)
 {
-    (void)state;
     static const uint8_t golden[] = {1, 0, 0, 0, 0xac, 2, 0x80, 0x20};
     const struct fi_log_position end = {300, 4096};
     struct fi_log_position decoded;
@@ -294,7 +283,6 @@ make_sample(struct sample *sample)
 static void
 numbers_out_of_range_or_order_are_damage(void **state)
 {
-    (void)state;
     REFUSED(sample.edit.version = FI_MANIFEST_NUMBER_MAX);
     REFUSED(sample.edit.next_number = 0);
     REFUSED(sample.edit.next_number = FI_MANIFEST_NUMBER_MAX);
@@ -362,7 +350,6 @@ numbers_out_of_range_or_order_are_damage(void **state)
 static void
 every_truncation_and_what_is_newer_is_refused(void **state)
 {
-    (void)state;
     struct sample sample;
     struct fi_buf bytes = {0};
     struct fi_manifest_edit decoded;
@@ -398,7 +385,6 @@ every_truncation_and_what_is_newer_is_refused(void **state)
 static void
 records_that_do_not_fit_what_was_before_are_damage(void **state)
 {
-    (void)state;
     const uint64_t missing = 5;
     struct fi_manifest_run run = run_of(1, 0, "a", "b");
     struct fi_manifest_tree tree = {
@@ -527,7 +513,6 @@ snapshot_of(const struct fi_manifest_state *manifest, struct fi_manifest_tree *t
 static void
 it_stays_small_by_snapshots_and_reads_the_same(void **state)
 {
-    (void)state;
     struct fi_os *os;
     firn_error err;
     TEST_OK(fi_sim_memory_create(5, &os, &err), &err);
@@ -570,7 +555,6 @@ it_stays_small_by_snapshots_and_reads_the_same(void **state)
 static void
 every_flipped_byte_is_found(void **state)
 {
-    (void)state;
     struct fi_os *os;
     firn_error err;
     TEST_OK(fi_sim_memory_create(6, &os, &err), &err);
@@ -607,7 +591,6 @@ every_flipped_byte_is_found(void **state)
 static void
 a_record_that_makes_no_sense_is_named_by_file_and_offset(void **state)
 {
-    (void)state;
     struct fi_os *os;
     firn_error err;
     TEST_OK(fi_sim_memory_create(7, &os, &err), &err);
@@ -631,7 +614,6 @@ a_record_that_makes_no_sense_is_named_by_file_and_offset(void **state)
 static void
 a_number_that_two_files_have_is_damage(void **state)
 {
-    (void)state;
     enum { SHARED = 7 };
     for (unsigned mistake = 0; mistake < 6; mistake++) {
         struct fi_os *os;
@@ -681,7 +663,6 @@ a_number_that_two_files_have_is_damage(void **state)
 static void
 failed_allocations_leave_no_trace(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_os *os;
     firn_error err;

@@ -4,20 +4,12 @@
  * that runs out, and readers beside a writer.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "memtable/memtable.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -239,7 +231,6 @@ compare_lookups(struct test_random *random, const struct fi_memtable *table,
 static void
 agrees_with_a_sorted_array(void **state)
 {
-    (void)state;
     for (enum shape shape = 0; shape < SHAPES; shape++) {
         struct test_random random;
         test_random_init(&random, "memtable", 100 + (uint64_t)shape);
@@ -272,7 +263,6 @@ agrees_with_a_sorted_array(void **state)
 static void
 a_cursor_keeps_its_place_while_entries_are_added(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "cursor", 5);
     struct fi_memtable *table;
@@ -358,7 +348,6 @@ bytes_an_entry(enum shape shape, size_t count, size_t key_size, size_t value_siz
 static void
 memory_an_entry_stays_small(void **state)
 {
-    (void)state;
     /* A catalog of 2 M objects (32-byte names, 12-byte places) has to fit into 170 MB: 85 bytes
      * each. */
     assert_true(bytes_an_entry(RANDOM_KEYS, 100000, 32, 12) < 85);
@@ -371,7 +360,6 @@ memory_an_entry_stays_small(void **state)
 static void
 a_small_table_is_small(void **state)
 {
-    (void)state;
     struct fi_memtable *table;
     assert_int_equal(fi_memtable_create(&table, NULL), FIRN_OK);
     struct version version = {.key_size = 10, .sequence = 1, .kind = FI_ENTRY_PUT};
@@ -383,7 +371,6 @@ a_small_table_is_small(void **state)
 static void
 the_same_key_and_sequence_twice_is_refused(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "twice", 3);
     struct fi_memtable *table;
@@ -419,7 +406,6 @@ the_same_key_and_sequence_twice_is_refused(void **state)
 static void
 ways_prepared_beforehand_lead_to_the_same_places(void **state)
 {
-    (void)state;
     enum { BATCH = 12, BATCHES = 500 };
     for (enum shape shape = 0; shape < SHAPES; shape++) {
         struct test_random random;
@@ -457,7 +443,6 @@ ways_prepared_beforehand_lead_to_the_same_places(void **state)
 static void
 a_failed_allocation_leaves_the_table_as_it_was(void **state)
 {
-    (void)state;
     for (enum shape shape = 0; shape < SHAPES; shape++) {
         struct test_random random;
         test_random_init(&random, "no memory", 40 + (uint64_t)shape);
@@ -510,7 +495,6 @@ a_failed_allocation_leaves_the_table_as_it_was(void **state)
 static void
 reserved_batches_need_no_memory(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "reserve", 77);
     test_alloc_install();
@@ -538,7 +522,6 @@ reserved_batches_need_no_memory(void **state)
 static void
 range_deletes_lie_beside_the_entries(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_memtable *table;
     assert_int_equal(fi_memtable_create(&table, NULL), FIRN_OK);
@@ -668,7 +651,6 @@ read_beside(void *arg)
 static void
 readers_miss_nothing_beside_a_writer(void **state)
 {
-    (void)state;
     static const enum shape shapes[] = {RANDOM_KEYS, ASCENDING, DESCENDING};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         struct shared shared = {.shape = shapes[i]};

@@ -2,17 +2,10 @@
  *
  * unit/lsm: the filter of a memtable: never a wrong no, seldom a wrong perhaps, and no failure for want of it.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/bytes.h"
 #include "memtable/memtable.h"
 #include "memtable/memtable_internal.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 
 /* A table of half a megabyte, which some 10,000 of these entries fill. */
@@ -76,7 +69,6 @@ count_passed(const struct fi_memtable *table, uint64_t first, uint64_t count)
 static void
 what_is_there_is_found_before_and_after_the_filter_comes(void **state)
 {
-    (void)state;
     struct fi_memtable *table = make_table(TABLE_BYTES);
     bool had_filter = false;
     for (uint64_t i = 0; i < ENTRIES; i++) {
@@ -100,7 +92,6 @@ what_is_there_is_found_before_and_after_the_filter_comes(void **state)
 static void
 few_of_the_absent_pass_a_table_of_the_expected_size(void **state)
 {
-    (void)state;
     struct fi_memtable *table = make_table(TABLE_BYTES);
     uint64_t count = 0;
     while (fi_memtable_size_bytes(table) < TABLE_BYTES) {
@@ -122,7 +113,6 @@ few_of_the_absent_pass_a_table_of_the_expected_size(void **state)
 static void
 more_keys_than_were_expected_are_found_too(void **state)
 {
-    (void)state;
     struct fi_memtable *table = make_table(64 << 10);
     for (uint64_t i = 0; i < ENTRIES; i++) {
         add(table, i);
@@ -137,7 +127,6 @@ more_keys_than_were_expected_are_found_too(void **state)
 static void
 its_memory_is_the_tables_and_bounded(void **state)
 {
-    (void)state;
     struct fi_memtable *with = make_table(TABLE_BYTES);
     struct fi_memtable *without = make_table(0);
     for (uint64_t i = 0; i < ENTRIES; i++) {
@@ -155,7 +144,6 @@ its_memory_is_the_tables_and_bounded(void **state)
 static void
 without_memory_for_it_there_is_none(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_memtable *table = make_table(TABLE_BYTES);
     uint64_t i = 0;

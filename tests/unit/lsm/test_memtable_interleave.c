@@ -5,19 +5,13 @@
  * root grows, what all keys share shrinks. A reading must then answer as before the writer or as after it, and a walk must
  * meet everything that was there when it began.
  */
-#include <stdbool.h>
 
 static void interleave(void);
 #define FI_MEMTABLE_INTERLEAVE() interleave()
 
 #include "../../../src/engine/memtable/memtable.c"
 #include "../../../src/engine/memtable/memtable_cursor.c"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
+#include "support/test.h"
 
 /* With few old entries the root is a leaf and grows, with many there are leaves enough to walk over. */
 enum { FEW = 40, MANY = 300, NEW = 300, KEY_SIZE = 12 };
@@ -210,7 +204,6 @@ seek_strangers(size_t i)
 static void
 walks_meet_everything_wherever_a_writer_comes_between(void **state)
 {
-    (void)state;
     for (enum action action = 0; action < ACTIONS; action++) {
         for (unsigned kind = 0; kind < 4; kind++) {
             uint64_t n = 1;
@@ -226,7 +219,6 @@ walks_meet_everything_wherever_a_writer_comes_between(void **state)
 static void
 searches_answer_wherever_a_writer_comes_between(void **state)
 {
-    (void)state;
     static void (*const readings[])(size_t i) = {look_up, seek_from, seek_strangers};
     for (enum action action = 0; action < ACTIONS; action++) {
         for (size_t reading = 0; reading < sizeof readings / sizeof *readings; reading++) {

@@ -2,17 +2,10 @@
  *
  * unit/lsm: memtables that take their memory from a pool, one after the other.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/bytes.h"
 #include "memtable/memtable.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 
 enum { VALUE_SIZE = 200 };
@@ -100,7 +93,6 @@ expect_all(const struct fi_memtable *table, uint64_t count, uint64_t salt)
 static void
 a_large_table_gives_its_memory_to_the_next(void **state)
 {
-    (void)state;
     struct scene scene;
     make_scene(&scene);
     struct fi_memtable *small = fill_table(&scene, 1000, 1);
@@ -131,7 +123,6 @@ a_large_table_gives_its_memory_to_the_next(void **state)
 static void
 chunks_are_got_ahead_while_tables_take_them(void **state)
 {
-    (void)state;
     struct scene scene;
     make_scene(&scene);
     /* Nobody took any. */
@@ -173,7 +164,6 @@ chunks_are_got_ahead_while_tables_take_them(void **state)
 static void
 a_chunk_that_cannot_be_had_refuses_an_entry(void **state)
 {
-    (void)state;
     struct scene scene;
     make_scene(&scene);
     struct fi_memtable *table = make_table(&scene);

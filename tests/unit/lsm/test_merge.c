@@ -3,20 +3,11 @@
  * unit/lsm: merges of memtables, runs and levels against one sorted array: every move, in both directions, with
  * skips, twins, errors, and memory that runs out.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "fake_run.h"
 #include "merge/merge.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -312,7 +303,6 @@ walk(struct scene *scene, struct test_random *random, size_t at)
 static void
 agrees_with_a_sorted_array(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "merge", 31);
     static struct scene scene;
@@ -366,7 +356,6 @@ skip_and_walk(struct scene *scene, size_t at, uint64_t key, uint64_t sequence, b
 static void
 a_skip_leaves_out_only_what_it_may(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "skip", 32);
     static struct scene scene;
@@ -400,7 +389,6 @@ a_skip_leaves_out_only_what_it_may(void **state)
 static void
 a_skip_does_not_step_and_does_not_open_runs(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "far", 33);
     static struct scene scene;
@@ -428,7 +416,6 @@ a_skip_does_not_step_and_does_not_open_runs(void **state)
 static void
 keys_at_the_ends_of_the_order_are_not_lost(void **state)
 {
-    (void)state;
     enum { SOURCES = 5, COUNT = 20 };
     struct fake_run *runs[SOURCES];
     struct fi_merge *merge;
@@ -485,7 +472,6 @@ keys_at_the_ends_of_the_order_are_not_lost(void **state)
 static void
 the_same_version_in_two_sources_is_damage(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "twins", 34);
     static struct scene scene;
@@ -557,7 +543,6 @@ move_about(struct scene *scene)
 static void
 an_error_of_a_source_leaves_the_merge_nowhere(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "faults", 35);
     static struct scene scene;
@@ -590,7 +575,6 @@ an_error_of_a_source_leaves_the_merge_nowhere(void **state)
 static void
 memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "no memory", 36);
     test_alloc_install();

@@ -3,20 +3,11 @@
  * unit/lsm: what views read of memtables, runs and levels with range deletes, against a model that looks at every
  * version: all moves mixed, all kinds of bounds; how far cursors step; errors and memory that runs out.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "fake_run.h"
 #include "merge/merge.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -346,7 +337,6 @@ walk(struct scene *scene, struct test_random *random)
 static void
 agrees_with_a_model(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "resolve", 41);
     static struct scene scene;
@@ -413,7 +403,6 @@ assert_walk_is_short(struct scene *scene, uint64_t expected, uint64_t moves_max)
 static void
 versions_that_are_too_new_or_too_old_are_jumped_over(void **state)
 {
-    (void)state;
     static struct scene scene;
     scene_init(&scene, 1, 3);
     add_put(&scene, 0, 0, 1);
@@ -441,7 +430,6 @@ fill(struct scene *scene)
 static void
 a_range_delete_over_many_keys_is_one_jump(void **state)
 {
-    (void)state;
     static struct scene scene;
     scene_init(&scene, 1, MANY);
     fill(&scene);
@@ -459,7 +447,6 @@ a_range_delete_over_many_keys_is_one_jump(void **state)
 static void
 many_small_range_deletes_side_by_side_are_one_jump(void **state)
 {
-    (void)state;
     static struct scene scene;
     scene_init(&scene, 1, MANY);
     fill(&scene);
@@ -475,7 +462,6 @@ many_small_range_deletes_side_by_side_are_one_jump(void **state)
 static void
 small_range_deletes_apart_are_stepped_over(void **state)
 {
-    (void)state;
     static struct scene scene;
     scene_init(&scene, 1, MANY);
     fill(&scene);
@@ -528,7 +514,6 @@ make_faulty_scene(struct scene *scene, struct test_random *random)
 static void
 an_error_leaves_it_nowhere(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "faults", 42);
     static struct scene scene;
@@ -554,7 +539,6 @@ an_error_leaves_it_nowhere(void **state)
 static void
 memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "no memory", 43);
     test_alloc_install();

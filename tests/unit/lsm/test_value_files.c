@@ -21,7 +21,6 @@ static struct fi_os_dir *runs;
 static int
 setup(void **state)
 {
-    (void)state;
     struct fi_os *os;
     firn_error err;
     TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
@@ -37,7 +36,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     struct fi_os *os = fixture.os;
     fi_os_dir_close(runs);
     fixture_deinit(&fixture);
@@ -115,7 +113,6 @@ work(bool is_unhurried)
 static void
 values_are_separated_from_a_size_on(void **state)
 {
-    (void)state;
     assert_int_equal(fixture_put(&fixture, 0, 20, 99), FIRN_OK);
     flush();
     assert_int_equal(value_files().count, 0);
@@ -141,7 +138,6 @@ values_are_separated_from_a_size_on(void **state)
 static void
 compactions_leave_living_values_where_they_lie(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 8; i++) {
         put_keys(KEYS_FROM + 10 * i, KEYS_FROM + 10 * (i + 1), LARGE);
         flush();
@@ -163,7 +159,6 @@ compactions_leave_living_values_where_they_lie(void **state)
 static void
 a_file_goes_when_more_than_half_of_it_is_dead(void **state)
 {
-    (void)state;
     put_keys(20, 40, LARGE);
     flush();
     work(false);
@@ -197,7 +192,6 @@ a_file_goes_when_more_than_half_of_it_is_dead(void **state)
 static void
 what_a_view_sees_is_alive(void **state)
 {
-    (void)state;
     put_keys(20, 40, LARGE);
     flush();
     size_t view = fixture_checkpoint(&fixture);
@@ -222,7 +216,6 @@ what_a_view_sees_is_alive(void **state)
 static void
 without_a_hurry_everything_dead_is_freed(void **state)
 {
-    (void)state;
     put_keys(20, 60, LARGE);
     flush();
     put_keys(20, 22, 10);
@@ -237,7 +230,6 @@ without_a_hurry_everything_dead_is_freed(void **state)
 static void
 small_files_become_one(void **state)
 {
-    (void)state;
     fixture.options.value_file_bytes_small = 8000;
     reopen();
     for (unsigned i = 0; i < 6; i++) {
@@ -263,7 +255,6 @@ small_files_become_one(void **state)
 static void
 large_outputs_have_several_files(void **state)
 {
-    (void)state;
     fixture.options.value_file_bytes_target = 5000;
     fixture.options.value_file_bytes_small = 1;
     reopen();
@@ -277,7 +268,6 @@ large_outputs_have_several_files(void **state)
 static void
 a_dropped_tree_takes_its_value_files_along(void **state)
 {
-    (void)state;
     firn_error err;
     put_keys(20, 30, LARGE);
     flush();
@@ -293,7 +283,6 @@ a_dropped_tree_takes_its_value_files_along(void **state)
 static void
 value_files_wait_for_cursors_and_for_readers_elsewhere(void **state)
 {
-    (void)state;
     firn_error err;
     put_keys(20, 24, LARGE);
     flush();
@@ -327,7 +316,6 @@ value_files_wait_for_cursors_and_for_readers_elsewhere(void **state)
 static void
 a_load_separates_values_too(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_bulk_load *bulk;
     static const uint8_t value[LARGE] = {1, 2, 3};
@@ -377,7 +365,6 @@ apply(enum fi_entry_kind kind, firn_slice value)
 static void
 operands_stay_beside_the_value_that_they_change(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf out = {0};
     struct fi_lsm_cursor *cursor;
@@ -411,7 +398,6 @@ operands_stay_beside_the_value_that_they_change(void **state)
 static void
 a_clone_has_the_value_files(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_dir *target;
     struct fi_lsm *clone;
@@ -475,7 +461,6 @@ assert_unreadable(const char *text)
 static void
 a_value_file_that_is_missing_hides_its_values_alone(void **state)
 {
-    (void)state;
     firn_error err;
     put_keys(20, 30, LARGE);
     put_keys(60, 61, 10);
@@ -489,7 +474,6 @@ a_value_file_that_is_missing_hides_its_values_alone(void **state)
 static void
 a_damaged_value_hides_itself_alone(void **state)
 {
-    (void)state;
     struct fi_buf bytes = {0};
     put_keys(20, 30, LARGE);
     put_keys(60, 61, 10);
@@ -512,7 +496,6 @@ a_damaged_value_hides_itself_alone(void **state)
 static void
 another_file_under_the_name_is_noticed(void **state)
 {
-    (void)state;
     struct fi_buf bytes = {0};
     put_keys(40, 50, LARGE);
     flush();
@@ -532,7 +515,6 @@ another_file_under_the_name_is_noticed(void **state)
 static void
 a_damaged_value_stops_the_compaction_that_would_move_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf bytes = {0};
     put_keys(20, 40, LARGE);
@@ -565,7 +547,6 @@ a_damaged_value_stops_the_compaction_that_would_move_it(void **state)
 static void
 strays_are_removed_and_named_files_are_not(void **state)
 {
-    (void)state;
     put_keys(20, 30, LARGE);
     flush();
     struct names names = value_files();
@@ -586,7 +567,6 @@ strays_are_removed_and_named_files_are_not(void **state)
 static void
 runs_that_contradict_each_other_keep_the_store_closed(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_dir *dir;
     struct fi_lsm *lsm;
@@ -686,7 +666,6 @@ make_liar(void)
 static void
 a_run_reaches_no_file_but_those_that_manifest_gives_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_lsm *lsm;
     struct fi_lsm_tree *tree;

@@ -7,22 +7,13 @@
  *
  * FIRN_TEST_LONG=1 tries 20 times as many histories.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "fake_run.h"
 #include "firn/store.h"
 #include "flat_views.h"
 #include "merge/merge.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "version/version.h"
@@ -753,7 +744,6 @@ rounds(void)
 static void
 compactions_change_no_reading(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "values", 71);
     for (uint64_t n = 0; n < 1500 * rounds(); n++) {
@@ -784,7 +774,6 @@ compactions_change_no_reading(void **state)
 static void
 memory_that_runs_out_changes_nothing(void **state)
 {
-    (void)state;
     static struct history history;
     struct test_random random;
     test_random_init(&random, "values without memory", 72);

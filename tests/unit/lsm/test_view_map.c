@@ -4,17 +4,9 @@
  * restores of restores, and checkpoints deleted in the middle. Sequences are at most 63, so a set is
  * a number.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
 #include <setjmp.h> /* before cmocka.h */
-
-#include <cmocka.h>
-
 #include "merge/merge.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "version/version.h"
@@ -272,7 +264,6 @@ check_marks(const struct scene *scene, const struct fi_merge_view_map *map,
 static void
 a_map_says_what_the_views_see(void **state)
 {
-    (void)state;
     struct test_random random;
     unsigned alike = 0;
     test_random_init(&random, "view_map", 77);
@@ -293,7 +284,6 @@ a_map_says_what_the_views_see(void **state)
 static void
 a_list_without_views_sees_nothing(void **state)
 {
-    (void)state;
     const struct fi_view_list list = {0};
     struct fi_merge_view_map map;
     struct fi_merge_rule *rule;
@@ -309,7 +299,6 @@ a_list_without_views_sees_nothing(void **state)
 static void
 memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
 {
-    (void)state;
     struct test_random random;
     static struct scene scene;
     test_random_init(&random, "view_map", 78);

@@ -6,14 +6,7 @@
 #ifndef FIRN_TEST_UNIT_OS_SUITE_H
 #define FIRN_TEST_UNIT_OS_SUITE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
+#include "support/test.h"
 #include "support/test_os.h"
 
 /* Where one test works: an empty directory of one implementation. */

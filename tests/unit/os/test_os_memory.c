@@ -3,17 +3,10 @@
  * unit/os: the machine in memory: where it dies, clones, determinism, its settings, its limits.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 #include "machine.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_os.h"
 #include "threads/os_thread.h"
@@ -21,7 +14,6 @@
 static void
 the_machine_dies_at_the_chosen_call(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);
@@ -68,7 +60,6 @@ the_machine_dies_at_the_chosen_call(void **state)
 static void
 locks_go_with_the_power(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create(1);
     struct fi_os_dir *root = test_os_root(os);
@@ -107,7 +98,6 @@ locks_go_with_the_power(void **state)
 static void
 clones_do_not_see_each_other(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);
@@ -218,7 +208,6 @@ history_of(uint64_t seed)
 static void
 the_seed_decides_everything(void **state)
 {
-    (void)state;
     struct fi_buf first = history_of(7);
     struct fi_buf again = history_of(7);
     struct fi_buf other = history_of(8);
@@ -234,7 +223,6 @@ the_seed_decides_everything(void **state)
 static void
 a_full_disk_refuses_and_recovers(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create(1);
     struct fi_os_dir *root = test_os_root(os);
@@ -272,7 +260,6 @@ a_full_disk_refuses_and_recovers(void **state)
 static void
 users_meet_the_mode_bits(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create(1);
     struct fi_os_dir *root = test_os_root(os);
@@ -321,7 +308,6 @@ expect_no_kind(void *ctx, const struct fi_os_dirent *entry)
 static void
 time_and_kinds_are_as_set(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create(1);
     struct fi_os_dir *root = test_os_root(os);
@@ -341,7 +327,6 @@ time_and_kinds_are_as_set(void **state)
 static void
 contents_may_lie_far_out_but_not_everywhere(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create(1);
     struct fi_os_dir *root = test_os_root(os);
@@ -369,7 +354,6 @@ count_job(void *arg)
 static void
 jobs_run_inline(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create(3);
     struct fi_os_jobs *jobs;
@@ -386,7 +370,6 @@ jobs_run_inline(void **state)
 static void
 failed_allocations_leave_no_machine_behind(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned for_ever = 0; for_ever < 2; for_ever++) {
         for (uint64_t n = 1;; n++) {

@@ -4,18 +4,10 @@
  * that it does without. What it does like the others is in test_os_suite.c.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "hosted/os_ram.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_os.h"
 #include "support/test_random.h"
@@ -46,7 +38,6 @@ open_rw(struct fi_os_dir *dir, const char *name)
 static void
 the_limit_holds_and_what_is_removed_can_be_used_again(void **state)
 {
-    (void)state;
     firn_error err;
     uint64_t free_bytes;
     struct fi_os *os = create(300 * KIB);
@@ -81,7 +72,6 @@ the_limit_holds_and_what_is_removed_can_be_used_again(void **state)
 static void
 names_count_towards_the_limit_too(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = create(100 * KIB);
     struct fi_os_dir *root = test_os_root(os);
@@ -108,7 +98,6 @@ names_count_towards_the_limit_too(void **state)
 static void
 a_write_far_behind_the_end_costs_what_it_takes(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = create(1024 * KIB);
     struct fi_os_dir *root = test_os_root(os);
@@ -131,7 +120,6 @@ a_write_far_behind_the_end_costs_what_it_takes(void **state)
 static void
 modes_and_times_are_kept_and_the_rest_is_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = create(1024 * KIB);
     struct fi_os_dir *root = test_os_root(os);
@@ -164,7 +152,6 @@ modes_and_times_are_kept_and_the_rest_is_refused(void **state)
 static void
 a_deep_tree_goes_with_the_file_system(void **state)
 {
-    (void)state;
     firn_error err;
     test_alloc_install();
     struct fi_os *os = create(16 * 1024 * KIB);
@@ -217,7 +204,6 @@ use(struct fi_os *os, firn_error *err)
 static void
 memory_that_runs_out_leaks_nothing(void **state)
 {
-    (void)state;
     for (int for_ever = 0; for_ever < 2; for_ever++) {
         bool failed = true;
         for (uint64_t n = 1; failed; n++) {
@@ -358,7 +344,6 @@ run_worker(void *arg)
 static void
 threads_may_use_it_at_once(void **state)
 {
-    (void)state;
     firn_error err;
     struct shared shared = {.os = create(1024 * KIB)};
     struct fi_os_dir *root = test_os_root(shared.os);

@@ -29,7 +29,6 @@ setup_posix(void **state)
 static int
 teardown_posix(void **state)
 {
-    (void)state;
     test_os_temp_dir_remove(current.dir);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
@@ -67,7 +66,6 @@ setup_memory(void **state)
 static int
 teardown_memory(void **state)
 {
-    (void)state;
     fi_os_dir_close(current.dir);
     fi_sim_memory_destroy(current.os);
     assert_int_equal(test_alloc_alive(), 0);
@@ -90,7 +88,6 @@ setup_ram(void **state)
 static int
 teardown_ram(void **state)
 {
-    (void)state;
     fi_os_dir_close(current.dir);
     fi_os_ram_destroy(current.os);
     assert_int_equal(test_alloc_alive(), 0);
@@ -116,7 +113,6 @@ setup_fault(void **state)
 static int
 teardown_fault(void **state)
 {
-    (void)state;
     assert_int_equal(fi_sim_fault_hits(current.os), 0);
     fi_os_dir_close(current.dir);
     fi_sim_fault_destroy(current.os);

@@ -6,22 +6,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "os/os_ops.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "threads/os_callback.h"
 #include "threads/os_scheduler.h"
@@ -106,7 +99,6 @@ check_jobs_run_once_and_wait_sees_their_end(struct fi_os *os)
 static void
 jobs_run_once_and_wait_sees_their_end(void **state)
 {
-    (void)state;
     with_each_os(check_jobs_run_once_and_wait_sees_their_end);
 }
 
@@ -156,14 +148,12 @@ check_one_thread_runs_jobs_in_order(struct fi_os *os)
 static void
 one_thread_runs_jobs_in_order(void **state)
 {
-    (void)state;
     with_each_os(check_one_thread_runs_jobs_in_order);
 }
 
 static void
 the_seed_decides_the_order_within_what_threads_could_do(void **state)
 {
-    (void)state;
     struct order first[8];
     unsigned different = 0;
     for (unsigned seed = 0; seed < 8; seed++) {
@@ -215,7 +205,6 @@ check_jobs_may_submit_jobs_and_destroy_runs_them_all(struct fi_os *os)
 static void
 jobs_may_submit_jobs_and_destroy_runs_them_all(void **state)
 {
-    (void)state;
     with_each_os(check_jobs_may_submit_jobs_and_destroy_runs_them_all);
 }
 
@@ -245,7 +234,6 @@ priority_of_jobs(bool steps_back)
 static void
 jobs_that_step_back_have_a_lower_priority_than_others(void **state)
 {
-    (void)state;
     int before;
     int after;
     note_priority(&before);
@@ -328,14 +316,12 @@ check_conditions_carry_values_between_jobs(struct fi_os *os)
 static void
 conditions_carry_values_between_jobs(void **state)
 {
-    (void)state;
     with_each_os(check_conditions_carry_values_between_jobs);
 }
 
 static void
 conditions_carry_values_in_simulation(void **state)
 {
-    (void)state;
     for (uint64_t seed = 0; seed < 20; seed++) {
         struct simulation simulation;
         struct fi_os *os = simulation_init(&simulation, seed);
@@ -421,7 +407,6 @@ lock_twice_in_simulation(void)
 static void
 a_deadlock_in_simulation_is_reported(void **state)
 {
-    (void)state;
     assert_true(ends_by_check(wait_for_nothing));
     assert_true(ends_by_check(wait_for_a_forgotten_signal));
     assert_true(ends_by_check(wait_for_oneself));
@@ -481,7 +466,6 @@ end_a_job_with_a_mutex_held(void)
 static void
 a_wrong_order_of_locks_is_reported_in_debug_builds(void **state)
 {
-    (void)state;
     assert_true(ends_by_check(lock_against_the_ranks));
     assert_true(ends_by_check(lock_two_of_one_rank));
     assert_true(ends_by_check(unlock_what_is_not_held));
@@ -500,7 +484,6 @@ report_a_phase_that_is_not_listed(void)
 static void
 a_phase_that_is_not_listed_is_reported_in_debug_builds(void **state)
 {
-    (void)state;
     assert_true(ends_by_check(report_a_phase_that_is_not_listed));
 }
 #endif
@@ -508,7 +491,6 @@ a_phase_that_is_not_listed_is_reported_in_debug_builds(void **state)
 static void
 phases_are_listed_once(void **state)
 {
-    (void)state;
     static const char *const phases[] = {FIRN_PROGRESS_PHASES};
     for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
         assert_true(fi_os_callback_is_phase(phases[i]));
@@ -564,7 +546,6 @@ check_locks_in_order_are_fine_under_a_wait(struct fi_os *os)
 static void
 locks_in_order_are_fine_under_a_wait(void **state)
 {
-    (void)state;
     with_each_os(check_locks_in_order_are_fine_under_a_wait);
 }
 
@@ -605,7 +586,6 @@ check_failed_allocations_leave_nothing_behind(struct fi_os *os)
 static void
 failed_allocations_leave_nothing_behind(void **state)
 {
-    (void)state;
     with_each_os(check_failed_allocations_leave_nothing_behind);
 }
 
@@ -613,7 +593,6 @@ failed_allocations_leave_nothing_behind(void **state)
 static void
 a_first_thread_that_cannot_start_is_an_error(void **state)
 {
-    (void)state;
     pthread_attr_t normal;
     pthread_attr_t impossible;
     assert_int_equal(pthread_getattr_default_np(&normal), 0);
@@ -644,7 +623,6 @@ read_signal_mask(void *arg)
 static void
 threads_leave_signals_to_the_program(void **state)
 {
-    (void)state;
     sigset_t mask;
     struct fi_os_jobs *jobs;
     assert_int_equal(fi_os_jobs_create(fi_os_default(), 1, &jobs, NULL), FIRN_OK);

@@ -3,16 +3,6 @@
  * unit/os: being told of changes, and talking to another process: on the real system, by inotify and,
  * where that is allowed, by fanotify.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include <errno.h>
 #include <pthread.h>
 #include <sys/fanotify.h>
@@ -24,6 +14,7 @@
 #include "oswatch/os_watch.h"
 #include "oswatch/os_watch_internal.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
@@ -102,7 +93,6 @@ make_dir(struct fi_os_dir *dir, const char *name)
 static void
 what_happens_in_a_directory_is_told_at_once(void **state)
 {
-    (void)state;
     struct fi_os_dir *dir = test_os_temp_dir();
     struct fi_os_dir *sub = make_dir(dir, "sub");
     struct fi_os_watch *watch = watch_open(dir);
@@ -161,7 +151,6 @@ what_happens_in_a_directory_is_told_at_once(void **state)
 static void
 more_than_a_queue_holds_is_told_as_lost(void **state)
 {
-    (void)state;
     struct fi_os_dir *dir = test_os_temp_dir();
     struct log log;
     firn_error err;
@@ -230,7 +219,6 @@ wait_for_event(struct fi_os_watch *watch)
 static void
 what_was_forgotten_is_not_watched(void **state)
 {
-    (void)state;
     struct fi_os_dir *dir = test_os_temp_dir();
     struct fi_os_dir *sub = make_dir(dir, "sub");
     struct fi_os_watch *watch = watch_open(dir);
@@ -269,7 +257,6 @@ what_was_forgotten_is_not_watched(void **state)
 static void
 a_directory_that_is_made_again_is_another(void **state)
 {
-    (void)state;
     struct fi_os_dir *dir = test_os_temp_dir();
     struct fi_os_watch *watch = watch_open(dir);
     struct log log;
@@ -301,7 +288,6 @@ a_directory_that_is_made_again_is_another(void **state)
 static void
 events_of_one_name_tell_each_kind(void **state)
 {
-    (void)state;
     struct fi_os_dir *dir = test_os_temp_dir();
     struct fi_os_dir *outside = test_os_temp_dir();
     struct fi_os_dir *sub = make_dir(dir, "sub");
@@ -335,7 +321,6 @@ events_of_one_name_tell_each_kind(void **state)
 static void
 writes_behind_a_name_that_went_are_told(void **state)
 {
-    (void)state;
     struct fi_os_dir *dir = test_os_temp_dir();
     struct fi_os_watch *watch = watch_open(dir);
     struct log log;
@@ -388,7 +373,6 @@ real_path(struct fi_os_dir *dir, const char *name, char out[1200])
 static void
 what_is_mounted_below_the_root_is_told_as_lost(void **state)
 {
-    (void)state;
     struct fi_os_dir *dir = test_os_temp_dir();
     struct fi_os_dir *in = make_dir(dir, "in");
     struct fi_os_dir *below;
@@ -459,7 +443,6 @@ what_is_mounted_below_the_root_is_told_as_lost(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     struct fi_os_dir *dir = test_os_temp_dir();
     struct fi_os_dir *sub = make_dir(dir, "sub");
     bool was_hit = true;
@@ -559,7 +542,6 @@ refuse(struct fi_os_dir *dir, struct fi_os_dir *sub, int system_call, int error_
 static void
 what_fanotify_refuses_inotify_does(void **state)
 {
-    (void)state;
     struct fi_os_dir *dir = test_os_temp_dir();
     struct fi_os_dir *sub = make_dir(dir, "sub");
     static const struct {
@@ -595,7 +577,6 @@ what_fanotify_refuses_inotify_does(void **state)
 static void
 the_limits_of_inotify_are_not_those_of_fanotify(void **state)
 {
-    (void)state;
     struct fi_os_dir *dir = test_os_temp_dir();
     struct fi_os_dir *sub = make_dir(dir, "sub");
     static const struct {
@@ -639,7 +620,6 @@ visit_kernel_event(struct fi_os_watch_fanotify *fanotify, const struct kernel_ev
 static void
 what_makes_no_sense_is_lost(void **state)
 {
-    (void)state;
     struct fi_os_dir *dir = test_os_temp_dir();
     struct fi_os_watch_fanotify *fanotify = fi_os_watch_fanotify_create(fi_os_posix_dir_fd(dir));
     assert_non_null(fanotify);
@@ -685,7 +665,6 @@ what_makes_no_sense_is_lost(void **state)
 static void
 only_a_real_process_watches_and_talks(void **state)
 {
-    (void)state;
     struct fi_os *os;
     struct fi_os_watch *watch;
     struct fi_os_socket *socket;
@@ -702,7 +681,6 @@ only_a_real_process_watches_and_talks(void **state)
 static void
 what_is_not_known_to_be_local_is_not_watched(void **state)
 {
-    (void)state;
     struct fi_os_dir *dir = test_os_temp_dir();
     struct fi_os_dir *proc;
     struct fi_os_watch *watch = watch_open(dir);
@@ -729,7 +707,6 @@ wait_for_events(struct fi_os_dir *dir, struct fi_os_socket *listener)
 static void
 two_ends_talk(void **state)
 {
-    (void)state;
     struct fi_os_dir *dir = test_os_temp_dir();
     struct fi_os *os = fi_os_dir_os(dir);
     struct fi_os_socket *listener;
@@ -785,7 +762,6 @@ two_ends_talk(void **state)
 static int
 use_inotify(void **state)
 {
-    (void)state;
     is_by_fanotify = test_os_admin(false);
     return is_by_fanotify ? -1 : 0;
 }
@@ -793,7 +769,6 @@ use_inotify(void **state)
 static int
 use_fanotify(void **state)
 {
-    (void)state;
     is_by_fanotify = test_os_admin(true);
     return is_by_fanotify ? 0 : -1;
 }

@@ -2,15 +2,8 @@
  *
  * unit/os: the table of handles, against a list.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "oswatch/os_watch_internal.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -29,7 +22,6 @@ handle_of(uint32_t i)
 static void
 handles_are_found_under_their_numbers(void **state)
 {
-    (void)state;
     struct fi_os_watch_handles handles = {0};
     struct test_random random;
     int numbers[HANDLES];
@@ -64,7 +56,6 @@ handles_are_found_under_their_numbers(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     test_alloc_install();
     for (uint64_t n = 1; n < 8; n++) {
         struct fi_os_watch_handles handles = {0};

@@ -2,18 +2,11 @@
  *
  * unit/os: a file system within a file: names, ranges, and that nothing can be changed.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/mem.h"
 #include "hosted/os_within.h"
 #include "os/os_window.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_os.h"
 
@@ -36,7 +29,6 @@ static struct scene scene;
 static int
 setup(void **state)
 {
-    (void)state;
     firn_error err;
     test_alloc_install();
     TEST_OK(fi_sim_memory_create(1, &scene.outer, &err), &err);
@@ -54,7 +46,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     fi_os_dir_close(scene.root);
     fi_os_within_destroy(scene.os);
     fi_os_file_close(scene.file);
@@ -85,7 +76,6 @@ stop(void *ctx, const struct fi_os_dirent *entry)
 static void
 names_are_where_they_were(void **state)
 {
-    (void)state;
     firn_error err;
     char names[100] = "";
     int visits = 0;
@@ -126,7 +116,6 @@ names_are_where_they_were(void **state)
 static void
 files_are_ranges(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_file *file;
     struct fi_os_stat stat;
@@ -160,7 +149,6 @@ files_are_ranges(void **state)
 static void
 nothing_can_be_changed(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_file *file;
     struct fi_os_file *other;
@@ -215,7 +203,6 @@ nothing_can_be_changed(void **state)
 static void
 the_clock_stands_still_and_the_rest_is_the_outer_ones(void **state)
 {
-    (void)state;
     firn_error err;
     uint64_t random[2] = {0, 0};
     uint64_t free_bytes = 1;

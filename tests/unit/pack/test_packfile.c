@@ -15,7 +15,6 @@
 static void
 objects_of_all_sizes_come_back(void **state)
 {
-    (void)state;
     static const size_t sizes[] = {0,
                                    1,
                                    65535,
@@ -49,7 +48,6 @@ objects_of_all_sizes_come_back(void **state)
 static void
 a_larger_object_is_refused_and_the_pack_goes_on(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -151,7 +149,6 @@ note_verified(void *ctx, firn_error *err)
 static void
 forty_thousand_objects_are_found_and_listed_in_order(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -233,7 +230,6 @@ forty_thousand_objects_are_found_and_listed_in_order(void **state)
 static void
 an_object_is_stored_once_whoever_adds_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -274,7 +270,6 @@ an_object_is_stored_once_whoever_adds_it(void **state)
 static void
 neighbours_share_a_frame_and_large_objects_do_not(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -303,7 +298,6 @@ neighbours_share_a_frame_and_large_objects_do_not(void **state)
 static void
 a_pack_without_objects_or_with_an_open_frame_is_not_written(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -343,7 +337,6 @@ a_pack_without_objects_or_with_an_open_frame_is_not_written(void **state)
 static void
 a_pack_at_a_path_is_written_and_opened_there(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -377,7 +370,6 @@ a_pack_at_a_path_is_written_and_opened_there(void **state)
 static void
 a_place_from_outside_gives_the_object_or_an_error(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -425,7 +417,6 @@ a_place_from_outside_gives_the_object_or_an_error(void **state)
 static void
 one_scratch_serves_several_packs_in_turn(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -486,7 +477,6 @@ see_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, fir
 static void
 lists_of_pieces_have_one_form(void **state)
 {
-    (void)state;
     firn_error err;
     uint64_t total;
     const firn_hash hash = {.bytes = {1, 2, 3}};
@@ -547,7 +537,6 @@ lists_of_pieces_have_one_form(void **state)
 static void
 a_pool_gives_out_what_came_back_last(void **state)
 {
-    (void)state;
     struct fi_packfile_pool pool;
     struct fi_packfile_scratch *taken[3];
     struct fi_packfile_scratch *again;

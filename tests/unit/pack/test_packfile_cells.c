@@ -63,7 +63,6 @@ test_names_are_those_of_the_documented_examples(void **state)
          {{8192 * TIB - 2, "ok"}},
          "f052bc46f29503ad60ca88216dc6eb34f0d25d885936c26f25c6646cb84a832c"},
     };
-    (void)state;
     for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
         struct fi_packfile_cells_builder builder;
         firn_hash name;
@@ -159,7 +158,6 @@ test_what_is_built_is_read_back(void **state)
 {
     static struct made made;
     struct test_random random = {.state = 41};
-    (void)state;
     for (int round = 0; round < 200; round++) {
         uint64_t added[16];
         uint64_t found[16];
@@ -193,7 +191,6 @@ test_what_is_built_is_read_back(void **state)
 static void
 test_the_level_follows_from_the_size(void **state)
 {
-    (void)state;
     assert_int_equal(fi_packfile_cells_level_of(1), 0);
     assert_int_equal(fi_packfile_cells_level_of(2 * GIB), 0);
     assert_int_equal(fi_packfile_cells_level_of(2 * GIB + 1), 1);
@@ -236,7 +233,6 @@ test_lists_that_break_a_rule_are_refused(void **state)
         {"no size at all", {0, 1, 0}, 1, {-1}, 1, FIRN_CORRUPT},
         {"half a head", {0, 1, 0}, 1, {-1}, 2, FIRN_CORRUPT},
     };
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         static const uint8_t no_hash[32];
         struct fi_buf list = {0};
@@ -325,7 +321,6 @@ test_a_pack_says_that_it_has_lists_of_cells(void **state)
     struct firn_packfile *pack;
     struct taking taking = {0};
     uint64_t found = 0;
-    (void)state;
     pack_fixture_init(&fixture);
     pack_fixture_add_noise(&fixture, 1, 100);
     assert_int_equal(pack_fixture_write(&fixture, "without", 0, NULL), FIRN_OK);
@@ -357,7 +352,6 @@ static void
 test_wrong_lists_are_damage(void **state)
 {
     enum { NAME, CELL_IS_LIST, LIST_IS_CELL, LIST_OF_OTHER_SIZE, CASES };
-    (void)state;
     for (int which = 0; which < CASES; which++) {
         struct pack_fixture fixture;
         struct firn_packfile *pack;

@@ -85,7 +85,6 @@ damage_read(struct damage *damage, size_t size, firn_error *err)
 static void
 every_changed_byte_is_found(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     damage_init(&damage);
@@ -107,7 +106,6 @@ every_changed_byte_is_found(void **state)
 static void
 every_length_is_found(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     damage_init(&damage);
@@ -123,7 +121,6 @@ every_length_is_found(void **state)
 static void
 changed_bytes_of_a_larger_pack_are_found(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage = {0};
     pack_fixture_init(&damage.fixture);
@@ -178,7 +175,6 @@ tell(struct damage *damage, const struct lie *lie)
 static void
 packs_that_lie_are_refused(void **state)
 {
-    (void)state;
     struct damage damage;
     damage_init(&damage);
     enum { FRAME = 0, PAGE = 3, OBJECTS = 4, FRAMES = 5, E = FI_PACKFILE_FORMAT_ENTRY_SIZE };
@@ -257,7 +253,6 @@ packs_that_lie_are_refused(void **state)
 static void
 random_lies_never_give_wrong_bytes(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     damage_init(&damage);
@@ -300,7 +295,6 @@ count_damage(struct pack_fixture *fixture, const char *name, const firn_hash *ha
 static void
 lists_of_pieces_that_lie_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     for (int which = 0; which < 5; which++) {
         struct pack_fixture fixture;
@@ -354,7 +348,6 @@ collect(void *ctx, firn_slice data, firn_error *err)
 static void
 a_piece_may_be_a_list_that_is_smaller(void **state)
 {
-    (void)state;
     firn_error err;
     for (int is_here = 0; is_here < 2; is_here++) {
         struct pack_fixture fixture;
@@ -511,7 +504,6 @@ judge(struct pack_fixture *fixture, const char *name, struct verdict *verdict)
 static void
 packs_made_by_hand_are_judged(void **state)
 {
-    (void)state;
     static const struct {
         const char *what;
         bool stray_block;
@@ -555,7 +547,6 @@ packs_made_by_hand_are_judged(void **state)
 static void
 verification_names_what_is_lost(void **state)
 {
-    (void)state;
     struct damage damage;
     damage_init(&damage);
     struct verdict verdict;
@@ -615,7 +606,6 @@ salvage_bad(struct damage *damage, size_t size)
 static void
 salvage_brings_back_every_whole_frame(void **state)
 {
-    (void)state;
     struct damage damage;
     damage_init(&damage);
     damage_copy(&damage);

@@ -93,7 +93,6 @@ open_pack(struct pack_fixture *fixture, struct firn_packfile **out)
 static void
 a_new_version_is_read_by_its_own_name(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     struct firn_packfile *pack;
@@ -130,7 +129,6 @@ a_new_version_is_read_by_its_own_name(void **state)
 static void
 a_base_may_be_in_another_frame(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     struct firn_packfile *pack;
@@ -156,7 +154,6 @@ a_base_may_be_in_another_frame(void **state)
 static void
 a_version_may_be_a_piece_of_larger_content(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     struct firn_packfile *pack;
@@ -190,7 +187,6 @@ a_version_may_be_a_piece_of_larger_content(void **state)
 static void
 a_base_may_be_elsewhere(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     struct firn_packfile *pack;
@@ -229,7 +225,6 @@ count_damage(struct pack_fixture *fixture, struct firn_packfile *pack)
 static void
 lies_are_found(void **state)
 {
-    (void)state;
     static const struct {
         const char *what;
         const char *text;
@@ -291,7 +286,6 @@ lies_are_found(void **state)
 static void
 what_is_no_delta_is_refused(void **state)
 {
-    (void)state;
     struct fi_packfile_delta delta;
     uint8_t bytes[64] = {FI_PACKFILE_BLOB};
     bytes[33] = 0x80;
@@ -347,7 +341,6 @@ visit(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at, f
 static void
 walks_and_salvage_give_deltas_as_they_are(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     struct firn_packfile *pack;
@@ -392,7 +385,6 @@ count_some(void *ctx, const firn_hash *hash, const struct fi_packfile_location *
 static void
 a_walk_through_deltas_decodes_their_frames_alone(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     struct firn_packfile *pack;
@@ -428,7 +420,6 @@ a_walk_through_deltas_decodes_their_frames_alone(void **state)
 static void
 any_allocation_of_a_reading_may_fail(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     struct firn_packfile *pack;
@@ -471,7 +462,6 @@ any_allocation_of_a_reading_may_fail(void **state)
 static void
 the_golden_pack_is_read_for_ever(void **state)
 {
-    (void)state;
     static const char path[] = "tests/formats/pack/delta.pack";
     firn_error err;
     struct pack_fixture fixture;

@@ -74,7 +74,6 @@ salvage_in(struct pack_fixture *fixture, struct fi_os_dir *dir, firn_error *err)
 static void
 memory_that_runs_out_while_writing_leaves_nothing_behind(void **state)
 {
-    (void)state;
     firn_error err;
     for (int for_ever = 0; for_ever < 2; for_ever++) {
         int rc = FIRN_NO_MEMORY;
@@ -99,7 +98,6 @@ memory_that_runs_out_while_writing_leaves_nothing_behind(void **state)
 static void
 memory_that_runs_out_while_reading_is_reported(void **state)
 {
-    (void)state;
     firn_error err;
     for (int salvages = 0; salvages < 2; salvages++) {
         int rc = FIRN_NO_MEMORY;
@@ -125,7 +123,6 @@ memory_that_runs_out_while_reading_is_reported(void **state)
 static void
 a_pool_of_lanes_survives_the_want_of_memory(void **state)
 {
-    (void)state;
     firn_error err;
     test_alloc_install();
     struct pack_fixture fixture;
@@ -201,7 +198,6 @@ fail_one_write(uint64_t n, bool for_ever, enum fi_sim_fault_kind kind, int error
 static void
 a_call_that_fails_while_writing_leaves_nothing_behind(void **state)
 {
-    (void)state;
     test_alloc_install();
     bool hit = true;
     for (uint64_t n = 1; hit; n++) {
@@ -218,7 +214,6 @@ a_call_that_fails_while_writing_leaves_nothing_behind(void **state)
 static void
 a_call_that_fails_while_reading_is_reported(void **state)
 {
-    (void)state;
     firn_error err;
     test_alloc_install();
     bool hit = true;
@@ -265,7 +260,6 @@ check_after_cut(struct pack_fixture *fixture, uint64_t seed, bool must_exist)
 static void
 power_that_fails_at_any_call_leaves_no_pack_or_a_whole_one(void **state)
 {
-    (void)state;
     uint64_t seeds = getenv("FIRN_TEST_LONG") != NULL ? 100 : 4;
     bool is_done = false;
     for (uint64_t call = 1; !is_done; call++) {
@@ -292,7 +286,6 @@ power_that_fails_at_any_call_leaves_no_pack_or_a_whole_one(void **state)
 static void
 after_a_failed_frame_no_lane_can_go_on(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);

@@ -29,7 +29,6 @@ write_with_fixed_identity(struct pack_fixture *fixture, size_t flush_every)
 static void
 the_writer_makes_the_plain_golden_pack(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -60,7 +59,6 @@ fill_zstd(struct pack_fixture *fixture)
 static void
 the_zstd_golden_pack_is_read_for_ever(void **state)
 {
-    (void)state;
     static const char path[] = "tests/formats/pack/zstd.pack";
     firn_error err;
     struct pack_fixture fixture;
@@ -88,7 +86,6 @@ the_zstd_golden_pack_is_read_for_ever(void **state)
 static void
 every_field_is_where_the_document_says(void **state)
 {
-    (void)state;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
     (void)pack_fixture_add(&fixture, FI_PACKFILE_TREE, "a", 1);

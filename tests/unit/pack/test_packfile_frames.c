@@ -81,7 +81,6 @@ copy_pack(struct pack_fixture *fixture, const char *from, const char *to, bool i
 static void
 frames_are_taken_over_as_they_are(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -103,7 +102,6 @@ frames_are_taken_over_as_they_are(void **state)
 static void
 a_damaged_frame_is_not_taken_over(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     struct firn_packfile *pack;
@@ -178,7 +176,6 @@ write_in_frames_of(struct pack_fixture *fixture, size_t size)
 static void
 a_frame_ends_where_the_writer_is_told(void **state)
 {
-    (void)state;
     enum { COUNT = 30, SIZE = 100000 };
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -195,7 +192,6 @@ a_frame_ends_where_the_writer_is_told(void **state)
 static void
 what_closes_a_frame_has_room_in_it(void **state)
 {
-    (void)state;
     const size_t sizes[] = {FI_PACKFILE_FRAME_SIZE, 1 << 20, FI_PACKFILE_FRAME_SIZE_MAX};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct pack_fixture fixture;
@@ -240,7 +236,6 @@ write_at(struct pack_fixture *fixture, int level)
 static void
 a_higher_level_makes_text_smaller(void **state)
 {
-    (void)state;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
     (void)pack_fixture_add_text(&fixture, 1, 400000);
@@ -258,7 +253,6 @@ a_higher_level_makes_text_smaller(void **state)
 static void
 what_the_quick_test_finds_nothing_in_is_stored_plain(void **state)
 {
-    (void)state;
     enum { SIZE = 400000, STRIDE = 700, STRETCH = 14 };
     static uint8_t bytes[SIZE];
     struct pack_fixture fixture;
@@ -327,7 +321,6 @@ expect_numbered(struct firn_packfile *pack, struct fi_packfile_scratch *scratch,
 static void
 a_pack_has_as_many_frames_as_the_format_allows(void **state)
 {
-    (void)state;
     enum { MAX = FI_PACKFILE_FRAMES_MAX };
     firn_error err;
     bool is_new;

@@ -68,7 +68,6 @@ take(void *ctx, firn_slice data, firn_error *err)
 static void
 streams_of_all_sizes_come_back_from_bytes_and_from_sources(void **state)
 {
-    (void)state;
     static const size_t sizes[] = {0,           1,       65536,       65537,   (1 << 20) + 1,
                                    8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 9 * MIB, 20 * MIB + 12345};
     firn_error err;
@@ -135,7 +134,6 @@ streams_of_all_sizes_come_back_from_bytes_and_from_sources(void **state)
 static void
 equal_pieces_are_stored_once(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -168,7 +166,6 @@ equal_pieces_are_stored_once(void **state)
 static void
 holes_are_given_as_zeros(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -204,7 +201,6 @@ refuse(void *ctx, firn_slice data, firn_error *err)
 static void
 sources_and_sinks_may_fail(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -341,7 +337,6 @@ run_all(struct fi_os *os, struct worker *workers, void (*run)(void *arg))
 static void
 threads_fill_one_pack_and_read_it_back(void **state)
 {
-    (void)state;
     firn_error err;
     char path[TEST_TEMP_SIZE];
     test_temp_make(path, sizeof path);

@@ -206,7 +206,6 @@ check_bad_copy(struct damage *damage, size_t size)
 static void
 every_changed_byte_is_found_and_answers_nothing_wrong(void **state)
 {
-    (void)state;
     for (int codec = FI_CODEC_LZ4; codec <= FI_CODEC_ZSTD; codec++) {
         struct damage damage;
         damage_init_small(&damage, (enum fi_codec)codec);
@@ -226,7 +225,6 @@ every_changed_byte_is_found_and_answers_nothing_wrong(void **state)
 static void
 every_length_is_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_run *run;
     struct damage damage;
@@ -246,7 +244,6 @@ every_length_is_refused(void **state)
 static void
 changed_bytes_behind_right_checksums_do_no_harm(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     struct test_random random;
@@ -305,7 +302,6 @@ block_ref(const struct damage *damage, size_t i)
 static void
 a_bad_block_takes_its_own_keys_away_and_no_others(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     struct fi_run *run;
@@ -342,7 +338,6 @@ a_bad_block_takes_its_own_keys_away_and_no_others(void **state)
 static void
 two_bad_blocks_are_both_reported(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     struct fi_run *run;
@@ -360,7 +355,6 @@ two_bad_blocks_are_both_reported(void **state)
 static void
 a_bad_block_is_no_matter_to_views_that_do_not_see_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     struct fi_run *run;
@@ -379,7 +373,6 @@ a_bad_block_is_no_matter_to_views_that_do_not_see_it(void **state)
 static void
 a_bad_filter_costs_time_but_no_answer(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     struct fi_run *run;
@@ -404,7 +397,6 @@ a_bad_filter_costs_time_but_no_answer(void **state)
 static void
 a_bad_index_takes_all_keys_away_and_none_is_not_found(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     struct fi_run *run;
@@ -438,7 +430,6 @@ a_bad_index_takes_all_keys_away_and_none_is_not_found(void **state)
 static void
 one_sector_that_cannot_be_read_hides_one_block_from_a_walk(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     struct fi_os *os;

@@ -133,7 +133,6 @@ check_ranges(uint64_t thousandths)
 static int
 setup(void **state)
 {
-    (void)state;
     memset(&world, 0, sizeof world);
     row_fixture_init(&world.fixture, 16 << 20);
     world.env = row_fixture_env(&world.fixture);
@@ -144,7 +143,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     fi_row_kind.close(world.run);
     row_fixture_deinit(&world.fixture);
     return 0;
@@ -153,7 +151,6 @@ teardown(void **state)
 static void
 values_that_are_distributed_are_known_to_a_few_per_cent(void **state)
 {
-    (void)state;
     build(is_everywhere);
     check_ranges(20);
 }
@@ -161,7 +158,6 @@ values_that_are_distributed_are_known_to_a_few_per_cent(void **state)
 static void
 values_that_stand_together_are_known_to_a_few_per_cent(void **state)
 {
-    (void)state;
     build(is_in_one_third);
     check_ranges(20);
 }
@@ -170,7 +166,6 @@ values_that_stand_together_are_known_to_a_few_per_cent(void **state)
 static void
 a_few_values_are_found_from_near(void **state)
 {
-    (void)state;
     build(is_among_a_few);
     for (size_t around = 0; around < 126 * 4 / 2; around += 9) {
         const struct fi_run_weight found = weigh(40000 - around, 40010 + around);
@@ -187,7 +182,6 @@ a_few_values_are_found_from_near(void **state)
 static void
 few_blocks_are_read(void **state)
 {
-    (void)state;
     build(is_everywhere);
     struct fi_block_cache_stats before;
     struct fi_block_cache_stats after;
@@ -202,7 +196,6 @@ few_blocks_are_read(void **state)
 static void
 what_is_not_there_has_no_weight(void **state)
 {
-    (void)state;
     build(is_everywhere);
     for (size_t i = 0; i < ENTRIES; i += 9901) {
         assert_int_equal(weigh(i, i).entries, 0);

@@ -111,7 +111,6 @@ out:
 static void
 memory_that_runs_out_leaves_nothing_behind(void **state)
 {
-    (void)state;
     struct row_model model;
     fill(&model);
     for (int mode = 0; mode < 4; mode++) {
@@ -179,7 +178,6 @@ static const enum fi_sim_fault_kind kinds[] = {FI_SIM_FAULT_FAILS, FI_SIM_FAULT_
 static void
 a_call_that_fails_while_building_leaves_no_run_or_a_whole_one(void **state)
 {
-    (void)state;
     struct row_model model;
     fill(&model);
     test_alloc_install();
@@ -218,7 +216,6 @@ a_call_that_fails_while_building_leaves_no_run_or_a_whole_one(void **state)
 static void
 a_call_that_fails_while_reading_is_reported(void **state)
 {
-    (void)state;
     struct row_model model;
     fill(&model);
     test_alloc_install();
@@ -261,7 +258,6 @@ a_call_that_fails_while_reading_is_reported(void **state)
 static void
 a_full_disk_is_reported_and_the_builder_refuses_to_go_on(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     row_fixture_init(&fixture, 1 << 20);
@@ -301,7 +297,6 @@ a_full_disk_is_reported_and_the_builder_refuses_to_go_on(void **state)
 static void
 power_that_fails_at_any_call_leaves_no_run_or_a_whole_one(void **state)
 {
-    (void)state;
     uint64_t seeds = getenv("FIRN_TEST_LONG") != NULL ? 200 : 12;
     struct row_model model;
     fill(&model);

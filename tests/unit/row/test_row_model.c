@@ -194,7 +194,6 @@ compare_one(struct test_random *random, enum shape shape, size_t count)
 static void
 runs_answer_as_the_model_does(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "row_model", 20261);
     unsigned rounds = getenv("FIRN_TEST_LONG") != NULL ? 60 : 3;
@@ -209,7 +208,6 @@ runs_answer_as_the_model_does(void **state)
 static void
 runs_of_every_small_size_answer_as_the_model_does(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "row_small", 5);
     for (size_t count = 1; count < 40; count++) {
@@ -220,7 +218,6 @@ runs_of_every_small_size_answer_as_the_model_does(void **state)
 static void
 versions_of_one_key_that_fill_many_blocks_are_found_by_sequence(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     struct row_model model = {0};
@@ -332,7 +329,6 @@ check_ranges(const struct row_model *model)
 static void
 range_deletes_come_back_and_widen_the_bounds(void **state)
 {
-    (void)state;
     struct row_model model = {0};
     row_model_add_range(&model, firn_str("b"), firn_str("x"), 9);
     check_ranges(&model); /* nothing but a range */

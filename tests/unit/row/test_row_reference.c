@@ -130,7 +130,6 @@ out:
 static int
 setup(void **state)
 {
-    (void)state;
     firn_error err;
     world = (struct world){0};
     row_fixture_init(&world.fixture, 1 << 20);
@@ -147,7 +146,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     assert_int_equal(world.pins, 0);
     if (world.run != NULL) {
         fi_row_kind.close(world.run);
@@ -163,7 +161,6 @@ teardown(void **state)
 static void
 a_run_with_references_reads_as_one_without(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_run_cursor *cursor;
     struct fi_run_cursor_options options = {0};
@@ -191,7 +188,6 @@ a_run_with_references_reads_as_one_without(void **state)
 static void
 a_get_without_a_value_reads_none(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_run_hit hit;
     for (size_t i = 0; i < world.model.count; i++) {
@@ -207,7 +203,6 @@ a_get_without_a_value_reads_none(void **state)
 static void
 references_are_taken_along_without_reading(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_run_cursor *cursor;
     struct fi_buf value = {0};
@@ -244,7 +239,6 @@ references_are_taken_along_without_reading(void **state)
 static void
 values_that_cannot_be_read_name_their_keys_and_no_others(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf value = {0};
     struct fi_run_hit hit;
@@ -277,7 +271,6 @@ values_that_cannot_be_read_name_their_keys_and_no_others(void **state)
 static void
 references_that_break_the_rules_are_not_built(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_run_builder *builder;
     const struct fi_run_builder_options options = {0};
@@ -320,7 +313,6 @@ references_that_break_the_rules_are_not_built(void **state)
 static void
 blocks_with_references_that_lie_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     uint8_t raw[128] = {0};
     uint8_t *entry = raw + 16 + 16 + 2 + 2;
@@ -357,7 +349,6 @@ blocks_with_references_that_lie_are_refused(void **state)
 static void
 without_memory_it_fails_cleanly(void **state)
 {
-    (void)state;
     firn_error err;
     fi_row_kind.close(world.run);
     world.run = NULL;

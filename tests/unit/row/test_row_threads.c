@@ -148,21 +148,18 @@ share(size_t cache_bytes)
 static void
 threads_share_a_run_that_the_cache_holds(void **state)
 {
-    (void)state;
     share(64 << 20);
 }
 
 static void
 threads_share_a_run_that_the_cache_does_not_hold(void **state)
 {
-    (void)state;
     share(200 << 10);
 }
 
 static void
 threads_share_a_run_without_a_cache(void **state)
 {
-    (void)state;
     share(0);
 }
 

@@ -340,7 +340,6 @@ damage(struct db_support *support, const char *file, size_t at, unsigned number,
 static void
 a_damaged_chunk_takes_one_column_of_one_row_group_away(void **state)
 {
-    (void)state;
     struct db_support support;
     struct found found = {.count = 0};
     struct fi_os_dir *runs;
@@ -419,7 +418,6 @@ check_rows(struct firn_table *table, int64_t expected)
 static void
 a_table_whose_rows_are_lost_is_emptied_and_used_again(void **state)
 {
-    (void)state;
     struct db_support support;
     struct found found = {.count = 0};
     struct fi_os_dir *runs;

@@ -539,7 +539,6 @@ count_kept(struct firn_db *db, size_t *out_keyspaces, size_t *out_records)
 static int
 live_without_faults(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -671,7 +670,6 @@ enum { FAILURES_MAX = 6 };
 static void
 every_failed_allocation_is_survived(void **state)
 {
-    (void)state;
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
         bool is_reached = true;
         const struct test_share share = test_share_of(for_ever ? 397 : 97, (uint64_t)for_ever);
@@ -728,7 +726,6 @@ live_with(const struct fi_sim_fault_plan *plan)
 static void
 every_failed_call_is_survived(void **state)
 {
-    (void)state;
     static const struct {
         enum fi_sim_fault_kind kind;
         unsigned classes;
@@ -763,7 +760,6 @@ every_failed_call_is_survived(void **state)
 static void
 a_power_cut_at_any_call_leaves_whole_steps(void **state)
 {
-    (void)state;
     const struct test_share share = test_share_of(3, 9);
     bool is_reached = true;
     uint64_t n = share.first;

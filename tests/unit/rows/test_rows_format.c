@@ -42,7 +42,6 @@ static const char all_types[] =
 static void
 the_golden_record_is_written_and_read(void **state)
 {
-    (void)state;
     struct fi_schema *schema;
     struct fi_schema *again;
     firn_table_def *def;
@@ -83,7 +82,6 @@ take_varint(const uint8_t *at, uint64_t *out)
 static void
 the_golden_record_has_the_fields_of_the_specification(void **state)
 {
-    (void)state;
     static const uint64_t tags[] = {1, 3, 5, 7, 9, 11};
     static const uint8_t types[] = {5,  1,  2,  3,  4,  6,  7,  8,  9, 10,
                                     11, 12, 13, 14, 15, 16, 17, 18, 15};
@@ -248,7 +246,6 @@ assert_golden(struct firn_db *db)
 static void
 the_golden_store_with_tables_opens_for_ever(void **state)
 {
-    (void)state;
     struct fi_os_dir *dir;
     struct firn_db *db;
     struct firn_table *people;
@@ -282,7 +279,6 @@ the_golden_store_with_tables_opens_for_ever(void **state)
 static void
 a_store_with_tables_is_of_a_version_of_its_own(void **state)
 {
-    (void)state;
     uint8_t bytes[64];
     FILE *file = fopen(STORE "/FIRN", "rb");
     assert_non_null(file);

@@ -24,7 +24,6 @@ static const char *const by_name_columns[] = {"name"};
 static int
 set_up(void **state)
 {
-    (void)state;
     db_support_init(&support, 1);
     db = db_support_open(support.dir);
     return 0;
@@ -33,7 +32,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
     return 0;
@@ -133,7 +131,6 @@ enum { CHANGES = sizeof changes / sizeof *changes };
 static void
 transactions_that_wrote_conflict_with_what_was_dropped_under_them(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < CHANGES; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "t%zu", i);
@@ -159,7 +156,6 @@ transactions_that_wrote_conflict_with_what_was_dropped_under_them(void **state)
 static void
 a_transaction_that_has_ended_reads_no_rows(void **state)
 {
-    (void)state;
     struct firn_table *table = make("t");
     const firn_value one = firn_i64(1);
     struct firn_row *row;
@@ -194,7 +190,6 @@ keep_schema(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn
 static void
 a_handle_of_a_dropped_table_finds_none(void **state)
 {
-    (void)state;
     for (int is_made_again = 0; is_made_again < 2; is_made_again++) {
         const struct fi_rows_change change = {keep_schema, NULL};
         const struct fi_rows_cursor_options all = {.is_descending = false};
@@ -231,7 +226,6 @@ a_handle_of_a_dropped_table_finds_none(void **state)
 static void
 a_view_goes_on_reading_a_table_that_was_dropped(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < CHANGES; i++) {
         struct firn_db_view *view;
         char before[ROWS_SHOW_SIZE] = "";
@@ -261,7 +255,6 @@ a_view_goes_on_reading_a_table_that_was_dropped(void **state)
 static void
 a_table_of_another_history_is_opened_at_its_checkpoint(void **state)
 {
-    (void)state;
     struct fi_db_checkpoint_info info;
     struct fi_db_checkpoint_info safety;
     struct firn_db_view *view;
@@ -303,7 +296,6 @@ a_table_of_another_history_is_opened_at_its_checkpoint(void **state)
 static void
 an_index_that_is_made_again_has_the_rows_of_now(void **state)
 {
-    (void)state;
     struct firn_table *table = make("t");
     struct fi_db_checkpoint_info info;
     struct fi_db_checkpoint_info safety;
@@ -331,7 +323,6 @@ an_index_that_is_made_again_has_the_rows_of_now(void **state)
 static void
 an_index_is_made_while_a_row_expires(void **state)
 {
-    (void)state;
     enum { START_S = 1700000000, TTL_MS = 1000, STEPS = 300 };
     const firn_value values[] = {firn_i64(1), firn_text("ada")};
     const struct fi_rows_put ending = {
@@ -361,7 +352,6 @@ an_index_is_made_while_a_row_expires(void **state)
 static void
 all_rows_are_deleted_whatever_the_size_of_the_last_key(void **state)
 {
-    (void)state;
     static char text[FIRN_TABLE_KEY_SIZE_MAX + 1];
     struct firn_table *table;
     const struct fi_rows_span all = {.lower = {.values = NULL}};
@@ -392,7 +382,6 @@ all_rows_are_deleted_whatever_the_size_of_the_last_key(void **state)
 static void
 a_table_is_made_whole_or_not_at_all(void **state)
 {
-    (void)state;
     unsigned failures = 0;
     for (int has_another = 0; has_another < 2; has_another++) {
         int rc = FIRN_NO_MEMORY;
@@ -453,7 +442,6 @@ count_index(void *ctx, const char *name)
 static void
 what_belongs_to_no_table_goes_with_the_next_one(void **state)
 {
-    (void)state;
     struct firn_table *table = make("t");
     struct firn_db_keyspace *schemas = db_support_keyspace(db, FI_DB_SCHEMAS);
     struct firn_db_keyspace *made;
@@ -525,7 +513,6 @@ show_schema(struct firn_table *table, struct firn_db_view *view, struct fi_buf *
 static void
 a_handle_knows_the_schema_of_now(void **state)
 {
-    (void)state;
     struct test_random random;
     struct fi_buf known = {0};
     struct fi_buf now = {0};
@@ -597,7 +584,6 @@ blocks_to_make(unsigned first, unsigned count)
 static void
 a_table_is_made_without_a_look_at_all_others(void **state)
 {
-    (void)state;
     enum { TABLES = 700, MORE = 20 };
     (void)blocks_to_make(0, TABLES);
     const uint64_t blocks = blocks_to_make(TABLES, MORE);

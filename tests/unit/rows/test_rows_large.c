@@ -73,7 +73,6 @@ stats_of(void)
 static int
 setup(void **state)
 {
-    (void)state;
     world = (struct world){.db = NULL};
     db_support_init(&world.support, 1);
     world.db = db_support_open(world.support.dir);
@@ -85,7 +84,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     DB_OK(fi_db_close(world.db, &err));
     db_support_deinit(&world.support);
     return 0;
@@ -148,7 +146,6 @@ check(void)
 static void
 compactions_leave_large_values_where_they_lie(void **state)
 {
-    (void)state;
     put_all();
     flush();
     firn_store_statistics stats = stats_of();
@@ -180,7 +177,6 @@ compactions_leave_large_values_where_they_lie(void **state)
 static void
 what_was_overwritten_or_deleted_is_given_up(void **state)
 {
-    (void)state;
     for (unsigned round = 0; round < 5; round++) {
         put_all();
         flush();
@@ -220,7 +216,6 @@ drop_body(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_e
 static void
 a_column_that_is_dropped_takes_its_values_along(void **state)
 {
-    (void)state;
     const struct fi_rows_change change = {drop_body, NULL};
     put_all();
     flush();
@@ -241,7 +236,6 @@ a_column_that_is_dropped_takes_its_values_along(void **state)
 static void
 checkpoints_and_restores_have_their_values(void **state)
 {
-    (void)state;
     struct fi_db_checkpoint_info restored;
     struct fi_db_checkpoint_info safety;
     put_all();
@@ -297,7 +291,6 @@ keep_text(void *ctx, const char *text)
 static void
 who_does_not_ask_for_a_damaged_value_does_not_notice(void **state)
 {
-    (void)state;
     static const char *const columns[] = {"n", "id"};
     const struct fi_rows_cursor_options some = {.read = {.columns = columns, .column_count = 2}};
     const struct fi_rows_cursor_options all = {.is_descending = false};

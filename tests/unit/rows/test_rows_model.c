@@ -527,7 +527,6 @@ run_history(uint64_t seed, uint64_t *cuts)
 static void
 no_reading_of_a_table_ever_changes(void **state)
 {
-    (void)state;
     const uint64_t histories = test_is_long() ? 3000 : 60;
     const struct test_share share = test_share_of(1, 1);
     uint64_t compared = 0;

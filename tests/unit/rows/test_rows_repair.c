@@ -221,7 +221,6 @@ repair(struct db_support *support, const char *file, bool is_missing, unsigned n
 static void
 a_repair_keeps_what_can_be_kept_of_tables(void **state)
 {
-    (void)state;
     struct db_support support;
     struct names names = {.count = 0};
     struct fi_os_dir *runs;

@@ -5,19 +5,11 @@
  * knows columns by numbers that are never given twice, as a table does; names are given again.
  */
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
@@ -580,7 +572,6 @@ step(struct rig *rig)
 static void
 differences_are_those_of_the_model(void **state)
 {
-    (void)state;
     const unsigned rounds = test_is_long() ? 300 : 12;
     uint64_t compared = 0;
     struct test_share share = test_share_of(1, 1);
@@ -658,7 +649,6 @@ count_differences(firn_store *store, unsigned *out)
 static void
 no_allocation_that_fails_is_overlooked(void **state)
 {
-    (void)state;
     unsigned found;
     uint64_t failures = 0;
     test_alloc_install();
@@ -691,7 +681,6 @@ no_allocation_that_fails_is_overlooked(void **state)
 static void
 what_cannot_be_meant_is_refused(void **state)
 {
-    (void)state;
     firn_store *store = make_store();
     firn_store *other;
     firn_keyspace *keyspace;

@@ -4,20 +4,13 @@
  * told, nothing is held afterwards, and the next attempt has the right answer.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 #include "firn/firn.h"
 #include "rows/rows.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_ok.h"
 
@@ -145,7 +138,6 @@ ask_with(struct fi_os *inner, unsigned question, const struct fi_sim_fault_plan 
 static void
 files_that_cannot_be_read_are_told(void **state)
 {
-    (void)state;
     struct fi_os *os;
     struct fi_os_dir *root;
     unsigned hits = 0;

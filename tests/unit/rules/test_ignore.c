@@ -2,21 +2,12 @@
  *
  * unit/rules: globs, lines, rule files and the rules object, each by itself.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "base/slice.h"
 #include "os/os.h"
 #include "rules/rules.h"
 #include "rules/rules_internal.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 
 /* ---- globs ---- */
@@ -90,7 +81,6 @@ static const struct glob_case GLOBS[] = {
 static void
 globs_match_what_they_say(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof GLOBS / sizeof GLOBS[0]; i++) {
         const struct glob_case *at = &GLOBS[i];
         firn_slice glob = firn_str(at->glob);
@@ -106,7 +96,6 @@ globs_match_what_they_say(void **state)
 static void
 defects_are_found_and_match_nothing(void **state)
 {
-    (void)state;
     static const char *const globs[] = {
         "[",      "a[",          "[a",  "[]",   "[!",        "[!]",        "[a-",
         "[a-\\",  "\\",          "a\\", "[\\]", "[[:alpha:", "[[:alpha:]", "[[:nothing:]]",
@@ -136,7 +125,6 @@ fill(char *out, size_t size, const char *unit)
 static void
 patterns_full_of_stars_come_to_an_end(void **state)
 {
-    (void)state;
     enum { SIZE = 4095 };
     static const char *const pairs[][2] = {
         {"a*", "a"},       {"*a", "a"},     {"**/", "a/"}, {"**/*a", "a/"},        {"*a/", "a/"},
@@ -200,7 +188,6 @@ line_for(const char *content, const char *path, bool is_dir)
 static void
 the_last_line_that_matches_decides(void **state)
 {
-    (void)state;
     assert_int_equal(line_for("a\n!a\nb\na\n", "a", false), 4);
     assert_int_equal(line_for("a\n!a\nb\n", "a", false), 2);
     assert_int_equal(line_for("a/\na\n", "a", false), 2);
@@ -219,7 +206,6 @@ the_last_line_that_matches_decides(void **state)
 static void
 lines_end_as_in_git(void **state)
 {
-    (void)state;
     assert_int_equal(line_for("a\r\nb\r\n", "b", false), 2);
     assert_int_equal(line_for("a\r\nb\r", "b", false), 2);
     assert_int_equal(line_for("a\nb", "b", false), 2);
@@ -254,7 +240,6 @@ note_bad(void *ctx, uint32_t line, const char *defect)
 static void
 bad_lines_are_told_by_number(void **state)
 {
-    (void)state;
     static const char content[] = "good\n[\n\n# [\n!\n/\nx\0y\na\\\n[[:no:]]\r\nalso good";
     char text[512] = "";
     struct fi_ignore_file *file = make(content, sizeof content - 1, note_bad, text);
@@ -282,7 +267,6 @@ count_bad(void *ctx, uint32_t line, const char *defect)
 static void
 rule_files_have_limits(void **state)
 {
-    (void)state;
     struct fi_buf content = {0};
     uint64_t bad = 0;
     for (int i = 0; i < FI_IGNORE_PATTERN_SIZE_MAX; i++) {
@@ -329,7 +313,6 @@ encode(struct fi_ignore_rules *rules, struct fi_buf *out)
 static void
 rules_have_one_encoding(void **state)
 {
-    (void)state;
     static const char *const forward[] = {"", "a", "a/b", "b"};
     static const char *const backward[] = {"b", "a/b", "a", ""};
     struct fi_ignore_rules one = {0};
@@ -360,7 +343,6 @@ rules_have_one_encoding(void **state)
 static void
 these_bytes_are_version_one(void **state)
 {
-    (void)state;
     static const uint8_t expected[] = {1, 2, 0, 1, 3, 'a', '/', 'b', 1, 2, 'x', '\n', 3, 0};
     static const char *const files[] = {"a/b"};
     struct fi_ignore_rules rules = {0};
@@ -378,7 +360,6 @@ these_bytes_are_version_one(void **state)
 static void
 a_set_of_todays_exclusions_makes_it_version_two(void **state)
 {
-    (void)state;
     static const uint8_t expected[] = {2, 2, 0, 0, 4, 0};
     static const char *const none[] = {NULL};
     struct fi_ignore_rules rules = {0};
@@ -420,7 +401,6 @@ decode(const uint8_t *bytes, size_t size)
 static void
 other_bytes_are_refused(void **state)
 {
-    (void)state;
     static const uint8_t good[] = {1, 2, 0, 1, 3, 'a', '/', 'b', 1, 2, 'x', '\n', 3, 0};
     static const struct {
         uint8_t bytes[16];
@@ -475,7 +455,6 @@ other_bytes_are_refused(void **state)
 static void
 an_object_that_is_too_large_is_not_made(void **state)
 {
-    (void)state;
     static const char *const files[] = {"d"};
     uint8_t *large = calloc(1, FI_IGNORE_FILE_SIZE_MAX);
     assert_non_null(large);
@@ -497,7 +476,6 @@ an_object_that_is_too_large_is_not_made(void **state)
 static void
 plain_rules_are_known(void **state)
 {
-    (void)state;
     struct fi_ignore_rules rules = {0};
     static const char *const none[] = {NULL};
     static const char *const files[] = {""};
@@ -523,7 +501,6 @@ plain_rules_are_known(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     static const uint8_t good[] = {1, 2, 0, 1, 3, 'a', '/', 'b', 1, 2, 'x', '\n', 3, 0};
     test_alloc_install();
     int rc = FIRN_NO_MEMORY;

@@ -12,17 +12,8 @@
  * skipped.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/slice.h"
@@ -30,6 +21,7 @@
 #include "os/os.h"
 #include "rules/rules.h"
 #include "rules/rules_internal.h"
+#include "support/test.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
 
@@ -575,7 +567,6 @@ close_world(struct world *world)
 static void
 the_table_says_what_git_says(void **state)
 {
-    (void)state;
     struct world *world = open_world();
     for (size_t i = 0; i < IGNORE_TABLE_COUNT; i++) {
         put_path(world, IGNORE_TABLE[i].path);
@@ -596,7 +587,6 @@ the_table_says_what_git_says(void **state)
 static void
 the_same_rule_decides_as_in_git(void **state)
 {
-    (void)state;
     struct world *world = open_world();
     test_random_init(&world->random, "ignore_git", 20261120);
     make_tree(world);

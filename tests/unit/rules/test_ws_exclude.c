@@ -2,14 +2,8 @@
  *
  * unit/rules: the table of default exclusions.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "rules/rules.h"
+#include "support/test.h"
 
 enum { FIRST, NARROW, VERSIONS };
 
@@ -58,7 +52,6 @@ static const char *const VENV[] = {"bin", "pyvenv.cfg", NULL};
 static void
 directories_of_dependencies_are_left_out_unless_they_are_wanted(void **state)
 {
-    (void)state;
     static const char *const names[] = {"node_modules", ".venv", "__pypackages__", ".tox",
                                         ".nox",         "venv",  ".gradle",        ".m2"};
     for (size_t i = 0; i < 8; i++) {
@@ -76,7 +69,6 @@ directories_of_dependencies_are_left_out_unless_they_are_wanted(void **state)
 static void
 links_are_left_out_like_directories(void **state)
 {
-    (void)state;
     static const struct {
         const char *parent;
         const char *name;
@@ -101,7 +93,6 @@ links_are_left_out_like_directories(void **state)
 static void
 target_needs_a_sign_that_it_is_build_output(void **state)
 {
-    (void)state;
     for (int version = 0; version < VERSIONS; version++) {
         assert_non_null(reason(version, "target", true, true, false));
         assert_null(reason(version, "target", true, false, false));
@@ -118,7 +109,6 @@ target_needs_a_sign_that_it_is_build_output(void **state)
 static void
 venv_needs_the_file_that_each_virtual_environment_has(void **state)
 {
-    (void)state;
     static const char *const package[] = {"__init__.py", "__main__.py", "scripts", NULL};
     assert_non_null(reason_inside(NARROW, "venv", VENV, false));
     assert_null(reason_inside(NARROW, "venv", VENV, true));
@@ -129,7 +119,6 @@ venv_needs_the_file_that_each_virtual_environment_has(void **state)
 static void
 of_maven_and_gradle_only_what_is_fetched_again_is_left_out(void **state)
 {
-    (void)state;
     static const char *const project[] = {"8.5", "buildOutputCleanup", NULL};
     static const char *const settings[][3] = {{"gradle.properties", "caches", NULL},
                                               {"init.gradle", NULL},
@@ -154,7 +143,6 @@ of_maven_and_gradle_only_what_is_fetched_again_is_left_out(void **state)
 static void
 names_that_only_contain_a_rule_are_kept(void **state)
 {
-    (void)state;
     static const char *const names[] = {"targeting.c",   "my.git", ".gitignore", ".github", ".VENV",
                                         "node_modules2", "nodes",  "venv3",      "",        "."};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

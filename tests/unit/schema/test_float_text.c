@@ -4,16 +4,8 @@
  * shortest of the texts that printf writes with more and more digits.
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
+#include "support/test.h"
 #include "support/test_random.h"
 #include "text/float_text.h"
 
@@ -80,7 +72,6 @@ assert_read(const char *text)
 static void
 texts_are_read_as_the_nearest_number(void **state)
 {
-    (void)state;
     static const char *const texts[] = {
         "0",
         "-0",
@@ -153,7 +144,6 @@ texts_are_read_as_the_nearest_number(void **state)
 static void
 other_texts_are_refused(void **state)
 {
-    (void)state;
     static const char *const texts[] = {"",       "-",       "+",    ".",    "-.",    "e5",
                                         "1e",     "1e+",     "1e5.", "1..2", "1.2.3", "0x10",
                                         "1,5",    "1 ",      " 1",   "--1",  "+-1",   "1e5e5",
@@ -170,7 +160,6 @@ other_texts_are_refused(void **state)
 static void
 words_are_read_in_any_case(void **state)
 {
-    (void)state;
     static const char *const words[] = {"inf", "+Inf", "INFINITY", "Infinity"};
     double number;
     float number32;
@@ -211,7 +200,6 @@ assert_written32(float number, const char *expected)
 static void
 numbers_are_written_as_they_are_expected(void **state)
 {
-    (void)state;
     assert_written64(0, "0.0");
     assert_written64(-0.0, "-0.0");
     assert_written64(1, "1.0");
@@ -299,7 +287,6 @@ assert_shortest64(double number)
 static void
 random_numbers_are_written_shortest_and_read_back(void **state)
 {
-    (void)state;
     struct test_random random;
     uint64_t rounds = getenv("FIRN_TEST_LONG") != NULL ? 20000000 : 1000000;
     test_random_init(&random, "float_text", 1);
@@ -331,7 +318,6 @@ random_numbers_are_written_shortest_and_read_back(void **state)
 static void
 all_exponents_and_their_borders_are_written_and_read_back(void **state)
 {
-    (void)state;
     for (uint64_t exponent = 0; exponent < 2047; exponent++) {
         for (int64_t step = -3; step <= 3; step++) {
             uint64_t bits = (exponent << 52) + (uint64_t)step;
@@ -381,7 +367,6 @@ all_exponents_and_their_borders_are_written_and_read_back(void **state)
 static void
 texts_halfway_between_numbers_are_rounded_as_the_c_library_does(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "float_text", 3);
     static char text[2400];
@@ -422,7 +407,6 @@ texts_halfway_between_numbers_are_rounded_as_the_c_library_does(void **state)
 static void
 random_texts_are_read_as_the_c_library_does(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "float_text", 4);
     char text[64];

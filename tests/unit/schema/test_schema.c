@@ -2,26 +2,16 @@
  *
  * unit/schema: what makes a table, and its record (docs/formats/schema.md).
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/mem.h"
 #include "base/slice.h"
 #include "column/column.h"
 #include "schema_support.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 
 static void
 a_definition_makes_a_schema(void **state)
 {
-    (void)state;
     struct fi_schema *schema =
         schema_of("a text, id i64, price decimal(12, 2) not null default 9.95, emb vector(3), "
                   "primary key (id), unique index by_a (a, price), index by_price (price)");
@@ -58,7 +48,6 @@ a_definition_makes_a_schema(void **state)
 static void
 what_makes_no_table_is_refused(void **state)
 {
-    (void)state;
     static const struct {
         const char *text;
         int code;
@@ -111,7 +100,6 @@ what_makes_no_table_is_refused(void **state)
 static void
 limits_are_reached_and_not_passed(void **state)
 {
-    (void)state;
     enum { COLUMNS = FIRN_TABLE_COLUMNS_MAX + 1 };
     static char names[COLUMNS][8];
     static firn_table_column columns[COLUMNS];
@@ -180,7 +168,6 @@ limits_are_reached_and_not_passed(void **state)
 static void
 definitions_of_other_versions_are_understood(void **state)
 {
-    (void)state;
     struct wide {
         firn_table_column column;
         uint64_t unknown;
@@ -223,7 +210,6 @@ definitions_of_other_versions_are_understood(void **state)
 static void
 records_are_as_the_specification_says(void **state)
 {
-    (void)state;
     static const char expected[] =
         "\x01\x01\x01"
         "\x03\x01\x04"
@@ -279,7 +265,6 @@ decode_alone(const uint8_t *data, size_t size)
 static void
 records_are_read_as_they_were_written(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 1000; round++) {
@@ -295,7 +280,6 @@ records_are_read_as_they_were_written(void **state)
 static void
 cut_and_flipped_records_are_refused_or_other_schemas(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 30; round++) {
@@ -319,7 +303,6 @@ cut_and_flipped_records_are_refused_or_other_schemas(void **state)
 static void
 fields_of_newer_versions_are_kept_or_refused(void **state)
 {
-    (void)state;
     static const char head[] = "\x01\x01\x01\x03\x01\x02\x05\x01\x02";
     static const struct {
         const char *column; /* after number, name and type */
@@ -388,7 +371,6 @@ fields_of_newer_versions_are_kept_or_refused(void **state)
 static void
 making_and_reading_fail_well_without_memory(void **state)
 {
-    (void)state;
     static const char text[] =
         "id i64, t text default 'abc', v vector(2) default x'0000000000000000', "
         "primary key (id, t), unique index i (t)";

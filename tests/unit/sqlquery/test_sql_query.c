@@ -7,20 +7,13 @@
  */
 #include <inttypes.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "firn/firn.h"
 #include "sql/sql.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
@@ -536,21 +529,18 @@ random_statements(const char *name, uint64_t seed, bool is_wild, bool is_in_tran
 static void
 random_statements_have_the_answers_of_sqlite(void **state)
 {
-    (void)state;
     random_statements("sql_query", 20, false, false);
 }
 
 static void
 numbers_at_the_ends_of_their_types_are_left_to_sqlite_where_it_differs(void **state)
 {
-    (void)state;
     random_statements("sql_query wild", 21, true, false);
 }
 
 static void
 a_transaction_sees_what_it_wrote(void **state)
 {
-    (void)state;
     random_statements("sql_query transaction", 22, false, true);
 }
 
@@ -611,7 +601,6 @@ what_is_recognised(void **state)
         "VALUES (1)",
     };
     struct rig rig;
-    (void)state;
     setup(&rig, "sql_query recognised", 23, false);
     for (size_t i = 0; i < sizeof recognised / sizeof recognised[0]; i++) {
         uint64_t before = rig.recognised;
@@ -634,7 +623,6 @@ static void
 a_table_that_is_not_firns_is_left_alone(void **state)
 {
     struct rig rig;
-    (void)state;
     setup(&rig, "sql_query other", 24, false);
     run(&rig, "CREATE TABLE own(a); INSERT INTO own VALUES (1), (2)");
     try_statement(&rig, "SELECT sum(a) FROM own");
@@ -651,7 +639,6 @@ overflow_is_what_sqlite_says_it_is(void **state)
 {
     struct rig rig;
     sqlite3_stmt *statement = NULL;
-    (void)state;
     setup(&rig, "sql_query overflow", 25, false);
     run(&rig, "UPDATE t SET b = 9223372036854775807 WHERE id IN (5, 6)");
     run(&rig, "UPDATE t SET b = -9223372036854775807 WHERE id IN (2000, 2001)");
@@ -682,7 +669,6 @@ static void
 fi_query_is_a_function_and_a_virtual_table(void **state)
 {
     struct rig rig;
-    (void)state;
     setup(&rig, "sql_query function", 26, false);
     one_text(&rig, "SELECT c1 FROM firn_query('SELECT count(*) FROM t')", "3000");
     one_text(&rig, "SELECT c2 FROM firn_query('SELECT id, id + 1 FROM t WHERE id = 7')", "8");
@@ -782,7 +768,6 @@ memory_that_runs_out_is_told(void **state)
         "SELECT firn_explain('SELECT count(*) FROM t')",
     };
     struct rig rig;
-    (void)state;
     setup(&rig, "sql_query memory", 28, false);
     run(&rig, "SELECT firn_checkpoint('first'); UPDATE t SET a = a + 1 WHERE id IN (5, 6)");
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
@@ -815,7 +800,6 @@ garbage_is_left_to_sqlite(void **state)
         "=",      "x'",       "CASE", "WHEN", "END",   "[",   "`",   "LIMIT", ";",   "."};
     struct rig rig;
     struct text sql;
-    (void)state;
     setup(&rig, "sql_query garbage", 27, false);
     for (uint64_t i = 0; i < share(20000); i++) {
         sqlite3_stmt *statement = NULL;

@@ -6,17 +6,10 @@
 #ifndef FIRN_TEST_DB_SUPPORT_H
 #define FIRN_TEST_DB_SUPPORT_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "os/os.h"
 #include "store/db.h"
+#include "support/test.h"
 
 /* Asserts FIRN_OK and shows the error's text where it is something else. */
 #define DB_OK(expression) db_support_ok((expression), &err, __FILE__, __LINE__)

@@ -17,14 +17,7 @@
  * Memory is malloc's, and running out of it ends the program.
  */
 #include "elle.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "support/test.h"
 
 enum kind { APPEND, READ, WRITE_REGISTER, READ_REGISTER };
 

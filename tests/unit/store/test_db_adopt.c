@@ -197,7 +197,6 @@ stats_of(struct firn_db *db)
 static void
 a_segment_of_large_values_becomes_a_value_file(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     scene_init(&scene, 1);
@@ -224,7 +223,6 @@ a_segment_of_large_values_becomes_a_value_file(void **state)
 static void
 all_sorts_of_puts_are_found_in_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct firn_db_batch *batch;
@@ -260,7 +258,6 @@ all_sorts_of_puts_are_found_in_it(void **state)
 static void
 what_was_replayed_is_found_in_it_too(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     scene_init(&scene, 1);
@@ -278,7 +275,6 @@ what_was_replayed_is_found_in_it_too(void **state)
 static void
 a_segment_with_much_else_does_not(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     /* Small values. */
@@ -306,7 +302,6 @@ a_segment_with_much_else_does_not(void **state)
 static void
 values_to_be_compressed_are_written_anew(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -334,7 +329,6 @@ values_to_be_compressed_are_written_anew(void **state)
 static void
 its_garbage_is_given_back(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     scene_init(&scene, 1);
@@ -362,7 +356,6 @@ its_garbage_is_given_back(void **state)
 static void
 a_file_that_was_adopted_is_never_used_again(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned way = 0; way < 3; way++) {
         struct scene scene;
@@ -391,7 +384,6 @@ a_file_that_was_adopted_is_never_used_again(void **state)
 static void
 clones_and_readers_have_their_values(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct firn_db *reader;
@@ -480,7 +472,6 @@ live_with_cut(uint64_t call, uint64_t seed)
 static void
 the_power_may_fail_at_every_call(void **state)
 {
-    (void)state;
     unsigned cuts = 0;
     for (uint64_t seed = 0; seed < 3; seed++) {
         const struct test_share share = test_share_of(1, seed);
@@ -498,7 +489,6 @@ the_power_may_fail_at_every_call(void **state)
 static void
 damage_is_found(void **state)
 {
-    (void)state;
     firn_error err;
     enum { VALUES = 3, SIZE = 5000 };
     struct scene scene;

@@ -165,7 +165,6 @@ read_elsewhere(void *arg)
 static void
 values_are_right_whatever_goes_on(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     static struct shared shared;

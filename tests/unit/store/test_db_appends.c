@@ -198,7 +198,6 @@ run_txn(struct firn_db *db, struct test_random *random, bool lacks_memory)
 static void
 appends_to_many_keys_agree_with_the_model(void **state)
 {
-    (void)state;
     firn_error err;
     struct test_random random;
     test_random_init(&random, "db_appends", 1);
@@ -227,7 +226,6 @@ appends_to_many_keys_agree_with_the_model(void **state)
 static void
 a_joined_batch_has_each_operand_once(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -279,7 +277,6 @@ append_in_turn(const struct writer *writer)
 static void
 appends_to_many_keys_in_turn_copy_each_byte_a_few_times(void **state)
 {
-    (void)state;
     enum { PAYLOAD = MANY_KEYS * ROUNDS * OPERAND_SIZE, TIMES = 24 };
     firn_error err;
     struct db_support support;
@@ -321,7 +318,6 @@ appends_to_many_keys_in_turn_copy_each_byte_a_few_times(void **state)
 static void
 gaps_leave_a_transaction_the_room_that_it_has(void **state)
 {
-    (void)state;
     enum { SMALL = 30, GROWING = 200 << 10, SPARE = 100 << 10, FRAMES = 4 << 10 };
     static uint8_t bytes[4 << 20];
     firn_error err;
@@ -427,7 +423,6 @@ size_of_a(const struct tight *tight)
 static void
 a_savepoint_that_tidies_takes_back_what_came_after_it(void **state)
 {
-    (void)state;
     enum { A_SIZE = 3 << 19, FRAME = 128, SAVEPOINTS = 8 };
     firn_error err;
     uint64_t savepoint;
@@ -456,7 +451,6 @@ a_savepoint_that_tidies_takes_back_what_came_after_it(void **state)
 static void
 a_merge_that_copies_its_value_keeps_the_limit(void **state)
 {
-    (void)state;
     enum { A_SIZE = 5 << 19 };
     firn_error err;
     struct tight tight;

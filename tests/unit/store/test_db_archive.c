@@ -110,7 +110,6 @@ try_open(const struct made *made, firn_error *err)
 static void
 a_file_has_its_bytes(void **state)
 {
-    (void)state;
     firn_error err;
     static const uint8_t mark[] = {0xf2, 'f', 'i', 'r', 'n', '\r', '\n', 0x1a,
                                    1,    0,   0,   0,   0,   0,    0,    0};
@@ -142,7 +141,6 @@ a_file_has_its_bytes(void **state)
 static void
 what_a_newer_firn_writes_is_named_so(void **state)
 {
-    (void)state;
     firn_error err;
     struct made made;
     for (int i = 0; i < 4; i++) {
@@ -166,7 +164,6 @@ what_a_newer_firn_writes_is_named_so(void **state)
 static void
 tables_that_no_writer_writes_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     static const struct file cases[][3] = {
         {{"b", ""}, {"a", ""}},
@@ -214,7 +211,6 @@ tables_that_no_writer_writes_are_refused(void **state)
 static void
 tables_that_do_not_fit_their_file_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct made made;
     static const struct file one[] = {{"a", "content"}};
@@ -256,7 +252,6 @@ tables_that_do_not_fit_their_file_are_refused(void **state)
 static void
 footers_that_lie_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct made made;
     static const uint64_t offsets[] = {0, PAGE + 1, UINT64_MAX - 10, UINT64_C(1) << 40};
@@ -309,7 +304,6 @@ add_file(struct fi_os_dir *root, const char *name)
 static void
 files_that_are_none_of_a_store_are_not_imported(void **state)
 {
-    (void)state;
     firn_error err;
     static const char *const names[] = {"yours/1.jpg", "zsh"};
     struct db_support support;
@@ -398,7 +392,6 @@ assert_golden(struct firn_db *db)
 static void
 a_golden_file_opens_for_ever(void **state)
 {
-    (void)state;
     firn_error err;
     struct firn_db *db;
     struct db_support_disk disk;

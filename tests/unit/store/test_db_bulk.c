@@ -78,7 +78,6 @@ runs_in(struct firn_db *db, unsigned level)
 static void
 a_load_is_one_commit_written_to_the_last_level(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db_bulk *bulk;
@@ -127,7 +126,6 @@ a_load_is_one_commit_written_to_the_last_level(void **state)
 static void
 a_load_wins_over_what_is_there_and_over_what_comes_meanwhile(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned way = 0; way < 4; way++) {
         struct db_support support;
@@ -188,7 +186,6 @@ a_load_wins_over_what_is_there_and_over_what_comes_meanwhile(void **state)
 static void
 loads_side_by_side_lie_side_by_side(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 20);
@@ -238,7 +235,6 @@ count_run_files(struct fi_os_dir *store)
 static void
 a_load_that_is_given_up_leaves_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db_bulk *bulk;
@@ -264,7 +260,6 @@ a_load_that_is_given_up_leaves_nothing(void **state)
 static void
 what_does_not_ascend_is_refused_and_the_load_goes_on(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db_bulk *bulk;
@@ -313,7 +308,6 @@ what_does_not_ascend_is_refused_and_the_load_goes_on(void **state)
 static void
 loads_are_in_checkpoints_and_go_with_restores(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned way = 0; way < 4; way++) {
         struct db_support support;
@@ -388,7 +382,6 @@ put_meanwhile(void *ctx, const struct fi_sim_fault_call *call)
 static void
 a_commit_that_comes_while_a_load_is_committed_lies_beneath_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_os *faulty;
@@ -421,7 +414,6 @@ a_commit_that_comes_while_a_load_is_committed_lies_beneath_it(void **state)
 static void
 a_load_counts_as_a_write_of_its_keys(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned key = 0; key < 3; key++) {
         struct db_support support;
@@ -527,14 +519,12 @@ static const struct db_program program = {.run = run_program, .check = check_sta
 static void
 a_power_cut_at_any_call_leaves_all_of_a_load_or_nothing(void **state)
 {
-    (void)state;
     db_program_cut_everywhere(&program);
 }
 
 static void
 a_call_that_fails_leaves_all_of_a_load_or_nothing(void **state)
 {
-    (void)state;
     db_program_fail_calls(&program,
                           FI_SIM_FAULT_WRITES | FI_SIM_FAULT_SYNCS | FI_SIM_FAULT_METADATA);
 }
@@ -542,7 +532,6 @@ a_call_that_fails_leaves_all_of_a_load_or_nothing(void **state)
 static void
 memory_that_runs_out_leaves_all_of_a_load_or_nothing(void **state)
 {
-    (void)state;
     db_program_fail_allocations(&program);
 }
 

@@ -126,7 +126,6 @@ load_some(struct model *model, struct firn_db_keyspace *keyspace, unsigned entri
 static void
 of_each_key_the_last_entry_counts(void **state)
 {
-    (void)state;
     /* One entry; a batch; one file and what is in memory; some files; more than are merged at once. */
     static const unsigned entries[] = {1, 20, 60, 400, 3000, 5};
     firn_error err;
@@ -151,7 +150,6 @@ of_each_key_the_last_entry_counts(void **state)
 static void
 a_load_is_one_commit_and_newer_than_what_came_meanwhile(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned entries = 2; entries <= 200; entries += 198) {
         struct db_support support;
@@ -198,7 +196,6 @@ cancel(void *ctx, const firn_progress *progress)
 static void
 what_is_given_up_or_cancelled_leaves_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db_bulk *bulk;
@@ -312,14 +309,12 @@ static const struct db_program program = {.run = run_program, .check = check_sta
 static void
 a_power_cut_at_any_call_leaves_all_of_a_load_or_nothing(void **state)
 {
-    (void)state;
     db_program_cut_everywhere(&program);
 }
 
 static void
 a_call_that_fails_leaves_all_of_a_load_or_nothing(void **state)
 {
-    (void)state;
     db_program_fail_calls(&program, FI_SIM_FAULT_READS | FI_SIM_FAULT_WRITES | FI_SIM_FAULT_SYNCS |
                                         FI_SIM_FAULT_METADATA);
 }
@@ -327,7 +322,6 @@ a_call_that_fails_leaves_all_of_a_load_or_nothing(void **state)
 static void
 memory_that_runs_out_leaves_all_of_a_load_or_nothing(void **state)
 {
-    (void)state;
     db_program_fail_allocations(&program);
 }
 

@@ -264,7 +264,6 @@ start(struct worker *worker, struct shared *shared, unsigned index, void *(*run)
 static void
 everything_at_once_agrees(void **state)
 {
-    (void)state;
     firn_error err;
     static struct shared shared;
     static struct worker workers[WRITERS + READERS + 4];

@@ -154,7 +154,6 @@ assert_no_litter(struct firn_db *db, struct fi_os_dir *dir)
 static void
 a_compaction_can_be_cancelled_at_every_step(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct watcher watcher;
@@ -193,7 +192,6 @@ fail_on_damage(void *ctx, const char *text)
 static void
 a_check_can_be_cancelled_at_every_step(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct watcher watcher;
@@ -237,7 +235,6 @@ refuse_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *
 static void
 a_comparison_can_be_cancelled_where_nothing_differs(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct watcher watcher;
@@ -276,7 +273,6 @@ make_target(struct fi_os *os)
 static void
 a_clone_that_was_cancelled_is_no_store(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct watcher watcher;

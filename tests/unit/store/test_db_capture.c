@@ -88,7 +88,6 @@ has(struct firn_db *reader, const char *key)
 static void
 a_reader_sees_no_commit_without_the_load_before_it(void **state)
 {
-    (void)state;
     for (unsigned loads = 0; loads <= 3; loads++) {
         firn_error err;
         struct beside beside;
@@ -111,7 +110,6 @@ a_reader_sees_no_commit_without_the_load_before_it(void **state)
 static void
 a_copy_has_no_commit_without_the_load_before_it(void **state)
 {
-    (void)state;
     for (unsigned loads = 0; loads <= 3; loads++) {
         firn_error err;
         struct beside beside;
@@ -138,7 +136,6 @@ a_copy_has_no_commit_without_the_load_before_it(void **state)
 static void
 chance_keeps_nobody_from_reading(void **state)
 {
-    (void)state;
     firn_error err;
     struct beside beside;
     struct firn_db *reader;
@@ -159,7 +156,6 @@ chance_keeps_nobody_from_reading(void **state)
 static void
 a_lock_that_cannot_be_had_lets_nobody_in(void **state)
 {
-    (void)state;
     static const struct {
         int error_number;
         int code;
@@ -191,7 +187,6 @@ a_lock_that_cannot_be_had_lets_nobody_in(void **state)
 static void
 a_store_is_known_by_how_its_identity_begins(void **state)
 {
-    (void)state;
     static const struct {
         const char *content; /* NULL: of a store */
         bool is_claimed;
@@ -268,7 +263,6 @@ lose_nth(struct beside *beside, struct nth *nth)
 static void
 a_file_that_is_missing_is_named(void **state)
 {
-    (void)state;
     static char value[20000];
     size_t runs = 0;
     size_t values = 0;
@@ -294,7 +288,6 @@ a_file_that_is_missing_is_named(void **state)
 static void
 failed_calls_do_not_lose_files(void **state)
 {
-    (void)state;
     static char value[20000];
     memset(value, 'v', sizeof value - 1);
     uint64_t refused = 0;

@@ -798,7 +798,6 @@ readers_see_checkpoints_and_follow_restores(void **state)
 static void
 a_checkpoint_makes_durable_what_it_sees(void **state)
 {
-    (void)state;
     firn_error err;
     const struct fi_db_options fast = {.create_if_missing = true, .durability = FIRN_DURABILITY_OS};
     for (uint64_t seed = 1; seed <= 20; seed++) {

@@ -102,7 +102,6 @@ open_target(struct fi_os *os)
 static void
 a_clone_has_everything_and_is_a_store_of_its_own(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *clone;
@@ -141,7 +140,6 @@ a_clone_has_everything_and_is_a_store_of_its_own(void **state)
 static void
 directories_that_hold_something_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -158,7 +156,6 @@ directories_that_hold_something_are_refused(void **state)
 static void
 without_links_files_are_copied(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct db_support_disk disk;
@@ -203,7 +200,6 @@ assert_whole_or_not_there(struct db_support *support)
 static void
 every_power_cut_leaves_a_clone_or_none(void **state)
 {
-    (void)state;
     bool is_done = false;
     uint64_t calls = 1;
     for (; !is_done; calls++) {
@@ -229,7 +225,6 @@ every_power_cut_leaves_a_clone_or_none(void **state)
 static void
 every_failed_allocation_leaves_a_clone_or_none(void **state)
 {
-    (void)state;
     bool is_done = false;
     for (uint64_t n = 1; !is_done; n++) {
         firn_error err;
@@ -264,7 +259,6 @@ adopt_named(struct firn_db *db, const char *name)
 static void
 a_foreign_name_that_is_no_name_here_is_not_taken_for_something_else(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_db_checkpoint_info found;

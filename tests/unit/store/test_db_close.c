@@ -105,7 +105,6 @@ count_runs(struct fi_os_dir *dir)
 static void
 short_lives_leave_one_run_of_each_small_tree(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -123,7 +122,6 @@ short_lives_leave_one_run_of_each_small_tree(void **state)
 static void
 large_trees_are_left_to_background_work(void **state)
 {
-    (void)state;
     enum { LARGE_LIVES = 6, COUNT = 1000 };
     firn_error err;
     struct db_support support;
@@ -171,7 +169,6 @@ prepare(struct db_support *support)
 static void
 whatever_fails_while_it_is_closed_all_is_there(void **state)
 {
-    (void)state;
     bool was_hit = true;
     unsigned closed = 0;
     for (uint64_t n = 1; was_hit; n++) {
@@ -209,7 +206,6 @@ whatever_fails_while_it_is_closed_all_is_there(void **state)
 static void
 the_power_may_go_while_it_is_closed(void **state)
 {
-    (void)state;
     bool was_cut = true;
     for (uint64_t n = 1; was_cut; n++) {
         firn_error err;

@@ -65,7 +65,6 @@ judge(struct db_cuts_scene *scene, const struct db_cuts_damage *damage)
 static void
 a_damaged_file_shows_a_prefix_or_is_refused(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < db_cuts_kind_count; i++) {
         db_cuts_run(&db_cuts_kinds[i], 1, judge);
     }

@@ -151,21 +151,18 @@ flip_every_byte(bool is_closed)
 static void
 a_flipped_byte_is_found_in_a_closed_store(void **state)
 {
-    (void)state;
     flip_every_byte(true);
 }
 
 static void
 a_flipped_byte_costs_at_most_the_last_commit_after_a_crash(void **state)
 {
-    (void)state;
     flip_every_byte(false);
 }
 
 static void
 a_flip_in_an_early_record_is_never_a_silent_success(void **state)
 {
-    (void)state;
     for (int is_closed = 0; is_closed <= 1; is_closed++) {
         struct scene scene;
         scene_init(&scene, is_closed != 0);
@@ -192,7 +189,6 @@ a_flip_in_an_early_record_is_never_a_silent_success(void **state)
 static void
 a_log_cut_in_its_last_record_opens_as_a_prefix(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     scene_init(&scene, false);
@@ -220,7 +216,6 @@ a_log_cut_in_its_last_record_opens_as_a_prefix(void **state)
 static void
 a_shortened_file_is_refused_or_shows_a_prefix(void **state)
 {
-    (void)state;
     for (int is_closed = 0; is_closed <= 1; is_closed++) {
         struct scene scene;
         scene_init(&scene, is_closed != 0);
@@ -246,7 +241,6 @@ a_shortened_file_is_refused_or_shows_a_prefix(void **state)
 static void
 a_missing_file_is_named(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     scene_init(&scene, true);
@@ -299,7 +293,6 @@ check_finds(struct firn_db *db, const char *piece)
 static void
 check_finds_what_was_damaged_beneath_an_open_store(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     scene_init(&scene, true);
@@ -376,7 +369,6 @@ note_salvaged(void *ctx, const struct fi_rescue_salvage_entry *entry, firn_error
 static void
 every_entry_of_a_commit_is_salvaged(void **state)
 {
-    (void)state;
     struct db_support support;
     struct salvaged salvaged = {0};
     struct firn_db_batch *batch;
@@ -430,7 +422,6 @@ open_with_name(firn_slice name, firn_error *err_out)
 static void
 impossible_names_of_keyspaces_are_damage(void **state)
 {
-    (void)state;
     firn_error err;
     uint8_t name[FIRN_KEYSPACE_NAME_SIZE_MAX + 1];
     memset(name, 'n', sizeof name);

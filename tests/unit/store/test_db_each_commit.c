@@ -246,7 +246,6 @@ restore_some(struct world *world)
 static void
 every_commit_can_be_seen_and_brought_back(void **state)
 {
-    (void)state;
     firn_error err;
     static struct world world;
     memset(&world, 0, sizeof world);

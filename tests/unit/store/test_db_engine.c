@@ -119,7 +119,6 @@ run_bytes(struct firn_db *db)
 static void
 a_value_stays_through_flushes(void **state) /* S-B1 */
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -174,7 +173,6 @@ overwrite(struct fi_os_dir *dir, const struct fi_db_options *options, uint64_t r
 static void
 overwriting_for_long_costs_no_space(void **state) /* S-B2 */
 {
-    (void)state;
     struct db_support support;
     struct db_support_disk disk;
     db_support_init(&support, 1);
@@ -221,7 +219,6 @@ scan(struct firn_db_keyspace *keyspace)
 static void
 many_keys_are_sorted_and_compact(void **state) /* S-B11, S-C17 */
 {
-    (void)state;
     firn_error err;
     uint64_t keys = is_long() ? 1000000 : 20000;
     enum { VALUE = 100 };
@@ -260,7 +257,6 @@ many_keys_are_sorted_and_compact(void **state) /* S-B11, S-C17 */
 static void
 tidying_makes_one_keyspace_whole(void **state)
 {
-    (void)state;
     enum { KEYS = 4000, VALUE_SIZE = 500, KEYSPACE_BYTES = KEYS * VALUE_SIZE };
     const struct fi_db_options roomy = {.create_if_missing = true, .memory_bytes = 32 << 20};
     struct db_support support;
@@ -291,7 +287,6 @@ tidying_makes_one_keyspace_whole(void **state)
 static void
 sizes_at_the_limits_come_back_from_runs(void **state) /* S-B13 */
 {
-    (void)state;
     firn_error err;
     static const size_t key_sizes[] = {0, 1, 65535, 65536, FIRN_KEY_SIZE_MAX};
     static const size_t value_sizes[] = {0, 1, 65535, 65536, 1 << 20, 5 << 20};
@@ -340,7 +335,6 @@ count_damage(void *ctx, const char *text)
 static void
 a_damaged_block_costs_its_keys_and_no_others(void **state) /* S-B14 */
 {
-    (void)state;
     firn_error err;
     enum { KEYS = 8000, VALUE = 100 };
     struct db_support support;
@@ -411,7 +405,6 @@ a_damaged_block_costs_its_keys_and_no_others(void **state) /* S-B14 */
 static void
 a_missing_run_costs_its_keys_and_no_others(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -448,7 +441,6 @@ a_missing_run_costs_its_keys_and_no_others(void **state)
 static void
 a_store_in_a_read_only_directory_is_read_and_not_changed(void **state) /* S-B21 */
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -487,7 +479,6 @@ a_store_in_a_read_only_directory_is_read_and_not_changed(void **state) /* S-B21 
 static void
 a_small_store_stays_small(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -505,7 +496,6 @@ a_small_store_stays_small(void **state)
 static void
 a_long_log_is_emptied_at_closing(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -531,7 +521,6 @@ a_long_log_is_emptied_at_closing(void **state)
 static void
 memory_and_log_keep_to_their_bounds(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -571,7 +560,6 @@ memory_and_log_keep_to_their_bounds(void **state)
 static void
 a_log_that_is_larger_than_memory_is_replayed(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     for (int is_cut = 0; is_cut < 2; is_cut++) {
@@ -610,7 +598,6 @@ a_log_that_is_larger_than_memory_is_replayed(void **state)
 static void
 a_flush_that_fails_is_told_and_done_later(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_os *faulty;
@@ -671,7 +658,6 @@ a_flush_that_fails_is_told_and_done_later(void **state)
 static void
 the_same_seed_gives_the_same_files(void **state)
 {
-    (void)state;
     firn_error err;
     struct sizes sizes[2];
     struct fi_buf bytes[2] = {{0}, {0}};

@@ -259,7 +259,6 @@ assert_clean(struct fi_os *os, const char *name)
 static void
 a_file_has_what_the_checkpoint_has(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_db_checkpoint_info source;
@@ -298,7 +297,6 @@ a_file_has_what_the_checkpoint_has(void **state)
 static void
 an_import_is_a_store_like_any_other(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_db_checkpoint_info info;
@@ -338,7 +336,6 @@ an_import_is_a_store_like_any_other(void **state)
 static void
 the_present_state_and_safety_checkpoints_are_exported_too(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_db_checkpoint_info restored;
@@ -378,7 +375,6 @@ the_present_state_and_safety_checkpoints_are_exported_too(void **state)
 static void
 nothing_is_written_into_a_file(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *opened;
@@ -433,7 +429,6 @@ cancel(void *ctx, const firn_progress *progress)
 static void
 progress_is_told_and_can_cancel(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_db_checkpoint_info info;
@@ -464,7 +459,6 @@ progress_is_told_and_can_cancel(void **state)
 static void
 what_a_dead_process_left_is_removed(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_os_dir *left;
@@ -549,7 +543,6 @@ remove_scratch(void *ctx, const struct fi_sim_fault_call *call)
 static void
 an_export_lives_through_being_taken_for_an_abandoned_one(void **state)
 {
-    (void)state;
     enum { CALLS = 40 };
     struct remover remover = {.removed = 0};
     for (uint64_t at = 1; at < CALLS; at++) {
@@ -604,7 +597,6 @@ assert_whole_or_not_there(struct db_support *support)
 static void
 every_power_cut_leaves_a_file_or_none(void **state)
 {
-    (void)state;
     bool is_done = false;
     uint64_t calls = 1;
     for (; !is_done; calls++) {
@@ -633,7 +625,6 @@ every_power_cut_leaves_a_file_or_none(void **state)
 static void
 every_failed_allocation_leaves_a_file_or_none(void **state)
 {
-    (void)state;
     bool is_done = false;
     for (uint64_t n = 1; !is_done; n += 1 + n / 64) {
         firn_error err;
@@ -700,7 +691,6 @@ fail_at(uint64_t n, bool for_ever, bool *out_done)
 static void
 every_call_that_fails_leaves_all_or_nothing(void **state)
 {
-    (void)state;
     for (int for_ever = 0; for_ever < 2; for_ever++) {
         bool is_done = false;
         const struct test_share share = test_share_of(1, (uint64_t)for_ever);
@@ -713,7 +703,6 @@ every_call_that_fails_leaves_all_or_nothing(void **state)
 static void
 every_power_cut_leaves_an_import_or_none(void **state)
 {
-    (void)state;
     bool is_done = false;
     uint64_t calls = 1;
     for (; !is_done; calls++) {
@@ -769,7 +758,6 @@ room_left(struct fi_os *os)
 static void
 a_full_disk_leaves_no_trace(void **state)
 {
-    (void)state;
     enum { STEP = 8 << 10, RESERVE = 4 << 10 };
     firn_error err;
     struct db_support support;
@@ -821,7 +809,6 @@ use_all(struct fi_os *os, const char *path, firn_error *err)
 static void
 every_damaged_byte_is_found_at_the_opening(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_buf bytes = {0};
@@ -855,7 +842,6 @@ every_damaged_byte_is_found_at_the_opening(void **state)
 static void
 a_file_that_was_cut_off_or_grew_is_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_buf bytes = {0};
@@ -886,7 +872,6 @@ a_file_that_was_cut_off_or_grew_is_refused(void **state)
 static void
 large_checkpoints_are_exported_in_order_and_read_again(void **state)
 {
-    (void)state;
     enum { COUNT = 40000, VALUE = 100 };
     firn_error err;
     struct db_support_disk disk;

@@ -215,7 +215,6 @@ run(struct test_random *random)
 static void
 exported_checkpoints_read_and_go_on_as_restored_ones(void **state)
 {
-    (void)state;
     enum { HISTORIES = 120, HISTORIES_LONG = 3000 };
     int count = getenv("FIRN_TEST_LONG") != NULL ? HISTORIES_LONG : HISTORIES;
     struct test_random random;

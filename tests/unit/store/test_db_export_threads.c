@@ -104,7 +104,6 @@ export_again_and_again(void *arg)
 static void
 exports_go_on_beside_everything_else(void **state)
 {
-    (void)state;
     firn_error err;
     const struct fi_db_options options = {.create_if_missing = true, .memory_bytes = 1 << 20};
     struct db_support_disk disk;

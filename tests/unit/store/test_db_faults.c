@@ -350,7 +350,6 @@ choose_stride(void)
 static void
 every_failed_allocation_is_survived(void **state)
 {
-    (void)state;
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
         bool is_reached = true;
         const struct test_share share = test_share_of(choose_stride(), (uint64_t)for_ever);
@@ -411,7 +410,6 @@ live_with(const struct fi_sim_fault_plan *plan, bool is_harmless)
 static void
 every_failed_call_is_survived(void **state)
 {
-    (void)state;
     static const struct {
         enum fi_sim_fault_kind kind;
         unsigned classes;
@@ -447,7 +445,6 @@ every_failed_call_is_survived(void **state)
 static void
 a_sync_that_fails_once_is_not_tried_again(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_os *faulty;
@@ -494,7 +491,6 @@ a_sync_that_fails_once_is_not_tried_again(void **state)
 static void
 memory_that_ends_while_a_batch_is_applied_latches(void **state)
 {
-    (void)state;
     firn_error err;
     enum { LOADED = 48 * 300, SCATTERED = 300 };
     bool is_seen_after_all = false;
@@ -550,7 +546,6 @@ memory_that_ends_while_a_batch_is_applied_latches(void **state)
 static int
 init_big(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < BIG; i++) {
         big[i] = (uint8_t)(i * 7 + (i >> 8));
     }

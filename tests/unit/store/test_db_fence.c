@@ -104,7 +104,6 @@ scene_deinit(struct scene *scene)
 static void
 a_commit_is_hidden_while_it_is_synced_and_seen_when_it_has_returned(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     char key[16];
@@ -155,7 +154,6 @@ look_for_checkpoint(void *ctx, const struct fi_sim_fault_call *call)
 static void
 a_checkpoint_is_hidden_while_it_is_synced(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct fi_db_checkpoint_info info;
@@ -173,7 +171,6 @@ a_checkpoint_is_hidden_while_it_is_synced(void **state)
 static void
 a_commit_whose_sync_fails_is_seen_by_nobody_before_the_next_opening(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     scene_init(&scene);
@@ -201,7 +198,6 @@ a_commit_whose_sync_fails_is_seen_by_nobody_before_the_next_opening(void **state
 static void
 what_a_killed_writer_left_is_seen_and_stays(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     int status;
@@ -233,7 +229,6 @@ what_a_killed_writer_left_is_seen_and_stays(void **state)
 static void
 a_fence_of_any_bytes_hides_nothing_where_nobody_writes(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct test_random random;
@@ -307,7 +302,6 @@ read_number(struct firn_db *reader)
 static void
 a_reader_in_another_process_is_never_behind_and_never_early(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     struct firn_db *reader;

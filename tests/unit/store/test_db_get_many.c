@@ -104,7 +104,6 @@ ask_random(struct asked *asked, struct test_random *random)
 static void
 many_keys_are_what_single_ones_are(void **state)
 {
-    (void)state;
     firn_error err;
     struct test_random random;
     test_random_init(&random, "many", 3);
@@ -148,7 +147,6 @@ many_keys_are_what_single_ones_are(void **state)
 static void
 what_expires_is_gone_for_all_keys_of_a_call_or_for_none(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -189,7 +187,6 @@ count_only(void *ctx, size_t i, struct fi_buf *value, firn_error *err)
 static void
 memory_that_runs_out_ends_the_reading(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;

@@ -259,7 +259,6 @@ assert_old_bytes_tell_all(struct fi_history *history, const struct model *model)
 static void
 random_histories_see_what_they_should(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "db_history", 1);
     for (int round = 0; round < 60; round++) {
@@ -309,7 +308,6 @@ make_chain(struct fi_history *history, uint64_t n)
 static void
 a_thousand_restores_take_a_few_bytes_each(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_history history;
     struct fi_history read = {0};
@@ -332,7 +330,6 @@ a_thousand_restores_take_a_few_bytes_each(void **state)
 static void
 what_six_thousand_restores_have_made_is_read_again(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_history history;
     struct fi_history read = {0};
@@ -350,7 +347,6 @@ what_six_thousand_restores_have_made_is_read_again(void **state)
 static void
 branches_in_turns_take_a_few_bytes_each(void **state)
 {
-    (void)state;
     enum { TURNS = 2000 };
     firn_error err;
     struct fi_history history;
@@ -390,7 +386,6 @@ branches_in_turns_take_a_few_bytes_each(void **state)
 static void
 lines_that_nothing_needs_go(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_history history;
     uint64_t sequence = 0;
@@ -432,7 +427,6 @@ assert_refused(const struct fi_history *history)
 static void
 what_would_be_the_own_of_two_lines_is_refused(void **state)
 {
-    (void)state;
     struct fi_history history;
     make_chain(&history, 3);
     struct fi_db_checkpoint *last = fi_history_at(&history, fi_history_count(&history) - 1);
@@ -454,7 +448,6 @@ what_would_be_the_own_of_two_lines_is_refused(void **state)
 static void
 a_fork_below_the_parent_is_refused(void **state)
 {
-    (void)state;
     static const char text[] = "\2\11\0\0\0\0\0\0\0\0" /* version, sequence, flags */
                                "0123456789abcdef"
                                "\1\3"
@@ -473,7 +466,6 @@ a_fork_below_the_parent_is_refused(void **state)
 static void
 bytes_that_nobody_wrote_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_history history;
     struct fi_buf bytes = {0};
@@ -514,7 +506,6 @@ bytes_that_nobody_wrote_are_refused(void **state)
 static void
 a_change_has_its_bytes(void **state)
 {
-    (void)state;
     static const char expected[] = SEQUENCE "\0\2" ID OTHER TIME "\1" ID;
     struct fi_buf bytes = {0};
     struct fi_history_record record = {.sequence = 9,
@@ -533,7 +524,6 @@ a_change_has_its_bytes(void **state)
 static void
 changes_that_break_the_rules_are_refused(void **state)
 {
-    (void)state;
     static const struct {
         const char *bytes;
         size_t size;
@@ -579,7 +569,6 @@ changes_that_break_the_rules_are_refused(void **state)
 static void
 changes_that_do_not_fit_change_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_history history;
     struct fi_history_change change;
@@ -658,7 +647,6 @@ apply_record(struct fi_history *history, const struct fi_history_record *record)
 static void
 checkpoints_are_found_by_what_they_are_called(void **state)
 {
-    (void)state;
     enum { COUNT = 3000 };
     static bool is_there[COUNT];
     firn_error err;

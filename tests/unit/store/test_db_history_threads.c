@@ -138,7 +138,6 @@ change(struct shared *shared, unsigned round)
 static void
 every_reading_is_of_one_state(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     struct shared shared = {.is_over = false};

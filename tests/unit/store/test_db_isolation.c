@@ -419,7 +419,6 @@ many(unsigned histories)
 static void
 simulated_histories_are_isolated(void **state)
 {
-    (void)state;
     assert_int_equal(simulate_many("serializable", SERIALIZABLE, many(1200), 32), 0);
     /* Write skew is there, and found, where it is allowed. */
     assert_int_equal(simulate_many("snapshot", SNAPSHOT, many(1200), 32), ELLE_G2);
@@ -428,7 +427,6 @@ simulated_histories_are_isolated(void **state)
 static void
 wrong_ways_are_found_out(void **state)
 {
-    (void)state;
     unsigned found = simulate_many("without transactions", WITHOUT_TRANSACTIONS, 80, 32);
     assert_true((found & ELLE_LOST) != 0 && (found & ELLE_INTERNAL) != 0);
     found = simulate_many("reads of now", READS_OF_NOW, 80, 32);
@@ -498,7 +496,6 @@ maintain(void *arg)
 static void
 threads_are_isolated(void **state)
 {
-    (void)state;
     firn_error err;
     const struct fi_db_options options = {.create_if_missing = true, .memory_bytes = 4 << 20};
     struct work work = {.durability = FIRN_DURABILITY_OS};
@@ -536,7 +533,6 @@ delay_sync(void *ctx, const struct fi_sim_fault_call *call)
 static void
 commits_of_one_group_are_isolated(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     struct fi_os *slow;
@@ -631,7 +627,6 @@ write_whole(struct whole *whole, uint64_t number)
 static void
 readers_see_whole_commits_and_the_same_ones_again(void **state)
 {
-    (void)state;
     enum { READERS = 3 };
     firn_error err;
     const struct fi_db_options options = {.create_if_missing = true, .memory_bytes = 1 << 20};
@@ -694,7 +689,6 @@ count_up(void *arg)
 static void
 a_counter_has_as_many_steps_as_commits(void **state)
 {
-    (void)state;
     enum { THREADS = 4 };
     firn_error err;
     const struct fi_db_options options = {.create_if_missing = true, .memory_bytes = 4 << 20};

@@ -79,7 +79,6 @@ check_many(struct firn_db *db, unsigned count)
 static void
 keyspaces_with_little_in_them_stay_in_the_log(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -106,7 +105,6 @@ keyspaces_with_little_in_them_stay_in_the_log(void **state)
 static void
 keyspaces_with_enough_in_them_are_flushed_at_closing(void **state)
 {
-    (void)state;
     firn_error err;
     enum { FEW = 50 };
     static const char value[4000];
@@ -134,7 +132,6 @@ keyspaces_with_enough_in_them_are_flushed_at_closing(void **state)
 static void
 small_keyspaces_hold_the_log_only_so_long(void **state)
 {
-    (void)state;
     firn_error err;
     enum { FEW = 100, VALUE = 100000, PUTS = 100 };
     static uint8_t value[VALUE];
@@ -156,7 +153,6 @@ small_keyspaces_hold_the_log_only_so_long(void **state)
 static void
 keyspaces_take_what_is_set_aside_for_them(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -190,7 +186,6 @@ keyspaces_take_what_is_set_aside_for_them(void **state)
 static void
 there_is_a_largest_number_of_keyspaces(void **state)
 {
-    (void)state;
     firn_error err;
     char name[NAME_SIZE];
     struct db_support support;
@@ -222,7 +217,6 @@ there_is_a_largest_number_of_keyspaces(void **state)
 static void
 dropped_keyspaces_do_not_count(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -244,7 +238,6 @@ dropped_keyspaces_do_not_count(void **state)
 static void
 power_cuts_lose_no_small_keyspace(void **state)
 {
-    (void)state;
     firn_error err;
     enum { SEEDS = 6, LIVES = 8, TENANTS = 300, WRITES = 120 };
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -353,7 +346,6 @@ expect_bounded(struct fi_os_dir *dir, uint64_t memory, int code)
 static void
 a_log_that_creates_keyspaces_without_end_is_refused(void **state)
 {
-    (void)state;
     enum { CREATED = 120000 };
     static const struct {
         unsigned records;
@@ -381,7 +373,6 @@ a_log_that_creates_keyspaces_without_end_is_refused(void **state)
 static void
 a_manifest_that_names_trees_without_end_is_refused(void **state)
 {
-    (void)state;
     enum { TREES = 400000 };
     firn_error err;
     struct db_support support;
@@ -415,7 +406,6 @@ a_manifest_that_names_trees_without_end_is_refused(void **state)
 static void
 a_log_that_creates_many_keyspaces_at_once_is_read(void **state)
 {
-    (void)state;
     enum { CREATED = 30000 };
     for (unsigned is_twice = 0; is_twice <= 1; is_twice++) {
         firn_error err;

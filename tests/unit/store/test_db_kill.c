@@ -134,7 +134,6 @@ run_round(struct db_support_disk *disk, uint64_t first, useconds_t delay)
 static void
 a_killed_writer_loses_nothing_it_acknowledged(void **state)
 {
-    (void)state;
     struct test_random random;
     struct db_support_disk disk;
     test_random_init(&random, "db_kill", 1);
@@ -152,7 +151,6 @@ a_killed_writer_loses_nothing_it_acknowledged(void **state)
 static void
 the_lock_of_another_process_is_named_and_goes_with_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     int ends[2];
@@ -190,7 +188,6 @@ the_lock_of_another_process_is_named_and_goes_with_it(void **state)
 static void
 without_an_end_to_it_a_lock_is_waited_for(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     int ends[2];

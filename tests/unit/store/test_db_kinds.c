@@ -24,7 +24,6 @@ static const struct fi_run_kind *rows_alone[2];
 static int
 setup(void **state)
 {
-    (void)state;
     own_kinds = fi_db_image_kinds;
     rows_alone[0] = own_kinds[0];
     fi_db_image_kinds = twin_kinds;
@@ -35,7 +34,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     fi_db_image_kinds = own_kinds;
     twin_attaches = false;
     return 0;
@@ -114,7 +112,6 @@ assert_store(struct firn_db *db, char in_table, char in_keys)
 static void
 a_table_is_stored_in_runs_of_its_own_kind_beside_others(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_db_checkpoint_info info;
@@ -147,7 +144,6 @@ a_table_is_stored_in_runs_of_its_own_kind_beside_others(void **state)
 static void
 a_number_is_of_one_type_and_schema(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db_view *view;
@@ -179,7 +175,6 @@ a_number_is_of_one_type_and_schema(void **state)
 static void
 numbers_of_keyspaces_are_used_up_before_they_are_too_large(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db_keyspace *keyspace;
@@ -205,7 +200,6 @@ numbers_of_keyspaces_are_used_up_before_they_are_too_large(void **state)
 static void
 a_table_that_no_run_has_yet_is_refused_by_a_program_without_tables(void **state)
 {
-    (void)state;
     static const struct fi_keyspace_entry table = {.type = FI_KEYSPACE_ENTRY_TABLE};
     firn_error err;
     struct db_support support;
@@ -241,7 +235,6 @@ make_dir(struct fi_os *os, const char *name)
 static void
 copies_have_the_table(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_storefile_progress progress = {0};
@@ -297,7 +290,6 @@ remove_manifest(void *ctx, const struct fi_os_dirent *entry)
 static void
 runs_of_all_kinds_are_rescued(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_rescue_result result;

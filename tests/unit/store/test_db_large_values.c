@@ -222,7 +222,6 @@ stats_of(struct firn_db *db)
 static void
 values_of_all_sizes_are_read_wherever_they_lie(void **state)
 {
-    (void)state;
     for (unsigned first = 0; first < WAYS; first++) {
         for (unsigned second = 0; second < WAYS; second++) {
             struct scene scene;
@@ -242,7 +241,6 @@ values_of_all_sizes_are_read_wherever_they_lie(void **state)
 static void
 views_and_checkpoints_keep_theirs(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned way = 0; way < WAYS; way++) {
         struct scene scene;
@@ -276,7 +274,6 @@ views_and_checkpoints_keep_theirs(void **state)
 static void
 overwritten_and_deleted_values_give_their_space_back(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     scene_init(&scene);
@@ -303,7 +300,6 @@ overwritten_and_deleted_values_give_their_space_back(void **state)
 static void
 own_keyspaces_keep_their_values_in_runs(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     scene_init(&scene);
@@ -320,7 +316,6 @@ own_keyspaces_keep_their_values_in_runs(void **state)
 static void
 merges_stand_upon_large_values(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf out = {0};
     struct fi_buf expected = {0};
@@ -358,7 +353,6 @@ merges_stand_upon_large_values(void **state)
 static void
 large_values_expire(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf out = {0};
     for (unsigned way = 0; way < WAYS; way++) {
@@ -398,7 +392,6 @@ large_values_expire(void **state)
 static void
 transactions_read_and_write_them(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf out = {0};
     struct scene scene;
@@ -428,7 +421,6 @@ transactions_read_and_write_them(void **state)
 static void
 loads_and_clones_have_them(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct firn_db_bulk *bulk;
@@ -464,7 +456,6 @@ loads_and_clones_have_them(void **state)
 static void
 readers_keep_the_files_that_they_read(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct firn_db *reader;
@@ -505,7 +496,6 @@ take_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *ke
 static void
 differences_compare_what_references_lead_to(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     unsigned count = 0;
@@ -527,7 +517,6 @@ differences_compare_what_references_lead_to(void **state)
 static void
 keys_are_walked_without_their_values(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct fi_os_dir *runs;
@@ -559,7 +548,6 @@ keys_are_walked_without_their_values(void **state)
 static void
 exports_have_them(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct firn_db *file;

@@ -89,7 +89,6 @@ expect_latched(struct scene *scene)
 static void
 a_second_writer_is_refused_when_the_lock_file_is_gone(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned i = 0; i < 4; i++) {
         struct scene scene;
@@ -115,7 +114,6 @@ a_second_writer_is_refused_when_the_lock_file_is_gone(void **state)
 static void
 a_writer_whose_identity_file_is_replaced_stops(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned i = 0; i < 2; i++) {
         struct scene scene;
@@ -133,7 +131,6 @@ a_writer_whose_identity_file_is_replaced_stops(void **state)
 static void
 closing_writes_nothing_after_the_lock_file_is_gone(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned i = 0; i < 4; i++) {
         struct scene scene;
@@ -156,7 +153,6 @@ closing_writes_nothing_after_the_lock_file_is_gone(void **state)
 static void
 a_program_that_knows_only_the_lock_file_and_this_one_keep_each_other_out(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned i = 0; i < 2; i++) {
         struct scene scene;
@@ -187,7 +183,6 @@ a_program_that_knows_only_the_lock_file_and_this_one_keep_each_other_out(void **
 static void
 waiting_for_the_lock_waits_for_a_writer_without_its_file_too(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct firn_db *second;
@@ -206,7 +201,6 @@ waiting_for_the_lock_waits_for_a_writer_without_its_file_too(void **state)
 static void
 a_user_who_may_not_write_the_identity_file_locks_what_he_can(void **state)
 {
-    (void)state;
     firn_error err;
     enum { USER = 1000 };
     struct scene scene;
@@ -234,7 +228,6 @@ a_user_who_may_not_write_the_identity_file_locks_what_he_can(void **state)
 static void
 a_store_that_is_moved_as_a_whole_stays_its_writers(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct fi_os_dir *root;
@@ -253,7 +246,6 @@ a_store_that_is_moved_as_a_whole_stays_its_writers(void **state)
 static void
 a_lock_that_is_a_link_to_another_file_does_not_write_to_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct fi_os_file *file;

@@ -354,7 +354,6 @@ work(struct world *world)
 static void
 long_keys_behave_as_the_model_does(void **state)
 {
-    (void)state;
     static const struct fi_db_options sizes[] = {
         {.create_if_missing = true, .memory_bytes = 1 << 20},
         {.create_if_missing = true, .memory_bytes = 64 << 20, .threads = 2}};
@@ -399,7 +398,6 @@ see_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *key
 static void
 long_keys_are_in_checkpoints_differences_and_exports(void **state)
 {
-    (void)state;
     firn_error err;
     struct world *world = fi_alloc_zeroed(sizeof *world);
     struct fi_db_checkpoint_info info;
@@ -443,7 +441,6 @@ long_keys_are_in_checkpoints_differences_and_exports(void **state)
 static void
 long_keys_are_loaded_sorted_and_unsorted(void **state)
 {
-    (void)state;
     firn_error err;
     for (int is_sorted = 0; is_sorted < 2; is_sorted++) {
         struct world *world = fi_alloc_zeroed(sizeof *world);
@@ -474,7 +471,6 @@ long_keys_are_loaded_sorted_and_unsorted(void **state)
 static void
 many_keys_of_the_largest_size_are_kept(void **state)
 {
-    (void)state;
     const size_t many = test_is_long() ? 160 : 80; /* 7 divides neither */
     firn_error err;
     static uint8_t key[FIRN_KEY_SIZE_MAX];
@@ -758,7 +754,6 @@ prefixes_of_any_size_are_shared(void **state)
                                    FIRN_KEY_SIZE_MAX - 1,
                                    FIRN_KEY_SIZE_MAX};
     const struct test_share share = test_share_of(1, 1);
-    (void)state;
     for (size_t n = (size_t)share.first - 1; n < sizeof sizes / sizeof sizes[0];
          n += (size_t)share.step) {
         firn_error err;
@@ -807,7 +802,6 @@ prefixes_of_any_size_are_shared(void **state)
 static void
 one_byte_more_is_refused_and_changes_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     static uint8_t bytes[FIRN_KEY_SIZE_MAX + 1];
     const firn_slice longer = firn_bytes(bytes, sizeof bytes);

@@ -144,7 +144,6 @@ dir_syncs_of_flush(unsigned count)
 static void
 a_flush_of_many_trees_shares_its_syncs(void **state)
 {
-    (void)state;
     uint64_t one = dir_syncs_of_flush(1);
     uint64_t all = dir_syncs_of_flush(TREES);
     (void)printf("syncs of a flush: %llu of one tree, %llu of %d\n", (unsigned long long)one,
@@ -157,7 +156,6 @@ a_flush_of_many_trees_shares_its_syncs(void **state)
 static void
 memtables_leave_together(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -250,7 +248,6 @@ verify(const struct life *life, struct fi_os_dir *dir)
 static void
 a_life_without_failures_loses_nothing(void **state)
 {
-    (void)state;
     struct db_support support;
     struct life life = {.had_failure = false};
     db_support_init(&support, 9);
@@ -263,7 +260,6 @@ a_life_without_failures_loses_nothing(void **state)
 static void
 each_power_cut_of_shared_works_is_survived(void **state)
 {
-    (void)state;
     uint64_t cuts = 0;
     bool was_cut = true;
     const struct test_share share = test_share_of(5, 1);
@@ -313,7 +309,6 @@ live_with(const struct fi_sim_fault_plan *plan)
 static void
 each_failed_call_of_shared_works_is_survived(void **state)
 {
-    (void)state;
     static const struct {
         unsigned classes;
         int error_number;
@@ -400,7 +395,6 @@ step(struct firn_db *db, struct firn_db_keyspace **trees, struct model *model,
 static void
 many_trees_are_as_their_model(void **state)
 {
-    (void)state;
     uint64_t version = 0;
     for (uint64_t seed = 1; seed <= 3; seed++) {
         struct db_support support;
@@ -486,7 +480,6 @@ read_meanwhile(void *arg)
 static void
 threads_write_and_read_many_trees(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     struct firn_db *db;

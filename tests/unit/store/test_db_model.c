@@ -934,7 +934,6 @@ run_store(struct test_random *random, unsigned steps)
 static void
 random_histories_agree_with_the_model(void **state)
 {
-    (void)state;
     unsigned stores = getenv("FIRN_TEST_LONG") != NULL ? 250 : 25;
     unsigned seeds = getenv("FIRN_TEST_SEED") != NULL ? 1 : test_share_of_seeds(8);
     unsigned steps = 0;

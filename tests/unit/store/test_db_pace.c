@@ -34,7 +34,6 @@ sleep_of_put(struct firn_db *db, struct firn_db_keyspace *keyspace)
 static void
 a_commit_is_slowed_down_more_with_each_run_of_level_0(void **state)
 {
-    (void)state;
     const struct fi_db_options options = {.create_if_missing = true, .memory_bytes = 64 << 20};
     firn_error err;
     struct db_support support;
@@ -147,7 +146,6 @@ get_all(struct many *many, unsigned end)
 static void
 many_memtables_borrow_what_blocks_do_not_need(void **state)
 {
-    (void)state;
     enum { PUTS = 40000 };
     struct many many;
     firn_error err;
@@ -169,7 +167,6 @@ many_memtables_borrow_what_blocks_do_not_need(void **state)
 static void
 memtables_give_back_what_blocks_need(void **state)
 {
-    (void)state;
     enum { PUTS = 40000, MORE = 20000 };
     struct many many;
     struct fi_block_cache_stats stats;
@@ -199,7 +196,6 @@ memtables_give_back_what_blocks_need(void **state)
 static void
 on_a_small_disk_nothing_is_borrowed(void **state)
 {
-    (void)state;
     struct many many;
     many_init(&many);
     many.db->limits.disk_bytes = 100 << 20; /* as db_space.c finds it */

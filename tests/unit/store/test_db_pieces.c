@@ -29,7 +29,6 @@ static firn_error err;
 static int
 setup(void **state)
 {
-    (void)state;
     static const firn_table_column columns[] = {{.name = "id", .type = FIRN_TYPE_I64},
                                                 {.name = "n", .type = FIRN_TYPE_I64}};
     static const char *const key[] = {"id"};
@@ -47,7 +46,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     if (db != NULL) {
         DB_OK(fi_db_close(db, &err));
     }
@@ -152,7 +150,6 @@ compact(void)
 static void
 pieces_read_at_views(void **state)
 {
-    (void)state;
     struct firn_db_view *view;
     struct firn_db_view *other;
     struct fi_db_pieces *pieces;
@@ -200,7 +197,6 @@ pieces_read_at_views(void **state)
 static void
 bounds_and_missing_tables_have_nothing(void **state)
 {
-    (void)state;
     struct firn_db_view *view;
     struct fi_db_pieces *pieces;
     put_all(1);
@@ -235,7 +231,6 @@ bounds_and_missing_tables_have_nothing(void **state)
 static void
 temporary_files_go_with_a_crash(void **state)
 {
-    (void)state;
     char names[2][FI_DB_SCRATCH_NAME_SIZE];
     struct firn_db *other;
     put_all(1);
@@ -267,7 +262,6 @@ temporary_files_go_with_a_crash(void **state)
 static void
 transactions_know_what_they_wrote_and_read(void **state)
 {
-    (void)state;
     const struct fi_db_txn_options serializable = {.is_serializable = true};
     struct firn_db_keyspace *keys = db_support_keyspace(db, "keys");
     struct firn_db_keyspace *others = db_support_keyspace(db, "others");

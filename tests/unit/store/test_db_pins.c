@@ -85,7 +85,6 @@ is_copied(const struct firn_db_pin *pin)
 static void
 a_pinned_value_stays_while_all_else_changes(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db_pin *pins[KEYS];
@@ -128,7 +127,6 @@ a_pinned_value_stays_while_all_else_changes(void **state)
 static void
 what_cannot_be_pinned_is_copied(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db_pin *pin;
@@ -182,7 +180,6 @@ what_cannot_be_pinned_is_copied(void **state)
 static void
 memory_may_be_out_at_any_moment(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     char text[8];
@@ -274,7 +271,6 @@ pin_and_look(void *ctx)
 static void
 threads_pin_while_others_write(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     pthread_t readers[THREADS];

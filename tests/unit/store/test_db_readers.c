@@ -77,7 +77,6 @@ scan_round(struct firn_db_keyspace *keyspace, bool is_back)
 static void
 a_reader_moves_when_it_is_told_to(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -136,7 +135,6 @@ waiting_files(struct firn_db *db)
 static void
 files_wait_for_readers(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -198,7 +196,6 @@ run_files(const struct db_support *support)
 static void
 files_go_with_the_cursor_that_held_them(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -226,7 +223,6 @@ files_go_with_the_cursor_that_held_them(void **state)
 static void
 what_a_reader_uses_survives_the_writers_end(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -327,7 +323,6 @@ end_reader(pid_t pid)
 static void
 a_second_process_reads_while_the_first_writes(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     struct firn_db *db;
@@ -441,7 +436,6 @@ write_one(struct db_support_disk *disk, struct firn_db **db, unsigned round)
 static void
 a_reader_in_another_process_sees_each_commit_at_once(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     struct firn_db *db;
@@ -483,7 +477,6 @@ a_reader_in_another_process_sees_each_commit_at_once(void **state)
 static void
 the_version_can_be_made_to_grow(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *reader;

@@ -233,7 +233,6 @@ judge(struct db_cuts_scene *scene, const struct db_cuts_damage *damage)
 static void
 what_is_refused_can_be_repaired(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < db_cuts_kind_count; i++) {
         db_cuts_run(&db_cuts_kinds[i], 9, judge);
     }
@@ -266,7 +265,6 @@ work_until_cut(struct db_cuts_scene *scene, uint64_t call)
 static void
 a_crash_within_works_and_the_loss_of_manifest_lose_nothing(void **state)
 {
-    (void)state;
     bool is_cut = true;
     for (uint64_t call = 1; is_cut; call++) {
         struct db_cuts_scene scene;
@@ -327,7 +325,6 @@ measure_repair(unsigned keyspaces)
 static void
 a_repair_needs_memory_by_the_number_of_keyspaces(void **state)
 {
-    (void)state;
     size_t few = measure_repair(20);
     size_t many = measure_repair(500);
     print_message("count: %zu bytes for 20 keyspaces, %zu for 500\n", few, many);
@@ -404,7 +401,6 @@ repair_nameless(uint32_t id, const char *expected_name, const char *expected_tex
 static void
 numbers_of_keyspaces_are_not_believed(void **state)
 {
-    (void)state;
     repair_nameless(40, "recovered-40", "keyspace 40 is lost");
     repair_nameless(4000000000U, NULL, "1 keyspaces whose names are lost are left out");
 }

@@ -91,7 +91,6 @@ pass_time(struct fi_os *os, int64_t seconds)
 static void
 a_store_at_rest_gives_back_and_grows_again(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -130,7 +129,6 @@ a_store_at_rest_gives_back_and_grows_again(void **state)
 static void
 the_cache_has_what_memtables_leave(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -168,7 +166,6 @@ the_cache_has_what_memtables_leave(void **state)
 static void
 a_flushed_store_gives_its_files_back_too(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -256,7 +253,6 @@ verify_from(struct fi_os_dir *dir, unsigned end)
 static void
 each_power_cut_at_rest_is_survived(void **state)
 {
-    (void)state;
     struct fi_os *start = make_busy_store();
     uint64_t cuts = 0;
     bool was_cut = true;
@@ -287,7 +283,6 @@ each_power_cut_at_rest_is_survived(void **state)
 static void
 each_failed_call_at_rest_is_survived(void **state)
 {
-    (void)state;
     struct fi_os *start = make_busy_store();
     bool was_hit = true;
     struct fi_sim_fault_plan plan = {.call = 1,
@@ -322,7 +317,6 @@ each_failed_call_at_rest_is_survived(void **state)
 static void
 a_thread_watches(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     struct firn_db *db;
@@ -347,7 +341,6 @@ a_thread_watches(void **state)
 static void
 a_thread_watches_before_the_log_turns(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     struct firn_db *db;

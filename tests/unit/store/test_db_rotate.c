@@ -103,7 +103,6 @@ count_prefix(struct fi_os_dir *dir)
 static void
 a_commit_that_turns_the_log_syncs_little(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct load load;
@@ -121,7 +120,6 @@ a_commit_that_turns_the_log_syncs_little(void **state)
 static void
 memtables_are_bounded_where_the_background_does_not_come(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct load load;
@@ -142,7 +140,6 @@ memtables_are_bounded_where_the_background_does_not_come(void **state)
 static void
 a_power_cut_at_a_turn_leaves_a_prefix(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "cuts", 12);
     uint64_t calls = 0;

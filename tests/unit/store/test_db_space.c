@@ -150,7 +150,6 @@ use_full_disk(struct world *world, unsigned round)
 static void
 everything_goes_on_when_there_is_space_again(void **state)
 {
-    (void)state;
     firn_error err;
     struct world world = {0};
     unsigned rounds = getenv("FIRN_TEST_LONG") != NULL ? 400 : 40;
@@ -283,7 +282,6 @@ delete_and_go_on(struct world *world, unsigned count, unsigned step)
 static void
 deleting_each_key_of_a_store_that_fills_its_disk_is_never_refused(void **state)
 {
-    (void)state;
     struct world world = {0};
     unsigned count = fill_disk(&world);
     delete_and_go_on(&world, count, 1);
@@ -292,7 +290,6 @@ deleting_each_key_of_a_store_that_fills_its_disk_is_never_refused(void **state)
 static void
 deleting_every_other_key_of_a_store_that_fills_its_disk_makes_space(void **state)
 {
-    (void)state;
     struct world world = {0};
     unsigned count = fill_disk(&world);
     delete_and_go_on(&world, count, 2);
@@ -301,7 +298,6 @@ deleting_every_other_key_of_a_store_that_fills_its_disk_makes_space(void **state
 static void
 a_store_that_fills_its_disk_is_opened_after_a_crash(void **state)
 {
-    (void)state;
     struct world world = {0};
     unsigned count = fill_disk(&world);
     fi_db_abandon(world.db);
@@ -312,7 +308,6 @@ a_store_that_fills_its_disk_is_opened_after_a_crash(void **state)
 static void
 a_store_that_fills_its_disk_is_closed_and_opened(void **state)
 {
-    (void)state;
     firn_error err;
     struct world world = {0};
     unsigned count = fill_disk(&world);
@@ -373,7 +368,6 @@ hold_space(void *ctx, const struct fi_sim_fault_call *call)
 static void
 a_delete_waits_for_a_work_that_has_the_last_space(void **state)
 {
-    (void)state;
     firn_error err;
     struct watched watched;
     static uint8_t long_key[60000]; /* it needs new space in the log */
@@ -407,7 +401,6 @@ calls_of_drain(struct watched *watched, bool has_waited)
 static void
 space_is_made_again_after_waiting(void **state)
 {
-    (void)state;
     firn_error err;
     struct watched watched;
     static uint8_t long_key[60000];
@@ -430,7 +423,6 @@ space_is_made_again_after_waiting(void **state)
 static void
 deleting_makes_space_on_a_full_disk(void **state)
 {
-    (void)state;
     firn_error err;
     struct world world = {0};
     fill(&world);
@@ -455,7 +447,6 @@ deleting_makes_space_on_a_full_disk(void **state)
 static void
 dropping_makes_space_on_a_full_disk(void **state)
 {
-    (void)state;
     firn_error err;
     struct world world = {0};
     fill(&world);
@@ -470,7 +461,6 @@ dropping_makes_space_on_a_full_disk(void **state)
 static void
 a_full_disk_is_closed_and_read(void **state)
 {
-    (void)state;
     firn_error err;
     struct world world = {0};
     fill(&world);
@@ -502,7 +492,6 @@ reserve_of(struct world *world)
 static void
 a_store_that_shrank_gives_back_what_it_reserved(void **state)
 {
-    (void)state;
     enum { LARGE = 4000, MIDDLE = 800 };
     firn_error err;
     struct world world = {0};
@@ -536,7 +525,6 @@ a_store_that_shrank_gives_back_what_it_reserved(void **state)
 static void
 a_reserve_grows_as_far_as_there_is_space(void **state)
 {
-    (void)state;
     enum { PACKS = 128 << 20, LEFT = 100000 };
     firn_error err;
     struct world world = {0};
@@ -567,7 +555,6 @@ a_reserve_grows_as_far_as_there_is_space(void **state)
 static void
 deleting_goes_on_where_nothing_can_be_merged(void **state)
 {
-    (void)state;
     enum { DELETES = 50, LEFT = 300000 };
     firn_error err;
     struct world world = {0};

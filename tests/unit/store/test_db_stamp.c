@@ -16,7 +16,6 @@ static firn_error err;
 static void
 a_stamp_changes_with_what_is_read(void **state)
 {
-    (void)state;
     struct db_support support;
     db_support_init(&support, 1);
     struct firn_db *db = db_support_open(support.dir);
@@ -57,7 +56,6 @@ a_stamp_changes_with_what_is_read(void **state)
 static void
 views_have_the_stamp_of_what_they_see(void **state)
 {
-    (void)state;
     struct db_support support;
     struct firn_db_view *view;
     struct firn_db_view *copy;
@@ -178,7 +176,6 @@ change_view(struct states *states, struct test_random *random, const char *check
 static void
 one_stamp_never_stands_for_two_states(void **state)
 {
-    (void)state;
     static struct states states;
     struct db_support support;
     struct test_random random;

@@ -186,7 +186,6 @@ open_shared(struct shared *shared)
 static void
 readers_see_whole_commits_beside_writers(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     db_support_disk_init(&disk);
@@ -239,7 +238,6 @@ delay_sync(void *ctx, const struct fi_sim_fault_call *call)
 static void
 waiting_commits_share_a_sync(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     struct fi_os *counting;
@@ -294,7 +292,6 @@ put_until_refused(void *arg)
 static void
 a_failed_sync_refuses_the_whole_group_and_all_after_it(void **state)
 {
-    (void)state;
     for (uint64_t call = 1; call < 12; call += 5) {
         firn_error err;
         struct db_support_disk disk;
@@ -337,7 +334,6 @@ a_failed_sync_refuses_the_whole_group_and_all_after_it(void **state)
 static void
 a_failure_in_the_background_refuses_one_commit(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     struct fi_os *faulty;
@@ -471,7 +467,6 @@ watch(void *arg)
 static void
 loads_and_merges_go_on_beside_readers(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     struct counting counting = {.running = COUNTERS + 1};
@@ -501,7 +496,6 @@ loads_and_merges_go_on_beside_readers(void **state)
 static void
 barriers_do_not_count_as_commits(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);

@@ -13,7 +13,6 @@
 static void
 a_transaction_sees_the_state_of_its_beginning(void **state)
 {
-    (void)state;
     db_support_put(scene.k, "a", "1");
     db_support_put(scene.k, "b", "1");
     struct firn_db_txn *txn = begin(&snapshot);
@@ -32,7 +31,6 @@ a_transaction_sees_the_state_of_its_beginning(void **state)
 static void
 own_writes_are_seen_and_others_see_them_after_the_commit(void **state)
 {
-    (void)state;
     db_support_put(scene.k, "a", "1");
     db_support_put(scene.k, "d", "1");
     struct firn_db_txn *txn = begin(&snapshot);
@@ -53,7 +51,6 @@ own_writes_are_seen_and_others_see_them_after_the_commit(void **state)
 static void
 own_range_deletes_hide_what_came_before_them(void **state)
 {
-    (void)state;
     for (char c = 'a'; c <= 'h'; c++) {
         db_support_put(scene.k, (char[]){c, 0}, "1");
     }
@@ -79,7 +76,6 @@ own_range_deletes_hide_what_came_before_them(void **state)
 static void
 cursors_turn_seek_and_keep_their_bounds_over_own_writes(void **state)
 {
-    (void)state;
     firn_error err;
     db_support_put(scene.k, "b", "1");
     db_support_put(scene.k, "d", "1");
@@ -152,7 +148,6 @@ cursors_turn_seek_and_keep_their_bounds_over_own_writes(void **state)
 static void
 a_cursor_follows_what_is_written_while_it_is_open(void **state)
 {
-    (void)state;
     firn_error err;
     db_support_put(scene.k, "a", "1");
     db_support_put(scene.k, "c", "1");
@@ -182,7 +177,6 @@ a_cursor_follows_what_is_written_while_it_is_open(void **state)
 static void
 a_transaction_writes_into_several_keyspaces_at_once(void **state)
 {
-    (void)state;
     firn_error err;
     struct firn_db_txn *txn = begin(&snapshot);
     struct firn_db_keyspace *later = db_support_keyspace(scene.db, "later");
@@ -204,7 +198,6 @@ a_transaction_writes_into_several_keyspaces_at_once(void **state)
 static void
 a_savepoint_takes_back_what_came_after_it(void **state)
 {
-    (void)state;
     firn_error err;
     uint64_t outer;
     uint64_t inner;
@@ -241,7 +234,6 @@ a_savepoint_takes_back_what_came_after_it(void **state)
 static void
 what_was_taken_back_is_no_write_and_read_all_the_same(void **state)
 {
-    (void)state;
     firn_error err;
     uint64_t savepoint;
     struct firn_db_txn *txn = begin(&serializable);
@@ -304,7 +296,6 @@ put_number(struct firn_db_txn *txn, int64_t number)
 static void
 merges_add_to_the_view_and_to_own_writes(void **state)
 {
-    (void)state;
     firn_error err;
     uint64_t savepoint;
     uint8_t bytes[8];
@@ -375,7 +366,6 @@ append(struct firn_db_txn *txn, const char *key, const char *operand)
 static void
 appends_to_one_key_are_one_write_but_for_savepoints_between_them(void **state)
 {
-    (void)state;
     firn_error err;
     uint64_t savepoint;
     struct firn_db_txn *txn = begin(&snapshot);
@@ -404,7 +394,6 @@ appends_to_one_key_are_one_write_but_for_savepoints_between_them(void **state)
 static void
 what_is_put_for_a_time_is_there_for_the_transaction(void **state)
 {
-    (void)state;
     firn_error err;
     struct firn_db_txn *txn = begin(&snapshot);
     DB_OK(fi_db_txn_put_ttl(txn, scene.k, firn_str("s"), firn_str("session"), 50, &err));
@@ -428,7 +417,6 @@ what_is_put_for_a_time_is_there_for_the_transaction(void **state)
 static void
 a_write_set_beyond_the_budget_is_refused_and_the_transaction_goes_on(void **state)
 {
-    (void)state;
     enum { VALUE = 64 << 10 };
     static uint8_t value[VALUE];
     firn_error err;
@@ -465,7 +453,6 @@ a_write_set_beyond_the_budget_is_refused_and_the_transaction_goes_on(void **stat
 static void
 what_is_written_over_takes_no_room_for_long(void **state)
 {
-    (void)state;
     enum { WRITES = 60000 }; /* three times as much as there is room for */
     firn_error err;
     uint64_t savepoint;
@@ -498,7 +485,6 @@ what_is_written_over_takes_no_room_for_long(void **state)
 static void
 large_values_that_are_written_over_make_room(void **state)
 {
-    (void)state;
     enum { SMALL = 2000, LARGE = 1 << 20, TIMES = 40 };
     firn_error err;
     uint8_t *value = calloc(1, LARGE);
@@ -522,7 +508,6 @@ large_values_that_are_written_over_make_room(void **state)
 static void
 writes_at_the_limit_do_not_tidy_in_vain(void **state)
 {
-    (void)state;
     enum { VALUE = 100, TRIES = 20000 };
     firn_error err;
     uint64_t savepoint;
@@ -557,7 +542,6 @@ writes_at_the_limit_do_not_tidy_in_vain(void **state)
 static void
 what_has_ended_refuses_everything(void **state)
 {
-    (void)state;
     static const char *const texts[] = {"it was committed", "it was rolled back",
                                         "ended with a commit that failed"};
     for (int way = 0; way < 3; way++) {
@@ -606,7 +590,6 @@ what_has_ended_refuses_everything(void **state)
 static void
 a_store_with_open_transactions_does_not_close(void **state)
 {
-    (void)state;
     firn_error err;
     struct firn_db_txn *open = begin(&snapshot);
     struct firn_db_txn *ended = begin(&snapshot);
@@ -637,7 +620,6 @@ a_store_with_open_transactions_does_not_close(void **state)
 static void
 a_transaction_for_reading_refuses_writes_and_commits(void **state)
 {
-    (void)state;
     firn_error err;
     db_support_put(scene.k, "a", "1");
     struct firn_db_txn *txn = begin(&reading);
@@ -672,7 +654,6 @@ a_transaction_for_reading_refuses_writes_and_commits(void **state)
 static void
 a_reader_that_moves_on_leaves_its_transactions_where_they_are(void **state)
 {
-    (void)state;
     firn_error err;
     struct firn_db *own = scene.db;
     struct firn_db_keyspace *k = scene.k;
@@ -698,7 +679,6 @@ a_reader_that_moves_on_leaves_its_transactions_where_they_are(void **state)
 static void
 a_commit_without_space_leaves_no_trace_and_can_be_tried_again(void **state)
 {
-    (void)state;
     enum { VALUE = 1 << 20, LIMIT = 6 << 20 };
     firn_error err;
     struct firn_db *db;
@@ -734,7 +714,6 @@ a_commit_without_space_leaves_no_trace_and_can_be_tried_again(void **state)
 static void
 keyspaces_that_were_dropped_or_are_firns_own_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf out = {0};
     struct firn_db_keyspace *doomed = db_support_keyspace(scene.db, "doomed");
@@ -813,7 +792,6 @@ number_now(void)
 static void
 running_a_transaction_tries_again_after_conflicts(void **state)
 {
-    (void)state;
     firn_error err;
     struct increment work = {.interrupted = 5};
     struct fi_db_txn_run run = {.attempts_max = 10, .work = increment, .ctx = &work};
@@ -844,7 +822,6 @@ end_inside(void *ctx, struct firn_db_txn *txn, firn_error *err)
 static void
 work_may_end_its_transaction_itself(void **state)
 {
-    (void)state;
     firn_error err;
     bool commits = false;
     struct fi_db_txn_run run = {.attempts_max = 1, .work = end_inside, .ctx = &commits};

@@ -14,7 +14,6 @@
 static void
 the_first_of_two_that_write_a_key_wins(void **state)
 {
-    (void)state;
     firn_error err;
     DB_OK(fi_db_put(scene.k, firn_bytes("a\0b", 3), firn_str("0"), FIRN_DURABILITY_DEFAULT, &err));
     for (int round = 0; round < ROUNDS; round++) {
@@ -42,7 +41,6 @@ the_first_of_two_that_write_a_key_wins(void **state)
 static void
 a_delete_is_a_write(void **state)
 {
-    (void)state;
     firn_error err;
     for (int round = 0; round < 2 * ROUNDS; round++) {
         db_support_put(scene.k, "k", "0");
@@ -67,7 +65,6 @@ a_delete_is_a_write(void **state)
 static void
 a_write_that_was_taken_back_is_still_a_write(void **state)
 {
-    (void)state;
     firn_error err;
     for (int round = 0; round < 2 * ROUNDS; round++) {
         struct firn_db_txn *txn = begin(&snapshot);
@@ -98,7 +95,6 @@ a_write_that_was_taken_back_is_still_a_write(void **state)
 static void
 a_write_that_has_expired_is_still_a_write(void **state)
 {
-    (void)state;
     firn_error err;
     for (int round = 0; round < ROUNDS; round++) {
         struct firn_db_txn *txn = begin(&snapshot);
@@ -117,7 +113,6 @@ a_write_that_has_expired_is_still_a_write(void **state)
 static void
 a_load_is_a_write_of_its_keys(void **state)
 {
-    (void)state;
     firn_error err;
     struct firn_db_bulk *bulk;
     struct firn_db_txn *writer = begin(&snapshot);
@@ -141,7 +136,6 @@ a_load_is_a_write_of_its_keys(void **state)
 static void
 readers_and_later_transactions_keep_no_tombstones(void **state)
 {
-    (void)state;
     firn_error err;
     struct firn_db_txn *reader = begin(&reading);
     db_support_put(scene.k, "n", "1");
@@ -161,7 +155,6 @@ readers_and_later_transactions_keep_no_tombstones(void **state)
 static void
 a_deleted_range_conflicts_with_writes_into_it(void **state)
 {
-    (void)state;
     for (int round = 0; round < ROUNDS; round++) {
         db_support_put(scene.k, "d", "0");
         struct firn_db_txn *txn = begin(&snapshot);
@@ -188,7 +181,6 @@ a_deleted_range_conflicts_with_writes_into_it(void **state)
 static void
 transactions_that_write_different_keys_all_commit(void **state)
 {
-    (void)state;
     struct firn_db_txn *first = begin(&snapshot);
     struct firn_db_txn *second = begin(&serializable);
     put(first, "a", "1");
@@ -203,7 +195,6 @@ transactions_that_write_different_keys_all_commit(void **state)
 static void
 write_skew_is_allowed_in_snapshots_and_not_in_series(void **state)
 {
-    (void)state;
     for (int mode = 0; mode < 2; mode++) {
         const struct fi_db_txn_options *options = mode == 0 ? &snapshot : &serializable;
         firn_error err;
@@ -229,7 +220,6 @@ write_skew_is_allowed_in_snapshots_and_not_in_series(void **state)
 static void
 a_serializable_transaction_conflicts_with_what_enters_a_range_it_walked(void **state)
 {
-    (void)state;
     firn_error err;
     for (int round = 0; round < ROUNDS; round++) {
         DB_OK(fi_db_delete_range(scene.k, firn_str(""), firn_str("~"), FIRN_DURABILITY_DEFAULT,
@@ -276,7 +266,6 @@ a_serializable_transaction_conflicts_with_what_enters_a_range_it_walked(void **s
 static void
 an_end_that_was_reached_has_been_read(void **state)
 {
-    (void)state;
     firn_error err;
     db_support_put(scene.k, "m", "1");
     for (int way = 0; way < 4; way++) {
@@ -308,7 +297,6 @@ an_end_that_was_reached_has_been_read(void **state)
 static void
 what_was_read_of_own_writes_does_not_conflict(void **state)
 {
-    (void)state;
     struct firn_db_txn *txn = begin(&serializable);
     put(txn, "a", "1");
     assert_true(equal(get(txn, "a"), "1"));
@@ -324,7 +312,6 @@ what_was_read_of_own_writes_does_not_conflict(void **state)
 static void
 very_many_reads_are_kept_roughly_and_lose_no_conflict(void **state)
 {
-    (void)state;
     enum { KEYS = 6000 }; /* take more than what the reads of a transaction may */
     char key[40];
     for (unsigned read_all = 0; read_all < 2; read_all++) {
@@ -347,7 +334,6 @@ very_many_reads_are_kept_roughly_and_lose_no_conflict(void **state)
 static void
 a_restore_counts_as_a_write_to_every_key(void **state)
 {
-    (void)state;
     struct firn_db_txn *before = begin(&snapshot);
     struct firn_db_txn *empty = begin(&snapshot);
     put(before, "a", "1");
@@ -365,7 +351,6 @@ a_restore_counts_as_a_write_to_every_key(void **state)
 static void
 conflicts_show_keys_escaped_and_shortened(void **state)
 {
-    (void)state;
     firn_error err;
     uint8_t key[300];
     memset(key, 'x', sizeof key);

@@ -227,7 +227,6 @@ verify(const struct life *life, struct fi_os_dir *dir, bool was_cut)
 static void
 every_failed_allocation_is_survived(void **state)
 {
-    (void)state;
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
         bool is_reached = true;
         uint64_t n = 1;
@@ -280,7 +279,6 @@ live_with(const struct fi_sim_fault_plan *plan)
 static void
 every_failed_call_is_survived(void **state)
 {
-    (void)state;
     static const struct {
         unsigned classes;
         int error_number;
@@ -307,7 +305,6 @@ every_failed_call_is_survived(void **state)
 static void
 a_power_cut_at_any_call_leaves_whole_transactions(void **state)
 {
-    (void)state;
     bool is_reached = true;
     uint64_t n = 1;
     for (; is_reached; n++) {

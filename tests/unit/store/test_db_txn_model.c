@@ -601,7 +601,6 @@ step(struct world *world)
 static void
 random_transactions_agree_with_the_model(void **state)
 {
-    (void)state;
     firn_error err;
     bool is_long = getenv("FIRN_TEST_LONG") != NULL;
     unsigned seeds = getenv("FIRN_TEST_SEED") != NULL ? 1 : 8;

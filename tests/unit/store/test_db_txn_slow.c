@@ -110,14 +110,12 @@ run_beside(unsigned thread_count)
 static void
 a_transaction_succeeds_beside_slow_puts_of_a_thread(void **state)
 {
-    (void)state;
     run_beside(1);
 }
 
 static void
 a_transaction_succeeds_beside_slow_puts_of_several_threads(void **state)
 {
-    (void)state;
     run_beside(THREADS_MAX);
 }
 

@@ -181,7 +181,6 @@ run(uint64_t seed, bool lacks_memory)
 static void
 random_write_sets_agree_with_the_model(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "db_txn_writes", 1);
     test_alloc_install();

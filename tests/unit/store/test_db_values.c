@@ -125,7 +125,6 @@ number_at(struct scene *scene, struct firn_db_view *view, const char *key)
 static void
 merges_add_up_wherever_they_lie(void **state)
 {
-    (void)state;
     for (unsigned first = 0; first < WAYS; first++) {
         for (unsigned second = 0; second < WAYS; second++) {
             struct scene scene;
@@ -154,7 +153,6 @@ merges_add_up_wherever_they_lie(void **state)
 static void
 deletes_and_range_deletes_end_what_merges_stand_upon(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned way = 0; way < WAYS; way++) {
         struct scene scene;
@@ -182,7 +180,6 @@ deletes_and_range_deletes_end_what_merges_stand_upon(void **state)
 static void
 a_view_keeps_what_it_saw_of_merges(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned way = 0; way < 3; way++) {
         struct scene scene;
@@ -213,7 +210,6 @@ a_view_keeps_what_it_saw_of_merges(void **state)
 static void
 a_counter_with_many_operands_becomes_one_entry(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     firn_store_statistics stats = {.size = sizeof stats};
@@ -235,7 +231,6 @@ a_counter_with_many_operands_becomes_one_entry(void **state)
 static void
 a_value_is_gone_when_its_time_is_over_and_hides_what_it_hid(void **state)
 {
-    (void)state;
     for (unsigned first = 0; first < WAYS; first++) {
         for (unsigned second = 0; second < WAYS; second++) {
             struct scene scene;
@@ -265,7 +260,6 @@ a_value_is_gone_when_its_time_is_over_and_hides_what_it_hid(void **state)
 static void
 a_view_reads_at_the_time_of_its_opening(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned way = 0; way < 3; way++) {
         struct scene scene;
@@ -295,7 +289,6 @@ a_view_reads_at_the_time_of_its_opening(void **state)
 static void
 merges_upon_a_value_that_has_gone_stand_alone(void **state)
 {
-    (void)state;
     for (unsigned way = 0; way < WAYS; way++) {
         struct scene scene;
         scene_init(&scene, 90 + way);
@@ -345,7 +338,6 @@ fill_for_ten_seconds(struct scene *scene, bool is_third)
 static void
 runs_of_values_that_are_all_gone_are_rewritten_unasked(void **state)
 {
-    (void)state;
     firn_error err;
     for (int is_third = 0; is_third <= 1; is_third++) {
         struct scene scene;
@@ -373,7 +365,6 @@ runs_of_values_that_are_all_gone_are_rewritten_unasked(void **state)
 static void
 what_expired_takes_no_space_when_it_is_merged_away(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     scene_init(&scene, 95);
@@ -406,7 +397,6 @@ what_expired_takes_no_space_when_it_is_merged_away(void **state)
 static void
 limits_of_values_with_heads(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     uint8_t *large = calloc(1, FIRN_VALUE_SIZE_MAX);
@@ -431,7 +421,6 @@ limits_of_values_with_heads(void **state)
 static void
 a_reader_merges_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct firn_db *reader;
@@ -481,7 +470,6 @@ number_of_checkpoint(struct scene *scene, const char *name, const char *key)
 static void
 merges_go_on_from_what_was_restored(void **state)
 {
-    (void)state;
     for (unsigned first = 0; first < WAYS; first++) {
         for (unsigned second = 0; second < WAYS; second++) {
             struct scene scene;
@@ -516,7 +504,6 @@ merges_go_on_from_what_was_restored(void **state)
 static void
 a_checkpoint_shows_what_was_there_when_it_was_made(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned way = 0; way < WAYS; way++) {
         struct scene scene;
@@ -549,7 +536,6 @@ a_checkpoint_shows_what_was_there_when_it_was_made(void **state)
 static void
 a_batch_adds_up_what_it_does_to_a_key(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct firn_db_batch *batch;
@@ -599,7 +585,6 @@ a_batch_adds_up_what_it_does_to_a_key(void **state)
 static void
 what_one_version_cannot_say_is_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct firn_db_batch *batch;
@@ -631,7 +616,6 @@ what_one_version_cannot_say_is_refused(void **state)
 static void
 one_number_merged_again_and_again_does_not_make_a_batch_grow(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct firn_db_batch *batch;
@@ -677,7 +661,6 @@ asking_release(void *ctx, void *memory)
 static void
 appending_to_one_key_of_a_batch_takes_work_for_what_is_appended_alone(void **state)
 {
-    (void)state;
     enum { APPENDS = 1 << 14, SIZE = 16 };
     static const struct fi_allocator asking = {asking_resize, asking_release, NULL, NULL};
     uint8_t *expected = malloc(APPENDS * SIZE + 1);
@@ -728,7 +711,6 @@ appending_to_one_key_of_a_batch_takes_work_for_what_is_appended_alone(void **sta
 static void
 memory_that_runs_out_leaves_a_batch_as_it_was(void **state)
 {
-    (void)state;
     firn_error err;
     test_alloc_install();
     struct scene scene;
@@ -1117,7 +1099,6 @@ step(struct world *world)
 static void
 random_histories_agree_with_a_model(void **state)
 {
-    (void)state;
     unsigned steps = getenv("FIRN_TEST_LONG") != NULL ? 4000 : 400;
     for (uint64_t seed = 1; seed <= 6; seed++) {
         static struct world world;

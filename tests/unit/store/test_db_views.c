@@ -417,7 +417,6 @@ the_space_of_a_dropped_keyspace_comes_back(void **state)
 static void
 a_power_cut_takes_a_drop_whole_or_not_at_all(void **state)
 {
-    (void)state;
     firn_error err;
     for (uint64_t seed = 0; seed < 8; seed++) {
         struct db_support support;

@@ -3,16 +3,8 @@
  * unit/store: the isolation checker itself: it finds every anomaly that is planted in a history, and
  * nothing where there is none.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "elle.h"
+#include "support/test.h"
 
 /* A history as a text: transactions separated by ';', each of operations "ax1" (append 1 to x), "rx12"
  * (read x as the list 1, 2), "Rx1" and "Wx1" (a register), and at the end "!" if it did not commit.
@@ -83,7 +75,6 @@ assert_found(const char *text, unsigned wanted)
 static void
 clean_histories_are_clean(void **state)
 {
-    (void)state;
     assert_found("", 0);
     assert_found("ax1; ax2; rx12;", 0);
     assert_found("ax2; ax1; rx21;", 0);
@@ -98,7 +89,6 @@ clean_histories_are_clean(void **state)
 static void
 contradictions_are_found(void **state)
 {
-    (void)state;
     assert_found("ax1!; rx1;", ELLE_ABORTED_READ);
     assert_found("ax1 ax2; rx1; | rx12;", ELLE_INTERMEDIATE_READ | ELLE_G_SINGLE);
     /* Not repeatable; own writes not seen. */
@@ -117,7 +107,6 @@ contradictions_are_found(void **state)
 static void
 cycles_are_found_and_named(void **state)
 {
-    (void)state;
     /* Torn: each wrote first to one of two keys. */
     assert_found("ax1 ay2; ax3 ay4; | rx13 ry42;", ELLE_G0);
     /* Each saw what the other one wrote. */

@@ -2,18 +2,9 @@
  *
  * unit/store: what the list of keyspaces says of each.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "storefile/keyspace_entry.h"
+#include "support/test.h"
 #include "support/test_file.h"
 
 static int
@@ -26,7 +17,6 @@ decode(const void *bytes, size_t size, struct fi_keyspace_entry *out)
 static void
 golden_entries_are_read_and_written(void **state)
 {
-    (void)state;
     static const struct {
         const char *path;
         struct fi_keyspace_entry entry;
@@ -65,7 +55,6 @@ golden_entries_are_read_and_written(void **state)
 static void
 what_must_be_understood_is_newer_and_the_rest_is_damage(void **state)
 {
-    (void)state;
     static const struct {
         const char *bytes;
         size_t size;

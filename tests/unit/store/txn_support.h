@@ -28,7 +28,6 @@ static const struct fi_db_txn_options reading = {.is_read_only = true};
 static inline int
 set_up(void **state)
 {
-    (void)state;
     db_support_init(&scene.support, 1);
     scene.db = db_support_open(scene.support.dir);
     scene.k = db_support_keyspace(scene.db, "k");
@@ -38,7 +37,6 @@ set_up(void **state)
 static inline int
 tear_down(void **state)
 {
-    (void)state;
     firn_error err;
     DB_OK(fi_db_close(scene.db, &err));
     db_support_deinit(&scene.support);

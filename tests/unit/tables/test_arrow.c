@@ -6,19 +6,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "firn/arrow.h"
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_ok.h"
 #include "support/test_table.h"
@@ -225,7 +217,6 @@ all_types_arrive(void **state)
     struct ArrowSchema schema;
     struct ArrowArray array;
     int64_t rows = 0;
-    (void)state;
     begin(&rig, 3000);
     OK(firn_store_flush(rig.store, &err));
     open_stream(&rig, NULL, &stream);
@@ -281,7 +272,6 @@ columns_outlive_arrays_and_streams(void **state)
     struct ArrowArray vectors;
     struct ArrowArray texts;
     pthread_t thread;
-    (void)state;
     test_alloc_install();
     begin(&rig, 500);
     open_stream(&rig, NULL, &stream);
@@ -315,7 +305,6 @@ a_failing_scan_fails_the_stream(void **state)
     struct ArrowArrayStream stream;
     struct ArrowArray array;
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
-    (void)state;
     begin(&rig, 10);
     options.select = "id + 9223372036854775800";
     open_stream(&rig, &options, &stream);
@@ -390,7 +379,6 @@ long_decimals_stay_exact(void **state)
                                            {"d:38,30", "decimal(18, 18)"},
                                            {"d:5,-2", "decimal(18, 0)"},
                                            {"d:18,3", "decimal(18, 3)"}};
-    (void)state;
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         struct ArrowSchema child = {
             .format = pairs[i][0], .name = "n", .flags = 2, .release = release_nothing};
@@ -419,7 +407,6 @@ what_is_exported_is_imported(void **state)
     char *text;
     uint64_t rows;
     uint64_t copied;
-    (void)state;
     begin(&rig, 2500);
     open_stream(&rig, NULL, &stream);
     assert_int_equal(stream.get_schema(&stream, &schema), 0);
@@ -587,7 +574,6 @@ other_formats_are_read(void **state)
     struct rig rig;
     struct forged forged;
     firn_row *row;
-    (void)state;
     begin(&rig, 1);
     OK(firn_row_create(&row, &err));
     forge(&forged, "t", "U");
@@ -648,7 +634,6 @@ malformed_data_are_refused(void **state)
     static const uint8_t views[48] = {200, 0, 0, 0, 'x', 'x', 'x', 'x', 1};
     struct rig rig;
     struct forged forged;
-    (void)state;
     begin(&rig, 1);
     forge(&forged, "t", "u");
     forged.arrays[1].n_buffers = 3;
@@ -716,7 +701,6 @@ a_failed_export_closes_the_scan(void **state)
 {
     struct rig rig;
     firn_scan *scan;
-    (void)state;
     begin(&rig, 1);
     OK(firn_scan_open(rig.table, NULL, &scan, &err));
     assert_int_equal(firn_scan_to_arrow(scan, NULL, &err), FIRN_INVALID);
@@ -750,7 +734,6 @@ static void
 vectors_with_nulls_in_them_are_refused(void **state)
 {
     struct rig rig;
-    (void)state;
     begin(&rig, 1);
     assert_int_equal(import_vectors(&rig, NULL, "\377\376"), FIRN_INVALID);
     assert_non_null(strstr(err.text, "null"));
@@ -811,7 +794,6 @@ malformed_vectors_are_refused(void **state)
         "+w:0", "+w:-3", "+w:", "+w:3x", "+w:65536", "+w:99999999999999999999"};
     static const char *const items[] = {"g", "e", "l", "u", ""};
     struct rig rig;
-    (void)state;
     begin(&rig, 1);
     struct odd_vectors odd = good;
     OK(import_odd(&rig, &odd));
@@ -901,7 +883,6 @@ static void
 streams_bear_failed_allocations(void **state)
 {
     struct rig rig;
-    (void)state;
     test_alloc_install();
     begin(&rig, 20);
     OK(read_all(&rig));

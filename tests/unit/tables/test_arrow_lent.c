@@ -6,19 +6,11 @@
  */
 #include <inttypes.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "firn/arrow.h"
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
@@ -266,7 +258,6 @@ plain_values_are_not_copied(void **state)
     struct rig rig;
     struct arrays first;
     struct arrays second;
-    (void)state;
     begin(&rig, 50000, 0);
     read_rows(&rig, NULL, &first);
     read_rows(&rig, NULL, &second);
@@ -297,7 +288,6 @@ what_is_lent_is_bounded(void **state)
     enum { READS = 12 };
     struct rig rig;
     struct arrays reads[READS];
-    (void)state;
     begin(&rig, 50000, 32 << 20);
     for (size_t i = 0; i < READS; i++) {
         read_rows(&rig, NULL, &reads[i]);
@@ -324,7 +314,6 @@ what_is_not_kept_is_handed_over(void **state)
 {
     struct rig rig;
     struct arrays first;
-    (void)state;
     begin(&rig, 50000, 4 << 20);
     read_rows(&rig, NULL, &first);
     assert_int_equal(first.rows, 50000);
@@ -346,7 +335,6 @@ static void
 any_order_of_release(void **state)
 {
     struct test_random random;
-    (void)state;
     test_random_init(&random, "any_order_of_release", 1902);
     test_alloc_install();
     for (unsigned round = 0; round < 12; round++) {
@@ -411,7 +399,6 @@ any_order_of_release(void **state)
 static void
 release_races_with_the_end_of_the_store(void **state)
 {
-    (void)state;
     for (unsigned round = 0; round < 5; round++) {
         struct rig rig;
         struct arrays arrays;
@@ -438,7 +425,6 @@ gaps_are_left_out(void **state)
     struct test_random random;
     struct rig rig;
     bool *is_gone = calloc(50000, sizeof *is_gone);
-    (void)state;
     test_random_init(&random, "gaps_are_left_out", 1901);
     assert_non_null(is_gone);
     begin(&rig, 50000, 0);
@@ -508,7 +494,6 @@ read_with_failures(struct rig *rig)
 static void
 memory_runs_out(void **state)
 {
-    (void)state;
     struct rig rig;
     uint64_t failures = 0;
     test_alloc_install();

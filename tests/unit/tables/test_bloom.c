@@ -6,18 +6,10 @@
  */
 #include <inttypes.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_table.h"
@@ -149,7 +141,6 @@ static void
 values_are_found_as_in_a_model(void **state)
 {
     struct test_random random;
-    (void)state;
     test_random_init(&random, "values_are_found_as_in_a_model", 2019);
     for (unsigned round = 0; round < 4; round++) {
         struct rig rig;
@@ -212,7 +203,6 @@ added_columns_are_found(void **state)
     const firn_value one = firn_text("as it was");
     const firn_value two = firn_text("new");
     char *text;
-    (void)state;
     assert_non_null(model);
     test_table_create(rig.dir, rig.path, definition, &rig.store, &rig.table);
     for (uint32_t id = 0; id < 2000; id++) {
@@ -256,7 +246,6 @@ groups_without_the_value_are_skipped(void **state)
     firn_scan_stats stats = FIRN_SCAN_STATS_INIT;
     uint64_t read = 0;
     uint64_t read_plain = 0;
-    (void)state;
     test_table_create(rig.dir, rig.path, definition, &rig.store, &rig.table);
     OK(firn_table_bulk_open(rig.table, NULL, &bulk, &err));
     for (uint32_t id = 0; id < ROWS; id++) {
@@ -292,7 +281,6 @@ the_option_can_be_changed(void **state)
     struct model *model = calloc(1, sizeof *model);
     struct test_random random;
     firn_scan_stats stats = FIRN_SCAN_STATS_INIT;
-    (void)state;
     assert_non_null(model);
     test_random_init(&random, "the_option_can_be_changed", 2019);
     test_table_create(rig.dir, rig.path, definition, &rig.store, &rig.table);
@@ -325,7 +313,6 @@ what_has_no_filter_is_refused(void **state)
 {
     firn_table_def *def;
     struct rig rig;
-    (void)state;
     test_table_create(rig.dir, rig.path, definition, &rig.store, &rig.table);
     OK(firn_table_def_parse("id i64 primary key, v vector(3) bloom", &def, &err));
     assert_int_equal(firn_table_create(rig.store, "v", def, NULL, &err), FIRN_INVALID);

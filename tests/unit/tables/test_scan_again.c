@@ -4,16 +4,10 @@
  * a new one would be the same.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include <cmocka.h>
 
 #include "firn/firn.h"
 #include "firn/scan.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_ok.h"
 #include "support/test_table.h"
@@ -99,7 +93,6 @@ test_the_same_columns_in_other_orders(void **state)
 {
     struct rig rig;
     int64_t first = -1;
-    (void)state;
     begin(&rig);
     for (int round = 0; round < 3; round++) {
         assert_int_equal(read_sum(open_scan(&rig, "id, n", NULL, false), 1, &first), 2 * all_ids);
@@ -144,7 +137,6 @@ test_a_table_that_changes(void **state)
     firn_snapshot *before;
     firn_scan *scan;
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
-    (void)state;
     begin(&rig);
     OK(firn_snapshot_open(rig.store, NULL, &before, &err));
     assert_int_equal(read_sum(open_scan(&rig, "id, n", NULL, false), 1, &first), 2 * all_ids);
@@ -179,7 +171,6 @@ test_no_memory(void **state)
 {
     struct rig rig;
     int64_t first;
-    (void)state;
     begin(&rig);
     uint64_t failed = 0;
     (void)read_sum(open_scan(&rig, "n, id", NULL, false), 0, &first);
@@ -250,7 +241,6 @@ test_threads_scan_a_table_that_changes(void **state)
 {
     struct rig rig;
     pthread_t threads[THREADS];
-    (void)state;
     begin(&rig);
     for (int i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, scan_again, &rig), 0);

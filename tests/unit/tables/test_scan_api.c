@@ -5,19 +5,11 @@
  */
 #include <dirent.h>
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_ok.h"
 #include "support/test_share.h"
@@ -127,7 +119,6 @@ wrong_queries_are_refused(void **state)
         {{.size = 1}, FIRN_INVALID, "size"},
     };
     struct rig rig;
-    (void)state;
     begin(&rig, definition);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         firn_scan *scan = NULL;
@@ -156,7 +147,6 @@ an_empty_table_has_no_rows_and_one_group(void **state)
     firn_scan *scan;
     const firn_scan_batch *batch;
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
-    (void)state;
     begin(&rig, definition);
     OK(firn_scan_open(rig.table, NULL, &scan, &err));
     assert_int_equal(firn_scan_column_count(scan), 5);
@@ -186,7 +176,6 @@ columns_say_what_they_are(void **state)
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
     firn_scan_column column = FIRN_SCAN_COLUMN_INIT;
     firn_scan_array array = FIRN_SCAN_ARRAY_INIT;
-    (void)state;
     begin(&rig, definition);
     fill(&rig, 0, 8);
     options.select = "id, price * 2 as twice, null, name, n > 3";
@@ -225,7 +214,6 @@ a_scan_sees_one_state(void **state)
     firn_scan *scan;
     const firn_scan_batch *batch;
     uint64_t rows = 0;
-    (void)state;
     begin(&rig, definition);
     fill(&rig, 0, 3000);
     OK(firn_snapshot_open(rig.store, NULL, &snapshot, &err));
@@ -260,7 +248,6 @@ a_serializable_transaction_depends_on_what_it_scanned(void **state)
     struct rig rig;
     firn_txn *txn;
     firn_txn_options options = FIRN_TXN_OPTIONS_INIT;
-    (void)state;
     options.isolation = FIRN_ISOLATION_SERIALIZABLE;
     begin(&rig, definition);
     fill(&rig, 0, 100);
@@ -283,7 +270,6 @@ what_bounds_exclude_is_not_read(void **state)
     const firn_scan_batch *batch;
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
     firn_scan_stats stats = FIRN_SCAN_STATS_INIT;
-    (void)state;
     begin(&rig, definition);
     fill(&rig, 0, 20000);
     OK(firn_store_flush(rig.store, &err));
@@ -321,7 +307,6 @@ sums_that_do_not_fit_are_refused(void **state)
     firn_scan *scan;
     const firn_scan_batch *batch;
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
-    (void)state;
     begin(&rig, "id i64 primary key, big i64");
     firn_value one[] = {firn_i64(1), firn_i64(INT64_MAX)};
     firn_value two[] = {firn_i64(2), firn_i64(1)};
@@ -353,7 +338,6 @@ the_store_stays_open_while_a_scan_is(void **state)
 {
     struct rig rig;
     firn_scan *scan;
-    (void)state;
     begin(&rig, definition);
     fill(&rig, 0, 10);
     OK(firn_scan_open(rig.table, NULL, &scan, &err));
@@ -424,7 +408,6 @@ a_damaged_chunk_hides_its_column_alone(void **state)
     char path[TEST_TEMP_SIZE + 96];
     struct stat status;
     unsigned damaged = 0;
-    (void)state;
     begin(&rig, definition);
     fill(&rig, 0, 5000);
     OK(firn_store_flush(rig.store, &err));
@@ -508,7 +491,6 @@ scans_bear_failed_allocations(void **state)
 {
     struct rig rig;
     uint64_t failed = 0;
-    (void)state;
     test_alloc_install();
     begin(&rig, definition);
     fill(&rig, 0, 1500);
@@ -558,7 +540,6 @@ a_scan_is_cancelled_while_it_looks_for_rows(void **state)
                  {"id", NULL, "name"},
                  {"name, count(*)", "name", NULL}};
     struct rig rig;
-    (void)state;
     begin(&rig, definition);
     fill(&rig, 0, 30000);
     for (int flushed = 0; flushed < 2; flushed++) {
@@ -624,7 +605,6 @@ a_limit_leaves_the_first_rows(void **state)
     static const uint64_t numbers[] = {1, 2, 10, 127, 129, 1023, 1024, 1025, 3000, 9000};
     enum { ROWS = 5000, NUMBERS = sizeof numbers / sizeof numbers[0] };
     struct rig rig;
-    (void)state;
     begin(&rig, definition);
     fill(&rig, 0, ROWS);
     for (int round = 0; round < 2; round++) {

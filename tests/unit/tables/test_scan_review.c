@@ -6,20 +6,12 @@
  */
 #include <inttypes.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "firn/arrow.h"
 #include "firn/firn.h"
 #include "firn/scan.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
@@ -440,7 +432,6 @@ conditions_of_chunks_are_those_of_evaluation(void **state)
     const unsigned rounds = test_is_long() ? 200 : 2;
     struct test_share share = test_share_of(1, 1);
     uint64_t checks = 0;
-    (void)state;
     for (uint64_t i = share.first; i <= rounds; i += share.step) {
         struct rig rig = {.ids = 0};
         memset(texts, 0, sizeof texts);
@@ -693,7 +684,6 @@ answers_do_not_depend_on_the_way(void **state)
         {"v, id", NULL, NULL, "id desc", 0, 0},
     };
     struct rig rig = {.ids = 0};
-    (void)state;
     begin(&rig, kinds);
     for (unsigned shape = 0; shape < 3; shape++) {
         firn_txn *txn;
@@ -775,7 +765,6 @@ long_initial_values_are_found(void **state)
     struct rig rig = {.ids = 0};
     char text[301];
     char where[400];
-    (void)state;
     begin(&rig, kinds);
     fill_kinds(&rig, 10);
     OK(firn_store_flush(rig.store, &err));
@@ -799,7 +788,6 @@ open_scans_do_not_mind_changes(void **state)
     static const char *const selects[] = {"id, x, t", "t, count(*), max(x)", "id, t"};
     static const char *const groups[] = {NULL, "t", NULL};
     static const char *const orders[] = {NULL, "t", "t desc, id"};
-    (void)state;
     for (unsigned way = 0; way < 12; way++) {
         struct rig rig = {.ids = 0};
         firn_scan *scan;
@@ -848,7 +836,6 @@ open_scans_do_not_mind_changes(void **state)
 static void
 scans_in_transactions_that_go_on(void **state)
 {
-    (void)state;
     for (unsigned way = 0; way < 8; way++) {
         struct rig rig = {.ids = 0};
         firn_txn *txn;
@@ -915,7 +902,6 @@ batches_of_large_rows_are_small(void **state)
     enum { SIZE = 1 << 20, LARGE_ROWS = 48 };
     struct rig rig = {.ids = 0};
     uint8_t *bytes = calloc(1, SIZE);
-    (void)state;
     assert_non_null(bytes);
     begin(&rig, "id i64 primary key, b blob");
     for (unsigned round = 0; round < 2; round++) {
@@ -1002,7 +988,6 @@ memory_is_enough_whatever_the_threads(void **state)
     firn_table *table;
     firn_table_def *def;
     firn_table_bulk *bulk;
-    (void)state;
     OK(firn_store_open_memory(UINT64_C(1) << 30, NULL, &store, &err));
     OK(firn_table_def_parse("id i64 primary key, n i64", &def, &err));
     OK(firn_table_create(store, "t", def, &table, &err));

@@ -7,20 +7,13 @@
  * of several encodings. Every answer is the same.
  */
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "firn/firn.h"
 #include "firn/scan.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
@@ -623,7 +616,6 @@ scans_answer_as_sqlite(void **state)
     struct test_share share = test_share_of(1, 1);
     uint64_t scans = 0;
     uint64_t rows = 0;
-    (void)state;
     for (uint64_t i = share.first; i <= rounds; i += share.step) {
         struct rig rig = {.id_max = 0};
         test_random_init(&rig.random, "scans_answer_as_sqlite", i);

@@ -7,19 +7,11 @@
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
@@ -283,7 +275,6 @@ searches_find_what_measuring_every_row_finds(void **state)
 {
     static const size_t sizes[] = {3, 16, 1, 33, 7, 40};
     struct test_random random;
-    (void)state;
     test_random_init(&random, "search", 3);
     for (unsigned kind = 0; kind < 6; kind++) {
         live(&random, kind, sizes[kind]);
@@ -297,7 +288,6 @@ many_row_groups_are_searched_by_many_threads(void **state)
     struct test_random random;
     struct rig rig;
     firn_table_bulk *bulk;
-    (void)state;
     test_random_init(&random, "search_threads", 4);
     begin(&rig, "id i64 primary key, kind i32, v vector(5)", N);
     OK(firn_table_bulk_open(rig.table, NULL, &bulk, &err));
@@ -358,7 +348,6 @@ few_rows_none_and_filters(void **state)
     static const float east[2] = {5, 0};
     struct rig rig;
     firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
-    (void)state;
     begin(&rig, "id i64 primary key, kind i32, v vector(2)", 2);
     options.metric = FIRN_METRIC_L2;
     check_ids(&rig, &options, origin, NULL, 0);
@@ -404,7 +393,6 @@ what_cannot_be_meant_is_refused(void **state)
     struct rig rig;
     firn_table_def *def;
     firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
-    (void)state;
     begin(&rig, "id i64 primary key, kind i32, v vector(2)", 2);
     put_points(&rig);
     for (size_t i = 0; i < 3; i++) {
@@ -460,7 +448,6 @@ a_transaction_finds_its_own_rows_and_nobody_else_does(void **state)
     firn_txn *txn;
     firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
     firn_row_options row_options = FIRN_ROW_OPTIONS_INIT;
-    (void)state;
     begin(&rig, "id i64 primary key, kind i32, v vector(2)", 2);
     put_points(&rig);
     options.metric = FIRN_METRIC_L2;
@@ -485,7 +472,6 @@ keys_of_any_columns_and_names_in_quotes(void **state)
 {
     struct rig rig;
     firn_search_result *result;
-    (void)state;
     begin(&rig,
           "\"a \"\"b\" text, u uuid, f f64, n u8, \"my v\" vector(1), x blob, primary key (\"a "
           "\"\"b\", f, n, u)",
@@ -542,7 +528,6 @@ columns_that_came_later_and_rows_that_expire(void **state)
     struct rig rig;
     firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
     firn_row_options row_options = FIRN_ROW_OPTIONS_INIT;
-    (void)state;
     begin(&rig, "id i64 primary key, kind i32, w vector(2)", 2);
     put_points(&rig);
     OK(firn_store_flush(rig.store, &err));
@@ -566,7 +551,6 @@ distances_are_as_the_metrics_say(void **state)
     static const float a[3] = {1, 2, 3};
     static const float b[3] = {-2, 0, 4};
     static const float zero[3] = {0, 0, 0};
-    (void)state;
     assert_true(firn_vector_distance(FIRN_METRIC_L2, a, b, 3) == 9 + 4 + 1);
     assert_true(firn_vector_distance(FIRN_METRIC_DOT, a, b, 3) == -10);
     assert_true(fabs(firn_vector_distance(FIRN_METRIC_COSINE, a, b, 3) - (1 - 10 / sqrt(280))) <
@@ -642,7 +626,6 @@ threads_search_beside_writes_flushes_and_merges(void **state)
     struct beside beside = {.rig = &rig};
     struct test_random random;
     pthread_t threads[2];
-    (void)state;
     test_random_init(&random, "search_beside", 7);
     begin(&rig, "id i64 primary key, kind i32, v vector(2)", 2);
     for (size_t i = 0; i < 2; i++) {
@@ -715,7 +698,6 @@ without_memory_a_search_fails_and_leaks_nothing(void **state)
 {
     struct rig rig;
     firn_txn *txn;
-    (void)state;
     test_alloc_install();
     begin(&rig, "id i64 primary key, kind i32, v vector(2)", 2);
     put_points(&rig);

@@ -3,18 +3,10 @@
  * unit/tables: exact searches of tables with graphs against every distance computed here: no row is missed, ties included, for
  * vectors of all kinds, metrics, conditions, deleted and changed rows, snapshots, and a cache that cannot hold a graph.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
@@ -279,7 +271,6 @@ static void
 no_row_is_missed(void **state)
 {
     static const size_t dimensions[] = {3, 24, 64, 70};
-    (void)state;
     for (int kind = 0; kind < KINDS; kind++) {
         for (int metric = FIRN_METRIC_L2; metric <= FIRN_METRIC_COSINE; metric++) {
             const size_t n = dimensions[(size_t)(kind + metric) % 4];
@@ -295,7 +286,6 @@ no_row_is_missed(void **state)
 static void
 changes_and_snapshots_are_seen(void **state)
 {
-    (void)state;
     for (int metric = FIRN_METRIC_L2; metric <= FIRN_METRIC_COSINE; metric++) {
         firn_snapshot *snapshot;
         static struct rig before;
@@ -321,7 +311,6 @@ changes_and_snapshots_are_seen(void **state)
 static void
 a_small_cache_gives_the_same(void **state)
 {
-    (void)state;
     begin(&rig, CLUSTERED, 64, FIRN_METRIC_L2, (uint64_t)16 << 20, 30);
     OK(firn_store_close(rig.store, &err));
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
@@ -337,7 +326,6 @@ static void
 rows_at_one_distance_come_by_key(void **state)
 {
     static const float query[N_MAX] = {1};
-    (void)state;
     begin(&rig, ONE, 3, FIRN_METRIC_L2, 0, 50);
     for (int64_t step = 2; step < 6000; step *= 5) {
         for (int flushes = 0; flushes < 2; flushes++) {
@@ -362,7 +350,6 @@ odd_searches_of_indexed_tables(void **state)
     firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
     firn_search_result *found;
     float query[N_MAX] = {1};
-    (void)state;
     begin(&rig, CLUSTERED, 24, FIRN_METRIC_COSINE, 0, 40);
     options.ef = 1; /* fewer than are wanted */
     for (size_t i = 0; i < sizeof ks / sizeof ks[0]; i++) {

@@ -3,21 +3,13 @@
  * unit/tables: searches that ask sources of near rows: a source that measures the rows of its run finds what a search
  * without sources finds, whatever lies in which run; one that names too few, or is damaged, is done without.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/check.h"
 #include "column/column.h"
 #include "firn/firn.h"
 #include "search/search_run.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
@@ -229,7 +221,6 @@ sources_change_no_answer(void **state)
     firn_store *store;
     firn_table *table;
     firn_table_def *def;
-    (void)state;
     test_random_init(&random, "search_source", 6);
     test_temp_make(dir, sizeof dir);
     (void)snprintf(path, sizeof path, "%s/s.firn", dir);

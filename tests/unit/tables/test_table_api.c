@@ -4,18 +4,11 @@
  * changed under them, and every argument that cannot be meant. Rows beside those of SQLite are
  * test_table_sqlite.c's.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_temp.h"
 
@@ -27,7 +20,6 @@ static firn_row *row;
 static int
 set_up(void **state)
 {
-    (void)state;
     OK(firn_store_open_memory(64 << 20, NULL, &store, &err));
     OK(firn_row_create(&row, &err));
     return 0;
@@ -36,7 +28,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     firn_row_destroy(row);
     OK(firn_store_close(store, &err));
     return 0;
@@ -87,7 +78,6 @@ text_at(firn_table *table, firn_txn *txn, int64_t key)
 static void
 rows_are_written_and_read(void **state)
 {
-    (void)state;
     firn_table *table = make_table("people", "id i64, name text, primary key (id)");
     const char *const columns[] = {"name", "id"};
     const firn_value named[] = {firn_text("Grace"), firn_i64(2)};
@@ -120,7 +110,6 @@ struct later_index {
 static void
 a_parsed_definition_has_the_sizes_that_a_program_knows(void **state)
 {
-    (void)state;
     firn_table_def *def;
     firn_table *table;
     OK(firn_table_def_parse_sized("id i64 primary key, b text default 'x', c bool, index by_b (b), "
@@ -152,7 +141,6 @@ a_parsed_definition_has_the_sizes_that_a_program_knows(void **state)
 static void
 columns_and_indexes_are_added_with_the_sizes_that_a_program_knows(void **state)
 {
-    (void)state;
     char *text;
     struct later_column column = {{.name = "d", .type = FIRN_TYPE_I32}, 0};
     const char *const names[] = {"d"};
@@ -179,7 +167,6 @@ columns_and_indexes_are_added_with_the_sizes_that_a_program_knows(void **state)
 static void
 numbers_are_given_once(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", "id i64 auto, v text, primary key (id)");
     const firn_value fresh[] = {firn_null(), firn_text("v")};
     const firn_value given[] = {firn_i64(100), firn_text("v")};
@@ -226,7 +213,6 @@ numbers_are_given_once(void **state)
 static void
 a_unique_index_keeps_values_apart(void **state)
 {
-    (void)state;
     firn_table *table =
         make_table("t", "id i64, name text, primary key (id), unique index by_name (name)");
     firn_read_options options = FIRN_READ_OPTIONS_INIT;
@@ -250,7 +236,6 @@ a_unique_index_keeps_values_apart(void **state)
 static void
 of_two_transactions_that_take_one_name_the_first_wins(void **state)
 {
-    (void)state;
     firn_table *table =
         make_table("t", "id i64, name text, primary key (id), unique index by_name (name)");
     const firn_value one[] = {firn_i64(1), firn_text("Ada")};
@@ -276,7 +261,6 @@ of_two_transactions_that_take_one_name_the_first_wins(void **state)
 static void
 a_write_that_fails_leaves_its_transaction_as_it_was(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", "id i64, a text, b text, primary key (id), "
                                         "index by_a (a), unique index by_b (b)");
     const firn_value one[] = {firn_i64(1), firn_text("a"), firn_text("b")};
@@ -308,7 +292,6 @@ a_write_that_fails_leaves_its_transaction_as_it_was(void **state)
 static void
 a_table_that_is_changed_conflicts_with_transactions_that_wrote_it(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", "id i64, v text, primary key (id)");
     firn_table *other = make_table("u", "id i64, v text, primary key (id)");
     const firn_value values[] = {firn_i64(1), firn_text("v")};
@@ -333,7 +316,6 @@ a_table_that_is_changed_conflicts_with_transactions_that_wrote_it(void **state)
 static void
 rows_have_what_a_column_was_added_with(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", "id i64, v text, primary key (id)");
     const firn_value seven = firn_i64(7);
     const firn_value nine = firn_i64(9);
@@ -363,7 +345,6 @@ rows_have_what_a_column_was_added_with(void **state)
 static void
 a_transaction_and_a_snapshot_have_their_definition(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", "id i64, v text, primary key (id)");
     firn_txn *txn;
     firn_snapshot *snapshot;
@@ -389,7 +370,6 @@ a_transaction_and_a_snapshot_have_their_definition(void **state)
 static void
 no_history_takes_the_columns_of_another(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", "id i64, v text, primary key (id)");
     const firn_table_column number = {.name = "w", .type = FIRN_TYPE_I64};
     const firn_table_column text = {.name = "w", .type = FIRN_TYPE_TEXT};
@@ -424,7 +404,6 @@ count_name(void *ctx, const char *name)
 static void
 tables_and_keyspaces_share_names_and_nothing_else(void **state)
 {
-    (void)state;
     firn_keyspace *keyspace;
     firn_table *table;
     unsigned count = 0;
@@ -450,7 +429,6 @@ tables_and_keyspaces_share_names_and_nothing_else(void **state)
 static void
 a_dropped_table_is_back_with_its_checkpoint(void **state)
 {
-    (void)state;
     firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
     firn_read_options read = FIRN_READ_OPTIONS_INIT;
     const firn_value key = firn_text("one");
@@ -477,7 +455,6 @@ a_dropped_table_is_back_with_its_checkpoint(void **state)
 static void
 rows_end_with_their_time(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", "id i64, v text, primary key (id), unique index by_v (v)");
     const firn_value values[] = {firn_i64(1), firn_text("short")};
     firn_row_options options = FIRN_ROW_OPTIONS_INIT;
@@ -496,7 +473,6 @@ rows_end_with_their_time(void **state)
 static void
 what_cannot_be_meant_is_refused(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", "id i64, v text, w i8, primary key (id)");
     const firn_value key = firn_i64(1);
     const firn_value wrong[] = {firn_text("1"), firn_text("v"), firn_null()};
@@ -540,7 +516,6 @@ what_cannot_be_meant_is_refused(void **state)
 static void
 a_read_only_store_shows_tables_and_changes_none(void **state)
 {
-    (void)state;
     char dir[TEST_TEMP_SIZE];
     char path[TEST_TEMP_SIZE + 8];
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;

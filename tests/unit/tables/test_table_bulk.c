@@ -117,7 +117,6 @@ key_at(unsigned order, unsigned i, unsigned count)
 static void
 rows_come_in_any_order(void **state)
 {
-    (void)state;
     firn_error err;
     static const unsigned counts[] = {1, 100, 4097, 20000};
     for (unsigned order = 0; order < 5; order++) {
@@ -166,7 +165,6 @@ rows_come_in_any_order(void **state)
 static void
 rows_that_are_there_twice_fail_the_load(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned way = 0; way < 8; way++) {
         struct db_support support;
@@ -252,7 +250,6 @@ insert_at_manifest(void *ctx, const struct fi_sim_fault_call *call)
 static void
 a_row_that_comes_after_the_load_has_looked_is_seen(void **state)
 {
-    (void)state;
     for (unsigned way = 0; way < 2; way++) {
         firn_error err;
         struct db_support support;
@@ -302,7 +299,6 @@ a_row_that_comes_after_the_load_has_looked_is_seen(void **state)
 static void
 a_row_that_comes_meanwhile_is_seen(void **state)
 {
-    (void)state;
     for (unsigned way = 0; way < 3; way++) {
         firn_error err;
         struct db_support support;
@@ -357,7 +353,6 @@ add_column(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_
 static void
 a_table_that_is_changed_meanwhile_conflicts(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned way = 0; way < 4; way++) {
         struct db_support support;
@@ -400,7 +395,6 @@ a_table_that_is_changed_meanwhile_conflicts(void **state)
 static void
 defaults_and_numbers_are_filled_in(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_table_bulk *bulk;
@@ -506,7 +500,6 @@ mixed_row(int64_t i, firn_value *values, char *text, size_t text_size)
 static void
 rows_that_are_refused_leave_nothing_among_those_that_gather(void **state)
 {
-    (void)state;
     enum { ROWS = 40000, COLUMNS = 9 };
     static const char *const names[COLUMNS] = {"s", "id", "n", "note", "at", "x", "u", "b", "f"};
     struct fi_rows_bulk_options options = all_columns;
@@ -584,7 +577,6 @@ rows_that_are_refused_leave_nothing_among_those_that_gather(void **state)
 static void
 rows_without_indexes_come_on_two_threads(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned way = 0; way < 6; way++) {
         struct db_support_disk disk;
@@ -744,14 +736,12 @@ static const struct db_program program = {.run = run_program, .check = check_sta
 static void
 a_power_cut_at_any_call_leaves_all_of_a_load_or_nothing(void **state)
 {
-    (void)state;
     db_program_cut_everywhere(&program);
 }
 
 static void
 a_call_that_fails_leaves_all_of_a_load_or_nothing(void **state)
 {
-    (void)state;
     db_program_fail_calls(&program,
                           FI_SIM_FAULT_WRITES | FI_SIM_FAULT_SYNCS | FI_SIM_FAULT_METADATA);
 }
@@ -759,7 +749,6 @@ a_call_that_fails_leaves_all_of_a_load_or_nothing(void **state)
 static void
 memory_that_runs_out_leaves_all_of_a_load_or_nothing(void **state)
 {
-    (void)state;
     db_program_fail_allocations(&program);
 }
 
@@ -767,7 +756,6 @@ memory_that_runs_out_leaves_all_of_a_load_or_nothing(void **state)
 static void
 memory_that_runs_out_while_rows_gather_loses_none(void **state)
 {
-    (void)state;
     enum { ROWS = 6000, STEP = 13 };
     uint64_t n = 1;
     int rc = FIRN_NO_MEMORY;

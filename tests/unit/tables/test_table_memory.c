@@ -3,17 +3,10 @@
  * unit/tables: the memory that tables take beside the store's budget, measured: loads in order and in none, with and
  * without indexes, groups, sorts of rows and of groups, wide expressions, gets. Files are on the disk.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_peak.h"
 #include "support/test_temp.h"
 
@@ -177,7 +170,6 @@ expect(const char *what, size_t bytes, size_t most)
 static void
 memory_is_bounded(void **state)
 {
-    (void)state;
     char dir[TEST_TEMP_SIZE];
     char path[80];
     char wide[4096];

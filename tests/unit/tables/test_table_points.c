@@ -5,16 +5,9 @@
  */
 #include <inttypes.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_ok.h"
 
@@ -25,7 +18,6 @@ static firn_store *store;
 static int
 set_up(void **state)
 {
-    (void)state;
     OK(firn_store_open_memory(64 << 20, NULL, &store, &err));
     return 0;
 }
@@ -33,7 +25,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     OK(firn_store_close(store, &err));
     return 0;
 }
@@ -126,7 +117,6 @@ check_answers(const struct answers *answers, const firn_value *keys, int64_t fac
 static void
 many_rows_are_found_by_key(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", "id i64 primary key, n i64");
     firn_value values[MANY];
     const firn_table_keys keys = {values, 1, MANY};
@@ -150,7 +140,6 @@ many_rows_are_found_by_key(void **state)
 static void
 many_rows_are_found_by_a_unique_index(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", "id i64 primary key, n i64, unique index by_n (n)");
     firn_value values[MANY];
     const firn_table_keys keys = {values, 1, MANY};
@@ -176,7 +165,6 @@ many_rows_are_found_by_a_unique_index(void **state)
 static void
 many_rows_are_of_one_state(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", "id i64 primary key, n i64, unique index by_n (n)");
     const firn_value values[] = {firn_i64(1), firn_i64(2), firn_i64(3)};
     const firn_table_keys keys = {values, 1, 3};
@@ -216,7 +204,6 @@ many_rows_are_of_one_state(void **state)
 static void
 the_visitor_may_end_the_call(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", "id i64 primary key, n i64");
     firn_value values[MANY];
     firn_table_keys keys = {values, 1, MANY};
@@ -319,7 +306,6 @@ insert_numbered(firn_table *table, firn_txn *txn, int64_t first, int64_t end)
 static void
 ranges_of_rows_are_deleted(void **state)
 {
-    (void)state;
     enum { ROWS = 20 };
     static const struct {
         int64_t lower; /* -1: no bound */
@@ -376,7 +362,6 @@ ranges_of_rows_are_deleted(void **state)
 static void
 bounds_may_be_prefixes_and_ends(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", "a u64, b u64, primary key (a, b), index by_b (b)");
     static const uint64_t numbers[] = {0, 7, UINT64_MAX};
     const firn_value seven = firn_u64(7);
@@ -400,7 +385,6 @@ bounds_may_be_prefixes_and_ends(void **state)
 static void
 a_deleted_range_conflicts_with_what_comes_into_it(void **state)
 {
-    (void)state;
     const firn_value low = firn_i64(10);
     const firn_value high = firn_i64(20);
     const firn_table_bound lower = {&low, 1, false};
@@ -465,7 +449,6 @@ write_both(firn_table *table, const firn_value *first, const firn_value *second,
 static void
 conflicts_name_the_table_and_the_values_of_the_key(void **state)
 {
-    (void)state;
     firn_table *table =
         make_table("orders", "shop i64, code text, city text, "
                              "primary key (shop, code), unique index by_city (city)");
@@ -509,7 +492,6 @@ conflicts_name_the_table_and_the_values_of_the_key(void **state)
 static void
 a_range_that_is_too_large_is_refused_whole(void **state)
 {
-    (void)state;
     enum { ROWS = 30000 };
     firn_store *other = store;
     const firn_value low = firn_i64(1);
@@ -547,7 +529,6 @@ a_range_that_is_too_large_is_refused_whole(void **state)
 static void
 wrong_ranges_are_refused(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", definitions[1]);
     const firn_value values[] = {firn_i64(1), firn_text("x")};
     firn_table_bound bound = {values, 2, false};
@@ -582,7 +563,6 @@ decimal(int64_t units)
 static void
 numbers_are_added_exactly(void **state)
 {
-    (void)state;
     firn_table *table = make_table(
         "t", "id i64 primary key, a i8 default 100, b u8 default 200, c i64 default "
              "-9223372036854775808, d u64 default 18446744073709551615, e decimal(6, 2) default "
@@ -644,7 +624,6 @@ numbers_are_added_exactly(void **state)
 static void
 an_index_follows_what_is_added(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", "id i64 primary key, n i64, unique index by_n (n)");
     const firn_value keys[] = {firn_i64(10), firn_i64(15)};
     const firn_table_keys both = {keys, 1, 2};
@@ -693,7 +672,6 @@ add_often(void *ctx)
 static void
 no_addition_is_lost(void **state)
 {
-    (void)state;
     firn_table *table = make_table("t", "id i64 primary key, n i64, index by_n (n)");
     pthread_t threads[THREADS];
     firn_value out;
@@ -788,7 +766,6 @@ fail_each_allocation(firn_table *table, int (*act)(firn_table *table), const cha
 static void
 one_row_serves_reads_of_any_columns_and_tables(void **state)
 {
-    (void)state;
     static const char *const some[] = {"c", "a", "c"};
     static const char *const other[] = {"c", "b", "c"};
     static const char *const unknown[] = {"c", "z", "c"};
@@ -837,7 +814,6 @@ one_row_serves_reads_of_any_columns_and_tables(void **state)
 static void
 everything_bears_failed_allocations(void **state)
 {
-    (void)state;
     test_alloc_install();
     (void)set_up(NULL);
     firn_table *table = make_table("t", "id i64 primary key, n i64, unique index by_n (n)");

@@ -9,21 +9,14 @@
  * A checkpoint of SQLite's is a copy of its database.
  */
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "base/buf.h"
 #include "firn/firn.h"
 #include "firn/scan.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
@@ -1341,7 +1334,6 @@ begin(struct rig *rig, const char *name, uint64_t seed)
 static void
 tables_are_as_those_of_sqlite(void **state)
 {
-    (void)state;
     const unsigned rounds = test_is_long() ? 1000 : 12;
     const unsigned steps = 400;
     uint64_t writes = 0;
@@ -1394,7 +1386,6 @@ many_schemas_are_as_those_of_sqlite(void **state)
     uint64_t restores = 0;
     uint64_t numbered = 0;
     struct test_share share = test_share_of(1, 1);
-    (void)state;
     for (uint64_t i = share.first; i <= schemas / TOGETHER; i += share.step) {
         struct rig rig;
         begin(&rig, "many_schemas_are_as_those_of_sqlite", i);

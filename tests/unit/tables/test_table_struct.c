@@ -3,15 +3,8 @@
  * unit/tables: rows as structs of a program: every type of member, nulls, packed structs, numbers that do not fit, and
  * layouts that cannot be meant.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_ok.h"
 
@@ -77,7 +70,6 @@ static firn_row *row;
 static int
 set_up(void **state)
 {
-    (void)state;
     firn_table_def *def;
     OK(firn_store_open_memory(64 << 20, NULL, &store, &err));
     OK(firn_table_def_parse(definition, &def, &err));
@@ -90,7 +82,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     firn_row_destroy(row);
     OK(firn_store_close(store, &err));
     return 0;
@@ -140,7 +131,6 @@ check_equal(const struct all *got, const struct all *wanted)
 static void
 structs_come_back_as_they_were(void **state)
 {
-    (void)state;
     const firn_value key = firn_i64(1);
     firn_row_options write = FIRN_ROW_OPTIONS_INIT;
     firn_read_options read = FIRN_READ_OPTIONS_INIT;
@@ -177,7 +167,6 @@ structs_come_back_as_they_were(void **state)
 static void
 numbers_fit_their_members_or_are_refused(void **state)
 {
-    (void)state;
     static const struct {
         const char *column;
         firn_type type;
@@ -222,7 +211,6 @@ numbers_fit_their_members_or_are_refused(void **state)
 static void
 layouts_that_cannot_be_meant_are_refused(void **state)
 {
-    (void)state;
     static const firn_struct_member wrong[][1] = {
         {{"id", 1, FIRN_TYPE_I64, FIRN_STRUCT_NEVER_NULL}},
         {{"id", SIZE_MAX - 3, FIRN_TYPE_I64, FIRN_STRUCT_NEVER_NULL}},
@@ -266,7 +254,6 @@ layouts_that_cannot_be_meant_are_refused(void **state)
 static void
 structs_bear_failed_allocations(void **state)
 {
-    (void)state;
     const firn_value key = firn_i64(1);
     uint64_t i = 1;
     bool was_reached = true;

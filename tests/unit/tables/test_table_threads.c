@@ -5,17 +5,10 @@
  * index has the entries of the rows.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "firn/firn.h"
+#include "support/test.h"
 
 enum { WRITERS = 3, ROWS_EACH = 150, NAMES = 300, CHANGES = 10 };
 
@@ -117,7 +110,6 @@ change_table(void *arg)
 static void
 threads_share_a_table(void **state)
 {
-    (void)state;
     firn_error err;
     firn_table_def *def;
     pthread_t writers[WRITERS];

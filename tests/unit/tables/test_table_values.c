@@ -5,19 +5,12 @@
  * back; what deletes and updates leave after a compaction; and a store of which files are damaged.
  */
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <dirent.h>
 
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_temp.h"
 
@@ -149,7 +142,6 @@ numbers(int64_t i, firn_value *out)
 static void
 numbers_come_back_as_they_were(void **state)
 {
-    (void)state;
     static const int64_t counts[] = {0, 1, 4, 100, 1100};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         struct rig rig;
@@ -174,7 +166,6 @@ reals(int64_t i, firn_value *out)
 static void
 odd_reals_keep_all_their_bits(void **state)
 {
-    (void)state;
     struct rig rig;
     begin(&rig, "id i64, v f64, primary key (id)");
     insert_rows(&rig, 0, 1030, 1, reals);
@@ -196,7 +187,6 @@ nulls(int64_t i, firn_value *out)
 static void
 nulls_are_where_they_were(void **state)
 {
-    (void)state;
     struct rig rig;
     begin(&rig, "id i64, a text, b i64, c text, d f64, e blob, primary key (id)");
     insert_rows(&rig, 0, 2048, 5, nulls);
@@ -227,7 +217,6 @@ entries_in_files(struct rig *rig)
 static void
 rows_that_were_rolled_back_are_neither_there_nor_counted(void **state)
 {
-    (void)state;
     struct rig rig;
     firn_row_options options = FIRN_ROW_OPTIONS_INIT;
     begin(&rig, "id i64, a i64, b i64, c i64, d i64, primary key (id)");
@@ -301,7 +290,6 @@ bytes_of_runs(struct rig *rig)
 static void
 a_compaction_after_deletes_and_updates_gives_space_back(void **state)
 {
-    (void)state;
     struct rig rig;
     firn_row_options options = FIRN_ROW_OPTIONS_INIT;
     begin(&rig, "id i64, v text, n i64, primary key (id), index by_n (n)");
@@ -436,7 +424,6 @@ columns_of_texts(int64_t i, firn_value *out)
 static void
 a_damaged_chunk_is_named_and_leaves_other_columns_readable(void **state)
 {
-    (void)state;
     struct rig rig;
     char path[512];
     long size;

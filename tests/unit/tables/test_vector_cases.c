@@ -4,18 +4,10 @@
  * with a given width, or for a given recall, finds; the same when half of the rows have moved; and graphs that are built in
  * the background.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
@@ -180,7 +172,6 @@ a_width_and_a_wanted_recall_are_kept(void **state)
 {
     static const double recalls[] = {0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1};
     uint64_t walked = 0;
-    (void)state;
     begin(1, test_share_of(1, 0).step > 1 ? 5000 : ROWS, 200);
     put_rows(1);
     OK(firn_store_compact(rig.store, NULL, &err));
@@ -209,7 +200,6 @@ a_width_and_a_wanted_recall_are_kept(void **state)
 static void
 graphs_are_built_in_the_background(void **state)
 {
-    (void)state;
     for (int is_load = 0; is_load < 2; is_load++) {
         firn_store_statistics stats = FIRN_STORE_STATISTICS_INIT;
         struct outcome outcome = {0, 0, 0};

@@ -5,18 +5,10 @@
  * the damage, or it fails.
  */
 #include <dirent.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
@@ -351,7 +343,6 @@ no_damage_of_a_graph_makes_a_search_wrong(void **state)
     struct outcome flipped = {0, 0, 0};
     struct outcome cut = {0, 0, 0};
     size_t places = 0;
-    (void)state;
     begin(&rig, 1);
     note_whole(&rig);
     close_store(&rig);
@@ -440,7 +431,6 @@ the_graph_of_another_run_is_not_believed(void **state)
                                        "damaged in each block",
                                        "damaged where no opening reads",
                                        "no file"};
-    (void)state;
     for (int way = 0; way < WAYS; way++) {
         char paths[GRAPHS_MAX][PATH_SIZE];
         struct bytes other = {.size = 0};
@@ -502,7 +492,6 @@ without_memory_a_search_by_graphs_fails_and_leaks_nothing(void **state)
 {
     const struct test_share share = test_share_of(1, 4);
     uint64_t failed = 0;
-    (void)state;
     test_alloc_install();
     begin(&rig, 3);
     note_whole(&rig);

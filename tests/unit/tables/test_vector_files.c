@@ -5,17 +5,9 @@
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
@@ -126,7 +118,6 @@ vectors_of_each_kind_are_read(void **state)
 {
     static const float expected[2][3] = {{1, 0, 200}, {255, 7, 3}};
     struct file *file = begin();
-    (void)state;
     for (unsigned kind = FIRN_VECTORS_FVECS; kind <= FIRN_VECTORS_F32; kind++) {
         file->size = 0;
         if (kind == FIRN_VECTORS_NPY) {
@@ -179,7 +170,6 @@ arrays_of_numpy_of_each_type_are_read(void **state)
     const int16_t middle[2] = {-32768, 32767};
     const uint16_t half[6] = {0x3c00, 0xc000, 0x0001, 0x7bff, 0x7c00, 0x8000};
     const int8_t small[2] = {-128, 127};
-    (void)state;
     add_npy(file, 2, "{'shape': (1, 2), 'fortran_order': True, \"descr\": '<f8'}");
     add(file, wide, sizeof wide);
     OK(read_all(file, FIRN_VECTORS_NPY, 0));
@@ -227,7 +217,6 @@ each_type_is_read_after_each_version_of_the_header(void **state)
     };
     static const float wanted[2][3] = {{1, 2, -3}, {4, 5, 100}};
     struct file *file = begin();
-    (void)state;
     for (unsigned version = 1; version <= 3; version++) {
         for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
             char dictionary[200];
@@ -302,7 +291,6 @@ what_is_damaged_is_refused(void **state)
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), 'more': 1}", FIRN_INVALID},
     };
     struct file *file = begin();
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         static const uint8_t zeros[24];
         file->size = 0;
@@ -399,7 +387,6 @@ files_become_rows(void **state)
     firn_store *store;
     firn_row *row;
     struct file *file = begin();
-    (void)state;
     OK(firn_store_open_memory(64 << 20, NULL, &store, &err));
     OK(firn_row_create(&row, &err));
     add(file, "\2\0\0\0ab\2\0\0\0cd\2\0\0\0ef", 18);
@@ -457,7 +444,6 @@ without_memory_an_import_fails_and_leaks_nothing(void **state)
     firn_store *store;
     struct file *file = begin();
     bool was_reached = true;
-    (void)state;
     test_alloc_install();
     OK(firn_store_open_memory(64 << 20, NULL, &store, &err));
     firn_table *table = make(store, "t", "id i64 auto primary key, v vector(2)");

@@ -4,18 +4,10 @@
  * snapshots and transactions, under conditions, after opening again, and where a graph is damaged or missing.
  */
 #include <dirent.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
@@ -224,7 +216,6 @@ static void
 compacted_tables_are_searched_by_graphs(void **state)
 {
     struct rig rig;
-    (void)state;
     begin(&rig, 1);
     add_index(&rig, "near", FIRN_METRIC_COSINE);
     put_range(&rig, 0, rows_all, 1);
@@ -252,7 +243,6 @@ codes_that_are_alike_hide_nothing(void **state)
 {
     firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
     struct rig rig;
-    (void)state;
     begin(&rig, 10);
     rig.spread = 0.005F;
     add_index(&rig, "near", FIRN_METRIC_L2);
@@ -272,7 +262,6 @@ static void
 indexes_of_tables_with_rows_are_built(void **state)
 {
     struct rig rig;
-    (void)state;
     begin(&rig, 2);
     put_range(&rig, 0, rows_all, 1);
     OK(firn_store_compact(rig.store, NULL, &err));
@@ -298,7 +287,6 @@ conditions_hold_at_any_share_of_rows(void **state)
     static const char *const wheres[] = {"kind < 900", "kind < 500", "kind < 300", "kind < 100",
                                          "kind < 10",  "kind = 5",   "kind < 0",   "id >= 0"};
     struct rig rig;
-    (void)state;
     begin(&rig, 3);
     add_index(&rig, "near", FIRN_METRIC_L2);
     put_range(&rig, 0, rows_all, 1);
@@ -322,7 +310,6 @@ changes_are_found_and_what_was_is_not(void **state)
 {
     struct rig rig;
     firn_snapshot *before;
-    (void)state;
     begin(&rig, 4);
     add_index(&rig, "near", FIRN_METRIC_L2);
     put_range(&rig, 0, rows_all, 1);
@@ -356,7 +343,6 @@ transactions_find_their_own_rows_alone(void **state)
 {
     struct rig rig;
     firn_txn *txn;
-    (void)state;
     begin(&rig, 5);
     add_index(&rig, "near", FIRN_METRIC_L2);
     put_range(&rig, 0, rows_all, 1);
@@ -380,7 +366,6 @@ static void
 checkpoints_keep_their_answers(void **state)
 {
     struct rig rig;
-    (void)state;
     begin(&rig, 6);
     put_range(&rig, 0, rows_all, 1);
     OK(firn_store_checkpoint_create(rig.store, "without", NULL, NULL, &err));
@@ -454,7 +439,6 @@ static void
 damaged_and_missing_graphs_are_done_without(void **state)
 {
     static void (*const acts[])(const char *path) = {damage, truncate_file, remove_file};
-    (void)state;
     for (size_t i = 0; i < 3; i++) {
         struct rig rig;
         begin(&rig, 7);
@@ -479,7 +463,6 @@ static void
 graphs_go_with_their_runs(void **state)
 {
     struct rig rig;
-    (void)state;
     begin(&rig, 8);
     add_index(&rig, "near", FIRN_METRIC_L2);
     for (int i = 0; i < 4; i++) {
@@ -504,7 +487,6 @@ impossible_indexes_are_refused(void **state)
 {
     struct rig rig;
     firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
-    (void)state;
     begin(&rig, 9);
     assert_int_equal(firn_table_add_vector_index(rig.table, &index, &err), FIRN_INVALID);
     index.name = "x";

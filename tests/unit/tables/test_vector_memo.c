@@ -3,18 +3,10 @@
  * unit/tables: conditions that are asked again and again of a table with graphs, against a model in memory: graphs remember
  * which rows fulfil a condition, and must not do so when the rows, the columns, the parameters or the state are others.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
@@ -186,7 +178,6 @@ conditions_follow_rows_and_states(void **state)
     struct rig *rig = calloc(1, sizeof *rig);
     struct model *before = malloc(sizeof *before);
     firn_snapshot *snapshot;
-    (void)state;
     assert_non_null(rig);
     assert_non_null(before);
     begin(rig, 1);
@@ -222,7 +213,6 @@ conditions_follow_columns(void **state)
     struct rig *rig = calloc(1, sizeof *rig);
     firn_snapshot *snapshot;
     firn_table_column column = {.name = "kind", .type = FIRN_TYPE_I32};
-    (void)state;
     assert_non_null(rig);
     begin(rig, 2);
     change(rig, 0, ROWS, 1, false);

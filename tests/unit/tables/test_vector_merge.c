@@ -5,19 +5,11 @@
  */
 #include <dirent.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
@@ -335,7 +327,6 @@ check_merges(enum style style, size_t ids)
 static void
 recall_holds_after_fifty_merges(void **state)
 {
-    (void)state;
     for (enum style style = FOUR_CENTRES; style <= UNIFORM; style++) {
         check_merges(style, IDS);
         if (test_is_long()) {
@@ -364,7 +355,6 @@ static void
 damaged_graphs_are_built_again(void **state)
 {
     static void (*const acts[])(const char *path) = {damage_middle, truncate_file};
-    (void)state;
     /* A build that the background cancels, because its run goes, drops the damaged graph unseen: then
      * once more. */
     uint64_t noticed = 0;
@@ -395,7 +385,6 @@ snapshots_and_openings_do_no_harm(void **state)
 {
     struct rig rig;
     firn_snapshot *before;
-    (void)state;
     begin(&rig, 63);
     for (int round = 0; round < 6; round++) {
         OK(firn_snapshot_open(rig.store, NULL, &before, &err));
@@ -423,7 +412,6 @@ of_many_small_runs_few_have_graphs(void **state)
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
     firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
     firn_table_def *def;
-    (void)state;
     test_random_init(&rig.random, "vector_merge", 65);
     test_temp_make(rig.dir, sizeof rig.dir);
     (void)snprintf(rig.path, sizeof rig.path, "%s/s.firn", rig.dir);
@@ -518,7 +506,6 @@ threads_search_beside_writes_and_merges(void **state)
     struct searcher searchers[2];
     pthread_t threads[2];
     _Atomic bool is_over = false;
-    (void)state;
     begin(&rig, 64);
     for (size_t i = 0; i < 2; i++) {
         searchers[i] = (struct searcher){rig.table, &is_over, i + 1, 0};

@@ -4,18 +4,10 @@
  * given up, flushes, compactions, checkpoints, restores and their undoing, snapshots, openings, indexes that come and go, and
  * searches of each state, with conditions of any selectivity, of which each distance is computed here.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
@@ -490,7 +482,6 @@ searches_of_any_state_find_what_the_model_has(void **state)
     const unsigned lives = test_is_long() ? 200 : test_share_of_seeds(6);
     size_t walks = 0;
     size_t searches = 0;
-    (void)state;
     for (unsigned life = 0; life < lives; life++) {
         struct rig rig;
         begin(&rig, 100 + life);

@@ -5,20 +5,12 @@
  * nine rows of ten are gone; in graphs that were built and in merged ones; for vectors around centres, anywhere, and such as
  * many rows have. And a process that is killed while it builds, merges and attaches graphs.
  */
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
@@ -263,7 +255,6 @@ static void
 merged_graphs_serve_conditions_of_any_share(void **state)
 {
     struct rig rig;
-    (void)state;
     begin(&rig, 1);
     for (int round = 0; round < 5; round++) {
         put_range(&rig, round, ROWS + 100 * (int64_t)round, 9);
@@ -278,7 +269,6 @@ static void
 old_checkpoints_keep_their_recall(void **state)
 {
     struct rig rig;
-    (void)state;
     begin(&rig, 2);
     OK(firn_store_checkpoint_create(rig.store, "first", NULL, NULL, &err));
     put_range(&rig, 0, ROWS, 2);
@@ -301,7 +291,6 @@ static void
 restores_and_their_undoing_bring_recall_back(void **state)
 {
     struct rig rig;
-    (void)state;
     begin(&rig, 3);
     OK(firn_store_checkpoint_create(rig.store, "first", NULL, NULL, &err));
     put_range(&rig, 0, ROWS, 2);
@@ -326,7 +315,6 @@ restores_and_their_undoing_bring_recall_back(void **state)
 static void
 each_style_keeps_its_recall(void **state)
 {
-    (void)state;
     for (enum style style = UNIFORM; style <= DUPLICATES; style++) {
         struct rig rig;
         print_message("%s:\n", styles[style]);
@@ -360,7 +348,6 @@ a_large_table_serves_conditions_of_any_share(void **state)
     static const char *const wheres[] = {NULL, "kind < 200", "kind < 10", "kind = 77"};
     const int64_t rows = test_is_long() ? 100000 : 20000;
     struct rig rig;
-    (void)state;
     begin(&rig, 6);
     for (int64_t id = ROWS; id < rows; id += 10000) {
         put_range(&rig, id, id + 10000 < rows ? id + 10000 : rows, 1);
@@ -376,7 +363,6 @@ static void
 a_tenth_of_the_rows_is_found_when_the_others_are_gone(void **state)
 {
     struct rig rig;
-    (void)state;
     begin(&rig, 4);
     delete_most(&rig);
     expect_recalls(&rig, "deleted");
@@ -438,7 +424,6 @@ a_killed_process_leaves_the_old_graph_or_the_new_one(void **state)
     struct rig rig;
     unsigned rounds = test_is_long() ? 200 : 10;
     uint64_t walked = 0;
-    (void)state;
     begin(&rig, 5);
     OK(firn_store_close(rig.store, &err));
     /* On a busy machine each kill may come while the newest graph is being built: then there are more rounds. */

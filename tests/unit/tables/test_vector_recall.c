@@ -6,19 +6,11 @@
  * A long run takes 60,000 rows and prints the figures of docs/vectors.md.
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
@@ -397,7 +389,6 @@ static void
 recall_is_kept_on_twelve_kinds_of_vectors(void **state)
 {
     static struct rig rig;
-    (void)state;
     for (size_t i = 0; i < KINDS; i++) {
         begin(&rig, &kinds[i]);
         check_promise(&rig, NULL, false, 10);

@@ -3,18 +3,10 @@
  * unit/tables: how large runs with graphs become, in stores with little memory.
  */
 #include <dirent.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_peak.h"
 #include "support/test_random.h"
@@ -183,7 +175,6 @@ static void
 a_run_is_as_large_as_its_graph_may_be(void **state)
 {
     struct rig rig;
-    (void)state;
     begin(&rig, 64, 0);
     fill_without_index(&rig, 26000);
     add_index(&rig);
@@ -202,7 +193,6 @@ static void
 a_larger_table_has_another_graph(void **state)
 {
     struct rig rig;
-    (void)state;
     begin(&rig, 64, 0);
     fill_without_index(&rig, 40000);
     add_index(&rig);
@@ -217,7 +207,6 @@ static void
 runs_too_small_for_graphs_are_merged(void **state)
 {
     struct rig rig;
-    (void)state;
     for (int i = 0; i < 2; i++) {
         begin(&rig, 256, 0);
         fill_without_index(&rig, 8000);
@@ -239,7 +228,6 @@ static void
 a_merge_of_a_large_run_takes_no_more_memory(void **state)
 {
     struct rig rig;
-    (void)state;
     test_peak_install();
     begin(&rig, 64, NOTE_SIZE);
     fill_without_index(&rig, 17500);

@@ -2,20 +2,12 @@
  *
  * unit/tuple: the table of types: each type has a row, and the rows say the same as the rooms that know single types.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
+#include "support/test.h"
 #include "tuple/tuple.h"
 
 static void
 each_type_is_found_by_its_name(void **state)
 {
-    (void)state;
     for (int i = FIRN_TYPE_BOOL; i <= FIRN_TYPE_MAX; i++) {
         const firn_type type = (firn_type)i;
         char name[FI_TYPE_TEXT_SIZE];
@@ -44,7 +36,6 @@ each_type_is_found_by_its_name(void **state)
 static void
 numbers_that_are_no_type_are_like_null(void **state)
 {
-    (void)state;
     const int others[] = {-1, 0, FIRN_TYPE_MAX + 1, INT32_MAX, INT32_MIN};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         const firn_type type = (firn_type)others[i];
@@ -57,7 +48,6 @@ numbers_that_are_no_type_are_like_null(void **state)
 static void
 sizes_classes_and_ranges_agree(void **state)
 {
-    (void)state;
     for (int i = FIRN_TYPE_BOOL; i <= FIRN_TYPE_MAX; i++) {
         const firn_type type = (firn_type)i;
         const struct fi_type_range range = fi_type_range_of(type, 18);
@@ -97,7 +87,6 @@ sizes_classes_and_ranges_agree(void **state)
 static void
 cells_are_values_and_back(void **state)
 {
-    (void)state;
     const float one = 1;
     const firn_value values[] = {firn_bool(true),
                                  firn_typed_i64(FIRN_TYPE_I8, -1),

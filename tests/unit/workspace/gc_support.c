@@ -2,21 +2,12 @@
  *
  * unit/workspace/gc_support.c: see gc_support.h.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "gc_support.h"
 #include "objects/objects.h"
 #include "reclaim/reclaim_internal.h"
+#include "support/test.h"
 
 static void
 check(int rc, const firn_error *err)

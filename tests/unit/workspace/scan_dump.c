@@ -7,21 +7,13 @@
  * hash.
  */
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "rules/rules.h"
 #include "scan_support.h"
+#include "support/test.h"
 #include "tree/tree.h"
 
 static void

@@ -2,16 +2,7 @@
  *
  * unit/workspace/scan_support.c: building trees, and the sink.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
@@ -19,6 +10,7 @@
 #include "scan_support.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
 

@@ -2,17 +2,8 @@
  *
  * unit/workspace: saving and restoring whole trees, in memory and on a real disk.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_file.h"
 #include "ws_support.h"
 
@@ -97,7 +88,6 @@ everything_comes_back(struct ws_world *world)
 static void
 every_kind_of_entry_comes_back(void **state)
 {
-    (void)state;
     on_both(everything_comes_back);
 }
 
@@ -137,14 +127,12 @@ counts_tell(struct ws_world *world)
 static void
 counts_say_what_happened(void **state)
 {
-    (void)state;
     on_both(counts_tell);
 }
 
 static void
 an_empty_workspace_is_a_state_like_others(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 2);
     ws_save(&world);
@@ -160,7 +148,6 @@ an_empty_workspace_is_a_state_like_others(void **state)
 static void
 looking_changes_nothing(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 3);
     firn_workspace_list_options list = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
@@ -242,7 +229,6 @@ flip_types(struct ws_world *world)
 static void
 types_change_in_every_direction(void **state)
 {
-    (void)state;
     on_both(flip_types);
 }
 
@@ -282,7 +268,6 @@ restore_elsewhere(struct ws_world *world)
 static void
 another_directory_gets_the_same_tree(void **state)
 {
-    (void)state;
     on_both(restore_elsewhere);
 }
 
@@ -303,7 +288,6 @@ restore_paths(struct ws_world *world, const char *const *paths, size_t count,
 static void
 only_the_paths_that_were_asked_for_change(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 4);
     scan_put_text(&world.tree, "one/a", "a");
@@ -345,7 +329,6 @@ only_the_paths_that_were_asked_for_change(void **state)
 static void
 what_is_not_saved_is_never_replaced_or_removed(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 5);
     struct scan_world *tree = &world.tree;
@@ -413,7 +396,6 @@ damage_pack(struct ws_world *world, size_t part, size_t parts)
 static void
 damage_is_found_before_anything_is_touched(void **state)
 {
-    (void)state;
     enum { PARTS = 97 };
     unsigned refused = 0;
     for (size_t part = 0; part < PARTS; part++) {
@@ -457,7 +439,6 @@ damage_is_found_before_anything_is_touched(void **state)
 static void
 a_full_disk_leaves_the_tree_and_gives_space_back(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 7);
     scan_put_random(&world.tree, "a", 1, 300000);
@@ -500,7 +481,6 @@ a_full_disk_leaves_the_tree_and_gives_space_back(void **state)
 static void
 references_name_one_checkpoint_or_none(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 8);
     scan_put_text(&world.tree, "a", "1");
@@ -539,7 +519,6 @@ references_name_one_checkpoint_or_none(void **state)
 static void
 a_time_is_compared_with_times_and_not_with_the_order_of_saving(void **state)
 {
-    (void)state;
     static const int64_t day_ns = INT64_C(86400) * 1000000000;
     static const int64_t start_ns =
         INT64_C(1800000000) / 86400 * 86400 * 1000000000; /* 2027-01-15 */
@@ -570,7 +549,6 @@ a_time_is_compared_with_times_and_not_with_the_order_of_saving(void **state)
 static void
 the_store_is_never_saved_into_itself(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 9);
     scan_put_text(&world.tree, "a", "1");

@@ -4,20 +4,12 @@
  * number of threads, files that change and grow, and every call and allocation failing.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "pack/packfile_cells.h"
 #include "scan/scan.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "ws_break.h"
@@ -222,7 +214,6 @@ lists_that_no_save_would_write_are_refused(void **state)
         {"more than the entry says", more_than_the_entry_says},
         {"a level too many", a_level_too_many},
     };
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct ws_plant planting = {0};
         struct ws_world *world = &planting.world;
@@ -269,7 +260,6 @@ a_cell_that_is_named_everywhere_is_verified_once(void **state)
     firn_workspace_restore_result result;
     firn_workspace_entry *entry;
     uint64_t left = 100 << 20;
-    (void)state;
     plant(&planting, eight_pebibytes);
     ws_assert_check_clean(world);
     dry.dry_run = true;
@@ -313,7 +303,6 @@ an_endless_hole_costs_nothing(void **state)
     firn_workspace_entry *entry;
     uint64_t left = 100 << 20;
     const time_t start = time(NULL);
-    (void)state;
     ws_world_open_disk(world); /* where time goes on */
     scan_put_text(&world->tree, "mine", "first");
     ws_save(world);
@@ -349,7 +338,6 @@ the_number_of_threads_does_not_matter(void **state)
 {
     static const uint64_t offsets[] = {0, 3 * GIB, 3 * GIB + CELL, 15 * GIB + 5 * BLOCK};
     firn_hash roots[4];
-    (void)state;
     for (unsigned threads = 1; threads <= 4; threads++) {
         struct ws_world world;
         ws_world_open_memory(&world, 5);
@@ -378,7 +366,6 @@ a_beginning_is_named_with_the_whole(void **state)
                                      16 * GIB + CELL, 16 * GIB + 10 * BLOCK, 20 * GIB};
     struct ws_world world;
     struct fi_os_file *file;
-    (void)state;
     ws_world_open_memory(&world, 5);
     scan_put_sparse(&world.tree, "f", 20 * GIB, offsets, 4);
     assert_int_equal(fi_os_file_open(world.tree.root, "f", FI_OS_READ, 0, &file, &world.err),
@@ -450,7 +437,6 @@ prepare(struct ws_world *world)
 static void
 any_call_may_fail(void **state)
 {
-    (void)state;
     for (int operation = SAVE; operation < OPERATIONS; operation++) {
         struct ws_world world;
         struct ws_break_numbered numbered = {run, judge, operation};
@@ -465,7 +451,6 @@ any_call_may_fail(void **state)
 static void
 the_power_may_go_at_any_moment(void **state)
 {
-    (void)state;
     for (int operation = SAVE; operation < CHECK; operation++) {
         struct ws_world world;
         struct ws_break_numbered numbered = {run, judge, operation};

@@ -4,20 +4,12 @@
  * allocations fail and the power goes.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "place/place.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "ws_support.h"
 
@@ -30,7 +22,6 @@ read_text(const char *text, struct fi_place_config_text *out, firn_error *err)
 static void
 settings_are_read_as_they_stand(void **state)
 {
-    (void)state;
     struct fi_place_config_text config;
     firn_error err;
     assert_int_equal(read_text("", &config, &err), FIRN_OK);
@@ -54,7 +45,6 @@ settings_are_read_as_they_stand(void **state)
 static void
 what_is_wrong_is_refused_with_its_line(void **state)
 {
-    (void)state;
     static const char *const wrong[] = {"x",
                                         "=",
                                         "wait",
@@ -92,7 +82,6 @@ what_is_wrong_is_refused_with_its_line(void **state)
 static void
 sizes_are_read(void **state)
 {
-    (void)state;
     static const struct {
         const char *text;
         uint64_t size;
@@ -154,7 +143,6 @@ assert_change(const char *before, const char *value, const char *after)
 static void
 a_change_leaves_all_other_lines(void **state)
 {
-    (void)state;
     assert_change("", "5", "wait = 5\n");
     assert_change("", NULL, "");
     assert_change("# x", "5", "# x\nwait = 5\n");
@@ -178,7 +166,6 @@ assert_mended(const char *before, const char *after)
 static void
 lines_that_are_wrong_become_comments(void **state)
 {
-    (void)state;
     assert_mended("", "keep = forever\n");
     assert_mended("k", "# could not be read: k\nkeep = forever\n");
     assert_mended("# x\r\n k\r\nwait=1", "# x\r\n# could not be read: k\nwait=1\nkeep = forever\n");
@@ -250,7 +237,6 @@ see(struct ws_world *world, struct seen *out)
 static void
 what_cannot_be_read_counts_for_nothing_and_lets_nothing_expire(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct seen seen;
     ws_world_open_memory(&world, 34);
@@ -282,7 +268,6 @@ what_cannot_be_read_counts_for_nothing_and_lets_nothing_expire(void **state)
 static void
 a_change_for_which_there_is_no_room_is_refused(void **state)
 {
-    (void)state;
     static char full[FI_PLACE_CONFIG_TEXT_SIZE_MAX + 1];
     struct ws_world world;
     struct seen seen;
@@ -306,7 +291,6 @@ a_change_for_which_there_is_no_room_is_refused(void **state)
 static void
 a_repair_mends_settings_and_puts_away_what_it_cannot(void **state)
 {
-    (void)state;
     static char large[FI_PLACE_CONFIG_TEXT_SIZE_MAX + 2];
     const char *const texts[] = {"wait = 7\nk\n", large};
     memset(large, 'x', sizeof large - 1);
@@ -388,7 +372,6 @@ prepare(struct ws_world *world, uint64_t seed)
 static void
 any_call_may_fail(void **state)
 {
-    (void)state;
     struct ws_world prepared;
     prepare(&prepared, 31);
     bool was_hit = true;
@@ -412,7 +395,6 @@ any_call_may_fail(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct ws_world prepared;
     prepare(&prepared, 32);
@@ -435,7 +417,6 @@ any_allocation_may_fail(void **state)
 static void
 the_power_may_go_at_any_call(void **state)
 {
-    (void)state;
     struct ws_world prepared;
     prepare(&prepared, 33);
     bool was_off = true;
@@ -487,7 +468,6 @@ mend(struct ws_world *world, struct fi_os *os)
 static void
 mending_may_be_cut_off_anywhere(void **state)
 {
-    (void)state;
     static char large[FI_PLACE_CONFIG_TEXT_SIZE_MAX + 2];
     const char *const texts[] = {"wait = 7\nk\n", large};
     memset(large, 'x', sizeof large - 1);
@@ -533,7 +513,6 @@ mending_may_be_cut_off_anywhere(void **state)
 static void
 any_allocation_may_fail_while_mending(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct ws_world prepared;
     prepare(&prepared, 37);

@@ -7,18 +7,9 @@
  *
  * FIRN_TEST_LONG=1 flips every byte.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_file.h"
 #include "ws_edit.h"
 #include "ws_support.h"
@@ -130,7 +121,6 @@ judge(struct prepared *prepared, struct ws_world *world, const char *what)
 static void
 a_flipped_bit_is_found_or_does_no_harm(void **state)
 {
-    (void)state;
     struct prepared prepared = {0};
     prepare(&prepared);
     bool every_byte = getenv("FIRN_TEST_LONG") != NULL;
@@ -186,7 +176,6 @@ count_packs(struct ws_world *world)
 static void
 a_file_cut_short_is_found(void **state)
 {
-    (void)state;
     enum { PARTS = 16 };
     struct prepared prepared = {0};
     prepare(&prepared);
@@ -232,7 +221,6 @@ a_file_cut_short_is_found(void **state)
 static void
 a_missing_file_never_costs_a_pack(void **state)
 {
-    (void)state;
     struct prepared prepared = {0};
     prepare(&prepared);
     size_t packs = count_packs(&prepared.world);
@@ -264,7 +252,6 @@ a_missing_file_never_costs_a_pack(void **state)
 static void
 a_restore_tells_of_every_file_that_damage_costs(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct scan_world store;
     struct fi_os_dir *packs;

@@ -2,19 +2,10 @@
  *
  * unit/workspace: deleting checkpoints, by request and by age.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "gc_support.h"
 #include "objects/objects.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_file.h"
 
 static const int64_t DAY_NS = INT64_C(24) * 3600 * 1000000000;
@@ -42,7 +33,6 @@ count_checkpoints(struct ws_world *world, bool include_safety)
 static void
 of_two_equal_checkpoints_one_can_be_deleted(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 1);
     scan_put_text(&world.tree, "dir/a", "a");
@@ -64,7 +54,6 @@ of_two_equal_checkpoints_one_can_be_deleted(void **state)
 static void
 a_number_is_never_given_again(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 2);
     scan_put_text(&world.tree, "a", "1");
@@ -85,7 +74,6 @@ a_number_is_never_given_again(void **state)
 static void
 a_reference_that_names_nothing_leaves_everything(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     ws_world_open_memory(&world, 3);
@@ -117,7 +105,6 @@ note_number(void *ctx, const firn_workspace_checkpoint *checkpoint)
 static void
 several_are_deleted_at_once_and_told(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     uint64_t numbers[8] = {0};
@@ -149,7 +136,6 @@ several_are_deleted_at_once_and_told(void **state)
 static void
 nothing_can_be_deleted_where_nothing_was_saved(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 5);
     assert_int_equal(gc_try_delete(&world, "1"), FIRN_NOT_FOUND);
@@ -168,7 +154,6 @@ nothing_can_be_deleted_where_nothing_was_saved(void **state)
 static void
 safety_checkpoints_expire_when_they_are_many_and_old(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 14);
     int64_t start = INT64_C(1800000000) * 1000000000;
@@ -215,7 +200,6 @@ safety_checkpoints_expire_when_they_are_many_and_old(void **state)
 static void
 the_restore_itself_lets_them_expire(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 18);
     int64_t start = INT64_C(1800000000) * 1000000000;
@@ -239,7 +223,6 @@ the_restore_itself_lets_them_expire(void **state)
 static void
 a_tag_keeps_a_safety_checkpoint_and_goes_with_its_checkpoint(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_checkpoint *tagged;
     ws_world_open_memory(&world, 19);
@@ -273,7 +256,6 @@ a_tag_keeps_a_safety_checkpoint_and_goes_with_its_checkpoint(void **state)
 static void
 what_an_interrupted_restore_needs_cannot_be_deleted(void **state)
 {
-    (void)state;
     struct ws_world prepared;
     ws_world_open_memory(&prepared, 20);
     for (unsigned i = 0; i < 5; i++) {
@@ -380,7 +362,6 @@ delete_first(struct ws_world *world, int64_t now_ns)
 static void
 a_deleted_checkpoint_comes_back_for_a_week(void **state)
 {
-    (void)state;
     static const struct {
         int64_t later_ns; /* when a collection runs */
         bool saves;       /* or a save before it, which lets go, too */
@@ -433,7 +414,6 @@ a_deleted_checkpoint_comes_back_for_a_week(void **state)
 static void
 a_tag_that_is_in_use_again_stays_where_it_is(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 40);
     char *first = delete_first(&world, 20000 * DAY_NS);
@@ -451,7 +431,6 @@ a_tag_that_is_in_use_again_stays_where_it_is(void **state)
 static void
 what_was_deleted_last_comes_back_together(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     static const char *const two[] = {"2", "3"};
@@ -481,7 +460,6 @@ what_was_deleted_last_comes_back_together(void **state)
 static void
 forgetting_a_path_ends_what_was_deleted(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_slice path = firn_str("a");
     firn_workspace_forget_options options = FIRN_WORKSPACE_FORGET_OPTIONS_INIT;

@@ -4,20 +4,12 @@
  * files out of a checkpoint.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "reclaim/reclaim.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "ws_edit.h"
@@ -204,7 +196,6 @@ tell_differences(struct ws_world *world)
 static void
 every_kind_of_difference_is_told_with_its_lines(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 51);
     tell_differences(&world);
@@ -217,7 +208,6 @@ every_kind_of_difference_is_told_with_its_lines(void **state)
 static void
 messages_of_both_checkpoints_come_back(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     firn_workspace_save_result saved;
@@ -239,7 +229,6 @@ messages_of_both_checkpoints_come_back(void **state)
 static void
 paths_are_found_or_named(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_diff_result result;
     ws_world_open_memory(&world, 53);
@@ -273,7 +262,6 @@ paths_are_found_or_named(void **state)
 static void
 a_caller_who_has_enough_is_heard(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct told told;
     firn_workspace_diff_result result;
@@ -307,7 +295,6 @@ edit_later_files(void *ctx)
 static void
 lines_of_another_content_are_not_counted(void **state)
 {
-    (void)state;
     static const char *const names[] = {"a", "b-grown", "c-edited", "d-gone", "e-link", "f"};
     struct ws_world world;
     struct told told;
@@ -337,7 +324,6 @@ lines_of_another_content_are_not_counted(void **state)
 static void
 large_files_are_told_from_text(void **state)
 {
-    (void)state;
     struct ws_world world;
     const uint64_t offsets[] = {8192};
     struct asked asked = {NULL, NULL, NULL, true};
@@ -365,7 +351,6 @@ drop(void *ctx, firn_slice data, firn_error *error)
 static void
 comparing_changes_nothing(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_entry *entry;
     firn_workspace_diff_result result;
@@ -436,7 +421,6 @@ assert_cat(struct ws_world *world, const char *reference, const char *path, cons
 static void
 files_of_any_checkpoint_are_printed(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct content content = {.stop_at = 0};
     firn_workspace_entry *entry;
@@ -485,7 +469,6 @@ files_of_any_checkpoint_are_printed(void **state)
 static void
 a_large_file_is_printed_in_pieces(void **state)
 {
-    (void)state;
     enum { SIZE = 12 << 20 };
     struct ws_world world;
     struct content content = {.stop_at = 0};
@@ -569,7 +552,6 @@ assert_files_are_those_of_the_disk(struct ws_world *world)
 static void
 random_trees_differ_as_their_texts_do(void **state)
 {
-    (void)state;
     for (uint64_t seed = 71; seed < 74; seed++) {
         struct ws_world world;
         struct test_random random;
@@ -623,7 +605,6 @@ random_trees_differ_as_their_texts_do(void **state)
 static void
 a_checkpoint_is_compared_with_the_one_before_it(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     firn_workspace_diff_result result;
@@ -754,7 +735,6 @@ make_history(struct ws_world *world)
 static void
 a_history_compares_each_checkpoint_with_the_one_before_it_that_is_left(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct logged logged = {.left = 100};
     firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
@@ -795,7 +775,6 @@ a_history_compares_each_checkpoint_with_the_one_before_it_that_is_left(void **st
 static void
 a_history_passes_over_what_is_not_wanted(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct logged logged = {.left = 100, .skipped = ""};
     firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
@@ -808,7 +787,6 @@ a_history_passes_over_what_is_not_wanted(void **state)
 static void
 allocations_that_fail_in_a_history_fail_clean(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
     uint64_t failures = 0;
@@ -877,7 +855,6 @@ try_reader(struct ws_world *world, const firn_hash *root)
 static void
 allocations_that_fail_fail_clean(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct asked asked = {NULL, NULL, "content", true};
     uint64_t size = 0;
@@ -983,7 +960,6 @@ fail_call(struct ws_world *world, int what, uint64_t n, enum fi_sim_fault_kind k
 static void
 calls_that_fail_give_no_wrong_difference(void **state)
 {
-    (void)state;
     struct ws_world world;
     uint64_t failures = 0;
     ws_world_open_memory(&world, 62);
@@ -1014,7 +990,6 @@ calls_that_fail_give_no_wrong_difference(void **state)
 static void
 damage_is_told_and_named(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct content content = {.stop_at = 0};
     firn_workspace_entry *entry;

@@ -2,16 +2,7 @@
  *
  * unit/workspace: differences in which files were renamed.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "ws_edit.h"
 #include "ws_support.h"
@@ -101,7 +92,6 @@ prepare(struct ws_world *world)
 static void
 files_of_one_content_are_paired(void **state)
 {
-    (void)state;
     struct ws_world world;
     prepare(&world);
     firn_workspace_diff_result result =
@@ -124,7 +114,6 @@ files_of_one_content_are_paired(void **state)
 static void
 only_paths_that_are_asked_for_are_paired(void **state)
 {
-    (void)state;
     struct ws_world world;
     prepare(&world);
     firn_workspace_diff_result result = assert_differs(&world, "z", "1 z\n1 z/one\n1 z/same\n");
@@ -136,7 +125,6 @@ only_paths_that_are_asked_for_are_paired(void **state)
 static void
 random_trees_have_the_same_files_with_renames(void **state)
 {
-    (void)state;
     struct test_random random;
     uint64_t renamed = 0;
     test_random_init(&random, "ws_difference_renames", 92);
@@ -169,7 +157,6 @@ random_trees_have_the_same_files_with_renames(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     struct ws_world world;
     test_alloc_install();
     prepare(&world);

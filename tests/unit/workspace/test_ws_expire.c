@@ -4,18 +4,10 @@
  * fail and the power goes.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "gc_support.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"
 
@@ -126,7 +118,6 @@ save_hourly(struct ws_world *world, unsigned hours)
 static void
 a_save_lets_go_what_the_policy_does_not_keep(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 41);
     unsigned kept_daily = 0;
@@ -159,7 +150,6 @@ a_save_lets_go_what_the_policy_does_not_keep(void **state)
 static void
 without_a_policy_nothing_goes(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct numbers gone;
     ws_world_open_memory(&world, 42);
@@ -180,7 +170,6 @@ without_a_policy_nothing_goes(void **state)
 static void
 pins_tags_and_what_an_undo_needs_stay(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct numbers gone;
     struct numbers dry;
@@ -215,7 +204,6 @@ pins_tags_and_what_an_undo_needs_stay(void **state)
 static void
 clocks_are_not_trusted(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct numbers gone;
     ws_world_open_memory(&world, 44);
@@ -240,7 +228,6 @@ clocks_are_not_trusted(void **state)
 static void
 a_collection_lets_go_in_all_workspaces(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct ws_world neighbour;
     firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
@@ -284,7 +271,6 @@ note_pin(void *ctx, const firn_workspace_pin *pin)
 static void
 pins_are_set_together_and_listed(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct numbers pins = {.count = 0};
     struct numbers told = {.count = 0};
@@ -391,7 +377,6 @@ fail_calls(bool for_ever, int error_number)
 static void
 any_call_may_fail(void **state)
 {
-    (void)state;
     fail_calls(false, EIO);
     fail_calls(true, ENOSPC);
 }
@@ -399,7 +384,6 @@ any_call_may_fail(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct ws_world prepared;
     prepare(&prepared, 52);
@@ -416,7 +400,6 @@ any_allocation_may_fail(void **state)
 static void
 the_power_may_go_at_any_call(void **state)
 {
-    (void)state;
     struct ws_world prepared;
     uint64_t cuts = 0;
     prepare(&prepared, 53);

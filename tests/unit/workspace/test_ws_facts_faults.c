@@ -5,16 +5,10 @@
  * its step can be taken back, or neither; and undo and redo change it again.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "handle/ws_opened.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"
 #include "ws_support.h"
@@ -197,28 +191,24 @@ break_all(void (*break_it)(const struct ws_break *how))
 static void
 any_call_may_fail(void **state)
 {
-    (void)state;
     break_all(ws_break_any_call);
 }
 
 static void
 the_power_may_go_at_any_call(void **state)
 {
-    (void)state;
     break_all(ws_break_any_power);
 }
 
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     ws_break_allocations_of(break_all);
 }
 
 static void
 nothing_need_fail(void **state)
 {
-    (void)state;
     for (int operation = 0; operation < OPERATIONS; operation++) {
         struct ws_world world;
         const struct ws_broken none = {.rc = FIRN_OK};

@@ -6,16 +6,8 @@
  * of its own files (trust/trust_files.c), and has files of others in it.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "support/test_share.h"
@@ -297,14 +289,12 @@ fail_calls(bool for_ever, int error_number)
 static void
 any_call_may_fail_once(void **state)
 {
-    (void)state;
     fail_calls(false, EIO);
 }
 
 static void
 any_call_and_all_after_it_may_fail(void **state)
 {
-    (void)state;
     fail_calls(true, ENOSPC);
 }
 
@@ -326,7 +316,6 @@ fail_allocations(enum ws_break_memory kind)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     ws_break_any_allocation(fail_allocations);
 }
 
@@ -335,7 +324,6 @@ any_allocation_may_fail(void **state)
 static void
 the_power_may_go_at_any_call(void **state)
 {
-    (void)state;
     const enum operation operations[] = {SAVE, RESTORE, FIRST_SAVE};
     struct prepared prepared;
     uint64_t cuts = 0;

@@ -2,17 +2,8 @@
  *
  * unit/workspace: saves that leave out large files.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
+#include "support/test.h"
 #include "ws_support.h"
 
 static int
@@ -41,7 +32,6 @@ save(struct ws_world *world, uint64_t most)
 static void
 only_what_is_larger_is_left_out(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 91);
     scan_put_random(&world.tree, "a/exact", 1, 1000);
@@ -68,7 +58,6 @@ only_what_is_larger_is_left_out(void **state)
 static void
 what_is_known_is_left_out_too(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 92);
     for (unsigned i = 0; i < 20; i++) {
@@ -91,7 +80,6 @@ what_is_known_is_left_out_too(void **state)
 static void
 a_restore_does_not_touch_it(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 93);
     scan_put_text(&world.tree, "dir/small", "then");
@@ -120,7 +108,6 @@ a_restore_does_not_touch_it(void **state)
 static void
 too_many_of_them_are_refused(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_save_result result;
     ws_world_open_memory(&world, 94);

@@ -3,18 +3,10 @@
  * unit/workspace: the superuser and another user's store. What such a store says hands out no
  * rights, and what the superuser makes in it stays usable for its owner.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "copy/copy_capture.h"
 #include "handle/ws_opened.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "ws_support.h"
 
 enum { ROOT = 0, SOMEBODY = 1000 };
@@ -99,7 +91,6 @@ set_mode(struct ws_world *world, const char *parent, const char *name, uint32_t 
 static void
 another_users_store_hands_out_no_rights(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 51);
     fi_sim_memory_set_user(world.tree.os, ROOT);
@@ -136,7 +127,6 @@ another_users_store_hands_out_no_rights(void **state)
 static void
 ones_own_store_restores_what_it_saved(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 52);
     fi_sim_memory_set_user(world.tree.os, ROOT);
@@ -170,7 +160,6 @@ ones_own_store_restores_what_it_saved(void **state)
 static void
 a_store_that_everybody_may_write_to_is_refused(void **state)
 {
-    (void)state;
     static const struct {
         const char *parent;
         const char *name;
@@ -196,7 +185,6 @@ a_store_that_everybody_may_write_to_is_refused(void **state)
 static void
 what_root_makes_in_a_store_is_its_owners(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 53);
     fi_sim_memory_set_user(world.tree.os, ROOT);
@@ -218,7 +206,6 @@ what_root_makes_in_a_store_is_its_owners(void **state)
 static void
 a_lock_that_a_restore_makes_is_the_stores_owners(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 54);
     fi_sim_memory_set_user(world.tree.os, ROOT);

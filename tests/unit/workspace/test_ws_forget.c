@@ -4,19 +4,11 @@
  * is as it was; also while calls and allocations fail and the power goes.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "gc_support.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
@@ -180,7 +172,6 @@ find(struct ws_world *world, const char *reference)
 static void
 no_byte_is_left_in_any_pack(void **state)
 {
-    (void)state;
     enum { SMALL = 200000, LARGE = 9 << 20 };
     struct ws_world world;
     struct told told;
@@ -234,7 +225,6 @@ no_byte_is_left_in_any_pack(void **state)
 static void
 a_pack_that_is_mostly_alive_is_rewritten_too(void **state)
 {
-    (void)state;
     enum { SMALL = 100000, LARGE = 17 << 20 };
     struct ws_world world;
     ws_world_open_memory(&world, 72);
@@ -253,7 +243,6 @@ a_pack_that_is_mostly_alive_is_rewritten_too(void **state)
 static void
 pieces_go_wherever_they_lie(void **state)
 {
-    (void)state;
     enum { SIZE = 9 << 20, LARGE = 17 << 20 };
     struct ws_world world;
     ws_world_open_memory(&world, 79);
@@ -277,7 +266,6 @@ pieces_go_wherever_they_lie(void **state)
 static void
 what_leans_on_it_is_stored_whole(void **state)
 {
-    (void)state;
     enum { SIZE = 300000 };
     struct ws_world world;
     ws_world_open_memory(&world, 73);
@@ -313,7 +301,6 @@ what_leans_on_it_is_stored_whole(void **state)
 static void
 other_names_of_a_file_keep_its_content(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct told told;
     ws_world_open_memory(&world, 74);
@@ -356,7 +343,6 @@ other_names_of_a_file_keep_its_content(void **state)
 static void
 a_restore_leaves_it_alone(void **state)
 {
-    (void)state;
     static const char *const names[] = {"secret",    "odd [name]*?", "back\\slash ",
                                         "new\nline", "#dir/deep",    "!bang"};
     struct ws_world world;
@@ -410,7 +396,6 @@ a_restore_leaves_it_alone(void **state)
 static void
 what_others_have_stays(void **state)
 {
-    (void)state;
     enum { SIZE = 50000 };
     struct ws_world world;
     struct ws_world neighbour;
@@ -435,7 +420,6 @@ what_others_have_stays(void **state)
 static void
 what_cannot_be_forgotten_is_refused(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 77);
     assert_int_equal(try_forget(&world, "a", false, NULL), FIRN_NOT_FOUND);
@@ -475,7 +459,6 @@ what_cannot_be_forgotten_is_refused(void **state)
 static void
 a_pending_restore_comes_first(void **state)
 {
-    (void)state;
     struct ws_world prepared;
     ws_world_open_memory(&prepared, 78);
     scan_put_random(&prepared.tree, "f", 1, 1000);
@@ -598,7 +581,6 @@ fail_calls(bool for_ever, int error_number)
 static void
 any_call_may_fail(void **state)
 {
-    (void)state;
     fail_calls(false, EIO);
     fail_calls(true, ENOSPC);
 }
@@ -606,7 +588,6 @@ any_call_may_fail(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct prepared prepared;
     prepare(&prepared, 82);
@@ -623,7 +604,6 @@ any_allocation_may_fail(void **state)
 static void
 the_power_may_go_at_any_call(void **state)
 {
-    (void)state;
     struct prepared prepared;
     uint64_t cuts = 0;
     prepare(&prepared, 83);

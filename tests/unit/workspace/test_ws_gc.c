@@ -2,22 +2,13 @@
  *
  * unit/workspace: giving back the space of what no checkpoint needs, beside readers.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "gc_support.h"
 #include "handle/ws_opened.h"
 #include "inspect/inspect.h"
 #include "objects/objects.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_file.h"
 
 /* ---- collecting ---- */
@@ -25,7 +16,6 @@
 static void
 space_comes_back(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 6);
     scan_put_text(&world.tree, "stays", "stays");
@@ -61,7 +51,6 @@ space_comes_back(void **state)
 static void
 what_is_needed_stays_where_it_is(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 7);
     scan_put_random(&world.tree, "a", 1, 18 << 20);
@@ -80,7 +69,6 @@ what_is_needed_stays_where_it_is(void **state)
 static void
 small_packs_become_one(void **state)
 {
-    (void)state;
     struct ws_world world;
     char *dumps[22];
     ws_world_open_memory(&world, 8);
@@ -116,7 +104,6 @@ small_packs_become_one(void **state)
 static void
 what_does_not_fit_into_one_pack_goes_into_several(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_gc_result result;
     ws_world_open_memory(&world, 22);
@@ -149,7 +136,6 @@ what_does_not_fit_into_one_pack_goes_into_several(void **state)
 static void
 a_store_that_was_emptied_is_as_good_as_new(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 9);
     scan_put_random(&world.tree, "a", 1, 100000);
@@ -188,7 +174,6 @@ a_store_that_was_emptied_is_as_good_as_new(void **state)
 static void
 what_the_stat_cache_remembers_goes_with_it(void **state)
 {
-    (void)state;
     for (int is_automatic = 0; is_automatic < 2; is_automatic++) {
         struct ws_world world;
         ws_world_open_memory(&world, 21);
@@ -217,7 +202,6 @@ what_the_stat_cache_remembers_goes_with_it(void **state)
 static void
 what_another_workspace_needs_stays(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct ws_world neighbour;
     ws_world_open_memory(&world, 10);
@@ -246,7 +230,6 @@ what_another_workspace_needs_stays(void **state)
 static void
 a_file_with_the_bytes_of_a_directory_does_not_hide_it(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct fi_buf object = {0};
     ws_world_open_memory(&world, 11);
@@ -312,7 +295,6 @@ leave_free(struct ws_world *world, uint64_t bytes)
 static void
 a_full_disk_is_emptied_pack_by_pack(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_gc_result result;
     ws_world_open_memory(&world, 11);
@@ -349,7 +331,6 @@ a_full_disk_is_emptied_pack_by_pack(void **state)
 static void
 a_file_with_holes_may_be_a_piece_of_another(void **state)
 {
-    (void)state;
     enum { MIB = 1 << 20 };
     static uint8_t content[12 * MIB];
     const uint64_t offsets[] = {128 << 10, 512 << 10};
@@ -451,7 +432,6 @@ reader_assert_whole(struct reader *reader)
 static void
 a_reader_keeps_the_packs_that_it_may_need(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct reader older;
     struct reader newer;
@@ -490,7 +470,6 @@ a_reader_keeps_the_packs_that_it_may_need(void **state)
 static void
 readers_that_come_and_go_do_not_keep_packs_for_ever(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct reader readers[2];
     ws_world_open_memory(&world, 13);
@@ -518,7 +497,6 @@ readers_that_come_and_go_do_not_keep_packs_for_ever(void **state)
 static void
 the_catalog_is_tidy_afterwards(void **state)
 {
-    (void)state;
     enum { LOG_HEAD_MAX = 512 };
     struct ws_world world;
     struct fi_ws_opened opened;
@@ -542,7 +520,6 @@ the_catalog_is_tidy_afterwards(void **state)
 static void
 the_index_is_whole_afterwards(void **state)
 {
-    (void)state;
     enum { FILES = 30000, BYTES_A_FILE = 80 };
     struct ws_world world;
     struct fi_ws_opened opened;

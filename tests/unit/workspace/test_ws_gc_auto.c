@@ -3,22 +3,13 @@
  * unit/workspace: collections that begin by themselves and go on in slices, with others at work
  * between two.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "catalog/catalog.h"
 #include "gc_support.h"
 #include "handle/ws_opened.h"
 #include "reclaim/reclaim_internal.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 
 static const int64_t HOUR_NS = INT64_C(3600) * 1000000000;
 enum { MIB = 1 << 20 };
@@ -28,7 +19,6 @@ enum { MIB = 1 << 20 };
 static void
 a_quarter_of_the_packs_is_worth_it(void **state)
 {
-    (void)state;
     const int64_t now = 1000 * HOUR_NS;
     struct fi_catalog_due due = {.deleted_bytes = 25};
     assert_true(fi_catalog_due_is(&due, 100, 20, now));
@@ -47,7 +37,6 @@ a_quarter_of_the_packs_is_worth_it(void **state)
 static void
 what_was_tried_is_not_tried_again_at_once(void **state)
 {
-    (void)state;
     const int64_t tried = 1000 * HOUR_NS;
     const struct fi_catalog_due due = {.deleted_bytes = 100, .tried_ns = tried};
     assert_false(fi_catalog_due_is(&due, 100, 10, tried));
@@ -62,7 +51,6 @@ what_was_tried_is_not_tried_again_at_once(void **state)
 static void
 sums_do_not_overflow(void **state)
 {
-    (void)state;
     struct fi_catalog_due due = {.deleted_bytes = 5};
     fi_catalog_due_add(&due, 7);
     assert_true(due.deleted_bytes == 12);
@@ -89,7 +77,6 @@ delete_a_large_one(struct ws_world *world, uint64_t seed)
 static void
 deleting_makes_it_due_and_collecting_takes_that_back(void **state)
 {
-    (void)state;
     struct ws_world world;
     delete_a_large_one(&world, 41);
     assert_true(gc_due(&world).deleted_bytes > 20 * MIB);
@@ -116,7 +103,6 @@ deleting_makes_it_due_and_collecting_takes_that_back(void **state)
 static void
 a_plain_collection_takes_it_back_too(void **state)
 {
-    (void)state;
     struct ws_world world;
     delete_a_large_one(&world, 42);
     (void)gc_dry_run(&world);
@@ -130,7 +116,6 @@ a_plain_collection_takes_it_back_too(void **state)
 static void
 what_is_little_is_left_alone(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 43);
     scan_put_random(&world.tree, "a", 1, 15 * MIB);
@@ -152,7 +137,6 @@ what_is_little_is_left_alone(void **state)
 static void
 what_expires_and_what_is_taken_off_the_list_counts(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct ws_world neighbour;
     firn_workspace_expire_options options = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
@@ -184,7 +168,6 @@ what_expires_and_what_is_taken_off_the_list_counts(void **state)
 static void
 a_note_that_cannot_be_read_is_none(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct fi_ws_opened opened;
     struct firn_db_keyspace *keyspace;
@@ -269,7 +252,6 @@ finish(struct prepared *prepared)
 static void
 a_collection_goes_on_in_slices(void **state)
 {
-    (void)state;
     struct prepared prepared;
     prepare(&prepared, 51);
     firn_workspace_gc_result dry = gc_dry_run(&prepared.world);
@@ -293,7 +275,6 @@ a_collection_goes_on_in_slices(void **state)
 static void
 what_unpacks_to_much_goes_in_more_slices(void **state)
 {
-    (void)state;
     enum { COUNT = 40, SIZE = MIB / 2 };
     const struct fi_reclaim_limits limits = {.pack_objects = 128 << 10,
                                              .pack_bytes = UINT64_C(1) << 30,
@@ -344,7 +325,6 @@ count_slice(void *ctx, const firn_progress *progress)
 static void
 nobody_is_told_less_than_a_slice(void **state)
 {
-    (void)state;
     struct prepared prepared;
     uint64_t count = 0;
     const firn_callbacks callbacks = {.on_progress = count_slice, .ctx = &count};
@@ -415,7 +395,6 @@ save_what_was_dead(struct between *between)
 static void
 what_was_dead_is_alive_if_it_is_saved_between_two_slices(void **state)
 {
-    (void)state;
     for (uint64_t at = 1; at < 9; at++) {
         struct prepared prepared;
         prepare(&prepared, 60 + at);
@@ -447,7 +426,6 @@ write_something(struct between *between)
 static void
 who_writes_all_the_time_lets_nothing_come_of_it(void **state)
 {
-    (void)state;
     struct prepared prepared;
     prepare(&prepared, 53);
     struct between between = {.prepared = &prepared, .at = 1, .every = 1, .act = write_something};
@@ -463,7 +441,6 @@ who_writes_all_the_time_lets_nothing_come_of_it(void **state)
 static void
 who_writes_now_and_then_does_not_keep_it_from_ending(void **state)
 {
-    (void)state;
     for (uint64_t every = 2; every < 6; every++) {
         struct prepared prepared;
         prepare(&prepared, 70 + every);
@@ -487,7 +464,6 @@ delete_another(struct between *between)
 static void
 what_is_deleted_meanwhile_counts_for_the_next_one(void **state)
 {
-    (void)state;
     struct prepared prepared;
     prepare(&prepared, 54);
     struct between between = {.prepared = &prepared, .at = 2, .act = delete_another};
@@ -514,7 +490,6 @@ save_twice_and_delete(struct between *between)
 static void
 what_is_cached_meanwhile_goes_too(void **state)
 {
-    (void)state;
     struct prepared prepared;
     struct ws_world *world = &prepared.world;
     prepare(&prepared, 61);
@@ -548,7 +523,6 @@ delete_while_it_is_marked(void *ctx, const firn_progress *progress)
 static void
 what_is_deleted_behind_the_last_mark_counts_for_the_next_one(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct ws_world other;
     struct deleting deleting = {.world = &other};
@@ -579,7 +553,6 @@ collect_all(struct between *between)
 static void
 another_collection_meanwhile_is_noticed(void **state)
 {
-    (void)state;
     for (uint64_t at = 1; at < 6; at++) {
         struct prepared prepared;
         prepare(&prepared, 80 + at);
@@ -600,7 +573,6 @@ cancel(struct between *between)
 static void
 cancelled_between_any_two_slices_all_is_there(void **state)
 {
-    (void)state;
     uint64_t at = 1;
     for (bool was_cancelled = true; was_cancelled; at++) {
         struct prepared prepared;
@@ -622,7 +594,6 @@ cancelled_between_any_two_slices_all_is_there(void **state)
 static void
 what_is_half_empty_is_emptied_by_the_next_one(void **state)
 {
-    (void)state;
     enum { LARGE = 20, SMALL = 120 };
     bool was_cancelled = true;
     for (unsigned way = 0; was_cancelled; way++) {
@@ -690,7 +661,6 @@ lose_store(void *ctx, const firn_progress *progress)
 static void
 a_store_that_is_gone_is_an_error(void **state)
 {
-    (void)state;
     for (unsigned when_marking = 0; when_marking < 2; when_marking++) {
         struct prepared prepared;
         struct ws_world other;
@@ -748,7 +718,6 @@ put_another_in_its_place(struct between *between)
 static void
 another_store_is_not_taken_for_the_one_that_was_marked(void **state)
 {
-    (void)state;
     struct prepared prepared;
     struct ws_world other;
     prepare(&prepared, 60);
@@ -777,7 +746,6 @@ another_store_is_not_taken_for_the_one_that_was_marked(void **state)
 static void
 a_writer_who_does_not_go_is_not_waited_for_for_ever(void **state)
 {
-    (void)state;
     struct prepared prepared;
     struct ws_world other;
     struct fi_ws_opened opened;
@@ -804,7 +772,6 @@ a_writer_who_does_not_go_is_not_waited_for_for_ever(void **state)
 static void
 a_damaged_pack_stays(void **state)
 {
-    (void)state;
     uint64_t stayed = 0;
     for (unsigned at = 0; at < 20; at++) {
         struct prepared prepared;

@@ -2,19 +2,10 @@
  *
  * unit/workspace: collecting garbage in a store that is damaged. Doubt keeps everything.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "gc_support.h"
 #include "objects/objects.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_file.h"
 
 /* ---- damage ---- */
@@ -40,7 +31,6 @@ flip_bytes(struct ws_world *world, uint32_t number, size_t from, size_t to)
 static void
 a_directory_that_cannot_be_read_ends_it_before_anything_goes(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 15);
     scan_put_text(&world.tree, "a", "a");
@@ -68,7 +58,6 @@ a_directory_that_cannot_be_read_ends_it_before_anything_goes(void **state)
 static void
 a_pack_with_a_damaged_content_stays(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 16);
     scan_put_random(&world.tree, "keep", 1, 3 << 20);
@@ -113,7 +102,6 @@ a_pack_with_a_damaged_content_stays(void **state)
 static void
 a_pack_with_a_living_object_at_another_place_stays(void **state)
 {
-    (void)state;
     for (int is_automatic = 0; is_automatic < 2; is_automatic++) {
         struct ws_world world;
         firn_workspace_gc_result result;
@@ -144,7 +132,6 @@ a_pack_with_a_living_object_at_another_place_stays(void **state)
 static void
 a_missing_pack_is_left_alone_while_it_is_needed(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct fi_os_dir *packs;
     ws_world_open_memory(&world, 17);
@@ -178,7 +165,6 @@ a_missing_pack_is_left_alone_while_it_is_needed(void **state)
 static void
 an_object_in_two_packs_is_kept_once(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct fi_os_dir *packs;
     ws_world_open_memory(&world, 18);

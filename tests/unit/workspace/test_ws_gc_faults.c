@@ -6,18 +6,10 @@
  * but what is alive.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "gc_support.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_share.h"
 #include "ws_break.h"
@@ -186,14 +178,12 @@ fail_calls(bool for_ever, int error_number)
 static void
 any_call_may_fail_once(void **state)
 {
-    (void)state;
     fail_calls(false, EIO);
 }
 
 static void
 any_call_and_all_after_it_may_fail(void **state)
 {
-    (void)state;
     fail_calls(true, ENOSPC);
 }
 
@@ -215,7 +205,6 @@ fail_allocations(enum ws_break_memory kind)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     ws_break_any_allocation(fail_allocations);
 }
 
@@ -224,7 +213,6 @@ any_allocation_may_fail(void **state)
 static void
 the_power_may_go_at_any_call(void **state)
 {
-    (void)state;
     struct prepared prepared;
     uint64_t cuts = 0;
     prepare(&prepared, 33);

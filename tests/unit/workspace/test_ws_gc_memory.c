@@ -5,20 +5,11 @@
  *
  * FIRN_TEST_LONG=1 takes two million objects.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "gc_support.h"
 #include "handle/ws_opened.h"
+#include "support/test.h"
 #include "support/test_peak.h"
 
 static void
@@ -112,7 +103,6 @@ put_checkpoint(struct ws_world *world, unsigned first, unsigned count)
 static void
 two_million_objects_are_collected_in_little_memory(void **state)
 {
-    (void)state;
     unsigned directories = getenv("FIRN_TEST_LONG") != NULL ? 10000 : 300;
     struct ws_world world;
     test_peak_install();

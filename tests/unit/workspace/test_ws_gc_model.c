@@ -7,18 +7,9 @@
  *
  * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 runs many steps.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "gc_support.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "ws_edit.h"
 
 enum { WORKSPACES = 3 };
@@ -369,7 +360,6 @@ run_model(uint64_t seed)
 static void
 a_store_of_several_workspaces_is_what_the_model_says(void **state)
 {
-    (void)state;
     uint64_t seeds = getenv("FIRN_TEST_SEED") != NULL ? 1 : is_long() ? 8 : 3;
     for (uint64_t seed = 1; seed <= seeds; seed++) {
         run_model(seed);

@@ -7,19 +7,11 @@
  * FIRN_TEST_LONG=1 goes on for a minute.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "gc_support.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 enum { FILES = 6, FILE_SIZE = 9000, LARGE_SIZE = 3 << 20, READERS = 2 };
@@ -315,7 +307,6 @@ end_of_test(struct fi_os *os)
 static void
 nobody_who_reads_is_disturbed(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct readers readers;
     ws_world_open_disk(&world);
@@ -411,7 +402,6 @@ delete_beside(struct ws_world *world, unsigned number)
 static void
 nobody_is_disturbed_by_slices(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct readers readers;
     struct collector collector = {.world = &world};

@@ -3,21 +3,12 @@
  * unit/workspace: compressing again what saves compressed quickly, once; and copying frames that
  * need not be compressed again.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "gc_support.h"
 #include "handle/ws_opened.h"
 #include "objects/objects_internal.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 /* Words in no order: a higher level makes less of them. */
@@ -96,7 +87,6 @@ assert_comes_back(struct ws_world *world, const char *dump)
 static void
 what_was_saved_becomes_smaller_once(void **state)
 {
-    (void)state;
     struct ws_world world;
     char *dump = prepare(&world);
     assert_levels(&world, "0 ");
@@ -120,7 +110,6 @@ what_was_saved_becomes_smaller_once(void **state)
 static void
 a_higher_level_does_it_again(void **state)
 {
-    (void)state;
     struct ws_world world;
     char *dump = prepare(&world);
     uint64_t size = gc_recompress(&world, 2).bytes_after;
@@ -136,7 +125,6 @@ a_higher_level_does_it_again(void **state)
 static void
 only_what_is_new_is_compressed_again(void **state)
 {
-    (void)state;
     struct ws_world world;
     char *dump = prepare(&world);
     scan_put_random(&world.tree, "much", 5, 17 << 20);
@@ -157,7 +145,6 @@ only_what_is_new_is_compressed_again(void **state)
 static void
 a_collection_does_not_undo_it(void **state)
 {
-    (void)state;
     struct ws_world world;
     char *dump = prepare(&world);
     uint64_t size = gc_recompress(&world, 9).bytes_after;
@@ -184,7 +171,6 @@ a_collection_does_not_undo_it(void **state)
 static void
 a_save_leaves_it_alone(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 9);
     put_words(&world, "words", 1, 300 << 10);
@@ -204,7 +190,6 @@ a_save_leaves_it_alone(void **state)
 static void
 what_is_dead_goes_at_the_same_time(void **state)
 {
-    (void)state;
     struct ws_world world;
     char *dump = prepare(&world);
     put_words(&world, "lost", 8, 1 << 20);
@@ -222,7 +207,6 @@ what_is_dead_goes_at_the_same_time(void **state)
 static void
 a_dry_run_changes_nothing(void **state)
 {
-    (void)state;
     struct ws_world world;
     char *dump = prepare(&world);
     firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
@@ -241,7 +225,6 @@ a_dry_run_changes_nothing(void **state)
 static void
 cancelled_it_has_changed_nothing(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_disk(&world);
     char *dump = fill(&world);
@@ -301,7 +284,6 @@ has_frame(const struct frames *frames, uint64_t stored)
 static void
 full_frames_are_copied_as_they_are(void **state)
 {
-    (void)state;
     struct ws_world world;
     char *dump = prepare(&world);
     struct frames before = look_at_frames(&world);
@@ -323,7 +305,6 @@ full_frames_are_copied_as_they_are(void **state)
 static void
 a_frame_in_which_something_is_dead_is_not_copied(void **state)
 {
-    (void)state;
     const char *const names[] = {"a", "b", "c"};
     for (size_t dead = 0; dead < 3; dead++) {
         struct ws_world world;
@@ -349,7 +330,6 @@ a_frame_in_which_something_is_dead_is_not_copied(void **state)
 static void
 what_cannot_be_made_smaller_stays_plain(void **state)
 {
-    (void)state;
     struct ws_world world;
     char *dump = prepare(&world);
     uint64_t plain = look_at_frames(&world).plain;

@@ -2,19 +2,10 @@
  *
  * unit/workspace: which packs are worth rewriting, and what is said of the rest.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "catalog/catalog.h"
 #include "gc_support.h"
 #include "handle/ws_opened.h"
+#include "support/test.h"
 
 static const size_t MIB = 1 << 20;
 static const size_t KB = 1000;
@@ -47,7 +38,6 @@ is_about(uint64_t value, uint64_t wanted)
 static void
 what_is_dead_comes_back_although_more_is_alive(void **state)
 {
-    (void)state;
     const size_t dead[] = {8 * MIB, 2 * MIB, 500 * KB};
     for (size_t i = 0; i < sizeof dead / sizeof dead[0]; i++) {
         struct ws_world world;
@@ -73,7 +63,6 @@ what_is_dead_comes_back_although_more_is_alive(void **state)
 static void
 a_trifle_stays_and_is_told(void **state)
 {
-    (void)state;
     struct ws_world world;
     save_and_delete(&world, 111, 200 * KB, 18 * MIB);
     firn_workspace_gc_result dry = gc_dry_run(&world);
@@ -94,7 +83,6 @@ a_trifle_stays_and_is_told(void **state)
 static void
 a_small_pack_keeps_nothing(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 112);
     scan_put_random(&world.tree, "alive", 2, 2 * MIB);
@@ -118,7 +106,6 @@ a_small_pack_keeps_nothing(void **state)
 static void
 what_is_due_is_given_back(void **state)
 {
-    (void)state;
     struct ws_world world;
     save_and_delete(&world, 113, 18 * MIB, 40 * MIB);
     assert_true(gc_run_usual(&world, true).is_due);
@@ -135,7 +122,6 @@ what_is_due_is_given_back(void **state)
 static void
 what_an_automatic_one_leaves_is_noted(void **state)
 {
-    (void)state;
     struct ws_world world;
     save_and_delete(&world, 114, 2 * MIB, 18 * MIB);
     firn_workspace_gc_result result = gc_run_auto(&world);
@@ -155,7 +141,6 @@ what_an_automatic_one_leaves_is_noted(void **state)
 static void
 room_in_the_file_is_what_counts(void **state)
 {
-    (void)state;
     const size_t line = 128;
     const size_t lines = 256 << 10;
     struct ws_world world;

@@ -2,17 +2,8 @@
  *
  * unit/workspace: what is read of a git repository around a workspace, sound or not.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "place/place.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "ws_support.h"
 
@@ -35,7 +26,6 @@ assert_git(struct scan_world *tree, const char *path, const char *branch, const 
 static void
 the_branch_and_its_commit_are_read(void **state)
 {
-    (void)state;
     struct scan_world tree;
     scan_world_open_disk(&tree);
     assert_git(&tree, "", "", "");
@@ -61,7 +51,6 @@ the_branch_and_its_commit_are_read(void **state)
 static void
 packed_references_are_read_and_loose_ones_come_first(void **state)
 {
-    (void)state;
     struct scan_world tree;
     scan_world_open_disk(&tree);
     scan_put_text(&tree, ".git/HEAD", "ref: refs/heads/main\n");
@@ -83,7 +72,6 @@ packed_references_are_read_and_loose_ones_come_first(void **state)
 static void
 worktrees_and_submodules_name_their_repository(void **state)
 {
-    (void)state;
     struct scan_world tree;
     char text[4200];
     scan_world_open_disk(&tree);
@@ -115,7 +103,6 @@ worktrees_and_submodules_name_their_repository(void **state)
 static void
 what_is_damaged_or_hostile_counts_as_missing(void **state)
 {
-    (void)state;
     static const char *const heads[] = {"",
                                         "\n",
                                         "ref: ",
@@ -183,7 +170,6 @@ what_is_damaged_or_hostile_counts_as_missing(void **state)
 static void
 a_failure_only_loses_what_could_not_be_read(void **state)
 {
-    (void)state;
     struct scan_world tree;
     char root[4096];
     scan_world_open_disk(&tree);
@@ -286,7 +272,6 @@ put_index(struct scan_world *tree, const struct index *index)
 static void
 a_tracked_store_is_found_in_every_version_of_the_index(void **state)
 {
-    (void)state;
     struct scan_world tree;
     struct index index;
     char path[300];
@@ -323,7 +308,6 @@ a_tracked_store_is_found_in_every_version_of_the_index(void **state)
 static void
 a_damaged_index_tracks_nothing(void **state)
 {
-    (void)state;
     struct scan_world tree;
     struct index index;
     scan_world_open_disk(&tree);
@@ -378,7 +362,6 @@ a_damaged_index_tracks_nothing(void **state)
 static void
 a_checkpoint_knows_where_head_was(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_save_result saved;
     firn_workspace_restore_result restored;

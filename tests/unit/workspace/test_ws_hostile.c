@@ -5,21 +5,12 @@
  * and restoring must refuse it as corrupt, and nothing may be made outside the workspace, nor
  * anything in it.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "codec/crc32c.h"
 #include "codec/xxh3.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_file.h"
 #include "tree/tree_format.h"
 #include "ws_edit.h"
@@ -498,7 +489,6 @@ try_case(const struct hostile *hostile)
 static void
 what_no_save_would_write_is_refused(void **state)
 {
-    (void)state;
     const struct hostile cases[] = {
         {"name of the parent", name_of_the_parent, false},
         {"name of itself", name_of_itself, false},
@@ -706,7 +696,6 @@ dump_store(struct ws_world *world)
 static void
 what_a_newer_firn_made_is_no_damage_and_left_alone(void **state)
 {
-    (void)state;
     static const struct {
         const char *name;
         void (*make)(struct ws_plant *planting);
@@ -837,7 +826,6 @@ try_rules(const struct hostile *hostile)
 static void
 rules_that_no_save_would_write_are_refused(void **state)
 {
-    (void)state;
     const struct hostile cases[] = {
         {"rules that are absent", rules_that_are_absent, false},
         {"rules that are a file", rules_that_are_a_file, false},

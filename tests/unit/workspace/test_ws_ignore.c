@@ -2,21 +2,12 @@
  *
  * unit/workspace: rule files in the saves and restores of a workspace.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "../rules/ignore_table.h"
 #include "base/buf.h"
 #include "rules/rules.h"
 #include "rules/rules_internal.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "ws_plant.h"
@@ -99,7 +90,6 @@ save_with(struct ws_world *world, bool include_deps, bool gitignore)
 static void
 a_rule_file_says_what_git_would_say(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 401);
     uint64_t excluded = 0;
@@ -131,7 +121,6 @@ a_rule_file_says_what_git_would_say(void **state)
 static void
 what_lies_in_an_excluded_directory_cannot_be_brought_back(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 402);
     scan_put_text(&world.tree, "logs/k", "k");
@@ -158,7 +147,6 @@ keep_text(void *ctx, const firn_notice *notice)
 static void
 a_bad_line_is_told_and_the_others_count(void **state)
 {
-    (void)state;
     struct ws_world world;
     char text[256] = "";
     ws_world_open_memory(&world, 403);
@@ -181,7 +169,6 @@ a_bad_line_is_told_and_the_others_count(void **state)
 static void
 the_notices_about_one_file_are_limited(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct fi_buf lines = {0};
     ws_world_open_memory(&world, 404);
@@ -201,7 +188,6 @@ the_notices_about_one_file_are_limited(void **state)
 static void
 a_rule_file_that_cannot_be_used_is_told(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 405);
     scan_put_text(&world.tree, "a/x", "x");
@@ -229,7 +215,6 @@ a_rule_file_that_cannot_be_used_is_told(void **state)
 static void
 all_rule_files_together_have_a_limit(void **state)
 {
-    (void)state;
     struct ws_world world;
     char path[32];
     ws_world_open_memory(&world, 413);
@@ -256,7 +241,6 @@ all_rule_files_together_have_a_limit(void **state)
 static void
 kinds_of_rule_files_outrank_each_other(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 406);
     scan_put_text(&world.tree, "d/by-git", "x");
@@ -286,7 +270,6 @@ kinds_of_rule_files_outrank_each_other(void **state)
 static void
 the_default_exclusions_are_the_lowest_rules(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 407);
     static const char *const files[] = {
@@ -359,7 +342,6 @@ assert_heard(struct ws_world *world, bool marks_told, unsigned excluded, unsigne
 static void
 what_is_left_out_is_new_until_people_were_told(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 411);
     scan_put_text(&world.tree, "node_modules/f", "x");
@@ -385,7 +367,6 @@ what_is_left_out_is_new_until_people_were_told(void **state)
 static void
 what_the_first_exclusions_left_out_is_not_removed(void **state)
 {
-    (void)state;
     struct ws_plant planting = {0};
     struct ws_world *world = &planting.world;
     ws_world_open_memory(world, 410);
@@ -427,7 +408,6 @@ what_the_first_exclusions_left_out_is_not_removed(void **state)
 static void
 a_restore_leaves_alone_what_rules_exclude(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 408);
     scan_put_text(&world.tree, ".firnignore", "*.log\ncache/\n");
@@ -454,7 +434,6 @@ a_restore_leaves_alone_what_rules_exclude(void **state)
 static void
 a_rule_that_is_gone_today_counts_for_the_checkpoint_that_had_it(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 409);
     scan_put_text(&world.tree, ".firnignore", "secrets/\n");
@@ -485,7 +464,6 @@ a_rule_that_is_gone_today_counts_for_the_checkpoint_that_had_it(void **state)
 static void
 what_is_excluded_today_is_not_overwritten(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 410);
     scan_put_text(&world.tree, "a", "1");
@@ -520,7 +498,6 @@ what_is_excluded_today_is_not_overwritten(void **state)
 static void
 rules_are_stored_once_and_only_where_there_are_some(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 411);
     scan_put_text(&world.tree, "a", "1");
@@ -541,7 +518,6 @@ rules_are_stored_once_and_only_where_there_are_some(void **state)
 static void
 threads_make_no_difference(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct scan_sink sink;
     struct scan_notices notices = {0};
@@ -624,7 +600,6 @@ try_with_failure(uint64_t n)
 static void
 any_allocation_under_rules_may_fail(void **state)
 {
-    (void)state;
     test_alloc_install();
     uint64_t n = 1;
     while (try_with_failure(n)) {
@@ -640,7 +615,6 @@ any_allocation_under_rules_may_fail(void **state)
 static void
 what_could_not_be_read_becomes_a_set_of_its_own(void **state)
 {
-    (void)state;
     struct fi_os *os;
     struct fi_rules_walk *ignore;
     const struct fi_rules_walk_options options = {0};
@@ -682,7 +656,6 @@ what_could_not_be_read_becomes_a_set_of_its_own(void **state)
 static void
 what_could_not_be_read_has_a_limit(void **state)
 {
-    (void)state;
     struct fi_os *os;
     struct fi_rules_walk *ignore;
     const struct fi_rules_walk_options options = {0};
@@ -718,7 +691,6 @@ what_could_not_be_read_has_a_limit(void **state)
 static void
 rules_of_long_paths_that_could_not_be_read_can_be_read_again(void **state)
 {
-    (void)state;
     struct fi_os *os;
     struct fi_rules_walk *ignore;
     const struct fi_rules_walk_options options = {0};

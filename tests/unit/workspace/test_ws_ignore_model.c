@@ -13,19 +13,10 @@
  *
  * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 many more steps.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "rules/rules.h"
 #include "rules/rules_internal.h"
+#include "support/test.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
 #include "ws_support.h"
@@ -425,7 +416,6 @@ run(uint64_t seed, uint64_t steps, uint64_t *out_stayed, uint64_t *out_left_alon
 static void
 restores_do_what_the_rules_of_both_days_say(void **state)
 {
-    (void)state;
     bool is_long = getenv("FIRN_TEST_LONG") != NULL;
     uint64_t seeds = getenv("FIRN_TEST_SEED") != NULL ? 1 : is_long ? 64 : 4;
     uint64_t stayed = 0;
@@ -479,7 +469,6 @@ step_beside_excluded(struct model *model, bool forward, struct checkpoint *all)
 static void
 redoes_bring_back_what_undoes_took(void **state)
 {
-    (void)state;
     bool is_long = getenv("FIRN_TEST_LONG") != NULL;
     uint64_t seeds = getenv("FIRN_TEST_SEED") != NULL ? 1 : is_long ? 1000 : 40;
     uint64_t undone = 0;

@@ -5,21 +5,13 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/bytes.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "statcache/statcache.h"
 #include "statcache/statcache_internal.h"
+#include "support/test.h"
 #include "ws_support.h"
 
 #define SECOND INT64_C(1000000000)
@@ -109,7 +101,6 @@ save_and_compare(struct ws_world *world)
 static void
 a_file_is_read_once_until_it_changes(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct opened opened;
     open_counted(&world);
@@ -149,7 +140,6 @@ a_file_is_read_once_until_it_changes(void **state)
 static void
 status_and_the_safety_of_a_restore_read_what_has_changed(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct opened opened;
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
@@ -183,7 +173,6 @@ status_and_the_safety_of_a_restore_read_what_has_changed(void **state)
 static void
 a_save_after_a_restore_reads_no_file(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct opened opened;
     open_counted(&world);
@@ -214,7 +203,6 @@ a_save_after_a_restore_reads_no_file(void **state)
 static void
 status_against_an_older_checkpoint_finds_the_directories_of_between(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     firn_workspace_status_result status;
@@ -233,7 +221,6 @@ status_against_an_older_checkpoint_finds_the_directories_of_between(void **state
 static void
 a_full_save_reads_everything(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct opened opened;
     firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
@@ -255,7 +242,6 @@ a_full_save_reads_everything(void **state)
 static void
 a_file_that_keeps_whole_seconds_is_read_until_two_have_passed(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct opened opened;
     open_counted(&world);
@@ -282,7 +268,6 @@ a_file_that_keeps_whole_seconds_is_read_until_two_have_passed(void **state)
 static void
 a_clock_that_was_set_back_makes_everything_be_read(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct opened opened;
     open_counted(&world);
@@ -326,7 +311,6 @@ count_reads(void *ctx, const struct fi_sim_fault_call *call)
 static void
 after_a_start_of_the_machine_what_was_young_is_read_once_more(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct opened opened;
     ws_world_open_memory(&world, 33);
@@ -353,7 +337,6 @@ after_a_start_of_the_machine_what_was_young_is_read_once_more(void **state)
 static void
 attributes_that_could_not_be_read_are_asked_for_again(void **state)
 {
-    (void)state;
     struct ws_world rehearsal;
     struct ws_world world;
     struct asked asked = {.name = "e.txt"};
@@ -411,7 +394,6 @@ assert_message(const firn_workspace_checkpoint *checkpoint, const char *message)
 static void
 no_checkpoint_is_made_of_the_tree_of_the_last(void **state)
 {
-    (void)state;
     struct ws_world world;
     open_counted(&world);
     firn_workspace_save_result result = save_if_changed(&world, "the first");
@@ -524,7 +506,6 @@ make_nonsense(void *ctx, struct fi_buf *value)
 static void
 a_wrong_cache_is_told_and_everything_is_read_instead(void **state)
 {
-    (void)state;
     const struct {
         const char *path;
         void (*change)(void *ctx, struct fi_buf *value);
@@ -580,7 +561,6 @@ a_wrong_cache_is_told_and_everything_is_read_instead(void **state)
 static void
 with_a_pack_missing_everything_is_read_and_stored_again(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct fi_os_dir *packs;
     struct opened opened;
@@ -607,7 +587,6 @@ with_a_pack_missing_everything_is_read_and_stored_again(void **state)
 static void
 a_lost_cache_is_made_again(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct opened opened;
     struct firn_db_keyspace *keyspace;
@@ -648,7 +627,6 @@ count_keys(struct ws_world *world)
 static void
 directories_that_go_leave_nothing_in_the_cache(void **state)
 {
-    (void)state;
     struct ws_world world;
     open_counted(&world);
     ws_save(&world);
@@ -671,7 +649,6 @@ directories_that_go_leave_nothing_in_the_cache(void **state)
 static void
 names_of_one_inode_agree_whatever_is_known_of_them(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct opened opened;
     open_counted(&world);
@@ -710,7 +687,6 @@ change_inode(void *ctx, const struct fi_sim_fault_call *call)
 static void
 an_inode_that_changes_between_two_of_its_names_is_saved_in_one_state(void **state)
 {
-    (void)state;
     struct ws_world world;
     open_counted(&world);
     ws_save(&world);

@@ -3,19 +3,11 @@
  * unit/workspace: small packs become few after a save, with failures, and with readers.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "gc_support.h"
 #include "objects/objects.h"
 #include "reclaim/reclaim.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "ws_break.h"
@@ -45,7 +37,6 @@ are_apart(const uint64_t *sizes, size_t count)
 static void
 what_is_left_is_few_and_apart(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "ws_join", 1);
     enum { MOST = 40 };
@@ -77,7 +68,6 @@ what_is_left_is_few_and_apart(void **state)
 static void
 bytes_are_rewritten_seldom(void **state)
 {
-    (void)state;
     enum { SAVES = 1000, SIZE = 2000 };
     uint64_t sizes[FI_RECLAIM_JOIN_PACKS + 1];
     size_t count = 0;
@@ -135,7 +125,6 @@ assert_comes_back(struct ws_world *world, unsigned number, const char *dump)
 static void
 many_saves_leave_few_packs(void **state)
 {
-    (void)state;
     struct ws_world world;
     char *dumps[SAVES];
     ws_world_open_memory(&world, 1);
@@ -160,7 +149,6 @@ many_saves_leave_few_packs(void **state)
 static void
 large_packs_stay_where_they_are(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 2);
     for (unsigned i = 0; i < FI_RECLAIM_JOIN_PACKS; i++) {
@@ -176,7 +164,6 @@ large_packs_stay_where_they_are(void **state)
 static void
 a_reader_of_before_finds_what_it_knew(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct fi_os_dir *store;
     struct firn_db *db;
@@ -212,7 +199,6 @@ a_reader_of_before_finds_what_it_knew(void **state)
 static void
 what_is_damaged_stays_and_is_told(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct fi_os_dir *store;
     struct fi_os_dir *packs;
@@ -252,7 +238,6 @@ what_is_damaged_stays_and_is_told(void **state)
 static void
 a_pack_stays_that_the_index_sees_otherwise(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 8);
     for (unsigned i = 0; i < FI_RECLAIM_JOIN_PACKS - 1; i++) {
@@ -369,7 +354,6 @@ fail_calls(bool for_ever, int error_number)
 static void
 any_call_may_fail(void **state)
 {
-    (void)state;
     fail_calls(false, EIO);
     fail_calls(true, ENOSPC);
 }
@@ -377,7 +361,6 @@ any_call_may_fail(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct prepared prepared;
     prepare(&prepared, 6);
@@ -392,7 +375,6 @@ any_allocation_may_fail(void **state)
 static void
 the_power_may_go_at_any_call(void **state)
 {
-    (void)state;
     struct prepared prepared;
     prepare(&prepared, 7);
     struct broken_save save = {.prepared = &prepared};

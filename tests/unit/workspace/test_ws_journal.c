@@ -3,19 +3,11 @@
  * unit/workspace: entries of the journal of restores: what is written is read back; what is cut,
  * longer, or of a later version is refused; and which checkpoints an entry needs.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "catalog/catalog_journal.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
+#include "support/test.h"
 
 static const struct fi_catalog_journal EXAMPLE = {
     .state = FI_CATALOG_JOURNAL_PREPARED,
@@ -45,7 +37,6 @@ decode(firn_slice bytes)
 static void
 an_entry_comes_back_as_it_was_written(void **state)
 {
-    (void)state;
     const firn_slice paths[] = {firn_str("src"), firn_bytes("\xff\n", 2)};
     struct fi_catalog_journal previous = EXAMPLE;
     struct fi_catalog_journal journal = EXAMPLE;
@@ -82,7 +73,6 @@ an_entry_comes_back_as_it_was_written(void **state)
 static void
 a_revert_is_neither_an_undo_nor_a_redo(void **state)
 {
-    (void)state;
     struct fi_catalog_journal journal = EXAMPLE;
     struct fi_catalog_journal found = {0};
     struct fi_buf bytes = {0};
@@ -102,7 +92,6 @@ a_revert_is_neither_an_undo_nor_a_redo(void **state)
 static void
 what_a_later_version_writes_is_refused_as_newer(void **state)
 {
-    (void)state;
     const struct {
         size_t at;
         uint8_t value;
@@ -123,7 +112,6 @@ what_a_later_version_writes_is_refused_as_newer(void **state)
 static void
 a_count_that_lies_is_refused_without_the_memory_for_it(void **state)
 {
-    (void)state;
     struct fi_buf bytes = {0};
     encode(&EXAMPLE, &bytes);
     bytes.size -= 3; /* no paths, no previous, the end */
@@ -144,7 +132,6 @@ needs(struct firn_db *db, uint8_t first_byte)
 static void
 an_entry_needs_what_an_undo_and_a_recovery_need(void **state)
 {
-    (void)state;
     const struct fi_db_options options = {.create_if_missing = true};
     struct fi_os *os;
     struct firn_db *db;
@@ -176,7 +163,6 @@ an_entry_needs_what_an_undo_and_a_recovery_need(void **state)
 static void
 more_paths_than_can_be_read_are_refused(void **state)
 {
-    (void)state;
     enum { MOST = 1 << 20, LONG = 4000 };
     firn_error err;
     struct fi_buf bytes = {0};

@@ -3,19 +3,11 @@
  * unit/workspace: policies of what is kept: their text, known timelines, and random ones against a
  * model that asks the C library for hours, days and weeks. FIRN_TEST_SEED repeats a run.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "catalog/catalog.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 enum { TIMES_MAX = 400 };
@@ -52,7 +44,6 @@ judge(const struct fi_catalog_keep *policy, const int64_t *times, size_t count, 
 static void
 policies_are_read(void **state)
 {
-    (void)state;
     struct fi_catalog_keep policy = read_policy(the_default);
     assert_false(policy.is_forever);
     assert_int_equal(policy.last, 0);
@@ -76,7 +67,6 @@ policies_are_read(void **state)
 static void
 what_is_no_policy_is_refused(void **state)
 {
-    (void)state;
     static const char *const wrong[] = {"",
                                         " ",
                                         "x",
@@ -127,7 +117,6 @@ what_is_no_policy_is_refused(void **state)
 static void
 all_then_hourly_then_daily(void **state)
 {
-    (void)state;
     static int64_t times[24 * 6 * 120];
     static bool kept[24 * 6 * 120];
     const size_t count = sizeof times / sizeof times[0];
@@ -158,7 +147,6 @@ all_then_hourly_then_daily(void **state)
 static void
 a_pause_makes_nothing_old(void **state)
 {
-    (void)state;
     struct fi_catalog_keep policy = read_policy(the_default);
     bool kept[6] = {false};
     const int64_t now = INT64_C(1800000000) * SECOND;
@@ -187,7 +175,6 @@ a_pause_makes_nothing_old(void **state)
 static void
 last_and_forever_are_counted(void **state)
 {
-    (void)state;
     struct fi_catalog_keep policy = read_policy("last:3");
     int64_t times[5];
     bool kept[5] = {false};
@@ -302,7 +289,6 @@ make_times(struct test_random *random, int64_t *times, bool *out_is_monotone)
 static void
 random_timelines_are_judged_as_by_the_model(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "ws_keep", 61);
     uint64_t rounds = getenv("FIRN_TEST_LONG") != NULL ? 20000 : 400;

@@ -4,18 +4,9 @@
  * docs/formats/store.md has: none counts, none is changed, and firn's own are known by more than
  * their names.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "os/os_ops.h"
 #include "store/db.h"
+#include "support/test.h"
 #include "support/test_file.h"
 #include "trust/trust_internal.h"
 #include "ws_support.h"
@@ -210,7 +201,6 @@ attack(enum kind kind, bool is_early)
 static void
 what_others_put_under_any_name_of_a_store_does_not_count(void **state)
 {
-    (void)state;
     for (enum kind kind = A_FILE; kind < KINDS; kind++) {
         attack(kind, false);
         attack(kind, true);
@@ -221,7 +211,6 @@ what_others_put_under_any_name_of_a_store_does_not_count(void **state)
 static void
 an_identity_that_the_list_does_not_have_is_an_error(void **state)
 {
-    (void)state;
     for (enum kind kind = A_FILE; kind < KINDS; kind++) {
         struct ws_world world;
         firn_workspace_save_result saved;
@@ -271,7 +260,6 @@ replace(struct ws_world *world, struct fi_os_dir *dir, const char *name)
 static void
 a_file_that_was_replaced_is_an_error_that_names_it(void **state)
 {
-    (void)state;
     static const char *const dirs[] = {"/s", "/s/packs"};
     struct ws_world world;
     open_world(&world, 20);
@@ -462,7 +450,6 @@ overwrite_unless_identity(const struct ws_world *whole, const char *below, const
 static void
 a_file_that_was_overwritten_by_that_of_another_store_is_an_error(void **state)
 {
-    (void)state;
     struct ws_world world;
     open_world(&world, 60);
     save(&world, "1");
@@ -476,7 +463,6 @@ a_file_that_was_overwritten_by_that_of_another_store_is_an_error(void **state)
 static void
 a_needed_file_that_the_list_does_not_have_is_an_error_until_it_is_taken(void **state)
 {
-    (void)state;
     struct ws_world world;
     open_world(&world, 70);
     save(&world, "1");
@@ -574,7 +560,6 @@ read_by_half(bool may_write)
 static void
 half_a_line_that_is_being_written_is_not_damage(void **state)
 {
-    (void)state;
     read_by_half(false);
     read_by_half(true);
 }
@@ -591,7 +576,6 @@ keeps_none(struct fi_os_dir *dir)
 static void
 files_without_a_lasting_identity_are_known_by_name(void **state)
 {
-    (void)state;
     struct ws_world world;
     open_world(&world, 95);
     const struct fi_os_ops *ops = world.tree.os->ops;
@@ -654,7 +638,6 @@ repair_beside(bool is_noted, bool *out_is_there)
 static void
 a_directory_that_came_with_the_tree_is_not_removed_by_a_repair(void **state)
 {
-    (void)state;
     bool is_there;
     assert_int_equal(repair_beside(false, &is_there), FIRN_EXISTS);
     assert_true(is_there);
@@ -665,7 +648,6 @@ a_directory_that_came_with_the_tree_is_not_removed_by_a_repair(void **state)
 static void
 programs_with_keys_and_values_keep_the_list_too(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct firn_db *db;
     struct firn_db_keyspace *keyspace;
@@ -701,7 +683,6 @@ a_list_that_was_replaced_while_a_process_waited_is_read_again(void **state)
     struct ws_world world;
     char text[16];
     size_t foreign = 0;
-    (void)state;
     open_world(&world, 5);
     save(&world, "first");
     struct fi_os_dir *waiting = open_dir(&world, "/s");

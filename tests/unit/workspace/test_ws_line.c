@@ -9,21 +9,12 @@
  *
  * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 runs many steps.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "catalog/catalog_line.h"
 #include "handle/ws_opened.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "ws_edit.h"
 #include "ws_support.h"
 
@@ -1164,7 +1155,6 @@ run_model(uint64_t seed, struct model *counts)
 static void
 undo_and_redo_are_what_the_list_says(void **state)
 {
-    (void)state;
     struct model counts = {.undone = 0};
     uint64_t seeds = getenv("FIRN_TEST_SEED") != NULL ? 1 : is_long() ? 40 : 8;
     for (uint64_t seed = 1; seed <= seeds; seed++) {
@@ -1218,7 +1208,6 @@ damage(struct model *model, const char *bytes)
 static void
 a_line_that_is_lost_is_derived_from_history(void **state)
 {
-    (void)state;
     /* Nothing; another format; a cursor beyond the end; a line that is cut short; a step of no
      * kind. */
     static const char *const entries[] = {NULL, "\1\1\1\1\1",
@@ -1336,7 +1325,6 @@ static void
 paths_that_are_none_limit_no_step(void **state)
 {
     static const char *const paths[] = {"../b", "/b", "a/../b", "a//b", "b/", "."};
-    (void)state;
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         struct model model = {.count = 0};
         ws_world_open_memory(&model.world, 1);
@@ -1363,7 +1351,6 @@ paths_that_are_none_limit_no_step(void **state)
 static void
 a_link_to_a_restored_path_keeps_its_content(void **state)
 {
-    (void)state;
     struct model model = {.count = 0};
     ws_world_open_memory(&model.world, 1);
     put(&model, "a", "1");
@@ -1401,7 +1388,6 @@ a_link_to_a_restored_path_keeps_its_content(void **state)
 static void
 a_restore_of_a_path_is_derived_too(void **state)
 {
-    (void)state;
     struct model model = {.count = 0};
     ws_world_open_memory(&model.world, 1);
     put(&model, "a", "1");
@@ -1423,7 +1409,6 @@ a_restore_of_a_path_is_derived_too(void **state)
 static void
 a_line_has_its_newest_states(void **state)
 {
-    (void)state;
     struct fi_catalog_line line = {0};
     size_t at;
     firn_error err;
@@ -1447,7 +1432,6 @@ a_line_has_its_newest_states(void **state)
 static void
 a_state_is_found_in_the_direction_of_the_step(void **state)
 {
-    (void)state;
     struct fi_catalog_line line = {0};
     static const uint64_t orders[] = {1, 5, 1};
     size_t at;
@@ -1471,7 +1455,6 @@ a_state_is_found_in_the_direction_of_the_step(void **state)
 static void
 a_line_is_read_as_it_was_written(void **state)
 {
-    (void)state;
     struct fi_catalog_line line = {.through = 300};
     struct fi_catalog_line read = {0};
     struct fi_buf bytes = {0};

@@ -6,20 +6,12 @@
  * settles. Then every state can be undone to and redone to: the line is intact.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "catalog/catalog_journal.h"
 #include "handle/ws_opened.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"
 #include "ws_edit.h"
@@ -430,28 +422,24 @@ break_power(const struct ws_break *how)
 static void
 any_call_may_fail(void **state)
 {
-    (void)state;
     break_all(ws_break_any_call);
 }
 
 static void
 the_power_may_go_at_any_call(void **state)
 {
-    (void)state;
     break_all(break_power);
 }
 
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     ws_break_allocations_of(break_all);
 }
 
 static void
 nothing_need_fail(void **state)
 {
-    (void)state;
     for (int operation = 0; operation < OPERATIONS; operation++) {
         struct prepared prepared;
         const struct ws_broken none = {.rc = FIRN_OK};

@@ -7,16 +7,7 @@
  *
  * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 runs 5,000 steps for each of eight.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
+#include "support/test.h"
 #include "ws_edit.h"
 #include "ws_model.h"
 
@@ -137,7 +128,6 @@ is_long(void)
 static void
 a_workspace_in_memory_is_what_the_model_says(void **state)
 {
-    (void)state;
     uint64_t seeds = getenv("FIRN_TEST_SEED") != NULL ? 1 : is_long() ? 8 : 4;
     for (uint64_t seed = 1; seed <= seeds; seed++) {
         struct ws_model model = {0};
@@ -152,7 +142,6 @@ a_workspace_in_memory_is_what_the_model_says(void **state)
 static void
 a_workspace_on_disk_is_what_the_model_says(void **state)
 {
-    (void)state;
     struct ws_model model = {0};
     test_random_init(&model.random, "ws_model, on disk", 101);
     ws_world_open_disk(&model.world);

@@ -5,20 +5,13 @@
  * is forgotten, and no journal counts as begun here that was not (docs/formats/notes.md).
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "handle/ws_opened.h"
 #include "place/place.h"
 #include "repair/repair.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"
 
@@ -235,7 +228,6 @@ prepare(struct ws_world *world, uint64_t seed)
 static void
 settings_count_where_firn_made_them(void **state)
 {
-    (void)state;
     static const char theirs[] = "keep = last:1\n";
     static const char mine[] = "keep = all:9d\n";
     struct ws_world world;
@@ -284,7 +276,6 @@ forget_all(struct ws_world *world)
 static void
 a_store_is_trusted_where_it_was_entered(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct fi_trust_store_look look;
     prepare(&world, 1);
@@ -355,7 +346,6 @@ assert_is_carried(bool has_births, uint64_t seed)
 static void
 a_store_that_replaces_a_trusted_one_is_trusted(void **state)
 {
-    (void)state;
     assert_is_carried(true, 21);
     assert_is_carried(false, 22);
 }
@@ -363,7 +353,6 @@ a_store_that_replaces_a_trusted_one_is_trusted(void **state)
 static void
 a_note_counts_for_its_journal_its_root_and_its_machine(void **state)
 {
-    (void)state;
     struct ws_world world;
     prepare(&world, 2);
     assert_true(is_own(&world, OLD_TAG));
@@ -466,7 +455,6 @@ assert_two_tags(struct ws_world *world)
 static void
 a_note_that_is_not_exactly_as_documented_vouches_for_nothing(void **state)
 {
-    (void)state;
     struct ws_world world;
     prepare(&world, 3);
     forget_all(&world);
@@ -725,21 +713,18 @@ break_power(const struct ws_break *how)
 static void
 any_call_may_fail(void **state)
 {
-    (void)state;
     break_all(break_calls);
 }
 
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     break_all(break_memory);
 }
 
 static void
 the_power_may_go_at_any_moment(void **state)
 {
-    (void)state;
     break_all(break_power);
 }
 
@@ -802,7 +787,6 @@ judge_broad(void *ctx, struct ws_world *world, const struct ws_broken *broken)
 static void
 what_cannot_be_found_out_is_not_broad(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct broad broad;
     prepare(&world, 20);

@@ -3,16 +3,6 @@
  * unit/workspace: one large object read by several threads gives what reading it in order gives, or
  * the error of the first piece that is wrong; and a large file comes back by it.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
@@ -20,6 +10,7 @@
 #include "handle/ws_opened.h"
 #include "objects/objects.h"
 #include "objects/objects_internal.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "ws_support.h"
@@ -281,7 +272,6 @@ assert_all_came_once(struct stored *stored, unsigned threads)
 static void
 each_byte_comes_once_whatever_the_number_of_threads(void **state)
 {
-    (void)state;
     for (int on_disk = 0; on_disk < 2; on_disk++) {
         struct stored stored;
         stored_open(&stored, on_disk != 0, NULL, 0, true);
@@ -295,7 +285,6 @@ each_byte_comes_once_whatever_the_number_of_threads(void **state)
 static void
 what_is_stored_whole_is_read_whole(void **state)
 {
-    (void)state;
     struct stored stored;
     stored_open(&stored, true, NULL, 0, true);
     struct taken taken;
@@ -310,7 +299,6 @@ what_is_stored_whole_is_read_whole(void **state)
 static void
 pieces_that_do_not_make_the_content_are_corrupt(void **state)
 {
-    (void)state;
     struct stored stored;
     stored_open(&stored, true, NULL, 0, false);
     for (unsigned threads = 1; threads <= 3; threads++) {
@@ -326,7 +314,6 @@ pieces_that_do_not_make_the_content_are_corrupt(void **state)
 static void
 a_piece_that_is_another_one_is_named(void **state)
 {
-    (void)state;
     struct stored stored;
     stored_open(&stored, true, NULL, 0, true);
     const firn_hash *name = &stored.pieces[FIRST_OF_ONE_SIZE].hash;
@@ -358,7 +345,6 @@ a_piece_that_is_another_one_is_named(void **state)
 static void
 another_size_is_corrupt(void **state)
 {
-    (void)state;
     struct stored stored;
     stored_open(&stored, true, NULL, 0, true);
     for (int64_t by = -1; by <= 1; by += 2) {
@@ -372,7 +358,6 @@ another_size_is_corrupt(void **state)
 static void
 of_pieces_that_are_missing_the_first_is_named(void **state)
 {
-    (void)state;
     const size_t missing[] = {90, 200, 201, 330};
     struct stored stored;
     stored_open(&stored, true, missing, 4, true);
@@ -390,7 +375,6 @@ of_pieces_that_are_missing_the_first_is_named(void **state)
 static void
 what_the_sink_or_the_caller_says_ends_it(void **state)
 {
-    (void)state;
     struct stored stored;
     stored_open(&stored, true, NULL, 0, true);
     for (unsigned round = 0; round < 20; round++) {
@@ -412,7 +396,6 @@ what_the_sink_or_the_caller_says_ends_it(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct stored stored;
     stored_open(&stored, false, NULL, 0, true);
@@ -441,7 +424,6 @@ any_allocation_may_fail(void **state)
 static void
 a_large_file_comes_back(void **state)
 {
-    (void)state;
     const uint64_t offsets[] = {5 << 20, 19 << 20};
     struct ws_world world;
     ws_world_open_disk(&world);

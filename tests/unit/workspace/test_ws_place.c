@@ -4,20 +4,12 @@
  * while calls and allocations fail, and the power goes.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "handle/ws_opened.h"
 #include "place/place.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "ws_support.h"
 
@@ -82,7 +74,6 @@ prepare(struct ws_world *world, uint64_t seed)
 static void
 a_path_inside_means_the_workspace_around_it(void **state)
 {
-    (void)state;
     struct ws_world world;
     prepare(&world, 1);
     static const char *const paths[][2] = {
@@ -108,7 +99,6 @@ a_path_inside_means_the_workspace_around_it(void **state)
 static void
 the_nearest_workspace_counts_and_the_outer_leaves_it_out(void **state)
 {
-    (void)state;
     struct ws_world world;
     bool is_created;
     prepare(&world, 2);
@@ -145,7 +135,6 @@ assert_refused(struct ws_world *world, struct firn_ws *ws)
 static void
 a_moved_directory_is_refused_until_it_is_adopted(void **state)
 {
-    (void)state;
     struct ws_world world;
     int count;
     prepare(&world, 3);
@@ -171,7 +160,6 @@ a_moved_directory_is_refused_until_it_is_adopted(void **state)
 static void
 two_histories_are_not_joined(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     firn_workspace_save_result saved;
@@ -193,7 +181,6 @@ two_histories_are_not_joined(void **state)
 static void
 a_moved_directory_may_begin_anew(void **state)
 {
-    (void)state;
     struct ws_world world;
     bool is_created;
     int count;
@@ -219,7 +206,6 @@ a_moved_directory_may_begin_anew(void **state)
 static void
 another_directory_at_the_old_place_is_not_the_moved_one(void **state)
 {
-    (void)state;
     struct ws_world world;
     int count;
     prepare(&world, 5);
@@ -256,7 +242,6 @@ try_open_without_store(struct ws_world *world, const char *path, struct firn_ws 
 static void
 a_store_inside_that_is_gone_is_not_begun_anew(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct firn_ws *ws;
     struct fi_os_dir *root;
@@ -306,7 +291,6 @@ a_store_inside_that_is_gone_is_not_begun_anew(void **state)
 static void
 a_store_inside_is_found_unless_it_is_somebody_elses(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct firn_ws *ws;
     struct fi_os_dir *store;
@@ -380,7 +364,6 @@ set_tag(struct ws_world *world, const char *name, const char *reference, bool ma
 static void
 tags_name_checkpoints(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_checkpoint *found;
     prepare(&world, 6);
@@ -408,7 +391,6 @@ tags_name_checkpoints(void **state)
 static void
 a_reference_may_count_back_from_any_base(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_checkpoint *found;
     prepare(&world, 7);
@@ -456,7 +438,6 @@ plant(struct ws_world *world, const char *letters)
 static void
 an_ambiguous_prefix_names_candidates_that_can_be_told_apart(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_checkpoint *found;
     prepare(&world, 12);
@@ -560,7 +541,6 @@ assert_all_is_well(struct ws_world *world, enum operation operation, int rc)
 static void
 any_call_may_fail(void **state)
 {
-    (void)state;
     struct ws_world prepared;
     prepare_tagged(&prepared, 8);
     for (enum operation operation = OPEN; operation < OPERATIONS; operation++) {
@@ -590,7 +570,6 @@ any_call_may_fail(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct ws_world prepared;
     prepare_tagged(&prepared, 9);
@@ -620,7 +599,6 @@ any_allocation_may_fail(void **state)
 static void
 the_power_may_go_at_any_call(void **state)
 {
-    (void)state;
     struct ws_world prepared;
     prepare_tagged(&prepared, 10);
     uint64_t cuts = 0;
@@ -655,7 +633,6 @@ the_power_may_go_at_any_call(void **state)
 static void
 names_of_stores_tell_the_path_they_are_of(void **state)
 {
-    (void)state;
     uint64_t digest = 0;
     uint64_t other = 0;
     assert_true(fi_place_digest_of_name("w-0123456789abcdef", &digest));

@@ -5,18 +5,9 @@
  * tree or in a checkpoint. Nothing outside the tree is ever touched, and a restore that says it
  * succeeded has succeeded.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_file.h"
 #include "support/test_share.h"
 #include "ws_edit.h"
@@ -287,7 +278,6 @@ try_once(struct prepared *prepared, const struct kind *kind, uint64_t n, struct 
 static void
 somebody_else_in_the_tree_loses_nothing(void **state)
 {
-    (void)state;
     const struct kind kinds[] = {
         {"an edit", edit_a_file, true},
         {"an edit that does not show", edit_a_file_and_leave_its_size_and_time, true},

@@ -2,18 +2,11 @@
  *
  * unit/workspace: the bytes of a checkpoint's record, and those that are none.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/mem.h"
 #include "base/slice.h"
 #include "catalog/catalog_record.h"
 #include "handle/ws_opened.h"
+#include "support/test.h"
 
 static struct fi_catalog_record
 sample(bool has_rules)
@@ -60,7 +53,6 @@ decode_with_end(const void *end, size_t size)
 static void
 a_record_reads_as_it_was_written(void **state)
 {
-    (void)state;
     for (int with = 0; with < 2; with++) {
         struct fi_catalog_record record = sample(with == 1);
         struct fi_catalog_record read;
@@ -83,7 +75,6 @@ a_record_reads_as_it_was_written(void **state)
 static void
 a_part_of_a_record_is_none(void **state)
 {
-    (void)state;
     struct fi_catalog_record record = sample(true);
     struct fi_catalog_record read;
     struct fi_buf bytes = {0};
@@ -101,7 +92,6 @@ a_part_of_a_record_is_none(void **state)
 static void
 a_field_of_a_later_version_is_refused_as_newer(void **state)
 {
-    (void)state;
     static const uint8_t unknown[] = {7, 1, 'x', 0};
     static const uint8_t far[] = {0xff, 0x7f, 0, 0};
     assert_int_equal(decode_with_end(unknown, sizeof unknown), FIRN_NEWER);
@@ -111,7 +101,6 @@ a_field_of_a_later_version_is_refused_as_newer(void **state)
 static void
 fields_have_one_order_and_their_own_size(void **state)
 {
-    (void)state;
     uint8_t field[80] = {1, 32};
     assert_int_equal(decode_with_end(field, 35), FIRN_OK);
     assert_int_equal(decode_with_end(field, 34), FIRN_CORRUPT); /* no end */
@@ -132,7 +121,6 @@ fields_have_one_order_and_their_own_size(void **state)
 static void
 forgotten_paths_are_in_order_and_apart(void **state)
 {
-    (void)state;
     static const uint8_t right[] = {2, 9, 1, 'a', 2, 'a', 'b', 3, 'b', '/', 'c', 0};
     static const uint8_t twice[] = {2, 4, 1, 'a', 1, 'a', 0};
     static const uint8_t disorder[] = {2, 4, 1, 'b', 1, 'a', 0};
@@ -194,7 +182,6 @@ decode_git(const char *branch, size_t branch_size, const char *commit, size_t co
 static void
 a_head_of_git_has_a_branch_or_a_commit(void **state)
 {
-    (void)state;
     static const char hash[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff0";
     char branch[256];
     memset(branch, 'b', sizeof branch);
@@ -214,7 +201,6 @@ a_head_of_git_has_a_branch_or_a_commit(void **state)
 static void
 a_turn_has_an_agent_and_its_sizes(void **state)
 {
-    (void)state;
     static const uint8_t right[] = {4, 7, 1, 'a', 1, 's', 9, 1, 'p', 0};
     static const uint8_t bare[] = {4, 5, 1, 'a', 0, 0, 0, 0};
     static const uint8_t nobody[] = {4, 5, 0, 1, 's', 9, 0, 0};

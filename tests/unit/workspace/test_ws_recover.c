@@ -7,20 +7,12 @@
  * directories and files may not be written.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_share.h"
 #include "ws_edit.h"
@@ -371,21 +363,18 @@ cut_restores(bool few)
 static void
 the_power_may_go_in_a_restore_of_much(void **state)
 {
-    (void)state;
     cut_restores(false);
 }
 
 static void
 the_power_may_go_in_a_restore_of_little(void **state)
 {
-    (void)state;
     cut_restores(true);
 }
 
 static void
 the_power_may_go_in_what_deals_with_a_power_cut(void **state)
 {
-    (void)state;
     struct prepared prepared = {0};
     prepare(&prepared, false);
     /* How many calls a whole restore takes. */
@@ -506,7 +495,6 @@ look_at_call(void *ctx, const struct fi_sim_fault_call *call)
 static void
 any_call_of_a_restore_may_be_refused(void **state)
 {
-    (void)state;
     struct prepared prepared = {0};
     prepare(&prepared, false);
     uint64_t partial = 0;
@@ -567,14 +555,12 @@ any_call_of_a_restore_may_be_refused(void **state)
 static void
 any_call_of_a_restore_may_fail_once(void **state)
 {
-    (void)state;
     fail_restores(false, EIO);
 }
 
 static void
 any_call_of_a_restore_and_all_after_it_may_fail(void **state)
 {
-    (void)state;
     fail_restores(true, ENOSPC);
 }
 
@@ -583,7 +569,6 @@ any_call_of_a_restore_and_all_after_it_may_fail(void **state)
 static void
 a_restore_that_came_to_nothing_is_nothing_to_undo(void **state)
 {
-    (void)state;
     enum { ANOTHER = USER + 1 };
     struct prepared prepared = {0};
     prepare(&prepared, false);
@@ -631,7 +616,6 @@ a_restore_that_came_to_nothing_is_nothing_to_undo(void **state)
 static void
 undo_takes_back_the_last_restore_and_undo_again_does_it_again(void **state)
 {
-    (void)state;
     struct prepared prepared = {0};
     prepare(&prepared, false);
     struct ws_world *world = &prepared.world;
@@ -650,7 +634,6 @@ undo_takes_back_the_last_restore_and_undo_again_does_it_again(void **state)
 static void
 undo_of_some_paths_leaves_the_others(void **state)
 {
-    (void)state;
     struct prepared prepared = {0};
     prepare(&prepared, false);
     struct ws_world *world = &prepared.world;

@@ -2,16 +2,8 @@
  *
  * unit/workspace: what a text that names a checkpoint means, and which texts name none.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "reference/reference.h"
+#include "support/test.h"
 
 /* 2026-11-20T14:00:05.250Z, a Friday. */
 static const int64_t now_ns = INT64_C(1795183205250000000);
@@ -33,7 +25,6 @@ kind_of(const char *text)
 static void
 each_text_is_of_one_kind(void **state)
 {
-    (void)state;
     assert_int_equal(kind_of("12"), FI_REFERENCE_NUMBER);
     assert_int_equal(kind_of("2026"), FI_REFERENCE_NUMBER);
     assert_int_equal(kind_of("klmn"), FI_REFERENCE_ID);
@@ -102,7 +93,6 @@ each_text_is_of_one_kind(void **state)
 static void
 so_many_before_is_read_after_every_base_but_a_time(void **state)
 {
-    (void)state;
     struct fi_reference read;
     firn_error err;
     assert_int_equal(fi_reference_read("latest~0", &utc, &read, &err), FIRN_OK);
@@ -122,7 +112,6 @@ so_many_before_is_read_after_every_base_but_a_time(void **state)
 static void
 a_name_cannot_be_taken_for_another_kind(void **state)
 {
-    (void)state;
     static const char *const good[] = {"a",   "A",    "v1.0",    "k1",       "zz",     "run",
                                        "abc", "kkka", "latest2", "now-2026", "x+y/z.w"};
     static const char *const bad[] = {"noon", "",     "1",      "1a",     "-a",       "kkkk",
@@ -160,7 +149,6 @@ assert_time(const char *text, int64_t expected)
 static void
 times_are_read_to_the_end_of_what_they_name(void **state)
 {
-    (void)state;
     int64_t day = INT64_C(1795132800) * second_ns; /* 2026-11-20 */
     int64_t hour = 3600 * second_ns;
     int64_t rest = second_ns - 1;
@@ -189,7 +177,6 @@ times_are_read_to_the_end_of_what_they_name(void **state)
 static void
 times_ago_are_counted_from_now(void **state)
 {
-    (void)state;
     int64_t minute = 60 * second_ns;
     assert_time("0 seconds ago", now_ns);
     assert_time("1 second ago", now_ns - second_ns);
@@ -236,7 +223,6 @@ times_ago_are_counted_from_now(void **state)
 static void
 what_is_nearly_a_time_is_none(void **state)
 {
-    (void)state;
     static const char *const none[] = {"ago",
                                        "minutes ago",
                                        "-1 days ago",
@@ -349,7 +335,6 @@ ahead(int64_t since_epoch_s)
 static void
 times_without_a_zone_are_local(void **state)
 {
-    (void)state;
     const struct fi_reference_clock clock = {now_ns, new_york}; /* it is 9:00:05.25 */
     int64_t day = INT64_C(1795132800) * second_ns;              /* 2026-11-20 00:00 UTC */
     int64_t hour = 3600 * second_ns;
@@ -376,7 +361,6 @@ times_without_a_zone_are_local(void **state)
 static void
 a_clock_alone_is_the_last_such_time(void **state)
 {
-    (void)state;
     const struct fi_reference_clock clock = {now_ns, new_york}; /* it is 9:00:05.25 */
     int64_t day = INT64_C(1795132800) * second_ns + 5 * 3600 * second_ns;
     int64_t hour = 3600 * second_ns;
@@ -433,7 +417,6 @@ a_clock_alone_is_the_last_such_time(void **state)
 static void
 every_date_follows_the_one_before(void **state)
 {
-    (void)state;
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int64_t expected = second_ns - 1;
     char text[16];

@@ -7,21 +7,12 @@
  *
  * FIRN_TEST_LONG=1 takes more lengths and more bits.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "catalog/catalog.h"
 #include "gc_support.h"
 #include "repair/repair.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
+#include "support/test.h"
 #include "support/test_file.h"
 #include "support/test_share.h"
 #include "ws_edit.h"
@@ -520,14 +511,12 @@ hurt_all(bool flushes, size_t step, size_t flips)
 static void
 every_file_of_a_small_store_may_be_damaged(void **state)
 {
-    (void)state;
     hurt_all(false, 2, 4);
 }
 
 static void
 every_file_of_a_store_with_runs_may_be_damaged(void **state)
 {
-    (void)state;
     hurt_all(true, 5, 3);
 }
 
@@ -577,7 +566,6 @@ mutate(struct prepared *prepared, struct ws_world *world, struct test_random *ra
 static void
 any_files_may_be_damaged_at_once(void **state)
 {
-    (void)state;
     struct prepared prepared = {0};
     const bool must[TRUTHS_MAX] = {false};
     struct sums sums = {0};

@@ -5,20 +5,12 @@
  * does not touch comes back exactly, and nothing is left beside the store.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "gc_support.h"
 #include "place/place.h"
 #include "repair/repair.h"
 #include "store/db.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"
 
@@ -209,7 +201,6 @@ fail_calls(bool for_ever, int error_number)
 static void
 any_call_may_fail_once(void **state)
 {
-    (void)state;
     fail_calls(false, EIO);
     fail_calls(false, ENOSPC);
 }
@@ -217,7 +208,6 @@ any_call_may_fail_once(void **state)
 static void
 any_call_and_all_after_it_may_fail(void **state)
 {
-    (void)state;
     fail_calls(true, ENOSPC);
 }
 
@@ -239,7 +229,6 @@ fail_allocations(enum ws_break_memory kind)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     ws_break_any_allocation(fail_allocations);
 }
 
@@ -248,7 +237,6 @@ any_allocation_may_fail(void **state)
 static void
 the_power_may_go_at_any_call(void **state)
 {
-    (void)state;
     uint64_t cuts = 0;
     for (enum damage damage = LOG_GONE; damage < NONE; damage++) {
         struct broken_repair repair;
@@ -264,7 +252,6 @@ the_power_may_go_at_any_call(void **state)
 static void
 a_dry_run_changes_nothing(void **state)
 {
-    (void)state;
     struct prepared prepared;
     firn_workspace_repair_result result;
     prepare(&prepared, PACK_GONE);
@@ -283,7 +270,6 @@ a_dry_run_changes_nothing(void **state)
 static void
 a_dry_run_does_not_finish_an_interrupted_repair(void **state)
 {
-    (void)state;
     struct prepared prepared;
     struct fi_os_dir *dir;
     struct fi_os_stat stat;
@@ -310,7 +296,6 @@ a_dry_run_does_not_finish_an_interrupted_repair(void **state)
 static void
 a_store_that_was_repaired_many_times_can_be_removed(void **state)
 {
-    (void)state;
     enum { REPAIRS = 40 };
     struct prepared prepared;
     struct fi_os_dir *levels[REPAIRS + 1];
@@ -331,7 +316,6 @@ a_store_that_was_repaired_many_times_can_be_removed(void **state)
 static void
 what_is_somebody_elses_is_in_the_way(void **state)
 {
-    (void)state;
     struct prepared prepared;
     struct fi_os_dir *dir;
     firn_workspace_repair_result result;
@@ -354,7 +338,6 @@ what_is_somebody_elses_is_in_the_way(void **state)
 static void
 settings_stay(void **state)
 {
-    (void)state;
     struct prepared prepared;
     struct scan_world store;
     struct fi_os_stat stat;
@@ -395,7 +378,6 @@ assert_config(struct scan_world *store, const char *text)
 static void
 settings_that_cannot_be_read_are_mended(void **state)
 {
-    (void)state;
     const enum damage damages[] = {PACK_GONE, NONE};
     for (size_t i = 0; i < 2; i++) {
         struct prepared prepared;
@@ -427,7 +409,6 @@ settings_that_cannot_be_read_are_mended(void **state)
 static void
 where_settings_are_lost_nothing_expires(void **state)
 {
-    (void)state;
     struct prepared prepared;
     struct scan_world store;
     prepare(&prepared, NONE);

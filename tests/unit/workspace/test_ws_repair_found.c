@@ -3,18 +3,9 @@
  * unit/workspace: what a repair finds again, and what it must not bring back: checkpoints that were
  * deleted, numbers, tags, deltas, further names of files, contents of a pack that is damaged elsewhere.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "gc_support.h"
 #include "store/db.h"
+#include "support/test.h"
 #include "support/test_file.h"
 
 static firn_workspace_repair_result
@@ -103,7 +94,6 @@ flush(struct ws_world *world)
 static void
 a_deleted_checkpoint_stays_deleted_where_the_log_is_short(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 81);
     save_text(&world, "one");
@@ -129,7 +119,6 @@ a_deleted_checkpoint_stays_deleted_where_the_log_is_short(void **state)
 static void
 tags_and_numbers_are_in_runs_that_no_manifest_names(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_checkpoint *tagged;
     ws_world_open_memory(&world, 82);
@@ -153,7 +142,6 @@ tags_and_numbers_are_in_runs_that_no_manifest_names(void **state)
 static void
 a_record_of_the_log_joins_the_next_pack(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 83);
     save_text(&world, "one");
@@ -170,7 +158,6 @@ a_record_of_the_log_joins_the_next_pack(void **state)
 static void
 the_number_of_a_lost_pack_is_not_given_again(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 84);
     save_text(&world, "one");
@@ -219,7 +206,6 @@ pin(struct ws_world *world, const char *reference)
 static void
 a_pin_goes_with_its_checkpoint(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 96);
     save_text(&world, "one");
@@ -262,7 +248,6 @@ put_malformed_pin(struct ws_world *world)
 static void
 a_pin_that_cannot_be_read_is_no_reason_to_give_up(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 97);
     save_text(&world, "one");
@@ -291,7 +276,6 @@ static void
 a_packs_number_is_not_given_again_where_the_list_cannot_be_read(void **state)
 {
     static const uint8_t key[] = {0, 0, 0, 1};
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 98);
     save_text(&world, "one");
@@ -310,7 +294,6 @@ a_packs_number_is_not_given_again_where_the_list_cannot_be_read(void **state)
 static void
 a_lost_workspace_has_the_path_that_it_had_last(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 95);
     save_text(&world, "one");
@@ -345,7 +328,6 @@ save_two_versions(struct ws_world *world)
 static void
 new_versions_of_files_are_found(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 85);
     char *tree = save_two_versions(&world);
@@ -361,7 +343,6 @@ new_versions_of_files_are_found(void **state)
 static void
 a_new_version_is_found_by_what_is_left_of_the_old_ones_pack(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct fi_buf bytes = {0};
     ws_world_open_memory(&world, 93);
@@ -385,7 +366,6 @@ a_new_version_is_found_by_what_is_left_of_the_old_ones_pack(void **state)
 static void
 a_version_that_lost_its_base_is_saved_again(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 94);
     char *tree = save_two_versions(&world);
@@ -404,7 +384,6 @@ a_version_that_lost_its_base_is_saved_again(void **state)
 static void
 what_was_forgotten_stays_so_where_the_catalog_is_lost(void **state)
 {
-    (void)state;
     struct ws_world world;
     const firn_slice path = firn_str("secret");
     const firn_workspace_forget_options options = {
@@ -432,7 +411,6 @@ what_was_forgotten_stays_so_where_the_catalog_is_lost(void **state)
 static void
 what_is_whole_of_a_damaged_pack_is_kept(void **state)
 {
-    (void)state;
     enum { FILE_SIZE = 600 << 10 };
     struct ws_world world;
     firn_workspace_checkpoint *found;
@@ -462,7 +440,6 @@ what_is_whole_of_a_damaged_pack_is_kept(void **state)
 static void
 a_further_name_stays_where_the_first_one_is_lost(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct fi_os_stat stat;
     unsigned met = 0;

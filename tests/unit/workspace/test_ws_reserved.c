@@ -4,19 +4,10 @@
  * may be tricked into one of them, and no store, whatever its checkpoints and its journal say, has
  * a restore write, change or remove anything of such a name.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "catalog/catalog_journal.h"
 #include "checkout/checkout_internal.h"
+#include "support/test.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
 #include "tree/tree.h"
@@ -112,7 +103,6 @@ static const char *const FREE[] = {"",
 static void
 names_that_some_system_takes_for_a_reserved_one_are_told(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof RESERVED / sizeof *RESERVED; i++) {
         if (fi_tree_reserved_name(firn_str(RESERVED[i])) == NULL) {
             fail_msg("'%s' is not reserved", RESERVED[i]);
@@ -123,7 +113,6 @@ names_that_some_system_takes_for_a_reserved_one_are_told(void **state)
 static void
 other_names_are_free(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof FREE / sizeof *FREE; i++) {
         if (fi_tree_reserved_name(firn_str(FREE[i])) != NULL) {
             fail_msg("'%s' is reserved", FREE[i]);
@@ -137,7 +126,6 @@ other_names_are_free(void **state)
 static void
 a_path_is_reserved_by_any_of_its_names(void **state)
 {
-    (void)state;
     static const char *const reserved[] = {
         ".git", ".git/hooks/pre-commit", "a/.GIT", "a/b/.hg /c/d", "a/git~1/x", "a/b\\.svn/c"};
     static const char *const others[] = {"", "a", "a/b", "git/hooks", "a/.gitignore", ".g/it"};
@@ -153,7 +141,6 @@ a_path_is_reserved_by_any_of_its_names(void **state)
 static void
 disguises_do_not_help_however_they_are_combined(void **state)
 {
-    (void)state;
     static const char *const names[] = {".git", ".hg", ".svn", ".jj", ".bzr", ".firn", "git~1"};
     static const char *const ignored[] = {"\u200B", "\u200F", "\uFEFF", "\u00AD", "\u2064"};
     static const char *const ends[] = {"", ".", " ", ". ", "  .", ":", "::$DATA", ":x.y", " :z"};
@@ -303,7 +290,6 @@ assert_nothing_planted(struct ws_world *world, const char *below)
 static void
 a_checkpoint_cannot_plant_hooks(void **state)
 {
-    (void)state;
     struct ws_plant planting = {0};
     struct ws_world *world = &planting.world;
     open_hostile(&planting);
@@ -333,7 +319,6 @@ a_checkpoint_cannot_plant_hooks(void **state)
 static void
 nor_into_another_directory(void **state)
 {
-    (void)state;
     struct ws_plant planting = {0};
     struct ws_world *world = &planting.world;
     open_hostile(&planting);
@@ -351,7 +336,6 @@ nor_into_another_directory(void **state)
 static void
 nor_where_only_a_part_is_wanted(void **state)
 {
-    (void)state;
     static const char *const paths[] = {".git/hooks", ".git", ".GIT/config", "d/.git", "git~1/x"};
     struct ws_plant planting = {0};
     struct ws_world *world = &planting.world;
@@ -385,7 +369,6 @@ nor_where_only_a_part_is_wanted(void **state)
 static void
 what_is_there_stays_as_it_is(void **state)
 {
-    (void)state;
     struct ws_plant planting = {0};
     struct ws_world *world = &planting.world;
     open_hostile(&planting);
@@ -418,7 +401,6 @@ what_is_there_stays_as_it_is(void **state)
 static void
 a_nested_repository_is_not_replaced(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 42);
     scan_put_text(&world.tree, "sub", "a file");
@@ -485,7 +467,6 @@ go_on(struct ws_world *world, unsigned way)
 static void
 a_journal_cannot_plant_hooks(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 8; i++) {
         struct ws_plant planting = {0};
         struct ws_world *world = &planting.world;
@@ -506,7 +487,6 @@ a_journal_cannot_plant_hooks(void **state)
 static void
 a_journal_cannot_remove_a_repository(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 8; i++) {
         struct ws_plant planting = {0};
         struct ws_world *world = &planting.world;
@@ -526,7 +506,6 @@ a_journal_cannot_remove_a_repository(void **state)
 static void
 a_repository_in_a_directory_to_be_cleared_stays(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct fi_buf path = {0};
     ws_world_open_memory(&world, 43);
@@ -547,7 +526,6 @@ a_repository_in_a_directory_to_be_cleared_stays(void **state)
 static void
 a_hard_link_does_not_lead_into_a_repository(void **state)
 {
-    (void)state;
     struct ws_plant planting = {0};
     struct ws_world *world = &planting.world;
     ws_world_open_memory(world, 44);
@@ -572,7 +550,6 @@ a_hard_link_does_not_lead_into_a_repository(void **state)
 static void
 a_file_that_a_repository_shares_is_replaced_and_not_written(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 45);
     scan_put_text(&world.tree, "file", "old");
@@ -592,7 +569,6 @@ a_file_that_a_repository_shares_is_replaced_and_not_written(void **state)
 static void
 a_save_leaves_reserved_names_out(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 46);
     scan_put_text(&world.tree, "mine", "mine");
@@ -618,7 +594,6 @@ a_save_leaves_reserved_names_out(void **state)
 static void
 a_revert_passes_reserved_names_over(void **state)
 {
-    (void)state;
     struct ws_plant planting = {0};
     struct ws_world *world = &planting.world;
     open_hostile(&planting);
@@ -643,7 +618,6 @@ a_revert_passes_reserved_names_over(void **state)
 static void
 a_revert_takes_reserved_names_for_no_conflict(void **state)
 {
-    (void)state;
     struct ws_plant planting = {0};
     struct ws_world *world = &planting.world;
     ws_world_open_memory(world, 47);

@@ -4,18 +4,10 @@
  * write, and with a restore that waits to be finished.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "ws_support.h"
 
 static void
@@ -60,7 +52,6 @@ put_excluded_later(struct ws_world *world)
 static void
 what_is_excluded_and_equal_to_the_checkpoint_is_left_alone(void **state)
 {
-    (void)state;
     struct ws_world world;
     put_excluded_later(&world);
     scan_put_text(&world.tree, "keep/own", "nobody's business");
@@ -83,7 +74,6 @@ what_is_excluded_and_equal_to_the_checkpoint_is_left_alone(void **state)
 static void
 what_is_missing_in_an_excluded_directory_is_added(void **state)
 {
-    (void)state;
     struct ws_world world;
     put_excluded_later(&world);
     scan_remove_file(&world.tree, "keep/deep/b");
@@ -98,7 +88,6 @@ what_is_missing_in_an_excluded_directory_is_added(void **state)
 static void
 what_is_excluded_and_differs_stays_and_all_else_is_restored(void **state)
 {
-    (void)state;
     static const char *const ways[] = {"content", "mode", "kind"};
     for (size_t i = 0; i < 3; i++) {
         struct ws_world world;
@@ -141,7 +130,6 @@ what_is_excluded_and_differs_stays_and_all_else_is_restored(void **state)
 static void
 a_path_whose_directory_became_a_file_is_a_conflict(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 82);
     scan_put_text(&world.tree, "dir/file", "first");
@@ -284,7 +272,6 @@ is_kept(struct ws_world *world, const char *text)
 static void
 what_was_written_under_a_temporary_name_is_kept(void **state)
 {
-    (void)state;
     unsigned tried = 0;
     struct ws_world whole;
     ws_world_open_memory(&whole, 85);
@@ -341,7 +328,6 @@ what_was_written_under_a_temporary_name_is_kept(void **state)
 static void
 what_was_put_to_rest_stays_at_rest(void **state)
 {
-    (void)state;
     struct ws_world whole;
     char *edited;
     interrupt(&whole, &edited);
@@ -393,7 +379,6 @@ write_unseen(void *ctx, const struct fi_sim_fault_call *call)
 static void
 among_many_changes_too_a_write_within_a_tick_of_the_clock_is_seen(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 86);
     char path[16];
@@ -424,7 +409,6 @@ among_many_changes_too_a_write_within_a_tick_of_the_clock_is_seen(void **state)
 static void
 what_an_interrupted_restore_needs_is_not_deleted(void **state)
 {
-    (void)state;
     struct ws_world world;
     char *edited;
     interrupt(&world, &edited);
@@ -443,7 +427,6 @@ what_an_interrupted_restore_needs_is_not_deleted(void **state)
 static void
 a_save_says_that_it_finished_an_interrupted_restore(void **state)
 {
-    (void)state;
     struct ws_world world;
     char *edited;
     interrupt(&world, &edited);
@@ -478,7 +461,6 @@ flip_byte(struct ws_world *world, uint64_t at)
 static void
 an_interrupted_restore_that_cannot_be_finished_does_not_block_saves(void **state)
 {
-    (void)state;
     struct ws_world whole;
     char *edited;
     unsigned set_aside = 0;
@@ -511,7 +493,6 @@ an_interrupted_restore_that_cannot_be_finished_does_not_block_saves(void **state
 static void
 some_paths_are_restored_after_the_interrupted_restore_was_finished(void **state)
 {
-    (void)state;
     struct ws_world world;
     char *edited;
     interrupt(&world, &edited);
@@ -535,7 +516,6 @@ some_paths_are_restored_after_the_interrupted_restore_was_finished(void **state)
 static void
 every_rename_may_be_one_that_the_file_system_cannot_do_at_once(void **state)
 {
-    (void)state;
     struct ws_world whole;
     ws_world_open_memory(&whole, 84);
     scan_put_text(&whole.tree, "changed", "first");
@@ -616,7 +596,6 @@ note_call(void *ctx, const struct fi_sim_fault_call *call)
 static void
 directories_have_their_times_again_whatever_is_refused(void **state)
 {
-    (void)state;
     struct ws_world whole;
     ws_world_open_memory(&whole, 85);
     whole.threads = 1;

@@ -4,17 +4,9 @@
  * with random edits against what the texts of three trees say.
  */
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "ws_edit.h"
 #include "ws_reverting.h"
 
@@ -79,7 +71,6 @@ assert_text(struct ws_world *world, const char *path, const char *expected)
 static void
 what_came_after_stays(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 41);
     struct scan_world *tree = &world.tree;
@@ -129,7 +120,6 @@ what_came_after_stays(void **state)
 static void
 each_kind_of_conflict_is_told_and_nothing_is_changed(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 42);
     struct scan_world *tree = &world.tree;
@@ -174,7 +164,6 @@ each_kind_of_conflict_is_told_and_nothing_is_changed(void **state)
 static void
 a_range_is_one_change(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 43);
     struct scan_world *tree = &world.tree;
@@ -199,7 +188,6 @@ a_range_is_one_change(void **state)
 static void
 attributes_are_merged_one_by_one(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 44);
     struct scan_world *tree = &world.tree;
@@ -235,7 +223,6 @@ attributes_are_merged_one_by_one(void **state)
 static void
 what_became_something_else_comes_back_if_nothing_came_after(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 45);
     struct scan_world *tree = &world.tree;
@@ -265,7 +252,6 @@ what_became_something_else_comes_back_if_nothing_came_after(void **state)
 static void
 a_removed_directory_comes_back_with_what_changes_in_it(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 46);
     struct scan_world *tree = &world.tree;
@@ -286,7 +272,6 @@ a_removed_directory_comes_back_with_what_changes_in_it(void **state)
 static void
 a_file_that_was_only_touched_may_go(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 47);
     struct scan_world *tree = &world.tree;
@@ -311,7 +296,6 @@ a_file_that_was_only_touched_may_go(void **state)
 static void
 a_group_of_links_changes_as_one(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 48);
     struct scan_world *tree = &world.tree;
@@ -344,7 +328,6 @@ a_group_of_links_changes_as_one(void **state)
 static void
 what_any_of_the_rules_excludes_is_left_alone(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 49);
     struct scan_world *tree = &world.tree;
@@ -378,7 +361,6 @@ what_any_of_the_rules_excludes_is_left_alone(void **state)
 static void
 only_the_paths_that_were_asked_for_change(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 50);
     struct scan_world *tree = &world.tree;
@@ -427,7 +409,6 @@ edit_at_conflict(void *ctx, const firn_workspace_revert_conflict *conflict)
 static void
 a_file_that_changes_while_it_is_merged_ends_the_revert(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 52);
     struct scan_world *tree = &world.tree;
@@ -519,7 +500,6 @@ check_paths(const char *base, const char *ours, const char *theirs, const char *
 static void
 random_trees_are_merged_as_their_texts_say(void **state)
 {
-    (void)state;
     struct test_random random;
     uint64_t clean = 0;
     uint64_t conflicts = 0;

@@ -5,16 +5,8 @@
  * last byte, and asking again brings the merged tree; or undo the old one.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_share.h"
 #include "ws_break.h"
@@ -156,21 +148,18 @@ fail_calls(bool for_ever, int error_number, bool dry_run)
 static void
 any_call_may_fail_once(void **state)
 {
-    (void)state;
     fail_calls(false, EIO, false);
 }
 
 static void
 any_call_and_all_after_it_may_fail(void **state)
 {
-    (void)state;
     fail_calls(true, ENOSPC, false);
 }
 
 static void
 any_call_of_a_dry_run_may_fail(void **state)
 {
-    (void)state;
     fail_calls(false, EIO, true);
 }
 
@@ -191,14 +180,12 @@ fail_allocations(enum ws_break_memory kind)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     ws_break_any_allocation(fail_allocations);
 }
 
 static void
 the_power_may_go_at_any_call(void **state)
 {
-    (void)state;
     struct prepared prepared;
     prepare(&prepared, 63);
     struct broken_revert revert = {&prepared, false};

@@ -3,20 +3,11 @@
  * unit/workspace: what a restore tells while it is under way, to its caller and to others; when it can
  * be cancelled; and that what it works under is nothing of the user's.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "checkout/checkout.h"
 #include "handle/ws_opened.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "tree/tree.h"
 #include "ws_support.h"
 
@@ -99,7 +90,6 @@ restore(struct listener *listener, const char *reference)
 static void
 phases_come_in_order_and_from_the_first_rename_on_it_is_finishing(void **state)
 {
-    (void)state;
     static const char *const phases[] = {"compare", "verify", "write",  "sync", "look",
                                          "place",   "remove", "finish", "sync", "refresh"};
     struct ws_world world;
@@ -134,7 +124,6 @@ phases_come_in_order_and_from_the_first_rename_on_it_is_finishing(void **state)
 static void
 it_can_be_cancelled_whenever_it_tells_until_it_is_finishing(void **state)
 {
-    (void)state;
     unsigned cancelled = 0;
     unsigned late = 0;
     for (unsigned at = 1;; at++) {
@@ -177,7 +166,6 @@ it_can_be_cancelled_whenever_it_tells_until_it_is_finishing(void **state)
 static void
 another_handle_sees_it_under_way_and_not_as_interrupted(void **state)
 {
-    (void)state;
     struct ws_world world;
     put_two(&world, 9);
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
@@ -214,7 +202,6 @@ another_handle_sees_it_under_way_and_not_as_interrupted(void **state)
 static void
 what_is_no_note_is_none(void **state)
 {
-    (void)state;
     struct fi_ws_running out;
     uint8_t note[48] = {1, 1};
     assert_true(fi_ws_running_decode(firn_bytes(note, sizeof note), &out));
@@ -240,7 +227,6 @@ what_is_no_note_is_none(void **state)
 static void
 what_was_restored_is_known_to_the_next_save(void **state)
 {
-    (void)state;
     enum { DIRS = 600, FILES = 2 };
     struct ws_world world;
     char path[64];
@@ -278,7 +264,6 @@ what_was_restored_is_known_to_the_next_save(void **state)
 static void
 temporary_names_are_told_from_others(void **state)
 {
-    (void)state;
     static const uint8_t tag[] = {0xff, 1, 2, 3, 4, 5, 6, 0xa7};
     char name[FI_CHECKOUT_NAME_SIZE];
     fi_checkout_temporary_name(tag, firn_str("a/path"), name);
@@ -318,7 +303,6 @@ fail_if_temporary(void *ctx, const firn_workspace_change *change)
 static void
 temporary_names_are_neither_listed_nor_saved_and_a_restore_removes_them(void **state)
 {
-    (void)state;
     struct ws_world world;
     put_two(&world, 3);
     scan_put_text(&world.tree, "a/.firn-0123456789abcdef-0123456789abcdef", "half");

@@ -4,19 +4,11 @@
  * on disk, with any number of threads. Large and sparse files are in test_ws_scan_content.c, what
  * goes wrong on the way is in test_ws_scan_faults.c.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "scan_support.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 /* Runs a test in both worlds. */
@@ -68,7 +60,6 @@ check_every_kind(struct scan_world *world)
 static void
 every_kind_of_entry_is_saved_with_all_its_fields(void **state)
 {
-    (void)state;
     in_both_worlds(check_every_kind);
 }
 
@@ -104,7 +95,6 @@ check_counts(struct scan_world *world)
 static void
 files_directories_bytes_and_new_objects_are_counted(void **state)
 {
-    (void)state;
     in_both_worlds(check_counts);
 }
 
@@ -135,14 +125,12 @@ check_odd_names(struct scan_world *world)
 static void
 odd_names_and_targets_are_saved_byte_for_byte(void **state)
 {
-    (void)state;
     in_both_worlds(check_odd_names);
 }
 
 static void
 a_root_has_attributes_of_its_own(void **state)
 {
-    (void)state;
     struct scan_world world;
     scan_world_open_memory(&world, 1);
     firn_error err;
@@ -223,7 +211,6 @@ put_many(struct scan_world *world, uint64_t seed)
 static void
 the_root_hash_depends_on_nothing_but_the_tree(void **state)
 {
-    (void)state;
     struct scan_world world;
     firn_hash first;
     for (uint64_t seed = 1; seed <= 3; seed++) {
@@ -247,7 +234,6 @@ the_root_hash_depends_on_nothing_but_the_tree(void **state)
 static void
 kinds_that_a_list_does_not_tell_are_looked_up(void **state)
 {
-    (void)state;
     struct scan_world world;
     scan_world_open_memory(&world, 1);
     put_every_kind(&world);
@@ -312,7 +298,6 @@ check_links(struct scan_world *world)
 static void
 of_hard_links_the_first_path_holds_the_content(void **state)
 {
-    (void)state;
     in_both_worlds(check_links);
 }
 
@@ -331,7 +316,6 @@ count_blobs(void *ctx, enum fi_packfile_kind kind, firn_slice content)
 static void
 an_inode_of_many_names_is_read_once(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct scan_sink sink;
     struct fi_scan_result result;
@@ -358,7 +342,6 @@ an_inode_of_many_names_is_read_once(void **state)
 static void
 without_a_wish_for_content_only_directories_are_added(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct scan_sink full;
     struct scan_sink sink;
@@ -453,14 +436,12 @@ check_excluded(struct scan_world *world)
 static void
 default_exclusions_apply_at_any_depth_and_are_reported(void **state)
 {
-    (void)state;
     in_both_worlds(check_excluded);
 }
 
 static void
 the_store_is_never_saved_into_itself(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct scan_sink sink;
     struct fi_scan_result result;
@@ -516,7 +497,6 @@ check_special(struct scan_world *world)
 static void
 special_files_are_skipped_without_blocking(void **state)
 {
-    (void)state;
     in_both_worlds(check_special);
 }
 
@@ -525,7 +505,6 @@ special_files_are_skipped_without_blocking(void **state)
 static void
 a_very_deep_tree_needs_no_deep_stack_and_is_cut_off_with_a_notice(void **state)
 {
-    (void)state;
     enum { DEPTH = FI_TREE_DEPTH_MAX + 10 };
     struct scan_world world;
     struct scan_sink sink;
@@ -558,7 +537,6 @@ a_very_deep_tree_needs_no_deep_stack_and_is_cut_off_with_a_notice(void **state)
 static void
 a_huge_directory_is_shared_in_segments(void **state)
 {
-    (void)state;
     struct scan_world world;
     scan_world_open_disk(&world);
     for (unsigned i = 0; i < 3000; i++) {
@@ -627,7 +605,6 @@ put_random_entry(struct scan_world *world, struct test_random *random, unsigned 
 static void
 random_trees_are_saved_as_they_are(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "random_trees_are_saved_as_they_are", 42);
     for (unsigned round = 0; round < 6; round++) {

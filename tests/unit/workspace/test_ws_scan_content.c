@@ -4,17 +4,9 @@
  * of both.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "scan_support.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 enum { MIB = 1 << 20 };
@@ -118,7 +110,6 @@ check_sizes(struct scan_world *world)
 static void
 files_of_up_to_eight_mib_are_whole(void **state)
 {
-    (void)state;
     in_both_worlds(check_sizes);
 }
 
@@ -201,7 +192,6 @@ check_groups(struct scan_world *world)
 static void
 larger_files_are_groups_of_chunks(void **state)
 {
-    (void)state;
     in_both_worlds(check_groups);
 }
 
@@ -209,7 +199,6 @@ larger_files_are_groups_of_chunks(void **state)
 static void
 a_change_in_a_large_file_makes_little_new(void **state)
 {
-    (void)state;
     enum { SIZE = 20 * MIB };
     struct scan_world world;
     struct scan_sink sink;
@@ -240,7 +229,6 @@ a_change_in_a_large_file_makes_little_new(void **state)
 static void
 content_is_cut_alike_by_any_number_of_threads(void **state)
 {
-    (void)state;
     struct scan_world world;
     uint64_t counts[2] = {0};
     scan_world_open_disk(&world);
@@ -286,14 +274,12 @@ check_sparse(struct scan_world *world)
 static void
 holes_are_kept_in_files_of_any_size(void **state)
 {
-    (void)state;
     in_both_worlds(check_sparse);
 }
 
 static void
 a_hole_and_zeros_are_the_same_content(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct scan_sink sink;
     struct fi_scan_result result;
@@ -315,7 +301,6 @@ a_hole_and_zeros_are_the_same_content(void **state)
 static void
 several_large_files_are_saved_side_by_side(void **state)
 {
-    (void)state;
     struct scan_world world;
     scan_world_open_disk(&world);
     scan_put_random(&world, "a/large", 1, 20 * MIB + 12345);
@@ -343,7 +328,6 @@ wait_for_help(void *ctx, enum fi_packfile_kind kind, firn_slice content)
 static void
 an_idle_worker_helps_with_the_pieces_of_a_large_file(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct scan_sink sink;
     struct fi_scan_result result;

@@ -4,19 +4,11 @@
  * that fails, memory that runs out, a caller who has had enough. Whatever happens: an error or a
  * notice that names what it is about, what is saved is whole, and nothing leaks.
  */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "scan_support.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_share.h"
 
@@ -50,7 +42,6 @@ put_unreadable(struct scan_world *world)
 static void
 what_cannot_be_read_is_left_out_told_and_counted(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct scan_sink sink;
     struct scan_notices notices = {0};
@@ -81,7 +72,6 @@ what_cannot_be_read_is_left_out_told_and_counted(void **state)
 static void
 a_strict_scan_stops_at_the_first_thing_it_cannot_read(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct scan_sink sink;
     struct fi_scan_result result;
@@ -104,7 +94,6 @@ a_strict_scan_stops_at_the_first_thing_it_cannot_read(void **state)
 static void
 a_root_that_cannot_be_read_is_an_error(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct scan_sink sink;
     struct fi_scan_result result;
@@ -167,7 +156,6 @@ remove_some(struct scan_world *world)
 static void
 what_goes_away_meanwhile_is_left_out_and_told(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct scan_notices notices;
     struct fi_scan_result result;
@@ -206,7 +194,6 @@ swap_kinds(struct scan_world *world)
 static void
 what_becomes_something_else_meanwhile_is_never_followed(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct scan_notices notices;
     struct fi_scan_result result;
@@ -239,7 +226,6 @@ replace_huge(struct scan_world *world)
 static void
 a_directory_replaced_between_its_segments_is_not_mixed_with_the_new_one(void **state)
 {
-    (void)state;
     enum { COUNT = 600, SEGMENT = 256 };
     struct scan_world world;
     struct scan_notices notices;
@@ -292,7 +278,6 @@ write_meanwhile(void *ctx, enum fi_packfile_kind kind, firn_slice content)
 static void
 a_file_that_changes_while_it_is_read_is_read_again(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct scan_sink sink;
     struct fi_scan_result result;
@@ -319,7 +304,6 @@ a_file_that_changes_while_it_is_read_is_read_again(void **state)
 static void
 a_file_that_never_stops_changing_is_left_out_after_three_tries(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct scan_sink sink;
     struct scan_notices notices = {0};
@@ -350,7 +334,6 @@ a_file_that_never_stops_changing_is_left_out_after_three_tries(void **state)
 static void
 a_file_that_has_just_changed_is_given_a_tick_of_the_clock(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct scan_sink sink;
     struct fi_scan_result result;
@@ -404,7 +387,6 @@ keep_busy(void *arg)
 static void
 a_tree_in_motion_is_saved_in_states_that_existed(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct busy busy = {.world = &world};
     pthread_t thread;
@@ -496,7 +478,6 @@ check_sink_failures(struct scan_world *world, unsigned threads)
 static void
 a_failure_of_the_sink_ends_the_scan_with_its_error(void **state)
 {
-    (void)state;
     struct scan_world world;
     scan_world_open_memory(&world, 1);
     check_sink_failures(&world, 1);
@@ -517,7 +498,6 @@ let_a_second_pass(void *ctx, const firn_notice *notice)
 static void
 an_answer_other_than_ok_cancels(void **state)
 {
-    (void)state;
     struct scan_world world;
     firn_error err;
     scan_world_open_memory(&world, 1);
@@ -565,7 +545,6 @@ fail_allocations(struct scan_world *world, bool for_ever, const firn_hash *expec
 static void
 every_failed_allocation_is_reported_and_leaks_nothing(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct scan_sink sink;
     struct fi_scan_result result;

@@ -4,18 +4,10 @@
  * any two calls.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "scan_support.h"
 #include "sim/sim_fault.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 
 enum { MIB = 1 << 20 };
@@ -155,7 +147,6 @@ fail_each_call(struct scan_world *world, bool for_ever, const char *whole)
 static void
 every_failed_call_is_an_error_or_a_notice(void **state)
 {
-    (void)state;
     struct scan_world world;
     test_alloc_install();
     scan_world_open_memory(&world, 1);
@@ -178,7 +169,6 @@ every_failed_call_is_an_error_or_a_notice(void **state)
 static void
 running_out_of_descriptors_is_not_the_fault_of_a_file(void **state)
 {
-    (void)state;
     struct scan_world world;
     scan_world_open_memory(&world, 1);
     put_plain(&world);
@@ -202,7 +192,6 @@ running_out_of_descriptors_is_not_the_fault_of_a_file(void **state)
 static void
 short_reads_and_interruptions_change_nothing(void **state)
 {
-    (void)state;
     struct scan_world world;
     scan_world_open_memory(&world, 1);
     put_with_links(&world);
@@ -333,7 +322,6 @@ take_away(struct scan_world *world, unsigned done)
 static void
 a_file_that_changes_between_two_calls_is_saved_as_it_is_afterwards(void **state)
 {
-    (void)state;
     static void (*const acts[])(struct scan_world * world, unsigned done) = {
         overwrite, grow, append, touch, cut, replace, change_mode, change_attribute};
     static const char *const operations[] = {"file_open", "file_read", "xattr_list", "file_stat"};
@@ -359,7 +347,6 @@ a_file_that_changes_between_two_calls_is_saved_as_it_is_afterwards(void **state)
 static void
 a_file_that_changes_at_every_try_is_left_out(void **state)
 {
-    (void)state;
     static void (*const acts[])(struct scan_world * world, unsigned done) = {overwrite, grow, cut,
                                                                              replace};
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
@@ -378,7 +365,6 @@ a_file_that_changes_at_every_try_is_left_out(void **state)
 static void
 a_file_that_grows_at_every_look_is_saved_as_far_as_it_went(void **state)
 {
-    (void)state;
     static const char *const operations[] = {"file_open", "file_read", "xattr_list", "file_stat"};
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
         struct scan_notices notices = {0};
@@ -397,7 +383,6 @@ a_file_that_grows_at_every_look_is_saved_as_far_as_it_went(void **state)
 static void
 a_file_whose_times_alone_change_at_every_look_is_saved(void **state)
 {
-    (void)state;
     struct scan_notices notices = {0};
     char *real;
     char *saved = run_intruded("file_stat", 100, touch, &notices, &real);
@@ -410,7 +395,6 @@ a_file_whose_times_alone_change_at_every_look_is_saved(void **state)
 static void
 a_file_that_goes_away_before_it_is_opened_has_vanished(void **state)
 {
-    (void)state;
     struct scan_notices notices = {0};
     char *real;
     char *saved = run_intruded("file_open", 1, take_away, &notices, &real);

@@ -2,17 +2,9 @@
  *
  * unit/workspace: names of a directory: in order, each once.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "scan/scan_internal.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -25,7 +17,6 @@ name_at(const struct fi_scan_listing *listing, size_t i)
 static void
 names_come_out_in_byte_order_each_once(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "names_come_out_in_byte_order_each_once", 7);
     struct fi_scan_listing listing = {0};
@@ -57,7 +48,6 @@ names_come_out_in_byte_order_each_once(void **state)
 static void
 of_repeated_names_all_different_ones_stay(void **state)
 {
-    (void)state;
     static const char *const names[] = {"b", "a", "b", "c", "a", "a", "aa", ""};
     static const char *const expected[] = {"", "a", "aa", "b", "c"};
     struct fi_scan_listing listing = {0};
@@ -76,7 +66,6 @@ of_repeated_names_all_different_ones_stay(void **state)
 static void
 a_name_without_end_is_cut_and_still_too_long_for_a_tree(void **state)
 {
-    (void)state;
     enum { SIZE = 70000 };
     char *name = malloc(SIZE);
     struct fi_scan_listing listing = {0};
@@ -92,7 +81,6 @@ a_name_without_end_is_cut_and_still_too_long_for_a_tree(void **state)
 static void
 a_failed_allocation_loses_no_name(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_scan_listing listing = {0};
     uint64_t failed = 0;

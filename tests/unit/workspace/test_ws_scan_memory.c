@@ -2,23 +2,14 @@
  *
  * unit/workspace: what a scan costs in memory.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "scan_support.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_peak.h"
 
 static void
 a_huge_flat_directory_costs_little_memory_an_entry(void **state)
 {
-    (void)state;
     enum { COUNT = 60000 };
     struct scan_world world;
     struct scan_sink sink;

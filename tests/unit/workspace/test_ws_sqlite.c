@@ -5,20 +5,13 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/syscall.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "handle/ws_opened.h"
 #include "scan/scan_internal.h"
 #include "sim/sim_fault.h"
+#include "support/test.h"
 #include "support/test_os.h"
 #include "ws_support.h"
 
@@ -121,7 +114,6 @@ begin(struct ws_world *world, struct copying *copying, uint64_t seed)
 static void
 one_in_use_is_saved_as_its_copy_without_the_files_beside_it(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct copying copying;
     begin(&world, &copying, 420);
@@ -143,7 +135,6 @@ one_in_use_is_saved_as_its_copy_without_the_files_beside_it(void **state)
 static void
 one_that_nobody_has_open_is_saved_with_the_files_beside_it(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct copying copying;
     begin(&world, &copying, 421);
@@ -156,7 +147,6 @@ one_that_nobody_has_open_is_saved_with_the_files_beside_it(void **state)
 static void
 one_without_files_beside_it_is_copied_once_a_lock_is_seen_after_reading(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct copying copying;
     begin(&world, &copying, 422);
@@ -174,7 +164,6 @@ one_without_files_beside_it_is_copied_once_a_lock_is_seen_after_reading(void **s
 static void
 one_that_stays_locked_goes_on_as_the_last_checkpoint_has_it(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct copying copying;
     begin(&world, &copying, 423);
@@ -199,7 +188,6 @@ one_that_stays_locked_goes_on_as_the_last_checkpoint_has_it(void **state)
 static void
 a_restore_begins_anew_where_one_was_locked_after_it_had_been_read(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct copying copying;
     begin(&world, &copying, 428);
@@ -221,7 +209,6 @@ a_restore_begins_anew_where_one_was_locked_after_it_had_been_read(void **state)
 static void
 without_a_library_all_files_are_saved_and_that_is_told_once(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct copying copying;
     begin(&world, &copying, 424);
@@ -247,7 +234,6 @@ without_a_library_all_files_are_saved_and_that_is_told_once(void **state)
 static void
 a_restore_begins_anew_where_one_was_in_use_until_then(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct copying copying;
     char page[PAGE + 1];
@@ -272,7 +258,6 @@ a_restore_begins_anew_where_one_was_in_use_until_then(void **state)
 static void
 rules_decide_about_the_database_and_not_about_its_log(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct copying copying;
     begin(&world, &copying, 426);
@@ -290,7 +275,6 @@ rules_decide_about_the_database_and_not_about_its_log(void **state)
 static void
 each_of_many_is_found_by_its_name(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct copying copying;
     char name[32];
@@ -360,7 +344,6 @@ save_meanwhile(struct ws_world *world, struct copying *copying, struct meanwhile
 static void
 a_journal_that_a_transaction_begins_after_the_database_was_read_is_left_out(void **state)
 {
-    (void)state;
     for (int is_log = 0; is_log < 2; is_log++) {
         struct ws_world world;
         struct copying copying;
@@ -383,7 +366,6 @@ a_journal_that_a_transaction_begins_after_the_database_was_read_is_left_out(void
 static void
 a_journal_that_changes_each_time_it_is_read_is_left_out_too(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct copying copying;
     struct meanwhile meanwhile = {.before = "app.db-journal",
@@ -402,7 +384,6 @@ a_journal_that_changes_each_time_it_is_read_is_left_out_too(void **state)
 static void
 a_journal_that_was_left_and_is_recovered_meanwhile_is_reported(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct copying copying;
     struct meanwhile meanwhile = {.before = "app.db-journal",
@@ -422,7 +403,6 @@ a_journal_that_was_left_and_is_recovered_meanwhile_is_reported(void **state)
 static void
 a_file_named_like_a_journal_is_saved_beside_what_is_no_database(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct copying copying;
     struct meanwhile meanwhile = {
@@ -458,7 +438,6 @@ ask_without_locks(void *arg)
 static void
 where_there_are_no_locks_a_database_is_a_file_like_others(void **state)
 {
-    (void)state;
     pthread_t thread;
     bool is_refused = false;
     assert_int_equal(pthread_create(&thread, NULL, ask_without_locks, &is_refused), 0);

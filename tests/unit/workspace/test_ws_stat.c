@@ -3,22 +3,14 @@
  * unit/workspace: the stat cache by itself: prints, memos and their bytes, parts, lanes, sweeping.
  */
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "catalog/catalog.h"
 #include "sim/sim_memory.h"
 #include "statcache/statcache.h"
 #include "statcache/statcache_internal.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 #define TICK INT64_C(10000000)
@@ -29,7 +21,6 @@
 static void
 a_print_shows_every_field_of_a_look(void **state)
 {
-    (void)state;
     struct fi_os_stat stat = {.kind = FI_OS_FILE,
                               .mode = 0644,
                               .uid = 1,
@@ -75,7 +66,6 @@ a_print_shows_every_field_of_a_look(void **state)
 static void
 what_has_just_changed_or_will_change_is_not_settled(void **state)
 {
-    (void)state;
     const struct {
         int64_t ctime_ns;
         int64_t looked_ns;
@@ -126,7 +116,6 @@ memo_of(const struct fi_buf *prints)
 static void
 a_memo_comes_back_from_its_bytes_and_from_no_others(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf prints = {0};
     struct fi_statcache_memo read = {0};
@@ -170,7 +159,6 @@ a_memo_comes_back_from_its_bytes_and_from_no_others(void **state)
 static void
 a_print_is_found_wherever_it_is_and_zeros_never(void **state)
 {
-    (void)state;
     struct fi_buf prints = {0};
     struct fi_statcache_print print;
     size_t index;
@@ -202,7 +190,6 @@ a_print_is_found_wherever_it_is_and_zeros_never(void **state)
 static void
 many_zeros_do_not_slow_a_search(void **state)
 {
-    (void)state;
     enum { ZEROS = 400000 };
     struct fi_buf prints = {0};
     struct fi_statcache_print print;
@@ -376,7 +363,6 @@ look(struct world *world, struct fi_buf *all, const struct fi_buf *before)
 static void
 directories_of_every_size_are_remembered(void **state)
 {
-    (void)state;
     static const size_t counts[] = {0, 1, 511, 512, 513, 514, 5000, 0, 700, 3, 2000};
     struct world world;
     struct fi_buf prints = {0};
@@ -400,7 +386,6 @@ directories_of_every_size_are_remembered(void **state)
 static void
 one_change_in_a_wide_directory_writes_little(void **state)
 {
-    (void)state;
     struct world world;
     struct fi_buf prints = {0};
     struct fi_buf all = {0};
@@ -429,7 +414,6 @@ one_change_in_a_wide_directory_writes_little(void **state)
 static void
 parts_that_nobody_looked_at_do_not_stay(void **state)
 {
-    (void)state;
     struct world world;
     struct fi_buf prints = {0};
     struct fi_buf entries = {0};
@@ -456,7 +440,6 @@ parts_that_nobody_looked_at_do_not_stay(void **state)
 static void
 parts_of_nothing_but_zeros_are_kept(void **state)
 {
-    (void)state;
     struct world world;
     struct fi_buf prints = {0};
     open_world(&world);
@@ -476,7 +459,6 @@ parts_of_nothing_but_zeros_are_kept(void **state)
 static void
 a_missing_or_wrong_part_is_a_missing_memo(void **state)
 {
-    (void)state;
     struct world world;
     struct fi_buf prints = {0};
     struct fi_buf key = {0};
@@ -508,7 +490,6 @@ a_missing_or_wrong_part_is_a_missing_memo(void **state)
 static void
 a_memo_from_the_future_is_not_believed(void **state)
 {
-    (void)state;
     struct world world;
     struct fi_statcache_memo memo = {0};
     open_world(&world);
@@ -525,7 +506,6 @@ a_memo_from_the_future_is_not_believed(void **state)
 static void
 a_directory_is_forgotten_with_all_below_it_and_nothing_else(void **state)
 {
-    (void)state;
     static const char *const gone[] = {"a", "a/b", "a/b/c", "a/\xff", "a/ "};
     static const char *const kept[] = {"", "a-b", "a!", "a b", "a0", "aa", "b", "b/a"};
     struct world world;
@@ -556,7 +536,6 @@ a_directory_is_forgotten_with_all_below_it_and_nothing_else(void **state)
 static void
 a_path_too_long_for_a_key_is_not_remembered(void **state)
 {
-    (void)state;
     struct world world;
     char *path = malloc(70001);
     assert_non_null(path);
@@ -587,7 +566,6 @@ is_dead(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
 static void
 sweeping_takes_what_names_a_dead_object_and_parts_of_nothing(void **state)
 {
-    (void)state;
     struct world world;
     struct fi_buf prints = {0};
     uint64_t removed;
@@ -620,7 +598,6 @@ sweeping_takes_what_names_a_dead_object_and_parts_of_nothing(void **state)
 static void
 a_workspace_is_removed_alone(void **state)
 {
-    (void)state;
     struct world world;
     struct fi_catalog *catalog;
     open_world(&world);

@@ -5,18 +5,10 @@
  * cut that is any mixture of what was written and what was there before, under the times of either.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "ws_support.h"
 
@@ -94,7 +86,6 @@ assert_next_save_is_right(struct ws_world *world)
 static void
 any_call_of_an_incremental_save_may_fail(void **state)
 {
-    (void)state;
     struct ws_world prepared;
     prepare(&prepared, 41, FEW);
     bool was_hit = true;
@@ -121,7 +112,6 @@ any_call_of_an_incremental_save_may_fail(void **state)
 static void
 any_allocation_of_an_incremental_save_may_fail(void **state)
 {
-    (void)state;
     struct ws_world prepared;
     test_alloc_install();
     prepare(&prepared, 42, FEW);
@@ -148,7 +138,6 @@ any_allocation_of_an_incremental_save_may_fail(void **state)
 static void
 after_a_power_cut_the_next_save_sees_what_is_there(void **state)
 {
-    (void)state;
     struct ws_world prepared;
     unsigned seeds = getenv("FIRN_TEST_LONG") != NULL ? 50 : 2;
     uint64_t cuts = 0;

@@ -10,19 +10,11 @@
  * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 runs thousands of steps.
  */
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "sim/sim_memory.h"
 #include "statcache/statcache.h"
+#include "support/test.h"
 #include "ws_edit.h"
 #include "ws_support.h"
 
@@ -491,7 +483,6 @@ is_long(void)
 static void
 incremental_saves_are_what_full_ones_would_be(void **state)
 {
-    (void)state;
     static const int64_t granularities[] = {1, 4000000, 10000000, SECOND, 2 * SECOND};
     unsigned seeds = chosen_seed() != 0 ? 1 : is_long() ? 40 : 10;
     for (uint64_t seed = 1; seed <= seeds; seed++) {
@@ -508,7 +499,6 @@ incremental_saves_are_what_full_ones_would_be(void **state)
 static void
 incremental_saves_on_a_disk_are_what_full_ones_would_be(void **state)
 {
-    (void)state;
     unsigned seeds = chosen_seed() != 0 ? 1 : is_long() ? 10 : 2;
     for (uint64_t seed = 101; seed < 101 + seeds; seed++) {
         uint64_t chosen = chosen_seed() != 0 ? chosen_seed() : seed;

@@ -5,23 +5,15 @@
  * In the test with a second process that one commits, flushes, merges, checkpoints and loads without a
  * pause while the tree is saved again and again; each saved state is restored elsewhere and read.
  */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "sim/sim_memory.h"
 #include "store_writer.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"
 
@@ -64,7 +56,6 @@ round_of(struct ws_world *world, const char *reference, const char *path, bool i
 static void
 a_store_at_rest_is_saved_once(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct store_writer writer;
     ws_world_open_memory(&world, 301);
@@ -95,7 +86,6 @@ a_store_at_rest_is_saved_once(void **state)
 static void
 rules_and_sizes_say_nothing_about_its_files(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct store_writer writer;
     firn_workspace_save_result result;
@@ -121,7 +111,6 @@ rules_and_sizes_say_nothing_about_its_files(void **state)
 static void
 what_is_the_writers_own_is_left_out(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct store_writer writer;
     ws_world_open_memory(&world, 303);
@@ -148,7 +137,6 @@ what_is_the_writers_own_is_left_out(void **state)
 static void
 a_store_that_cannot_be_read_is_saved_as_files(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_save_result result;
     ws_world_open_memory(&world, 304);
@@ -192,7 +180,6 @@ a_store_that_cannot_be_read_is_saved_as_files(void **state)
 static void
 a_store_that_lost_its_log_is_told(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 310);
     store_writer_put(&world.tree, "lost", 3);
@@ -240,7 +227,6 @@ remove_run(void *ctx, const struct fi_os_dirent *entry)
 static void
 a_store_that_lost_a_run_is_saved_as_one_state_and_told(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct store_writer writer;
     ws_world_open_memory(&world, 311);
@@ -267,7 +253,6 @@ a_store_that_lost_a_run_is_saved_as_one_state_and_told(void **state)
 static void
 a_store_that_a_power_cut_left_is_saved_as_it_recovers(void **state)
 {
-    (void)state;
     for (uint64_t seed = 1; seed <= 20; seed++) {
         struct ws_world world;
         struct store_writer writer;
@@ -301,7 +286,6 @@ try_dry(struct ws_world *world, const char *reference)
 static void
 a_store_that_is_written_is_not_restored(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct store_writer writer;
     ws_world_open_memory(&world, 305);
@@ -358,7 +342,6 @@ assert_saved(void *ctx, struct ws_world *world, const struct ws_broken *broken)
 static void
 failed_allocations_leave_no_trace(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct ws_world prepared;
     ws_world_open_memory(&prepared, 306);
@@ -410,7 +393,6 @@ hammer(const char *path, pid_t parent, struct shared *shared)
 static void
 each_save_beside_a_writer_is_a_state(void **state)
 {
-    (void)state;
     struct ws_world world;
     char path[300];
     int status;

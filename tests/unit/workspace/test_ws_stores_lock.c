@@ -3,17 +3,9 @@
  * unit/workspace: the lock of a firn store in the tree: never saved, not even with a store that cannot be
  * read; and not restored where an earlier version saved it.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "store_writer.h"
+#include "support/test.h"
 #include "ws_support.h"
 
 /* ---- helpers ---- */
@@ -66,7 +58,6 @@ lock_size(struct ws_world *world, const char *store)
 static void
 a_store_that_lost_its_log_goes_and_comes_back(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 410);
     scan_put_text(&world.tree, "deep", "a file");
@@ -102,7 +93,6 @@ a_store_that_lost_its_log_goes_and_comes_back(void **state)
 static void
 a_lock_that_was_saved_is_not_restored_into_a_store(void **state)
 {
-    (void)state;
     const firn_slice path = firn_str("app.firn/LOCK");
     for (int lacks_log = 0; lacks_log < 2; lacks_log++) {
         struct ws_world world;
@@ -152,7 +142,6 @@ a_lock_that_was_saved_is_not_restored_into_a_store(void **state)
 static void
 a_lock_of_something_else_is_restored(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 412);
     scan_put_text(&world.tree, "looks/FIRN", "like a store");

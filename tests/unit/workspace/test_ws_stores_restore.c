@@ -4,19 +4,11 @@
  * with all that it left lying, and that an undo brings back the state that it had.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "sim/sim_memory.h"
 #include "store_writer.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "ws_break.h"
@@ -57,7 +49,6 @@ put_leftovers(struct ws_world *world, const char *store)
 static void
 a_store_goes_with_all_that_it_left(void **state)
 {
-    (void)state;
     for (int crashes = 0; crashes < 2; crashes++) {
         struct ws_world world;
         struct store_writer writer;
@@ -89,7 +80,6 @@ a_store_goes_with_all_that_it_left(void **state)
 static void
 what_is_not_the_stores_stays(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 402);
     scan_put_text(&world.tree, ".firnignore", "*.secret\n");
@@ -117,7 +107,6 @@ what_is_not_the_stores_stays(void **state)
 static void
 a_store_gives_way_to_a_file(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct store_writer writer;
     ws_world_open_memory(&world, 403);
@@ -149,7 +138,6 @@ a_store_gives_way_to_a_file(void **state)
 static void
 a_store_that_was_moved_or_replaced_comes_back(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct store_writer writer;
     ws_world_open_memory(&world, 404);
@@ -179,7 +167,6 @@ a_store_that_was_moved_or_replaced_comes_back(void **state)
 static void
 a_store_whose_writer_was_killed_is_restored_and_comes_back(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct store_writer writer;
     ws_world_open_memory(&world, 405);
@@ -206,7 +193,6 @@ a_store_whose_writer_was_killed_is_restored_and_comes_back(void **state)
 static void
 a_store_in_which_nothing_changes_refuses_nothing(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct store_writer writer;
     ws_world_open_memory(&world, 406);
@@ -237,7 +223,6 @@ a_store_in_which_nothing_changes_refuses_nothing(void **state)
 static void
 a_store_inside_a_store_is_its_own(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct store_writer outer;
     struct store_writer inner;
@@ -277,7 +262,6 @@ write_late(void *ctx, const firn_notice *notice)
 static void
 what_is_written_after_the_scan_is_not_lost(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct store_writer writer;
     struct late late = {.writer = &writer};
@@ -307,7 +291,6 @@ what_is_written_after_the_scan_is_not_lost(void **state)
 static void
 a_log_that_stays_ends_where_it_was_saved(void **state)
 {
-    (void)state;
     for (unsigned rounds = 1; rounds < 50; rounds += 7) {
         struct ws_world world;
         struct store_writer writer;
@@ -431,7 +414,6 @@ run_history(struct test_random *random)
 static void
 any_state_of_a_store_comes_back(void **state)
 {
-    (void)state;
     struct test_random random;
     int histories = getenv("FIRN_TEST_LONG") != NULL ? HISTORIES_LONG : HISTORIES;
     test_random_init(&random, "ws_stores_restore", 411);
@@ -512,7 +494,6 @@ run(struct ws_world *world, int operation)
 static void
 failed_calls_lose_nothing(void **state)
 {
-    (void)state;
     struct ws_world prepared;
     uint64_t failures = 0;
     prepare(&prepared);
@@ -530,7 +511,6 @@ failed_calls_lose_nothing(void **state)
 static void
 failed_allocations_lose_nothing(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct ws_world prepared;
     struct ws_break_numbered numbered = {run, check_after, RESTORE};

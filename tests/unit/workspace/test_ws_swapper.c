@@ -6,17 +6,9 @@
  * when it is over the tree can be restored exactly.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
+#include "support/test.h"
 #include "support/test_random.h"
 #include "ws_support.h"
 
@@ -129,7 +121,6 @@ is_pending(struct rig *rig)
 static void
 nothing_outside_changes_while_directories_become_links(void **state)
 {
-    (void)state;
     struct rig rig = {0};
     pthread_t thread;
     set_up(&rig);

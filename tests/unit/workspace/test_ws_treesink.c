@@ -2,15 +2,8 @@
  *
  * unit/workspace: the sink that keeps directories in memory.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "scan_support.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 
 static int
@@ -25,7 +18,6 @@ read_fallback(void *ctx, const firn_hash *hash, struct fi_buf *out, firn_error *
 static void
 a_tree_sink_keeps_directories_and_nothing_else(void **state)
 {
-    (void)state;
     struct scan_world world;
     struct fi_objects_treesink *sink;
     struct fi_scan_result result;

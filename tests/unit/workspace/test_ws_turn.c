@@ -3,21 +3,13 @@
  * unit/workspace: the turns of coding agents: what the checkpoint after one of them knows of it.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
 #include "handle/ws_opened.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"
 
@@ -71,7 +63,6 @@ assert_turn(const firn_workspace_checkpoint *checkpoint, const char *session, ui
 static void
 each_turn_keeps_its_prompt(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_checkpoint *found;
     ws_world_open_memory(&world, 1);
@@ -99,7 +90,6 @@ each_turn_keeps_its_prompt(void **state)
 static void
 conversations_are_told_apart(void **state)
 {
-    (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 2);
     scan_put_text(&world.tree, "file", "first");
@@ -122,7 +112,6 @@ conversations_are_told_apart(void **state)
 static void
 old_conversations_make_room(void **state)
 {
-    (void)state;
     struct ws_world world;
     char session[32];
     ws_world_open_memory(&world, 3);
@@ -144,7 +133,6 @@ old_conversations_make_room(void **state)
 static void
 a_long_prompt_is_cut_between_characters(void **state)
 {
-    (void)state;
     struct ws_world world;
     size_t size = 20000;
     char *prompt = calloc(2 * size + 2, 1);
@@ -166,7 +154,6 @@ a_long_prompt_is_cut_between_characters(void **state)
 static void
 a_turn_without_an_agent_is_refused(void **state)
 {
-    (void)state;
     struct ws_world world;
     char name[300];
     firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
@@ -251,7 +238,6 @@ undo_turn(struct ws_world *world)
 static void
 notes_of_turns_have_two_formats(void **state)
 {
-    (void)state;
     static const uint8_t first[] = {1, 1, 0, 0, 0, 0, 0, 0, 0x20, 7, 3, 'o', 'l', 'd'};
     static const uint8_t open[] = {2, 1, 0, 0, 0, 0, 0, 0, 0x20, 7, 3, 'n', 'e', 'w', 0};
     static const uint8_t over[] = {2, 1, 0, 0, 0, 0, 0, 0, 0x20, 7, 3, 'n', 'e', 'w', 1};
@@ -286,7 +272,6 @@ notes_of_turns_have_two_formats(void **state)
 static void
 turns_may_go_on_at_once(void **state)
 {
-    (void)state;
     struct ws_world world;
     int64_t now_ns = INT64_C(1800000000) * 1000000000;
     ws_world_open_memory(&world, 8);
@@ -318,7 +303,6 @@ pass_time(struct ws_world *world)
 static void
 a_turn_that_was_interrupted_ends_with_the_next_one(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_save_result result;
     ws_world_open_memory(&world, 20);
@@ -342,7 +326,6 @@ a_turn_that_was_interrupted_ends_with_the_next_one(void **state)
 static void
 an_interrupted_turn_that_was_undone_ends_nothing(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_save_result result;
     ws_world_open_memory(&world, 21);
@@ -368,7 +351,6 @@ an_interrupted_turn_that_was_undone_ends_nothing(void **state)
 static void
 a_turn_that_others_saved_is_a_turn(void **state)
 {
-    (void)state;
     for (int interrupted = 0; interrupted < 2; interrupted++) {
         struct ws_world world;
         firn_workspace_save_result result;
@@ -454,21 +436,18 @@ break_memory(const struct ws_break *how)
 static void
 any_call_may_fail(void **state)
 {
-    (void)state;
     break_turns(ws_break_any_call);
 }
 
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     break_turns(break_memory);
 }
 
 static void
 the_power_may_go_at_any_moment(void **state)
 {
-    (void)state;
     break_turns(ws_break_any_power);
 }
 

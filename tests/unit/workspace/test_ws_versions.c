@@ -3,22 +3,13 @@
  * unit/workspace: new versions of files and directories stored as changes of old ones: what it
  * saves, when it is not done, and that what others lean on stays and is checked.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "gc_support.h"
 #include "handle/ws_opened.h"
 #include "reclaim/reclaim.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
 
@@ -87,7 +78,6 @@ kind_of(struct ws_world *world, const firn_hash *hash, firn_hash *out_base)
 static void
 a_new_version_takes_what_is_new_in_it(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_hash first;
     firn_hash second;
@@ -115,7 +105,6 @@ a_new_version_takes_what_is_new_in_it(void **state)
 static void
 versions_lean_on_one_that_is_whole_until_that_does_not_pay(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_hash versions[24];
     firn_hash base;
@@ -161,7 +150,6 @@ versions_lean_on_one_that_is_whole_until_that_does_not_pay(void **state)
 static void
 directories_are_versions_too(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_hash roots[2];
     firn_hash base;
@@ -192,7 +180,6 @@ directories_are_versions_too(void **state)
 static void
 what_does_not_pay_is_stored_whole(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_hash hash;
     ws_world_open_memory(&world, 4);
@@ -228,7 +215,6 @@ what_does_not_pay_is_stored_whole(void **state)
 static void
 a_version_may_be_a_piece(void **state)
 {
-    (void)state;
     struct ws_world world;
     enum { PIECE = 1 << 20 };
     struct test_random random = {.state = 11};
@@ -265,7 +251,6 @@ a_version_may_be_a_piece(void **state)
 static void
 a_base_outlives_its_checkpoint(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_hash first;
     firn_hash second;
@@ -301,7 +286,6 @@ a_base_outlives_its_checkpoint(void **state)
 static void
 a_base_goes_with_the_last_that_leans_on_it(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_hash first;
     firn_hash second;
@@ -327,7 +311,6 @@ a_base_goes_with_the_last_that_leans_on_it(void **state)
 static void
 versions_move_with_their_packs(void **state)
 {
-    (void)state;
     struct ws_world world;
     char *dumps[12];
     ws_world_open_memory(&world, 8);
@@ -382,7 +365,6 @@ damage_pack(struct ws_world *world, const char *name)
 static void
 a_damaged_base_takes_along_what_leans_on_it(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_check_result result;
     firn_hash hash;
@@ -437,7 +419,6 @@ count_told(void *ctx, const firn_notice *notice)
 static void
 a_check_names_all_that_a_bad_frame_takes_along(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct told told = {0};
     firn_workspace_check_options options = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
@@ -466,7 +447,6 @@ a_check_names_all_that_a_bad_frame_takes_along(void **state)
 static void
 without_a_pack_nothing_leans(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_hash first;
     firn_hash third;
@@ -498,7 +478,6 @@ without_a_pack_nothing_leans(void **state)
 static void
 a_check_looks_into_lists_of_lists(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_check_result result;
     enum { SIZE = 9 << 20 };
@@ -555,7 +534,6 @@ put_digits(struct ws_world *world, const char *path, uint64_t seed, unsigned cou
 static void
 a_version_is_compared_with_what_it_takes_alone(void **state)
 {
-    (void)state;
     enum { EVEN = 400000, COUNT = 2000 };
     struct ws_world world;
     firn_hash first;
@@ -597,7 +575,6 @@ frame_of(struct ws_world *world, const firn_hash *hash)
 static void
 versions_come_together_whole_when_packs_are_joined(void **state)
 {
-    (void)state;
     enum { COUNT = FI_RECLAIM_JOIN_PACKS, FEW = 200, MANY = 3000, FILLER = 150000 };
     struct ws_world world;
     firn_hash small[COUNT];

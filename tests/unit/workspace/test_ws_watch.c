@@ -6,21 +6,12 @@
  *
  * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 runs many steps.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "os/os_socket.h"
 #include "place/place.h"
+#include "support/test.h"
 #include "support/test_os.h"
 #include "watch/watch.h"
 #include "watch/watch_internal.h"
@@ -235,7 +226,6 @@ edit_and_compare(uint64_t seed, bool only_watch)
 static void
 a_save_beside_a_watch_finds_what_there_is(void **state)
 {
-    (void)state;
     edit_and_compare(31, true);
     edit_and_compare(32, true);
 }
@@ -243,7 +233,6 @@ a_save_beside_a_watch_finds_what_there_is(void **state)
 static void
 so_does_the_watch_by_itself(void **state)
 {
-    (void)state;
     edit_and_compare(41, false);
     edit_and_compare(42, false);
 }
@@ -251,7 +240,6 @@ so_does_the_watch_by_itself(void **state)
 static void
 links_that_appear_are_seen_in_directories_that_did_not_change(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct watcher watcher;
     struct twin twin;
@@ -284,7 +272,6 @@ links_that_appear_are_seen_in_directories_that_did_not_change(void **state)
 static void
 rules_that_did_not_change_are_still_those_of_the_next_checkpoint(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct watcher watcher;
     struct twin twin;
@@ -317,7 +304,6 @@ rules_that_did_not_change_are_still_those_of_the_next_checkpoint(void **state)
 static void
 files_that_are_too_large_now_are_left_out_though_nothing_changed(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct watcher watcher;
     struct twin twin;
@@ -341,7 +327,6 @@ files_that_are_too_large_now_are_left_out_though_nothing_changed(void **state)
 static void
 another_directory_that_goes_on_with_the_checkpoints_is_not_watched(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct watcher watcher;
     struct scan_world copy;
@@ -387,7 +372,6 @@ ask_for_much(void *ctx, const struct fi_watch_question *question, struct fi_buf 
 static void
 an_answer_that_is_too_long_names_nothing_but_can_be_read(void **state)
 {
-    (void)state;
     const struct fi_watch_serve serve = {.ask = ask_for_much};
     const struct fi_watch_question question = {.will_report = true};
     struct fi_os_socket *listener;
@@ -438,7 +422,6 @@ newest(struct ws_world *world, bool *out_is_by_watch)
 static void
 it_saves_after_quiet_and_only_what_changed(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct watcher watcher;
     bool is_by_watch;
@@ -494,7 +477,6 @@ write_steadily(struct ws_world *world, int attempt, int64_t quiet_ms, uint64_t *
 static void
 work_in_a_directory_that_is_new_is_no_quiet(void **state)
 {
-    (void)state;
     const int64_t quiet_ms = 400;
     struct ws_world world;
     struct watcher watcher;
@@ -524,7 +506,6 @@ work_in_a_directory_that_is_new_is_no_quiet(void **state)
 static void
 it_saves_what_is_never_quiet(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct watcher watcher;
     bool is_by_watch;
@@ -560,7 +541,6 @@ it_saves_what_is_never_quiet(void **state)
 static void
 there_is_one_watch_at_a_time(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct watcher watcher;
     firn_workspace_watch_info info;
@@ -588,7 +568,6 @@ there_is_one_watch_at_a_time(void **state)
 static void
 it_ends_when_the_workspace_goes(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct watcher watcher;
     ws_world_open_disk(&world);
@@ -607,7 +586,6 @@ it_ends_when_the_workspace_goes(void **state)
 static void
 it_ends_when_the_store_goes(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct watcher watcher;
     struct fi_os_dir *store;
@@ -624,7 +602,6 @@ it_ends_when_the_store_goes(void **state)
 static void
 nothing_is_watched_in_a_simulation(void **state)
 {
-    (void)state;
     struct ws_world world;
     firn_workspace_watch_options options = FIRN_WORKSPACE_WATCH_OPTIONS_INIT;
     firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;

@@ -3,18 +3,9 @@
  * unit/workspace: a save beside a watch of the same process, on a machine in memory: what it visits,
  * and that any allocation of it may fail. Whatever does, the next save finds what there is.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "handle/ws_opened.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "watch/watch_internal.h"
 #include "ws_support.h"
@@ -144,7 +135,6 @@ assert_next_save_is_right(struct ws_world *world)
 static void
 only_what_has_changed_is_visited(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct link link;
     prepare(&world, &link);
@@ -197,7 +187,6 @@ look_at_all(struct ws_world *world)
 static void
 a_link_is_new_that_only_a_scan_has_seen_which_was_not_reported(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct link link;
     prepare(&world, &link);
@@ -219,7 +208,6 @@ set_clock_back(struct ws_world *world)
 static void
 a_clock_set_back_makes_no_link_known(void **state)
 {
-    (void)state;
     for (int64_t pause_ns = 0; pause_ns <= 20 * SECOND_NS; pause_ns += 20 * SECOND_NS) {
         struct ws_world world;
         struct link link;
@@ -294,7 +282,6 @@ set_clock_back_and_link_between(struct link *link, const char *path)
 static void
 a_link_may_be_made_while_a_scan_runs(void **state)
 {
-    (void)state;
     void (*const hooks[])(struct link *, const char *) = {link_between,
                                                           set_clock_back_and_link_between};
     for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++) {
@@ -324,7 +311,6 @@ change_mode(struct link *link, const char *path)
 static void
 a_directory_may_change_just_before_it_is_watched(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct link link;
     ws_world_open_memory(&world, 72);
@@ -341,7 +327,6 @@ a_directory_may_change_just_before_it_is_watched(void **state)
 static void
 who_has_enough_of_a_save_need_not_say_so_twice(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct link link;
     prepare(&world, &link);
@@ -361,7 +346,6 @@ who_has_enough_of_a_save_need_not_say_so_twice(void **state)
 static void
 rules_may_change_through_another_name(void **state)
 {
-    (void)state;
     for (int is_looked_at = 0; is_looked_at <= 1; is_looked_at++) {
         struct ws_world world;
         struct link link;
@@ -385,7 +369,6 @@ rules_may_change_through_another_name(void **state)
 static void
 what_is_left_out_is_told_once_although_a_scan_begins_once_more(void **state)
 {
-    (void)state;
     struct ws_world world;
     struct link link;
     prepare(&world, &link);
@@ -402,7 +385,6 @@ what_is_left_out_is_told_once_although_a_scan_begins_once_more(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     bool was_hit = true;
     uint64_t failures = 0;
     test_alloc_install();

@@ -4,18 +4,9 @@
  * which ones, how many at a time, and that any allocation may fail. Whatever does, the next save
  * finds what there is.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "handle/ws_opened.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "watch/watch_internal.h"
 #include "ws_support.h"
@@ -161,7 +152,6 @@ assert_next_save_is_right(struct bench *bench)
 static void
 a_directory_that_came_is_watched_with_all_below_it(void **state)
 {
-    (void)state;
     struct bench *bench = bench_open();
     scan_put_text(&bench->world.tree, "old/new/a/file", "text");
     scan_put_text(&bench->world.tree, "old/new/b/c/file", "text");
@@ -193,7 +183,6 @@ a_directory_that_came_is_watched_with_all_below_it(void **state)
 static void
 files_and_what_has_gone_again_are_nothing_to_watch(void **state)
 {
-    (void)state;
     struct bench *bench = bench_open();
     scan_put_text(&bench->world.tree, "file", "text");
     happen(bench, "", "file", false);
@@ -216,7 +205,6 @@ files_and_what_has_gone_again_are_nothing_to_watch(void **state)
 static void
 what_is_left_out_is_not_watched(void **state)
 {
-    (void)state;
     static const char *const files[] = {
         "old/Cargo.toml",      "old/target/f",   "new/target/f",        "new/node_modules/x/f",
         "new/.firnignore",     "new/deep/out/f", "new/deep/.gitignore", "new/deep/more/f",
@@ -267,7 +255,6 @@ what_is_left_out_is_not_watched(void **state)
 static void
 what_cannot_be_watched_is_left_to_the_save(void **state)
 {
-    (void)state;
     struct bench *bench = bench_open();
     scan_put_text(&bench->world.tree, "new/a/b/file", "text");
     scan_put_text(&bench->world.tree, "new/c/file", "text");
@@ -287,7 +274,6 @@ what_cannot_be_watched_is_left_to_the_save(void **state)
 static void
 a_rename_that_is_not_told_yet_breaks_nothing(void **state)
 {
-    (void)state;
     struct bench *bench = bench_open();
     scan_put_text(&bench->world.tree, "new/file", "text");
     happen(bench, "", "new", true);
@@ -302,7 +288,6 @@ a_rename_that_is_not_told_yet_breaks_nothing(void **state)
 static void
 many_are_watched_a_part_at_a_time(void **state)
 {
-    (void)state;
     struct bench *bench = bench_open();
     for (int i = 0; i < MANY; i++) {
         char path[PATH_SIZE];
@@ -324,7 +309,6 @@ many_are_watched_a_part_at_a_time(void **state)
 static void
 no_more_is_noted_than_there_is_room_for(void **state)
 {
-    (void)state;
     struct bench *bench = bench_open();
     char name[TEXT_SIZE];
     memset(name, 'n', sizeof name - 1);
@@ -342,7 +326,6 @@ no_more_is_noted_than_there_is_room_for(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     bool was_hit = true;
     uint64_t partly = 0;
     test_alloc_install();

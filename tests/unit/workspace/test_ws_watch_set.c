@@ -3,16 +3,7 @@
  * unit/workspace: what a watch knows, by itself: a kernel that gives numbers, and saves that ask,
  * visit what they are told to, and report.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "watch/watch_internal.h"
@@ -225,7 +216,6 @@ settle(struct fake *fake)
 static void
 what_was_watched_before_it_was_listed_is_clean_at_once(void **state)
 {
-    (void)state;
     struct fake fake;
     struct fi_watch_set_info info;
     settle(&fake);
@@ -239,7 +229,6 @@ what_was_watched_before_it_was_listed_is_clean_at_once(void **state)
 static void
 what_another_process_has_visited_is_clean_after_its_second_visit(void **state)
 {
-    (void)state;
     struct fake fake;
     char text[TEXT_SIZE];
     fake_init(&fake);
@@ -257,7 +246,6 @@ what_another_process_has_visited_is_clean_after_its_second_visit(void **state)
 static void
 what_is_watched_early_is_not_made_clean_by_a_save_that_asked_before(void **state)
 {
-    (void)state;
     struct fake fake;
     char text[TEXT_SIZE];
     firn_slice path;
@@ -290,7 +278,6 @@ what_is_watched_early_is_not_made_clean_by_a_save_that_asked_before(void **state
 static void
 an_event_makes_its_directory_and_all_above_it_be_visited(void **state)
 {
-    (void)state;
     struct fake fake;
     char text[TEXT_SIZE];
     settle(&fake);
@@ -305,7 +292,6 @@ an_event_makes_its_directory_and_all_above_it_be_visited(void **state)
 static void
 an_event_between_question_and_report_is_not_lost(void **state)
 {
-    (void)state;
     struct fake fake;
     char text[TEXT_SIZE];
     settle(&fake);
@@ -321,7 +307,6 @@ an_event_between_question_and_report_is_not_lost(void **state)
 static void
 a_name_that_comes_or_goes_is_forgotten_with_all_below(void **state)
 {
-    (void)state;
     struct fake fake;
     struct fi_watch_set_info info;
     settle(&fake);
@@ -343,7 +328,6 @@ a_name_that_comes_or_goes_is_forgotten_with_all_below(void **state)
 static void
 a_directory_that_moved_is_not_known_any_more(void **state)
 {
-    (void)state;
     struct fake fake;
     struct fi_watch_set_info info;
     settle(&fake);
@@ -358,7 +342,6 @@ a_directory_that_moved_is_not_known_any_more(void **state)
 static void
 rules_that_change_make_everything_below_be_visited(void **state)
 {
-    (void)state;
     static const char *const names[] = {".firnignore", ".gitignore", ".chkptignore"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct fake fake;
@@ -372,7 +355,6 @@ rules_that_change_make_everything_below_be_visited(void **state)
 static void
 another_tree_or_other_options_know_nothing(void **state)
 {
-    (void)state;
     struct fake fake;
     char text[TEXT_SIZE];
     settle(&fake);
@@ -394,7 +376,6 @@ another_tree_or_other_options_know_nothing(void **state)
 static void
 what_is_not_steady_is_visited_each_time(void **state)
 {
-    (void)state;
     struct fake fake;
     char text[TEXT_SIZE];
     fake_init(&fake);
@@ -410,7 +391,6 @@ what_is_not_steady_is_visited_each_time(void **state)
 static void
 nothing_is_clean_below_what_cannot_be_watched(void **state)
 {
-    (void)state;
     struct fake fake;
     struct fi_watch_set_info info;
     fake_init(&fake);
@@ -430,7 +410,6 @@ nothing_is_clean_below_what_cannot_be_watched(void **state)
 static void
 what_a_save_no_longer_visits_is_forgotten(void **state)
 {
-    (void)state;
     struct fake fake;
     struct fi_watch_set_info info;
     settle(&fake);
@@ -447,7 +426,6 @@ what_a_save_no_longer_visits_is_forgotten(void **state)
 static void
 only_a_report_to_the_last_question_counts(void **state)
 {
-    (void)state;
     struct fake fake;
     char text[TEXT_SIZE];
     fake_init(&fake);
@@ -474,7 +452,6 @@ only_a_report_to_the_last_question_counts(void **state)
 static void
 nonsense_changes_nothing(void **state)
 {
-    (void)state;
     struct fake fake;
     char text[TEXT_SIZE];
     settle(&fake);
@@ -493,7 +470,6 @@ nonsense_changes_nothing(void **state)
 static void
 two_directories_with_one_id_break_the_set(void **state)
 {
-    (void)state;
     struct fake fake;
     struct fi_watch_set_info info;
     settle(&fake);
@@ -513,7 +489,6 @@ two_directories_with_one_id_break_the_set(void **state)
 static void
 the_answer_is_never_too_large(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "ws_watch_set", 5);
     static const char all[] =
@@ -573,7 +548,6 @@ the_answer_is_never_too_large(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     bool was_hit = true;
     test_alloc_install();
     for (uint64_t n = 1; was_hit; n++) {

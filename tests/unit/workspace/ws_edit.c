@@ -3,19 +3,11 @@
  * unit/workspace/ws_edit.c: see ws_edit.h. Every edit goes through the seam by the helpers of
  * scan_support.h.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "ws_edit.h"
+#include "support/test.h"
 
 enum { NAME_MAX_BYTES = 255, DEPTH_MAX = 6 };
 

@@ -4,16 +4,7 @@
  * fields of the form name=value between single spaces; all but printable characters are escaped in
  * it.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
+#include "support/test.h"
 #include "ws_edit.h"
 
 struct line {

@@ -3,17 +3,8 @@
  * unit/workspace/ws_model.c: the state of the model, and what changes it first of all: edits, saves,
  * moves.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "ws_edit.h"
 #include "ws_model.h"
 

@@ -2,17 +2,8 @@
  *
  * unit/workspace/ws_model_cut.c: the power goes.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "ws_edit.h"
 #include "ws_model.h"
 

@@ -3,20 +3,11 @@
  * unit/workspace/ws_model_keep.c: which checkpoints and paths stay, what becomes of the room of the
  * others, and what of all that a damaged store.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "gc_support.h"
 #include "operations/operations.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "ws_edit.h"
 #include "ws_model.h"
 

@@ -2,18 +2,9 @@
  *
  * unit/workspace/ws_model_look.c: what only looks.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include <inttypes.h>
 
+#include "support/test.h"
 #include "ws_edit.h"
 #include "ws_model.h"
 

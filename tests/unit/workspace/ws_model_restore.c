@@ -2,17 +2,8 @@
  *
  * unit/workspace/ws_model_restore.c: all ways back.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
+#include "support/test.h"
 #include "ws_edit.h"
 #include "ws_model.h"
 #include "ws_reverting.h"

@@ -3,16 +3,9 @@
  * unit/workspace/ws_plant.c: what a hostile store holds, written byte by byte as docs/formats/tree.md
  * says, with none of the checks of tree_build.c.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
+#include "support/test.h"
 #include "tree/tree_format.h"
 #include "ws_plant.h"
 

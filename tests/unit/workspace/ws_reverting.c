@@ -3,16 +3,7 @@
  * unit/workspace/ws_reverting.c: reverts for tests, and what they tell.
  */
 #include "ws_reverting.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "support/test.h"
 
 static int
 on_conflict(void *ctx, const firn_workspace_revert_conflict *conflict)

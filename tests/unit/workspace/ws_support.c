@@ -2,20 +2,11 @@
  *
  * unit/workspace/ws_support.c: see ws_support.h.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "sim/sim_memory.h"
 #include "ws_support.h"
+#include "support/test.h"
 
 static void
 check(int rc, const firn_error *err)
