@@ -27,9 +27,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../unit/workspace/ws_plant.h"
 #include "base/slice.h"
 #include "pack/packfile_cells.h"
+#include "support/workspace/ws_plant.h"
 
 enum {
     LEVELS = 200,

@@ -17,12 +17,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../unit/workspace/ws_plant.h"
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/slice.h"
 #include "store/db.h"
 #include "support/test_seal.h"
+#include "support/workspace/ws_plant.h"
 #include "tree/tree_format.h"
 
 enum { NAMES_MAX = 64, NAME_SIZE = 128, FILES_MAX = 256, PATH_SIZE = 512, ENTRIES_SEEN = 200 };

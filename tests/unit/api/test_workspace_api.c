@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/api: firn/workspace.h: what its functions refuse, and callers of other versions. What they
- * do is tested in unit/workspace.
+ * do is tested in unit/operations.
  */
 #include <sys/stat.h>
 #include <sys/xattr.h>

@@ -7,10 +7,10 @@
 #include "exchange/csv_mask.h"
 #include "exchange/csv_reader.h"
 #include "exchange/csv_writer.h"
-#include "exchange_fixture.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
+#include "unit/text/exchange_fixture.h"
 
 static const struct fi_csv_reader_options defaults;
 

@@ -4,9 +4,9 @@
  */
 #include "base/slice.h"
 #include "exchange/csv_infer.h"
-#include "exchange_fixture.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "unit/text/exchange_fixture.h"
 
 static const char *const type_names[] = {"null", "bool", "i8",   "i16",  "i32", "i64", "u8",
                                          "u16",  "u32",  "u64",  "f32",  "f64", "dec", "date",

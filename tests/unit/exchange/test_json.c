@@ -6,10 +6,10 @@
 #include "base/slice.h"
 #include "exchange/json_reader.h"
 #include "exchange/json_writer.h"
-#include "exchange_fixture.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
+#include "unit/text/exchange_fixture.h"
 
 #define NAME(text)                                \
     {                                             \

@@ -4,7 +4,7 @@
  * bring back; when runs of history go, are merged, and stay; reading now, with a thousand checkpoints or restores,
  * touches none of them.
  */
-#include "lsm_fixture.h"
+#include "support/lsm/lsm_fixture.h"
 
 #include "lsm/lsm_internal.h"
 #include "sim/sim_memory.h"

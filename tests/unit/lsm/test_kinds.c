@@ -2,7 +2,7 @@
  *
  * unit/lsm: trees of rows and trees of another kind of runs in one lsm.
  */
-#include "lsm_fixture.h"
+#include "support/lsm/lsm_fixture.h"
 
 #include <stdio.h>
 
@@ -12,9 +12,9 @@
 #include "mend/mend.h"
 #include "row/row.h"
 #include "sim/sim_memory.h"
+#include "support/lsm/twin_kind.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
-#include "twin_kind.h"
 
 enum { ROWS, TWINS }; /* the trees */
 

@@ -2,7 +2,7 @@
  *
  * unit/lsm: trees through their interface, case by case.
  */
-#include "lsm_fixture.h"
+#include "support/lsm/lsm_fixture.h"
 
 #include "base/buf.h"
 #include "lsm/lsm_internal.h"

@@ -2,7 +2,7 @@
  *
  * unit/lsm: what flushes and compactions hand over to the cache.
  */
-#include "lsm_fixture.h"
+#include "support/lsm/lsm_fixture.h"
 
 #include "lsm/lsm_internal.h"
 #include "sim/sim_memory.h"

@@ -3,7 +3,7 @@
  * unit/lsm: runs and MANIFEST that are missing, cut short or changed: an error that says what
  * cannot be read, everything else readable, never a wrong answer.
  */
-#include "lsm_fixture.h"
+#include "support/lsm/lsm_fixture.h"
 
 #include "base/buf.h"
 #include "row/row_format.h"

@@ -4,8 +4,8 @@
  * opening, writing, flushing, compacting, reading. Nothing leaks, nothing is lost, and what failed
  * may be tried again. FIRN_TEST_LONG=1 tries every point.
  */
-#include "lsm_fixture.h"
-#include "twin_kind.h"
+#include "support/lsm/lsm_fixture.h"
+#include "support/lsm/twin_kind.h"
 
 #include <errno.h>
 

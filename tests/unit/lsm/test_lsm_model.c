@@ -7,8 +7,8 @@
  * FIRN_TEST_SEED sets the first seed, FIRN_TEST_SEEDS how many there are, FIRN_TEST_STEPS how many
  * steps each has.
  */
-#include "lsm_fixture.h"
-#include "twin_kind.h"
+#include "support/lsm/lsm_fixture.h"
+#include "support/lsm/twin_kind.h"
 
 #include "codec/xxh3.h"
 #include "sim/sim_memory.h"

@@ -2,7 +2,7 @@
  *
  * unit/lsm: which row groups are read as they lie, and which ranges are merged.
  */
-#include "pieces_fixture.h"
+#include "support/lsm/pieces_fixture.h"
 
 #include "base/mem.h"
 #include "base/slice.h"

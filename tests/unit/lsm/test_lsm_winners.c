@@ -3,7 +3,7 @@
  * unit/lsm: the rows of pieces: large row groups, failures, damage, and threads that read beside flushes
  * and compactions. FIRN_TEST_LONG=1 tries every point of failure.
  */
-#include "pieces_fixture.h"
+#include "support/lsm/pieces_fixture.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -3,7 +3,7 @@
  * unit/lsm: trees whose large values lie in value files: when they are written, which compactions
  * leave alone, when a file goes; clones, loads, readers elsewhere, damage.
  */
-#include "lsm_fixture.h"
+#include "support/lsm/lsm_fixture.h"
 
 #include "base/buf.h"
 #include "compaction/compaction.h"

@@ -5,8 +5,8 @@
 #ifndef FIRN_TEST_ROWS_SHOW_H
 #define FIRN_TEST_ROWS_SHOW_H
 
-#include "../store/db_support.h"
 #include "rows/rows.h"
+#include "support/store/db_support.h"
 
 enum { ROWS_SHOW_SIZE = 64 << 10 };
 

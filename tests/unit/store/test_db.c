@@ -9,11 +9,11 @@
 
 #include "base/mem.h"
 #include "base/slice.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "log/log.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/store/db_support.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 

@@ -16,8 +16,8 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
+#include "support/store/db_support.h"
 #include "support/test_random.h"
 
 enum { WRITERS = 4, READERS = 4, KEYS = 24, VALUE = 600 };

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "db_scene.h"
 #include "inspect/inspect.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
+#include "support/store/db_scene.h"
 #include "txn/db_txn.h"
 
 /* Another round, with everything in memory, in runs, merged, or replayed. */

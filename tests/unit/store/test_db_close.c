@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "base/slice.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/store/db_support.h"
 #include "support/test_random.h"
 
 /* Two lives fill a log that is emptied at closing; the keys are always the same ones. */

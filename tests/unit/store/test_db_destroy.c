@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "db_support.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/store/db_support.h"
 
 static const char *const foreign[] = {"mine",         "wal-notes.txt",  "wal-1.log.bak",
                                       "manifest.txt", "runs/notes.txt", "runs/000123.jpg",

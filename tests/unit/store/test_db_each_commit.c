@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "store/db.h"
+#include "support/store/db_support.h"
 #include "support/test_random.h"
 
 enum { KEYS = 24, COMMITS = 1500 };

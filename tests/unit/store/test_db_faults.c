@@ -11,12 +11,12 @@
 
 #include "base/error.h"
 #include "base/slice.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "lsm/lsm.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
+#include "support/store/db_support.h"
 #include "support/test_alloc.h"
 #include "support/test_share.h"
 

@@ -10,12 +10,12 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "codec/crc32c.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "log/log.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
 #include "storefile/storefile.h"
+#include "support/store/db_support.h"
 #include "support/test_file.h"
 
 #define GOLDEN "tests/formats/store/"

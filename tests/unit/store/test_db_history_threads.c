@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "store/db.h"
+#include "support/store/db_support.h"
 
 enum { KEYS = 20, ROUNDS = 60, READERS = 3 };
 

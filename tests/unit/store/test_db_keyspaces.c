@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/slice.h"
-#include "db_support.h"
 #include "sim/sim_memory.h"
 #include "store/db_internal.h"
+#include "support/store/db_support.h"
 #include "support/test_peak.h"
 #include "support/test_random.h"
 

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
+#include "support/store/db_support.h"
 #include "support/test_random.h"
 
 enum { COMMITS = 1000, KEYS = 3 };

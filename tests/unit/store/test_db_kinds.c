@@ -2,18 +2,18 @@
  *
  * unit/store: keyspaces of keys and values and a table, whose runs are of another kind, in one store.
  */
-#include "db_support.h"
+#include "support/store/db_support.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "../lsm/twin_kind.h"
 #include "copy/copy.h"
 #include "copy/copy_capture.h"
 #include "inspect/inspect.h"
 #include "lsm/lsm_internal.h"
 #include "rescue/rescue.h"
 #include "store/db_internal.h"
+#include "support/lsm/twin_kind.h"
 
 enum { KEYS = 200, VALUE_SIZE = 300 };
 

@@ -20,10 +20,10 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
+#include "support/store/db_support.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
 

@@ -3,7 +3,7 @@
  * unit/store: pieces of tables at views, temporary files of a store, and what transactions know of ranges
  * that were read by pieces.
  */
-#include "db_support.h"
+#include "support/store/db_support.h"
 
 #include <stdio.h>
 #include <string.h>

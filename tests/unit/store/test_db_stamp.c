@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/slice.h"
-#include "db_support.h"
+#include "support/store/db_support.h"
 #include "support/test_random.h"
 
 static firn_error err;

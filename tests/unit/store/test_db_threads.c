@@ -11,10 +11,10 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "sim/sim_fault.h"
 #include "store/db_internal.h"
+#include "support/store/db_support.h"
 
 enum { WRITERS = 4, READERS = 4, COMMITS = 150, KEYS = 8 };
 

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../exchange/exchange_fixture.h"
-#include "../store/db_program.h"
 #include "base/slice.h"
 #include "schema/schema.h"
 #include "sim/sim_fault.h"
+#include "support/store/db_program.h"
 #include "transfer/transfer.h"
+#include "unit/text/exchange_fixture.h"
 
 /* ---- texts in memory ---- */
 
