@@ -9,6 +9,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 void
 db_program_cut_everywhere(const struct db_program *program)
@@ -71,14 +72,14 @@ void
 db_program_fail_allocations(const struct db_program *program)
 {
     test_alloc_install();
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct db_support support;
         bool is_certain;
-        db_support_init(&support, 1000 + n);
-        test_alloc_fail_at(n, false);
-        rc = program->run(support.dir, &is_certain);
-        test_alloc_fail_at(0, false);
+        db_support_init(&support, 1000 + fault.n);
+        test_fault_allocation(&fault);
+        int rc = program->run(support.dir, &is_certain);
+        test_fault_end(&fault);
         program->check(support.dir, is_certain);
         db_support_deinit(&support);
     }

@@ -12,6 +12,7 @@
 #include "firn/firn.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_ok.h"
 #include "support/test_table.h"
 #include "support/test_temp.h"
@@ -886,15 +887,12 @@ streams_bear_failed_allocations(void **state)
     test_alloc_install();
     begin(&rig, 20);
     OK(read_all(&rig));
-    for (uint64_t i = 1;; i++) {
-        test_alloc_fail_at(i, false);
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
+        test_fault_allocation(&fault);
         int rc = read_all(&rig);
-        bool was_reached = test_alloc_calls() >= i;
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || (was_reached && rc == FIRN_NO_MEMORY));
-        if (!was_reached) {
-            break;
-        }
+        test_fault_end(&fault);
+        assert_true(rc == FIRN_OK || (fault.was_hit && rc == FIRN_NO_MEMORY));
     }
     end(&rig);
     assert_int_equal(test_alloc_alive(), 0);

@@ -12,6 +12,7 @@
 #include "firn/firn.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_table.h"
@@ -498,13 +499,13 @@ memory_runs_out(void **state)
     uint64_t failures = 0;
     test_alloc_install();
     begin(&rig, 20000, 0);
-    for (uint64_t i = 1;; i++) {
-        test_alloc_fail_at(i, false);
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
+        test_fault_allocation(&fault);
         bool is_done = read_with_failures(&rig);
-        bool was_reached = test_alloc_calls() >= i;
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
         failures += !is_done;
-        if (!was_reached) {
+        if (!fault.was_hit) {
             assert_true(is_done);
             break;
         }

@@ -10,6 +10,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 enum { KIB = 1024, BLOCKS = 12 };
 
@@ -236,18 +237,16 @@ memory_that_runs_out_leaks_nothing(void **state)
     faulty_init(&faulty, 0);
     size_t unkept = 0;
     for (size_t n = 0; n < 8; n++) {
-        bool failed = true;
-        for (uint64_t at = 1; failed; at++) {
+        struct test_fault fault = {.for_ever = n >= 4, .limit = 1000};
+        while (test_fault_next(&fault)) {
             firn_error err;
             int64_t before = test_alloc_alive();
-            test_alloc_fail_at(at, n >= 4);
+            test_fault_allocation(&fault);
             int rc = use_a_cache(&faulty, budgets[n % 4], &err);
-            failed = test_alloc_calls() >= at;
-            test_alloc_fail_at(0, false);
-            assert_true(rc == FIRN_OK || (failed && rc == FIRN_NO_MEMORY));
+            test_fault_end(&fault);
+            assert_true(rc == FIRN_OK || (fault.was_hit && rc == FIRN_NO_MEMORY));
             assert_int_equal(test_alloc_alive(), before);
-            unkept += failed && rc == FIRN_OK;
-            assert_true(at < 1000);
+            unkept += fault.was_hit && rc == FIRN_OK;
         }
     }
     assert_true(unkept > 0); /* a block that could not be kept was read all the same */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "sim/sim_fault.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 /* Everything that this folder does, once: write, read, salvage. */
 static int
@@ -40,16 +41,15 @@ static void
 memory_that_runs_out_leaves_nothing_behind(void **state)
 {
     for (int for_ever = 0; for_ever < 2; for_ever++) {
-        int rc = FIRN_NO_MEMORY;
-        for (uint64_t n = 1; rc != FIRN_OK; n++) {
-            test_alloc_install();
+        struct test_fault fault = {.counts = true, .for_ever = for_ever != 0, .limit = 10000};
+        while (test_fault_next(&fault)) {
             firn_error err;
             struct block_fixture fixture;
             block_fixture_init(&fixture);
             block_fixture_fill(&fixture);
-            test_alloc_fail_at(n, for_ever != 0);
-            rc = write_read_salvage(&fixture, &err);
-            test_alloc_fail_at(0, false);
+            test_fault_allocation(&fault);
+            int rc = write_read_salvage(&fixture, &err);
+            test_fault_end(&fault);
             if (rc != FIRN_OK) {
                 assert_int_equal(rc, FIRN_NO_MEMORY);
                 assert_int_equal(err.code, FIRN_NO_MEMORY);
@@ -60,9 +60,6 @@ memory_that_runs_out_leaves_nothing_behind(void **state)
                 }
             }
             block_fixture_deinit(&fixture);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
-            assert_true(n < 10000);
         }
     }
 }

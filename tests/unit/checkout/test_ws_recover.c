@@ -13,7 +13,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
-#include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_share.h"
 #include "support/workspace/ws_edit.h"
 #include "support/workspace/ws_support.h"
@@ -430,25 +430,21 @@ fail_restores(bool for_ever, int error_number)
     struct prepared prepared = {0};
     prepare(&prepared, for_ever);
     uint64_t failures = 0;
-    bool was_hit = true;
-    for (uint64_t call = 1; was_hit; call++) {
-        struct trial trial = {
-            .prepared = &prepared, .way = (enum way)(call % WAYS), .is_edited = call % 2 == 0};
+    struct test_fault fault = {.for_ever = for_ever, .error_number = error_number};
+    while (test_fault_next(&fault)) {
+        struct trial trial = {.prepared = &prepared,
+                              .way = (enum way)(fault.n % WAYS),
+                              .is_edited = fault.n % 2 == 0};
         snprintf(trial.what, sizeof trial.what, "call %llu fails, then %s",
-                 (unsigned long long)call, way_names[trial.way]);
+                 (unsigned long long)fault.n, way_names[trial.way]);
         ws_world_clone(&prepared.world, &trial.world);
         scan_world_wrap(&trial.world.tree);
         ws_world_reopen(&trial.world);
         struct fi_os *outer = trial.world.tree.outer;
-        struct fi_sim_fault_plan plan = {.call = call,
-                                         .for_ever = for_ever,
-                                         .classes = FI_SIM_FAULT_ALL,
-                                         .error_number = error_number};
-        fi_sim_fault_set_plan(outer, &plan);
+        test_fault_call(&fault, outer);
         int rc = ws_try_restore(&trial.world, "1", NULL);
-        was_hit = fi_sim_fault_hits(outer) > 0;
-        fi_sim_fault_set_plan(outer, NULL);
-        assert_true(was_hit || rc == FIRN_OK);
+        test_fault_end(&fault);
+        assert_true(fault.was_hit || rc == FIRN_OK);
         failures += rc != FIRN_OK ? 1 : 0;
         trial.is_loose = trial.world.notices.counts[FIRN_NOTICE_UNREADABLE] > 0;
         firn_workspace_pending_restore pending;
@@ -462,10 +458,10 @@ fail_restores(bool for_ever, int error_number)
             free(now);
         }
         if (trial.is_edited) {
-            put_precious(&trial.world, (unsigned)call / 2);
+            put_precious(&trial.world, (unsigned)fault.n / 2);
         }
         take_way(&trial);
-        if (is_long() || call % 6 == 0) {
+        if (is_long() || fault.n % 6 == 0) {
             go_on(&trial);
         }
         ws_world_close(&trial.world);
@@ -499,29 +495,26 @@ any_call_of_a_restore_may_be_refused(void **state)
     prepare(&prepared, false);
     uint64_t partial = 0;
     uint64_t placing = 0;
-    bool was_hit = true;
-    for (uint64_t call = 1; was_hit; call++) {
-        struct trial trial = {.prepared = &prepared, .way = call % 2 == 0 ? RESUME : UNDO};
+    struct test_fault fault = {.error_number = EPERM};
+    while (test_fault_next(&fault)) {
+        struct trial trial = {.prepared = &prepared, .way = fault.n % 2 == 0 ? RESUME : UNDO};
         snprintf(trial.what, sizeof trial.what, "call %llu is refused, then %s",
-                 (unsigned long long)call, way_names[trial.way]);
+                 (unsigned long long)fault.n, way_names[trial.way]);
         ws_world_clone(&prepared.world, &trial.world);
         scan_world_wrap(&trial.world.tree);
         ws_world_reopen(&trial.world);
         struct fi_os *outer = trial.world.tree.outer;
-        struct fi_sim_fault_plan plan = {
-            .call = call, .classes = FI_SIM_FAULT_ALL, .error_number = EPERM};
-        struct refused refused = {.number = call};
+        struct refused refused = {.number = fault.n};
         firn_workspace_restore_result result;
         fi_sim_fault_set_hook(outer, look_at_call, &refused);
-        fi_sim_fault_set_plan(outer, &plan);
+        test_fault_call(&fault, outer);
         int rc = ws_try_restore(&trial.world, "1", &result);
-        was_hit = fi_sim_fault_hits(outer) > 0;
-        fi_sim_fault_set_plan(outer, NULL);
+        test_fault_end(&fault);
         fi_sim_fault_set_hook(outer, NULL, NULL);
-        if (was_hit && refused.is_placing && rc != FIRN_OK) {
+        if (fault.was_hit && refused.is_placing && rc != FIRN_OK) {
             fail_msg("%s: all else is not done: %s", trial.what, trial.world.err.text);
         }
-        placing += was_hit && refused.is_placing ? 1 : 0;
+        placing += fault.was_hit && refused.is_placing ? 1 : 0;
         trial.is_loose = trial.world.notices.counts[FIRN_NOTICE_UNREADABLE] > 0;
         char *now = ws_dump(&trial.world);
         const bool is_partial = rc == FIRN_OK && result.not_restored > 0;

@@ -8,6 +8,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
+#include "support/test_fault.h"
 #include "support/workspace/ws_support.h"
 
 static void
@@ -525,20 +526,17 @@ every_rename_may_be_one_that_the_file_system_cannot_do_at_once(void **state)
     scan_put_text(&whole.tree, "changed", "second");
     scan_remove_file(&whole.tree, "flip");
     scan_put_text(&whole.tree, "flip/in", "second");
-    bool was_hit = true;
     uint64_t done = 0;
-    for (uint64_t call = 1; was_hit; call++) {
+    struct test_fault fault = {.classes = FI_SIM_FAULT_METADATA, .error_number = EINVAL};
+    while (test_fault_next(&fault)) {
         struct ws_world world;
         ws_world_clone(&whole, &world);
         scan_world_wrap(&world.tree);
         ws_world_reopen(&world);
-        struct fi_sim_fault_plan plan = {
-            .call = call, .classes = FI_SIM_FAULT_METADATA, .error_number = EINVAL};
-        fi_sim_fault_set_plan(world.tree.outer, &plan);
+        test_fault_call(&fault, world.tree.outer);
         firn_workspace_restore_result result;
         int rc = ws_try_restore(&world, "1", &result);
-        was_hit = fi_sim_fault_hits(world.tree.outer) > 0;
-        fi_sim_fault_set_plan(world.tree.outer, NULL);
+        test_fault_end(&fault);
         if (rc == FIRN_OK && result.not_restored + result.incomplete == 0) {
             ws_assert_dump(&world, first);
             done++;
@@ -609,22 +607,19 @@ directories_have_their_times_again_whatever_is_refused(void **state)
     scan_put_symlink(&whole.tree, "on/the/way/link", "second");
     scan_put_text(&whole.tree, "other/changed", "second");
     set_dir_times(&whole.tree);
-    bool was_hit = true;
     uint64_t refused = 0;
-    for (uint64_t call = 1; was_hit; call++) {
+    struct test_fault fault = {.error_number = EPERM};
+    while (test_fault_next(&fault)) {
         struct ws_world world;
         ws_world_clone(&whole, &world);
         scan_world_wrap(&world.tree);
         ws_world_reopen(&world);
-        struct fi_sim_fault_plan plan = {
-            .call = call, .classes = FI_SIM_FAULT_ALL, .error_number = EPERM};
-        struct noting noting = {.call = call};
-        fi_sim_fault_set_plan(world.tree.outer, &plan);
+        struct noting noting = {.call = fault.n};
+        test_fault_call(&fault, world.tree.outer);
         fi_sim_fault_set_hook(world.tree.outer, note_call, &noting);
         firn_workspace_restore_result result;
         int rc = ws_try_restore(&world, "1", &result);
-        was_hit = fi_sim_fault_hits(world.tree.outer) > 0;
-        fi_sim_fault_set_plan(world.tree.outer, NULL);
+        test_fault_end(&fault);
         fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
         if (rc == FIRN_OK && !noting.is_time_of_dir) {
             assert_dir_times(&world.tree);

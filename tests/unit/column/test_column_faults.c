@@ -9,6 +9,7 @@
 #include "base/slice.h"
 #include "sim/sim_fault.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 /* A table, entries of it, and what comes back. */
 struct sample {
@@ -224,28 +225,24 @@ a_call_that_fails_while_building_leaves_no_run_or_a_whole_one(void **state)
     sample_init(&sample, 20, false);
     test_alloc_install();
     for (int mode = 0; mode < 3; mode++) {
-        bool hit = true;
-        for (uint64_t n = 1; hit; n++) {
+        struct test_fault fault = {.for_ever = kinds[mode] != FI_SIM_FAULT_SHORT,
+                                   .kind = kinds[mode],
+                                   .error_number = mode % 2 == 0 ? 5 : 28,
+                                   .limit = 200};
+        while (test_fault_next(&fault)) {
             firn_error err;
             struct faulty faulty;
             faulty_init(&faulty);
-            struct fi_sim_fault_plan plan = {.call = n,
-                                             .for_ever = kinds[mode] != FI_SIM_FAULT_SHORT,
-                                             .classes = FI_SIM_FAULT_ALL,
-                                             .kind = kinds[mode],
-                                             .error_number = mode % 2 == 0 ? 5 : 28};
-            fi_sim_fault_set_plan(faulty.os, &plan);
+            test_fault_call(&fault, faulty.os);
             int rc = build(&sample, faulty.dir, faulty.fixture.cache, &err);
-            hit = fi_sim_fault_hits(faulty.os) > 0;
-            fi_sim_fault_set_plan(faulty.os, NULL);
-            assert_int_equal(rc == FIRN_OK, !hit || kinds[mode] == FI_SIM_FAULT_SHORT);
+            test_fault_end(&fault);
+            assert_int_equal(rc == FIRN_OK, !fault.was_hit || kinds[mode] == FI_SIM_FAULT_SHORT);
             if (!test_file_exists(faulty.fixture.dir, "run")) {
                 assert_int_not_equal(rc, FIRN_OK);
                 assert_int_equal(build(&sample, faulty.dir, faulty.fixture.cache, &err), FIRN_OK);
             }
             assert_int_equal(read_run(&sample, faulty.dir, faulty.fixture.cache, &err), FIRN_OK);
             faulty_deinit(&faulty);
-            assert_true(n < 200);
         }
     }
     assert_int_equal(test_alloc_alive(), 0);
@@ -260,24 +257,19 @@ a_call_that_fails_while_reading_is_reported(void **state)
     sample_init(&sample, 20, false);
     test_alloc_install();
     for (int mode = 0; mode < 3; mode++) {
-        bool hit = true;
-        for (uint64_t n = 1; hit; n++) {
+        struct test_fault fault = {.for_ever = mode == 1,
+                                   .kind = mode == 2 ? FI_SIM_FAULT_SHORT : FI_SIM_FAULT_FAILS,
+                                   .limit = 1000};
+        while (test_fault_next(&fault)) {
             firn_error err;
             struct faulty faulty;
             faulty_init(&faulty);
             assert_int_equal(build(&sample, faulty.fixture.dir, faulty.fixture.cache, &err),
                              FIRN_OK);
-            struct fi_sim_fault_plan plan = {.call = n,
-                                             .for_ever = mode == 1,
-                                             .classes = FI_SIM_FAULT_ALL,
-                                             .kind = mode == 2 ? FI_SIM_FAULT_SHORT
-                                                               : FI_SIM_FAULT_FAILS,
-                                             .error_number = 5};
-            fi_sim_fault_set_plan(faulty.os, &plan);
+            test_fault_call(&fault, faulty.os);
             int rc = read_run(&sample, faulty.dir, faulty.fixture.cache, &err);
-            hit = fi_sim_fault_hits(faulty.os) > 0;
-            fi_sim_fault_set_plan(faulty.os, NULL);
-            if (!hit || mode == 2) {
+            test_fault_end(&fault);
+            if (!fault.was_hit || mode == 2) {
                 assert_int_equal(rc, FIRN_OK);
             } else if (rc != FIRN_OK) {
                 assert_int_equal(rc, FIRN_IO);
@@ -287,7 +279,6 @@ a_call_that_fails_while_reading_is_reported(void **state)
             }
             assert_int_equal(read_run(&sample, faulty.dir, faulty.fixture.cache, &err), FIRN_OK);
             faulty_deinit(&faulty);
-            assert_true(n < 1000);
         }
     }
     assert_int_equal(test_alloc_alive(), 0);

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_identity.h"
 
 enum {
@@ -873,23 +874,21 @@ static void
 without_memory_it_fails_cleanly(void **state)
 {
     firn_error err;
-    int rc = FIRN_NO_MEMORY;
     size_t count = world.model.count;
     close_all();
     world.model.count = 12; /* fewer: each allocation is one round */
     row_fixture_deinit(&world.fixture);
     fi_buf_deinit(&world.cell);
     int64_t alive = test_alloc_alive();
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        assert_true(n < 8000);
+    struct test_fault fault = {.limit = 8000};
+    while (test_fault_next(&fault)) {
         row_fixture_init(&world.fixture, 1 << 20);
         world.env = row_fixture_env(&world.fixture);
         world.env.values = &world.values;
-        test_alloc_fail_at(n, false);
-        rc = build(5, &err);
+        test_fault_allocation(&fault);
+        int rc = build(5, &err);
         rc = rc == FIRN_OK ? use_all(&err) : rc;
-        bool was_hit = test_alloc_calls() >= n;
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
         assert_int_equal(world.pins, 0);
         if (rc != FIRN_OK) {
             assert_int_equal(rc, FIRN_NO_MEMORY);
@@ -898,7 +897,6 @@ without_memory_it_fails_cleanly(void **state)
         fi_buf_deinit(&world.cell);
         row_fixture_deinit(&world.fixture);
         assert_int_equal(test_alloc_alive(), alive);
-        rc = was_hit ? FIRN_NO_MEMORY : rc;
     }
     row_fixture_init(&world.fixture, 1 << 20);
     world.model.count = count;

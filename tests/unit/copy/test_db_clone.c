@@ -10,7 +10,7 @@
 #include "sim/sim_memory.h"
 #include "store/db.h"
 #include "support/store/db_support.h"
-#include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 static const struct fi_db_options small = {.create_if_missing = true, .memory_bytes = 1 << 20};
 
@@ -225,24 +225,20 @@ every_power_cut_leaves_a_clone_or_none(void **state)
 static void
 every_failed_allocation_leaves_a_clone_or_none(void **state)
 {
-    bool is_done = false;
-    for (uint64_t n = 1; !is_done; n++) {
+    struct test_fault fault = {.counts = true};
+    while (test_fault_next(&fault)) {
         firn_error err;
         struct db_support support;
-        test_alloc_install();
-        db_support_init(&support, n);
+        db_support_init(&support, fault.n);
         struct firn_db *db = make_source(support.dir);
         struct fi_os_dir *target = open_target(support.os);
-        test_alloc_fail_at(n, false);
+        test_fault_allocation(&fault);
         (void)(fi_copy_clone(db, target, NULL, &err) == FIRN_OK);
-        is_done = test_alloc_calls() < n;
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
         fi_db_abandon(db); /* it may be latched */
         fi_os_dir_close(target);
         assert_whole_or_not_there(&support);
         db_support_deinit(&support);
-        assert_int_equal(test_alloc_alive(), 0);
-        test_alloc_uninstall();
     }
 }
 

@@ -15,7 +15,7 @@
 #include "store/db.h"
 #include "storefile/archive_format.h"
 #include "support/store/db_support.h"
-#include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
@@ -625,23 +625,20 @@ every_power_cut_leaves_a_file_or_none(void **state)
 static void
 every_failed_allocation_leaves_a_file_or_none(void **state)
 {
-    bool is_done = false;
-    for (uint64_t n = 1; !is_done; n += 1 + n / 64) {
+    struct test_fault fault = {.counts = true};
+    while (test_fault_next(&fault)) {
         firn_error err;
         struct db_support support;
-        test_alloc_install();
-        db_support_init(&support, n);
+        db_support_init(&support, fault.n);
         struct firn_db *db = make_source(support.os, support.dir);
-        test_alloc_fail_at(n, false);
+        test_fault_allocation(&fault);
         int rc = export_to(db, support.os, "it", "/it.firnx", &err);
-        is_done = test_alloc_calls() < n;
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         fi_db_abandon(db);
         assert_whole_or_not_there(&support);
         db_support_deinit(&support);
-        assert_int_equal(test_alloc_alive(), 0);
-        test_alloc_uninstall();
+        fault.step = 1 + fault.n / 64;
     }
 }
 

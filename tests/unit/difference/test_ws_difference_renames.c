@@ -4,6 +4,7 @@
  */
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/workspace/ws_edit.h"
 #include "support/workspace/ws_support.h"
 
@@ -160,14 +161,14 @@ any_allocation_may_fail(void **state)
     struct ws_world world;
     test_alloc_install();
     prepare(&world);
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         firn_workspace_diff_result result;
         int64_t alive = test_alloc_alive();
-        test_alloc_fail_at(n, false);
-        rc = try_diff(&world, NULL, NULL, &result);
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        test_fault_allocation(&fault);
+        int rc = try_diff(&world, NULL, NULL, &result);
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         /* The buffers that the handle keeps are all that may come: for a record, for results. */
         fi_ws_given_release(world.ws);
         assert_true(test_alloc_alive() <= alive + 2);

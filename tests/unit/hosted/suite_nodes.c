@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 static struct fi_os_node
 by_name(struct fi_os_dir *dir, const char *name)
@@ -253,18 +254,18 @@ failed_allocations_change_nothing_but_the_result(void **state)
         skip();
     }
     for (unsigned for_ever = 0; for_ever < 2; for_ever++) {
-        for (uint64_t n = 1;; n++) {
+        struct test_fault fault = {.for_ever = for_ever != 0};
+        while (test_fault_next(&fault)) {
             test_os_empty_dir(suite->dir);
             int64_t alive = test_alloc_alive();
-            test_alloc_fail_at(n, for_ever != 0);
+            test_fault_allocation(&fault);
             int rc = try_everything(suite->dir);
-            bool reached = test_alloc_calls() >= n;
-            test_alloc_fail_at(0, false);
+            test_fault_end(&fault);
             test_os_empty_dir(suite->dir);
             if (suite->real) {
                 assert_int_equal(test_alloc_alive(), alive);
             }
-            if (!reached) {
+            if (!fault.was_hit) {
                 assert_int_equal(rc, FIRN_OK);
                 break;
             }

@@ -9,6 +9,7 @@
 #include "hosted/os_ram.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_os.h"
 #include "support/test_random.h"
 
@@ -205,23 +206,18 @@ static void
 memory_that_runs_out_leaks_nothing(void **state)
 {
     for (int for_ever = 0; for_ever < 2; for_ever++) {
-        bool failed = true;
-        for (uint64_t n = 1; failed; n++) {
+        struct test_fault fault = {.counts = true, .for_ever = for_ever != 0, .limit = 1000};
+        while (test_fault_next(&fault)) {
             firn_error err;
             struct fi_os *os = NULL;
-            test_alloc_install();
-            test_alloc_fail_at(n, for_ever != 0);
+            test_fault_allocation(&fault);
             int rc = fi_os_ram_create(1024 * KIB, &os, &err);
             if (rc == FIRN_OK) {
                 rc = use(os, &err);
             }
-            failed = test_alloc_calls() >= n;
-            test_alloc_fail_at(0, false);
-            assert_int_equal(rc, failed ? FIRN_NO_MEMORY : FIRN_OK);
+            test_fault_end(&fault);
+            assert_int_equal(rc, fault.was_hit ? FIRN_NO_MEMORY : FIRN_OK);
             fi_os_ram_destroy(os);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
-            assert_true(n < 1000);
         }
     }
 }

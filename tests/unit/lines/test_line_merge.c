@@ -8,6 +8,7 @@
 #include "lines/line_merge.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_random.h"
 
 static struct fi_line_merge
@@ -273,13 +274,13 @@ any_allocation_may_fail(void **state)
                                               firn_str("1\nx\n3\n4\n5\n6\n"),
                                               firn_str("0\n1\n2\n3\ny\n5\nz\n")};
     test_alloc_install();
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct fi_line_merge result;
-        test_alloc_fail_at(n, false);
-        rc = fi_line_merge_init(&result, &texts, 1000, NULL);
+        test_fault_allocation(&fault);
+        int rc = fi_line_merge_init(&result, &texts, 1000, NULL);
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
         fi_line_merge_deinit(&result);
         assert_int_equal(test_alloc_alive(), 0);
     }

@@ -9,7 +9,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
-#include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 static const struct fi_log_options wal = {.prefix = "wal", .ready_after_bytes = 4096};
 
@@ -175,23 +175,18 @@ static void
 a_call_that_fails_leaves_the_log_whole(void **state)
 {
     firn_error err;
-    bool has_passed = false;
     unsigned failures = 0;
-    for (uint64_t call = 1; !has_passed; call++) {
-        const struct fi_sim_fault_plan plan = {.call = call,
-                                               .classes = FI_SIM_FAULT_ALL,
-                                               .kind = FI_SIM_FAULT_FAILS,
-                                               .error_number = 5};
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct machine machine;
         struct fi_buf bytes = {0};
         open_machine(&machine);
         log_support_fill(machine.log, &machine.count);
         assert_int_equal(fi_log_rotate_begin(machine.log, &err), FIRN_OK);
-        fi_sim_fault_set_plan(machine.os, &plan);
+        test_fault_call(&fault, machine.os);
         int rc = fi_log_lend(machine.log, 1, machine.dir, "kept", &err);
-        has_passed = fi_sim_fault_hits(machine.os) == 0;
-        fi_sim_fault_set_plan(machine.os, NULL);
-        assert_int_equal(rc == FIRN_OK, has_passed);
+        test_fault_end(&fault);
+        assert_int_equal(rc == FIRN_OK, !fault.was_hit);
         failures += rc != FIRN_OK;
         reopen(&machine, 0);
         log_support_fill(machine.log, &machine.count);

@@ -13,6 +13,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_os.h"
 #include "support/test_share.h"
 
@@ -184,11 +185,12 @@ opening_without_memory_fails_cleanly(void **state)
     fixture_close(&world.fixture);
     int64_t alive = test_alloc_alive();
     struct fi_lsm *lsm = NULL;
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        test_alloc_fail_at(n, n % 2 == 0);
-        rc = fi_lsm_open(world.fixture.dir, &world.fixture.options, false, &lsm, &err);
-        test_alloc_fail_at(0, false);
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
+        fault.for_ever = fault.n % 2 == 0;
+        test_fault_allocation(&fault);
+        int rc = fi_lsm_open(world.fixture.dir, &world.fixture.options, false, &lsm, &err);
+        test_fault_end(&fault);
         if (rc != FIRN_OK) {
             assert_int_equal(rc, FIRN_NO_MEMORY);
             assert_null(lsm);
@@ -331,19 +333,14 @@ reads_that_fail_say_so_and_work_again(void **state)
     firn_error err;
     world_init(&world);
     fill(&world.fixture);
-    bool has_passed = false;
     unsigned failures = 0;
-    for (uint64_t n = 1; !has_passed; n++) {
+    struct test_fault fault = {.classes = FI_SIM_FAULT_OPENS | FI_SIM_FAULT_READS};
+    while (test_fault_next(&fault)) {
         fixture_close(&world.fixture);
         TEST_OK(fixture_open(&world.fixture, &err), &err);
-        struct fi_sim_fault_plan plan = {.call = n,
-                                         .classes = FI_SIM_FAULT_OPENS | FI_SIM_FAULT_READS,
-                                         .kind = FI_SIM_FAULT_FAILS,
-                                         .error_number = EIO};
-        fi_sim_fault_set_plan(world.os, &plan);
+        test_fault_call(&fault, world.os);
         int rc = read_all(&world.fixture, &err);
-        has_passed = fi_sim_fault_hits(world.os) == 0;
-        fi_sim_fault_set_plan(world.os, NULL);
+        test_fault_end(&fault);
         /* A run without its filter is read all the same. */
         assert_true(rc == FIRN_IO || rc == FIRN_OK);
         failures += rc == FIRN_IO;

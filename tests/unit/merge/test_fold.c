@@ -7,6 +7,7 @@
 #include "merge/merge.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_random.h"
 
 enum { OPERAND_MAX = 16 };
@@ -271,12 +272,12 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
 {
     struct operand operands[] = {text("abc"), number(FIRN_MERGE_ADD, 3), text("d")};
     test_alloc_install();
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+    struct test_fault fault = {.for_ever = true, .limit = 50};
+    while (test_fault_next(&fault)) {
         struct fi_merge_fold fold = {0};
         struct fi_buf out = {0};
-        test_alloc_fail_at(n, true);
-        rc = FIRN_OK;
+        test_fault_allocation(&fault);
+        int rc = FIRN_OK;
         for (size_t i = 0; i < 3 && rc == FIRN_OK; i++) {
             rc = fi_merge_fold_push(&fold, firn_bytes(operands[i].bytes, operands[i].size), NULL);
         }
@@ -284,10 +285,9 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
             rc = fi_merge_fold_apply(&fold, NULL, &out, NULL);
         }
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
         fi_merge_fold_deinit(&fold);
         fi_buf_deinit(&out);
-        assert_true(n < 50);
     }
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();

@@ -12,6 +12,7 @@
 #include "objects/objects_internal.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_random.h"
 #include "support/workspace/ws_support.h"
 
@@ -400,17 +401,16 @@ any_allocation_may_fail(void **state)
     struct stored stored;
     stored_open(&stored, false, NULL, 0, true);
     int64_t before = test_alloc_alive();
-    bool has_ended = false;
-    for (uint64_t n = 1; !has_ended; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct taken taken;
         taken_init(&taken, &stored);
-        test_alloc_fail_at(n, false);
+        test_fault_allocation(&fault);
         int rc = read_by(&stored, 2, &stored.hash, taken.size, &taken, &stored.world.err);
-        has_ended = test_alloc_calls() < n;
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
         assert_true(rc == FIRN_NO_MEMORY ||
                     (rc == FIRN_OK && memcmp(taken.content, stored.content.data, taken.size) == 0));
-        assert_true(!has_ended || rc == FIRN_OK);
+        assert_true(fault.was_hit || rc == FIRN_OK);
         taken_deinit(&taken);
     }
     assert_true(test_alloc_alive() <= before + 8); /* what the block cache keeps to read with */

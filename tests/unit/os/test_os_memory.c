@@ -8,6 +8,7 @@
 #include "machine.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_os.h"
 #include "threads/os_thread.h"
 
@@ -372,7 +373,8 @@ failed_allocations_leave_no_machine_behind(void **state)
 {
     firn_error err;
     for (unsigned for_ever = 0; for_ever < 2; for_ever++) {
-        for (uint64_t n = 1;; n++) {
+        struct test_fault fault = {.for_ever = for_ever != 0};
+        while (test_fault_next(&fault)) {
             test_alloc_install();
             struct fi_os *os = machine_create(1);
             struct fi_os_dir *root = test_os_root(os);
@@ -384,22 +386,18 @@ failed_allocations_leave_no_machine_behind(void **state)
             fi_os_dir_close(root);
             struct fi_os *made = NULL;
             struct fi_os *clone = NULL;
-            test_alloc_fail_at(n, for_ever != 0);
+            test_fault_allocation(&fault);
             int rc = fi_sim_memory_create(2, &made, &err);
             if (rc == FIRN_OK) {
                 rc = fi_sim_memory_clone(os, &clone, &err);
             }
-            bool reached = test_alloc_calls() >= n;
-            test_alloc_fail_at(0, false);
-            assert_int_equal(rc, reached ? FIRN_NO_MEMORY : FIRN_OK);
+            test_fault_end(&fault);
+            assert_int_equal(rc, fault.was_hit ? FIRN_NO_MEMORY : FIRN_OK);
             fi_sim_memory_destroy(clone);
             fi_sim_memory_destroy(made);
             fi_sim_memory_destroy(os);
             assert_int_equal(test_alloc_alive(), 0);
             test_alloc_uninstall();
-            if (!reached) {
-                break;
-            }
         }
     }
 }

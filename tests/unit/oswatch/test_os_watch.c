@@ -16,6 +16,7 @@
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
 
@@ -445,23 +446,20 @@ any_allocation_may_fail(void **state)
 {
     struct fi_os_dir *dir = test_os_temp_dir();
     struct fi_os_dir *sub = make_dir(dir, "sub");
-    bool was_hit = true;
-    uint64_t failures = 0;
     test_alloc_install();
-    for (uint64_t n = 1; was_hit; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct fi_os_watch *watch;
         firn_error err;
         struct log log;
-        test_alloc_fail_at(n, false);
+        test_fault_allocation(&fault);
         int rc = fi_os_watch_create(dir, &watch, &err);
         int id = -1;
         if (rc == FIRN_OK) {
             id = add_dir(watch, sub); /* by inotify, where there is no memory for a handle */
         }
-        was_hit = test_alloc_calls() >= n;
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-        failures += rc != FIRN_OK ? 1 : 0;
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         if (rc == FIRN_OK) {
             test_file_write(sub, "file", "x", 1);
             read_events(watch, &log);
@@ -469,7 +467,7 @@ any_allocation_may_fail(void **state)
         }
         fi_os_watch_destroy(watch);
     }
-    assert_true(failures > 1);
+    assert_true(fault.refused > 1);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
     fi_os_dir_close(sub);

@@ -11,7 +11,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "pack/packfile.h"
-#include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_identity.h"
 
 enum { SIZE = 6000 };
@@ -429,13 +429,12 @@ any_allocation_of_a_reading_may_fail(void **state)
     firn_hash name = fixture.objects[1].hash;
     open_pack(&fixture, &pack);
     fi_packfile_close(pack);
-    bool was_hit = true;
     uint64_t failures = 0;
-    for (uint64_t n = 1; was_hit; n++) {
+    struct test_fault fault = {.counts = true};
+    while (test_fault_next(&fault)) {
         struct fi_packfile_scratch *scratch = NULL;
         bool is_elsewhere;
-        test_alloc_install();
-        test_alloc_fail_at(n, false);
+        test_fault_allocation(&fault);
         int rc = fi_packfile_open(fixture.dir, "p", &pack, &err);
         if (rc == FIRN_OK) {
             rc = fi_packfile_scratch_create(1, &scratch, &err);
@@ -449,11 +448,9 @@ any_allocation_of_a_reading_may_fail(void **state)
         }
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
         failures += rc != FIRN_OK ? 1 : 0;
-        was_hit = test_alloc_calls() >= n;
+        test_fault_end(&fault);
         fi_packfile_scratch_destroy(scratch);
         fi_packfile_close(pack);
-        assert_int_equal(test_alloc_alive(), 0);
-        test_alloc_uninstall();
     }
     assert_true(failures > 8);
     pack_fixture_deinit(&fixture);

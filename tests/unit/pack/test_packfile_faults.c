@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "sim/sim_fault.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 /* Enough for two chunks of the body, a frame of its own, compressed and plain frames, a list of
  * pieces. */
@@ -76,21 +77,17 @@ memory_that_runs_out_while_writing_leaves_nothing_behind(void **state)
 {
     firn_error err;
     for (int for_ever = 0; for_ever < 2; for_ever++) {
-        int rc = FIRN_NO_MEMORY;
-        for (uint64_t n = 1; rc != FIRN_OK; n++) {
-            test_alloc_install();
+        struct test_fault fault = {.counts = true, .for_ever = for_ever != 0, .limit = 10000};
+        while (test_fault_next(&fault)) {
             struct pack_fixture fixture;
             pack_fixture_init(&fixture);
             fill(&fixture);
-            test_alloc_fail_at(n, for_ever != 0);
-            rc = pack_fixture_write(&fixture, "p", 3, &err);
-            test_alloc_fail_at(0, false);
-            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+            test_fault_allocation(&fault);
+            int rc = pack_fixture_write(&fixture, "p", 3, &err);
+            test_fault_end(&fault);
+            test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
             assert_int_equal(test_file_count(fixture.dir), rc == FIRN_OK ? 1 : 0);
             pack_fixture_deinit(&fixture);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
-            assert_true(n < 10000);
         }
     }
 }
@@ -100,22 +97,18 @@ memory_that_runs_out_while_reading_is_reported(void **state)
 {
     firn_error err;
     for (int salvages = 0; salvages < 2; salvages++) {
-        int rc = FIRN_NO_MEMORY;
-        for (uint64_t n = 1; rc != FIRN_OK; n++) {
-            test_alloc_install();
+        struct test_fault fault = {.counts = true, .limit = 10000};
+        while (test_fault_next(&fault)) {
             struct pack_fixture fixture;
             pack_fixture_init(&fixture);
             fill(&fixture);
             assert_int_equal(pack_fixture_write(&fixture, "p", 3, &err), FIRN_OK);
-            test_alloc_fail_at(n, false);
-            rc = salvages ? salvage_in(&fixture, fixture.dir, &err)
-                          : read_in(&fixture, fixture.dir, &err);
-            test_alloc_fail_at(0, false);
-            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+            test_fault_allocation(&fault);
+            int rc = salvages ? salvage_in(&fixture, fixture.dir, &err)
+                              : read_in(&fixture, fixture.dir, &err);
+            test_fault_end(&fault);
+            test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
             pack_fixture_deinit(&fixture);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
-            assert_true(n < 10000);
         }
     }
 }
@@ -216,19 +209,17 @@ a_call_that_fails_while_reading_is_reported(void **state)
 {
     firn_error err;
     test_alloc_install();
-    bool hit = true;
-    for (uint64_t n = 1; hit; n++) {
+    struct test_fault fault = {.limit = 1000};
+    while (test_fault_next(&fault)) {
         struct faulty faulty;
         faulty_init(&faulty);
         assert_int_equal(write_pooled(&faulty.fixture, faulty.fixture.dir, &err), FIRN_OK);
-        struct fi_sim_fault_plan plan = {
-            .call = n, .for_ever = n % 2 == 0, .classes = FI_SIM_FAULT_ALL, .error_number = 5};
-        fi_sim_fault_set_plan(faulty.os, &plan);
+        fault.for_ever = fault.n % 2 == 0;
+        test_fault_call(&fault, faulty.os);
         int rc = read_in(&faulty.fixture, faulty.dir, &err);
-        hit = fi_sim_fault_hits(faulty.os) > 0;
-        assert_int_equal(rc, hit ? FIRN_IO : FIRN_OK);
+        test_fault_end(&fault);
+        assert_int_equal(rc, fault.was_hit ? FIRN_IO : FIRN_OK);
         faulty_deinit(&faulty);
-        assert_true(n < 1000);
     }
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();

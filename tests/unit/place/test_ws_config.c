@@ -11,6 +11,7 @@
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/workspace/ws_support.h"
 
 static int
@@ -374,18 +375,15 @@ any_call_may_fail(void **state)
 {
     struct ws_world prepared;
     prepare(&prepared, 31);
-    bool was_hit = true;
-    for (uint64_t n = 1; was_hit; n++) {
+    struct test_fault fault = {.error_number = ENOSPC};
+    while (test_fault_next(&fault)) {
         struct ws_world world;
         ws_world_clone(&prepared, &world);
         scan_world_wrap(&world.tree);
-        struct fi_sim_fault_plan plan = {
-            .call = n, .classes = FI_SIM_FAULT_ALL, .error_number = ENOSPC};
-        fi_sim_fault_set_plan(world.tree.outer, &plan);
+        test_fault_call(&fault, world.tree.outer);
         int rc = fi_place_config_set(world.tree.outer, "/s", "wait", "2", &world.err);
-        was_hit = fi_sim_fault_hits(world.tree.outer) > 0;
-        fi_sim_fault_set_plan(world.tree.outer, NULL);
-        assert_true(was_hit || rc == FIRN_OK);
+        test_fault_end(&fault);
+        assert_true(fault.was_hit || rc == FIRN_OK);
         assert_old_or_new(&world, rc);
         ws_world_close(&world);
     }
@@ -398,14 +396,14 @@ any_allocation_may_fail(void **state)
     test_alloc_install();
     struct ws_world prepared;
     prepare(&prepared, 32);
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct ws_world world;
         ws_world_clone(&prepared, &world);
-        test_alloc_fail_at(n, false);
-        rc = fi_place_config_set(world.tree.os, "/s", "wait", "2", &world.err);
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        test_fault_allocation(&fault);
+        int rc = fi_place_config_set(world.tree.os, "/s", "wait", "2", &world.err);
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         assert_old_or_new(&world, rc);
         ws_world_close(&world);
     }
@@ -492,17 +490,14 @@ mending_may_be_cut_off_anywhere(void **state)
                 ws_world_close(&world);
             }
         }
-        bool was_hit = true;
-        for (uint64_t n = 1; was_hit; n++) {
+        struct test_fault fault = {.error_number = ENOSPC};
+        while (test_fault_next(&fault)) {
             struct ws_world world;
             ws_world_clone(&prepared, &world);
             scan_world_wrap(&world.tree);
-            struct fi_sim_fault_plan plan = {
-                .call = n, .classes = FI_SIM_FAULT_ALL, .error_number = ENOSPC};
-            fi_sim_fault_set_plan(world.tree.outer, &plan);
+            test_fault_call(&fault, world.tree.outer);
             (void)mend(&world, world.tree.outer);
-            was_hit = fi_sim_fault_hits(world.tree.outer) > 0;
-            fi_sim_fault_set_plan(world.tree.outer, NULL);
+            test_fault_end(&fault);
             assert_mends(&world);
             ws_world_close(&world);
         }
@@ -517,17 +512,17 @@ any_allocation_may_fail_while_mending(void **state)
     struct ws_world prepared;
     prepare(&prepared, 37);
     write_config(&prepared, "/s", "wait = 7\nk\n");
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct ws_world world;
         struct seen seen = {.told = 0};
         ws_world_clone(&prepared, &world);
-        test_alloc_fail_at(n, false);
-        rc = fi_place_config_list_readable(world.tree.os, "/s", see_setting, see_notice, &seen,
-                                           &world.err);
+        test_fault_allocation(&fault);
+        int rc = fi_place_config_list_readable(world.tree.os, "/s", see_setting, see_notice, &seen,
+                                               &world.err);
         rc = rc == FIRN_OK ? mend(&world, world.tree.os) : rc;
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         assert_mends(&world);
         ws_world_close(&world);
     }

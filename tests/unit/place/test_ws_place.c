@@ -11,6 +11,7 @@
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/workspace/ws_support.h"
 
 static void
@@ -544,8 +545,8 @@ any_call_may_fail(void **state)
     struct ws_world prepared;
     prepare_tagged(&prepared, 8);
     for (enum operation operation = OPEN; operation < OPERATIONS; operation++) {
-        bool was_hit = true;
-        for (uint64_t n = 1; was_hit; n++) {
+        struct test_fault fault = {.n = 0};
+        while (test_fault_next(&fault)) {
             struct ws_world world;
             ws_world_clone(&prepared, &world);
             scan_world_wrap(&world.tree);
@@ -553,13 +554,10 @@ any_call_may_fail(void **state)
             if (operation == ADOPT) {
                 rename_in_root(&world, "w", "v");
             }
-            struct fi_sim_fault_plan plan = {
-                .call = n, .classes = FI_SIM_FAULT_ALL, .error_number = EIO};
-            fi_sim_fault_set_plan(world.tree.outer, &plan);
+            test_fault_call(&fault, world.tree.outer);
             int rc = run(&world, operation);
-            was_hit = fi_sim_fault_hits(world.tree.outer) > 0;
-            fi_sim_fault_set_plan(world.tree.outer, NULL);
-            assert_true(was_hit || rc == FIRN_OK);
+            test_fault_end(&fault);
+            assert_true(fault.was_hit || rc == FIRN_OK);
             assert_all_is_well(&world, operation, rc);
             ws_world_close(&world);
         }

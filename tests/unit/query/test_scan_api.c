@@ -11,8 +11,8 @@
 #include "firn/firn.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_ok.h"
-#include "support/test_share.h"
 #include "support/test_table.h"
 #include "support/test_temp.h"
 
@@ -497,13 +497,12 @@ scans_bear_failed_allocations(void **state)
     OK(firn_store_flush(rig.store, &err));
     fill(&rig, 1000, 1700);
     OK(run_queries(&rig)); /* what is kept for the next ones is there */
-    struct test_share share = test_share_of(1, 1);
-    for (uint64_t i = share.first;; i += share.step) {
-        test_alloc_fail_at(i, false);
+    struct test_fault fault = {.every = 1, .loop = 1};
+    while (test_fault_next(&fault)) {
+        test_fault_allocation(&fault);
         int rc = run_queries(&rig);
-        bool was_reached = test_alloc_calls() >= i;
-        test_alloc_fail_at(0, false);
-        if (!was_reached) {
+        test_fault_end(&fault);
+        if (!fault.was_hit) {
             assert_int_equal(rc, FIRN_OK);
             break;
         }

@@ -13,6 +13,7 @@
 #include "store/db_internal.h"
 #include "support/store/db_support.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_random.h"
 
 enum { KEYS = 40, SMALL = 900, LARGE = 64 << 10, HUGE_SIZE = 100 << 10, MEMORY = 2 << 20 };
@@ -191,16 +192,16 @@ memory_may_be_out_at_any_moment(void **state)
     DB_OK(fi_db_close(db, &err));
     unsigned failed = 0;
     for (unsigned key = 0; key < 8; key++) {
-        int rc = FIRN_NO_MEMORY;
-        for (uint64_t n = 1; rc == FIRN_NO_MEMORY; n++) {
+        struct test_fault fault = {.n = 0};
+        while (test_fault_next(&fault)) {
             struct firn_db_pin *pin;
             firn_slice value;
             db = open_small(support.dir);
             keyspace = db_support_keyspace(db, "k");
-            test_alloc_fail_at(n, false);
-            rc = fi_db_get_pinned(keyspace, NULL, key_of(key, text), &pin, &value, &err);
-            test_alloc_fail_at(0, false);
-            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+            test_fault_allocation(&fault);
+            int rc = fi_db_get_pinned(keyspace, NULL, key_of(key, text), &pin, &value, &err);
+            test_fault_end(&fault);
+            test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
             failed += rc != FIRN_OK;
             assert_int_equal(pin != NULL, rc == FIRN_OK);
             assert_true(rc != FIRN_OK || is_whole(value, key, 1));

@@ -8,6 +8,7 @@
 #include "row/row_internal.h"
 #include "sim/sim_fault.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 enum { COUNT = 20000, MIB = 1 << 20 };
 
@@ -295,19 +296,17 @@ memory_that_is_out_ends_a_walk_with_an_error_at_most(void **state)
     test_alloc_install();
     world_init(&world, 8 * MIB, 2000);
     build(&world, &options);
-    for (uint64_t n = 1;; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         firn_error err;
         assert_int_equal(fi_row_kind.open(&world.env, "run", &world.run, &err), FIRN_OK);
-        test_alloc_fail_at(n, n % 2 == 0);
+        fault.for_ever = fault.n % 2 == 0;
+        test_fault_allocation(&fault);
         int rc = walk_as_far_as_it_goes(&world, &err);
-        bool was_hit = test_alloc_calls() >= n;
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || (was_hit && rc == FIRN_NO_MEMORY));
+        test_fault_end(&fault);
+        assert_true(rc == FIRN_OK || (fault.was_hit && rc == FIRN_NO_MEMORY));
         assert_int_equal(walk_as_far_as_it_goes(&world, &err), FIRN_OK);
         fi_row_kind.close(world.run);
-        if (!was_hit) {
-            break;
-        }
     }
     world.run = NULL;
     world_deinit(&world);
@@ -473,14 +472,15 @@ a_run_that_cannot_be_opened_leaves_nothing_in_the_cache(void **state)
     firn_error err;
     struct world world;
     test_alloc_install();
-    for (uint64_t n = 1;; n++) {
+    struct test_fault fault = {.for_ever = true};
+    while (test_fault_next(&fault)) {
         world_init(&world, 8 * MIB, 300);
         build_found(&world, FI_CODEC_NONE, 0, 300, 1);
         assert_true(stats_of(&world).blocks > 5);
         world.env.cache_file = world.summary.cache_file;
-        test_alloc_fail_at(n, true);
+        test_fault_allocation(&fault);
         int rc = fi_row_kind.open(&world.env, "run", &world.run, &err);
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
         assert_true(rc == FIRN_OK || stats_of(&world).blocks == 0);
         world_deinit(&world);
         if (rc == FIRN_OK) {

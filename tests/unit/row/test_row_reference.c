@@ -11,6 +11,7 @@
 #include "row/row_internal.h"
 #include "run/value_file.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 enum { NUMBER = 9, ENTRIES = 60 };
 
@@ -354,13 +355,12 @@ without_memory_it_fails_cleanly(void **state)
     world.run = NULL;
     assert_int_equal(fi_os_remove_file(world.fixture.dir, "run", &err), FIRN_OK);
     assert_int_equal(fi_os_remove_file(world.fixture.dir, "v", &err), FIRN_OK);
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        assert_true(n < 5000);
-        test_alloc_fail_at(n, false);
-        rc = build(&err);
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+    struct test_fault fault = {.limit = 5000};
+    while (test_fault_next(&fault)) {
+        test_fault_allocation(&fault);
+        int rc = build(&err);
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         if (rc != FIRN_OK) {
             FI_IGNORE(fi_os_remove_file(world.fixture.dir, "v", NULL));
             assert_false(test_file_exists(world.fixture.dir, "run"));

@@ -11,7 +11,7 @@
 #include "inspect/inspect.h"
 #include "rows_show.h"
 #include "sim/sim_memory.h"
-#include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_random.h"
 
 static struct db_support support;
@@ -384,21 +384,20 @@ a_table_is_made_whole_or_not_at_all(void **state)
 {
     unsigned failures = 0;
     for (int has_another = 0; has_another < 2; has_another++) {
-        int rc = FIRN_NO_MEMORY;
-        for (uint64_t n = 1; rc != FIRN_OK; n++) {
+        struct test_fault fault = {.counts = true};
+        while (test_fault_next(&fault)) {
             struct db_support own;
             struct firn_table *table;
             char shown[ROWS_SHOW_SIZE];
-            test_alloc_install();
-            db_support_init(&own, n);
+            db_support_init(&own, fault.n);
             struct firn_db *store = db_support_open(own.dir);
             if (has_another) {
                 DB_OK(rows_make(store, "another", definition, &table, &err));
             }
-            test_alloc_fail_at(n, false);
-            rc = rows_make(store, "t", definition, &table, &err);
-            test_alloc_fail_at(0, false);
-            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+            test_fault_allocation(&fault);
+            int rc = rows_make(store, "t", definition, &table, &err);
+            test_fault_end(&fault);
+            test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
             assert_true((rc == FIRN_OK) == (table != NULL));
             if (rc != FIRN_OK) {
                 failures++;
@@ -423,8 +422,6 @@ a_table_is_made_whole_or_not_at_all(void **state)
             assert_int_equal(id_of(table, NULL, NULL, "ada"), 1);
             DB_OK(fi_db_close(store, &err));
             db_support_deinit(&own);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
         }
     }
     print_message("count: %u tables of which an allocation failed\n", failures);

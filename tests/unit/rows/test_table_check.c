@@ -11,6 +11,7 @@
 #include "rows/rows_internal.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 
@@ -340,16 +341,13 @@ no_allocation_that_fails_is_overlooked(void **state)
     fi_buf_deinit(&key);
     fi_buf_deinit(&value);
     assert_int_equal(check(&notes, &result), FIRN_CORRUPT);
-    for (uint64_t n = 1;; n++) {
-        test_alloc_fail_at(n, false);
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
+        test_fault_allocation(&fault);
         int rc = check(&notes, &result);
-        bool has_failed = test_alloc_calls() >= n;
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
         assert_true(rc == FIRN_NO_MEMORY || (rc == FIRN_CORRUPT && notes.count == 1));
         failures += rc == FIRN_NO_MEMORY;
-        if (!has_failed) {
-            break;
-        }
     }
     assert_true(failures > 10);
     OK(firn_store_close(store, &err));

@@ -9,6 +9,7 @@
 #include "firn/firn.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_ok.h"
 
 static firn_error err;
@@ -745,12 +746,12 @@ fail_each_allocation(firn_table *table, int (*act)(firn_table *table), const cha
 {
     uint64_t failed = 0;
     OK(act(table)); /* what is kept for the next ones is there */
-    for (uint64_t i = 1;; i++) {
-        test_alloc_fail_at(i, false);
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
+        test_fault_allocation(&fault);
         int rc = act(table);
-        bool was_reached = test_alloc_calls() >= i;
-        test_alloc_fail_at(0, false);
-        if (!was_reached) {
+        test_fault_end(&fault);
+        if (!fault.was_hit) {
             assert_int_equal(rc, FIRN_OK);
             break;
         }

@@ -9,6 +9,7 @@
 #include "rules/rules_internal.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 /* ---- globs ---- */
 
@@ -503,14 +504,14 @@ any_allocation_may_fail(void **state)
 {
     static const uint8_t good[] = {1, 2, 0, 1, 3, 'a', '/', 'b', 1, 2, 'x', '\n', 3, 0};
     test_alloc_install();
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct fi_ignore_file *file;
         struct fi_ignore_rules rules = {0};
         struct fi_buf out = {0};
         firn_error err;
-        test_alloc_fail_at(n, false);
-        rc = fi_ignore_file_create(firn_str("a\nb\n"), NULL, NULL, &file, &err);
+        test_fault_allocation(&fault);
+        int rc = fi_ignore_file_create(firn_str("a\nb\n"), NULL, NULL, &file, &err);
         assert_true((file != NULL) == (rc == FIRN_OK));
         if (rc == FIRN_OK) {
             rc = fi_ignore_rules_decode(firn_bytes(good, sizeof good), &rules, &err);
@@ -519,7 +520,7 @@ any_allocation_may_fail(void **state)
             rc = fi_ignore_rules_encode(&rules, &out, &err);
         }
         assert_true(rc == FIRN_OK || (rc == FIRN_NO_MEMORY && err.code == rc));
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
         fi_ignore_file_destroy(file);
         fi_ignore_rules_deinit(&rules);
         fi_buf_deinit(&out);

@@ -14,6 +14,7 @@
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
 
@@ -301,18 +302,17 @@ static void
 without_memory_it_fails_cleanly(void **state)
 {
     firn_error err;
-    bool has_passed = false;
     unsigned failures = 0;
-    for (uint64_t n = 1; !has_passed; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         close_file();
-        test_alloc_fail_at(n, false);
+        test_fault_allocation(&fault);
         int rc = open_file(&err);
         rc = rc == FIRN_OK ? read_all(FI_BLOCK_CACHE_DATA, &err) : rc;
         rc = rc == FIRN_OK ? verify_all(&err) : rc;
-        has_passed = test_alloc_calls() < n;
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
         assert_true(rc == FIRN_NO_MEMORY || rc == FIRN_OK);
-        assert_true(rc == FIRN_OK || !has_passed);
+        assert_true(rc == FIRN_OK || fault.was_hit);
         failures += rc != FIRN_OK;
     }
     assert_true(failures > 3);
@@ -322,20 +322,15 @@ static void
 a_call_that_fails_gives_no_wrong_value(void **state)
 {
     firn_error err;
-    bool has_passed = false;
     unsigned failures = 0;
-    for (uint64_t call = 1; !has_passed; call++) {
-        const struct fi_sim_fault_plan plan = {.call = call,
-                                               .classes = FI_SIM_FAULT_ALL,
-                                               .kind = FI_SIM_FAULT_FAILS,
-                                               .error_number = EIO};
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         close_file();
-        fi_sim_fault_set_plan(world.os, &plan);
+        test_fault_call(&fault, world.os);
         int rc = open_file(&err);
         rc = rc == FIRN_OK ? read_all(FI_BLOCK_CACHE_DATA, &err) : rc;
-        has_passed = fi_sim_fault_hits(world.os) == 0;
-        fi_sim_fault_set_plan(world.os, NULL);
-        assert_true(rc == FIRN_IO || (rc == FIRN_OK && has_passed));
+        test_fault_end(&fault);
+        assert_true(rc == FIRN_IO || (rc == FIRN_OK && !fault.was_hit));
         failures += rc != FIRN_OK;
     }
     assert_true(failures > 5);

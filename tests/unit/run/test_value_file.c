@@ -12,6 +12,7 @@
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
 
@@ -321,22 +322,22 @@ without_memory_it_fails_cleanly(void **state)
     add_value(5000);
     add_value((1 << 20) + 5);
     int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        assert_true(n < 1000);
-        test_alloc_fail_at(n, false);
+    struct test_fault fault = {.limit = 1000};
+    while (test_fault_next(&fault)) {
+        test_fault_allocation(&fault);
         rc = write_file(FI_CODEC_LZ4, &err);
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         assert_true(rc == FIRN_OK || test_file_count(world.env.dir) == 0);
     }
     rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        assert_true(n < 1000);
-        test_alloc_fail_at(n, false);
+    struct test_fault faults = {.limit = 1000};
+    while (test_fault_next(&faults)) {
+        test_fault_allocation(&faults);
         rc = open_file(&err);
         rc = rc == FIRN_OK ? read_all(FI_BLOCK_CACHE_DATA, &err) : rc;
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        test_fault_end(&faults);
+        test_fault_expect(&faults, rc, FIRN_NO_MEMORY);
     }
 }
 

@@ -9,6 +9,7 @@
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_share.h"
 #include "support/workspace/scan_support.h"
 
@@ -519,17 +520,16 @@ an_answer_other_than_ok_cancels(void **state)
 static void
 fail_allocations(struct scan_world *world, bool for_ever, const firn_hash *expected)
 {
-    bool is_done = false;
     int64_t before = test_alloc_alive();
-    for (uint64_t n = 1; !is_done; n++) {
+    struct test_fault fault = {.for_ever = for_ever};
+    while (test_fault_next(&fault)) {
         struct scan_sink sink;
         struct fi_scan_result result;
         firn_error err;
         scan_sink_init(&sink);
-        test_alloc_fail_at(n, for_ever);
+        test_fault_allocation(&fault);
         int rc = try_run(world, &sink, NULL, 1, false, &result, &err);
-        is_done = test_alloc_calls() < n;
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
         if (rc == FIRN_OK) {
             assert_memory_equal(&result.root.hash, expected, sizeof *expected);
             fi_scan_result_deinit(&result);

@@ -8,6 +8,7 @@
 #include "schema_support.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 static void
 a_definition_makes_a_schema(void **state)
@@ -375,7 +376,8 @@ making_and_reading_fail_well_without_memory(void **state)
         "id i64, t text default 'abc', v vector(2) default x'0000000000000000', "
         "primary key (id, t), unique index i (t)";
     test_alloc_install();
-    for (uint64_t at = 1;; at++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct fi_schema *schema = NULL;
         struct fi_schema *again = NULL;
         struct fi_schema *next = NULL;
@@ -383,7 +385,7 @@ making_and_reading_fail_well_without_memory(void **state)
         struct fi_buf record = {0};
         struct fi_buf words = {0};
         firn_table_def *def = NULL;
-        test_alloc_fail_at(at, false);
+        test_fault_allocation(&fault);
         int rc = firn_table_def_parse(text, &def, NULL);
         rc = rc == FIRN_OK ? fi_schema_def_create(def, &schema, NULL) : rc;
         rc = rc == FIRN_OK ? fi_schema_record_encode(schema, &record, NULL) : rc;
@@ -391,9 +393,8 @@ making_and_reading_fail_well_without_memory(void **state)
         rc = rc == FIRN_OK ? fi_schema_change_drop_index(again, firn_str("i"), &next, NULL) : rc;
         rc = rc == FIRN_OK ? fi_schema_text_append(again, &words) : rc;
         rc = rc == FIRN_OK ? fi_schema_layout_create(&again, 1, &layout, NULL) : rc;
-        bool is_done = test_alloc_calls() < at;
-        test_alloc_fail_at(0, false);
-        assert_int_equal(rc, is_done ? FIRN_OK : FIRN_NO_MEMORY);
+        test_fault_end(&fault);
+        assert_int_equal(rc, !fault.was_hit ? FIRN_OK : FIRN_NO_MEMORY);
         fi_buf_deinit(&record);
         fi_buf_deinit(&words);
         fi_free(def);
@@ -402,8 +403,8 @@ making_and_reading_fail_well_without_memory(void **state)
         fi_schema_unref(again);
         fi_schema_unref(next);
         assert_int_equal(test_alloc_alive(), 0);
-        if (is_done) {
-            assert_true(at > 10);
+        if (!fault.was_hit) {
+            assert_true(fault.n > 10);
             break;
         }
     }

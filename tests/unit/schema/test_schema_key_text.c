@@ -7,6 +7,7 @@
 #include "schema_support.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "tuple/tuple.h"
 
 enum { TEXT_MAX = 500, MANY = 2000 };
@@ -155,13 +156,12 @@ without_memory_nothing_is_shown(void **state)
     memset(large, 'x', sizeof large - 1);
     large[sizeof large - 1] = '\0';
     add(&key, FIRN_TYPE_TEXT, false, bytes(large));
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+    struct test_fault fault = {.limit = 100};
+    while (test_fault_next(&fault)) {
         struct fi_buf text = {0};
-        assert_true(n < 100);
-        test_alloc_fail_at(n, false);
-        rc = fi_schema_key_text_append(schema, NULL, fi_buf_slice(&key), &text);
-        test_alloc_fail_at(0, false);
+        test_fault_allocation(&fault);
+        int rc = fi_schema_key_text_append(schema, NULL, fi_buf_slice(&key), &text);
+        test_fault_end(&fault);
         assert_true(rc == FIRN_OK || (rc == FIRN_NO_MEMORY && text.size == 0));
         fi_buf_deinit(&text);
     }

@@ -13,9 +13,9 @@
 #include "firn/firn.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
-#include "support/test_share.h"
 #include "support/test_table.h"
 #include "support/test_temp.h"
 #include "support/test_threads.h"
@@ -677,15 +677,14 @@ search_without_memory(const struct rig *rig)
     options.columns = (const char *const[]){"v", "kind"};
     options.column_count = 2;
     for (unsigned metric = 1; metric <= 3; metric++) {
-        bool was_reached = true;
         options.metric = (firn_metric)metric;
-        for (uint64_t i = 1; was_reached; i++) {
+        struct test_fault fault = {.n = 0};
+        while (test_fault_next(&fault)) {
             firn_search_result *result;
-            test_alloc_fail_at(i, false);
+            test_fault_allocation(&fault);
             int rc = firn_table_search(rig->table, "v", query, 2, &options, &result, &err);
-            was_reached = test_alloc_calls() >= i;
-            test_alloc_fail_at(0, false);
-            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+            test_fault_end(&fault);
+            test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
             assert_true((rc == FIRN_OK) == (result != NULL));
             assert_true(rc == FIRN_NO_MEMORY || firn_search_result_count(result) == 7);
             firn_search_result_destroy(result);

@@ -10,6 +10,7 @@
 #include "firn/firn.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
@@ -490,24 +491,22 @@ the_graph_of_another_run_is_not_believed(void **state)
 static void
 without_memory_a_search_by_graphs_fails_and_leaks_nothing(void **state)
 {
-    const struct test_share share = test_share_of(1, 4);
     uint64_t failed = 0;
     test_alloc_install();
     begin(&rig, 3);
     note_whole(&rig);
     for (size_t ask = 0; ask < ASKS; ask++) {
-        bool was_reached = true;
-        for (uint64_t i = share.first; was_reached; i += share.step) {
+        struct test_fault fault = {.every = 1, .loop = 4};
+        while (test_fault_next(&fault)) {
             struct answer answer;
-            if (i % 4 == 0) {
+            if (fault.n % 4 == 0) {
                 close_store(&rig);
                 OK(open_store(&rig, true));
             }
-            test_alloc_fail_at(i, false);
+            test_fault_allocation(&fault);
             int rc = ask_one(&rig, ask, &answer);
-            was_reached = test_alloc_calls() >= i;
-            test_alloc_fail_at(0, false);
-            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+            test_fault_end(&fault);
+            test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
             failed += rc != FIRN_OK;
             assert_int_equal(answer.damaged, 0);
             assert_true(rc != FIRN_OK || is_same(&answer, &rig.whole[ask]) ||

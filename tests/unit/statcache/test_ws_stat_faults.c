@@ -10,6 +10,7 @@
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/workspace/ws_support.h"
 
 enum { FEW = 12, WIDE = 520 /* in parts */ };
@@ -88,19 +89,16 @@ any_call_of_an_incremental_save_may_fail(void **state)
 {
     struct ws_world prepared;
     prepare(&prepared, 41, FEW);
-    bool was_hit = true;
     uint64_t failures = 0;
-    for (uint64_t n = 1; was_hit; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct ws_world world;
         ws_world_clone(&prepared, &world);
         scan_world_wrap(&world.tree);
         ws_world_reopen(&world);
-        struct fi_sim_fault_plan plan = {
-            .call = n, .classes = FI_SIM_FAULT_ALL, .error_number = EIO};
-        fi_sim_fault_set_plan(world.tree.outer, &plan);
+        test_fault_call(&fault, world.tree.outer);
         failures += ws_try_save(&world, NULL) != FIRN_OK ? 1 : 0;
-        was_hit = fi_sim_fault_hits(world.tree.outer) > 0;
-        fi_sim_fault_set_plan(world.tree.outer, NULL);
+        test_fault_end(&fault);
         change_in_place(&world, "a", "3rd");
         assert_next_save_is_right(&world);
         ws_world_close(&world);
@@ -115,21 +113,18 @@ any_allocation_of_an_incremental_save_may_fail(void **state)
     struct ws_world prepared;
     test_alloc_install();
     prepare(&prepared, 42, FEW);
-    bool was_hit = true;
-    uint64_t failures = 0;
-    for (uint64_t n = 1; was_hit; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct ws_world world;
         ws_world_clone(&prepared, &world);
-        test_alloc_fail_at(n, false);
+        test_fault_allocation(&fault);
         int rc = ws_try_save(&world, NULL);
-        was_hit = test_alloc_calls() >= n;
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-        failures += rc != FIRN_OK ? 1 : 0;
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         assert_next_save_is_right(&world);
         ws_world_close(&world);
     }
-    assert_true(failures > 50);
+    assert_true(fault.refused > 50);
     ws_world_close(&prepared);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();

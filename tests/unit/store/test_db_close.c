@@ -14,6 +14,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/store/db_support.h"
+#include "support/test_fault.h"
 #include "support/test_random.h"
 
 /* Two lives fill a log that is emptied at closing; the keys are always the same ones. */
@@ -169,9 +170,9 @@ prepare(struct db_support *support)
 static void
 whatever_fails_while_it_is_closed_all_is_there(void **state)
 {
-    bool was_hit = true;
     unsigned closed = 0;
-    for (uint64_t n = 1; was_hit; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         firn_error err;
         struct db_support support;
         struct fi_os *faulty;
@@ -180,20 +181,17 @@ whatever_fails_while_it_is_closed_all_is_there(void **state)
         DB_OK(fi_sim_fault_create(support.os, &faulty, &err));
         DB_OK(fi_os_dir_open_path(faulty, "/store", &dir, &err));
         struct firn_db *db = begin_life(dir, life);
-        const struct fi_sim_fault_plan plan = {.call = n,
-                                               .for_ever = n % 3 == 0,
-                                               .classes = FI_SIM_FAULT_ALL,
-                                               .error_number = n % 2 == 0 ? EIO : ENOSPC};
-        fi_sim_fault_set_plan(faulty, &plan);
+        fault.for_ever = fault.n % 3 == 0;
+        fault.error_number = fault.n % 2 == 0 ? EIO : ENOSPC;
+        test_fault_call(&fault, faulty);
         int rc = fi_db_close(db, &err);
-        was_hit = fi_sim_fault_hits(faulty) > 0;
-        fi_sim_fault_set_plan(faulty, NULL);
-        assert_true(was_hit || rc == FIRN_OK);
-        closed += was_hit && rc == FIRN_OK ? 1 : 0;
+        test_fault_end(&fault);
+        assert_true(fault.was_hit || rc == FIRN_OK);
+        closed += fault.was_hit && rc == FIRN_OK ? 1 : 0;
         fi_os_dir_close(dir);
         fi_sim_fault_destroy(faulty);
         check_life(support.dir, life);
-        db_support_cut(&support, n);
+        db_support_cut(&support, fault.n);
         check_life(support.dir, life);
         /* What did not come about is made up for. */
         DB_OK(fi_db_close(begin_life(support.dir, life), &err));

@@ -15,7 +15,7 @@
 
 #include "os/os_ops.h"
 #include "support/test.h"
-#include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "threads/os_callback.h"
 #include "threads/os_scheduler.h"
 #include "threads/os_thread.h"
@@ -552,9 +552,10 @@ locks_in_order_are_fine_under_a_wait(void **state)
 static void
 check_failed_allocations_leave_nothing_behind(struct fi_os *os)
 {
-    for (uint64_t n = 1;; n++) {
-        test_alloc_install();
-        test_alloc_fail_at(n, n % 2 == 0);
+    struct test_fault fault = {.counts = true};
+    while (test_fault_next(&fault)) {
+        fault.for_ever = fault.n % 2 == 0;
+        test_fault_allocation(&fault);
         atomic_uint count = 0;
         unsigned taken = 0;
         firn_error err;
@@ -570,13 +571,10 @@ check_failed_allocations_leave_nothing_behind(struct fi_os *os)
             assert_int_equal(rc, FIRN_NO_MEMORY);
             assert_null(jobs);
         }
-        bool done = test_alloc_calls() < n;
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
         fi_os_jobs_destroy(jobs);
         assert_int_equal(atomic_load(&count), taken);
-        assert_int_equal(test_alloc_alive(), 0);
-        test_alloc_uninstall();
-        if (done) {
+        if (!fault.was_hit) {
             assert_int_equal(taken, 40);
             return;
         }

@@ -10,6 +10,7 @@
 #include "codec/hex.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_random.h"
 #include "tree/tree.h"
 
@@ -649,19 +650,18 @@ building_survives_failed_allocations(void **state)
     test_alloc_install();
     struct fi_buf encoded = {0};
     encode_many(&encoded, 2000, SIZE_MAX);
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        assert_true(n < 1000);
+    struct test_fault fault = {.for_ever = true, .limit = 1000};
+    while (test_fault_next(&fault)) {
         struct objects *objects = objects_create();
         firn_hash hash;
-        test_alloc_fail_at(n, true);
-        rc = fi_tree_build(fi_buf_slice(&encoded), put_object, objects, &hash, NULL);
+        test_fault_allocation(&fault);
+        int rc = fi_tree_build(fi_buf_slice(&encoded), put_object, objects, &hash, NULL);
         firn_error err;
         if (rc == FIRN_OK) {
             rc = walk_all(objects, &hash, &err);
         }
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         objects_deinit(objects);
     }
     fi_buf_deinit(&encoded);

@@ -9,6 +9,7 @@
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
 #include "version/manifest.h"
@@ -676,12 +677,13 @@ failed_allocations_leave_no_trace(void **state)
     }
     TEST_OK(fi_manifest_close(manifest, &err), &err);
     int64_t alive = test_alloc_alive();
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        test_alloc_fail_at(n, n % 2 == 0);
-        rc = fi_manifest_read(dir, &read, &err);
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
+        fault.for_ever = fault.n % 2 == 0;
+        test_fault_allocation(&fault);
+        int rc = fi_manifest_read(dir, &read, &err);
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         fi_manifest_state_deinit(&read);
         assert_int_equal(test_alloc_alive(), alive);
     }

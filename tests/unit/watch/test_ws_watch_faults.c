@@ -7,6 +7,7 @@
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/workspace/ws_support.h"
 #include "watch/watch_internal.h"
 
@@ -385,27 +386,24 @@ what_is_left_out_is_told_once_although_a_scan_begins_once_more(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    bool was_hit = true;
-    uint64_t failures = 0;
     test_alloc_install();
-    for (uint64_t n = 1; was_hit; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct ws_world world;
         struct link link;
         prepare(&world, &link);
         change(&link, &world, "a/b", "changed");
         scan_put_fifo(&world.tree, "fifo");
-        test_alloc_fail_at(n, false);
+        test_fault_allocation(&fault);
         int rc = ws_try_save(&world, NULL);
-        was_hit = test_alloc_calls() >= n;
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         assert_true(rc != FIRN_OK || world.notices.counts[FIRN_NOTICE_SPECIAL] == 1);
-        failures += rc != FIRN_OK ? 1 : 0;
         change(&link, &world, "c", "changed");
         assert_next_save_is_right(&world);
         finish(&world, &link);
     }
-    assert_true(failures > 50);
+    assert_true(fault.refused > 50);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }

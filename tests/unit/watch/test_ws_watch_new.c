@@ -8,6 +8,7 @@
 #include "handle/ws_opened.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/workspace/ws_support.h"
 #include "watch/watch_internal.h"
 
@@ -326,19 +327,18 @@ no_more_is_noted_than_there_is_room_for(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    bool was_hit = true;
     uint64_t partly = 0;
     test_alloc_install();
-    for (uint64_t n = 1; was_hit; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct bench *bench = bench_open();
         scan_put_text(&bench->world.tree, "old/.firnignore", "out\n");
         scan_put_text(&bench->world.tree, "old/new/a/b/file", "text");
         scan_put_text(&bench->world.tree, "old/new/c/out/file", "text");
-        test_alloc_fail_at(n, false);
+        test_fault_allocation(&fault);
         happen(bench, "old", "new", true);
         (void)work(bench);
-        was_hit = test_alloc_calls() >= n;
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
         assert_false(fi_watch_new_has_any(&bench->fresh));
         assert_false(is_watched(bench, "old/new/c/out"));
         partly += bench->count < 6 ? 1 : 0;

@@ -5,6 +5,7 @@
  */
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_random.h"
 #include "watch/watch_internal.h"
 
@@ -548,21 +549,20 @@ the_answer_is_never_too_large(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    bool was_hit = true;
     test_alloc_install();
-    for (uint64_t n = 1; was_hit; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct fake fake;
         firn_error err;
         struct fi_buf answer = {0};
         const struct fi_watch_question question = {.will_report = true, .base = base_of(1)};
         settle(&fake);
         happen(&fake, FI_OS_WATCH_CHANGED, "a/b", "f");
-        test_alloc_fail_at(n, false);
+        test_fault_allocation(&fault);
         int rc = fi_watch_set_ask(fake.set, &question, &answer, &err);
         fi_watch_set_enter(fake.set, NULL, firn_str("a/b/new"));
-        was_hit = test_alloc_calls() >= n;
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         struct fi_watch_set_info info;
         fi_watch_set_info(fake.set, &info);
         if (!info.is_broken) {
