@@ -78,7 +78,7 @@ db_program_fail_allocations(const struct db_program *program)
         bool is_certain;
         db_support_init(&support, 1000 + fault.n);
         test_fault_allocation(&fault);
-        int rc = program->run(support.dir, &is_certain);
+        (void)program->run(support.dir, &is_certain);
         test_fault_end(&fault);
         program->check(support.dir, is_certain);
         db_support_deinit(&support);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/store: pieces of tables at views, temporary files of a store, and what transactions know of ranges
+ * unit/rows: pieces of tables at views, temporary files of a store, and what transactions know of ranges
  * that were read by pieces.
  */
 #include "support/store/db_support.h"
