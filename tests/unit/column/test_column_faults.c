@@ -160,33 +160,26 @@ memory_that_runs_out_leaves_nothing_behind(void **state)
     for (int mode = 0; mode < 4; mode++) {
         struct sample sample; /* the large one alone: all else is slow with it */
         sample_init(&sample, mode == 3 ? 1 : 20, mode == 3);
-        int rc = FIRN_NO_MEMORY;
-        for (uint64_t n = 1; rc != FIRN_OK; n += mode == 3 ? 11 : 1) {
-            test_alloc_install();
+        struct test_fault fault = {
+            .counts = true, .for_ever = mode == 1, .step = mode == 3 ? 11 : 1};
+        while (test_fault_next(&fault)) {
             firn_error err;
             struct row_fixture fixture;
             row_fixture_init(&fixture, mode < 2 ? 0 : 2 << 20);
-            test_alloc_fail_at(n, mode == 1);
-            rc = build(&sample, fixture.dir, fixture.cache, &err);
+            test_fault_allocation(&fault);
+            int rc = build(&sample, fixture.dir, fixture.cache, &err);
             if (rc == FIRN_OK) {
                 rc = read_run(&sample, fixture.dir, fixture.cache, &err);
             }
             /* What found no memory and was done without may have gone unnoticed. */
-            bool was_hit = test_alloc_calls() >= n;
-            test_alloc_fail_at(0, false);
+            test_fault_end(&fault);
+            test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
             if (rc != FIRN_OK) {
-                if (rc != FIRN_NO_MEMORY) {
-                    fail_msg("allocation %llu, mode %d: %s", (unsigned long long)n, mode, err.text);
-                }
                 assert_int_equal(err.code, FIRN_NO_MEMORY);
                 assert_false(test_file_exists(fixture.dir, "run.tmp"));
                 assert_false(test_file_exists(fixture.dir, "copy.tmp"));
             }
             row_fixture_deinit(&fixture);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
-            assert_true(n < 20000);
-            rc = was_hit ? FIRN_NO_MEMORY : rc;
         }
         sample_deinit(&sample);
     }

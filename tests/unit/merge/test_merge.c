@@ -9,6 +9,7 @@
 #include "support/lsm/fake_run.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_random.h"
 
 enum {
@@ -580,21 +581,20 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
     test_alloc_install();
     static struct scene scene;
     scene_init(&scene, &random, SOURCES_MAX, 300, 100, false);
-    uint64_t n = 0;
-    int rc;
-    do {
-        n++;
-        test_alloc_fail_at(n, n % 2 == 0);
-        rc = make_merge(&scene);
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
+        fault.for_ever = fault.n % 2 == 0;
+        test_fault_allocation(&fault);
+        int rc = make_merge(&scene);
         if (rc == FIRN_OK) {
             rc = move_about(&scene);
         }
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         fi_merge_destroy(scene.merge);
         scene.merge = NULL;
-    } while (rc != FIRN_OK);
-    assert_true(n > SOURCES_MAX);
+    }
+    assert_true(fault.refused >= SOURCES_MAX);
     scene_deinit(&scene);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();

@@ -9,6 +9,7 @@
 #include "support/lsm/fake_run.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_random.h"
 
 enum {
@@ -545,19 +546,18 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
     static struct scene scene;
     make_faulty_scene(&scene, &random);
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
-        uint64_t n = 0;
-        int rc;
-        do {
-            test_alloc_fail_at(++n, for_ever == 1);
-            rc = open_resolve(&scene);
+        struct test_fault fault = {.for_ever = for_ever == 1};
+        while (test_fault_next(&fault)) {
+            test_fault_allocation(&fault);
+            int rc = open_resolve(&scene);
             if (rc == FIRN_OK) {
                 rc = move_about(&scene);
             }
-            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-            test_alloc_fail_at(0, false);
+            test_fault_end(&fault);
+            test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
             close_resolve(&scene);
-        } while (rc != FIRN_OK);
-        assert_true(n > 8);
+        }
+        assert_true(fault.refused > 7);
     }
     scene_deinit(&scene);
     assert_int_equal(test_alloc_alive(), 0);

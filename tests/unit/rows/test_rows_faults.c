@@ -16,6 +16,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_share.h"
 
 struct life {
@@ -671,29 +672,25 @@ static void
 every_failed_allocation_is_survived(void **state)
 {
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
-        bool is_reached = true;
-        const struct test_share share = test_share_of(for_ever ? 397 : 97, (uint64_t)for_ever);
-        uint64_t n = share.first;
-        unsigned lives = 0;
-        for (; is_reached; n += share.step) {
+        struct test_fault fault = {.counts = true,
+                                   .for_ever = for_ever != 0,
+                                   .every = for_ever ? 397 : 97,
+                                   .loop = (uint64_t)for_ever};
+        while (test_fault_next(&fault)) {
             struct db_support support;
             struct progress progress = {.done = 0};
-            test_alloc_install();
-            db_support_init(&support, n);
-            test_alloc_fail_at(n, for_ever != 0);
+            db_support_init(&support, fault.n);
+            test_fault_allocation(&fault);
             live(&progress, support.os, support.dir, FAILURES_MAX);
-            is_reached = test_alloc_calls() >= n;
-            test_alloc_fail_at(0, false);
-            assert_true(is_reached || progress.failures == 0);
+            test_fault_end(&fault);
+            assert_true(fault.was_hit || progress.failures == 0);
             verify(&progress, &support);
             db_support_deinit(&support);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
-            lives++;
         }
-        print_message("count: %u lives of tables in which an allocation fails, of %" PRIu64 "\n",
-                      lives, n - share.step);
-        assert_true(n > 10000);
+        print_message("count: %" PRIu64 " lives of tables in which an allocation fails, of %" PRIu64
+                      "\n",
+                      fault.passes, fault.n);
+        assert_true(fault.n > 10000);
     }
 }
 

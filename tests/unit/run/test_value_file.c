@@ -347,17 +347,12 @@ a_call_that_fails_leaves_no_file_and_no_wrong_value(void **state)
     firn_error err;
     add_value(5000);
     add_value(3 << 20);
-    bool has_passed = false;
-    for (uint64_t n = 1; !has_passed; n++) {
-        const struct fi_sim_fault_plan plan = {.call = n,
-                                               .classes = FI_SIM_FAULT_ALL,
-                                               .kind = FI_SIM_FAULT_FAILS,
-                                               .error_number = EIO};
-        fi_sim_fault_set_plan(world.os, &plan);
+    struct test_fault writing = {.n = 0};
+    while (test_fault_next(&writing)) {
+        test_fault_call(&writing, world.os);
         int rc = write_file(FI_CODEC_NONE, &err);
-        has_passed = fi_sim_fault_hits(world.os) == 0;
-        fi_sim_fault_set_plan(world.os, NULL);
-        assert_true(rc == FIRN_OK || rc == FIRN_IO);
+        test_fault_end(&writing);
+        test_fault_expect(&writing, rc, FIRN_IO);
         assert_int_equal(test_file_exists(world.env.dir, "v"), rc == FIRN_OK);
         if (rc == FIRN_OK) {
             assert_int_equal(open_file(&err), FIRN_OK);
@@ -367,23 +362,16 @@ a_call_that_fails_leaves_no_file_and_no_wrong_value(void **state)
         }
     }
     assert_int_equal(write_file(FI_CODEC_NONE, &err), FIRN_OK);
-    unsigned failures = 0;
-    has_passed = false;
-    for (uint64_t n = 1; !has_passed; n++) {
-        const struct fi_sim_fault_plan plan = {.call = n,
-                                               .classes = FI_SIM_FAULT_ALL,
-                                               .kind = FI_SIM_FAULT_FAILS,
-                                               .error_number = EIO};
+    struct test_fault reading = {.n = 0};
+    while (test_fault_next(&reading)) {
         close_file();
-        fi_sim_fault_set_plan(world.os, &plan);
+        test_fault_call(&reading, world.os);
         int rc = open_file(&err);
         rc = rc == FIRN_OK ? read_all(FI_BLOCK_CACHE_DATA, &err) : rc;
-        has_passed = fi_sim_fault_hits(world.os) == 0;
-        fi_sim_fault_set_plan(world.os, NULL);
-        assert_true(rc == FIRN_IO || (rc == FIRN_OK && has_passed));
-        failures += rc != FIRN_OK;
+        test_fault_end(&reading);
+        assert_int_equal(rc, reading.was_hit ? FIRN_IO : FIRN_OK);
     }
-    assert_true(failures > 5);
+    assert_true(reading.passes > 5);
 }
 
 int

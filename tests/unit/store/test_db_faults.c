@@ -18,6 +18,7 @@
 #include "store/db.h"
 #include "support/store/db_support.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_share.h"
 
 enum { COMMITS = 14, BIG = 70000 };
@@ -351,28 +352,25 @@ static void
 every_failed_allocation_is_survived(void **state)
 {
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
-        bool is_reached = true;
-        const struct test_share share = test_share_of(choose_stride(), (uint64_t)for_ever);
-        uint64_t n = share.first;
-        for (; is_reached; n += share.step) {
+        struct test_fault fault = {.counts = true,
+                                   .for_ever = for_ever != 0,
+                                   .every = choose_stride(),
+                                   .loop = (uint64_t)for_ever};
+        while (test_fault_next(&fault)) {
             struct db_support support;
             struct life life = {.may_lack_memory = true};
-            test_alloc_install();
-            db_support_init(&support, n);
-            test_alloc_fail_at(n, for_ever != 0);
+            db_support_init(&support, fault.n);
+            test_fault_allocation(&fault);
             live(&life, support.dir);
-            is_reached = test_alloc_calls() >= n;
-            test_alloc_fail_at(0, false);
+            test_fault_end(&fault);
             verify(&life, support.dir, false);
-            db_support_cut(&support, n);
+            db_support_cut(&support, fault.n);
             verify(&life, support.dir, true);
             db_support_deinit(&support);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
-            assert_true(is_reached || !life.had_failure);
+            assert_true(fault.was_hit || !life.had_failure);
         }
-        (void)printf("%llu allocations\n", (unsigned long long)(n - share.step));
-        assert_true(n > 100);
+        (void)printf("%llu allocations\n", (unsigned long long)fault.n);
+        assert_true(fault.n > 100);
     }
 }
 

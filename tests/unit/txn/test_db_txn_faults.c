@@ -13,6 +13,7 @@
 #include "sim/sim_memory.h"
 #include "support/store/db_support.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "txn/db_txn.h"
 
 enum { TXNS = 8 };
@@ -228,25 +229,20 @@ static void
 every_failed_allocation_is_survived(void **state)
 {
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
-        bool is_reached = true;
-        uint64_t n = 1;
-        for (; is_reached; n++) {
+        struct test_fault fault = {.counts = true, .for_ever = for_ever != 0};
+        while (test_fault_next(&fault)) {
             struct db_support support;
             struct life life = {.had_failure = false};
-            test_alloc_install();
-            db_support_init(&support, n);
-            test_alloc_fail_at(n, for_ever != 0);
+            db_support_init(&support, fault.n);
+            test_fault_allocation(&fault);
             live(&life, support.dir);
-            is_reached = test_alloc_calls() >= n;
-            test_alloc_fail_at(0, false);
+            test_fault_end(&fault);
             verify(&life, support.dir, false);
             db_support_deinit(&support);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
-            assert_true(is_reached || !life.had_failure);
+            assert_true(fault.was_hit || !life.had_failure);
         }
-        (void)printf("%llu allocations\n", (unsigned long long)n);
-        assert_true(n > 200);
+        (void)printf("%llu allocations\n", (unsigned long long)fault.n);
+        assert_true(fault.n > 200);
     }
 }
 

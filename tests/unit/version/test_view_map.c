@@ -7,6 +7,7 @@
 #include "merge/merge.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_random.h"
 #include "version/version.h"
 #include <setjmp.h> /* before cmocka.h */
@@ -304,20 +305,19 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
     test_random_init(&random, "view_map", 78);
     make_scene(&scene, &random);
     test_alloc_install();
-    uint64_t n = 0;
-    int rc;
-    do {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct fi_merge_view_map map;
-        test_alloc_fail_at(++n, false);
-        rc = fi_merge_view_map_init(&map, &scene.list, NULL);
+        test_fault_allocation(&fault);
+        int rc = fi_merge_view_map_init(&map, &scene.list, NULL);
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         if (rc == FIRN_OK) {
             fi_merge_view_map_deinit(&map);
-        } else {
-            assert_int_equal(rc, FIRN_NO_MEMORY);
         }
         assert_int_equal(test_alloc_alive(), 0);
-    } while (rc != FIRN_OK);
-    assert_true(n > 5);
+    }
+    assert_true(fault.refused > 4);
     test_alloc_uninstall();
 }
 
