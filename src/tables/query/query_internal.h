@@ -42,7 +42,7 @@ fi_query_mask_is_empty(const struct fi_query_mask *mask)
 static inline size_t
 fi_query_mask_count(const struct fi_query_mask *mask)
 {
-    return fi_chunk_filter_mask_count(mask->words);
+    return fi_chunk_mask_count(mask->words);
 }
 /* The rows [first, end). Requires: first <= end <= FI_CHUNK_BLOCK. */
 void fi_query_column_mask(struct fi_query_mask *mask, size_t first, size_t end);
