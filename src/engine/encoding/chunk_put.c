@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encoding/chunk_put.c: what encodings of all kinds write: packed numbers, packed sizes, and codes in
- * the places of nulls.
+ * encoding/chunk_put.c: what encodings of all kinds write: packed numbers, packed sizes, and codes
+ * in the places of nulls.
  */
 #include "base/check.h"
 #include "encoding/bit_pack.h"
