@@ -615,6 +615,15 @@ ranges(const struct fi_run *run)
     return &fi_column_read_const(run)->ranges;
 }
 
+/* The builder does not know the table below: it gets it from here. */
+static int
+create_builder(const struct fi_run_env *env, const char *name,
+               const struct fi_run_builder_options *options, struct fi_run_builder **out,
+               firn_error *err)
+{
+    return fi_column_builder_create(&fi_column_kind, env, name, options, out, err);
+}
+
 static const struct fi_run_kind *const attachment_kinds[] = {&fi_graph_read_kind, NULL};
 
 const struct fi_run_kind fi_column_kind = {
@@ -641,7 +650,7 @@ const struct fi_run_kind fi_column_kind = {
     .cursor_next = fi_column_cursor_next,
     .cursor_prev = fi_column_cursor_prev,
     .cursor_batch = fi_column_cursor_batch,
-    .builder_create = fi_column_builder_create,
+    .builder_create = create_builder,
     .builder_add = fi_column_builder_add,
     .builder_add_from = fi_column_intake_add_from,
     .builder_add_columns = fi_column_intake_add_columns,

@@ -70,9 +70,9 @@ create_parts(struct fi_column_builder *builder, const struct fi_run_builder_opti
 }
 
 int
-fi_column_builder_create(const struct fi_run_env *env, const char *name,
-                         const struct fi_run_builder_options *options, struct fi_run_builder **out,
-                         firn_error *err)
+fi_column_builder_create(const struct fi_run_kind *kind, const struct fi_run_env *env,
+                         const char *name, const struct fi_run_builder_options *options,
+                         struct fi_run_builder **out, firn_error *err)
 {
     *out = NULL;
     if (options->layout == NULL) {
@@ -86,7 +86,7 @@ fi_column_builder_create(const struct fi_run_env *env, const char *name,
     if (builder == NULL) {
         return fi_error_no_memory(err, "the builder of a run");
     }
-    builder->base.kind = &fi_column_kind;
+    builder->base.kind = kind;
     rc = create_parts(builder, options, err);
     if (rc == FIRN_OK) {
         rc = fi_run_output_init(&builder->output, env, name, FI_BLOCK_FILE_COLUMN, options, GAIN,

@@ -496,7 +496,8 @@ FIRN_MUST_CHECK int fi_column_chunks_write(struct fi_column_builder *builder, fi
 
 /* ==== the functions of the table (run/run_kind.h) ==== */
 
-FIRN_MUST_CHECK int fi_column_builder_create(const struct fi_run_env *env, const char *name,
+FIRN_MUST_CHECK int fi_column_builder_create(const struct fi_run_kind *kind,
+                                             const struct fi_run_env *env, const char *name,
                                              const struct fi_run_builder_options *options,
                                              struct fi_run_builder **out, firn_error *err);
 FIRN_MUST_CHECK int fi_column_builder_add(struct fi_run_builder *builder,

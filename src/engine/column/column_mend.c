@@ -213,7 +213,8 @@ fi_column_mend(struct fi_run *base, struct fi_run_mend *how, struct fi_run_summa
     if (mending.columns == NULL) {
         return fi_error_no_memory(err, "a run");
     }
-    FI_TRY(fi_column_builder_create(&how->env, how->name, &options, &mending.builder, err));
+    FI_TRY(fi_column_builder_create(base->kind, &how->env, how->name, &options, &mending.builder,
+                                    err));
     rc = copy_all(&mending, out, err);
     fi_column_builder_destroy(mending.builder);
     /* Its rows are out of order, or none that can be; none is left. */

@@ -155,7 +155,7 @@ remove_file(struct fi_bulk_sort *sort, struct sorted_file *file)
     if (file->run != NULL) {
         kind->close(file->run);
     }
-    fi_run_writer_remove(sort->lsm, kind, file->number);
+    fi_compaction_remove_file(sort->lsm, kind, file->number);
 }
 
 static void

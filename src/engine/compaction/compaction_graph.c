@@ -652,7 +652,7 @@ attach(const struct graph_work *graph, const struct fi_run_attachment *attachmen
     }
 out:
     if (!is_attached && is_certain) {
-        fi_run_writer_remove(graph->lsm, &fi_graph_read_kind, attachment->number);
+        fi_compaction_remove_file(graph->lsm, &fi_graph_read_kind, attachment->number);
     }
     if (attached != NULL) {
         fi_run_file_unref(attached);

@@ -301,7 +301,13 @@ FIRN_MUST_CHECK int fi_run_writer_take(const struct fi_run_writer *writer,
 void fi_run_writer_discard(const struct fi_run_writer *writer,
                            const struct fi_run_summary *summary);
 /* Removes a finished file that no edit names. */
-void fi_run_writer_remove(struct fi_lsm *lsm, const struct fi_run_kind *kind, uint64_t number);
+static inline void
+fi_compaction_remove_file(struct fi_lsm *lsm, const struct fi_run_kind *kind, uint64_t number)
+{
+    char name[FI_RUN_FILE_NAME_SIZE];
+    fi_run_file_name(number, kind, name);
+    FI_IGNORE(fi_os_remove_file(lsm->runs_dir, name, NULL));
+}
 
 /* ==== what a compaction reads (compaction_inputs.c) ==== */
 

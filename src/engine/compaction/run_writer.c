@@ -198,19 +198,11 @@ void
 fi_run_writer_discard(const struct fi_run_writer *writer, const struct fi_run_summary *summary)
 {
     DCHECK(writer->builder == NULL);
-    fi_run_writer_remove(writer->lsm, writer->kind, writer->number);
+    fi_compaction_remove_file(writer->lsm, writer->kind, writer->number);
     for (size_t i = 0; i < attachment_count(summary); i++) {
         const struct fi_run_attachment *attachment = &attachments_of(summary)[i];
-        fi_run_writer_remove(writer->lsm,
-                             fi_run_kind_find(writer->kind->attachment_kinds, attachment->kind),
-                             attachment->number);
+        fi_compaction_remove_file(
+            writer->lsm, fi_run_kind_find(writer->kind->attachment_kinds, attachment->kind),
+            attachment->number);
     }
-}
-
-void
-fi_run_writer_remove(struct fi_lsm *lsm, const struct fi_run_kind *kind, uint64_t number)
-{
-    char name[FI_RUN_FILE_NAME_SIZE];
-    fi_run_file_name(number, kind, name);
-    FI_IGNORE(fi_os_remove_file(lsm->runs_dir, name, NULL));
 }

@@ -206,7 +206,7 @@ fi_chunk_alp_put(const struct fi_chunk_values *values, struct fi_chunk_alp_power
     fi_store_le64(head, (uint64_t)integers.min);
     fi_store_le16(head + 8, (uint16_t)found);
     int rc = fi_buf_append(out, head, sizeof head);
-    rc = rc == FIRN_OK ? fi_chunk_encode_packed(out, packed, count, *out_width) : rc;
+    rc = rc == FIRN_OK ? fi_chunk_put_packed(out, packed, count, *out_width) : rc;
     rc = rc == FIRN_OK ? fi_buf_append(out, places, 2 * found) : rc;
     return rc == FIRN_OK ? fi_buf_append(out, exceptions, number_size * found) : rc;
 }

@@ -12,6 +12,7 @@
  * the size of their dictionary follows from which of them occur.
  */
 #include "encoding/chunk_dictionary.h"
+#include "encoding/chunk_encode.h"
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -334,7 +335,7 @@ fi_chunk_dictionary_build(const struct fi_chunk_values *values, size_t entries_m
             out->codes[i] = slots[out->codes[i]];
         }
     }
-    fi_chunk_fill_nulls(values, 0, out->codes);
+    fi_chunk_put_nulls(values, 0, out->codes);
 out:
     fi_free(sorted);
     fi_free(slots);

@@ -155,18 +155,6 @@ put_constant(struct fi_chunk_encoder *encoder)
     return rc == FIRN_OK ? fi_buf_append_slice(encoder->out, value) : rc;
 }
 
-int
-fi_chunk_encode_packed(struct fi_buf *out, const uint64_t *numbers, size_t count, unsigned width)
-{
-    size_t start = out->size;
-    DCHECK(count > 0 && count <= FI_CHUNK_BLOCK);
-    int rc = fi_buf_set_size(out, start + fi_bit_pack_size(count, width));
-    if (rc == FIRN_OK && width > 0) {
-        fi_bit_pack_encode(numbers, count, width, out->data + start);
-    }
-    return rc;
-}
-
 static int
 put_plain_numbers(struct fi_chunk_encoder *encoder, size_t start, size_t count)
 {
@@ -175,24 +163,6 @@ put_plain_numbers(struct fi_chunk_encoder *encoder, size_t start, size_t count)
         rc = put_number(encoder->out, encoder->values->kind, bits_at(encoder->values, i));
     }
     return rc;
-}
-
-int
-fi_chunk_encode_sizes(struct fi_buf *out, uint64_t *sizes, size_t count, unsigned *out_width)
-{
-    uint64_t min = UINT64_MAX;
-    uint64_t max = 0;
-    for (size_t i = 0; i < count; i++) {
-        min = sizes[i] < min ? sizes[i] : min;
-        max = sizes[i] > max ? sizes[i] : max;
-    }
-    for (size_t i = 0; i < count; i++) {
-        sizes[i] -= min;
-    }
-    DCHECK(count > 0 && max <= FI_CHUNK_BYTES_MAX);
-    *out_width = fi_bit_pack_width(max - min);
-    int rc = fi_buf_append_le32(out, (uint32_t)min);
-    return rc == FIRN_OK ? fi_chunk_encode_packed(out, sizes, count, *out_width) : rc;
 }
 
 static int
@@ -206,7 +176,7 @@ put_plain_bytes(struct fi_chunk_encoder *encoder, size_t start, size_t count, un
         for (size_t i = 0; i < count; i++) {
             sizes[i] = bytes_at(values, start + i).size;
         }
-        rc = fi_chunk_encode_sizes(encoder->out, sizes, count, out_width);
+        rc = fi_chunk_put_sizes(encoder->out, sizes, count, out_width);
     }
     for (size_t i = start; rc == FIRN_OK && i < start + count; i++) {
         firn_slice value = bytes_at(values, i);

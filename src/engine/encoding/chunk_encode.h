@@ -49,13 +49,20 @@ struct fi_chunk_encoder {
     struct fi_chunk_fsst *table;
 };
 
+/* ---- chunk_put.c ---- */
+
 /* Packs numbers after the contents. FIRN_NO_MEMORY, as all below. */
-FIRN_MUST_CHECK int fi_chunk_encode_packed(struct fi_buf *out, const uint64_t *numbers,
-                                           size_t count, unsigned width);
+FIRN_MUST_CHECK int fi_chunk_put_packed(struct fi_buf *out, const uint64_t *numbers, size_t count,
+                                        unsigned width);
 
 /* The same of sizes: the smallest one, then what the others have more. Changes sizes. */
-FIRN_MUST_CHECK int fi_chunk_encode_sizes(struct fi_buf *out, uint64_t *sizes, size_t count,
-                                          unsigned *out_width);
+FIRN_MUST_CHECK int fi_chunk_put_sizes(struct fi_buf *out, uint64_t *sizes, size_t count,
+                                       unsigned *out_width);
+
+/* The codes of nulls become those of the value before them in their block, else of the first one in
+ * it, else nothing_else. */
+void fi_chunk_put_nulls(const struct fi_chunk_values *values, uint64_t nothing_else,
+                        uint64_t *codes);
 
 /* ---- chunk_encode_codes.c: FRAME, DELTA, RLE, and the codes of DICTIONARY ---- */
 

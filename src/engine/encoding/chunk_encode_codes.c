@@ -168,7 +168,7 @@ fi_chunk_encode_codes_make(struct fi_chunk_encoder *encoder)
     encoder->codes = codes;
     (has_wide() ? make_wide : make_plain)(values, codes, &encoder->chunk);
     DCHECK(encoder->chunk.parts.divisor > 0);
-    fi_chunk_fill_nulls(values, 0, codes);
+    fi_chunk_put_nulls(values, 0, codes);
     return FIRN_OK;
 }
 
@@ -253,7 +253,7 @@ put_frame(const uint64_t *codes, const struct fi_chunk_encode_codes_stats *stats
     for (size_t i = 0; i < view->count; i++) {
         packed[i] = codes[i] - stats->low;
     }
-    return fi_chunk_encode_packed(out, packed, view->count, view->width);
+    return fi_chunk_put_packed(out, packed, view->count, view->width);
 }
 
 static int
@@ -269,7 +269,7 @@ put_delta(const uint64_t *codes, const struct fi_chunk_encode_codes_stats *stats
     }
     int rc = fi_buf_append(out, codes, field_size);
     rc = rc == FIRN_OK ? fi_buf_append_le64(out, (uint64_t)stats->step_low) : rc;
-    return rc == FIRN_OK ? fi_chunk_encode_packed(out, packed, view->count, view->width) : rc;
+    return rc == FIRN_OK ? fi_chunk_put_packed(out, packed, view->count, view->width) : rc;
 }
 
 static int
@@ -292,8 +292,8 @@ put_runs(const uint64_t *codes, const struct fi_chunk_encode_codes_stats *stats,
     CHECK(runs == stats->runs);
     fi_store_le16(head, (uint16_t)runs);
     int rc = fi_buf_append(out, head, sizeof head);
-    rc = rc == FIRN_OK ? fi_chunk_encode_packed(out, numbers, runs, view->width) : rc;
-    return rc == FIRN_OK ? fi_chunk_encode_packed(out, ends, runs, FI_CHUNK_FORMAT_END_WIDTH) : rc;
+    rc = rc == FIRN_OK ? fi_chunk_put_packed(out, numbers, runs, view->width) : rc;
+    return rc == FIRN_OK ? fi_chunk_put_packed(out, ends, runs, FI_CHUNK_FORMAT_END_WIDTH) : rc;
 }
 
 int

@@ -20,23 +20,6 @@ is_zero(const uint64_t *mask)
     return any == 0;
 }
 
-size_t
-fi_chunk_filter_mask_count(const uint64_t *mask)
-{
-    const uint64_t ones = UINT64_C(0x5555555555555555);
-    const uint64_t twos = UINT64_C(0x3333333333333333);
-    uint64_t sums = 0; /* a byte has at most 8 bits of each word */
-    _Static_assert(FI_CHUNK_MASK_WORDS * 8 <= UINT8_MAX, "sums fit");
-    for (size_t i = 0; i < FI_CHUNK_MASK_WORDS; i++) {
-        uint64_t word = mask[i];
-        word -= word >> 1 & ones;
-        word = (word & twos) + (word >> 2 & twos);
-        sums += (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-    }
-    sums = (sums & UINT64_C(0x00ff00ff00ff00ff)) + (sums >> 8 & UINT64_C(0x00ff00ff00ff00ff));
-    return (size_t)(sums * UINT64_C(0x0001000100010001) >> 48);
-}
-
 /* ---- decoded values ---- */
 
 static void

@@ -91,8 +91,8 @@ fi_chunk_front_put(const struct fi_chunk_values *values, size_t start, size_t co
     fi_store_le32(head, (uint32_t)sizes.raw);
     head[4] = (uint8_t)fi_bit_pack_width(sizes.shared_max);
     FI_TRY_RETURN(fi_buf_append(out, head, sizeof head));
-    FI_TRY_RETURN(fi_chunk_encode_packed(out, sizes.shared, count, head[4]));
-    FI_TRY_RETURN(fi_chunk_encode_packed(out, sizes.rest, count, *out_width));
+    FI_TRY_RETURN(fi_chunk_put_packed(out, sizes.shared, count, head[4]));
+    FI_TRY_RETURN(fi_chunk_put_packed(out, sizes.rest, count, *out_width));
     for (size_t i = 0; i < count; i++) {
         firn_slice value = bytes_at(values, start + i);
         if (sizes.rest[i] > 0) {

@@ -473,7 +473,7 @@ fi_chunk_fsst_put(const struct fi_chunk_values *values, const struct fi_chunk_fs
         filled += is_filled;
     }
     FI_TRY(fi_buf_append_le32(out, (uint32_t)raw));
-    FI_TRY(fi_chunk_encode_sizes(out, sizes, count, out_width));
+    FI_TRY(fi_chunk_put_sizes(out, sizes, count, out_width));
     FI_TRY(fi_buf_append(out, encoded, size));
 out:
     fi_buf_deinit(&memory);

@@ -77,7 +77,7 @@ choose(size_t count, const uint64_t *valid, const uint64_t *mask,
     for (size_t i = 0; i < FI_CHUNK_MASK_WORDS; i++) {
         chosen[i] = (mask == NULL ? UINT64_MAX : mask[i]) & (valid == NULL ? UINT64_MAX : valid[i]);
     }
-    *out_count = fi_chunk_filter_mask_count(chosen);
+    *out_count = fi_chunk_mask_count(chosen);
     DCHECK(*out_count <= count);
     return *out_count < count;
 }

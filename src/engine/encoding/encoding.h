@@ -123,15 +123,31 @@ FIRN_MUST_CHECK int fi_chunk_open(firn_slice bytes, enum fi_physical kind, uint3
                                   uint32_t count, struct fi_chunk *out, firn_error *err);
 /* The same for bytes that fi_chunk_open has accepted with the same kind, size and count, and that
  * have not changed since: does not read the blocks' heads. */
-FIRN_MUST_CHECK int fi_chunk_reopen(firn_slice bytes, enum fi_physical kind, uint32_t fixed_size,
-                                    uint32_t count, struct fi_chunk *out, firn_error *err);
+FIRN_MUST_CHECK int fi_chunk_open_again(firn_slice bytes, enum fi_physical kind,
+                                        uint32_t fixed_size, uint32_t count, struct fi_chunk *out,
+                                        firn_error *err);
 size_t fi_chunk_block_count(const struct fi_chunk *chunk);
 /* The number of values in a block: FI_CHUNK_BLOCK, or fewer in the last one. */
 size_t fi_chunk_block_size(const struct fi_chunk *chunk, size_t block);
 void fi_chunk_block_bounds(const struct fi_chunk *chunk, size_t block, struct fi_chunk_bounds *out);
 
 /* The number of bits that are set in FI_CHUNK_MASK_WORDS words. */
-size_t fi_chunk_filter_mask_count(const uint64_t *mask);
+static inline size_t
+fi_chunk_mask_count(const uint64_t *mask)
+{
+    const uint64_t ones = UINT64_C(0x5555555555555555);
+    const uint64_t twos = UINT64_C(0x3333333333333333);
+    uint64_t sums = 0; /* a byte has at most 8 bits of each word */
+    _Static_assert(FI_CHUNK_MASK_WORDS * 8 <= UINT8_MAX, "sums fit");
+    for (size_t i = 0; i < FI_CHUNK_MASK_WORDS; i++) {
+        uint64_t word = mask[i];
+        word -= word >> 1 & ones;
+        word = (word & twos) + (word >> 2 & twos);
+        sums += (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    }
+    sums = (sums & UINT64_C(0x00ff00ff00ff00ff)) + (sums >> 8 & UINT64_C(0x00ff00ff00ff00ff));
+    return (size_t)(sums * UINT64_C(0x0001000100010001) >> 48);
+}
 
 /* The caller's memory for decoding one block: zeroed at first, allocated as needed. Values that
  * were read with it are invalid after the next read of a block of the same chunk. */

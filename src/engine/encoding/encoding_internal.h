@@ -170,6 +170,21 @@ struct fi_chunk_block {
 };
 int fi_chunk_corrupt(firn_error *err, const char *what);
 #define fi_chunk_corrupt(...) fi_error_never_ok(fi_chunk_corrupt(__VA_ARGS__))
+/* Whether its records have the smallest and the largest code of a block. */
+bool fi_chunk_has_codes(const struct fi_chunk *chunk);
+/* The bytes of both bounds in a record, except those that are codes. */
+size_t fi_chunk_bounds_size(const struct fi_chunk *chunk);
+
+/* A block's record, taken apart. */
+struct fi_chunk_record {
+    uint32_t end;
+    uint32_t null_count;
+    unsigned width;
+    uint64_t low;
+    uint64_t high;
+    const uint8_t *bounds;
+};
+void fi_chunk_record(const struct fi_chunk *chunk, size_t block, struct fi_chunk_record *out);
 /* Whether its blocks have a width. */
 bool fi_chunk_has_width(const struct fi_chunk *chunk);
 /* The size of a record: what it has depends on kind, encoding and whether there are nulls. */
@@ -184,10 +199,6 @@ void fi_chunk_block_codes(const struct fi_chunk *chunk, size_t block, uint64_t *
  * null_count. */
 FIRN_MUST_CHECK int fi_chunk_block_valid(const struct fi_chunk_block *view,
                                          uint64_t valid[FI_CHUNK_MASK_WORDS], firn_error *err);
-/* The codes of nulls become those of the value before them in their block, else of the first one in
- * it, else nothing_else. */
-void fi_chunk_fill_nulls(const struct fi_chunk_values *values, uint64_t nothing_else,
-                         uint64_t *codes);
 /* The value of a CONSTANT chunk that has one. */
 struct fi_cell fi_chunk_constant(const struct fi_chunk *chunk);
 

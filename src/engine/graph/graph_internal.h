@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/search.h"
 #include "block/block_cache.h"
 #include "block/block_file.h"
 #include "graph/graph.h"
@@ -305,7 +306,15 @@ size_t fi_graph_walk_first_twin(const struct fi_graph *graph, uint32_t node);
 /* The m links of a node at a level above 0, for a build. Requires: the node is on it. */
 uint32_t *fi_graph_walk_upper_list(const struct fi_graph *graph, uint32_t node, uint32_t level);
 /* The place of a node among those above level 0; upper_count: it is not there. */
-uint32_t fi_graph_walk_find_upper(const struct fi_graph *graph, uint32_t node);
+static inline uint32_t
+fi_graph_find_upper(const struct fi_graph *graph, uint32_t node)
+{
+    size_t low = 0;
+    size_t high = graph->upper_count;
+    FI_SEARCH_FIRST(low, high, middle, graph->upper_nodes[middle] < node);
+    return low < graph->upper_count && graph->upper_nodes[low] == node ? (uint32_t)low
+                                                                       : graph->upper_count;
+}
 
 /* ==== nodes that descents do not find (graph_connect.c) ==== */
 

@@ -760,7 +760,7 @@ check_upper(struct checking *checking)
             uint32_t level = list - graph->upper_starts[i] + 1;
             bool is_fine = are_links_fine(graph, (const uint8_t *)links, graph->parameters.m);
             for (size_t k = 0; k < graph->parameters.m && links[k] != FI_GRAPH_NONE; k++) {
-                uint32_t place = fi_graph_walk_find_upper(graph, links[k]);
+                uint32_t place = fi_graph_find_upper(graph, links[k]);
                 is_fine = is_fine && place < graph->upper_count &&
                           graph->upper_starts[place + 1] - graph->upper_starts[place] >= level;
             }

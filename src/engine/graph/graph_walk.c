@@ -362,20 +362,10 @@ refuse_link(const struct fi_graph *graph, firn_error *err)
                         graph->reader == NULL ? "a graph" : fi_block_reader_path(graph->reader));
 }
 
-uint32_t
-fi_graph_walk_find_upper(const struct fi_graph *graph, uint32_t node)
-{
-    size_t low = 0;
-    size_t high = graph->upper_count;
-    FI_SEARCH_FIRST(low, high, middle, graph->upper_nodes[middle] < node);
-    return low < graph->upper_count && graph->upper_nodes[low] == node ? (uint32_t)low
-                                                                       : graph->upper_count;
-}
-
 FI_GRAPH_SMALL uint32_t *
 fi_graph_walk_upper_list(const struct fi_graph *graph, uint32_t node, uint32_t level)
 {
-    const uint32_t place = fi_graph_walk_find_upper(graph, node);
+    const uint32_t place = fi_graph_find_upper(graph, node);
     DCHECK(level > 0 && place < graph->upper_count &&
            graph->upper_starts[place + 1] - graph->upper_starts[place] >= level);
     return graph->upper_links +
@@ -385,7 +375,7 @@ fi_graph_walk_upper_list(const struct fi_graph *graph, uint32_t node, uint32_t l
 FI_GRAPH_SMALL uint32_t
 fi_graph_walk_level_of(const struct fi_graph *graph, uint32_t node)
 {
-    uint32_t place = fi_graph_walk_find_upper(graph, node);
+    uint32_t place = fi_graph_find_upper(graph, node);
     return place == graph->upper_count
                ? 0
                : graph->upper_starts[place + 1] - graph->upper_starts[place];
@@ -401,7 +391,7 @@ fi_graph_walk_links(const struct fi_graph *graph, uint32_t node, uint32_t level,
         *out = fi_graph_array_at(&graph->links, node);
         return *out != NULL ? FIRN_OK : fetch(graph, &graph->links, node, pin, out, err);
     }
-    uint32_t place = fi_graph_walk_find_upper(graph, node);
+    uint32_t place = fi_graph_find_upper(graph, node);
     if (place == graph->upper_count ||
         graph->upper_starts[place + 1] - graph->upper_starts[place] < level) {
         return refuse_link(graph, err); /* (I2) */

@@ -115,15 +115,6 @@ enum { OPEN_RUNS_MAX = 512 };
 
 /* ---- names ---- */
 
-static const char *
-skip_digits(const char *text)
-{
-    while (*text >= '0' && *text <= '9') {
-        text++;
-    }
-    return text;
-}
-
 bool
 fi_lsm_is_name(const char *name)
 {
@@ -134,29 +125,9 @@ fi_lsm_is_name(const char *name)
     if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0) {
         return false;
     }
-    const char *rest = skip_digits(name + sizeof PREFIX - 1);
+    const char *rest = fi_lsm_number_skip(name + sizeof PREFIX - 1);
     return rest > name + sizeof PREFIX - 1 &&
            (strcmp(rest, ".log") == 0 || strcmp(rest, ".log.tmp") == 0);
-}
-
-/* The number in "<number>.<letters>" or "<number>.<letters>.tmp"; 0 for names that are not ours. */
-uint64_t
-fi_lsm_number_in_name(const char *name)
-{
-    uint64_t number = 0;
-    const char *rest = skip_digits(name);
-    if (rest - name < 6 || rest - name > 18 || *rest != '.') {
-        return 0;
-    }
-    for (const char *at = name; at < rest; at++) {
-        number = 10 * number + (uint64_t)(*at - '0');
-    }
-    const char *suffix = ++rest;
-    while (*rest >= 'a' && *rest <= 'z') {
-        rest++;
-    }
-    bool is_whole = *rest == '\0' || strcmp(rest, ".tmp") == 0;
-    return rest > suffix && is_whole && strlen(name) < FI_RUN_FILE_NAME_SIZE ? number : 0;
 }
 
 static bool
@@ -660,40 +631,8 @@ fi_lsm_prepare_memory(struct fi_lsm *lsm)
 /* ---- pressure ---- */
 
 void
-fi_lsm_measure_locked(struct fi_lsm *lsm)
-{
-    fi_os_mutex_assert_held(&lsm->mutex);
-    size_t frozen = 0;
-    size_t level0 = 0;
-    for (size_t i = 0; i < lsm->tree_count; i++) {
-        const struct fi_lsm_state *state =
-            atomic_load_explicit(&lsm->trees[i]->state, memory_order_relaxed);
-        DCHECK(state->memtable_count > 0 || lsm->trees[i]->is_dropping);
-        if (state->memtable_count > frozen + 1) {
-            frozen = state->memtable_count - 1;
-        }
-        size_t runs = fi_version_waiting_runs(state->version);
-        level0 = runs > level0 ? runs : level0;
-    }
-    atomic_store_explicit(&lsm->frozen_max, (unsigned)frozen, memory_order_relaxed);
-    atomic_store_explicit(&lsm->level0_max, (unsigned)level0, memory_order_relaxed);
-}
-
-void
 fi_lsm_pressure(struct fi_lsm *lsm, unsigned *out_frozen, unsigned *out_level0_runs)
 {
     *out_frozen = atomic_load_explicit(&lsm->frozen_max, memory_order_relaxed);
     *out_level0_runs = atomic_load_explicit(&lsm->level0_max, memory_order_relaxed);
-}
-
-struct fi_lsm_state *
-fi_lsm_state_of(struct fi_lsm_tree *tree)
-{
-    struct fi_epoch *epoch = &tree->lsm->epoch;
-    size_t slot = fi_epoch_enter(epoch);
-    /* Pairs with the store in publish_tree_locked (lsm_install.c) and in fi_lsm_tree_freeze. */
-    struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
-    fi_lsm_state_ref(state);
-    fi_epoch_leave(epoch, slot);
-    return state;
 }

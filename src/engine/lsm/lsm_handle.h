@@ -143,16 +143,27 @@ struct fi_lsm {
     char missing_name[FI_RUN_FILE_NAME_SIZE];
 };
 
-/* ---- lsm.c ---- */
+/* ---- lsm_measure.c ---- */
 
-/* The number in "<number>.<letters>" or "<number>.<letters>.tmp"; 0 for names that are not ours. */
-uint64_t fi_lsm_number_in_name(const char *name);
-/* A number for a new file. */
-uint64_t fi_lsm_take_number(struct fi_lsm *lsm);
 /* Brings frozen_max and level0_max up to date. The mutex is held. */
 void fi_lsm_measure_locked(struct fi_lsm *lsm);
+
+/* ---- lsm_state.c ---- */
+
 /* The current state of a tree, with a reference. */
 struct fi_lsm_state *fi_lsm_state_of(struct fi_lsm_tree *tree);
+
+/* ---- lsm_number.c ---- */
+
+/* The text after the digits that it begins with. */
+const char *fi_lsm_number_skip(const char *text);
+/* The number in "<number>.<letters>" or "<number>.<letters>.tmp"; 0 for names that are not ours. */
+uint64_t fi_lsm_number_in_name(const char *name);
+
+/* ---- lsm.c ---- */
+
+/* A number for a new file. */
+uint64_t fi_lsm_take_number(struct fi_lsm *lsm);
 
 /* ---- lsm_install.c ---- */
 

@@ -189,3 +189,15 @@ fi_lsm_state_retire(struct fi_epoch *epoch, struct fi_lsm_state *state)
     DCHECK(atomic_load_explicit(&state->refs, memory_order_relaxed) > 0); /* (I2) */
     fi_epoch_retire(epoch, &state->node, release_state);
 }
+
+struct fi_lsm_state *
+fi_lsm_state_of(struct fi_lsm_tree *tree)
+{
+    struct fi_epoch *epoch = &tree->lsm->epoch;
+    size_t slot = fi_epoch_enter(epoch);
+    /* Pairs with the store in publish_tree_locked (lsm_install.c) and in fi_lsm_tree_freeze. */
+    struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
+    fi_lsm_state_ref(state);
+    fi_epoch_leave(epoch, slot);
+    return state;
+}

@@ -70,16 +70,16 @@ builder_of(struct fi_run_builder *base)
 }
 
 int
-fi_row_builder_create(const struct fi_run_env *env, const char *name,
-                      const struct fi_run_builder_options *options, struct fi_run_builder **out,
-                      firn_error *err)
+fi_row_builder_create(const struct fi_run_kind *kind, const struct fi_run_env *env,
+                      const char *name, const struct fi_run_builder_options *options,
+                      struct fi_run_builder **out, firn_error *err)
 {
     *out = NULL;
     struct builder *builder = fi_alloc_zeroed(sizeof *builder);
     if (builder == NULL) {
         return fi_error_no_memory(err, "the builder of a run");
     }
-    builder->base.kind = &fi_row_kind;
+    builder->base.kind = kind;
     builder->cache = env->cache;
     builder->found = options->found;
     int rc = fi_run_output_init(&builder->output, env, name, FI_BLOCK_FILE_ROW, options, GAIN, err);

@@ -8,7 +8,7 @@
  *
  * Its parts: the write set, a batch that is committed as it is (db_txn_writes.c); the read set, if
  * it is serializable and may write (db_txn_reads.c); its cursors (db_txn_cursor.c); the check that
- * a commit has to pass (db_txn_conflict.c).
+ * a commit has to pass (db_txn_conflict.c); merges with its own writes (db_txn_merge.c).
  *
  * Memory. The write set uses at most a quarter of the store's budget; a write that would exceed it
  * is refused and leaves the transaction as it was. Overwritten values count until the write set is
@@ -33,109 +33,6 @@
 #include "base/slice.h"
 #include "merge/merge.h"
 #include "txn/db_txn_internal.h"
-
-/* ==== merge operands among the writes of a transaction ====
- *
- * A commit has one version of a key. So a merge is combined with the transaction's last write to
- * its key, as in a batch (db_batch.c), but as another operation after that write, so that rolling
- * back to a savepoint brings the write back. If the transaction has not written the key, the merge
- * stays a merge. The commit then adds to the present value, which is the one that the transaction
- * sees, since a write of another commit to the key would be a conflict.
- *
- * Each read of such a key combines the view's value with the operand. As elsewhere, a merge drops a
- * time to live.
- */
-
-static int
-refuse_mixture(firn_error *err)
-{
-    return fi_error_set(err, FIRN_INVALID,
-                        "a transaction cannot merge into a value that it put with a time to "
-                        "live, or merged by another operator");
-}
-
-static int
-add(struct fi_db_txn_writes *writes, struct firn_db_keyspace *keyspace, firn_slice key,
-    enum fi_entry_kind kind, firn_slice value, firn_error *err)
-{
-    const struct fi_entry entry = {.key = key, .value = value, .kind = kind};
-    return fi_db_txn_writes_add(writes, keyspace, &entry, err);
-}
-
-/* Combines a merge with an earlier merge of the transaction: one operand for both. */
-static int
-join(struct fi_merge_fold *fold, firn_slice older, struct fi_buf *out, firn_error *err)
-{
-    if (!fi_merge_fold_joins(fold, older, FIRN_VALUE_SIZE_MAX)) {
-        return refuse_mixture(err);
-    }
-    int rc = fi_merge_fold_push(fold, older, err);
-    return rc == FIRN_OK ? fi_merge_fold_operand(fold, out, err) : rc;
-}
-
-static bool
-expires(const struct fi_db_txn_writes *writes, const struct fi_db_tree *tree, firn_slice key)
-{
-    fi_db_txn_writes_place place = fi_db_txn_writes_seek(writes, tree, key);
-    DCHECK(place != 0);
-    return fi_db_txn_writes_op(writes, place)->kind == FI_ENTRY_EXPIRING;
-}
-
-/* Combines a merge with what the transaction did to the key. *out_grown is the size of the value
- * that was copied and has grown, or 0. FIRN_INVALID, with nothing changed, if the last write was a
- * merge with another operator, or a put with a time to live. */
-static int
-merge_add(struct fi_db_txn_writes *writes, struct firn_db_keyspace *keyspace, firn_slice key,
-          firn_slice merge, size_t *out_grown, firn_error *err)
-{
-    struct fi_merge_fold fold = {0};
-    struct fi_buf made = {0};
-    firn_slice value;
-    enum fi_entry_kind kind = FI_ENTRY_PUT;
-    bool has_grown = true;
-    int rc;
-    FI_TRY(fi_merge_fold_push(&fold, merge, err));
-    switch (fi_db_txn_writes_get(writes, keyspace->tree, key, &value)) {
-    case FI_DB_TXN_WRITES_NOTHING:
-        has_grown = false;
-        kind = FI_ENTRY_MERGE;
-        FI_TRY(fi_merge_fold_operand(&fold, &made, err));
-        break;
-    case FI_DB_TXN_WRITES_DELETED:
-        has_grown = false;
-        FI_TRY(fi_merge_fold_apply(&fold, NULL, &made, err));
-        break;
-    case FI_DB_TXN_WRITES_PUT:
-        FI_TRY(expires(writes, keyspace->tree, key) ? refuse_mixture(err) : FIRN_OK);
-        FI_TRY(fi_merge_fold_apply(&fold, &value, &made, err));
-        break;
-    case FI_DB_TXN_WRITES_MERGED:
-        kind = FI_ENTRY_MERGE;
-        FI_TRY(join(&fold, value, &made, err));
-        break;
-    }
-    FI_TRY(add(writes, keyspace, key, kind, fi_buf_slice(&made), err));
-    *out_grown = has_grown ? made.size : 0;
-out:
-    fi_merge_fold_deinit(&fold);
-    fi_buf_deinit(&made);
-    return rc;
-}
-
-int
-fi_db_txn_merge_into(firn_slice merge, const firn_slice *value, struct fi_buf *out, firn_error *err)
-{
-    DCHECK(value == NULL || value->size == 0 || value->data != out->data);
-    struct fi_merge_fold fold = {0};
-    int rc;
-    FI_TRY(fi_merge_fold_push(&fold, merge, err));
-    FI_TRY(fi_merge_fold_apply(&fold, value, out, err));
-out:
-    fi_merge_fold_deinit(&fold);
-    return rc;
-}
-
-/* ==== transactions: beginning, reading, writing, savepoints, ending ==== */
 
 /* At least one in this many bytes must be pointless before the write set is tidied to make room. */
 enum { UNTIDY_PART = 8 };
@@ -633,7 +530,7 @@ fi_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn
         goto out;
     }
     size_t grown = 0;
-    FI_TRY(merge_add(&txn->writes, keyspace, key, fi_buf_slice(&merge), &grown, err));
+    FI_TRY(fi_db_txn_merge_add(&txn->writes, keyspace, key, fi_buf_slice(&merge), &grown, err));
     if (operation == FIRN_MERGE_APPEND && grown > 0) {
         /* Half of the room: if one gap took all of it, each of the last writes would have to close
          * a gap. */

@@ -200,6 +200,12 @@ FIRN_MUST_CHECK int fi_db_txn_conflict_check_leading(const void *ctx, struct fir
  * One thread.
  */
 
+/* Combines a merge with what the transaction did to the key. *out_grown is the size of the value
+ * that was copied and has grown, or 0. FIRN_INVALID, with nothing changed, if the last write was a
+ * merge with another operator, or a put with a time to live. */
+FIRN_MUST_CHECK int fi_db_txn_merge_add(struct fi_db_txn_writes *writes,
+                                        struct firn_db_keyspace *keyspace, firn_slice key,
+                                        firn_slice merge, size_t *out_grown, firn_error *err);
 /* Replaces the contents of out with the result of a merge on a value (NULL: on none). Requires: the
  * value is not in out. */
 FIRN_MUST_CHECK int fi_db_txn_merge_into(firn_slice merge, const firn_slice *value,

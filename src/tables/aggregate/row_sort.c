@@ -179,23 +179,6 @@ fi_row_sort_create(const struct fi_row_sort_spec *spec, struct fi_row_sort **out
     return FIRN_OK;
 }
 
-static void
-release_arenas(struct fi_row_sort *sort)
-{
-    fi_arena_deinit(&sort->arena);
-    for (size_t i = 0; i < sort->taken_count; i++) {
-        fi_arena_deinit(&sort->taken[i]);
-    }
-    sort->taken_count = 0;
-}
-
-void
-fi_row_sort_clear(struct fi_row_sort *sort)
-{
-    release_arenas(sort);
-    sort->count = 0;
-}
-
 void
 fi_row_sort_destroy(struct fi_row_sort *sort)
 {
@@ -203,7 +186,7 @@ fi_row_sort_destroy(struct fi_row_sort *sort)
         return;
     }
     fi_row_sort_merge_deinit(sort);
-    release_arenas(sort);
+    fi_row_sort_release_arenas(sort);
     fi_arena_deinit(&sort->batch);
     fi_buf_deinit(&sort->worst);
     fi_buf_deinit(&sort->buf);
@@ -244,7 +227,7 @@ compact(struct fi_row_sort *sort, firn_error *err)
         }
         entry->record = copy;
     }
-    release_arenas(sort);
+    fi_row_sort_release_arenas(sort);
     sort->arena = arena;
     return FIRN_OK;
 }

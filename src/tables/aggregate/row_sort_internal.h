@@ -132,9 +132,24 @@ FIRN_MUST_CHECK int fi_row_sort_merge_take(struct fi_row_sort *sort, struct fi_r
                                            uint64_t sequence, firn_error *err);
 void fi_row_sort_merge_deinit(struct fi_row_sort *sort);
 
-/* ---- row_sort.c ---- */
+/* ---- the rows in memory ---- */
+
+static inline void
+fi_row_sort_release_arenas(struct fi_row_sort *sort)
+{
+    fi_arena_deinit(&sort->arena);
+    for (size_t i = 0; i < sort->taken_count; i++) {
+        fi_arena_deinit(&sort->taken[i]);
+    }
+    sort->taken_count = 0;
+}
 
 /* Releases the rows in memory. */
-void fi_row_sort_clear(struct fi_row_sort *sort);
+static inline void
+fi_row_sort_clear(struct fi_row_sort *sort)
+{
+    fi_row_sort_release_arenas(sort);
+    sort->count = 0;
+}
 
 #endif

@@ -97,9 +97,9 @@ find_selected(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax
             number = byte >= '0' && byte <= '9' ? number * 10 + (size_t)(byte - '0') : SIZE_MAX;
         }
         if (number == 0 || number > selected->count) {
-            return fi_expr_bind_fail(binder, syntax->at,
-                                     "a number here is that of a selected item, from 1 to %zu",
-                                     selected->count);
+            return fi_expr_typed_fail(binder, syntax->at,
+                                      "a number here is that of a selected item, from 1 to %zu",
+                                      selected->count);
         }
         *out = number - 1;
         return FIRN_OK;
@@ -144,7 +144,7 @@ add_item(struct fi_expr_binder *binder, const struct fi_expr_syntax_item *syntax
     if (item->selected != FI_EXPR_NONE) {
         const struct fi_expr *expr = binder->env->selected->items[item->selected].expr;
         if (expr->has_aggregates && binder->env->no_aggregates) {
-            return fi_expr_bind_fail(binder, syntax->root->at, "there can be no aggregates here");
+            return fi_expr_typed_fail(binder, syntax->root->at, "there can be no aggregates here");
         }
         FI_TRY(fi_expr_extract(expr->nodes, fi_expr_root(expr), &item->expr, binder->err));
     } else {

@@ -619,7 +619,7 @@ next_of_stream(struct firn_scan *scan, size_t *out_count, firn_error *err)
                                   &scan->selection);
         /* If cut() leaves nothing, nothing is decoded. */
         if (scan->selection.count > scan->skip_left) {
-            rc = fi_query_worker_values(worker, err);
+            rc = fi_query_values_read(worker, err);
         }
         memcpy(scan->computed, worker->values, scan->plan->output_count * sizeof scan->computed[0]);
     }

@@ -294,7 +294,7 @@ add_batch(struct fi_query_worker *worker, firn_error *err)
     }
     FI_TRY_RETURN(add_by_codes(worker, &is_done, err));
     if (!is_done) {
-        FI_TRY_RETURN(fi_query_worker_values(worker, err));
+        FI_TRY_RETURN(fi_query_values_read(worker, err));
         FI_TRY_RETURN(fi_aggregate_add(worker->aggregate, worker->values, worker->values + keys,
                                        fi_query_source_rows(worker->source),
                                        fi_query_source_mask(worker->source)->words, err));

@@ -42,7 +42,7 @@ fi_query_mask_is_empty(const struct fi_query_mask *mask)
 static inline size_t
 fi_query_mask_count(const struct fi_query_mask *mask)
 {
-    return fi_chunk_filter_mask_count(mask->words);
+    return fi_chunk_mask_count(mask->words);
 }
 /* The rows [first, end). Requires: first <= end <= FI_CHUNK_BLOCK. */
 void fi_query_column_mask(struct fi_query_mask *mask, size_t first, size_t end);
@@ -195,7 +195,7 @@ FIRN_MUST_CHECK int fi_query_worker_init(struct fi_query_worker *worker,
 /* A zeroed one is fine. */
 void fi_query_worker_deinit(struct fi_query_worker *worker);
 /* All values of the plan for the batch of the source. */
-FIRN_MUST_CHECK int fi_query_worker_values(struct fi_query_worker *worker, firn_error *err);
+FIRN_MUST_CHECK int fi_query_values_read(struct fi_query_worker *worker, firn_error *err);
 /* A job that reads pieces until none is left, into the worker's groups or sort. The result is in
  * the worker. */
 void fi_query_worker_run(void *worker);

@@ -140,7 +140,7 @@ bits_of_masks_are_counted(void **state)
             mask[i / 64] |= (uint64_t)is_set << i % 64;
             count += is_set;
         }
-        assert_int_equal(fi_chunk_filter_mask_count(mask), count);
+        assert_int_equal(fi_chunk_mask_count(mask), count);
     }
 }
 
