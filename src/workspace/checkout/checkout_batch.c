@@ -210,7 +210,8 @@ collect(void *ctx, const struct fi_difference_walk_change *change, firn_error *e
     }
     item->place = (struct fi_objects_place){0};
     if (item->entry.kind == FI_TREE_FILE && item->entry.hard_link.size == 0) {
-        int rc = fi_objects_find(checkout->options.objects, &item->entry.hash, &item->place, err);
+        int rc =
+            fi_objects_index_find(checkout->options.objects, &item->entry.hash, &item->place, err);
         if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
             return rc; /* work reports an object that is not found, with its path */
         }

@@ -3,7 +3,7 @@
  * objects/objects_budget.c: what reading objects earns and costs, in a store that is not known as
  * this user's.
  *
- * Every object is read through fi_objects_read_raw and its like (objects.c), which pay here: for
+ * Every object is read through fi_objects_read_raw and its like (objects_read.c), which pay here: for
  * the look-up, for each byte that was decompressed, and for each byte of the object. A frame of a
  * pack earns its stored bytes when it is read for the first time (I1), and no pack earns more than
  * the file system has allocated for it, since a hole costs nothing to make. What is done with the
@@ -99,8 +99,8 @@ expect(struct fi_objects *objects, const firn_hash *hash, firn_error *err)
     struct firn_packfile *file;
     firn_error why;
     int rc = fi_budget_spend(objects->limit, FI_BUDGET_OBJECT, err);
-    if (rc != FIRN_OK || fi_objects_find(objects, hash, &place, &why) != FIRN_OK ||
-        fi_objects_acquire(objects, place.pack, &file, &why) != FIRN_OK) {
+    if (rc != FIRN_OK || fi_objects_index_find(objects, hash, &place, &why) != FIRN_OK ||
+        fi_objects_pack_acquire(objects, place.pack, &file, &why) != FIRN_OK) {
         return rc;
     }
     if (place.at.frame < fi_packfile_frame_count(file)) {
@@ -108,7 +108,7 @@ expect(struct fi_objects *objects, const firn_hash *hash, firn_error *err)
         rc = earn_locked(objects, file, &place, err);
         fi_os_mutex_unlock(&objects->mutex);
     }
-    fi_objects_release(objects, place.pack);
+    fi_objects_pack_release(objects, place.pack);
     return rc;
 }
 

@@ -357,7 +357,7 @@ sweep(struct cutting *cutting, const firn_hash *hash, firn_error *err)
 {
     struct fi_objects *objects = cutting->gc->opened->objects;
     struct fi_objects_place place;
-    int rc = fi_objects_find(objects, hash, &place, err);
+    int rc = fi_objects_index_find(objects, hash, &place, err);
     if (rc != FIRN_OK || place.pack != cutting->pack->number) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
@@ -423,10 +423,10 @@ cut(struct fi_reclaim *gc, const struct fi_reclaim_place *at, struct budget *bud
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = fi_objects_acquire(objects, cutting.pack->number, &cutting.file, &found);
+    rc = fi_objects_pack_acquire(objects, cutting.pack->number, &cutting.file, &found);
     if (rc == FIRN_OK) {
         rc = cut_opened(&cutting, budget, &found);
-        fi_objects_release(objects, cutting.pack->number);
+        fi_objects_pack_release(objects, cutting.pack->number);
     }
     *out =
         (struct fi_reclaim_part){.pack = cutting.pack, .first = cutting.first, .end = cutting.end};

@@ -166,7 +166,7 @@ wants(struct fi_reclaim *gc, uint32_t pack, const firn_hash *hash,
     if (!may_be_alive(gc, hash)) {
         return FIRN_OK;
     }
-    int rc = fi_objects_find(gc->opened->objects, hash, &place, err);
+    int rc = fi_objects_index_find(gc->opened->objects, hash, &place, err);
     if (rc != FIRN_OK || place.pack != pack) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
@@ -337,10 +337,10 @@ collect(struct fi_reclaim_versions *versions, firn_error *err)
         }
         struct firn_packfile *file;
         versions->pack = gc->packs[i].number;
-        rc = fi_objects_acquire(objects, versions->pack, &file, err);
+        rc = fi_objects_pack_acquire(objects, versions->pack, &file, err);
         if (rc == FIRN_OK) {
             rc = fi_packfile_walk_deltas(file, gc->scratch, note_if_wanted, versions, err);
-            fi_objects_release(objects, versions->pack);
+            fi_objects_pack_release(objects, versions->pack);
         }
         if (fi_reclaim_move_is_finding(rc)) {
             rc = FIRN_OK;
@@ -635,10 +635,10 @@ move_part(struct moving *moving, struct fi_reclaim_part *part, firn_error *err)
     moving->walked = 0;
     moving->strayed = 0;
     moving->is_target_failing = false;
-    int rc = fi_objects_acquire(objects, part->pack->number, &file, &found);
+    int rc = fi_objects_pack_acquire(objects, part->pack->number, &file, &found);
     if (rc == FIRN_OK) {
         rc = move_frames(moving, file, part, &found);
-        fi_objects_release(objects, part->pack->number);
+        fi_objects_pack_release(objects, part->pack->number);
     }
     if (fi_reclaim_move_is_finding(rc) && !moving->is_target_failing) {
         fi_reclaim_report_damage(moving->gc, found.text);

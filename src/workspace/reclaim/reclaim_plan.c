@@ -273,12 +273,12 @@ weigh(struct fi_reclaim *gc, struct fi_reclaim_pack *pack, firn_error *err)
         pack->dead_stored = pack->live_count == 0 ? pack->size_bytes : 0;
         return FIRN_OK;
     }
-    int rc = fi_objects_acquire(objects, pack->number, &file, err);
+    int rc = fi_objects_pack_acquire(objects, pack->number, &file, err);
     if (rc == FIRN_OK) {
         /* The sizes of its frames come from its file. */
         uint64_t dead = dead_in_file(pack, file);
         pack->dead_stored = dead < pack->size_bytes ? dead : pack->size_bytes;
-        fi_objects_release(objects, pack->number);
+        fi_objects_pack_release(objects, pack->number);
     }
     return fi_reclaim_move_is_finding(rc) ? FIRN_OK : rc; /* the move reports it */
 }

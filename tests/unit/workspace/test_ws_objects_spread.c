@@ -335,8 +335,8 @@ a_piece_that_is_another_one_is_named(void **state)
     struct firn_db_batch *batch;
     firn_error *err = &stored.world.err;
     char hex[FIRN_HASH_HEX_SIZE];
-    must(&stored, fi_objects_find(stored.opened.objects, &stored.pieces[SECOND_OF_ONE_SIZE].hash,
-                                  &place, err));
+    must(&stored, fi_objects_index_find(stored.opened.objects,
+                                        &stored.pieces[SECOND_OF_ONE_SIZE].hash, &place, err));
     must(&stored, fi_db_batch_create(&batch, err));
     must(&stored,
          fi_db_batch_put(batch, stored.opened.objects->index, firn_bytes(name->bytes, 32),
