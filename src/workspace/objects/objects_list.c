@@ -260,14 +260,14 @@ stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t size, f
         goto out;
     }
     stream->size = size;
-    FI_TRY(fi_packfile_decode_pieces(fi_buf_slice(&list), &total, NULL, NULL, err));
+    FI_TRY(fi_packfile_pieces_decode(fi_buf_slice(&list), &total, NULL, NULL, err));
     if (total != size) {
         rc = fi_error_set(err, FIRN_CORRUPT,
                           "a list of pieces has %llu bytes in all instead of %llu",
                           (unsigned long long)total, (unsigned long long)size);
         goto out;
     }
-    FI_TRY(fi_packfile_decode_pieces(fi_buf_slice(&list), &total, stream_piece, stream, err));
+    FI_TRY(fi_packfile_pieces_decode(fi_buf_slice(&list), &total, stream_piece, stream, err));
 out:
     fi_buf_deinit(&list);
     return rc;
@@ -384,7 +384,7 @@ fi_objects_list_whole(struct fi_objects *objects, struct fi_packfile_scratch *sc
                       const firn_hash *hash, firn_slice stored, struct fi_buf *out, firn_error *err)
 {
     uint64_t size;
-    int rc = fi_packfile_decode_pieces(stored, &size, NULL, NULL, err);
+    int rc = fi_packfile_pieces_decode(stored, &size, NULL, NULL, err);
     if (rc == FIRN_OK && size > FI_PACKFILE_OBJECT_SIZE_MAX) {
         rc = not_its_content(hash, "are more than one object can be", err);
     }

@@ -145,5 +145,5 @@ fi_objects_read_pieces(struct fi_objects *objects, struct fi_packfile_scratch *s
     }
     return fi_packfile_cells_is_list(list)
                ? fi_packfile_cells_decode(list, &total, visit, ctx, err)
-               : fi_packfile_decode_pieces(list, &total, visit, ctx, err);
+               : fi_packfile_pieces_decode(list, &total, visit, ctx, err);
 }

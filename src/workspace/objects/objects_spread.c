@@ -100,7 +100,7 @@ advance_locked(struct reading *reading)
     fi_os_mutex_assert_held(&reading->mutex);
     DCHECK(reading->has_next && reading->next.size <= reading->size - reading->offset);
     reading->offset += reading->next.size;
-    reading->has_next = fi_packfile_next_piece(&reading->list, &reading->next);
+    reading->has_next = fi_packfile_pieces_next(&reading->list, &reading->next);
 }
 
 /* Fills a slot with the pieces of the next run. */
@@ -315,7 +315,7 @@ static int
 read_list(struct reading *reading, firn_slice list, const firn_hash *hash, firn_error *err)
 {
     uint64_t total;
-    int rc = fi_packfile_open_pieces(list, &reading->list, &total, err);
+    int rc = fi_packfile_pieces_open(list, &reading->list, &total, err);
     if (rc == FIRN_OK && total != reading->size) {
         rc = fi_error_set(err, FIRN_CORRUPT,
                           "a list of pieces has %llu bytes in all instead of %llu",
@@ -328,7 +328,7 @@ read_list(struct reading *reading, firn_slice list, const firn_hash *hash, firn_
     if (rc != FIRN_OK) {
         return rc;
     }
-    reading->has_next = fi_packfile_next_piece(&reading->list, &reading->next);
+    reading->has_next = fi_packfile_pieces_next(&reading->list, &reading->next);
     fi_blake3_hash_init(&reading->whole);
     rc = run_jobs(reading, err);
     DCHECK(rc != FIRN_OK || is_all_hashed(reading)); /* (I3) */

@@ -322,8 +322,8 @@ choose_end(struct cutting *cutting, struct budget *budget)
 {
     uint32_t frame = cutting->first;
     for (; frame < cutting->frame_count; frame++) {
-        bool has_live = fi_reclaim_plan_needs_frame(cutting->pack, frame);
-        if (!has_live && !fi_reclaim_plan_has_dead_frame(cutting->pack, frame)) {
+        bool has_live = fi_reclaim_has_frame(&cutting->pack->live_frames, frame);
+        if (!has_live && !fi_reclaim_has_frame(&cutting->pack->dead_frames, frame)) {
             continue;
         }
         uint64_t objects = cutting->counts[frame];
@@ -376,7 +376,8 @@ sweep_if_dead(void *ctx, const firn_hash *hash, const struct fi_packfile_locatio
 {
     struct cutting *cutting = ctx;
     if (at->frame < cutting->first || at->frame >= cutting->end ||
-        !fi_reclaim_plan_has_dead_frame(cutting->pack, at->frame) || is_alive(cutting->gc, hash)) {
+        !fi_reclaim_has_frame(&cutting->pack->dead_frames, at->frame) ||
+        is_alive(cutting->gc, hash)) {
         return FIRN_OK;
     }
     int rc = sweep(cutting, hash, err);

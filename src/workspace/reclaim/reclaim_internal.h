@@ -129,8 +129,13 @@ FIRN_MUST_CHECK int fi_reclaim_mark(struct fi_reclaim *gc, firn_error *err);
 
 /* Counts the live and dead objects of each pack and decides what to do with it. reclaim_plan.c. */
 FIRN_MUST_CHECK int fi_reclaim_plan(struct fi_reclaim *gc, firn_error *err);
-bool fi_reclaim_plan_needs_frame(const struct fi_reclaim_pack *pack, uint32_t frame);
-bool fi_reclaim_plan_has_dead_frame(const struct fi_reclaim_pack *pack, uint32_t frame);
+/* Whether a set of frames, a bit for each, has one. */
+static inline bool
+fi_reclaim_has_frame(const struct fi_buf *frames, uint32_t frame)
+{
+    size_t byte = frame / 8;
+    return byte < frames->size && (frames->data[byte] >> (frame % 8) & 1) != 0;
+}
 void fi_reclaim_plan_release(struct fi_reclaim *gc);
 /* Deletes the index entries of dead objects in packs that are about to go. */
 FIRN_MUST_CHECK int fi_reclaim_plan_sweep(struct fi_reclaim *gc, firn_error *err);

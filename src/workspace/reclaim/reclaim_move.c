@@ -600,7 +600,7 @@ move_frames(struct moving *moving, struct firn_packfile *file, const struct fi_r
     uint32_t count = fi_packfile_walk_count(file);
     int rc = FIRN_OK;
     for (uint32_t i = part->first; rc == FIRN_OK && i < part->end && i < count; i++) {
-        if (moving->gc->table != NULL && !fi_reclaim_plan_needs_frame(moving->from, i)) {
+        if (moving->gc->table != NULL && !fi_reclaim_has_frame(&moving->from->live_frames, i)) {
             continue;
         }
         rc = move_frame(moving, file, i, err);

@@ -108,7 +108,7 @@ add_list(struct stored *stored)
         }
         assert_int_equal(fi_buf_append_slice(&whole, bytes), FIRN_OK);
     }
-    assert_int_equal(fi_packfile_encode_pieces(inner, 3, &list), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_encode(inner, 3, &list), FIRN_OK);
     add_piece(stored, fi_buf_slice(&whole));
     put(stored, FI_PACKFILE_PIECES, fi_buf_slice(&list), &stored->pieces[stored->count - 1].hash);
     fi_buf_deinit(&whole);
@@ -161,7 +161,7 @@ stored_open(struct stored *stored, bool on_disk, const size_t *missing, size_t m
     add_all(stored, missing, missing_count);
     fi_blake3_hash_of(stored->content.data, stored->content.size, &stored->hash);
     stored->hash.bytes[0] = (uint8_t)(stored->hash.bytes[0] + (is_named_well ? 0 : 1));
-    assert_int_equal(fi_packfile_encode_pieces(stored->pieces, PIECES, &list), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_encode(stored->pieces, PIECES, &list), FIRN_OK);
     put(stored, FI_PACKFILE_PIECES, fi_buf_slice(&list), &stored->hash);
     must(stored, fi_objects_session_lane_close(stored->lane, true, err));
     must(stored, fi_objects_session_commit(stored->session, &added, err));
