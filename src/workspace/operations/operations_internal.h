@@ -333,8 +333,8 @@ FIRN_MUST_CHECK int fi_ws_facts_look_up(struct fi_ws_opened *opened, uint64_t or
                                         firn_error *err);
 /* The order and the id of the checkpoint that a value of a tag or a pin is about. False: of
  * none. */
-bool fi_ws_facts_read_subject(firn_workspace_step_kind kind, firn_slice name, firn_slice value,
-                              uint64_t *out_order, uint8_t *out_id);
+bool fi_ws_facts_subject(firn_workspace_step_kind kind, firn_slice name, firn_slice value,
+                         uint64_t *out_order, uint8_t *out_id);
 /* Commits the changes in a batch as a step, with full durability; nothing, if there are none. */
 FIRN_MUST_CHECK int fi_ws_facts_commit(struct firn_ws *ws, struct fi_ws_opened *opened,
                                        struct firn_db_batch *batch,

@@ -39,8 +39,8 @@ fi_ws_facts_look_up(struct fi_ws_opened *opened, uint64_t order, const uint8_t *
 }
 
 bool
-fi_ws_facts_read_subject(firn_workspace_step_kind kind, firn_slice name, firn_slice value,
-                         uint64_t *out_order, uint8_t *out_id)
+fi_ws_facts_subject(firn_workspace_step_kind kind, firn_slice name, firn_slice value,
+                    uint64_t *out_order, uint8_t *out_id)
 {
     struct fi_catalog_tags_tag tag;
     const uint8_t *id;
@@ -114,7 +114,7 @@ tell_side(struct fi_ws_opened *opened, firn_workspace_step_kind kind,
     uint64_t order;
     int rc = FIRN_OK;
     if ((kind != FIRN_STEP_TAG || value.size > 0) &&
-        fi_ws_facts_read_subject(kind, change->name, value, &order, id)) {
+        fi_ws_facts_subject(kind, change->name, value, &order, id)) {
         fi_catalog_record_id_text(id, text);
         rc = fi_ws_facts_look_up(opened, order, id, &bytes, &being, out_number, err);
         *out = value.size == 0         ? firn_bytes(NULL, 0)

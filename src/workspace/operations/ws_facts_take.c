@@ -80,7 +80,7 @@ take_value(struct taking *taking, const struct fi_catalog_facts_change *change, 
     }
     if (to.size > 0) {
         being = FI_WS_FACTS_GONE;
-        if (fi_ws_facts_read_subject(facts->kind, change->name, to, &order, id)) {
+        if (fi_ws_facts_subject(facts->kind, change->name, to, &order, id)) {
             FI_TRY(fi_ws_facts_look_up(opened, order, id, &taking->value, &being, &order, err));
         }
     }

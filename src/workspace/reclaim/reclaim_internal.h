@@ -175,4 +175,29 @@ FIRN_MUST_CHECK int fi_reclaim_steps_measure(struct fi_reclaim *gc, firn_error *
 FIRN_MUST_CHECK int fi_reclaim_steps_retire(struct fi_reclaim *gc, const uint32_t *numbers,
                                             size_t count, firn_error *err);
 
+/* Whether the index has a live object at exactly this place of a pack, and whether it has it in
+ * that pack at all; the next entry for the same hash may lead to another one. */
+FIRN_MUST_CHECK int fi_reclaim_wants(struct fi_reclaim *gc, uint32_t pack, const firn_hash *hash,
+                                     const struct fi_packfile_location *at, bool *out,
+                                     bool *out_is_here, firn_error *err);
+
+/* ---- versions of one file, brought together: reclaim_versions.c ---- */
+
+struct fi_reclaim_versions;
+/* Notes the deltas that will move, in packs whose fate is REWRITE; none if the live objects are
+ * known. A delta that cannot be read is left to the move, which reports it. gc is borrowed. */
+FIRN_MUST_CHECK int fi_reclaim_versions_create(struct fi_reclaim *gc,
+                                               struct fi_reclaim_versions **out, firn_error *err);
+/* NULL is fine. */
+void fi_reclaim_versions_destroy(struct fi_reclaim_versions *versions);
+/* Whether a delta based on the object was noted. */
+bool fi_reclaim_versions_has(const struct fi_reclaim_versions *versions, const firn_hash *base);
+/* Requires: an object was just moved whole. Puts the noted deltas that are based on it next to it,
+ * whole. Failures here are not the fault of an old pack. */
+FIRN_MUST_CHECK int fi_reclaim_versions_place(struct fi_reclaim_versions *versions,
+                                              const firn_hash *base, enum fi_packfile_kind kind,
+                                              firn_slice content,
+                                              struct fi_objects_session_lane *lane,
+                                              firn_error *err);
+
 #endif
