@@ -434,7 +434,7 @@ cut(struct fi_reclaim *gc, const struct fi_reclaim_place *at, struct budget *bud
     *out_is_last = cutting.end == cutting.frame_count;
     fi_db_batch_destroy(cutting.batch);
     fi_free(cutting.counts);
-    if (fi_reclaim_move_is_finding(rc) && !cutting.is_store_failing) {
+    if (fi_reclaim_is_finding(rc) && !cutting.is_store_failing) {
         fi_reclaim_report_damage(gc, found.text); /* (I5) */
         out->is_damaged = true;
         return FIRN_OK;

@@ -141,7 +141,11 @@ void fi_reclaim_plan_release(struct fi_reclaim *gc);
 FIRN_MUST_CHECK int fi_reclaim_plan_sweep(struct fi_reclaim *gc, firn_error *err);
 
 /* Whether a failure is the fault of a pack, not of the machine. */
-bool fi_reclaim_move_is_finding(int rc);
+static inline bool
+fi_reclaim_is_finding(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
+}
 /* Moves live objects out of packs that are to be rewritten, and retires these packs. */
 FIRN_MUST_CHECK int fi_reclaim_move(struct fi_reclaim *gc, firn_error *err);
 

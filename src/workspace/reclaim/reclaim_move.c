@@ -291,12 +291,6 @@ move_frames(struct moving *moving, struct firn_packfile *file, const struct fi_r
     return rc;
 }
 
-bool
-fi_reclaim_move_is_finding(int rc)
-{
-    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
-}
-
 /* Moves the frames of a part. Damage is reported, with FIRN_OK: the damaged frame, and everything
  * after it in the pack, stay (I2). */
 static int
@@ -315,7 +309,7 @@ move_part(struct moving *moving, struct fi_reclaim_part *part, firn_error *err)
         rc = move_frames(moving, file, part, &found);
         fi_objects_pack_release(objects, part->pack->number);
     }
-    if (fi_reclaim_move_is_finding(rc) && !moving->is_target_failing) {
+    if (fi_reclaim_is_finding(rc) && !moving->is_target_failing) {
         fi_reclaim_report_damage(moving->gc, found.text);
         part->is_damaged = true;
         return FIRN_OK;

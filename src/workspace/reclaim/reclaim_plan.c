@@ -261,7 +261,7 @@ weigh(struct fi_reclaim *gc, struct fi_reclaim_pack *pack, firn_error *err)
         pack->dead_stored = dead < pack->size_bytes ? dead : pack->size_bytes;
         fi_objects_pack_release(objects, pack->number);
     }
-    return fi_reclaim_move_is_finding(rc) ? FIRN_OK : rc; /* the move reports it */
+    return fi_reclaim_is_finding(rc) ? FIRN_OK : rc; /* the move reports it */
 }
 
 /* ---- deciding ---- */

@@ -160,7 +160,7 @@ collect(struct fi_reclaim_versions *versions, firn_error *err)
             rc = fi_packfile_walk_deltas(file, gc->scratch, note_if_wanted, versions, err);
             fi_objects_pack_release(objects, versions->pack);
         }
-        if (fi_reclaim_move_is_finding(rc)) {
+        if (fi_reclaim_is_finding(rc)) {
             rc = FIRN_OK;
         }
     }
