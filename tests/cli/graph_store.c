@@ -255,7 +255,7 @@ make_list(struct ws_plant *planting, firn_hash piece, uint64_t piece_size, size_
     for (size_t i = 0; i < count; i++) {
         pieces[i] = (struct fi_packfile_piece){.size = piece_size, .hash = piece};
     }
-    must(planting, fi_packfile_encode_pieces(pieces, count, &list));
+    must(planting, fi_packfile_pieces_encode(pieces, count, &list));
     firn_hash hash = ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), name);
     fi_buf_deinit(&list);
     free(pieces);
@@ -343,7 +343,7 @@ make_hole(struct ws_plant *planting, const char *text)
     struct ws_plant_entry entries[] = {ws_plant_file(planting, "a", text),
                                        ws_plant_file(planting, "b", text)};
     struct fi_buf list = {0};
-    must(planting, fi_packfile_encode_pieces(pieces, 2, &list));
+    must(planting, fi_packfile_pieces_encode(pieces, 2, &list));
     entries[0].hash = ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list),
                                       ws_plant_hash_of(&size, sizeof size));
     entries[0].size = size;

@@ -116,7 +116,7 @@ salvage(void *ctx, const firn_hash *hash, enum fi_packfile_kind kind, firn_slice
         fi_packfile_cells_name(content, &name);
         CHECK(fi_hash_equal(&name, hash));
     } else if (kind == FI_PACKFILE_PIECES) {
-        CHECK(fi_packfile_decode_pieces(content, &total, NULL, NULL, NULL) == FIRN_OK);
+        CHECK(fi_packfile_pieces_decode(content, &total, NULL, NULL, NULL) == FIRN_OK);
     } else if (kind == FI_PACKFILE_DELTA) {
         CHECK(fi_packfile_delta_decode(content, &delta, NULL) == FIRN_OK);
     } else {
@@ -170,11 +170,11 @@ read_pieces(firn_slice encoded)
     uint64_t total;
     static struct pieces pieces;
     pieces = (struct pieces){0};
-    int rc = fi_packfile_decode_pieces(encoded, &total, visit_piece, &pieces, NULL);
+    int rc = fi_packfile_pieces_decode(encoded, &total, visit_piece, &pieces, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
     if (rc == FIRN_OK && pieces.count < 1024) {
         CHECK(pieces.sum == total);
-        CHECK(fi_packfile_encode_pieces(pieces.list, pieces.count, &pieces.again) == FIRN_OK);
+        CHECK(fi_packfile_pieces_encode(pieces.list, pieces.count, &pieces.again) == FIRN_OK);
         CHECK(fi_slice_equal(fi_buf_slice(&pieces.again), encoded));
     }
     fi_buf_deinit(&pieces.again);

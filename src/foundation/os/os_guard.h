@@ -60,6 +60,9 @@ void fi_os_dir_set_guard(struct fi_os_dir *dir, struct fi_os_guard *guard);
 /* The guard that applies to a handle, or NULL. */
 struct fi_os_guard *fi_os_dir_guard(const struct fi_os_dir *dir);
 
+/* Whether a name counts, if the directory has a guard: FIRN_NOT_FOUND if not. */
+FIRN_MUST_CHECK int fi_os_guard_ask(struct fi_os_dir *dir, const char *name, firn_error *err);
+
 /* For guards: these ask no guard. */
 
 /* The path of a name from the directory that the guard was attached to. */

@@ -116,40 +116,11 @@ fi_chkpv1_check_index(struct firn_chkpv1 *pack, firn_error *err)
         return FIRN_OK;
     }
     int rc = pack->index.file != NULL ? fi_chkpv1_index_check(&pack->index, pack->dat, err)
-                                      : fi_chkpv1_verify_name(pack, err);
+                                      : fi_chkpv1_name_verify(pack, NULL, err);
     if (rc == FIRN_OK) {
         atomic_store_explicit(&pack->index_is_whole, true, memory_order_release);
     }
     return rc;
-}
-
-int
-fi_chkpv1_check_entry(struct fi_os_file *dat, uint64_t dat_size,
-                      const struct fi_chkpv1_entry *entry, firn_error *err)
-{
-    char hex[FIRN_HASH_HEX_SIZE];
-    fi_hex_encode(entry->hash.bytes, sizeof entry->hash.bytes, hex);
-    bool is_inside =
-        entry->offset >= FI_CHKPV1_HEADER_SIZE &&
-        fi_range_inside(entry->offset, FI_CHKPV1_ENTRY_HEAD_SIZE, dat_size) &&
-        fi_range_inside(entry->offset + FI_CHKPV1_ENTRY_HEAD_SIZE, entry->stored_size, dat_size);
-    if (!is_inside) {
-        return fi_error_set(err, FIRN_CORRUPT,
-                            "the index has object %s at offset %" PRIu64 " with %" PRIu64
-                            " stored bytes, outside the %" PRIu64 " bytes of '%s'",
-                            hex, entry->offset, entry->stored_size, dat_size, fi_os_file_path(dat));
-    }
-    uint8_t bytes[FI_CHKPV1_ENTRY_HEAD_SIZE];
-    struct fi_chkpv1_entry found;
-    FI_TRY_RETURN(fi_os_file_read_exact(dat, entry->offset, bytes, sizeof bytes, err));
-    fi_chkpv1_format_get_entry_head(bytes, &found);
-    if (!fi_hash_equal(&found.hash, &entry->hash) || found.stored_size != entry->stored_size) {
-        return fi_error_set(err, FIRN_CORRUPT,
-                            "'%s' does not have object %s with %" PRIu64
-                            " stored bytes at offset %" PRIu64 ", where its index has it",
-                            fi_os_file_path(dat), hex, entry->stored_size, entry->offset);
-    }
-    return FIRN_OK;
 }
 
 static int
@@ -274,7 +245,7 @@ fi_chkpv1_rebuild_index(struct fi_os_dir *dir, const char *name, const firn_chkp
     from_dat.ignore_index = true;
     FI_TRY(fi_chkpv1_open(dir, name, &from_dat, &pack, err));
     DCHECK(pack->index.file == NULL && pack->index.entries != NULL);
-    FI_TRY(fi_chkpv1_verify_name(pack, err));
+    FI_TRY(fi_chkpv1_name_verify(pack, NULL, err));
     FI_TRY(fi_chkpv1_index_write(pack->index.entries, (size_t)pack->index.count, dir, name, err));
 out:
     fi_chkpv1_close(pack);

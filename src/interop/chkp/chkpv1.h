@@ -202,8 +202,10 @@ FIRN_MUST_CHECK int fi_chkpv1_list(struct firn_chkpv1 *pack,
 FIRN_MUST_CHECK int fi_chkpv1_verify(struct firn_chkpv1 *pack,
                                      void (*on_damage)(void *ctx, const char *text), void *ctx,
                                      const struct fi_step *step, firn_error *err);
-/* Whether the content of the whole .dat has the pack's name: FIRN_CORRUPT if not. */
-FIRN_MUST_CHECK int fi_chkpv1_verify_name(struct firn_chkpv1 *pack, firn_error *err);
+/* Whether the content of the whole .dat has the pack's name: FIRN_CORRUPT if not. step may be
+ * NULL. */
+FIRN_MUST_CHECK int fi_chkpv1_name_verify(struct firn_chkpv1 *pack, const struct fi_step *step,
+                                          firn_error *err);
 FIRN_MUST_CHECK int fi_chkpv1_rebuild_index(struct fi_os_dir *dir, const char *name,
                                             const firn_chkp_options *options, firn_error *err);
 

@@ -24,8 +24,6 @@
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 
-enum { PIECE_SIZE = 128 << 10 };
-
 struct findings {
     void (*on_damage)(void *ctx, const char *text);
     void *ctx;
@@ -145,60 +143,10 @@ check_index(struct firn_chkpv1 *pack, struct findings *findings, firn_error *err
 }
 
 static int
-name_of_content(struct firn_chkpv1 *pack, const struct fi_step *step, char out[FIRN_CHKP_NAME_SIZE],
-                firn_error *err)
-{
-    int rc = FIRN_OK;
-    struct fi_blake3_hash hash;
-    fi_blake3_hash_init(&hash);
-    uint8_t header[FI_CHKPV1_HEADER_SIZE];
-    uint8_t *piece = fi_alloc(PIECE_SIZE);
-    if (piece == NULL) {
-        FI_TRY(fi_error_no_memory(err, "a piece of a pack"));
-    }
-    DCHECK(pack->dat_size > sizeof header);
-    for (uint64_t offset = sizeof header; offset < pack->dat_size;) {
-        uint64_t left = pack->dat_size - offset;
-        size_t size = left < PIECE_SIZE ? (size_t)left : PIECE_SIZE;
-        FI_TRY(fi_os_file_read_exact(pack->dat, offset, piece, size, err));
-        fi_blake3_hash_update(&hash, piece, size);
-        offset += size;
-        FI_TRY(fi_step_tell(step, 0, size, err));
-    }
-    FI_TRY(fi_os_file_read_exact(pack->dat, 0, header, sizeof header, err));
-    fi_blake3_hash_update(&hash, header, sizeof header);
-    firn_hash result;
-    fi_blake3_hash_final(&hash, &result);
-    fi_hex_encode(result.bytes, FI_CHKPV1_NAME_DIGITS / 2, out);
-out:
-    fi_free(piece);
-    return rc;
-}
-
-static int
-verify_name(struct firn_chkpv1 *pack, const struct fi_step *step, firn_error *err)
-{
-    char name[FIRN_CHKP_NAME_SIZE];
-    int rc = name_of_content(pack, step, name, err);
-    if (rc == FIRN_OK && strcmp(name, pack->name) != 0) {
-        rc = fi_error_set(err, FIRN_CORRUPT,
-                          "the content of '%s' has the name %s: the file was changed or renamed",
-                          fi_os_file_path(pack->dat), name);
-    }
-    return rc;
-}
-
-int
-fi_chkpv1_verify_name(struct firn_chkpv1 *pack, firn_error *err)
-{
-    return verify_name(pack, NULL, err);
-}
-
-static int
 check_name(struct firn_chkpv1 *pack, struct findings *findings, firn_error *err)
 {
     firn_error problem;
-    int rc = verify_name(pack, findings->step, &problem);
+    int rc = fi_chkpv1_name_verify(pack, findings->step, &problem);
     return note(findings, rc, &problem, err);
 }
 

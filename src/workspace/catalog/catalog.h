@@ -347,16 +347,7 @@ FIRN_MUST_CHECK int fi_catalog_forgotten_remove_gone(struct fi_objects *objects,
                                                      const struct fi_hash_map *set,
                                                      firn_error *err);
 
-/* Which checkpoints are kept: a policy, its text, and the walk that applies it.
- *
- *   policy := "forever" | rule (" " rule)*
- *   rule := "last:" count | kind ":" span
- *   kind := "all" | "hourly" | "daily" | "weekly" | "monthly" | "yearly"
- *   span := count ("h" | "d" | "w" | "y") | "forever"
- *   count := 1 to 99999, in decimal digits
- *
- * Each kind at most once, in any order. Any number of blanks may surround rules. A year is 365
- * days. */
+/* ---- which checkpoints are kept: catalog_keep.c ---- */
 
 enum { FI_CATALOG_KEEP_TEXT_SIZE_MAX = 200 };
 
@@ -370,6 +361,16 @@ enum fi_catalog_keep_kind {
     FI_CATALOG_KEEP_KINDS
 };
 
+/* A policy. Its text:
+ *
+ *   policy := "forever" | rule (" " rule)*
+ *   rule := "last:" count | kind ":" span
+ *   kind := "all" | "hourly" | "daily" | "weekly" | "monthly" | "yearly"
+ *   span := count ("h" | "d" | "w" | "y") | "forever"
+ *   count := 1 to 99999, in decimal digits
+ *
+ * Each kind at most once, in any order. Any number of blanks may surround rules. A year is 365
+ * days. */
 struct fi_catalog_keep {
     bool is_forever;                          /* nothing expires */
     uint64_t last;                            /* so many of the newest are kept */
@@ -420,7 +421,11 @@ void fi_catalog_told_deinit(struct fi_catalog_told *told);
 FIRN_MUST_CHECK int fi_catalog_told_join(void *ctx, struct firn_db_batch *batch,
                                          const struct fi_catalog_record *record, firn_error *err);
 
-/* The turns of coding agents that have begun.
+/* ---- the turns of coding agents that have begun: catalog_turns.c ---- */
+
+enum { FI_CATALOG_TURNS_MAX = 64 }; /* of a workspace; the oldest are deleted */
+
+/* A turn as it is noted:
  *
  *   "firn.turns":   be32 workspace | sized agent | session
  *                   → u8 format (2) | le64 when it began, in ns | varint number | sized prompt |
@@ -430,10 +435,6 @@ FIRN_MUST_CHECK int fi_catalog_told_join(void *ctx, struct firn_db_batch *batch,
  * An agent gives the prompt when a turn begins, and not every agent gives it again at the end. An
  * entry stays until the session's next turn, so that a turn that ends twice has its prompt both
  * times. */
-
-enum { FI_CATALOG_TURNS_MAX = 64 }; /* of a workspace; the oldest are deleted */
-
-/* A turn as it is noted. */
 struct fi_catalog_turns_noted {
     firn_workspace_turn turn; /* its agent is empty if there is none */
     int64_t begun_ns;

@@ -85,9 +85,9 @@ fi_catalog_forgotten_add_pieces(struct fi_hash_map *set, struct fi_objects *obje
     for (size_t i = 0; i < set->count; i++) {
         const firn_hash hash = *(const firn_hash *)fi_hash_map_at(set, i);
         struct fi_objects_place place;
-        rc = fi_objects_find(objects, &hash, &place, err);
+        rc = fi_objects_index_find(objects, &hash, &place, err);
         if (rc == FIRN_OK && place.at.kind == FI_PACKFILE_PIECES) {
-            rc = fi_objects_pieces(objects, scratch, &hash, add_piece, &adding, err);
+            rc = fi_objects_read_pieces(objects, scratch, &hash, add_piece, &adding, err);
         }
         if (rc == FIRN_NO_MEMORY) {
             goto out;

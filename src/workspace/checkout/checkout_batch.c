@@ -193,7 +193,7 @@ collect(void *ctx, const struct fi_difference_walk_change *change, firn_error *e
 {
     struct fi_checkout *checkout = ctx;
     struct batch *batch = checkout->batch;
-    if (!fi_checkout_needs_content(change)) {
+    if (!fi_checkout_walk_needs_content(change)) {
         return FIRN_OK;
     }
     CHECK(batch->count < BATCH_CHANGES);
@@ -210,7 +210,8 @@ collect(void *ctx, const struct fi_difference_walk_change *change, firn_error *e
     }
     item->place = (struct fi_objects_place){0};
     if (item->entry.kind == FI_TREE_FILE && item->entry.hard_link.size == 0) {
-        int rc = fi_objects_find(checkout->options.objects, &item->entry.hash, &item->place, err);
+        int rc =
+            fi_objects_index_find(checkout->options.objects, &item->entry.hash, &item->place, err);
         if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
             return rc; /* work reports an object that is not found, with its path */
         }
@@ -271,8 +272,9 @@ fi_checkout_batch_run(struct fi_checkout *checkout, const char *phase,
     DCHECK(checkout->batch == NULL);
     struct batch *batch = NULL;
     int rc;
-    FI_TRY(fi_checkout_phase(checkout, phase, checkout->counts.added + checkout->counts.changed,
-                             checkout->counts.bytes, err));
+    FI_TRY(fi_checkout_progress_phase(checkout, phase,
+                                      checkout->counts.added + checkout->counts.changed,
+                                      checkout->counts.bytes, err));
     FI_TRY(create_batch(checkout, &batch, err));
     batch->work = work;
     checkout->batch = batch;

@@ -120,10 +120,10 @@ fi_checkout_left_excluded(struct fi_checkout *checkout, firn_slice path, size_t 
     if (fi_buf_append_slice(&checkout->excluded, excluded) != FIRN_OK) {
         return fi_error_no_memory(err, "a path");
     }
-    fi_checkout_notice(checkout, FIRN_NOTICE_LEFT_ALONE, excluded,
-                       excluded_size == path.size
-                           ? "rules exclude it now: it stays as it is"
-                           : "rules exclude it now: its other content stays");
+    fi_checkout_progress_notice(checkout, FIRN_NOTICE_LEFT_ALONE, excluded,
+                                excluded_size == path.size
+                                    ? "rules exclude it now: it stays as it is"
+                                    : "rules exclude it now: its other content stays");
     return FIRN_OK;
 }
 
@@ -136,7 +136,7 @@ leave(struct fi_checkout *checkout, firn_slice path, bool is_whole, const char *
     checkout->counts.not_restored += rc == FIRN_OK ? 1 : 0;
     fi_os_mutex_unlock(&checkout->mutex);
     if (rc == FIRN_OK && !checkout->is_silent) {
-        fi_checkout_notice(checkout, FIRN_NOTICE_NOT_RESTORED, path, text);
+        fi_checkout_progress_notice(checkout, FIRN_NOTICE_NOT_RESTORED, path, text);
     }
     return rc;
 }

@@ -284,9 +284,9 @@ rest_one(void *ctx, const struct fi_difference_walk_change *change, firn_error *
     char aside[FI_CHECKOUT_NAME_SIZE];
     const uint8_t *tag = recovering->journal->tag;
     recovering->change = change;
-    fi_checkout_temporary_name(tag, change->path, temporary);
-    fi_checkout_aside_name(tag, change->path, aside);
-    int rc = fi_checkout_final_place(change->path, &recovering->place, err);
+    fi_checkout_place_temporary(tag, change->path, temporary);
+    fi_checkout_place_aside(tag, change->path, aside);
+    int rc = fi_checkout_place_final(change->path, &recovering->place, err);
     if (rc != FIRN_OK) {
         return rc;
     }

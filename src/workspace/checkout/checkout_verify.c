@@ -118,7 +118,7 @@ verify_one(struct fi_checkout_worker *worker, firn_slice path, const struct fi_t
         return fi_error_no_memory(err, "a path");
     }
     if (is_told) {
-        fi_checkout_notice(checkout, FIRN_NOTICE_DAMAGED, path, found.text);
+        fi_checkout_progress_notice(checkout, FIRN_NOTICE_DAMAGED, path, found.text);
     }
     return FIRN_OK;
 }

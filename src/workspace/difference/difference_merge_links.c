@@ -8,7 +8,7 @@
  * it: a file that was changed or removed may have further names anywhere, also in directories that
  * neither side changed. So the whole merged tree is walked once, and each name that no longer
  * agrees with the first one is a conflict. A tree with conflicts is never stored (I1; not checked
- * here: ws_revert.c, which makes it, checks it).
+ * here: ws_revert_tree.c, which makes it, checks it).
  *
  * A link to a path that is never written (tree.h) becomes a file of its own in a restore, so it is
  * no conflict. The walk visits every entry, so it also counts them.

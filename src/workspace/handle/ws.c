@@ -20,7 +20,7 @@
  * before the first commit that depends on it.
  *
  * A directory that was saved under another path is refused until the user decides whether its
- * history continues here or a new one begins (I3): fi_ws_init begins one, ws_workspaces.c
+ * history continues here or a new one begins (I3): fi_ws_init begins one, ws_workspaces_adopt.c
  * continues one.
  */
 #include "handle/ws.h"

@@ -44,8 +44,8 @@ struct fi_objects_place {
     uint32_t pack;
     struct fi_packfile_location at;
 };
-FIRN_MUST_CHECK int fi_objects_find(struct fi_objects *objects, const firn_hash *hash,
-                                    struct fi_objects_place *out, firn_error *err);
+FIRN_MUST_CHECK int fi_objects_index_find(struct fi_objects *objects, const firn_hash *hash,
+                                          struct fi_objects_place *out, firn_error *err);
 FIRN_MUST_CHECK int fi_objects_contains(struct fi_objects *objects, const firn_hash *hash,
                                         bool *out, firn_error *err);
 
@@ -101,12 +101,12 @@ FIRN_MUST_CHECK int fi_objects_stream_whole(struct fi_objects *objects,
 /* Calls visit for each piece of an object that is stored in pieces (or cells:
  * pack/packfile_cells.h); never for one that is stored whole. A piece may be stored in pieces
  * itself (objects_stream.c); these are not visited. visit must not use the scratch. */
-FIRN_MUST_CHECK int fi_objects_pieces(struct fi_objects *objects,
-                                      struct fi_packfile_scratch *scratch, const firn_hash *hash,
-                                      int (*visit)(void *ctx, uint64_t offset,
-                                                   const struct fi_packfile_piece *piece,
-                                                   firn_error *err),
-                                      void *ctx, firn_error *err);
+FIRN_MUST_CHECK int
+fi_objects_read_pieces(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                       const firn_hash *hash,
+                       int (*visit)(void *ctx, uint64_t offset,
+                                    const struct fi_packfile_piece *piece, firn_error *err),
+                       void *ctx, firn_error *err);
 
 /* The level of an object that is a list of cells; -1 for any other object. */
 FIRN_MUST_CHECK int fi_objects_cells_level(struct fi_objects *objects,
@@ -114,9 +114,10 @@ FIRN_MUST_CHECK int fi_objects_cells_level(struct fi_objects *objects,
                                            const firn_hash *hash, int *out, firn_error *err);
 
 /* The delta that the index has for an object; its frame is borrowed from scratch. */
-FIRN_MUST_CHECK int fi_objects_delta(struct fi_objects *objects,
-                                     struct fi_packfile_scratch *scratch, const firn_hash *hash,
-                                     struct fi_packfile_delta *out, firn_error *err);
+FIRN_MUST_CHECK int fi_objects_read_delta(struct fi_objects *objects,
+                                          struct fi_packfile_scratch *scratch,
+                                          const firn_hash *hash, struct fi_packfile_delta *out,
+                                          firn_error *err);
 
 /* The source of all directory objects, for as long as objects lives. Any thread. */
 const struct fi_tree_source *fi_objects_trees(const struct fi_objects *objects);
@@ -355,9 +356,9 @@ uint64_t fi_objects_retired_bytes(const struct fi_objects *objects);
 /* The index of objects; NULL if the store has none. */
 struct firn_db_keyspace *fi_objects_index(const struct fi_objects *objects);
 /* Opens (or finds open) a pack's file and keeps it open until release. */
-FIRN_MUST_CHECK int fi_objects_acquire(struct fi_objects *objects, uint32_t number,
-                                       struct firn_packfile **out, firn_error *err);
-void fi_objects_release(struct fi_objects *objects, uint32_t number);
+FIRN_MUST_CHECK int fi_objects_pack_acquire(struct fi_objects *objects, uint32_t number,
+                                            struct firn_packfile **out, firn_error *err);
+void fi_objects_pack_release(struct fi_objects *objects, uint32_t number);
 /* The number of the next pack: one more than the largest number ever used. */
 uint64_t fi_objects_retire_next(const struct fi_objects *objects);
 

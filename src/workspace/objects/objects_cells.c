@@ -160,7 +160,7 @@ read_cell(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
     const struct fi_packfile_piece piece = {.size = cell->size, .hash = cell->hash};
     firn_hash found;
     fi_buf_clear(out);
-    int rc = fi_objects_stream_piece(objects, scratch, &piece, UINT64_MAX, out, err);
+    int rc = fi_objects_list_piece(objects, scratch, &piece, UINT64_MAX, out, err);
     if (rc != FIRN_OK) {
         return rc;
     }

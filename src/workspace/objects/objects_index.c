@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * objects/objects_index.c: encoding and decoding of the two keyspaces through which objects are
- * found.
+ * objects/objects_index.c: the two keyspaces through which objects are found: encoding, decoding,
+ * and the look-up of an object.
  *
  * The index is derived data: every pack lists its own objects, so a lost index can be rebuilt from
  * the packs. There is an entry for each object of a store, so entries are small: about ten bytes
@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/reader.h"
+#include "objects/objects_internal.h"
 
 enum { PACK_USED_SIZE = 32, PACK_LEVEL_SIZE = 33 };
 
@@ -122,4 +123,22 @@ void
 fi_objects_index_pack_name(uint32_t number, char *out)
 {
     (void)snprintf(out, FI_OBJECTS_INDEX_PACK_NAME_SIZE, "%08u.pack", number);
+}
+
+/* ---- finding ---- */
+
+int
+fi_objects_index_find(struct fi_objects *objects, const firn_hash *hash,
+                      struct fi_objects_place *out, firn_error *err)
+{
+    if (objects->index == NULL) {
+        return fi_error_set(err, FIRN_NOT_FOUND, "the store holds no objects");
+    }
+    struct fi_buf value = {0};
+    int rc = fi_db_get(objects->index, firn_bytes(hash->bytes, sizeof hash->bytes), &value, err);
+    if (rc == FIRN_OK) {
+        rc = fi_objects_index_decode_place(fi_buf_slice(&value), out, err);
+    }
+    fi_buf_deinit(&value);
+    return rc;
 }

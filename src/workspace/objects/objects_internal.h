@@ -76,13 +76,52 @@ FIRN_MUST_CHECK int fi_objects_read_raw(struct fi_objects *objects,
                                         enum fi_packfile_kind *out_kind, firn_slice *out,
                                         firn_error *err);
 
+/* ---- objects_trees.c ---- */
+
+void fi_objects_trees_init(struct fi_objects *objects);
+
+/* ---- objects_list.c: content that a list of pieces names ---- */
+
+struct fi_objects_list {
+    const firn_hash *hash; /* of the content */
+    firn_slice stored;     /* the list; may be borrowed from the scratch */
+    uint64_t size;         /* of the content */
+};
+/* As fi_objects_stream and fi_objects_stream_verify, for a list of pieces. */
+FIRN_MUST_CHECK int
+fi_objects_list_stream(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                       const struct fi_objects_list *list,
+                       int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                       void *ctx, firn_error *err);
+FIRN_MUST_CHECK int fi_objects_list_verify(struct fi_objects *objects,
+                                           struct fi_packfile_scratch *scratch,
+                                           const struct fi_objects_list *list,
+                                           fi_objects_tick *tick, void *ctx, firn_error *err);
+/* Appends the whole content. FIRN_CORRUPT if it is larger than an object can be. */
+FIRN_MUST_CHECK int fi_objects_list_whole(struct fi_objects *objects,
+                                          struct fi_packfile_scratch *scratch,
+                                          const firn_hash *hash, firn_slice stored,
+                                          struct fi_buf *out, firn_error *err);
 /* Appends the content of one piece of a list for whole_size bytes. The caller must verify it, by
- * the name of the whole. objects_stream.c. Requires: the piece is not a hole. */
-FIRN_MUST_CHECK int fi_objects_stream_piece(struct fi_objects *objects,
-                                            struct fi_packfile_scratch *scratch,
-                                            const struct fi_packfile_piece *piece,
-                                            uint64_t whole_size, struct fi_buf *out,
-                                            firn_error *err);
+ * the name of the whole. Requires: the piece is not a hole. */
+FIRN_MUST_CHECK int fi_objects_list_piece(struct fi_objects *objects,
+                                          struct fi_packfile_scratch *scratch,
+                                          const struct fi_packfile_piece *piece,
+                                          uint64_t whole_size, struct fi_buf *out, firn_error *err);
+
+/* ---- objects_delta.c ---- */
+
+struct fi_objects_delta;
+FIRN_MUST_CHECK int fi_objects_delta_create(struct fi_objects *objects,
+                                            struct fi_objects_delta **out, firn_error *err);
+/* NULL is fine. */
+void fi_objects_delta_destroy(struct fi_objects_delta *delta);
+/* The bytes of a DELTA object for an object that names a base, borrowed until the next call; empty
+ * if the object is better stored whole, or its base cannot be read. Fails only if memory runs
+ * out. */
+FIRN_MUST_CHECK int fi_objects_delta_make(struct fi_objects_delta *delta,
+                                          const struct fi_objects_object *object, firn_slice *out,
+                                          firn_error *err);
 
 /* ---- objects_budget.c ---- */
 

@@ -81,11 +81,11 @@ give_list(struct part *part, firn_slice list, uint64_t size, const firn_hash *ha
     struct fi_packfile_piece piece;
     uint64_t total;
     uint64_t at = 0;
-    FI_TRY_RETURN(fi_packfile_open_pieces(list, &pieces, &total, err));
+    FI_TRY_RETURN(fi_packfile_pieces_open(list, &pieces, &total, err));
     if (total != size) {
         return wrong(hash, "has another size than its entry says", err);
     }
-    while (at < part->to && fi_packfile_next_piece(&pieces, &piece)) {
+    while (at < part->to && fi_packfile_pieces_next(&pieces, &piece)) {
         DCHECK(piece.size <= size - at);
         if (piece.is_hole) {
             FI_TRY_RETURN(give(part, at, piece.size, NULL, err));

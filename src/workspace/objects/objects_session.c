@@ -45,7 +45,7 @@ struct fi_objects_session_lane {
     struct fi_objects_session *session;
     struct fi_packfile_lane *contents;
     struct fi_packfile_lane *trees; /* and records */
-    struct delta *delta;
+    struct fi_objects_delta *delta;
 };
 
 /* Opens the folder of packs, creating it at the first save. */
@@ -109,194 +109,6 @@ fi_objects_session_end(struct fi_objects_session *session)
     }
 }
 
-/* New versions of files and directories as deltas of old ones.
- *
- * The scan names the object that a new one may be a version of: the one at the same path before. If
- * the store has that object whole, it is the base; if the store has it as a delta, the base of that
- * delta is (one step only, packfile_delta.c). So the versions of a file are deltas of one whole
- * version, until one differs so much that a delta does not pay. That version is stored whole, and
- * becomes the base of later ones.
- *
- * A delta pays if it takes at most half of what the object would take whole. That size is not known
- * before the object's frame is full. But the base was compressed in the same way, and the sizes of
- * its frame show how well such bytes compress (I5; an estimate, like (I6): not checked). So mostly
- * nothing is compressed twice. In packs that were joined these sizes mislead: versions are side by
- * side there (reclaim_move.c) and take a tenth of what the new one will take in a pack without
- * them. So a delta that is too large by this estimate, but small enough for bytes that compress
- * like text, is compared with the object compressed by itself (I6). Such a delta saves more than
- * its own space: when packs are joined next, it shows that the object is a version, which is then
- * placed beside the others.
- *
- * An object that is small, or would save less than a few dozen bytes, is stored whole: the saving
- * is not worth decoding another object's frame at each read.
- *
- * If a base cannot be read, the new version is stored whole. The damage is reported by the
- * operations that need the lost object.
- *
- * Memory: a scratch of the objects' pool, the zstd states (2 to 8 MiB), the delta, and an object
- * compressed. */
-
-enum {
-    CONTENT_SIZE_MIN = 256,
-    SAVING_MIN = 64,
-    GAIN = 2,
-    TEXT_PART = 2, /* text compresses to this part of its size or less */
-    QUICK_LEVEL = 1
-};
-
-struct delta {
-    struct fi_objects *objects;
-    struct fi_packfile_scratch *scratch; /* of the pool, while a delta is made */
-    struct fi_compress *compress;        /* NULL until it is needed */
-    struct fi_buf bytes;
-    struct fi_buf alone; /* the object, compressed by itself */
-};
-
-static int
-delta_create(struct fi_objects *objects, struct delta **out, firn_error *err)
-{
-    *out = fi_alloc_zeroed(sizeof **out);
-    if (*out == NULL) {
-        return fi_error_no_memory(err, "a save");
-    }
-    (*out)->objects = objects;
-    return FIRN_OK;
-}
-
-/* NULL is fine. */
-static void
-delta_destroy(struct delta *delta)
-{
-    if (delta != NULL) {
-        fi_compress_destroy(delta->compress);
-        fi_buf_deinit(&delta->bytes);
-        fi_buf_deinit(&delta->alone);
-        fi_free(delta);
-    }
-}
-
-static int
-prepare(struct delta *delta, firn_error *err)
-{
-    int rc = delta->compress != NULL ? FIRN_OK : fi_compress_create(&delta->compress, err);
-    return rc == FIRN_OK
-               ? fi_packfile_scratch_pool_take(&delta->objects->pool, &delta->scratch, err)
-               : rc;
-}
-
-/* Finds the whole object for a name: the object itself or, if it is a delta, its base. */
-static int
-find_base(struct delta *delta, const firn_hash *name, firn_hash *out_hash,
-          struct fi_objects_place *out, firn_error *err)
-{
-    *out_hash = *name;
-    DCHECK(delta->scratch != NULL);
-    int rc = fi_objects_find(delta->objects, name, out, err);
-    if (rc != FIRN_OK || out->at.kind != FI_PACKFILE_DELTA) {
-        return rc;
-    }
-    struct fi_packfile_delta other;
-    rc = fi_objects_delta(delta->objects, delta->scratch, name, &other, err);
-    if (rc == FIRN_OK) {
-        *out_hash = other.base;
-        rc = fi_objects_find(delta->objects, &other.base, out, err);
-    }
-    return rc;
-}
-
-/* The largest size at which a delta pays if the object takes `whole` bytes; 0: no delta pays. */
-static size_t
-size_max_for(uint64_t whole)
-{
-    uint64_t size_max = whole / GAIN;
-    return whole - size_max >= SAVING_MIN ? (size_t)size_max : 0;
-}
-
-/* The same, estimated from how well the base was compressed (I5). */
-static int
-size_max_of(struct delta *delta, const struct fi_objects_place *base, size_t content_size,
-            size_t *out, firn_error *err)
-{
-    struct firn_packfile *file;
-    *out = 0;
-    FI_TRY_RETURN(fi_objects_acquire(delta->objects, base->pack, &file, err));
-    if (base->at.frame < fi_packfile_walk_count(file)) {
-        struct fi_packfile_frame_size frame = fi_packfile_frame_size_of(file, base->at.frame);
-        *out = size_max_for(frame.raw > 0 ? (uint64_t)content_size * frame.stored / frame.raw : 0);
-    }
-    fi_objects_release(delta->objects, base->pack);
-    return FIRN_OK;
-}
-
-/* Whether the delta pays, compared with the object compressed by itself (I6). */
-static int
-compare_with_alone(struct delta *delta, firn_slice content, bool *out_pays, firn_error *err)
-{
-    DCHECK(delta->compress != NULL && delta->bytes.size > 0);
-    int rc = fi_compress_encode(delta->compress, FI_CODEC_ZSTD, QUICK_LEVEL, content, &delta->alone,
-                                err);
-    *out_pays = rc == FIRN_OK && delta->bytes.size <= size_max_for(delta->alone.size);
-    return rc;
-}
-
-static int
-make(struct delta *delta, const struct fi_objects_object *object, bool *out_made, firn_error *err)
-{
-    struct fi_objects_place place;
-    struct fi_packfile_delta_base base;
-    enum fi_packfile_kind kind;
-    size_t size_max;
-    size_t size_max_alone = size_max_for(object->content.size / TEXT_PART);
-    int rc;
-    *out_made = false;
-    DCHECK(delta->scratch == NULL && object->base != NULL);
-    FI_TRY(prepare(delta, err));
-    FI_TRY(find_base(delta, object->base, &base.hash, &place, err));
-    if (fi_packfile_kind_is_named(place.at.kind)) {
-        goto out;
-    }
-    FI_TRY(size_max_of(delta, &place, object->content.size, &size_max, err));
-    FI_TRY(
-        fi_objects_read_raw(delta->objects, delta->scratch, &base.hash, &kind, &base.content, err));
-    if (base.content.size > 0) {
-        FI_TRY(fi_packfile_delta_encode(delta->compress, &base, object->kind, object->content,
-                                        size_max > size_max_alone ? size_max : size_max_alone,
-                                        &delta->bytes, out_made, err));
-    }
-    if (*out_made && delta->bytes.size > size_max) {
-        FI_TRY(compare_with_alone(delta, object->content, out_made, err));
-    }
-out:
-    fi_packfile_scratch_pool_give(&delta->objects->pool, delta->scratch);
-    delta->scratch = NULL;
-    return rc;
-}
-
-/* The bytes of a DELTA object for an object that names a base, borrowed until the next call; empty
- * if the object is better stored whole, or its base cannot be read. Fails only if memory runs
- * out. */
-static int
-delta_make(struct delta *delta, const struct fi_objects_object *object, firn_slice *out,
-           firn_error *err)
-{
-    bool is_made = false;
-    *out = firn_bytes(NULL, 0);
-    if (object->content.size < CONTENT_SIZE_MIN ||
-        (object->kind != FI_PACKFILE_BLOB && object->kind != FI_PACKFILE_TREE)) {
-        return FIRN_OK;
-    }
-    firn_error found;
-    int rc = make(delta, object, &is_made, &found);
-    if (rc == FIRN_NO_MEMORY) {
-        fi_error_copy(err, &found);
-        return rc;
-    }
-    if (rc == FIRN_OK && is_made) {
-        *out = fi_buf_slice(&delta->bytes);
-    }
-    return FIRN_OK;
-}
-
 int
 fi_objects_session_lane_open(struct fi_objects_session *session,
                              struct fi_objects_session_lane **out, firn_error *err)
@@ -311,7 +123,7 @@ fi_objects_session_lane_open(struct fi_objects_session *session,
     int rc;
     FI_TRY(fi_packfile_lane_create(session->writer, &lane->contents, err));
     FI_TRY(fi_packfile_lane_create(session->writer, &lane->trees, err));
-    FI_TRY(delta_create(session->objects, &lane->delta, err));
+    FI_TRY(fi_objects_delta_create(session->objects, &lane->delta, err));
     *out = lane;
     return FIRN_OK;
 out:
@@ -333,7 +145,7 @@ fi_objects_session_lane_close(struct fi_objects_session_lane *lane, bool keep, f
 out:
     fi_packfile_lane_destroy(lane->contents);
     fi_packfile_lane_destroy(lane->trees);
-    delta_destroy(lane->delta);
+    fi_objects_delta_destroy(lane->delta);
     fi_free(lane);
     return rc;
 }
@@ -394,7 +206,7 @@ fi_objects_session_lane_add(struct fi_objects_session_lane *lane,
     }
     if (session->may_lean && object->base != NULL &&
         !fi_packfile_writer_contains(session->writer, &object->hash)) {
-        rc = delta_make(lane->delta, object, &delta, err);
+        rc = fi_objects_delta_make(lane->delta, object, &delta, err);
     }
     if (rc != FIRN_OK) {
         return rc;

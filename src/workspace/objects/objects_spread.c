@@ -86,41 +86,6 @@ struct reading {
     struct slot *slots;
 };
 
-struct job {
-    void (*work)(void *ctx, struct fi_packfile_scratch *scratch);
-    void *ctx;
-    struct fi_packfile_scratch *scratch;
-};
-
-/* ---- threads ---- */
-
-static void
-run_job(void *arg)
-{
-    const struct job *job = arg;
-    job->work(job->ctx, job->scratch);
-}
-
-int
-fi_objects_spread_run(const struct fi_objects_spread *spread,
-                      void (*work)(void *ctx, struct fi_packfile_scratch *scratch), void *ctx,
-                      firn_error *err)
-{
-    DCHECK(spread->thread_count > 0);
-    struct job *jobs = fi_alloc_array(spread->thread_count, sizeof *jobs);
-    if (jobs == NULL) {
-        return fi_error_no_memory(err, "a large file");
-    }
-    int rc = FIRN_OK;
-    for (unsigned i = 0; i < spread->thread_count && rc == FIRN_OK; i++) {
-        jobs[i] = (struct job){work, ctx, spread->scratches[i]};
-        rc = fi_os_jobs_submit(spread->jobs, run_job, &jobs[i], err);
-    }
-    fi_os_jobs_wait(spread->jobs);
-    fi_free(jobs);
-    return rc;
-}
-
 /* ---- runs ---- */
 
 static struct slot *
@@ -135,7 +100,7 @@ advance_locked(struct reading *reading)
     fi_os_mutex_assert_held(&reading->mutex);
     DCHECK(reading->has_next && reading->next.size <= reading->size - reading->offset);
     reading->offset += reading->next.size;
-    reading->has_next = fi_packfile_next_piece(&reading->list, &reading->next);
+    reading->has_next = fi_packfile_pieces_next(&reading->list, &reading->next);
 }
 
 /* Fills a slot with the pieces of the next run. */
@@ -193,8 +158,8 @@ read_run(struct reading *reading, struct fi_packfile_scratch *scratch, struct sl
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < slot->piece_count; i++) {
         size_t before = slot->data.size;
-        rc = fi_objects_stream_piece(reading->spread->objects, scratch, &slot->pieces[i],
-                                     reading->size, &slot->data, err);
+        rc = fi_objects_list_piece(reading->spread->objects, scratch, &slot->pieces[i],
+                                   reading->size, &slot->data, err);
         if (rc == FIRN_OK) {
             rc = hand_on(reading, slot->offset + before,
                          firn_bytes(slot->data.data + before, slot->data.size - before), err);
@@ -350,7 +315,7 @@ static int
 read_list(struct reading *reading, firn_slice list, const firn_hash *hash, firn_error *err)
 {
     uint64_t total;
-    int rc = fi_packfile_open_pieces(list, &reading->list, &total, err);
+    int rc = fi_packfile_pieces_open(list, &reading->list, &total, err);
     if (rc == FIRN_OK && total != reading->size) {
         rc = fi_error_set(err, FIRN_CORRUPT,
                           "a list of pieces has %llu bytes in all instead of %llu",
@@ -363,7 +328,7 @@ read_list(struct reading *reading, firn_slice list, const firn_hash *hash, firn_
     if (rc != FIRN_OK) {
         return rc;
     }
-    reading->has_next = fi_packfile_next_piece(&reading->list, &reading->next);
+    reading->has_next = fi_packfile_pieces_next(&reading->list, &reading->next);
     fi_blake3_hash_init(&reading->whole);
     rc = run_jobs(reading, err);
     DCHECK(rc != FIRN_OK || is_all_hashed(reading)); /* (I3) */

@@ -16,8 +16,7 @@
  * the states. A turn that is over is known from the checkpoint after it, one that was interrupted
  * from the note of its beginning (catalog_turns.c), until the next one of its session begins.
  *
- * "Differs" means that restoring the state would change something. Entries that rules exclude or
- * that cannot be restored do not count, nor does the time of a directory.
+ * When the directory "differs" says ws_edits.c.
  */
 #include "base/check.h"
 #include "base/slice.h"
@@ -303,75 +302,6 @@ fi_ws_choose_next(struct fi_ws_restoring *restoring, firn_error *err)
 
 /* ---- settling ---- */
 
-bool
-fi_ws_choose_is_open_turn(const struct fi_ws_restoring *restoring)
-{
-    struct fi_ws_step *step = restoring->step;
-    return step->open_ns != 0 && step->open_to == restoring->line.cursor;
-}
-
-/* Whether a directory above a path is not there any more. */
-static int
-is_blocked(const struct fi_difference_walk_side *side, const struct fi_tree_filter *filter,
-           bool *out, firn_error *err)
-{
-    struct fi_tree_lookup lookup;
-    const struct fi_tree_entry *entry;
-    int rc = FIRN_OK;
-    *out = false;
-    fi_tree_lookup_init(&lookup, side->source, &side->root->hash);
-    for (size_t i = 0; i < filter->count; i++) {
-        const firn_slice path = filter->paths[i];
-        for (size_t end = 1; end < path.size && !*out; end++) {
-            if (path.data[end] == '/') {
-                FI_TRY(fi_tree_lookup_find(&lookup, firn_bytes(path.data, end), &entry, err));
-                *out = entry == NULL || entry->kind != FI_TREE_DIR;
-            }
-        }
-    }
-out:
-    fi_tree_lookup_deinit(&lookup);
-    return rc;
-}
-
-int
-fi_ws_choose_differs(struct fi_ws_restoring *restoring,
-                     const struct fi_difference_walk_side *before,
-                     const struct fi_checkout_options *options, struct fi_tree_filter *filter,
-                     bool *out, firn_error *err)
-{
-    struct fi_ws_step *step = restoring->step;
-    const struct fi_difference_walk_side here = {
-        .source = fi_objects_trees(restoring->opened->objects), .root = &step->here.root};
-    struct fi_checkout_options quiet = *options;
-    struct fi_checkout *apply = NULL;
-    int rc = filter != NULL ? is_blocked(before, filter, out, err) : FIRN_OK;
-    if (rc != FIRN_OK || (filter != NULL && *out)) {
-        return rc;
-    }
-    rc = fi_ws_line_compare(before, &here, filter, out, err);
-    if (rc != FIRN_OK || !*out) {
-        return rc;
-    }
-    quiet.after = here;
-    quiet.filter = filter;
-    quiet.count_same = false;
-    quiet.callbacks = (firn_callbacks){0};
-    quiet.visit = NULL;
-    quiet.stores = NULL;
-    quiet.on_step = NULL;
-    FI_TRY(fi_checkout_create(&quiet, &apply, err));
-    FI_TRY(fi_checkout_plan(apply, err));
-    const struct fi_checkout_counts *counts = fi_checkout_counts(apply);
-    *out = counts->added + counts->changed + counts->removed + counts->directories > 0;
-    step->edits.added = counts->added;
-    step->edits.changed = counts->changed;
-    step->edits.removed = counts->removed;
-out:
-    fi_checkout_destroy(apply);
-    return rc;
-}
-
 /* The directory has edits: an undo takes back those alone, the undo of a turn what it has
  * chosen. */
 static int
@@ -382,7 +312,7 @@ settle_edits(struct fi_ws_restoring *restoring, firn_error *err)
         return fi_error_set(err, FIRN_NOT_FOUND,
                             "there is nothing to redo: files were changed after the undo");
     }
-    if (!fi_ws_line_is_turn(restoring) || fi_ws_choose_is_open_turn(restoring)) {
+    if (!fi_ws_line_is_turn(restoring) || fi_ws_line_is_open_turn(restoring)) {
         restoring->record = step->here;
         step->to = restoring->line.cursor;
         step->told_to = step->to;
@@ -403,16 +333,16 @@ fi_ws_choose_settle(struct fi_ws_restoring *restoring, const struct fi_differenc
     }
     if (step->paths.count > 0) { /* edits elsewhere stay as they are */
         FI_TRY_RETURN(
-            fi_ws_choose_differs(restoring, before, options, &restoring->filter, &differs, err));
+            fi_ws_edits_differ(restoring, before, options, &restoring->filter, &differs, err));
         if (differs) {
             FI_TRY_RETURN(limit(restoring, false, err));
-            FI_TRY_RETURN(fi_ws_restore_set_filter(restoring, err));
+            FI_TRY_RETURN(fi_ws_restoring_set_filter(restoring, err));
             options->filter = NULL;
             options->count_same = false;
         }
     }
     if (step->has_here && step->paths.count == 0) {
-        FI_TRY_RETURN(fi_ws_choose_differs(restoring, before, options, NULL, &differs, err));
+        FI_TRY_RETURN(fi_ws_edits_differ(restoring, before, options, NULL, &differs, err));
     }
     step->is_clean = !differs;
     if (differs && step->has_here) {

@@ -139,7 +139,7 @@ fi_ws_group_save(struct firn_ws *ws, const firn_workspace_save_options *options,
     FI_TRY(fi_ws_save_tree_scan(&group->opened, &request, &tree, err));
     FI_TRY(fi_statcache_commit(tree.stat, err));
     tree.added_bytes = fi_objects_session_size_bytes(group->session) - before;
-    FI_TRY(fi_ws_save_make_record(ws, &group->opened, &request, &tree, &record, err));
+    FI_TRY(fi_ws_save_record_make(ws, &group->opened, &request, &tree, &record, err));
     memcpy(record.parent, group->last, sizeof record.parent);
     FI_TRY(fi_catalog_stage(group->opened.catalog, firn_str(ws->place.catalog_root),
                             &group->opened.workspace, &record, NULL, group->batch, err));

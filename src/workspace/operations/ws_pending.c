@@ -257,7 +257,7 @@ finish(struct fi_ws_restoring *restoring, firn_error *err)
     FI_TRY(fi_ws_pending_rest(restoring, err));
     rc = fi_ws_pending_choose(restoring, true, &cause);
     if (rc == FIRN_OK) {
-        rc = fi_ws_restore_set_filter(restoring, &cause);
+        rc = fi_ws_restoring_set_filter(restoring, &cause);
     }
     if (rc == FIRN_OK) {
         rc = fi_ws_restore_in_place(restoring, &cause);

@@ -27,87 +27,6 @@
 #include "threads/os_callback.h"
 #include "tree/tree.h"
 
-struct fi_checkout_options
-fi_ws_restore_apply_options(struct fi_ws_restoring *restoring, struct fi_os_dir *root,
-                            const struct fi_difference_walk_side *before,
-                            const struct fi_difference_walk_side *after)
-{
-    bool is_filtered = restoring->filter.count > 0;
-    return (struct fi_checkout_options){.root = root,
-                                        .objects = restoring->opened->objects,
-                                        .before = *before,
-                                        .after = *after,
-                                        .filter = is_filtered ? &restoring->filter : NULL,
-                                        .count_same = is_filtered,
-                                        .threads = restoring->options->threads,
-                                        .is_foreign = restoring->opened->is_foreign,
-                                        .callbacks = restoring->options->callbacks,
-                                        .visit = restoring->options->on_change};
-}
-
-struct fi_ws_rules_today
-fi_ws_restore_today(const struct fi_ws_restoring *restoring)
-{
-    return (struct fi_ws_rules_today){.gitignore = restoring->options->gitignore,
-                                      .is_asked_for = restoring->options->path_count > 0,
-                                      .file_size_max = restoring->options->file_size_max};
-}
-
-void
-fi_ws_restore_report(struct fi_ws_restoring *restoring, const struct fi_checkout *checkout)
-{
-    const struct fi_checkout_counts *counts = fi_checkout_counts(checkout);
-    firn_workspace_restore_result *result = restoring->result;
-    result->added = counts->added;
-    result->changed = counts->changed;
-    result->removed = counts->removed;
-    result->unchanged = restoring->filter.count > 0 ? counts->same
-                                                    : restoring->record.files - counts->added -
-                                                          counts->changed - counts->left_files;
-    restoring->is_idle =
-        counts->added + counts->changed + counts->removed + counts->directories == 0;
-    result->incomplete = counts->incomplete;
-    result->left_alone = counts->left_alone;
-    result->not_restored = counts->not_restored;
-    if (counts->written_at_ns != 0) {
-        DCHECK(counts->written_at_ns >= restoring->begun_ns);
-        result->written_ns = counts->written_at_ns - restoring->begun_ns;
-    }
-}
-
-void
-fi_ws_restore_name(const struct fi_catalog_record *record, char out[FI_WS_RESTORE_NAME_SIZE])
-{
-    char id[FIRN_CHECKPOINT_ID_SIZE];
-    fi_catalog_record_id_text(record->id, id);
-    if (record->is_safety) {
-        (void)snprintf(out, FI_WS_RESTORE_NAME_SIZE, "%.*s", FIRN_CHECKPOINT_ID_SHORT, id);
-    } else {
-        (void)snprintf(out, FI_WS_RESTORE_NAME_SIZE, "%llu", (unsigned long long)record->number);
-    }
-}
-
-/* Paths that come from the journal, or from a step, need not exist any more. */
-int
-fi_ws_restore_set_filter(struct fi_ws_restoring *restoring, firn_error *err)
-{
-    struct fi_tree_filter *filter = &restoring->filter;
-    fi_tree_filter_deinit(filter);
-    bool is_given = restoring->paths == restoring->options->paths;
-    int rc = fi_tree_filter_init(filter, restoring->paths, restoring->path_count, err);
-    for (size_t i = 0; i < filter->count && rc == FIRN_OK; i++) {
-        firn_slice path = filter->paths[i];
-        const char *reason = is_given ? fi_tree_reserved_path(path) : NULL;
-        filter->was_met[i] = !is_given;
-        if (reason != NULL) {
-            rc = fi_error_set(err, FIRN_INVALID, "'%.*s' is never restored: it %s",
-                              (int)(path.size < 512 ? path.size : 512), (const char *)path.data,
-                              reason);
-        }
-    }
-    return rc;
-}
-
 /* ---- a store that cannot be written ---- */
 
 static int
@@ -157,11 +76,11 @@ fi_ws_restore_dry_run(struct fi_ws_restoring *restoring, const struct fi_ws_rest
     DCHECK(dry->record != NULL && dry->choose != NULL);
     fi_ws_restore_unsaved_init(&unsaved, &restoring->options->callbacks, &callbacks);
     const struct fi_ws_compare_options given = {restoring->options->threads,
-                                                fi_ws_restore_today(restoring), &callbacks};
+                                                fi_ws_restoring_today(restoring), &callbacks};
     FI_TRY(fi_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened, dry->record,
                                           dry->second, &given, err));
     FI_TRY(fi_ws_restore_unsaved_check(&unsaved, err));
-    struct fi_checkout_options options = fi_ws_restore_apply_options(
+    struct fi_checkout_options options = fi_ws_restoring_apply_options(
         restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
     options.unsaved_why = fi_ws_restore_unsaved_why;
     options.holds_unsaved = fi_ws_restore_unsaved_holds;
@@ -172,7 +91,7 @@ fi_ws_restore_dry_run(struct fi_ws_restoring *restoring, const struct fi_ws_rest
     FI_TRY(fi_checkout_create(&options, &checkout, err));
     FI_TRY(fi_checkout_plan(checkout, err));
     FI_TRY(fi_checkout_verify(checkout, err));
-    fi_ws_restore_report(restoring, checkout);
+    fi_ws_restoring_report(restoring, checkout);
     rc = foretell_store(restoring->opened, err);
 out:
     fi_checkout_stores_deinit(&stores);
@@ -240,7 +159,7 @@ into_directory(struct fi_ws_restoring *restoring, firn_error *err)
     DCHECK(target != NULL || restoring->options->dry_run);
     struct fi_difference_walk_side nothing = {.source = trees};
     struct fi_difference_walk_side after = {.source = trees, .root = &restoring->record.root};
-    struct fi_checkout_options options = fi_ws_restore_apply_options(
+    struct fi_checkout_options options = fi_ws_restoring_apply_options(
         restoring, target != NULL ? target : restoring->opened->store_dir, &nothing, &after);
     FI_TRY(fi_checkout_create(&options, &checkout, err));
     FI_TRY(fi_checkout_plan(checkout, err));
@@ -250,7 +169,7 @@ into_directory(struct fi_ws_restoring *restoring, firn_error *err)
         FI_TRY(fi_checkout_prepare(checkout, err));
         FI_TRY(fi_checkout_finish(checkout, err));
     }
-    fi_ws_restore_report(restoring, checkout);
+    fi_ws_restoring_report(restoring, checkout);
 out:
     fi_checkout_destroy(checkout);
     fi_os_dir_close(target);
@@ -339,7 +258,7 @@ restore_in_place(struct fi_ws_restoring *restoring, firn_error *err)
         fi_ws_given_release(restoring->ws);
         restoring->result->checkpoint = NULL;
         rc = fi_ws_choose_next(restoring, err);
-        rc = rc == FIRN_OK ? fi_ws_restore_set_filter(restoring, err) : rc;
+        rc = rc == FIRN_OK ? fi_ws_restoring_set_filter(restoring, err) : rc;
         rc = rc == FIRN_OK ? once(restoring, err) : rc;
     }
     return rc;
@@ -358,7 +277,7 @@ run(struct fi_ws_restoring *restoring, const struct request *request, firn_error
         FI_TRY(fi_ws_pending_read(restoring, asked, err));
     }
     FI_TRY(choose(restoring, request, &step, err));
-    FI_TRY(fi_ws_restore_set_filter(restoring, err));
+    FI_TRY(fi_ws_restoring_set_filter(restoring, err));
     if (restoring->step == NULL || restoring->options->to_dir != NULL) {
         FI_TRY(fi_ws_given_checkpoint(restoring->ws, &restoring->record,
                                       &restoring->result->checkpoint, err));
@@ -372,7 +291,7 @@ run(struct fi_ws_restoring *restoring, const struct request *request, firn_error
         FI_TRY(fi_ws_pending_rest(restoring, err));
     }
     rc = request->operation == RESTORE && restoring->filter.count > 0
-             ? fi_ws_paths_restore(restoring, err)
+             ? fi_ws_restore_paths(restoring, err)
              : restore_in_place(restoring, err);
 out:
     fi_tree_filter_deinit(&restoring->filter);

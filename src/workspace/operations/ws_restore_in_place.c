@@ -180,9 +180,9 @@ static int
 commit_safety(struct in_place *in_place, firn_error *err)
 {
     struct fi_ws_restoring *restoring = in_place->restoring;
-    char name[FI_WS_RESTORE_NAME_SIZE];
+    char name[FI_WS_RESTORING_NAME_SIZE];
     const struct fi_ws_restore_target *target = restoring->target;
-    fi_ws_restore_name(&restoring->record, name);
+    fi_ws_restoring_name(&restoring->record, name);
     (void)snprintf(in_place->safety_message, sizeof in_place->safety_message, "before %s%s",
                    target != NULL ? target->doing : "restoring ", target != NULL ? "" : name);
     const struct fi_catalog_joint joint = {
@@ -275,7 +275,7 @@ apply_tree(struct in_place *in_place, firn_error *err)
                                                   .root = &in_place->tree.scan.root};
     struct fi_difference_walk_side after_side = {.source = trees, .root = &restoring->record.root};
     struct fi_checkout_options options =
-        fi_ws_restore_apply_options(restoring, opened->root, &before_side, &after_side);
+        fi_ws_restoring_apply_options(restoring, opened->root, &before_side, &after_side);
     options.unsaved_why = fi_ws_restore_unsaved_why;
     options.holds_unsaved = fi_ws_restore_unsaved_holds;
     options.unsaved = &in_place->unsaved;
@@ -307,7 +307,7 @@ apply_tree(struct in_place *in_place, firn_error *err)
     } else {
         FI_TRY(close_pending(in_place, err));
     }
-    fi_ws_restore_report(restoring, in_place->checkout);
+    fi_ws_restoring_report(restoring, in_place->checkout);
     rc = say_kept(fi_checkout_counts(in_place->checkout)->kept, err);
 out:
     fi_checkout_destroy(in_place->checkout);
@@ -382,7 +382,7 @@ fi_ws_restore_in_place(struct fi_ws_restoring *restoring, firn_error *err)
         .scanned_ns = fi_os_now_ns(restoring->ws->os)};
     fi_ws_restore_unsaved_init(&in_place.unsaved, &restoring->options->callbacks,
                                &in_place.request.callbacks);
-    const struct fi_ws_rules_today today = fi_ws_restore_today(restoring);
+    const struct fi_ws_rules_today today = fi_ws_restoring_today(restoring);
     struct fi_ws_rules rules = {0};
     int rc;
     CHECK(!restoring->options->dry_run && restoring->options->to_dir == NULL);

@@ -10,8 +10,9 @@
  *            (catalog.c)
  *   join     packs of many small saves become few (reclaim_join.c); if that fails, they stay
  *
- * Tree and record are made by separate functions: a restore takes its safety checkpoint in the same
- * way, but looks at the tree before it decides whether to make a record.
+ * Tree (ws_save_tree.c) and record (ws_save_record.c) are made by separate functions: a restore
+ * takes its safety checkpoint in the same way, but looks at the tree before it decides whether to
+ * make a record.
  *
  * While a watch runs, a save visits only what the watch does not report as unchanged, and reports
  * to the watch what it has visited (watchlink.c).
@@ -33,71 +34,6 @@
 #include "reclaim/reclaim.h"
 #include "threads/os_callback.h"
 #include "watchlink/watchlink.h"
-
-/* ---- the record ---- */
-
-static int
-set_parent(struct firn_ws *ws, struct fi_ws_opened *opened, struct fi_catalog_record *record,
-           firn_error *err)
-{
-    struct fi_catalog_record parent;
-    int rc =
-        fi_catalog_newest(opened->catalog, opened->workspace.number, &ws->record, &parent, err);
-    if (rc == FIRN_OK) {
-        memcpy(record->parent, parent.id, sizeof record->parent);
-    }
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-}
-
-int
-fi_ws_save_make_record(struct firn_ws *ws, struct fi_ws_opened *opened,
-                       const struct fi_ws_save_request *request, const struct fi_ws_save_tree *tree,
-                       struct fi_catalog_record *out, firn_error *err)
-{
-    *out = (struct fi_catalog_record){
-        .is_safety = request->is_safety,
-        .include_deps = request->include_deps,
-        .is_narrow = !request->include_deps && !tree->has_rules,
-        .order = opened->workspace.next_order,
-        .number = request->is_safety ? 0 : opened->workspace.next_number,
-        .created_ns = request->created_ns != 0 ? request->created_ns : fi_os_now_ns(ws->os),
-        .workspace_path = firn_str(ws->place.root),
-        .message = request->message,
-        .turn = request->turn,
-        .turn_begun_ns = request->turn_begun_ns,
-        .root = tree->scan.root,
-        .files = tree->scan.files,
-        .directories = tree->scan.directories,
-        .bytes = tree->scan.bytes,
-        .new_objects = tree->scan.new_objects,
-        .added_bytes = tree->added_bytes,
-        .excluded = tree->scan.excluded,
-        .skipped = tree->scan.skipped,
-        .has_rules = tree->has_rules,
-        .rules = tree->rules};
-    DCHECK(opened->workspace.number != 0 && out->root.kind == FI_TREE_DIR);
-    DCHECK(out->workspace_path.data[0] == '/');
-    return fi_os_random(ws->os, out->id, sizeof out->id, err);
-}
-
-int
-fi_ws_save_record(struct firn_ws *ws, struct fi_ws_opened *opened,
-                  const struct fi_ws_save_request *request, const struct fi_ws_save_tree *tree,
-                  struct fi_catalog_record *out, firn_error *err)
-{
-    struct fi_catalog_record record;
-    CHECK(tree->session == NULL && tree->stat == NULL); /* sealed: all objects are durable */
-    FI_TRY_RETURN(fi_ws_save_make_record(ws, opened, request, tree, &record, err));
-    if (request->tree_path == NULL) {
-        fi_place_git_read(ws->os, ws->place.root, &record.git);
-    }
-    FI_TRY_RETURN(set_parent(ws, opened, &record, err));
-    FI_TRY_RETURN(fi_catalog_commit(opened->catalog, firn_str(ws->place.catalog_root),
-                                    &opened->workspace, &record, tree->records_were_packed,
-                                    request->joint, err));
-    *out = record;
-    return FIRN_OK;
-}
 
 /* ---- comparing with the checkpoint before ---- */
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile.c: opens a pack, finds objects and reads them; and the lists of pieces.
+ * pack/packfile.c: opens a pack, finds objects and reads them.
  *
- * Memory hardly grows with the number of objects: 16 bytes for each frame and 40 for each page of
- * 728 entries are kept while the pack is open; the pages themselves are read when needed.
+ * Memory hardly grows with the number of objects (packfile_frames.c).
  *
  * find: a binary search over the fences finds the one page that can contain the hash. One read of
  * 32 KiB follows, checked as a block and then for order, and a binary search inside it. Pages stay
@@ -14,10 +13,6 @@
  * what was written, the name that they are what was requested. So if a location from outside (a
  * catalog) is wrong, the result is FIRN_CORRUPT, never other bytes. A list of pieces and a delta
  * are not named by their own bytes; the frame's list carries their names, and those are compared.
- *
- * Nothing from the file is used before it has been checked against the file's size and the format's
- * limits: the counts in the two sections must fit the sections' sizes exactly, frames must be
- * blocks of a possible size, fences must ascend.
  *
  * Threads: the handle does not change after open, except for its pool of scratches; a scratch
  * belongs to one thread.
@@ -38,8 +33,6 @@
 
 enum { ENTRY_SIZE = FI_PACKFILE_FORMAT_ENTRY_SIZE, POOL_FRAME_COUNT = 4 };
 
-static int load_tables(struct firn_packfile *pack, firn_error *err);
-
 int
 fi_packfile_open(struct fi_os_dir *dir, const char *name, struct firn_packfile **out,
                  firn_error *err)
@@ -53,7 +46,7 @@ fi_packfile_open(struct fi_os_dir *dir, const char *name, struct firn_packfile *
     fi_packfile_scratch_pool_init(&pack->pool, fi_os_dir_os(dir), POOL_FRAME_COUNT);
     int rc = fi_block_reader_open(dir, name, FI_BLOCK_FILE_PACK, &pack->reader, err);
     if (rc == FIRN_OK) {
-        rc = load_tables(pack, err);
+        rc = fi_packfile_frames_load(pack, err);
     }
     if (rc != FIRN_OK) {
         fi_packfile_close(pack);
@@ -144,190 +137,10 @@ fi_packfile_give_scratch(struct firn_packfile *pack, struct fi_packfile_scratch 
 
 /* ---- opening ---- */
 
-static int
-pack_corrupt(const struct firn_packfile *pack, const char *what, firn_error *err)
-{
-    return fi_error_set(err, FIRN_CORRUPT, "'%s': %s", fi_packfile_path(pack), what);
-}
-
-/* The one section of a kind. */
-static int
-find_section(const struct firn_packfile *pack, uint32_t kind, struct fi_block_ref *out,
-             firn_error *err)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < fi_block_reader_section_count(pack->reader); i++) {
-        const struct fi_block_section *section = fi_block_reader_section(pack->reader, i);
-        if (section->kind == kind) {
-            *out = section->ref;
-            found++;
-        }
-    }
-    return found == 1 ? FIRN_OK
-                      : pack_corrupt(pack, "a table of the pack is missing or there twice", err);
-}
-
-static int
-read_section(struct firn_packfile *pack, uint32_t kind, uint64_t size_max,
-             struct fi_compress *compress, struct fi_buf *out, firn_error *err)
-{
-    struct fi_block_ref ref = {0};
-    int rc = find_section(pack, kind, &ref, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    if (ref.raw_size > size_max) {
-        return pack_corrupt(pack, "a table of the pack is larger than any can be", err);
-    }
-    return fi_block_reader_read(pack->reader, &ref, compress, out, err);
-}
-
-static int
-decode_frames(struct firn_packfile *pack, firn_slice bytes, firn_error *err)
-{
-    uint32_t count;
-    uint32_t reserved;
-    struct fi_reader reader = fi_reader_of(bytes);
-    if (!fi_reader_le32(&reader, &count) || !fi_reader_le32(&reader, &reserved) || reserved != 0 ||
-        count == 0 || count > FI_PACKFILE_FRAMES_MAX ||
-        fi_reader_left(&reader) != (size_t)count * FI_PACKFILE_FORMAT_FRAMES_ITEM_SIZE) {
-        return pack_corrupt(pack, "the list of frames is malformed", err);
-    }
-    pack->frames = fi_alloc_array(count, sizeof pack->frames[0]);
-    if (pack->frames == NULL) {
-        return fi_error_no_memory(err, "the list of frames");
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        struct fi_block_ref *frame = &pack->frames[i];
-        bool is_whole = fi_reader_le64(&reader, &frame->offset) &&
-                        fi_reader_le32(&reader, &frame->stored_size) &&
-                        fi_reader_le32(&reader, &frame->raw_size);
-        if (!is_whole || frame->raw_size > FI_PACKFILE_FORMAT_FRAME_SIZE_MAX ||
-            frame->stored_size > frame->raw_size) {
-            return pack_corrupt(pack, "the list of frames holds an impossible size", err);
-        }
-    }
-    pack->frame_count = count;
-    return FIRN_OK;
-}
-
-static int
-decode_fences(struct firn_packfile *pack, firn_slice bytes, firn_error *err)
-{
-    uint64_t count;
-    uint32_t page_count;
-    uint32_t reserved;
-    struct fi_reader reader = fi_reader_of(bytes);
-    if (!fi_reader_le64(&reader, &count) || !fi_reader_le32(&reader, &page_count) ||
-        !fi_reader_le32(&reader, &reserved) || reserved != 0 || count == 0 ||
-        count > FI_PACKFILE_OBJECTS_MAX ||
-        page_count !=
-            (count + FI_PACKFILE_FORMAT_PAGE_ENTRIES - 1) / FI_PACKFILE_FORMAT_PAGE_ENTRIES ||
-        fi_reader_left(&reader) != (size_t)page_count * FI_PACKFILE_FORMAT_FENCE_SIZE) {
-        return pack_corrupt(pack, "the index of the object table is malformed", err);
-    }
-    pack->fences = fi_alloc_array(page_count, sizeof pack->fences[0]);
-    if (pack->fences == NULL) {
-        return fi_error_no_memory(err, "the index of an object table");
-    }
-    for (uint32_t i = 0; i < page_count; i++) {
-        struct fi_packfile_fence *fence = &pack->fences[i];
-        bool is_whole = fi_reader_copy(&reader, &fence->first, sizeof fence->first) &&
-                        fi_reader_le64(&reader, &fence->offset);
-        if (!is_whole ||
-            (i > 0 && memcmp(fence[-1].first.bytes, fence->first.bytes, sizeof(firn_hash)) >= 0)) {
-            return pack_corrupt(pack, "the index of the object table is not in order", err);
-        }
-    }
-    pack->page_count = page_count;
-    pack->object_count = count;
-    return FIRN_OK;
-}
-
-static int
-load_tables(struct firn_packfile *pack, firn_error *err)
-{
-    const uint64_t page_count_max = FI_PACKFILE_OBJECTS_MAX / FI_PACKFILE_FORMAT_PAGE_ENTRIES + 1;
-    struct fi_compress *compress = NULL;
-    struct fi_buf bytes = {0};
-    int rc;
-    FI_TRY(fi_compress_create(&compress, err));
-    FI_TRY(read_section(pack, FI_PACKFILE_FORMAT_SECTION_FRAMES,
-                        FI_PACKFILE_FORMAT_FRAMES_HEAD_SIZE +
-                            (uint64_t)FI_PACKFILE_FRAMES_MAX * FI_PACKFILE_FORMAT_FRAMES_ITEM_SIZE,
-                        compress, &bytes, err));
-    FI_TRY(decode_frames(pack, fi_buf_slice(&bytes), err));
-    FI_TRY(read_section(pack, FI_PACKFILE_FORMAT_SECTION_OBJECTS,
-                        FI_PACKFILE_FORMAT_OBJECTS_HEAD_SIZE +
-                            page_count_max * FI_PACKFILE_FORMAT_FENCE_SIZE,
-                        compress, &bytes, err));
-    FI_TRY(decode_fences(pack, fi_buf_slice(&bytes), err));
-out:
-    fi_buf_deinit(&bytes);
-    fi_compress_destroy(compress);
-    return rc;
-}
-
-/* ---- pages and frames ---- */
-
-struct fi_block_ref
-fi_packfile_page_ref(const struct firn_packfile *pack, uint32_t page)
-{
-    uint64_t before = (uint64_t)page * FI_PACKFILE_FORMAT_PAGE_ENTRIES;
-    DCHECK(page < pack->page_count && before < pack->object_count);
-    uint64_t left = pack->object_count - before;
-    uint32_t entries =
-        left < FI_PACKFILE_FORMAT_PAGE_ENTRIES ? (uint32_t)left : FI_PACKFILE_FORMAT_PAGE_ENTRIES;
-    uint32_t size = entries * ENTRY_SIZE;
-    return (struct fi_block_ref){pack->fences[page].offset, size, size};
-}
-
-int
-fi_packfile_read_page(struct firn_packfile *pack, uint32_t page, struct fi_compress *compress,
-                      struct fi_buf *out, firn_error *err)
-{
-    struct fi_block_ref ref = fi_packfile_page_ref(pack, page);
-    FI_TRY_RETURN(fi_block_reader_read(pack->reader, &ref, compress, out, err));
-    DCHECK(out->size >= ENTRY_SIZE && out->size % ENTRY_SIZE == 0);
-    const uint8_t *last = out->data + out->size - ENTRY_SIZE;
-    bool fits = memcmp(out->data, pack->fences[page].first.bytes, sizeof(firn_hash)) == 0 &&
-                (page + 1 == pack->page_count ||
-                 memcmp(last, pack->fences[page + 1].first.bytes, sizeof(firn_hash)) < 0);
-    if (!fits || !fi_packfile_format_page_is_sound(fi_buf_slice(out), pack->frame_count)) {
-        return fi_error_set(err, FIRN_CORRUPT,
-                            "'%s': the page of the object table at %llu is not in order or "
-                            "impossible",
-                            fi_packfile_path(pack), (unsigned long long)ref.offset);
-    }
-    return FIRN_OK;
-}
-
-int
-fi_packfile_read_frame(struct firn_packfile *pack, uint32_t frame, struct fi_compress *compress,
-                       struct fi_buf *out_raw, struct fi_packfile_format_frame *out,
-                       firn_error *err)
-{
-    DCHECK(frame < pack->frame_count);
-    const struct fi_block_ref *ref = &pack->frames[frame];
-    int rc = fi_block_reader_read(pack->reader, ref, compress, out_raw, err);
-    if (rc == FIRN_OK && !fi_packfile_format_open_frame(fi_buf_slice(out_raw), out)) {
-        rc = fi_error_set(err, FIRN_CORRUPT, "'%s': block at %llu is not a frame",
-                          fi_packfile_path(pack), (unsigned long long)ref->offset);
-    }
-    return rc;
-}
-
 uint32_t
 fi_packfile_frame_count(const struct firn_packfile *pack)
 {
     return pack->frame_count;
-}
-
-struct fi_block_ref
-fi_packfile_frame_ref(const struct firn_packfile *pack, uint32_t frame)
-{
-    DCHECK(frame < pack->frame_count);
-    return pack->frames[frame];
 }
 
 uint64_t
@@ -510,142 +323,11 @@ fi_packfile_list(struct firn_packfile *pack, struct fi_packfile_scratch *scratch
     struct fi_buf page = {0};
     int rc = FIRN_OK;
     for (uint32_t i = 0; i < pack->page_count; i++) {
-        FI_TRY(fi_packfile_read_page(pack, i, fi_packfile_scratch_compress(scratch), &page, err));
+        FI_TRY(fi_packfile_frames_read_page(pack, i, fi_packfile_scratch_compress(scratch), &page,
+                                            err));
         FI_TRY(list_page(fi_buf_slice(&page), visit, ctx, err));
     }
 out:
     fi_buf_deinit(&page);
-    return rc;
-}
-
-/* ---- lists of pieces ---- */
-
-int
-fi_packfile_encode_pieces(const struct fi_packfile_piece *pieces, size_t count, struct fi_buf *out)
-{
-    uint64_t total = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!fi_add_u64(total, pieces[i].size, &total)) {
-            return FIRN_LIMIT;
-        }
-    }
-    if (total > FI_PACKFILE_TOTAL_SIZE_MAX) {
-        return FIRN_LIMIT;
-    }
-    FI_TRY_RETURN(fi_buf_append_varint(out, total));
-    for (size_t i = 0; i < count; i++) {
-        const struct fi_packfile_piece *piece = &pieces[i];
-        FI_TRY_RETURN(fi_buf_append_varint(out, piece->size << 1 | (piece->is_hole ? 1 : 0)));
-        if (!piece->is_hole) {
-            FI_TRY_RETURN(fi_buf_append(out, piece->hash.bytes, sizeof piece->hash.bytes));
-        }
-    }
-    return FIRN_OK;
-}
-
-/* Takes one piece off the front. */
-static bool
-next_piece(struct fi_reader *reader, struct fi_packfile_piece *out)
-{
-    uint64_t coded;
-    if (!fi_reader_varint_max(reader, FI_PACKFILE_TOTAL_SIZE_MAX << 1 | 1, &coded)) {
-        return false;
-    }
-    out->size = coded >> 1;
-    out->is_hole = (coded & 1) != 0;
-    memset(&out->hash, 0, sizeof out->hash);
-    if (out->size == 0) {
-        return false;
-    }
-    return out->is_hole || (out->size <= FI_PACKFILE_OBJECT_SIZE_MAX &&
-                            fi_reader_copy(reader, &out->hash, sizeof out->hash));
-}
-
-/* Checks every rule of a list, before anything of it is used. */
-static bool
-pieces_are_sound(firn_slice encoded, uint64_t *out_total)
-{
-    uint64_t total;
-    uint64_t sum = 0;
-    bool after_hole = false;
-    struct fi_packfile_piece piece;
-    struct fi_reader reader = fi_reader_of(encoded);
-    if (!fi_reader_varint_max(&reader, FI_PACKFILE_TOTAL_SIZE_MAX, &total) || total == 0) {
-        return false;
-    }
-    while (fi_reader_left(&reader) > 0) {
-        if (!next_piece(&reader, &piece) || (after_hole && piece.is_hole) ||
-            piece.size > total - sum) {
-            return false;
-        }
-        sum += piece.size;
-        after_hole = piece.is_hole;
-    }
-    *out_total = total;
-    return sum == total;
-}
-
-int
-fi_packfile_open_pieces(firn_slice encoded, struct fi_reader *out, uint64_t *out_total_size,
-                        firn_error *err)
-{
-    *out_total_size = 0;
-    *out = fi_reader_of(encoded);
-    uint64_t total;
-    if (!pieces_are_sound(encoded, &total) || !fi_reader_varint(out, &total)) {
-        return fi_error_set(err, FIRN_CORRUPT, "%zu bytes are not a list of pieces", encoded.size);
-    }
-    *out_total_size = total;
-    return FIRN_OK;
-}
-
-bool
-fi_packfile_next_piece(struct fi_reader *reader, struct fi_packfile_piece *out)
-{
-    return fi_reader_left(reader) > 0 && next_piece(reader, out);
-}
-
-int
-fi_packfile_decode_pieces(firn_slice encoded, uint64_t *out_total_size,
-                          int (*visit)(void *ctx, uint64_t offset,
-                                       const struct fi_packfile_piece *piece, firn_error *err),
-                          void *ctx, firn_error *err)
-{
-    struct fi_reader reader;
-    struct fi_packfile_piece piece;
-    uint64_t offset = 0;
-    uint64_t total;
-    *out_total_size = 0;
-    int rc = fi_packfile_open_pieces(encoded, &reader, &total, err);
-    while (rc == FIRN_OK && visit != NULL && fi_packfile_next_piece(&reader, &piece)) {
-        rc = visit(ctx, offset, &piece, err);
-        offset += piece.size;
-    }
-    DCHECK(rc != FIRN_OK || visit == NULL || offset == total);
-    *out_total_size = rc == FIRN_OK ? total : 0;
-    return rc;
-}
-
-/* "some/where/x.pack" is the name x.pack in the directory some/where; "x.pack" is in "."; "/x" is
- * in "/". The operations of os/ check the name itself: they accept one component and follow no
- * link. */
-
-int
-fi_packfile_path_open_parent(struct fi_os *os, const char *path, struct fi_os_dir **out_dir,
-                             const char **out_name, firn_error *err)
-{
-    *out_dir = NULL;
-    const char *slash = strrchr(path, '/');
-    *out_name = slash == NULL ? path : slash + 1;
-    if (slash == NULL) {
-        return fi_os_dir_open_path(os, ".", out_dir, err);
-    }
-    size_t size = slash == path ? 1 : (size_t)(slash - path);
-    char *parent = fi_strndup(path, size);
-    if (parent == NULL) {
-        return fi_error_no_memory(err, "a path");
-    }
-    int rc = fi_os_dir_open_path(os, parent, out_dir, err);
-    fi_free(parent);
     return rc;
 }

@@ -72,21 +72,21 @@ struct fi_packfile_piece {
  * and, unless it is a hole, its hash. FIRN_LIMIT beyond FI_PACKFILE_TOTAL_SIZE_MAX;
  * FIRN_NO_MEMORY. Empty pieces, two holes in a row and pieces above FI_PACKFILE_OBJECT_SIZE_MAX
  * are the caller's mistake: decode refuses them. */
-FIRN_MUST_CHECK int fi_packfile_encode_pieces(const struct fi_packfile_piece *pieces, size_t count,
+FIRN_MUST_CHECK int fi_packfile_pieces_encode(const struct fi_packfile_piece *pieces, size_t count,
                                               struct fi_buf *out);
 /* Checks a whole encoding (the sum of sizes included, no empty pieces, no two holes in a row) and
  * calls visit for each piece with its offset; FIRN_CORRUPT otherwise. visit may be NULL. */
-FIRN_MUST_CHECK int fi_packfile_decode_pieces(firn_slice encoded, uint64_t *out_total_size,
+FIRN_MUST_CHECK int fi_packfile_pieces_decode(firn_slice encoded, uint64_t *out_total_size,
                                               int (*visit)(void *ctx, uint64_t offset,
                                                            const struct fi_packfile_piece *piece,
                                                            firn_error *err),
                                               void *ctx, firn_error *err);
 /* The same for callers that take the pieces one by one: checks the whole encoding; the caller then
  * calls next_piece on *out, which is borrowed from it, until next_piece returns false. */
-FIRN_MUST_CHECK int fi_packfile_open_pieces(firn_slice encoded, struct fi_reader *out,
+FIRN_MUST_CHECK int fi_packfile_pieces_open(firn_slice encoded, struct fi_reader *out,
                                             uint64_t *out_total_size, firn_error *err);
-FIRN_MUST_CHECK bool fi_packfile_next_piece(struct fi_reader *reader,
-                                            struct fi_packfile_piece *out);
+FIRN_MUST_CHECK bool fi_packfile_pieces_next(struct fi_reader *reader,
+                                             struct fi_packfile_piece *out);
 /* Whether the content of a list is so much larger than its different pieces that its name is not
  * computed (packfile_thin.c). FIRN_CORRUPT, FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int fi_packfile_thin_judge(firn_slice list, bool *out, firn_error *err);

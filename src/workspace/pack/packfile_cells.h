@@ -57,7 +57,7 @@ FIRN_MUST_CHECK int fi_packfile_cells_open(firn_slice list, struct fi_packfile_c
                                            firn_error *err);
 FIRN_MUST_CHECK bool fi_packfile_cells_next(struct fi_packfile_cells *cells,
                                             struct fi_packfile_cells_item *out);
-/* As fi_packfile_decode_pieces: items are pieces, and the gaps between them are holes. */
+/* As fi_packfile_pieces_decode: items are pieces, and the gaps between them are holes. */
 FIRN_MUST_CHECK int fi_packfile_cells_decode(firn_slice list, uint64_t *out_total_size,
                                              int (*visit)(void *ctx, uint64_t offset,
                                                           const struct fi_packfile_piece *piece,

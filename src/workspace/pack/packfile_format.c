@@ -132,7 +132,7 @@ fi_packfile_format_has_form(enum fi_packfile_kind kind, const firn_hash *name, f
     case FI_PACKFILE_PIECES:
         return fi_packfile_cells_is_list(stored)
                    ? is_list_of_cells(name, stored)
-                   : fi_packfile_decode_pieces(stored, &total, NULL, NULL, NULL) == FIRN_OK;
+                   : fi_packfile_pieces_decode(stored, &total, NULL, NULL, NULL) == FIRN_OK;
     case FI_PACKFILE_DELTA:
         return fi_packfile_delta_decode(stored, &delta, NULL) == FIRN_OK;
     case FI_PACKFILE_BLOB:

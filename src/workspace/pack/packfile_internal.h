@@ -30,19 +30,21 @@ struct firn_packfile {
     struct fi_packfile_pool pool;
 };
 
+/* Reads the lists of frames and of pages of a file that was opened: packfile_frames.c. */
+FIRN_MUST_CHECK int fi_packfile_frames_load(struct firn_packfile *pack, firn_error *err);
 /* Where a page is. */
-struct fi_block_ref fi_packfile_page_ref(const struct firn_packfile *pack, uint32_t page);
+struct fi_block_ref fi_packfile_frames_page_ref(const struct firn_packfile *pack, uint32_t page);
 /* Where a frame is. Requires: frame < frame_count. */
-struct fi_block_ref fi_packfile_frame_ref(const struct firn_packfile *pack, uint32_t frame);
+struct fi_block_ref fi_packfile_frames_ref(const struct firn_packfile *pack, uint32_t frame);
 /* Reads a page and checks it: in order, first entry as its fence says, last below the next
  * fence. */
-FIRN_MUST_CHECK int fi_packfile_read_page(struct firn_packfile *pack, uint32_t page,
-                                          struct fi_compress *compress, struct fi_buf *out,
-                                          firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_frames_read_page(struct firn_packfile *pack, uint32_t page,
+                                                 struct fi_compress *compress, struct fi_buf *out,
+                                                 firn_error *err);
 /* Reads a frame and parses it; the slices point into *out_raw. */
-FIRN_MUST_CHECK int fi_packfile_read_frame(struct firn_packfile *pack, uint32_t frame,
-                                           struct fi_compress *compress, struct fi_buf *out_raw,
-                                           struct fi_packfile_format_frame *out, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_frames_read(struct firn_packfile *pack, uint32_t frame,
+                                            struct fi_compress *compress, struct fi_buf *out_raw,
+                                            struct fi_packfile_format_frame *out, firn_error *err);
 
 /* The same two through the caches of a scratch; borrowed until its next use.
  * (packfile_scratch.c) */

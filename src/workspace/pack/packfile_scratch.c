@@ -154,7 +154,7 @@ look_up(struct fi_packfile_scratch *scratch, struct entry *entries, size_t count
         const struct firn_packfile *pack, uint32_t number)
 {
     DCHECK(count > 0);
-    const struct fi_block_file_id *id = fi_packfile_id(pack);
+    const struct fi_block_file_id *id = fi_block_reader_id(pack->reader);
     struct entry *oldest = &entries[0];
     for (size_t i = 0; i < count; i++) {
         struct entry *entry = &entries[i];
@@ -180,13 +180,13 @@ fi_packfile_scratch_page(struct fi_packfile_scratch *scratch, struct firn_packfi
 {
     struct entry *entry = look_up(scratch, scratch->pages, PAGE_COUNT, pack, page);
     if (!entry->is_valid) {
-        int rc = fi_packfile_read_page(pack, page, scratch->compress, &entry->bytes, err);
+        int rc = fi_packfile_frames_read_page(pack, page, scratch->compress, &entry->bytes, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         entry->is_valid = true;
     }
-    DCHECK(entry->bytes.size == fi_packfile_page_ref(pack, page).raw_size); /* (I1) */
+    DCHECK(entry->bytes.size == fi_packfile_frames_page_ref(pack, page).raw_size); /* (I1) */
     *out = fi_buf_slice(&entry->bytes);
     return FIRN_OK;
 }
@@ -226,8 +226,8 @@ fi_packfile_scratch_frame(struct fi_packfile_scratch *scratch, struct firn_packf
         CHECK(is_frame); /* (I1) */
         return FIRN_OK;
     }
-    make_room(scratch, entry, fi_packfile_frame_ref(pack, frame));
-    int rc = fi_packfile_read_frame(pack, frame, scratch->compress, &entry->bytes, out, err);
+    make_room(scratch, entry, fi_packfile_frames_ref(pack, frame));
+    int rc = fi_packfile_frames_read(pack, frame, scratch->compress, &entry->bytes, out, err);
     entry->is_valid = rc == FIRN_OK;
     scratch->decoded += entry->bytes.size;
     return rc;

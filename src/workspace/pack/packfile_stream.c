@@ -87,7 +87,7 @@ add_list(struct cutting *cutting, firn_hash *out_hash, bool *out_is_new, firn_er
     const struct fi_packfile_piece *pieces = (const void *)cutting->pieces.data;
     DCHECK(cutting->total_size > WHOLE_MAX && cutting->pieces.size % sizeof *pieces == 0);
     fi_blake3_hash_final(&cutting->whole, out_hash);
-    int rc = fi_packfile_encode_pieces(pieces, cutting->pieces.size / sizeof *pieces, &list);
+    int rc = fi_packfile_pieces_encode(pieces, cutting->pieces.size / sizeof *pieces, &list);
     if (rc != FIRN_OK) {
         rc = fi_error_set(err, rc, "could not form the list of pieces for %llu bytes",
                           (unsigned long long)cutting->total_size);
@@ -375,14 +375,14 @@ read_list(struct reading *reading, firn_slice borrowed, uint64_t size, firn_erro
         FI_TRY(fi_error_no_memory(err, "a list of pieces"));
     }
     reading->size = size;
-    FI_TRY(fi_packfile_decode_pieces(fi_buf_slice(&list), &total, NULL, NULL, err));
+    FI_TRY(fi_packfile_pieces_decode(fi_buf_slice(&list), &total, NULL, NULL, err));
     if (total != size) {
         rc = fi_error_set(err, FIRN_CORRUPT, "'%s': a list has %llu bytes in all instead of %llu",
                           fi_packfile_path(reading->pack), (unsigned long long)total,
                           (unsigned long long)size);
         goto out;
     }
-    FI_TRY(fi_packfile_decode_pieces(fi_buf_slice(&list), &total, deliver_piece, reading, err));
+    FI_TRY(fi_packfile_pieces_decode(fi_buf_slice(&list), &total, deliver_piece, reading, err));
 out:
     fi_buf_deinit(&list);
     return rc;
@@ -395,7 +395,7 @@ read_pieces(struct reading *reading, const firn_hash *hash, firn_slice borrowed,
     firn_hash found;
     int rc;
     fi_blake3_hash_init(&reading->whole);
-    FI_TRY(fi_packfile_decode_pieces(borrowed, &total, NULL, NULL, err));
+    FI_TRY(fi_packfile_pieces_decode(borrowed, &total, NULL, NULL, err));
     FI_TRY(fi_packfile_thin_judge(borrowed, &reading->is_thin, err));
     if (reading->is_thin && reading->sink == NULL) {
         goto out; /* its pieces are verified as the objects that they are */
@@ -531,7 +531,7 @@ fi_packfile_stream_size(struct firn_packfile *pack, struct fi_packfile_scratch *
     if (rc == FIRN_OK) {
         rc = fi_packfile_cells_is_list(stored)
                  ? fi_packfile_cells_decode(stored, out, NULL, NULL, err)
-                 : fi_packfile_decode_pieces(stored, out, NULL, NULL, err);
+                 : fi_packfile_pieces_decode(stored, out, NULL, NULL, err);
     }
     return rc;
 }

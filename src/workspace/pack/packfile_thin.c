@@ -41,12 +41,12 @@ fi_packfile_thin_judge(firn_slice list, bool *out, firn_error *err)
     uint64_t total;
     uint64_t most = FREE;
     *out = false;
-    int rc = fi_packfile_open_pieces(list, &pieces, &total, err);
+    int rc = fi_packfile_pieces_open(list, &pieces, &total, err);
     if (rc != FIRN_OK || total <= FREE) {
         return rc;
     }
     fi_hash_map_init(&seen, sizeof(firn_hash), hash_of, hash_is);
-    while (rc == FIRN_OK && most < total && fi_packfile_next_piece(&pieces, &piece)) {
+    while (rc == FIRN_OK && most < total && fi_packfile_pieces_next(&pieces, &piece)) {
         const uint64_t key = hash_of(&piece.hash);
         if (piece.is_hole || fi_hash_map_find(&seen, key, &piece.hash) != NULL) {
             continue;

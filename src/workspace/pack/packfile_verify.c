@@ -111,7 +111,7 @@ collect_tiles(struct verifying *verifying, firn_error *err)
         tiles[at++] = (struct tile){pack->frames[i], i, TILE_FRAME};
     }
     for (uint32_t i = 0; i < pack->page_count; i++) {
-        tiles[at++] = (struct tile){fi_packfile_page_ref(pack, i), i, TILE_PAGE};
+        tiles[at++] = (struct tile){fi_packfile_frames_page_ref(pack, i), i, TILE_PAGE};
     }
     for (size_t i = 0; i < section_count; i++) {
         tiles[at++] =
@@ -138,9 +138,9 @@ static int
 verify_page(struct verifying *verifying, uint32_t number, firn_error *err)
 {
     DCHECK(number < verifying->pack->page_count);
-    int rc = fi_packfile_read_page(verifying->pack, number,
-                                   fi_packfile_scratch_compress(verifying->scratch),
-                                   &verifying->block, err);
+    int rc = fi_packfile_frames_read_page(verifying->pack, number,
+                                          fi_packfile_scratch_compress(verifying->scratch),
+                                          &verifying->block, err);
     if (rc != FIRN_OK) {
         verifying->is_page_damaged[number] = true;
         verifying->has_damaged_page = true;
@@ -173,8 +173,8 @@ verify_frame(struct verifying *verifying, uint32_t number, firn_error *err)
     struct firn_packfile *pack = verifying->pack;
     struct fi_packfile_format_frame frame;
     DCHECK(number < pack->frame_count);
-    int rc = fi_packfile_read_frame(pack, number, fi_packfile_scratch_compress(verifying->scratch),
-                                    &verifying->block, &frame, err);
+    int rc = fi_packfile_frames_read(pack, number, fi_packfile_scratch_compress(verifying->scratch),
+                                     &verifying->block, &frame, err);
     if (rc != FIRN_OK) {
         verifying->is_frame_damaged[number] = true;
         return rc;
@@ -342,7 +342,7 @@ verify_pieces(struct verifying *verifying, const firn_hash *hash,
     if (fi_buf_append_slice(&list, borrowed) != FIRN_OK) {
         return fi_error_no_memory(err, "a list of pieces");
     }
-    rc = fi_packfile_decode_pieces(fi_buf_slice(&list), &total, look_for_piece, &presence, err);
+    rc = fi_packfile_pieces_decode(fi_buf_slice(&list), &total, look_for_piece, &presence, err);
     fi_buf_deinit(&list);
     if (rc == FIRN_OK && presence.is_complete) {
         bool is_elsewhere; /* pieces of a piece that is a list */
@@ -399,8 +399,8 @@ verify_objects(struct verifying *verifying, firn_error *err)
             continue;
         }
         /* The page was sound a moment ago, so an error now is the machine's. */
-        FI_TRY(fi_packfile_read_page(pack, i, fi_packfile_scratch_compress(verifying->scratch),
-                                     &verifying->block, err));
+        FI_TRY(fi_packfile_frames_read_page(
+            pack, i, fi_packfile_scratch_compress(verifying->scratch), &verifying->block, err));
         for (size_t at = 0; at < verifying->block.size; at += ENTRY_SIZE) {
             struct fi_packfile_format_entry entry;
             fi_packfile_format_decode_entry(verifying->block.data + at, &entry);

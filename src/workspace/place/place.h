@@ -266,7 +266,7 @@ const struct fi_place_roots_root *fi_place_roots_find(const struct fi_place_root
                                                       const char *real_path);
 
 /* Whether a workspace of the catalog was saved from the directory with this stat. */
-bool fi_place_roots_is_same(const struct fi_catalog_workspace *workspace,
+bool fi_place_claim_is_same(const struct fi_catalog_workspace *workspace,
                             const struct fi_os_stat *stat);
 /* The root that was this directory, if it is no longer at its path; otherwise NULL. */
 FIRN_MUST_CHECK int fi_place_roots_find_moved(const struct fi_place_roots *roots,

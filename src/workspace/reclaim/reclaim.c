@@ -276,7 +276,7 @@ make_one(struct fi_reclaim *gc, struct fi_objects_session_lane *lane,
 {
     struct fi_packfile_delta found;
     firn_error why;
-    int rc = fi_objects_delta(gc->opened->objects, gc->scratch, &delta->hash, &found, &why);
+    int rc = fi_objects_read_delta(gc->opened->objects, gc->scratch, &delta->hash, &found, &why);
     if (rc == FIRN_OK) {
         rc = fi_objects_stream_whole(gc->opened->objects, gc->scratch, &delta->hash, content, &why);
     }

@@ -322,8 +322,8 @@ choose_end(struct cutting *cutting, struct budget *budget)
 {
     uint32_t frame = cutting->first;
     for (; frame < cutting->frame_count; frame++) {
-        bool has_live = fi_reclaim_plan_needs_frame(cutting->pack, frame);
-        if (!has_live && !fi_reclaim_plan_has_dead_frame(cutting->pack, frame)) {
+        bool has_live = fi_reclaim_has_frame(&cutting->pack->live_frames, frame);
+        if (!has_live && !fi_reclaim_has_frame(&cutting->pack->dead_frames, frame)) {
             continue;
         }
         uint64_t objects = cutting->counts[frame];
@@ -357,7 +357,7 @@ sweep(struct cutting *cutting, const firn_hash *hash, firn_error *err)
 {
     struct fi_objects *objects = cutting->gc->opened->objects;
     struct fi_objects_place place;
-    int rc = fi_objects_find(objects, hash, &place, err);
+    int rc = fi_objects_index_find(objects, hash, &place, err);
     if (rc != FIRN_OK || place.pack != cutting->pack->number) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
@@ -376,7 +376,8 @@ sweep_if_dead(void *ctx, const firn_hash *hash, const struct fi_packfile_locatio
 {
     struct cutting *cutting = ctx;
     if (at->frame < cutting->first || at->frame >= cutting->end ||
-        !fi_reclaim_plan_has_dead_frame(cutting->pack, at->frame) || is_alive(cutting->gc, hash)) {
+        !fi_reclaim_has_frame(&cutting->pack->dead_frames, at->frame) ||
+        is_alive(cutting->gc, hash)) {
         return FIRN_OK;
     }
     int rc = sweep(cutting, hash, err);
@@ -423,17 +424,17 @@ cut(struct fi_reclaim *gc, const struct fi_reclaim_place *at, struct budget *bud
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = fi_objects_acquire(objects, cutting.pack->number, &cutting.file, &found);
+    rc = fi_objects_pack_acquire(objects, cutting.pack->number, &cutting.file, &found);
     if (rc == FIRN_OK) {
         rc = cut_opened(&cutting, budget, &found);
-        fi_objects_release(objects, cutting.pack->number);
+        fi_objects_pack_release(objects, cutting.pack->number);
     }
     *out =
         (struct fi_reclaim_part){.pack = cutting.pack, .first = cutting.first, .end = cutting.end};
     *out_is_last = cutting.end == cutting.frame_count;
     fi_db_batch_destroy(cutting.batch);
     fi_free(cutting.counts);
-    if (fi_reclaim_move_is_finding(rc) && !cutting.is_store_failing) {
+    if (fi_reclaim_is_finding(rc) && !cutting.is_store_failing) {
         fi_reclaim_report_damage(gc, found.text); /* (I5) */
         out->is_damaged = true;
         return FIRN_OK;

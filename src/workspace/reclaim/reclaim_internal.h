@@ -129,14 +129,23 @@ FIRN_MUST_CHECK int fi_reclaim_mark(struct fi_reclaim *gc, firn_error *err);
 
 /* Counts the live and dead objects of each pack and decides what to do with it. reclaim_plan.c. */
 FIRN_MUST_CHECK int fi_reclaim_plan(struct fi_reclaim *gc, firn_error *err);
-bool fi_reclaim_plan_needs_frame(const struct fi_reclaim_pack *pack, uint32_t frame);
-bool fi_reclaim_plan_has_dead_frame(const struct fi_reclaim_pack *pack, uint32_t frame);
+/* Whether a set of frames, a bit for each, has one. */
+static inline bool
+fi_reclaim_has_frame(const struct fi_buf *frames, uint32_t frame)
+{
+    size_t byte = frame / 8;
+    return byte < frames->size && (frames->data[byte] >> (frame % 8) & 1) != 0;
+}
 void fi_reclaim_plan_release(struct fi_reclaim *gc);
 /* Deletes the index entries of dead objects in packs that are about to go. */
 FIRN_MUST_CHECK int fi_reclaim_plan_sweep(struct fi_reclaim *gc, firn_error *err);
 
 /* Whether a failure is the fault of a pack, not of the machine. */
-bool fi_reclaim_move_is_finding(int rc);
+static inline bool
+fi_reclaim_is_finding(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
+}
 /* Moves live objects out of packs that are to be rewritten, and retires these packs. */
 FIRN_MUST_CHECK int fi_reclaim_move(struct fi_reclaim *gc, firn_error *err);
 
@@ -169,5 +178,30 @@ FIRN_MUST_CHECK int fi_reclaim_steps_measure(struct fi_reclaim *gc, firn_error *
 /* Retires packs and removes the files that no reader needs. reclaim_steps.c. */
 FIRN_MUST_CHECK int fi_reclaim_steps_retire(struct fi_reclaim *gc, const uint32_t *numbers,
                                             size_t count, firn_error *err);
+
+/* Whether the index has a live object at exactly this place of a pack, and whether it has it in
+ * that pack at all; the next entry for the same hash may lead to another one. */
+FIRN_MUST_CHECK int fi_reclaim_wants(struct fi_reclaim *gc, uint32_t pack, const firn_hash *hash,
+                                     const struct fi_packfile_location *at, bool *out,
+                                     bool *out_is_here, firn_error *err);
+
+/* ---- versions of one file, brought together: reclaim_versions.c ---- */
+
+struct fi_reclaim_versions;
+/* Notes the deltas that will move, in packs whose fate is REWRITE; none if the live objects are
+ * known. A delta that cannot be read is left to the move, which reports it. gc is borrowed. */
+FIRN_MUST_CHECK int fi_reclaim_versions_create(struct fi_reclaim *gc,
+                                               struct fi_reclaim_versions **out, firn_error *err);
+/* NULL is fine. */
+void fi_reclaim_versions_destroy(struct fi_reclaim_versions *versions);
+/* Whether a delta based on the object was noted. */
+bool fi_reclaim_versions_has(const struct fi_reclaim_versions *versions, const firn_hash *base);
+/* Requires: an object was just moved whole. Puts the noted deltas that are based on it next to it,
+ * whole. Failures here are not the fault of an old pack. */
+FIRN_MUST_CHECK int fi_reclaim_versions_place(struct fi_reclaim_versions *versions,
+                                              const firn_hash *base, enum fi_packfile_kind kind,
+                                              firn_slice content,
+                                              struct fi_objects_session_lane *lane,
+                                              firn_error *err);
 
 #endif

@@ -176,8 +176,8 @@ look_into_all(struct marking *marking, firn_error *err)
     while (rc == FIRN_OK) {
         if (pop(&marking->lists, &hash)) {
             DCHECK(is_marked(gc, &hash, FI_RECLAIM_MARK_PIECES_WALKED)); /* (I1) */
-            rc = fi_objects_pieces(gc->opened->objects, gc->scratch, &hash, mark_piece, marking,
-                                   err);
+            rc = fi_objects_read_pieces(gc->opened->objects, gc->scratch, &hash, mark_piece,
+                                        marking, err);
         } else if (pop(&marking->directories, &hash)) {
             rc = look_into_directory(marking, &hash, err);
         } else {
@@ -278,7 +278,7 @@ mark_base(struct marking *marking, const firn_hash *delta, firn_error *err)
     struct fi_reclaim *gc = marking->gc;
     struct fi_packfile_delta found;
     size_t number;
-    FI_TRY_RETURN(fi_objects_delta(gc->opened->objects, gc->scratch, delta, &found, err));
+    FI_TRY_RETURN(fi_objects_read_delta(gc->opened->objects, gc->scratch, delta, &found, err));
     FI_TRY_RETURN(find(marking, &found.base, &number, err));
     if (fi_packfile_kind_is_named(fi_reclaim_table_kind(gc->table, number))) {
         return fi_error_set(err, FIRN_CORRUPT, "an object is a change of one that is not whole");
@@ -309,7 +309,7 @@ mark_bases(struct marking *marking, firn_error *err)
     for (size_t i = 0; i < count; i++) {
         struct fi_objects_place place;
         (void)pop(&marking->deltas, &deltas[i].hash);
-        FI_TRY(fi_objects_find(objects, &deltas[i].hash, &place, err));
+        FI_TRY(fi_objects_index_find(objects, &deltas[i].hash, &place, err));
         deltas[i].pack = place.pack;
         deltas[i].frame = place.at.frame;
     }

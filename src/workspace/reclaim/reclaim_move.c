@@ -146,36 +146,6 @@ is_full(const struct moving *moving)
 
 /* ---- the old packs ---- */
 
-static bool
-may_be_alive(const struct fi_reclaim *gc, const firn_hash *hash)
-{
-    size_t number;
-    return gc->table == NULL || (fi_reclaim_table_find(gc->table, hash, &number) &&
-                                 fi_reclaim_table_has(gc->table, number, FI_RECLAIM_MARK_LIVE));
-}
-
-/* Whether the index has a live object at exactly this place of a pack, and whether it has it in
- * that pack at all; the next entry for the same hash may lead to another one. */
-static int
-wants(struct fi_reclaim *gc, uint32_t pack, const firn_hash *hash,
-      const struct fi_packfile_location *at, bool *out, bool *out_is_here, firn_error *err)
-{
-    struct fi_objects_place place;
-    *out = false;
-    *out_is_here = false;
-    if (!may_be_alive(gc, hash)) {
-        return FIRN_OK;
-    }
-    int rc = fi_objects_find(gc->opened->objects, hash, &place, err);
-    if (rc != FIRN_OK || place.pack != pack) {
-        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-    }
-    *out_is_here = true;
-    *out = place.at.frame == at->frame && place.at.offset == at->offset &&
-           place.at.size == at->size && place.at.kind == at->kind;
-    return FIRN_OK;
-}
-
 static int
 meet_object(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
             firn_slice content, firn_error *err)
@@ -185,309 +155,13 @@ meet_object(void *ctx, const firn_hash *hash, const struct fi_packfile_location 
     bool is_here;
     DCHECK(content.size == at->size);
     moving->walked++;
-    int rc = wants(moving->gc, moving->from->number, hash, at, &met.is_wanted, &is_here, err);
+    int rc =
+        fi_reclaim_wants(moving->gc, moving->from->number, hash, at, &met.is_wanted, &is_here, err);
     moving->strayed += is_here && !met.is_wanted ? 1 : 0;
     if (rc == FIRN_OK && fi_buf_append(&moving->met, &met, sizeof met) != FIRN_OK) {
         rc = fi_error_no_memory(err, "the objects of a frame");
     }
     moving->is_target_failing = rc != FIRN_OK;
-    return rc;
-}
-
-/* Placing versions of one file next to each other.
- *
- * A save stores new versions as deltas of an old one (objects_session.c), because it has nothing
- * else to place them next to. When packs are rewritten, there is a better way: whole, one after the
- * other, in one solid frame. zstd then finds each version in the one before, which is more similar
- * to it than an old base. A history of 400 commits whose 4,450 contents take 4.1 MB as whole
- * objects and deltas takes 2.7 MB in this way; and a reader needs no second object.
- *
- * A delta names its base, so versions are known without any path. When an object moves whole, the
- * deltas based on it are made whole and put after it, in the order in which they were saved. Later
- * versions need the newest one that is whole, and follow that one.
- *
- * Frames of 2 MiB: with 1 MiB a history of 480 commits takes 3.5 % more, with 4 MiB 3 to 5 % less.
- * But a reader of one version decodes the others in its frame: with 1, 2 and 4 MiB a file costs
- * 4.7, 6.1 and 8.7 ms, and a restore, whose threads keep a few frames each, takes 30, 46 and 87 MiB
- * of memory.
- *
- * In a frame of F bytes one copy of the content is paid for in full, so a version costs about (its
- * compressed size) x (its size) / F, and its changes. A delta that takes less than that stays a
- * delta, as for changes of large files. Compressed sizes are estimated as a quarter of the sizes.
- *
- * When the walk comes to the delta itself, the new pack has the object already and does not add it
- * again; the object counts as moved all the same. This is right as long as the index leads to one
- * of the two places. If the live objects are known and counted, nothing is brought together: a base
- * that no delta needs any more would be garbage by the next collection.
- *
- * (I5) Only what the index has at exactly that place counts, as above. Not checked: the index is
- *      asked for each.
- * (I6) A delta whose result does not match its name is left alone: it moves as it is. Not checked:
- *      fi_packfile_delta_read compares the name.
- *
- * Memory: the deltas, BYTES_MAX, with a record of some 120 bytes each, COUNT_MAX; one object of up
- * to SIZE_MAX_OF bytes. Beyond these limits deltas stay deltas, and so do those that would bring
- * the new packs above WHOLE_MAX. */
-
-enum {
-    FRAME_SIZE = FI_RECLAIM_FRAME_SIZE,
-    SIZE_MAX_OF = FRAME_SIZE / 8, /* several fit, and none gets a frame of its own */
-    COMPRESSED_PART = 4,
-    BYTES_MAX = 8 << 20,
-    COUNT_MAX = 32 << 10,
-    WHOLE_MAX = 64 << 20,
-    SCRATCH_FRAMES = 1
-};
-
-struct version {
-    firn_hash hash;
-    firn_hash base;
-    const uint8_t *stored; /* stored_size bytes, in the arena */
-    uint32_t stored_size;
-    uint32_t order;
-};
-
-struct fi_reclaim_versions {
-    struct fi_reclaim *gc;
-    struct fi_hash_map map;   /* of struct version, by hash */
-    struct version **by_base; /* then by order */
-    struct fi_arena bytes;    /* their stored bytes */
-    uint64_t whole_bytes;     /* that they would have as whole objects */
-    struct fi_packfile_scratch *scratch;
-
-    uint32_t pack; /* being collected from */
-};
-
-static uint64_t
-hash_of(const void *record)
-{
-    return fi_load_le64(((const struct version *)record)->hash.bytes);
-}
-
-static bool
-is_hash(const void *record, const void *key)
-{
-    return fi_hash_equal(&((const struct version *)record)->hash, key);
-}
-
-static struct version *
-find(const struct fi_reclaim_versions *versions, const firn_hash *hash)
-{
-    return fi_hash_map_find(&versions->map, fi_load_le64(hash->bytes), hash);
-}
-
-/* ---- noting ---- */
-
-/* Whether a delta takes more space than the whole object would among its versions. */
-static bool
-is_worth_it(uint32_t stored, uint32_t size)
-{
-    return size <= SIZE_MAX_OF &&
-           (uint64_t)stored * COMPRESSED_PART * FRAME_SIZE >= (uint64_t)size * size;
-}
-
-static int
-note(struct fi_reclaim_versions *versions, const firn_hash *hash,
-     const struct fi_packfile_location *at, firn_slice stored, firn_error *err)
-{
-    struct fi_packfile_delta delta;
-    int rc = fi_packfile_delta_decode(stored, &delta, err);
-    if (rc != FIRN_OK || !is_worth_it(at->size, delta.size) || find(versions, hash) != NULL ||
-        versions->map.count == COUNT_MAX || versions->whole_bytes + delta.size > WHOLE_MAX ||
-        versions->bytes.total_bytes + stored.size > BYTES_MAX) {
-        return rc;
-    }
-    struct version version = {.hash = *hash,
-                              .base = delta.base,
-                              .stored_size = at->size,
-                              .order = (uint32_t)versions->map.count};
-    CHECK(stored.size == at->size);
-    DCHECK(versions->by_base == NULL); /* the map may move */
-    version.stored = fi_arena_copy(&versions->bytes, stored.data, stored.size);
-    if (version.stored == NULL ||
-        fi_hash_map_insert(&versions->map, hash_of(&version), &version) == NULL) {
-        return fi_error_no_memory(err, "versions to be brought together");
-    }
-    versions->whole_bytes += delta.size;
-    DCHECK(versions->whole_bytes <= WHOLE_MAX && versions->map.count <= COUNT_MAX);
-    return FIRN_OK;
-}
-
-static int
-note_if_wanted(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
-               firn_slice content, firn_error *err)
-{
-    struct fi_reclaim_versions *versions = ctx;
-    bool is_wanted;
-    bool is_here;
-    int rc = wants(versions->gc, versions->pack, hash, at, &is_wanted, &is_here, err); /* (I5) */
-    return rc == FIRN_OK && is_wanted ? note(versions, hash, at, content, err) : rc;
-}
-
-static int
-collect(struct fi_reclaim_versions *versions, firn_error *err)
-{
-    struct fi_reclaim *gc = versions->gc;
-    struct fi_objects *objects = gc->opened->objects;
-    int rc = FIRN_OK;
-    DCHECK(gc->table == NULL); /* else what is alive is counted */
-    for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
-        if (gc->packs[i].fate != FI_RECLAIM_REWRITE) {
-            continue;
-        }
-        struct firn_packfile *file;
-        versions->pack = gc->packs[i].number;
-        rc = fi_objects_acquire(objects, versions->pack, &file, err);
-        if (rc == FIRN_OK) {
-            rc = fi_packfile_walk_deltas(file, gc->scratch, note_if_wanted, versions, err);
-            fi_objects_release(objects, versions->pack);
-        }
-        if (fi_reclaim_move_is_finding(rc)) {
-            rc = FIRN_OK;
-        }
-    }
-    return rc;
-}
-
-static int
-compare_bases(const void *a, const void *b)
-{
-    const struct version *left = *(const struct version *const *)a;
-    const struct version *right = *(const struct version *const *)b;
-    int order = memcmp(left->base.bytes, right->base.bytes, sizeof left->base.bytes);
-    return order != 0 ? order : (left->order > right->order) - (left->order < right->order);
-}
-
-static int
-sort_by_base(struct fi_reclaim_versions *versions, firn_error *err)
-{
-    size_t count = versions->map.count;
-    versions->by_base = fi_alloc_array(count + 1, sizeof(struct version *));
-    if (versions->by_base == NULL) {
-        return fi_error_no_memory(err, "versions to be brought together");
-    }
-    for (size_t i = 0; i < count; i++) {
-        versions->by_base[i] = fi_hash_map_at(&versions->map, i);
-    }
-    fi_sort(versions->by_base, count, sizeof(struct version *), compare_bases);
-    return FIRN_OK;
-}
-
-static void versions_destroy(struct fi_reclaim_versions *versions);
-
-/* Notes the deltas that will move, in packs whose fate is REWRITE; none if the live objects are
- * known. A delta that cannot be read is left to the move, which reports it. gc is borrowed. */
-static int
-versions_create(struct fi_reclaim *gc, struct fi_reclaim_versions **out, firn_error *err)
-{
-    int rc;
-    *out = NULL;
-    struct fi_reclaim_versions *versions = fi_alloc_zeroed(sizeof *versions);
-    if (versions == NULL) {
-        return fi_error_no_memory(err, "versions to be brought together");
-    }
-    versions->gc = gc;
-    fi_hash_map_init(&versions->map, sizeof(struct version), hash_of, is_hash);
-    FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &versions->scratch, err));
-    if (gc->table == NULL) {
-        FI_TRY(collect(versions, err));
-    }
-    FI_TRY(sort_by_base(versions, err));
-    *out = versions;
-    return FIRN_OK;
-out:
-    versions_destroy(versions);
-    return rc;
-}
-
-/* NULL is fine. */
-static void
-versions_destroy(struct fi_reclaim_versions *versions)
-{
-    if (versions != NULL) {
-        fi_hash_map_deinit(&versions->map);
-        fi_free(versions->by_base);
-        fi_arena_deinit(&versions->bytes);
-        fi_packfile_scratch_destroy(versions->scratch);
-        fi_free(versions);
-    }
-}
-
-/* ---- placing ---- */
-
-/* The index of the first delta based on an object, or the end of all deltas with smaller bases. */
-static size_t
-first_of(const struct fi_reclaim_versions *versions, const firn_hash *base)
-{
-    DCHECK(versions->by_base != NULL);
-    size_t at = 0;
-    size_t end = versions->map.count;
-    FI_SEARCH_FIRST(at, end, i,
-                    memcmp(versions->by_base[i]->base.bytes, base->bytes, sizeof base->bytes) < 0);
-    return at;
-}
-
-/* Whether a delta based on the object was noted. */
-static bool
-versions_has(const struct fi_reclaim_versions *versions, const firn_hash *base)
-{
-    size_t first = first_of(versions, base);
-    return first < versions->map.count && fi_hash_equal(&versions->by_base[first]->base, base);
-}
-
-struct base_at_hand {
-    enum fi_packfile_kind kind;
-    firn_slice content;
-};
-
-static int
-give_base(void *ctx, struct fi_packfile_scratch *scratch, const firn_hash *base,
-          enum fi_packfile_kind *out_kind, firn_slice *out, firn_error *err)
-{
-    const struct base_at_hand *at_hand = ctx;
-    (void)scratch;
-    (void)base;
-    (void)err;
-    *out_kind = at_hand->kind;
-    *out = at_hand->content;
-    return FIRN_OK;
-}
-
-static int
-place(struct fi_reclaim_versions *versions, const struct version *version,
-      struct base_at_hand *base, struct fi_objects_session_lane *lane, firn_error *err)
-{
-    enum fi_packfile_kind kind;
-    firn_slice content;
-    firn_error found;
-    int rc = fi_packfile_delta_read(versions->scratch, &version->hash,
-                                    firn_bytes(version->stored, version->stored_size), give_base,
-                                    base, &kind, &content, &found);
-    if (rc == FIRN_OK) {
-        return fi_objects_session_lane_move(lane, kind, &version->hash, content, err);
-    }
-    if (rc == FIRN_CORRUPT) { /* (I6) */
-        return FIRN_OK;
-    }
-    fi_error_copy(err, &found);
-    return rc;
-}
-
-/* Requires: an object was just moved whole. Puts the noted deltas that are based on it next to it,
- * whole. Failures here are not the fault of an old pack. */
-static int
-versions_place(struct fi_reclaim_versions *versions, const firn_hash *base,
-               enum fi_packfile_kind kind, firn_slice content, struct fi_objects_session_lane *lane,
-               firn_error *err)
-{
-    DCHECK(!fi_packfile_kind_is_named(kind)); /* it is whole */
-    struct base_at_hand at_hand = {kind, content};
-    int rc = FIRN_OK;
-    for (size_t i = first_of(versions, base); rc == FIRN_OK && i < versions->map.count &&
-                                              fi_hash_equal(&versions->by_base[i]->base, base);
-         i++) {
-        rc = place(versions, versions->by_base[i], &at_hand, lane, err);
-    }
     return rc;
 }
 
@@ -502,7 +176,8 @@ move_object(struct moving *moving, const struct met *met, firn_error *err)
         rc = fi_objects_session_lane_move(moving->lane, kind, hash, met->content, err);
     }
     if (rc == FIRN_OK && !fi_packfile_kind_is_named(kind)) {
-        rc = versions_place(moving->versions, hash, kind, met->content, moving->lane, err);
+        rc = fi_reclaim_versions_place(moving->versions, hash, kind, met->content, moving->lane,
+                                       err);
     }
     return rc;
 }
@@ -535,7 +210,7 @@ may_be_copied(const struct moving *moving, const struct met *met, size_t count, 
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!met[i].is_wanted || versions_has(moving->versions, &met[i].object.hash) ||
+        if (!met[i].is_wanted || fi_reclaim_versions_has(moving->versions, &met[i].object.hash) ||
             (moving->session != NULL &&
              fi_objects_session_has_added(moving->session, &met[i].object.hash))) {
             return false;
@@ -600,7 +275,7 @@ move_frames(struct moving *moving, struct firn_packfile *file, const struct fi_r
     uint32_t count = fi_packfile_walk_count(file);
     int rc = FIRN_OK;
     for (uint32_t i = part->first; rc == FIRN_OK && i < part->end && i < count; i++) {
-        if (moving->gc->table != NULL && !fi_reclaim_plan_needs_frame(moving->from, i)) {
+        if (moving->gc->table != NULL && !fi_reclaim_has_frame(&moving->from->live_frames, i)) {
             continue;
         }
         rc = move_frame(moving, file, i, err);
@@ -616,12 +291,6 @@ move_frames(struct moving *moving, struct firn_packfile *file, const struct fi_r
     return rc;
 }
 
-bool
-fi_reclaim_move_is_finding(int rc)
-{
-    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
-}
-
 /* Moves the frames of a part. Damage is reported, with FIRN_OK: the damaged frame, and everything
  * after it in the pack, stay (I2). */
 static int
@@ -635,12 +304,12 @@ move_part(struct moving *moving, struct fi_reclaim_part *part, firn_error *err)
     moving->walked = 0;
     moving->strayed = 0;
     moving->is_target_failing = false;
-    int rc = fi_objects_acquire(objects, part->pack->number, &file, &found);
+    int rc = fi_objects_pack_acquire(objects, part->pack->number, &file, &found);
     if (rc == FIRN_OK) {
         rc = move_frames(moving, file, part, &found);
-        fi_objects_release(objects, part->pack->number);
+        fi_objects_pack_release(objects, part->pack->number);
     }
-    if (fi_reclaim_move_is_finding(rc) && !moving->is_target_failing) {
+    if (fi_reclaim_is_finding(rc) && !moving->is_target_failing) {
         fi_reclaim_report_damage(moving->gc, found.text);
         part->is_damaged = true;
         return FIRN_OK;
@@ -744,7 +413,7 @@ release(struct moving *moving)
     fi_buf_deinit(&moving->met);
     fi_buf_deinit(&moving->stored);
     fi_buf_deinit(&moving->objects);
-    versions_destroy(moving->versions);
+    fi_reclaim_versions_destroy(moving->versions);
     fi_free(moving->done);
 }
 
@@ -757,7 +426,7 @@ fi_reclaim_move(struct fi_reclaim *gc, firn_error *err)
     if (moving.done == NULL) {
         return fi_error_no_memory(err, "a list of packs");
     }
-    rc = versions_create(gc, &moving.versions, err);
+    rc = fi_reclaim_versions_create(gc, &moving.versions, err);
     for (int level = FI_OBJECTS_SESSION_LEVEL; rc == FIRN_OK && level <= FI_OBJECTS_INDEX_LEVEL_MAX;
          level++) {
         rc = move_level(&moving, level, err);
@@ -774,7 +443,7 @@ fi_reclaim_move_parts(struct fi_reclaim *gc, struct fi_reclaim_part *parts, size
                       firn_error *err)
 {
     struct moving moving = {.gc = gc};
-    int rc = count == 0 ? FIRN_OK : versions_create(gc, &moving.versions, err);
+    int rc = count == 0 ? FIRN_OK : fi_reclaim_versions_create(gc, &moving.versions, err);
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
         DCHECK(parts[i].pack->target == parts[0].pack->target);
         moving.level = moving.effort = parts[i].pack->target;

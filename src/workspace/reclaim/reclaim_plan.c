@@ -131,25 +131,6 @@ out:
     return rc;
 }
 
-static bool
-has_frame(const struct fi_buf *frames, uint32_t frame)
-{
-    size_t byte = frame / 8;
-    return byte < frames->size && (frames->data[byte] >> (frame % 8) & 1) != 0;
-}
-
-bool
-fi_reclaim_plan_needs_frame(const struct fi_reclaim_pack *pack, uint32_t frame)
-{
-    return has_frame(&pack->live_frames, frame);
-}
-
-bool
-fi_reclaim_plan_has_dead_frame(const struct fi_reclaim_pack *pack, uint32_t frame)
-{
-    return has_frame(&pack->dead_frames, frame);
-}
-
 static uint32_t
 dead_in_frame(const struct fi_reclaim_pack *pack, uint32_t frame)
 {
@@ -183,7 +164,7 @@ note_frame(struct fi_buf *frames, uint32_t frame, firn_error *err)
     int rc = set_size(frames, byte + 1, err);
     if (rc == FIRN_OK) {
         frames->data[byte] |= (uint8_t)(1U << (frame % 8));
-        DCHECK(has_frame(frames, frame));
+        DCHECK(fi_reclaim_has_frame(frames, frame));
     }
     return rc;
 }
@@ -273,14 +254,14 @@ weigh(struct fi_reclaim *gc, struct fi_reclaim_pack *pack, firn_error *err)
         pack->dead_stored = pack->live_count == 0 ? pack->size_bytes : 0;
         return FIRN_OK;
     }
-    int rc = fi_objects_acquire(objects, pack->number, &file, err);
+    int rc = fi_objects_pack_acquire(objects, pack->number, &file, err);
     if (rc == FIRN_OK) {
         /* The sizes of its frames come from its file. */
         uint64_t dead = dead_in_file(pack, file);
         pack->dead_stored = dead < pack->size_bytes ? dead : pack->size_bytes;
-        fi_objects_release(objects, pack->number);
+        fi_objects_pack_release(objects, pack->number);
     }
-    return fi_reclaim_move_is_finding(rc) ? FIRN_OK : rc; /* the move reports it */
+    return fi_reclaim_is_finding(rc) ? FIRN_OK : rc; /* the move reports it */
 }
 
 /* ---- deciding ---- */

@@ -252,7 +252,7 @@ check_pack(struct checking *checking, uint32_t number, firn_error *err)
     struct firn_packfile *file;
     firn_error found;
     DCHECK(checking->cause_count == 0); /* all of the previous pack was reported */
-    int rc = fi_objects_acquire(objects, number, &file, &found);
+    int rc = fi_objects_pack_acquire(objects, number, &file, &found);
     if (rc == FIRN_OK) {
         checking->result->packs++;
         checking->result->objects += fi_packfile_count(file);
@@ -261,7 +261,7 @@ check_pack(struct checking *checking, uint32_t number, firn_error *err)
             tell_objects(checking);
             checking->result->bytes_read += fi_packfile_size_bytes(file);
         }
-        fi_objects_release(objects, number);
+        fi_objects_pack_release(objects, number);
         if (rc == FIRN_CORRUPT) {
             return FIRN_OK; /* reported by on_pack_damage */
         }

@@ -145,7 +145,7 @@ check_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, f
     if (check->why != NULL) {
         goto out;
     }
-    FI_TRY(fi_objects_find(check->contents->objects, &piece->hash, &place, err));
+    FI_TRY(fi_objects_index_find(check->contents->objects, &piece->hash, &place, err));
     /* Its own pack could verify the name of a list of cells, and of each cell. */
     check->is_spread = check->is_spread || (check->level < 0 && place.pack != check->pack) ||
                        (check->level < 0 && place.at.kind == FI_PACKFILE_DELTA);
@@ -188,7 +188,7 @@ check_list(struct piece_check *check, const struct list *list, firn_error *err)
     check->size = 0;
     check->count = 0;
     check->level = level;
-    FI_TRY(fi_objects_pieces(objects, scratch, &list->hash, check_piece, check, err));
+    FI_TRY(fi_objects_read_pieces(objects, scratch, &list->hash, check_piece, check, err));
     if (check->why == NULL && check->size != list->size) {
         check->why = "its content has another size than its entry says";
     }
@@ -211,7 +211,7 @@ check_lists(struct piece_check *check, const struct list *first, firn_error *err
         struct fi_objects_place place;
         FI_TRY_RETURN(contents->tick(contents->ctx, err));
         if (has_cells) {
-            FI_TRY_RETURN(fi_objects_find(contents->objects, &list.hash, &place, err));
+            FI_TRY_RETURN(fi_objects_index_find(contents->objects, &list.hash, &place, err));
             check->pack = place.pack;
         }
         FI_TRY_RETURN(check_list(check, &list, err));
@@ -234,8 +234,8 @@ check_delta(struct piece_check *check, const firn_hash *hash, firn_error *err)
 {
     struct fi_packfile_delta delta;
     DCHECK(check->why == NULL && check->level < 0);
-    int rc =
-        fi_objects_delta(check->contents->objects, check->contents->scratch, hash, &delta, err);
+    int rc = fi_objects_read_delta(check->contents->objects, check->contents->scratch, hash, &delta,
+                                   err);
     if (rc == FIRN_OK) {
         check->size = delta.size;
         check->is_spread = true;
@@ -301,7 +301,7 @@ check_whole(struct piece_check *check, const struct fi_tree_entry *entry, firn_e
     struct list whole;
     int rc;
     DCHECK(check->why == NULL && check->size == 0 && !check->is_spread);
-    FI_TRY(fi_objects_find(objects, &entry->hash, &place, err));
+    FI_TRY(fi_objects_index_find(objects, &entry->hash, &place, err));
     if (place.at.kind == FI_PACKFILE_PIECES) {
         if (is_known_sound(check->contents, entry)) {
             goto out;

@@ -321,7 +321,7 @@ has_base(struct packing *packing, firn_slice content, bool *out, firn_error *err
     if (fi_packfile_delta_decode(content, &delta, NULL) != FIRN_OK) {
         return FIRN_OK;
     }
-    int rc = fi_objects_find(packing->repair->opened.objects, &delta.base, &place, &found);
+    int rc = fi_objects_index_find(packing->repair->opened.objects, &delta.base, &place, &found);
     *out = rc == FIRN_OK && place.at.kind != FI_PACKFILE_DELTA;
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && err != NULL) {
         *err = found;
@@ -366,10 +366,10 @@ index_packs(struct packing *packing, firn_error *err)
     for (size_t i = 0; rc == FIRN_OK && i < fi_objects_pack_count(objects); i++) {
         struct firn_packfile *file;
         packing->pack = fi_objects_pack_at(objects, i)->number;
-        rc = fi_objects_acquire(objects, packing->pack, &file, err);
+        rc = fi_objects_pack_acquire(objects, packing->pack, &file, err);
         if (rc == FIRN_OK) {
             rc = index_pack(packing, file, err);
-            fi_objects_release(objects, packing->pack);
+            fi_objects_pack_release(objects, packing->pack);
         }
     }
     return rc == FIRN_OK ? write_batch(packing, 0, err) : rc;
@@ -504,9 +504,9 @@ refuse_wrong_names(struct packing *packing, firn_error *err)
         if (is_linked(packing, number)) {
             continue;
         }
-        FI_TRY(fi_objects_acquire(objects, number, &file, err));
+        FI_TRY(fi_objects_pack_acquire(objects, number, &file, err));
         rc = fi_packfile_verify(file, packing->repair->scratch, refuse, &refusing, err);
-        fi_objects_release(objects, number);
+        fi_objects_pack_release(objects, number);
         rc = rc == FIRN_CORRUPT ? FIRN_OK : rc;
     }
     if (rc == FIRN_OK && refusing.is_out_of_memory) {

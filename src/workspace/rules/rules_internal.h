@@ -166,4 +166,9 @@ fi_rules_walk_stored_set(const struct fi_rules_walk *ignore, size_t view)
     return &ignore->options.stored->sets[view - 1];
 }
 
+/* Adds a set that excludes what was left out, if anything was. It borrows from ignore.
+ * FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int fi_rules_left_out_collect(struct fi_rules_walk *ignore,
+                                              struct fi_ignore_rules *rules);
+
 #endif

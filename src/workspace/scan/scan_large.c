@@ -230,7 +230,7 @@ add_chunks(struct fi_scan_worker *worker, const struct fi_scan_slot *slot, struc
     }
     DCHECK(at == slot->size);
     fi_buf_clear(list);
-    return fi_packfile_encode_pieces(pieces, slot->chunk_count, list) == FIRN_OK
+    return fi_packfile_pieces_encode(pieces, slot->chunk_count, list) == FIRN_OK
                ? FIRN_OK
                : fi_error_no_memory(err, "the pieces of a file");
 }
@@ -454,7 +454,7 @@ list_pieces(struct stream *stream, firn_error *err)
         stream->is_stable = false;
         return FIRN_OK;
     }
-    int rc = fi_packfile_encode_pieces(stream->pieces, stream->count, content);
+    int rc = fi_packfile_pieces_encode(stream->pieces, stream->count, content);
     return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "the pieces of a file");
 }
 

@@ -7,7 +7,7 @@
  * one that could remove it would lose a history. The same holds for a store of firn. So every save
  * leaves these names out under any rules, and a restore treats an entry of such a name as if
  * neither the checkpoint nor the disk had it (difference_walk.c). Code that writes or removes an
- * entry asks again here, where a path becomes the name in a system call (checkout.c).
+ * entry asks again here, where a path becomes the name in a system call (checkout_place.c).
  *
  * A file system may treat two names as one. The test assumes the worst of all of them, on every
  * file system: a tree that is restored here may be copied, shared or checked out elsewhere. A name

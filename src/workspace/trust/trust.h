@@ -173,7 +173,7 @@ FIRN_MUST_CHECK int fi_trust_store_refuse(const char *real_root,
 FIRN_MUST_CHECK int fi_trust_store_id(struct fi_os_dir *store, uint8_t *out, bool *out_has,
                                       firn_error *err);
 /* Why there is none: FIRN_NEWER if a newer firn made the store, else FIRN_INVALID. */
-FIRN_MUST_CHECK int fi_trust_store_refuse_id(struct fi_os_dir *store, firn_error *err);
+FIRN_MUST_CHECK int fi_trust_store_id_refuse(struct fi_os_dir *store, firn_error *err);
 /* Records the store in the directory as trusted, with the files that it has now; durable when it
  * returns FIRN_OK. FIRN_BUSY if a process writes to it. */
 FIRN_MUST_CHECK int fi_trust_store_enter(struct fi_os *os, const char *real_root, firn_error *err);

@@ -70,7 +70,7 @@ fi_trust_named_note(struct fi_os_dir *store, firn_error *err)
     int rc;
     FI_TRY(make(store, &note, name, &has_id, err));
     if (!has_id) {
-        rc = fi_trust_store_refuse_id(store, err);
+        rc = fi_trust_store_id_refuse(store, err);
         goto out;
     }
     rc = fi_trust_private_keep(fi_os_dir_os(store), FI_TRUST_PRIVATE_STORES, name,

@@ -88,7 +88,7 @@ add_list(struct content *content, firn_slice list, uint64_t size)
     uint64_t total;
     firn_error err;
     content->start = content->size;
-    check(fi_packfile_decode_pieces(list, &total, add_piece, content, &err), &err);
+    check(fi_packfile_pieces_decode(list, &total, add_piece, content, &err), &err);
     assert_int_equal(total, size);
     content->start = start;
 }
@@ -140,7 +140,7 @@ check_content(struct scan_sink *sink, const struct fi_tree_entry *entry)
     firn_error err;
     firn_hash found;
     fi_blake3_hash_init(&content.whole);
-    check(fi_packfile_decode_pieces(bytes, &total, add_piece, &content, &err), &err);
+    check(fi_packfile_pieces_decode(bytes, &total, add_piece, &content, &err), &err);
     fi_blake3_hash_final(&content.whole, &found);
     assert_int_equal(total, entry->size);
     assert_int_equal(content.size, entry->size);

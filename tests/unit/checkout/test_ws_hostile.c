@@ -287,7 +287,7 @@ bad_pieces(struct ws_plant *planting, const struct fi_packfile_piece *pieces, si
 {
     struct fi_buf list = {0};
     struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_FILE, .size = size, .hash = {{9, 9}}};
-    assert_int_equal(fi_packfile_encode_pieces(pieces, count, &list), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_encode(pieces, count, &list), FIRN_OK);
     ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), raw.hash);
     fi_buf_deinit(&list);
     return put_beside(planting, &raw);
@@ -342,7 +342,7 @@ directory_in_pieces(struct ws_plant *planting)
     struct fi_buf list = {0};
     struct fi_packfile_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
     struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_DIR, .hash = {{8, 8}}};
-    assert_int_equal(fi_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_encode(&piece, 1, &list), FIRN_OK);
     ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), raw.hash);
     fi_buf_deinit(&list);
     return put_beside(planting, &raw);
@@ -769,7 +769,7 @@ rules_in_pieces(struct ws_plant *planting)
 {
     struct fi_buf list = {0};
     struct fi_packfile_piece piece = {.size = 5, .hash = ws_plant_blob(planting, "first")};
-    assert_int_equal(fi_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_encode(&piece, 1, &list), FIRN_OK);
     firn_hash hash =
         ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), (firn_hash){{8, 8}});
     fi_buf_deinit(&list);

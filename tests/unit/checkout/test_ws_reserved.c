@@ -424,7 +424,7 @@ put_temporary(struct ws_world *world, const char *path, const char *inside)
 {
     char name[FI_CHECKOUT_NAME_SIZE];
     char text[256];
-    fi_checkout_temporary_name(ws_plant_tag, firn_str(path), name);
+    fi_checkout_place_temporary(ws_plant_tag, firn_str(path), name);
     (void)snprintf(text, sizeof text, "%s%s", name, inside);
     scan_put_text(&world->tree, text, "evil");
 }

@@ -266,12 +266,12 @@ temporary_names_are_told_from_others(void **state)
 {
     static const uint8_t tag[] = {0xff, 1, 2, 3, 4, 5, 6, 0xa7};
     char name[FI_CHECKOUT_NAME_SIZE];
-    fi_checkout_temporary_name(tag, firn_str("a/path"), name);
+    fi_checkout_place_temporary(tag, firn_str("a/path"), name);
     assert_true(fi_tree_reserved_is_temporary(firn_str(name)));
     for (size_t size = 0; size < strlen(name); size++) {
         assert_false(fi_tree_reserved_is_temporary(firn_bytes(name, size)));
     }
-    fi_checkout_aside_name(tag, firn_str("a/path"), name);
+    fi_checkout_place_aside(tag, firn_str("a/path"), name);
     assert_true(fi_tree_reserved_is_temporary(firn_str(name)));
     static const char *const others[] = {
         ".firn",

@@ -100,7 +100,7 @@ add_list(struct stored *stored)
         }
         assert_int_equal(fi_buf_append_slice(&whole, bytes), FIRN_OK);
     }
-    assert_int_equal(fi_packfile_encode_pieces(inner, 3, &list), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_encode(inner, 3, &list), FIRN_OK);
     add_piece(stored, fi_buf_slice(&whole));
     put(stored, FI_PACKFILE_PIECES, fi_buf_slice(&list), &stored->pieces[stored->count - 1].hash);
     fi_buf_deinit(&whole);
@@ -153,7 +153,7 @@ stored_open(struct stored *stored, bool on_disk, const size_t *missing, size_t m
     add_all(stored, missing, missing_count);
     fi_blake3_hash_of(stored->content.data, stored->content.size, &stored->hash);
     stored->hash.bytes[0] = (uint8_t)(stored->hash.bytes[0] + (is_named_well ? 0 : 1));
-    assert_int_equal(fi_packfile_encode_pieces(stored->pieces, PIECES, &list), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_encode(stored->pieces, PIECES, &list), FIRN_OK);
     put(stored, FI_PACKFILE_PIECES, fi_buf_slice(&list), &stored->hash);
     must(stored, fi_objects_session_lane_close(stored->lane, true, err));
     must(stored, fi_objects_session_commit(stored->session, &added, err));
@@ -323,8 +323,8 @@ a_piece_that_is_another_one_is_named(void **state)
     struct firn_db_batch *batch;
     firn_error *err = &stored.world.err;
     char hex[FIRN_HASH_HEX_SIZE];
-    must(&stored, fi_objects_find(stored.opened.objects, &stored.pieces[SECOND_OF_ONE_SIZE].hash,
-                                  &place, err));
+    must(&stored, fi_objects_index_find(stored.opened.objects,
+                                        &stored.pieces[SECOND_OF_ONE_SIZE].hash, &place, err));
     must(&stored, fi_db_batch_create(&batch, err));
     must(&stored,
          fi_db_batch_put(batch, stored.opened.objects->index, firn_bytes(name->bytes, 32),

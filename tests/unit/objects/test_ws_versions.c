@@ -55,7 +55,7 @@ kind_of(struct ws_world *world, const firn_hash *hash, firn_hash *out_base)
     struct fi_packfile_delta delta;
     firn_error err;
     assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &err), FIRN_OK);
-    int rc = fi_objects_find(opened.objects, hash, &place, &err);
+    int rc = fi_objects_index_find(opened.objects, hash, &place, &err);
     if (rc == FIRN_NOT_FOUND) {
         place.at.kind = (enum fi_packfile_kind)0;
     } else {
@@ -63,7 +63,8 @@ kind_of(struct ws_world *world, const firn_hash *hash, firn_hash *out_base)
     }
     if (place.at.kind == FI_PACKFILE_DELTA) {
         assert_int_equal(fi_packfile_scratch_create(1, &scratch, &err), FIRN_OK);
-        assert_int_equal(fi_objects_delta(opened.objects, scratch, hash, &delta, &err), FIRN_OK);
+        assert_int_equal(fi_objects_read_delta(opened.objects, scratch, hash, &delta, &err),
+                         FIRN_OK);
         if (out_base != NULL) {
             *out_base = delta.base;
         }
@@ -567,7 +568,7 @@ frame_of(struct ws_world *world, const firn_hash *hash)
     struct fi_objects_place place;
     firn_error err;
     assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &err), FIRN_OK);
-    assert_int_equal(fi_objects_find(opened.objects, hash, &place, &err), FIRN_OK);
+    assert_int_equal(fi_objects_index_find(opened.objects, hash, &place, &err), FIRN_OK);
     assert_int_equal(fi_ws_opened_close(world->ws, &opened, false, &err), FIRN_OK);
     return place.at.frame;
 }

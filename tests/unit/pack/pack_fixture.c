@@ -89,7 +89,7 @@ pack_fixture_add_pieces(struct pack_fixture *fixture, size_t first, uint64_t hol
         {.size = two->content.size, .hash = two->hash},
     };
     struct fi_buf list = {0};
-    assert_int_equal(fi_packfile_encode_pieces(pieces, 3, &list), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_encode(pieces, 3, &list), FIRN_OK);
     struct fi_blake3_hash state;
     fi_blake3_hash_init(&state);
     fi_blake3_hash_update(&state, one->content.data, one->content.size);

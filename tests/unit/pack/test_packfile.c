@@ -507,29 +507,29 @@ lists_of_pieces_have_one_form(void **state)
     struct fi_buf list = {0};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fi_buf_clear(&list);
-        assert_int_equal(fi_packfile_encode_pieces(cases[i].pieces, cases[i].count, &list),
+        assert_int_equal(fi_packfile_pieces_encode(cases[i].pieces, cases[i].count, &list),
                          cases[i].encoded);
         if (cases[i].encoded == FIRN_OK) {
             assert_int_equal(
-                fi_packfile_decode_pieces(fi_buf_slice(&list), &total, NULL, NULL, &err),
+                fi_packfile_pieces_decode(fi_buf_slice(&list), &total, NULL, NULL, &err),
                 cases[i].decoded);
             assert_int_equal(total, cases[i].total);
         }
     }
     /* Every prefix, and every extension by a byte, of a good list is bad. */
     fi_buf_clear(&list);
-    assert_int_equal(fi_packfile_encode_pieces(cases[1].pieces, 3, &list), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_encode(cases[1].pieces, 3, &list), FIRN_OK);
     struct pieces_seen seen = {0};
-    assert_int_equal(fi_packfile_decode_pieces(fi_buf_slice(&list), &total, see_piece, &seen, &err),
+    assert_int_equal(fi_packfile_pieces_decode(fi_buf_slice(&list), &total, see_piece, &seen, &err),
                      FIRN_CANCELLED);
     assert_int_equal(seen.next, 19);
     for (size_t size = 0; size < list.size; size++) {
         assert_int_equal(
-            fi_packfile_decode_pieces(firn_bytes(list.data, size), &total, see_piece, NULL, &err),
+            fi_packfile_pieces_decode(firn_bytes(list.data, size), &total, see_piece, NULL, &err),
             FIRN_CORRUPT);
     }
     assert_int_equal(fi_buf_append_u8(&list, 1), FIRN_OK);
-    assert_int_equal(fi_packfile_decode_pieces(fi_buf_slice(&list), &total, see_piece, NULL, &err),
+    assert_int_equal(fi_packfile_pieces_decode(fi_buf_slice(&list), &total, see_piece, NULL, &err),
                      FIRN_CORRUPT);
     fi_buf_deinit(&list);
 }

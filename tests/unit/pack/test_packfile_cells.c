@@ -251,7 +251,7 @@ test_lists_that_break_a_rule_are_refused(void **state)
             fail_msg("%s: %d, %d", cases[i].what, code, decoded);
         }
         /* And neither is taken for the other sort of list. */
-        assert_int_equal(fi_packfile_decode_pieces(fi_buf_slice(&list), &total, NULL, NULL, NULL),
+        assert_int_equal(fi_packfile_pieces_decode(fi_buf_slice(&list), &total, NULL, NULL, NULL),
                          FIRN_CORRUPT);
         fi_buf_deinit(&list);
     }
@@ -281,7 +281,7 @@ add_content(struct pack_fixture *fixture, uint64_t size)
     const struct fi_packfile_piece pieces[] = {{.size = 1000, .hash = object->hash},
                                                {.size = CELL - 1000, .is_hole = true}};
     struct fi_buf list = {0};
-    assert_int_equal(fi_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_encode(pieces, 2, &list), FIRN_OK);
     object = pack_fixture_add(fixture, FI_PACKFILE_PIECES, list.data, list.size);
     fi_blake3_hash_of(second, CELL, &object->hash);
     firn_hash cell = object->hash;

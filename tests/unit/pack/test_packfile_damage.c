@@ -324,7 +324,7 @@ lists_of_pieces_that_lie_are_refused(void **state)
             piece.hash = name;
         }
         struct fi_buf list = {0};
-        assert_int_equal(fi_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
+        assert_int_equal(fi_packfile_pieces_encode(&piece, 1, &list), FIRN_OK);
         struct pack_object *object =
             pack_fixture_add(&fixture, FI_PACKFILE_PIECES, list.data, list.size);
         object->hash = name;
@@ -369,7 +369,7 @@ a_piece_may_be_a_list_that_is_smaller(void **state)
         assert_int_equal(fi_buf_append_slice(&content, fi_buf_slice(&fixture.objects[0].content)),
                          FIRN_OK);
         struct fi_buf list = {0};
-        assert_int_equal(fi_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
+        assert_int_equal(fi_packfile_pieces_encode(pieces, 2, &list), FIRN_OK);
         struct pack_object *outer =
             pack_fixture_add(&fixture, FI_PACKFILE_PIECES, list.data, list.size);
         fi_blake3_hash_of(content.data, content.size, &outer->hash);

@@ -168,7 +168,7 @@ a_version_may_be_a_piece_of_larger_content(void **state)
     (void)pack_fixture_add(&fixture, FI_PACKFILE_BLOB, "0123456789", 10);
     struct fi_packfile_piece pieces[] = {{.size = SIZE, .hash = fixture.objects[1].hash},
                                          {.size = 10, .hash = fixture.objects[2].hash}};
-    assert_int_equal(fi_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_encode(pieces, 2, &list), FIRN_OK);
     struct pack_object *whole =
         pack_fixture_add(&fixture, FI_PACKFILE_PIECES, list.data, list.size);
     whole->hash = hash_of(fi_buf_slice(&expected));

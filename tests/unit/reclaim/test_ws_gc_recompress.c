@@ -257,14 +257,15 @@ look_at_frames(struct ws_world *world)
     for (size_t i = 0; i < opened.objects->pack_count; i++) {
         struct firn_packfile *file;
         uint32_t number = opened.objects->packs[i].entry.number;
-        assert_int_equal(fi_objects_acquire(opened.objects, number, &file, &world->err), FIRN_OK);
+        assert_int_equal(fi_objects_pack_acquire(opened.objects, number, &file, &world->err),
+                         FIRN_OK);
         for (uint32_t j = 0; j < fi_packfile_walk_count(file); j++) {
             struct fi_packfile_frame_size size = fi_packfile_frame_size_of(file, j);
             frames.plain += size.raw > 500000 && size.stored == size.raw ? 1 : 0;
             assert_true(frames.count < 64);
             frames.stored[frames.count++] = size.stored;
         }
-        fi_objects_release(opened.objects, number);
+        fi_objects_pack_release(opened.objects, number);
     }
     assert_int_equal(fi_ws_opened_close(world->ws, &opened, false, &world->err), FIRN_OK);
     return frames;

@@ -86,7 +86,7 @@ a_cell_whose_pieces_make_something_else(struct ws_plant *planting)
     const struct fi_packfile_piece piece = {.size = CELL, .is_hole = true};
     const firn_hash cell = {{7, 7}};
     struct fi_buf list = {0};
-    assert_int_equal(fi_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_encode(&piece, 1, &list), FIRN_OK);
     ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), cell);
     fi_buf_deinit(&list);
     firn_hash below = put_list(planting, 0, 2 * GIB, &cell, 1);
@@ -140,7 +140,7 @@ cells_as_a_piece(struct ws_plant *planting)
         {.size = CELL, .is_hole = true}};
     const firn_hash name = {{8, 7}};
     struct fi_buf list = {0};
-    assert_int_equal(fi_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_encode(pieces, 2, &list), FIRN_OK);
     ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), name);
     fi_buf_deinit(&list);
     return put_file(planting, name, 2 * CELL);
@@ -282,7 +282,7 @@ an_endless_hole(struct ws_plant *planting)
         {.size = 64 * TIB - 5, .is_hole = true}};
     const firn_hash name = {{6, 6}};
     struct fi_buf list = {0};
-    assert_int_equal(fi_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_encode(pieces, 2, &list), FIRN_OK);
     ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), name);
     fi_buf_deinit(&list);
     return put_file(planting, name, 64 * TIB);

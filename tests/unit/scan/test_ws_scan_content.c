@@ -50,7 +50,7 @@ pieces_of(struct scan_sink *sink, const firn_hash *hash)
         strcpy(text, "blob");
         return text;
     }
-    assert_int_equal(fi_packfile_decode_pieces(bytes, &total, keep_piece, &text, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_decode(bytes, &total, keep_piece, &text, &err), FIRN_OK);
     return text;
 }
 
@@ -159,7 +159,7 @@ see_group(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, fir
         return FIRN_OK;
     }
     assert_int_equal(kind, FI_PACKFILE_PIECES);
-    return fi_packfile_decode_pieces(bytes, &total, see_chunk, groups, err);
+    return fi_packfile_pieces_decode(bytes, &total, see_chunk, groups, err);
 }
 
 static void
@@ -179,7 +179,7 @@ check_groups(struct scan_world *world)
     struct groups groups = {.sink = &sink, .smallest = UINT64_MAX};
     assert_true(scan_sink_find(&sink, &hash, &kind, &bytes));
     assert_int_equal(kind, FI_PACKFILE_PIECES);
-    assert_int_equal(fi_packfile_decode_pieces(bytes, &total, see_group, &groups, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_pieces_decode(bytes, &total, see_group, &groups, &err), FIRN_OK);
     assert_in_range(groups.count, 24, 96);
     assert_true(groups.largest <= MIB);
     assert_true(groups.whole <= 1); /* the last one, if any */
