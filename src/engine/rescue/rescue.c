@@ -541,14 +541,14 @@ static int
 examine(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
 {
     const struct fi_db_options options = {.read_only = true, .memory_bytes = MEMORY_BYTES};
-    const struct fi_db_check_options check = {.on_damage = ignore_damage};
+    const struct fi_inspect_check_options check = {.on_damage = ignore_damage};
     firn_store_check_result report = {.size = sizeof report};
     struct firn_db *db;
     firn_error found;
     *out_is_sound = false;
     int rc = fi_db_open(rescuing->to, &options, &db, &found);
     if (rc == FIRN_OK) {
-        rc = fi_db_check(db, &check, &report, &found);
+        rc = fi_inspect_check(db, &check, &report, &found);
         rc = rc == FIRN_OK && rescuing->walks_versions ? walk_trees(db, &found) : rc;
         int close_rc = fi_db_close(db, rc == FIRN_OK ? &found : NULL);
         rc = rc == FIRN_OK ? close_rc : rc;

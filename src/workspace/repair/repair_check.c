@@ -170,10 +170,10 @@ check_store(struct checking *checking, firn_error *err)
     firn_store_check_result report = {.size = sizeof report};
     struct fi_storefile_progress progress = {
         .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = checking->ws->os};
-    const struct fi_db_check_options options = {
+    const struct fi_inspect_check_options options = {
         .on_damage = on_store_damage, .ctx = checking, .progress = &progress};
     firn_error found;
-    int rc = fi_db_check(checking->opened->db, &options, &report, &found);
+    int rc = fi_inspect_check(checking->opened->db, &options, &report, &found);
     return rc == FIRN_CORRUPT ? FIRN_OK
                               : report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * inspect/db_stats.c: statistics of a store, as a structure and as JSON.
+ * inspect/inspect_stats.c: statistics of a store, as a structure and as JSON.
  *
  * The numbers are collected one after the other while work continues, so they agree only as far as
  * numbers of a running store can. Amplifications are computed in the JSON from the other numbers:
@@ -225,7 +225,7 @@ gather_disk(struct firn_db *db, firn_store_statistics *out)
 }
 
 int
-fi_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err)
+fi_inspect_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err)
 {
     const char *missing;
     (void)err;
@@ -404,8 +404,8 @@ out:
 }
 
 int
-fi_db_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
-                  const firn_slice *upper, firn_keyspace_size *out, firn_error *err)
+fi_inspect_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
+                       const firn_slice *upper, firn_keyspace_size *out, firn_error *err)
 {
     const struct fi_lsm_range bounds = {lower.data == NULL ? firn_str("") : lower, upper};
     struct fi_lsm_size found = {0};
@@ -429,9 +429,10 @@ out:
 }
 
 int
-fi_db_stats_visit_parts(const struct firn_db_keyspace *keyspace, struct firn_db_view *view,
-                        int (*visit)(void *ctx, const struct fi_lsm_part *part, firn_error *err),
-                        void *ctx, firn_error *err)
+fi_inspect_stats_visit_parts(const struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+                             int (*visit)(void *ctx, const struct fi_lsm_part *part,
+                                          firn_error *err),
+                             void *ctx, firn_error *err)
 {
     struct firn_db_view *own = NULL;
     struct fi_db_tree *tree;
@@ -453,7 +454,7 @@ out:
 }
 
 int
-fi_db_stats_json(const firn_store_statistics *stats, struct fi_buf *out, firn_error *err)
+fi_inspect_stats_json(const firn_store_statistics *stats, struct fi_buf *out, firn_error *err)
 {
     int rc = append_levels(stats, out);
     rc = rc == FIRN_OK ? append_numbers(stats, out) : rc;
