@@ -20,7 +20,7 @@
 
 #include "codec/utf8.h"
 #include "inspect/inspect.h"
-#include "os/os.h"
+#include "os/os_names.h"
 
 static uint64_t
 read_counter(const _Atomic uint64_t *counter)
@@ -132,14 +132,6 @@ struct disk {
     struct fi_buf folders; /* names, each with its NUL */
 };
 
-static bool
-has_suffix(const char *name, const char *suffix)
-{
-    size_t size = strlen(name);
-    size_t suffix_size = strlen(suffix);
-    return size > suffix_size && strcmp(name + size - suffix_size, suffix) == 0;
-}
-
 /* The counter for a name in the store's directory. */
 static uint64_t *
 place_of(struct disk *disk, const char *name)
@@ -167,10 +159,10 @@ add_file(void *ctx, const struct fi_os_dirent *entry)
     if (stat.kind == FI_OS_DIR) {
         return fi_buf_append(&disk->folders, entry->name, entry->name_size + 1);
     }
-    uint64_t *into = disk->into == NULL                    ? place_of(disk, entry->name)
-                     : disk->into != &disk->out->run_bytes ? disk->into
-                     : has_suffix(entry->name, ".values")  ? &disk->out->value_bytes
-                                                           : disk->into;
+    uint64_t *into = disk->into == NULL                             ? place_of(disk, entry->name)
+                     : disk->into != &disk->out->run_bytes          ? disk->into
+                     : fi_os_names_end_with(entry->name, ".values") ? &disk->out->value_bytes
+                                                                    : disk->into;
     *into += stat.allocated_bytes;
     return FIRN_OK;
 }
@@ -198,11 +190,11 @@ add_folder(struct disk *disk, struct fi_os_dir *parent, const char *name, unsign
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
     rc = fi_os_dir_list(inner.dir, add_file, &inner, err);
-    for (size_t at = 0; at < inner.folders.size && rc == FIRN_OK && depth < DEPTH_MAX;) {
-        const char *folder = (const char *)inner.folders.data + at;
+    const char *folder = NULL;
+    while (rc == FIRN_OK && depth < DEPTH_MAX &&
+           (folder = fi_os_names_next(&inner.folders, folder)) != NULL) {
         struct disk deeper = {.out = disk->out, .into = folder_of(&inner, folder)};
         rc = add_folder(&deeper, inner.dir, folder, depth + 1, err);
-        at += strlen(folder) + 1;
     }
     disk->log_files += inner.log_files;
     fi_buf_deinit(&inner.folders);

@@ -2,7 +2,7 @@
  *
  * rows/rows_diff.c: the rows that differ between two states of a table.
  *
- * The store compares the two keyspaces (inspect/inspect_diff.c), and visits keys whose tuples differ.
+ * The store compares the two keyspaces (inspect_diff.c), and visits keys whose tuples differ.
  * Tuples may differ although the rows are equal: a tuple from a run of columns has all columns of
  * its layout, and one that was written after a column was dropped lacks it. So rows are compared as
  * cells, both read with the schema of the later state, which gives a row that is older than a
