@@ -44,12 +44,12 @@ set(FIRN_COLD_ROOMS
     history
     copy
     rescue
-    mend
     catalog
     place
     handle
     operations
     repair
+    verify
     checkout
     watch
     watchlink

@@ -143,15 +143,13 @@ compare_with_list(struct packing *packing, firn_error *err)
     size_t count = pack_count(packing);
     firn_error found;
     packing->last = count == 0 ? 0 : pack_at(packing, count - 1)->entry.number;
+    bool is_sound;
     int rc = fi_objects_open(packing->repair->opened.db, &objects, &found);
-    if (rc != FIRN_OK) {
+    FI_TRY_RETURN(fi_rescue_sift(rc, &found, &is_sound, err));
+    if (!is_sound) {
         packing->repair->is_current = false;
-        if (fi_rescue_is_finding(rc)) {
-            fi_repair_tell(packing->repair, firn_bytes(NULL, 0), found.text);
-            return FIRN_OK;
-        }
-        fi_error_copy(err, &found);
-        return rc;
+        fi_repair_tell_damage(packing->repair, found.text);
+        return FIRN_OK;
     }
     uint64_t next = fi_objects_retire_next(objects);
     DCHECK(next > 0 && next - 1 <= UINT32_MAX);
@@ -171,7 +169,7 @@ static void
 on_damage(void *ctx, const firn_hash *hash, const char *text)
 {
     (void)hash;
-    fi_repair_tell(ctx, firn_bytes(NULL, 0), text);
+    fi_repair_tell_damage(ctx, text);
 }
 
 static int
@@ -188,14 +186,9 @@ verify(struct packing *packing, struct found_pack *pack, const char *name, firn_
         pack->entry.object_count = fi_packfile_count(file);
         fi_packfile_close(file);
     } else if (fi_rescue_is_finding(rc)) {
-        fi_repair_tell(packing->repair, firn_bytes(NULL, 0), found.text);
+        fi_repair_tell_damage(packing->repair, found.text);
     }
-    pack->is_whole = rc == FIRN_OK;
-    if (rc != FIRN_OK && !fi_rescue_is_finding(rc)) {
-        fi_error_copy(err, &found);
-        return rc;
-    }
-    return FIRN_OK;
+    return fi_rescue_sift(rc, &found, &pack->is_whole, err);
 }
 
 static int
@@ -211,7 +204,7 @@ take_packs(struct packing *packing, firn_error *err)
         struct found_pack *pack = pack_at(packing, i);
         char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
         fi_objects_index_pack_name(pack->entry.number, name);
-        FI_TRY(fi_repair_progress(repair, "packs", i, err));
+        FI_TRY(fi_repair_tell_progress(repair, "packs", i, err));
         FI_TRY(verify(packing, pack, name, err));
         if (pack->is_whole) {
             FI_TRY(fi_os_clone_file(packing->from, to, name, err));
@@ -323,10 +316,11 @@ has_base(struct packing *packing, firn_slice content, bool *out, firn_error *err
     }
     int rc = fi_objects_find(packing->repair->opened.objects, &delta.base, &place, &found);
     *out = rc == FIRN_OK && place.at.kind != FI_PACKFILE_DELTA;
-    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && err != NULL) {
-        *err = found;
+    if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
     }
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    fi_error_copy(err, &found);
+    return rc;
 }
 
 static int
@@ -426,11 +420,8 @@ salvage_all(struct packing *packing, firn_error *err)
         if (packing->failure != FIRN_OK || (rc != FIRN_OK && !fi_rescue_is_finding(rc))) {
             return packing->failure != FIRN_OK ? packing->failure : rc;
         }
-        rc = fi_repair_progress(packing->repair, "salvage",
-                                packing->repair->result->objects_salvaged, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+        FI_TRY_RETURN(fi_repair_tell_progress(packing->repair, "salvage",
+                                              packing->repair->result->objects_salvaged, err));
     }
     return FIRN_OK;
 }

@@ -102,7 +102,7 @@ a_second_writer_is_refused_when_the_lock_file_is_gone(void **state)
                      "locked by another process");
             assert_null(second);
         }
-        DB_FAILS(fi_rescue_lock(scene.dir, 0, &lock, &err), FIRN_BUSY, "locked");
+        DB_FAILS(fi_storefile_lock_acquire(scene.dir, 0, &lock, &err), FIRN_BUSY, "locked");
         assert_null(lock);
         DB_FAILS(fi_copy_capture_keep_writers_out(scene.dir, false, 0, &lock, &err), FIRN_BUSY,
                  "locked");
