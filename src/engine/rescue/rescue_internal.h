@@ -182,6 +182,8 @@ FIRN_MUST_CHECK int fi_rescue_describe_as_history(struct fi_manifest_run *info,
 
 /* Marks the runs that are taken. */
 FIRN_MUST_CHECK int fi_rescue_judge(struct fi_rescue_gather *gather, firn_error *err);
+/* Reports and counts a run that is lost. */
+void fi_rescue_judge_lost(struct fi_rescue_gather *gather, const char *text);
 
 /* ---- rescue_runs.c ---- */
 

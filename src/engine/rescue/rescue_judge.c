@@ -61,6 +61,20 @@ tell(const struct fi_rescue_gather *gather, uint64_t number, const char *what)
     gather->options->on_damage(gather->options->ctx, text);
 }
 
+static void
+lose(struct fi_rescue_gather *gather, uint64_t number, const char *why)
+{
+    tell(gather, number, why);
+    gather->result->runs_lost++;
+}
+
+void
+fi_rescue_judge_lost(struct fi_rescue_gather *gather, const char *text)
+{
+    gather->options->on_damage(gather->options->ctx, text);
+    gather->result->runs_lost++;
+}
+
 /* ---- works ---- */
 
 /* The existing runs of one work, by number. */
@@ -320,13 +334,11 @@ tell_left_out(struct fi_rescue_gather *gather, const struct fi_rescue_run *run)
 {
     DCHECK(run->is_present && !run->is_named && !run->is_taken);
     if (run->is_damaged) {
-        tell(gather, run->number, "cannot be read, and MANIFEST does not name it");
-        gather->result->runs_lost++;
+        lose(gather, run->number, "cannot be read, and MANIFEST does not name it");
     } else if (!run->has_origin) {
-        tell(gather, run->number,
+        lose(gather, run->number,
              "does not say which keyspace it is of, nor does MANIFEST: it is left "
              "out");
-        gather->result->runs_lost++;
     }
 }
 
@@ -396,8 +408,7 @@ look_for_missing(struct fi_rescue_gather *gather, firn_error *err)
         const struct fi_rescue_run *run = fi_rescue_run_at(gather, i);
         if (run->is_named && !run->is_present && !run->is_gone && !run->is_replaced &&
             (gather->options->is_newest || !may_be_replaced(&stretches, run))) {
-            tell(gather, run->number, "is missing");
-            gather->result->runs_lost++;
+            lose(gather, run->number, "is missing");
         }
     }
 out:
@@ -414,8 +425,7 @@ is_of_kind(struct fi_rescue_gather *gather, const struct fi_rescue_run *run)
     if (tree->kind == (uint8_t)run->kind->file_kind) {
         return true;
     }
-    tell(gather, run->number, "is not of the kind of its keyspace's runs: it is left out");
-    gather->result->runs_lost++;
+    lose(gather, run->number, "is not of the kind of its keyspace's runs: it is left out");
     return false;
 }
 
@@ -436,8 +446,7 @@ make_info(struct fi_rescue_gather *gather, struct fi_rescue_run *run, firn_error
     if (!is_sound) {
         run->info = NULL;
         run->is_damaged = true;
-        gather->result->runs_lost++;
-        gather->options->on_damage(gather->options->ctx, found.text);
+        fi_rescue_judge_lost(gather, found.text);
     }
     return FIRN_OK;
 }

@@ -15,7 +15,6 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "base/search.h"
 #include "base/sort.h"
 #include "log/log.h"
 #include "os/os_names.h"
@@ -58,29 +57,25 @@ note_runs(struct fi_buf *numbers, const struct fi_manifest_state *state)
     return FIRN_OK;
 }
 
-static void
-sort_numbers(struct fi_buf *numbers)
+/* Sorts the numbers, each once: several runs may refer to one value file. */
+static size_t
+sort_numbers(const struct fi_buf *numbers)
 {
     DCHECK(numbers->size % sizeof(uint64_t) == 0);
-    fi_sort_u64((void *)numbers->data, numbers->size / sizeof(uint64_t));
+    return fi_sort_unique_u64((void *)numbers->data, numbers->size / sizeof(uint64_t));
 }
 
-/* How many numbers of a sorted list are not in another one. */
+/* How many of the first numbers are not among the others. */
 static uint64_t
-count_beyond(const struct fi_buf *numbers, const struct fi_buf *others)
+count_beyond(const struct fi_buf *numbers, size_t count, const struct fi_buf *others,
+             size_t other_count)
 {
     const uint64_t *number = (const void *)numbers->data;
-    const uint64_t *other = (const void *)others->data;
-    size_t other_count = others->size / sizeof *other;
-    uint64_t count = 0;
-    for (size_t i = 0; i < numbers->size / sizeof *number; i++) {
-        size_t low = 0;
-        size_t high = other_count;
-        FI_SEARCH_FIRST(low, high, middle, other[middle] < number[i])
-        bool is_again = i > 0 && number[i] == number[i - 1]; /* a value file of several runs */
-        count += !is_again && (low == other_count || other[low] != number[i]);
+    uint64_t beyond = 0;
+    for (size_t i = 0; i < count; i++) {
+        beyond += !fi_sort_has_u64((const void *)others->data, other_count, number[i]);
     }
-    return count;
+    return beyond;
 }
 
 int
@@ -102,12 +97,13 @@ fi_rescue_look_files(struct fi_os_dir *dir, struct fi_rescue_look_files *out, fi
         rc = fi_error_no_memory(err, "the names of runs");
     }
     FI_TRY(rc);
-    sort_numbers(&named);
-    sort_numbers(&there);
-    *out = (struct fi_rescue_look_files){.version = state.version,
-                                         .log_end = state.log_end,
-                                         .unnamed = count_beyond(&there, &named),
-                                         .missing = count_beyond(&named, &there)};
+    size_t named_count = sort_numbers(&named);
+    size_t there_count = sort_numbers(&there);
+    *out = (struct fi_rescue_look_files){
+        .version = state.version,
+        .log_end = state.log_end,
+        .unnamed = count_beyond(&there, there_count, &named, named_count),
+        .missing = count_beyond(&named, named_count, &there, there_count)};
 out:
     fi_os_dir_close(runs);
     fi_buf_deinit(&named);

@@ -15,8 +15,6 @@
  */
 #include "rescue/rescue_internal.h"
 
-#include <stdio.h>
-
 #include "base/check.h"
 
 struct reading {
@@ -24,21 +22,11 @@ struct reading {
     struct fi_lsm *lsm;
 };
 
-/* The tree whose rows a run loses. */
-struct telling {
-    const struct fi_rescue_manifest_options *options;
-    uint32_t tree;
-};
-
-/* Prefixes the report with the keyspace's number; only an open store knows its name. */
-static void
-tell_loss(void *ctx, const char *text)
+/* Reports name the keyspace by its number: only an open store knows its name. */
+static struct fi_lsm_damage
+damage_of(const struct fi_rescue_gather *gather, uint32_t tree)
 {
-    const struct telling *telling = ctx;
-    char named[FIRN_ERROR_TEXT_SIZE];
-    (void)snprintf(named, sizeof named, FI_LSM_DAMAGE_KEYSPACE "%u: %s", (unsigned)telling->tree,
-                   text);
-    telling->options->on_damage(telling->options->ctx, named);
+    return (struct fi_lsm_damage){gather->options->on_damage, gather->options->ctx, tree};
 }
 
 /* Brings the entry in MANIFEST of a run that was rewritten in line with what is left. */
@@ -61,7 +49,7 @@ write_again(struct fi_rescue_gather *gather, struct fi_rescue_run *damaged, stru
             bool *out_is_lost, firn_error *err)
 {
     struct fi_run_summary summary = {0};
-    struct telling telling = {gather->options, damaged->tree};
+    struct fi_lsm_damage damage = damage_of(gather, damaged->tree);
     char name[FI_RUN_FILE_NAME_SIZE];
     firn_error found;
     int rc;
@@ -73,8 +61,8 @@ write_again(struct fi_rescue_gather *gather, struct fi_rescue_run *damaged, stru
     struct fi_run_mend how = {.env = gather->env,
                               .name = name,
                               .codec = gather->options->lsm.codec_bottom,
-                              .on_damage = tell_loss,
-                              .ctx = &telling};
+                              .on_damage = fi_lsm_check_tell,
+                              .ctx = &damage};
     FI_TRY(fi_os_remove_file(how.env.dir, name, err));
     rc = run->kind->mend(run, &how, &summary, &found);
     if (rc == FIRN_OK) {
@@ -92,23 +80,12 @@ out:
     return rc;
 }
 
-/* Reports damage as the kind of the run does: of columns, with the keyspace's number. */
-static int
-check_open_run(struct fi_rescue_gather *gather, uint32_t tree, struct fi_run *run,
-               firn_error *found)
-{
-    const struct fi_rescue_manifest_options *options = gather->options;
-    struct telling telling = {options, tree};
-    return run->kind->file_kind == FI_BLOCK_FILE_COLUMN
-               ? run->kind->check(run, tell_loss, &telling, NULL, found)
-               : run->kind->check(run, options->on_damage, options->ctx, NULL, found);
-}
-
 /* *out_is_sound is false if the run is lost, or was written again. */
 static int
 read_run(struct fi_rescue_gather *gather, struct fi_run_file *file, struct fi_rescue_run *named,
          bool *out_is_sound, firn_error *err)
 {
+    struct fi_lsm_damage damage = damage_of(gather, named->tree);
     struct fi_run_file_handle *pin = NULL;
     firn_error found;
     bool is_lost;
@@ -117,7 +94,7 @@ read_run(struct fi_rescue_gather *gather, struct fi_run_file *file, struct fi_re
     DCHECK((rc == FIRN_OK) == (pin != NULL));
     is_lost = fi_rescue_is_finding(rc);
     if (rc == FIRN_OK) {
-        rc = check_open_run(gather, named->tree, pin->run, &found);
+        rc = fi_lsm_check_run(pin->run, &damage, NULL, &found);
         is_lost = fi_rescue_is_finding(rc);
         written = is_lost ? write_again(gather, named, pin->run, &is_lost, err) : FIRN_OK;
         fi_run_file_unpin(pin);
@@ -126,8 +103,7 @@ read_run(struct fi_rescue_gather *gather, struct fi_run_file *file, struct fi_re
     FI_TRY_RETURN(fi_rescue_sift(rc, &found, out_is_sound, err));
     named->is_taken = !is_lost;
     if (is_lost) {
-        gather->result->runs_lost++;
-        gather->options->on_damage(gather->options->ctx, found.text);
+        fi_rescue_judge_lost(gather, found.text);
     }
     return FIRN_OK;
 }
