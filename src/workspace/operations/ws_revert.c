@@ -19,7 +19,6 @@
  */
 #include <stdio.h>
 
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/slice.h"
 #include "checkout/checkout.h"
@@ -28,18 +27,6 @@
 #include "reclaim/reclaim.h"
 #include "threads/os_callback.h"
 #include "tree/tree.h"
-
-static uint64_t
-content_hash(const void *record)
-{
-    return fi_load_le64(((const firn_hash *)record)->bytes);
-}
-
-static bool
-content_equal(const void *record, const void *key)
-{
-    return fi_hash_equal(record, key);
-}
 
 /* ---- which checkpoints ---- */
 
@@ -209,7 +196,7 @@ static bool
 is_at_hand(void *ctx, const firn_hash *content)
 {
     const struct fi_ws_revert *revert = ctx;
-    return fi_hash_map_find(&revert->made, fi_load_le64(content->bytes), content) != NULL;
+    return fi_hash_map_find(&revert->made, fi_hash_map_first(content), content) != NULL;
 }
 
 /* Keeps directories, to be read back, and only the hashes of file contents. */
@@ -222,7 +209,7 @@ put_in_memory(void *ctx, const struct fi_objects_object *object, firn_error *err
         return fi_objects_treesink_hold(revert->merged, &object->hash, object->content, err);
     }
     if (!is_at_hand(revert, &object->hash) &&
-        fi_hash_map_insert(&revert->made, fi_load_le64(object->hash.bytes), &object->hash) ==
+        fi_hash_map_insert(&revert->made, fi_hash_map_first(&object->hash), &object->hash) ==
             NULL) {
         return fi_error_no_memory(err, "the files of a merge");
     }
@@ -443,7 +430,7 @@ run(struct fi_ws_revert *revert, firn_error *err)
     struct fi_buf after_bytes = {0};
     struct fi_buf before_bytes = {0};
     int rc;
-    fi_hash_map_init(&revert->made, sizeof(firn_hash), content_hash, content_equal);
+    fi_hash_map_init(&revert->made, sizeof(firn_hash), fi_hash_map_first, fi_hash_map_same_hash);
     FI_TRY(find_both(revert, &after_bytes, &before_bytes, err));
     DCHECK(revert->before.order < revert->after.order);
     FI_TRY(fi_tree_filter_init(&revert->filter, revert->options->paths, revert->options->path_count,

@@ -36,7 +36,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/hash_map.h"
 #include "base/mem.h"
@@ -258,22 +257,10 @@ struct fi_reclaim_versions {
     uint32_t pack; /* being collected from */
 };
 
-static uint64_t
-hash_of(const void *record)
-{
-    return fi_load_le64(((const struct version *)record)->hash.bytes);
-}
-
-static bool
-is_hash(const void *record, const void *key)
-{
-    return fi_hash_equal(&((const struct version *)record)->hash, key);
-}
-
 static struct version *
 find(const struct fi_reclaim_versions *versions, const firn_hash *hash)
 {
-    return fi_hash_map_find(&versions->map, fi_load_le64(hash->bytes), hash);
+    return fi_hash_map_find(&versions->map, fi_hash_map_first(hash), hash);
 }
 
 /* ---- noting ---- */
@@ -305,7 +292,7 @@ note(struct fi_reclaim_versions *versions, const firn_hash *hash,
     DCHECK(versions->by_base == NULL); /* the map may move */
     version.stored = fi_arena_copy(&versions->bytes, stored.data, stored.size);
     if (version.stored == NULL ||
-        fi_hash_map_insert(&versions->map, hash_of(&version), &version) == NULL) {
+        fi_hash_map_insert(&versions->map, fi_hash_map_first(&version), &version) == NULL) {
         return fi_error_no_memory(err, "versions to be brought together");
     }
     versions->whole_bytes += delta.size;
@@ -387,7 +374,8 @@ versions_create(struct fi_reclaim *gc, struct fi_reclaim_versions **out, firn_er
         return fi_error_no_memory(err, "versions to be brought together");
     }
     versions->gc = gc;
-    fi_hash_map_init(&versions->map, sizeof(struct version), hash_of, is_hash);
+    fi_hash_map_init(&versions->map, sizeof(struct version), fi_hash_map_first,
+                     fi_hash_map_same_hash);
     FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &versions->scratch, err));
     if (gc->table == NULL) {
         FI_TRY(collect(versions, err));
