@@ -398,13 +398,6 @@ fi_copy_capture_close(struct fi_copy_capture *capture)
 /* ---- writers ---- */
 
 int
-fi_copy_capture_keep_writers_out(struct fi_os_dir *dir, bool may_create, int64_t timeout_ms,
-                                 struct fi_storefile_lock **out, firn_error *err)
-{
-    return fi_storefile_lock_hold(dir, may_create, timeout_ms, out, err);
-}
-
-int
 fi_copy_capture_remove_lock(struct fi_os_dir *dir, firn_error *err)
 {
     return fi_os_remove_file(dir, FI_STOREFILE_LOCK_NAME, err);

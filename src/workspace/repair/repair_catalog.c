@@ -29,7 +29,7 @@
 #include "place/place.h"
 #include "repair/repair_internal.h"
 
-enum { KEY_SIZE = 12, BATCH_SIZE = 1 << 20 };
+enum { KEY_SIZE = 12 };
 
 /* ---- which workspace ---- */
 
@@ -409,17 +409,6 @@ struct writing {
 };
 
 static int
-write_batch(struct writing *writing, size_t at_least, firn_durability durability, firn_error *err)
-{
-    int rc = FIRN_OK;
-    if (fi_db_batch_size_bytes(writing->batch) >= at_least) {
-        rc = fi_db_write(writing->repair->opened.db, writing->batch, durability, err);
-        fi_db_batch_clear(writing->batch);
-    }
-    return rc;
-}
-
-static int
 put_record(struct writing *writing, const struct fi_repair_record *record, firn_error *err)
 {
     struct fi_repair *repair = writing->repair;
@@ -445,7 +434,7 @@ put_record(struct writing *writing, const struct fi_repair_record *record, firn_
     FI_TRY(is_packed ? fi_db_batch_delete(writing->batch, writing->unpacked, key, err)
                      : fi_db_batch_put(writing->batch, writing->unpacked, key, firn_bytes(NULL, 0),
                                        err)); /* (I3) */
-    FI_TRY(write_batch(writing, BATCH_SIZE, FIRN_DURABILITY_OS, err));
+    FI_TRY(fi_repair_write(repair, writing->batch, FI_REPAIR_BATCH_SIZE, FIRN_DURABILITY_OS, err));
 out:
     return rc;
 }
@@ -528,9 +517,7 @@ fi_repair_catalog_write(struct fi_repair *repair, firn_error *err)
     for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
         FI_TRY(put_record(&writing, fi_repair_record_at(repair, i), err));
     }
-    if (fi_db_batch_count(writing.batch) > 0) {
-        FI_TRY(write_batch(&writing, 0, FIRN_DURABILITY_FULL, err));
-    }
+    FI_TRY(fi_repair_write(repair, writing.batch, 0, FIRN_DURABILITY_FULL, err));
     DCHECK(fi_db_batch_count(writing.batch) == 0);
     FI_TRY(put_tags(repair, err));
     FI_TRY(fi_db_log_sync(db, err));

@@ -105,6 +105,21 @@ fi_repair_workspace_at(const struct fi_repair *repair, size_t i)
     return (struct fi_repair_workspace *)(void *)repair->workspaces.data + i;
 }
 
+enum { FI_REPAIR_BATCH_SIZE = 1 << 20 };
+
+/* Writes a batch to the new store once it has so many bytes, and clears it. */
+FIRN_MUST_CHECK static inline int
+fi_repair_write(struct fi_repair *repair, struct firn_db_batch *batch, size_t at_least,
+                firn_durability durability, firn_error *err)
+{
+    if (fi_db_batch_count(batch) == 0 || fi_db_batch_size_bytes(batch) < at_least) {
+        return FIRN_OK;
+    }
+    int rc = fi_db_write(repair->opened.db, batch, durability, err);
+    fi_db_batch_clear(batch);
+    return rc;
+}
+
 /* ---- repair_tell.c ---- */
 
 /* Reports damage, or a path that is lost. */

@@ -26,7 +26,6 @@
  */
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
@@ -34,7 +33,7 @@
 #include "os/os_clone.h"
 #include "repair/repair_internal.h"
 
-enum { BATCH_SIZE = 1 << 20, KEY_SIZE_MAX = 33 };
+enum { KEY_SIZE_MAX = 33 };
 
 struct found_pack {
     struct fi_objects_index_pack entry; /* of a damaged pack only its number */
@@ -223,18 +222,6 @@ out:
 /* ---- list and index ---- */
 
 static int
-write_batch(struct packing *packing, size_t at_least, firn_error *err)
-{
-    int rc = FIRN_OK;
-    if (fi_db_batch_size_bytes(packing->batch) >= at_least &&
-        fi_db_batch_count(packing->batch) > 0) {
-        rc = fi_db_write(packing->repair->opened.db, packing->batch, FIRN_DURABILITY_OS, err);
-        fi_db_batch_clear(packing->batch);
-    }
-    return rc;
-}
-
-static int
 clear(struct packing *packing, const char *name, struct firn_db_keyspace **out, firn_error *err)
 {
     uint8_t upper[KEY_SIZE_MAX];
@@ -269,7 +256,8 @@ write_list(struct packing *packing, firn_error *err)
         const struct found_pack *pack = pack_at(packing, i);
         if (pack->is_whole) {
             FI_TRY_RETURN(put_entry(packing, &pack->entry, err));
-            FI_TRY_RETURN(write_batch(packing, BATCH_SIZE, err));
+            FI_TRY_RETURN(fi_repair_write(packing->repair, packing->batch, FI_REPAIR_BATCH_SIZE,
+                                          FIRN_DURABILITY_OS, err));
             last_whole = pack->entry.number;
         }
     }
@@ -279,7 +267,7 @@ write_list(struct packing *packing, firn_error *err)
                                                    .state = FI_OBJECTS_INDEX_PACK_REMOVED};
         FI_TRY_RETURN(put_entry(packing, &gone, err));
     }
-    return write_batch(packing, 0, err);
+    return fi_repair_write(packing->repair, packing->batch, 0, FIRN_DURABILITY_OS, err);
 }
 
 static int
@@ -293,7 +281,9 @@ put_place(struct packing *packing, const firn_hash *hash, const struct fi_packfi
     firn_slice key = firn_bytes(hash->bytes, sizeof hash->bytes);
     int rc = fi_db_batch_put(packing->batch, packing->index, key,
                              firn_bytes(value, fi_objects_index_encode_place(&place, value)), err);
-    return rc == FIRN_OK ? write_batch(packing, BATCH_SIZE, err) : rc;
+    return rc == FIRN_OK ? fi_repair_write(packing->repair, packing->batch, FI_REPAIR_BATCH_SIZE,
+                                           FIRN_DURABILITY_OS, err)
+                         : rc;
 }
 
 static int
@@ -366,7 +356,9 @@ index_packs(struct packing *packing, firn_error *err)
             fi_objects_release(objects, packing->pack);
         }
     }
-    return rc == FIRN_OK ? write_batch(packing, 0, err) : rc;
+    return rc == FIRN_OK
+               ? fi_repair_write(packing->repair, packing->batch, 0, FIRN_DURABILITY_OS, err)
+               : rc;
 }
 
 /* ---- what damaged packs still have ---- */
@@ -375,7 +367,7 @@ index_packs(struct packing *packing, firn_error *err)
 static bool
 is_refused(const struct fi_repair *repair, const firn_hash *hash)
 {
-    return fi_hash_map_find(&repair->refused, fi_load_le64(hash->bytes), hash) != NULL;
+    return fi_hash_map_find(&repair->refused, fi_hash_map_first(hash), hash) != NULL;
 }
 
 static int
@@ -468,7 +460,7 @@ refuse(void *ctx, const firn_hash *hash, const char *text)
     struct refusing *refusing = ctx;
     (void)text; /* the damaged pack was reported when it was read */
     if (hash != NULL && !is_refused(refusing->repair, hash) &&
-        fi_hash_map_insert(&refusing->repair->refused, fi_load_le64(hash->bytes), hash) == NULL) {
+        fi_hash_map_insert(&refusing->repair->refused, fi_hash_map_first(hash), hash) == NULL) {
         refusing->is_out_of_memory = true;
     }
 }

@@ -58,9 +58,7 @@ fi_repair_pins_sweep(struct fi_repair *repair, firn_error *err)
         rc = rc == FIRN_CORRUPT ? FIRN_OK : rc; /* (I2) */
         FI_TRY(rc);
     }
-    if (fi_db_batch_count(sweeping.batch) > 0) {
-        FI_TRY(fi_db_write(repair->opened.db, sweeping.batch, FIRN_DURABILITY_FULL, err));
-    }
+    FI_TRY(fi_repair_write(repair, sweeping.batch, 0, FIRN_DURABILITY_FULL, err));
 out:
     fi_db_batch_destroy(sweeping.batch);
     return rc;

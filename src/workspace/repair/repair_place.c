@@ -30,7 +30,6 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "copy/copy_capture.h"
 #include "os/os_clone.h"
 #include "os/os_names.h"
 #include "place/place.h"
@@ -233,8 +232,8 @@ fi_repair_place_open(struct fi_repair *repair, firn_error *err)
                                 err));
     FI_TRY(open_parent(repair, err));
     if (repair->options->dry_run) { /* (I3) */
-        FI_TRY(fi_copy_capture_keep_writers_out(place->from, false, repair->ws->lock_timeout_ms,
-                                                &place->lock, err));
+        FI_TRY(fi_storefile_lock_hold(place->from, false, repair->ws->lock_timeout_ms, &place->lock,
+                                      err));
     } else {
         FI_TRY(
             fi_storefile_lock_acquire(place->from, repair->ws->lock_timeout_ms, &place->lock, err));

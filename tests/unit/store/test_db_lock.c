@@ -6,9 +6,7 @@
  */
 #include <string.h>
 
-#include "copy/copy_capture.h"
 #include "db_support.h"
-#include "rescue/rescue.h"
 #include "sim/sim_memory.h"
 #include "storefile/storefile.h"
 #include "support/test_file.h"
@@ -104,8 +102,7 @@ a_second_writer_is_refused_when_the_lock_file_is_gone(void **state)
         }
         DB_FAILS(fi_storefile_lock_acquire(scene.dir, 0, &lock, &err), FIRN_BUSY, "locked");
         assert_null(lock);
-        DB_FAILS(fi_copy_capture_keep_writers_out(scene.dir, false, 0, &lock, &err), FIRN_BUSY,
-                 "locked");
+        DB_FAILS(fi_storefile_lock_hold(scene.dir, false, 0, &lock, &err), FIRN_BUSY, "locked");
         assert_null(lock);
         expect_latched(&scene);
         end(&scene);
