@@ -397,6 +397,24 @@ a_manifest_is_made_anew_of_runs_of_all_kinds(void **state)
     fi_buf_deinit(&gathered.history);
     fi_os_dir_close(dir);
     fi_os_dir_close(empty);
+    /* So does what is there and cannot be read; its file stays. */
+    struct fi_rescue_look_files found;
+    struct fi_buf bytes = {0};
+    dir = copy_runs(fixture.dir, "unreadable");
+    TEST_OK(fi_os_dir_open(dir, "runs", &runs, &err), &err);
+    test_file_read(runs, name, &bytes);
+    bytes.data[bytes.size / 2] ^= 1;
+    test_file_write(runs, name, bytes.data, bytes.size);
+    fi_os_dir_close(runs);
+    fi_buf_deinit(&bytes);
+    TEST_OK(fi_rescue_manifest(fixture.dir, dir, &options, &gathered, &err), &err);
+    assert_int_equal(gathered.runs_lost, 1);
+    assert_non_null(strstr(told.last, name));
+    TEST_OK(fi_rescue_look_files(dir, &found, &err), &err);
+    assert_int_equal(found.missing, 0);
+    assert_int_equal(found.unnamed, 1);
+    fi_buf_deinit(&gathered.history);
+    fi_os_dir_close(dir);
 }
 
 /* ---- attachments ---- */
