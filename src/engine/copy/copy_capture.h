@@ -61,8 +61,8 @@ struct fi_copy_capture_file fi_copy_capture_judge(const struct fi_copy_capture *
 struct fi_copy_capture_file fi_copy_capture_judge_in_folder(const char *name);
 bool fi_copy_capture_has_folder(const char *name);
 
-/* The file that writers lock (fi_storefile_lock_hold): whether it has this name, and removing it from what is no
- * longer a store. */
+/* The file that writers lock (fi_storefile_lock_hold): whether it has this name, and removing it
+ * from what is no longer a store. */
 bool fi_copy_capture_is_lock(const char *name);
 FIRN_MUST_CHECK int fi_copy_capture_remove_lock(struct fi_os_dir *dir, firn_error *err);
 
