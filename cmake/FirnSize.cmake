@@ -44,12 +44,12 @@ set(FIRN_COLD_ROOMS
     history
     copy
     rescue
-    mend
     catalog
     place
     handle
     operations
     repair
+    verify
     checkout
     watch
     watchlink
@@ -137,10 +137,10 @@ set(FIRN_COLD_FILES
     row/row_check.c
     store/db.c
     store/db_bulk.c
-    inspect/db_check.c
+    inspect/inspect_check.c
     store/db_checkpoint.c
     store/db_create.c
-    inspect/db_diff.c
+    inspect/inspect_diff.c
     store/db_holder.c
     store/db_image.c
     instance/db_jobs.c
@@ -153,7 +153,7 @@ set(FIRN_COLD_FILES
     store/db_replay.c
     instance/db_space.c
     reading/db_visible.c
-    inspect/db_stats.c
+    inspect/inspect_stats.c
     txn/db_txn_run.c
     version/manifest.c
     version/manifest_edit.c

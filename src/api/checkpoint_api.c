@@ -203,7 +203,7 @@ visit_keyspace(void *ctx, const char *name, bool is_added)
 }
 
 static int
-visit_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *found)
+visit_difference(void *ctx, const char *keyspace, const struct fi_inspect_diff_key *found)
 {
     const struct diffing *diffing = ctx;
     firn_store_difference difference = {.kind = FIRN_STORE_DIFFERENCE_CHANGED,
@@ -236,13 +236,13 @@ firn_store_diff(firn_store *store, const char *before, const char *after,
     API_READ_OPTIONS(given, options, err);
     struct diffing diffing = {visit, ctx};
     struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
-    const struct fi_db_diff_visitor visitor = {.keyspace = given.keyspace,
-                                               .visit_keyspace = visit_keyspace,
-                                               .visit = visit_difference,
-                                               .ctx = &diffing,
-                                               .progress = &progress};
+    const struct fi_inspect_diff_visitor visitor = {.keyspace = given.keyspace,
+                                                    .visit_keyspace = visit_keyspace,
+                                                    .visit = visit_difference,
+                                                    .ctx = &diffing,
+                                                    .progress = &progress};
     api_check_begin_visits(err);
-    int rc = fi_db_diff(store, before, after, &visitor, err);
+    int rc = fi_inspect_diff(store, before, after, &visitor, err);
     return api_check_end_visits(rc, err);
 }
 

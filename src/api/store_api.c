@@ -232,7 +232,8 @@ firn_keyspace_approximate_size(firn_keyspace *keyspace, firn_slice lower, firn_s
     API_REQUIRE(fi_api_options_is_size(out->size), err,
                 "out->size must be set to sizeof(firn_keyspace_size)");
     API_OPEN(keyspace, KEYSPACE, err);
-    int rc = fi_db_stats_range(keyspace, lower, upper.data == NULL ? NULL : &upper, &found, err);
+    int rc =
+        fi_inspect_stats_range(keyspace, lower, upper.data == NULL ? NULL : &upper, &found, err);
     if (rc == FIRN_OK) {
         fi_api_options_write(out, &found, sizeof found);
     }
@@ -248,7 +249,7 @@ firn_store_stats(firn_store *store, firn_store_statistics *out, firn_error *err)
     API_REQUIRE(fi_api_options_is_size(out->size), err,
                 "out->size must be set to sizeof(firn_store_statistics)");
     API_OPEN(store, STORE, err);
-    int rc = fi_db_stats(store, &found, err);
+    int rc = fi_inspect_stats(store, &found, err);
     if (rc == FIRN_OK) {
         fi_api_options_write(out, &found, sizeof found);
     }
@@ -265,8 +266,8 @@ firn_store_stats_json(firn_store *store, char **out, firn_error *err)
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_OPEN(store, STORE, err);
-    FI_TRY(fi_db_stats(store, &found, err));
-    FI_TRY(fi_db_stats_json(&found, &text, err));
+    FI_TRY(fi_inspect_stats(store, &found, err));
+    FI_TRY(fi_inspect_stats_json(&found, &text, err));
     rc = fi_buf_append_u8(&text, 0) == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "statistics");
 out:
     if (rc != FIRN_OK) {
@@ -304,11 +305,11 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
     API_READ_OPTIONS(given, options, err);
     struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
     struct checking checking = {store, &given.callbacks};
-    const struct fi_db_check_options inner = {
+    const struct fi_inspect_check_options inner = {
         .on_damage = given.callbacks.on_notice != NULL ? tell_damage : NULL,
         .ctx = &checking,
         .progress = &progress};
-    int rc = fi_db_check(store, &inner, &found, err);
+    int rc = fi_inspect_check(store, &inner, &found, err);
     if (rc == FIRN_CORRUPT) {
         fi_rows_mend_name(store, err->text, err->text);
     }

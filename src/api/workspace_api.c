@@ -20,6 +20,7 @@
 #include "reclaim/reclaim.h"
 #include "repair/repair.h"
 #include "tree/tree.h"
+#include "verify/verify.h"
 #include "watch/watch.h"
 
 /* Returns from the enclosing function if the caller's result has no size, or ends before `last`,
@@ -825,7 +826,7 @@ firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_optio
     BEGIN_RESULT(out, firn_workspace_check_result, size, err);
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
-    int rc = fi_repair_check(workspace, &given, &result, err);
+    int rc = fi_verify(workspace, &given, &result, err);
     if (out != NULL) { /* even after a failure: it says what is damaged */
         fi_api_options_write(out, &result, sizeof result);
     }

@@ -94,7 +94,7 @@ use(struct fi_os *os, struct fi_os_dir *root)
     int rc = fi_db_path_open(os, "/f", &options, &db, &err);
     CHECK(rc == FIRN_OK || err.text[0] != '\0');
     if (rc == FIRN_OK) {
-        rc = fi_db_check(db, NULL, &report, &err);
+        rc = fi_inspect_check(db, NULL, &report, &err);
         CHECK(rc == FIRN_OK || err.text[0] != '\0');
         fi_db_abandon(db);
     }

@@ -48,6 +48,7 @@
 #include "base/mem.h"
 #include "codec/xxh3.h"
 #include "log/log.h"
+#include "os/os_names.h"
 #include "store/db_store_handle.h"
 #include "version/manifest.h"
 
@@ -113,13 +114,6 @@ bool
 fi_copy_capture_has_folder(const char *name)
 {
     return strcmp(name, "runs") == 0 || strcmp(name, FI_STOREFILE_PACKS_NAME) == 0;
-}
-
-static bool
-is_unfinished(const char *name)
-{
-    size_t size = strlen(name);
-    return size > 4 && strcmp(name + size - 4, ".tmp") == 0;
 }
 
 static size_t
@@ -193,7 +187,8 @@ judge_segment(const struct fi_buf *segments, const char *prefix, const char *nam
     size_t count;
     const struct fi_log_capture_segment *segment = segments_of(segments, &count);
     if (!is_segment(name)) {
-        file.kind = is_unfinished(name) ? FI_COPY_CAPTURE_LEFT_OUT : FI_COPY_CAPTURE_FOREIGN;
+        file.kind =
+            fi_os_names_end_with(name, ".tmp") ? FI_COPY_CAPTURE_LEFT_OUT : FI_COPY_CAPTURE_FOREIGN;
         return file;
     }
     file.kind = FI_COPY_CAPTURE_LEFT_OUT;
@@ -401,13 +396,6 @@ fi_copy_capture_close(struct fi_copy_capture *capture)
 }
 
 /* ---- writers ---- */
-
-int
-fi_copy_capture_keep_writers_out(struct fi_os_dir *dir, bool may_create, int64_t timeout_ms,
-                                 struct fi_storefile_lock **out, firn_error *err)
-{
-    return fi_storefile_lock_hold(dir, may_create, timeout_ms, out, err);
-}
 
 int
 fi_copy_capture_remove_lock(struct fi_os_dir *dir, firn_error *err)

@@ -61,16 +61,8 @@ struct fi_copy_capture_file fi_copy_capture_judge(const struct fi_copy_capture *
 struct fi_copy_capture_file fi_copy_capture_judge_in_folder(const char *name);
 bool fi_copy_capture_has_folder(const char *name);
 
-/* Keeps writers out of the store in a directory until *out is released. FIRN_BUSY, which names the
- * holder, if another process has the lock for all of timeout_ms; negative: no limit. *out is NULL
- * if there is no lock to take: the directory may not be written to, or, without may_create, the
- * file does not exist. No file of the state changes. */
-FIRN_MUST_CHECK int fi_copy_capture_keep_writers_out(struct fi_os_dir *dir, bool may_create,
-                                                     int64_t timeout_ms,
-                                                     struct fi_storefile_lock **out,
-                                                     firn_error *err);
-/* The file that is locked for that: whether it has this name, and removing it from what is no
- * longer a store. */
+/* The file that writers lock (fi_storefile_lock_hold): whether it has this name, and removing it
+ * from what is no longer a store. */
 bool fi_copy_capture_is_lock(const char *name);
 FIRN_MUST_CHECK int fi_copy_capture_remove_lock(struct fi_os_dir *dir, firn_error *err);
 

@@ -255,7 +255,7 @@ struct fi_db_rest {
     int64_t since_ns;           /* … and since when it is the newest */
 };
 
-/* Counters for fi_db_stats; relaxed. */
+/* Counters for fi_inspect_stats; relaxed. */
 struct fi_db_counters {
     _Atomic uint64_t commits;
     _Atomic uint64_t commit_bytes;

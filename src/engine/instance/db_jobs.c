@@ -46,7 +46,7 @@ static const struct fi_compaction_work_wish compaction_wish = {.compactions = tr
 
 /* ---- failures ---- */
 
-/* For fi_db_stats. */
+/* For fi_inspect_stats. */
 static void
 record_failure_locked(struct fi_db_jobs *jobs, const firn_error *err)
 {

@@ -46,6 +46,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "lsm/lsm_internal.h"
+#include "os/os_names.h"
 #include "run/value_file.h"
 
 #include <stdio.h>

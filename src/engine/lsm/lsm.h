@@ -435,8 +435,19 @@ void fi_lsm_pressure(struct fi_lsm *lsm, unsigned *out_frozen, unsigned *out_lev
  * run_kind.h. */
 FIRN_MUST_CHECK int fi_lsm_check(struct fi_lsm *lsm, void (*on_damage)(void *ctx, const char *text),
                                  void *ctx, const struct fi_step *step, firn_error *err);
+/* Where reports of damage in the runs of a tree go. */
+struct fi_lsm_damage {
+    void (*on_damage)(void *ctx, const char *text);
+    void *ctx;
+    uint32_t tree;
+};
+/* Reads and verifies one run, as its kind does. */
+FIRN_MUST_CHECK int fi_lsm_check_run(struct fi_run *run, struct fi_lsm_damage *damage,
+                                     const struct fi_step *step, firn_error *err);
 /* A report of a damaged run by columns begins with this, the number of the tree's keyspace and a
  * colon. rows_mend.c adds the names of table and column. */
 #define FI_LSM_DAMAGE_KEYSPACE "keyspace "
+/* Makes such a report; ctx is a struct fi_lsm_damage. */
+void fi_lsm_check_tell(void *ctx, const char *text);
 
 #endif

@@ -22,11 +22,9 @@
 
 struct checking {
     struct fi_lsm *lsm;
-    void (*on_damage)(void *ctx, const char *text);
-    void *ctx;
+    struct fi_lsm_damage damage;
     const struct fi_step *step;
     bool is_damaged;
-    uint32_t tree; /* of columns, whose run is checked */
 };
 
 /* FIRN_OK for damage, which has been reported then. */
@@ -38,7 +36,7 @@ note(struct checking *checking, int rc, const firn_error *local, firn_error *err
     }
     if (rc == FIRN_CORRUPT || rc == FIRN_UNTRUSTED) {
         checking->is_damaged = true;
-        checking->on_damage(checking->ctx, local->text);
+        checking->damage.on_damage(checking->damage.ctx, local->text);
         return FIRN_OK;
     }
     fi_error_copy(err, local);
@@ -125,15 +123,23 @@ check_manifest(struct checking *checking, firn_error *err)
 
 /* ---- runs ---- */
 
-/* For a run by columns. The names of table and column are found by this prefix. */
-static void
-tell_of_columns(void *ctx, const char *text)
+void
+fi_lsm_check_tell(void *ctx, const char *text)
 {
-    const struct checking *checking = ctx;
+    const struct fi_lsm_damage *damage = ctx;
     char named[FIRN_ERROR_TEXT_SIZE];
-    (void)snprintf(named, sizeof named, FI_LSM_DAMAGE_KEYSPACE "%" PRIu32 ": %s", checking->tree,
+    (void)snprintf(named, sizeof named, FI_LSM_DAMAGE_KEYSPACE "%" PRIu32 ": %s", damage->tree,
                    text);
-    checking->on_damage(checking->ctx, named);
+    damage->on_damage(damage->ctx, named);
+}
+
+int
+fi_lsm_check_run(struct fi_run *run, struct fi_lsm_damage *damage, const struct fi_step *step,
+                 firn_error *err)
+{
+    return run->kind->file_kind == FI_BLOCK_FILE_COLUMN
+               ? run->kind->check(run, fi_lsm_check_tell, damage, step, err)
+               : run->kind->check(run, damage->on_damage, damage->ctx, step, err);
 }
 
 static int
@@ -145,15 +151,13 @@ check_file(struct checking *checking, struct fi_run_file *file, firn_error *err)
     if (rc != FIRN_OK) {
         return note(checking, rc, &local, err);
     }
-    bool is_of_columns = pin->run->kind->file_kind == FI_BLOCK_FILE_COLUMN;
-    rc = pin->run->kind->check(pin->run, is_of_columns ? tell_of_columns : checking->on_damage,
-                               is_of_columns ? checking : checking->ctx, checking->step, &local);
+    rc = fi_lsm_check_run(pin->run, &checking->damage, checking->step, &local);
     if (rc == FIRN_CORRUPT) {
         /* The kind has reported it. */
         checking->is_damaged = true;
         rc = FIRN_OK;
-    } else if (rc != FIRN_OK && err != NULL) {
-        *err = local;
+    } else if (rc != FIRN_OK) {
+        fi_error_copy(err, &local);
     }
     fi_run_file_unpin(pin);
     return rc;
@@ -164,7 +168,7 @@ check_tree(struct checking *checking, struct fi_lsm_tree *tree, firn_error *err)
 {
     int rc = FIRN_OK;
     struct fi_lsm_state *state = fi_lsm_state_of(tree);
-    checking->tree = tree->id;
+    checking->damage.tree = tree->id;
     for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         const struct fi_version_level *level = &state->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
@@ -193,7 +197,7 @@ fi_lsm_check(struct fi_lsm *lsm, void (*on_damage)(void *ctx, const char *text),
              const struct fi_step *step, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct checking checking = {.lsm = lsm, .on_damage = on_damage, .ctx = ctx, .step = step};
+    struct checking checking = {.lsm = lsm, .damage = {on_damage, ctx, 0}, .step = step};
     FI_TRY(check_manifest(&checking, err));
     FI_TRY(fi_lsm_tree_list(lsm, check_tree_of, &checking, err));
     if (checking.is_damaged) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lsm/lsm_handle.h: the structures of the trees, and the functions of the room for the rooms that
- * work on these: compaction/ and mend/. Others use lsm.h. The essay is in lsm.c.
+ * work on these: compaction/ and rescue/. Others use lsm.h. The essay is in lsm.c.
  */
 #ifndef FIRN_LSM_LSM_HANDLE_H
 #define FIRN_LSM_LSM_HANDLE_H

@@ -4,7 +4,7 @@
  *
  * MANIFEST says which runs are current. If MANIFEST or its end is lost, the runs themselves must
  * show it. So each run records its tree, the files that it replaces, and the files that were
- * replaced before but not yet removed (used by mend_gather.c).
+ * replaced before but not yet removed (used by rescue_find.c).
  *
  * (I1) A file is in the list `gone` from the moment at which MANIFEST durably does not name it any
  *      more, or certainly never will, until it is removed. So a run that is finished meanwhile

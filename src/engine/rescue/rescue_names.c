@@ -12,13 +12,12 @@
  * a name and turn out to be empty. A crafted run may have any number: keyspaces that need more than
  * NAMES_MAX names are left out, and reported.
  */
-#include "rescue/rescue.h"
+#include "rescue/rescue_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/check.h"
 #include "log/log.h"
 #include "store/db_store_handle.h"
@@ -70,16 +69,16 @@ put_op(struct fi_buf *record, uint64_t id)
 {
     char name[40];
     struct fi_buf number = {0};
+    struct fi_storefile_place place;
     int rc;
     int size = snprintf(name, sizeof name, "recovered-%" PRIu64, id);
     CHECK(size > 0 && (size_t)size < sizeof name);
     FI_TRY(fi_buf_append_varint(&number, id));
-    FI_TRY(fi_buf_append_varint(record, FI_DB_KEYSPACE_LIST));
-    FI_TRY(fi_buf_append_u8(record, FI_ENTRY_PUT));
-    FI_TRY(fi_buf_append_varint(record, strlen(name)));
-    FI_TRY(fi_buf_append_str(record, name));
-    FI_TRY(fi_buf_append_varint(record, number.size));
-    FI_TRY(fi_buf_append_slice(record, fi_buf_slice(&number)));
+    const struct fi_storefile_op op = {.keyspace = FI_DB_KEYSPACE_LIST,
+                                       .kind = FI_ENTRY_PUT,
+                                       .key = firn_str(name),
+                                       .value = fi_buf_slice(&number)};
+    FI_TRY(fi_storefile_append_op(record, &op, &place));
 out:
     fi_buf_deinit(&number);
     return rc;

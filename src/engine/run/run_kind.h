@@ -29,7 +29,7 @@
 /* ==== the origin of a run ====
  *
  * What a run records about its origin, so that a repair can work without MANIFEST
- * (mend/mend_gather.c).
+ * (rescue/rescue_find.c).
  *
  *   0         4      5       6      8
  *   +---------+------+-------+------+------+---------+------+------+--------+------+

@@ -127,7 +127,7 @@ struct fi_schema;
 void fi_db_keyspace_note_schema(struct firn_db_keyspace *keyspace, struct fi_schema *schema,
                                 uint32_t index, const struct firn_db_keyspace *table);
 const char *fi_db_keyspace_name(const struct firn_db_keyspace *keyspace);
-/* The number by which texts of a repair name it (mend/mend.h). */
+/* The number by which texts of a repair name it (rescue/rescue_runs.c). */
 uint32_t fi_db_keyspace_number(const struct firn_db_keyspace *keyspace);
 FIRN_MUST_CHECK int fi_db_keyspace_list_in(struct firn_db_view *view,
                                            int (*visit)(void *ctx, const char *name), void *ctx,

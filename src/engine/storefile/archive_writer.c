@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/sort.h"
 #include "codec/blake3_hash.h"
+#include "os/os_names.h"
 
 enum { BUFFER_SIZE = 1 << 20 };
 
@@ -81,11 +82,10 @@ out:
     return rc;
 }
 
-static int
-keep_name(void *ctx, const struct fi_os_dirent *entry)
+static bool
+is_wanted(const struct fi_os_dirent *entry)
 {
-    return is_left_out(entry->name) ? FIRN_OK
-                                    : fi_buf_append(ctx, entry->name, entry->name_size + 1);
+    return !is_left_out(entry->name);
 }
 
 static int
@@ -121,12 +121,11 @@ list_store(struct fi_os_dir *store, struct fi_archive_format_toc *toc, firn_erro
 {
     struct listing listing = {.toc = toc, .dir = store, .directory = ""};
     struct fi_buf names = {0};
+    const char *name = NULL;
     int rc;
-    FI_TRY(fi_os_dir_list(store, keep_name, &names, err));
-    for (size_t at = 0; at < names.size;) {
-        const char *name = (const char *)names.data + at;
+    FI_TRY(fi_os_names_list(store, is_wanted, &names, err));
+    while ((name = fi_os_names_next(&names, name)) != NULL) {
         FI_TRY(list_name(&listing, name, err));
-        at += strlen(name) + 1;
     }
     fi_sort(toc->files.data, fi_archive_format_count(toc), sizeof(struct fi_archive_format_file),
             compare_files);

@@ -111,36 +111,48 @@ has_run_at(const struct fi_manifest_state_tree *tree, size_t place, uint64_t num
     return place < tree->run_count && tree->runs[place]->number == number;
 }
 
-/* One block: the run, its references, attachments and groups, then the bytes of its bounds. */
+size_t
+fi_manifest_run_copy_size(const struct fi_manifest_run *run)
+{
+    return sizeof *run + run->reference_count * sizeof *run->references +
+           run->attachment_count * sizeof *run->attachments +
+           run->group_count * sizeof *run->groups + run->lower.size + run->upper.size;
+}
+
+/* Copies size bytes to *at, and moves it past them. */
+static const void *
+put(uint8_t **at, const void *from, size_t size)
+{
+    uint8_t *to = *at;
+    if (size > 0) {
+        memcpy(to, from, size);
+    }
+    *at = to + size;
+    return to;
+}
+
+/* The run, its references, attachments and groups, then the bytes of its bounds. */
+struct fi_manifest_run *
+fi_manifest_run_copy(const struct fi_manifest_run *run, void *memory)
+{
+    struct fi_manifest_run *copy = memory;
+    uint8_t *at = (uint8_t *)(copy + 1);
+    *copy = *run;
+    copy->references = put(&at, run->references, run->reference_count * sizeof *run->references);
+    copy->attachments =
+        put(&at, run->attachments, run->attachment_count * sizeof *run->attachments);
+    copy->groups = put(&at, run->groups, run->group_count * sizeof *run->groups);
+    copy->lower.data = put(&at, run->lower.data, run->lower.size);
+    copy->upper.data = put(&at, run->upper.data, run->upper.size);
+    DCHECK(at == (uint8_t *)memory + fi_manifest_run_copy_size(run));
+    return copy;
+}
+
 static struct fi_manifest_run *
 copy_run(const struct fi_manifest_run *run)
 {
-    size_t references_size = run->reference_count * sizeof *run->references;
-    size_t groups_size = run->group_count * sizeof *run->groups;
-    size_t attachments_size = run->attachment_count * sizeof *run->attachments;
-    struct fi_manifest_run *copy = fi_alloc(sizeof *copy + references_size + attachments_size +
-                                            groups_size + run->lower.size + run->upper.size);
-    if (copy != NULL) {
-        uint8_t *attachments = (uint8_t *)(copy + 1) + references_size;
-        uint8_t *bytes = attachments + attachments_size + groups_size;
-        *copy = *run;
-        if (attachments_size > 0) {
-            copy->attachments = memcpy(attachments, run->attachments, attachments_size);
-        }
-        if (groups_size > 0) {
-            copy->groups = memcpy(bytes - groups_size, run->groups, groups_size);
-        }
-        if (references_size > 0) {
-            copy->references = memcpy(copy + 1, run->references, references_size);
-        }
-        if (run->lower.size > 0) {
-            memcpy(bytes, run->lower.data, run->lower.size);
-        }
-        memcpy(bytes + run->lower.size, run->upper.data, run->upper.size);
-        copy->lower = firn_bytes(bytes, run->lower.size);
-        copy->upper = firn_bytes(bytes + run->lower.size, run->upper.size);
-    }
-    return copy;
+    void *memory = fi_alloc(fi_manifest_run_copy_size(run));
+    return memory == NULL ? NULL : fi_manifest_run_copy(run, memory);
 }
 
 static int

@@ -13,12 +13,33 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "firn/types.h"
 
 void
 fi_hash_map_init(struct fi_hash_map *map, size_t record_size, uint64_t (*hash)(const void *record),
                  bool (*equal)(const void *record, const void *key))
 {
     *map = (struct fi_hash_map){.record_size = record_size, .hash = hash, .equal = equal};
+}
+
+uint64_t
+fi_hash_map_first(const void *record)
+{
+    uint64_t value;
+    memcpy(&value, record, sizeof value);
+    return value;
+}
+
+bool
+fi_hash_map_same_number(const void *record, const void *key)
+{
+    return memcmp(record, key, sizeof(uint64_t)) == 0;
+}
+
+bool
+fi_hash_map_same_hash(const void *record, const void *key)
+{
+    return memcmp(record, key, sizeof(firn_hash)) == 0;
 }
 
 void

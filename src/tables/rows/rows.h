@@ -92,7 +92,7 @@ FIRN_MUST_CHECK int fi_rows_index_rebuild(struct firn_table *table, const char *
 FIRN_MUST_CHECK int fi_rows_mend(struct firn_db *db, void (*on_damage)(void *ctx, const char *text),
                                  void *ctx, firn_error *err);
 
-/* A report of fi_mend or of a check about a run, with the names of table and column in place of
+/* A report of fi_rescue or of a check about a run, with the names of table and column in place of
  * their numbers, as far as the store has them. out may be text. */
 void fi_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TEXT_SIZE]);
 

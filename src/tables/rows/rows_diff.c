@@ -2,7 +2,7 @@
  *
  * rows/rows_diff.c: the rows that differ between two states of a table.
  *
- * The store compares the two keyspaces (inspect/db_diff.c), and visits keys whose tuples differ.
+ * The store compares the two keyspaces (inspect_diff.c), and visits keys whose tuples differ.
  * Tuples may differ although the rows are equal: a tuple from a run of columns has all columns of
  * its layout, and one that was written after a column was dropped lacks it. So rows are compared as
  * cells, both read with the schema of the later state, which gives a row that is older than a
@@ -47,7 +47,7 @@ struct firn_table_diff {
     struct side after;
     bool is_one_table; /* both states have the same table */
     unsigned walks_left;
-    struct fi_db_diff_walk *walk; /* NULL: the next one has not begun */
+    struct fi_inspect_diff_walk *walk; /* NULL: the next one has not begun */
     struct fi_storefile_progress progress;
     struct fi_arena arena; /* what follows, and the sides' arrays */
     struct firn_table_diff_column *columns;
@@ -286,7 +286,7 @@ void
 fi_rows_diff_close(struct firn_table_diff *diff)
 {
     if (diff != NULL) {
-        fi_db_diff_walk_close(diff->walk);
+        fi_inspect_diff_walk_close(diff->walk);
         close_side(&diff->before);
         close_side(&diff->after);
         fi_buf_deinit(&diff->old_memory);
@@ -350,7 +350,8 @@ is_same(const struct fi_cell *a, const struct fi_cell *b)
 
 /* Marks the columns that differ in a row of both states; *out: at least one does. */
 static int
-compare(struct firn_table_diff *diff, const struct fi_db_diff_key *key, bool *out, firn_error *err)
+compare(struct firn_table_diff *diff, const struct fi_inspect_diff_key *key, bool *out,
+        firn_error *err)
 {
     const struct side *after = &diff->after;
     const struct fi_schema_wanted wanted = {diff->compared, diff->compared_count};
@@ -370,7 +371,8 @@ compare(struct firn_table_diff *diff, const struct fi_db_diff_key *key, bool *ou
 
 /* Describes how the rows of a key differ; *out: they do. */
 static int
-look(struct firn_table_diff *diff, const struct fi_db_diff_key *key, bool *out, firn_error *err)
+look(struct firn_table_diff *diff, const struct fi_inspect_diff_key *key, bool *out,
+     firn_error *err)
 {
     bool is_changed = key->is_before && key->is_after;
     *out = true;
@@ -404,19 +406,20 @@ begin_walk(struct firn_table_diff *diff, firn_error *err)
 {
     bool has_before = diff->is_one_table || diff->walks_left == 2;
     bool has_after = diff->is_one_table || diff->walks_left == 1;
-    const struct fi_db_diff_side before = {diff->before.view,
-                                           has_before ? diff->before.rows : NULL};
-    const struct fi_db_diff_side after = {diff->after.view, has_after ? diff->after.rows : NULL};
+    const struct fi_inspect_diff_side before = {diff->before.view,
+                                                has_before ? diff->before.rows : NULL};
+    const struct fi_inspect_diff_side after = {diff->after.view,
+                                               has_after ? diff->after.rows : NULL};
     struct fi_storefile_progress *progress =
         diff->progress.on_progress != NULL ? &diff->progress : NULL;
     CHECK(diff->walks_left > 0);
-    return fi_db_diff_walk_open(diff->db, &before, &after, progress, &diff->walk, err);
+    return fi_inspect_diff_walk_open(diff->db, &before, &after, progress, &diff->walk, err);
 }
 
 int
 fi_rows_diff_next(struct firn_table_diff *diff, const firn_row_difference **out, firn_error *err)
 {
-    struct fi_db_diff_key key;
+    struct fi_inspect_diff_key key;
     bool is_found = false;
     *out = NULL;
     while (!is_found && diff->walks_left > 0) {
@@ -424,11 +427,11 @@ fi_rows_diff_next(struct firn_table_diff *diff, const firn_row_difference **out,
         if (diff->walk == NULL) {
             FI_TRY_RETURN(begin_walk(diff, err));
         }
-        FI_TRY_RETURN(fi_db_diff_walk_next(diff->walk, &key, &has_key, err));
+        FI_TRY_RETURN(fi_inspect_diff_walk_next(diff->walk, &key, &has_key, err));
         if (has_key) {
             FI_TRY_RETURN(look(diff, &key, &is_found, err));
         } else {
-            fi_db_diff_walk_close(diff->walk);
+            fi_inspect_diff_walk_close(diff->walk);
             diff->walk = NULL;
             diff->walks_left--;
         }

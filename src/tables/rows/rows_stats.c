@@ -212,7 +212,7 @@ look_at_index(struct firn_table *table, const struct fi_rows_stats_options *opti
     *out = (firn_table_index_statistics){.name = (const char *)index->name.data,
                                          .is_unique = index->is_unique};
     FI_TRY_RETURN(fi_rows_index_keyspace(table, options->view, index, &keyspace, err));
-    FI_TRY_RETURN(fi_db_stats_visit_parts(keyspace, options->view, visit_part, &parts, err));
+    FI_TRY_RETURN(fi_inspect_stats_visit_parts(keyspace, options->view, visit_part, &parts, err));
     out->entries = estimate(&parts);
     out->file_bytes = parts.stats.file_bytes;
     out->memory_bytes = parts.stats.memory_bytes;
@@ -397,7 +397,7 @@ fi_rows_stats(struct firn_table *table, const struct fi_rows_stats_options *opti
     FI_TRY(fi_rows_schema(table, options->view, &schema, err));
     gathering.schema = schema;
     FI_TRY(begin(&gathering, &arena, err));
-    FI_TRY(fi_db_stats_visit_parts(table->rows, options->view, visit_part, &gathering, err));
+    FI_TRY(fi_inspect_stats_visit_parts(table->rows, options->view, visit_part, &gathering, err));
     gathering.stats.rows = estimate(&gathering);
     gathering.stats.rows_are_exact = gathering.versions == 0 || options->counts;
     if (options->counts) {

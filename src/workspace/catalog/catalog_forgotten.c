@@ -14,37 +14,22 @@
  */
 #include "catalog/catalog.h"
 
-#include "base/bytes.h"
 #include "base/check.h"
-#include "base/slice.h"
 
 enum { BATCH_SIZE = 1 << 20, SCRATCH_FRAMES = 4 };
 
 /* ---- sets ---- */
 
-static uint64_t
-hash_of(const void *record)
-{
-    const firn_hash *hash = record;
-    return fi_load_le64(hash->bytes);
-}
-
-static bool
-is_equal(const void *record, const void *key)
-{
-    return fi_hash_equal(record, key);
-}
-
 void
 fi_catalog_forgotten_init(struct fi_hash_map *set)
 {
-    fi_hash_map_init(set, sizeof(firn_hash), hash_of, is_equal);
+    fi_hash_map_init(set, sizeof(firn_hash), fi_hash_map_first, fi_hash_map_same_hash);
 }
 
 bool
 fi_catalog_forgotten_has(const struct fi_hash_map *set, const firn_hash *hash)
 {
-    return fi_hash_map_find(set, hash_of(hash), hash) != NULL;
+    return fi_hash_map_find(set, fi_hash_map_first(hash), hash) != NULL;
 }
 
 int
@@ -52,7 +37,7 @@ fi_catalog_forgotten_add(struct fi_hash_map *set, const firn_hash *hash, firn_er
 {
     DCHECK(set->record_size == sizeof *hash);
     if (fi_catalog_forgotten_has(set, hash) ||
-        fi_hash_map_insert(set, hash_of(hash), hash) != NULL) {
+        fi_hash_map_insert(set, fi_hash_map_first(hash), hash) != NULL) {
         return FIRN_OK;
     }
     return fi_error_no_memory(err, "a list of objects");

@@ -193,12 +193,11 @@ lock(const struct fi_checkout_stores *stores, struct store *store, struct fi_os_
 {
     bool may_create = store->print != 0 && !stores->is_dry;
     DCHECK(store->lock == NULL);
-    int rc = fi_copy_capture_keep_writers_out(dir, may_create, 0, &store->lock, err);
+    int rc = fi_storefile_lock_hold(dir, may_create, 0, &store->lock, err);
     if (rc != FIRN_BUSY) {
         return rc;
     }
-    rc = fi_copy_capture_keep_writers_out(dir, may_create, stores->lock_timeout_ms, &store->lock,
-                                          err);
+    rc = fi_storefile_lock_hold(dir, may_create, stores->lock_timeout_ms, &store->lock, err);
     if (rc == FIRN_OK) {
         fi_storefile_lock_release(store->lock);
         store->lock = NULL;

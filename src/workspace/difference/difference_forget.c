@@ -21,7 +21,6 @@
  */
 #include "difference/difference.h"
 
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
@@ -75,24 +74,10 @@ struct fi_difference_forget {
 
 /* ---- maps ---- */
 
-static uint64_t
-known_hash(const void *record)
-{
-    const struct known *known = record;
-    return fi_load_le64(known->hash.bytes);
-}
-
-static bool
-known_equal(const void *record, const void *key)
-{
-    const struct known *known = record;
-    return fi_hash_equal(&known->hash, key);
-}
-
 static const struct known *
 find_known(const struct fi_hash_map *map, const firn_hash *hash)
 {
-    return fi_hash_map_find(map, fi_load_le64(hash->bytes), hash);
+    return fi_hash_map_find(map, fi_hash_map_first(hash), hash);
 }
 
 static uint64_t
@@ -136,8 +121,10 @@ fi_difference_forget_create(const struct fi_tree_source *source, struct fi_tree_
     forget->source = source;
     forget->paths = paths;
     forget->gone = gone;
-    fi_hash_map_init(&forget->forgotten, sizeof(struct known), known_hash, known_equal);
-    fi_hash_map_init(&forget->nothing, sizeof(struct known), known_hash, known_equal);
+    fi_hash_map_init(&forget->forgotten, sizeof(struct known), fi_hash_map_first,
+                     fi_hash_map_same_hash);
+    fi_hash_map_init(&forget->nothing, sizeof(struct known), fi_hash_map_first,
+                     fi_hash_map_same_hash);
     fi_hash_map_init(&forget->links, sizeof(struct moved), moved_hash, moved_equal);
     return FIRN_OK;
 }
@@ -269,7 +256,7 @@ remember(struct fi_hash_map *map, const struct level *level, firn_error *err)
 {
     const struct known known = {level->entry.hash, level->counts};
     if (find_known(map, &known.hash) != NULL ||
-        fi_hash_map_insert(map, known_hash(&known), &known) != NULL) {
+        fi_hash_map_insert(map, fi_hash_map_first(&known), &known) != NULL) {
         return FIRN_OK;
     }
     return fi_error_no_memory(err, "a walk through trees");

@@ -20,7 +20,6 @@
  * Memory: a list for each level and a cell for each thread; in a verification, 36 bytes for each
  * list.
  */
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
@@ -39,18 +38,6 @@ wrong(const firn_hash *hash, const char *what, firn_error *err)
 }
 
 /* ---- the walk ---- */
-
-static uint64_t
-hash_of_hash(const void *record)
-{
-    return fi_load_le64(((const firn_hash *)record)->bytes);
-}
-
-static bool
-hash_is(const void *record, const void *key)
-{
-    return fi_hash_equal(record, key);
-}
 
 /* Reads a list into its level; the list must be for `size` bytes. (I1) */
 static int
@@ -88,7 +75,7 @@ open_cells(struct fi_objects_cells *cells, struct fi_objects *objects,
 {
     *cells =
         (struct fi_objects_cells){.objects = objects, .size = size, .is_each_once = is_each_once};
-    fi_hash_map_init(&cells->seen, sizeof(firn_hash), hash_of_hash, hash_is);
+    fi_hash_map_init(&cells->seen, sizeof(firn_hash), fi_hash_map_first, fi_hash_map_same_hash);
     if (size < FI_PACKFILE_CELLS_CONTENT_MIN || size > FI_PACKFILE_CELLS_CONTENT_MAX) {
         return wrong(hash, "is a list of cells, and its size is not one of such content", err);
     }
@@ -115,8 +102,8 @@ pass_over(struct fi_objects_cells *cells, const firn_hash *list, bool *out, firn
     if (!cells->is_each_once) {
         return FIRN_OK;
     }
-    *out = fi_hash_map_find(&cells->seen, hash_of_hash(list), list) != NULL;
-    return *out || fi_hash_map_insert(&cells->seen, hash_of_hash(list), list) != NULL
+    *out = fi_hash_map_find(&cells->seen, fi_hash_map_first(list), list) != NULL;
+    return *out || fi_hash_map_insert(&cells->seen, fi_hash_map_first(list), list) != NULL
                ? FIRN_OK
                : fi_error_no_memory(err, "lists of cells");
 }

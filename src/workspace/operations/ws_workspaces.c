@@ -28,8 +28,9 @@
 #include "handle/ws_opened.h"
 #include "objects/objects.h"
 #include "operations/operations_internal.h"
+#include "os/os_names.h"
 #include "place/place.h"
-#include "repair/repair.h"
+#include "storefile/storefile.h"
 #include "trust/trust.h"
 
 enum { TAIL_BYTES = 4 };
@@ -105,12 +106,6 @@ out:
 /* ---- deleting what is left of a store ---- */
 
 static int
-keep_name(void *ctx, const struct fi_os_dirent *entry)
-{
-    return fi_buf_append(ctx, entry->name, entry->name_size + 1);
-}
-
-static int
 open_home(struct fi_os *os, struct fi_os_dir **out, firn_error *err)
 {
     char *path = NULL;
@@ -128,18 +123,17 @@ remove_put_aside(struct fi_os *os, firn_error *err)
 {
     struct fi_os_dir *home = NULL;
     struct fi_buf names = {0};
+    const char *name = NULL;
     int rc;
     FI_TRY(open_home(os, &home, err));
-    FI_TRY(fi_os_dir_list(home, keep_name, &names, err));
-    for (size_t at = 0; at < names.size;) {
-        const char *name = (const char *)names.data + at;
+    FI_TRY(fi_os_names_list(home, NULL, &names, err));
+    while ((name = fi_os_names_next(&names, name)) != NULL) {
         size_t size = strlen(name);
         size_t mark_size = sizeof removed_mark - 1;
         size_t tail_size = mark_size + (size_t)2 * TAIL_BYTES;
         if (size > tail_size && memcmp(name + size - tail_size, removed_mark, mark_size) == 0) {
-            FI_TRY(fi_repair_remove_tree(home, name, err));
+            FI_TRY(fi_storefile_remove_tree(home, name, err));
         }
-        at += size + 1;
     }
 out:
     fi_os_dir_close(home);

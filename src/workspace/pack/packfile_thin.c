@@ -12,25 +12,11 @@
  * A real file that is thin is a sparse one, such as a new disk image. Since files of 16 GiB and
  * more are named without their zeros (packfile_cells.c), it has less than that.
  */
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/hash_map.h"
-#include "base/slice.h"
 #include "pack/packfile.h"
 
 enum { FREE = 1 << 30, RATIO = 64 };
-
-static uint64_t
-hash_of(const void *record)
-{
-    return fi_load_le64(((const firn_hash *)record)->bytes);
-}
-
-static bool
-hash_is(const void *record, const void *key)
-{
-    return fi_hash_equal(record, key);
-}
 
 int
 fi_packfile_thin_judge(firn_slice list, bool *out, firn_error *err)
@@ -45,9 +31,9 @@ fi_packfile_thin_judge(firn_slice list, bool *out, firn_error *err)
     if (rc != FIRN_OK || total <= FREE) {
         return rc;
     }
-    fi_hash_map_init(&seen, sizeof(firn_hash), hash_of, hash_is);
+    fi_hash_map_init(&seen, sizeof(firn_hash), fi_hash_map_first, fi_hash_map_same_hash);
     while (rc == FIRN_OK && most < total && fi_packfile_pieces_next(&pieces, &piece)) {
-        const uint64_t key = hash_of(&piece.hash);
+        const uint64_t key = fi_hash_map_first(&piece.hash);
         if (piece.is_hole || fi_hash_map_find(&seen, key, &piece.hash) != NULL) {
             continue;
         }

@@ -36,7 +36,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/hash_map.h"
 #include "base/mem.h"

@@ -26,7 +26,6 @@
  */
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
@@ -34,7 +33,7 @@
 #include "os/os_clone.h"
 #include "repair/repair_internal.h"
 
-enum { BATCH_SIZE = 1 << 20, KEY_SIZE_MAX = 33 };
+enum { KEY_SIZE_MAX = 33 };
 
 struct found_pack {
     struct fi_objects_index_pack entry; /* of a damaged pack only its number */
@@ -143,15 +142,13 @@ compare_with_list(struct packing *packing, firn_error *err)
     size_t count = pack_count(packing);
     firn_error found;
     packing->last = count == 0 ? 0 : pack_at(packing, count - 1)->entry.number;
+    bool is_sound;
     int rc = fi_objects_open(packing->repair->opened.db, &objects, &found);
-    if (rc != FIRN_OK) {
+    FI_TRY_RETURN(fi_rescue_sift(rc, &found, &is_sound, err));
+    if (!is_sound) {
         packing->repair->is_current = false;
-        if (fi_rescue_is_finding(rc)) {
-            fi_repair_tell(packing->repair, firn_bytes(NULL, 0), found.text);
-            return FIRN_OK;
-        }
-        fi_error_copy(err, &found);
-        return rc;
+        fi_repair_tell_damage(packing->repair, found.text);
+        return FIRN_OK;
     }
     uint64_t next = fi_objects_retire_next(objects);
     DCHECK(next > 0 && next - 1 <= UINT32_MAX);
@@ -171,7 +168,7 @@ static void
 on_damage(void *ctx, const firn_hash *hash, const char *text)
 {
     (void)hash;
-    fi_repair_tell(ctx, firn_bytes(NULL, 0), text);
+    fi_repair_tell_damage(ctx, text);
 }
 
 static int
@@ -188,14 +185,9 @@ verify(struct packing *packing, struct found_pack *pack, const char *name, firn_
         pack->entry.object_count = fi_packfile_count(file);
         fi_packfile_close(file);
     } else if (fi_rescue_is_finding(rc)) {
-        fi_repair_tell(packing->repair, firn_bytes(NULL, 0), found.text);
+        fi_repair_tell_damage(packing->repair, found.text);
     }
-    pack->is_whole = rc == FIRN_OK;
-    if (rc != FIRN_OK && !fi_rescue_is_finding(rc)) {
-        fi_error_copy(err, &found);
-        return rc;
-    }
-    return FIRN_OK;
+    return fi_rescue_sift(rc, &found, &pack->is_whole, err);
 }
 
 static int
@@ -211,7 +203,7 @@ take_packs(struct packing *packing, firn_error *err)
         struct found_pack *pack = pack_at(packing, i);
         char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
         fi_objects_index_pack_name(pack->entry.number, name);
-        FI_TRY(fi_repair_progress(repair, "packs", i, err));
+        FI_TRY(fi_repair_tell_progress(repair, "packs", i, err));
         FI_TRY(verify(packing, pack, name, err));
         if (pack->is_whole) {
             FI_TRY(fi_os_clone_file(packing->from, to, name, err));
@@ -228,18 +220,6 @@ out:
 }
 
 /* ---- list and index ---- */
-
-static int
-write_batch(struct packing *packing, size_t at_least, firn_error *err)
-{
-    int rc = FIRN_OK;
-    if (fi_db_batch_size_bytes(packing->batch) >= at_least &&
-        fi_db_batch_count(packing->batch) > 0) {
-        rc = fi_db_write(packing->repair->opened.db, packing->batch, FIRN_DURABILITY_OS, err);
-        fi_db_batch_clear(packing->batch);
-    }
-    return rc;
-}
 
 static int
 clear(struct packing *packing, const char *name, struct firn_db_keyspace **out, firn_error *err)
@@ -276,7 +256,8 @@ write_list(struct packing *packing, firn_error *err)
         const struct found_pack *pack = pack_at(packing, i);
         if (pack->is_whole) {
             FI_TRY_RETURN(put_entry(packing, &pack->entry, err));
-            FI_TRY_RETURN(write_batch(packing, BATCH_SIZE, err));
+            FI_TRY_RETURN(fi_repair_write(packing->repair, packing->batch, FI_REPAIR_BATCH_SIZE,
+                                          FIRN_DURABILITY_OS, err));
             last_whole = pack->entry.number;
         }
     }
@@ -286,7 +267,7 @@ write_list(struct packing *packing, firn_error *err)
                                                    .state = FI_OBJECTS_INDEX_PACK_REMOVED};
         FI_TRY_RETURN(put_entry(packing, &gone, err));
     }
-    return write_batch(packing, 0, err);
+    return fi_repair_write(packing->repair, packing->batch, 0, FIRN_DURABILITY_OS, err);
 }
 
 static int
@@ -300,7 +281,9 @@ put_place(struct packing *packing, const firn_hash *hash, const struct fi_packfi
     firn_slice key = firn_bytes(hash->bytes, sizeof hash->bytes);
     int rc = fi_db_batch_put(packing->batch, packing->index, key,
                              firn_bytes(value, fi_objects_index_encode_place(&place, value)), err);
-    return rc == FIRN_OK ? write_batch(packing, BATCH_SIZE, err) : rc;
+    return rc == FIRN_OK ? fi_repair_write(packing->repair, packing->batch, FI_REPAIR_BATCH_SIZE,
+                                           FIRN_DURABILITY_OS, err)
+                         : rc;
 }
 
 static int
@@ -323,10 +306,11 @@ has_base(struct packing *packing, firn_slice content, bool *out, firn_error *err
     }
     int rc = fi_objects_index_find(packing->repair->opened.objects, &delta.base, &place, &found);
     *out = rc == FIRN_OK && place.at.kind != FI_PACKFILE_DELTA;
-    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && err != NULL) {
-        *err = found;
+    if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
     }
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    fi_error_copy(err, &found);
+    return rc;
 }
 
 static int
@@ -372,7 +356,9 @@ index_packs(struct packing *packing, firn_error *err)
             fi_objects_pack_release(objects, packing->pack);
         }
     }
-    return rc == FIRN_OK ? write_batch(packing, 0, err) : rc;
+    return rc == FIRN_OK
+               ? fi_repair_write(packing->repair, packing->batch, 0, FIRN_DURABILITY_OS, err)
+               : rc;
 }
 
 /* ---- what damaged packs still have ---- */
@@ -381,7 +367,7 @@ index_packs(struct packing *packing, firn_error *err)
 static bool
 is_refused(const struct fi_repair *repair, const firn_hash *hash)
 {
-    return fi_hash_map_find(&repair->refused, fi_load_le64(hash->bytes), hash) != NULL;
+    return fi_hash_map_find(&repair->refused, fi_hash_map_first(hash), hash) != NULL;
 }
 
 static int
@@ -426,11 +412,8 @@ salvage_all(struct packing *packing, firn_error *err)
         if (packing->failure != FIRN_OK || (rc != FIRN_OK && !fi_rescue_is_finding(rc))) {
             return packing->failure != FIRN_OK ? packing->failure : rc;
         }
-        rc = fi_repair_progress(packing->repair, "salvage",
-                                packing->repair->result->objects_salvaged, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+        FI_TRY_RETURN(fi_repair_tell_progress(packing->repair, "salvage",
+                                              packing->repair->result->objects_salvaged, err));
     }
     return FIRN_OK;
 }
@@ -477,7 +460,7 @@ refuse(void *ctx, const firn_hash *hash, const char *text)
     struct refusing *refusing = ctx;
     (void)text; /* the damaged pack was reported when it was read */
     if (hash != NULL && !is_refused(refusing->repair, hash) &&
-        fi_hash_map_insert(&refusing->repair->refused, fi_load_le64(hash->bytes), hash) == NULL) {
+        fi_hash_map_insert(&refusing->repair->refused, fi_hash_map_first(hash), hash) == NULL) {
         refusing->is_out_of_memory = true;
     }
 }

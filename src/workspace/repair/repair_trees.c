@@ -69,14 +69,6 @@ struct repairing {
     uint64_t bytes;
 };
 
-static uint64_t
-known_hash(const void *record)
-{
-    uint64_t value;
-    memcpy(&value, record, sizeof value);
-    return value;
-}
-
 static bool
 known_equal(const void *record, const void *key)
 {
@@ -89,14 +81,14 @@ known_equal(const void *record, const void *key)
 static const struct known *
 find_known(const struct repairing *repairing, const struct known *wanted)
 {
-    return fi_hash_map_find(&repairing->known, known_hash(wanted), wanted);
+    return fi_hash_map_find(&repairing->known, fi_hash_map_first(wanted), wanted);
 }
 
 static int
 remember(struct repairing *repairing, const struct known *known, firn_error *err)
 {
     return find_known(repairing, known) != NULL ||
-                   fi_hash_map_insert(&repairing->known, known_hash(known), known) != NULL
+                   fi_hash_map_insert(&repairing->known, fi_hash_map_first(known), known) != NULL
                ? FIRN_OK
                : fi_error_no_memory(err, "what is known of objects");
 }
@@ -146,11 +138,8 @@ static int
 judge(int rc, const firn_error *found, bool *out_is_lost, firn_error *err)
 {
     *out_is_lost = fi_rescue_is_finding(rc);
-    if (*out_is_lost || rc == FIRN_OK) {
-        return FIRN_OK;
-    }
-    fi_error_copy(err, found);
-    return rc;
+    bool is_sound;
+    return fi_rescue_sift(rc, found, &is_sound, err);
 }
 
 /* ---- entries ---- */
@@ -178,7 +167,7 @@ look_at_content(struct repairing *repairing, const struct fi_tree_entry *entry, 
         FI_TRY_RETURN(judge(read, &found, out_is_lost, err));
         wanted.is_whole = !*out_is_lost;
         FI_TRY_RETURN(remember(repairing, &wanted, err));
-        FI_TRY_RETURN(fi_repair_progress(repair, "read", repairing->known.count, err));
+        FI_TRY_RETURN(fi_repair_tell_progress(repair, "read", repairing->known.count, err));
     } else {
         wanted.is_whole = known->is_whole;
     }
@@ -537,7 +526,7 @@ fi_repair_trees(struct fi_repair *repair, firn_error *err)
 {
     struct repairing repairing = {.repair = repair,
                                   .trees = fi_objects_trees(repair->opened.objects)};
-    fi_hash_map_init(&repairing.known, sizeof(struct known), known_hash, known_equal);
+    fi_hash_map_init(&repairing.known, sizeof(struct known), fi_hash_map_first, known_equal);
     int rc = repair_all(&repairing, err);
     FI_IGNORE(fi_objects_session_lane_close(repairing.lane, false, NULL));
     fi_objects_session_end(repairing.session);

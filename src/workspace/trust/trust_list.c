@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "codec/hex.h"
+#include "os/os_names.h"
 #include "trust/trust_internal.h"
 
 static int
@@ -137,12 +138,10 @@ out:
     return rc;
 }
 
-static int
-keep_name(void *ctx, const struct fi_os_dirent *entry)
+static bool
+is_entry(const struct fi_os_dirent *entry)
 {
-    return entry->name_size == FI_TRUST_PRIVATE_NAME_SIZE - 1
-               ? fi_buf_append(ctx, entry->name, entry->name_size + 1)
-               : FIRN_OK;
+    return entry->name_size == FI_TRUST_PRIVATE_NAME_SIZE - 1;
 }
 
 struct entry {
@@ -185,18 +184,15 @@ walk(struct fi_os *os, int (*visit)(void *ctx, const struct entry *entry, firn_e
 {
     struct fi_os_dir *dir = NULL;
     struct fi_buf names = {0};
+    const char *name = NULL;
     int rc = fi_trust_private_open(os, FI_TRUST_PRIVATE_TRUSTED, false, &dir, err);
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
     FI_TRY(rc);
-    rc = fi_os_dir_list(dir, keep_name, &names, err);
-    if (rc == FIRN_NO_MEMORY) {
-        rc = out_of_memory(err);
-    }
-    DCHECK(rc != FIRN_OK || names.size % FI_TRUST_PRIVATE_NAME_SIZE == 0);
-    for (size_t at = 0; rc == FIRN_OK && at < names.size; at += FI_TRUST_PRIVATE_NAME_SIZE) {
-        rc = visit_entry(dir, (const char *)names.data + at, visit, ctx, err);
+    FI_TRY(fi_os_names_list(dir, is_entry, &names, err));
+    while ((name = fi_os_names_next(&names, name)) != NULL) {
+        FI_TRY(visit_entry(dir, name, visit, ctx, err));
     }
 out:
     fi_os_dir_close(dir);

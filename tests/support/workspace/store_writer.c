@@ -169,11 +169,11 @@ store_writer_check(struct fi_os_dir *dir, bool is_read_only)
     struct firn_db_keyspace *keyspace;
     struct fi_db_options opening = options;
     firn_store_check_result report;
-    const struct fi_db_check_options check = {.on_damage = on_damage};
+    const struct fi_inspect_check_options check = {.on_damage = on_damage};
     opening.create_if_missing = false;
     opening.read_only = is_read_only;
     OK(fi_db_open(dir, &opening, &db, &err));
-    OK(fi_db_check(db, &check, &report, &err));
+    OK(fi_inspect_check(db, &check, &report, &err));
     uint64_t last = 0;
     int rc = fi_db_keyspace_open(db, "rounds", &keyspace, &err);
     if (rc != FIRN_NOT_FOUND) {

@@ -183,7 +183,7 @@ ws_try_check(struct ws_world *world, firn_workspace_check_result *out)
     firn_workspace_check_result result;
     options.read_data = true;
     options.callbacks = callbacks(world);
-    return fi_repair_check(world->ws, &options, out == NULL ? &result : out, &world->err);
+    return fi_verify(world->ws, &options, out == NULL ? &result : out, &world->err);
 }
 
 firn_workspace_save_result

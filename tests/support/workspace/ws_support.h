@@ -11,6 +11,7 @@
 #include "reclaim/reclaim.h"
 #include "repair/repair.h"
 #include "scan_support.h"
+#include "verify/verify.h"
 #include "watch/watch_internal.h"
 #include "watchlink/watchlink.h"
 

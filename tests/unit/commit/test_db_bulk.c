@@ -71,7 +71,7 @@ runs_in(struct firn_db *db, unsigned level)
 {
     firn_error err;
     firn_store_statistics stats = {.size = sizeof stats};
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     return stats.levels[level].files;
 }
 
@@ -96,7 +96,7 @@ a_load_is_one_commit_written_to_the_last_level(void **state)
     assert_int_equal(count_keys(keyspace, NULL), 5000);
     assert_int_equal(count_keys(keyspace, before), 0);
     fi_db_view_close(before);
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     assert_int_equal(stats.levels[FIRN_STORE_LEVELS - 1].entries, 5000);
     /* What comes later is newer. */
     put_number(keyspace, 7, "later");
@@ -117,8 +117,8 @@ a_load_is_one_commit_written_to_the_last_level(void **state)
         assert_string_equal(get_number(keyspace, 8), "loaded");
         assert_int_equal(count_keys(keyspace, NULL), 5000);
     }
-    DB_OK(fi_db_check(db, NULL, &(firn_store_check_result){.size = sizeof(firn_store_check_result)},
-                      &err));
+    DB_OK(fi_inspect_check(
+        db, NULL, &(firn_store_check_result){.size = sizeof(firn_store_check_result)}, &err));
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
@@ -506,8 +506,8 @@ check_state(struct fi_os_dir *dir, bool is_certain)
         assert_string_equal(get_number(keyspace, 45), "old");
         assert_string_equal(get_number(keyspace, 50), "meanwhile");
     }
-    DB_OK(fi_db_check(db, NULL, &(firn_store_check_result){.size = sizeof(firn_store_check_result)},
-                      &err));
+    DB_OK(fi_inspect_check(
+        db, NULL, &(firn_store_check_result){.size = sizeof(firn_store_check_result)}, &err));
     put_number(keyspace, 3, "again");
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
     assert_string_equal(get_number(keyspace, 3), "again");

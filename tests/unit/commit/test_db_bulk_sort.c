@@ -296,8 +296,8 @@ check_state(struct fi_os_dir *dir, bool is_certain)
             assert_true(i % 9 == 0 && strcmp(value, "o") == 0);
         }
     }
-    DB_OK(fi_db_check(db, NULL, &(firn_store_check_result){.size = sizeof(firn_store_check_result)},
-                      &err));
+    DB_OK(fi_inspect_check(
+        db, NULL, &(firn_store_check_result){.size = sizeof(firn_store_check_result)}, &err));
     db_support_put(keyspace, "key-00003", "again");
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
     assert_string_equal(db_support_get(keyspace, "key-00003"), "again");

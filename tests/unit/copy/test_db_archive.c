@@ -408,7 +408,7 @@ a_golden_file_opens_for_ever(void **state)
     assert_true(sum_of(db) == 42);
     assert_string_equal(db_support_keys(db_support_keyspace(db, "times"), NULL, false),
                         "soon sum ");
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, 5);
     DB_OK(fi_db_close(db, &err));
     db_support_disk_init(&disk);

@@ -176,8 +176,7 @@ a_lock_that_cannot_be_had_lets_nobody_in(void **state)
                                                .classes = cases[i].classes,
                                                .error_number = cases[i].error_number};
         fi_sim_fault_set_plan(beside.fault, &plan);
-        assert_int_equal(fi_copy_capture_keep_writers_out(beside.dir, true, 0, &lock, &err),
-                         cases[i].code);
+        assert_int_equal(fi_storefile_lock_hold(beside.dir, true, 0, &lock, &err), cases[i].code);
         assert_null(lock);
         close_beside(&beside);
     }

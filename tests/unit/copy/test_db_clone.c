@@ -66,7 +66,7 @@ assert_source(struct firn_db *db)
     assert_memory_equal(value.data, "1", 1);
     fi_db_view_close(view);
     fi_buf_deinit(&value);
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
 }
 
 static void

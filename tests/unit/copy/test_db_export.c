@@ -274,7 +274,7 @@ a_file_has_what_the_checkpoint_has(void **state)
     db = open_path(support.os, "/it.firnx", &read_only);
     assert_data(db);
     assert_times(db);
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, 9);
     struct fi_db_checkpoint_info found = only_checkpoint(db);
     assert_memory_equal(found.id, source.id, sizeof found.id);
@@ -793,7 +793,7 @@ use_all(struct fi_os *os, const char *path, firn_error *err)
     firn_store_check_result report;
     int rc = fi_db_path_open(os, path, &read_only, &db, err);
     if (rc == FIRN_OK) {
-        rc = fi_db_check(db, NULL, &report, err);
+        rc = fi_inspect_check(db, NULL, &report, err);
         if (rc == FIRN_OK) {
             assert_data(db);
             assert_times(db);

@@ -139,7 +139,7 @@ assert_all(struct scene *scene)
     for (unsigned key = 0; key < KEYS; key++) {
         assert_key(scene, key);
     }
-    DB_OK(fi_db_check(scene->db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(scene->db, NULL, &report, &err));
 }
 
 /* ---- the files ---- */
@@ -188,7 +188,7 @@ stats_of(struct firn_db *db)
 {
     firn_error err;
     firn_store_statistics stats = {.size = sizeof stats};
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     return stats;
 }
 

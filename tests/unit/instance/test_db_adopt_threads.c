@@ -137,7 +137,7 @@ maintain(void *arg)
         DB_OK(round % 3 == 2 ? fi_db_maintain_compact(shared->db, NULL, &err)
                              : fi_db_maintain_flush(shared->db, &err));
         if (round % 4 == 3) {
-            DB_OK(fi_db_check(shared->db, NULL, &report, &err));
+            DB_OK(fi_inspect_check(shared->db, NULL, &report, &err));
         }
     }
     return NULL;

@@ -6,7 +6,6 @@
  */
 #include <string.h>
 
-#include "copy/copy_capture.h"
 #include "rescue/rescue.h"
 #include "sim/sim_memory.h"
 #include "storefile/storefile.h"
@@ -101,10 +100,9 @@ a_second_writer_is_refused_when_the_lock_file_is_gone(void **state)
                      "locked by another process");
             assert_null(second);
         }
-        DB_FAILS(fi_rescue_lock(scene.dir, 0, &lock, &err), FIRN_BUSY, "locked");
+        DB_FAILS(fi_storefile_lock_acquire(scene.dir, 0, &lock, &err), FIRN_BUSY, "locked");
         assert_null(lock);
-        DB_FAILS(fi_copy_capture_keep_writers_out(scene.dir, false, 0, &lock, &err), FIRN_BUSY,
-                 "locked");
+        DB_FAILS(fi_storefile_lock_hold(scene.dir, false, 0, &lock, &err), FIRN_BUSY, "locked");
         assert_null(lock);
         expect_latched(&scene);
         end(&scene);

@@ -99,7 +99,7 @@ check_sound(struct firn_db *db)
 {
     firn_error err;
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
 }
 
 /* ---- sharing ---- */
@@ -126,13 +126,13 @@ dir_syncs_of_flush(unsigned count)
     }
     firn_store_statistics before;
     firn_store_statistics after;
-    DB_OK(fi_db_stats(db, &before, &err));
+    DB_OK(fi_inspect_stats(db, &before, &err));
     const struct fi_sim_fault_plan plan = {.call = UINT64_MAX, .classes = FI_SIM_FAULT_SYNCS};
     fi_sim_fault_set_plan(faulty, &plan);
     DB_OK(fi_db_maintain_flush(db, &err));
     uint64_t calls = fi_sim_fault_calls(faulty);
     fi_sim_fault_set_plan(faulty, NULL);
-    DB_OK(fi_db_stats(db, &after, &err));
+    DB_OK(fi_inspect_stats(db, &after, &err));
     assert_int_equal(after.flushes - before.flushes, count);
     DB_OK(fi_db_close(db, &err));
     fi_os_dir_close(dir);
@@ -168,7 +168,7 @@ memtables_leave_together(void **state)
     uint64_t flushes = 0;
     for (unsigned key = 0; key < 400; key++) {
         DB_OK(put_row(db, trees, key % KEYS, key, FIRN_DURABILITY_OS, &err));
-        DB_OK(fi_db_stats(db, &stats, &err));
+        DB_OK(fi_inspect_stats(db, &stats, &err));
         together =
             stats.memtables_waiting > together ? (unsigned)stats.memtables_waiting : together;
         flushes = stats.flushes;
@@ -500,7 +500,7 @@ threads_write_and_read_many_trees(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     assert_true(stats.flushes > THREAD_TREES);
     check_sound(db);
     DB_OK(fi_db_close(db, &err));

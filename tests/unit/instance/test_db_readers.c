@@ -128,7 +128,7 @@ waiting_files(struct firn_db *db)
 {
     firn_error err;
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     return stats.waiting_files;
 }
 
@@ -290,7 +290,7 @@ read_for_ever(const char *path, int progress)
             DB_OK(fi_db_refresh(reader, &err));
         }
         firn_store_check_result report;
-        DB_OK(fi_db_check(reader, NULL, &report, &err));
+        DB_OK(fi_inspect_check(reader, NULL, &report, &err));
         DB_OK(fi_db_close(reader, &err));
         if (write(progress, "x", 1) != 1) {
             _exit(2);

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "codec/xxh3.h"
 #include "lsm/lsm_internal.h"
-#include "mend/mend.h"
+#include "rescue/rescue_internal.h"
 #include "row/row.h"
 #include "sim/sim_memory.h"
 #include "support/lsm/twin_kind.h"
@@ -333,15 +333,15 @@ copy_file(void *ctx, const struct fi_os_dirent *entry)
     return FIRN_OK;
 }
 
-/* The runs of the fixture's directory in another one, without a MANIFEST. */
+/* The runs of a store in another directory, without a MANIFEST. */
 static struct fi_os_dir *
-copy_runs(const char *name)
+copy_runs(struct fi_os_dir *from, const char *name)
 {
     firn_error err;
     struct fi_os_dir *dir = make_dir(name);
     struct fi_os_dir *dirs[2];
     TEST_OK(fi_os_make_dir(dir, "runs", 0700, &err), &err);
-    TEST_OK(fi_os_dir_open(fixture.dir, "runs", &dirs[0], &err), &err);
+    TEST_OK(fi_os_dir_open(from, "runs", &dirs[0], &err), &err);
     TEST_OK(fi_os_dir_open(dir, "runs", &dirs[1], &err), &err);
     TEST_OK(fi_os_dir_list(dirs[0], copy_file, dirs, &err), &err);
     fi_os_dir_close(dirs[0]);
@@ -359,40 +359,55 @@ a_manifest_is_made_anew_of_runs_of_all_kinds(void **state)
     fill(2);
     struct fi_lsm_options reading = fixture.options;
     reading.is_read_only = true;
-    struct fi_mend_gather_options options = {
+    struct fi_rescue_manifest_options options = {
         .lsm = reading, .log_sequence = UINT64_MAX, .on_damage = note_damage, .ctx = &told};
-    struct fi_mend_gather_result gathered;
-    struct fi_mend_result mended;
+    struct fi_rescue_manifest_result gathered;
     /* From nothing but the runs, and from what MANIFEST says too. */
     struct fi_os_dir *empty = make_dir("empty");
     struct fi_os_dir *const froms[] = {empty, fixture.dir};
     static const char *const names[] = {"of-runs", "of-manifest"};
     for (unsigned i = 0; i < 2; i++) {
-        struct fi_os_dir *dir = copy_runs(names[i]);
-        TEST_OK(fi_mend_gather(froms[i], dir, &options, &gathered, &err), &err);
+        struct fi_os_dir *dir = copy_runs(fixture.dir, names[i]);
+        TEST_OK(fi_rescue_manifest(froms[i], dir, &options, &gathered, &err), &err);
         assert_int_equal(gathered.runs_lost, 0);
-        TEST_OK(fi_mend(dir, &reading, note_damage, &told, &mended, &err), &err);
-        assert_int_equal(mended.runs_lost, 0);
         assert_int_equal(told.count, 0);
         fi_buf_deinit(&gathered.history);
         compare_in(dir);
         fi_os_dir_close(dir);
     }
     /* What is damaged goes, and is named as what it is. */
-    struct fi_os_dir *dir = copy_runs("damaged");
+    struct fi_os_dir *dir = copy_runs(fixture.dir, "damaged");
     struct fi_os_dir *runs;
     char name[FI_RUN_FILE_NAME_SIZE];
     fi_run_file_name(first_run(TWINS), &twin_kind, name);
     TEST_OK(fi_os_dir_open(dir, "runs", &runs, &err), &err);
     TEST_OK(fi_os_remove_file(runs, name, &err), &err);
     fi_os_dir_close(runs);
-    TEST_OK(fi_mend_gather(fixture.dir, dir, &options, &gathered, &err), &err);
+    TEST_OK(fi_rescue_manifest(fixture.dir, dir, &options, &gathered, &err), &err);
     assert_int_equal(gathered.runs_lost, 1);
     assert_int_equal(told.count, 1);
     assert_non_null(strstr(told.last, name));
     fi_buf_deinit(&gathered.history);
     fi_os_dir_close(dir);
     fi_os_dir_close(empty);
+    /* So does what is there and cannot be read; its file stays. */
+    struct fi_rescue_look_files found;
+    struct fi_buf bytes = {0};
+    dir = copy_runs(fixture.dir, "unreadable");
+    TEST_OK(fi_os_dir_open(dir, "runs", &runs, &err), &err);
+    test_file_read(runs, name, &bytes);
+    bytes.data[bytes.size / 2] ^= 1;
+    test_file_write(runs, name, bytes.data, bytes.size);
+    fi_os_dir_close(runs);
+    fi_buf_deinit(&bytes);
+    TEST_OK(fi_rescue_manifest(fixture.dir, dir, &options, &gathered, &err), &err);
+    assert_int_equal(gathered.runs_lost, 1);
+    assert_non_null(strstr(told.last, name));
+    TEST_OK(fi_rescue_look_files(dir, &found, &err), &err);
+    assert_int_equal(found.missing, 0);
+    assert_int_equal(found.unnamed, 1);
+    fi_buf_deinit(&gathered.history);
+    fi_os_dir_close(dir);
 }
 
 /* ---- attachments ---- */
@@ -583,8 +598,7 @@ a_missing_attachment_is_damage_and_a_repair_does_without(void **state)
     char captured[FI_LSM_CAPTURE_MISSING_SIZE];
     uint64_t number;
     struct fi_buf segments = {0};
-    struct fi_mend_result mended;
-    struct fi_mend_found found;
+    struct fi_rescue_look_files found;
     fill(3);
     /* A clone has them. */
     struct fi_os_dir *dir = make_dir("clone");
@@ -592,10 +606,10 @@ a_missing_attachment_is_damage_and_a_repair_does_without(void **state)
     TEST_OK(fi_lsm_clone(fixture.lsm, &clone, &err), &err);
     compare_in(dir);
     assert_int_equal(count_files(dir, ".graph"), count_files(fixture.dir, ".graph"));
-    TEST_OK(fi_mend_look(dir, &found, &err), &err);
+    TEST_OK(fi_rescue_look_files(dir, &found, &err), &err);
     assert_int_equal(found.unnamed + found.missing, 0);
     remove_graph(dir, name);
-    TEST_OK(fi_mend_look(dir, &found, &err), &err);
+    TEST_OK(fi_rescue_look_files(dir, &found, &err), &err);
     assert_int_equal(found.missing, 1);
     TEST_OK(fi_lsm_capture(dir, twin_kinds, &segments, &number, &number, captured, &err), &err);
     assert_string_equal(captured + strlen("runs/"), name); /* a copy does without it, and says so */
@@ -612,21 +626,26 @@ a_missing_attachment_is_damage_and_a_repair_does_without(void **state)
     assert_non_null(strstr(told.last, "which is attached to run"));
     TEST_OK(fi_lsm_close(lsm, &err), &err);
     /* No entry is lost; the other attachments stay. */
-    TEST_OK(fi_mend(dir, &reading, note_damage, &told, &mended, &err), &err);
-    assert_int_equal(mended.runs_lost, 0);
+    struct fi_rescue_manifest_options options = {
+        .lsm = reading, .log_sequence = UINT64_MAX, .on_damage = note_damage, .ctx = &told};
+    struct fi_rescue_manifest_result gathered;
+    struct fi_os_dir *mended = copy_runs(dir, "mended");
+    options.is_newest = true;
+    TEST_OK(fi_rescue_manifest(dir, mended, &options, &gathered, &err), &err);
+    assert_int_equal(gathered.runs_lost, 0);
     assert_int_equal(told.count, 2);
-    compare_in(dir);
-    TEST_OK(fi_mend_look(dir, &found, &err), &err);
+    compare_in(mended);
+    TEST_OK(fi_rescue_look_files(mended, &found, &err), &err);
     assert_int_equal(found.missing + found.unnamed, 0);
-    assert_int_equal(count_files(dir, ".graph") + 1, count_files(fixture.dir, ".graph"));
+    assert_int_equal(count_files(mended, ".graph") + 1, count_files(fixture.dir, ".graph"));
+    fi_buf_deinit(&gathered.history);
+    fi_os_dir_close(mended);
     fi_os_dir_close(dir);
     /* So it is where MANIFEST is lost: what runs do not say of themselves they do without. */
-    struct fi_mend_gather_options options = {
-        .lsm = reading, .log_sequence = UINT64_MAX, .on_damage = note_damage, .ctx = &told};
-    struct fi_mend_gather_result gathered;
+    options.is_newest = false;
     struct fi_os_dir *empty = make_dir("empty");
-    dir = copy_runs("gathered");
-    TEST_OK(fi_mend_gather(empty, dir, &options, &gathered, &err), &err);
+    dir = copy_runs(fixture.dir, "gathered");
+    TEST_OK(fi_rescue_manifest(empty, dir, &options, &gathered, &err), &err);
     assert_int_equal(gathered.runs_lost, 0);
     fi_buf_deinit(&gathered.history);
     fi_os_dir_close(empty);
@@ -683,7 +702,7 @@ what_stays_usable_without_an_attachment(void **state)
     firn_error err;
     char name[FI_RUN_FILE_NAME_SIZE];
     struct fi_os_dir *runs;
-    struct fi_mend_found found;
+    struct fi_rescue_look_files found;
     fill(3);
     unsigned before = count_files(fixture.dir, ".graph");
     remove_graph(fixture.dir, name);
@@ -693,7 +712,7 @@ what_stays_usable_without_an_attachment(void **state)
     TEST_OK(fi_lsm_clone(fixture.lsm, &clone, &err), &err);
     compare_in(dir);
     assert_int_equal(count_files(dir, ".graph"), before - 1);
-    TEST_OK(fi_mend_look(dir, &found, &err), &err);
+    TEST_OK(fi_rescue_look_files(dir, &found, &err), &err);
     assert_int_equal(found.unnamed + found.missing, 0);
     fi_os_dir_close(dir);
     /* Nor does what a crash left beside it make it damage. */

@@ -437,7 +437,7 @@ a_check_names_all_that_a_bad_frame_takes_along(void **state)
     put_lines(&world, "new", 3, 100, 0, 0, NULL);
     memcpy(told.ids[2], ws_save(&world).checkpoint->id, FIRN_CHECKPOINT_ID_SIZE);
     damage_pack(&world, "00000001.pack");
-    assert_int_equal(fi_repair_check(world.ws, &options, &result, &world.err), FIRN_CORRUPT);
+    assert_int_equal(fi_verify(world.ws, &options, &result, &world.err), FIRN_CORRUPT);
     const unsigned expected[4][3] = {{1, 1, 0}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}};
     assert_memory_equal(told.of, expected, sizeof expected);
     assert_int_equal(told.objects, 2);

@@ -9,8 +9,8 @@
 #include "base/slice.h"
 #include "handle/ws_opened.h"
 #include "place/place.h"
-#include "repair/repair.h"
 #include "sim/sim_memory.h"
+#include "storefile/storefile.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/workspace/ws_break.h"
@@ -266,7 +266,7 @@ static void
 forget_all(struct ws_world *world)
 {
     struct fi_os_dir *top = open_dir(world, "/");
-    must(world, fi_repair_remove_tree(top, "data", &world->err));
+    must(world, fi_storefile_remove_tree(top, "data", &world->err));
     fi_os_dir_close(top);
     sync_all(world);
 }

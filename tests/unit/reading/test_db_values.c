@@ -220,7 +220,7 @@ a_counter_with_many_operands_becomes_one_entry(void **state)
     }
     assert_int_equal(number_at(&scene, NULL, "n"), 3000);
     DB_OK(fi_db_maintain_flush(scene.db, &err));
-    DB_OK(fi_db_stats(scene.db, &stats, &err));
+    DB_OK(fi_inspect_stats(scene.db, &stats, &err));
     assert_int_equal(stats.levels[0].entries, 2); /* it, and the keyspace's name */
     assert_int_equal(number_at(&scene, NULL, "n"), 3000);
     scene_deinit(&scene);
@@ -312,7 +312,7 @@ count_entries(struct scene *scene)
     firn_error err;
     firn_store_statistics stats = {.size = sizeof stats};
     uint64_t entries = 0;
-    DB_OK(fi_db_stats(scene->db, &stats, &err));
+    DB_OK(fi_inspect_stats(scene->db, &stats, &err));
     for (unsigned i = 0; i < FIRN_STORE_LEVELS; i++) {
         entries += stats.levels[i].entries;
     }

@@ -217,7 +217,7 @@ a_view_keeps_what_it_saw(void **state)
     /* Now nobody needs any of it. */
     DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(scene->db, &stats, &err));
+    DB_OK(fi_inspect_stats(scene->db, &stats, &err));
     assert_int_equal(stats.snapshots, 0);
     assert_int_equal(stats.levels[6].tombstones, 0);
 }
@@ -378,7 +378,7 @@ file_bytes(struct firn_db *db)
 {
     firn_error err;
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     return stats.file_bytes;
 }
 
@@ -466,7 +466,7 @@ numbers_of_keyspaces_are_never_given_again(void **state)
         }
     }
     firn_store_check_result report;
-    DB_OK(fi_db_check(scene->db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(scene->db, NULL, &report, &err));
     assert_int_equal(report.keyspaces, 0);
 }
 

@@ -508,7 +508,7 @@ the_catalog_is_tidy_afterwards(void **state)
     }
     gc_run(&world);
     assert_int_equal(fi_ws_opened_open(world.ws, FI_WS_READ, &opened, &world.err), FIRN_OK);
-    assert_int_equal(fi_db_stats(opened.db, &stats, &world.err), FIRN_OK);
+    assert_int_equal(fi_inspect_stats(opened.db, &stats, &world.err), FIRN_OK);
     assert_true(stats.log_bytes <= LOG_HEAD_MAX);
     assert_int_equal(fi_ws_opened_close(world.ws, &opened, false, &world.err), FIRN_OK);
     ws_assert_check_clean(&world);
@@ -535,7 +535,7 @@ the_index_is_whole_afterwards(void **state)
     ws_save(&world);
     gc_recompress(&world, 9);
     assert_int_equal(fi_ws_opened_open(world.ws, FI_WS_READ, &opened, &world.err), FIRN_OK);
-    assert_int_equal(fi_db_stats(opened.db, &stats, &world.err), FIRN_OK);
+    assert_int_equal(fi_inspect_stats(opened.db, &stats, &world.err), FIRN_OK);
     assert_in_range(stats.file_bytes, 1, FILES * BYTES_A_FILE); /* other keyspaces' included */
     assert_int_equal(fi_ws_opened_close(world.ws, &opened, false, &world.err), FIRN_OK);
     ws_world_close(&world);

@@ -231,7 +231,7 @@ check_store(struct reader *reader, struct firn_ws *ws)
     firn_workspace_check_result result;
     firn_error err;
     options.read_data = true;
-    int rc = fi_repair_check(ws, &options, &result, &err);
+    int rc = fi_verify(ws, &options, &result, &err);
     return rc == FIRN_OK && result.checkpoints > 0 ? FIRN_OK : wrong(reader, "check", rc, &err);
 }
 

@@ -11,6 +11,7 @@
 #include "repair/repair.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
+#include "storefile/storefile.h"
 #include "support/test.h"
 #include "support/test_file.h"
 #include "support/test_share.h"
@@ -264,7 +265,7 @@ empty(struct fi_os_dir *dir)
         const char *name = (const char *)names.data + at;
         struct fi_os_stat stat;
         assert_int_equal(fi_os_stat(dir, name, &stat, NULL), FIRN_OK);
-        assert_int_equal(stat.kind == FI_OS_DIR ? fi_repair_remove_tree(dir, name, NULL)
+        assert_int_equal(stat.kind == FI_OS_DIR ? fi_storefile_remove_tree(dir, name, NULL)
                                                 : fi_os_remove_file(dir, name, NULL),
                          FIRN_OK);
         at += strlen(name) + 1;

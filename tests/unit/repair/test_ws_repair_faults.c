@@ -9,6 +9,7 @@
 #include "place/place.h"
 #include "repair/repair.h"
 #include "store/db.h"
+#include "storefile/storefile.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/workspace/gc_support.h"
@@ -305,7 +306,8 @@ a_store_that_was_repaired_many_times_can_be_removed(void **state)
         assert_int_equal(fi_os_make_dir(levels[i], "damaged-1", 0755, NULL), FIRN_OK);
         assert_int_equal(fi_os_dir_open(levels[i], "damaged-1", &levels[i + 1], NULL), FIRN_OK);
     }
-    assert_int_equal(fi_repair_remove_tree(levels[0], "damaged-1", &prepared.world.err), FIRN_OK);
+    assert_int_equal(fi_storefile_remove_tree(levels[0], "damaged-1", &prepared.world.err),
+                     FIRN_OK);
     assert_false(is_beside(&prepared.world, "damaged-1"));
     for (size_t i = 0; i <= REPAIRS; i++) {
         fi_os_dir_close(levels[i]);

@@ -105,7 +105,7 @@ open_copy(struct scene *scene, const char *file)
     if (rc == FIRN_OK) {
         assert_int_equal(count_shown(db), shown);
         firn_store_check_result report;
-        DB_OK(fi_db_check(db, NULL, &report, &err));
+        DB_OK(fi_inspect_check(db, NULL, &report, &err));
         DB_OK(fi_db_close(db, &err));
     }
     return shown;
@@ -281,13 +281,13 @@ check_finds(struct firn_db *db, const char *piece)
     firn_error err;
     struct damages damages = {0};
     firn_store_check_result report;
-    const struct fi_db_check_options options = {.on_damage = on_damage, .ctx = &damages};
-    DB_FAILS(fi_db_check(db, &options, &report, &err), FIRN_CORRUPT, piece);
+    const struct fi_inspect_check_options options = {.on_damage = on_damage, .ctx = &damages};
+    DB_FAILS(fi_inspect_check(db, &options, &report, &err), FIRN_CORRUPT, piece);
     assert_int_equal(damages.count, 1);
     assert_int_equal(report.damaged_count, 1);
     assert_int_equal(report.entries, COMMITS);
     assert_non_null(strstr(damages.text, piece));
-    DB_FAILS(fi_db_check(db, NULL, &report, &err), FIRN_CORRUPT, piece);
+    DB_FAILS(fi_inspect_check(db, NULL, &report, &err), FIRN_CORRUPT, piece);
 }
 
 static void
@@ -324,7 +324,7 @@ check_finds_what_was_damaged_beneath_an_open_store(void **state)
         identity.data[20] ^= 1;
         test_file_write(scene.copy, "FIRN", identity.data, identity.size);
         firn_store_check_result report;
-        DB_OK(fi_db_check(db, NULL, &report, &err));
+        DB_OK(fi_inspect_check(db, NULL, &report, &err));
         assert_int_equal(report.log_records, COMMITS + 1);
         fi_buf_deinit(&log);
         fi_buf_deinit(&identity);

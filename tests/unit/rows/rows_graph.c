@@ -173,7 +173,7 @@ rows_graph_make_store_with_parts(struct db_support *support)
         DB_OK(fi_db_open(support->dir, &db_support_existing, &db, &err));
         rows_graph_put_range(db, part * ROWS_GRAPH_ROWS, part * ROWS_GRAPH_ROWS + ROWS_GRAPH_ROWS);
         DB_OK(fi_db_maintain_compact(db, NULL, &err));
-        DB_OK(fi_db_stats(db, &stats, &err));
+        DB_OK(fi_inspect_stats(db, &stats, &err));
         DB_OK(fi_db_close(db, &err));
     }
     assert_true(stats.levels[FIRN_STORE_LEVELS - 1].files >= ROWS_GRAPH_PARTS);
@@ -347,7 +347,7 @@ rows_graph_verify(struct fi_os_dir *dir, uint64_t sum, uint64_t point)
     firn_store_check_result report = FIRN_STORE_CHECK_RESULT_INIT;
     DB_OK(fi_db_open(dir, &db_support_existing, &db, &err));
     check_searches(db);
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_true(rows_graph_sum_rows(db) == sum);
     DB_OK(fi_db_close(db, &err));
     if (point % 4 != 0 && !test_is_long()) {
@@ -355,7 +355,7 @@ rows_graph_verify(struct fi_os_dir *dir, uint64_t sum, uint64_t point)
     }
     DB_OK(rows_graph_index_and_build(dir, &err));
     DB_OK(fi_db_open(dir, &db_support_existing, &db, &err));
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_true(rows_graph_sum_rows(db) == sum);
     check_searches(db);
     DB_OK(fi_db_close(db, &err));

@@ -250,7 +250,7 @@ temporary_files_go_with_a_crash(void **state)
     fi_db_scratch_name(db, names[1]);
     assert_string_not_equal(names[0], names[1]);
     firn_store_check_result report = {.size = sizeof report};
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
     DB_OK(fi_db_open(support.dir, &db_support_read_only, &db, &err));
     assert_null(fi_db_scratch_dir(db));

@@ -330,7 +330,7 @@ damage(struct db_support *support, const char *file, size_t at, unsigned number,
     }
     check_repaired(db, is_lost, &told);
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
     fi_buf_deinit(&told);
     fi_os_dir_close(bad);
@@ -443,10 +443,10 @@ a_table_whose_rows_are_lost_is_emptied_and_used_again(void **state)
     make_row(7, values, memory);
     DB_OK(rows_put(table, NULL, FI_ROWS_INSERT, values, COLUMNS, &err));
     check_rows(table, 1);
-    assert_int_equal(fi_db_check(db, NULL, &report, &err), FIRN_CORRUPT);
+    assert_int_equal(fi_inspect_check(db, NULL, &report, &err), FIRN_CORRUPT);
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
     check_rows(table, 1);
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }

@@ -647,7 +647,7 @@ verify(struct progress *progress, struct db_support *support)
     struct firn_db *db = db_support_open(support->dir);
     firn_store_check_result report = {.size = sizeof report};
     assert_true(look(progress, db, &err));
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
     struct progress rest = {.done = progress->done};
     live(&rest, support->os, support->dir, 1);
@@ -662,7 +662,7 @@ verify(struct progress *progress, struct db_support *support)
         assert_int_equal(keyspaces, kept_keyspaces);
         assert_int_equal(records, kept_records);
     }
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
 }
 

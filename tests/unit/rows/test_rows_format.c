@@ -270,7 +270,7 @@ the_golden_store_with_tables_opens_for_ever(void **state)
     DB_OK(fi_rows_write_delete(people, NULL, &eight, 1, FIRN_DURABILITY_DEFAULT, &err));
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
     assert_golden(db);
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }

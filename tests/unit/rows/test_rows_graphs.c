@@ -119,7 +119,7 @@ a_merge_keeps_the_graph(void **state)
     rows_graph_make_store_with_graph(&support);
     DB_OK(fi_db_open(support.dir, &db_support_existing, &db, &err));
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     assert_int_equal(stats.graphs_built, 1);
     assert_int_equal(stats.graphs_merged, 1);
     assert_int_equal(stats.graphs_damaged, 0);
@@ -183,7 +183,7 @@ stats_of(struct firn_db *db)
 {
     firn_error err;
     firn_store_statistics stats = FIRN_STORE_STATISTICS_INIT;
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     return stats;
 }
 
@@ -289,7 +289,7 @@ of_two_graphs_the_larger_one_is_kept(void **state)
         assert_int_equal(stats.graphs_built, rounds[round].built);
         assert_int_equal(stats.graphs_merged, rounds[round].merged);
         assert_int_equal(stats.graphs_damaged > 0, rounds[round].is_met);
-        DB_OK(fi_db_check(db, NULL, &report, &err));
+        DB_OK(fi_inspect_check(db, NULL, &report, &err));
         DB_OK(fi_db_close(db, &err));
         assert_int_equal(rows_graph_count_graphs(support.dir), 1);
         db_support_deinit(&support);

@@ -559,7 +559,7 @@ static uint64_t
 blocks_used(void)
 {
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     return stats.cache_hits + stats.cache_misses;
 }
 

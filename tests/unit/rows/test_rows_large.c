@@ -66,7 +66,7 @@ static firn_store_statistics
 stats_of(void)
 {
     firn_store_statistics stats = {.size = sizeof stats};
-    DB_OK(fi_db_stats(world.db, &stats, &err));
+    DB_OK(fi_inspect_stats(world.db, &stats, &err));
     return stats;
 }
 
@@ -138,7 +138,7 @@ static void
 check(void)
 {
     firn_store_check_result report = {.size = sizeof report};
-    DB_OK(fi_db_check(world.db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(world.db, NULL, &report, &err));
 }
 
 /* ---- writing ---- */
@@ -299,7 +299,7 @@ who_does_not_ask_for_a_damaged_value_does_not_notice(void **state)
     struct damaging damaging = {.count = 0};
     struct fi_buf texts = {0};
     firn_store_check_result report = {.size = sizeof report};
-    const struct fi_db_check_options options = {.on_damage = keep_text, .ctx = &texts};
+    const struct fi_inspect_check_options options = {.on_damage = keep_text, .ctx = &texts};
     put_all();
     flush();
     compact();
@@ -322,7 +322,7 @@ who_does_not_ask_for_a_damaged_value_does_not_notice(void **state)
     assert_non_null(strstr(err.text, ".values'"));
     assert_non_null(strstr(err.text, "column 3 of the row"));
     fi_rows_read_cursor_close(cursor);
-    assert_int_equal(fi_db_check(world.db, &options, &report, &err), FIRN_CORRUPT);
+    assert_int_equal(fi_inspect_check(world.db, &options, &report, &err), FIRN_CORRUPT);
     assert_int_equal(fi_buf_append_u8(&texts, 0), FIRN_OK);
     assert_non_null(strstr((const char *)texts.data, "column"));
     assert_non_null(strstr((const char *)texts.data, ".values'"));

@@ -210,7 +210,7 @@ repair(struct db_support *support, const char *file, bool is_missing, unsigned n
     DB_OK(rows_show_view(view, shown, &err));
     fi_db_view_close(view);
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
     fi_buf_deinit(&told);
     fi_os_dir_close(bad);

@@ -151,9 +151,9 @@ rows_come_in_any_order(void **state)
             expect_rows(table, count, sum);
             DB_OK(fi_db_maintain_compact(db, NULL, &err));
             expect_rows(table, count, sum);
-            DB_OK(fi_db_check(db, NULL,
-                              &(firn_store_check_result){.size = sizeof(firn_store_check_result)},
-                              &err));
+            DB_OK(fi_inspect_check(
+                db, NULL, &(firn_store_check_result){.size = sizeof(firn_store_check_result)},
+                &err));
             DB_OK(fi_db_close(db, &err));
             db_support_deinit(&support);
         }
@@ -383,7 +383,7 @@ a_table_that_is_changed_meanwhile_conflicts(void **state)
                      way == 0 ? "was changed while" : "");
         }
         fi_rows_bulk_close(bulk);
-        DB_OK(fi_db_check(
+        DB_OK(fi_inspect_check(
             db, NULL, &(firn_store_check_result){.size = sizeof(firn_store_check_result)}, &err));
         DB_OK(fi_db_close(db, &err));
         db_support_deinit(&support);
@@ -659,7 +659,7 @@ rows_without_indexes_come_on_two_threads(void **state)
             assert_int_equal(values[4].as.bytes.data[1], (uint8_t)(i >> 8));
         }
         fi_rows_read_row_destroy(row);
-        DB_OK(fi_db_check(
+        DB_OK(fi_inspect_check(
             db, NULL, &(firn_store_check_result){.size = sizeof(firn_store_check_result)}, &err));
         DB_OK(fi_db_close(db, &err));
         db_support_disk_deinit(&disk);
@@ -726,8 +726,8 @@ check_state(struct fi_os_dir *dir, bool is_certain)
         assert_int_equal(sum, of_index);
         DB_OK(insert(table, 2000, "again", 1, &err));
     }
-    DB_OK(fi_db_check(db, NULL, &(firn_store_check_result){.size = sizeof(firn_store_check_result)},
-                      &err));
+    DB_OK(fi_inspect_check(
+        db, NULL, &(firn_store_check_result){.size = sizeof(firn_store_check_result)}, &err));
     DB_OK(fi_db_close(db, &err));
 }
 

@@ -310,7 +310,7 @@ an_endless_hole_costs_nothing(void **state)
     firn_hash root = an_endless_hole(&planting);
     ws_plant_end(&planting, &root);
     check.read_data = true;
-    assert_int_equal(fi_repair_check(world->ws, &check, &check_result, &world->err), FIRN_OK);
+    assert_int_equal(fi_verify(world->ws, &check, &check_result, &world->err), FIRN_OK);
     restore.dry_run = true;
     for (restore.threads = 1; restore.threads <= 2; restore.threads++) {
         assert_int_equal(fi_ws_restore(world->ws, "2", &restore, &result, &world->err), FIRN_OK);

@@ -205,7 +205,7 @@ a_reader_sees_its_moment_and_changes_nothing(void **state)
              FIRN_READ_ONLY, "reading only");
     DB_OK(fi_db_log_sync(reader, &err));
     firn_store_check_result report;
-    DB_OK(fi_db_check(reader, NULL, &report, &err));
+    DB_OK(fi_inspect_check(reader, NULL, &report, &err));
     assert_int_equal(report.log_records, 2);
     DB_OK(fi_db_close(reader, &err));
     assert_int_equal(fi_sim_memory_calls(support.os), calls);
@@ -429,7 +429,7 @@ a_batch_is_one_commit_and_its_last_word_counts(void **state)
         assert_string_equal(db_support_get(a, "y"), "3");
         assert_string_equal(db_support_get(a, "z"), "5");
         firn_store_check_result report;
-        DB_OK(fi_db_check(db, NULL, &report, &err));
+        DB_OK(fi_inspect_check(db, NULL, &report, &err));
         assert_int_equal(report.entries, 3);
         assert_int_equal(report.keyspaces, 2);
         assert_int_equal(report.log_records, 5);

@@ -219,12 +219,12 @@ maintain(void *arg)
         firn_store_statistics stats;
         firn_store_check_result report;
         DB_OK(fi_db_maintain_flush(db, &err));
-        DB_OK(fi_db_stats(db, &stats, &err));
+        DB_OK(fi_inspect_stats(db, &stats, &err));
         if (worker->rounds % 4 == 0) {
             DB_OK(fi_db_maintain_compact(db, NULL, &err));
         }
         if (worker->rounds % 8 == 0) {
-            DB_OK(fi_db_check(db, NULL, &report, &err));
+            DB_OK(fi_inspect_check(db, NULL, &report, &err));
         }
         assert_int_equal(stats.background_failures, 0);
         worker->rounds++;
@@ -298,7 +298,7 @@ everything_at_once_agrees(void **state)
         assert_true(workers[i].rounds > 0);
     }
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(shared.db, &stats, &err));
+    DB_OK(fi_inspect_stats(shared.db, &stats, &err));
     (void)printf("%llu commits, %llu flushes, %llu compactions, %llu stalls\n",
                  (unsigned long long)stats.commits, (unsigned long long)stats.flushes,
                  (unsigned long long)stats.compactions, (unsigned long long)stats.stalls);
@@ -311,7 +311,7 @@ everything_at_once_agrees(void **state)
         check_walk(db_support_keyspace(shared.db, name), NULL, number, true);
     }
     firn_store_check_result report;
-    DB_OK(fi_db_check(shared.db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(shared.db, NULL, &report, &err));
     assert_int_equal(report.keyspaces, WRITERS);
     DB_OK(fi_db_close(shared.db, &err));
     db_support_disk_deinit(&shared.disk);

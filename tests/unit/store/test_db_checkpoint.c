@@ -467,7 +467,7 @@ system_keyspaces_are_outside(void **state)
         settle(scene, round);
         assert_string_equal(db_support_get(db_support_keyspace(scene->db, system), "a"), "2");
         firn_store_check_result report = {.size = sizeof report};
-        DB_OK(fi_db_check(scene->db, NULL, &report, &err));
+        DB_OK(fi_inspect_check(scene->db, NULL, &report, &err));
         assert_true(report.keyspaces >= (uint64_t)round + 1);
     }
 }
@@ -479,7 +479,7 @@ struct told {
 };
 
 static int
-tell(void *ctx, const char *keyspace, const struct fi_db_diff_key *found)
+tell(void *ctx, const char *keyspace, const struct fi_inspect_diff_key *found)
 {
     struct told *told = ctx;
     size_t size = strlen(told->text);
@@ -498,9 +498,9 @@ diff(struct scene *scene, const char *before, const char *after)
 {
     static struct told told;
     firn_error err;
-    const struct fi_db_diff_visitor visitor = {.keyspace = "k", .visit = tell, .ctx = &told};
+    const struct fi_inspect_diff_visitor visitor = {.keyspace = "k", .visit = tell, .ctx = &told};
     told.text[0] = '\0';
-    DB_OK(fi_db_diff(scene->db, before, after, &visitor, &err));
+    DB_OK(fi_inspect_diff(scene->db, before, after, &visitor, &err));
     return told.text;
 }
 
@@ -547,7 +547,7 @@ entries_in_files(struct scene *scene)
     firn_store_statistics stats = {.size = sizeof stats};
     uint64_t entries = 0;
     DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
-    DB_OK(fi_db_stats(scene->db, &stats, &err));
+    DB_OK(fi_inspect_stats(scene->db, &stats, &err));
     for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
         entries += stats.levels[i].entries;
     }

@@ -79,7 +79,7 @@ check_life(struct fi_os_dir *dir, unsigned life)
     firn_store_check_result report;
     struct firn_db *db = db_support_open(dir);
     each_entry(db, life, check);
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     fi_db_abandon(db);
 }
 
@@ -157,7 +157,7 @@ prepare(struct db_support *support)
     for (; flushes < 2; life++) {
         struct firn_db *db = begin_life(support->dir, life);
         firn_store_statistics before;
-        DB_OK(fi_db_stats(db, &before, &err));
+        DB_OK(fi_inspect_stats(db, &before, &err));
         if (before.log_bytes > 96 << 10 && ++flushes == 2) {
             fi_db_abandon(db);
             return life + 1;

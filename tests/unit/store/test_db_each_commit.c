@@ -157,7 +157,7 @@ struct difference {
 };
 
 static int
-visit(void *ctx, const char *keyspace, const struct fi_db_diff_key *found)
+visit(void *ctx, const char *keyspace, const struct fi_inspect_diff_key *found)
 {
     struct difference *difference = ctx;
     unsigned key;
@@ -183,13 +183,13 @@ assert_difference(struct world *world, unsigned a, unsigned b)
         return;
     }
     struct difference difference = {world->states[a], world->states[b], 0};
-    const struct fi_db_diff_visitor visitor = {.visit = visit, .ctx = &difference};
+    const struct fi_inspect_diff_visitor visitor = {.visit = visit, .ctx = &difference};
     checkpoint_name(a, before);
     checkpoint_name(b, after);
     for (unsigned key = 0; key < KEYS; key++) {
         expected += world->states[a][key] != world->states[b][key];
     }
-    DB_OK(fi_db_diff(world->db, before, after, &visitor, &err));
+    DB_OK(fi_inspect_diff(world->db, before, after, &visitor, &err));
     assert_int_equal(difference.count, expected);
 }
 
@@ -203,7 +203,7 @@ assert_all(struct world *world, unsigned step)
         assert_difference(world, i, (i + 1) % COMMITS);
         assert_difference(world, i, (unsigned)test_random_below(&world->random, COMMITS));
     }
-    DB_OK(fi_db_check(world->db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(world->db, NULL, &report, &err));
 }
 
 /* ---- the test ---- */

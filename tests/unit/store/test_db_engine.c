@@ -110,7 +110,7 @@ run_bytes(struct firn_db *db)
 {
     firn_error err;
     firn_store_statistics stats = {.size = sizeof stats};
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     return stats.file_bytes;
 }
 
@@ -154,7 +154,7 @@ overwrite(struct fi_os_dir *dir, const struct fi_db_options *options, uint64_t r
         assert_number(keyspace, key, VALUE, rounds - 1);
     }
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     assert_true(stats.flushes > 0);
     assert_true(stats.log_bytes <= stats.memory_bytes * 3 / 2);
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
@@ -247,7 +247,7 @@ many_keys_are_sorted_and_compact(void **state) /* S-B11, S-C17 */
     assert_true(fi_slice_equal(fi_db_cursor_key(cursor), firn_str(last)));
     fi_db_cursor_close(cursor);
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, keys);
     assert_int_equal(report.log_records, 0);
     DB_OK(fi_db_close(db, &err));
@@ -391,8 +391,8 @@ a_damaged_block_costs_its_keys_and_no_others(void **state) /* S-B14 */
     fi_db_cursor_close(cursor);
     firn_store_check_result report;
     unsigned count = 0;
-    const struct fi_db_check_options options = {.on_damage = count_damage, .ctx = &count};
-    DB_FAILS(fi_db_check(db, &options, &report, &err), FIRN_CORRUPT, sizes.largest);
+    const struct fi_inspect_check_options options = {.on_damage = count_damage, .ctx = &count};
+    DB_FAILS(fi_inspect_check(db, &options, &report, &err), FIRN_CORRUPT, sizes.largest);
     assert_int_equal(count, report.damaged_count);
     assert_true(count > 0);
     /* Writing goes on. */
@@ -432,7 +432,7 @@ a_missing_run_costs_its_keys_and_no_others(void **state)
                  sizes.largest);
         fi_buf_deinit(&out);
         firn_store_check_result report;
-        DB_FAILS(fi_db_check(db, NULL, &report, &err), FIRN_CORRUPT, sizes.largest);
+        DB_FAILS(fi_inspect_check(db, NULL, &report, &err), FIRN_CORRUPT, sizes.largest);
         DB_OK(fi_db_close(db, &err));
     }
     db_support_deinit(&support);
@@ -460,7 +460,7 @@ a_store_in_a_read_only_directory_is_read_and_not_changed(void **state) /* S-B21 
     assert_int_equal(scan(keyspace), 3001);
     assert_number(keyspace, 17, 200, 1);
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, 3001);
     DB_OK(fi_db_refresh(db, &err));
     assert_number(keyspace, 3000, 200, 1);
@@ -510,7 +510,7 @@ a_long_log_is_emptied_at_closing(void **state)
     assert_true(sizes.others < 300000); /* the reserve, for the most part */
     firn_store_check_result report;
     db = db_support_open(support.dir);
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.log_records, 0);
     assert_int_equal(report.entries, 1000);
     assert_number(db_support_keyspace(db, "k"), 999, 1000, 1);
@@ -536,12 +536,12 @@ memory_and_log_keep_to_their_bounds(void **state)
         /* One is written rarely: it must not hold the log for ever. */
         put_number(keyspaces[i % 1000 == 0 ? 0 : 1 + i % 19], i, 400, 1);
         firn_store_statistics stats;
-        DB_OK(fi_db_stats(db, &stats, &err));
+        DB_OK(fi_inspect_stats(db, &stats, &err));
         assert_true(stats.memtable_bytes < 3U << 20);
         assert_true(stats.log_bytes < 3U << 20);
     }
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     assert_true(stats.flushes > 5 && stats.compactions + stats.moves > 0);
     for (uint64_t i = 0; i < 8000; i += 37) {
         assert_number(keyspaces[i % 1000 == 0 ? 0 : 1 + i % 19], i, 400, 1);
@@ -579,14 +579,14 @@ a_log_that_is_larger_than_memory_is_replayed(void **state)
         keyspace = db_support_keyspace(db, "k");
         other = db_support_keyspace(db, "other");
         firn_store_statistics stats;
-        DB_OK(fi_db_stats(db, &stats, &err));
+        DB_OK(fi_inspect_stats(db, &stats, &err));
         assert_true(stats.memtable_bytes < 1 << 20);
         assert_true(stats.flushes > 0);
         for (uint64_t i = 0; i < 6000; i++) {
             assert_number(i % 5 == 0 ? other : keyspace, i, 500, 1);
         }
         firn_store_check_result report;
-        DB_OK(fi_db_check(db, NULL, &report, &err));
+        DB_OK(fi_inspect_check(db, NULL, &report, &err));
         assert_int_equal(report.entries, 6000);
         DB_OK(fi_db_close(db, &err));
         db_support_deinit(&support);
@@ -630,7 +630,7 @@ a_flush_that_fails_is_told_and_done_later(void **state)
             assert_int_equal(rc, FIRN_IO);
             refused++;
             firn_store_statistics stats;
-            DB_OK(fi_db_stats(db, &stats, &err));
+            DB_OK(fi_inspect_stats(db, &stats, &err));
             assert_true(stats.background_failures > 0);
             assert_int_equal(stats.background_code, FIRN_IO);
             assert_true(stats.memtable_bytes < 1 << 20);
@@ -643,13 +643,13 @@ a_flush_that_fails_is_told_and_done_later(void **state)
     }
     assert_true(refused > 10 && taken >= 2000);
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, taken);
     DB_OK(fi_db_close(db, &err));
     fi_os_dir_close(dir);
     fi_sim_fault_destroy(faulty);
     db = db_support_open(support.dir);
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, taken);
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);

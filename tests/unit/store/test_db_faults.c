@@ -238,7 +238,7 @@ use_ranges(struct life *life, struct firn_db *db)
     note(life, rc, &err);
     if (rc == FIRN_OK) {
         note(life, fi_db_maintain_compact_range(a, &range, NULL, &err), &err);
-        note(life, fi_db_stats_range(a, lower, &upper, &size, &err), &err);
+        note(life, fi_inspect_stats_range(a, lower, &upper, &size, &err), &err);
     }
 }
 
@@ -267,7 +267,7 @@ use_more(struct life *life, struct firn_db *db)
         note(life, fi_db_keyspace_list_in(view, ignore_name, NULL, &err), &err);
         fi_db_view_close(view);
     }
-    note(life, fi_db_stats(db, &stats, &err), &err);
+    note(life, fi_inspect_stats(db, &stats, &err), &err);
     use_ranges(life, db);
     use_checkpoints(life, db);
 }
@@ -297,7 +297,7 @@ live(struct life *life, struct fi_os_dir *dir)
             note(life, fi_db_maintain_compact(db, NULL, &err), &err);
         }
         firn_store_check_result report;
-        note(life, fi_db_check(db, NULL, &report, &err), &err);
+        note(life, fi_inspect_check(db, NULL, &report, &err), &err);
         note(life, fi_db_keyspace_list(db, ignore_name, NULL, &err), &err);
         read_all(life, db, from);
         if (opening == 0) {
@@ -336,7 +336,7 @@ verify(const struct life *life, struct fi_os_dir *dir, bool was_cut)
     }
     fi_buf_deinit(&out);
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     db_support_put(a, "after", "1");
     DB_OK(fi_db_close(db, &err));
 }
@@ -532,7 +532,7 @@ memory_that_ends_while_a_batch_is_applied_latches(void **state)
         is_seen_after_all = is_latched && is_there;
         assert_true(is_latched || is_there);
         firn_store_check_result report;
-        DB_OK(fi_db_check(db, NULL, &report, &err));
+        DB_OK(fi_inspect_check(db, NULL, &report, &err));
         assert_int_equal(report.entries, is_there ? LOADED + SCATTERED : LOADED);
         DB_OK(fi_db_close(db, &err));
         db_support_deinit(&support);

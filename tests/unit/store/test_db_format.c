@@ -377,7 +377,7 @@ assert_golden(struct firn_db *db, const struct golden *golden)
     assert_int_equal(out.size, 0);
     fi_buf_deinit(&out);
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.keyspaces, 2);
     assert_int_equal(report.entries, 3);
     assert_int_equal(report.log_records, golden->log_records);
@@ -641,9 +641,9 @@ use_golden_values(const char *path, uint32_t version)
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
     assert_golden_values(db, version);
     firn_store_check_result report = {.size = sizeof report};
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     firn_store_statistics stats = {.size = sizeof stats};
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     assert_int_equal(stats.value_files > 0, version > 3);
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
@@ -765,7 +765,7 @@ use_golden_checkpoints(const char *path)
     DB_OK(fi_db_checkpoint_undo(db, &restored, &safety, &err));
     assert_string_equal(db_support_keys(db_support_keyspace(db, "users"), NULL, false),
                         "ada grace ");
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }

@@ -163,7 +163,7 @@ every_reading_is_of_one_state(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     firn_store_check_result report;
-    DB_OK(fi_db_check(shared.db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(shared.db, NULL, &report, &err));
     DB_OK(fi_db_close(shared.db, &err));
     db_support_disk_deinit(&disk);
 }

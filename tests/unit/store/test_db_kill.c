@@ -126,7 +126,7 @@ run_round(struct db_support_disk *disk, uint64_t first, useconds_t delay)
     /* The last one may have been made and not told. */
     assert_true(there == acknowledged || there == acknowledged + 1);
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     fi_db_abandon(db);
     return there;
 }

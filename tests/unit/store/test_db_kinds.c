@@ -92,7 +92,7 @@ assert_store(struct firn_db *db, char in_table, char in_keys)
     assert_string_equal(db_support_get(db_support_keyspace(db, "table"), "key0100"), value);
     memset(value, in_keys, VALUE_SIZE);
     assert_string_equal(db_support_get(db_support_keyspace(db, "keys"), "key0100"), value);
-    DB_OK(fi_db_check(db, NULL, &result, &err));
+    DB_OK(fi_inspect_check(db, NULL, &result, &err));
     DB_OK(fi_db_view_open(db, &view, &err));
     DB_OK(fi_db_keyspace_entry_in(view, "table", &bytes, &entry, &err));
     assert_int_equal(entry.type, FI_KEYSPACE_ENTRY_TABLE);

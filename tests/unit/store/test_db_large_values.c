@@ -207,7 +207,7 @@ assert_clean(struct firn_db *db)
 {
     firn_error err;
     firn_store_check_result report = {.size = sizeof report};
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
 }
 
 static firn_store_statistics
@@ -215,7 +215,7 @@ stats_of(struct firn_db *db)
 {
     firn_error err;
     firn_store_statistics stats = {.size = sizeof stats};
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     return stats;
 }
 
@@ -483,7 +483,7 @@ readers_keep_the_files_that_they_read(void **state)
 /* ---- differences ---- */
 
 static int
-take_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *key)
+take_difference(void *ctx, const char *keyspace, const struct fi_inspect_diff_key *key)
 {
     assert_string_equal(keyspace, "k");
     assert_true(fi_slice_equal(key->key, key_of(6)));
@@ -508,8 +508,8 @@ differences_compare_what_references_lead_to(void **state)
     DB_OK(fi_db_put(scene.keyspace, key_of(6), value_of(6, 2), FIRN_DURABILITY_DEFAULT, &err));
     DB_OK(fi_db_checkpoint_create(scene.db, "b", NULL, &err));
     DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
-    const struct fi_db_diff_visitor visitor = {.visit = take_difference, .ctx = &count};
-    DB_OK(fi_db_diff(scene.db, "a", "b", &visitor, &err));
+    const struct fi_inspect_diff_visitor visitor = {.visit = take_difference, .ctx = &count};
+    DB_OK(fi_inspect_diff(scene.db, "a", "b", &visitor, &err));
     assert_int_equal(count, 1);
     scene_deinit(&scene);
 }

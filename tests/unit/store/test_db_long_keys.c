@@ -157,7 +157,7 @@ compare_now(const struct world *world)
     firn_error err;
     firn_store_check_result report;
     compare_with(world, &world->now, world->keyspace);
-    DB_OK(fi_db_check(world->db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(world->db, NULL, &report, &err));
 }
 
 /* ---- what is done ---- */
@@ -385,7 +385,7 @@ struct differing {
 };
 
 static int
-see_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *key)
+see_difference(void *ctx, const char *keyspace, const struct fi_inspect_diff_key *key)
 {
     struct differing *differing = ctx;
     assert_string_equal(keyspace, "k");
@@ -416,8 +416,8 @@ long_keys_are_in_checkpoints_differences_and_exports(void **state)
         DB_OK(fi_db_delete(world->keyspace, world->keys[i], FIRN_DURABILITY_DEFAULT, &err));
     }
     struct differing differing = {world, 0};
-    const struct fi_db_diff_visitor visitor = {.visit = see_difference, .ctx = &differing};
-    DB_OK(fi_db_diff(world->db, "c0", NULL, &visitor, &err));
+    const struct fi_inspect_diff_visitor visitor = {.visit = see_difference, .ctx = &differing};
+    DB_OK(fi_inspect_diff(world->db, "c0", NULL, &visitor, &err));
     assert_int_equal(differing.count, (KEYS + 2) / 3);
     const struct fi_copy_export_target target = {.os = world->support.os, .path = "/c0.firnx"};
     struct fi_storefile_progress progress = {.os = world->support.os};
@@ -497,7 +497,7 @@ many_keys_of_the_largest_size_are_kept(void **state)
         DB_OK(fi_db_get(keyspace, firn_bytes(key, sizeof key), &out, &err));
         assert_int_equal(out.size, 100 + i);
     }
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     key[sizeof key - 1] = (uint8_t)(many / 2);
     DB_OK(fi_db_delete_range(keyspace, firn_str(""), firn_bytes(key, sizeof key),
                              FIRN_DURABILITY_DEFAULT, &err));
@@ -659,7 +659,7 @@ check_family(const struct family *family)
         }
     }
     seek_family(family);
-    DB_OK(fi_db_check(family->db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(family->db, NULL, &report, &err));
 }
 
 /* In memory, in a run, merged, and opened again. */

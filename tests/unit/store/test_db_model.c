@@ -750,7 +750,7 @@ go_to_difference(struct expected_diff *diff)
 }
 
 static int
-compare_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *found)
+compare_difference(void *ctx, const char *keyspace, const struct fi_inspect_diff_key *found)
 {
     struct expected_diff *diff = ctx;
     assert_true(go_to_difference(diff));
@@ -792,8 +792,8 @@ step_diff(struct world *world)
     struct expected_diff diff = {.world = world};
     diff.before = choose_state(world, names[0], &before);
     diff.after = choose_state(world, names[1], &after);
-    const struct fi_db_diff_visitor visitor = {.visit = compare_difference, .ctx = &diff};
-    DB_OK(fi_db_diff(world->db, before, after, &visitor, &err));
+    const struct fi_inspect_diff_visitor visitor = {.visit = compare_difference, .ctx = &diff};
+    DB_OK(fi_inspect_diff(world->db, before, after, &visitor, &err));
     assert_false(go_to_difference(&diff));
 }
 
@@ -849,7 +849,7 @@ step_check(struct world *world)
 {
     firn_error err;
     firn_store_check_result report;
-    int rc = fi_db_check(world->db, NULL, &report, &err);
+    int rc = fi_inspect_check(world->db, NULL, &report, &err);
     if (rc != FIRN_OK) {
         survive(world, rc, &err);
         return;

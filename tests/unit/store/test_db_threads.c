@@ -145,7 +145,7 @@ read_numbers(void *arg)
             look_through_own_handle(shared, round % WRITERS);
             firn_error err;
             firn_store_check_result report;
-            DB_OK(fi_db_check(shared->db, NULL, &report, &err));
+            DB_OK(fi_inspect_check(shared->db, NULL, &report, &err));
         }
         (void)sched_yield();
     }
@@ -193,7 +193,7 @@ readers_see_whole_commits_beside_writers(void **state)
     open_shared(&shared);
     run_threads(&shared);
     firn_store_check_result report;
-    DB_OK(fi_db_check(shared.db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(shared.db, NULL, &report, &err));
     assert_int_equal(report.log_records, WRITERS * COMMITS + WRITERS + 3);
     DB_OK(fi_db_close(shared.db, &err));
     open_shared(&shared);
@@ -201,7 +201,7 @@ readers_see_whole_commits_beside_writers(void **state)
         assert_int_equal(atomic_load(&shared.acknowledged[i]), COMMITS);
         look_through_cursor(&shared, i, true);
     }
-    DB_OK(fi_db_check(shared.db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(shared.db, NULL, &report, &err));
     DB_OK(fi_db_close(shared.db, &err));
     db_support_disk_deinit(&disk);
 }
@@ -370,11 +370,11 @@ a_failure_in_the_background_refuses_one_commit(void **state)
     assert_int_equal(fi_sim_fault_hits(faulty), 1);
     assert_int_equal(refused, 1);
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     assert_int_equal(stats.background_failures, 1);
     DB_OK(fi_db_maintain_flush(db, &err));
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, 999);
     DB_OK(fi_db_close(db, &err));
     fi_os_dir_close(dir);

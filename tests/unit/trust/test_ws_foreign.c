@@ -213,7 +213,7 @@ a_lock_that_a_restore_makes_is_the_stores_owners(void **state)
     give(&world, "/w/db");
     struct fi_os_dir *dir = open_path(&world, "/w/db");
     struct fi_storefile_lock *lock = NULL;
-    assert_int_equal(fi_copy_capture_keep_writers_out(dir, true, 0, &lock, NULL), FIRN_OK);
+    assert_int_equal(fi_storefile_lock_hold(dir, true, 0, &lock, NULL), FIRN_OK);
     assert_non_null(lock);
     fi_storefile_lock_release(lock);
     fi_os_dir_close(dir);

@@ -477,7 +477,7 @@ what_is_written_over_takes_no_room_for_long(void **state)
     assert_string_equal(db_support_get(scene.k, "a") + 135, "30000");
     assert_string_equal(db_support_get(scene.k, "b") + 135, "29999");
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(scene.db, &stats, &err));
+    DB_OK(fi_inspect_stats(scene.db, &stats, &err));
     assert_true(stats.commit_bytes < 1000);
 }
 

@@ -28,7 +28,7 @@ the_first_of_two_that_write_a_key_wins(void **state)
         commit(first);
         settle(round);
         firn_store_statistics stats;
-        DB_OK(fi_db_stats(scene.db, &stats, &err));
+        DB_OK(fi_inspect_stats(scene.db, &stats, &err));
         assert_int_equal(stats.conflicts, round);
         conflicts(second,
                   "key \"a\" of keyspace 'k', which the transaction has written, was written");
@@ -83,7 +83,7 @@ a_write_that_was_taken_back_is_still_a_write(void **state)
         /* It goes when nobody may look for it any more. */
         DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
         firn_store_statistics stats;
-        DB_OK(fi_db_stats(scene.db, &stats, &err));
+        DB_OK(fi_inspect_stats(scene.db, &stats, &err));
         uint64_t tombstones = 0;
         for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
             tombstones += stats.levels[i].tombstones;
@@ -143,7 +143,7 @@ readers_and_later_transactions_keep_no_tombstones(void **state)
     struct firn_db_txn *later = begin(&snapshot);
     DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(scene.db, &stats, &err));
+    DB_OK(fi_inspect_stats(scene.db, &stats, &err));
     for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
         assert_int_equal(stats.levels[i].tombstones, 0);
     }

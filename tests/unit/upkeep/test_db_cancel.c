@@ -138,7 +138,7 @@ assert_no_litter(struct firn_db *db, struct fi_os_dir *dir)
     struct fi_os_dir *runs;
     firn_store_statistics stats;
     uint64_t files = 0;
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     uint64_t expected = stats.history.files + stats.value_files + stats.waiting_files;
     for (unsigned i = 0; i < FIRN_STORE_LEVELS; i++) {
         expected += stats.levels[i].files;
@@ -174,7 +174,7 @@ a_compaction_can_be_cancelled_at_every_step(void **state)
         assert_there(db);
     }
     assert_true(cancelled > 5);
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
     DB_OK(fi_db_open(support.dir, &small, &db, &err));
     assert_there(db);
@@ -203,9 +203,9 @@ a_check_can_be_cancelled_at_every_step(void **state)
     struct firn_db *db = make(support.dir, &small);
     DB_OK(fi_db_maintain_flush(db, &err));
     for (unsigned at = 1; rc != FIRN_OK; at++) {
-        const struct fi_db_check_options options = {.on_damage = fail_on_damage,
-                                                    .progress = begin(&watcher, support.os, at)};
-        rc = fi_db_check(db, &options, &report, &err);
+        const struct fi_inspect_check_options options = {
+            .on_damage = fail_on_damage, .progress = begin(&watcher, support.os, at)};
+        rc = fi_inspect_check(db, &options, &report, &err);
         if (rc != FIRN_OK) {
             DB_FAILS(rc, FIRN_CANCELLED, "cancelled");
             assert_int_equal(watcher.calls, at);
@@ -216,14 +216,14 @@ a_check_can_be_cancelled_at_every_step(void **state)
     assert_int_equal(report.entries, KEYS - KEYS / 3);
     /* The log, the runs, the entries; what is read of runs is what there is, but for their ends. */
     assert_string_equal(watcher.phases, "rc");
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     assert_true(cancelled > stats.file_bytes / (256 << 10));
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
 static int
-refuse_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *key)
+refuse_difference(void *ctx, const char *keyspace, const struct fi_inspect_diff_key *key)
 {
     (void)ctx;
     (void)keyspace;
@@ -243,15 +243,15 @@ a_comparison_can_be_cancelled_where_nothing_differs(void **state)
     /* Each key was written again, with the same value: nothing differs, and every key is looked at. */
     DB_OK(fi_db_checkpoint_create(db, "a", NULL, &err));
     fill_round(db, ROUNDS - 1);
-    struct fi_db_diff_visitor visitor = {.progress = begin(&watcher, support.os, 0),
-                                         .visit = refuse_difference};
-    DB_OK(fi_db_diff(db, "a", NULL, &visitor, &err));
+    struct fi_inspect_diff_visitor visitor = {.progress = begin(&watcher, support.os, 0),
+                                              .visit = refuse_difference};
+    DB_OK(fi_inspect_diff(db, "a", NULL, &visitor, &err));
     assert_string_equal(watcher.phases, "r");
     unsigned calls = watcher.calls;
     assert_true(calls > 2);
     for (unsigned at = 1; at <= calls; at++) {
         visitor.progress = begin(&watcher, support.os, at);
-        DB_FAILS(fi_db_diff(db, "a", NULL, &visitor, &err), FIRN_CANCELLED, "cancelled");
+        DB_FAILS(fi_inspect_diff(db, "a", NULL, &visitor, &err), FIRN_CANCELLED, "cancelled");
     }
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);

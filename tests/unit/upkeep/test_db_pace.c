@@ -22,10 +22,10 @@ sleep_of_put(struct firn_db *db, struct firn_db_keyspace *keyspace)
     firn_error err;
     firn_store_statistics before;
     firn_store_statistics after;
-    DB_OK(fi_db_stats(db, &before, &err));
+    DB_OK(fi_inspect_stats(db, &before, &err));
     DB_OK(fi_db_put(keyspace, firn_str("key"), firn_bytes(value, sizeof value), FIRN_DURABILITY_OS,
                     &err));
-    DB_OK(fi_db_stats(db, &after, &err));
+    DB_OK(fi_inspect_stats(db, &after, &err));
     assert_int_equal(after.slowdowns - before.slowdowns,
                      after.slowdown_ns > before.slowdown_ns ? 1 : 0);
     return after.slowdown_ns - before.slowdown_ns;
@@ -155,7 +155,7 @@ many_memtables_borrow_what_blocks_do_not_need(void **state)
     assert_true(most > 2 * (size_t)OWN);
     /* They are flushed late, and so into few runs: with their own memory alone there are twice as
      * many. */
-    DB_OK(fi_db_stats(many.db, &stats, &err));
+    DB_OK(fi_inspect_stats(many.db, &stats, &err));
     assert_in_range(stats.flushes, 50, 200);
     /* What was borrowed comes back with a flush. */
     DB_OK(fi_db_maintain_flush_memtables(many.db, &err));

@@ -78,7 +78,7 @@ kept_bytes(struct firn_db *db)
 {
     firn_error err;
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     return stats.disk.log_bytes + stats.disk.log_spare_bytes + stats.disk.reserve_bytes;
 }
 
@@ -246,7 +246,7 @@ verify_from(struct fi_os_dir *dir, unsigned end)
         fi_buf_deinit(&out);
     }
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
 }
 

@@ -171,7 +171,7 @@ everything_goes_on_when_there_is_space_again(void **state)
         resumed += world.refused > refused ? 1 : 0;
         check_all(&world);
         firn_store_statistics stats;
-        DB_OK(fi_db_stats(world.db, &stats, &err));
+        DB_OK(fi_inspect_stats(world.db, &stats, &err));
         assert_false(stats.is_full);
         if (round % 7 == 6) {
             DB_OK(fi_db_close(world.db, &err));
@@ -185,7 +185,7 @@ everything_goes_on_when_there_is_space_again(void **state)
     (void)printf("%u refusals in %u rounds\n", world.refused, resumed);
     assert_true(resumed > rounds / 4);
     firn_store_check_result report;
-    DB_OK(fi_db_check(world.db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(world.db, NULL, &report, &err));
     DB_OK(fi_db_close(world.db, &err));
     db_support_deinit(&world.support);
 }
@@ -264,7 +264,7 @@ delete_and_go_on(struct world *world, unsigned count, unsigned step)
     assert_true(free_bytes(world) > DISK / step / 2);
     DB_OK(put(world, count, 1, &err));
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(world->db, &stats, &err));
+    DB_OK(fi_inspect_stats(world->db, &stats, &err));
     assert_false(stats.is_full);
     for (unsigned reopened = 0; reopened < 2; reopened++) {
         for (unsigned key = 0; key < count; key++) {
@@ -427,7 +427,7 @@ deleting_makes_space_on_a_full_disk(void **state)
     struct world world = {0};
     fill(&world);
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(world.db, &stats, &err));
+    DB_OK(fi_inspect_stats(world.db, &stats, &err));
     assert_true(stats.is_full);
     DB_FAILS(put(&world, 1, 9, &err), FIRN_NO_SPACE, "takes only deletes");
     DB_OK(fi_db_delete(world.keyspace, firn_str("5"), FIRN_DURABILITY_FULL, &err));
@@ -437,7 +437,7 @@ deleting_makes_space_on_a_full_disk(void **state)
     DB_OK(fi_os_dir_sync_filesystem(world.support.dir, &err));
     assert_true(free_bytes(&world) > 200000);
     DB_OK(put(&world, 1, 9, &err));
-    DB_OK(fi_db_stats(world.db, &stats, &err));
+    DB_OK(fi_inspect_stats(world.db, &stats, &err));
     assert_false(stats.is_full);
     assert_null(db_support_get(world.keyspace, "5"));
     DB_OK(fi_db_close(world.db, &err));
@@ -568,7 +568,7 @@ deleting_goes_on_where_nothing_can_be_merged(void **state)
         DB_OK(fi_db_maintain_flush(world.db, &err));
     }
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(world.db, &stats, &err));
+    DB_OK(fi_inspect_stats(world.db, &stats, &err));
     assert_true(stats.levels[0].files > 30);
     check_all(&world);
     leave(&world, 1 << 20);

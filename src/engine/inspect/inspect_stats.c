@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * inspect/db_stats.c: statistics of a store, as a structure and as JSON.
+ * inspect/inspect_stats.c: statistics of a store, as a structure and as JSON.
  *
  * The numbers are collected one after the other while work continues, so they agree only as far as
  * numbers of a running store can. Amplifications are computed in the JSON from the other numbers:
@@ -20,7 +20,7 @@
 
 #include "codec/utf8.h"
 #include "inspect/inspect.h"
-#include "os/os.h"
+#include "os/os_names.h"
 
 static uint64_t
 read_counter(const _Atomic uint64_t *counter)
@@ -132,14 +132,6 @@ struct disk {
     struct fi_buf folders; /* names, each with its NUL */
 };
 
-static bool
-has_suffix(const char *name, const char *suffix)
-{
-    size_t size = strlen(name);
-    size_t suffix_size = strlen(suffix);
-    return size > suffix_size && strcmp(name + size - suffix_size, suffix) == 0;
-}
-
 /* The counter for a name in the store's directory. */
 static uint64_t *
 place_of(struct disk *disk, const char *name)
@@ -167,10 +159,10 @@ add_file(void *ctx, const struct fi_os_dirent *entry)
     if (stat.kind == FI_OS_DIR) {
         return fi_buf_append(&disk->folders, entry->name, entry->name_size + 1);
     }
-    uint64_t *into = disk->into == NULL                    ? place_of(disk, entry->name)
-                     : disk->into != &disk->out->run_bytes ? disk->into
-                     : has_suffix(entry->name, ".values")  ? &disk->out->value_bytes
-                                                           : disk->into;
+    uint64_t *into = disk->into == NULL                             ? place_of(disk, entry->name)
+                     : disk->into != &disk->out->run_bytes          ? disk->into
+                     : fi_os_names_end_with(entry->name, ".values") ? &disk->out->value_bytes
+                                                                    : disk->into;
     *into += stat.allocated_bytes;
     return FIRN_OK;
 }
@@ -198,11 +190,11 @@ add_folder(struct disk *disk, struct fi_os_dir *parent, const char *name, unsign
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
     rc = fi_os_dir_list(inner.dir, add_file, &inner, err);
-    for (size_t at = 0; at < inner.folders.size && rc == FIRN_OK && depth < DEPTH_MAX;) {
-        const char *folder = (const char *)inner.folders.data + at;
+    const char *folder = NULL;
+    while (rc == FIRN_OK && depth < DEPTH_MAX &&
+           (folder = fi_os_names_next(&inner.folders, folder)) != NULL) {
         struct disk deeper = {.out = disk->out, .into = folder_of(&inner, folder)};
         rc = add_folder(&deeper, inner.dir, folder, depth + 1, err);
-        at += strlen(folder) + 1;
     }
     disk->log_files += inner.log_files;
     fi_buf_deinit(&inner.folders);
@@ -225,7 +217,7 @@ gather_disk(struct firn_db *db, firn_store_statistics *out)
 }
 
 int
-fi_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err)
+fi_inspect_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err)
 {
     const char *missing;
     (void)err;
@@ -404,8 +396,8 @@ out:
 }
 
 int
-fi_db_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
-                  const firn_slice *upper, firn_keyspace_size *out, firn_error *err)
+fi_inspect_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
+                       const firn_slice *upper, firn_keyspace_size *out, firn_error *err)
 {
     const struct fi_lsm_range bounds = {lower.data == NULL ? firn_str("") : lower, upper};
     struct fi_lsm_size found = {0};
@@ -429,9 +421,10 @@ out:
 }
 
 int
-fi_db_stats_visit_parts(const struct firn_db_keyspace *keyspace, struct firn_db_view *view,
-                        int (*visit)(void *ctx, const struct fi_lsm_part *part, firn_error *err),
-                        void *ctx, firn_error *err)
+fi_inspect_stats_visit_parts(const struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+                             int (*visit)(void *ctx, const struct fi_lsm_part *part,
+                                          firn_error *err),
+                             void *ctx, firn_error *err)
 {
     struct firn_db_view *own = NULL;
     struct fi_db_tree *tree;
@@ -453,7 +446,7 @@ out:
 }
 
 int
-fi_db_stats_json(const firn_store_statistics *stats, struct fi_buf *out, firn_error *err)
+fi_inspect_stats_json(const firn_store_statistics *stats, struct fi_buf *out, firn_error *err)
 {
     int rc = append_levels(stats, out);
     rc = rc == FIRN_OK ? append_numbers(stats, out) : rc;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * repair/repair_check.c: checks that everything is present and unchanged.
+ * verify/verify.c: checks that everything is present and unchanged.
  *
  *   store        every byte of the store's own files is read and verified (db.h)
  *   packs        each file of the list exists and opens; with read_data all of it is verified;
  *                the list has lost no pack
  *   checkpoints  every object that a checkpoint needs is in the index, in a pack that exists,
- *                and undamaged (repair_check_content.c)
+ *                and undamaged (verify_content.c)
  *
  * Neighbouring checkpoints share nearly everything, so the first pass walks only the differences of
  * each from the one before it. If that finds anything missing or damaged, a second pass walks every
@@ -32,11 +32,12 @@
 #include "inspect/inspect.h"
 #include "objects/objects.h"
 #include "place/place.h"
-#include "repair/repair_internal.h"
 #include "rows/rows.h"
 #include "storefile/storefile.h"
 #include "threads/os_callback.h"
 #include "tree/tree.h"
+#include "verify/verify.h"
+#include "verify/verify_content.h"
 
 enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 
@@ -55,7 +56,7 @@ struct checking {
     const firn_workspace_check_options *options;
     firn_workspace_check_result *result;
     struct fi_packfile_scratch *scratch;
-    struct fi_repair_check_content contents;
+    struct fi_verify_content contents;
     struct cause causes[CAUSES_MAX]; /* in the pack that is being read, not reported yet */
     size_t cause_count;
     firn_error newer; /* the first part of a newer firn */
@@ -74,10 +75,7 @@ struct checking {
 static void
 give_notice(const struct checking *checking, const firn_notice *notice)
 {
-    const firn_callbacks *callbacks = &checking->options->callbacks;
-    if (callbacks->on_notice != NULL) {
-        fi_os_callback_notice(callbacks, notice);
-    }
+    fi_os_callback_notice(&checking->options->callbacks, notice);
 }
 
 static void
@@ -89,8 +87,9 @@ tell(struct checking *checking, firn_slice path, const char *text)
 }
 
 static int
-progress(struct checking *checking, firn_error *err)
+progress(void *ctx, firn_error *err)
 {
+    struct checking *checking = ctx;
     const firn_callbacks *callbacks = &checking->options->callbacks;
     int64_t now = fi_os_monotonic_ns(checking->ws->os);
     if (callbacks->on_progress == NULL || now < checking->progress_due_ns) {
@@ -105,12 +104,6 @@ progress(struct checking *checking, firn_error *err)
     return rc == FIRN_OK ? FIRN_OK : fi_error_set(err, FIRN_CANCELLED, "cancelled");
 }
 
-static int
-tick(void *ctx, firn_error *err)
-{
-    return progress(ctx, err);
-}
-
 /* Failures after which a check continues: they are what it looks for. */
 static bool
 is_finding(int rc)
@@ -118,38 +111,38 @@ is_finding(int rc)
     return rc == FIRN_CORRUPT || rc == FIRN_IO || rc == FIRN_NOT_FOUND || rc == FIRN_UNTRUSTED;
 }
 
-/* Whether a failure is about data that a newer firn wrote, which is not damage: it is reported, and
- * the check ends with FIRN_NEWER. The second pass finds it again, and does not report it. */
-static bool
-is_newer(struct checking *checking, firn_slice path, int rc, const firn_error *found)
-{
-    const firn_callbacks *callbacks = &checking->options->callbacks;
-    if (rc != FIRN_NEWER || checking->names_all) {
-        return rc == FIRN_NEWER;
-    }
-    if (checking->result->newer++ == 0) {
-        checking->newer = *found;
-    }
-    if (callbacks->on_notice != NULL) {
-        firn_notice notice = {.kind = FIRN_NOTICE_NEWER, .path = path, .text = found->text};
-        fi_os_callback_notice(callbacks, &notice);
-    }
-    return true;
-}
-
-/* FIRN_OK for data of a newer firn, which is reported; other failures are returned and end the
- * check. */
+/* FIRN_OK for data that a newer firn wrote, which is not damage: it is reported, and the check ends
+ * with FIRN_NEWER. The second pass finds it again, and does not report it. Other failures are
+ * returned and end the check. */
 static int
 report_newer(struct checking *checking, firn_slice path, int rc, const firn_error *found,
              firn_error *err)
 {
-    if (is_newer(checking, path, rc, found)) {
+    if (rc != FIRN_NEWER) {
+        if (rc != FIRN_OK) {
+            fi_error_copy(err, found);
+        }
+        return rc;
+    }
+    if (!checking->names_all) {
+        const firn_notice notice = {.kind = FIRN_NOTICE_NEWER, .path = path, .text = found->text};
+        if (checking->result->newer++ == 0) {
+            checking->newer = *found;
+        }
+        give_notice(checking, &notice);
+    }
+    return FIRN_OK;
+}
+
+/* The same, for all of a list or a pack: damage is a finding, too. */
+static int
+report_whole(struct checking *checking, int rc, const firn_error *found, firn_error *err)
+{
+    if (is_finding(rc)) {
+        tell(checking, firn_bytes(NULL, 0), found->text);
         return FIRN_OK;
     }
-    if (rc != FIRN_OK && err != NULL) {
-        *err = *found;
-    }
-    return rc;
+    return report_newer(checking, firn_bytes(NULL, 0), rc, found, err);
 }
 
 /* ---- store ---- */
@@ -170,10 +163,10 @@ check_store(struct checking *checking, firn_error *err)
     firn_store_check_result report = {.size = sizeof report};
     struct fi_storefile_progress progress = {
         .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = checking->ws->os};
-    const struct fi_db_check_options options = {
+    const struct fi_inspect_check_options options = {
         .on_damage = on_store_damage, .ctx = checking, .progress = &progress};
     firn_error found;
-    int rc = fi_db_check(checking->opened->db, &options, &report, &found);
+    int rc = fi_inspect_check(checking->opened->db, &options, &report, &found);
     return rc == FIRN_CORRUPT ? FIRN_OK
                               : report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
@@ -240,7 +233,7 @@ on_pack_damage(void *ctx, const firn_hash *hash, const char *text)
         return;
     }
     add_object(checking, hash, text);
-    if (fi_repair_check_content_note_damaged(&checking->contents, hash, NULL) != FIRN_OK) {
+    if (fi_verify_content_note_damaged(&checking->contents, hash, NULL) != FIRN_OK) {
         checking->out_of_memory = true;
     }
 }
@@ -262,14 +255,11 @@ check_pack(struct checking *checking, uint32_t number, firn_error *err)
             checking->result->bytes_read += fi_packfile_size_bytes(file);
         }
         fi_objects_pack_release(objects, number);
-        if (rc == FIRN_CORRUPT) {
-            return FIRN_OK; /* reported by on_pack_damage */
-        }
-    } else if (is_finding(rc)) {
-        tell(checking, firn_bytes(NULL, 0), found.text);
-        return FIRN_OK;
+        return rc == FIRN_CORRUPT /* reported by on_pack_damage */
+                   ? FIRN_OK
+                   : report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
     }
-    return report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
+    return report_whole(checking, rc, &found, err);
 }
 
 static int
@@ -277,13 +267,8 @@ check_packs(struct checking *checking, firn_error *err)
 {
     struct fi_objects *objects = checking->opened->objects;
     for (size_t i = 0; i < fi_objects_pack_count(objects); i++) {
-        int rc = check_pack(checking, fi_objects_pack_at(objects, i)->number, err);
-        if (rc == FIRN_OK) {
-            rc = progress(checking, err);
-        }
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+        FI_TRY_RETURN(check_pack(checking, fi_objects_pack_at(objects, i)->number, err));
+        FI_TRY_RETURN(progress(checking, err));
     }
     return checking->out_of_memory ? fi_error_no_memory(err, "a list of damaged objects") : FIRN_OK;
 }
@@ -306,6 +291,18 @@ tell_lost(struct checking *checking, firn_slice path, const char *why)
     give_notice(checking, &notice);
 }
 
+/* As report_newer, for what a checkpoint needs. */
+static int
+report_lost(struct checking *checking, firn_slice path, int rc, const firn_error *found,
+            firn_error *err)
+{
+    if (is_finding(rc)) {
+        tell_lost(checking, path, found->text);
+        return FIRN_OK;
+    }
+    return report_newer(checking, path, rc, found, err);
+}
+
 /* Names of content that is damaged are reported; other names of it are not looked into again. */
 static int
 check_content(struct checking *checking, firn_slice path, const struct fi_tree_entry *entry,
@@ -313,10 +310,10 @@ check_content(struct checking *checking, firn_slice path, const struct fi_tree_e
 {
     firn_error found;
     const char *why;
-    int rc = fi_repair_check_content_look(&checking->contents, entry, &why, &found);
+    int rc = fi_verify_content_look(&checking->contents, entry, &why, &found);
     if (is_finding(rc)) {
         tell_lost(checking, path, found.text);
-        return fi_repair_check_content_note_damaged(&checking->contents, &entry->hash, err);
+        return fi_verify_content_note_damaged(&checking->contents, &entry->hash, err);
     }
     if (rc == FIRN_OK && why != NULL) {
         tell_lost(checking, path, why);
@@ -331,20 +328,15 @@ check_link(struct checking *checking, firn_slice path, const struct fi_tree_entr
     firn_error found;
     DCHECK(entry->hard_link.size > 0);
     int rc = fi_tree_lookup_check_link(&checking->links, path, entry, &found);
-    if (is_finding(rc)) {
-        tell_lost(checking, path, found.text);
-        return FIRN_OK;
-    }
-    return report_newer(checking, path, rc, &found, err);
+    return report_lost(checking, path, rc, &found, err);
 }
 
 /* Reports an entry that a restore will leave out. It may be as old as firn, so it is not damage. */
 static void
 tell_reserved(struct checking *checking, firn_slice path, firn_slice name)
 {
-    const firn_callbacks *callbacks = &checking->options->callbacks;
     const char *reason = fi_tree_reserved_name(name);
-    if (reason == NULL || checking->names_all || callbacks->on_notice == NULL) {
+    if (reason == NULL || checking->names_all) {
         return;
     }
     char id[FIRN_CHECKPOINT_ID_SIZE];
@@ -352,8 +344,8 @@ tell_reserved(struct checking *checking, firn_slice path, firn_slice name)
     fi_catalog_record_id_text(checking->record->id, id);
     (void)snprintf(text, sizeof text, "checkpoint %.*s: never restored: it %s",
                    FIRN_CHECKPOINT_ID_SHORT, id, reason);
-    firn_notice notice = {.kind = FIRN_NOTICE_RESERVED, .path = path, .text = text};
-    fi_os_callback_notice(callbacks, &notice);
+    const firn_notice notice = {.kind = FIRN_NOTICE_RESERVED, .path = path, .text = text};
+    give_notice(checking, &notice);
 }
 
 static int
@@ -387,11 +379,7 @@ check_rules(struct checking *checking, const struct fi_catalog_record *record, f
     }
     int rc = fi_ws_rules_load(checking->opened->objects, record, &rules, &found);
     fi_ws_rules_deinit(&rules);
-    if (is_finding(rc)) {
-        tell_lost(checking, firn_bytes(NULL, 0), found.text);
-        return FIRN_OK;
-    }
-    return report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
+    return report_lost(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
 static int
@@ -408,12 +396,8 @@ walk_checkpoint(struct checking *checking, const struct fi_catalog_record *recor
     struct fi_difference_walk_options options = {0};
     firn_error found;
     int rc = fi_difference_walk(&before_side, &after_side, &options, check_entry, checking, &found);
-    if (is_finding(rc)) {
-        tell_lost(checking, firn_bytes(NULL, 0), found.text);
-        rc = FIRN_OK;
-    }
     fi_tree_lookup_deinit(&checking->links);
-    return report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
+    return report_lost(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
 static int
@@ -424,13 +408,8 @@ check_checkpoint(void *ctx, firn_slice bytes, const struct fi_catalog_record *re
     checking->record = record;
     checking->result->checkpoints += checking->names_all ? 0 : 1;
     checking->result->safety += !checking->names_all && record->is_safety ? 1 : 0;
-    int rc = check_rules(checking, record, err);
-    if (rc == FIRN_OK) {
-        rc = walk_checkpoint(checking, record, err);
-    }
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    FI_TRY_RETURN(check_rules(checking, record, err));
+    FI_TRY_RETURN(walk_checkpoint(checking, record, err));
     fi_buf_clear(&checking->previous_bytes);
     if (fi_buf_append_slice(&checking->previous_bytes, bytes) != FIRN_OK) {
         return fi_error_no_memory(err, "a checkpoint's record");
@@ -449,11 +428,7 @@ check_checkpoints(struct checking *checking, firn_error *err)
         checking->names_all = true;
         rc = fi_catalog_list(checking->opened->catalog, 0, check_checkpoint, checking, &found);
     }
-    if (is_finding(rc)) {
-        tell(checking, firn_bytes(NULL, 0), found.text);
-        return FIRN_OK;
-    }
-    return report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
+    return report_whole(checking, rc, &found, err);
 }
 
 /* ---- what else the catalog has ---- */
@@ -494,17 +469,6 @@ check_workspace(void *ctx, firn_slice root, const struct fi_catalog_workspace *w
                               : report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
-/* As report_newer, for a whole list; damage of the list is a finding, too. */
-static int
-report_whole(struct checking *checking, int rc, const firn_error *found, firn_error *err)
-{
-    if (is_finding(rc)) {
-        tell(checking, firn_bytes(NULL, 0), found->text);
-        return FIRN_OK;
-    }
-    return report_newer(checking, firn_bytes(NULL, 0), rc, found, err);
-}
-
 static int
 check_workspaces(struct checking *checking, firn_error *err)
 {
@@ -530,7 +494,7 @@ check_opened(struct checking *checking, firn_error *err)
     DCHECK(checking->opened->db != NULL && checking->opened->objects != NULL &&
            checking->opened->catalog != NULL);
     FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &checking->scratch, err));
-    fi_packfile_scratch_set_tick(checking->scratch, tick, checking);
+    fi_packfile_scratch_set_tick(checking->scratch, progress, checking);
     checking->contents.scratch = checking->scratch;
     FI_TRY(check_pack_list(checking, err));
     FI_TRY(check_store(checking, err));
@@ -547,22 +511,22 @@ check_opened(struct checking *checking, firn_error *err)
 out:
     fi_packfile_scratch_destroy(checking->scratch);
     fi_buf_deinit(&checking->previous_bytes);
-    fi_repair_check_content_deinit(&checking->contents);
+    fi_verify_content_deinit(&checking->contents);
     return rc;
 }
 
 int
-fi_repair_check_opened(struct firn_ws *ws, struct fi_ws_opened *opened,
-                       const firn_workspace_check_options *options,
-                       firn_workspace_check_result *out, firn_error *err)
+fi_verify_opened(struct firn_ws *ws, struct fi_ws_opened *opened,
+                 const firn_workspace_check_options *options, firn_workspace_check_result *out,
+                 firn_error *err)
 {
     struct checking checking = {.ws = ws, .opened = opened, .options = options, .result = out};
     *out = (firn_workspace_check_result)FIRN_WORKSPACE_CHECK_RESULT_INIT;
     checking.contents.objects = opened->objects;
     checking.contents.read_data = options->read_data;
-    checking.contents.tick = tick;
+    checking.contents.tick = progress;
     checking.contents.ctx = &checking;
-    fi_repair_check_content_init(&checking.contents);
+    fi_verify_content_init(&checking.contents);
     return check_opened(&checking, err);
 }
 
@@ -580,8 +544,8 @@ check_settings(struct firn_ws *ws, const firn_callbacks *callbacks, firn_error *
 }
 
 int
-fi_repair_check(struct firn_ws *ws, const firn_workspace_check_options *options,
-                firn_workspace_check_result *out, firn_error *err)
+fi_verify(struct firn_ws *ws, const firn_workspace_check_options *options,
+          firn_workspace_check_result *out, firn_error *err)
 {
     *out = (firn_workspace_check_result)FIRN_WORKSPACE_CHECK_RESULT_INIT;
     struct fi_ws_opened opened;
@@ -591,7 +555,7 @@ fi_repair_check(struct firn_ws *ws, const firn_workspace_check_options *options,
     }
     if (opened.db != NULL) {
         rc = check_settings(ws, &options->callbacks, err);
-        rc = rc == FIRN_OK ? fi_repair_check_opened(ws, &opened, options, out, err) : rc;
+        rc = rc == FIRN_OK ? fi_verify_opened(ws, &opened, options, out, err) : rc;
     } else {
         /* A store that was not mounted is not a sound one. */
         rc = fi_error_set(err, FIRN_NOT_FOUND,

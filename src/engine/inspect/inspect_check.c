@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * inspect/db_check.c: reading the store again from disk and comparing it with the handle.
+ * inspect/inspect_check.c: reading the store again from disk and comparing it with the handle.
  *
  * The identity is read and must be that of the handle. lsm/ verifies MANIFEST and runs. The log is
  * read as by a read-only opening, which verifies every checksum. Each commit is decoded completely,
@@ -450,10 +450,10 @@ out:
 }
 
 int
-fi_db_check(struct firn_db *db, const struct fi_db_check_options *options,
-            firn_store_check_result *report, firn_error *err)
+fi_inspect_check(struct firn_db *db, const struct fi_inspect_check_options *options,
+                 firn_store_check_result *report, firn_error *err)
 {
-    static const struct fi_db_check_options none = {0};
+    static const struct fi_inspect_check_options none = {0};
     options = options != NULL ? options : &none;
     struct check check = {.db = db, .progress = options->progress};
     struct damage damage = {.on_damage = options->on_damage, .ctx = options->ctx};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mend/mend_find.c: reads what is left of MANIFEST, and what the runs record about themselves.
+ * rescue/rescue_find.c: reads what is left of MANIFEST, and what the runs record about themselves.
  *
  * Every intact record of MANIFEST is read, even after an unreadable place (log/log.h). A record
  * proves that the runs in it were named, and that others were replaced, even if the records before
@@ -8,7 +8,7 @@
  *
  * Failure: FIRN_NEWER for anything that a newer firn wrote.
  */
-#include "mend/mend_internal.h"
+#include "rescue/rescue_internal.h"
 
 #include <string.h>
 
@@ -17,33 +17,33 @@
 
 /* ---- runs and trees by their numbers ---- */
 
-struct fi_mend_gather_run *
-fi_mend_find(const struct fi_mend_gather *gather, uint64_t number)
+struct fi_rescue_run *
+fi_rescue_find_run(const struct fi_rescue_gather *gather, uint64_t number)
 {
     return fi_hash_map_find(&gather->runs, number, &number);
 }
 
-struct fi_mend_gather_tree *
-fi_mend_find_tree(const struct fi_mend_gather *gather, uint32_t id)
+struct fi_rescue_tree *
+fi_rescue_find_tree(const struct fi_rescue_gather *gather, uint32_t id)
 {
     uint64_t key = id;
     return fi_hash_map_find(&gather->trees, key, &key);
 }
 
 /* NULL: memory is out. */
-static struct fi_mend_gather_run *
-note_run(struct fi_mend_gather *gather, uint64_t number)
+static struct fi_rescue_run *
+note_run(struct fi_rescue_gather *gather, uint64_t number)
 {
-    const struct fi_mend_gather_run added = {.number = number};
-    struct fi_mend_gather_run *run = fi_mend_find(gather, number);
+    const struct fi_rescue_run added = {.number = number};
+    struct fi_rescue_run *run = fi_rescue_find_run(gather, number);
     return run != NULL ? run : fi_hash_map_insert(&gather->runs, number, &added);
 }
 
-static struct fi_mend_gather_tree *
-note_tree(struct fi_mend_gather *gather, uint32_t id)
+static struct fi_rescue_tree *
+note_tree(struct fi_rescue_gather *gather, uint32_t id)
 {
-    const struct fi_mend_gather_tree added = {.id = id};
-    struct fi_mend_gather_tree *tree = fi_mend_find_tree(gather, id);
+    const struct fi_rescue_tree added = {.id = id};
+    struct fi_rescue_tree *tree = fi_rescue_find_tree(gather, id);
     return tree != NULL ? tree : fi_hash_map_insert(&gather->trees, id, &added);
 }
 
@@ -53,41 +53,14 @@ note_tree(struct fi_mend_gather *gather, uint32_t id)
 static struct fi_manifest_run *
 copy_info(struct fi_arena *arena, const struct fi_manifest_run *run)
 {
-    struct fi_manifest_run *copy = fi_arena_alloc(arena, sizeof *copy);
-    size_t references_size = run->reference_count * sizeof *run->references;
-    size_t groups_size = run->group_count * sizeof *run->groups;
-    size_t attachments_size = run->attachment_count * sizeof *run->attachments;
-    void *references = fi_arena_alloc(arena, references_size);
-    void *attachments = fi_arena_alloc(arena, attachments_size);
-    void *groups = fi_arena_alloc(arena, groups_size);
-    uint8_t *lower = fi_arena_copy(arena, run->lower.data, run->lower.size);
-    uint8_t *upper = fi_arena_copy(arena, run->upper.data, run->upper.size);
-    if (copy == NULL || references == NULL || attachments == NULL || groups == NULL ||
-        lower == NULL || upper == NULL) {
-        return NULL;
-    }
-    *copy = *run;
-    if (references_size > 0) {
-        memcpy(references, run->references, references_size);
-    }
-    if (groups_size > 0) {
-        memcpy(groups, run->groups, groups_size);
-    }
-    if (attachments_size > 0) {
-        memcpy(attachments, run->attachments, attachments_size);
-    }
-    copy->references = references;
-    copy->attachments = attachments;
-    copy->groups = groups;
-    copy->lower = firn_bytes(lower, run->lower.size);
-    copy->upper = firn_bytes(upper, run->upper.size);
-    return copy;
+    void *memory = fi_arena_alloc(arena, fi_manifest_run_copy_size(run));
+    return memory == NULL ? NULL : fi_manifest_run_copy(run, memory);
 }
 
 static int
-take_tree(struct fi_mend_gather *gather, const struct fi_manifest_tree *change)
+take_tree(struct fi_rescue_gather *gather, const struct fi_manifest_tree *change)
 {
-    struct fi_mend_gather_tree *tree = note_tree(gather, change->id);
+    struct fi_rescue_tree *tree = note_tree(gather, change->id);
     if (tree == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -95,7 +68,7 @@ take_tree(struct fi_mend_gather *gather, const struct fi_manifest_tree *change)
     tree->kind = change->is_dropped ? tree->kind : change->kind;
     tree->flushed = change->flushed > tree->flushed ? change->flushed : tree->flushed;
     for (size_t i = 0; i < change->removed_count; i++) {
-        struct fi_mend_gather_run *run = note_run(gather, change->removed[i]);
+        struct fi_rescue_run *run = note_run(gather, change->removed[i]);
         if (run == NULL) {
             return FIRN_NO_MEMORY;
         }
@@ -105,7 +78,7 @@ take_tree(struct fi_mend_gather *gather, const struct fi_manifest_tree *change)
     }
     /* After the removed ones: a run that moves to another level is in both lists. */
     for (size_t i = 0; i < change->added_count; i++) {
-        struct fi_mend_gather_run *run = note_run(gather, change->added[i].number);
+        struct fi_rescue_run *run = note_run(gather, change->added[i].number);
         struct fi_manifest_run *info = copy_info(&gather->arena, &change->added[i]);
         if (run == NULL || info == NULL) {
             return FIRN_NO_MEMORY;
@@ -121,10 +94,10 @@ take_tree(struct fi_mend_gather *gather, const struct fi_manifest_tree *change)
 
 /* Runs that a snapshot no longer names, or of a dropped tree. */
 static void
-remove_named(struct fi_mend_gather *gather, const uint32_t *tree)
+remove_named(struct fi_rescue_gather *gather, const uint32_t *tree)
 {
     for (size_t i = 0; i < gather->runs.count; i++) {
-        struct fi_mend_gather_run *run = fi_mend_gather_run_at(gather, i);
+        struct fi_rescue_run *run = fi_rescue_run_at(gather, i);
         if (run->is_named && (tree == NULL || run->tree == *tree)) {
             run->is_named = false;
             run->is_gone = true;
@@ -133,7 +106,7 @@ remove_named(struct fi_mend_gather *gather, const uint32_t *tree)
 }
 
 static int
-take_edit(struct fi_mend_gather *gather, const struct fi_manifest_edit *edit)
+take_edit(struct fi_rescue_gather *gather, const struct fi_manifest_edit *edit)
 {
     if (edit->version < gather->version ||
         (!edit->is_snapshot && edit->version == gather->version)) {
@@ -167,7 +140,7 @@ take_edit(struct fi_mend_gather *gather, const struct fi_manifest_edit *edit)
 static int
 visit_record(void *ctx, uint8_t type, firn_slice record, firn_error *err)
 {
-    struct fi_mend_gather *gather = ctx;
+    struct fi_rescue_gather *gather = ctx;
     struct fi_arena arena = {0};
     struct fi_manifest_edit edit;
     if (type == FI_MANIFEST_LOG_END) {
@@ -189,7 +162,7 @@ visit_record(void *ctx, uint8_t type, firn_slice record, firn_error *err)
 
 /* No new file may get a number that an origin mentions: it would be taken for that file. */
 static void
-pass_number(struct fi_mend_gather *gather, uint64_t number)
+pass_number(struct fi_rescue_gather *gather, uint64_t number)
 {
     gather->next_number = number >= gather->next_number ? number + 1 : gather->next_number;
 }
@@ -197,7 +170,7 @@ pass_number(struct fi_mend_gather *gather, uint64_t number)
 static int
 visit_file(void *ctx, const struct fi_os_dirent *entry)
 {
-    struct fi_mend_gather *gather = ctx;
+    struct fi_rescue_gather *gather = ctx;
     uint64_t number = fi_lsm_number_in_name(entry->name);
     char name[FI_RUN_FILE_NAME_SIZE];
     if (number == 0) {
@@ -214,7 +187,7 @@ visit_file(void *ctx, const struct fi_os_dirent *entry)
     if (*kind == NULL) {
         return FIRN_OK;
     }
-    struct fi_mend_gather_run *run = note_run(gather, number);
+    struct fi_rescue_run *run = note_run(gather, number);
     if (run == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -225,7 +198,7 @@ visit_file(void *ctx, const struct fi_os_dirent *entry)
 
 /* Keeps the origin that was read, with its lists in the arena. */
 static int
-keep_origin(struct fi_mend_gather *gather, struct fi_mend_gather_run *run,
+keep_origin(struct fi_rescue_gather *gather, struct fi_rescue_run *run,
             const struct fi_run_origin *origin, firn_error *err)
 {
     size_t size = gather->numbers.size;
@@ -245,7 +218,7 @@ keep_origin(struct fi_mend_gather *gather, struct fi_mend_gather_run *run,
 }
 
 static int
-read_origin(struct fi_mend_gather *gather, struct fi_mend_gather_run *run, firn_error *err)
+read_origin(struct fi_rescue_gather *gather, struct fi_rescue_run *run, firn_error *err)
 {
     const struct fi_run_kind *kind = run->kind;
     DCHECK(run->is_present && kind != NULL);
@@ -253,6 +226,7 @@ read_origin(struct fi_mend_gather *gather, struct fi_mend_gather_run *run, firn_
     struct fi_run_origin origin;
     struct fi_run *open = NULL;
     firn_error found;
+    bool is_sound;
     fi_run_file_name(run->number, kind, name);
     int rc = kind->open(&gather->env, name, &open, &found);
     if (rc == FIRN_OK) {
@@ -263,24 +237,18 @@ read_origin(struct fi_mend_gather *gather, struct fi_mend_gather_run *run, firn_
             return FIRN_OK;
         }
     }
-    if (rc == FIRN_OK) {
-        return keep_origin(gather, run, &origin, err);
-    }
-    if (fi_mend_is_of_file(rc)) {
-        run->is_damaged = true;
-        return FIRN_OK;
-    }
-    fi_error_copy(err, &found);
-    return rc;
+    FI_TRY_RETURN(fi_rescue_sift(rc, &found, &is_sound, err));
+    run->is_damaged = !is_sound;
+    return is_sound ? keep_origin(gather, run, &origin, err) : FIRN_OK;
 }
 
 /* Notes what an origin says about other runs. */
 static int
-spread_origin(struct fi_mend_gather *gather, const struct fi_run_origin *origin)
+spread_origin(struct fi_rescue_gather *gather, const struct fi_run_origin *origin)
 {
     pass_number(gather, origin->work);
     for (size_t i = 0; i < origin->input_count; i++) {
-        struct fi_mend_gather_run *run = note_run(gather, origin->inputs[i]);
+        struct fi_rescue_run *run = note_run(gather, origin->inputs[i]);
         pass_number(gather, origin->inputs[i]);
         if (run == NULL) {
             return FIRN_NO_MEMORY;
@@ -288,7 +256,7 @@ spread_origin(struct fi_mend_gather *gather, const struct fi_run_origin *origin)
         run->was_named = true;
     }
     for (size_t i = 0; i < origin->gone_count; i++) {
-        struct fi_mend_gather_run *run = note_run(gather, origin->gone[i]);
+        struct fi_rescue_run *run = note_run(gather, origin->gone[i]);
         pass_number(gather, origin->gone[i]);
         if (run == NULL) {
             return FIRN_NO_MEMORY;
@@ -301,7 +269,7 @@ spread_origin(struct fi_mend_gather *gather, const struct fi_run_origin *origin)
 }
 
 static int
-read_runs(struct fi_mend_gather *gather, firn_error *err)
+read_runs(struct fi_rescue_gather *gather, firn_error *err)
 {
     int rc = fi_os_dir_list(gather->runs_dir, visit_file, gather, err);
     if (rc == FIRN_NO_MEMORY) {
@@ -309,11 +277,11 @@ read_runs(struct fi_mend_gather *gather, firn_error *err)
     }
     size_t count = gather->runs.count;
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-        struct fi_mend_gather_run *run = fi_mend_gather_run_at(gather, i);
+        struct fi_rescue_run *run = fi_rescue_run_at(gather, i);
         rc = run->is_present ? read_origin(gather, run, err) : FIRN_OK;
     }
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-        const struct fi_mend_gather_run *run = fi_mend_gather_run_at(gather, i);
+        const struct fi_rescue_run *run = fi_rescue_run_at(gather, i);
         const struct fi_run_origin origin = run->origin; /* the records may move */
         if (run->has_origin && spread_origin(gather, &origin) != FIRN_OK) {
             rc = fi_error_no_memory(err, "the origins of runs");
@@ -323,7 +291,7 @@ read_runs(struct fi_mend_gather *gather, firn_error *err)
 }
 
 int
-fi_mend_find_all(struct fi_mend_gather *gather, struct fi_os_dir *manifest_dir, firn_error *err)
+fi_rescue_find_all(struct fi_rescue_gather *gather, struct fi_os_dir *manifest_dir, firn_error *err)
 {
     int rc = fi_log_recover_salvage(manifest_dir, FI_MANIFEST_NAME, visit_record, gather, err);
     return rc == FIRN_OK ? read_runs(gather, err) : rc;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * repair/repair_check_content.c: whether the content of a file is there, and is what its name says.
+ * verify/verify_content.c: whether the content of a file is there, and is what its name says.
  *
  * Content is one object, an object that is a delta of another, or a list: of pieces, or of cells,
  * which may be lists of pieces or of cells themselves. All that it is made of must be in packs, and
@@ -16,34 +16,19 @@
 
 #include "base/buf.h"
 #include "base/check.h"
-#include "base/hash_map.h"
-#include "objects/objects.h"
+#include "base/slice.h"
 #include "pack/packfile_cells.h"
-#include "repair/repair_internal.h"
-
-static uint64_t
-hash_of(const void *record)
-{
-    uint64_t value;
-    memcpy(&value, record, sizeof value);
-    return value;
-}
-
-static bool
-hash_equal(const void *record, const void *key)
-{
-    return memcmp(record, key, sizeof(firn_hash)) == 0;
-}
+#include "verify/verify_content.h"
 
 /* Whether an object is in the index, its pack exists, and no damage was found in it; otherwise
  * *out_why says what is wrong. */
 static int
-look_for(const struct fi_repair_check_content *contents, const firn_hash *hash,
-         const char **out_why, firn_error *err)
+look_for(const struct fi_verify_content *contents, const firn_hash *hash, const char **out_why,
+         firn_error *err)
 {
     bool is_there;
     *out_why = NULL;
-    if (fi_hash_map_find(&contents->damaged, hash_of(hash), hash) != NULL) {
+    if (fi_hash_map_find(&contents->damaged, fi_hash_map_first(hash), hash) != NULL) {
         *out_why = "its content is damaged";
         return FIRN_OK;
     }
@@ -55,7 +40,7 @@ look_for(const struct fi_repair_check_content *contents, const firn_hash *hash,
 }
 
 struct piece_check {
-    struct fi_repair_check_content *contents;
+    struct fi_verify_content *contents;
     const char *why;
     uint64_t size;       /* of all pieces of the current list */
     uint32_t pack;       /* of the first list of pieces */
@@ -79,7 +64,7 @@ list_equal(const void *record, const void *key)
 {
     const struct list *a = record;
     const struct list *b = key;
-    return hash_equal(&a->hash, &b->hash) && a->size == b->size && a->level == b->level;
+    return fi_hash_equal(&a->hash, &b->hash) && a->size == b->size && a->level == b->level;
 }
 
 /* A list that is named in many places is visited once. */
@@ -92,10 +77,10 @@ note_list(struct piece_check *check, const struct fi_packfile_piece *piece, firn
     list.size = piece->size;
     list.is_below = true;
     list.level = check->level > 0 ? check->level - 1 : -1;
-    if (fi_hash_map_find(&check->seen, hash_of(&list), &list) != NULL) {
+    if (fi_hash_map_find(&check->seen, fi_hash_map_first(&list), &list) != NULL) {
         return FIRN_OK;
     }
-    if (fi_hash_map_insert(&check->seen, hash_of(&list), &list) == NULL) {
+    if (fi_hash_map_insert(&check->seen, fi_hash_map_first(&list), &list) == NULL) {
         return fi_error_no_memory(err, "lists of pieces");
     }
     return fi_buf_append(&check->lists, &list, sizeof list) == FIRN_OK
@@ -106,7 +91,7 @@ note_list(struct piece_check *check, const struct fi_packfile_piece *piece, firn
 static int
 pass_on(void *ctx, uint64_t bytes, firn_error *err)
 {
-    const struct fi_repair_check_content *contents = ctx;
+    const struct fi_verify_content *contents = ctx;
     (void)bytes;
     return contents->tick(contents->ctx, err);
 }
@@ -116,7 +101,7 @@ static int
 check_whole_cell(struct piece_check *check, const struct fi_packfile_piece *cell,
                  const struct fi_objects_place *place, firn_error *err)
 {
-    struct fi_repair_check_content *contents = check->contents;
+    struct fi_verify_content *contents = check->contents;
     DCHECK(check->level == 0 && place->at.kind != FI_PACKFILE_PIECES);
     if (place->at.kind == FI_PACKFILE_DELTA && contents->read_data) {
         return fi_objects_stream_verify(contents->objects, contents->scratch, &cell->hash,
@@ -165,7 +150,7 @@ static int
 check_cell(struct piece_check *check, const struct list *cell, firn_error *err)
 {
     DCHECK(cell->level < 0); /* a list of cells has a name of its own */
-    struct fi_repair_check_content *contents = check->contents;
+    struct fi_verify_content *contents = check->contents;
     bool is_to_be_read = check->why == NULL && check->is_spread && contents->read_data;
     check->is_spread = false;
     return is_to_be_read ? fi_objects_stream_verify(contents->objects, contents->scratch,
@@ -203,7 +188,7 @@ out:
 static int
 check_lists(struct piece_check *check, const struct list *first, firn_error *err)
 {
-    struct fi_repair_check_content *contents = check->contents;
+    struct fi_verify_content *contents = check->contents;
     struct list list = *first;
     bool has_cells = first->level >= 0;
     DCHECK(check->lists.size == 0 && !first->is_below);
@@ -275,18 +260,17 @@ sound_of(const struct fi_tree_entry *entry)
 }
 
 static bool
-is_known_sound(const struct fi_repair_check_content *contents, const struct fi_tree_entry *entry)
+is_known_sound(const struct fi_verify_content *contents, const struct fi_tree_entry *entry)
 {
     const struct list list = sound_of(entry);
-    return fi_hash_map_find(&contents->sound, hash_of(&list), &list) != NULL;
+    return fi_hash_map_find(&contents->sound, fi_hash_map_first(&list), &list) != NULL;
 }
 
 static int
-note_sound(struct fi_repair_check_content *contents, const struct fi_tree_entry *entry,
-           firn_error *err)
+note_sound(struct fi_verify_content *contents, const struct fi_tree_entry *entry, firn_error *err)
 {
     const struct list list = sound_of(entry);
-    return fi_hash_map_insert(&contents->sound, hash_of(&list), &list) != NULL
+    return fi_hash_map_insert(&contents->sound, fi_hash_map_first(&list), &list) != NULL
                ? FIRN_OK
                : fi_error_no_memory(err, "contents in pieces");
 }
@@ -330,13 +314,12 @@ out:
 }
 
 int
-fi_repair_check_content_look(struct fi_repair_check_content *contents,
-                             const struct fi_tree_entry *entry, const char **out_why,
-                             firn_error *err)
+fi_verify_content_look(struct fi_verify_content *contents, const struct fi_tree_entry *entry,
+                       const char **out_why, firn_error *err)
 {
     DCHECK(entry->kind == FI_TREE_FILE);
     struct piece_check check = {.contents = contents, .level = -1};
-    fi_hash_map_init(&check.seen, sizeof(struct list), hash_of, list_equal);
+    fi_hash_map_init(&check.seen, sizeof(struct list), fi_hash_map_first, list_equal);
     int rc = look_for(contents, &entry->hash, &check.why, err);
     if (rc == FIRN_OK && check.why == NULL) {
         rc = check_whole(&check, entry, err);
@@ -348,24 +331,25 @@ fi_repair_check_content_look(struct fi_repair_check_content *contents,
 }
 
 int
-fi_repair_check_content_note_damaged(struct fi_repair_check_content *contents,
-                                     const firn_hash *hash, firn_error *err)
+fi_verify_content_note_damaged(struct fi_verify_content *contents, const firn_hash *hash,
+                               firn_error *err)
 {
-    return fi_hash_map_find(&contents->damaged, hash_of(hash), hash) != NULL ||
-                   fi_hash_map_insert(&contents->damaged, hash_of(hash), hash) != NULL
+    return fi_hash_map_find(&contents->damaged, fi_hash_map_first(hash), hash) != NULL ||
+                   fi_hash_map_insert(&contents->damaged, fi_hash_map_first(hash), hash) != NULL
                ? FIRN_OK
                : fi_error_no_memory(err, "damaged contents");
 }
 
 void
-fi_repair_check_content_init(struct fi_repair_check_content *contents)
+fi_verify_content_init(struct fi_verify_content *contents)
 {
-    fi_hash_map_init(&contents->damaged, sizeof(firn_hash), hash_of, hash_equal);
-    fi_hash_map_init(&contents->sound, sizeof(struct list), hash_of, list_equal);
+    fi_hash_map_init(&contents->damaged, sizeof(firn_hash), fi_hash_map_first,
+                     fi_hash_map_same_hash);
+    fi_hash_map_init(&contents->sound, sizeof(struct list), fi_hash_map_first, list_equal);
 }
 
 void
-fi_repair_check_content_deinit(struct fi_repair_check_content *contents)
+fi_verify_content_deinit(struct fi_verify_content *contents)
 {
     fi_hash_map_deinit(&contents->damaged);
     fi_hash_map_deinit(&contents->sound);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * inspect/db_diff.c: the differences between two checkpoints, or between a checkpoint and now.
+ * inspect/inspect_diff.c: the differences between two checkpoints, or between a checkpoint and now.
  *
  * Both are opened as views, so that nothing that they see is dropped meanwhile. The names of
  * keyspaces in either are visited in order. If a name has the same number in both, the tree is
@@ -34,7 +34,7 @@ struct comparison {
     uint64_t time_ms;
     struct side before;
     struct side after;
-    const struct fi_db_diff_visitor *visitor;
+    const struct fi_inspect_diff_visitor *visitor;
     const struct fi_step *step; /* may be NULL */
 };
 
@@ -82,7 +82,7 @@ name_at(const struct side *side, size_t at)
 
 /* What a view has of a keyspace; *out->tree is NULL if it has nothing. */
 static int
-side_of(const struct fi_db_diff_side *side, uint64_t time_ms, struct fi_lsm_diff_side *out,
+side_of(const struct fi_inspect_diff_side *side, uint64_t time_ms, struct fi_lsm_diff_side *out,
         firn_error *err)
 {
     struct fi_db_tree *tree = NULL;
@@ -99,24 +99,24 @@ side_of(const struct fi_db_diff_side *side, uint64_t time_ms, struct fi_lsm_diff
     return rc;
 }
 
-static struct fi_db_diff_key
+static struct fi_inspect_diff_key
 key_of(const struct fi_lsm_difference *found)
 {
     DCHECK(found->is_before || found->is_after);
-    return (struct fi_db_diff_key){.key = found->key,
-                                   .is_before = found->is_before,
-                                   .is_after = found->is_after,
-                                   .before = found->before,
-                                   .after = found->after};
+    return (struct fi_inspect_diff_key){.key = found->key,
+                                        .is_before = found->is_before,
+                                        .is_after = found->is_after,
+                                        .before = found->before,
+                                        .after = found->after};
 }
 
 /* The keyspace of a name in a view; NULL if there is none. */
 static int
-find_keyspace(const struct side *side, const char *name, struct fi_db_diff_side *out,
+find_keyspace(const struct side *side, const char *name, struct fi_inspect_diff_side *out,
               firn_error *err)
 {
     DCHECK(side->view != NULL);
-    *out = (struct fi_db_diff_side){.view = side->view};
+    *out = (struct fi_inspect_diff_side){.view = side->view};
     int rc = fi_db_keyspace_open_in(side->view, name, &out->keyspace, err);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
@@ -124,9 +124,9 @@ find_keyspace(const struct side *side, const char *name, struct fi_db_diff_side 
 static int
 compare_keyspace(const struct comparison *comparison, const char *name, firn_error *err)
 {
-    const struct fi_db_diff_visitor *visitor = comparison->visitor;
-    struct fi_db_diff_side found_before;
-    struct fi_db_diff_side found_after;
+    const struct fi_inspect_diff_visitor *visitor = comparison->visitor;
+    struct fi_inspect_diff_side found_before;
+    struct fi_inspect_diff_side found_after;
     struct fi_lsm_diff_side before;
     struct fi_lsm_diff_side after;
     struct fi_lsm_diff *diff = NULL;
@@ -140,7 +140,7 @@ compare_keyspace(const struct comparison *comparison, const char *name, firn_err
     FI_TRY(fi_lsm_diff_create(&before, &after, comparison->step, &diff, err));
     FI_TRY(fi_lsm_diff_next(diff, &found, &is_found, err));
     while (is_found) {
-        const struct fi_db_diff_key key = key_of(&found);
+        const struct fi_inspect_diff_key key = key_of(&found);
         FI_TRY(visitor->visit(visitor->ctx, name, &key));
         FI_TRY(fi_lsm_diff_next(diff, &found, &is_found, err));
     }
@@ -153,7 +153,7 @@ static int
 visit_keyspace(const struct comparison *comparison, const char *name, bool is_before, bool is_after,
                firn_error *err)
 {
-    const struct fi_db_diff_visitor *visitor = comparison->visitor;
+    const struct fi_inspect_diff_visitor *visitor = comparison->visitor;
     DCHECK(is_before || is_after);
     if (visitor->keyspace != NULL && strcmp(visitor->keyspace, name) != 0) {
         return FIRN_OK;
@@ -205,8 +205,8 @@ close_side(struct side *side)
 }
 
 int
-fi_db_diff(struct firn_db *db, const char *before, const char *after,
-           const struct fi_db_diff_visitor *visitor, firn_error *err)
+fi_inspect_diff(struct firn_db *db, const char *before, const char *after,
+                const struct fi_inspect_diff_visitor *visitor, firn_error *err)
 {
     struct comparison comparison = {.time_ms = fi_db_time_ms(db), .visitor = visitor};
     int rc;
@@ -225,18 +225,19 @@ out:
 
 /* ---- one keyspace, at the caller's pace ---- */
 
-struct fi_db_diff_walk {
+struct fi_inspect_diff_walk {
     struct fi_lsm_diff *diff;
     const struct fi_step *step;
 };
 
 int
-fi_db_diff_walk_open(struct firn_db *db, const struct fi_db_diff_side *before,
-                     const struct fi_db_diff_side *after, struct fi_storefile_progress *progress,
-                     struct fi_db_diff_walk **out, firn_error *err)
+fi_inspect_diff_walk_open(struct firn_db *db, const struct fi_inspect_diff_side *before,
+                          const struct fi_inspect_diff_side *after,
+                          struct fi_storefile_progress *progress, struct fi_inspect_diff_walk **out,
+                          firn_error *err)
 {
     uint64_t time_ms = fi_db_time_ms(db);
-    struct fi_db_diff_walk *walk = fi_alloc_zeroed(sizeof *walk);
+    struct fi_inspect_diff_walk *walk = fi_alloc_zeroed(sizeof *walk);
     struct fi_lsm_diff_side sides[2];
     int rc;
     *out = NULL;
@@ -254,13 +255,13 @@ fi_db_diff_walk_open(struct firn_db *db, const struct fi_db_diff_side *before,
     *out = walk;
     walk = NULL;
 out:
-    fi_db_diff_walk_close(walk);
+    fi_inspect_diff_walk_close(walk);
     return rc;
 }
 
 int
-fi_db_diff_walk_next(struct fi_db_diff_walk *walk, struct fi_db_diff_key *out, bool *out_found,
-                     firn_error *err)
+fi_inspect_diff_walk_next(struct fi_inspect_diff_walk *walk, struct fi_inspect_diff_key *out,
+                          bool *out_found, firn_error *err)
 {
     struct fi_lsm_difference found;
     DCHECK(walk->diff != NULL);
@@ -272,7 +273,7 @@ fi_db_diff_walk_next(struct fi_db_diff_walk *walk, struct fi_db_diff_key *out, b
 }
 
 void
-fi_db_diff_walk_close(struct fi_db_diff_walk *walk)
+fi_inspect_diff_walk_close(struct fi_inspect_diff_walk *walk)
 {
     if (walk != NULL) {
         fi_lsm_diff_destroy(walk->diff);
