@@ -7,6 +7,7 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/vec.h"
 #include "os/os_ops.h"
 #include "threads/os_lock_check.h"
 #include "threads/os_scheduler.h"
@@ -107,12 +108,9 @@ scheduler_remove_queue(struct fi_os_scheduler_queue *queue)
 static int
 scheduler_submit(struct fi_os_scheduler_queue *queue, void (*run)(void *arg), void *arg)
 {
-    struct scheduler_job *jobs =
-        fi_grow_array(queue->jobs, queue->count + 1, &queue->capacity, sizeof *jobs);
-    if (jobs == NULL) {
+    if (FI_VEC_RESERVE(queue->jobs, queue->count + 1, queue->capacity, NULL) != FIRN_OK) {
         return ENOMEM;
     }
-    queue->jobs = jobs;
     queue->jobs[queue->count++] = (struct scheduler_job){run, arg, queue->next_sequence++};
     return 0;
 }
