@@ -41,6 +41,7 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/vec.h"
 #include "block/block_format.h"
 #include "codec/blake3_hash.h"
 #include "threads/os_thread.h"
@@ -352,13 +353,7 @@ reserve_locked(struct fi_block_writer *writer, uint64_t size, firn_error *err)
         return fi_error_set(err, FIRN_MISUSE, "the file is finished");
     }
     size_t wanted = (size_t)fi_block_format_chunk_count(writer->end + size);
-    firn_hash *hashes = fi_grow_array(writer->chunk_hashes, wanted, &writer->chunk_hash_capacity,
-                                      sizeof writer->chunk_hashes[0]);
-    if (hashes == NULL) {
-        return fi_error_no_memory(err, "checksums of a file");
-    }
-    writer->chunk_hashes = hashes;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(writer->chunk_hashes, wanted, writer->chunk_hash_capacity, err);
 }
 
 /* Takes the next `size` bytes of the file; to be followed by put and release. */

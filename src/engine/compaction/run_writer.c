@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/vec.h"
 #include "column/column.h"
 
 /* For struct fi_run_attacher. */
@@ -166,13 +167,7 @@ fi_run_writer_info(const struct fi_run_writer *writer, const struct fi_run_summa
 int
 fi_run_writer_reserve(struct fi_compaction_output *out, firn_error *err)
 {
-    struct fi_version_added *runs =
-        fi_grow_array(out->runs, out->count + 1, &out->capacity, sizeof *runs);
-    if (runs == NULL) {
-        return fi_error_no_memory(err, "the list of new runs");
-    }
-    out->runs = runs;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(out->runs, out->count + 1, out->capacity, err);
 }
 
 int

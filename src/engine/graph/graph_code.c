@@ -33,6 +33,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/vec.h"
 
 /* ---- numbers ---- */
 
@@ -255,15 +256,7 @@ fi_graph_code_prepare(const struct fi_graph *graph, struct fi_graph_scratch *scr
         }
         scratch->query_room = room;
     }
-    if (scratch->transformed_room < graph->numbers) {
-        float *numbers = fi_resize_array(scratch->transformed, graph->numbers, sizeof *numbers);
-        if (numbers == NULL) {
-            return fi_error_no_memory(err, "a search among vectors");
-        }
-        scratch->transformed = numbers;
-        scratch->transformed_room = graph->numbers;
-    }
-    return FIRN_OK;
+    return FI_VEC_RESERVE(scratch->transformed, graph->numbers, scratch->transformed_room, err);
 }
 
 int

@@ -35,6 +35,7 @@
 
 #include "base/mem.h"
 #include "base/search.h"
+#include "base/vec.h"
 
 enum {
     CACHE_LINE = 64,
@@ -47,12 +48,7 @@ enum {
 static int
 grow_u64(uint64_t **array, size_t *room, size_t wanted)
 {
-    uint64_t *grown = fi_grow_array(*array, wanted, room, sizeof *grown);
-    if (grown == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    *array = grown;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(*array, wanted, *room, NULL);
 }
 
 FI_GRAPH_SMALL static int

@@ -44,6 +44,7 @@
 #include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
+#include "base/vec.h"
 
 /* The ranges of a segment that cover the place, and some that have ended: a binary heap. */
 struct heap {
@@ -139,12 +140,8 @@ static int
 push_done(struct fi_merge_ranges *ranges, const struct fi_range *range,
           struct fi_compaction_place place)
 {
-    struct done *done =
-        fi_grow_array(ranges->done, ranges->done_count + 1, &ranges->done_capacity, sizeof *done);
-    if (done == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    ranges->done = done;
+    FI_TRY_RETURN(
+        FI_VEC_RESERVE(ranges->done, ranges->done_count + 1, ranges->done_capacity, NULL));
     ranges->done[ranges->done_count++] = (struct done){*range, place};
     return FIRN_OK;
 }

@@ -18,6 +18,7 @@
 #include "row/row_internal.h"
 
 #include "base/mem.h"
+#include "base/vec.h"
 #include "row/row_heads.h"
 
 struct fi_row_pending_item {
@@ -147,13 +148,7 @@ fi_row_pending_size_max(const struct fi_row_pending_sums *sums)
 static int
 grow(struct fi_row_pending *pending)
 {
-    struct fi_row_pending_item *items =
-        fi_grow_array(pending->items, pending->capacity + 1, &pending->capacity, sizeof items[0]);
-    if (items == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    pending->items = items;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(pending->items, pending->capacity + 1, pending->capacity, NULL);
 }
 
 static void

@@ -24,6 +24,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 
 int
 fi_run_output_init(struct fi_run_output *output, const struct fi_run_env *env, const char *name,
@@ -162,12 +163,8 @@ fi_run_output_note_key(struct fi_run_output *output, uint64_t key_hash, firn_err
         return FIRN_OK;
     }
     if (output->hash_count == output->hash_capacity) {
-        uint64_t *hashes = fi_grow_array(output->hashes, output->hash_count + 1,
-                                         &output->hash_capacity, sizeof hashes[0]);
-        if (hashes == NULL) {
-            return fi_error_no_memory(err, "the filter of a run");
-        }
-        output->hashes = hashes;
+        FI_TRY_RETURN(
+            FI_VEC_RESERVE(output->hashes, output->hash_count + 1, output->hash_capacity, err));
     }
     output->hashes[output->hash_count++] = key_hash;
     return FIRN_OK;

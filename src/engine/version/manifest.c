@@ -34,6 +34,7 @@
 #include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
+#include "base/vec.h"
 
 /* ==== applying the edits of MANIFEST one after the other ====
  *
@@ -158,13 +159,7 @@ copy_run(const struct fi_manifest_run *run)
 static int
 reserve_runs(struct fi_manifest_state_tree *tree, firn_error *err)
 {
-    struct fi_manifest_run **runs = fi_grow_array(
-        tree->runs, tree->run_count + 1, &tree->run_capacity, sizeof(struct fi_manifest_run *));
-    if (runs == NULL) {
-        return fi_error_no_memory(err, "the runs that MANIFEST names");
-    }
-    tree->runs = runs;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(tree->runs, tree->run_count + 1, tree->run_capacity, err);
 }
 
 static int
@@ -220,12 +215,7 @@ static int
 add_tree(struct fi_manifest_state *state, size_t place, const struct fi_manifest_tree *tree,
          firn_error *err)
 {
-    struct fi_manifest_state_tree *trees =
-        fi_grow_array(state->trees, state->tree_count + 1, &state->tree_capacity, sizeof *trees);
-    if (trees == NULL) {
-        return fi_error_no_memory(err, "the trees that MANIFEST names");
-    }
-    state->trees = trees;
+    FI_TRY_RETURN(FI_VEC_RESERVE(state->trees, state->tree_count + 1, state->tree_capacity, err));
     memmove(state->trees + place + 1, state->trees + place,
             (state->tree_count - place) * sizeof *state->trees);
     state->trees[place] = (struct fi_manifest_state_tree){.id = tree->id, .kind = tree->kind};

@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/search.h"
+#include "base/vec.h"
 #include "hosted/os_ram_fs.h"
 
 enum { NAME_SIZE_MAX = 255 };
@@ -159,13 +160,7 @@ static bool
 make_room(struct fi_os_ram_node *dir)
 {
     DCHECK(dir->entry_count <= dir->entry_capacity);
-    struct fi_os_ram_entry *entries = fi_grow_array(dir->entries, dir->entry_count + 1,
-                                                    &dir->entry_capacity, sizeof dir->entries[0]);
-    if (entries == NULL) {
-        return false;
-    }
-    dir->entries = entries;
-    return true;
+    return FI_VEC_RESERVE(dir->entries, dir->entry_count + 1, dir->entry_capacity, NULL) == FIRN_OK;
 }
 
 /* Gives a node another name. */

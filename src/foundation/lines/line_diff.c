@@ -25,6 +25,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/search.h"
+#include "base/vec.h"
 #include "lines/line_internal.h"
 
 /* ==== patience difference ====
@@ -90,12 +91,7 @@ push(struct search *search, const struct patience_range *range)
     if (range->before_from == range->before_to && range->after_from == range->after_to) {
         return FIRN_OK;
     }
-    struct patience_range *stack =
-        fi_grow_array(search->stack, search->waiting + 1, &search->capacity, sizeof *stack);
-    if (stack == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    search->stack = stack;
+    FI_TRY_RETURN(FI_VEC_RESERVE(search->stack, search->waiting + 1, search->capacity, NULL));
     search->stack[search->waiting++] = *range;
     return FIRN_OK;
 }

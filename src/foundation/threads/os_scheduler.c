@@ -29,6 +29,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/vec.h"
 #include "threads/os_lock_check.h"
 
 struct scheduler_job {
@@ -98,12 +99,9 @@ fi_os_scheduler_remove_queue(struct fi_os_scheduler_queue *queue)
 int
 fi_os_scheduler_submit(struct fi_os_scheduler_queue *queue, void (*run)(void *arg), void *arg)
 {
-    struct scheduler_job *jobs =
-        fi_grow_array(queue->jobs, queue->count + 1, &queue->capacity, sizeof *jobs);
-    if (jobs == NULL) {
+    if (FI_VEC_RESERVE(queue->jobs, queue->count + 1, queue->capacity, NULL) != FIRN_OK) {
         return ENOMEM;
     }
-    queue->jobs = jobs;
     queue->jobs[queue->count++] = (struct scheduler_job){run, arg, queue->next_sequence++};
     return 0;
 }

@@ -16,6 +16,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/search.h"
+#include "base/vec.h"
 #include "codec/crc32.h"
 
 void
@@ -65,15 +66,7 @@ fi_alxsv1_block_rank(const struct fi_alxsv1_block *block, firn_slice key,
 static int
 add_start(struct fi_alxsv1_block *block, size_t start, firn_error *err)
 {
-    if (block->count == block->starts_capacity) {
-        size_t capacity = block->starts_capacity == 0 ? 64 : block->starts_capacity * 2;
-        void *starts = fi_resize_array(block->starts, capacity, sizeof *block->starts);
-        if (starts == NULL) {
-            return fi_error_no_memory(err, "a part of a table");
-        }
-        block->starts = starts;
-        block->starts_capacity = capacity;
-    }
+    FI_TRY_RETURN(FI_VEC_RESERVE(block->starts, block->count + 1, block->starts_capacity, err));
     DCHECK(block->count < block->starts_capacity);
     block->starts[block->count++] = start;
     return FIRN_OK;

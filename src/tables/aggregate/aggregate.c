@@ -14,6 +14,7 @@
 
 #include "aggregate/aggregate_internal.h"
 #include "base/mem.h"
+#include "base/vec.h"
 
 enum { ROWS = FI_AGGREGATE_ROWS, PREFETCH_AHEAD = 8, LINE = 64 };
 
@@ -299,19 +300,12 @@ fi_aggregate_begin_codes(struct fi_aggregate *aggregate, const struct fi_chunk *
         aggregate->codes[k].chunk = chunks[k];
         CHECK(aggregate->key_count == 1 || count <= FI_AGGREGATE_CODES_MAX);
     }
-    uint8_t **groups =
-        fi_grow_array(aggregate->code_groups, count, &aggregate->code_capacity, sizeof *groups);
-    if (groups == NULL) {
-        return fi_error_no_memory(err, "the groups of a chunk's codes");
-    }
-    aggregate->code_groups = groups;
+    FI_TRY_RETURN(FI_VEC_RESERVE(aggregate->code_groups, count, aggregate->code_capacity, err));
+    uint8_t **groups = aggregate->code_groups;
     size_t room = count < FI_AGGREGATE_CODES_LEAST ? FI_AGGREGATE_CODES_LEAST : count;
-    uint8_t *numbers = fi_grow_array(aggregate->code_numbers, room,
-                                     &aggregate->code_number_capacity, sizeof *numbers);
-    if (numbers == NULL) {
-        return fi_error_no_memory(err, "the groups of a chunk's codes");
-    }
-    aggregate->code_numbers = numbers;
+    FI_TRY_RETURN(
+        FI_VEC_RESERVE(aggregate->code_numbers, room, aggregate->code_number_capacity, err));
+    uint8_t *numbers = aggregate->code_numbers;
     memset(groups, 0, count * sizeof *groups);
     memset(numbers, FI_AGGREGATE_FEW, room);
     aggregate->code_count = count;

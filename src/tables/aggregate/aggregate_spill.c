@@ -20,6 +20,7 @@
  */
 #include "aggregate/aggregate_internal.h"
 #include "base/mem.h"
+#include "base/vec.h"
 
 /* ---- records ---- */
 
@@ -107,12 +108,8 @@ file_of(struct fi_aggregate *aggregate, struct fi_aggregate_level *level,
         struct fi_row_spill_file **out, firn_error *err)
 {
     if (level->file_count == 0) {
-        struct fi_row_spill_file **files = fi_grow_array(level->files, 1, &level->file_capacity,
-                                                         sizeof(struct fi_row_spill_file *));
-        if (files == NULL) {
-            return fi_error_no_memory(err, "a temporary file");
-        }
-        level->files = files;
+        FI_TRY_RETURN(FI_VEC_RESERVE(level->files, 1, level->file_capacity, err));
+        struct fi_row_spill_file **files = level->files;
         int rc = fi_row_spill_create(aggregate->spill, &files[0], err);
         if (rc != FIRN_OK) {
             return rc;
@@ -155,12 +152,8 @@ fi_aggregate_spill_table(struct fi_aggregate *aggregate, firn_error *err)
     }
     CHECK(table->level < FI_AGGREGATE_LEVELS && table->word_count > 0);
     struct fi_aggregate_level *level = &aggregate->levels[table->level];
-    struct fi_aggregate_run *runs =
-        fi_grow_array(level->runs, level->run_count + 1, &level->run_capacity, sizeof *runs);
-    if (runs == NULL) {
-        return fi_error_no_memory(err, "a temporary file");
-    }
-    level->runs = runs;
+    FI_TRY_RETURN(FI_VEC_RESERVE(level->runs, level->run_count + 1, level->run_capacity, err));
+    struct fi_aggregate_run *runs = level->runs;
     struct fi_aggregate_run *run = &runs[level->run_count];
     FI_TRY_RETURN(file_of(aggregate, level, &run->file, err));
     struct write_context context = {aggregate, run->file};
@@ -189,18 +182,11 @@ fi_aggregate_spill_take(struct fi_aggregate *aggregate, struct fi_aggregate *oth
     if (from->run_count == 0) {
         return FIRN_OK;
     }
-    struct fi_aggregate_run *runs =
-        fi_grow_array(to->runs, to->run_count + from->run_count, &to->run_capacity, sizeof *runs);
-    to->runs = runs == NULL ? to->runs : runs;
-    struct fi_row_spill_file **files =
-        fi_grow_array(to->files, to->file_count + from->file_count, &to->file_capacity,
-                      sizeof(struct fi_row_spill_file *));
-    to->files = files == NULL ? to->files : files;
-    if (runs == NULL || files == NULL) {
-        return fi_error_no_memory(err, "a temporary file");
-    }
-    memcpy(runs + to->run_count, from->runs, from->run_count * sizeof *runs);
-    memcpy(files + to->file_count, from->files,
+    FI_TRY_RETURN(FI_VEC_RESERVE(to->runs, to->run_count + from->run_count, to->run_capacity, err));
+    FI_TRY_RETURN(
+        FI_VEC_RESERVE(to->files, to->file_count + from->file_count, to->file_capacity, err));
+    memcpy(to->runs + to->run_count, from->runs, from->run_count * sizeof *to->runs);
+    memcpy(to->files + to->file_count, from->files,
            from->file_count * sizeof(struct fi_row_spill_file *));
     to->run_count += from->run_count;
     to->file_count += from->file_count;

@@ -21,6 +21,7 @@
 #include "aggregate/row_sort_internal.h"
 #include "base/mem.h"
 #include "base/sort.h"
+#include "base/vec.h"
 
 enum {
     ROWS = FI_AGGREGATE_ROWS,
@@ -294,12 +295,8 @@ add_record(struct fi_row_sort *sort, firn_slice record, firn_error *err)
     if (sort->count > 0 && (wants_cut(sort) || used_bytes(sort) + cost > sort->memory_bytes)) {
         FI_TRY_RETURN(wants_cut(sort) ? sort_and_cut(sort, err) : make_room(sort, err));
     }
-    struct fi_row_sort_entry *entries =
-        fi_grow_array(sort->entries, sort->count + 1, &sort->capacity, sizeof *entries);
-    if (entries == NULL) {
-        return fi_error_no_memory(err, "rows to be sorted");
-    }
-    sort->entries = entries;
+    FI_TRY_RETURN(FI_VEC_RESERVE(sort->entries, sort->count + 1, sort->capacity, err));
+    struct fi_row_sort_entry *entries = sort->entries;
     uint8_t *copy = fi_arena_copy(&sort->arena, record.data, record.size);
     if (copy == NULL) {
         return fi_error_no_memory(err, "rows to be sorted");
@@ -377,25 +374,18 @@ static int
 take_entries(struct fi_row_sort *sort, struct fi_row_sort *other, firn_error *err)
 {
     size_t arenas = sort->taken_count + 1 + other->taken_count;
-    struct fi_arena *taken =
-        fi_grow_array(sort->taken, arenas, &sort->taken_capacity, sizeof *taken);
-    sort->taken = taken == NULL ? sort->taken : taken;
-    struct fi_row_sort_entry *entries =
-        fi_grow_array(sort->entries, sort->count + other->count, &sort->capacity, sizeof *entries);
-    sort->entries = entries == NULL ? sort->entries : entries;
-    if (taken == NULL || entries == NULL) {
-        return fi_error_no_memory(err, "rows to be sorted");
-    }
+    FI_TRY_RETURN(FI_VEC_RESERVE(sort->taken, arenas, sort->taken_capacity, err));
+    FI_TRY_RETURN(FI_VEC_RESERVE(sort->entries, sort->count + other->count, sort->capacity, err));
     for (size_t i = 0; i < other->count; i++) {
         struct fi_row_sort_entry entry = other->entries[i];
         add_to_sequence(entry.record + FI_ROW_SORT_KEY_AT, fi_load_le32(entry.record),
                         sort->arrived);
         entry.head = fi_row_sort_key_head(fi_row_sort_key_of(entry.record));
-        entries[sort->count++] = entry;
+        sort->entries[sort->count++] = entry;
     }
-    taken[sort->taken_count++] = other->arena;
+    sort->taken[sort->taken_count++] = other->arena;
     for (size_t i = 0; i < other->taken_count; i++) {
-        taken[sort->taken_count++] = other->taken[i];
+        sort->taken[sort->taken_count++] = other->taken[i];
     }
     other->arena = (struct fi_arena){.chunk_size = other->arena.chunk_size};
     other->taken_count = 0;

@@ -16,6 +16,7 @@
  */
 #include "aggregate/row_sort_internal.h"
 #include "base/mem.h"
+#include "base/vec.h"
 
 enum { BUFFER_SIZE = 128 << 10, FAN_IN_MIN = 4, FAN_IN_MAX = 64 };
 
@@ -25,21 +26,12 @@ enum { BUFFER_SIZE = 128 << 10, FAN_IN_MIN = 4, FAN_IN_MAX = 64 };
 static int
 prepare(struct fi_row_sort_runs *runs, const struct fi_row_spill *spill, firn_error *err)
 {
-    struct fi_row_sort_run *grown =
-        fi_grow_array(runs->runs, runs->run_count + 1, &runs->run_capacity, sizeof *grown);
-    if (grown == NULL) {
-        return fi_error_no_memory(err, "a temporary file");
-    }
-    runs->runs = grown;
+    FI_TRY_RETURN(FI_VEC_RESERVE(runs->runs, runs->run_count + 1, runs->run_capacity, err));
     if (runs->file_count > 0) {
         return FIRN_OK;
     }
-    struct fi_row_spill_file **files =
-        fi_grow_array(runs->files, 1, &runs->file_capacity, sizeof(struct fi_row_spill_file *));
-    if (files == NULL) {
-        return fi_error_no_memory(err, "a temporary file");
-    }
-    runs->files = files;
+    FI_TRY_RETURN(FI_VEC_RESERVE(runs->files, 1, runs->file_capacity, err));
+    struct fi_row_spill_file **files = runs->files;
     int rc = fi_row_spill_create(spill, &files[0], err);
     runs->file_count = rc == FIRN_OK ? 1 : 0;
     return rc;
@@ -89,21 +81,14 @@ fi_row_sort_merge_take(struct fi_row_sort *sort, struct fi_row_sort *other, uint
     if (from->run_count == 0) {
         return FIRN_OK;
     }
-    struct fi_row_sort_run *runs =
-        fi_grow_array(to->runs, to->run_count + from->run_count, &to->run_capacity, sizeof *runs);
-    to->runs = runs == NULL ? to->runs : runs;
-    struct fi_row_spill_file **files =
-        fi_grow_array(to->files, to->file_count + from->file_count, &to->file_capacity,
-                      sizeof(struct fi_row_spill_file *));
-    to->files = files == NULL ? to->files : files;
-    if (runs == NULL || files == NULL) {
-        return fi_error_no_memory(err, "a temporary file");
-    }
+    FI_TRY_RETURN(FI_VEC_RESERVE(to->runs, to->run_count + from->run_count, to->run_capacity, err));
+    FI_TRY_RETURN(
+        FI_VEC_RESERVE(to->files, to->file_count + from->file_count, to->file_capacity, err));
     for (size_t i = 0; i < from->run_count; i++) {
         from->runs[i].sequence += sequence;
     }
-    memcpy(runs + to->run_count, from->runs, from->run_count * sizeof *runs);
-    memcpy(files + to->file_count, from->files,
+    memcpy(to->runs + to->run_count, from->runs, from->run_count * sizeof *to->runs);
+    memcpy(to->files + to->file_count, from->files,
            from->file_count * sizeof(struct fi_row_spill_file *));
     to->run_count += from->run_count;
     to->file_count += from->file_count;

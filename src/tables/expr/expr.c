@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "expr/expr_internal.h"
 
 enum { TABLE_SIZE_MIN = 64, COLUMN_ARENA_SIZE = 256 };
@@ -219,12 +220,7 @@ fi_expr_builder_add(struct fi_expr_builder *builder, const struct fi_expr_node *
     if (builder->count >= UINT32_MAX / 4) {
         return fi_error_set(err, FIRN_LIMIT, "the expression has too many parts");
     }
-    struct fi_expr_node *nodes =
-        fi_grow_array(builder->nodes, builder->count + 1, &builder->capacity, sizeof *nodes);
-    if (nodes == NULL) {
-        return fi_error_no_memory(err, "an expression");
-    }
-    builder->nodes = nodes;
+    FI_TRY_RETURN(FI_VEC_RESERVE(builder->nodes, builder->count + 1, builder->capacity, err));
     if (!copy_node(&builder->arena, &node)) {
         return fi_error_no_memory(err, "an expression");
     }

@@ -9,6 +9,7 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/vec.h"
 #include "expr/expr_internal.h"
 #include "text/value_text.h"
 
@@ -49,18 +50,10 @@ find_aggregate(struct grouping *grouping, const struct fi_expr_node *nodes, uint
         }
     }
     size_t count = groups->aggregate_count + 1;
-    uint32_t *numbers =
-        fi_grow_array(grouping->aggregates, count, &grouping->aggregate_capacity, sizeof *numbers);
-    if (numbers == NULL) {
-        return fi_error_no_memory(err, "aggregates");
-    }
-    grouping->aggregates = numbers;
-    struct fi_expr_aggregate *aggregates =
-        fi_grow_array(groups->aggregates, count, &grouping->out_capacity, sizeof *aggregates);
-    if (aggregates == NULL) {
-        return fi_error_no_memory(err, "aggregates");
-    }
-    groups->aggregates = aggregates;
+    FI_TRY_RETURN(FI_VEC_RESERVE(grouping->aggregates, count, grouping->aggregate_capacity, err));
+    uint32_t *numbers = grouping->aggregates;
+    FI_TRY_RETURN(FI_VEC_RESERVE(groups->aggregates, count, grouping->out_capacity, err));
+    struct fi_expr_aggregate *aggregates = groups->aggregates;
     struct fi_expr_aggregate *aggregate = &aggregates[groups->aggregate_count];
     *aggregate = (struct fi_expr_aggregate){.function = (enum fi_expr_function)nodes[node].detail,
                                             .type = nodes[node].type};

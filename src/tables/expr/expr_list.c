@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "expr/expr_bind.h"
 
 /* A text with one space for each run of blanks outside of quotes, cut between characters if it is
@@ -55,12 +56,8 @@ set_name(struct fi_expr_item *item, firn_slice text, bool is_source)
 static int
 grow_list(struct fi_expr_list *list, size_t *capacity, struct fi_expr_item **out, firn_error *err)
 {
-    struct fi_expr_item *items =
-        fi_grow_array(list->items, list->count + 1, capacity, sizeof *items);
-    if (items == NULL) {
-        return fi_error_no_memory(err, "a list of expressions");
-    }
-    list->items = items;
+    FI_TRY_RETURN(FI_VEC_RESERVE(list->items, list->count + 1, *capacity, err));
+    struct fi_expr_item *items = list->items;
     *out = &items[list->count++];
     **out = (struct fi_expr_item){.selected = FI_EXPR_NONE};
     return FIRN_OK;

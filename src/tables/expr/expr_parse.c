@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "expr/expr_internal.h"
 #include "text/token_text.h"
 #include "text/value_text.h"
@@ -695,12 +696,7 @@ fi_expr_parse(const struct fi_expr_parse_input *input, struct fi_arena *arena,
         if (count == FI_EXPR_ITEMS_MAX) {
             FI_TRY(fail_limit(&parser, "the number of items is limited to", FI_EXPR_ITEMS_MAX));
         }
-        struct fi_expr_syntax_item *grown =
-            fi_grow_array(items, count + 1, &capacity, sizeof *items);
-        if (grown == NULL) {
-            FI_TRY(fi_error_no_memory(err, "an expression"));
-        }
-        items = grown;
+        FI_TRY(FI_VEC_RESERVE(items, count + 1, capacity, err));
         FI_TRY(parse_item(&parser, input->kind, &items[count++]));
         is_more = false;
         if (input->kind != NULL) {

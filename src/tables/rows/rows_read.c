@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "rows/rows_internal.h"
 #include "run/run_kind.h"
 
@@ -276,13 +277,7 @@ explain(const struct reading *reading, int rc, firn_error *err)
 static int
 reserve_values(struct firn_row *row, size_t count, firn_error *err)
 {
-    firn_value *values =
-        fi_grow_array(row->values, count > 0 ? count : 1, &row->capacity, sizeof *values);
-    if (values == NULL) {
-        return fi_error_no_memory(err, "a row");
-    }
-    row->values = values;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(row->values, count > 0 ? count : 1, row->capacity, err);
 }
 
 /* Fills the row's values from its key and tuple. */

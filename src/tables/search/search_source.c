@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/sort.h"
+#include "base/vec.h"
 #include "column/column.h"
 #include "lsm/lsm_group.h"
 #include "lsm/lsm_pieces.h"
@@ -115,13 +116,8 @@ fi_search_source_open(const struct fi_search_request *request, uint32_t column,
         if (piece.run == NULL || find_part(set, piece.run) != NULL) {
             continue;
         }
-        struct part *parts =
-            fi_grow_array(set->parts, set->count + 1, &set->capacity, sizeof *parts);
-        if (parts == NULL) {
-            rc = fi_error_no_memory(err, "a search");
-            goto out;
-        }
-        set->parts = parts;
+        FI_TRY(FI_VEC_RESERVE(set->parts, set->count + 1, set->capacity, err));
+        struct part *parts = set->parts;
         parts[set->count] = (struct part){.run = piece.run};
         FI_TRY(open_part(set, &parts[set->count++], column, request->metric, err));
         has_any = has_any || parts[set->count - 1].source != NULL;

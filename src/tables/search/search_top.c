@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
+#include "base/vec.h"
 
 void
 fi_search_top_deinit(struct fi_search_top *top)
@@ -99,12 +100,8 @@ fi_search_top_put(struct fi_search_top *top, double distance, firn_slice key, fi
         sift_down(top);
         return FIRN_OK;
     }
-    struct fi_search_near *heap =
-        fi_grow_array(top->heap, top->count + 1, &top->capacity, sizeof *heap);
-    if (heap == NULL) {
-        return fi_error_no_memory(err, "a search");
-    }
-    top->heap = heap;
+    FI_TRY_RETURN(FI_VEC_RESERVE(top->heap, top->count + 1, top->capacity, err));
+    struct fi_search_near *heap = top->heap;
     heap[top->count] = (struct fi_search_near){.distance = distance};
     if (fi_buf_assign(&heap[top->count].key, key) != FIRN_OK) {
         return fi_error_no_memory(err, "a search");

@@ -24,6 +24,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "catalog/catalog.h"
 #include "codec/xxh3.h"
 
@@ -170,13 +171,7 @@ reserve_level(struct fi_difference_forget *forget, firn_error *err)
         return fi_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
                             FI_TREE_DEPTH_MAX);
     }
-    struct level *levels =
-        fi_grow_array(forget->levels, forget->depth + 1, &forget->capacity, sizeof *levels);
-    if (levels == NULL) {
-        return fi_error_no_memory(err, "a walk through trees");
-    }
-    forget->levels = levels;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(forget->levels, forget->depth + 1, forget->capacity, err);
 }
 
 /* forget->path is the path of the directory; its first path_size bytes are that of its parent. */

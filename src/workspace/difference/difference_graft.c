@@ -25,6 +25,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "catalog/catalog.h"
 #include "difference/difference.h"
 
@@ -85,12 +86,8 @@ enter(struct graft *graft, const struct fi_tree_entry *ours, const struct fi_tre
         return fi_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
                             FI_TREE_DEPTH_MAX);
     }
-    struct level *levels =
-        fi_grow_array(graft->levels, graft->depth + 1, &graft->capacity, sizeof *levels);
-    if (levels == NULL) {
-        return fi_error_no_memory(err, "a walk through trees");
-    }
-    graft->levels = levels;
+    FI_TRY_RETURN(FI_VEC_RESERVE(graft->levels, graft->depth + 1, graft->capacity, err));
+    struct level *levels = graft->levels;
     struct level *level = &levels[graft->depth++];
     *level = (struct level){.entry = is_selected || ours == NULL ? *theirs : *ours,
                             .path_size = path_size,

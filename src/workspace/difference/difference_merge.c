@@ -27,6 +27,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "codec/blake3_hash.h"
 #include "difference/difference_internal.h"
 #include "lines/line_diff.h"
@@ -346,13 +347,7 @@ reserve_level(struct merge *merge, firn_error *err)
         return fi_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
                             FI_TREE_DEPTH_MAX);
     }
-    struct level *levels =
-        fi_grow_array(merge->levels, merge->depth + 1, &merge->capacity, sizeof *levels);
-    if (levels == NULL) {
-        return fi_error_no_memory(err, "merging trees");
-    }
-    merge->levels = levels;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(merge->levels, merge->depth + 1, merge->capacity, err);
 }
 
 /* Whether a directory is not selected itself, but an entry below it may be. */

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
+#include "base/vec.h"
 #include "codec/xxh3.h"
 
 struct fi_difference_renames_file {
@@ -94,11 +95,7 @@ name_of(firn_slice path)
 static bool
 reserve(struct fi_difference_renames *renames)
 {
-    struct fi_difference_renames_file **files =
-        fi_grow_array(renames->files, renames->count + 1, &renames->capacity,
-                      sizeof(struct fi_difference_renames_file *));
-    renames->files = files != NULL ? files : renames->files;
-    return files != NULL;
+    return FI_VEC_RESERVE(renames->files, renames->count + 1, renames->capacity, NULL) == FIRN_OK;
 }
 
 int

@@ -21,6 +21,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "tree/tree.h"
 
 /* One side of a directory being walked; iterator is NULL if this side does not have it. */
@@ -143,12 +144,7 @@ enter(struct diff *diff, const struct fi_tree_entry *before, const struct fi_tre
         return fi_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
                             FI_TREE_DEPTH_MAX);
     }
-    struct level *levels =
-        fi_grow_array(diff->levels, diff->depth + 1, &diff->capacity, sizeof *levels);
-    if (levels == NULL) {
-        return fi_error_no_memory(err, "comparing trees");
-    }
-    diff->levels = levels;
+    FI_TRY_RETURN(FI_VEC_RESERVE(diff->levels, diff->depth + 1, diff->capacity, err));
     struct level level = {.path_size = diff->path.size};
     int rc = open_side(&level.before, diff->before_source, before, err);
     if (rc == FIRN_OK) {

@@ -10,6 +10,7 @@
  */
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "operations/operations_internal.h"
 
 void
@@ -37,12 +38,7 @@ fi_ws_paths_read(struct fi_ws_opened *opened, const struct fi_catalog_line_state
     }
     struct fi_reader changes = fi_catalog_facts_read(&out->facts);
     while (fi_catalog_facts_next(&changes, &change)) {
-        firn_slice *items =
-            fi_grow_array(out->items, out->count + 1, &capacity, sizeof *out->items);
-        if (items == NULL) {
-            return fi_error_no_memory(err, "a list of paths");
-        }
-        out->items = items;
+        FI_TRY_RETURN(FI_VEC_RESERVE(out->items, out->count + 1, capacity, err));
         out->items[out->count++] = change.name;
         if (change.name.size == 0 || !fi_tree_path_is_valid(change.name)) {
             out->count = 0; /* not written by this version: of the whole tree */

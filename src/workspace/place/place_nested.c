@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/sort.h"
+#include "base/vec.h"
 #include "catalog/catalog.h"
 #include "codec/blake3_hash.h"
 #include "codec/xxh3.h"
@@ -44,12 +45,7 @@ struct fi_place_nested {
 static int
 add_digest(struct fi_place_nested *nested, uint64_t digest, firn_error *err)
 {
-    uint64_t *digests =
-        fi_grow_array(nested->digests, nested->count + 1, &nested->capacity, sizeof *digests);
-    if (digests == NULL) {
-        return fi_error_no_memory(err, "the list of workspaces");
-    }
-    nested->digests = digests;
+    FI_TRY_RETURN(FI_VEC_RESERVE(nested->digests, nested->count + 1, nested->capacity, err));
     DCHECK(nested->count < nested->capacity);
     nested->digests[nested->count++] = digest;
     return FIRN_OK;

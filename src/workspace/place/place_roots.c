@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "catalog/catalog.h"
 #include "place/place.h"
 #include "trust/trust.h"
@@ -67,10 +68,7 @@ count_checkpoint(void *ctx, firn_slice bytes, const struct fi_catalog_record *re
 static int
 make_room(struct fi_place_roots *roots)
 {
-    struct fi_place_roots_root *items =
-        fi_grow_array(roots->items, roots->count + 1, &roots->capacity, sizeof *items);
-    roots->items = items != NULL ? items : roots->items;
-    return items != NULL ? FIRN_OK : FIRN_NO_MEMORY;
+    return FI_VEC_RESERVE(roots->items, roots->count + 1, roots->capacity, NULL);
 }
 
 static int

@@ -27,6 +27,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/vec.h"
 #include "codec/blake3_hash.h"
 #include "codec/chunk_cut.h"
 #include "pack/packfile_cells.h"
@@ -91,13 +92,7 @@ reserve_piece(struct stream *stream, firn_error *err)
         return fi_error_set(err, FIRN_LIMIT, "cannot save '%s': more than %d pieces",
                             fi_os_file_path(stream->file), PIECES_MAX);
     }
-    struct fi_packfile_piece *pieces =
-        fi_grow_array(stream->pieces, stream->count + 1, &stream->capacity, sizeof *pieces);
-    if (pieces == NULL) {
-        return fi_error_no_memory(err, "the pieces of a file");
-    }
-    stream->pieces = pieces;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(stream->pieces, stream->count + 1, stream->capacity, err);
 }
 
 /* Looks whether a file that is being read is unchanged or has only become longer. */

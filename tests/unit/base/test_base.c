@@ -15,6 +15,7 @@
 #include "base/reader.h"
 #include "base/search.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "base/view.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
@@ -290,37 +291,66 @@ guides_lead_to_the_right_interval(void **state)
 }
 
 static void
+an_array_whose_size_overflows_stays_as_it_is(void **state)
+{
+    (void)state;
+    firn_error err = {0};
+    uint32_t place = 1;
+    uint32_t *array = &place;           /* never touched: each request is refused before */
+    size_t capacity = SIZE_MAX / 2 + 1; /* twice it overflows */
+    assert_int_equal(FI_VEC_RESERVE(array, SIZE_MAX, capacity, &err), FIRN_NO_MEMORY);
+    assert_int_equal(err.code, FIRN_NO_MEMORY);
+    assert_true(capacity == SIZE_MAX / 2 + 1 && array == &place);
+    capacity = 1;
+    assert_int_equal(FI_VEC_RESERVE(array, SIZE_MAX / 4 + 1, capacity, NULL), FIRN_NO_MEMORY);
+    assert_true(capacity == 1 && array == &place && place == 1);
+}
+
+static void
+room_for_nothing_allocates_nothing(void **state)
+{
+    (void)state;
+    const char **array = NULL;
+    size_t capacity = 0;
+    assert_int_equal(FI_VEC_RESERVE(array, 0, capacity, NULL), FIRN_OK);
+    assert_true(array == NULL && capacity == 0);
+    assert_int_equal(FI_VEC_RESERVE(array, 1, capacity, NULL), FIRN_OK);
+    assert_true(array != NULL && capacity == 8);
+    fi_free(array);
+}
+
+static void
 an_array_doubles_and_stays_when_memory_is_out(void **state)
 {
     enum { COUNT = 5000 };
     uint32_t *array = NULL;
     size_t capacity = 0;
     unsigned moves = 0;
+    firn_error err = {0};
     test_alloc_install();
     for (uint32_t i = 0; i < COUNT; i++) {
         size_t before = capacity;
         test_alloc_fail_at(1, false);
-        uint32_t *grown = fi_grow_array(array, i + 1, &capacity, sizeof *array);
+        int rc = FI_VEC_RESERVE(array, i + 1, capacity, &err);
         test_alloc_fail_at(0, false);
-        if (grown == NULL) { /* once for each step: what is there stays */
+        if (rc != FIRN_OK) { /* once for each step: what is there stays */
+            assert_int_equal(rc, FIRN_NO_MEMORY);
+            assert_int_equal(err.code, FIRN_NO_MEMORY);
             assert_true(before == i && capacity == before);
-            grown = fi_grow_array(array, i + 1, &capacity, sizeof *array);
-            assert_true(grown != NULL && capacity >= 2 * before && capacity > i);
+            assert_int_equal(FI_VEC_RESERVE(array, i + 1, capacity, NULL), FIRN_OK);
+            assert_true(array != NULL && capacity >= 2 * before && capacity > i);
             moves++;
         }
-        array = grown;
         array[i] = i;
     }
     for (uint32_t i = 0; i < COUNT; i++) {
         assert_int_equal(array[i], i);
     }
     assert_true(moves > 0 && moves <= 12);
-    uint32_t *larger = fi_grow_array(array, 10 * COUNT, &capacity, sizeof *array);
-    assert_true(larger != NULL && capacity == 10 * COUNT);
-    size_t none = SIZE_MAX / 2 + 1;
-    assert_null(fi_grow_array(larger, SIZE_MAX, &none, sizeof *array));
-    assert_true(none == SIZE_MAX / 2 + 1);
-    fi_free(larger);
+    assert_int_equal(FI_VEC_RESERVE(array, 10 * COUNT, capacity, NULL), FIRN_OK);
+    assert_int_equal(capacity, 10 * COUNT); /* not twice: one step may ask for more */
+    assert_int_equal(array[COUNT - 1], COUNT - 1);
+    fi_free(array);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
@@ -361,6 +391,8 @@ main(void)
         cmocka_unit_test(slices_order_by_bytes_then_length),
         cmocka_unit_test(guides_lead_to_the_right_interval),
         cmocka_unit_test(an_array_doubles_and_stays_when_memory_is_out),
+        cmocka_unit_test(an_array_whose_size_overflows_stays_as_it_is),
+        cmocka_unit_test(room_for_nothing_allocates_nothing),
         cmocka_unit_test(halving_finds_the_first_place_that_does_not_lie_before),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
