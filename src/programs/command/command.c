@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
+#include "term/try.h"
 
 enum {
     GLOBALS_MAX = 12,
@@ -463,10 +464,7 @@ run_named(struct parse *parse, int argc, char **argv)
     cli->group = command;
     optind = 0;
     const char *none[1] = {NULL};
-    int exit_code = read_options(parse, argc, argv, none);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(read_options(parse, argc, argv, none));
     if (parse->wants_help && optind >= argc) {
         return fi_command_pager_print(cli, fi_command_help_print);
     }
@@ -493,10 +491,7 @@ run_line(struct parse *parse, int argc, char **argv)
 {
     struct fi_cli *cli = parse->cli;
     const char *none[1] = {NULL};
-    int exit_code = read_options(parse, argc, argv, none);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(read_options(parse, argc, argv, none));
     if (parse->wants_version) {
         parse->wants_version = false;
         char *version[] = {(char[]){"version"}, NULL};

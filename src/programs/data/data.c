@@ -20,6 +20,7 @@
 #include "sqlshell/sqlshell.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/try.h"
 
 struct search {
     const char *name;
@@ -126,26 +127,20 @@ run_put(struct fi_cli *cli)
     struct fi_data_bytes value = {NULL, 0, 0};
     bool is_hex = fi_command_has(cli, "hex");
     const char *text = cli->arguments[3];
-    int exit_code = fi_data_read_ttl(cli, &options.ttl_ms);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = strcmp(text, "-") == 0
-                        ? fi_data_bytes_from_stdin(cli, FIRN_VALUE_SIZE_MAX, &value)
-                        : fi_data_bytes_from_argument(cli, "VALUE", text, is_hex, &value);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE_OR_MAKE, &store);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_open_keyspace(cli, store, true, &keyspace);
-    }
-    if (exit_code == FI_EXIT_OK &&
-        firn_put(keyspace, fi_data_bytes_slice(&key), fi_data_bytes_slice(&value), &options,
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_data_read_ttl(cli, &options.ttl_ms));
+    FI_TRY_OUT(exit_code, fi_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key));
+    FI_TRY_OUT(exit_code, strcmp(text, "-") == 0
+                              ? fi_data_bytes_from_stdin(cli, FIRN_VALUE_SIZE_MAX, &value)
+                              : fi_data_bytes_from_argument(cli, "VALUE", text, is_hex, &value));
+    FI_TRY_OUT(exit_code,
+               fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE_OR_MAKE, &store));
+    FI_TRY_OUT(exit_code, fi_data_open_keyspace(cli, store, true, &keyspace));
+    if (firn_put(keyspace, fi_data_bytes_slice(&key), fi_data_bytes_slice(&value), &options,
                  &err) != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, NULL);
     }
+out:
     exit_code = fi_data_store_close(cli, store, exit_code);
     if (exit_code == FI_EXIT_OK) {
         fi_term_json_u64("key_size", key.size);
@@ -217,20 +212,13 @@ run_get(struct fi_cli *cli)
     struct fi_data_table table = {.name = NULL};
     firn_snapshot *view = NULL;
     bool is_hex = fi_command_has(cli, "hex");
-    int exit_code = fi_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_open_view(cli, store, &view);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_table_find(cli, store, view, &table);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code =
-            table.table != NULL ? fi_data_query_get(&table) : get_value(cli, store, view, &key);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key));
+    FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store));
+    FI_TRY_OUT(exit_code, fi_data_open_view(cli, store, &view));
+    FI_TRY_OUT(exit_code, fi_data_table_find(cli, store, view, &table));
+    exit_code = table.table != NULL ? fi_data_query_get(&table) : get_value(cli, store, view, &key);
+out:
     fi_data_table_close(&table);
     firn_snapshot_close(view);
     fi_data_bytes_deinit(&key);
@@ -313,14 +301,9 @@ read_bound(struct fi_cli *cli, const char *option, struct fi_data_bytes *bytes, 
 static int
 read_bounds(struct fi_cli *cli, struct scan *scan)
 {
-    int exit_code = read_bound(cli, "--from", &scan->from, &scan->cursor.lower);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_bound(cli, "--to", &scan->to, &scan->cursor.upper);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_bound(cli, "--prefix", &scan->prefix, &scan->cursor.prefix);
-    }
-    return exit_code;
+    FI_TRY_RETURN(read_bound(cli, "--from", &scan->from, &scan->cursor.lower));
+    FI_TRY_RETURN(read_bound(cli, "--to", &scan->to, &scan->cursor.upper));
+    return read_bound(cli, "--prefix", &scan->prefix, &scan->cursor.prefix);
 }
 
 /* Of scan, which has more options than count. Returns an exit code. */
@@ -406,24 +389,18 @@ scan_or_count(struct fi_cli *cli, bool counts_only)
     scan.cursor.keys_only = counts_only;
     scan.counts_only = counts_only;
     scan.limit = UINT64_MAX;
-    int exit_code = counts_only ? FI_EXIT_OK : read_scan_options(cli, &scan);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_bounds(cli, &scan);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_open_view(cli, store, &scan.cursor.snapshot);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_table_find(cli, store, scan.cursor.snapshot, &table);
-    }
-    if (exit_code == FI_EXIT_OK && table.table == NULL) {
+    int exit_code;
+    FI_TRY_OUT(exit_code, counts_only ? FI_EXIT_OK : read_scan_options(cli, &scan));
+    FI_TRY_OUT(exit_code, read_bounds(cli, &scan));
+    FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store));
+    FI_TRY_OUT(exit_code, fi_data_open_view(cli, store, &scan.cursor.snapshot));
+    FI_TRY_OUT(exit_code, fi_data_table_find(cli, store, scan.cursor.snapshot, &table));
+    if (table.table == NULL) {
         exit_code = scan_keyspace(cli, store, &scan);
-    } else if (exit_code == FI_EXIT_OK) {
+    } else {
         exit_code = counts_only ? fi_data_scan_count(&table) : fi_data_scan_print(&table);
     }
+out:
     fi_data_table_close(&table);
     firn_snapshot_close(scan.cursor.snapshot);
     scan_deinit(&scan);

@@ -13,6 +13,7 @@
 
 #include "sqlitefile/sqlitefile.h"
 #include "task/task.h"
+#include "term/try.h"
 
 enum { PATCH_SIZE_MAX = 128 * 1024, PATCHES_SIZE_MAX = 1 << 20, ROWS_MAX = 20 };
 
@@ -229,10 +230,7 @@ write_result(struct fi_mcp_call *call, const struct attempt *attempt)
     assert(result->before != NULL);
     fi_term_json_end();
     fi_mcp_call_write_not_shown(call, "changes_not_shown");
-    int code = write_rows(call, attempt);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(write_rows(call, attempt));
     fi_mcp_call_write_name(result->before);
     fi_term_json_string_if("to_snapshot_id", result->after != NULL ? result->after->id : "",
                            result->after != NULL);
@@ -252,10 +250,7 @@ run(struct fi_mcp_call *call)
     struct attempt attempt = {.call = call,
                               .options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_DIFF_RESULT_INIT};
-    int code = fi_mcp_call_open_paths(call);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_mcp_call_open_paths(call));
     attempt.options.before = fi_mcp_arguments_string(call->arguments, "snapshot_id");
     attempt.options.after = fi_mcp_arguments_string(call->arguments, "to_snapshot_id");
     attempt.options.gitignore = call->settings.gitignore;
@@ -267,7 +262,7 @@ run(struct fi_mcp_call *call)
     attempt.wants_rows = fi_mcp_arguments_bool(call->arguments, "patch", false);
     attempt.options.callbacks = fi_mcp_call_callbacks(call);
     fi_term_json_array("changes");
-    code = fi_mcp_call_attempt(call, attempt_diff, &attempt);
+    int code = fi_mcp_call_attempt(call, attempt_diff, &attempt);
     if (code == FIRN_OK) {
         code = write_result(call, &attempt);
         firn_release(attempt.result.before);

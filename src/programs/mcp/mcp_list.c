@@ -3,6 +3,7 @@
  * mcp/mcp_list.c: checkpoint_list.
  */
 #include "mcp/mcp_internal.h"
+#include "term/try.h"
 
 static int
 visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
@@ -35,14 +36,11 @@ static int
 run(struct fi_mcp_call *call)
 {
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
-    int code = fi_mcp_call_open(call);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_mcp_call_open(call));
     options.limit = fi_mcp_arguments_count(call->arguments, "limit", options.limit);
     options.include_safety = fi_mcp_arguments_bool(call->arguments, "include_safety", false);
     fi_term_json_array("checkpoints");
-    code = firn_workspace_list(call->workspace, &options, visit, call, &call->error);
+    int code = firn_workspace_list(call->workspace, &options, visit, call, &call->error);
     fi_term_json_end();
     fi_mcp_call_write_not_shown(call, "checkpoints_not_shown");
     return code;

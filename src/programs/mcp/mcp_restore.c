@@ -6,6 +6,7 @@
  * back; another restore of everything continues from there.
  */
 #include "mcp/mcp_internal.h"
+#include "term/try.h"
 
 #include <assert.h>
 
@@ -101,10 +102,8 @@ write_result(struct attempt *attempt)
 static int
 perform(struct fi_mcp_call *call, struct attempt *attempt)
 {
-    int code = attempt->reference != NULL ? fi_mcp_call_open_paths(call) : fi_mcp_call_open(call);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(attempt->reference != NULL ? fi_mcp_call_open_paths(call)
+                                             : fi_mcp_call_open(call));
     attempt->options.paths = call->paths;
     attempt->options.path_count = call->path_count;
     attempt->options.gitignore = call->settings.gitignore;
@@ -114,7 +113,7 @@ perform(struct fi_mcp_call *call, struct attempt *attempt)
     attempt->options.on_change = fi_mcp_call_visit_change;
     attempt->options.on_step = on_step;
     fi_term_json_array("changes");
-    code = fi_mcp_call_attempt(call, attempt_restore, attempt);
+    int code = fi_mcp_call_attempt(call, attempt_restore, attempt);
     if (code == FIRN_OK) {
         write_result(attempt);
         firn_release(attempt->result.checkpoint);

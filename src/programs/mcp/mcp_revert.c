@@ -6,6 +6,7 @@
  * first conflicting paths. The model can resolve these by hand, or revert only the other paths.
  */
 #include "mcp/mcp_internal.h"
+#include "term/try.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -117,10 +118,7 @@ run_revert(struct fi_mcp_call *call)
     struct attempt attempt = {.call = call,
                               .options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_REVERT_RESULT_INIT};
-    int code = fi_mcp_call_open_paths(call);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_mcp_call_open_paths(call));
     attempt.options.after = fi_mcp_arguments_string(call->arguments, "snapshot_id");
     attempt.options.before = fi_mcp_arguments_string(call->arguments, "since");
     attempt.options.paths = call->paths;
@@ -132,7 +130,7 @@ run_revert(struct fi_mcp_call *call)
     attempt.options.on_conflict = note_conflict;
     attempt.options.on_change = fi_mcp_call_visit_change;
     fi_term_json_array("changes");
-    code = fi_mcp_call_attempt(call, attempt_revert, &attempt);
+    int code = fi_mcp_call_attempt(call, attempt_revert, &attempt);
     if (code != FIRN_OK) {
         return explain(&attempt, code);
     }

@@ -3,6 +3,7 @@
  * mcp/mcp_steps.c: checkpoint_steps, and steps of undo and redo in results.
  */
 #include "mcp/mcp_internal.h"
+#include "term/try.h"
 
 enum { LIMIT_DEFAULT = 20 };
 
@@ -49,15 +50,12 @@ run(struct fi_mcp_call *call)
 {
     firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
     firn_workspace_steps_result result = FIRN_WORKSPACE_STEPS_RESULT_INIT;
-    int code = fi_mcp_call_open(call);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_mcp_call_open(call));
     options.limit = fi_mcp_arguments_count(call->arguments, "limit", LIMIT_DEFAULT);
     options.gitignore = call->settings.gitignore;
     options.file_size_max = call->settings.max_file_size;
     fi_term_json_array("steps");
-    code = firn_workspace_steps(call->workspace, &options, visit, call, &result, &call->error);
+    int code = firn_workspace_steps(call->workspace, &options, visit, call, &result, &call->error);
     fi_term_json_end();
     if (code == FIRN_OK) {
         fi_mcp_call_write_not_shown(call, "steps_not_shown");

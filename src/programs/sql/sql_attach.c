@@ -17,6 +17,7 @@
  * somebody else made must not open stores.
  */
 #include "sql/sql_internal.h"
+#include "term/try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -597,11 +598,9 @@ change(struct fi_sql *sql, const struct fi_sqlcreate *create, const char *store_
        const char *what, firn_error *err)
 {
     struct fi_sql_store *store;
-    int rc = fi_sql_store_find(sql, store_name != NULL ? store_name : create->store, &store, err);
-    rc = rc == FIRN_OK ? fi_sql_store_check_change(store, what, err) : rc;
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    FI_TRY_RETURN(
+        fi_sql_store_find(sql, store_name != NULL ? store_name : create->store, &store, err));
+    FI_TRY_RETURN(fi_sql_store_check_change(store, what, err));
     firn_error inner;
     if (create->kind == FI_SQLCREATE_DROP_TABLE) {
         /* Its virtual table first: that fails if a statement is using it. */
@@ -619,7 +618,7 @@ change(struct fi_sql *sql, const struct fi_sqlcreate *create, const char *store_
     }
     const bool is_known =
         store->attached && store->seen_generation == fi_sql_store_generation(store);
-    rc = fi_sqlcreate_run(create, store->store, err);
+    int rc = fi_sqlcreate_run(create, store->store, err);
     fi_sql_store_bump(store);
     if (rc == FIRN_OK && is_known && show_change(store, create)) {
         store->seen_generation = fi_sql_store_generation(store);

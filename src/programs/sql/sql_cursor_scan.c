@@ -25,6 +25,7 @@
  *      are not counted yet.
  */
 #include "sql/sql_internal.h"
+#include "term/try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -171,10 +172,7 @@ fi_sql_cursor_scan_plan(struct fi_sql_cursor *cursor, const char *text, firn_err
     fi_sql_cursor_scan_forget(cursor);
     cursor->is_not_bare = false;
     fi_sql_plan_read(text, &cursor->plan);
-    int rc = take_columns(cursor, cursor->plan.used, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    FI_TRY_RETURN(take_columns(cursor, cursor->plan.used, err));
     take_seeks(cursor);
     cursor->plan_text = sqlite3_mprintf("%s", text); /* last: the plan is whole */
     return cursor->plan_text != NULL ? FIRN_OK : fi_sqlvalue_no_memory(err);
@@ -300,8 +298,8 @@ go_on(struct fi_sql_cursor *cursor, bool is_after, firn_error *err)
     }
     set_keys_only(cursor, false);
     cursor->few_left = UINT64_MAX;
-    int rc = open_scan(cursor, &options, err);
-    return rc == FIRN_OK ? fi_sql_cursor_scan_next(cursor, err) : rc;
+    FI_TRY_RETURN(open_scan(cursor, &options, err));
+    return fi_sql_cursor_scan_next(cursor, err);
 }
 
 int
@@ -364,8 +362,8 @@ open_filtered(struct fi_sql_cursor *cursor, const struct fi_sql_filter *filter, 
         (skip > 0 || !cursor->plan.skips)) {
         options.limit = cursor->few_left = cursor->plan.few;
     }
-    int rc = open_scan(cursor, &options, err);
-    return rc == FIRN_OK ? fi_sql_cursor_scan_next(cursor, err) : rc;
+    FI_TRY_RETURN(open_scan(cursor, &options, err));
+    return fi_sql_cursor_scan_next(cursor, err);
 }
 
 int
@@ -384,8 +382,8 @@ fi_sql_cursor_scan_from(struct fi_sql_cursor *cursor, const struct fi_sql_filter
     options.lower = (firn_table_bound){&lower, 1, false};
     set_keys_only(cursor, false);
     cursor->few_left = UINT64_MAX;
-    int rc = open_scan(cursor, &options, err);
-    return rc == FIRN_OK ? fi_sql_cursor_scan_next(cursor, err) : rc;
+    FI_TRY_RETURN(open_scan(cursor, &options, err));
+    return fi_sql_cursor_scan_next(cursor, err);
 }
 
 int

@@ -22,6 +22,7 @@
  * there.
  */
 #include "sql/sql_internal.h"
+#include "term/try.h"
 
 #include <assert.h>
 #include <string.h>
@@ -57,10 +58,7 @@ fill_checkpoints(struct fi_sql *sql, struct fi_sql_rows *rows, sqlite3_value *co
 {
     struct fi_sql_store *store = NULL;
     firn_store_checkpoint_list_options options = FIRN_STORE_CHECKPOINT_LIST_OPTIONS_INIT;
-    int code = fi_sql_store_find(sql, fi_sql_rows_argument(arguments[0]), &store, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_sql_store_find(sql, fi_sql_rows_argument(arguments[0]), &store, err));
     options.include_safety = arguments[1] != NULL && sqlite3_value_int(arguments[1]) != 0;
     return firn_store_checkpoint_list(store->store, &options, add_checkpoint, rows, err);
 }
@@ -273,16 +271,15 @@ fill_history(struct fi_sql *sql, struct fi_sql_rows *rows, sqlite3_value *const 
     }
     char *table = sqlite3_mprintf("%s", history.table);
     history.table = table;
-    code = table == NULL ? fi_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory")
-                         : firn_store_checkpoint_list(history.store, &options, note_checkpoint,
-                                                      &history, err);
-    if (code == FIRN_OK) {
-        code = walk_history(&history, err);
-    }
-    if (code == FIRN_OK && !history.has_table) {
+    FI_TRY_OUT(code, table == NULL ? fi_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory")
+                                   : firn_store_checkpoint_list(history.store, &options,
+                                                                note_checkpoint, &history, err));
+    FI_TRY_OUT(code, walk_history(&history, err));
+    if (!history.has_table) {
         code = fi_sqlvalue_error(err, FIRN_NOT_FOUND,
                                  "there is no table '%s', now or at a checkpoint", history.table);
     }
+out:
     sqlite3_free(history.before);
     sqlite3_free(history.checkpoints);
     sqlite3_free(table);

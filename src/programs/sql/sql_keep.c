@@ -32,6 +32,7 @@
  * Locking: under the mutex of the connection.
  */
 #include "sql/sql_internal.h"
+#include "term/try.h"
 
 #include <assert.h>
 #include <time.h>
@@ -353,11 +354,8 @@ check_types(const struct fi_sql_keep *keep, const struct fi_sql_table *table, fi
     assert(keep->places != NULL);
     for (size_t i = 0; i < table->def->column_count; i++) {
         if (keep->places[i] >= 0) {
-            int rc =
-                fi_sql_table_check_column(table, (uint32_t)i, scan, (size_t)keep->places[i], err);
-            if (rc != FIRN_OK) {
-                return rc;
-            }
+            FI_TRY_RETURN(
+                fi_sql_table_check_column(table, (uint32_t)i, scan, (size_t)keep->places[i], err));
         }
     }
     return FIRN_OK;

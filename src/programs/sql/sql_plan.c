@@ -28,6 +28,7 @@
  * elsewhere.
  */
 #include "sql/sql_internal.h"
+#include "term/try.h"
 
 #include <assert.h>
 #include <math.h>
@@ -813,8 +814,8 @@ fi_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
         best = (struct way){.order = 0, .range = {-1, -1}};
         planning.offset = -1; /* its arguments come last */
         planning.wanted = 0;
-        int rc = tell(&planning, &best);
-        return rc == SQLITE_OK ? fi_sql_vectors_tell(table, info) : rc;
+        FI_TRY_RETURN(tell(&planning, &best));
+        return fi_sql_vectors_tell(table, info);
     }
     (void)make_way(&planning, 0, &best);
     for (size_t i = 1; i < table->order_count; i++) {

@@ -15,6 +15,7 @@
  * Dropping the virtual table drops nothing of the store.
  */
 #include "sql/sql_internal.h"
+#include "term/try.h"
 
 #include <assert.h>
 #include <time.h>
@@ -105,30 +106,23 @@ open_table(struct fi_sql_table *table, const struct fi_sql_connecting *in, firn_
 {
     (void)in;
     struct fi_sql_store *store = table->store;
-    int rc = store->snapshot != NULL
-                 ? firn_snapshot_table_open(store->snapshot, table->table_name, &table->table, err)
-                 : firn_table_open(store->store, table->table_name, &table->table, err);
-    if (rc == FIRN_OK) {
-        rc = firn_table_describe(table->table, NULL, store->snapshot, &table->text, err);
-    }
-    if (rc == FIRN_OK) {
-        rc = firn_table_def_parse(table->text, &table->def, err);
-    }
-    for (size_t i = 0; rc == FIRN_OK && i < table->def->column_count; i++) {
+    FI_TRY_RETURN(
+        store->snapshot != NULL
+            ? firn_snapshot_table_open(store->snapshot, table->table_name, &table->table, err)
+            : firn_table_open(store->store, table->table_name, &table->table, err));
+    FI_TRY_RETURN(firn_table_describe(table->table, NULL, store->snapshot, &table->text, err));
+    FI_TRY_RETURN(firn_table_def_parse(table->text, &table->def, err));
+    for (size_t i = 0; i < table->def->column_count; i++) {
         table->has_vectors = table->has_vectors || table->def->columns[i].type == FIRN_TYPE_VECTOR;
     }
-    if (rc == FIRN_OK) {
-        rc = list_orders(table, err);
-    }
-    if (rc == FIRN_OK) {
-        const firn_table_column *key = &table->def->columns[table->orders[0].columns[0]];
-        table->identity = identity_of(table);
-        table->hides_key =
-            table->identity == FI_SQL_BY_ROWID && key->is_auto && strcmp(key->name, "rowid") == 0;
-        table->generation = fi_sql_store_generation(store);
-        table->checked_ms = now_ms();
-    }
-    return rc;
+    FI_TRY_RETURN(list_orders(table, err));
+    const firn_table_column *key = &table->def->columns[table->orders[0].columns[0]];
+    table->identity = identity_of(table);
+    table->hides_key =
+        table->identity == FI_SQL_BY_ROWID && key->is_auto && strcmp(key->name, "rowid") == 0;
+    table->generation = fi_sql_store_generation(store);
+    table->checked_ms = now_ms();
+    return FIRN_OK;
 }
 
 static bool
@@ -424,11 +418,9 @@ int
 fi_sql_table_create(const struct fi_sql_table_kind *kind, const struct fi_sql_connecting *in,
                     sqlite3_vtab **out, char **text)
 {
-    int rc = fi_sql_table_connect(kind, in, out, text);
-    if (rc == SQLITE_OK) {
-        (void)fi_sql_view_begin(in->sql, NULL); /* SQLite does not call xBegin */
-    }
-    return rc;
+    FI_TRY_RETURN(fi_sql_table_connect(kind, in, out, text));
+    (void)fi_sql_view_begin(in->sql, NULL); /* SQLite does not call xBegin */
+    return SQLITE_OK;
 }
 
 static const struct fi_sql_table_kind table_kind = {.open = open_table, .declare = declaration_of};

@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
+#include "term/try.h"
 
 /* The same name since SQLite 3; the library of the development package has another one. */
 static const char library_name[] = "libsqlite3.so.0";
@@ -157,25 +158,22 @@ fi_sqlitefile_open(const struct fi_sqlitefile_library *library, const char *path
 {
     *out = NULL;
     assert(path[0] == '/'); /* else it could be a URI */
-    int rc = library->open_v2(
+    FI_TRY_RETURN(library->open_v2(
         path, out, flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOMUTEX,
-        NULL);
-    if (rc == SQLITE_OK) {
-        (void)library->db_config(*out, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
-            (void)library->limit(*out, limits[i].id, limits[i].value);
-        }
-        (void)library->drop_modules(*out, NULL); /* those of PRAGMA come back when they are named */
-        rc = library->exec(*out, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0", NULL, NULL,
-                           NULL);
+        NULL));
+    (void)library->db_config(*out, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        (void)library->limit(*out, limits[i].id, limits[i].value);
     }
-    return rc;
+    (void)library->drop_modules(*out, NULL); /* those of PRAGMA come back when they are named */
+    return library->exec(*out, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0", NULL, NULL,
+                         NULL);
 }
 
 /* ---- budgets ---- */
