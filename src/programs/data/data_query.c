@@ -416,7 +416,7 @@ run_insert(struct fi_cli *cli)
         return fi_command_misused(cli, "--upsert cannot be used with --update");
     }
     int exit_code;
-    FI_TRY_OUT(exit_code, fi_data_read_ttl(cli, &options.ttl_ms));
+    FI_TRY_OUT(exit_code, fi_data_values_ttl(cli, &options.ttl_ms));
     FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store));
     FI_TRY_OUT(exit_code, fi_data_table_open(cli, store, NULL, &table));
     FI_TRY_OUT(exit_code, read_given(&table, &given));

@@ -25,8 +25,6 @@
 
 enum { COMMAND_SIZE = 4500 };
 
-static const char mark[] = "firn hook run ";
-
 int
 fi_hook_settings_fail(firn_error *err, int code, const char *format, ...)
 {
@@ -159,17 +157,11 @@ is_ours(const json_t *hook)
     static const char *const keys[] = {"command", "bash"};
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         const char *command = json_string_value(json_object_get(hook, keys[i]));
-        if (command != NULL && strstr(command, mark) != NULL) {
+        if (command != NULL && fi_hook_agent_mention(firn_str(command))) {
             return true;
         }
     }
     return false;
-}
-
-bool
-fi_hook_settings_mention(firn_slice text)
-{
-    return text.size > 0 && memmem(text.data, text.size, mark, strlen(mark)) != NULL;
 }
 
 /* Takes firn's hooks out of a list of hooks; whether there were any. */

@@ -257,7 +257,7 @@ open_environment(struct reading *reading, const char *path)
     if (is_file && !S_ISREG(info.st_mode)) {
         code = fi_migrate_fail(reading->err, FIRN_CORRUPT, "'%.400s' is not a regular file", path);
     } else if (!is_file) {
-        code = fi_migrate_check_files(path, reading->err);
+        code = fi_migrate_files_check(path, reading->err);
     }
     if (code != FIRN_OK) {
         return code;

@@ -215,7 +215,7 @@ fi_migrate_sorted_rocksdb(struct fi_migrate_pipe *pipe, const char *path, const 
     _Static_assert(sizeof(loaded.symbols) == sizeof(rocksdb_symbols) - sizeof(rocksdb_symbols[0]),
                    "one for each");
     FI_TRY_RETURN(fi_migrate_library_load(&rocksdb_library, loaded.symbols, err));
-    FI_TRY_RETURN(fi_migrate_check_files(path, err));
+    FI_TRY_RETURN(fi_migrate_files_check(path, err));
     struct options *options = rocksdb->options_create();
     rocksdb->options_set_max_open_files(options, OPEN_FILES_MAX);
     char **names = rocksdb->list_column_families(options, path, &count, &error);
@@ -298,7 +298,7 @@ copy_database(const char *path, const char *place, firn_error *err)
         if (is_wanted(entry->d_name)) {
             (void)snprintf(from, sizeof(from), "%s/%s", path, entry->d_name);
             (void)snprintf(to, sizeof(to), "%s/%s", place, entry->d_name);
-            code = fi_migrate_copy(from, to, err);
+            code = fi_migrate_files_copy(from, to, err);
             is_database = is_database || strcmp(entry->d_name, "CURRENT") == 0;
         }
     }

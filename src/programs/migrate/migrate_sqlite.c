@@ -122,11 +122,11 @@ copy_files(const char *path, char *out_copy, size_t size, firn_error *err)
     }
     (void)close(fd);
     (void)unlink(out_copy); /* the copy creates it */
-    int code = fi_migrate_copy(path, out_copy, err);
+    int code = fi_migrate_files_copy(path, out_copy, err);
     (void)snprintf(from, sizeof(from), "%s-wal", path);
     (void)snprintf(to, sizeof(to), "%s-wal", out_copy);
     if (code == FIRN_OK && access(from, F_OK) == 0) {
-        code = fi_migrate_copy(from, to, err);
+        code = fi_migrate_files_copy(from, to, err);
     }
     return code;
 }

@@ -352,7 +352,7 @@ fi_report_html_title(firn_slice text, size_t columns)
         }
     }
     const firn_slice start = firn_bytes(text.data, size);
-    fi_term_text_cut(start, columns, put_text); /* (I2) */
+    fi_term_width_cut(start, columns, put_text); /* (I2) */
     if (size < text.size && is_title(start, columns)) {
         fi_report_html_raw("…");
     }

@@ -187,7 +187,7 @@ bool fi_show_words_find(firn_slice removed, firn_slice added,
                         struct fi_show_words_ranges *out_added);
 
 /* Prints a part of a file's contents for a terminal: what would move the cursor as an escape. */
-void fi_show_patch_write_text(firn_slice bytes);
+void fi_show_words_write_text(firn_slice bytes);
 
 /* The array "hunks" of an object of JSON. */
 void fi_show_patch_json(const firn_workspace_difference *difference);

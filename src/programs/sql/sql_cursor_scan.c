@@ -330,7 +330,7 @@ fi_sql_cursor_scan_next(struct fi_sql_cursor *cursor, firn_error *err)
     for (size_t i = 0; i < scanned_count(cursor); i++) {
         struct fi_sqlvalue_cell *cell = &cursor->cells[cursor->columns[i]];
         firn_scan_batch_column(cursor->batch, i, &cell->array);
-        fi_sqlvalue_texts_begin(cell);
+        fi_sqlvalue_begin_batch(cell);
     }
     cursor->source = cursor->has_keys_only ? FI_SQL_FROM_KEYS : FI_SQL_FROM_SCAN;
     return FIRN_OK;

@@ -363,8 +363,9 @@ take_column_constraint(struct parser *parser, const char *name, bool is_integer,
     char *ignored = NULL;
     FI_TRY_RETURN(take_word(parser, "constraint", &taken));
     if (taken) {
-        FI_TRY_RETURN(want_name(parser, &ignored));
+        const int rc = want_name(parser, &ignored);
         sqlite3_free(ignored);
+        FI_TRY_RETURN(rc);
     }
     *out = true;
     if (is_word(parser, "primary")) {

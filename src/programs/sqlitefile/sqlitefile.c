@@ -24,7 +24,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,21 +198,6 @@ is_over(void *ctx)
     return fi_term_signals_caught() != 0 || !fi_sqlitefile_spend(ctx, STEPS_BETWEEN_LOOKS);
 }
 
-int
-fi_sqlitefile_fail_statement(const struct fi_sqlitefile_library *library, sqlite3 *db,
-                             const struct fi_sqlitefile_budget *budget, int rc, firn_error *err)
-{
-    if (fi_term_signals_caught() != 0) {
-        return fi_sqlitefile_fail(err, FIRN_CANCELLED, "cancelled");
-    }
-    if (budget->whole > 0 && budget->left == 0) {
-        return fi_sqlitefile_fail(err, FIRN_LIMIT,
-                                  "its rows take more work than the size of the file allows");
-    }
-    return fi_sqlitefile_fail(err, (rc & 0xff) == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_CORRUPT,
-                              "%s", db != NULL ? library->errmsg(db) : "out of memory");
-}
-
 static void
 bound_by_size(const struct fi_sqlitefile_library *library, sqlite3 *db, uint64_t size,
               struct fi_sqlitefile_budget *budget)
@@ -302,26 +286,6 @@ fi_sqlitefile_open_copy(const struct fi_sqlitefile_library *library, const char 
     code = code == FIRN_OK ? fi_sqlitefile_pages_walk(pages, 1, err) : code;
     code = code == FIRN_OK ? walk_trees(library, *out, pages, err) : code;
     fi_sqlitefile_pages_close(pages);
-    return code;
-}
-
-int
-fi_sqlitefile_fail(firn_error *err, int code, const char *format, ...)
-{
-    assert(code != FIRN_OK);
-    if (err != NULL) {
-        va_list values;
-        va_start(values, format);
-        memset(err, 0, sizeof *err);
-        err->code = code;
-        (void)vsnprintf(err->text, sizeof err->text, format, values);
-        va_end(values);
-        for (char *at = err->text; *at != '\0'; at++) {
-            if (*at == '\n') {
-                *at = ' ';
-            }
-        }
-    }
     return code;
 }
 

@@ -73,6 +73,8 @@ struct fi_sqlvalue_cell {
 };
 /* Sets what gives values of the cell's column, and is_integer. */
 void fi_sqlvalue_set_giver(struct fi_sqlvalue_cell *cell);
+/* The cell has another batch. Where knowing texts is not worth it, they are copied from now on. */
+void fi_sqlvalue_begin_batch(struct fi_sqlvalue_cell *cell);
 firn_value fi_sqlvalue_of_array(const firn_scan_array *array, firn_type type, size_t row);
 
 double fi_sqlvalue_decimal(int64_t units, uint32_t scale);
@@ -122,9 +124,8 @@ const char *fi_sqlvalue_texts_learn(struct fi_sqlvalue_texts *texts,
  * column is of texts, and there is memory. *texts: those of the table, made if they are NULL;
  * destroyed by the caller. */
 void fi_sqlvalue_texts_open(struct fi_sqlvalue_texts **texts, struct fi_sqlvalue_cell *cell);
-/* The cell has another batch. Where knowing texts is not worth it, they are copied from now on:
- * cell->give. */
-void fi_sqlvalue_texts_begin(struct fi_sqlvalue_cell *cell);
+/* The column has another batch. Returns false where knowing its texts is not worth it. */
+bool fi_sqlvalue_texts_begin(struct fi_sqlvalue_known *known);
 
 /* Memory that values made of SQLite's refer to; zero it. One value at a time. */
 struct fi_sqlvalue_scratch {
