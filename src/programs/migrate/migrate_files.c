@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * migrate/migrate_files.c: the files of a source, before a library reads them: copies, for a library
- * that would write to them; and whether there is anything but regular files.
+ * migrate/migrate_files.c: the files of a source, before a library reads them: copies, where it
+ * would write to them; and whether there is anything but regular files.
  */
 #include "migrate/migrate_internal.h"
 

@@ -134,23 +134,6 @@ number_names(struct fi_sql_name *names, const struct names_index *index)
     }
 }
 
-static void
-free_names(struct fi_sql_name *name)
-{
-    while (name != NULL) {
-        struct fi_sql_name *next = name->next;
-        sqlite3_free(name);
-        name = next;
-    }
-}
-
-void
-fi_sql_attach_forget(struct fi_sql_store *store)
-{
-    free_names(store->names);
-    store->names = NULL;
-}
-
 struct listing {
     struct fi_sql_store *store;
     struct fi_sql_name *names;
@@ -192,7 +175,7 @@ list_names(struct fi_sql_store *store, struct fi_sql_name **out, struct names_in
         rc = fi_sqlvalue_no_memory(err);
     }
     if (rc != FIRN_OK) {
-        free_names(listing.names);
+        fi_sql_store_free_names(listing.names);
         return rc;
     }
     number_names(listing.names, out_index);
@@ -402,9 +385,16 @@ fi_sql_attach_refresh(struct fi_sql_store *store, firn_error *err)
     if (has_index) {
         sqlite3_free(index.buckets);
     }
-    free_names(present);
+    fi_sql_store_free_names(present);
     (void)fi_sql_reset(store->sql);
     return rc;
+}
+
+int
+fi_sql_attach_changed(struct fi_sql_store *store)
+{
+    fi_sql_store_bump(store);
+    return store->attached ? fi_sql_attach_refresh(store, NULL) : SQLITE_OK;
 }
 
 bool
@@ -624,7 +614,7 @@ change(struct fi_sql *sql, const struct fi_sqlcreate *create, const char *store_
         store->seen_generation = fi_sql_store_generation(store);
         return FIRN_OK;
     }
-    if (fi_sql_store_changed(store) != SQLITE_OK && rc == FIRN_OK &&
+    if (fi_sql_attach_changed(store) != SQLITE_OK && rc == FIRN_OK &&
         fi_sql_attach_refresh(store, &inner) != SQLITE_OK) {
         rc = fi_sqlvalue_error(err, FIRN_INVALID,
                                "done, but the virtual table could not be made: %.900s", inner.text);

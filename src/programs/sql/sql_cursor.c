@@ -458,14 +458,14 @@ fi_sql_cursor_filter(sqlite3_vtab_cursor *base, int number, const char *plan, in
     firn_error err;
     drop_rows(cursor);
     if (!cursor->is_merging && (cursor->keep == NULL || cursor->keep->lookup == NULL)) {
-        fi_sql_table_check(fi_sql_cursor_table(cursor));
+        fi_sql_known_check(fi_sql_cursor_table(cursor));
     }
     int rc = filter_rows(cursor, number, plan, count, values, &err);
     cursor->is_again = true;
     if (rc != FIRN_OK) {
         release_rows(cursor);
         if (rc == FIRN_INVALID || rc == FIRN_NOT_FOUND) {
-            fi_sql_table_check_now(fi_sql_cursor_table(cursor));
+            fi_sql_known_check_now(fi_sql_cursor_table(cursor));
         }
         return fi_sql_fail_table(base->pVtab, &err);
     }
@@ -553,9 +553,7 @@ read_value(const struct fi_sql_cursor *cursor, size_t place)
     case FI_SQL_FROM_SCAN:
     case FI_SQL_FROM_KEYS:
     case FI_SQL_FROM_MERGE:
-        return fi_sqlvalue_of_array(
-            &cursor->cells[cursor->columns[place]].array,
-            fi_sql_cursor_table(cursor)->def->columns[cursor->columns[place]].type, cursor->at);
+        return fi_sql_cursor_scan_value(cursor, place);
     case FI_SQL_FROM_LOOKUP:
         return fi_sqlvalue_lookup_value(cursor->keep->lookup, cursor->found, place);
     default:
@@ -563,8 +561,9 @@ read_value(const struct fi_sql_cursor *cursor, size_t place)
     }
 }
 
-void
-fi_sql_cursor_key(const struct fi_sql_cursor *cursor, firn_value *out)
+/* Requires: the cursor is at a row that was read. */
+static void
+read_key(const struct fi_sql_cursor *cursor, firn_value *out)
 {
     for (size_t i = 0; i < fi_sql_cursor_table(cursor)->orders[0].count; i++) {
         out[i] = read_value(cursor, i); /* they come first: take_plan, fi_sql_keep_read */
@@ -590,7 +589,7 @@ read_other(struct fi_sql_cursor *cursor, firn_error *err)
     options.snapshot = cursor->view.snapshot;
     options.columns = names;
     options.column_count = table->def->column_count;
-    fi_sql_cursor_key(cursor, key);
+    read_key(cursor, key);
     int rc = cursor->other == NULL ? firn_row_create(&cursor->other, err) : FIRN_OK;
     if (rc == FIRN_OK) {
         rc =
@@ -608,7 +607,7 @@ give_key(struct fi_sql_cursor *cursor, sqlite3_context *ctx)
     uint8_t *packed;
     size_t size;
     firn_error err;
-    fi_sql_cursor_key(cursor, key);
+    read_key(cursor, key);
     if (fi_sqlvalue_pack_key(key, fi_sql_cursor_table(cursor)->orders[0].count, &packed, &size,
                              &err) != FIRN_OK) {
         return SQLITE_NOMEM;

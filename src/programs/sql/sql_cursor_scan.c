@@ -246,7 +246,7 @@ check_types(const struct fi_sql_cursor *cursor, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < scanned_count(cursor) && rc == FIRN_OK; i++) {
-        rc = fi_sql_table_check_column(fi_sql_cursor_table(cursor), cursor->columns[i],
+        rc = fi_sql_known_check_column(fi_sql_cursor_table(cursor), cursor->columns[i],
                                        cursor->scan, i, err);
     }
     return rc;
@@ -293,7 +293,9 @@ go_on(struct fi_sql_cursor *cursor, bool is_after, firn_error *err)
         options.offset = cursor->skip - cursor->skip_left;
     } else {
         const firn_table_bound here = {key, table->orders[0].count, is_after};
-        fi_sql_cursor_key(cursor, key);
+        for (size_t i = 0; i < table->orders[0].count; i++) {
+            key[i] = fi_sql_cursor_scan_value(cursor, i);
+        }
         *(cursor->plan.is_descending ? &options.upper : &options.lower) = here;
     }
     set_keys_only(cursor, false);

@@ -61,7 +61,7 @@ open_diff(struct fi_sql *sql, const char *const *arguments, struct fi_sql_store 
     firn_table_diff_options options = FIRN_TABLE_DIFF_OPTIONS_INIT;
     struct fi_sql_store *store = NULL;
     const char *table = NULL;
-    FI_TRY_RETURN(fi_sql_history_find(sql, arguments[0], &store, &table, err));
+    FI_TRY_RETURN(fi_sql_store_find_past(sql, arguments[0], &store, &table, err));
     int code = open_state(store->store, arguments[1], &options.before, err);
     if (code == FIRN_OK) {
         code = open_state(store->store, arguments[2], &options.after, err);

@@ -257,7 +257,7 @@ fill_history(struct fi_sql *sql, struct fi_sql_rows *rows, sqlite3_value *const 
     struct fi_sql_store *store = NULL;
     struct history history = {.rows = rows};
     const char *name = fi_sql_rows_argument(arguments[0]);
-    int code = fi_sql_history_find(sql, name, &store, &history.table, err);
+    int code = fi_sql_store_find_past(sql, name, &store, &history.table, err);
     if (code != FIRN_OK) {
         return code;
     }
@@ -297,22 +297,6 @@ static const struct fi_sql_rows_function history_function = {
     .argument_count_min = 2,
     .fill = fill_history,
 };
-
-int
-fi_sql_history_find(struct fi_sql *sql, const char *name, struct fi_sql_store **out,
-                    const char **out_table, firn_error *err)
-{
-    if (name == NULL) {
-        return fi_sqlvalue_error(err, FIRN_INVALID, "a table is needed, not null");
-    }
-    int code = fi_sql_store_find_table(sql, name, out, out_table, err);
-    if (code == FIRN_NOT_FOUND) { /* perhaps a table that only checkpoints have */
-        firn_error other;
-        *out_table = name;
-        code = fi_sql_store_find(sql, NULL, out, &other) == FIRN_OK ? FIRN_OK : code;
-    }
-    return code;
-}
 
 /* ==== commits of their own ==== */
 
@@ -354,7 +338,7 @@ finish_restore(sqlite3_context *ctx, struct fi_sql_store *store, int code,
         fi_sql_fail(ctx, err);
         return;
     }
-    int rc = fi_sql_store_changed(store);
+    int rc = fi_sql_attach_changed(store);
     if (rc != SQLITE_OK) {
         sqlite3_result_error_code(ctx, rc);
         return;
@@ -415,7 +399,7 @@ make_at(sqlite3_context *ctx, int count, sqlite3_value **values)
     const char *table = NULL;
     const char *given = fi_sql_rows_argument(values[0]);
     const char *reference = fi_sql_rows_argument(values[1]);
-    if (fi_sql_history_find(sql, given, &store, &table, &err) != FIRN_OK) {
+    if (fi_sql_store_find_past(sql, given, &store, &table, &err) != FIRN_OK) {
         fi_sql_fail(ctx, &err);
         return;
     }

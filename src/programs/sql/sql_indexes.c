@@ -105,7 +105,7 @@ put_columns(struct fi_sql_rows *rows, const firn_table_def *def, firn_error *err
         if (column->is_auto && strcmp(column->name, "rowid") == 0) {
             continue; /* hidden: sql_table.c */
         }
-        fi_sql_table_column_name(def, i, name);
+        fi_sqlparse_column_name(def, i, name);
         fi_sqlvalue_type(column, type);
         fi_sql_rows_text_or_null(rows, name);
         fi_sql_rows_text_or_null(rows, is_rowid(def, i) ? "INTEGER" : type);

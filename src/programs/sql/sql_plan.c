@@ -805,7 +805,7 @@ fi_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
     struct planning planning = {.table = table, .info = info};
     struct way best;
     assert(table->order_count >= 1);
-    planning.rows = fi_sql_table_rows(table);
+    planning.rows = fi_sql_known_rows(table);
     planning.test_cost = fi_sql_plan_test_cost(table, planning.rows);
     collect_wishes(&planning);
     see_ranges(&planning);

@@ -679,7 +679,7 @@ fi_sql_update(sqlite3_vtab *vtab, int count, sqlite3_value **values, sqlite3_int
     struct update update = {.table = table, .out = out};
     firn_error err;
     update.policy = sqlite3_vtab_on_conflict(fi_sql_db(table->store->sql));
-    fi_sql_table_check(table);
+    fi_sql_known_check(table);
     int rc = dispatch(&update, count, values, &err);
     if (rc == FIRN_OK) {
         return SQLITE_OK;

@@ -421,7 +421,9 @@ check_terms(const struct fi_sql_table *table, const struct fi_sql_filter *filter
     if ((number & HAS_OTHERS) != 0 || filter->is_wider) {
         return refuse_terms(k, NULL, err);
     }
-    int rc = fi_sql_terms_check(table, &term) ? FIRN_OK : refuse_terms(k, term, err);
+    int rc = fi_sqlparse_terms_check(fi_sql_db(table->store->sql), table->def, table->name, &term)
+                 ? FIRN_OK
+                 : refuse_terms(k, term, err);
     sqlite3_free(term);
     return rc;
 }
