@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum {
     GLOBALS_MAX = 12,

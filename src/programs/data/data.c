@@ -20,7 +20,7 @@
 #include "sqlshell/sqlshell.h"
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 static int
 run_put(struct fi_cli *cli)

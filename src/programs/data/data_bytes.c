@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { READ_SIZE = 64 * 1024 };
 

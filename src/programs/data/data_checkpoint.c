@@ -14,7 +14,7 @@
 #include "migrate/migrate.h"
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum {
     ID_SHORT = 8,

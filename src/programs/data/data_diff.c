@@ -17,7 +17,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 struct printing {
     struct fi_cli *cli;

@@ -28,7 +28,7 @@
 #include <time.h>
 
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { VERSION = 1, ROWS_A_COMMIT = 1000, BYTES_A_COMMIT = 4 << 20 };
 

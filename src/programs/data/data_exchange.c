@@ -22,7 +22,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* How many rejected lines are reported one by one. */
 enum { TOLD_MAX = 10 };

@@ -10,7 +10,7 @@
 #include <assert.h>
 
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* Returns an exit code. */
 static int

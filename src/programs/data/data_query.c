@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 int
 fi_data_query_refuse_hex(const struct fi_data_table *table)

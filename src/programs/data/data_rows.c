@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { INPUT_SIZE = 64 * 1024, BINARY_HEAD_SIZE = 8, END = -1 };
 
@@ -306,22 +306,7 @@ next_binary(struct fi_data_rows *rows, int first)
     return read_field(rows, &value, sizes[1]);
 }
 
-/* ---- rows ---- */
-
-/* ---- rows of JSON ----
- *
- *   {"key":"ada","value":"1815"}
- *   {"key":"k2","value":"ada","expires_ms":1795161600000}
- *
- * Bytes that are not UTF-8 come as docs/json.md has it: with a second member, key_hex or value_hex,
- * that has all of them in hexadecimal and counts alone. Members come in any order, each once;
- * others are refused, because what was not understood would be lost without a word. Between the
- * parts there may be spaces, as JSON allows them, but no end of line.
- *
- * Nothing is kept of a line but key and value: a row may be as long as they may be. Plain stretches
- * of a string are taken in one piece. Text beside digits has three bytes for each bad one, so it
- * may be longer than what it stands for may be: it is an error only where there are no digits.
- */
+/* ---- rows of JSON ---- */
 
 enum { NAME_SIZE_MAX = 16, NUMBER_SIZE_MAX = 24 };
 
@@ -648,7 +633,19 @@ end_line(struct fi_data_rows *rows)
                : wrong(rows, "there is something after the object");
 }
 
-/* A row that begins with that byte. */
+/* A row that begins with that byte:
+ *
+ *   {"key":"ada","value":"1815"}
+ *   {"key":"k2","value":"ada","expires_ms":1795161600000}
+ *
+ * Bytes that are not UTF-8 come as docs/json.md has it: with a second member, key_hex or value_hex,
+ * that has all of them in hexadecimal and counts alone. Members come in any order, each once;
+ * others are refused, because what was not understood would be lost without a word. Between the
+ * parts there may be spaces, as JSON allows them, but no end of line.
+ *
+ * Nothing is kept of a line but key and value: a row may be as long as they may be. Plain stretches
+ * of a string are taken in one piece. Text beside digits has three bytes for each bad one, so it
+ * may be longer than what it stands for may be: it is an error only where there are no digits. */
 static int
 next_json(struct fi_data_rows *rows, int first)
 {

@@ -13,7 +13,7 @@
 
 #include "firn/scan.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* ---- which rows ---- */
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { FILE_SIZE_MAX = 1 << 30, READ_SIZE = 1 << 16 };
 

@@ -19,7 +19,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* Reads from the file. Returns a code of the library. */
 static int

@@ -11,7 +11,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 static int
 run_flush(struct fi_cli *cli)

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 #include "tuple/type.h"
 
 /* ---- a table ---- */

@@ -14,7 +14,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { JSON_CONTENT_MAX = 16 << 20 };
 

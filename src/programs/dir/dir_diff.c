@@ -11,7 +11,7 @@
 #include "sqlitefile/sqlitefile.h"
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { ROWS_DEFAULT = 100 };
 

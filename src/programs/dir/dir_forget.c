@@ -12,7 +12,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 struct forgetting {
     struct fi_cli *cli;

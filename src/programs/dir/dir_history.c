@@ -16,7 +16,7 @@
 
 #include "show/show.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { PATHS_MAX = 2 };
 

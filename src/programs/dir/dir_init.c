@@ -13,7 +13,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 struct attempt {
     firn_workspace *workspace;

@@ -21,7 +21,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum {
     LINES_BYTES_MAX = 8 << 20, /* of contents, for one row */

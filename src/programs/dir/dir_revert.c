@@ -17,7 +17,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* ---- paths that cannot be merged ----
  *

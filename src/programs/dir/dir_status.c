@@ -16,7 +16,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* A path that a rule leaves out. */
 struct ignored {

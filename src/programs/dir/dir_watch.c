@@ -12,7 +12,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { DIGITS_MAX = 3 };
 

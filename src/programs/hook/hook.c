@@ -18,7 +18,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* ---- settings ---- */
 

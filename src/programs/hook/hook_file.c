@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "task/task.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* Settings have nothing of a store in them, and a project's are its team's. */
 enum { MODE_NEW = 0666 };

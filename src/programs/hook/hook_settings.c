@@ -15,7 +15,7 @@
  * that doing it twice is doing it once, and a hook of an older firn is replaced.
  */
 #include "hook/hook_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <stdarg.h>

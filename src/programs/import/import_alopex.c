@@ -12,7 +12,7 @@
 #include "import/import_internal.h"
 #include "migrate/migrate.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* The store, unless it is named: NAME.firn in the current directory. Returns false if FILE has no
  * name. */

@@ -27,7 +27,7 @@
 #include "import/import_internal.h"
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum {
     HASH_SIZE_MAX = 32,

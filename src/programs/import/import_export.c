@@ -26,7 +26,7 @@
 #include "import/import_internal.h"
 #include "show/show.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum {
     BLOCK = FI_IMPORT_TAR_BLOCK,

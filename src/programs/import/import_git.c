@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "import/import_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { HEX_SIZE_MAX = 64, MODE_TREE = 040000, MODE_LINK = 0120000, MODE_MODULE = 0160000 };
 

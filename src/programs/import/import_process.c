@@ -15,7 +15,7 @@
 
 #include "import/import_internal.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { BUFFER_SIZE = 64 << 10, TEXT_SIZE_MAX = 1 << 30, EXIT_NO_PROGRAM = 127 };
 

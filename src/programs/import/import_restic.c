@@ -21,7 +21,7 @@
 
 #include "import/import_internal.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { ID_SIZE = 64 };
 

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "import/import_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* Offsets and sizes of a header's fields. */
 enum {

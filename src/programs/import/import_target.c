@@ -23,7 +23,7 @@
 
 #include "import/import_internal.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { MESSAGE_SIZE_MAX = 64 << 10, PATH_SHOWN_MAX = PATH_MAX };
 

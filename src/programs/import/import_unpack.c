@@ -18,7 +18,7 @@
 #include "import/import_internal.h"
 #include "show/show.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { CHUNK = 256 << 10, TELL_EVERY = 64 };
 

@@ -27,7 +27,7 @@
 #include "hook/hook.h"
 #include "sqlitefile/sqlitefile.h"
 #include "task/task.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { SLICE_MS = 200, TELL_MS = 250, PIECE_SIZE = 65536, FOREIGN_SHOWN_MAX = 8 };
 

@@ -3,7 +3,7 @@
  * mcp/mcp_cat.c: checkpoint_cat.
  */
 #include "mcp/mcp_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * mcp/mcp_delete.c: checkpoint_delete.
  */
 #include "mcp/mcp_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <stdio.h>
 

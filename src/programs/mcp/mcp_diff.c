@@ -13,7 +13,7 @@
 
 #include "sqlitefile/sqlitefile.h"
 #include "task/task.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { PATCH_SIZE_MAX = 128 * 1024, PATCHES_SIZE_MAX = 1 << 20, ROWS_MAX = 20 };
 
@@ -294,16 +294,25 @@ const struct fi_mcp_tool fi_mcp_diff_tool = {
             "checkpoints: files, numbers of lines, and with patch the lines themselves. Changes "
             "nothing.",
     .params = params,
-    .output = FI_MCP_TOOL_NAME
-    "," FI_MCP_TOOL_STRING_OR_NULL("to_snapshot_id") "," FI_MCP_TOOL_COUNTS "," FI_MCP_TOOL_INTEGER("files_times_only") "," FI_MCP_TOOL_INTEGER("lines_added") "," FI_MCP_TOOL_INTEGER(
-        "lines"
-        "_remo"
-        "ved") "," FI_MCP_TOOL_OBJECTS("changes", FI_MCP_TOOL_CHANGE
-                                       "," FI_MCP_TOOL_STRING("lines") "," FI_MCP_TOOL_INTEGER(
-                                           "lines_"
-                                           "added") "," FI_MCP_TOOL_INTEGER("lines_removed") "," FI_MCP_TOOL_STRING("patch") "," FI_MCP_TOOL_BOOL("patch_too_large")) "," FI_MCP_TOOL_INTEGER("changes_not_shown") "," FI_MCP_TOOL_OBJECTS("databases",
-                                                                                                                                                                                                                                           FI_MCP_TOOL_STRING(
-                                                                                                                                                                                                                                               "path")) "," FI_MCP_TOOL_NOTICES,
+    /* clang-format off */
+    .output =
+        FI_MCP_TOOL_NAME ","
+        FI_MCP_TOOL_STRING_OR_NULL("to_snapshot_id") ","
+        FI_MCP_TOOL_COUNTS ","
+        FI_MCP_TOOL_INTEGER("files_times_only") ","
+        FI_MCP_TOOL_INTEGER("lines_added") ","
+        FI_MCP_TOOL_INTEGER("lines_removed") ","
+        FI_MCP_TOOL_OBJECTS("changes",
+            FI_MCP_TOOL_CHANGE ","
+            FI_MCP_TOOL_STRING("lines") ","
+            FI_MCP_TOOL_INTEGER("lines_added") ","
+            FI_MCP_TOOL_INTEGER("lines_removed") ","
+            FI_MCP_TOOL_STRING("patch") ","
+            FI_MCP_TOOL_BOOL("patch_too_large")) ","
+        FI_MCP_TOOL_INTEGER("changes_not_shown") ","
+        FI_MCP_TOOL_OBJECTS("databases", FI_MCP_TOOL_STRING("path")) ","
+        FI_MCP_TOOL_NOTICES,
+    /* clang-format on */
     .required = "[\"snapshot_id\",\"files_added\",\"files_changed\",\"files_removed\",\"changes\"]",
     .is_read_only = true,
     .is_idempotent = true,

@@ -3,7 +3,7 @@
  * mcp/mcp_list.c: checkpoint_list.
  */
 #include "mcp/mcp_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 static int
 visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
@@ -59,21 +59,22 @@ const struct fi_mcp_tool fi_mcp_list_tool = {
     .title = "List checkpoints",
     .text = "List the checkpoints of a workspace, newest first.",
     .params = params,
-    .output = FI_MCP_TOOL_OBJECTS(
-        "checkpoints",
-        FI_MCP_TOOL_STRING("id") "," FI_MCP_TOOL_NUMBER_OR_NULL("number") "," FI_MCP_TOOL_STRING(
-            "c"
-            "r"
-            "e"
-            "a"
-            "t"
-            "e"
-            "d"
-            "_"
-            "a"
-            "t") "," FI_MCP_TOOL_STRING_OR_NULL("message") "," FI_MCP_TOOL_OBJECT("turn",
-                                                                                  FI_MCP_TOOL_STRING("agent") "," FI_MCP_TOOL_STRING("session") "," FI_MCP_TOOL_NUMBER_OR_NULL("number") "," FI_MCP_TOOL_STRING(
-                                                                                      "prompt")) "," FI_MCP_TOOL_GIT("git") "," FI_MCP_TOOL_STATS) "," FI_MCP_TOOL_INTEGER("checkpoints_not_shown"),
+    /* clang-format off */
+    .output =
+        FI_MCP_TOOL_OBJECTS("checkpoints",
+            FI_MCP_TOOL_STRING("id") ","
+            FI_MCP_TOOL_NUMBER_OR_NULL("number") ","
+            FI_MCP_TOOL_STRING("created_at") ","
+            FI_MCP_TOOL_STRING_OR_NULL("message") ","
+            FI_MCP_TOOL_OBJECT("turn",
+                FI_MCP_TOOL_STRING("agent") ","
+                FI_MCP_TOOL_STRING("session") ","
+                FI_MCP_TOOL_NUMBER_OR_NULL("number") ","
+                FI_MCP_TOOL_STRING("prompt")) ","
+            FI_MCP_TOOL_GIT("git") ","
+            FI_MCP_TOOL_STATS) ","
+        FI_MCP_TOOL_INTEGER("checkpoints_not_shown"),
+    /* clang-format on */
     .required = "[\"checkpoints\"]",
     .is_read_only = true,
     .is_idempotent = true,

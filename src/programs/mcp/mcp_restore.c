@@ -6,7 +6,7 @@
  * back; another restore of everything continues from there.
  */
 #include "mcp/mcp_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 
@@ -160,14 +160,21 @@ run_redo(struct fi_mcp_call *call)
         "dry_run", FI_MCP_ARGUMENTS_BOOL, false,                \
             "Only tell what would change; true changes nothing" \
     }
-#define RESULT                                                                                                                                                                      \
-    FI_MCP_TOOL_NAME                                                                                                                                                                \
-    "," FI_MCP_TOOL_COUNTS                                                                                                                                                          \
-    "," FI_MCP_TOOL_INTEGER("files_unchanged") "," FI_MCP_TOOL_BOOL("dry_run") "," FI_MCP_TOOL_INTEGER("incomplete") "," FI_MCP_TOOL_INTEGER("left_alone") "," FI_MCP_TOOL_INTEGER( \
-        "not_restored") "," FI_MCP_TOOL_STRING_OR_NULL("safety_id") "," FI_MCP_TOOL_GIT("git_"                                                                                      \
-                                                                                        "the"                                                                                       \
-                                                                                        "n") "," FI_MCP_TOOL_GIT("git_now") "," FI_MCP_TOOL_CHANGES                                 \
-                                                                                                                            "," FI_MCP_TOOL_NOTICES
+/* clang-format off */
+#define RESULT \
+    FI_MCP_TOOL_NAME "," \
+    FI_MCP_TOOL_COUNTS "," \
+    FI_MCP_TOOL_INTEGER("files_unchanged") "," \
+    FI_MCP_TOOL_BOOL("dry_run") "," \
+    FI_MCP_TOOL_INTEGER("incomplete") "," \
+    FI_MCP_TOOL_INTEGER("left_alone") "," \
+    FI_MCP_TOOL_INTEGER("not_restored") "," \
+    FI_MCP_TOOL_STRING_OR_NULL("safety_id") "," \
+    FI_MCP_TOOL_GIT("git_then") "," \
+    FI_MCP_TOOL_GIT("git_now") "," \
+    FI_MCP_TOOL_CHANGES "," \
+    FI_MCP_TOOL_NOTICES
+/* clang-format on */
 #define STEPS                                                                   \
     FI_MCP_TOOL_BOOL("unsaved")                                                 \
     "," FI_MCP_TOOL_OBJECTS("steps", FI_MCP_TOOL_STEP) "," FI_MCP_TOOL_INTEGER( \

@@ -6,7 +6,7 @@
  * first conflicting paths. The model can resolve these by hand, or revert only the other paths.
  */
 #include "mcp/mcp_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -160,11 +160,20 @@ const struct fi_mcp_tool fi_mcp_revert_tool = {
         "are listed. The present state is saved first, so that checkpoint_undo can undo the "
         "revert.",
     .params = params,
-    .output = FI_MCP_TOOL_NAME "," FI_MCP_TOOL_STRING(
-        "since") "," FI_MCP_TOOL_COUNTS
-                 "," FI_MCP_TOOL_INTEGER("files_merged") "," FI_MCP_TOOL_INTEGER("left_alone") "," FI_MCP_TOOL_BOOL("dry_run") "," FI_MCP_TOOL_INTEGER(
-                     "incomplete") "," FI_MCP_TOOL_INTEGER("not_restored") "," FI_MCP_TOOL_STRING_OR_NULL("safety_id") "," FI_MCP_TOOL_CHANGES
-                                                                                                                       "," FI_MCP_TOOL_NOTICES,
+    /* clang-format off */
+    .output =
+        FI_MCP_TOOL_NAME ","
+        FI_MCP_TOOL_STRING("since") ","
+        FI_MCP_TOOL_COUNTS ","
+        FI_MCP_TOOL_INTEGER("files_merged") ","
+        FI_MCP_TOOL_INTEGER("left_alone") ","
+        FI_MCP_TOOL_BOOL("dry_run") ","
+        FI_MCP_TOOL_INTEGER("incomplete") ","
+        FI_MCP_TOOL_INTEGER("not_restored") ","
+        FI_MCP_TOOL_STRING_OR_NULL("safety_id") ","
+        FI_MCP_TOOL_CHANGES ","
+        FI_MCP_TOOL_NOTICES,
+    /* clang-format on */
     .required = "[\"snapshot_id\",\"since\",\"dry_run\",\"files_added\",\"files_changed\","
                 "\"files_removed\",\"files_merged\"]",
     .is_destructive = true,

@@ -4,7 +4,7 @@
  */
 #include "mcp/mcp_internal.h"
 #include "task/task.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 

@@ -3,7 +3,7 @@
  * mcp/mcp_status.c: checkpoint_status.
  */
 #include "mcp/mcp_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 
@@ -86,22 +86,30 @@ static const struct fi_mcp_arguments_param params[] = {
     FI_MCP_TOOL_END_PARAM,
 };
 
-const struct fi_mcp_tool fi_mcp_status_tool = {
-    .name = "checkpoint_status",
-    .title = "Show what changed since a checkpoint",
-    .text = "List the files of a workspace that were added, changed or removed since a checkpoint. "
+const struct fi_mcp_tool fi_mcp_status_tool =
+    {
+        .name = "checkpoint_status",
+        .title = "Show what changed since a checkpoint",
+        .text =
+            "List the files of a workspace that were added, changed or removed since a checkpoint. "
             "files_times_only counts files of which only the time differs; they are not listed. "
             "Changes nothing.",
-    .params = params,
-    .output = FI_MCP_TOOL_NAME
-    "," FI_MCP_TOOL_COUNTS
-    "," FI_MCP_TOOL_INTEGER("files_times_only") "," FI_MCP_TOOL_INTEGER("files_unchanged") "," FI_MCP_TOOL_INTEGER(
-        "skipped") "," FI_MCP_TOOL_BOOL("restore_pending") "," FI_MCP_TOOL_BOOL("restore_"
-                                                                                "running") "," FI_MCP_TOOL_CHANGES
-                                                                                           "," FI_MCP_TOOL_NOTICES,
-    .required = "[\"snapshot_id\",\"files_added\",\"files_changed\",\"files_removed\","
-                "\"files_unchanged\",\"changes\"]",
-    .is_read_only = true,
-    .is_idempotent = true,
-    .run = run,
+        .params = params,
+        /* clang-format off */
+    .output =
+        FI_MCP_TOOL_NAME ","
+        FI_MCP_TOOL_COUNTS ","
+        FI_MCP_TOOL_INTEGER("files_times_only") ","
+        FI_MCP_TOOL_INTEGER("files_unchanged") ","
+        FI_MCP_TOOL_INTEGER("skipped") ","
+        FI_MCP_TOOL_BOOL("restore_pending") ","
+        FI_MCP_TOOL_BOOL("restore_running") ","
+        FI_MCP_TOOL_CHANGES ","
+        FI_MCP_TOOL_NOTICES,
+        /* clang-format on */
+        .required = "[\"snapshot_id\",\"files_added\",\"files_changed\",\"files_removed\","
+                    "\"files_unchanged\",\"changes\"]",
+        .is_read_only = true,
+        .is_idempotent = true,
+        .run = run,
 };

@@ -3,7 +3,7 @@
  * mcp/mcp_steps.c: checkpoint_steps, and steps of undo and redo in results.
  */
 #include "mcp/mcp_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { LIMIT_DEFAULT = 20 };
 
@@ -84,18 +84,17 @@ const struct fi_mcp_tool fi_mcp_steps_tool = {
             "the number of files that this would change; and tags, pins and deletions of "
             "checkpoints, with what they changed (facts). snapshot_id is the present state.",
     .params = params,
-    .output = FI_MCP_TOOL_OBJECTS(
-        "steps",
-        FI_MCP_TOOL_STRING(
-            "by") "," FI_MCP_TOOL_STEP) "," FI_MCP_TOOL_NAME
-                                        "," FI_MCP_TOOL_BOOL("unsaved") "," FI_MCP_TOOL_INTEGER(
-                                            "un"
-                                            "do"
-                                            "_s"
-                                            "te"
-                                            "p"
-                                            "s") "," FI_MCP_TOOL_INTEGER("redo_steps") "," FI_MCP_TOOL_INTEGER("steps_not_"
-                                                                                                               "shown"),
+    /* clang-format off */
+    .output =
+        FI_MCP_TOOL_OBJECTS("steps",
+            FI_MCP_TOOL_STRING("by") ","
+            FI_MCP_TOOL_STEP) ","
+        FI_MCP_TOOL_NAME ","
+        FI_MCP_TOOL_BOOL("unsaved") ","
+        FI_MCP_TOOL_INTEGER("undo_steps") ","
+        FI_MCP_TOOL_INTEGER("redo_steps") ","
+        FI_MCP_TOOL_INTEGER("steps_not_shown"),
+    /* clang-format on */
     .required = "[\"steps\",\"unsaved\",\"undo_steps\",\"redo_steps\"]",
     .is_read_only = true,
     .is_idempotent = true,

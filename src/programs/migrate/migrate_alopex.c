@@ -27,7 +27,7 @@
 #include "migrate/migrate_internal.h"
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum {
     TELL_EVERY = 1024,

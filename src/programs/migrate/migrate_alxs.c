@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "migrate/migrate_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { HEADER_SIZE = 16, RECORD_SIZE = 8 };
 

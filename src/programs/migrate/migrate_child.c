@@ -27,7 +27,7 @@
 #include "migrate/migrate_internal.h"
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* Sanitizers map far more memory than they use. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

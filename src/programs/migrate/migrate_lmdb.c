@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "migrate/migrate_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* LMDB's interface. */
 enum {

@@ -13,7 +13,7 @@
 
 #include "migrate/migrate_internal.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { TELL_EVERY = 1024, PARTS_MAX = 1 << 20 };
 

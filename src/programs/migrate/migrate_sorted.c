@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "migrate/migrate_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { KEYSPACES_MAX = 65536, OPEN_FILES_MAX = 1000 };
 

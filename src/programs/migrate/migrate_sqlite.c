@@ -35,7 +35,7 @@
 #include "migrate/migrate_internal.h"
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { TABLES_MAX = 65536, HEADER_SIZE = 100, TELL_EVERY = 4096 };
 

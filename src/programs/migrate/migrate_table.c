@@ -30,7 +30,7 @@
 #include <zstd.h>
 
 #include "migrate/migrate_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum {
     HEADER_SIZE = 32,

@@ -17,7 +17,7 @@
 
 #include "migrate/migrate_internal.h"
 #include "sqlitefile/sqlitefile.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { SUFFIX_SIZE = 17, MEMORY_MIB = 64, DESCRIPTORS = 8 };
 

@@ -13,7 +13,7 @@
 #include "mount/mount_internal.h"
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #ifdef FIRN_HAS_FUSE
 

@@ -23,7 +23,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum {
     LIMIT_DEFAULT = 100,

@@ -15,7 +15,7 @@
 
 #include "data/data.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* ---- what the commands share ---- */
 

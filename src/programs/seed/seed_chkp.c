@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* Objects up to this size are read as a whole. */
 enum { READ_SIZE_MAX = 16 << 20 };

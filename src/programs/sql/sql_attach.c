@@ -17,7 +17,7 @@
  * somebody else made must not open stores.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3

@@ -23,7 +23,7 @@
  * fi_sql_confine does it, the SQL function firn_confine cannot, and leaves it to its program.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -25,7 +25,7 @@
  *      are not counted yet.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3

@@ -16,7 +16,7 @@
  * written and not committed yet is in neither state.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <string.h>

@@ -22,7 +22,7 @@
  * there.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <string.h>

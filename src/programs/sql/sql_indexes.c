@@ -8,7 +8,7 @@
  * its columns, with both; a default is a literal of SQL.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3

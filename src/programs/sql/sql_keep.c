@@ -32,7 +32,7 @@
  * Locking: under the mutex of the connection.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <time.h>

@@ -17,7 +17,7 @@
  * and an UPDATE that sets one column keeps the other.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <time.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_known.c: what is known of a table, and whether that is still so: how many rows it has, and
- * the definition that SQLite was told of.
+ * sql/sql_known.c: what is known of a table, and whether that is still so: how many rows it has,
+ * and the definition that SQLite was told of.
  *
  * Neither is asked for at each statement: the number of rows a few seconds at most after the last
  * time, the definition a few times a second, and at once after a statement has failed.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <time.h>

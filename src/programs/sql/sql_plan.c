@@ -28,7 +28,7 @@
  * elsewhere.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <math.h>

@@ -18,7 +18,7 @@
  * triggers and views, for a statement of theirs would run as if its user had typed it.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <stdint.h>

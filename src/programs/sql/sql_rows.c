@@ -11,7 +11,7 @@
  * The list of functions is filled when the first connection registers them, and never changes.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <math.h>

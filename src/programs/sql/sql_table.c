@@ -15,7 +15,7 @@
  * Dropping the virtual table drops nothing of the store.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3

@@ -28,7 +28,7 @@
  * Limits: a row that has a time to live stays for ever once a statement changes it.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3

@@ -37,7 +37,7 @@
  * Locking: all of it is under the mutex of the connection.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3

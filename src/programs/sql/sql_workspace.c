@@ -21,7 +21,7 @@
  * file, the hash that of its content, 64 hexadecimal digits, null where there is none.
  */
 #include "sql/sql_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <string.h>

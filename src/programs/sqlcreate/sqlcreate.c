@@ -16,7 +16,7 @@
 #include "sqlcreate/sqlcreate.h"
 #include "sqltext/sqltext.h"
 #include "sqlvalue/sqlvalue.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3

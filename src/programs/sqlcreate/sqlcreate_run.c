@@ -9,7 +9,7 @@
  */
 #include "sqlcreate/sqlcreate.h"
 #include "sqlvalue/sqlvalue.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3

@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* The same name since SQLite 3; the library of the development package has another one. */
 static const char library_name[] = "libsqlite3.so.0";

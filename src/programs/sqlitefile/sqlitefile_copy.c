@@ -34,7 +34,7 @@
 #include <unistd.h>
 
 #include "sqlitefile/sqlitefile_internal.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum {
     BUSY_TIMEOUT_MS = 5000,

@@ -25,7 +25,7 @@
 
 #include "sqlitefile/sqlitefile_internal.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 static const char virtual_table[] = "CREATE VIRTUAL";
 

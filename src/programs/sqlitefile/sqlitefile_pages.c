@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 #include "sqlitefile/sqlitefile_pages.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum {
     HEADER_SIZE = 100,

@@ -15,7 +15,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 #ifdef FIRN_HAS_SQL
 

@@ -40,7 +40,7 @@
 #include "sqltext/sqltext.h"
 #include "task/task.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* ==== interrupts ==== */
 

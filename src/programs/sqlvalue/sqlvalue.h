@@ -20,7 +20,9 @@ int fi_sqlvalue_error(firn_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int fi_sqlvalue_no_memory(firn_error *err);
 
-/* ==== values ====
+/* ==== values ==== */
+
+/* What the values of a type are in SQLite:
  *
  *     firn            SQLite, both ways          declared as           what else a column takes
  *     bool            INTEGER 0, 1               BOOLEAN               TEXT that is a bool
@@ -38,8 +40,6 @@ int fi_sqlvalue_no_memory(firn_error *err);
  *     blob            BLOB                       BLOB                  TEXT: its bytes
  *     vector(n)       BLOB, n f32 little endian  BLOB VECTOR(n)        TEXT [1.0,2.5]
  */
-
-/* What the values of a type are in SQLite, as above. */
 enum fi_sqlvalue_class { FI_SQLVALUE_NUMBER, FI_SQLVALUE_TEXT, FI_SQLVALUE_BLOB };
 enum fi_sqlvalue_class fi_sqlvalue_class_of(firn_type type);
 static inline bool

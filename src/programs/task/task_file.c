@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #include "task/task.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 enum { SHOWN_MAX = 800, MODE_BITS = 0777, TRIES_MAX = 100 };
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 /* A tag, and the checkpoint that it names. */
 struct fi_task_labels_tag {

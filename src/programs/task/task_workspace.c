@@ -26,7 +26,7 @@
 
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
-#include "term/try.h"
+#include "term/term_try.h"
 
 const char fi_task_workspace_choose_hint[] =
     "name a checkpoint by its number, by at least four letters of its id, or as latest; firn list "

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * term/try.h: leaving a function early after a failure. FIRN_OK, FI_EXIT_OK and SQLITE_OK are all
- * 0, so that both macros serve codes of the library, exit codes and codes of SQLite. They are the
- * programs' FI_TRY_RETURN and FI_TRY of the library (base/error.h), and tools/check_errors holds
- * both to one rule: a function uses only one of the two.
+ * term/term_try.h: leaving a function early after a failure. FIRN_OK, FI_EXIT_OK and SQLITE_OK are
+ * all 0, so both macros serve codes of the library, exit codes and codes of SQLite. They are what
+ * FI_TRY_RETURN and FI_TRY are in the library (base/error.h), and tools/check_errors holds them to
+ * the same rule: a function uses only one of the two.
  */
-#ifndef FIRN_TERM_TRY_H
-#define FIRN_TERM_TRY_H
+#ifndef FIRN_TERM_TERM_TRY_H
+#define FIRN_TERM_TERM_TRY_H
 
 /* Evaluates an expression that returns a code; if that is a failure, the function returns it. For
  * functions that have nothing to free. */
