@@ -163,7 +163,7 @@ fi_report_html_end(firn_error *err)
         *err = page.first_error;
         return err->code;
     }
-    /* command.c reports failures of standard output */
+    /* command_line.c reports failures of standard output */
     return page.path == NULL ? FIRN_OK : fi_task_file_finish(&page.file, err);
 }
 

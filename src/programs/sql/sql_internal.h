@@ -14,7 +14,7 @@
 #ifndef FIRN_SQL_SQL_INTERNAL_H
 #define FIRN_SQL_SQL_INTERNAL_H
 
-/* each .c but sql_extension.c has SQLITE_EXTENSION_INIT3 after this header */
+/* each .c has SQLITE_EXTENSION_INIT3 after this header */
 #include <sqlite3ext.h>
 
 #include "firn/firn.h"

@@ -14,7 +14,7 @@
  * k counts rows before SQLite tests what firn cannot compute (LIKE, functions, other collations),
  * so beside such a condition it is refused: else rows would be missing without a word. SQLite tells
  * of some of them (HAS_OTHERS, fi_sql_filter's is_wider), the text of the statement of the others
- * (sql_terms.c).
+ * (sqlparse_terms.c).
  *
  * Without k all rows that have a vector come, in the order of their distances, as many as the
  * statement reads: ORDER BY distance LIMIT n gives the n nearest that fulfil any condition. A

@@ -5,8 +5,8 @@
  * The C library's streams remember that a write failed but not why, and a program must not say
  * "done" after its output went to a full disk. So the program has a small writer of its own: a
  * fixed buffer, whole writes, and the errno of the first failed write, after which everything is
- * dropped. command.c turns that errno into a message and an exit code when the command is over;
- * commands that print much ask fi_term_out_error between lines.
+ * dropped. command_line.c turns that errno into a message and an exit code when the command is
+ * over; commands that print much ask fi_term_out_error between lines.
  *
  * SIGPIPE is ignored by the program (see term_signals.c): a reader that has gone shows up here as
  * EPIPE and never kills a restore half way.
