@@ -588,7 +588,7 @@ run_firn(const char *const *words)
         count++;
     }
     arguments[count] = NULL;
-    int exit_code = fi_command_main(&fi_cli_table, count, arguments);
+    int exit_code = fi_command_line_main(&fi_cli_table, count, arguments);
     for (int i = 0; i < count; i++) {
         free(arguments[i]);
     }

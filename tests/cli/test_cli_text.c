@@ -59,7 +59,7 @@ cut(const char *text, size_t columns)
 {
     escaped_size = 0;
     escaped[0] = '\0';
-    fi_term_text_cut(firn_str(text), columns, collect);
+    fi_term_width_cut(firn_str(text), columns, collect);
     return escaped;
 }
 
@@ -343,13 +343,13 @@ a_text_is_cut_by_its_columns(void **state)
 {
     const char *text = "\xE6\xBC\xA2\xE5\xAD\x97\xE6\xBC\xA2"; /* six columns */
     escaped_size = 0;
-    fi_term_text_cut(firn_str(text), 6, collect);
+    fi_term_width_cut(firn_str(text), 6, collect);
     assert_string_equal(escaped, text);
     escaped_size = 0;
-    fi_term_text_cut(firn_str(text), 5, collect);
+    fi_term_width_cut(firn_str(text), 5, collect);
     assert_string_equal(escaped, "\xE6\xBC\xA2\xE5\xAD\x97\xE2\x80\xA6");
     escaped_size = 0;
-    fi_term_text_cut(firn_str(text), 4, collect);
+    fi_term_width_cut(firn_str(text), 4, collect);
     assert_string_equal(escaped, "\xE6\xBC\xA2\xE2\x80\xA6");
 }
 

@@ -16,7 +16,7 @@
 
 #include "sql/sql.h"
 
-/* Of sql_extension.c, for files that are called firn_sqlite. */
+/* Of sqlextension.c, for files that are called firn_sqlite. */
 int sqlite3_firnsqlite_init(sqlite3 *db, char **text, const sqlite3_api_routines *api);
 /* For this one, by the rule of SQLite: the letters of its name. */
 int sqlite3_firn_init(sqlite3 *db, char **text, const sqlite3_api_routines *api)

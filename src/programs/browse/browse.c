@@ -21,80 +21,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { WAIT_MS = 700, LOOK_AFTER_MS = 150, LINE_BYTES_MAX = 16384 };
-
-/* ---- composing a text ---- */
-
-void
-fi_browse_begin_large(struct fi_browse *browse, size_t size_max)
-{
-    fi_term_writer_clear(&browse->printed);
-    fi_term_out_into(&browse->printed, size_max);
-}
-
-void
-fi_browse_begin(struct fi_browse *browse)
-{
-    fi_browse_begin_large(browse, LINE_BYTES_MAX);
-}
-
-bool
-fi_browse_end(struct fi_browse *browse, firn_slice *out)
-{
-    fi_term_out_into(NULL, 0);
-    *out = fi_term_writer_slice(&browse->printed);
-    return !browse->printed.has_failed;
-}
-
-/* The first bytes of a text, cut between characters. */
-static void
-copy_line(firn_slice text, char *out, size_t size)
-{
-    const uint8_t *end = text.size > 0 ? memchr(text.data, '\n', text.size) : NULL;
-    size_t length = end != NULL ? (size_t)(end - text.data) : text.size;
-    assert(size > 0);
-    if (length >= size) {
-        length = size - 1;
-        while (length > 0 && (text.data[length] & 0xC0) == 0x80) {
-            length--;
-        }
-    }
-    if (length > 0) {
-        memcpy(out, text.data, length);
-    }
-    out[length] = '\0';
-}
-
-bool
-fi_browse_end_line(struct fi_browse *browse, char *out, size_t size)
-{
-    firn_slice text;
-    bool is_whole = fi_browse_end(browse, &text);
-    copy_line(is_whole ? text : firn_str(""), out, size);
-    return is_whole;
-}
-
-int64_t
-fi_browse_now_ms(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+enum { WAIT_MS = 700, LOOK_AFTER_MS = 150 };
 
 /* ---- the screen ---- */
-
-void
-fi_browse_redraw(struct fi_browse *browse)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    browse->model.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-    fi_browse_draw(&browse->model, &browse->cells);
-    fi_browse_screen_show(&browse->cells);
-}
 
 /* The size of the terminal is that of the cells; without memory it stays what it was. */
 static void
@@ -107,26 +37,6 @@ fit(struct fi_browse *browse)
         fi_browse_model_resize(&browse->model, browse->cells.rows, browse->cells.columns);
     } else {
         fi_browse_model_say(&browse->model, "out of memory");
-    }
-}
-
-void
-fi_browse_fail(struct fi_browse *browse, const firn_error *err, const char *hint)
-{
-    struct fi_browse_model *model = &browse->model;
-    firn_slice printed;
-    assert(err->text[0] != '\0');
-    fi_browse_begin(browse);
-    fi_term_text_escape(firn_str(err->text), fi_term_out_write);
-    fi_term_out_text("\n");
-    if (hint != NULL) {
-        fi_term_out_format("\n%s\n", hint);
-    }
-    (void)snprintf(model->page_title, sizeof(model->page_title), "that failed");
-    if (fi_browse_end(browse, &printed) && fi_browse_text_set(&model->page, printed)) {
-        fi_browse_model_show_page(model, FI_BROWSE_PAGE);
-    } else {
-        fi_browse_model_say(model, "out of memory");
     }
 }
 
@@ -150,7 +60,7 @@ refresh(struct fi_browse *browse)
     firn_error err;
     browse->has_labels = false;
     if (fi_browse_read_history(browse, &err) != FIRN_OK) {
-        fi_browse_fail(browse, &err, NULL);
+        fi_browse_session_fail(browse, &err, NULL);
     }
 }
 
@@ -163,7 +73,7 @@ read_older(struct fi_browse *browse, uint64_t count)
     if (code == FIRN_NOT_FOUND) {
         refresh(browse); /* the last one that was read has been deleted */
     } else if (code != FIRN_OK) {
-        fi_browse_fail(browse, &err, NULL);
+        fi_browse_session_fail(browse, &err, NULL);
     }
 }
 
@@ -216,7 +126,7 @@ read_missing(struct fi_browse *browse)
     }
     if (!browse->has_labels) {
         if (fi_browse_read_labels(browse, &err) != FIRN_OK) {
-            fi_browse_fail(browse, &err, NULL);
+            fi_browse_session_fail(browse, &err, NULL);
         }
         return true;
     }
@@ -312,7 +222,7 @@ take_event(struct fi_browse *browse)
     }
     if (fi_browse_read_is_news(browse)) {
         refresh(browse);
-    } else if (browse->has_looked && fi_browse_now_ms() >= browse->look_again_ms) {
+    } else if (browse->has_looked && fi_browse_session_now_ms() >= browse->look_again_ms) {
         browse->has_looked = false;
     }
     if (lacks_look(browse)) {
@@ -327,7 +237,7 @@ loop(struct fi_browse *browse)
     bool goes_on = true;
     fit(browse);
     while (goes_on && fi_term_signals_caught() == 0) {
-        fi_browse_redraw(browse);
+        fi_browse_session_redraw(browse);
         bool has_read = browse->model.mode == FI_BROWSE_LOOK && !fi_browse_screen_has_event() &&
                         read_missing(browse);
         goes_on = has_read || take_event(browse);
@@ -368,9 +278,10 @@ run(struct fi_browse *browse)
     if (exit_code != FI_EXIT_OK || browse->model.history_list.count == 0) {
         return exit_code;
     }
-    fi_browse_begin(browse);
+    fi_browse_session_begin(browse);
     fi_term_text_escape(firn_str(firn_workspace_root(browse->workspace)), fi_term_out_write);
-    char *shown = fi_browse_end(browse, &root) ? strndup((const char *)root.data, root.size) : NULL;
+    char *shown =
+        fi_browse_session_end(browse, &root) ? strndup((const char *)root.data, root.size) : NULL;
     if (shown == NULL) {
         return fi_command_report_no_memory(browse->cli);
     }

@@ -439,7 +439,14 @@ search(struct fi_browse_model *model, bool is_forward)
     enum fi_browse_pane focus = model->focus;
     size_t before =
         focus == FI_BROWSE_HISTORY ? model->history_list.chosen : model->changes_list.chosen;
-    fi_browse_search_next(model, is_forward);
+    bool has_turned = false;
+    if (!fi_browse_search_next(model, is_forward, &has_turned)) {
+        fi_browse_model_say(model, "not found: %s", model->query);
+    } else if (has_turned) {
+        fi_browse_model_say(model, is_forward ? "from the beginning again" : "from the end again");
+    } else {
+        model->status[0] = '\0';
+    }
     if (focus == FI_BROWSE_HISTORY && model->history_list.chosen != before) {
         fi_browse_model_drop_changes(model);
     } else if (focus == FI_BROWSE_CHANGES && model->changes_list.chosen != before) {

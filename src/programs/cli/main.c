@@ -18,5 +18,5 @@ main(int argc, char **argv)
     struct fi_command_program program = fi_cli_table;
     program.lacks = FIRN_PROGRAM_LACKS;
     fi_term_signals_setup();
-    return fi_command_main(&program, argc, argv);
+    return fi_command_line_main(&program, argc, argv);
 }

@@ -157,7 +157,7 @@ struct fi_cli {
 
 /* Reads the command line, runs the command, flushes what it printed. Returns the exit code of
  * the program. */
-int fi_command_main(const struct fi_command_program *program, int argc, char *const *argv);
+int fi_command_line_main(const struct fi_command_program *program, int argc, char *const *argv);
 
 /* The commands about the program itself. */
 extern const struct fi_command fi_command_help;

@@ -26,17 +26,6 @@ pad(size_t used, size_t width)
 }
 
 void
-fi_command_help_usage(const struct fi_command *group, const struct fi_command *command, char *out,
-                      size_t out_size)
-{
-    assert(command != NULL && out_size > 0);
-    bool has_options = command->options != NULL && command->options[0].name != NULL;
-    (void)snprintf(out, out_size, "firn %s%s%s%s%s%s", group != NULL ? group->name : "",
-                   group != NULL ? " " : "", command->name, has_options ? " [options]" : "",
-                   command->arguments[0] != '\0' ? " " : "", command->arguments);
-}
-
-void
 fi_command_help_options(const struct fi_command_program *program, const struct fi_command *command,
                         void (*visit)(void *ctx, const struct fi_command_option *option,
                                       bool is_global),
@@ -192,7 +181,7 @@ fi_command_help_command(const struct fi_command_program *program, const struct f
 {
     assert(command->run != NULL);
     char usage[256];
-    fi_command_help_usage(group, command, usage, sizeof(usage));
+    fi_command_usage(group, command, usage, sizeof(usage));
     fi_term_out_format("usage: %s\n\n%s.\n", usage, command->summary);
     if (command->help != NULL) {
         fi_term_out_text("\n");
@@ -254,7 +243,7 @@ run(struct fi_cli *cli)
         fi_command_find_typed(cli->program->commands, cli->arguments[0]);
     if (first == NULL) {
         cli->command = NULL; /* the mistake is not one in the use of help */
-        return fi_command_unknown(cli, cli->program->commands, cli->arguments[0]);
+        return fi_command_find_unknown(cli, cli->program->commands, cli->arguments[0]);
     }
     if (cli->argument_count == 1 && first->members != NULL) {
         fi_command_help_group(first);

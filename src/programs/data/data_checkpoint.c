@@ -14,6 +14,7 @@
 #include "migrate/migrate.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum {
     ID_SHORT = 8,
@@ -78,14 +79,12 @@ make(struct fi_cli *cli, firn_store *store, firn_error *err)
 {
     firn_store_checkpoint made = {.size = sizeof(made)};
     const char *name = cli->argument_count > 1 ? cli->arguments[1] : NULL;
-    int code = firn_store_checkpoint_create(store, name, NULL, &made, err);
-    if (code == FIRN_OK) {
-        print_json(&made);
-    }
-    if (code == FIRN_OK && !cli->quiet) {
+    FI_TRY_RETURN(firn_store_checkpoint_create(store, name, NULL, &made, err));
+    print_json(&made);
+    if (!cli->quiet) {
         print_row(&made);
     }
-    return code;
+    return FIRN_OK;
 }
 
 static int
@@ -253,13 +252,12 @@ migrate_from(struct fi_cli *cli, const char *kind)
 {
     firn_store *store = NULL;
     struct fi_migrate *migrate = NULL;
-    int exit_code = fi_migrate_open(cli, kind, cli->arguments[0], &migrate);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_store_open(cli, cli->arguments[1], FI_DATA_STORE_LOAD_OR_MAKE, &store);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_migrate_load(migrate, store);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_migrate_open(cli, kind, cli->arguments[0], &migrate));
+    FI_TRY_OUT(exit_code,
+               fi_data_store_open(cli, cli->arguments[1], FI_DATA_STORE_LOAD_OR_MAKE, &store));
+    exit_code = fi_migrate_load(migrate, store);
+out:
     fi_migrate_close(migrate);
     return fi_data_store_close(cli, store, exit_code);
 }

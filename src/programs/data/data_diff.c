@@ -17,6 +17,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 struct printing {
     struct fi_cli *cli;
@@ -126,8 +127,8 @@ open_side(struct printing *printing, const char *reference, firn_snapshot **out,
 {
     firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
     options.checkpoint = reference;
-    int code = firn_snapshot_open(printing->store, &options, out, err);
-    return code == FIRN_OK ? firn_snapshot_table_list(*out, keep_table, printing, err) : code;
+    FI_TRY_RETURN(firn_snapshot_open(printing->store, &options, out, err));
+    return firn_snapshot_table_list(*out, keep_table, printing, err);
 }
 
 /* NULL where the name is none of a table of that side. */

@@ -28,6 +28,7 @@
 #include <time.h>
 
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { VERSION = 1, ROWS_A_COMMIT = 1000, BYTES_A_COMMIT = 4 << 20 };
 
@@ -111,15 +112,14 @@ dump_table(void *ctx, const char *name)
     firn_table *table;
     firn_table_def *def = NULL;
     char *text = NULL;
-    int code = firn_snapshot_table_open(dumping->view, name, &table, &dumping->err);
-    code = code == FIRN_OK ? firn_table_describe(table, NULL, dumping->view, &text, &dumping->err)
-                           : code;
-    code = code == FIRN_OK ? firn_table_def_parse(text, &def, &dumping->err) : code;
-    if (code == FIRN_OK) {
-        print_line("table", firn_str(name));
-        print_line("definition", firn_str(text));
-        code = dump_rows(dumping, table, def);
-    }
+    int code;
+    FI_TRY_OUT(code, firn_snapshot_table_open(dumping->view, name, &table, &dumping->err));
+    FI_TRY_OUT(code, firn_table_describe(table, NULL, dumping->view, &text, &dumping->err));
+    FI_TRY_OUT(code, firn_table_def_parse(text, &def, &dumping->err));
+    print_line("table", firn_str(name));
+    print_line("definition", firn_str(text));
+    code = dump_rows(dumping, table, def);
+out:
     firn_release(def);
     firn_release(text);
     return code;
@@ -400,10 +400,7 @@ take_value(struct loading *loading, bool is_null)
     if (text.size > text_size_max - loading->text.size) {
         return refuse(loading, "the row is too large");
     }
-    int exit_code = fi_data_bytes_reserve(loading->cli, &loading->text, text.size + 1);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(fi_data_bytes_reserve(loading->cli, &loading->text, text.size + 1));
     if (text.size > 0) {
         memcpy(loading->text.data + loading->text.size, text.data, text.size);
     }
@@ -426,12 +423,9 @@ take_row(struct loading *loading)
 static int
 take_table(struct loading *loading)
 {
-    int exit_code = finish_part(loading);
-    if (exit_code == FI_EXIT_OK) {
-        loading->name = copy_name(loading);
-        exit_code = loading->name != NULL ? FI_EXIT_OK : refuse(loading, "not a name");
-    }
-    return exit_code;
+    FI_TRY_RETURN(finish_part(loading));
+    loading->name = copy_name(loading);
+    return loading->name != NULL ? FI_EXIT_OK : refuse(loading, "not a name");
 }
 
 static int
@@ -462,10 +456,7 @@ take_keyspace(struct loading *loading)
 {
     firn_keyspace *keyspace;
     firn_keyspace_options options = FIRN_KEYSPACE_OPTIONS_INIT;
-    int exit_code = finish_part(loading);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(finish_part(loading));
     char *name = copy_name(loading);
     if (name == NULL) {
         return refuse(loading, "not a name");
@@ -488,13 +479,11 @@ take_key(struct loading *loading)
         return refuse(loading, "a key outside of a keyspace, or after a key");
     }
     loading->key.size = 0;
-    int exit_code = fi_data_bytes_reserve(loading->cli, &loading->key, key.size + 1);
-    if (exit_code == FI_EXIT_OK) {
-        memcpy(loading->key.data, key.size > 0 ? (const void *)key.data : "", key.size);
-        loading->key.size = key.size;
-        loading->has_key = true;
-    }
-    return exit_code;
+    FI_TRY_RETURN(fi_data_bytes_reserve(loading->cli, &loading->key, key.size + 1));
+    memcpy(loading->key.data, key.size > 0 ? (const void *)key.data : "", key.size);
+    loading->key.size = key.size;
+    loading->has_key = true;
+    return FI_EXIT_OK;
 }
 
 static int

@@ -16,7 +16,7 @@
 
 enum { CELL_COLUMNS_MAX = 40, ROWS_KEPT_MAX = 256, GAP = 2 };
 
-/* The cell that is being added: fi_term_text_cut calls back without a context. */
+/* The cell that is being added: fi_term_width_cut calls back without a context. */
 static struct fi_data_grid *adding;
 
 static void
@@ -85,7 +85,7 @@ fi_data_grid_add(struct fi_data_grid *grid, firn_slice text)
     if (text.data == NULL) {
         keep("\\N", 2); /* no text is shown so: its backslash would be doubled */
     } else {
-        fi_term_text_cut(text, CELL_COLUMNS_MAX, keep);
+        fi_term_width_cut(text, CELL_COLUMNS_MAX, keep);
     }
     adding = NULL;
     if (grid->has_no_memory) {

@@ -59,7 +59,7 @@ int fi_data_keyspaces_print(struct fi_cli *cli, const char *what, fi_data_list_n
                             fi_data_list_at *list_at);
 
 /* The value of --ttl; 0 where it was not given. Returns an exit code. */
-int fi_data_read_ttl(struct fi_cli *cli, uint64_t *out_ms);
+int fi_data_values_ttl(struct fi_cli *cli, uint64_t *out_ms);
 
 /* ---- tables: data_table.c ---- */
 

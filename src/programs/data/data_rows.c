@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { INPUT_SIZE = 64 * 1024, BINARY_HEAD_SIZE = 8, END = -1 };
 
@@ -98,10 +99,7 @@ take(struct fi_data_rows *rows, int *out)
 {
     assert(rows->at <= rows->size && rows->size <= INPUT_SIZE);
     if (rows->at == rows->size && !rows->is_over) {
-        int exit_code = fill(rows);
-        if (exit_code != FI_EXIT_OK) {
-            return exit_code;
-        }
+        FI_TRY_RETURN(fill(rows));
     }
     *out = rows->is_over ? END : rows->input[rows->at++];
     return FI_EXIT_OK;
@@ -145,12 +143,12 @@ append(struct fi_data_rows *rows, const struct field *field, const uint8_t *data
     if (size > field->size_max - field->bytes->size) {
         return too_large(rows, field);
     }
-    int exit_code = fi_data_bytes_reserve(rows->cli, field->bytes, size);
-    if (exit_code == FI_EXIT_OK && size > 0) {
+    FI_TRY_RETURN(fi_data_bytes_reserve(rows->cli, field->bytes, size));
+    if (size > 0) {
         memcpy(field->bytes->data + field->bytes->size, data, size);
         field->bytes->size += size;
     }
-    return exit_code;
+    return FI_EXIT_OK;
 }
 
 /* ---- lines ---- */
@@ -198,10 +196,7 @@ decode(struct fi_data_rows *rows, int first, uint8_t *out)
         return first == '\\' ? unescape(rows, out) : FI_EXIT_OK;
     }
     int second = END;
-    int exit_code = take(rows, &second);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(take(rows, &second));
     int high = fi_data_bytes_digit((char)first);
     int low = second == END ? -1 : fi_data_bytes_digit((char)second);
     if (high < 0 || low < 0) {
@@ -307,26 +302,11 @@ next_binary(struct fi_data_rows *rows, int first)
     }
     struct field key = key_of(rows);
     struct field value = value_of(rows);
-    int exit_code = read_field(rows, &key, sizes[0]);
-    return exit_code == FI_EXIT_OK ? read_field(rows, &value, sizes[1]) : exit_code;
+    FI_TRY_RETURN(read_field(rows, &key, sizes[0]));
+    return read_field(rows, &value, sizes[1]);
 }
 
-/* ---- rows ---- */
-
-/* ---- rows of JSON ----
- *
- *   {"key":"ada","value":"1815"}
- *   {"key":"k2","value":"ada","expires_ms":1795161600000}
- *
- * Bytes that are not UTF-8 come as docs/json.md has it: with a second member, key_hex or value_hex,
- * that has all of them in hexadecimal and counts alone. Members come in any order, each once;
- * others are refused, because what was not understood would be lost without a word. Between the
- * parts there may be spaces, as JSON allows them, but no end of line.
- *
- * Nothing is kept of a line but key and value: a row may be as long as they may be. Plain stretches
- * of a string are taken in one piece. Text beside digits has three bytes for each bad one, so it
- * may be longer than what it stands for may be: it is an error only where there are no digits.
- */
+/* ---- rows of JSON ---- */
 
 enum { NAME_SIZE_MAX = 16, NUMBER_SIZE_MAX = 24 };
 
@@ -400,15 +380,10 @@ take_pair(struct fi_data_rows *rows, uint32_t first, uint32_t *out)
     uint32_t second = 0;
     int slash = END;
     int letter = END;
-    int exit_code = take(rows, &slash);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = take(rows, &letter);
-    }
-    if (exit_code == FI_EXIT_OK && slash == '\\' && letter == 'u') {
-        exit_code = take_unit(rows, &second);
-    }
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
+    FI_TRY_RETURN(take(rows, &slash));
+    FI_TRY_RETURN(take(rows, &letter));
+    if (slash == '\\' && letter == 'u') {
+        FI_TRY_RETURN(take_unit(rows, &second));
     }
     if (first >= 0xDC00 || second < 0xDC00 || second > 0xDFFF) {
         return wrong(rows, "half of a pair of \\u is missing");
@@ -616,19 +591,12 @@ static int
 take_member(struct fi_data_rows *rows, struct met *key, struct met *value)
 {
     char name[NAME_SIZE_MAX];
-    int exit_code = take_name(rows, name);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = expect(rows, ':', "a colon must follow the name of a member");
-    }
-    if (exit_code == FI_EXIT_OK && strcmp(name, "expires_ms") == 0) {
+    FI_TRY_RETURN(take_name(rows, name));
+    FI_TRY_RETURN(expect(rows, ':', "a colon must follow the name of a member"));
+    if (strcmp(name, "expires_ms") == 0) {
         return take_expiry(rows);
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = expect(rows, '"', "a member is not a string");
-    }
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(expect(rows, '"', "a member is not a string"));
     if (strcmp(name, "key") == 0) {
         return take_text(rows, key);
     }
@@ -665,7 +633,19 @@ end_line(struct fi_data_rows *rows)
                : wrong(rows, "there is something after the object");
 }
 
-/* A row that begins with that byte. */
+/* A row that begins with that byte:
+ *
+ *   {"key":"ada","value":"1815"}
+ *   {"key":"k2","value":"ada","expires_ms":1795161600000}
+ *
+ * Bytes that are not UTF-8 come as docs/json.md has it: with a second member, key_hex or value_hex,
+ * that has all of them in hexadecimal and counts alone. Members come in any order, each once;
+ * others are refused, because what was not understood would be lost without a word. Between the
+ * parts there may be spaces, as JSON allows them, but no end of line.
+ *
+ * Nothing is kept of a line but key and value: a row may be as long as they may be. Plain stretches
+ * of a string are taken in one piece. Text beside digits has three bytes for each bad one, so it
+ * may be longer than what it stands for may be: it is an error only where there are no digits. */
 static int
 next_json(struct fi_data_rows *rows, int first)
 {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { FILE_SIZE_MAX = 1 << 30, READ_SIZE = 1 << 16 };
 
@@ -255,12 +256,12 @@ read_queries(struct queries *queries)
     if (given == NULL) {
         return fi_command_misused(cli, "--vector is needed: [1,2.5], or a file of vectors");
     }
-    int exit_code =
-        given[0] == '[' ? read_json(queries, firn_str(given)) : read_file(queries, given);
-    if (exit_code == FI_EXIT_OK && queries->count == 0) {
-        exit_code = fi_command_report_error(cli, FIRN_INVALID, NULL, "--vector has no vector");
+    FI_TRY_RETURN(given[0] == '[' ? read_json(queries, firn_str(given))
+                                  : read_file(queries, given));
+    if (queries->count == 0) {
+        return fi_command_report_error(cli, FIRN_INVALID, NULL, "--vector has no vector");
     }
-    return exit_code;
+    return FI_EXIT_OK;
 }
 
 /* ---- the search ---- */
@@ -442,35 +443,29 @@ search_table(const struct fi_data_table *table)
     search.column = cli->arguments[2];
     search.queries.cli = cli;
     search.options = defaults;
-    int exit_code = fi_data_table_column(table, search.column, &search.queries.column);
-    if (exit_code == FI_EXIT_OK && search.queries.column->type != FIRN_TYPE_VECTOR) {
-        exit_code =
-            fi_command_report_error(cli, FIRN_INVALID, NULL, "column '%s' has no vectors, but %s",
-                                    search.column, firn_type_name(search.queries.column->type));
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_data_table_column(table, search.column, &search.queries.column));
+    if (search.queries.column->type != FIRN_TYPE_VECTOR) {
+        FI_TRY_OUT(exit_code, fi_command_report_error(
+                                  cli, FIRN_INVALID, NULL, "column '%s' has no vectors, but %s",
+                                  search.column, firn_type_name(search.queries.column->type)));
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_options(&search);
+    FI_TRY_OUT(exit_code, read_options(&search));
+    FI_TRY_OUT(exit_code, choose_printed(&search));
+    FI_TRY_OUT(exit_code, read_queries(&search.queries));
+    fi_term_json_string("table", table->name);
+    fi_term_json_string("column", search.column);
+    fi_term_json_string("metric", firn_metric_name(search.options.metric));
+    fi_term_json_array("rows");
+    exit_code = search_all(&search);
+    fi_term_json_unwind();
+    fi_term_json_u64("count", search.found);
+    if (search.damaged > 0) {
+        fi_term_json_u64("graphs_damaged", search.damaged);
+        fi_command_report_line("a graph of the index is damaged: its rows were all compared; "
+                               "firn db compact builds another");
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = choose_printed(&search);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_queries(&search.queries);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        fi_term_json_string("table", table->name);
-        fi_term_json_string("column", search.column);
-        fi_term_json_string("metric", firn_metric_name(search.options.metric));
-        fi_term_json_array("rows");
-        exit_code = search_all(&search);
-        fi_term_json_unwind();
-        fi_term_json_u64("count", search.found);
-        if (search.damaged > 0) {
-            fi_term_json_u64("graphs_damaged", search.damaged);
-            fi_command_report_line("a graph of the index is damaged: its rows were all compared; "
-                                   "firn db compact builds another");
-        }
-    }
+out:
     fi_data_values_list_deinit(&search.columns);
     free(search.queries.numbers);
     free(search.printed);

@@ -19,6 +19,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* Reads from the file. Returns a code of the library. */
 static int
@@ -30,10 +31,7 @@ read_file(struct fi_data_source *source, void *buffer, size_t capacity, size_t *
     do {
         struct pollfd input = {.fd = source->fd, .events = POLLIN};
         (void)poll(&input, 1, -1);
-        int code = fi_command_go_on(err);
-        if (code != FIRN_OK) {
-            return code;
-        }
+        FI_TRY_RETURN(fi_command_go_on(err));
         got = read(source->fd, buffer, capacity);
     } while (got < 0 && (errno == EINTR || errno == EAGAIN));
     if (got < 0) {

@@ -11,6 +11,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 static int
 run_flush(struct fi_cli *cli)
@@ -86,16 +87,16 @@ run_compact(struct fi_cli *cli)
     firn_error err;
     firn_store *store = NULL;
     struct compaction what = {.keyspace = NULL};
-    int exit_code = read_bounds(cli, &what);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
+    int exit_code;
+    FI_TRY_OUT(exit_code, read_bounds(cli, &what));
+    FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store));
+    if (cli->argument_count > 1) {
+        FI_TRY_OUT(exit_code, fi_data_open_keyspace(cli, store, false, &what.keyspace));
     }
-    if (exit_code == FI_EXIT_OK && cli->argument_count > 1) {
-        exit_code = fi_data_open_keyspace(cli, store, false, &what.keyspace);
-    }
-    if (exit_code == FI_EXIT_OK && compact(cli, store, &what, &err) != FIRN_OK) {
+    if (compact(cli, store, &what, &err) != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, NULL);
     }
+out:
     fi_data_bytes_deinit(&what.lower);
     fi_data_bytes_deinit(&what.upper);
     return fi_data_store_close(cli, store, exit_code);

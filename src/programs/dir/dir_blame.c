@@ -304,7 +304,7 @@ static void
 print_text(firn_slice text, bool is_terminal)
 {
     if (is_terminal) {
-        fi_show_patch_write_text(text);
+        fi_show_words_write_text(text);
     } else {
         fi_term_out_write(text.data, text.size);
     }

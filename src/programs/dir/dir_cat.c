@@ -14,6 +14,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { JSON_CONTENT_MAX = 16 << 20 };
 
@@ -101,27 +102,23 @@ run(struct fi_cli *cli)
     firn_workspace *workspace = NULL;
     struct fi_task_workspace_paths paths = {NULL, 0};
     struct fi_task_workspace_references references = {0};
-    int exit_code = fi_task_workspace_open(cli, &workspace);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_references_init(cli, workspace, 0, 1, &references);
-    }
-    if (exit_code == FI_EXIT_OK && cli->argument_count == 1 && references.words == 1) {
-        exit_code = firn_workspace_find(workspace, references.first, NULL, NULL) == FIRN_OK
-                        ? fi_command_misused(cli, "missing PATH")
-                        : FI_EXIT_OK;
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &workspace));
+    FI_TRY_OUT(exit_code, fi_task_workspace_references_init(cli, workspace, 0, 1, &references));
+    if (cli->argument_count == 1 && references.words == 1) {
+        FI_TRY_OUT(exit_code,
+                   firn_workspace_find(workspace, references.first, NULL, NULL) == FIRN_OK
+                       ? fi_command_misused(cli, "missing PATH")
+                       : FI_EXIT_OK);
         references.first = NULL; /* a path that is not there */
         references.words = 0;
-    } else if (exit_code == FI_EXIT_OK && cli->argument_count - references.words > 1) {
-        exit_code = fi_command_misused(cli, "more than one PATH");
+    } else if (cli->argument_count - references.words > 1) {
+        FI_TRY_OUT(exit_code, fi_command_misused(cli, "more than one PATH"));
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_paths_init(cli, workspace, references.words, &paths);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code =
-            print_file(cli, workspace, references.first != NULL ? references.first : "latest",
-                       paths.count > 0 ? paths.slices[0] : firn_bytes(NULL, 0));
-    }
+    FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, workspace, references.words, &paths));
+    exit_code = print_file(cli, workspace, references.first != NULL ? references.first : "latest",
+                           paths.count > 0 ? paths.slices[0] : firn_bytes(NULL, 0));
+out:
     fi_task_workspace_paths_deinit(&paths);
     fi_task_workspace_references_deinit(&references);
     firn_workspace_close(workspace);

@@ -37,8 +37,8 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
                            fi_show_checkpoint_names(checkpoint, names));
         if (checkpoint->message.size > 0) {
             fi_term_out_text("  ");
-            fi_term_text_cut(checkpoint->message, FI_SHOW_CHECKPOINT_MESSAGE_MAX,
-                             fi_term_out_write);
+            fi_term_width_cut(checkpoint->message, FI_SHOW_CHECKPOINT_MESSAGE_MAX,
+                              fi_term_out_write);
         }
         fi_term_out_text("\n");
     }

@@ -11,6 +11,7 @@
 #include "sqlitefile/sqlitefile.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { ROWS_DEFAULT = 100 };
 
@@ -71,10 +72,7 @@ show_result(const struct listing *listing, firn_workspace *workspace,
     const struct fi_show_difference *shown = &listing->shown;
     fi_show_difference_finish(shown);
     fi_term_json_end();
-    int code = show_rows(listing, workspace, result, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(show_rows(listing, workspace, result, err));
     if (!shown->cli->quiet && shown->form != FI_SHOW_DIFFERENCE_PATCH &&
         shown->form != FI_SHOW_DIFFERENCE_PATHS) {
         print_summary(result, shown->form);
@@ -172,23 +170,18 @@ run(struct fi_cli *cli)
     if (rows == NULL && shown->form == FI_SHOW_DIFFERENCE_STAT) {
         listing.rows_max = 0; /* they are counted */
     }
-    exit_code = fi_task_workspace_open(cli, &workspace);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_references_init(cli, workspace, 0, 2, &references);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        options.before = references.first;
-        options.after = references.second;
-        exit_code = fi_task_workspace_paths_init(cli, workspace, references.words, &paths);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        options.paths = paths.slices;
-        options.path_count = paths.count;
-        const struct fi_task_settings_today today = fi_task_settings_look(workspace, false);
-        options.gitignore = today.gitignore;
-        options.file_size_max = today.file_size_max;
-        exit_code = compare(cli, workspace, &options, &listing);
-    }
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &workspace));
+    FI_TRY_OUT(exit_code, fi_task_workspace_references_init(cli, workspace, 0, 2, &references));
+    options.before = references.first;
+    options.after = references.second;
+    FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, workspace, references.words, &paths));
+    options.paths = paths.slices;
+    options.path_count = paths.count;
+    const struct fi_task_settings_today today = fi_task_settings_look(workspace, false);
+    options.gitignore = today.gitignore;
+    options.file_size_max = today.file_size_max;
+    exit_code = compare(cli, workspace, &options, &listing);
+out:
     fi_show_difference_deinit(shown);
     fi_task_databases_deinit(&listing.databases);
     fi_task_workspace_paths_deinit(&paths);

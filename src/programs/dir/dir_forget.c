@@ -12,6 +12,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 struct forgetting {
     struct fi_cli *cli;
@@ -114,21 +115,18 @@ run_opened(struct forgetting *forgetting, bool asks)
 {
     struct fi_cli *cli = forgetting->cli;
     bool goes_on = true;
-    int exit_code = asks ? ask(forgetting, &goes_on) : FI_EXIT_OK;
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(asks ? ask(forgetting, &goes_on) : FI_EXIT_OK);
     if (!goes_on) {
         fi_command_report_line("nothing was changed");
         return FI_EXIT_FAILED;
     }
-    exit_code = forget(forgetting);
-    if (exit_code == FI_EXIT_OK && !cli->quiet && !forgetting->options.dry_run) {
+    FI_TRY_RETURN(forget(forgetting));
+    if (!cli->quiet && !forgetting->options.dry_run) {
         fi_term_out_text(
             "remove the contents from the store with: firn gc\nfiles in the directory stay; the "
             "next save includes them again unless a rule in\n.firnignore leaves it out\n");
     }
-    return exit_code;
+    return FI_EXIT_OK;
 }
 
 static bool
@@ -152,11 +150,8 @@ run(struct fi_cli *cli)
         return fi_command_misused(
             cli, "this cannot be undone: check with --dry-run, then confirm with --yes");
     }
-    int exit_code = fi_task_workspace_open(cli, &forgetting.workspace);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
-    exit_code = fi_task_workspace_paths_init(cli, forgetting.workspace, 0, &paths);
+    FI_TRY_RETURN(fi_task_workspace_open(cli, &forgetting.workspace));
+    int exit_code = fi_task_workspace_paths_init(cli, forgetting.workspace, 0, &paths);
     if (exit_code == FI_EXIT_OK && is_root(&paths)) {
         exit_code = fi_command_misused(cli, "the root itself cannot be forgotten, only paths in "
                                             "it; firn delete deletes whole checkpoints");

@@ -77,7 +77,7 @@ static void
 print_text(const struct grep *grep, firn_slice text)
 {
     if (grep->is_terminal) {
-        fi_show_patch_write_text(text);
+        fi_show_words_write_text(text);
     } else {
         fi_term_out_write(text.data, text.size);
     }

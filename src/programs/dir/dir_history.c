@@ -16,6 +16,7 @@
 
 #include "show/show.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { PATHS_MAX = 2 };
 
@@ -94,12 +95,12 @@ look_for_rename(struct walk *walk, firn_error *err)
     options.against_previous = true;
     options.find_renames = true;
     options.callbacks = walk->history->options.callbacks;
-    int code =
-        firn_workspace_diff(walk->history->workspace, &options, find_rename, walk, NULL, err);
-    if (code == FIRN_OK && walk->old_path != NULL) {
+    FI_TRY_RETURN(
+        firn_workspace_diff(walk->history->workspace, &options, find_rename, walk, NULL, err));
+    if (walk->old_path != NULL) {
         walk->paths[1] = firn_str(walk->old_path);
     }
-    return code;
+    return FIRN_OK;
 }
 
 int

@@ -13,6 +13,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 struct attempt {
     firn_workspace *workspace;
@@ -155,10 +156,7 @@ run(struct fi_cli *cli)
         return fi_command_misused(cli, "--here determines where the store is: it excludes --%s",
                                   adopts ? "adopt" : "store");
     }
-    int checked = is_here ? check_inside(cli) : FI_EXIT_OK;
-    if (checked != FI_EXIT_OK) {
-        return checked;
-    }
+    FI_TRY_RETURN(is_here ? check_inside(cli) : FI_EXIT_OK);
     int exit_code =
         fi_task_workspace_open_root(cli, is_here ? ".firn" : cli->store_path, &attempt.workspace);
     if (exit_code != FI_EXIT_OK) {

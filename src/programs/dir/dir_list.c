@@ -4,11 +4,10 @@
  */
 #include "dir/dir.h"
 
-#include <assert.h>
-
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include <assert.h>
 
 struct listing {
     const struct fi_cli *cli;
@@ -39,7 +38,7 @@ print_row(const struct listing *listing, const firn_workspace_checkpoint *checkp
     fi_task_labels_print(&listing->labels, checkpoint->id);
     if (checkpoint->message.size > 0) {
         fi_term_out_text("  ");
-        fi_term_text_cut(checkpoint->message, FI_SHOW_CHECKPOINT_MESSAGE_MAX, fi_term_out_write);
+        fi_term_width_cut(checkpoint->message, FI_SHOW_CHECKPOINT_MESSAGE_MAX, fi_term_out_write);
     }
     fi_term_out_text("\n");
 }

@@ -21,6 +21,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum {
     LINES_BYTES_MAX = 8 << 20, /* of contents, for one row */
@@ -505,14 +506,12 @@ open_and_run(struct log *log)
     }
     history->options.before = range.first;
     history->options.after = range.second;
-    int exit_code = fi_task_workspace_open(cli, &history->workspace);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code =
-            fi_task_workspace_paths_init(cli, history->workspace, range.memory != NULL, &paths);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = run_in(log, &paths);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &history->workspace));
+    FI_TRY_OUT(exit_code,
+               fi_task_workspace_paths_init(cli, history->workspace, range.memory != NULL, &paths));
+    exit_code = run_in(log, &paths);
+out:
     fi_task_workspace_paths_deinit(&paths);
     firn_workspace_close(history->workspace);
     fi_task_workspace_range_deinit(&range);

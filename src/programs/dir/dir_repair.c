@@ -10,6 +10,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 struct repairing {
     struct fi_cli *cli;
@@ -251,8 +252,8 @@ run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_workspace *workspace;
-    int exit_code = fi_task_workspace_open(cli, &workspace);
-    return exit_code == FI_EXIT_OK ? repair(cli, workspace, false) : exit_code;
+    FI_TRY_RETURN(fi_task_workspace_open(cli, &workspace));
+    return repair(cli, workspace, false);
 }
 
 static int
@@ -260,8 +261,8 @@ run_db(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     firn_workspace *workspace;
-    int exit_code = fi_task_workspace_open_root(cli, cli->arguments[0], &workspace);
-    return exit_code == FI_EXIT_OK ? repair(cli, workspace, true) : exit_code;
+    FI_TRY_RETURN(fi_task_workspace_open_root(cli, cli->arguments[0], &workspace));
+    return repair(cli, workspace, true);
 }
 
 static const struct fi_command_option options[] = {

@@ -13,6 +13,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum what {
     RESTORE_CHECKPOINT,
@@ -391,8 +392,8 @@ run_interactive(struct fi_cli *cli, const struct request *request)
         return fi_command_misused(
             cli, "--interactive excludes --dry-run, --to and --resume: it shows everything first");
     }
-    int exit_code = fi_task_workspace_check_reference(cli);
-    return exit_code == FI_EXIT_OK ? fi_dir_browse_run(cli, cli->arguments[0], 1) : exit_code;
+    FI_TRY_RETURN(fi_task_workspace_check_reference(cli));
+    return fi_dir_browse_run(cli, cli->arguments[0], 1);
 }
 
 static int
@@ -410,25 +411,23 @@ run(struct fi_cli *cli)
     if (!request.options.dry_run) {
         fi_term_pager_disarm();
     }
-    int exit_code = check_arguments(cli, &request);
-    if (exit_code == FI_EXIT_OK && fi_command_has(cli, "interactive")) {
+    int exit_code;
+    FI_TRY_OUT(exit_code, check_arguments(cli, &request));
+    if (fi_command_has(cli, "interactive")) {
         return run_interactive(cli, &request);
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_open(cli, &request.workspace);
-    }
-    if (exit_code == FI_EXIT_OK && !is_resume) {
-        exit_code = fi_task_workspace_references_init(cli, request.workspace, 0, 1, &references);
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &request.workspace));
+    if (!is_resume) {
+        FI_TRY_OUT(exit_code,
+                   fi_task_workspace_references_init(cli, request.workspace, 0, 1, &references));
         request.reference = references.first != NULL ? references.first : "latest";
+        FI_TRY_OUT(exit_code,
+                   fi_task_workspace_paths_init(cli, request.workspace, references.words, &paths));
     }
-    if (exit_code == FI_EXIT_OK && !is_resume) {
-        exit_code = fi_task_workspace_paths_init(cli, request.workspace, references.words, &paths);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        request.options.paths = paths.slices;
-        request.options.path_count = paths.count;
-        exit_code = perform(cli, &request);
-    }
+    request.options.paths = paths.slices;
+    request.options.path_count = paths.count;
+    exit_code = perform(cli, &request);
+out:
     fi_task_workspace_paths_deinit(&paths);
     fi_task_workspace_references_deinit(&references);
     firn_release(request.result.checkpoint);

@@ -17,6 +17,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* ---- paths that cannot be merged ----
  *
@@ -385,10 +386,7 @@ perform(struct fi_cli *cli, struct request *request)
 static int
 read_references(struct fi_cli *cli, firn_workspace_revert_options *options, char **out_copy)
 {
-    int exit_code = fi_task_workspace_check_reference(cli);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(fi_task_workspace_check_reference(cli));
     *out_copy = strdup(cli->arguments[0]);
     if (*out_copy == NULL) {
         return fi_command_report_no_memory(cli);
@@ -416,18 +414,14 @@ run(struct fi_cli *cli)
     struct fi_task_workspace_paths paths = {NULL, 0};
     char *references = NULL;
     request.options.dry_run = fi_command_has(cli, "dry-run");
-    int exit_code = read_references(cli, &request.options, &references);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_open(cli, &request.workspace);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_paths_init(cli, request.workspace, 1, &paths);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        request.options.paths = paths.slices;
-        request.options.path_count = paths.count;
-        exit_code = perform(cli, &request);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, read_references(cli, &request.options, &references));
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &request.workspace));
+    FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, request.workspace, 1, &paths));
+    request.options.paths = paths.slices;
+    request.options.path_count = paths.count;
+    exit_code = perform(cli, &request);
+out:
     fi_task_workspace_paths_deinit(&paths);
     firn_release(request.result.after);
     firn_release(request.result.before);

@@ -13,6 +13,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 static char
 type_letter(firn_workspace_entry_type type)
@@ -393,22 +394,16 @@ run(struct fi_cli *cli)
     }
     fi_task_notices_init(&notices, cli);
     options.callbacks = fi_task_notices_callbacks(&notices);
-    exit_code = fi_task_workspace_open(cli, &workspace);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_references_init(cli, workspace, 0, 1, &references);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_paths_init(cli, workspace, references.words, &paths);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        options.paths = paths.slices;
-        options.path_count = paths.count;
-        exit_code = show(cli, workspace, references.first != NULL ? references.first : "latest",
-                         &paths, &shown, &options);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_pending_tell(cli, workspace, NULL);
-    }
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &workspace));
+    FI_TRY_OUT(exit_code, fi_task_workspace_references_init(cli, workspace, 0, 1, &references));
+    FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, workspace, references.words, &paths));
+    options.paths = paths.slices;
+    options.path_count = paths.count;
+    FI_TRY_OUT(exit_code,
+               show(cli, workspace, references.first != NULL ? references.first : "latest", &paths,
+                    &shown, &options));
+    exit_code = fi_task_pending_tell(cli, workspace, NULL);
+out:
     fi_task_workspace_paths_deinit(&paths);
     fi_task_workspace_references_deinit(&references);
     firn_workspace_close(workspace);

@@ -16,6 +16,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* A path that a rule leaves out. */
 struct ignored {
@@ -345,18 +346,14 @@ run(struct fi_cli *cli)
     if (most != NULL && firn_config_size(most, &file_size_max, &err) != FIRN_OK) {
         return fi_command_misused(cli, "--max-file-size: %s", err.text);
     }
-    int exit_code = fi_task_workspace_open(cli, &workspace);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_references_init(cli, workspace, 0, 1, &references);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_paths_init(cli, workspace, references.words, &paths);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        struct fi_task_settings_today today = fi_task_settings_look(workspace, true);
-        today.file_size_max = most != NULL ? file_size_max : today.file_size_max;
-        exit_code = compare(cli, workspace, references.first, &paths, &today);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &workspace));
+    FI_TRY_OUT(exit_code, fi_task_workspace_references_init(cli, workspace, 0, 1, &references));
+    FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, workspace, references.words, &paths));
+    struct fi_task_settings_today today = fi_task_settings_look(workspace, true);
+    today.file_size_max = most != NULL ? file_size_max : today.file_size_max;
+    exit_code = compare(cli, workspace, references.first, &paths, &today);
+out:
     fi_task_workspace_paths_deinit(&paths);
     fi_task_workspace_references_deinit(&references);
     firn_workspace_close(workspace);

@@ -12,6 +12,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { DIGITS_MAX = 3 };
 
@@ -195,17 +196,16 @@ read_options(struct watching *watching)
 {
     struct fi_cli *cli = watching->cli;
     firn_workspace_watch_options *options = &watching->options;
-    int exit_code = read_time(cli, "quiet-time", &options->quiet_ms);
-    exit_code = exit_code == FI_EXIT_OK ? read_time(cli, "max-interval", &options->interval_max_ms)
-                                        : exit_code;
-    exit_code = exit_code == FI_EXIT_OK ? read_time(cli, "rescan", &options->rescan_ms) : exit_code;
-    if (exit_code == FI_EXIT_OK && options->rescan_ms == 0) {
+    FI_TRY_RETURN(read_time(cli, "quiet-time", &options->quiet_ms));
+    FI_TRY_RETURN(read_time(cli, "max-interval", &options->interval_max_ms));
+    FI_TRY_RETURN(read_time(cli, "rescan", &options->rescan_ms));
+    if (options->rescan_ms == 0) {
         return fi_command_misused(cli, "--rescan must not be 0");
     }
-    if (exit_code == FI_EXIT_OK && fi_command_has(cli, "status") && fi_command_has(cli, "stop")) {
+    if (fi_command_has(cli, "status") && fi_command_has(cli, "stop")) {
         return fi_command_misused(cli, "--status and --stop exclude each other");
     }
-    return exit_code;
+    return FI_EXIT_OK;
 }
 
 static void

@@ -18,6 +18,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* ---- settings ---- */
 
@@ -107,10 +108,7 @@ make_change(struct fi_cli *cli, bool has_tools, struct change *out)
     bool is_user = fi_command_has(cli, "user");
     const char *home = getenv("HOME");
     const char *base = is_user ? home : NULL;
-    int exit_code = find_agent(cli, &out->agent);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(find_agent(cli, &out->agent));
     if (is_user && (file != NULL || cli->directory != NULL)) {
         return fi_command_misused(cli, "--user and --file or --directory exclude each other");
     }
@@ -440,10 +438,7 @@ run_print(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     struct change change;
-    int exit_code = make_change(cli, fi_command_has(cli, "tools"), &change);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(make_change(cli, fi_command_has(cli, "tools"), &change));
     return is_of_files(change.agent) ? print_files(cli, &change) : print_json(cli, &change);
 }
 

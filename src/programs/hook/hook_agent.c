@@ -185,6 +185,13 @@ tell_tale(const struct fi_hook_agent *agent, bool is_user, char out[PATH_MAX])
 }
 
 bool
+fi_hook_agent_mention(firn_slice text)
+{
+    static const char mark[] = "firn hook run ";
+    return text.size > 0 && memmem(text.data, text.size, mark, strlen(mark)) != NULL;
+}
+
+bool
 fi_hook_agent_is_in(const char *root, const struct fi_hook_agent *agent, bool is_user)
 {
     char path[PATH_MAX];
@@ -196,7 +203,7 @@ fi_hook_agent_is_in(const char *root, const struct fi_hook_agent *agent, bool is
     const struct fi_hook_file_place place = {path, strlen(root) + 1, false};
     bool has_any = size > 0 && (size_t)size < sizeof(path) &&
                    fi_hook_file_read(&place, &text, &text_size, &err) == FIRN_OK &&
-                   fi_hook_settings_mention(firn_bytes(text, text_size));
+                   fi_hook_agent_mention(firn_bytes(text, text_size));
     free(text);
     return has_any;
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "task/task.h"
+#include "term/term_try.h"
 
 /* Settings have nothing of a store in them, and a project's are its team's. */
 enum { MODE_NEW = 0666 };
@@ -101,14 +102,14 @@ fi_hook_file_read(const struct fi_hook_file_place *place, char **out, size_t *ou
 static int
 open_directory(const struct fi_hook_file_place *place, struct fi_task_beneath *out, firn_error *err)
 {
-    int code = fi_task_beneath_open(
+    FI_TRY_RETURN(fi_task_beneath_open(
         out, place->path, place->base_size,
-        place->is_chosen ? FI_TASK_BENEATH_MAKES_LAST : FI_TASK_BENEATH_MAKES_ALL, err);
-    if (code == FIRN_OK && out->fd < 0) {
+        place->is_chosen ? FI_TASK_BENEATH_MAKES_LAST : FI_TASK_BENEATH_MAKES_ALL, err));
+    if (out->fd < 0) {
         errno = ENOENT;
         return fail(err, "open the directory of", place->path);
     }
-    return code;
+    return FIRN_OK;
 }
 
 int
@@ -141,11 +142,8 @@ replace(const struct fi_hook_file_place *place, const char *text, bool is_script
     struct fi_task_beneath beneath;
     struct fi_task_file file;
     struct stat made;
-    int code = open_directory(place, &beneath, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = fi_task_file_create_beneath(&file, &beneath, MODE_NEW, err);
+    FI_TRY_RETURN(open_directory(place, &beneath, err));
+    int code = fi_task_file_create_beneath(&file, &beneath, MODE_NEW, err);
     if (code == FIRN_OK && is_script) { /* who may read it may run it */
         mode_t readers = fstat(file.fd, &made) == 0 ? made.st_mode & 0444 : 0400;
         if (fchmod(file.fd, (made.st_mode & 0777) | readers >> 2) != 0) {

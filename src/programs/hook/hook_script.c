@@ -187,7 +187,7 @@ look(const struct fi_hook_script *script, size_t base_size, struct found *out, f
     const struct fi_hook_file_place place = {script->path, base_size, false};
     int code = fi_hook_file_read(&place, &text, &size, err);
     out->is_there = text != NULL;
-    out->is_ours = code == FIRN_OK && fi_hook_settings_mention(firn_bytes(text, size));
+    out->is_ours = code == FIRN_OK && fi_hook_agent_mention(firn_bytes(text, size));
     out->is_equal = out->is_ours && text != NULL && script->text != NULL &&
                     strlen(script->text) == size && memcmp(script->text, text, size) == 0;
     free(text);

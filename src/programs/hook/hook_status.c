@@ -17,6 +17,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 static bool
 is_in_path(void)
@@ -146,10 +147,7 @@ static int
 run_status(struct fi_cli *cli)
 {
     firn_workspace *workspace = NULL;
-    int exit_code = fi_task_workspace_open(cli, &workspace);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(fi_task_workspace_open(cli, &workspace));
     const struct fi_hook_agent *agent;
     uint64_t told = 0;
     fi_term_json_bool("in_path", is_in_path());

@@ -27,6 +27,7 @@
 #include "import/import_internal.h"
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum {
     HASH_SIZE_MAX = 32,
@@ -399,20 +400,20 @@ list_files(struct chkpt *chkpt, const struct snapshot *snapshot)
     files_deinit(&chkpt->now);
     fi_import_gaps_clear(&chkpt->target.gaps, firn_str(""));
     chkpt->target.entries = 0;
-    int code = fi_sqlitefile_reader_query(
+    FI_TRY_RETURN(fi_sqlitefile_reader_query(
         chkpt->catalog,
         "SELECT path, blob_hash, mode FROM snapshot_files WHERE snapshot_id = coalesce((SELECT "
         "manifest_snapshot_id FROM snapshots WHERE id = ?1), ?1)",
-        snapshot->id, on_file, chkpt, &chkpt->err);
-    if (code == FIRN_OK && chkpt->now.count == 0 && snapshot->files > 0) {
-        code = snapshot->has_root
-                   ? add_tree(chkpt, snapshot->root, firn_str(""), 0)
-                   : fi_import_tree_error(&chkpt->err, FIRN_CORRUPT, "nothing says what is in it");
+        snapshot->id, on_file, chkpt, &chkpt->err));
+    if (chkpt->now.count == 0 && snapshot->files > 0) {
+        FI_TRY_RETURN(snapshot->has_root ? add_tree(chkpt, snapshot->root, firn_str(""), 0)
+                                         : fi_import_tree_error(&chkpt->err, FIRN_CORRUPT,
+                                                                "nothing says what is in it"));
     }
-    if (code == FIRN_OK && chkpt->now.count > 0) {
+    if (chkpt->now.count > 0) {
         qsort(chkpt->now.list, chkpt->now.count, sizeof(chkpt->now.list[0]), compare_files);
     }
-    return code;
+    return FIRN_OK;
 }
 
 /* ---- contents ---- */
@@ -619,14 +620,11 @@ open_packs(struct chkpt *chkpt, const char *store)
 {
     char path[PATH_MAX];
     chkpt->hash_size = HASH_SIZE_MAX;
-    int code = fi_sqlitefile_reader_query(
+    FI_TRY_RETURN(fi_sqlitefile_reader_query(
         chkpt->catalog,
         "SELECT root_tree_hash FROM snapshots WHERE root_tree_hash IS NOT NULL UNION ALL "
         "SELECT blob_hash FROM snapshot_files LIMIT 1",
-        NULL, on_hash, chkpt, &chkpt->err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+        NULL, on_hash, chkpt, &chkpt->err));
     if (chkpt->hash_size == HASH_SIZE_MAX) {
         firn_chkp_set_options options = FIRN_CHKP_SET_OPTIONS_INIT;
         options.callbacks.on_notice = on_pack_notice;
@@ -640,7 +638,7 @@ open_packs(struct chkpt *chkpt, const char *store)
     if (packs < 0) {
         return fi_import_tree_fail(&chkpt->err, "open", firn_str("packs"));
     }
-    code = fi_import_chkl_open(packs, tell_pack, chkpt, &chkpt->packs, &chkpt->err);
+    int code = fi_import_chkl_open(packs, tell_pack, chkpt, &chkpt->packs, &chkpt->err);
     (void)close(packs);
     return code;
 }

@@ -26,6 +26,7 @@
 #include "import/import_internal.h"
 #include "show/show.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum {
     BLOCK = FI_IMPORT_TAR_BLOCK,
@@ -181,12 +182,12 @@ add_record(struct exporting *exporting, const char *prefix, firn_slice key, firn
     }
     char number[24];
     int length = snprintf(number, sizeof(number), "%zu ", rest + digits);
-    int code = append(exporting, number, (size_t)length);
-    code = code == FIRN_OK ? append(exporting, prefix, strlen(prefix)) : code;
-    code = code == FIRN_OK ? append(exporting, key.data, key.size) : code;
-    code = code == FIRN_OK ? append(exporting, "=", 1) : code;
-    code = code == FIRN_OK ? append(exporting, value.data, value.size) : code;
-    return code == FIRN_OK ? append(exporting, "\n", 1) : code;
+    FI_TRY_RETURN(append(exporting, number, (size_t)length));
+    FI_TRY_RETURN(append(exporting, prefix, strlen(prefix)));
+    FI_TRY_RETURN(append(exporting, key.data, key.size));
+    FI_TRY_RETURN(append(exporting, "=", 1));
+    FI_TRY_RETURN(append(exporting, value.data, value.size));
+    return append(exporting, "\n", 1);
 }
 
 static int
@@ -267,21 +268,21 @@ put_headers(struct exporting *exporting, const struct header *header,
             const firn_workspace_entry *entry, bool is_sparse)
 {
     assert(!is_sparse || header->type == '0');
-    int code = add_records(exporting, header, entry, is_sparse);
-    if (code == FIRN_OK && exporting->pax.size > FI_IMPORT_TAR_PAX_MAX) {
-        code =
-            fi_import_tree_error(&exporting->err, FIRN_LIMIT, "an entry has too many attributes");
+    FI_TRY_RETURN(add_records(exporting, header, entry, is_sparse));
+    if (exporting->pax.size > FI_IMPORT_TAR_PAX_MAX) {
+        return fi_import_tree_error(&exporting->err, FIRN_LIMIT,
+                                    "an entry has too many attributes");
     }
-    if (code == FIRN_OK && exporting->pax.size > 0) {
+    if (exporting->pax.size > 0) {
         struct header extension = {.type = 'x',
                                    .path = firn_str("PaxHeaders/entry"),
                                    .mode = 0644,
                                    .size = exporting->pax.size};
-        code = put_header(exporting, &extension);
-        code = code == FIRN_OK ? put(exporting, exporting->pax.data, exporting->pax.size) : code;
-        code = code == FIRN_OK ? pad(exporting, exporting->pax.size) : code;
+        FI_TRY_RETURN(put_header(exporting, &extension));
+        FI_TRY_RETURN(put(exporting, exporting->pax.data, exporting->pax.size));
+        FI_TRY_RETURN(pad(exporting, exporting->pax.size));
     }
-    return code == FIRN_OK ? put_header(exporting, header) : code;
+    return put_header(exporting, header);
 }
 
 /* ---- the data of files ---- */
@@ -615,10 +616,7 @@ put_entry(struct exporting *exporting, const firn_workspace_entry *entry)
     if (entry->type == FIRN_ENTRY_DIRECTORY) {
         return put_directory(exporting, &header, entry);
     }
-    int code = find_written(exporting, entry, &header.target);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(find_written(exporting, entry, &header.target));
     if (header.target.size > 0) {
         header.type = '1';
         return put_headers(exporting, &header, entry, false);
@@ -635,9 +633,8 @@ static int
 on_entry(void *ctx, const firn_workspace_entry *entry)
 {
     struct exporting *exporting = ctx;
-    int code = put_entry(exporting, entry);
-    return code == FIRN_OK ? fi_import_target_go_on("write", exporting->entries, 0, &exporting->err)
-                           : code;
+    FI_TRY_RETURN(put_entry(exporting, entry));
+    return fi_import_target_go_on("write", exporting->entries, 0, &exporting->err);
 }
 
 static int

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "import/import_internal.h"
+#include "term/term_try.h"
 
 enum { HEX_SIZE_MAX = 64, MODE_TREE = 040000, MODE_LINK = 0120000, MODE_MODULE = 0160000 };
 
@@ -108,14 +109,11 @@ put(struct git *git, size_t size, const unsigned modes[2], hex hashes[2], firn_e
     if (git->target.gaps.count > 0) {
         fi_import_gaps_clear(&git->target.gaps, path);
     }
-    int code = modes[1] != 0 ? fi_import_target_entry(&git->target, err) : FIRN_OK;
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = modes[1] == 0 ? fi_import_tree_remove(&git->tree, path, err)
-           : modes[1] == MODE_MODULE
-               ? fi_import_tree_error(err, FIRN_INVALID, "it is a submodule")
-               : fi_import_tree_put(&git->tree, path, type, &attributes, write_blob, git, err);
+    FI_TRY_RETURN(modes[1] != 0 ? fi_import_target_entry(&git->target, err) : FIRN_OK);
+    int code = modes[1] == 0 ? fi_import_tree_remove(&git->tree, path, err)
+               : modes[1] == MODE_MODULE
+                   ? fi_import_tree_error(err, FIRN_INVALID, "it is a submodule")
+                   : fi_import_tree_put(&git->tree, path, type, &attributes, write_blob, git, err);
     if (code == FIRN_OK && is_tree) {
         git->path[size] = '/';
         const char *from = modes[0] == MODE_TREE ? hashes[0] : git->empty;

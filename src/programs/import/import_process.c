@@ -15,6 +15,7 @@
 
 #include "import/import_internal.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { BUFFER_SIZE = 64 << 10, TEXT_SIZE_MAX = 1 << 30, EXIT_NO_PROGRAM = 127 };
 
@@ -99,11 +100,9 @@ fill(struct fi_import_process *process, firn_error *err)
             process->has_ended = got == 0;
             return FIRN_OK;
         }
-        int code = errno == EINTR ? fi_command_go_on(err)
-                                  : fi_import_tree_fail(err, "read from", firn_str(process->name));
-        if (code != FIRN_OK) {
-            return code;
-        }
+        FI_TRY_RETURN(errno == EINTR
+                          ? fi_command_go_on(err)
+                          : fi_import_tree_fail(err, "read from", firn_str(process->name)));
     }
 }
 
@@ -113,14 +112,12 @@ fi_import_process_read(struct fi_import_process *process, uint8_t *data, size_t 
 {
     assert(process->at <= process->filled);
     *out_size = 0;
-    int code = process->at < process->filled ? FIRN_OK : fill(process, err);
-    if (code == FIRN_OK) {
-        size_t left = process->filled - process->at;
-        *out_size = left < size ? left : size;
-        memcpy(data, process->buffer + process->at, *out_size);
-        process->at += *out_size;
-    }
-    return code;
+    FI_TRY_RETURN(process->at < process->filled ? FIRN_OK : fill(process, err));
+    size_t left = process->filled - process->at;
+    *out_size = left < size ? left : size;
+    memcpy(data, process->buffer + process->at, *out_size);
+    process->at += *out_size;
+    return FIRN_OK;
 }
 
 /* Waits for output where there may be none left; FIRN_CORRUPT at its end. */

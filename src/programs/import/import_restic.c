@@ -21,6 +21,7 @@
 
 #include "import/import_internal.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { ID_SIZE = 64 };
 
@@ -63,11 +64,8 @@ list_snapshots(struct restic *restic)
         }
     }
     firn_error ended;
-    int code = fi_import_process_start(&restic->process, words, false, &restic->err);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = fi_import_snapshots_read(&restic->snapshots, read_output, restic, &restic->err);
+    FI_TRY_RETURN(fi_import_process_start(&restic->process, words, false, &restic->err));
+    int code = fi_import_snapshots_read(&restic->snapshots, read_output, restic, &restic->err);
     /* A restic that fails, as with a wrong password, prints no list: what it says of that comes
      * first. */
     bool is_told = code == FIRN_OK || code == FIRN_CORRUPT;

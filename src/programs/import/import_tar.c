@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "import/import_internal.h"
+#include "term/term_try.h"
 
 /* Offsets and sizes of a header's fields. */
 enum {
@@ -97,10 +98,7 @@ take(struct fi_import_tar *tar, uint8_t *data, size_t size, size_t *out_size, fi
     *out_size = 0;
     while (*out_size < size) {
         size_t got = 0;
-        int code = tar->read(tar->ctx, data + *out_size, size - *out_size, &got, err);
-        if (code != FIRN_OK) {
-            return code;
-        }
+        FI_TRY_RETURN(tar->read(tar->ctx, data + *out_size, size - *out_size, &got, err));
         if (got == 0) {
             break;
         }
@@ -118,10 +116,7 @@ skip(struct fi_import_tar *tar, uint64_t size, firn_error *err)
     while (size > 0) {
         size_t part = size < sizeof(scratch) ? (size_t)size : sizeof(scratch);
         size_t got = 0;
-        int code = take(tar, scratch, part, &got, err);
-        if (code != FIRN_OK) {
-            return code;
-        }
+        FI_TRY_RETURN(take(tar, scratch, part, &got, err));
         if (got < part) {
             tar->is_truncated = true;
             break;
@@ -223,10 +218,7 @@ next_header(struct fi_import_tar *tar, bool *out_is_end, firn_error *err)
     for (;;) {
         uint64_t at = tar->at;
         size_t got = 0;
-        int code = tar->is_truncated ? FIRN_OK : take(tar, tar->block, BLOCK, &got, err);
-        if (code != FIRN_OK) {
-            return code;
-        }
+        FI_TRY_RETURN(tar->is_truncated ? FIRN_OK : take(tar, tar->block, BLOCK, &got, err));
         if (got < BLOCK) {
             if (at == 0 && !tar->is_truncated) {
                 return fi_import_tree_error(err, FIRN_CORRUPT, "it is not a tar archive");
@@ -597,9 +589,9 @@ apply_record(struct fi_import_tar *tar, firn_slice key, firn_slice value, struct
         return set(&tar->target, value.data, value.size, err);
     }
     if (key.size > strlen(xattr) && memcmp(key.data, xattr, strlen(xattr)) == 0) {
-        int code = append_sized(
-            &tar->xattrs, firn_bytes(key.data + strlen(xattr), key.size - strlen(xattr)), err);
-        return code == FIRN_OK ? append_sized(&tar->xattrs, value, err) : code;
+        FI_TRY_RETURN(append_sized(
+            &tar->xattrs, firn_bytes(key.data + strlen(xattr), key.size - strlen(xattr)), err));
+        return append_sized(&tar->xattrs, value, err);
     }
     if (is_key(key, "size")) {
         is_right = decimal(value, SIZE_MOST, &header->stored);

@@ -23,6 +23,7 @@
 
 #include "import/import_internal.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { MESSAGE_SIZE_MAX = 64 << 10, PATH_SHOWN_MAX = PATH_MAX };
 
@@ -599,11 +600,8 @@ fi_import_target_run(struct fi_import_target *target, struct fi_cli *cli, const 
         return fi_command_misused(cli, "--max-entries takes a number from 1 on, not '%s'", most);
     }
     uint64_t bytes_max;
-    int exit_code = fi_import_target_bytes(cli, &bytes_max);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
-    exit_code = fi_import_target_open(target, cli);
+    FI_TRY_RETURN(fi_import_target_bytes(cli, &bytes_max));
+    int exit_code = fi_import_target_open(target, cli);
     if (exit_code == FI_EXIT_OK) {
         target->space = (struct fi_import_tree_space){.one = one, .bytes_max = bytes_max};
         target->entries_max = entries_max;

@@ -31,6 +31,7 @@
 #include "import/import_internal.h"
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum {
     NAME_SIZE_MAX = 255,
@@ -454,14 +455,12 @@ make_room(struct fi_import_tree *tree, firn_slice path, char name[NAME_SIZE_MAX 
           firn_error *err)
 {
     assert(tree->root_fd >= 0);
-    int code = check_path(path, err);
-    if (code == FIRN_OK) {
-        code = open_parent(tree, path, true, name, err);
+    FI_TRY_RETURN(check_path(path, err));
+    FI_TRY_RETURN(open_parent(tree, path, true, name, err));
+    if (remove_all(tree->parent_fd, name, 0) != 0) {
+        FI_TRY_RETURN(fi_import_tree_fail(err, "replace", path));
     }
-    if (code == FIRN_OK && remove_all(tree->parent_fd, name, 0) != 0) {
-        code = fi_import_tree_fail(err, "replace", path);
-    }
-    return code == FIRN_OK ? take_space(tree, path, BLOCK, err) : code;
+    return take_space(tree, path, BLOCK, err);
 }
 
 int
@@ -486,10 +485,7 @@ fi_import_tree_write(struct fi_import_tree *tree, firn_slice path, int fd, firn_
     assert(fd >= 0);
     uint64_t before = blocks_of(tree->file_bytes);
     tree->file_bytes += data.size;
-    int code = take_space(tree, path, blocks_of(tree->file_bytes) - before, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(take_space(tree, path, blocks_of(tree->file_bytes) - before, err));
     while (data.size > 0) {
         ssize_t written = write(fd, data.data, data.size);
         if (written < 0 && errno != EINTR) {
@@ -598,10 +594,7 @@ fi_import_tree_symlink(struct fi_import_tree *tree, firn_slice path, firn_slice 
         memchr(target.data, '\0', target.size) != NULL) {
         return fi_import_tree_error(err, FIRN_INVALID, "it is a link to nothing that can be named");
     }
-    int code = make_room(tree, path, name, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(make_room(tree, path, name, err));
     memcpy(text, target.data, target.size);
     text[target.size] = '\0';
     if (symlinkat(text, tree->parent_fd, name) != 0) {
@@ -653,11 +646,9 @@ fi_import_tree_put(struct fi_import_tree *tree, firn_slice path, enum fi_import_
     if (type == FI_IMPORT_DIRECTORY) {
         return fi_import_tree_directory(tree, path, given, err);
     }
-    int code = type == FI_IMPORT_SYMLINK ? FIRN_OK : fi_import_tree_file(tree, path, &to.fd, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = content(ctx, write_content, &to, err);
+    FI_TRY_RETURN(type == FI_IMPORT_SYMLINK ? FIRN_OK
+                                            : fi_import_tree_file(tree, path, &to.fd, err));
+    int code = content(ctx, write_content, &to, err);
     if (code == FIRN_OK) {
         return to.fd >= 0
                    ? fi_import_tree_file_end(tree, path, to.fd, given, err)

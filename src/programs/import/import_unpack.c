@@ -18,6 +18,7 @@
 #include "import/import_internal.h"
 #include "show/show.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { CHUNK = 256 << 10, TELL_EVERY = 64 };
 
@@ -89,18 +90,15 @@ unpack_file(struct fi_import_tar *tar, const struct fi_import_tar_entry *entry,
 {
     int fd;
     firn_error ignored;
-    int code = fi_import_tree_file(tree, entry->path, &fd, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = write_data(tar, entry, tree, fd, chunk, err);
+    FI_TRY_RETURN(fi_import_tree_file(tree, entry->path, &fd, err));
+    int code = write_data(tar, entry, tree, fd, chunk, err);
     if (code == FIRN_OK) {
         return fi_import_tree_file_end(tree, entry->path, fd, &entry->attributes, err);
     }
     (void)close(fd);
     /* Half of a file is none. */
-    int removed = fi_import_tree_remove(tree, entry->path, &ignored);
-    return removed == FIRN_OK ? code : removed;
+    FI_TRY_RETURN(fi_import_tree_remove(tree, entry->path, &ignored));
+    return code;
 }
 
 /* Tells of a time that no checkpoint can have. */
@@ -227,10 +225,7 @@ read_source(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error 
         if (errno != EINTR) {
             return fi_import_tree_fail(err, "read", firn_str(source->name));
         }
-        int code = fi_command_go_on(err);
-        if (code != FIRN_OK) {
-            return code;
-        }
+        FI_TRY_RETURN(fi_command_go_on(err));
     }
 }
 
@@ -324,11 +319,8 @@ run(struct fi_cli *cli)
     struct source source = {.target = &target, .name = cli->arguments[0], .fd = STDIN_FILENO};
     bool is_input = strcmp(source.name, "-") == 0;
     uint64_t bytes_max;
-    int exit_code = fi_import_target_bytes(cli, &bytes_max);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
-    exit_code = fi_import_target_open(&target, cli);
+    FI_TRY_RETURN(fi_import_target_bytes(cli, &bytes_max));
+    int exit_code = fi_import_target_open(&target, cli);
     target.space = (struct fi_import_tree_space){.one = "archive", .bytes_max = bytes_max};
     if (exit_code == FI_EXIT_OK && !is_input) {
         source.fd = open(source.name, O_RDONLY | O_CLOEXEC);

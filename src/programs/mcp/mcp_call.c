@@ -27,6 +27,7 @@
 #include "hook/hook.h"
 #include "sqlitefile/sqlitefile.h"
 #include "task/task.h"
+#include "term/term_try.h"
 
 enum { SLICE_MS = 200, TELL_MS = 250, PIECE_SIZE = 65536, FOREIGN_SHOWN_MAX = 8 };
 
@@ -205,10 +206,7 @@ fi_mcp_call_open(struct fi_mcp_call *call)
 {
     assert(call->workspace == NULL);
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
-    int code = check_path(call);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(check_path(call));
     options.store_path = call->host->store_path;
     options.lock_timeout_ms = call->wait_ms < SLICE_MS ? call->wait_ms : SLICE_MS;
     options.copy_sqlite = fi_sqlitefile_copy;
@@ -216,8 +214,8 @@ fi_mcp_call_open(struct fi_mcp_call *call)
      * user. */
     bool is_own_path = is_own(workspace_path(call));
     options.names_root = call->host->names_root && is_own_path;
-    code = firn_workspace_open(is_own_path ? own_path : workspace_path(call), &options,
-                               &call->workspace, &call->error);
+    int code = firn_workspace_open(is_own_path ? own_path : workspace_path(call), &options,
+                                   &call->workspace, &call->error);
     if (code == FIRN_UNTRUSTED) {
         call->hint =
             "nothing was done; if the user made this store, they can run firn trust in that "
@@ -311,8 +309,8 @@ take_paths(struct fi_mcp_call *call)
 int
 fi_mcp_call_open_paths(struct fi_mcp_call *call)
 {
-    int code = fi_mcp_call_open(call);
-    return code == FIRN_OK ? take_paths(call) : code;
+    FI_TRY_RETURN(fi_mcp_call_open(call));
+    return take_paths(call);
 }
 
 /* ---- waiting and progress ---- */

@@ -3,6 +3,7 @@
  * mcp/mcp_delete.c: checkpoint_delete.
  */
 #include "mcp/mcp_internal.h"
+#include "term/term_try.h"
 
 #include <stdio.h>
 
@@ -40,11 +41,9 @@ static int
 run(struct fi_mcp_call *call)
 {
     struct attempt attempt = {call, fi_mcp_arguments_string(call->arguments, "snapshot_id")};
-    int code = fi_mcp_call_open(call);
-    if (code == FIRN_OK) {
-        code = fi_mcp_call_attempt(call, attempt_delete, &attempt);
-        call->hint = code == FIRN_NOT_FOUND ? list_hint : NULL;
-    }
+    FI_TRY_RETURN(fi_mcp_call_open(call));
+    int code = fi_mcp_call_attempt(call, attempt_delete, &attempt);
+    call->hint = code == FIRN_NOT_FOUND ? list_hint : NULL;
     if (code == FIRN_OK) {
         fi_mcp_call_collect(call);
     }

@@ -368,12 +368,13 @@ extern const struct fi_mcp_tool fi_mcp_diff_tool;
 #define FI_MCP_TOOL_OBJECT(name, properties) \
     "\"" name "\":{\"type\":\"object\",\"properties\":{" properties "}}"
 #define FI_MCP_TOOL_NAME FI_MCP_TOOL_STRING("snapshot_id") "," FI_MCP_TOOL_NUMBER_OR_NULL("number")
-#define FI_MCP_TOOL_STATS                                                                                         \
-    "\"stats\":{\"type\":\"object\",\"properties\":{" FI_MCP_TOOL_INTEGER("total_files") "," FI_MCP_TOOL_INTEGER( \
-        "total_bytes") "," FI_MCP_TOOL_INTEGER("new_objects") "},"                                                \
-                                                              "\"required\":[\"total_files\","                    \
-                                                              "\"total_bytes\",\"new_objects\"]"                  \
-                                                              "}"
+/* clang-format off */
+#define FI_MCP_TOOL_STATS \
+    "\"stats\":{\"type\":\"object\",\"properties\":{" FI_MCP_TOOL_INTEGER("total_files") "," \
+    FI_MCP_TOOL_INTEGER("total_bytes") "," \
+    FI_MCP_TOOL_INTEGER("new_objects") \
+    "},\"required\":[\"total_files\",\"total_bytes\",\"new_objects\"]}"
+/* clang-format on */
 #define FI_MCP_TOOL_NOTICES                                                           \
     FI_MCP_TOOL_OBJECTS("notices", FI_MCP_TOOL_STRING("kind") "," FI_MCP_TOOL_STRING( \
                                        "path") "," FI_MCP_TOOL_STRING("text"))        \
@@ -384,14 +385,19 @@ extern const struct fi_mcp_tool fi_mcp_diff_tool;
 #define FI_MCP_TOOL_COUNTS             \
     FI_MCP_TOOL_INTEGER("files_added") \
     "," FI_MCP_TOOL_INTEGER("files_changed") "," FI_MCP_TOOL_INTEGER("files_removed")
-#define FI_MCP_TOOL_STEP                                                                                                \
-    FI_MCP_TOOL_STRING("kind")                                                                                          \
-    "," FI_MCP_TOOL_STRING("text") "," FI_MCP_TOOL_STRING(                                                              \
-        "time") "," FI_MCP_TOOL_NAME "," FI_MCP_TOOL_COUNTS                                                             \
-                "," FI_MCP_TOOL_OBJECTS(                                                                                \
-                    "facts",                                                                                            \
-                    FI_MCP_TOOL_STRING("name") "," FI_MCP_TOOL_STRING_OR_NULL("before") "," FI_MCP_TOOL_STRING_OR_NULL( \
-                        "after")) "," FI_MCP_TOOL_OBJECTS("paths", FI_MCP_TOOL_STRING("path"))
+/* clang-format off */
+#define FI_MCP_TOOL_STEP \
+    FI_MCP_TOOL_STRING("kind") "," \
+    FI_MCP_TOOL_STRING("text") "," \
+    FI_MCP_TOOL_STRING("time") "," \
+    FI_MCP_TOOL_NAME "," \
+    FI_MCP_TOOL_COUNTS "," \
+    FI_MCP_TOOL_OBJECTS("facts", \
+        FI_MCP_TOOL_STRING("name") "," \
+        FI_MCP_TOOL_STRING_OR_NULL("before") "," \
+        FI_MCP_TOOL_STRING_OR_NULL("after")) "," \
+    FI_MCP_TOOL_OBJECTS("paths", FI_MCP_TOOL_STRING("path"))
+/* clang-format on */
 #define FI_MCP_TOOL_CHANGES                            \
     FI_MCP_TOOL_OBJECTS("changes", FI_MCP_TOOL_CHANGE) \
     "," FI_MCP_TOOL_INTEGER("changes_not_shown")

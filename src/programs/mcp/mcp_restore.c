@@ -6,6 +6,7 @@
  * back; another restore of everything continues from there.
  */
 #include "mcp/mcp_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 
@@ -101,10 +102,8 @@ write_result(struct attempt *attempt)
 static int
 perform(struct fi_mcp_call *call, struct attempt *attempt)
 {
-    int code = attempt->reference != NULL ? fi_mcp_call_open_paths(call) : fi_mcp_call_open(call);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(attempt->reference != NULL ? fi_mcp_call_open_paths(call)
+                                             : fi_mcp_call_open(call));
     attempt->options.paths = call->paths;
     attempt->options.path_count = call->path_count;
     attempt->options.gitignore = call->settings.gitignore;
@@ -114,7 +113,7 @@ perform(struct fi_mcp_call *call, struct attempt *attempt)
     attempt->options.on_change = fi_mcp_call_visit_change;
     attempt->options.on_step = on_step;
     fi_term_json_array("changes");
-    code = fi_mcp_call_attempt(call, attempt_restore, attempt);
+    int code = fi_mcp_call_attempt(call, attempt_restore, attempt);
     if (code == FIRN_OK) {
         write_result(attempt);
         firn_release(attempt->result.checkpoint);
@@ -161,14 +160,21 @@ run_redo(struct fi_mcp_call *call)
         "dry_run", FI_MCP_ARGUMENTS_BOOL, false,                \
             "Only tell what would change; true changes nothing" \
     }
-#define RESULT                                                                                                                                                                      \
-    FI_MCP_TOOL_NAME                                                                                                                                                                \
-    "," FI_MCP_TOOL_COUNTS                                                                                                                                                          \
-    "," FI_MCP_TOOL_INTEGER("files_unchanged") "," FI_MCP_TOOL_BOOL("dry_run") "," FI_MCP_TOOL_INTEGER("incomplete") "," FI_MCP_TOOL_INTEGER("left_alone") "," FI_MCP_TOOL_INTEGER( \
-        "not_restored") "," FI_MCP_TOOL_STRING_OR_NULL("safety_id") "," FI_MCP_TOOL_GIT("git_"                                                                                      \
-                                                                                        "the"                                                                                       \
-                                                                                        "n") "," FI_MCP_TOOL_GIT("git_now") "," FI_MCP_TOOL_CHANGES                                 \
-                                                                                                                            "," FI_MCP_TOOL_NOTICES
+/* clang-format off */
+#define RESULT \
+    FI_MCP_TOOL_NAME "," \
+    FI_MCP_TOOL_COUNTS "," \
+    FI_MCP_TOOL_INTEGER("files_unchanged") "," \
+    FI_MCP_TOOL_BOOL("dry_run") "," \
+    FI_MCP_TOOL_INTEGER("incomplete") "," \
+    FI_MCP_TOOL_INTEGER("left_alone") "," \
+    FI_MCP_TOOL_INTEGER("not_restored") "," \
+    FI_MCP_TOOL_STRING_OR_NULL("safety_id") "," \
+    FI_MCP_TOOL_GIT("git_then") "," \
+    FI_MCP_TOOL_GIT("git_now") "," \
+    FI_MCP_TOOL_CHANGES "," \
+    FI_MCP_TOOL_NOTICES
+/* clang-format on */
 #define STEPS                                                                   \
     FI_MCP_TOOL_BOOL("unsaved")                                                 \
     "," FI_MCP_TOOL_OBJECTS("steps", FI_MCP_TOOL_STEP) "," FI_MCP_TOOL_INTEGER( \

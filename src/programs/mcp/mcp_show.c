@@ -90,16 +90,23 @@ const struct fi_mcp_tool fi_mcp_show_tool = {
     .text = "Describe a checkpoint and list its files: at most 1,000, so name paths to "
             "look at parts of large ones. Changes nothing.",
     .params = params,
-    .output = FI_MCP_TOOL_NAME "," FI_MCP_TOOL_STRING("created_at") "," FI_MCP_TOOL_STRING(
-        "message") "," FI_MCP_TOOL_STATS
-                   "," FI_MCP_TOOL_INTEGER("directories") "," FI_MCP_TOOL_INTEGER("excluded") "," FI_MCP_TOOL_INTEGER("skipped") "," FI_MCP_TOOL_OBJECTS(
-                       "entries",
-                       FI_MCP_TOOL_STRING("path") "," FI_MCP_TOOL_STRING("type") "," FI_MCP_TOOL_STRING("mode") "," FI_MCP_TOOL_STRING(
-                           "target") "," FI_MCP_TOOL_INTEGER("size")) "," FI_MCP_TOOL_INTEGER("entr"
-                                                                                              "ies_"
-                                                                                              "not_"
-                                                                                              "show"
-                                                                                              "n"),
+    /* clang-format off */
+    .output =
+        FI_MCP_TOOL_NAME ","
+        FI_MCP_TOOL_STRING("created_at") ","
+        FI_MCP_TOOL_STRING("message") ","
+        FI_MCP_TOOL_STATS ","
+        FI_MCP_TOOL_INTEGER("directories") ","
+        FI_MCP_TOOL_INTEGER("excluded") ","
+        FI_MCP_TOOL_INTEGER("skipped") ","
+        FI_MCP_TOOL_OBJECTS("entries",
+            FI_MCP_TOOL_STRING("path") ","
+            FI_MCP_TOOL_STRING("type") ","
+            FI_MCP_TOOL_STRING("mode") ","
+            FI_MCP_TOOL_STRING("target") ","
+            FI_MCP_TOOL_INTEGER("size")) ","
+        FI_MCP_TOOL_INTEGER("entries_not_shown"),
+    /* clang-format on */
     .required = "[\"snapshot_id\",\"created_at\",\"stats\",\"entries\"]",
     .is_read_only = true,
     .is_idempotent = true,

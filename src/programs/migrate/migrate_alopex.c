@@ -27,6 +27,7 @@
 #include "migrate/migrate_internal.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum {
     TELL_EVERY = 1024,
@@ -241,20 +242,21 @@ read_tables(struct fi_migrate_alopex *alopex, int directory, firn_error *err)
 static int
 read_directory(struct fi_migrate_alopex *alopex, int directory, firn_error *err)
 {
-    int code = alopex->lock >= 0 ? FIRN_OK : lock_database(alopex, directory, ".alopex.lock", err);
-    if (code == FIRN_OK) {
-        code = read_part(alopex, directory, "lsm.wal", true, read_floor(alopex, directory), err);
+    if (alopex->lock < 0) {
+        FI_TRY_RETURN(lock_database(alopex, directory, ".alopex.lock", err));
     }
-    code = code == FIRN_OK ? read_tables(alopex, directory, err) : code;
-    if (code == FIRN_OK && !alopex->has_log && alopex->tables > 0) {
+    FI_TRY_RETURN(
+        read_part(alopex, directory, "lsm.wal", true, read_floor(alopex, directory), err));
+    FI_TRY_RETURN(read_tables(alopex, directory, err));
+    if (!alopex->has_log && alopex->tables > 0) {
         take_damage(alopex, "it has no log (lsm.wal): what was only there is lost");
     }
-    return code == FIRN_OK && !alopex->has_log && alopex->tables == 0
+    return !alopex->has_log && alopex->tables == 0
                ? fi_migrate_fail(err, FIRN_CORRUPT,
                                  "'%.400s' is no database of Alopex: it has neither "
                                  "a log nor tables",
                                  alopex->name)
-               : code;
+               : FIRN_OK;
 }
 
 /* ---- a source ---- */
@@ -352,14 +354,11 @@ read_alxs(struct fi_migrate_alopex *alopex, const char *path, firn_error *err)
     firn_alxs_info info = FIRN_ALXS_INFO_INIT;
     firn_alxs_verify_options options = FIRN_ALXS_VERIFY_OPTIONS_INIT;
     const struct fi_migrate_taker taker = {take_version, take_damage, alopex};
-    int code = open_file(AT_FDCWD, path, 0, &fd, &span, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(open_file(AT_FDCWD, path, 0, &fd, &span, err));
     options.callbacks.on_notice = take_alxs_damage;
     options.callbacks.on_progress = fi_command_on_progress;
     options.callbacks.ctx = alopex;
-    code = firn_alxs_verify(path, &options, &info, err);
+    int code = firn_alxs_verify(path, &options, &info, err);
     bool is_sound = code == FIRN_OK;
     if (code == FIRN_CORRUPT && alopex->is_damaged_taken) {
         code = FIRN_OK;

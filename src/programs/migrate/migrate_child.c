@@ -27,6 +27,7 @@
 #include "migrate/migrate_internal.h"
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* Sanitizers map far more memory than they use. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -244,10 +245,7 @@ read_pipe(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *e
     struct pollfd poll_fd = {.fd = child->fd, .events = POLLIN};
     assert(child->fd >= 0 && size > 0);
     for (;;) {
-        int code = fi_command_go_on(err);
-        if (code != FIRN_OK) {
-            return code;
-        }
+        FI_TRY_RETURN(fi_command_go_on(err));
         if (poll(&poll_fd, 1, POLL_MS) <= 0) {
             continue;
         }
@@ -272,10 +270,7 @@ fi_migrate_child_start(struct fi_migrate_child *child, fi_migrate_reader *reader
 {
     struct fi_migrate_frame frame;
     assert(child->pid < 0 && child->fd < 0 && reader != NULL);
-    int code = fi_migrate_frames_init(&child->frames, read_pipe, child, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_migrate_frames_init(&child->frames, read_pipe, child, err));
     (void)snprintf(child->place, sizeof(child->place), "%s/firn-migrate-XXXXXX",
                    fi_sqlitefile_place());
     if (mkdtemp(child->place) == NULL) {
@@ -283,7 +278,7 @@ fi_migrate_child_start(struct fi_migrate_child *child, fi_migrate_reader *reader
         return fi_migrate_fail(err, FIRN_IO, "could not create a directory in %.400s: %s",
                                fi_sqlitefile_place(), strerror(errno));
     }
-    code = start(child, reader, path, err);
+    int code = start(child, reader, path, err);
     /* The first frame is OPENED: (I1) of migrate_frames.c. */
     return code == FIRN_OK ? fi_migrate_frames_next(&child->frames, &frame, err) : code;
 }

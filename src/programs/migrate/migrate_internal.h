@@ -18,11 +18,11 @@ int fi_migrate_fail(firn_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Copies a file. FIRN_NOT_FOUND if there is none; FIRN_CORRUPT if it is not a regular file. */
-FIRN_MUST_CHECK int fi_migrate_copy(const char *from, const char *to, firn_error *err);
+FIRN_MUST_CHECK int fi_migrate_files_copy(const char *from, const char *to, firn_error *err);
 
 /* Whether there are only files and directories in a directory: a library would wait for a fifo for
  * ever. FIRN_CORRUPT. */
-FIRN_MUST_CHECK int fi_migrate_check_files(const char *path, firn_error *err);
+FIRN_MUST_CHECK int fi_migrate_files_check(const char *path, firn_error *err);
 
 /* ---- what is loaded: migrate_sink.c ---- */
 

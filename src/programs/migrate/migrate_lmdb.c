@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "migrate/migrate_internal.h"
+#include "term/term_try.h"
 
 /* LMDB's interface. */
 enum {
@@ -233,14 +234,12 @@ send_database(struct reading *reading, unsigned database, const char *name)
         return FIRN_OK; /* it has names only */
     }
     fi_migrate_child_put_keyspace(reading->pipe, name, (flags & ODD_ORDER) == 0);
-    int code = walk(reading, database,
-                    (flags & FLAG_DUPLICATES) != 0 ? send_duplicate
-                    : is_main && skipped > 0       ? send_unnamed
-                                                   : send_entry);
-    if (code == FIRN_OK) {
-        fi_migrate_child_put_end(reading->pipe, true, stat.entries - skipped);
-    }
-    return code;
+    FI_TRY_RETURN(walk(reading, database,
+                       (flags & FLAG_DUPLICATES) != 0 ? send_duplicate
+                       : is_main && skipped > 0       ? send_unnamed
+                                                      : send_entry));
+    fi_migrate_child_put_end(reading->pipe, true, stat.entries - skipped);
+    return FIRN_OK;
 }
 
 static int
@@ -258,7 +257,7 @@ open_environment(struct reading *reading, const char *path)
     if (is_file && !S_ISREG(info.st_mode)) {
         code = fi_migrate_fail(reading->err, FIRN_CORRUPT, "'%.400s' is not a regular file", path);
     } else if (!is_file) {
-        code = fi_migrate_check_files(path, reading->err);
+        code = fi_migrate_files_check(path, reading->err);
     }
     if (code != FIRN_OK) {
         return code;
@@ -288,12 +287,9 @@ fi_migrate_lmdb_read(struct fi_migrate_pipe *pipe, const char *path, const char 
     } loaded;
     (void)place;
     _Static_assert(sizeof(loaded.symbols) == sizeof(symbols) - sizeof(symbols[0]), "one for each");
-    int code = fi_migrate_library_load(&library, loaded.symbols, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_migrate_library_load(&library, loaded.symbols, err));
     struct reading reading = {.lmdb = loaded.lmdb, .pipe = pipe, .err = err};
-    code = open_environment(&reading, path);
+    int code = open_environment(&reading, path);
     unsigned flags = 0;
     if (code == FIRN_OK && reading.lmdb.dbi_flags(reading.transaction, reading.main, &flags) == 0 &&
         (flags & FLAG_DUPLICATES) == 0) {

@@ -13,6 +13,7 @@
 
 #include "migrate/migrate_internal.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { TELL_EVERY = 1024, PARTS_MAX = 1 << 20 };
 
@@ -92,12 +93,10 @@ fi_migrate_sink_keyspace(struct fi_migrate_sink *sink, const char *name, bool is
     options.unsorted = !is_sorted;
     options.callbacks.on_progress = fi_command_on_progress;
     create.fail_if_exists = true;
-    int code = reserve(sink, name, false, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = end_reserve(sink, firn_keyspace_open(sink->store, name, &create, &sink->keyspace, err));
-    return code == FIRN_OK ? firn_bulk_open(sink->keyspace, &options, &sink->bulk, err) : code;
+    FI_TRY_RETURN(reserve(sink, name, false, err));
+    FI_TRY_RETURN(
+        end_reserve(sink, firn_keyspace_open(sink->store, name, &create, &sink->keyspace, err)));
+    return firn_bulk_open(sink->keyspace, &options, &sink->bulk, err);
 }
 
 int
@@ -106,13 +105,9 @@ fi_migrate_sink_table(struct fi_migrate_sink *sink, const char *name, const firn
 {
     firn_table_bulk_options options = FIRN_TABLE_BULK_OPTIONS_INIT;
     options.callbacks.on_progress = fi_command_on_progress;
-    int code = reserve(sink, name, true, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = end_reserve(sink, firn_table_create(sink->store, name, def, &sink->table, err));
-    return code == FIRN_OK ? firn_table_bulk_open(sink->table, &options, &sink->table_bulk, err)
-                           : code;
+    FI_TRY_RETURN(reserve(sink, name, true, err));
+    FI_TRY_RETURN(end_reserve(sink, firn_table_create(sink->store, name, def, &sink->table, err)));
+    return firn_table_bulk_open(sink->table, &options, &sink->table_bulk, err);
 }
 
 /* After each entry: says how far it is, and whether to go on. */

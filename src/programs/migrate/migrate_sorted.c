@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "migrate/migrate_internal.h"
+#include "term/term_try.h"
 
 enum { KEYSPACES_MAX = 65536, OPEN_FILES_MAX = 1000 };
 
@@ -213,11 +214,8 @@ fi_migrate_sorted_rocksdb(struct fi_migrate_pipe *pipe, const char *path, const 
     (void)place;
     _Static_assert(sizeof(loaded.symbols) == sizeof(rocksdb_symbols) - sizeof(rocksdb_symbols[0]),
                    "one for each");
-    int code = fi_migrate_library_load(&rocksdb_library, loaded.symbols, err);
-    code = code == FIRN_OK ? fi_migrate_check_files(path, err) : code;
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_migrate_library_load(&rocksdb_library, loaded.symbols, err));
+    FI_TRY_RETURN(fi_migrate_files_check(path, err));
     struct options *options = rocksdb->options_create();
     rocksdb->options_set_max_open_files(options, OPEN_FILES_MAX);
     char **names = rocksdb->list_column_families(options, path, &count, &error);
@@ -300,7 +298,7 @@ copy_database(const char *path, const char *place, firn_error *err)
         if (is_wanted(entry->d_name)) {
             (void)snprintf(from, sizeof(from), "%s/%s", path, entry->d_name);
             (void)snprintf(to, sizeof(to), "%s/%s", place, entry->d_name);
-            code = fi_migrate_copy(from, to, err);
+            code = fi_migrate_files_copy(from, to, err);
             is_database = is_database || strcmp(entry->d_name, "CURRENT") == 0;
         }
     }
@@ -322,13 +320,10 @@ fi_migrate_sorted_leveldb(struct fi_migrate_pipe *pipe, const char *path, const 
     char *error = NULL;
     _Static_assert(sizeof(loaded.symbols) == sizeof(leveldb_symbols) - sizeof(leveldb_symbols[0]),
                    "one for each");
-    int code = fi_migrate_library_load(&leveldb_library, loaded.symbols, err);
-    code = code == FIRN_OK ? check_lock(path, err) : code;
-    code = code == FIRN_OK ? copy_database(path, place, err) : code;
-    code = code == FIRN_OK ? check_lock(path, err) : code;
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_migrate_library_load(&leveldb_library, loaded.symbols, err));
+    FI_TRY_RETURN(check_lock(path, err));
+    FI_TRY_RETURN(copy_database(path, place, err));
+    FI_TRY_RETURN(check_lock(path, err));
     struct options *options = leveldb->options_create();
     leveldb->options_set_paranoid_checks(options, 1);
     struct database *database = leveldb->open(options, place, &error);
@@ -340,10 +335,8 @@ fi_migrate_sorted_leveldb(struct fi_migrate_pipe *pipe, const char *path, const 
     leveldb->readoptions_set_fill_cache(reading, 0);
     leveldb->readoptions_set_verify_checksums(reading, 1);
     fi_migrate_child_put_keyspace(pipe, "default", true);
-    code = send_all(pipe, &leveldb->iterators, leveldb->create_iterator(database, reading),
-                    "LevelDB", err);
-    if (code == FIRN_OK) {
-        fi_migrate_child_put_end(pipe, false, 0);
-    }
-    return code;
+    FI_TRY_RETURN(send_all(pipe, &leveldb->iterators, leveldb->create_iterator(database, reading),
+                           "LevelDB", err));
+    fi_migrate_child_put_end(pipe, false, 0);
+    return FIRN_OK;
 }

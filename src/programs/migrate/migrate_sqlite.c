@@ -35,6 +35,7 @@
 #include "migrate/migrate_internal.h"
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { TABLES_MAX = 65536, HEADER_SIZE = 100, TELL_EVERY = 4096 };
 
@@ -121,11 +122,11 @@ copy_files(const char *path, char *out_copy, size_t size, firn_error *err)
     }
     (void)close(fd);
     (void)unlink(out_copy); /* the copy creates it */
-    int code = fi_migrate_copy(path, out_copy, err);
+    int code = fi_migrate_files_copy(path, out_copy, err);
     (void)snprintf(from, sizeof(from), "%s-wal", path);
     (void)snprintf(to, sizeof(to), "%s-wal", out_copy);
     if (code == FIRN_OK && access(from, F_OK) == 0) {
-        code = fi_migrate_copy(from, to, err);
+        code = fi_migrate_files_copy(from, to, err);
     }
     return code;
 }
@@ -537,13 +538,13 @@ import_table(struct fi_migrate_sqlite *sqlite)
     fi_sqlitefile_text_add(&sqlite->query, "name, type, pk FROM pragma_table_xinfo(?1) WHERE "
                                            "hidden IN (0, 3)"); /* 3: generated and stored */
     table->numbers = calloc(FIRN_TABLE_COLUMNS_MAX, sizeof(*table->numbers));
-    int code = table->numbers == NULL ? no_memory(sqlite) : query(sqlite, table->name, on_column);
-    code = code == FIRN_OK ? find_rowid(sqlite) : code;
-    code = code == FIRN_OK ? query_rows(sqlite, on_row_seen) : code;
-    code = code == FIRN_OK ? define(sqlite) : code;
-    code = code == FIRN_OK ? query_rows(sqlite, on_row_sent) : code;
-    return code == FIRN_OK ? fi_migrate_sink_end(sqlite->sink, true, table->rows, sqlite->err)
-                           : code;
+    FI_TRY_RETURN(table->numbers == NULL ? no_memory(sqlite)
+                                         : query(sqlite, table->name, on_column));
+    FI_TRY_RETURN(find_rowid(sqlite));
+    FI_TRY_RETURN(query_rows(sqlite, on_row_seen));
+    FI_TRY_RETURN(define(sqlite));
+    FI_TRY_RETURN(query_rows(sqlite, on_row_sent));
+    return fi_migrate_sink_end(sqlite->sink, true, table->rows, sqlite->err);
 }
 
 static void

@@ -30,6 +30,7 @@
 #include <zstd.h>
 
 #include "migrate/migrate_internal.h"
+#include "term/term_try.h"
 
 enum {
     HEADER_SIZE = 32,
@@ -110,10 +111,7 @@ decode(struct table *table, size_t size, firn_slice *out, bool *out_is_block)
     if (*out_is_block || (!is_lz4 && !is_zstd) || plain_size > FI_MIGRATE_ALOPEX_PART_MAX) {
         return FIRN_OK;
     }
-    int code = fi_migrate_span_room_reserve(&table->plain, plain_size, table->err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_migrate_span_room_reserve(&table->plain, plain_size, table->err));
     bool is_plain = (is_lz4 && LZ4_decompress_safe((const char *)payload + 4,
                                                    (char *)table->plain.data, (int)payload_size - 4,
                                                    (int)plain_size) == (int)plain_size) ||

@@ -13,6 +13,7 @@
 #include "mount/mount_internal.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 #ifdef FIRN_HAS_FUSE
 
@@ -125,13 +126,11 @@ run(struct fi_cli *cli)
             "install libfuse 3 (Debian: apt-get install fuse3), or use firn restore REF --to DIR",
             "%s", missing);
     }
-    int exit_code = fi_task_workspace_open(cli, &workspace);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = find_directory(cli, workspace, &directory);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = serve(cli, workspace, directory);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &workspace));
+    FI_TRY_OUT(exit_code, find_directory(cli, workspace, &directory));
+    exit_code = serve(cli, workspace, directory);
+out:
     free(directory);
     firn_workspace_close(workspace);
     return exit_code;

@@ -23,6 +23,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum {
     LIMIT_DEFAULT = 100,
@@ -149,10 +150,8 @@ read_list(struct reporting *reporting, firn_error *err)
     bool is_whole = reporting->window.is_whole;
     options.include_safety = reporting->with_safety || !is_whole;
     options.limit = is_whole && reporting->limit < UINT64_MAX ? reporting->limit + 1 : UINT64_MAX;
-    int code = firn_workspace_tag_list(reporting->workspace, keep_tag, reporting, err);
-    return code == FIRN_OK ? firn_workspace_list(reporting->workspace, &options, keep_checkpoint,
-                                                 reporting, err)
-                           : code;
+    FI_TRY_RETURN(firn_workspace_tag_list(reporting->workspace, keep_tag, reporting, err));
+    return firn_workspace_list(reporting->workspace, &options, keep_checkpoint, reporting, err);
 }
 
 static void
@@ -413,12 +412,9 @@ write_page(struct reporting *reporting, firn_error *err)
                                                .is_own = reporting->is_own_path,
                                                .replaces =
                                                    fi_command_has(reporting->cli, "replace")};
-    int code = fi_report_html_begin(&place, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_report_html_begin(&place, err));
     fi_report_page_begin(page);
-    code = write_checkpoints(reporting, err);
+    int code = write_checkpoints(reporting, err);
     const struct fi_report_page_left left = {.cut = reporting->shown.entries_cut,
                                              .files = reporting->shown.entries_left,
                                              .changes = reporting->shown.changes_left,

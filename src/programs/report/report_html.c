@@ -163,7 +163,7 @@ fi_report_html_end(firn_error *err)
         *err = page.first_error;
         return err->code;
     }
-    /* command.c reports failures of standard output */
+    /* command_line.c reports failures of standard output */
     return page.path == NULL ? FIRN_OK : fi_task_file_finish(&page.file, err);
 }
 
@@ -352,7 +352,7 @@ fi_report_html_title(firn_slice text, size_t columns)
         }
     }
     const firn_slice start = firn_bytes(text.data, size);
-    fi_term_text_cut(start, columns, put_text); /* (I2) */
+    fi_term_width_cut(start, columns, put_text); /* (I2) */
     if (size < text.size && is_title(start, columns)) {
         fi_report_html_raw("…");
     }

@@ -15,6 +15,7 @@
 
 #include "data/data.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* ---- what the commands share ---- */
 
@@ -107,9 +108,8 @@ listing_init(struct fi_cli *cli, struct listing *listing)
     if (limit != NULL && !fi_command_number(limit, UINT64_MAX, &listing->limit)) {
         return fi_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
     }
-    int exit_code = read_bound(cli, "--from", &listing->from, &listing->has_from);
-    return exit_code == FI_EXIT_OK ? read_bound(cli, "--to", &listing->to, &listing->has_to)
-                                   : exit_code;
+    FI_TRY_RETURN(read_bound(cli, "--from", &listing->from, &listing->has_from));
+    return read_bound(cli, "--to", &listing->to, &listing->has_to);
 }
 
 static int
@@ -171,22 +171,20 @@ run_list(struct fi_cli *cli)
     firn_alxs_cursor *cursor = NULL;
     struct listing listing;
     uint64_t count = 0;
-    int exit_code = listing_init(cli, &listing);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = open_table(cli, &table);
+    int exit_code;
+    FI_TRY_OUT(exit_code, listing_init(cli, &listing));
+    FI_TRY_OUT(exit_code, open_table(cli, &table));
+    int code = firn_alxs_cursor_open(table, &cursor, &err);
+    fi_term_json_array("entries");
+    if (code == FIRN_OK) {
+        code = walk(&listing, cursor, &count, &err);
     }
-    if (exit_code == FI_EXIT_OK) {
-        int code = firn_alxs_cursor_open(table, &cursor, &err);
-        fi_term_json_array("entries");
-        if (code == FIRN_OK) {
-            code = walk(&listing, cursor, &count, &err);
-        }
-        if (code != FIRN_OK) {
-            exit_code = fi_command_report_failure(cli, &err, NULL);
-        }
-        fi_term_json_unwind();
-        fi_term_json_u64("count", count);
+    if (code != FIRN_OK) {
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
+    fi_term_json_unwind();
+    fi_term_json_u64("count", count);
+out:
     firn_alxs_cursor_close(cursor);
     firn_alxs_close(table);
     listing_deinit(&listing);
@@ -205,21 +203,19 @@ run_get(struct fi_cli *cli)
     uint8_t *value = NULL;
     size_t size = 0;
     bool is_hex = fi_command_has(cli, "hex");
-    int exit_code = fi_data_bytes_from_argument(cli, "KEY", cli->arguments[1], is_hex, &key);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = open_table(cli, &table);
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_data_bytes_from_argument(cli, "KEY", cli->arguments[1], is_hex, &key));
+    FI_TRY_OUT(exit_code, open_table(cli, &table));
+    int code = firn_alxs_get(table, fi_data_bytes_slice(&key), &value, &size, &err);
+    if (code == FIRN_NOT_FOUND) {
+        exit_code = fi_command_report_error(cli, code, NULL, "'%s' has no key '%s'",
+                                            cli->arguments[0], cli->arguments[1]);
+    } else if (code != FIRN_OK) {
+        exit_code = fi_command_report_failure(cli, &err, NULL);
+    } else {
+        fi_data_bytes_print_value(fi_data_bytes_slice(&key), firn_bytes(value, size), is_hex);
     }
-    if (exit_code == FI_EXIT_OK) {
-        int code = firn_alxs_get(table, fi_data_bytes_slice(&key), &value, &size, &err);
-        if (code == FIRN_NOT_FOUND) {
-            exit_code = fi_command_report_error(cli, code, NULL, "'%s' has no key '%s'",
-                                                cli->arguments[0], cli->arguments[1]);
-        } else if (code != FIRN_OK) {
-            exit_code = fi_command_report_failure(cli, &err, NULL);
-        } else {
-            fi_data_bytes_print_value(fi_data_bytes_slice(&key), firn_bytes(value, size), is_hex);
-        }
-    }
+out:
     firn_release(value);
     fi_data_bytes_deinit(&key);
     firn_alxs_close(table);
@@ -417,20 +413,17 @@ run_build(struct fi_cli *cli)
     if (cli->arguments[0][0] == '\0') {
         return fi_command_misused(cli, "FILE is empty");
     }
-    int exit_code = open_rows(cli, &rows);
-    if (exit_code == FI_EXIT_OK) {
-        int code = firn_alxs_writer_create(cli->arguments[0], &options, &writer, &err);
-        if (code != FIRN_OK) {
-            exit_code = fi_command_report_failure(
-                cli, &err, code == FIRN_EXISTS ? "overwrite it with --replace" : NULL);
-        }
+    int exit_code;
+    FI_TRY_OUT(exit_code, open_rows(cli, &rows));
+    int code = firn_alxs_writer_create(cli->arguments[0], &options, &writer, &err);
+    if (code != FIRN_OK) {
+        FI_TRY_OUT(exit_code,
+                   fi_command_report_failure(
+                       cli, &err, code == FIRN_EXISTS ? "overwrite it with --replace" : NULL));
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = append_rows(cli, &rows, writer);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = finish(cli, writer);
-    }
+    FI_TRY_OUT(exit_code, append_rows(cli, &rows, writer));
+    exit_code = finish(cli, writer);
+out:
     firn_alxs_writer_destroy(writer);
     fi_data_rows_close(&rows);
     return exit_code;
@@ -508,11 +501,8 @@ open_whole(struct fi_cli *cli, firn_alxs **out, firn_alxs_info *info)
     firn_alxs_options options = FIRN_ALXS_OPTIONS_INIT;
     options.key_size_max = FIRN_KEY_SIZE_MAX;
     options.value_size_max = FIRN_VALUE_SIZE_MAX;
-    int exit_code = open_with(cli, &options,
-                              "this is what a store takes; nothing of the table was loaded", out);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(open_with(cli, &options,
+                            "this is what a store takes; nothing of the table was loaded", out));
     return firn_alxs_describe(*out, info, &err) == FIRN_OK
                ? FI_EXIT_OK
                : fi_command_report_failure(cli, &err, NULL);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* Objects up to this size are read as a whole. */
 enum { READ_SIZE_MAX = 16 << 20 };
@@ -220,8 +221,8 @@ print(void *ctx, firn_slice data, firn_error *err)
 static int
 cat_large(firn_chkp_set *set, const firn_hash *hash, firn_error *err)
 {
-    int code = firn_chkp_set_stream(set, hash, drop, NULL, err);
-    return code == FIRN_OK ? firn_chkp_set_stream(set, hash, print, NULL, err) : code;
+    FI_TRY_RETURN(firn_chkp_set_stream(set, hash, drop, NULL, err));
+    return firn_chkp_set_stream(set, hash, print, NULL, err);
 }
 
 static int

@@ -89,22 +89,6 @@ unpaint(void)
     fi_term_colour(FI_TERM_PLAIN);
 }
 
-void
-fi_show_patch_write_text(firn_slice bytes)
-{
-    while (bytes.size > 0) {
-        uint32_t point;
-        size_t size = fi_term_text_decode(bytes, &point);
-        if (size > 0 && (point == '\t' || point == '\\' || !fi_term_text_is_control(point))) {
-            fi_term_out_write(bytes.data, size);
-        } else {
-            size = 1;
-            fi_term_text_escape(firn_bytes(bytes.data, 1), fi_term_out_write);
-        }
-        bytes = firn_bytes(bytes.data + size, bytes.size - size);
-    }
-}
-
 static void
 print_line(const struct fi_show_patch *patch, char sign, firn_slice line)
 {
@@ -119,7 +103,7 @@ print_line(const struct fi_show_patch *patch, char sign, firn_slice line)
         fi_term_out_write(&sign, 1);
     }
     if (patch->is_terminal) {
-        fi_show_patch_write_text(text);
+        fi_show_words_write_text(text);
     } else {
         fi_term_out_write(text.data, text.size);
     }

@@ -258,6 +258,22 @@ fi_show_words_find(firn_slice removed, firn_slice added, struct fi_show_words_ra
     return is_done;
 }
 
+void
+fi_show_words_write_text(firn_slice bytes)
+{
+    while (bytes.size > 0) {
+        uint32_t point;
+        size_t size = fi_term_text_decode(bytes, &point);
+        if (size > 0 && (point == '\t' || point == '\\' || !fi_term_text_is_control(point))) {
+            fi_term_out_write(bytes.data, size);
+        } else {
+            size = 1;
+            fi_term_text_escape(firn_bytes(bytes.data, 1), fi_term_out_write);
+        }
+        bytes = firn_bytes(bytes.data + size, bytes.size - size);
+    }
+}
+
 /* ---- printing ---- */
 
 static bool shows_escapes;
@@ -273,7 +289,7 @@ put(firn_slice text)
         const uint8_t *end = memchr(left.data, '\n', left.size);
         size_t size = end != NULL ? (size_t)(end - left.data) : left.size;
         if (shows_escapes) {
-            fi_show_patch_write_text(firn_bytes(left.data, size));
+            fi_show_words_write_text(firn_bytes(left.data, size));
         } else {
             fi_term_out_write(left.data, size);
         }

@@ -17,6 +17,7 @@
  * somebody else made must not open stores.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -133,23 +134,6 @@ number_names(struct fi_sql_name *names, const struct names_index *index)
     }
 }
 
-static void
-free_names(struct fi_sql_name *name)
-{
-    while (name != NULL) {
-        struct fi_sql_name *next = name->next;
-        sqlite3_free(name);
-        name = next;
-    }
-}
-
-void
-fi_sql_attach_forget(struct fi_sql_store *store)
-{
-    free_names(store->names);
-    store->names = NULL;
-}
-
 struct listing {
     struct fi_sql_store *store;
     struct fi_sql_name *names;
@@ -191,7 +175,7 @@ list_names(struct fi_sql_store *store, struct fi_sql_name **out, struct names_in
         rc = fi_sqlvalue_no_memory(err);
     }
     if (rc != FIRN_OK) {
-        free_names(listing.names);
+        fi_sql_store_free_names(listing.names);
         return rc;
     }
     number_names(listing.names, out_index);
@@ -401,9 +385,16 @@ fi_sql_attach_refresh(struct fi_sql_store *store, firn_error *err)
     if (has_index) {
         sqlite3_free(index.buckets);
     }
-    free_names(present);
+    fi_sql_store_free_names(present);
     (void)fi_sql_reset(store->sql);
     return rc;
+}
+
+int
+fi_sql_attach_changed(struct fi_sql_store *store)
+{
+    fi_sql_store_bump(store);
+    return store->attached ? fi_sql_attach_refresh(store, NULL) : SQLITE_OK;
 }
 
 bool
@@ -597,11 +588,9 @@ change(struct fi_sql *sql, const struct fi_sqlcreate *create, const char *store_
        const char *what, firn_error *err)
 {
     struct fi_sql_store *store;
-    int rc = fi_sql_store_find(sql, store_name != NULL ? store_name : create->store, &store, err);
-    rc = rc == FIRN_OK ? fi_sql_store_check_change(store, what, err) : rc;
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    FI_TRY_RETURN(
+        fi_sql_store_find(sql, store_name != NULL ? store_name : create->store, &store, err));
+    FI_TRY_RETURN(fi_sql_store_check_change(store, what, err));
     firn_error inner;
     if (create->kind == FI_SQLCREATE_DROP_TABLE) {
         /* Its virtual table first: that fails if a statement is using it. */
@@ -619,13 +608,13 @@ change(struct fi_sql *sql, const struct fi_sqlcreate *create, const char *store_
     }
     const bool is_known =
         store->attached && store->seen_generation == fi_sql_store_generation(store);
-    rc = fi_sqlcreate_run(create, store->store, err);
+    int rc = fi_sqlcreate_run(create, store->store, err);
     fi_sql_store_bump(store);
     if (rc == FIRN_OK && is_known && show_change(store, create)) {
         store->seen_generation = fi_sql_store_generation(store);
         return FIRN_OK;
     }
-    if (fi_sql_store_changed(store) != SQLITE_OK && rc == FIRN_OK &&
+    if (fi_sql_attach_changed(store) != SQLITE_OK && rc == FIRN_OK &&
         fi_sql_attach_refresh(store, &inner) != SQLITE_OK) {
         rc = fi_sqlvalue_error(err, FIRN_INVALID,
                                "done, but the virtual table could not be made: %.900s", inner.text);

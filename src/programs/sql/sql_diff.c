@@ -16,6 +16,7 @@
  * written and not committed yet is in neither state.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <string.h>
@@ -60,11 +61,8 @@ open_diff(struct fi_sql *sql, const char *const *arguments, struct fi_sql_store 
     firn_table_diff_options options = FIRN_TABLE_DIFF_OPTIONS_INIT;
     struct fi_sql_store *store = NULL;
     const char *table = NULL;
-    int code = fi_sql_history_find(sql, arguments[0], &store, &table, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = open_state(store->store, arguments[1], &options.before, err);
+    FI_TRY_RETURN(fi_sql_store_find_past(sql, arguments[0], &store, &table, err));
+    int code = open_state(store->store, arguments[1], &options.before, err);
     if (code == FIRN_OK) {
         code = open_state(store->store, arguments[2], &options.after, err);
     }
@@ -292,8 +290,8 @@ diff_filter(sqlite3_vtab_cursor *base, int given, const char *text, int argc, sq
     if (open_diff(table->sql, arguments, &cursor->store, &cursor->diff, &err) != FIRN_OK) {
         return fi_sql_fail_table(base->pVtab, &err);
     }
-    int rc = check_shape(table, cursor);
-    return rc == SQLITE_OK ? diff_next(base) : rc;
+    FI_TRY_RETURN(check_shape(table, cursor));
+    return diff_next(base);
 }
 
 static int

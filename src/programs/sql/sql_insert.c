@@ -62,7 +62,7 @@ note_list(const struct fi_sql_table *table, const char *text, size_t at, uint8_t
         at++; /* the bracket, or a comma */
         fi_sqltext_name(text, &at, name);
         for (size_t i = 0; i < def->column_count; i++) {
-            fi_sql_table_column_name(def, i, own);
+            fi_sqlparse_column_name(def, i, own);
             given[i] = sqlite3_stricmp(own, name) == 0 ? GIVEN : given[i];
         }
         while (text[at] != '\0' && text[at] != ',' && text[at] != ')') {

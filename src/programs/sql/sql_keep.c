@@ -32,6 +32,7 @@
  * Locking: under the mutex of the connection.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <time.h>
@@ -287,7 +288,7 @@ fi_sql_keep_is_worth(struct fi_sql_keep *keep, struct fi_sql_table *table,
     if (keep->lookup != NULL || keep->has_no_lookup || keep->is_empty) {
         return !keep->has_no_lookup;
     }
-    const double rows = fi_sql_table_rows(table);
+    const double rows = fi_sql_known_rows(table);
     keep->spent += plan->is_point     ? ROWS_PER_GET
                    : has_bounds(plan) ? ROWS_PER_RANGE
                                       : ROWS_PER_RANGE + rows * fi_sql_plan_test_cost(table, rows);
@@ -353,11 +354,8 @@ check_types(const struct fi_sql_keep *keep, const struct fi_sql_table *table, fi
     assert(keep->places != NULL);
     for (size_t i = 0; i < table->def->column_count; i++) {
         if (keep->places[i] >= 0) {
-            int rc =
-                fi_sql_table_check_column(table, (uint32_t)i, scan, (size_t)keep->places[i], err);
-            if (rc != FIRN_OK) {
-                return rc;
-            }
+            FI_TRY_RETURN(
+                fi_sql_known_check_column(table, (uint32_t)i, scan, (size_t)keep->places[i], err));
         }
     }
     return FIRN_OK;

@@ -17,6 +17,7 @@
  * and an UPDATE that sets one column keeps the other.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <time.h>
@@ -68,16 +69,13 @@ open_keyspace(struct fi_sql_table *table, const struct fi_sql_connecting *in, fi
     for (int i = 5; i < in->count; i++) {
         is_blob = is_blob || sqlite3_stricmp(in->arguments[i], "blob") == 0;
     }
-    int rc =
+    FI_TRY_RETURN(
         store->snapshot != NULL
             ? firn_snapshot_keyspace_open(store->snapshot, table->table_name, &table->keyspace, err)
-            : firn_keyspace_open(store->store, table->table_name, &options, &table->keyspace, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    rc = firn_table_def_parse(is_blob ? "key blob primary key, value blob, expires i64"
-                                      : "key text primary key, value blob, expires i64",
-                              &table->def, err);
+            : firn_keyspace_open(store->store, table->table_name, &options, &table->keyspace, err));
+    int rc = firn_table_def_parse(is_blob ? "key blob primary key, value blob, expires i64"
+                                          : "key text primary key, value blob, expires i64",
+                                  &table->def, err);
     table->orders = rc == FIRN_OK ? sqlite3_malloc64(sizeof table->orders[0]) : NULL;
     if (rc == FIRN_OK && table->orders == NULL) {
         return fi_sqlvalue_no_memory(err);
@@ -290,12 +288,12 @@ take_view(struct cursor *cursor, firn_error *err)
     }
     fi_sql_view_unlink(&cursor->reader);
     fi_sql_view_release(store, &cursor->view);
-    int rc = fi_sql_view_take(store, &cursor->view, err);
-    if (rc == FIRN_OK && cursor->view.txn != NULL) {
+    FI_TRY_RETURN(fi_sql_view_take(store, &cursor->view, err));
+    if (cursor->view.txn != NULL) {
         cursor->reader.detach = detach;
         fi_sql_view_link(store, &cursor->reader);
     }
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -448,15 +446,17 @@ read_entry(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, struct entry 
     *out = NULL;
     options.lower = key;
     options.upper = after(key, &memory);
-    int rc = memory != NULL ? firn_txn_cursor_open(txn, keyspace, &options, &walk, err)
-                            : fi_sqlvalue_no_memory(err);
-    rc = rc == FIRN_OK ? firn_cursor_first(walk, err) : rc;
-    if (rc == FIRN_OK && !firn_cursor_valid(walk)) {
+    int rc;
+    FI_TRY_OUT(rc, memory != NULL ? firn_txn_cursor_open(txn, keyspace, &options, &walk, err)
+                                  : fi_sqlvalue_no_memory(err));
+    FI_TRY_OUT(rc, firn_cursor_first(walk, err));
+    if (!firn_cursor_valid(walk)) {
         rc = FIRN_NOT_FOUND;
-    } else if (rc == FIRN_OK) {
+    } else {
         *out = make_entry(key, firn_cursor_value(walk), firn_cursor_expires_ms(walk));
         rc = *out != NULL ? FIRN_OK : fi_sqlvalue_no_memory(err);
     }
+out:
     firn_cursor_close(walk);
     sqlite3_free(memory);
     return rc;
@@ -511,12 +511,11 @@ insert(struct fi_sql_table *table, firn_txn *txn, sqlite3_value **columns, firn_
 {
     assert(table->keyspace != NULL && txn != NULL);
     uint64_t expires;
-    int rc = check_given(table, columns, err);
-    rc = rc == FIRN_OK ? take_expires(table, columns[EXPIRES], &expires, err) : rc;
-    rc = rc == FIRN_OK ? check_absent(table, txn, bytes_of(columns[KEY]), err) : rc;
-    return rc == FIRN_OK ? put(txn, table->keyspace, bytes_of(columns[KEY]),
-                               bytes_of(columns[VALUE]), expires, err)
-                         : rc;
+    FI_TRY_RETURN(check_given(table, columns, err));
+    FI_TRY_RETURN(take_expires(table, columns[EXPIRES], &expires, err));
+    FI_TRY_RETURN(check_absent(table, txn, bytes_of(columns[KEY]), err));
+    return put(txn, table->keyspace, bytes_of(columns[KEY]), bytes_of(columns[VALUE]), expires,
+               err);
 }
 
 static int

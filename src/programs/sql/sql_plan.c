@@ -28,6 +28,7 @@
  * elsewhere.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <math.h>
@@ -804,7 +805,7 @@ fi_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
     struct planning planning = {.table = table, .info = info};
     struct way best;
     assert(table->order_count >= 1);
-    planning.rows = fi_sql_table_rows(table);
+    planning.rows = fi_sql_known_rows(table);
     planning.test_cost = fi_sql_plan_test_cost(table, planning.rows);
     collect_wishes(&planning);
     see_ranges(&planning);
@@ -813,8 +814,8 @@ fi_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
         best = (struct way){.order = 0, .range = {-1, -1}};
         planning.offset = -1; /* its arguments come last */
         planning.wanted = 0;
-        int rc = tell(&planning, &best);
-        return rc == SQLITE_OK ? fi_sql_vectors_tell(table, info) : rc;
+        FI_TRY_RETURN(tell(&planning, &best));
+        return fi_sql_vectors_tell(table, info);
     }
     (void)make_way(&planning, 0, &best);
     for (size_t i = 1; i < table->order_count; i++) {

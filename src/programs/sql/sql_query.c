@@ -18,6 +18,7 @@
  * triggers and views, for a statement of theirs would run as if its user had typed it.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -71,15 +72,12 @@ read_definition(struct fi_sql_query *query, firn_table_def **out, firn_error *er
     if (code != FIRN_OK) {
         return code;
     }
-    code = fi_sql_groups_open_table(query, &view, &table, &text, err);
-    if (code == FIRN_OK) {
-        code = firn_table_def_parse(text, out, err);
-    }
-    if (code == FIRN_OK) {
-        query->definition = sqlite3_mprintf("%s", text);
-        code = query->definition != NULL ? FIRN_OK
-                                         : fi_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory");
-    }
+    FI_TRY_OUT(code, fi_sql_groups_open_table(query, &view, &table, &text, err));
+    FI_TRY_OUT(code, firn_table_def_parse(text, out, err));
+    query->definition = sqlite3_mprintf("%s", text);
+    code = query->definition != NULL ? FIRN_OK
+                                     : fi_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory");
+out:
     firn_release(text);
     fi_sql_view_release(query->store, &view);
     return code;
@@ -583,12 +581,7 @@ explain(sqlite3_context *ctx, int count, sqlite3_value **values)
 int
 fi_sql_query_register(struct fi_sql *sql)
 {
-    int rc = fi_sql_module(sql, "firn_query", &query_module);
-    if (rc == SQLITE_OK) {
-        rc = fi_sql_groups_register(sql);
-    }
-    if (rc == SQLITE_OK) {
-        rc = fi_sql_function(sql, "firn_explain", 1, FI_SQL_EFFECT, explain);
-    }
-    return rc;
+    FI_TRY_RETURN(fi_sql_module(sql, "firn_query", &query_module));
+    FI_TRY_RETURN(fi_sql_groups_register(sql));
+    return fi_sql_function(sql, "firn_explain", 1, FI_SQL_EFFECT, explain);
 }

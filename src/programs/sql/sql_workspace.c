@@ -22,6 +22,7 @@
  * file, the hash that of its content, 64 hexadecimal digits, null where there is none.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <string.h>
@@ -280,9 +281,7 @@ static const struct fi_sql_rows_function log_function = {
 int
 fi_sql_workspace_register(struct fi_sql *sql)
 {
-    int rc = fi_sql_rows_register(sql, &files_function);
-    if (rc == SQLITE_OK) {
-        rc = fi_sql_rows_register(sql, &changes_function);
-    }
-    return rc == SQLITE_OK ? fi_sql_rows_register(sql, &log_function) : rc;
+    FI_TRY_RETURN(fi_sql_rows_register(sql, &files_function));
+    FI_TRY_RETURN(fi_sql_rows_register(sql, &changes_function));
+    return fi_sql_rows_register(sql, &log_function);
 }

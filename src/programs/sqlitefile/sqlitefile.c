@@ -24,7 +24,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +31,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* The same name since SQLite 3; the library of the development package has another one. */
 static const char library_name[] = "libsqlite3.so.0";
@@ -157,25 +157,22 @@ fi_sqlitefile_open(const struct fi_sqlitefile_library *library, const char *path
 {
     *out = NULL;
     assert(path[0] == '/'); /* else it could be a URI */
-    int rc = library->open_v2(
+    FI_TRY_RETURN(library->open_v2(
         path, out, flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOMUTEX,
-        NULL);
-    if (rc == SQLITE_OK) {
-        (void)library->db_config(*out, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
-            (void)library->limit(*out, limits[i].id, limits[i].value);
-        }
-        (void)library->drop_modules(*out, NULL); /* those of PRAGMA come back when they are named */
-        rc = library->exec(*out, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0", NULL, NULL,
-                           NULL);
+        NULL));
+    (void)library->db_config(*out, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        (void)library->limit(*out, limits[i].id, limits[i].value);
     }
-    return rc;
+    (void)library->drop_modules(*out, NULL); /* those of PRAGMA come back when they are named */
+    return library->exec(*out, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0", NULL, NULL,
+                         NULL);
 }
 
 /* ---- budgets ---- */
@@ -199,21 +196,6 @@ static int
 is_over(void *ctx)
 {
     return fi_term_signals_caught() != 0 || !fi_sqlitefile_spend(ctx, STEPS_BETWEEN_LOOKS);
-}
-
-int
-fi_sqlitefile_fail_statement(const struct fi_sqlitefile_library *library, sqlite3 *db,
-                             const struct fi_sqlitefile_budget *budget, int rc, firn_error *err)
-{
-    if (fi_term_signals_caught() != 0) {
-        return fi_sqlitefile_fail(err, FIRN_CANCELLED, "cancelled");
-    }
-    if (budget->whole > 0 && budget->left == 0) {
-        return fi_sqlitefile_fail(err, FIRN_LIMIT,
-                                  "its rows take more work than the size of the file allows");
-    }
-    return fi_sqlitefile_fail(err, (rc & 0xff) == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_CORRUPT,
-                              "%s", db != NULL ? library->errmsg(db) : "out of memory");
 }
 
 static void
@@ -304,26 +286,6 @@ fi_sqlitefile_open_copy(const struct fi_sqlitefile_library *library, const char 
     code = code == FIRN_OK ? fi_sqlitefile_pages_walk(pages, 1, err) : code;
     code = code == FIRN_OK ? walk_trees(library, *out, pages, err) : code;
     fi_sqlitefile_pages_close(pages);
-    return code;
-}
-
-int
-fi_sqlitefile_fail(firn_error *err, int code, const char *format, ...)
-{
-    assert(code != FIRN_OK);
-    if (err != NULL) {
-        va_list values;
-        va_start(values, format);
-        memset(err, 0, sizeof *err);
-        err->code = code;
-        (void)vsnprintf(err->text, sizeof err->text, format, values);
-        va_end(values);
-        for (char *at = err->text; *at != '\0'; at++) {
-            if (*at == '\n') {
-                *at = ' ';
-            }
-        }
-    }
     return code;
 }
 

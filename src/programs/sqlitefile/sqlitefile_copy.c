@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #include "sqlitefile/sqlitefile_internal.h"
+#include "term/term_try.h"
 
 enum {
     BUSY_TIMEOUT_MS = 5000,
@@ -296,10 +297,7 @@ copy_to(struct copying *copying, int file, const char *copy)
     assert(copying->from == NULL && copying->to == NULL);
     const struct fi_sqlitefile_library *library = copying->library;
     uint32_t cookie = 0;
-    int code = check_beside(copying);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(check_beside(copying));
     int rc = fi_sqlitefile_open(library, copying->path, SQLITE_OPEN_READONLY, &copying->from);
     if (rc != SQLITE_OK) {
         return fail(copying, rc, copying->from);
@@ -308,7 +306,7 @@ copy_to(struct copying *copying, int file, const char *copy)
     if (rc != SQLITE_OK) {
         return fail(copying, rc, copying->to);
     }
-    code = begin(copying, &cookie);
+    int code = begin(copying, &cookie);
     if (code == FIRN_OK) {
         code = back_up(copying);
     }

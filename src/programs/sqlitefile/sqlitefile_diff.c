@@ -25,6 +25,7 @@
 
 #include "sqlitefile/sqlitefile_internal.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 static const char virtual_table[] = "CREATE VIRTUAL";
 
@@ -443,27 +444,29 @@ compare_rows(struct comparing *comparing, const char *table, bool has_before, bo
     struct objects b = {.items = NULL};
     struct fi_sqlitefile_text sql = {.data = NULL};
     struct fi_sqlitefile_columns *columns = calloc(1, sizeof *columns);
-    int code = columns == NULL ? no_memory(comparing) : FIRN_OK;
-    if (code == FIRN_OK && has_before) {
-        code = read_columns(comparing, &comparing->before, table, &a);
-    }
-    if (code == FIRN_OK && has_after) {
-        code = read_columns(comparing, &comparing->after, table, &b);
-    }
     const struct objects *left = has_before ? &a : &b;
     const struct objects *right = has_after ? &b : &a;
-    if (code == FIRN_OK && !has_same_key(left, right)) {
-        code = fi_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED,
-                                  "its primary key has other columns now");
+    int code;
+    FI_TRY_OUT(code, columns == NULL ? no_memory(comparing) : FIRN_OK);
+    if (has_before) {
+        FI_TRY_OUT(code, read_columns(comparing, &comparing->before, table, &a));
     }
-    code = code == FIRN_OK ? make_statement(comparing, table, left, right, &sql, columns) : code;
-    if (code == FIRN_OK && has_before) {
-        code = prepare(comparing, &comparing->before, sql.data);
+    if (has_after) {
+        FI_TRY_OUT(code, read_columns(comparing, &comparing->after, table, &b));
     }
-    if (code == FIRN_OK && has_after) {
-        code = prepare(comparing, &comparing->after, sql.data);
+    if (!has_same_key(left, right)) {
+        FI_TRY_OUT(code, fi_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED,
+                                            "its primary key has other columns now"));
     }
-    code = code == FIRN_OK ? merge(comparing, columns) : code;
+    FI_TRY_OUT(code, make_statement(comparing, table, left, right, &sql, columns));
+    if (has_before) {
+        FI_TRY_OUT(code, prepare(comparing, &comparing->before, sql.data));
+    }
+    if (has_after) {
+        FI_TRY_OUT(code, prepare(comparing, &comparing->after, sql.data));
+    }
+    code = merge(comparing, columns);
+out:
     (void)comparing->library->finalize(comparing->before.statement);
     (void)comparing->library->finalize(comparing->after.statement);
     comparing->before.statement = NULL;
@@ -502,17 +505,14 @@ static int
 open_side(struct comparing *comparing, struct side *side, const char *path)
 {
     assert(side->db == NULL);
-    int code =
-        fi_sqlitefile_open_copy(comparing->library, path, &side->budget, &side->db, comparing->err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_sqlitefile_open_copy(comparing->library, path, &side->budget, &side->db,
+                                          comparing->err));
     int rc = comparing->library->exec(side->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
         return fail(comparing, side, rc);
     }
-    code = read_schema(comparing, side);
-    return code == FIRN_OK ? check_encoding(comparing, side) : code;
+    FI_TRY_RETURN(read_schema(comparing, side));
+    return check_encoding(comparing, side);
 }
 
 static int
@@ -556,13 +556,13 @@ fi_sqlitefile_diff(const char *before, const char *after, struct fi_sqlitefile_s
     if (comparing.library == NULL) {
         return FIRN_UNSUPPORTED;
     }
-    int code = open_side(&comparing, &comparing.before, before);
-    code = code == FIRN_OK ? open_side(&comparing, &comparing.after, after) : code;
-    if (code == FIRN_OK) {
-        fi_sqlitefile_show_begin(show);
-        code = compare(&comparing);
-        fi_sqlitefile_show_end(show);
-    }
+    int code;
+    FI_TRY_OUT(code, open_side(&comparing, &comparing.before, before));
+    FI_TRY_OUT(code, open_side(&comparing, &comparing.after, after));
+    fi_sqlitefile_show_begin(show);
+    code = compare(&comparing);
+    fi_sqlitefile_show_end(show);
+out:
     free_objects(&comparing.before.schema);
     free_objects(&comparing.after.schema);
     (void)comparing.library->close(comparing.before.db);

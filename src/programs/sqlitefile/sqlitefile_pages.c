@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "sqlitefile/sqlitefile_pages.h"
+#include "term/term_try.h"
 
 enum {
     HEADER_SIZE = 100,
@@ -236,11 +237,11 @@ take_cell(struct fi_sqlitefile_pages *pages, struct level *level)
     if (level->used > end) {
         return damaged(pages, level->number, "has cells in each other's place"); /* (I2) */
     }
-    int code = is_table ? take_rowid(pages, level, (int64_t)rowid) : FIRN_OK;
-    if (code == FIRN_OK && over > 0) {
-        code = walk_overflow(pages, level->number, load_be32(page + at + local), over);
+    FI_TRY_RETURN(is_table ? take_rowid(pages, level, (int64_t)rowid) : FIRN_OK);
+    if (over > 0) {
+        return walk_overflow(pages, level->number, load_be32(page + at + local), over);
     }
-    return code;
+    return FIRN_OK;
 }
 
 /* ---- trees ---- */
@@ -259,11 +260,8 @@ enter(struct fi_sqlitefile_pages *pages, size_t depth, uint32_t from, uint32_t p
     if (level->page == NULL) {
         return no_memory(pages);
     }
-    int code = mark(pages, from, page);
-    code = code == FIRN_OK ? read_page(pages, page, pages->page_size, level->page) : code;
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(mark(pages, from, page));
+    FI_TRY_RETURN(read_page(pages, page, pages->page_size, level->page));
     const size_t head = page == 1 ? HEADER_SIZE : 0;
     const uint8_t kind = level->page[head];
     const bool is_inner = kind == INNER_INDEX || kind == INNER_TABLE;

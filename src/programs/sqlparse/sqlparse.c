@@ -746,3 +746,30 @@ out:
     }
     return !parser.has_failed;
 }
+
+/* ---- names of columns ---- */
+
+static bool
+has_column(const firn_table_def *def, size_t count, const char *name)
+{
+    assert(count <= def->column_count);
+    size_t i = 0;
+    while (i < count && sqlite3_stricmp(def->columns[i].name, name) != 0) {
+        i++;
+    }
+    return i < count;
+}
+
+void
+fi_sqlparse_column_name(const firn_table_def *def, size_t i, char out[FI_SQLTEXT_NAME_SIZE])
+{
+    assert(i < def->column_count);
+    const char *name = def->columns[i].name;
+    size_t number = i + 1;
+    sqlite3_snprintf(FI_SQLTEXT_NAME_SIZE, out, "%s", name);
+    while (has_column(def, number == i + 1 ? i : def->column_count, out)) {
+        /* numbers of two columns never meet: each goes on in steps of the count of columns */
+        sqlite3_snprintf(FI_SQLTEXT_NAME_SIZE, out, "%s:%llu", name, (unsigned long long)number);
+        number += def->column_count;
+    }
+}

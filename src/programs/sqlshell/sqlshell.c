@@ -15,6 +15,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 #ifdef FIRN_HAS_SQL
 
@@ -74,21 +75,17 @@ run(struct fi_cli *cli)
         return fi_command_misused(cli, "--create cannot be used with --read-only and --at");
     }
     shell.pages = true;
-    int exit_code = read_mode(&shell);
+    int exit_code;
+    FI_TRY_OUT(exit_code, read_mode(&shell));
+    FI_TRY_OUT(exit_code, fi_sqlshell_session_open(&shell));
+    FI_TRY_OUT(exit_code, fi_sqlshell_session_attach(&shell, shell.may_create));
+    fi_task_foreign_tell(cli, shell.path);
+    fi_term_json_array("results");
+    exit_code = run_all(&shell);
     if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_sqlshell_session_open(&shell);
+        fi_term_json_unwind();
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_sqlshell_session_attach(&shell, shell.may_create);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        fi_task_foreign_tell(cli, shell.path);
-        fi_term_json_array("results");
-        exit_code = run_all(&shell);
-        if (exit_code == FI_EXIT_OK) {
-            fi_term_json_unwind();
-        }
-    }
+out:
     fi_sqlshell_session_close(&shell);
     return exit_code;
 }

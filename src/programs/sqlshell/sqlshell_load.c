@@ -23,7 +23,7 @@
 /* The same name since SQLite 3; the library of the development package has another one. */
 static const char library_name[] = "libsqlite3.so.0";
 
-/* sql/sql_extension.c; sets sqlite3_api. */
+/* sqlextension/sqlextension.c; sets sqlite3_api. */
 int sqlite3_firnsqlite_init(sqlite3 *db, char **text, const sqlite3_api_routines *api);
 
 struct library {

@@ -163,7 +163,7 @@ collect_value(struct fi_sqlshell_print *print, sqlite3_stmt *statement, int i,
 static void
 cut(firn_slice text, void (*put)(const void *data, size_t size))
 {
-    fi_term_text_cut(text, CELL_COLUMNS_MAX, put);
+    fi_term_width_cut(text, CELL_COLUMNS_MAX, put);
 }
 
 /* ---- tables ---- */

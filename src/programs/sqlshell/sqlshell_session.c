@@ -40,6 +40,7 @@
 #include "sqltext/sqltext.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* ==== interrupts ==== */
 
@@ -166,10 +167,7 @@ report_no_memory(struct fi_sqlshell *shell)
 static int
 open_database(struct fi_sqlshell *shell)
 {
-    int exit_code = fi_sqlshell_load(shell);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(fi_sqlshell_load(shell));
     /* ATTACH and VACUUM INTO open their files with these flags: with SQLITE_OPEN_MEMORY they would
      * open none, and without SQLITE_OPEN_CREATE make none. */
     int rc =
@@ -186,12 +184,10 @@ int
 fi_sqlshell_session_open(struct fi_sqlshell *shell)
 {
     assert(shell->db == NULL && shell->path != NULL);
-    int exit_code = open_database(shell);
-    if (exit_code == FI_EXIT_OK) {
-        atomic_store(&interruptible, shell->db);
-        take_signals(shell->is_interactive);
-    }
-    return exit_code;
+    FI_TRY_RETURN(open_database(shell));
+    atomic_store(&interruptible, shell->db);
+    take_signals(shell->is_interactive);
+    return FI_EXIT_OK;
 }
 
 void
@@ -423,16 +419,17 @@ static int
 explain_scan(struct fi_sqlshell *shell, const char *what)
 {
     sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(shell->db, "SELECT 'firn: ' || ?1 AS detail", -1, &statement, NULL);
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_bind_text(statement, 1, what, -1, SQLITE_STATIC);
-    }
-    if (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+    int rc;
+    FI_TRY_OUT(
+        rc, sqlite3_prepare_v2(shell->db, "SELECT 'firn: ' || ?1 AS detail", -1, &statement, NULL));
+    FI_TRY_OUT(rc, sqlite3_bind_text(statement, 1, what, -1, SQLITE_STATIC));
+    if (sqlite3_step(statement) == SQLITE_ROW) {
         struct fi_sqlshell_print *print = fi_sqlshell_print_begin(shell, statement);
         bool is_fine = print != NULL && fi_sqlshell_print_row(print, statement);
         fi_sqlshell_print_end(print);
         rc = is_fine ? SQLITE_OK : SQLITE_NOMEM;
     }
+out:
     (void)sqlite3_finalize(statement);
     return rc;
 }

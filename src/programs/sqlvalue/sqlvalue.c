@@ -273,6 +273,16 @@ fi_sqlvalue_set_giver(struct fi_sqlvalue_cell *cell)
     cell->is_integer = cell->give == give_integer;
 }
 
+void
+fi_sqlvalue_begin_batch(struct fi_sqlvalue_cell *cell)
+{
+    if (cell->known != NULL && !fi_sqlvalue_texts_begin(cell->known)) {
+        sqlite3_free(cell->known);
+        cell->known = NULL;
+        fi_sqlvalue_set_giver(cell);
+    }
+}
+
 /* ---- SQLite to firn ---- */
 
 static int

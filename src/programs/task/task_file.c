@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "task/task.h"
+#include "term/term_try.h"
 
 enum { SHOWN_MAX = 800, MODE_BITS = 0777, TRIES_MAX = 100 };
 
@@ -139,10 +140,7 @@ fi_task_file_create(struct fi_task_file *file, const char *path, bool may_replac
     bool is_there = false;
     *file = (struct fi_task_file){
         .name = path, .may_replace = may_replace, .fd = -1, .directory = AT_FDCWD};
-    int code = resolve(file, &is_there, &before, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(resolve(file, &is_there, &before, err));
     if (is_there && !may_replace) {
         errno = EEXIST;
         return fail(file, "create", err);
@@ -202,10 +200,7 @@ fi_task_file_write(struct fi_task_file *file, firn_slice bytes, firn_error *err)
             return fail(file, "write", err);
         }
         if (written < 0) { /* a fifo may keep it waiting for ever */
-            int code = fi_command_go_on(err);
-            if (code != FIRN_OK) {
-                return code;
-            }
+            FI_TRY_RETURN(fi_command_go_on(err));
             continue;
         }
         bytes = firn_bytes(bytes.data + written, bytes.size - (size_t)written);

@@ -26,6 +26,7 @@
 
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 const char fi_task_workspace_choose_hint[] =
     "name a checkpoint by its number, by at least four letters of its id, or as latest; firn list "
@@ -316,8 +317,8 @@ open_asking(struct fi_cli *cli, const firn_workspace_options *options, bool may_
         firn_trust_find(path, ask_about, &question, NULL) != FIRN_OK || !question.is_yes) {
         return code;
     }
-    code = firn_trust_add(path, err);
-    return code == FIRN_OK ? firn_workspace_open(path, options, out, err) : code;
+    FI_TRY_RETURN(firn_trust_add(path, err));
+    return firn_workspace_open(path, options, out, err);
 }
 
 int

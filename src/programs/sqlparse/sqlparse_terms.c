@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_terms.c: conditions beside a MATCH that SQLite does not tell a virtual table of.
+ * sqlparse/sqlparse_terms.c: conditions beside a MATCH that SQLite does not tell a virtual table
+ * of.
  *
  * MATCH with k finds the k nearest rows of those that fulfil the other conditions. A condition that
  * SQLite tests itself, such as length(name) = 2, would take rows from these k, and the statement
@@ -20,16 +21,18 @@
  * its author leaves k out. If the text is not found, as that of another program's view, nothing is
  * said.
  */
-#include "sql/sql_internal.h"
+#include "sqlparse/sqlparse_internal.h"
 
 #include <assert.h>
 #include <ctype.h>
+#include <string.h>
 SQLITE_EXTENSION_INIT3
 
-enum { DEPTH_MAX = 64 };
+enum { NESTING_MAX = 64 };
 
 struct terms {
-    const struct fi_sql_table *table;
+    const firn_table_def *def;
+    const char *table; /* its name in SQL */
     const char *text;
     char qualifier[FI_SQLTEXT_NAME_SIZE]; /* before the column of MATCH; "": none */
     size_t hidden_from;                   /* the term that was found */
@@ -92,14 +95,14 @@ name_of(const char *text, const struct fi_sqltext_token *token, char out[FI_SQLT
 }
 
 static bool
-is_column(const struct fi_sql_table *table, const char *name)
+is_column(const firn_table_def *def, const char *name)
 {
     static const char *const hidden[] = {"rowid",  "oid",      "_rowid_",       "k",
                                          "firn_k", "distance", "firn_distance", "firn_key"};
     char own[FI_SQLTEXT_NAME_SIZE];
     bool is_it = false;
-    for (size_t i = 0; i < table->def->column_count && !is_it; i++) {
-        fi_sql_table_column_name(table->def, i, own);
+    for (size_t i = 0; i < def->column_count && !is_it; i++) {
+        fi_sqlparse_column_name(def, i, own);
         is_it = sqlite3_stricmp(own, name) == 0;
     }
     for (size_t i = 0; i < sizeof hidden / sizeof hidden[0] && !is_it; i++) {
@@ -128,11 +131,10 @@ take_column(const struct terms *terms, size_t *at)
         i = after;
         token = next_token(text, &i);
     }
-    const bool is_own =
-        qualifier[0] == '\0' ||
-        sqlite3_stricmp(qualifier,
-                        terms->qualifier[0] != '\0' ? terms->qualifier : terms->table->name) == 0;
-    const bool is_it = is_name(&token) && is_own && is_column(terms->table, name);
+    const bool is_own = qualifier[0] == '\0' ||
+                        sqlite3_stricmp(qualifier, terms->qualifier[0] != '\0' ? terms->qualifier
+                                                                               : terms->table) == 0;
+    const bool is_it = is_name(&token) && is_own && is_column(terms->def, name);
     *at = is_name(&token) ? i : *at;
     return is_it;
 }
@@ -249,7 +251,7 @@ static bool
 is_own_match(struct terms *terms, const struct fi_sqltext_token *column,
              const struct fi_sqltext_token *qualifier)
 {
-    const firn_table_def *def = terms->table->def;
+    const firn_table_def *def = terms->def;
     char name[FI_SQLTEXT_NAME_SIZE];
     char own[FI_SQLTEXT_NAME_SIZE];
     bool is_it = false;
@@ -262,7 +264,7 @@ is_own_match(struct terms *terms, const struct fi_sqltext_token *column,
         name_of(terms->text, qualifier, terms->qualifier);
     }
     for (size_t i = 0; i < def->column_count; i++) {
-        fi_sql_table_column_name(def, i, own);
+        fi_sqlparse_column_name(def, i, own);
         is_it =
             is_it || (def->columns[i].type == FIRN_TYPE_VECTOR && sqlite3_stricmp(own, name) == 0);
     }
@@ -274,14 +276,15 @@ static bool
 check_text(struct terms *terms)
 {
     const char *text = terms->text;
-    size_t clauses[DEPTH_MAX] = {0}; /* where the WHERE or ON of each depth begins; 0: none does */
-    bool was_found[DEPTH_MAX] = {false};
+    size_t clauses[NESTING_MAX] = {
+        0}; /* where the WHERE or ON of each depth begins; 0: none does */
+    bool was_found[NESTING_MAX] = {false};
     struct fi_sqltext_token before[4] = {{.kind = FI_SQLTEXT_END}}; /* the newest first */
     size_t depth = 0;
     size_t at = 0;
     struct fi_sqltext_token token;
     while ((token = next_token(text, &at)).kind != FI_SQLTEXT_END) {
-        if (is_sign(text, &token, "(") && depth + 1 < DEPTH_MAX) {
+        if (is_sign(text, &token, "(") && depth + 1 < NESTING_MAX) {
             clauses[++depth] = 0;
             was_found[depth] = false;
         } else if (is_sign(text, &token, ")") && depth > 0) {
@@ -328,10 +331,9 @@ check_stored(struct terms *terms, sqlite3 *db, char **out)
 }
 
 bool
-fi_sql_terms_check(const struct fi_sql_table *table, char **out)
+fi_sqlparse_terms_check(sqlite3 *db, const firn_table_def *def, const char *table, char **out)
 {
-    sqlite3 *db = fi_sql_db(table->store->sql);
-    struct terms terms = {.table = table};
+    struct terms terms = {.def = def, .table = table};
     bool was_found = false;
     *out = NULL;
     for (sqlite3_stmt *at = NULL; (at = sqlite3_next_stmt(db, at)) != NULL;) {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_extension.c: the entry that SQLite looks for when it loads firn_sqlite.so. The name
- * follows from that of the file: "sqlite3_", the letters of the file's name without "lib" and
+ * sqlextension/sqlextension.c: the entry that SQLite looks for when it loads firn_sqlite.so. The
+ * name follows from that of the file: "sqlite3_", the letters of the file's name without "lib" and
  * digits, "_init".
  *
  * The library stays loaded when the connection is closed: threads of firn run in it, and
- * connections share stores. Programs that link the room directly call fi_sql_register and have no
- * need of this file.
+ * connections share stores. Programs that link the room sql directly call fi_sql_register and have
+ * no need of this file.
  */
 #include <sqlite3ext.h>
 
