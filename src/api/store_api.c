@@ -21,7 +21,7 @@
 #include "storefile/storefile.h"
 #include "threads/os_callback.h"
 #include "trust/trust.h"
-#include "txn/db_txn.h"
+#include "txn/txn.h"
 
 /* ---- stores ---- */
 
@@ -283,7 +283,7 @@ struct checking {
 };
 
 static void
-tell_damage(void *ctx, const char *text)
+report_damage(void *ctx, const char *text)
 {
     const struct checking *checking = ctx;
     char named[FIRN_ERROR_TEXT_SIZE];
@@ -306,7 +306,7 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
     struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
     struct checking checking = {store, &given.callbacks};
     const struct fi_inspect_check_options inner = {
-        .on_damage = given.callbacks.on_notice != NULL ? tell_damage : NULL,
+        .on_damage = given.callbacks.on_notice != NULL ? report_damage : NULL,
         .ctx = &checking,
         .progress = &progress};
     int rc = fi_inspect_check(store, &inner, &found, err);
@@ -325,7 +325,7 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
 static int
 refuse_table(firn_keyspace **keyspace, firn_error *err)
 {
-    if (fi_db_keyspace_type(*keyspace) == FI_KEYSPACE_ENTRY_KEYS) {
+    if (fi_db_keyspace_type(*keyspace) == FI_STOREFILE_KEYSPACE_KEYS) {
         return FIRN_OK;
     }
     int rc = fi_error_set(err, FIRN_INVALID, "'%s' is a table, not a keyspace",
@@ -410,12 +410,13 @@ firn_keyspace_list(firn_store *store, int (*visit)(void *ctx, const char *name),
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
     API_OPEN(store, STORE, err);
     struct listing listing = {visit, ctx};
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     api_check_begin_visits(err);
-    int rc = fi_db_view_open(store, &view, err);
+    int rc = fi_db_snapshot_open(store, &snapshot, err);
     if (rc == FIRN_OK) {
-        rc = fi_db_keyspace_list_of_in(view, FI_KEYSPACE_ENTRY_KEYS, visit_public, &listing, err);
-        fi_db_view_close(view);
+        rc = fi_db_keyspace_list_of_in(snapshot, FI_STOREFILE_KEYSPACE_KEYS, visit_public, &listing,
+                                       err);
+        fi_db_snapshot_close(snapshot);
     }
     return api_check_end_visits(rc, err);
 }
@@ -432,8 +433,9 @@ firn_snapshot_open(firn_store *store, const firn_snapshot_options *options, firn
     *out = NULL;
     API_OPEN(store, STORE, err);
     API_READ_OPTIONS(given, options, err);
-    int rc = given.checkpoint == NULL ? fi_db_view_open(store, out, err)
-                                      : fi_db_checkpoint_view(store, given.checkpoint, out, err);
+    int rc = given.checkpoint == NULL
+                 ? fi_db_snapshot_open(store, out, err)
+                 : fi_db_checkpoint_snapshot(store, given.checkpoint, out, err);
     return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_SNAPSHOT, NULL);
 }
 
@@ -442,7 +444,7 @@ firn_snapshot_close(firn_snapshot *snapshot)
 {
     if (fi_api_handle_check(snapshot, FI_API_HANDLE_SNAPSHOT, NULL) == FIRN_OK) {
         fi_api_handle_closing(snapshot);
-        fi_db_view_close(snapshot);
+        fi_db_snapshot_close(snapshot);
         fi_api_handle_closed(snapshot);
     }
 }
@@ -456,8 +458,8 @@ firn_snapshot_keyspace_list(firn_snapshot *snapshot, int (*visit)(void *ctx, con
     API_OPEN(snapshot, SNAPSHOT, err);
     struct listing listing = {visit, ctx};
     api_check_begin_visits(err);
-    int rc =
-        fi_db_keyspace_list_of_in(snapshot, FI_KEYSPACE_ENTRY_KEYS, visit_public, &listing, err);
+    int rc = fi_db_keyspace_list_of_in(snapshot, FI_STOREFILE_KEYSPACE_KEYS, visit_public, &listing,
+                                       err);
     return api_check_end_visits(rc, err);
 }
 

@@ -371,7 +371,7 @@ plant_tree(char *root, const char *store)
     if (changes) {
         change_bytes(&bytes, true);
     }
-    enum fi_packfile_kind kind = below(16) == 0 ? FI_PACKFILE_BLOB : FI_PACKFILE_TREE;
+    enum fi_pack_kind kind = below(16) == 0 ? FI_PACK_BLOB : FI_PACK_TREE;
     firn_hash hash = ws_plant_object(&planting, kind, fi_buf_slice(&bytes),
                                      ws_plant_hash_of(bytes.data, bytes.size));
     ws_plant_end(&planting, &hash);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "archive/archive.h"
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/slice.h"
@@ -18,7 +19,6 @@
 #include "copy/copy.h"
 #include "inspect/inspect.h"
 #include "sim/sim_memory.h"
-#include "storefile/archive.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -101,7 +101,7 @@ fp_sql_take_back(fp_store *store)
     if (!store->is_lent) {
         return true;
     }
-    int code = fi_sql_store_take_back(store->core->store);
+    int code = fi_sql_store_undo(store->core->store);
     if (code != FIRN_OK) {
         fp_raise_text(FIRN_MISUSE, "the store is in use: a connection of sqlite3 has it attached");
         return false;

@@ -14,7 +14,7 @@
 #include "column/column_format.h"
 #include "run/run_kind.h"
 #include "run/run_parts.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 
 /* ==== a layout with an owner, and its slots (column_layout.c) ====
  *
@@ -354,9 +354,9 @@ fi_column_gather_cost(const struct fi_column_shape *shape, size_t bytes_size)
 static inline size_t
 fi_column_gather_size(const struct fi_cell *cell)
 {
-    struct fi_value_file_reference reference = {.value_size = 0};
+    struct fi_run_value_file_reference reference = {.value_size = 0};
     if (cell->kind == FI_PHYSICAL_REFERENCE) {
-        CHECK(fi_value_cell_decode(cell->as.bytes, &reference));
+        CHECK(fi_run_value_cell_decode(cell->as.bytes, &reference));
         return (size_t)reference.value_size;
     }
     return cell->kind == FI_PHYSICAL_BYTES ? cell->as.bytes.size : 0;

@@ -35,7 +35,7 @@ clone_names(const struct fi_buf *names, struct fi_os_dir *from, struct fi_os_dir
         int rc = fi_os_clone_file(from, to, name, err);
         /* Garbage collection may have removed an unneeded file meanwhile. */
         FI_TRY_RETURN(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
-        FI_TRY_RETURN(fi_step_tell(step, 1, 0, err));
+        FI_TRY_RETURN(fi_step_report(step, 1, 0, err));
     }
     return fi_os_dir_sync(to, err);
 }
@@ -121,7 +121,8 @@ flush_rest(struct firn_db *db, firn_error *err)
 }
 
 static int
-fill(struct firn_db *db, struct fi_os_dir *to, const struct fi_step *step, firn_error *err)
+copy_clone_fill(struct firn_db *db, struct fi_os_dir *to, const struct fi_step *step,
+                firn_error *err)
 {
     struct fi_storefile_identity identity;
     FI_TRY_RETURN(flush_rest(db, err));
@@ -149,7 +150,7 @@ fi_copy_clone(struct firn_db *db, struct fi_os_dir *to, struct fi_storefile_prog
     FI_TRY(fi_db_maintain_flush(db, err));
     FI_TRY(fi_storefile_progress_begin_steps(progress, "write", 0, 0, &step, err));
     fi_db_lead_begin(db);
-    rc = fill(db, to, step, err);
+    rc = copy_clone_fill(db, to, step, err);
     fi_db_lead_end(db);
 out:
     fi_storefile_lock_release(lock);

@@ -3,7 +3,7 @@
  * copy/copy_export.c: one checkpoint as a store of its own in a single file.
  *
  * In order, in a temporary directory beside the target file (copy_scratch.c):
- *   1. a store is created, and what the checkpoint sees is copied to it (copy_view.c);
+ *   1. a store is created, and what the checkpoint sees is copied to it (copy_snapshot.c);
  *   2. that store gets the checkpoint too, with its number, id, time and name, so that the same
  *      references find it in the file;
  *   3. the store is closed, and its files are moved to one file (archive.h);
@@ -11,37 +11,37 @@
  * A crash leaves the old file or the new one, and perhaps the directory, which the next export to
  * the same place removes.
  *
- * The source is only read: one view is open during step 1.
+ * The source is only read: one snapshot is open during step 1.
  */
 #include "copy/copy_internal.h"
 
+#include "archive/archive.h"
 #include "base/check.h"
 #include "os/os_user_path.h"
 #include "store/db_store_handle.h"
-#include "storefile/archive.h"
 
 #define STORE_NAME "store"
 #define FILE_NAME "file"
 
 /* ---- the store ---- */
 
-/* Opens the view to export, and sets *out to the checkpoint that it becomes. */
+/* Opens the snapshot to export, and sets *out to the checkpoint that it becomes. */
 static int
-open_view(struct firn_db *db, const char *reference, struct firn_db_view **out_view,
-          struct fi_db_checkpoint_info *out, firn_error *err)
+open_snapshot(struct firn_db *db, const char *reference, struct firn_snapshot **out_snapshot,
+              struct fi_db_checkpoint_info *out, firn_error *err)
 {
     int rc;
-    *out_view = NULL;
+    *out_snapshot = NULL;
     if (reference != NULL) {
         rc = fi_db_checkpoint_find(db, reference, out, err);
-        return rc == FIRN_OK ? fi_db_view_open_checkpoint(db, out->id, out_view, err) : rc;
+        return rc == FIRN_OK ? fi_db_snapshot_open_checkpoint(db, out->id, out_snapshot, err) : rc;
     }
     *out = (struct fi_db_checkpoint_info){.number = 1};
     rc = fi_os_random(db->os, out->id, sizeof out->id, err);
-    rc = rc == FIRN_OK ? fi_db_view_open(db, out_view, err) : rc;
+    rc = rc == FIRN_OK ? fi_db_snapshot_open(db, out_snapshot, err) : rc;
     if (rc == FIRN_OK) {
-        /* The view's own time: what has expired for it has expired in the file. */
-        out->created_ns = (int64_t)((*out_view)->node.time_ms * 1000000);
+        /* The snapshot's own time: what has expired for it has expired in the file. */
+        out->created_ns = (int64_t)((*out_snapshot)->node.time_ms * 1000000);
     }
     return rc;
 }
@@ -51,12 +51,12 @@ fill_store(struct firn_db *from, const char *reference, struct firn_db *to,
            struct fi_storefile_progress *progress, struct fi_db_checkpoint_info *out,
            firn_error *err)
 {
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     DCHECK(from != to && !to->is_read_only);
-    int rc = open_view(from, reference, &view, out, err);
-    rc = rc == FIRN_OK ? fi_copy_view(view, to, progress, err) : rc;
+    int rc = open_snapshot(from, reference, &snapshot, out, err);
+    rc = rc == FIRN_OK ? fi_copy_snapshot(snapshot, to, progress, err) : rc;
     rc = rc == FIRN_OK ? fi_db_checkpoint_adopt(to, out, err) : rc;
-    fi_db_view_close(view);
+    fi_db_snapshot_close(snapshot);
     return rc;
 }
 

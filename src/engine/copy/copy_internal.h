@@ -22,11 +22,11 @@ FIRN_MUST_CHECK int fi_copy_scratch_create(struct fi_copy_scratch *scratch,
 /* Removes the directory with its contents. Fine on a zeroed struct, and twice. */
 void fi_copy_scratch_remove(struct fi_copy_scratch *scratch);
 
-/* ---- copy_view.c ---- */
+/* ---- copy_snapshot.c ---- */
 
-/* Copies all keyspaces of the view, except firn's own, to a store without keyspaces, in bounded
+/* Copies all keyspaces of the snapshot, except firn's own, to a store without keyspaces, in bounded
  * memory. Requires: no other thread uses that store. */
-FIRN_MUST_CHECK int fi_copy_view(struct firn_db_view *view, struct firn_db *to,
-                                 struct fi_storefile_progress *progress, firn_error *err);
+FIRN_MUST_CHECK int fi_copy_snapshot(struct firn_snapshot *snapshot, struct firn_db *to,
+                                     struct fi_storefile_progress *progress, firn_error *err);
 
 #endif

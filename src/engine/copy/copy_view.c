@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * copy/copy_view.c: copies what a view sees to another store.
+ * copy/copy_snapshot.c: copies what a snapshot sees to another store.
  *
  * Each keyspace is one load (db_bulk.c): a cursor returns its keys in order, and they go directly
  * to runs of the deepest level. What the cursor returns is resolved: a key has one version, a put,
@@ -13,8 +13,8 @@
  * key.
  *
  * The value below the operands is found with a cursor over versions: of the key's versions that the
- * view sees, the newest ones are operands, down to an expiring put. None of them is a delete, since
- * the cursor showed a value that expires.
+ * snapshot sees, the newest ones are operands, down to an expiring put. None of them is a delete,
+ * since the cursor showed a value that expires.
  */
 #include "copy/copy_internal.h"
 
@@ -28,7 +28,7 @@
 enum { BATCH_BYTES = 1 << 20 };
 
 struct copy {
-    struct firn_db_view *from;
+    struct firn_snapshot *from;
     struct firn_db *to;
     struct fi_storefile_progress *progress;
     firn_error *err;
@@ -63,7 +63,7 @@ take_version(struct keyspace_copy *one, const struct fi_entry *entry, bool *out_
              firn_error *err)
 {
     int rc = FIRN_OK;
-    if (!fi_view_sees(&one->copy->from->node.view, entry->sequence)) {
+    if (!fi_snapshot_sees(&one->copy->from->node.snapshot, entry->sequence)) {
         return FIRN_OK;
     }
     if (entry->kind == FI_ENTRY_MERGE) {
@@ -216,10 +216,10 @@ out:
 static int
 open_versions(struct keyspace_copy *one, const struct firn_db_keyspace *from, firn_error *err)
 {
-    const struct fi_db_view_node *node = &one->copy->from->node;
-    const struct fi_lsm_cursor_options options = {.only = &node->view};
+    const struct fi_db_snapshot_node *node = &one->copy->from->node;
+    const struct fi_lsm_cursor_options options = {.only = &node->snapshot};
     struct fi_db_tree *tree;
-    int rc = fi_db_get_tree(from, node->image, &node->view, &tree, err);
+    int rc = fi_db_get_tree(from, node->image, &node->snapshot, &tree, err);
     return rc == FIRN_OK && tree != NULL
                ? fi_lsm_cursor_create(tree->lsm_tree, &options, &one->versions, err)
                : rc;
@@ -228,10 +228,10 @@ open_versions(struct keyspace_copy *one, const struct firn_db_keyspace *from, fi
 static int
 copy_keyspace(const struct copy *copy, const char *name, firn_error *err)
 {
-    const struct fi_db_cursor_options options = {.view = copy->from};
+    const struct fi_db_cursor_options options = {.snapshot = copy->from};
     struct keyspace_copy one = {.copy = copy};
     struct fi_buf bytes = {0};
-    struct fi_keyspace_entry entry;
+    struct fi_storefile_keyspace entry;
     struct firn_db_keyspace *from;
     int rc;
     FI_TRY(fi_db_keyspace_open_in(copy->from, name, &from, err));
@@ -260,10 +260,10 @@ visit_name(void *ctx, const char *name)
 }
 
 int
-fi_copy_view(struct firn_db_view *view, struct firn_db *to, struct fi_storefile_progress *progress,
-             firn_error *err)
+fi_copy_snapshot(struct firn_snapshot *snapshot, struct firn_db *to,
+                 struct fi_storefile_progress *progress, firn_error *err)
 {
-    struct copy copy = {.from = view, .to = to, .progress = progress, .err = err};
+    struct copy copy = {.from = snapshot, .to = to, .progress = progress, .err = err};
     int rc = fi_storefile_progress_begin(progress, "read", 0, 0, err);
-    return rc == FIRN_OK ? fi_db_keyspace_list_in(view, visit_name, &copy, err) : rc;
+    return rc == FIRN_OK ? fi_db_keyspace_list_in(snapshot, visit_name, &copy, err) : rc;
 }

@@ -320,9 +320,9 @@ fi_graph_find_upper(const struct fi_graph *graph, uint32_t node)
 
 /* Whether descents find a node on all its levels above 0. Any thread while the graph does not
  * change, with a scratch that is prepared. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int fi_graph_connect_look(const struct fi_graph *graph,
-                                          struct fi_graph_scratch *scratch, uint32_t node,
-                                          bool *out_is_found, firn_error *err);
+FIRN_MUST_CHECK int fi_graph_connect_inspect(const struct fi_graph *graph,
+                                             struct fi_graph_scratch *scratch, uint32_t node,
+                                             bool *out_is_found, firn_error *err);
 /* Makes links to it where they do not. One thread; the graph is being built. */
 FIRN_MUST_CHECK int fi_graph_connect(struct fi_graph *graph, struct fi_graph_scratch *scratch,
                                      uint32_t node, firn_error *err);
@@ -409,7 +409,7 @@ void fi_graph_measure_note(struct fi_graph_measure *measure, uint32_t node, cons
 void fi_graph_measure_compare(struct fi_graph_measure *measure, uint32_t i, uint32_t first,
                               const uint8_t *const *vectors, size_t count);
 /* Ends the comparing for query i. */
-void fi_graph_measure_settle(struct fi_graph_measure *measure, uint32_t i);
+void fi_graph_measure_resolve(struct fi_graph_measure *measure, uint32_t i);
 /* Walks for query i with the present width, and counts what it finds. Another thread may do so for
  * another query. Requires: the scratch is prepared. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int fi_graph_measure_walk(struct fi_graph_measure *measure, uint32_t i,

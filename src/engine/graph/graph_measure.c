@@ -197,7 +197,7 @@ fi_graph_measure_compare(struct fi_graph_measure *measure, uint32_t i, uint32_t 
 }
 
 void
-fi_graph_measure_settle(struct fi_graph_measure *measure, uint32_t i)
+fi_graph_measure_resolve(struct fi_graph_measure *measure, uint32_t i)
 {
     struct query *query = &measure->queries[i];
     keep_nearest(query, measure->near_most);

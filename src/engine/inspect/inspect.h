@@ -34,10 +34,10 @@ FIRN_MUST_CHECK int fi_inspect_check(struct firn_db *db,
 FIRN_MUST_CHECK int fi_inspect_stats_range(const struct firn_db_keyspace *keyspace,
                                            firn_slice lower, const firn_slice *upper,
                                            firn_keyspace_size *out, firn_error *err);
-/* Calls visit with the memtables and runs of a keyspace that may have something which a view (NULL:
- * now) sees: see fi_lsm_tree_visit_parts. */
+/* Calls visit with the memtables and runs of a keyspace that may have something which a snapshot
+ * (NULL: now) sees: see fi_lsm_tree_visit_parts. */
 FIRN_MUST_CHECK int fi_inspect_stats_visit_parts(
-    const struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+    const struct firn_db_keyspace *keyspace, struct firn_snapshot *snapshot,
     int (*visit)(void *ctx, const struct fi_lsm_part *part, firn_error *err), void *ctx,
     firn_error *err);
 FIRN_MUST_CHECK int fi_inspect_stats(struct firn_db *db, firn_store_statistics *out,
@@ -65,14 +65,14 @@ struct fi_inspect_diff_visitor {
     void *ctx;
     struct fi_storefile_progress *progress; /* NULL: none */
 };
-/* One keyspace, key by key. Views and keyspaces are borrowed; keyspace NULL: this side has nothing.
- * Values that have expired by the opening are on neither side. One thread. */
+/* One keyspace, key by key. Snapshots and keyspaces are borrowed; keyspace NULL: this side has
+ * nothing. Values that have expired by the opening are on neither side. One thread. */
 struct fi_inspect_diff_side {
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct firn_db_keyspace *keyspace;
 };
 struct fi_inspect_diff_walk;
-/* progress (NULL: none) is borrowed too. FIRN_INVALID for a view of another store. */
+/* progress (NULL: none) is borrowed too. FIRN_INVALID for a snapshot of another store. */
 FIRN_MUST_CHECK int fi_inspect_diff_walk_open(struct firn_db *db,
                                               const struct fi_inspect_diff_side *before,
                                               const struct fi_inspect_diff_side *after,
@@ -82,7 +82,7 @@ FIRN_MUST_CHECK int fi_inspect_diff_walk_open(struct firn_db *db,
 FIRN_MUST_CHECK int fi_inspect_diff_walk_next(struct fi_inspect_diff_walk *walk,
                                               struct fi_inspect_diff_key *out, bool *out_found,
                                               firn_error *err);
-/* Requires: the views are still open. NULL is fine. */
+/* Requires: the snapshots are still open. NULL is fine. */
 void fi_inspect_diff_walk_close(struct fi_inspect_diff_walk *walk);
 /* before and after are references; NULL is the present state. Any thread. */
 FIRN_MUST_CHECK int fi_inspect_diff(struct firn_db *db, const char *before, const char *after,

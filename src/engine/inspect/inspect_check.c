@@ -22,9 +22,9 @@
 
 #include <inttypes.h>
 
+#include "archive/archive.h"
 #include "history/history_format.h"
 #include "inspect/inspect.h"
-#include "storefile/archive.h"
 
 struct check {
     struct firn_db *db;
@@ -62,7 +62,7 @@ report_damage(struct damage *damage, const firn_error *err)
 /* ---- the log ---- */
 
 static int
-restart(void *ctx, firn_error *err)
+inspect_check_restart(void *ctx, firn_error *err)
 {
     struct check *check = ctx;
     (void)err;
@@ -165,7 +165,7 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct fi_log_position 
     if (check->is_complete) {
         return FIRN_CANCELLED;
     }
-    rc = fi_step_tell(check->step, 0, record.size, err);
+    rc = fi_step_report(check->step, 0, record.size, err);
     return rc == FIRN_OK ? note_found(check, position.segment, err) : rc;
 }
 
@@ -251,7 +251,7 @@ check_log(struct check *check, firn_error *err)
 {
     DCHECK(!check->is_complete && check->found.size == 0);
     const struct fi_db_log_visitor visitor = {
-        .restart = restart, .visit = visit_record, .ctx = check};
+        .restart = inspect_check_restart, .visit = visit_record, .ctx = check};
     int rc = fi_storefile_progress_begin_steps(check->progress, "read", 0, 0, &check->step, err);
     rc = rc == FIRN_OK ? fi_db_log_read(check->db->dir, &visitor, err) : rc;
     if (rc == FIRN_CANCELLED && check->is_complete) {
@@ -266,7 +266,7 @@ check_log(struct check *check, firn_error *err)
 
 /* Records what the handle knows at the beginning. */
 static int
-begin(struct check *check, firn_error *err)
+inspect_check_begin(struct check *check, firn_error *err)
 {
     struct firn_db *db = check->db;
     DCHECK(check->counted.size == 0);
@@ -298,7 +298,7 @@ check_identity(struct firn_db *db, firn_error *err)
 
 struct counting {
     const struct fi_step *step; /* may be NULL */
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     firn_store_check_result *report;
     struct damage *damage;
     firn_error *err;
@@ -306,7 +306,7 @@ struct counting {
 
 /* Reports damage, which is no failure here; returns any other failure. */
 static int
-note(struct damage *damage, int rc, const firn_error *found, firn_error *err)
+inspect_check_note(struct damage *damage, int rc, const firn_error *found, firn_error *err)
 {
     if (rc == FIRN_CORRUPT || rc == FIRN_UNTRUSTED) {
         report_damage(damage, found);
@@ -321,16 +321,16 @@ note(struct damage *damage, int rc, const firn_error *found, firn_error *err)
 static int
 count_keyspace(struct counting *counting, const char *name, firn_error *err)
 {
-    const struct fi_db_cursor_options options = {.view = counting->view, .keys_only = true};
+    const struct fi_db_cursor_options options = {.snapshot = counting->snapshot, .keys_only = true};
     struct firn_db_keyspace *keyspace;
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FI_TRY(fi_db_keyspace_open_in(counting->view, name, &keyspace, err));
+    FI_TRY(fi_db_keyspace_open_in(counting->snapshot, name, &keyspace, err));
     FI_TRY(fi_db_cursor_open(keyspace, &options, &cursor, err));
     FI_TRY(fi_db_cursor_first(cursor, err));
     while (fi_db_cursor_valid(cursor)) {
         counting->report->entries++;
-        FI_TRY(fi_step_tell(counting->step, 0, fi_db_cursor_key(cursor).size, err));
+        FI_TRY(fi_step_report(counting->step, 0, fi_db_cursor_key(cursor).size, err));
         FI_TRY(fi_db_cursor_next(cursor, err));
     }
     counting->report->keyspaces++;
@@ -350,7 +350,7 @@ visit_name(void *ctx, const char *name)
     if (rc == FIRN_CORRUPT && counting->damage->count > 0) {
         return FIRN_OK;
     }
-    return note(counting->damage, rc, &found, counting->err);
+    return inspect_check_note(counting->damage, rc, &found, counting->err);
 }
 
 static int
@@ -360,10 +360,10 @@ count_entries(struct check *check, firn_store_check_result *report, struct damag
     struct counting counting = {.report = report, .damage = damage, .err = err};
     int rc;
     FI_TRY(fi_storefile_progress_begin_steps(check->progress, "count", 0, 0, &counting.step, err));
-    FI_TRY(fi_db_view_open(check->db, &counting.view, err));
-    FI_TRY(fi_db_keyspace_list_in(counting.view, visit_name, &counting, err));
+    FI_TRY(fi_db_snapshot_open(check->db, &counting.snapshot, err));
+    FI_TRY(fi_db_keyspace_list_in(counting.snapshot, visit_name, &counting, err));
 out:
-    fi_db_view_close(counting.view);
+    fi_db_snapshot_close(counting.snapshot);
     return rc;
 }
 
@@ -405,7 +405,7 @@ check_trees(struct check *check, struct damage *damage, firn_error *err)
     if (rc == FIRN_CORRUPT && damage->count > before) {
         return FIRN_OK;
     }
-    return note(damage, rc, &found, err);
+    return inspect_check_note(damage, rc, &found, err);
 }
 
 /* Checks the file around an exported store. Damage that the store's own checksums have found is not
@@ -423,7 +423,7 @@ check_archive(struct check *check, struct damage *damage, firn_error *err)
     if (rc == FIRN_OK) {
         rc = fi_archive_check(archive, on_run_damage, damage, check->step, &found);
     }
-    return rc == FIRN_CORRUPT ? FIRN_OK : note(damage, rc, &found, err);
+    return rc == FIRN_CORRUPT ? FIRN_OK : inspect_check_note(damage, rc, &found, err);
 }
 
 static int
@@ -432,9 +432,9 @@ check_all(struct check *check, struct damage *damage, firn_store_check_result *r
 {
     firn_error found;
     int rc;
-    FI_TRY(begin(check, err));
-    FI_TRY(note(damage, check_identity(check->db, &found), &found, err));
-    FI_TRY(note(damage, check_log(check, &found), &found, err));
+    FI_TRY(inspect_check_begin(check, err));
+    FI_TRY(inspect_check_note(damage, check_identity(check->db, &found), &found, err));
+    FI_TRY(inspect_check_note(damage, check_log(check, &found), &found, err));
     FI_TRY(check_trees(check, damage, err));
     FI_TRY(count_entries(check, report, damage, err));
     FI_TRY(check_archive(check, damage, err));
@@ -457,14 +457,14 @@ fi_inspect_check(struct firn_db *db, const struct fi_inspect_check_options *opti
     options = options != NULL ? options : &none;
     struct check check = {.db = db, .progress = options->progress};
     struct damage damage = {.on_damage = options->on_damage, .ctx = options->ctx};
-    struct fi_db_view_node node = {0};
+    struct fi_db_snapshot_node node = {0};
     report->keyspaces = 0;
     report->entries = 0;
     /* This keeps the image, and what it sees. */
-    fi_db_view_register(db, &node, NULL, false);
+    fi_db_snapshot_register(db, &node, NULL, false);
     check.image = node.image;
     int rc = check_all(&check, &damage, report, err);
-    fi_db_view_unregister(db, &node);
+    fi_db_snapshot_unregister(db, &node);
     fi_buf_deinit(&check.counted);
     fi_buf_deinit(&check.found);
     return rc;

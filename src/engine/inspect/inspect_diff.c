@@ -2,16 +2,16 @@
  *
  * inspect/inspect_diff.c: the differences between two checkpoints, or between a checkpoint and now.
  *
- * Both are opened as views, so that nothing that they see is dropped meanwhile. The names of
+ * Both are opened as snapshots, so that nothing that they see is dropped meanwhile. The names of
  * keyspaces in either are visited in order. If a name has the same number in both, the tree is
  * compared with itself (lsm/lsm_diff.c), which visits only what differs. If not, because the
  * keyspace was dropped and created again, or only one of them has it, the two trees are compared
  * key by key.
  *
- * Firn's own keyspaces are not compared: most are outside views, and those of schemas and indexes
- * follow the tables, which are compared like keyspaces. A read-only handle may have been refreshed
- * between the opening of the two views. The trees are then different objects, and everything is
- * compared; the result is the same.
+ * Firn's own keyspaces are not compared: most are outside snapshots, and those of schemas and
+ * indexes follow the tables, which are compared like keyspaces. A read-only handle may have been
+ * refreshed between the opening of the two snapshots. The trees are then different objects, and
+ * everything is compared; the result is the same.
  *
  * Values that have expired when the comparison begins are left out on both sides: the mere passage
  * of time is no difference.
@@ -26,7 +26,7 @@
 #include "inspect/inspect.h"
 
 struct side {
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct fi_buf names; /* each with its NUL, in byte order */
 };
 
@@ -52,7 +52,7 @@ keep_name(void *ctx, const char *name)
 static int
 read_names(struct side *side, firn_error *err)
 {
-    int rc = fi_db_keyspace_list_in(side->view, keep_name, &side->names, err);
+    int rc = fi_db_keyspace_list_in(side->snapshot, keep_name, &side->names, err);
     return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "a comparison") : rc;
 }
 
@@ -80,19 +80,19 @@ name_at(const struct side *side, size_t at)
 
 /* ---- one keyspace ---- */
 
-/* What a view has of a keyspace; *out->tree is NULL if it has nothing. */
+/* What a snapshot has of a keyspace; *out->tree is NULL if it has nothing. */
 static int
 side_of(const struct fi_inspect_diff_side *side, uint64_t time_ms, struct fi_lsm_diff_side *out,
         firn_error *err)
 {
     struct fi_db_tree *tree = NULL;
-    const struct fi_db_view_node *node = &side->view->node;
-    DCHECK(side->view != NULL);
-    *out = (struct fi_lsm_diff_side){.view = &node->view, .time_ms = time_ms};
+    const struct fi_db_snapshot_node *node = &side->snapshot->node;
+    DCHECK(side->snapshot != NULL);
+    *out = (struct fi_lsm_diff_side){.snapshot = &node->snapshot, .time_ms = time_ms};
     if (side->keyspace == NULL) {
         return FIRN_OK;
     }
-    int rc = fi_db_get_tree(side->keyspace, node->image, &node->view, &tree, err);
+    int rc = fi_db_get_tree(side->keyspace, node->image, &node->snapshot, &tree, err);
     if (rc == FIRN_OK && tree != NULL) {
         out->tree = tree->lsm_tree;
     }
@@ -110,14 +110,14 @@ key_of(const struct fi_lsm_difference *found)
                                         .after = found->after};
 }
 
-/* The keyspace of a name in a view; NULL if there is none. */
+/* The keyspace of a name in a snapshot; NULL if there is none. */
 static int
 find_keyspace(const struct side *side, const char *name, struct fi_inspect_diff_side *out,
               firn_error *err)
 {
-    DCHECK(side->view != NULL);
-    *out = (struct fi_inspect_diff_side){.view = side->view};
-    int rc = fi_db_keyspace_open_in(side->view, name, &out->keyspace, err);
+    DCHECK(side->snapshot != NULL);
+    *out = (struct fi_inspect_diff_side){.snapshot = side->snapshot};
+    int rc = fi_db_keyspace_open_in(side->snapshot, name, &out->keyspace, err);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
@@ -191,16 +191,16 @@ compare_all(const struct comparison *comparison, firn_error *err)
 static int
 open_side(struct firn_db *db, const char *reference, struct side *side, firn_error *err)
 {
-    DCHECK(side->view == NULL);
-    int rc = reference != NULL ? fi_db_checkpoint_view(db, reference, &side->view, err)
-                               : fi_db_view_open(db, &side->view, err);
+    DCHECK(side->snapshot == NULL);
+    int rc = reference != NULL ? fi_db_checkpoint_snapshot(db, reference, &side->snapshot, err)
+                               : fi_db_snapshot_open(db, &side->snapshot, err);
     return rc == FIRN_OK ? read_names(side, err) : rc;
 }
 
 static void
 close_side(struct side *side)
 {
-    fi_db_view_close(side->view);
+    fi_db_snapshot_close(side->snapshot);
     fi_buf_deinit(&side->names);
 }
 
@@ -244,7 +244,7 @@ fi_inspect_diff_walk_open(struct firn_db *db, const struct fi_inspect_diff_side 
     if (walk == NULL) {
         return fi_error_no_memory(err, "a comparison");
     }
-    if (before->view->db != db || after->view->db != db) {
+    if (before->snapshot->db != db || after->snapshot->db != db) {
         rc = fi_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
         goto out;
     }

@@ -115,7 +115,7 @@ gather_keyspaces(struct firn_db *db, const struct fi_db_image *image, firn_store
                         !atomic_load_explicit(&tree->is_out, memory_order_relaxed);
         out->keyspaces += is_there ? 1 : 0;
     }
-    out->snapshots = db->view_count;
+    out->snapshots = db->snapshot_count;
     fi_os_mutex_unlock(&db->state_mutex);
 }
 
@@ -401,12 +401,12 @@ fi_inspect_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower
 {
     const struct fi_lsm_range bounds = {lower.data == NULL ? firn_str("") : lower, upper};
     struct fi_lsm_size found = {0};
-    struct firn_db_view *view = NULL;
+    struct firn_snapshot *snapshot = NULL;
     struct fi_db_tree *tree;
     int rc;
     *out = (firn_keyspace_size){.size = sizeof *out};
-    FI_TRY(fi_db_view_open(keyspace->db, &view, err));
-    FI_TRY(fi_db_get_tree(keyspace, view->node.image, &view->node.view, &tree, err));
+    FI_TRY(fi_db_snapshot_open(keyspace->db, &snapshot, err));
+    FI_TRY(fi_db_get_tree(keyspace, snapshot->node.image, &snapshot->node.snapshot, &tree, err));
     if (tree != NULL) {
         FI_TRY(fi_lsm_tree_size(tree->lsm_tree, &bounds, &found, err));
     }
@@ -416,32 +416,33 @@ fi_inspect_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower
     out->memory_bytes = found.memory_bytes;
     out->memory_entries = found.memory_entries;
 out:
-    fi_db_view_close(view);
+    fi_db_snapshot_close(snapshot);
     return rc;
 }
 
 int
-fi_inspect_stats_visit_parts(const struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+fi_inspect_stats_visit_parts(const struct firn_db_keyspace *keyspace,
+                             struct firn_snapshot *snapshot,
                              int (*visit)(void *ctx, const struct fi_lsm_part *part,
                                           firn_error *err),
                              void *ctx, firn_error *err)
 {
-    struct firn_db_view *own = NULL;
+    struct firn_snapshot *own = NULL;
     struct fi_db_tree *tree;
     int rc;
-    if (view != NULL && view->db != keyspace->db) {
+    if (snapshot != NULL && snapshot->db != keyspace->db) {
         return fi_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     }
-    if (view == NULL) {
-        FI_TRY(fi_db_view_open(keyspace->db, &own, err));
-        view = own;
+    if (snapshot == NULL) {
+        FI_TRY(fi_db_snapshot_open(keyspace->db, &own, err));
+        snapshot = own;
     }
-    FI_TRY(fi_db_get_tree(keyspace, view->node.image, &view->node.view, &tree, err));
+    FI_TRY(fi_db_get_tree(keyspace, snapshot->node.image, &snapshot->node.snapshot, &tree, err));
     if (tree != NULL) {
-        FI_TRY(fi_lsm_tree_visit_parts(tree->lsm_tree, &view->node.view, visit, ctx, err));
+        FI_TRY(fi_lsm_tree_visit_parts(tree->lsm_tree, &snapshot->node.snapshot, visit, ctx, err));
     }
 out:
-    fi_db_view_close(own);
+    fi_db_snapshot_close(own);
     return rc;
 }
 

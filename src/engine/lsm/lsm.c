@@ -5,8 +5,8 @@
  * A tree consists of memtables and of runs in levels below them. Writes go to the active memtable;
  * freezing closes it; a flush (compaction.c) writes frozen memtables as a run of level 0;
  * compactions (compaction.c) merge runs into deeper levels. MANIFEST (manifest.c) lists the runs.
- * Readers use one immutable object of each tree, its state (lsm_state.c), which is replaced when
- * something changes (lsm_install.c).
+ * Readers use one immutable object of each tree, its state (lsm_superversion.c), which is replaced
+ * when something changes (lsm_install.c).
  *
  *   apply, freeze        lsm_tree.c       one thread, the leader of commits
  *   get                  lsm_tree_get.c   any thread; neither waits nor locks
@@ -20,7 +20,7 @@
  *      memtables are newer than those in runs, and levels are ordered as version.h says. A range
  *      delete counts as a version of every key that it covers. So a read may stop at the first
  *      version that it sees, or at the first range delete above that version. The exception is
- *      history runs, if a view has to look into them (run_history.c).
+ *      history runs, if a snapshot has to look into them (version_history.c).
  * (I2) The replacement of a state that removes a memtable also adds the run that has its content.
  *      MANIFEST has durably named that run before.
  * (I3) The log is durable up to the end of a memtable before MANIFEST names the memtable's run
@@ -47,7 +47,7 @@
 #include "base/mem.h"
 #include "lsm/lsm_internal.h"
 #include "os/os_names.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 
 #include <stdio.h>
 
@@ -81,7 +81,8 @@ static void
 add_tree_locked(const struct fi_lsm_tree *tree, struct fi_lsm_stats *out)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    const struct fi_lsm_superversion *state =
+        atomic_load_explicit(&tree->state, memory_order_relaxed);
     add_version(state->version, out);
     out->values.files += tree->values.files;
     out->values.bytes += tree->values.bytes;
@@ -146,7 +147,7 @@ fi_lsm_is_run_name(const char *name, const struct fi_run_kind *const *kinds)
     if (fi_lsm_number_in_name(name) == 0) {
         return false;
     }
-    bool is_known = has_kind(name, &fi_value_file_kind);
+    bool is_known = has_kind(name, &fi_run_value_file_kind);
     const struct fi_run_kind *kind;
     for (size_t i = 0; !is_known && (kind = fi_run_kind_at(kinds, i)) != NULL; i++) {
         is_known = has_kind(name, kind);
@@ -202,7 +203,7 @@ make_handle(struct fi_os_dir *dir, const struct fi_lsm_options *options)
         set_options(lsm, options);
         fi_epoch_init(&lsm->epoch);
         fi_memtable_pool_init(&lsm->memtable_pool, lsm->os);
-        fi_run_file_init_all(&lsm->files, lsm->os);
+        fi_version_file_init_all(&lsm->files, lsm->os);
         lsm->files.epoch = &lsm->epoch;
         lsm->files.open_max = OPEN_RUNS_MAX;
         lsm->files.env.cache = options->cache;
@@ -219,7 +220,7 @@ make_handle(struct fi_os_dir *dir, const struct fi_lsm_options *options)
 }
 
 static void
-destroy(struct fi_lsm *lsm)
+lsm_destroy(struct fi_lsm *lsm)
 {
     if (lsm == NULL) {
         return;
@@ -237,7 +238,7 @@ destroy(struct fi_lsm *lsm)
     fi_memtable_pool_deinit(&lsm->memtable_pool);
     fi_lsm_collect_memory(lsm);
     fi_version_unref(lsm->no_runs);
-    fi_run_file_deinit_all(&lsm->files);
+    fi_version_file_deinit_all(&lsm->files);
     fi_free(lsm->strays);
     fi_log_watch_end(&lsm->manifest_watch);
     fi_buf_deinit(&lsm->history);
@@ -364,7 +365,7 @@ make_version(struct fi_lsm *lsm, const struct fi_manifest_state_tree *named,
                              info->attachments[i].kind, &attached, err));
         }
         added[count].level = info->level;
-        added[count].file = fi_run_file_create(&lsm->files, kind, info);
+        added[count].file = fi_version_file_create(&lsm->files, kind, info);
         if (added[count].file == NULL) {
             rc = fi_error_no_memory(err, "a run of a tree");
             goto out;
@@ -375,7 +376,7 @@ make_version(struct fi_lsm *lsm, const struct fi_manifest_state_tree *named,
     FI_TRY(fi_version_create(&change, out, err));
 out:
     for (size_t i = 0; i < count; i++) {
-        fi_run_file_unref(added[i].file);
+        fi_version_file_unref(added[i].file);
     }
     fi_free(added);
     return rc;
@@ -493,7 +494,7 @@ fi_lsm_close(struct fi_lsm *lsm, firn_error *err)
     }
     int rc = fi_manifest_close(lsm->manifest, err);
     lsm->manifest = NULL;
-    destroy(lsm);
+    lsm_destroy(lsm);
     return rc;
 }
 
@@ -503,7 +504,7 @@ fi_lsm_abandon(struct fi_lsm *lsm)
     if (lsm != NULL) {
         fi_manifest_abandon(lsm->manifest);
         lsm->manifest = NULL;
-        destroy(lsm);
+        lsm_destroy(lsm);
     }
 }
 
@@ -577,12 +578,12 @@ fi_lsm_scratch_dir(const struct fi_lsm *lsm)
 
 /* Named like an unfinished run, which belongs to nothing and is no sign of damage. */
 void
-fi_lsm_scratch_name(struct fi_lsm *lsm, char out[FI_RUN_FILE_NAME_SIZE])
+fi_lsm_scratch_name(struct fi_lsm *lsm, char out[FI_VERSION_FILE_NAME_SIZE])
 {
-    char name[FI_RUN_FILE_NAME_SIZE];
-    fi_run_file_name(fi_lsm_take_number(lsm), lsm->options.kinds[0], name);
-    int size = snprintf(out, FI_RUN_FILE_NAME_SIZE, "%s.tmp", name);
-    CHECK(size > 0 && size < FI_RUN_FILE_NAME_SIZE);
+    char name[FI_VERSION_FILE_NAME_SIZE];
+    fi_version_file_name(fi_lsm_take_number(lsm), lsm->options.kinds[0], name);
+    int size = snprintf(out, FI_VERSION_FILE_NAME_SIZE, "%s.tmp", name);
+    CHECK(size > 0 && size < FI_VERSION_FILE_NAME_SIZE);
 }
 
 uint64_t
@@ -591,7 +592,7 @@ fi_lsm_log_floor(struct fi_lsm *lsm)
     uint64_t floor = UINT64_MAX;
     fi_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->tree_count; i++) {
-        const struct fi_lsm_state *state =
+        const struct fi_lsm_superversion *state =
             atomic_load_explicit(&lsm->trees[i]->state, memory_order_relaxed);
         for (size_t j = 0; j < state->memtable_count; j++) {
             uint64_t segment =

@@ -13,7 +13,7 @@ fi_lsm_measure_locked(struct fi_lsm *lsm)
     size_t frozen = 0;
     size_t level0 = 0;
     for (size_t i = 0; i < lsm->tree_count; i++) {
-        const struct fi_lsm_state *state =
+        const struct fi_lsm_superversion *state =
             atomic_load_explicit(&lsm->trees[i]->state, memory_order_relaxed);
         DCHECK(state->memtable_count > 0 || lsm->trees[i]->is_dropping);
         if (state->memtable_count > frozen + 1) {

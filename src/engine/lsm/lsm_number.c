@@ -31,5 +31,5 @@ fi_lsm_number_in_name(const char *name)
         rest++;
     }
     bool is_whole = *rest == '\0' || strcmp(rest, ".tmp") == 0;
-    return rest > suffix && is_whole && strlen(name) < FI_RUN_FILE_NAME_SIZE ? number : 0;
+    return rest > suffix && is_whole && strlen(name) < FI_VERSION_FILE_NAME_SIZE ? number : 0;
 }

@@ -85,7 +85,7 @@ choose_line_count(const struct fi_memtable *table)
 }
 
 static struct fi_memtable_filter *
-create(size_t line_count)
+memtable_filter_create(size_t line_count)
 {
     struct fi_memtable_filter *filter = fi_alloc_zeroed(size_of(line_count));
     if (filter != NULL) {
@@ -99,11 +99,11 @@ create(size_t line_count)
 }
 
 static void
-begin(struct fi_memtable *table)
+memtable_filter_begin(struct fi_memtable *table)
 {
     DCHECK(atomic_load_explicit(&table->filter, memory_order_relaxed) == NULL);
     struct fi_memtable_cursor cursor;
-    struct fi_memtable_filter *filter = create(choose_line_count(table));
+    struct fi_memtable_filter *filter = memtable_filter_create(choose_line_count(table));
     /* With or without success: this is tried once. */
     table->filter_table_bytes = 0;
     if (filter == NULL) {
@@ -121,7 +121,7 @@ void
 fi_memtable_filter_add(struct fi_memtable *table, firn_slice key)
 {
     if (table->filter_table_bytes > 0 && entry_count_of(table) >= FILTER_FROM) {
-        begin(table);
+        memtable_filter_begin(table);
     }
     const struct fi_memtable_filter *filter =
         atomic_load_explicit(&table->filter, memory_order_relaxed);

@@ -41,13 +41,13 @@ struct rescuing {
     struct fi_rescue_result *result;
     struct fi_buf told; /* reports on the candidate, each with its NUL; used if it is taken */
     bool told_is_short; /* there was no memory */
-    struct fi_rescue_look look;
+    struct fi_rescue_inspect look;
     bool walks_versions; /* a candidate is sound only if it has no version twice */
 };
 
 /* Keeps a report until it is known which candidate is taken. */
 static void
-tell(void *ctx, const char *text)
+rescue_report(void *ctx, const char *text)
 {
     struct rescuing *rescuing = ctx;
     if (fi_buf_append(&rescuing->told, text, strlen(text) + 1) != FIRN_OK) {
@@ -56,7 +56,7 @@ tell(void *ctx, const char *text)
 }
 
 static void
-tell_all(const struct rescuing *rescuing)
+report_all(const struct rescuing *rescuing)
 {
     DCHECK(rescuing->told.size == 0 || rescuing->told.data[rescuing->told.size - 1] == 0);
     const char *text = NULL;
@@ -69,7 +69,7 @@ tell_all(const struct rescuing *rescuing)
 
 /* Removes the previous candidate. */
 static int
-begin(struct rescuing *rescuing, firn_error *err)
+rescue_begin(struct rescuing *rescuing, firn_error *err)
 {
     struct fi_storefile_identity identity;
     fi_buf_clear(&rescuing->told);
@@ -104,7 +104,7 @@ gather_lsm(struct rescuing *rescuing, bool is_newest, struct fi_rescue_manifest_
         .lsm = {.kinds = fi_db_image_kinds, .cache = cache, .is_read_only = true},
         .is_newest = is_newest,
         .log_sequence = rescuing->look.log_sequence,
-        .on_damage = tell,
+        .on_damage = rescue_report,
         .ctx = rescuing};
     int rc = fi_rescue_manifest(rescuing->copy.from, rescuing->copy.to, &options, gathered, err);
     fi_block_cache_destroy(cache);
@@ -161,7 +161,7 @@ walk_trees(struct firn_db *db, firn_error *err)
 
 /* Checks whether the candidate is sound (I2). */
 static int
-examine(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
+rescue_examine(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
 {
     const struct fi_db_options options = {.read_only = true, .memory_bytes = MEMORY_BYTES};
     const struct fi_inspect_check_options check = {.on_damage = ignore_damage};
@@ -182,39 +182,40 @@ examine(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
 
 /* The same, after giving the store its name. */
 static int
-judge(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
+rescue_assess(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
 {
     int rc = fi_db_create_end(rescuing->copy.to, err);
-    return rc == FIRN_OK ? examine(rescuing, out_is_sound, err) : rc;
+    return rc == FIRN_OK ? rescue_examine(rescuing, out_is_sound, err) : rc;
 }
 
 static int
 try_as_it_is(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
 {
-    FI_TRY_RETURN(begin(rescuing, err));
+    FI_TRY_RETURN(rescue_begin(rescuing, err));
     FI_TRY_RETURN(fi_rescue_copy_logs(&rescuing->copy, err));
     FI_TRY_RETURN(fi_rescue_copy_runs(&rescuing->copy, err));
-    FI_TRY_RETURN(judge(rescuing, out_is_sound, err));
+    FI_TRY_RETURN(rescue_assess(rescuing, out_is_sound, err));
     rescuing->result->state = FI_RESCUE_KEPT;
     return FIRN_OK;
 }
 
 /* Reports lost checkpoints, by what the log says of MANIFEST. */
 static void
-tell_history(struct rescuing *rescuing, firn_slice history, uint64_t *doubts)
+report_history(struct rescuing *rescuing, firn_slice history, uint64_t *doubts)
 {
-    const struct fi_rescue_look *look = &rescuing->look;
+    const struct fi_rescue_inspect *look = &rescuing->look;
     uint64_t has = history.size >= 9 ? fi_load_le64(history.data + 1) : 0;
     if (!look->may_be_older || (look->knows_history && has >= look->history_sequence)) {
         return;
     }
     ++*doubts;
-    tell(rescuing,
-         look->knows_history
-             ? "checkpoints and restores that MANIFEST recorded are lost: entries that a restore "
-               "had hidden are visible again"
-             : "checkpoints and restores may be lost with MANIFEST: entries that a restore had "
-               "hidden may be visible again");
+    rescue_report(
+        rescuing,
+        look->knows_history
+            ? "checkpoints and restores that MANIFEST recorded are lost: entries that a restore "
+              "had hidden are visible again"
+            : "checkpoints and restores may be lost with MANIFEST: entries that a restore had "
+              "hidden may be visible again");
 }
 
 /* If names are lost, the log gets a commit with new ones. */
@@ -228,7 +229,7 @@ name_keyspaces(struct rescuing *rescuing, uint64_t sequence, bool *is_sound, uin
     if (rc != FIRN_OK || lost == 0) {
         return rc;
     }
-    return examine(rescuing, is_sound, err);
+    return rescue_examine(rescuing, is_sound, err);
 }
 
 static int
@@ -242,19 +243,19 @@ try_gathered(struct rescuing *rescuing, bool is_newest, enum fi_rescue_log_part 
     int rc;
     DCHECK(!rescuing->walks_versions);
     *out_is_sound = false;
-    FI_TRY(begin(rescuing, err));
+    FI_TRY(rescue_begin(rescuing, err));
     FI_TRY(fi_rescue_copy_runs(&rescuing->copy, err));
     rc = gather_lsm(rescuing, is_newest, &gathered, &found);
     FI_TRY(fi_rescue_sift(rc, &found, &is_made, err));
     if (!is_made) {
-        tell(rescuing, found.text);
+        rescue_report(rescuing, found.text);
         goto out;
     }
     FI_TRY(write_log(rescuing, part, err));
     rescuing->walks_versions = !is_newest;
-    FI_TRY(judge(rescuing, out_is_sound, err));
+    FI_TRY(rescue_assess(rescuing, out_is_sound, err));
     if (*out_is_sound) {
-        tell_history(rescuing, fi_buf_slice(&gathered.history), &gathered.doubts);
+        report_history(rescuing, fi_buf_slice(&gathered.history), &gathered.doubts);
         FI_TRY(name_keyspaces(rescuing, gathered.sequence, out_is_sound, &gathered.doubts, err));
     }
     result->runs_lost = gathered.runs_lost;
@@ -272,10 +273,10 @@ out:
 static int
 try_log_alone(struct rescuing *rescuing, bool is_empty, bool *out_is_sound, firn_error *err)
 {
-    FI_TRY_RETURN(begin(rescuing, err));
+    FI_TRY_RETURN(rescue_begin(rescuing, err));
     FI_TRY_RETURN(make_lsm(rescuing, err));
     FI_TRY_RETURN(write_log(rescuing, is_empty ? FI_RESCUE_LOG_NOTHING : FI_RESCUE_LOG_ALL, err));
-    FI_TRY_RETURN(judge(rescuing, out_is_sound, err));
+    FI_TRY_RETURN(rescue_assess(rescuing, out_is_sound, err));
     rescuing->result->runs_lost = 0;
     rescuing->result->runs_taken = 0;
     rescuing->result->state = is_empty                        ? FI_RESCUE_LOST
@@ -293,7 +294,7 @@ try_trees(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
     DCHECK(!*out_is_sound);
     static const enum fi_rescue_log_part parts[] = {FI_RESCUE_LOG_ALL, FI_RESCUE_LOG_COMMITS,
                                                     FI_RESCUE_LOG_NOTHING};
-    FI_TRY_RETURN(fi_rescue_look(rescuing->copy.from, &rescuing->look, err));
+    FI_TRY_RETURN(fi_rescue_inspect(rescuing->copy.from, &rescuing->look, err));
     for (unsigned i = 0; i < 6 && !*out_is_sound; i++) {
         bool takes_named_only = i % 2 != 0;
         if (takes_named_only || !rescuing->look.is_newest) {
@@ -345,7 +346,7 @@ fi_rescue(struct fi_os_dir *from, struct fi_os_dir *to, const struct fi_rescue_o
 {
     DCHECK(options->on_damage != NULL && from != to);
     struct rescuing rescuing = {
-        .copy = {.from = from, .to = to, .report = {.on_damage = tell, .ctx = &rescuing}},
+        .copy = {.from = from, .to = to, .report = {.on_damage = rescue_report, .ctx = &rescuing}},
         .options = options,
         .result = out};
     struct fi_storefile_identity identity;
@@ -359,7 +360,7 @@ fi_rescue(struct fi_os_dir *from, struct fi_os_dir *to, const struct fi_rescue_o
         rc = fi_error_no_memory(err, "what is damaged");
     }
     if (rc == FIRN_OK) {
-        tell_all(&rescuing);
+        report_all(&rescuing);
     }
     fi_buf_deinit(&rescuing.told);
     return rc;
@@ -370,11 +371,11 @@ fi_rescue_doubt(struct fi_os_dir *from, const struct fi_rescue_options *options,
                 struct fi_rescue_result *result, firn_error *err)
 {
     DCHECK(options->on_damage != NULL);
-    struct fi_rescue_look_files found;
+    struct fi_rescue_inspect_files found;
     if (result->was_gathered) {
         return FIRN_OK; /* every run was examined */
     }
-    int rc = fi_rescue_look_files(from, &found, err);
+    int rc = fi_rescue_inspect_files(from, &found, err);
     if (rc == FIRN_OK && found.unnamed > 0) {
         result->runs_lost += found.unnamed;
         result->state = FI_RESCUE_SHORTENED;

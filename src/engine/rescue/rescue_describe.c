@@ -7,14 +7,14 @@
  *
  * The run becomes a history run, whose only group has just its sequences: history is not ordered
  * relative to other runs, so the run can be read and merged together with any others
- * (run_history.c). Later compactions move its versions to the right levels.
+ * (version_history.c). Later compactions move its versions to the right levels.
  */
 #include "rescue/rescue_internal.h"
 
 #include "base/check.h"
 #include "base/slice.h"
 #include "base/sort.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 
 struct description {
     struct fi_rescue_gather *gather;
@@ -26,7 +26,7 @@ struct description {
 /* ---- entries ---- */
 
 static int
-note_reference(void *ctx, const struct fi_value_file_reference *found, firn_error *err)
+note_reference(void *ctx, const struct fi_run_value_file_reference *found, firn_error *err)
 {
     struct description *description = ctx;
     struct fi_manifest_reference *known =
@@ -38,7 +38,7 @@ note_reference(void *ctx, const struct fi_value_file_reference *found, firn_erro
     if (known == NULL) {
         return fi_error_no_memory(err, "the value files of a run");
     }
-    known->bytes += fi_value_file_span(found);
+    known->bytes += fi_run_value_file_span(found);
     return FIRN_OK;
 }
 
@@ -56,7 +56,7 @@ note_entry(struct description *description, const struct fi_entry *entry, firn_e
     if (entry->kind == FI_ENTRY_EXPIRING) {
         fi_manifest_run_note_expiry(info, fi_entry_expires_ms(entry->value));
     }
-    return entry->values != NULL ? fi_value_cell_each(entry, note_reference, description, err)
+    return entry->values != NULL ? fi_run_value_cell_each(entry, note_reference, description, err)
                                  : FIRN_OK;
 }
 
@@ -85,14 +85,14 @@ look_up(const struct fi_rescue_gather *gather, struct fi_manifest_reference *ref
 {
     const struct fi_manifest_reference *named =
         fi_hash_map_find(&gather->value_files, reference->number, &reference->number);
-    char name[FI_RUN_FILE_NAME_SIZE];
+    char name[FI_VERSION_FILE_NAME_SIZE];
     struct fi_run *file;
-    fi_run_file_name(reference->number, &fi_value_file_kind, name);
-    FI_TRY_RETURN(fi_value_file_kind.open(&gather->env, name, &file, err));
-    const struct fi_run_summary *summary = fi_value_file_kind.summary(file);
+    fi_version_file_name(reference->number, &fi_run_value_file_kind, name);
+    FI_TRY_RETURN(fi_run_value_file_kind.open(&gather->env, name, &file, err));
+    const struct fi_run_summary *summary = fi_run_value_file_kind.summary(file);
     reference->identity = named != NULL ? named->identity : summary->identity;
     reference->total_bytes = named != NULL ? named->total_bytes : summary->content_bytes;
-    fi_value_file_kind.close(file);
+    fi_run_value_file_kind.close(file);
     return reference->bytes <= reference->total_bytes
                ? FIRN_OK
                : fi_error_set(err, FIRN_CORRUPT, "'%s' is smaller than its contents", name);
@@ -157,7 +157,7 @@ fi_rescue_describe_as_history(struct fi_manifest_run *info, struct fi_arena *are
     }
     *group = (struct fi_manifest_group){.first = info->sequence_min, .last = info->sequence_max};
     info->level = FI_VERSION_HISTORY;
-    info->views = 0;
+    info->snapshots = 0;
     info->groups = group;
     info->group_count = 1;
     return FIRN_OK;
@@ -186,13 +186,13 @@ fi_rescue_describe(struct fi_rescue_gather *gather, const struct fi_rescue_run *
                    struct fi_manifest_run *out, firn_error *err)
 {
     struct description description = {.gather = gather, .info = {.number = found->number}};
-    char name[FI_RUN_FILE_NAME_SIZE];
+    char name[FI_VERSION_FILE_NAME_SIZE];
     struct fi_run *run = NULL;
     int rc;
     DCHECK(found->is_present && found->kind != NULL);
     fi_hash_map_init(&description.references, sizeof(struct fi_manifest_reference),
                      fi_hash_map_first, fi_hash_map_same_number);
-    fi_run_file_name(found->number, found->kind, name);
+    fi_version_file_name(found->number, found->kind, name);
     FI_TRY(found->kind->open(&gather->env, name, &run, err));
     FI_TRY(read_entries(&description, run, err));
     FI_TRY(list_references(&description, err));

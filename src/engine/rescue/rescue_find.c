@@ -172,14 +172,14 @@ visit_file(void *ctx, const struct fi_os_dirent *entry)
 {
     struct fi_rescue_gather *gather = ctx;
     uint64_t number = fi_lsm_number_in_name(entry->name);
-    char name[FI_RUN_FILE_NAME_SIZE];
+    char name[FI_VERSION_FILE_NAME_SIZE];
     if (number == 0) {
         return FIRN_OK;
     }
     pass_number(gather, number);
     const struct fi_run_kind *const *kind = gather->options->lsm.kinds;
     for (; *kind != NULL; kind++) {
-        fi_run_file_name(number, *kind, name);
+        fi_version_file_name(number, *kind, name);
         if (strcmp(entry->name, name) == 0) {
             break;
         }
@@ -222,12 +222,12 @@ read_origin(struct fi_rescue_gather *gather, struct fi_rescue_run *run, firn_err
 {
     const struct fi_run_kind *kind = run->kind;
     DCHECK(run->is_present && kind != NULL);
-    char name[FI_RUN_FILE_NAME_SIZE];
+    char name[FI_VERSION_FILE_NAME_SIZE];
     struct fi_run_origin origin;
     struct fi_run *open = NULL;
     firn_error found;
     bool is_sound;
-    fi_run_file_name(run->number, kind, name);
+    fi_version_file_name(run->number, kind, name);
     int rc = kind->open(&gather->env, name, &open, &found);
     if (rc == FIRN_OK) {
         rc = kind->origin == NULL ? FIRN_NOT_FOUND

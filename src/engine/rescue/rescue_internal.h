@@ -10,20 +10,20 @@
 #include "lsm/lsm_handle.h"
 #include "rescue/rescue.h"
 
-/* ---- rescue_look.c: how the log and MANIFEST of a damaged store fit ---- */
+/* ---- rescue_inspect.c: how the log and MANIFEST of a damaged store fit ---- */
 
 /* What the MANIFEST in a directory says, and how the run files and value files compare to it. */
-struct fi_rescue_look_files {
+struct fi_rescue_inspect_files {
     uint64_t version;
     struct fi_log_position log_end; /* segment 0: not known */
     uint64_t unnamed; /* finished files that it does not name: left by a crash, or, where it was cut
                          short, lost with what it said */
     uint64_t missing; /* files that it names and that are not there */
 };
-FIRN_MUST_CHECK int fi_rescue_look_files(struct fi_os_dir *dir, struct fi_rescue_look_files *out,
-                                         firn_error *err);
+FIRN_MUST_CHECK int fi_rescue_inspect_files(struct fi_os_dir *dir,
+                                            struct fi_rescue_inspect_files *out, firn_error *err);
 
-struct fi_rescue_look {
+struct fi_rescue_inspect {
     bool is_newest;            /* MANIFEST is complete, as far as the log shows */
     bool may_be_older;         /* something shows that there was more, or it cannot be read */
     bool log_is_short;         /* by MANIFEST the log went further */
@@ -31,8 +31,8 @@ struct fi_rescue_look {
     bool knows_history;        /* the log names the history that MANIFEST had last: */
     uint64_t history_sequence; /* the one with this last change; 0: none */
 };
-FIRN_MUST_CHECK int fi_rescue_look(struct fi_os_dir *from, struct fi_rescue_look *out,
-                                   firn_error *err);
+FIRN_MUST_CHECK int fi_rescue_inspect(struct fi_os_dir *from, struct fi_rescue_inspect *out,
+                                      firn_error *err);
 
 /* ---- rescue_copy.c: the files of the damaged store in the new one ---- */
 
@@ -178,12 +178,12 @@ FIRN_MUST_CHECK int fi_rescue_describe_take(struct fi_manifest_run *info,
 FIRN_MUST_CHECK int fi_rescue_describe_as_history(struct fi_manifest_run *info,
                                                   struct fi_arena *arena, firn_error *err);
 
-/* ---- rescue_judge.c ---- */
+/* ---- rescue_assess.c ---- */
 
 /* Marks the runs that are taken. */
-FIRN_MUST_CHECK int fi_rescue_judge(struct fi_rescue_gather *gather, firn_error *err);
+FIRN_MUST_CHECK int fi_rescue_assess(struct fi_rescue_gather *gather, firn_error *err);
 /* Reports and counts a run that is lost. */
-void fi_rescue_judge_lost(struct fi_rescue_gather *gather, const char *text);
+void fi_rescue_assess_lost(struct fi_rescue_gather *gather, const char *text);
 
 /* ---- rescue_runs.c ---- */
 

@@ -44,7 +44,7 @@ struct telling {
 };
 
 static void
-tell(const struct telling *telling, const char *text)
+rescue_log_report(const struct telling *telling, const char *text)
 {
     *telling->was_cut = true;
     telling->report->on_damage(telling->report->ctx, text);
@@ -66,13 +66,14 @@ copy_log(const struct fi_rescue_log_job *job, struct log_copy *copy, const struc
     }
     FI_TRY_RETURN(fi_rescue_sift(rc, &found, &is_sound, err));
     if (!is_sound) {
-        tell(telling, found.text);
+        rescue_log_report(telling, found.text);
     }
     if (job->is_short) {
-        tell(telling, "the log was cut short: MANIFEST knows that it went further");
+        rescue_log_report(telling, "the log was cut short: MANIFEST knows that it went further");
     }
     if (copy->left_some) {
-        tell(telling, "checkpoints that were made or restored are left out: their data is lost");
+        rescue_log_report(
+            telling, "checkpoints that were made or restored are left out: their data is lost");
     }
     return FIRN_OK;
 }
@@ -87,7 +88,8 @@ fi_rescue_log(const struct fi_rescue_log_job *job, bool *out_was_cut, firn_error
     *out_was_cut = false;
     FI_TRY_RETURN(fi_log_create(job->to, &writing, &copy.log, err));
     if (job->part == FI_RESCUE_LOG_NOTHING) {
-        tell(&telling, "the log is left out: it does not fit what is left of the rest");
+        rescue_log_report(&telling,
+                          "the log is left out: it does not fit what is left of the rest");
     } else {
         rc = copy_log(job, &copy, &telling, err);
     }

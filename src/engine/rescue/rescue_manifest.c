@@ -4,7 +4,7 @@
  * themselves.
  *
  * In a new directory that shares the runs of the damaged store. The known facts are collected
- * (rescue_find.c), the current runs are chosen (rescue_judge.c), those that MANIFEST does not name
+ * (rescue_find.c), the current runs are chosen (rescue_assess.c), those that MANIFEST does not name
  * are described (rescue_describe.c), and one edit names all of them. Then all runs are read
  * (rescue_runs.c), and a second edit names those trees again of which something is damaged. It also
  * says that the log begins again, as the caller writes a new one.
@@ -90,8 +90,8 @@ find_runs(const struct naming *naming, uint64_t tree)
 
 /* (I2). */
 static int
-place(struct fi_rescue_gather *gather, const struct fi_rescue_tree *tree,
-      struct fi_manifest_run *run, firn_error *err)
+rescue_manifest_place(struct fi_rescue_gather *gather, const struct fi_rescue_tree *tree,
+                      struct fi_manifest_run *run, firn_error *err)
 {
     bool keeps_groups =
         run->level == FI_VERSION_HISTORY && gather->result->runs_lost == 0 && !tree->has_lost;
@@ -128,7 +128,7 @@ name_run(struct naming *naming, struct fi_rescue_tree *tree, const struct fi_res
     gather->sequence =
         run->info->sequence_max > gather->sequence ? run->info->sequence_max : gather->sequence;
     runs[out->added_count] = *run->info;
-    return place(gather, tree, &runs[out->added_count++], err);
+    return rescue_manifest_place(gather, tree, &runs[out->added_count++], err);
 }
 
 static int
@@ -163,7 +163,7 @@ name_tree(struct naming *naming, struct fi_rescue_tree *tree, firn_error *err)
 }
 
 static int
-append(struct naming *naming, struct fi_manifest *manifest, firn_error *err)
+rescue_manifest_append(struct naming *naming, struct fi_manifest *manifest, firn_error *err)
 {
     struct fi_rescue_gather *gather = naming->gather;
     naming->count = 0;
@@ -199,10 +199,10 @@ name_all(struct naming *naming, struct fi_os_dir *dir, firn_error *err)
         goto out;
     }
     FI_TRY(fi_manifest_create(dir, NULL, &manifest, err));
-    FI_TRY(append(naming, manifest, err));
+    FI_TRY(rescue_manifest_append(naming, manifest, err));
     FI_TRY(fi_rescue_runs(naming->gather, dir, err));
     naming->is_again = true;
-    FI_TRY(append(naming, manifest, err));
+    FI_TRY(rescue_manifest_append(naming, manifest, err));
     rc = fi_manifest_close(manifest, err);
     manifest = NULL;
 out:
@@ -231,7 +231,7 @@ fi_rescue_manifest(struct fi_os_dir *from, struct fi_os_dir *to,
     FI_TRY(fi_os_dir_open(to, FI_LSM_RUNS, &gather.runs_dir, err));
     gather.env = (struct fi_run_env){.dir = gather.runs_dir, .cache = options->lsm.cache};
     FI_TRY(fi_rescue_find_all(&gather, from, err));
-    FI_TRY(fi_rescue_judge(&gather, err));
+    FI_TRY(fi_rescue_assess(&gather, err));
     FI_TRY(name_all(&naming, to, err));
     out->sequence = gather.sequence;
     out->history = gather.history;

@@ -47,7 +47,7 @@ note_tree(void *ctx, uint32_t id, firn_error *err)
 }
 
 static int
-look(struct naming *naming, struct fi_os_dir *to, firn_error *err)
+rescue_names_inspect(struct naming *naming, struct fi_os_dir *to, firn_error *err)
 {
     const struct fi_db_options options = {.read_only = true, .memory_bytes = NAMES_MEMORY_BYTES};
     int rc;
@@ -85,7 +85,7 @@ out:
 }
 
 static int
-encode(const struct naming *naming, struct fi_buf *record)
+rescue_names_encode(const struct naming *naming, struct fi_buf *record)
 {
     uint8_t header[FI_STOREFILE_HEADER_MAX];
     uint64_t count = naming->last_id - naming->next_id + 1;
@@ -99,14 +99,14 @@ encode(const struct naming *naming, struct fi_buf *record)
 }
 
 static int
-commit(const struct naming *naming, struct fi_os_dir *to, firn_error *err)
+rescue_names_commit(const struct naming *naming, struct fi_os_dir *to, firn_error *err)
 {
     const struct fi_log_options options = fi_db_log_options(false);
     struct fi_buf record = {0};
     struct fi_log *log = NULL;
     int rc = FIRN_OK;
     DCHECK(naming->next_id <= naming->last_id);
-    if (encode(naming, &record) != FIRN_OK) {
+    if (rescue_names_encode(naming, &record) != FIRN_OK) {
         rc = fi_error_no_memory(err, "the names of keyspaces");
         goto out;
     }
@@ -121,7 +121,7 @@ out:
 }
 
 static void
-tell(const struct naming *naming)
+rescue_names_report(const struct naming *naming)
 {
     const struct fi_rescue_options *options = naming->options;
     char text[TEXT_SIZE];
@@ -146,12 +146,12 @@ fi_rescue_names_give(struct fi_os_dir *to, uint64_t sequence,
 {
     struct naming naming = {.options = options, .sequence = sequence};
     *out_lost = 0;
-    FI_TRY_RETURN(look(&naming, to, err));
+    FI_TRY_RETURN(rescue_names_inspect(&naming, to, err));
     if (naming.last_id >= naming.next_id) {
-        FI_TRY_RETURN(commit(&naming, to, err));
+        FI_TRY_RETURN(rescue_names_commit(&naming, to, err));
         *out_lost = naming.last_id - naming.next_id + 1;
     }
     *out_lost += naming.left_out;
-    tell(&naming);
+    rescue_names_report(&naming);
     return FIRN_OK;
 }

@@ -11,7 +11,7 @@
  *
  * Whatever a lost run hid shows again: older versions, and keys that its tombstones deleted. The
  * caller reports that. History runs of the same tree may say that lost versions supersede theirs.
- * So this is removed from their groups, and every view reads them (rescue_manifest.c, I2).
+ * So this is removed from their groups, and every snapshot reads them (rescue_manifest.c, I2).
  */
 #include "rescue/rescue_internal.h"
 
@@ -50,18 +50,18 @@ write_again(struct fi_rescue_gather *gather, struct fi_rescue_run *damaged, stru
 {
     struct fi_run_summary summary = {0};
     struct fi_lsm_damage damage = damage_of(gather, damaged->tree);
-    char name[FI_RUN_FILE_NAME_SIZE];
+    char name[FI_VERSION_FILE_NAME_SIZE];
     firn_error found;
     int rc;
     DCHECK(*out_is_lost);
     if (run->kind->mend == NULL) {
         return FIRN_OK;
     }
-    fi_run_file_name(damaged->number, run->kind, name);
+    fi_version_file_name(damaged->number, run->kind, name);
     struct fi_run_mend how = {.env = gather->env,
                               .name = name,
                               .codec = gather->options->lsm.codec_bottom,
-                              .on_damage = fi_lsm_check_tell,
+                              .on_damage = fi_lsm_check_report,
                               .ctx = &damage};
     FI_TRY(fi_os_remove_file(how.env.dir, name, err));
     rc = run->kind->mend(run, &how, &summary, &found);
@@ -82,47 +82,47 @@ out:
 
 /* *out_is_sound is false if the run is lost, or was written again. */
 static int
-read_run(struct fi_rescue_gather *gather, struct fi_run_file *file, struct fi_rescue_run *named,
+read_run(struct fi_rescue_gather *gather, struct fi_version_file *file, struct fi_rescue_run *named,
          bool *out_is_sound, firn_error *err)
 {
     struct fi_lsm_damage damage = damage_of(gather, named->tree);
-    struct fi_run_file_handle *pin = NULL;
+    struct fi_version_file_handle *pin = NULL;
     firn_error found;
     bool is_lost;
     int written = FIRN_OK;
-    int rc = fi_run_file_pin(file, &pin, &found);
+    int rc = fi_version_file_pin(file, &pin, &found);
     DCHECK((rc == FIRN_OK) == (pin != NULL));
     is_lost = fi_rescue_is_finding(rc);
     if (rc == FIRN_OK) {
         rc = fi_lsm_check_run(pin->run, &damage, NULL, &found);
         is_lost = fi_rescue_is_finding(rc);
         written = is_lost ? write_again(gather, named, pin->run, &is_lost, err) : FIRN_OK;
-        fi_run_file_unpin(pin);
+        fi_version_file_unpin(pin);
     }
     FI_TRY_RETURN(written);
     FI_TRY_RETURN(fi_rescue_sift(rc, &found, out_is_sound, err));
     named->is_taken = !is_lost;
     if (is_lost) {
-        fi_rescue_judge_lost(gather, found.text);
+        fi_rescue_assess_lost(gather, found.text);
     }
     return FIRN_OK;
 }
 
 /* Whether all attachments of the run can be read; reports those that cannot. */
 static int
-read_attachments(struct fi_rescue_gather *gather, const struct fi_run_file *file,
+read_attachments(struct fi_rescue_gather *gather, const struct fi_version_file *file,
                  bool *out_are_sound, firn_error *err)
 {
     const struct fi_rescue_manifest_options *options = gather->options;
     *out_are_sound = true;
     for (size_t i = 0; i < file->info.attachment_count; i++) {
-        struct fi_run_file_handle *pin = NULL;
+        struct fi_version_file_handle *pin = NULL;
         firn_error found;
         bool is_sound;
-        int rc = fi_run_file_pin(file->attachments[i], &pin, &found);
+        int rc = fi_version_file_pin(file->attachments[i], &pin, &found);
         if (rc == FIRN_OK) {
             rc = pin->run->kind->check(pin->run, options->on_damage, options->ctx, NULL, &found);
-            fi_run_file_unpin(pin);
+            fi_version_file_unpin(pin);
         }
         FI_TRY_RETURN(fi_rescue_sift(rc, &found, &is_sound, err));
         if (!is_sound) {
@@ -138,7 +138,7 @@ read_level(struct fi_rescue_gather *gather, const struct fi_version_level *level
            struct fi_rescue_tree *tree, firn_error *err)
 {
     for (size_t i = 0; i < level->count; i++) {
-        struct fi_run_file *file = fi_version_file(level, i);
+        struct fi_version_file *file = fi_version_file(level, i);
         struct fi_rescue_run *named = fi_rescue_find_run(gather, file->info.number);
         bool is_sound;
         bool has_all = true;
@@ -165,12 +165,12 @@ read_tree(void *ctx, uint32_t id, firn_error *err)
         return FIRN_OK;
     }
     CHECK(known != NULL); /* MANIFEST was made of these */
-    struct fi_lsm_state *state = fi_lsm_state_of(tree);
+    struct fi_lsm_superversion *state = fi_lsm_superversion_of(tree);
     int rc = FIRN_OK;
     for (unsigned number = 0; rc == FIRN_OK && number < FI_VERSION_LEVELS_ALL; number++) {
         rc = read_level(reading->gather, &state->version->levels[number], known, err);
     }
-    fi_lsm_state_unref(state);
+    fi_lsm_superversion_unref(state);
     return rc;
 }
 

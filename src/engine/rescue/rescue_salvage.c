@@ -60,7 +60,7 @@ visit_commit(void *ctx, uint8_t type, firn_slice record, firn_error *err)
 /* ---- runs ---- */
 
 static int
-show(struct salvaging *salvaging, const struct fi_entry *entry, firn_error *err)
+rescue_salvage_show(struct salvaging *salvaging, const struct fi_entry *entry, firn_error *err)
 {
     DCHECK(entry->kind != FI_ENTRY_RANGE_DELETE);
     const struct fi_rescue_salvage_entry found = {
@@ -70,15 +70,15 @@ show(struct salvaging *salvaging, const struct fi_entry *entry, firn_error *err)
 
 /* *out_rc is the error that ended the walk; FIRN_OK at the end of the run. */
 static int
-walk(struct salvaging *salvaging, struct fi_run_cursor *cursor, bool is_forward, int *out_rc,
-     firn_error *err)
+rescue_salvage_walk(struct salvaging *salvaging, struct fi_run_cursor *cursor, bool is_forward,
+                    int *out_rc, firn_error *err)
 {
     const struct fi_run_kind *kind = cursor->kind;
     firn_error found;
     DCHECK(!cursor->is_valid);
     *out_rc = is_forward ? kind->cursor_first(cursor, &found) : kind->cursor_last(cursor, &found);
     while (*out_rc == FIRN_OK && cursor->is_valid) {
-        int rc = show(salvaging, &cursor->entry, err);
+        int rc = rescue_salvage_show(salvaging, &cursor->entry, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -97,10 +97,10 @@ salvage_opened(struct salvaging *salvaging, struct fi_run *run, firn_error *err)
     int ended;
     int rc;
     FI_TRY(run->kind->cursor_create(run, &options, &cursor, err));
-    rc = walk(salvaging, cursor, true, &ended, err);
+    rc = rescue_salvage_walk(salvaging, cursor, true, &ended, err);
     if (rc == FIRN_OK && ended != FIRN_OK) {
         DCHECK(fi_rescue_is_finding(ended));
-        rc = walk(salvaging, cursor, false, &ended, err);
+        rc = rescue_salvage_walk(salvaging, cursor, false, &ended, err);
     }
     run->kind->cursor_destroy(cursor);
 out:

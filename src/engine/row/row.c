@@ -25,21 +25,21 @@ create_builder(const struct fi_run_env *env, const char *name,
 }
 
 static int
-origin(struct fi_run *base, struct fi_buf *numbers, struct fi_run_origin *out, firn_error *err)
+row_origin(struct fi_run *base, struct fi_buf *numbers, struct fi_run_origin *out, firn_error *err)
 {
     const struct fi_row *run = fi_row_read_run(base);
     return fi_run_sections_origin(run->reader, &run->sections, numbers, out, err);
 }
 
 static const struct fi_run_summary *
-summary(const struct fi_run *run)
+row_summary(const struct fi_run *run)
 {
     DCHECK(run->kind == &fi_row_kind);
     return &((const struct fi_row *)run)->summary;
 }
 
 static const struct fi_range_set *
-ranges(const struct fi_run *run)
+row_ranges(const struct fi_run *run)
 {
     DCHECK(run->kind == &fi_row_kind);
     return &((const struct fi_row *)run)->ranges;
@@ -50,9 +50,9 @@ const struct fi_run_kind fi_row_kind = {
     .file_kind = FI_BLOCK_FILE_ROW,
     .open = open_run,
     .close = fi_row_open_close,
-    .summary = summary,
-    .ranges = ranges,
-    .origin = origin,
+    .summary = row_summary,
+    .ranges = row_ranges,
+    .origin = row_origin,
     .get = fi_row_get,
     .get_pinned = fi_row_get_pinned,
     .get_prefetch = fi_row_get_prefetch,

@@ -352,7 +352,7 @@ write_index(struct builder *builder, firn_error *err)
 }
 
 static int
-finish(struct builder *builder, struct fi_run_summary *out, firn_error *err)
+row_builder_finish(struct builder *builder, struct fi_run_summary *out, firn_error *err)
 {
     struct fi_run_summary *summary = &builder->output.summary;
     if (builder->pending.sums.count > 0) {
@@ -380,7 +380,7 @@ fi_row_builder_finish(struct fi_run_builder *base, struct fi_run_summary *out, f
     if (builder->output.summary.entry_count == 0 && builder->output.summary.range_count == 0) {
         return fi_error_set(err, FIRN_MISUSE, "a run that holds nothing is not written");
     }
-    int rc = finish(builder, out, err);
+    int rc = row_builder_finish(builder, out, err);
     builder->output.has_failed = rc != FIRN_OK;
     return rc;
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * row/row_get.c: looks up the newest version of a key that a view sees.
+ * row/row_get.c: looks up the newest version of a key that a snapshot sees.
  *
  *   filter ──> index ──> block ──> version      each may end the search; the cheapest is first
  *
- * Nearly always the view is the one interval [1, n], n newer than the run, and the first version of
- * the key in the block is the answer. In general the search walks the versions of the key and the
- * intervals of the view together, both from the newest: it passes over a version newer than the
- * interval, and an interval newer than the version. If the versions of a key fill many blocks, the
- * search does not read them one by one: after each block it begins again in the index, at the
- * newest sequence that can still be an answer. It does not read a block if the view sees none of
- * the block's sequences.
+ * Nearly always the snapshot is the one interval [1, n], n newer than the run, and the first
+ * version of the key in the block is the answer. In general the search walks the versions of the
+ * key and the intervals of the snapshot together, both from the newest: it passes over a version
+ * newer than the interval, and an interval newer than the version. If the versions of a key fill
+ * many blocks, the search does not read them one by one: after each block it begins again in the
+ * index, at the newest sequence that can still be an answer. It does not read a block if the
+ * snapshot sees none of the block's sequences.
  *
  * (I1) walk.at is the newest sequence that can still be an answer. Each round begins at a later
  *      block than the one before.
@@ -25,8 +25,8 @@
  * (I3) filter is set once, after all that it leads to.
  *
  * Failure. A block that cannot be read ends the search with FIRN_CORRUPT, since it may hold the
- * newest version; blocks that the view cannot see do not matter. A damaged filter is no failure:
- * without it lookups only cost more, and the check of the run reports it.
+ * newest version; blocks that the snapshot cannot see do not matter. A damaged filter is no
+ * failure: without it lookups only cost more, and the check of the run reports it.
  *
  * Threads: any number at once; except for the filter nothing of the run is changed.
  */
@@ -81,7 +81,7 @@ keep_filter(struct fi_row *run)
 
 /* Asks a filter that is pinned for this get alone. */
 static int
-ask_once(struct fi_row *run, uint64_t key_hash, bool *out, firn_error *err)
+query_once(struct fi_row *run, uint64_t key_hash, bool *out, firn_error *err)
 {
     struct fi_block_pin pin = {0};
     firn_error local;
@@ -113,7 +113,7 @@ read_filter(struct fi_row *run, uint64_t key_hash, bool *out, firn_error *err)
     }
     bool is_without =
         run->sections.filter.stored_size == 0 || atomic_load(&run->filter_state) == WITHOUT;
-    return is_without ? FIRN_OK : ask_once(run, key_hash, out, err);
+    return is_without ? FIRN_OK : query_once(run, key_hash, out, err);
 }
 
 /* ---- the search ---- */
@@ -144,7 +144,7 @@ take_elsewhere(const struct search *search, const struct fi_row_slot *slot, firn
     int rc = FIRN_NOT_FOUND;
     if (is_reference && search->pinned != NULL && search->out->kind == FI_ENTRY_PUT) {
         struct fi_block_pin *pin = &search->pinned->pin;
-        rc = fi_value_file_pin(search->run->values, fi_row_reference_value(slot), pin, err);
+        rc = fi_run_value_file_pin(search->run->values, fi_row_reference_value(slot), pin, err);
         search->pinned->value = firn_bytes(pin->data, pin->size);
     }
     if (rc == FIRN_NOT_FOUND) {
@@ -162,7 +162,7 @@ take_elsewhere(const struct search *search, const struct fi_row_slot *slot, firn
 }
 
 static int
-take(const struct search *search, const struct fi_row_slot *slot, firn_error *err)
+row_get_take(const struct search *search, const struct fi_row_slot *slot, firn_error *err)
 {
     search->out->kind = slot->kind;
     search->out->sequence = slot->sequence;
@@ -205,7 +205,7 @@ search_block(struct search *search, firn_slice raw, firn_error *err)
             break;
         }
         if (slot.sequence <= search->walk.at) {
-            return take(search, &slot, err);
+            return row_get_take(search, &slot, err);
         }
     }
     return FIRN_NOT_FOUND;
@@ -272,7 +272,7 @@ search_blocks(struct search *search, firn_error *err)
 }
 
 int
-fi_row_get_pinned(struct fi_run *run, firn_slice key, const struct fi_view *view,
+fi_row_get_pinned(struct fi_run *run, firn_slice key, const struct fi_snapshot *snapshot,
                   struct fi_run_hit *out, struct fi_run_pinned *pinned, struct fi_buf *value,
                   firn_error *err)
 {
@@ -286,7 +286,7 @@ fi_row_get_pinned(struct fi_run *run, firn_slice key, const struct fi_view *view
     bool may_contain;
     int rc;
     FI_TRY(read_filter(search.run, search.hash, &may_contain, err));
-    if (!may_contain || !fi_run_walk_init(&search.walk, view)) {
+    if (!may_contain || !fi_run_walk_init(&search.walk, snapshot)) {
         return fi_run_not_found(err);
     }
     struct fi_row_read_index index;
@@ -300,10 +300,10 @@ out:
 }
 
 int
-fi_row_get(struct fi_run *run, firn_slice key, const struct fi_view *view, struct fi_run_hit *out,
-           struct fi_buf *value, firn_error *err)
+fi_row_get(struct fi_run *run, firn_slice key, const struct fi_snapshot *snapshot,
+           struct fi_run_hit *out, struct fi_buf *value, firn_error *err)
 {
-    return fi_row_get_pinned(run, key, view, out, NULL, value, err);
+    return fi_row_get_pinned(run, key, snapshot, out, NULL, value, err);
 }
 
 void

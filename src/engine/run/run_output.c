@@ -67,8 +67,8 @@ fi_run_output_check_usable(const struct fi_run_output *output, firn_error *err)
 /* ---- blocks ---- */
 
 static int
-add(struct fi_run_output *output, enum fi_codec codec, firn_slice stored, size_t raw_size,
-    struct fi_block_ref *out, firn_error *err)
+run_output_add(struct fi_run_output *output, enum fi_codec codec, firn_slice stored,
+               size_t raw_size, struct fi_block_ref *out, firn_error *err)
 {
     DCHECK(raw_size <= UINT32_MAX); /* else the writer would not see that it is too large */
     int rc = fi_block_writer_add(output->writer, codec, stored, (uint32_t)raw_size, out, err);
@@ -81,7 +81,7 @@ add(struct fi_run_output *output, enum fi_codec codec, firn_slice stored, size_t
 static int
 add_plain(struct fi_run_output *output, firn_slice raw, struct fi_block_ref *out, firn_error *err)
 {
-    return add(output, FI_CODEC_NONE, raw, raw.size, out, err);
+    return run_output_add(output, FI_CODEC_NONE, raw, raw.size, out, err);
 }
 
 int
@@ -103,7 +103,7 @@ int
 fi_run_output_add_packed(struct fi_run_output *output, enum fi_codec codec, firn_slice stored,
                          size_t raw_size, struct fi_block_ref *out, firn_error *err)
 {
-    return add(output, codec, stored, raw_size, out, err);
+    return run_output_add(output, codec, stored, raw_size, out, err);
 }
 
 int
@@ -114,7 +114,7 @@ fi_run_output_add(struct fi_run_output *output, firn_slice raw, struct fi_block_
     FI_TRY_RETURN(fi_run_output_pack(output, output->compress, raw, &output->stored, &codec, err));
     return codec == FI_CODEC_NONE
                ? add_plain(output, raw, out, err)
-               : add(output, codec, fi_buf_slice(&output->stored), raw.size, out, err);
+               : run_output_add(output, codec, fi_buf_slice(&output->stored), raw.size, out, err);
 }
 
 int

@@ -67,7 +67,7 @@ home_slot(uint64_t hash, size_t slot_count)
 }
 
 static void
-place(uint32_t *slots, size_t slot_count, uint64_t hash, uint32_t value)
+hash_map_place(uint32_t *slots, size_t slot_count, uint64_t hash, uint32_t value)
 {
     DCHECK(value != 0 && (slot_count & (slot_count - 1)) == 0);
     size_t slot = home_slot(hash, slot_count);
@@ -106,7 +106,7 @@ grow_slots(struct fi_hash_map *map)
     }
     memset(slots, 0, slot_count * sizeof *slots);
     for (size_t i = 0; i < map->count; i++) {
-        place(slots, slot_count, map->hash(fi_hash_map_at(map, i)), (uint32_t)(i + 1));
+        hash_map_place(slots, slot_count, map->hash(fi_hash_map_at(map, i)), (uint32_t)(i + 1));
     }
     fi_free(map->slots);
     map->slots = slots;
@@ -156,6 +156,6 @@ fi_hash_map_insert(struct fi_hash_map *map, uint64_t key_hash, const void *recor
     void *copy = fi_hash_map_at(map, map->count);
     memcpy(copy, record, map->record_size);
     map->count++;
-    place(map->slots, map->slot_count, key_hash, (uint32_t)map->count);
+    hash_map_place(map->slots, map->slot_count, key_hash, (uint32_t)map->count);
     return copy;
 }

@@ -43,7 +43,7 @@ static int ram_file_stat(struct fi_os_file *file, struct fi_os_stat *out);
 
 /* Makes the array long enough for chunk i. */
 static int
-reach(struct fi_os_ram_node *node, size_t i)
+os_ram_reach(struct fi_os_ram_node *node, size_t i)
 {
     if (i < node->chunk_count) {
         return 0;
@@ -68,7 +68,7 @@ reach(struct fi_os_ram_node *node, size_t i)
 static int
 ensure_chunk(struct fi_os_ram_node *node, size_t i, uint8_t **out)
 {
-    int error_number = reach(node, i);
+    int error_number = os_ram_reach(node, i);
     if (error_number != 0) {
         return error_number;
     }
@@ -100,7 +100,7 @@ set_size(struct fi_os_ram_node *node, uint64_t size)
 }
 
 static void
-touch(struct fi_os_ram_node *node)
+os_ram_touch(struct fi_os_ram_node *node)
 {
     int64_t now = fi_os_ram_now();
     atomic_store_explicit(&node->mtime_ns, now, memory_order_relaxed);
@@ -205,7 +205,7 @@ ram_file_write(struct fi_os_file *file, uint64_t offset, const void *data, size_
     (void)pthread_rwlock_wrlock(&node->contents);
     int error_number = write_locked(node, offset, data, size, out_size);
     (void)pthread_rwlock_unlock(&node->contents);
-    touch(node);
+    os_ram_touch(node);
     return error_number;
 }
 
@@ -237,7 +237,7 @@ ram_file_truncate(struct fi_os_file *file, uint64_t size)
     (void)pthread_rwlock_wrlock(&node->contents);
     truncate_locked(node, size);
     (void)pthread_rwlock_unlock(&node->contents);
-    touch(node);
+    os_ram_touch(node);
     return 0;
 }
 
@@ -446,7 +446,7 @@ sync_file(struct fi_os_file *file)
 
 /* Refuses to create something, after checking the name, as Linux would. */
 static int
-refuse(struct fi_os_dir *dir, const char *name)
+os_ram_refuse(struct fi_os_dir *dir, const char *name)
 {
     struct fi_os_stat stat;
     return fi_os_ram_tree_stat(dir, name, &stat) == 0 ? EEXIST : EOPNOTSUPP;
@@ -456,14 +456,14 @@ static int
 make_symlink(struct fi_os_dir *dir, const char *name, const char *target)
 {
     (void)target;
-    return refuse(dir, name);
+    return os_ram_refuse(dir, name);
 }
 
 static int
 make_fifo(struct fi_os_dir *dir, const char *name, uint32_t mode)
 {
     (void)mode;
-    return refuse(dir, name);
+    return os_ram_refuse(dir, name);
 }
 
 static int

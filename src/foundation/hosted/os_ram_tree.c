@@ -106,7 +106,7 @@ fi_os_ram_tree_free_all(struct fi_os_ram_node *root)
 }
 
 static void
-touch(struct fi_os_ram_node *dir)
+os_ram_tree_touch(struct fi_os_ram_node *dir)
 {
     DCHECK(dir->kind == FI_OS_DIR);
     int64_t now = fi_os_ram_now();
@@ -189,7 +189,7 @@ add_locked(struct fi_os_ram_node *dir, const char *name, struct fi_os_ram_node *
     if (node->number == 0) {
         node->number = ++dir->fs->next_number;
     }
-    touch(dir);
+    os_ram_tree_touch(dir);
     return 0;
 }
 
@@ -223,7 +223,7 @@ remove_entry_locked(struct fi_os_ram_node *dir, struct fi_os_ram_entry *entry)
     fi_free(entry->name);
     dir->entry_count--;
     memmove(entry, entry + 1, (dir->entry_count - at) * sizeof *entry);
-    touch(dir);
+    os_ram_tree_touch(dir);
 }
 
 /* ---- opening ---- */
@@ -615,11 +615,11 @@ rename_locked(const struct renaming *names, struct fi_os_ram_node **out_orphan)
     }
     destination->node = moved;
     moved->parent = names->to_dir;
-    touch(names->to_dir);
+    os_ram_tree_touch(names->to_dir);
     if (names->mode == FI_OS_RENAME_EXCHANGE) {
         source->node = target;
         target->parent = names->from_dir;
-        touch(names->from_dir);
+        os_ram_tree_touch(names->from_dir);
         return 0;
     }
     moved->name_count++; /* for the instant that it has both names */

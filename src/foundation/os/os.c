@@ -27,7 +27,7 @@ admit(struct fi_os_dir *dir, const char *name, firn_error *err)
 }
 
 static void
-settle(struct fi_os_dir *dir, const char *name, const struct fi_os_stat *now)
+os_resolve(struct fi_os_dir *dir, const char *name, const struct fi_os_stat *now)
 {
     struct fi_os_guard *guard = dir->guard;
     if (guard != NULL) {
@@ -75,13 +75,14 @@ fi_os_make_dir_for_owner(struct fi_os_dir *dir, const char *name, struct fi_os_d
     rc = fi_os_dir_list(made, stop_at_entry, NULL, err);
     if (rc == FIRN_OK) {
         /* Where this is not permitted it stays the superuser's. */
-        FI_IGNORE(fi_os_set_owner((struct fi_os_node){.dir = made}, stat.uid, stat.gid, NULL));
+        FI_RULES_IGNORE(
+            fi_os_set_owner((struct fi_os_node){.dir = made}, stat.uid, stat.gid, NULL));
     }
     rc = rc == FIRN_EXISTS ? FIRN_OK : rc;
 out:
     fi_os_dir_close(made);
     if (rc != FIRN_OK) { /* the next attempt would take it for one that is durable */
-        FI_IGNORE(fi_os_remove_dir(dir, name, NULL));
+        FI_RULES_IGNORE(fi_os_remove_dir(dir, name, NULL));
     }
     return rc;
 }
@@ -99,7 +100,7 @@ give_up(struct fi_os_dir *dir, const char *name, bool *out_is_gone, firn_error *
     *out_is_gone = rc == FIRN_UNTRUSTED;
     if (*out_is_gone) {
         FI_TRY(admit(dir, name, err));
-        settle(dir, name, NULL);
+        os_resolve(dir, name, NULL);
     }
 out:
     return rc;
@@ -118,7 +119,7 @@ fi_os_remove_file(struct fi_os_dir *dir, const char *name, firn_error *err)
     }
     int error_number = ops->remove_file != NULL ? ops->remove_file(dir, name) : ops->refusal;
     if (error_number == 0) {
-        settle(dir, name, NULL);
+        os_resolve(dir, name, NULL);
     }
     rc = fi_os_path_result(err, error_number, "remove", dir, name);
 out:
@@ -130,10 +131,10 @@ fi_os_remove_dir(struct fi_os_dir *dir, const char *name, firn_error *err)
 {
     FI_TRY_RETURN(fi_os_path_check_name(name, err));
     const struct fi_os_ops *ops = dir->os->ops;
-    FI_TRY_RETURN(fi_os_guard_ask(dir, name, err));
+    FI_TRY_RETURN(fi_os_guard_query(dir, name, err));
     int error_number = ops->remove_dir != NULL ? ops->remove_dir(dir, name) : ops->refusal;
     if (error_number == 0) {
-        settle(dir, name, NULL);
+        os_resolve(dir, name, NULL);
     }
     return fi_os_path_result(err, error_number, "remove directory", dir, name);
 }
@@ -175,7 +176,7 @@ admit_from(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_di
     if (guard == NULL && to_dir->guard == NULL) {
         return FIRN_OK;
     }
-    FI_TRY_RETURN(fi_os_guard_look(from_dir, from, &entry, err));
+    FI_TRY_RETURN(fi_os_guard_inspect(from_dir, from, &entry, err));
     *out = entry.stat;
     if (guard != NULL) {
         FI_TRY_RETURN(guard->ops->check(guard, from_dir, from, &entry, false, err));
@@ -227,8 +228,8 @@ fi_os_rename(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_
     int error_number =
         ops->rename != NULL ? ops->rename(from_dir, from, to_dir, to, mode) : ops->refusal;
     if (error_number == 0) {
-        settle(to_dir, to, &moved[0]);
-        settle(from_dir, from, exchange ? &moved[1] : NULL);
+        os_resolve(to_dir, to, &moved[0]);
+        os_resolve(from_dir, from, exchange ? &moved[1] : NULL);
         return FIRN_OK;
     }
     return two_names_error(err, error_number, exchange ? "exchange" : "rename", from_dir, from,
@@ -267,7 +268,7 @@ fi_os_read_symlink(struct fi_os_dir *dir, const char *name, struct fi_buf *out, 
     DCHECK(out != NULL);
     FI_TRY_RETURN(fi_os_path_check_name(name, err));
     const struct fi_os_ops *ops = dir->os->ops;
-    FI_TRY_RETURN(fi_os_guard_ask(dir, name, err));
+    FI_TRY_RETURN(fi_os_guard_query(dir, name, err));
     int error_number = ops->read_symlink != NULL ? ops->read_symlink(dir, name, out) : ops->refusal;
     return fi_os_path_result(err, error_number, "read symbolic link", dir, name);
 }

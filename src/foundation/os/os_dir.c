@@ -105,7 +105,7 @@ visit_known(void *ctx, const struct fi_os_dirent *entry)
 
 /* Asks the guard about an entry that is needed. FIRN_OK also if there is none. */
 static int
-judge_needed(struct fi_os_dir *dir, const char *name, firn_error *err)
+assess_needed(struct fi_os_dir *dir, const char *name, firn_error *err)
 {
     struct fi_os_guard_entry entry = {.head_size = 0};
     struct fi_os_guard *guard = dir->guard;
@@ -128,7 +128,7 @@ visit_needed(void *ctx, const struct fi_os_dirent *entry)
 {
     const struct search *search = ctx;
     return search->is_needed(search->ctx, entry->name)
-               ? judge_needed(search->dir, entry->name, search->err)
+               ? assess_needed(search->dir, entry->name, search->err)
                : FIRN_OK;
 }
 
@@ -154,12 +154,12 @@ fi_os_dir_refuse_foreign(struct fi_os_dir *dir,
 int
 fi_os_dir_refuse_foreign_name(struct fi_os_dir *dir, const char *name, firn_error *err)
 {
-    return dir->guard == NULL ? FIRN_OK : judge_needed(dir, name, err);
+    return dir->guard == NULL ? FIRN_OK : assess_needed(dir, name, err);
 }
 
 /* Ends the opening of a directory below another: a guard may say that it does not count. */
 static int
-ask_guard(struct fi_os_dir *parent, const char *name, struct fi_os_dir **dir, firn_error *err)
+query_guard(struct fi_os_dir *parent, const char *name, struct fi_os_dir **dir, firn_error *err)
 {
     struct fi_os_guard *guard = parent->guard;
     if (guard == NULL || name[0] == '\0') {
@@ -224,7 +224,7 @@ fi_os_dir_open(struct fi_os_dir *parent, const char *name, struct fi_os_dir **ou
         return fi_error_no_memory(err, "a directory handle");
     }
     FI_TRY_RETURN(finish_open(dir, parent->os->ops->dir_open(parent, name, dir), out, err));
-    return ask_guard(parent, name, out, err);
+    return query_guard(parent, name, out, err);
 }
 
 int
@@ -239,7 +239,7 @@ fi_os_dir_open_beneath(struct fi_os_dir *root, const char *relative_path, struct
     }
     FI_TRY_RETURN(
         finish_open(dir, root->os->ops->dir_open_beneath(root, relative_path, dir), out, err));
-    return ask_guard(root, relative_path, out, err);
+    return query_guard(root, relative_path, out, err);
 }
 
 void

@@ -81,8 +81,8 @@ read_head(struct fi_os_file *file, struct fi_os_guard_entry *out)
 }
 
 int
-fi_os_guard_look(struct fi_os_dir *dir, const char *name, struct fi_os_guard_entry *out,
-                 firn_error *err)
+fi_os_guard_inspect(struct fi_os_dir *dir, const char *name, struct fi_os_guard_entry *out,
+                    firn_error *err)
 {
     int rc = fi_os_guard_stat(dir, name, &out->stat, err);
     out->head_size = 0;
@@ -172,7 +172,8 @@ open_for_owner(struct fi_os_dir *dir, const char *name, unsigned flags, uint32_t
     }
     if (rc == FIRN_OK) {
         /* Where this is not permitted it stays the superuser's. */
-        FI_IGNORE(fi_os_set_owner((struct fi_os_node){.file = *out}, stat.uid, stat.gid, NULL));
+        FI_RULES_IGNORE(
+            fi_os_set_owner((struct fi_os_node){.file = *out}, stat.uid, stat.gid, NULL));
     }
     return rc;
 }

@@ -7,7 +7,7 @@
 #include "os/os_path.h"
 
 int
-fi_os_guard_ask(struct fi_os_dir *dir, const char *name, firn_error *err)
+fi_os_guard_query(struct fi_os_dir *dir, const char *name, firn_error *err)
 {
     return dir->guard == NULL ? FIRN_OK : dir->guard->ops->knows(dir->guard, dir, name, err);
 }

@@ -13,7 +13,7 @@ struct listing {
 };
 
 static int
-visit(void *ctx, const struct fi_os_dirent *entry)
+os_names_visit(void *ctx, const struct fi_os_dirent *entry)
 {
     const struct listing *listing = ctx;
     return listing->keep == NULL || listing->keep(entry)
@@ -26,6 +26,6 @@ fi_os_names_list(struct fi_os_dir *dir, bool (*keep)(const struct fi_os_dirent *
                  struct fi_buf *out, firn_error *err)
 {
     struct listing listing = {keep, out};
-    int rc = fi_os_dir_list(dir, visit, &listing, err);
+    int rc = fi_os_dir_list(dir, os_names_visit, &listing, err);
     return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "the names of files") : rc;
 }

@@ -32,7 +32,7 @@ check_node(struct fi_os_node node, firn_error *err)
         return FIRN_OK;
     }
     int rc = fi_os_path_check_name(node.name, err);
-    return rc == FIRN_OK ? fi_os_guard_ask(node.dir, node.name, err) : rc;
+    return rc == FIRN_OK ? fi_os_guard_query(node.dir, node.name, err) : rc;
 }
 
 static int

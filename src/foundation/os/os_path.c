@@ -205,7 +205,7 @@ put_before(void *ctx, const char *part, size_t size)
 
 /* The joined path, in memory of its own; NULL when memory is out. */
 static char *
-build(const struct fi_os_dir *dir, const char *name)
+os_path_build(const struct fi_os_dir *dir, const char *name)
 {
     size_t size = 0;
     visit_backwards(dir, name, add_size, &size);
@@ -228,7 +228,7 @@ build_once(_Atomic(char *) *slot, const struct fi_os_dir *dir, const char *name)
     if (path != NULL) {
         return path;
     }
-    char *built = build(dir, name);
+    char *built = os_path_build(dir, name);
     if (built == NULL) {
         return name != NULL ? name : dir->name;
     }

@@ -98,7 +98,7 @@ proc_path(struct fi_os_node node, char out[PROC_PATH_SIZE])
 /* ENOENT through /proc may mean that there is no /proc: then the system cannot do it, for any
  * name. */
 static int
-explain(int error_number)
+os_posix_node_explain(int error_number)
 {
     DCHECK(error_number > 0);
     if (error_number == ENOENT && access("/proc/self/fd", F_OK) != 0) {
@@ -140,7 +140,7 @@ append_xattr(struct fi_os_node node, const char *attribute, struct fi_buf *out)
             return 0;
         }
         if (errno != ERANGE || room == XATTR_BYTES_MAX) {
-            return fd >= 0 ? errno : explain(errno);
+            return fd >= 0 ? errno : os_posix_node_explain(errno);
         }
     }
 }
@@ -170,7 +170,9 @@ fi_os_posix_node_xattr_set(struct fi_os_node node, const char *attribute, firn_s
     if (error_number != 0) {
         return error_number;
     }
-    return lsetxattr(path, attribute, value.data, value.size, 0) == 0 ? 0 : explain(errno);
+    return lsetxattr(path, attribute, value.data, value.size, 0) == 0
+               ? 0
+               : os_posix_node_explain(errno);
 }
 
 int
@@ -185,5 +187,5 @@ fi_os_posix_node_xattr_remove(struct fi_os_node node, const char *attribute)
     if (error_number != 0) {
         return error_number;
     }
-    return lremovexattr(path, attribute) == 0 ? 0 : explain(errno);
+    return lremovexattr(path, attribute) == 0 ? 0 : os_posix_node_explain(errno);
 }

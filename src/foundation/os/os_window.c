@@ -28,7 +28,7 @@
 #include "os/os_path.h"
 
 static int
-map(struct fi_os_file *file, uint64_t offset, size_t size, uint8_t **out)
+os_window_map(struct fi_os_file *file, uint64_t offset, size_t size, uint8_t **out)
 {
     DCHECK(file->os != NULL && offset % FI_OS_WINDOW_ALIGNMENT == 0 && size > 0);
     const struct fi_os_ops *ops = file->os->ops;
@@ -51,7 +51,7 @@ fi_os_window_open(struct fi_os_file *file, uint64_t offset, size_t size, struct 
                             fi_os_file_path(file));
     }
     uint8_t *data = NULL;
-    int error_number = map(file, offset, size, &data);
+    int error_number = os_window_map(file, offset, size, &data);
     if (error_number != 0) {
         return fi_os_path_result(err, error_number, "map", file->dir, file->name);
     }

@@ -151,7 +151,7 @@ need_inotify(struct fi_os_watch *watch, firn_error *err)
 }
 
 static int
-begin(struct fi_os_watch *watch, struct fi_os_dir *root, firn_error *err)
+os_watch_begin(struct fi_os_watch *watch, struct fi_os_dir *root, firn_error *err)
 {
     DCHECK(watch->fanotify == NULL && watch->root == NULL);
     struct fi_buf path = {0};
@@ -187,7 +187,7 @@ fi_os_watch_create(struct fi_os_dir *root, struct fi_os_watch **out, firn_error 
     }
     watch->inotify_fd = -1;
     watch->mounts_fd = -1;
-    int rc = begin(watch, root, err);
+    int rc = os_watch_begin(watch, root, err);
     if (rc != FIRN_OK) {
         fi_os_watch_destroy(watch);
         return rc;

@@ -147,7 +147,7 @@ take_record(struct event *event, const struct fanotify_event_info_header *header
 
 /* The first event in the bytes; nothing in them is aligned to more than 4 bytes. */
 static struct event
-parse(const uint8_t *bytes, size_t size)
+os_watch_fanotify_parse(const uint8_t *bytes, size_t size)
 {
     DCHECK(bytes != NULL);
     struct fanotify_event_metadata head;
@@ -220,7 +220,7 @@ fi_os_watch_fanotify_visit(struct fi_os_watch_fanotify *fanotify, const void *by
     const uint8_t *at = bytes;
     int rc = FIRN_OK;
     while (rc == FIRN_OK && size > 0) {
-        const struct event event = parse(at, size);
+        const struct event event = os_watch_fanotify_parse(at, size);
         rc = visit_one(fanotify, &event, visit, ctx);
         DCHECK(event.size <= size);
         at += event.size;
@@ -248,7 +248,7 @@ is_reported(int fd, int root_fd, int *out_fd)
         got <= 0) {
         return false;
     }
-    const struct event event = parse(bytes, (size_t)got);
+    const struct event event = os_watch_fanotify_parse(bytes, (size_t)got);
     return memcmp(&event.handle, &handle, sizeof handle) == 0;
 }
 

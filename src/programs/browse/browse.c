@@ -55,7 +55,7 @@ show_help(struct fi_browse *browse)
 /* ---- reading ---- */
 
 static void
-refresh(struct fi_browse *browse)
+browse_refresh(struct fi_browse *browse)
 {
     firn_error err;
     browse->has_labels = false;
@@ -71,14 +71,14 @@ read_older(struct fi_browse *browse, uint64_t count)
     firn_error err;
     int code = fi_browse_read_older(browse, count, &err);
     if (code == FIRN_NOT_FOUND) {
-        refresh(browse); /* the last one that was read has been deleted */
+        browse_refresh(browse); /* the last one that was read has been deleted */
     } else if (code != FIRN_OK) {
         fi_browse_session_fail(browse, &err, NULL);
     }
 }
 
 static bool
-lacks_look(const struct fi_browse *browse)
+lacks_inspect(const struct fi_browse *browse)
 {
     const struct fi_browse_model *model = &browse->model;
     return !browse->has_looked && !model->is_single && fi_browse_model_row(model) != NULL;
@@ -99,14 +99,14 @@ read_missing(struct fi_browse *browse)
     struct fi_browse_model *model = &browse->model;
     firn_error err;
     int code;
-    if (fi_browse_model_is_unsaved(model) && lacks_look(browse)) {
+    if (fi_browse_model_is_unsaved(model) && lacks_inspect(browse)) {
         return read_unsaved(browse);
     }
     if (fi_browse_model_row(model) != NULL && !model->has_changes) {
         code = fi_browse_read_changes(browse, &err);
         if (code == FIRN_NOT_FOUND && !model->is_single) {
             fi_browse_model_say(model, "it was deleted meanwhile");
-            refresh(browse);
+            browse_refresh(browse);
         } else if (code == FIRN_NO_MEMORY) {
             fi_browse_model_say(model, "out of memory");
         }
@@ -170,7 +170,7 @@ obey(struct fi_browse *browse, uint32_t key)
         return false;
     case FI_BROWSE_WANT_REFRESH:
         fi_browse_screen_spoil();
-        refresh(browse);
+        browse_refresh(browse);
         break;
     case FI_BROWSE_WANT_RESTORE:
         fi_browse_restore_preview(browse, FI_BROWSE_RESTORE);
@@ -184,7 +184,7 @@ obey(struct fi_browse *browse, uint32_t key)
     case FI_BROWSE_WANT_PERFORM:
         fi_browse_restore_perform(browse);
         if (!model->is_single) {
-            refresh(browse);
+            browse_refresh(browse);
         }
         break;
     case FI_BROWSE_WANT_DETAILS:
@@ -205,7 +205,7 @@ static bool
 take_event(struct fi_browse *browse)
 {
     uint32_t key = FI_BROWSE_KEY_NONE;
-    const bool is_to_look = browse->model.mode == FI_BROWSE_LOOK && lacks_look(browse);
+    const bool is_to_look = browse->model.mode == FI_BROWSE_LOOK && lacks_inspect(browse);
     switch (fi_browse_screen_wait(is_to_look ? LOOK_AFTER_MS : WAIT_MS, &key)) {
     case FI_BROWSE_EVENT_KEY:
         return obey(browse, key);
@@ -221,18 +221,18 @@ take_event(struct fi_browse *browse)
         return true;
     }
     if (fi_browse_read_is_news(browse)) {
-        refresh(browse);
+        browse_refresh(browse);
     } else if (browse->has_looked && fi_browse_session_now_ms() >= browse->look_again_ms) {
         browse->has_looked = false;
     }
-    if (lacks_look(browse)) {
+    if (lacks_inspect(browse)) {
         (void)read_unsaved(browse);
     }
     return true;
 }
 
 static void
-loop(struct fi_browse *browse)
+browse_loop(struct fi_browse *browse)
 {
     bool goes_on = true;
     fit(browse);
@@ -251,7 +251,7 @@ loop(struct fi_browse *browse)
 /* Reads the first checkpoints, before the terminal is taken: what fails then is an error as of any
  * command. */
 static int
-begin(struct fi_browse *browse)
+browse_begin(struct fi_browse *browse)
 {
     firn_error err;
     int code = fi_browse_read_history(browse, &err);
@@ -263,18 +263,18 @@ begin(struct fi_browse *browse)
     }
     if (browse->model.history_list.count == 0) {
         fi_term_out_text("no checkpoints\n");
-        fi_task_workspace_tell_unread(browse->workspace);
+        fi_task_workspace_report_unread(browse->workspace);
     }
     return FI_EXIT_OK;
 }
 
 static int
-run(struct fi_browse *browse)
+browse_run(struct fi_browse *browse)
 {
     static const char *const instead[] = {"firn log shows the history as text",
                                           "firn restore REF -n shows what would change as text"};
     firn_slice root;
-    int exit_code = begin(browse);
+    int exit_code = browse_begin(browse);
     if (exit_code != FI_EXIT_OK || browse->model.history_list.count == 0) {
         return exit_code;
     }
@@ -289,7 +289,7 @@ run(struct fi_browse *browse)
     (void)fi_term_colour_choose("never"); /* the screen has its own, see browse_screen.c */
     exit_code = fi_browse_screen_open(browse->cli, instead[browse->model.is_single]);
     if (exit_code == FI_EXIT_OK) {
-        loop(browse);
+        browse_loop(browse);
         fi_browse_screen_close();
         if (browse->told[0] != '\0') {
             fi_term_out_format("%s; %s\n", browse->told,
@@ -310,7 +310,7 @@ fi_browse_run(struct fi_cli *cli, const struct fi_browse_request *request)
     struct fi_browse browse = {.cli = cli, .request = request, .workspace = request->workspace};
     assert(request->workspace != NULL);
     fi_browse_model_init(&browse.model, request->reference != NULL);
-    int exit_code = run(&browse);
+    int exit_code = browse_run(&browse);
     fi_browse_model_deinit(&browse.model);
     fi_browse_cells_deinit(&browse.cells);
     fi_task_labels_deinit(&browse.labels);

@@ -163,7 +163,7 @@ read_history_of_paths(struct fi_browse *browse, struct reading *reading, firn_er
 
 /* What the walk returned, when ending it early is no failure. */
 static int
-outcome(const struct reading *reading, int code, firn_error *err)
+browse_read_outcome(const struct reading *reading, int code, firn_error *err)
 {
     if (reading->is_out_of_memory) {
         err->code = FIRN_NO_MEMORY;
@@ -190,7 +190,7 @@ fi_browse_read_older(struct fi_browse *browse, uint64_t count, firn_error *err)
         browse->request->path_count > 0
             ? read_history_of_paths(browse, &reading, err)
             : firn_workspace_log(browse->workspace, &options, on_nothing_compared, &reading, err);
-    code = outcome(&reading, code, err);
+    code = browse_read_outcome(&reading, code, err);
     model->has_older = code == FIRN_OK && reading.has_more;
     return code;
 }
@@ -272,7 +272,7 @@ fi_browse_read_history(struct fi_browse *browse, firn_error *err)
                : browse->request->path_count > 0
                    ? read_history_of_paths(browse, &reading, err)
                    : firn_workspace_list(browse->workspace, &options, on_row, &reading, err);
-    code = outcome(&reading, code, err);
+    code = browse_read_outcome(&reading, code, err);
     if (code == FIRN_OK) {
         replace_history(browse, before);
         model->has_older = reading.has_more;
@@ -312,7 +312,7 @@ on_unsaved_change(void *ctx, const firn_workspace_change *change)
 static int
 compare_with_state(struct fi_browse *browse, const char *state, bool *is_unsaved, firn_error *err)
 {
-    const struct fi_task_settings_today today = fi_task_settings_look(browse->workspace, false);
+    const struct fi_task_settings_today today = fi_task_settings_inspect(browse->workspace, false);
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     firn_workspace_status_result result = FIRN_WORKSPACE_STATUS_RESULT_INIT;
     options.reference = state;
@@ -332,9 +332,9 @@ compare_with_state(struct fi_browse *browse, const char *state, bool *is_unsaved
 /* Whether there is something, and what it is compared with; state has FIRN_CHECKPOINT_ID_SIZE
  * bytes. */
 static int
-look(struct fi_browse *browse, char *state, bool *is_unsaved, firn_error *err)
+browse_read_inspect(struct fi_browse *browse, char *state, bool *is_unsaved, firn_error *err)
 {
-    const struct fi_task_settings_today today = fi_task_settings_look(browse->workspace, false);
+    const struct fi_task_settings_today today = fi_task_settings_inspect(browse->workspace, false);
     firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
     firn_workspace_steps_result result = FIRN_WORKSPACE_STEPS_RESULT_INIT;
     options.limit = 0;
@@ -363,7 +363,7 @@ fi_browse_read_unsaved(struct fi_browse *browse, firn_error *err)
     char state[FIRN_CHECKPOINT_ID_SIZE] = "";
     bool is_unsaved = false;
     assert(!model->is_single && model->history_list.count > 0);
-    int code = look(browse, state, &is_unsaved, err);
+    int code = browse_read_inspect(browse, state, &is_unsaved, err);
     if (code == FIRN_CANCELLED) {
         return code;
     }
@@ -535,7 +535,7 @@ describe_counts(const struct comparing *comparing)
 
 /* The lines above the changes. */
 static bool
-describe(struct comparing *comparing, const firn_workspace_checkpoint *checkpoint)
+browse_read_describe(struct comparing *comparing, const firn_workspace_checkpoint *checkpoint)
 {
     struct fi_browse *browse = comparing->browse;
     struct fi_browse_model *model = &browse->model;
@@ -558,7 +558,7 @@ on_compared(void *ctx, const firn_workspace_diff_result *result)
 {
     struct comparing *comparing = ctx;
     comparing->is_compared = true;
-    comparing->is_out_of_memory = !describe(comparing, result->after);
+    comparing->is_out_of_memory = !browse_read_describe(comparing, result->after);
     return FIRN_CANCELLED; /* one is enough */
 }
 
@@ -583,7 +583,7 @@ compare_with_previous(struct comparing *comparing, const char *id, firn_error *e
 static void
 set_disk_options(const struct fi_browse *browse, firn_workspace_diff_options *options)
 {
-    const struct fi_task_settings_today today = fi_task_settings_look(browse->workspace, false);
+    const struct fi_task_settings_today today = fi_task_settings_inspect(browse->workspace, false);
     options->gitignore = today.gitignore;
     options->file_size_max = today.file_size_max;
 }
@@ -603,7 +603,7 @@ compare_with_disk(struct comparing *comparing, const char *id, firn_error *err)
     int code =
         firn_workspace_diff(browse->workspace, &options, on_difference, comparing, &result, err);
     if (code == FIRN_OK) {
-        comparing->is_out_of_memory = !describe(comparing, result.before);
+        comparing->is_out_of_memory = !browse_read_describe(comparing, result.before);
     }
     firn_release(result.before);
     firn_release(result.after);

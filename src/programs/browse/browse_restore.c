@@ -51,7 +51,7 @@ struct call {
 static struct fi_term_writer *escaping; /* callbacks come one at a time */
 
 static void
-put(const void *data, size_t size)
+browse_restore_put(const void *data, size_t size)
 {
     fi_term_writer_put(escaping, data, size);
 }
@@ -60,7 +60,7 @@ static void
 put_escaped(struct call *call, firn_slice text)
 {
     escaping = &call->notes;
-    fi_term_text_escape(text, put);
+    fi_term_text_escape(text, browse_restore_put);
 }
 
 static void
@@ -176,7 +176,7 @@ take_marked(struct call *call)
 }
 
 static bool
-init(struct call *call, struct fi_browse *browse, bool is_dry)
+browse_restore_init(struct call *call, struct fi_browse *browse, bool is_dry)
 {
     *call = (struct call){.browse = browse,
                           .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
@@ -200,7 +200,7 @@ init(struct call *call, struct fi_browse *browse, bool is_dry)
 }
 
 static void
-deinit(struct call *call)
+browse_restore_deinit(struct call *call)
 {
     free(call->paths);
     fi_term_writer_deinit(&call->notes);
@@ -225,7 +225,7 @@ begin_attempt(struct call *call)
 }
 
 static int
-attempt(struct call *call, firn_error *err)
+browse_restore_attempt(struct call *call, firn_error *err)
 {
     firn_workspace *workspace = call->browse->workspace;
     begin_attempt(call);
@@ -243,12 +243,12 @@ attempt(struct call *call, firn_error *err)
 /* The handle waits for a part of that time (fi_task_patience_slice_ms), so that a signal is
  * noticed. */
 static int
-run(struct call *call, firn_error *err)
+browse_restore_run(struct call *call, firn_error *err)
 {
     const int64_t began = fi_browse_session_now_ms();
     int code;
     do {
-        code = attempt(call, err);
+        code = browse_restore_attempt(call, err);
     } while (code == FIRN_BUSY && fi_browse_session_now_ms() - began < call->browse->cli->wait_ms &&
              fi_term_signals_caught() == 0);
     return code;
@@ -390,14 +390,14 @@ fi_browse_restore_preview(struct fi_browse *browse, enum fi_browse_action action
     struct call call;
     firn_error err;
     browse->action = action;
-    bool has_memory = init(&call, browse, true);
+    bool has_memory = browse_restore_init(&call, browse, true);
     if (call.is_void) {
         fi_browse_model_say(&browse->model, "what is marked is not on the disk, as it should be");
     } else if (has_memory) {
         firn_slice printed;
         fi_browse_session_begin_large(browse, PREVIEW_BYTES_MAX);
         call.is_printing = true;
-        int code = run(&call, &err);
+        int code = browse_restore_run(&call, &err);
         browse->model.status[0] = '\0';
         if (code == FIRN_OK) {
             has_memory = show_preview(&call);
@@ -409,13 +409,13 @@ fi_browse_restore_preview(struct fi_browse *browse, enum fi_browse_action action
     if (!has_memory) {
         fi_browse_model_say(&browse->model, "out of memory");
     }
-    deinit(&call);
+    browse_restore_deinit(&call);
 }
 
 /* ---- in earnest ---- */
 
 static bool
-tell(struct call *call)
+browse_restore_report(struct call *call)
 {
     struct fi_browse *browse = call->browse;
     struct fi_browse_model *model = &browse->model;
@@ -447,12 +447,12 @@ fi_browse_restore_perform(struct fi_browse *browse)
 {
     struct call call;
     firn_error err;
-    bool has_memory = init(&call, browse, false);
+    bool has_memory = browse_restore_init(&call, browse, false);
     if (has_memory && !call.is_void) {
-        int code = run(&call, &err);
+        int code = browse_restore_run(&call, &err);
         browse->model.status[0] = '\0';
         if (code == FIRN_OK) {
-            has_memory = tell(&call);
+            has_memory = browse_restore_report(&call);
             browse->is_done = true;
         } else {
             const char *hint = fi_task_pending_hint(browse->workspace);
@@ -466,5 +466,5 @@ fi_browse_restore_perform(struct fi_browse *browse)
     if (!has_memory) {
         fi_browse_model_say(&browse->model, "out of memory");
     }
-    deinit(&call);
+    browse_restore_deinit(&call);
 }

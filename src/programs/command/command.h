@@ -213,9 +213,9 @@ void fi_command_report_path(const char *word, firn_slice path, const char *text)
 void fi_command_report_damage(void *ctx, const firn_notice *notice);
 
 /* Whether a person at a terminal may be asked; never with --json. */
-bool fi_command_report_may_ask(const struct fi_cli *cli);
+bool fi_command_report_may_prompt(const struct fi_cli *cli);
 /* Asks that person, and returns whether the answer was yes. */
-bool fi_command_report_ask(const char *question);
+bool fi_command_report_prompt(const char *question);
 
 /* Reports a failure of the library: its message, and what to do next, from `hint` (may be NULL) or
  * by the code. With --json the error becomes a member of the object. Returns the exit code for the

@@ -686,7 +686,7 @@ fi_command_completion_answer(struct fi_cli *cli, int count, char *const *words)
  * was copied somewhere on its own. */
 
 static int
-run(struct fi_cli *cli)
+command_completion_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     static const struct {
@@ -719,5 +719,5 @@ const struct fi_command fi_command_completion = {
     .examples = examples,
     .missing_hint = "one of bash, zsh, fish",
     .refuses_json = "",
-    .run = run,
+    .run = command_completion_run,
 };

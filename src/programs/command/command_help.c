@@ -18,7 +18,7 @@ enum { WIDTH = 80, NAME_COLUMN_MIN = 9, NOTE_COLUMN = 15, OPTION_COLUMN = 22 };
 
 /* The spaces that bring a column of text to the same place in every row. */
 static void
-pad(size_t used, size_t width)
+command_help_pad(size_t used, size_t width)
 {
     do {
         fi_term_out_write(" ", 1);
@@ -59,7 +59,7 @@ print_option(void *ctx, const struct fi_command_option *option, bool is_global)
                         option->name, option->value != NULL ? " " : "",
                         option->value != NULL ? option->value : "");
     fi_term_out_format("  %s", left);
-    pad((size_t)size, OPTION_COLUMN);
+    command_help_pad((size_t)size, OPTION_COLUMN);
     fi_term_out_format("%s\n", option->text);
 }
 
@@ -100,7 +100,7 @@ print_commands(const struct fi_command *const *commands, const struct fi_command
             sections++;
         }
         fi_term_out_format("  %s", (*commands)->name);
-        pad(strlen((*commands)->name), column);
+        command_help_pad(strlen((*commands)->name), column);
         fi_term_out_format("%s\n", (*commands)->summary);
     }
 }
@@ -111,7 +111,7 @@ print_notes(const char *title, const struct fi_command_note *notes)
     fi_term_out_format("\n%s:\n", title);
     for (; notes->name != NULL; notes++) {
         fi_term_out_format("  %s", notes->name);
-        pad(strlen(notes->name), NOTE_COLUMN);
+        command_help_pad(strlen(notes->name), NOTE_COLUMN);
         fi_term_out_format("%s\n", notes->text);
     }
 }
@@ -200,7 +200,7 @@ fi_command_help_command(const struct fi_command_program *program, const struct f
 /* ---- firn help ---- */
 
 static int
-look_for_pager(void *ctx, const firn_config_setting *setting)
+find_pager(void *ctx, const firn_config_setting *setting)
 {
     (void)ctx;
     fi_command_pager_obey(setting);
@@ -212,7 +212,7 @@ static void
 take_settings(void)
 {
     firn_error err;
-    int rc = firn_config_list_readable(NULL, look_for_pager, NULL, NULL, &err);
+    int rc = firn_config_list_readable(NULL, find_pager, NULL, NULL, &err);
     (void)rc; /* settings that cannot be read are no reason to withhold help */
 }
 
@@ -231,7 +231,7 @@ fi_command_help_print(struct fi_cli *cli)
 }
 
 static int
-run(struct fi_cli *cli)
+command_help_run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 3);
     take_settings();
@@ -282,5 +282,5 @@ const struct fi_command fi_command_help = {
     .examples = examples,
     .uses = FI_COMMAND_USES_PAGER,
     .refuses_json = "",
-    .run = run,
+    .run = command_help_run,
 };

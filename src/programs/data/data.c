@@ -230,7 +230,7 @@ read_scan_options(struct fi_cli *cli, struct scan *scan)
 
 /* Returns a code of the library. */
 static int
-walk(const struct scan *scan, firn_cursor *cursor, uint64_t *count, firn_error *err)
+data_walk(const struct scan *scan, firn_cursor *cursor, uint64_t *count, firn_error *err)
 {
     int code = scan->is_reverse ? firn_cursor_last(cursor, err) : firn_cursor_first(cursor, err);
     while (code == FIRN_OK && firn_cursor_valid(cursor) && *count < scan->limit) {
@@ -269,7 +269,7 @@ scan_keyspace(struct fi_cli *cli, firn_store *store, struct scan *scan)
         fi_term_json_array("entries");
     }
     if (code == FIRN_OK) {
-        code = walk(scan, cursor, &count, &err);
+        code = data_walk(scan, cursor, &count, &err);
     }
     firn_cursor_close(cursor);
     if (code != FIRN_OK) {

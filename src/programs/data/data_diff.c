@@ -174,7 +174,7 @@ take_rows(struct printing *printing, firn_store_difference *difference)
 }
 
 static int
-visit(void *ctx, const firn_store_difference *found)
+data_diff_visit(void *ctx, const firn_store_difference *found)
 {
     struct printing *printing = ctx;
     firn_error ended;
@@ -219,8 +219,8 @@ print_counts(const struct printing *printing)
 
 /* Compares two states; after is NULL for the present one. Returns a code of the library. */
 static int
-compare(struct fi_cli *cli, struct printing *printing, const char *before, const char *after,
-        firn_error *err)
+data_diff_compare(struct fi_cli *cli, struct printing *printing, const char *before,
+                  const char *after, firn_error *err)
 {
     struct fi_task_notices notices;
     firn_store_diff_options options = FIRN_STORE_DIFF_OPTIONS_INIT;
@@ -233,7 +233,8 @@ compare(struct fi_cli *cli, struct printing *printing, const char *before, const
         code = open_side(printing, after, &printing->rows.after, err);
     }
     if (code == FIRN_OK) {
-        code = firn_store_diff(printing->store, before, after, &options, visit, printing, err);
+        code = firn_store_diff(printing->store, before, after, &options, data_diff_visit, printing,
+                               err);
     }
     fi_term_meter_clear();
     fi_task_notices_deinit(&notices);
@@ -273,7 +274,7 @@ run_diff(struct fi_cli *cli)
     }
     fi_term_json_array("differences");
     printing.store = store;
-    int code = compare(cli, &printing, before, after, &err);
+    int code = data_diff_compare(cli, &printing, before, after, &err);
     fi_task_workspace_range_deinit(&range);
     fi_term_json_unwind();
     fi_data_bytes_deinit(&printing.tables[0]);

@@ -348,7 +348,7 @@ import_rows(struct fi_cli *cli, firn_table *table, struct fi_data_source *source
 }
 
 static void
-tell_imported(const struct fi_cli *cli, const firn_import_statistics *statistics)
+report_imported(const struct fi_cli *cli, const firn_import_statistics *statistics)
 {
     char number[FI_TERM_TEXT_NUMBER_SIZE];
     fi_term_json_u64("rows", statistics->rows);
@@ -455,7 +455,7 @@ import_vectors_into(struct fi_cli *cli, firn_store *store, struct fi_data_source
         if (code != FIRN_OK) {
             exit_code = fi_command_report_failure(cli, &err, NULL);
         } else {
-            tell_imported(cli, &statistics);
+            report_imported(cli, &statistics);
         }
     }
     fi_data_table_close(&table);
@@ -554,7 +554,7 @@ import_into(struct fi_cli *cli, firn_store *store, struct fi_data_source *source
                     : NULL;
             exit_code = fi_command_report_failure(cli, is_of_file ? &rejects->err : &err, hint);
         } else {
-            tell_imported(cli, &statistics);
+            report_imported(cli, &statistics);
         }
     }
     fi_data_table_close(&table);

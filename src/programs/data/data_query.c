@@ -287,7 +287,8 @@ given_deinit(struct given *given)
 
 /* value NULL: null. Returns an exit code. */
 static int
-give(const struct fi_data_table *table, struct given *given, const char *name, const char *value)
+data_query_give(const struct fi_data_table *table, struct given *given, const char *name,
+                const char *value)
 {
     const firn_table_column *column = NULL;
     int exit_code = fi_data_table_column(table, name, &column);
@@ -306,7 +307,7 @@ give(const struct fi_data_table *table, struct given *given, const char *name, c
 /* COLUMN=VALUE, or "COLUMN"=VALUE: takes it apart in place. Returns the value; NULL where there is
  * none. */
 static char *
-take_apart(char *argument, char **out_name)
+data_query_split(char *argument, char **out_name)
 {
     char *to = argument;
     char *from = argument + 1;
@@ -348,16 +349,16 @@ read_given(const struct fi_data_table *table, struct given *given)
     int exit_code =
         nulls == NULL ? FI_EXIT_OK : fi_data_values_split(cli, "--null", nulls, &given->nulls);
     for (size_t i = 0; i < given->nulls.count && exit_code == FI_EXIT_OK; i++) {
-        exit_code = give(table, given, given->nulls.items[i], NULL);
+        exit_code = data_query_give(table, given, given->nulls.items[i], NULL);
     }
     char *to = given->text;
     for (int i = 2; i < cli->argument_count && exit_code == FI_EXIT_OK; i++) {
         char *name;
         memcpy(to, cli->arguments[i], strlen(cli->arguments[i]) + 1);
-        const char *value = take_apart(to, &name);
+        const char *value = data_query_split(to, &name);
         exit_code = value == NULL
                         ? fi_command_misused(cli, "'%s' is not COLUMN=VALUE", cli->arguments[i])
-                        : give(table, given, name, value);
+                        : data_query_give(table, given, name, value);
         to += strlen(cli->arguments[i]) + 1;
     }
     return exit_code;

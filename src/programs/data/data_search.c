@@ -53,7 +53,7 @@ add_query(void *ctx, uint64_t number, const float *vector, size_t dimensions)
 /* ---- from JSON ---- */
 
 static firn_slice
-skip(firn_slice text, const char *bytes)
+data_search_skip(firn_slice text, const char *bytes)
 {
     while (text.size > 0 && text.data[0] != '\0' && strchr(bytes, text.data[0]) != NULL) {
         text = firn_bytes(text.data + 1, text.size - 1);
@@ -93,11 +93,11 @@ read_json(struct queries *queries, firn_slice text)
 {
     static const char spaces[] = " \t\r\n";
     int exit_code = FI_EXIT_OK;
-    text = skip(text, spaces);
+    text = data_search_skip(text, spaces);
     if (text.size == 0) { /* a file of blanks */
         return FI_EXIT_OK;
     }
-    firn_slice inside = skip(firn_bytes(text.data + 1, text.size - 1), spaces);
+    firn_slice inside = data_search_skip(firn_bytes(text.data + 1, text.size - 1), spaces);
     const bool is_nested = inside.size > 0 && inside.data[0] == '[';
     bool is_closed = !is_nested;
     text = is_nested ? inside : text;
@@ -109,12 +109,12 @@ read_json(struct queries *queries, firn_slice text)
         }
         const size_t size = (size_t)(end - text.data) + 1;
         exit_code = read_array(queries, firn_bytes(text.data, size));
-        text = skip(firn_bytes(text.data + size, text.size - size), spaces);
+        text = data_search_skip(firn_bytes(text.data + size, text.size - size), spaces);
         if (is_nested && text.size > 0) {
             is_closed = text.data[0] == ']';
-            text = skip(is_closed || text.data[0] == ',' ? firn_bytes(text.data + 1, text.size - 1)
-                                                         : text,
-                        spaces);
+            text = data_search_skip(
+                is_closed || text.data[0] == ',' ? firn_bytes(text.data + 1, text.size - 1) : text,
+                spaces);
         }
     }
     return exit_code != FI_EXIT_OK || is_closed

@@ -14,7 +14,7 @@
 
 #include "term/term.h"
 #include "term/term_try.h"
-#include "tuple/type.h"
+#include "type/type.h"
 
 /* ---- a table ---- */
 
@@ -54,8 +54,8 @@ fi_data_table_close(struct fi_data_table *table)
 }
 
 int
-fi_data_table_look(struct fi_cli *cli, firn_store *store,
-                   int (*work)(const struct fi_data_table *table))
+fi_data_table_inspect(struct fi_cli *cli, firn_store *store,
+                      int (*work)(const struct fi_data_table *table))
 {
     firn_snapshot *view = NULL;
     struct fi_data_table table = {.name = NULL};
@@ -75,7 +75,7 @@ fi_data_table_run(struct fi_cli *cli, int (*work)(const struct fi_data_table *ta
     firn_store *store = NULL;
     int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
     if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_table_look(cli, store, work);
+        exit_code = fi_data_table_inspect(cli, store, work);
     }
     return fi_data_store_close(cli, store, exit_code);
 }
@@ -295,7 +295,7 @@ show_columns(struct fi_cli *cli, const firn_table_def *def)
 
 /* Returns an exit code. */
 static int
-join(struct fi_cli *cli, const firn_table_index *index, struct fi_data_bytes *out)
+data_table_join(struct fi_cli *cli, const firn_table_index *index, struct fi_data_bytes *out)
 {
     int exit_code = FI_EXIT_OK;
     for (size_t i = 0; i < index->column_count && exit_code == FI_EXIT_OK; i++) {
@@ -322,7 +322,7 @@ show_indexes(struct fi_cli *cli, const firn_table_def *def)
     }
     for (size_t i = 0; i < def->index_count && exit_code == FI_EXIT_OK; i++) {
         struct fi_data_bytes columns = {NULL, 0, 0};
-        exit_code = join(cli, &def->indexes[i], &columns);
+        exit_code = data_table_join(cli, &def->indexes[i], &columns);
         fi_data_grid_add(&grid, firn_str(def->indexes[i].name));
         fi_data_grid_add(&grid, firn_str(def->indexes[i].is_unique ? "yes" : "no"));
         fi_data_grid_add(&grid, fi_data_bytes_slice(&columns));
@@ -360,7 +360,7 @@ show_vector_indexes(struct fi_cli *cli, const firn_table_def *def)
 }
 
 static int
-show(const struct fi_data_table *table)
+data_table_show(const struct fi_data_table *table)
 {
     struct fi_cli *cli = table->cli;
     assert(table->def != NULL);
@@ -382,7 +382,7 @@ show(const struct fi_data_table *table)
 static int
 run_show(struct fi_cli *cli)
 {
-    return fi_data_table_run(cli, show);
+    return fi_data_table_run(cli, data_table_show);
 }
 
 /* ---- alter ---- */

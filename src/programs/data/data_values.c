@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "term/term.h"
-#include "tuple/type.h"
+#include "type/type.h"
 
 /* ---- several in one argument ---- */
 

@@ -54,8 +54,8 @@ keep_piece(void *ctx, firn_slice data, firn_error *err)
 }
 
 static int
-report(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
-       const struct content *content, const firn_error *err)
+dir_cat_report(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
+               const struct content *content, const firn_error *err)
 {
     assert(err->code != FIRN_OK);
     if (content->failure == FIRN_LIMIT) {
@@ -85,7 +85,7 @@ print_file(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
     int code = firn_workspace_cat(workspace, reference, path, cli->json ? keep_piece : print_piece,
                                   &content, &entry, &err);
     if (code != FIRN_OK) {
-        exit_code = report(cli, workspace, reference, &content, &err);
+        exit_code = dir_cat_report(cli, workspace, reference, &content, &err);
     } else {
         fi_show_checkpoint_entry_json("entry", entry);
         fi_term_json_bytes("content", firn_bytes(content.data, content.size));
@@ -96,7 +96,7 @@ print_file(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
 }
 
 static int
-run(struct fi_cli *cli)
+dir_cat_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_workspace *workspace = NULL;
@@ -146,5 +146,5 @@ const struct fi_command fi_dir_cat = {
     .examples = examples,
     .missing_hint = fi_task_workspace_choose_hint,
     .uses = FI_COMMAND_USES_WORKSPACE,
-    .run = run,
+    .run = dir_cat_run,
 };

@@ -87,7 +87,7 @@ find_rename(void *ctx, const firn_workspace_difference *difference)
 }
 
 static int
-look_for_rename(struct walk *walk, firn_error *err)
+dir_history_find_rename(struct walk *walk, firn_error *err)
 {
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     memcpy(walk->looked_id, walk->id, sizeof(walk->looked_id));
@@ -122,7 +122,7 @@ fi_dir_history_walk(struct fi_dir_history *history, firn_error *err)
         walk.is_at_rename = false;
         code = firn_workspace_log(history->workspace, &options, on_compared, &walk, err);
         if (walk.is_at_rename) {
-            code = look_for_rename(&walk, err);
+            code = dir_history_find_rename(&walk, err);
             options.after = walk.looked_id;
         }
     } while (code == FIRN_OK && walk.is_at_rename);

@@ -189,7 +189,7 @@ print_result(const struct repairing *repairing)
 }
 
 static const char *
-hint(int code)
+dir_repair_hint(int code)
 {
     switch (code) {
     case FIRN_NOT_FOUND:
@@ -231,7 +231,7 @@ repair(struct fi_cli *cli, firn_workspace *workspace, bool is_of_data)
     cli->is_done = code == FIRN_OK && !repairing.options.dry_run;
     fi_term_json_end();
     if (code != FIRN_OK) {
-        exit_code = fi_command_report_failure(cli, &err, is_of_data ? NULL : hint(code));
+        exit_code = fi_command_report_failure(cli, &err, is_of_data ? NULL : dir_repair_hint(code));
     } else {
         print_json(&repairing);
         if (!cli->quiet) {
@@ -248,7 +248,7 @@ repair(struct fi_cli *cli, firn_workspace *workspace, bool is_of_data)
 }
 
 static int
-run(struct fi_cli *cli)
+dir_repair_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_workspace *workspace;
@@ -303,7 +303,7 @@ const struct fi_command fi_dir_repair = {
             "The exit code is 6 if anything was lost.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
-    .run = run,
+    .run = dir_repair_run,
 };
 
 static const struct fi_command_example db_examples[] = {

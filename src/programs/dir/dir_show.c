@@ -91,7 +91,7 @@ is_wanted(const struct fi_task_workspace_paths *paths, firn_slice path)
 }
 
 static int
-visit(void *ctx, const firn_workspace_entry *entry)
+dir_show_visit(void *ctx, const firn_workspace_entry *entry)
 {
     struct listing *listing = ctx;
     if (!is_wanted(listing->paths, entry->path)) {
@@ -339,7 +339,7 @@ show_files(struct fi_cli *cli, firn_workspace *workspace, const char *id,
     firn_error err;
     struct listing listing = {.paths = paths};
     fi_term_json_array("entries");
-    if (firn_workspace_entries(workspace, id, visit, &listing, &err) != FIRN_OK) {
+    if (firn_workspace_entries(workspace, id, dir_show_visit, &listing, &err) != FIRN_OK) {
         return fi_command_report_failure(cli, &err, NULL);
     }
     fi_term_json_end();
@@ -351,9 +351,9 @@ show_files(struct fi_cli *cli, firn_workspace *workspace, const char *id,
 }
 
 static int
-show(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
-     const struct fi_task_workspace_paths *paths, struct fi_show_difference *shown,
-     const firn_workspace_diff_options *options)
+dir_show_show(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
+              const struct fi_task_workspace_paths *paths, struct fi_show_difference *shown,
+              const firn_workspace_diff_options *options)
 {
     firn_error err;
     firn_workspace_checkpoint *checkpoint;
@@ -375,7 +375,7 @@ show(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
 }
 
 static int
-run(struct fi_cli *cli)
+dir_show_run(struct fi_cli *cli)
 {
     firn_workspace *workspace = NULL;
     struct fi_task_workspace_paths paths = {NULL, 0};
@@ -400,9 +400,9 @@ run(struct fi_cli *cli)
     options.paths = paths.slices;
     options.path_count = paths.count;
     FI_TRY_OUT(exit_code,
-               show(cli, workspace, references.first != NULL ? references.first : "latest", &paths,
-                    &shown, &options));
-    exit_code = fi_task_pending_tell(cli, workspace, NULL);
+               dir_show_show(cli, workspace, references.first != NULL ? references.first : "latest",
+                             &paths, &shown, &options));
+    exit_code = fi_task_pending_report(cli, workspace, NULL);
 out:
     fi_task_workspace_paths_deinit(&paths);
     fi_task_workspace_references_deinit(&references);
@@ -445,5 +445,5 @@ const struct fi_command fi_dir_show = {
             "the first name of a file that has several.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
-    .run = run,
+    .run = dir_show_run,
 };

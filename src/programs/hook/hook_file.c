@@ -24,7 +24,7 @@
 enum { MODE_NEW = 0666 };
 
 static int
-fail(firn_error *err, const char *what, const char *path)
+hook_file_fail(firn_error *err, const char *what, const char *path)
 {
     int error = errno;
     memset(err, 0, sizeof(*err));
@@ -92,7 +92,7 @@ fi_hook_file_read(const struct fi_hook_file_place *place, char **out, size_t *ou
         return code;
     }
     ssize_t size = read_all(fd, out);
-    code = size < 0 ? fail(err, "read", place->path) : FIRN_OK;
+    code = size < 0 ? hook_file_fail(err, "read", place->path) : FIRN_OK;
     *out_size = size < 0 ? 0 : (size_t)size;
     (void)close(fd);
     return code;
@@ -107,7 +107,7 @@ open_directory(const struct fi_hook_file_place *place, struct fi_task_beneath *o
         place->is_chosen ? FI_TASK_BENEATH_MAKES_LAST : FI_TASK_BENEATH_MAKES_ALL, err));
     if (out->fd < 0) {
         errno = ENOENT;
-        return fail(err, "open the directory of", place->path);
+        return hook_file_fail(err, "open the directory of", place->path);
     }
     return FIRN_OK;
 }
@@ -126,9 +126,9 @@ fi_hook_file_remove(const struct fi_hook_file_place *place, const char *text, bo
     *out_removed = fstatat(beneath.fd, beneath.name, &file, AT_SYMLINK_NOFOLLOW) == 0 &&
                    S_ISREG(file.st_mode) && file.st_nlink == 1;
     if (*out_removed && unlinkat(beneath.fd, beneath.name, 0) != 0) {
-        code = fail(err, "remove", place->path);
+        code = hook_file_fail(err, "remove", place->path);
     } else if (*out_removed && fsync(beneath.fd) != 0) {
-        code = fail(err, "sync the directory of", place->path);
+        code = hook_file_fail(err, "sync the directory of", place->path);
     }
     bool is_removed = *out_removed;
     fi_task_beneath_close(&beneath);
@@ -136,7 +136,8 @@ fi_hook_file_remove(const struct fi_hook_file_place *place, const char *text, bo
 }
 
 static int
-replace(const struct fi_hook_file_place *place, const char *text, bool is_script, firn_error *err)
+hook_file_replace(const struct fi_hook_file_place *place, const char *text, bool is_script,
+                  firn_error *err)
 {
     assert(text != NULL);
     struct fi_task_beneath beneath;
@@ -147,7 +148,7 @@ replace(const struct fi_hook_file_place *place, const char *text, bool is_script
     if (code == FIRN_OK && is_script) { /* who may read it may run it */
         mode_t readers = fstat(file.fd, &made) == 0 ? made.st_mode & 0444 : 0400;
         if (fchmod(file.fd, (made.st_mode & 0777) | readers >> 2) != 0) {
-            code = fail(err, "set the mode of", place->path);
+            code = hook_file_fail(err, "set the mode of", place->path);
         }
     }
     if (code == FIRN_OK) {
@@ -162,12 +163,12 @@ replace(const struct fi_hook_file_place *place, const char *text, bool is_script
 int
 fi_hook_file_replace(const struct fi_hook_file_place *place, const char *text, firn_error *err)
 {
-    return replace(place, text, false, err);
+    return hook_file_replace(place, text, false, err);
 }
 
 int
 fi_hook_file_replace_script(const struct fi_hook_file_place *place, const char *text,
                             firn_error *err)
 {
-    return replace(place, text, true, err);
+    return hook_file_replace(place, text, true, err);
 }

@@ -58,8 +58,8 @@ struct fi_hook_agent {
 /* Prints what is still to be done after an installation: one line each, on standard output.
  * directory is that of the project; NULL: the hooks are those of the home, or in a file that the
  * user named. root is that of the workspace, if it is above the directory; else NULL. */
-void fi_hook_status_tell_rest(const struct fi_hook_agent *agent, const char *directory,
-                              const char *root);
+void fi_hook_status_report_rest(const struct fi_hook_agent *agent, const char *directory,
+                                const char *root);
 extern const struct fi_command fi_hook_status;
 
 /* By name; NULL if there is none. */

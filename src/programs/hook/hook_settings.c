@@ -212,7 +212,7 @@ event_at(const struct fi_hook_agent *agent, size_t n, enum fi_hook_agent_when *o
 
 /* Whether the places that matter are lists, or not there. */
 static int
-check(const json_t *settings, const struct fi_hook_agent *agent, firn_error *err)
+hook_settings_check(const json_t *settings, const struct fi_hook_agent *agent, firn_error *err)
 {
     const json_t *hooks = json_object_get(settings, "hooks");
     const json_t *version = json_object_get(settings, "version");
@@ -237,7 +237,7 @@ int
 fi_hook_settings_remove(json_t *settings, const struct fi_hook_agent *agent, firn_error *err)
 {
     assert(json_is_object(settings));
-    int code = check(settings, agent, err);
+    int code = hook_settings_check(settings, agent, err);
     json_t *hooks = json_object_get(settings, "hooks");
     const char *name;
     enum fi_hook_agent_when when;
@@ -381,7 +381,7 @@ fi_hook_settings_install(json_t *settings, const struct fi_hook_agent_wish *wish
 {
     assert(json_is_object(settings));
     const struct fi_hook_agent *agent = wish->agent;
-    int code = check(settings, agent, err);
+    int code = hook_settings_check(settings, agent, err);
     if (code != FIRN_OK || is_installed(settings, wish)) {
         return code;
     }

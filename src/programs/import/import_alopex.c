@@ -40,7 +40,7 @@ name_store(const char *file, char out[PATH_MAX])
 }
 
 static int
-run(struct fi_cli *cli, enum fi_migrate_alopex_kind kind, bool is_damaged_taken)
+import_alopex_run(struct fi_cli *cli, enum fi_migrate_alopex_kind kind, bool is_damaged_taken)
 {
     char named[PATH_MAX];
     const char *path = cli->argument_count > 1 ? cli->arguments[1] : named;
@@ -69,13 +69,13 @@ out:
 static int
 run_alopex(struct fi_cli *cli)
 {
-    return run(cli, FI_MIGRATE_ALOPEX_STORE, false);
+    return import_alopex_run(cli, FI_MIGRATE_ALOPEX_STORE, false);
 }
 
 static int
 run_alexs(struct fi_cli *cli)
 {
-    return run(cli, FI_MIGRATE_ALOPEX_ALXS, fi_command_has(cli, "damaged"));
+    return import_alopex_run(cli, FI_MIGRATE_ALOPEX_ALXS, fi_command_has(cli, "damaged"));
 }
 
 const struct fi_command fi_import_alopex = {

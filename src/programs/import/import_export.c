@@ -66,7 +66,7 @@ struct exporting {
 /* ---- output ---- */
 
 static int
-put(struct exporting *exporting, const void *data, size_t size)
+import_export_put(struct exporting *exporting, const void *data, size_t size)
 {
     assert(data != NULL || size == 0);
     exporting->size += size;
@@ -86,11 +86,11 @@ put_zeros(struct exporting *exporting, size_t size)
 {
     static const uint8_t zeros[RECORD_SIZE];
     assert(size <= sizeof(zeros));
-    return size == 0 ? FIRN_OK : put(exporting, zeros, size);
+    return size == 0 ? FIRN_OK : import_export_put(exporting, zeros, size);
 }
 
 static int
-pad(struct exporting *exporting, uint64_t size)
+import_export_pad(struct exporting *exporting, uint64_t size)
 {
     return put_zeros(exporting, (size_t)((BLOCK - size % BLOCK) % BLOCK));
 }
@@ -146,11 +146,11 @@ put_header(struct exporting *exporting, const struct header *header)
         sum += block[i];
     }
     octal(block + 148, 7, sum);
-    return put(exporting, block, sizeof(block));
+    return import_export_put(exporting, block, sizeof(block));
 }
 
 static int
-append(struct exporting *exporting, const void *data, size_t size)
+import_export_append(struct exporting *exporting, const void *data, size_t size)
 {
     assert(exporting->pax.size <= exporting->pax.capacity);
     struct fi_import_tar_text *pax = &exporting->pax;
@@ -182,12 +182,12 @@ add_record(struct exporting *exporting, const char *prefix, firn_slice key, firn
     }
     char number[24];
     int length = snprintf(number, sizeof(number), "%zu ", rest + digits);
-    FI_TRY_RETURN(append(exporting, number, (size_t)length));
-    FI_TRY_RETURN(append(exporting, prefix, strlen(prefix)));
-    FI_TRY_RETURN(append(exporting, key.data, key.size));
-    FI_TRY_RETURN(append(exporting, "=", 1));
-    FI_TRY_RETURN(append(exporting, value.data, value.size));
-    return append(exporting, "\n", 1);
+    FI_TRY_RETURN(import_export_append(exporting, number, (size_t)length));
+    FI_TRY_RETURN(import_export_append(exporting, prefix, strlen(prefix)));
+    FI_TRY_RETURN(import_export_append(exporting, key.data, key.size));
+    FI_TRY_RETURN(import_export_append(exporting, "=", 1));
+    FI_TRY_RETURN(import_export_append(exporting, value.data, value.size));
+    return import_export_append(exporting, "\n", 1);
 }
 
 static int
@@ -279,8 +279,8 @@ put_headers(struct exporting *exporting, const struct header *header,
                                    .mode = 0644,
                                    .size = exporting->pax.size};
         FI_TRY_RETURN(put_header(exporting, &extension));
-        FI_TRY_RETURN(put(exporting, exporting->pax.data, exporting->pax.size));
-        FI_TRY_RETURN(pad(exporting, exporting->pax.size));
+        FI_TRY_RETURN(import_export_put(exporting, exporting->pax.data, exporting->pax.size));
+        FI_TRY_RETURN(import_export_pad(exporting, exporting->pax.size));
     }
     return put_header(exporting, header);
 }
@@ -389,7 +389,7 @@ put_data(struct exporting *exporting, int fd, uint64_t offset, uint64_t size, fi
     while (size > 0 && code == FIRN_OK) {
         size_t part = size < CHUNK ? (size_t)size : CHUNK;
         code = read_exactly(exporting, fd, offset, part, path);
-        code = code == FIRN_OK ? put(exporting, exporting->chunk, part) : code;
+        code = code == FIRN_OK ? import_export_put(exporting, exporting->chunk, part) : code;
         code = code == FIRN_OK ? fi_command_go_on(&exporting->err) : code;
         offset += part;
         size -= part;
@@ -407,15 +407,15 @@ make_map(struct exporting *exporting, struct fi_import_tar_text *out)
     exporting->pax.size = 0;
     char line[64];
     int length = snprintf(line, sizeof(line), "%zu\n", exporting->segment_count);
-    int code = append(exporting, line, (size_t)length);
+    int code = import_export_append(exporting, line, (size_t)length);
     for (size_t i = 0; i < exporting->segment_count && code == FIRN_OK; i++) {
         length = snprintf(line, sizeof(line), "%llu\n%llu\n",
                           (unsigned long long)exporting->segments[i].offset,
                           (unsigned long long)exporting->segments[i].size);
-        code = append(exporting, line, (size_t)length);
+        code = import_export_append(exporting, line, (size_t)length);
     }
     while (code == FIRN_OK && exporting->pax.size % BLOCK != 0) {
-        code = append(exporting, "", 1);
+        code = import_export_append(exporting, "", 1);
     }
     *out = exporting->pax;
     exporting->pax = kept;
@@ -445,13 +445,13 @@ put_sparse(struct exporting *exporting, int fd, struct header *header,
     header->size = map.size + sum;
     header->path = firn_str("GNUSparseFile/entry");
     code = code == FIRN_OK ? put_headers(exporting, header, entry, true) : code;
-    code = code == FIRN_OK ? put(exporting, map.data, map.size) : code;
+    code = code == FIRN_OK ? import_export_put(exporting, map.data, map.size) : code;
     for (size_t i = 0; i < exporting->segment_count && code == FIRN_OK; i++) {
         code = put_data(exporting, fd, exporting->segments[i].offset, exporting->segments[i].size,
                         entry->path);
     }
     free(map.data);
-    return code == FIRN_OK ? pad(exporting, sum) : code;
+    return code == FIRN_OK ? import_export_pad(exporting, sum) : code;
 }
 
 /* The path of an entry in the restored tree: text, because it contains no NUL. */
@@ -480,7 +480,7 @@ put_file(struct exporting *exporting, struct header *header, const firn_workspac
     free(path);
     if (fd < 0) {
         if (errno == ENOENT || errno == ELOOP || errno == ENOTDIR) {
-            fi_import_target_tell(exporting->target, entry->path, "it could not be restored");
+            fi_import_target_report(exporting->target, entry->path, "it could not be restored");
             return FIRN_OK;
         }
         return fi_import_tree_fail(&exporting->err, "read", entry->path);
@@ -497,7 +497,7 @@ put_file(struct exporting *exporting, struct header *header, const firn_workspac
         header->size = entry->size_bytes;
         code = put_headers(exporting, header, entry, false);
         code = code == FIRN_OK ? put_data(exporting, fd, 0, entry->size_bytes, entry->path) : code;
-        code = code == FIRN_OK ? pad(exporting, entry->size_bytes) : code;
+        code = code == FIRN_OK ? import_export_pad(exporting, entry->size_bytes) : code;
     }
     (void)close(fd);
     return code;
@@ -668,8 +668,8 @@ exporting_deinit(struct exporting *exporting)
 
 /* Restores the checkpoint into the tree, which is removed first. */
 static int
-restore(struct fi_import_target *target, struct fi_import_tree *tree, const char *id,
-        firn_error *err)
+import_export_restore(struct fi_import_target *target, struct fi_import_tree *tree, const char *id,
+                      firn_error *err)
 {
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
@@ -705,7 +705,7 @@ static int export(struct fi_cli *cli, struct fi_import_target *target, const cha
         code = fi_import_tree_create(&tree, &target->notices, NULL, err);
     }
     if (code == FIRN_OK) {
-        code = restore(target, &tree, checkpoint->id, err);
+        code = import_export_restore(target, &tree, checkpoint->id, err);
     }
     exporting.root_fd = tree.root_fd;
     exporting.chunk = malloc(CHUNK);
@@ -744,7 +744,7 @@ static int export(struct fi_cli *cli, struct fi_import_target *target, const cha
 }
 
 static int
-run(struct fi_cli *cli)
+import_export_run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 1);
     const char *path = fi_command_value(cli, "output");
@@ -795,5 +795,5 @@ const struct fi_command fi_import_export_tar = {
             "removed there.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_STRICT,
-    .run = run,
+    .run = import_export_run,
 };

@@ -317,7 +317,7 @@ open_parent(struct fi_import_tree *tree, firn_slice path, bool makes,
 /* ---- attributes ---- */
 
 static void
-tell(struct fi_import_tree *tree, firn_slice path, const char *text)
+import_tree_report(struct fi_import_tree *tree, firn_slice path, const char *text)
 {
     assert(tree->notices != NULL);
     firn_callbacks callbacks = fi_task_notices_callbacks(tree->notices);
@@ -336,7 +336,8 @@ set_xattrs(struct fi_import_tree *tree, firn_slice path, int fd, firn_slice xatt
         char text[ATTRIBUTE_NAME_MAX + 1];
         char reason[ATTRIBUTE_NAME_MAX + 128];
         if (name.size == 0 || name.size > ATTRIBUTE_NAME_MAX) {
-            tell(tree, path, "an extended attribute has a name that is empty or too long");
+            import_tree_report(tree, path,
+                               "an extended attribute has a name that is empty or too long");
             continue;
         }
         memcpy(text, name.data, name.size);
@@ -344,7 +345,7 @@ set_xattrs(struct fi_import_tree *tree, firn_slice path, int fd, firn_slice xatt
         if (fsetxattr(fd, text, value.data, value.size, 0) != 0) {
             (void)snprintf(reason, sizeof(reason), "the extended attribute %s could not be set: %s",
                            text, strerror(errno));
-            tell(tree, path, reason);
+            import_tree_report(tree, path, reason);
         }
     }
 }
@@ -823,7 +824,7 @@ fi_import_tree_finish(struct fi_import_tree *tree, firn_error *err)
             text, sizeof(text),
             "%llu entries belong to others, and only root can keep that; --no-owner accepts it",
             (unsigned long long)tree->owners_lost);
-        tell(tree, firn_str("owners"), text);
+        import_tree_report(tree, firn_str("owners"), text);
         tree->owners_lost = 0;
     }
     return code;

@@ -42,7 +42,7 @@ keep_piece(void *ctx, firn_slice data, firn_error *err)
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_cat_run(struct fi_mcp_call *call)
 {
     struct content content = {.call = call};
     firn_workspace_checkpoint *checkpoint = NULL;
@@ -96,5 +96,5 @@ const struct fi_mcp_tool fi_mcp_cat_tool = {
     .required = "[\"snapshot_id\",\"path\",\"content\"]",
     .is_read_only = true,
     .is_idempotent = true,
-    .run = run,
+    .run = mcp_cat_run,
 };

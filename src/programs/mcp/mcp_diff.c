@@ -172,7 +172,7 @@ write_patch(struct fi_mcp_call *call, const firn_workspace_difference *differenc
 }
 
 static int
-visit(void *ctx, const firn_workspace_difference *difference)
+mcp_diff_visit(void *ctx, const firn_workspace_difference *difference)
 {
     struct attempt *attempt = ctx;
     struct fi_mcp_call *call = attempt->call;
@@ -202,7 +202,7 @@ attempt_diff(void *ctx, firn_error *err)
 {
     assert(ctx != NULL);
     struct attempt *attempt = ctx;
-    return firn_workspace_diff(attempt->call->workspace, &attempt->options, visit, attempt,
+    return firn_workspace_diff(attempt->call->workspace, &attempt->options, mcp_diff_visit, attempt,
                                &attempt->result, err);
 }
 
@@ -245,7 +245,7 @@ write_result(struct fi_mcp_call *call, const struct attempt *attempt)
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_diff_run(struct fi_mcp_call *call)
 {
     struct attempt attempt = {.call = call,
                               .options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT,
@@ -316,5 +316,5 @@ const struct fi_mcp_tool fi_mcp_diff_tool = {
     .required = "[\"snapshot_id\",\"files_added\",\"files_changed\",\"files_removed\",\"changes\"]",
     .is_read_only = true,
     .is_idempotent = true,
-    .run = run,
+    .run = mcp_diff_run,
 };

@@ -196,7 +196,7 @@ void fi_mcp_roots_deinit(struct fi_mcp_roots *roots);
 /* The capabilities of the client, from initialize. */
 void fi_mcp_roots_declare(struct fi_mcp_roots *roots, const json_t *capabilities);
 /* Whether the client is to be asked for its roots now, by a request with this id. */
-bool fi_mcp_roots_ask(struct fi_mcp_roots *roots, char id[FI_MCP_MESSAGE_ID_SIZE]);
+bool fi_mcp_roots_request(struct fi_mcp_roots *roots, char id[FI_MCP_MESSAGE_ID_SIZE]);
 /* A response of the client. One that was not asked for is ignored; an error, or what is no list, is
  * none. */
 void fi_mcp_roots_take(struct fi_mcp_roots *roots, const char *id, const json_t *message);
@@ -287,7 +287,7 @@ int fi_mcp_call_fail(struct fi_mcp_call *call, int code, const char *format, ...
 /* Whether one more row is shown in the array that is open in call->result; counts it. */
 bool fi_mcp_call_has_room(struct fi_mcp_call *call);
 /* Adds notices of hooks of agents that were in the workspace when it was opened, and are gone. */
-void fi_mcp_call_tell_hooks(struct fi_mcp_call *call);
+void fi_mcp_call_report_hooks(struct fi_mcp_call *call);
 /* The members <what>_not_shown, if there were such rows, and notices. */
 void fi_mcp_call_write_not_shown(struct fi_mcp_call *call, const char *key);
 void fi_mcp_call_write_notices(struct fi_mcp_call *call);

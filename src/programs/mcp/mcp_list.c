@@ -6,7 +6,7 @@
 #include "term/term_try.h"
 
 static int
-visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
+mcp_list_visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct fi_mcp_call *call = ctx;
     if (call->host->is_cancelled(call->host->ctx)) {
@@ -33,14 +33,14 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_list_run(struct fi_mcp_call *call)
 {
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     FI_TRY_RETURN(fi_mcp_call_open(call));
     options.limit = fi_mcp_arguments_count(call->arguments, "limit", options.limit);
     options.include_safety = fi_mcp_arguments_bool(call->arguments, "include_safety", false);
     fi_term_json_array("checkpoints");
-    int code = firn_workspace_list(call->workspace, &options, visit, call, &call->error);
+    int code = firn_workspace_list(call->workspace, &options, mcp_list_visit, call, &call->error);
     fi_term_json_end();
     fi_mcp_call_write_not_shown(call, "checkpoints_not_shown");
     return code;
@@ -78,5 +78,5 @@ const struct fi_mcp_tool fi_mcp_list_tool = {
     .required = "[\"checkpoints\"]",
     .is_read_only = true,
     .is_idempotent = true,
-    .run = run,
+    .run = mcp_list_run,
 };

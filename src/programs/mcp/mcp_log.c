@@ -71,7 +71,7 @@ on_compared(void *ctx, const firn_workspace_diff_result *result)
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_log_run(struct fi_mcp_call *call)
 {
     firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
     struct log log = {.call = call};
@@ -136,5 +136,5 @@ const struct fi_mcp_tool fi_mcp_log_tool = {
     .required = "[\"checkpoints\"]",
     .is_read_only = true,
     .is_idempotent = true,
-    .run = run,
+    .run = mcp_log_run,
 };

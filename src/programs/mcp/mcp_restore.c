@@ -95,12 +95,12 @@ write_result(struct attempt *attempt)
     if (attempt->reference == NULL) {
         write_steps(attempt);
     }
-    fi_mcp_call_tell_hooks(call);
+    fi_mcp_call_report_hooks(call);
     fi_mcp_call_write_notices(call);
 }
 
 static int
-perform(struct fi_mcp_call *call, struct attempt *attempt)
+mcp_restore_perform(struct fi_mcp_call *call, struct attempt *attempt)
 {
     FI_TRY_RETURN(attempt->reference != NULL ? fi_mcp_call_open_paths(call)
                                              : fi_mcp_call_open(call));
@@ -132,7 +132,7 @@ run_restore(struct fi_mcp_call *call)
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
     attempt.reference = fi_mcp_arguments_string(call->arguments, "snapshot_id");
-    return perform(call, &attempt);
+    return mcp_restore_perform(call, &attempt);
 }
 
 static int
@@ -142,7 +142,7 @@ run_undo(struct fi_mcp_call *call)
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
     attempt.options.last_turn = fi_mcp_arguments_bool(call->arguments, "last_turn", false);
-    return perform(call, &attempt);
+    return mcp_restore_perform(call, &attempt);
 }
 
 static int
@@ -152,7 +152,7 @@ run_redo(struct fi_mcp_call *call)
                               .is_redo = true,
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
-    return perform(call, &attempt);
+    return mcp_restore_perform(call, &attempt);
 }
 
 #define DRY_RUN_PARAM                                           \

@@ -90,13 +90,13 @@ write_result(struct attempt *attempt)
     fi_term_json_u64("incomplete", result->incomplete);
     fi_term_json_u64("not_restored", result->not_restored);
     fi_term_json_string_if("safety_id", result->safety_id, result->safety_id[0] != '\0');
-    fi_mcp_call_tell_hooks(call);
+    fi_mcp_call_report_hooks(call);
     fi_mcp_call_write_notices(call);
 }
 
 /* What the caller may do about it. */
 static int
-explain(struct attempt *attempt, int code)
+mcp_revert_explain(struct attempt *attempt, int code)
 {
     struct fi_mcp_call *call = attempt->call;
     if (code == FIRN_CONFLICT && call->conflicts[0] != '\0') {
@@ -132,7 +132,7 @@ run_revert(struct fi_mcp_call *call)
     fi_term_json_array("changes");
     int code = fi_mcp_call_attempt(call, attempt_revert, &attempt);
     if (code != FIRN_OK) {
-        return explain(&attempt, code);
+        return mcp_revert_explain(&attempt, code);
     }
     write_result(&attempt);
     firn_release(attempt.result.after);

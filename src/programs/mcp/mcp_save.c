@@ -53,7 +53,7 @@ check_root(struct fi_mcp_call *call)
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_save_run(struct fi_mcp_call *call)
 {
     struct attempt attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
                               FIRN_WORKSPACE_SAVE_RESULT_INIT};
@@ -99,5 +99,5 @@ const struct fi_mcp_tool fi_mcp_save_tool = {
     "," FI_MCP_TOOL_BOOL("made") "," FI_MCP_TOOL_BOOL("unchanged") "," FI_MCP_TOOL_INTEGER(
         "excluded") "," FI_MCP_TOOL_INTEGER("skipped") "," FI_MCP_TOOL_NOTICES,
     .required = "[\"snapshot_id\",\"stats\",\"made\",\"unchanged\"]",
-    .run = run,
+    .run = mcp_save_run,
 };

@@ -29,7 +29,7 @@ is_asked_for(const struct fi_mcp_call *call, firn_slice path)
 }
 
 static int
-visit(void *ctx, const firn_workspace_entry *entry)
+mcp_show_visit(void *ctx, const firn_workspace_entry *entry)
 {
     struct fi_mcp_call *call = ctx;
     if (call->host->is_cancelled(call->host->ctx)) {
@@ -50,7 +50,7 @@ visit(void *ctx, const firn_workspace_entry *entry)
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_show_run(struct fi_mcp_call *call)
 {
     firn_workspace_checkpoint *checkpoint;
     const char *reference = fi_mcp_arguments_string(call->arguments, "snapshot_id");
@@ -70,7 +70,8 @@ run(struct fi_mcp_call *call)
     fi_term_json_u64("excluded", checkpoint->excluded);
     fi_term_json_u64("skipped", checkpoint->skipped);
     fi_term_json_array("entries");
-    code = firn_workspace_entries(call->workspace, checkpoint->id, visit, call, &call->error);
+    code =
+        firn_workspace_entries(call->workspace, checkpoint->id, mcp_show_visit, call, &call->error);
     fi_term_json_end();
     firn_release(checkpoint);
     fi_mcp_call_write_not_shown(call, "entries_not_shown");
@@ -110,5 +111,5 @@ const struct fi_mcp_tool fi_mcp_show_tool = {
     .required = "[\"snapshot_id\",\"created_at\",\"stats\",\"entries\"]",
     .is_read_only = true,
     .is_idempotent = true,
-    .run = run,
+    .run = mcp_show_run,
 };

@@ -52,7 +52,7 @@ write_result(struct fi_mcp_call *call, const firn_workspace_status_result *resul
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_status_run(struct fi_mcp_call *call)
 {
     struct attempt attempt = {call, FIRN_WORKSPACE_STATUS_OPTIONS_INIT,
                               FIRN_WORKSPACE_STATUS_RESULT_INIT};
@@ -111,5 +111,5 @@ const struct fi_mcp_tool fi_mcp_status_tool =
                     "\"files_unchanged\",\"changes\"]",
         .is_read_only = true,
         .is_idempotent = true,
-        .run = run,
+        .run = mcp_status_run,
 };

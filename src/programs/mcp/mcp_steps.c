@@ -28,7 +28,7 @@ fi_mcp_steps_write(const firn_workspace_step *step)
 }
 
 static int
-visit(void *ctx, const firn_workspace_step *step)
+mcp_steps_visit(void *ctx, const firn_workspace_step *step)
 {
     struct fi_mcp_call *call = ctx;
     if (call->host->is_cancelled(call->host->ctx)) {
@@ -46,7 +46,7 @@ visit(void *ctx, const firn_workspace_step *step)
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_steps_run(struct fi_mcp_call *call)
 {
     firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
     firn_workspace_steps_result result = FIRN_WORKSPACE_STEPS_RESULT_INIT;
@@ -55,7 +55,8 @@ run(struct fi_mcp_call *call)
     options.gitignore = call->settings.gitignore;
     options.file_size_max = call->settings.max_file_size;
     fi_term_json_array("steps");
-    int code = firn_workspace_steps(call->workspace, &options, visit, call, &result, &call->error);
+    int code = firn_workspace_steps(call->workspace, &options, mcp_steps_visit, call, &result,
+                                    &call->error);
     fi_term_json_end();
     if (code == FIRN_OK) {
         fi_mcp_call_write_not_shown(call, "steps_not_shown");
@@ -98,5 +99,5 @@ const struct fi_mcp_tool fi_mcp_steps_tool = {
     .required = "[\"steps\",\"unsaved\",\"undo_steps\",\"redo_steps\"]",
     .is_read_only = true,
     .is_idempotent = true,
-    .run = run,
+    .run = mcp_steps_run,
 };

@@ -67,7 +67,7 @@ take_damage(void *ctx, const char *text)
 }
 
 static void
-tell_too_large(struct fi_migrate_alopex *alopex, const struct fi_migrate_version *version)
+report_too_large(struct fi_migrate_alopex *alopex, const struct fi_migrate_version *version)
 {
     char text[FIRN_ERROR_TEXT_SIZE];
     int shown = version->key.size < 40 ? (int)version->key.size : 40;
@@ -85,7 +85,7 @@ take_version(void *ctx, const struct fi_migrate_version *version, firn_error *er
     struct fi_migrate_alopex *alopex = ctx;
     int code = fi_migrate_versions_put(alopex->versions, version, err);
     if (code == FIRN_LIMIT) {
-        tell_too_large(alopex, version);
+        report_too_large(alopex, version);
         code = FIRN_OK;
     }
     if (code == FIRN_OK && ++alopex->count % TELL_EVERY == 0) {
@@ -421,8 +421,8 @@ fi_migrate_alopex_open(struct fi_cli *cli, enum fi_migrate_alopex_kind kind, con
 
 /* Moves all that counts into a keyspace; only counts it if there is no sink. */
 static int
-move(struct fi_migrate_alopex *alopex, struct fi_migrate_sink *sink, const char *keyspace,
-     uint64_t *out_count, firn_error *err)
+migrate_alopex_move(struct fi_migrate_alopex *alopex, struct fi_migrate_sink *sink,
+                    const char *keyspace, uint64_t *out_count, firn_error *err)
 {
     bool is_end = false;
     firn_slice key;
@@ -471,7 +471,7 @@ fi_migrate_alopex_load(struct fi_migrate_alopex *alopex, firn_store *store, cons
     uint64_t count = 0;
     char number[FI_TERM_TEXT_NUMBER_SIZE];
     int code = store != NULL ? fi_migrate_sink_create(store, &sink, &err) : FIRN_OK;
-    code = code == FIRN_OK ? move(alopex, sink, keyspace, &count, &err) : code;
+    code = code == FIRN_OK ? migrate_alopex_move(alopex, sink, keyspace, &count, &err) : code;
     fi_term_meter_clear();
     int exit_code = fi_task_notices_exit(&alopex->notices);
     if (code == FIRN_OK && sink != NULL) {

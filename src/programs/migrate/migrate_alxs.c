@@ -81,7 +81,7 @@ fi_migrate_alxs_read(const struct fi_migrate_span *span, uint64_t limit, const u
     if (code == FIRN_OK && checksum != NULL && (!is_whole || records.crc != *checksum)) {
         code = fi_migrate_fail(err, FIRN_CORRUPT, "the table was changed while it was read");
     } else if (code == FIRN_OK && checksum == NULL && !is_whole && limit > HEADER_SIZE) {
-        fi_migrate_span_tell(span, records.at, taker, "no record can be read from here on");
+        fi_migrate_span_report(span, records.at, taker, "no record can be read from here on");
     }
     fi_migrate_span_room_deinit(&records.record);
     fi_migrate_span_room_deinit(&records.before);

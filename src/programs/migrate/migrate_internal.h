@@ -228,8 +228,8 @@ struct fi_migrate_taker {
     void *ctx;
 };
 /* Tells of what cannot be read at an offset of the span. */
-void fi_migrate_span_tell(const struct fi_migrate_span *span, uint64_t offset,
-                          const struct fi_migrate_taker *taker, const char *format, ...)
+void fi_migrate_span_report(const struct fi_migrate_span *span, uint64_t offset,
+                            const struct fi_migrate_taker *taker, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* These read all that is intact, and tell of the rest. They fail if memory is out, or with what the

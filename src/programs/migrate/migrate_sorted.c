@@ -132,7 +132,7 @@ is_of_newer(const char *message)
 
 /* A message of a library, as an error. */
 static int
-fail(const char *product, const char *message, firn_error *err)
+migrate_sorted_fail(const char *product, const char *message, firn_error *err)
 {
     if (is_of_newer(message)) {
         return fi_migrate_fail(err, FIRN_UNSUPPORTED,
@@ -172,7 +172,7 @@ send_all(struct fi_migrate_pipe *pipe, const struct iterators *iterators, struct
     }
     iterators->get_error(iterator, &error);
     iterators->destroy(iterator);
-    return error == NULL ? FIRN_OK : fail(product, error, err);
+    return error == NULL ? FIRN_OK : migrate_sorted_fail(product, error, err);
 }
 
 /* ---- RocksDB ---- */
@@ -220,7 +220,7 @@ fi_migrate_sorted_rocksdb(struct fi_migrate_pipe *pipe, const char *path, const 
     rocksdb->options_set_max_open_files(options, OPEN_FILES_MAX);
     char **names = rocksdb->list_column_families(options, path, &count, &error);
     if (error != NULL) {
-        return fail("RocksDB", error, err);
+        return migrate_sorted_fail("RocksDB", error, err);
     }
     if (count > KEYSPACES_MAX) {
         return fi_migrate_fail(err, FIRN_LIMIT, "there are more than %d column families",
@@ -239,7 +239,7 @@ fi_migrate_sorted_rocksdb(struct fi_migrate_pipe *pipe, const char *path, const 
     struct database *database = rocksdb->open(options, path, (int)count, (const char *const *)names,
                                               each, families, 0, &error);
     if (error != NULL) {
-        return fail("RocksDB", error, err);
+        return migrate_sorted_fail("RocksDB", error, err);
     }
     fi_migrate_child_put_opened(pipe);
     return send_families(pipe, rocksdb, database, families, names, count, err);
@@ -328,7 +328,7 @@ fi_migrate_sorted_leveldb(struct fi_migrate_pipe *pipe, const char *path, const 
     leveldb->options_set_paranoid_checks(options, 1);
     struct database *database = leveldb->open(options, place, &error);
     if (error != NULL) {
-        return fail("LevelDB", error, err);
+        return migrate_sorted_fail("LevelDB", error, err);
     }
     fi_migrate_child_put_opened(pipe);
     struct read_options *reading = leveldb->readoptions_create();

@@ -87,7 +87,7 @@ struct fi_migrate_sqlite {
 
 /* Whether it is in WAL mode and nobody has it open; FIRN_CORRUPT if it is no database. */
 static int
-look(const char *path, bool *out_is_idle_wal, firn_error *err)
+migrate_sqlite_inspect(const char *path, bool *out_is_idle_wal, firn_error *err)
 {
     uint8_t header[HEADER_SIZE];
     char name[PATH_MAX + 8];
@@ -191,7 +191,7 @@ fi_migrate_sqlite_open(const char *path, struct fi_migrate_sqlite **out, firn_er
         return fi_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
     }
     sqlite->err = err;
-    int code = look(path, &is_idle_wal, err);
+    int code = migrate_sqlite_inspect(path, &is_idle_wal, err);
     if (code == FIRN_OK && is_idle_wal) {
         code = copy_files(path, sqlite->copy, sizeof(sqlite->copy), err);
     } else if (code == FIRN_OK) {
@@ -243,8 +243,9 @@ begin_query(struct fi_migrate_sqlite *sqlite)
 }
 
 static int
-query(struct fi_migrate_sqlite *sqlite, const char *parameter,
-      int (*on_row)(void *ctx, const struct fi_sqlitefile_value *values, size_t count))
+migrate_sqlite_query(struct fi_migrate_sqlite *sqlite, const char *parameter,
+                     int (*on_row)(void *ctx, const struct fi_sqlitefile_value *values,
+                                   size_t count))
 {
     return sqlite->query.has_failed
                ? no_memory(sqlite)
@@ -269,7 +270,7 @@ query_rows(struct fi_migrate_sqlite *sqlite,
     }
     fi_sqlitefile_text_add(&sqlite->query, " FROM ");
     fi_sqlitefile_text_add_name(&sqlite->query, table->name);
-    return query(sqlite, NULL, on_row);
+    return migrate_sqlite_query(sqlite, NULL, on_row);
 }
 
 /* ---- what a table is ---- */
@@ -488,7 +489,7 @@ define(struct fi_migrate_sqlite *sqlite)
 /* ---- rows ---- */
 
 static firn_value
-convert(const struct fi_sqlitefile_value *value, firn_type type, char number[40])
+migrate_sqlite_convert(const struct fi_sqlitefile_value *value, firn_type type, char number[40])
 {
     bool is_bytes = type == FIRN_TYPE_TEXT || type == FIRN_TYPE_BLOB;
     firn_slice bytes = value->bytes;
@@ -524,7 +525,8 @@ on_row_sent(void *ctx, const struct fi_sqlitefile_value *values, size_t count)
     struct table *table = sqlite->table;
     assert(count <= FIRN_TABLE_COLUMNS_MAX);
     for (size_t i = 0; i < count; i++) {
-        table->values[i] = convert(&values[i], table->definition[i].type, table->numbers[i]);
+        table->values[i] =
+            migrate_sqlite_convert(&values[i], table->definition[i].type, table->numbers[i]);
     }
     return fi_migrate_sink_row(sqlite->sink, table->values, count, sqlite->err);
 }
@@ -539,7 +541,7 @@ import_table(struct fi_migrate_sqlite *sqlite)
                                            "hidden IN (0, 3)"); /* 3: generated and stored */
     table->numbers = calloc(FIRN_TABLE_COLUMNS_MAX, sizeof(*table->numbers));
     FI_TRY_RETURN(table->numbers == NULL ? no_memory(sqlite)
-                                         : query(sqlite, table->name, on_column));
+                                         : migrate_sqlite_query(sqlite, table->name, on_column));
     FI_TRY_RETURN(find_rowid(sqlite));
     FI_TRY_RETURN(query_rows(sqlite, on_row_seen));
     FI_TRY_RETURN(define(sqlite));
@@ -578,7 +580,7 @@ on_generated(void *ctx, const struct fi_sqlitefile_value *values, size_t count)
 }
 
 static int
-tell_left_out(struct fi_migrate_sqlite *sqlite)
+report_left_out(struct fi_migrate_sqlite *sqlite)
 {
     int code = FIRN_OK;
     for (size_t i = 0; i < sqlite->virtual_count; i++) {
@@ -591,7 +593,7 @@ tell_left_out(struct fi_migrate_sqlite *sqlite)
         sqlite->table = &named;
         begin_query(sqlite);
         fi_sqlitefile_text_add(&sqlite->query, "name FROM pragma_table_xinfo(?1) WHERE hidden = 2");
-        code = query(sqlite, named.name, on_generated);
+        code = migrate_sqlite_query(sqlite, named.name, on_generated);
         sqlite->table = NULL;
     }
     return code;
@@ -604,7 +606,7 @@ fi_migrate_sqlite_read(struct fi_migrate_sqlite *sqlite, struct fi_migrate_sink 
     assert(sqlite->reader != NULL && sink != NULL);
     sqlite->sink = sink;
     sqlite->err = err;
-    int code = tell_left_out(sqlite);
+    int code = report_left_out(sqlite);
     *out_left_out = sqlite->left_out;
     if (code == FIRN_OK && is_strict && sqlite->left_out > 0) {
         return fi_migrate_fail(err, FIRN_UNSUPPORTED,

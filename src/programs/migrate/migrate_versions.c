@@ -36,7 +36,7 @@ struct fi_migrate_versions {
 };
 
 static int
-create(struct fi_migrate_versions *versions, firn_error *err)
+migrate_versions_create(struct fi_migrate_versions *versions, firn_error *err)
 {
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
     firn_bulk_options bulk = FIRN_BULK_OPTIONS_INIT;
@@ -62,7 +62,7 @@ fi_migrate_versions_create(struct fi_migrate_versions **out, firn_error *err)
 {
     struct fi_migrate_versions *versions = calloc(1, sizeof(*versions));
     *out = versions;
-    return versions != NULL ? create(versions, err)
+    return versions != NULL ? migrate_versions_create(versions, err)
                             : fi_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
 }
 

@@ -113,7 +113,7 @@ listing_init(struct fi_cli *cli, struct listing *listing)
 }
 
 static int
-compare(firn_slice a, firn_slice b)
+seed_alxs_compare(firn_slice a, firn_slice b)
 {
     size_t size = a.size < b.size ? a.size : b.size;
     int order = size == 0 ? 0 : memcmp(a.data, b.data, size);
@@ -126,13 +126,14 @@ is_inside(const struct listing *listing, const firn_alxs_cursor *cursor)
 {
     firn_slice key = firn_alxs_cursor_key(cursor);
     return firn_alxs_cursor_valid(cursor) &&
-           (!listing->has_from || compare(key, fi_data_bytes_slice(&listing->from)) >= 0) &&
-           (!listing->has_to || compare(key, fi_data_bytes_slice(&listing->to)) < 0);
+           (!listing->has_from ||
+            seed_alxs_compare(key, fi_data_bytes_slice(&listing->from)) >= 0) &&
+           (!listing->has_to || seed_alxs_compare(key, fi_data_bytes_slice(&listing->to)) < 0);
 }
 
 /* To the first record that may be shown. */
 static int
-start(const struct listing *listing, firn_alxs_cursor *cursor, firn_error *err)
+seed_alxs_start(const struct listing *listing, firn_alxs_cursor *cursor, firn_error *err)
 {
     if (listing->is_reverse) {
         return listing->has_to
@@ -146,9 +147,10 @@ start(const struct listing *listing, firn_alxs_cursor *cursor, firn_error *err)
 
 /* Returns a code of the library. */
 static int
-walk(const struct listing *listing, firn_alxs_cursor *cursor, uint64_t *count, firn_error *err)
+seed_alxs_walk(const struct listing *listing, firn_alxs_cursor *cursor, uint64_t *count,
+               firn_error *err)
 {
-    int code = start(listing, cursor, err);
+    int code = seed_alxs_start(listing, cursor, err);
     while (code == FIRN_OK && is_inside(listing, cursor) && *count < listing->limit) {
         fi_data_bytes_print_entry(firn_alxs_cursor_key(cursor), firn_alxs_cursor_value(cursor),
                                   &listing->look);
@@ -177,7 +179,7 @@ run_list(struct fi_cli *cli)
     int code = firn_alxs_cursor_open(table, &cursor, &err);
     fi_term_json_array("entries");
     if (code == FIRN_OK) {
-        code = walk(&listing, cursor, &count, &err);
+        code = seed_alxs_walk(&listing, cursor, &count, &err);
     }
     if (code != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, NULL);
@@ -378,7 +380,7 @@ append_rows(struct fi_cli *cli, struct fi_data_rows *rows, firn_alxs_writer *wri
 
 /* Returns an exit code. */
 static int
-finish(struct fi_cli *cli, firn_alxs_writer *writer)
+seed_alxs_finish(struct fi_cli *cli, firn_alxs_writer *writer)
 {
     assert(writer != NULL);
     firn_error err;
@@ -422,7 +424,7 @@ run_build(struct fi_cli *cli)
                        cli, &err, code == FIRN_EXISTS ? "overwrite it with --replace" : NULL));
     }
     FI_TRY_OUT(exit_code, append_rows(cli, &rows, writer));
-    exit_code = finish(cli, writer);
+    exit_code = seed_alxs_finish(cli, writer);
 out:
     firn_alxs_writer_destroy(writer);
     fi_data_rows_close(&rows);

@@ -138,7 +138,7 @@ static bool needs_quotes;
 static size_t escaped_size;
 
 static void
-look_at_escaped(const void *data, size_t size)
+inspect_escaped(const void *data, size_t size)
 {
     needs_quotes = needs_quotes || (size > 0 && memchr(data, '"', size) != NULL);
     escaped_size += size;
@@ -153,7 +153,7 @@ print_name(const char *side, firn_slice path)
     const char *between = side[0] != '\0' ? "/" : "";
     needs_quotes = path.size > 0 && memchr(path.data, ' ', path.size) != NULL;
     escaped_size = 0;
-    fi_term_text_escape(path, look_at_escaped);
+    fi_term_text_escape(path, inspect_escaped);
     if (!needs_quotes && escaped_size == path.size) {
         fi_term_out_format("%s%s", side, between);
         fi_term_out_write(path.data, path.size);

@@ -187,7 +187,7 @@ list_names(struct fi_sql_store *store, struct fi_sql_name **out, struct names_in
 
 /* Runs a statement; the caller gives the text away. */
 static int
-run(sqlite3 *db, char *text, firn_error *err)
+sql_attach_run(sqlite3 *db, char *text, firn_error *err)
 {
     char *problem = NULL;
     if (text == NULL) {
@@ -282,7 +282,8 @@ make_table(struct fi_sql_store *store, const struct fi_sql_name *name, firn_erro
         fi_sqlvalue_no_memory(err);
         return SQLITE_NOMEM;
     }
-    int rc = run(db, sqlite3_mprintf("CREATE VIRTUAL TABLE temp.\"%w\" %s", name->name, text), err);
+    int rc = sql_attach_run(
+        db, sqlite3_mprintf("CREATE VIRTUAL TABLE temp.\"%w\" %s", name->name, text), err);
     sqlite3_free(text);
     return rc;
 }
@@ -293,7 +294,7 @@ drop_table(struct fi_sql_store *store, const struct fi_sql_name *name, firn_erro
     char *shown;
     int rc = find_shown(store, name, &shown, err);
     if (rc == SQLITE_OK && shown != NULL) {
-        rc = run(store->sql->db, sqlite3_mprintf("DROP TABLE temp.\"%w\"", shown), err);
+        rc = sql_attach_run(store->sql->db, sqlite3_mprintf("DROP TABLE temp.\"%w\"", shown), err);
     }
     sqlite3_free(shown);
     return rc;
@@ -398,7 +399,7 @@ fi_sql_attach_changed(struct fi_sql_store *store)
 }
 
 bool
-fi_sql_attach_look_again(sqlite3 *db)
+fi_sql_attach_recheck(sqlite3 *db)
 {
     struct fi_sql *sql = fi_sql_find(db);
     firn_error ignored;
@@ -511,7 +512,7 @@ check_alias(const struct fi_sql_store *store, firn_error *err)
 }
 
 static void
-attach(sqlite3_context *ctx, int count, sqlite3_value **values)
+sql_attach_attach(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     enum { ARGUMENTS_MAX = 16 };
     const char *texts[ARGUMENTS_MAX];
@@ -557,7 +558,7 @@ attach(sqlite3_context *ctx, int count, sqlite3_value **values)
 }
 
 static void
-detach(sqlite3_context *ctx, int count, sqlite3_value **values)
+sql_attach_detach(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     struct fi_sql *sql = fi_sql_of(ctx);
     struct fi_sql_store *store;
@@ -584,8 +585,8 @@ detach(sqlite3_context *ctx, int count, sqlite3_value **values)
 /* ---- firn_create(STATEMENT [, STORE]), firn_drop(TABLE [, STORE]) ---- */
 
 static int
-change(struct fi_sql *sql, const struct fi_sqlcreate *create, const char *store_name,
-       const char *what, firn_error *err)
+sql_attach_change(struct fi_sql *sql, const struct fi_sqlcreate *create, const char *store_name,
+                  const char *what, firn_error *err)
 {
     struct fi_sql_store *store;
     FI_TRY_RETURN(
@@ -633,7 +634,7 @@ create(sqlite3_context *ctx, int count, sqlite3_value **values)
     }
     int rc = fi_sqlcreate_parse(texts[0], &create, &err);
     if (rc == FIRN_OK) {
-        rc = change(fi_sql_of(ctx), &create, texts[1], "change definitions", &err);
+        rc = sql_attach_change(fi_sql_of(ctx), &create, texts[1], "change definitions", &err);
         fi_sqlcreate_deinit(&create);
     }
     if (rc != FIRN_OK) {
@@ -642,7 +643,7 @@ create(sqlite3_context *ctx, int count, sqlite3_value **values)
 }
 
 static void
-drop(sqlite3_context *ctx, int count, sqlite3_value **values)
+sql_attach_drop(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     const char *texts[2] = {NULL, NULL};
     firn_error err;
@@ -651,8 +652,9 @@ drop(sqlite3_context *ctx, int count, sqlite3_value **values)
     }
     struct fi_sqlcreate create = {.kind = FI_SQLCREATE_DROP_TABLE};
     create.table = sqlite3_mprintf("%s", texts[0]);
-    int rc = create.table != NULL ? change(fi_sql_of(ctx), &create, texts[1], "drop a table", &err)
-                                  : fi_sqlvalue_no_memory(&err);
+    int rc = create.table != NULL
+                 ? sql_attach_change(fi_sql_of(ctx), &create, texts[1], "drop a table", &err)
+                 : fi_sqlvalue_no_memory(&err);
     fi_sqlcreate_deinit(&create);
     if (rc != FIRN_OK) {
         fi_sql_fail(ctx, &err);
@@ -667,8 +669,12 @@ fi_sql_attach_register(struct fi_sql *sql)
         int count;
         void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values);
     } functions[] = {
-        {"firn_attach", -1, attach}, {"firn_detach", 1, detach}, {"firn_create", 1, create},
-        {"firn_create", 2, create},  {"firn_drop", 1, drop},     {"firn_drop", 2, drop},
+        {"firn_attach", -1, sql_attach_attach},
+        {"firn_detach", 1, sql_attach_detach},
+        {"firn_create", 1, create},
+        {"firn_create", 2, create},
+        {"firn_drop", 1, sql_attach_drop},
+        {"firn_drop", 2, sql_attach_drop},
     };
     int rc = SQLITE_OK;
     for (size_t i = 0; i < sizeof functions / sizeof functions[0] && rc == SQLITE_OK; i++) {

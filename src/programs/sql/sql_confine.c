@@ -56,7 +56,7 @@ fi_sql_confine_check(const struct fi_sql *sql, const char *path, firn_error *err
 }
 
 static void
-refuse(sqlite3_context *ctx, int count, sqlite3_value **values)
+sql_confine_refuse(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     (void)count;
     (void)values;
@@ -106,7 +106,7 @@ fi_sql_confine(sqlite3 *db, const char *path)
     for (int count = 1; count <= 2 && rc == SQLITE_OK; count++) {
         rc =
             sqlite3_create_function_v2(db, "fts3_tokenizer", count, SQLITE_UTF8 | SQLITE_DIRECTONLY,
-                                       NULL, refuse, NULL, NULL, NULL);
+                                       NULL, sql_confine_refuse, NULL, NULL, NULL);
     }
     return rc;
 }

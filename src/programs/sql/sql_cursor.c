@@ -70,7 +70,7 @@ drop_rows(struct fi_sql_cursor *cursor)
         firn_scan_close(cursor->scan);
         cursor->scan = NULL;
     }
-    fi_sql_ask_end(&cursor->asking);
+    fi_sql_query_end(&cursor->asking);
     cursor->batch = NULL;
     sqlite3_free(cursor->kept);
     cursor->kept = NULL;
@@ -337,7 +337,7 @@ read_many(struct fi_sql_cursor *cursor, struct fi_sql_filter *filter, firn_error
     return next_key(cursor, err);
 }
 
-static int detach(struct fi_sql_reader *reader, bool keep, firn_error *err);
+static int sql_cursor_detach(struct fi_sql_reader *reader, bool keep, firn_error *err);
 
 static int
 take_view(struct fi_sql_cursor *cursor, firn_error *err)
@@ -352,7 +352,7 @@ take_view(struct fi_sql_cursor *cursor, firn_error *err)
     drop_keep(cursor);
     FI_TRY_RETURN(fi_sql_view_take(store, &cursor->view, err));
     if (cursor->view.txn != NULL) {
-        cursor->reader.detach = detach;
+        cursor->reader.detach = sql_cursor_detach;
         fi_sql_view_link(store, &cursor->reader);
     }
     return FIRN_OK;
@@ -618,7 +618,7 @@ give_key(struct fi_sql_cursor *cursor, sqlite3_context *ctx)
 
 /* Reads the row with all columns. */
 static int
-widen(struct fi_sql_cursor *cursor, firn_error *err)
+sql_cursor_widen(struct fi_sql_cursor *cursor, firn_error *err)
 {
     int rc = fi_sql_cursor_scan_widen(cursor, err);
     if (rc != FIRN_OK) {
@@ -643,8 +643,9 @@ give_rare(struct fi_sql_cursor *cursor, sqlite3_context *ctx, int number)
     if (cursor->source == FI_SQL_FROM_SKIPPED ||
         (cursor->source == FI_SQL_FROM_KEYS && !cursor->plan.is_bare &&
          (size_t)number < table->def->column_count)) {
-        return widen(cursor, &err) == FIRN_OK ? fi_sql_cursor_column(&cursor->base, ctx, number)
-                                              : fi_sql_fail_table(cursor->base.pVtab, &err);
+        return sql_cursor_widen(cursor, &err) == FIRN_OK
+                   ? fi_sql_cursor_column(&cursor->base, ctx, number)
+                   : fi_sql_fail_table(cursor->base.pVtab, &err);
     }
     if ((size_t)number >= table->def->column_count) {
         return give_key(cursor, ctx);
@@ -710,7 +711,7 @@ fi_sql_cursor_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
     }
     if (cursor->source == FI_SQL_FROM_SKIPPED) {
         firn_error err;
-        if (widen(cursor, &err) != FIRN_OK) {
+        if (sql_cursor_widen(cursor, &err) != FIRN_OK) {
             return fi_sql_fail_table(base->pVtab, &err);
         }
     }
@@ -794,7 +795,7 @@ keep_rows(struct fi_sql_cursor *cursor, firn_error *err)
 }
 
 static int
-detach(struct fi_sql_reader *reader, bool keep, firn_error *err)
+sql_cursor_detach(struct fi_sql_reader *reader, bool keep, firn_error *err)
 {
     struct fi_sql_cursor *cursor =
         (struct fi_sql_cursor *)(void *)((char *)reader - offsetof(struct fi_sql_cursor, reader));

@@ -97,7 +97,7 @@ is_taken(const firn_table_diff *diff, size_t number, const char *name)
 
 /* What a virtual table has for the columns of a comparison; of sqlite3_malloc. */
 static char *
-declare(const firn_table_diff *diff)
+sql_diff_declare(const firn_table_diff *diff)
 {
     sqlite3_str *text = sqlite3_str_new(NULL);
     const firn_table_diff_column *column = NULL;
@@ -153,7 +153,7 @@ shape_table(struct diff_table *table, int argc, const char *const *argv, char **
         *out_error = sqlite3_mprintf("%s", err.text);
         return fi_sql_code(err.code);
     }
-    table->shape = declare(diff);
+    table->shape = sql_diff_declare(diff);
     firn_table_diff_close(diff);
     fi_sql_store_unref(store);
     return table->shape != NULL ? SQLITE_OK : SQLITE_NOMEM;
@@ -259,7 +259,7 @@ check_shape(const struct diff_table *table, const struct diff_cursor *cursor)
     if (table->shape == NULL) {
         return SQLITE_OK;
     }
-    char *shape = declare(cursor->diff);
+    char *shape = sql_diff_declare(cursor->diff);
     bool is_same = shape != NULL && strcmp(shape, table->shape) == 0;
     int rc = shape == NULL ? SQLITE_NOMEM : is_same ? SQLITE_OK : SQLITE_ERROR;
     sqlite3_free(shape);

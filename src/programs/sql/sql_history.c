@@ -349,7 +349,7 @@ finish_restore(sqlite3_context *ctx, struct fi_sql_store *store, int code,
 /* firn_restore(reference, store = NULL): the id of the safety checkpoint of what was there
  * before. */
 static void
-restore(sqlite3_context *ctx, int count, sqlite3_value **values)
+sql_history_restore(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     firn_error err;
     struct fi_sql_store *store = NULL;
@@ -367,7 +367,7 @@ restore(sqlite3_context *ctx, int count, sqlite3_value **values)
 
 /* firn_undo(store = NULL): the same. */
 static void
-undo(sqlite3_context *ctx, int count, sqlite3_value **values)
+sql_history_undo(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     firn_error err;
     struct fi_sql_store *store = NULL;
@@ -438,8 +438,8 @@ fi_sql_history_register(struct fi_sql *sql)
         void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values);
     } functions[] = {
         {"firn_checkpoint", 0, 2, make_checkpoint},
-        {"firn_restore", 1, 2, restore},
-        {"firn_undo", 0, 1, undo},
+        {"firn_restore", 1, 2, sql_history_restore},
+        {"firn_undo", 0, 1, sql_history_undo},
         {"firn_at", 2, 3, make_at},
     };
     int rc = fi_sql_rows_register(sql, &checkpoints_function);

@@ -125,7 +125,7 @@ note_triggers(const struct fi_sql_table *table, sqlite3 *db, uint8_t *seen)
 }
 
 static void
-look(struct fi_sql_table *table, sqlite3 *db)
+sql_insert_inspect(struct fi_sql_table *table, sqlite3 *db)
 {
     struct fi_sql_insert *insert = table->insert;
     memset(insert->seen, 0, table->def->column_count);
@@ -154,7 +154,7 @@ fi_sql_insert_gives(struct fi_sql_table *table, uint32_t column, bool *out, firn
         table->insert = insert;
     }
     if (fi_sql_effect_is_new(table->store->sql, &insert->execution)) { /* (G3) */
-        look(table, db);
+        sql_insert_inspect(table, db);
     }
     *out = insert->seen[column] == GIVEN;
     return insert->seen[column] == GIVEN || insert->seen[column] == LEFT_OUT

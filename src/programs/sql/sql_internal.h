@@ -64,7 +64,7 @@ struct fi_sql *fi_sql_of(sqlite3_context *ctx);
 /* Gives back a reference to the connection's struct; the last one ends it. */
 void fi_sql_give_back(void *sql);
 /* firn_connection(pointer): tells the struct of the connection. */
-void fi_sql_tell_connection(sqlite3_context *ctx, int count, sqlite3_value **values);
+void fi_sql_report_connection(sqlite3_context *ctx, int count, sqlite3_value **values);
 /* The struct of a connection; NULL: firn is not registered with it. */
 struct fi_sql *fi_sql_find(sqlite3 *db);
 /* Registers a module whose client data (pAux of xConnect) is the connection's struct. A code of
@@ -223,7 +223,7 @@ int fi_sql_attach_changed(struct fi_sql_store *store);
 int fi_sql_attach_refresh(struct fi_sql_store *store, firn_error *err);
 
 /* The same of all attached stores, unless a transaction is open. Returns whether it was done. */
-bool fi_sql_attach_look_again(sqlite3 *db);
+bool fi_sql_attach_recheck(sqlite3 *db);
 
 /* ==== what is read, and the transaction (sql_view.c) ==== */
 
@@ -291,14 +291,14 @@ void fi_sql_fail(sqlite3_context *ctx, const firn_error *err);
 /* Sets zErrMsg; returns the code of SQLite, for the caller to return. */
 int fi_sql_fail_table(sqlite3_vtab *table, const firn_error *err);
 /* Whether the connection was interrupted, for callbacks of scans: a callback's ctx is a struct that
- * begins as {.db = …}, and ends with fi_sql_ask_end. FIRN_CANCELLED, which fails as SQLite's own
+ * begins as {.db = …}, and ends with fi_sql_query_end. FIRN_CANCELLED, which fails as SQLite's own
  * interrupts do. */
 struct fi_sql_asking {
     sqlite3 *db;
     sqlite3_stmt *stmt; /* stepping it fails when an interrupt is due; NULL: never asked */
 };
 int fi_sql_ask(void *ctx, const firn_progress *progress);
-void fi_sql_ask_end(struct fi_sql_asking *asking);
+void fi_sql_query_end(struct fi_sql_asking *asking);
 
 /* ==== virtual tables over tables (sql_table.c) ==== */
 
@@ -731,9 +731,9 @@ enum { FI_SQL_VECTORS_COLUMNS = 2 }; /* the hidden ones */
 /* Appends the hidden columns that a table with vectors has. */
 void fi_sql_vectors_declare(const struct fi_sql_table *table, sqlite3_str *text);
 /* Whether a statement searches: the plan is then that of a scan with all constraints, and
- * fi_sql_vectors_tell adds what the search needs. A code of SQLite. */
+ * fi_sql_vectors_report adds what the search needs. A code of SQLite. */
 bool fi_sql_vectors_is_search(const struct fi_sql_table *table, const sqlite3_index_info *info);
-int fi_sql_vectors_tell(const struct fi_sql_table *table, sqlite3_index_info *info);
+int fi_sql_vectors_report(const struct fi_sql_table *table, sqlite3_index_info *info);
 /* How many of the last arguments of xFilter are the search's, by idxNum; 0: it is none. */
 int fi_sql_vectors_arguments(int number);
 /* Searches. values: those arguments. *out is NULL where nothing can be found. FIRN_UNSUPPORTED

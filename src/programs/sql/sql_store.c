@@ -371,7 +371,7 @@ is_lent(const char *path, bool read_only)
 }
 
 int
-fi_sql_store_take_back(firn_store *store)
+fi_sql_store_undo(firn_store *store)
 {
     int rc = FIRN_OK;
     pthread_mutex_lock(&shared_mutex);

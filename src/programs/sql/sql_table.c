@@ -227,7 +227,7 @@ take_arguments(struct fi_sql_table *table, const struct fi_sql_connecting *in, f
 }
 
 static int
-declare(struct fi_sql_table *table, const char *declaration, char **text)
+sql_table_declare(struct fi_sql_table *table, const char *declaration, char **text)
 {
     assert(table->def != NULL);
     sqlite3 *db = fi_sql_db(table->store->sql);
@@ -268,7 +268,7 @@ fi_sql_table_connect(const struct fi_sql_table_kind *kind, const struct fi_sql_c
         return fi_sql_code(rc);
     }
     char *declaration = kind->declare(table);
-    rc = declare(table, declaration, text);
+    rc = sql_table_declare(table, declaration, text);
     sqlite3_free(declaration);
     if (rc != SQLITE_OK) {
         fi_sql_table_disconnect(&table->base);

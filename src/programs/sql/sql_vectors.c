@@ -147,7 +147,7 @@ has_others(const struct fi_sql_table *table, const sqlite3_index_info *info, int
 }
 
 int
-fi_sql_vectors_tell(const struct fi_sql_table *table, sqlite3_index_info *info)
+fi_sql_vectors_report(const struct fi_sql_table *table, sqlite3_index_info *info)
 {
     const int match = find_match(table, info);
     int arguments = 0;
@@ -266,8 +266,8 @@ fi_sql_vectors_take_damage(sqlite3 *db)
 
 /* With all options but the metric. */
 static int
-find(const struct fi_sql_table *table, size_t column, sqlite3_value *vector,
-     firn_search_options *options, firn_search_result **out, firn_error *err)
+sql_vectors_find(const struct fi_sql_table *table, size_t column, sqlite3_value *vector,
+                 firn_search_options *options, firn_search_result **out, firn_error *err)
 {
     float *numbers = NULL;
     size_t count = 0;
@@ -291,7 +291,7 @@ fi_sql_vectors_find(const struct fi_sql_table *table, const struct fi_sql_view *
     options.snapshot = view->snapshot;
     options.k = k;
     options.where = where;
-    return find(table, column, vector, &options, out, err);
+    return sql_vectors_find(table, column, vector, &options, out, err);
 }
 
 /* ---- searches without k ---- */
@@ -459,7 +459,7 @@ fi_sql_vectors_search(const struct fi_sql_table *table, const struct fi_sql_view
     options.where = filter->where != NULL ? sqlite3_str_value(filter->where) : NULL;
     options.parameters = filter->parameters;
     options.parameter_count = filter->parameter_count;
-    return find(table, (size_t)(number >> COLUMN_SHIFT), values[0], &options, out, err);
+    return sql_vectors_find(table, (size_t)(number >> COLUMN_SHIFT), values[0], &options, out, err);
 }
 
 void
@@ -532,7 +532,7 @@ make_vector(sqlite3_context *ctx, int count, sqlite3_value **values)
 
 /* firn_distance(A, B [, METRIC]) */
 static void
-tell_distance(sqlite3_context *ctx, int count, sqlite3_value **values)
+report_distance(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     float *numbers[2] = {NULL, NULL};
     size_t counts[2] = {0, 0};
@@ -570,7 +570,7 @@ tell_distance(sqlite3_context *ctx, int count, sqlite3_value **values)
 
 /* firn_rrf(RANK, RANK …): null is the rank of what a list does not have. */
 static void
-tell_fusion(sqlite3_context *ctx, int count, sqlite3_value **values)
+report_fusion(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     double score = 0;
     for (int i = 0; i < count; i++) {
@@ -590,9 +590,9 @@ fi_sql_vectors_register(struct fi_sql *sql)
         void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values);
     } functions[] = {{"firn_vector", 1, make_vector},
                      {"firn_vector", 2, make_vector},
-                     {"firn_distance", 2, tell_distance},
-                     {"firn_distance", 3, tell_distance},
-                     {"firn_rrf", -1, tell_fusion}};
+                     {"firn_distance", 2, report_distance},
+                     {"firn_distance", 3, report_distance},
+                     {"firn_rrf", -1, report_fusion}};
     int rc = SQLITE_OK;
     for (size_t i = 0; i < sizeof functions / sizeof functions[0] && rc == SQLITE_OK; i++) {
         rc = fi_sql_function(sql, functions[i].name, functions[i].count, FI_SQL_PURE,

@@ -76,7 +76,7 @@ out:
 }
 
 static int
-drop(const struct fi_sqlcreate *create, firn_store *store, firn_error *err)
+sqlcreate_run_drop(const struct fi_sqlcreate *create, firn_store *store, firn_error *err)
 {
     int rc = firn_table_drop(store, create->table, err);
     /* Or a keyspace. */
@@ -126,7 +126,7 @@ fi_sqlcreate_run(const struct fi_sqlcreate *create, firn_store *store, firn_erro
         rc = create_keyspace(create, store, err);
         break;
     case FI_SQLCREATE_DROP_TABLE:
-        rc = drop(create, store, err);
+        rc = sqlcreate_run_drop(create, store, err);
         break;
     default:
         rc = change_table(create, store, err);

@@ -126,7 +126,7 @@ find_all(void *handle)
 }
 
 static void
-load(void)
+sqlitefile_load(void)
 {
     void *handle = dlopen(library_name, RTLD_NOW | RTLD_LOCAL);
     is_loaded = handle != NULL && find_all(handle);
@@ -142,7 +142,7 @@ load(void)
 const struct fi_sqlitefile_library *
 fi_sqlitefile_load(firn_error *err)
 {
-    (void)pthread_once(&once, load);
+    (void)pthread_once(&once, sqlitefile_load);
     if (!is_loaded) {
         (void)fi_sqlitefile_fail(err, FIRN_UNSUPPORTED,
                                  "could not load SQLite, install Debian's libsqlite3-0: %s",
@@ -216,7 +216,7 @@ bound_by_size(const struct fi_sqlitefile_library *library, sqlite3 *db, uint64_t
 /* ---- copies ---- */
 
 static int
-fail(const struct fi_sqlitefile_library *library, int rc, sqlite3 *db, firn_error *err)
+sqlitefile_fail(const struct fi_sqlitefile_library *library, int rc, sqlite3 *db, firn_error *err)
 {
     return fi_sqlitefile_fail(err, (rc & 0xff) == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_CORRUPT,
                               "%s", db != NULL ? library->errmsg(db) : "out of memory");
@@ -236,7 +236,7 @@ play_back(const struct fi_sqlitefile_library *library, sqlite3 *db, firn_error *
     if (rc == SQLITE_OK) {
         rc = library->wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     }
-    return rc == SQLITE_OK ? FIRN_OK : fail(library, rc, db, err);
+    return rc == SQLITE_OK ? FIRN_OK : sqlitefile_fail(library, rc, db, err);
 }
 
 /* The first pages of all trees but the schema's, which was walked before. */
@@ -257,7 +257,7 @@ walk_trees(const struct fi_sqlitefile_library *library, sqlite3 *db,
     }
     int end_rc = library->finalize(statement);
     rc = rc == SQLITE_OK || rc == SQLITE_DONE ? end_rc : rc;
-    return code != FIRN_OK || rc == SQLITE_OK ? code : fail(library, rc, db, err);
+    return code != FIRN_OK || rc == SQLITE_OK ? code : sqlitefile_fail(library, rc, db, err);
 }
 
 int
@@ -267,7 +267,8 @@ fi_sqlitefile_open_copy(const struct fi_sqlitefile_library *library, const char 
     struct fi_sqlitefile_pages *pages = NULL;
     struct stat info = {.st_size = 0};
     int rc = fi_sqlitefile_open(library, path, SQLITE_OPEN_READWRITE, out);
-    int code = rc == SQLITE_OK ? play_back(library, *out, err) : fail(library, rc, *out, err);
+    int code =
+        rc == SQLITE_OK ? play_back(library, *out, err) : sqlitefile_fail(library, rc, *out, err);
     if (code == FIRN_OK && stat(path, &info) != 0) {
         code = fi_sqlitefile_fail(err, FIRN_IO, "could not look at a copy: %s", strerror(errno));
     }

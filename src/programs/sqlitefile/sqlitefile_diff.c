@@ -78,7 +78,7 @@ struct comparing {
 };
 
 static int
-fail(const struct comparing *comparing, const struct side *side, int rc)
+sqlitefile_diff_fail(const struct comparing *comparing, const struct side *side, int rc)
 {
     assert(rc != SQLITE_OK);
     return fi_sqlitefile_fail_statement(comparing->library, side->db, &side->budget, rc,
@@ -138,7 +138,7 @@ read_objects(const struct comparing *comparing, struct side *side, const char *s
     }
     int end_rc = library->finalize(statement);
     rc = rc == SQLITE_OK ? end_rc : rc;
-    return code != FIRN_OK || rc == SQLITE_OK ? code : fail(comparing, side, rc);
+    return code != FIRN_OK || rc == SQLITE_OK ? code : sqlitefile_diff_fail(comparing, side, rc);
 }
 
 /* ---- values ---- */
@@ -386,12 +386,14 @@ next_row(const struct comparing *comparing, struct side *side)
                      : 0;
     }
     const bool is_fine = fi_sqlitefile_spend(&side->budget, bytes);
-    return is_fine && (rc == SQLITE_ROW || rc == SQLITE_DONE) ? FIRN_OK : fail(comparing, side, rc);
+    return is_fine && (rc == SQLITE_ROW || rc == SQLITE_DONE)
+               ? FIRN_OK
+               : sqlitefile_diff_fail(comparing, side, rc);
 }
 
 static void
-tell_row(struct comparing *comparing, const struct fi_sqlitefile_columns *columns, bool is_before,
-         bool is_after)
+report_row(struct comparing *comparing, const struct fi_sqlitefile_columns *columns, bool is_before,
+           bool is_after)
 {
     assert(is_before || is_after);
     struct fi_sqlitefile_show *show = comparing->show;
@@ -407,7 +409,7 @@ tell_row(struct comparing *comparing, const struct fi_sqlitefile_columns *column
 }
 
 static int
-merge(struct comparing *comparing, const struct fi_sqlitefile_columns *columns)
+sqlitefile_diff_merge(struct comparing *comparing, const struct fi_sqlitefile_columns *columns)
 {
     assert(columns->key_count > 0 && columns->key_count <= columns->count);
     struct side *before = &comparing->before;
@@ -419,7 +421,7 @@ merge(struct comparing *comparing, const struct fi_sqlitefile_columns *columns)
                     : !after->has_row ? -1
                                       : compare_keys(comparing, columns->key_count);
         if (order != 0 || !is_same_row(comparing, columns->count)) {
-            tell_row(comparing, columns, order <= 0, order >= 0);
+            report_row(comparing, columns, order <= 0, order >= 0);
         }
         code = order <= 0 ? next_row(comparing, before) : FIRN_OK;
         code = code == FIRN_OK && order >= 0 ? next_row(comparing, after) : code;
@@ -428,12 +430,12 @@ merge(struct comparing *comparing, const struct fi_sqlitefile_columns *columns)
 }
 
 static int
-prepare(const struct comparing *comparing, struct side *side, const char *sql)
+sqlitefile_diff_prepare(const struct comparing *comparing, struct side *side, const char *sql)
 {
     assert(side->statement == NULL);
     fi_sqlitefile_renew(&side->budget);
     int rc = comparing->library->prepare_v2(side->db, sql, -1, &side->statement, NULL);
-    return rc == SQLITE_OK ? FIRN_OK : fail(comparing, side, rc);
+    return rc == SQLITE_OK ? FIRN_OK : sqlitefile_diff_fail(comparing, side, rc);
 }
 
 static int
@@ -460,12 +462,12 @@ compare_rows(struct comparing *comparing, const char *table, bool has_before, bo
     }
     FI_TRY_OUT(code, make_statement(comparing, table, left, right, &sql, columns));
     if (has_before) {
-        FI_TRY_OUT(code, prepare(comparing, &comparing->before, sql.data));
+        FI_TRY_OUT(code, sqlitefile_diff_prepare(comparing, &comparing->before, sql.data));
     }
     if (has_after) {
-        FI_TRY_OUT(code, prepare(comparing, &comparing->after, sql.data));
+        FI_TRY_OUT(code, sqlitefile_diff_prepare(comparing, &comparing->after, sql.data));
     }
-    code = merge(comparing, columns);
+    code = sqlitefile_diff_merge(comparing, columns);
 out:
     (void)comparing->library->finalize(comparing->before.statement);
     (void)comparing->library->finalize(comparing->after.statement);
@@ -509,14 +511,14 @@ open_side(struct comparing *comparing, struct side *side, const char *path)
                                           comparing->err));
     int rc = comparing->library->exec(side->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
-        return fail(comparing, side, rc);
+        return sqlitefile_diff_fail(comparing, side, rc);
     }
     FI_TRY_RETURN(read_schema(comparing, side));
     return check_encoding(comparing, side);
 }
 
 static int
-compare(struct comparing *comparing)
+sqlitefile_diff_compare(struct comparing *comparing)
 {
     const struct object *before;
     const struct object *after;
@@ -560,7 +562,7 @@ fi_sqlitefile_diff(const char *before, const char *after, struct fi_sqlitefile_s
     FI_TRY_OUT(code, open_side(&comparing, &comparing.before, before));
     FI_TRY_OUT(code, open_side(&comparing, &comparing.after, after));
     fi_sqlitefile_show_begin(show);
-    code = compare(&comparing);
+    code = sqlitefile_diff_compare(&comparing);
     fi_sqlitefile_show_end(show);
 out:
     free_objects(&comparing.before.schema);

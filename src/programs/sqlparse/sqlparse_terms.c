@@ -113,7 +113,7 @@ is_column(const firn_table_def *def, const char *name)
 
 /* Reads [qualifier.]name, if that comes next; whether it is a column of the table. (T3) */
 static bool
-take_column(const struct terms *terms, size_t *at)
+parse_column(const struct terms *terms, size_t *at)
 {
     const char *text = terms->text;
     char qualifier[FI_SQLTEXT_NAME_SIZE] = "";
@@ -147,7 +147,7 @@ struct term {
 };
 
 static struct term
-look_at(const struct terms *terms, size_t from, size_t to)
+sqlparse_terms_inspect(const struct terms *terms, size_t from, size_t to)
 {
     struct term term = {.columns = 0};
     int depth = 0;
@@ -158,7 +158,7 @@ look_at(const struct terms *terms, size_t from, size_t to)
             break;
         }
         if (is_name(&token)) {
-            const bool is_column_here = take_column(terms, &at);
+            const bool is_column_here = parse_column(terms, &at);
             term.columns += is_column_here;
             term.has_escape = term.has_escape || is_word(terms->text, &token, "escape");
             term.ends_with_column = term.ends_with_column && is_column_here;
@@ -180,16 +180,16 @@ is_told(const struct terms *terms, size_t from, size_t to)
     static const char *const operators[] = {"is",     "like",    "glob",    "match", "regexp",
                                             "isnull", "notnull", "between", NULL};
     const char *text = terms->text;
-    const struct term all = look_at(terms, from, to);
+    const struct term all = sqlparse_terms_inspect(terms, from, to);
     size_t at = from;
     if (all.columns == 0) {
         return true;
     }
-    if (take_column(terms, &at)) {
+    if (parse_column(terms, &at)) {
         const struct fi_sqltext_token operator= next_token(text, &at);
         size_t after = at;
         const struct fi_sqltext_token second = next_token(text, &after);
-        const struct term rest = look_at(terms, at, to);
+        const struct term rest = sqlparse_terms_inspect(terms, at, to);
         if (is_word(text, &operator, "in") || is_word(text, &operator, "match")) {
             return true;
         }

@@ -56,7 +56,7 @@ run_all(struct fi_sqlshell *shell)
 }
 
 static int
-run(struct fi_cli *cli)
+sqlshell_run(struct fi_cli *cli)
 {
     struct fi_sqlshell shell = {.cli = cli, .path = cli->arguments[0]};
     shell.at = fi_command_value(cli, "at");
@@ -79,7 +79,7 @@ run(struct fi_cli *cli)
     FI_TRY_OUT(exit_code, read_mode(&shell));
     FI_TRY_OUT(exit_code, fi_sqlshell_session_open(&shell));
     FI_TRY_OUT(exit_code, fi_sqlshell_session_attach(&shell, shell.may_create));
-    fi_task_foreign_tell(cli, shell.path);
+    fi_task_foreign_report(cli, shell.path);
     fi_term_json_array("results");
     exit_code = run_all(&shell);
     if (exit_code == FI_EXIT_OK) {
@@ -93,7 +93,7 @@ out:
 #else
 
 static int
-run(struct fi_cli *cli)
+sqlshell_run(struct fi_cli *cli)
 {
     return fi_command_report_error(cli, FIRN_UNSUPPORTED,
                                    cli->program->lacks != NULL
@@ -147,5 +147,5 @@ const struct fi_command fi_sqlshell = {
             {NULL, NULL},
         },
     .uses = FI_COMMAND_USES_LOCK,
-    .run = run,
+    .run = sqlshell_run,
 };

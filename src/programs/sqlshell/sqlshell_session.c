@@ -298,7 +298,7 @@ is_whole_number(const char *text)
 
 /* What stands in single quotes; of sqlite3_malloc. NULL: it stands in none, or memory ran out. */
 static char *
-unquote(const char *text)
+sqlshell_session_unquote(const char *text)
 {
     size_t size = strlen(text);
     if (size < 2 || text[0] != '\'' || text[size - 1] != '\'') {
@@ -359,7 +359,7 @@ bind_text(sqlite3_stmt *statement, int i, const char *text)
     if (is_number && isfinite(number)) {
         return sqlite3_bind_double(statement, i, number);
     }
-    char *quoted = unquote(text);
+    char *quoted = sqlshell_session_unquote(text);
     return quoted != NULL ? sqlite3_bind_text(statement, i, quoted, -1, sqlite3_free)
                           : sqlite3_bind_text(statement, i, text, -1, SQLITE_STATIC);
 }
@@ -577,7 +577,7 @@ run_prepared(struct run *run)
 }
 
 static double
-now(void)
+sqlshell_session_now(void)
 {
     struct timespec time = {0, 0};
     (void)clock_gettime(CLOCK_MONOTONIC, &time);
@@ -589,7 +589,7 @@ show_time(const struct run *run, double started)
 {
     assert(run->shell->shows_time);
     char text[96];
-    (void)snprintf(text, sizeof text, "%.3f s, %llu %s%s", now() - started,
+    (void)snprintf(text, sizeof text, "%.3f s, %llu %s%s", sqlshell_session_now() - started,
                    (unsigned long long)run->rows, fi_term_text_plural(run->rows, "row", "rows"),
                    run->query != NULL ? ", by a scan of firn" : "");
     fi_command_report_more("time", text);
@@ -616,7 +616,7 @@ run_first(struct fi_sqlshell *shell, const char *text, const char **out_rest, bo
           int *out_exit_code)
 {
     struct run run = {.shell = shell};
-    double started = now();
+    double started = sqlshell_session_now();
     bool is_definition;
     *out_rest = text;
     *out_has_rows = false;

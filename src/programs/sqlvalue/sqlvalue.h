@@ -11,7 +11,7 @@
 #include <sqlite3ext.h> /* each .c has SQLITE_EXTENSION_INIT3 after this header */
 
 #include "firn/firn.h"
-#include "tuple/type.h"
+#include "type/type.h"
 
 /* ==== failures ==== */
 

@@ -51,7 +51,7 @@ struct fi_sqlvalue_texts {
 };
 
 static struct fi_sqlvalue_texts *
-create(void)
+sqlvalue_texts_create(void)
 {
     struct fi_sqlvalue_texts *texts = sqlite3_malloc64(sizeof *texts);
     if (texts != NULL) {
@@ -172,7 +172,7 @@ fi_sqlvalue_texts_open(struct fi_sqlvalue_texts **texts, struct fi_sqlvalue_cell
         return;
     }
     if (*texts == NULL) {
-        *texts = create();
+        *texts = sqlvalue_texts_create();
     }
     cell->made.texts = *texts;
     cell->known = *texts != NULL ? sqlite3_malloc64(sizeof *cell->known) : NULL;

@@ -148,7 +148,7 @@ bool fi_term_pager_arm(void);
 void fi_term_pager_disarm(void);
 /* The same if what waits to be written fits the terminal: for the end of the output, or where a
  * message interrupts it. */
-void fi_term_pager_settle(void);
+void fi_term_pager_resolve(void);
 
 /* The columns of the terminal that standard output is; 0: it is none. */
 size_t fi_term_out_columns(void);

@@ -123,7 +123,7 @@ static const struct range two[] = {
     {0x1f93c, 0x1f945}, {0x1f947, 0x1f9ff}, {0x1fa70, 0x1faf6}, {0x20000, 0x3fffd}};
 
 static bool
-has(const struct range *ranges, size_t count, uint32_t point)
+term_width_has(const struct range *ranges, size_t count, uint32_t point)
 {
     assert(count > 0);
     size_t low = 0;
@@ -150,8 +150,8 @@ fi_term_width_of(firn_slice text)
         at += size > 0 ? size : 1;
         if (size < 2) {
             columns++;
-        } else if (!has(none, sizeof(none) / sizeof(none[0]), point)) {
-            columns += has(two, sizeof(two) / sizeof(two[0]), point) ? 2 : 1;
+        } else if (!term_width_has(none, sizeof(none) / sizeof(none[0]), point)) {
+            columns += term_width_has(two, sizeof(two) / sizeof(two[0]), point) ? 2 : 1;
         }
     }
     return columns;

@@ -192,7 +192,7 @@ empty_slot(const uint64_t *slots, unsigned bits, uint32_t tag)
 }
 
 static int
-grow(struct fi_aggregate_table *table, firn_error *err)
+aggregate_table_grow(struct fi_aggregate_table *table, firn_error *err)
 {
     unsigned bits = table->slots == NULL ? SLOT_BITS_MIN : table->slot_bits + 1;
     struct fi_os_pages pages;
@@ -306,7 +306,7 @@ static int
 add_group(struct fi_aggregate_table *table, const uint64_t *key, uint32_t tag, uint8_t **out,
           firn_error *err)
 {
-    int rc = needs_slots(table) ? grow(table, err) : FIRN_OK;
+    int rc = needs_slots(table) ? aggregate_table_grow(table, err) : FIRN_OK;
     if (rc == FIRN_OK) {
         rc = make_record(table, key, out, err);
     }

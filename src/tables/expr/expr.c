@@ -81,7 +81,7 @@ is_node_equal(const struct fi_expr_node *a, const struct fi_expr_node *b)
 }
 
 static uint64_t
-mix(uint64_t hash, uint64_t word)
+expr_mix(uint64_t hash, uint64_t word)
 {
     hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
     return hash ^ hash >> 29;
@@ -91,16 +91,16 @@ static uint64_t
 hash_cell(uint64_t hash, const struct fi_cell *cell)
 {
     uint32_t narrow;
-    hash = mix(hash, (uint64_t)cell->kind);
+    hash = expr_mix(hash, (uint64_t)cell->kind);
     if (cell->kind == FI_PHYSICAL_F32) {
         memcpy(&narrow, &cell->as.f32, sizeof narrow);
-        return mix(hash, narrow);
+        return expr_mix(hash, narrow);
     }
     if (cell->kind != FI_PHYSICAL_BYTES) {
-        return cell->kind == FI_PHYSICAL_NONE ? hash : mix(hash, cell->as.u64);
+        return cell->kind == FI_PHYSICAL_NONE ? hash : expr_mix(hash, cell->as.u64);
     }
     for (size_t i = 0; i < cell->as.bytes.size; i++) {
-        hash = mix(hash, cell->as.bytes.data[i]);
+        hash = expr_mix(hash, cell->as.bytes.data[i]);
     }
     return hash;
 }
@@ -108,12 +108,12 @@ hash_cell(uint64_t hash, const struct fi_cell *cell)
 static uint64_t
 hash_node(const struct fi_expr_node *node)
 {
-    uint64_t hash = mix((uint64_t)node->op << 16 | (uint64_t)node->detail << 8, node->number);
-    hash = mix(hash, (uint64_t)node->type.type << 32 | node->type.scale << 8 |
-                         (uint64_t)(node->is_negated ? 1 : 0));
+    uint64_t hash = expr_mix((uint64_t)node->op << 16 | (uint64_t)node->detail << 8, node->number);
+    hash = expr_mix(hash, (uint64_t)node->type.type << 32 | node->type.scale << 8 |
+                              (uint64_t)(node->is_negated ? 1 : 0));
     hash = hash_cell(hash_cell(hash, &node->a), &node->b);
     for (uint32_t i = 0; i < node->arg_count; i++) {
-        hash = mix(hash, node->args[i]);
+        hash = expr_mix(hash, node->args[i]);
     }
     for (size_t i = 0; i < node->list_count; i++) {
         hash = hash_cell(hash, &node->list[i]);

@@ -20,7 +20,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
-#include "text/value_text.h"
+#include "text/text_value.h"
 
 /* ---- comparisons ---- */
 

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "expr/expr_bind.h"
-#include "text/value_text.h"
+#include "text/text_value.h"
 
 struct call;
 typedef int (*bind_function)(struct fi_expr_binder *binder, struct call *call, uint32_t *out);
@@ -51,8 +51,8 @@ adapt_to(struct fi_expr_binder *binder, struct call *call, uint32_t i, firn_type
 
 /* A node of all arguments that is null if one of them is. */
 static int
-make(struct fi_expr_binder *binder, const struct call *call, const struct fi_expr_node *model,
-     uint32_t *out)
+expr_call_make(struct fi_expr_binder *binder, const struct call *call,
+               const struct fi_expr_node *model, uint32_t *out)
 {
     struct fi_expr_node node = *model;
     node.args = call->args;
@@ -132,7 +132,7 @@ bind_abs(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
     }
     node.type.is_nullable = type.is_nullable;
     FI_TRY_RETURN(fi_expr_typed_cast(binder, call->args[0], &node.type, &call->args[0]));
-    return make(binder, call, &node, out);
+    return expr_call_make(binder, call, &node, out);
 }
 
 /* round(x), round(x, digits), floor(x), ceil(x). */
@@ -173,7 +173,7 @@ bind_round(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
         node.type = (struct fi_expr_type){.type = FIRN_TYPE_F64};
         FI_TRY_RETURN(fi_expr_typed_cast(binder, call->args[0], &node.type, &call->args[0]));
     }
-    return make(binder, call, &node, out);
+    return expr_call_make(binder, call, &node, out);
 }
 
 /* ---- texts ---- */
@@ -196,7 +196,7 @@ bind_length(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
 {
     struct fi_expr_node node = {.op = FI_EXPR_OP_LENGTH, .type.type = FIRN_TYPE_I64};
     FI_TRY_RETURN(check_text(binder, call, 0, true));
-    return make(binder, call, &node, out);
+    return expr_call_make(binder, call, &node, out);
 }
 
 static int
@@ -206,7 +206,7 @@ bind_case_of(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
                                 .type.type = FIRN_TYPE_TEXT};
     DCHECK(node.op == FI_EXPR_OP_LOWER || node.op == FI_EXPR_OP_UPPER);
     FI_TRY_RETURN(check_text(binder, call, 0, false));
-    return make(binder, call, &node, out);
+    return expr_call_make(binder, call, &node, out);
 }
 
 static int
@@ -224,7 +224,7 @@ bind_substr(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
         }
         FI_TRY_RETURN(fi_expr_typed_cast(binder, call->args[i], &whole, &call->args[i]));
     }
-    return make(binder, call, &node, out);
+    return expr_call_make(binder, call, &node, out);
 }
 
 static int
@@ -238,7 +238,7 @@ bind_prefix(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
     if (type_of(binder, call->args[0])->type != type_of(binder, call->args[1])->type) {
         return fail_argument(binder, call, 1, "two texts, or two blobs");
     }
-    return make(binder, call, &node, out);
+    return expr_call_make(binder, call, &node, out);
 }
 
 /* ---- time ---- */
@@ -266,7 +266,7 @@ bind_extract(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
                                 .type.type = FIRN_TYPE_I64};
     DCHECK(node.detail >= FI_EXPR_YEAR && node.detail <= FI_EXPR_SECOND);
     FI_TRY_RETURN(check_time(binder, call, 0));
-    return make(binder, call, &node, out);
+    return expr_call_make(binder, call, &node, out);
 }
 
 static int
@@ -291,7 +291,7 @@ bind_date_trunc(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
     node.type.type = type_of(binder, call->args[1])->type;
     call->args[0] = call->args[1];
     call->count = 1;
-    return make(binder, call, &node, out);
+    return expr_call_make(binder, call, &node, out);
 }
 
 /* ---- aggregates ---- */
@@ -407,9 +407,9 @@ static int
 check_call(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax,
            const struct function *function, bool has_star)
 {
-    char name[FI_VALUE_TEXT_SHORT_SIZE];
+    char name[FI_TEXT_VALUE_SHORT_SIZE];
     bool is_aggregate = function != NULL && function->bind == bind_aggregate;
-    fi_value_text_shorten(syntax->text, name);
+    fi_text_value_shorten(syntax->text, name);
     if (function == NULL) {
         return fi_expr_typed_fail(binder, syntax->at, "there is no function \"%s\"", name);
     }

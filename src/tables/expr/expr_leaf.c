@@ -11,7 +11,7 @@
 #include "base/slice.h"
 #include "codec/hex.h"
 #include "expr/expr_bind.h"
-#include "text/value_text.h"
+#include "text/text_value.h"
 
 static int
 bind_parameter(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
@@ -70,8 +70,8 @@ static int
 fail_name(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax)
 {
     const struct fi_schema *schema = binder->env->schema;
-    char name[FI_VALUE_TEXT_SHORT_SIZE];
-    char near_name[FI_VALUE_TEXT_SHORT_SIZE];
+    char name[FI_TEXT_VALUE_SHORT_SIZE];
+    char near_name[FI_TEXT_VALUE_SHORT_SIZE];
     const struct fi_schema_column *nearest = NULL;
     size_t least = syntax->text.size / 3 + 2;
     for (size_t i = 0; i < schema->column_count; i++) {
@@ -81,10 +81,10 @@ fail_name(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax)
             nearest = &schema->columns[i];
         }
     }
-    fi_value_text_shorten(syntax->text, name);
+    fi_text_value_shorten(syntax->text, name);
     int rc;
     if (nearest != NULL) {
-        fi_value_text_shorten(nearest->name, near_name);
+        fi_text_value_shorten(nearest->name, near_name);
         rc = fi_expr_typed_fail(binder, syntax->at,
                                 "there is no column \"%s\"; perhaps \"%s\" is meant", name,
                                 near_name);

@@ -11,7 +11,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "expr/expr_bind.h"
-#include "text/value_text.h"
+#include "text/text_value.h"
 
 /* ---- messages ---- */
 
@@ -101,9 +101,9 @@ static int
 fail_constant(struct fi_expr_binder *binder, size_t at, firn_slice text,
               const struct fi_expr_type *type)
 {
-    char shown[FI_VALUE_TEXT_SHORT_SIZE];
+    char shown[FI_TEXT_VALUE_SHORT_SIZE];
     char name[FI_TYPE_TEXT_SIZE];
-    fi_value_text_shorten(text, shown);
+    fi_text_value_shorten(text, shown);
     return fi_expr_typed_fail(binder, at, "'%s' is not a value of type %s", shown,
                               fi_expr_type_text(type, name));
 }

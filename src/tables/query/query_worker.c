@@ -53,7 +53,7 @@ void
 fi_query_worker_deinit(struct fi_query_worker *worker)
 {
     fi_aggregate_destroy(worker->aggregate);
-    fi_row_sort_destroy(worker->sort);
+    fi_rowsort_destroy(worker->sort);
     fi_query_source_destroy(worker->source);
     fi_expr_eval_destroy(worker->eval);
     fi_chunk_scratch_deinit(&worker->scratch);
@@ -78,8 +78,8 @@ sort_piece(struct fi_query_worker *worker, firn_error *err)
         size_t rows = fi_query_source_rows(worker->source);
         rc = fi_query_values_read(worker, err);
         rc = rc == FIRN_OK
-                 ? fi_row_sort_add(worker->sort, worker->values, rows,
-                                   fi_query_source_mask(worker->source)->words, sequence, err)
+                 ? fi_rowsort_add(worker->sort, worker->values, rows,
+                                  fi_query_source_mask(worker->source)->words, sequence, err)
                  : rc;
         sequence += rows;
     }

@@ -56,8 +56,8 @@ static int
 create_spread(struct fi_checkout *checkout, firn_error *err)
 {
     DCHECK(checkout->writer_count > 0 && checkout->jobs != NULL);
-    struct fi_packfile_scratch **scratches =
-        fi_alloc_array(checkout->writer_count, sizeof(struct fi_packfile_scratch *));
+    struct fi_pack_scratch **scratches =
+        fi_alloc_array(checkout->writer_count, sizeof(struct fi_pack_scratch *));
     if (scratches == NULL) {
         return fi_error_no_memory(err, "a restore");
     }

@@ -47,7 +47,7 @@ fi_checkout_able_is_refusal(int rc)
 
 /* Fills the fields about the directory that was opened. */
 static int
-judge_directory(struct fi_checkout_able *able, firn_error *err)
+assess_directory(struct fi_checkout_able *able, firn_error *err)
 {
     DCHECK(able->dir != NULL && !able->is_taken);
     firn_error cause;
@@ -93,7 +93,7 @@ take_directory(struct fi_checkout_able *able, firn_slice path, firn_error *err)
     firn_error cause;
     rc = fi_os_dir_open_beneath(able->root, (const char *)able->place.dir.data, &able->dir, &cause);
     if (rc == FIRN_OK) {
-        FI_TRY(judge_directory(able, err));
+        FI_TRY(assess_directory(able, err));
     } else if (fi_checkout_able_is_refusal(rc)) {
         (void)snprintf(able->dir_why, sizeof able->dir_why, "%.900s", cause.text);
         rc = FIRN_OK;
@@ -135,8 +135,8 @@ wish_of(const struct fi_difference_walk_change *change)
 
 /* Why the entry at a name cannot be changed as wished; NULL if it can. */
 static const char *
-judge_entry(const struct fi_checkout_able *able, const struct wish *wish,
-            const struct fi_os_stat *stat)
+assess_entry(const struct fi_checkout_able *able, const struct wish *wish,
+             const struct fi_os_stat *stat)
 {
     if (stat->is_mount_root && wish->displaces) {
         return "it is a mount point: unmount it first";
@@ -163,8 +163,9 @@ set_why(char out[FI_CHECKOUT_ABLE_WHY_SIZE], const char *why)
 }
 
 int
-fi_checkout_able_ask(struct fi_checkout_able *able, const struct fi_difference_walk_change *change,
-                     char out_why[FI_CHECKOUT_ABLE_WHY_SIZE], firn_error *err)
+fi_checkout_able_query(struct fi_checkout_able *able,
+                       const struct fi_difference_walk_change *change,
+                       char out_why[FI_CHECKOUT_ABLE_WHY_SIZE], firn_error *err)
 {
     const struct wish wish = wish_of(change);
     const bool looks_for_mount = wish.is_dir && change->after != NULL && change->is_entered;
@@ -189,7 +190,7 @@ fi_checkout_able_ask(struct fi_checkout_able *able, const struct fi_difference_w
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it is gone: the swap finds that out */
     }
-    const char *why = judge_entry(able, &wish, &stat);
+    const char *why = assess_entry(able, &wish, &stat);
     if (why != NULL) {
         set_why(out_why, why);
     } else if (stat.is_mount_root && wish.is_dir) {

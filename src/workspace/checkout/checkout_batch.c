@@ -55,7 +55,7 @@ fi_checkout_batch_link_of(struct fi_checkout *checkout, const struct fi_tree_ent
 }
 
 static void
-fail(struct batch *batch, int rc, const firn_error *err)
+checkout_batch_fail(struct batch *batch, int rc, const firn_error *err)
 {
     DCHECK(rc != FIRN_OK);
     fi_os_mutex_lock(&batch->checkout->mutex);
@@ -109,7 +109,7 @@ run_worker(void *arg)
             rc = fi_checkout_progress(batch->checkout, files, bytes, &err);
         }
         if (rc != FIRN_OK) {
-            fail(batch, rc, &err);
+            checkout_batch_fail(batch, rc, &err);
             return;
         }
     }
@@ -189,7 +189,7 @@ work_off(struct batch *batch, firn_error *err)
 /* The visitor of fi_checkout_walk gets the checkout and finds the batch being filled through
  * it. */
 static int
-collect(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
+checkout_batch_collect(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct fi_checkout *checkout = ctx;
     struct batch *batch = checkout->batch;
@@ -278,7 +278,7 @@ fi_checkout_batch_run(struct fi_checkout *checkout, const char *phase,
     FI_TRY(create_batch(checkout, &batch, err));
     batch->work = work;
     checkout->batch = batch;
-    FI_TRY(fi_checkout_walk(checkout, collect, err));
+    FI_TRY(fi_checkout_walk(checkout, checkout_batch_collect, err));
     FI_TRY(work_off(batch, err));
 out:
     checkout->batch = NULL;

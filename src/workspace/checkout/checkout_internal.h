@@ -26,7 +26,7 @@
 /* Of one thread. Set objects in a zeroed struct, then call init. */
 struct fi_checkout_write {
     struct fi_objects *objects; /* borrowed */
-    struct fi_packfile_scratch *scratch;
+    struct fi_pack_scratch *scratch;
     /* If not NULL, all of its threads read the content of files, and not this one alone. */
     const struct fi_objects_spread *spread;
     struct fi_buf buf;
@@ -318,9 +318,10 @@ struct fi_checkout_able {
 };
 /* Why a change cannot be made, or "". Requires: called for all changes in the order of the walk,
  * except those in new directories. */
-FIRN_MUST_CHECK int fi_checkout_able_ask(struct fi_checkout_able *able,
-                                         const struct fi_difference_walk_change *change,
-                                         char out_why[FI_CHECKOUT_ABLE_WHY_SIZE], firn_error *err);
+FIRN_MUST_CHECK int fi_checkout_able_query(struct fi_checkout_able *able,
+                                           const struct fi_difference_walk_change *change,
+                                           char out_why[FI_CHECKOUT_ABLE_WHY_SIZE],
+                                           firn_error *err);
 void fi_checkout_able_deinit(struct fi_checkout_able *able);
 
 /* Whether a failure means that the system refuses a change, and says nothing about other
@@ -355,9 +356,9 @@ struct fi_checkout_look {
 /* Whether it is a file with the same bytes, a link with the same target, or a directory too. Modes,
  * owners and times do not count, except that an unreadable file is compared by size, mode and
  * times. */
-FIRN_MUST_CHECK int fi_checkout_look_equal(const struct fi_checkout_look *look,
-                                           const struct fi_tree_entry *entry, bool *out,
-                                           firn_error *err);
+FIRN_MUST_CHECK int fi_checkout_inspect_equal(const struct fi_checkout_look *look,
+                                              const struct fi_tree_entry *entry, bool *out,
+                                              firn_error *err);
 
 /* Copies the bytes of a slice; an empty one gets no data. False if memory runs out. */
 static inline bool

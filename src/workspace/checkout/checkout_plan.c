@@ -104,7 +104,7 @@ static int
 may_stay(const struct fi_checkout_look *look, const struct fi_tree_entry *after, bool *out,
          firn_error *err)
 {
-    int rc = fi_checkout_look_equal(look, after, out, err);
+    int rc = fi_checkout_inspect_equal(look, after, out, err);
     if (after->kind == FI_TREE_FILE) {
         bool is_group = after->hard_link.size > 0 || look->stat->nlink > 1;
         *out = *out && look->stat->mode == after->mode && !is_group;
@@ -135,7 +135,7 @@ open_above(struct fi_checkout *checkout, firn_slice path, struct fi_checkout_pla
 }
 
 static int
-tick(void *ctx, uint64_t bytes, firn_error *err)
+checkout_plan_tick(void *ctx, uint64_t bytes, firn_error *err)
 {
     (void)bytes;
     return fi_checkout_progress(ctx, 0, 0, err);
@@ -165,7 +165,7 @@ check_is_free(struct fi_checkout *checkout, const struct fi_difference_walk_chan
                                         .stat = &stat,
                                         .buf = &checkout->path,
                                         .objects = checkout->options.objects,
-                                        .tick = tick,
+                                        .tick = checkout_plan_tick,
                                         .ctx = checkout};
         if (why_unsaved(checkout, change->path, &size) != FI_CHECKOUT_UNREAD) {
             FI_TRY(may_stay(&look, change->after, &is_equal, err));
@@ -257,8 +257,8 @@ enum hindrance { NO_HINDRANCE, EXCLUDED_INSIDE, UNSAVED_INSIDE, FIXED_INSIDE };
 
 /* Checks one directory: it may hold only what its tree has. */
 static int
-look_inside(struct fi_checkout *checkout, firn_slice path, const struct fi_tree_entry *directory,
-            enum hindrance *out, firn_error *err)
+inspect_inside(struct fi_checkout *checkout, firn_slice path, const struct fi_tree_entry *directory,
+               enum hindrance *out, firn_error *err)
 {
     struct names names = {.checkout = checkout, .path_size = path.size, .err = err};
     uint64_t known;
@@ -289,7 +289,7 @@ struct vanishing {
 };
 
 static int
-look_at_vanishing(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
+inspect_vanishing(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct vanishing *vanishing = ctx;
     const firn_slice root = vanishing->root;
@@ -305,13 +305,14 @@ look_at_vanishing(void *ctx, const struct fi_difference_walk_change *change, fir
         return refuse_unsaved(change->path, err);
     }
     char not_able[FI_CHECKOUT_ABLE_WHY_SIZE];
-    FI_TRY_RETURN(fi_checkout_able_ask(&vanishing->able, change, not_able, err));
+    FI_TRY_RETURN(fi_checkout_able_query(&vanishing->able, change, not_able, err));
     if (not_able[0] != '\0') {
         found = FIXED_INSIDE;
     } else if (why != FI_CHECKOUT_SAVED) {
         found = UNSAVED_INSIDE;
     } else if (change->before->kind == FI_TREE_DIR) {
-        FI_TRY_RETURN(look_inside(vanishing->checkout, change->path, change->before, &found, err));
+        FI_TRY_RETURN(
+            inspect_inside(vanishing->checkout, change->path, change->before, &found, err));
     }
     vanishing->hindrance = found > vanishing->hindrance ? found : vanishing->hindrance;
     return FIRN_OK;
@@ -335,7 +336,7 @@ check_may_vanish(struct fi_checkout *checkout, const struct fi_difference_walk_c
     }
     struct fi_difference_walk_options options = {.filter = &filter};
     rc = fi_difference_walk(&checkout->options.before, &checkout->options.after, &options,
-                            look_at_vanishing, &vanishing, err);
+                            inspect_vanishing, &vanishing, err);
     fi_tree_filter_deinit(&filter);
     fi_checkout_able_deinit(&vanishing.able);
     if (rc == FIRN_OK && vanishing.hindrance == EXCLUDED_INSIDE &&
@@ -393,7 +394,8 @@ count_file(struct fi_checkout *checkout, const struct fi_difference_walk_change 
 }
 
 static int
-tell(struct fi_checkout *checkout, const struct fi_difference_walk_change *change, firn_error *err)
+checkout_plan_report(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
+                     firn_error *err)
 {
     if (checkout->options.visit == NULL || change->kind == FI_DIFFERENCE_WALK_SAME ||
         change->path.size == 0) {
@@ -476,7 +478,7 @@ check_room(struct plan *plan, const struct fi_difference_walk_change *change, fi
     }
     if (!fi_checkout_left_has(checkout, change->path)) {
         char why[FI_CHECKOUT_ABLE_WHY_SIZE];
-        FI_TRY_RETURN(fi_checkout_able_ask(&plan->able, change, why, err));
+        FI_TRY_RETURN(fi_checkout_able_query(&plan->able, change, why, err));
         if (why[0] != '\0') {
             FI_TRY_RETURN(leave_refused(checkout, change, why, err));
         }
@@ -536,11 +538,11 @@ plan_change(void *ctx, const struct fi_difference_walk_change *change, firn_erro
         /* (I2) */
         FI_TRY_RETURN(fi_tree_lookup_check_link(&plan->links, change->path, change->after, err));
     }
-    return checkout->is_silent ? FIRN_OK : tell(checkout, change, err);
+    return checkout->is_silent ? FIRN_OK : checkout_plan_report(checkout, change, err);
 }
 
 static int
-pass(struct fi_checkout *checkout, bool is_silent, firn_error *err)
+checkout_plan_pass(struct fi_checkout *checkout, bool is_silent, firn_error *err)
 {
     struct plan plan = {
         .checkout = checkout,
@@ -573,11 +575,11 @@ fi_checkout_plan(struct fi_checkout *checkout, firn_error *err)
     const struct fi_checkout_stores *stores = checkout->options.stores;
     int rc = fi_checkout_progress_phase(checkout, "compare", 0, 0, err);
     if (rc == FIRN_OK && stores != NULL && stores->stores.count > 0) { /* (I4) */
-        rc = pass(checkout, true, err);
+        rc = checkout_plan_pass(checkout, true, err);
         checkout->counts = (struct fi_checkout_counts){0};
         fi_hash_map_clear(&checkout->left);
     }
-    rc = rc == FIRN_OK ? pass(checkout, false, err) : rc;
+    rc = rc == FIRN_OK ? checkout_plan_pass(checkout, false, err) : rc;
     if (rc == FIRN_OK) {
         fi_checkout_record_finish(&checkout->record);
     }

@@ -27,7 +27,7 @@ fi_checkout_progress_notice(struct fi_checkout *checkout, firn_notice_kind kind,
 }
 
 static int
-tell_progress_locked(struct fi_checkout *checkout, int64_t now)
+report_progress_locked(struct fi_checkout *checkout, int64_t now)
 {
     fi_os_mutex_assert_held(&checkout->mutex);
     const struct fi_checkout_options *options = &checkout->options;
@@ -50,7 +50,7 @@ begin_phase(struct fi_checkout *checkout, const firn_progress *progress, firn_er
     bool is_finishing = checkout->progress.is_finishing;
     checkout->progress = *progress;
     checkout->progress.is_finishing = is_finishing;
-    int rc = tell_progress_locked(checkout, fi_os_monotonic_ns(checkout->os));
+    int rc = report_progress_locked(checkout, fi_os_monotonic_ns(checkout->os));
     fi_os_mutex_unlock(&checkout->mutex);
     return rc == FIRN_OK ? FIRN_OK : fi_error_set(err, FIRN_CANCELLED, "cancelled");
 }
@@ -92,7 +92,7 @@ fi_checkout_progress(struct fi_checkout *checkout, uint64_t files, uint64_t byte
     checkout->progress.bytes_done += bytes;
     int64_t now = fi_os_monotonic_ns(checkout->os);
     if (now >= checkout->progress_due_ns) {
-        rc = tell_progress_locked(checkout, now);
+        rc = report_progress_locked(checkout, now);
     }
     fi_os_mutex_unlock(&checkout->mutex);
     return rc == FIRN_OK ? FIRN_OK : fi_error_set(err, FIRN_CANCELLED, "cancelled");

@@ -47,9 +47,10 @@ staging_create(struct fi_checkout *checkout, firn_error *err)
 
 /* Walks with a new staging, which the visitors find in checkout->staging. */
 static int
-walk(struct fi_checkout *checkout,
-     int (*visit)(void *ctx, const struct fi_difference_walk_change *change, firn_error *err),
-     firn_error *err)
+checkout_stage_walk(struct fi_checkout *checkout,
+                    int (*visit)(void *ctx, const struct fi_difference_walk_change *change,
+                                 firn_error *err),
+                    firn_error *err)
 {
     DCHECK(checkout->staging == NULL && checkout->batch == NULL);
     checkout->staging = staging_create(checkout, err);
@@ -202,9 +203,9 @@ fi_checkout_stage(struct fi_checkout *checkout, firn_error *err)
 {
     DCHECK(checkout->new_roots.count == 0 && checkout->dirs == NULL &&
            checkout->removed_dirs.size == 0);
-    FI_TRY_RETURN(walk(checkout, make_dir, err));
+    FI_TRY_RETURN(checkout_stage_walk(checkout, make_dir, err));
     FI_TRY_RETURN(fi_checkout_batch_run(checkout, "write", write_one, err));
-    return walk(checkout, link_one, err);
+    return checkout_stage_walk(checkout, link_one, err);
 }
 
 /* ---- taking back what was staged ---- */
@@ -269,8 +270,8 @@ fi_checkout_stage_undo(struct fi_checkout *checkout)
         rc = fi_checkout_clear_tree(checkout->options.root, &path, 0, NULL);
         fi_buf_deinit(&path);
     } else {
-        FI_TRY(walk(checkout, remove_staged, NULL));
-        FI_TRY(walk(checkout, set_time_back, NULL));
+        FI_TRY(checkout_stage_walk(checkout, remove_staged, NULL));
+        FI_TRY(checkout_stage_walk(checkout, set_time_back, NULL));
         FI_TRY(fi_checkout_dir_tighten(checkout, true, NULL));
     }
 out:

@@ -188,8 +188,9 @@ may_hide_a_write(const struct fi_checkout *checkout, const struct fi_os_stat *st
 
 /* Whether the displaced entry, which is now under `name`, is what was saved. */
 static int
-displaced_look(struct fi_checkout *checkout, struct fi_os_dir *dir, const char *name,
-               const struct fi_difference_walk_change *change, bool *out_is_same, firn_error *err)
+displaced_inspect(struct fi_checkout *checkout, struct fi_os_dir *dir, const char *name,
+                  const struct fi_difference_walk_change *change, bool *out_is_same,
+                  firn_error *err)
 {
     const struct fi_tree_entry *before = change->before;
     struct fi_os_stat stat;
@@ -212,14 +213,14 @@ displaced_look(struct fi_checkout *checkout, struct fi_os_dir *dir, const char *
                                     .is_cut = is_cut,
                                     .buf = &buf,
                                     .objects = checkout->options.objects};
-    rc = fi_checkout_look_equal(&look, before, out_is_same, err);
+    rc = fi_checkout_inspect_equal(&look, before, out_is_same, err);
     fi_buf_deinit(&buf);
     return rc;
 }
 
 /* Reports an entry that another process changed too late for the restore to be given up. */
 static void
-displaced_tell(struct fi_checkout *checkout, firn_slice path)
+displaced_report(struct fi_checkout *checkout, firn_slice path)
 {
     DCHECK(checkout->swapping != NULL && checkout->batch == NULL); /* no other thread counts */
     checkout->counts.kept++;
@@ -284,8 +285,8 @@ fail_with(int rc, const firn_error *cause, firn_error *err)
 
 /* Replaces the old file by the staged one, unless the old one was changed meanwhile. */
 static int
-replace(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
-        firn_error *err)
+checkout_swap_replace(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
+                      firn_error *err)
 {
     struct swapping *swapping = checkout->swapping;
     const char *staged = swapping->staged.name;
@@ -303,10 +304,10 @@ replace(struct fi_checkout *checkout, const struct fi_difference_walk_change *ch
                             err);
     }
     if (rc == FIRN_OK) {
-        rc = displaced_look(checkout, checkout->swapping->dir, staged, change, &is_same, err);
+        rc = displaced_inspect(checkout, checkout->swapping->dir, staged, change, &is_same, err);
     }
     if (rc == FIRN_OK && !is_same) {
-        displaced_tell(checkout, change->path);
+        displaced_report(checkout, change->path);
         rc = fi_checkout_swap_exchange(swapping->dir, staged, final, err);
     }
     if (rc != FIRN_OK) {
@@ -336,7 +337,7 @@ put_in_place(struct fi_checkout *checkout, const struct fi_difference_walk_chang
     DCHECK(fi_slice_equal(fi_buf_slice(&swapping->staged.dir),
                           fi_buf_slice(&swapping->final.dir))); /* both names are in dir */
     if (change->kind == FI_DIFFERENCE_WALK_CHANGED && !changes_type(change)) {
-        return replace(checkout, change, err);
+        return checkout_swap_replace(checkout, change, err);
     }
     firn_error cause;
     if (changes_type(change)) {
@@ -346,7 +347,7 @@ put_in_place(struct fi_checkout *checkout, const struct fi_difference_walk_chang
         rc = fi_os_rename(swapping->dir, swapping->staged.name, swapping->dir, swapping->final.name,
                           FI_OS_RENAME_NO_REPLACE, &cause);
         if (rc == FIRN_EXISTS && change->after->kind != FI_TREE_DIR) {
-            displaced_tell(checkout, change->path);
+            displaced_report(checkout, change->path);
             rc = fi_os_remove_file(swapping->dir, swapping->staged.name, &cause);
         }
     }
@@ -495,7 +496,7 @@ remove_displaced(struct fi_checkout *checkout, const struct fi_difference_walk_c
                  const char *name, bool *out_keep, firn_error *err)
 {
     bool is_same = false;
-    int rc = displaced_look(checkout, checkout->swapping->dir, name, change, &is_same, err);
+    int rc = displaced_inspect(checkout, checkout->swapping->dir, name, change, &is_same, err);
     *out_keep = rc == FIRN_OK && !is_same;
     if (*out_keep) {
         return FIRN_OK;
@@ -531,7 +532,7 @@ remove_in_place(struct fi_checkout *checkout, const struct fi_difference_walk_ch
     if (is_kept) {
         rc = fi_os_rename(dir, aside, dir, final, FI_OS_RENAME_NO_REPLACE, err);
         if (rc == FIRN_OK) {
-            displaced_tell(checkout, change->path);
+            displaced_report(checkout, change->path);
         } else if (rc == FIRN_EXISTS) { /* (I2) */
             rc = displaced_set_aside(checkout, dir, aside, change->path, err);
         }
@@ -569,7 +570,7 @@ remove_one(void *ctx, const struct fi_difference_walk_change *change, firn_error
             rc = displaced_set_aside(checkout, checkout->swapping->dir,
                                      checkout->swapping->final.name, change->path, err);
         } else if (is_kept) { /* so its directory stays too */
-            displaced_tell(checkout, change->path);
+            displaced_report(checkout, change->path);
         }
     } else {
         FI_TRY(remove_in_place(checkout, change, err));

@@ -30,7 +30,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "checkout/checkout_internal.h"
-#include "pack/packfile_cells.h"
+#include "pack/pack_cells.h"
 
 enum { SCRATCH_FRAMES = 8, SET_ID_BITS = 06000, PAGE_SIZE = 4096 };
 
@@ -38,19 +38,20 @@ int
 fi_checkout_write_init(struct fi_checkout_write *write, struct fi_objects *objects, firn_error *err)
 {
     *write = (struct fi_checkout_write){.objects = objects};
-    return fi_packfile_scratch_create(SCRATCH_FRAMES, &write->scratch, err);
+    return fi_pack_scratch_create(SCRATCH_FRAMES, &write->scratch, err);
 }
 
 void
 fi_checkout_write_deinit(struct fi_checkout_write *write)
 {
-    fi_packfile_scratch_destroy(write->scratch);
+    fi_pack_scratch_destroy(write->scratch);
     fi_buf_deinit(&write->buf);
     write->scratch = NULL;
 }
 
 static void
-report(struct fi_checkout_write *write, firn_slice path, const char *what, const firn_error *cause)
+checkout_write_report(struct fi_checkout_write *write, firn_slice path, const char *what,
+                      const firn_error *cause)
 {
     if (write->on_incomplete == NULL) {
         return;
@@ -81,7 +82,7 @@ report_foreign(struct fi_checkout_write *write, firn_slice path, const char *wha
 {
     firn_error cause;
     (void)fi_error_set(&cause, FIRN_DENIED, "the store belongs to another user");
-    report(write, path, what, &cause);
+    checkout_write_report(write, path, what, &cause);
 }
 
 /* Whether an attribute grants rights that only the superuser has. */
@@ -100,7 +101,7 @@ set_owner(struct fi_checkout_write *write, struct fi_os_node node, firn_slice pa
     int rc = fi_os_set_owner(node, entry->uid, entry->gid, &cause);
     *out_is_set = rc == FIRN_OK;
     if (is_refusal(rc)) {
-        report(write, path, "owner not restored", &cause);
+        checkout_write_report(write, path, "owner not restored", &cause);
         return FIRN_OK;
     }
     if (rc != FIRN_OK && err != NULL) {
@@ -154,7 +155,7 @@ remove_other_xattrs(struct fi_checkout_write *write, struct fi_os_node node, fir
             rc = fi_os_xattr_remove(node, name, &cause);
         }
         if (is_refusal(rc)) {
-            report(write, path, "attribute not removed", &cause);
+            checkout_write_report(write, path, "attribute not removed", &cause);
         } else if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
             fi_error_copy(err, &cause);
             return rc;
@@ -185,7 +186,7 @@ set_xattrs(struct fi_checkout_write *write, struct fi_os_node node, firn_slice p
             rc = fi_os_xattr_set(node, name_text, value, &cause);
         }
         if (is_refusal(rc)) {
-            report(write, path, "attribute not restored", &cause);
+            checkout_write_report(write, path, "attribute not restored", &cause);
         } else if (rc != FIRN_OK) {
             fi_error_copy(err, &cause);
             return rc;
@@ -213,7 +214,7 @@ or_report(struct fi_checkout_write *write, firn_slice path, const char *what, in
           const firn_error *cause, firn_error *err)
 {
     if (is_refusal(rc)) {
-        report(write, path, what, cause);
+        checkout_write_report(write, path, what, cause);
         return FIRN_OK;
     }
     if (rc != FIRN_OK && err != NULL) {
@@ -301,7 +302,7 @@ write_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 static bool
 is_sparse(const struct fi_tree_entry *entry)
 {
-    return entry->size >= FI_PACKFILE_CELLS_CONTENT_MIN;
+    return entry->size >= FI_PACK_CELLS_CONTENT_MIN;
 }
 
 static int
@@ -364,7 +365,7 @@ write_file(struct fi_checkout_write *write, const struct fi_checkout_write_targe
 out:
     fi_os_file_close(file);
     if (rc != FIRN_OK) {
-        FI_IGNORE(fi_os_remove_file(target->dir, target->name, NULL));
+        FI_RULES_IGNORE(fi_os_remove_file(target->dir, target->name, NULL));
     }
     return rc;
 }
@@ -384,7 +385,7 @@ write_symlink(struct fi_checkout_write *write, const struct fi_checkout_write_ta
     struct fi_os_node node = {.dir = target->dir, .name = target->name};
     rc = set_all(write, node, target->path, entry, false, err);
     if (rc != FIRN_OK) {
-        FI_IGNORE(fi_os_remove_file(target->dir, target->name, NULL));
+        FI_RULES_IGNORE(fi_os_remove_file(target->dir, target->name, NULL));
     }
     return rc;
 }

@@ -25,7 +25,8 @@ struct checking {
 };
 
 static int
-tell(struct checking *checking, const struct fi_difference_walk_change *change, firn_error *err)
+difference_merge_links_report(struct checking *checking,
+                              const struct fi_difference_walk_change *change, firn_error *err)
 {
     firn_workspace_entry now;
     fi_difference_walk_to_info(change->path, change->after, &now);
@@ -58,7 +59,7 @@ check_entry(void *ctx, const struct fi_difference_walk_change *change, firn_erro
     firn_error found;
     int rc = fi_tree_lookup_check_link(&checking->links, change->path, entry, &found);
     if (rc == FIRN_CORRUPT) {
-        return tell(checking, change, err);
+        return difference_merge_links_report(checking, change, err);
     }
     if (rc != FIRN_OK && err != NULL) {
         *err = found;

@@ -114,12 +114,12 @@ fi_objects_close(struct fi_objects *objects)
     DCHECK(count_open(objects) == objects->open_count);
     for (size_t i = 0; i < objects->pack_count; i++) {
         CHECK(objects->packs[i].users == 0);
-        fi_packfile_close(objects->packs[i].file);
+        fi_pack_close(objects->packs[i].file);
     }
     fi_free(objects->packs);
     fi_free(objects->retired);
     fi_os_dir_close(objects->dir);
-    fi_packfile_scratch_pool_deinit(&objects->pool);
+    fi_pack_scratch_pool_deinit(&objects->pool);
     fi_os_mutex_deinit(&objects->mutex);
     fi_objects_budget_deinit(objects);
     fi_free(objects);

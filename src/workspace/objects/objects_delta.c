@@ -4,7 +4,7 @@
  *
  * The scan names the object that a new one may be a version of: the one at the same path before. If
  * the store has that object whole, it is the base; if the store has it as a delta, the base of that
- * delta is (one step only, packfile_delta.c). So the versions of a file are deltas of one whole
+ * delta is (one step only, pack_delta.c). So the versions of a file are deltas of one whole
  * version, until one differs so much that a delta does not pay. That version is stored whole, and
  * becomes the base of later ones.
  *
@@ -12,7 +12,7 @@
  * before the object's frame is full. But the base was compressed in the same way, and the sizes of
  * its frame show how well such bytes compress (I1; an estimate, like (I2): not checked). So mostly
  * nothing is compressed twice. In packs that were joined these sizes mislead: versions are side by
- * side there (reclaim_move.c) and take a tenth of what the new one will take in a pack without
+ * side there (gc_move.c) and take a tenth of what the new one will take in a pack without
  * them. So a delta that is too large by this estimate, but small enough for bytes that compress
  * like text, is compared with the object compressed by itself (I2). Such a delta saves more than
  * its own space: when packs are joined next, it shows that the object is a version, which is then
@@ -42,8 +42,8 @@ enum {
 
 struct fi_objects_delta {
     struct fi_objects *objects;
-    struct fi_packfile_scratch *scratch; /* of the pool, while a delta is made */
-    struct fi_compress *compress;        /* NULL until it is needed */
+    struct fi_pack_scratch *scratch; /* of the pool, while a delta is made */
+    struct fi_compress *compress;    /* NULL until it is needed */
     struct fi_buf bytes;
     struct fi_buf alone; /* the object, compressed by itself */
 };
@@ -71,12 +71,11 @@ fi_objects_delta_destroy(struct fi_objects_delta *delta)
 }
 
 static int
-prepare(struct fi_objects_delta *delta, firn_error *err)
+objects_delta_prepare(struct fi_objects_delta *delta, firn_error *err)
 {
     int rc = delta->compress != NULL ? FIRN_OK : fi_compress_create(&delta->compress, err);
-    return rc == FIRN_OK
-               ? fi_packfile_scratch_pool_take(&delta->objects->pool, &delta->scratch, err)
-               : rc;
+    return rc == FIRN_OK ? fi_pack_scratch_pool_take(&delta->objects->pool, &delta->scratch, err)
+                         : rc;
 }
 
 /* Finds the whole object for a name: the object itself or, if it is a delta, its base. */
@@ -87,10 +86,10 @@ find_base(struct fi_objects_delta *delta, const firn_hash *name, firn_hash *out_
     *out_hash = *name;
     DCHECK(delta->scratch != NULL);
     int rc = fi_objects_index_find(delta->objects, name, out, err);
-    if (rc != FIRN_OK || out->at.kind != FI_PACKFILE_DELTA) {
+    if (rc != FIRN_OK || out->at.kind != FI_PACK_DELTA) {
         return rc;
     }
-    struct fi_packfile_delta other;
+    struct fi_pack_delta other;
     rc = fi_objects_read_delta(delta->objects, delta->scratch, name, &other, err);
     if (rc == FIRN_OK) {
         *out_hash = other.base;
@@ -112,11 +111,11 @@ static int
 size_max_of(struct fi_objects_delta *delta, const struct fi_objects_place *base,
             size_t content_size, size_t *out, firn_error *err)
 {
-    struct firn_packfile *file;
+    struct firn_pack *file;
     *out = 0;
     FI_TRY_RETURN(fi_objects_pack_acquire(delta->objects, base->pack, &file, err));
-    if (base->at.frame < fi_packfile_walk_count(file)) {
-        struct fi_packfile_frame_size frame = fi_packfile_frame_size_of(file, base->at.frame);
+    if (base->at.frame < fi_pack_walk_count(file)) {
+        struct fi_pack_frame_size frame = fi_pack_frame_size_of(file, base->at.frame);
         *out = size_max_for(frame.raw > 0 ? (uint64_t)content_size * frame.stored / frame.raw : 0);
     }
     fi_objects_pack_release(delta->objects, base->pack);
@@ -136,35 +135,35 @@ compare_with_alone(struct fi_objects_delta *delta, firn_slice content, bool *out
 }
 
 static int
-make(struct fi_objects_delta *delta, const struct fi_objects_object *object, bool *out_made,
-     firn_error *err)
+objects_delta_make(struct fi_objects_delta *delta, const struct fi_objects_object *object,
+                   bool *out_made, firn_error *err)
 {
     struct fi_objects_place place;
-    struct fi_packfile_delta_base base;
-    enum fi_packfile_kind kind;
+    struct fi_pack_delta_base base;
+    enum fi_pack_kind kind;
     size_t size_max;
     size_t size_max_alone = size_max_for(object->content.size / TEXT_PART);
     int rc;
     *out_made = false;
     DCHECK(delta->scratch == NULL && object->base != NULL);
-    FI_TRY(prepare(delta, err));
+    FI_TRY(objects_delta_prepare(delta, err));
     FI_TRY(find_base(delta, object->base, &base.hash, &place, err));
-    if (fi_packfile_kind_is_named(place.at.kind)) {
+    if (fi_pack_kind_is_named(place.at.kind)) {
         goto out;
     }
     FI_TRY(size_max_of(delta, &place, object->content.size, &size_max, err));
     FI_TRY(
         fi_objects_read_raw(delta->objects, delta->scratch, &base.hash, &kind, &base.content, err));
     if (base.content.size > 0) {
-        FI_TRY(fi_packfile_delta_encode(delta->compress, &base, object->kind, object->content,
-                                        size_max > size_max_alone ? size_max : size_max_alone,
-                                        &delta->bytes, out_made, err));
+        FI_TRY(fi_pack_delta_encode(delta->compress, &base, object->kind, object->content,
+                                    size_max > size_max_alone ? size_max : size_max_alone,
+                                    &delta->bytes, out_made, err));
     }
     if (*out_made && delta->bytes.size > size_max) {
         FI_TRY(compare_with_alone(delta, object->content, out_made, err));
     }
 out:
-    fi_packfile_scratch_pool_give(&delta->objects->pool, delta->scratch);
+    fi_pack_scratch_pool_give(&delta->objects->pool, delta->scratch);
     delta->scratch = NULL;
     return rc;
 }
@@ -176,11 +175,11 @@ fi_objects_delta_make(struct fi_objects_delta *delta, const struct fi_objects_ob
     bool is_made = false;
     *out = firn_bytes(NULL, 0);
     if (object->content.size < CONTENT_SIZE_MIN ||
-        (object->kind != FI_PACKFILE_BLOB && object->kind != FI_PACKFILE_TREE)) {
+        (object->kind != FI_PACK_BLOB && object->kind != FI_PACK_TREE)) {
         return FIRN_OK;
     }
     firn_error found;
-    int rc = make(delta, object, &is_made, &found);
+    int rc = objects_delta_make(delta, object, &is_made, &found);
     if (rc == FIRN_NO_MEMORY) {
         fi_error_copy(err, &found);
         return rc;

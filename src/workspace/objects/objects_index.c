@@ -20,8 +20,7 @@ enum { PACK_USED_SIZE = 32, PACK_LEVEL_SIZE = 33 };
 size_t
 fi_objects_index_encode_place(const struct fi_objects_place *place, uint8_t *out)
 {
-    DCHECK(place->pack != 0 && place->at.kind >= FI_PACKFILE_BLOB &&
-           place->at.kind <= FI_PACKFILE_DELTA);
+    DCHECK(place->pack != 0 && place->at.kind >= FI_PACK_BLOB && place->at.kind <= FI_PACK_DELTA);
     size_t size = fi_store_varint(out, place->pack);
     size += fi_store_varint(out + size, place->at.frame);
     size += fi_store_varint(out + size, place->at.offset);
@@ -54,14 +53,14 @@ fi_objects_index_decode_place(firn_slice bytes, struct fi_objects_place *out, fi
         !fi_reader_varint_max(&reader, UINT32_MAX, &frame) ||
         !fi_reader_varint_max(&reader, UINT32_MAX, &offset) ||
         !fi_reader_varint_max(&reader, UINT32_MAX, &size) || !fi_reader_u8(&reader, &kind) ||
-        fi_reader_left(&reader) != 0 || kind < FI_PACKFILE_BLOB || kind > FI_PACKFILE_DELTA) {
+        fi_reader_left(&reader) != 0 || kind < FI_PACK_BLOB || kind > FI_PACK_DELTA) {
         return fi_error_set(err, FIRN_CORRUPT, "an entry of the object index is malformed");
     }
     out->pack = (uint32_t)pack;
-    out->at = (struct fi_packfile_location){.frame = (uint32_t)frame,
-                                            .offset = (uint32_t)offset,
-                                            .size = (uint32_t)size,
-                                            .kind = (enum fi_packfile_kind)kind};
+    out->at = (struct fi_pack_location){.frame = (uint32_t)frame,
+                                        .offset = (uint32_t)offset,
+                                        .size = (uint32_t)size,
+                                        .kind = (enum fi_pack_kind)kind};
     return FIRN_OK;
 }
 

@@ -13,7 +13,7 @@
  * after each, so that it can end a reading at any time.
  *
  * (I1) Content that is far larger than its different pieces is not hashed as a whole
- * (packfile_thin.c): the work is bounded by what is passed on and, where nothing is, by what was
+ * (pack_thin.c): the work is bounded by what is passed on and, where nothing is, by what was
  * read (not checked here). A store that is not known as this user's has a budget instead
  * (objects_budget.c), and every whole is hashed: otherwise a list could have the name of a file
  * that is saved there later, and take its place.
@@ -32,7 +32,7 @@
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "objects/objects_internal.h"
-#include "pack/packfile.h"
+#include "pack/pack.h"
 
 enum {
     GATHERED_SIZE = 256 << 10,
@@ -43,7 +43,7 @@ enum {
 
 struct streaming {
     struct fi_objects *objects;
-    struct fi_packfile_scratch *scratch;
+    struct fi_pack_scratch *scratch;
     struct fi_blake3_hash whole;
     int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err);
     void *ctx;
@@ -72,7 +72,7 @@ not_its_content(const firn_hash *hash, const char *what, firn_error *err)
 
 /* Appends to *ctx, a buffer; data.data NULL means zeros. */
 static int
-append(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
+objects_list_append(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 {
     struct fi_buf *out = ctx;
     size_t before = out->size;
@@ -91,7 +91,7 @@ append(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 
 /* Passes on the gathered bytes. */
 static int
-flush(struct streaming *stream, firn_error *err)
+objects_list_flush(struct streaming *stream, firn_error *err)
 {
     DCHECK(stream->into == NULL && stream->gathered.size <= GATHERED_SIZE);
     firn_slice data = fi_buf_slice(&stream->gathered);
@@ -112,7 +112,7 @@ static int
 stream_data(struct streaming *stream, firn_slice data, firn_error *err)
 {
     if (stream->into != NULL) {
-        return append(stream->into, 0, data, err);
+        return objects_list_append(stream->into, 0, data, err);
     }
     while (data.size > 0) {
         DCHECK(stream->gathered.size < GATHERED_SIZE);
@@ -122,7 +122,7 @@ stream_data(struct streaming *stream, firn_slice data, firn_error *err)
             return fi_error_no_memory(err, "the content of a file");
         }
         data = firn_bytes(data.data + part, data.size - part);
-        int rc = part == room ? flush(stream, err) : FIRN_OK;
+        int rc = part == room ? objects_list_flush(stream, err) : FIRN_OK;
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -144,9 +144,9 @@ static int
 stream_hole(struct streaming *stream, uint64_t size, firn_error *err)
 {
     if (stream->into != NULL) {
-        return append(stream->into, 0, (firn_slice){NULL, (size_t)size}, err);
+        return objects_list_append(stream->into, 0, (firn_slice){NULL, (size_t)size}, err);
     }
-    int rc = flush(stream, err);
+    int rc = objects_list_flush(stream, err);
     const size_t step = stream->is_thin ? THIN_HOLE_STEP : HOLE_STEP;
     for (uint64_t left = size; left > 0 && rc == FIRN_OK;) {
         size_t part = left < step ? (size_t)left : step;
@@ -166,14 +166,14 @@ out:
 
 /* A piece that is a list. */
 static int
-stream_inner(struct streaming *stream, const struct fi_packfile_piece *piece, firn_slice list,
+stream_inner(struct streaming *stream, const struct fi_pack_piece *piece, firn_slice list,
              firn_error *err)
 {
-    if (stream->depth == FI_PACKFILE_STREAM_INNER_DEPTH_MAX ||
-        list.size > FI_PACKFILE_STREAM_INNER_LIST_SIZE_MAX || piece->size >= stream->size) {
+    if (stream->depth == FI_PACK_STREAM_INNER_DEPTH_MAX ||
+        list.size > FI_PACK_STREAM_INNER_LIST_SIZE_MAX || piece->size >= stream->size) {
         return not_its_content(&piece->hash, "lie too deep or are too many", err);
     }
-    DCHECK(stream->depth < FI_PACKFILE_STREAM_INNER_DEPTH_MAX);
+    DCHECK(stream->depth < FI_PACK_STREAM_INNER_DEPTH_MAX);
     uint64_t size = stream->size;
     stream->depth++;
     int rc = stream_list(stream, list, piece->size, err);
@@ -205,8 +205,7 @@ seen_is(const void *record, const void *key)
 
 /* Whether a piece was read before. */
 static int
-pass_over(struct streaming *stream, const struct fi_packfile_piece *piece, bool *out,
-          firn_error *err)
+pass_over(struct streaming *stream, const struct fi_pack_piece *piece, bool *out, firn_error *err)
 {
     const struct seen seen = {.hash = piece->hash, .size = piece->size};
     const uint64_t key = hash_of_seen(&seen);
@@ -217,11 +216,11 @@ pass_over(struct streaming *stream, const struct fi_packfile_piece *piece, bool 
 }
 
 static int
-stream_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
+stream_piece(void *ctx, uint64_t offset, const struct fi_pack_piece *piece, firn_error *err)
 {
     struct streaming *stream = ctx;
     (void)offset; /* pieces follow one another without a gap */
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_slice data;
     if (stream->seen != NULL) {
         bool is_passed = piece->is_hole;
@@ -239,7 +238,7 @@ stream_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, 
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (kind == FI_PACKFILE_PIECES) {
+    if (kind == FI_PACK_PIECES) {
         return stream_inner(stream, piece, data, err);
     }
     if (data.size != piece->size) {
@@ -260,14 +259,14 @@ stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t size, f
         goto out;
     }
     stream->size = size;
-    FI_TRY(fi_packfile_pieces_decode(fi_buf_slice(&list), &total, NULL, NULL, err));
+    FI_TRY(fi_pack_pieces_decode(fi_buf_slice(&list), &total, NULL, NULL, err));
     if (total != size) {
         rc = fi_error_set(err, FIRN_CORRUPT,
                           "a list of pieces has %llu bytes in all instead of %llu",
                           (unsigned long long)total, (unsigned long long)size);
         goto out;
     }
-    FI_TRY(fi_packfile_pieces_decode(fi_buf_slice(&list), &total, stream_piece, stream, err));
+    FI_TRY(fi_pack_pieces_decode(fi_buf_slice(&list), &total, stream_piece, stream, err));
 out:
     fi_buf_deinit(&list);
     return rc;
@@ -285,7 +284,7 @@ stream_whole_list(struct streaming *stream, firn_slice list, const firn_hash *ha
         rc = stream_list(stream, list, size, err);
     }
     if (rc == FIRN_OK) {
-        rc = flush(stream, err);
+        rc = objects_list_flush(stream, err);
     }
     DCHECK(rc != FIRN_OK ||
            ((stream->gathered_at == size || stream->seen != NULL) && stream->depth == 0));
@@ -301,22 +300,22 @@ stream_whole_list(struct streaming *stream, firn_slice list, const firn_hash *ha
 
 /* Whether the whole is not hashed. (I1) */
 static int
-judge(const struct fi_objects *objects, firn_slice list, bool *out, firn_error *err)
+objects_list_assess(const struct fi_objects *objects, firn_slice list, bool *out, firn_error *err)
 {
     *out = false;
-    return objects->limit == NULL ? fi_packfile_thin_judge(list, out, err) : FIRN_OK;
+    return objects->limit == NULL ? fi_pack_thin_assess(list, out, err) : FIRN_OK;
 }
 
 /* ---- what streams and verifies ---- */
 
 int
-fi_objects_list_stream(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+fi_objects_list_stream(struct fi_objects *objects, struct fi_pack_scratch *scratch,
                        const struct fi_objects_list *list,
                        int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
                        void *ctx, firn_error *err)
 {
     struct streaming stream = {.objects = objects, .scratch = scratch, .sink = sink, .ctx = ctx};
-    int rc = judge(objects, list->stored, &stream.is_thin, err);
+    int rc = objects_list_assess(objects, list->stored, &stream.is_thin, err);
     return rc == FIRN_OK ? stream_whole_list(&stream, list->stored, list->hash, list->size, err)
                          : rc;
 }
@@ -336,7 +335,7 @@ take_tick(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 
 /* Reads each piece of thin content once. */
 static int
-verify_thin(struct fi_objects *objects, struct fi_packfile_scratch *scratch, const firn_hash *hash,
+verify_thin(struct fi_objects *objects, struct fi_pack_scratch *scratch, const firn_hash *hash,
             firn_slice list, uint64_t size, struct ticking *ticking, firn_error *err)
 {
     struct fi_hash_map seen;
@@ -353,13 +352,13 @@ verify_thin(struct fi_objects *objects, struct fi_packfile_scratch *scratch, con
 }
 
 int
-fi_objects_list_verify(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+fi_objects_list_verify(struct fi_objects *objects, struct fi_pack_scratch *scratch,
                        const struct fi_objects_list *list, fi_objects_tick *tick, void *ctx,
                        firn_error *err)
 {
     struct ticking ticking = {.tick = tick, .ctx = ctx};
     bool is_thin;
-    int rc = judge(objects, list->stored, &is_thin, err);
+    int rc = objects_list_assess(objects, list->stored, &is_thin, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -369,9 +368,9 @@ fi_objects_list_verify(struct fi_objects *objects, struct fi_packfile_scratch *s
 }
 
 int
-fi_objects_list_piece(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
-                      const struct fi_packfile_piece *piece, uint64_t whole_size,
-                      struct fi_buf *out, firn_error *err)
+fi_objects_list_piece(struct fi_objects *objects, struct fi_pack_scratch *scratch,
+                      const struct fi_pack_piece *piece, uint64_t whole_size, struct fi_buf *out,
+                      firn_error *err)
 {
     DCHECK(!piece->is_hole);
     struct streaming stream = {
@@ -380,17 +379,18 @@ fi_objects_list_piece(struct fi_objects *objects, struct fi_packfile_scratch *sc
 }
 
 int
-fi_objects_list_whole(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+fi_objects_list_whole(struct fi_objects *objects, struct fi_pack_scratch *scratch,
                       const firn_hash *hash, firn_slice stored, struct fi_buf *out, firn_error *err)
 {
     uint64_t size;
-    int rc = fi_packfile_pieces_decode(stored, &size, NULL, NULL, err);
-    if (rc == FIRN_OK && size > FI_PACKFILE_OBJECT_SIZE_MAX) {
+    int rc = fi_pack_pieces_decode(stored, &size, NULL, NULL, err);
+    if (rc == FIRN_OK && size > FI_PACK_OBJECT_SIZE_MAX) {
         rc = not_its_content(hash, "are more than one object can be", err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct streaming stream = {.objects = objects, .scratch = scratch, .sink = append, .ctx = out};
+    struct streaming stream = {
+        .objects = objects, .scratch = scratch, .sink = objects_list_append, .ctx = out};
     return stream_whole_list(&stream, stored, hash, size, err);
 }

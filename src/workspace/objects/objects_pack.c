@@ -51,7 +51,7 @@ fi_objects_pack_at(const struct fi_objects *objects, size_t i)
 }
 
 /* If too many files are open, takes the least recently used one that is not in use. */
-static struct firn_packfile *
+static struct firn_pack *
 take_surplus_locked(struct fi_objects *objects)
 {
     fi_os_mutex_assert_held(&objects->mutex);
@@ -70,15 +70,15 @@ take_surplus_locked(struct fi_objects *objects)
         return NULL;
     }
     DCHECK(oldest->users == 0); /* (I1) */
-    struct firn_packfile *file = oldest->file;
+    struct firn_pack *file = oldest->file;
     oldest->file = NULL;
     objects->open_count--;
     return file;
 }
 
 static int
-open_file(struct fi_objects *objects, const struct fi_objects_pack *pack,
-          struct firn_packfile **out, uint64_t *out_allocated, firn_error *err)
+open_file(struct fi_objects *objects, const struct fi_objects_pack *pack, struct firn_pack **out,
+          uint64_t *out_allocated, firn_error *err)
 {
     *out = NULL;
     *out_allocated = 0;
@@ -94,7 +94,7 @@ open_file(struct fi_objects *objects, const struct fi_objects_pack *pack,
                                             fi_os_dir_path(fi_db_dir(objects->db)),
                                             FI_OBJECTS_INDEX_PACKS_DIR);
     }
-    rc = fi_packfile_open(objects->dir, name, out, err);
+    rc = fi_pack_open(objects->dir, name, out, err);
     if (rc == FIRN_NOT_FOUND) {
         return fi_error_set(err, FIRN_CORRUPT, "'%s/%s' is missing", fi_os_dir_path(objects->dir),
                             name);
@@ -102,9 +102,8 @@ open_file(struct fi_objects *objects, const struct fi_objects_pack *pack,
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (memcmp(fi_packfile_id(*out)->bytes, pack->entry.id.bytes, sizeof pack->entry.id.bytes) !=
-        0) {
-        fi_packfile_close(*out);
+    if (memcmp(fi_pack_id(*out)->bytes, pack->entry.id.bytes, sizeof pack->entry.id.bytes) != 0) {
+        fi_pack_close(*out);
         *out = NULL;
         return fi_error_set(err, FIRN_CORRUPT,
                             "'%s/%s' is another pack than the one the store knows by this name",
@@ -118,7 +117,7 @@ open_file(struct fi_objects *objects, const struct fi_objects_pack *pack,
 
 /* Whether the file of a pack exists with the size that the list gives. */
 static int
-look_at_pack(struct fi_objects *objects, const struct fi_objects_pack *pack, bool *out,
+inspect_pack(struct fi_objects *objects, const struct fi_objects_pack *pack, bool *out,
              firn_error *err)
 {
     *out = false;
@@ -146,7 +145,7 @@ is_pack_present(struct fi_objects *objects, struct fi_objects_pack *pack, bool *
     if (known != FI_OBJECTS_NOT_LOOKED_FOR) {
         return FIRN_OK;
     }
-    int rc = look_at_pack(objects, pack, out, err);
+    int rc = inspect_pack(objects, pack, out, err);
     DCHECK(rc == FIRN_OK || !*out);
     if (rc == FIRN_OK) {
         /* If several threads looked at once, the result of the first one holds. */
@@ -168,7 +167,7 @@ fi_objects_pack_is_present(struct fi_objects *objects, size_t i, bool *out, firn
 }
 
 int
-fi_objects_pack_acquire(struct fi_objects *objects, uint32_t number, struct firn_packfile **out,
+fi_objects_pack_acquire(struct fi_objects *objects, uint32_t number, struct firn_pack **out,
                         firn_error *err)
 {
     *out = NULL;
@@ -181,17 +180,17 @@ fi_objects_pack_acquire(struct fi_objects *objects, uint32_t number, struct firn
     fi_os_mutex_lock(&objects->mutex);
     pack->users++;
     pack->last_use = ++objects->clock;
-    struct firn_packfile *file = pack->file;
+    struct firn_pack *file = pack->file;
     fi_os_mutex_unlock(&objects->mutex);
     if (file != NULL) {
         *out = file;
         return FIRN_OK;
     }
 
-    struct firn_packfile *opened;
+    struct firn_pack *opened;
     uint64_t allocated;
     int rc = open_file(objects, pack, &opened, &allocated, err);
-    struct firn_packfile *surplus = NULL;
+    struct firn_pack *surplus = NULL;
     fi_os_mutex_lock(&objects->mutex);
     if (rc != FIRN_OK) {
         pack->users--;
@@ -207,7 +206,7 @@ fi_objects_pack_acquire(struct fi_objects *objects, uint32_t number, struct firn
     *out = rc == FIRN_OK ? pack->file : NULL;
     DCHECK(rc != FIRN_OK || (*out != NULL && pack->users > 0)); /* (I1) */
     fi_os_mutex_unlock(&objects->mutex);
-    fi_packfile_close(surplus);
+    fi_pack_close(surplus);
     return rc;
 }
 

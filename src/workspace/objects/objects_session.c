@@ -33,7 +33,7 @@ enum { INDEX_BATCH_SIZE = 1 << 20, SCRATCH_FRAMES = 1 };
 
 struct fi_objects_session {
     struct fi_objects *objects;
-    struct firn_packfile_writer *writer;
+    struct firn_pack_writer *writer;
     bool may_lean; /* new versions may be stored as deltas of objects that the store has */
     uint32_t number;
     int level; /* recorded in the list of packs */
@@ -43,8 +43,8 @@ struct fi_objects_session {
 
 struct fi_objects_session_lane {
     struct fi_objects_session *session;
-    struct fi_packfile_lane *contents;
-    struct fi_packfile_lane *trees; /* and records */
+    struct fi_pack_lane *contents;
+    struct fi_pack_lane *trees; /* and records */
     struct fi_objects_delta *delta;
 };
 
@@ -90,7 +90,7 @@ fi_objects_session_begin(struct fi_objects *objects, int level, struct fi_object
         rc = fi_objects_are_present(objects, &session->may_lean, err); /* (I4) */
     }
     if (rc == FIRN_OK) {
-        rc = fi_packfile_writer_create(objects->dir, session->name, level, &session->writer, err);
+        rc = fi_pack_writer_create(objects->dir, session->name, level, &session->writer, err);
     }
     if (rc != FIRN_OK) {
         fi_objects_session_end(session);
@@ -104,7 +104,7 @@ void
 fi_objects_session_end(struct fi_objects_session *session)
 {
     if (session != NULL) {
-        fi_packfile_writer_destroy(session->writer);
+        fi_pack_writer_destroy(session->writer);
         fi_free(session);
     }
 }
@@ -121,13 +121,13 @@ fi_objects_session_lane_open(struct fi_objects_session *session,
     }
     lane->session = session;
     int rc;
-    FI_TRY(fi_packfile_lane_create(session->writer, &lane->contents, err));
-    FI_TRY(fi_packfile_lane_create(session->writer, &lane->trees, err));
+    FI_TRY(fi_pack_lane_create(session->writer, &lane->contents, err));
+    FI_TRY(fi_pack_lane_create(session->writer, &lane->trees, err));
     FI_TRY(fi_objects_delta_create(session->objects, &lane->delta, err));
     *out = lane;
     return FIRN_OK;
 out:
-    FI_IGNORE(fi_objects_session_lane_close(lane, false, NULL));
+    FI_RULES_IGNORE(fi_objects_session_lane_close(lane, false, NULL));
     return rc;
 }
 
@@ -139,12 +139,12 @@ fi_objects_session_lane_close(struct fi_objects_session_lane *lane, bool keep, f
     }
     int rc = FIRN_OK;
     if (keep) {
-        FI_TRY(fi_packfile_lane_flush(lane->contents, err));
-        FI_TRY(fi_packfile_lane_flush(lane->trees, err));
+        FI_TRY(fi_pack_lane_flush(lane->contents, err));
+        FI_TRY(fi_pack_lane_flush(lane->trees, err));
     }
 out:
-    fi_packfile_lane_destroy(lane->contents);
-    fi_packfile_lane_destroy(lane->trees);
+    fi_pack_lane_destroy(lane->contents);
+    fi_pack_lane_destroy(lane->trees);
     fi_objects_delta_destroy(lane->delta);
     fi_free(lane);
     return rc;
@@ -154,7 +154,7 @@ int
 fi_objects_session_contains(struct fi_objects_session *session, const firn_hash *hash, bool *out,
                             firn_error *err)
 {
-    *out = fi_packfile_writer_contains(session->writer, hash);
+    *out = fi_pack_writer_contains(session->writer, hash);
     return *out ? FIRN_OK : fi_objects_contains(session->objects, hash, out, err);
 }
 
@@ -173,20 +173,20 @@ fi_objects_session_free_space(struct fi_objects_session *session)
 void
 fi_objects_session_set_frame_size(struct fi_objects_session *session, size_t size)
 {
-    fi_packfile_writer_set_frame_size(session->writer, size);
+    fi_pack_writer_set_frame_size(session->writer, size);
 }
 
 bool
 fi_objects_session_has_added(struct fi_objects_session *session, const firn_hash *hash)
 {
-    return fi_packfile_writer_contains(session->writer, hash);
+    return fi_pack_writer_contains(session->writer, hash);
 }
 
 /* The frames that an object of a kind goes to. */
-static struct fi_packfile_lane *
-lane_of(struct fi_objects_session_lane *lane, enum fi_packfile_kind kind)
+static struct fi_pack_lane *
+lane_of(struct fi_objects_session_lane *lane, enum fi_pack_kind kind)
 {
-    bool is_content = kind == FI_PACKFILE_BLOB || kind == FI_PACKFILE_PIECES;
+    bool is_content = kind == FI_PACK_BLOB || kind == FI_PACK_PIECES;
     return is_content ? lane->contents : lane->trees;
 }
 
@@ -196,7 +196,7 @@ fi_objects_session_lane_add(struct fi_objects_session_lane *lane,
                             firn_error *err)
 {
     struct fi_objects_session *session = lane->session;
-    struct fi_packfile_lane *into = lane_of(lane, object->kind);
+    struct fi_pack_lane *into = lane_of(lane, object->kind);
     bool is_stored;
     firn_slice delta = {NULL, 0};
     *out_is_new = false;
@@ -205,61 +205,61 @@ fi_objects_session_lane_add(struct fi_objects_session_lane *lane,
         return rc;
     }
     if (session->may_lean && object->base != NULL &&
-        !fi_packfile_writer_contains(session->writer, &object->hash)) {
+        !fi_pack_writer_contains(session->writer, &object->hash)) {
         rc = fi_objects_delta_make(lane->delta, object, &delta, err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
     DCHECK(delta.size == 0 || session->may_lean); /* (I4) */
-    return delta.size > 0 ? fi_packfile_lane_add(into, FI_PACKFILE_DELTA, &object->hash, delta,
-                                                 out_is_new, err)
-                          : fi_packfile_lane_add(into, object->kind, &object->hash, object->content,
-                                                 out_is_new, err);
+    return delta.size > 0
+               ? fi_pack_lane_add(into, FI_PACK_DELTA, &object->hash, delta, out_is_new, err)
+               : fi_pack_lane_add(into, object->kind, &object->hash, object->content, out_is_new,
+                                  err);
 }
 
 int
-fi_objects_session_lane_move(struct fi_objects_session_lane *lane, enum fi_packfile_kind kind,
+fi_objects_session_lane_move(struct fi_objects_session_lane *lane, enum fi_pack_kind kind,
                              const firn_hash *hash, firn_slice content, firn_error *err)
 {
     bool is_new;
-    enum fi_packfile_kind own = kind;
-    if (kind == FI_PACKFILE_DELTA) {
-        struct fi_packfile_delta delta;
-        int rc = fi_packfile_delta_decode(content, &delta, err);
+    enum fi_pack_kind own = kind;
+    if (kind == FI_PACK_DELTA) {
+        struct fi_pack_delta delta;
+        int rc = fi_pack_delta_decode(content, &delta, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         own = delta.kind;
     }
-    return fi_packfile_lane_add(lane_of(lane, own), kind, hash, content, &is_new, err);
+    return fi_pack_lane_add(lane_of(lane, own), kind, hash, content, &is_new, err);
 }
 
 int
 fi_objects_session_lane_copy(struct fi_objects_session_lane *lane,
-                             const struct fi_packfile_frame_object *objects, size_t count,
+                             const struct fi_pack_frame_object *objects, size_t count,
                              enum fi_codec codec, firn_slice stored, uint32_t raw_size,
                              firn_error *err)
 {
-    return fi_packfile_lane_copy(lane->contents, objects, count, codec, stored, raw_size, err);
+    return fi_pack_lane_copy(lane->contents, objects, count, codec, stored, raw_size, err);
 }
 
 void
 fi_objects_session_note_cells(struct fi_objects_session *session)
 {
-    fi_packfile_writer_note_cells(session->writer);
+    fi_pack_writer_note_cells(session->writer);
 }
 
 uint64_t
 fi_objects_session_size_bytes(const struct fi_objects_session *session)
 {
-    return fi_packfile_writer_size_bytes(session->writer);
+    return fi_pack_writer_size_bytes(session->writer);
 }
 
 uint64_t
 fi_objects_session_object_count(const struct fi_objects_session *session)
 {
-    return fi_packfile_writer_count(session->writer);
+    return fi_pack_writer_count(session->writer);
 }
 
 /* ---- commit ---- */
@@ -283,8 +283,7 @@ write_batch(struct indexing *indexing, firn_error *err)
 }
 
 static int
-index_object(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
-             firn_error *err)
+index_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_error *err)
 {
     struct indexing *indexing = ctx;
     struct fi_objects_place place = {.pack = indexing->pack, .at = *at};
@@ -300,23 +299,23 @@ index_object(void *ctx, const firn_hash *hash, const struct fi_packfile_location
 }
 
 static int
-index_pack(struct indexing *indexing, struct firn_packfile *file,
+index_pack(struct indexing *indexing, struct firn_pack *file,
            const struct fi_objects_index_pack *entry, firn_error *err)
 {
     uint8_t key[FI_OBJECTS_INDEX_PACK_KEY_SIZE];
     uint8_t value[FI_OBJECTS_INDEX_PACK_SIZE_MAX];
     size_t value_size = fi_objects_index_encode_pack(entry, key, value);
-    struct fi_packfile_scratch *scratch = NULL;
+    struct fi_pack_scratch *scratch = NULL;
     int rc;
     DCHECK(fi_db_batch_count(indexing->batch) == 0); /* (I3): this entry comes first */
     DCHECK(entry->number == indexing->pack && entry->state == FI_OBJECTS_INDEX_PACK_USED);
     FI_TRY(fi_db_batch_put(indexing->batch, indexing->objects->pack_list,
                            firn_bytes(key, sizeof key), firn_bytes(value, value_size), err));
-    FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
-    FI_TRY(fi_packfile_list(file, scratch, index_object, indexing, err));
+    FI_TRY(fi_pack_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    FI_TRY(fi_pack_list(file, scratch, index_object, indexing, err));
     FI_TRY(write_batch(indexing, err));
 out:
-    fi_packfile_scratch_destroy(scratch);
+    fi_pack_scratch_destroy(scratch);
     return rc;
 }
 
@@ -335,16 +334,16 @@ reserve_pack(struct fi_objects *objects, firn_error *err)
 }
 
 static int
-seal(struct fi_objects_session *session, struct firn_packfile **out, firn_error *err)
+seal(struct fi_objects_session *session, struct firn_pack **out, firn_error *err)
 {
     uint64_t size;
-    int rc = fi_packfile_writer_finish(session->writer, &size, err);
+    int rc = fi_pack_writer_finish(session->writer, &size, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    fi_packfile_writer_destroy(session->writer);
+    fi_pack_writer_destroy(session->writer);
     session->writer = NULL;
-    return fi_packfile_open(session->objects->dir, session->name, out, err);
+    return fi_pack_open(session->objects->dir, session->name, out, err);
 }
 
 int
@@ -352,13 +351,13 @@ fi_objects_session_commit(struct fi_objects_session *session, uint64_t *out_adde
                           firn_error *err)
 {
     *out_added_bytes = 0;
-    if (fi_packfile_writer_count(session->writer) == 0) {
+    if (fi_pack_writer_count(session->writer) == 0) {
         return FIRN_OK;
     }
     struct fi_objects *objects = session->objects;
     struct indexing indexing = {
         .objects = objects, .pack = session->number, .frees_space = session->frees_space};
-    struct firn_packfile *file = NULL;
+    struct firn_pack *file = NULL;
     int rc;
     FI_TRY(reserve_pack(objects, err));
     FI_TRY(fi_db_batch_create(&indexing.batch, err));
@@ -367,16 +366,16 @@ fi_objects_session_commit(struct fi_objects_session *session, uint64_t *out_adde
     DCHECK(session->writer == NULL); /* (I2) */
     struct fi_objects_index_pack entry = {
         .number = session->number,
-        .id = *fi_packfile_id(file),
-        .size_bytes = fi_packfile_size_bytes(file),
+        .id = *fi_pack_id(file),
+        .size_bytes = fi_pack_size_bytes(file),
         .level = session->level > FI_OBJECTS_SESSION_LEVEL ? (uint8_t)session->level : 0,
-        .object_count = fi_packfile_count(file)};
+        .object_count = fi_pack_count(file)};
     FI_TRY(index_pack(&indexing, file, &entry, err));
     objects->packs[objects->pack_count++] =
         (struct fi_objects_pack){.entry = entry, .presence = FI_OBJECTS_PRESENT};
     *out_added_bytes = entry.size_bytes;
 out:
-    fi_packfile_close(file);
+    fi_pack_close(file);
     fi_db_batch_destroy(indexing.batch);
     return rc;
 }

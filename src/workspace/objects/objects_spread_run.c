@@ -9,9 +9,9 @@
 #include "objects/objects_internal.h"
 
 struct job {
-    void (*work)(void *ctx, struct fi_packfile_scratch *scratch);
+    void (*work)(void *ctx, struct fi_pack_scratch *scratch);
     void *ctx;
-    struct fi_packfile_scratch *scratch;
+    struct fi_pack_scratch *scratch;
 };
 
 static void
@@ -23,7 +23,7 @@ run_job(void *arg)
 
 int
 fi_objects_spread_run(const struct fi_objects_spread *spread,
-                      void (*work)(void *ctx, struct fi_packfile_scratch *scratch), void *ctx,
+                      void (*work)(void *ctx, struct fi_pack_scratch *scratch), void *ctx,
                       firn_error *err)
 {
     DCHECK(spread->thread_count > 0);

@@ -16,7 +16,7 @@
 #include "base/check.h"
 #include "codec/hex.h"
 #include "objects/objects_internal.h"
-#include "pack/packfile.h"
+#include "pack/pack.h"
 
 static int
 check_size(const firn_hash *hash, size_t found, uint64_t size, firn_error *err)
@@ -31,21 +31,21 @@ check_size(const firn_hash *hash, size_t found, uint64_t size, firn_error *err)
 }
 
 int
-fi_objects_stream(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+fi_objects_stream(struct fi_objects *objects, struct fi_pack_scratch *scratch,
                   const firn_hash *hash, uint64_t size,
                   int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
                   void *ctx, firn_error *err)
 {
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_slice stored;
     int rc = fi_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (kind == FI_PACKFILE_PIECES && fi_packfile_cells_is_list(stored)) {
+    if (kind == FI_PACK_PIECES && fi_pack_cells_is_list(stored)) {
         return fi_objects_cells_stream(objects, scratch, hash, size, sink, ctx, err);
     }
-    if (kind == FI_PACKFILE_PIECES) {
+    if (kind == FI_PACK_PIECES) {
         const struct fi_objects_list list = {.hash = hash, .stored = stored, .size = size};
         return fi_objects_list_stream(objects, scratch, &list, sink, ctx, err);
     }
@@ -54,20 +54,20 @@ fi_objects_stream(struct fi_objects *objects, struct fi_packfile_scratch *scratc
 }
 
 int
-fi_objects_stream_verify(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+fi_objects_stream_verify(struct fi_objects *objects, struct fi_pack_scratch *scratch,
                          const firn_hash *hash, uint64_t size, fi_objects_tick *tick, void *ctx,
                          firn_error *err)
 {
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_slice stored;
     int rc = fi_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (kind == FI_PACKFILE_PIECES && fi_packfile_cells_is_list(stored)) {
+    if (kind == FI_PACK_PIECES && fi_pack_cells_is_list(stored)) {
         return fi_objects_cells_verify(objects, scratch, hash, size, tick, ctx, err);
     }
-    if (kind == FI_PACKFILE_PIECES) {
+    if (kind == FI_PACK_PIECES) {
         const struct fi_objects_list list = {.hash = hash, .stored = stored, .size = size};
         return fi_objects_list_verify(objects, scratch, &list, tick, ctx, err);
     }
@@ -76,17 +76,17 @@ fi_objects_stream_verify(struct fi_objects *objects, struct fi_packfile_scratch 
 }
 
 int
-fi_objects_stream_whole(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+fi_objects_stream_whole(struct fi_objects *objects, struct fi_pack_scratch *scratch,
                         const firn_hash *hash, struct fi_buf *out, firn_error *err)
 {
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_slice stored;
     fi_buf_clear(out);
     int rc = fi_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (kind == FI_PACKFILE_PIECES) {
+    if (kind == FI_PACK_PIECES) {
         return fi_objects_list_whole(objects, scratch, hash, stored, out, err);
     }
     return fi_buf_append_slice(out, stored) == FIRN_OK ? FIRN_OK

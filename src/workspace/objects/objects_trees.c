@@ -8,7 +8,7 @@
  * pool of scratches; a thread takes one for the time of one read. Content is copied out, so nothing
  * is borrowed from a scratch that has been given back.
  *
- * Memory: FI_OBJECTS_POOL_FRAMES frames (packfile_scratch.c) for each thread that reads trees or
+ * Memory: FI_OBJECTS_POOL_FRAMES frames (pack_scratch.c) for each thread that reads trees or
  * makes deltas. All but the first scratch are freed by fi_objects_trees_trim.
  */
 #include "objects/objects.h"
@@ -20,11 +20,11 @@ static int
 trees_read(void *ctx, const firn_hash *hash, struct fi_buf *out, firn_error *err)
 {
     struct fi_objects *objects = ctx;
-    struct fi_packfile_scratch *scratch;
-    int rc = fi_packfile_scratch_pool_take(&objects->pool, &scratch, err);
+    struct fi_pack_scratch *scratch;
+    int rc = fi_pack_scratch_pool_take(&objects->pool, &scratch, err);
     if (rc == FIRN_OK) {
         rc = fi_objects_stream_whole(objects, scratch, hash, out, err);
-        fi_packfile_scratch_pool_give(&objects->pool, scratch);
+        fi_pack_scratch_pool_give(&objects->pool, scratch);
     }
     return rc;
 }
@@ -38,12 +38,12 @@ fi_objects_trees(const struct fi_objects *objects)
 void
 fi_objects_trees_trim(struct fi_objects *objects)
 {
-    fi_packfile_scratch_pool_trim(&objects->pool, 1);
+    fi_pack_scratch_pool_trim(&objects->pool, 1);
 }
 
 void
 fi_objects_trees_init(struct fi_objects *objects)
 {
     objects->trees = (struct fi_tree_source){.read = trees_read, .ctx = objects};
-    fi_packfile_scratch_pool_init(&objects->pool, objects->os, FI_OBJECTS_POOL_FRAMES);
+    fi_pack_scratch_pool_init(&objects->pool, objects->os, FI_OBJECTS_POOL_FRAMES);
 }

@@ -107,8 +107,8 @@ insert_locked(struct fi_objects_treesink *sink, const firn_hash *hash, firn_slic
 }
 
 static int
-keep(struct fi_objects_treesink *sink, const firn_hash *hash, firn_slice content, bool *out_is_new,
-     firn_error *err)
+objects_treesink_keep(struct fi_objects_treesink *sink, const firn_hash *hash, firn_slice content,
+                      bool *out_is_new, firn_error *err)
 {
     int rc = FIRN_OK;
     *out_is_new = false;
@@ -122,11 +122,12 @@ keep(struct fi_objects_treesink *sink, const firn_hash *hash, firn_slice content
 }
 
 static int
-add(void *lane, const struct fi_objects_object *object, bool *out_is_new, firn_error *err)
+objects_treesink_add(void *lane, const struct fi_objects_object *object, bool *out_is_new,
+                     firn_error *err)
 {
     *out_is_new = false;
-    return object->kind == FI_PACKFILE_TREE
-               ? keep(lane, &object->hash, object->content, out_is_new, err)
+    return object->kind == FI_PACK_TREE
+               ? objects_treesink_keep(lane, &object->hash, object->content, out_is_new, err)
                : FIRN_OK;
 }
 
@@ -135,7 +136,7 @@ fi_objects_treesink_hold(struct fi_objects_treesink *sink, const firn_hash *hash
                          firn_error *err)
 {
     bool is_new;
-    return keep(sink, hash, object, &is_new, err);
+    return objects_treesink_keep(sink, hash, object, &is_new, err);
 }
 
 struct fi_objects_sink
@@ -144,7 +145,7 @@ fi_objects_treesink_sink(struct fi_objects_treesink *sink)
     return (struct fi_objects_sink){
         .lane_open = open_lane,
         .lane_close = close_lane,
-        .add = add,
+        .add = objects_treesink_add,
         .wants_content = false,
         .ctx = sink,
     };

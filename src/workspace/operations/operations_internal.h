@@ -14,7 +14,7 @@
 #include "base/hash_map.h"
 #include "catalog/catalog_facts.h"
 #include "catalog/catalog_journal.h"
-#include "catalog/catalog_line.h"
+#include "catalog/catalog_undo_line.h"
 #include "checkout/checkout.h"
 #include "difference/difference.h"
 #include "firn/workspace.h"
@@ -24,10 +24,9 @@
 /* ==== contents (ws_cat.c) ==== */
 
 /* Hands the content of one file over, piece by piece, each verified. */
-FIRN_MUST_CHECK int fi_ws_cat_stream(struct fi_ws_opened *opened,
-                                     struct fi_packfile_scratch *scratch, const firn_hash *hash,
-                                     uint64_t size_bytes, firn_write_bytes write, void *ctx,
-                                     firn_error *err);
+FIRN_MUST_CHECK int fi_ws_cat_stream(struct fi_ws_opened *opened, struct fi_pack_scratch *scratch,
+                                     const firn_hash *hash, uint64_t size_bytes,
+                                     firn_write_bytes write, void *ctx, firn_error *err);
 
 /* ==== saves (ws_save.c, ws_save_tree.c, ws_save_record.c) ==== */
 
@@ -42,7 +41,7 @@ struct fi_ws_save_request {
     bool is_safety;
     bool include_deps;
     bool gitignore;
-    const struct fi_ignore_rules *stored_rules; /* see scan.h; may be NULL */
+    const struct fi_rules_list *stored_rules; /* see scan.h; may be NULL */
     bool strict;
     uint64_t file_size_max; /* see scan.h */
     bool is_full;           /* the stat cache is not used */
@@ -169,7 +168,7 @@ struct fi_ws_paths {
     size_t count;
 };
 
-/* A step along the undo line (ws_line.c). Zeroed: none was chosen. */
+/* A step along the undo line (ws_undo_line.c). Zeroed: none was chosen. */
 struct fi_ws_step {
     bool has_here;
     struct fi_catalog_record here; /* if has_here: the present state of the line */
@@ -207,36 +206,37 @@ struct fi_ws_restoring {
     /* The checkpoint that an undo of this restore brings back; NULL: that of the present state. Of
      * the journal: its safety checkpoint if it is finished, its target if it is taken back. */
     const uint8_t *undo_to;
-    struct fi_catalog_line line; /* before this restore */
-    struct fi_ws_step *step;     /* NULL: it is none; borrowed */
-    bool is_idle;                /* nothing, not even a directory, had to change */
+    struct fi_catalog_undo_line line; /* before this restore */
+    struct fi_ws_step *step;          /* NULL: it is none; borrowed */
+    bool is_idle;                     /* nothing, not even a directory, had to change */
 };
 
-/* ---- the undo line (ws_line.c) ---- */
+/* ---- the undo line (ws_undo_line.c) ---- */
 
 /* The record of a state; FIRN_NOT_FOUND if it was deleted. */
-FIRN_MUST_CHECK int fi_ws_line_state(struct fi_ws_opened *opened, uint64_t order,
-                                     struct fi_buf *bytes, struct fi_catalog_record *out,
-                                     firn_error *err);
+FIRN_MUST_CHECK int fi_ws_undo_line_state(struct fi_ws_opened *opened, uint64_t order,
+                                          struct fi_buf *bytes, struct fi_catalog_record *out,
+                                          firn_error *err);
 /* Whether two trees differ in more than the times of directories; filter may be NULL. */
-FIRN_MUST_CHECK int fi_ws_line_compare(const struct fi_difference_walk_side *a,
-                                       const struct fi_difference_walk_side *b,
-                                       struct fi_tree_filter *filter, bool *out_is_different,
-                                       firn_error *err);
+FIRN_MUST_CHECK int fi_ws_undo_line_compare(const struct fi_difference_walk_side *a,
+                                            const struct fi_difference_walk_side *b,
+                                            struct fi_tree_filter *filter, bool *out_is_different,
+                                            firn_error *err);
 /* The paths to which the step from the cursor to an item is limited; none: the whole tree. The
  * caller deinits *out, also after a failure. */
-FIRN_MUST_CHECK int fi_ws_line_paths(const struct fi_ws_restoring *restoring, size_t to,
-                                     struct fi_ws_paths *out, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_undo_line_paths(const struct fi_ws_restoring *restoring, size_t to,
+                                          struct fi_ws_paths *out, firn_error *err);
 /* Reads the undo line, for a restore that does not step on it. */
-FIRN_MUST_CHECK int fi_ws_line_load(struct fi_ws_restoring *restoring, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_undo_line_load(struct fi_ws_restoring *restoring, firn_error *err);
 /* Also of its step. */
-void fi_ws_line_deinit(struct fi_ws_restoring *restoring);
+void fi_ws_undo_line_deinit(struct fi_ws_restoring *restoring);
 /* Adds the line after a step that changed facts to the commit that changes them. */
-FIRN_MUST_CHECK int fi_ws_line_put_facts(struct fi_ws_restoring *restoring,
-                                         struct firn_db_batch *batch, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_undo_line_put_facts(struct fi_ws_restoring *restoring,
+                                              struct firn_db_batch *batch, firn_error *err);
 /* Adds the line after a restore to the commit that ends it. */
-FIRN_MUST_CHECK int fi_ws_line_put(struct fi_ws_restoring *restoring, struct firn_db_batch *batch,
-                                   const struct fi_catalog_journal *journal, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_undo_line_put(struct fi_ws_restoring *restoring,
+                                        struct firn_db_batch *batch,
+                                        const struct fi_catalog_journal *journal, firn_error *err);
 
 /* ---- which state an undo or a redo restores (ws_choose.c) ---- */
 
@@ -246,26 +246,26 @@ FIRN_MUST_CHECK int fi_ws_line_put(struct fi_ws_restoring *restoring, struct fir
 FIRN_MUST_CHECK int fi_ws_choose(struct fi_ws_restoring *restoring, struct fi_ws_step *step,
                                  firn_error *err);
 static inline bool
-fi_ws_line_is_forward(const struct fi_ws_restoring *restoring)
+fi_ws_undo_line_is_forward(const struct fi_ws_restoring *restoring)
 {
     return restoring->kind == FI_CATALOG_JOURNAL_REDO;
 }
 /* Whether it goes to where the last turn of an agent began. */
 static inline bool
-fi_ws_line_is_turn(const struct fi_ws_restoring *restoring)
+fi_ws_undo_line_is_turn(const struct fi_ws_restoring *restoring)
 {
     return restoring->step != NULL && restoring->options->last_turn &&
-           !fi_ws_line_is_forward(restoring);
+           !fi_ws_undo_line_is_forward(restoring);
 }
 /* The present state of the line; NULL if it is not known, or was deleted. */
 static inline const struct fi_catalog_record *
-fi_ws_line_here(const struct fi_ws_restoring *restoring)
+fi_ws_undo_line_here(const struct fi_ws_restoring *restoring)
 {
     return restoring->step != NULL && restoring->step->has_here ? &restoring->step->here : NULL;
 }
 /* Whether edits on the disk are all that an interrupted turn made. */
 static inline bool
-fi_ws_line_is_open_turn(const struct fi_ws_restoring *restoring)
+fi_ws_undo_line_is_open_turn(const struct fi_ws_restoring *restoring)
 {
     return restoring->step->open_ns != 0 && restoring->step->open_to == restoring->line.cursor;
 }
@@ -274,9 +274,9 @@ FIRN_MUST_CHECK int fi_ws_choose_next(struct fi_ws_restoring *restoring, firn_er
 /* The directory was scanned: chooses anew if it is not at the present state of the line, and sets
  * the checkpoint of the result. Does nothing for a restore that is no step. options are those of
  * the checkout to come; it gets the filter of what is chosen. */
-FIRN_MUST_CHECK int fi_ws_choose_settle(struct fi_ws_restoring *restoring,
-                                        const struct fi_difference_walk_side *before,
-                                        struct fi_checkout_options *options, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_choose_resolve(struct fi_ws_restoring *restoring,
+                                         const struct fi_difference_walk_side *before,
+                                         struct fi_checkout_options *options, firn_error *err);
 /* Reads the record of the present state of the line for the step, if it was not deleted (has_here).
  * Requires: the line is loaded and not empty. */
 FIRN_MUST_CHECK int fi_ws_choose_read_here(struct fi_ws_restoring *restoring, firn_error *err);
@@ -285,7 +285,7 @@ FIRN_MUST_CHECK int fi_ws_choose_read_here(struct fi_ws_restoring *restoring, fi
 /* The paths to which the step that led to a state is limited; none: the whole tree. The caller
  * deinits *out, also after a failure. */
 FIRN_MUST_CHECK int fi_ws_paths_read(struct fi_ws_opened *opened,
-                                     const struct fi_catalog_line_state *state,
+                                     const struct fi_catalog_undo_line_state *state,
                                      struct fi_ws_paths *out, firn_error *err);
 void fi_ws_paths_deinit(struct fi_ws_paths *paths);
 /* Whether these are the paths of a journal. */
@@ -311,9 +311,9 @@ struct fi_ws_edits_free {
 };
 /* Compares the disk with the present state of the line, as a dry run does. *out_differs: as
  * fi_ws_edits_differ says. out_free may be NULL. Requires: has_here. */
-FIRN_MUST_CHECK int fi_ws_edits_look(struct fi_ws_restoring *restoring,
-                                     const firn_callbacks *callbacks, bool *out_differs,
-                                     struct fi_ws_edits_free *out_free, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_edits_inspect(struct fi_ws_restoring *restoring,
+                                        const firn_callbacks *callbacks, bool *out_differs,
+                                        struct fi_ws_edits_free *out_free, firn_error *err);
 
 /* ---- steps that change facts (ws_facts.c, ws_facts_take.c) ---- */
 
@@ -345,9 +345,9 @@ struct fi_ws_facts_told {
     struct fi_buf list;  /* of firn_workspace_fact */
     struct fi_buf texts; /* of ids */
 };
-FIRN_MUST_CHECK int fi_ws_facts_tell(struct fi_ws_opened *opened, uint64_t order,
-                                     struct fi_ws_facts_told *told, firn_workspace_step *step,
-                                     firn_error *err);
+FIRN_MUST_CHECK int fi_ws_facts_report(struct fi_ws_opened *opened, uint64_t order,
+                                       struct fi_ws_facts_told *told, firn_workspace_step *step,
+                                       firn_error *err);
 void fi_ws_facts_told_deinit(struct fi_ws_facts_told *told);
 
 /* ---- telling steps (ws_steps.c) ---- */
@@ -364,14 +364,14 @@ struct fi_ws_steps_told {
 };
 void fi_ws_steps_told_deinit(struct fi_ws_steps_told *told);
 /* Describes the step that led to a state, and counts what an undo, or a redo, of it changes. */
-FIRN_MUST_CHECK int fi_ws_steps_tell_state(struct fi_ws_opened *opened,
-                                           const struct fi_catalog_line *line, size_t i,
-                                           bool is_forward, struct fi_ws_steps_told *told,
-                                           firn_error *err);
+FIRN_MUST_CHECK int fi_ws_steps_report_state(struct fi_ws_opened *opened,
+                                             const struct fi_catalog_undo_line *line, size_t i,
+                                             bool is_forward, struct fi_ws_steps_told *told,
+                                             firn_error *err);
 /* Tells edits that are only on the disk to the caller (on_step), and counts them as a step. */
-FIRN_MUST_CHECK int fi_ws_steps_tell_edits(struct fi_ws_restoring *restoring, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_steps_report_edits(struct fi_ws_restoring *restoring, firn_error *err);
 /* The same with the steps from the state that was told last to the one that is to be restored. */
-FIRN_MUST_CHECK int fi_ws_steps_tell(struct fi_ws_restoring *restoring, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_steps_report(struct fi_ws_restoring *restoring, firn_error *err);
 
 /* ---- from a request to a checkout, and back (ws_restoring.c) ---- */
 
@@ -549,8 +549,8 @@ FIRN_MUST_CHECK int fi_ws_compare_is_left_alone(struct fi_ws_compare *compare,
                                                 bool *out, firn_error *err);
 /* Reports such an entry (FIRN_NOTICE_LEFT_ALONE): once for the topmost one that rules exclude.
  * Requires: the changes come in the order of a walk. */
-FIRN_MUST_CHECK int fi_ws_compare_tell_left_alone(struct fi_ws_compare *compare, firn_slice path,
-                                                  firn_error *err);
+FIRN_MUST_CHECK int fi_ws_compare_report_left_alone(struct fi_ws_compare *compare, firn_slice path,
+                                                    firn_error *err);
 
 /* ==== dry runs (ws_restore.c) ==== */
 

@@ -15,7 +15,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "catalog/catalog_line.h"
+#include "catalog/catalog_undo_line.h"
 #include "operations/operations_internal.h"
 
 /* Whether a directory above a path is not there any more. */
@@ -56,7 +56,7 @@ fi_ws_edits_differ(struct fi_ws_restoring *restoring, const struct fi_difference
     if (rc != FIRN_OK || (filter != NULL && *out)) {
         return rc;
     }
-    rc = fi_ws_line_compare(before, &here, filter, out, err);
+    rc = fi_ws_undo_line_compare(before, &here, filter, out, err);
     if (rc != FIRN_OK || !*out) {
         return rc;
     }
@@ -89,8 +89,8 @@ is_free(struct fi_ws_restoring *restoring, size_t i, const struct fi_ws_compare 
     bool differs;
     int rc;
     *out = false;
-    FI_TRY(
-        fi_ws_paths_read(restoring->opened, fi_catalog_line_at(&restoring->line, i), &paths, err));
+    FI_TRY(fi_ws_paths_read(restoring->opened, fi_catalog_undo_line_at(&restoring->line, i), &paths,
+                            err));
     if (paths.count > 0) {
         FI_TRY(fi_tree_filter_init(&filter, paths.items, paths.count, err));
         memset(filter.was_met, true, filter.count * sizeof *filter.was_met);
@@ -107,19 +107,20 @@ static int
 count_free(struct fi_ws_restoring *restoring, const struct fi_ws_compare *compare,
            const struct fi_checkout_options *options, bool is_forward, size_t *out, firn_error *err)
 {
-    const struct fi_catalog_line *line = &restoring->line;
-    const size_t limit = is_forward ? fi_catalog_line_count(line) - 1 - line->cursor : line->cursor;
+    const struct fi_catalog_undo_line *line = &restoring->line;
+    const size_t limit =
+        is_forward ? fi_catalog_undo_line_count(line) - 1 - line->cursor : line->cursor;
     struct fi_catalog_record record;
     struct fi_buf bytes = {0};
     bool goes_on = true;
     int rc = FIRN_OK;
     for (*out = 0; rc == FIRN_OK && goes_on && *out < limit; *out += goes_on ? 1 : 0) {
         const size_t crossed = is_forward ? line->cursor + *out + 1 : line->cursor - *out;
-        const struct fi_catalog_line_state *to = fi_catalog_line_at(
-            line, fi_catalog_line_state_at(line, is_forward ? crossed : crossed - 1));
+        const struct fi_catalog_undo_line_state *to = fi_catalog_undo_line_at(
+            line, fi_catalog_undo_line_state_at(line, is_forward ? crossed : crossed - 1));
         FI_TRY(is_free(restoring, crossed, compare, options, &goes_on, err));
         if (goes_on && (!is_forward || !to->is_passed)) {
-            rc = fi_ws_line_state(restoring->opened, to->order, &bytes, &record, err);
+            rc = fi_ws_undo_line_state(restoring->opened, to->order, &bytes, &record, err);
         }
         goes_on = goes_on && rc == FIRN_OK && (!is_forward || !to->is_passed);
         rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -130,8 +131,8 @@ out:
 }
 
 int
-fi_ws_edits_look(struct fi_ws_restoring *restoring, const firn_callbacks *outer, bool *out_differs,
-                 struct fi_ws_edits_free *out_free, firn_error *err)
+fi_ws_edits_inspect(struct fi_ws_restoring *restoring, const firn_callbacks *outer,
+                    bool *out_differs, struct fi_ws_edits_free *out_free, firn_error *err)
 {
     struct fi_ws_compare compare = {0};
     struct fi_ws_restore_unsaved unsaved;

@@ -3,7 +3,7 @@
  * operations/ws_facts.c: steps that change facts: tags, pins, deletions.
  *
  * Such a step is made in the commit of its changes (catalog_facts.c), and joins the undo line when
- * that is read next (ws_line.c). Its undo and its redo give values back (ws_facts_take.c). For
+ * that is read next (ws_undo_line.c). Its undo and its redo give values back (ws_facts_take.c). For
  * those who watch them, and for lists, a step is told as the values before and after it.
  */
 #include "base/slice.h"
@@ -104,9 +104,9 @@ make_room(struct fi_ws_facts_told *told, firn_error *err)
 /* One side of a change: the id in text, of the checkpoint that it is about, its number, and the
  * value. */
 static int
-tell_side(struct fi_ws_opened *opened, firn_workspace_step_kind kind,
-          const struct fi_catalog_facts_change *change, firn_slice value, char *text,
-          firn_slice *out, uint64_t *out_number, firn_error *err)
+report_side(struct fi_ws_opened *opened, firn_workspace_step_kind kind,
+            const struct fi_catalog_facts_change *change, firn_slice value, char *text,
+            firn_slice *out, uint64_t *out_number, firn_error *err)
 {
     uint8_t id[FI_CATALOG_RECORD_ID_SIZE];
     struct fi_buf bytes = {0};
@@ -127,8 +127,8 @@ tell_side(struct fi_ws_opened *opened, firn_workspace_step_kind kind,
 }
 
 int
-fi_ws_facts_tell(struct fi_ws_opened *opened, uint64_t order, struct fi_ws_facts_told *told,
-                 firn_workspace_step *step, firn_error *err)
+fi_ws_facts_report(struct fi_ws_opened *opened, uint64_t order, struct fi_ws_facts_told *told,
+                   firn_workspace_step *step, firn_error *err)
 {
     struct fi_catalog_facts_change change;
     int rc =
@@ -146,10 +146,10 @@ fi_ws_facts_tell(struct fi_ws_opened *opened, uint64_t order, struct fi_ws_facts
         if (step->kind == FIRN_STEP_RESTORE) {
             continue; /* a path */
         }
-        FI_TRY(tell_side(opened, step->kind, &change, change.before, texts[0], &fact->before,
-                         &fact->before_number, err));
-        FI_TRY(tell_side(opened, step->kind, &change, change.after, texts[1], &fact->after,
-                         &fact->after_number, err));
+        FI_TRY(report_side(opened, step->kind, &change, change.before, texts[0], &fact->before,
+                           &fact->before_number, err));
+        FI_TRY(report_side(opened, step->kind, &change, change.after, texts[1], &fact->after,
+                           &fact->after_number, err));
         fact->name = step->kind == FIRN_STEP_TAG ? fact->name : firn_str(texts[0]);
     }
     step->facts = (const void *)told->list.data;

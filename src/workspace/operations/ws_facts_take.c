@@ -40,7 +40,7 @@ is_same(firn_slice a, firn_slice b)
 }
 
 static void
-leave(struct taking *taking, firn_slice name, const char *why)
+ws_facts_take_leave(struct taking *taking, firn_slice name, const char *why)
 {
     const firn_callbacks *callbacks = &taking->restoring->options->callbacks;
     char text[FIRN_CHECKPOINT_ID_SIZE];
@@ -73,9 +73,10 @@ take_value(struct taking *taking, const struct fi_catalog_facts_change *change, 
         goto out;
     }
     if (!is_same(fi_buf_slice(&taking->value), from)) { /* (I2) */
-        leave(taking, change->name,
-              facts->kind == FIRN_STEP_TAG ? "this tag was changed since by something else"
-                                           : "the pin of this checkpoint was changed since");
+        ws_facts_take_leave(taking, change->name,
+                            facts->kind == FIRN_STEP_TAG
+                                ? "this tag was changed since by something else"
+                                : "the pin of this checkpoint was changed since");
         goto out;
     }
     if (to.size > 0) {
@@ -85,9 +86,10 @@ take_value(struct taking *taking, const struct fi_catalog_facts_change *change, 
         }
     }
     if (being != FI_WS_FACTS_ALIVE) {
-        leave(taking, change->name,
-              facts->kind == FIRN_STEP_TAG ? "the checkpoint that had this tag was deleted"
-                                           : "this checkpoint was deleted");
+        ws_facts_take_leave(taking, change->name,
+                            facts->kind == FIRN_STEP_TAG
+                                ? "the checkpoint that had this tag was deleted"
+                                : "this checkpoint was deleted");
         goto out;
     }
     taking->changed++;
@@ -110,7 +112,7 @@ delete_again(struct taking *taking, const struct fi_catalog_facts_change *change
                           err));
     FI_TRY(fi_catalog_pins_has(opened->catalog, opened->workspace.number, &record, &is_kept, err));
     if (is_kept) {
-        leave(taking, change->name, "this checkpoint is pinned");
+        ws_facts_take_leave(taking, change->name, "this checkpoint is pinned");
         goto out;
     }
     taking->changed++;
@@ -135,7 +137,7 @@ take_deletion(struct taking *taking, const struct fi_catalog_facts_change *chang
         FI_TRY(fi_ws_facts_look_up(opened, order, id, &taking->value, &being, &number, err));
     }
     if (being == FI_WS_FACTS_GONE) {
-        leave(taking, change->name, "this checkpoint is gone for good");
+        ws_facts_take_leave(taking, change->name, "this checkpoint is gone for good");
     } else if (is_to_be_deleted && being == FI_WS_FACTS_ALIVE) {
         rc = delete_again(taking, change, order, err);
     } else if (!is_to_be_deleted && being == FI_WS_FACTS_DELETED) {
@@ -155,8 +157,8 @@ take_all(struct taking *taking, firn_error *err)
 {
     struct fi_ws_restoring *restoring = taking->restoring;
     struct fi_ws_opened *opened = restoring->opened;
-    const struct fi_catalog_line_state *step =
-        fi_catalog_line_at(&restoring->line, restoring->step->facts_at);
+    const struct fi_catalog_undo_line_state *step =
+        fi_catalog_undo_line_at(&restoring->line, restoring->step->facts_at);
     struct fi_catalog_facts_change change;
     int rc = fi_catalog_facts_get(opened->catalog, opened->workspace.number, step->order,
                                   &taking->facts, err);
@@ -165,8 +167,8 @@ take_all(struct taking *taking, firn_error *err)
     }
     struct fi_reader changes = fi_catalog_facts_read(&taking->facts);
     while (rc == FIRN_OK && fi_catalog_facts_next(&changes, &change)) {
-        firn_slice from = fi_ws_line_is_forward(restoring) ? change.before : change.after;
-        firn_slice to = fi_ws_line_is_forward(restoring) ? change.after : change.before;
+        firn_slice from = fi_ws_undo_line_is_forward(restoring) ? change.before : change.after;
+        firn_slice to = fi_ws_undo_line_is_forward(restoring) ? change.after : change.before;
         rc = taking->facts.kind == FIRN_STEP_DELETE
                  ? take_deletion(taking, &change, to.size > 0, err)
                  : take_value(taking, &change, from, to, err);
@@ -178,14 +180,14 @@ take_all(struct taking *taking, firn_error *err)
 static int
 give_checkpoint(struct fi_ws_restoring *restoring, firn_error *err)
 {
-    const struct fi_catalog_line *line = &restoring->line;
+    const struct fi_catalog_undo_line *line = &restoring->line;
     struct fi_ws_opened *opened = restoring->opened;
     struct fi_catalog_record record;
     struct fi_buf bytes = {0};
     int rc = FIRN_NOT_FOUND;
     for (size_t i = restoring->step->to + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
         rc = fi_catalog_get(opened->catalog, opened->workspace.number,
-                            fi_catalog_line_at(line, i)->order, &bytes, &record, err);
+                            fi_catalog_undo_line_at(line, i)->order, &bytes, &record, err);
     }
     if (rc == FIRN_OK) {
         rc = fi_ws_given_checkpoint(restoring->ws, &record, &restoring->result->checkpoint, err);
@@ -195,17 +197,17 @@ give_checkpoint(struct fi_ws_restoring *restoring, firn_error *err)
 }
 
 static int
-take(struct taking *taking, firn_error *err)
+ws_facts_take_take(struct taking *taking, firn_error *err)
 {
     struct fi_ws_restoring *restoring = taking->restoring;
     firn_workspace_restore_result *result = restoring->result;
     FI_TRY_RETURN(fi_db_batch_create(&taking->batch, err));
     FI_TRY_RETURN(take_all(taking, err));
-    FI_TRY_RETURN(fi_ws_steps_tell(restoring, err));
+    FI_TRY_RETURN(fi_ws_steps_report(restoring, err));
     restoring->step->is_clean = true;
     restoring->is_idle = taking->changed + taking->left == 0;
     if (!restoring->is_idle && !restoring->options->dry_run) {
-        FI_TRY_RETURN(fi_ws_line_put_facts(restoring, taking->batch, err)); /* (I1) */
+        FI_TRY_RETURN(fi_ws_undo_line_put_facts(restoring, taking->batch, err)); /* (I1) */
         FI_TRY_RETURN(fi_db_write(restoring->opened->db, taking->batch, FIRN_DURABILITY_FULL, err));
     }
     result->not_restored = taking->left;
@@ -220,16 +222,16 @@ fi_ws_facts_take(struct fi_ws_restoring *restoring, bool *out_differs, firn_erro
     const firn_callbacks quiet = {.on_progress = restoring->options->callbacks.on_progress,
                                   .ctx = restoring->options->callbacks.ctx};
     int rc = FIRN_OK;
-    DCHECK(restoring->step->facts_at != 0 && !fi_ws_line_is_turn(restoring));
+    DCHECK(restoring->step->facts_at != 0 && !fi_ws_undo_line_is_turn(restoring));
     *out_differs = false;
     if (restoring->step->has_here) {
-        FI_TRY(fi_ws_edits_look(restoring, &quiet, out_differs, NULL, err));
+        FI_TRY(fi_ws_edits_inspect(restoring, &quiet, out_differs, NULL, err));
     }
     if (*out_differs) {
         restoring->step->to = restoring->line.cursor;
         restoring->step->told_to = restoring->line.cursor;
     } else {
-        rc = take(&taking, err);
+        rc = ws_facts_take_take(&taking, err);
     }
 out:
     fi_db_batch_destroy(taking.batch);

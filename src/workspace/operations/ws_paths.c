@@ -22,7 +22,7 @@ fi_ws_paths_deinit(struct fi_ws_paths *paths)
 }
 
 int
-fi_ws_paths_read(struct fi_ws_opened *opened, const struct fi_catalog_line_state *state,
+fi_ws_paths_read(struct fi_ws_opened *opened, const struct fi_catalog_undo_line_state *state,
                  struct fi_ws_paths *out, firn_error *err)
 {
     struct fi_catalog_facts_change change;

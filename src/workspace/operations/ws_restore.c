@@ -11,8 +11,8 @@
  * A dry run compares in memory and stores nothing. Another directory must be empty or missing;
  * nothing in it can be lost, so nothing is saved first.
  *
- * Undo and redo restore a state of the undo line (ws_line.c). The undo of a pending restore takes
- * that restore back, with its paths; the undo of a pending undo finishes it. Both are in the
+ * Undo and redo restore a state of the undo line (ws_undo_line.c). The undo of a pending restore
+ * takes that restore back, with its paths; the undo of a pending undo finishes it. Both are in the
  * journal too, so that taking back again brings back what was taken away. A safety checkpoint that
  * neither the journal nor the line names belongs to a restore that came to nothing.
  */
@@ -23,7 +23,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "checkout/checkout.h"
-#include "reclaim/reclaim.h"
+#include "gc/gc.h"
 #include "threads/os_callback.h"
 #include "tree/tree.h"
 
@@ -106,7 +106,7 @@ choose_after(void *ctx, const struct fi_ws_compare *compare, struct fi_checkout_
              firn_error *err)
 {
     struct fi_ws_restoring *restoring = ctx;
-    int rc = fi_ws_choose_settle(restoring, &compare->disk_side, options, err);
+    int rc = fi_ws_choose_resolve(restoring, &compare->disk_side, options, err);
     options->after.root = &restoring->record.root;
     return rc;
 }
@@ -115,7 +115,7 @@ static int
 dry_run(struct fi_ws_restoring *restoring, firn_error *err)
 {
     const struct fi_ws_restore_dry dry = {.record = &restoring->record,
-                                          .second = fi_ws_line_here(restoring),
+                                          .second = fi_ws_undo_line_here(restoring),
                                           .choose = choose_after,
                                           .ctx = restoring};
     return fi_ws_restore_dry_run(restoring, &dry, err);
@@ -188,7 +188,7 @@ struct request {
 
 /* What the journal names, whatever was saved since. */
 static int
-choose_take_back(struct fi_ws_restoring *restoring, firn_error *err)
+choose_undo(struct fi_ws_restoring *restoring, firn_error *err)
 {
     const struct fi_catalog_journal *journal = &restoring->journal;
     if (journal->state == FI_CATALOG_JOURNAL_NONE) {
@@ -203,8 +203,8 @@ choose_take_back(struct fi_ws_restoring *restoring, firn_error *err)
 }
 
 static int
-choose(struct fi_ws_restoring *restoring, const struct request *request, struct fi_ws_step *step,
-       firn_error *err)
+ws_restore_choose(struct fi_ws_restoring *restoring, const struct request *request,
+                  struct fi_ws_step *step, firn_error *err)
 {
     const bool is_pending = fi_catalog_journal_is_pending(&restoring->journal);
     const bool is_pending_undo = restoring->journal.kind == FI_CATALOG_JOURNAL_UNDO;
@@ -227,7 +227,7 @@ choose(struct fi_ws_restoring *restoring, const struct request *request, struct 
             request->operation == RESUME || (request->operation != REDO) == is_pending_undo;
         return fi_ws_pending_choose(restoring, finishes, err);
     }
-    return request->operation == TAKE_BACK ? choose_take_back(restoring, err)
+    return request->operation == TAKE_BACK ? choose_undo(restoring, err)
                                            : fi_ws_choose(restoring, step, err);
 }
 
@@ -265,7 +265,7 @@ restore_in_place(struct fi_ws_restoring *restoring, firn_error *err)
 }
 
 static int
-run(struct fi_ws_restoring *restoring, const struct request *request, firn_error *err)
+ws_restore_run(struct fi_ws_restoring *restoring, const struct request *request, firn_error *err)
 {
     bool only_reads = restoring->options->dry_run || restoring->options->to_dir != NULL;
     struct fi_ws_step step = {.to = 0};
@@ -276,7 +276,7 @@ run(struct fi_ws_restoring *restoring, const struct request *request, firn_error
                                                                              : FI_WS_PENDING_TELL;
         FI_TRY(fi_ws_pending_read(restoring, asked, err));
     }
-    FI_TRY(choose(restoring, request, &step, err));
+    FI_TRY(ws_restore_choose(restoring, request, &step, err));
     FI_TRY(fi_ws_restoring_set_filter(restoring, err));
     if (restoring->step == NULL || restoring->options->to_dir != NULL) {
         FI_TRY(fi_ws_given_checkpoint(restoring->ws, &restoring->record,
@@ -295,14 +295,15 @@ run(struct fi_ws_restoring *restoring, const struct request *request, firn_error
              : restore_in_place(restoring, err);
 out:
     fi_tree_filter_deinit(&restoring->filter);
-    fi_ws_line_deinit(restoring);
+    fi_ws_undo_line_deinit(restoring);
     fi_catalog_journal_deinit(&restoring->journal);
     return rc;
 }
 
 static int
-restore(struct firn_ws *ws, struct request request, const firn_workspace_restore_options *options,
-        firn_workspace_restore_result *out, firn_error *err)
+ws_restore_restore(struct firn_ws *ws, struct request request,
+                   const firn_workspace_restore_options *options,
+                   firn_workspace_restore_result *out, firn_error *err)
 {
     *out = (firn_workspace_restore_result)FIRN_WORKSPACE_RESTORE_RESULT_INIT;
     struct fi_ws_opened opened;
@@ -324,21 +325,21 @@ restore(struct firn_ws *ws, struct request request, const firn_workspace_restore
         request.is_foreign_told = true;
     }
     if (rc == FIRN_OK) {
-        rc = run(&restoring, &request, err);
+        rc = ws_restore_run(&restoring, &request, err);
     }
     if (options->to_dir == NULL) {
         fi_place_git_read(ws->os, ws->place.root, &out->git);
     }
     if (rc == FIRN_OK && !only_reads) {
         /* Housekeeping: what could not be deleted now expires again at the next restore. */
-        struct fi_reclaim_expire_counts expired;
-        struct fi_reclaim_expire_rule rule = {.workspace = opened.workspace.number,
-                                              .now_ns = fi_os_now_ns(ws->os)};
-        FI_IGNORE(fi_reclaim_expire(&opened, &rule, &expired, NULL));
+        struct fi_gc_expire_counts expired;
+        struct fi_gc_expire_rule rule = {.workspace = opened.workspace.number,
+                                         .now_ns = fi_os_now_ns(ws->os)};
+        FI_RULES_IGNORE(fi_gc_expire(&opened, &rule, &expired, NULL));
     }
     /* What was restored is durable: a store that cannot be closed properly is recovered by the
      * next open. */
-    FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
+    FI_RULES_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
     return rc;
 }
 
@@ -354,7 +355,7 @@ fi_ws_restore(struct firn_ws *ws, const char *reference,
             given.path_count = 0;
         }
     }
-    return restore(ws, request, &given, out, err);
+    return ws_restore_restore(ws, request, &given, out, err);
 }
 
 int
@@ -362,7 +363,7 @@ fi_ws_restore_undo(struct firn_ws *ws, const firn_workspace_restore_options *opt
                    firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = UNDO};
-    return restore(ws, request, options, out, err);
+    return ws_restore_restore(ws, request, options, out, err);
 }
 
 int
@@ -370,7 +371,7 @@ fi_ws_restore_redo(struct firn_ws *ws, const firn_workspace_restore_options *opt
                    firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = REDO};
-    return restore(ws, request, options, out, err);
+    return ws_restore_restore(ws, request, options, out, err);
 }
 
 int
@@ -378,7 +379,7 @@ fi_ws_restore_take_back(struct firn_ws *ws, const firn_workspace_restore_options
                         firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = TAKE_BACK};
-    return restore(ws, request, options, out, err);
+    return ws_restore_restore(ws, request, options, out, err);
 }
 
 int
@@ -386,5 +387,5 @@ fi_ws_restore_resume(struct firn_ws *ws, const firn_workspace_restore_options *o
                      firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = RESUME};
-    return restore(ws, request, options, out, err);
+    return ws_restore_restore(ws, request, options, out, err);
 }

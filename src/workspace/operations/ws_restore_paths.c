@@ -10,7 +10,7 @@
  *
  * An interrupted restore is finished from its journal, whose target is the tree. A version without
  * this step had the checkpoint itself as the target, which is older than the safety checkpoint; to
- * that a restore of paths is no step (ws_line.c).
+ * that a restore of paths is no step (ws_undo_line.c).
  */
 #include <stdio.h>
 
@@ -38,8 +38,8 @@ put_object(void *ctx, const struct fi_objects_object *object, firn_error *err)
 /* Shortens a path that is to be restored to the uppermost directory that is not there: the restore
  * makes that, too, with all of its attributes, and its undo removes it. */
 static int
-widen(struct fi_tree_lookup *ours, struct fi_tree_lookup *theirs,
-      struct fi_ws_restore_unsaved *unsaved, firn_slice *path, firn_error *err)
+ws_restore_paths_widen(struct fi_tree_lookup *ours, struct fi_tree_lookup *theirs,
+                       struct fi_ws_restore_unsaved *unsaved, firn_slice *path, firn_error *err)
 {
     const struct fi_tree_entry *entry;
     size_t size;
@@ -70,7 +70,7 @@ widen_all(struct grafting *grafting, const struct fi_tree_source *source,
     fi_tree_lookup_init(&ours, source, &tree->scan.root.hash);
     fi_tree_lookup_init(&theirs, grafting->trees, &grafting->theirs.root.hash);
     for (size_t i = 0; rc == FIRN_OK && i < filter->count; i++) {
-        rc = widen(&ours, &theirs, unsaved, &filter->paths[i], err);
+        rc = ws_restore_paths_widen(&ours, &theirs, unsaved, &filter->paths[i], err);
     }
     fi_tree_lookup_deinit(&ours);
     fi_tree_lookup_deinit(&theirs);
@@ -128,7 +128,8 @@ count_change(void *ctx, const struct fi_difference_walk_change *change, firn_err
 }
 
 static int
-make(void *ctx, const struct fi_ws_save_tree *tree, struct fi_ws_restore_made *out, firn_error *err)
+ws_restore_paths_make(void *ctx, const struct fi_ws_save_tree *tree, struct fi_ws_restore_made *out,
+                      firn_error *err)
 {
     struct grafting *grafting = ctx;
     const struct fi_difference_walk_options options = {0};
@@ -147,7 +148,8 @@ make(void *ctx, const struct fi_ws_save_tree *tree, struct fi_ws_restore_made *o
 
 /* "restoring a and 2 others from 12" */
 static int
-compose(const struct fi_ws_restoring *restoring, const char *name, struct fi_buf *out)
+ws_restore_paths_compose(const struct fi_ws_restoring *restoring, const char *name,
+                         struct fi_buf *out)
 {
     enum { SHOWN_MAX = 512 };
     const firn_slice first = restoring->paths[0];
@@ -180,12 +182,13 @@ fi_ws_restore_paths(struct fi_ws_restoring *restoring, firn_error *err)
     restoring->path_count = restoring->filter.count;
     fi_ws_restoring_name(&restoring->record, name);
     (void)snprintf(doing, sizeof doing, "restoring %s", name);
-    FI_TRY(compose(restoring, name, &message) == FIRN_OK ? FIRN_OK
-                                                         : fi_error_no_memory(err, "a message"));
+    FI_TRY(ws_restore_paths_compose(restoring, name, &message) == FIRN_OK
+               ? FIRN_OK
+               : fi_error_no_memory(err, "a message"));
     const struct fi_ws_restore_target target = {.doing = doing,
                                                 .message = fi_buf_slice(&message),
                                                 .check = graft,
-                                                .make = make,
+                                                .make = ws_restore_paths_make,
                                                 .ctx = &grafting};
     restoring->target = &target;
     rc = fi_ws_restore_in_place(restoring, err);

@@ -21,8 +21,8 @@
 
 #include "base/check.h"
 #include "base/slice.h"
+#include "gc/gc.h"
 #include "operations/operations_internal.h"
-#include "reclaim/reclaim.h"
 
 /* ---- which checkpoints ---- */
 
@@ -74,7 +74,7 @@ find_both(struct fi_ws_revert *revert, struct fi_buf *after_bytes, struct fi_buf
 /* ---- the whole ---- */
 
 static void
-report(struct fi_ws_revert *revert)
+ws_revert_report(struct fi_ws_revert *revert)
 {
     const firn_workspace_restore_result *restored = revert->restoring.result;
     firn_workspace_revert_result *result = revert->result;
@@ -108,7 +108,7 @@ read_journal(struct fi_ws_revert *revert, firn_error *err)
 }
 
 static int
-run(struct fi_ws_revert *revert, firn_error *err)
+ws_revert_run(struct fi_ws_revert *revert, firn_error *err)
 {
     struct fi_ws_restoring *restoring = &revert->restoring;
     struct fi_ws_opened *opened = restoring->opened;
@@ -122,9 +122,9 @@ run(struct fi_ws_revert *revert, firn_error *err)
     revert->trees = fi_objects_trees(opened->objects);
     FI_TRY(read_journal(revert, err));
     FI_TRY(fi_ws_revert_tree(revert, err));
-    report(revert);
+    ws_revert_report(revert);
 out:
-    fi_ws_line_deinit(restoring);
+    fi_ws_undo_line_deinit(restoring);
     fi_catalog_journal_deinit(&restoring->journal);
     fi_objects_treesink_destroy(revert->merged);
     fi_hash_map_deinit(&revert->made);
@@ -145,14 +145,14 @@ revert_opened(struct fi_ws_revert *revert, firn_error *err)
                                   &options->callbacks, err);
     }
     if (rc == FIRN_OK) {
-        rc = run(revert, err);
+        rc = ws_revert_run(revert, err);
     }
     if (rc == FIRN_OK && !options->dry_run) {
         /* Housekeeping: what could not be deleted now expires again at the next restore. */
-        struct fi_reclaim_expire_counts expired;
-        struct fi_reclaim_expire_rule rule = {.workspace = restoring->opened->workspace.number,
-                                              .now_ns = revert->now_ns};
-        FI_IGNORE(fi_reclaim_expire(restoring->opened, &rule, &expired, NULL));
+        struct fi_gc_expire_counts expired;
+        struct fi_gc_expire_rule rule = {.workspace = restoring->opened->workspace.number,
+                                         .now_ns = revert->now_ns};
+        FI_RULES_IGNORE(fi_gc_expire(restoring->opened, &rule, &expired, NULL));
     }
     return rc;
 }
@@ -190,6 +190,6 @@ fi_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
     }
     /* What was restored is durable: a store that cannot be closed properly is recovered by the
      * next open. */
-    FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
+    FI_RULES_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
     return rc;
 }

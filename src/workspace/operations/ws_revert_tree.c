@@ -47,7 +47,7 @@ content_equal(const void *record, const void *key)
 /* ---- the options of the merge ---- */
 
 static int
-tell_conflict(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err)
+report_conflict(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err)
 {
     struct fi_ws_revert *revert = ctx;
     const firn_workspace_revert_options *options = revert->options;
@@ -59,7 +59,7 @@ tell_conflict(void *ctx, const firn_workspace_revert_conflict *conflict, firn_er
 }
 
 static int
-tell_left_alone(void *ctx, firn_slice path, firn_error *err)
+report_left_alone(void *ctx, firn_slice path, firn_error *err)
 {
     struct fi_ws_revert *revert = ctx;
     const firn_callbacks *callbacks = &revert->options->callbacks;
@@ -75,7 +75,7 @@ tell_left_alone(void *ctx, firn_slice path, firn_error *err)
 }
 
 static void
-tell_reserved(void *ctx, firn_slice path, const char *reason)
+report_reserved(void *ctx, firn_slice path, const char *reason)
 {
     struct fi_ws_revert *revert = ctx;
     const firn_callbacks *callbacks = &revert->options->callbacks;
@@ -118,7 +118,7 @@ put_in_memory(void *ctx, const struct fi_objects_object *object, firn_error *err
 {
     struct fi_ws_revert *revert = ctx;
     DCHECK(revert->session == NULL && revert->merged != NULL); /* (I1) */
-    if (object->kind == FI_PACKFILE_TREE) {
+    if (object->kind == FI_PACK_TREE) {
         return fi_objects_treesink_hold(revert->merged, &object->hash, object->content, err);
     }
     if (!is_at_hand(revert, &object->hash) &&
@@ -152,9 +152,9 @@ merge_options(struct fi_ws_revert *revert, const struct fi_tree_source *ours,
         .disk = restoring->opened->root,
         .now_ns = revert->now_ns,
         .put = put_in_memory,
-        .on_conflict = tell_conflict,
-        .on_left_alone = tell_left_alone,
-        .on_reserved = tell_reserved,
+        .on_conflict = report_conflict,
+        .on_left_alone = report_left_alone,
+        .on_reserved = report_reserved,
         .ctx = revert};
 }
 
@@ -218,7 +218,8 @@ check_merge(struct fi_ws_revert *revert, const struct fi_tree_source *ours,
     if (result->conflicts == 0) {
         const struct fi_difference_walk_side tree = {.source = &revert->merged_source,
                                                      .root = &revert->merge.root};
-        FI_TRY(fi_difference_merge_links_check(&tree, tell_conflict, revert, &revert->counts, err));
+        FI_TRY(
+            fi_difference_merge_links_check(&tree, report_conflict, revert, &revert->counts, err));
     }
     result->merged = revert->merge.lines_merged;
     if (result->conflicts > 0) {
@@ -233,8 +234,8 @@ out:
 }
 
 static int
-check(void *ctx, struct fi_ws_save_tree *tree, struct fi_ws_restore_unsaved *unsaved,
-      firn_error *err)
+ws_revert_tree_check(void *ctx, struct fi_ws_save_tree *tree, struct fi_ws_restore_unsaved *unsaved,
+                     firn_error *err)
 {
     (void)unsaved;
     struct fi_ws_revert *revert = ctx;
@@ -259,7 +260,8 @@ make_objects(struct fi_ws_revert *revert, const struct fi_difference_merge_optio
 }
 
 static int
-make(void *ctx, const struct fi_ws_save_tree *tree, struct fi_ws_restore_made *out, firn_error *err)
+ws_revert_tree_make(void *ctx, const struct fi_ws_save_tree *tree, struct fi_ws_restore_made *out,
+                    firn_error *err)
 {
     struct fi_ws_revert *revert = ctx;
     struct fi_ws_restoring *restoring = &revert->restoring;
@@ -312,8 +314,8 @@ fi_ws_revert_tree(struct fi_ws_revert *revert, firn_error *err)
     const struct fi_ws_restore_target target = {.also_rules = &revert->before,
                                                 .doing = revert->doing,
                                                 .message = firn_str(revert->doing),
-                                                .check = check,
-                                                .make = make,
+                                                .check = ws_revert_tree_check,
+                                                .make = ws_revert_tree_make,
                                                 .ctx = revert};
     fi_hash_map_init(&revert->made, sizeof(firn_hash), content_hash, content_equal);
     if (revert->options->dry_run) {

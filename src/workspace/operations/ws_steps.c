@@ -12,7 +12,7 @@
  */
 #include "base/check.h"
 #include "base/slice.h"
-#include "catalog/catalog_line.h"
+#include "catalog/catalog_undo_line.h"
 #include "handle/ws_opened.h"
 #include "operations/operations_internal.h"
 
@@ -52,12 +52,13 @@ count_step(struct fi_ws_opened *opened, const struct fi_tree_entry *before,
 
 /* The nearest state before one that was not deleted; FIRN_NOT_FOUND. */
 static int
-read_base(struct fi_ws_opened *opened, const struct fi_catalog_line *line, size_t i,
+read_base(struct fi_ws_opened *opened, const struct fi_catalog_undo_line *line, size_t i,
           struct fi_buf *bytes, struct fi_catalog_record *out, firn_error *err)
 {
     int rc = FIRN_NOT_FOUND;
     while (rc == FIRN_NOT_FOUND && i > 0) {
-        rc = fi_ws_line_state(opened, fi_catalog_line_at(line, --i)->order, bytes, out, err);
+        rc = fi_ws_undo_line_state(opened, fi_catalog_undo_line_at(line, --i)->order, bytes, out,
+                                   err);
     }
     return rc;
 }
@@ -71,10 +72,10 @@ fi_ws_steps_told_deinit(struct fi_ws_steps_told *told)
 }
 
 int
-fi_ws_steps_tell_state(struct fi_ws_opened *opened, const struct fi_catalog_line *line, size_t i,
-                       bool is_forward, struct fi_ws_steps_told *told, firn_error *err)
+fi_ws_steps_report_state(struct fi_ws_opened *opened, const struct fi_catalog_undo_line *line,
+                         size_t i, bool is_forward, struct fi_ws_steps_told *told, firn_error *err)
 {
-    const struct fi_catalog_line_state *state = fi_catalog_line_at(line, i);
+    const struct fi_catalog_undo_line_state *state = fi_catalog_undo_line_at(line, i);
     firn_workspace_step *step = &told->step;
     firn_error cause;
     *step = (firn_workspace_step){.kind = state->kind,
@@ -82,13 +83,13 @@ fi_ws_steps_tell_state(struct fi_ws_opened *opened, const struct fi_catalog_line
                                   .is_redo = is_forward,
                                   .is_joined = is_forward && state->is_passed};
     if (fi_catalog_facts_is_kind(state->kind)) {
-        return fi_ws_facts_tell(opened, state->order, &told->facts, step, err);
+        return fi_ws_facts_report(opened, state->order, &told->facts, step, err);
     }
     int rc = state->kind == FIRN_STEP_RESTORE
-                 ? fi_ws_facts_tell(opened, state->order, &told->facts, step, &cause)
+                 ? fi_ws_facts_report(opened, state->order, &told->facts, step, &cause)
                  : FIRN_OK;
     if (rc == FIRN_OK) {
-        rc = fi_ws_line_state(opened, state->order, &told->bytes, &told->record, &cause);
+        rc = fi_ws_undo_line_state(opened, state->order, &told->bytes, &told->record, &cause);
     }
     if (rc == FIRN_OK) {
         fi_catalog_record_to_checkpoint(&told->record, &told->checkpoint);
@@ -120,27 +121,29 @@ visit_step(struct fi_ws_restoring *restoring, const firn_workspace_step *step, f
 }
 
 int
-fi_ws_steps_tell(struct fi_ws_restoring *restoring, firn_error *err)
+fi_ws_steps_report(struct fi_ws_restoring *restoring, firn_error *err)
 {
     struct fi_ws_steps_told told = {.step = {0}};
     size_t to = restoring->step->to;
-    bool is_forward = fi_ws_line_is_forward(restoring);
+    bool is_forward = fi_ws_undo_line_is_forward(restoring);
     int rc = FIRN_OK;
     DCHECK(restoring->step != NULL &&
            (is_forward ? restoring->step->told_to <= to : restoring->step->told_to >= to));
     while (rc == FIRN_OK && restoring->step->told_to != to) {
         size_t i = is_forward ? restoring->step->told_to + 1 : restoring->step->told_to;
         restoring->step->told_to = is_forward ? i : i - 1;
-        if (fi_ws_line_is_turn(restoring) && fi_catalog_line_is_facts(&restoring->line, i)) {
+        if (fi_ws_undo_line_is_turn(restoring) &&
+            fi_catalog_undo_line_is_facts(&restoring->line, i)) {
             continue;
         }
         if (restoring->options->on_step == NULL) {
             restoring->result->steps++;
             continue;
         }
-        rc = fi_ws_steps_tell_state(restoring->opened, &restoring->line, i, is_forward, &told, err);
+        rc = fi_ws_steps_report_state(restoring->opened, &restoring->line, i, is_forward, &told,
+                                      err);
         if (restoring->step->open_ns != 0 &&
-            fi_catalog_line_state_at(&restoring->line, restoring->step->told_to) ==
+            fi_catalog_undo_line_state_at(&restoring->line, restoring->step->told_to) ==
                 restoring->step->open_to &&
             told.step.turn == NULL) {
             told.step.turn = &restoring->step->open_turn; /* what was saved first since it began */
@@ -152,12 +155,12 @@ fi_ws_steps_tell(struct fi_ws_restoring *restoring, firn_error *err)
 }
 
 int
-fi_ws_steps_tell_edits(struct fi_ws_restoring *restoring, firn_error *err)
+fi_ws_steps_report_edits(struct fi_ws_restoring *restoring, firn_error *err)
 {
     firn_workspace_step step = restoring->step->edits;
     step.kind = FIRN_STEP_EDITS;
     step.is_counted = true;
-    step.turn = fi_ws_line_is_open_turn(restoring) ? &restoring->step->open_turn : NULL;
+    step.turn = fi_ws_undo_line_is_open_turn(restoring) ? &restoring->step->open_turn : NULL;
     restoring->result->is_unsaved = true;
     return visit_step(restoring, &step, err);
 }

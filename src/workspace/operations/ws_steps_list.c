@@ -23,15 +23,15 @@ struct listing {
 static int
 find_oldest(struct fi_ws_restoring *restoring, size_t *out, firn_error *err)
 {
-    const struct fi_catalog_line *line = &restoring->line;
+    const struct fi_catalog_undo_line *line = &restoring->line;
     struct fi_catalog_record record;
     struct fi_buf bytes = {0};
     int rc = FIRN_NOT_FOUND;
     for (*out = 0; *out <= line->cursor; ++*out) {
-        rc = fi_ws_line_state(restoring->opened, fi_catalog_line_at(line, *out)->order, &bytes,
-                              &record, err);
+        rc = fi_ws_undo_line_state(restoring->opened, fi_catalog_undo_line_at(line, *out)->order,
+                                   &bytes, &record, err);
         if (rc != FIRN_NOT_FOUND ||
-            (*out < line->cursor && fi_catalog_line_is_facts(line, *out + 1))) {
+            (*out < line->cursor && fi_catalog_undo_line_is_facts(line, *out + 1))) {
             break;
         }
     }
@@ -43,8 +43,8 @@ static int
 list_step(struct listing *listing, size_t i, bool is_forward, struct fi_ws_steps_told *told,
           firn_error *err)
 {
-    int rc = fi_ws_steps_tell_state(listing->restoring.opened, &listing->restoring.line, i,
-                                    is_forward, told, err);
+    int rc = fi_ws_steps_report_state(listing->restoring.opened, &listing->restoring.line, i,
+                                      is_forward, told, err);
     return rc == FIRN_OK ? fi_error_stopped(err, listing->visit(listing->ctx, &told->step)) : rc;
 }
 
@@ -60,7 +60,7 @@ list_edits(struct listing *listing, firn_error *err)
 static int
 list_steps(struct listing *listing, firn_error *err)
 {
-    const struct fi_catalog_line *line = &listing->restoring.line;
+    const struct fi_catalog_undo_line *line = &listing->restoring.line;
     const size_t cursor = line->cursor;
     const uint64_t limit = listing->options->limit;
     firn_workspace_steps_result *result = listing->result;
@@ -69,7 +69,7 @@ list_steps(struct listing *listing, firn_error *err)
     int rc;
     FI_TRY(find_oldest(&listing->restoring, &oldest, err));
     result->redo_steps =
-        result->is_unsaved ? listing->free.ahead : fi_catalog_line_count(line) - 1 - cursor;
+        result->is_unsaved ? listing->free.ahead : fi_catalog_undo_line_count(line) - 1 - cursor;
     result->undo_steps = (oldest < cursor ? cursor - oldest : 0) + (result->is_unsaved ? 1 : 0);
     size_t ahead = (size_t)(result->redo_steps < limit ? result->redo_steps : limit);
     size_t back = (size_t)(result->undo_steps < limit ? result->undo_steps : limit);
@@ -95,20 +95,20 @@ list_opened(struct listing *listing, firn_error *err)
     int rc;
     FI_TRY(fi_catalog_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
     restoring->step = &listing->step;
-    FI_TRY(fi_ws_line_load(restoring, err));
-    if (fi_catalog_line_count(&restoring->line) == 0) {
+    FI_TRY(fi_ws_undo_line_load(restoring, err));
+    if (fi_catalog_undo_line_count(&restoring->line) == 0) {
         goto out;
     }
     FI_TRY(fi_ws_choose_read_here(restoring, err));
     if (restoring->step->has_here) {
         FI_TRY(fi_ws_given_checkpoint(restoring->ws, &restoring->step->here,
                                       &listing->result->checkpoint, err));
-        FI_TRY(fi_ws_edits_look(restoring, &listing->options->callbacks,
-                                &listing->result->is_unsaved, &listing->free, err));
+        FI_TRY(fi_ws_edits_inspect(restoring, &listing->options->callbacks,
+                                   &listing->result->is_unsaved, &listing->free, err));
     }
     rc = list_steps(listing, err);
 out:
-    fi_ws_line_deinit(restoring);
+    fi_ws_undo_line_deinit(restoring);
     fi_catalog_journal_deinit(&restoring->journal);
     return rc;
 }

@@ -46,7 +46,7 @@ struct listing {
 };
 
 static void
-tell_unreadable(void *ctx, const char *store_path, const firn_error *why)
+report_unreadable(void *ctx, const char *store_path, const firn_error *why)
 {
     struct listing *listing = ctx;
     firn_workspace_info info = {.root = "", .store_path = store_path, .damage = why->text};
@@ -81,7 +81,7 @@ fi_ws_workspaces_list(struct fi_os *os, const char *store_path,
     struct listing listing = {.visit = visit, .ctx = ctx, .stopped = FIRN_OK};
     int rc;
     if (store_path == NULL) {
-        FI_TRY(fi_place_roots_add_all(&roots, tell_unreadable, &listing, err));
+        FI_TRY(fi_place_roots_add_all(&roots, report_unreadable, &listing, err));
     } else {
         FI_TRY(fi_place_roots_add_store(&roots, store_path, err));
     }
@@ -248,7 +248,7 @@ fi_ws_workspaces_forget_note(struct fi_os *os, const struct firn_db *db, const c
 {
     const struct fi_trust_root root = {.store_id = fi_db_id(db), .path = path};
     if (path[0] == '/') {
-        FI_IGNORE(fi_trust_root_remove(os, &root, NULL));
+        FI_RULES_IGNORE(fi_trust_root_remove(os, &root, NULL));
     }
 }
 
@@ -282,7 +282,7 @@ fi_ws_workspaces_remove(struct fi_os *os, const char *root, const firn_workspace
 out:
     if (db != NULL) {
         /* What was committed is durable; the next open recovers the rest. */
-        FI_IGNORE(fi_db_close(db, NULL));
+        FI_RULES_IGNORE(fi_db_close(db, NULL));
     }
     fi_os_dir_close(dir);
     fi_place_roots_deinit(&roots);
@@ -372,7 +372,7 @@ fi_ws_workspaces_remove_empty(struct fi_os *os, const char *store_path, int64_t 
     }
 out:
     if (db != NULL) {
-        FI_IGNORE(fi_db_close(db, NULL)); /* nothing needed was written */
+        FI_RULES_IGNORE(fi_db_close(db, NULL)); /* nothing needed was written */
     }
     fi_os_dir_close(dir);
     return rc == FIRN_OK && *out_removed ? remove_put_aside(os, err) : rc;

@@ -136,8 +136,8 @@ out:
 }
 
 int
-fi_place_claim_judge(struct fi_os *os, const struct fi_place_roots_root *claimed, const char *path,
-                     enum fi_place_claim *out, firn_error *err)
+fi_place_claim_assess(struct fi_os *os, const struct fi_place_roots_root *claimed, const char *path,
+                      enum fi_place_claim *out, firn_error *err)
 {
     const struct fi_trust_root noted = {.store_id = claimed->store.id, .path = claimed->root};
     struct fi_os_dir *dir = NULL;

@@ -67,7 +67,7 @@ close_store(struct fi_ws_opened *opened, firn_error *err)
 
 /* Whether a check finds nothing. */
 static int
-check(struct fi_repair *repair, struct fi_os_dir *dir, bool *out_is_clean, firn_error *err)
+repair_check(struct fi_repair *repair, struct fi_os_dir *dir, bool *out_is_clean, firn_error *err)
 {
     const firn_workspace_check_options options = {
         .size = sizeof options,
@@ -89,24 +89,24 @@ check(struct fi_repair *repair, struct fi_os_dir *dir, bool *out_is_clean, firn_
 /* ---- building ---- */
 
 static int
-fill(struct fi_repair *repair, const struct fi_rescue_options *options, firn_error *err)
+repair_fill(struct fi_repair *repair, const struct fi_rescue_options *options, firn_error *err)
 {
     int rc;
     FI_TRY(open_store(repair, &repair->opened, repair->place.to, false, err));
-    fi_repair_tell_losses(repair);
-    FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &repair->scratch, err));
-    fi_packfile_scratch_set_tick(repair->scratch, fi_repair_tell_tick, repair);
+    fi_repair_report_losses(repair);
+    FI_TRY(fi_pack_scratch_create(SCRATCH_FRAMES, &repair->scratch, err));
+    fi_pack_scratch_set_tick(repair->scratch, fi_repair_report_tick, repair);
     FI_TRY(fi_repair_packs(repair, err));
     if (!repair->is_current && repair->data.state == FI_RESCUE_KEPT) {
         /* It opened, and has forgotten packs. */
         repair->data.state = FI_RESCUE_SHORTENED;
-        fi_repair_tell_damage(repair, "the log was cut short: commits at its end are missing");
+        fi_repair_report_damage(repair, "the log was cut short: commits at its end are missing");
     }
     if (!repair->is_current && repair->data.state != FI_RESCUE_LOST) {
         FI_TRY(fi_rescue_doubt(repair->place.from, options, &repair->data, err));
     }
     if (repair->data.state == FI_RESCUE_SHORTENED) {
-        FI_TRY(fi_rows_mend(repair->opened.db, fi_repair_tell_damage, repair, err));
+        FI_TRY(fi_rows_mend(repair->opened.db, fi_repair_report_damage, repair, err));
     }
     FI_TRY(fi_repair_records_collect(repair, err));
     FI_TRY(fi_repair_catalog_assign(repair, err));
@@ -114,7 +114,7 @@ fill(struct fi_repair *repair, const struct fi_rescue_options *options, firn_err
     FI_TRY(fi_repair_catalog_write(repair, err));
     FI_TRY(fi_repair_pins_sweep(repair, err));
 out:
-    fi_packfile_scratch_destroy(repair->scratch);
+    fi_pack_scratch_destroy(repair->scratch);
     repair->scratch = NULL;
     int close_rc = close_store(&repair->opened, rc == FIRN_OK ? err : NULL);
     return rc != FIRN_OK ? rc : close_rc;
@@ -130,16 +130,16 @@ clear_result(struct fi_repair *repair)
 }
 
 static int
-build(struct fi_repair *repair, firn_error *err)
+repair_build(struct fi_repair *repair, firn_error *err)
 {
-    const struct fi_rescue_options options = {.on_damage = fi_repair_tell_damage_of_run,
+    const struct fi_rescue_options options = {.on_damage = fi_repair_report_damage_of_run,
                                               .ctx = repair};
     clear_result(repair);
     DCHECK(repair->opened.db == NULL && repair->scratch == NULL);
     FI_TRY_RETURN(fi_repair_place_begin(repair, err));
     FI_TRY_RETURN(fi_rescue(repair->place.from, repair->place.to, &options, &repair->data, err));
     repair->is_current = repair->data.state == FI_RESCUE_KEPT;
-    return fill(repair, &options, err);
+    return repair_fill(repair, &options, err);
 }
 
 struct refusing {
@@ -186,9 +186,9 @@ build_clean(struct fi_repair *repair, firn_error *err)
         repair->is_thorough = i > 0;
         do { /* each time with fewer objects */
             refused = repair->refused.count;
-            rc = build(repair, err);
+            rc = repair_build(repair, err);
         } while (rc == FIRN_OK && repair->refused.count > refused);
-        rc = rc == FIRN_OK ? check(repair, repair->place.to, &is_clean, err) : rc;
+        rc = rc == FIRN_OK ? repair_check(repair, repair->place.to, &is_clean, err) : rc;
     }
     if (rc == FIRN_OK && !is_clean) {
         rc = fi_error_set(err, FIRN_FAILED,
@@ -212,7 +212,7 @@ count_record(struct fi_repair *repair, const struct fi_repair_record *record)
 }
 
 static int
-tell_record(struct fi_repair *repair, const struct fi_repair_record *record, firn_error *err)
+report_record(struct fi_repair *repair, const struct fi_repair_record *record, firn_error *err)
 {
     firn_slice path = record->record.workspace_path;
     firn_workspace_checkpoint checkpoint;
@@ -232,7 +232,7 @@ tell_record(struct fi_repair *repair, const struct fi_repair_record *record, fir
 }
 
 static int
-tell(struct fi_repair *repair, firn_error *err)
+repair_report(struct fi_repair *repair, firn_error *err)
 {
     repair->result->data = repair->data.state == FI_RESCUE_KEPT   ? FIRN_REPAIR_DATA_KEPT
                            : repair->data.state == FI_RESCUE_LOST ? FIRN_REPAIR_DATA_LOST
@@ -241,7 +241,7 @@ tell(struct fi_repair *repair, firn_error *err)
         const struct fi_repair_record *record = fi_repair_record_at(repair, i);
         count_record(repair, record);
         int rc =
-            repair->options->on_checkpoint == NULL ? FIRN_OK : tell_record(repair, record, err);
+            repair->options->on_checkpoint == NULL ? FIRN_OK : report_record(repair, record, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -283,7 +283,7 @@ fi_repair(struct firn_ws *ws, const firn_workspace_repair_options *options,
     fi_hash_map_init(&repair.refused, sizeof(firn_hash), fi_hash_map_first, fi_hash_map_same_hash);
     FI_TRY(fi_repair_place_open(&repair, err));
     FI_TRY(fi_place_config_check(repair.place.from, &options->callbacks, &ignored, err));
-    FI_TRY(check(&repair, repair.place.from, &is_clean, err));
+    FI_TRY(repair_check(&repair, repair.place.from, &is_clean, err));
     if (is_clean) {
         DCHECK(repair.place.to == NULL); /* (I1) */
         out->was_intact = true;
@@ -293,7 +293,7 @@ fi_repair(struct firn_ws *ws, const firn_workspace_repair_options *options,
     struct refusing refusing = {repair.place.from, err};
     FI_TRY(fi_trust_files_survey(repair.place.from, false, refuse_foreign, &refusing, err));
     FI_TRY(build_clean(&repair, err));
-    FI_TRY(tell(&repair, err));
+    FI_TRY(repair_report(&repair, err));
     if (!options->dry_run) {
         FI_TRY(exchange(&repair, err));
     }

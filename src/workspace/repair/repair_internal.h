@@ -70,7 +70,7 @@ struct fi_repair {
     struct fi_hash_map refused; /* names of salvaged objects whose content has another name */
     bool is_thorough;           /* a first attempt was not clean: check links in every tree */
     struct fi_ws_opened opened; /* the new store; no root */
-    struct fi_packfile_scratch *scratch;
+    struct fi_pack_scratch *scratch;
     struct fi_buf records;           /* of struct fi_repair_record */
     struct fi_buf workspaces;        /* of struct fi_repair_workspace */
     struct fi_buf tags;              /* of struct fi_repair_tag */
@@ -120,20 +120,20 @@ fi_repair_write(struct fi_repair *repair, struct firn_db_batch *batch, size_t at
     return rc;
 }
 
-/* ---- repair_tell.c ---- */
+/* ---- repair_report.c ---- */
 
 /* Reports damage, or a path that is lost. */
-void fi_repair_tell(struct fi_repair *repair, firn_slice path, const char *text);
+void fi_repair_report(struct fi_repair *repair, firn_slice path, const char *text);
 /* The same without a path; ctx is the repair. A report about a run may wait for _losses. */
-void fi_repair_tell_damage(void *ctx, const char *text);
-void fi_repair_tell_damage_of_run(void *ctx, const char *text);
+void fi_repair_report_damage(void *ctx, const char *text);
+void fi_repair_report_damage_of_run(void *ctx, const char *text);
 /* Requires: the new store is open. */
-void fi_repair_tell_losses(struct fi_repair *repair);
+void fi_repair_report_losses(struct fi_repair *repair);
 /* Reports progress; FIRN_CANCELLED. */
-FIRN_MUST_CHECK int fi_repair_tell_progress(struct fi_repair *repair, const char *phase,
-                                            uint64_t done, firn_error *err);
+FIRN_MUST_CHECK int fi_repair_report_progress(struct fi_repair *repair, const char *phase,
+                                              uint64_t done, firn_error *err);
 /* The same during a long read, now and then; ctx is the repair. */
-FIRN_MUST_CHECK int fi_repair_tell_tick(void *ctx, firn_error *err);
+FIRN_MUST_CHECK int fi_repair_report_tick(void *ctx, firn_error *err);
 
 /* ---- repair_place.c ---- */
 

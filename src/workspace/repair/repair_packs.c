@@ -147,7 +147,7 @@ compare_with_list(struct packing *packing, firn_error *err)
     FI_TRY_RETURN(fi_rescue_sift(rc, &found, &is_sound, err));
     if (!is_sound) {
         packing->repair->is_current = false;
-        fi_repair_tell_damage(packing->repair, found.text);
+        fi_repair_report_damage(packing->repair, found.text);
         return FIRN_OK;
     }
     uint64_t next = fi_objects_retire_next(objects);
@@ -168,24 +168,24 @@ static void
 on_damage(void *ctx, const firn_hash *hash, const char *text)
 {
     (void)hash;
-    fi_repair_tell_damage(ctx, text);
+    fi_repair_report_damage(ctx, text);
 }
 
 static int
 verify(struct packing *packing, struct found_pack *pack, const char *name, firn_error *err)
 {
     DCHECK(packing->from != NULL && !pack->is_whole);
-    struct firn_packfile *file;
+    struct firn_pack *file;
     firn_error found;
-    int rc = fi_packfile_open(packing->from, name, &file, &found);
+    int rc = fi_pack_open(packing->from, name, &file, &found);
     if (rc == FIRN_OK) {
-        rc = fi_packfile_verify(file, packing->repair->scratch, on_damage, packing->repair, &found);
-        pack->entry.id = *fi_packfile_id(file);
-        pack->entry.size_bytes = fi_packfile_size_bytes(file);
-        pack->entry.object_count = fi_packfile_count(file);
-        fi_packfile_close(file);
+        rc = fi_pack_verify(file, packing->repair->scratch, on_damage, packing->repair, &found);
+        pack->entry.id = *fi_pack_id(file);
+        pack->entry.size_bytes = fi_pack_size_bytes(file);
+        pack->entry.object_count = fi_pack_count(file);
+        fi_pack_close(file);
     } else if (fi_rescue_is_finding(rc)) {
-        fi_repair_tell_damage(packing->repair, found.text);
+        fi_repair_report_damage(packing->repair, found.text);
     }
     return fi_rescue_sift(rc, &found, &pack->is_whole, err);
 }
@@ -203,7 +203,7 @@ take_packs(struct packing *packing, firn_error *err)
         struct found_pack *pack = pack_at(packing, i);
         char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
         fi_objects_index_pack_name(pack->entry.number, name);
-        FI_TRY(fi_repair_tell_progress(repair, "packs", i, err));
+        FI_TRY(fi_repair_report_progress(repair, "packs", i, err));
         FI_TRY(verify(packing, pack, name, err));
         if (pack->is_whole) {
             FI_TRY(fi_os_clone_file(packing->from, to, name, err));
@@ -222,7 +222,8 @@ out:
 /* ---- list and index ---- */
 
 static int
-clear(struct packing *packing, const char *name, struct firn_db_keyspace **out, firn_error *err)
+repair_packs_clear(struct packing *packing, const char *name, struct firn_db_keyspace **out,
+                   firn_error *err)
 {
     uint8_t upper[KEY_SIZE_MAX];
     memset(upper, 0xff, sizeof upper);
@@ -249,9 +250,9 @@ write_list(struct packing *packing, firn_error *err)
 {
     struct firn_db_keyspace *stat;
     uint32_t last_whole = 0;
-    FI_TRY_RETURN(clear(packing, FI_OBJECTS_INDEX_PACKS, &packing->list, err));
-    FI_TRY_RETURN(clear(packing, FI_OBJECTS_INDEX_OBJECTS, &packing->index, err));
-    FI_TRY_RETURN(clear(packing, FI_DB_SYSTEM_PREFIX "stat", &stat, err)); /* (I3) */
+    FI_TRY_RETURN(repair_packs_clear(packing, FI_OBJECTS_INDEX_PACKS, &packing->list, err));
+    FI_TRY_RETURN(repair_packs_clear(packing, FI_OBJECTS_INDEX_OBJECTS, &packing->index, err));
+    FI_TRY_RETURN(repair_packs_clear(packing, FI_DB_SYSTEM_PREFIX "stat", &stat, err)); /* (I3) */
     for (size_t i = 0; i < pack_count(packing); i++) {
         const struct found_pack *pack = pack_at(packing, i);
         if (pack->is_whole) {
@@ -271,11 +272,11 @@ write_list(struct packing *packing, firn_error *err)
 }
 
 static int
-put_place(struct packing *packing, const firn_hash *hash, const struct fi_packfile_location *at,
+put_place(struct packing *packing, const firn_hash *hash, const struct fi_pack_location *at,
           firn_error *err)
 {
     DCHECK(packing->pack != 0);
-    DCHECK((at->kind == FI_PACKFILE_DELTA) == packing->takes_deltas); /* (I4) */
+    DCHECK((at->kind == FI_PACK_DELTA) == packing->takes_deltas); /* (I4) */
     const struct fi_objects_place place = {.pack = packing->pack, .at = *at};
     uint8_t value[FI_OBJECTS_INDEX_PLACE_SIZE_MAX];
     firn_slice key = firn_bytes(hash->bytes, sizeof hash->bytes);
@@ -287,25 +288,25 @@ put_place(struct packing *packing, const firn_hash *hash, const struct fi_packfi
 }
 
 static int
-index_whole_object(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
+index_whole_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at,
                    firn_error *err)
 {
-    return at->kind != FI_PACKFILE_DELTA ? put_place(ctx, hash, at, err) : FIRN_OK;
+    return at->kind != FI_PACK_DELTA ? put_place(ctx, hash, at, err) : FIRN_OK;
 }
 
 /* Whether the base of a delta is in the index, whole (I4). */
 static int
 has_base(struct packing *packing, firn_slice content, bool *out, firn_error *err)
 {
-    struct fi_packfile_delta delta;
+    struct fi_pack_delta delta;
     struct fi_objects_place place;
     firn_error found;
     *out = false;
-    if (fi_packfile_delta_decode(content, &delta, NULL) != FIRN_OK) {
+    if (fi_pack_delta_decode(content, &delta, NULL) != FIRN_OK) {
         return FIRN_OK;
     }
     int rc = fi_objects_index_find(packing->repair->opened.objects, &delta.base, &place, &found);
-    *out = rc == FIRN_OK && place.at.kind != FI_PACKFILE_DELTA;
+    *out = rc == FIRN_OK && place.at.kind != FI_PACK_DELTA;
     if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
@@ -314,8 +315,8 @@ has_base(struct packing *packing, firn_slice content, bool *out, firn_error *err
 }
 
 static int
-index_delta(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
-            firn_slice content, firn_error *err)
+index_delta(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_slice content,
+            firn_error *err)
 {
     struct packing *packing = ctx;
     bool is_there = false;
@@ -334,12 +335,11 @@ out:
 }
 
 static int
-index_pack(struct packing *packing, struct firn_packfile *file, firn_error *err)
+index_pack(struct packing *packing, struct firn_pack *file, firn_error *err)
 {
-    struct fi_packfile_scratch *scratch = packing->repair->scratch;
-    return packing->takes_deltas
-               ? fi_packfile_walk_deltas(file, scratch, index_delta, packing, err)
-               : fi_packfile_list(file, scratch, index_whole_object, packing, err);
+    struct fi_pack_scratch *scratch = packing->repair->scratch;
+    return packing->takes_deltas ? fi_pack_walk_deltas(file, scratch, index_delta, packing, err)
+                                 : fi_pack_list(file, scratch, index_whole_object, packing, err);
 }
 
 static int
@@ -348,7 +348,7 @@ index_packs(struct packing *packing, firn_error *err)
     struct fi_objects *objects = packing->repair->opened.objects;
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < fi_objects_pack_count(objects); i++) {
-        struct firn_packfile *file;
+        struct firn_pack *file;
         packing->pack = fi_objects_pack_at(objects, i)->number;
         rc = fi_objects_pack_acquire(objects, packing->pack, &file, err);
         if (rc == FIRN_OK) {
@@ -371,14 +371,14 @@ is_refused(const struct fi_repair *repair, const firn_hash *hash)
 }
 
 static int
-salvage_object(void *ctx, const firn_hash *hash, enum fi_packfile_kind kind, firn_slice content,
+salvage_object(void *ctx, const firn_hash *hash, enum fi_pack_kind kind, firn_slice content,
                firn_error *err)
 {
     struct packing *packing = ctx;
     bool is_there = false;
     uint64_t before = fi_objects_session_object_count(packing->session);
     int rc = FIRN_OK;
-    if ((kind == FI_PACKFILE_DELTA) != packing->takes_deltas || is_refused(packing->repair, hash)) {
+    if ((kind == FI_PACK_DELTA) != packing->takes_deltas || is_refused(packing->repair, hash)) {
         return FIRN_OK;
     }
     FI_TRY(fi_objects_session_contains(packing->session, hash, &is_there, err));
@@ -408,12 +408,12 @@ salvage_all(struct packing *packing, firn_error *err)
             continue;
         }
         fi_objects_index_pack_name(pack->entry.number, name);
-        int rc = fi_packfile_salvage(packing->from, name, salvage_object, packing, err);
+        int rc = fi_pack_salvage(packing->from, name, salvage_object, packing, err);
         if (packing->failure != FIRN_OK || (rc != FIRN_OK && !fi_rescue_is_finding(rc))) {
             return packing->failure != FIRN_OK ? packing->failure : rc;
         }
-        FI_TRY_RETURN(fi_repair_tell_progress(packing->repair, "salvage",
-                                              packing->repair->result->objects_salvaged, err));
+        FI_TRY_RETURN(fi_repair_report_progress(packing->repair, "salvage",
+                                                packing->repair->result->objects_salvaged, err));
     }
     return FIRN_OK;
 }
@@ -432,7 +432,7 @@ salvage(struct packing *packing, firn_error *err)
     FI_TRY(rc);
     FI_TRY(fi_objects_session_commit(packing->session, &size, err));
 out:
-    FI_IGNORE(fi_objects_session_lane_close(packing->lane, false, NULL));
+    FI_RULES_IGNORE(fi_objects_session_lane_close(packing->lane, false, NULL));
     fi_objects_session_end(packing->session);
     return rc;
 }
@@ -455,7 +455,7 @@ struct refusing {
 };
 
 static void
-refuse(void *ctx, const firn_hash *hash, const char *text)
+repair_packs_refuse(void *ctx, const firn_hash *hash, const char *text)
 {
     struct refusing *refusing = ctx;
     (void)text; /* the damaged pack was reported when it was read */
@@ -483,12 +483,12 @@ refuse_wrong_names(struct packing *packing, firn_error *err)
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < fi_objects_pack_count(objects); i++) {
         uint32_t number = fi_objects_pack_at(objects, i)->number;
-        struct firn_packfile *file;
+        struct firn_pack *file;
         if (is_linked(packing, number)) {
             continue;
         }
         FI_TRY(fi_objects_pack_acquire(objects, number, &file, err));
-        rc = fi_packfile_verify(file, packing->repair->scratch, refuse, &refusing, err);
+        rc = fi_pack_verify(file, packing->repair->scratch, repair_packs_refuse, &refusing, err);
         fi_objects_pack_release(objects, number);
         rc = rc == FIRN_CORRUPT ? FIRN_OK : rc;
     }

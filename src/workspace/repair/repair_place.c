@@ -314,7 +314,7 @@ take_others(struct fi_repair_place *place, firn_error *err)
 }
 
 static int
-tell_path(struct fi_repair *repair, const char *name, char **out, firn_error *err)
+report_path(struct fi_repair *repair, const char *name, char **out, firn_error *err)
 {
     struct fi_buf path = {0};
     *out = fi_buf_append_format(&path, "%s/%s", repair->ws->place.store_path, name) == FIRN_OK
@@ -354,7 +354,7 @@ fi_repair_place_exchange(struct fi_repair *repair, char **out_path, firn_error *
     rc = rc == FIRN_OK ? put_away(place, damaged, sound, name, err) : rc;
     fi_os_dir_close(damaged);
     fi_os_dir_close(sound);
-    rc = rc == FIRN_OK ? tell_path(repair, name, out_path, err) : rc;
+    rc = rc == FIRN_OK ? report_path(repair, name, out_path, err) : rc;
 out:
     return rc;
 }
@@ -365,7 +365,7 @@ fi_repair_place_close(struct fi_repair *repair)
     struct fi_repair_place *place = &repair->place;
     if (place->to != NULL) {
         fi_os_dir_close(place->to);
-        FI_IGNORE(fi_storefile_remove_tree(place->parent, place->new_name, NULL));
+        FI_RULES_IGNORE(fi_storefile_remove_tree(place->parent, place->new_name, NULL));
     }
     fi_storefile_lock_release(place->lock);
     fi_os_dir_close(place->from);

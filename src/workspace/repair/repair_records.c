@@ -147,7 +147,7 @@ delete_record(struct collecting *collecting, firn_slice key, const firn_error *w
 {
     struct fi_buf copy = {0};
     int rc = fi_buf_append_slice(&copy, key);
-    fi_repair_tell_damage(collecting->repair, why->text);
+    fi_repair_report_damage(collecting->repair, why->text);
     rc = rc == FIRN_OK
              ? fi_db_delete(collecting->keyspace, fi_buf_slice(&copy), FIRN_DURABILITY_OS, err)
              : fi_error_no_memory(err, "a key of the catalog");
@@ -315,7 +315,7 @@ meet_tag(struct fi_repair *repair, const struct fi_rescue_salvage_entry *entry, 
 }
 
 static int
-meet(void *ctx, const struct fi_rescue_salvage_entry *entry, firn_error *err)
+repair_records_meet(void *ctx, const struct fi_rescue_salvage_entry *entry, firn_error *err)
 {
     struct collecting *collecting = ctx;
     bool is_put = entry->kind == FI_ENTRY_PUT;
@@ -354,7 +354,7 @@ read_object(struct collecting *collecting, const firn_hash *hash, firn_error *er
         return add_record(collecting, &found, bytes, err);
     }
     if (rc == FIRN_CORRUPT) {
-        fi_repair_tell_damage(repair, why.text);
+        fi_repair_report_damage(repair, why.text);
         return FIRN_OK;
     }
     fi_error_copy(err, &why);
@@ -368,7 +368,7 @@ meet_object(struct collecting *collecting, firn_slice key, firn_slice value, fir
     firn_hash hash;
     FI_TRY_RETURN(fi_objects_index_decode_hash(key, &hash, err));
     FI_TRY_RETURN(fi_objects_index_decode_place(value, &place, err));
-    if (place.at.kind == FI_PACKFILE_RECORD) {
+    if (place.at.kind == FI_PACK_RECORD) {
         FI_TRY_RETURN(read_object(collecting, &hash, err));
     }
     return FIRN_OK;
@@ -384,7 +384,7 @@ fi_repair_records_collect(struct fi_repair *repair, firn_error *err)
     FI_TRY(read_catalog(&collecting, FI_CATALOG_WORKSPACES, take_workspace, err));
     FI_TRY(read_catalog(&collecting, FI_CATALOG_CHECKPOINTS, take_checkpoint, err));
     if (!repair->is_current) {
-        FI_TRY(fi_rescue_salvage(repair->place.from, meet, &collecting, err));
+        FI_TRY(fi_rescue_salvage(repair->place.from, repair_records_meet, &collecting, err));
         FI_TRY(visit_keyspace(&collecting, FI_OBJECTS_INDEX_OBJECTS, meet_object, err));
     }
 out:

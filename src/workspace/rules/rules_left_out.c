@@ -40,7 +40,8 @@ fi_rules_left_out_pattern(struct fi_buf *out, firn_slice path)
         }
         FI_TRY(fi_buf_append_u8(out, is_end ? '?' : byte));
     }
-    rc = out->size - begin <= FI_IGNORE_PATTERN_SIZE_MAX ? fi_buf_append_u8(out, '\n') : FIRN_LIMIT;
+    rc = out->size - begin <= FI_RULES_IGNORE_PATTERN_SIZE_MAX ? fi_buf_append_u8(out, '\n')
+                                                               : FIRN_LIMIT;
 out:
     if (rc != FIRN_OK) {
         out->size = begin;
@@ -55,10 +56,10 @@ fi_rules_left_out_note(struct fi_rules_walk *ignore, firn_slice path, bool *out_
     int rc = FIRN_LIMIT;
     fi_os_mutex_lock(&ignore->mutex);
     const size_t size = ignore->left_out.size;
-    if (ignore->left_out_count < LINES_MAX && path.size <= FI_IGNORE_PATTERN_SIZE_MAX) {
+    if (ignore->left_out_count < LINES_MAX && path.size <= FI_RULES_IGNORE_PATTERN_SIZE_MAX) {
         rc = fi_rules_left_out_pattern(&ignore->left_out, path);
     }
-    if (rc == FIRN_OK && ignore->left_out.size > FI_IGNORE_FILE_SIZE_MAX) { /* (I1) */
+    if (rc == FIRN_OK && ignore->left_out.size > FI_RULES_IGNORE_FILE_SIZE_MAX) { /* (I1) */
         ignore->left_out.size = size;
         rc = FIRN_LIMIT;
     }
@@ -107,28 +108,28 @@ out:
 }
 
 int
-fi_rules_left_out_collect(struct fi_rules_walk *ignore, struct fi_ignore_rules *rules)
+fi_rules_left_out_collect(struct fi_rules_walk *ignore, struct fi_rules_list *rules)
 {
     if (ignore->left_out_count == 0) {
         return FIRN_OK;
     }
-    DCHECK(ignore->left_out.size <= FI_IGNORE_FILE_SIZE_MAX); /* (I1) */
-    struct fi_ignore_rules_set *set = fi_ignore_rules_add(rules, 1);
+    DCHECK(ignore->left_out.size <= FI_RULES_IGNORE_FILE_SIZE_MAX); /* (I1) */
+    struct fi_rules_list_set *set = fi_rules_list_add(rules, 1);
     if (set == NULL || sort_lines(&ignore->left_out) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     set->include_deps = true;
-    set->files[0] = (struct fi_ignore_rules_file){.dir = firn_bytes(NULL, 0),
-                                                  .kind = FI_IGNORE_RULES_FIRNIGNORE,
-                                                  .content = fi_buf_slice(&ignore->left_out)};
+    set->files[0] = (struct fi_rules_list_file){.dir = firn_bytes(NULL, 0),
+                                                .kind = FI_RULES_LIST_FIRNIGNORE,
+                                                .content = fi_buf_slice(&ignore->left_out)};
     return FIRN_OK;
 }
 
 bool
-fi_rules_left_out_is(const struct fi_ignore_rules_set *set)
+fi_rules_left_out_is(const struct fi_rules_list_set *set)
 {
     if (!set->include_deps || set->is_narrow || set->gitignore || set->file_count != 1 ||
-        set->files[0].dir.size > 0 || set->files[0].kind != FI_IGNORE_RULES_FIRNIGNORE) {
+        set->files[0].dir.size > 0 || set->files[0].kind != FI_RULES_LIST_FIRNIGNORE) {
         return false;
     }
     const firn_slice text = set->files[0].content;

@@ -36,7 +36,8 @@ enum { MODE_OTHERS_WRITE = 022 };
 
 /* Fills is_trusted. A folder of entries that is not private, or is missing, counts as empty. */
 static int
-judge(struct fi_os *os, const char *real_root, struct fi_trust_store_look *look, firn_error *err)
+trust_store_assess(struct fi_os *os, const char *real_root, struct fi_trust_store_inspect *look,
+                   firn_error *err)
 {
     struct fi_buf entry = {0};
     if ((look->stat.mode & MODE_OTHERS_WRITE) != 0) { /* (I2) */
@@ -53,12 +54,12 @@ judge(struct fi_os *os, const char *real_root, struct fi_trust_store_look *look,
 
 /* *out_why is a transient failure to read the id; its code is FIRN_OK if there was none. */
 static int
-look_in(struct fi_os_dir *dir, const char *real_root, struct fi_trust_store_look *out,
-        firn_error *out_why, firn_error *err)
+trust_store_inspect(struct fi_os_dir *dir, const char *real_root,
+                    struct fi_trust_store_inspect *out, firn_error *out_why, firn_error *err)
 {
     struct fi_os_dir *store = NULL;
     int rc;
-    *out = (struct fi_trust_store_look){.has_store = false};
+    *out = (struct fi_trust_store_inspect){.has_store = false};
     *out_why = (firn_error){.code = FIRN_OK};
     FI_TRY(fi_trust_inside_holds(dir, &out->has_store, err));
     if (!out->has_store) {
@@ -73,31 +74,31 @@ look_in(struct fi_os_dir *dir, const char *real_root, struct fi_trust_store_look
     FI_TRY(fi_os_dir_stat(store, &out->stat, err));
     rc = fi_trust_store_id_read(store, out, out_why);
     out_why->code = fi_trust_store_id_is_damaged(rc) ? FIRN_OK : rc;
-    rc = judge(fi_os_dir_os(dir), real_root, out, err);
+    rc = trust_store_assess(fi_os_dir_os(dir), real_root, out, err);
 out:
     fi_os_dir_close(store);
     return rc;
 }
 
 static int
-look_and_tell(struct fi_os *os, const char *real_root, struct fi_trust_store_look *out,
-              firn_error *out_why, firn_error *err)
+inspect_and_report(struct fi_os *os, const char *real_root, struct fi_trust_store_inspect *out,
+                   firn_error *out_why, firn_error *err)
 {
     struct fi_os_dir *dir = NULL;
-    *out = (struct fi_trust_store_look){.has_store = false};
+    *out = (struct fi_trust_store_inspect){.has_store = false};
     *out_why = (firn_error){.code = FIRN_OK};
     int rc = fi_os_dir_open_path(os, real_root, &dir, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
     }
-    rc = look_in(dir, real_root, out, out_why, err);
+    rc = trust_store_inspect(dir, real_root, out, out_why, err);
     fi_os_dir_close(dir);
     return rc;
 }
 
 /* What a look found, with the failure that it told of. */
 static int
-conclude(int rc, struct fi_trust_store_look *out, const firn_error *why, firn_error *err)
+conclude(int rc, struct fi_trust_store_inspect *out, const firn_error *why, firn_error *err)
 {
     if (rc == FIRN_OK && out->is_trusted && why->code != FIRN_OK) { /* (I4) */
         out->is_trusted = false;
@@ -109,23 +110,23 @@ conclude(int rc, struct fi_trust_store_look *out, const firn_error *why, firn_er
 }
 
 int
-fi_trust_store_look(struct fi_os *os, const char *real_root, struct fi_trust_store_look *out,
-                    firn_error *err)
+fi_trust_store_inspect(struct fi_os *os, const char *real_root, struct fi_trust_store_inspect *out,
+                       firn_error *err)
 {
     firn_error why;
-    return conclude(look_and_tell(os, real_root, out, &why, err), out, &why, err);
+    return conclude(inspect_and_report(os, real_root, out, &why, err), out, &why, err);
 }
 
 int
-fi_trust_store_look_in(struct fi_os_dir *dir, const char *real_root,
-                       struct fi_trust_store_look *out, firn_error *err)
+fi_trust_store_inspect_in(struct fi_os_dir *dir, const char *real_root,
+                          struct fi_trust_store_inspect *out, firn_error *err)
 {
     firn_error why;
-    return conclude(look_in(dir, real_root, out, &why, err), out, &why, err);
+    return conclude(trust_store_inspect(dir, real_root, out, &why, err), out, &why, err);
 }
 
 int
-fi_trust_store_refuse(const char *real_root, const struct fi_trust_store_look *look,
+fi_trust_store_refuse(const char *real_root, const struct fi_trust_store_inspect *look,
                       firn_error *err)
 {
     const char *slash = real_root[1] == '\0' ? "" : "/";
@@ -160,8 +161,8 @@ check_identity(struct fi_os_dir *store, firn_error *err)
 
 /* Takes the files that the store has, and records it. No process may write to it meanwhile. */
 static int
-enter(struct fi_os *os, const struct fi_trust_store_look *look, const char *real_root,
-      firn_error *err)
+trust_store_enter(struct fi_os *os, const struct fi_trust_store_inspect *look,
+                  const char *real_root, firn_error *err)
 {
     char name[FI_TRUST_PRIVATE_NAME_SIZE];
     struct fi_os_dir *dir = NULL;
@@ -193,10 +194,10 @@ out:
 int
 fi_trust_store_enter(struct fi_os *os, const char *real_root, firn_error *err)
 {
-    struct fi_trust_store_look look;
+    struct fi_trust_store_inspect look;
     firn_error why;
     int rc;
-    FI_TRY(look_and_tell(os, real_root, &look, &why, err));
+    FI_TRY(inspect_and_report(os, real_root, &look, &why, err));
     if (!look.has_store) {
         rc = fi_error_set(err, FIRN_NOT_FOUND, "there is no store in '%.900s'", real_root);
     } else if ((look.stat.mode & MODE_OTHERS_WRITE) != 0) {
@@ -207,7 +208,7 @@ fi_trust_store_enter(struct fi_os *os, const char *real_root, firn_error *err)
     } else if (why.code != FIRN_OK) { /* (I4) */
         rc = fi_error_set(err, why.code, "%s", why.text);
     } else { /* also if there is one: an earlier call may have failed before it was durable */
-        rc = enter(os, &look, real_root, err);
+        rc = trust_store_enter(os, &look, real_root, err);
     }
 out:
     return rc;

@@ -10,7 +10,7 @@
 #include "trust/trust_internal.h"
 
 int
-fi_trust_store_id_read(struct fi_os_dir *store, struct fi_trust_store_look *out, firn_error *err)
+fi_trust_store_id_read(struct fi_os_dir *store, struct fi_trust_store_inspect *out, firn_error *err)
 {
     struct fi_storefile_identity identity;
     uint8_t bytes[FI_STOREFILE_IDENTITY_SIZE];
@@ -38,7 +38,7 @@ fi_trust_store_id_is_damaged(int rc)
 int
 fi_trust_store_id(struct fi_os_dir *store, uint8_t *out, bool *out_has, firn_error *err)
 {
-    struct fi_trust_store_look look = {.has_id = false};
+    struct fi_trust_store_inspect look = {.has_id = false};
     int rc = fi_trust_store_id_read(store, &look, err);
     *out_has = rc == FIRN_OK;
     memcpy(out, look.id, sizeof look.id);
@@ -48,7 +48,7 @@ fi_trust_store_id(struct fi_os_dir *store, uint8_t *out, bool *out_has, firn_err
 int
 fi_trust_store_id_refuse(struct fi_os_dir *store, firn_error *err)
 {
-    struct fi_trust_store_look look = {.has_id = false};
+    struct fi_trust_store_inspect look = {.has_id = false};
     int rc = fi_trust_store_id_read(store, &look, err);
     return rc == FIRN_NEWER ? rc
                             : fi_error_set(err, FIRN_INVALID,

@@ -73,7 +73,7 @@ is_id(const char *id)
 /* The id and the path of an entry; false if it is not a valid one. *out ends in a NUL, the only one
  * in the entry. */
 static bool
-take_apart(struct fi_buf *entry, char id[ID_LETTERS + 1], const char **out)
+trust_store_note_split(struct fi_buf *entry, char id[ID_LETTERS + 1], const char **out)
 {
     const char *text = fi_buf_text(entry);
     size_t magic_size = sizeof MAGIC - 1;
@@ -98,11 +98,11 @@ fi_trust_store_note_root(struct fi_buf *note)
 {
     char id[ID_LETTERS + 1];
     const char *root;
-    return take_apart(note, id, &root) ? root : NULL;
+    return trust_store_note_split(note, id, &root) ? root : NULL;
 }
 
 static void
-id_text(const struct fi_trust_store_look *look, char out[ID_LETTERS + 1])
+id_text(const struct fi_trust_store_inspect *look, char out[ID_LETTERS + 1])
 {
     memset(out, '-', ID_LETTERS);
     out[ID_LETTERS] = '\0';
@@ -112,14 +112,14 @@ id_text(const struct fi_trust_store_look *look, char out[ID_LETTERS + 1])
 }
 
 bool
-fi_trust_store_note_agrees(struct fi_buf *entry, const struct fi_trust_store_look *look,
+fi_trust_store_note_agrees(struct fi_buf *entry, const struct fi_trust_store_inspect *look,
                            const char *real_root)
 {
     char own[ID_LETTERS + 1];
     char id[ID_LETTERS + 1];
     char identity[HEAD_SIZE];
     const char *root;
-    if (!take_apart(entry, id, &root)) {
+    if (!trust_store_note_split(entry, id, &root)) {
         return false;
     }
     id_text(look, own);
@@ -148,7 +148,7 @@ out:
 }
 
 int
-fi_trust_store_note_put(struct fi_os *os, const struct fi_trust_store_look *look,
+fi_trust_store_note_put(struct fi_os *os, const struct fi_trust_store_inspect *look,
                         const char *real_root, firn_error *err)
 {
     char name[FI_TRUST_PRIVATE_NAME_SIZE];
@@ -194,7 +194,7 @@ root_around(struct fi_os_dir *store, struct fi_buf *path, const char **out, firn
 int
 fi_trust_store_note_find(struct fi_os_dir *store, struct fi_trust_store_note *out, firn_error *err)
 {
-    struct fi_trust_store_look look = {.has_store = true};
+    struct fi_trust_store_inspect look = {.has_store = true};
     char id[ID_LETTERS + 1];
     struct fi_os *os = fi_os_dir_os(store);
     struct fi_buf entry = {0};
@@ -218,7 +218,8 @@ fi_trust_store_note_find(struct fi_os_dir *store, struct fi_trust_store_note *ou
         goto out;
     }
     FI_TRY(rc);
-    if (!fi_trust_store_note_agrees(&entry, &look, real_root) || !take_apart(&entry, id, &root)) {
+    if (!fi_trust_store_note_agrees(&entry, &look, real_root) ||
+        !trust_store_note_split(&entry, id, &root)) {
         goto out;
     }
     out->is_there = true;
@@ -241,7 +242,7 @@ fi_trust_store_note_deinit(struct fi_trust_store_note *note)
 int
 fi_trust_store_note_put_for(struct fi_os_dir *store, const char *root, firn_error *err)
 {
-    struct fi_trust_store_look look = {.has_store = true};
+    struct fi_trust_store_inspect look = {.has_store = true};
     int rc;
     FI_TRY(fi_os_dir_stat(store, &look.stat, err));
     rc = fi_trust_store_id_read(store, &look, err);

@@ -55,7 +55,7 @@ struct checking {
     struct fi_ws_opened *opened;
     const firn_workspace_check_options *options;
     firn_workspace_check_result *result;
-    struct fi_packfile_scratch *scratch;
+    struct fi_pack_scratch *scratch;
     struct fi_verify_content contents;
     struct cause causes[CAUSES_MAX]; /* in the pack that is being read, not reported yet */
     size_t cause_count;
@@ -79,7 +79,7 @@ give_notice(const struct checking *checking, const firn_notice *notice)
 }
 
 static void
-tell(struct checking *checking, firn_slice path, const char *text)
+verify_report(struct checking *checking, firn_slice path, const char *text)
 {
     const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .path = path, .text = text};
     checking->result->damaged++;
@@ -99,7 +99,7 @@ progress(void *ctx, firn_error *err)
     firn_progress state = {.phase = "check",
                            .files_done = checking->result->objects,
                            .bytes_done = checking->result->bytes_read +
-                                         fi_packfile_scratch_verified(checking->scratch)};
+                                         fi_pack_scratch_verified(checking->scratch)};
     int rc = fi_os_callback_progress(callbacks, &state);
     return rc == FIRN_OK ? FIRN_OK : fi_error_set(err, FIRN_CANCELLED, "cancelled");
 }
@@ -139,7 +139,7 @@ static int
 report_whole(struct checking *checking, int rc, const firn_error *found, firn_error *err)
 {
     if (is_finding(rc)) {
-        tell(checking, firn_bytes(NULL, 0), found->text);
+        verify_report(checking, firn_bytes(NULL, 0), found->text);
         return FIRN_OK;
     }
     return report_newer(checking, firn_bytes(NULL, 0), rc, found, err);
@@ -153,7 +153,7 @@ on_store_damage(void *ctx, const char *text)
     struct checking *checking = ctx;
     char named[FIRN_ERROR_TEXT_SIZE];
     fi_rows_mend_name(checking->opened->db, text, named);
-    tell(ctx, firn_bytes(NULL, 0), named);
+    verify_report(ctx, firn_bytes(NULL, 0), named);
 }
 
 static int
@@ -175,7 +175,7 @@ check_store(struct checking *checking, firn_error *err)
 
 /* One notice for all objects in one damaged block. */
 static void
-tell_objects(struct checking *checking)
+report_objects(struct checking *checking)
 {
     char text[FIRN_ERROR_TEXT_SIZE];
     char hex[HEX_SIZE];
@@ -209,7 +209,7 @@ add_object(struct checking *checking, const firn_hash *hash, const char *text)
         at++;
     }
     if (at == CAUSES_MAX) {
-        tell_objects(checking);
+        report_objects(checking);
         at = 0;
     }
     CHECK(at < CAUSES_MAX && at <= checking->cause_count);
@@ -229,7 +229,7 @@ on_pack_damage(void *ctx, const firn_hash *hash, const char *text)
 {
     struct checking *checking = ctx;
     if (hash == NULL) {
-        tell(checking, firn_bytes(NULL, 0), text);
+        verify_report(checking, firn_bytes(NULL, 0), text);
         return;
     }
     add_object(checking, hash, text);
@@ -242,17 +242,17 @@ static int
 check_pack(struct checking *checking, uint32_t number, firn_error *err)
 {
     struct fi_objects *objects = checking->opened->objects;
-    struct firn_packfile *file;
+    struct firn_pack *file;
     firn_error found;
     DCHECK(checking->cause_count == 0); /* all of the previous pack was reported */
     int rc = fi_objects_pack_acquire(objects, number, &file, &found);
     if (rc == FIRN_OK) {
         checking->result->packs++;
-        checking->result->objects += fi_packfile_count(file);
+        checking->result->objects += fi_pack_count(file);
         if (checking->options->read_data) {
-            rc = fi_packfile_verify(file, checking->scratch, on_pack_damage, checking, &found);
-            tell_objects(checking);
-            checking->result->bytes_read += fi_packfile_size_bytes(file);
+            rc = fi_pack_verify(file, checking->scratch, on_pack_damage, checking, &found);
+            report_objects(checking);
+            checking->result->bytes_read += fi_pack_size_bytes(file);
         }
         fi_objects_pack_release(objects, number);
         return rc == FIRN_CORRUPT /* reported by on_pack_damage */
@@ -276,7 +276,7 @@ check_packs(struct checking *checking, firn_error *err)
 /* ---- checkpoints ---- */
 
 static void
-tell_lost(struct checking *checking, firn_slice path, const char *why)
+verify_report_lost(struct checking *checking, firn_slice path, const char *why)
 {
     DCHECK(checking->record != NULL);
     checking->lost++;
@@ -297,7 +297,7 @@ report_lost(struct checking *checking, firn_slice path, int rc, const firn_error
             firn_error *err)
 {
     if (is_finding(rc)) {
-        tell_lost(checking, path, found->text);
+        verify_report_lost(checking, path, found->text);
         return FIRN_OK;
     }
     return report_newer(checking, path, rc, found, err);
@@ -310,13 +310,13 @@ check_content(struct checking *checking, firn_slice path, const struct fi_tree_e
 {
     firn_error found;
     const char *why;
-    int rc = fi_verify_content_look(&checking->contents, entry, &why, &found);
+    int rc = fi_verify_content_inspect(&checking->contents, entry, &why, &found);
     if (is_finding(rc)) {
-        tell_lost(checking, path, found.text);
+        verify_report_lost(checking, path, found.text);
         return fi_verify_content_note_damaged(&checking->contents, &entry->hash, err);
     }
     if (rc == FIRN_OK && why != NULL) {
-        tell_lost(checking, path, why);
+        verify_report_lost(checking, path, why);
     }
     return report_newer(checking, path, rc, &found, err);
 }
@@ -333,7 +333,7 @@ check_link(struct checking *checking, firn_slice path, const struct fi_tree_entr
 
 /* Reports an entry that a restore will leave out. It may be as old as firn, so it is not damage. */
 static void
-tell_reserved(struct checking *checking, firn_slice path, firn_slice name)
+report_reserved(struct checking *checking, firn_slice path, firn_slice name)
 {
     const char *reason = fi_tree_reserved_name(name);
     if (reason == NULL || checking->names_all) {
@@ -355,7 +355,7 @@ check_entry(void *ctx, const struct fi_difference_walk_change *change, firn_erro
     const struct fi_tree_entry *entry = change->after;
     int rc = progress(checking, err);
     if (rc == FIRN_OK && entry != NULL && change->path.size > 0) {
-        tell_reserved(checking, change->path, entry->name);
+        report_reserved(checking, change->path, entry->name);
     }
     if (rc == FIRN_OK && entry != NULL && entry->hard_link.size > 0) {
         rc = check_link(checking, change->path, entry, err);
@@ -493,8 +493,8 @@ check_opened(struct checking *checking, firn_error *err)
     int rc;
     DCHECK(checking->opened->db != NULL && checking->opened->objects != NULL &&
            checking->opened->catalog != NULL);
-    FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &checking->scratch, err));
-    fi_packfile_scratch_set_tick(checking->scratch, progress, checking);
+    FI_TRY(fi_pack_scratch_create(SCRATCH_FRAMES, &checking->scratch, err));
+    fi_pack_scratch_set_tick(checking->scratch, progress, checking);
     checking->contents.scratch = checking->scratch;
     FI_TRY(check_pack_list(checking, err));
     FI_TRY(check_store(checking, err));
@@ -509,7 +509,7 @@ check_opened(struct checking *checking, firn_error *err)
                           checking->ws->place.store_path);
     }
 out:
-    fi_packfile_scratch_destroy(checking->scratch);
+    fi_pack_scratch_destroy(checking->scratch);
     fi_buf_deinit(&checking->previous_bytes);
     fi_verify_content_deinit(&checking->contents);
     return rc;

@@ -17,14 +17,14 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/slice.h"
-#include "pack/packfile_cells.h"
+#include "pack/pack_cells.h"
 #include "verify/verify_content.h"
 
 /* Whether an object is in the index, its pack exists, and no damage was found in it; otherwise
  * *out_why says what is wrong. */
 static int
-look_for(const struct fi_verify_content *contents, const firn_hash *hash, const char **out_why,
-         firn_error *err)
+verify_content_find(const struct fi_verify_content *contents, const firn_hash *hash,
+                    const char **out_why, firn_error *err)
 {
     bool is_there;
     *out_why = NULL;
@@ -69,7 +69,7 @@ list_equal(const void *record, const void *key)
 
 /* A list that is named in many places is visited once. */
 static int
-note_list(struct piece_check *check, const struct fi_packfile_piece *piece, firn_error *err)
+note_list(struct piece_check *check, const struct fi_pack_piece *piece, firn_error *err)
 {
     DCHECK(!piece->is_hole && check->why == NULL);
     struct list list = {0};
@@ -98,27 +98,27 @@ pass_on(void *ctx, uint64_t bytes, firn_error *err)
 
 /* A cell that is stored as one object. */
 static int
-check_whole_cell(struct piece_check *check, const struct fi_packfile_piece *cell,
+check_whole_cell(struct piece_check *check, const struct fi_pack_piece *cell,
                  const struct fi_objects_place *place, firn_error *err)
 {
     struct fi_verify_content *contents = check->contents;
-    DCHECK(check->level == 0 && place->at.kind != FI_PACKFILE_PIECES);
-    if (place->at.kind == FI_PACKFILE_DELTA && contents->read_data) {
+    DCHECK(check->level == 0 && place->at.kind != FI_PACK_PIECES);
+    if (place->at.kind == FI_PACK_DELTA && contents->read_data) {
         return fi_objects_stream_verify(contents->objects, contents->scratch, &cell->hash,
                                         cell->size, pass_on, contents, err);
     }
-    if (place->at.kind != FI_PACKFILE_DELTA && place->at.size != cell->size) {
+    if (place->at.kind != FI_PACK_DELTA && place->at.size != cell->size) {
         check->why = "its content has another size than its entry says";
     }
     return FIRN_OK;
 }
 
 static int
-check_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
+check_piece(void *ctx, uint64_t offset, const struct fi_pack_piece *piece, firn_error *err)
 {
     (void)offset;
     struct piece_check *check = ctx;
-    DCHECK(check->level < FI_PACKFILE_CELLS_LEVELS);
+    DCHECK(check->level < FI_PACK_CELLS_LEVELS);
     check->size += piece->size;
     if (piece->is_hole || check->why != NULL) {
         return FIRN_OK;
@@ -126,15 +126,15 @@ check_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, f
     check->count++;
     struct fi_objects_place place;
     int rc;
-    FI_TRY(look_for(check->contents, &piece->hash, &check->why, err));
+    FI_TRY(verify_content_find(check->contents, &piece->hash, &check->why, err));
     if (check->why != NULL) {
         goto out;
     }
     FI_TRY(fi_objects_index_find(check->contents->objects, &piece->hash, &place, err));
     /* Its own pack could verify the name of a list of cells, and of each cell. */
     check->is_spread = check->is_spread || (check->level < 0 && place.pack != check->pack) ||
-                       (check->level < 0 && place.at.kind == FI_PACKFILE_DELTA);
-    if (place.at.kind == FI_PACKFILE_PIECES) {
+                       (check->level < 0 && place.at.kind == FI_PACK_DELTA);
+    if (place.at.kind == FI_PACK_PIECES) {
         FI_TRY(note_list(check, piece, err));
     } else if (check->level > 0) {
         check->why = "its content does not match its hash";
@@ -162,7 +162,7 @@ static int
 check_list(struct piece_check *check, const struct list *list, firn_error *err)
 {
     struct fi_objects *objects = check->contents->objects;
-    struct fi_packfile_scratch *scratch = check->contents->scratch;
+    struct fi_pack_scratch *scratch = check->contents->scratch;
     int level;
     int rc;
     FI_TRY(fi_objects_cells_level(objects, scratch, &list->hash, &level, err));
@@ -217,14 +217,14 @@ check_lists(struct piece_check *check, const struct list *first, firn_error *err
 static int
 check_delta(struct piece_check *check, const firn_hash *hash, firn_error *err)
 {
-    struct fi_packfile_delta delta;
+    struct fi_pack_delta delta;
     DCHECK(check->why == NULL && check->level < 0);
     int rc = fi_objects_read_delta(check->contents->objects, check->contents->scratch, hash, &delta,
                                    err);
     if (rc == FIRN_OK) {
         check->size = delta.size;
         check->is_spread = true;
-        rc = look_for(check->contents, &delta.base, &check->why, err);
+        rc = verify_content_find(check->contents, &delta.base, &check->why, err);
     }
     return rc;
 }
@@ -238,12 +238,11 @@ begin_lists(const struct piece_check *check, const struct fi_tree_entry *entry, 
     int rc = fi_objects_cells_level(check->contents->objects, check->contents->scratch,
                                     &entry->hash, &out->level, err);
     if (rc == FIRN_OK && out->level >= 0 &&
-        (entry->size < FI_PACKFILE_CELLS_CONTENT_MIN ||
-         entry->size > FI_PACKFILE_CELLS_CONTENT_MAX ||
-         out->level != (int)fi_packfile_cells_level_of(entry->size))) {
+        (entry->size < FI_PACK_CELLS_CONTENT_MIN || entry->size > FI_PACK_CELLS_CONTENT_MAX ||
+         out->level != (int)fi_pack_cells_level_of(entry->size))) {
         out->level = -1; /* it is not a list of cells */
     }
-    DCHECK(rc != FIRN_OK || out->level < FI_PACKFILE_CELLS_LEVELS);
+    DCHECK(rc != FIRN_OK || out->level < FI_PACK_CELLS_LEVELS);
     return rc;
 }
 
@@ -286,7 +285,7 @@ check_whole(struct piece_check *check, const struct fi_tree_entry *entry, firn_e
     int rc;
     DCHECK(check->why == NULL && check->size == 0 && !check->is_spread);
     FI_TRY(fi_objects_index_find(objects, &entry->hash, &place, err));
-    if (place.at.kind == FI_PACKFILE_PIECES) {
+    if (place.at.kind == FI_PACK_PIECES) {
         if (is_known_sound(check->contents, entry)) {
             goto out;
         }
@@ -295,7 +294,7 @@ check_whole(struct piece_check *check, const struct fi_tree_entry *entry, firn_e
         FI_TRY(check_lists(check, &whole, err));
     } else {
         check->size = place.at.size;
-        if (place.at.kind == FI_PACKFILE_DELTA) {
+        if (place.at.kind == FI_PACK_DELTA) {
             FI_TRY(check_delta(check, &entry->hash, err));
         }
         if (check->why == NULL && check->size != entry->size) {
@@ -306,7 +305,7 @@ check_whole(struct piece_check *check, const struct fi_tree_entry *entry, firn_e
         FI_TRY(fi_objects_stream_verify(objects, check->contents->scratch, &entry->hash,
                                         entry->size, pass_on, check->contents, err));
     }
-    if (check->why == NULL && place.at.kind == FI_PACKFILE_PIECES) {
+    if (check->why == NULL && place.at.kind == FI_PACK_PIECES) {
         rc = note_sound(check->contents, entry, err);
     }
 out:
@@ -314,13 +313,13 @@ out:
 }
 
 int
-fi_verify_content_look(struct fi_verify_content *contents, const struct fi_tree_entry *entry,
-                       const char **out_why, firn_error *err)
+fi_verify_content_inspect(struct fi_verify_content *contents, const struct fi_tree_entry *entry,
+                          const char **out_why, firn_error *err)
 {
     DCHECK(entry->kind == FI_TREE_FILE);
     struct piece_check check = {.contents = contents, .level = -1};
     fi_hash_map_init(&check.seen, sizeof(struct list), fi_hash_map_first, list_equal);
-    int rc = look_for(contents, &entry->hash, &check.why, err);
+    int rc = verify_content_find(contents, &entry->hash, &check.why, err);
     if (rc == FIRN_OK && check.why == NULL) {
         rc = check_whole(&check, entry, err);
     }

@@ -13,7 +13,7 @@
  * looked for. */
 struct fi_verify_content {
     struct fi_objects *objects;
-    struct fi_packfile_scratch *scratch;
+    struct fi_pack_scratch *scratch;
     bool read_data; /* compares what no pack can verify by itself */
     int (*tick)(void *ctx, firn_error *err);
     void *ctx;
@@ -27,8 +27,8 @@ FIRN_MUST_CHECK int fi_verify_content_note_damaged(struct fi_verify_content *con
                                                    const firn_hash *hash, firn_error *err);
 /* Whether the content of a file is there and is what its entry says: *out_why is NULL, or says what
  * is wrong. A failure may be damage, too. */
-FIRN_MUST_CHECK int fi_verify_content_look(struct fi_verify_content *contents,
-                                           const struct fi_tree_entry *entry, const char **out_why,
-                                           firn_error *err);
+FIRN_MUST_CHECK int fi_verify_content_inspect(struct fi_verify_content *contents,
+                                              const struct fi_tree_entry *entry,
+                                              const char **out_why, firn_error *err);
 
 #endif

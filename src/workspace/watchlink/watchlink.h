@@ -156,7 +156,7 @@ void fi_watchlink_complete(struct fi_watchlink *watched, struct fi_scan_result *
 bool fi_watchlink_widen(struct fi_watchlink *watched);
 /* Reports the visit to the watch. Requires: the tree of the scan is in the store, and will be that
  * of the next question. NULL is fine. */
-void fi_watchlink_tell(struct fi_watchlink *watched, const struct fi_scan_result *scan);
+void fi_watchlink_report(struct fi_watchlink *watched, const struct fi_scan_result *scan);
 
 /* The name of the socket, in the store's directory. */
 enum { FI_WATCHLINK_NAME_SIZE = 32 };

@@ -27,26 +27,27 @@ host_sync_log(void *ctx, firn_error *err)
 }
 
 static int
-host_take_views(void *ctx, uint32_t tree_id, struct fi_view_list *out, firn_error *err)
+host_take_snapshots(void *ctx, uint32_t tree_id, struct fi_snapshot_list *out, firn_error *err)
 {
     struct fixture *fixture = ctx;
     (void)tree_id;
     (void)err;
-    for (size_t i = 0; i < fixture->view_count; i++) {
-        fixture->view_array[i] = fixture_view_of(fixture, i);
+    for (size_t i = 0; i < fixture->snapshot_count; i++) {
+        fixture->snapshot_array[i] = fixture_snapshot_of(fixture, i);
     }
-    *out = flat_views_list(fixture->view_array, fixture->view_count, NULL, fixture->view_array);
-    fixture->views_taken++;
+    *out = flat_snapshots_list(fixture->snapshot_array, fixture->snapshot_count, NULL,
+                               fixture->snapshot_array);
+    fixture->snapshots_taken++;
     return FIRN_OK;
 }
 
 static void
-host_release_views(void *ctx, struct fi_view_list *views)
+host_release_snapshots(void *ctx, struct fi_snapshot_list *snapshots)
 {
     struct fixture *fixture = ctx;
-    flat_views_free(views);
-    assert_true(fixture->views_taken > 0);
-    fixture->views_taken--;
+    flat_snapshots_free(snapshots);
+    assert_true(fixture->snapshots_taken > 0);
+    fixture->snapshots_taken--;
 }
 
 static bool
@@ -71,8 +72,8 @@ fixture_init(struct fixture *fixture, struct fi_os *os)
         .cache = fixture->cache,
         .host = {.ctx = fixture,
                  .sync_log = host_sync_log,
-                 .take_views = host_take_views,
-                 .release_views = host_release_views,
+                 .take_snapshots = host_take_snapshots,
+                 .release_snapshots = host_release_snapshots,
                  .no_reader_below = host_no_reader_below},
         .run_bytes_target = 3 << 10,
         .level_bytes_base = 6 << 10,
@@ -83,9 +84,9 @@ fixture_init(struct fixture *fixture, struct fi_os *os)
         .value_file_bytes_small = 300,
         .history_runs_target = 3,
     };
-    fixture->views[0].intervals[0] = (struct fi_view_interval){1, UINT64_MAX};
-    fixture->views[0].count = 1;
-    fixture->view_count = 1;
+    fixture->snapshots[0].intervals[0] = (struct fi_snapshot_interval){1, UINT64_MAX};
+    fixture->snapshots[0].count = 1;
+    fixture->snapshot_count = 1;
     for (unsigned i = 0; i < FIXTURE_TREES; i++) {
         fixture->tree_ids[i] = fixture->next_tree_id++;
     }
@@ -185,7 +186,7 @@ void
 fixture_close(struct fixture *fixture)
 {
     firn_error err;
-    assert_int_equal(fixture->views_taken, 0);
+    assert_int_equal(fixture->snapshots_taken, 0);
     TEST_OK(fi_lsm_close(fixture->lsm, &err), &err);
     fixture->lsm = NULL;
 }
@@ -325,45 +326,47 @@ fixture_work(struct fixture *fixture, bool is_unhurried, firn_error *err)
 
 /* ---- views ---- */
 
-struct fi_view
-fixture_view_of(struct fixture *fixture, size_t i)
+struct fi_snapshot
+fixture_snapshot_of(struct fixture *fixture, size_t i)
 {
-    return (struct fi_view){fixture->views[i].intervals, fixture->views[i].count, 0, NULL};
+    return (struct fi_snapshot){fixture->snapshots[i].intervals, fixture->snapshots[i].count, 0,
+                                NULL};
 }
 
 size_t
 fixture_checkpoint(struct fixture *fixture)
 {
-    assert_true(fixture->view_count < FIXTURE_VIEWS_MAX);
-    struct fixture_view *view = &fixture->views[fixture->view_count];
-    *view = fixture->views[0];
-    struct fi_view_interval *last = &view->intervals[view->count - 1];
+    assert_true(fixture->snapshot_count < FIXTURE_SNAPSHOTS_MAX);
+    struct fixture_snapshot *snapshot = &fixture->snapshots[fixture->snapshot_count];
+    *snapshot = fixture->snapshots[0];
+    struct fi_snapshot_interval *last = &snapshot->intervals[snapshot->count - 1];
     if (last->first > fixture->sequence) {
-        view->count--;
+        snapshot->count--;
     } else {
         last->last = fixture->sequence;
     }
-    return fixture->view_count++;
+    return fixture->snapshot_count++;
 }
 
 void
-fixture_remove_view(struct fixture *fixture, size_t i)
+fixture_remove_snapshot(struct fixture *fixture, size_t i)
 {
-    assert_true(i > 0 && i < fixture->view_count);
-    fixture->views[i] = fixture->views[--fixture->view_count];
+    assert_true(i > 0 && i < fixture->snapshot_count);
+    fixture->snapshots[i] = fixture->snapshots[--fixture->snapshot_count];
 }
 
 void
 fixture_restore(struct fixture *fixture, size_t i)
 {
-    struct fixture_view *now = &fixture->views[0];
-    *now = fixture->views[i];
+    struct fixture_snapshot *now = &fixture->snapshots[0];
+    *now = fixture->snapshots[i];
     if (now->count > 0 && now->intervals[now->count - 1].last == fixture->sequence) {
         now->intervals[now->count - 1].last = UINT64_MAX;
     } else {
         assert_true(now->count < FIXTURE_INTERVALS_MAX);
         /* A restore has a sequence: so no two lines begin alike. */
-        now->intervals[now->count++] = (struct fi_view_interval){++fixture->sequence, UINT64_MAX};
+        now->intervals[now->count++] =
+            (struct fi_snapshot_interval){++fixture->sequence, UINT64_MAX};
     }
 }
 
@@ -398,7 +401,7 @@ fixture_value(const struct fixture_record *record, struct fi_buf *out)
 }
 
 void
-fixture_model(struct fixture *fixture, uint32_t tree_id, const struct fi_view *view,
+fixture_model(struct fixture *fixture, uint32_t tree_id, const struct fi_snapshot *snapshot,
               const struct fixture_record *out[FIXTURE_KEYS])
 {
     for (unsigned key = 0; key < FIXTURE_KEYS; key++) {
@@ -406,7 +409,7 @@ fixture_model(struct fixture *fixture, uint32_t tree_id, const struct fi_view *v
     }
     for (size_t i = 0; i < fixture->record_count; i++) {
         const struct fixture_record *record = &fixture->records[i];
-        if (record->tree != tree_id || !fi_view_sees(view, record->sequence)) {
+        if (record->tree != tree_id || !fi_snapshot_sees(snapshot, record->sequence)) {
             continue;
         }
         if (record->kind == FI_ENTRY_RANGE_DELETE) {
@@ -435,14 +438,15 @@ assert_record(const struct fixture_record *record, firn_slice value)
 }
 
 static void
-compare_gets(struct fixture *fixture, unsigned tree, const struct fi_view *view,
+compare_gets(struct fixture *fixture, unsigned tree, const struct fi_snapshot *snapshot,
              const struct fixture_record *const *model)
 {
     struct fi_buf value = {0};
     firn_error err;
     for (unsigned key = 0; key < FIXTURE_KEYS; key++) {
         char bytes[FIXTURE_KEY_SIZE];
-        int rc = fi_lsm_tree_get(fixture->trees[tree], fixture_key(key, bytes), view, &value, &err);
+        int rc =
+            fi_lsm_tree_get(fixture->trees[tree], fixture_key(key, bytes), snapshot, &value, &err);
         if (rc != (model[key] == NULL ? FIRN_NOT_FOUND : FIRN_OK)) {
             print_message("tree %u, key %u: %s\n", tree, key,
                           rc == FIRN_OK || rc == FIRN_NOT_FOUND ? firn_code_name(rc) : err.text);
@@ -469,7 +473,7 @@ assert_at(struct fi_lsm_cursor *cursor, const struct fixture_record *record)
 }
 
 static void
-compare_cursors(struct fixture *fixture, unsigned tree, const struct fi_view *view,
+compare_cursors(struct fixture *fixture, unsigned tree, const struct fi_snapshot *snapshot,
                 const struct fixture_record *const *model, unsigned lower, unsigned upper)
 {
     firn_error err;
@@ -478,7 +482,7 @@ compare_cursors(struct fixture *fixture, unsigned tree, const struct fi_view *vi
     firn_slice lower_key = fixture_key(lower, lower_bytes);
     firn_slice upper_key = fixture_key(upper, upper_bytes);
     struct fi_lsm_cursor_options options = {
-        .view = view,
+        .snapshot = snapshot,
         .lower = lower == 0 ? NULL : &lower_key,
         .upper = upper == FIXTURE_KEYS ? NULL : &upper_key,
     };
@@ -504,22 +508,22 @@ compare_cursors(struct fixture *fixture, unsigned tree, const struct fi_view *vi
 }
 
 void
-fixture_compare(struct fixture *fixture, unsigned tree, size_t view_number)
+fixture_compare(struct fixture *fixture, unsigned tree, size_t snapshot_number)
 {
     const struct fixture_record *model[FIXTURE_KEYS];
-    struct fi_view view = fixture_view_of(fixture, view_number);
-    fixture_model(fixture, fixture->tree_ids[tree], &view, model);
-    compare_gets(fixture, tree, &view, model);
-    compare_cursors(fixture, tree, &view, model, 0, FIXTURE_KEYS);
-    compare_cursors(fixture, tree, &view, model, 30, 90);
+    struct fi_snapshot snapshot = fixture_snapshot_of(fixture, snapshot_number);
+    fixture_model(fixture, fixture->tree_ids[tree], &snapshot, model);
+    compare_gets(fixture, tree, &snapshot, model);
+    compare_cursors(fixture, tree, &snapshot, model, 0, FIXTURE_KEYS);
+    compare_cursors(fixture, tree, &snapshot, model, 30, 90);
 }
 
 void
 fixture_compare_all(struct fixture *fixture)
 {
     for (unsigned tree = 0; tree < FIXTURE_TREES; tree++) {
-        for (size_t view = 0; view < fixture->view_count; view++) {
-            fixture_compare(fixture, tree, view);
+        for (size_t snapshot = 0; snapshot < fixture->snapshot_count; snapshot++) {
+            fixture_compare(fixture, tree, snapshot);
         }
     }
 }

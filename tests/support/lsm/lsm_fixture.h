@@ -16,7 +16,7 @@
 enum {
     FIXTURE_TREES = 4,
     FIXTURE_KEYS = 160,
-    FIXTURE_VIEWS_MAX = 6,
+    FIXTURE_SNAPSHOTS_MAX = 6,
     FIXTURE_INTERVALS_MAX = 24,
     FIXTURE_KEY_SIZE = 16,
     FIXTURE_OPEN_MAX = 24, /* runs */
@@ -35,8 +35,8 @@ struct fixture_record {
     unsigned value_size; /* of a put; the bytes follow from sequence and key */
 };
 
-struct fixture_view {
-    struct fi_view_interval intervals[FIXTURE_INTERVALS_MAX];
+struct fixture_snapshot {
+    struct fi_snapshot_interval intervals[FIXTURE_INTERVALS_MAX];
     size_t count;
 };
 
@@ -60,10 +60,10 @@ struct fixture {
     uint64_t sequence;
 
     /* Views; the first is now. */
-    struct fixture_view views[FIXTURE_VIEWS_MAX];
-    size_t view_count;
-    struct fi_view view_array[FIXTURE_VIEWS_MAX];
-    unsigned views_taken;
+    struct fixture_snapshot snapshots[FIXTURE_SNAPSHOTS_MAX];
+    size_t snapshot_count;
+    struct fi_snapshot snapshot_array[FIXTURE_SNAPSHOTS_MAX];
+    unsigned snapshots_taken;
 
     uint64_t reader_version; /* of a reader in another process; UINT64_MAX: none */
     bool sync_fails;
@@ -99,21 +99,21 @@ int fixture_work(struct fixture *fixture, bool is_unhurried, firn_error *err);
 
 /* Now, cut at the newest sequence, as view number i. */
 size_t fixture_checkpoint(struct fixture *fixture);
-void fixture_remove_view(struct fixture *fixture, size_t i);
+void fixture_remove_snapshot(struct fixture *fixture, size_t i);
 /* Now becomes view i and all that comes. */
 void fixture_restore(struct fixture *fixture, size_t i);
-struct fi_view fixture_view_of(struct fixture *fixture, size_t i);
+struct fi_snapshot fixture_snapshot_of(struct fixture *fixture, size_t i);
 
 /* ---- looking ---- */
 
 /* The universe's keys ascend with their numbers. */
 firn_slice fixture_key(unsigned key, char out[FIXTURE_KEY_SIZE]);
 /* For each key the record that the model reads, or NULL. */
-void fixture_model(struct fixture *fixture, uint32_t tree_id, const struct fi_view *view,
+void fixture_model(struct fixture *fixture, uint32_t tree_id, const struct fi_snapshot *snapshot,
                    const struct fixture_record *out[FIXTURE_KEYS]);
 void fixture_value(const struct fixture_record *record, struct fi_buf *out);
 /* Compares gets and cursors, both ways, with the model; asserts. */
-void fixture_compare(struct fixture *fixture, unsigned tree, size_t view);
+void fixture_compare(struct fixture *fixture, unsigned tree, size_t snapshot);
 void fixture_compare_all(struct fixture *fixture);
 /* fi_lsm_check finds nothing; asserts. */
 void fixture_check(struct fixture *fixture);

@@ -221,12 +221,12 @@ void
 pieces_fixture_load(struct pieces_fixture *fixture, unsigned first, unsigned last)
 {
     firn_error err;
-    struct fi_bulk_load *load;
+    struct fi_compaction_load *load;
     struct fi_buf key = {0};
     struct fi_buf value = {0};
     pieces_fixture_flush(fixture);
     fixture->base.sequence++;
-    TEST_OK(fi_bulk_load_create(pieces_fixture_tree(fixture), &load, &err), &err);
+    TEST_OK(fi_compaction_load_create(pieces_fixture_tree(fixture), &load, &err), &err);
     for (unsigned i = first; i < last; i++) {
         pieces_fixture_key(i, &key);
         fi_buf_clear(&value);
@@ -235,14 +235,14 @@ pieces_fixture_load(struct pieces_fixture *fixture, unsigned first, unsigned las
                                        .value = fi_buf_slice(&value),
                                        .sequence = fixture->base.sequence,
                                        .kind = FI_ENTRY_PUT};
-        TEST_OK(fi_bulk_load_add(load, &entry, &err), &err);
+        TEST_OK(fi_compaction_load_add(load, &entry, &err), &err);
     }
-    TEST_OK(fi_bulk_load_finish(load, &err), &err);
-    fi_bulk_load_hold(load);
+    TEST_OK(fi_compaction_load_finish(load, &err), &err);
+    fi_compaction_load_hold(load);
     bool is_certain;
-    TEST_OK(fi_bulk_load_install(&load, 1, &is_certain, &err), &err);
-    fi_bulk_load_release(load);
-    fi_bulk_load_destroy(load);
+    TEST_OK(fi_compaction_load_install(&load, 1, &is_certain, &err), &err);
+    fi_compaction_load_release(load);
+    fi_compaction_load_destroy(load);
     fi_buf_deinit(&key);
     fi_buf_deinit(&value);
 }
@@ -262,7 +262,7 @@ show(struct pieces_fixture *fixture, const struct fi_lsm_pieces_options *options
 {
     firn_error err;
     struct fi_lsm_cursor *cursor;
-    const struct fi_lsm_cursor_options cursor_options = {.view = options->view,
+    const struct fi_lsm_cursor_options cursor_options = {.snapshot = options->snapshot,
                                                          .lower = options->lower,
                                                          .upper = options->upper,
                                                          .time_ms = options->time_ms};
@@ -509,7 +509,7 @@ pieces_fixture_compare(struct pieces_fixture *fixture, const struct fi_lsm_piece
 struct proof {
     struct fi_lsm_piece piece;
     struct fi_column_group group;
-    const struct fi_view *view;
+    const struct fi_snapshot *snapshot;
     uint64_t seen; /* versions within the piece */
 };
 
@@ -519,7 +519,7 @@ prove_entry(struct proof *proof, const struct fi_entry *entry)
     if (fi_slice_compare(entry->key, proof->piece.upper) >= 0) {
         return false;
     }
-    if (fi_view_sees(proof->view, entry->sequence)) {
+    if (fi_snapshot_sees(proof->snapshot, entry->sequence)) {
         assert_int_equal(entry->kind, FI_ENTRY_PUT);
         proof->seen++;
     }
@@ -531,7 +531,7 @@ prove_range(void *ctx, const struct fi_range *range, firn_error *err)
 {
     const struct proof *proof = ctx;
     (void)err;
-    assert_true(!fi_view_sees(proof->view, range->sequence) ||
+    assert_true(!fi_snapshot_sees(proof->snapshot, range->sequence) ||
                 range->sequence <= proof->group.sequence_min);
     return FIRN_OK;
 }
@@ -565,18 +565,19 @@ prove_part(void *ctx, const struct fi_lsm_part *part, firn_error *err)
 }
 
 static void
-prove_piece(struct pieces_fixture *fixture, const struct fi_view *view,
+prove_piece(struct pieces_fixture *fixture, const struct fi_snapshot *snapshot,
             struct fi_lsm_pieces *pieces, size_t i)
 {
     firn_error err;
-    struct proof proof = {.view = view};
+    struct proof proof = {.snapshot = snapshot};
     uint32_t first;
     uint32_t count;
     fi_lsm_pieces_at(pieces, i, &proof.piece);
     fi_column_group_at(proof.piece.run, proof.piece.group, &proof.group);
     TEST_OK(fi_lsm_pieces_rows(pieces, i, &first, &count, &err), &err);
-    TEST_OK(fi_lsm_tree_visit_parts(pieces_fixture_tree(fixture), view, prove_part, &proof, &err),
-            &err);
+    TEST_OK(
+        fi_lsm_tree_visit_parts(pieces_fixture_tree(fixture), snapshot, prove_part, &proof, &err),
+        &err);
     assert_int_equal(proof.seen, count);
     pieces_met.direct++;
 }
@@ -591,7 +592,7 @@ pieces_fixture_prove(struct pieces_fixture *fixture, const struct fi_lsm_pieces_
         struct fi_lsm_piece piece;
         fi_lsm_pieces_at(pieces, i, &piece);
         if (piece.run != NULL) {
-            prove_piece(fixture, options->view, pieces, i);
+            prove_piece(fixture, options->snapshot, pieces, i);
         }
     }
     fi_lsm_pieces_close(pieces);

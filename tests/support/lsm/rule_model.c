@@ -69,10 +69,10 @@ rule_model_bound(firn_slice bound)
 }
 
 bool
-rule_model_sees(const struct rule_view *view, uint64_t sequence)
+rule_model_sees(const struct rule_snapshot *snapshot, uint64_t sequence)
 {
-    const struct fi_view seen = {view->intervals, view->count, 0, NULL};
-    return fi_view_sees(&seen, sequence);
+    const struct fi_snapshot seen = {snapshot->intervals, snapshot->count, 0, NULL};
+    return fi_snapshot_sees(&seen, sequence);
 }
 
 /* ---- entries ---- */
@@ -191,18 +191,19 @@ versions_of(const struct rule_op *ops, size_t count, unsigned key, bool with_poi
 /* ---- reading ---- */
 
 struct rule_value
-rule_model_read(const struct rule_op *ops, size_t count, const struct rule_view *view, unsigned key)
+rule_model_read(const struct rule_op *ops, size_t count, const struct rule_snapshot *snapshot,
+                unsigned key)
 {
     struct rule_versions mine;
     struct rule_value value = {.is_there = false};
     versions_of(ops, count, key, true, &mine);
     for (size_t i = 0; i < mine.count; i++) {
         const struct rule_op *op = &mine.all[i];
-        if (!rule_model_sees(view, op->sequence)) {
+        if (!rule_model_sees(snapshot, op->sequence)) {
             continue;
         }
         if (op->kind == FI_ENTRY_MERGE || op->kind == FI_ENTRY_PUT ||
-            (op->kind == FI_ENTRY_EXPIRING && op->expires_ms > view->time_ms)) {
+            (op->kind == FI_ENTRY_EXPIRING && op->expires_ms > snapshot->time_ms)) {
             value.is_there = true;
             value.number += op->number;
         }
@@ -219,12 +220,12 @@ rule_model_read(const struct rule_op *ops, size_t count, const struct rule_view 
 static bool
 is_needed(const struct rule_question *question, const struct rule_versions *mine, size_t at)
 {
-    for (size_t v = 0; v < question->view_count; v++) {
-        const struct rule_view *view = &question->views[v];
-        bool is_served = !rule_model_sees(view, mine->all[at].sequence);
+    for (size_t v = 0; v < question->snapshot_count; v++) {
+        const struct rule_snapshot *snapshot = &question->snapshots[v];
+        bool is_served = !rule_model_sees(snapshot, mine->all[at].sequence);
         for (size_t i = 0; i < at; i++) {
-            is_served |=
-                mine->all[i].kind != FI_ENTRY_MERGE && rule_model_sees(view, mine->all[i].sequence);
+            is_served |= mine->all[i].kind != FI_ENTRY_MERGE &&
+                         rule_model_sees(snapshot, mine->all[i].sequence);
         }
         if (!is_served) {
             return true;
@@ -237,9 +238,9 @@ is_needed(const struct rule_question *question, const struct rule_versions *mine
 static bool
 has_expired(const struct rule_question *question, const struct rule_op *op)
 {
-    for (size_t v = 0; v < question->view_count; v++) {
-        if (rule_model_sees(&question->views[v], op->sequence) &&
-            op->expires_ms > question->views[v].time_ms) {
+    for (size_t v = 0; v < question->snapshot_count; v++) {
+        if (rule_model_sees(&question->snapshots[v], op->sequence) &&
+            op->expires_ms > question->snapshots[v].time_ms) {
             return false;
         }
     }
@@ -250,10 +251,10 @@ has_expired(const struct rule_question *question, const struct rule_op *op)
 static bool
 is_same_to_all(const struct rule_question *question, uint64_t newer, uint64_t older)
 {
-    for (size_t v = 0; v < question->view_count; v++) {
+    for (size_t v = 0; v < question->snapshot_count; v++) {
         for (uint64_t sequence = older; sequence < newer; sequence++) {
-            if (rule_model_sees(&question->views[v], sequence) !=
-                rule_model_sees(&question->views[v], newer)) {
+            if (rule_model_sees(&question->snapshots[v], sequence) !=
+                rule_model_sees(&question->snapshots[v], newer)) {
                 return false;
             }
         }
@@ -351,7 +352,7 @@ rule_model_is_history(const struct rule_question *question, const struct rule_ve
                       const struct rule_op *kept)
 {
     struct rule_versions mine;
-    const struct rule_view *now = &question->views[0];
+    const struct rule_snapshot *now = &question->snapshots[0];
     bool is_hidden = false;
     versions_of(all->all, all->count, question->key, true, &mine);
     for (size_t i = 0; i < mine.count && compare_ops(&mine.all[i], kept) < 0; i++) {

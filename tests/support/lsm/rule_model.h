@@ -11,13 +11,13 @@
 #include <stdint.h>
 
 #include "base/entry.h"
-#include "base/view.h"
+#include "base/snapshot.h"
 #include "merge/merge.h"
 
 enum {
     RULE_MODEL_KEYS = 7,
     RULE_MODEL_OPS_MAX = 80,
-    RULE_MODEL_VIEWS_MAX = 8,
+    RULE_MODEL_SNAPSHOTS_MAX = 8,
     RULE_MODEL_INTERVALS_MAX = 12,
     RULE_MODEL_VERSIONS_MAX = 2 * RULE_MODEL_OPS_MAX
 };
@@ -33,8 +33,8 @@ struct rule_op {
     bool is_history;     /* where a compaction put it */
 };
 
-struct rule_view {
-    struct fi_view_interval intervals[RULE_MODEL_INTERVALS_MAX];
+struct rule_snapshot {
+    struct fi_snapshot_interval intervals[RULE_MODEL_INTERVALS_MAX];
     size_t count;
     uint64_t time_ms;
 };
@@ -53,7 +53,7 @@ unsigned rule_model_bound(firn_slice bound);
  * no operands then. */
 enum { RULE_MODEL_COLUMN = 2 };
 void rule_model_use_tuples(bool are_used);
-bool rule_model_sees(const struct rule_view *view, uint64_t sequence);
+bool rule_model_sees(const struct rule_snapshot *snapshot, uint64_t sequence);
 
 /* What an entry says, and back: the value lies in bytes. */
 enum { RULE_MODEL_VALUE_SIZE = 40 };
@@ -67,12 +67,12 @@ struct rule_value {
     uint64_t number;
 };
 struct rule_value rule_model_read(const struct rule_op *ops, size_t count,
-                                  const struct rule_view *view, unsigned key);
+                                  const struct rule_snapshot *snapshot, unsigned key);
 
 /* Who asks: the views, the first of which is now, and what lies at the key outside of the compaction. */
 struct rule_question {
-    const struct rule_view *views;
-    size_t view_count;
+    const struct rule_snapshot *snapshots;
+    size_t snapshot_count;
     unsigned key;
     bool is_bottom; /* nothing older */
     uint64_t

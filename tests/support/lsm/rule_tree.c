@@ -25,27 +25,27 @@ rule_tree_below(struct rule_tree *tree, uint64_t limit)
     return test_random_below(&tree->random, limit);
 }
 
-static struct fi_view
-view_of(const struct rule_view *view)
+static struct fi_snapshot
+snapshot_of(const struct rule_snapshot *snapshot)
 {
-    return (struct fi_view){view->intervals, view->count, 0, NULL};
+    return (struct fi_snapshot){snapshot->intervals, snapshot->count, 0, NULL};
 }
 
 static bool
-is_skipped(const struct rule_tree *tree, size_t at, const struct rule_view *view)
+is_skipped(const struct rule_tree *tree, size_t at, const struct rule_snapshot *snapshot)
 {
     const struct rule_level *level = &tree->levels[HISTORY];
     const struct fi_manifest_run info = {.groups = level->groups[at],
                                          .group_count = level->group_counts[at]};
-    const struct fi_view seen = view_of(view);
-    return fi_run_history_is_skipped(&info, &seen);
+    const struct fi_snapshot seen = snapshot_of(snapshot);
+    return fi_version_history_is_skipped(&info, &seen);
 }
 
 static bool
 is_history_needed(const struct rule_tree *tree, size_t at)
 {
-    for (size_t i = 0; i < tree->view_count; i++) {
-        if (!is_skipped(tree, at, &tree->views[i])) {
+    for (size_t i = 0; i < tree->snapshot_count; i++) {
+        if (!is_skipped(tree, at, &tree->snapshots[i])) {
             return true;
         }
     }
@@ -98,20 +98,20 @@ add_table_versions(struct rule_versions *versions, const struct fi_memtable *tab
 void
 rule_tree_check_readings(const struct rule_tree *tree)
 {
-    for (size_t i = 0; i < tree->view_count; i++) {
-        const struct rule_view *view = &tree->views[i];
+    for (size_t i = 0; i < tree->snapshot_count; i++) {
+        const struct rule_snapshot *snapshot = &tree->snapshots[i];
         struct rule_versions found = {.count = 0};
         add_table_versions(&found, tree->table);
         for (size_t level = 0; level <= HISTORY; level++) {
             for (size_t j = 0; j < tree->levels[level].count; j++) {
-                if (level < HISTORY || !is_skipped(tree, j, view)) {
+                if (level < HISTORY || !is_skipped(tree, j, snapshot)) {
                     add_run_versions(&found, tree->levels[level].runs[j], false);
                 }
             }
         }
         for (unsigned key = 0; key < KEYS; key++) {
-            struct rule_value wanted = rule_model_read(tree->ops, tree->op_count, view, key);
-            struct rule_value value = rule_model_read(found.all, found.count, view, key);
+            struct rule_value wanted = rule_model_read(tree->ops, tree->op_count, snapshot, key);
+            struct rule_value value = rule_model_read(found.all, found.count, snapshot, key);
             assert_int_equal(value.is_there, wanted.is_there);
             assert_int_equal(value.number, wanted.number);
         }
@@ -162,8 +162,8 @@ is_at_bottom(const struct job *job, unsigned key)
 static struct rule_question
 question_of(const struct rule_tree *tree, const struct job *job, unsigned key)
 {
-    struct rule_question question = {.views = tree->views,
-                                     .view_count = tree->view_count,
+    struct rule_question question = {.snapshots = tree->snapshots,
+                                     .snapshot_count = tree->snapshot_count,
                                      .key = key,
                                      .is_bottom = is_at_bottom(job, key)};
     for (size_t i = 0; i < job->between_count; i++) {
@@ -250,10 +250,10 @@ check_kept(const struct rule_tree *tree, const struct job *job)
 /* A level's, and what goes to history beside it. */
 struct output {
     struct rule_level made[2];
-    struct fake_run *runs[2];            /* that are open; NULL until something is in them */
-    struct fi_run_builder *builders[2];  /* of columns, what they get goes there */
-    struct fi_run_history_groups groups; /* of the open history run */
-    struct fi_view now;
+    struct fake_run *runs[2];                /* that are open; NULL until something is in them */
+    struct fi_run_builder *builders[2];      /* of columns, what they get goes there */
+    struct fi_version_history_groups groups; /* of the open history run */
+    struct fi_snapshot now;
     bool is_of_history;
 };
 
@@ -265,11 +265,11 @@ open_output(struct output *output, struct fi_compaction_place place, uint64_t se
         output->runs[at] = fake_run_create();
         output->builders[at] = rule_columns_are_used() ? rule_columns_begin() : NULL;
         if (at == 1 && !output->is_of_history) {
-            fi_run_history_groups_clear(&output->groups);
+            fi_version_history_groups_clear(&output->groups);
         }
     }
     if (at == 1 && !output->is_of_history) {
-        fi_run_history_groups_add(&output->groups, sequence, place.newer);
+        fi_version_history_groups_add(&output->groups, sequence, place.newer);
     }
     return at;
 }
@@ -326,7 +326,7 @@ output_end(struct output *output, size_t at)
         output->builders[at] = NULL;
     }
     if (at == 1) {
-        assert_int_equal(fi_run_history_groups_list(&output->groups, &info, NULL), FIRN_OK);
+        assert_int_equal(fi_version_history_groups_list(&output->groups, &info, NULL), FIRN_OK);
     }
     level_add(&output->made[at], output->runs[at], &info);
     output->runs[at] = NULL;
@@ -369,11 +369,11 @@ write_outputs(struct rule_tree *tree, struct fi_merge_stream *stream, bool is_cu
 /* *rule, *merge and *stream are the caller's to destroy, whatever is returned. */
 static int
 set_up(struct rule_tree *tree, const struct inputs *inputs, const struct job *job,
-       struct fi_merge_view_map *map, struct fi_merge_rule **rule, struct fi_merge **merge,
+       struct fi_merge_snapshot_map *map, struct fi_merge_rule **rule, struct fi_merge **merge,
        struct fi_merge_stream **stream)
 {
-    struct fi_view views[RULE_MODEL_VIEWS_MAX];
-    uint64_t times_ms[RULE_MODEL_VIEWS_MAX];
+    struct fi_snapshot snapshots[RULE_MODEL_SNAPSHOTS_MAX];
+    uint64_t times_ms[RULE_MODEL_SNAPSHOTS_MAX];
     const struct fi_range_set *ranges[RUNS_MAX + 1];
     struct fi_merge_stream_options options = {.ranges = ranges,
                                               .older = job->older,
@@ -381,11 +381,11 @@ set_up(struct rule_tree *tree, const struct inputs *inputs, const struct job *jo
                                               .between = job->between,
                                               .between_count = job->between_count};
     struct fi_merge_source *source;
-    for (size_t i = 0; i < tree->view_count; i++) {
-        views[i] = view_of(&tree->views[i]);
-        times_ms[i] = tree->views[i].time_ms;
+    for (size_t i = 0; i < tree->snapshot_count; i++) {
+        snapshots[i] = snapshot_of(&tree->snapshots[i]);
+        times_ms[i] = tree->snapshots[i].time_ms;
     }
-    FI_TRY_RETURN(flat_views_map(views, tree->view_count, times_ms, views, map));
+    FI_TRY_RETURN(flat_snapshots_map(snapshots, tree->snapshot_count, times_ms, snapshots, map));
     FI_TRY_RETURN(fi_merge_rule_create(map, rule, NULL));
     FI_TRY_RETURN(fi_merge_create(merge, NULL));
     if (inputs->table != NULL) {
@@ -410,12 +410,12 @@ set_up(struct rule_tree *tree, const struct inputs *inputs, const struct job *jo
 static void
 begin_groups(struct rule_tree *tree, const struct inputs *inputs, struct output *output)
 {
-    output->now = view_of(&tree->views[0]);
-    assert_int_equal(fi_run_history_groups_init(&output->groups, &output->now, NULL), FIRN_OK);
+    output->now = snapshot_of(&tree->snapshots[0]);
+    assert_int_equal(fi_version_history_groups_init(&output->groups, &output->now, NULL), FIRN_OK);
     for (size_t i = 0; i < inputs->runs.count && output->is_of_history; i++) {
         const struct fi_manifest_run info = {.groups = inputs->runs.groups[i],
                                              .group_count = inputs->runs.group_counts[i]};
-        assert_int_equal(fi_run_history_groups_add_run(&output->groups, &info, NULL), FIRN_OK);
+        assert_int_equal(fi_version_history_groups_add_run(&output->groups, &info, NULL), FIRN_OK);
     }
 }
 
@@ -423,7 +423,7 @@ static void
 compact_into(struct rule_tree *tree, struct inputs *inputs, const struct job *job,
              struct output *output)
 {
-    struct fi_merge_view_map map = {0};
+    struct fi_merge_snapshot_map map = {0};
     struct fi_merge_rule *rule = NULL;
     struct fi_merge *merge = NULL;
     struct fi_merge_stream *stream = NULL;
@@ -436,11 +436,11 @@ compact_into(struct rule_tree *tree, struct inputs *inputs, const struct job *jo
     fi_merge_stream_destroy(stream);
     fi_merge_destroy(merge);
     fi_merge_rule_destroy(rule);
-    fi_merge_view_map_deinit(&map);
+    fi_merge_snapshot_map_deinit(&map);
     for (size_t i = 0; i < inputs->runs.count && rule_columns_are_used(); i++) {
         rule_columns_end(inputs->columns[i]);
     }
-    fi_run_history_groups_deinit(&output->groups);
+    fi_version_history_groups_deinit(&output->groups);
 }
 
 /* ---- flushes and compactions ---- */
@@ -549,7 +549,7 @@ take_output(struct rule_tree *tree, struct job *job, struct output *output)
         move_run(level, &output->made[1], 0);
     }
     for (size_t i = first; i < level->count && !job->is_of_history; i++) {
-        assert_true(is_skipped(tree, i, &tree->views[0]));
+        assert_true(is_skipped(tree, i, &tree->snapshots[0]));
     }
 }
 
@@ -685,7 +685,7 @@ rule_tree_merge_history(struct rule_tree *tree)
     struct rule_level *level = &tree->levels[HISTORY];
     rule_tree_remove_history(tree);
     for (size_t i = 0; i < level->count;) {
-        if (is_skipped(tree, i, &tree->views[0]) &&
+        if (is_skipped(tree, i, &tree->snapshots[0]) &&
             (rule_tree_below(tree, 2) == 0 || level->count > RUNS_MAX / 2)) {
             move_run(&inputs.runs, level, i);
         } else {
@@ -705,7 +705,7 @@ rule_tree_recall(struct rule_tree *tree)
     struct rule_level *level = &tree->levels[HISTORY];
     bool has_grown = true;
     for (size_t i = 0; i < level->count && inputs.runs.count == 0; i++) {
-        if (!is_skipped(tree, i, &tree->views[0])) {
+        if (!is_skipped(tree, i, &tree->snapshots[0])) {
             move_run(&inputs.runs, level, i);
         }
     }
@@ -713,7 +713,7 @@ rule_tree_recall(struct rule_tree *tree)
         has_grown = false;
         for (size_t i = 0; i < level->count;) {
             bool comes =
-                !is_skipped(tree, i, &tree->views[0]) && lies_between(&inputs, level->runs[i]);
+                !is_skipped(tree, i, &tree->snapshots[0]) && lies_between(&inputs, level->runs[i]);
             if (comes) {
                 move_run(&inputs.runs, level, i);
             } else {

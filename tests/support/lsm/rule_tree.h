@@ -31,8 +31,8 @@ struct rule_tree {
     uint64_t now_ms;
     bool is_plain;   /* puts and deletes alone: then ranges are checked more closely */
     bool has_merges; /* operands may be among the others */
-    struct rule_view views[RULE_MODEL_VIEWS_MAX]; /* the first is now */
-    size_t view_count;
+    struct rule_snapshot snapshots[RULE_MODEL_SNAPSHOTS_MAX]; /* the first is now */
+    size_t snapshot_count;
     struct fi_memtable *table;
     struct rule_level levels[RULE_TREE_LEVELS + 1]; /* the last are history runs, in any order */
 };

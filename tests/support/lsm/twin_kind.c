@@ -125,7 +125,7 @@ static const struct fi_run_kind *const attachment_kinds[] = {&twin_graph_kind, N
 
 /* Writes a graph of so many entries; the file is durable as the builder's will be. */
 static int
-write_graph(const struct twin_builder *builder, char name[FI_RUN_FILE_NAME_SIZE],
+write_graph(const struct twin_builder *builder, char name[FI_VERSION_FILE_NAME_SIZE],
             struct fi_run_attachment *out, firn_error *err)
 {
     struct fi_block_writer *writer = NULL;
@@ -198,10 +198,10 @@ origin(struct fi_run *run, struct fi_buf *numbers, struct fi_run_origin *out, fi
 }
 
 static int
-get(struct fi_run *run, firn_slice key, const struct fi_view *view, struct fi_run_hit *out,
+get(struct fi_run *run, firn_slice key, const struct fi_snapshot *snapshot, struct fi_run_hit *out,
     struct fi_buf *value, firn_error *err)
 {
-    return fi_row_kind.get(rows_of(run), key, view, out, value, err);
+    return fi_row_kind.get(rows_of(run), key, snapshot, out, value, err);
 }
 
 static int
@@ -428,7 +428,7 @@ builder_finish(struct fi_run_builder *builder, struct fi_run_summary *out, firn_
 {
     const struct twin_builder *twin = (const struct twin_builder *)builder;
     struct fi_run_attachment attachment = {0};
-    char name[FI_RUN_FILE_NAME_SIZE];
+    char name[FI_VERSION_FILE_NAME_SIZE];
     int rc = FIRN_OK;
     if (!twin_attaches || twin->attacher == NULL) {
         return fi_row_kind.builder_finish(builder_of(builder), out, err);
@@ -442,7 +442,7 @@ builder_finish(struct fi_run_builder *builder, struct fi_run_summary *out, firn_
         rc = fi_error_no_memory(err, "an attachment");
     }
     if (rc != FIRN_OK) {
-        FI_IGNORE(fi_os_remove_file(twin->dir, name, NULL));
+        FI_RULES_IGNORE(fi_os_remove_file(twin->dir, name, NULL));
     }
 out:
     return rc;

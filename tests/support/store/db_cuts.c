@@ -15,10 +15,10 @@
 /* ---- what a store shows ---- */
 
 static int
-show_entries(struct firn_db_keyspace *keyspace, struct firn_db_view *view, struct fi_buf *out,
+show_entries(struct firn_db_keyspace *keyspace, struct firn_snapshot *snapshot, struct fi_buf *out,
              firn_error *err)
 {
-    const struct fi_db_cursor_options options = {.view = view};
+    const struct fi_db_cursor_options options = {.snapshot = snapshot};
     struct firn_db_cursor *cursor;
     int rc = fi_db_cursor_open(keyspace, &options, &cursor, err);
     if (rc != FIRN_OK) {
@@ -45,18 +45,19 @@ take_name(void *ctx, const char *name)
 }
 
 static int
-show_view(struct firn_db *db, struct firn_db_view *view, struct fi_buf *out, firn_error *err)
+show_snapshot(struct firn_db *db, struct firn_snapshot *snapshot, struct fi_buf *out,
+              firn_error *err)
 {
     struct fi_buf names = {0};
-    int rc = view != NULL ? fi_db_keyspace_list_in(view, take_name, &names, err)
-                          : fi_db_keyspace_list(db, take_name, &names, err);
+    int rc = snapshot != NULL ? fi_db_keyspace_list_in(snapshot, take_name, &names, err)
+                              : fi_db_keyspace_list(db, take_name, &names, err);
     for (size_t at = 0; at < names.size && rc == FIRN_OK;) {
         const char *name = (const char *)names.data + at;
         struct firn_db_keyspace *keyspace;
         assert_int_equal(fi_buf_append_format(out, "keyspace %s\n", name), FIRN_OK);
-        rc = view != NULL ? fi_db_keyspace_open_in(view, name, &keyspace, err)
-                          : fi_db_keyspace_open(db, name, &keyspace, err);
-        rc = rc == FIRN_OK ? show_entries(keyspace, view, out, err) : rc;
+        rc = snapshot != NULL ? fi_db_keyspace_open_in(snapshot, name, &keyspace, err)
+                              : fi_db_keyspace_open(db, name, &keyspace, err);
+        rc = rc == FIRN_OK ? show_entries(keyspace, snapshot, out, err) : rc;
         at += strlen(name) + 1;
     }
     fi_buf_deinit(&names);
@@ -80,12 +81,12 @@ show_checkpoints(struct firn_db *db, struct fi_buf *out, firn_error *err)
     int rc = fi_db_checkpoint_list(db, &visitor, err);
     for (size_t at = 0; at < ids.size && rc == FIRN_OK; at += FI_DB_CHECKPOINT_NAME_ID_SIZE) {
         const char *id = (const char *)ids.data + at;
-        struct firn_db_view *view;
+        struct firn_snapshot *snapshot;
         assert_int_equal(fi_buf_append_format(out, "checkpoint %s\n", id), FIRN_OK);
-        rc = fi_db_checkpoint_view(db, id, &view, err);
+        rc = fi_db_checkpoint_snapshot(db, id, &snapshot, err);
         if (rc == FIRN_OK) {
-            rc = show_view(db, view, out, err);
-            fi_db_view_close(view);
+            rc = show_snapshot(db, snapshot, out, err);
+            fi_db_snapshot_close(snapshot);
         }
     }
     fi_buf_deinit(&ids);
@@ -96,7 +97,7 @@ int
 db_cuts_show(struct firn_db *db, char **out, firn_error *err)
 {
     struct fi_buf text = {0};
-    int rc = show_view(db, NULL, &text, err);
+    int rc = show_snapshot(db, NULL, &text, err);
     rc = rc == FIRN_OK ? show_checkpoints(db, &text, err) : rc;
     *out = NULL;
     if (rc == FIRN_OK) {

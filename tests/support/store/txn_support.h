@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "db_support.h"
-#include "txn/db_txn.h"
+#include "txn/txn.h"
 
 struct scene {
     struct db_support support;
@@ -21,9 +21,9 @@ struct scene {
 
 static struct scene scene;
 
-static const struct fi_db_txn_options snapshot = {0};
-static const struct fi_db_txn_options serializable = {.is_serializable = true};
-static const struct fi_db_txn_options reading = {.is_read_only = true};
+static const struct fi_txn_options snapshot = {0};
+static const struct fi_txn_options serializable = {.is_serializable = true};
+static const struct fi_txn_options reading = {.is_read_only = true};
 
 static inline int
 set_up(void **state)
@@ -45,44 +45,44 @@ tear_down(void **state)
 
 /* ---- short forms ---- */
 
-static inline struct firn_db_txn *
-begin(const struct fi_db_txn_options *options)
+static inline struct firn_txn *
+begin(const struct fi_txn_options *options)
 {
     firn_error err;
-    struct firn_db_txn *txn;
-    DB_OK(fi_db_txn_begin(scene.db, options, &txn, &err));
+    struct firn_txn *txn;
+    DB_OK(fi_txn_begin(scene.db, options, &txn, &err));
     return txn;
 }
 
 static inline void
-put(struct firn_db_txn *txn, const char *key, const char *value)
+put(struct firn_txn *txn, const char *key, const char *value)
 {
     firn_error err;
-    DB_OK(fi_db_txn_put(txn, scene.k, firn_str(key), firn_str(value), &err));
+    DB_OK(fi_txn_put(txn, scene.k, firn_str(key), firn_str(value), &err));
 }
 
 static inline void
-delete_key(struct firn_db_txn *txn, const char *key)
+delete_key(struct firn_txn *txn, const char *key)
 {
     firn_error err;
-    DB_OK(fi_db_txn_delete(txn, scene.k, firn_str(key), &err));
+    DB_OK(fi_txn_delete(txn, scene.k, firn_str(key), &err));
 }
 
 static inline void
-delete_range(struct firn_db_txn *txn, const char *lower, const char *upper)
+delete_range(struct firn_txn *txn, const char *lower, const char *upper)
 {
     firn_error err;
-    DB_OK(fi_db_txn_delete_range(txn, scene.k, firn_str(lower), firn_str(upper), &err));
+    DB_OK(fi_txn_delete_range(txn, scene.k, firn_str(lower), firn_str(upper), &err));
 }
 
 /* The value as text, or NULL where the key is missing; good until the next call. */
 static inline const char *
-get(struct firn_db_txn *txn, const char *key)
+get(struct firn_txn *txn, const char *key)
 {
     static char value[64];
     firn_error err;
     struct fi_buf out = {0};
-    int rc = fi_db_txn_get(txn, scene.k, firn_str(key), &out, &err);
+    int rc = fi_txn_get(txn, scene.k, firn_str(key), &out, &err);
     if (rc == FIRN_NOT_FOUND) {
         assert_non_null(strstr(err.text, "no such key in keyspace 'k'"));
         fi_buf_deinit(&out);
@@ -97,17 +97,17 @@ get(struct firn_db_txn *txn, const char *key)
 }
 
 static inline struct firn_db_cursor *
-open_cursor(struct firn_db_txn *txn, const struct fi_db_cursor_options *options)
+open_cursor(struct firn_txn *txn, const struct fi_db_cursor_options *options)
 {
     firn_error err;
     struct firn_db_cursor *cursor;
-    DB_OK(fi_db_txn_cursor_open(txn, scene.k, options, &cursor, &err));
+    DB_OK(fi_txn_cursor_open(txn, scene.k, options, &cursor, &err));
     return cursor;
 }
 
 /* All "key=value " in order, or backwards. */
 static inline const char *
-walk(struct firn_db_txn *txn, bool is_back)
+walk(struct firn_txn *txn, bool is_back)
 {
     static char text[1024];
     firn_error err;
@@ -128,27 +128,27 @@ walk(struct firn_db_txn *txn, bool is_back)
 }
 
 static inline void
-commit(struct firn_db_txn *txn)
+commit(struct firn_txn *txn)
 {
     firn_error err;
-    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
-    fi_db_txn_close(txn);
+    DB_OK(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+    fi_txn_close(txn);
 }
 
 static inline void
-conflicts(struct firn_db_txn *txn, const char *text)
+conflicts(struct firn_txn *txn, const char *text)
 {
     firn_error err;
-    DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT, text);
-    fi_db_txn_close(txn);
+    DB_FAILS(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT, text);
+    fi_txn_close(txn);
 }
 
 static inline void
-rolls_back(struct firn_db_txn *txn)
+rolls_back(struct firn_txn *txn)
 {
     firn_error err;
-    DB_OK(fi_db_txn_rollback(txn, &err));
-    fi_db_txn_close(txn);
+    DB_OK(fi_txn_rollback(txn, &err));
+    fi_txn_close(txn);
 }
 
 static inline void

@@ -5,8 +5,8 @@
 #include "gc_support.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
+#include "gc/gc_internal.h"
 #include "objects/objects.h"
-#include "reclaim/reclaim_internal.h"
 #include "support/test.h"
 
 static void
@@ -26,7 +26,7 @@ gc_try_end_deleted(struct ws_world *world)
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = fi_reclaim_delete_end(&opened, 0, INT64_MAX, &count, &world->err);
+    rc = fi_gc_delete_end(&opened, 0, INT64_MAX, &count, &world->err);
     return fi_ws_opened_close(world->ws, &opened, rc, &world->err);
 }
 
@@ -34,7 +34,7 @@ int
 gc_try_delete(struct ws_world *world, const char *reference)
 {
     firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
-    int rc = fi_reclaim_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
+    int rc = fi_gc_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
     return rc == FIRN_OK ? gc_try_end_deleted(world) : rc;
 }
 
@@ -45,7 +45,7 @@ run_with(struct ws_world *world, firn_workspace_gc_options options, firn_workspa
     scan_notices_deinit(&world->notices);
     world->notices = (struct scan_notices){.cancel_at = world->notices.cancel_at};
     options.callbacks = scan_notices_callbacks(&world->notices);
-    return fi_reclaim(world->ws, &options, out == NULL ? &ignored : out, &world->err);
+    return fi_gc(world->ws, &options, out == NULL ? &ignored : out, &world->err);
 }
 
 static int
@@ -82,36 +82,33 @@ gc_try(struct ws_world *world, bool full, firn_workspace_gc_result *out)
 int
 gc_try_in_pieces(struct ws_world *world, firn_workspace_gc_result *out)
 {
-    const struct fi_reclaim_limits limits = {
+    const struct fi_gc_limits limits = {
         .pack_objects = 3, .pack_bytes = 4000, .give_back_bytes = 2000};
     firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
     firn_workspace_gc_result ignored;
     options.full = true;
-    return fi_reclaim_limited(world->ws, &options, &limits, out == NULL ? &ignored : out,
-                              &world->err);
+    return fi_gc_limited(world->ws, &options, &limits, out == NULL ? &ignored : out, &world->err);
 }
 
 int
 gc_try_auto(struct ws_world *world, const firn_callbacks *callbacks, firn_workspace_gc_result *out)
 {
     bool is_real = world->tree.os == fi_os_default();
-    const struct fi_reclaim_limits limits = {.pack_objects = 128 << 10,
-                                             .pack_bytes = UINT64_C(1) << 30,
-                                             .give_back_bytes = UINT64_C(1) << 30,
-                                             .due_bytes = 0,
-                                             .slice_bytes = 4000,
-                                             .slice_objects = 5,
-                                             .pause_ns = INT64_C(1000000) * (is_real ? 1 : 250),
-                                             .patience_ns =
-                                                 INT64_C(1000000000) * (is_real ? 60 : 2)};
+    const struct fi_gc_limits limits = {.pack_objects = 128 << 10,
+                                        .pack_bytes = UINT64_C(1) << 30,
+                                        .give_back_bytes = UINT64_C(1) << 30,
+                                        .due_bytes = 0,
+                                        .slice_bytes = 4000,
+                                        .slice_objects = 5,
+                                        .pause_ns = INT64_C(1000000) * (is_real ? 1 : 250),
+                                        .patience_ns = INT64_C(1000000000) * (is_real ? 60 : 2)};
     firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
     firn_workspace_gc_result ignored;
     options.automatic = true;
     if (callbacks != NULL) {
         options.callbacks = *callbacks;
     }
-    return fi_reclaim_limited(world->ws, &options, &limits, out == NULL ? &ignored : out,
-                              &world->err);
+    return fi_gc_limited(world->ws, &options, &limits, out == NULL ? &ignored : out, &world->err);
 }
 
 firn_workspace_gc_result
@@ -161,7 +158,7 @@ gc_run_usual(struct ws_world *world, bool is_dry)
     firn_workspace_gc_result result;
     options.automatic = true;
     options.dry_run = is_dry;
-    if (fi_reclaim(world->ws, &options, &result, &world->err) != FIRN_OK) {
+    if (fi_gc(world->ws, &options, &result, &world->err) != FIRN_OK) {
         fail_msg("%s", world->err.text);
     }
     return result;

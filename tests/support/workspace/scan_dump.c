@@ -77,7 +77,7 @@ struct content {
     uint64_t start; /* of the list that is read, in the whole */
 };
 
-static int add_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece,
+static int add_piece(void *ctx, uint64_t offset, const struct fi_pack_piece *piece,
                      firn_error *err);
 
 /* A piece that is a list itself. */
@@ -88,28 +88,28 @@ add_list(struct content *content, firn_slice list, uint64_t size)
     uint64_t total;
     firn_error err;
     content->start = content->size;
-    check(fi_packfile_pieces_decode(list, &total, add_piece, content, &err), &err);
+    check(fi_pack_pieces_decode(list, &total, add_piece, content, &err), &err);
     assert_int_equal(total, size);
     content->start = start;
 }
 
 static int
-add_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
+add_piece(void *ctx, uint64_t offset, const struct fi_pack_piece *piece, firn_error *err)
 {
     (void)err;
     struct content *content = ctx;
     static const uint8_t zeros[65536];
     assert_int_equal(content->start + offset, content->size);
     if (!piece->is_hole) {
-        enum fi_packfile_kind kind;
+        enum fi_pack_kind kind;
         firn_slice bytes;
         assert_true(scan_sink_find(content->sink, &piece->hash, &kind, &bytes));
-        if (kind == FI_PACKFILE_PIECES) {
+        if (kind == FI_PACK_PIECES) {
             add_list(content, bytes, piece->size);
             return FIRN_OK;
         }
         content->size += piece->size;
-        assert_int_equal(kind, FI_PACKFILE_BLOB);
+        assert_int_equal(kind, FI_PACK_BLOB);
         assert_int_equal(bytes.size, piece->size);
         fi_blake3_hash_update(&content->whole, bytes.data, bytes.size);
         return FIRN_OK;
@@ -127,20 +127,20 @@ add_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, fir
 static void
 check_content(struct scan_sink *sink, const struct fi_tree_entry *entry)
 {
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_slice bytes;
     assert_true(scan_sink_find(sink, &entry->hash, &kind, &bytes));
-    if (kind == FI_PACKFILE_BLOB) {
+    if (kind == FI_PACK_BLOB) {
         assert_int_equal(bytes.size, entry->size); /* the sink has checked the hash */
         return;
     }
-    assert_int_equal(kind, FI_PACKFILE_PIECES);
+    assert_int_equal(kind, FI_PACK_PIECES);
     struct content content = {.sink = sink};
     uint64_t total;
     firn_error err;
     firn_hash found;
     fi_blake3_hash_init(&content.whole);
-    check(fi_packfile_pieces_decode(bytes, &total, add_piece, &content, &err), &err);
+    check(fi_pack_pieces_decode(bytes, &total, add_piece, &content, &err), &err);
     fi_blake3_hash_final(&content.whole, &found);
     assert_int_equal(total, entry->size);
     assert_int_equal(content.size, entry->size);
@@ -150,9 +150,9 @@ check_content(struct scan_sink *sink, const struct fi_tree_entry *entry)
 static int
 read_tree(void *ctx, const firn_hash *hash, struct fi_buf *out, firn_error *err)
 {
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_slice bytes;
-    if (!scan_sink_find(ctx, hash, &kind, &bytes) || kind != FI_PACKFILE_TREE) {
+    if (!scan_sink_find(ctx, hash, &kind, &bytes) || kind != FI_PACK_TREE) {
         return fi_error_set(err, FIRN_NOT_FOUND, "no such directory object");
     }
     fi_buf_clear(out);

@@ -304,7 +304,7 @@ scan_rename(struct scan_world *world, const char *from, const char *to)
 struct scan_object {
     struct scan_object *next;
     firn_hash hash;
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     size_t size;
     uint8_t bytes[];
 };
@@ -384,13 +384,13 @@ static int
 add(void *lane, const struct fi_objects_object *added, bool *out_is_new, firn_error *err)
 {
     struct scan_sink *sink = lane;
-    const enum fi_packfile_kind kind = added->kind;
+    const enum fi_pack_kind kind = added->kind;
     const firn_hash *hash = &added->hash;
     const firn_slice content = added->content;
     if (sink->before_add != NULL) {
         sink->before_add(sink->ctx, kind, content);
     }
-    if (kind != FI_PACKFILE_PIECES) { /* assertions of cmocka belong to the main thread */
+    if (kind != FI_PACK_PIECES) { /* assertions of cmocka belong to the main thread */
         firn_hash found;
         fi_blake3_hash_of(content.data, content.size, &found);
         if (!fi_hash_equal(&found, hash)) {
@@ -428,7 +428,7 @@ scan_sink_of(struct scan_sink *sink)
 }
 
 bool
-scan_sink_find(struct scan_sink *sink, const firn_hash *hash, enum fi_packfile_kind *out_kind,
+scan_sink_find(struct scan_sink *sink, const firn_hash *hash, enum fi_pack_kind *out_kind,
                firn_slice *out)
 {
     struct scan_object *object = find_object(sink, hash);
@@ -441,7 +441,7 @@ scan_sink_find(struct scan_sink *sink, const firn_hash *hash, enum fi_packfile_k
 }
 
 uint64_t
-scan_sink_count(struct scan_sink *sink, enum fi_packfile_kind kind)
+scan_sink_count(struct scan_sink *sink, enum fi_pack_kind kind)
 {
     uint64_t count = 0;
     for (size_t i = 0; i < BUCKETS; i++) {

@@ -71,7 +71,7 @@ struct scan_sink {
     bool fail_lane_close;
     bool wants_content;
     /* Called before each add, without the mutex; may be NULL. */
-    void (*before_add)(void *ctx, enum fi_packfile_kind kind, firn_slice content);
+    void (*before_add)(void *ctx, enum fi_pack_kind kind, firn_slice content);
     void *ctx;
 };
 
@@ -79,9 +79,9 @@ void scan_sink_init(struct scan_sink *sink);
 void scan_sink_deinit(struct scan_sink *sink);
 struct fi_objects_sink scan_sink_of(struct scan_sink *sink);
 /* The bytes of an object; false if it was not added. */
-bool scan_sink_find(struct scan_sink *sink, const firn_hash *hash, enum fi_packfile_kind *out_kind,
+bool scan_sink_find(struct scan_sink *sink, const firn_hash *hash, enum fi_pack_kind *out_kind,
                     firn_slice *out);
-uint64_t scan_sink_count(struct scan_sink *sink, enum fi_packfile_kind kind);
+uint64_t scan_sink_count(struct scan_sink *sink, enum fi_pack_kind kind);
 
 /* ---- notices ---- */
 

@@ -64,8 +64,8 @@ ws_model_keep(struct ws_model *model)
     }
     snprintf(policy, sizeof policy, "last:%zu", expiring.last);
     options.keep = policy;
-    ws_model_must(model, fi_reclaim_expire_request(model->world.ws, &options, meet_expired,
-                                                   &expiring, &model->world.err));
+    ws_model_must(model, fi_gc_expire_request(model->world.ws, &options, meet_expired, &expiring,
+                                              &model->world.err));
     ws_assert_check_clean(&model->world);
 }
 
@@ -84,13 +84,11 @@ ws_model_delete_one(struct ws_model *model)
     struct firn_ws *ws = model->world.ws;
     char *before = ws_dump(&model->world);
     if (model->checkpoints[index].is_pinned) {
-        assert_int_equal(
-            fi_reclaim_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err),
-            FIRN_CONFLICT);
+        assert_int_equal(fi_gc_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err),
+                         FIRN_CONFLICT);
         set_pin(model, index, false);
     }
-    ws_model_must(model,
-                  fi_reclaim_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err));
+    ws_model_must(model, fi_gc_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err));
     ws_model_forget_dump(model, index);
     firn_workspace_checkpoint *found;
     assert_int_equal(fi_ws_find(ws, reference, &found, &model->world.err), FIRN_NOT_FOUND);

@@ -65,8 +65,7 @@ ws_plant_end(struct ws_plant *planting, const firn_hash *root)
 }
 
 firn_hash
-ws_plant_object(struct ws_plant *planting, enum fi_packfile_kind kind, firn_slice bytes,
-                firn_hash hash)
+ws_plant_object(struct ws_plant *planting, enum fi_pack_kind kind, firn_slice bytes, firn_hash hash)
 {
     must(planting,
          fi_objects_session_lane_move(planting->lane, kind, &hash, bytes, &planting->world.err));
@@ -84,7 +83,7 @@ ws_plant_hash_of(const void *data, size_t size)
 firn_hash
 ws_plant_blob(struct ws_plant *planting, const char *text)
 {
-    return ws_plant_object(planting, FI_PACKFILE_BLOB, firn_str(text),
+    return ws_plant_object(planting, FI_PACK_BLOB, firn_str(text),
                            ws_plant_hash_of(text, strlen(text)));
 }
 
@@ -132,7 +131,7 @@ ws_plant_dir(struct ws_plant *planting, const struct ws_plant_entry *entries, si
     for (size_t i = 0; i < count; i++) {
         ws_plant_append(&object, &entries[i]);
     }
-    firn_hash hash = ws_plant_object(planting, FI_PACKFILE_TREE, fi_buf_slice(&object),
+    firn_hash hash = ws_plant_object(planting, FI_PACK_TREE, fi_buf_slice(&object),
                                      ws_plant_hash_of(object.data, object.size));
     fi_buf_deinit(&object);
     return hash;

@@ -29,7 +29,7 @@ void ws_plant_end(struct ws_plant *planting, const firn_hash *root);
 void ws_plant_end_under(struct ws_plant *planting, const firn_hash *root, const firn_hash *rules);
 
 firn_hash ws_plant_hash_of(const void *data, size_t size);
-firn_hash ws_plant_object(struct ws_plant *planting, enum fi_packfile_kind kind, firn_slice bytes,
+firn_hash ws_plant_object(struct ws_plant *planting, enum fi_pack_kind kind, firn_slice bytes,
                           firn_hash hash);
 firn_hash ws_plant_blob(struct ws_plant *planting, const char *text);
 

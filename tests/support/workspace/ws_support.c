@@ -124,7 +124,7 @@ callbacks(struct ws_world *world)
 static int
 ask(void *ctx, const struct fi_watch_question *question, struct fi_buf *out, firn_error *err)
 {
-    return fi_watch_set_ask(ctx, question, out, err);
+    return fi_watch_set_query(ctx, question, out, err);
 }
 
 static void
@@ -136,7 +136,7 @@ enter(void *ctx, struct fi_os_dir *dir, firn_slice path)
 static void
 tell(void *ctx, firn_slice report)
 {
-    FI_IGNORE(fi_watch_set_tell(ctx, report, NULL));
+    FI_RULES_IGNORE(fi_watch_set_report(ctx, report, NULL));
 }
 
 struct fi_watchlink_local

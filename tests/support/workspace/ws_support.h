@@ -6,9 +6,9 @@
 #ifndef FIRN_TEST_WS_SUPPORT_H
 #define FIRN_TEST_WS_SUPPORT_H
 
+#include "gc/gc.h"
 #include "handle/ws.h"
 #include "operations/operations.h"
-#include "reclaim/reclaim.h"
 #include "repair/repair.h"
 #include "scan_support.h"
 #include "verify/verify.h"

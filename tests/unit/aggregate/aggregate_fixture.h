@@ -8,7 +8,7 @@
 #define FIRN_TEST_AGGREGATE_FIXTURE_H
 
 #include "aggregate/aggregate.h"
-#include "aggregate/row_sort.h"
+#include "rowsort/rowsort.h"
 #include "support/test.h"
 #include "support/test_random.h"
 
@@ -57,7 +57,7 @@ void fixture_end(void);
 
 /* Temporary files of a test. */
 struct fixture_files {
-    struct fi_row_spill spill;
+    struct fi_spill spill;
     unsigned made;
 };
 void fixture_files_init(struct fixture_files *files, struct fi_os_dir *dir);

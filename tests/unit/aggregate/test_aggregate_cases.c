@@ -260,14 +260,14 @@ test_bad_specifications_are_refused(void **state)
     fi_aggregate_destroy(aggregate);
 
     struct fi_aggregate_column column = {.type = FIRN_TYPE_I64};
-    struct fi_row_sort_key key = {.column = 1};
-    struct fi_row_sort_spec rows = {
+    struct fi_rowsort_key key = {.column = 1};
+    struct fi_rowsort_spec rows = {
         .columns = &column, .column_count = 1, .keys = &key, .key_count = 1};
-    struct fi_row_sort *sort;
-    assert_int_equal(fi_row_sort_create(&rows, &sort, &err), FIRN_INVALID);
+    struct fi_rowsort *sort;
+    assert_int_equal(fi_rowsort_create(&rows, &sort, &err), FIRN_INVALID);
     assert_null(sort);
     column.type = (firn_type)99;
-    assert_int_equal(fi_row_sort_create(&rows, &sort, &err), FIRN_INVALID);
+    assert_int_equal(fi_rowsort_create(&rows, &sort, &err), FIRN_INVALID);
 }
 
 static void
@@ -275,13 +275,13 @@ test_memory_ends_without_temporary_files(void **state)
 {
     struct fi_aggregate_column column = {.type = FIRN_TYPE_I64};
     struct fi_aggregate_spec spec = {.keys = &column, .key_count = 1};
-    struct fi_row_sort_spec rows = {.columns = &column, .column_count = 1};
+    struct fi_rowsort_spec rows = {.columns = &column, .column_count = 1};
     struct fi_aggregate *aggregate;
-    struct fi_row_sort *sort;
+    struct fi_rowsort *sort;
     int rc = FIRN_OK;
     int64_t values[BATCH];
     TEST_OK(fi_aggregate_create(&spec, &aggregate, &err), &err);
-    TEST_OK(fi_row_sort_create(&rows, &sort, &err), &err);
+    TEST_OK(fi_rowsort_create(&rows, &sort, &err), &err);
     for (int64_t b = 0; b < 20 && rc == FIRN_OK; b++) {
         for (int64_t i = 0; i < BATCH; i++) {
             values[i] = b * BATCH + i;
@@ -294,12 +294,12 @@ test_memory_ends_without_temporary_files(void **state)
     rc = FIRN_OK;
     for (int64_t b = 0; b < 20 && rc == FIRN_OK; b++) {
         struct fi_chunk_values batch = numbers(FIRN_TYPE_I64, values, BATCH);
-        rc = fi_row_sort_add(sort, &batch, BATCH, NULL, FI_ROW_SORT_ARRIVAL, &err);
+        rc = fi_rowsort_add(sort, &batch, BATCH, NULL, FI_ROWSORT_ARRIVAL, &err);
     }
     assert_int_equal(rc, FIRN_LIMIT);
     assert_non_null(strstr(err.text, "65536 bytes"));
     fi_aggregate_destroy(aggregate);
-    fi_row_sort_destroy(sort);
+    fi_rowsort_destroy(sort);
 }
 
 /* ---- places ---- */
@@ -342,7 +342,7 @@ test_places_are_made_where_they_are_worth_it(void **state)
         {{FIRN_TYPE_I64, FIRN_TYPE_NULL}, {{.max = 10000}}, 10000, 655000, 0},
         {{FIRN_TYPE_I64, FIRN_TYPE_NULL}, {{.max = 10000}}, 10000, 665000, 10002},
     };
-    const struct fi_row_spill spill = {.dir = NULL};
+    const struct fi_spill spill = {.dir = NULL};
     const struct fi_aggregate_call calls[] = {
         {.function = FI_AGGREGATE_COUNT_ROWS},
         {.function = FI_AGGREGATE_SUM, .argument = {.type = FIRN_TYPE_I64}},
@@ -448,7 +448,7 @@ test_long_keys_stay_within_memory(void **state)
     struct fi_aggregate_column text = {.type = FIRN_TYPE_TEXT};
     struct fi_aggregate_call calls[] = {{.function = FI_AGGREGATE_COUNT_ROWS},
                                         {.function = FI_AGGREGATE_MIN, .argument = text}};
-    struct fi_row_sort_key sort_key = {.column = 0, .is_descending = true};
+    struct fi_rowsort_key sort_key = {.column = 0, .is_descending = true};
     firn_slice slices[LONG_KEYS];
     TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
     struct fi_os_dir *dir = test_os_temp_dir();
@@ -466,18 +466,18 @@ test_long_keys_stay_within_memory(void **state)
                                      .call_count = 2,
                                      .memory_bytes = 4 << 20,
                                      .spill = &files.spill};
-    struct fi_row_sort_spec rows = {.columns = &text,
-                                    .column_count = 1,
-                                    .keys = &sort_key,
-                                    .key_count = 1,
-                                    .memory_bytes = 8 << 20,
-                                    .spill = &files.spill};
+    struct fi_rowsort_spec rows = {.columns = &text,
+                                   .column_count = 1,
+                                   .keys = &sort_key,
+                                   .key_count = 1,
+                                   .memory_bytes = 8 << 20,
+                                   .spill = &files.spill};
     struct fi_chunk_values batch = numbers(FIRN_TYPE_TEXT, slices, LONG_KEYS);
     struct fi_chunk_values arguments[] = {batch, batch};
     struct fi_chunk_values key;
     struct fi_chunk_values results[2];
     struct fi_aggregate *aggregate;
-    struct fi_row_sort *sort;
+    struct fi_rowsort *sort;
     size_t count;
     size_t seen = 0;
     test_peak_install();
@@ -497,18 +497,18 @@ test_long_keys_stay_within_memory(void **state)
     fi_aggregate_destroy(aggregate);
     /* The memory, a group that is encoded, a block with it, and what is read. */
     assert_true(test_peak_take() < 17 << 20);
-    TEST_OK(fi_row_sort_create(&rows, &sort, &err), &err);
-    TEST_OK(fi_row_sort_add(sort, &batch, LONG_KEYS, NULL, 0, &err), &err);
-    TEST_OK(fi_row_sort_finish(sort, &err), &err);
+    TEST_OK(fi_rowsort_create(&rows, &sort, &err), &err);
+    TEST_OK(fi_rowsort_add(sort, &batch, LONG_KEYS, NULL, 0, &err), &err);
+    TEST_OK(fi_rowsort_finish(sort, &err), &err);
     seen = 0;
     do {
-        TEST_OK(fi_row_sort_next(sort, &key, &count, &err), &err);
+        TEST_OK(fi_rowsort_next(sort, &key, &count, &err), &err);
         for (size_t i = 0; i < count; i++, seen++) {
             assert_int_equal(key.as.bytes[i].data[LONG - 1], 11 - seen / 2);
         }
     } while (count > 0);
     assert_int_equal(seen, LONG_KEYS);
-    fi_row_sort_destroy(sort);
+    fi_rowsort_destroy(sort);
     assert_true(test_peak_take() < 40 << 20);
     test_peak_uninstall();
     for (int i = 0; i < LONG_KEYS; i++) {

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "aggregate/aggregate_internal.h"
-#include "encoding/encoding_internal.h"
+#include "chunk/chunk_encoding_internal.h"
 #include "sim/sim_memory.h"
 #include "support/test_os.h"
 #include "support/test_share.h"

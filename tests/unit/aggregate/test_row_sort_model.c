@@ -21,7 +21,7 @@ static struct row rows[ROWS_MAX];
 static size_t row_count;
 static struct fixture_column columns[COLUMNS_MAX];
 static size_t column_count;
-static struct fi_row_sort_key sort_keys[COLUMNS_MAX + 1];
+static struct fi_rowsort_key sort_keys[COLUMNS_MAX + 1];
 static size_t key_count;
 
 static int
@@ -63,7 +63,7 @@ random_spec(struct test_random *random)
 }
 
 static void
-add_batch(struct test_random *random, struct fi_row_sort *sort, uint64_t sequence)
+add_batch(struct test_random *random, struct fi_rowsort *sort, uint64_t sequence)
 {
     static struct fixture_values values[COLUMNS_MAX];
     struct fi_chunk_values batch[COLUMNS_MAX];
@@ -71,29 +71,29 @@ add_batch(struct test_random *random, struct fi_row_sort *sort, uint64_t sequenc
     size_t count =
         test_random_below(random, 2) == 0 ? BATCH : 1 + (size_t)test_random_below(random, BATCH);
     bool has_mask = test_random_below(random, 2) == 0;
-    uint64_t first = sequence == FI_ROW_SORT_ARRIVAL ? row_count : sequence;
+    uint64_t first = sequence == FI_ROWSORT_ARRIVAL ? row_count : sequence;
     firn_error err;
     fixture_mask(random, count, mask);
     for (size_t i = 0; i < column_count; i++) {
         fixture_fill(&columns[i], random, count, &values[i]);
         batch[i] = values[i].values;
     }
-    TEST_OK(fi_row_sort_add(sort, batch, count, has_mask ? mask : NULL, sequence, &err), &err);
+    TEST_OK(fi_rowsort_add(sort, batch, count, has_mask ? mask : NULL, sequence, &err), &err);
     for (size_t row = 0; row < count; row++) {
         if (!has_mask || fixture_bit(mask, row)) {
             assert_true(row_count < ROWS_MAX);
             for (size_t i = 0; i < column_count; i++) {
                 rows[row_count].numbers[i] = values[i].numbers[row];
             }
-            rows[row_count].sequence = first + (sequence == FI_ROW_SORT_ARRIVAL ? 0 : row);
+            rows[row_count].sequence = first + (sequence == FI_ROWSORT_ARRIVAL ? 0 : row);
             row_count++;
-            first += sequence == FI_ROW_SORT_ARRIVAL ? 1 : 0;
+            first += sequence == FI_ROWSORT_ARRIVAL ? 1 : 0;
         }
     }
 }
 
 static void
-check_all(struct fi_row_sort *sort, uint64_t limit)
+check_all(struct fi_rowsort *sort, uint64_t limit)
 {
     struct fi_chunk_values out[COLUMNS_MAX];
     uint64_t at = 0;
@@ -102,7 +102,7 @@ check_all(struct fi_row_sort *sort, uint64_t limit)
     firn_error err;
     qsort(rows, row_count, sizeof rows[0], compare);
     do {
-        TEST_OK(fi_row_sort_next(sort, out, &count, &err), &err);
+        TEST_OK(fi_rowsort_next(sort, out, &count, &err), &err);
         assert_true(count <= BATCH && count <= expected - at);
         for (size_t row = 0; row < count; row++, at++) {
             for (size_t i = 0; i < column_count; i++) {
@@ -112,7 +112,7 @@ check_all(struct fi_row_sort *sort, uint64_t limit)
         }
     } while (count > 0);
     assert_int_equal(at, expected);
-    TEST_OK(fi_row_sort_next(sort, out, &count, &err), &err);
+    TEST_OK(fi_rowsort_next(sort, out, &count, &err), &err);
     assert_int_equal(count, 0);
 }
 
@@ -121,7 +121,7 @@ run(struct test_random *random, struct fi_os_dir *dir, uint64_t limit, bool is_t
 {
     struct fi_aggregate_column types[COLUMNS_MAX];
     struct fixture_files files;
-    struct fi_row_sort *sorts[SORTS_MAX];
+    struct fi_rowsort *sorts[SORTS_MAX];
     firn_error err;
     random_spec(random);
     fixture_files_init(&files, dir);
@@ -129,7 +129,7 @@ run(struct test_random *random, struct fi_os_dir *dir, uint64_t limit, bool is_t
         types[i] = (struct fi_aggregate_column){
             .type = columns[i].type, .fixed_size = columns[i].type == FIRN_TYPE_UUID ? 16 : 0};
     }
-    struct fi_row_sort_spec spec = {
+    struct fi_rowsort_spec spec = {
         .columns = types,
         .column_count = column_count,
         .keys = sort_keys,
@@ -144,28 +144,28 @@ run(struct test_random *random, struct fi_os_dir *dir, uint64_t limit, bool is_t
     row_count = 0;
     size_t first = (size_t)test_random_below(random, 25);
     for (size_t i = 0; i < sort_count; i++) {
-        TEST_OK(fi_row_sort_create(&spec, &sorts[i], &err), &err);
+        TEST_OK(fi_rowsort_create(&spec, &sorts[i], &err), &err);
         /* Numbered rows may come in any order; the others are merged in the order in which they
          * came. */
         for (size_t b = 0; b < (i == 0 ? first : 3); b++) {
             size_t to = is_numbered ? (size_t)test_random_below(random, i + 1) : i;
             add_batch(random, sorts[to],
-                      is_numbered ? sequence ^ UINT64_C(0x7c00) : FI_ROW_SORT_ARRIVAL);
+                      is_numbered ? sequence ^ UINT64_C(0x7c00) : FI_ROWSORT_ARRIVAL);
             sequence += BATCH;
         }
     }
     for (size_t i = 1; i < sort_count; i++) {
-        TEST_OK(fi_row_sort_merge(sorts[0], sorts[i], &err), &err);
-        assert_int_equal(fi_row_sort_spilled_bytes(sorts[i]), 0);
+        TEST_OK(fi_rowsort_merge(sorts[0], sorts[i], &err), &err);
+        assert_int_equal(fi_rowsort_spilled_bytes(sorts[i]), 0);
     }
     if (!is_numbered) {
-        add_batch(random, sorts[0], FI_ROW_SORT_ARRIVAL);
+        add_batch(random, sorts[0], FI_ROWSORT_ARRIVAL);
     }
-    TEST_OK(fi_row_sort_finish(sorts[0], &err), &err);
+    TEST_OK(fi_rowsort_finish(sorts[0], &err), &err);
     check_all(sorts[0], limit);
-    uint64_t spilled = fi_row_sort_spilled_bytes(sorts[0]);
+    uint64_t spilled = fi_rowsort_spilled_bytes(sorts[0]);
     for (size_t i = 0; i < sort_count; i++) {
-        fi_row_sort_destroy(sorts[i]);
+        fi_rowsort_destroy(sorts[i]);
     }
     assert_int_equal(test_os_count(dir), 0);
     return spilled;

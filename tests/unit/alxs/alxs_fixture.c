@@ -35,14 +35,14 @@ alxs_fixture_try_write(struct fi_os_dir *dir, const char *name,
                        size_t count, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_alxsv1_writer *writer = NULL;
-    FI_TRY(fi_alxsv1_writer_create(dir, name, options, &writer, err));
+    struct firn_alxs_writer *writer = NULL;
+    FI_TRY(fi_alxs_writer_create(dir, name, options, &writer, err));
     for (size_t i = 0; i < count; i++) {
-        FI_TRY(fi_alxsv1_writer_append(writer, pairs[i].key, pairs[i].value, err));
+        FI_TRY(fi_alxs_writer_append(writer, pairs[i].key, pairs[i].value, err));
     }
-    FI_TRY(fi_alxsv1_writer_finish(writer, NULL, err));
+    FI_TRY(fi_alxs_writer_finish(writer, NULL, err));
 out:
-    fi_alxsv1_writer_destroy(writer);
+    fi_alxs_writer_destroy(writer);
     return rc;
 }
 
@@ -55,12 +55,12 @@ alxs_fixture_write(struct fi_os_dir *dir, const char *name, const struct alxs_pa
               FIRN_OK, &err);
 }
 
-struct firn_alxsv1 *
+struct firn_alxs *
 alxs_fixture_open(struct fi_os_dir *dir, const char *name)
 {
     firn_error err;
-    struct firn_alxsv1 *table;
-    expect_rc(fi_alxsv1_open(dir, name, &alxs_fixture_defaults, &table, &err), FIRN_OK, &err);
+    struct firn_alxs *table;
+    expect_rc(fi_alxs_open(dir, name, &alxs_fixture_defaults, &table, &err), FIRN_OK, &err);
     return table;
 }
 
@@ -71,12 +71,12 @@ alxs_fixture_equal(firn_slice a, firn_slice b)
 }
 
 void
-alxs_fixture_expect(struct firn_alxsv1 *table, firn_slice key, const firn_slice *value)
+alxs_fixture_expect(struct firn_alxs *table, firn_slice key, const firn_slice *value)
 {
     firn_error err;
     uint8_t *found = NULL;
     size_t size = 0;
-    int rc = fi_alxsv1_get(table, key, &found, &size, &err);
+    int rc = fi_alxs_get(table, key, &found, &size, &err);
     expect_rc(rc, value == NULL ? FIRN_NOT_FOUND : FIRN_OK, &err);
     if (value != NULL) {
         assert_non_null(found);
@@ -86,11 +86,11 @@ alxs_fixture_expect(struct firn_alxsv1 *table, firn_slice key, const firn_slice 
 }
 
 void
-alxs_fixture_expect_at(const struct firn_alxsv1_cursor *cursor, const struct alxs_pair *pair)
+alxs_fixture_expect_at(const struct firn_alxs_cursor *cursor, const struct alxs_pair *pair)
 {
-    assert_int_equal(fi_alxsv1_cursor_valid(cursor), pair != NULL);
-    firn_slice key = fi_alxsv1_cursor_key(cursor);
-    firn_slice value = fi_alxsv1_cursor_value(cursor);
+    assert_int_equal(fi_alxs_cursor_valid(cursor), pair != NULL);
+    firn_slice key = fi_alxs_cursor_key(cursor);
+    firn_slice value = fi_alxs_cursor_value(cursor);
     if (pair != NULL) {
         assert_true(alxs_fixture_equal(key, pair->key));
         assert_true(alxs_fixture_equal(value, pair->value));
@@ -100,23 +100,23 @@ alxs_fixture_expect_at(const struct firn_alxsv1_cursor *cursor, const struct alx
 }
 
 void
-alxs_fixture_expect_all(struct firn_alxsv1 *table, const struct alxs_pair *pairs, size_t count)
+alxs_fixture_expect_all(struct firn_alxs *table, const struct alxs_pair *pairs, size_t count)
 {
     firn_error err;
-    struct firn_alxsv1_cursor *cursor;
+    struct firn_alxs_cursor *cursor;
     assert_int_equal(table->info.count, count);
-    expect_rc(fi_alxsv1_cursor_open(table, &cursor, &err), FIRN_OK, &err);
-    expect_rc(fi_alxsv1_cursor_first(cursor, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_cursor_open(table, &cursor, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_cursor_first(cursor, &err), FIRN_OK, &err);
     for (size_t i = 0; i < count; i++) {
         alxs_fixture_expect_at(cursor, &pairs[i]);
-        expect_rc(fi_alxsv1_cursor_next(cursor, &err), FIRN_OK, &err);
+        expect_rc(fi_alxs_cursor_next(cursor, &err), FIRN_OK, &err);
     }
     alxs_fixture_expect_at(cursor, NULL);
-    expect_rc(fi_alxsv1_cursor_last(cursor, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_cursor_last(cursor, &err), FIRN_OK, &err);
     for (size_t i = count; i-- > 0;) {
         alxs_fixture_expect_at(cursor, &pairs[i]);
-        expect_rc(fi_alxsv1_cursor_prev(cursor, &err), FIRN_OK, &err);
+        expect_rc(fi_alxs_cursor_prev(cursor, &err), FIRN_OK, &err);
     }
     alxs_fixture_expect_at(cursor, NULL);
-    fi_alxsv1_cursor_close(cursor);
+    fi_alxs_cursor_close(cursor);
 }

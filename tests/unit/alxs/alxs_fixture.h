@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "alxs/alxsv1.h"
+#include "alxs/alxs.h"
 #include "base/buf.h"
 #include "support/test_os.h"
 #include "support/test_random.h"
@@ -30,15 +30,14 @@ int alxs_fixture_try_write(struct fi_os_dir *dir, const char *name,
 void alxs_fixture_write(struct fi_os_dir *dir, const char *name, const struct alxs_pair *pairs,
                         size_t count);
 /* Opens with defaults; fails the test if that fails. */
-struct firn_alxsv1 *alxs_fixture_open(struct fi_os_dir *dir, const char *name);
+struct firn_alxs *alxs_fixture_open(struct fi_os_dir *dir, const char *name);
 
 /* Fails the test unless the key has this value; NULL: unless it is not there. */
-void alxs_fixture_expect(struct firn_alxsv1 *table, firn_slice key, const firn_slice *value);
+void alxs_fixture_expect(struct firn_alxs *table, firn_slice key, const firn_slice *value);
 /* Fails the test unless the cursor is at a record like this; NULL: unless it is nowhere. */
-void alxs_fixture_expect_at(const struct firn_alxsv1_cursor *cursor, const struct alxs_pair *pair);
+void alxs_fixture_expect_at(const struct firn_alxs_cursor *cursor, const struct alxs_pair *pair);
 /* Walks the whole table in both directions. */
-void alxs_fixture_expect_all(struct firn_alxsv1 *table, const struct alxs_pair *pairs,
-                             size_t count);
+void alxs_fixture_expect_all(struct firn_alxs *table, const struct alxs_pair *pairs, size_t count);
 
 bool alxs_fixture_equal(firn_slice a, firn_slice b);
 

@@ -3,7 +3,7 @@
  * unit/alxs: ALXS tables are written and read byte for byte, refusals leave the writer as it was,
  * limits hold, and memory stays bounded.
  */
-#include "alxs/alxsv1_format.h"
+#include "alxs/alxs_format.h"
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "codec/crc32.h"
@@ -53,21 +53,21 @@ the_vectors_are_written_and_read_byte_for_byte(void **state)
                   {"tests/formats/alxs/empty.alxs", 0, 0}};
     for (size_t i = 0; i < 2; i++) {
         struct fi_buf bytes = {0};
-        struct firn_alxsv1_writer *writer;
+        struct firn_alxs_writer *writer;
         uint32_t crc = 1;
-        expect_rc(fi_alxsv1_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
+        expect_rc(fi_alxs_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
                   FIRN_OK, &err);
         for (size_t j = 0; j < tables[i].count; j++) {
-            expect_rc(fi_alxsv1_writer_append(writer, vector[j].key, vector[j].value, &err),
-                      FIRN_OK, &err);
+            expect_rc(fi_alxs_writer_append(writer, vector[j].key, vector[j].value, &err), FIRN_OK,
+                      &err);
         }
-        assert_int_equal(fi_alxsv1_writer_count(writer), tables[i].count);
-        expect_rc(fi_alxsv1_writer_finish(writer, &crc, &err), FIRN_OK, &err);
-        fi_alxsv1_writer_destroy(writer);
+        assert_int_equal(fi_alxs_writer_count(writer), tables[i].count);
+        expect_rc(fi_alxs_writer_finish(writer, &crc, &err), FIRN_OK, &err);
+        fi_alxs_writer_destroy(writer);
         assert_int_equal(crc, tables[i].crc);
         test_file_read(dir, "t", &bytes);
         test_file_compare_golden(tables[i].path, fi_buf_slice(&bytes));
-        struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
+        struct firn_alxs *table = alxs_fixture_open(dir, "t");
         assert_int_equal(table->info.checksum, tables[i].crc);
         assert_int_equal(table->info.file_size, bytes.size);
         alxs_fixture_expect_all(table, vector, tables[i].count);
@@ -76,7 +76,7 @@ the_vectors_are_written_and_read_byte_for_byte(void **state)
         alxs_fixture_expect(table, firn_str(""), NULL);
         alxs_fixture_expect(table, firn_str("ab"), NULL);
         alxs_fixture_expect(table, firn_str("c"), NULL);
-        fi_alxsv1_close(table);
+        fi_alxs_close(table);
         fi_buf_deinit(&bytes);
         expect_rc(fi_os_remove_file(dir, "t", &err), FIRN_OK, &err);
     }
@@ -105,14 +105,14 @@ static void
 odd_keys_keep_their_order(void **state)
 {
     alxs_fixture_write(dir, "t", odd, ODD_COUNT);
-    struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
+    struct firn_alxs *table = alxs_fixture_open(dir, "t");
     alxs_fixture_expect_all(table, odd, ODD_COUNT);
     assert_int_equal(table->info.equal_count, 1);
     for (size_t i = 0; i < ODD_COUNT; i++) {
         bool is_last = i + 1 == ODD_COUNT || !alxs_fixture_equal(odd[i].key, odd[i + 1].key);
         alxs_fixture_expect(table, odd[i].key, is_last ? &odd[i].value : &odd[i + 1].value);
     }
-    fi_alxsv1_close(table);
+    fi_alxs_close(table);
 }
 
 /* ---- the writer ---- */
@@ -120,27 +120,25 @@ odd_keys_keep_their_order(void **state)
 static void
 a_refused_record_leaves_the_writer_as_it_was(void **state)
 {
-    struct firn_alxsv1_writer *writer;
+    struct firn_alxs_writer *writer;
     firn_alxs_writer_options options = alxs_fixture_writer_defaults;
     options.refuse_equal_keys = true;
-    expect_rc(fi_alxsv1_writer_create(dir, "t", &options, &writer, &err), FIRN_OK, &err);
-    expect_rc(fi_alxsv1_writer_append(writer, vector[0].key, vector[0].value, &err), FIRN_OK, &err);
-    expect_rc(fi_alxsv1_writer_append(writer, firn_str(""), firn_str("x"), &err), FIRN_INVALID,
-              &err);
+    expect_rc(fi_alxs_writer_create(dir, "t", &options, &writer, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_writer_append(writer, vector[0].key, vector[0].value, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_writer_append(writer, firn_str(""), firn_str("x"), &err), FIRN_INVALID, &err);
     assert_non_null(strstr(err.text, "smaller"));
-    expect_rc(fi_alxsv1_writer_append(writer, firn_str("a"), firn_str("x"), &err), FIRN_INVALID,
+    expect_rc(fi_alxs_writer_append(writer, firn_str("a"), firn_str("x"), &err), FIRN_INVALID,
               &err);
     assert_non_null(strstr(err.text, "equal"));
     firn_slice huge = firn_bytes(vector[0].key.data, (size_t)UINT32_MAX + 1);
-    expect_rc(fi_alxsv1_writer_append(writer, huge, firn_str(""), &err), FIRN_LIMIT, &err);
-    expect_rc(fi_alxsv1_writer_append(writer, firn_str("b"), huge, &err), FIRN_LIMIT, &err);
-    assert_int_equal(fi_alxsv1_writer_count(writer), 1);
-    expect_rc(fi_alxsv1_writer_append(writer, vector[1].key, vector[1].value, &err), FIRN_OK, &err);
-    expect_rc(fi_alxsv1_writer_finish(writer, NULL, &err), FIRN_OK, &err);
-    expect_rc(fi_alxsv1_writer_append(writer, firn_str("c"), firn_str(""), &err), FIRN_MISUSE,
-              &err);
-    expect_rc(fi_alxsv1_writer_finish(writer, NULL, &err), FIRN_MISUSE, &err);
-    fi_alxsv1_writer_destroy(writer);
+    expect_rc(fi_alxs_writer_append(writer, huge, firn_str(""), &err), FIRN_LIMIT, &err);
+    expect_rc(fi_alxs_writer_append(writer, firn_str("b"), huge, &err), FIRN_LIMIT, &err);
+    assert_int_equal(fi_alxs_writer_count(writer), 1);
+    expect_rc(fi_alxs_writer_append(writer, vector[1].key, vector[1].value, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_writer_finish(writer, NULL, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_writer_append(writer, firn_str("c"), firn_str(""), &err), FIRN_MISUSE, &err);
+    expect_rc(fi_alxs_writer_finish(writer, NULL, &err), FIRN_MISUSE, &err);
+    fi_alxs_writer_destroy(writer);
     struct fi_buf bytes = {0};
     test_file_read(dir, "t", &bytes);
     test_file_compare_golden("tests/formats/alxs/vector.alxs", fi_buf_slice(&bytes));
@@ -151,17 +149,17 @@ a_refused_record_leaves_the_writer_as_it_was(void **state)
 static void
 a_name_that_is_taken_stays_unless_asked(void **state)
 {
-    struct firn_alxsv1_writer *writer;
+    struct firn_alxs_writer *writer;
     firn_alxs_writer_options options = alxs_fixture_writer_defaults;
     test_file_write(dir, "t", "precious", 8);
-    expect_rc(fi_alxsv1_writer_create(dir, "t", &options, &writer, &err), FIRN_EXISTS, &err);
+    expect_rc(fi_alxs_writer_create(dir, "t", &options, &writer, &err), FIRN_EXISTS, &err);
     assert_null(writer);
     /* Taken while the table is written. */
-    expect_rc(fi_alxsv1_writer_create(dir, "u", &options, &writer, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_writer_create(dir, "u", &options, &writer, &err), FIRN_OK, &err);
     test_file_write(dir, "u", "precious", 8);
-    expect_rc(fi_alxsv1_writer_finish(writer, NULL, &err), FIRN_EXISTS, &err);
-    expect_rc(fi_alxsv1_writer_finish(writer, NULL, &err), FIRN_FAILED, &err);
-    fi_alxsv1_writer_destroy(writer);
+    expect_rc(fi_alxs_writer_finish(writer, NULL, &err), FIRN_EXISTS, &err);
+    expect_rc(fi_alxs_writer_finish(writer, NULL, &err), FIRN_FAILED, &err);
+    fi_alxs_writer_destroy(writer);
     struct fi_buf bytes = {0};
     test_file_read(dir, "u", &bytes);
     assert_int_equal(bytes.size, 8);
@@ -174,19 +172,19 @@ a_name_that_is_taken_stays_unless_asked(void **state)
     /* A directory is not replaced, and no name is judged late. */
     expect_rc(fi_os_make_dir(dir, "d", 0700, &err), FIRN_OK, &err);
     assert_int_not_equal(alxs_fixture_try_write(dir, "d", &options, vector, 2, &err), FIRN_OK);
-    expect_rc(fi_alxsv1_writer_create(dir, "", &options, &writer, &err), FIRN_INVALID, &err);
-    expect_rc(fi_alxsv1_writer_create(dir, "..", &options, &writer, &err), FIRN_INVALID, &err);
+    expect_rc(fi_alxs_writer_create(dir, "", &options, &writer, &err), FIRN_INVALID, &err);
+    expect_rc(fi_alxs_writer_create(dir, "..", &options, &writer, &err), FIRN_INVALID, &err);
     assert_int_equal(test_file_count(dir), 3);
 }
 
 static void
 a_table_that_is_given_up_leaves_nothing(void **state)
 {
-    struct firn_alxsv1_writer *writer;
-    expect_rc(fi_alxsv1_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
+    struct firn_alxs_writer *writer;
+    expect_rc(fi_alxs_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
               FIRN_OK, &err);
     assert_int_equal(test_file_count(dir), 1);
-    fi_alxsv1_writer_destroy(writer);
+    fi_alxs_writer_destroy(writer);
     assert_int_equal(test_file_count(dir), 0);
     /* What a killed process left goes with the next create; what only looks like it stays. */
     test_file_write(dir, ".firn-alxs-0123456789abcdef.tmp", "x", 1);
@@ -222,7 +220,7 @@ sizes_around_buffers_make_no_difference(void **state)
         pairs[i].value = firn_bytes(bytes + i, size);
     }
     alxs_fixture_write(dir, "t", pairs, COUNT);
-    struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
+    struct firn_alxs *table = alxs_fixture_open(dir, "t");
     alxs_fixture_expect_all(table, pairs, COUNT);
     for (size_t i = 0; i < COUNT; i++) {
         alxs_fixture_expect(table, pairs[i].key, &pairs[i].value);
@@ -232,7 +230,7 @@ sizes_around_buffers_make_no_difference(void **state)
     test_file_read(dir, "t", &file);
     assert_int_equal(fi_crc32_portable(0, file.data + 16, file.size - 32), table->info.checksum);
     fi_buf_deinit(&file);
-    fi_alxsv1_close(table);
+    fi_alxs_close(table);
     for (size_t i = 0; i < COUNT; i++) {
         free(keys[i]);
     }
@@ -241,7 +239,7 @@ sizes_around_buffers_make_no_difference(void **state)
 static void
 limits_of_the_reader_are_exact(void **state)
 {
-    struct firn_alxsv1 *table;
+    struct firn_alxs *table;
     const struct alxs_pair pairs[] = {{STR("abc"), STR("12345")}};
     firn_alxs_options options = alxs_fixture_defaults;
     firn_alxs_info info;
@@ -249,20 +247,19 @@ limits_of_the_reader_are_exact(void **state)
     options.key_size_max = 3;
     options.value_size_max = 5;
     options.index_memory_max = 0;
-    expect_rc(fi_alxsv1_open(dir, "t", &options, &table, &err), FIRN_OK, &err);
-    fi_alxsv1_close(table);
+    expect_rc(fi_alxs_open(dir, "t", &options, &table, &err), FIRN_OK, &err);
+    fi_alxs_close(table);
     options.value_size_max = 4;
-    expect_rc(fi_alxsv1_open(dir, "t", &options, &table, &err), FIRN_LIMIT, &err);
+    expect_rc(fi_alxs_open(dir, "t", &options, &table, &err), FIRN_LIMIT, &err);
     assert_null(table);
-    expect_rc(fi_alxsv1_verify(dir, "t", &options, NULL, NULL, NULL, &info, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_verify(dir, "t", &options, NULL, NULL, NULL, &info, &err), FIRN_OK, &err);
     assert_int_equal(info.count, 1);
     assert_int_equal(info.key_size_max, 3);
     assert_int_equal(info.value_size_max, 5);
     options.value_size_max = 5;
     options.key_size_max = 2;
-    expect_rc(fi_alxsv1_open(dir, "t", &options, &table, &err), FIRN_LIMIT, &err);
-    expect_rc(fi_alxsv1_verify(dir, "t", &options, NULL, NULL, NULL, &info, &err), FIRN_LIMIT,
-              &err);
+    expect_rc(fi_alxs_open(dir, "t", &options, &table, &err), FIRN_LIMIT, &err);
+    expect_rc(fi_alxs_verify(dir, "t", &options, NULL, NULL, NULL, &info, &err), FIRN_LIMIT, &err);
 }
 
 /* ---- memory ---- */
@@ -272,19 +269,19 @@ static void
 write_many(size_t count, size_t value_size)
 {
     uint8_t key[8];
-    struct firn_alxsv1_writer *writer;
+    struct firn_alxs_writer *writer;
     uint8_t *value = calloc(1, value_size);
     assert_non_null(value);
-    expect_rc(fi_alxsv1_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
+    expect_rc(fi_alxs_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
               FIRN_OK, &err);
     for (size_t i = 0; i < count; i++) {
         fi_store_be64(key, i);
-        expect_rc(fi_alxsv1_writer_append(writer, firn_bytes(key, sizeof key),
-                                          firn_bytes(value, value_size), &err),
+        expect_rc(fi_alxs_writer_append(writer, firn_bytes(key, sizeof key),
+                                        firn_bytes(value, value_size), &err),
                   FIRN_OK, &err);
     }
-    expect_rc(fi_alxsv1_writer_finish(writer, NULL, &err), FIRN_OK, &err);
-    fi_alxsv1_writer_destroy(writer);
+    expect_rc(fi_alxs_writer_finish(writer, NULL, &err), FIRN_OK, &err);
+    fi_alxs_writer_destroy(writer);
     free(value);
 }
 
@@ -292,14 +289,14 @@ static void
 the_index_is_thinned_out_and_still_finds_everything(void **state)
 {
     enum { COUNT = 60000, SIZE = 300 };
-    struct firn_alxsv1 *table;
+    struct firn_alxs *table;
     uint8_t key[8];
     static const uint8_t zeros[SIZE];
     const firn_slice value = firn_bytes(zeros, SIZE);
     firn_alxs_options options = alxs_fixture_defaults;
     options.index_memory_max = 1280;
     write_many(COUNT, SIZE);
-    expect_rc(fi_alxsv1_open(dir, "t", &options, &table, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_open(dir, "t", &options, &table, &err), FIRN_OK, &err);
     assert_in_range(table->index.count, 10, 40);
     assert_true(table->index.stride >= table->info.file_size / 40);
     for (size_t i = 0; i < COUNT; i += 997) {
@@ -307,18 +304,18 @@ the_index_is_thinned_out_and_still_finds_everything(void **state)
         alxs_fixture_expect(table, firn_bytes(key, 8), &value);
         alxs_fixture_expect(table, firn_bytes(key, 7), NULL);
     }
-    struct firn_alxsv1_cursor *cursor;
+    struct firn_alxs_cursor *cursor;
     size_t count = 0;
-    expect_rc(fi_alxsv1_cursor_open(table, &cursor, &err), FIRN_OK, &err);
-    expect_rc(fi_alxsv1_cursor_first(cursor, &err), FIRN_OK, &err);
-    while (fi_alxsv1_cursor_valid(cursor)) {
-        assert_int_equal(fi_load_be64(fi_alxsv1_cursor_key(cursor).data), count);
+    expect_rc(fi_alxs_cursor_open(table, &cursor, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_cursor_first(cursor, &err), FIRN_OK, &err);
+    while (fi_alxs_cursor_valid(cursor)) {
+        assert_int_equal(fi_load_be64(fi_alxs_cursor_key(cursor).data), count);
         count++;
-        expect_rc(fi_alxsv1_cursor_next(cursor, &err), FIRN_OK, &err);
+        expect_rc(fi_alxs_cursor_next(cursor, &err), FIRN_OK, &err);
     }
     assert_int_equal(count, COUNT);
-    fi_alxsv1_cursor_close(cursor);
-    fi_alxsv1_close(table);
+    fi_alxs_cursor_close(cursor);
+    fi_alxs_close(table);
 }
 
 static void
@@ -331,16 +328,16 @@ memory_does_not_grow_with_the_table(void **state)
     enum { COUNT = 200, SIZE = 1 << 20 };
     write_many(COUNT, SIZE);
     size_t peak_of_writing = test_peak_take();
-    struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
+    struct firn_alxs *table = alxs_fixture_open(dir, "t");
     size_t peak_of_opening = test_peak_take();
     uint8_t key[8] = {0, 0, 0, 0, 0, 0, 0, 77};
     uint8_t *value;
     size_t size;
-    expect_rc(fi_alxsv1_get(table, firn_bytes(key, 8), &value, &size, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_get(table, firn_bytes(key, 8), &value, &size, &err), FIRN_OK, &err);
     assert_int_equal(size, SIZE);
     fi_free(value);
     size_t peak_of_a_get = test_peak_take();
-    fi_alxsv1_close(table);
+    fi_alxs_close(table);
     test_os_temp_dir_remove(dir);
     (void)printf("memory: %zu bytes to write, %zu to open, %zu to get\n", peak_of_writing,
                  peak_of_opening, peak_of_a_get);
@@ -369,9 +366,9 @@ paths_lead_where_they_say(void **state)
     for (size_t i = 0; i < 3; i++) {
         expect_rc(fi_os_user_path_init_followed(&path, os, texts[i], &err), FIRN_OK, &err);
         assert_string_equal(path.name, "t");
-        struct firn_alxsv1 *table = alxs_fixture_open(path.dir, path.name);
+        struct firn_alxs *table = alxs_fixture_open(path.dir, path.name);
         alxs_fixture_expect_all(table, vector, 2);
-        fi_alxsv1_close(table);
+        fi_alxs_close(table);
         fi_os_user_path_deinit(&path);
     }
     expect_rc(fi_os_user_path_init_followed(&path, os, "/round", &err), FIRN_INVALID, &err);
@@ -383,9 +380,9 @@ paths_lead_where_they_say(void **state)
     /* A writer does not follow: the link is the name. */
     expect_rc(fi_os_user_path_init(&path, os, "/absolute", &err), FIRN_OK, &err);
     assert_string_equal(path.name, "absolute");
-    struct firn_alxsv1_writer *writer;
+    struct firn_alxs_writer *writer;
     expect_rc(
-        fi_alxsv1_writer_create(path.dir, path.name, &alxs_fixture_writer_defaults, &writer, &err),
+        fi_alxs_writer_create(path.dir, path.name, &alxs_fixture_writer_defaults, &writer, &err),
         FIRN_EXISTS, &err);
     fi_os_user_path_deinit(&path);
     fi_os_dir_close(inner);

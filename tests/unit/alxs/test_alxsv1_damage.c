@@ -3,7 +3,7 @@
  * unit/alxs: damaged and forged tables. Whatever is done to the bytes, a table is refused, and
  * verify names what is wrong; what changes after opening is noticed when it is read.
  */
-#include "alxs/alxsv1_format.h"
+#include "alxs/alxs_format.h"
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "codec/crc32.h"
@@ -71,16 +71,16 @@ tell(void *ctx, const char *text)
 static int
 expect_damage(firn_slice damaged)
 {
-    struct firn_alxsv1 *table;
+    struct firn_alxs *table;
     struct told told = {0};
     firn_alxs_info info;
     test_file_write(dir, "t", damaged.data, damaged.size);
-    int rc = fi_alxsv1_open(dir, "t", &alxs_fixture_defaults, &table, &err);
+    int rc = fi_alxs_open(dir, "t", &alxs_fixture_defaults, &table, &err);
     assert_true(rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_LIMIT);
     assert_null(table);
     assert_non_null(strstr(err.text, "t'"));
     int verify_rc =
-        fi_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err);
+        fi_alxs_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err);
     assert_true(verify_rc == rc || (verify_rc == FIRN_CORRUPT && told.count > 0));
     assert_int_equal(info.file_size, damaged.size);
     return rc;
@@ -122,10 +122,10 @@ any_other_length_is_damage(void **state)
 static void
 forge(struct fi_buf *out, firn_slice records, uint64_t header_count, uint64_t footer_count)
 {
-    uint8_t header[FI_ALXSV1_HEADER_SIZE];
-    uint8_t footer[FI_ALXSV1_FOOTER_SIZE];
-    fi_alxsv1_format_put_header(header, header_count);
-    fi_alxsv1_format_put_footer(footer, footer_count, fi_crc32(0, records.data, records.size));
+    uint8_t header[FI_ALXS_HEADER_SIZE];
+    uint8_t footer[FI_ALXS_FOOTER_SIZE];
+    fi_alxs_format_put_header(header, header_count);
+    fi_alxs_format_put_footer(footer, footer_count, fi_crc32(0, records.data, records.size));
     fi_buf_clear(out);
     assert_int_equal(fi_buf_append(out, header, sizeof header), FIRN_OK);
     assert_int_equal(fi_buf_append_slice(out, records), FIRN_OK);
@@ -135,7 +135,7 @@ forge(struct fi_buf *out, firn_slice records, uint64_t header_count, uint64_t fo
 static firn_slice
 records_of_table(void)
 {
-    return firn_bytes(bytes.data + FI_ALXSV1_HEADER_SIZE, bytes.size - FI_ALXSV1_FILE_SIZE_MIN);
+    return firn_bytes(bytes.data + FI_ALXS_HEADER_SIZE, bytes.size - FI_ALXS_FILE_SIZE_MIN);
 }
 
 static void
@@ -173,7 +173,7 @@ sizes_that_lead_nowhere_are_refused(void **state)
     struct fi_buf records = {0};
     assert_int_equal(fi_buf_append_slice(&records, records_of_table()), FIRN_OK);
     for (size_t at = 0; at < records.size;
-         at += (size_t)fi_alxsv1_format_record_size(records.data + at)) {
+         at += (size_t)fi_alxs_format_record_size(records.data + at)) {
         for (size_t i = 0; i < 2 * sizeof hostile / sizeof hostile[0]; i++) {
             size_t field = at + i % 2 * 4;
             uint32_t saved = fi_load_le32(records.data + field);
@@ -184,7 +184,7 @@ sizes_that_lead_nowhere_are_refused(void **state)
         }
     }
     /* Bytes that are less than a record. */
-    for (size_t more = 1; more < FI_ALXSV1_RECORD_HEAD_SIZE; more++) {
+    for (size_t more = 1; more < FI_ALXS_RECORD_HEAD_SIZE; more++) {
         assert_int_equal(fi_buf_append_u8(&records, 0), FIRN_OK);
         forge(&forged, fi_buf_slice(&records), COUNT, COUNT);
         assert_int_equal(expect_damage(fi_buf_slice(&forged)), FIRN_CORRUPT);
@@ -217,8 +217,8 @@ keys_out_of_order_are_refused(void **state)
     struct told told = {0};
     firn_alxs_info info;
     for (size_t i = 0; i < 2; i++) {
-        uint8_t head[FI_ALXSV1_RECORD_HEAD_SIZE];
-        fi_alxsv1_format_put_record_head(head, 1, 1);
+        uint8_t head[FI_ALXS_RECORD_HEAD_SIZE];
+        fi_alxs_format_put_record_head(head, 1, 1);
         assert_int_equal(fi_buf_append(&records, head, sizeof head), FIRN_OK);
         assert_int_equal(fi_buf_append_slice(&records, swapped[i].key), FIRN_OK);
         assert_int_equal(fi_buf_append_slice(&records, swapped[i].value), FIRN_OK);
@@ -226,7 +226,7 @@ keys_out_of_order_are_refused(void **state)
     forge(&forged, fi_buf_slice(&records), 2, 2);
     assert_int_equal(expect_damage(fi_buf_slice(&forged)), FIRN_CORRUPT);
     assert_int_equal(
-        fi_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
+        fi_alxs_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
         FIRN_CORRUPT);
     assert_int_equal(told.count, 1);
     assert_non_null(strstr(told.first, "offset 26"));
@@ -242,20 +242,19 @@ a_table_that_was_not_finished_says_so(void **state)
     struct told told = {0};
     firn_alxs_info info;
     struct fi_buf begun = {0};
-    assert_int_equal(fi_buf_append(&begun, bytes.data, bytes.size - FI_ALXSV1_FOOTER_SIZE),
-                     FIRN_OK);
+    assert_int_equal(fi_buf_append(&begun, bytes.data, bytes.size - FI_ALXS_FOOTER_SIZE), FIRN_OK);
     fi_store_le64(begun.data + 8, 0);
     assert_int_equal(expect_damage(fi_buf_slice(&begun)), FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "is damaged"));
     assert_int_equal(
-        fi_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
+        fi_alxs_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
         FIRN_CORRUPT);
     assert_non_null(strstr(told.first, "not finished"));
     fi_store_le64(bytes.data + 8, 0);
     assert_int_equal(expect_damage(fi_buf_slice(&bytes)), FIRN_CORRUPT);
     told.count = 0;
     assert_int_equal(
-        fi_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
+        fi_alxs_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
         FIRN_CORRUPT);
     assert_int_equal(told.count, 1);
     assert_non_null(strstr(told.first, "header"));
@@ -274,17 +273,17 @@ verify_names_each_damaged_part(void **state)
     bytes.data[16 + 8 + 0] ^= 1;      /* the value of the empty key */
     bytes.data[bytes.size - 16] ^= 1; /* the footer's mark */
     test_file_write(dir, "t", bytes.data, bytes.size);
-    expect_rc(fi_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
+    expect_rc(fi_alxs_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
               FIRN_CORRUPT, &err);
     assert_int_equal(told.count, 5);
     assert_non_null(strstr(err.text, "5 findings"));
     assert_int_equal(info.count, COUNT);
     assert_int_equal(info.equal_count, 1);
     told.count = 0;
-    expect_rc(fi_alxsv1_verify(dir, "t", &alxs_fixture_defaults, NULL, NULL, NULL, &info, &err),
+    expect_rc(fi_alxs_verify(dir, "t", &alxs_fixture_defaults, NULL, NULL, NULL, &info, &err),
               FIRN_CORRUPT, &err);
     expect_rc(
-        fi_alxsv1_verify(dir, "missing", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
+        fi_alxs_verify(dir, "missing", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
         FIRN_NOT_FOUND, &err);
     assert_int_equal(told.count, 0);
 }
@@ -306,30 +305,29 @@ what_changes_after_opening_is_never_returned(void **state)
 {
     uint8_t *value;
     size_t size;
-    struct firn_alxsv1_cursor *cursor;
-    struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
-    for (size_t at = FI_ALXSV1_HEADER_SIZE; at < bytes.size - FI_ALXSV1_FOOTER_SIZE; at++) {
+    struct firn_alxs_cursor *cursor;
+    struct firn_alxs *table = alxs_fixture_open(dir, "t");
+    for (size_t at = FI_ALXS_HEADER_SIZE; at < bytes.size - FI_ALXS_FOOTER_SIZE; at++) {
         uint8_t other = (uint8_t)(bytes.data[at] ^ 0x20);
         patch(at, firn_bytes(&other, 1));
         for (size_t i = 0; i < COUNT; i++) {
-            int rc = fi_alxsv1_get(table, pairs[i].key, &value, &size, &err);
+            int rc = fi_alxs_get(table, pairs[i].key, &value, &size, &err);
             expect_rc(rc, FIRN_CORRUPT, &err);
         }
-        expect_rc(fi_alxsv1_get(table, firn_str("nobody"), &value, &size, &err), FIRN_CORRUPT,
-                  &err);
-        expect_rc(fi_alxsv1_cursor_open(table, &cursor, &err), FIRN_OK, &err);
-        expect_rc(fi_alxsv1_cursor_first(cursor, &err), FIRN_CORRUPT, &err);
-        expect_rc(fi_alxsv1_cursor_last(cursor, &err), FIRN_CORRUPT, &err);
-        expect_rc(fi_alxsv1_cursor_seek(cursor, firn_str("b"), &err), FIRN_CORRUPT, &err);
+        expect_rc(fi_alxs_get(table, firn_str("nobody"), &value, &size, &err), FIRN_CORRUPT, &err);
+        expect_rc(fi_alxs_cursor_open(table, &cursor, &err), FIRN_OK, &err);
+        expect_rc(fi_alxs_cursor_first(cursor, &err), FIRN_CORRUPT, &err);
+        expect_rc(fi_alxs_cursor_last(cursor, &err), FIRN_CORRUPT, &err);
+        expect_rc(fi_alxs_cursor_seek(cursor, firn_str("b"), &err), FIRN_CORRUPT, &err);
         alxs_fixture_expect_at(cursor, NULL);
-        expect_rc(fi_alxsv1_cursor_next(cursor, &err), FIRN_MISUSE, &err);
-        expect_rc(fi_alxsv1_cursor_prev(cursor, &err), FIRN_MISUSE, &err);
+        expect_rc(fi_alxs_cursor_next(cursor, &err), FIRN_MISUSE, &err);
+        expect_rc(fi_alxs_cursor_prev(cursor, &err), FIRN_MISUSE, &err);
         patch(at, firn_bytes(bytes.data + at, 1));
-        expect_rc(fi_alxsv1_cursor_first(cursor, &err), FIRN_OK, &err);
-        fi_alxsv1_cursor_close(cursor);
+        expect_rc(fi_alxs_cursor_first(cursor, &err), FIRN_OK, &err);
+        fi_alxs_cursor_close(cursor);
     }
     alxs_fixture_expect_all(table, pairs, COUNT);
-    fi_alxsv1_close(table);
+    fi_alxs_close(table);
 }
 
 static void
@@ -349,24 +347,24 @@ a_search_is_not_led_astray_by_a_key_that_changed(void **state)
     }
     expect_rc(fi_os_remove_file(dir, "t", &err), FIRN_OK, &err);
     alxs_fixture_write(dir, "t", large, KEYS);
-    struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
+    struct firn_alxs *table = alxs_fixture_open(dir, "t");
     assert_int_equal(table->index.count, KEYS);
     uint8_t *value;
     size_t size;
     /* The middle key becomes larger than all: a search that believed it would go left. */
-    size_t middle = FI_ALXSV1_HEADER_SIZE + 2 * (8 + strlen(keys[0]) + SIZE) + 8;
+    size_t middle = FI_ALXS_HEADER_SIZE + 2 * (8 + strlen(keys[0]) + SIZE) + 8;
     patch(middle + strlen(keys[0]) - 1, firn_str("9"));
-    expect_rc(fi_alxsv1_get(table, large[4].key, &value, &size, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_alxs_get(table, large[4].key, &value, &size, &err), FIRN_CORRUPT, &err);
     assert_non_null(strstr(err.text, "the key at offset"));
     /* Where heads decide nothing is read. */
-    expect_rc(fi_alxsv1_get(table, firn_str("another"), &value, &size, &err), FIRN_NOT_FOUND, &err);
+    expect_rc(fi_alxs_get(table, firn_str("another"), &value, &size, &err), FIRN_NOT_FOUND, &err);
     /* A file that became shorter. */
     struct fi_os_file *file;
     expect_rc(fi_os_file_open(dir, "t", FI_OS_WRITE, 0, &file, &err), FIRN_OK, &err);
     expect_rc(fi_os_file_truncate(file, 100, &err), FIRN_OK, &err);
     fi_os_file_close(file);
-    expect_rc(fi_alxsv1_get(table, firn_str("zebra"), &value, &size, &err), FIRN_CORRUPT, &err);
-    fi_alxsv1_close(table);
+    expect_rc(fi_alxs_get(table, firn_str("zebra"), &value, &size, &err), FIRN_CORRUPT, &err);
+    fi_alxs_close(table);
 }
 
 int

@@ -69,24 +69,24 @@ read_table(struct fi_os_dir *dir, firn_error *err)
     int rc = FIRN_OK;
     uint8_t *value = NULL;
     size_t size;
-    struct firn_alxsv1 *table = NULL;
-    struct firn_alxsv1_cursor *cursor = NULL;
-    FI_TRY(fi_alxsv1_open(dir, "t", &alxs_fixture_defaults, &table, err));
-    FI_TRY(fi_alxsv1_get(table, pairs[3].key, &value, &size, err));
+    struct firn_alxs *table = NULL;
+    struct firn_alxs_cursor *cursor = NULL;
+    FI_TRY(fi_alxs_open(dir, "t", &alxs_fixture_defaults, &table, err));
+    FI_TRY(fi_alxs_get(table, pairs[3].key, &value, &size, err));
     assert_true(alxs_fixture_equal(firn_bytes(value, size), pairs[3].value));
-    FI_TRY(fi_alxsv1_cursor_open(table, &cursor, err));
-    FI_TRY(fi_alxsv1_cursor_seek(cursor, pairs[2].key, err));
+    FI_TRY(fi_alxs_cursor_open(table, &cursor, err));
+    FI_TRY(fi_alxs_cursor_seek(cursor, pairs[2].key, err));
     for (size_t i = 2; i < COUNT; i++) {
         alxs_fixture_expect_at(cursor, &pairs[i]);
-        FI_TRY(fi_alxsv1_cursor_next(cursor, err));
+        FI_TRY(fi_alxs_cursor_next(cursor, err));
     }
-    FI_TRY(fi_alxsv1_cursor_seek_before(cursor, pairs[2].key, err));
+    FI_TRY(fi_alxs_cursor_seek_before(cursor, pairs[2].key, err));
     alxs_fixture_expect_at(cursor, &pairs[1]);
-    FI_TRY(fi_alxsv1_cursor_prev(cursor, err));
+    FI_TRY(fi_alxs_cursor_prev(cursor, err));
     alxs_fixture_expect_at(cursor, &pairs[0]);
 out:
-    fi_alxsv1_cursor_close(cursor);
-    fi_alxsv1_close(table);
+    fi_alxs_cursor_close(cursor);
+    fi_alxs_close(table);
     fi_free(value);
     return rc;
 }
@@ -101,7 +101,7 @@ do_everything(struct fi_os_dir *dir, firn_error *err)
     options.replace_existing = true;
     FI_TRY(alxs_fixture_try_write(dir, "t", &options, pairs, COUNT, err));
     FI_TRY(read_table(dir, err));
-    FI_TRY(fi_alxsv1_verify(dir, "t", &alxs_fixture_defaults, NULL, NULL, NULL, &info, err));
+    FI_TRY(fi_alxs_verify(dir, "t", &alxs_fixture_defaults, NULL, NULL, NULL, &info, err));
     FI_TRY(alxs_fixture_try_write(dir, "t", &options, pairs, COUNT, err));
     FI_TRY(fi_os_user_path_init_followed(&path, fi_os_dir_os(dir), "/link", err));
 out:
@@ -123,9 +123,9 @@ static void
 expect_whole_or_none(struct fi_os_dir *dir)
 {
     if (test_file_exists(dir, "t")) {
-        struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
+        struct firn_alxs *table = alxs_fixture_open(dir, "t");
         alxs_fixture_expect_all(table, pairs, COUNT);
-        fi_alxsv1_close(table);
+        fi_alxs_close(table);
     }
 }
 
@@ -189,26 +189,26 @@ an_append_without_memory_changes_nothing(void **state)
 {
     firn_error err;
     struct fi_os *os;
-    struct firn_alxsv1_writer *writer;
+    struct firn_alxs_writer *writer;
     struct fi_os_dir *dir = alxs_fixture_machine(&os);
     test_alloc_install();
-    expect_rc(fi_alxsv1_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
+    expect_rc(fi_alxs_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
               FIRN_OK, &err);
     for (size_t i = 0; i < COUNT; i++) {
         /* The last key grows into memory of its own; the values have the machine's. */
         firn_slice key = firn_bytes(content, (size_t)1000 << i);
         test_alloc_fail_at(1, true);
-        expect_rc(fi_alxsv1_writer_append(writer, key, firn_str("v"), &err), FIRN_NO_MEMORY, &err);
-        assert_int_equal(fi_alxsv1_writer_count(writer), i);
+        expect_rc(fi_alxs_writer_append(writer, key, firn_str("v"), &err), FIRN_NO_MEMORY, &err);
+        assert_int_equal(fi_alxs_writer_count(writer), i);
         test_alloc_fail_at(0, false);
-        expect_rc(fi_alxsv1_writer_append(writer, key, firn_str("v"), &err), FIRN_OK, &err);
+        expect_rc(fi_alxs_writer_append(writer, key, firn_str("v"), &err), FIRN_OK, &err);
     }
-    expect_rc(fi_alxsv1_writer_finish(writer, NULL, &err), FIRN_OK, &err);
-    fi_alxsv1_writer_destroy(writer);
+    expect_rc(fi_alxs_writer_finish(writer, NULL, &err), FIRN_OK, &err);
+    fi_alxs_writer_destroy(writer);
     test_alloc_uninstall();
-    struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
+    struct firn_alxs *table = alxs_fixture_open(dir, "t");
     assert_int_equal(table->info.count, COUNT);
-    fi_alxsv1_close(table);
+    fi_alxs_close(table);
     fi_os_dir_close(dir);
     fi_sim_memory_destroy(os);
 }
@@ -298,20 +298,19 @@ a_failed_write_ends_the_writer(void **state)
     firn_error err;
     struct fi_os *memory;
     struct fi_os *os;
-    struct firn_alxsv1_writer *writer;
+    struct firn_alxs_writer *writer;
     static const struct fi_sim_fault_plan plan = {1, false, FI_SIM_FAULT_WRITES, FI_SIM_FAULT_FAILS,
                                                   EIO};
     expect_rc(fi_sim_memory_create(1, &memory, &err), FIRN_OK, &err);
     expect_rc(fi_sim_fault_create(memory, &os, &err), FIRN_OK, &err);
     struct fi_os_dir *dir = test_os_root(os);
-    expect_rc(fi_alxsv1_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
+    expect_rc(fi_alxs_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
               FIRN_OK, &err);
     fi_sim_fault_set_plan(os, &plan);
-    expect_rc(fi_alxsv1_writer_append(writer, pairs[3].key, pairs[3].value, &err), FIRN_IO, &err);
-    expect_rc(fi_alxsv1_writer_append(writer, pairs[4].key, pairs[4].value, &err), FIRN_FAILED,
-              &err);
-    expect_rc(fi_alxsv1_writer_finish(writer, NULL, &err), FIRN_FAILED, &err);
-    fi_alxsv1_writer_destroy(writer);
+    expect_rc(fi_alxs_writer_append(writer, pairs[3].key, pairs[3].value, &err), FIRN_IO, &err);
+    expect_rc(fi_alxs_writer_append(writer, pairs[4].key, pairs[4].value, &err), FIRN_FAILED, &err);
+    expect_rc(fi_alxs_writer_finish(writer, NULL, &err), FIRN_FAILED, &err);
+    fi_alxs_writer_destroy(writer);
     assert_int_equal(test_file_count(dir), 0);
     fi_os_dir_close(dir);
     fi_sim_fault_destroy(os);
@@ -339,11 +338,11 @@ expect_after_cut(struct fi_os *os, uint64_t seed, bool had_old, bool was_acknowl
     fi_sim_memory_power_cut(again, seed);
     struct fi_os_dir *dir = test_os_root(again);
     if (test_file_exists(dir, "t")) {
-        struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
+        struct firn_alxs *table = alxs_fixture_open(dir, "t");
         bool is_old = had_old && table->info.count == 1;
         assert_false(is_old && was_acknowledged);
         alxs_fixture_expect_all(table, is_old ? old_pairs : pairs, is_old ? 1 : COUNT);
-        fi_alxsv1_close(table);
+        fi_alxs_close(table);
     } else {
         assert_false(had_old || was_acknowledged);
     }

@@ -4,7 +4,7 @@
  * beginnings, many are equal, some are large; the index has so little memory that it is thinned
  * out.
  */
-#include "alxs/alxsv1_format.h"
+#include "alxs/alxs_format.h"
 #include "base/mem.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
@@ -49,7 +49,7 @@ compare_pairs(const void *a, const void *b)
 {
     const struct alxs_pair *left = a;
     const struct alxs_pair *right = b;
-    return fi_alxsv1_format_compare(left->key, right->key);
+    return fi_alxs_format_compare(left->key, right->key);
 }
 
 static void
@@ -76,7 +76,7 @@ rank(const struct model *model, firn_slice key, bool or_equal)
 {
     size_t n = 0;
     while (n < model->count) {
-        int order = fi_alxsv1_format_compare(model->pairs[n].key, key);
+        int order = fi_alxs_format_compare(model->pairs[n].key, key);
         if (order > 0 || (order == 0 && !or_equal)) {
             break;
         }
@@ -92,23 +92,23 @@ at(const struct model *model, size_t i)
 }
 
 static void
-expect_search(const struct model *model, struct firn_alxsv1 *table,
-              struct firn_alxsv1_cursor *cursor, firn_slice key)
+expect_search(const struct model *model, struct firn_alxs *table, struct firn_alxs_cursor *cursor,
+              firn_slice key)
 {
     firn_error err;
     size_t below = rank(model, key, false);
     size_t up_to = rank(model, key, true);
     alxs_fixture_expect(table, key, up_to > below ? &model->pairs[up_to - 1].value : NULL);
-    expect_rc(fi_alxsv1_cursor_seek(cursor, key, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_cursor_seek(cursor, key, &err), FIRN_OK, &err);
     alxs_fixture_expect_at(cursor, at(model, below));
     if (below < model->count) {
-        expect_rc(fi_alxsv1_cursor_prev(cursor, &err), FIRN_OK, &err);
+        expect_rc(fi_alxs_cursor_prev(cursor, &err), FIRN_OK, &err);
         alxs_fixture_expect_at(cursor, below == 0 ? NULL : at(model, below - 1));
     }
-    expect_rc(fi_alxsv1_cursor_seek_before(cursor, key, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_cursor_seek_before(cursor, key, &err), FIRN_OK, &err);
     alxs_fixture_expect_at(cursor, below == 0 ? NULL : at(model, below - 1));
     if (below > 0) {
-        expect_rc(fi_alxsv1_cursor_next(cursor, &err), FIRN_OK, &err);
+        expect_rc(fi_alxs_cursor_next(cursor, &err), FIRN_OK, &err);
         alxs_fixture_expect_at(cursor, at(model, below));
     }
 }
@@ -117,17 +117,17 @@ static void
 run(struct model *model, struct fi_os_dir *dir)
 {
     firn_error err;
-    struct firn_alxsv1 *table;
-    struct firn_alxsv1_cursor *cursor;
+    struct firn_alxs *table;
+    struct firn_alxs_cursor *cursor;
     firn_alxs_options options = alxs_fixture_defaults;
     fill(model);
     if (test_random_below(&model->random, 2) == 0) {
         options.index_memory_max = 0;
     }
     alxs_fixture_write(dir, "t", model->pairs, model->count);
-    expect_rc(fi_alxsv1_open(dir, "t", &options, &table, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_open(dir, "t", &options, &table, &err), FIRN_OK, &err);
     alxs_fixture_expect_all(table, model->pairs, model->count);
-    expect_rc(fi_alxsv1_cursor_open(table, &cursor, &err), FIRN_OK, &err);
+    expect_rc(fi_alxs_cursor_open(table, &cursor, &err), FIRN_OK, &err);
     for (int i = 0; i < 60; i++) {
         firn_slice key = random_key(model);
         expect_search(model, table, cursor, key);
@@ -137,8 +137,8 @@ run(struct model *model, struct fi_os_dir *dir)
                           model->pairs[test_random_below(&model->random, model->count)].key);
         }
     }
-    fi_alxsv1_cursor_close(cursor);
-    fi_alxsv1_close(table);
+    fi_alxs_cursor_close(cursor);
+    fi_alxs_close(table);
     expect_rc(fi_os_remove_file(dir, "t", &err), FIRN_OK, &err);
     for (size_t i = 0; i < model->count; i++) {
         release_key(model->pairs[i].key);

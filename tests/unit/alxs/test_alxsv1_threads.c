@@ -15,38 +15,38 @@ static struct alxs_pair pairs[COUNT];
 
 /* Whether a thread found anything that is not right; assertions are the main thread's. */
 static bool
-is_right(struct firn_alxsv1 *table, size_t i)
+is_right(struct firn_alxs *table, size_t i)
 {
     firn_error err;
     uint8_t *value = NULL;
     size_t size = 0;
-    bool right = fi_alxsv1_get(table, pairs[i].key, &value, &size, &err) == FIRN_OK &&
+    bool right = fi_alxs_get(table, pairs[i].key, &value, &size, &err) == FIRN_OK &&
                  alxs_fixture_equal(firn_bytes(value, size), pairs[i].value);
     fi_free(value);
-    return right && fi_alxsv1_get(table, firn_str("the same head, nobody"), &value, &size, &err) ==
+    return right && fi_alxs_get(table, firn_str("the same head, nobody"), &value, &size, &err) ==
                         FIRN_NOT_FOUND;
 }
 
 static bool
-walks_right(struct firn_alxsv1 *table, size_t from)
+walks_right(struct firn_alxs *table, size_t from)
 {
     firn_error err;
-    struct firn_alxsv1_cursor *cursor = NULL;
-    bool right = fi_alxsv1_cursor_open(table, &cursor, &err) == FIRN_OK &&
-                 fi_alxsv1_cursor_seek(cursor, pairs[from].key, &err) == FIRN_OK;
+    struct firn_alxs_cursor *cursor = NULL;
+    bool right = fi_alxs_cursor_open(table, &cursor, &err) == FIRN_OK &&
+                 fi_alxs_cursor_seek(cursor, pairs[from].key, &err) == FIRN_OK;
     for (size_t i = from; right && i < COUNT; i++) {
-        right = alxs_fixture_equal(fi_alxsv1_cursor_key(cursor), pairs[i].key) &&
-                fi_alxsv1_cursor_next(cursor, &err) == FIRN_OK;
+        right = alxs_fixture_equal(fi_alxs_cursor_key(cursor), pairs[i].key) &&
+                fi_alxs_cursor_next(cursor, &err) == FIRN_OK;
     }
-    right = right && !fi_alxsv1_cursor_valid(cursor);
-    fi_alxsv1_cursor_close(cursor);
+    right = right && !fi_alxs_cursor_valid(cursor);
+    fi_alxs_cursor_close(cursor);
     return right;
 }
 
 static void *
 read_table(void *ctx)
 {
-    struct firn_alxsv1 *table = ctx;
+    struct firn_alxs *table = ctx;
     for (size_t i = 0; i < COUNT; i += 37) {
         if (!is_right(table, i)) {
             return &keys[i];
@@ -67,7 +67,7 @@ threads_share_a_table(void **state)
     }
     struct fi_os_dir *dir = test_os_temp_dir();
     alxs_fixture_write(dir, "t", pairs, COUNT);
-    struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
+    struct firn_alxs *table = alxs_fixture_open(dir, "t");
     assert_true(table->index.count > 2);
     for (size_t i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, read_table, table), 0);
@@ -77,7 +77,7 @@ threads_share_a_table(void **state)
         assert_int_equal(pthread_join(threads[i], &problem), 0);
         assert_null(problem);
     }
-    fi_alxsv1_close(table);
+    fi_alxs_close(table);
     test_os_temp_dir_remove(dir);
 }
 

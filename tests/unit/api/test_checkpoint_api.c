@@ -110,31 +110,31 @@ a_visitor_ends_the_listing(void **state)
 }
 
 static void
-views_are_opened_at_checkpoints(void **state)
+snapshots_are_opened_at_checkpoints(void **state)
 {
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
     uint8_t *value;
     size_t size;
     OK(firn_store_checkpoint_create(store, "one", NULL, NULL, &err));
     OK(firn_put(keyspace, firn_str("a"), firn_str("2"), NULL, &err));
-    OK(firn_snapshot_open(store, &options, &view, &err));
-    firn_snapshot_close(view);
+    OK(firn_snapshot_open(store, &options, &snapshot, &err));
+    firn_snapshot_close(snapshot);
     options.checkpoint = "one";
-    OK(firn_snapshot_open(store, &options, &view, &err));
+    OK(firn_snapshot_open(store, &options, &snapshot, &err));
     /* It stays when the checkpoint goes. */
     OK(firn_store_checkpoint_delete(store, &options.checkpoint, 1, &err));
     OK(firn_store_compact(store, NULL, &err));
-    OK(firn_snapshot_get(view, keyspace, firn_str("a"), &value, &size, &err));
+    OK(firn_snapshot_get(snapshot, keyspace, firn_str("a"), &value, &size, &err));
     assert_int_equal(value[0], '1');
     firn_release(value);
-    firn_snapshot_close(view);
-    assert_int_equal(firn_snapshot_open(store, &options, &view, &err), FIRN_NOT_FOUND);
-    assert_null(view);
+    firn_snapshot_close(snapshot);
+    assert_int_equal(firn_snapshot_open(store, &options, &snapshot, &err), FIRN_NOT_FOUND);
+    assert_null(snapshot);
     options.checkpoint = "";
-    assert_int_equal(firn_snapshot_open(store, &options, &view, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_open(store, &options, &snapshot, &err), FIRN_INVALID);
     options.size = 1;
-    assert_int_equal(firn_snapshot_open(store, &options, &view, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_open(store, &options, &snapshot, &err), FIRN_INVALID);
 }
 
 struct told {
@@ -341,7 +341,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_application_goes_back_and_forth),
         TEST(a_visitor_ends_the_listing),
-        TEST(views_are_opened_at_checkpoints),
+        TEST(snapshots_are_opened_at_checkpoints),
         TEST(two_states_are_compared),
         TEST(a_checkpoint_goes_into_a_file_and_back),
         TEST(structures_of_other_versions_are_understood),

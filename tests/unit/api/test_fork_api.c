@@ -30,7 +30,7 @@ static struct {
     firn_store *reader;
     firn_store *memory;
     firn_keyspace *keyspace;
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_cursor *cursor;
     firn_pin *pin;
     firn_batch *batch;
@@ -134,7 +134,7 @@ open_store(void)
     OK(firn_table_diff_open(opened.store, "t", NULL, &opened.table_diff, &err));
     OK(firn_row_create(&opened.row, &err));
     OK(firn_store_checkpoint_create(opened.store, "one", NULL, NULL, &err));
-    OK(firn_snapshot_open(opened.store, NULL, &opened.view, &err));
+    OK(firn_snapshot_open(opened.store, NULL, &opened.snapshot, &err));
     OK(firn_cursor_open(opened.keyspace, NULL, &opened.cursor, &err));
     OK(firn_cursor_first(opened.cursor, &err));
     OK(firn_get_pinned(opened.keyspace, NULL, firn_str("k001"), &opened.pin, &pinned, &err));
@@ -201,7 +201,7 @@ teardown(void **state)
     firn_table_diff_close(opened.table_diff);
     firn_row_destroy(opened.row);
     firn_pin_release(opened.pin);
-    firn_snapshot_close(opened.view);
+    firn_snapshot_close(opened.snapshot);
     OK(firn_store_refresh(opened.reader, &err));
     OK(firn_store_close(opened.reader, &err));
     OK(firn_store_close(opened.memory, &err));
@@ -392,7 +392,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_exists, opened.keyspace, k, &flag)                                                      \
     X(firn_get, opened.keyspace, k, &value, &size)                                                 \
     X(firn_get_into, opened.keyspace, k, text, sizeof text, &size)                                 \
-    X(firn_snapshot_get, opened.view, opened.keyspace, k, &value, &size)                           \
+    X(firn_snapshot_get, opened.snapshot, opened.keyspace, k, &value, &size)                       \
     X(firn_get_many, opened.keyspace, NULL, &k, 1, &(uint8_t *){NULL}, &(size_t){0})               \
     X(firn_get_pinned, opened.keyspace, NULL, k, OUT(firn_pin), &slice_out)                        \
     X(firn_insert, opened.keyspace, k, k, NULL)                                                    \
@@ -419,8 +419,8 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
       &(firn_store_statistics){.size = sizeof(firn_store_statistics)})                             \
     X(firn_store_stats_json, opened.memory, OUT(char))                                             \
     X(firn_store_sync, opened.store)                                                               \
-    X(firn_snapshot_table_list, opened.view, VISIT(const char *), NULL)                            \
-    X(firn_snapshot_table_open, opened.view, "t", &table_out)                                      \
+    X(firn_snapshot_table_list, opened.snapshot, VISIT(const char *), NULL)                        \
+    X(firn_snapshot_table_open, opened.snapshot, "t", &table_out)                                  \
     X(firn_scan_next, opened.scan, OUT(const firn_scan_batch))                                     \
     X(firn_scan_open, opened.table, NULL, OUT(firn_scan))                                          \
     X(firn_scan_to_arrow, opened.scan, &arrow_stream)                                              \
@@ -478,8 +478,8 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_txn_rollback_to, opened.txn, 1)                                                         \
     X(firn_txn_run, opened.store, NULL, work, NULL)                                                \
     X(firn_txn_savepoint, opened.txn, &number)                                                     \
-    X(firn_snapshot_keyspace_list, opened.view, VISIT(const char *), NULL)                         \
-    X(firn_snapshot_keyspace_open, opened.view, "k", &keyspace_out)                                \
+    X(firn_snapshot_keyspace_list, opened.snapshot, VISIT(const char *), NULL)                     \
+    X(firn_snapshot_keyspace_open, opened.snapshot, "k", &keyspace_out)                            \
     X(firn_snapshot_open, opened.store, NULL, OUT(firn_snapshot))                                  \
     X(firn_workspace_adopt, opened.workspace, NULL)                                                \
     X(firn_workspace_cat, opened.workspace, "1", k, sink, NULL, NULL)                              \
@@ -578,7 +578,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_table_cursor_close, firn_table_cursor_close(opened.table_cursor))             \
     X(firn_table_diff_close, firn_table_diff_close(opened.table_diff))                   \
     X(firn_pin_release, firn_pin_release(opened.pin))                                    \
-    X(firn_snapshot_close, firn_snapshot_close(opened.view))                             \
+    X(firn_snapshot_close, firn_snapshot_close(opened.snapshot))                         \
     X(firn_alxs_cursor_close, firn_alxs_cursor_close(opened.alxs_cursor))                \
     X(firn_alxs_close, firn_alxs_close(opened.alxs))                                     \
     X(firn_alxs_writer_destroy, firn_alxs_writer_destroy(opened.alxs_writer))            \

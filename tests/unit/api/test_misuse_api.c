@@ -132,14 +132,14 @@ a_store_with_open_children_stays_open(void **state)
 {
     firn_store *store = open_store();
     firn_keyspace *keyspace = open_keyspace(store);
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_cursor *cursor;
     firn_txn *txn;
     firn_bulk *bulk;
-    OK(firn_snapshot_open(store, NULL, &view, &err));
+    OK(firn_snapshot_open(store, NULL, &snapshot, &err));
     MISUSED(firn_store_close(store, &err));
     OK(firn_put(keyspace, key, key, NULL, &err));
-    firn_snapshot_close(view);
+    firn_snapshot_close(snapshot);
     OK(firn_cursor_open(keyspace, NULL, &cursor, &err));
     MISUSED(firn_store_close(store, &err));
     OK(firn_cursor_first(cursor, &err));
@@ -179,14 +179,14 @@ visitors_cannot_close_what_they_visit(void **state)
 {
     firn_store *store = open_store();
     firn_keyspace *keyspace = open_keyspace(store);
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     OK(firn_store_checkpoint_create(store, "a", NULL, NULL, &err));
     OK(firn_put(keyspace, key, key, NULL, &err));
     MISUSED(firn_keyspace_list(store, close_store, store, &err));
     MISUSED(firn_store_diff(store, "a", NULL, NULL, close_at_difference, store, &err));
-    OK(firn_snapshot_open(store, NULL, &view, &err));
-    MISUSED(firn_snapshot_keyspace_list(view, close_store, store, &err));
-    firn_snapshot_close(view);
+    OK(firn_snapshot_open(store, NULL, &snapshot, &err));
+    MISUSED(firn_snapshot_keyspace_list(snapshot, close_store, store, &err));
+    firn_snapshot_close(snapshot);
     OK(firn_store_close(store, &err));
 }
 
@@ -224,7 +224,7 @@ handles_of_two_stores_do_not_mix(void **state)
     firn_store *two = open_store();
     firn_keyspace *mine = open_keyspace(one);
     firn_keyspace *other = open_keyspace(two);
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_txn *txn;
     firn_batch *batch;
     firn_cursor *cursor;
@@ -235,15 +235,15 @@ handles_of_two_stores_do_not_mix(void **state)
     uint8_t *value;
     size_t size;
     firn_cursor_options at = FIRN_CURSOR_OPTIONS_INIT;
-    OK(firn_snapshot_open(one, NULL, &view, &err));
+    OK(firn_snapshot_open(one, NULL, &snapshot, &err));
     OK(firn_txn_begin(one, NULL, &txn, &err));
     OK(firn_batch_create(&batch, &err));
     OK(firn_batch_put(batch, mine, key, key, &err));
-    at.snapshot = view;
-    INVALID(firn_snapshot_get(view, other, key, &value, &size, &err));
+    at.snapshot = snapshot;
+    INVALID(firn_snapshot_get(snapshot, other, key, &value, &size, &err));
     assert_string_equal(err.text, "the snapshot is one of another store");
-    INVALID(firn_get_many(other, view, &key, 1, &got, &got_size, &err));
-    INVALID(firn_get_pinned(other, view, key, &pin, &pinned, &err));
+    INVALID(firn_get_many(other, snapshot, &key, 1, &got, &got_size, &err));
+    INVALID(firn_get_pinned(other, snapshot, key, &pin, &pinned, &err));
     INVALID(firn_cursor_open(other, &at, &cursor, &err));
     INVALID(firn_txn_get(txn, other, key, &value, &size, &err));
     INVALID(firn_txn_put(txn, other, key, key, &err));
@@ -256,7 +256,7 @@ handles_of_two_stores_do_not_mix(void **state)
     INVALID(firn_store_write(two, batch, NULL, &err));
     firn_batch_destroy(batch);
     firn_txn_close(txn);
-    firn_snapshot_close(view);
+    firn_snapshot_close(snapshot);
     OK(firn_store_close(one, &err));
     OK(firn_store_close(two, &err));
 }
@@ -357,7 +357,7 @@ assert_store_refuses(firn_store *store)
     firn_store_statistics stats = {.size = sizeof stats};
     firn_store_checkpoint found = {.size = sizeof found};
     firn_keyspace *keyspace;
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_txn *txn;
     char *json;
     MISUSED(firn_store_close(store, &err));
@@ -372,7 +372,7 @@ assert_store_refuses(firn_store *store)
     MISUSED(firn_keyspace_open(store, "k", NULL, &keyspace, &err));
     MISUSED(firn_keyspace_drop(store, "k", &err));
     MISUSED(firn_keyspace_list(store, visit_name, NULL, &err));
-    MISUSED(firn_snapshot_open(store, NULL, &view, &err));
+    MISUSED(firn_snapshot_open(store, NULL, &snapshot, &err));
     MISUSED(firn_txn_begin(store, NULL, &txn, &err));
     MISUSED(firn_txn_run(store, NULL, close_inside, NULL, &err));
     MISUSED(firn_store_checkpoint_create(store, "a", NULL, NULL, &err));
@@ -415,7 +415,7 @@ closed_handles_are_known(void **state)
 {
     firn_store *store = open_store();
     firn_keyspace *keyspace = open_keyspace(store);
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_cursor *cursor;
     firn_txn *txn;
     firn_bulk *bulk;
@@ -423,12 +423,12 @@ closed_handles_are_known(void **state)
     firn_keyspace *found;
     uint8_t *value;
     size_t size;
-    OK(firn_snapshot_open(store, NULL, &view, &err));
-    firn_snapshot_close(view);
-    firn_snapshot_close(view);
-    MISUSED(firn_snapshot_get(view, keyspace, key, &value, &size, &err));
-    MISUSED(firn_snapshot_keyspace_open(view, "k", &found, &err));
-    MISUSED(firn_snapshot_keyspace_list(view, visit_name, NULL, &err));
+    OK(firn_snapshot_open(store, NULL, &snapshot, &err));
+    firn_snapshot_close(snapshot);
+    firn_snapshot_close(snapshot);
+    MISUSED(firn_snapshot_get(snapshot, keyspace, key, &value, &size, &err));
+    MISUSED(firn_snapshot_keyspace_open(snapshot, "k", &found, &err));
+    MISUSED(firn_snapshot_keyspace_list(snapshot, visit_name, NULL, &err));
     OK(firn_cursor_open(keyspace, NULL, &cursor, &err));
     firn_cursor_close(cursor);
     firn_cursor_close(cursor);

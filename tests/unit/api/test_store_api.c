@@ -830,12 +830,14 @@ arguments_that_cannot_be_meant_are_refused(void **state)
 /* ---- what the engine adds ---- */
 
 static void
-assert_value(firn_keyspace *keyspace, firn_snapshot *view, const char *key, const char *expected)
+assert_value(firn_keyspace *keyspace, firn_snapshot *snapshot, const char *key,
+             const char *expected)
 {
     uint8_t *value;
     size_t size;
-    int rc = view == NULL ? firn_get(keyspace, firn_str(key), &value, &size, &err)
-                          : firn_snapshot_get(view, keyspace, firn_str(key), &value, &size, &err);
+    int rc = snapshot == NULL
+                 ? firn_get(keyspace, firn_str(key), &value, &size, &err)
+                 : firn_snapshot_get(snapshot, keyspace, firn_str(key), &value, &size, &err);
     if (expected == NULL) {
         assert_int_equal(rc, FIRN_NOT_FOUND);
         return;
@@ -848,7 +850,7 @@ assert_value(firn_keyspace *keyspace, firn_snapshot *view, const char *key, cons
 
 /* Of now only c is there, of the view a and b. */
 static void
-use_get_many(firn_keyspace *keyspace, firn_snapshot *view)
+use_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot)
 {
     const firn_slice keys[] = {firn_str("c"), firn_str("a"), firn_str("c"), firn_str("b")};
     const firn_slice holes[] = {firn_str("c"), {NULL, 3}};
@@ -859,7 +861,7 @@ use_get_many(firn_keyspace *keyspace, firn_snapshot *view)
     assert_true(got[0] != got[2] && got[1] == NULL && got[3] == NULL);
     firn_release(got[0]);
     firn_release(got[2]);
-    OK(firn_get_many(keyspace, view, keys, 4, got, sizes, &err));
+    OK(firn_get_many(keyspace, snapshot, keys, 4, got, sizes, &err));
     assert_true(got[0] == NULL && got[1][0] == '1' && got[3][0] == '1');
     firn_release(got[1]);
     firn_release(got[3]);
@@ -884,13 +886,13 @@ use_engine(firn_store *store)
 {
     firn_keyspace *keyspace = open_keyspace(store, "k");
     firn_keyspace *seen;
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_batch *batch;
     firn_cursor *cursor;
     int count = 0;
     OK(firn_put(keyspace, firn_str("a"), firn_str("1"), NULL, &err));
     OK(firn_put(keyspace, firn_str("b"), firn_str("1"), NULL, &err));
-    OK(firn_snapshot_open(store, NULL, &view, &err));
+    OK(firn_snapshot_open(store, NULL, &snapshot, &err));
     OK(firn_delete_range(keyspace, firn_str("a"), firn_str("b"), NULL, &err));
     OK(firn_batch_create(&batch, &err));
     OK(firn_batch_delete_range(batch, keyspace, firn_str("b"), firn_str("c"), &err));
@@ -902,19 +904,19 @@ use_engine(firn_store *store)
     OK(firn_store_refresh(store, &err));
     assert_value(keyspace, NULL, "a", NULL);
     assert_value(keyspace, NULL, "c", "2");
-    assert_value(keyspace, view, "a", "1");
-    assert_value(keyspace, view, "c", NULL);
-    use_get_many(keyspace, view);
+    assert_value(keyspace, snapshot, "a", "1");
+    assert_value(keyspace, snapshot, "c", NULL);
+    use_get_many(keyspace, snapshot);
     OK(firn_keyspace_drop(store, "k", &err));
     OK(firn_keyspace_list(store, count_name, &count, &err));
     assert_int_equal(count, 0);
-    OK(firn_snapshot_keyspace_list(view, count_name, &count, &err));
+    OK(firn_snapshot_keyspace_list(snapshot, count_name, &count, &err));
     assert_int_equal(count, 1);
-    OK(firn_snapshot_keyspace_open(view, "k", &seen, &err));
+    OK(firn_snapshot_keyspace_open(snapshot, "k", &seen, &err));
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
-    options.snapshot = view;
+    options.snapshot = snapshot;
     OK(firn_cursor_open(seen, &options, &cursor, &err));
-    firn_snapshot_close(view);
+    firn_snapshot_close(snapshot);
     OK(firn_cursor_last(cursor, &err));
     assert_true(firn_cursor_key(cursor).size == 1 && firn_cursor_key(cursor).data[0] == 'b');
     assert_true(firn_cursor_value(cursor).size > 0);
@@ -932,7 +934,7 @@ use_engine(firn_store *store)
 }
 
 static void
-views_and_ranges_and_drops_go_through_the_interface(void **state)
+snapshots_and_ranges_and_drops_go_through_the_interface(void **state)
 {
     struct place place;
     firn_store *store;
@@ -1007,7 +1009,7 @@ static void
 arguments_of_the_engine_are_checked(void **state)
 {
     firn_store *store;
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_batch *batch;
     firn_keyspace *keyspace;
     uint8_t *value;
@@ -1026,7 +1028,7 @@ arguments_of_the_engine_are_checked(void **state)
     assert_int_equal(firn_store_open_memory(1 << 24, &options, &store, &err), FIRN_INVALID);
     OK(firn_store_open_memory(1 << 24, NULL, &store, &err));
     keyspace = open_keyspace(store, "k");
-    OK(firn_snapshot_open(store, NULL, &view, &err));
+    OK(firn_snapshot_open(store, NULL, &snapshot, &err));
     OK(firn_batch_create(&batch, &err));
     firn_store_statistics stats = {0};
     assert_int_equal(firn_store_stats(store, &stats, &err), FIRN_INVALID);
@@ -1062,19 +1064,22 @@ arguments_of_the_engine_are_checked(void **state)
                      FIRN_INVALID);
     assert_int_equal(firn_snapshot_open(store, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_snapshot_keyspace_list(NULL, count_name, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_snapshot_keyspace_list(view, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_keyspace_list(snapshot, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_snapshot_keyspace_open(NULL, "k", &keyspace, &err), FIRN_INVALID);
-    assert_int_equal(firn_snapshot_keyspace_open(view, "firn.x", &keyspace, &err), FIRN_INVALID);
-    assert_int_equal(firn_snapshot_keyspace_open(view, "none", &keyspace, &err), FIRN_NOT_FOUND);
-    OK(firn_snapshot_keyspace_open(view, "k", &keyspace, &err));
+    assert_int_equal(firn_snapshot_keyspace_open(snapshot, "firn.x", &keyspace, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_snapshot_keyspace_open(snapshot, "none", &keyspace, &err),
+                     FIRN_NOT_FOUND);
+    OK(firn_snapshot_keyspace_open(snapshot, "k", &keyspace, &err));
     assert_int_equal(firn_snapshot_get(NULL, keyspace, key, &value, &size, &err), FIRN_INVALID);
-    assert_int_equal(firn_snapshot_get(view, NULL, key, &value, &size, &err), FIRN_INVALID);
-    assert_int_equal(firn_snapshot_get(view, keyspace, hole, &value, &size, &err), FIRN_INVALID);
-    assert_int_equal(firn_snapshot_get(view, keyspace, key, NULL, &size, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_get(snapshot, NULL, key, &value, &size, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_get(snapshot, keyspace, hole, &value, &size, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_snapshot_get(snapshot, keyspace, key, NULL, &size, &err), FIRN_INVALID);
     firn_snapshot_close(NULL);
     firn_batch_destroy(batch);
     assert_int_equal(firn_store_close(store, &err), FIRN_MISUSE);
-    firn_snapshot_close(view);
+    firn_snapshot_close(snapshot);
     OK(firn_store_close(store, &err));
 }
 
@@ -1590,7 +1595,7 @@ main(void)
         cmocka_unit_test(names_of_firn_itself_are_refused),
         cmocka_unit_test(structures_of_other_versions_are_understood),
         cmocka_unit_test(arguments_that_cannot_be_meant_are_refused),
-        cmocka_unit_test(views_and_ranges_and_drops_go_through_the_interface),
+        cmocka_unit_test(snapshots_and_ranges_and_drops_go_through_the_interface),
         cmocka_unit_test(a_store_in_memory_is_a_store),
         cmocka_unit_test(statistics_have_a_structure_and_a_text),
         cmocka_unit_test(arguments_of_the_engine_are_checked),

@@ -166,7 +166,7 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     firn_txn_run_options run = FIRN_TXN_RUN_OPTIONS_INIT;
     firn_write_options writing = FIRN_WRITE_OPTIONS_INIT;
     firn_cursor_options bounds = FIRN_CURSOR_OPTIONS_INIT;
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
 
     FAILS(firn_txn_begin(NULL, NULL, &none, &err), FIRN_INVALID);
     assert_null(none);
@@ -205,11 +205,11 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     bounds.lower.size = 1;
     FAILS(firn_txn_cursor_open(txn, k, &bounds, &cursor, &err), FIRN_INVALID);
     bounds.lower.size = 0;
-    OK(firn_snapshot_open(store, NULL, &view, &err));
-    bounds.snapshot = view;
+    OK(firn_snapshot_open(store, NULL, &snapshot, &err));
+    bounds.snapshot = snapshot;
     FAILS(firn_txn_cursor_open(txn, k, &bounds, &cursor, &err), FIRN_INVALID);
     assert_null(cursor);
-    firn_snapshot_close(view);
+    firn_snapshot_close(snapshot);
     FAILS(firn_txn_savepoint(NULL, &savepoint, &err), FIRN_INVALID);
     FAILS(firn_txn_savepoint(txn, NULL, &err), FIRN_INVALID);
     FAILS(firn_txn_rollback_to(NULL, 1, &err), FIRN_INVALID);

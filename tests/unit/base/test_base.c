@@ -15,8 +15,8 @@
 #include "base/reader.h"
 #include "base/search.h"
 #include "base/slice.h"
+#include "base/snapshot.h"
 #include "base/vec.h"
-#include "base/view.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
@@ -257,7 +257,7 @@ guides_lead_to_the_right_interval(void **state)
 {
     enum { COUNT_MAX = 300 };
     struct test_random random;
-    static struct fi_view_interval intervals[COUNT_MAX];
+    static struct fi_snapshot_interval intervals[COUNT_MAX];
     test_random_init(&random, "guides", 1);
     for (unsigned round = 0; round < 400; round++) {
         size_t count = 4 + (size_t)test_random_below(&random, COUNT_MAX - 4);
@@ -270,24 +270,25 @@ guides_lead_to_the_right_interval(void **state)
             intervals[i].last = at;
         }
         intervals[count - 1].last = round % 3 == 0 ? UINT64_MAX : at;
-        struct fi_view_guide *guide = malloc(fi_view_guide_size_bytes(count));
+        struct fi_snapshot_guide *guide = malloc(fi_snapshot_guide_size_bytes(count));
         assert_non_null(guide);
-        fi_view_guide_init(guide, intervals, count);
-        const struct fi_view plain = {intervals, count, 0, NULL};
-        const struct fi_view guided = {intervals, count, 0, guide};
+        fi_snapshot_guide_init(guide, intervals, count);
+        const struct fi_snapshot plain = {intervals, count, 0, NULL};
+        const struct fi_snapshot guided = {intervals, count, 0, guide};
         for (unsigned ask = 0; ask < 2000; ask++) {
-            const struct fi_view_interval *near = &intervals[test_random_below(&random, count)];
+            const struct fi_snapshot_interval *near = &intervals[test_random_below(&random, count)];
             uint64_t sequence = ask == 0   ? 0
                                 : ask == 1 ? UINT64_MAX
                                            : (ask % 2 == 0 ? near->first : near->last) - 2 +
                                                  test_random_below(&random, 5);
-            assert_int_equal(fi_view_count_from(&guided, sequence),
-                             fi_view_count_from(&plain, sequence));
-            assert_int_equal(fi_view_sees(&guided, sequence), fi_view_sees(&plain, sequence));
+            assert_int_equal(fi_snapshot_count_from(&guided, sequence),
+                             fi_snapshot_count_from(&plain, sequence));
+            assert_int_equal(fi_snapshot_sees(&guided, sequence),
+                             fi_snapshot_sees(&plain, sequence));
         }
         free(guide);
     }
-    assert_int_equal(fi_view_guide_size_bytes(1), 0);
+    assert_int_equal(fi_snapshot_guide_size_bytes(1), 0);
 }
 
 static void

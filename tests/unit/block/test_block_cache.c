@@ -365,7 +365,7 @@ a_pin_outlives_the_drop_of_its_file(void **state)
         fi_block_cache_find(world.cache, old, file->refs[7].offset, FI_BLOCK_CACHE_DATA, &none));
     fi_block_cache_unpin(world.cache, &pin);
     fi_block_cache_unpin(world.cache, &large_pin);
-    for (size_t i = 0; i < file->count; i++) { /* its frame is used again */
+    for (size_t i = 0; i < file->count; i++) { /* its slot is used again */
         cache_file_visit(world.cache, file, i, FI_BLOCK_CACHE_DATA);
     }
     /* The larger block has made room for a slab of two. */
@@ -376,7 +376,7 @@ a_pin_outlives_the_drop_of_its_file(void **state)
 /* ---- larger blocks ---- */
 
 static void
-larger_blocks_and_frames_give_way_to_each_other(void **state)
+larger_blocks_and_slots_give_way_to_each_other(void **state)
 {
     struct world world;
     world_init(&world, 2 * MIB);
@@ -644,7 +644,7 @@ main(void)
         cmocka_unit_test(a_block_may_be_pinned_many_times),
         cmocka_unit_test(a_dropped_file_leaves_its_room_to_others),
         cmocka_unit_test(a_pin_outlives_the_drop_of_its_file),
-        cmocka_unit_test(larger_blocks_and_frames_give_way_to_each_other),
+        cmocka_unit_test(larger_blocks_and_slots_give_way_to_each_other),
         cmocka_unit_test(blocks_too_large_for_the_budget_are_not_kept),
         cmocka_unit_test(without_a_budget_everything_is_read_and_nothing_kept),
         cmocka_unit_test(a_huge_budget_takes_no_more_memory_than_there_are_blocks),

@@ -89,7 +89,7 @@ a_damaged_block_is_never_seen(void **state)
                                              (enum fi_block_cache_use)use, &pin, &err),
                              FIRN_CORRUPT);
             assert_null(pin.data);
-            assert_null(pin.frame);
+            assert_null(pin.slot);
             assert_non_null(strstr(err.text, "a': block at"));
             assert_false(cache_file_has(faulty.cache, faulty.file, i));
         }

@@ -59,7 +59,7 @@ memory_that_is_held_stays_while_blocks_come_and_go(void **state)
         size_t before = used_bytes(&world);
         assert_true(fi_block_cache_hold_take(world.cache, sizes[n], &taken[n]));
         assert_int_equal((uintptr_t)taken[n].data % 64, 0);
-        assert_true(sizes[n] <= FI_BLOCK_CACHE_FRAME_SIZE || used_bytes(&world) > before);
+        assert_true(sizes[n] <= FI_BLOCK_CACHE_SLOT_SIZE || used_bytes(&world) > before);
         uint8_t *bytes = taken[n].data;
         for (size_t i = 0; i < sizes[n]; i++) {
             assert_int_equal(bytes[i], 0);

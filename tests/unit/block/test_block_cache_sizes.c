@@ -158,9 +158,9 @@ enum { MODEL_BLOCKS = 200 };
 
 /* A block that was there and is not any more was evicted; one that was read is there, or found no
  * room. */
-/* Blocks that are hardly larger than a frame are the most that there can be of larger ones. */
+/* Blocks that are hardly larger than a slot are the most that there can be of larger ones. */
 static void
-blocks_a_little_larger_than_a_frame_have_the_budget(void **state)
+blocks_a_little_larger_than_a_slot_have_the_budget(void **state)
 {
     enum { SIZE = 5 * KIB, COUNT = 1300, ROUNDS = 40 }; /* 6.3 MiB of 8 */
     static const uint32_t sizes[2][2] = {{SIZE, SIZE}, {3000, 4096}};
@@ -297,7 +297,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_in_use_stay_beside_a_stream_of_another_size),
         cmocka_unit_test(memory_follows_what_is_read),
-        cmocka_unit_test(blocks_a_little_larger_than_a_frame_have_the_budget),
+        cmocka_unit_test(blocks_a_little_larger_than_a_slot_have_the_budget),
         cmocka_unit_test(blocks_of_all_sizes_come_and_go),
         cmocka_unit_test(threads_read_blocks_of_all_sizes),
     };

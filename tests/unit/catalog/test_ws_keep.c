@@ -16,12 +16,12 @@ static const int64_t HOUR = INT64_C(3600) * 1000000000;
 static const int64_t DAY = INT64_C(24) * 3600 * 1000000000;
 static const char the_default[] = "all:1d hourly:7d daily:90d";
 
-static struct fi_catalog_keep
+static struct fi_catalog_policy
 read_policy(const char *text)
 {
-    struct fi_catalog_keep policy;
+    struct fi_catalog_policy policy;
     firn_error err;
-    if (fi_catalog_keep_read(firn_str(text), &policy, &err) != FIRN_OK) {
+    if (fi_catalog_policy_read(firn_str(text), &policy, &err) != FIRN_OK) {
         fail_msg("%s: %s", text, err.text);
     }
     return policy;
@@ -29,13 +29,13 @@ read_policy(const char *text)
 
 /* Fills kept[] for times, newest first; returns how many are kept. */
 static size_t
-judge(const struct fi_catalog_keep *policy, const int64_t *times, size_t count, bool *kept)
+judge(const struct fi_catalog_policy *policy, const int64_t *times, size_t count, bool *kept)
 {
-    struct fi_catalog_keep_walk walk;
+    struct fi_catalog_policy_walk walk;
     size_t result = 0;
-    fi_catalog_keep_begin(&walk, policy);
+    fi_catalog_policy_begin(&walk, policy);
     for (size_t i = 0; i < count; i++) {
-        kept[i] = fi_catalog_keep_next(&walk, times[i]);
+        kept[i] = fi_catalog_policy_next(&walk, times[i]);
         result += kept[i] ? 1 : 0;
     }
     return result;
@@ -44,23 +44,23 @@ judge(const struct fi_catalog_keep *policy, const int64_t *times, size_t count, 
 static void
 policies_are_read(void **state)
 {
-    struct fi_catalog_keep policy = read_policy(the_default);
+    struct fi_catalog_policy policy = read_policy(the_default);
     assert_false(policy.is_forever);
     assert_int_equal(policy.last, 0);
-    assert_int_equal(policy.spans_ns[FI_CATALOG_KEEP_ALL], DAY);
-    assert_int_equal(policy.spans_ns[FI_CATALOG_KEEP_HOURLY], 7 * DAY);
-    assert_int_equal(policy.spans_ns[FI_CATALOG_KEEP_DAILY], 90 * DAY);
-    assert_int_equal(policy.spans_ns[FI_CATALOG_KEEP_WEEKLY], 0);
+    assert_int_equal(policy.spans_ns[FI_CATALOG_POLICY_ALL], DAY);
+    assert_int_equal(policy.spans_ns[FI_CATALOG_POLICY_HOURLY], 7 * DAY);
+    assert_int_equal(policy.spans_ns[FI_CATALOG_POLICY_DAILY], 90 * DAY);
+    assert_int_equal(policy.spans_ns[FI_CATALOG_POLICY_WEEKLY], 0);
     policy = read_policy(" \tyearly:2y  monthly:forever weekly:5w last:99999 all:12h\t");
     assert_int_equal(policy.last, 99999);
-    assert_int_equal(policy.spans_ns[FI_CATALOG_KEEP_ALL], 12 * HOUR);
-    assert_int_equal(policy.spans_ns[FI_CATALOG_KEEP_WEEKLY], 35 * DAY);
-    assert_true(policy.spans_ns[FI_CATALOG_KEEP_MONTHLY] == UINT64_MAX);
-    assert_int_equal(policy.spans_ns[FI_CATALOG_KEEP_YEARLY], 730 * DAY);
-    assert_true(read_policy("all:99999y").spans_ns[FI_CATALOG_KEEP_ALL] == UINT64_MAX);
+    assert_int_equal(policy.spans_ns[FI_CATALOG_POLICY_ALL], 12 * HOUR);
+    assert_int_equal(policy.spans_ns[FI_CATALOG_POLICY_WEEKLY], 35 * DAY);
+    assert_true(policy.spans_ns[FI_CATALOG_POLICY_MONTHLY] == UINT64_MAX);
+    assert_int_equal(policy.spans_ns[FI_CATALOG_POLICY_YEARLY], 730 * DAY);
+    assert_true(read_policy("all:99999y").spans_ns[FI_CATALOG_POLICY_ALL] == UINT64_MAX);
     /* So many weeks are three days more than 64 bits hold. */
-    assert_true(read_policy("all:30501w").spans_ns[FI_CATALOG_KEEP_ALL] == UINT64_MAX);
-    assert_true(read_policy("all:99999w").spans_ns[FI_CATALOG_KEEP_ALL] == UINT64_MAX);
+    assert_true(read_policy("all:30501w").spans_ns[FI_CATALOG_POLICY_ALL] == UINT64_MAX);
+    assert_true(read_policy("all:99999w").spans_ns[FI_CATALOG_POLICY_ALL] == UINT64_MAX);
     assert_true(read_policy("forever").is_forever);
 }
 
@@ -95,21 +95,21 @@ what_is_no_policy_is_refused(void **state)
                                         "daily:99999999999999999999d",
                                         ":1d",
                                         "keep = all:1d"};
-    struct fi_catalog_keep policy;
+    struct fi_catalog_policy policy;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         firn_error err;
-        assert_int_equal(fi_catalog_keep_read(firn_str(wrong[i]), &policy, &err), FIRN_INVALID);
+        assert_int_equal(fi_catalog_policy_read(firn_str(wrong[i]), &policy, &err), FIRN_INVALID);
         assert_non_null(strstr(err.text, "daily:90d"));
     }
-    char large[FI_CATALOG_KEEP_TEXT_SIZE_MAX + 2];
+    char large[FI_CATALOG_POLICY_TEXT_SIZE_MAX + 2];
     memset(large, ' ', sizeof large);
     memcpy(large, "last:1", 6);
     assert_int_equal(
-        fi_catalog_keep_read(firn_bytes(large, FI_CATALOG_KEEP_TEXT_SIZE_MAX), &policy, NULL),
+        fi_catalog_policy_read(firn_bytes(large, FI_CATALOG_POLICY_TEXT_SIZE_MAX), &policy, NULL),
         FIRN_OK);
-    assert_int_equal(
-        fi_catalog_keep_read(firn_bytes(large, FI_CATALOG_KEEP_TEXT_SIZE_MAX + 1), &policy, NULL),
-        FIRN_INVALID);
+    assert_int_equal(fi_catalog_policy_read(firn_bytes(large, FI_CATALOG_POLICY_TEXT_SIZE_MAX + 1),
+                                            &policy, NULL),
+                     FIRN_INVALID);
 }
 
 /* ---- known timelines ---- */
@@ -125,7 +125,7 @@ all_then_hourly_then_daily(void **state)
     for (size_t i = 0; i < count; i++) {
         times[i] = newest - (int64_t)i * 600 * SECOND;
     }
-    struct fi_catalog_keep policy = read_policy(the_default);
+    struct fi_catalog_policy policy = read_policy(the_default);
     (void)judge(&policy, times, count, kept);
     size_t all = 0;
     size_t hourly = 0;
@@ -147,7 +147,7 @@ all_then_hourly_then_daily(void **state)
 static void
 a_pause_makes_nothing_old(void **state)
 {
-    struct fi_catalog_keep policy = read_policy(the_default);
+    struct fi_catalog_policy policy = read_policy(the_default);
     bool kept[6] = {false};
     const int64_t now = INT64_C(1800000000) * SECOND;
     /* Back after a year: what was made then in one hour is all there. */
@@ -175,7 +175,7 @@ a_pause_makes_nothing_old(void **state)
 static void
 last_and_forever_are_counted(void **state)
 {
-    struct fi_catalog_keep policy = read_policy("last:3");
+    struct fi_catalog_policy policy = read_policy("last:3");
     int64_t times[5];
     bool kept[5] = {false};
     for (int i = 0; i < 5; i++) {
@@ -199,11 +199,11 @@ period_of(unsigned kind, int64_t time_ns, char out[32])
     time_t seconds = (time_t)(time_ns / SECOND - (time_ns % SECOND < 0 ? 1 : 0));
     struct tm tm;
     assert_non_null(gmtime_r(&seconds, &tm));
-    size_t size = kind == FI_CATALOG_KEEP_HOURLY    ? strftime(out, 32, "%Y%m%d%H", &tm)
-                  : kind == FI_CATALOG_KEEP_DAILY   ? strftime(out, 32, "%Y%m%d", &tm)
-                  : kind == FI_CATALOG_KEEP_WEEKLY  ? strftime(out, 32, "%G %V", &tm)
-                  : kind == FI_CATALOG_KEEP_MONTHLY ? strftime(out, 32, "%Y%m", &tm)
-                                                    : strftime(out, 32, "%Y", &tm);
+    size_t size = kind == FI_CATALOG_POLICY_HOURLY    ? strftime(out, 32, "%Y%m%d%H", &tm)
+                  : kind == FI_CATALOG_POLICY_DAILY   ? strftime(out, 32, "%Y%m%d", &tm)
+                  : kind == FI_CATALOG_POLICY_WEEKLY  ? strftime(out, 32, "%G %V", &tm)
+                  : kind == FI_CATALOG_POLICY_MONTHLY ? strftime(out, 32, "%Y%m", &tm)
+                                                      : strftime(out, 32, "%Y", &tm);
     assert_true(size > 0);
 }
 
@@ -224,7 +224,7 @@ has_newer(const int64_t *times, size_t i, unsigned kind)
 }
 
 static void
-judge_by_model(const struct fi_catalog_keep *policy, const int64_t *times, size_t count,
+judge_by_model(const struct fi_catalog_policy *policy, const int64_t *times, size_t count,
                int64_t pause, bool *kept)
 {
     static int64_t ages[TIMES_MAX];
@@ -232,7 +232,7 @@ judge_by_model(const struct fi_catalog_keep *policy, const int64_t *times, size_
         int64_t gap = i == 0 ? 0 : times[i - 1] - times[i];
         ages[i] = (i == 0 ? 0 : ages[i - 1]) + (gap < 0 || gap > pause ? 0 : gap);
         kept[i] = policy->is_forever || i < policy->last;
-        for (unsigned kind = 0; kind < FI_CATALOG_KEEP_KINDS; kind++) {
+        for (unsigned kind = 0; kind < FI_CATALOG_POLICY_KINDS; kind++) {
             kept[i] = kept[i] || ((uint64_t)ages[i] < policy->spans_ns[kind] &&
                                   (kind == 0 || !has_newer(times, i, kind)));
         }
@@ -294,14 +294,14 @@ random_timelines_are_judged_as_by_the_model(void **state)
     uint64_t rounds = getenv("FIRN_TEST_LONG") != NULL ? 20000 : 400;
     uint64_t dropped = 0;
     for (uint64_t round = 0; round < rounds; round++) {
-        char text[FI_CATALOG_KEEP_TEXT_SIZE_MAX];
+        char text[FI_CATALOG_POLICY_TEXT_SIZE_MAX];
         int64_t times[TIMES_MAX];
         bool kept[TIMES_MAX] = {false};
         bool wanted[TIMES_MAX] = {false};
         int64_t pause;
         bool is_monotone;
         make_policy(&random, text, sizeof text, &pause);
-        struct fi_catalog_keep policy = read_policy(text);
+        struct fi_catalog_policy policy = read_policy(text);
         size_t count = make_times(&random, times, &is_monotone);
         size_t kept_count = judge(&policy, times, count, kept);
         judge_by_model(&policy, times, count, pause, wanted);

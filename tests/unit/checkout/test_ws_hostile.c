@@ -282,13 +282,13 @@ link_to_a_link(struct ws_plant *planting)
 
 /* A file whose list of pieces is this. */
 static firn_hash
-bad_pieces(struct ws_plant *planting, const struct fi_packfile_piece *pieces, size_t count,
+bad_pieces(struct ws_plant *planting, const struct fi_pack_piece *pieces, size_t count,
            uint64_t size)
 {
     struct fi_buf list = {0};
     struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_FILE, .size = size, .hash = {{9, 9}}};
-    assert_int_equal(fi_packfile_pieces_encode(pieces, count, &list), FIRN_OK);
-    ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), raw.hash);
+    assert_int_equal(fi_pack_pieces_encode(pieces, count, &list), FIRN_OK);
+    ws_plant_object(planting, FI_PACK_PIECES, fi_buf_slice(&list), raw.hash);
     fi_buf_deinit(&list);
     return put_beside(planting, &raw);
 }
@@ -296,21 +296,21 @@ bad_pieces(struct ws_plant *planting, const struct fi_packfile_piece *pieces, si
 static firn_hash
 pieces_of_another_size(struct ws_plant *planting)
 {
-    struct fi_packfile_piece piece = {.size = 6, .hash = ws_plant_blob(planting, "seven b")};
+    struct fi_pack_piece piece = {.size = 6, .hash = ws_plant_blob(planting, "seven b")};
     return bad_pieces(planting, &piece, 1, 6);
 }
 
 static firn_hash
 pieces_of_another_total(struct ws_plant *planting)
 {
-    struct fi_packfile_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
+    struct fi_pack_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
     return bad_pieces(planting, &piece, 1, 8);
 }
 
 static firn_hash
 pieces_that_make_something_else(struct ws_plant *planting)
 {
-    struct fi_packfile_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
+    struct fi_pack_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
     return bad_pieces(planting, &piece, 1, 7);
 }
 
@@ -318,21 +318,21 @@ pieces_that_make_something_else(struct ws_plant *planting)
 static firn_hash
 pieces_of_another_pack_that_make_something_else(struct ws_plant *planting)
 {
-    struct fi_packfile_piece piece = {.size = 5, .hash = ws_plant_blob(planting, "first")};
+    struct fi_pack_piece piece = {.size = 5, .hash = ws_plant_blob(planting, "first")};
     return bad_pieces(planting, &piece, 1, 5);
 }
 
 static firn_hash
 pieces_that_are_absent(struct ws_plant *planting)
 {
-    struct fi_packfile_piece piece = {.size = 7, .hash = {{4, 4}}};
+    struct fi_pack_piece piece = {.size = 7, .hash = {{4, 4}}};
     return bad_pieces(planting, &piece, 1, 7);
 }
 
 static firn_hash
 pieces_that_are_their_own_piece(struct ws_plant *planting)
 {
-    struct fi_packfile_piece piece = {.size = 7, .hash = {{9, 9}}};
+    struct fi_pack_piece piece = {.size = 7, .hash = {{9, 9}}};
     return bad_pieces(planting, &piece, 1, 7);
 }
 
@@ -340,10 +340,10 @@ static firn_hash
 directory_in_pieces(struct ws_plant *planting)
 {
     struct fi_buf list = {0};
-    struct fi_packfile_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
+    struct fi_pack_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
     struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_DIR, .hash = {{8, 8}}};
-    assert_int_equal(fi_packfile_pieces_encode(&piece, 1, &list), FIRN_OK);
-    ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), raw.hash);
+    assert_int_equal(fi_pack_pieces_encode(&piece, 1, &list), FIRN_OK);
+    ws_plant_object(planting, FI_PACK_PIECES, fi_buf_slice(&list), raw.hash);
     fi_buf_deinit(&list);
     return put_beside(planting, &raw);
 }
@@ -639,7 +639,7 @@ newer_directory(struct ws_plant *planting)
     const uint8_t object[] = {FI_TREE_FORMAT + 1, 0, 1, 2, 3};
     ws_plant_begin(planting);
     struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_DIR};
-    raw.hash = ws_plant_object(planting, FI_PACKFILE_TREE, firn_bytes(object, sizeof object),
+    raw.hash = ws_plant_object(planting, FI_PACK_TREE, firn_bytes(object, sizeof object),
                                ws_plant_hash_of(object, sizeof object));
     firn_hash root = put_beside(planting, &raw);
     ws_plant_end(planting, &root);
@@ -657,7 +657,7 @@ newer_field_of_an_entry(struct ws_plant *planting)
     ws_plant_append(&object, &raw);
     object.size--; /* the end */
     assert_int_equal(fi_buf_append(&object, "\x50\1z\0", 4), FIRN_OK);
-    firn_hash root = ws_plant_object(planting, FI_PACKFILE_TREE, fi_buf_slice(&object),
+    firn_hash root = ws_plant_object(planting, FI_PACK_TREE, fi_buf_slice(&object),
                                      ws_plant_hash_of(object.data, object.size));
     fi_buf_deinit(&object);
     ws_plant_end(planting, &root);
@@ -768,10 +768,10 @@ static firn_hash
 rules_in_pieces(struct ws_plant *planting)
 {
     struct fi_buf list = {0};
-    struct fi_packfile_piece piece = {.size = 5, .hash = ws_plant_blob(planting, "first")};
-    assert_int_equal(fi_packfile_pieces_encode(&piece, 1, &list), FIRN_OK);
+    struct fi_pack_piece piece = {.size = 5, .hash = ws_plant_blob(planting, "first")};
+    assert_int_equal(fi_pack_pieces_encode(&piece, 1, &list), FIRN_OK);
     firn_hash hash =
-        ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), (firn_hash){{8, 8}});
+        ws_plant_object(planting, FI_PACK_PIECES, fi_buf_slice(&list), (firn_hash){{8, 8}});
     fi_buf_deinit(&list);
     return hash;
 }
@@ -780,7 +780,7 @@ static firn_hash
 rules_for_a_directory_outside(struct ws_plant *planting)
 {
     static const uint8_t bytes[] = {1, 1, 0, 1, 2, '.', '.', 1, 0};
-    return ws_plant_object(planting, FI_PACKFILE_BLOB, firn_bytes(bytes, sizeof bytes),
+    return ws_plant_object(planting, FI_PACK_BLOB, firn_bytes(bytes, sizeof bytes),
                            ws_plant_hash_of(bytes, sizeof bytes));
 }
 

@@ -163,35 +163,35 @@ chkp_fixture_pack(struct fi_os_dir *dir, uint64_t seed, size_t count,
 {
     firn_error err;
     struct fi_buf content = {0};
-    struct firn_chkpv1_writer *writer;
-    expect_rc(fi_chkpv1_writer_create(dir, &writer, &err), FIRN_OK, &err);
+    struct firn_chkp_writer *writer;
+    expect_rc(fi_chkp_writer_create(dir, &writer, &err), FIRN_OK, &err);
     for (size_t i = 0; i < count; i++) {
         firn_hash hash;
         chkp_fixture_object(seed, i, &content, &hash);
-        expect_rc(fi_chkpv1_writer_add(writer, fi_buf_slice(&content), NULL, NULL, &err), FIRN_OK,
+        expect_rc(fi_chkp_writer_add(writer, fi_buf_slice(&content), NULL, NULL, &err), FIRN_OK,
                   &err);
     }
-    expect_rc(fi_chkpv1_writer_finish(writer, out_name, &err), FIRN_OK, &err);
-    fi_chkpv1_writer_destroy(writer);
+    expect_rc(fi_chkp_writer_finish(writer, out_name, &err), FIRN_OK, &err);
+    fi_chkp_writer_destroy(writer);
     fi_buf_deinit(&content);
 }
 
-struct firn_chkpv1 *
+struct firn_chkp *
 chkp_fixture_open_pack(struct fi_os_dir *dir, const char *name)
 {
     firn_error err;
-    struct firn_chkpv1 *pack;
-    expect_rc(fi_chkpv1_open(dir, name, &chkp_fixture_defaults, &pack, &err), FIRN_OK, &err);
+    struct firn_chkp *pack;
+    expect_rc(fi_chkp_open(dir, name, &chkp_fixture_defaults, &pack, &err), FIRN_OK, &err);
     return pack;
 }
 
 void
-chkp_fixture_expect(struct firn_chkpv1 *pack, const firn_hash *hash, firn_slice content)
+chkp_fixture_expect(struct firn_chkp *pack, const firn_hash *hash, firn_slice content)
 {
     firn_error err;
     uint8_t *data;
     size_t size;
-    expect_rc(fi_chkpv1_read(pack, hash, SIZE_MAX, &data, &size, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_read(pack, hash, SIZE_MAX, &data, &size, &err), FIRN_OK, &err);
     assert_int_equal(size, content.size);
     assert_memory_equal(data, content.data, content.size);
     fi_free(data);

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "chkp/chkpv1.h"
+#include "chkp/chkp.h"
 #include "support/test_random.h"
 
 struct chkp_fixture {
@@ -49,9 +49,9 @@ void chkp_fixture_object(uint64_t seed, size_t i, struct fi_buf *out, firn_hash 
 extern const firn_chkp_options chkp_fixture_defaults;
 
 /* Opens with defaults; fails the test if that fails. */
-struct firn_chkpv1 *chkp_fixture_open_pack(struct fi_os_dir *dir, const char *name);
+struct firn_chkp *chkp_fixture_open_pack(struct fi_os_dir *dir, const char *name);
 /* Reads the object and fails the test unless it is `content`. */
-void chkp_fixture_expect(struct firn_chkpv1 *pack, const firn_hash *hash, firn_slice content);
+void chkp_fixture_expect(struct firn_chkp *pack, const firn_hash *hash, firn_slice content);
 
 /* Fails the test, with the error's text, unless rc is what is expected. */
 void chkp_fixture_check(int rc, int expected, const firn_error *err, int line);

@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "chkp/chkpv1_format.h"
+#include "chkp/chkp_format.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "support/test.h"
@@ -40,23 +40,23 @@ hash_of_hex(const char *hex)
     return hash;
 }
 
-static struct firn_chkpv1_writer *
+static struct firn_chkp_writer *
 create_writer(void)
 {
     firn_error err;
-    struct firn_chkpv1_writer *writer;
-    expect_rc(fi_chkpv1_writer_create(fixture.dir, &writer, &err), FIRN_OK, &err);
+    struct firn_chkp_writer *writer;
+    expect_rc(fi_chkp_writer_create(fixture.dir, &writer, &err), FIRN_OK, &err);
     return writer;
 }
 
 static void
-add(struct firn_chkpv1_writer *writer, firn_slice content, bool expect_new)
+add(struct firn_chkp_writer *writer, firn_slice content, bool expect_new)
 {
     firn_error err;
     firn_hash hash;
     firn_hash expected;
     bool is_new = !expect_new;
-    expect_rc(fi_chkpv1_writer_add(writer, content, &hash, &is_new, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_writer_add(writer, content, &hash, &is_new, &err), FIRN_OK, &err);
     fi_blake3_hash_of(content.data, content.size, &expected);
     assert_memory_equal(&hash, &expected, sizeof hash);
     assert_int_equal(is_new, expect_new);
@@ -75,14 +75,14 @@ end_at(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
 /* A check can be ended at each of its steps, of which the first 50 are tried: the last ones are those of the
  * pack's name. */
 static void
-verify_and_end(struct firn_chkpv1 *pack)
+verify_and_end(struct firn_chkp *pack)
 {
     firn_error err;
     int rc = FIRN_CANCELLED;
     for (unsigned i = 0; i < 50 && rc != FIRN_OK; i++) {
         unsigned left = i;
         const struct fi_step step = {end_at, &left};
-        rc = fi_chkpv1_verify(pack, NULL, NULL, &step, &err);
+        rc = fi_chkp_verify(pack, NULL, NULL, &step, &err);
         if (rc != FIRN_OK) {
             expect_rc(rc, FIRN_CANCELLED, &err);
             assert_string_equal(err.text, "enough");
@@ -92,16 +92,16 @@ verify_and_end(struct firn_chkpv1 *pack)
 
 /* Finishes and destroys; the pack must then verify and nothing temporary be left. */
 static void
-finish(struct firn_chkpv1_writer *writer, char name[FIRN_CHKP_NAME_SIZE])
+finish(struct firn_chkp_writer *writer, char name[FIRN_CHKP_NAME_SIZE])
 {
     firn_error err;
-    expect_rc(fi_chkpv1_writer_finish(writer, name, &err), FIRN_OK, &err);
-    fi_chkpv1_writer_destroy(writer);
+    expect_rc(fi_chkp_writer_finish(writer, name, &err), FIRN_OK, &err);
+    fi_chkp_writer_destroy(writer);
     assert_int_equal(chkp_fixture_count(fixture.dir, ".firn"), 0);
-    struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, name);
+    expect_rc(fi_chkp_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
     verify_and_end(pack);
-    fi_chkpv1_close(pack);
+    fi_chkp_close(pack);
 }
 
 static void
@@ -115,7 +115,7 @@ expect_files_equal(const char *name, const struct fi_buf *expected)
 }
 
 static int
-collect_entry(void *ctx, const struct fi_chkpv1_entry *entry)
+collect_entry(void *ctx, const struct fi_chkp_entry *entry)
 {
     return fi_buf_append(ctx, entry, sizeof *entry);
 }
@@ -130,32 +130,32 @@ the_vector_is_read(void **state)
     chkp_fixture_golden("pack-" VECTOR ".idx", &bytes);
     chkp_fixture_write(fixture.dir, "pack-" VECTOR ".idx", fi_buf_slice(&bytes));
 
-    struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, VECTOR);
+    struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, VECTOR);
     assert_int_equal(pack->index.count, 2);
     firn_hash hello = hash_of_hex(HELLO_HASH);
     firn_hash empty = hash_of_hex(EMPTY_HASH);
     chkp_fixture_expect(pack, &hello, firn_str("hello\n"));
     chkp_fixture_expect(pack, &empty, firn_bytes("", 0));
-    struct fi_chkpv1_entry entry;
-    expect_rc(fi_chkpv1_locate(pack, &empty, &entry, &err), FIRN_OK, &err);
+    struct fi_chkp_entry entry;
+    expect_rc(fi_chkp_locate(pack, &empty, &entry, &err), FIRN_OK, &err);
     assert_int_equal(entry.offset, 0x43);
     assert_int_equal(entry.stored_size, 9);
     bool is_there = false;
-    expect_rc(fi_chkpv1_contains(pack, &hello, &is_there, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_contains(pack, &hello, &is_there, &err), FIRN_OK, &err);
     assert_true(is_there);
     hello.bytes[31] ^= 1;
-    expect_rc(fi_chkpv1_contains(pack, &hello, &is_there, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_contains(pack, &hello, &is_there, &err), FIRN_OK, &err);
     assert_false(is_there);
-    expect_rc(fi_chkpv1_locate(pack, &hello, &entry, &err), FIRN_NOT_FOUND, &err);
+    expect_rc(fi_chkp_locate(pack, &hello, &entry, &err), FIRN_NOT_FOUND, &err);
     assert_non_null(strstr(err.text, "8e4c7c1b"));
 
     fi_buf_clear(&bytes);
-    expect_rc(fi_chkpv1_list(pack, collect_entry, &bytes, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_list(pack, collect_entry, &bytes, &err), FIRN_OK, &err);
     assert_int_equal(bytes.size, 2 * sizeof entry);
     memcpy(&entry, bytes.data + sizeof entry, sizeof entry);
     assert_memory_equal(&entry.hash, &empty, sizeof empty);
-    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
-    fi_chkpv1_close(pack);
+    expect_rc(fi_chkp_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    fi_chkp_close(pack);
     fi_buf_deinit(&bytes);
 }
 
@@ -188,13 +188,13 @@ give(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
 }
 
 static int
-add_stream(struct firn_chkpv1_writer *writer, firn_slice content, int fail_with, bool *out_is_new,
+add_stream(struct firn_chkp_writer *writer, firn_slice content, int fail_with, bool *out_is_new,
            firn_error *err)
 {
     struct source source = {content, 50000, fail_with};
     firn_hash hash;
     firn_hash expected;
-    int rc = fi_chkpv1_writer_add_stream(writer, give, &source, &hash, out_is_new, err);
+    int rc = fi_chkp_writer_add_stream(writer, give, &source, &hash, out_is_new, err);
     if (rc == FIRN_OK) {
         fi_blake3_hash_of(content.data, content.size, &expected);
         assert_memory_equal(&hash, &expected, sizeof hash);
@@ -215,7 +215,7 @@ the_vector_is_written_byte_for_byte(void **state)
     assert_int_equal(idx.size, 96);
     for (int as_stream = 0; as_stream < 2; as_stream++) {
         bool is_new;
-        struct firn_chkpv1_writer *writer = create_writer();
+        struct firn_chkp_writer *writer = create_writer();
         if (as_stream == 1) {
             expect_rc(add_stream(writer, firn_str("hello\n"), FIRN_OK, &is_new, &err), FIRN_OK,
                       &err);
@@ -224,7 +224,7 @@ the_vector_is_written_byte_for_byte(void **state)
             add(writer, firn_str("hello\n"), true);
             add(writer, firn_str(""), true);
         }
-        assert_int_equal(fi_chkpv1_writer_count(writer), 2);
+        assert_int_equal(fi_chkp_writer_count(writer), 2);
         finish(writer, name);
         assert_string_equal(name, VECTOR);
         expect_files_equal("pack-" VECTOR ".dat", &dat);
@@ -253,7 +253,7 @@ objects_of_all_sizes_come_back(void **state)
     firn_error err;
     struct fi_buf content = {0};
     char name[FIRN_CHKP_NAME_SIZE];
-    struct firn_chkpv1_writer *writer = create_writer();
+    struct firn_chkp_writer *writer = create_writer();
     for (size_t i = 0; i < SIZE_COUNT; i++) {
         fill(1, i, &content);
         add(writer, fi_buf_slice(&content), true);
@@ -264,7 +264,7 @@ objects_of_all_sizes_come_back(void **state)
         assert_int_equal(is_new, sizes[i] > 0);
     }
     finish(writer, name);
-    struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
+    struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, name);
     for (size_t i = 0; i < SIZE_COUNT; i++) {
         for (uint64_t seed = 1; seed <= 1000; seed += 999) {
             firn_hash hash;
@@ -273,13 +273,13 @@ objects_of_all_sizes_come_back(void **state)
             chkp_fixture_expect(pack, &hash, fi_buf_slice(&content));
         }
     }
-    fi_chkpv1_close(pack);
+    fi_chkp_close(pack);
     fi_buf_deinit(&content);
 }
 
 /* Copies the frames of a pack into a writer, in the order of the .dat. */
 static void
-copy_frames(const struct fi_buf *dat, struct firn_chkpv1_writer *writer, bool trusted)
+copy_frames(const struct fi_buf *dat, struct firn_chkp_writer *writer, bool trusted)
 {
     firn_error err;
     for (size_t at = 12; at < dat->size;) {
@@ -288,8 +288,8 @@ copy_frames(const struct fi_buf *dat, struct firn_chkpv1_writer *writer, bool tr
         memcpy(hash.bytes, dat->data + at, 32);
         size_t size = (size_t)fi_load_le64(dat->data + at + 32);
         firn_slice frame = firn_bytes(dat->data + at + 40, size);
-        expect_rc((trusted ? fi_chkpv1_writer_add_trusted_frame
-                           : fi_chkpv1_writer_add_frame)(writer, &hash, frame, &is_new, &err),
+        expect_rc((trusted ? fi_chkp_writer_add_trusted_frame
+                           : fi_chkp_writer_add_frame)(writer, &hash, frame, &is_new, &err),
                   FIRN_OK, &err);
         assert_true(is_new);
         at += 40 + size;
@@ -303,7 +303,7 @@ frames_are_stored_as_they_are(void **state)
     struct fi_buf dat = {0};
     char name[FIRN_CHKP_NAME_SIZE];
     char again[FIRN_CHKP_NAME_SIZE];
-    struct firn_chkpv1_writer *writer = create_writer();
+    struct firn_chkp_writer *writer = create_writer();
     for (size_t i = 0; i < SIZE_COUNT; i++) {
         fill(2, i, &content);
         add(writer, fi_buf_slice(&content), true);
@@ -332,33 +332,33 @@ a_frame_that_holds_something_else_is_refused(void **state)
     firn_hash empty = hash_of_hex(EMPTY_HASH);
     firn_hash hello = hash_of_hex(HELLO_HASH);
     firn_slice frame = firn_bytes(dat.data + 52, 15); /* of "hello\n" */
-    struct firn_chkpv1_writer *writer = create_writer();
-    expect_rc(fi_chkpv1_writer_add_frame(writer, &empty, frame, NULL, &err), FIRN_CORRUPT, &err);
+    struct firn_chkp_writer *writer = create_writer();
+    expect_rc(fi_chkp_writer_add_frame(writer, &empty, frame, NULL, &err), FIRN_CORRUPT, &err);
     assert_non_null(strstr(err.text, EMPTY_HASH));
     for (size_t size = 1; size < frame.size; size++) {
         expect_rc(
-            fi_chkpv1_writer_add_frame(writer, &hello, firn_bytes(frame.data, size), NULL, &err),
+            fi_chkp_writer_add_frame(writer, &hello, firn_bytes(frame.data, size), NULL, &err),
             FIRN_CORRUPT, &err);
     }
-    expect_rc(fi_chkpv1_writer_add_frame(writer, &hello, firn_bytes(frame.data, 16), NULL, &err),
+    expect_rc(fi_chkp_writer_add_frame(writer, &hello, firn_bytes(frame.data, 16), NULL, &err),
               FIRN_CORRUPT, &err);
-    assert_int_equal(fi_chkpv1_writer_count(writer), 0);
+    assert_int_equal(fi_chkp_writer_count(writer), 0);
 
     /* Nothing of that is left in the pack; and what is wrongly trusted is found when it is read. */
     char name[FIRN_CHKP_NAME_SIZE];
-    expect_rc(fi_chkpv1_writer_add_frame(writer, &hello, frame, NULL, &err), FIRN_OK, &err);
-    expect_rc(fi_chkpv1_writer_add_trusted_frame(writer, &empty, frame, NULL, &err), FIRN_OK, &err);
-    expect_rc(fi_chkpv1_writer_finish(writer, name, &err), FIRN_OK, &err);
-    fi_chkpv1_writer_destroy(writer);
-    struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
+    expect_rc(fi_chkp_writer_add_frame(writer, &hello, frame, NULL, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_writer_add_trusted_frame(writer, &empty, frame, NULL, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_writer_finish(writer, name, &err), FIRN_OK, &err);
+    fi_chkp_writer_destroy(writer);
+    struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, name);
     uint8_t *data = dat.data;
     size_t size;
     chkp_fixture_expect(pack, &hello, firn_str("hello\n"));
-    expect_rc(fi_chkpv1_read(pack, &empty, SIZE_MAX, &data, &size, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_chkp_read(pack, &empty, SIZE_MAX, &data, &size, &err), FIRN_CORRUPT, &err);
     assert_null(data);
     assert_non_null(strstr(err.text, "offset 67"));
-    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_CORRUPT, &err);
-    fi_chkpv1_close(pack);
+    expect_rc(fi_chkp_verify(pack, NULL, NULL, NULL, &err), FIRN_CORRUPT, &err);
+    fi_chkp_close(pack);
     fi_buf_deinit(&dat);
 }
 
@@ -372,7 +372,7 @@ an_object_is_stored_once(void **state)
     struct fi_buf large = {0};
     fill(3, 3, &content);
     fill(3, SIZE_COUNT - 1, &large);
-    struct firn_chkpv1_writer *writer = create_writer();
+    struct firn_chkp_writer *writer = create_writer();
     add(writer, fi_buf_slice(&large), true);
     add(writer, fi_buf_slice(&content), true);
     finish(writer, expected);
@@ -389,7 +389,7 @@ an_object_is_stored_once(void **state)
     expect_rc(add_stream(writer, fi_buf_slice(&content), FIRN_OK, &is_new, &err), FIRN_OK, &err);
     assert_false(is_new);
     expect_rc(add_stream(writer, fi_buf_slice(&large), FIRN_OK, &is_new, &err), FIRN_OK, &err);
-    assert_int_equal(fi_chkpv1_writer_count(writer), 2);
+    assert_int_equal(fi_chkp_writer_count(writer), 2);
     finish(writer, name);
     assert_string_equal(name, expected);
     fi_buf_deinit(&content);
@@ -403,7 +403,7 @@ an_object_whose_source_fails_leaves_no_trace(void **state)
     bool is_new;
     char name[FIRN_CHKP_NAME_SIZE];
     struct fi_buf content = {0};
-    struct firn_chkpv1_writer *writer = create_writer();
+    struct firn_chkp_writer *writer = create_writer();
     add(writer, firn_str("hello\n"), true);
     for (size_t i = 0; i < SIZE_COUNT; i++) {
         fill(4, i, &content);
@@ -431,10 +431,10 @@ static void
 a_source_that_claims_too_much_is_refused(void **state)
 {
     firn_error err;
-    struct firn_chkpv1_writer *writer = create_writer();
-    expect_rc(fi_chkpv1_writer_add_stream(writer, claim_too_much, NULL, NULL, NULL, &err),
+    struct firn_chkp_writer *writer = create_writer();
+    expect_rc(fi_chkp_writer_add_stream(writer, claim_too_much, NULL, NULL, NULL, &err),
               FIRN_INVALID, &err);
-    fi_chkpv1_writer_destroy(writer);
+    fi_chkp_writer_destroy(writer);
 }
 
 /* ---- finish ---- */
@@ -444,14 +444,14 @@ an_unfinished_or_empty_pack_leaves_no_file(void **state)
 {
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
-    struct firn_chkpv1_writer *writer = create_writer();
+    struct firn_chkp_writer *writer = create_writer();
     assert_int_equal(chkp_fixture_count(fixture.dir, ".firn-chkp-"), 1);
-    expect_rc(fi_chkpv1_writer_finish(writer, name, &err), FIRN_INVALID, &err);
+    expect_rc(fi_chkp_writer_finish(writer, name, &err), FIRN_INVALID, &err);
     /* Refused, not failed. */
     add(writer, firn_str("late"), true);
-    fi_chkpv1_writer_destroy(writer);
+    fi_chkp_writer_destroy(writer);
     assert_int_equal(chkp_fixture_count(fixture.dir, ""), 0);
-    fi_chkpv1_writer_destroy(NULL);
+    fi_chkp_writer_destroy(NULL);
 }
 
 static void
@@ -459,12 +459,12 @@ a_finished_writer_takes_nothing_more(void **state)
 {
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
-    struct firn_chkpv1_writer *writer = create_writer();
+    struct firn_chkp_writer *writer = create_writer();
     add(writer, firn_str("hello\n"), true);
-    expect_rc(fi_chkpv1_writer_finish(writer, name, &err), FIRN_OK, &err);
-    expect_rc(fi_chkpv1_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_MISUSE, &err);
-    expect_rc(fi_chkpv1_writer_finish(writer, name, &err), FIRN_MISUSE, &err);
-    fi_chkpv1_writer_destroy(writer);
+    expect_rc(fi_chkp_writer_finish(writer, name, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_MISUSE, &err);
+    expect_rc(fi_chkp_writer_finish(writer, name, &err), FIRN_MISUSE, &err);
+    fi_chkp_writer_destroy(writer);
     assert_int_equal(chkp_fixture_count(fixture.dir, ""), 2);
 }
 
@@ -507,12 +507,12 @@ a_damaged_pack_under_the_same_name_is_not_taken_for_good(void **state)
             damaged.size--;
         }
         chkp_fixture_write(fixture.dir, chkp_fixture_dat(name), fi_buf_slice(&damaged));
-        struct firn_chkpv1_writer *writer = create_writer();
+        struct firn_chkp_writer *writer = create_writer();
         copy_frames(&dat, writer, true);
-        expect_rc(fi_chkpv1_writer_finish(writer, name, &err), FIRN_CORRUPT, &err);
+        expect_rc(fi_chkp_writer_finish(writer, name, &err), FIRN_CORRUPT, &err);
         assert_non_null(strstr(err.text, chkp_fixture_dat(name)));
-        expect_rc(fi_chkpv1_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_FAILED, &err);
-        fi_chkpv1_writer_destroy(writer);
+        expect_rc(fi_chkp_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_FAILED, &err);
+        fi_chkp_writer_destroy(writer);
         expect_files_equal(chkp_fixture_dat(name), &damaged);
         assert_int_equal(chkp_fixture_count(fixture.dir, ""), 2);
     }
@@ -527,15 +527,15 @@ what_dead_writers_left_is_removed_and_living_ones_are_not(void **state)
     chkp_fixture_write(fixture.dir, ".firn-chkp-0123456789abcdef.tmp", firn_str("left"));
     chkp_fixture_write(fixture.dir, ".firn-chkp-0123456789abcdeX.tmp", firn_str("not ours"));
     chkp_fixture_write(fixture.dir, ".firn-chkp-0123456789abcdef.tmp2", firn_str("not ours"));
-    struct firn_chkpv1_writer *first = create_writer();
-    struct firn_chkpv1_writer *second = create_writer();
+    struct firn_chkp_writer *first = create_writer();
+    struct firn_chkp_writer *second = create_writer();
     assert_int_equal(chkp_fixture_count(fixture.dir, ".firn-chkp-"), 4);
     chkp_fixture_remove(fixture.dir, ".firn-chkp-0123456789abcdeX.tmp");
     chkp_fixture_remove(fixture.dir, ".firn-chkp-0123456789abcdef.tmp2");
     add(first, firn_str("hello\n"), true);
     add(second, firn_str("x"), true);
     add(first, firn_str(""), true);
-    fi_chkpv1_writer_destroy(second);
+    fi_chkp_writer_destroy(second);
     finish(first, name);
     assert_string_equal(name, VECTOR);
 }
@@ -552,25 +552,25 @@ a_missing_index_is_rebuilt_without_writing(void **state)
     chkp_fixture_pack(fixture.dir, 7, 300, name);
     chkp_fixture_read(fixture.dir, chkp_fixture_idx(name), &idx);
     chkp_fixture_remove(fixture.dir, chkp_fixture_idx(name));
-    struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
+    struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, name);
     for (size_t i = 0; i < 300; i++) {
         firn_hash hash;
         chkp_fixture_object(7, i, &content, &hash);
         chkp_fixture_expect(pack, &hash, fi_buf_slice(&content));
     }
-    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
-    fi_chkpv1_close(pack);
+    expect_rc(fi_chkp_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    fi_chkp_close(pack);
     assert_int_equal(chkp_fixture_count(fixture.dir, ""), 1);
 
     firn_chkp_options options = chkp_fixture_defaults;
     options.index_memory_max = 300 * 48 - 1;
-    expect_rc(fi_chkpv1_open(fixture.dir, name, &options, &pack, &err), FIRN_LIMIT, &err);
+    expect_rc(fi_chkp_open(fixture.dir, name, &options, &pack, &err), FIRN_LIMIT, &err);
     assert_null(pack);
     options.index_memory_max++;
-    expect_rc(fi_chkpv1_open(fixture.dir, name, &options, &pack, &err), FIRN_OK, &err);
-    fi_chkpv1_close(pack);
+    expect_rc(fi_chkp_open(fixture.dir, name, &options, &pack, &err), FIRN_OK, &err);
+    fi_chkp_close(pack);
 
-    expect_rc(fi_chkpv1_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err), FIRN_OK,
+    expect_rc(fi_chkp_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err), FIRN_OK,
               &err);
     expect_files_equal(chkp_fixture_idx(name), &idx);
     assert_int_equal(chkp_fixture_count(fixture.dir, ""), 2);
@@ -582,7 +582,7 @@ static void
 names_are_sixteen_lower_case_digits(void **state)
 {
     firn_error err;
-    struct firn_chkpv1 *pack;
+    struct firn_chkp *pack;
     static const char *const wrong[] = {"",
                                         "153248292f8297b",
                                         "153248292f8297b99",
@@ -590,11 +590,11 @@ names_are_sixteen_lower_case_digits(void **state)
                                         "../../../etc/pas",
                                         "153248292f8297bg"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        expect_rc(fi_chkpv1_open(fixture.dir, wrong[i], &chkp_fixture_defaults, &pack, &err),
+        expect_rc(fi_chkp_open(fixture.dir, wrong[i], &chkp_fixture_defaults, &pack, &err),
                   FIRN_INVALID, &err);
         assert_null(pack);
     }
-    expect_rc(fi_chkpv1_open(fixture.dir, VECTOR, &chkp_fixture_defaults, &pack, &err),
+    expect_rc(fi_chkp_open(fixture.dir, VECTOR, &chkp_fixture_defaults, &pack, &err),
               FIRN_NOT_FOUND, &err);
     assert_non_null(strstr(err.text, "pack-" VECTOR ".dat"));
 }
@@ -607,33 +607,33 @@ limits_on_an_object_are_kept(void **state)
     struct fi_buf zeros = {0};
     assert_int_equal(fi_buf_set_size(&zeros, 8 << 20), FIRN_OK);
     memset(zeros.data, 0, zeros.size);
-    struct firn_chkpv1_writer *writer = create_writer();
+    struct firn_chkp_writer *writer = create_writer();
     add(writer, fi_buf_slice(&zeros), true);
     add(writer, firn_str("small"), true);
     finish(writer, name);
 
     firn_chkp_options options = chkp_fixture_defaults;
     options.object_size_max = zeros.size - 1;
-    struct firn_chkpv1 *pack;
+    struct firn_chkp *pack;
     firn_hash hash;
     uint8_t *data = zeros.data;
     size_t size;
     fi_blake3_hash_of(zeros.data, zeros.size, &hash);
-    expect_rc(fi_chkpv1_open(fixture.dir, name, &options, &pack, &err), FIRN_OK, &err);
-    expect_rc(fi_chkpv1_read(pack, &hash, SIZE_MAX, &data, &size, &err), FIRN_LIMIT, &err);
+    expect_rc(fi_chkp_open(fixture.dir, name, &options, &pack, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_read(pack, &hash, SIZE_MAX, &data, &size, &err), FIRN_LIMIT, &err);
     assert_null(data);
     assert_int_equal(size, 0);
-    expect_rc(fi_chkpv1_stream(pack, &hash, NULL, NULL, &err), FIRN_LIMIT, &err);
+    expect_rc(fi_chkp_stream(pack, &hash, NULL, NULL, &err), FIRN_LIMIT, &err);
     /* It is no damage, but it was not verified either. */
-    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_LIMIT, &err);
-    fi_chkpv1_close(pack);
+    expect_rc(fi_chkp_verify(pack, NULL, NULL, NULL, &err), FIRN_LIMIT, &err);
+    fi_chkp_close(pack);
 
     pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(fi_chkpv1_read(pack, &hash, zeros.size - 1, &data, &size, &err), FIRN_LIMIT, &err);
-    expect_rc(fi_chkpv1_read(pack, &hash, zeros.size, &data, &size, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_read(pack, &hash, zeros.size - 1, &data, &size, &err), FIRN_LIMIT, &err);
+    expect_rc(fi_chkp_read(pack, &hash, zeros.size, &data, &size, &err), FIRN_OK, &err);
     assert_int_equal(size, zeros.size);
     fi_free(data);
-    fi_chkpv1_close(pack);
+    fi_chkp_close(pack);
     fi_buf_deinit(&zeros);
 }
 
@@ -650,7 +650,7 @@ take_some(void *ctx, firn_slice data, firn_error *error)
 }
 
 static int
-stop_at_third(void *ctx, const struct fi_chkpv1_entry *entry)
+stop_at_third(void *ctx, const struct fi_chkp_entry *entry)
 {
     (void)entry;
     int *count = ctx;
@@ -666,22 +666,22 @@ receivers_can_end_what_they_receive(void **state)
     fill(8, SIZE_COUNT - 1, &content);
     firn_hash hash;
     fi_blake3_hash_of(content.data, content.size, &hash);
-    struct firn_chkpv1_writer *writer = create_writer();
+    struct firn_chkp_writer *writer = create_writer();
     add(writer, fi_buf_slice(&content), true);
     add(writer, firn_str("a"), true);
     add(writer, firn_str("b"), true);
     add(writer, firn_str("c"), true);
     finish(writer, name);
-    struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
+    struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, name);
     size_t room = content.size;
-    expect_rc(fi_chkpv1_stream(pack, &hash, take_some, &room, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_stream(pack, &hash, take_some, &room, &err), FIRN_OK, &err);
     assert_int_equal(room, 0);
     room = content.size - 1;
-    expect_rc(fi_chkpv1_stream(pack, &hash, take_some, &room, &err), FIRN_CANCELLED, &err);
+    expect_rc(fi_chkp_stream(pack, &hash, take_some, &room, &err), FIRN_CANCELLED, &err);
     int count = 0;
-    expect_rc(fi_chkpv1_list(pack, stop_at_third, &count, &err), FIRN_BUSY, &err);
+    expect_rc(fi_chkp_list(pack, stop_at_third, &count, &err), FIRN_BUSY, &err);
     assert_int_equal(count, 3);
-    fi_chkpv1_close(pack);
+    fi_chkp_close(pack);
     fi_buf_deinit(&content);
 }
 
@@ -693,20 +693,20 @@ a_list_is_in_the_order_of_hashes_and_complete(void **state)
     struct fi_buf listed = {0};
     enum { COUNT = 1000 };
     chkp_fixture_pack(fixture.dir, 9, COUNT, name);
-    struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(fi_chkpv1_list(pack, collect_entry, &listed, &err), FIRN_OK, &err);
-    assert_int_equal(listed.size, COUNT * sizeof(struct fi_chkpv1_entry));
-    struct fi_chkpv1_entry last = {.offset = 0};
+    struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, name);
+    expect_rc(fi_chkp_list(pack, collect_entry, &listed, &err), FIRN_OK, &err);
+    assert_int_equal(listed.size, COUNT * sizeof(struct fi_chkp_entry));
+    struct fi_chkp_entry last = {.offset = 0};
     for (size_t i = 0; i < COUNT; i++) {
-        struct fi_chkpv1_entry entry;
-        struct fi_chkpv1_entry located;
+        struct fi_chkp_entry entry;
+        struct fi_chkp_entry located;
         memcpy(&entry, listed.data + i * sizeof entry, sizeof entry);
-        assert_true(i == 0 || fi_chkpv1_format_compare_hash(&last.hash, &entry.hash) < 0);
-        expect_rc(fi_chkpv1_locate(pack, &entry.hash, &located, &err), FIRN_OK, &err);
+        assert_true(i == 0 || fi_chkp_format_compare_hash(&last.hash, &entry.hash) < 0);
+        expect_rc(fi_chkp_locate(pack, &entry.hash, &located, &err), FIRN_OK, &err);
         assert_memory_equal(&located, &entry, sizeof entry);
         last = entry;
     }
-    fi_chkpv1_close(pack);
+    fi_chkp_close(pack);
     fi_buf_deinit(&listed);
 }
 
@@ -716,7 +716,7 @@ enum { THREADS = 4, SHARED_OBJECTS = 200 };
 static void *
 read_shared(void *arg)
 {
-    struct firn_chkpv1 *pack = arg;
+    struct firn_chkp *pack = arg;
     struct fi_buf content = {0};
     void *result = NULL;
     for (size_t i = 0; i < SHARED_OBJECTS; i++) {
@@ -725,13 +725,13 @@ read_shared(void *arg)
         uint8_t *data = NULL;
         size_t size = 0;
         chkp_fixture_object(20, i, &content, &hash);
-        if (fi_chkpv1_read(pack, &hash, SIZE_MAX, &data, &size, NULL) != FIRN_OK ||
+        if (fi_chkp_read(pack, &hash, SIZE_MAX, &data, &size, NULL) != FIRN_OK ||
             size != content.size || memcmp(data, content.data, size) != 0) {
             result = arg;
         }
         fi_free(data);
         hash.bytes[0] ^= 1;
-        if (fi_chkpv1_contains(pack, &hash, &is_there, NULL) != FIRN_OK || is_there) {
+        if (fi_chkp_contains(pack, &hash, &is_there, NULL) != FIRN_OK || is_there) {
             result = arg;
         }
     }
@@ -746,7 +746,7 @@ threads_share_a_pack(void **state)
     pthread_t threads[THREADS];
     chkp_fixture_pack(fixture.dir, 20, SHARED_OBJECTS, name);
     for (int turn = 0; turn < 2; turn++) {
-        struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
+        struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, name);
         for (size_t i = 0; i < THREADS; i++) {
             assert_int_equal(pthread_create(&threads[i], NULL, read_shared, pack), 0);
         }
@@ -755,7 +755,7 @@ threads_share_a_pack(void **state)
             assert_int_equal(pthread_join(threads[i], &result), 0);
             assert_null(result);
         }
-        fi_chkpv1_close(pack);
+        fi_chkp_close(pack);
         if (turn == 0) {
             /* And once more with an index in memory. */
             chkp_fixture_remove(fixture.dir, chkp_fixture_idx(name));
@@ -769,25 +769,24 @@ an_error_is_left_untouched_by_success(void **state)
     firn_error err = {FIRN_BUSY, 42, "as it was"};
     bool is_there;
     char name[FIRN_CHKP_NAME_SIZE];
-    struct firn_chkpv1 *pack;
-    struct firn_chkpv1_writer *writer;
+    struct firn_chkp *pack;
+    struct firn_chkp_writer *writer;
     firn_hash hash = {{1}};
     chkp_fixture_pack(fixture.dir, 10, 3, name);
     chkp_fixture_remove(fixture.dir, chkp_fixture_idx(name));
-    assert_int_equal(fi_chkpv1_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err),
-                     FIRN_OK);
-    assert_int_equal(fi_chkpv1_contains(pack, &hash, &is_there, &err), FIRN_OK);
-    fi_chkpv1_close(pack);
-    assert_int_equal(fi_chkpv1_writer_create(fixture.dir, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_chkp_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err), FIRN_OK);
+    assert_int_equal(fi_chkp_contains(pack, &hash, &is_there, &err), FIRN_OK);
+    fi_chkp_close(pack);
+    assert_int_equal(fi_chkp_writer_create(fixture.dir, &writer, &err), FIRN_OK);
     for (size_t i = 0; i < 3; i++) {
         struct fi_buf content = {0};
         chkp_fixture_object(10, i, &content, &hash);
-        assert_int_equal(fi_chkpv1_writer_add(writer, fi_buf_slice(&content), NULL, NULL, &err),
+        assert_int_equal(fi_chkp_writer_add(writer, fi_buf_slice(&content), NULL, NULL, &err),
                          FIRN_OK);
         fi_buf_deinit(&content);
     }
-    assert_int_equal(fi_chkpv1_writer_finish(writer, name, &err), FIRN_OK);
-    fi_chkpv1_writer_destroy(writer);
+    assert_int_equal(fi_chkp_writer_finish(writer, name, &err), FIRN_OK);
+    fi_chkp_writer_destroy(writer);
     assert_int_equal(err.code, FIRN_BUSY);
     assert_int_equal(err.os_errno, 42);
     assert_string_equal(err.text, "as it was");

@@ -5,7 +5,7 @@
  */
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "chkp/chkpv1_format.h"
+#include "chkp/chkp_format.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "support/test.h"
@@ -68,7 +68,7 @@ expect_named(const firn_error *err)
 /* Asks for everything in a pack that opens although it is damaged. Returns how many objects
  * could be read. */
 static size_t
-expect_right_or_corrupt(struct firn_chkpv1 *pack)
+expect_right_or_corrupt(struct firn_chkp *pack)
 {
     firn_error err;
     size_t readable = 0;
@@ -76,7 +76,7 @@ expect_right_or_corrupt(struct firn_chkpv1 *pack)
         uint8_t *data;
         size_t size;
         bool is_there;
-        int rc = fi_chkpv1_read(pack, &hashes[i], SIZE_MAX, &data, &size, &err);
+        int rc = fi_chkp_read(pack, &hashes[i], SIZE_MAX, &data, &size, &err);
         if (rc == FIRN_OK) {
             assert_int_equal(size, contents[i].size);
             assert_memory_equal(data, contents[i].data, size);
@@ -86,10 +86,10 @@ expect_right_or_corrupt(struct firn_chkpv1 *pack)
             expect_rc(rc, FIRN_CORRUPT, &err);
             expect_named(&err);
         }
-        rc = fi_chkpv1_contains(pack, &hashes[i], &is_there, &err);
+        rc = fi_chkp_contains(pack, &hashes[i], &is_there, &err);
         assert_true(rc == FIRN_CORRUPT || (rc == FIRN_OK && is_there));
     }
-    int rc = fi_chkpv1_contains(pack, &absent, &(bool){false}, &err);
+    int rc = fi_chkp_contains(pack, &absent, &(bool){false}, &err);
     assert_true(rc == FIRN_CORRUPT || rc == FIRN_OK);
     return readable;
 }
@@ -103,11 +103,11 @@ count_damage(void *ctx, const char *text)
 }
 
 static void
-expect_verify_finds_it(struct firn_chkpv1 *pack)
+expect_verify_finds_it(struct firn_chkp *pack)
 {
     firn_error err;
     size_t count = 0;
-    expect_rc(fi_chkpv1_verify(pack, count_damage, &count, NULL, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_chkp_verify(pack, count_damage, &count, NULL, &err), FIRN_CORRUPT, &err);
     expect_named(&err);
     assert_true(count > 0);
 }
@@ -118,8 +118,8 @@ static size_t
 expect_damage(const firn_chkp_options *options)
 {
     firn_error err;
-    struct firn_chkpv1 *pack;
-    int rc = fi_chkpv1_open(fixture.dir, name, options, &pack, &err);
+    struct firn_chkp *pack;
+    int rc = fi_chkp_open(fixture.dir, name, options, &pack, &err);
     if (rc != FIRN_OK) {
         assert_true(rc == FIRN_CORRUPT || rc == FIRN_NEWER);
         expect_named(&err);
@@ -128,7 +128,7 @@ expect_damage(const firn_chkp_options *options)
     }
     size_t readable = expect_right_or_corrupt(pack);
     expect_verify_finds_it(pack);
-    fi_chkpv1_close(pack);
+    fi_chkp_close(pack);
     return readable;
 }
 
@@ -150,7 +150,7 @@ every_bit_of_the_dat_matters(void **state)
         put_dat(fi_buf_slice(&dat));
         size_t readable = expect_damage(&chkp_fixture_defaults);
         /* One bit takes at most one object along, unless the file cannot be opened at all. */
-        assert_true(readable >= COUNT - 1 || bit / 8 < FI_CHKPV1_HEADER_SIZE);
+        assert_true(readable >= COUNT - 1 || bit / 8 < FI_CHKP_HEADER_SIZE);
         if (bit / share.step % 8 == 3) {
             (void)expect_damage(&ignoring);
         }
@@ -169,23 +169,23 @@ every_bit_of_the_idx_matters(void **state)
         put_idx(fi_buf_slice(&idx));
         size_t readable = expect_damage(&chkp_fixture_defaults);
         assert_true(readable < COUNT);
-        struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
+        struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, name);
         bool is_there;
-        expect_rc(fi_chkpv1_contains(pack, &absent, &is_there, &err), FIRN_CORRUPT, &err);
-        fi_chkpv1_close(pack);
+        expect_rc(fi_chkp_contains(pack, &absent, &is_there, &err), FIRN_CORRUPT, &err);
+        fi_chkp_close(pack);
         idx.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
     /* The way around a damaged .idx. */
-    struct firn_chkpv1 *pack;
-    expect_rc(fi_chkpv1_open(fixture.dir, name, &ignoring, &pack, &err), FIRN_OK, &err);
+    struct firn_chkp *pack;
+    expect_rc(fi_chkp_open(fixture.dir, name, &ignoring, &pack, &err), FIRN_OK, &err);
     assert_int_equal(expect_right_or_corrupt(pack), COUNT);
-    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
-    fi_chkpv1_close(pack);
-    expect_rc(fi_chkpv1_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err), FIRN_OK,
+    expect_rc(fi_chkp_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    fi_chkp_close(pack);
+    expect_rc(fi_chkp_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err), FIRN_OK,
               &err);
     pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
-    fi_chkpv1_close(pack);
+    expect_rc(fi_chkp_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    fi_chkp_close(pack);
 }
 
 static void
@@ -214,15 +214,15 @@ static void
 an_idx_of_any_other_length_is_damaged(void **state)
 {
     firn_error err;
-    struct firn_chkpv1 *pack;
+    struct firn_chkp *pack;
     struct fi_buf longer = {0};
     assert_int_equal(fi_buf_append_slice(&longer, fi_buf_slice(&idx)), FIRN_OK);
     assert_int_equal(fi_buf_append_slice(&longer, fi_buf_slice(&idx)), FIRN_OK);
     for (size_t size = 0; size <= longer.size; size++) {
         put_idx(firn_bytes(longer.data, size));
-        int rc = fi_chkpv1_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err);
+        int rc = fi_chkp_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err);
         expect_rc(rc, size == idx.size ? FIRN_OK : FIRN_CORRUPT, &err);
-        fi_chkpv1_close(pack);
+        fi_chkp_close(pack);
     }
     fi_buf_deinit(&longer);
 }
@@ -230,7 +230,7 @@ an_idx_of_any_other_length_is_damaged(void **state)
 static void
 an_idx_that_lists_other_entries_is_damaged(void **state)
 {
-    enum { SIZE = FI_CHKPV1_INDEX_ENTRY_SIZE };
+    enum { SIZE = FI_CHKP_INDEX_ENTRY_SIZE };
     for (size_t from = 0; from < COUNT; from++) {
         for (size_t to = 0; to < COUNT; to++) {
             if (from == to) {
@@ -301,7 +301,7 @@ static void
 forged_sizes_and_offsets_are_refused(void **state)
 {
     for (size_t i = 0; i < HOSTILE_COUNT; i++) {
-        size_t at = FI_CHKPV1_HEADER_SIZE;
+        size_t at = FI_CHKP_HEADER_SIZE;
         for (size_t entry = 0; entry < COUNT; entry++) {
             size_t size = (size_t)fi_load_le64(dat.data + at + 32);
             try_number(&dat, put_dat, at + 32, hostile[i]);
@@ -318,15 +318,15 @@ static void
 packs_of_the_next_format_are_called_by_their_name(void **state)
 {
     firn_error err;
-    struct firn_chkpv1 *pack;
+    struct firn_chkp *pack;
     const firn_chkp_options ignoring = without_index();
     dat.data[3] = 'L';
     put_dat(fi_buf_slice(&dat));
-    expect_rc(fi_chkpv1_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err), FIRN_NEWER,
+    expect_rc(fi_chkp_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err), FIRN_NEWER,
               &err);
     assert_non_null(strstr(err.text, "is a CHKL pack of chkpt 0.3 or later"));
-    expect_rc(fi_chkpv1_open(fixture.dir, name, &ignoring, &pack, &err), FIRN_NEWER, &err);
-    expect_rc(fi_chkpv1_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err), FIRN_NEWER,
+    expect_rc(fi_chkp_open(fixture.dir, name, &ignoring, &pack, &err), FIRN_NEWER, &err);
+    expect_rc(fi_chkp_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err), FIRN_NEWER,
               &err);
     dat.data[3] = 'P';
     put_dat(fi_buf_slice(&dat));
@@ -336,7 +336,7 @@ static void
 forged_counts_and_versions_are_refused(void **state)
 {
     firn_error err;
-    struct firn_chkpv1 *pack;
+    struct firn_chkp *pack;
     firn_chkp_options ignoring = without_index();
     for (size_t i = 0; i < HOSTILE_COUNT; i++) {
         uint32_t number = (uint32_t)hostile[i];
@@ -350,7 +350,7 @@ forged_counts_and_versions_are_refused(void **state)
         }
         fi_store_le32(dat.data + 4, number);
         put_dat(fi_buf_slice(&dat));
-        expect_rc(fi_chkpv1_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err),
+        expect_rc(fi_chkp_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err),
                   number == 0 ? FIRN_CORRUPT : FIRN_NEWER, &err);
         fi_store_le32(dat.data + 4, 1);
     }
@@ -360,19 +360,19 @@ static void
 a_missing_object_and_a_misplaced_one_are_told_apart(void **state)
 {
     firn_error err;
-    struct fi_chkpv1_entry entry;
-    struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(fi_chkpv1_locate(pack, &absent, &entry, &err), FIRN_NOT_FOUND, &err);
-    expect_rc(fi_chkpv1_locate(pack, &hashes[2], &entry, &err), FIRN_OK, &err);
-    fi_chkpv1_close(pack);
+    struct fi_chkp_entry entry;
+    struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, name);
+    expect_rc(fi_chkp_locate(pack, &absent, &entry, &err), FIRN_NOT_FOUND, &err);
+    expect_rc(fi_chkp_locate(pack, &hashes[2], &entry, &err), FIRN_OK, &err);
+    fi_chkp_close(pack);
     for (size_t i = 0; i < COUNT; i++) {
         fi_store_le64(idx.data + i * 48 + 32, dat.size);
     }
     put_idx(fi_buf_slice(&idx));
     pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(fi_chkpv1_locate(pack, &hashes[2], &entry, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_chkp_locate(pack, &hashes[2], &entry, &err), FIRN_CORRUPT, &err);
     assert_non_null(strstr(err.text, "outside"));
-    fi_chkpv1_close(pack);
+    fi_chkp_close(pack);
 }
 
 /* ---- what verify can still say ---- */
@@ -401,7 +401,7 @@ was_told_of(struct told *told, const firn_hash *hash)
 static size_t
 entry_offset(size_t i)
 {
-    size_t at = FI_CHKPV1_HEADER_SIZE;
+    size_t at = FI_CHKP_HEADER_SIZE;
     while (i-- > 0) {
         at += 40 + (size_t)fi_load_le64(dat.data + at + 32);
     }
@@ -416,14 +416,14 @@ each_damaged_object_is_named(void **state)
     dat.data[entry_offset(1) + 48] ^= 0x40;
     dat.data[entry_offset(4) + 50] ^= 0x01;
     put_dat(fi_buf_slice(&dat));
-    struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(fi_chkpv1_verify(pack, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
+    struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, name);
+    expect_rc(fi_chkp_verify(pack, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
     assert_int_equal(told.count, 3); /* two objects and the name */
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(was_told_of(&told, &hashes[i]), i == 1 || i == 4);
     }
     assert_int_equal(expect_right_or_corrupt(pack), COUNT - 2);
-    fi_chkpv1_close(pack);
+    fi_chkp_close(pack);
     fi_buf_deinit(&told.text);
 }
 
@@ -435,15 +435,15 @@ verify_goes_on_behind_a_size_that_leads_nowhere(void **state)
     fi_store_le64(dat.data + entry_offset(1) + 32, UINT64_MAX);
     dat.data[dat.size - 1] ^= 0x20;
     put_dat(fi_buf_slice(&dat));
-    struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(fi_chkpv1_verify(pack, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
+    struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, name);
+    expect_rc(fi_chkp_verify(pack, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
     /* The walk ends at entry 1; after it, by the index, entry 1 itself and the last one. */
     assert_int_equal(told.count, 4);
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(was_told_of(&told, &hashes[i]), i == 1 || i == COUNT - 1);
     }
     assert_int_equal(expect_right_or_corrupt(pack), COUNT - 2);
-    fi_chkpv1_close(pack);
+    fi_chkp_close(pack);
     fi_buf_deinit(&told.text);
 }
 
@@ -454,11 +454,11 @@ a_renamed_pack_is_found_by_verify(void **state)
     (void)snprintf(name, sizeof name, "0123456789abcdef");
     put_dat(fi_buf_slice(&dat));
     put_idx(fi_buf_slice(&idx));
-    struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
+    struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, name);
     assert_int_equal(expect_right_or_corrupt(pack), COUNT);
-    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_chkp_verify(pack, NULL, NULL, NULL, &err), FIRN_CORRUPT, &err);
     assert_non_null(strstr(err.text, "has the name"));
-    fi_chkpv1_close(pack);
+    fi_chkp_close(pack);
 }
 
 /* ---- packs as the seed's writer may leave them ---- */
@@ -484,7 +484,7 @@ an_object_stored_twice_is_no_damage(void **state)
     put_dat(fi_buf_slice(&twice));
 
     for (int turn = 0; turn < 2; turn++) {
-        expect_rc(fi_chkpv1_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err), FIRN_OK,
+        expect_rc(fi_chkp_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err), FIRN_OK,
                   &err);
         chkp_fixture_read(fixture.dir, chkp_fixture_idx(name), &index);
         assert_int_equal(index.size, (COUNT + 1) * 48);
@@ -501,10 +501,10 @@ an_object_stored_twice_is_no_damage(void **state)
             }
             put_idx(fi_buf_slice(&index));
         }
-        struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
+        struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, name);
         assert_int_equal(expect_right_or_corrupt(pack), COUNT);
-        expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
-        fi_chkpv1_close(pack);
+        expect_rc(fi_chkp_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
+        fi_chkp_close(pack);
     }
     fi_buf_deinit(&twice);
     fi_buf_deinit(&index);

@@ -46,37 +46,36 @@ static const uint8_t hello_frame[15] = {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x48, 0x31
 enum { OBJECTS = 12 };
 
 static int
-add_all(struct firn_chkpv1_writer *writer, firn_error *err)
+add_all(struct firn_chkp_writer *writer, firn_error *err)
 {
     firn_hash hash;
     firn_hash hello;
     fi_blake3_hash_of("hello\n", 6, &hello);
     struct source source = {large, large_size};
-    FI_TRY_RETURN(
-        fi_chkpv1_writer_add_frame(writer, &hello, firn_bytes(hello_frame, 15), NULL, err));
-    FI_TRY_RETURN(fi_chkpv1_writer_add_stream(writer, give, &source, &hash, NULL, err));
+    FI_TRY_RETURN(fi_chkp_writer_add_frame(writer, &hello, firn_bytes(hello_frame, 15), NULL, err));
+    FI_TRY_RETURN(fi_chkp_writer_add_stream(writer, give, &source, &hash, NULL, err));
     for (uint8_t i = 0; i < OBJECTS - 2; i++) {
-        FI_TRY_RETURN(fi_chkpv1_writer_add(writer, firn_bytes(large + i, 50), &hash, NULL, err));
+        FI_TRY_RETURN(fi_chkp_writer_add(writer, firn_bytes(large + i, 50), &hash, NULL, err));
     }
     source = (struct source){large, large_size};
-    return fi_chkpv1_writer_add_stream(writer, give, &source, &hash, NULL, err);
+    return fi_chkp_writer_add_stream(writer, give, &source, &hash, NULL, err);
 }
 
 static int
 write_pack(struct fi_os_dir *dir, char name[FIRN_CHKP_NAME_SIZE], firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_chkpv1_writer *writer = NULL;
-    FI_TRY(fi_chkpv1_writer_create(dir, &writer, err));
+    struct firn_chkp_writer *writer = NULL;
+    FI_TRY(fi_chkp_writer_create(dir, &writer, err));
     FI_TRY(add_all(writer, err));
-    FI_TRY(fi_chkpv1_writer_finish(writer, name, err));
+    FI_TRY(fi_chkp_writer_finish(writer, name, err));
 out:
-    fi_chkpv1_writer_destroy(writer);
+    fi_chkp_writer_destroy(writer);
     return rc;
 }
 
 static int
-count_entry(void *ctx, const struct fi_chkpv1_entry *entry)
+count_entry(void *ctx, const struct fi_chkp_entry *entry)
 {
     (void)entry;
     ++*(size_t *)ctx;
@@ -84,7 +83,7 @@ count_entry(void *ctx, const struct fi_chkpv1_entry *entry)
 }
 
 static int
-count_set_entry(void *ctx, const char *name, const struct fi_chkpv1_entry *entry)
+count_set_entry(void *ctx, const char *name, const struct fi_chkp_entry *entry)
 {
     (void)name;
     return count_entry(ctx, entry);
@@ -108,25 +107,25 @@ read_pack(struct fi_os_dir *dir, const char *name, const firn_chkp_options *opti
     size_t count = 0;
     uint8_t *data = NULL;
     size_t size;
-    struct firn_chkpv1 *pack = NULL;
+    struct firn_chkp *pack = NULL;
     static const firn_hash absent = {{9}};
     firn_hash hello;
     firn_hash last;
     fi_blake3_hash_of("hello\n", 6, &hello);
     fi_blake3_hash_of(large, large_size, &last);
-    FI_TRY(fi_chkpv1_open(dir, name, options, &pack, err));
-    FI_TRY(fi_chkpv1_read(pack, &hello, SIZE_MAX, &data, &size, err));
+    FI_TRY(fi_chkp_open(dir, name, options, &pack, err));
+    FI_TRY(fi_chkp_read(pack, &hello, SIZE_MAX, &data, &size, err));
     assert_int_equal(size, 6);
     assert_memory_equal(data, "hello\n", 6);
-    FI_TRY(fi_chkpv1_stream(pack, &last, drop, NULL, err));
-    FI_TRY(fi_chkpv1_contains(pack, &absent, &is_there, err));
+    FI_TRY(fi_chkp_stream(pack, &last, drop, NULL, err));
+    FI_TRY(fi_chkp_contains(pack, &absent, &is_there, err));
     assert_false(is_there);
-    FI_TRY(fi_chkpv1_list(pack, count_entry, &count, err));
+    FI_TRY(fi_chkp_list(pack, count_entry, &count, err));
     assert_int_equal(count, OBJECTS);
-    FI_TRY(fi_chkpv1_verify(pack, NULL, NULL, NULL, err));
+    FI_TRY(fi_chkp_verify(pack, NULL, NULL, NULL, err));
 out:
     fi_free(data);
-    fi_chkpv1_close(pack);
+    fi_chkp_close(pack);
     return rc;
 }
 
@@ -138,21 +137,21 @@ read_set(struct fi_os_dir *dir, firn_error *err)
     size_t count = 0;
     uint8_t *data = NULL;
     size_t size;
-    struct firn_chkpv1_set *set = NULL;
+    struct firn_chkp_set *set = NULL;
     static const firn_hash absent = {{9}};
     firn_hash hello;
     fi_blake3_hash_of("hello\n", 6, &hello);
-    FI_TRY(fi_chkpv1_set_open(dir, NULL, 0, &chkp_fixture_defaults, NULL, NULL, &set, err));
-    FI_TRY(fi_chkpv1_set_read(set, &hello, SIZE_MAX, &data, &size, err));
-    FI_TRY(fi_chkpv1_set_stream(set, &hello, drop, NULL, err));
-    FI_TRY(fi_chkpv1_set_contains(set, &absent, &is_there, err));
+    FI_TRY(fi_chkp_set_open(dir, NULL, 0, &chkp_fixture_defaults, NULL, NULL, &set, err));
+    FI_TRY(fi_chkp_set_read(set, &hello, SIZE_MAX, &data, &size, err));
+    FI_TRY(fi_chkp_set_stream(set, &hello, drop, NULL, err));
+    FI_TRY(fi_chkp_set_contains(set, &absent, &is_there, err));
     assert_false(is_there);
-    FI_TRY(fi_chkpv1_set_list(set, count_set_entry, &count, err));
+    FI_TRY(fi_chkp_set_list(set, count_set_entry, &count, err));
     assert_int_equal(count, OBJECTS);
-    FI_TRY(fi_chkpv1_set_verify(set, NULL, NULL, NULL, err));
+    FI_TRY(fi_chkp_set_verify(set, NULL, NULL, NULL, err));
 out:
     fi_free(data);
-    fi_chkpv1_set_close(set);
+    fi_chkp_set_close(set);
     return rc;
 }
 
@@ -167,7 +166,7 @@ do_everything(struct fi_os_dir *dir, firn_error *err)
     FI_TRY_RETURN(read_pack(dir, name, &chkp_fixture_defaults, err));
     FI_TRY_RETURN(read_pack(dir, name, &ignoring, err));
     FI_TRY_RETURN(read_set(dir, err));
-    FI_TRY_RETURN(fi_chkpv1_rebuild_index(dir, name, &chkp_fixture_defaults, err));
+    FI_TRY_RETURN(fi_chkp_rebuild_index(dir, name, &chkp_fixture_defaults, err));
     FI_TRY_RETURN(write_pack(dir, name, err)); /* over the one that is there */
     return FIRN_OK;
 }
@@ -178,16 +177,16 @@ static void
 expect_whole_packs(struct fi_os_dir *dir)
 {
     firn_error err;
-    struct firn_chkpv1_set *set;
+    struct firn_chkp_set *set;
     size_t dats = 0;
-    expect_rc(fi_chkpv1_set_open(dir, NULL, 0, &chkp_fixture_defaults, NULL, NULL, &set, &err),
+    expect_rc(fi_chkp_set_open(dir, NULL, 0, &chkp_fixture_defaults, NULL, NULL, &set, &err),
               FIRN_OK, &err);
-    dats = fi_chkpv1_set_count(set);
+    dats = fi_chkp_set_count(set);
     assert_in_range(dats, 0, 1);
     /* Never an .idx without its .dat. */
     assert_in_range(chkp_fixture_count(dir, "pack-"), dats, 2 * dats);
-    expect_rc(fi_chkpv1_set_verify(set, NULL, NULL, NULL, &err), FIRN_OK, &err);
-    fi_chkpv1_set_close(set);
+    expect_rc(fi_chkp_set_verify(set, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    fi_chkp_set_close(set);
 }
 
 static struct fi_os_dir *
@@ -438,7 +437,7 @@ cut_rebuilding_at(uint64_t n)
     chkp_fixture_write(dir, chkp_fixture_idx(name), firn_bytes(damaged, sizeof damaged));
     expect_rc(fi_os_dir_sync_filesystem(dir, &err), FIRN_OK, &err);
     fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + n);
-    int rc = fi_chkpv1_rebuild_index(dir, name, &chkp_fixture_defaults, &err);
+    int rc = fi_chkp_rebuild_index(dir, name, &chkp_fixture_defaults, &err);
     bool is_off = fi_sim_memory_is_off(os);
     assert_true(is_off || rc == FIRN_OK);
     fi_os_dir_close(dir);

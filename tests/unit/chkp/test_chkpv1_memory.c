@@ -63,19 +63,18 @@ an_object_of_256_mib_streams_through_a_few(void **state)
     test_peak_install();
     chkp_fixture_open(&fixture);
     struct content content = {{77}, 0};
-    struct firn_chkpv1_writer *writer;
-    struct firn_chkpv1 *pack;
-    expect_rc(fi_chkpv1_writer_create(fixture.dir, &writer, &err), FIRN_OK, &err);
-    expect_rc(fi_chkpv1_writer_add_stream(writer, give, &content, &hash, NULL, &err), FIRN_OK,
-              &err);
-    expect_rc(fi_chkpv1_writer_finish(writer, name, &err), FIRN_OK, &err);
-    fi_chkpv1_writer_destroy(writer);
+    struct firn_chkp_writer *writer;
+    struct firn_chkp *pack;
+    expect_rc(fi_chkp_writer_create(fixture.dir, &writer, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_writer_add_stream(writer, give, &content, &hash, NULL, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_writer_finish(writer, name, &err), FIRN_OK, &err);
+    fi_chkp_writer_destroy(writer);
     size_t peak_of_writing = test_peak_take();
     pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(fi_chkpv1_stream(pack, &hash, add_up, &received, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_stream(pack, &hash, add_up, &received, &err), FIRN_OK, &err);
     assert_int_equal(received, object_size);
-    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
-    fi_chkpv1_close(pack);
+    expect_rc(fi_chkp_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    fi_chkp_close(pack);
     chkp_fixture_close(&fixture);
     size_t peak_of_reading = test_peak_take();
     (void)printf("memory: %zu bytes to write, %zu bytes to read\n", peak_of_writing,

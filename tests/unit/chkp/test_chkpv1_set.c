@@ -38,13 +38,13 @@ tell(void *ctx, const char *text)
     told->count++;
 }
 
-static struct firn_chkpv1_set *
+static struct firn_chkp_set *
 open_all(struct told *told)
 {
     firn_error err;
-    struct firn_chkpv1_set *set;
-    expect_rc(fi_chkpv1_set_open(fixture.dir, NULL, 0, &chkp_fixture_defaults,
-                                 told == NULL ? NULL : tell, told, &set, &err),
+    struct firn_chkp_set *set;
+    expect_rc(fi_chkp_set_open(fixture.dir, NULL, 0, &chkp_fixture_defaults,
+                               told == NULL ? NULL : tell, told, &set, &err),
               FIRN_OK, &err);
     return set;
 }
@@ -54,14 +54,13 @@ static void
 pack_of(const char *const *texts, size_t count, char name[FIRN_CHKP_NAME_SIZE])
 {
     firn_error err;
-    struct firn_chkpv1_writer *writer;
-    expect_rc(fi_chkpv1_writer_create(fixture.dir, &writer, &err), FIRN_OK, &err);
+    struct firn_chkp_writer *writer;
+    expect_rc(fi_chkp_writer_create(fixture.dir, &writer, &err), FIRN_OK, &err);
     for (size_t i = 0; i < count; i++) {
-        expect_rc(fi_chkpv1_writer_add(writer, firn_str(texts[i]), NULL, NULL, &err), FIRN_OK,
-                  &err);
+        expect_rc(fi_chkp_writer_add(writer, firn_str(texts[i]), NULL, NULL, &err), FIRN_OK, &err);
     }
-    expect_rc(fi_chkpv1_writer_finish(writer, name, &err), FIRN_OK, &err);
-    fi_chkpv1_writer_destroy(writer);
+    expect_rc(fi_chkp_writer_finish(writer, name, &err), FIRN_OK, &err);
+    fi_chkp_writer_destroy(writer);
 }
 
 static firn_hash
@@ -73,12 +72,12 @@ hash_of(const char *text)
 }
 
 static int
-read_text(struct firn_chkpv1_set *set, const char *text, firn_error *err)
+read_text(struct firn_chkp_set *set, const char *text, firn_error *err)
 {
     uint8_t *data;
     size_t size;
     firn_hash hash = hash_of(text);
-    int rc = fi_chkpv1_set_read(set, &hash, SIZE_MAX, &data, &size, err);
+    int rc = fi_chkp_set_read(set, &hash, SIZE_MAX, &data, &size, err);
     if (rc == FIRN_OK) {
         assert_true(fi_slice_equal(firn_bytes(data, size), firn_str(text)));
     } else {
@@ -122,39 +121,39 @@ the_first_pack_that_has_it_answers(void **state)
     char high[FIRN_CHKP_NAME_SIZE];
     make_two(low, high);
     firn_hash shared = hash_of("shared");
-    struct fi_chkpv1_entry entry;
+    struct fi_chkp_entry entry;
     const char *name;
     bool is_there;
 
-    struct firn_chkpv1_set *set = open_all(NULL);
-    assert_int_equal(fi_chkpv1_set_count(set), 2);
-    assert_int_equal(fi_chkpv1_set_object_count(set), 5);
-    assert_string_equal(fi_chkpv1_set_name(set, 0), low);
-    assert_string_equal(fi_chkpv1_set_name(set, 1), high);
-    assert_null(fi_chkpv1_set_name(set, 2));
-    expect_rc(fi_chkpv1_set_locate(set, &shared, &entry, &name, &err), FIRN_OK, &err);
+    struct firn_chkp_set *set = open_all(NULL);
+    assert_int_equal(fi_chkp_set_count(set), 2);
+    assert_int_equal(fi_chkp_set_object_count(set), 5);
+    assert_string_equal(fi_chkp_set_name(set, 0), low);
+    assert_string_equal(fi_chkp_set_name(set, 1), high);
+    assert_null(fi_chkp_set_name(set, 2));
+    expect_rc(fi_chkp_set_locate(set, &shared, &entry, &name, &err), FIRN_OK, &err);
     assert_string_equal(name, low);
     static const char *const all[] = {"one", "two", "three", "shared"};
     for (size_t i = 0; i < 4; i++) {
         expect_rc(read_text(set, all[i], &err), FIRN_OK, &err);
         firn_hash hash = hash_of(all[i]);
-        expect_rc(fi_chkpv1_set_contains(set, &hash, &is_there, &err), FIRN_OK, &err);
+        expect_rc(fi_chkp_set_contains(set, &hash, &is_there, &err), FIRN_OK, &err);
         assert_true(is_there);
     }
     expect_rc(read_text(set, "four", &err), FIRN_NOT_FOUND, &err);
     firn_hash four = hash_of("four");
-    expect_rc(fi_chkpv1_set_contains(set, &four, &is_there, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_set_contains(set, &four, &is_there, &err), FIRN_OK, &err);
     assert_false(is_there);
-    fi_chkpv1_set_close(set);
+    fi_chkp_set_close(set);
 
     /* The order of a selection is the caller's. */
     const char *const selected[] = {high, low};
-    expect_rc(fi_chkpv1_set_open(fixture.dir, selected, 2, &chkp_fixture_defaults, NULL, NULL, &set,
-                                 &err),
-              FIRN_OK, &err);
-    expect_rc(fi_chkpv1_set_locate(set, &shared, &entry, &name, &err), FIRN_OK, &err);
+    expect_rc(
+        fi_chkp_set_open(fixture.dir, selected, 2, &chkp_fixture_defaults, NULL, NULL, &set, &err),
+        FIRN_OK, &err);
+    expect_rc(fi_chkp_set_locate(set, &shared, &entry, &name, &err), FIRN_OK, &err);
     assert_string_equal(name, high);
-    fi_chkpv1_set_close(set);
+    fi_chkp_set_close(set);
 }
 
 static void
@@ -166,16 +165,16 @@ a_selection_sees_nothing_else(void **state)
     pack_of(some, 2, first);
     pack_of(others, 3, second);
     const char *const selected[] = {first};
-    struct firn_chkpv1_set *set;
-    expect_rc(fi_chkpv1_set_open(fixture.dir, selected, 1, &chkp_fixture_defaults, NULL, NULL, &set,
-                                 &err),
-              FIRN_OK, &err);
+    struct firn_chkp_set *set;
+    expect_rc(
+        fi_chkp_set_open(fixture.dir, selected, 1, &chkp_fixture_defaults, NULL, NULL, &set, &err),
+        FIRN_OK, &err);
     expect_rc(read_text(set, "one", &err), FIRN_OK, &err);
     expect_rc(read_text(set, "two", &err), FIRN_NOT_FOUND, &err);
-    fi_chkpv1_set_close(set);
+    fi_chkp_set_close(set);
     const char *const wrong[] = {"../x"};
     expect_rc(
-        fi_chkpv1_set_open(fixture.dir, wrong, 1, &chkp_fixture_defaults, NULL, NULL, &set, &err),
+        fi_chkp_set_open(fixture.dir, wrong, 1, &chkp_fixture_defaults, NULL, NULL, &set, &err),
         FIRN_INVALID, &err);
     assert_null(set);
 }
@@ -184,11 +183,11 @@ static void
 an_empty_folder_is_an_empty_set(void **state)
 {
     firn_error err;
-    struct firn_chkpv1_set *set = open_all(NULL);
-    assert_int_equal(fi_chkpv1_set_count(set), 0);
+    struct firn_chkp_set *set = open_all(NULL);
+    assert_int_equal(fi_chkp_set_count(set), 0);
     expect_rc(read_text(set, "one", &err), FIRN_NOT_FOUND, &err);
-    expect_rc(fi_chkpv1_set_verify(set, NULL, NULL, NULL, &err), FIRN_OK, &err);
-    fi_chkpv1_set_close(set);
+    expect_rc(fi_chkp_set_verify(set, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    fi_chkp_set_close(set);
 }
 
 static void
@@ -202,26 +201,26 @@ a_pack_that_cannot_be_opened_does_not_take_the_others_along(void **state)
     pack_of(others, 3, second);
     damage(chkp_fixture_dat(first), 0);
     struct told told = {{0}, 0};
-    struct firn_chkpv1_set *set = open_all(&told);
+    struct firn_chkp_set *set = open_all(&told);
     assert_int_equal(told.count, 1);
     assert_non_null(strstr(fi_buf_text(&told.text), first));
-    assert_int_equal(fi_chkpv1_set_count(set), 1);
+    assert_int_equal(fi_chkp_set_count(set), 1);
     expect_rc(read_text(set, "two", &err), FIRN_OK, &err);
     /* What the others do not have may have been there. */
     expect_rc(read_text(set, "four", &err), FIRN_CORRUPT, &err);
     assert_non_null(strstr(err.text, first));
     firn_hash four = hash_of("four");
-    expect_rc(fi_chkpv1_set_contains(set, &four, &is_there, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_chkp_set_contains(set, &four, &is_there, &err), FIRN_CORRUPT, &err);
     told.count = 0;
-    expect_rc(fi_chkpv1_set_verify(set, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_chkp_set_verify(set, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
     assert_int_equal(told.count, 1);
-    fi_chkpv1_set_close(set);
+    fi_chkp_set_close(set);
 
     /* A pack that was asked for and is not there is another matter: the call is wrong. */
     const char *const selected[] = {second, "0123456789abcdef"};
-    expect_rc(fi_chkpv1_set_open(fixture.dir, selected, 2, &chkp_fixture_defaults, tell, &told,
-                                 &set, &err),
-              FIRN_NOT_FOUND, &err);
+    expect_rc(
+        fi_chkp_set_open(fixture.dir, selected, 2, &chkp_fixture_defaults, tell, &told, &set, &err),
+        FIRN_NOT_FOUND, &err);
     assert_null(set);
     assert_non_null(strstr(err.text, "0123456789abcdef"));
     fi_buf_deinit(&told.text);
@@ -237,25 +236,25 @@ a_file_named_like_a_pack_is_reported(void **state)
     chkp_fixture_write(fixture.dir, "pack-demo.dat", firn_str("pack"));
     chkp_fixture_write(fixture.dir, "pack-0123456789abcdef.txt", firn_str("not a pack"));
     chkp_fixture_write(fixture.dir, "pack-.dat", firn_str("not a pack"));
-    struct firn_chkpv1_set *set = open_all(&told);
+    struct firn_chkp_set *set = open_all(&told);
     assert_int_equal(told.count, 2);
     assert_non_null(strstr(fi_buf_text(&told.text), "pack-demo.dat"));
     expect_rc(read_text(set, "one", &err), FIRN_OK, &err);
     expect_rc(read_text(set, "four", &err), FIRN_CORRUPT, &err);
-    fi_chkpv1_set_close(set);
+    fi_chkp_set_close(set);
     fi_buf_deinit(&told.text);
 }
 
 /* Finds the entry of a text in a pack. */
-static struct fi_chkpv1_entry
+static struct fi_chkp_entry
 place_of(const char *name, const char *text)
 {
     firn_error err;
-    struct fi_chkpv1_entry entry;
+    struct fi_chkp_entry entry;
     firn_hash hash = hash_of(text);
-    struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(fi_chkpv1_locate(pack, &hash, &entry, &err), FIRN_OK, &err);
-    fi_chkpv1_close(pack);
+    struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, name);
+    expect_rc(fi_chkp_locate(pack, &hash, &entry, &err), FIRN_OK, &err);
+    fi_chkp_close(pack);
     return entry;
 }
 
@@ -276,27 +275,27 @@ a_damaged_copy_is_passed_over_for_a_good_one(void **state)
     firn_hash hash = hash_of("shared");
     make_two(low, high);
     damage(chkp_fixture_dat(low), place_of(low, "shared").offset + 40 + 9);
-    struct firn_chkpv1_set *set = open_all(NULL);
+    struct firn_chkp_set *set = open_all(NULL);
     expect_rc(read_text(set, "shared", &err), FIRN_OK, &err);
     /* A whole object of this size reached the receiver before its hash was known to be wrong. */
-    int rc = fi_chkpv1_set_stream(set, &hash, append, &got, &err);
+    int rc = fi_chkp_set_stream(set, &hash, append, &got, &err);
     expect_rc(rc, FIRN_CORRUPT, &err);
     assert_int_equal(got.size, 6);
-    fi_chkpv1_set_close(set);
+    fi_chkp_set_close(set);
 
     /* Damage that is seen before anything was given: the frame does not begin. */
     damage(chkp_fixture_dat(low), place_of(low, "shared").offset + 40);
     set = open_all(NULL);
     fi_buf_clear(&got);
-    expect_rc(fi_chkpv1_set_stream(set, &hash, append, &got, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_set_stream(set, &hash, append, &got, &err), FIRN_OK, &err);
     assert_true(fi_slice_equal(fi_buf_slice(&got), firn_str("shared")));
-    fi_chkpv1_set_close(set);
+    fi_chkp_set_close(set);
 
     damage(chkp_fixture_dat(high), place_of(high, "shared").offset + 40);
     set = open_all(NULL);
     expect_rc(read_text(set, "shared", &err), FIRN_CORRUPT, &err);
     assert_non_null(strstr(err.text, low));
-    fi_chkpv1_set_close(set);
+    fi_chkp_set_close(set);
     fi_buf_deinit(&got);
 }
 
@@ -308,16 +307,16 @@ a_pack_with_a_damaged_index_is_asked_in_vain(void **state)
     char high[FIRN_CHKP_NAME_SIZE];
     make_two(low, high);
     damage(chkp_fixture_idx(low), 0);
-    struct firn_chkpv1_set *set = open_all(NULL);
-    assert_int_equal(fi_chkpv1_set_count(set), 2);
+    struct firn_chkp_set *set = open_all(NULL);
+    assert_int_equal(fi_chkp_set_count(set), 2);
     /* Objects of the other pack are found all the same; a miss is not to be had. */
-    struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, high);
+    struct firn_chkp *pack = chkp_fixture_open_pack(fixture.dir, high);
     const char *there = pack->index.count == 3 ? "two" : "one";
-    fi_chkpv1_close(pack);
+    fi_chkp_close(pack);
     expect_rc(read_text(set, there, &err), FIRN_OK, &err);
     expect_rc(read_text(set, "four", &err), FIRN_CORRUPT, &err);
     assert_non_null(strstr(err.text, low));
-    fi_chkpv1_set_close(set);
+    fi_chkp_set_close(set);
 }
 
 struct listed {
@@ -326,7 +325,7 @@ struct listed {
 };
 
 static int
-count_listed(void *ctx, const char *name, const struct fi_chkpv1_entry *entry)
+count_listed(void *ctx, const char *name, const struct fi_chkp_entry *entry)
 {
     struct listed *listed = ctx;
     assert_non_null(name);
@@ -342,24 +341,24 @@ a_list_goes_over_all_packs(void **state)
     char high[FIRN_CHKP_NAME_SIZE];
     make_two(low, high);
     struct listed listed = {0, 0};
-    struct firn_chkpv1_set *set = open_all(NULL);
-    expect_rc(fi_chkpv1_set_list(set, count_listed, &listed, &err), FIRN_OK, &err);
+    struct firn_chkp_set *set = open_all(NULL);
+    expect_rc(fi_chkp_set_list(set, count_listed, &listed, &err), FIRN_OK, &err);
     assert_int_equal(listed.count, 5);
     listed = (struct listed){0, 4};
-    expect_rc(fi_chkpv1_set_list(set, count_listed, &listed, &err), FIRN_CANCELLED, &err);
+    expect_rc(fi_chkp_set_list(set, count_listed, &listed, &err), FIRN_CANCELLED, &err);
     assert_int_equal(listed.count, 4);
-    expect_rc(fi_chkpv1_set_verify(set, NULL, NULL, NULL, &err), FIRN_OK, &err);
-    fi_chkpv1_set_close(set);
+    expect_rc(fi_chkp_set_verify(set, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    fi_chkp_set_close(set);
 
     damage(chkp_fixture_idx(low), 33);
     set = open_all(NULL);
     listed = (struct listed){0, 0};
-    expect_rc(fi_chkpv1_set_list(set, count_listed, &listed, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_chkp_set_list(set, count_listed, &listed, &err), FIRN_CORRUPT, &err);
     assert_in_range(listed.count, 2, 3);
     struct told told = {{0}, 0};
-    expect_rc(fi_chkpv1_set_verify(set, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_chkp_set_verify(set, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
     assert_int_equal(told.count, 1);
-    fi_chkpv1_set_close(set);
+    fi_chkp_set_close(set);
     fi_buf_deinit(&told.text);
 }
 
@@ -373,8 +372,8 @@ many_packs_take_a_bounded_number_of_descriptors(void **state)
     for (uint64_t i = 0; i < PACKS; i++) {
         chkp_fixture_pack(fixture.dir, i, 2, name);
     }
-    struct firn_chkpv1_set *set = open_all(NULL);
-    assert_int_equal(fi_chkpv1_set_count(set), PACKS);
+    struct firn_chkp_set *set = open_all(NULL);
+    assert_int_equal(fi_chkp_set_count(set), PACKS);
     struct fi_buf content = {0};
     for (int turn = 0; turn < 2; turn++) {
         for (uint64_t i = 0; i < PACKS; i++) {
@@ -382,24 +381,24 @@ many_packs_take_a_bounded_number_of_descriptors(void **state)
             size_t size;
             firn_hash hash;
             chkp_fixture_object(i, 1, &content, &hash);
-            expect_rc(fi_chkpv1_set_read(set, &hash, SIZE_MAX, &data, &size, &err), FIRN_OK, &err);
+            expect_rc(fi_chkp_set_read(set, &hash, SIZE_MAX, &data, &size, &err), FIRN_OK, &err);
             assert_true(fi_slice_equal(firn_bytes(data, size), fi_buf_slice(&content)));
             fi_free(data);
         }
         assert_in_range(test_descriptors_count() - before, 0, 2 * FIRN_CHKP_SET_OPEN_MAX + 1);
     }
     expect_rc(read_text(set, "absent", &err), FIRN_NOT_FOUND, &err);
-    expect_rc(fi_chkpv1_set_verify(set, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    expect_rc(fi_chkp_set_verify(set, NULL, NULL, NULL, &err), FIRN_OK, &err);
 
     /* A pack beyond the resident ones that is damaged after its index was found good is looked
      * at again. */
-    const char *last = fi_chkpv1_set_name(set, PACKS - 1);
+    const char *last = fi_chkp_set_name(set, PACKS - 1);
     damage(chkp_fixture_idx(last), 3);
     firn_hash first_hash;
     chkp_fixture_object(0, 0, &content, &first_hash);
     expect_rc(read_text(set, "absent", &err), FIRN_CORRUPT, &err);
     assert_non_null(strstr(err.text, last));
-    fi_chkpv1_set_close(set);
+    fi_chkp_set_close(set);
     fi_buf_deinit(&content);
     assert_int_equal(test_descriptors_count(), before);
 }

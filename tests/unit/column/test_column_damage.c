@@ -139,10 +139,10 @@ check_gets(struct damage *damage, struct fi_run *run)
     struct fi_buf value = {0};
     for (size_t i = 0; i < damage->model.count; i += 31) {
         const struct fi_entry *entry = &damage->model.entries[i];
-        struct fi_view_interval only = {entry->sequence, entry->sequence};
-        struct fi_view view = {&only, 1, 0, NULL};
+        struct fi_snapshot_interval only = {entry->sequence, entry->sequence};
+        struct fi_snapshot snapshot = {&only, 1, 0, NULL};
         struct fi_run_hit hit;
-        int rc = fi_column_kind.get(run, entry->key, &view, &hit, &value, &err);
+        int rc = fi_column_kind.get(run, entry->key, &snapshot, &hit, &value, &err);
         if (rc != FIRN_OK) {
             assert_is_damage(rc, &err);
             assert_non_null(strstr(err.text, "of row group"));
@@ -244,7 +244,7 @@ compare_entry(const struct damage *damage, const struct fi_entry *wanted,
     for (size_t slot = 1; wanted->kind == FI_ENTRY_PUT && slot < layout->count; slot++) {
         struct fi_cell a = {.kind = FI_PHYSICAL_NONE};
         struct fi_cell b = {.kind = FI_PHYSICAL_NONE};
-        FI_IGNORE(fi_tuple_find(wanted->value, layout->columns[slot].id, &a));
+        FI_RULES_IGNORE(fi_tuple_find(wanted->value, layout->columns[slot].id, &a));
         assert_int_equal(fi_tuple_find(found->value, layout->columns[slot].id, &b), FIRN_OK);
         bool is_same = a.kind == b.kind &&
                        (a.kind == FI_PHYSICAL_NONE ||

@@ -130,9 +130,9 @@ read_run(const void *ctx, struct fi_os_dir *dir, struct fi_block_cache *cache, f
     for (size_t i = 0; rc == FIRN_OK && i < model->count; i += 9) {
         struct fi_run_hit hit;
         const struct fi_entry *entry = &model->entries[i];
-        struct fi_view_interval only = {entry->sequence, entry->sequence};
-        struct fi_view view = {&only, 1, 0, NULL};
-        rc = fi_column_kind.get(run, entry->key, &view, &hit, &value, err);
+        struct fi_snapshot_interval only = {entry->sequence, entry->sequence};
+        struct fi_snapshot snapshot = {&only, 1, 0, NULL};
+        rc = fi_column_kind.get(run, entry->key, &snapshot, &hit, &value, err);
         assert_true(rc != FIRN_OK || (hit.sequence == entry->sequence &&
                                       (hit.kind == FI_ENTRY_DELETE ||
                                        fi_slice_equal(fi_buf_slice(&value), entry->value))));

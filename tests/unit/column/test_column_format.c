@@ -138,8 +138,8 @@ compare_file(const struct column_fixture_table *table, const struct row_model *m
     struct row_fixture fixture;
     struct fi_run *run;
     struct row_model expected;
-    const struct fi_view_interval interval = {1, UINT64_MAX};
-    const struct fi_view view = {&interval, 1, 0, NULL};
+    const struct fi_snapshot_interval interval = {1, UINT64_MAX};
+    const struct fi_snapshot snapshot = {&interval, 1, 0, NULL};
     row_fixture_init(&fixture, 1 << 20);
     test_file_write(fixture.dir, "run", bytes.data, bytes.size);
     struct fi_run_env env = row_fixture_env(&fixture);
@@ -148,7 +148,7 @@ compare_file(const struct column_fixture_table *table, const struct row_model *m
     column_fixture_compare_summary(model, fi_column_kind.summary(run));
     column_fixture_compare_scan(&expected, run, true);
     for (size_t i = 0; i < expected.count; i++) {
-        column_fixture_compare_get(&expected, run, expected.entries[i].key, &view);
+        column_fixture_compare_get(&expected, run, expected.entries[i].key, &snapshot);
     }
     column_fixture_check(run);
     assert_int_equal(fi_column_group_count(run), (ROWS + GROUP_ROWS - 1) / GROUP_ROWS);

@@ -13,7 +13,7 @@
 #include "store/db.h"
 #include "support/store/db_program.h"
 #include "support/test_random.h"
-#include "txn/db_txn.h"
+#include "txn/txn.h"
 
 static firn_slice
 key_of(unsigned number, char out[16])
@@ -50,10 +50,10 @@ get_number(struct firn_db_keyspace *keyspace, unsigned number)
 }
 
 static uint64_t
-count_keys(struct firn_db_keyspace *keyspace, struct firn_db_view *view)
+count_keys(struct firn_db_keyspace *keyspace, struct firn_snapshot *snapshot)
 {
     firn_error err;
-    const struct fi_db_cursor_options options = {.view = view};
+    const struct fi_db_cursor_options options = {.snapshot = snapshot};
     struct firn_db_cursor *cursor;
     uint64_t count = 0;
     DB_OK(fi_db_cursor_open(keyspace, &options, &cursor, &err));
@@ -81,7 +81,7 @@ a_load_is_one_commit_written_to_the_last_level(void **state)
     firn_error err;
     struct db_support support;
     struct firn_db_bulk *bulk;
-    struct firn_db_view *before;
+    struct firn_snapshot *before;
     firn_store_statistics stats = {.size = sizeof stats};
     db_support_init(&support, 1);
     struct firn_db *db = db_support_open(support.dir);
@@ -90,12 +90,12 @@ a_load_is_one_commit_written_to_the_last_level(void **state)
     DB_OK(load(bulk, 0, 5000, 1, "loaded", &err));
     assert_int_equal(fi_db_bulk_count(bulk), 5000);
     assert_int_equal(count_keys(keyspace, NULL), 0);
-    DB_OK(fi_db_view_open(db, &before, &err));
+    DB_OK(fi_db_snapshot_open(db, &before, &err));
     DB_OK(fi_db_bulk_commit(bulk, &err));
     fi_db_bulk_close(bulk);
     assert_int_equal(count_keys(keyspace, NULL), 5000);
     assert_int_equal(count_keys(keyspace, before), 0);
-    fi_db_view_close(before);
+    fi_db_snapshot_close(before);
     DB_OK(fi_inspect_stats(db, &stats, &err));
     assert_int_equal(stats.levels[FIRN_STORE_LEVELS - 1].entries, 5000);
     /* What comes later is newer. */
@@ -314,7 +314,7 @@ loads_are_in_checkpoints_and_go_with_restores(void **state)
         struct fi_db_checkpoint_info info;
         struct fi_db_checkpoint_info safety;
         struct firn_db_bulk *bulk;
-        struct firn_db_view *view;
+        struct firn_snapshot *snapshot;
         db_support_init(&support, 30 + way);
         struct firn_db *db = db_support_open(support.dir);
         struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
@@ -337,12 +337,12 @@ loads_are_in_checkpoints_and_go_with_restores(void **state)
             assert_int_equal(count_keys(keyspace, NULL), 4);
             assert_string_equal(get_number(keyspace, 1), "old");
             assert_string_equal(get_number(keyspace, 5), "second");
-            DB_OK(fi_db_checkpoint_view(db, "loaded", &view, &err));
-            assert_int_equal(count_keys(keyspace, view), 10);
-            fi_db_view_close(view);
-            DB_OK(fi_db_checkpoint_view(db, "old", &view, &err));
-            assert_int_equal(count_keys(keyspace, view), 1);
-            fi_db_view_close(view);
+            DB_OK(fi_db_checkpoint_snapshot(db, "loaded", &snapshot, &err));
+            assert_int_equal(count_keys(keyspace, snapshot), 10);
+            fi_db_snapshot_close(snapshot);
+            DB_OK(fi_db_checkpoint_snapshot(db, "old", &snapshot, &err));
+            assert_int_equal(count_keys(keyspace, snapshot), 1);
+            fi_db_snapshot_close(snapshot);
             if (way % 2 == 0) {
                 DB_OK(fi_db_maintain_compact(db, NULL, &err));
             }
@@ -418,22 +418,22 @@ a_load_counts_as_a_write_of_its_keys(void **state)
     for (unsigned key = 0; key < 3; key++) {
         struct db_support support;
         struct firn_db_bulk *bulk;
-        struct firn_db_txn *txn;
-        const struct fi_db_txn_options plain = {0};
+        struct firn_txn *txn;
+        const struct fi_txn_options plain = {0};
         char bytes[16];
         db_support_init(&support, 25);
         struct firn_db *db = db_support_open(support.dir);
         struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
         put_number(keyspace, 1, "old");
-        DB_OK(fi_db_txn_begin(db, &plain, &txn, &err));
+        DB_OK(fi_txn_begin(db, &plain, &txn, &err));
         DB_OK(fi_db_bulk_open(keyspace, &bulk, &err));
         DB_OK(load(bulk, 1, 3, 1, "loaded", &err));
         DB_OK(fi_db_bulk_commit(bulk, &err));
         fi_db_bulk_close(bulk);
-        DB_OK(fi_db_txn_put(txn, keyspace, key_of(key, bytes), firn_str("mine"), &err));
-        int rc = fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err);
+        DB_OK(fi_txn_put(txn, keyspace, key_of(key, bytes), firn_str("mine"), &err));
+        int rc = fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err);
         assert_int_equal(rc, key == 0 ? FIRN_OK : FIRN_CONFLICT);
-        fi_db_txn_close(txn);
+        fi_txn_close(txn);
         assert_string_equal(get_number(keyspace, 2), "loaded");
         DB_OK(fi_db_close(db, &err));
         db_support_deinit(&support);

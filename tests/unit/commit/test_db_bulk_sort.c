@@ -88,7 +88,7 @@ check(const struct model *model, struct firn_db_keyspace *keyspace)
 {
     firn_error err;
     struct firn_db_cursor *cursor;
-    const struct fi_db_cursor_options all = {.view = NULL};
+    const struct fi_db_cursor_options all = {.snapshot = NULL};
     DB_OK(fi_db_cursor_open(keyspace, &all, &cursor, &err));
     DB_OK(fi_db_cursor_first(cursor, &err));
     for (unsigned key = 0; key < KEYS; key++) {
@@ -154,7 +154,7 @@ a_load_is_one_commit_and_newer_than_what_came_meanwhile(void **state)
     for (unsigned entries = 2; entries <= 200; entries += 198) {
         struct db_support support;
         struct firn_db_bulk *bulk;
-        struct firn_db_view *before;
+        struct firn_snapshot *before;
         char name[16];
         char value[VALUE_SIZE] = {'l'};
         db_support_init(&support, entries);
@@ -166,16 +166,16 @@ a_load_is_one_commit_and_newer_than_what_came_meanwhile(void **state)
         }
         db_support_put(keyspace, "key-00001", "meanwhile");
         db_support_put(keyspace, "key-00000", "meanwhile");
-        DB_OK(fi_db_view_open(db, &before, &err));
+        DB_OK(fi_db_snapshot_open(db, &before, &err));
         assert_string_equal(db_support_keys(keyspace, NULL, false), "key-00000 key-00001 ");
         DB_OK(fi_db_bulk_commit(bulk, &err));
         DB_FAILS(fi_db_bulk_commit(bulk, &err), FIRN_MISUSE, "over");
         fi_db_bulk_close(bulk);
         assert_string_equal(db_support_get(keyspace, "key-00001"), "l");
         assert_string_equal(db_support_get(keyspace, "key-00000"), "meanwhile");
-        const struct fi_db_cursor_options at = {.view = before};
+        const struct fi_db_cursor_options at = {.snapshot = before};
         assert_string_equal(db_support_keys(keyspace, &at, false), "key-00000 key-00001 ");
-        fi_db_view_close(before);
+        fi_db_snapshot_close(before);
         fi_db_abandon(db);
         db_support_cut(&support, entries);
         db = open_little(support.dir);

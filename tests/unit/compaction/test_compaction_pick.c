@@ -140,7 +140,7 @@ static void
 what_has_been_installed_is_not_taken_away_again(void **state)
 {
     firn_error err;
-    struct fi_run_file *removed[3];
+    struct fi_version_file *removed[3];
     struct fi_version_added added[3];
     bool is_certain;
     open_fixture();
@@ -338,11 +338,11 @@ runs_with_garbage_are_written_anew_at_the_bottom(void **state)
         for (unsigned key = 0; key < 30; key++) {
             assert_int_equal(fixture_put(&fixture, 0, 20 + 30 * i + key, 100), FIRN_OK);
         }
-        size_t view = fixture_checkpoint(&fixture);
+        size_t snapshot = fixture_checkpoint(&fixture);
         /* Deletes of single keys would go to history with what they hide. */
         assert_int_equal(fixture_delete_range(&fixture, 0, 20 + 30 * i, 30 + 30 * i), FIRN_OK);
         TEST_OK(fixture_flush(&fixture, &err), &err);
-        fixture_remove_view(&fixture, view);
+        fixture_remove_snapshot(&fixture, snapshot);
     }
     struct fi_lsm_stats stats;
     get_stats(&stats);
@@ -377,7 +377,7 @@ tombstones_do_not_wait_for_the_level_to_fill(void **state)
 }
 
 static void
-a_view_that_goes_frees_what_was_kept_for_it(void **state)
+a_snapshot_that_goes_frees_what_was_kept_for_it(void **state)
 {
     firn_error err;
     struct fi_lsm_stats stats;
@@ -401,7 +401,7 @@ a_view_that_goes_frees_what_was_kept_for_it(void **state)
     assert_int_equal(fixture_put(&fixture, 1, 20, 10), FIRN_OK);
     (void)fixture_checkpoint(&fixture);
     assert_null(pick(true));
-    fixture_remove_view(&fixture, 1);
+    fixture_remove_snapshot(&fixture, 1);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     get_stats(&stats);
     assert_int_equal(stats.levels[FI_VERSION_LEVELS - 1].entries, 40);
@@ -410,7 +410,7 @@ a_view_that_goes_frees_what_was_kept_for_it(void **state)
 }
 
 static void
-what_no_view_sees_after_a_restore_goes(void **state)
+what_no_snapshot_sees_after_a_restore_goes(void **state)
 {
     firn_error err;
     struct fi_lsm_stats stats;
@@ -427,7 +427,7 @@ what_no_view_sees_after_a_restore_goes(void **state)
     get_stats(&stats);
     assert_int_equal(stats.levels[FI_VERSION_LEVELS - 1].entries, 1);
     assert_int_equal(stats.levels[FI_VERSION_HISTORY].entries, 30);
-    fixture_remove_view(&fixture, safety);
+    fixture_remove_snapshot(&fixture, safety);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     get_stats(&stats);
     assert_int_equal(stats.levels[FI_VERSION_LEVELS - 1].entries, 1);
@@ -438,67 +438,68 @@ what_no_view_sees_after_a_restore_goes(void **state)
 /* ---- marks of views ---- */
 
 static uint64_t
-mark_of(const struct fi_view *views, size_t count, uint64_t first, uint64_t last)
+mark_of(const struct fi_snapshot *snapshots, size_t count, uint64_t first, uint64_t last)
 {
     firn_error err;
     uint64_t mark;
-    struct fi_merge_view_map map;
-    assert_int_equal(flat_views_map(views, count, NULL, NULL, &map), FIRN_OK);
-    TEST_OK(fi_merge_view_mark_of(&map, first, last, &mark, &err), &err);
+    struct fi_merge_snapshot_map map;
+    assert_int_equal(flat_snapshots_map(snapshots, count, NULL, NULL, &map), FIRN_OK);
+    TEST_OK(fi_merge_snapshot_mark_of(&map, first, last, &mark, &err), &err);
     assert_int_not_equal(mark, 0);
-    fi_merge_view_map_deinit(&map);
+    fi_merge_snapshot_map_deinit(&map);
     return mark;
 }
 
 static void
 a_mark_tells_only_what_matters_to_the_run(void **state)
 {
-    const struct fi_view_interval now = {1, UINT64_MAX};
-    const struct fi_view_interval old = {1, 15};
-    const struct fi_view_interval newer = {1, 40};
-    const struct fi_view_interval older = {1, 5};
-    const struct fi_view_interval split[] = {{1, 12}, {18, UINT64_MAX}};
-    const struct fi_view views[] = {{&now, 1, 0, NULL},
-                                    {&old, 1, 0, NULL},
-                                    {&newer, 1, 0, NULL},
-                                    {&older, 1, 0, NULL},
-                                    {split, 2, 0, NULL}};
-    uint64_t alone = mark_of(views, 1, 10, 20);
+    const struct fi_snapshot_interval now = {1, UINT64_MAX};
+    const struct fi_snapshot_interval old = {1, 15};
+    const struct fi_snapshot_interval newer = {1, 40};
+    const struct fi_snapshot_interval older = {1, 5};
+    const struct fi_snapshot_interval split[] = {{1, 12}, {18, UINT64_MAX}};
+    const struct fi_snapshot snapshots[] = {{&now, 1, 0, NULL},
+                                            {&old, 1, 0, NULL},
+                                            {&newer, 1, 0, NULL},
+                                            {&older, 1, 0, NULL},
+                                            {split, 2, 0, NULL}};
+    uint64_t alone = mark_of(snapshots, 1, 10, 20);
     /* One inside tells the run's sequences apart. */
-    assert_int_not_equal(mark_of(views, 2, 10, 20), alone);
+    assert_int_not_equal(mark_of(snapshots, 2, 10, 20), alone);
     /* One beyond sees what now sees; one below sees nothing; their order does not matter. */
-    const struct fi_view others[] = {views[3], views[2], views[1], views[2], views[0]};
-    assert_int_equal(mark_of(others, 5, 10, 20), mark_of(views, 2, 10, 20));
-    assert_int_equal(mark_of(views + 2, 2, 10, 20), alone);
-    assert_int_not_equal(mark_of(views + 4, 1, 10, 20), alone);
-    assert_int_not_equal(mark_of(views + 3, 1, 10, 20), alone);
-    struct fi_merge_view_map map;
-    assert_int_equal(flat_views_map(views, 5, NULL, NULL, &map), FIRN_OK);
-    assert_true(fi_merge_view_mark_sees_all(&map, 10, 20));
-    fi_merge_view_map_deinit(&map);
-    assert_int_equal(flat_views_map(views + 3, 2, NULL, NULL, &map), FIRN_OK);
-    assert_false(fi_merge_view_mark_sees_all(&map, 10, 20));
-    assert_true(fi_merge_view_mark_sees_all(&map, 18, 20));
-    fi_merge_view_map_deinit(&map);
+    const struct fi_snapshot others[] = {snapshots[3], snapshots[2], snapshots[1], snapshots[2],
+                                         snapshots[0]};
+    assert_int_equal(mark_of(others, 5, 10, 20), mark_of(snapshots, 2, 10, 20));
+    assert_int_equal(mark_of(snapshots + 2, 2, 10, 20), alone);
+    assert_int_not_equal(mark_of(snapshots + 4, 1, 10, 20), alone);
+    assert_int_not_equal(mark_of(snapshots + 3, 1, 10, 20), alone);
+    struct fi_merge_snapshot_map map;
+    assert_int_equal(flat_snapshots_map(snapshots, 5, NULL, NULL, &map), FIRN_OK);
+    assert_true(fi_merge_snapshot_mark_sees_all(&map, 10, 20));
+    fi_merge_snapshot_map_deinit(&map);
+    assert_int_equal(flat_snapshots_map(snapshots + 3, 2, NULL, NULL, &map), FIRN_OK);
+    assert_false(fi_merge_snapshot_mark_sees_all(&map, 10, 20));
+    assert_true(fi_merge_snapshot_mark_sees_all(&map, 18, 20));
+    fi_merge_snapshot_map_deinit(&map);
 }
 
 static void
 a_mark_tells_which_tombstones_had_to_stay(void **state)
 {
     firn_error err;
-    const struct fi_view_interval now = {1, UINT64_MAX};
-    const struct fi_view view = {&now, 1, 0, NULL};
-    struct fi_merge_view_map map;
+    const struct fi_snapshot_interval now = {1, UINT64_MAX};
+    const struct fi_snapshot snapshot = {&now, 1, 0, NULL};
+    struct fi_merge_snapshot_map map;
     uint64_t mark;
-    uint64_t alone = mark_of(&view, 1, 10, 20);
-    assert_int_equal(flat_views_map(&view, 1, NULL, NULL, &map), FIRN_OK);
+    uint64_t alone = mark_of(&snapshot, 1, 10, 20);
+    assert_int_equal(flat_snapshots_map(&snapshot, 1, NULL, NULL, &map), FIRN_OK);
     map.tombstones_kept_from = 20;
-    TEST_OK(fi_merge_view_mark_of(&map, 10, 20, &mark, &err), &err);
+    TEST_OK(fi_merge_snapshot_mark_of(&map, 10, 20, &mark, &err), &err);
     assert_int_not_equal(mark, alone);
     map.tombstones_kept_from = 21;
-    TEST_OK(fi_merge_view_mark_of(&map, 10, 20, &mark, &err), &err);
+    TEST_OK(fi_merge_snapshot_mark_of(&map, 10, 20, &mark, &err), &err);
     assert_int_equal(mark, alone);
-    fi_merge_view_map_deinit(&map);
+    fi_merge_snapshot_map_deinit(&map);
 }
 
 /* The same views, and another of them is now: after a restore. */
@@ -506,18 +507,18 @@ static void
 a_mark_tells_what_now_sees(void **state)
 {
     firn_error err;
-    const struct fi_view_interval all = {1, UINT64_MAX};
-    const struct fi_view_interval split[] = {{1, 12}, {18, UINT64_MAX}};
-    const struct fi_view views[] = {{&all, 1, 0, NULL}, {split, 2, 0, NULL}};
+    const struct fi_snapshot_interval all = {1, UINT64_MAX};
+    const struct fi_snapshot_interval split[] = {{1, 12}, {18, UINT64_MAX}};
+    const struct fi_snapshot snapshots[] = {{&all, 1, 0, NULL}, {split, 2, 0, NULL}};
     uint64_t marks[2];
     for (unsigned i = 0; i < 2; i++) {
-        struct fi_merge_view_map map;
-        assert_int_equal(flat_views_map(views, 2, NULL, &views[i], &map), FIRN_OK);
-        TEST_OK(fi_merge_view_mark_of(&map, 10, 20, &marks[i], &err), &err);
-        fi_merge_view_map_deinit(&map);
+        struct fi_merge_snapshot_map map;
+        assert_int_equal(flat_snapshots_map(snapshots, 2, NULL, &snapshots[i], &map), FIRN_OK);
+        TEST_OK(fi_merge_snapshot_mark_of(&map, 10, 20, &marks[i], &err), &err);
+        fi_merge_snapshot_map_deinit(&map);
     }
     assert_int_not_equal(marks[0], marks[1]);
-    assert_int_not_equal(fi_merge_view_mark_beside_history(marks[0]), marks[0]);
+    assert_int_not_equal(fi_merge_snapshot_mark_beside_history(marks[0]), marks[0]);
 }
 
 /* ---- space ---- */
@@ -610,9 +611,10 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(tombstones_do_not_wait_for_the_level_to_fill, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(a_view_that_goes_frees_what_was_kept_for_it, setup,
+        cmocka_unit_test_setup_teardown(a_snapshot_that_goes_frees_what_was_kept_for_it, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(what_no_view_sees_after_a_restore_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_no_snapshot_sees_after_a_restore_goes, setup,
+                                        teardown),
         cmocka_unit_test(a_mark_tells_only_what_matters_to_the_run),
         cmocka_unit_test(a_mark_tells_which_tombstones_had_to_stay),
         cmocka_unit_test(a_mark_tells_what_now_sees),

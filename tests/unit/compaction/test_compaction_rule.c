@@ -73,22 +73,22 @@ commit(struct rule_tree *tree)
 static void
 checkpoint(struct rule_tree *tree)
 {
-    if (tree->view_count == RULE_MODEL_VIEWS_MAX) {
+    if (tree->snapshot_count == RULE_MODEL_SNAPSHOTS_MAX) {
         return;
     }
-    struct rule_view *view = &tree->views[tree->view_count];
-    *view = tree->views[0];
-    struct fi_view_interval *last = &view->intervals[view->count - 1];
+    struct rule_snapshot *snapshot = &tree->snapshots[tree->snapshot_count];
+    *snapshot = tree->snapshots[0];
+    struct fi_snapshot_interval *last = &snapshot->intervals[snapshot->count - 1];
     last->last = tree->sequence;
-    view->count -= last->first > last->last;
-    tree->view_count += view->count > 0;
+    snapshot->count -= last->first > last->last;
+    tree->snapshot_count += snapshot->count > 0;
 }
 
 /* Now becomes a checkpoint's intervals and all that comes. */
 static void
 restore(struct rule_tree *tree)
 {
-    struct rule_view now = tree->views[rule_tree_below(tree, tree->view_count)];
+    struct rule_snapshot now = tree->snapshots[rule_tree_below(tree, tree->snapshot_count)];
     if (now.time_ms > tree->now_ms) { /* what expires by then may have gone */
         return;
     }
@@ -98,36 +98,36 @@ restore(struct rule_tree *tree)
     if (now.count == RULE_MODEL_INTERVALS_MAX) {
         return;
     }
-    struct fi_view_interval *last = now.count > 0 ? &now.intervals[now.count - 1] : NULL;
+    struct fi_snapshot_interval *last = now.count > 0 ? &now.intervals[now.count - 1] : NULL;
     if (last != NULL && last->last >= tree->sequence) {
         last->last = UINT64_MAX;
     } else {
-        now.intervals[now.count++] = (struct fi_view_interval){tree->sequence + 1, UINT64_MAX};
+        now.intervals[now.count++] = (struct fi_snapshot_interval){tree->sequence + 1, UINT64_MAX};
     }
     now.time_ms = tree->now_ms;
-    tree->views[0] = now;
+    tree->snapshots[0] = now;
 }
 
 static void
-drop_view(struct rule_tree *tree)
+drop_snapshot(struct rule_tree *tree)
 {
-    if (tree->view_count > 1) {
-        size_t at = 1 + rule_tree_below(tree, tree->view_count - 1);
-        tree->views[at] = tree->views[--tree->view_count];
+    if (tree->snapshot_count > 1) {
+        size_t at = 1 + rule_tree_below(tree, tree->snapshot_count - 1);
+        tree->snapshots[at] = tree->snapshots[--tree->snapshot_count];
     }
 }
 
 /* From the beginning on, over what is to come. */
 static void
-add_odd_view(struct rule_tree *tree)
+add_odd_snapshot(struct rule_tree *tree)
 {
-    struct rule_view *view = &tree->views[tree->view_count++];
+    struct rule_snapshot *snapshot = &tree->snapshots[tree->snapshot_count++];
     uint64_t at = 1;
-    *view = (struct rule_view){.time_ms = rule_tree_below(tree, 60)};
-    while (view->count < 4) {
+    *snapshot = (struct rule_snapshot){.time_ms = rule_tree_below(tree, 60)};
+    while (snapshot->count < 4) {
         uint64_t first = at + rule_tree_below(tree, 8);
         at = first + rule_tree_below(tree, 12);
-        view->intervals[view->count++] = (struct fi_view_interval){first, at};
+        snapshot->intervals[snapshot->count++] = (struct fi_snapshot_interval){first, at};
         at += 2;
     }
 }
@@ -136,20 +136,20 @@ static void
 pass_time(struct rule_tree *tree)
 {
     tree->now_ms += rule_tree_below(tree, 3);
-    tree->views[0].time_ms = tree->now_ms;
+    tree->snapshots[0].time_ms = tree->now_ms;
 }
 
 static void
 history_init(struct rule_tree *tree, uint64_t seed)
 {
-    *tree = (struct rule_tree){.random = {.state = seed}, .view_count = 1};
-    tree->views[0] =
-        (struct rule_view){.intervals = {{.first = 1, .last = UINT64_MAX}}, .count = 1};
+    *tree = (struct rule_tree){.random = {.state = seed}, .snapshot_count = 1};
+    tree->snapshots[0] =
+        (struct rule_snapshot){.intervals = {{.first = 1, .last = UINT64_MAX}}, .count = 1};
     tree->is_plain = rule_tree_below(tree, 3) == 0;
     tree->has_merges = !rule_columns_are_used();
     assert_int_equal(fi_memtable_create(&tree->table, NULL), FIRN_OK);
     for (uint64_t odd = rule_tree_below(tree, 3); odd > 0; odd--) {
-        add_odd_view(tree);
+        add_odd_snapshot(tree);
     }
 }
 
@@ -166,7 +166,7 @@ step(struct rule_tree *tree)
     } else if (dice < 66) {
         restore(tree);
     } else if (dice < 70) {
-        drop_view(tree);
+        drop_snapshot(tree);
     } else if (dice < 80) {
         rule_tree_flush(tree);
     } else if (dice < 93) {

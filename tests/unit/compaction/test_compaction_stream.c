@@ -24,25 +24,25 @@ seconds(void)
 
 /* ---- the rule alone ---- */
 
-enum { VIEWS_MAX = 40, INTERVALS_MAX = 5, SEQUENCES = 60 };
+enum { SNAPSHOTS_MAX = 40, INTERVALS_MAX = 5, SEQUENCES = 60 };
 
-struct some_views {
-    struct fi_view_interval intervals[VIEWS_MAX][INTERVALS_MAX];
-    struct fi_view views[VIEWS_MAX];
+struct some_snapshots {
+    struct fi_snapshot_interval intervals[SNAPSHOTS_MAX][INTERVALS_MAX];
+    struct fi_snapshot snapshots[SNAPSHOTS_MAX];
     size_t count;
 };
 
 /* Some begin as the one before: families, and equal ones. */
 static void
-make_views(struct test_random *random, struct some_views *out)
+make_snapshots(struct test_random *random, struct some_snapshots *out)
 {
-    out->count = test_random_below(random, VIEWS_MAX + 1);
+    out->count = test_random_below(random, SNAPSHOTS_MAX + 1);
     for (size_t i = 0; i < out->count; i++) {
-        struct fi_view_interval *intervals = out->intervals[i];
+        struct fi_snapshot_interval *intervals = out->intervals[i];
         size_t count = 0;
         uint64_t at = 1;
-        if (i > 0 && test_random_below(random, 2) == 0 && out->views[i - 1].count > 0) {
-            count = out->views[i - 1].count;
+        if (i > 0 && test_random_below(random, 2) == 0 && out->snapshots[i - 1].count > 0) {
+            count = out->snapshots[i - 1].count;
             memcpy(intervals, out->intervals[i - 1], sizeof out->intervals[0]);
             at = intervals[--count].first; /* another end, or the same */
             intervals[count++].last = at + test_random_below(random, 9);
@@ -50,7 +50,7 @@ make_views(struct test_random *random, struct some_views *out)
         while (count < INTERVALS_MAX && test_random_below(random, 3) > 0) {
             at = count > 0 ? intervals[count - 1].last + 2 : 1;
             at += test_random_below(random, 10);
-            intervals[count++] = (struct fi_view_interval){
+            intervals[count++] = (struct fi_snapshot_interval){
                 at, test_random_below(random, 8) == 0 ? UINT64_MAX
                                                       : at + test_random_below(random, 15)};
             if (intervals[count - 1].last == UINT64_MAX) {
@@ -60,19 +60,20 @@ make_views(struct test_random *random, struct some_views *out)
         if (count > 0 && intervals[count - 1].last >= UINT64_MAX - 20) {
             intervals[count - 1].last = UINT64_MAX;
         }
-        out->views[i] = (struct fi_view){intervals, count, 0, NULL};
+        out->snapshots[i] = (struct fi_snapshot){intervals, count, 0, NULL};
     }
 }
 
 static bool
-is_needed(const struct some_views *views, const uint64_t *newer, size_t count, uint64_t sequence)
+is_needed(const struct some_snapshots *snapshots, const uint64_t *newer, size_t count,
+          uint64_t sequence)
 {
-    for (size_t i = 0; i < views->count; i++) {
+    for (size_t i = 0; i < snapshots->count; i++) {
         bool sees_newer = false;
         for (size_t j = 0; j < count; j++) {
-            sees_newer |= fi_view_sees(&views->views[i], newer[j]);
+            sees_newer |= fi_snapshot_sees(&snapshots->snapshots[i], newer[j]);
         }
-        if (!sees_newer && fi_view_sees(&views->views[i], sequence)) {
+        if (!sees_newer && fi_snapshot_sees(&snapshots->snapshots[i], sequence)) {
             return true;
         }
     }
@@ -84,12 +85,13 @@ a_version_is_needed_as_the_definition_says(void **state)
 {
     struct test_random random;
     test_random_init(&random, "rule", 51);
-    static struct some_views views;
+    static struct some_snapshots snapshots;
     for (unsigned round = 0; round < 2000; round++) {
-        make_views(&random, &views);
-        struct fi_merge_view_map map;
+        make_snapshots(&random, &snapshots);
+        struct fi_merge_snapshot_map map;
         struct fi_merge_rule *rule;
-        assert_int_equal(flat_views_map(views.views, views.count, NULL, NULL, &map), FIRN_OK);
+        assert_int_equal(flat_snapshots_map(snapshots.snapshots, snapshots.count, NULL, NULL, &map),
+                         FIRN_OK);
         assert_int_equal(fi_merge_rule_create(&map, &rule, NULL), FIRN_OK);
         for (unsigned key = 0; key < 4; key++) {
             uint64_t newer[SEQUENCES];
@@ -98,35 +100,35 @@ a_version_is_needed_as_the_definition_says(void **state)
             for (uint64_t at = SEQUENCES; at > 0; at--) {
                 if (test_random_below(&random, 1 + key * 4) == 0) {
                     assert_int_equal(fi_merge_rule_needs(rule, at),
-                                     is_needed(&views, newer, count, at));
+                                     is_needed(&snapshots, newer, count, at));
                     newer[count++] = at;
                 }
             }
         }
         for (uint64_t at = 1; at <= SEQUENCES; at++) { /* who is seen alike is in one segment */
             bool is_alike = fi_merge_rule_segment(rule, at) == fi_merge_rule_segment(rule, at - 1);
-            for (size_t i = 0; i < views.count && is_alike; i++) {
-                assert_int_equal(fi_view_sees(&views.views[i], at),
-                                 fi_view_sees(&views.views[i], at - 1));
+            for (size_t i = 0; i < snapshots.count && is_alike; i++) {
+                assert_int_equal(fi_snapshot_sees(&snapshots.snapshots[i], at),
+                                 fi_snapshot_sees(&snapshots.snapshots[i], at - 1));
             }
         }
         fi_merge_rule_destroy(rule);
-        fi_merge_view_map_deinit(&map);
+        fi_merge_snapshot_map_deinit(&map);
     }
 }
 
 /* A rule over many views; the time to make it and to ask it, in a line. */
 static void
-ask_rule(const char *name, const struct fi_view_list *views, uint64_t newest, double create_max,
-         double ask_max)
+ask_rule(const char *name, const struct fi_snapshot_list *snapshots, uint64_t newest,
+         double create_max, double ask_max)
 {
     enum { KEYS = 2000, VERSIONS = 5 };
     struct test_random random = {.state = 7};
     struct fi_merge_rule *rule;
     unsigned needed = 0;
-    struct fi_merge_view_map map;
+    struct fi_merge_snapshot_map map;
     double begin = seconds();
-    assert_int_equal(fi_merge_view_map_init(&map, views, NULL), FIRN_OK);
+    assert_int_equal(fi_merge_snapshot_map_init(&map, snapshots, NULL), FIRN_OK);
     assert_int_equal(fi_merge_rule_create(&map, &rule, NULL), FIRN_OK);
     double created = seconds() - begin;
     begin = seconds();
@@ -145,22 +147,22 @@ ask_rule(const char *name, const struct fi_view_list *views, uint64_t newest, do
     assert_true(created < create_max);
     assert_true(asked < ask_max);
     fi_merge_rule_destroy(rule);
-    fi_merge_view_map_deinit(&map);
+    fi_merge_snapshot_map_deinit(&map);
 }
 
 static void
 thousands_of_checkpoints_cost_what_one_does(void **state)
 {
     enum { CHECKPOINTS = 20000 };
-    const struct fi_view_branch line = {1, 0, FI_VIEW_ROOT};
-    struct fi_view_place *places = malloc(CHECKPOINTS * sizeof *places);
+    const struct fi_snapshot_branch line = {1, 0, FI_SNAPSHOT_ROOT};
+    struct fi_snapshot_place *places = malloc(CHECKPOINTS * sizeof *places);
     assert_non_null(places);
     for (size_t i = 0; i < CHECKPOINTS; i++) {
         size_t at = i * 7919 % CHECKPOINTS; /* in no order */
         places[i] =
-            (struct fi_view_place){at + 1 == CHECKPOINTS ? UINT64_MAX : 10 * (at + 1), 0, 0};
+            (struct fi_snapshot_place){at + 1 == CHECKPOINTS ? UINT64_MAX : 10 * (at + 1), 0, 0};
     }
-    const struct fi_view_list list = {&line, 1, places, CHECKPOINTS, 0, NULL};
+    const struct fi_snapshot_list list = {&line, 1, places, CHECKPOINTS, 0, NULL};
     ask_rule("20,000 checkpoints", &list, (uint64_t)10 * CHECKPOINTS, 0.5, 5e-6);
     free(places);
 }
@@ -170,16 +172,16 @@ static void
 ten_thousand_restores_cost_what_one_does(void **state)
 {
     enum { RESTORES = 10000 };
-    struct fi_view_branch *lines = malloc(RESTORES * sizeof *lines);
-    struct fi_view_place *places = malloc(RESTORES * sizeof *places);
+    struct fi_snapshot_branch *lines = malloc(RESTORES * sizeof *lines);
+    struct fi_snapshot_place *places = malloc(RESTORES * sizeof *places);
     assert_non_null(lines);
     assert_non_null(places);
     for (uint32_t i = 0; i < RESTORES; i++) { /* each sees a bit of what every earlier one wrote */
-        lines[i] = (struct fi_view_branch){100 * i + 1, i == 0 ? 0 : 100 * i - 50,
-                                           i == 0 ? FI_VIEW_ROOT : i - 1};
-        places[i] = (struct fi_view_place){100 * i + 80, 0, i};
+        lines[i] = (struct fi_snapshot_branch){100 * i + 1, i == 0 ? 0 : 100 * i - 50,
+                                               i == 0 ? FI_SNAPSHOT_ROOT : i - 1};
+        places[i] = (struct fi_snapshot_place){100 * i + 80, 0, i};
     }
-    const struct fi_view_list list = {lines, RESTORES, places, RESTORES, 0, NULL};
+    const struct fi_snapshot_list list = {lines, RESTORES, places, RESTORES, 0, NULL};
     ask_rule("10,000 restores", &list, (uint64_t)100 * RESTORES - 50, 0.5, 5e-6);
     free(lines);
     free(places);
@@ -267,8 +269,8 @@ static void
 a_key_with_a_million_versions_streams(void **state)
 {
     test_alloc_install();
-    struct fi_view_interval intervals[3] = {{1, 5}, {1, 7}, {1, UINT64_MAX}};
-    struct fi_view views[3] = {
+    struct fi_snapshot_interval intervals[3] = {{1, 5}, {1, 7}, {1, UINT64_MAX}};
+    struct fi_snapshot snapshots[3] = {
         {&intervals[0], 1, 0, NULL}, {&intervals[1], 1, 0, NULL}, {&intervals[2], 1, 0, NULL}};
     struct fi_merge_rule *rule;
     struct fi_merge *merge;
@@ -277,8 +279,8 @@ a_key_with_a_million_versions_streams(void **state)
         struct long_source source = {.source = {.ops = &long_ops, .name = "a source"},
                                      .fails_at = fails_at};
         test_alloc_fail_at(0, false);
-        struct fi_merge_view_map map;
-        assert_int_equal(flat_views_map(views, 3, NULL, NULL, &map), FIRN_OK);
+        struct fi_merge_snapshot_map map;
+        assert_int_equal(flat_snapshots_map(snapshots, 3, NULL, NULL, &map), FIRN_OK);
         assert_int_equal(fi_merge_rule_create(&map, &rule, NULL), FIRN_OK);
         assert_int_equal(fi_merge_create(&merge, NULL), FIRN_OK);
         assert_int_equal(fi_merge_add(merge, &source.source, NULL), FIRN_OK);
@@ -299,7 +301,7 @@ a_key_with_a_million_versions_streams(void **state)
         fi_merge_stream_destroy(stream);
         fi_merge_destroy(merge);
         fi_merge_rule_destroy(rule);
-        fi_merge_view_map_deinit(&map);
+        fi_merge_snapshot_map_deinit(&map);
     }
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
@@ -343,16 +345,16 @@ entries_that_are_not_in_order_are_damage(void **state)
         {.source = {.ops = &forged_ops, .name = "forged"}, .entries = ascending, .count = MANY},
         {.source = {.ops = &forged_ops, .name = "forged"}, .entries = keys, .count = 2},
     };
-    struct fi_view_interval interval = {1, UINT64_MAX};
-    struct fi_view view = {&interval, 1, 0, NULL};
+    struct fi_snapshot_interval interval = {1, UINT64_MAX};
+    struct fi_snapshot snapshot = {&interval, 1, 0, NULL};
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
         struct fi_merge_rule *rule;
         struct fi_merge *merge;
         struct fi_merge_stream *stream;
-        struct fi_merge_view_map map;
+        struct fi_merge_snapshot_map map;
         uint64_t entries = 0;
         uint64_t ranges = 0;
-        assert_int_equal(flat_views_map(&view, 1, NULL, NULL, &map), FIRN_OK);
+        assert_int_equal(flat_snapshots_map(&snapshot, 1, NULL, NULL, &map), FIRN_OK);
         assert_int_equal(fi_merge_rule_create(&map, &rule, NULL), FIRN_OK);
         assert_int_equal(fi_merge_create(&merge, NULL), FIRN_OK);
         assert_int_equal(fi_merge_add(merge, &sources[i].source, NULL), FIRN_OK);
@@ -363,7 +365,7 @@ entries_that_are_not_in_order_are_damage(void **state)
         fi_merge_stream_destroy(stream);
         fi_merge_destroy(merge);
         fi_merge_rule_destroy(rule);
-        fi_merge_view_map_deinit(&map);
+        fi_merge_snapshot_map_deinit(&map);
     }
 }
 
@@ -411,9 +413,9 @@ add_shaped(struct fake_run *run, enum shape shape, uint64_t i)
 /* Range deletes alone, nothing older of the first half of the keys elsewhere. Returns how many
  * are written. */
 static uint64_t
-compact_ranges(struct fake_run *run, const struct fi_view *views, size_t view_count)
+compact_ranges(struct fake_run *run, const struct fi_snapshot *snapshots, size_t snapshot_count)
 {
-    struct fi_merge_view_map map;
+    struct fi_merge_snapshot_map map;
     uint8_t lower[KEY_SIZE];
     uint8_t upper[KEY_SIZE];
     struct fi_compaction_span older = {make_key(RANGES / 2, lower), make_key(UINT64_MAX, upper)};
@@ -421,7 +423,7 @@ compact_ranges(struct fake_run *run, const struct fi_view *views, size_t view_co
     struct fi_merge_rule *rule;
     struct fi_merge *merge;
     struct fi_merge_stream *stream;
-    assert_int_equal(flat_views_map(views, view_count, NULL, NULL, &map), FIRN_OK);
+    assert_int_equal(flat_snapshots_map(snapshots, snapshot_count, NULL, NULL, &map), FIRN_OK);
     assert_int_equal(fi_merge_rule_create(&map, &rule, NULL), FIRN_OK);
     assert_int_equal(fi_merge_create(&merge, NULL), FIRN_OK);
     struct fi_merge_stream_options options = {.merge = merge,
@@ -438,7 +440,7 @@ compact_ranges(struct fake_run *run, const struct fi_view *views, size_t view_co
     fi_merge_stream_destroy(stream);
     fi_merge_destroy(merge);
     fi_merge_rule_destroy(rule);
-    fi_merge_view_map_deinit(&map);
+    fi_merge_snapshot_map_deinit(&map);
     return ranges;
 }
 
@@ -446,9 +448,9 @@ static void
 many_range_deletes_of_any_shape_stay_cheap(void **state)
 {
     static const char *const names[] = {"nested", "side by side", "overlapping", "identical"};
-    struct fi_view_interval intervals[3] = {
+    struct fi_snapshot_interval intervals[3] = {
         {1, RANGES / 3}, {1, 2 * (RANGES / 3)}, {1, UINT64_MAX}};
-    struct fi_view views[3] = {
+    struct fi_snapshot snapshots[3] = {
         {&intervals[0], 1, 0, NULL}, {&intervals[1], 1, 0, NULL}, {&intervals[2], 1, 0, NULL}};
     for (enum shape shape = 0; shape < SHAPES; shape++) {
         struct fake_run *run = fake_run_create();
@@ -456,7 +458,7 @@ many_range_deletes_of_any_shape_stay_cheap(void **state)
             add_shaped(run, shape, i);
         }
         double begin = seconds();
-        uint64_t written = compact_ranges(run, views, 3);
+        uint64_t written = compact_ranges(run, snapshots, 3);
         double took = seconds() - begin;
         (void)printf("%s: %.0f ns a range, %llu of %d written\n", names[shape], took / RANGES * 1e9,
                      (unsigned long long)written, RANGES);
@@ -487,9 +489,9 @@ add_put(struct fake_run *run, uint64_t key, uint64_t sequence)
 }
 
 static int
-compact_all(struct fake_run *run, const struct fi_view *views, size_t view_count)
+compact_all(struct fake_run *run, const struct fi_snapshot *snapshots, size_t snapshot_count)
 {
-    struct fi_merge_view_map map = {0};
+    struct fi_merge_snapshot_map map = {0};
     const struct fi_run_cursor_options cursor = {.is_sequential = true};
     const struct fi_range_set *set = &run->ranges;
     struct fi_merge_rule *rule = NULL;
@@ -499,7 +501,7 @@ compact_all(struct fake_run *run, const struct fi_view *views, size_t view_count
     uint64_t entries = 0;
     uint64_t ranges = 0;
     int rc = FIRN_OK;
-    FI_TRY(flat_views_map(views, view_count, NULL, NULL, &map));
+    FI_TRY(flat_snapshots_map(snapshots, snapshot_count, NULL, NULL, &map));
     FI_TRY(fi_merge_rule_create(&map, &rule, NULL));
     FI_TRY(fi_merge_create(&merge, NULL));
     FI_TRY(fi_merge_source_create_run(&run->run, "a run", &cursor, &source, NULL));
@@ -513,7 +515,7 @@ out:
     fi_merge_stream_destroy(stream);
     fi_merge_destroy(merge);
     fi_merge_rule_destroy(rule);
-    fi_merge_view_map_deinit(&map);
+    fi_merge_snapshot_map_deinit(&map);
     return rc;
 }
 
@@ -530,10 +532,10 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
     for (uint64_t i = 0; i < 20; i++) {
         add_range(run, i, i + 10, 12 + i * 2);
     }
-    struct fi_view_interval intervals[4] = {{1, 20}, {1, 34}, {1, 45}, {30, UINT64_MAX}};
-    struct fi_view views[4];
+    struct fi_snapshot_interval intervals[4] = {{1, 20}, {1, 34}, {1, 45}, {30, UINT64_MAX}};
+    struct fi_snapshot snapshots[4];
     for (size_t i = 0; i < 4; i++) {
-        views[i] = (struct fi_view){&intervals[i], 1, 0, NULL};
+        snapshots[i] = (struct fi_snapshot){&intervals[i], 1, 0, NULL};
     }
     int64_t alive = test_alloc_alive();
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
@@ -541,7 +543,7 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
         int rc;
         do {
             test_alloc_fail_at(++n, for_ever == 1);
-            rc = compact_all(run, views, 4);
+            rc = compact_all(run, snapshots, 4);
             assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
             test_alloc_fail_at(0, false);
             assert_int_equal(test_alloc_alive(), alive);

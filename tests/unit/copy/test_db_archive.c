@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive/archive.h"
 #include "base/bytes.h"
 #include "codec/blake3_hash.h"
 #include "codec/xxh3.h"
@@ -14,7 +15,6 @@
 #include "inspect/inspect.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
-#include "storefile/archive.h"
 #include "support/store/db_support.h"
 #include "support/test_file.h"
 

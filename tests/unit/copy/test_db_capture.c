@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/slice.h"
-#include "copy/copy_capture.h"
+#include "copy/copy_hot.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "store/db_internal.h"
@@ -113,21 +113,20 @@ a_copy_has_no_commit_without_the_load_before_it(void **state)
     for (unsigned loads = 0; loads <= 3; loads++) {
         firn_error err;
         struct beside beside;
-        struct fi_copy_capture *capture;
-        struct fi_copy_capture *again;
+        struct fi_copy_hot *capture;
+        struct fi_copy_hot *again;
         open_beside(&beside, loads);
-        DB_OK(fi_copy_capture_open(beside.dir, &capture, &err));
+        DB_OK(fi_copy_hot_open(beside.dir, &capture, &err));
         assert_int_equal(beside.loaded > 0, loads > 0);
         /* It ends where the load began. */
-        DB_OK(fi_copy_capture_open(beside.support.dir, &again, &err));
-        assert_int_equal(fi_copy_capture_print(capture) == fi_copy_capture_print(again),
-                         loads == 0);
-        fi_copy_capture_close(again);
+        DB_OK(fi_copy_hot_open(beside.support.dir, &again, &err));
+        assert_int_equal(fi_copy_hot_print(capture) == fi_copy_hot_print(again), loads == 0);
+        fi_copy_hot_close(again);
         db_support_put(beside.keyspace, "more", "1");
-        DB_OK(fi_copy_capture_open(beside.support.dir, &again, &err));
-        assert_true(fi_copy_capture_print(capture) != fi_copy_capture_print(again));
-        fi_copy_capture_close(again);
-        fi_copy_capture_close(capture);
+        DB_OK(fi_copy_hot_open(beside.support.dir, &again, &err));
+        assert_true(fi_copy_hot_print(capture) != fi_copy_hot_print(again));
+        fi_copy_hot_close(again);
+        fi_copy_hot_close(capture);
         close_beside(&beside);
     }
 }
@@ -139,7 +138,7 @@ chance_keeps_nobody_from_reading(void **state)
     firn_error err;
     struct beside beside;
     struct firn_db *reader;
-    struct fi_copy_capture *capture;
+    struct fi_copy_hot *capture;
     open_beside(&beside, 0);
     beside.db->commits.last_sequence = FI_DB_LOAD_STEP;
     db_support_put(beside.keyspace, "after", "1");
@@ -147,8 +146,8 @@ chance_keeps_nobody_from_reading(void **state)
     assert_true(has(reader, "after"));
     assert_in_range(beside.looks, 2, 20);
     DB_OK(fi_db_close(reader, &err));
-    DB_OK(fi_copy_capture_open(beside.dir, &capture, &err));
-    fi_copy_capture_close(capture);
+    DB_OK(fi_copy_hot_open(beside.dir, &capture, &err));
+    fi_copy_hot_close(capture);
     close_beside(&beside);
 }
 
@@ -206,15 +205,15 @@ a_store_is_known_by_how_its_identity_begins(void **state)
             DB_OK(fi_os_file_write(file, 0, cases[i].content, size, &err));
             fi_os_file_close(file);
         }
-        DB_OK(fi_copy_capture_is_claimed(beside.dir, &is_claimed, &err));
+        DB_OK(fi_copy_hot_is_claimed(beside.dir, &is_claimed, &err));
         assert_int_equal(is_claimed, cases[i].is_claimed);
         const struct fi_sim_fault_plan plan = {
             .call = 1, .classes = FI_SIM_FAULT_OPENS, .error_number = EIO};
         fi_sim_fault_set_plan(beside.fault, &plan);
-        DB_OK(fi_copy_capture_is_claimed(beside.dir, &is_claimed, &err));
+        DB_OK(fi_copy_hot_is_claimed(beside.dir, &is_claimed, &err));
         assert_false(is_claimed);
         DB_OK(fi_os_remove_file(beside.support.dir, "FIRN", &err));
-        DB_OK(fi_copy_capture_is_claimed(beside.support.dir, &is_claimed, &err));
+        DB_OK(fi_copy_hot_is_claimed(beside.support.dir, &is_claimed, &err));
         assert_false(is_claimed);
         fi_db_abandon(beside.db); /* without its identity it would not close */
         beside.db = NULL;
@@ -243,17 +242,17 @@ static void
 lose_nth(struct beside *beside, struct nth *nth)
 {
     firn_error err;
-    struct fi_copy_capture *capture;
+    struct fi_copy_hot *capture;
     struct fi_os_dir *runs;
-    DB_OK(fi_copy_capture_open(beside->dir, &capture, &err));
-    assert_null(fi_copy_capture_missing(capture));
-    fi_copy_capture_close(capture);
+    DB_OK(fi_copy_hot_open(beside->dir, &capture, &err));
+    assert_null(fi_copy_hot_missing(capture));
+    fi_copy_hot_close(capture);
     DB_OK(fi_os_dir_open_path(beside->support.os, "/store/runs", &runs, &err));
     if (fi_os_dir_list(runs, take_nth, nth, NULL) == FIRN_CANCELLED) {
         DB_OK(fi_os_remove_file(runs, nth->name + strlen("runs/"), &err));
-        DB_OK(fi_copy_capture_open(beside->dir, &capture, &err));
-        assert_string_equal(fi_copy_capture_missing(capture), nth->name);
-        fi_copy_capture_close(capture);
+        DB_OK(fi_copy_hot_open(beside->dir, &capture, &err));
+        assert_string_equal(fi_copy_hot_missing(capture), nth->name);
+        fi_copy_hot_close(capture);
     }
     fi_os_dir_close(runs);
 }
@@ -295,16 +294,16 @@ failed_calls_do_not_lose_files(void **state)
     for (uint64_t n = 1; was_hit; n++) {
         firn_error err;
         struct beside beside;
-        struct fi_copy_capture *capture;
+        struct fi_copy_hot *capture;
         open_beside(&beside, 0);
         db_support_put(beside.keyspace, "large", value);
         DB_OK(fi_db_maintain_flush(beside.db, &err));
         const struct fi_sim_fault_plan plan = {
             .call = n, .classes = FI_SIM_FAULT_ALL, .error_number = EIO};
         fi_sim_fault_set_plan(beside.fault, &plan);
-        if (fi_copy_capture_open(beside.dir, &capture, &err) == FIRN_OK) {
-            assert_null(fi_copy_capture_missing(capture));
-            fi_copy_capture_close(capture);
+        if (fi_copy_hot_open(beside.dir, &capture, &err) == FIRN_OK) {
+            assert_null(fi_copy_hot_missing(capture));
+            fi_copy_hot_close(capture);
         } else {
             refused++;
         }

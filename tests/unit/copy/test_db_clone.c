@@ -50,7 +50,7 @@ static void
 assert_source(struct firn_db *db)
 {
     firn_error err;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct firn_db_keyspace *keyspace;
     struct fi_buf value = {0};
     firn_store_check_result report;
@@ -58,13 +58,13 @@ assert_source(struct firn_db *db)
     assert_string_equal(db_support_keys(k, NULL, false), "a b ");
     assert_string_equal(db_support_get(k, "a"), "2");
     assert_string_equal(db_support_get(db_support_keyspace(db, "firn.own"), "s"), "3");
-    DB_OK(fi_db_checkpoint_view(db, "before", &view, &err));
-    DB_OK(fi_db_keyspace_open_in(view, "gone", &keyspace, &err));
-    DB_OK(fi_db_get_at(keyspace, view, firn_str("x"), &value, &err));
+    DB_OK(fi_db_checkpoint_snapshot(db, "before", &snapshot, &err));
+    DB_OK(fi_db_keyspace_open_in(snapshot, "gone", &keyspace, &err));
+    DB_OK(fi_db_get_at(keyspace, snapshot, firn_str("x"), &value, &err));
     assert_memory_equal(value.data, "1", 1);
-    DB_OK(fi_db_get_at(k, view, firn_str("a"), &value, &err));
+    DB_OK(fi_db_get_at(k, snapshot, firn_str("a"), &value, &err));
     assert_memory_equal(value.data, "1", 1);
-    fi_db_view_close(view);
+    fi_db_snapshot_close(snapshot);
     fi_buf_deinit(&value);
     DB_OK(fi_inspect_check(db, NULL, &report, &err));
 }

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive/archive_format.h"
 #include "base/mem.h"
 #include "copy/copy.h"
 #include "inspect/inspect.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
-#include "storefile/archive_format.h"
 #include "support/store/db_support.h"
 #include "support/test_fault.h"
 #include "support/test_file.h"
@@ -281,13 +281,13 @@ a_file_has_what_the_checkpoint_has(void **state)
     assert_int_equal(found.number, 2);
     assert_true(found.created_ns == source.created_ns);
     assert_string_equal(found.name, "it");
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct fi_buf value = {0};
-    DB_OK(fi_db_checkpoint_view(db, "it", &view, &err));
-    DB_OK(fi_db_get_at(db_support_keyspace(db, "times"), view, firn_str("list"), &value, &err));
+    DB_OK(fi_db_checkpoint_snapshot(db, "it", &snapshot, &err));
+    DB_OK(fi_db_get_at(db_support_keyspace(db, "times"), snapshot, firn_str("list"), &value, &err));
     assert_int_equal(value.size, 3);
     fi_buf_deinit(&value);
-    fi_db_view_close(view);
+    fi_db_snapshot_close(snapshot);
     DB_OK(fi_db_refresh(db, &err));
     assert_data(db);
     DB_OK(fi_db_close(db, &err));
@@ -661,7 +661,7 @@ fail_at(uint64_t n, bool for_ever, bool *out_done)
     int rc = fi_db_path_open(fault, "/store", &read_only, &db, &err);
     if (rc == FIRN_OK) {
         rc = export_to(db, fault, "it", "/it.firnx", &err);
-        FI_IGNORE(fi_db_close(db, &err));
+        FI_RULES_IGNORE(fi_db_close(db, &err));
     }
     if (rc == FIRN_OK) {
         rc = import_to(fault, "/it.firnx", "/copy", &info, &err);

@@ -111,13 +111,13 @@ step(struct world *world)
 
 /* All that a store has, at a view or now, in one text. */
 static void
-dump(struct firn_db *db, struct firn_db_view *view, struct fi_buf *out)
+dump(struct firn_db *db, struct firn_snapshot *snapshot, struct fi_buf *out)
 {
     static const char *const names[] = {"k", "l"};
     fi_buf_clear(out);
     for (size_t i = 0; i < 2; i++) {
         firn_error err;
-        const struct fi_db_cursor_options options = {.view = view};
+        const struct fi_db_cursor_options options = {.snapshot = snapshot};
         struct firn_db_cursor *cursor;
         DB_OK(fi_db_cursor_open(db_support_keyspace(db, names[i]), &options, &cursor, &err));
         for (DB_OK(fi_db_cursor_first(cursor, &err)); fi_db_cursor_valid(cursor);) {
@@ -157,14 +157,14 @@ judge(struct world *world, const char *reference)
     firn_error err;
     struct fi_buf expected = {0};
     struct fi_buf found = {0};
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct fi_db_checkpoint_info info;
     struct fi_db_checkpoint_info safety;
     const struct fi_copy_export_target target = {world->support.os, "/file", true};
     struct fi_storefile_progress progress = {.os = world->support.os};
-    DB_OK(fi_db_checkpoint_view(world->db, reference, &view, &err));
-    dump(world->db, view, &expected);
-    fi_db_view_close(view);
+    DB_OK(fi_db_checkpoint_snapshot(world->db, reference, &snapshot, &err));
+    dump(world->db, snapshot, &expected);
+    fi_db_snapshot_close(snapshot);
     DB_OK(fi_copy_export(world->db, reference, &target, &progress, &err));
     struct firn_db *file = open_path(world, "/file", &db_support_read_only);
     dump(file, NULL, &found);

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "base/buf.h"
-#include "reclaim/reclaim.h"
+#include "gc/gc.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
@@ -728,8 +728,8 @@ make_history(struct ws_world *world)
     ws_save(world);
     scan_rename(&world->tree, "b", "c");
     ws_save(world);
-    assert_int_equal(
-        fi_reclaim_delete(world->ws, &third, 1, &delete_options, NULL, NULL, &world->err), FIRN_OK);
+    assert_int_equal(fi_gc_delete(world->ws, &third, 1, &delete_options, NULL, NULL, &world->err),
+                     FIRN_OK);
 }
 
 static void

@@ -569,7 +569,7 @@ check_filter(const struct sample *sample, const struct fi_chunk *chunk, size_t b
     assert_true(verdict != FI_CHUNK_NONE || none);
     assert_true(verdict != FI_CHUNK_ALL || all_valid);
     fi_chunk_block_bounds(chunk, block, &bounds);
-    verdict = fi_chunk_judge(&bounds, count, predicate);
+    verdict = fi_chunk_assess(&bounds, count, predicate);
     assert_true(verdict != FI_CHUNK_NONE || none);
     assert_true(verdict != FI_CHUNK_ALL || all);
 }
@@ -739,9 +739,9 @@ encoding_check(const struct sample *sample, unsigned encoding, struct test_rando
     /* Not at the buffer's start, so that alignments differ. */
     size_t before = test_random_below(random, 9);
     assert_int_equal(fi_buf_set_size(&out, before), FIRN_OK);
-    int rc = encoding == 0
-                 ? fi_chunk_encode(values, &out, &bounds, &err)
-                 : fi_chunk_encode_as(values, (enum fi_encoding)encoding, &out, &bounds, &err);
+    int rc = encoding == 0 ? fi_chunk_encode(values, &out, &bounds, &err)
+                           : fi_chunk_encode_as(values, (enum fi_chunk_encoding)encoding, &out,
+                                                &bounds, &err);
     if (rc == FIRN_INVALID && encoding != 0) {
         assert_int_equal(out.size, before);
         fi_buf_deinit(&out);

@@ -5,7 +5,7 @@
 #ifndef FIRN_TEST_ENCODING_FIXTURE_H
 #define FIRN_TEST_ENCODING_FIXTURE_H
 
-#include "encoding/encoding_internal.h"
+#include "chunk/chunk_encoding_internal.h"
 #include "support/test.h"
 #include "support/test_random.h"
 

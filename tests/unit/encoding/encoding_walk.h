@@ -11,7 +11,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "encoding/encoding_internal.h"
+#include "chunk/chunk_encoding_internal.h"
 
 static inline struct fi_cell
 encoding_walk_cell(const struct fi_chunk_values *values, size_t i)
@@ -83,7 +83,7 @@ encoding_walk_filter(const struct fi_chunk *chunk, size_t block, const struct fi
         for (size_t i = 0; i < count; i++) {
             mask[i / 64] |= UINT64_C(1) << i % 64;
         }
-        (void)fi_chunk_judge(&bounds, count, &predicate);
+        (void)fi_chunk_assess(&bounds, count, &predicate);
         CHECK(encoding_walk_is_answer(
             fi_chunk_filter_block(chunk, block, &predicate, scratch, mask, NULL)));
     }

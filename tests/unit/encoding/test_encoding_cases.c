@@ -136,8 +136,8 @@ the_same_values_give_the_same_bytes(void **state)
         for (unsigned encoding = 1; encoding <= FI_ENCODING_FRONT; encoding++) {
             for (size_t k = 0; k < 2; k++) {
                 fi_buf_clear(&out[k]);
-                int rc = fi_chunk_encode_as(&sample.values, (enum fi_encoding)encoding, &out[k],
-                                            NULL, NULL);
+                int rc = fi_chunk_encode_as(&sample.values, (enum fi_chunk_encoding)encoding,
+                                            &out[k], NULL, NULL);
                 assert_true(rc == FIRN_OK || rc == FIRN_INVALID);
             }
             assert_true(fi_slice_equal(fi_buf_slice(&out[0]), fi_buf_slice(&out[1])));
@@ -156,7 +156,7 @@ judge(const struct fi_chunk_bounds *bounds, enum fi_chunk_test test, const char 
     struct fi_chunk_predicate predicate = {.test = test};
     predicate.a.kind = FI_PHYSICAL_BYTES;
     predicate.a.as.bytes = firn_str(a);
-    return fi_chunk_judge(bounds, 2, &predicate);
+    return fi_chunk_assess(bounds, 2, &predicate);
 }
 
 static void
@@ -246,9 +246,9 @@ numbers_are_found_in_ascending_values(void **state)
                                      : factor * test_random_below(&random, step);
         }
         sample_of_bits(&sample, FI_PHYSICAL_U64, values, count);
-        enum fi_encoding encoding = round % 4 == 0   ? FI_ENCODING_FRAME
-                                    : round % 4 == 1 ? FI_ENCODING_RLE
-                                                     : FI_ENCODING_DELTA;
+        enum fi_chunk_encoding encoding = round % 4 == 0   ? FI_ENCODING_FRAME
+                                          : round % 4 == 1 ? FI_ENCODING_RLE
+                                                           : FI_ENCODING_DELTA;
         if (fi_chunk_encode_as(&sample.values, encoding, &out, NULL, &err) == FIRN_OK) {
             assert_int_equal(fi_chunk_open(fi_buf_slice(&out), FI_PHYSICAL_U64, 0, (uint32_t)count,
                                            &chunk, &err),
@@ -272,10 +272,10 @@ numbers_are_found_in_ascending_values(void **state)
 static void
 every_encoding_has_a_name(void **state)
 {
-    assert_string_equal(fi_encoding_name(FI_ENCODING_PLAIN), "plain");
-    assert_string_equal(fi_encoding_name(FI_ENCODING_FRONT), "front");
-    assert_null(fi_encoding_name(0));
-    assert_null(fi_encoding_name(FI_ENCODING_FRONT + 1));
+    assert_string_equal(fi_chunk_encoding_name(FI_ENCODING_PLAIN), "plain");
+    assert_string_equal(fi_chunk_encoding_name(FI_ENCODING_FRONT), "front");
+    assert_null(fi_chunk_encoding_name(0));
+    assert_null(fi_chunk_encoding_name(FI_ENCODING_FRONT + 1));
 }
 
 int

@@ -26,7 +26,7 @@ damage(const struct sample *sample, unsigned encoding, struct test_random *rando
 {
     struct fi_buf out = {0};
     const struct fi_chunk_values *values = &sample->values;
-    int rc = fi_chunk_encode_as(values, (enum fi_encoding)encoding, &out, NULL, NULL);
+    int rc = fi_chunk_encode_as(values, (enum fi_chunk_encoding)encoding, &out, NULL, NULL);
     if (rc == FIRN_INVALID) {
         return;
     }
@@ -182,9 +182,9 @@ declared_sizes_take_no_memory(void **state)
         sample_make(&sample, &random, FI_PHYSICAL_BYTES, 0, 1, SAMPLE_NULLS_NONE, 1024);
         test_alloc_install();
         test_alloc_fail_at(0, false);
-        assert_int_equal(
-            fi_chunk_encode_as(&sample.values, (enum fi_encoding)encodings[e], &out, NULL, NULL),
-            FIRN_OK);
+        assert_int_equal(fi_chunk_encode_as(&sample.values, (enum fi_chunk_encoding)encodings[e],
+                                            &out, NULL, NULL),
+                         FIRN_OK);
         struct fi_chunk chunk;
         assert_int_equal(
             fi_chunk_open(fi_buf_slice(&out), FI_PHYSICAL_BYTES, 0, 1024, &chunk, NULL), FIRN_OK);
@@ -222,9 +222,10 @@ memory_that_runs_out_leaves_nothing_behind(void **state)
                 firn_error err;
                 test_alloc_install();
                 test_alloc_fail_at(n, n % 2 == 0);
-                rc = encoding == 0 ? fi_chunk_encode(&sample.values, &out, NULL, &err)
-                                   : fi_chunk_encode_as(&sample.values, (enum fi_encoding)encoding,
-                                                        &out, NULL, &err);
+                rc = encoding == 0
+                         ? fi_chunk_encode(&sample.values, &out, NULL, &err)
+                         : fi_chunk_encode_as(&sample.values, (enum fi_chunk_encoding)encoding,
+                                              &out, NULL, &err);
                 assert_true(rc == FIRN_OK || out.size == 0);
                 for (size_t block = 0; rc == FIRN_OK && block < 3; block++) {
                     rc = fi_chunk_open(fi_buf_slice(&out), kinds[k], 0, 3000, &chunk, &err);

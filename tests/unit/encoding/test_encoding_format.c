@@ -179,7 +179,7 @@ front_text(size_t i, uint64_t *out, char text[TEXT_SIZE])
 
 static const struct golden {
     const char *path;
-    enum fi_encoding encoding;
+    enum fi_chunk_encoding encoding;
     enum fi_physical kind;
     uint32_t fixed_size;
     maker make;

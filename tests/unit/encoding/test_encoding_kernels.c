@@ -3,8 +3,8 @@
  * unit/encoding: packed numbers of every width against a computation bit by bit, with and without the
  * processor's wide instructions.
  */
-#include "encoding/bit_pack.h"
-#include "encoding/encoding.h"
+#include "chunk/chunk_bits.h"
+#include "chunk/chunk_encoding.h"
 #include "support/test.h"
 #include "support/test_random.h"
 
@@ -29,7 +29,7 @@ number_at(const uint8_t *packed, size_t count, unsigned width, size_t i)
 }
 
 static void
-check_width(struct test_random *random, enum fi_bit_pack_kernels kernels, size_t count,
+check_width(struct test_random *random, enum fi_chunk_bits_kernels kernels, size_t count,
             unsigned width)
 {
     uint64_t numbers[1024];
@@ -38,14 +38,14 @@ check_width(struct test_random *random, enum fi_bit_pack_kernels kernels, size_t
     uint64_t range[16];
     uint64_t base = test_random_next(random);
     uint64_t factors[] = {1, 3, 1000000, UINT64_C(1) << 33, test_random_next(random)};
-    size_t size = fi_bit_pack_size(count, width);
+    size_t size = fi_chunk_bits_size(count, width);
     size_t shift = test_random_below(random, 8);
     uint8_t *memory = malloc(size + shift + 1);
     assert_non_null(memory);
     uint8_t *packed = memory + shift;
     memory[size + shift] = 0x5a;
     assert_int_equal(size, (count * width + 7) / 8);
-    fi_bit_pack_sum128 sums[2] = {0, 0};
+    fi_chunk_bits_sum128 sums[2] = {0, 0};
     for (size_t i = 0; i < count; i++) {
         uint64_t number = test_random_next(random);
         number = number % 16 == 0 ? UINT64_MAX : number % 16 == 1 ? 0 : number;
@@ -55,22 +55,22 @@ check_width(struct test_random *random, enum fi_bit_pack_kernels kernels, size_t
         sums[0] += numbers[i];
         sums[1] += is_in ? numbers[i] : 0;
     }
-    fi_bit_pack_encode(numbers, count, width, packed);
+    fi_chunk_bits_encode(numbers, count, width, packed);
     assert_int_equal(memory[size + shift], 0x5a);
     for (size_t i = 0; i < count; i++) {
         assert_true(number_at(packed, count, width, i) == numbers[i]);
-        assert_true(fi_bit_pack_get(packed, count, width, i) == numbers[i]);
+        assert_true(fi_chunk_bits_get(packed, count, width, i) == numbers[i]);
     }
     uint16_t places[3];
     for (size_t k = 0; k < 3; k++) {
         places[k] = (uint16_t)(k == 2 ? count - 1 : test_random_below(random, count));
     }
-    fi_bit_pack_get_list(packed, count, width, places, 3, base, factors[1], out);
+    fi_chunk_bits_get_list(packed, count, width, places, 3, base, factors[1], out);
     for (size_t k = 0; k < 3; k++) {
         assert_true(out[k] == base + factors[1] * numbers[places[k]]);
     }
     for (size_t f = 0; f < 5; f++) {
-        fi_bit_pack_decode_with(kernels, packed, count, width, base, factors[f], out);
+        fi_chunk_bits_decode_with(kernels, packed, count, width, base, factors[f], out);
         for (size_t i = 0; i < count; i++) {
             assert_true(out[i] == base + factors[f] * numbers[i]);
         }
@@ -78,20 +78,20 @@ check_width(struct test_random *random, enum fi_bit_pack_kernels kernels, size_t
     uint32_t narrow[1024];
     uint64_t most = 0;
     uint64_t said =
-        fi_bit_pack_decode_narrow_with(kernels, packed, count, width, (uint32_t)base, narrow);
+        fi_chunk_bits_decode_narrow_with(kernels, packed, count, width, (uint32_t)base, narrow);
     for (size_t i = 0; i < count; i++) {
         most = numbers[i] > most ? numbers[i] : most;
         assert_true(narrow[i] == (uint32_t)(base + numbers[i]));
     }
     assert_true(said == most);
-    assert_true(fi_bit_pack_sum_with(kernels, packed, count, width, NULL) == sums[0]);
-    assert_true(fi_bit_pack_sum_with(kernels, packed, count, width, mask) == sums[1]);
+    assert_true(fi_chunk_bits_sum_with(kernels, packed, count, width, NULL) == sums[0]);
+    assert_true(fi_chunk_bits_sum_with(kernels, packed, count, width, mask) == sums[1]);
     size_t first = test_random_below(random, count + 1);
-    fi_bit_pack_sum128 sum = 0;
+    fi_chunk_bits_sum128 sum = 0;
     for (size_t i = 0; i < first; i++) {
         sum += numbers[i];
     }
-    assert_true(fi_bit_pack_sum_first_with(kernels, packed, count, width, first) == sum);
+    assert_true(fi_chunk_bits_sum_first_with(kernels, packed, count, width, first) == sum);
     for (unsigned round = 0; round < 6; round++) {
         uint64_t low = round == 0 ? 0 : numbers[test_random_below(random, count)];
         uint64_t high = round == 1 ? UINT64_MAX : numbers[test_random_below(random, count)];
@@ -102,7 +102,7 @@ check_width(struct test_random *random, enum fi_bit_pack_kernels kernels, size_t
             low = high;
             high = swap;
         }
-        fi_bit_pack_range_with(kernels, packed, count, width, low, high, range);
+        fi_chunk_bits_range_with(kernels, packed, count, width, low, high, range);
         for (size_t i = 0; i < (count + 63) / 64 * 64; i++) {
             bool is_in = i < count && numbers[i] >= low && numbers[i] <= high;
             assert_int_equal(range[i / 64] >> i % 64 & 1, is_in);
@@ -118,8 +118,8 @@ packed_numbers_are_as_bit_by_bit(void **state)
     test_random_init(&random, "packed", 3);
     for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
         for (unsigned width = 0; width <= 64; width++) {
-            for (unsigned kernels = 0; kernels <= fi_bit_pack_kernels_here(); kernels++) {
-                check_width(&random, (enum fi_bit_pack_kernels)kernels, counts[c], width);
+            for (unsigned kernels = 0; kernels <= fi_chunk_bits_kernels_here(); kernels++) {
+                check_width(&random, (enum fi_chunk_bits_kernels)kernels, counts[c], width);
             }
         }
     }

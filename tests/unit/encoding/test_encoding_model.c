@@ -39,7 +39,7 @@ check_kind(enum fi_physical kind, uint32_t fixed_size, uint64_t seed, const char
     }
     for (unsigned encoding = 1; encoding <= FI_ENCODING_FRONT; encoding++) {
         print_message("count: %zu %s chunks %s\n", held[encoding], name,
-                      fi_encoding_name(encoding));
+                      fi_chunk_encoding_name(encoding));
     }
 }
 

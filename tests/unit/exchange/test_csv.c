@@ -4,9 +4,9 @@
  * pieces, with the same outcome.
  */
 #include "base/slice.h"
-#include "exchange/csv_mask.h"
-#include "exchange/csv_reader.h"
-#include "exchange/csv_writer.h"
+#include "csv/csv_mask.h"
+#include "csv/csv_reader.h"
+#include "csv/csv_writer.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
@@ -324,7 +324,7 @@ the_kernel_finds_what_its_twin_finds(void **state)
 
 /* Reads the values of all records of the piece, and counts those that are refused. */
 static void
-drain_values(struct fi_csv_reader *reader, const struct fi_value_text_column *columns,
+drain_values(struct fi_csv_reader *reader, const struct fi_text_value_column *columns,
              size_t *refused)
 {
     struct fi_buf memory = {0};
@@ -346,7 +346,7 @@ drain_values(struct fi_csv_reader *reader, const struct fi_value_text_column *co
 static void
 text_is_checked_in_every_place(void **state)
 {
-    const struct fi_value_text_column columns[] = {
+    const struct fi_text_value_column columns[] = {
         {firn_str("a"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}},
         {firn_str("b"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}}};
     enum { SIZE = 190 }; /* of almost three blocks */
@@ -422,9 +422,9 @@ read_simply(firn_slice text, struct fi_buf *out)
             bool is_good = is_closed && (!is_end || at == text.size || text.data[at] == '\n' ||
                                          text.data[at] == '\r');
             bool is_null = !is_quoted && field.size == 0;
-            FI_IGNORE(fi_buf_append_str(&record, is_null ? "~" : is_quoted ? "<" : "["));
-            FI_IGNORE(fi_buf_append_slice(&record, fi_buf_slice(&field)));
-            FI_IGNORE(fi_buf_append_str(&record, is_null ? "" : is_quoted ? ">" : "]"));
+            FI_RULES_IGNORE(fi_buf_append_str(&record, is_null ? "~" : is_quoted ? "<" : "["));
+            FI_RULES_IGNORE(fi_buf_append_slice(&record, fi_buf_slice(&field)));
+            FI_RULES_IGNORE(fi_buf_append_str(&record, is_null ? "" : is_quoted ? ">" : "]"));
             fi_buf_deinit(&field);
             if (!is_good) {
                 fi_buf_deinit(&record);
@@ -441,16 +441,16 @@ read_simply(firn_slice text, struct fi_buf *out)
         if (end > start || expected == 1) {
             expected = expected == 0 ? count : expected;
             if (count == expected) {
-                FI_IGNORE(fi_buf_append_format(out, "%llu:", first));
-                FI_IGNORE(fi_buf_append_slice(out, fi_buf_slice(&record)));
+                FI_RULES_IGNORE(fi_buf_append_format(out, "%llu:", first));
+                FI_RULES_IGNORE(fi_buf_append_slice(out, fi_buf_slice(&record)));
             } else {
-                FI_IGNORE(fi_buf_append_format(
+                FI_RULES_IGNORE(fi_buf_append_format(
                     out, "%llu!-4 line %llu: the record has %u fields, not %u{", first, first,
                     count, expected));
-                FI_IGNORE(fi_buf_append(out, text.data + start, end - start));
-                FI_IGNORE(fi_buf_append_str(out, "}"));
+                FI_RULES_IGNORE(fi_buf_append(out, text.data + start, end - start));
+                FI_RULES_IGNORE(fi_buf_append_str(out, "}"));
             }
-            FI_IGNORE(fi_buf_append_str(out, "|"));
+            FI_RULES_IGNORE(fi_buf_append_str(out, "|"));
         }
         fi_buf_deinit(&record);
     }
@@ -528,7 +528,7 @@ one_byte_at_a_time_is_not_slow(void **state)
 static void
 fields_become_values_of_their_columns(void **state)
 {
-    const struct fi_value_text_column columns[] = {
+    const struct fi_text_value_column columns[] = {
         {firn_str("id"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
         {firn_str("left out"), {FIRN_TYPE_NULL, 0, 0, 0, {NULL, 0}}},
         {firn_str("price"), {FIRN_TYPE_DECIMAL, 10, 2, 0, {NULL, 0}}},
@@ -566,9 +566,9 @@ fields_become_values_of_their_columns(void **state)
 static void
 assert_written(const struct fi_csv_format *format, const char *text, const char *expected)
 {
-    const struct fi_value_text_column column = {firn_str("c"),
+    const struct fi_text_value_column column = {firn_str("c"),
                                                 {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}};
-    const struct fi_value_text_column columns[2] = {column, column};
+    const struct fi_text_value_column columns[2] = {column, column};
     const firn_value values[2] = {firn_text("x"), text == NULL ? firn_null() : firn_text(text)};
     struct fi_buf out = {0};
     firn_error err;
@@ -621,7 +621,7 @@ static void
 headers_are_written_like_fields(void **state)
 {
     const struct fi_csv_format format = {0};
-    const struct fi_value_text_column columns[] = {
+    const struct fi_text_value_column columns[] = {
         {firn_str("id"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
         {firn_str("a,b"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
         {firn_str(""), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}}};
@@ -665,7 +665,7 @@ random_rows_are_read_as_they_were_written(void **state)
         size_t from = (size_t)test_random_below(&random, FIXTURE_COLUMNS);
         size_t count = i % 2 == 0 ? FIXTURE_COLUMNS - from
                                   : 1 + (size_t)test_random_below(&random, FIXTURE_COLUMNS - from);
-        const struct fi_value_text_column *columns = fixture_columns + from;
+        const struct fi_text_value_column *columns = fixture_columns + from;
         fi_buf_clear(&out);
         assert_int_equal(fi_csv_writer_header(format, columns, count, &out, &err), FIRN_OK);
         for (size_t r = 0; r < ROWS; r++) {
@@ -717,7 +717,7 @@ random_rows_are_read_as_they_were_written(void **state)
 
 /* ---- memory ---- */
 
-static const struct fi_value_text_column two_columns[] = {
+static const struct fi_text_value_column two_columns[] = {
     {{(const uint8_t *)"a", 1}, {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}},
     {{(const uint8_t *)"b", 1}, {FIRN_TYPE_BLOB, 0, 0, 0, {NULL, 0}}}};
 

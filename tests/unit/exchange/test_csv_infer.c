@@ -3,7 +3,7 @@
  * unit/exchange: the columns of a CSV text are guessed from a sample.
  */
 #include "base/slice.h"
-#include "exchange/csv_infer.h"
+#include "csv/csv_infer.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "unit/text/exchange_fixture.h"
@@ -49,7 +49,7 @@ guess(const struct fi_csv_infer_options *options, const char *text, struct fi_bu
         rc = fi_buf_append_str(out, result->has_header ? "!" : "");
     }
     for (uint32_t i = 0; i < result->count && rc == FIRN_OK; i++) {
-        const struct fi_value_text_column *column = &result->columns[i];
+        const struct fi_text_value_column *column = &result->columns[i];
         rc = fi_buf_append_format(out, "%s%.*s %s", i > 0 ? ", " : "", (int)column->name.size,
                                   (const char *)column->name.data, type_names[column->type.type]);
         if (rc == FIRN_OK && column->type.type == FIRN_TYPE_DECIMAL) {

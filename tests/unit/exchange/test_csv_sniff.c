@@ -5,10 +5,10 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/calendar.h"
-#include "exchange/csv_sniff.h"
+#include "csv/csv_sniff.h"
 #include "support/test.h"
-#include "text/time_pattern.h"
-#include "text/time_text.h"
+#include "text/text_pattern.h"
+#include "text/text_time.h"
 
 /* What is found, as "; " h2": delimiter, quote, h if there is a header, lines that are skipped. */
 static void
@@ -163,8 +163,8 @@ assert_time(const char *pattern, const char *text, const char *expected)
 {
     int64_t us;
     char iso[FI_CALENDAR_TEXT_SIZE_MAX + 1];
-    assert_null(fi_time_pattern_defect(firn_str(pattern)));
-    const char *defect = fi_time_pattern_read(firn_str(pattern), firn_str(text), &us);
+    assert_null(fi_text_pattern_defect(firn_str(pattern)));
+    const char *defect = fi_text_pattern_read(firn_str(pattern), firn_str(text), &us);
     if (expected == NULL) {
         assert_non_null(defect);
         return;
@@ -193,14 +193,14 @@ times_are_read_by_a_pattern(void **state)
     assert_time("%d.%m.%Y", "", NULL);
     assert_time("%d.%m.%Y %I%p", "1.2.2024 13pm", NULL);
     assert_time("%d.%m.%Y %z", "1.2.2024 +2", NULL);
-    assert_null(fi_time_pattern_read_date(firn_str("%d.%m.%Y"), firn_str("2.1.1970"), &days));
+    assert_null(fi_text_pattern_read_date(firn_str("%d.%m.%Y"), firn_str("2.1.1970"), &days));
     assert_int_equal(days, 1);
     assert_non_null(
-        fi_time_pattern_read_date(firn_str("%d.%m.%Y %H"), firn_str("2.1.1970 1"), &days));
+        fi_text_pattern_read_date(firn_str("%d.%m.%Y %H"), firn_str("2.1.1970 1"), &days));
     static const char *const defects[] = {
         "", "%Y", "%Y-%m", "%Y-%m-%d %", "%Y-%m-%d %q", "%Y-%m-%d %I", "%Y-%m-%d %H %p"};
     for (size_t i = 0; i < sizeof defects / sizeof defects[0]; i++) {
-        assert_non_null(fi_time_pattern_defect(firn_str(defects[i])));
+        assert_non_null(fi_text_pattern_defect(firn_str(defects[i])));
     }
 }
 

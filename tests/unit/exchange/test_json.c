@@ -4,18 +4,18 @@
  * byte, and in random pieces, with the same outcome.
  */
 #include "base/slice.h"
-#include "exchange/json_reader.h"
-#include "exchange/json_writer.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "unit/text/exchange_fixture.h"
+#include "json/json_reader.h"
+#include "json/json_writer.h"
 
 #define NAME(text)                                \
     {                                             \
         (const uint8_t *)(text), sizeof(text) - 1 \
     }
-static const struct fi_value_text_column columns[] = {
+static const struct fi_text_value_column columns[] = {
     {NAME("id"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
     {NAME("t"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}},
     {NAME("d"), {FIRN_TYPE_DECIMAL, 10, 2, 0, {NULL, 0}}},
@@ -51,7 +51,7 @@ note(struct fi_buf *out, int rc, const struct fi_json_record *record, const firn
         } else if (firn_is_null(value)) {
             assert_int_equal(fi_buf_append_str(out, "~"), FIRN_OK);
         } else {
-            assert_int_equal(fi_value_text_append(&columns[i].type, value, out), FIRN_OK);
+            assert_int_equal(fi_text_value_append(&columns[i].type, value, out), FIRN_OK);
         }
         assert_int_equal(fi_buf_append_str(out, i + 1 < COLUMNS ? "|" : ";"), FIRN_OK);
     }
@@ -344,7 +344,7 @@ keys_are_columns_and_come_once(void **state)
     assert_reads_options(
         &lenient, "{\"x\":1,\"y\":2,\"x\":3}\n{\"x\":1}",
         "1!-4 line 1: the key \"x\" comes twice{{\"x\":1,\"y\":2,\"x\":3}};2:||||||;");
-    const struct fi_value_text_column twice[] = {columns[0], columns[1], columns[0]};
+    const struct fi_text_value_column twice[] = {columns[0], columns[1], columns[0]};
     const struct fi_json_reader_options options = {.columns = twice, .count = 3};
     struct fi_json_reader *reader;
     firn_error err;
@@ -353,7 +353,7 @@ keys_are_columns_and_come_once(void **state)
     assert_string_equal(err.text, "two columns have the name id");
 
     /* A column that is left out is a key like others. */
-    const struct fi_value_text_column none = {firn_str("id"), {FIRN_TYPE_NULL, 0, 0, 0, {NULL, 0}}};
+    const struct fi_text_value_column none = {firn_str("id"), {FIRN_TYPE_NULL, 0, 0, 0, {NULL, 0}}};
     const struct fi_json_reader_options left_out = {.columns = &none, .count = 1};
     struct fi_json_record record;
     assert_int_equal(fi_json_reader_create(&left_out, &reader, &err), FIRN_OK);

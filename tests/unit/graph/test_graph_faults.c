@@ -67,8 +67,8 @@ read_file(const struct graph_fixture *fixture, const struct machine *machine, fi
         assert_int_equal(count, 10);
         double distances[10];
         uint64_t judged;
-        FI_TRY(fi_graph_read_judge(fi_graph_read_of(run), graph_fixture_vector(fixture, row), found,
-                                   count, distances, err));
+        FI_TRY(fi_graph_read_assess(fi_graph_read_of(run), graph_fixture_vector(fixture, row),
+                                    found, count, distances, err));
         assert_true(found[0].distance <= found[9].distance);
         FI_TRY(fi_graph_exact_rank(fi_graph_read_of(run), graph_fixture_vector(fixture, row),
                                    &options, scratch, found, distances, &count, &judged, err));

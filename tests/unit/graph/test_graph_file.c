@@ -108,7 +108,7 @@ assert_same(struct file *file, const struct fi_graph *graph)
         assert_int_equal(counts[0], counts[1]);
         assert_int_equal(how[0].evaluated, how[1].evaluated);
         double distances[25];
-        assert_int_equal(fi_graph_read_judge(graph, query, found[1], counts[1], distances, &err),
+        assert_int_equal(fi_graph_read_assess(graph, query, found[1], counts[1], distances, &err),
                          FIRN_OK);
         for (size_t i = 0; i < counts[0]; i++) {
             assert_int_equal(found[0][i].row, found[1][i].row);
@@ -546,7 +546,7 @@ walk_file(struct file *file, bool *out_opens)
             assert_true(found[i].row < fi_graph_search_rows(graph));
         }
         double distances[20];
-        rc = fi_graph_read_judge(graph, query, found, count, distances, &err);
+        rc = fi_graph_read_assess(graph, query, found, count, distances, &err);
         assert_true(rc == FIRN_OK || is_refusal(rc));
         is_refused = is_refused || rc != FIRN_OK;
     }

@@ -104,22 +104,22 @@ change_both(struct test_random *random, struct fi_history *history, struct model
 }
 
 static void
-assert_sees(const struct fi_view *view, const struct seen *seen, uint64_t sequence_max)
+assert_sees(const struct fi_snapshot *snapshot, const struct seen *seen, uint64_t sequence_max)
 {
-    for (size_t i = 0; i < view->count; i++) {
-        struct fi_view_interval interval = fi_view_at(view, i);
+    for (size_t i = 0; i < snapshot->count; i++) {
+        struct fi_snapshot_interval interval = fi_snapshot_at(snapshot, i);
         assert_true(interval.first <= interval.last);
-        assert_true(i == 0 || interval.first > fi_view_at(view, i - 1).last + 1);
+        assert_true(i == 0 || interval.first > fi_snapshot_at(snapshot, i - 1).last + 1);
     }
     for (uint64_t i = 1; i <= sequence_max; i++) {
-        assert_int_equal(fi_view_sees(view, i), seen->of[i]);
+        assert_int_equal(fi_snapshot_sees(snapshot, i), seen->of[i]);
     }
 }
 
 static void
 assert_same(struct fi_history *history, const struct model *model)
 {
-    struct fi_view now = fi_history_view(history->now, model->sequence);
+    struct fi_snapshot now = fi_history_snapshot(history->now, model->sequence);
     assert_sees(&now, &model->now, SEQUENCES);
     size_t count = 0;
     firn_error err;
@@ -131,8 +131,8 @@ assert_same(struct fi_history *history, const struct model *model)
             assert_int_equal(found->sequence, expected->sequence);
             assert_int_equal(found->created_ns, -5);
             DB_OK(fi_history_ref(found->line, &err));
-            struct fi_view view = fi_history_view(found->line, found->sequence);
-            assert_sees(&view, &expected->seen, SEQUENCES);
+            struct fi_snapshot snapshot = fi_history_snapshot(found->line, found->sequence);
+            assert_sees(&snapshot, &expected->seen, SEQUENCES);
             fi_history_unref(history, found->line);
             count++;
         }
@@ -164,22 +164,22 @@ assert_bytes_tell_all(struct fi_history *history, const struct model *model)
 /* ---- version 1 ---- */
 
 static void
-put_old_line(const struct fi_db_line *line, const struct fi_view *before,
-             const struct fi_view *view, struct fi_buf *out)
+put_old_line(const struct fi_db_line *line, const struct fi_snapshot *before,
+             const struct fi_snapshot *snapshot, struct fi_buf *out)
 {
     size_t common = 0;
-    while (common + 1 < before->count && common + 1 < view->count &&
-           before->intervals[common].first == view->intervals[common].first &&
-           before->intervals[common].last == view->intervals[common].last) {
+    while (common + 1 < before->count && common + 1 < snapshot->count &&
+           before->intervals[common].first == snapshot->intervals[common].first &&
+           before->intervals[common].last == snapshot->intervals[common].last) {
         common++;
     }
     assert_int_equal(fi_buf_append_varint(out, line->begin), FIRN_OK);
     assert_int_equal(fi_buf_append_varint(out, common), FIRN_OK);
-    assert_int_equal(fi_buf_append_varint(out, view->count - common), FIRN_OK);
-    for (size_t i = common; i < view->count; i++) {
-        const struct fi_view_interval *interval = &view->intervals[i];
-        uint64_t end = i == 0 ? 0 : view->intervals[i - 1].last;
-        uint64_t length = i + 1 == view->count ? 0 : interval->last - interval->first + 1;
+    assert_int_equal(fi_buf_append_varint(out, snapshot->count - common), FIRN_OK);
+    for (size_t i = common; i < snapshot->count; i++) {
+        const struct fi_snapshot_interval *interval = &snapshot->intervals[i];
+        uint64_t end = i == 0 ? 0 : snapshot->intervals[i - 1].last;
+        uint64_t length = i + 1 == snapshot->count ? 0 : interval->last - interval->first + 1;
         assert_int_equal(fi_buf_append_varint(out, interval->first - end), FIRN_OK);
         assert_int_equal(fi_buf_append_varint(out, length), FIRN_OK);
     }
@@ -191,16 +191,16 @@ put_old_lines(struct fi_history *history, struct fi_buf *out)
 {
     firn_error err;
     struct fi_buf lines = {0};
-    struct fi_view before = {0};
+    struct fi_snapshot before = {0};
     uint64_t count = 0;
     for (size_t i = 0; i < fi_history_line_count(history); i++) {
         struct fi_db_line *line = fi_history_line(history, i);
         line->index = count;
         if (line->checkpoints > 0 || line == history->now) {
             DB_OK(fi_history_ref(line, &err)); /* for ever */
-            struct fi_view view = fi_history_view(line, UINT64_MAX);
-            put_old_line(line, &before, &view, &lines);
-            before = view;
+            struct fi_snapshot snapshot = fi_history_snapshot(line, UINT64_MAX);
+            put_old_line(line, &before, &snapshot, &lines);
+            before = snapshot;
             count++;
         }
     }

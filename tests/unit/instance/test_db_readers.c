@@ -81,7 +81,7 @@ a_reader_moves_when_it_is_told_to(void **state)
     struct db_support support;
     struct firn_db *db;
     struct firn_db *reader;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct firn_db_cursor *cursor;
     struct firn_db_keyspace *later;
     db_support_init(&support, 1);
@@ -90,7 +90,7 @@ a_reader_moves_when_it_is_told_to(void **state)
     put_round(db, &keyspace, 1, 1);
     DB_OK(fi_db_open(support.dir, &db_support_read_only, &reader, &err));
     struct firn_db_keyspace *seen = db_support_keyspace(reader, "k");
-    DB_OK(fi_db_view_open(reader, &view, &err));
+    DB_OK(fi_db_snapshot_open(reader, &snapshot, &err));
     for (unsigned round = 2; round < 8; round++) {
         put_round(db, &keyspace, 1, round);
         if (round % 2 == 0) {
@@ -99,7 +99,7 @@ a_reader_moves_when_it_is_told_to(void **state)
         assert_int_equal(scan_round(seen, false), round - 1);
         DB_OK(fi_db_refresh(reader, &err));
         assert_int_equal(scan_round(seen, true), round);
-        const struct fi_db_cursor_options options = {.view = view};
+        const struct fi_db_cursor_options options = {.snapshot = snapshot};
         DB_OK(fi_db_cursor_open(seen, &options, &cursor, &err));
         DB_OK(fi_db_cursor_last(cursor, &err));
         assert_int_equal(strtoul((const char *)fi_db_cursor_value(cursor).data, NULL, 10), 1);
@@ -111,13 +111,13 @@ a_reader_moves_when_it_is_told_to(void **state)
     later = db_support_keyspace(reader, "later");
     assert_string_equal(db_support_get(later, "a"), "1");
     struct fi_buf out = {0};
-    assert_int_equal(fi_db_get_at(later, view, firn_str("a"), &out, &err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_db_get_at(later, snapshot, firn_str("a"), &out, &err), FIRN_NOT_FOUND);
     DB_OK(fi_db_keyspace_drop(db, "later", &err));
     DB_OK(fi_db_refresh(reader, &err));
     DB_FAILS(fi_db_get(later, firn_str("a"), &out, &err), FIRN_MISUSE, "was dropped");
     DB_FAILS(fi_db_keyspace_open(reader, "later", &later, &err), FIRN_NOT_FOUND, "'later'");
     fi_buf_deinit(&out);
-    fi_db_view_close(view);
+    fi_db_snapshot_close(snapshot);
     DB_OK(fi_db_close(reader, &err));
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);

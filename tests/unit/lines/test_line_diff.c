@@ -7,8 +7,8 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
-#include "lines/line_diff.h"
-#include "lines/line_internal.h"
+#include "lines/lines_diff.h"
+#include "lines/lines_internal.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
@@ -52,7 +52,7 @@ longest_common(const firn_slice *a, size_t a_count, const firn_slice *b, size_t 
 
 /* The hunks, applied to `before`, give `after`; they are apart, in order, and not empty. */
 static void
-assert_is_difference(const struct fi_line_diff *diff, const firn_slice *a, size_t a_count,
+assert_is_difference(const struct fi_lines_diff *diff, const firn_slice *a, size_t a_count,
                      const firn_slice *b, size_t b_count)
 {
     size_t i = 0;
@@ -93,14 +93,14 @@ check_pair(firn_slice before, firn_slice after)
     size_t a_count = split(before, a, LINES_MAX);
     size_t b_count = split(after, b, LINES_MAX);
     size_t common = longest_common(a, a_count, b, b_count);
-    static const uint64_t works[] = {FI_LINE_DIFF_WORK_DEFAULT, 0, 1, 20};
+    static const uint64_t works[] = {FI_LINES_DIFF_WORK_DEFAULT, 0, 1, 20};
     const size_t works_count = sizeof works / sizeof works[0];
     for (size_t w = 0; w < 2 * works_count; w++) {
-        struct fi_line_diff diff;
+        struct fi_lines_diff diff;
         firn_error err;
         firn_diff_algorithm algorithm = w < works_count ? FIRN_DIFF_MYERS : FIRN_DIFF_PATIENCE;
         assert_int_equal(
-            fi_line_diff_init_by(&diff, before, after, algorithm, works[w % works_count], &err),
+            fi_lines_diff_init_by(&diff, before, after, algorithm, works[w % works_count], &err),
             FIRN_OK);
         assert_is_difference(&diff, a, a_count, b, b_count);
         assert_true(diff.is_minimal || w > 0);
@@ -108,7 +108,7 @@ check_pair(firn_slice before, firn_slice after)
             assert_int_equal(diff.removed, a_count - common);
             assert_int_equal(diff.added, b_count - common);
         }
-        fi_line_diff_deinit(&diff);
+        fi_lines_diff_deinit(&diff);
     }
 }
 
@@ -135,11 +135,11 @@ known_texts_differ_as_people_say(void **state)
         {"a\nb\nc\na\nb\nb\na\n", "c\nb\na\nb\na\nc\n", 2, 3, 4}, /* Myers' own example */
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        struct fi_line_diff diff;
+        struct fi_lines_diff diff;
         firn_error err;
-        assert_int_equal(fi_line_diff_init(&diff, firn_str(table[i].before),
-                                           firn_str(table[i].after), FI_LINE_DIFF_WORK_DEFAULT,
-                                           &err),
+        assert_int_equal(fi_lines_diff_init(&diff, firn_str(table[i].before),
+                                            firn_str(table[i].after), FI_LINES_DIFF_WORK_DEFAULT,
+                                            &err),
                          FIRN_OK);
         assert_true(diff.is_minimal);
         assert_int_equal(diff.added, table[i].added);
@@ -147,7 +147,7 @@ known_texts_differ_as_people_say(void **state)
         if (table[i].hunks < 4) { /* of the last one there are several shortest */
             assert_int_equal(diff.hunk_count, table[i].hunks);
         }
-        fi_line_diff_deinit(&diff);
+        fi_lines_diff_deinit(&diff);
         check_pair(firn_str(table[i].before), firn_str(table[i].after));
     }
 }
@@ -245,13 +245,13 @@ hopeless_texts_take_bounded_time(void **state)
     test_random_init(&random, "hopeless_texts", 7);
     struct fi_buf before = {0};
     struct fi_buf after = {0};
-    struct fi_line_diff diff;
+    struct fi_lines_diff diff;
     firn_error err;
     fill_random(&random, 200000, 1000, &before);
     fill_random(&random, 200000, 1000, &after);
     double start = seconds();
-    assert_int_equal(fi_line_diff_init(&diff, fi_buf_slice(&before), fi_buf_slice(&after),
-                                       FI_LINE_DIFF_WORK_DEFAULT / 64, &err),
+    assert_int_equal(fi_lines_diff_init(&diff, fi_buf_slice(&before), fi_buf_slice(&after),
+                                        FI_LINES_DIFF_WORK_DEFAULT / 64, &err),
                      FIRN_OK);
     double took = seconds() - start;
     print_message("%.2f s for 200,000 lines without order\n", took);
@@ -259,7 +259,7 @@ hopeless_texts_take_bounded_time(void **state)
     assert_int_equal(diff.added, diff.removed);
     assert_true(diff.added < 200000);
     assert_true(took < 30); /* well below a second; the full search would take many minutes */
-    fi_line_diff_deinit(&diff);
+    fi_lines_diff_deinit(&diff);
     fi_buf_deinit(&before);
     fi_buf_deinit(&after);
 }
@@ -270,7 +270,7 @@ large_texts_with_few_changes_are_compared_exactly(void **state)
 {
     struct fi_buf before = {0};
     struct fi_buf after = {0};
-    struct fi_line_diff diff;
+    struct fi_lines_diff diff;
     firn_error err;
     for (unsigned i = 0; i < 300000; i++) {
         assert_int_equal(fi_buf_append_format(&before, "line %u\n", i % 5000), FIRN_OK);
@@ -283,14 +283,14 @@ large_texts_with_few_changes_are_compared_exactly(void **state)
             }
         }
     }
-    assert_int_equal(fi_line_diff_init(&diff, fi_buf_slice(&before), fi_buf_slice(&after),
-                                       FI_LINE_DIFF_WORK_DEFAULT, &err),
+    assert_int_equal(fi_lines_diff_init(&diff, fi_buf_slice(&before), fi_buf_slice(&after),
+                                        FI_LINES_DIFF_WORK_DEFAULT, &err),
                      FIRN_OK);
     assert_true(diff.is_minimal);
     assert_int_equal(diff.removed, 300);
     assert_int_equal(diff.added, 100 * 50);
     assert_int_equal(diff.hunk_count, 300 + 100);
-    fi_line_diff_deinit(&diff);
+    fi_lines_diff_deinit(&diff);
     fi_buf_deinit(&before);
     fi_buf_deinit(&after);
 }
@@ -298,27 +298,28 @@ large_texts_with_few_changes_are_compared_exactly(void **state)
 static void
 texts_beyond_the_limits_are_refused(void **state)
 {
-    struct fi_line_diff diff;
+    struct fi_lines_diff diff;
     firn_error err;
-    size_t size = FI_LINE_DIFF_TEXT_SIZE_MAX + 1;
+    size_t size = FI_LINES_DIFF_TEXT_SIZE_MAX + 1;
     uint8_t *text = malloc(size);
     assert_non_null(text);
     memset(text, 'x', size);
     firn_slice small = firn_str("a\n");
-    assert_int_equal(fi_line_diff_init(&diff, firn_bytes(text, size), small, 1, &err), FIRN_LIMIT);
-    assert_int_equal(fi_line_diff_init(&diff, small, firn_bytes(text, size), 1, &err), FIRN_LIMIT);
-    assert_int_equal(fi_line_diff_init(&diff, firn_bytes(text, size - 1), small, 1, &err), FIRN_OK);
+    assert_int_equal(fi_lines_diff_init(&diff, firn_bytes(text, size), small, 1, &err), FIRN_LIMIT);
+    assert_int_equal(fi_lines_diff_init(&diff, small, firn_bytes(text, size), 1, &err), FIRN_LIMIT);
+    assert_int_equal(fi_lines_diff_init(&diff, firn_bytes(text, size - 1), small, 1, &err),
+                     FIRN_OK);
     assert_int_equal(diff.removed, 1);
-    fi_line_diff_deinit(&diff);
-    memset(text, '\n', FI_LINE_DIFF_LINES_MAX + 1);
+    fi_lines_diff_deinit(&diff);
+    memset(text, '\n', FI_LINES_DIFF_LINES_MAX + 1);
     assert_int_equal(
-        fi_line_diff_init(&diff, small, firn_bytes(text, FI_LINE_DIFF_LINES_MAX + 1), 1, &err),
+        fi_lines_diff_init(&diff, small, firn_bytes(text, FI_LINES_DIFF_LINES_MAX + 1), 1, &err),
         FIRN_LIMIT);
     assert_int_equal(
-        fi_line_diff_init(&diff, small, firn_bytes(text, FI_LINE_DIFF_LINES_MAX), 1, &err),
+        fi_lines_diff_init(&diff, small, firn_bytes(text, FI_LINES_DIFF_LINES_MAX), 1, &err),
         FIRN_OK);
-    assert_int_equal(diff.added, FI_LINE_DIFF_LINES_MAX);
-    fi_line_diff_deinit(&diff);
+    assert_int_equal(diff.added, FI_LINES_DIFF_LINES_MAX);
+    fi_lines_diff_deinit(&diff);
     free(text);
 }
 
@@ -333,14 +334,14 @@ lines_get_equal_numbers_exactly_if_they_are_equal(void **state)
     struct fi_buf after = {0};
     firn_slice a[LINES_MAX];
     firn_slice b[LINES_MAX];
-    struct fi_line_intern lines;
+    struct fi_lines_intern lines;
     firn_error err;
     fill_random(&random, 50, 20, &before);
     fill_random(&random, 60, 30, &after);
     size_t a_count = split(fi_buf_slice(&before), a, LINES_MAX);
     size_t b_count = split(fi_buf_slice(&after), b, LINES_MAX);
-    assert_int_equal(fi_line_intern_init(&lines, fi_buf_slice(&before), fi_buf_slice(&after), &err),
-                     FIRN_OK);
+    assert_int_equal(
+        fi_lines_intern_init(&lines, fi_buf_slice(&before), fi_buf_slice(&after), &err), FIRN_OK);
     assert_int_equal(lines.before_count, a_count);
     assert_int_equal(lines.after_count, b_count);
     for (size_t i = 0; i < a_count; i++) {
@@ -349,7 +350,7 @@ lines_get_equal_numbers_exactly_if_they_are_equal(void **state)
             assert_int_equal(lines.before[i] == lines.after[j], fi_slice_equal(a[i], b[j]));
         }
     }
-    fi_line_intern_deinit(&lines);
+    fi_lines_intern_deinit(&lines);
     fi_buf_deinit(&before);
     fi_buf_deinit(&after);
 }
@@ -362,11 +363,11 @@ marks_go_where_the_places_say(void **state)
     const uint32_t places[] = {5, 0, 7};
     bool before_marks[8] = {false};
     bool after_marks[2] = {false};
-    const struct fi_line_myers_side before = {before_numbers, 3, before_marks, places};
-    const struct fi_line_myers_side after = {after_numbers, 2, after_marks, NULL};
+    const struct fi_lines_myers_side before = {before_numbers, 3, before_marks, places};
+    const struct fi_lines_myers_side after = {after_numbers, 2, after_marks, NULL};
     bool is_minimal;
     firn_error err;
-    assert_int_equal(fi_line_myers_mark(&before, &after, 1000, &is_minimal, &err), FIRN_OK);
+    assert_int_equal(fi_lines_myers_mark(&before, &after, 1000, &is_minimal, &err), FIRN_OK);
     assert_true(is_minimal);
     for (size_t i = 0; i < 8; i++) {
         assert_int_equal(before_marks[i], i == 0);
@@ -379,19 +380,19 @@ a_nul_near_the_start_makes_a_binary(void **state)
 {
     uint8_t bytes[9000];
     memset(bytes, 'x', sizeof bytes);
-    assert_false(fi_line_diff_is_binary(firn_bytes(bytes, 0)));
-    assert_false(fi_line_diff_is_binary(firn_bytes(bytes, sizeof bytes)));
+    assert_false(fi_lines_diff_is_binary(firn_bytes(bytes, 0)));
+    assert_false(fi_lines_diff_is_binary(firn_bytes(bytes, sizeof bytes)));
     bytes[8000] = 0;
-    assert_false(fi_line_diff_is_binary(firn_bytes(bytes, sizeof bytes)));
+    assert_false(fi_lines_diff_is_binary(firn_bytes(bytes, sizeof bytes)));
     bytes[7999] = 0;
-    assert_true(fi_line_diff_is_binary(firn_bytes(bytes, sizeof bytes)));
-    assert_false(fi_line_diff_is_binary(firn_bytes(bytes, 7999)));
+    assert_true(fi_lines_diff_is_binary(firn_bytes(bytes, sizeof bytes)));
+    assert_false(fi_lines_diff_is_binary(firn_bytes(bytes, 7999)));
 }
 
 static void
 a_comparison_without_memory_fails_clean(void **state)
 {
-    struct fi_line_diff diff;
+    struct fi_lines_diff diff;
     firn_error err;
     firn_slice before = firn_str("a\nb\nc\nd\ne\n");
     firn_slice after = firn_str("b\na\nd\nx\nc\n");
@@ -400,14 +401,14 @@ a_comparison_without_memory_fails_clean(void **state)
     for (int i = 0; i < 2; i++) {
         firn_diff_algorithm algorithm = i == 0 ? FIRN_DIFF_MYERS : FIRN_DIFF_PATIENCE;
         test_alloc_fail_at(0, false);
-        assert_int_equal(fi_line_diff_init_by(&diff, before, after, algorithm, 1000, &err),
+        assert_int_equal(fi_lines_diff_init_by(&diff, before, after, algorithm, 1000, &err),
                          FIRN_OK);
         uint64_t calls = test_alloc_calls();
-        fi_line_diff_deinit(&diff);
+        fi_lines_diff_deinit(&diff);
         assert_true(calls > 5);
         for (uint64_t n = 1; n <= calls; n++) {
             test_alloc_fail_at(n, false);
-            assert_int_equal(fi_line_diff_init_by(&diff, before, after, algorithm, 1000, &err),
+            assert_int_equal(fi_lines_diff_init_by(&diff, before, after, algorithm, 1000, &err),
                              FIRN_NO_MEMORY);
             assert_int_equal(err.code, FIRN_NO_MEMORY);
             assert_int_equal(test_alloc_alive(), 0);
@@ -421,15 +422,15 @@ static void
 assert_patience(const char *before, const char *after, uint64_t removed, uint64_t added,
                 bool is_minimal)
 {
-    struct fi_line_diff diff;
+    struct fi_lines_diff diff;
     firn_error err;
-    assert_int_equal(fi_line_diff_init_by(&diff, firn_str(before), firn_str(after),
-                                          FIRN_DIFF_PATIENCE, FI_LINE_DIFF_WORK_DEFAULT, &err),
+    assert_int_equal(fi_lines_diff_init_by(&diff, firn_str(before), firn_str(after),
+                                           FIRN_DIFF_PATIENCE, FI_LINES_DIFF_WORK_DEFAULT, &err),
                      FIRN_OK);
     assert_int_equal(diff.removed, removed);
     assert_int_equal(diff.added, added);
     assert_int_equal(diff.is_minimal, is_minimal);
-    fi_line_diff_deinit(&diff);
+    fi_lines_diff_deinit(&diff);
 }
 
 static void

@@ -4,20 +4,20 @@
  * edits whose outcome is known because they were made in places of their own.
  */
 #include "base/slice.h"
-#include "lines/line_diff.h"
-#include "lines/line_merge.h"
+#include "lines/lines_diff.h"
+#include "lines/lines_merge.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_fault.h"
 #include "support/test_random.h"
 
-static struct fi_line_merge
+static struct fi_lines_merge
 merge(firn_slice base, firn_slice ours, firn_slice theirs)
 {
-    struct fi_line_merge result;
+    struct fi_lines_merge result;
     firn_error err;
-    const struct fi_line_merge_texts texts = {base, ours, theirs};
-    if (fi_line_merge_init(&result, &texts, FI_LINE_DIFF_WORK_DEFAULT, &err) != FIRN_OK) {
+    const struct fi_lines_merge_texts texts = {base, ours, theirs};
+    if (fi_lines_merge_init(&result, &texts, FI_LINES_DIFF_WORK_DEFAULT, &err) != FIRN_OK) {
         fail_msg("%s", err.text);
     }
     return result;
@@ -27,13 +27,13 @@ merge(firn_slice base, firn_slice ours, firn_slice theirs)
 static void
 assert_merged(const char *base, const char *ours, const char *theirs, const char *expected)
 {
-    struct fi_line_merge result = merge(firn_str(base), firn_str(ours), firn_str(theirs));
+    struct fi_lines_merge result = merge(firn_str(base), firn_str(ours), firn_str(theirs));
     assert_int_equal(result.conflict_count > 0, expected == NULL);
     if (expected != NULL) {
         assert_int_equal(result.text.size, strlen(expected));
         assert_true(fi_slice_equal(fi_buf_slice(&result.text), firn_str(expected)));
     }
-    fi_line_merge_deinit(&result);
+    fi_lines_merge_deinit(&result);
 }
 
 static void
@@ -79,7 +79,7 @@ the_end_of_the_last_line_is_kept(void **state)
 static void
 a_conflict_says_where_it_is_on_each_side(void **state)
 {
-    struct fi_line_merge result =
+    struct fi_lines_merge result =
         merge(firn_str("1\n2\n3\n4\n5\n6\n"), firn_str("0\n1\nx\ny\n3\n4\n5\nq\n"),
               firn_str("1\n3\n4\n5\nr\ns\n"));
     assert_int_equal(result.conflict_count, 2);
@@ -88,7 +88,7 @@ a_conflict_says_where_it_is_on_each_side(void **state)
     assert_memory_equal(&result.conflicts[0], &first, sizeof first);
     assert_memory_equal(&result.conflicts[1], &second, sizeof second);
     assert_true(fi_slice_equal(fi_buf_slice(&result.text), firn_str("0\n1\nx\ny\n3\n4\n5\nq\n")));
-    fi_line_merge_deinit(&result);
+    fi_lines_merge_deinit(&result);
 }
 
 /* ---- any three texts ---- */
@@ -129,7 +129,7 @@ random_edit(struct test_random *random, firn_slice text, struct fi_buf *out, uin
 }
 
 static void
-assert_is(const struct fi_line_merge *result, firn_slice expected)
+assert_is(const struct fi_lines_merge *result, firn_slice expected)
 {
     assert_int_equal(result->conflict_count, 0);
     assert_true(fi_slice_equal(fi_buf_slice(&result->text), expected));
@@ -151,11 +151,11 @@ what_must_hold_for_any_three_texts_holds(void **state)
         random_edit(&random, base, &texts[2], letters);
         firn_slice ours = fi_buf_slice(&texts[1]);
         firn_slice theirs = fi_buf_slice(&texts[2]);
-        struct fi_line_merge one = merge(base, ours, base);
-        struct fi_line_merge other = merge(base, base, theirs);
-        struct fi_line_merge same = merge(base, ours, ours);
-        struct fi_line_merge both = merge(base, ours, theirs);
-        struct fi_line_merge turned = merge(base, theirs, ours);
+        struct fi_lines_merge one = merge(base, ours, base);
+        struct fi_lines_merge other = merge(base, base, theirs);
+        struct fi_lines_merge same = merge(base, ours, ours);
+        struct fi_lines_merge both = merge(base, ours, theirs);
+        struct fi_lines_merge turned = merge(base, theirs, ours);
         assert_is(&one, ours);
         assert_is(&other, theirs);
         assert_is(&same, ours);
@@ -168,11 +168,11 @@ what_must_hold_for_any_three_texts_holds(void **state)
             clean++;
             assert_is(&turned, fi_buf_slice(&both.text));
         }
-        fi_line_merge_deinit(&one);
-        fi_line_merge_deinit(&other);
-        fi_line_merge_deinit(&same);
-        fi_line_merge_deinit(&both);
-        fi_line_merge_deinit(&turned);
+        fi_lines_merge_deinit(&one);
+        fi_lines_merge_deinit(&other);
+        fi_lines_merge_deinit(&same);
+        fi_lines_merge_deinit(&both);
+        fi_lines_merge_deinit(&turned);
     }
     assert_true(clean > rounds / 20 && clean < rounds);
     for (size_t i = 0; i < 3; i++) {
@@ -237,11 +237,11 @@ edits_in_places_of_their_own_are_all_there(void **state)
             put_block(&texts[2], "theirs", block, theirs);
             put_block(&texts[3], ours > 0 ? "ours" : "theirs", block, ours > 0 ? ours : theirs);
         }
-        struct fi_line_merge result =
+        struct fi_lines_merge result =
             merge(fi_buf_slice(&texts[0]), fi_buf_slice(&texts[1]), fi_buf_slice(&texts[2]));
         assert_int_equal(result.conflict_count, conflicts);
         assert_true(fi_slice_equal(fi_buf_slice(&result.text), fi_buf_slice(&texts[3])));
-        fi_line_merge_deinit(&result);
+        fi_lines_merge_deinit(&result);
     }
     for (size_t t = 0; t < 4; t++) {
         fi_buf_deinit(&texts[t]);
@@ -253,16 +253,16 @@ edits_in_places_of_their_own_are_all_there(void **state)
 static void
 texts_that_are_too_large_are_refused(void **state)
 {
-    size_t size = (size_t)FI_LINE_DIFF_TEXT_SIZE_MAX + 1;
+    size_t size = (size_t)FI_LINES_DIFF_TEXT_SIZE_MAX + 1;
     char *large = calloc(1, size);
     assert_non_null(large);
     for (int i = 0; i < 3; i++) {
-        struct fi_line_merge result;
+        struct fi_lines_merge result;
         firn_slice sides[3] = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
         sides[i] = firn_bytes(large, size);
-        const struct fi_line_merge_texts texts = {sides[0], sides[1], sides[2]};
-        assert_int_equal(fi_line_merge_init(&result, &texts, 1000, NULL), FIRN_LIMIT);
-        fi_line_merge_deinit(&result);
+        const struct fi_lines_merge_texts texts = {sides[0], sides[1], sides[2]};
+        assert_int_equal(fi_lines_merge_init(&result, &texts, 1000, NULL), FIRN_LIMIT);
+        fi_lines_merge_deinit(&result);
     }
     free(large);
 }
@@ -270,18 +270,18 @@ texts_that_are_too_large_are_refused(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    const struct fi_line_merge_texts texts = {firn_str("1\n2\n3\n4\n5\n"),
-                                              firn_str("1\nx\n3\n4\n5\n6\n"),
-                                              firn_str("0\n1\n2\n3\ny\n5\nz\n")};
+    const struct fi_lines_merge_texts texts = {firn_str("1\n2\n3\n4\n5\n"),
+                                               firn_str("1\nx\n3\n4\n5\n6\n"),
+                                               firn_str("0\n1\n2\n3\ny\n5\nz\n")};
     test_alloc_install();
     struct test_fault fault = {.n = 0};
     while (test_fault_next(&fault)) {
-        struct fi_line_merge result;
+        struct fi_lines_merge result;
         test_fault_allocation(&fault);
-        int rc = fi_line_merge_init(&result, &texts, 1000, NULL);
+        int rc = fi_lines_merge_init(&result, &texts, 1000, NULL);
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
         test_fault_end(&fault);
-        fi_line_merge_deinit(&result);
+        fi_lines_merge_deinit(&result);
         assert_int_equal(test_alloc_alive(), 0);
     }
     test_alloc_uninstall();

@@ -103,7 +103,7 @@ a_range_delete_covers_what_lies_in_older_runs(void **state)
     fixture_compare_all(&fixture);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     fixture_compare_all(&fixture);
-    fixture_remove_view(&fixture, before);
+    fixture_remove_snapshot(&fixture, before);
     TEST_OK(fixture_flush(&fixture, &err), &err);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     fixture_compare_all(&fixture);
@@ -147,7 +147,7 @@ static void
 a_dropped_tree_is_gone_with_its_files(void **state)
 {
     firn_error err;
-    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
     assert_int_equal(fixture_put(&fixture, 0, 20, 10), FIRN_OK);
     assert_int_equal(fixture_put(&fixture, 1, 21, 10), FIRN_OK);
     TEST_OK(fixture_flush(&fixture, &err), &err);
@@ -171,14 +171,14 @@ static void
 files_wait_for_cursors_and_for_readers_elsewhere(void **state)
 {
     firn_error err;
-    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
     struct fi_lsm_stats stats;
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(fixture_put(&fixture, 0, 20, 10), FIRN_OK);
         TEST_OK(fixture_flush(&fixture, &err), &err);
     }
     struct fi_lsm_cursor *cursor;
-    struct fi_lsm_cursor_options options = {.view = &now};
+    struct fi_lsm_cursor_options options = {.snapshot = &now};
     TEST_OK(fi_lsm_cursor_create(fixture.trees[0], &options, &cursor, &err), &err);
     fixture.reader_version = fi_lsm_version(fixture.lsm);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
@@ -218,7 +218,7 @@ no_more_runs_are_open_than_allowed(void **state)
     fixture_compare_all(&fixture);
     fi_lsm_collect(fixture.lsm);
     assert_int_equal(fixture.lsm->files.open_count, 3);
-    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
     for (unsigned i = 0; i < 12; i++) {
         char key[FIXTURE_KEY_SIZE];
         TEST_OK(fi_lsm_tree_get(fixture.trees[0], fixture_key(20 + i, key), &now, NULL, &err),

@@ -91,15 +91,16 @@ count_unreadable(const char *expected_name)
 {
     struct fixture *fixture = &world.fixture;
     const struct fixture_record *model[FIXTURE_KEYS];
-    struct fi_view view = fixture_view_of(fixture, 0);
+    struct fi_snapshot snapshot = fixture_snapshot_of(fixture, 0);
     struct fi_buf value = {0};
     struct fi_buf expected = {0};
     firn_error err;
     unsigned unreadable = 0;
-    fixture_model(fixture, fixture->tree_ids[0], &view, model);
+    fixture_model(fixture, fixture->tree_ids[0], &snapshot, model);
     for (unsigned key = 0; key < FIXTURE_KEYS; key++) {
         char bytes[FIXTURE_KEY_SIZE];
-        int rc = fi_lsm_tree_get(fixture->trees[0], fixture_key(key, bytes), &view, &value, &err);
+        int rc =
+            fi_lsm_tree_get(fixture->trees[0], fixture_key(key, bytes), &snapshot, &value, &err);
         if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
             unreadable++;
             assert_non_null(strstr(err.text, expected_name));
@@ -123,12 +124,12 @@ count_walked(void)
 {
     struct fixture *fixture = &world.fixture;
     const struct fixture_record *model[FIXTURE_KEYS];
-    struct fi_view view = fixture_view_of(fixture, 0);
-    struct fi_lsm_cursor_options options = {.view = &view};
+    struct fi_snapshot snapshot = fixture_snapshot_of(fixture, 0);
+    struct fi_lsm_cursor_options options = {.snapshot = &snapshot};
     struct fi_lsm_cursor *cursor;
     firn_error err;
     unsigned walked = 0;
-    fixture_model(fixture, fixture->tree_ids[0], &view, model);
+    fixture_model(fixture, fixture->tree_ids[0], &snapshot, model);
     TEST_OK(fi_lsm_cursor_create(fixture->trees[0], &options, &cursor, &err), &err);
     for (unsigned key = 0; key < FIXTURE_KEYS; key++) {
         char bytes[FIXTURE_KEY_SIZE];
@@ -370,7 +371,7 @@ a_range_delete_hides_no_newer_run(void **state)
 }
 
 static void
-a_missing_run_stays_as_long_as_a_view_needs_it(void **state)
+a_missing_run_stays_as_long_as_a_snapshot_needs_it(void **state)
 {
     firn_error err;
     struct fi_buf bytes = {0};
@@ -378,7 +379,7 @@ a_missing_run_stays_as_long_as_a_view_needs_it(void **state)
     const char *name = world.names[0];
     test_file_read(world.runs, name, &bytes);
     begin_without(name);
-    const size_t view = fixture_checkpoint(fixture);
+    const size_t snapshot = fixture_checkpoint(fixture);
     forget_all(0);
     TEST_OK(fixture_flush(fixture, &err), &err);
     for (unsigned round = 0; round < 2; round++) {
@@ -390,12 +391,12 @@ a_missing_run_stays_as_long_as_a_view_needs_it(void **state)
     fixture_close(fixture);
     test_file_write(world.runs, name, bytes.data, bytes.size);
     TEST_OK(fixture_open(fixture, &err), &err);
-    fixture_compare(fixture, 0, view);
+    fixture_compare(fixture, 0, snapshot);
     fixture_compare(fixture, 0, 0);
     fixture_close(fixture);
     TEST_OK(fi_os_remove_file(world.runs, name, &err), &err);
     TEST_OK(fixture_open(fixture, &err), &err);
-    fixture_remove_view(fixture, view);
+    fixture_remove_snapshot(fixture, snapshot);
     check_forgotten();
     fi_buf_deinit(&bytes);
 }
@@ -408,16 +409,16 @@ a_range_delete_that_was_taken_back_hides_nothing(void **state)
     struct fixture *fixture = &world.fixture;
     const char *name = world.names[0];
     begin_without(name);
-    const size_t view = fixture_checkpoint(fixture);
+    const size_t snapshot = fixture_checkpoint(fixture);
     const unsigned unreadable = count_unreadable(name);
     forget_all(0);
     fixture_compare(fixture, 0, 0);
-    fixture_restore(fixture, view);
-    fixture_remove_view(fixture, view);
+    fixture_restore(fixture, snapshot);
+    fixture_remove_snapshot(fixture, snapshot);
     assert_int_equal(count_unreadable(name), unreadable);
     assert_true(count_walked() < FIXTURE_KEYS);
     TEST_OK(fixture_flush(fixture, &err), &err);
-    FI_IGNORE(fixture_work(fixture, true, &err));
+    FI_RULES_IGNORE(fixture_work(fixture, true, &err));
     assert_int_equal(count_unreadable(name), unreadable);
     assert_int_equal(count_damages(), 1);
     forget_all(0);
@@ -618,7 +619,7 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(range_deletes_heal_together, setup, teardown),
         cmocka_unit_test_setup_teardown(a_range_delete_hides_no_newer_run, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_missing_run_stays_as_long_as_a_view_needs_it, setup,
+        cmocka_unit_test_setup_teardown(a_missing_run_stays_as_long_as_a_snapshot_needs_it, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_range_delete_that_was_taken_back_hides_nothing, setup,
                                         teardown),

@@ -76,16 +76,16 @@ fill(struct fixture *fixture)
 
 /* Reads all that a view sees of one tree, both ways and by gets; damage is none. */
 static int
-read_view(struct fixture *fixture, size_t number, firn_error *err)
+read_snapshot(struct fixture *fixture, size_t number, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct fi_view view = fixture_view_of(fixture, number);
-    struct fi_lsm_cursor_options options = {.view = &view};
+    struct fi_snapshot snapshot = fixture_snapshot_of(fixture, number);
+    struct fi_lsm_cursor_options options = {.snapshot = &snapshot};
     struct fi_lsm_cursor *cursor = NULL;
     struct fi_buf value = {0};
     for (unsigned key = 0; key < FIXTURE_KEYS; key += 5) {
         char bytes[FIXTURE_KEY_SIZE];
-        rc = fi_lsm_tree_get(fixture->trees[1], fixture_key(key, bytes), &view, &value, err);
+        rc = fi_lsm_tree_get(fixture->trees[1], fixture_key(key, bytes), &snapshot, &value, err);
         if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
             goto out;
         }
@@ -112,7 +112,7 @@ read_all(struct fixture *fixture, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < 2 && rc == FIRN_OK; i++) {
-        rc = read_view(fixture, i, err);
+        rc = read_snapshot(fixture, i, err);
     }
     return rc;
 }
@@ -158,7 +158,7 @@ without_memory_nothing_is_lost_and_nothing_leaks(void **state)
             }
             assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY || rc == FIRN_FAILED);
             failures += rc != FIRN_OK;
-            assert_int_equal(world.fixture.views_taken, 0);
+            assert_int_equal(world.fixture.snapshots_taken, 0);
             assert_true(n < 10000000);
         }
         fixture_compare_all(&world.fixture);
@@ -255,7 +255,7 @@ fail_works(const struct fi_sim_fault_plan *sample, uint64_t step)
         hits += fi_sim_fault_hits(world.os);
         fi_sim_fault_set_plan(world.os, NULL);
         assert_true(is_expected(rc));
-        assert_int_equal(fixture->views_taken, 0);
+        assert_int_equal(fixture->snapshots_taken, 0);
         /* Reads go on, with MANIFEST in any state. */
         fixture_compare(fixture, 1, 0);
         int again = fixture_work(fixture, true, &err);

@@ -76,16 +76,16 @@ reshape(struct test_random *random)
         pieces_fixture_work(&fixture);
         break;
     case 5:
-        if (fixture.base.view_count < FIXTURE_VIEWS_MAX) {
+        if (fixture.base.snapshot_count < FIXTURE_SNAPSHOTS_MAX) {
             (void)fixture_checkpoint(&fixture.base);
         } else {
-            fixture_remove_view(&fixture.base, 1 + test_random_below(random, 5));
+            fixture_remove_snapshot(&fixture.base, 1 + test_random_below(random, 5));
         }
         break;
     case 6:
-        if (fixture.base.view_count > 1 && fixture.base.views[0].count < 8) {
+        if (fixture.base.snapshot_count > 1 && fixture.base.snapshots[0].count < 8) {
             fixture_restore(&fixture.base,
-                            1 + (size_t)test_random_below(random, fixture.base.view_count - 1));
+                            1 + (size_t)test_random_below(random, fixture.base.snapshot_count - 1));
         }
         break;
     case 7: {
@@ -107,9 +107,9 @@ compare_random(struct test_random *random,
 {
     struct fi_buf lower = {0};
     struct fi_buf upper = {0};
-    size_t number = (size_t)test_random_below(random, fixture.base.view_count);
-    struct fi_view view = fixture_view_of(&fixture.base, number);
-    struct fi_lsm_pieces_options options = {.view = &view, .time_ms = fixture.time_ms};
+    size_t number = (size_t)test_random_below(random, fixture.base.snapshot_count);
+    struct fi_snapshot snapshot = fixture_snapshot_of(&fixture.base, number);
+    struct fi_lsm_pieces_options options = {.snapshot = &snapshot, .time_ms = fixture.time_ms};
     pieces_fixture_key((unsigned)test_random_below(random, PIECES_KEYS), &lower);
     pieces_fixture_key((unsigned)test_random_below(random, PIECES_KEYS), &upper);
     const firn_slice lower_slice = fi_buf_slice(&lower);

@@ -21,8 +21,8 @@
 static struct fi_os *memory;
 static struct fi_os *faulty;
 static struct pieces_fixture fixture;
-static const struct fi_view_interval everything = {1, UINT64_MAX};
-static const struct fi_view now = {&everything, 1, 0, NULL};
+static const struct fi_snapshot_interval everything = {1, UINT64_MAX};
+static const struct fi_snapshot now = {&everything, 1, 0, NULL};
 
 static int
 setup(void **state)
@@ -54,9 +54,9 @@ use_large_runs(void)
 }
 
 static struct fi_lsm_pieces_options
-options_of(const struct fi_view *view)
+options_of(const struct fi_snapshot *snapshot)
 {
-    return (struct fi_lsm_pieces_options){.view = view, .time_ms = fixture.time_ms};
+    return (struct fi_lsm_pieces_options){.snapshot = snapshot, .time_ms = fixture.time_ms};
 }
 
 /* How many pieces are direct. */
@@ -78,9 +78,9 @@ count_direct(const struct fi_lsm_pieces_options *options, size_t *out_all)
 }
 
 static void
-assert_pieces(const struct fi_view *view, size_t direct, size_t all)
+assert_pieces(const struct fi_snapshot *snapshot, size_t direct, size_t all)
 {
-    const struct fi_lsm_pieces_options options = options_of(view);
+    const struct fi_lsm_pieces_options options = options_of(snapshot);
     size_t found_all;
     size_t found = count_direct(&options, &found_all);
     assert_int_equal(found, direct);
@@ -96,8 +96,8 @@ groups_are_direct_where_nothing_else_is_seen(void **state)
     assert_pieces(&now, 0, 0);
     pieces_fixture_load(&fixture, 0, 80);
     assert_pieces(&now, 10, 10);
-    const struct fi_view_interval then = {1, fixture.base.sequence};
-    const struct fi_view before = {&then, 1, 0, NULL};
+    const struct fi_snapshot_interval then = {1, fixture.base.sequence};
+    const struct fi_snapshot before = {&then, 1, 0, NULL};
     /* A version in a memtable: its group is merged, for those who see it. */
     pieces_fixture_put(&fixture, 20);
     assert_pieces(&now, 9, 10);
@@ -320,7 +320,7 @@ damage_is_told_or_does_no_harm(void **state)
 /* ---- threads ---- */
 
 struct world {
-    struct fi_view view;
+    struct fi_snapshot snapshot;
     uint64_t rows;
     struct fi_lsm_pieces *shared;
     _Atomic bool is_done;
@@ -333,7 +333,7 @@ static void *
 read_on(void *ctx)
 {
     struct world *world = ctx;
-    const struct fi_lsm_pieces_options options = options_of(&world->view);
+    const struct fi_lsm_pieces_options options = options_of(&world->snapshot);
     do {
         firn_error err;
         uint64_t rows;
@@ -367,8 +367,8 @@ threads_read_beside_flushes_and_compactions(void **state)
     pieces_fixture_init(&fixture, os);
     fill_some();
     size_t number = fixture_checkpoint(&fixture.base);
-    world = (struct world){.view = fixture_view_of(&fixture.base, number)};
-    const struct fi_lsm_pieces_options options = options_of(&world.view);
+    world = (struct world){.snapshot = fixture_snapshot_of(&fixture.base, number)};
+    const struct fi_lsm_pieces_options options = options_of(&world.snapshot);
     TEST_OK(pieces_fixture_read(&fixture, &options, false, &world.rows, &err), &err);
     TEST_OK(fi_lsm_pieces_open(pieces_fixture_tree(&fixture), &options, &world.shared, &err), &err);
     for (size_t i = 0; i < THREADS; i++) {

@@ -190,11 +190,11 @@ a_file_goes_when_more_than_half_of_it_is_dead(void **state)
 }
 
 static void
-what_a_view_sees_is_alive(void **state)
+what_a_snapshot_sees_is_alive(void **state)
 {
     put_keys(20, 40, LARGE);
     flush();
-    size_t view = fixture_checkpoint(&fixture);
+    size_t snapshot = fixture_checkpoint(&fixture);
     struct names first = value_files();
     for (unsigned i = 0; i < 4; i++) {
         put_keys(20, 40, 10);
@@ -203,7 +203,7 @@ what_a_view_sees_is_alive(void **state)
     work(true);
     assert_true(test_os_has(runs, first.names[0]));
     fixture_compare_all(&fixture);
-    fixture_remove_view(&fixture, view);
+    fixture_remove_snapshot(&fixture, snapshot);
     put_keys(20, 21, 10);
     flush();
     work(true);
@@ -287,10 +287,10 @@ value_files_wait_for_cursors_and_for_readers_elsewhere(void **state)
     put_keys(20, 24, LARGE);
     flush();
     struct names names = value_files();
-    struct fi_view_interval interval = {1, fixture.sequence};
-    const struct fi_view before = {&interval, 1, 0, NULL};
+    struct fi_snapshot_interval interval = {1, fixture.sequence};
+    const struct fi_snapshot before = {&interval, 1, 0, NULL};
     struct fi_lsm_cursor *cursor;
-    struct fi_lsm_cursor_options options = {.view = &before};
+    struct fi_lsm_cursor_options options = {.snapshot = &before};
     TEST_OK(fi_lsm_cursor_create(fixture.trees[0], &options, &cursor, &err), &err);
     fixture.reader_version = fi_lsm_version(fixture.lsm);
     put_keys(20, 24, 10);
@@ -317,32 +317,32 @@ static void
 a_load_separates_values_too(void **state)
 {
     firn_error err;
-    struct fi_bulk_load *bulk;
+    struct fi_compaction_load *bulk;
     static const uint8_t value[LARGE] = {1, 2, 3};
     for (unsigned round = 0; round < 2; round++) {
         bool is_installed = round == 1;
-        TEST_OK(fi_bulk_load_create(fixture.trees[0], &bulk, &err), &err);
+        TEST_OK(fi_compaction_load_create(fixture.trees[0], &bulk, &err), &err);
         for (unsigned key = 20; key < 40; key++) {
             char bytes[FIXTURE_KEY_SIZE];
             const struct fi_entry entry = {.key = fixture_key(key, bytes),
                                            .value = firn_bytes(value, sizeof value),
                                            .sequence = 1,
                                            .kind = FI_ENTRY_PUT};
-            TEST_OK(fi_bulk_load_add(bulk, &entry, &err), &err);
+            TEST_OK(fi_compaction_load_add(bulk, &entry, &err), &err);
         }
-        TEST_OK(fi_bulk_load_finish(bulk, &err), &err);
+        TEST_OK(fi_compaction_load_finish(bulk, &err), &err);
         assert_int_equal(value_files().count, 1);
         if (is_installed) {
-            fi_bulk_load_hold(bulk);
+            fi_compaction_load_hold(bulk);
             bool is_certain;
-            TEST_OK(fi_bulk_load_install(&bulk, 1, &is_certain, &err), &err);
-            fi_bulk_load_release(bulk);
+            TEST_OK(fi_compaction_load_install(&bulk, 1, &is_certain, &err), &err);
+            fi_compaction_load_release(bulk);
         }
-        fi_bulk_load_destroy(bulk);
+        fi_compaction_load_destroy(bulk);
         assert_int_equal(value_files().count, is_installed ? 1 : 0);
     }
     assert_int_equal(stats_of().values.files, 1);
-    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
     struct fi_buf out = {0};
     char bytes[FIXTURE_KEY_SIZE];
     TEST_OK(fi_lsm_tree_get(fixture.trees[0], fixture_key(30, bytes), &now, &out, &err), &err);
@@ -368,8 +368,8 @@ operands_stay_beside_the_value_that_they_change(void **state)
     firn_error err;
     struct fi_buf out = {0};
     struct fi_lsm_cursor *cursor;
-    struct fi_view now = fixture_view_of(&fixture, 0);
-    const struct fi_lsm_cursor_options options = {.view = &now};
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
+    const struct fi_lsm_cursor_options options = {.snapshot = &now};
     static const uint8_t plus[] = {FIRN_MERGE_APPEND, '+'};
     static uint8_t value[LARGE + 3];
     memset(value, 'v', LARGE);
@@ -440,7 +440,7 @@ assert_unreadable(const char *text)
 {
     firn_error err;
     struct fi_buf out = {0};
-    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
     char bytes[FIXTURE_KEY_SIZE];
     unsigned damages = 0;
     TEST_OK(fixture_open(&fixture, &err), &err);
@@ -488,7 +488,7 @@ a_damaged_value_hides_itself_alone(void **state)
     char key[FIXTURE_KEY_SIZE];
     firn_error err;
     struct fi_buf out = {0};
-    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
     TEST_OK(fi_lsm_tree_get(fixture.trees[0], fixture_key(21, key), &now, &out, &err), &err);
     fi_buf_deinit(&out);
 }
@@ -631,7 +631,7 @@ make_liar(void)
     struct fi_os_dir *dir;
     struct fi_os_dir *copies;
     struct fi_manifest *manifest;
-    struct fi_lsm_state *tree_state = fi_lsm_state_of(fixture.trees[0]);
+    struct fi_lsm_superversion *tree_state = fi_lsm_superversion_of(fixture.trees[0]);
     const struct fi_version_level *level = &tree_state->version->levels[0];
     assert_int_equal(level->count, 2);
     struct fi_manifest_run lies[2];
@@ -659,7 +659,7 @@ make_liar(void)
     TEST_OK(fi_manifest_append(manifest, &edit, &err), &err);
     TEST_OK(fi_manifest_close(manifest, &err), &err);
     fi_os_dir_close(copies);
-    fi_lsm_state_unref(tree_state);
+    fi_lsm_superversion_unref(tree_state);
     return dir;
 }
 
@@ -672,7 +672,7 @@ a_run_reaches_no_file_but_those_that_manifest_gives_it(void **state)
     struct fi_compaction_work *job;
     struct fi_buf out = {0};
     const struct fi_compaction_work_wish wish = {.compactions = true, .is_unhurried = true};
-    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned key = 20; key < 30; key++) {
             assert_int_equal(fixture_put(&fixture, 0, 2 * key + round, LARGE), FIRN_OK);
@@ -706,7 +706,7 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_file_goes_when_more_than_half_of_it_is_dead, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(what_a_view_sees_is_alive, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_snapshot_sees_is_alive, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_hurry_everything_dead_is_freed, setup, teardown),
         cmocka_unit_test_setup_teardown(small_files_become_one, setup, teardown),
         cmocka_unit_test_setup_teardown(large_outputs_have_several_files, setup, teardown),

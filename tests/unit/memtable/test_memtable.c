@@ -77,14 +77,14 @@ model_add(struct model *model, const struct version *version)
 }
 
 static const struct version *
-model_get(const struct model *model, firn_slice key, const struct fi_view *view)
+model_get(const struct model *model, firn_slice key, const struct fi_snapshot *snapshot)
 {
     for (size_t i = model_below(model, key, UINT64_MAX); i < model->count; i++) {
         const struct version *version = &model->versions[i];
         if (!fi_slice_equal(version_key(version), key)) {
             return NULL;
         }
-        if (fi_view_sees(view, version->sequence)) {
+        if (fi_snapshot_sees(snapshot, version->sequence)) {
             return version;
         }
     }
@@ -194,17 +194,17 @@ static void
 compare_lookups(struct test_random *random, const struct fi_memtable *table,
                 const struct model *model, firn_slice key, uint64_t newest)
 {
-    struct fi_view_interval intervals[3];
-    struct fi_view view = {intervals, 0, 0, NULL};
+    struct fi_snapshot_interval intervals[3];
+    struct fi_snapshot snapshot = {intervals, 0, 0, NULL};
     uint64_t at = test_random_below(random, 3);
-    while (view.count < 3 && at < newest) {
+    while (snapshot.count < 3 && at < newest) {
         uint64_t last = at + test_random_below(random, newest - at + 1);
-        intervals[view.count++] = (struct fi_view_interval){at, last};
+        intervals[snapshot.count++] = (struct fi_snapshot_interval){at, last};
         at = last + 2 + test_random_below(random, 5);
     }
     struct fi_entry entry;
-    const struct version *expected = model_get(model, key, &view);
-    assert_int_equal(fi_memtable_get(table, key, &view, &entry), expected != NULL);
+    const struct version *expected = model_get(model, key, &snapshot);
+    assert_int_equal(fi_memtable_get(table, key, &snapshot, &entry), expected != NULL);
     if (expected != NULL) {
         assert_entry(&entry, expected);
     }
@@ -542,11 +542,12 @@ range_deletes_lie_beside_the_entries(void **state)
     test_alloc_fail_at(0, false);
     entry = (struct fi_entry){firn_str("c"), firn_str("v"), 5, FI_ENTRY_PUT, NULL, NULL, false};
     assert_int_equal(fi_memtable_add(table, &entry, NULL), FIRN_OK);
-    struct fi_view_interval now = {1, UINT64_MAX};
-    struct fi_view view = {&now, 1, 0, NULL};
-    assert_int_equal(fi_range_set_covering(fi_memtable_ranges(table), firn_str("c"), &view, 5), 7);
+    struct fi_snapshot_interval now = {1, UINT64_MAX};
+    struct fi_snapshot snapshot = {&now, 1, 0, NULL};
+    assert_int_equal(fi_range_set_covering(fi_memtable_ranges(table), firn_str("c"), &snapshot, 5),
+                     7);
     assert_int_equal(fi_memtable_entry_count(table), 1);
-    assert_true(fi_memtable_get(table, firn_str("c"), &view, &entry));
+    assert_true(fi_memtable_get(table, firn_str("c"), &snapshot, &entry));
     assert_int_equal(entry.kind, FI_ENTRY_PUT);
     before = fi_memtable_size_bytes(table);
     for (uint64_t i = 0; i < 1000; i++) {
@@ -595,10 +596,10 @@ check_gets(const struct shared *shared, struct test_random *random, uint64_t pub
         uint8_t key[20];
         uint64_t number = test_random_below(random, published);
         shared_key(shared, number, key);
-        struct fi_view_interval now = {1, published};
+        struct fi_snapshot_interval now = {1, published};
         struct fi_entry entry;
         assert_true(fi_memtable_get(shared->table, firn_bytes(key, sizeof key),
-                                    &(struct fi_view){&now, 1, 0, NULL}, &entry));
+                                    &(struct fi_snapshot){&now, 1, 0, NULL}, &entry));
         assert_int_equal(fi_load_le64(entry.value.data), number);
         assert_int_equal(entry.sequence, number + 1);
     }

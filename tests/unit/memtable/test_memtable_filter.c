@@ -44,9 +44,10 @@ static bool
 is_found(const struct fi_memtable *table, uint64_t number)
 {
     uint8_t key[KEY_SIZE];
-    struct fi_view_interval all = {1, UINT64_MAX - 1};
+    struct fi_snapshot_interval all = {1, UINT64_MAX - 1};
     struct fi_entry entry;
-    return fi_memtable_get(table, key_of(number, key), &(struct fi_view){&all, 1, 0, NULL}, &entry);
+    return fi_memtable_get(table, key_of(number, key), &(struct fi_snapshot){&all, 1, 0, NULL},
+                           &entry);
 }
 
 static bool

@@ -158,11 +158,11 @@ walk(bool is_back)
 static void
 look_up(size_t i)
 {
-    const struct fi_view_interval old = {1, scene.old};
+    const struct fi_snapshot_interval old = {1, scene.old};
     struct fi_entry entry;
     uint8_t bytes[KEY_SIZE];
     firn_slice key = number_key(old_number(i), bytes);
-    assert_true(fi_memtable_get(scene.table, key, &(struct fi_view){&old, 1, 0, NULL}, &entry));
+    assert_true(fi_memtable_get(scene.table, key, &(struct fi_snapshot){&old, 1, 0, NULL}, &entry));
     assert_true(fi_slice_equal(entry.key, key));
     assert_true(entry.sequence <= scene.old);
 }

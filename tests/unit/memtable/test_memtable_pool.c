@@ -77,14 +77,14 @@ fill_table(struct scene *scene, uint64_t count, uint64_t salt)
 static void
 expect_all(const struct fi_memtable *table, uint64_t count, uint64_t salt)
 {
-    const struct fi_view_interval interval = {1, count};
-    const struct fi_view view = {&interval, 1, count, NULL};
+    const struct fi_snapshot_interval interval = {1, count};
+    const struct fi_snapshot snapshot = {&interval, 1, count, NULL};
     for (uint64_t i = 0; i < count; i++) {
         uint8_t key[8];
         uint8_t value[VALUE_SIZE];
         struct fi_entry found;
         describe(i, salt, key, value);
-        assert_true(fi_memtable_get(table, firn_bytes(key, sizeof key), &view, &found));
+        assert_true(fi_memtable_get(table, firn_bytes(key, sizeof key), &snapshot, &found));
         assert_int_equal(found.value.size, VALUE_SIZE);
         assert_memory_equal(found.value.data, value, VALUE_SIZE);
     }

@@ -38,8 +38,8 @@ struct scene {
     struct fake_run *runs[SOURCES_MAX];
     size_t run_count;
     const struct fi_range_set *ranges[SOURCES_MAX + 1];
-    struct fi_view_interval intervals[INTERVALS_MAX];
-    struct fi_view view;
+    struct fi_snapshot_interval intervals[INTERVALS_MAX];
+    struct fi_snapshot snapshot;
     bool has_lower;
     bool has_upper;
     uint64_t lower;
@@ -79,7 +79,8 @@ read_model(const struct scene *scene, uint64_t key)
     uint64_t range = 0;
     for (size_t i = 0; i < scene->count; i++) {
         const struct op *op = &scene->ops[i];
-        if (op->lower > key || op->upper <= key || !fi_view_sees(&scene->view, op->sequence)) {
+        if (op->lower > key || op->upper <= key ||
+            !fi_snapshot_sees(&scene->snapshot, op->sequence)) {
             continue;
         }
         if (op->kind == FI_ENTRY_RANGE_DELETE) {
@@ -176,19 +177,19 @@ make_ops(struct scene *scene, struct test_random *random, size_t count)
 }
 
 static void
-make_view(struct scene *scene, struct test_random *random)
+make_snapshot(struct scene *scene, struct test_random *random)
 {
     uint64_t at = 1;
-    scene->view = (struct fi_view){scene->intervals, 0, 0, NULL};
+    scene->snapshot = (struct fi_snapshot){scene->intervals, 0, 0, NULL};
     if (test_random_below(random, 4) == 0) {
-        scene->intervals[0] = (struct fi_view_interval){1, UINT64_MAX};
-        scene->view.count = 1;
+        scene->intervals[0] = (struct fi_snapshot_interval){1, UINT64_MAX};
+        scene->snapshot.count = 1;
         return;
     }
     for (size_t i = test_random_below(random, INTERVALS_MAX + 1); i > 0; i--) {
         uint64_t first = at + test_random_below(random, scene->count / 3 + 2);
         at = first + test_random_below(random, scene->count + 2);
-        scene->intervals[scene->view.count++] = (struct fi_view_interval){first, at};
+        scene->intervals[scene->snapshot.count++] = (struct fi_snapshot_interval){first, at};
         at += 2;
     }
 }
@@ -257,7 +258,7 @@ open_resolve(struct scene *scene)
     struct fi_merge_resolve_options options = {.merge = scene->merge,
                                                .ranges = scene->ranges,
                                                .range_set_count = scene->run_count + 1,
-                                               .view = &scene->view,
+                                               .snapshot = &scene->snapshot,
                                                .lower = scene->has_lower ? &scene->lower_key : NULL,
                                                .upper =
                                                    scene->has_upper ? &scene->upper_key : NULL};
@@ -347,8 +348,8 @@ agrees_with_a_model(void **state)
                    1 + test_random_below(&random, round % 3 == 0 ? 6 : KEYS_MAX));
         make_ops(&scene, &random, test_random_below(&random, OPS_MAX));
         distribute(&scene, &random);
-        for (unsigned view = 0; view < 4; view++) {
-            make_view(&scene, &random);
+        for (unsigned snapshot = 0; snapshot < 4; snapshot++) {
+            make_snapshot(&scene, &random);
             make_bounds(&scene, &random);
             assert_int_equal(open_resolve(&scene), FIRN_OK);
             assert_null(fi_merge_resolve_entry(scene.resolve));
@@ -375,8 +376,8 @@ add_put(struct scene *scene, size_t source, uint64_t key, uint64_t sequence)
 static void
 open_up_to(struct scene *scene, uint64_t newest)
 {
-    scene->intervals[0] = (struct fi_view_interval){1, newest};
-    scene->view = (struct fi_view){scene->intervals, 1, 0, NULL};
+    scene->intervals[0] = (struct fi_snapshot_interval){1, newest};
+    scene->snapshot = (struct fi_snapshot){scene->intervals, 1, 0, NULL};
     assert_int_equal(open_resolve(scene), FIRN_OK);
     scene->runs[0]->moves = 0;
 }
@@ -508,8 +509,8 @@ make_faulty_scene(struct scene *scene, struct test_random *random)
     }
     scene->ops[scene->count++] = (struct op){20, 40, 100, FI_ENTRY_RANGE_DELETE};
     distribute(scene, random);
-    scene->intervals[0] = (struct fi_view_interval){1, 250};
-    scene->view = (struct fi_view){scene->intervals, 1, 0, NULL};
+    scene->intervals[0] = (struct fi_snapshot_interval){1, 250};
+    scene->snapshot = (struct fi_snapshot){scene->intervals, 1, 0, NULL};
 }
 
 static void

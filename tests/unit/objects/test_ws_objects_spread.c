@@ -31,7 +31,7 @@ struct stored {
     struct fi_ws_opened opened;
     struct fi_objects_session *session;
     struct fi_objects_session_lane *lane;
-    struct fi_packfile_piece pieces[PIECES];
+    struct fi_pack_piece pieces[PIECES];
     size_t count;
     struct fi_buf content;
     firn_hash hash;
@@ -47,7 +47,7 @@ must(struct stored *stored, int rc)
 }
 
 static void
-put(struct stored *stored, enum fi_packfile_kind kind, firn_slice bytes, const firn_hash *hash)
+put(struct stored *stored, enum fi_pack_kind kind, firn_slice bytes, const firn_hash *hash)
 {
     must(stored, fi_objects_session_lane_move(stored->lane, kind, hash, bytes, &stored->world.err));
 }
@@ -66,7 +66,7 @@ random_bytes(struct stored *stored, uint8_t *out)
 static void
 add_piece(struct stored *stored, firn_slice bytes)
 {
-    struct fi_packfile_piece piece = {.size = bytes.size};
+    struct fi_pack_piece piece = {.size = bytes.size};
     fi_blake3_hash_of(bytes.data, bytes.size, &piece.hash);
     stored->pieces[stored->count++] = piece;
     assert_int_equal(fi_buf_append_slice(&stored->content, bytes), FIRN_OK);
@@ -76,8 +76,7 @@ static void
 add_hole(struct stored *stored)
 {
     static const uint8_t zeros[HOLE];
-    stored->pieces[stored->count++] =
-        (struct fi_packfile_piece){.size = sizeof zeros, .is_hole = true};
+    stored->pieces[stored->count++] = (struct fi_pack_piece){.size = sizeof zeros, .is_hole = true};
     assert_int_equal(fi_buf_append(&stored->content, zeros, sizeof zeros), FIRN_OK);
 }
 
@@ -86,7 +85,7 @@ static void
 add_list(struct stored *stored)
 {
     uint8_t room[PIECE_MAX];
-    struct fi_packfile_piece inner[3] = {{0}, {.size = 100, .is_hole = true}, {0}};
+    struct fi_pack_piece inner[3] = {{0}, {.size = 100, .is_hole = true}, {0}};
     struct fi_buf whole = {0};
     struct fi_buf list = {0};
     for (size_t i = 0; i < 3; i++) {
@@ -96,13 +95,13 @@ add_list(struct stored *stored)
         if (!inner[i].is_hole) {
             inner[i].size = bytes.size;
             fi_blake3_hash_of(bytes.data, bytes.size, &inner[i].hash);
-            put(stored, FI_PACKFILE_BLOB, bytes, &inner[i].hash);
+            put(stored, FI_PACK_BLOB, bytes, &inner[i].hash);
         }
         assert_int_equal(fi_buf_append_slice(&whole, bytes), FIRN_OK);
     }
-    assert_int_equal(fi_packfile_pieces_encode(inner, 3, &list), FIRN_OK);
+    assert_int_equal(fi_pack_pieces_encode(inner, 3, &list), FIRN_OK);
     add_piece(stored, fi_buf_slice(&whole));
-    put(stored, FI_PACKFILE_PIECES, fi_buf_slice(&list), &stored->pieces[stored->count - 1].hash);
+    put(stored, FI_PACK_PIECES, fi_buf_slice(&list), &stored->pieces[stored->count - 1].hash);
     fi_buf_deinit(&whole);
     fi_buf_deinit(&list);
 }
@@ -122,7 +121,7 @@ add_all(struct stored *stored, const size_t *missing, size_t missing_count)
             firn_slice bytes = random_bytes(stored, room);
             add_piece(stored, bytes);
             if (!is_missing) {
-                put(stored, FI_PACKFILE_BLOB, bytes, &stored->pieces[number].hash);
+                put(stored, FI_PACK_BLOB, bytes, &stored->pieces[number].hash);
             }
         } else if (number % 50 == 7) {
             add_hole(stored);
@@ -153,8 +152,8 @@ stored_open(struct stored *stored, bool on_disk, const size_t *missing, size_t m
     add_all(stored, missing, missing_count);
     fi_blake3_hash_of(stored->content.data, stored->content.size, &stored->hash);
     stored->hash.bytes[0] = (uint8_t)(stored->hash.bytes[0] + (is_named_well ? 0 : 1));
-    assert_int_equal(fi_packfile_pieces_encode(stored->pieces, PIECES, &list), FIRN_OK);
-    put(stored, FI_PACKFILE_PIECES, fi_buf_slice(&list), &stored->hash);
+    assert_int_equal(fi_pack_pieces_encode(stored->pieces, PIECES, &list), FIRN_OK);
+    put(stored, FI_PACK_PIECES, fi_buf_slice(&list), &stored->hash);
     must(stored, fi_objects_session_lane_close(stored->lane, true, err));
     must(stored, fi_objects_session_commit(stored->session, &added, err));
     fi_objects_session_end(stored->session);
@@ -231,11 +230,11 @@ static int
 read_by(struct stored *stored, unsigned threads, const firn_hash *hash, uint64_t size,
         struct taken *taken, firn_error *err)
 {
-    struct fi_packfile_scratch *scratches[THREADS_MAX] = {NULL};
+    struct fi_pack_scratch *scratches[THREADS_MAX] = {NULL};
     struct fi_os_jobs *jobs = NULL;
     int rc = fi_os_jobs_create(stored->world.tree.os, threads, &jobs, err);
     for (unsigned i = 0; rc == FIRN_OK && i < threads; i++) {
-        rc = fi_packfile_scratch_create(2, &scratches[i], err);
+        rc = fi_pack_scratch_create(2, &scratches[i], err);
     }
     const struct fi_objects_spread spread = {.objects = stored->opened.objects,
                                              .jobs = jobs,
@@ -248,7 +247,7 @@ read_by(struct stored *stored, unsigned threads, const firn_hash *hash, uint64_t
     }
     fi_os_jobs_destroy(jobs);
     for (unsigned i = 0; i < threads; i++) {
-        fi_packfile_scratch_destroy(scratches[i]);
+        fi_pack_scratch_destroy(scratches[i]);
     }
     return rc;
 }

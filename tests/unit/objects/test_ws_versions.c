@@ -5,8 +5,8 @@
  */
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
+#include "gc/gc.h"
 #include "handle/ws_opened.h"
-#include "reclaim/reclaim.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/test_file.h"
@@ -46,29 +46,29 @@ added_by_save(struct ws_world *world)
 }
 
 /* How the store has an object; *out_base (may be NULL) is what it leans on. */
-static enum fi_packfile_kind
+static enum fi_pack_kind
 kind_of(struct ws_world *world, const firn_hash *hash, firn_hash *out_base)
 {
     struct fi_ws_opened opened;
     struct fi_objects_place place;
-    struct fi_packfile_scratch *scratch;
-    struct fi_packfile_delta delta;
+    struct fi_pack_scratch *scratch;
+    struct fi_pack_delta delta;
     firn_error err;
     assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &err), FIRN_OK);
     int rc = fi_objects_index_find(opened.objects, hash, &place, &err);
     if (rc == FIRN_NOT_FOUND) {
-        place.at.kind = (enum fi_packfile_kind)0;
+        place.at.kind = (enum fi_pack_kind)0;
     } else {
         assert_int_equal(rc, FIRN_OK);
     }
-    if (place.at.kind == FI_PACKFILE_DELTA) {
-        assert_int_equal(fi_packfile_scratch_create(1, &scratch, &err), FIRN_OK);
+    if (place.at.kind == FI_PACK_DELTA) {
+        assert_int_equal(fi_pack_scratch_create(1, &scratch, &err), FIRN_OK);
         assert_int_equal(fi_objects_read_delta(opened.objects, scratch, hash, &delta, &err),
                          FIRN_OK);
         if (out_base != NULL) {
             *out_base = delta.base;
         }
-        fi_packfile_scratch_destroy(scratch);
+        fi_pack_scratch_destroy(scratch);
     }
     assert_int_equal(fi_ws_opened_close(world->ws, &opened, false, &err), FIRN_OK);
     return place.at.kind;
@@ -90,8 +90,8 @@ a_new_version_takes_what_is_new_in_it(void **state)
     put_lines(&world, "d/f", 1, 5000, 2500, 1, &second);
     assert_true(added_by_save(&world) < 3000);
     char *after = ws_dump(&world);
-    assert_int_equal(kind_of(&world, &first, NULL), FI_PACKFILE_BLOB);
-    assert_int_equal(kind_of(&world, &second, &base), FI_PACKFILE_DELTA);
+    assert_int_equal(kind_of(&world, &first, NULL), FI_PACK_BLOB);
+    assert_int_equal(kind_of(&world, &second, &base), FI_PACK_DELTA);
     assert_true(fi_hash_equal(&base, &first));
     ws_assert_check_clean(&world);
     ws_restore(&world, "1");
@@ -128,7 +128,7 @@ versions_lean_on_one_that_is_whole_until_that_does_not_pay(void **state)
         fi_buf_deinit(&text);
         ws_save(&world);
         dumps[i] = ws_dump(&world);
-        if (kind_of(&world, &versions[i], &base) == FI_PACKFILE_BLOB) {
+        if (kind_of(&world, &versions[i], &base) == FI_PACK_BLOB) {
             wholes[whole_count++] = i;
         } else {
             assert_true(fi_hash_equal(&base, &versions[wholes[whole_count - 1]]));
@@ -164,13 +164,13 @@ directories_are_versions_too(void **state)
     scan_put_text(&world.tree, "f150", "edited");
     roots[1] = ws_save(&world).checkpoint->root;
     char *edited = ws_dump(&world);
-    assert_int_equal(kind_of(&world, &roots[0], NULL), FI_PACKFILE_TREE);
-    assert_int_equal(kind_of(&world, &roots[1], &base), FI_PACKFILE_DELTA);
+    assert_int_equal(kind_of(&world, &roots[0], NULL), FI_PACK_TREE);
+    assert_int_equal(kind_of(&world, &roots[1], &base), FI_PACK_DELTA);
     assert_true(fi_hash_equal(&base, &roots[0]));
     /* Known files are found by an object that is a delta itself. */
     scan_put_text(&world.tree, "f151", "edited");
     roots[0] = ws_save(&world).checkpoint->root;
-    assert_int_equal(kind_of(&world, &roots[0], NULL), FI_PACKFILE_DELTA);
+    assert_int_equal(kind_of(&world, &roots[0], NULL), FI_PACK_DELTA);
     ws_assert_check_clean(&world);
     ws_restore(&world, "2");
     ws_assert_dump(&world, edited);
@@ -194,20 +194,20 @@ what_does_not_pay_is_stored_whole(void **state)
     scan_put_text(&world.tree, "small", "0123456789abcdef 0123456789abcdeX");
     put_lines(&world, "empty", 6, 100, 0, 0, &hash);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACK_BLOB);
     fi_blake3_hash_of("0123456789abcdef 0123456789abcdeX", 33, &hash);
-    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACK_BLOB);
     scan_remove_file(&world.tree, "holes");
     scan_remove_file(&world.tree, "link");
     put_lines(&world, "holes", 7, 100, 0, 0, &hash); /* what was there is a list of pieces */
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACK_BLOB);
     put_lines(&world, "link", 8, 100, 0, 0, &hash);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACK_BLOB);
     put_lines(&world, "other", 9, 1000, 0, 0, &hash); /* nothing in common */
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACK_BLOB);
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
@@ -230,7 +230,7 @@ a_version_may_be_a_piece(void **state)
     fi_blake3_hash_of(bytes, PIECE, &hash);
     scan_put_file(&world.tree, "f", bytes, PIECE);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACKFILE_DELTA);
+    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACK_DELTA);
     scan_put_file(&world.tree, "large", bytes, 9 * PIECE);
     ws_save(&world);
     char *all = ws_dump(&world);
@@ -267,8 +267,8 @@ a_base_outlives_its_checkpoint(void **state)
     firn_workspace_gc_result dry = gc_dry_run(&world);
     firn_workspace_gc_result result = gc_run_full(&world);
     assert_int_equal(dry.objects_live, result.objects_live);
-    assert_int_equal(kind_of(&world, &first, NULL), FI_PACKFILE_BLOB);
-    assert_int_equal(kind_of(&world, &second, NULL), FI_PACKFILE_DELTA);
+    assert_int_equal(kind_of(&world, &first, NULL), FI_PACK_BLOB);
+    assert_int_equal(kind_of(&world, &second, NULL), FI_PACK_DELTA);
     ws_assert_check_clean(&world);
     ws_restore(&world, "2");
     ws_assert_dump(&world, dump);
@@ -279,7 +279,7 @@ a_base_outlives_its_checkpoint(void **state)
     gc_delete(&world, "2");
     gc_delete(&world, "3");
     /* A safety checkpoint may still have the second version, and so its base. */
-    assert_int_equal(kind_of(&world, &first, NULL), FI_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &first, NULL), FI_PACK_BLOB);
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
@@ -299,7 +299,7 @@ a_base_goes_with_the_last_that_leans_on_it(void **state)
     ws_save(&world);
     gc_delete(&world, "1");
     gc_run_full(&world);
-    assert_int_equal(kind_of(&world, &first, NULL), FI_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &first, NULL), FI_PACK_BLOB);
     gc_delete(&world, "2");
     gc_run_full(&world);
     assert_int_equal(kind_of(&world, &first, NULL), 0);
@@ -386,7 +386,7 @@ a_damaged_base_takes_along_what_leans_on_it(void **state)
     /* A save is none the worse: what cannot be leaned on is not. */
     put_lines(&world, "f", 1, 2000, 1000, 2, &hash);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACK_BLOB);
     char *dump = ws_dump(&world);
     scan_remove_file(&world.tree, "f");
     ws_restore(&world, "3");
@@ -466,8 +466,8 @@ without_a_pack_nothing_leans(void **state)
     put_lines(&world, "f", 1, 2000, 0, 0, NULL);
     put_lines(&world, "other", 9, 500, 100, 1, &third);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &first, NULL), FI_PACKFILE_BLOB);
-    assert_int_equal(kind_of(&world, &third, NULL), FI_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &first, NULL), FI_PACK_BLOB);
+    assert_int_equal(kind_of(&world, &third, NULL), FI_PACK_BLOB);
     scan_remove_file(&world.tree, "f");
     ws_restore(&world, "3"); /* its base is there again */
     ws_assert_dump(&world, dump);
@@ -549,11 +549,11 @@ a_version_is_compared_with_what_it_takes_alone(void **state)
     ws_save(&world);
     put_digits(&world, "f", 1, COUNT + COUNT / 4, &longer);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &longer, &base), FI_PACKFILE_DELTA);
+    assert_int_equal(kind_of(&world, &longer, &base), FI_PACK_DELTA);
     assert_true(fi_hash_equal(&base, &first));
     put_digits(&world, "f", 2, COUNT, &other);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &other, NULL), FI_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &other, NULL), FI_PACK_BLOB);
     ws_assert_check_clean(&world);
     free(even);
     ws_world_close(&world);
@@ -576,7 +576,7 @@ frame_of(struct ws_world *world, const firn_hash *hash)
 static void
 versions_come_together_whole_when_packs_are_joined(void **state)
 {
-    enum { COUNT = FI_RECLAIM_JOIN_PACKS, FEW = 200, MANY = 3000, FILLER = 150000 };
+    enum { COUNT = FI_GC_JOIN_PACKS, FEW = 200, MANY = 3000, FILLER = 150000 };
     struct ws_world world;
     firn_hash small[COUNT];
     firn_hash large[COUNT];
@@ -590,14 +590,13 @@ versions_come_together_whole_when_packs_are_joined(void **state)
         dumps[i] = ws_dump(&world);
         /* As long as nothing is joined. */
         if (i == COUNT - 2) {
-            assert_int_equal(kind_of(&world, &small[i], NULL), FI_PACKFILE_DELTA);
+            assert_int_equal(kind_of(&world, &small[i], NULL), FI_PACK_DELTA);
         }
     }
     assert_int_equal(gc_look(&world).packs, 1);
     for (unsigned i = 0; i < COUNT; i++) {
-        assert_int_equal(kind_of(&world, &small[i], NULL), FI_PACKFILE_BLOB);
-        assert_int_equal(kind_of(&world, &large[i], NULL),
-                         i == 0 ? FI_PACKFILE_BLOB : FI_PACKFILE_DELTA);
+        assert_int_equal(kind_of(&world, &small[i], NULL), FI_PACK_BLOB);
+        assert_int_equal(kind_of(&world, &large[i], NULL), i == 0 ? FI_PACK_BLOB : FI_PACK_DELTA);
     }
     /* The first and the last of what has three quarters of a megabyte between it. */
     assert_int_equal(frame_of(&world, &small[0]), frame_of(&world, &large[COUNT - 1]));
@@ -615,7 +614,7 @@ versions_come_together_whole_when_packs_are_joined(void **state)
     ws_restore(&world, "5");
     put_lines(&world, "d/small", 1, FEW, 100, 100, &next);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &next, &base), FI_PACKFILE_DELTA);
+    assert_int_equal(kind_of(&world, &next, &base), FI_PACK_DELTA);
     assert_true(fi_hash_equal(&base, &small[COUNT - 1]));
     gc_assert_exact(&world);
     ws_world_close(&world);

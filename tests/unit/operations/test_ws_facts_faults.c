@@ -32,7 +32,7 @@ make(struct ws_world *world, firn_workspace_step_kind kind)
     case FIRN_STEP_PIN:
         return fi_ws_pin_set(world->ws, &reference, 1, true, NULL, NULL, &world->err);
     default:
-        return fi_reclaim_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
+        return fi_gc_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
     }
 }
 

@@ -194,14 +194,14 @@ a_rule_file_that_cannot_be_used_is_told(void **state)
     scan_put_text(&world.tree, "rules", "x\n");
     scan_put_symlink(&world.tree, "a/.firnignore", "../rules");
     scan_put_dir(&world.tree, "b/.firnignore");
-    uint8_t *large = calloc(1, FI_IGNORE_FILE_SIZE_MAX + 1);
+    uint8_t *large = calloc(1, FI_RULES_IGNORE_FILE_SIZE_MAX + 1);
     assert_non_null(large);
-    memset(large, '\n', FI_IGNORE_FILE_SIZE_MAX + 1);
+    memset(large, '\n', FI_RULES_IGNORE_FILE_SIZE_MAX + 1);
     memcpy(large, "x", 1);
     scan_put_text(&world.tree, "c/x", "x");
-    scan_put_file(&world.tree, "c/.firnignore", large, FI_IGNORE_FILE_SIZE_MAX + 1);
+    scan_put_file(&world.tree, "c/.firnignore", large, FI_RULES_IGNORE_FILE_SIZE_MAX + 1);
     scan_put_text(&world.tree, "d/x", "x");
-    scan_put_file(&world.tree, "d/.firnignore", large, FI_IGNORE_FILE_SIZE_MAX);
+    scan_put_file(&world.tree, "d/.firnignore", large, FI_RULES_IGNORE_FILE_SIZE_MAX);
     free(large);
     firn_workspace_save_result result = ws_save(&world);
     assert_int_equal(world.notices.counts[FIRN_NOTICE_BAD_RULE], 2);
@@ -218,16 +218,16 @@ all_rule_files_together_have_a_limit(void **state)
     struct ws_world world;
     char path[32];
     ws_world_open_memory(&world, 413);
-    uint8_t *large = malloc(FI_IGNORE_FILE_SIZE_MAX);
+    uint8_t *large = malloc(FI_RULES_IGNORE_FILE_SIZE_MAX);
     assert_non_null(large);
-    memset(large, '\n', FI_IGNORE_FILE_SIZE_MAX);
-    int fit = FI_IGNORE_RULES_FILES_SIZE_MAX / FI_IGNORE_FILE_SIZE_MAX - 1;
+    memset(large, '\n', FI_RULES_IGNORE_FILE_SIZE_MAX);
+    int fit = FI_RULES_LIST_FILES_SIZE_MAX / FI_RULES_IGNORE_FILE_SIZE_MAX - 1;
     for (int i = 0; i < fit; i++) {
         (void)snprintf(path, sizeof path, "d%d/.firnignore", i);
-        scan_put_file(&world.tree, path, large, FI_IGNORE_FILE_SIZE_MAX);
+        scan_put_file(&world.tree, path, large, FI_RULES_IGNORE_FILE_SIZE_MAX);
     }
     ws_save(&world);
-    scan_put_file(&world.tree, ".firnignore", large, FI_IGNORE_FILE_SIZE_MAX);
+    scan_put_file(&world.tree, ".firnignore", large, FI_RULES_IGNORE_FILE_SIZE_MAX);
     assert_int_equal(ws_try_save(&world, NULL), FIRN_LIMIT);
     assert_non_null(strstr(world.err.text, "rule files"));
     scan_put_text(&world.tree, ".firnignore", "a\n");
@@ -637,8 +637,8 @@ what_could_not_be_read_becomes_a_set_of_its_own(void **state)
     assert_int_equal(first.size, second.size);
     assert_memory_equal(first.data, second.data, first.size);
 
-    struct fi_ignore_rules rules = {0};
-    assert_int_equal(fi_ignore_rules_decode(fi_buf_slice(&first), &rules, NULL), FIRN_OK);
+    struct fi_rules_list rules = {0};
+    assert_int_equal(fi_rules_list_decode(fi_buf_slice(&first), &rules, NULL), FIRN_OK);
     assert_int_equal(rules.set_count, 2);
     size_t i = rules.sets[0].file_count == 0 ? 1 : 0;
     assert_int_equal(rules.sets[i].file_count, 1);
@@ -647,7 +647,7 @@ what_could_not_be_read_becomes_a_set_of_its_own(void **state)
     static const char expected[] = "/a?b\n/a\\*\\[\\?\\\\\n/b/x\\ y\n";
     assert_int_equal(content.size, strlen(expected));
     assert_memory_equal(content.data, expected, content.size);
-    fi_ignore_rules_deinit(&rules);
+    fi_rules_list_deinit(&rules);
     fi_buf_deinit(&first);
     fi_buf_deinit(&second);
     fi_sim_memory_destroy(os);
@@ -660,7 +660,7 @@ what_could_not_be_read_has_a_limit(void **state)
     struct fi_rules_walk *ignore;
     const struct fi_rules_walk_options options = {0};
     struct fi_buf bytes = {0};
-    struct fi_ignore_rules rules = {0};
+    struct fi_rules_list rules = {0};
     char name[5000];
     bool is_noted;
     assert_int_equal(fi_sim_memory_create(1, &os, NULL), FIRN_OK);
@@ -673,7 +673,7 @@ what_could_not_be_read_has_a_limit(void **state)
         assert_int_equal(fi_rules_left_out_note(ignore, firn_str(name), &is_noted, NULL), FIRN_OK);
     }
     assert_int_equal(fi_rules_walk_encode(ignore, &bytes, NULL), FIRN_OK);
-    assert_int_equal(fi_ignore_rules_decode(fi_buf_slice(&bytes), &rules, NULL), FIRN_OK);
+    assert_int_equal(fi_rules_list_decode(fi_buf_slice(&bytes), &rules, NULL), FIRN_OK);
     firn_slice content = rules.sets[rules.sets[0].file_count == 0 ? 1 : 0].files[0].content;
     size_t lines = 0;
     for (size_t i = 0; i < content.size; i++) {
@@ -681,7 +681,7 @@ what_could_not_be_read_has_a_limit(void **state)
     }
     assert_int_equal(lines, 1024);
     assert_memory_equal(content.data, "/f0\n", 4);
-    fi_ignore_rules_deinit(&rules);
+    fi_rules_list_deinit(&rules);
     fi_buf_deinit(&bytes);
     fi_rules_walk_destroy(ignore);
     fi_sim_memory_destroy(os);
@@ -695,7 +695,7 @@ rules_of_long_paths_that_could_not_be_read_can_be_read_again(void **state)
     struct fi_rules_walk *ignore;
     const struct fi_rules_walk_options options = {0};
     struct fi_buf bytes = {0};
-    struct fi_ignore_rules rules = {0};
+    struct fi_rules_list rules = {0};
     firn_error err;
     char path[3500];
     size_t noted = 0;
@@ -710,8 +710,8 @@ rules_of_long_paths_that_could_not_be_read_can_be_read_again(void **state)
     }
     assert_true(noted > 250 && noted < 400);
     assert_int_equal(fi_rules_walk_encode(ignore, &bytes, NULL), FIRN_OK);
-    assert_int_equal(fi_ignore_rules_decode(fi_buf_slice(&bytes), &rules, &err), FIRN_OK);
-    fi_ignore_rules_deinit(&rules);
+    assert_int_equal(fi_rules_list_decode(fi_buf_slice(&bytes), &rules, &err), FIRN_OK);
+    fi_rules_list_deinit(&rules);
     fi_buf_deinit(&bytes);
     fi_rules_walk_destroy(ignore);
     fi_sim_memory_destroy(os);

@@ -169,12 +169,12 @@ enter(struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *above,
     for (size_t i = 0; i < RULE_FILES; i++) {
         char dir_path[64];
         const char *name;
-        enum fi_ignore_rules_kind kind;
+        enum fi_rules_list_kind kind;
         split(PATHS[i], dir_path, &name);
         if (rules->files.text[i][0] != '\0' && fi_slice_equal(dir, firn_str(dir_path)) &&
             fi_rules_walk_is_rule_file(ignore, firn_str(name), dir.size == 0, &kind)) {
-            assert_int_equal(fi_ignore_file_create(firn_str(rules->files.text[i]), NULL, NULL,
-                                                   &files.files[kind - 1], NULL),
+            assert_int_equal(fi_rules_ignore_file_create(firn_str(rules->files.text[i]), NULL, NULL,
+                                                         &files.files[kind - 1], NULL),
                              FIRN_OK);
         }
     }
@@ -198,7 +198,7 @@ excludes(struct model *model, const struct rules *rules, const char *path)
         struct fi_rules_walk_reason reason;
         struct fi_rules_walk_entry entry = {
             .path = firn_bytes(path, end), .name_size = end - begin, .is_dir = slash != NULL};
-        is_excluded = fi_rules_judge(ignore, scope, &entry, &reason);
+        is_excluded = fi_rules_assess(ignore, scope, &entry, &reason);
         scope = enter(ignore, scope, rules, entry.path);
         begin = end + 1;
     }
@@ -346,8 +346,7 @@ delete_one(struct model *model)
     char text[32];
     const char *reference = text;
     snprintf(text, sizeof text, "%zu", i + 1);
-    int rc =
-        fi_reclaim_delete(model->world.ws, &reference, 1, &options, NULL, NULL, &model->world.err);
+    int rc = fi_gc_delete(model->world.ws, &reference, 1, &options, NULL, NULL, &model->world.err);
     assert_int_equal(rc, model->checkpoints[i].is_deleted ? FIRN_NOT_FOUND : FIRN_OK);
     model->checkpoints[i].is_deleted = true;
 }
@@ -358,7 +357,7 @@ give_back_space(struct model *model)
     firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
     firn_workspace_gc_result result;
     options.full = true;
-    assert_int_equal(fi_reclaim(model->world.ws, &options, &result, &model->world.err), FIRN_OK);
+    assert_int_equal(fi_gc(model->world.ws, &options, &result, &model->world.err), FIRN_OK);
     ws_assert_check_clean(&model->world);
 }
 

@@ -11,7 +11,7 @@
  */
 #include "base/bytes.h"
 #include "base/slice.h"
-#include "catalog/catalog_line.h"
+#include "catalog/catalog_undo_line.h"
 #include "handle/ws_opened.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
@@ -962,8 +962,8 @@ delete_one(struct model *model)
     }
     snprintf(text, sizeof text, "%u", (unsigned)i + 1);
     firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
-    must(model, fi_reclaim_delete(model->world.ws, &reference, 1, &options, NULL, NULL,
-                                  &model->world.err));
+    must(model,
+         fi_gc_delete(model->world.ws, &reference, 1, &options, NULL, NULL, &model->world.err));
     const struct state step = {.kind = FIRN_STEP_DELETE, .number = i + 1, .after = 1};
     set_deleted(model, i + 1, true);
     add_facts(model, &step);
@@ -1409,91 +1409,94 @@ a_restore_of_a_path_is_derived_too(void **state)
 static void
 a_line_has_its_newest_states(void **state)
 {
-    struct fi_catalog_line line = {0};
+    struct fi_catalog_undo_line line = {0};
     size_t at;
     firn_error err;
-    struct fi_catalog_line_state item = {.kind = FIRN_STEP_SAVE};
-    for (item.order = 1; item.order <= FI_CATALOG_LINE_STATES_MAX + 5; item.order++) {
-        assert_int_equal(fi_catalog_line_add(&line, &item, &err), FIRN_OK);
-        assert_int_equal(fi_catalog_line_at(&line, line.cursor)->order, item.order);
+    struct fi_catalog_undo_line_state item = {.kind = FIRN_STEP_SAVE};
+    for (item.order = 1; item.order <= FI_CATALOG_UNDO_LINE_STATES_MAX + 5; item.order++) {
+        assert_int_equal(fi_catalog_undo_line_add(&line, &item, &err), FIRN_OK);
+        assert_int_equal(fi_catalog_undo_line_at(&line, line.cursor)->order, item.order);
     }
-    assert_int_equal(fi_catalog_line_count(&line), FI_CATALOG_LINE_STATES_MAX);
-    assert_int_equal(fi_catalog_line_at(&line, 0)->order, 6);
-    assert_false(fi_catalog_line_find_back(&line, 5, &at));
-    assert_true(fi_catalog_line_find_back(&line, 9, &at));
+    assert_int_equal(fi_catalog_undo_line_count(&line), FI_CATALOG_UNDO_LINE_STATES_MAX);
+    assert_int_equal(fi_catalog_undo_line_at(&line, 0)->order, 6);
+    assert_false(fi_catalog_undo_line_find_back(&line, 5, &at));
+    assert_true(fi_catalog_undo_line_find_back(&line, 9, &at));
     assert_int_equal(at, 3);
     line.cursor = 3;
-    assert_int_equal(fi_catalog_line_add(&line, &item, &err), FIRN_OK);
-    assert_int_equal(fi_catalog_line_count(&line), 5);
+    assert_int_equal(fi_catalog_undo_line_add(&line, &item, &err), FIRN_OK);
+    assert_int_equal(fi_catalog_undo_line_count(&line), 5);
     assert_int_equal(line.cursor, 4);
-    fi_catalog_line_deinit(&line);
+    fi_catalog_undo_line_deinit(&line);
 }
 
 static void
 a_state_is_found_in_the_direction_of_the_step(void **state)
 {
-    struct fi_catalog_line line = {0};
+    struct fi_catalog_undo_line line = {0};
     static const uint64_t orders[] = {1, 5, 1};
     size_t at;
     firn_error err;
     for (size_t i = 0; i < 3; i++) {
-        const struct fi_catalog_line_state item = {orders[i], 7, FIRN_STEP_RESTORE, false};
-        assert_int_equal(fi_catalog_line_add(&line, &item, &err), FIRN_OK);
+        const struct fi_catalog_undo_line_state item = {orders[i], 7, FIRN_STEP_RESTORE, false};
+        assert_int_equal(fi_catalog_undo_line_add(&line, &item, &err), FIRN_OK);
     }
     line.cursor = 1;
-    assert_true(fi_catalog_line_find_back(&line, 1, &at));
+    assert_true(fi_catalog_undo_line_find_back(&line, 1, &at));
     assert_int_equal(at, 0);
-    assert_true(fi_catalog_line_find_ahead(&line, 1, &at));
+    assert_true(fi_catalog_undo_line_find_ahead(&line, 1, &at));
     assert_int_equal(at, 2);
-    assert_true(fi_catalog_line_find_back(&line, 5, &at));
-    assert_false(fi_catalog_line_find_ahead(&line, 5, &at));
-    fi_catalog_line_deinit(&line);
-    assert_false(fi_catalog_line_find_back(&line, 1, &at));
-    assert_false(fi_catalog_line_find_ahead(&line, 1, &at));
+    assert_true(fi_catalog_undo_line_find_back(&line, 5, &at));
+    assert_false(fi_catalog_undo_line_find_ahead(&line, 5, &at));
+    fi_catalog_undo_line_deinit(&line);
+    assert_false(fi_catalog_undo_line_find_back(&line, 1, &at));
+    assert_false(fi_catalog_undo_line_find_ahead(&line, 1, &at));
 }
 
 static void
 a_line_is_read_as_it_was_written(void **state)
 {
-    struct fi_catalog_line line = {.through = 300};
-    struct fi_catalog_line read = {0};
+    struct fi_catalog_undo_line line = {.through = 300};
+    struct fi_catalog_undo_line read = {0};
     struct fi_buf bytes = {0};
     bool is_valid;
     firn_error err;
     for (uint64_t i = 0; i < 4; i++) {
-        const struct fi_catalog_line_state item = {
+        const struct fi_catalog_undo_line_state item = {
             200 + i, (int64_t)i - 1, (firn_workspace_step_kind)(FIRN_STEP_SAVE + i), false};
-        assert_int_equal(fi_catalog_line_add(&line, &item, &err), FIRN_OK);
+        assert_int_equal(fi_catalog_undo_line_add(&line, &item, &err), FIRN_OK);
     }
-    fi_catalog_line_move(&line, 0);
-    assert_int_equal(fi_catalog_line_encode(&line, &bytes), FIRN_OK);
-    assert_int_equal(fi_catalog_line_decode(fi_buf_slice(&bytes), &read, &is_valid, &err), FIRN_OK);
+    fi_catalog_undo_line_move(&line, 0);
+    assert_int_equal(fi_catalog_undo_line_encode(&line, &bytes), FIRN_OK);
+    assert_int_equal(fi_catalog_undo_line_decode(fi_buf_slice(&bytes), &read, &is_valid, &err),
+                     FIRN_OK);
     assert_true(is_valid);
     assert_int_equal(read.through, 300);
     assert_int_equal(read.cursor, 0);
-    assert_int_equal(fi_catalog_line_count(&read), 4);
+    assert_int_equal(fi_catalog_undo_line_count(&read), 4);
     for (size_t i = 0; i < 4; i++) {
-        const struct fi_catalog_line_state *item = fi_catalog_line_at(&read, i);
+        const struct fi_catalog_undo_line_state *item = fi_catalog_undo_line_at(&read, i);
         assert_int_equal(item->order, 200 + i);
         assert_int_equal(item->time_ns, (int64_t)i - 1);
         assert_int_equal(item->kind, FIRN_STEP_SAVE + i);
         assert_int_equal(item->is_passed, i == 1 || i == 2);
     }
-    fi_catalog_line_deinit(&read);
+    fi_catalog_undo_line_deinit(&read);
     for (size_t size = 0; size < bytes.size; size++) { /* cut short: derived anew */
         assert_int_equal(
-            fi_catalog_line_decode(firn_bytes(bytes.data, size), &read, &is_valid, &err), FIRN_OK);
+            fi_catalog_undo_line_decode(firn_bytes(bytes.data, size), &read, &is_valid, &err),
+            FIRN_OK);
         assert_false(is_valid);
-        fi_catalog_line_deinit(&read);
+        fi_catalog_undo_line_deinit(&read);
     }
     line.cursor = 4; /* beyond the end */
     fi_buf_clear(&bytes);
-    assert_int_equal(fi_catalog_line_encode(&line, &bytes), FIRN_OK);
-    assert_int_equal(fi_catalog_line_decode(fi_buf_slice(&bytes), &read, &is_valid, &err), FIRN_OK);
+    assert_int_equal(fi_catalog_undo_line_encode(&line, &bytes), FIRN_OK);
+    assert_int_equal(fi_catalog_undo_line_decode(fi_buf_slice(&bytes), &read, &is_valid, &err),
+                     FIRN_OK);
     assert_false(is_valid);
-    fi_catalog_line_deinit(&read);
+    fi_catalog_undo_line_deinit(&read);
     fi_buf_deinit(&bytes);
-    fi_catalog_line_deinit(&line);
+    fi_catalog_undo_line_deinit(&line);
 }
 
 int

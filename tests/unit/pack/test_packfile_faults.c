@@ -20,8 +20,8 @@ fill(struct pack_fixture *fixture)
     if (noise[0] == 0 && noise[1] == 0) {
         pack_fixture_noise(1, noise, sizeof noise);
     }
-    (void)pack_fixture_add(fixture, FI_PACKFILE_BLOB, noise, ALONE);
-    (void)pack_fixture_add(fixture, FI_PACKFILE_BLOB, noise + ALONE, SHARED);
+    (void)pack_fixture_add(fixture, FI_PACK_BLOB, noise, ALONE);
+    (void)pack_fixture_add(fixture, FI_PACK_BLOB, noise + ALONE, SHARED);
     (void)pack_fixture_add_noise(fixture, 3, 3000);
     (void)pack_fixture_add_text(fixture, 4, 30000);
     (void)pack_fixture_add_noise(fixture, 5, 0);
@@ -50,7 +50,7 @@ read_in(struct pack_fixture *fixture, struct fi_os_dir *dir, firn_error *err)
 }
 
 static int
-count_object(void *ctx, const firn_hash *hash, enum fi_packfile_kind kind, firn_slice content,
+count_object(void *ctx, const firn_hash *hash, enum fi_pack_kind kind, firn_slice content,
              firn_error *err)
 {
     (void)hash;
@@ -65,7 +65,7 @@ static int
 salvage_in(struct pack_fixture *fixture, struct fi_os_dir *dir, firn_error *err)
 {
     size_t count = 0;
-    int rc = fi_packfile_salvage(dir, "p", count_object, &count, err);
+    int rc = fi_pack_salvage(dir, "p", count_object, &count, err);
     assert_true(rc != FIRN_OK || count == fixture->count);
     return rc;
 }
@@ -120,14 +120,13 @@ a_pool_of_lanes_survives_the_want_of_memory(void **state)
     test_alloc_install();
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
-    struct firn_packfile_writer *writer;
-    assert_int_equal(fi_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
+    struct firn_pack_writer *writer;
+    assert_int_equal(fi_pack_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
     test_alloc_fail_at(1, false);
-    assert_int_equal(fi_packfile_writer_add(writer, firn_str("x"), NULL, NULL, &err),
-                     FIRN_NO_MEMORY);
-    assert_int_equal(fi_packfile_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_OK);
-    assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
-    fi_packfile_writer_destroy(writer);
+    assert_int_equal(fi_pack_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_NO_MEMORY);
+    assert_int_equal(fi_pack_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_OK);
+    assert_int_equal(fi_pack_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_pack_writer_destroy(writer);
     pack_fixture_deinit(&fixture);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
@@ -281,36 +280,36 @@ after_a_failed_frame_no_lane_can_go_on(void **state)
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
     fill(&fixture);
-    struct firn_packfile_writer *writer;
-    struct fi_packfile_lane *lanes[2];
+    struct firn_pack_writer *writer;
+    struct fi_pack_lane *lanes[2];
     bool is_new;
-    assert_int_equal(fi_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_pack_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(fi_packfile_lane_create(writer, &lanes[i], &err), FIRN_OK);
+        assert_int_equal(fi_pack_lane_create(writer, &lanes[i], &err), FIRN_OK);
     }
     fi_sim_memory_set_space(fixture.os, 1000);
     int rc = FIRN_OK;
     for (size_t i = 0; i < 3 && rc == FIRN_OK; i++) {
         const struct pack_object *object = &fixture.objects[i];
-        rc = fi_packfile_lane_add(lanes[0], object->kind, &object->hash,
-                                  fi_buf_slice(&object->content), &is_new, &err);
+        rc = fi_pack_lane_add(lanes[0], object->kind, &object->hash, fi_buf_slice(&object->content),
+                              &is_new, &err);
     }
     if (rc == FIRN_OK) {
-        rc = fi_packfile_lane_flush(lanes[0], &err);
+        rc = fi_pack_lane_flush(lanes[0], &err);
     }
     assert_int_equal(rc, FIRN_NO_SPACE);
     fi_sim_memory_set_space(fixture.os, UINT64_MAX);
     /* The name of an object whose bytes are lost must not be relied upon. */
     const struct pack_object *object = &fixture.objects[0];
-    assert_int_equal(fi_packfile_lane_add(lanes[1], object->kind, &object->hash,
-                                          fi_buf_slice(&object->content), &is_new, &err),
+    assert_int_equal(fi_pack_lane_add(lanes[1], object->kind, &object->hash,
+                                      fi_buf_slice(&object->content), &is_new, &err),
                      FIRN_FAILED);
     for (size_t i = 0; i < 2; i++) {
-        fi_packfile_lane_destroy(lanes[i]);
+        fi_pack_lane_destroy(lanes[i]);
     }
-    assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_FAILED);
+    assert_int_equal(fi_pack_writer_finish(writer, NULL, &err), FIRN_FAILED);
     assert_non_null(strstr(err.text, "p.tmp"));
-    fi_packfile_writer_destroy(writer);
+    fi_pack_writer_destroy(writer);
     assert_int_equal(test_file_count(fixture.dir), 0);
     pack_fixture_deinit(&fixture);
 }

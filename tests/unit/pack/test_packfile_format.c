@@ -52,7 +52,7 @@ fill_zstd(struct pack_fixture *fixture)
     for (size_t i = 0; i < 600 << 10; i++) {
         large[i] = (uint8_t)(i % 251);
     }
-    (void)pack_fixture_add(fixture, FI_PACKFILE_BLOB, large, 600 << 10);
+    (void)pack_fixture_add(fixture, FI_PACK_BLOB, large, 600 << 10);
     fi_free(large);
 }
 
@@ -88,7 +88,7 @@ every_field_is_where_the_document_says(void **state)
 {
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
-    (void)pack_fixture_add(&fixture, FI_PACKFILE_TREE, "a", 1);
+    (void)pack_fixture_add(&fixture, FI_PACK_TREE, "a", 1);
     (void)pack_fixture_add_noise(&fixture, 1, 200);
     (void)pack_fixture_add_pieces(&fixture, 0, 5, 1);
     write_with_fixed_identity(&fixture, 0);

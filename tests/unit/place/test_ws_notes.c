@@ -103,8 +103,8 @@ sync_all(struct ws_world *world)
 static bool
 is_trusted(struct ws_world *world, const char *root)
 {
-    struct fi_trust_store_look look;
-    must(world, fi_trust_store_look(os_of(world), root, &look, &world->err));
+    struct fi_trust_store_inspect look;
+    must(world, fi_trust_store_inspect(os_of(world), root, &look, &world->err));
     assert_true(look.has_store);
     return look.is_trusted;
 }
@@ -163,7 +163,7 @@ note(struct ws_world *world, const uint8_t *tag, enum fi_catalog_journal_state f
     if (rc == FIRN_OK) {
         rc = fi_ws_begun_note(world->ws, &opened, tag, &found, &world->err);
         /* The note is what is asked for here. */
-        FI_IGNORE(fi_ws_opened_close(world->ws, &opened, false, NULL));
+        FI_RULES_IGNORE(fi_ws_opened_close(world->ws, &opened, false, NULL));
     }
     return rc;
 }
@@ -175,7 +175,7 @@ clear(struct ws_world *world)
     int rc = fi_ws_opened_open(world->ws, FI_WS_WRITE, &opened, &world->err);
     if (rc == FIRN_OK) {
         rc = fi_ws_begun_clear(world->ws, &opened, &world->err);
-        FI_IGNORE(fi_ws_opened_close(world->ws, &opened, false, NULL));
+        FI_RULES_IGNORE(fi_ws_opened_close(world->ws, &opened, false, NULL));
     }
     return rc;
 }
@@ -188,7 +188,7 @@ ask_foreign(struct ws_world *world, const uint8_t *tag, bool *out)
     int rc = fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &world->err);
     if (rc == FIRN_OK) {
         rc = fi_ws_begun_is_foreign(world->ws, &opened, &journal, out, &world->err);
-        FI_IGNORE(fi_ws_opened_close(world->ws, &opened, false, NULL));
+        FI_RULES_IGNORE(fi_ws_opened_close(world->ws, &opened, false, NULL));
     }
     return rc;
 }
@@ -277,12 +277,12 @@ static void
 a_store_is_trusted_where_it_was_entered(void **state)
 {
     struct ws_world world;
-    struct fi_trust_store_look look;
+    struct fi_trust_store_inspect look;
     prepare(&world, 1);
     assert_true(is_trusted(&world, IN));
     assert_false(is_trusted(&world, OUT));
     assert_false(is_trusted(&world, SWAPPED));
-    must(&world, fi_trust_store_look(world.tree.os, "/w", &look, &world.err));
+    must(&world, fi_trust_store_inspect(world.tree.os, "/w", &look, &world.err));
     assert_false(look.has_store || look.is_trusted);
 
     /* Its directory is known, whatever it is called; a copy of what is in it is not. */
@@ -528,13 +528,13 @@ out:
 static int
 look_at_all(struct ws_world *world)
 {
-    struct fi_trust_store_look look;
+    struct fi_trust_store_inspect look;
     int rc;
-    FI_TRY(fi_trust_store_look(os_of(world), SWAPPED, &look, &world->err));
+    FI_TRY(fi_trust_store_inspect(os_of(world), SWAPPED, &look, &world->err));
     assert_false(look.is_trusted);
-    FI_TRY(fi_trust_store_look(os_of(world), OUT, &look, &world->err));
+    FI_TRY(fi_trust_store_inspect(os_of(world), OUT, &look, &world->err));
     assert_true(look.has_store && !look.is_trusted);
-    FI_TRY(fi_trust_store_look(os_of(world), IN, &look, &world->err));
+    FI_TRY(fi_trust_store_inspect(os_of(world), IN, &look, &world->err));
     assert_true(look.has_store && look.is_trusted);
 out:
     assert_true(rc == FIRN_OK || !look.is_trusted);

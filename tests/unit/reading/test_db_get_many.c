@@ -47,7 +47,7 @@ put_round(struct firn_db *db, struct firn_db_keyspace *keyspace, unsigned round)
 /* What a test asks for, and what it has been told. */
 struct asked {
     struct firn_db_keyspace *keyspace;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     firn_slice keys[ASKED];
     char texts[ASKED][24];
     size_t count;
@@ -62,7 +62,7 @@ compare(void *ctx, size_t i, struct fi_buf *value, firn_error *err)
     struct asked *asked = ctx;
     struct fi_buf expected = {0};
     assert_int_equal(i, asked->told++);
-    int rc = fi_db_get_at(asked->keyspace, asked->view, asked->keys[i], &expected, err);
+    int rc = fi_db_get_at(asked->keyspace, asked->snapshot, asked->keys[i], &expected, err);
     assert_int_equal(rc, value != NULL ? FIRN_OK : FIRN_NOT_FOUND);
     if (value != NULL) {
         asked->found++;
@@ -79,8 +79,8 @@ compare(void *ctx, size_t i, struct fi_buf *value, firn_error *err)
 static int
 ask(struct asked *asked, firn_error *err)
 {
-    const struct fi_db_get_many what = {asked->view, asked->keys, asked->count,
-                                        compare,     asked,       NULL};
+    const struct fi_db_get_many what = {asked->snapshot, asked->keys, asked->count,
+                                        compare,         asked,       NULL};
     asked->told = 0;
     return fi_db_get_many(asked->keyspace, &what, err);
 }
@@ -118,11 +118,11 @@ many_keys_are_what_single_ones_are(void **state)
         put_round(db, asked.keyspace, round);
         ask_random(&asked, &random);
     }
-    DB_OK(fi_db_view_open(db, &asked.view, &err));
+    DB_OK(fi_db_snapshot_open(db, &asked.snapshot, &err));
     put_round(db, asked.keyspace, 5);
     ask_random(&asked, &random);
-    fi_db_view_close(asked.view);
-    asked.view = NULL;
+    fi_db_snapshot_close(asked.snapshot);
+    asked.snapshot = NULL;
     ask_random(&asked, &random);
 
     struct asked beside = {0};
@@ -161,13 +161,13 @@ what_expires_is_gone_for_all_keys_of_a_call_or_for_none(void **state)
     }
     DB_OK(ask(&asked, &err));
     assert_int_equal(asked.found, asked.count);
-    DB_OK(fi_db_view_open(db, &asked.view, &err));
+    DB_OK(fi_db_snapshot_open(db, &asked.snapshot, &err));
     fi_os_sleep_ns(support.os, INT64_C(2000000000));
     asked.found = 0;
     DB_OK(ask(&asked, &err));
     assert_int_equal(asked.found, asked.count);
-    fi_db_view_close(asked.view);
-    asked.view = NULL;
+    fi_db_snapshot_close(asked.snapshot);
+    asked.snapshot = NULL;
     asked.found = 0;
     DB_OK(ask(&asked, &err));
     assert_int_equal(asked.found, 0);

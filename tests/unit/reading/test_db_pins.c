@@ -131,7 +131,7 @@ what_cannot_be_pinned_is_copied(void **state)
     firn_error err;
     struct db_support support;
     struct firn_db_pin *pin;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     firn_slice value;
     db_support_init(&support, 1);
     struct firn_db *db = open_small(support.dir);
@@ -161,16 +161,16 @@ what_cannot_be_pinned_is_copied(void **state)
         }
         if (round == 0) {
             DB_OK(fi_db_maintain_flush(db, &err));
-            DB_OK(fi_db_view_open(db, &view, &err));
+            DB_OK(fi_db_snapshot_open(db, &snapshot, &err));
         } else if (round == 1) {
             DB_OK(fi_db_delete_range(k, firn_str("h"), firn_str("i"), FIRN_DURABILITY_OS, &err));
             DB_OK(fi_db_maintain_flush(db, &err));
         }
     }
-    DB_OK(fi_db_get_pinned(k, view, firn_str("hidden"), &pin, &value, &err));
+    DB_OK(fi_db_get_pinned(k, snapshot, firn_str("hidden"), &pin, &value, &err));
     assert_true(fi_slice_equal(value, firn_str("one")));
     fi_db_get_unpin(pin);
-    fi_db_view_close(view);
+    fi_db_snapshot_close(snapshot);
     fi_db_get_unpin(NULL);
     DB_FAILS(fi_db_get_pinned(k, NULL, firn_str("none"), &pin, &value, &err), FIRN_NOT_FOUND,
              "no such key");

@@ -109,11 +109,11 @@ put_ttl(struct scene *scene, const char *key, const char *value, uint64_t second
 }
 
 static int64_t
-number_at(struct scene *scene, struct firn_db_view *view, const char *key)
+number_at(struct scene *scene, struct firn_snapshot *snapshot, const char *key)
 {
     firn_error err;
     struct fi_buf out = {0};
-    DB_OK(fi_db_get_at(scene->keyspace, view, firn_str(key), &out, &err));
+    DB_OK(fi_db_get_at(scene->keyspace, snapshot, firn_str(key), &out, &err));
     assert_int_equal(out.size, 8);
     int64_t number = firn_number_of(out.data, out.size);
     fi_buf_deinit(&out);
@@ -178,31 +178,31 @@ deletes_and_range_deletes_end_what_merges_stand_upon(void **state)
 }
 
 static void
-a_view_keeps_what_it_saw_of_merges(void **state)
+a_snapshot_keeps_what_it_saw_of_merges(void **state)
 {
     firn_error err;
     for (unsigned way = 0; way < 3; way++) {
         struct scene scene;
-        struct firn_db_view *views[5];
+        struct firn_snapshot *snapshots[5];
         scene_init(&scene, 40 + way);
         for (int64_t i = 0; i < 5; i++) {
             add(&scene, "n", 1);
             add(&scene, "n", 1);
-            DB_OK(fi_db_view_open(scene.db, &views[i], &err));
+            DB_OK(fi_db_snapshot_open(scene.db, &snapshots[i], &err));
             go_a_way(&scene, way);
         }
         for (int64_t i = 0; i < 5; i++) {
-            assert_int_equal(number_at(&scene, views[i], "n"), 2 * (i + 1));
+            assert_int_equal(number_at(&scene, snapshots[i], "n"), 2 * (i + 1));
         }
         for (unsigned i = 0; i < 5; i += 2) {
-            fi_db_view_close(views[i]);
+            fi_db_snapshot_close(snapshots[i]);
         }
         go_a_way(&scene, way);
-        assert_int_equal(number_at(&scene, views[1], "n"), 4);
-        assert_int_equal(number_at(&scene, views[3], "n"), 8);
+        assert_int_equal(number_at(&scene, snapshots[1], "n"), 4);
+        assert_int_equal(number_at(&scene, snapshots[3], "n"), 8);
         assert_int_equal(number_at(&scene, NULL, "n"), 10);
-        fi_db_view_close(views[1]);
-        fi_db_view_close(views[3]);
+        fi_db_snapshot_close(snapshots[1]);
+        fi_db_snapshot_close(snapshots[3]);
         scene_deinit(&scene);
     }
 }
@@ -258,29 +258,29 @@ a_value_is_gone_when_its_time_is_over_and_hides_what_it_hid(void **state)
 }
 
 static void
-a_view_reads_at_the_time_of_its_opening(void **state)
+a_snapshot_reads_at_the_time_of_its_opening(void **state)
 {
     firn_error err;
     for (unsigned way = 0; way < 3; way++) {
         struct scene scene;
-        struct firn_db_view *view;
+        struct firn_snapshot *snapshot;
         struct firn_db_cursor *cursor;
         struct fi_buf out = {0};
         scene_init(&scene, 80 + way);
         put_ttl(&scene, "a", "1", 10);
-        DB_OK(fi_db_view_open(scene.db, &view, &err));
+        DB_OK(fi_db_snapshot_open(scene.db, &snapshot, &err));
         DB_OK(fi_db_cursor_open(scene.keyspace, NULL, &cursor, &err));
         set_second(&scene, 1011);
         go_a_way(&scene, way);
         assert_null(db_support_get(scene.keyspace, "a"));
-        DB_OK(fi_db_get_at(scene.keyspace, view, firn_str("a"), &out, &err));
+        DB_OK(fi_db_get_at(scene.keyspace, snapshot, firn_str("a"), &out, &err));
         DB_OK(fi_db_cursor_first(cursor, &err));
         assert_true(fi_db_cursor_valid(cursor));
         fi_db_cursor_close(cursor);
-        const struct fi_db_cursor_options options = {.view = view};
+        const struct fi_db_cursor_options options = {.snapshot = snapshot};
         assert_string_equal(db_support_keys(scene.keyspace, &options, false), "a ");
         assert_string_equal(db_support_keys(scene.keyspace, NULL, false), "");
-        fi_db_view_close(view);
+        fi_db_snapshot_close(snapshot);
         fi_buf_deinit(&out);
         scene_deinit(&scene);
     }
@@ -376,14 +376,14 @@ what_expired_takes_no_space_when_it_is_merged_away(void **state)
         uint64_t entries; /* the keyspace's name among them */
     } moments[] = {{1005, 4}, {1011, 3}, {1012, 3}, {1031, 2}, {1032, 2}};
     for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
-        struct firn_db_view *view;
+        struct firn_snapshot *snapshot;
         /* A view of the moment before keeps what it sees; then it is gone. */
-        DB_OK(fi_db_view_open(scene.db, &view, &err));
+        DB_OK(fi_db_snapshot_open(scene.db, &snapshot, &err));
         uint64_t before = i == 0 ? 4 : moments[i - 1].entries;
         set_second(&scene, moments[i].second);
         DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
         assert_int_equal(count_entries(&scene), before);
-        fi_db_view_close(view);
+        fi_db_snapshot_close(snapshot);
         DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
         assert_int_equal(count_entries(&scene), moments[i].entries);
         if (i == 2) {
@@ -460,10 +460,10 @@ static int64_t
 number_of_checkpoint(struct scene *scene, const char *name, const char *key)
 {
     firn_error err;
-    struct firn_db_view *view;
-    DB_OK(fi_db_checkpoint_view(scene->db, name, &view, &err));
-    int64_t number = number_at(scene, view, key);
-    fi_db_view_close(view);
+    struct firn_snapshot *snapshot;
+    DB_OK(fi_db_checkpoint_snapshot(scene->db, name, &snapshot, &err));
+    int64_t number = number_at(scene, snapshot, key);
+    fi_db_snapshot_close(snapshot);
     return number;
 }
 
@@ -507,7 +507,7 @@ a_checkpoint_shows_what_was_there_when_it_was_made(void **state)
     firn_error err;
     for (unsigned way = 0; way < WAYS; way++) {
         struct scene scene;
-        struct firn_db_view *view;
+        struct firn_snapshot *snapshot;
         struct fi_buf out = {0};
         scene_init(&scene, 220 + way);
         put_ttl(&scene, "a", "1", 10);
@@ -516,16 +516,16 @@ a_checkpoint_shows_what_was_there_when_it_was_made(void **state)
         set_second(&scene, 1011);
         go_a_way(&scene, way);
         assert_null(db_support_get(scene.keyspace, "a"));
-        DB_OK(fi_db_checkpoint_view(scene.db, "c", &view, &err));
-        DB_OK(fi_db_get_at(scene.keyspace, view, firn_str("a"), &out, &err));
-        fi_db_view_close(view);
+        DB_OK(fi_db_checkpoint_snapshot(scene.db, "c", &snapshot, &err));
+        DB_OK(fi_db_get_at(scene.keyspace, snapshot, firn_str("a"), &out, &err));
+        fi_db_snapshot_close(snapshot);
         /* Restored, it is a value whose time is over. */
         restore(&scene, "c");
         go_a_way(&scene, way);
         assert_null(db_support_get(scene.keyspace, "a"));
-        DB_OK(fi_db_checkpoint_view(scene.db, "c", &view, &err));
-        DB_OK(fi_db_get_at(scene.keyspace, view, firn_str("a"), &out, &err));
-        fi_db_view_close(view);
+        DB_OK(fi_db_checkpoint_snapshot(scene.db, "c", &snapshot, &err));
+        DB_OK(fi_db_get_at(scene.keyspace, snapshot, firn_str("a"), &out, &err));
+        fi_db_snapshot_close(snapshot);
         fi_buf_deinit(&out);
         scene_deinit(&scene);
     }
@@ -745,7 +745,7 @@ memory_that_runs_out_leaves_a_batch_as_it_was(void **state)
 
 /* ---- random histories ---- */
 
-enum { KEYS = 6, SIZE_MAX_OF_VALUE = 4000, VIEWS = 3 };
+enum { KEYS = 6, SIZE_MAX_OF_VALUE = 4000, SNAPSHOTS = 3 };
 
 struct value {
     bool is_there;
@@ -764,8 +764,8 @@ struct model {
     struct model_key keys[KEYS];
 };
 
-struct model_view {
-    struct firn_db_view *view; /* NULL: none */
+struct model_snapshot {
+    struct firn_snapshot *snapshot; /* NULL: none */
     uint64_t second;
     struct model model;
 };
@@ -780,8 +780,8 @@ struct world {
     struct scene scene;
     struct test_random random;
     struct model model;
-    struct model_view views[VIEWS];
-    struct model_checkpoint checkpoints[VIEWS];
+    struct model_snapshot snapshots[SNAPSHOTS];
+    struct model_checkpoint checkpoints[SNAPSHOTS];
 };
 
 static uint64_t
@@ -977,25 +977,25 @@ step_cut(struct world *world)
 }
 
 static void
-close_views(struct world *world)
+close_snapshots(struct world *world)
 {
-    for (size_t i = 0; i < VIEWS; i++) {
-        fi_db_view_close(world->views[i].view);
-        world->views[i].view = NULL;
+    for (size_t i = 0; i < SNAPSHOTS; i++) {
+        fi_db_snapshot_close(world->snapshots[i].snapshot);
+        world->snapshots[i].snapshot = NULL;
     }
 }
 
 static void
-step_view(struct world *world)
+step_snapshot(struct world *world)
 {
     firn_error err;
-    struct model_view *view = &world->views[below(world, VIEWS)];
-    fi_db_view_close(view->view);
-    view->view = NULL;
+    struct model_snapshot *snapshot = &world->snapshots[below(world, SNAPSHOTS)];
+    fi_db_snapshot_close(snapshot->snapshot);
+    snapshot->snapshot = NULL;
     if (below(world, 3) > 0) {
-        DB_OK(fi_db_view_open(world->scene.db, &view->view, &err));
-        view->model = world->model;
-        view->second = world->scene.second;
+        DB_OK(fi_db_snapshot_open(world->scene.db, &snapshot->snapshot, &err));
+        snapshot->model = world->model;
+        snapshot->second = world->scene.second;
     }
 }
 
@@ -1008,17 +1008,17 @@ ends_as(const struct model_key *key, uint64_t second, uint64_t expires_ms)
 }
 
 static void
-assert_shows(struct world *world, struct firn_db_view *view, const struct model *model,
+assert_shows(struct world *world, struct firn_snapshot *snapshot, const struct model *model,
              uint64_t second)
 {
     firn_error err;
     struct fi_buf out = {0};
     struct firn_db_cursor *cursor;
-    const struct fi_db_cursor_options options = {.view = view};
+    const struct fi_db_cursor_options options = {.snapshot = snapshot};
     bool is_back = below(world, 2) == 0;
     for (size_t i = 0; i < KEYS; i++) {
         const struct value *value = value_of(model, i, second);
-        int rc = fi_db_get_at(world->scene.keyspace, view, key_of(i), &out, &err);
+        int rc = fi_db_get_at(world->scene.keyspace, snapshot, key_of(i), &out, &err);
         assert_int_equal(rc, value->is_there ? FIRN_OK : FIRN_NOT_FOUND);
         assert_true(rc != FIRN_OK ||
                     fi_slice_equal(fi_buf_slice(&out), firn_bytes(value->bytes, value->size)));
@@ -1046,19 +1046,19 @@ assert_shows(struct world *world, struct firn_db_view *view, const struct model 
 static void
 step_checkpoint(struct world *world)
 {
-    static const char *const names[VIEWS] = {"x", "y", "z"};
+    static const char *const names[SNAPSHOTS] = {"x", "y", "z"};
     firn_error err;
-    struct firn_db_view *view;
-    size_t i = below(world, VIEWS);
+    struct firn_snapshot *snapshot;
+    size_t i = below(world, SNAPSHOTS);
     struct model_checkpoint *made = &world->checkpoints[i];
     if (!made->is_made) {
         *made = (struct model_checkpoint){true, world->scene.second, world->model};
         checkpoint(&world->scene, names[i]);
         return;
     }
-    DB_OK(fi_db_checkpoint_view(world->scene.db, names[i], &view, &err));
-    assert_shows(world, view, &made->model, made->second);
-    fi_db_view_close(view);
+    DB_OK(fi_db_checkpoint_snapshot(world->scene.db, names[i], &snapshot, &err));
+    assert_shows(world, snapshot, &made->model, made->second);
+    fi_db_snapshot_close(snapshot);
     if (below(world, 2) == 0) {
         restore(&world->scene, names[i]);
         world->model = made->model;
@@ -1078,20 +1078,20 @@ step(struct world *world)
         firn_error err;
         DB_OK(step_commit(world, &err));
     } else if (dice < 28) {
-        step_view(world);
+        step_snapshot(world);
     } else if (dice < 31) {
         set_second(&world->scene, world->scene.second + below(world, 5));
     } else if (dice < 38) {
         go_a_way(&world->scene, 1 + (dice == 37));
     } else if (dice < 39) {
-        close_views(world);
+        close_snapshots(world);
         step_cut(world);
     }
     assert_shows(world, NULL, &world->model, world->scene.second);
-    for (size_t i = 0; i < VIEWS; i++) {
-        const struct model_view *view = &world->views[i];
-        if (view->view != NULL) {
-            assert_shows(world, view->view, &view->model, view->second);
+    for (size_t i = 0; i < SNAPSHOTS; i++) {
+        const struct model_snapshot *snapshot = &world->snapshots[i];
+        if (snapshot->snapshot != NULL) {
+            assert_shows(world, snapshot->snapshot, &snapshot->model, snapshot->second);
         }
     }
 }
@@ -1108,7 +1108,7 @@ random_histories_agree_with_a_model(void **state)
         for (unsigned i = 0; i < steps; i++) {
             step(&world);
         }
-        close_views(&world);
+        close_snapshots(&world);
         scene_deinit(&world.scene);
     }
 }
@@ -1119,10 +1119,10 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(merges_add_up_wherever_they_lie),
         cmocka_unit_test(deletes_and_range_deletes_end_what_merges_stand_upon),
-        cmocka_unit_test(a_view_keeps_what_it_saw_of_merges),
+        cmocka_unit_test(a_snapshot_keeps_what_it_saw_of_merges),
         cmocka_unit_test(a_counter_with_many_operands_becomes_one_entry),
         cmocka_unit_test(a_value_is_gone_when_its_time_is_over_and_hides_what_it_hid),
-        cmocka_unit_test(a_view_reads_at_the_time_of_its_opening),
+        cmocka_unit_test(a_snapshot_reads_at_the_time_of_its_opening),
         cmocka_unit_test(merges_upon_a_value_that_has_gone_stand_alone),
         cmocka_unit_test(what_expired_takes_no_space_when_it_is_merged_away),
         cmocka_unit_test(runs_of_values_that_are_all_gone_are_rewritten_unasked),

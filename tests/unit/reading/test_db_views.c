@@ -11,12 +11,12 @@
 #include "support/store/db_scene.h"
 
 static const char *
-get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view, const char *key)
+get_at(struct firn_db_keyspace *keyspace, struct firn_snapshot *snapshot, const char *key)
 {
     static char value[64];
     firn_error err;
     struct fi_buf out = {0};
-    int rc = fi_db_get_at(keyspace, view, firn_str(key), &out, &err);
+    int rc = fi_db_get_at(keyspace, snapshot, firn_str(key), &out, &err);
     if (rc == FIRN_NOT_FOUND) {
         fi_buf_deinit(&out);
         return NULL;
@@ -30,9 +30,9 @@ get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view, const char 
 }
 
 static const char *
-keys_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view)
+keys_at(struct firn_db_keyspace *keyspace, struct firn_snapshot *snapshot)
 {
-    return db_support_keys(keyspace, &(struct fi_db_cursor_options){.view = view}, false);
+    return db_support_keys(keyspace, &(struct fi_db_cursor_options){.snapshot = snapshot}, false);
 }
 
 static void
@@ -176,44 +176,45 @@ in_a_batch_later_operations_win(void **state)
 /* ---- views ---- */
 
 static void
-a_view_keeps_what_it_saw(void **state)
+a_snapshot_keeps_what_it_saw(void **state)
 {
     struct scene *scene = *state;
     firn_error err;
     struct firn_db_keyspace *keyspace = db_support_keyspace(scene->db, "k");
-    struct firn_db_view *views[4];
+    struct firn_snapshot *snapshots[4];
     struct firn_db_cursor *cursor;
     for (int i = 0; i < 4; i++) {
         char value[] = {(char)('0' + i), 0};
         db_support_put(keyspace, "a", value);
         db_support_put(keyspace, i % 2 == 0 ? "even" : "odd", value);
-        DB_OK(fi_db_view_open(scene->db, &views[i], &err));
+        DB_OK(fi_db_snapshot_open(scene->db, &snapshots[i], &err));
         settle(scene, i % 3);
     }
     delete_range(keyspace, "a", "z");
-    DB_OK(fi_db_cursor_open(keyspace, &(struct fi_db_cursor_options){.view = views[1]}, &cursor,
-                            &err));
+    DB_OK(fi_db_cursor_open(keyspace, &(struct fi_db_cursor_options){.snapshot = snapshots[1]},
+                            &cursor, &err));
     for (int round = 0; round < 3; round++) {
         settle(scene, round);
         for (int i = 0; i < 4; i++) {
             char value[] = {(char)('0' + i), 0};
-            assert_string_equal(get_at(keyspace, views[i], "a"), value);
-            assert_string_equal(keys_at(keyspace, views[i]), i == 0 ? "a even " : "a even odd ");
+            assert_string_equal(get_at(keyspace, snapshots[i], "a"), value);
+            assert_string_equal(keys_at(keyspace, snapshots[i]),
+                                i == 0 ? "a even " : "a even odd ");
         }
         assert_null(db_support_get(keyspace, "a"));
     }
-    fi_db_view_close(views[1]);
+    fi_db_snapshot_close(snapshots[1]);
     DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     DB_OK(fi_db_cursor_last(cursor, &err));
     assert_true(fi_slice_equal(fi_db_cursor_key(cursor), firn_str("odd")));
     assert_true(fi_slice_equal(fi_db_cursor_value(cursor), firn_str("1")));
-    assert_string_equal(get_at(keyspace, views[2], "a"), "2");
+    assert_string_equal(get_at(keyspace, snapshots[2], "a"), "2");
     DB_FAILS(fi_db_close(scene->db, &err), FIRN_MISUSE,
              "4 cursors, snapshots, transactions or pins are open");
     fi_db_cursor_close(cursor);
-    fi_db_view_close(views[0]);
-    fi_db_view_close(views[2]);
-    fi_db_view_close(views[3]);
+    fi_db_snapshot_close(snapshots[0]);
+    fi_db_snapshot_close(snapshots[2]);
+    fi_db_snapshot_close(snapshots[3]);
     /* Now nobody needs any of it. */
     DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     firn_store_statistics stats;
@@ -223,44 +224,44 @@ a_view_keeps_what_it_saw(void **state)
 }
 
 static void
-a_view_of_an_empty_store_sees_nothing(void **state)
+a_snapshot_of_an_empty_store_sees_nothing(void **state)
 {
     struct scene *scene = *state;
     firn_error err;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct firn_db_keyspace *keyspace;
-    DB_OK(fi_db_view_open(scene->db, &view, &err));
+    DB_OK(fi_db_snapshot_open(scene->db, &snapshot, &err));
     keyspace = db_support_keyspace(scene->db, "k");
     db_support_put(keyspace, "a", "1");
-    assert_null(get_at(keyspace, view, "a"));
-    assert_string_equal(keys_at(keyspace, view), "");
+    assert_null(get_at(keyspace, snapshot, "a"));
+    assert_string_equal(keys_at(keyspace, snapshot), "");
     DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
-    assert_null(get_at(keyspace, view, "a"));
-    assert_string_equal(keys_at(keyspace, view), "");
-    DB_FAILS(fi_db_keyspace_open_in(view, "k", &keyspace, &err), FIRN_NOT_FOUND, "'k'");
-    fi_db_view_close(view);
+    assert_null(get_at(keyspace, snapshot, "a"));
+    assert_string_equal(keys_at(keyspace, snapshot), "");
+    DB_FAILS(fi_db_keyspace_open_in(snapshot, "k", &keyspace, &err), FIRN_NOT_FOUND, "'k'");
+    fi_db_snapshot_close(snapshot);
 }
 
 static void
-system_keyspaces_are_outside_views(void **state)
+system_keyspaces_are_outside_snapshots(void **state)
 {
     struct scene *scene = *state;
     firn_error err;
     struct firn_db_keyspace *catalog = db_support_keyspace(scene->db, "firn.catalog");
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     db_support_put(catalog, "a", "1");
-    DB_OK(fi_db_view_open(scene->db, &view, &err));
+    DB_OK(fi_db_snapshot_open(scene->db, &snapshot, &err));
     db_support_put(catalog, "a", "2");
     db_support_put(catalog, "b", "2");
-    assert_string_equal(get_at(catalog, view, "a"), "2");
-    assert_string_equal(keys_at(catalog, view), "a b ");
+    assert_string_equal(get_at(catalog, snapshot, "a"), "2");
+    assert_string_equal(keys_at(catalog, snapshot), "a b ");
     DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
-    assert_string_equal(keys_at(catalog, view), "a b ");
-    fi_db_view_close(view);
+    assert_string_equal(keys_at(catalog, snapshot), "a b ");
+    fi_db_snapshot_close(snapshot);
 }
 
 static void
-a_view_is_of_one_store(void **state)
+a_snapshot_is_of_one_store(void **state)
 {
     struct scene *scene = *state;
     firn_error err;
@@ -268,15 +269,15 @@ a_view_is_of_one_store(void **state)
     db_support_init(&other, 2);
     struct firn_db *db = db_support_open(other.dir);
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct firn_db_cursor *cursor;
     struct fi_buf out = {0};
-    DB_OK(fi_db_view_open(scene->db, &view, &err));
-    DB_FAILS(fi_db_get_at(keyspace, view, firn_str("a"), &out, &err), FIRN_INVALID, "another");
-    DB_FAILS(
-        fi_db_cursor_open(keyspace, &(struct fi_db_cursor_options){.view = view}, &cursor, &err),
-        FIRN_INVALID, "another");
-    fi_db_view_close(view);
+    DB_OK(fi_db_snapshot_open(scene->db, &snapshot, &err));
+    DB_FAILS(fi_db_get_at(keyspace, snapshot, firn_str("a"), &out, &err), FIRN_INVALID, "another");
+    DB_FAILS(fi_db_cursor_open(keyspace, &(struct fi_db_cursor_options){.snapshot = snapshot},
+                               &cursor, &err),
+             FIRN_INVALID, "another");
+    fi_db_snapshot_close(snapshot);
     fi_buf_deinit(&out);
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&other);
@@ -295,13 +296,13 @@ append_name(void *ctx, const char *name)
 }
 
 static const char *
-names_at(struct firn_db *db, struct firn_db_view *view)
+names_at(struct firn_db *db, struct firn_snapshot *snapshot)
 {
     static char names[256];
     firn_error err;
     names[0] = '\0';
-    DB_OK(view == NULL ? fi_db_keyspace_list(db, append_name, names, &err)
-                       : fi_db_keyspace_list_in(view, append_name, names, &err));
+    DB_OK(snapshot == NULL ? fi_db_keyspace_list(db, append_name, names, &err)
+                           : fi_db_keyspace_list_in(snapshot, append_name, names, &err));
     return names;
 }
 
@@ -330,18 +331,18 @@ a_dropped_keyspace_is_gone_but_for_who_saw_it(void **state)
         struct firn_db_keyspace *first = db_support_keyspace(scene->db, "first");
         struct firn_db_keyspace *second = db_support_keyspace(scene->db, "second");
         struct firn_db_keyspace *seen;
-        struct firn_db_view *view;
+        struct firn_snapshot *snapshot;
         struct firn_db_cursor *cursor;
         db_support_put(first, "a", "1");
         db_support_put(first, "b", "1");
         db_support_put(second, "a", "2");
         settle(scene, round);
-        DB_OK(fi_db_view_open(scene->db, &view, &err));
+        DB_OK(fi_db_snapshot_open(scene->db, &snapshot, &err));
         DB_OK(fi_db_cursor_open(first, NULL, &cursor, &err));
         DB_OK(fi_db_keyspace_drop(scene->db, "first", &err));
         assert_dropped(first);
         assert_string_equal(names_at(scene->db, NULL), "second ");
-        assert_string_equal(names_at(scene->db, view), "first second ");
+        assert_string_equal(names_at(scene->db, snapshot), "first second ");
         DB_FAILS(fi_db_keyspace_drop(scene->db, "first", &err), FIRN_NOT_FOUND, "'first'");
         settle(scene, round);
         /* The name is free, and stands for another keyspace. */
@@ -350,17 +351,17 @@ a_dropped_keyspace_is_gone_but_for_who_saw_it(void **state)
         assert_null(db_support_get(again, "a"));
         db_support_put(again, "c", "3");
         settle(scene, round);
-        DB_OK(fi_db_keyspace_open_in(view, "first", &seen, &err));
+        DB_OK(fi_db_keyspace_open_in(snapshot, "first", &seen, &err));
         assert_ptr_equal(seen, first);
-        assert_string_equal(get_at(first, view, "b"), "1");
-        assert_string_equal(keys_at(first, view), "a b ");
-        assert_string_equal(keys_at(again, view), "");
+        assert_string_equal(get_at(first, snapshot, "b"), "1");
+        assert_string_equal(keys_at(first, snapshot), "a b ");
+        assert_string_equal(keys_at(again, snapshot), "");
         DB_OK(fi_db_cursor_last(cursor, &err));
         assert_true(fi_slice_equal(fi_db_cursor_key(cursor), firn_str("b")));
         assert_string_equal(db_support_keys(again, NULL, false), "c ");
         assert_string_equal(db_support_get(second, "a"), "2");
         fi_db_cursor_close(cursor);
-        fi_db_view_close(view);
+        fi_db_snapshot_close(snapshot);
         DB_OK(fi_db_maintain_flush(scene->db, &err));
         assert_dropped(first);
         assert_string_equal(db_support_keys(again, NULL, false), "c ");
@@ -399,11 +400,11 @@ the_space_of_a_dropped_keyspace_comes_back(void **state)
         DB_OK(fi_db_maintain_flush(scene->db, &err));
         uint64_t before = file_bytes(scene->db);
         assert_true(before > 1000);
-        struct firn_db_view *view;
-        DB_OK(fi_db_view_open(scene->db, &view, &err));
+        struct firn_snapshot *snapshot;
+        DB_OK(fi_db_snapshot_open(scene->db, &snapshot, &err));
         DB_OK(fi_db_keyspace_drop(scene->db, "k", &err));
         assert_true(file_bytes(scene->db) >= before);
-        fi_db_view_close(view);
+        fi_db_snapshot_close(snapshot);
         if (is_reopened) {
             reopen(scene);
         } else {
@@ -453,13 +454,13 @@ numbers_of_keyspaces_are_never_given_again(void **state)
         struct firn_db_keyspace *keyspace = db_support_keyspace(scene->db, "k");
         assert_null(db_support_get(keyspace, "a"));
         db_support_put(keyspace, "a", "1");
-        struct firn_db_view *view = NULL;
+        struct firn_snapshot *snapshot = NULL;
         if (i % 3 == 0) {
-            DB_OK(fi_db_view_open(scene->db, &view, &err));
+            DB_OK(fi_db_snapshot_open(scene->db, &snapshot, &err));
         }
         DB_OK(fi_db_keyspace_drop(scene->db, "k", &err));
         settle(scene, (int)(i % 4));
-        fi_db_view_close(view);
+        fi_db_snapshot_close(snapshot);
         if (i % 2 == 0) {
             reopen(scene);
             assert_string_equal(names_at(scene->db, NULL), "");
@@ -519,10 +520,10 @@ main(void)
         TEST(a_range_delete_takes_its_range_and_nothing_else),
         TEST(bounds_of_range_deletes_are_bytes),
         TEST(in_a_batch_later_operations_win),
-        TEST(a_view_keeps_what_it_saw),
-        TEST(a_view_of_an_empty_store_sees_nothing),
-        TEST(system_keyspaces_are_outside_views),
-        TEST(a_view_is_of_one_store),
+        TEST(a_snapshot_keeps_what_it_saw),
+        TEST(a_snapshot_of_an_empty_store_sees_nothing),
+        TEST(system_keyspaces_are_outside_snapshots),
+        TEST(a_snapshot_is_of_one_store),
         TEST(a_dropped_keyspace_is_gone_but_for_who_saw_it),
         TEST(the_space_of_a_dropped_keyspace_comes_back),
         cmocka_unit_test(a_power_cut_takes_a_drop_whole_or_not_at_all),

@@ -83,7 +83,7 @@ a_reference_that_names_nothing_leaves_everything(void **state)
     const char *const wrong[] = {"3", "kkkkkkkkkk", "nonsense", "", "0", "latest~7"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         const char *const references[] = {"1", wrong[i]};
-        int rc = fi_reclaim_delete(world.ws, references, 2, &options, NULL, NULL, &world.err);
+        int rc = fi_gc_delete(world.ws, references, 2, &options, NULL, NULL, &world.err);
         assert_true(rc == FIRN_NOT_FOUND || rc == FIRN_INVALID);
         assert_true(world.err.text[0] != '\0');
         assert_int_equal(count_checkpoints(&world, true), 2);
@@ -116,16 +116,14 @@ several_are_deleted_at_once_and_told(void **state)
     options.dry_run = true;
     uint64_t calls = fi_sim_memory_calls(world.tree.os);
     assert_int_equal(
-        fi_reclaim_delete(world.ws, references, 4, &options, note_number, numbers, &world.err),
-        FIRN_OK);
+        fi_gc_delete(world.ws, references, 4, &options, note_number, numbers, &world.err), FIRN_OK);
     assert_int_equal(fi_sim_memory_calls(world.tree.os), calls);
     assert_int_equal(numbers[0], 2);
     assert_int_equal(count_checkpoints(&world, true), 4);
     options.dry_run = false;
     numbers[0] = 0;
     assert_int_equal(
-        fi_reclaim_delete(world.ws, references, 4, &options, note_number, numbers, &world.err),
-        FIRN_OK);
+        fi_gc_delete(world.ws, references, 4, &options, note_number, numbers, &world.err), FIRN_OK);
     assert_int_equal(numbers[0], 2);
     assert_int_equal(numbers[1], 2);
     assert_int_equal(numbers[2], 4);
@@ -311,14 +309,14 @@ static int
 try_delete(struct ws_world *world, const char *reference)
 {
     firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
-    return fi_reclaim_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
+    return fi_gc_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
 }
 
 static int
 try_back(struct ws_world *world, const char *reference)
 {
-    return fi_reclaim_delete_take_back(world->ws, &reference, reference == NULL ? 0 : 1, NULL, NULL,
-                                       &world->err);
+    return fi_gc_delete_undo(world->ws, &reference, reference == NULL ? 0 : 1, NULL, NULL,
+                             &world->err);
 }
 
 static uint64_t
@@ -391,9 +389,9 @@ a_deleted_checkpoint_comes_back_for_a_week(void **state)
         options.full = true;
         options.now = cases[i].now;
         options.dry_run = true;
-        assert_int_equal(fi_reclaim(world.ws, &options, &dry, &world.err), FIRN_OK);
+        assert_int_equal(fi_gc(world.ws, &options, &dry, &world.err), FIRN_OK);
         options.dry_run = false;
-        assert_int_equal(fi_reclaim(world.ws, &options, &result, &world.err), FIRN_OK);
+        assert_int_equal(fi_gc(world.ws, &options, &result, &world.err), FIRN_OK);
         assert_int_equal(dry.objects_live, result.objects_live);
         assert_int_equal(result.bytes_after < 1 << 20, !cases[i].is_there);
         assert_int_equal(count_deleted(&world), cases[i].is_there ? 1 : 0);
@@ -444,8 +442,7 @@ what_was_deleted_last_comes_back_together(void **state)
     fi_sim_memory_set_time(world.tree.os, 20000 * DAY_NS);
     assert_int_equal(try_delete(&world, "1"), FIRN_OK);
     fi_sim_memory_set_time(world.tree.os, 20000 * DAY_NS + 5);
-    assert_int_equal(fi_reclaim_delete(world.ws, two, 2, &options, NULL, NULL, &world.err),
-                     FIRN_OK);
+    assert_int_equal(fi_gc_delete(world.ws, two, 2, &options, NULL, NULL, &world.err), FIRN_OK);
     assert_int_equal(try_back(&world, "9"), FIRN_NOT_FOUND);
     assert_int_equal(try_back(&world, NULL), FIRN_OK);
     assert_int_equal(count_deleted(&world), 1);

@@ -85,7 +85,7 @@ try_expire(struct ws_world *world, const char *keep, bool is_dry, struct numbers
     options.keep = keep;
     options.dry_run = is_dry;
     *out = (struct numbers){.count = 0};
-    return fi_reclaim_expire_request(world->ws, &options, note, out, &world->err);
+    return fi_gc_expire_request(world->ws, &options, note, out, &world->err);
 }
 
 static int
@@ -241,17 +241,17 @@ a_collection_lets_go_in_all_workspaces(void **state)
     set_time(&world, 3 * DAY_NS);
     options.keep = "last:2";
     options.dry_run = true;
-    assert_int_equal(fi_reclaim(world.ws, &options, &dry, &world.err), FIRN_OK);
+    assert_int_equal(fi_gc(world.ws, &options, &dry, &world.err), FIRN_OK);
     assert_int_equal(list(&world).count + list(&neighbour).count, 12);
     options.dry_run = false;
-    assert_int_equal(fi_reclaim(world.ws, &options, &result, &world.err), FIRN_OK);
+    assert_int_equal(fi_gc(world.ws, &options, &result, &world.err), FIRN_OK);
     assert_int_equal(result.expired, 3 + 4);
     assert_int_equal(dry.expired, result.expired);
     assert_int_equal(dry.objects_live, result.objects_live);
     assert_int_equal(list(&world).count, 2);
     assert_int_equal(list(&neighbour).count, 3);
     options.keep = "nonsense";
-    assert_int_equal(fi_reclaim(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    assert_int_equal(fi_gc(world.ws, &options, &result, &world.err), FIRN_INVALID);
     gc_neighbour_close(&neighbour);
     gc_assert_exact(&world);
     ws_world_close(&world);
@@ -331,7 +331,7 @@ run(struct ws_world *world, int operation)
         return try_save_keeping(world, "last:2", NULL);
     default:
         options.keep = "last:2";
-        return fi_reclaim(world->ws, &options, &result, &world->err);
+        return fi_gc(world->ws, &options, &result, &world->err);
     }
 }
 

@@ -402,12 +402,12 @@ reader_close(struct reader *reader)
 static void
 reader_assert_whole(struct reader *reader)
 {
-    struct fi_packfile_scratch *scratch;
+    struct fi_pack_scratch *scratch;
     struct firn_db_keyspace *index;
     struct firn_db_cursor *cursor;
     uint64_t count = 0;
     firn_error err;
-    assert_int_equal(fi_packfile_scratch_create(1, &scratch, NULL), FIRN_OK);
+    assert_int_equal(fi_pack_scratch_create(1, &scratch, NULL), FIRN_OK);
     assert_int_equal(fi_db_keyspace_open(reader->db, FI_OBJECTS_INDEX_OBJECTS, &index, NULL),
                      FIRN_OK);
     assert_int_equal(fi_db_cursor_open(index, NULL, &cursor, NULL), FIRN_OK);
@@ -426,7 +426,7 @@ reader_assert_whole(struct reader *reader)
     }
     assert_true(count > 0);
     fi_db_cursor_close(cursor);
-    fi_packfile_scratch_destroy(scratch);
+    fi_pack_scratch_destroy(scratch);
 }
 
 static void

@@ -5,8 +5,8 @@
  */
 #include "base/slice.h"
 #include "catalog/catalog.h"
+#include "gc/gc_internal.h"
 #include "handle/ws_opened.h"
-#include "reclaim/reclaim_internal.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/workspace/gc_support.h"
@@ -148,8 +148,7 @@ what_expires_and_what_is_taken_off_the_list_counts(void **state)
     ws_save(&world);
     fi_sim_memory_set_time(world.tree.os, 1100 * HOUR_NS);
     options.keep = "last:1";
-    assert_int_equal(fi_reclaim_expire_request(world.ws, &options, NULL, NULL, &world.err),
-                     FIRN_OK);
+    assert_int_equal(fi_gc_expire_request(world.ws, &options, NULL, NULL, &world.err), FIRN_OK);
     uint64_t expired = gc_due(&world).deleted_bytes;
     assert_true(expired > 100000 && expired < 110000);
     gc_neighbour_open(&world, "/n", &neighbour);
@@ -276,11 +275,11 @@ static void
 what_unpacks_to_much_goes_in_more_slices(void **state)
 {
     enum { COUNT = 40, SIZE = MIB / 2 };
-    const struct fi_reclaim_limits limits = {.pack_objects = 128 << 10,
-                                             .pack_bytes = UINT64_C(1) << 30,
-                                             .give_back_bytes = UINT64_C(1) << 30,
-                                             .slice_bytes = MIB / 2,
-                                             .slice_objects = 16 << 10};
+    const struct fi_gc_limits limits = {.pack_objects = 128 << 10,
+                                        .pack_bytes = UINT64_C(1) << 30,
+                                        .give_back_bytes = UINT64_C(1) << 30,
+                                        .slice_bytes = MIB / 2,
+                                        .slice_objects = 16 << 10};
     struct ws_world world;
     firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
     firn_workspace_gc_result result;
@@ -304,7 +303,7 @@ what_unpacks_to_much_goes_in_more_slices(void **state)
     ws_save(&world);
     gc_delete(&world, "1");
     options.automatic = true;
-    assert_int_equal(fi_reclaim_limited(world.ws, &options, &limits, &result, &world.err), FIRN_OK);
+    assert_int_equal(fi_gc_limited(world.ws, &options, &limits, &result, &world.err), FIRN_OK);
     assert_true(result.is_finished);
     assert_true(result.bytes_before < MIB / 4);
     assert_in_range(result.slices, 3, 8);

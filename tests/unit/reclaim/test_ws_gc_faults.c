@@ -77,7 +77,7 @@ run(struct ws_world *world, enum operation operation)
     case GC_AUTO:
         return gc_try_auto(world, NULL, NULL);
     case DRY_RUN:
-        return fi_reclaim(world->ws, &dry, &result, &world->err);
+        return fi_gc(world->ws, &dry, &result, &world->err);
     default:
         return gc_try(world, operation == GC_FULL, NULL);
     }

@@ -27,7 +27,7 @@ enum { FILES_A_DIRECTORY = 200 };
 static int
 put_tree(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
 {
-    struct fi_objects_object tree = {.kind = FI_PACKFILE_TREE, .hash = *hash, .content = object};
+    struct fi_objects_object tree = {.kind = FI_PACK_TREE, .hash = *hash, .content = object};
     bool is_new;
     return fi_objects_session_lane_add(ctx, &tree, &is_new, err);
 }
@@ -55,7 +55,7 @@ put_directory(struct fi_objects_session_lane *lane, unsigned number, firn_hash *
         snprintf(name, sizeof name, "file%06u", i);
         fi_blake3_hash_of(content, (size_t)size, &hash);
         struct fi_objects_object blob = {
-            .kind = FI_PACKFILE_BLOB, .hash = hash, .content = firn_bytes(content, (size_t)size)};
+            .kind = FI_PACK_BLOB, .hash = hash, .content = firn_bytes(content, (size_t)size)};
         must(fi_objects_session_lane_add(lane, &blob, &is_new, &err), &err);
         append_entry(&entries, name, FI_TREE_FILE, (uint64_t)size, &hash);
     }

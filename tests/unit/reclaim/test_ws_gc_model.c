@@ -150,8 +150,7 @@ delete_some(struct model *model, size_t w)
         history->dumps[index] = NULL;
     }
     if (count > 0) {
-        must(world,
-             fi_reclaim_delete(world->ws, references, count, &options, NULL, NULL, &world->err));
+        must(world, fi_gc_delete(world->ws, references, count, &options, NULL, NULL, &world->err));
         must(world, gc_try_end_deleted(world));
     }
     for (size_t i = 0; i < count; i++) {

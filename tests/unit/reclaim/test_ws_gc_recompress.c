@@ -214,7 +214,7 @@ a_dry_run_changes_nothing(void **state)
     options.dry_run = true;
     options.recompress_level = 9;
     uint64_t calls = fi_sim_memory_calls(world.tree.os);
-    assert_int_equal(fi_reclaim(world.ws, &options, &result, &world.err), FIRN_OK);
+    assert_int_equal(fi_gc(world.ws, &options, &result, &world.err), FIRN_OK);
     assert_int_equal(fi_sim_memory_calls(world.tree.os), calls);
     assert_int_equal(result.packs_rewritten, 1);
     assert_levels(&world, "0 ");
@@ -255,12 +255,12 @@ look_at_frames(struct ws_world *world)
     struct frames frames = {0};
     assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &world->err), FIRN_OK);
     for (size_t i = 0; i < opened.objects->pack_count; i++) {
-        struct firn_packfile *file;
+        struct firn_pack *file;
         uint32_t number = opened.objects->packs[i].entry.number;
         assert_int_equal(fi_objects_pack_acquire(opened.objects, number, &file, &world->err),
                          FIRN_OK);
-        for (uint32_t j = 0; j < fi_packfile_walk_count(file); j++) {
-            struct fi_packfile_frame_size size = fi_packfile_frame_size_of(file, j);
+        for (uint32_t j = 0; j < fi_pack_walk_count(file); j++) {
+            struct fi_pack_frame_size size = fi_pack_frame_size_of(file, j);
             frames.plain += size.raw > 500000 && size.stored == size.raw ? 1 : 0;
             assert_true(frames.count < 64);
             frames.stored[frames.count++] = size.stored;

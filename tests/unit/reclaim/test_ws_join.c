@@ -4,8 +4,8 @@
  */
 #include <errno.h>
 
+#include "gc/gc.h"
 #include "objects/objects.h"
-#include "reclaim/reclaim.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
@@ -48,13 +48,13 @@ what_is_left_is_few_and_apart(void **state)
                 1 + test_random_below(&random, UINT64_C(1) << test_random_below(&random, 30));
         }
         qsort(sizes, count, sizeof sizes[0], compare_sizes);
-        size_t chosen = fi_reclaim_join_choose(sizes, count);
-        if (count < FI_RECLAIM_JOIN_PACKS) {
+        size_t chosen = fi_gc_join_choose(sizes, count);
+        if (count < FI_GC_JOIN_PACKS) {
             assert_int_equal(chosen, 0);
             continue;
         }
         assert_true(chosen >= 2 && chosen <= count);
-        assert_true(count - chosen + 1 < FI_RECLAIM_JOIN_PACKS);
+        assert_true(count - chosen + 1 < FI_GC_JOIN_PACKS);
         uint64_t joined = 0;
         for (size_t i = 0; i < chosen; i++) {
             joined += sizes[i];
@@ -69,13 +69,13 @@ static void
 bytes_are_rewritten_seldom(void **state)
 {
     enum { SAVES = 1000, SIZE = 2000 };
-    uint64_t sizes[FI_RECLAIM_JOIN_PACKS + 1];
+    uint64_t sizes[FI_GC_JOIN_PACKS + 1];
     size_t count = 0;
     uint64_t written = 0;
     for (unsigned i = 0; i < SAVES; i++) {
         sizes[count++] = SIZE;
         qsort(sizes, count, sizeof sizes[0], compare_sizes);
-        size_t chosen = fi_reclaim_join_choose(sizes, count);
+        size_t chosen = fi_gc_join_choose(sizes, count);
         if (chosen > 0) {
             uint64_t joined = 0;
             for (size_t j = 0; j < chosen; j++) {
@@ -86,7 +86,7 @@ bytes_are_rewritten_seldom(void **state)
             memmove(sizes, sizes + chosen - 1, (count - chosen + 1) * sizeof sizes[0]);
             count -= chosen - 1;
         }
-        assert_true(count < FI_RECLAIM_JOIN_PACKS);
+        assert_true(count < FI_GC_JOIN_PACKS);
     }
     assert_true(written < (uint64_t)12 * SAVES * SIZE);
 }
@@ -133,7 +133,7 @@ many_saves_leave_few_packs(void **state)
         ws_save(&world);
         dumps[i] = ws_dump(&world);
         struct gc_facts facts = gc_look(&world);
-        assert_true(facts.packs < FI_RECLAIM_JOIN_PACKS);
+        assert_true(facts.packs < FI_GC_JOIN_PACKS);
         assert_int_equal(facts.files, facts.packs);
         assert_int_equal(facts.stray, 0);
     }
@@ -151,13 +151,13 @@ large_packs_stay_where_they_are(void **state)
 {
     struct ws_world world;
     ws_world_open_memory(&world, 2);
-    for (unsigned i = 0; i < FI_RECLAIM_JOIN_PACKS; i++) {
+    for (unsigned i = 0; i < FI_GC_JOIN_PACKS; i++) {
         char name[16];
         snprintf(name, sizeof name, "large%u", i);
         scan_put_random(&world.tree, name, i, 5 << 20);
         ws_save(&world);
     }
-    assert_int_equal(gc_look(&world).packs, FI_RECLAIM_JOIN_PACKS);
+    assert_int_equal(gc_look(&world).packs, FI_GC_JOIN_PACKS);
     ws_world_close(&world);
 }
 
@@ -170,11 +170,11 @@ a_reader_of_before_finds_what_it_knew(void **state)
     const struct fi_db_options options = {.read_only = true};
     unsigned number = 0;
     ws_world_open_memory(&world, 3);
-    for (; number < FI_RECLAIM_JOIN_PACKS - 1; number++) {
+    for (; number < FI_GC_JOIN_PACKS - 1; number++) {
         change(&world.tree, number);
         ws_save(&world);
     }
-    assert_int_equal(gc_look(&world).packs, FI_RECLAIM_JOIN_PACKS - 1);
+    assert_int_equal(gc_look(&world).packs, FI_GC_JOIN_PACKS - 1);
     assert_int_equal(fi_os_dir_open_path(world.tree.os, world.store_path, &store, &world.err),
                      FIRN_OK);
     assert_int_equal(fi_db_open(store, &options, &db, &world.err), FIRN_OK);
@@ -182,8 +182,8 @@ a_reader_of_before_finds_what_it_knew(void **state)
     ws_save(&world);
     struct gc_facts facts = gc_look(&world);
     assert_int_equal(facts.packs, 1);
-    assert_int_equal(facts.retired, FI_RECLAIM_JOIN_PACKS);
-    assert_int_equal(facts.files, FI_RECLAIM_JOIN_PACKS + 1);
+    assert_int_equal(facts.retired, FI_GC_JOIN_PACKS);
+    assert_int_equal(facts.files, FI_GC_JOIN_PACKS + 1);
     assert_int_equal(fi_db_close(db, &world.err), FIRN_OK);
     /* Nobody reads any more: the next one who writes takes them away. */
     change(&world.tree, number + 1);
@@ -206,7 +206,7 @@ what_is_damaged_stays_and_is_told(void **state)
     char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
     uint8_t byte;
     ws_world_open_memory(&world, 4);
-    for (unsigned i = 0; i < FI_RECLAIM_JOIN_PACKS - 1; i++) {
+    for (unsigned i = 0; i < FI_GC_JOIN_PACKS - 1; i++) {
         change(&world.tree, i);
         ws_save(&world);
     }
@@ -230,7 +230,7 @@ what_is_damaged_stays_and_is_told(void **state)
     assert_int_equal(facts.packs, 2); /* the bad one, and what became of the others */
     assert_int_equal(facts.stray, 0);
     assert_int_equal(ws_try_check(&world, NULL), FIRN_CORRUPT);
-    assert_comes_back(&world, FI_RECLAIM_JOIN_PACKS, dump);
+    assert_comes_back(&world, FI_GC_JOIN_PACKS, dump);
     free(dump);
     ws_world_close(&world);
 }
@@ -240,7 +240,7 @@ a_pack_stays_that_the_index_sees_otherwise(void **state)
 {
     struct ws_world world;
     ws_world_open_memory(&world, 8);
-    for (unsigned i = 0; i < FI_RECLAIM_JOIN_PACKS - 1; i++) {
+    for (unsigned i = 0; i < FI_GC_JOIN_PACKS - 1; i++) {
         change(&world.tree, i);
         ws_save(&world);
     }
@@ -257,29 +257,29 @@ a_pack_stays_that_the_index_sees_otherwise(void **state)
 
 struct prepared {
     struct ws_world world;
-    char *dumps[FI_RECLAIM_JOIN_PACKS];
+    char *dumps[FI_GC_JOIN_PACKS];
 };
 
 static void
 prepare(struct prepared *prepared, uint64_t seed)
 {
     ws_world_open_memory(&prepared->world, seed);
-    for (unsigned i = 0; i < FI_RECLAIM_JOIN_PACKS; i++) {
+    for (unsigned i = 0; i < FI_GC_JOIN_PACKS; i++) {
         change(&prepared->world.tree, i);
         prepared->dumps[i] = ws_dump(&prepared->world);
-        if (i < FI_RECLAIM_JOIN_PACKS - 1) {
+        if (i < FI_GC_JOIN_PACKS - 1) {
             ws_save(&prepared->world);
         }
     }
     assert_int_equal(fi_os_dir_sync_filesystem(prepared->world.tree.root, &prepared->world.err),
                      FIRN_OK);
-    assert_int_equal(gc_look(&prepared->world).packs, FI_RECLAIM_JOIN_PACKS - 1);
+    assert_int_equal(gc_look(&prepared->world).packs, FI_GC_JOIN_PACKS - 1);
 }
 
 static void
 prepared_deinit(struct prepared *prepared)
 {
-    for (unsigned i = 0; i < FI_RECLAIM_JOIN_PACKS; i++) {
+    for (unsigned i = 0; i < FI_GC_JOIN_PACKS; i++) {
         free(prepared->dumps[i]);
     }
     ws_world_close(&prepared->world);
@@ -289,16 +289,16 @@ static void
 assert_all_is_well(struct ws_world *world, const struct prepared *prepared, bool is_saved)
 {
     ws_assert_check_clean(world);
-    for (unsigned i = 0; i < FI_RECLAIM_JOIN_PACKS - 1; i += 2) {
+    for (unsigned i = 0; i < FI_GC_JOIN_PACKS - 1; i += 2) {
         assert_comes_back(world, i + 1, prepared->dumps[i]);
     }
     if (is_saved) {
-        assert_comes_back(world, FI_RECLAIM_JOIN_PACKS, prepared->dumps[FI_RECLAIM_JOIN_PACKS - 1]);
+        assert_comes_back(world, FI_GC_JOIN_PACKS, prepared->dumps[FI_GC_JOIN_PACKS - 1]);
     }
     change(&world->tree, 30);
     ws_save(world);
     struct gc_facts facts = gc_look(world);
-    assert_true(facts.packs < FI_RECLAIM_JOIN_PACKS);
+    assert_true(facts.packs < FI_GC_JOIN_PACKS);
     assert_int_equal(facts.files, facts.packs);
     assert_int_equal(facts.stray, 0);
     gc_assert_exact(world);

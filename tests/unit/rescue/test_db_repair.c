@@ -351,7 +351,7 @@ make_nameless(struct db_support *support, uint32_t id)
 {
     struct fi_os_dir *runs;
     uint64_t number = 0;
-    char name[FI_RUN_FILE_NAME_SIZE];
+    char name[FI_VERSION_FILE_NAME_SIZE];
     firn_error err;
     struct firn_db *db = db_support_open(support->dir);
     fi_db_image(db)->next_id = id;
@@ -361,7 +361,7 @@ make_nameless(struct db_support *support, uint32_t id)
     DB_OK(fi_lsm_tree_visit_parts(list->lsm_tree, NULL, note_run, &number, &err));
     DB_OK(fi_db_close(db, &err));
     DB_OK(fi_os_dir_open(support->dir, "runs", &runs, &err));
-    fi_run_file_name(number, fi_db_image_kinds[0], name);
+    fi_version_file_name(number, fi_db_image_kinds[0], name);
     DB_OK(fi_os_remove_file(runs, name, &err));
     fi_os_dir_close(runs);
     remove_files(support->dir, "manifest-");

@@ -12,8 +12,8 @@
 
 enum { COUNT = 20000, MIB = 1 << 20 };
 
-static struct fi_view_interval all_interval = {1, UINT64_MAX};
-static const struct fi_view all = {&all_interval, 1, 0, NULL};
+static struct fi_snapshot_interval all_interval = {1, UINT64_MAX};
+static const struct fi_snapshot all = {&all_interval, 1, 0, NULL};
 static const struct fi_sim_fault_plan reads = {.classes = FI_SIM_FAULT_READS};
 
 /* A machine in memory whose reads are counted. */

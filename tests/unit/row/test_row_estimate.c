@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "row/row_internal.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 
 /* About 2,000 blocks. */
 enum { ENTRIES = 100000, SMALL = 60, LARGE = 5000, LARGE_SPREAD = 3000, NUMBER = 9 };
@@ -61,14 +61,14 @@ build(bool (*is_large)(size_t i))
                      FIRN_OK);
     for (size_t i = 0; i < ENTRIES; i++) {
         char key[16];
-        uint8_t bytes[FI_VALUE_FILE_BARE_REFERENCE_SIZE];
-        const struct fi_value_file_reference reference = {
+        uint8_t bytes[FI_RUN_VALUE_FILE_BARE_REFERENCE_SIZE];
+        const struct fi_run_value_file_reference reference = {
             .file = NUMBER,
             .value_size = LARGE + test_random_below(&random, LARGE_SPREAD),
-            .offset = FI_VALUE_FILE_HEAD_SIZE + i * (LARGE + LARGE_SPREAD),
+            .offset = FI_RUN_VALUE_FILE_HEAD_SIZE + i * (LARGE + LARGE_SPREAD),
             .is_bare = true,
         };
-        fi_value_file_encode_bare(&reference, bytes);
+        fi_run_value_file_encode_bare(&reference, bytes);
         test_random_fill(&random, small, sizeof small);
         struct fi_entry entry = {.key = key_of(i, key),
                                  .value = firn_bytes(small, sizeof small),

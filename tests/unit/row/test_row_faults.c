@@ -12,8 +12,8 @@
 #include "support/test_alloc.h"
 #include "support/test_fault.h"
 
-static struct fi_view_interval all_interval = {1, UINT64_MAX};
-static const struct fi_view all = {&all_interval, 1, 0, NULL};
+static struct fi_snapshot_interval all_interval = {1, UINT64_MAX};
+static const struct fi_snapshot all = {&all_interval, 1, 0, NULL};
 
 /* Some blocks, a large value, versions, ranges. */
 static void
@@ -81,9 +81,9 @@ read_run(const void *ctx, struct fi_os_dir *dir, struct fi_block_cache *cache, f
     for (size_t i = 0; rc == FIRN_OK && i < model->count; i += 6) {
         struct fi_run_hit hit;
         const struct fi_entry *entry = &model->entries[i];
-        struct fi_view_interval only = {entry->sequence, entry->sequence};
-        struct fi_view view = {&only, 1, 0, NULL};
-        rc = fi_row_kind.get(run, entry->key, &view, &hit, &value, err);
+        struct fi_snapshot_interval only = {entry->sequence, entry->sequence};
+        struct fi_snapshot snapshot = {&only, 1, 0, NULL};
+        rc = fi_row_kind.get(run, entry->key, &snapshot, &hit, &value, err);
         assert_true(rc != FIRN_OK || (hit.sequence == entry->sequence &&
                                       (hit.kind != FI_ENTRY_PUT ||
                                        fi_slice_equal(fi_buf_slice(&value), entry->value))));

@@ -100,10 +100,10 @@ compare_file(const struct row_model *model, firn_slice bytes)
     assert_int_equal(fi_row_kind.open(&env, "run", &run, &err), FIRN_OK);
     row_model_compare_summary(model, fi_row_kind.summary(run));
     row_model_compare_scan(model, run, false);
-    struct fi_view_interval interval = {1, UINT64_MAX};
-    struct fi_view view = {&interval, 1, 0, NULL};
+    struct fi_snapshot_interval interval = {1, UINT64_MAX};
+    struct fi_snapshot snapshot = {&interval, 1, 0, NULL};
     for (size_t i = 0; i < model->count; i++) {
-        row_model_compare_get(model, run, model->entries[i].key, &view);
+        row_model_compare_get(model, run, model->entries[i].key, &snapshot);
     }
     row_model_check_is_clean(run);
     fi_row_kind.close(run);
@@ -666,10 +666,11 @@ a_section_that_is_named_as_a_block_meets_the_check_of_blocks(void **state)
     struct fi_run *run;
     struct fi_run_env env = row_fixture_env(&fixture);
     assert_int_equal(fi_row_kind.open(&env, "bad", &run, &err), FIRN_OK);
-    struct fi_view_interval interval = {1, UINT64_MAX};
-    struct fi_view view = {&interval, 1, 0, NULL};
+    struct fi_snapshot_interval interval = {1, UINT64_MAX};
+    struct fi_snapshot snapshot = {&interval, 1, 0, NULL};
     struct fi_run_hit hit;
-    assert_int_equal(fi_row_kind.get(run, firn_str("b"), &view, &hit, NULL, &err), FIRN_CORRUPT);
+    assert_int_equal(fi_row_kind.get(run, firn_str("b"), &snapshot, &hit, NULL, &err),
+                     FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "malformed"));
     fi_row_kind.close(run);
     parts_deinit(&parts);

@@ -11,8 +11,8 @@
 #include "row/row_format.h"
 #include "row/row_internal.h"
 
-static struct fi_view_interval all_interval = {1, UINT64_MAX};
-static const struct fi_view all = {&all_interval, 1, 0, NULL};
+static struct fi_snapshot_interval all_interval = {1, UINT64_MAX};
+static const struct fi_snapshot all = {&all_interval, 1, 0, NULL};
 
 /* Builds and opens a run of the model. */
 static struct fi_run *
@@ -225,9 +225,9 @@ versions_of_a_long_key_fill_blocks_with_wide_offsets(void **state)
     const struct fi_row *row = fi_row_read_run(run);
     assert_true(row->sections.index.raw_size < fi_row_kind.summary(run)->file_bytes / 6);
     for (uint64_t i = 0; i < 1502; i += 11) {
-        struct fi_view_interval interval = {i, i + i % 3};
-        struct fi_view view = {&interval, 1, 0, NULL};
-        row_model_compare_get(&model, run, model.entries[0].key, &view);
+        struct fi_snapshot_interval interval = {i, i + i % 3};
+        struct fi_snapshot snapshot = {&interval, 1, 0, NULL};
+        row_model_compare_get(&model, run, model.entries[0].key, &snapshot);
     }
     row_model_compare_scan(&model, run, false);
     row_model_check_is_clean(run);
@@ -419,11 +419,11 @@ blocks_of_small_entries_fit_a_frame_of_the_cache(void **state)
     for (size_t i = 0; i < index.index.block_count; i++) {
         struct fi_row_index_block block;
         fi_row_index_block(&index.index, i, &block);
-        assert_true(block.ref.raw_size <= FI_BLOCK_CACHE_FRAME_SIZE);
+        assert_true(block.ref.raw_size <= FI_BLOCK_CACHE_SLOT_SIZE);
         sum += block.ref.raw_size;
     }
     /* And fill it well. */
-    assert_true(sum / index.index.block_count > FI_BLOCK_CACHE_FRAME_SIZE * 85 / 100);
+    assert_true(sum / index.index.block_count > FI_BLOCK_CACHE_SLOT_SIZE * 85 / 100);
     fi_row_read_index_release(fi_row_read_run(run), &index);
     fi_row_kind.close(run);
     row_model_deinit(&model);

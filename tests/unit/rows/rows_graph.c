@@ -25,7 +25,7 @@ enum { SEARCHES = 3 };
 
 /* Every 16th row gets another vector. */
 static int
-change_rows(void *ctx, struct firn_db_txn *txn, firn_error *err)
+change_rows(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     int rc = FIRN_OK;
     for (int64_t i = 0; i < ROWS_GRAPH_ROWS && rc == FIRN_OK; i += 16) {
@@ -39,7 +39,7 @@ change_rows(void *ctx, struct firn_db_txn *txn, firn_error *err)
 }
 
 static int
-put_rows(void *ctx, struct firn_db_txn *txn, firn_error *err)
+put_rows(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     struct test_random random = {7};
     int rc = FIRN_OK;
@@ -66,8 +66,8 @@ rows_graph_make_store(struct db_support *support)
     db_support_init(support, 3);
     DB_OK(fi_db_open(support->dir, &db_support_create, &db, &err));
     DB_OK(rows_make(db, "t", "id i64, v vector(3), primary key (id)", &table, &err));
-    const struct fi_db_txn_run run = {.attempts_max = 3, .work = put_rows, .ctx = table};
-    DB_OK(fi_db_txn_run(db, &run, &err));
+    const struct fi_txn_run run = {.attempts_max = 3, .work = put_rows, .ctx = table};
+    DB_OK(fi_txn_run(db, &run, &err));
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
     DB_OK(fi_db_close(db, &err));
 }
@@ -125,8 +125,8 @@ rows_graph_make_store_with_graph(struct db_support *support)
     DB_OK(rows_graph_index_and_build(support->dir, &err));
     DB_OK(fi_db_open(support->dir, &db_support_existing, &db, &err));
     DB_OK(fi_rows_open(db, "t", &table, &err));
-    const struct fi_db_txn_run run = {.attempts_max = 3, .work = change_rows, .ctx = table};
-    DB_OK(fi_db_txn_run(db, &run, &err));
+    const struct fi_txn_run run = {.attempts_max = 3, .work = change_rows, .ctx = table};
+    DB_OK(fi_txn_run(db, &run, &err));
     DB_OK(fi_db_close(db, &err));
 }
 
@@ -137,7 +137,7 @@ struct rows_to_put {
 };
 
 static int
-put_some(void *ctx, struct firn_db_txn *txn, firn_error *err)
+put_some(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     const struct rows_to_put *what = ctx;
     int rc = FIRN_OK;
@@ -156,9 +156,9 @@ rows_graph_put_range(struct firn_db *db, int64_t first, int64_t end)
 {
     firn_error err;
     struct rows_to_put what = {.first = first, .end = end};
-    const struct fi_db_txn_run run = {.attempts_max = 3, .work = put_some, .ctx = &what};
+    const struct fi_txn_run run = {.attempts_max = 3, .work = put_some, .ctx = &what};
     DB_OK(fi_rows_open(db, "t", &what.table, &err));
-    DB_OK(fi_db_txn_run(db, &run, &err));
+    DB_OK(fi_txn_run(db, &run, &err));
 }
 
 /* A store with three runs in the last level, which no index has made one. */

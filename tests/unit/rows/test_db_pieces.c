@@ -17,7 +17,7 @@
 #include "rows/rows.h"
 #include "store/db_internal.h"
 #include "support/test_os.h"
-#include "txn/db_txn.h"
+#include "txn/txn.h"
 
 enum { ROWS = 500 };
 
@@ -130,10 +130,10 @@ sum_pieces(struct fi_db_pieces *pieces)
 }
 
 static void
-assert_sums(struct firn_db_view *view, uint64_t rows, int64_t n)
+assert_sums(struct firn_snapshot *snapshot, uint64_t rows, int64_t n)
 {
     struct fi_db_pieces *pieces;
-    DB_OK(fi_db_pieces_open(fi_rows_keyspace(table), view, NULL, NULL, NULL, &pieces, &err));
+    DB_OK(fi_db_pieces_open(fi_rows_keyspace(table), snapshot, NULL, NULL, NULL, &pieces, &err));
     struct sums sums = sum_pieces(pieces);
     fi_db_pieces_close(pieces);
     assert_int_equal(sums.rows, rows);
@@ -148,10 +148,10 @@ compact(void)
 }
 
 static void
-pieces_read_at_views(void **state)
+pieces_read_at_snapshots(void **state)
 {
-    struct firn_db_view *view;
-    struct firn_db_view *other;
+    struct firn_snapshot *snapshot;
+    struct firn_snapshot *other;
     struct fi_db_pieces *pieces;
     assert_sums(NULL, 0, 0);
     put_all(3);
@@ -164,11 +164,11 @@ pieces_read_at_views(void **state)
         put_ttl(id, 10, 0);
     }
     assert_sums(NULL, ROWS, 3 * ROWS + 700);
-    DB_OK(fi_db_checkpoint_view(db, "a", &view, &err));
-    assert_sums(view, ROWS, 3 * ROWS);
+    DB_OK(fi_db_checkpoint_snapshot(db, "a", &snapshot, &err));
+    assert_sums(snapshot, ROWS, 3 * ROWS);
     put_all(5);
     compact();
-    assert_sums(view, ROWS, 3 * ROWS);
+    assert_sums(snapshot, ROWS, 3 * ROWS);
     assert_sums(NULL, ROWS, 5 * ROWS);
     /* What was opened before reads on as it did. */
     struct sums sums = sum_pieces(pieces);
@@ -182,22 +182,22 @@ pieces_read_at_views(void **state)
     put_ttl(ROWS, 1, 0);
     compact();
     assert_sums(NULL, ROWS + 1, 3 * ROWS + 1);
-    fi_db_view_close(view);
+    fi_db_snapshot_close(snapshot);
     /* A view of another store. */
     struct firn_db *memory;
     DB_OK(fi_db_memory_open(64 << 20, &db_support_create, &memory, &err));
-    DB_OK(fi_db_view_open(memory, &other, &err));
+    DB_OK(fi_db_snapshot_open(memory, &other, &err));
     DB_FAILS(fi_db_pieces_open(fi_rows_keyspace(table), other, NULL, NULL, NULL, &pieces, &err),
              FIRN_INVALID, "another store");
     assert_null(pieces);
-    fi_db_view_close(other);
+    fi_db_snapshot_close(other);
     DB_OK(fi_db_close(memory, &err));
 }
 
 static void
 bounds_and_missing_tables_have_nothing(void **state)
 {
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct fi_db_pieces *pieces;
     put_all(1);
     DB_OK(fi_db_maintain_flush(db, &err));
@@ -219,8 +219,8 @@ bounds_and_missing_tables_have_nothing(void **state)
     put_ttl(2000, 7, 3600 * 1000);
     assert_sums(NULL, ROWS + 1, ROWS + 8);
     put_ttl(2000, 7, 1);
-    DB_OK(fi_db_view_open(db, &view, &err));
-    fi_db_view_close(view);
+    DB_OK(fi_db_snapshot_open(db, &snapshot, &err));
+    fi_db_snapshot_close(snapshot);
     fi_db_pieces_close(NULL);
     DB_OK(fi_rows_drop(db, "t", &err));
     assert_int_not_equal(
@@ -262,27 +262,27 @@ temporary_files_go_with_a_crash(void **state)
 static void
 transactions_know_what_they_wrote_and_read(void **state)
 {
-    const struct fi_db_txn_options serializable = {.is_serializable = true};
+    const struct fi_txn_options serializable = {.is_serializable = true};
     struct firn_db_keyspace *keys = db_support_keyspace(db, "keys");
     struct firn_db_keyspace *others = db_support_keyspace(db, "others");
-    struct firn_db_txn *txn;
+    struct firn_txn *txn;
     uint64_t savepoint;
     const firn_slice b = firn_str("b");
     const firn_slice d = firn_str("d");
-    DB_OK(fi_db_txn_begin(db, &serializable, &txn, &err));
-    assert_false(fi_db_txn_has_written(txn, keys));
-    DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
-    DB_OK(fi_db_txn_put(txn, keys, b, b, &err));
-    assert_true(fi_db_txn_has_written(txn, keys));
-    assert_false(fi_db_txn_has_written(txn, others));
-    DB_OK(fi_db_txn_rollback_to(txn, savepoint, &err));
-    assert_false(fi_db_txn_has_written(txn, keys));
-    DB_OK(fi_db_txn_delete_range(txn, keys, b, d, &err));
-    assert_true(fi_db_txn_has_written(txn, keys));
-    assert_false(fi_db_txn_has_written(txn, others));
-    DB_OK(fi_db_txn_rollback(txn, &err));
-    assert_int_equal(fi_db_txn_read_range(txn, keys, NULL, NULL, &err), FIRN_MISUSE);
-    fi_db_txn_close(txn);
+    DB_OK(fi_txn_begin(db, &serializable, &txn, &err));
+    assert_false(fi_txn_has_written(txn, keys));
+    DB_OK(fi_txn_savepoint(txn, &savepoint, &err));
+    DB_OK(fi_txn_put(txn, keys, b, b, &err));
+    assert_true(fi_txn_has_written(txn, keys));
+    assert_false(fi_txn_has_written(txn, others));
+    DB_OK(fi_txn_rollback_to(txn, savepoint, &err));
+    assert_false(fi_txn_has_written(txn, keys));
+    DB_OK(fi_txn_delete_range(txn, keys, b, d, &err));
+    assert_true(fi_txn_has_written(txn, keys));
+    assert_false(fi_txn_has_written(txn, others));
+    DB_OK(fi_txn_rollback(txn, &err));
+    assert_int_equal(fi_txn_read_range(txn, keys, NULL, NULL, &err), FIRN_MISUSE);
+    fi_txn_close(txn);
     static const struct {
         const char *lower;
         const char *upper;
@@ -297,13 +297,13 @@ transactions_know_what_they_wrote_and_read(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const firn_slice lower = firn_str(cases[i].lower != NULL ? cases[i].lower : "");
         const firn_slice upper = firn_str(cases[i].upper != NULL ? cases[i].upper : "");
-        DB_OK(fi_db_txn_begin(db, &serializable, &txn, &err));
-        DB_OK(fi_db_txn_read_range(txn, keys, cases[i].lower != NULL ? &lower : NULL,
-                                   cases[i].upper != NULL ? &upper : NULL, &err));
+        DB_OK(fi_txn_begin(db, &serializable, &txn, &err));
+        DB_OK(fi_txn_read_range(txn, keys, cases[i].lower != NULL ? &lower : NULL,
+                                cases[i].upper != NULL ? &upper : NULL, &err));
         db_support_put(keys, cases[i].written, "new");
-        DB_OK(fi_db_txn_put(txn, others, b, b, &err));
-        assert_int_equal(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), cases[i].expected);
-        fi_db_txn_close(txn);
+        DB_OK(fi_txn_put(txn, others, b, b, &err));
+        assert_int_equal(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), cases[i].expected);
+        fi_txn_close(txn);
     }
 }
 
@@ -311,7 +311,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(pieces_read_at_views, setup, teardown),
+        cmocka_unit_test_setup_teardown(pieces_read_at_snapshots, setup, teardown),
         cmocka_unit_test_setup_teardown(bounds_and_missing_tables_have_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(temporary_files_go_with_a_crash, setup, teardown),
         cmocka_unit_test_setup_teardown(transactions_know_what_they_wrote_and_read, setup,

@@ -53,17 +53,17 @@ make_points(struct life *life, firn_error *err)
 
 /* Several rows in one transaction. */
 static int
-in_transaction(const struct life *life, int (*work)(void *, struct firn_db_txn *, firn_error *),
+in_transaction(const struct life *life, int (*work)(void *, struct firn_txn *, firn_error *),
                const char *name, firn_error *err)
 {
     struct firn_table *table;
     int rc = open_table(life, name, &table, err);
-    const struct fi_db_txn_run run = {.attempts_max = 3, .work = work, .ctx = table};
-    return rc == FIRN_OK ? fi_db_txn_run(life->db, &run, err) : rc;
+    const struct fi_txn_run run = {.attempts_max = 3, .work = work, .ctx = table};
+    return rc == FIRN_OK ? fi_txn_run(life->db, &run, err) : rc;
 }
 
 static int
-put_people(void *ctx, struct firn_db_txn *txn, firn_error *err)
+put_people(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     static const char *const names[] = {"ada", "grace", "alan", "konrad", "edsger", "barbara"};
     int rc = FIRN_OK;
@@ -82,7 +82,7 @@ insert_people(struct life *life, firn_error *err)
 }
 
 static int
-put_points(void *ctx, struct firn_db_txn *txn, firn_error *err)
+put_points(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     int rc = FIRN_OK;
     for (int i = 0; i < 20 && rc == FIRN_OK; i++) {
@@ -119,7 +119,7 @@ compact(struct life *life, firn_error *err)
 
 /* Of the first three columns, whatever the others are. */
 static int
-change_some(void *ctx, struct firn_db_txn *txn, firn_error *err)
+change_some(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     static const char *const id_and_name[] = {"id", "name"};
     const firn_value renamed[] = {firn_i64(1), firn_text("Grace")};
@@ -281,7 +281,7 @@ drop_by_city(struct life *life, firn_error *err)
 }
 
 static int
-put_passing(void *ctx, struct firn_db_txn *txn, firn_error *err)
+put_passing(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     static const char *const columns[] = {"id", "name"};
     int rc = FIRN_OK;
@@ -314,11 +314,11 @@ let_time_pass(struct life *life, firn_error *err)
 }
 
 static int
-delete_range(void *ctx, struct firn_db_txn *txn, firn_error *err)
+delete_range(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     struct firn_table *table = ctx;
-    return fi_db_txn_delete_range(txn, fi_rows_keyspace(table), firn_str("point 05"),
-                                  firn_str("point 15"), err);
+    return fi_txn_delete_range(txn, fi_rows_keyspace(table), firn_str("point 05"),
+                               firn_str("point 15"), err);
 }
 
 static int
@@ -433,7 +433,7 @@ make_people_again(struct life *life, firn_error *err)
 }
 
 static int
-put_photos(void *ctx, struct firn_db_txn *txn, firn_error *err)
+put_photos(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     static uint8_t photo[3000];
     const firn_value values[] = {firn_text("ada"), firn_blob(firn_bytes(photo, sizeof photo))};
@@ -615,7 +615,7 @@ live(struct progress *progress, struct fi_os *os, struct fi_os_dir *dir, unsigne
         }
         if (progress->may_be_more && !look(progress, life.db, &err)) {
             note(progress, err.code, &err);
-            FI_IGNORE(fi_db_close(life.db, NULL));
+            FI_RULES_IGNORE(fi_db_close(life.db, NULL));
             life.db = NULL;
             continue;
         }

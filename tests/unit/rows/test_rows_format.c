@@ -224,11 +224,11 @@ static void
 assert_golden(struct firn_db *db)
 {
     static char shown[ROWS_SHOW_SIZE];
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     shown[0] = '\0';
-    DB_OK(fi_db_view_open(db, &view, &err));
-    DB_OK(rows_show_view(view, shown, &err));
-    fi_db_view_close(view);
+    DB_OK(fi_db_snapshot_open(db, &snapshot, &err));
+    DB_OK(rows_show_snapshot(snapshot, shown, &err));
+    fi_db_snapshot_close(snapshot);
     assert_string_equal(shown, golden_text);
     DB_OK(rows_show(db, shown, &err));
     const char *second = strstr(shown, "at second:\n");

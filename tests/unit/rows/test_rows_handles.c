@@ -46,27 +46,27 @@ make(const char *name)
 }
 
 static int
-put(struct firn_table *table, struct firn_db_txn *txn, int64_t id, const char *name)
+put(struct firn_table *table, struct firn_txn *txn, int64_t id, const char *name)
 {
     const firn_value values[] = {firn_i64(id), firn_text(name)};
     return rows_put(table, txn, FI_ROWS_UPSERT, values, 2, &err);
 }
 
-static struct firn_db_txn *
+static struct firn_txn *
 begin(void)
 {
-    static const struct fi_db_txn_options plain = {.is_serializable = false};
-    struct firn_db_txn *txn;
-    DB_OK(fi_db_txn_begin(db, &plain, &txn, &err));
+    static const struct fi_txn_options plain = {.is_serializable = false};
+    struct firn_txn *txn;
+    DB_OK(fi_txn_begin(db, &plain, &txn, &err));
     return txn;
 }
 
 /* The key of the row with a name; -1: there is none. Asserts that the row has the name. */
 static int64_t
-id_of(struct firn_table *table, struct firn_db_txn *txn, struct firn_db_view *view,
+id_of(struct firn_table *table, struct firn_txn *txn, struct firn_snapshot *snapshot,
       const char *name)
 {
-    const struct fi_rows_read read = {.txn = txn, .view = view, .index = "by_name"};
+    const struct fi_rows_read read = {.txn = txn, .snapshot = snapshot, .index = "by_name"};
     const firn_value wanted = firn_text(name);
     struct firn_row *row;
     size_t count;
@@ -136,18 +136,18 @@ transactions_that_wrote_conflict_with_what_was_dropped_under_them(void **state)
         (void)snprintf(name, sizeof name, "t%zu", i);
         struct firn_table *table = make(name);
         DB_OK(put(table, NULL, 1, "ada"));
-        struct firn_db_txn *wrote = begin();
-        struct firn_db_txn *writes = begin();
+        struct firn_txn *wrote = begin();
+        struct firn_txn *writes = begin();
         DB_OK(put(table, wrote, 2, "grace"));
         DB_OK(changes[i](table));
         /* It sees the table as it was, and cannot write it. */
         assert_int_equal(id_of(table, writes, NULL, "ada"), 1);
         assert_int_equal(put(table, writes, 3, "alan"), FIRN_CONFLICT);
         assert_int_equal(put(table, wrote, 3, "alan"), FIRN_CONFLICT);
-        assert_int_equal(fi_db_txn_commit(wrote, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT);
-        fi_db_txn_close(wrote);
-        DB_OK(fi_db_txn_rollback(writes, &err));
-        fi_db_txn_close(writes);
+        assert_int_equal(fi_txn_commit(wrote, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT);
+        fi_txn_close(wrote);
+        DB_OK(fi_txn_rollback(writes, &err));
+        fi_txn_close(writes);
         int rc = put(table, NULL, 4, "konrad");
         assert_int_equal(rc, i < 2 ? FIRN_OK : FIRN_NOT_FOUND);
     }
@@ -161,11 +161,11 @@ a_transaction_that_has_ended_reads_no_rows(void **state)
     struct firn_row *row;
     struct firn_table_cursor *cursor;
     const struct firn_row *found;
-    struct firn_db_txn *txn = begin();
+    struct firn_txn *txn = begin();
     struct fi_rows_cursor_options options = {.read = {.txn = txn, .index = "by_name"}};
     DB_OK(put(table, txn, 1, "ada"));
     DB_OK(fi_rows_read_cursor_open(table, &options, &cursor, &err));
-    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
     DB_FAILS(fi_rows_read_cursor_next(cursor, &found, &err), FIRN_MISUSE, "has ended");
     fi_rows_read_cursor_close(cursor);
     DB_FAILS(fi_rows_read_cursor_open(table, &options, &cursor, &err), FIRN_MISUSE, "has ended");
@@ -175,7 +175,7 @@ a_transaction_that_has_ended_reads_no_rows(void **state)
              FIRN_MISUSE, "has ended");
     DB_FAILS(put(table, txn, 2, "grace"), FIRN_MISUSE, "has ended");
     fi_rows_read_row_destroy(row);
-    fi_db_txn_close(txn);
+    fi_txn_close(txn);
 }
 
 /* ---- handles ---- */
@@ -224,10 +224,10 @@ a_handle_of_a_dropped_table_finds_none(void **state)
 }
 
 static void
-a_view_goes_on_reading_a_table_that_was_dropped(void **state)
+a_snapshot_goes_on_reading_a_table_that_was_dropped(void **state)
 {
     for (size_t i = 0; i < CHANGES; i++) {
-        struct firn_db_view *view;
+        struct firn_snapshot *snapshot;
         char before[ROWS_SHOW_SIZE] = "";
         char after[ROWS_SHOW_SIZE] = "";
         char name[16];
@@ -237,17 +237,17 @@ a_view_goes_on_reading_a_table_that_was_dropped(void **state)
         DB_OK(put(table, NULL, 1, "ada"));
         DB_OK(fi_db_maintain_flush(db, &err));
         DB_OK(put(table, NULL, 2, "grace"));
-        DB_OK(fi_db_view_open(db, &view, &err));
-        DB_OK(rows_show_view(view, before, &err));
+        DB_OK(fi_db_snapshot_open(db, &snapshot, &err));
+        DB_OK(rows_show_snapshot(snapshot, before, &err));
         assert_non_null(strstr(before, "1 'ada'\n 2 'grace'"));
         DB_OK(changes[i](table));
         DB_OK(fi_db_maintain_compact(db, NULL, &err));
-        DB_OK(fi_rows_open_at(view, name, &again, &err));
+        DB_OK(fi_rows_open_at(snapshot, name, &again, &err));
         assert_ptr_equal(again, table);
-        assert_int_equal(id_of(table, NULL, view, "grace"), 2);
-        DB_OK(rows_show_view(view, after, &err));
+        assert_int_equal(id_of(table, NULL, snapshot, "grace"), 2);
+        DB_OK(rows_show_snapshot(snapshot, after, &err));
         assert_string_equal(after, before);
-        fi_db_view_close(view);
+        fi_db_snapshot_close(snapshot);
     }
 }
 
@@ -257,7 +257,7 @@ a_table_of_another_history_is_opened_at_its_checkpoint(void **state)
 {
     struct fi_db_checkpoint_info info;
     struct fi_db_checkpoint_info safety;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct firn_table *table;
     char shown[ROWS_SHOW_SIZE] = "";
     DB_OK(fi_db_checkpoint_create(db, "empty", NULL, &err));
@@ -275,10 +275,10 @@ a_table_of_another_history_is_opened_at_its_checkpoint(void **state)
         }
         DB_OK(fi_db_close(db, &err)); /* no handle knows anything */
         db = db_support_open(support.dir);
-        DB_OK(fi_db_checkpoint_view(db, "first", &view, &err));
-        DB_OK(fi_rows_open_at(view, "t", &table, &err));
-        assert_int_equal(id_of(table, NULL, view, "ada"), 1);
-        fi_db_view_close(view);
+        DB_OK(fi_db_checkpoint_snapshot(db, "first", &snapshot, &err));
+        DB_OK(fi_rows_open_at(snapshot, "t", &table, &err));
+        assert_int_equal(id_of(table, NULL, snapshot, "ada"), 1);
+        fi_db_snapshot_close(snapshot);
     }
     DB_OK(fi_db_checkpoint_restore(db, "first", &info, &safety, &err));
     DB_OK(fi_rows_open(db, "t", &table, &err));
@@ -495,11 +495,11 @@ put_some(struct firn_table *table, unsigned number)
 
 /* The definition that a handle knows, or that a view reads. */
 static void
-show_schema(struct firn_table *table, struct firn_db_view *view, struct fi_buf *out)
+show_schema(struct firn_table *table, struct firn_snapshot *snapshot, struct fi_buf *out)
 {
     struct fi_schema *schema;
     fi_buf_clear(out);
-    DB_OK(fi_rows_schema(table, view, &schema, &err));
+    DB_OK(fi_rows_schema(table, snapshot, &schema, &err));
     assert_int_equal(fi_schema_text_append(schema, out), FIRN_OK);
     assert_int_equal(fi_buf_append_format(out, " version %u", (unsigned)schema->version), FIRN_OK);
     fi_schema_unref(schema);
@@ -522,7 +522,7 @@ a_handle_knows_the_schema_of_now(void **state)
     struct firn_table *table = make("t");
     struct firn_table *second = make("u");
     for (unsigned i = 0; i < 600; i++) {
-        struct firn_db_view *view;
+        struct firn_snapshot *snapshot;
         char name[8];
         unsigned at = (unsigned)test_random_below(&random, 4);
         uint64_t dice = test_random_below(&random, 10);
@@ -543,11 +543,11 @@ a_handle_knows_the_schema_of_now(void **state)
             DB_OK(fi_db_checkpoint_undo(db, &restored, &safety, &err));
             can_undo = false;
         }
-        DB_OK(fi_db_view_open(db, &view, &err));
+        DB_OK(fi_db_snapshot_open(db, &snapshot, &err));
         show_schema(table, NULL, &known);
-        show_schema(table, view, &now);
+        show_schema(table, snapshot, &now);
         assert_true(fi_slice_equal(fi_buf_slice(&known), fi_buf_slice(&now)));
-        fi_db_view_close(view);
+        fi_db_snapshot_close(snapshot);
     }
     print_message("count: %u restores under a handle\n", restores);
     assert_true(restores > 20);
@@ -597,7 +597,7 @@ main(void)
         ROWS_TEST(transactions_that_wrote_conflict_with_what_was_dropped_under_them),
         ROWS_TEST(a_transaction_that_has_ended_reads_no_rows),
         ROWS_TEST(a_handle_of_a_dropped_table_finds_none),
-        ROWS_TEST(a_view_goes_on_reading_a_table_that_was_dropped),
+        ROWS_TEST(a_snapshot_goes_on_reading_a_table_that_was_dropped),
         ROWS_TEST(a_table_of_another_history_is_opened_at_its_checkpoint),
         ROWS_TEST(an_index_that_is_made_again_has_the_rows_of_now),
         ROWS_TEST(an_index_is_made_while_a_row_expires),

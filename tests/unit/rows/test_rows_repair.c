@@ -204,11 +204,11 @@ repair(struct db_support *support, const char *file, bool is_missing, unsigned n
         total += rows > 0 ? rows : 0;
     }
     /* Each index has the entries of its rows, and no others. */
-    struct firn_db_view *view;
-    DB_OK(fi_db_view_open(db, &view, &err));
+    struct firn_snapshot *snapshot;
+    DB_OK(fi_db_snapshot_open(db, &snapshot, &err));
     shown[0] = '\0';
-    DB_OK(rows_show_view(view, shown, &err));
-    fi_db_view_close(view);
+    DB_OK(rows_show_snapshot(snapshot, shown, &err));
+    fi_db_snapshot_close(snapshot);
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
     DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));

@@ -109,7 +109,7 @@ index_of(const char *name)
 static void
 entry_at(struct firn_db_keyspace *keyspace, unsigned i, struct fi_buf *key, struct fi_buf *value)
 {
-    const struct fi_db_cursor_options all = {.view = NULL};
+    const struct fi_db_cursor_options all = {.snapshot = NULL};
     struct firn_db_cursor *cursor;
     OK(fi_db_cursor_open(keyspace, &all, &cursor, &err));
     OK(fi_db_cursor_first(cursor, &err));

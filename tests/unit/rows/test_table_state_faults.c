@@ -62,12 +62,12 @@ static int
 compare(struct firn_db *db, unsigned *out)
 {
     struct fi_rows_diff_options options = {.before = NULL};
-    struct firn_db_view *view = NULL;
+    struct firn_snapshot *snapshot = NULL;
     struct firn_table_diff *diff = NULL;
     const struct firn_row_difference *found = NULL;
     *out = 0;
-    int rc = fi_db_checkpoint_view(db, "first", &view, &err);
-    options.before = view;
+    int rc = fi_db_checkpoint_snapshot(db, "first", &snapshot, &err);
+    options.before = snapshot;
     rc = rc == FIRN_OK ? fi_rows_diff_open(db, "t", &options, &diff, &err) : rc;
     rc = rc == FIRN_OK ? fi_rows_diff_next(diff, &found, &err) : rc;
     while (rc == FIRN_OK && found != NULL) {
@@ -75,7 +75,7 @@ compare(struct firn_db *db, unsigned *out)
         rc = fi_rows_diff_next(diff, &found, &err);
     }
     fi_rows_diff_close(diff);
-    fi_db_view_close(view);
+    fi_db_snapshot_close(snapshot);
     return rc;
 }
 
@@ -102,7 +102,7 @@ ask(struct firn_db *db, unsigned question, uint64_t *out)
             fi_free(stats);
         }
     } else if (rc == FIRN_OK) {
-        const struct fi_rows_check_options options = {.view = NULL};
+        const struct fi_rows_check_options options = {.snapshot = NULL};
         firn_table_check_result report = FIRN_TABLE_CHECK_RESULT_INIT;
         rc = fi_rows_check(table, &options, &report, &err);
         *out = report.rows + report.index_entries;

@@ -378,10 +378,10 @@ enter(struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *above,
     firn_error err;
     for (size_t i = 0; i < rules->count; i++) {
         if (fi_slice_equal(firn_str(rules->dirs[i]), path)) {
-            assert_int_equal(fi_ignore_file_create(fi_buf_slice(&rules->contents[i]), NULL, NULL,
-                                                   &files.files[FI_IGNORE_RULES_GITIGNORE - 1],
-                                                   &err),
-                             FIRN_OK);
+            assert_int_equal(
+                fi_rules_ignore_file_create(fi_buf_slice(&rules->contents[i]), NULL, NULL,
+                                            &files.files[FI_RULES_LIST_GITIGNORE - 1], &err),
+                FIRN_OK);
         }
     }
     assert_int_equal(fi_rules_walk_enter(ignore, above, path, &files, &scope, &err), FIRN_OK);
@@ -406,7 +406,7 @@ ask_ours(const struct rules *rules, const struct entry *entry, struct verdict *o
                                             .name_size = end - begin,
                                             .is_dir = slash != NULL || entry->is_dir};
         struct fi_rules_walk_reason reason = {0};
-        out->is_excluded = fi_rules_judge(ignore, scope, &asked, &reason);
+        out->is_excluded = fi_rules_assess(ignore, scope, &asked, &reason);
         if (reason.pattern != NULL && (out->is_excluded || slash == NULL)) {
             snprintf(out->text, sizeof out->text, "%.*s%s.gitignore:%u", (int)reason.dir.size,
                      (const char *)reason.dir.data, reason.dir.size > 0 ? "/" : "",

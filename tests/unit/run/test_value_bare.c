@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "codec/xxh3.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
@@ -28,7 +28,7 @@ struct world {
     struct fi_run *file; /* NULL: not open */
     struct fi_buf bytes; /* of the whole file */
     uint64_t offsets[VALUES];
-    uint8_t references[VALUES][FI_VALUE_FILE_BARE_REFERENCE_SIZE];
+    uint8_t references[VALUES][FI_RUN_VALUE_FILE_BARE_REFERENCE_SIZE];
     size_t count;
 };
 static struct world world;
@@ -37,7 +37,7 @@ static void
 close_file(void)
 {
     if (world.file != NULL) {
-        fi_value_file_kind.close(world.file);
+        fi_run_value_file_kind.close(world.file);
         world.file = NULL;
     }
 }
@@ -49,21 +49,21 @@ make_file(size_t count)
     struct test_random random = {11};
     struct fi_buf *bytes = &world.bytes;
     world.count = count;
-    assert_int_equal(fi_buf_set_size(bytes, FI_VALUE_FILE_HEAD_SIZE), FIRN_OK);
+    assert_int_equal(fi_buf_set_size(bytes, FI_RUN_VALUE_FILE_HEAD_SIZE), FIRN_OK);
     test_random_fill(&random, bytes->data, bytes->size);
-    uint64_t identity = fi_xxh3(bytes->data, FI_VALUE_FILE_HEAD_SIZE, 0);
+    uint64_t identity = fi_xxh3(bytes->data, FI_RUN_VALUE_FILE_HEAD_SIZE, 0);
     for (size_t i = 0; i < count; i++) {
         size_t at = bytes->size + GAP;
         assert_int_equal(fi_buf_set_size(bytes, at + sizes[i]), FIRN_OK);
         test_random_fill(&random, bytes->data + at - GAP, sizes[i] + GAP);
         world.offsets[i] = at;
-        const struct fi_value_file_reference reference = {
+        const struct fi_run_value_file_reference reference = {
             .file = NUMBER,
             .value_size = sizes[i],
             .offset = at,
             .checksum =
-                fi_value_file_checksum(firn_bytes(bytes->data + at, sizes[i]), at) ^ identity};
-        fi_value_file_encode_bare(&reference, world.references[i]);
+                fi_run_value_file_checksum(firn_bytes(bytes->data + at, sizes[i]), at) ^ identity};
+        fi_run_value_file_encode_bare(&reference, world.references[i]);
     }
     test_file_write(world.env.dir, "v", bytes->data, bytes->size);
 }
@@ -98,15 +98,15 @@ static int
 open_file(firn_error *err)
 {
     close_file();
-    return fi_value_file_kind.open(&world.env, "v", &world.file, err);
+    return fi_run_value_file_kind.open(&world.env, "v", &world.file, err);
 }
 
-static struct fi_value_file_reference
+static struct fi_run_value_file_reference
 reference_of(size_t i)
 {
-    struct fi_value_file_reference reference;
-    assert_true(fi_value_file_decode(
-        firn_bytes(world.references[i], FI_VALUE_FILE_BARE_REFERENCE_SIZE), &reference));
+    struct fi_run_value_file_reference reference;
+    assert_true(fi_run_value_file_decode(
+        firn_bytes(world.references[i], FI_RUN_VALUE_FILE_BARE_REFERENCE_SIZE), &reference));
     return reference;
 }
 
@@ -115,10 +115,10 @@ static int
 read_one(size_t i, enum fi_block_cache_use use, firn_error *err)
 {
     struct fi_buf out = {0};
-    const struct fi_value_file_reference reference = reference_of(i);
+    const struct fi_run_value_file_reference reference = reference_of(i);
     int rc;
     FI_TRY(fi_buf_append(&out, "head", 4));
-    rc = fi_value_file_read(world.file, &reference, use, &out, err);
+    rc = fi_run_value_file_read(world.file, &reference, use, &out, err);
     assert_memory_equal(out.data, "head", 4);
     assert_int_equal(out.size, rc == FIRN_OK ? 4 + sizes[i] : 4);
     if (rc == FIRN_OK) {
@@ -144,8 +144,8 @@ verify_all(firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < world.count && rc == FIRN_OK; i++) {
-        const struct fi_value_file_reference reference = reference_of(i);
-        rc = fi_value_file_read(world.file, &reference, FI_BLOCK_CACHE_SCAN, NULL, err);
+        const struct fi_run_value_file_reference reference = reference_of(i);
+        rc = fi_run_value_file_read(world.file, &reference, FI_BLOCK_CACHE_SCAN, NULL, err);
     }
     return rc;
 }
@@ -163,10 +163,10 @@ values_come_back_and_small_ones_stay_in_the_cache(void **state)
 {
     firn_error err;
     assert_int_equal(open_file(&err), FIRN_OK);
-    const struct fi_run_summary *summary = fi_value_file_kind.summary(world.file);
+    const struct fi_run_summary *summary = fi_run_value_file_kind.summary(world.file);
     assert_true(summary->is_bare);
-    assert_int_equal(summary->content_bytes, world.bytes.size - FI_VALUE_FILE_HEAD_SIZE);
-    assert_true(summary->identity == fi_xxh3(world.bytes.data, FI_VALUE_FILE_HEAD_SIZE, 0));
+    assert_int_equal(summary->content_bytes, world.bytes.size - FI_RUN_VALUE_FILE_HEAD_SIZE);
+    assert_true(summary->identity == fi_xxh3(world.bytes.data, FI_RUN_VALUE_FILE_HEAD_SIZE, 0));
     assert_int_equal(read_all(FI_BLOCK_CACHE_SCAN, &err), FIRN_OK);
     assert_int_equal(verify_all(&err), FIRN_OK);
     assert_int_equal(cached().blocks, 0);
@@ -181,19 +181,20 @@ values_come_back_and_small_ones_stay_in_the_cache(void **state)
 }
 
 static void
-assert_refused(struct fi_value_file_reference reference, const char *piece)
+assert_refused(struct fi_run_value_file_reference reference, const char *piece)
 {
     firn_error err = {0};
     struct fi_buf out = {0};
     for (int use = FI_BLOCK_CACHE_DATA; use <= FI_BLOCK_CACHE_SCAN; use++) {
-        assert_int_equal(
-            fi_value_file_read(world.file, &reference, (enum fi_block_cache_use)use, &out, &err),
-            FIRN_CORRUPT);
+        assert_int_equal(fi_run_value_file_read(world.file, &reference,
+                                                (enum fi_block_cache_use)use, &out, &err),
+                         FIRN_CORRUPT);
         assert_int_equal(out.size, 0);
         assert_non_null(strstr(err.text, piece));
     }
-    assert_int_equal(fi_value_file_read(world.file, &reference, FI_BLOCK_CACHE_DATA, NULL, &err),
-                     FIRN_CORRUPT);
+    assert_int_equal(
+        fi_run_value_file_read(world.file, &reference, FI_BLOCK_CACHE_DATA, NULL, &err),
+        FIRN_CORRUPT);
     fi_buf_deinit(&out);
 }
 
@@ -201,7 +202,7 @@ static void
 references_that_lie_are_refused(void **state)
 {
     firn_error err;
-    struct fi_value_file_reference reference;
+    struct fi_run_value_file_reference reference;
     assert_int_equal(open_file(&err), FIRN_OK);
     reference = reference_of(1);
     reference.checksum ^= 1;
@@ -222,11 +223,11 @@ references_that_lie_are_refused(void **state)
     reference = reference_of(1);
     reference.is_bare = false;
     assert_refused(reference, "another sort");
-    uint8_t bytes[FI_VALUE_FILE_BARE_REFERENCE_SIZE + 1] = {0};
-    memcpy(bytes, world.references[1], FI_VALUE_FILE_BARE_REFERENCE_SIZE);
+    uint8_t bytes[FI_RUN_VALUE_FILE_BARE_REFERENCE_SIZE + 1] = {0};
+    memcpy(bytes, world.references[1], FI_RUN_VALUE_FILE_BARE_REFERENCE_SIZE);
     for (size_t size = 0; size <= sizeof bytes; size++) {
-        assert_int_equal(fi_value_file_decode(firn_bytes(bytes, size), &reference),
-                         size == FI_VALUE_FILE_BARE_REFERENCE_SIZE);
+        assert_int_equal(fi_run_value_file_decode(firn_bytes(bytes, size), &reference),
+                         size == FI_RUN_VALUE_FILE_BARE_REFERENCE_SIZE);
     }
 }
 
@@ -235,7 +236,7 @@ static void
 the_same_value_in_another_file_is_not_it(void **state)
 {
     firn_error err;
-    world.bytes.data[FI_VALUE_FILE_HEAD_SIZE - 1] ^= 1;
+    world.bytes.data[FI_RUN_VALUE_FILE_HEAD_SIZE - 1] ^= 1;
     test_file_write(world.env.dir, "v", world.bytes.data, world.bytes.size);
     assert_int_equal(open_file(&err), FIRN_OK);
     for (size_t i = 0; i < VALUES; i++) {
@@ -247,19 +248,20 @@ static void
 a_sealed_file_has_no_bare_values(void **state)
 {
     firn_error err;
-    struct fi_value_writer *writer;
+    struct fi_run_value_writer *writer;
     struct fi_buf reference = {0};
     uint64_t file_bytes;
-    const struct fi_value_writer_options options = {.number = NUMBER};
+    const struct fi_run_value_writer_options options = {.number = NUMBER};
     assert_int_equal(fi_os_remove_file(world.env.dir, "v", &err), FIRN_OK);
-    assert_int_equal(fi_value_writer_create(&world.env, "v", &options, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_run_value_writer_create(&world.env, "v", &options, &writer, &err), FIRN_OK);
     assert_int_equal(
-        fi_value_writer_add(writer, firn_bytes(world.bytes.data, 8192), &reference, &err), FIRN_OK);
-    assert_int_equal(fi_value_writer_finish(writer, &file_bytes, &err), FIRN_OK);
-    fi_value_writer_destroy(writer);
+        fi_run_value_writer_add(writer, firn_bytes(world.bytes.data, 8192), &reference, &err),
+        FIRN_OK);
+    assert_int_equal(fi_run_value_writer_finish(writer, &file_bytes, &err), FIRN_OK);
+    fi_run_value_writer_destroy(writer);
     fi_buf_deinit(&reference);
     assert_int_equal(open_file(&err), FIRN_OK);
-    assert_false(fi_value_file_kind.summary(world.file)->is_bare);
+    assert_false(fi_run_value_file_kind.summary(world.file)->is_bare);
     assert_refused(reference_of(1), "another sort");
 }
 
@@ -268,7 +270,7 @@ static void
 a_short_file_is_damage(void **state)
 {
     firn_error err;
-    for (size_t size = 0; size < FI_VALUE_FILE_HEAD_SIZE; size += 9) {
+    for (size_t size = 0; size < FI_RUN_VALUE_FILE_HEAD_SIZE; size += 9) {
         test_file_write(world.env.dir, "v", world.bytes.data, size);
         assert_int_equal(open_file(&err), FIRN_CORRUPT);
         assert_null(world.file);
@@ -288,7 +290,7 @@ no_damaged_byte_is_believed(void **state)
         assert_int_equal(fi_os_file_write(file, at, &byte, 1, &err), FIRN_OK);
         assert_int_equal(open_file(&err), FIRN_OK);
         for (size_t i = 0; i < 2; i++) {
-            bool is_hit = at < FI_VALUE_FILE_HEAD_SIZE ||
+            bool is_hit = at < FI_RUN_VALUE_FILE_HEAD_SIZE ||
                           (at >= world.offsets[i] && at < world.offsets[i] + sizes[i]);
             assert_int_equal(read_one(i, FI_BLOCK_CACHE_DATA, &err),
                              is_hit ? FIRN_CORRUPT : FIRN_OK);

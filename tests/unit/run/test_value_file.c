@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
@@ -52,7 +52,7 @@ static void
 close_file(void)
 {
     if (world.file != NULL) {
-        fi_value_file_kind.close(world.file);
+        fi_run_value_file_kind.close(world.file);
         world.file = NULL;
     }
 }
@@ -87,21 +87,21 @@ static int
 write_file(enum fi_codec codec, firn_error *err)
 {
     int rc;
-    struct fi_value_writer *writer = NULL;
+    struct fi_run_value_writer *writer = NULL;
     uint64_t file_bytes;
-    const struct fi_value_writer_options options = {.number = NUMBER, .codec = codec};
-    FI_TRY(fi_value_writer_create(&world.env, "v", &options, &writer, err));
+    const struct fi_run_value_writer_options options = {.number = NUMBER, .codec = codec};
+    FI_TRY(fi_run_value_writer_create(&world.env, "v", &options, &writer, err));
     for (size_t i = 0; i < world.count; i++) {
         fi_buf_clear(&world.references[i]);
-        FI_TRY(
-            fi_value_writer_add(writer, fi_buf_slice(&world.values[i]), &world.references[i], err));
+        FI_TRY(fi_run_value_writer_add(writer, fi_buf_slice(&world.values[i]), &world.references[i],
+                                       err));
     }
-    FI_TRY(fi_value_writer_finish(writer, &file_bytes, err));
-    world.content_bytes = fi_value_writer_content_bytes(writer);
-    world.identity = fi_value_writer_identity(writer);
+    FI_TRY(fi_run_value_writer_finish(writer, &file_bytes, err));
+    world.content_bytes = fi_run_value_writer_content_bytes(writer);
+    world.identity = fi_run_value_writer_identity(writer);
     assert_true(file_bytes > world.content_bytes);
 out:
-    fi_value_writer_destroy(writer);
+    fi_run_value_writer_destroy(writer);
     return rc;
 }
 
@@ -109,7 +109,7 @@ static int
 open_file(firn_error *err)
 {
     close_file();
-    return fi_value_file_kind.open(&world.env, "v", &world.file, err);
+    return fi_run_value_file_kind.open(&world.env, "v", &world.file, err);
 }
 
 /* Reads all values in one way; what comes is right. */
@@ -119,12 +119,12 @@ read_all(enum fi_block_cache_use use, firn_error *err)
     int rc = FIRN_OK;
     struct fi_buf out = {0};
     for (size_t i = 0; i < world.count; i++) {
-        struct fi_value_file_reference reference;
+        struct fi_run_value_file_reference reference;
         fi_buf_clear(&out);
         FI_TRY(fi_buf_append(&out, "head", 4));
-        assert_true(fi_value_file_decode(fi_buf_slice(&world.references[i]), &reference));
+        assert_true(fi_run_value_file_decode(fi_buf_slice(&world.references[i]), &reference));
         assert_int_equal(reference.file, NUMBER);
-        rc = fi_value_file_read(world.file, &reference, use, &out, err);
+        rc = fi_run_value_file_read(world.file, &reference, use, &out, err);
         assert_memory_equal(out.data, "head", 4);
         if (rc != FIRN_OK) {
             assert_int_equal(out.size, 4);
@@ -132,7 +132,7 @@ read_all(enum fi_block_cache_use use, firn_error *err)
         }
         assert_int_equal(out.size - 4, world.values[i].size);
         assert_memory_equal(out.data + 4, world.values[i].data, out.size - 4);
-        FI_TRY(fi_value_file_read(world.file, &reference, use, NULL, err));
+        FI_TRY(fi_run_value_file_read(world.file, &reference, use, NULL, err));
     }
 out:
     fi_buf_deinit(&out);
@@ -157,14 +157,14 @@ values_of_all_sizes_come_back(void **state)
     for (enum fi_codec codec = FI_CODEC_NONE; codec <= FI_CODEC_ZSTD; codec++) {
         assert_int_equal(write_file(codec, &err), FIRN_OK);
         assert_int_equal(open_file(&err), FIRN_OK);
-        const struct fi_run_summary *summary = fi_value_file_kind.summary(world.file);
+        const struct fi_run_summary *summary = fi_run_value_file_kind.summary(world.file);
         assert_true(summary->content_bytes == world.content_bytes);
         assert_true(summary->identity == world.identity);
         uint64_t spans = 0;
         for (size_t i = 0; i < world.count; i++) {
-            struct fi_value_file_reference reference;
-            assert_true(fi_value_file_decode(fi_buf_slice(&world.references[i]), &reference));
-            spans += fi_value_file_span(&reference);
+            struct fi_run_value_file_reference reference;
+            assert_true(fi_run_value_file_decode(fi_buf_slice(&world.references[i]), &reference));
+            spans += fi_run_value_file_span(&reference);
         }
         assert_true(spans == world.content_bytes);
         for (unsigned round = 0; round < 2; round++) {
@@ -203,7 +203,7 @@ static void
 references_that_lie_are_refused(void **state)
 {
     firn_error err;
-    struct fi_value_file_reference reference;
+    struct fi_run_value_file_reference reference;
     struct fi_buf out = {0};
     add_value(3 << 20);
     add_value(5000);
@@ -212,19 +212,19 @@ references_that_lie_are_refused(void **state)
     struct fi_buf *bytes = &world.references[0];
     firn_slice whole = fi_buf_slice(bytes);
     for (size_t size = 0; size < whole.size; size++) {
-        assert_false(fi_value_file_decode(firn_bytes(whole.data, size), &reference));
+        assert_false(fi_run_value_file_decode(firn_bytes(whole.data, size), &reference));
     }
     assert_int_equal(fi_buf_append_u8(bytes, 0), FIRN_OK);
-    assert_false(fi_value_file_decode(fi_buf_slice(bytes), &reference));
+    assert_false(fi_run_value_file_decode(fi_buf_slice(bytes), &reference));
     bytes->size--;
     /* One bit at a time: refused at once, or when it is read. */
     for (size_t i = 0; i < 8 * bytes->size; i++) {
         bytes->data[i / 8] ^= (uint8_t)(1 << i % 8);
         bool is_number = i < 64;
-        if (!is_number && fi_value_file_decode(fi_buf_slice(bytes), &reference)) {
+        if (!is_number && fi_run_value_file_decode(fi_buf_slice(bytes), &reference)) {
             assert_true(reference.value_size <= FI_ENTRY_VALUE_SIZE_MAX);
             assert_int_equal(
-                fi_value_file_read(world.file, &reference, FI_BLOCK_CACHE_SCAN, &out, &err),
+                fi_run_value_file_read(world.file, &reference, FI_BLOCK_CACHE_SCAN, &out, &err),
                 FIRN_CORRUPT);
             assert_non_null(strstr(err.text, "/v'"));
             assert_int_equal(out.size, 0);
@@ -243,26 +243,27 @@ references_that_lie_are_refused(void **state)
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         uint64_t before = fi_load_le64(bytes->data + lies[i].at);
         fi_store_le64(bytes->data + lies[i].at, lies[i].value);
-        assert_false(fi_value_file_decode(fi_buf_slice(bytes), &reference));
+        assert_false(fi_run_value_file_decode(fi_buf_slice(bytes), &reference));
         fi_store_le64(bytes->data + lies[i].at, before);
     }
     /* Memory for a value is taken when its place has been found to lie in the file. */
     struct fi_buf large = {0};
-    assert_int_equal(
-        fi_buf_set_size(&large, FI_VALUE_FILE_REFERENCE_SIZE + 4 * FI_VALUE_FILE_PIECES_MAX),
-        FIRN_OK);
+    assert_int_equal(fi_buf_set_size(&large, FI_RUN_VALUE_FILE_REFERENCE_SIZE +
+                                                 4 * FI_RUN_VALUE_FILE_PIECES_MAX),
+                     FIRN_OK);
     memset(large.data, 0xff, large.size);
     fi_store_le64(large.data, NUMBER);
     fi_store_le64(large.data + 8, FI_ENTRY_VALUE_SIZE_MAX);
     fi_store_le64(large.data + 16, FI_BLOCK_BODY_START);
-    assert_true(fi_value_file_decode(fi_buf_slice(&large), &reference));
-    assert_int_equal(fi_value_file_read(world.file, &reference, FI_BLOCK_CACHE_SCAN, &out, &err),
-                     FIRN_CORRUPT);
+    assert_true(fi_run_value_file_decode(fi_buf_slice(&large), &reference));
+    assert_int_equal(
+        fi_run_value_file_read(world.file, &reference, FI_BLOCK_CACHE_SCAN, &out, &err),
+        FIRN_CORRUPT);
     assert_true(out.capacity < 8 << 20);
     /* One byte more, and a piece for it. */
     fi_store_le64(large.data + 8, FI_ENTRY_VALUE_SIZE_MAX + 1);
     assert_int_equal(fi_buf_append(&large, "\0\0\0\1", 4), FIRN_OK);
-    assert_false(fi_value_file_decode(fi_buf_slice(&large), &reference));
+    assert_false(fi_run_value_file_decode(fi_buf_slice(&large), &reference));
     fi_buf_deinit(&large);
     fi_buf_deinit(&out);
 }
@@ -276,12 +277,12 @@ without_files_nothing_is_resolved(void **state)
     add_value(5000);
     assert_int_equal(write_file(FI_CODEC_NONE, &err), FIRN_OK);
     firn_slice reference = fi_buf_slice(&world.references[0]);
-    assert_int_equal(fi_value_file_resolve(NULL, reference, FI_BLOCK_CACHE_SCAN, &out, &err),
+    assert_int_equal(fi_run_value_file_resolve(NULL, reference, FI_BLOCK_CACHE_SCAN, &out, &err),
                      FIRN_CORRUPT);
-    assert_int_equal(fi_value_file_resolve(&none, reference, FI_BLOCK_CACHE_SCAN, &out, &err),
+    assert_int_equal(fi_run_value_file_resolve(&none, reference, FI_BLOCK_CACHE_SCAN, &out, &err),
                      FIRN_CORRUPT);
-    assert_int_equal(fi_value_file_resolve(&none, firn_bytes(reference.data, 3),
-                                           FI_BLOCK_CACHE_SCAN, &out, &err),
+    assert_int_equal(fi_run_value_file_resolve(&none, firn_bytes(reference.data, 3),
+                                               FI_BLOCK_CACHE_SCAN, &out, &err),
                      FIRN_CORRUPT);
     fi_buf_deinit(&out);
 }

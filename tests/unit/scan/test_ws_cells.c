@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/slice.h"
-#include "pack/packfile_cells.h"
+#include "pack/pack_cells.h"
 #include "scan/scan.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
@@ -17,7 +17,7 @@
 
 #define GIB (UINT64_C(1) << 30)
 #define TIB (UINT64_C(1) << 40)
-enum { CELL = FI_PACKFILE_CELLS_SIZE, IN_LIST = FI_PACKFILE_CELLS_IN_LIST, BLOCK = 4096 };
+enum { CELL = FI_PACK_CELLS_SIZE, IN_LIST = FI_PACK_CELLS_IN_LIST, BLOCK = 4096 };
 
 /* ---- hostile stores ---- */
 
@@ -34,8 +34,8 @@ put_list(struct ws_plant *planting, uint8_t level, uint64_t size, const firn_has
         assert_int_equal(fi_buf_append_varint(&list, 0), FIRN_OK);
         assert_int_equal(fi_buf_append(&list, item->bytes, sizeof item->bytes), FIRN_OK);
     }
-    fi_packfile_cells_name(fi_buf_slice(&list), &name);
-    ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), name);
+    fi_pack_cells_name(fi_buf_slice(&list), &name);
+    ws_plant_object(planting, FI_PACK_PIECES, fi_buf_slice(&list), name);
     fi_buf_deinit(&list);
     return name;
 }
@@ -46,8 +46,7 @@ put_cell(struct ws_plant *planting)
     static char text[CELL];
     memset(text, 'c', sizeof text);
     const firn_hash hash = ws_plant_hash_of(text, sizeof text);
-    return ws_plant_object(planting, FI_PACKFILE_BLOB, firn_bytes((uint8_t *)text, sizeof text),
-                           hash);
+    return ws_plant_object(planting, FI_PACK_BLOB, firn_bytes((uint8_t *)text, sizeof text), hash);
 }
 
 static firn_hash
@@ -83,11 +82,11 @@ a_cell_of_another_size(struct ws_plant *planting)
 static firn_hash
 a_cell_whose_pieces_make_something_else(struct ws_plant *planting)
 {
-    const struct fi_packfile_piece piece = {.size = CELL, .is_hole = true};
+    const struct fi_pack_piece piece = {.size = CELL, .is_hole = true};
     const firn_hash cell = {{7, 7}};
     struct fi_buf list = {0};
-    assert_int_equal(fi_packfile_pieces_encode(&piece, 1, &list), FIRN_OK);
-    ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), cell);
+    assert_int_equal(fi_pack_pieces_encode(&piece, 1, &list), FIRN_OK);
+    ws_plant_object(planting, FI_PACK_PIECES, fi_buf_slice(&list), cell);
     fi_buf_deinit(&list);
     firn_hash below = put_list(planting, 0, 2 * GIB, &cell, 1);
     return put_file(planting, put_list(planting, 1, 16 * GIB, &below, 1), 16 * GIB);
@@ -135,13 +134,13 @@ static firn_hash
 cells_as_a_piece(struct ws_plant *planting)
 {
     firn_hash cell = put_cell(planting);
-    const struct fi_packfile_piece pieces[] = {
+    const struct fi_pack_piece pieces[] = {
         {.size = CELL, .hash = put_list(planting, 0, CELL, &cell, 1)},
         {.size = CELL, .is_hole = true}};
     const firn_hash name = {{8, 7}};
     struct fi_buf list = {0};
-    assert_int_equal(fi_packfile_pieces_encode(pieces, 2, &list), FIRN_OK);
-    ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), name);
+    assert_int_equal(fi_pack_pieces_encode(pieces, 2, &list), FIRN_OK);
+    ws_plant_object(planting, FI_PACK_PIECES, fi_buf_slice(&list), name);
     fi_buf_deinit(&list);
     return put_file(planting, name, 2 * CELL);
 }
@@ -277,13 +276,12 @@ a_cell_that_is_named_everywhere_is_verified_once(void **state)
 static firn_hash
 an_endless_hole(struct ws_plant *planting)
 {
-    const struct fi_packfile_piece pieces[] = {
-        {.size = 5, .hash = ws_plant_blob(planting, "first")},
-        {.size = 64 * TIB - 5, .is_hole = true}};
+    const struct fi_pack_piece pieces[] = {{.size = 5, .hash = ws_plant_blob(planting, "first")},
+                                           {.size = 64 * TIB - 5, .is_hole = true}};
     const firn_hash name = {{6, 6}};
     struct fi_buf list = {0};
-    assert_int_equal(fi_packfile_pieces_encode(pieces, 2, &list), FIRN_OK);
-    ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), name);
+    assert_int_equal(fi_pack_pieces_encode(pieces, 2, &list), FIRN_OK);
+    ws_plant_object(planting, FI_PACK_PIECES, fi_buf_slice(&list), name);
     fi_buf_deinit(&list);
     return put_file(planting, name, 64 * TIB);
 }

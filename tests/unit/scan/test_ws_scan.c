@@ -290,7 +290,7 @@ check_links(struct scan_world *world)
     }
     assert_int_equal(result.files, 6);
     assert_int_equal(result.bytes, strlen("content") + strlen("other name is left out"));
-    assert_int_equal(scan_sink_count(&sink, FI_PACKFILE_BLOB), 2);
+    assert_int_equal(scan_sink_count(&sink, FI_PACK_BLOB), 2);
     fi_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
 }
@@ -306,11 +306,11 @@ struct add_count {
 };
 
 static void
-count_blobs(void *ctx, enum fi_packfile_kind kind, firn_slice content)
+count_blobs(void *ctx, enum fi_pack_kind kind, firn_slice content)
 {
     (void)content;
     struct add_count *count = ctx;
-    count->blobs += kind == FI_PACKFILE_BLOB ? 1 : 0;
+    count->blobs += kind == FI_PACK_BLOB ? 1 : 0;
 }
 
 static void
@@ -357,7 +357,7 @@ without_a_wish_for_content_only_directories_are_added(void **state)
     scan_run(&world, &full, NULL, 1, &expected);
     scan_run(&world, &sink, NULL, 1, &result);
     assert_memory_equal(&expected.root.hash, &result.root.hash, sizeof result.root.hash);
-    assert_int_equal(scan_sink_count(&sink, FI_PACKFILE_TREE), 4);
+    assert_int_equal(scan_sink_count(&sink, FI_PACK_TREE), 4);
     assert_int_equal(sink.adds, 4);
     assert_int_equal(result.new_objects, 0);
     fi_scan_result_deinit(&expected);

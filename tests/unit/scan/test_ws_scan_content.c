@@ -25,7 +25,7 @@ in_both_worlds(void (*test)(struct scan_world *world))
 }
 
 static int
-keep_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
+keep_piece(void *ctx, uint64_t offset, const struct fi_pack_piece *piece, firn_error *err)
 {
     (void)err;
     (void)offset;
@@ -40,17 +40,17 @@ keep_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, fi
 static char *
 pieces_of(struct scan_sink *sink, const firn_hash *hash)
 {
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_slice bytes;
     uint64_t total;
     firn_error err;
     char *text = calloc(1, 4096);
     assert_true(scan_sink_find(sink, hash, &kind, &bytes));
-    if (kind == FI_PACKFILE_BLOB) {
+    if (kind == FI_PACK_BLOB) {
         strcpy(text, "blob");
         return text;
     }
-    assert_int_equal(fi_packfile_pieces_decode(bytes, &total, keep_piece, &text, &err), FIRN_OK);
+    assert_int_equal(fi_pack_pieces_decode(bytes, &total, keep_piece, &text, &err), FIRN_OK);
     return text;
 }
 
@@ -126,16 +126,16 @@ struct groups {
 };
 
 static int
-see_chunk(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
+see_chunk(void *ctx, uint64_t offset, const struct fi_pack_piece *piece, firn_error *err)
 {
     (void)offset;
     (void)err;
     struct groups *groups = ctx;
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_slice bytes;
     assert_false(piece->is_hole);
     assert_true(scan_sink_find(groups->sink, &piece->hash, &kind, &bytes));
-    assert_int_equal(kind, FI_PACKFILE_BLOB);
+    assert_int_equal(kind, FI_PACK_BLOB);
     groups->chunks++;
     groups->largest_chunk =
         piece->size > groups->largest_chunk ? piece->size : groups->largest_chunk;
@@ -143,23 +143,23 @@ see_chunk(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, fir
 }
 
 static int
-see_group(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
+see_group(void *ctx, uint64_t offset, const struct fi_pack_piece *piece, firn_error *err)
 {
     (void)offset;
     struct groups *groups = ctx;
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_slice bytes;
     uint64_t total;
     assert_true(scan_sink_find(groups->sink, &piece->hash, &kind, &bytes));
     groups->count++;
     groups->smallest = piece->size < groups->smallest ? piece->size : groups->smallest;
     groups->largest = piece->size > groups->largest ? piece->size : groups->largest;
-    if (kind == FI_PACKFILE_BLOB) {
+    if (kind == FI_PACK_BLOB) {
         groups->whole++;
         return FIRN_OK;
     }
-    assert_int_equal(kind, FI_PACKFILE_PIECES);
-    return fi_packfile_pieces_decode(bytes, &total, see_chunk, groups, err);
+    assert_int_equal(kind, FI_PACK_PIECES);
+    return fi_pack_pieces_decode(bytes, &total, see_chunk, groups, err);
 }
 
 static void
@@ -167,7 +167,7 @@ check_groups(struct scan_world *world)
 {
     struct scan_sink sink;
     struct fi_scan_result result;
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_slice bytes;
     uint64_t total;
     firn_error err;
@@ -178,8 +178,8 @@ check_groups(struct scan_world *world)
     firn_hash hash = hash_of(&sink, &result.root.hash, "over ");
     struct groups groups = {.sink = &sink, .smallest = UINT64_MAX};
     assert_true(scan_sink_find(&sink, &hash, &kind, &bytes));
-    assert_int_equal(kind, FI_PACKFILE_PIECES);
-    assert_int_equal(fi_packfile_pieces_decode(bytes, &total, see_group, &groups, &err), FIRN_OK);
+    assert_int_equal(kind, FI_PACK_PIECES);
+    assert_int_equal(fi_pack_pieces_decode(bytes, &total, see_group, &groups, &err), FIRN_OK);
     assert_in_range(groups.count, 24, 96);
     assert_true(groups.largest <= MIB);
     assert_true(groups.whole <= 1); /* the last one, if any */
@@ -212,14 +212,14 @@ a_change_in_a_large_file_makes_little_new(void **state)
     scan_sink_init(&sink);
     scan_run(&world, &sink, NULL, 2, &result);
     fi_scan_result_deinit(&result);
-    uint64_t blobs = scan_sink_count(&sink, FI_PACKFILE_BLOB);
-    uint64_t lists = scan_sink_count(&sink, FI_PACKFILE_PIECES);
+    uint64_t blobs = scan_sink_count(&sink, FI_PACK_BLOB);
+    uint64_t lists = scan_sink_count(&sink, FI_PACK_PIECES);
     memmove(bytes + MIB + 7, bytes + MIB, SIZE - MIB);
     memcpy(bytes + MIB, "7 bytes", 7);
     scan_put_file(&world, "f", bytes, SIZE + 7);
     scan_run(&world, &sink, NULL, 2, &result);
-    assert_true(scan_sink_count(&sink, FI_PACKFILE_BLOB) - blobs < 8);
-    assert_true(scan_sink_count(&sink, FI_PACKFILE_PIECES) - lists < 5);
+    assert_true(scan_sink_count(&sink, FI_PACK_BLOB) - blobs < 8);
+    assert_true(scan_sink_count(&sink, FI_PACK_PIECES) - lists < 5);
     fi_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
@@ -239,8 +239,8 @@ content_is_cut_alike_by_any_number_of_threads(void **state)
         struct fi_scan_result result;
         scan_sink_init(&sink);
         scan_run(&world, &sink, NULL, threads, &result);
-        uint64_t now[] = {scan_sink_count(&sink, FI_PACKFILE_BLOB),
-                          scan_sink_count(&sink, FI_PACKFILE_PIECES)};
+        uint64_t now[] = {scan_sink_count(&sink, FI_PACK_BLOB),
+                          scan_sink_count(&sink, FI_PACK_PIECES)};
         assert_true(threads == 1 || memcmp(now, counts, sizeof now) == 0);
         memcpy(counts, now, sizeof now);
         fi_scan_result_deinit(&result);
@@ -312,7 +312,7 @@ several_large_files_are_saved_side_by_side(void **state)
 
 /* Takes its time until a second worker has opened a lane, which it does to add something. */
 static void
-wait_for_help(void *ctx, enum fi_packfile_kind kind, firn_slice content)
+wait_for_help(void *ctx, enum fi_pack_kind kind, firn_slice content)
 {
     (void)kind;
     (void)content;

@@ -262,11 +262,11 @@ struct writer {
 };
 
 static void
-write_meanwhile(void *ctx, enum fi_packfile_kind kind, firn_slice content)
+write_meanwhile(void *ctx, enum fi_pack_kind kind, firn_slice content)
 {
     struct writer *writer = ctx;
     (void)content;
-    if (kind != FI_PACKFILE_PIECES) {
+    if (kind != FI_PACK_PIECES) {
         return;
     }
     writer->groups++;
@@ -323,7 +323,7 @@ a_file_that_never_stops_changing_is_left_out_after_three_tries(void **state)
     assert_true(scan_notices_has(&notices, FIRN_NOTICE_CHANGING, "large"));
     assert_in_range(writer.groups, 3 * 9, 3 * 36);
     /* Each of other bytes, and no list of a whole file. */
-    assert_int_equal(scan_sink_count(&sink, FI_PACKFILE_PIECES), writer.groups);
+    assert_int_equal(scan_sink_count(&sink, FI_PACK_PIECES), writer.groups);
     fi_scan_result_deinit(&result);
     assert_int_equal(try_run(&world, &sink, NULL, 1, true, &result, &err), FIRN_CONFLICT);
     assert_non_null(strstr(err.text, "large"));

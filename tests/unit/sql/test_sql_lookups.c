@@ -99,7 +99,7 @@ teardown(void **state)
 {
     firn_error err;
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    OK(fi_sql_store_take_back(store));
+    OK(fi_sql_store_undo(store));
     OK(firn_store_close(store, &err));
     OK(firn_store_destroy(path, &err));
     return rmdir(dir);

@@ -47,19 +47,19 @@ a_print_shows_every_field_of_a_look(void **state)
     looks[9].ctime_ns = 10;
     struct fi_statcache_print plain;
     struct fi_statcache_print other;
-    fi_statcache_print_of_look(1, firn_str("name"), &stat, &plain);
+    fi_statcache_print_of_inspect(1, firn_str("name"), &stat, &plain);
     assert_false(fi_statcache_print_is_zero(&plain));
     for (size_t i = 0; i < 10; i++) {
-        fi_statcache_print_of_look(1, firn_str("name"), &looks[i], &other);
+        fi_statcache_print_of_inspect(1, firn_str("name"), &looks[i], &other);
         assert_memory_not_equal(&plain, &other, sizeof plain);
     }
-    fi_statcache_print_of_look(1, firn_str("nama"), &stat, &other);
+    fi_statcache_print_of_inspect(1, firn_str("nama"), &stat, &other);
     assert_memory_not_equal(&plain, &other, sizeof plain);
-    fi_statcache_print_of_look(2, firn_str("name"), &stat, &other);
+    fi_statcache_print_of_inspect(2, firn_str("name"), &stat, &other);
     assert_memory_not_equal(&plain, &other, sizeof plain);
     stat.allocated_bytes = 4096; /* a kernel decides on that later */
     stat.btime_ns = 17;
-    fi_statcache_print_of_look(1, firn_str("name"), &stat, &other);
+    fi_statcache_print_of_inspect(1, firn_str("name"), &stat, &other);
     assert_memory_equal(&plain, &other, sizeof plain);
 }
 

@@ -646,7 +646,7 @@ key_at(const struct firn_db_cursor *cursor)
 }
 
 static void
-cursors_seek_and_turn_and_keep_their_view(void **state)
+cursors_seek_and_turn_and_keep_their_snapshot(void **state)
 {
     firn_error err;
     struct db_support support;
@@ -914,7 +914,7 @@ main(void)
         cmocka_unit_test(limits_are_refused_and_what_is_inside_comes_back),
         cmocka_unit_test(a_batch_ends_at_its_limit),
         cmocka_unit_test(cursors_keep_to_their_bounds_both_ways),
-        cmocka_unit_test(cursors_seek_and_turn_and_keep_their_view),
+        cmocka_unit_test(cursors_seek_and_turn_and_keep_their_snapshot),
         cmocka_unit_test(bounds_hold_for_seeks_too),
         cmocka_unit_test(abandoning_takes_open_cursors_along),
         cmocka_unit_test(durability_says_what_a_power_cut_may_take),

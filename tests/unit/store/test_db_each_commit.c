@@ -106,13 +106,13 @@ make_all(struct world *world)
 
 /* What the view, NULL for now, shows is that state. */
 static void
-assert_state(struct world *world, struct firn_db_view *view, const unsigned *state)
+assert_state(struct world *world, struct firn_snapshot *snapshot, const unsigned *state)
 {
     firn_error err;
     char name[8];
     char value[16];
     struct firn_db_cursor *cursor;
-    const struct fi_db_cursor_options options = {.view = view};
+    const struct fi_db_cursor_options options = {.snapshot = snapshot};
     DB_OK(fi_db_cursor_open(db_support_keyspace(world->db, "k"), &options, &cursor, &err));
     DB_OK(fi_db_cursor_first(cursor, &err));
     for (unsigned key = 0; key < KEYS; key++) {
@@ -139,15 +139,15 @@ assert_checkpoint(struct world *world, unsigned number)
 {
     firn_error err;
     char name[16];
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     checkpoint_name(number, name);
     if (world->is_deleted[number]) {
-        DB_FAILS(fi_db_checkpoint_view(world->db, name, &view, &err), FIRN_NOT_FOUND, name);
+        DB_FAILS(fi_db_checkpoint_snapshot(world->db, name, &snapshot, &err), FIRN_NOT_FOUND, name);
         return;
     }
-    DB_OK(fi_db_checkpoint_view(world->db, name, &view, &err));
-    assert_state(world, view, world->states[number]);
-    fi_db_view_close(view);
+    DB_OK(fi_db_checkpoint_snapshot(world->db, name, &snapshot, &err));
+    assert_state(world, snapshot, world->states[number]);
+    fi_db_snapshot_close(snapshot);
 }
 
 struct difference {

@@ -206,7 +206,7 @@ use_checkpoints(struct life *life, struct firn_db *db)
     firn_error err;
     struct fi_db_checkpoint_info made;
     struct fi_db_checkpoint_info safety;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     const char *const names[] = {"latest"};
     const struct fi_db_checkpoint_visitor visitor = {true, ignore_checkpoint, NULL};
     note(life, fi_db_checkpoint_list(db, &visitor, &err), &err);
@@ -215,10 +215,10 @@ use_checkpoints(struct life *life, struct firn_db *db)
     if (rc != FIRN_OK) {
         return;
     }
-    rc = fi_db_checkpoint_view(db, names[0], &view, &err);
+    rc = fi_db_checkpoint_snapshot(db, names[0], &snapshot, &err);
     note(life, rc, &err);
     if (rc == FIRN_OK) {
-        fi_db_view_close(view);
+        fi_db_snapshot_close(snapshot);
     }
     note(life, fi_db_checkpoint_restore(db, names[0], &made, &safety, &err), &err);
     note(life, fi_db_checkpoint_delete(db, names, 1, &err), &err);
@@ -248,7 +248,7 @@ use_more(struct life *life, struct firn_db *db)
 {
     firn_error err;
     struct firn_db_keyspace *passing;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     firn_store_statistics stats;
     int rc = fi_db_keyspace_open(db, "passing", &passing, &err);
     if (rc == FIRN_OK) {
@@ -261,11 +261,11 @@ use_more(struct life *life, struct firn_db *db)
     if (rc == FIRN_OK) {
         note(life, fi_db_keyspace_drop(db, "passing", &err), &err);
     }
-    rc = fi_db_view_open(db, &view, &err);
+    rc = fi_db_snapshot_open(db, &snapshot, &err);
     note(life, rc, &err);
     if (rc == FIRN_OK) {
-        note(life, fi_db_keyspace_list_in(view, ignore_name, NULL, &err), &err);
-        fi_db_view_close(view);
+        note(life, fi_db_keyspace_list_in(snapshot, ignore_name, NULL, &err), &err);
+        fi_db_snapshot_close(snapshot);
     }
     note(life, fi_inspect_stats(db, &stats, &err), &err);
     use_ranges(life, db);

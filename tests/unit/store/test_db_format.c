@@ -698,19 +698,19 @@ static void
 assert_at(struct firn_db *db, const char *reference, const char *key, const char *expected)
 {
     firn_error err;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct firn_db_keyspace *users;
     struct fi_buf value = {0};
-    DB_OK(fi_db_checkpoint_view(db, reference, &view, &err));
-    DB_OK(fi_db_keyspace_open_in(view, "users", &users, &err));
-    int rc = fi_db_get_at(users, view, firn_str(key), &value, &err);
+    DB_OK(fi_db_checkpoint_snapshot(db, reference, &snapshot, &err));
+    DB_OK(fi_db_keyspace_open_in(snapshot, "users", &users, &err));
+    int rc = fi_db_get_at(users, snapshot, firn_str(key), &value, &err);
     assert_int_equal(rc, expected != NULL ? FIRN_OK : FIRN_NOT_FOUND);
     if (expected != NULL) {
         assert_int_equal(value.size, strlen(expected));
         assert_memory_equal(value.data, expected, value.size);
     }
     fi_buf_deinit(&value);
-    fi_db_view_close(view);
+    fi_db_snapshot_close(snapshot);
 }
 
 static int

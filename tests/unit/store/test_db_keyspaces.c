@@ -89,9 +89,9 @@ keyspaces_with_little_in_them_stay_in_the_log(void **state)
     for (unsigned life = 0; life < 3; life++) {
         db = open_with(support.dir, (uint64_t)64 << 20);
         db_support_put(db_support_keyspace(db, "tenant0000000"), "again", "1");
-        (void)fi_db_rest_look(db);
+        (void)fi_db_rest_inspect(db);
         fi_os_sleep_ns(support.os, INT64_C(20000000000));
-        (void)fi_db_rest_look(db);
+        (void)fi_db_rest_inspect(db);
         DB_OK(fi_db_close(db, &err));
         assert_int_equal(run_count(support.dir), 0);
     }
@@ -301,16 +301,16 @@ forge(struct firn_db *db, uint64_t sequence, uint64_t first, uint64_t count, siz
     uint8_t name[FIRN_KEYSPACE_NAME_SIZE_MAX];
     memset(name, 'n', sizeof name);
     for (uint64_t i = first; i < first + count; i++) {
-        struct fi_keyspace_entry entry = {.id = i};
+        struct fi_storefile_keyspace entry = {.id = i};
         if (is_table) {
-            entry.type = FI_KEYSPACE_ENTRY_TABLE;
+            entry.type = FI_STOREFILE_KEYSPACE_TABLE;
             entry.schema = 1;
         }
         struct fi_storefile_place place;
         char digits[NAME_SIZE];
         (void)snprintf(digits, sizeof digits, "%07llu", (unsigned long long)i);
         memcpy(name + name_size - 7, digits, 7);
-        assert_int_equal(fi_keyspace_entry_encode(&entry, &value), FIRN_OK);
+        assert_int_equal(fi_storefile_keyspace_encode(&entry, &value), FIRN_OK);
         const struct fi_storefile_op op = {.kind = FI_ENTRY_PUT,
                                            .key = firn_bytes(name, name_size),
                                            .value = fi_buf_slice(&value)};

@@ -3,15 +3,15 @@
  * unit/storefile: what the list of keyspaces says of each.
  */
 #include "base/slice.h"
-#include "storefile/keyspace_entry.h"
+#include "storefile/storefile_keyspace.h"
 #include "support/test.h"
 #include "support/test_file.h"
 
 static int
-decode(const void *bytes, size_t size, struct fi_keyspace_entry *out)
+decode(const void *bytes, size_t size, struct fi_storefile_keyspace *out)
 {
     const char *what;
-    return fi_keyspace_entry_decode(firn_bytes(bytes, size), out, &what);
+    return fi_storefile_keyspace_decode(firn_bytes(bytes, size), out, &what);
 }
 
 static void
@@ -19,22 +19,22 @@ golden_entries_are_read_and_written(void **state)
 {
     static const struct {
         const char *path;
-        struct fi_keyspace_entry entry;
+        struct fi_storefile_keyspace entry;
     } cases[] = {
         {"tests/formats/keyspace/keys.entry", {.id = 300}},
         {"tests/formats/keyspace/table.entry",
-         {.id = 7, .type = FI_KEYSPACE_ENTRY_TABLE, .schema = 1000}},
+         {.id = 7, .type = FI_STOREFILE_KEYSPACE_TABLE, .schema = 1000}},
         {"tests/formats/keyspace/others.entry",
          {.id = 7,
-          .type = FI_KEYSPACE_ENTRY_TABLE,
+          .type = FI_STOREFILE_KEYSPACE_TABLE,
           .schema = 2,
           .others = {(const uint8_t *)"\x04\x00\xac\x02\x03xyz", 8}}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fi_buf bytes = {0};
         struct fi_buf again = {0};
-        struct fi_keyspace_entry found;
-        assert_int_equal(fi_keyspace_entry_encode(&cases[i].entry, &bytes), FIRN_OK);
+        struct fi_storefile_keyspace found;
+        assert_int_equal(fi_storefile_keyspace_encode(&cases[i].entry, &bytes), FIRN_OK);
         test_file_compare_golden(cases[i].path, fi_buf_slice(&bytes));
         assert_int_equal(decode(bytes.data, bytes.size, &found), FIRN_OK);
         assert_int_equal(found.id, cases[i].entry.id);
@@ -43,9 +43,9 @@ golden_entries_are_read_and_written(void **state)
         assert_true(fi_slice_equal(found.others, cases[i].entry.others));
         /* What is not known here stays when something else changes. */
         found.schema++;
-        assert_int_equal(fi_keyspace_entry_encode(&found, &again), FIRN_OK);
+        assert_int_equal(fi_storefile_keyspace_encode(&found, &again), FIRN_OK);
         found.schema--;
-        assert_int_equal(fi_keyspace_entry_encode(&found, &again), FIRN_OK);
+        assert_int_equal(fi_storefile_keyspace_encode(&found, &again), FIRN_OK);
         assert_true(fi_slice_equal(fi_buf_slice(&again), fi_buf_slice(&bytes)));
         fi_buf_deinit(&again);
         fi_buf_deinit(&bytes);
@@ -81,9 +81,10 @@ what_must_be_understood_is_newer_and_the_rest_is_damage(void **state)
         {"\x07\x01\x01\x01\x03\x01\x05\x04\x00", 9, FIRN_OK},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct fi_keyspace_entry entry;
+        struct fi_storefile_keyspace entry;
         const char *what = NULL;
-        int rc = fi_keyspace_entry_decode(firn_bytes(cases[i].bytes, cases[i].size), &entry, &what);
+        int rc =
+            fi_storefile_keyspace_decode(firn_bytes(cases[i].bytes, cases[i].size), &entry, &what);
         assert_int_equal(rc, cases[i].rc);
         assert_non_null(what);
     }

@@ -17,7 +17,7 @@
             }                                        \
         }                                            \
     }
-const struct fi_value_text_column fixture_columns[FIXTURE_COLUMNS] = {
+const struct fi_text_value_column fixture_columns[FIXTURE_COLUMNS] = {
     COLUMN("bool", FIRN_TYPE_BOOL, 0, 0, 0),
     COLUMN("i8", FIRN_TYPE_I8, 0, 0, 0),
     COLUMN("i16", FIRN_TYPE_I16, 0, 0, 0),
@@ -90,7 +90,7 @@ random_bytes(struct test_random *random, struct fi_buf *memory, size_t size)
 }
 
 firn_value
-fixture_value(struct test_random *random, const struct fi_value_text_type *type,
+fixture_value(struct test_random *random, const struct fi_text_value_type *type,
               struct fi_buf *memory)
 {
     firn_value value = firn_null();

@@ -10,16 +10,16 @@
 
 #include "base/buf.h"
 #include "support/test_random.h"
-#include "text/value_text.h"
+#include "text/text_value.h"
 
 /* One column of each type but null. */
 enum { FIXTURE_COLUMNS = 18 };
-extern const struct fi_value_text_column fixture_columns[FIXTURE_COLUMNS];
+extern const struct fi_text_value_column fixture_columns[FIXTURE_COLUMNS];
 
 /* A value, null one time in eight. Its bytes go to memory, which must have room for them:
  * FIXTURE_BYTES_MAX. */
 enum { FIXTURE_BYTES_MAX = 256 };
-firn_value fixture_value(struct test_random *random, const struct fi_value_text_type *type,
+firn_value fixture_value(struct test_random *random, const struct fi_text_value_type *type,
                          struct fi_buf *memory);
 /* A row of all columns; what memory had is forgotten. */
 void fixture_row(struct test_random *random, struct fi_buf *memory, firn_value *out);

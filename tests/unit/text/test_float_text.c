@@ -7,7 +7,7 @@
 
 #include "support/test.h"
 #include "support/test_random.h"
-#include "text/float_text.h"
+#include "text/text_float.h"
 
 static uint64_t
 bits64(double number)
@@ -49,8 +49,8 @@ assert_read(const char *text)
     float expected32 = strtof(text, NULL);
     double number = 0;
     float number32 = 0;
-    const char *defect = fi_float_text_read64(firn_str(text), &number);
-    const char *defect32 = fi_float_text_read32(firn_str(text), &number32);
+    const char *defect = fi_text_float_read64(firn_str(text), &number);
+    const char *defect32 = fi_text_float_read32(firn_str(text), &number32);
     if (isinf(expected)) {
         assert_string_equal(defect, "is too large");
     } else {
@@ -151,8 +151,8 @@ other_texts_are_refused(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         double number = 7;
         float number32 = 7;
-        assert_string_equal(fi_float_text_read64(firn_str(texts[i]), &number), "is not a number");
-        assert_string_equal(fi_float_text_read32(firn_str(texts[i]), &number32), "is not a number");
+        assert_string_equal(fi_text_float_read64(firn_str(texts[i]), &number), "is not a number");
+        assert_string_equal(fi_text_float_read32(firn_str(texts[i]), &number32), "is not a number");
         assert_true(number == 7 && number32 == 7);
     }
 }
@@ -164,16 +164,16 @@ words_are_read_in_any_case(void **state)
     double number;
     float number32;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        assert_null(fi_float_text_read64(firn_str(words[i]), &number));
+        assert_null(fi_text_float_read64(firn_str(words[i]), &number));
         assert_true(number == INFINITY);
-        assert_null(fi_float_text_read32(firn_str(words[i]), &number32));
+        assert_null(fi_text_float_read32(firn_str(words[i]), &number32));
         assert_true(number32 == INFINITY);
     }
-    assert_null(fi_float_text_read64(firn_str("-inf"), &number));
+    assert_null(fi_text_float_read64(firn_str("-inf"), &number));
     assert_true(number == -INFINITY);
-    assert_null(fi_float_text_read64(firn_str("-NaN"), &number));
+    assert_null(fi_text_float_read64(firn_str("-NaN"), &number));
     assert_true(bits64(number) == UINT64_C(0x7ff8000000000000));
-    assert_null(fi_float_text_read32(firn_str("nan"), &number32));
+    assert_null(fi_text_float_read32(firn_str("nan"), &number32));
     assert_true(bits32(number32) == UINT32_C(0x7fc00000));
 }
 
@@ -182,8 +182,8 @@ words_are_read_in_any_case(void **state)
 static void
 assert_written64(double number, const char *expected)
 {
-    char text[FI_FLOAT_TEXT_SIZE_MAX + 1];
-    size_t size = fi_float_text_write64(number, text);
+    char text[FI_TEXT_FLOAT_SIZE_MAX + 1];
+    size_t size = fi_text_float_write64(number, text);
     text[size] = '\0';
     assert_string_equal(text, expected);
 }
@@ -191,8 +191,8 @@ assert_written64(double number, const char *expected)
 static void
 assert_written32(float number, const char *expected)
 {
-    char text[FI_FLOAT_TEXT_SIZE_MAX + 1];
-    size_t size = fi_float_text_write32(number, text);
+    char text[FI_TEXT_FLOAT_SIZE_MAX + 1];
+    size_t size = fi_text_float_write32(number, text);
     text[size] = '\0';
     assert_string_equal(text, expected);
 }
@@ -234,13 +234,13 @@ numbers_are_written_as_they_are_expected(void **state)
 static void
 assert_shortest64(double number)
 {
-    char text[FI_FLOAT_TEXT_SIZE_MAX + 1];
+    char text[FI_TEXT_FLOAT_SIZE_MAX + 1];
     char shorter[40];
-    size_t size = fi_float_text_write64(number, text);
-    assert_true(size <= FI_FLOAT_TEXT_SIZE_MAX);
+    size_t size = fi_text_float_write64(number, text);
+    assert_true(size <= FI_TEXT_FLOAT_SIZE_MAX);
     text[size] = '\0';
     double back;
-    assert_null(fi_float_text_read64(firn_bytes(text, size), &back));
+    assert_null(fi_text_float_read64(firn_bytes(text, size), &back));
     if (bits64(back) != bits64(number) || bits64(strtod(text, NULL)) != bits64(number)) {
         fail_msg("%a is written as %s and read as %a", number, text, back);
     }
@@ -304,10 +304,10 @@ random_numbers_are_written_shortest_and_read_back(void **state)
             if (i % 33 == 0) {
                 assert_shortest64(number);
             } else {
-                char text[FI_FLOAT_TEXT_SIZE_MAX];
+                char text[FI_TEXT_FLOAT_SIZE_MAX];
                 double back;
-                size_t size = fi_float_text_write64(number, text);
-                assert_null(fi_float_text_read64(firn_bytes(text, size), &back));
+                size_t size = fi_text_float_write64(number, text);
+                assert_null(fi_text_float_read64(firn_bytes(text, size), &back));
                 assert_true(bits64(back) == bits64(number));
             }
         }
@@ -335,11 +335,11 @@ all_exponents_and_their_borders_are_written_and_read_back(void **state)
                 exponent << 23 |
                 (i < 8 ? (i - 4) & 0x7fffff : (uint32_t)test_random_next(&random) & 0x7fffff);
             bits |= (uint32_t)test_random_below(&random, 2) << 31;
-            char text[FI_FLOAT_TEXT_SIZE_MAX + 1];
-            size_t size = fi_float_text_write32(of_bits32(bits), text);
+            char text[FI_TEXT_FLOAT_SIZE_MAX + 1];
+            size_t size = fi_text_float_write32(of_bits32(bits), text);
             text[size] = '\0';
             float back;
-            assert_null(fi_float_text_read32(firn_bytes(text, size), &back));
+            assert_null(fi_text_float_read32(firn_bytes(text, size), &back));
             assert_int_equal(bits32(back), bits);
             assert_int_equal(bits32(strtof(text, NULL)), bits);
             /* No text has more digits than 9, and none with fewer than it has does. */

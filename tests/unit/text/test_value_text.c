@@ -8,34 +8,34 @@
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
-#include "text/time_text.h"
-#include "text/value_text.h"
+#include "text/text_time.h"
+#include "text/text_value.h"
 
-static const struct fi_value_text_type of_bool = {FIRN_TYPE_BOOL, 0, 0, 0, {NULL, 0}};
-static const struct fi_value_text_type of_i8 = {FIRN_TYPE_I8, 0, 0, 0, {NULL, 0}};
-static const struct fi_value_text_type of_i64 = {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}};
-static const struct fi_value_text_type of_u8 = {FIRN_TYPE_U8, 0, 0, 0, {NULL, 0}};
-static const struct fi_value_text_type of_u64 = {FIRN_TYPE_U64, 0, 0, 0, {NULL, 0}};
-static const struct fi_value_text_type of_f64 = {FIRN_TYPE_F64, 0, 0, 0, {NULL, 0}};
-static const struct fi_value_text_type of_decimal = {FIRN_TYPE_DECIMAL, 5, 2, 0, {NULL, 0}};
-static const struct fi_value_text_type of_whole = {FIRN_TYPE_DECIMAL, 18, 0, 0, {NULL, 0}};
-static const struct fi_value_text_type of_small = {FIRN_TYPE_DECIMAL, 18, 18, 0, {NULL, 0}};
-static const struct fi_value_text_type of_date = {FIRN_TYPE_DATE, 0, 0, 0, {NULL, 0}};
-static const struct fi_value_text_type of_timestamp = {FIRN_TYPE_TIMESTAMP, 0, 0, 0, {NULL, 0}};
-static const struct fi_value_text_type of_text = {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}};
-static const struct fi_value_text_type of_blob = {FIRN_TYPE_BLOB, 0, 0, 0, {NULL, 0}};
-static const struct fi_value_text_type of_uuid = {FIRN_TYPE_UUID, 0, 0, 0, {NULL, 0}};
-static const struct fi_value_text_type of_vector = {FIRN_TYPE_VECTOR, 0, 0, 3, {NULL, 0}};
+static const struct fi_text_value_type of_bool = {FIRN_TYPE_BOOL, 0, 0, 0, {NULL, 0}};
+static const struct fi_text_value_type of_i8 = {FIRN_TYPE_I8, 0, 0, 0, {NULL, 0}};
+static const struct fi_text_value_type of_i64 = {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}};
+static const struct fi_text_value_type of_u8 = {FIRN_TYPE_U8, 0, 0, 0, {NULL, 0}};
+static const struct fi_text_value_type of_u64 = {FIRN_TYPE_U64, 0, 0, 0, {NULL, 0}};
+static const struct fi_text_value_type of_f64 = {FIRN_TYPE_F64, 0, 0, 0, {NULL, 0}};
+static const struct fi_text_value_type of_decimal = {FIRN_TYPE_DECIMAL, 5, 2, 0, {NULL, 0}};
+static const struct fi_text_value_type of_whole = {FIRN_TYPE_DECIMAL, 18, 0, 0, {NULL, 0}};
+static const struct fi_text_value_type of_small = {FIRN_TYPE_DECIMAL, 18, 18, 0, {NULL, 0}};
+static const struct fi_text_value_type of_date = {FIRN_TYPE_DATE, 0, 0, 0, {NULL, 0}};
+static const struct fi_text_value_type of_timestamp = {FIRN_TYPE_TIMESTAMP, 0, 0, 0, {NULL, 0}};
+static const struct fi_text_value_type of_text = {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}};
+static const struct fi_text_value_type of_blob = {FIRN_TYPE_BLOB, 0, 0, 0, {NULL, 0}};
+static const struct fi_text_value_type of_uuid = {FIRN_TYPE_UUID, 0, 0, 0, {NULL, 0}};
+static const struct fi_text_value_type of_vector = {FIRN_TYPE_VECTOR, 0, 0, 3, {NULL, 0}};
 
 /* Reads, and writes what was read; expected NULL: the text is refused. */
 static void
-assert_becomes(const struct fi_value_text_type *type, const char *text, const char *expected)
+assert_becomes(const struct fi_text_value_type *type, const char *text, const char *expected)
 {
     struct fi_buf memory = {0};
     struct fi_buf written = {0};
     firn_value value;
     firn_error err = {0};
-    int rc = fi_value_text_read(type, firn_str(text), &memory, &value, &err);
+    int rc = fi_text_value_read(type, firn_str(text), &memory, &value, &err);
     if (expected == NULL) {
         assert_int_equal(rc, FIRN_INVALID);
         assert_int_equal(err.code, FIRN_INVALID);
@@ -46,7 +46,7 @@ assert_becomes(const struct fi_value_text_type *type, const char *text, const ch
             fail_msg("%s", err.text);
         }
         assert_int_equal(value.type, type->type);
-        assert_int_equal(fi_value_text_append(type, value, &written), FIRN_OK);
+        assert_int_equal(fi_text_value_append(type, value, &written), FIRN_OK);
         const char *shown = fi_buf_text(&written);
         assert_non_null(shown);
         assert_string_equal(shown, expected);
@@ -56,12 +56,12 @@ assert_becomes(const struct fi_value_text_type *type, const char *text, const ch
 }
 
 static void
-assert_refused(const struct fi_value_text_type *type, const char *text, const char *message)
+assert_refused(const struct fi_text_value_type *type, const char *text, const char *message)
 {
     struct fi_buf memory = {0};
     firn_value value;
     firn_error err = {0};
-    assert_int_equal(fi_value_text_read(type, firn_str(text), &memory, &value, &err), FIRN_INVALID);
+    assert_int_equal(fi_text_value_read(type, firn_str(text), &memory, &value, &err), FIRN_INVALID);
     assert_string_equal(err.text, message);
     fi_buf_deinit(&memory);
 }
@@ -119,7 +119,7 @@ decimals_are_exact_or_refused(void **state)
 {
     struct fi_buf memory = {0};
     firn_value value;
-    assert_int_equal(fi_value_text_read(&of_decimal, firn_str("12.3"), &memory, &value, NULL),
+    assert_int_equal(fi_text_value_read(&of_decimal, firn_str("12.3"), &memory, &value, NULL),
                      FIRN_OK);
     assert_int_equal(value.as.i64, 1230);
     assert_becomes(&of_decimal, "12.3", "12.30");
@@ -160,13 +160,13 @@ static void
 dates_are_days_of_the_calendar(void **state)
 {
     int64_t days;
-    assert_null(fi_time_text_read_date(firn_str("1970-01-01"), &days));
+    assert_null(fi_text_time_read_date(firn_str("1970-01-01"), &days));
     assert_int_equal(days, 0);
-    assert_null(fi_time_text_read_date(firn_str("2026-11-20"), &days));
+    assert_null(fi_text_time_read_date(firn_str("2026-11-20"), &days));
     assert_int_equal(days, 20777);
-    assert_null(fi_time_text_read_date(firn_str("1969-12-31"), &days));
+    assert_null(fi_text_time_read_date(firn_str("1969-12-31"), &days));
     assert_int_equal(days, -1);
-    assert_null(fi_time_text_read_date(firn_str("0000-03-01"), &days));
+    assert_null(fi_text_time_read_date(firn_str("0000-03-01"), &days));
     assert_int_equal(days, -719468);
     static const char *const same[] = {
         "2000-02-29",  "2024-02-29",  "0000-02-29",   "0001-01-01",   "0000-01-01",   "9999-12-31",
@@ -211,7 +211,7 @@ every_day_follows_the_day_before(void **state)
     /* Eight hundred years around year 0, counted by hand. */
     static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int64_t days;
-    assert_null(fi_time_text_read_date(firn_str("-0400-01-01"), &days));
+    assert_null(fi_text_time_read_date(firn_str("-0400-01-01"), &days));
     for (int year = -400; year < 400; year++) {
         for (int month = 1; month <= 12; month++) {
             bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -224,7 +224,7 @@ every_day_follows_the_day_before(void **state)
                 size_t size = fi_calendar_write_date(days, text);
                 assert_true(fi_slice_equal(firn_bytes(text, size), firn_str(expected)));
                 int64_t back;
-                assert_null(fi_time_text_read_date(firn_bytes(text, size), &back));
+                assert_null(fi_text_time_read_date(firn_bytes(text, size), &back));
                 assert_int_equal(back, days);
             }
         }
@@ -235,11 +235,11 @@ static void
 timestamps_are_microseconds_in_utc(void **state)
 {
     int64_t us;
-    assert_null(fi_time_text_read_timestamp(firn_str("1970-01-01 00:00:00.000001"), &us));
+    assert_null(fi_text_time_read_timestamp(firn_str("1970-01-01 00:00:00.000001"), &us));
     assert_int_equal(us, 1);
-    assert_null(fi_time_text_read_timestamp(firn_str("1969-12-31 23:59:59.999999"), &us));
+    assert_null(fi_text_time_read_timestamp(firn_str("1969-12-31 23:59:59.999999"), &us));
     assert_int_equal(us, -1);
-    assert_null(fi_time_text_read_timestamp(firn_str("2026-11-20 14:00:00.123456"), &us));
+    assert_null(fi_text_time_read_timestamp(firn_str("2026-11-20 14:00:00.123456"), &us));
     assert_int_equal(us, INT64_C(1795183200123456));
     static const struct {
         const char *text;
@@ -366,7 +366,7 @@ random_values_are_read_as_they_were_written(void **state)
     assert_int_equal(fi_buf_reserve(&memory, FIXTURE_BYTES_MAX), FIRN_OK);
     for (uint64_t i = 0; i < rounds; i++) {
         for (size_t c = 0; c < FIXTURE_COLUMNS; c++) {
-            const struct fi_value_text_type *type = &fixture_columns[c].type;
+            const struct fi_text_value_type *type = &fixture_columns[c].type;
             fi_buf_clear(&memory);
             fi_buf_clear(&text);
             fi_buf_clear(&read);
@@ -376,13 +376,13 @@ random_values_are_read_as_they_were_written(void **state)
             }
             firn_value back;
             firn_error err;
-            assert_int_equal(fi_value_text_append(type, value, &text), FIRN_OK);
-            int rc = fi_value_text_read(type, fi_buf_slice(&text), &read, &back, &err);
+            assert_int_equal(fi_text_value_append(type, value, &text), FIRN_OK);
+            int rc = fi_text_value_read(type, fi_buf_slice(&text), &read, &back, &err);
             if (rc != FIRN_OK) {
                 fail_msg("%s", err.text);
             }
             assert_true(fixture_values_equal(value, back));
-            assert_true(read.size <= text.size * FI_VALUE_TEXT_ROOM);
+            assert_true(read.size <= text.size * FI_TEXT_VALUE_ROOM);
         }
     }
     fi_buf_deinit(&memory);
@@ -474,7 +474,7 @@ texts_that_are_read_at_once_mean_what_their_characters_mean(void **state)
         char text[33] = " ";
         const size_t size = make_text(&random, text + 1);
         for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
-            const struct fi_value_text_type type = {
+            const struct fi_text_value_type type = {
                 .type = types[t].type, .precision = types[t].precision, .scale = types[t].scale};
             /* The text has no bytes around it that may be read. */
             uint8_t *exact = malloc(size + (size == 0));
@@ -482,10 +482,10 @@ texts_that_are_read_at_once_mean_what_their_characters_mean(void **state)
             firn_value slow;
             assert_non_null(exact);
             memcpy(exact, text + 1, size);
-            int rc = fi_value_text_read(&type, firn_bytes(exact, size), &memory, &value, NULL);
+            int rc = fi_text_value_read(&type, firn_bytes(exact, size), &memory, &value, NULL);
             free(exact);
             int slow_rc =
-                fi_value_text_read(&type, firn_bytes(text, size + 1), &memory, &slow, NULL);
+                fi_text_value_read(&type, firn_bytes(text, size + 1), &memory, &slow, NULL);
             if (rc != slow_rc || value.type != slow.type || value.as.i64 != slow.as.i64) {
                 fail_msg("\"%.*s\" as type %zu: %d %lld, not %d %lld", (int)size, text + 1, t, rc,
                          (long long)value.as.i64, slow_rc, (long long)slow.as.i64);
@@ -503,17 +503,17 @@ values_that_were_read_do_not_move_where_room_was_reserved(void **state)
     static const char uuid[] = "123e4567-e89b-12d3-a456-426614174000";
     struct fi_buf memory = {0};
     firn_value values[30];
-    const size_t room = (sizeof uuid + 6 + 9) * 10 * FI_VALUE_TEXT_ROOM;
+    const size_t room = (sizeof uuid + 6 + 9) * 10 * FI_TEXT_VALUE_ROOM;
     assert_int_equal(fi_buf_reserve(&memory, room), FIRN_OK);
     const uint8_t *data = memory.data;
     for (size_t i = 0; i < 30; i += 3) {
-        assert_int_equal(fi_value_text_read(&of_uuid, firn_str(uuid), &memory, &values[i], NULL),
+        assert_int_equal(fi_text_value_read(&of_uuid, firn_str(uuid), &memory, &values[i], NULL),
                          FIRN_OK);
         assert_int_equal(
-            fi_value_text_read(&of_blob, firn_str("\\x0102"), &memory, &values[i + 1], NULL),
+            fi_text_value_read(&of_blob, firn_str("\\x0102"), &memory, &values[i + 1], NULL),
             FIRN_OK);
         assert_int_equal(
-            fi_value_text_read(&of_vector, firn_str("[1,2,3]"), &memory, &values[i + 2], NULL),
+            fi_text_value_read(&of_vector, firn_str("[1,2,3]"), &memory, &values[i + 2], NULL),
             FIRN_OK);
     }
     assert_ptr_equal(memory.data, data);
@@ -527,7 +527,7 @@ static void
 failed_allocations_are_told_and_change_nothing(void **state)
 {
     static const struct {
-        const struct fi_value_text_type *type;
+        const struct fi_text_value_type *type;
         const char *text;
     } cases[] = {{&of_blob, "\\x01"},
                  {&of_uuid, "123e4567-e89b-12d3-a456-426614174000"},
@@ -540,15 +540,15 @@ failed_allocations_are_told_and_change_nothing(void **state)
         firn_error err = {0};
         test_alloc_fail_at(1, false);
         assert_int_equal(
-            fi_value_text_read(cases[i].type, firn_str(cases[i].text), &memory, &value, &err),
+            fi_text_value_read(cases[i].type, firn_str(cases[i].text), &memory, &value, &err),
             FIRN_NO_MEMORY);
         assert_int_equal(err.code, FIRN_NO_MEMORY);
         test_alloc_fail_at(0, false);
         assert_int_equal(
-            fi_value_text_read(cases[i].type, firn_str(cases[i].text), &memory, &value, &err),
+            fi_text_value_read(cases[i].type, firn_str(cases[i].text), &memory, &value, &err),
             FIRN_OK);
         test_alloc_fail_at(1, false);
-        assert_int_equal(fi_value_text_append(cases[i].type, value, &written), FIRN_NO_MEMORY);
+        assert_int_equal(fi_text_value_append(cases[i].type, value, &written), FIRN_NO_MEMORY);
         assert_int_equal(written.size, 0);
         test_alloc_fail_at(0, false);
         fi_buf_deinit(&memory);

@@ -172,7 +172,7 @@ random_table(struct test_random *random, const char *name, size_t *out_count, si
         places[i - 1] = place;
     }
     for (size_t i = 0; i < count; i++) {
-        const struct fi_value_text_column *column = &fixture_columns[places[i]];
+        const struct fi_text_value_column *column = &fixture_columns[places[i]];
         (void)snprintf(names[i], sizeof names[i], "%.*s", (int)column->name.size,
                        (const char *)column->name.data);
         columns[i + 1] = (firn_table_column){.name = names[i],

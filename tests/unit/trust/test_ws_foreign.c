@@ -3,7 +3,7 @@
  * unit/trust: the superuser and another user's store. What such a store says hands out no
  * rights, and what the superuser makes in it stays usable for its owner.
  */
-#include "copy/copy_capture.h"
+#include "copy/copy_hot.h"
 #include "handle/ws_opened.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"

@@ -191,7 +191,7 @@ attack(enum kind kind, bool is_early)
     assert_true(ws_dump_has(&world, "a"));
     firn_workspace_gc_options gc = FIRN_WORKSPACE_GC_OPTIONS_INIT;
     firn_workspace_gc_result result = FIRN_WORKSPACE_GC_RESULT_INIT;
-    assert_int_equal(fi_reclaim(world.ws, &gc, &result, &world.err), FIRN_OK);
+    assert_int_equal(fi_gc(world.ws, &gc, &result, &world.err), FIRN_OK);
     save(&world, "6");
     ws_assert_check_clean(&world);
     assert_kept(&world, planted, count, kind);
@@ -370,7 +370,7 @@ lack(const struct ws_world *whole, const char *below, const char *name)
     unlist(&world, below, name);
     assert_refused(&world, name, ws_try_save(&world, &saved));
     assert_refused(&world, name, ws_try_restore(&world, "1", &restored));
-    assert_refused(&world, name, fi_reclaim(world.ws, &gc, &collected, &world.err));
+    assert_refused(&world, name, fi_gc(world.ws, &gc, &collected, &world.err));
     assert_int_not_equal(ws_try_check(&world, &checked), FIRN_OK);
     assert_int_equal(fi_repair(world.ws, &repair, &repaired, &world.err), FIRN_UNTRUSTED);
     take(&world);

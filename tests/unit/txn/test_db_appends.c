@@ -11,8 +11,8 @@
 #include "support/store/db_support.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
-#include "txn/db_txn.h"
-#include "txn/db_txn_internal.h"
+#include "txn/txn.h"
+#include "txn/txn_internal.h"
 
 enum { KEYS = 6, VALUE_MAX = 1 << 15, OPERAND_MAX = 300, STEPS = 120 };
 
@@ -26,7 +26,7 @@ struct model {
 struct writer {
     struct firn_db_keyspace *keyspace;
     struct firn_db_batch *batch; /* or NULL */
-    struct firn_db_txn *txn;
+    struct firn_txn *txn;
 };
 
 static struct model now;
@@ -55,8 +55,8 @@ append(const struct writer *writer, unsigned key, firn_slice operand)
     firn_slice name = key_of(key, text);
     int rc = writer->batch != NULL ? fi_db_batch_merge(writer->batch, writer->keyspace, name,
                                                        FIRN_MERGE_APPEND, operand, &err)
-                                   : fi_db_txn_merge(writer->txn, writer->keyspace, name,
-                                                     FIRN_MERGE_APPEND, operand, &err);
+                                   : fi_txn_merge(writer->txn, writer->keyspace, name,
+                                                  FIRN_MERGE_APPEND, operand, &err);
     if (rc == FIRN_NO_MEMORY) {
         return; /* without a trace */
     }
@@ -76,7 +76,7 @@ put(const struct writer *writer, unsigned key, firn_slice value)
     firn_slice name = key_of(key, text);
     int rc = writer->batch != NULL
                  ? fi_db_batch_put(writer->batch, writer->keyspace, name, value, &err)
-                 : fi_db_txn_put(writer->txn, writer->keyspace, name, value, &err);
+                 : fi_txn_put(writer->txn, writer->keyspace, name, value, &err);
     if (rc == FIRN_OK) {
         set(key, true, value);
     }
@@ -91,8 +91,8 @@ delete_from(const struct writer *writer, unsigned key, unsigned end)
     firn_slice name = key_of(key, text);
     int rc = writer->batch != NULL ? fi_db_batch_delete_range(writer->batch, writer->keyspace, name,
                                                               key_of(end, upper), &err)
-                                   : fi_db_txn_delete_range(writer->txn, writer->keyspace, name,
-                                                            key_of(end, upper), &err);
+                                   : fi_txn_delete_range(writer->txn, writer->keyspace, name,
+                                                         key_of(end, upper), &err);
     for (; rc == FIRN_OK && key < end; key++) {
         set(key, false, firn_bytes(now.value[key], 0));
     }
@@ -116,14 +116,14 @@ step(const struct writer *writer, struct test_random *random)
 }
 
 static void
-compare(struct firn_db_keyspace *keyspace, struct firn_db_txn *txn)
+compare(struct firn_db_keyspace *keyspace, struct firn_txn *txn)
 {
     firn_error err;
     struct fi_buf found = {0};
     for (unsigned key = 0; key < KEYS; key++) {
         char text[8];
         firn_slice name = key_of(key, text);
-        int rc = txn != NULL ? fi_db_txn_get(txn, keyspace, name, &found, &err)
+        int rc = txn != NULL ? fi_txn_get(txn, keyspace, name, &found, &err)
                              : fi_db_get(keyspace, name, &found, &err);
         assert_int_equal(rc, now.is_there[key] ? FIRN_OK : FIRN_NOT_FOUND);
         if (rc == FIRN_OK) {
@@ -173,25 +173,25 @@ run_txn(struct firn_db *db, struct test_random *random, bool lacks_memory)
 {
     firn_error err;
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
-    const struct fi_db_txn_options options = {0};
+    const struct fi_txn_options options = {0};
     struct writer writer = {.keyspace = keyspace};
     uint64_t savepoint;
-    DB_OK(fi_db_txn_begin(db, &options, &writer.txn, &err));
+    DB_OK(fi_txn_begin(db, &options, &writer.txn, &err));
     take_steps(&writer, random, lacks_memory);
     compare(keyspace, writer.txn);
-    DB_OK(fi_db_txn_savepoint(writer.txn, &savepoint, &err));
+    DB_OK(fi_txn_savepoint(writer.txn, &savepoint, &err));
     then = now;
     for (unsigned i = 0; i < 2; i++) {
         take_steps(&writer, random, lacks_memory);
         compare(keyspace, writer.txn);
         if (i == 0) {
-            DB_OK(fi_db_txn_rollback_to(writer.txn, savepoint, &err));
+            DB_OK(fi_txn_rollback_to(writer.txn, savepoint, &err));
             now = then;
             compare(keyspace, writer.txn);
         }
     }
-    DB_OK(fi_db_txn_commit(writer.txn, FIRN_DURABILITY_OS, &err));
-    fi_db_txn_close(writer.txn);
+    DB_OK(fi_txn_commit(writer.txn, FIRN_DURABILITY_OS, &err));
+    fi_txn_close(writer.txn);
     compare(keyspace, NULL);
 }
 
@@ -267,8 +267,8 @@ append_in_turn(const struct writer *writer)
             DB_OK(fi_db_batch_merge(writer->batch, writer->keyspace, name, FIRN_MERGE_APPEND, value,
                                     &err));
         } else {
-            DB_OK(fi_db_txn_merge(writer->txn, writer->keyspace, name, FIRN_MERGE_APPEND, value,
-                                  &err));
+            DB_OK(
+                fi_txn_merge(writer->txn, writer->keyspace, name, FIRN_MERGE_APPEND, value, &err));
         }
     }
     return test_alloc_bytes();
@@ -281,7 +281,7 @@ appends_to_many_keys_in_turn_copy_each_byte_a_few_times(void **state)
     firn_error err;
     struct db_support support;
     struct fi_db_options options = db_support_create;
-    const struct fi_db_txn_options txn_options = {0};
+    const struct fi_txn_options txn_options = {0};
     options.memory_bytes = 64 << 20;
     db_support_init(&support, 1);
     test_alloc_install();
@@ -301,13 +301,13 @@ appends_to_many_keys_in_turn_copy_each_byte_a_few_times(void **state)
     assert_int_equal(committed.gap_bytes, 0);
     fi_db_batch_deinit(&committed);
     fi_db_batch_destroy(batch.batch);
-    DB_OK(fi_db_txn_begin(db, &txn_options, &txn.txn, &err));
+    DB_OK(fi_txn_begin(db, &txn_options, &txn.txn, &err));
     asked = append_in_turn(&txn);
     (void)printf("count: %u bytes asked for by a transaction for each appended byte\n",
                  (unsigned)(asked / PAYLOAD));
     assert_true(asked < (uint64_t)PAYLOAD * TIMES);
-    DB_OK(fi_db_txn_commit(txn.txn, FIRN_DURABILITY_OS, &err));
-    fi_db_txn_close(txn.txn);
+    DB_OK(fi_txn_commit(txn.txn, FIRN_DURABILITY_OS, &err));
+    fi_txn_close(txn.txn);
     DB_OK(fi_db_close(db, &err));
     test_alloc_uninstall();
     db_support_deinit(&support);
@@ -323,9 +323,9 @@ gaps_leave_a_transaction_the_room_that_it_has(void **state)
     firn_error err;
     struct db_support support;
     struct fi_db_options options = db_support_create;
-    const struct fi_db_txn_options txn_options = {0};
+    const struct fi_txn_options txn_options = {0};
     struct firn_db *db;
-    struct firn_db_txn *txn;
+    struct firn_txn *txn;
     options.memory_bytes = 16 << 20;
     db_support_init(&support, 1);
     DB_OK(fi_db_open(support.dir, &options, &db, &err));
@@ -333,29 +333,29 @@ gaps_leave_a_transaction_the_room_that_it_has(void **state)
     const size_t limit = db->limits.memory / 4;
     assert_in_range(limit, GROWING * 8, sizeof bytes);
     for (unsigned round = 0; round < 2; round++) {
-        DB_OK(fi_db_txn_begin(db, &txn_options, &txn, &err));
-        DB_OK(fi_db_txn_put(txn, k, firn_str("grows"), firn_bytes(bytes, GROWING), &err));
+        DB_OK(fi_txn_begin(db, &txn_options, &txn, &err));
+        DB_OK(fi_txn_put(txn, k, firn_str("grows"), firn_bytes(bytes, GROWING), &err));
         for (unsigned i = 0; i < SMALL; i++) {
             char text[8];
-            DB_OK(fi_db_txn_put(txn, k, key_of(i, text), firn_str("x"), &err));
+            DB_OK(fi_txn_put(txn, k, key_of(i, text), firn_str("x"), &err));
         }
-        size_t used = fi_db_txn_writes_size_bytes(&txn->writes);
+        size_t used = fi_txn_writes_size_bytes(&txn->writes);
         size_t fill = limit - used - GROWING - SPARE;
         if (round == 1) { /* the gap has not room for as much as has grown */
-            DB_OK(fi_db_txn_put(txn, k, firn_str("fill"), firn_bytes(bytes, fill), &err));
+            DB_OK(fi_txn_put(txn, k, firn_str("fill"), firn_bytes(bytes, fill), &err));
         }
-        DB_OK(fi_db_txn_merge(txn, k, firn_str("grows"), FIRN_MERGE_APPEND, firn_str("y"), &err));
-        used = fi_db_txn_writes_size_bytes(&txn->writes);
+        DB_OK(fi_txn_merge(txn, k, firn_str("grows"), FIRN_MERGE_APPEND, firn_str("y"), &err));
+        used = fi_txn_writes_size_bytes(&txn->writes);
         assert_true(used <= limit);
         assert_true(txn->writes.batch.gap_bytes > 0);
         if (round == 0) {
             assert_true(txn->writes.batch.gap_bytes <= limit / 8);
             fill = limit - used + txn->writes.batch.gap_bytes - FRAMES;
-            DB_OK(fi_db_txn_put(txn, k, firn_str("fill"), firn_bytes(bytes, fill), &err));
+            DB_OK(fi_txn_put(txn, k, firn_str("fill"), firn_bytes(bytes, fill), &err));
             assert_int_equal(txn->writes.batch.gap_bytes, 0);
         }
-        DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_OS, &err));
-        fi_db_txn_close(txn);
+        DB_OK(fi_txn_commit(txn, FIRN_DURABILITY_OS, &err));
+        fi_txn_close(txn);
     }
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
@@ -366,7 +366,7 @@ struct tight {
     struct db_support support;
     struct firn_db *db;
     struct firn_db_keyspace *keyspace;
-    struct firn_db_txn *txn;
+    struct firn_txn *txn;
     uint64_t limit;
 };
 
@@ -378,25 +378,24 @@ tight_init(struct tight *tight, size_t a_size)
 {
     firn_error err;
     struct fi_db_options options = db_support_create;
-    const struct fi_db_txn_options txn_options = {0};
+    const struct fi_txn_options txn_options = {0};
     options.memory_bytes = 16 << 20;
     db_support_init(&tight->support, 1);
     DB_OK(fi_db_open(tight->support.dir, &options, &tight->db, &err));
     tight->keyspace = db_support_keyspace(tight->db, "k");
     tight->limit = tight->db->limits.memory / 4;
     assert_int_equal(tight->limit, sizeof large);
-    DB_OK(fi_db_txn_begin(tight->db, &txn_options, &tight->txn, &err));
-    DB_OK(
-        fi_db_txn_put(tight->txn, tight->keyspace, firn_str("a"), firn_bytes(large, a_size), &err));
-    DB_OK(fi_db_txn_put(tight->txn, tight->keyspace, firn_str("b"), firn_str("1"), &err));
+    DB_OK(fi_txn_begin(tight->db, &txn_options, &tight->txn, &err));
+    DB_OK(fi_txn_put(tight->txn, tight->keyspace, firn_str("a"), firn_bytes(large, a_size), &err));
+    DB_OK(fi_txn_put(tight->txn, tight->keyspace, firn_str("b"), firn_str("1"), &err));
 }
 
 static void
 tight_deinit(struct tight *tight)
 {
     firn_error err;
-    DB_OK(fi_db_txn_commit(tight->txn, FIRN_DURABILITY_OS, &err));
-    fi_db_txn_close(tight->txn);
+    DB_OK(fi_txn_commit(tight->txn, FIRN_DURABILITY_OS, &err));
+    fi_txn_close(tight->txn);
     DB_OK(fi_db_close(tight->db, &err));
     db_support_deinit(&tight->support);
 }
@@ -404,8 +403,8 @@ tight_deinit(struct tight *tight)
 static int
 append_to_a(const struct tight *tight, firn_error *err)
 {
-    return fi_db_txn_merge(tight->txn, tight->keyspace, firn_str("a"), FIRN_MERGE_APPEND,
-                           firn_str("x"), err);
+    return fi_txn_merge(tight->txn, tight->keyspace, firn_str("a"), FIRN_MERGE_APPEND,
+                        firn_str("x"), err);
 }
 
 static size_t
@@ -413,7 +412,7 @@ size_of_a(const struct tight *tight)
 {
     firn_error err;
     struct fi_buf value = {0};
-    DB_OK(fi_db_txn_get(tight->txn, tight->keyspace, firn_str("a"), &value, &err));
+    DB_OK(fi_txn_get(tight->txn, tight->keyspace, firn_str("a"), &value, &err));
     size_t size = value.size;
     fi_buf_deinit(&value);
     return size;
@@ -430,19 +429,19 @@ a_savepoint_that_tidies_takes_back_what_came_after_it(void **state)
     struct tight tight;
     tight_init(&tight, A_SIZE);
     DB_OK(append_to_a(&tight, &err)); /* copies the value, and leaves a gap in half of the rest */
-    size_t fill = tight.limit - fi_db_txn_writes_size_bytes(&tight.txn->writes) - FRAME - 1;
-    DB_OK(fi_db_txn_put(tight.txn, tight.keyspace, firn_str("f"), firn_bytes(large, fill), &err));
+    size_t fill = tight.limit - fi_txn_writes_size_bytes(&tight.txn->writes) - FRAME - 1;
+    DB_OK(fi_txn_put(tight.txn, tight.keyspace, firn_str("f"), firn_bytes(large, fill), &err));
     assert_int_equal(fi_db_batch_op_count(&tight.txn->writes.batch), 4);
     for (unsigned i = 0; i < SAVEPOINTS && fi_db_batch_op_count(&tight.txn->writes.batch) == 4;
          i++) {
-        DB_OK(fi_db_txn_savepoint(tight.txn, &savepoint, &err));
+        DB_OK(fi_txn_savepoint(tight.txn, &savepoint, &err));
     }
     assert_int_equal(fi_db_batch_op_count(&tight.txn->writes.batch), 3);
-    DB_OK(fi_db_txn_put(tight.txn, tight.keyspace, firn_str("c"), firn_str("1"), &err));
-    DB_OK(fi_db_txn_rollback_to(tight.txn, savepoint, &err));
-    assert_int_equal(fi_db_txn_get(tight.txn, tight.keyspace, firn_str("c"), &value, &err),
+    DB_OK(fi_txn_put(tight.txn, tight.keyspace, firn_str("c"), firn_str("1"), &err));
+    DB_OK(fi_txn_rollback_to(tight.txn, savepoint, &err));
+    assert_int_equal(fi_txn_get(tight.txn, tight.keyspace, firn_str("c"), &value, &err),
                      FIRN_NOT_FOUND);
-    DB_OK(fi_db_txn_get(tight.txn, tight.keyspace, firn_str("b"), &value, &err));
+    DB_OK(fi_txn_get(tight.txn, tight.keyspace, firn_str("b"), &value, &err));
     assert_int_equal(size_of_a(&tight), A_SIZE + 1);
     fi_buf_deinit(&value);
     tight_deinit(&tight);
@@ -456,9 +455,9 @@ a_merge_that_copies_its_value_keeps_the_limit(void **state)
     struct tight tight;
     tight_init(&tight, A_SIZE);
     DB_FAILS(append_to_a(&tight, &err), FIRN_LIMIT, "would take more than 4194304 bytes");
-    assert_true(fi_db_txn_writes_size_bytes(&tight.txn->writes) <= tight.limit);
+    assert_true(fi_txn_writes_size_bytes(&tight.txn->writes) <= tight.limit);
     assert_int_equal(size_of_a(&tight), A_SIZE);
-    DB_OK(fi_db_txn_put(tight.txn, tight.keyspace, firn_str("c"), firn_str("1"), &err));
+    DB_OK(fi_txn_put(tight.txn, tight.keyspace, firn_str("c"), firn_str("1"), &err));
     tight_deinit(&tight);
 }
 

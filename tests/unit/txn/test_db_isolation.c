@@ -18,7 +18,7 @@
 #include "support/store/db_support.h"
 #include "support/store/elle.h"
 #include "support/test_random.h"
-#include "txn/db_txn.h"
+#include "txn/txn.h"
 
 enum { KEYS = 5, CLIENTS_MAX = 8, LIST_MAX = 512, OPS_MAX = 5 };
 
@@ -47,7 +47,7 @@ struct client {
     struct work *work;
     struct test_random random;
     struct elle_history *history;
-    struct firn_db_txn *txn; /* NULL: none is open */
+    struct firn_txn *txn; /* NULL: none is open */
     bool is_open;
     unsigned ops_left;
     unsigned txns_left;
@@ -88,9 +88,8 @@ read_list(struct client *client, unsigned key, uint32_t list[LIST_MAX])
     struct work *work = client->work;
     struct fi_buf out = {0};
     firn_slice name = key_of(work, key, text);
-    int rc = uses_store(client, false)
-                 ? fi_db_get(work->keyspace, name, &out, &err)
-                 : fi_db_txn_get(client->txn, work->keyspace, name, &out, &err);
+    int rc = uses_store(client, false) ? fi_db_get(work->keyspace, name, &out, &err)
+                                       : fi_txn_get(client->txn, work->keyspace, name, &out, &err);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
     size_t count = rc == FIRN_OK ? decode(fi_buf_slice(&out), list) : 0;
     fi_buf_deinit(&out);
@@ -112,7 +111,7 @@ write_list(struct client *client, unsigned key, const uint32_t *list, size_t cou
     if (uses_store(client, true)) {
         DB_OK(fi_db_put(work->keyspace, name, value, work->durability, &err));
     } else {
-        DB_OK(fi_db_txn_put(client->txn, work->keyspace, name, value, &err));
+        DB_OK(fi_txn_put(client->txn, work->keyspace, name, value, &err));
     }
 }
 
@@ -145,8 +144,8 @@ do_merge(struct client *client, unsigned key)
         DB_OK(fi_db_merge(work->keyspace, name, FIRN_MERGE_APPEND, firn_bytes(bytes, 4),
                           work->durability, &err));
     } else {
-        DB_OK(fi_db_txn_merge(client->txn, work->keyspace, name, FIRN_MERGE_APPEND,
-                              firn_bytes(bytes, 4), &err));
+        DB_OK(fi_txn_merge(client->txn, work->keyspace, name, FIRN_MERGE_APPEND,
+                           firn_bytes(bytes, 4), &err));
     }
 }
 
@@ -182,7 +181,7 @@ open_walk(struct client *client)
     const struct fi_db_cursor_options options = {.prefix = &prefix};
     DB_OK(uses_store(client, false)
               ? fi_db_cursor_open(work->keyspace, &options, &cursor, &err)
-              : fi_db_txn_cursor_open(client->txn, work->keyspace, &options, &cursor, &err));
+              : fi_txn_cursor_open(client->txn, work->keyspace, &options, &cursor, &err));
     return cursor;
 }
 
@@ -223,9 +222,9 @@ static void
 begin(struct client *client)
 {
     firn_error err;
-    const struct fi_db_txn_options options = {.is_serializable = client->work->way == SERIALIZABLE};
+    const struct fi_txn_options options = {.is_serializable = client->work->way == SERIALIZABLE};
     elle_begin(client->history, atomic_fetch_add(&client->work->clock, 1));
-    DB_OK(fi_db_txn_begin(client->work->db, &options, &client->txn, &err));
+    DB_OK(fi_txn_begin(client->work->db, &options, &client->txn, &err));
     client->ops_left = 1 + (unsigned)test_random_below(&client->random, OPS_MAX);
     client->is_open = true;
 }
@@ -234,8 +233,8 @@ static void
 end(struct client *client)
 {
     firn_error err;
-    int rc = fi_db_txn_commit(client->txn, client->work->durability, &err);
-    fi_db_txn_close(client->txn);
+    int rc = fi_txn_commit(client->txn, client->work->durability, &err);
+    fi_txn_close(client->txn);
     if (rc != FIRN_OK) {
         DB_FAILS(rc, FIRN_CONFLICT, "by another commit");
     }
@@ -249,11 +248,11 @@ static void
 begin_second_half(struct client *client)
 {
     firn_error err;
-    const struct fi_db_txn_options options = {0};
-    int rc = fi_db_txn_commit(client->txn, client->work->durability, &err);
+    const struct fi_txn_options options = {0};
+    int rc = fi_txn_commit(client->txn, client->work->durability, &err);
     assert_true(rc == FIRN_OK || rc == FIRN_CONFLICT);
-    fi_db_txn_close(client->txn);
-    DB_OK(fi_db_txn_begin(client->work->db, &options, &client->txn, &err));
+    fi_txn_close(client->txn);
+    DB_OK(fi_txn_begin(client->work->db, &options, &client->txn, &err));
 }
 
 static void
@@ -567,13 +566,13 @@ struct whole {
 
 /* All keys hold one number, forwards and backwards, however often they are looked at. */
 static uint64_t
-look_through(struct whole *whole, struct firn_db_txn *txn, bool is_back)
+look_through(struct whole *whole, struct firn_txn *txn, bool is_back)
 {
     firn_error err;
     struct firn_db_cursor *cursor;
     uint64_t number = 0;
     unsigned count = 0;
-    DB_OK(fi_db_txn_cursor_open(txn, whole->keyspace, NULL, &cursor, &err));
+    DB_OK(fi_txn_cursor_open(txn, whole->keyspace, NULL, &cursor, &err));
     DB_OK(is_back ? fi_db_cursor_last(cursor, &err) : fi_db_cursor_first(cursor, &err));
     while (fi_db_cursor_valid(cursor)) {
         uint64_t found = fi_load_le64(fi_db_cursor_value(cursor).data);
@@ -592,14 +591,14 @@ look_again_and_again(void *arg)
 {
     struct whole *whole = arg;
     firn_error err;
-    const struct fi_db_txn_options options = {.is_read_only = true};
+    const struct fi_txn_options options = {.is_read_only = true};
     while (!atomic_load(&whole->is_over)) {
-        struct firn_db_txn *txn;
-        DB_OK(fi_db_txn_begin(whole->db, &options, &txn, &err));
+        struct firn_txn *txn;
+        DB_OK(fi_txn_begin(whole->db, &options, &txn, &err));
         uint64_t number = look_through(whole, txn, false);
         assert_int_equal(look_through(whole, txn, true), number);
-        DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
-        fi_db_txn_close(txn);
+        DB_OK(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+        fi_txn_close(txn);
         atomic_fetch_add(&whole->looks, 1);
     }
     return NULL;
@@ -609,18 +608,18 @@ static void
 write_whole(struct whole *whole, uint64_t number)
 {
     firn_error err;
-    const struct fi_db_txn_options options = {0};
-    struct firn_db_txn *txn;
+    const struct fi_txn_options options = {0};
+    struct firn_txn *txn;
     uint8_t value[8];
     fi_store_le64(value, number);
-    DB_OK(fi_db_txn_begin(whole->db, &options, &txn, &err));
+    DB_OK(fi_txn_begin(whole->db, &options, &txn, &err));
     for (uint64_t i = 0; i < WHOLE_KEYS; i++) {
         uint8_t key[8];
         fi_store_be64(key, i * 7 % WHOLE_KEYS);
-        DB_OK(fi_db_txn_put(txn, whole->keyspace, firn_bytes(key, 8), firn_bytes(value, 8), &err));
+        DB_OK(fi_txn_put(txn, whole->keyspace, firn_bytes(key, 8), firn_bytes(value, 8), &err));
     }
-    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_OS, &err));
-    fi_db_txn_close(txn);
+    DB_OK(fi_txn_commit(txn, FIRN_DURABILITY_OS, &err));
+    fi_txn_close(txn);
 }
 
 /* S-C2 */
@@ -669,18 +668,18 @@ count_up(void *arg)
     struct counting *counting = arg;
     firn_error err;
     for (unsigned i = 0; i < counting->tries; i++) {
-        const struct fi_db_txn_options options = {0};
-        struct firn_db_txn *txn;
+        const struct fi_txn_options options = {0};
+        struct firn_txn *txn;
         struct fi_buf out = {0};
         uint8_t value[8];
-        DB_OK(fi_db_txn_begin(counting->db, &options, &txn, &err));
-        int rc = fi_db_txn_get(txn, counting->keyspace, firn_str("c"), &out, &err);
+        DB_OK(fi_txn_begin(counting->db, &options, &txn, &err));
+        int rc = fi_txn_get(txn, counting->keyspace, firn_str("c"), &out, &err);
         fi_store_le64(value, (rc == FIRN_OK ? fi_load_le64(out.data) : 0) + 1);
-        DB_OK(fi_db_txn_put(txn, counting->keyspace, firn_str("c"), firn_bytes(value, 8), &err));
-        rc = fi_db_txn_commit(txn, FIRN_DURABILITY_OS, &err);
+        DB_OK(fi_txn_put(txn, counting->keyspace, firn_str("c"), firn_bytes(value, 8), &err));
+        rc = fi_txn_commit(txn, FIRN_DURABILITY_OS, &err);
         assert_true(rc == FIRN_OK || rc == FIRN_CONFLICT);
         atomic_fetch_add(&counting->successes, rc == FIRN_OK);
-        fi_db_txn_close(txn);
+        fi_txn_close(txn);
         fi_buf_deinit(&out);
     }
     return NULL;

@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "inspect/inspect.h"
 #include "support/store/txn_support.h"
-#include "txn/db_txn_internal.h"
+#include "txn/txn_internal.h"
 
 /* ---- what is seen ---- */
 
@@ -15,7 +15,7 @@ a_transaction_sees_the_state_of_its_beginning(void **state)
 {
     db_support_put(scene.k, "a", "1");
     db_support_put(scene.k, "b", "1");
-    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_txn *txn = begin(&snapshot);
     db_support_put(scene.k, "a", "2");
     db_support_put(scene.k, "c", "2");
     assert_true(equal(get(txn, "a"), "1"));
@@ -33,7 +33,7 @@ own_writes_are_seen_and_others_see_them_after_the_commit(void **state)
 {
     db_support_put(scene.k, "a", "1");
     db_support_put(scene.k, "d", "1");
-    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_txn *txn = begin(&snapshot);
     put(txn, "b", "2");
     delete_key(txn, "a");
     assert_null(get(txn, "a"));
@@ -41,7 +41,7 @@ own_writes_are_seen_and_others_see_them_after_the_commit(void **state)
     assert_string_equal(walk(txn, false), "b=2 d=1 ");
     assert_string_equal(walk(txn, true), "d=1 b=2 ");
     assert_string_equal(db_support_keys(scene.k, NULL, false), "a d ");
-    struct firn_db_txn *other = begin(&snapshot);
+    struct firn_txn *other = begin(&snapshot);
     commit(txn);
     assert_string_equal(db_support_keys(scene.k, NULL, false), "b d ");
     assert_string_equal(walk(other, false), "a=1 d=1 ");
@@ -54,7 +54,7 @@ own_range_deletes_hide_what_came_before_them(void **state)
     for (char c = 'a'; c <= 'h'; c++) {
         db_support_put(scene.k, (char[]){c, 0}, "1");
     }
-    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_txn *txn = begin(&snapshot);
     put(txn, "c", "2");
     delete_range(txn, "b", "g");
     put(txn, "d", "3");
@@ -80,7 +80,7 @@ cursors_turn_seek_and_keep_their_bounds_over_own_writes(void **state)
     db_support_put(scene.k, "b", "1");
     db_support_put(scene.k, "d", "1");
     db_support_put(scene.k, "f", "1");
-    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_txn *txn = begin(&snapshot);
     put(txn, "a", "2");
     put(txn, "c", "2");
     put(txn, "d", "2");
@@ -152,9 +152,9 @@ a_cursor_follows_what_is_written_while_it_is_open(void **state)
     db_support_put(scene.k, "a", "1");
     db_support_put(scene.k, "c", "1");
     db_support_put(scene.k, "e", "1");
-    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_txn *txn = begin(&snapshot);
     uint64_t savepoint;
-    DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
+    DB_OK(fi_txn_savepoint(txn, &savepoint, &err));
     struct firn_db_cursor *cursor = open_cursor(txn, NULL);
     DB_OK(fi_db_cursor_first(cursor, &err));
     put(txn, "b", "2");
@@ -165,7 +165,7 @@ a_cursor_follows_what_is_written_while_it_is_open(void **state)
     assert_int_equal(fi_db_cursor_value(cursor).data[0], '2');
     DB_OK(fi_db_cursor_next(cursor, &err));
     assert_int_equal(fi_db_cursor_key(cursor).data[0], 'e');
-    DB_OK(fi_db_txn_rollback_to(txn, savepoint, &err));
+    DB_OK(fi_txn_rollback_to(txn, savepoint, &err));
     DB_OK(fi_db_cursor_prev(cursor, &err));
     assert_int_equal(fi_db_cursor_key(cursor).data[0], 'c');
     DB_OK(fi_db_cursor_prev(cursor, &err));
@@ -178,13 +178,13 @@ static void
 a_transaction_writes_into_several_keyspaces_at_once(void **state)
 {
     firn_error err;
-    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_txn *txn = begin(&snapshot);
     struct firn_db_keyspace *later = db_support_keyspace(scene.db, "later");
     struct fi_buf out = {0};
     put(txn, "a", "1");
-    DB_FAILS(fi_db_txn_get(txn, later, firn_str("a"), &out, &err), FIRN_NOT_FOUND, "later");
-    DB_OK(fi_db_txn_put(txn, later, firn_str("a"), firn_str("2"), &err));
-    DB_OK(fi_db_txn_get(txn, later, firn_str("a"), &out, &err));
+    DB_FAILS(fi_txn_get(txn, later, firn_str("a"), &out, &err), FIRN_NOT_FOUND, "later");
+    DB_OK(fi_txn_put(txn, later, firn_str("a"), firn_str("2"), &err));
+    DB_OK(fi_txn_get(txn, later, firn_str("a"), &out, &err));
     assert_int_equal(out.data[0], '2');
     fi_buf_deinit(&out);
     assert_string_equal(walk(txn, false), "a=1 ");
@@ -204,27 +204,27 @@ a_savepoint_takes_back_what_came_after_it(void **state)
     uint64_t last;
     db_support_put(scene.k, "a", "0");
     db_support_put(scene.k, "r", "0");
-    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_txn *txn = begin(&snapshot);
     put(txn, "a", "1");
-    DB_OK(fi_db_txn_savepoint(txn, &outer, &err));
+    DB_OK(fi_txn_savepoint(txn, &outer, &err));
     put(txn, "a", "2");
     put(txn, "b", "2");
-    DB_OK(fi_db_txn_savepoint(txn, &inner, &err));
+    DB_OK(fi_txn_savepoint(txn, &inner, &err));
     delete_key(txn, "a");
     delete_range(txn, "b", "z");
     put(txn, "c", "3");
-    DB_OK(fi_db_txn_savepoint(txn, &last, &err));
+    DB_OK(fi_txn_savepoint(txn, &last, &err));
     assert_string_equal(walk(txn, false), "c=3 ");
-    DB_OK(fi_db_txn_rollback_to(txn, inner, &err));
+    DB_OK(fi_txn_rollback_to(txn, inner, &err));
     assert_string_equal(walk(txn, false), "a=2 b=2 r=0 ");
-    DB_FAILS(fi_db_txn_rollback_to(txn, last, &err), FIRN_NOT_FOUND, "has no savepoint 3");
+    DB_FAILS(fi_txn_rollback_to(txn, last, &err), FIRN_NOT_FOUND, "has no savepoint 3");
     put(txn, "d", "4");
-    DB_OK(fi_db_txn_rollback_to(txn, inner, &err)); /* it is still set */
-    DB_OK(fi_db_txn_release(txn, inner, &err));
-    DB_FAILS(fi_db_txn_release(txn, inner, &err), FIRN_NOT_FOUND, "has no savepoint 2");
+    DB_OK(fi_txn_rollback_to(txn, inner, &err)); /* it is still set */
+    DB_OK(fi_txn_release(txn, inner, &err));
+    DB_FAILS(fi_txn_release(txn, inner, &err), FIRN_NOT_FOUND, "has no savepoint 2");
     put(txn, "e", "5");
     assert_string_equal(walk(txn, false), "a=2 b=2 e=5 r=0 ");
-    DB_OK(fi_db_txn_rollback_to(txn, outer, &err));
+    DB_OK(fi_txn_rollback_to(txn, outer, &err));
     assert_string_equal(walk(txn, false), "a=1 r=0 ");
     commit(txn);
     assert_string_equal(db_support_keys(scene.k, NULL, false), "a r ");
@@ -236,21 +236,21 @@ what_was_taken_back_is_no_write_and_read_all_the_same(void **state)
 {
     firn_error err;
     uint64_t savepoint;
-    struct firn_db_txn *txn = begin(&serializable);
+    struct firn_txn *txn = begin(&serializable);
     put(txn, "a", "1");
-    DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
+    DB_OK(fi_txn_savepoint(txn, &savepoint, &err));
     put(txn, "b", "1");
     delete_range(txn, "c", "d");
-    DB_OK(fi_db_txn_rollback_to(txn, savepoint, &err));
+    DB_OK(fi_txn_rollback_to(txn, savepoint, &err));
     db_support_put(scene.k, "b", "2");
     db_support_put(scene.k, "cc", "2");
     commit(txn);
     assert_value("b", "2");
     txn = begin(&serializable);
     put(txn, "a", "1");
-    DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
+    DB_OK(fi_txn_savepoint(txn, &savepoint, &err));
     assert_true(equal(get(txn, "b"), "2"));
-    DB_OK(fi_db_txn_rollback_to(txn, savepoint, &err));
+    DB_OK(fi_txn_rollback_to(txn, savepoint, &err));
     db_support_put(scene.k, "b", "3");
     conflicts(txn, "\"b\"");
 }
@@ -258,21 +258,21 @@ what_was_taken_back_is_no_write_and_read_all_the_same(void **state)
 /* ---- merges and times to live ---- */
 
 static void
-add(struct firn_db_txn *txn, int64_t number)
+add(struct firn_txn *txn, int64_t number)
 {
     firn_error err;
     uint8_t bytes[8];
     firn_number(number, bytes);
-    DB_OK(fi_db_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 8), &err));
+    DB_OK(fi_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 8), &err));
 }
 
 /* What get and a cursor show of "n". */
 static int64_t
-number_in(struct firn_db_txn *txn, bool is_back)
+number_in(struct firn_txn *txn, bool is_back)
 {
     firn_error err;
     struct fi_buf out = {0};
-    DB_OK(fi_db_txn_get(txn, scene.k, firn_str("n"), &out, &err));
+    DB_OK(fi_txn_get(txn, scene.k, firn_str("n"), &out, &err));
     assert_int_equal(out.size, 8);
     int64_t number = firn_number_of(out.data, out.size);
     fi_buf_deinit(&out);
@@ -285,12 +285,12 @@ number_in(struct firn_db_txn *txn, bool is_back)
 }
 
 static void
-put_number(struct firn_db_txn *txn, int64_t number)
+put_number(struct firn_txn *txn, int64_t number)
 {
     firn_error err;
     uint8_t bytes[8];
     firn_number(number, bytes);
-    DB_OK(fi_db_txn_put(txn, scene.k, firn_str("n"), firn_bytes(bytes, 8), &err));
+    DB_OK(fi_txn_put(txn, scene.k, firn_str("n"), firn_bytes(bytes, 8), &err));
 }
 
 static void
@@ -300,21 +300,19 @@ merges_add_to_the_view_and_to_own_writes(void **state)
     uint64_t savepoint;
     uint8_t bytes[8];
     firn_number(1, bytes);
-    struct firn_db_txn *txn = begin(&serializable);
+    struct firn_txn *txn = begin(&serializable);
     put_number(txn, 10);
     commit(txn);
     txn = begin(&serializable);
     add(txn, 5);
     assert_int_equal(number_in(txn, false), 15);
-    DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
+    DB_OK(fi_txn_savepoint(txn, &savepoint, &err));
     add(txn, -2);
     assert_int_equal(number_in(txn, true), 13);
-    DB_FAILS(
-        fi_db_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_MIN, firn_bytes(bytes, 8), &err),
-        FIRN_INVALID, "merged by another operator");
-    DB_FAILS(
-        fi_db_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 7), &err),
-        FIRN_INVALID, "");
+    DB_FAILS(fi_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_MIN, firn_bytes(bytes, 8), &err),
+             FIRN_INVALID, "merged by another operator");
+    DB_FAILS(fi_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 7), &err),
+             FIRN_INVALID, "");
     delete_key(txn, "n");
     add(txn, 1);
     assert_int_equal(number_in(txn, false), 1);
@@ -324,11 +322,11 @@ merges_add_to_the_view_and_to_own_writes(void **state)
     delete_range(txn, "m", "o");
     add(txn, 3);
     assert_int_equal(number_in(txn, false), 3);
-    DB_OK(fi_db_txn_rollback_to(txn, savepoint, &err));
+    DB_OK(fi_txn_rollback_to(txn, savepoint, &err));
     assert_int_equal(number_in(txn, true), 15);
     add(txn, 1);
-    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
-    fi_db_txn_close(txn);
+    DB_OK(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+    fi_txn_close(txn);
     txn = begin(&snapshot);
     assert_int_equal(number_in(txn, false), 16);
     /* A merge is a write, on either side. */
@@ -338,29 +336,29 @@ merges_add_to_the_view_and_to_own_writes(void **state)
     conflicts(txn, "\"n\"");
     /* Upon nothing. */
     txn = begin(&snapshot);
-    DB_OK(fi_db_txn_merge(txn, scene.k, firn_str("new"), FIRN_MERGE_APPEND, firn_str("ab"), &err));
-    DB_OK(fi_db_txn_merge(txn, scene.k, firn_str("new"), FIRN_MERGE_APPEND, firn_str("cd"), &err));
+    DB_OK(fi_txn_merge(txn, scene.k, firn_str("new"), FIRN_MERGE_APPEND, firn_str("ab"), &err));
+    DB_OK(fi_txn_merge(txn, scene.k, firn_str("new"), FIRN_MERGE_APPEND, firn_str("cd"), &err));
     assert_true(equal(get(txn, "new"), "abcd"));
     commit(txn);
     assert_value("new", "abcd");
 }
 
 static size_t
-size_in(struct firn_db_txn *txn, const char *key)
+size_in(struct firn_txn *txn, const char *key)
 {
     firn_error err;
     struct fi_buf out = {0};
-    DB_OK(fi_db_txn_get(txn, scene.k, firn_str(key), &out, &err));
+    DB_OK(fi_txn_get(txn, scene.k, firn_str(key), &out, &err));
     size_t size = out.size;
     fi_buf_deinit(&out);
     return size;
 }
 
 static void
-append(struct firn_db_txn *txn, const char *key, const char *operand)
+append(struct firn_txn *txn, const char *key, const char *operand)
 {
     firn_error err;
-    DB_OK(fi_db_txn_merge(txn, scene.k, firn_str(key), FIRN_MERGE_APPEND, firn_str(operand), &err));
+    DB_OK(fi_txn_merge(txn, scene.k, firn_str(key), FIRN_MERGE_APPEND, firn_str(operand), &err));
 }
 
 static void
@@ -368,22 +366,22 @@ appends_to_one_key_are_one_write_but_for_savepoints_between_them(void **state)
 {
     firn_error err;
     uint64_t savepoint;
-    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_txn *txn = begin(&snapshot);
     put(txn, "a", "a");
     for (unsigned i = 0; i < 300; i++) {
         append(txn, "log", "0123456789");
     }
     assert_int_equal(fi_db_batch_op_count(&txn->writes.batch), 2);
-    assert_true(fi_db_txn_writes_size_bytes(&txn->writes) < 8192);
+    assert_true(fi_txn_writes_size_bytes(&txn->writes) < 8192);
     assert_int_equal(size_in(txn, "log"), 3000);
-    DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
+    DB_OK(fi_txn_savepoint(txn, &savepoint, &err));
     append(txn, "log", "b");
     append(txn, "log", "c");
     append(txn, "a", "d");
     assert_int_equal(fi_db_batch_op_count(&txn->writes.batch), 4);
     assert_int_equal(size_in(txn, "log"), 3002);
     assert_true(equal(get(txn, "a"), "ad"));
-    DB_OK(fi_db_txn_rollback_to(txn, savepoint, &err));
+    DB_OK(fi_txn_rollback_to(txn, savepoint, &err));
     assert_int_equal(size_in(txn, "log"), 3000);
     assert_true(equal(get(txn, "a"), "a"));
     append(txn, "log", "e");
@@ -395,11 +393,11 @@ static void
 what_is_put_for_a_time_is_there_for_the_transaction(void **state)
 {
     firn_error err;
-    struct firn_db_txn *txn = begin(&snapshot);
-    DB_OK(fi_db_txn_put_ttl(txn, scene.k, firn_str("s"), firn_str("session"), 50, &err));
+    struct firn_txn *txn = begin(&snapshot);
+    DB_OK(fi_txn_put_ttl(txn, scene.k, firn_str("s"), firn_str("session"), 50, &err));
     assert_true(equal(get(txn, "s"), "session"));
     assert_string_equal(walk(txn, false), "s=session ");
-    DB_FAILS(fi_db_txn_merge(txn, scene.k, firn_str("s"), FIRN_MERGE_APPEND, firn_str("x"), &err),
+    DB_FAILS(fi_txn_merge(txn, scene.k, firn_str("s"), FIRN_MERGE_APPEND, firn_str("x"), &err),
              FIRN_INVALID, "put with a time to live");
     commit(txn);
     txn = begin(&snapshot);
@@ -420,13 +418,13 @@ a_write_set_beyond_the_budget_is_refused_and_the_transaction_goes_on(void **stat
     enum { VALUE = 64 << 10 };
     static uint8_t value[VALUE];
     firn_error err;
-    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_txn *txn = begin(&snapshot);
     unsigned count = 0;
     int rc;
     for (;; count++) {
         char key[16];
         (void)snprintf(key, sizeof key, "%u", count);
-        rc = fi_db_txn_put(txn, scene.k, firn_str(key), firn_bytes(value, VALUE), &err);
+        rc = fi_txn_put(txn, scene.k, firn_str(key), firn_bytes(value, VALUE), &err);
         if (rc != FIRN_OK) {
             break;
         }
@@ -437,16 +435,16 @@ a_write_set_beyond_the_budget_is_refused_and_the_transaction_goes_on(void **stat
     assert_true(equal(get(txn, "small"), "1"));
     uint64_t savepoint = 0;
     do {
-        rc = fi_db_txn_savepoint(txn, &savepoint, &err);
+        rc = fi_txn_savepoint(txn, &savepoint, &err);
     } while (rc == FIRN_OK);
     DB_FAILS(rc, FIRN_LIMIT, "would take more");
     commit(txn);
     assert_value("small", "1");
     static uint8_t long_key[FIRN_KEY_SIZE_MAX + 1];
     txn = begin(&snapshot);
-    DB_FAILS(fi_db_txn_put(txn, scene.k, firn_bytes(long_key, sizeof long_key), firn_str(""), &err),
+    DB_FAILS(fi_txn_put(txn, scene.k, firn_bytes(long_key, sizeof long_key), firn_str(""), &err),
              FIRN_LIMIT, "key of 524289 bytes");
-    DB_OK(fi_db_txn_delete(txn, scene.k, firn_bytes(long_key, FIRN_KEY_SIZE_MAX), &err));
+    DB_OK(fi_txn_delete(txn, scene.k, firn_bytes(long_key, FIRN_KEY_SIZE_MAX), &err));
     commit(txn);
 }
 
@@ -456,24 +454,24 @@ what_is_written_over_takes_no_room_for_long(void **state)
     enum { WRITES = 60000 }; /* three times as much as there is room for */
     firn_error err;
     uint64_t savepoint;
-    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_txn *txn = begin(&snapshot);
     struct firn_db_cursor *cursor = open_cursor(txn, NULL);
     char value[160];
     for (unsigned i = 0; i < WRITES; i++) {
         (void)snprintf(value, sizeof value, "%0140u", i);
         put(txn, i % 2 == 0 ? "a" : "b", value);
         if (i == WRITES / 2) {
-            DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
+            DB_OK(fi_txn_savepoint(txn, &savepoint, &err));
             DB_OK(fi_db_cursor_first(cursor, &err));
         }
     }
     DB_OK(fi_db_cursor_next(cursor, &err));
     firn_slice found = fi_db_cursor_value(cursor);
     assert_memory_equal(found.data + found.size - 5, "59999", 5);
-    DB_OK(fi_db_txn_rollback_to(txn, savepoint, &err));
+    DB_OK(fi_txn_rollback_to(txn, savepoint, &err));
     fi_db_cursor_close(cursor);
-    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
-    fi_db_txn_close(txn);
+    DB_OK(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+    fi_txn_close(txn);
     assert_string_equal(db_support_get(scene.k, "a") + 135, "30000");
     assert_string_equal(db_support_get(scene.k, "b") + 135, "29999");
     firn_store_statistics stats;
@@ -489,7 +487,7 @@ large_values_that_are_written_over_make_room(void **state)
     firn_error err;
     uint8_t *value = calloc(1, LARGE);
     assert_non_null(value);
-    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_txn *txn = begin(&snapshot);
     for (unsigned i = 0; i < SMALL; i++) {
         char key[16];
         (void)snprintf(key, sizeof key, "%u", i);
@@ -497,7 +495,7 @@ large_values_that_are_written_over_make_room(void **state)
     }
     for (unsigned i = 0; i < TIMES; i++) {
         value[0] = (uint8_t)i;
-        DB_OK(fi_db_txn_put(txn, scene.k, firn_str("large"), firn_bytes(value, LARGE), &err));
+        DB_OK(fi_txn_put(txn, scene.k, firn_str("large"), firn_bytes(value, LARGE), &err));
     }
     commit(txn);
     free(value);
@@ -512,25 +510,25 @@ writes_at_the_limit_do_not_tidy_in_vain(void **state)
     firn_error err;
     uint64_t savepoint;
     uint8_t value[VALUE] = {0};
-    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_txn *txn = begin(&snapshot);
     for (unsigned i = 0; i < 12000; i++) {
         put(txn, "a", "1");
-        DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
-        DB_OK(fi_db_txn_put(txn, scene.k, firn_str("b"), firn_bytes(value, VALUE), &err));
+        DB_OK(fi_txn_savepoint(txn, &savepoint, &err));
+        DB_OK(fi_txn_put(txn, scene.k, firn_str("b"), firn_bytes(value, VALUE), &err));
     }
     unsigned key = 0;
-    while (fi_db_txn_put(txn, scene.k, firn_bytes(&key, sizeof key), firn_bytes(value, VALUE),
-                         &err) == FIRN_OK) {
+    while (fi_txn_put(txn, scene.k, firn_bytes(&key, sizeof key), firn_bytes(value, VALUE), &err) ==
+           FIRN_OK) {
         key++;
     }
     uint64_t changes = txn->writes.changes;
     for (unsigned i = 0; i < TRIES; i++) {
-        DB_FAILS(fi_db_txn_put(txn, scene.k, firn_bytes(&key, sizeof key), firn_bytes(value, VALUE),
-                               &err),
-                 FIRN_LIMIT, "would take more");
+        DB_FAILS(
+            fi_txn_put(txn, scene.k, firn_bytes(&key, sizeof key), firn_bytes(value, VALUE), &err),
+            FIRN_LIMIT, "would take more");
     }
     assert_int_equal(txn->writes.changes, changes); /* tidying is one */
-    assert_int_equal(fi_db_txn_rollback_to(txn, 1, &err), FIRN_OK);
+    assert_int_equal(fi_txn_rollback_to(txn, 1, &err), FIRN_OK);
     put(txn, "small", "1");
     commit(txn);
     assert_value("small", "1");
@@ -549,31 +547,31 @@ what_has_ended_refuses_everything(void **state)
         struct fi_buf out = {0};
         uint64_t savepoint;
         struct firn_db_cursor *none;
-        struct firn_db_txn *txn = begin(&serializable);
+        struct firn_txn *txn = begin(&serializable);
         struct firn_db_cursor *cursor = open_cursor(txn, NULL);
         put(txn, "a", "1");
         DB_OK(fi_db_cursor_first(cursor, &err));
         if (way == 0) {
-            DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+            DB_OK(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
         } else if (way == 1) {
-            DB_OK(fi_db_txn_rollback(txn, &err));
+            DB_OK(fi_txn_rollback(txn, &err));
         } else {
             db_support_put(scene.k, "a", "2");
-            DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT, "");
+            DB_FAILS(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT, "");
         }
         const char *text = texts[way];
-        DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_MISUSE, text);
-        DB_FAILS(fi_db_txn_rollback(txn, &err), FIRN_MISUSE, text);
-        DB_FAILS(fi_db_txn_get(txn, scene.k, firn_str("a"), &out, &err), FIRN_MISUSE, text);
-        DB_FAILS(fi_db_txn_put(txn, scene.k, firn_str("a"), firn_str(""), &err), FIRN_MISUSE, text);
-        DB_FAILS(fi_db_txn_delete(txn, scene.k, firn_str("a"), &err), FIRN_MISUSE, text);
-        DB_FAILS(fi_db_txn_delete_range(txn, scene.k, firn_str("a"), firn_str("b"), &err),
-                 FIRN_MISUSE, text);
-        DB_FAILS(fi_db_txn_cursor_open(txn, scene.k, NULL, &none, &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_txn_rollback(txn, &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_txn_get(txn, scene.k, firn_str("a"), &out, &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_txn_put(txn, scene.k, firn_str("a"), firn_str(""), &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_txn_delete(txn, scene.k, firn_str("a"), &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_txn_delete_range(txn, scene.k, firn_str("a"), firn_str("b"), &err), FIRN_MISUSE,
+                 text);
+        DB_FAILS(fi_txn_cursor_open(txn, scene.k, NULL, &none, &err), FIRN_MISUSE, text);
         assert_null(none);
-        DB_FAILS(fi_db_txn_savepoint(txn, &savepoint, &err), FIRN_MISUSE, text);
-        DB_FAILS(fi_db_txn_rollback_to(txn, 1, &err), FIRN_MISUSE, text);
-        DB_FAILS(fi_db_txn_release(txn, 1, &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_txn_savepoint(txn, &savepoint, &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_txn_rollback_to(txn, 1, &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_txn_release(txn, 1, &err), FIRN_MISUSE, text);
         assert_false(fi_db_cursor_valid(cursor));
         assert_int_equal(fi_db_cursor_key(cursor).size, 0);
         DB_FAILS(fi_db_cursor_next(cursor, &err), FIRN_MISUSE, "the transaction of the cursor");
@@ -582,7 +580,7 @@ what_has_ended_refuses_everything(void **state)
         DB_FAILS(fi_db_cursor_last(cursor, &err), FIRN_MISUSE, "the transaction of the cursor");
         DB_FAILS(fi_db_cursor_seek(cursor, firn_str("a"), &err), FIRN_MISUSE, "the transaction");
         DB_FAILS(fi_db_cursor_seek_before(cursor, firn_str("a"), &err), FIRN_MISUSE, "the tr");
-        fi_db_txn_close(txn);
+        fi_txn_close(txn);
         fi_db_cursor_close(cursor);
     }
 }
@@ -591,22 +589,22 @@ static void
 a_store_with_open_transactions_does_not_close(void **state)
 {
     firn_error err;
-    struct firn_db_txn *open = begin(&snapshot);
-    struct firn_db_txn *ended = begin(&snapshot);
-    DB_OK(fi_db_txn_rollback(ended, &err));
+    struct firn_txn *open = begin(&snapshot);
+    struct firn_txn *ended = begin(&snapshot);
+    DB_OK(fi_txn_rollback(ended, &err));
     DB_FAILS(fi_db_close(scene.db, &err), FIRN_MISUSE,
              "1 cursors, snapshots, transactions or pins are open");
     put(open, "a", "1");
     commit(open);
     DB_OK(fi_db_close(scene.db, &err));
     /* What has ended needs the store no more. */
-    DB_FAILS(fi_db_txn_commit(ended, FIRN_DURABILITY_DEFAULT, &err), FIRN_MISUSE, "rolled back");
-    fi_db_txn_close(ended);
+    DB_FAILS(fi_txn_commit(ended, FIRN_DURABILITY_DEFAULT, &err), FIRN_MISUSE, "rolled back");
+    fi_txn_close(ended);
     scene.db = db_support_open(scene.support.dir);
     scene.k = db_support_keyspace(scene.db, "k");
     assert_value("a", "1");
     /* Giving up the store takes transactions and cursors with it, in any order. */
-    struct firn_db_txn *gone = begin(&serializable);
+    struct firn_txn *gone = begin(&serializable);
     (void)open_cursor(gone, NULL);
     put(begin(&snapshot), "a", "2");
     (void)open_cursor(gone, NULL);
@@ -622,12 +620,12 @@ a_transaction_for_reading_refuses_writes_and_commits(void **state)
 {
     firn_error err;
     db_support_put(scene.k, "a", "1");
-    struct firn_db_txn *txn = begin(&reading);
-    DB_FAILS(fi_db_txn_put(txn, scene.k, firn_str("a"), firn_str("2"), &err), FIRN_READ_ONLY,
+    struct firn_txn *txn = begin(&reading);
+    DB_FAILS(fi_txn_put(txn, scene.k, firn_str("a"), firn_str("2"), &err), FIRN_READ_ONLY,
              "begun for reading only");
-    DB_FAILS(fi_db_txn_delete(txn, scene.k, firn_str("a"), &err), FIRN_READ_ONLY, "reading only");
-    DB_FAILS(fi_db_txn_delete_range(txn, scene.k, firn_str("a"), firn_str("b"), &err),
-             FIRN_READ_ONLY, "reading only");
+    DB_FAILS(fi_txn_delete(txn, scene.k, firn_str("a"), &err), FIRN_READ_ONLY, "reading only");
+    DB_FAILS(fi_txn_delete_range(txn, scene.k, firn_str("a"), firn_str("b"), &err), FIRN_READ_ONLY,
+             "reading only");
     assert_true(equal(get(txn, "a"), "1"));
     db_support_put(scene.k, "a", "2");
     assert_true(equal(get(txn, "a"), "1"));
@@ -641,9 +639,9 @@ a_transaction_for_reading_refuses_writes_and_commits(void **state)
     assert_true(equal(get(txn, "a"), "2"));
     assert_string_equal(walk(txn, false), "a=2 ");
     assert_string_equal(walk(txn, true), "a=2 ");
-    DB_FAILS(fi_db_txn_put(txn, scene.k, firn_str("a"), firn_str("3"), &err), FIRN_READ_ONLY,
+    DB_FAILS(fi_txn_put(txn, scene.k, firn_str("a"), firn_str("3"), &err), FIRN_READ_ONLY,
              "open for reading only");
-    DB_FAILS(fi_db_txn_put(txn, k, firn_str("a"), firn_str("3"), &err), FIRN_INVALID,
+    DB_FAILS(fi_txn_put(txn, k, firn_str("a"), firn_str("3"), &err), FIRN_INVALID,
              "of another store");
     commit(txn);
     DB_OK(fi_db_close(scene.db, &err));
@@ -660,11 +658,11 @@ a_reader_that_moves_on_leaves_its_transactions_where_they_are(void **state)
     db_support_put(k, "a", "1");
     DB_OK(fi_db_open(scene.support.dir, &db_support_read_only, &scene.db, &err));
     scene.k = db_support_keyspace(scene.db, "k");
-    struct firn_db_txn *before = begin(&snapshot);
+    struct firn_txn *before = begin(&snapshot);
     db_support_put(k, "a", "2");
     DB_OK(fi_db_maintain_compact(own, NULL, &err));
     DB_OK(fi_db_refresh(scene.db, &err));
-    struct firn_db_txn *after = begin(&snapshot);
+    struct firn_txn *after = begin(&snapshot);
     assert_true(equal(get(before, "a"), "1"));
     assert_string_equal(walk(before, true), "a=1 ");
     assert_true(equal(get(after, "a"), "2"));
@@ -690,15 +688,14 @@ a_commit_without_space_leaves_no_trace_and_can_be_tried_again(void **state)
     DB_OK(fi_db_memory_open(LIMIT, &options, &db, &err));
     scene.db = db;
     scene.k = db_support_keyspace(db, "k");
-    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_txn *txn = begin(&snapshot);
     put(txn, "small", "1");
     for (unsigned i = 0; i < 8; i++) {
-        DB_OK(
-            fi_db_txn_put(txn, scene.k, firn_bytes(&i, sizeof i), firn_bytes(value, VALUE), &err));
+        DB_OK(fi_txn_put(txn, scene.k, firn_bytes(&i, sizeof i), firn_bytes(value, VALUE), &err));
     }
-    DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_OS, &err), FIRN_NO_SPACE, "");
-    DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_OS, &err), FIRN_MISUSE, "commit that failed");
-    fi_db_txn_close(txn);
+    DB_FAILS(fi_txn_commit(txn, FIRN_DURABILITY_OS, &err), FIRN_NO_SPACE, "");
+    DB_FAILS(fi_txn_commit(txn, FIRN_DURABILITY_OS, &err), FIRN_MISUSE, "commit that failed");
+    fi_txn_close(txn);
     assert_string_equal(db_support_keys(scene.k, NULL, false), "");
     txn = begin(&snapshot);
     assert_null(get(txn, "small"));
@@ -718,32 +715,32 @@ keyspaces_that_were_dropped_or_are_firns_own_are_refused(void **state)
     struct fi_buf out = {0};
     struct firn_db_keyspace *doomed = db_support_keyspace(scene.db, "doomed");
     struct firn_db_keyspace *system = db_support_keyspace(scene.db, "firn.own");
-    struct firn_db_view *view;
+    struct firn_snapshot *view;
     db_support_put(doomed, "a", "1");
-    struct firn_db_txn *txn = begin(&snapshot);
-    struct firn_db_txn *reader = begin(&serializable);
-    DB_FAILS(fi_db_txn_put(txn, system, firn_str("a"), firn_str("1"), &err), FIRN_INVALID,
+    struct firn_txn *txn = begin(&snapshot);
+    struct firn_txn *reader = begin(&serializable);
+    DB_FAILS(fi_txn_put(txn, system, firn_str("a"), firn_str("1"), &err), FIRN_INVALID,
              "firn's own");
-    DB_OK(fi_db_view_open(scene.db, &view, &err));
+    DB_OK(fi_db_snapshot_open(scene.db, &view, &err));
     struct firn_db_cursor *none;
-    DB_FAILS(fi_db_txn_cursor_open(txn, scene.k, &(struct fi_db_cursor_options){.view = view},
-                                   &none, &err),
+    DB_FAILS(fi_txn_cursor_open(txn, scene.k, &(struct fi_db_cursor_options){.snapshot = view},
+                                &none, &err),
              FIRN_INVALID, "cannot be at a snapshot");
-    fi_db_view_close(view);
-    DB_OK(fi_db_txn_put(txn, doomed, firn_str("b"), firn_str("1"), &err));
-    DB_OK(fi_db_txn_get(reader, doomed, firn_str("a"), &out, &err));
+    fi_db_snapshot_close(view);
+    DB_OK(fi_txn_put(txn, doomed, firn_str("b"), firn_str("1"), &err));
+    DB_OK(fi_txn_get(reader, doomed, firn_str("a"), &out, &err));
     put(reader, "x", "1");
     DB_OK(fi_db_keyspace_drop(scene.db, "doomed", &err));
-    DB_OK(fi_db_txn_get(txn, doomed, firn_str("a"), &out, &err));
-    DB_FAILS(fi_db_txn_put(txn, doomed, firn_str("c"), firn_str("1"), &err), FIRN_CONFLICT,
+    DB_OK(fi_txn_get(txn, doomed, firn_str("a"), &out, &err));
+    DB_FAILS(fi_txn_put(txn, doomed, firn_str("c"), firn_str("1"), &err), FIRN_CONFLICT,
              "'doomed', into which the transaction writes, was dropped since it began");
-    DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT,
+    DB_FAILS(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT,
              "was dropped since the transaction began");
-    fi_db_txn_close(txn);
+    fi_txn_close(txn);
     txn = begin(&snapshot);
-    DB_FAILS(fi_db_txn_put(txn, doomed, firn_str("c"), firn_str("1"), &err), FIRN_MISUSE,
+    DB_FAILS(fi_txn_put(txn, doomed, firn_str("c"), firn_str("1"), &err), FIRN_MISUSE,
              "'doomed' was dropped");
-    fi_db_txn_close(txn);
+    fi_txn_close(txn);
     conflicts(reader, "'doomed', which the transaction has read, was dropped");
     fi_buf_deinit(&out);
 }
@@ -757,12 +754,12 @@ struct increment {
 };
 
 static int
-increment(void *ctx, struct firn_db_txn *txn, firn_error *err)
+increment(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     struct increment *increment = ctx;
     uint8_t value[8];
     struct fi_buf out = {0};
-    int rc = fi_db_txn_get(txn, scene.k, firn_str("n"), &out, err);
+    int rc = fi_txn_get(txn, scene.k, firn_str("n"), &out, err);
     uint64_t number = rc == FIRN_OK ? fi_load_le64(out.data) : 0;
     fi_buf_deinit(&out);
     if (increment->attempts++ < increment->interrupted) {
@@ -772,8 +769,7 @@ increment(void *ctx, struct firn_db_txn *txn, firn_error *err)
             FIRN_OK);
     }
     fi_store_le64(value, number + 1);
-    assert_int_equal(fi_db_txn_put(txn, scene.k, firn_str("n"), firn_bytes(value, 8), err),
-                     FIRN_OK);
+    assert_int_equal(fi_txn_put(txn, scene.k, firn_str("n"), firn_bytes(value, 8), err), FIRN_OK);
     return increment->result == FIRN_OK ? FIRN_OK
                                         : fi_error_set(err, increment->result, "the work gave up");
 }
@@ -794,29 +790,29 @@ running_a_transaction_tries_again_after_conflicts(void **state)
 {
     firn_error err;
     struct increment work = {.interrupted = 5};
-    struct fi_db_txn_run run = {.attempts_max = 10, .work = increment, .ctx = &work};
-    DB_OK(fi_db_txn_run(scene.db, &run, &err));
+    struct fi_txn_run run = {.attempts_max = 10, .work = increment, .ctx = &work};
+    DB_OK(fi_txn_run(scene.db, &run, &err));
     assert_int_equal(work.attempts, 6);
     assert_int_equal(number_now(), 501);
     work = (struct increment){.interrupted = 100};
-    DB_FAILS(fi_db_txn_run(scene.db, &run, &err), FIRN_CONFLICT, "key \"n\"");
+    DB_FAILS(fi_txn_run(scene.db, &run, &err), FIRN_CONFLICT, "key \"n\"");
     assert_int_equal(work.attempts, 10);
     assert_int_equal(number_now(), 1501);
     work = (struct increment){.result = FIRN_CANCELLED};
-    DB_FAILS(fi_db_txn_run(scene.db, &run, &err), FIRN_CANCELLED, "the work gave up");
+    DB_FAILS(fi_txn_run(scene.db, &run, &err), FIRN_CANCELLED, "the work gave up");
     assert_int_equal(work.attempts, 1);
     work = (struct increment){.result = FIRN_CONFLICT};
-    DB_FAILS(fi_db_txn_run(scene.db, &run, &err), FIRN_CONFLICT, "the work gave up");
+    DB_FAILS(fi_txn_run(scene.db, &run, &err), FIRN_CONFLICT, "the work gave up");
     assert_int_equal(work.attempts, 10);
     assert_int_equal(number_now(), 1501);
 }
 
 static int
-end_inside(void *ctx, struct firn_db_txn *txn, firn_error *err)
+end_inside(void *ctx, struct firn_txn *txn, firn_error *err)
 {
-    assert_int_equal(fi_db_txn_put(txn, scene.k, firn_str("z"), firn_str("1"), err), FIRN_OK);
-    return *(bool *)ctx ? fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, err)
-                        : fi_db_txn_rollback(txn, err);
+    assert_int_equal(fi_txn_put(txn, scene.k, firn_str("z"), firn_str("1"), err), FIRN_OK);
+    return *(bool *)ctx ? fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, err)
+                        : fi_txn_rollback(txn, err);
 }
 
 static void
@@ -824,11 +820,11 @@ work_may_end_its_transaction_itself(void **state)
 {
     firn_error err;
     bool commits = false;
-    struct fi_db_txn_run run = {.attempts_max = 1, .work = end_inside, .ctx = &commits};
-    DB_OK(fi_db_txn_run(scene.db, &run, &err));
+    struct fi_txn_run run = {.attempts_max = 1, .work = end_inside, .ctx = &commits};
+    DB_OK(fi_txn_run(scene.db, &run, &err));
     assert_value("z", NULL);
     commits = true;
-    DB_OK(fi_db_txn_run(scene.db, &run, &err));
+    DB_OK(fi_txn_run(scene.db, &run, &err));
     assert_value("z", "1");
 }
 

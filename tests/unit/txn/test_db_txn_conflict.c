@@ -6,7 +6,7 @@
 #include "inspect/inspect.h"
 #include "store/db_internal.h"
 #include "support/store/txn_support.h"
-#include "txn/db_txn_internal.h"
+#include "txn/txn_internal.h"
 
 /* ---- conflicts ---- */
 
@@ -18,8 +18,8 @@ the_first_of_two_that_write_a_key_wins(void **state)
     DB_OK(fi_db_put(scene.k, firn_bytes("a\0b", 3), firn_str("0"), FIRN_DURABILITY_DEFAULT, &err));
     for (int round = 0; round < ROUNDS; round++) {
         db_support_put(scene.k, "a", "0");
-        struct firn_db_txn *first = begin(&snapshot);
-        struct firn_db_txn *second = begin(&snapshot);
+        struct firn_txn *first = begin(&snapshot);
+        struct firn_txn *second = begin(&snapshot);
         assert_true(equal(get(first, "a"), "0"));
         assert_true(equal(get(second, "a"), "0"));
         put(first, "a", "1");
@@ -44,8 +44,8 @@ a_delete_is_a_write(void **state)
     firn_error err;
     for (int round = 0; round < 2 * ROUNDS; round++) {
         db_support_put(scene.k, "k", "0");
-        struct firn_db_txn *first = begin(&snapshot);
-        struct firn_db_txn *second = begin(&snapshot);
+        struct firn_txn *first = begin(&snapshot);
+        struct firn_txn *second = begin(&snapshot);
         assert_true(equal(get(first, "k"), "0"));
         if (round < ROUNDS) {
             delete_key(second, "k");
@@ -67,7 +67,7 @@ a_write_that_was_taken_back_is_still_a_write(void **state)
 {
     firn_error err;
     for (int round = 0; round < 2 * ROUNDS; round++) {
-        struct firn_db_txn *txn = begin(&snapshot);
+        struct firn_txn *txn = begin(&snapshot);
         assert_null(get(txn, "n"));
         db_support_put(scene.k, "n", "1");
         if (round < ROUNDS) {
@@ -97,7 +97,7 @@ a_write_that_has_expired_is_still_a_write(void **state)
 {
     firn_error err;
     for (int round = 0; round < ROUNDS; round++) {
-        struct firn_db_txn *txn = begin(&snapshot);
+        struct firn_txn *txn = begin(&snapshot);
         DB_OK(fi_db_put_ttl(scene.k, firn_str("n"), firn_str("1"), 10, FIRN_DURABILITY_DEFAULT,
                             &err));
         fi_os_sleep_ns(scene.support.os, 20000000);
@@ -115,9 +115,9 @@ a_load_is_a_write_of_its_keys(void **state)
 {
     firn_error err;
     struct firn_db_bulk *bulk;
-    struct firn_db_txn *writer = begin(&snapshot);
-    struct firn_db_txn *reader = begin(&serializable);
-    struct firn_db_txn *other = begin(&serializable);
+    struct firn_txn *writer = begin(&snapshot);
+    struct firn_txn *reader = begin(&serializable);
+    struct firn_txn *other = begin(&serializable);
     put(writer, "b", "1");
     assert_null(get(reader, "b"));
     assert_null(get(other, "c"));
@@ -137,10 +137,10 @@ static void
 readers_and_later_transactions_keep_no_tombstones(void **state)
 {
     firn_error err;
-    struct firn_db_txn *reader = begin(&reading);
+    struct firn_txn *reader = begin(&reading);
     db_support_put(scene.k, "n", "1");
     DB_OK(fi_db_delete(scene.k, firn_str("n"), FIRN_DURABILITY_DEFAULT, &err));
-    struct firn_db_txn *later = begin(&snapshot);
+    struct firn_txn *later = begin(&snapshot);
     DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     firn_store_statistics stats;
     DB_OK(fi_inspect_stats(scene.db, &stats, &err));
@@ -157,7 +157,7 @@ a_deleted_range_conflicts_with_writes_into_it(void **state)
 {
     for (int round = 0; round < ROUNDS; round++) {
         db_support_put(scene.k, "d", "0");
-        struct firn_db_txn *txn = begin(&snapshot);
+        struct firn_txn *txn = begin(&snapshot);
         delete_range(txn, "c", "f");
         db_support_put(scene.k, "b", "1");
         db_support_put(scene.k, "f", "1");
@@ -181,8 +181,8 @@ a_deleted_range_conflicts_with_writes_into_it(void **state)
 static void
 transactions_that_write_different_keys_all_commit(void **state)
 {
-    struct firn_db_txn *first = begin(&snapshot);
-    struct firn_db_txn *second = begin(&serializable);
+    struct firn_txn *first = begin(&snapshot);
+    struct firn_txn *second = begin(&serializable);
     put(first, "a", "1");
     put(second, "b", "1");
     assert_null(get(second, "c"));
@@ -196,12 +196,12 @@ static void
 write_skew_is_allowed_in_snapshots_and_not_in_series(void **state)
 {
     for (int mode = 0; mode < 2; mode++) {
-        const struct fi_db_txn_options *options = mode == 0 ? &snapshot : &serializable;
+        const struct fi_txn_options *options = mode == 0 ? &snapshot : &serializable;
         firn_error err;
         DB_OK(fi_db_delete_range(scene.k, firn_str(""), firn_str("~"), FIRN_DURABILITY_DEFAULT,
                                  &err));
-        struct firn_db_txn *first = begin(options);
-        struct firn_db_txn *second = begin(options);
+        struct firn_txn *first = begin(options);
+        struct firn_txn *second = begin(options);
         assert_null(get(first, "x"));
         put(first, "y", "1");
         assert_null(get(second, "y"));
@@ -232,7 +232,7 @@ a_serializable_transaction_conflicts_with_what_enters_a_range_it_walked(void **s
         static const char *const outside[] = {"g", "bb", "f0"};
         static const char *const inside[] = {"c", "cc", "d", "e", "f"};
         for (size_t i = 0; i < 3 + 5; i++) {
-            struct firn_db_txn *txn = begin(&serializable);
+            struct firn_txn *txn = begin(&serializable);
             struct firn_db_cursor *cursor = open_cursor(txn, NULL);
             if (i % 2 == 0) {
                 DB_OK(fi_db_cursor_seek(cursor, firn_str("c"), &err));
@@ -269,7 +269,7 @@ an_end_that_was_reached_has_been_read(void **state)
     firn_error err;
     db_support_put(scene.k, "m", "1");
     for (int way = 0; way < 4; way++) {
-        struct firn_db_txn *txn = begin(&serializable);
+        struct firn_txn *txn = begin(&serializable);
         struct firn_db_cursor *cursor = open_cursor(txn, NULL);
         if (way < 2) {
             DB_OK(fi_db_cursor_seek(cursor, firn_str(way == 0 ? "m" : "n"), &err));
@@ -297,7 +297,7 @@ an_end_that_was_reached_has_been_read(void **state)
 static void
 what_was_read_of_own_writes_does_not_conflict(void **state)
 {
-    struct firn_db_txn *txn = begin(&serializable);
+    struct firn_txn *txn = begin(&serializable);
     put(txn, "a", "1");
     assert_true(equal(get(txn, "a"), "1"));
     delete_range(txn, "m", "n");
@@ -315,7 +315,7 @@ very_many_reads_are_kept_roughly_and_lose_no_conflict(void **state)
     enum { KEYS = 6000 }; /* take more than what the reads of a transaction may */
     char key[40];
     for (unsigned read_all = 0; read_all < 2; read_all++) {
-        struct firn_db_txn *txn = begin(&serializable);
+        struct firn_txn *txn = begin(&serializable);
         for (unsigned i = 0; i < KEYS; i++) {
             (void)snprintf(key, sizeof key, "a rather long key number %06u", i * 7919 % KEYS * 2);
             assert_null(get(txn, key));
@@ -334,8 +334,8 @@ very_many_reads_are_kept_roughly_and_lose_no_conflict(void **state)
 static void
 a_restore_counts_as_a_write_to_every_key(void **state)
 {
-    struct firn_db_txn *before = begin(&snapshot);
-    struct firn_db_txn *empty = begin(&snapshot);
+    struct firn_txn *before = begin(&snapshot);
+    struct firn_txn *empty = begin(&snapshot);
     put(before, "a", "1");
     db_support_put(scene.k, "b", "1");
     fi_db_lead_begin(scene.db);
@@ -343,7 +343,7 @@ a_restore_counts_as_a_write_to_every_key(void **state)
     fi_db_lead_end(scene.db);
     conflicts(before, "was restored");
     commit(empty);
-    struct firn_db_txn *after = begin(&snapshot);
+    struct firn_txn *after = begin(&snapshot);
     put(after, "a", "1");
     commit(after);
 }
@@ -355,15 +355,15 @@ conflicts_show_keys_escaped_and_shortened(void **state)
     uint8_t key[300];
     memset(key, 'x', sizeof key);
     memcpy(key, "\x1b\"\\\xff", 4);
-    struct firn_db_txn *txn = begin(&snapshot);
-    DB_OK(fi_db_txn_put(txn, scene.k, firn_bytes(key, sizeof key), firn_str("1"), &err));
+    struct firn_txn *txn = begin(&snapshot);
+    DB_OK(fi_txn_put(txn, scene.k, firn_bytes(key, sizeof key), firn_str("1"), &err));
     DB_OK(fi_db_put(scene.k, firn_bytes(key, sizeof key), firn_str("2"), FIRN_DURABILITY_DEFAULT,
                     &err));
-    DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT,
+    DB_FAILS(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT,
              "key \"\\x1b\\x22\\x5c\\xffxxxx");
     assert_non_null(strstr(err.text, "xxx...\" of keyspace 'k'"));
     assert_true(strlen(err.text) < 250);
-    fi_db_txn_close(txn);
+    fi_txn_close(txn);
 }
 
 int

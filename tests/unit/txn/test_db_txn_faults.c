@@ -14,7 +14,7 @@
 #include "support/store/db_support.h"
 #include "support/test_alloc.h"
 #include "support/test_fault.h"
-#include "txn/db_txn.h"
+#include "txn/txn.h"
 
 enum { TXNS = 8 };
 
@@ -57,11 +57,11 @@ struct place {
 };
 
 static int
-walk(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_error *err)
+walk(struct firn_txn *txn, struct firn_db_keyspace *keyspace, firn_error *err)
 {
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FI_TRY(fi_db_txn_cursor_open(txn, keyspace, NULL, &cursor, err));
+    FI_TRY(fi_txn_cursor_open(txn, keyspace, NULL, &cursor, err));
     FI_TRY(fi_db_cursor_last(cursor, err));
     while (fi_db_cursor_valid(cursor)) {
         FI_TRY(fi_db_cursor_prev(cursor, err));
@@ -77,40 +77,40 @@ out:
 
 /* What is taken back again. */
 static int
-write_and_take_back(struct firn_db_txn *txn, const struct place *place, firn_error *err)
+write_and_take_back(struct firn_txn *txn, const struct place *place, firn_error *err)
 {
     uint64_t savepoint;
-    FI_TRY_RETURN(fi_db_txn_savepoint(txn, &savepoint, err));
-    FI_TRY_RETURN(fi_db_txn_put(txn, place->a, firn_str("junk"), firn_str("1"), err));
-    FI_TRY_RETURN(fi_db_txn_put_ttl(txn, place->a, firn_str("junk"), firn_str("1"), 1000, err));
+    FI_TRY_RETURN(fi_txn_savepoint(txn, &savepoint, err));
+    FI_TRY_RETURN(fi_txn_put(txn, place->a, firn_str("junk"), firn_str("1"), err));
+    FI_TRY_RETURN(fi_txn_put_ttl(txn, place->a, firn_str("junk"), firn_str("1"), 1000, err));
     FI_TRY_RETURN(
-        fi_db_txn_merge(txn, place->b, firn_str("k00"), FIRN_MERGE_APPEND, firn_str("x"), err));
-    FI_TRY_RETURN(fi_db_txn_delete_range(txn, place->b, firn_str("k"), firn_str("l"), err));
-    int rc = fi_db_txn_rollback_to(txn, savepoint, err);
+        fi_txn_merge(txn, place->b, firn_str("k00"), FIRN_MERGE_APPEND, firn_str("x"), err));
+    FI_TRY_RETURN(fi_txn_delete_range(txn, place->b, firn_str("k"), firn_str("l"), err));
+    int rc = fi_txn_rollback_to(txn, savepoint, err);
     if (rc != FIRN_OK) {
         /* Nothing was taken back: the range delete still hides everything. */
         struct fi_buf out = {0};
-        assert_int_equal(fi_db_txn_get(txn, place->b, firn_str("k00"), &out, NULL), FIRN_NOT_FOUND);
+        assert_int_equal(fi_txn_get(txn, place->b, firn_str("k00"), &out, NULL), FIRN_NOT_FOUND);
         fi_buf_deinit(&out);
     }
     return rc;
 }
 
 static int
-fill(struct firn_db_txn *txn, const struct place *place, unsigned i, firn_error *err)
+fill(struct firn_txn *txn, const struct place *place, unsigned i, firn_error *err)
 {
     char text[16];
     struct fi_buf out = {0};
     firn_slice key = key_of(i, text);
-    int rc = fi_db_txn_get(txn, place->a, key, &out, err);
+    int rc = fi_txn_get(txn, place->a, key, &out, err);
     rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     FI_TRY(rc);
-    FI_TRY(fi_db_txn_put(txn, place->b, key, firn_str("0"), err));
+    FI_TRY(fi_txn_put(txn, place->b, key, firn_str("0"), err));
     FI_TRY(write_and_take_back(txn, place, err));
-    FI_TRY(fi_db_txn_put(txn, place->a, key, firn_str("1"), err));
+    FI_TRY(fi_txn_put(txn, place->a, key, firn_str("1"), err));
     FI_TRY(walk(txn, place->a, err));
-    FI_TRY(fi_db_txn_delete_range(txn, place->b, firn_str("x"), firn_str("y"), err));
-    FI_TRY(fi_db_txn_put(txn, place->b, key, firn_str("1"), err));
+    FI_TRY(fi_txn_delete_range(txn, place->b, firn_str("x"), firn_str("y"), err));
+    FI_TRY(fi_txn_put(txn, place->b, key, firn_str("1"), err));
     if (must_conflict(i)) {
         FI_TRY(fi_db_put(place->b, firn_str("xx"), firn_str(""), FIRN_DURABILITY_OS, err));
     }
@@ -147,11 +147,11 @@ static void
 run_one(struct life *life, const struct place *place, unsigned i)
 {
     firn_error err;
-    struct firn_db_txn *txn;
-    const struct fi_db_txn_options options = {.is_serializable = i % 2 == 0};
+    struct firn_txn *txn;
+    const struct fi_txn_options options = {.is_serializable = i % 2 == 0};
     life->is_full[i] = i % 3 != 0;
     life->outcomes[i] = REFUSED;
-    int rc = fi_db_txn_begin(place->db, &options, &txn, &err);
+    int rc = fi_txn_begin(place->db, &options, &txn, &err);
     if (rc != FIRN_OK) {
         assert_null(txn);
         note(life, rc, &err);
@@ -159,14 +159,13 @@ run_one(struct life *life, const struct place *place, unsigned i)
     }
     rc = fill(txn, place, i, &err);
     if (rc == FIRN_OK) {
-        rc = fi_db_txn_commit(txn, life->is_full[i] ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS,
-                              &err);
+        rc = fi_txn_commit(txn, life->is_full[i] ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS, &err);
         assert_true(rc != FIRN_OK || !must_conflict(i));
-        assert_int_equal(fi_db_txn_rollback(txn, NULL), FIRN_MISUSE);
+        assert_int_equal(fi_txn_rollback(txn, NULL), FIRN_MISUSE);
         life->outcomes[i] = rc == FIRN_OK ? COMMITTED : may_come_back(life, rc) ? UNKNOWN : REFUSED;
     }
     note(life, rc == FIRN_CONFLICT && must_conflict(i) ? FIRN_OK : rc, &err);
-    fi_db_txn_close(txn);
+    fi_txn_close(txn);
     if (rc != FIRN_OK) {
         look_for_traces(life, place, i);
     }
@@ -216,12 +215,12 @@ verify(const struct life *life, struct fi_os_dir *dir, bool was_cut)
         assert_true(is_in_a || life->outcomes[i] != COMMITTED || !is_safe);
         assert_true(!is_in_a || life->outcomes[i] == COMMITTED || life->outcomes[i] == UNKNOWN);
     }
-    struct firn_db_txn *txn;
-    const struct fi_db_txn_options options = {.is_serializable = true};
-    DB_OK(fi_db_txn_begin(place.db, &options, &txn, &err));
+    struct firn_txn *txn;
+    const struct fi_txn_options options = {.is_serializable = true};
+    DB_OK(fi_txn_begin(place.db, &options, &txn, &err));
     DB_OK(fill(txn, &place, 90, &err));
-    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_FULL, &err));
-    fi_db_txn_close(txn);
+    DB_OK(fi_txn_commit(txn, FIRN_DURABILITY_FULL, &err));
+    fi_txn_close(txn);
     DB_OK(fi_db_close(place.db, &err));
 }
 

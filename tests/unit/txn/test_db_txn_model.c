@@ -15,7 +15,7 @@
 #include "store/db.h"
 #include "support/store/db_support.h"
 #include "support/test_random.h"
-#include "txn/db_txn.h"
+#include "txn/txn.h"
 
 enum { CHECKPOINTS = 4 };
 enum { KEYSPACES = 2, KEYS = 24, TXNS = 5, SAVEPOINTS = 6, CURSORS = 2, KEY_MAX = 12 };
@@ -37,7 +37,7 @@ struct model_cursor {
 };
 
 struct model_txn {
-    struct firn_db_txn *txn; /* NULL: there is none */
+    struct firn_txn *txn; /* NULL: there is none */
     bool is_serializable;
     bool is_read_only;
     uint64_t began; /* commits that it sees */
@@ -174,9 +174,9 @@ step_begin(struct world *world, struct model_txn *txn)
     txn->is_read_only = below(world, 10) == 0;
     txn->began = world->commits;
     memcpy(txn->seen, world->now, sizeof txn->seen);
-    const struct fi_db_txn_options options = {.is_serializable = txn->is_serializable,
-                                              .is_read_only = txn->is_read_only};
-    DB_OK(fi_db_txn_begin(world->db, &options, &txn->txn, &err));
+    const struct fi_txn_options options = {.is_serializable = txn->is_serializable,
+                                           .is_read_only = txn->is_read_only};
+    DB_OK(fi_txn_begin(world->db, &options, &txn->txn, &err));
 }
 
 static void
@@ -188,7 +188,7 @@ step_get(struct world *world, struct model_txn *txn)
     unsigned k = (unsigned)below(world, KEYSPACES);
     unsigned key = (unsigned)below(world, KEYS);
     uint64_t value = visible(txn, k, key);
-    int rc = fi_db_txn_get(txn->txn, world->keyspaces[k], world->keys[key], &out, &err);
+    int rc = fi_txn_get(txn->txn, world->keyspaces[k], world->keys[key], &out, &err);
     if (value == 0) {
         DB_FAILS(rc, FIRN_NOT_FOUND, "no such key");
     } else {
@@ -209,8 +209,8 @@ write_range(struct world *world, struct model_txn *txn, unsigned k)
     firn_error err;
     unsigned lower = (unsigned)below(world, KEYS);
     unsigned upper = (unsigned)below(world, KEYS + 1);
-    DB_OK(fi_db_txn_delete_range(txn->txn, world->keyspaces[k], world->keys[lower],
-                                 bound_of(world, upper), &err));
+    DB_OK(fi_txn_delete_range(txn->txn, world->keyspaces[k], world->keys[lower],
+                              bound_of(world, upper), &err));
     for (unsigned key = lower; key < upper; key++) {
         txn->writes.own[k][key] = DELETED;
     }
@@ -225,17 +225,17 @@ step_write(struct world *world, struct model_txn *txn)
     unsigned key = (unsigned)below(world, KEYS);
     uint64_t dice = below(world, 8);
     if (txn->is_read_only) {
-        DB_FAILS(fi_db_txn_delete(txn->txn, world->keyspaces[k], world->keys[key], &err),
+        DB_FAILS(fi_txn_delete(txn->txn, world->keyspaces[k], world->keys[key], &err),
                  FIRN_READ_ONLY, "reading only");
     } else if (dice == 0) {
         write_range(world, txn, k);
     } else if (dice < 3) {
-        DB_OK(fi_db_txn_delete(txn->txn, world->keyspaces[k], world->keys[key], &err));
+        DB_OK(fi_txn_delete(txn->txn, world->keyspaces[k], world->keys[key], &err));
         txn->writes.own[k][key] = DELETED;
     } else {
         uint64_t value = ++world->last_value;
-        DB_OK(fi_db_txn_put(txn->txn, world->keyspaces[k], world->keys[key],
-                            value_bytes(value, text), &err));
+        DB_OK(fi_txn_put(txn->txn, world->keyspaces[k], world->keys[key], value_bytes(value, text),
+                         &err));
         txn->writes.own[k][key] = PUT;
         txn->writes.values[k][key] = value;
     }
@@ -248,17 +248,17 @@ step_savepoint(struct world *world, struct model_txn *txn)
     uint64_t dice = below(world, 4);
     unsigned count = txn->savepoint_count;
     if (count == 0 || (dice < 2 && count < SAVEPOINTS)) {
-        DB_OK(fi_db_txn_savepoint(txn->txn, &txn->savepoints[count], &err));
+        DB_OK(fi_txn_savepoint(txn->txn, &txn->savepoints[count], &err));
         txn->marks[count] = txn->writes;
         txn->savepoint_count++;
         return;
     }
     unsigned i = (unsigned)below(world, count);
     if (dice == 3) {
-        DB_OK(fi_db_txn_release(txn->txn, txn->savepoints[i], &err));
+        DB_OK(fi_txn_release(txn->txn, txn->savepoints[i], &err));
         txn->savepoint_count = i;
     } else {
-        DB_OK(fi_db_txn_rollback_to(txn->txn, txn->savepoints[i], &err));
+        DB_OK(fi_txn_rollback_to(txn->txn, txn->savepoints[i], &err));
         txn->savepoint_count = i + 1;
         txn->writes = txn->marks[i];
     }
@@ -278,8 +278,8 @@ open_cursor(struct world *world, struct model_txn *txn, struct model_cursor *cur
     const firn_slice upper = bound_of(world, cursor->upper);
     const struct fi_db_cursor_options options = {.lower = cursor->lower == 0 ? NULL : &lower,
                                                  .upper = cursor->upper == KEYS ? NULL : &upper};
-    DB_OK(fi_db_txn_cursor_open(txn->txn, world->keyspaces[cursor->keyspace], &options,
-                                &cursor->cursor, &err));
+    DB_OK(fi_txn_cursor_open(txn->txn, world->keyspaces[cursor->keyspace], &options,
+                             &cursor->cursor, &err));
 }
 
 /* The first visible key from `from` on, or -1; what was looked at has been read. */
@@ -417,17 +417,17 @@ step_end(struct world *world, struct model_txn *txn)
         close_cursors(txn);
     }
     if (below(world, 6) == 0) {
-        DB_OK(fi_db_txn_rollback(txn->txn, &err));
+        DB_OK(fi_txn_rollback(txn->txn, &err));
     } else if (must_conflict(world, txn)) {
-        DB_FAILS(fi_db_txn_commit(txn->txn, FIRN_DURABILITY_OS, &err), FIRN_CONFLICT,
+        DB_FAILS(fi_txn_commit(txn->txn, FIRN_DURABILITY_OS, &err), FIRN_CONFLICT,
                  "the transaction");
         world->conflicts++;
     } else {
-        DB_OK(fi_db_txn_commit(txn->txn, FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_txn_commit(txn->txn, FIRN_DURABILITY_OS, &err));
         apply(world, &txn->writes);
         world->successes++;
     }
-    fi_db_txn_close(txn->txn);
+    fi_txn_close(txn->txn);
     close_cursors(txn);
     txn->txn = NULL;
 }
@@ -541,8 +541,8 @@ forget_all(struct world *world)
         struct model_txn *txn = &world->txns[i];
         if (txn->txn != NULL) {
             close_cursors(txn);
-            DB_OK(fi_db_txn_rollback(txn->txn, &err));
-            fi_db_txn_close(txn->txn);
+            DB_OK(fi_txn_rollback(txn->txn, &err));
+            fi_txn_close(txn->txn);
             txn->txn = NULL;
         }
     }
@@ -558,7 +558,7 @@ compare_now(struct world *world)
     for (unsigned k = 0; k < KEYSPACES; k++) {
         firn_error err;
         *cursor = (struct model_cursor){.keyspace = k, .upper = KEYS, .at = -1};
-        DB_OK(fi_db_txn_cursor_open(txn->txn, world->keyspaces[k], NULL, &cursor->cursor, &err));
+        DB_OK(fi_txn_cursor_open(txn->txn, world->keyspaces[k], NULL, &cursor->cursor, &err));
         DB_OK(fi_db_cursor_first(cursor->cursor, &err));
         for (unsigned key = 0; key < KEYS; key++) {
             if (world->now[k][key] != 0) {

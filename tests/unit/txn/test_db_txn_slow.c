@@ -13,7 +13,7 @@
 #include "sim/sim_fault.h"
 #include "support/store/db_support.h"
 #include "support/test_temp.h"
-#include "txn/db_txn.h"
+#include "txn/txn.h"
 
 enum {
     ROUNDS = 15,
@@ -41,14 +41,14 @@ be_late(void *ctx, const struct fi_sim_fault_call *call)
 }
 
 static int
-read_and_write(void *ctx, struct firn_db_txn *txn, firn_error *err)
+read_and_write(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     struct shared *shared = ctx;
     struct fi_buf found = {0};
     shared->attempts++;
-    int rc = fi_db_txn_get(txn, shared->keyspace, firn_str("k"), &found, err);
+    int rc = fi_txn_get(txn, shared->keyspace, firn_str("k"), &found, err);
     if (rc == FIRN_OK) {
-        rc = fi_db_txn_put(txn, shared->keyspace, firn_str("k"), firn_str("transaction"), err);
+        rc = fi_txn_put(txn, shared->keyspace, firn_str("k"), firn_str("transaction"), err);
     }
     fi_buf_deinit(&found);
     return rc;
@@ -76,7 +76,7 @@ run_beside(unsigned thread_count)
     struct shared shared = {.is_over = false};
     pthread_t threads[THREADS_MAX];
     const struct fi_db_options options = {.create_if_missing = true, .memory_bytes = 4 << 20};
-    const struct fi_db_txn_run run = {
+    const struct fi_txn_run run = {
         .attempts_max = ATTEMPTS_MAX, .work = read_and_write, .ctx = &shared};
     test_temp_make(place, sizeof place);
     DB_OK(fi_sim_fault_create(fi_os_default(), &os, &err));
@@ -90,7 +90,7 @@ run_beside(unsigned thread_count)
     }
     int lost = 0;
     for (int round = 0; round < ROUNDS; round++) {
-        lost += fi_db_txn_run(shared.db, &run, &err) == FIRN_OK ? 0 : 1;
+        lost += fi_txn_run(shared.db, &run, &err) == FIRN_OK ? 0 : 1;
     }
     atomic_store(&shared.is_over, true);
     for (unsigned i = 0; i < thread_count; i++) {

@@ -12,12 +12,12 @@
 #include "support/store/db_support.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
-#include "txn/db_txn_internal.h"
+#include "txn/txn_internal.h"
 
 enum { TREES = 2, KEYS = 20, MARKS = 5 };
 
 struct overlay {
-    enum fi_db_txn_writes_answer answers[TREES][KEYS];
+    enum fi_txn_writes_answer answers[TREES][KEYS];
     uint32_t values[TREES][KEYS];
 };
 
@@ -25,10 +25,10 @@ struct scene {
     struct test_random random;
     struct fi_db_tree trees[TREES];
     struct firn_db_keyspace keyspaces[TREES];
-    struct fi_db_txn_writes writes;
+    struct fi_txn_writes writes;
     struct overlay now;
     struct overlay then[MARKS];
-    struct fi_db_txn_writes_mark marks[MARKS];
+    struct fi_txn_writes_mark marks[MARKS];
     size_t mark_count;
     uint32_t last_value;
 };
@@ -60,11 +60,11 @@ step_write(struct scene *scene, firn_error *err)
         entry.kind = FI_ENTRY_DELETE;
         entry.value = firn_bytes(NULL, 0);
     }
-    if (fi_db_txn_writes_add(&scene->writes, &scene->keyspaces[tree], &entry, err) != FIRN_OK) {
+    if (fi_txn_writes_add(&scene->writes, &scene->keyspaces[tree], &entry, err) != FIRN_OK) {
         return; /* without a trace */
     }
     for (unsigned i = key; i < (dice == 0 ? upper : key + 1); i++) {
-        scene->now.answers[tree][i] = dice < 3 ? FI_DB_TXN_WRITES_DELETED : FI_DB_TXN_WRITES_PUT;
+        scene->now.answers[tree][i] = dice < 3 ? FI_TXN_WRITES_DELETED : FI_TXN_WRITES_PUT;
         scene->now.values[tree][i] = scene->last_value;
     }
 }
@@ -74,13 +74,13 @@ step_mark(struct scene *scene, firn_error *err)
 {
     size_t at = (size_t)test_random_below(&scene->random, MARKS);
     if (at >= scene->mark_count) {
-        scene->marks[scene->mark_count] = fi_db_txn_writes_mark(&scene->writes);
+        scene->marks[scene->mark_count] = fi_txn_writes_mark(&scene->writes);
         scene->then[scene->mark_count++] = scene->now;
     } else if (test_random_below(&scene->random, 3) == 0) {
-        fi_db_txn_writes_unmark(&scene->writes, &scene->marks[at],
-                                at > 0 ? &scene->marks[at - 1] : NULL);
+        fi_txn_writes_unmark(&scene->writes, &scene->marks[at],
+                             at > 0 ? &scene->marks[at - 1] : NULL);
         scene->mark_count = at;
-    } else if (fi_db_txn_writes_rewind(&scene->writes, &scene->marks[at], err) == FIRN_OK) {
+    } else if (fi_txn_writes_rewind(&scene->writes, &scene->marks[at], err) == FIRN_OK) {
         scene->now = scene->then[at];
         scene->mark_count = at + 1;
     }
@@ -89,13 +89,13 @@ step_mark(struct scene *scene, firn_error *err)
 static void
 step_tidy(struct scene *scene, firn_error *err)
 {
-    struct fi_db_txn_writes_mark *marks[MARKS];
+    struct fi_txn_writes_mark *marks[MARKS];
     for (size_t i = 0; i < scene->mark_count; i++) {
         marks[i] = &scene->marks[i];
     }
     size_t points_before = fi_db_batch_op_count(&scene->writes.batch) - scene->writes.range_count;
     bool had_pointless = scene->writes.pointless_bytes > 0;
-    int rc = fi_db_txn_writes_tidy(&scene->writes, marks, scene->mark_count, err);
+    int rc = fi_txn_writes_tidy(&scene->writes, marks, scene->mark_count, err);
     /* Each key is there once for each mark, and once after the last. */
     size_t points = fi_db_batch_op_count(&scene->writes.batch) - scene->writes.range_count;
     assert_true(rc != FIRN_OK || points <= (scene->mark_count + 1) * TREES * KEYS);
@@ -114,34 +114,34 @@ value_of(firn_slice value)
 static void
 compare(struct scene *scene)
 {
-    const struct fi_db_txn_writes *writes = &scene->writes;
+    const struct fi_txn_writes *writes = &scene->writes;
     for (unsigned tree = 0; tree < TREES; tree++) {
         const struct fi_db_tree *at = &scene->trees[tree];
-        fi_db_txn_writes_place place = fi_db_txn_writes_seek(writes, at, firn_str(""));
-        fi_db_txn_writes_place last = 0;
+        fi_txn_writes_place place = fi_txn_writes_seek(writes, at, firn_str(""));
+        fi_txn_writes_place last = 0;
         for (unsigned key = 0; key < KEYS; key++) {
             char text[8];
             firn_slice value;
             firn_slice name = key_of(key, text);
-            assert_int_equal(fi_db_txn_writes_get(writes, at, name, &value),
+            assert_int_equal(fi_txn_writes_get(writes, at, name, &value),
                              scene->now.answers[tree][key]);
-            if (scene->now.answers[tree][key] == FI_DB_TXN_WRITES_PUT) {
+            if (scene->now.answers[tree][key] == FI_TXN_WRITES_PUT) {
                 assert_int_equal(value_of(value), scene->now.values[tree][key]);
             }
-            if (place != 0 && fi_slice_equal(fi_db_txn_writes_key(writes, place), name)) {
-                assert_int_equal(fi_db_txn_writes_at(writes, place, &value),
+            if (place != 0 && fi_slice_equal(fi_txn_writes_key(writes, place), name)) {
+                assert_int_equal(fi_txn_writes_at(writes, place, &value),
                                  scene->now.answers[tree][key]);
-                assert_int_equal(fi_db_txn_writes_seek(writes, at, name), place);
-                assert_int_equal(fi_db_txn_writes_seek_before(writes, at, &name), last);
+                assert_int_equal(fi_txn_writes_seek(writes, at, name), place);
+                assert_int_equal(fi_txn_writes_seek_before(writes, at, &name), last);
                 last = place;
-                place = fi_db_txn_writes_next(writes, place);
-                assert_int_equal(fi_db_txn_writes_seek_after(writes, at, name), place);
+                place = fi_txn_writes_next(writes, place);
+                assert_int_equal(fi_txn_writes_seek_after(writes, at, name), place);
             } else {
-                assert_int_not_equal(scene->now.answers[tree][key], FI_DB_TXN_WRITES_PUT);
+                assert_int_not_equal(scene->now.answers[tree][key], FI_TXN_WRITES_PUT);
             }
         }
         assert_int_equal(place, 0);
-        assert_int_equal(fi_db_txn_writes_seek_before(writes, at, NULL), last);
+        assert_int_equal(fi_txn_writes_seek_before(writes, at, NULL), last);
     }
 }
 
@@ -173,7 +173,7 @@ run(uint64_t seed, bool lacks_memory)
         test_alloc_fail_at(0, false);
         compare(scene);
     }
-    fi_db_txn_writes_deinit(&scene->writes);
+    fi_txn_writes_deinit(&scene->writes);
     free(scene);
     free(db);
 }

@@ -103,8 +103,8 @@ assert_there(struct firn_db *db)
     char value[64];
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
     struct fi_buf found = {0};
-    struct firn_db_view *view;
-    DB_OK(fi_db_checkpoint_view(db, "first", &view, &err));
+    struct firn_snapshot *snapshot;
+    DB_OK(fi_db_checkpoint_snapshot(db, "first", &snapshot, &err));
     for (unsigned key = 0; key < KEYS; key += 7) {
         key_name(key, name);
         if (key % 3 == 0) {
@@ -115,10 +115,10 @@ assert_there(struct firn_db *db)
             assert_memory_equal(found.data, value, strlen(value));
         }
         (void)snprintf(value, sizeof value, "%u of round 0,", key);
-        DB_OK(fi_db_get_at(keyspace, view, firn_str(name), &found, &err));
+        DB_OK(fi_db_get_at(keyspace, snapshot, firn_str(name), &found, &err));
         assert_memory_equal(found.data, value, strlen(value));
     }
-    fi_db_view_close(view);
+    fi_db_snapshot_close(snapshot);
     fi_buf_deinit(&found);
 }
 

@@ -12,7 +12,7 @@
 #include "store/db_internal.h"
 #include "support/store/db_support.h"
 
-enum { SLOW = 12, STOP = 30, VALUE = 1 << 20 }; /* runs; as in db_pace.c */
+enum { SLOW = 12, STOP = 30, VALUE = 1 << 20 }; /* runs; as in db_throttle.c */
 
 /* A put of one value, and for how long it was made to sleep. */
 static uint64_t

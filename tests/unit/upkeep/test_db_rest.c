@@ -101,21 +101,21 @@ a_store_at_rest_gives_back_and_grows_again(void **state)
         uint64_t before = kept_bytes(db);
         assert_true(before > 3 * MIB);
         /* Not at once, and not while somebody writes. */
-        assert_false(fi_db_rest_look(db));
+        assert_false(fi_db_rest_inspect(db));
         pass_time(support.os, 6);
-        assert_false(fi_db_rest_look(db));
+        assert_false(fi_db_rest_inspect(db));
         db_support_put(db_support_keyspace(db, "other"), "still", "writing");
         pass_time(support.os, 6);
-        assert_false(fi_db_rest_look(db));
+        assert_false(fi_db_rest_inspect(db));
         assert_true(kept_bytes(db) >= before);
         pass_time(support.os, 11);
-        assert_true(fi_db_rest_look(db));
+        assert_true(fi_db_rest_inspect(db));
         assert_true(kept_bytes(db) <= MIB);
         verify(db, (round + 1) * PUTS);
         /* Once is enough. */
         uint64_t calls = fi_sim_memory_calls(support.os);
         pass_time(support.os, 30);
-        assert_true(fi_db_rest_look(db));
+        assert_true(fi_db_rest_inspect(db));
         assert_int_equal(fi_sim_memory_calls(support.os), calls);
     }
     DB_OK(fi_db_close(db, &err));
@@ -148,9 +148,9 @@ the_cache_has_what_memtables_leave(void **state)
             least = extra;
         }
         assert_true(least < all);
-        assert_false(fi_db_rest_look(db));
+        assert_false(fi_db_rest_inspect(db));
         pass_time(support.os, 11);
-        assert_true(fi_db_rest_look(db));
+        assert_true(fi_db_rest_inspect(db));
         assert_int_equal(fi_block_cache_lend_extra_bytes(db->cache), all);
     }
     /* A load sorts in that memory. */
@@ -174,9 +174,9 @@ a_flushed_store_gives_its_files_back_too(void **state)
     DB_OK(overwrite(db, 0, PUTS, &err));
     DB_OK(fi_db_maintain_flush(db, &err));
     assert_true(kept_bytes(db) > MIB);
-    assert_false(fi_db_rest_look(db));
+    assert_false(fi_db_rest_inspect(db));
     pass_time(support.os, 11);
-    assert_true(fi_db_rest_look(db));
+    assert_true(fi_db_rest_inspect(db));
     assert_true(kept_bytes(db) <= MIB);
     verify(db, PUTS);
     DB_OK(fi_db_close(db, &err));
@@ -214,9 +214,9 @@ rest_once(struct fi_os_dir *dir)
     if (overwrite(db, end, PUTS / 2, &err) == FIRN_OK && fi_db_log_sync(db, &err) == FIRN_OK) {
         end = PUTS / 2;
     }
-    (void)fi_db_rest_look(db);
+    (void)fi_db_rest_inspect(db);
     pass_time(fi_os_dir_os(dir), 11);
-    (void)fi_db_rest_look(db);
+    (void)fi_db_rest_inspect(db);
     if (overwrite(db, PUTS / 2, PUTS / 2 + KEYS, &err) == FIRN_OK &&
         fi_db_log_sync(db, &err) == FIRN_OK) {
         end = PUTS / 2 + KEYS;

@@ -6,13 +6,13 @@
  */
 #include "base/buf.h"
 #include "lsm/lsm.h"
+#include "manifest/manifest.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_fault.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
-#include "version/manifest.h"
 
 static struct fi_manifest_run
 run_of(uint64_t number, uint8_t level, const char *lower, const char *upper)
@@ -29,7 +29,7 @@ run_of(uint64_t number, uint8_t level, const char *lower, const char *upper)
         .content_bytes = 3000,
         .sequence_min = 10 * number,
         .sequence_max = 10 * number + 9,
-        .views = UINT64_C(0x0123456789abcdef),
+        .snapshots = UINT64_C(0x0123456789abcdef),
         .lower = firn_str(lower),
         .upper = firn_str(upper),
     };

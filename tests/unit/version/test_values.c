@@ -23,7 +23,7 @@ enum {
     OPS_MAX = 70,
     RUNS_FIRST_MAX = 8,
     RUNS_MAX = 14,
-    VIEWS_MAX = 6,
+    SNAPSHOTS_MAX = 6,
     INTERVALS_MAX = 4,
     VALUE_MAX = 8 * OPS_MAX,
     TIMES = 40
@@ -39,8 +39,8 @@ struct op {
     size_t size;
 };
 
-struct some_view {
-    struct fi_view_interval intervals[INTERVALS_MAX];
+struct some_snapshot {
+    struct fi_snapshot_interval intervals[INTERVALS_MAX];
     size_t count;
     uint64_t time_ms;
 };
@@ -55,8 +55,8 @@ struct history {
     struct fi_manifest_group *groups[RUNS_MAX];
     size_t group_counts[RUNS_MAX];
     size_t run_count;
-    struct some_view views[VIEWS_MAX]; /* the first is now */
-    size_t view_count;
+    struct some_snapshot snapshots[SNAPSHOTS_MAX]; /* the first is now */
+    size_t snapshot_count;
 };
 
 static uint64_t
@@ -125,14 +125,14 @@ merge(struct value *value, const struct op *op)
 
 /* Operations come in the order of their sequences; of one sequence, ranges first. */
 static void
-read_model(const struct history *history, const struct some_view *view, unsigned key,
+read_model(const struct history *history, const struct some_snapshot *snapshot, unsigned key,
            struct value *out)
 {
-    struct fi_view seen = {view->intervals, view->count, 0, NULL};
+    struct fi_snapshot seen = {snapshot->intervals, snapshot->count, 0, NULL};
     *out = (struct value){.is_there = false};
     for (size_t i = 0; i < history->op_count; i++) {
         const struct op *op = &history->ops[i];
-        if (op->lower > key || op->upper <= key || !fi_view_sees(&seen, op->sequence)) {
+        if (op->lower > key || op->upper <= key || !fi_snapshot_sees(&seen, op->sequence)) {
             continue;
         }
         switch (op->kind) {
@@ -141,7 +141,7 @@ read_model(const struct history *history, const struct some_view *view, unsigned
             break;
         case FI_ENTRY_EXPIRING:
             set(out, op->value + 8, op->size - 8);
-            out->is_there = fi_load_le64(op->value) > view->time_ms;
+            out->is_there = fi_load_le64(op->value) > snapshot->time_ms;
             break;
         case FI_ENTRY_MERGE:
             merge(out, op);
@@ -239,7 +239,7 @@ make_run(struct history *history, uint64_t first, uint64_t last)
 }
 
 static void
-make_view(struct history *history, struct some_view *out)
+make_snapshot(struct history *history, struct some_snapshot *out)
 {
     uint64_t at = 1;
     out->time_ms = below(history, TIMES);
@@ -247,7 +247,7 @@ make_view(struct history *history, struct some_view *out)
     while (out->count < INTERVALS_MAX && (out->count == 0 || below(history, 2) == 0)) {
         uint64_t first = at + below(history, history->op_count / 3 + 1);
         at = first + below(history, history->op_count);
-        out->intervals[out->count++] = (struct fi_view_interval){first, at};
+        out->intervals[out->count++] = (struct fi_snapshot_interval){first, at};
         at += 2;
     }
 }
@@ -264,14 +264,14 @@ history_init(struct history *history, struct test_random *random)
     for (uint64_t i = 0; i < runs; i++) {
         make_run(history, 1 + count * i / runs, count * (i + 1) / runs);
     }
-    history->view_count = 1 + below(history, VIEWS_MAX);
-    history->views[0] = (struct some_view){{{1, UINT64_MAX}}, 1, below(history, TIMES)};
-    for (size_t i = 1; i < history->view_count; i++) {
-        make_view(history, &history->views[i]);
+    history->snapshot_count = 1 + below(history, SNAPSHOTS_MAX);
+    history->snapshots[0] = (struct some_snapshot){{{1, UINT64_MAX}}, 1, below(history, TIMES)};
+    for (size_t i = 1; i < history->snapshot_count; i++) {
+        make_snapshot(history, &history->snapshots[i]);
         if (below(history, 3) == 0) { /* the same at another time */
-            uint64_t time_ms = history->views[i].time_ms;
-            history->views[i] = history->views[i - 1];
-            history->views[i].time_ms = time_ms;
+            uint64_t time_ms = history->snapshots[i].time_ms;
+            history->snapshots[i] = history->snapshots[i - 1];
+            history->snapshots[i].time_ms = time_ms;
         }
     }
 }
@@ -315,24 +315,24 @@ add_runs(struct history *history, unsigned set, struct fi_merge *merge,
 
 /* What the view must look into: all but the history runs that say it need not. */
 static unsigned
-runs_of(const struct history *history, const struct fi_view *view)
+runs_of(const struct history *history, const struct fi_snapshot *snapshot)
 {
     unsigned set = 0;
     for (size_t i = 0; i < history->run_count; i++) {
         const struct fi_manifest_run info = {.groups = history->groups[i],
                                              .group_count = history->group_counts[i]};
-        bool is_skipped = info.group_count > 0 && fi_run_history_is_skipped(&info, view);
+        bool is_skipped = info.group_count > 0 && fi_version_history_is_skipped(&info, snapshot);
         set |= is_skipped ? 0 : 1U << i;
     }
     return set;
 }
 
 static void
-check_entry(const struct history *history, const struct some_view *view, unsigned key,
+check_entry(const struct history *history, const struct some_snapshot *snapshot, unsigned key,
             const struct fi_entry *entry)
 {
     struct value expected;
-    read_model(history, view, key, &expected);
+    read_model(history, snapshot, key, &expected);
     assert_true(expected.is_there);
     assert_int_equal(entry->kind, FI_ENTRY_PUT);
     assert_int_equal(entry->value.size, expected.size);
@@ -340,16 +340,17 @@ check_entry(const struct history *history, const struct some_view *view, unsigne
 }
 
 static bool
-is_there(const struct history *history, const struct some_view *view, unsigned key)
+is_there(const struct history *history, const struct some_snapshot *snapshot, unsigned key)
 {
     struct value value;
-    read_model(history, view, key, &value);
+    read_model(history, snapshot, key, &value);
     return value.is_there;
 }
 
 /* Random moves; each must lead to the next key that the model has. */
 static int
-walk(struct history *history, const struct some_view *view, struct fi_merge_resolve *resolve)
+walk(struct history *history, const struct some_snapshot *snapshot,
+     struct fi_merge_resolve *resolve)
 {
     for (unsigned round = 0; round < 6; round++) {
         bool is_back = below(history, 2) == 0;
@@ -359,10 +360,10 @@ walk(struct history *history, const struct some_view *view, struct fi_merge_reso
         for (unsigned steps = 0; steps < 2 * KEYS; steps++) {
             const struct fi_entry *entry = fi_merge_resolve_entry(resolve);
             unsigned key = at;
-            while (!is_back && key < KEYS && !is_there(history, view, key)) {
+            while (!is_back && key < KEYS && !is_there(history, snapshot, key)) {
                 key++;
             }
-            while (is_back && key > 0 && !is_there(history, view, key - 1)) {
+            while (is_back && key > 0 && !is_there(history, snapshot, key - 1)) {
                 key--;
             }
             if (is_back ? key == 0 : key == KEYS) {
@@ -372,7 +373,7 @@ walk(struct history *history, const struct some_view *view, struct fi_merge_reso
             assert_non_null(entry);
             key -= is_back;
             assert_true(fi_slice_equal(entry->key, key_of(key)));
-            check_entry(history, view, key, entry);
+            check_entry(history, snapshot, key, entry);
             is_back ^= below(history, 4) == 0;
             at = is_back ? key : key + 1;
             FI_TRY_RETURN(is_back ? fi_merge_resolve_prev(resolve, NULL)
@@ -383,10 +384,10 @@ walk(struct history *history, const struct some_view *view, struct fi_merge_reso
 }
 
 static int
-read_view(struct history *history, const struct some_view *view)
+read_snapshot(struct history *history, const struct some_snapshot *snapshot)
 {
     const struct fi_range_set *ranges[RUNS_MAX];
-    const struct fi_view seen = {view->intervals, view->count, 0, NULL};
+    const struct fi_snapshot seen = {snapshot->intervals, snapshot->count, 0, NULL};
     struct fi_merge *merge = NULL;
     struct fi_merge_resolve *resolve = NULL;
     size_t range_set_count;
@@ -396,10 +397,10 @@ read_view(struct history *history, const struct some_view *view)
     const struct fi_merge_resolve_options options = {.merge = merge,
                                                      .ranges = ranges,
                                                      .range_set_count = range_set_count,
-                                                     .view = &seen,
-                                                     .time_ms = view->time_ms};
+                                                     .snapshot = &seen,
+                                                     .time_ms = snapshot->time_ms};
     FI_TRY(fi_merge_resolve_create(&options, &resolve, NULL));
-    FI_TRY(walk(history, view, resolve));
+    FI_TRY(walk(history, snapshot, resolve));
 out:
     fi_merge_resolve_destroy(resolve);
     fi_merge_destroy(merge);
@@ -409,8 +410,8 @@ out:
 static void
 check_all(struct history *history)
 {
-    for (size_t i = 0; i < history->view_count; i++) {
-        assert_int_equal(read_view(history, &history->views[i]), FIRN_OK);
+    for (size_t i = 0; i < history->snapshot_count; i++) {
+        assert_int_equal(read_snapshot(history, &history->snapshots[i]), FIRN_OK);
     }
 }
 
@@ -421,8 +422,8 @@ struct output {
     struct history *history;
     struct fake_run *run;
     struct fake_run *past;
-    struct fi_view now;
-    struct fi_run_history_groups groups;
+    struct fi_snapshot now;
+    struct fi_version_history_groups groups;
     bool has_past; /* past has something in it */
 };
 
@@ -447,7 +448,7 @@ run_of(struct output *output, uint64_t sequence, struct fi_compaction_place plac
     if (!place.is_history || output->past == NULL) {
         return output->run;
     }
-    fi_run_history_groups_add(&output->groups, sequence, place.newer);
+    fi_version_history_groups_add(&output->groups, sequence, place.newer);
     output->has_past = true;
     return output->past;
 }
@@ -516,21 +517,22 @@ static int
 compact_into(struct history *history, unsigned set, struct output *output)
 {
     const struct fi_range_set *ranges[RUNS_MAX];
-    struct fi_view views[VIEWS_MAX];
-    uint64_t times[VIEWS_MAX];
+    struct fi_snapshot snapshots[SNAPSHOTS_MAX];
+    uint64_t times[SNAPSHOTS_MAX];
     struct others others;
-    struct fi_merge_view_map map = {0};
+    struct fi_merge_snapshot_map map = {0};
     struct fi_merge_rule *rule = NULL;
     struct fi_merge *merge = NULL;
     struct fi_merge_stream *stream = NULL;
     size_t range_set_count;
     int rc;
-    for (size_t i = 0; i < history->view_count; i++) {
-        views[i] = (struct fi_view){history->views[i].intervals, history->views[i].count, 0, NULL};
-        times[i] = history->views[i].time_ms;
+    for (size_t i = 0; i < history->snapshot_count; i++) {
+        snapshots[i] = (struct fi_snapshot){history->snapshots[i].intervals,
+                                            history->snapshots[i].count, 0, NULL};
+        times[i] = history->snapshots[i].time_ms;
     }
     list_others(history, set, &others);
-    FI_TRY(flat_views_map(views, history->view_count, times, views, &map));
+    FI_TRY(flat_snapshots_map(snapshots, history->snapshot_count, times, snapshots, &map));
     FI_TRY(fi_merge_rule_create(&map, &rule, NULL));
     FI_TRY(fi_merge_create(&merge, NULL));
     FI_TRY(add_runs(history, set, merge, ranges, &range_set_count));
@@ -543,14 +545,14 @@ compact_into(struct history *history, unsigned set, struct output *output)
                                                     .between = others.between,
                                                     .between_count = others.count};
     FI_TRY(fi_merge_stream_create(&options, &stream, NULL));
-    output->now = views[0];
-    FI_TRY(fi_run_history_groups_init(&output->groups, &output->now, NULL));
+    output->now = snapshots[0];
+    FI_TRY(fi_version_history_groups_init(&output->groups, &output->now, NULL));
     FI_TRY(write_output(output, stream));
 out:
     fi_merge_stream_destroy(stream);
     fi_merge_destroy(merge);
     fi_merge_rule_destroy(rule);
-    fi_merge_view_map_deinit(&map);
+    fi_merge_snapshot_map_deinit(&map);
     return rc;
 }
 
@@ -590,9 +592,9 @@ add_run(struct history *history, struct fake_run *run, const struct fi_manifest_
 static void
 check_past(const struct history *history, const struct fi_manifest_run *info)
 {
-    const struct some_view *now = &history->views[0];
-    assert_true(
-        fi_run_history_is_skipped(info, &(struct fi_view){now->intervals, now->count, 0, NULL}));
+    const struct some_snapshot *now = &history->snapshots[0];
+    assert_true(fi_version_history_is_skipped(
+        info, &(struct fi_snapshot){now->intervals, now->count, 0, NULL}));
 }
 
 /* The runs of the set become one, and one of history where there is something for it and room; or
@@ -606,7 +608,7 @@ compact(struct history *history, unsigned set, bool has_history)
     output.past = has_history ? fake_run_create() : NULL;
     assert_int_equal(compact_into(history, set, &output), FIRN_OK);
     if (output.has_past) {
-        assert_int_equal(fi_run_history_groups_list(&output.groups, &info, NULL), FIRN_OK);
+        assert_int_equal(fi_version_history_groups_list(&output.groups, &info, NULL), FIRN_OK);
         check_past(history, &info);
     }
     remove_runs(history, set);
@@ -616,7 +618,7 @@ compact(struct history *history, unsigned set, bool has_history)
     } else if (output.past != NULL) {
         fake_run_destroy(output.past);
     }
-    fi_run_history_groups_deinit(&output.groups);
+    fi_version_history_groups_deinit(&output.groups);
 }
 
 /* Runs of history become one, that says what they said. */
@@ -634,37 +636,39 @@ merge_history(struct history *history)
         const struct fi_manifest_run from = {.groups = history->groups[i],
                                              .group_count = history->group_counts[i]};
         if (has_run(set, i)) {
-            assert_int_equal(fi_run_history_groups_add_run(&output.groups, &from, NULL), FIRN_OK);
+            assert_int_equal(fi_version_history_groups_add_run(&output.groups, &from, NULL),
+                             FIRN_OK);
         }
     }
-    assert_int_equal(fi_run_history_groups_list(&output.groups, &info, NULL), FIRN_OK);
+    assert_int_equal(fi_version_history_groups_list(&output.groups, &info, NULL), FIRN_OK);
     remove_runs(history, set);
     if (set != 0) {
         add_run(history, output.run, &info);
     } else {
         fake_run_destroy(output.run);
     }
-    fi_run_history_groups_deinit(&output.groups);
+    fi_version_history_groups_deinit(&output.groups);
 }
 
 /* Now becomes what another view sees, and is kept as a view where there is room. */
 static void
 restore(struct history *history)
 {
-    const struct some_view before = history->views[0];
-    struct some_view *now = &history->views[0];
-    *now = history->views[below(history, history->view_count)];
+    const struct some_snapshot before = history->snapshots[0];
+    struct some_snapshot *now = &history->snapshots[0];
+    *now = history->snapshots[below(history, history->snapshot_count)];
     now->time_ms = before.time_ms > now->time_ms ? before.time_ms : now->time_ms; /* later */
     if (now->intervals[now->count - 1].last >= history->op_count) {
         now->intervals[now->count - 1].last = UINT64_MAX;
     } else if (now->count < INTERVALS_MAX) {
-        now->intervals[now->count++] = (struct fi_view_interval){history->op_count + 1, UINT64_MAX};
+        now->intervals[now->count++] =
+            (struct fi_snapshot_interval){history->op_count + 1, UINT64_MAX};
     } else {
         *now = before;
         return;
     }
-    if (history->view_count < VIEWS_MAX) {
-        history->views[history->view_count++] = before;
+    if (history->snapshot_count < SNAPSHOTS_MAX) {
+        history->snapshots[history->snapshot_count++] = before;
     }
 }
 
@@ -672,9 +676,9 @@ restore(struct history *history)
 static void
 age(struct history *history)
 {
-    history->views[0].time_ms += below(history, 6);
-    if (history->view_count > 1 && below(history, 3) == 0) {
-        history->view_count--;
+    history->snapshots[0].time_ms += below(history, 6);
+    if (history->snapshot_count > 1 && below(history, 3) == 0) {
+        history->snapshot_count--;
     }
     if (below(history, 4) == 0) {
         restore(history);
@@ -701,7 +705,7 @@ check_least(const struct history *history)
             assert_true(is_last);
             assert_int_not_equal(entry->kind, FI_ENTRY_DELETE);
             assert_true(entry->kind != FI_ENTRY_EXPIRING ||
-                        fi_entry_expires_ms(entry->value) > history->views[0].time_ms);
+                        fi_entry_expires_ms(entry->value) > history->snapshots[0].time_ms);
         }
     }
 }
@@ -711,9 +715,10 @@ static void
 remove_history(struct history *history)
 {
     unsigned needed = 0;
-    for (size_t i = 0; i < history->view_count; i++) {
-        const struct some_view *view = &history->views[i];
-        needed |= runs_of(history, &(struct fi_view){view->intervals, view->count, 0, NULL});
+    for (size_t i = 0; i < history->snapshot_count; i++) {
+        const struct some_snapshot *snapshot = &history->snapshots[i];
+        needed |=
+            runs_of(history, &(struct fi_snapshot){snapshot->intervals, snapshot->count, 0, NULL});
     }
     remove_runs(history, ~needed & ((1U << history->run_count) - 1));
 }
@@ -755,16 +760,17 @@ compactions_change_no_reading(void **state)
             change_runs(&history);
             check_all(&history);
         }
-        history.view_count = 1;
+        history.snapshot_count = 1;
         compact(&history, (1U << history.run_count) - 1, false);
         assert_int_equal(history.run_count, 1);
         for (unsigned i = 0; i < 6;
              i++) { /* what is made of one operator may be folded with the next */
-            history.view_count = 1;
+            history.snapshot_count = 1;
             compact(&history, 1, false);
             check_all(&history);
         }
-        if (history.views[0].count == 1) { /* else operands on both sides of a restore stay apart */
+        if (history.snapshots[0].count ==
+            1) { /* else operands on both sides of a restore stay apart */
             check_least(&history);
         }
         history_deinit(&history);
@@ -790,11 +796,11 @@ memory_that_runs_out_changes_nothing(void **state)
             go_on_failing(&history);
             int rc = compact_into(&history, all, &output);
             if (rc == FIRN_OK) {
-                rc = fi_run_history_groups_list(&output.groups, &info, NULL);
+                rc = fi_version_history_groups_list(&output.groups, &info, NULL);
             }
             pause_failing(&history);
             assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-            fi_run_history_groups_deinit(&output.groups);
+            fi_version_history_groups_deinit(&output.groups);
             fake_run_destroy(output.run);
             fake_run_destroy(output.past);
             is_done = rc == FIRN_OK;

@@ -15,9 +15,9 @@
 enum { SEQUENCES = 63, PLACES_MAX = 40, BRANCHES_MAX = 40, ROUNDS = 20000 };
 
 struct scene {
-    struct fi_view_branch branches[BRANCHES_MAX];
-    struct fi_view_place places[PLACES_MAX];
-    struct fi_view_list list;
+    struct fi_snapshot_branch branches[BRANCHES_MAX];
+    struct fi_snapshot_place places[PLACES_MAX];
+    struct fi_snapshot_list list;
     uint32_t now;      /* the branch */
     uint64_t sequence; /* the newest */
 };
@@ -32,13 +32,13 @@ up_to(uint64_t last)
 
 /* What a place sees: bit s of sequence s. */
 static uint64_t
-set_of(const struct scene *scene, const struct fi_view_place *place)
+set_of(const struct scene *scene, const struct fi_snapshot_place *place)
 {
     uint64_t set = 0;
     uint64_t last = place->last;
     uint32_t at = place->branch;
-    while (at != FI_VIEW_ROOT) {
-        const struct fi_view_branch *branch = &scene->branches[at];
+    while (at != FI_SNAPSHOT_ROOT) {
+        const struct fi_snapshot_branch *branch = &scene->branches[at];
         set |= up_to(last) & ~up_to(branch->first - 1);
         last = branch->fork;
         at = branch->parent;
@@ -59,14 +59,14 @@ add_place(struct scene *scene, struct test_random *random, uint32_t branch, uint
 {
     if (scene->list.place_count < PLACES_MAX) {
         scene->places[scene->list.place_count++] =
-            (struct fi_view_place){last, test_random_below(random, 5), branch};
+            (struct fi_snapshot_place){last, test_random_below(random, 5), branch};
     }
 }
 
 static void
 restore(struct scene *scene, struct test_random *random)
 {
-    struct fi_view_list *list = &scene->list;
+    struct fi_snapshot_list *list = &scene->list;
     if (list->place_count == 0 || list->branch_count == BRANCHES_MAX) {
         return;
     }
@@ -74,12 +74,12 @@ restore(struct scene *scene, struct test_random *random)
     size_t at = test_random_below(random, 2) == 0
                     ? list->place_count - 1
                     : (size_t)test_random_below(random, list->place_count);
-    const struct fi_view_place target = list->places[at];
+    const struct fi_snapshot_place target = list->places[at];
     add_place(scene, random, scene->now, scene->sequence);
     scene->sequence++;
     scene->now = (uint32_t)list->branch_count;
     scene->branches[list->branch_count++] =
-        (struct fi_view_branch){scene->sequence, target.last, target.branch};
+        (struct fi_snapshot_branch){scene->sequence, target.last, target.branch};
 }
 
 static void
@@ -94,8 +94,8 @@ delete_place(struct scene *scene, struct test_random *random)
 static void
 make_scene(struct scene *scene, struct test_random *random)
 {
-    *scene = (struct scene){.branches = {{1, 0, FI_VIEW_ROOT}}, .sequence = 1};
-    scene->list = (struct fi_view_list){
+    *scene = (struct scene){.branches = {{1, 0, FI_SNAPSHOT_ROOT}}, .sequence = 1};
+    scene->list = (struct fi_snapshot_list){
         .branches = scene->branches, .branch_count = 1, .places = scene->places};
     unsigned deletes = (unsigned)test_random_below(random, 3);
     while (scene->sequence < SEQUENCES - 2) {
@@ -116,7 +116,8 @@ make_scene(struct scene *scene, struct test_random *random)
     if (test_random_below(random, 4) == 0 && scene->list.branch_count < BRANCHES_MAX) {
         /* What is outside: a tree of its own. */
         uint32_t outside = (uint32_t)scene->list.branch_count;
-        scene->branches[scene->list.branch_count++] = (struct fi_view_branch){1, 0, FI_VIEW_ROOT};
+        scene->branches[scene->list.branch_count++] =
+            (struct fi_snapshot_branch){1, 0, FI_SNAPSHOT_ROOT};
         add_place(scene, random, outside, test_random_below(random, SEQUENCES));
         add_place(scene, random, outside, UINT64_MAX);
     }
@@ -125,10 +126,10 @@ make_scene(struct scene *scene, struct test_random *random)
 /* ---- what is asked ---- */
 
 static void
-check_segments(const struct scene *scene, const struct fi_merge_view_map *map)
+check_segments(const struct scene *scene, const struct fi_merge_snapshot_map *map)
 {
     for (uint64_t s = 1; s <= SEQUENCES; s++) {
-        size_t segment = fi_merge_view_map_segment(map, s);
+        size_t segment = fi_merge_snapshot_map_segment(map, s);
         uint64_t time_ms = UINT64_MAX;
         size_t seers = 0;
         size_t counted = 0;
@@ -139,7 +140,7 @@ check_segments(const struct scene *scene, const struct fi_merge_view_map *map)
             }
         }
         for (size_t tree = 0; tree < map->tree_count; tree++) {
-            struct fi_view_span span = fi_merge_view_map_seen(map, segment, tree);
+            struct fi_snapshot_span span = fi_merge_snapshot_map_seen(map, segment, tree);
             counted += span.end - span.begin;
         }
         assert_int_equal(counted, seers);
@@ -148,7 +149,7 @@ check_segments(const struct scene *scene, const struct fi_merge_view_map *map)
 }
 
 static void
-check_rule(const struct scene *scene, const struct fi_merge_view_map *map,
+check_rule(const struct scene *scene, const struct fi_merge_snapshot_map *map,
            struct test_random *random)
 {
     struct fi_merge_rule *rule;
@@ -183,7 +184,7 @@ random_window(struct test_random *random, uint64_t *first, uint64_t *last)
 }
 
 static void
-check_windows(const struct scene *scene, const struct fi_merge_view_map *map,
+check_windows(const struct scene *scene, const struct fi_merge_snapshot_map *map,
               struct test_random *random)
 {
     for (unsigned round = 0; round < 5; round++) {
@@ -205,14 +206,14 @@ check_windows(const struct scene *scene, const struct fi_merge_view_map *map,
                 time_ms = scene->places[i].time_ms;
             }
         }
-        struct fi_run_file file = {.info = {.groups = &group, .group_count = 1},
-                                   .needed_by = round};
-        assert_int_equal(fi_merge_view_mark_sees_all(map, group.first, group.last), sees_all);
-        assert_true(fi_merge_view_mark_time_ms(map, group.first, group.last) == time_ms);
+        struct fi_version_file file = {.info = {.groups = &group, .group_count = 1},
+                                       .needed_by = round};
+        assert_int_equal(fi_merge_snapshot_mark_sees_all(map, group.first, group.last), sees_all);
+        assert_true(fi_merge_snapshot_mark_time_ms(map, group.first, group.last) == time_ms);
         struct fi_os_mutex mutex;
         fi_os_mutex_init(fi_os_default(), &mutex, FI_LOCK_LSM);
         fi_os_mutex_lock(&mutex);
-        assert_int_equal(fi_run_history_is_needed_locked(&file, &mutex, map), is_read);
+        assert_int_equal(fi_version_history_is_needed_locked(&file, &mutex, map), is_read);
         fi_os_mutex_unlock(&mutex);
         fi_os_mutex_deinit(&mutex);
     }
@@ -236,65 +237,66 @@ are_alike(const struct scene *a, const struct scene *b, uint64_t all)
 }
 
 static void
-check_marks(const struct scene *scene, const struct fi_merge_view_map *map,
+check_marks(const struct scene *scene, const struct fi_merge_snapshot_map *map,
             struct test_random *random, unsigned *alike)
 {
     struct scene other = *scene;
-    struct fi_merge_view_map other_map;
+    struct fi_merge_snapshot_map other_map;
     other.list.branches = other.branches;
     other.list.places = other.places;
     for (unsigned i = 0; i < 2; i++) {
         delete_place(&other, random);
     }
-    assert_int_equal(fi_merge_view_map_init(&other_map, &other.list, NULL), FIRN_OK);
+    assert_int_equal(fi_merge_snapshot_map_init(&other_map, &other.list, NULL), FIRN_OK);
     for (unsigned round = 0; round < 5; round++) {
         uint64_t first;
         uint64_t last;
         uint64_t marks[2];
         random_window(random, &first, &last);
         uint64_t all = window(first, last);
-        assert_int_equal(fi_merge_view_mark_of(map, first, last, &marks[0], NULL), FIRN_OK);
-        assert_int_equal(fi_merge_view_mark_of(&other_map, first, last, &marks[1], NULL), FIRN_OK);
+        assert_int_equal(fi_merge_snapshot_mark_of(map, first, last, &marks[0], NULL), FIRN_OK);
+        assert_int_equal(fi_merge_snapshot_mark_of(&other_map, first, last, &marks[1], NULL),
+                         FIRN_OK);
         bool is_same = are_alike(scene, &other, all) && are_alike(&other, scene, all);
         assert_int_equal(marks[0] == marks[1], is_same);
         *alike += is_same;
     }
-    fi_merge_view_map_deinit(&other_map);
+    fi_merge_snapshot_map_deinit(&other_map);
 }
 
 static void
-a_map_says_what_the_views_see(void **state)
+a_map_says_what_the_snapshots_see(void **state)
 {
     struct test_random random;
     unsigned alike = 0;
     test_random_init(&random, "view_map", 77);
     for (unsigned round = 0; round < ROUNDS; round++) {
         static struct scene scene;
-        struct fi_merge_view_map map;
+        struct fi_merge_snapshot_map map;
         make_scene(&scene, &random);
-        assert_int_equal(fi_merge_view_map_init(&map, &scene.list, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_snapshot_map_init(&map, &scene.list, NULL), FIRN_OK);
         check_segments(&scene, &map);
         check_rule(&scene, &map, &random);
         check_windows(&scene, &map, &random);
         check_marks(&scene, &map, &random, &alike);
-        fi_merge_view_map_deinit(&map);
+        fi_merge_snapshot_map_deinit(&map);
     }
     assert_true(alike > ROUNDS / 2 && alike < 5 * ROUNDS);
 }
 
 static void
-a_list_without_views_sees_nothing(void **state)
+a_list_without_snapshots_sees_nothing(void **state)
 {
-    const struct fi_view_list list = {0};
-    struct fi_merge_view_map map;
+    const struct fi_snapshot_list list = {0};
+    struct fi_merge_snapshot_map map;
     struct fi_merge_rule *rule;
-    assert_int_equal(fi_merge_view_map_init(&map, &list, NULL), FIRN_OK);
+    assert_int_equal(fi_merge_snapshot_map_init(&map, &list, NULL), FIRN_OK);
     assert_int_equal(fi_merge_rule_create(&map, &rule, NULL), FIRN_OK);
     fi_merge_rule_begin_key(rule);
     assert_false(fi_merge_rule_needs(rule, 7));
-    assert_false(fi_merge_view_mark_sees_all(&map, 1, 2));
+    assert_false(fi_merge_snapshot_mark_sees_all(&map, 1, 2));
     fi_merge_rule_destroy(rule);
-    fi_merge_view_map_deinit(&map);
+    fi_merge_snapshot_map_deinit(&map);
 }
 
 static void
@@ -307,13 +309,13 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
     test_alloc_install();
     struct test_fault fault = {.n = 0};
     while (test_fault_next(&fault)) {
-        struct fi_merge_view_map map;
+        struct fi_merge_snapshot_map map;
         test_fault_allocation(&fault);
-        int rc = fi_merge_view_map_init(&map, &scene.list, NULL);
+        int rc = fi_merge_snapshot_map_init(&map, &scene.list, NULL);
         test_fault_end(&fault);
         test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         if (rc == FIRN_OK) {
-            fi_merge_view_map_deinit(&map);
+            fi_merge_snapshot_map_deinit(&map);
         }
         assert_int_equal(test_alloc_alive(), 0);
     }
@@ -325,8 +327,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_map_says_what_the_views_see),
-        cmocka_unit_test(a_list_without_views_sees_nothing),
+        cmocka_unit_test(a_map_says_what_the_snapshots_see),
+        cmocka_unit_test(a_list_without_snapshots_sees_nothing),
         cmocka_unit_test(memory_that_runs_out_is_reported_and_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -547,12 +547,12 @@ there_is_one_watch_at_a_time(void **state)
     firn_error err;
     ws_world_open_disk(&world);
     scan_put_text(&world.tree, "dir/file", "text");
-    assert_int_equal(fi_watch_look(world.ws, &info, &err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_watch_inspect(world.ws, &info, &err), FIRN_NOT_FOUND);
     start(&watcher, &world, false, 20);
     struct firn_ws *second = open_ws(&world, world.store_path);
     assert_int_equal(fi_watch(second, &watcher.options, &err), FIRN_CONFLICT);
     fi_ws_close(second);
-    TEST_OK(fi_watch_look(world.ws, &info, &err), &err);
+    TEST_OK(fi_watch_inspect(world.ws, &info, &err), &err);
     assert_int_equal(info.process, fi_os_process_id(world.tree.os));
     assert_int_equal(info.directories, 2);
     assert_int_equal(info.dirty, 0);
@@ -560,7 +560,7 @@ there_is_one_watch_at_a_time(void **state)
     TEST_OK(fi_watch_stop(world.ws, &info, &err), &err);
     int rc = join(&watcher);
     TEST_OK(rc, &watcher.err);
-    assert_int_equal(fi_watch_look(world.ws, &info, &err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_watch_inspect(world.ws, &info, &err), FIRN_NOT_FOUND);
     assert_int_equal(fi_watch_stop(world.ws, &info, &err), FIRN_NOT_FOUND);
     ws_world_close(&world);
 }

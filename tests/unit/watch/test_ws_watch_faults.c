@@ -226,7 +226,7 @@ a_clock_set_back_makes_no_link_known(void **state)
 static int
 ask_set(void *ctx, const struct fi_watch_question *question, struct fi_buf *out, firn_error *err)
 {
-    return fi_watch_set_ask(((struct link *)ctx)->set, question, out, err);
+    return fi_watch_set_query(((struct link *)ctx)->set, question, out, err);
 }
 
 static void
@@ -242,7 +242,7 @@ enter_set(void *ctx, struct fi_os_dir *dir, firn_slice path)
 static void
 tell_set(void *ctx, firn_slice report)
 {
-    assert_int_equal(fi_watch_set_tell(((struct link *)ctx)->set, report, NULL), FIRN_OK);
+    assert_int_equal(fi_watch_set_report(((struct link *)ctx)->set, report, NULL), FIRN_OK);
 }
 
 /* Something happens whenever a directory is about to be watched. */

@@ -121,7 +121,7 @@ ask(struct fake *fake, const struct fi_watch_question *question, char text[TEXT_
     struct fi_buf answer = {0};
     firn_error err;
     uint64_t token;
-    assert_int_equal(fi_watch_set_ask(fake->set, question, &answer, &err), FIRN_OK);
+    assert_int_equal(fi_watch_set_query(fake->set, question, &answer, &err), FIRN_OK);
     struct fi_reader reader = fi_reader_of(fi_buf_slice(&answer));
     assert_int_equal(fi_watchlink_wire_get_token(&reader, &token, &err), FIRN_OK);
     assert_int_equal(fi_watchlink_wire_get_begun(&reader, &fake->begun_ns, &err), FIRN_OK);
@@ -178,7 +178,7 @@ report(struct fake *fake, uint64_t token, uint8_t tree, const char *visits)
                                                  .bytes = 10};
         assert_int_equal(fi_watchlink_wire_put_visited(&bytes, &visited), FIRN_OK);
     }
-    int rc = fi_watch_set_tell(fake->set, fi_buf_slice(&bytes), &err);
+    int rc = fi_watch_set_report(fake->set, fi_buf_slice(&bytes), &err);
     fi_buf_deinit(&bytes);
     free(copy);
     return rc;
@@ -461,7 +461,7 @@ nonsense_changes_nothing(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(report(&fake, token, 2, bad[i]), FIRN_INVALID);
     }
-    assert_int_equal(fi_watch_set_tell(fake.set, firn_str("short"), NULL), FIRN_INVALID);
+    assert_int_equal(fi_watch_set_report(fake.set, firn_str("short"), NULL), FIRN_INVALID);
     assert_clean(&fake, 1, "a:3,30,3 d:1,10,1 ");
     assert_int_equal(report(&fake, token, 2, "."), FIRN_OK);
     assert_clean(&fake, 2, "a:3,30,3 d:1,10,1 ");
@@ -559,7 +559,7 @@ any_allocation_may_fail(void **state)
         settle(&fake);
         happen(&fake, FI_OS_WATCH_CHANGED, "a/b", "f");
         test_fault_allocation(&fault);
-        int rc = fi_watch_set_ask(fake.set, &question, &answer, &err);
+        int rc = fi_watch_set_query(fake.set, &question, &answer, &err);
         fi_watch_set_enter(fake.set, NULL, firn_str("a/b/new"));
         test_fault_end(&fault);
         test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
