@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "unit/encoding/encoding_walk.h"
+#include "unit/chunk/encoding_walk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

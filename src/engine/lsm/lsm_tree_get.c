@@ -490,7 +490,7 @@ resolve_unwanted(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query
 }
 
 static inline int
-lsm_tree_get_get(struct fi_lsm_tree *tree, uint64_t time_ms, struct query *query)
+lsm_tree_get(struct fi_lsm_tree *tree, uint64_t time_ms, struct query *query)
 {
     struct fi_lsm *lsm = tree->lsm;
     enum answer answer;
@@ -521,7 +521,7 @@ fi_lsm_tree_get_at(struct fi_lsm_tree *tree, firn_slice key, const struct fi_sna
                           .out = out,
                           .columns = columns,
                           .err = err};
-    return lsm_tree_get_get(tree, time_ms, &query);
+    return lsm_tree_get(tree, time_ms, &query);
 }
 
 int
@@ -536,7 +536,7 @@ fi_lsm_tree_get_pinned(struct fi_lsm_tree *tree, firn_slice key, const struct fi
                           .pinned = pinned,
                           .err = err};
     DCHECK(pinned->pin.data == NULL && out != NULL);
-    int rc = lsm_tree_get_get(tree, time_ms, &query);
+    int rc = lsm_tree_get(tree, time_ms, &query);
     if (rc != FIRN_OK) {
         /* A range delete may cover what was found. */
         fi_block_cache_unpin(tree->lsm->options.cache, &pinned->pin);

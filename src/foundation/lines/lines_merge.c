@@ -206,8 +206,7 @@ copy_common(struct fi_lines_merge *out, const struct side *ours, uint32_t *done,
 }
 
 static int
-lines_merge_merge(struct fi_lines_merge *out, struct side *ours, struct side *theirs,
-                  firn_error *err)
+lines_merge(struct fi_lines_merge *out, struct side *ours, struct side *theirs, firn_error *err)
 {
     uint32_t done = 0;
     size_t most = ours->diff.hunk_count < theirs->diff.hunk_count ? ours->diff.hunk_count
@@ -241,7 +240,7 @@ fi_lines_merge_init(struct fi_lines_merge *out, const struct fi_lines_merge_text
     int rc;
     FI_TRY(side_init(&ours, texts->base, texts->ours, work_max, err));
     FI_TRY(side_init(&theirs, texts->base, texts->theirs, work_max, err));
-    rc = lines_merge_merge(out, &ours, &theirs, err);
+    rc = lines_merge(out, &ours, &theirs, err);
 out:
     side_deinit(&ours);
     side_deinit(&theirs);

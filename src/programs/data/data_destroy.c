@@ -77,7 +77,7 @@ is_confirmed(const char *path)
 }
 
 static int
-data_destroy_destroy(struct fi_cli *cli, const char *path)
+data_destroy(struct fi_cli *cli, const char *path)
 {
     firn_error err;
     int code = firn_store_destroy(path, &err);
@@ -99,7 +99,7 @@ run_destroy(struct fi_cli *cli)
         return fi_command_misused(cli, "this removes all that is in %s: confirm with --yes", path);
     }
     if (is_said || is_confirmed(path)) {
-        return data_destroy_destroy(cli, path);
+        return data_destroy(cli, path);
     }
     fi_command_report_line("nothing was removed");
     return FI_EXIT_FAILED;

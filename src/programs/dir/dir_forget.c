@@ -77,7 +77,7 @@ hint_of(const struct forgetting *forgetting, int code)
 }
 
 static int
-dir_forget_forget(struct forgetting *forgetting)
+dir_forget(struct forgetting *forgetting)
 {
     assert(forgetting->workspace != NULL);
     firn_error err;
@@ -101,7 +101,7 @@ prompt(struct forgetting *forgetting, bool *out_is_confirmed)
     assert(!forgetting->options.dry_run);
     *out_is_confirmed = false;
     forgetting->options.dry_run = true;
-    int exit_code = dir_forget_forget(forgetting);
+    int exit_code = dir_forget(forgetting);
     forgetting->options.dry_run = false;
     if (exit_code == FI_EXIT_OK) {
         fi_term_out_flush();
@@ -120,7 +120,7 @@ run_opened(struct forgetting *forgetting, bool asks)
         fi_command_report_line("nothing was changed");
         return FI_EXIT_FAILED;
     }
-    FI_TRY_RETURN(dir_forget_forget(forgetting));
+    FI_TRY_RETURN(dir_forget(forgetting));
     if (!cli->quiet && !forgetting->options.dry_run) {
         fi_term_out_text(
             "remove the contents from the store with: firn gc\nfiles in the directory stay; the "

@@ -351,9 +351,9 @@ show_files(struct fi_cli *cli, firn_workspace *workspace, const char *id,
 }
 
 static int
-dir_show_show(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
-              const struct fi_task_workspace_paths *paths, struct fi_show_difference *shown,
-              const firn_workspace_diff_options *options)
+dir_show(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
+         const struct fi_task_workspace_paths *paths, struct fi_show_difference *shown,
+         const firn_workspace_diff_options *options)
 {
     firn_error err;
     firn_workspace_checkpoint *checkpoint;
@@ -400,8 +400,8 @@ dir_show_run(struct fi_cli *cli)
     options.paths = paths.slices;
     options.path_count = paths.count;
     FI_TRY_OUT(exit_code,
-               dir_show_show(cli, workspace, references.first != NULL ? references.first : "latest",
-                             &paths, &shown, &options));
+               dir_show(cli, workspace, references.first != NULL ? references.first : "latest",
+                        &paths, &shown, &options));
     exit_code = fi_task_pending_report(cli, workspace, NULL);
 out:
     fi_task_workspace_paths_deinit(&paths);

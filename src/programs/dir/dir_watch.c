@@ -101,7 +101,7 @@ attempt_watch(void *ctx, firn_error *err)
 }
 
 static int
-dir_watch_watch(struct watching *watching)
+dir_watch(struct watching *watching)
 {
     struct fi_cli *cli = watching->cli;
     firn_error err;
@@ -257,7 +257,7 @@ dir_watch_run(struct fi_cli *cli)
     fi_task_notices_init(&watching.notices, cli);
     fill_save(&watching);
     exit_code = stops || fi_command_has(cli, "status") ? dir_watch_show(&watching, stops)
-                                                       : dir_watch_watch(&watching);
+                                                       : dir_watch(&watching);
     fi_task_notices_deinit(&watching.notices);
     firn_workspace_close(watching.workspace);
     return exit_code;

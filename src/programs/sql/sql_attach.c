@@ -512,7 +512,7 @@ check_alias(const struct fi_sql_store *store, firn_error *err)
 }
 
 static void
-sql_attach_attach(sqlite3_context *ctx, int count, sqlite3_value **values)
+sql_attach(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     enum { ARGUMENTS_MAX = 16 };
     const char *texts[ARGUMENTS_MAX];
@@ -669,12 +669,9 @@ fi_sql_attach_register(struct fi_sql *sql)
         int count;
         void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values);
     } functions[] = {
-        {"firn_attach", -1, sql_attach_attach},
-        {"firn_detach", 1, sql_attach_detach},
-        {"firn_create", 1, create},
-        {"firn_create", 2, create},
-        {"firn_drop", 1, sql_attach_drop},
-        {"firn_drop", 2, sql_attach_drop},
+        {"firn_attach", -1, sql_attach},   {"firn_detach", 1, sql_attach_detach},
+        {"firn_create", 1, create},        {"firn_create", 2, create},
+        {"firn_drop", 1, sql_attach_drop}, {"firn_drop", 2, sql_attach_drop},
     };
     int rc = SQLITE_OK;
     for (size_t i = 0; i < sizeof functions / sizeof functions[0] && rc == SQLITE_OK; i++) {

@@ -197,7 +197,7 @@ give_checkpoint(struct fi_ws_restoring *restoring, firn_error *err)
 }
 
 static int
-ws_facts_take_take(struct taking *taking, firn_error *err)
+ws_facts_take(struct taking *taking, firn_error *err)
 {
     struct fi_ws_restoring *restoring = taking->restoring;
     firn_workspace_restore_result *result = restoring->result;
@@ -231,7 +231,7 @@ fi_ws_facts_take(struct fi_ws_restoring *restoring, bool *out_differs, firn_erro
         restoring->step->to = restoring->line.cursor;
         restoring->step->told_to = restoring->line.cursor;
     } else {
-        rc = ws_facts_take_take(&taking, err);
+        rc = ws_facts_take(&taking, err);
     }
 out:
     fi_db_batch_destroy(taking.batch);

@@ -301,9 +301,9 @@ out:
 }
 
 static int
-ws_restore_restore(struct firn_ws *ws, struct request request,
-                   const firn_workspace_restore_options *options,
-                   firn_workspace_restore_result *out, firn_error *err)
+ws_restore(struct firn_ws *ws, struct request request,
+           const firn_workspace_restore_options *options, firn_workspace_restore_result *out,
+           firn_error *err)
 {
     *out = (firn_workspace_restore_result)FIRN_WORKSPACE_RESTORE_RESULT_INIT;
     struct fi_ws_opened opened;
@@ -355,7 +355,7 @@ fi_ws_restore(struct firn_ws *ws, const char *reference,
             given.path_count = 0;
         }
     }
-    return ws_restore_restore(ws, request, &given, out, err);
+    return ws_restore(ws, request, &given, out, err);
 }
 
 int
@@ -363,7 +363,7 @@ fi_ws_restore_undo(struct firn_ws *ws, const firn_workspace_restore_options *opt
                    firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = UNDO};
-    return ws_restore_restore(ws, request, options, out, err);
+    return ws_restore(ws, request, options, out, err);
 }
 
 int
@@ -371,7 +371,7 @@ fi_ws_restore_redo(struct firn_ws *ws, const firn_workspace_restore_options *opt
                    firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = REDO};
-    return ws_restore_restore(ws, request, options, out, err);
+    return ws_restore(ws, request, options, out, err);
 }
 
 int
@@ -379,7 +379,7 @@ fi_ws_restore_take_back(struct firn_ws *ws, const firn_workspace_restore_options
                         firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = TAKE_BACK};
-    return ws_restore_restore(ws, request, options, out, err);
+    return ws_restore(ws, request, options, out, err);
 }
 
 int
@@ -387,5 +387,5 @@ fi_ws_restore_resume(struct firn_ws *ws, const firn_workspace_restore_options *o
                      firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = RESUME};
-    return ws_restore_restore(ws, request, options, out, err);
+    return ws_restore(ws, request, options, out, err);
 }

@@ -403,7 +403,7 @@ out:
 }
 
 static int
-scan_build_build(struct fi_scan_worker *worker, struct fi_scan_node *node, firn_error *err)
+scan_build(struct fi_scan_worker *worker, struct fi_scan_node *node, firn_error *err)
 {
     struct fi_scan_entries entries = {{NULL, 0}, {NULL, 0}};
     struct putting putting = {worker,
@@ -449,7 +449,7 @@ fi_scan_build_due(struct fi_scan_worker *worker, struct fi_scan_node *node, firn
 {
     struct fi_scan *scan = worker->scan;
     for (bool is_complete = true; is_complete;) {
-        int rc = scan_build_build(worker, node, err);
+        int rc = scan_build(worker, node, err);
         if (rc != FIRN_OK) {
             return rc;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/exchange: floating-point numbers as text, against the C library: what strtod reads, and the
+ * unit/text: floating-point numbers as text, against the C library: what strtod reads, and the
  * shortest of the texts that printf writes with more and more digits.
  */
 #include <math.h>
