@@ -35,21 +35,22 @@ endif()
 
 # Rooms in which inlining is not limited, and those whose loops are aligned, too.
 set(FIRN_HOT_ROOMS base codec log block run row memtable merge version lsm instance reading upkeep commit store txn tree)
-set(FIRN_LOOP_ROOMS column encoding vector graph aggregate expr query search)
+set(FIRN_LOOP_ROOMS column chunk vector graph aggregate expr query search)
 
 # Rooms of which each file is cold.
 set(FIRN_COLD_ROOMS
     lines
     storefile
+    archive
     history
     copy
     rescue
-    mend
     catalog
     place
     handle
     operations
     repair
+    verify
     checkout
     watch
     watchlink
@@ -71,7 +72,7 @@ set(FIRN_WARM_FILES
     os/os_dir.c
     os/os_posix_name.c
     objects/objects_index.c
-    pack/packfile_format.c
+    pack/pack_format.c
     place/place_nested.c)
 
 # The cold files of the other rooms.
@@ -94,8 +95,8 @@ set(FIRN_COLD_FILES
     run/run_origin.c
     run/run_summary.c
     run/run_text.c
-    run/value_cell.c
-    run/value_file.c
+    run/run_value_cell.c
+    run/run_value_file.c
     column/column_check.c
     column/column_chunks.c
     column/column_filter.c
@@ -103,7 +104,7 @@ set(FIRN_COLD_FILES
     column/column_layout.c
     column/column_mend.c
     column/column_values.c
-    compaction/bulk_load.c
+    compaction/compaction_load.c
     compaction/compaction.c
     compaction/compaction_adopt.c
     compaction/compaction_garbage.c
@@ -124,7 +125,7 @@ set(FIRN_COLD_FILES
     log/log_segment.c
     merge/merge_ranges.c
     lsm/lsm.c
-    lsm/lsm_capture.c
+    lsm/lsm_hot_copy.c
     lsm/lsm_check.c
     lsm/lsm_clone.c
     lsm/lsm_collect.c
@@ -137,10 +138,10 @@ set(FIRN_COLD_FILES
     row/row_check.c
     store/db.c
     store/db_bulk.c
-    inspect/db_check.c
+    inspect/inspect_check.c
     store/db_checkpoint.c
     store/db_create.c
-    inspect/db_diff.c
+    inspect/inspect_diff.c
     store/db_holder.c
     store/db_image.c
     instance/db_jobs.c
@@ -153,21 +154,21 @@ set(FIRN_COLD_FILES
     store/db_replay.c
     instance/db_space.c
     reading/db_visible.c
-    inspect/db_stats.c
-    txn/db_txn_run.c
-    version/manifest.c
-    version/manifest_edit.c
-    version/run_file.c
-    version/run_history.c
+    inspect/inspect_stats.c
+    txn/txn_run.c
+    manifest/manifest.c
+    manifest/manifest_edit.c
+    version/version_file.c
+    version/version_history.c
     # tables
-    exchange/csv_infer.c
-    exchange/json_reader.c
-    exchange/json_writer.c
-    exchange/vector_reader.c
-    text/time_text.c
+    csv/csv_infer.c
+    json/json_reader.c
+    json/json_writer.c
+    vectorfile/vectorfile.c
+    text/text_time.c
     aggregate/aggregate.c
     aggregate/aggregate_spill.c
-    aggregate/row_spill.c
+    spill/spill.c
     expr/expr.c
     expr/expr_arith.c
     expr/expr_bind.c
@@ -179,7 +180,7 @@ set(FIRN_COLD_FILES
     expr/expr_fold.c
     expr/expr_group.c
     expr/expr_leaf.c
-    text/token_text.c
+    text/text_token.c
     expr/expr_list.c
     expr/expr_literal.c
     expr/expr_order.c
@@ -210,15 +211,15 @@ set(FIRN_COLD_FILES
     difference/difference_merge_links.c
     difference/difference_renames.c
     difference/difference_walk.c
-    reclaim/reclaim.c
-    reclaim/reclaim_auto.c
-    reclaim/reclaim_delete.c
-    reclaim/reclaim_expire.c
-    reclaim/reclaim_join.c
-    reclaim/reclaim_mark.c
-    reclaim/reclaim_move.c
-    reclaim/reclaim_plan.c
-    rules/ignore_rules.c
+    gc/gc.c
+    gc/gc_auto.c
+    gc/gc_delete.c
+    gc/gc_expire.c
+    gc/gc_join.c
+    gc/gc_mark.c
+    gc/gc_move.c
+    gc/gc_plan.c
+    rules/rules_list.c
     rules/rules.c
     scan/scan.c
     scan/scan_carry.c

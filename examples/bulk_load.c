@@ -3,7 +3,7 @@
  * examples/bulk_load.c: many entries in any order as one commit, with progress and a way to cancel; then a
  * compaction. Valid C and C++.
  *
- *     cc bulk_load.c $(pkg-config --cflags --libs firn) -o bulk_load && ./bulk_load app.firn
+ *     cc compaction_load.c $(pkg-config --cflags --libs firn) -o bulk_load && ./bulk_load app.firn
  */
 #include <stdio.h>
 

@@ -125,8 +125,8 @@ get_all(struct bench *bench)
 {
     firn_error err;
     struct fi_buf value = {0};
-    struct fi_view_interval all = {1, UINT64_MAX};
-    struct fi_view view = {&all, 1, 0, NULL};
+    struct fi_snapshot_interval all = {1, UINT64_MAX};
+    struct fi_snapshot view = {&all, 1, 0, NULL};
     struct fi_run_hit hit;
     for (size_t i = 0; i < bench->count; i++) {
         firn_slice key = key_at(bench, bench->shuffle[i]);
@@ -140,8 +140,8 @@ static size_t
 get_missing(struct bench *bench)
 {
     struct fi_buf value = {0};
-    struct fi_view_interval all = {1, UINT64_MAX};
-    struct fi_view view = {&all, 1, 0, NULL};
+    struct fi_snapshot_interval all = {1, UINT64_MAX};
+    struct fi_snapshot view = {&all, 1, 0, NULL};
     struct fi_run_hit hit;
     uint64_t state = 99;
     for (size_t i = 0; i < bench->count; i++) {

@@ -617,12 +617,18 @@ export interface WorkspaceCheckpoint {
   /** Of the tree: equal trees have equal hashes. */
   root: string
   isSafety: boolean
+  /** Whether directories of dependencies were saved too. */
+  includeDeps: boolean
   files: number
   directories: number
   bytes: number
+  /** Contents that the store did not have before. */
+  newObjects: number
   addedBytes: number
   excluded: number
   skipped: number
+  /** Paths that `firn forget` has removed since. */
+  forgotten: number
   /** Where HEAD was in the git repository that the directory is in. */
   gitBranch?: string
   gitCommit?: string

@@ -46,9 +46,8 @@ function sqlFlags () {
   if (found.status !== 0) return { why: 'pkg-config finds no SQLite, 3.38 or newer, with its header' }
   const archive = path.join(execFileSync('pkg-config', ['--variable=libdir', 'sqlite3'], { encoding: 'utf8' }).trim(), 'libsqlite3.a')
   if (!fs.existsSync(archive)) return { why: `there is no ${archive}` }
-  // sql_extension.c is for an extension that SQLite loads.
-  const files = ROOMS.flatMap((room) => sourcesIn(path.join(rooms, room))).filter((file) => path.basename(file) !== 'sql_extension.c')
-  return { flags: ['-DFIRN_NODE_SQL=1', '-DSQLITE_CORE=1', '-I', rooms, ...found.stdout.trim().split(/\s+/).filter(Boolean), ...files], libraries: [archive, '-ldl'] }
+  const files = ROOMS.flatMap((room) => sourcesIn(path.join(rooms, room)))
+  return { flags: ['-DFIRN_NODE_SQL=1', '-DSQLITE_CORE=1', '-I', rooms, '-I', path.join(rooms, '..', 'foundation'), ...found.stdout.trim().split(/\s+/).filter(Boolean), ...files], libraries: [archive, '-ldl'] }
 }
 
 /** What cmake/FirnHarden.cmake compiles libfirn with, as far as the compiler has it. */

@@ -31,9 +31,9 @@
 extern "C" {
 #endif
 
-typedef struct firn_alxsv1_writer firn_alxs_writer;
-typedef struct firn_alxsv1 firn_alxs;
-typedef struct firn_alxsv1_cursor firn_alxs_cursor;
+typedef struct firn_alxs_writer firn_alxs_writer;
+typedef struct firn_alxs firn_alxs;
+typedef struct firn_alxs_cursor firn_alxs_cursor;
 
 /* ---- writing: one thread at a time; uses about 350 KiB of memory, plus the last key ---- */
 

@@ -30,9 +30,9 @@
 extern "C" {
 #endif
 
-typedef struct firn_chkpv1_writer firn_chkp_writer;
-typedef struct firn_chkpv1 firn_chkp;
-typedef struct firn_chkpv1_set firn_chkp_set;
+typedef struct firn_chkp_writer firn_chkp_writer;
+typedef struct firn_chkp firn_chkp;
+typedef struct firn_chkp_set firn_chkp_set;
 
 /* A pack's name: 16 lower-case hex digits and a NUL. */
 enum { FIRN_CHKP_NAME_SIZE = 17 };

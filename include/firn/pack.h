@@ -20,8 +20,8 @@
 extern "C" {
 #endif
 
-typedef struct firn_packfile_writer firn_pack_writer;
-typedef struct firn_packfile firn_pack;
+typedef struct firn_pack_writer firn_pack_writer;
+typedef struct firn_pack firn_pack;
 
 /* ---- writing ---- */
 

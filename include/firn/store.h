@@ -112,7 +112,7 @@ typedef struct firn_db firn_store;
 typedef struct firn_db_keyspace firn_keyspace;
 typedef struct firn_db_batch firn_batch;
 typedef struct firn_db_pin firn_pin;
-typedef struct firn_db_view firn_snapshot;
+typedef struct firn_snapshot firn_snapshot;
 
 /* ---- opening and closing ---- */
 

@@ -36,7 +36,7 @@
 extern "C" {
 #endif
 
-typedef struct firn_db_txn firn_txn;
+typedef struct firn_txn firn_txn;
 
 typedef enum firn_isolation {
     FIRN_ISOLATION_DEFAULT = 0, /* snapshot */

@@ -6,7 +6,7 @@
  * A pointer that is NULL but must not be yields FIRN_INVALID, and so does a slice with a size but
  * without bytes. Outputs are cleared first, so that they are also defined after a failure.
  */
-#include "alxs/alxsv1.h"
+#include "alxs/alxs.h"
 #include "api/api_check.h"
 #include "api/api_handle.h"
 #include "api/api_options.h"
@@ -40,7 +40,7 @@ firn_alxs_writer_create(const char *path, const firn_alxs_writer_options *option
     firn_alxs_writer_options complete = FIRN_ALXS_WRITER_OPTIONS_INIT;
     FI_TRY(fi_api_options_read(&complete, sizeof complete, options, err));
     FI_TRY(fi_os_user_path_init(&place, fi_os_default(), path, err));
-    FI_TRY(fi_alxsv1_writer_create(place.dir, place.name, &complete, out, err));
+    FI_TRY(fi_alxs_writer_create(place.dir, place.name, &complete, out, err));
 out:
     fi_os_user_path_deinit(&place);
     return api_check_told(rc, err);
@@ -53,13 +53,13 @@ firn_alxs_writer_append(firn_alxs_writer *writer, firn_slice key, firn_slice val
     API_REQUIRE(writer != NULL && api_check_is_slice(key) && api_check_is_slice(value), err,
                 "adding to a table takes a writer, a key and a value");
     API_OWN(writer, "table writer", err);
-    return api_check_told(fi_alxsv1_writer_append(writer, key, value, err), err);
+    return api_check_told(fi_alxs_writer_append(writer, key, value, err), err);
 }
 
 uint64_t
 firn_alxs_writer_count(const firn_alxs_writer *writer)
 {
-    return !api_process_may_use(writer) ? 0 : fi_alxsv1_writer_count(writer);
+    return !api_process_may_use(writer) ? 0 : fi_alxs_writer_count(writer);
 }
 
 int
@@ -70,14 +70,14 @@ firn_alxs_writer_finish(firn_alxs_writer *writer, uint32_t *out_checksum, firn_e
         *out_checksum = 0;
     }
     API_OWN(writer, "table writer", err);
-    return api_check_told(fi_alxsv1_writer_finish(writer, out_checksum, err), err);
+    return api_check_told(fi_alxs_writer_finish(writer, out_checksum, err), err);
 }
 
 void
 firn_alxs_writer_destroy(firn_alxs_writer *writer)
 {
     if (api_process_may_close(writer)) {
-        fi_alxsv1_writer_destroy(writer);
+        fi_alxs_writer_destroy(writer);
     }
 }
 
@@ -96,7 +96,7 @@ firn_alxs_open(const char *path, const firn_alxs_options *options, firn_alxs **o
     firn_alxs_options complete;
     FI_TRY(complete_options(options, &complete, err));
     FI_TRY(fi_os_user_path_init_followed(&place, fi_os_default(), path, err));
-    FI_TRY(fi_alxsv1_open(place.dir, place.name, &complete, out, err));
+    FI_TRY(fi_alxs_open(place.dir, place.name, &complete, out, err));
 out:
     fi_os_user_path_deinit(&place);
     return api_check_told(rc, err);
@@ -106,7 +106,7 @@ void
 firn_alxs_close(firn_alxs *table)
 {
     if (api_process_may_close(table)) {
-        fi_alxsv1_close(table);
+        fi_alxs_close(table);
     }
 }
 
@@ -152,7 +152,7 @@ firn_alxs_get(firn_alxs *table, firn_slice key, uint8_t **out, size_t *out_size,
     API_REQUIRE(table != NULL && api_check_is_slice(key) && out != NULL && out_size != NULL, err,
                 "reading a value takes a table, a key and places for the value");
     API_OWN(table, "table", err);
-    return api_check_told(fi_alxsv1_get(table, key, out, out_size, err), err);
+    return api_check_told(fi_alxs_get(table, key, out, out_size, err), err);
 }
 
 int
@@ -173,8 +173,8 @@ firn_alxs_verify(const char *path, const firn_alxs_verify_options *options, firn
     complete.key_size_max = given.key_size_max;
     FI_TRY(fi_os_user_path_init_followed(&place, fi_os_default(), path, err));
     FI_TRY(fi_storefile_progress_begin_steps(&progress, "verify", 0, 0, &step, err));
-    FI_TRY(fi_alxsv1_verify(place.dir, place.name, &complete, api_store_tell_damage,
-                            &given.callbacks, step, &found, err));
+    FI_TRY(fi_alxs_verify(place.dir, place.name, &complete, api_store_tell_damage, &given.callbacks,
+                          step, &found, err));
 out:
     if (info != NULL) {
         fi_api_options_write(info, &found, sizeof found);
@@ -192,14 +192,14 @@ firn_alxs_cursor_open(firn_alxs *table, firn_alxs_cursor **out, firn_error *err)
     API_REQUIRE(out != NULL, err, "there is no place for the cursor");
     *out = NULL;
     API_OWN(table, "table", err);
-    return api_check_told(fi_alxsv1_cursor_open(table, out, err), err);
+    return api_check_told(fi_alxs_cursor_open(table, out, err), err);
 }
 
 void
 firn_alxs_cursor_close(firn_alxs_cursor *cursor)
 {
     if (api_process_may_close(cursor)) {
-        fi_alxsv1_cursor_close(cursor);
+        fi_alxs_cursor_close(cursor);
     }
 }
 
@@ -208,7 +208,7 @@ firn_alxs_cursor_first(firn_alxs_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_OWN(cursor, "cursor of a table", err);
-    return api_check_told(fi_alxsv1_cursor_first(cursor, err), err);
+    return api_check_told(fi_alxs_cursor_first(cursor, err), err);
 }
 
 int
@@ -216,7 +216,7 @@ firn_alxs_cursor_last(firn_alxs_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_OWN(cursor, "cursor of a table", err);
-    return api_check_told(fi_alxsv1_cursor_last(cursor, err), err);
+    return api_check_told(fi_alxs_cursor_last(cursor, err), err);
 }
 
 int
@@ -225,7 +225,7 @@ firn_alxs_cursor_seek(firn_alxs_cursor *cursor, firn_slice key, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL && api_check_is_slice(key), err, "seeking takes a cursor and a key");
     API_OWN(cursor, "cursor of a table", err);
-    return api_check_told(fi_alxsv1_cursor_seek(cursor, key, err), err);
+    return api_check_told(fi_alxs_cursor_seek(cursor, key, err), err);
 }
 
 int
@@ -234,7 +234,7 @@ firn_alxs_cursor_seek_before(firn_alxs_cursor *cursor, firn_slice key, firn_erro
     API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL && api_check_is_slice(key), err, "seeking takes a cursor and a key");
     API_OWN(cursor, "cursor of a table", err);
-    return api_check_told(fi_alxsv1_cursor_seek_before(cursor, key, err), err);
+    return api_check_told(fi_alxs_cursor_seek_before(cursor, key, err), err);
 }
 
 int
@@ -242,7 +242,7 @@ firn_alxs_cursor_next(firn_alxs_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_OWN(cursor, "cursor of a table", err);
-    return api_check_told(fi_alxsv1_cursor_next(cursor, err), err);
+    return api_check_told(fi_alxs_cursor_next(cursor, err), err);
 }
 
 int
@@ -250,25 +250,25 @@ firn_alxs_cursor_prev(firn_alxs_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_OWN(cursor, "cursor of a table", err);
-    return api_check_told(fi_alxsv1_cursor_prev(cursor, err), err);
+    return api_check_told(fi_alxs_cursor_prev(cursor, err), err);
 }
 
 bool
 firn_alxs_cursor_valid(const firn_alxs_cursor *cursor)
 {
-    return api_process_may_use(cursor) && fi_alxsv1_cursor_valid(cursor);
+    return api_process_may_use(cursor) && fi_alxs_cursor_valid(cursor);
 }
 
 firn_slice
 firn_alxs_cursor_key(const firn_alxs_cursor *cursor)
 {
-    return firn_alxs_cursor_valid(cursor) ? api_check_with_address(fi_alxsv1_cursor_key(cursor))
+    return firn_alxs_cursor_valid(cursor) ? api_check_with_address(fi_alxs_cursor_key(cursor))
                                           : firn_bytes(NULL, 0);
 }
 
 firn_slice
 firn_alxs_cursor_value(const firn_alxs_cursor *cursor)
 {
-    return firn_alxs_cursor_valid(cursor) ? api_check_with_address(fi_alxsv1_cursor_value(cursor))
+    return firn_alxs_cursor_valid(cursor) ? api_check_with_address(fi_alxs_cursor_value(cursor))
                                           : firn_bytes(NULL, 0);
 }

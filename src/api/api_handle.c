@@ -98,7 +98,7 @@ forget_all_locked(void)
 
 /* Acquire pairs with the release of unlock. */
 static void
-lock(void)
+api_handle_lock(void)
 {
     struct fi_os_process_mark own;
     fi_os_process_init_mark(&own);
@@ -171,7 +171,7 @@ fi_api_handle_opened(const void *handle, enum fi_api_handle_kind kind, const voi
     if (handle == NULL) {
         return;
     }
-    lock();
+    api_handle_lock();
     struct slot *slot = find_locked(handle, false) == NULL ? take_locked() : NULL;
     if (slot != NULL) {
         struct slot **bucket = bucket_of(handle);
@@ -196,7 +196,7 @@ fi_api_handle_opened_if(int rc, const void *handle, enum fi_api_handle_kind kind
 /* ---- questions ---- */
 
 static int
-refuse(enum fi_api_handle_kind kind, const char *what, firn_error *err)
+api_handle_refuse(enum fi_api_handle_kind kind, const char *what, firn_error *err)
 {
     DCHECK((size_t)kind < sizeof names / sizeof names[0]);
     return fi_error_set(err, FIRN_MISUSE, "the handle of %s %s", names[kind], what);
@@ -205,7 +205,7 @@ refuse(enum fi_api_handle_kind kind, const char *what, firn_error *err)
 static int
 refuse_closed(enum fi_api_handle_kind kind, firn_error *err)
 {
-    return refuse(kind, "is not open: it was closed, or never was one", err);
+    return api_handle_refuse(kind, "is not open: it was closed, or never was one", err);
 }
 
 int
@@ -214,7 +214,7 @@ fi_api_handle_check(const void *handle, enum fi_api_handle_kind kind, firn_error
     if (handle == NULL) {
         return fi_api_handle_refuse(handle, kind, err);
     }
-    lock();
+    api_handle_lock();
     const struct slot *slot = find_locked(handle, false);
     bool is_open = slot != NULL ? slot->kind == kind : table.has_overflown;
     unlock();
@@ -224,7 +224,7 @@ fi_api_handle_check(const void *handle, enum fi_api_handle_kind kind, firn_error
 bool
 fi_api_handle_is_inherited(const void *handle)
 {
-    lock();
+    api_handle_lock();
     bool is_open = find_locked(handle, false) != NULL || table.has_overflown;
     unlock();
     return is_open && !api_process_is_own(handle);
@@ -255,7 +255,7 @@ fi_api_handle_enter(const void *handle, enum fi_api_handle_kind kind, firn_error
     if (handle == NULL) {
         return fi_api_handle_refuse(handle, kind, err);
     }
-    lock();
+    api_handle_lock();
     struct slot *slot = find_locked(handle, false);
     bool is_open = slot != NULL ? slot->kind == kind : table.has_overflown;
     bool is_own = is_open && api_process_is_own(handle);
@@ -268,13 +268,13 @@ fi_api_handle_enter(const void *handle, enum fi_api_handle_kind kind, firn_error
     if (!is_own) {
         return is_open ? fi_api_handle_check_process(handle, kind, err) : refuse_closed(kind, err);
     }
-    return is_busy ? refuse(kind, "is in use by another thread", err) : FIRN_OK;
+    return is_busy ? api_handle_refuse(kind, "is in use by another thread", err) : FIRN_OK;
 }
 
 void
 fi_api_handle_leave(const void *handle)
 {
-    lock();
+    api_handle_lock();
     struct slot *slot = find_locked(handle, false);
     if (slot != NULL) {
         guard_of_locked(slot)->is_busy = false;
@@ -295,7 +295,7 @@ goes_with(const struct slot *slot, const void *handle)
 static void
 set_closing(const void *handle, bool is_closing)
 {
-    lock();
+    api_handle_lock();
     for (size_t i = 0; i < table.used && handle != NULL; i++) {
         if (goes_with(&table.slots[i], handle)) {
             table.slots[i].is_closing = is_closing;
@@ -313,7 +313,7 @@ fi_api_handle_closing(const void *handle)
 void
 fi_api_handle_closed(const void *handle)
 {
-    lock();
+    api_handle_lock();
     for (size_t i = 0; i < table.used && handle != NULL; i++) {
         struct slot *slot = &table.slots[i];
         if (goes_with(slot, handle) && slot->is_closing) {

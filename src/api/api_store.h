@@ -111,7 +111,7 @@ api_store_read_cursor_options(const firn_cursor_options *options,
         (struct fi_db_cursor_options){.lower = given->lower.data == NULL ? NULL : &given->lower,
                                       .upper = given->upper.data == NULL ? NULL : &given->upper,
                                       .prefix = given->prefix.data == NULL ? NULL : &given->prefix,
-                                      .view = given->snapshot,
+                                      .snapshot = given->snapshot,
                                       .keys_only = given->keys_only};
     return FIRN_OK;
 }

@@ -16,7 +16,7 @@
 #include "store/db.h"
 
 static void
-describe(const struct fi_db_checkpoint_info *info, firn_store_checkpoint *out)
+checkpoint_api_describe(const struct fi_db_checkpoint_info *info, firn_store_checkpoint *out)
 {
     *out = (firn_store_checkpoint){.size = sizeof *out,
                                    .number = info->number,
@@ -35,7 +35,7 @@ static void
 hand_over(const struct fi_db_checkpoint_info *info, firn_store_checkpoint *out)
 {
     firn_store_checkpoint full;
-    describe(info, &full);
+    checkpoint_api_describe(info, &full);
     fi_api_options_write(out, &full, sizeof full);
 }
 
@@ -73,7 +73,7 @@ visit_one(void *ctx, const struct fi_db_checkpoint_info *info)
 {
     const struct listing *listing = ctx;
     firn_store_checkpoint checkpoint;
-    describe(info, &checkpoint);
+    checkpoint_api_describe(info, &checkpoint);
     return listing->visit(listing->ctx, &checkpoint);
 }
 
@@ -129,12 +129,12 @@ firn_store_checkpoint_delete(firn_store *store, const char *const *references, s
 /* ---- restores ---- */
 
 static void
-report(const struct fi_db_checkpoint_info *restored, const struct fi_db_checkpoint_info *safety,
-       firn_store_restore_result *out)
+checkpoint_api_report(const struct fi_db_checkpoint_info *restored,
+                      const struct fi_db_checkpoint_info *safety, firn_store_restore_result *out)
 {
     firn_store_restore_result full = {.size = sizeof full};
-    describe(restored, &full.restored);
-    describe(safety, &full.safety);
+    checkpoint_api_describe(restored, &full.restored);
+    checkpoint_api_describe(safety, &full.safety);
     if (out != NULL) {
         fi_api_options_write(out, &full, sizeof full);
     }
@@ -162,7 +162,7 @@ firn_store_restore(firn_store *store, const char *reference, firn_store_restore_
         rc = fi_db_checkpoint_restore(store, reference, &restored, &safety, err);
     }
     if (rc == FIRN_OK) {
-        report(&restored, &safety, out);
+        checkpoint_api_report(&restored, &safety, out);
     }
     return api_check_told(rc, err);
 }
@@ -179,7 +179,7 @@ firn_store_undo(firn_store *store, firn_store_restore_result *out, firn_error *e
         rc = fi_db_checkpoint_undo(store, &restored, &safety, err);
     }
     if (rc == FIRN_OK) {
-        report(&restored, &safety, out);
+        checkpoint_api_report(&restored, &safety, out);
     }
     return api_check_told(rc, err);
 }
@@ -203,7 +203,7 @@ visit_keyspace(void *ctx, const char *name, bool is_added)
 }
 
 static int
-visit_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *found)
+visit_difference(void *ctx, const char *keyspace, const struct fi_inspect_diff_key *found)
 {
     const struct diffing *diffing = ctx;
     firn_store_difference difference = {.kind = FIRN_STORE_DIFFERENCE_CHANGED,
@@ -236,13 +236,13 @@ firn_store_diff(firn_store *store, const char *before, const char *after,
     API_READ_OPTIONS(given, options, err);
     struct diffing diffing = {visit, ctx};
     struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
-    const struct fi_db_diff_visitor visitor = {.keyspace = given.keyspace,
-                                               .visit_keyspace = visit_keyspace,
-                                               .visit = visit_difference,
-                                               .ctx = &diffing,
-                                               .progress = &progress};
+    const struct fi_inspect_diff_visitor visitor = {.keyspace = given.keyspace,
+                                                    .visit_keyspace = visit_keyspace,
+                                                    .visit = visit_difference,
+                                                    .ctx = &diffing,
+                                                    .progress = &progress};
     api_check_begin_visits(err);
-    int rc = fi_db_diff(store, before, after, &visitor, err);
+    int rc = fi_inspect_diff(store, before, after, &visitor, err);
     return api_check_end_visits(rc, err);
 }
 

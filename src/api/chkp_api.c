@@ -11,7 +11,7 @@
 #include "api/api_options.h"
 #include "api/api_store.h"
 #include "base/error.h"
-#include "chkp/chkpv1.h"
+#include "chkp/chkp.h"
 #include "firn/chkp.h"
 #include "os/os.h"
 
@@ -43,7 +43,7 @@ firn_chkp_writer_create(const char *folder, firn_chkp_writer **out, firn_error *
     int rc = FIRN_OK;
     struct fi_os_dir *dir = NULL;
     FI_TRY(open_folder(folder, &dir, err));
-    FI_TRY(fi_chkpv1_writer_create(dir, out, err));
+    FI_TRY(fi_chkp_writer_create(dir, out, err));
 out:
     fi_os_dir_close(dir);
     return api_check_told(rc, err);
@@ -58,7 +58,7 @@ firn_chkp_writer_add(firn_chkp_writer *writer, firn_slice content, firn_hash *ou
                 "adding to a pack takes a writer and the content");
     API_OWN(writer, "pack writer", err);
     return api_check_told(
-        fi_chkpv1_writer_add(writer, api_check_with_address(content), out_hash, out_is_new, err),
+        fi_chkp_writer_add(writer, api_check_with_address(content), out_hash, out_is_new, err),
         err);
 }
 
@@ -72,7 +72,7 @@ firn_chkp_writer_add_stream(firn_chkp_writer *writer, firn_read_bytes read, void
     API_OWN(writer, "pack writer", err);
     struct api_check_stream from = {.read = read, .ctx = ctx};
     return api_check_told(
-        fi_chkpv1_writer_add_stream(writer, api_check_read, &from, out_hash, out_is_new, err), err);
+        fi_chkp_writer_add_stream(writer, api_check_read, &from, out_hash, out_is_new, err), err);
 }
 
 static int
@@ -89,7 +89,7 @@ firn_chkp_writer_add_fd(firn_chkp_writer *writer, int fd, firn_hash *out_hash, b
     API_REQUIRE(writer != NULL && fd >= 0, err, "adding to a pack takes a writer and a descriptor");
     API_OWN(writer, "pack writer", err);
     return api_check_told(
-        fi_chkpv1_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, err), err);
+        fi_chkp_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, err), err);
 }
 
 int
@@ -100,7 +100,7 @@ firn_chkp_writer_add_frame(firn_chkp_writer *writer, const firn_hash *hash, firn
     API_REQUIRE(writer != NULL && hash != NULL && frame.data != NULL && frame.size > 0, err,
                 "adding a frame to a pack takes a writer, the hash and the frame");
     API_OWN(writer, "pack writer", err);
-    return api_check_told(fi_chkpv1_writer_add_frame(writer, hash, frame, out_is_new, err), err);
+    return api_check_told(fi_chkp_writer_add_frame(writer, hash, frame, out_is_new, err), err);
 }
 
 int
@@ -111,14 +111,14 @@ firn_chkp_writer_add_trusted_frame(firn_chkp_writer *writer, const firn_hash *ha
     API_REQUIRE(writer != NULL && hash != NULL && frame.data != NULL && frame.size > 0, err,
                 "adding a frame to a pack takes a writer, the hash and the frame");
     API_OWN(writer, "pack writer", err);
-    return api_check_told(fi_chkpv1_writer_add_trusted_frame(writer, hash, frame, out_is_new, err),
+    return api_check_told(fi_chkp_writer_add_trusted_frame(writer, hash, frame, out_is_new, err),
                           err);
 }
 
 uint64_t
 firn_chkp_writer_count(const firn_chkp_writer *writer)
 {
-    return !api_process_may_use(writer) ? 0 : fi_chkpv1_writer_count(writer);
+    return !api_process_may_use(writer) ? 0 : fi_chkp_writer_count(writer);
 }
 
 int
@@ -129,14 +129,14 @@ firn_chkp_writer_finish(firn_chkp_writer *writer, char *out_name, firn_error *er
                 "finishing a pack takes a writer and a place for the name");
     out_name[0] = '\0';
     API_OWN(writer, "pack writer", err);
-    return api_check_told(fi_chkpv1_writer_finish(writer, out_name, err), err);
+    return api_check_told(fi_chkp_writer_finish(writer, out_name, err), err);
 }
 
 void
 firn_chkp_writer_destroy(firn_chkp_writer *writer)
 {
     if (api_process_may_close(writer)) {
-        fi_chkpv1_writer_destroy(writer);
+        fi_chkp_writer_destroy(writer);
     }
 }
 
@@ -156,7 +156,7 @@ firn_chkp_open(const char *folder, const char *name, const firn_chkp_options *op
     firn_chkp_options complete;
     FI_TRY(complete_options(options, &complete, err));
     FI_TRY(open_folder(folder, &dir, err));
-    FI_TRY(fi_chkpv1_open(dir, name, &complete, out, err));
+    FI_TRY(fi_chkp_open(dir, name, &complete, out, err));
 out:
     fi_os_dir_close(dir);
     return api_check_told(rc, err);
@@ -166,7 +166,7 @@ void
 firn_chkp_close(firn_chkp *pack)
 {
     if (api_process_may_close(pack)) {
-        fi_chkpv1_close(pack);
+        fi_chkp_close(pack);
     }
 }
 
@@ -190,11 +190,11 @@ firn_chkp_contains(firn_chkp *pack, const firn_hash *hash, bool *out, firn_error
                 "looking for an object takes a pack, a hash and a place for the answer");
     *out = false;
     API_OWN(pack, "pack", err);
-    return api_check_told(fi_chkpv1_contains(pack, hash, out, err), err);
+    return api_check_told(fi_chkp_contains(pack, hash, out, err), err);
 }
 
 static firn_chkp_entry
-entry_of(const struct fi_chkpv1_entry *entry)
+entry_of(const struct fi_chkp_entry *entry)
 {
     return (firn_chkp_entry){sizeof(firn_chkp_entry), entry->hash, entry->offset,
                              entry->stored_size};
@@ -202,7 +202,7 @@ entry_of(const struct fi_chkpv1_entry *entry)
 
 /* Returns what was found. */
 static int
-give_entry(int rc, const struct fi_chkpv1_entry *found, firn_chkp_entry *out)
+give_entry(int rc, const struct fi_chkp_entry *found, firn_chkp_entry *out)
 {
     if (rc == FIRN_OK) {
         const firn_chkp_entry entry = entry_of(found);
@@ -214,7 +214,7 @@ give_entry(int rc, const struct fi_chkpv1_entry *found, firn_chkp_entry *out)
 int
 firn_chkp_locate(firn_chkp *pack, const firn_hash *hash, firn_chkp_entry *out, firn_error *err)
 {
-    struct fi_chkpv1_entry found;
+    struct fi_chkp_entry found;
     API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a pack, a hash and a place for the answer");
@@ -223,7 +223,7 @@ firn_chkp_locate(firn_chkp *pack, const firn_hash *hash, firn_chkp_entry *out, f
         return rc;
     }
     API_OWN(pack, "pack", err);
-    rc = give_entry(fi_chkpv1_locate(pack, hash, &found, err), &found, out);
+    rc = give_entry(fi_chkp_locate(pack, hash, &found, err), &found, out);
     return api_check_told(rc, err);
 }
 
@@ -241,7 +241,7 @@ firn_chkp_read(firn_chkp *pack, const firn_hash *hash, size_t size_max, uint8_t 
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL && out_size != NULL, err,
                 "reading an object takes a pack, a hash and places for the content");
     API_OWN(pack, "pack", err);
-    return api_check_told(fi_chkpv1_read(pack, hash, size_max, out, out_size, err), err);
+    return api_check_told(fi_chkp_read(pack, hash, size_max, out, out_size, err), err);
 }
 
 int
@@ -253,7 +253,7 @@ firn_chkp_stream(firn_chkp *pack, const firn_hash *hash, firn_write_bytes write,
                 "reading an object takes a pack, a hash and a receiver");
     API_OWN(pack, "pack", err);
     struct api_check_stream to = {.write = write, .ctx = ctx};
-    return api_check_told(fi_chkpv1_stream(pack, hash, api_check_write, &to, err), err);
+    return api_check_told(fi_chkp_stream(pack, hash, api_check_write, &to, err), err);
 }
 
 struct listing {
@@ -263,7 +263,7 @@ struct listing {
 };
 
 static int
-visit_entry(void *ctx, const struct fi_chkpv1_entry *found)
+visit_entry(void *ctx, const struct fi_chkp_entry *found)
 {
     const struct listing *listing = ctx;
     const firn_chkp_entry entry = entry_of(found);
@@ -271,7 +271,7 @@ visit_entry(void *ctx, const struct fi_chkpv1_entry *found)
 }
 
 static int
-visit_entry_of(void *ctx, const char *name, const struct fi_chkpv1_entry *found)
+visit_entry_of(void *ctx, const char *name, const struct fi_chkp_entry *found)
 {
     const struct listing *listing = ctx;
     const firn_chkp_entry entry = entry_of(found);
@@ -286,7 +286,7 @@ firn_chkp_list(firn_chkp *pack, int (*visit)(void *ctx, const firn_chkp_entry *e
     API_REQUIRE(pack != NULL && visit != NULL, err, "listing a pack takes the pack and a receiver");
     API_OWN(pack, "pack", err);
     struct listing listing = {.visit = visit, .ctx = ctx};
-    return api_check_told(fi_chkpv1_list(pack, visit_entry, &listing, err), err);
+    return api_check_told(fi_chkp_list(pack, visit_entry, &listing, err), err);
 }
 
 /* ---- verifying ---- */
@@ -316,8 +316,8 @@ firn_chkp_verify(firn_chkp *pack, const firn_chkp_verify_options *options, firn_
     struct public_verify public;
     API_OWN(pack, "pack", err);
     int rc = begin_verify(&public, options, err);
-    rc = rc == FIRN_OK ? fi_chkpv1_verify(pack, api_store_tell_damage, &public.options.callbacks,
-                                          public.step, err)
+    rc = rc == FIRN_OK ? fi_chkp_verify(pack, api_store_tell_damage, &public.options.callbacks,
+                                        public.step, err)
                        : rc;
     return api_check_told(rc, err);
 }
@@ -332,9 +332,9 @@ firn_chkp_list_packs(const char *folder, int (*visit)(void *ctx, const char *nam
     API_REQUIRE(visit != NULL, err, "listing packs takes a receiver");
     int rc = FIRN_OK;
     struct fi_os_dir *dir = NULL;
-    struct fi_chkpv1_folder listed = {0};
+    struct fi_chkp_folder listed = {0};
     FI_TRY(open_folder(folder, &dir, err));
-    FI_TRY(fi_chkpv1_folder_list(&listed, dir, err));
+    FI_TRY(fi_chkp_folder_list(&listed, dir, err));
     for (size_t i = 0; i < listed.count; i++) {
         rc = visit(ctx, listed.names[i]);
         if (rc != FIRN_OK) {
@@ -342,7 +342,7 @@ firn_chkp_list_packs(const char *folder, int (*visit)(void *ctx, const char *nam
         }
     }
 out:
-    fi_chkpv1_folder_deinit(&listed);
+    fi_chkp_folder_deinit(&listed);
     fi_os_dir_close(dir);
     return api_check_told(rc, err);
 }
@@ -358,7 +358,7 @@ firn_chkp_rebuild_index(const char *folder, const char *name, const firn_chkp_op
     firn_chkp_options complete;
     FI_TRY(complete_options(options, &complete, err));
     FI_TRY(open_folder(folder, &dir, err));
-    FI_TRY(fi_chkpv1_rebuild_index(dir, name, &complete, err));
+    FI_TRY(fi_chkp_rebuild_index(dir, name, &complete, err));
 out:
     fi_os_dir_close(dir);
     return api_check_told(rc, err);
@@ -386,8 +386,8 @@ firn_chkp_set_open(const char *folder, const char *const *names, size_t name_cou
                             given.pack.size));
     }
     FI_TRY(open_folder(folder, &dir, err));
-    FI_TRY(fi_chkpv1_set_open(dir, names, name_count, &given.pack, api_store_tell_damage,
-                              &given.callbacks, out, err));
+    FI_TRY(fi_chkp_set_open(dir, names, name_count, &given.pack, api_store_tell_damage,
+                            &given.callbacks, out, err));
 out:
     fi_os_dir_close(dir);
     return api_check_told(rc, err);
@@ -397,26 +397,26 @@ void
 firn_chkp_set_close(firn_chkp_set *set)
 {
     if (api_process_may_close(set)) {
-        fi_chkpv1_set_close(set);
+        fi_chkp_set_close(set);
     }
 }
 
 size_t
 firn_chkp_set_count(const firn_chkp_set *set)
 {
-    return !api_process_may_use(set) ? 0 : fi_chkpv1_set_count(set);
+    return !api_process_may_use(set) ? 0 : fi_chkp_set_count(set);
 }
 
 uint64_t
 firn_chkp_set_object_count(const firn_chkp_set *set)
 {
-    return !api_process_may_use(set) ? 0 : fi_chkpv1_set_object_count(set);
+    return !api_process_may_use(set) ? 0 : fi_chkp_set_object_count(set);
 }
 
 const char *
 firn_chkp_set_name(const firn_chkp_set *set, size_t i)
 {
-    return !api_process_may_use(set) ? NULL : fi_chkpv1_set_name(set, i);
+    return !api_process_may_use(set) ? NULL : fi_chkp_set_name(set, i);
 }
 
 int
@@ -427,14 +427,14 @@ firn_chkp_set_contains(firn_chkp_set *set, const firn_hash *hash, bool *out, fir
                 "looking for an object takes a set, a hash and a place for the answer");
     *out = false;
     API_OWN(set, "set of packs", err);
-    return api_check_told(fi_chkpv1_set_contains(set, hash, out, err), err);
+    return api_check_told(fi_chkp_set_contains(set, hash, out, err), err);
 }
 
 int
 firn_chkp_set_locate(firn_chkp_set *set, const firn_hash *hash, firn_chkp_entry *out,
                      const char **out_name, firn_error *err)
 {
-    struct fi_chkpv1_entry found;
+    struct fi_chkp_entry found;
     API_ANY_ERROR(err);
     API_REQUIRE(set != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a set, a hash and a place for the answer");
@@ -446,7 +446,7 @@ firn_chkp_set_locate(firn_chkp_set *set, const firn_hash *hash, firn_chkp_entry 
         return rc;
     }
     API_OWN(set, "set of packs", err);
-    rc = give_entry(fi_chkpv1_set_locate(set, hash, &found, out_name, err), &found, out);
+    rc = give_entry(fi_chkp_set_locate(set, hash, &found, out_name, err), &found, out);
     return api_check_told(rc, err);
 }
 
@@ -464,7 +464,7 @@ firn_chkp_set_read(firn_chkp_set *set, const firn_hash *hash, size_t size_max, u
     API_REQUIRE(set != NULL && hash != NULL && out != NULL && out_size != NULL, err,
                 "reading an object takes a set, a hash and places for the content");
     API_OWN(set, "set of packs", err);
-    return api_check_told(fi_chkpv1_set_read(set, hash, size_max, out, out_size, err), err);
+    return api_check_told(fi_chkp_set_read(set, hash, size_max, out, out_size, err), err);
 }
 
 int
@@ -476,7 +476,7 @@ firn_chkp_set_stream(firn_chkp_set *set, const firn_hash *hash, firn_write_bytes
                 "reading an object takes a set, a hash and a receiver");
     API_OWN(set, "set of packs", err);
     struct api_check_stream to = {.write = write, .ctx = ctx};
-    return api_check_told(fi_chkpv1_set_stream(set, hash, api_check_write, &to, err), err);
+    return api_check_told(fi_chkp_set_stream(set, hash, api_check_write, &to, err), err);
 }
 
 int
@@ -488,7 +488,7 @@ firn_chkp_set_list(firn_chkp_set *set,
     API_REQUIRE(set != NULL && visit != NULL, err, "listing a set takes the set and a receiver");
     API_OWN(set, "set of packs", err);
     struct listing listing = {.visit_of = visit, .ctx = ctx};
-    return api_check_told(fi_chkpv1_set_list(set, visit_entry_of, &listing, err), err);
+    return api_check_told(fi_chkp_set_list(set, visit_entry_of, &listing, err), err);
 }
 
 int
@@ -498,8 +498,8 @@ firn_chkp_set_verify(firn_chkp_set *set, const firn_chkp_verify_options *options
     struct public_verify public;
     API_OWN(set, "set of packs", err);
     int rc = begin_verify(&public, options, err);
-    rc = rc == FIRN_OK ? fi_chkpv1_set_verify(set, api_store_tell_damage, &public.options.callbacks,
-                                              public.step, err)
+    rc = rc == FIRN_OK ? fi_chkp_set_verify(set, api_store_tell_damage, &public.options.callbacks,
+                                            public.step, err)
                        : rc;
     return api_check_told(rc, err);
 }

@@ -19,8 +19,8 @@ firn_cursor_open(firn_keyspace *keyspace, const firn_cursor_options *options, fi
     *out = NULL;
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_cursor_options(options, &inner, err);
-    if (rc == FIRN_OK && inner.options.view != NULL) {
-        API_OPEN(inner.options.view, SNAPSHOT, err);
+    if (rc == FIRN_OK && inner.options.snapshot != NULL) {
+        API_OPEN(inner.options.snapshot, SNAPSHOT, err);
     }
     rc = rc == FIRN_OK ? fi_db_cursor_open(keyspace, &inner.options, out, err) : rc;
     return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_CURSOR, NULL);
@@ -88,7 +88,7 @@ firn_cursor_prev(firn_cursor *cursor, firn_error *err)
 
 /* Enters a cursor, if it may be read; the caller then leaves it. */
 static bool
-may_look(const firn_cursor *cursor)
+may_inspect(const firn_cursor *cursor)
 {
     return cursor != NULL && fi_api_handle_enter(cursor, FI_API_HANDLE_CURSOR, NULL) == FIRN_OK;
 }
@@ -97,7 +97,7 @@ bool
 firn_cursor_valid(const firn_cursor *cursor)
 {
     bool is_valid = false;
-    if (may_look(cursor)) {
+    if (may_inspect(cursor)) {
         is_valid = fi_db_cursor_valid(cursor);
         fi_api_handle_leave(cursor);
     }
@@ -115,7 +115,7 @@ firn_slice
 firn_cursor_key(const firn_cursor *cursor)
 {
     firn_slice key = firn_bytes(NULL, 0);
-    if (may_look(cursor)) {
+    if (may_inspect(cursor)) {
         key = with_address(cursor, fi_db_cursor_key(cursor));
         fi_api_handle_leave(cursor);
     }
@@ -126,7 +126,7 @@ firn_slice
 firn_cursor_value(const firn_cursor *cursor)
 {
     firn_slice value = firn_bytes(NULL, 0);
-    if (may_look(cursor)) {
+    if (may_inspect(cursor)) {
         value = with_address(cursor, fi_db_cursor_value(cursor));
         fi_api_handle_leave(cursor);
     }
@@ -137,7 +137,7 @@ uint64_t
 firn_cursor_expires_ms(const firn_cursor *cursor)
 {
     uint64_t expires_ms = 0;
-    if (may_look(cursor)) {
+    if (may_inspect(cursor)) {
         expires_ms = fi_db_cursor_expires_ms(cursor);
         fi_api_handle_leave(cursor);
     }

@@ -99,7 +99,7 @@ struct beginning {
 
 /* Reads the caller's options into given, which has that size and the defaults. */
 static int
-begin(const struct beginning *call, void *given, size_t given_size, firn_error *err)
+exchange_api_begin(const struct beginning *call, void *given, size_t given_size, firn_error *err)
 {
     int rc = fi_api_options_begin_result(call->statistics, sizeof(size_t), err);
     if (rc != FIRN_OK) {
@@ -120,7 +120,7 @@ firn_table_import(firn_table *table, firn_read_bytes read, void *ctx,
     firn_import_statistics report = FIRN_IMPORT_STATISTICS_INIT;
     const struct beginning call = {table, read != NULL, "table and read must not be NULL",
                                    statistics, options};
-    int rc = begin(&call, &given, sizeof given, err);
+    int rc = exchange_api_begin(&call, &given, sizeof given, err);
     rc = rc == FIRN_OK ? check_form(&given.form, err) : rc;
     rc = rc == FIRN_OK ? check_reading(given.reading, err) : rc;
     if (rc != FIRN_OK) {
@@ -164,7 +164,7 @@ firn_table_import_vectors(firn_table *table, firn_read_bytes read, void *ctx,
     firn_import_statistics report = FIRN_IMPORT_STATISTICS_INIT;
     const struct beginning call = {table, read != NULL, "table and read must not be NULL",
                                    statistics, options};
-    int rc = begin(&call, &given, sizeof given, err);
+    int rc = exchange_api_begin(&call, &given, sizeof given, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -217,7 +217,7 @@ export_from(firn_table *table, const struct fi_transfer_sink *sink,
             const firn_export_options *options, firn_export_statistics *report, firn_error *err)
 {
     const struct fi_rows_read read = {.txn = options->read.txn,
-                                      .view = options->read.snapshot,
+                                      .snapshot = options->read.snapshot,
                                       .index = options->read.index,
                                       .columns = options->read.columns,
                                       .column_count = options->read.column_count};
@@ -235,7 +235,7 @@ firn_table_export(firn_table *table, firn_write_bytes write, void *ctx,
     firn_export_statistics report = FIRN_EXPORT_STATISTICS_INIT;
     const struct beginning call = {table, write != NULL, "table and write must not be NULL",
                                    statistics, options};
-    int rc = begin(&call, &given, sizeof given, err);
+    int rc = exchange_api_begin(&call, &given, sizeof given, err);
     rc = rc == FIRN_OK ? check_form(&given.form, err) : rc;
     if (rc != FIRN_OK) {
         return rc;

@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "firn/store.h"
 #include "store/db.h"
-#include "txn/db_txn.h"
+#include "txn/txn.h"
 
 int
 firn_put(firn_keyspace *keyspace, firn_slice key, firn_slice value,
@@ -42,12 +42,12 @@ put_if(firn_keyspace *keyspace, firn_slice key, const firn_slice *expected, firn
     if (rc != FIRN_OK) {
         return rc;
     }
-    const struct fi_db_txn_run_put_if what = {.key = key,
-                                              .expected = expected,
-                                              .value = value,
-                                              .ttl_ms = given.ttl_ms,
-                                              .durability = given.durability};
-    return fi_db_txn_run_put_if(keyspace, &what, err);
+    const struct fi_txn_run_put_if what = {.key = key,
+                                           .expected = expected,
+                                           .value = value,
+                                           .ttl_ms = given.ttl_ms,
+                                           .durability = given.durability};
+    return fi_txn_run_put_if(keyspace, &what, err);
 }
 
 int
@@ -111,8 +111,8 @@ firn_delete_range(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
 }
 
 static int
-get(firn_keyspace *keyspace, firn_snapshot *snapshot, firn_slice key, uint8_t **out,
-    size_t *out_size, firn_error *err)
+key_api_get(firn_keyspace *keyspace, firn_snapshot *snapshot, firn_slice key, uint8_t **out,
+            size_t *out_size, firn_error *err)
 {
     struct fi_buf value = {0};
     int rc = fi_db_get_at(keyspace, snapshot, key, &value, err);
@@ -129,7 +129,7 @@ firn_get(firn_keyspace *keyspace, firn_slice key, uint8_t **out, size_t *out_siz
     API_REQUIRE(keyspace != NULL && api_check_is_slice(key), err,
                 "keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
-    return api_check_told(get(keyspace, NULL, key, out, out_size, err), err);
+    return api_check_told(key_api_get(keyspace, NULL, key, out, out_size, err), err);
 }
 
 int
@@ -144,7 +144,7 @@ firn_snapshot_get(firn_snapshot *snapshot, firn_keyspace *keyspace, firn_slice k
                 "snapshot, keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_OPEN(snapshot, SNAPSHOT, err);
-    return api_check_told(get(keyspace, snapshot, key, out, out_size, err), err);
+    return api_check_told(key_api_get(keyspace, snapshot, key, out, out_size, err), err);
 }
 
 int

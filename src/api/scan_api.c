@@ -21,7 +21,7 @@ take_options(const firn_scan_options *given, struct fi_query_options *out, firn_
                 err, "values of bounds must not be NULL");
     *out = (struct fi_query_options){
         .txn = given->txn,
-        .view = given->snapshot,
+        .snapshot = given->snapshot,
         .select = given->select,
         .where = given->where,
         .parameters = given->parameters,
@@ -56,7 +56,7 @@ firn_scan_open(firn_table *table, const firn_scan_options *options, firn_scan **
     if (rc != FIRN_OK) {
         return rc;
     }
-    API_OPEN_IF_ANY(inner.view, SNAPSHOT, err);
+    API_OPEN_IF_ANY(inner.snapshot, SNAPSHOT, err);
     API_ENTER_IF_ANY(inner.txn, TXN, err);
     rc = fi_query_open(table, &inner, out, err);
     rc = fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_SCAN, inner.txn);

@@ -21,7 +21,7 @@
 #include "storefile/storefile.h"
 #include "threads/os_callback.h"
 #include "trust/trust.h"
-#include "txn/db_txn.h"
+#include "txn/txn.h"
 
 /* ---- stores ---- */
 
@@ -232,7 +232,8 @@ firn_keyspace_approximate_size(firn_keyspace *keyspace, firn_slice lower, firn_s
     API_REQUIRE(fi_api_options_is_size(out->size), err,
                 "out->size must be set to sizeof(firn_keyspace_size)");
     API_OPEN(keyspace, KEYSPACE, err);
-    int rc = fi_db_stats_range(keyspace, lower, upper.data == NULL ? NULL : &upper, &found, err);
+    int rc =
+        fi_inspect_stats_range(keyspace, lower, upper.data == NULL ? NULL : &upper, &found, err);
     if (rc == FIRN_OK) {
         fi_api_options_write(out, &found, sizeof found);
     }
@@ -248,7 +249,7 @@ firn_store_stats(firn_store *store, firn_store_statistics *out, firn_error *err)
     API_REQUIRE(fi_api_options_is_size(out->size), err,
                 "out->size must be set to sizeof(firn_store_statistics)");
     API_OPEN(store, STORE, err);
-    int rc = fi_db_stats(store, &found, err);
+    int rc = fi_inspect_stats(store, &found, err);
     if (rc == FIRN_OK) {
         fi_api_options_write(out, &found, sizeof found);
     }
@@ -265,8 +266,8 @@ firn_store_stats_json(firn_store *store, char **out, firn_error *err)
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_OPEN(store, STORE, err);
-    FI_TRY(fi_db_stats(store, &found, err));
-    FI_TRY(fi_db_stats_json(&found, &text, err));
+    FI_TRY(fi_inspect_stats(store, &found, err));
+    FI_TRY(fi_inspect_stats_json(&found, &text, err));
     rc = fi_buf_append_u8(&text, 0) == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "statistics");
 out:
     if (rc != FIRN_OK) {
@@ -282,7 +283,7 @@ struct checking {
 };
 
 static void
-tell_damage(void *ctx, const char *text)
+report_damage(void *ctx, const char *text)
 {
     const struct checking *checking = ctx;
     char named[FIRN_ERROR_TEXT_SIZE];
@@ -304,11 +305,11 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
     API_READ_OPTIONS(given, options, err);
     struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
     struct checking checking = {store, &given.callbacks};
-    const struct fi_db_check_options inner = {
-        .on_damage = given.callbacks.on_notice != NULL ? tell_damage : NULL,
+    const struct fi_inspect_check_options inner = {
+        .on_damage = given.callbacks.on_notice != NULL ? report_damage : NULL,
         .ctx = &checking,
         .progress = &progress};
-    int rc = fi_db_check(store, &inner, &found, err);
+    int rc = fi_inspect_check(store, &inner, &found, err);
     if (rc == FIRN_CORRUPT) {
         fi_rows_mend_name(store, err->text, err->text);
     }
@@ -324,7 +325,7 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
 static int
 refuse_table(firn_keyspace **keyspace, firn_error *err)
 {
-    if (fi_db_keyspace_type(*keyspace) == FI_KEYSPACE_ENTRY_KEYS) {
+    if (fi_db_keyspace_type(*keyspace) == FI_STOREFILE_KEYSPACE_KEYS) {
         return FIRN_OK;
     }
     int rc = fi_error_set(err, FIRN_INVALID, "'%s' is a table, not a keyspace",
@@ -409,12 +410,13 @@ firn_keyspace_list(firn_store *store, int (*visit)(void *ctx, const char *name),
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
     API_OPEN(store, STORE, err);
     struct listing listing = {visit, ctx};
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     api_check_begin_visits(err);
-    int rc = fi_db_view_open(store, &view, err);
+    int rc = fi_db_snapshot_open(store, &snapshot, err);
     if (rc == FIRN_OK) {
-        rc = fi_db_keyspace_list_of_in(view, FI_KEYSPACE_ENTRY_KEYS, visit_public, &listing, err);
-        fi_db_view_close(view);
+        rc = fi_db_keyspace_list_of_in(snapshot, FI_STOREFILE_KEYSPACE_KEYS, visit_public, &listing,
+                                       err);
+        fi_db_snapshot_close(snapshot);
     }
     return api_check_end_visits(rc, err);
 }
@@ -431,8 +433,9 @@ firn_snapshot_open(firn_store *store, const firn_snapshot_options *options, firn
     *out = NULL;
     API_OPEN(store, STORE, err);
     API_READ_OPTIONS(given, options, err);
-    int rc = given.checkpoint == NULL ? fi_db_view_open(store, out, err)
-                                      : fi_db_checkpoint_view(store, given.checkpoint, out, err);
+    int rc = given.checkpoint == NULL
+                 ? fi_db_snapshot_open(store, out, err)
+                 : fi_db_checkpoint_snapshot(store, given.checkpoint, out, err);
     return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_SNAPSHOT, NULL);
 }
 
@@ -441,7 +444,7 @@ firn_snapshot_close(firn_snapshot *snapshot)
 {
     if (fi_api_handle_check(snapshot, FI_API_HANDLE_SNAPSHOT, NULL) == FIRN_OK) {
         fi_api_handle_closing(snapshot);
-        fi_db_view_close(snapshot);
+        fi_db_snapshot_close(snapshot);
         fi_api_handle_closed(snapshot);
     }
 }
@@ -455,8 +458,8 @@ firn_snapshot_keyspace_list(firn_snapshot *snapshot, int (*visit)(void *ctx, con
     API_OPEN(snapshot, SNAPSHOT, err);
     struct listing listing = {visit, ctx};
     api_check_begin_visits(err);
-    int rc =
-        fi_db_keyspace_list_of_in(snapshot, FI_KEYSPACE_ENTRY_KEYS, visit_public, &listing, err);
+    int rc = fi_db_keyspace_list_of_in(snapshot, FI_STOREFILE_KEYSPACE_KEYS, visit_public, &listing,
+                                       err);
     return api_check_end_visits(rc, err);
 }
 

@@ -80,14 +80,14 @@ firn_table_list(firn_store *store, int (*visit)(void *ctx, const char *name), vo
                 firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
     API_OPEN(store, STORE, err);
     api_check_begin_visits(err);
-    int rc = fi_db_view_open(store, &view, err);
+    int rc = fi_db_snapshot_open(store, &snapshot, err);
     if (rc == FIRN_OK) {
-        rc = fi_db_keyspace_list_of_in(view, FI_KEYSPACE_ENTRY_TABLE, visit, ctx, err);
-        fi_db_view_close(view);
+        rc = fi_db_keyspace_list_of_in(snapshot, FI_STOREFILE_KEYSPACE_TABLE, visit, ctx, err);
+        fi_db_snapshot_close(snapshot);
     }
     return api_check_end_visits(rc, err);
 }
@@ -100,7 +100,7 @@ firn_snapshot_table_list(firn_snapshot *snapshot, int (*visit)(void *ctx, const 
     API_REQUIRE(snapshot != NULL && visit != NULL, err, "snapshot and visit must not be NULL");
     API_OPEN(snapshot, SNAPSHOT, err);
     api_check_begin_visits(err);
-    int rc = fi_db_keyspace_list_of_in(snapshot, FI_KEYSPACE_ENTRY_TABLE, visit, ctx, err);
+    int rc = fi_db_keyspace_list_of_in(snapshot, FI_STOREFILE_KEYSPACE_TABLE, visit, ctx, err);
     return api_check_end_visits(rc, err);
 }
 
@@ -124,9 +124,9 @@ firn_table_describe(firn_table *table, firn_txn *txn, firn_snapshot *snapshot, c
     API_OPEN(table, TABLE, err);
     API_OPEN_IF_ANY(snapshot, SNAPSHOT, err);
     API_ENTER_IF_ANY(txn, TXN, err);
-    int rc = txn == NULL ? FIRN_OK : fi_db_txn_check_open(txn, err);
+    int rc = txn == NULL ? FIRN_OK : fi_txn_check_open(txn, err);
     if (rc == FIRN_OK) {
-        rc = fi_rows_schema(table, txn != NULL ? fi_db_txn_view(txn) : snapshot, &schema, err);
+        rc = fi_rows_schema(table, txn != NULL ? fi_txn_snapshot(txn) : snapshot, &schema, err);
     }
     rc = fi_api_handle_left(txn, rc, err);
     if (rc != FIRN_OK) {
@@ -188,9 +188,10 @@ set_bloom_filter(void *ctx, const struct fi_schema *old, struct fi_schema **out,
 }
 
 static int
-alter(firn_table *table,
-      int (*with)(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err),
-      struct change *change, firn_error *err)
+table_api_alter(firn_table *table,
+                int (*with)(void *ctx, const struct fi_schema *old, struct fi_schema **out,
+                            firn_error *err),
+                struct change *change, firn_error *err)
 {
     const struct fi_rows_change inner = {with, change};
     API_OPEN(table, TABLE, err);
@@ -209,7 +210,7 @@ firn_table_add_column_sized(firn_table *table, const firn_table_column *column, 
     if (rc != FIRN_OK) {
         return rc;
     }
-    return api_check_told(alter(table, add_column, &change, err), err);
+    return api_check_told(table_api_alter(table, add_column, &change, err), err);
 }
 
 int
@@ -218,7 +219,7 @@ firn_table_drop_column(firn_table *table, const char *name, firn_error *err)
     API_ANY_ERROR(err);
     struct change change = {.name = name};
     API_REQUIRE(table != NULL && name != NULL, err, "table and name must not be NULL");
-    return api_check_told(alter(table, drop_column, &change, err), err);
+    return api_check_told(table_api_alter(table, drop_column, &change, err), err);
 }
 
 int
@@ -228,7 +229,7 @@ firn_table_rename_column(firn_table *table, const char *name, const char *new_na
     struct change change = {.name = name, .new_name = new_name};
     API_REQUIRE(table != NULL && name != NULL && new_name != NULL, err,
                 "table and names must not be NULL");
-    return api_check_told(alter(table, rename_column, &change, err), err);
+    return api_check_told(table_api_alter(table, rename_column, &change, err), err);
 }
 
 int
@@ -238,7 +239,7 @@ firn_table_set_default(firn_table *table, const char *column, const firn_value *
     API_ANY_ERROR(err);
     struct change change = {.name = column, .value = value};
     API_REQUIRE(table != NULL && column != NULL, err, "table and column must not be NULL");
-    return api_check_told(alter(table, set_default, &change, err), err);
+    return api_check_told(table_api_alter(table, set_default, &change, err), err);
 }
 
 int
@@ -247,7 +248,7 @@ firn_table_set_bloom_filter(firn_table *table, const char *column, bool has_filt
     API_ANY_ERROR(err);
     struct change change = {.name = column, .has_filter = has_filter};
     API_REQUIRE(table != NULL && column != NULL, err, "table and column must not be NULL");
-    return api_check_told(alter(table, set_bloom_filter, &change, err), err);
+    return api_check_told(table_api_alter(table, set_bloom_filter, &change, err), err);
 }
 
 int
@@ -275,8 +276,8 @@ firn_table_drop_index(firn_table *table, const char *name, firn_error *err)
 /* ---- writing rows ---- */
 
 static int
-put(firn_table *table, enum fi_rows_mode mode, const firn_row_options *options,
-    const firn_value *values, size_t count, firn_value *out_auto, firn_error *err)
+table_api_put(firn_table *table, enum fi_rows_mode mode, const firn_row_options *options,
+              const firn_value *values, size_t count, firn_value *out_auto, firn_error *err)
 {
     firn_row_options given = FIRN_ROW_OPTIONS_INIT;
     API_REQUIRE(table != NULL && (values != NULL || count == 0), err,
@@ -304,7 +305,8 @@ firn_table_insert(firn_table *table, const firn_row_options *options, const firn
                   size_t count, firn_error *err)
 {
     API_ANY_ERROR(err);
-    return api_check_told(put(table, FI_ROWS_INSERT, options, values, count, NULL, err), err);
+    return api_check_told(table_api_put(table, FI_ROWS_INSERT, options, values, count, NULL, err),
+                          err);
 }
 
 int
@@ -315,7 +317,7 @@ firn_table_insert_auto(firn_table *table, const firn_row_options *options, const
     firn_value number = firn_null();
     API_REQUIRE(out_number != NULL, err, "out_number must not be NULL");
     *out_number = 0;
-    int rc = put(table, FI_ROWS_INSERT, options, values, count, &number, err);
+    int rc = table_api_put(table, FI_ROWS_INSERT, options, values, count, &number, err);
     if (rc == FIRN_OK) {
         *out_number = number.as.u64;
     }
@@ -327,7 +329,8 @@ firn_table_upsert(firn_table *table, const firn_row_options *options, const firn
                   size_t count, firn_error *err)
 {
     API_ANY_ERROR(err);
-    return api_check_told(put(table, FI_ROWS_UPSERT, options, values, count, NULL, err), err);
+    return api_check_told(table_api_put(table, FI_ROWS_UPSERT, options, values, count, NULL, err),
+                          err);
 }
 
 int
@@ -335,7 +338,8 @@ firn_table_update(firn_table *table, const firn_row_options *options, const firn
                   size_t count, firn_error *err)
 {
     API_ANY_ERROR(err);
-    return api_check_told(put(table, FI_ROWS_UPDATE, options, values, count, NULL, err), err);
+    return api_check_told(table_api_put(table, FI_ROWS_UPDATE, options, values, count, NULL, err),
+                          err);
 }
 
 static int
@@ -475,7 +479,7 @@ take_read_options(const firn_read_options *options, struct fi_rows_read *out, fi
         API_REQUIRE(options->columns[i] != NULL, err, "names of columns must not be NULL");
     }
     *out = (struct fi_rows_read){.txn = options->txn,
-                                 .view = options->snapshot,
+                                 .snapshot = options->snapshot,
                                  .index = options->index,
                                  .columns = options->columns,
                                  .column_count = options->column_count};
@@ -503,7 +507,7 @@ firn_table_get(firn_table *table, const firn_read_options *options, const firn_v
     if (rc != FIRN_OK) {
         return rc;
     }
-    API_OPEN_IF_ANY(read.view, SNAPSHOT, err);
+    API_OPEN_IF_ANY(read.snapshot, SNAPSHOT, err);
     API_ENTER_IF_ANY(read.txn, TXN, err);
     return fi_api_handle_left(read.txn, fi_rows_read_get(table, &read, key, key_count, row, err),
                               err);
@@ -525,7 +529,7 @@ firn_table_get_many(firn_table *table, const firn_read_options *options,
     if (rc != FIRN_OK) {
         return rc;
     }
-    API_OPEN_IF_ANY(read.view, SNAPSHOT, err);
+    API_OPEN_IF_ANY(read.snapshot, SNAPSHOT, err);
     api_check_begin_visits(err);
     const struct fi_rows_many many = {keys->values, keys->key_count, keys->count, visit, ctx};
     API_ENTER_IF_ANY(read.txn, TXN, err);
@@ -560,7 +564,7 @@ firn_table_cursor_open(firn_table *table, const firn_table_cursor_options *optio
     inner.lower = take_bound(&given.lower);
     inner.upper = take_bound(&given.upper);
     inner.is_descending = given.descending;
-    API_OPEN_IF_ANY(inner.read.view, SNAPSHOT, err);
+    API_OPEN_IF_ANY(inner.read.snapshot, SNAPSHOT, err);
     API_ENTER_IF_ANY(inner.read.txn, TXN, err);
     rc = fi_rows_read_cursor_open(table, &inner, out, err);
     rc = fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_TABLE_CURSOR, inner.read.txn);

@@ -7,7 +7,7 @@
 #include "api/api_handle.h"
 #include "api/api_options.h"
 #include "api/api_store.h"
-#include "encoding/encoding.h"
+#include "chunk/chunk_encoding.h"
 #include "firn/table_state.h"
 #include "rows/rows.h"
 
@@ -82,7 +82,7 @@ firn_table_diff_next(firn_table_diff *diff, const firn_row_difference **out, fir
 const char *
 firn_table_encoding_name(unsigned encoding)
 {
-    return encoding == 0 ? "large" : fi_encoding_name(encoding);
+    return encoding == 0 ? "large" : fi_chunk_encoding_name(encoding);
 }
 
 int
@@ -96,7 +96,7 @@ firn_table_stats(firn_table *table, const firn_table_stats_options *options,
     API_OPEN(table, TABLE, err);
     API_READ_OPTIONS(given, options, err);
     API_OPEN_IF_ANY(given.snapshot, SNAPSHOT, err);
-    const struct fi_rows_stats_options inner = {.view = given.snapshot, .counts = given.count};
+    const struct fi_rows_stats_options inner = {.snapshot = given.snapshot, .counts = given.count};
     return api_check_told(fi_rows_stats(table, &inner, out, err), err);
 }
 
@@ -117,7 +117,7 @@ firn_table_check(firn_table *table, const firn_table_check_options *options,
     API_OPEN_IF_ANY(given.snapshot, SNAPSHOT, err);
     struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
     const struct fi_rows_check_options inner = {
-        .view = given.snapshot,
+        .snapshot = given.snapshot,
         .on_damage = given.callbacks.on_notice != NULL ? api_store_tell_damage : NULL,
         .ctx = &given.callbacks,
         .progress = given.callbacks.on_progress != NULL ? &progress : NULL};

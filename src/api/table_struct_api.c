@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "firn/table.h"
-#include "tuple/type.h"
+#include "type/type.h"
 
 /* The bytes of a member of a type; 0: members cannot have that type. */
 static size_t
@@ -164,8 +164,8 @@ put_member(const firn_struct_member *member, const firn_value *value, unsigned c
 
 /* The names of the columns, and room for as many values; the caller frees *out_names. */
 static int
-prepare(const firn_struct_layout *layout, const char ***out_names, firn_value **out_values,
-        firn_error *err)
+table_struct_api_prepare(const firn_struct_layout *layout, const char ***out_names,
+                         firn_value **out_values, firn_error *err)
 {
     size_t count = layout->member_count;
     unsigned char *memory = fi_alloc_array(count, sizeof(firn_value) + sizeof(const char *));
@@ -200,7 +200,7 @@ write_struct(firn_table *table,
         return rc;
     }
     API_REQUIRE(given.columns == NULL, err, "the layout says which columns are written");
-    rc = prepare(layout, &names, &values, err);
+    rc = table_struct_api_prepare(layout, &names, &values, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -248,7 +248,7 @@ firn_table_get_struct(firn_table *table, const firn_read_options *options, const
     }
     API_REQUIRE(given.columns == NULL && given.column_count == 0, err,
                 "the layout says which columns are read");
-    rc = prepare(layout, &names, &values, err);
+    rc = table_struct_api_prepare(layout, &names, &values, err);
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -8,7 +8,7 @@
 #include "api/api_options.h"
 #include "api/api_store.h"
 #include "firn/txn.h"
-#include "txn/db_txn.h"
+#include "txn/txn.h"
 
 enum { ATTEMPTS_DEFAULT = 100 };
 
@@ -32,10 +32,10 @@ firn_txn_begin(firn_store *store, const firn_txn_options *options, firn_txn **ou
     API_READ_OPTIONS(given, options, err);
     API_REQUIRE(is_isolation(given.isolation), err, "the isolation is not a firn_isolation");
     API_OPEN(store, STORE, err);
-    const struct fi_db_txn_options inner = {.is_serializable =
-                                                given.isolation == FIRN_ISOLATION_SERIALIZABLE,
-                                            .is_read_only = given.read_only};
-    int rc = fi_db_txn_begin(store, &inner, out, err);
+    const struct fi_txn_options inner = {.is_serializable =
+                                             given.isolation == FIRN_ISOLATION_SERIALIZABLE,
+                                         .is_read_only = given.read_only};
+    int rc = fi_txn_begin(store, &inner, out, err);
     return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_TXN, NULL);
 }
 
@@ -50,7 +50,7 @@ firn_txn_commit(firn_txn *txn, const firn_write_options *options, firn_error *er
         return rc;
     }
     API_ENTER(txn, TXN, err);
-    rc = fi_db_txn_commit(txn, durability, err);
+    rc = fi_txn_commit(txn, durability, err);
     fi_api_handle_leave(txn);
     return api_check_told(rc, err);
 }
@@ -60,7 +60,7 @@ firn_txn_rollback(firn_txn *txn, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_ENTER(txn, TXN, err);
-    return fi_api_handle_left(txn, fi_db_txn_rollback(txn, err), err);
+    return fi_api_handle_left(txn, fi_txn_rollback(txn, err), err);
 }
 
 void
@@ -68,7 +68,7 @@ firn_txn_close(firn_txn *txn)
 {
     if (fi_api_handle_check(txn, FI_API_HANDLE_TXN, NULL) == FIRN_OK) {
         fi_api_handle_closing(txn);
-        fi_db_txn_close(txn);
+        fi_txn_close(txn);
         fi_api_handle_closed(txn);
     }
 }
@@ -88,7 +88,7 @@ firn_txn_get(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, uint8_t **o
                 "txn, keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
-    int rc = fi_db_txn_get(txn, keyspace, key, &value, err);
+    int rc = fi_txn_get(txn, keyspace, key, &value, err);
     fi_api_handle_leave(txn);
     rc = api_store_give_value(rc, &value, out, out_size, err);
     return api_check_told(rc, err);
@@ -104,7 +104,7 @@ firn_txn_put(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_slice 
                 err, "txn, keyspace, key and value must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
-    return fi_api_handle_left(txn, fi_db_txn_put(txn, keyspace, key, value, err), err);
+    return fi_api_handle_left(txn, fi_txn_put(txn, keyspace, key, value, err), err);
 }
 
 int
@@ -117,7 +117,7 @@ firn_txn_put_ttl(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_sl
                 err, "txn, keyspace, key and value must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
-    return fi_api_handle_left(txn, fi_db_txn_put_ttl(txn, keyspace, key, value, ttl_ms, err), err);
+    return fi_api_handle_left(txn, fi_txn_put_ttl(txn, keyspace, key, value, ttl_ms, err), err);
 }
 
 int
@@ -130,8 +130,7 @@ firn_txn_merge(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
                 err, "txn, keyspace, key and operand must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
-    return fi_api_handle_left(txn, fi_db_txn_merge(txn, keyspace, key, operation, operand, err),
-                              err);
+    return fi_api_handle_left(txn, fi_txn_merge(txn, keyspace, key, operation, operand, err), err);
 }
 
 int
@@ -142,7 +141,7 @@ firn_txn_delete(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_err
                 "txn, keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
-    return fi_api_handle_left(txn, fi_db_txn_delete(txn, keyspace, key, err), err);
+    return fi_api_handle_left(txn, fi_txn_delete(txn, keyspace, key, err), err);
 }
 
 int
@@ -156,7 +155,7 @@ firn_txn_delete_range(firn_txn *txn, firn_keyspace *keyspace, firn_slice lower, 
     API_REQUIRE_UPPER(upper, err);
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
-    return fi_api_handle_left(txn, fi_db_txn_delete_range(txn, keyspace, lower, upper, err), err);
+    return fi_api_handle_left(txn, fi_txn_delete_range(txn, keyspace, lower, upper, err), err);
 }
 
 int
@@ -174,7 +173,7 @@ firn_txn_cursor_open(firn_txn *txn, firn_keyspace *keyspace, const firn_cursor_o
     }
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
-    rc = fi_db_txn_cursor_open(txn, keyspace, &inner.options, out, err);
+    rc = fi_txn_cursor_open(txn, keyspace, &inner.options, out, err);
     fi_api_handle_leave(txn);
     return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_CURSOR, txn);
 }
@@ -188,7 +187,7 @@ firn_txn_savepoint(firn_txn *txn, uint64_t *out, firn_error *err)
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = 0;
     API_ENTER(txn, TXN, err);
-    return fi_api_handle_left(txn, fi_db_txn_savepoint(txn, out, err), err);
+    return fi_api_handle_left(txn, fi_txn_savepoint(txn, out, err), err);
 }
 
 int
@@ -196,7 +195,7 @@ firn_txn_rollback_to(firn_txn *txn, uint64_t savepoint, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_ENTER(txn, TXN, err);
-    return fi_api_handle_left(txn, fi_db_txn_rollback_to(txn, savepoint, err), err);
+    return fi_api_handle_left(txn, fi_txn_rollback_to(txn, savepoint, err), err);
 }
 
 int
@@ -204,7 +203,7 @@ firn_txn_release(firn_txn *txn, uint64_t savepoint, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_ENTER(txn, TXN, err);
-    return fi_api_handle_left(txn, fi_db_txn_release(txn, savepoint, err), err);
+    return fi_api_handle_left(txn, fi_txn_release(txn, savepoint, err), err);
 }
 
 /* ---- doing it again ---- */
@@ -239,13 +238,13 @@ firn_txn_run(firn_store *store, const firn_txn_run_options *options,
                 "the durability is not a firn_durability");
     API_OPEN(store, STORE, err);
     struct running running = {work, ctx};
-    const struct fi_db_txn_run run = {
+    const struct fi_txn_run run = {
         .options = {.is_serializable = given.isolation == FIRN_ISOLATION_SERIALIZABLE},
         .durability = given.durability,
         .attempts_max = given.attempts_max == 0 ? ATTEMPTS_DEFAULT : given.attempts_max,
         .work = work_once,
         .ctx = &running};
     api_check_begin_visits(err);
-    int rc = fi_db_txn_run(store, &run, err);
+    int rc = fi_txn_run(store, &run, err);
     return api_check_end_visits(rc, err);
 }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * api/value_api.c: values of columns as text, and back: arguments are checked here,
- * text/value_text.h does everything else.
+ * text/text_value.h does everything else.
  */
 #include "api/api_check.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "firn/table.h"
 #include "schema/schema.h"
-#include "text/value_text.h"
+#include "text/text_value.h"
 
 /* The type of a column, as in a schema and as for reading texts. FIRN_INVALID: no column can have
  * it. */
 static int
 read_type(const firn_table_column *column, struct fi_schema_column *out_column,
-          struct fi_value_text_type *out, firn_error *err)
+          struct fi_text_value_type *out, firn_error *err)
 {
     const firn_table_column plain = {.name = column->name != NULL ? column->name : "value",
                                      .type = column->type,
@@ -23,7 +23,7 @@ read_type(const firn_table_column *column, struct fi_schema_column *out_column,
                                      .dimensions = column->dimensions};
     int rc = fi_schema_def_column(&plain, out_column, err);
     if (rc == FIRN_OK) {
-        *out = (struct fi_value_text_type){.type = column->type,
+        *out = (struct fi_text_value_type){.type = column->type,
                                            .precision = (uint8_t)out_column->precision,
                                            .scale = (uint8_t)out_column->scale,
                                            .dimensions = out_column->dimensions};
@@ -37,7 +37,7 @@ firn_value_parse(const firn_table_column *column, firn_slice text, firn_value *o
 {
     API_ANY_ERROR(err);
     struct fi_schema_column schema_column;
-    struct fi_value_text_type type;
+    struct fi_text_value_type type;
     struct fi_buf memory = {0};
     API_REQUIRE(out != NULL && out_memory != NULL, err, "out and out_memory must not be NULL");
     *out = firn_null();
@@ -46,7 +46,7 @@ firn_value_parse(const firn_table_column *column, firn_slice text, firn_value *o
                 "column and text must not be NULL");
     int rc = read_type(column, &schema_column, &type, err);
     if (rc == FIRN_OK) {
-        rc = fi_value_text_read(&type, api_check_with_address(text), &memory, out, err);
+        rc = fi_text_value_read(&type, api_check_with_address(text), &memory, out, err);
     }
     if (rc != FIRN_OK) {
         *out = firn_null();
@@ -63,7 +63,7 @@ firn_value_format(const firn_table_column *column, const firn_value *value, char
     API_ANY_ERROR(err);
     struct fi_schema_column schema_column;
     struct fi_cell cell;
-    struct fi_value_text_type type;
+    struct fi_text_value_type type;
     struct fi_buf text = {0};
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
@@ -82,7 +82,7 @@ firn_value_format(const firn_table_column *column, const firn_value *value, char
         return rc;
     }
     firn_value typed = fi_schema_value_of(&schema_column, &cell);
-    if (fi_value_text_append(&type, typed, &text) != FIRN_OK || fi_buf_text(&text) == NULL) {
+    if (fi_text_value_append(&type, typed, &text) != FIRN_OK || fi_buf_text(&text) == NULL) {
         fi_buf_deinit(&text);
         return fi_error_no_memory(err, "a value's text");
     }

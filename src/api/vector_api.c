@@ -41,7 +41,7 @@ take_options(const firn_search_options *given, struct fi_search_request *out, fi
         API_REQUIRE(given->columns[i] != NULL, err, "the name of a column must not be NULL");
     }
     out->txn = given->txn;
-    out->view = given->snapshot;
+    out->snapshot = given->snapshot;
     out->k = (size_t)given->k;
     out->metric = (enum fi_vector_metric)given->metric;
     out->where = given->where;
@@ -79,7 +79,7 @@ firn_table_search(firn_table *table, const char *column, const float *query, siz
     if (rc != FIRN_OK) {
         return rc;
     }
-    API_OPEN_IF_ANY(request.view, SNAPSHOT, err);
+    API_OPEN_IF_ANY(request.snapshot, SNAPSHOT, err);
     API_ENTER_IF_ANY(request.txn, TXN, err);
     return fi_api_handle_left(request.txn, fi_search_run(table, &request, out, err), err);
 }
@@ -124,7 +124,7 @@ firn_search_result_distance(const firn_search_result *result, size_t i)
 }
 
 static const firn_value *
-give(const firn_search_result *result, size_t i, bool is_key, size_t *out_count)
+vector_api_give(const firn_search_result *result, size_t i, bool is_key, size_t *out_count)
 {
     const bool is_there = result != NULL && i < result->count;
     if (out_count != NULL) {
@@ -136,13 +136,13 @@ give(const firn_search_result *result, size_t i, bool is_key, size_t *out_count)
 const firn_value *
 firn_search_result_key(const firn_search_result *result, size_t i, size_t *out_count)
 {
-    return give(result, i, true, out_count);
+    return vector_api_give(result, i, true, out_count);
 }
 
 const firn_value *
 firn_search_result_values(const firn_search_result *result, size_t i, size_t *out_count)
 {
-    return give(result, i, false, out_count);
+    return vector_api_give(result, i, false, out_count);
 }
 
 void

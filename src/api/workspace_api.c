@@ -14,12 +14,13 @@
 #include "api/api_handle.h"
 #include "api/api_options.h"
 #include "firn/workspace.h"
+#include "gc/gc.h"
 #include "handle/ws.h"
 #include "operations/operations.h"
 #include "place/place.h"
-#include "reclaim/reclaim.h"
 #include "repair/repair.h"
 #include "tree/tree.h"
+#include "verify/verify.h"
 #include "watch/watch.h"
 
 /* Returns from the enclosing function if the caller's result has no size, or ends before `last`,
@@ -77,7 +78,7 @@ firn_workspace_close(firn_workspace *workspace)
 {
     if (api_process_may_close(workspace)) {
         if (workspace != NULL) {
-            FI_IGNORE(fi_ws_group_end(workspace, false, NULL));
+            FI_RULES_IGNORE(fi_ws_group_end(workspace, false, NULL));
         }
         fi_ws_close(workspace);
     }
@@ -317,7 +318,7 @@ firn_workspace_watch_look(firn_workspace *workspace, firn_workspace_watch_info *
     API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");
     BEGIN_RESULT(out, firn_workspace_watch_info, size, err);
     API_OWN(workspace, "workspace", err);
-    int rc = fi_watch_look(workspace, &info, err);
+    int rc = fi_watch_inspect(workspace, &info, err);
     return give_result(workspace, rc, out, &info, sizeof info, NULL, NULL);
 }
 
@@ -730,7 +731,7 @@ firn_workspace_expire(firn_workspace *workspace, const firn_workspace_expire_opt
     firn_workspace_expire_options given = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
     API_OWN(workspace, "workspace", err);
     int rc = fi_api_options_read(&given, sizeof given, options, err);
-    rc = rc != FIRN_OK ? rc : fi_reclaim_expire_request(workspace, &given, on_checkpoint, ctx, err);
+    rc = rc != FIRN_OK ? rc : fi_gc_expire_request(workspace, &given, on_checkpoint, ctx, err);
     return api_check_told(rc, err);
 }
 
@@ -749,7 +750,7 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
     }
     rc = rc != FIRN_OK
              ? rc
-             : fi_reclaim_delete(workspace, references, count, &given, on_checkpoint, ctx, err);
+             : fi_gc_delete(workspace, references, count, &given, on_checkpoint, ctx, err);
     return api_check_told(rc, err);
 }
 
@@ -762,9 +763,8 @@ firn_workspace_undelete(firn_workspace *workspace, const char *const *references
     API_ANY_ERROR(err);
     API_OWN(workspace, "workspace", err);
     int rc = count == 0 ? FIRN_OK : require_references(references, count, err);
-    rc = rc != FIRN_OK
-             ? rc
-             : fi_reclaim_delete_take_back(workspace, references, count, on_checkpoint, ctx, err);
+    rc = rc != FIRN_OK ? rc
+                       : fi_gc_delete_undo(workspace, references, count, on_checkpoint, ctx, err);
     return api_check_told(rc, err);
 }
 
@@ -808,7 +808,7 @@ firn_workspace_gc(firn_workspace *workspace, const firn_workspace_gc_options *op
                             "recompresses");
     }
     /* It may be called while a watch reports a save, whose results are not touched. */
-    int rc = fi_reclaim(workspace, &given, &result, err);
+    int rc = fi_gc(workspace, &given, &result, err);
     if (rc == FIRN_OK && out != NULL) {
         fi_api_options_write(out, &result, sizeof result);
     }
@@ -825,7 +825,7 @@ firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_optio
     BEGIN_RESULT(out, firn_workspace_check_result, size, err);
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
-    int rc = fi_repair_check(workspace, &given, &result, err);
+    int rc = fi_verify(workspace, &given, &result, err);
     if (out != NULL) { /* even after a failure: it says what is damaged */
         fi_api_options_write(out, &result, sizeof result);
     }

@@ -351,6 +351,9 @@ A workspace.
   $ firn db sql --allow-paths shop.firn "SELECT number, message, files FROM firn_log('w')"
   2		1
   1	first	2
+  $ firn db sql --allow-paths shop.firn "SELECT number, safety, length(root), excluded, skipped, forgotten, include_deps, git_branch, git_commit FROM firn_log('w')"
+  2	0	64	0	0	0	0	\N	\N
+  1	0	64	0	0	0	0	\N	\N
 
   $ printf x >"w/$(printf 'bad\377')" && ln -s 'tar get' w/link && (cd w && firn save -q)
   3

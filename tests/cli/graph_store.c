@@ -27,9 +27,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../unit/workspace/ws_plant.h"
 #include "base/slice.h"
-#include "pack/packfile_cells.h"
+#include "pack/pack_cells.h"
+#include "support/workspace/ws_plant.h"
 
 enum {
     LEVELS = 200,
@@ -237,7 +237,7 @@ make_piece(struct ws_plant *planting, const char *text, size_t size)
         exit(1);
     }
     memcpy(bytes, text, strlen(text));
-    firn_hash hash = ws_plant_object(planting, FI_PACKFILE_BLOB, firn_bytes(bytes, size),
+    firn_hash hash = ws_plant_object(planting, FI_PACK_BLOB, firn_bytes(bytes, size),
                                      ws_plant_hash_of(bytes, size));
     free(bytes);
     return hash;
@@ -247,16 +247,16 @@ static firn_hash
 make_list(struct ws_plant *planting, firn_hash piece, uint64_t piece_size, size_t count,
           firn_hash name)
 {
-    struct fi_packfile_piece *pieces = calloc(count, sizeof *pieces);
+    struct fi_pack_piece *pieces = calloc(count, sizeof *pieces);
     struct fi_buf list = {0};
     if (pieces == NULL) {
         exit(1);
     }
     for (size_t i = 0; i < count; i++) {
-        pieces[i] = (struct fi_packfile_piece){.size = piece_size, .hash = piece};
+        pieces[i] = (struct fi_pack_piece){.size = piece_size, .hash = piece};
     }
-    must(planting, fi_packfile_encode_pieces(pieces, count, &list));
-    firn_hash hash = ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), name);
+    must(planting, fi_pack_pieces_encode(pieces, count, &list));
+    firn_hash hash = ws_plant_object(planting, FI_PACK_PIECES, fi_buf_slice(&list), name);
     fi_buf_deinit(&list);
     free(pieces);
     return hash;
@@ -304,8 +304,8 @@ make_cells(struct ws_plant *planting, unsigned level, uint64_t size, firn_hash i
         must(planting, fi_buf_append_varint(&list, 0));
         must(planting, fi_buf_append(&list, item.bytes, sizeof item.bytes));
     }
-    fi_packfile_cells_name(fi_buf_slice(&list), &name);
-    (void)ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), name);
+    fi_pack_cells_name(fi_buf_slice(&list), &name);
+    (void)ws_plant_object(planting, FI_PACK_PIECES, fi_buf_slice(&list), name);
     fi_buf_deinit(&list);
     return name;
 }
@@ -313,11 +313,11 @@ make_cells(struct ws_plant *planting, unsigned level, uint64_t size, firn_hash i
 static struct ws_plant_entry
 file_of_cells(struct ws_plant *planting, const char *name, const char *text)
 {
-    enum { IN_LIST = FI_PACKFILE_CELLS_IN_LIST, TOP = 2 };
-    const uint64_t low = (uint64_t)FI_PACKFILE_CELLS_SIZE * IN_LIST;
+    enum { IN_LIST = FI_PACK_CELLS_IN_LIST, TOP = 2 };
+    const uint64_t low = (uint64_t)FI_PACK_CELLS_SIZE * IN_LIST;
     const uint64_t middle = low * IN_LIST;
     struct ws_plant_entry file = ws_plant_file(planting, name, text);
-    firn_hash hash = make_piece(planting, text, FI_PACKFILE_CELLS_SIZE);
+    firn_hash hash = make_piece(planting, text, FI_PACK_CELLS_SIZE);
     hash = make_cells(planting, 0, low, hash, IN_LIST);
     hash = make_cells(planting, 1, middle, hash, IN_LIST);
     file.size = middle * TOP;
@@ -338,18 +338,18 @@ make_hole(struct ws_plant *planting, const char *text)
 {
     const uint64_t size = (UINT64_C(16) << 30) - PIECE_SIZE;
     const firn_hash end = make_piece(planting, text, PIECE_SIZE);
-    const struct fi_packfile_piece pieces[] = {{.size = size - PIECE_SIZE, .is_hole = true},
-                                               {.size = PIECE_SIZE, .hash = end}};
+    const struct fi_pack_piece pieces[] = {{.size = size - PIECE_SIZE, .is_hole = true},
+                                           {.size = PIECE_SIZE, .hash = end}};
     struct ws_plant_entry entries[] = {ws_plant_file(planting, "a", text),
                                        ws_plant_file(planting, "b", text)};
     struct fi_buf list = {0};
-    must(planting, fi_packfile_encode_pieces(pieces, 2, &list));
-    entries[0].hash = ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list),
+    must(planting, fi_pack_pieces_encode(pieces, 2, &list));
+    entries[0].hash = ws_plant_object(planting, FI_PACK_PIECES, fi_buf_slice(&list),
                                       ws_plant_hash_of(&size, sizeof size));
     entries[0].size = size;
     fi_buf_deinit(&list);
 
-    const uint64_t low = (uint64_t)FI_PACKFILE_CELLS_SIZE * FI_PACKFILE_CELLS_IN_LIST;
+    const uint64_t low = (uint64_t)FI_PACK_CELLS_SIZE * FI_PACK_CELLS_IN_LIST;
     entries[1].size = UINT64_C(17) << 30;
     firn_hash first = make_cells(planting, 0, low, end, 1);
     entries[1].hash = make_cells(planting, 1, entries[1].size, first, 1);
@@ -372,7 +372,7 @@ make_bombs(struct ws_plant *planting, const char *text)
         entries[i] = ws_plant_file(planting, names[i], text);
         entries[i].size = LARGE_PIECE_SIZE;
         entries[i].hash =
-            ws_plant_object(planting, FI_PACKFILE_BLOB, firn_bytes(bytes, LARGE_PIECE_SIZE),
+            ws_plant_object(planting, FI_PACK_BLOB, firn_bytes(bytes, LARGE_PIECE_SIZE),
                             ws_plant_hash_of(bytes, LARGE_PIECE_SIZE));
     }
     free(bytes);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../unit/workspace/ws_plant.h"
+#include "support/workspace/ws_plant.h"
 
 static void
 plant(struct ws_plant *planting, const char *text)

@@ -3,17 +3,8 @@
  * cli/test_cli_alopex.c: the readers of Alopex's files, on files that the published crates wrote (tests/formats/alopex). However
  * they are damaged, what comes in is what they had, and what is missing is told of.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "migrate/migrate_internal.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 enum { FILE_MAX = 64 << 10, VERSIONS_MAX = 256, TEXT_SIZE = 128, STOPPED = FIRN_CANCELLED };
@@ -181,7 +172,6 @@ static void
 files_of_the_crates_are_read(void **state)
 {
     static const size_t counts[FILES] = {4, 4, 4, 4, 7, 6, 6, 5, 8, 2};
-    (void)state;
     for (int i = 0; i < FILES; i++) {
         load(&image, names[i]);
         assert_int_equal(read_all(&image, &found), FIRN_OK);
@@ -200,7 +190,6 @@ is_checked(void)
 static void
 a_file_that_was_cut_gives_what_is_left(void **state)
 {
-    (void)state;
     for (int i = 0; i < FILES; i++) {
         load_whole(names[i]);
         size_t size = image.size;
@@ -222,7 +211,6 @@ a_file_that_was_cut_gives_what_is_left(void **state)
 static void
 a_bit_that_changed_loses_little_and_is_told(void **state)
 {
-    (void)state;
     for (int i = 0; i < FILES; i++) {
         load_whole(names[i]);
         size_t most = 0;
@@ -250,7 +238,6 @@ static void
 any_damage_gives_nothing_that_never_was(void **state)
 {
     struct test_random random;
-    (void)state;
     test_random_init(&random, "alopex", 22);
     for (int turn = 0; turn < 20000; turn++) {
         load_whole(names[test_random_below(&random, FILES)]);
@@ -270,7 +257,6 @@ any_damage_gives_nothing_that_never_was(void **state)
 static void
 a_taker_that_fails_ends_it(void **state)
 {
-    (void)state;
     for (int i = 0; i < FILES; i++) {
         load_whole(names[i]);
         for (size_t at = 1; at <= whole.count; at++) {
@@ -285,7 +271,6 @@ a_taker_that_fails_ends_it(void **state)
 static void
 memory_that_is_out_is_an_error(void **state)
 {
-    (void)state;
     for (int i = 0; i < FILES; i++) {
         load(&image, names[i]);
         allocations = 0;
@@ -389,7 +374,6 @@ static void
 the_newest_version_of_each_key_counts(void **state)
 {
     firn_error err;
-    (void)state;
     assert_int_equal(compare_versions(&err), FIRN_OK);
 }
 
@@ -397,7 +381,6 @@ static void
 sorting_fails_without_memory(void **state)
 {
     firn_error err;
-    (void)state;
     allocations = 0;
     assert_int_equal(compare_versions(&err), FIRN_OK);
     size_t count = allocations;

@@ -7,24 +7,16 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "browse/browse_internal.h"
 #include "cli/cli.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 /* ---- allocations that fail ---- */
@@ -111,7 +103,6 @@ put(struct fi_browse_cells *cells, size_t column, size_t columns, const char *te
 static void
 texts_are_cut_at_their_spot(void **state)
 {
-    (void)state;
     struct fi_browse_cells cells = {NULL, 0, 0};
     assert_true(fi_browse_cells_resize(&cells, 1, 10));
     assert_int_equal(put(&cells, 2, 5, "abcdefgh", 0), 5);
@@ -136,7 +127,6 @@ texts_are_cut_at_their_spot(void **state)
 static void
 wide_characters_are_never_halved(void **state)
 {
-    (void)state;
     struct fi_browse_cells cells = {NULL, 0, 0};
     static const char wide[] = "\xE6\x97\xA5\xE6\x9C\xAC"; /* two characters of two columns each */
     assert_true(fi_browse_cells_resize(&cells, 1, 10));
@@ -167,7 +157,6 @@ wide_characters_are_never_halved(void **state)
 static void
 what_is_chosen_stays_on_the_screen(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, __func__, 1);
     for (int round = 0; round < 2000; round++) {
@@ -209,7 +198,6 @@ what_is_chosen_stays_on_the_screen(void **state)
 static void
 lines_have_the_style_of_their_colour(void **state)
 {
-    (void)state;
     struct fi_browse_text text = {.bytes = NULL};
     static const char printed[] = "\033[1mdiff\033[m\n\033[36m@@\033[m\n\033[31m-a\033[m\n"
                                   "\033[32m+b\033[m\n c\n\nlast";
@@ -233,7 +221,6 @@ lines_have_the_style_of_their_colour(void **state)
 static void
 lines_are_wrapped_between_words(void **state)
 {
-    (void)state;
     struct fi_browse_text text = {.bytes = NULL};
     static const char *const lines[] = {
         "one two ",    "three", "abcdefghi",
@@ -332,7 +319,6 @@ type(struct fi_browse_model *model, const char *keys)
 static void
 keys_move_mark_and_ask(void **state)
 {
-    (void)state;
     struct fi_browse_model model;
     fi_browse_model_init(&model, false);
     fi_browse_model_resize(&model, 24, 80);
@@ -374,7 +360,6 @@ keys_move_mark_and_ask(void **state)
 static void
 searching_wraps_around(void **state)
 {
-    (void)state;
     struct fi_browse_model model;
     fi_browse_model_init(&model, false);
     fi_browse_model_resize(&model, 24, 80);
@@ -420,7 +405,6 @@ searching_wraps_around(void **state)
 static void
 rows_are_replaced_under_the_chosen_one(void **state)
 {
-    (void)state;
     struct fi_browse_model model;
     fi_browse_model_init(&model, false);
     fi_browse_model_resize(&model, 10, 80);
@@ -451,7 +435,6 @@ rows_are_replaced_under_the_chosen_one(void **state)
 static void
 what_is_not_saved_has_a_row(void **state)
 {
-    (void)state;
     struct fi_browse_model model;
     struct fi_browse_cells cells = {NULL, 0, 0};
     fi_browse_model_init(&model, false);
@@ -529,7 +512,6 @@ press_randomly(struct fi_browse_model *model, struct fi_browse_cells *cells,
 static void
 every_size_of_a_screen_can_be_drawn(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, __func__, 2);
     struct fi_browse_cells cells = {NULL, 0, 0};
@@ -558,7 +540,6 @@ every_size_of_a_screen_can_be_drawn(void **state)
 static void
 memory_may_run_out_at_any_key(void **state)
 {
-    (void)state;
     size_t calls = 0;
     for (size_t n = 0; n == 0 || n <= calls; n++) {
         struct test_random random = {3};
@@ -607,7 +588,7 @@ run_firn(const char *const *words)
         count++;
     }
     arguments[count] = NULL;
-    int exit_code = fi_command_main(&fi_cli_table, count, arguments);
+    int exit_code = fi_command_line_main(&fi_cli_table, count, arguments);
     for (int i = 0; i < count; i++) {
         free(arguments[i]);
     }
@@ -727,7 +708,6 @@ browse_without_memory(const char *keys, size_t n)
 static void
 the_terminal_is_given_back_without_memory(void **state)
 {
-    (void)state;
     enum { FIRST = 40, SAMPLE = 60 };
     const bool is_long = getenv("FIRN_TEST_LONG") != NULL; /* each of them */
     /* The files, a mark, a preview that is refused; what differs from the disk; all about it; undo. */

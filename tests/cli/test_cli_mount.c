@@ -5,21 +5,13 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "mount/mount_internal.h"
+#include "support/test.h"
 #include "support/test_temp.h"
 
 /* A collection after which nothing that was deleted is left. */
@@ -289,7 +281,6 @@ walk_on(void *ctx)
 static void
 threads_read_beside_saves_and_collections(void **state)
 {
-    (void)state;
     struct scene scene;
     struct beside readers[READERS];
     pthread_t threads[READERS];
@@ -368,7 +359,6 @@ delete_oldest(void *ctx)
 static void
 everything_listed_can_be_read_after_deletions(void **state)
 {
-    (void)state;
     struct scene scene;
     struct fi_mount_tree *tree;
     open_scene(&scene);
@@ -468,7 +458,6 @@ read_in_order(struct reading *reading, size_t max, bool may_give)
 static void
 small_files_are_given_to_a_reader_of_one_after_the_other(void **state)
 {
-    (void)state;
     struct scene scene;
     struct fi_mount_tree *tree;
     struct fi_mount_node *latest, *top, *directory;
@@ -538,7 +527,6 @@ small_files_are_given_to_a_reader_of_one_after_the_other(void **state)
 static void
 memory_that_runs_out_is_an_error_and_no_leak(void **state)
 {
-    (void)state;
     struct scene scene;
     open_scene(&scene);
     firn_workspace *workspace = open_workspace(&scene);
@@ -612,7 +600,6 @@ require_entries(struct fi_mount_item *items, size_t count, enum fi_mount_place p
 static void
 equal_local_times_get_names_of_their_own(void **state)
 {
-    (void)state;
     enum { HOUR = 3600 };
     static const int64_t second = 1000000000;
     /* 2026-10-25 02:30:00, in summer time and an hour later in winter time; and a time before 1970 */

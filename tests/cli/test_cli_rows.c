@@ -3,18 +3,10 @@
  * cli: rows of keys and values: what is printed can be read again, and whatever else comes is an
  * error.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "data/data.h"
+#include "support/test.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
 #include "term/term.h"
@@ -29,7 +21,6 @@ static FILE *file;
 static int
 set_up(void **state)
 {
-    (void)state;
     test_temp_make(folder, sizeof folder);
     (void)snprintf(path, sizeof path, "%s/rows", folder);
     file = fopen(path, "w");
@@ -39,7 +30,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     return unlink(path) != 0 || rmdir(folder) != 0;
 }
 
@@ -190,28 +180,24 @@ round_trip(enum fi_data_rows_form form, uint64_t seed)
 static void
 text_is_read_as_it_was_printed(void **state)
 {
-    (void)state;
     round_trip(FI_DATA_ROWS_TEXT, 61);
 }
 
 static void
 digits_are_read_as_they_were_printed(void **state)
 {
-    (void)state;
     round_trip(FI_DATA_ROWS_HEX, 62);
 }
 
 static void
 binary_rows_are_read_as_they_were_written(void **state)
 {
-    (void)state;
     round_trip(FI_DATA_ROWS_BINARY, 63);
 }
 
 static void
 json_rows_are_read_as_they_were_written(void **state)
 {
-    (void)state;
     round_trip(FI_DATA_ROWS_JSON, 65);
 }
 
@@ -230,7 +216,6 @@ read_line(const char *line, struct fi_data_rows *rows)
 static void
 json_rows_mean_what_json_means(void **state)
 {
-    (void)state;
     struct fi_data_rows rows;
     static const struct {
         const char *line;
@@ -319,7 +304,6 @@ json_rows_mean_what_json_means(void **state)
 static void
 large_rows_are_read_across_the_input(void **state)
 {
-    (void)state;
     enum { SIZE = 200000 };
     struct fi_data_rows rows;
     bool is_end;
@@ -353,7 +337,6 @@ large_rows_are_read_across_the_input(void **state)
 static void
 anything_else_is_an_error_or_rows(void **state)
 {
-    (void)state;
     static const char alphabet[] = "\\\\\t\t\n\nabt0137f\001\377{\"\":,}";
     struct test_random random;
     struct fi_data_rows rows;

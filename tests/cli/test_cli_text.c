@@ -3,19 +3,11 @@
  * cli/test_cli_text.c: how numbers, sizes, times and foreign bytes look; reading numbers.
  */
 #include <locale.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <wchar.h>
 
-#include <cmocka.h>
-
 #include "command/command.h"
+#include "support/test.h"
 #include "support/test_random.h"
 #include "term/term.h"
 
@@ -56,7 +48,6 @@ is_utf8(firn_slice bytes)
 static void
 printable_text_stays_as_it_is(void **state)
 {
-    (void)state;
     assert_string_equal(ESCAPE(""), "");
     assert_string_equal(ESCAPE("a b-rf * \"'"), "a b-rf * \"'");
     assert_string_equal(ESCAPE("\xC3\xA9 e\xCC\x81 \xF0\x9F\x98\x80 \xD7\x90"),
@@ -68,14 +59,13 @@ cut(const char *text, size_t columns)
 {
     escaped_size = 0;
     escaped[0] = '\0';
-    fi_term_text_cut(firn_str(text), columns, collect);
+    fi_term_width_cut(firn_str(text), columns, collect);
     return escaped;
 }
 
 static void
 a_text_is_cut_after_whole_characters_of_its_first_line(void **state)
 {
-    (void)state;
     assert_string_equal(cut("", 4), "");
     assert_string_equal(cut("four", 4), "four");
     assert_string_equal(cut("fives", 4), "fiv\xE2\x80\xA6");
@@ -98,7 +88,6 @@ a_text_is_cut_after_whole_characters_of_its_first_line(void **state)
 static void
 control_characters_and_broken_utf8_are_escaped(void **state)
 {
-    (void)state;
     assert_string_equal(ESCAPE("\a\b\t\n\v\f\r"), "\\a\\b\\t\\n\\v\\f\\r");
     assert_string_equal(ESCAPE("\0\x1B\x7F"), "\\000\\033\\177");
     assert_string_equal(ESCAPE("a\\b"), "a\\\\b");
@@ -140,7 +129,6 @@ unescape(const char *text, uint8_t *out)
 static void
 escaping_can_be_undone_and_hides_nothing(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, __func__, 1);
     for (int round = 0; round < 20000; round++) {
@@ -174,7 +162,6 @@ is_plain(uint8_t byte)
 static void
 what_is_plain_or_text_is_told_at_every_place(void **state)
 {
-    (void)state;
     enum { SIZE = 27 };
     for (unsigned byte = 0; byte < 256; byte++) {
         for (size_t at = 0; at < SIZE; at++) {
@@ -200,7 +187,6 @@ what_is_plain_or_text_is_told_at_every_place(void **state)
 static void
 numbers_have_commas(void **state)
 {
-    (void)state;
     char out[FI_TERM_TEXT_NUMBER_SIZE];
     assert_string_equal(fi_term_text_number(0, out), "0");
     assert_string_equal(fi_term_text_number(999, out), "999");
@@ -212,7 +198,6 @@ numbers_have_commas(void **state)
 static void
 sizes_keep_three_places_at_most_and_never_show_1000(void **state)
 {
-    (void)state;
     static const struct {
         uint64_t bytes;
         const char *text;
@@ -242,7 +227,6 @@ sizes_keep_three_places_at_most_and_never_show_1000(void **state)
 static void
 times_are_local_back_to_before_the_epoch(void **state)
 {
-    (void)state;
     char out[FI_TERM_TEXT_TIME_SIZE];
     assert_int_equal(setenv("TZ", "UTC", 1), 0);
     tzset();
@@ -276,7 +260,6 @@ times_are_local_back_to_before_the_epoch(void **state)
 static void
 only_plain_decimal_numbers_within_bounds_are_read(void **state)
 {
-    (void)state;
     static const char *const bad[] = {"",
                                       " ",
                                       "-1",
@@ -316,7 +299,6 @@ width(const char *text)
 static void
 a_text_takes_columns(void **state)
 {
-    (void)state;
     assert_int_equal(width(""), 0);
     assert_int_equal(width("plain"), 5);
     assert_int_equal(width("\xC3\xA9\xC3\x9F"), 2);
@@ -337,7 +319,6 @@ a_text_takes_columns(void **state)
 static void
 widths_are_those_of_the_c_library(void **state)
 {
-    (void)state;
     unsigned compared = 0;
     unsigned others = 0;
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL) {
@@ -360,16 +341,15 @@ widths_are_those_of_the_c_library(void **state)
 static void
 a_text_is_cut_by_its_columns(void **state)
 {
-    (void)state;
     const char *text = "\xE6\xBC\xA2\xE5\xAD\x97\xE6\xBC\xA2"; /* six columns */
     escaped_size = 0;
-    fi_term_text_cut(firn_str(text), 6, collect);
+    fi_term_width_cut(firn_str(text), 6, collect);
     assert_string_equal(escaped, text);
     escaped_size = 0;
-    fi_term_text_cut(firn_str(text), 5, collect);
+    fi_term_width_cut(firn_str(text), 5, collect);
     assert_string_equal(escaped, "\xE6\xBC\xA2\xE5\xAD\x97\xE2\x80\xA6");
     escaped_size = 0;
-    fi_term_text_cut(firn_str(text), 4, collect);
+    fi_term_width_cut(firn_str(text), 4, collect);
     assert_string_equal(escaped, "\xE6\xBC\xA2\xE2\x80\xA6");
 }
 

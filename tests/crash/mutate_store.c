@@ -17,12 +17,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../unit/workspace/ws_plant.h"
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/slice.h"
 #include "store/db.h"
 #include "support/test_seal.h"
+#include "support/workspace/ws_plant.h"
 #include "tree/tree_format.h"
 
 enum { NAMES_MAX = 64, NAME_SIZE = 128, FILES_MAX = 256, PATH_SIZE = 512, ENTRIES_SEEN = 200 };
@@ -371,7 +371,7 @@ plant_tree(char *root, const char *store)
     if (changes) {
         change_bytes(&bytes, true);
     }
-    enum fi_packfile_kind kind = below(16) == 0 ? FI_PACKFILE_BLOB : FI_PACKFILE_TREE;
+    enum fi_pack_kind kind = below(16) == 0 ? FI_PACK_BLOB : FI_PACK_TREE;
     firn_hash hash = ws_plant_object(&planting, kind, fi_buf_slice(&bytes),
                                      ws_plant_hash_of(bytes.data, bytes.size));
     ws_plant_end(&planting, &hash);

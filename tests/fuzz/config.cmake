@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-firn_fuzz(config SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_config.c FOLDERS base os codec log block row compaction mend pack txn copy rescue tree rules watch)
+firn_fuzz(config SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_config.c FOLDERS base os codec log block row compaction pack txn copy rescue tree rules watch)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-firn_fuzz(expr SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_expr.c FOLDERS base codec tuple schema encoding exchange expr)
+firn_fuzz(expr SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_expr.c FOLDERS base codec tuple schema chunk csv json vectorfile expr)

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alxs/alxsv1.h"
-#include "alxs/alxsv1_format.h"
+#include "alxs/alxs.h"
+#include "alxs/alxs_format.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
@@ -40,22 +40,21 @@ write_file(struct fi_os_dir *dir, const char *name, firn_slice bytes)
 static void
 forge(uint8_t *bytes, size_t size)
 {
-    if (size < FI_ALXSV1_FILE_SIZE_MIN) {
+    if (size < FI_ALXS_FILE_SIZE_MIN) {
         return;
     }
     uint64_t count = 0;
-    size_t end = size - FI_ALXSV1_FOOTER_SIZE;
-    for (size_t at = FI_ALXSV1_HEADER_SIZE; end - at >= FI_ALXSV1_RECORD_HEAD_SIZE; count++) {
-        uint64_t record_size = fi_alxsv1_format_record_size(bytes + at);
+    size_t end = size - FI_ALXS_FOOTER_SIZE;
+    for (size_t at = FI_ALXS_HEADER_SIZE; end - at >= FI_ALXS_RECORD_HEAD_SIZE; count++) {
+        uint64_t record_size = fi_alxs_format_record_size(bytes + at);
         if (record_size > end - at) {
             break;
         }
         at += (size_t)record_size;
     }
-    fi_alxsv1_format_put_header(bytes, count);
-    fi_alxsv1_format_put_footer(
-        bytes + end, count,
-        fi_crc32(0, bytes + FI_ALXSV1_HEADER_SIZE, end - FI_ALXSV1_HEADER_SIZE));
+    fi_alxs_format_put_header(bytes, count);
+    fi_alxs_format_put_footer(bytes + end, count,
+                              fi_crc32(0, bytes + FI_ALXS_HEADER_SIZE, end - FI_ALXS_HEADER_SIZE));
 }
 
 static bool
@@ -66,70 +65,70 @@ is_equal(firn_slice a, firn_slice b)
 
 /* Looks up what the cursor shows, and goes there in the other ways. */
 static void
-look_up(struct firn_alxsv1 *table, const struct firn_alxsv1_cursor *cursor)
+look_up(struct firn_alxs *table, const struct firn_alxs_cursor *cursor)
 {
     uint8_t *value;
     size_t size;
-    struct firn_alxsv1_cursor *other;
-    firn_slice key = fi_alxsv1_cursor_key(cursor);
-    CHECK(fi_alxsv1_get(table, key, &value, &size, NULL) == FIRN_OK);
+    struct firn_alxs_cursor *other;
+    firn_slice key = fi_alxs_cursor_key(cursor);
+    CHECK(fi_alxs_get(table, key, &value, &size, NULL) == FIRN_OK);
     fi_free(value);
-    CHECK(fi_alxsv1_cursor_open(table, &other, NULL) == FIRN_OK);
-    CHECK(fi_alxsv1_cursor_seek(other, key, NULL) == FIRN_OK);
-    CHECK(is_equal(fi_alxsv1_cursor_key(other), key));
-    CHECK(fi_alxsv1_cursor_seek_before(other, key, NULL) == FIRN_OK);
-    CHECK(!fi_alxsv1_cursor_valid(other) ||
-          fi_alxsv1_format_compare(fi_alxsv1_cursor_key(other), key) < 0);
-    fi_alxsv1_cursor_close(other);
+    CHECK(fi_alxs_cursor_open(table, &other, NULL) == FIRN_OK);
+    CHECK(fi_alxs_cursor_seek(other, key, NULL) == FIRN_OK);
+    CHECK(is_equal(fi_alxs_cursor_key(other), key));
+    CHECK(fi_alxs_cursor_seek_before(other, key, NULL) == FIRN_OK);
+    CHECK(!fi_alxs_cursor_valid(other) ||
+          fi_alxs_format_compare(fi_alxs_cursor_key(other), key) < 0);
+    fi_alxs_cursor_close(other);
 }
 
 /* Walks forwards, and copies everything into a new table. */
 static void
-walk_forwards(struct firn_alxsv1 *table, struct firn_alxsv1_writer *writer)
+walk_forwards(struct firn_alxs *table, struct firn_alxs_writer *writer)
 {
     uint64_t count = 0;
-    struct firn_alxsv1_cursor *cursor;
-    CHECK(fi_alxsv1_cursor_open(table, &cursor, NULL) == FIRN_OK);
-    CHECK(fi_alxsv1_cursor_first(cursor, NULL) == FIRN_OK);
-    for (; fi_alxsv1_cursor_valid(cursor); count++) {
+    struct firn_alxs_cursor *cursor;
+    CHECK(fi_alxs_cursor_open(table, &cursor, NULL) == FIRN_OK);
+    CHECK(fi_alxs_cursor_first(cursor, NULL) == FIRN_OK);
+    for (; fi_alxs_cursor_valid(cursor); count++) {
         if (count < LOOKED_UP_MAX) {
             look_up(table, cursor);
         }
-        CHECK(fi_alxsv1_writer_append(writer, fi_alxsv1_cursor_key(cursor),
-                                      fi_alxsv1_cursor_value(cursor), NULL) == FIRN_OK);
-        CHECK(fi_alxsv1_cursor_next(cursor, NULL) == FIRN_OK);
+        CHECK(fi_alxs_writer_append(writer, fi_alxs_cursor_key(cursor),
+                                    fi_alxs_cursor_value(cursor), NULL) == FIRN_OK);
+        CHECK(fi_alxs_cursor_next(cursor, NULL) == FIRN_OK);
     }
     CHECK(count == table->info.count);
-    fi_alxsv1_cursor_close(cursor);
+    fi_alxs_cursor_close(cursor);
 }
 
 static void
-walk_backwards(struct firn_alxsv1 *table)
+walk_backwards(struct firn_alxs *table)
 {
     uint64_t count = 0;
-    struct firn_alxsv1_cursor *cursor;
-    CHECK(fi_alxsv1_cursor_open(table, &cursor, NULL) == FIRN_OK);
-    CHECK(fi_alxsv1_cursor_last(cursor, NULL) == FIRN_OK);
-    for (; fi_alxsv1_cursor_valid(cursor); count++) {
-        CHECK(fi_alxsv1_cursor_prev(cursor, NULL) == FIRN_OK);
+    struct firn_alxs_cursor *cursor;
+    CHECK(fi_alxs_cursor_open(table, &cursor, NULL) == FIRN_OK);
+    CHECK(fi_alxs_cursor_last(cursor, NULL) == FIRN_OK);
+    for (; fi_alxs_cursor_valid(cursor); count++) {
+        CHECK(fi_alxs_cursor_prev(cursor, NULL) == FIRN_OK);
     }
     CHECK(count == table->info.count);
-    fi_alxsv1_cursor_close(cursor);
+    fi_alxs_cursor_close(cursor);
 }
 
 static void
-copy_and_compare(struct fi_os_dir *dir, struct firn_alxsv1 *table, firn_slice bytes)
+copy_and_compare(struct fi_os_dir *dir, struct firn_alxs *table, firn_slice bytes)
 {
     uint32_t checksum;
     size_t size;
-    struct firn_alxsv1_writer *writer;
+    struct firn_alxs_writer *writer;
     struct fi_os_file *file;
     const firn_alxs_writer_options options = FIRN_ALXS_WRITER_OPTIONS_INIT;
-    CHECK(fi_alxsv1_writer_create(dir, "copy", &options, &writer, NULL) == FIRN_OK);
+    CHECK(fi_alxs_writer_create(dir, "copy", &options, &writer, NULL) == FIRN_OK);
     walk_forwards(table, writer);
-    CHECK(fi_alxsv1_writer_finish(writer, &checksum, NULL) == FIRN_OK);
+    CHECK(fi_alxs_writer_finish(writer, &checksum, NULL) == FIRN_OK);
     CHECK(checksum == table->info.checksum);
-    fi_alxsv1_writer_destroy(writer);
+    fi_alxs_writer_destroy(writer);
     uint8_t *copy = malloc(bytes.size + 1);
     CHECK(copy != NULL);
     CHECK(fi_os_file_open(dir, "copy", FI_OS_READ, 0, &file, NULL) == FIRN_OK);
@@ -144,16 +143,16 @@ read_table(struct fi_os_dir *dir, firn_slice bytes, const firn_alxs_options *opt
 {
     firn_error err;
     firn_alxs_info info;
-    struct firn_alxsv1 *table;
-    int rc = fi_alxsv1_open(dir, "t", options, &table, &err);
-    int verify_rc = fi_alxsv1_verify(dir, "t", options, NULL, NULL, NULL, &info, &err);
+    struct firn_alxs *table;
+    int rc = fi_alxs_open(dir, "t", options, &table, &err);
+    int verify_rc = fi_alxs_verify(dir, "t", options, NULL, NULL, NULL, &info, &err);
     CHECK(verify_rc == rc || (rc == FIRN_LIMIT && verify_rc == FIRN_OK) ||
           (rc != FIRN_OK && verify_rc != FIRN_OK));
     if (rc == FIRN_OK) {
         walk_backwards(table);
         copy_and_compare(dir, table, bytes);
     }
-    fi_alxsv1_close(table);
+    fi_alxs_close(table);
 }
 
 int

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "archive/archive.h"
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/slice.h"
@@ -18,7 +19,6 @@
 #include "copy/copy.h"
 #include "inspect/inspect.h"
 #include "sim/sim_memory.h"
-#include "storefile/archive.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -94,7 +94,7 @@ use(struct fi_os *os, struct fi_os_dir *root)
     int rc = fi_db_path_open(os, "/f", &options, &db, &err);
     CHECK(rc == FIRN_OK || err.text[0] != '\0');
     if (rc == FIRN_OK) {
-        rc = fi_db_check(db, NULL, &report, &err);
+        rc = fi_inspect_check(db, NULL, &report, &err);
         CHECK(rc == FIRN_OK || err.text[0] != '\0');
         fi_db_abandon(db);
     }

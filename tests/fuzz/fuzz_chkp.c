@@ -17,8 +17,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "chkp/chkpv1.h"
-#include "chkp/chkpv1_format.h"
+#include "chkp/chkp.h"
+#include "chkp/chkp_format.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "sim/sim_memory.h"
@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { FLAG_NO_INDEX = 1, FLAG_NAME = 2, FLAG_INDEX = 4, INPUT_HEAD_SIZE = 5, LISTED_MAX = 200 };
 
 struct found {
-    struct firn_chkpv1 *pack;
+    struct firn_chkp *pack;
     bool is_verified;
     unsigned count;
 };
@@ -49,28 +49,27 @@ name_content(firn_slice dat, char name[FIRN_CHKP_NAME_SIZE])
 {
     firn_hash hash;
     struct fi_blake3_hash state;
-    if (dat.size < FI_CHKPV1_HEADER_SIZE) {
+    if (dat.size < FI_CHKP_HEADER_SIZE) {
         return;
     }
     fi_blake3_hash_init(&state);
-    fi_blake3_hash_update(&state, dat.data + FI_CHKPV1_HEADER_SIZE,
-                          dat.size - FI_CHKPV1_HEADER_SIZE);
-    fi_blake3_hash_update(&state, dat.data, FI_CHKPV1_HEADER_SIZE);
+    fi_blake3_hash_update(&state, dat.data + FI_CHKP_HEADER_SIZE, dat.size - FI_CHKP_HEADER_SIZE);
+    fi_blake3_hash_update(&state, dat.data, FI_CHKP_HEADER_SIZE);
     fi_blake3_hash_final(&state, &hash);
-    fi_hex_encode(hash.bytes, FI_CHKPV1_NAME_DIGITS / 2, name);
+    fi_hex_encode(hash.bytes, FI_CHKP_NAME_DIGITS / 2, name);
 }
 
 static int
-read_entry(void *ctx, const struct fi_chkpv1_entry *entry)
+read_entry(void *ctx, const struct fi_chkp_entry *entry)
 {
     struct found *found = ctx;
-    struct fi_chkpv1_entry again;
+    struct fi_chkp_entry again;
     uint8_t *data;
     size_t size;
     firn_hash hash;
     /* Of an object that is listed twice the first entry is found. */
-    CHECK(fi_chkpv1_locate(found->pack, &entry->hash, &again, NULL) == FIRN_OK);
-    int rc = fi_chkpv1_read(found->pack, &entry->hash, SIZE_MAX, &data, &size, NULL);
+    CHECK(fi_chkp_locate(found->pack, &entry->hash, &again, NULL) == FIRN_OK);
+    int rc = fi_chkp_read(found->pack, &entry->hash, SIZE_MAX, &data, &size, NULL);
     CHECK(rc == FIRN_OK || !found->is_verified);
     if (rc == FIRN_OK) {
         fi_blake3_hash_of(data, size, &hash);
@@ -87,15 +86,15 @@ read_pack(struct fi_os_dir *dir, const char *name, const firn_chkp_options *opti
     bool is_there = true;
     struct found found = {NULL, false, 0};
     static const firn_hash absent = {{1, 2, 3}};
-    if (fi_chkpv1_open(dir, name, options, &found.pack, &err) != FIRN_OK) {
+    if (fi_chkp_open(dir, name, options, &found.pack, &err) != FIRN_OK) {
         return;
     }
-    found.is_verified = fi_chkpv1_verify(found.pack, NULL, NULL, NULL, &err) == FIRN_OK;
-    int rc = fi_chkpv1_contains(found.pack, &absent, &is_there, &err);
+    found.is_verified = fi_chkp_verify(found.pack, NULL, NULL, NULL, &err) == FIRN_OK;
+    int rc = fi_chkp_contains(found.pack, &absent, &is_there, &err);
     CHECK(rc == FIRN_OK || !found.is_verified);
-    rc = fi_chkpv1_list(found.pack, read_entry, &found, &err);
+    rc = fi_chkp_list(found.pack, read_entry, &found, &err);
     CHECK(rc == FIRN_OK || rc == FIRN_CANCELLED || !found.is_verified);
-    fi_chkpv1_close(found.pack);
+    fi_chkp_close(found.pack);
 }
 
 int
@@ -122,12 +121,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (flags & FLAG_NAME) {
         name_content(dat, name);
     }
-    write_file(dir, fi_chkpv1_format_dat_name(name).text, dat);
+    write_file(dir, fi_chkp_format_dat_name(name).text, dat);
     if ((flags & FLAG_NO_INDEX) == 0) {
-        write_file(dir, fi_chkpv1_format_idx_name(name).text, idx);
+        write_file(dir, fi_chkp_format_idx_name(name).text, idx);
     }
     if (flags & FLAG_INDEX) {
-        FI_IGNORE(fi_chkpv1_rebuild_index(dir, name, &options, NULL));
+        FI_RULES_IGNORE(fi_chkp_rebuild_index(dir, name, &options, NULL));
     }
     read_pack(dir, name, &options);
     options.ignore_index = true;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "unit/encoding/encoding_walk.h"
+#include "unit/chunk/encoding_walk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,7 +41,7 @@ encode_and_read(const struct fi_chunk_values *values, unsigned encoding)
     struct fi_chunk_scratch scratch = {0};
     int rc = encoding == 0
                  ? fi_chunk_encode(values, &out, NULL, NULL)
-                 : fi_chunk_encode_as(values, (enum fi_encoding)encoding, &out, NULL, NULL);
+                 : fi_chunk_encode_as(values, (enum fi_chunk_encoding)encoding, &out, NULL, NULL);
     CHECK(rc == FIRN_OK || (rc == FIRN_INVALID && encoding != 0));
     if (rc == FIRN_OK) {
         CHECK(fi_chunk_open(fi_buf_slice(&out), values->kind, 0, (uint32_t)values->count, &chunk,

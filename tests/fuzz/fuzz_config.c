@@ -19,14 +19,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-walk(const struct fi_catalog_keep *keep)
+walk(const struct fi_catalog_policy *keep)
 {
     static const int64_t times[] = {INT64_MAX, 1700000000000000000, 1699990000000000000, 0, 5,
                                     -1,        INT64_MIN,           INT64_MAX,           0};
-    struct fi_catalog_keep_walk step;
-    fi_catalog_keep_begin(&step, keep);
+    struct fi_catalog_policy_walk step;
+    fi_catalog_policy_begin(&step, keep);
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
-        bool is_kept = fi_catalog_keep_next(&step, times[i]);
+        bool is_kept = fi_catalog_policy_next(&step, times[i]);
         CHECK(is_kept || !keep->is_forever);
         CHECK(is_kept || i >= keep->last);
     }
@@ -35,9 +35,9 @@ walk(const struct fi_catalog_keep *keep)
 static void
 read_policy(firn_slice text)
 {
-    struct fi_catalog_keep keep;
+    struct fi_catalog_policy keep;
     firn_error err;
-    int rc = fi_catalog_keep_read(text, &keep, &err);
+    int rc = fi_catalog_policy_read(text, &keep, &err);
     CHECK(rc == FIRN_OK || (rc == FIRN_INVALID && err.code == rc));
     if (rc == FIRN_OK) {
         walk(&keep);

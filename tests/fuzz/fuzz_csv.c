@@ -19,11 +19,11 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/utf8.h"
-#include "exchange/csv_infer.h"
-#include "exchange/csv_reader.h"
-#include "exchange/csv_sniff.h"
-#include "exchange/csv_writer.h"
-#include "text/time_pattern.h"
+#include "csv/csv_infer.h"
+#include "csv/csv_reader.h"
+#include "csv/csv_sniff.h"
+#include "csv/csv_writer.h"
+#include "text/text_pattern.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The text up to a line end is the pattern. */
 static void
-try_pattern(struct fi_value_text_type type, firn_slice text)
+try_pattern(struct fi_text_value_type type, firn_slice text)
 {
     const uint8_t *end = text.size > 0 ? memchr(text.data, '\n', text.size) : NULL;
     struct fi_buf memory = {0};
@@ -42,8 +42,8 @@ try_pattern(struct fi_value_text_type type, firn_slice text)
     }
     type.pattern = firn_bytes(text.data, (size_t)(end - text.data));
     text = firn_bytes(end + 1, text.size - type.pattern.size - 1);
-    if (type.pattern.size > 0 && fi_time_pattern_defect(type.pattern) == NULL) {
-        int rc = fi_value_text_read(&type, text, &memory, &value, &err);
+    if (type.pattern.size > 0 && fi_text_pattern_defect(type.pattern) == NULL) {
+        int rc = fi_text_value_read(&type, text, &memory, &value, &err);
         CHECK(rc == FIRN_OK || (rc == FIRN_INVALID && firn_is_null(value)));
     }
     fi_buf_deinit(&memory);
@@ -52,8 +52,8 @@ try_pattern(struct fi_value_text_type type, firn_slice text)
 static void
 try_value(unsigned choice, firn_slice text)
 {
-    struct fi_value_text_type type = {.type = 1 + choice % FIRN_TYPE_MAX};
-    type.precision = (uint8_t)(1 + choice % FI_VALUE_TEXT_DIGITS_MAX);
+    struct fi_text_value_type type = {.type = 1 + choice % FIRN_TYPE_MAX};
+    type.precision = (uint8_t)(1 + choice % FI_TEXT_VALUE_DIGITS_MAX);
     type.scale = (uint8_t)(choice % (type.precision + 1u));
     type.dimensions = 1 + choice % 3;
     if (choice % 2 == 1 && (type.type == FIRN_TYPE_DATE || type.type == FIRN_TYPE_TIMESTAMP)) {
@@ -65,14 +65,14 @@ try_value(unsigned choice, firn_slice text)
     struct fi_buf second = {0};
     firn_value value;
     firn_error err = {0};
-    int rc = fi_value_text_read(&type, text, &memory, &value, &err);
+    int rc = fi_text_value_read(&type, text, &memory, &value, &err);
     if (rc != FIRN_OK) {
         CHECK(rc == FIRN_INVALID && err.code == rc && firn_is_null(value));
     } else {
-        CHECK(value.type == type.type && memory.size <= text.size * FI_VALUE_TEXT_ROOM);
-        CHECK(fi_value_text_append(&type, value, &first) == FIRN_OK);
-        CHECK(fi_value_text_read(&type, fi_buf_slice(&first), &again, &value, &err) == FIRN_OK);
-        CHECK(fi_value_text_append(&type, value, &second) == FIRN_OK);
+        CHECK(value.type == type.type && memory.size <= text.size * FI_TEXT_VALUE_ROOM);
+        CHECK(fi_text_value_append(&type, value, &first) == FIRN_OK);
+        CHECK(fi_text_value_read(&type, fi_buf_slice(&first), &again, &value, &err) == FIRN_OK);
+        CHECK(fi_text_value_append(&type, value, &second) == FIRN_OK);
         CHECK(fi_slice_equal(fi_buf_slice(&first), fi_buf_slice(&second)));
         CHECK(fi_slice_equal(fi_buf_slice(&memory), fi_buf_slice(&again)));
     }
@@ -92,7 +92,7 @@ struct trace {
 static void
 check_writes_back(const struct fi_csv_reader_options *options, const struct fi_csv_record *record)
 {
-    struct fi_value_text_column *columns = calloc(record->count, sizeof *columns);
+    struct fi_text_value_column *columns = calloc(record->count, sizeof *columns);
     firn_value *values = calloc(record->count, sizeof *values);
     struct fi_buf line = {0};
     struct fi_csv_reader *reader;

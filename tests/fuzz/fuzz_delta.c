@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "pack/packfile.h"
+#include "pack/pack.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,8 +21,8 @@ enum { SIZE_MAX_TRIED = 1 << 20 };
 static void
 read_hostile(struct fi_compress *compress, firn_slice base, firn_slice encoded)
 {
-    struct fi_packfile_delta delta;
-    int rc = fi_packfile_delta_decode(encoded, &delta, NULL);
+    struct fi_pack_delta delta;
+    int rc = fi_pack_delta_decode(encoded, &delta, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
     if (rc != FIRN_OK || base.size == 0 || delta.size > SIZE_MAX_TRIED) {
         return;
@@ -37,18 +37,18 @@ read_hostile(struct fi_compress *compress, firn_slice base, firn_slice encoded)
 static void
 round_trip(struct fi_compress *compress, firn_slice base, firn_slice content)
 {
-    struct fi_packfile_delta_base against = {.content = base};
-    struct fi_packfile_delta delta;
+    struct fi_pack_delta_base against = {.content = base};
+    struct fi_pack_delta delta;
     struct fi_buf encoded = {0};
     bool fits;
     if (base.size == 0 || content.size == 0) {
         return;
     }
-    CHECK(fi_packfile_delta_encode(compress, &against, FI_PACKFILE_BLOB, content,
-                                   content.size + 200, &encoded, &fits, NULL) == FIRN_OK);
+    CHECK(fi_pack_delta_encode(compress, &against, FI_PACK_BLOB, content, content.size + 200,
+                               &encoded, &fits, NULL) == FIRN_OK);
     CHECK(fits);
-    CHECK(fi_packfile_delta_decode(fi_buf_slice(&encoded), &delta, NULL) == FIRN_OK);
-    CHECK(delta.size == content.size && delta.kind == FI_PACKFILE_BLOB);
+    CHECK(fi_pack_delta_decode(fi_buf_slice(&encoded), &delta, NULL) == FIRN_OK);
+    CHECK(delta.size == content.size && delta.kind == FI_PACK_BLOB);
     uint8_t *out = malloc(content.size);
     CHECK(out != NULL);
     CHECK(fi_compress_delta_decode(compress, base, delta.frame, out, content.size, NULL) ==

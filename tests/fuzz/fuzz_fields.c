@@ -13,22 +13,22 @@
 #include "base/slice.h"
 #include "catalog/catalog.h"
 #include "codec/calendar.h"
-#include "run/value_file.h"
-#include "storefile/keyspace_entry.h"
-#include "text/time_text.h"
+#include "run/run_value_file.h"
+#include "storefile/storefile_keyspace.h"
+#include "text/text_time.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 check_keyspace_entry(firn_slice bytes)
 {
-    struct fi_keyspace_entry entry;
+    struct fi_storefile_keyspace entry;
     struct fi_buf again = {0};
     const char *what = NULL;
-    int rc = fi_keyspace_entry_decode(bytes, &entry, &what);
+    int rc = fi_storefile_keyspace_decode(bytes, &entry, &what);
     if (rc == FIRN_OK) {
-        CHECK(fi_keyspace_entry_encode(&entry, &again) == FIRN_OK);
-        CHECK(fi_keyspace_entry_decode(fi_buf_slice(&again), &entry, &what) == FIRN_OK);
+        CHECK(fi_storefile_keyspace_encode(&entry, &again) == FIRN_OK);
+        CHECK(fi_storefile_keyspace_decode(fi_buf_slice(&again), &entry, &what) == FIRN_OK);
     } else {
         CHECK((rc == FIRN_CORRUPT || rc == FIRN_NEWER) && what != NULL);
     }
@@ -38,23 +38,24 @@ check_keyspace_entry(firn_slice bytes)
 static void
 check_cell(firn_slice bytes)
 {
-    struct fi_value_file_reference reference;
-    CHECK(!fi_value_cell_decode(bytes, &reference) || bytes.size >= FI_VALUE_CELL_HEAD_SIZE);
+    struct fi_run_value_file_reference reference;
+    CHECK(!fi_run_value_cell_decode(bytes, &reference) ||
+          bytes.size >= FI_RUN_VALUE_CELL_HEAD_SIZE);
 }
 
 static void
 check_keep(firn_slice text)
 {
-    struct fi_catalog_keep keep;
+    struct fi_catalog_policy keep;
     firn_error err = {0};
-    int rc = fi_catalog_keep_read(text, &keep, &err);
+    int rc = fi_catalog_policy_read(text, &keep, &err);
     CHECK(rc == FIRN_OK || (rc == FIRN_INVALID && err.code == rc && err.text[0] != '\0'));
     if (rc == FIRN_OK) {
-        struct fi_catalog_keep_walk walk;
-        fi_catalog_keep_begin(&walk, &keep);
-        CHECK(fi_catalog_keep_next(&walk, INT64_MAX) || !keep.is_forever);
-        CHECK(fi_catalog_keep_next(&walk, 0) || !keep.is_forever);
-        CHECK(fi_catalog_keep_next(&walk, INT64_MIN) || !keep.is_forever);
+        struct fi_catalog_policy_walk walk;
+        fi_catalog_policy_begin(&walk, &keep);
+        CHECK(fi_catalog_policy_next(&walk, INT64_MAX) || !keep.is_forever);
+        CHECK(fi_catalog_policy_next(&walk, 0) || !keep.is_forever);
+        CHECK(fi_catalog_policy_next(&walk, INT64_MIN) || !keep.is_forever);
     }
 }
 
@@ -64,10 +65,10 @@ check_date(firn_slice text)
     int64_t days;
     int64_t again;
     char written[FI_CALENDAR_TEXT_SIZE_MAX];
-    if (fi_time_text_read_date(text, &days) == NULL) {
+    if (fi_text_time_read_date(text, &days) == NULL) {
         size_t size = fi_calendar_write_date(days, written);
         CHECK(size <= sizeof written);
-        CHECK(fi_time_text_read_date(firn_bytes(written, size), &again) == NULL && again == days);
+        CHECK(fi_text_time_read_date(firn_bytes(written, size), &again) == NULL && again == days);
     }
 }
 
@@ -77,10 +78,10 @@ check_timestamp(firn_slice text)
     int64_t us;
     int64_t again;
     char written[FI_CALENDAR_TEXT_SIZE_MAX];
-    if (fi_time_text_read_timestamp(text, &us) == NULL) {
+    if (fi_text_time_read_timestamp(text, &us) == NULL) {
         size_t size = fi_calendar_write_timestamp(us, written);
         CHECK(size <= sizeof written);
-        CHECK(fi_time_text_read_timestamp(firn_bytes(written, size), &again) == NULL &&
+        CHECK(fi_text_time_read_timestamp(firn_bytes(written, size), &again) == NULL &&
               again == us);
     }
 }

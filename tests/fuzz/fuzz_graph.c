@@ -80,7 +80,7 @@ search(const struct fi_graph *graph, const uint64_t *allowed)
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     CHECK(rc == FIRN_OK || count == 0);
     check_found(graph, allowed, found, count);
-    rc = fi_graph_read_judge(graph, query, found, count, distances, NULL);
+    rc = fi_graph_read_assess(graph, query, found, count, distances, NULL);
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     const size_t had = count;
     rc = fi_graph_exact_rank(graph, query, &options, open_scratch(), found, distances, &count,

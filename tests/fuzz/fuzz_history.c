@@ -32,13 +32,13 @@ check_record(firn_slice bytes)
 }
 
 static void
-check_view(struct fi_view view)
+check_view(struct fi_snapshot view)
 {
     CHECK(view.count > 0);
     for (size_t i = 0; i < view.count; i++) {
-        struct fi_view_interval interval = fi_view_at(&view, i);
+        struct fi_snapshot_interval interval = fi_snapshot_at(&view, i);
         CHECK(interval.first > 0 && interval.first <= interval.last);
-        CHECK(i == 0 || interval.first - 1 > fi_view_at(&view, i - 1).last);
+        CHECK(i == 0 || interval.first - 1 > fi_snapshot_at(&view, i - 1).last);
     }
 }
 
@@ -46,13 +46,13 @@ static void
 check_history(struct fi_history *history)
 {
     uint64_t sequence = 0;
-    check_view(fi_history_view(history->now, UINT64_MAX));
+    check_view(fi_history_snapshot(history->now, UINT64_MAX));
     for (size_t i = 0; i < fi_history_count(history); i++) {
         const struct fi_db_checkpoint *checkpoint = fi_history_at(history, i);
         CHECK(checkpoint->sequence >= sequence && checkpoint->sequence >= checkpoint->line->begin);
         CHECK(checkpoint->number < history->next_number);
         CHECK(fi_history_ref(checkpoint->line, NULL) == FIRN_OK);
-        check_view(fi_history_view(checkpoint->line, checkpoint->sequence));
+        check_view(fi_history_snapshot(checkpoint->line, checkpoint->sequence));
         fi_history_unref(history, checkpoint->line);
         sequence = checkpoint->sequence;
     }

@@ -49,7 +49,7 @@ token_size(firn_slice glob, size_t g)
         return 2;
     }
     size_t size = 1;
-    while (glob.data[g] == '[' && fi_ignore_glob_defect(firn_bytes(glob.data + g, size)) != NULL) {
+    while (glob.data[g] == '[' && fi_rules_glob_defect(firn_bytes(glob.data + g, size)) != NULL) {
         size++;
     }
     return size;
@@ -65,9 +65,9 @@ follow_token(struct reference *reference, size_t g, size_t t)
     }
     size_t size = token_size(glob, g);
     bool is_equal =
-        fi_ignore_glob_matches(firn_bytes(glob.data + g, size),
-                               reference->is_path ? FI_IGNORE_GLOB_PATH : FI_IGNORE_GLOB_NAME,
-                               firn_bytes(reference->text.data + t, 1));
+        fi_rules_glob_matches(firn_bytes(glob.data + g, size),
+                              reference->is_path ? FI_RULES_GLOB_PATH : FI_RULES_GLOB_NAME,
+                              firn_bytes(reference->text.data + t, 1));
     return is_equal && reach(reference, g + size, t + 1);
 }
 
@@ -121,11 +121,11 @@ try_glob(struct fi_reader *reader)
     if (!read_part(reader, GLOB_SIZE_MAX, &glob) || !read_part(reader, TEXT_SIZE_MAX, &text)) {
         return;
     }
-    bool has_defect = fi_ignore_glob_defect(glob) != NULL;
-    size_t literal = fi_ignore_glob_literal_size(glob);
+    bool has_defect = fi_rules_glob_defect(glob) != NULL;
+    size_t literal = fi_rules_glob_literal_size(glob);
     for (unsigned is_path = 0; is_path < 2; is_path++) {
-        bool matches = fi_ignore_glob_matches(
-            glob, is_path != 0 ? FI_IGNORE_GLOB_PATH : FI_IGNORE_GLOB_NAME, text);
+        bool matches = fi_rules_glob_matches(
+            glob, is_path != 0 ? FI_RULES_GLOB_PATH : FI_RULES_GLOB_NAME, text);
         CHECK(!matches || !has_defect);
         CHECK(!matches || fi_slice_has_prefix(text, firn_bytes(glob.data, literal)));
         if (!has_defect) {
@@ -151,7 +151,7 @@ note_bad(void *ctx, uint32_t line, const char *defect)
 /* Every line is read by itself, and its number counted: returns that of the last rule that
  * matches. */
 static uint32_t
-last_match(firn_slice content, const struct fi_ignore_pattern_entry *entry)
+last_match(firn_slice content, const struct fi_rules_ignore_pattern_entry *entry)
 {
     uint32_t found = 0;
     static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
@@ -163,12 +163,13 @@ last_match(firn_slice content, const struct fi_ignore_pattern_entry *entry)
         }
         size_t size = end - at;
         size -= size > 0 && content.data[end - 1] == '\r' ? 1 : 0;
-        struct fi_ignore_pattern pattern;
+        struct fi_rules_ignore_pattern pattern;
         const char *defect;
-        enum fi_ignore_pattern_line read =
-            fi_ignore_pattern_read(firn_bytes(content.data + at, size), &pattern, &defect);
-        CHECK((read == FI_IGNORE_PATTERN_BAD) == (defect != NULL));
-        if (read == FI_IGNORE_PATTERN_RULE && fi_ignore_pattern_matches(&pattern, entry)) {
+        enum fi_rules_ignore_pattern_line read =
+            fi_rules_ignore_pattern_read(firn_bytes(content.data + at, size), &pattern, &defect);
+        CHECK((read == FI_RULES_IGNORE_PATTERN_BAD) == (defect != NULL));
+        if (read == FI_RULES_IGNORE_PATTERN_RULE &&
+            fi_rules_ignore_pattern_matches(&pattern, entry)) {
             found = line;
         }
         at = end + 1;
@@ -189,22 +190,22 @@ try_file(struct fi_reader *reader)
     while (name > 0 && path.data[name - 1] != '/') {
         name--;
     }
-    if (content.size > FI_IGNORE_FILE_SIZE_MAX || name == path.size) {
+    if (content.size > FI_RULES_IGNORE_FILE_SIZE_MAX || name == path.size) {
         return;
     }
-    struct fi_ignore_file *file;
+    struct fi_rules_ignore_file *file;
     uint32_t last_bad = 0;
-    CHECK(fi_ignore_file_create(content, note_bad, &last_bad, &file, NULL) == FIRN_OK);
-    CHECK(fi_slice_equal(fi_ignore_file_content(file), content));
-    struct fi_ignore_pattern_entry entry = {.name = firn_bytes(path.data + name, path.size - name),
-                                            .path = path};
+    CHECK(fi_rules_ignore_file_create(content, note_bad, &last_bad, &file, NULL) == FIRN_OK);
+    CHECK(fi_slice_equal(fi_rules_ignore_file_content(file), content));
+    struct fi_rules_ignore_pattern_entry entry = {
+        .name = firn_bytes(path.data + name, path.size - name), .path = path};
     for (unsigned is_dir = 0; is_dir < 2; is_dir++) {
         entry.is_dir = is_dir != 0;
-        const struct fi_ignore_pattern *pattern = fi_ignore_file_find(file, &entry);
-        CHECK(pattern == NULL || fi_ignore_pattern_matches(pattern, &entry));
+        const struct fi_rules_ignore_pattern *pattern = fi_rules_ignore_file_find(file, &entry);
+        CHECK(pattern == NULL || fi_rules_ignore_pattern_matches(pattern, &entry));
         CHECK((pattern != NULL ? pattern->line : 0) == last_match(content, &entry));
     }
-    fi_ignore_file_destroy(file);
+    fi_rules_ignore_file_destroy(file);
 }
 
 /* ---- rules objects ---- */
@@ -213,26 +214,26 @@ static void
 try_rules(struct fi_reader *reader)
 {
     firn_slice bytes;
-    struct fi_ignore_rules rules = {0};
+    struct fi_rules_list rules = {0};
     firn_error err = {0};
     CHECK(fi_reader_bytes(reader, fi_reader_left(reader), &bytes));
-    int rc = fi_ignore_rules_decode(bytes, &rules, &err);
+    int rc = fi_rules_list_decode(bytes, &rules, &err);
     if (rc == FIRN_OK) {
         struct fi_buf again = {0};
         for (size_t i = 0; i < rules.set_count; i++) {
-            const struct fi_ignore_rules_set *set = &rules.sets[i];
+            const struct fi_rules_list_set *set = &rules.sets[i];
             for (size_t k = 0; k < set->file_count; k++) {
                 firn_slice dir = set->files[k].dir;
                 CHECK(dir.size == 0 || (dir.data[0] != '/' && dir.data[dir.size - 1] != '/'));
             }
         }
-        CHECK(fi_ignore_rules_encode(&rules, &again, NULL) == FIRN_OK);
+        CHECK(fi_rules_list_encode(&rules, &again, NULL) == FIRN_OK);
         CHECK(fi_slice_equal(fi_buf_slice(&again), bytes));
         fi_buf_deinit(&again);
     } else {
         CHECK(err.code == rc && (rc == FIRN_CORRUPT || rc == FIRN_NEWER));
     }
-    fi_ignore_rules_deinit(&rules);
+    fi_rules_list_deinit(&rules);
 }
 
 int

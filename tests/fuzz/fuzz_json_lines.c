@@ -13,8 +13,8 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/slice.h"
-#include "exchange/json_reader.h"
-#include "exchange/json_writer.h"
+#include "json/json_reader.h"
+#include "json/json_writer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     {                                             \
         (const uint8_t *)(text), sizeof(text) - 1 \
     }
-static const struct fi_value_text_column columns[] = {
+static const struct fi_text_value_column columns[] = {
     {NAME("i"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
     {NAME("t"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}},
     {NAME("d"), {FIRN_TYPE_DECIMAL, 9, 2, 0, {NULL, 0}}},

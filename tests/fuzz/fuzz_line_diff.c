@@ -12,7 +12,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "lines/line_diff.h"
+#include "lines/lines_diff.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -59,7 +59,7 @@ longest_common(const struct lines *a, const struct lines *b)
 }
 
 static void
-check_hunks(const struct fi_line_diff *diff, const struct lines *a, const struct lines *b)
+check_hunks(const struct fi_lines_diff *diff, const struct lines *a, const struct lines *b)
 {
     size_t i = 0;
     size_t j = 0;
@@ -83,8 +83,8 @@ check_by(firn_diff_algorithm algorithm, firn_slice before, firn_slice after, uin
 {
     static struct lines a;
     static struct lines b;
-    struct fi_line_diff diff;
-    CHECK(fi_line_diff_init_by(&diff, before, after, algorithm, work, NULL) == FIRN_OK);
+    struct fi_lines_diff diff;
+    CHECK(fi_lines_diff_init_by(&diff, before, after, algorithm, work, NULL) == FIRN_OK);
     CHECK(diff.is_minimal || work != UINT64_MAX || algorithm != FIRN_DIFF_MYERS);
     if (split(before, &a) && split(after, &b)) {
         check_hunks(&diff, &a, &b);
@@ -92,7 +92,7 @@ check_by(firn_diff_algorithm algorithm, firn_slice before, firn_slice after, uin
         CHECK(!diff.is_minimal ||
               (diff.removed == a.count - common && diff.added == b.count - common));
     }
-    fi_line_diff_deinit(&diff);
+    fi_lines_diff_deinit(&diff);
 }
 
 int

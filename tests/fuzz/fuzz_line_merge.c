@@ -13,26 +13,26 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "lines/line_merge.h"
+#include "lines/lines_merge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct fi_line_merge
+static struct fi_lines_merge
 merge(firn_slice base, firn_slice ours, firn_slice theirs, uint64_t work)
 {
-    struct fi_line_merge result;
-    const struct fi_line_merge_texts texts = {base, ours, theirs};
-    CHECK(fi_line_merge_init(&result, &texts, work, NULL) == FIRN_OK);
+    struct fi_lines_merge result;
+    const struct fi_lines_merge_texts texts = {base, ours, theirs};
+    CHECK(fi_lines_merge_init(&result, &texts, work, NULL) == FIRN_OK);
     return result;
 }
 
 static void
 check_is(firn_slice base, firn_slice ours, firn_slice theirs, uint64_t work, firn_slice expected)
 {
-    struct fi_line_merge result = merge(base, ours, theirs, work);
+    struct fi_lines_merge result = merge(base, ours, theirs, work);
     CHECK(result.conflict_count == 0);
     CHECK(fi_slice_equal(fi_buf_slice(&result.text), expected));
-    fi_line_merge_deinit(&result);
+    fi_lines_merge_deinit(&result);
 }
 
 static uint32_t
@@ -46,7 +46,7 @@ lines_of(firn_slice text)
 }
 
 static void
-check_conflicts(const struct fi_line_merge *result, firn_slice base, firn_slice ours,
+check_conflicts(const struct fi_lines_merge *result, firn_slice base, firn_slice ours,
                 firn_slice theirs)
 {
     firn_merge_region end = {lines_of(base), 0, lines_of(ours), 0, lines_of(theirs), 0};
@@ -80,13 +80,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_is(base, ours, base, work, ours);
     check_is(base, base, theirs, work, theirs);
     check_is(base, ours, ours, work, ours);
-    struct fi_line_merge one = merge(base, ours, theirs, work);
-    struct fi_line_merge other = merge(base, theirs, ours, work);
+    struct fi_lines_merge one = merge(base, ours, theirs, work);
+    struct fi_lines_merge other = merge(base, theirs, ours, work);
     check_conflicts(&one, base, ours, theirs);
     CHECK(one.conflict_count == other.conflict_count);
     CHECK(one.conflict_count > 0 ||
           fi_slice_equal(fi_buf_slice(&one.text), fi_buf_slice(&other.text)));
-    fi_line_merge_deinit(&one);
-    fi_line_merge_deinit(&other);
+    fi_lines_merge_deinit(&one);
+    fi_lines_merge_deinit(&other);
     return 0;
 }

@@ -16,7 +16,7 @@
 #include "base/reader.h"
 #include "base/slice.h"
 #include "lsm/lsm.h"
-#include "version/manifest.h"
+#include "manifest/manifest.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -216,11 +216,11 @@ check_listed(void *ctx, const firn_trust_info *info)
 static void
 trust(const struct machine *machine, firn_slice bytes)
 {
-    struct fi_trust_store_look look;
+    struct fi_trust_store_inspect look;
     firn_error err;
     bool is_exact = is_trust(machine, bytes);
     put(machine, "/data/firn/.trusted", machine->trust_name, bytes);
-    CHECK(fi_trust_store_look(machine->os, "/w", &look, &err) == FIRN_OK);
+    CHECK(fi_trust_store_inspect(machine->os, "/w", &look, &err) == FIRN_OK);
     CHECK(look.has_store && look.is_trusted == is_exact);
     int rc = fi_trust_list_visit(machine->os, check_listed, &is_exact, &err);
     CHECK(rc == FIRN_OK); /* what cannot be read is told */
@@ -350,7 +350,7 @@ hold(const struct machine *machine, firn_slice bytes, bool is_sealed)
         size = sizeof file;
     }
     put(machine, "/w/.firn", "LOCK", firn_bytes(file, size));
-    CHECK(fi_db_holder_ask(machine->opened.db, &holder, &err) == FIRN_OK);
+    CHECK(fi_db_holder_query(machine->opened.db, &holder, &err) == FIRN_OK);
     uint32_t note_size = fi_load_le32(record);
     bool is_note = size == sizeof file && fi_load_le32(record + 4) == crc &&
                    note_size <= FI_DB_HOLDER_NOTE_SIZE_MAX;
@@ -358,7 +358,7 @@ hold(const struct machine *machine, firn_slice bytes, bool is_sealed)
     CHECK(holder.size == (is_note ? note_size : 0));
     CHECK(holder.size == 0 || memcmp(holder.note, record + 8, holder.size) == 0);
     for (uint32_t workspace = 1; workspace <= 2; workspace++) {
-        CHECK(fi_ws_running_ask(machine->opened.db, workspace, &running, &is_running, &err) ==
+        CHECK(fi_ws_running_query(machine->opened.db, workspace, &running, &is_running, &err) ==
               FIRN_OK);
         CHECK(!is_running || (holder.size == 48 && running.workspace == workspace &&
                               running.kind >= FI_CATALOG_JOURNAL_RESTORE &&

@@ -136,12 +136,12 @@ static void
 get_one(struct fi_run *run, firn_slice key, uint64_t sequence)
 {
     struct fi_buf value = {0};
-    struct fi_view_interval intervals[] = {{0, sequence / 2}, {sequence, sequence}};
-    struct fi_view view = {intervals + (sequence < 3), sequence < 3 ? 1U : 2U, 0, NULL};
+    struct fi_snapshot_interval intervals[] = {{0, sequence / 2}, {sequence, sequence}};
+    struct fi_snapshot view = {intervals + (sequence < 3), sequence < 3 ? 1U : 2U, 0, NULL};
     struct fi_run_hit hit;
     int rc = fi_row_kind.get(run, key, &view, &hit, &value, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND || fuzz_machine_is_refusal(rc));
-    CHECK(rc != FIRN_OK || fi_view_sees(&view, hit.sequence));
+    CHECK(rc != FIRN_OK || fi_snapshot_sees(&view, hit.sequence));
     fi_buf_deinit(&value);
 }
 

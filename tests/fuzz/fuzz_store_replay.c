@@ -124,7 +124,7 @@ open_and_walk(struct fi_os_dir *dir, bool read_only, firn_store_check_result *re
               (rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_LIMIT));
         return rc;
     }
-    CHECK(fi_db_check(db, NULL, report, NULL) == FIRN_OK);
+    CHECK(fi_inspect_check(db, NULL, report, NULL) == FIRN_OK);
     CHECK(fi_db_keyspace_list(db, walk_keyspace, db, NULL) == FIRN_OK);
     if (!read_only) {
         struct firn_db_keyspace *keyspace = NULL;

@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 #include "base/check.h"
-#include "exchange/vector_reader.h"
+#include "vectorfile/vectorfile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,19 +20,19 @@ static int
 read_all(firn_vectors_kind kind, size_t dimensions, firn_slice bytes, size_t piece,
          struct fi_buf *out)
 {
-    struct fi_vector_reader *reader;
+    struct fi_vectorfile *reader;
     firn_error err = {.code = FIRN_OK};
     bool is_over = false;
-    int rc = fi_vector_reader_create(kind, dimensions, &reader, &err);
+    int rc = fi_vectorfile_create(kind, dimensions, &reader, &err);
     while (rc == FIRN_OK && !is_over) {
         const size_t next = bytes.size < piece ? bytes.size : piece;
         is_over = next == 0;
-        CHECK(fi_vector_reader_feed(reader, firn_bytes(bytes.data, next), &err) == FIRN_OK);
+        CHECK(fi_vectorfile_feed(reader, firn_bytes(bytes.data, next), &err) == FIRN_OK);
         bytes = firn_bytes(bytes.data + next, bytes.size - next);
         for (;;) {
             const float *vector;
             size_t count;
-            rc = fi_vector_reader_next(reader, &vector, &count, &err);
+            rc = fi_vectorfile_next(reader, &vector, &count, &err);
             if (rc != FIRN_OK || vector == NULL) {
                 break;
             }
@@ -41,7 +41,7 @@ read_all(firn_vectors_kind kind, size_t dimensions, firn_slice bytes, size_t pie
             CHECK(fi_buf_append(out, vector, count * sizeof *vector) == FIRN_OK);
         }
     }
-    fi_vector_reader_destroy(reader);
+    fi_vectorfile_destroy(reader);
     CHECK(rc == FIRN_OK || (err.code == rc && (rc == FIRN_INVALID || rc == FIRN_UNSUPPORTED)));
     return rc;
 }

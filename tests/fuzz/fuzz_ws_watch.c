@@ -47,7 +47,7 @@ ask(struct fi_watch_set *set)
     firn_error err;
     uint64_t token;
     int64_t begun_ns;
-    CHECK(fi_watch_set_ask(set, &question, &answer, &err) == FIRN_OK);
+    CHECK(fi_watch_set_query(set, &question, &answer, &err) == FIRN_OK);
     struct fi_reader reader = fi_reader_of(fi_buf_slice(&answer));
     CHECK(fi_watchlink_wire_get_token(&reader, &token, &err) == FIRN_OK);
     CHECK(fi_watchlink_wire_get_begun(&reader, &begun_ns, &err) == FIRN_OK);
@@ -72,7 +72,7 @@ report(firn_slice bytes)
         CHECK(fi_watchlink_wire_put_begun(&message, round) == FIRN_OK);
         CHECK(fi_watchlink_wire_put_base(&message, &base) == FIRN_OK);
         CHECK(fi_buf_append_slice(&message, bytes) == FIRN_OK);
-        int rc = fi_watch_set_tell(set, fi_buf_slice(&message), &err);
+        int rc = fi_watch_set_report(set, fi_buf_slice(&message), &err);
         CHECK(rc == FIRN_OK || rc == FIRN_INVALID || rc == FIRN_NOT_FOUND);
         fi_buf_deinit(&message);
         bytes.size /= 2;

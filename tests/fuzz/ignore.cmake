@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-firn_fuzz(ignore SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_ignore.c FOLDERS base os codec log block row compaction mend pack txn copy rescue tree rules watch)
+firn_fuzz(ignore SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_ignore.c FOLDERS base os codec log block row compaction pack txn copy rescue tree rules watch)

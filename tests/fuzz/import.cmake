@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-firn_fuzz(import SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_import.c FOLDERS base os codec log block row compaction mend txn copy rescue rows exchange transfer)
+firn_fuzz(import SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_import.c FOLDERS base os codec log block row compaction txn copy rescue rows csv json vectorfile transfer)

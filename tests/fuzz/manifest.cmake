@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-firn_fuzz(manifest SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_manifest.c FOLDERS base os codec log block compaction mend)
+firn_fuzz(manifest SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_manifest.c FOLDERS base os codec log block compaction)

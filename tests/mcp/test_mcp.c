@@ -6,16 +6,10 @@
  * them in the place of malloc and its kin), and each fails in its turn, once, and then with all
  * that follow it. Whatever fails, every request is answered exactly once, with a valid message.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "mcp/mcp_internal.h"
+#include "support/test.h"
 
 /* ---- memory that fails ---- */
 
@@ -82,7 +76,6 @@ static void
 lines_are_cut_out_of_any_pieces(void **state)
 {
     static const char text[] = "one\n\ntwo\r\n\rthree\nrest";
-    (void)state;
     for (size_t piece = 1; piece < sizeof(text); piece++) {
         struct fi_mcp_line line = {0};
         struct lines lines = {.count = 0};
@@ -106,7 +99,6 @@ a_line_takes_no_more_memory_than_its_limit(void **state)
     static char piece[PIECE];
     struct fi_mcp_line line = {0};
     struct lines lines = {.count = 0};
-    (void)state;
     memset(piece, 'x', sizeof(piece));
     for (int i = 0; i < FI_MCP_LINE_SIZE_MAX / PIECE; i++) {
         fi_mcp_line_feed(&line, firn_bytes(piece, PIECE), take_line, &lines);
@@ -295,7 +287,6 @@ serve_without_memory(struct peer *peer, long at, bool onward)
 static void
 every_request_is_answered_without_memory(void **state)
 {
-    (void)state;
     struct peer peer = {.count = 0};
     json_object_seed(1);
     allocations = 0;
@@ -320,7 +311,6 @@ a_server_that_cannot_be_made_is_null(void **state)
     struct peer peer = {.count = 0};
     struct fi_mcp_server_options options = {
         .allows_delete = true, .send = send_line, .is_stopping = is_stopping, .ctx = &peer};
-    (void)state;
     allocations = 0;
     fail_at = 1;
     fails_onward = true;
@@ -354,7 +344,6 @@ a_call_that_waits_can_be_cancelled(void **state)
                                             .run = run_tool,
                                             .ctx = &peer};
     struct fi_mcp_server *server = fi_mcp_server_create(&options);
-    (void)state;
     assert_non_null(server);
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         fi_mcp_server_take(server, firn_str(lines[i]), false);

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "sim/sim_fault_ops.h"
+#include "sim/sim_note.h"
 
 struct fi_sim_fault {
     struct fi_os base;
@@ -83,6 +84,9 @@ fi_sim_fault_judge(struct fi_os *os, enum fi_sim_fault_class kind, const char *o
         return verdict;
     }
     atomic_fetch_add_explicit(&fault->hits, 1, memory_order_relaxed);
+    fi_sim_note("call %llu%s, %s of %s", (unsigned long long)number,
+                plan->for_ever ? " and all after it" : "", operation,
+                name != NULL ? name : "a directory or file without a name");
     verdict.error_number = plan->kind == FI_SIM_FAULT_SHORT ? 0 : plan->error_number;
     verdict.half = plan->kind != FI_SIM_FAULT_FAILS;
     return verdict;
@@ -238,6 +242,9 @@ void
 fi_sim_fault_set_plan(struct fi_os *os, const struct fi_sim_fault_plan *plan)
 {
     struct fi_sim_fault *fault = fault_of(os);
+    if (plan != NULL && plan->call != 0) {
+        fi_sim_note_clear();
+    }
     fault->plan = plan != NULL ? *plan : (struct fi_sim_fault_plan){.classes = FI_SIM_FAULT_ALL};
     atomic_store(&fault->calls, 0);
     atomic_store(&fault->hits, 0);

@@ -29,6 +29,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "sim/sim_memory_fs.h"
+#include "sim/sim_note.h"
 
 static struct fi_sim_memory *
 machine(struct fi_os *os)
@@ -51,6 +52,8 @@ begin(struct fi_sim_memory *fs, uint64_t epoch, enum fi_sim_memory_call call)
     fs->syncs += call == FI_SIM_MEMORY_SYNCS;
     if (fs->cut_at != 0 && fs->calls >= fs->cut_at) {
         fs->off = true;
+        fi_sim_note("the power, at call %llu after it was planned",
+                    (unsigned long long)(fs->calls - fs->cut_planned_at));
         return EIO;
     }
     return 0;
@@ -475,7 +478,12 @@ fi_sim_memory_syncs(const struct fi_os *os)
 void
 fi_sim_memory_set_cut_at(struct fi_os *os, uint64_t call)
 {
-    machine(os)->cut_at = call;
+    struct fi_sim_memory *fs = machine(os);
+    if (call != 0) {
+        fi_sim_note_clear();
+    }
+    fs->cut_at = call;
+    fs->cut_planned_at = fs->calls;
 }
 
 bool

@@ -129,6 +129,7 @@ struct fi_sim_memory {
     uint64_t calls;
     uint64_t syncs;
     uint64_t cut_at;
+    uint64_t cut_planned_at; /* calls when cut_at was set */
     bool off;
     bool hide_kinds;
     bool hide_births;

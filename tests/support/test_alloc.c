@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "sim/sim_note.h"
 
 static atomic_uint_fast64_t calls;
 static atomic_uint_fast64_t bytes;
@@ -16,18 +17,24 @@ static atomic_bool fail_for_ever;
 static atomic_int_fast64_t alive;
 
 static bool
-may_allocate(void)
+may_allocate(size_t size)
 {
     uint64_t call = atomic_fetch_add(&calls, 1) + 1;
     uint64_t limit = atomic_load(&fail_at);
-    return limit == 0 || call < limit || (call > limit && !atomic_load(&fail_for_ever));
+    bool for_ever = atomic_load(&fail_for_ever);
+    if (limit == 0 || call < limit || (call > limit && !for_ever)) {
+        return true;
+    }
+    fi_sim_note("allocation %llu%s, of %zu bytes", (unsigned long long)call,
+                for_ever ? " and all after it" : "", size);
+    return false;
 }
 
 static void *
 counting_resize(void *ctx, void *memory, size_t size)
 {
     (void)ctx;
-    if (!may_allocate()) {
+    if (!may_allocate(size)) {
         return NULL;
     }
     atomic_fetch_add(&bytes, size);
@@ -43,7 +50,7 @@ counting_zeroed(void *ctx, size_t size)
 {
     (void)ctx;
     atomic_fetch_add(&bytes, size);
-    void *result = may_allocate() ? calloc(1, size) : NULL;
+    void *result = may_allocate(size) ? calloc(1, size) : NULL;
     if (result != NULL) {
         atomic_fetch_add(&alive, 1);
     }
@@ -77,6 +84,9 @@ test_alloc_uninstall(void)
 void
 test_alloc_fail_at(uint64_t n, bool for_ever)
 {
+    if (n != 0) {
+        fi_sim_note_clear();
+    }
     atomic_store(&calls, 0);
     atomic_store(&bytes, 0);
     atomic_store(&fail_for_ever, for_ever);

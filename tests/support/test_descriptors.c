@@ -3,13 +3,9 @@
  * support/test_descriptors.c: see the header. The names "." and ".." and the directory that is read count, too.
  */
 #include "support/test_descriptors.h"
+#include "support/test.h"
 
 #include <dirent.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 size_t
 test_descriptors_count(void)

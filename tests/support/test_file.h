@@ -6,17 +6,8 @@
 #ifndef FIRN_TEST_FILE_H
 #define FIRN_TEST_FILE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "os/os.h"
+#include "support/test.h"
 
 /* Replaces the contents of out. */
 static inline void

@@ -6,15 +6,8 @@
 #ifndef FIRN_SUPPORT_TEST_OK_H
 #define FIRN_SUPPORT_TEST_OK_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "firn/error.h"
+#include "support/test.h"
 
 #define OK(expression)                                          \
     do {                                                        \

@@ -3,14 +3,7 @@
  * support/test_os.c: see the header.
  */
 #include "support/test_os.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "support/test.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>

@@ -3,15 +3,9 @@
  * support/test_peak.c: see the header. Each block is preceded by its size.
  */
 #include "support/test_peak.h"
+#include "support/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 

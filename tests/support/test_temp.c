@@ -3,17 +3,7 @@
  * support/test_temp.c: directories on the real disk for tests.
  */
 #include "support/test_temp.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "support/test.h"
 
 void
 test_temp_make(char *path, size_t size)

@@ -5,12 +5,7 @@
 #ifndef FIRN_TEST_THREADS_H
 #define FIRN_TEST_THREADS_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "support/test.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define TEST_HAS_THREAD_SANITIZER 1

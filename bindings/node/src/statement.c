@@ -148,7 +148,7 @@ sql_connection_close(struct sql_connection *connection)
 int
 sql_take_back(firn_store *store, firn_error *err)
 {
-    return fi_sql_store_take_back(store) == FIRN_OK
+    return fi_sql_store_undo(store) == FIRN_OK
                ? FIRN_OK
                : fail(err, FIRN_BUSY, "the store is in use: SQL of another store has it attached");
 }

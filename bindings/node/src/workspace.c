@@ -174,12 +174,15 @@ ws_checkpoint_to_js(napi_env env, const firn_workspace_checkpoint *checkpoint)
     set_time(env, object, checkpoint->created_ns);
     set_text(env, object, "root", hex);
     set_bool(env, object, "isSafety", checkpoint->is_safety);
+    set_bool(env, object, "includeDeps", checkpoint->include_deps);
     set_number(env, object, "files", (double)checkpoint->files);
     set_number(env, object, "directories", (double)checkpoint->directories);
     set_number(env, object, "bytes", (double)checkpoint->bytes);
+    set_number(env, object, "newObjects", (double)checkpoint->new_objects);
     set_number(env, object, "addedBytes", (double)checkpoint->added_bytes);
     set_number(env, object, "excluded", (double)checkpoint->excluded);
     set_number(env, object, "skipped", (double)checkpoint->skipped);
+    set_number(env, object, "forgotten", (double)checkpoint->forgotten);
     if (checkpoint->git.branch[0] != '\0') {
         set_slice(env, object, "gitBranch", firn_str(checkpoint->git.branch));
     }

@@ -63,6 +63,7 @@ test('log, and where HEAD of git was', async (t) => {
   fs.writeFileSync(path.join(root, '.git', 'HEAD'), 'ref: refs/heads/main\n')
   const saved = (await opened.save('moved')).checkpoint
   assert.deepStrictEqual([saved.gitBranch, saved.gitCommit, checkpoint.gitBranch], ['main', undefined, undefined])
+  assert.deepStrictEqual([checkpoint.newObjects, checkpoint.forgotten, checkpoint.includeDeps], [2, 0, false])
   const [newest, oldest] = await opened.log({ lines: true })
   assert.deepStrictEqual([newest.checkpoint.message, newest.changed, newest.renamed, newest.linesAdded, newest.linesRemoved], ['moved', 1, 1, 1, 1])
   assert.deepStrictEqual(newest.changes.map(({ kind, path }) => [kind, path]).sort(), [['changed', 'a.txt'], ['renamed', 'src/c.txt']])

@@ -80,14 +80,16 @@ fp_saved_checkpoint(const firn_workspace_checkpoint *checkpoint)
     return fp_result(
         "SavedTree",
         Py_BuildValue(
-            "(KsOLNsKKKKKKKNz)", (unsigned long long)checkpoint->number, checkpoint->id,
+            "(KsOLNsKKKKKKKNzKO)", (unsigned long long)checkpoint->number, checkpoint->id,
             checkpoint->is_safety ? Py_True : Py_False, (long long)checkpoint->created_ns,
             text_of(checkpoint->message), root, (unsigned long long)checkpoint->files,
             (unsigned long long)checkpoint->directories, (unsigned long long)checkpoint->bytes,
             (unsigned long long)checkpoint->new_objects,
             (unsigned long long)checkpoint->added_bytes, (unsigned long long)checkpoint->excluded,
             (unsigned long long)checkpoint->skipped, text_or_none(firn_str(checkpoint->git.branch)),
-            checkpoint->git.commit[0] != '\0' ? checkpoint->git.commit : NULL));
+            checkpoint->git.commit[0] != '\0' ? checkpoint->git.commit : NULL,
+            (unsigned long long)checkpoint->forgotten,
+            checkpoint->include_deps ? Py_True : Py_False));
 }
 
 PyObject *

@@ -16,7 +16,7 @@
 
 #include "sql/sql.h"
 
-/* Of sql_extension.c, for files that are called firn_sqlite. */
+/* Of sqlextension.c, for files that are called firn_sqlite. */
 int sqlite3_firnsqlite_init(sqlite3 *db, char **text, const sqlite3_api_routines *api);
 /* For this one, by the rule of SQLite: the letters of its name. */
 int sqlite3_firn_init(sqlite3 *db, char **text, const sqlite3_api_routines *api)
@@ -101,7 +101,7 @@ fp_sql_take_back(fp_store *store)
     if (!store->is_lent) {
         return true;
     }
-    int code = fi_sql_store_take_back(store->core->store);
+    int code = fi_sql_store_undo(store->core->store);
     if (code != FIRN_OK) {
         fp_raise_text(FIRN_MISUSE, "the store is in use: a connection of sqlite3 has it attached");
         return false;

@@ -145,6 +145,8 @@ class SavedTree(NamedTuple):
     skipped: int
     git_branch: Optional[str]
     git_commit: Optional[str]
+    forgotten: int
+    include_deps: bool
 
     @property
     def created(self) -> datetime.datetime:

@@ -178,6 +178,7 @@ def test_callbacks(ws, tree):
     progress, notices = [], []
     saved = ws.save(progress=progress.append, notice=notices.append)
     assert [(notice.kind, notice.path) for notice in notices] == [("special", "fifo")] and saved.checkpoint.skipped + saved.checkpoint.excluded >= 0
+    assert (saved.checkpoint.forgotten, saved.checkpoint.include_deps) == (0, False)
 
     def fail(_):
         raise RuntimeError("enough")

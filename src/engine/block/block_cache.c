@@ -4,12 +4,12 @@
  * dropping files, counting.
  *
  * A hit takes no mutex. The number of the file and the offset of the block give its place in the
- * table; the entry there names a frame; one atomic addition pins the frame, and what the frame held
+ * table; the entry there names a slot; one atomic addition pins the slot, and what the slot held
  * at that instant decides whether it is the block (block_cache_internal.h). Unpinning is one more
  * atomic operation.
  *
  * A miss is looked up once more under the shard's mutex. The block is then read and verified into a
- * buffer of the reading thread, judged by the caller's check, and only then copied into a frame and
+ * buffer of the reading thread, judged by the caller's check, and only then copied into a slot and
  * published. So no reader ever sees a byte that was not verified, even after failures. Threads that
  * miss the same block each read it; the first to publish wins and the others use its copy.
  *
@@ -19,12 +19,12 @@
  * A block may also be in the cache before its file is read for the first time: its writer hands
  * over what it has in memory, under the number with which the file will be read.
  *
- * Files in reading order: block_cache_internal.h (the states of a frame, the structures, finding),
+ * Files in reading order: block_cache_internal.h (the states of a slot, the structures, finding),
  * this one, block_cache_table.c (publishing and removing), block_cache_guide.c (hits without the
  * table), block_cache_memory.c (the clock and the budget), block_cache_lend.c (adding to the
  * budget, and lending of it).
  *
- * (I1) Blocks, frames, tables and what is lent together stay within the budget and what was added
+ * (I1) Blocks, slots, tables and what is lent together stay within the budget and what was added
  *      to it (block_cache_lend.c). Pins beyond it, and buffers for reading blocks, come on top and
  *      are counted or bounded. (Checked in block_cache_memory.c, whenever something is charged.)
  * (I2) A block is identified only by file and offset, so it is always read with the same check. A
@@ -51,7 +51,7 @@
 enum { KEPT_MAX = 8, KEPT_BUFFER_MAX = 256 << 10 };
 
 static void
-destroy(struct fi_block_cache_scratch *scratch)
+block_cache_destroy(struct fi_block_cache_scratch *scratch)
 {
     fi_compress_destroy(scratch->compress);
     fi_buf_deinit(&scratch->stored);
@@ -72,7 +72,7 @@ cache_pool_deinit(struct fi_block_cache_pool *pool)
     while (pool->first != NULL) {
         struct fi_block_cache_scratch *scratch = pool->first;
         pool->first = scratch->next;
-        destroy(scratch);
+        block_cache_destroy(scratch);
     }
     fi_os_mutex_deinit(&pool->mutex);
 }
@@ -107,7 +107,7 @@ cache_pool_take(struct fi_block_cache_pool *pool, struct fi_block_cache_scratch 
 }
 
 static void
-trim(struct fi_buf *buffer)
+block_cache_trim(struct fi_buf *buffer)
 {
     if (buffer->capacity > KEPT_BUFFER_MAX) {
         fi_buf_deinit(buffer);
@@ -117,8 +117,8 @@ trim(struct fi_buf *buffer)
 static void
 cache_pool_give(struct fi_block_cache_pool *pool, struct fi_block_cache_scratch *scratch)
 {
-    trim(&scratch->stored);
-    trim(&scratch->raw);
+    block_cache_trim(&scratch->stored);
+    block_cache_trim(&scratch->raw);
     fi_os_mutex_lock(&pool->mutex);
     DCHECK(pool->count <= KEPT_MAX && scratch != pool->first);
     bool is_kept = pool->count < KEPT_MAX;
@@ -129,16 +129,16 @@ cache_pool_give(struct fi_block_cache_pool *pool, struct fi_block_cache_scratch 
     }
     fi_os_mutex_unlock(&pool->mutex);
     if (!is_kept) {
-        destroy(scratch);
+        block_cache_destroy(scratch);
     }
 }
 
 enum {
-    FRAME_SIZE = FI_BLOCK_CACHE_FRAME_SIZE,
+    SLOT_SIZE = FI_BLOCK_CACHE_SLOT_SIZE,
     LARGE_SLABS_FROM_BYTES = 64 << 20, /* a budget from which slabs are large pages */
-    SLABS_MIN = 32,                    /* that a smaller budget is cut into, if frames allow it */
-    FRAMES_MAX = 1 << 28,
-    FRAMES_PER_SHARD_MIN = 256,
+    SLABS_MIN = 32,                    /* that a smaller budget is cut into, if slots allow it */
+    SLOTS_MAX = 1 << 28,
+    SLOTS_PER_SHARD_MIN = 256,
     SHARDS_MAX = 64
 };
 
@@ -146,74 +146,75 @@ enum {
 
 /* How a budget is divided. */
 struct plan {
-    uint32_t frame_count;
+    uint32_t slot_count;
     uint32_t large_count;
-    uint32_t slab_frames;
+    uint32_t slab_slots;
     uint32_t shard_count;
     uint32_t part_size;
     size_t shards_at; /* offsets in the one stretch of tables */
     size_t slabs_at;
-    size_t frames_at;
+    size_t slots_at;
     size_t entries_at;
     size_t owners_at;
     size_t size;
 };
 
 static size_t
-place(size_t *end, size_t count, size_t size)
+block_cache_place(size_t *end, size_t count, size_t size)
 {
     size_t at = (*end + 63) & ~(size_t)63;
     *end = at + count * size;
     return at;
 }
 
-/* The tables for so many frames. */
+/* The tables for so many slots. */
 static struct plan
-plan_for(uint32_t frame_count, uint32_t slab_frames)
+plan_for(uint32_t slot_count, uint32_t slab_slots)
 {
-    struct plan plan = {.frame_count = frame_count, .slab_frames = slab_frames};
-    plan.large_count = frame_count; /* with the smallest of them, nearly all of the budget */
-    plan.shard_count = frame_count > 0;
+    struct plan plan = {.slot_count = slot_count, .slab_slots = slab_slots};
+    plan.large_count = slot_count; /* with the smallest of them, nearly all of the budget */
+    plan.shard_count = slot_count > 0;
     while (plan.shard_count > 0 && plan.shard_count < SHARDS_MAX &&
-           plan.shard_count * FRAMES_PER_SHARD_MIN < frame_count) {
+           plan.shard_count * SLOTS_PER_SHARD_MIN < slot_count) {
         plan.shard_count *= 2;
     }
-    uint32_t all = frame_count + plan.large_count;
-    plan.part_size =
-        frame_count == 0 ? 0 : (uint32_t)((uint64_t)all * 3 / 2 / plan.shard_count) + 8;
+    uint32_t all = slot_count + plan.large_count;
+    plan.part_size = slot_count == 0 ? 0 : (uint32_t)((uint64_t)all * 3 / 2 / plan.shard_count) + 8;
     size_t end = sizeof(struct fi_block_cache);
-    plan.shards_at = place(&end, plan.shard_count, sizeof(struct fi_block_cache_shard));
-    plan.slabs_at = place(&end, frame_count / slab_frames, sizeof(struct fi_block_cache_slab));
-    plan.frames_at = place(&end, all, sizeof(struct fi_block_cache_frame));
-    plan.entries_at = place(&end, (size_t)plan.shard_count * plan.part_size, sizeof(uint64_t));
-    plan.owners_at = place(&end, all, sizeof(uint32_t));
+    plan.shards_at = block_cache_place(&end, plan.shard_count, sizeof(struct fi_block_cache_shard));
+    plan.slabs_at =
+        block_cache_place(&end, slot_count / slab_slots, sizeof(struct fi_block_cache_slab));
+    plan.slots_at = block_cache_place(&end, all, sizeof(struct fi_block_cache_slot));
+    plan.entries_at =
+        block_cache_place(&end, (size_t)plan.shard_count * plan.part_size, sizeof(uint64_t));
+    plan.owners_at = block_cache_place(&end, all, sizeof(uint32_t));
     plan.size = end;
     /* The hand of the clock goes by whole slabs, hashes by masks; parts are never full. */
-    DCHECK(frame_count % slab_frames == 0);
+    DCHECK(slot_count % slab_slots == 0);
     DCHECK((plan.shard_count & (plan.shard_count - 1)) == 0);
     DCHECK((uint64_t)plan.shard_count * plan.part_size > all || all == 0);
     return plan;
 }
 
-/* The most frames that a budget has room for with their tables, in whole slabs. */
+/* The most slots that a budget has room for with their tables, in whole slabs. */
 static struct plan
 plan_of(size_t budget_bytes)
 {
-    uint32_t slab_frames = FI_OS_PAGES_LARGE_SIZE / FRAME_SIZE;
-    while (slab_frames > 1 && budget_bytes < LARGE_SLABS_FROM_BYTES &&
-           slab_frames > budget_bytes / SLABS_MIN / FRAME_SIZE) {
-        slab_frames /= 2;
+    uint32_t slab_slots = FI_OS_PAGES_LARGE_SIZE / SLOT_SIZE;
+    while (slab_slots > 1 && budget_bytes < LARGE_SLABS_FROM_BYTES &&
+           slab_slots > budget_bytes / SLABS_MIN / SLOT_SIZE) {
+        slab_slots /= 2;
     }
-    size_t most = budget_bytes / FRAME_SIZE;
-    uint32_t slabs = (uint32_t)((most < FRAMES_MAX ? most : FRAMES_MAX) / slab_frames);
+    size_t most = budget_bytes / SLOT_SIZE;
+    uint32_t slabs = (uint32_t)((most < SLOTS_MAX ? most : SLOTS_MAX) / slab_slots);
     for (;;) {
-        struct plan plan = plan_for(slabs * slab_frames, slab_frames);
+        struct plan plan = plan_for(slabs * slab_slots, slab_slots);
         size_t total = fi_os_pages_cost_bytes(plan.size) +
-                       slabs * fi_os_pages_cost_bytes((size_t)slab_frames * FRAME_SIZE);
+                       slabs * fi_os_pages_cost_bytes((size_t)slab_slots * SLOT_SIZE);
         if (slabs == 0 || total <= budget_bytes) {
             return plan;
         }
-        size_t over = (total - budget_bytes) / FRAME_SIZE / slab_frames;
+        size_t over = (total - budget_bytes) / SLOT_SIZE / slab_slots;
         slabs -= over > slabs / 64 ? slabs / 64 + 1 : (uint32_t)over + 1;
     }
 }
@@ -225,15 +226,15 @@ place_tables(struct fi_block_cache *cache, const struct plan *plan)
     DCHECK(plan->size <= cache->pages.size);
     cache->shards = (void *)(base + plan->shards_at);
     cache->slabs = (void *)(base + plan->slabs_at);
-    cache->frames = (void *)(base + plan->frames_at);
+    cache->slots = (void *)(base + plan->slots_at);
     cache->entries = (void *)(base + plan->entries_at);
     cache->owners = (void *)(base + plan->owners_at);
     cache->part_size = plan->part_size;
     cache->shard_count = plan->shard_count;
-    cache->frame_count = plan->frame_count;
+    cache->slot_count = plan->slot_count;
     cache->large_count = plan->large_count;
-    cache->slab_frames = plan->slab_frames;
-    cache->slab_count = plan->frame_count / plan->slab_frames;
+    cache->slab_slots = plan->slab_slots;
+    cache->slab_count = plan->slot_count / plan->slab_slots;
 }
 
 int
@@ -250,7 +251,7 @@ fi_block_cache_create(struct fi_os *os, size_t budget_bytes, struct fi_block_cac
     cache->pages = pages;
     place_tables(cache, &plan);
     atomic_init(&cache->memory.used_bytes,
-                plan.frame_count > 0 ? fi_os_pages_cost_bytes(plan.size) : 0);
+                plan.slot_count > 0 ? fi_os_pages_cost_bytes(plan.size) : 0);
     DCHECK(atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed) <=
            budget_bytes); /* (I1) */
     cache->memory.kept_bytes = budget_bytes / 4;
@@ -268,9 +269,9 @@ has_pins(struct fi_block_cache *cache)
 {
     uint32_t first;
     uint32_t end = 0;
-    while (fi_block_cache_memory_next_frames(cache, &first, &end)) {
+    while (fi_block_cache_memory_next_slots(cache, &first, &end)) {
         for (uint32_t i = first; i < end; i++) {
-            if (fi_block_cache_frame_is_pinned(&cache->frames[i])) {
+            if (fi_block_cache_slot_is_pinned(&cache->slots[i])) {
                 return true;
             }
         }
@@ -313,38 +314,38 @@ fi_block_cache_find(struct fi_block_cache *cache, uint64_t file, uint64_t offset
     if (cache->shard_count == 0) {
         return false;
     }
-    struct fi_block_cache_frame *frame =
+    struct fi_block_cache_slot *slot =
         fi_block_cache_table_find(cache, fi_block_cache_table_hash(file, offset), file, offset);
-    if (frame == NULL) {
+    if (slot == NULL) {
         return false;
     }
-    fi_block_cache_frame_touch(frame, fi_block_cache_used_max(use));
-    fi_block_cache_fill_pin(frame, out);
+    fi_block_cache_slot_touch(slot, fi_block_cache_used_max(use));
+    fi_block_cache_fill_pin(slot, out);
     return true;
 }
 
 bool
 fi_block_cache_was_found(const struct fi_block_pin *pin)
 {
-    const struct fi_block_cache_frame *frame = pin->frame;
+    const struct fi_block_cache_slot *slot = pin->slot;
     /* This pin is one of the hits. */
-    return frame != NULL && atomic_load_explicit(&frame->hits, memory_order_relaxed) > 1;
+    return slot != NULL && atomic_load_explicit(&slot->hits, memory_order_relaxed) > 1;
 }
 
 /* Relaxed: a note speaks of bytes that do not change, and a thread that has a pin sees those. */
 uint32_t
 fi_block_cache_note(const struct fi_block_pin *pin)
 {
-    const struct fi_block_cache_frame *frame = pin->frame;
-    return frame != NULL ? atomic_load_explicit(&frame->note, memory_order_relaxed) : 0;
+    const struct fi_block_cache_slot *slot = pin->slot;
+    return slot != NULL ? atomic_load_explicit(&slot->note, memory_order_relaxed) : 0;
 }
 
 void
 fi_block_cache_set_note(const struct fi_block_pin *pin, uint32_t note)
 {
-    struct fi_block_cache_frame *frame = pin->frame;
-    DCHECK(frame != NULL);
-    atomic_store_explicit(&frame->note, note, memory_order_relaxed);
+    struct fi_block_cache_slot *slot = pin->slot;
+    DCHECK(slot != NULL);
+    atomic_store_explicit(&slot->note, note, memory_order_relaxed);
 }
 
 /* ---- misses ---- */
@@ -360,46 +361,46 @@ struct request {
 };
 
 /* Looks again, where nothing can be missed; counts the miss. */
-static struct fi_block_cache_frame *
+static struct fi_block_cache_slot *
 find_under_mutex(struct fi_block_cache *cache, const struct request *request)
 {
     uint64_t hash = fi_block_cache_table_hash(request->file, request->ref->offset);
     struct fi_block_cache_shard *shard = fi_block_cache_table_shard(cache, hash);
     fi_os_mutex_lock(&shard->mutex);
-    struct fi_block_cache_frame *frame =
+    struct fi_block_cache_slot *slot =
         fi_block_cache_table_find(cache, hash, request->file, request->ref->offset);
-    shard->misses += frame == NULL;
+    shard->misses += slot == NULL;
     fi_os_mutex_unlock(&shard->mutex);
-    return frame;
+    return slot;
 }
 
-/* Copies a block that was verified into a frame and publishes it; NULL where it finds no room. */
-static struct fi_block_cache_frame *
-keep(struct fi_block_cache *cache, const struct request *request, firn_slice raw)
+/* Copies a block that was verified into a slot and publishes it; NULL where it finds no room. */
+static struct fi_block_cache_slot *
+block_cache_keep(struct fi_block_cache *cache, const struct request *request, firn_slice raw)
 {
     DCHECK(request->file != 0 && raw.size <= FI_BLOCK_SIZE_MAX);
     if (request->use == FI_BLOCK_CACHE_SCAN) {
         return NULL;
     }
-    struct fi_block_cache_frame *frame = fi_block_cache_memory_take(cache, (uint32_t)raw.size);
-    if (frame == NULL) {
+    struct fi_block_cache_slot *slot = fi_block_cache_memory_take(cache, (uint32_t)raw.size);
+    if (slot == NULL) {
         return NULL;
     }
-    DCHECK(fi_block_cache_frame_is_owned(frame) && frame->size == raw.size);
+    DCHECK(fi_block_cache_slot_is_owned(slot) && slot->size == raw.size);
     if (raw.size > 0) {
-        memcpy(frame->data, raw.data, raw.size);
+        memcpy(slot->data, raw.data, raw.size);
     }
-    frame->file = request->file;
-    frame->offset = request->ref->offset;
-    atomic_store_explicit(&frame->hits, 0, memory_order_relaxed);
-    atomic_store_explicit(&frame->note, 0, memory_order_relaxed);
-    atomic_store_explicit(&frame->used,
+    slot->file = request->file;
+    slot->offset = request->ref->offset;
+    atomic_store_explicit(&slot->hits, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->note, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->used,
                           request->use == FI_BLOCK_CACHE_INDEX ? FI_BLOCK_CACHE_USED_INDEX_FIRST
                                                                : FI_BLOCK_CACHE_USED_DATA_FIRST,
                           memory_order_relaxed);
-    struct fi_block_cache_frame *visible = fi_block_cache_table_publish(cache, frame);
-    if (visible != frame) {
-        fi_block_cache_memory_give(cache, frame);
+    struct fi_block_cache_slot *visible = fi_block_cache_table_publish(cache, slot);
+    if (visible != slot) {
+        fi_block_cache_memory_give(cache, slot);
     }
     return visible;
 }
@@ -407,9 +408,9 @@ keep(struct fi_block_cache *cache, const struct request *request, firn_slice raw
 static void
 keep_unpinned(struct fi_block_cache *cache, const struct request *request, firn_slice raw)
 {
-    struct fi_block_cache_frame *frame = keep(cache, request, raw);
-    if (frame != NULL) {
-        fi_block_cache_frame_unpin(frame);
+    struct fi_block_cache_slot *slot = block_cache_keep(cache, request, raw);
+    if (slot != NULL) {
+        fi_block_cache_slot_unpin(slot);
     }
 }
 
@@ -417,7 +418,7 @@ keep_unpinned(struct fi_block_cache *cache, const struct request *request, firn_
 static size_t
 beyond_size(size_t size)
 {
-    return sizeof(struct fi_block_cache_frame) + FI_BLOCK_CACHE_ALIGNMENT +
+    return sizeof(struct fi_block_cache_slot) + FI_BLOCK_CACHE_ALIGNMENT +
            FI_BLOCK_CACHE_LEASE_SIZE + size;
 }
 
@@ -429,14 +430,14 @@ copy_beyond(struct fi_block_cache *cache, firn_slice raw, struct fi_block_pin *o
         return fi_error_no_memory(err, "a block");
     }
     uint8_t *aligned = memory + (64 - (uintptr_t)memory % 64) % 64;
-    struct fi_block_cache_frame *frame = (void *)aligned;
-    *frame = (struct fi_block_cache_frame){.size = (uint32_t)raw.size, .is_beyond = true};
-    fi_block_cache_place(frame, memory, (uint8_t *)(frame + 1), 0);
+    struct fi_block_cache_slot *slot = (void *)aligned;
+    *slot = (struct fi_block_cache_slot){.size = (uint32_t)raw.size, .is_beyond = true};
+    fi_block_cache_place(slot, memory, (uint8_t *)(slot + 1), 0);
     if (raw.size > 0) {
-        memcpy(frame->data, raw.data, raw.size);
+        memcpy(slot->data, raw.data, raw.size);
     }
     atomic_fetch_add_explicit(&cache->beyond_bytes, beyond_size(raw.size), memory_order_relaxed);
-    fi_block_cache_fill_pin(frame, out);
+    fi_block_cache_fill_pin(slot, out);
     return FIRN_OK;
 }
 
@@ -482,12 +483,12 @@ read_and_keep(struct fi_block_cache *cache, const struct request *request, struc
     if (request->check != NULL) {
         FI_TRY(request->check(raw, err));
     }
-    struct fi_block_cache_frame *frame = keep(cache, request, raw);
-    if (frame != NULL && frame->size == raw.size) {
-        fi_block_cache_fill_pin(frame, out);
+    struct fi_block_cache_slot *slot = block_cache_keep(cache, request, raw);
+    if (slot != NULL && slot->size == raw.size) {
+        fi_block_cache_fill_pin(slot, out);
     } else {
-        if (frame != NULL) {
-            fi_block_cache_frame_unpin(frame);
+        if (slot != NULL) {
+            fi_block_cache_slot_unpin(slot);
         }
         FI_TRY(copy_beyond(cache, raw, out, err));
     }
@@ -525,20 +526,20 @@ fi_block_cache_read_from(struct fi_block_cache *cache, uint64_t file,
     if (cache->shard_count == 0) {
         return read_and_keep(cache, &request, out, err);
     }
-    struct fi_block_cache_frame *frame = fi_block_cache_table_find(
+    struct fi_block_cache_slot *slot = fi_block_cache_table_find(
         cache, fi_block_cache_table_hash(file, ref->offset), file, ref->offset);
-    if (frame == NULL) {
-        frame = find_under_mutex(cache, &request);
-        if (frame == NULL) {
+    if (slot == NULL) {
+        slot = find_under_mutex(cache, &request);
+        if (slot == NULL) {
             return read_and_keep(cache, &request, out, err);
         }
     }
-    if (frame->size != ref->raw_size) { /* (I2) */
-        fi_block_cache_frame_unpin(frame);
+    if (slot->size != ref->raw_size) { /* (I2) */
+        fi_block_cache_slot_unpin(slot);
         return read_and_keep(cache, &request, out, err);
     }
-    fi_block_cache_frame_touch(frame, fi_block_cache_used_max(use));
-    fi_block_cache_fill_pin(frame, out);
+    fi_block_cache_slot_touch(slot, fi_block_cache_used_max(use));
+    fi_block_cache_fill_pin(slot, out);
     return FIRN_OK;
 }
 
@@ -551,31 +552,31 @@ fi_block_cache_keep(struct fi_block_cache *cache, uint64_t file, uint64_t offset
     if (cache->shard_count == 0) {
         return;
     }
-    struct fi_block_cache_frame *frame = find_under_mutex(cache, &request);
-    if (frame == NULL) {
+    struct fi_block_cache_slot *slot = find_under_mutex(cache, &request);
+    if (slot == NULL) {
         keep_unpinned(cache, &request, raw);
     } else {
-        fi_block_cache_frame_unpin(frame);
+        fi_block_cache_slot_unpin(slot);
     }
 }
 
 void
 fi_block_cache_unpin(struct fi_block_cache *cache, struct fi_block_pin *pin)
 {
-    struct fi_block_cache_frame *frame = pin->frame;
+    struct fi_block_cache_slot *slot = pin->slot;
     *pin = (struct fi_block_pin){.data = NULL};
-    if (frame == NULL) {
+    if (slot == NULL) {
         return;
     }
-    if (!frame->is_beyond) {
-        DCHECK(fi_block_cache_has_frame(cache, frame));
-        fi_block_cache_frame_unpin(frame);
+    if (!slot->is_beyond) {
+        DCHECK(fi_block_cache_has_slot(cache, slot));
+        fi_block_cache_slot_unpin(slot);
         return;
     }
-    uint64_t beyond = atomic_fetch_sub_explicit(&cache->beyond_bytes, beyond_size(frame->size),
+    uint64_t beyond = atomic_fetch_sub_explicit(&cache->beyond_bytes, beyond_size(slot->size),
                                                 memory_order_relaxed);
-    DCHECK(beyond_size(frame->size) <= beyond);
-    fi_block_cache_lease_unref(fi_block_cache_lease_of(frame));
+    DCHECK(beyond_size(slot->size) <= beyond);
+    fi_block_cache_lease_unref(fi_block_cache_lease_of(slot));
 }
 
 /* ---- files ---- */
@@ -586,19 +587,19 @@ fi_block_cache_add_file(struct fi_block_cache *cache)
     return atomic_fetch_add_explicit(&cache->next_file, 1, memory_order_relaxed) + 1;
 }
 
-/* Drops what the frame holds if that is of the file. */
+/* Drops what the slot holds if that is of the file. */
 static void
-drop_frame(struct fi_block_cache *cache, struct fi_block_cache_frame *frame, uint64_t file)
+drop_slot(struct fi_block_cache *cache, struct fi_block_cache_slot *slot, uint64_t file)
 {
     uint64_t before =
-        atomic_fetch_add_explicit(&frame->state, FI_BLOCK_CACHE_FRAME_PIN, memory_order_acquire);
-    if (!(before & FI_BLOCK_CACHE_FRAME_VISIBLE) || frame->file != file) {
-        fi_block_cache_frame_unpin(frame);
+        atomic_fetch_add_explicit(&slot->state, FI_BLOCK_CACHE_SLOT_PIN, memory_order_acquire);
+    if (!(before & FI_BLOCK_CACHE_SLOT_VISIBLE) || slot->file != file) {
+        fi_block_cache_slot_unpin(slot);
         return;
     }
-    fi_block_cache_table_remove(cache, frame, false);
-    if (fi_block_cache_frame_abandon(frame)) {
-        fi_block_cache_memory_give(cache, frame);
+    fi_block_cache_table_remove(cache, slot, false);
+    if (fi_block_cache_slot_abandon(slot)) {
+        fi_block_cache_memory_give(cache, slot);
     }
 }
 
@@ -611,12 +612,12 @@ fi_block_cache_drop_file(struct fi_block_cache *cache, uint64_t file)
         return;
     }
     DCHECK(file <= atomic_load_explicit(&cache->next_file, memory_order_relaxed));
-    while (fi_block_cache_memory_next_frames(cache, &first, &end)) {
+    while (fi_block_cache_memory_next_slots(cache, &first, &end)) {
         for (uint32_t i = first; i < end; i++) {
             /* Relaxed: the thread that filled a block of this file handed the file on to the
              * caller. */
             if (atomic_load_explicit(&cache->owners[i], memory_order_relaxed) == (uint32_t)file) {
-                drop_frame(cache, &cache->frames[i], file);
+                drop_slot(cache, &cache->slots[i], file);
             }
         }
     }
@@ -630,12 +631,12 @@ hits_of_visible(struct fi_block_cache *cache)
     uint64_t hits = 0;
     uint32_t first;
     uint32_t end = 0;
-    while (fi_block_cache_memory_next_frames(cache, &first, &end)) {
+    while (fi_block_cache_memory_next_slots(cache, &first, &end)) {
         for (uint32_t i = first; i < end; i++) {
-            struct fi_block_cache_frame *frame = &cache->frames[i];
-            if (atomic_load_explicit(&frame->state, memory_order_relaxed) &
-                FI_BLOCK_CACHE_FRAME_VISIBLE) {
-                hits += atomic_load_explicit(&frame->hits, memory_order_relaxed);
+            struct fi_block_cache_slot *slot = &cache->slots[i];
+            if (atomic_load_explicit(&slot->state, memory_order_relaxed) &
+                FI_BLOCK_CACHE_SLOT_VISIBLE) {
+                hits += atomic_load_explicit(&slot->hits, memory_order_relaxed);
             }
         }
     }
@@ -677,14 +678,14 @@ fi_block_cache_stats(struct fi_block_cache *cache, struct fi_block_cache_stats *
  * (I4) held_bytes <= 7/8 of budget_bytes, always. It counts what its users mean to keep, not where
  *      that is: the memory itself is charged as it is taken (block_cache_memory.c).
  *
- * Memory that is taken here lies in a frame that is owned and never published: the table does not
+ * Memory that is taken here lies in a slot that is owned and never published: the table does not
  * know it and the clock passes it by.
  *
  * Any thread; no mutex but those of block_cache_memory.c. Nothing here fails: there is room or not.
  */
 
 static bool
-hold(struct fi_block_cache *cache, size_t bytes, size_t most)
+block_cache_hold(struct fi_block_cache *cache, size_t bytes, size_t most)
 {
     /* Relaxed: a count, by which nothing is published. */
     size_t held = atomic_load_explicit(&cache->held_bytes, memory_order_relaxed);
@@ -701,13 +702,13 @@ hold(struct fi_block_cache *cache, size_t bytes, size_t most)
 bool
 fi_block_cache_hold(struct fi_block_cache *cache, size_t bytes)
 {
-    return hold(cache, bytes, cache->budget_bytes / 2);
+    return block_cache_hold(cache, bytes, cache->budget_bytes / 2);
 }
 
 bool
 fi_block_cache_hold_graph(struct fi_block_cache *cache, size_t bytes)
 {
-    return hold(cache, bytes, cache->budget_bytes / 8 * 7);
+    return block_cache_hold(cache, bytes, cache->budget_bytes / 8 * 7);
 }
 
 void
@@ -720,26 +721,26 @@ fi_block_cache_hold_release(struct fi_block_cache *cache, size_t bytes)
 bool
 fi_block_cache_hold_take(struct fi_block_cache *cache, size_t size, struct fi_block_memory *out)
 {
-    struct fi_block_cache_frame *frame = NULL;
+    struct fi_block_cache_slot *slot = NULL;
     *out = (struct fi_block_memory){NULL, NULL};
     if (size <= FI_BLOCK_SIZE_MAX) {
-        frame = fi_block_cache_memory_take(cache, (uint32_t)size);
+        slot = fi_block_cache_memory_take(cache, (uint32_t)size);
     }
-    if (frame == NULL) {
+    if (slot == NULL) {
         return false;
     }
-    memset(frame->data, 0, size);
-    *out = (struct fi_block_memory){frame->data, frame};
+    memset(slot->data, 0, size);
+    *out = (struct fi_block_memory){slot->data, slot};
     return true;
 }
 
 void
 fi_block_cache_hold_give(struct fi_block_cache *cache, struct fi_block_memory *memory)
 {
-    if (memory->frame != NULL) {
-        DCHECK(fi_block_cache_has_frame(cache, memory->frame));
-        DCHECK(fi_block_cache_frame_is_owned(memory->frame));
-        fi_block_cache_memory_give(cache, memory->frame);
+    if (memory->slot != NULL) {
+        DCHECK(fi_block_cache_has_slot(cache, memory->slot));
+        DCHECK(fi_block_cache_slot_is_owned(memory->slot));
+        fi_block_cache_memory_give(cache, memory->slot);
     }
     *memory = (struct fi_block_memory){NULL, NULL};
 }
@@ -747,8 +748,8 @@ fi_block_cache_hold_give(struct fi_block_cache *cache, struct fi_block_memory *m
 /* ==== blocks that stay when the cache has gone ====
  *
  * To use the bytes of a block after its file was closed, a caller takes a lease: a share of the
- * block's memory, if the block has memory of its own. The frame has a share, too, and releases it
- * when its block is evicted. So a lease neither pins the frame nor refers to the cache, and ends
+ * block's memory, if the block has memory of its own. The slot has a share, too, and releases it
+ * when its block is evicted. So a lease neither pins the slot nor refers to the cache, and ends
  * without a mutex, in any thread.
  *
  * Leased blocks that were evicted are beyond the budget. All leases of a process, of blocks that
@@ -762,19 +763,19 @@ static _Atomic size_t leased_bytes;
 struct fi_block_lease *
 fi_block_cache_lease(const struct fi_block_cache *cache, const struct fi_block_pin *pin)
 {
-    const struct fi_block_cache_frame *frame = pin->frame;
-    DCHECK(frame != NULL);
-    if (frame->memory == NULL) {
+    const struct fi_block_cache_slot *slot = pin->slot;
+    DCHECK(slot != NULL);
+    if (slot->memory == NULL) {
         return NULL;
     }
-    struct fi_block_lease *lease = fi_block_cache_lease_of(frame);
+    struct fi_block_lease *lease = fi_block_cache_lease_of(slot);
     size_t counted = lease->counted_bytes;
     size_t before = atomic_fetch_add_explicit(&leased_bytes, counted, memory_order_relaxed);
     if (counted > 0 && before + counted > cache->budget_bytes / 2) {
         atomic_fetch_sub_explicit(&leased_bytes, counted, memory_order_relaxed);
         return NULL;
     }
-    /* Relaxed: the pin keeps the frame's share. */
+    /* Relaxed: the pin keeps the slot's share. */
     size_t refs = atomic_fetch_add_explicit(&lease->refs, 1, memory_order_relaxed);
     DCHECK(refs > 0);
     (void)refs;

@@ -2,9 +2,9 @@
  *
  * block/block_cache.h: decoded, verified blocks of all open files in one budget of memory.
  *
- * Blocks of up to FI_BLOCK_CACHE_FRAME_SIZE bytes are in frames of that size, cut from large
+ * Blocks of up to FI_BLOCK_CACHE_SLOT_SIZE bytes are in slots of that size, cut from large
  * pages if the system provides them; larger ones in memory of their own. All of it, with the
- * tables, stays within the budget. A block that does not fit, because all frames are pinned, is
+ * tables, stays within the budget. A block that does not fit, because all slots are pinned, is
  * read into memory that is freed with its pin. Any thread.
  */
 #ifndef FIRN_BLOCK_BLOCK_CACHE_H
@@ -21,7 +21,7 @@
 
 struct fi_block_cache;
 
-enum { FI_BLOCK_CACHE_FRAME_SIZE = 4096 };
+enum { FI_BLOCK_CACHE_SLOT_SIZE = 4096 };
 
 /* A budget of 0 keeps nothing. os is borrowed. Two things come on top of the budget: pins that
  * found no room, and what blocks are read with (one context and buffer for each thread that is
@@ -43,7 +43,7 @@ void fi_block_cache_drop_file(struct fi_block_cache *cache, uint64_t file);
 struct fi_block_pin {
     const uint8_t *data; /* 64-byte aligned */
     size_t size;
-    void *frame; /* the implementation's */
+    void *slot; /* the implementation's */
 };
 
 /* How a block will be used. */
@@ -99,7 +99,7 @@ void fi_block_cache_unpin(struct fi_block_cache *cache, struct fi_block_pin *pin
 /* The bytes of a block, as long as they are needed: even after its unpin, its file, and the
  * cache. */
 struct fi_block_lease;
-/* NULL if the block is in a frame of the cache, or if all leases would have more than half of this
+/* NULL if the block is in a slot of the cache, or if all leases would have more than half of this
  * cache's budget; blocks that the cache does not keep do not count. Requires: the pin is not empty.
  * Any thread. */
 struct fi_block_lease *fi_block_cache_lease(const struct fi_block_cache *cache,
@@ -119,7 +119,7 @@ void fi_block_cache_hold_release(struct fi_block_cache *cache, size_t bytes);
 /* Memory from the budget that is not a block: the caller's alone, until it is given back. */
 struct fi_block_memory {
     void *data; /* 64-byte aligned */
-    void *frame;
+    void *slot;
 };
 /* Zeroed. false if there is no room; *out is empty then. */
 bool fi_block_cache_hold_take(struct fi_block_cache *cache, size_t size,
@@ -129,7 +129,7 @@ void fi_block_cache_hold_give(struct fi_block_cache *cache, struct fi_block_memo
 
 /* ---- what is added to the budget, and lent of it (block_cache_lend.c) ---- */
 
-/* Sets how many bytes the cache may use beyond its budget, for blocks larger than a frame; none at
+/* Sets how many bytes the cache may use beyond its budget, for blocks larger than a slot; none at
  * first. If they become fewer, blocks are evicted before this returns; only pinned ones may stay
  * until they are unpinned and evicted as others. */
 void fi_block_cache_lend_set_extra(struct fi_block_cache *cache, size_t bytes);

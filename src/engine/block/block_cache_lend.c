@@ -4,8 +4,8 @@
  *
  * Two kinds, in opposite directions:
  *   The owner of the cache adds memory to its budget while it needs that for nothing else. Only
- *   blocks larger than a frame use it: frames have slabs for the budget alone, and a slab with one
- *   pinned frame could not be given back. When the owner takes the memory back, blocks are evicted
+ *   blocks larger than a slot use it: slots have slabs for the budget alone, and a slab with one
+ *   pinned slot could not be given back. When the owner takes the memory back, blocks are evicted
  *   at once; a pinned block is evicted after it was unpinned, when the next block needs room. The
  *   cache lends memory of its budget while no block needs it. Lent memory counts as used
  *   (block_cache_memory.c). A block that finds no room because of that is not kept, and the loan is

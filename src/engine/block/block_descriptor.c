@@ -190,7 +190,7 @@ open_file(const struct fi_block_descriptor *descriptor, struct fi_os_stat *out_s
 
 /* Gives the file, which was just opened, to the descriptor if it has none; else closes it. */
 static void
-attach(struct fi_block_descriptor *descriptor, struct fi_os_file *file)
+block_descriptor_attach(struct fi_block_descriptor *descriptor, struct fi_os_file *file)
 {
     struct fi_block_descriptors *all = descriptor->all;
     struct taken taken = {.count = 0};
@@ -236,7 +236,7 @@ fi_block_descriptor_open(struct fi_block_descriptors *all, struct fi_os_dir *dir
     }
     if (all != NULL) {
         atomic_init(&descriptor->uses, CLOSED);
-        attach(descriptor, file);
+        block_descriptor_attach(descriptor, file);
     } else {
         descriptor->file = file;
     }
@@ -280,7 +280,7 @@ open_again(struct fi_block_descriptor *descriptor, firn_error *err)
     struct fi_os_stat stat;
     int rc = open_file(descriptor, &stat, &file, err);
     if (rc == FIRN_OK) {
-        attach(descriptor, file);
+        block_descriptor_attach(descriptor, file);
     }
     return rc;
 }

@@ -57,7 +57,7 @@ enum { FI_BLOCK_SECTIONS_MAX = 1 << 16 };
 /* On disk, in the table of contents: features of a kind of file that its first readers did not
  * have. Readers without a feature refuse the file as one of a newer firn. */
 enum {
-    FI_BLOCK_NEEDS_CELLS = 1 /* a pack: lists of cells (pack/packfile_cells.h) */
+    FI_BLOCK_NEEDS_CELLS = 1 /* a pack: lists of cells (pack/pack_cells.h) */
 };
 
 /* ---- writing (block_writer.c) ---- */

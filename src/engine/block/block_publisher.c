@@ -29,14 +29,14 @@ fi_block_publisher_init(struct fi_block_publisher *publisher, struct fi_os_dir *
 
 /* Closes all; gone: they lose their names too. */
 static void
-clear(struct fi_block_publisher *publisher, bool gone)
+block_publisher_clear(struct fi_block_publisher *publisher, bool gone)
 {
     DCHECK(publisher->renamed <= publisher->count);
     for (size_t i = 0; i < publisher->count; i++) {
         struct fi_block_publisher_file *file = &publisher->files[i];
         if (gone) {
             /* Nothing more can be done where even this fails. */
-            FI_IGNORE(fi_os_remove_file(
+            FI_RULES_IGNORE(fi_os_remove_file(
                 publisher->dir, i < publisher->renamed ? file->name : file->temp_name, NULL));
         }
         fi_os_file_close(file->file);
@@ -48,7 +48,7 @@ clear(struct fi_block_publisher *publisher, bool gone)
 }
 
 static int
-publish(struct fi_block_publisher *publisher, firn_error *err)
+block_publisher_publish(struct fi_block_publisher *publisher, firn_error *err)
 {
     struct fi_os_file *files[FI_BLOCK_PUBLISHER_FILES_MAX];
     DCHECK(publisher->renamed == 0); /* (I1) */
@@ -71,9 +71,9 @@ fi_block_publisher_run(struct fi_block_publisher *publisher, firn_error *err)
     if (publisher->count == 0) {
         return FIRN_OK;
     }
-    int rc = publish(publisher, err);
+    int rc = block_publisher_publish(publisher, err);
     DCHECK(rc != FIRN_OK || publisher->renamed == publisher->count);
-    clear(publisher, rc != FIRN_OK);
+    block_publisher_clear(publisher, rc != FIRN_OK);
     return rc;
 }
 
@@ -96,5 +96,5 @@ fi_block_publisher_add(struct fi_block_publisher *publisher,
 void
 fi_block_publisher_deinit(struct fi_block_publisher *publisher)
 {
-    clear(publisher, true);
+    block_publisher_clear(publisher, true);
 }

@@ -379,8 +379,9 @@ check_block(const struct fi_block_reader *reader, const struct fi_block_ref *ref
 /* Decodes a block that was checked, whose prefix and content are `bytes`, into the memory that out
  * has reserved. */
 static int
-decode(struct fi_block_reader *reader, const struct fi_block_ref *ref, const uint8_t *bytes,
-       uint8_t codec, struct fi_compress *context, struct fi_buf *out, firn_error *err)
+block_reader_decode(struct fi_block_reader *reader, const struct fi_block_ref *ref,
+                    const uint8_t *bytes, uint8_t codec, struct fi_compress *context,
+                    struct fi_buf *out, firn_error *err)
 {
     DCHECK(out->capacity >= ref->raw_size);
     int rc = fi_compress_decode(context, (enum fi_codec)codec,
@@ -413,7 +414,7 @@ fi_block_reader_read(struct fi_block_reader *reader, const struct fi_block_ref *
     struct fi_block_format_prefix prefix;
     FI_TRY_RETURN(fi_block_descriptor_read(reader->descriptor, ref->offset, bytes, span, err));
     FI_TRY_RETURN(check_block(reader, ref, bytes, &prefix, err));
-    return decode(reader, ref, bytes, prefix.codec, context, out, err);
+    return block_reader_decode(reader, ref, bytes, prefix.codec, context, out, err);
 }
 
 int
@@ -469,7 +470,7 @@ fi_block_reader_decode(struct fi_block_reader *reader, const struct fi_block_ref
     if (fi_buf_reserve(buffer, ref->raw_size) != FIRN_OK) {
         return fi_error_no_memory(err, "a block");
     }
-    FI_TRY_RETURN(decode(reader, ref, bytes, prefix.codec, context, buffer, err));
+    FI_TRY_RETURN(block_reader_decode(reader, ref, bytes, prefix.codec, context, buffer, err));
     *out = fi_buf_slice(buffer);
     return FIRN_OK;
 }

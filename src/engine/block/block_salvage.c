@@ -50,7 +50,7 @@ struct walk {
 
 static int find_identity(struct walk *walk, enum fi_block_file_kind kind);
 static int skip_hole(struct walk *walk);
-static int step(struct walk *walk);
+static int block_salvage_step(struct walk *walk);
 
 int
 fi_block_salvage(struct fi_os_dir *dir, const char *name, enum fi_block_file_kind kind,
@@ -77,7 +77,7 @@ fi_block_salvage(struct fi_os_dir *dir, const char *name, enum fi_block_file_kin
         uint64_t before = walk.at;
         FI_TRY(skip_hole(&walk));
         if (fi_range_inside(walk.at, PREFIX_SIZE, walk.file_size)) {
-            FI_TRY(step(&walk));
+            FI_TRY(block_salvage_step(&walk));
             DCHECK(walk.at > before); /* else it would never end */
         }
     }
@@ -168,7 +168,7 @@ skip_hole(struct walk *walk)
 /* Whether the window holds a prefix at `at`; *out is NULL where the disk could not be read, and
  * `at` has moved. */
 static int
-look(struct walk *walk, const uint8_t **out)
+block_salvage_inspect(struct walk *walk, const uint8_t **out)
 {
     *out = NULL;
     DCHECK(walk->at % FI_BLOCK_FORMAT_ALIGNMENT == 0);
@@ -229,11 +229,11 @@ read_block(struct walk *walk, const uint8_t *bytes, const struct fi_block_format
 }
 
 static int
-step(struct walk *walk)
+block_salvage_step(struct walk *walk)
 {
     const uint8_t *bytes;
     struct fi_block_format_prefix prefix;
-    int rc = look(walk, &bytes);
+    int rc = block_salvage_inspect(walk, &bytes);
     if (rc != FIRN_OK || bytes == NULL) {
         return rc;
     }

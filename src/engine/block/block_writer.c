@@ -41,6 +41,7 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/vec.h"
 #include "block/block_format.h"
 #include "codec/blake3_hash.h"
 #include "threads/os_thread.h"
@@ -93,11 +94,11 @@ struct span {
 };
 
 static int start_file(struct fi_block_writer *writer, firn_error *err);
-static int put(struct fi_block_writer *writer, uint64_t offset, const struct span *span,
-               firn_error *err);
-static int reserve(struct fi_block_writer *writer, uint64_t size, uint64_t *out_offset,
-                   firn_error *err);
-static void release(struct fi_block_writer *writer, int rc, const firn_error *err);
+static int block_writer_put(struct fi_block_writer *writer, uint64_t offset,
+                            const struct span *span, firn_error *err);
+static int block_writer_reserve(struct fi_block_writer *writer, uint64_t size, uint64_t *out_offset,
+                                firn_error *err);
+static void block_writer_release(struct fi_block_writer *writer, int rc, const firn_error *err);
 
 int
 fi_block_writer_create(struct fi_os_dir *dir, const char *name, enum fi_block_file_kind kind,
@@ -159,12 +160,12 @@ fi_block_writer_add(struct fi_block_writer *writer, enum fi_codec codec, firn_sl
     }
     uint64_t offset;
     uint64_t size = fi_block_format_span((uint32_t)stored.size);
-    FI_TRY_RETURN(reserve(writer, size, &offset, err));
+    FI_TRY_RETURN(block_writer_reserve(writer, size, &offset, err));
     uint8_t prefix[FI_BLOCK_FORMAT_PREFIX_SIZE];
     fi_block_format_encode_prefix(&writer->id, offset, codec, stored, raw_size, prefix);
     struct span span = {firn_bytes(prefix, sizeof prefix), stored, size};
-    int rc = put(writer, offset, &span, err);
-    release(writer, rc, err);
+    int rc = block_writer_put(writer, offset, &span, err);
+    block_writer_release(writer, rc, err);
     if (rc == FIRN_OK) {
         DCHECK(offset >= FI_BLOCK_BODY_START);
         *out = (struct fi_block_ref){offset, (uint32_t)stored.size, raw_size};
@@ -326,9 +327,9 @@ start_file(struct fi_block_writer *writer, firn_error *err)
     uint8_t header[FI_BLOCK_FORMAT_HEADER_SIZE];
     fi_block_format_encode_header(writer->kind, &writer->id, header);
     struct span span = {firn_bytes(header, sizeof header), firn_bytes(NULL, 0), sizeof header};
-    FI_TRY_RETURN(reserve(writer, sizeof header, &offset, err));
-    int rc = put(writer, offset, &span, err);
-    release(writer, rc, err);
+    FI_TRY_RETURN(block_writer_reserve(writer, sizeof header, &offset, err));
+    int rc = block_writer_put(writer, offset, &span, err);
+    block_writer_release(writer, rc, err);
     return rc;
 }
 
@@ -352,18 +353,13 @@ reserve_locked(struct fi_block_writer *writer, uint64_t size, firn_error *err)
         return fi_error_set(err, FIRN_MISUSE, "the file is finished");
     }
     size_t wanted = (size_t)fi_block_format_chunk_count(writer->end + size);
-    firn_hash *hashes = fi_grow_array(writer->chunk_hashes, wanted, &writer->chunk_hash_capacity,
-                                      sizeof writer->chunk_hashes[0]);
-    if (hashes == NULL) {
-        return fi_error_no_memory(err, "checksums of a file");
-    }
-    writer->chunk_hashes = hashes;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(writer->chunk_hashes, wanted, writer->chunk_hash_capacity, err);
 }
 
 /* Takes the next `size` bytes of the file; to be followed by put and release. */
 static int
-reserve(struct fi_block_writer *writer, uint64_t size, uint64_t *out_offset, firn_error *err)
+block_writer_reserve(struct fi_block_writer *writer, uint64_t size, uint64_t *out_offset,
+                     firn_error *err)
 {
     fi_os_mutex_lock(&writer->mutex);
     int rc = reserve_locked(writer, size, err);
@@ -378,7 +374,7 @@ reserve(struct fi_block_writer *writer, uint64_t size, uint64_t *out_offset, fir
 }
 
 static void
-release(struct fi_block_writer *writer, int rc, const firn_error *err)
+block_writer_release(struct fi_block_writer *writer, int rc, const firn_error *err)
 {
     fi_os_mutex_lock(&writer->mutex);
     DCHECK(writer->adders > 0);
@@ -495,7 +491,8 @@ copy_span(const struct span *span, uint64_t from, size_t size, uint8_t *out)
 
 /* Copies a span to its reserved place; writes the chunks that this fills. */
 static int
-put(struct fi_block_writer *writer, uint64_t offset, const struct span *span, firn_error *err)
+block_writer_put(struct fi_block_writer *writer, uint64_t offset, const struct span *span,
+                 firn_error *err)
 {
     for (uint64_t at = 0; at < span->size;) {
         size_t in_chunk = (size_t)((offset + at) % CHUNK_SIZE);
@@ -603,7 +600,7 @@ remove_temp(struct fi_block_writer *writer)
 
 /* Gives the synced file its name, durably. */
 static int
-publish(struct fi_block_writer *writer, firn_error *err)
+block_writer_publish(struct fi_block_writer *writer, firn_error *err)
 {
     FI_TRY_RETURN(fi_os_rename(writer->dir, writer->temp_name, writer->dir, writer->name,
                                FI_OS_RENAME_NO_REPLACE, err));
@@ -664,7 +661,7 @@ fi_block_writer_finish_later(struct fi_block_writer *writer, struct fi_block_pub
         FI_TRY(leave_to(writer, publisher, err));
     } else {
         FI_TRY(fi_os_file_sync(writer->file, err));
-        FI_TRY(publish(writer, err));
+        FI_TRY(block_writer_publish(writer, err));
     }
     writer->is_finished = true;
     if (out_size != NULL) {

@@ -48,7 +48,7 @@ index_bytes(const struct fi_column_run *run)
 
 /* What the index says of all groups against the summary; and what only it says. */
 static int
-compare(struct fi_column_run *run, firn_error *err)
+column_compare(struct fi_column_run *run, firn_error *err)
 {
     const struct fi_column_layout *layout = &run->layout.layout;
     uint64_t content_bytes = 0;
@@ -86,7 +86,7 @@ read_index(struct fi_column_run *run, firn_error *err)
         fi_block_reader_read(run->reader, &run->sections.index, compress, &run->index_bytes, err));
     hold_index(run);
     FI_TRY(fi_column_index_open(index_bytes(run), &run->index, &run->layout, err));
-    FI_TRY(compare(run, err));
+    FI_TRY(column_compare(run, err));
     rc = fi_column_filter_load(run, compress, err);
 out:
     fi_compress_destroy(compress);
@@ -154,17 +154,18 @@ out:
 }
 
 static int
-origin(struct fi_run *base, struct fi_buf *numbers, struct fi_run_origin *out, firn_error *err)
+column_origin(struct fi_run *base, struct fi_buf *numbers, struct fi_run_origin *out,
+              firn_error *err)
 {
     const struct fi_column_run *run = fi_column_read_run(base);
     return fi_run_sections_origin(run->reader, &run->sections, numbers, out, err);
 }
 
-/* ==== the newest version of a key that a view sees ====
+/* ==== the newest version of a key that a snapshot sees ====
  *
  * Filter, index, key columns: each may end the search. Versions of one key lie side by side, the
- * newest first, and may go on in the next group; groups whose sequences the view does not see are
- * not read.
+ * newest first, and may go on in the next group; groups whose sequences the snapshot does not see
+ * are not read.
  *
  * A column that cannot be read ends the search with FIRN_CORRUPT. The other columns of a row are
  * read only when it is the answer.
@@ -192,7 +193,7 @@ struct search {
 
 /* Whether the run can hold the key. true too where the filter is damaged: it only saves work. */
 static int
-ask_filter(struct fi_column_run *run, firn_slice key, bool *out, firn_error *err)
+query_filter(struct fi_column_run *run, firn_slice key, bool *out, firn_error *err)
 {
     struct fi_block_pin pin = {0};
     firn_error local;
@@ -332,7 +333,7 @@ add_tuple(struct search *search, uint32_t row, firn_error *err)
 
 /* Takes a row for the answer. */
 static int
-take(struct search *search, uint32_t row, uint64_t sequence, firn_error *err)
+column_take(struct search *search, uint32_t row, uint64_t sequence, firn_error *err)
 {
     struct fi_cell cell;
     enum fi_entry_kind kind;
@@ -379,7 +380,7 @@ search_group(struct search *search, bool *out_goes_on, firn_error *err)
             return FIRN_NOT_FOUND;
         }
         if (sequence <= search->walk.at) {
-            return take(search, row, sequence, err);
+            return column_take(search, row, sequence, err);
         }
     }
     *out_goes_on = rc == FIRN_OK;
@@ -391,7 +392,7 @@ out:
 /* Whether versions of the key, or the first of them, can be in the i-th group, where no row before
  * it is the answer. */
 static bool
-reaches(const struct search *search, size_t i, struct fi_column_index_group *out)
+column_reaches(const struct search *search, size_t i, struct fi_column_index_group *out)
 {
     if (i >= search->run->index.group_count) {
         return false;
@@ -420,7 +421,7 @@ search_groups(struct search *search, firn_error *err)
     struct fi_column_index_group info;
     bool goes_on = true;
     for (size_t i = count == 0 ? 0 : count - 1; goes_on; i++) {
-        bool is_here = reaches(search, i, &info);
+        bool is_here = column_reaches(search, i, &info);
         if (!is_here && i >= count) {
             break;
         }
@@ -441,7 +442,7 @@ search_groups(struct search *search, firn_error *err)
 }
 
 static int
-get_columns(struct fi_run *base, firn_slice key, const struct fi_view *view,
+get_columns(struct fi_run *base, firn_slice key, const struct fi_snapshot *snapshot,
             const struct fi_run_projection *columns, struct fi_run_hit *out, struct fi_buf *value,
             firn_error *err)
 {
@@ -456,9 +457,9 @@ get_columns(struct fi_run *base, firn_slice key, const struct fi_view *view,
     search.value = value;
     search.memory = fi_buf_borrowed(search.key_memory, VALUE_MEMORY);
     if (columns == NULL || !columns->expects_row) {
-        FI_TRY(ask_filter(run, search.key, &may_contain, err));
+        FI_TRY(query_filter(run, search.key, &may_contain, err));
     }
-    if (!may_contain || !fi_run_walk_init(&search.walk, view)) {
+    if (!may_contain || !fi_run_walk_init(&search.walk, snapshot)) {
         return fi_run_not_found(err);
     }
     fi_column_keys_init(&search.keys, run, FI_BLOCK_CACHE_DATA);
@@ -473,10 +474,10 @@ out:
 }
 
 static int
-get(struct fi_run *base, firn_slice key, const struct fi_view *view, struct fi_run_hit *out,
-    struct fi_buf *value, firn_error *err)
+column_get(struct fi_run *base, firn_slice key, const struct fi_snapshot *snapshot,
+           struct fi_run_hit *out, struct fi_buf *value, firn_error *err)
 {
-    return get_columns(base, key, view, NULL, out, value, err);
+    return get_columns(base, key, snapshot, NULL, out, value, err);
 }
 
 /* ==== what others see of a run (column/column.h) ==== */
@@ -582,7 +583,7 @@ fi_column_read_large(struct fi_run *base, size_t group, uint32_t column, struct 
 
 /* As exact as row groups are. */
 static int
-place(struct fi_run *base, firn_slice key, struct fi_run_place *out, firn_error *err)
+column_place(struct fi_run *base, firn_slice key, struct fi_run_place *out, firn_error *err)
 {
     const struct fi_column_run *run = fi_column_read_run(base);
     struct fi_column_index_group info;
@@ -604,15 +605,24 @@ place(struct fi_run *base, firn_slice key, struct fi_run_place *out, firn_error 
 }
 
 static const struct fi_run_summary *
-summary(const struct fi_run *run)
+column_summary(const struct fi_run *run)
 {
     return &fi_column_read_const(run)->summary;
 }
 
 static const struct fi_range_set *
-ranges(const struct fi_run *run)
+column_ranges(const struct fi_run *run)
 {
     return &fi_column_read_const(run)->ranges;
+}
+
+/* The builder does not know the table below: it gets it from here. */
+static int
+create_builder(const struct fi_run_env *env, const char *name,
+               const struct fi_run_builder_options *options, struct fi_run_builder **out,
+               firn_error *err)
+{
+    return fi_column_builder_create(&fi_column_kind, env, name, options, out, err);
 }
 
 static const struct fi_run_kind *const attachment_kinds[] = {&fi_graph_read_kind, NULL};
@@ -624,12 +634,12 @@ const struct fi_run_kind fi_column_kind = {
     .has_layout = true,
     .open = column_open,
     .close = column_close,
-    .summary = summary,
-    .ranges = ranges,
-    .origin = origin,
-    .get = get,
+    .summary = column_summary,
+    .ranges = column_ranges,
+    .origin = column_origin,
+    .get = column_get,
     .get_columns = get_columns,
-    .place = place,
+    .place = column_place,
     .check = fi_column_check,
     .mend = fi_column_mend,
     .cursor_create = fi_column_cursor_create,
@@ -641,7 +651,7 @@ const struct fi_run_kind fi_column_kind = {
     .cursor_next = fi_column_cursor_next,
     .cursor_prev = fi_column_cursor_prev,
     .cursor_batch = fi_column_cursor_batch,
-    .builder_create = fi_column_builder_create,
+    .builder_create = create_builder,
     .builder_add = fi_column_builder_add,
     .builder_add_from = fi_column_intake_add_from,
     .builder_add_columns = fi_column_intake_add_columns,

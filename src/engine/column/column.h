@@ -25,7 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "encoding/encoding.h"
+#include "chunk/chunk_encoding.h"
 #include "run/run_kind.h"
 #include "tuple/tuple.h"
 
@@ -79,7 +79,7 @@ const struct fi_column_layout *fi_column_layout_of(const struct fi_run *run);
 /* Describes one column of a group. FIRN_NOT_FOUND, without a text, if the group has no chunk of the
  * column: the run does not have the column, or, for a hidden one, see below. */
 struct fi_column_info {
-    uint8_t encoding; /* enum fi_encoding; 0: one value in pieces, too large for a chunk */
+    uint8_t encoding; /* enum fi_chunk_encoding; 0: one value in pieces, too large for a chunk */
     uint64_t stored_bytes;
     uint64_t raw_bytes;            /* of the values */
     struct fi_chunk_bounds bounds; /* bytes borrowed from the run */
@@ -108,8 +108,8 @@ FIRN_MUST_CHECK int fi_column_pin_chunk(struct fi_run *run, size_t group, uint32
 /* The pin is empty afterwards; an empty one is allowed. */
 void fi_column_read_unpin(struct fi_column_pin *pin);
 /* Puts file, offset, column and row group before the error text that a function of
- * encoding/encoding.h gave for a pinned chunk. Returns err->code. Requires: a failure in *err. Any
- * thread. */
+ * chunk/chunk_encoding.h gave for a pinned chunk. Returns err->code. Requires: a failure in *err.
+ * Any thread. */
 int fi_column_explain(const struct fi_run *run, size_t group, uint32_t column, firn_error *err);
 /* Replaces the contents of out with the one value of a group that is stored in pieces.
  * FIRN_NOT_FOUND: the column has none. Any thread. */

@@ -70,9 +70,9 @@ create_parts(struct fi_column_builder *builder, const struct fi_run_builder_opti
 }
 
 int
-fi_column_builder_create(const struct fi_run_env *env, const char *name,
-                         const struct fi_run_builder_options *options, struct fi_run_builder **out,
-                         firn_error *err)
+fi_column_builder_create(const struct fi_run_kind *kind, const struct fi_run_env *env,
+                         const char *name, const struct fi_run_builder_options *options,
+                         struct fi_run_builder **out, firn_error *err)
 {
     *out = NULL;
     if (options->layout == NULL) {
@@ -86,7 +86,7 @@ fi_column_builder_create(const struct fi_run_env *env, const char *name,
     if (builder == NULL) {
         return fi_error_no_memory(err, "the builder of a run");
     }
-    builder->base.kind = &fi_column_kind;
+    builder->base.kind = kind;
     rc = create_parts(builder, options, err);
     if (rc == FIRN_OK) {
         rc = fi_run_output_init(&builder->output, env, name, FI_BLOCK_FILE_COLUMN, options, GAIN,
@@ -262,12 +262,12 @@ split_key(struct fi_column_builder *builder, firn_slice key, firn_error *err)
 }
 
 static bool
-fits(const struct fi_column_shape *shape, const struct fi_cell *cell)
+column_builder_fits(const struct fi_column_shape *shape, const struct fi_cell *cell)
 {
-    struct fi_value_file_reference reference;
+    struct fi_run_value_file_reference reference;
     return cell->kind == FI_PHYSICAL_NONE ||
            (cell->kind == FI_PHYSICAL_REFERENCE && shape->kind == FI_PHYSICAL_BYTES &&
-            shape->fixed_size == 0 && fi_value_cell_decode(cell->as.bytes, &reference)) ||
+            shape->fixed_size == 0 && fi_run_value_cell_decode(cell->as.bytes, &reference)) ||
            (cell->kind == shape->kind &&
             (shape->fixed_size == 0 || cell->as.bytes.size == shape->fixed_size));
 }
@@ -292,7 +292,8 @@ split_tuple(struct fi_column_builder *builder, firn_slice tuple, bool has_refere
         if (slot == layout->count || layout->columns[slot].id != column) {
             continue;
         }
-        if (builder->layout.is_key[slot] || !fits(&builder->gathers[slot].shape, &cell)) {
+        if (builder->layout.is_key[slot] ||
+            !column_builder_fits(&builder->gathers[slot].shape, &cell)) {
             return fi_error_set(err, FIRN_INVALID,
                                 "a row has a value in column %u that cannot be there", column);
         }
@@ -478,8 +479,8 @@ add_row(struct fi_column_builder *builder, const struct fi_entry *entry, bool is
 
 /* Reads the value that an entry refers to as a whole, and lets *out have it in its place. */
 static int
-resolve(struct fi_column_builder *builder, const struct fi_entry *entry, struct fi_entry *out,
-        firn_error *err)
+column_builder_resolve(struct fi_column_builder *builder, const struct fi_entry *entry,
+                       struct fi_entry *out, firn_error *err)
 {
     size_t head = fi_entry_head_size(entry->kind);
     *out = *entry;
@@ -495,9 +496,9 @@ resolve(struct fi_column_builder *builder, const struct fi_entry *entry, struct 
     if (fi_buf_assign(&builder->value, firn_bytes(entry->value.data, head)) != FIRN_OK) {
         return fi_error_no_memory(err, "a value");
     }
-    int rc = fi_value_file_resolve(entry->values,
-                                   firn_bytes(entry->value.data + head, entry->value.size - head),
-                                   FI_BLOCK_CACHE_SCAN, &builder->value, err);
+    int rc = fi_run_value_file_resolve(
+        entry->values, firn_bytes(entry->value.data + head, entry->value.size - head),
+        FI_BLOCK_CACHE_SCAN, &builder->value, err);
     out->value = fi_buf_slice(&builder->value);
     out->values = NULL;
     return rc;
@@ -512,7 +513,7 @@ fi_column_builder_add(struct fi_run_builder *base, const struct fi_entry *entry,
     bool is_new_key;
     FI_TRY(fi_run_output_check_usable(&builder->output, err));
     FI_TRY(fi_run_output_check_entry(entry, err));
-    FI_TRY(resolve(builder, entry, &whole, err));
+    FI_TRY(column_builder_resolve(builder, entry, &whole, err));
     FI_TRY(check_order(builder, &whole, &is_new_key, err));
     FI_TRY(split_entry(builder, &whole, err));
     rc = add_row(builder, &whole, is_new_key, err);
@@ -566,7 +567,8 @@ write_index(struct fi_column_builder *builder, firn_error *err)
 }
 
 static int
-finish(struct fi_column_builder *builder, struct fi_run_summary *out, firn_error *err)
+column_builder_finish(struct fi_column_builder *builder, struct fi_run_summary *out,
+                      firn_error *err)
 {
     struct fi_run_summary *summary = &builder->output.summary;
     if (builder->rows > 0) {
@@ -597,7 +599,7 @@ fi_column_builder_finish(struct fi_run_builder *base, struct fi_run_summary *out
     if (builder->output.summary.entry_count == 0 && builder->output.summary.range_count == 0) {
         return fi_error_set(err, FIRN_MISUSE, "a run that holds nothing is not written");
     }
-    int rc = finish(builder, out, err);
+    int rc = column_builder_finish(builder, out, err);
     builder->output.has_failed = rc != FIRN_OK;
     return rc;
 }

@@ -51,7 +51,7 @@ struct checking {
 };
 
 static int
-refuse(const char *what, firn_error *err)
+column_check_refuse(const char *what, firn_error *err)
 {
     return fi_error_set(err, FIRN_CORRUPT, "%s", what);
 }
@@ -66,10 +66,11 @@ struct counts {
 
 /* Whether bounds say that there is no such value. */
 static bool
-excludes(const struct fi_chunk_bounds *bounds, size_t count, const struct fi_cell *cell)
+column_check_excludes(const struct fi_chunk_bounds *bounds, size_t count,
+                      const struct fi_cell *cell)
 {
     struct fi_chunk_predicate predicate = {.test = FI_CHUNK_EQUAL, .a = *cell};
-    return fi_chunk_judge(bounds, count, &predicate) == FI_CHUNK_NONE;
+    return fi_chunk_assess(bounds, count, &predicate) == FI_CHUNK_NONE;
 }
 
 /* Whether bounds can be judged by: of a chunk with that kind. */
@@ -84,15 +85,15 @@ static int
 read_tagged(struct checking *checking, struct fi_column_slot *slot, struct fi_cell *cell,
             firn_error *err)
 {
-    struct fi_value_file_reference reference = {.file = 0};
+    struct fi_run_value_file_reference reference = {.file = 0};
     firn_slice bytes = cell->as.bytes;
     if (cell->kind == FI_PHYSICAL_BYTES && bytes.size > 0 &&
         bytes.data[0] == FI_COLUMN_FORMAT_TAG_REFERENCE) {
         bytes = firn_bytes(bytes.data + 1, bytes.size - 1);
-        if (fi_value_cell_decode(bytes, &reference) &&
-            reference.value_size <= FI_VALUE_FILE_CACHED_MAX) {
-            FI_TRY_RETURN(
-                fi_value_cell_read(checking->run->values, bytes, FI_BLOCK_CACHE_SCAN, NULL, err));
+        if (fi_run_value_cell_decode(bytes, &reference) &&
+            reference.value_size <= FI_RUN_VALUE_FILE_CACHED_MAX) {
+            FI_TRY_RETURN(fi_run_value_cell_read(checking->run->values, bytes, FI_BLOCK_CACHE_SCAN,
+                                                 NULL, err));
         }
         checking->check.untold_bytes += reference.value_size;
     }
@@ -111,7 +112,7 @@ check_values(struct checking *checking, struct fi_column_slot *slot,
     for (size_t i = 0; i < values->count; i++) {
         struct fi_cell cell = fi_column_read_value(values, i);
         bool is_null = cell.kind == FI_PHYSICAL_NONE;
-        bool is_outside = !is_null && excludes(block, values->count, &cell);
+        bool is_outside = !is_null && column_check_excludes(block, values->count, &cell);
         if (slot->has_references) {
             int rc = read_tagged(checking, slot, &cell, err);
             if (rc != FIRN_OK) {
@@ -121,16 +122,17 @@ check_values(struct checking *checking, struct fi_column_slot *slot,
         nulls += is_null;
         counts->value_bytes +=
             fi_column_gather_cost(shape, cell.kind == FI_PHYSICAL_BYTES ? cell.as.bytes.size : 0);
-        if (!is_null && (is_outside || excludes(&record->bounds, slot->rows, &cell))) {
-            return refuse("a value is outside of its bounds", err);
+        if (!is_null && (is_outside || column_check_excludes(&record->bounds, slot->rows, &cell))) {
+            return column_check_refuse("a value is outside of its bounds", err);
         }
         if (!is_null && filter.size > 0 && !fi_column_filter_has(filter, &cell)) {
-            return refuse("its Bloom filter does not know a value", err);
+            return column_check_refuse("its Bloom filter does not know a value", err);
         }
     }
     counts->nulls += nulls;
-    return nulls == block->null_count ? FIRN_OK
-                                      : refuse("a block has another number of nulls", err);
+    return nulls == block->null_count
+               ? FIRN_OK
+               : column_check_refuse("a block has another number of nulls", err);
 }
 
 /* Reads the Bloom filter of a slot; tells of one that cannot be read. */
@@ -165,7 +167,7 @@ check_chunk(struct checking *checking, struct fi_column_slot *slot,
     struct fi_column_shape shape =
         fi_column_layout_shape(&checking->run->layout.layout, slot->number);
     if (chunk->encoding != record->encoding || !is_whole(&record->bounds, shape.kind)) {
-        return refuse("it is not encoded as the index says", err);
+        return column_check_refuse("it is not encoded as the index says", err);
     }
     FI_TRY_RETURN(read_filter(checking, slot->number, err));
     for (size_t block = 0; block < fi_chunk_block_count(chunk); block++) {
@@ -176,7 +178,7 @@ check_chunk(struct checking *checking, struct fi_column_slot *slot,
         FI_TRY_RETURN(check_values(checking, slot, &shape, &bounds, record, &counts, err));
     }
     if (counts.nulls != record->bounds.null_count || counts.value_bytes != record->value_bytes) {
-        return refuse("it has other nulls or bytes than the index says", err);
+        return column_check_refuse("it has other nulls or bytes than the index says", err);
     }
     checking->check.found.content_bytes +=
         slot->number < checking->run->layout.layout.count ||
@@ -211,8 +213,8 @@ check_pieces(struct checking *checking, struct fi_column_slot *slot, const struc
         fi_column_layout_shape(&checking->run->layout.layout, slot->number);
     uint64_t bytes = fi_column_gather_cost(&shape, slot->large.size);
     if (record->bounds.null_count != 0 || record->value_bytes != bytes ||
-        excludes(&record->bounds, 1, &slot->constant)) {
-        return refuse("a value in pieces is not as the index says", err);
+        column_check_excludes(&record->bounds, 1, &slot->constant)) {
+        return column_check_refuse("a value in pieces is not as the index says", err);
     }
     checking->check.found.content_bytes += bytes;
     return FIRN_OK;
@@ -220,8 +222,8 @@ check_pieces(struct checking *checking, struct fi_column_slot *slot, const struc
 
 /* Reads the chunk of a slot and opens it there. */
 static int
-load(struct checking *checking, struct fi_column_slot *slot, struct column *column,
-     const struct fi_column_index_chunk *record, firn_error *err)
+column_check_load(struct checking *checking, struct fi_column_slot *slot, struct column *column,
+                  const struct fi_column_index_chunk *record, firn_error *err)
 {
     struct fi_column_shape shape =
         fi_column_layout_shape(&checking->run->layout.layout, slot->number);
@@ -237,7 +239,7 @@ load(struct checking *checking, struct fi_column_slot *slot, struct column *colu
 
 /* Reports that a slot of the group cannot be read, or lies. */
 static int
-report(struct checking *checking, size_t number, firn_error *err)
+column_check_report(struct checking *checking, size_t number, firn_error *err)
 {
     struct fi_block_ref ref = fi_column_index_ref(&checking->run->index, checking->group, number);
     checking->check.is_incomplete = true;
@@ -271,13 +273,13 @@ check_slot(struct checking *checking, size_t number, struct fi_column_slot *slot
     slot->number = number;
     slot->group = checking->group;
     slot->block = SIZE_MAX;
-    FI_TRY(fi_step_tell(checking->check.step, 0,
-                        fi_block_reader_span(&record.ref) + checking->check.untold_bytes, err));
+    FI_TRY(fi_step_report(checking->check.step, 0,
+                          fi_block_reader_span(&record.ref) + checking->check.untold_bytes, err));
     checking->check.untold_bytes = 0;
-    rc = load(checking, slot, column, &record, err);
+    rc = column_check_load(checking, slot, column, &record, err);
     if (rc != FIRN_OK) {
         column->is_good = false;
-        rc = report(checking, number, err);
+        rc = column_check_report(checking, number, err);
     }
 out:
     return rc;
@@ -302,10 +304,11 @@ check_kind(struct checking *checking, uint32_t row, enum fi_entry_kind kind, fir
     if (is_null(&expires) == (kind == FI_ENTRY_EXPIRING) ||
         is_null(&operand) == (kind == FI_ENTRY_MERGE) ||
         (kind == FI_ENTRY_MERGE && operand.as.bytes.size < FI_ENTRY_MERGE_HEAD_SIZE)) {
-        return refuse("a row has an end of life or an operand that its kind does not have", err);
+        return column_check_refuse(
+            "a row has an end of life or an operand that its kind does not have", err);
     }
     if (checking->info.is_plain && kind != FI_ENTRY_PUT) {
-        return refuse("a plain row group has other rows than puts", err);
+        return column_check_refuse("a plain row group has other rows than puts", err);
     }
     struct fi_run_summary *found = &checking->check.found;
     found->tombstone_count += kind == FI_ENTRY_DELETE;
@@ -320,18 +323,18 @@ check_place(struct checking *checking, uint32_t row, uint64_t sequence, firn_err
     firn_slice key = fi_buf_slice(&checking->key);
     firn_slice last = fi_buf_slice(&checking->last_key);
     if (checking->has_last && fi_entry_compare(last, checking->last_sequence, key, sequence) >= 0) {
-        return refuse("its rows are out of order", err);
+        return column_check_refuse("its rows are out of order", err);
     }
     bool is_same = checking->has_last && fi_slice_equal(last, key);
     if (is_same && checking->info.is_plain) {
-        return refuse("a plain row group has a key twice", err);
+        return column_check_refuse("a plain row group has a key twice", err);
     }
     if (row == 0 &&
         (!fi_slice_equal(key, checking->info.lower) || sequence != checking->info.sequence_first)) {
-        return refuse("its first row is not that of the index", err);
+        return column_check_refuse("its first row is not that of the index", err);
     }
     if (row + 1 == checking->info.rows && !fi_slice_equal(key, checking->info.upper)) {
-        return refuse("its last row is not that of the index", err);
+        return column_check_refuse("its last row is not that of the index", err);
     }
     return fi_run_check_key(&checking->check, fi_run_filter_hash(fi_run_key(key)), err);
 }
@@ -356,7 +359,7 @@ check_row(struct checking *checking, uint32_t row, uint64_t *out_sequence, firn_
 
 /* Decodes the block of a row in all columns that rows are judged by. */
 static int
-decode(struct checking *checking, uint32_t row, firn_error *err)
+column_check_decode(struct checking *checking, uint32_t row, firn_error *err)
 {
     int rc = fi_column_keys_decode(&checking->keys, row, err);
     struct fi_column_slot *slots[] = {&checking->expires, &checking->operand};
@@ -376,14 +379,14 @@ check_rows(struct checking *checking, firn_error *err)
     for (uint32_t row = 0; row < checking->info.rows; row++) {
         uint64_t sequence;
         if (row % FI_CHUNK_BLOCK == 0) {
-            FI_TRY_RETURN(decode(checking, row, err));
+            FI_TRY_RETURN(column_check_decode(checking, row, err));
         }
         FI_TRY_RETURN(check_row(checking, row, &sequence, err));
         min = sequence < min ? sequence : min;
         max = sequence > max ? sequence : max;
     }
     if (min != checking->info.sequence_min || max != checking->info.sequence_max) {
-        return refuse("its sequences are not those of the index", err);
+        return column_check_refuse("its sequences are not those of the index", err);
     }
     struct fi_run_summary *found = &checking->check.found;
     bool is_first = found->sequence_min == 0 && found->sequence_max == 0;
@@ -436,7 +439,7 @@ check_group(struct checking *checking, firn_error *err)
     checking->keys.info = checking->info;
     rc = are_good ? check_rows(checking, err) : FIRN_OK;
     if (rc != FIRN_OK) {
-        rc = report(checking, layout->key_slots[0], err);
+        rc = column_check_report(checking, layout->key_slots[0], err);
         are_good = false;
     }
     checking->has_last &= are_good; /* else nothing can be said of the order of what follows */
@@ -465,7 +468,7 @@ check_index(struct checking *checking, firn_error *err)
     int rc = fi_block_reader_read(run->reader, &run->sections.index, checking->check.compress,
                                   &checking->check.raw, err);
     if (rc == FIRN_OK && !fi_slice_equal(fi_buf_slice(&checking->check.raw), run->index.raw)) {
-        rc = refuse("the index has changed", err);
+        rc = column_check_refuse("the index has changed", err);
     }
     return rc == FIRN_OK ? FIRN_OK
                          : fi_run_check_report_block(&checking->check, &run->sections.index,
@@ -510,7 +513,7 @@ check_parts(struct checking *checking, firn_error *err)
 }
 
 static void
-deinit(struct checking *checking)
+column_check_deinit(struct checking *checking)
 {
     struct column *columns[] = {&checking->sequence_column, &checking->kind_column,
                                 &checking->expires_column, &checking->operand_column,
@@ -543,6 +546,6 @@ fi_column_check(struct fi_run *base, void (*on_damage)(void *ctx, const char *te
         .check = {.reader = run->reader, .on_damage = on_damage, .ctx = ctx, .step = step}};
     fi_column_keys_init(&checking.keys, run, FI_BLOCK_CACHE_SCAN);
     int rc = check_parts(&checking, err == NULL ? &local : err);
-    deinit(&checking);
+    column_check_deinit(&checking);
     return rc;
 }

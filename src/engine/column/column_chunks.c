@@ -99,7 +99,7 @@ may_lack(const struct fi_column_builder *builder, size_t slot)
 }
 
 static void
-swap(struct fi_buf *a, struct fi_buf *b)
+column_chunks_swap(struct fi_buf *a, struct fi_buf *b)
 {
     struct fi_buf other = *a;
     *a = *b;
@@ -149,7 +149,7 @@ make_values(struct worker *worker, size_t slot, struct made *out, firn_error *er
     FI_TRY_RETURN(fi_run_output_pack(&builder->output, worker->compress,
                                      fi_buf_slice(&worker->chunk), &worker->stored, &out->codec,
                                      err));
-    swap(&out->bytes, out->codec == FI_CODEC_NONE ? &worker->chunk : &worker->stored);
+    column_chunks_swap(&out->bytes, out->codec == FI_CODEC_NONE ? &worker->chunk : &worker->stored);
     if (wants_filter(builder, slot) && !out->record.has_references) {
         FI_TRY_RETURN(fi_column_filter_build(&values, out->bytes.size / 2, &worker->hashes,
                                              &out->filter, err));
@@ -158,7 +158,7 @@ make_values(struct worker *worker, size_t slot, struct made *out, firn_error *er
 }
 
 static int
-make(struct worker *worker, size_t slot, struct made *out, firn_error *err)
+column_chunks_make(struct worker *worker, size_t slot, struct made *out, firn_error *err)
 {
     const struct fi_column_builder *builder = worker->chunks->builder;
     const struct fi_column_gather *gather = &builder->gathers[slot];
@@ -189,7 +189,8 @@ make(struct worker *worker, size_t slot, struct made *out, firn_error *err)
 
 /* Adds it to the file; what the index says of it goes to the builder. */
 static int
-write(struct fi_column_builder *builder, size_t slot, struct made *made, firn_error *err)
+column_chunks_write(struct fi_column_builder *builder, size_t slot, struct made *made,
+                    firn_error *err)
 {
     int rc = FIRN_OK;
     if (made->bytes.size > 0) {
@@ -232,7 +233,7 @@ compare_turns(const void *a, const void *b)
 
 /* Makes chunks until all are taken, or one could not be made. */
 static void
-work(void *arg)
+column_chunks_work(void *arg)
 {
     struct worker *worker = arg;
     struct fi_column_chunks *chunks = worker->chunks;
@@ -244,7 +245,7 @@ work(void *arg)
             return;
         }
         size_t slot = chunks->turns[turn].slot;
-        worker->rc = make(worker, slot, &chunks->made[slot], &worker->error);
+        worker->rc = column_chunks_make(worker, slot, &chunks->made[slot], &worker->error);
         if (worker->rc != FIRN_OK) {
             worker->failed_slot = slot;
             atomic_store_explicit(&chunks->has_failed, true, memory_order_relaxed);
@@ -254,7 +255,7 @@ work(void *arg)
 
 /* The failure of the first slot, if there is any. */
 static int
-outcome(const struct fi_column_chunks *chunks, firn_error *err)
+column_chunks_outcome(const struct fi_column_chunks *chunks, firn_error *err)
 {
     const struct worker *first = NULL;
     for (size_t i = 0; i < chunks->worker_count; i++) {
@@ -285,15 +286,15 @@ make_all(struct fi_column_chunks *chunks, firn_error *err)
         chunks->workers[i].rc = FIRN_OK;
     }
     for (size_t i = 1; i < chunks->worker_count && rc == FIRN_OK; i++) {
-        rc = fi_os_jobs_submit(chunks->helpers, work, &chunks->workers[i], err);
+        rc = fi_os_jobs_submit(chunks->helpers, column_chunks_work, &chunks->workers[i], err);
     }
     if (rc == FIRN_OK) {
-        work(&chunks->workers[0]);
+        column_chunks_work(&chunks->workers[0]);
     } else {
         atomic_store_explicit(&chunks->has_failed, true, memory_order_relaxed);
     }
     fi_os_jobs_wait(chunks->helpers); /* (I2) */
-    return rc == FIRN_OK ? outcome(chunks, err) : rc;
+    return rc == FIRN_OK ? column_chunks_outcome(chunks, err) : rc;
 }
 
 int
@@ -308,9 +309,9 @@ fi_column_chunks_write(struct fi_column_builder *builder, firn_error *err)
     for (size_t slot = 0; slot < builder->slot_count; slot++) { /* (I1) */
         struct made *made = &chunks->made[is_helped ? slot : 0];
         if (!is_helped) {
-            FI_TRY_RETURN(make(&chunks->workers[0], slot, made, err));
+            FI_TRY_RETURN(column_chunks_make(&chunks->workers[0], slot, made, err));
         }
-        FI_TRY_RETURN(write(builder, slot, made, err));
+        FI_TRY_RETURN(column_chunks_write(builder, slot, made, err));
         if (made->filter.size > 0) {
             FI_TRY_RETURN(write_filter(builder, slot, &made->filter, err));
         }

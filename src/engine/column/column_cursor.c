@@ -40,7 +40,7 @@ enum {
 struct cursor {
     struct fi_run_cursor base; /* first */
     struct fi_column_run *run;
-    const struct fi_view *only; /* NULL: everything */
+    const struct fi_snapshot *only; /* NULL: everything */
     bool is_projected;
     bool keeps_references;
     bool has_cells;  /* the row that is shown has some */
@@ -112,7 +112,7 @@ fi_column_cursor_create(struct fi_run *run, const struct fi_run_cursor_options *
 
 /* Lets go of the group. */
 static void
-leave(struct cursor *cursor)
+column_cursor_leave(struct cursor *cursor)
 {
     cursor->base.is_valid = false;
     fi_column_keys_close(&cursor->keys);
@@ -130,7 +130,7 @@ fi_column_cursor_destroy(struct fi_run_cursor *base)
         return;
     }
     struct cursor *cursor = cursor_of(base);
-    leave(cursor);
+    column_cursor_leave(cursor);
     fi_column_keys_deinit(&cursor->keys);
     fi_column_read_deinit(&cursor->expires);
     fi_column_read_deinit(&cursor->operand);
@@ -147,11 +147,11 @@ fi_column_cursor_destroy(struct fi_run_cursor *base)
 
 /* Enters a group. */
 static int
-enter(struct cursor *cursor, size_t group, firn_error *err)
+column_cursor_enter(struct cursor *cursor, size_t group, firn_error *err)
 {
     DCHECK(group < cursor->run->index.group_count);
     if (!cursor->keys.is_open || cursor->keys.group != group) {
-        leave(cursor);
+        column_cursor_leave(cursor);
     }
     return fi_column_keys_open(&cursor->keys, group, err);
 }
@@ -239,7 +239,7 @@ make_value(struct cursor *cursor, enum fi_entry_kind kind, firn_error *err)
 
 /* Shows a row of the group that is open. */
 static int
-show(struct cursor *cursor, uint32_t row, firn_error *err)
+column_cursor_show(struct cursor *cursor, uint32_t row, firn_error *err)
 {
     int rc;
     uint64_t sequence;
@@ -267,7 +267,7 @@ show(struct cursor *cursor, uint32_t row, firn_error *err)
     cursor->base.is_valid = true;
 out:
     if (rc != FIRN_OK) {
-        leave(cursor); /* (I2) */
+        column_cursor_leave(cursor); /* (I2) */
     }
     return rc;
 }
@@ -283,12 +283,12 @@ show_first_from(struct cursor *cursor, size_t group, firn_error *err)
         struct fi_column_index_group info;
         fi_column_index_group(index, group, &info);
         if (cursor->only == NULL ||
-            fi_view_sees_any(cursor->only, info.sequence_min, info.sequence_max)) {
-            int rc = enter(cursor, group, err);
-            return rc != FIRN_OK ? rc : show(cursor, 0, err);
+            fi_snapshot_sees_any(cursor->only, info.sequence_min, info.sequence_max)) {
+            int rc = column_cursor_enter(cursor, group, err);
+            return rc != FIRN_OK ? rc : column_cursor_show(cursor, 0, err);
         }
     }
-    leave(cursor);
+    column_cursor_leave(cursor);
     return FIRN_OK;
 }
 
@@ -298,15 +298,16 @@ show_last_before(struct cursor *cursor, size_t group, firn_error *err)
 {
     DCHECK(group <= cursor->run->index.group_count);
     if (group == 0) {
-        leave(cursor);
+        column_cursor_leave(cursor);
         return FIRN_OK;
     }
-    int rc = enter(cursor, group - 1, err);
-    return rc != FIRN_OK ? rc : show(cursor, cursor->keys.info.rows - 1, err);
+    int rc = column_cursor_enter(cursor, group - 1, err);
+    return rc != FIRN_OK ? rc : column_cursor_show(cursor, cursor->keys.info.rows - 1, err);
 }
 
 static int
-seek(struct cursor *cursor, firn_slice key, uint64_t sequence, bool is_before, firn_error *err)
+column_cursor_seek(struct cursor *cursor, firn_slice key, uint64_t sequence, bool is_before,
+                   firn_error *err)
 {
     key = fi_run_key(key);
     size_t count = fi_column_index_find(&cursor->run->index, key, sequence);
@@ -317,17 +318,18 @@ seek(struct cursor *cursor, firn_slice key, uint64_t sequence, bool is_before, f
     }
     uint32_t row;
     int rc;
-    FI_TRY(enter(cursor, count - 1, err));
+    FI_TRY(column_cursor_enter(cursor, count - 1, err));
     FI_TRY(fi_column_keys_find(&cursor->keys, key, sequence, &cursor->other, &row, err));
     if (is_before) {
-        rc = row == 0 ? show_last_before(cursor, count - 1, err) : show(cursor, row - 1, err);
+        rc = row == 0 ? show_last_before(cursor, count - 1, err)
+                      : column_cursor_show(cursor, row - 1, err);
     } else {
         rc = row == cursor->keys.info.rows ? show_first_from(cursor, count, err)
-                                           : show(cursor, row, err);
+                                           : column_cursor_show(cursor, row, err);
     }
 out:
     if (rc != FIRN_OK) {
-        leave(cursor); /* (I2) */
+        column_cursor_leave(cursor); /* (I2) */
     }
     return rc;
 }
@@ -336,14 +338,14 @@ int
 fi_column_cursor_seek(struct fi_run_cursor *base, firn_slice key, uint64_t sequence,
                       firn_error *err)
 {
-    return seek(cursor_of(base), key, sequence, false, err);
+    return column_cursor_seek(cursor_of(base), key, sequence, false, err);
 }
 
 int
 fi_column_cursor_seek_before(struct fi_run_cursor *base, firn_slice key, uint64_t sequence,
                              firn_error *err)
 {
-    return seek(cursor_of(base), key, sequence, true, err);
+    return column_cursor_seek(cursor_of(base), key, sequence, true, err);
 }
 
 int
@@ -367,8 +369,8 @@ fi_column_cursor_enter(struct fi_run_cursor *base, size_t group, firn_error *err
 {
     struct cursor *cursor = cursor_of(base);
     cursor->is_walking = true;
-    int rc = enter(cursor, group, err);
-    return rc != FIRN_OK ? rc : show(cursor, 0, err);
+    int rc = column_cursor_enter(cursor, group, err);
+    return rc != FIRN_OK ? rc : column_cursor_show(cursor, 0, err);
 }
 
 /* (I2) */
@@ -385,7 +387,7 @@ go_on(struct cursor *cursor, uint64_t rows, firn_error *err)
     uint64_t next = cursor->row + rows;
     DCHECK(cursor->keys.is_open && next <= cursor->keys.info.rows); /* (I1) */
     cursor->is_walking = true;
-    return next < cursor->keys.info.rows ? show(cursor, (uint32_t)next, err)
+    return next < cursor->keys.info.rows ? column_cursor_show(cursor, (uint32_t)next, err)
                                          : show_first_from(cursor, cursor->keys.group + 1, err);
 }
 
@@ -405,7 +407,7 @@ fi_column_cursor_prev(struct fi_run_cursor *base, firn_error *err)
     CHECK(base->is_valid);
     DCHECK(cursor->keys.is_open); /* (I1) */
     cursor->is_walking = true;
-    return cursor->row > 0 ? show(cursor, cursor->row - 1, err)
+    return cursor->row > 0 ? column_cursor_show(cursor, cursor->row - 1, err)
                            : show_last_before(cursor, cursor->keys.group, err);
 }
 
@@ -488,7 +490,8 @@ has_large(const struct cursor *cursor)
 
 /* Fills in what a batch says of the rows from the cursor's on, up to end. */
 static int
-describe(struct cursor *cursor, uint32_t end, struct fi_run_batch *out, firn_error *err)
+column_cursor_describe(struct cursor *cursor, uint32_t end, struct fi_run_batch *out,
+                       firn_error *err)
 {
     uint64_t sequence;
     const struct fi_run_summary *summary = &cursor->run->summary;
@@ -535,7 +538,7 @@ fi_column_cursor_batch(struct fi_run_cursor *base, const firn_slice *limit, uint
         FI_TRY_RETURN(find_limit(cursor, fi_run_key(*limit), cursor->row, end, &end, err));
     }
     if (end > cursor->row) {
-        FI_TRY_RETURN(describe(cursor, end, out, err));
+        FI_TRY_RETURN(column_cursor_describe(cursor, end, out, err));
     }
     return FIRN_OK;
 }

@@ -3,7 +3,7 @@
  * column/column_format.h: the bytes of the index of a column run, drawn once. The prose twin is
  * docs/formats/column.md. The file around is a sealed block file (block/block_file.h); its other
  * sections are those of all runs (run/run_parts.h), its other blocks are chunks
- * (encoding/encoding.h).
+ * (chunk/chunk_encoding.h).
  *
  * The index, n row groups, c columns, k of them in the key:
  *
@@ -59,7 +59,7 @@ enum {
 
     /* First byte of each value of such a chunk that is not null. */
     FI_COLUMN_FORMAT_TAG_INLINE = 0,    /* the value follows */
-    FI_COLUMN_FORMAT_TAG_REFERENCE = 1, /* a cell that refers to it, as in run/value_file.h */
+    FI_COLUMN_FORMAT_TAG_REFERENCE = 1, /* a cell that refers to it, as in run/run_value_file.h */
 
     FI_COLUMN_FORMAT_IN_PIECES = 0, /* in the place of an encoding */
 

@@ -51,7 +51,7 @@ words_of(const struct fi_column_gather *gather)
 
 /* Makes room for n more, and their bits, which say null. */
 static int
-reserve(struct fi_column_gather *gather, size_t n)
+column_gather_reserve(struct fi_column_gather *gather, size_t n)
 {
     size_t words = (gather->count + n + WORD_BITS - 1) / WORD_BITS;
     size_t before = gather->valid.size;
@@ -90,7 +90,7 @@ set_reference(struct fi_column_gather *gather)
 
 /* Appends one value. Requires: there is room, except for its bytes. */
 static int
-put(struct fi_column_gather *gather, const struct fi_cell *cell)
+column_gather_put(struct fi_column_gather *gather, const struct fi_cell *cell)
 {
     uint8_t *at = gather->numbers.data + gather->numbers.size;
     bool is_bytes = gather->shape.kind == FI_PHYSICAL_BYTES;
@@ -167,7 +167,7 @@ fi_column_gather_add_column(struct fi_column_gather *gather, const struct fi_run
                             size_t first, size_t n, firn_slice bytes)
 {
     size_t width = width_of(&gather->shape);
-    int rc = reserve(gather, n);
+    int rc = column_gather_reserve(gather, n);
     if (rc == FIRN_OK && bytes.size > 0) {
         rc = fi_buf_append_slice(&gather->bytes, bytes);
     }
@@ -198,7 +198,7 @@ fi_column_gather_add_column(struct fi_column_gather *gather, const struct fi_run
 int
 fi_column_gather_add(struct fi_column_gather *gather, const struct fi_cell *cell, size_t n)
 {
-    int rc = reserve(gather, n);
+    int rc = column_gather_reserve(gather, n);
     bool is_plain = cell->kind == FI_PHYSICAL_NONE ||
                     (cell->kind != FI_PHYSICAL_BYTES && cell->kind != FI_PHYSICAL_F32);
     if (rc == FIRN_OK && n > 1 && is_plain) {
@@ -207,7 +207,7 @@ fi_column_gather_add(struct fi_column_gather *gather, const struct fi_cell *cell
         return FIRN_OK;
     }
     for (size_t i = 0; rc == FIRN_OK && i < n; i++) {
-        rc = put(gather, cell);
+        rc = column_gather_put(gather, cell);
     }
     return rc;
 }
@@ -225,7 +225,7 @@ put_slices(struct fi_column_gather *gather, const struct fi_chunk_values *values
     int rc = FIRN_OK;
     for (size_t i = first; rc == FIRN_OK && i < first + n; i++) {
         struct fi_cell cell = fi_column_read_value(values, i);
-        rc = put(gather, &cell);
+        rc = column_gather_put(gather, &cell);
     }
     return rc;
 }
@@ -235,7 +235,7 @@ fi_column_gather_add_values(struct fi_column_gather *gather, const struct fi_chu
                             size_t first, size_t n)
 {
     DCHECK(first + n <= values->count && values->kind == gather->shape.kind);
-    int rc = reserve(gather, n);
+    int rc = column_gather_reserve(gather, n);
     if (rc != FIRN_OK || gather->shape.kind == FI_PHYSICAL_BYTES) {
         return rc != FIRN_OK ? rc : put_slices(gather, values, first, n);
     }

@@ -193,7 +193,7 @@ struct opening {
 };
 
 static int
-refuse(const char *what, firn_error *err)
+column_index_refuse(const char *what, firn_error *err)
 {
     return fi_error_set(err, FIRN_CORRUPT, "the index of a run of columns is malformed: %s", what);
 }
@@ -228,18 +228,18 @@ read_columns(struct opening *opening, const uint8_t *records, struct fi_column_d
                                 column->id);
         }
         if (kind > FI_PHYSICAL_BYTES) {
-            return refuse("the kind of an initial value", opening->err);
+            return column_index_refuse("the kind of an initial value", opening->err);
         }
         if (kind == FI_PHYSICAL_BYTES) {
             column->initial.kind = FI_PHYSICAL_BYTES;
             if (!take_rest(opening, fi_load_le64(record + 16), fi_load_le32(record + 12),
                            &column->initial.as.bytes)) {
-                return refuse("the place of an initial value", opening->err);
+                return column_index_refuse("the place of an initial value", opening->err);
             }
         } else {
             column->initial = cell_of((enum fi_physical)kind, fi_load_le64(record + 16));
             if (fi_load_le32(record + 12) != 0) {
-                return refuse("the size of an initial value", opening->err);
+                return column_index_refuse("the size of an initial value", opening->err);
             }
         }
     }
@@ -262,7 +262,7 @@ read_layout(struct opening *opening, const uint8_t *records, size_t count, size_
         .columns = columns, .count = count, .key = key, .key_count = key_count};
     if (rc == FIRN_OK) {
         rc = fi_column_layout_check(&layout, opening->err);
-        rc = rc != FIRN_OK ? refuse("its columns make no layout", opening->err)
+        rc = rc != FIRN_OK ? column_index_refuse("its columns make no layout", opening->err)
                            : fi_column_layout_copy(&layout, out, opening->err);
     }
     fi_free(columns);
@@ -297,8 +297,9 @@ check_chunk(struct opening *opening, size_t i, size_t slot,
         }
         bool may_lack = is_hidden && (slot != fi_column_layout_hidden(layout, FI_COLUMN_SEQUENCE) ||
                                       group->sequence_min == group->sequence_max);
-        return may_lack && any == 0 ? FIRN_OK /* (I4) */
-                                    : refuse("a row group lacks a column", opening->err);
+        return may_lack && any == 0
+                   ? FIRN_OK /* (I4) */
+                   : column_index_refuse("a row group lacks a column", opening->err);
     }
     if ((record[17] & ~FI_COLUMN_FORMAT_CHUNK_FLAGS) != 0) {
         return fi_error_set(opening->err, FIRN_NEWER, "a chunk of a run has flags %02x",
@@ -306,25 +307,28 @@ check_chunk(struct opening *opening, size_t i, size_t slot,
     }
     if (group->is_plain && is_hidden &&
         slot != fi_column_layout_hidden(layout, FI_COLUMN_SEQUENCE)) {
-        return refuse("a plain row group has other kinds than puts", opening->err); /* (I3) */
+        return column_index_refuse("a plain row group has other kinds than puts",
+                                   opening->err); /* (I3) */
     }
     if ((record[17] & FI_COLUMN_FORMAT_REFERENCES) != 0 &&
         !fi_column_layout_may_refer(layout, slot)) {
-        return refuse("references in a column that cannot have them", opening->err); /* (I4) */
+        return column_index_refuse("references in a column that cannot have them",
+                                   opening->err); /* (I4) */
     }
     bool is_in_pieces = record[16] == FI_COLUMN_FORMAT_IN_PIECES;
     if (is_in_pieces && (group->rows != 1 || shape.kind != FI_PHYSICAL_BYTES)) {
-        return refuse("a value in pieces is not alone", opening->err); /* (I4) */
+        return column_index_refuse("a value in pieces is not alone", opening->err); /* (I4) */
     }
     return are_bounds_sound(record, &shape) && fi_load_le32(record + 20) <= group->rows &&
                    fi_load_le64(record + 24) <= INT64_MAX
                ? FIRN_OK
-               : refuse("what it says of a chunk", opening->err);
+               : column_index_refuse("what it says of a chunk", opening->err);
 }
 
 /* (I1), (I3) */
 static bool
-follows(const struct fi_column_index_group *before, const struct fi_column_index_group *group)
+column_index_follows(const struct fi_column_index_group *before,
+                     const struct fi_column_index_group *group)
 {
     int order = fi_slice_compare(before->upper, group->lower);
     if (order != 0) {
@@ -351,23 +355,23 @@ check_group(struct opening *opening, size_t i)
     if (!take_rest(opening, fi_load_le32(record + 32), fi_load_le32(record + 36), &lower) ||
         !take_rest(opening, fi_load_le32(record + 40), fi_load_le32(record + 44), &upper) ||
         lower.size > FI_ENTRY_KEY_SIZE_MAX || upper.size > FI_ENTRY_KEY_SIZE_MAX) {
-        return refuse("the place of a key", opening->err);
+        return column_index_refuse("the place of a key", opening->err);
     }
     fi_column_index_group(index, i, &group);
     if (group.rows == 0 || group.rows > FI_CHUNK_VALUES_MAX || group.rows_before != opening->rows) {
-        return refuse("the rows of a group", opening->err); /* (I2) */
+        return column_index_refuse("the rows of a group", opening->err); /* (I2) */
     }
     opening->rows += group.rows;
     if (group.sequence_min > group.sequence_first || group.sequence_first > group.sequence_max ||
         group.sequence_max == UINT64_MAX || fi_slice_compare(lower, upper) > 0 ||
         (group.is_plain && group.rows > 1 && fi_slice_equal(lower, upper))) {
-        return refuse("the keys or sequences of a row group", opening->err);
+        return column_index_refuse("the keys or sequences of a row group", opening->err);
     }
     if (i > 0) {
         struct fi_column_index_group before;
         fi_column_index_group(index, i - 1, &before);
-        if (!follows(&before, &group)) {
-            return refuse("its row groups are out of order", opening->err);
+        if (!column_index_follows(&before, &group)) {
+            return column_index_refuse("its row groups are out of order", opening->err);
         }
     }
     for (size_t slot = 0; slot < index->slot_count; slot++) {
@@ -432,7 +436,7 @@ fi_column_index_open(firn_slice raw, struct fi_column_index *out, struct fi_colu
     size_t rest_size;
     *layout = (struct fi_column_owned){0};
     if (raw.size < HEADER_SIZE || !read_header(raw, out, &rest_size)) {
-        return refuse("its parts do not fill it", err);
+        return column_index_refuse("its parts do not fill it", err);
     }
     struct opening opening = {.index = out, .rest = firn_bytes(out->rest, rest_size), .err = err};
     if (!are_reserved_zero(raw, out)) {
@@ -451,7 +455,7 @@ fi_column_index_open(firn_slice raw, struct fi_column_index *out, struct fi_colu
     }
     return opening.rows == out->entry_count && opening.rest_used == rest_size
                ? FIRN_OK
-               : refuse("its rows or keys are not as many as it says", err);
+               : column_index_refuse("its rows or keys are not as many as it says", err);
 }
 
 /* ==== building ==== */

@@ -14,7 +14,7 @@
 #include "column/column_format.h"
 #include "run/run_kind.h"
 #include "run/run_parts.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 
 /* ==== a layout with an owner, and its slots (column_layout.c) ====
  *
@@ -354,9 +354,9 @@ fi_column_gather_cost(const struct fi_column_shape *shape, size_t bytes_size)
 static inline size_t
 fi_column_gather_size(const struct fi_cell *cell)
 {
-    struct fi_value_file_reference reference = {.value_size = 0};
+    struct fi_run_value_file_reference reference = {.value_size = 0};
     if (cell->kind == FI_PHYSICAL_REFERENCE) {
-        CHECK(fi_value_cell_decode(cell->as.bytes, &reference));
+        CHECK(fi_run_value_cell_decode(cell->as.bytes, &reference));
         return (size_t)reference.value_size;
     }
     return cell->kind == FI_PHYSICAL_BYTES ? cell->as.bytes.size : 0;
@@ -496,7 +496,8 @@ FIRN_MUST_CHECK int fi_column_chunks_write(struct fi_column_builder *builder, fi
 
 /* ==== the functions of the table (run/run_kind.h) ==== */
 
-FIRN_MUST_CHECK int fi_column_builder_create(const struct fi_run_env *env, const char *name,
+FIRN_MUST_CHECK int fi_column_builder_create(const struct fi_run_kind *kind,
+                                             const struct fi_run_env *env, const char *name,
                                              const struct fi_run_builder_options *options,
                                              struct fi_run_builder **out, firn_error *err);
 FIRN_MUST_CHECK int fi_column_builder_add(struct fi_run_builder *builder,

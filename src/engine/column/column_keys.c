@@ -200,13 +200,13 @@ is_whole_block(const struct fi_chunk *chunk, size_t block, enum fi_chunk_test te
     struct fi_chunk_bounds bounds;
     struct fi_chunk_predicate predicate = {.test = test, .a = *cell};
     fi_chunk_block_bounds(chunk, block, &bounds);
-    return fi_chunk_judge(&bounds, fi_chunk_block_size(chunk, block), &predicate) == FI_CHUNK_ALL;
+    return fi_chunk_assess(&bounds, fi_chunk_block_size(chunk, block), &predicate) == FI_CHUNK_ALL;
 }
 
 /* By the bounds of blocks, or by numbers where they lie. Sets the equal rows of keys, if it finds
  * them. */
 static struct fi_column_rows
-narrow(struct fi_column_keys *keys, firn_slice key, struct fi_buf *memory)
+column_keys_narrow(struct fi_column_keys *keys, firn_slice key, struct fi_buf *memory)
 {
     struct fi_column_slot *slot = &keys->parts[0];
     const struct fi_column_owned *layout = &keys->run->layout;
@@ -316,7 +316,7 @@ fi_column_keys_find(struct fi_column_keys *keys, firn_slice key, uint64_t sequen
 {
     DCHECK(keys->is_open);
     keys->equal = (struct fi_column_rows){0, 0};
-    struct fi_column_rows left = narrow(keys, key, memory);
+    struct fi_column_rows left = column_keys_narrow(keys, key, memory);
     int rc = decode_narrowed(keys, &left, err);
     while (rc == FIRN_OK && left.low < left.high) {
         uint32_t middle = left.low + (left.high - left.low) / 2;

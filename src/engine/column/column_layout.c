@@ -65,7 +65,7 @@ is_initial(const struct fi_column_def *column)
 }
 
 static int
-refuse(uint32_t column, const char *what, firn_error *err)
+column_layout_refuse(uint32_t column, const char *what, firn_error *err)
 {
     return fi_error_set(err, FIRN_INVALID, "column %u of a layout %s", column, what);
 }
@@ -76,16 +76,17 @@ check_column(const struct fi_column_layout *layout, size_t i, firn_error *err)
 {
     const struct fi_column_def *column = &layout->columns[i];
     if (column->id >= FI_TUPLE_COLUMN_LIMIT || (i > 0 && column[-1].id >= column->id)) {
-        return refuse(column->id, "is out of order", err);
+        return column_layout_refuse(column->id, "is out of order", err);
     }
     if (!fi_type_is_valid(column->type)) {
-        return refuse(column->id, "has a type that is not known", err);
+        return column_layout_refuse(column->id, "has a type that is not known", err);
     }
     if (!is_fixed_size(column->type, column->fixed_size)) {
-        return refuse(column->id, "has a size that its type cannot have", err);
+        return column_layout_refuse(column->id, "has a size that its type cannot have", err);
     }
-    return is_initial(column) ? FIRN_OK /* (I3) */
-                              : refuse(column->id, "has an initial value of another kind", err);
+    return is_initial(column)
+               ? FIRN_OK /* (I3) */
+               : column_layout_refuse(column->id, "has an initial value of another kind", err);
 }
 
 /* (I2) */
@@ -100,11 +101,11 @@ check_key(const struct fi_column_layout *layout, firn_error *err)
         uint32_t id = layout->key[i];
         size_t slot = fi_column_layout_slot(layout, id);
         if (slot >= layout->count || !fi_type_has_order(layout->columns[slot].type)) {
-            return refuse(id, "cannot be in its key", err);
+            return column_layout_refuse(id, "cannot be in its key", err);
         }
         for (size_t j = 0; j < i; j++) {
             if (layout->key[j] == id) {
-                return refuse(id, "is in its key twice", err);
+                return column_layout_refuse(id, "is in its key twice", err);
             }
         }
     }

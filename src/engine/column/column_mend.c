@@ -39,7 +39,7 @@ is_loss(int rc)
 }
 
 static void
-tell(const struct mending *mending, size_t group, const char *what, uint32_t column)
+column_mend_report(const struct mending *mending, size_t group, const char *what, uint32_t column)
 {
     char text[FIRN_ERROR_TEXT_SIZE];
     char name[32] = "";
@@ -106,7 +106,7 @@ choose_columns(struct mending *mending, size_t group, bool *out_has_rows, firn_e
 }
 
 static void
-tell_lost_columns(const struct mending *mending, size_t group)
+report_lost_columns(const struct mending *mending, size_t group)
 {
     const struct fi_column_owned *layout = &mending->run->layout;
     size_t next = 0;
@@ -118,7 +118,7 @@ tell_lost_columns(const struct mending *mending, size_t group)
         if (next < mending->column_count && mending->columns[next] == id) {
             next++;
         } else {
-            tell(mending, group, "rows are kept without their values", id);
+            column_mend_report(mending, group, "rows are kept without their values", id);
         }
     }
 }
@@ -154,9 +154,9 @@ copy_group(struct mending *mending, size_t group, firn_error *err)
     bool has_rows;
     int rc = choose_columns(mending, group, &has_rows, err);
     if (rc == FIRN_OK && !has_rows) {
-        tell(mending, group, "rows are lost", 0);
+        column_mend_report(mending, group, "rows are lost", 0);
     } else if (rc == FIRN_OK) {
-        tell_lost_columns(mending, group);
+        report_lost_columns(mending, group);
         rc = copy_rows(mending, group, err);
     }
     return rc;
@@ -213,7 +213,8 @@ fi_column_mend(struct fi_run *base, struct fi_run_mend *how, struct fi_run_summa
     if (mending.columns == NULL) {
         return fi_error_no_memory(err, "a run");
     }
-    FI_TRY(fi_column_builder_create(&how->env, how->name, &options, &mending.builder, err));
+    FI_TRY(fi_column_builder_create(base->kind, &how->env, how->name, &options, &mending.builder,
+                                    err));
     rc = copy_all(&mending, out, err);
     fi_column_builder_destroy(mending.builder);
     /* Its rows are out of order, or none that can be; none is left. */

@@ -106,7 +106,7 @@ open_chunk(const struct fi_block_pin *pin, const struct fi_column_shape *shape, 
     firn_slice bytes = firn_bytes(pin->data, pin->size);
     uint32_t note = note_of(shape, rows);
     if (note != 0 && fi_block_cache_note(pin) == note) {
-        return fi_chunk_reopen(bytes, shape->kind, shape->fixed_size, rows, out, err);
+        return fi_chunk_open_again(bytes, shape->kind, shape->fixed_size, rows, out, err);
     }
     int rc = fi_chunk_open(bytes, shape->kind, shape->fixed_size, rows, out, err);
     if (rc == FIRN_OK) {

@@ -21,7 +21,7 @@
 
 enum { WORD_BITS = 64, SIZE_SIZE = 4, CUT_SIZE = FI_CHUNK_BOUND_SIZE + 1 };
 
-_Static_assert((int)CUT_SIZE == (int)FI_VALUE_CELL_HEAD_SIZE,
+_Static_assert((int)CUT_SIZE == (int)FI_RUN_VALUE_CELL_HEAD_SIZE,
                "a cell that refers begins with what bounds need");
 
 /* ==== single values ==== */
@@ -30,13 +30,13 @@ int
 fi_column_values_read(struct fi_column_run *run, firn_slice cell, bool keeps_reference,
                       enum fi_block_cache_use use, struct fi_buf *out, firn_error *err)
 {
-    struct fi_value_file_reference reference;
+    struct fi_run_value_file_reference reference;
     fi_buf_clear(out);
-    if (!fi_value_cell_decode(cell, &reference)) {
+    if (!fi_run_value_cell_decode(cell, &reference)) {
         return fi_error_set(err, FIRN_CORRUPT, "a reference to a value file is malformed");
     }
     if (!keeps_reference) {
-        return fi_value_cell_read(run->values, cell, use, out, err);
+        return fi_run_value_cell_read(run->values, cell, use, out, err);
     }
     return fi_buf_assign(out, cell) == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a row");
 }
@@ -45,7 +45,7 @@ int
 fi_column_values_untag(struct fi_column_run *run, struct fi_column_slot *slot, struct fi_cell *cell,
                        firn_error *err)
 {
-    struct fi_value_file_reference reference;
+    struct fi_run_value_file_reference reference;
     firn_slice bytes = cell->as.bytes;
     int rc;
     DCHECK(slot->is_open && slot->has_references && !slot->is_constant);
@@ -61,7 +61,7 @@ fi_column_values_untag(struct fi_column_run *run, struct fi_column_slot *slot, s
     if (bytes.data[0] == FI_COLUMN_FORMAT_TAG_INLINE) {
         return FIRN_OK;
     }
-    if (!fi_value_cell_decode(cell->as.bytes, &reference) ||
+    if (!fi_run_value_cell_decode(cell->as.bytes, &reference) ||
         reference.value_size > FI_COLUMN_FORMAT_CELL_MAX) {
         return fi_column_read_refuse(run, slot->group, slot->number,
                                      "a reference to a value file is malformed", err);
@@ -89,7 +89,7 @@ struct making {
 
 /* What the values of the chunk are, into the gather. */
 static int
-gather(struct making *making, firn_error *err)
+column_values_gather(struct making *making, firn_error *err)
 {
     struct fi_column_slot *slot = &making->slot;
     int rc = FIRN_OK;
@@ -114,7 +114,7 @@ out:
 
 /* Makes the chunk, which takes the memory of making->bytes with it. */
 static int
-make(struct making *making, struct fi_column_pin *out, firn_error *err)
+column_values_make(struct making *making, struct fi_column_pin *out, firn_error *err)
 {
     struct fi_chunk_values values;
     if (fi_column_gather_values(&making->gather, &making->slices, &values) != FIRN_OK) {
@@ -139,8 +139,8 @@ fi_column_values_pin(struct fi_column_run *run, size_t group, size_t slot,
     *out = (struct fi_column_pin){.cache = NULL};
     fi_column_read_init(&making.slot);
     FI_TRY(fi_column_read_open(run, group, slot, use, &making.slot, err));
-    FI_TRY(gather(&making, err));
-    rc = make(&making, out, err);
+    FI_TRY(column_values_gather(&making, err));
+    rc = column_values_make(&making, out, err);
 out:
     fi_column_read_deinit(&making.slot);
     fi_column_gather_deinit(&making.gather);

@@ -6,14 +6,14 @@
  * Committers queue up. If there is no leader, the one at the head of the queue becomes the leader
  * and takes a group: as many waiting commits from the head on as fit into GROUP_BYTES_MAX. Alone,
  * and without holding a mutex, the leader
- *   1. waits until the trees can accept that much (db_pace.c), or gets an error,
+ *   1. waits until the trees can accept that much (db_throttle.c), or gets an error,
  *   2. reserves memory for the group's entries in the memtables,
  *   3. checks each commit of a transaction for conflicts (fi_db_write_check), gives each commit
  *      the next sequence, appends it to the log and applies it to the trees,
  *   4. syncs the log, if any commit of the group wants that,
  *   5. publishes the sequences of the commits, in order, also to readers in other processes, which
  *      have been held back since step 3 (db_log.c),
- *   6. freezes memtables that have grown too large (db_pace.c).
+ *   6. freezes memtables that have grown too large (db_throttle.c).
  * Then it takes the mutex, hands out the results in order, and wakes the next head.
  *
  * Some other operations must not run beside a commit: freezing everything for a flush, removing
@@ -234,7 +234,7 @@ make_room(struct firn_db *db, firn_error *err)
 }
 
 static int
-reserve(struct firn_db *db, struct group *group, firn_error *err)
+db_write_reserve(struct firn_db *db, struct group *group, firn_error *err)
 {
     int rc = make_room(db, err);
     group->touched = count_pending(group);
@@ -252,7 +252,7 @@ reserve(struct firn_db *db, struct group *group, firn_error *err)
 }
 
 static int
-append(struct firn_db *db, struct fi_db_write *commit, firn_error *err)
+db_write_append(struct firn_db *db, struct fi_db_write *commit, firn_error *err)
 {
     if (commit->sequence > FI_STOREFILE_SEQUENCE_MAX) {
         return fi_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
@@ -291,10 +291,10 @@ append_if_there_is_space(struct firn_db *db, struct fi_db_write *commit, firn_er
     bool has_puts = needs_space(commit);
     int rc;
     FI_TRY(fi_db_full_admit(db, has_puts, commit->is_urgent, commit->batch->body.size, err));
-    rc = append(db, commit, err);
+    rc = db_write_append(db, commit, err);
     if (rc == FIRN_NO_SPACE && !fi_log_has_failed(db->log) && fi_db_space_give_up(db) &&
         !has_puts) {
-        rc = append(db, commit, err);
+        rc = db_write_append(db, commit, err);
     }
 out:
     return rc;
@@ -318,7 +318,7 @@ check_trees(const struct fi_db_write *commit, firn_error *err)
 }
 
 static void
-refuse(struct fi_db_write *commit, int rc, const firn_error *err)
+db_write_refuse(struct fi_db_write *commit, int rc, const firn_error *err)
 {
     DCHECK(rc != FIRN_OK);
     commit->rc = rc;
@@ -332,7 +332,7 @@ static void
 refuse_from(const struct group *group, struct fi_db_write *commit, int rc, const firn_error *err)
 {
     for (; commit != NULL; commit = next_of(group, commit)) {
-        refuse(commit, rc, err);
+        db_write_refuse(commit, rc, err);
     }
 }
 
@@ -351,7 +351,7 @@ what_to_apply(const struct fi_db_write *commit)
 
 /* Whether the commit is allowed. Requires: earlier commits of its group have been applied. */
 static int
-check(struct firn_db *db, const struct fi_db_write *commit, firn_error *err)
+db_write_check(struct firn_db *db, const struct fi_db_write *commit, firn_error *err)
 {
     int rc = check_trees(commit, err);
     if (rc == FIRN_OK && commit->check != NULL) {
@@ -367,7 +367,7 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
 {
     uint64_t sequence = db->commits.last_sequence;
     DCHECK(db->commits.is_leading && fi_db_segments_has_room(fi_db_image(db))); /* (I2) */
-    int vouch_rc = fi_db_lead_vouch(db, err);
+    int vouch_rc = fi_db_lead_attest(db, err);
     if (vouch_rc != FIRN_OK && fi_log_has_failed(db->log)) {
         return vouch_rc;
     }
@@ -377,7 +377,7 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
             continue;
         }
         commit->sequence = sequence + 1;
-        int rc = check(db, commit, err);
+        int rc = db_write_check(db, commit, err);
         if (rc == FIRN_OK) {
             const struct fi_db_apply what = what_to_apply(commit);
             fi_db_apply_prepare(&what);
@@ -387,7 +387,7 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
             return rc;
         }
         if (rc != FIRN_OK) {
-            refuse(commit, rc, err);
+            db_write_refuse(commit, rc, err);
             continue;
         }
         sequence++;
@@ -405,7 +405,7 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
 }
 
 static void
-publish(struct firn_db *db, struct fi_db_write *commit)
+db_write_publish(struct firn_db *db, struct fi_db_write *commit)
 {
     const struct fi_db_write_change *change = &commit->change;
     DCHECK(commit->sequence > fi_db_published(db)); /* (I1) */
@@ -434,7 +434,7 @@ publish_group(struct firn_db *db, const struct group *group)
     for (struct fi_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
         if (commit->sequence != 0) {
-            publish(db, commit);
+            db_write_publish(db, commit);
             last = commit->sequence;
         }
     }
@@ -446,9 +446,9 @@ publish_group(struct firn_db *db, const struct group *group)
 static uint64_t
 lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err)
 {
-    int rc = fi_db_pace_admit(db, group->bytes, err);
+    int rc = fi_db_throttle_admit(db, group->bytes, err);
     if (rc == FIRN_OK) {
-        rc = reserve(db, group, err);
+        rc = db_write_reserve(db, group, err);
     }
     if (rc != FIRN_OK) {
         *out_latched = rc == FIRN_FAILED;
@@ -469,7 +469,7 @@ lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err
     }
     uint64_t last = publish_group(db, group);
     fi_db_log_fence_lower(db, group->wants_sync);
-    fi_db_pace_follow_up(db, group->touched);
+    fi_db_throttle_follow_up(db, group->touched);
     return last;
 }
 

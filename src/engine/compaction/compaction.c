@@ -5,19 +5,19 @@
  *
  * A move is one edit of MANIFEST, which names the same runs in another level.
  *
- * A merge reads the inputs in the order of keys, drops versions that no live view needs (merge.h),
- * writes the rest as new runs of the output level, and replaces the inputs with them in one edit.
- * The inputs' files are removed later, when no state contains them (lsm_collect.c). If no versions
- * are left, the edit only removes runs.
+ * A merge reads the inputs in the order of keys, drops versions that no live snapshot needs
+ * (merge.h), writes the rest as new runs of the output level, and replaces the inputs with them in
+ * one edit. The inputs' files are removed later, when no state contains them (lsm_collect.c). If no
+ * versions are left, the edit only removes runs.
  *
  * Versions that now does not read go to history runs beside the output (version.h), together with
  * tombstones that hide only such versions. Versions in history count as below the output:
  * tombstones that hide something there stay.
  *
  * Other compactions read history (compaction_garbage.c). Some merge history runs: they keep all
- * versions that some view reads, and write them to history again. Others bring versions that now
- * reads after a restore back to the last level. None folds operands if a history run may have a
- * version in between. An edit alone removes history runs that no view reads.
+ * versions that some snapshot reads, and write them to history again. Others bring versions that
+ * now reads after a restore back to the last level. None folds operands if a history run may have a
+ * version in between. An edit alone removes history runs that no snapshot reads.
  *
  * Blocks of the inputs leave the cache when the inputs are closed. If readers have used them there,
  * as many blocks of the output, from the same places, are put into the cache as they are written,
@@ -95,7 +95,7 @@ go_together(const struct fi_compaction_work *first)
 }
 
 static int
-begin(struct fi_compaction_work *work, struct running *running, firn_error *err)
+compaction_begin(struct fi_compaction_work *work, struct running *running, firn_error *err)
 {
     DCHECK(go_together(work));
     *running = (struct running){.lsm = work->lsm, .first = work};
@@ -175,7 +175,7 @@ install_all(struct running *running, firn_error *err)
 }
 
 static void
-end(struct running *running)
+compaction_end(struct running *running)
 {
     fi_block_publisher_deinit(&running->publisher);
     for (size_t i = 0; i < running->count && running->outputs != NULL; i++) {
@@ -192,7 +192,7 @@ fi_compaction_run(struct fi_compaction_work *work, firn_error *err)
 {
     struct fi_lsm *lsm = work->lsm;
     struct running running;
-    int rc = begin(work, &running, err);
+    int rc = compaction_begin(work, &running, err);
     if (rc == FIRN_OK) {
         rc = write_all(&running, err);
     }
@@ -200,7 +200,7 @@ fi_compaction_run(struct fi_compaction_work *work, firn_error *err)
         int install_rc = install_all(&running, rc == FIRN_OK ? err : NULL);
         rc = rc == FIRN_OK ? install_rc : rc;
     }
-    end(&running);
+    compaction_end(&running);
     fi_compaction_work_discard(work);
     fi_lsm_collect(lsm);
     return rc;
@@ -209,7 +209,8 @@ fi_compaction_run(struct fi_compaction_work *work, firn_error *err)
 /* ==== flushes: from frozen memtables to a run of level 0 ====
  *
  * A flush takes the oldest frozen memtables of a tree that there are when it is picked, and writes
- * the versions that live views still need into one run. The order of the steps keeps commits whole:
+ * the versions that live snapshots still need into one run. The order of the steps keeps commits
+ * whole:
  *
  *   1. before, the log is synced up to everything that was applied. A commit may have entries in
  *      several trees: if only one of these were flushed and a crash cut the log's tail, that tree
@@ -225,7 +226,8 @@ fi_compaction_run(struct fi_compaction_work *work, firn_error *err)
  * Which keys are at the bottom is judged by the runs that the tree has when the flush begins.
  * Concurrent compactions only remove versions below, so the judgement stays on the safe side.
  *
- * Views are taken after the memtables were frozen: a view that is opened later sees what now saw.
+ * Snapshots are taken after the memtables were frozen: a snapshot that is opened later sees what
+ * now saw.
  *
  * If nothing is left to write (deletes of keys that never existed), MANIFEST records only how far
  * the tree is flushed.
@@ -288,7 +290,7 @@ flush_add_older(const struct fi_version *version, struct flush_inputs *flush_inp
 
 static int
 write_run(struct fi_compaction_work *work, const struct fi_version *version,
-          const struct fi_merge_view_map *views, struct fi_block_publisher *publisher,
+          const struct fi_merge_snapshot_map *snapshots, struct fi_block_publisher *publisher,
           struct fi_compaction_output *output, firn_error *err)
 {
     int rc = FIRN_OK;
@@ -314,7 +316,7 @@ write_run(struct fi_compaction_work *work, const struct fi_version *version,
                    .range_set_count = work->memtable_count,
                    .older = flush_inputs.older,
                    .older_count = flush_inputs.older_count},
-        .views = views,
+        .snapshots = snapshots,
         .level = 0,
         .separates = atomic_load_explicit(&work->tree->separates, memory_order_relaxed),
         .adopt = &adopt,
@@ -337,10 +339,10 @@ flush_write(struct fi_compaction_work *work, struct fi_block_publisher *publishe
 {
     int rc = FIRN_OK;
     DCHECK(work->kind == FI_COMPACTION_WORK_FLUSH && work->memtable_count > 0);
-    struct fi_compaction_work_views views = {0};
-    struct fi_lsm_state *state = fi_lsm_state_of(work->tree);
-    FI_TRY(fi_compaction_work_take_views(work, &views, err));
-    FI_TRY(write_run(work, state->version, &views.map, publisher, &out->runs, err));
+    struct fi_compaction_work_snapshots snapshots = {0};
+    struct fi_lsm_superversion *state = fi_lsm_superversion_of(work->tree);
+    FI_TRY(fi_compaction_work_take_snapshots(work, &snapshots, err));
+    FI_TRY(write_run(work, state->version, &snapshots.map, publisher, &out->runs, err));
     out->change = (struct fi_lsm_install_change){
         .tree = work->tree,
         .memtables = work->memtables,
@@ -349,8 +351,8 @@ flush_write(struct fi_compaction_work *work, struct fi_block_publisher *publishe
         .added_count = out->runs.count,
     };
 out:
-    fi_compaction_work_release_views(work, &views);
-    fi_lsm_state_unref(state);
+    fi_compaction_work_release_snapshots(work, &snapshots);
+    fi_lsm_superversion_unref(state);
     return rc;
 }
 
@@ -388,7 +390,7 @@ is_filter_too_dear(const struct fi_compaction_work *work)
 
 static int
 write_runs(const struct fi_compaction_work *work, struct fi_compaction_inputs *inputs,
-           const struct fi_merge_view_map *views, struct fi_block_publisher *publisher,
+           const struct fi_merge_snapshot_map *snapshots, struct fi_block_publisher *publisher,
            struct fi_compaction_output *output, firn_error *err)
 {
     unsigned to = work->plan.to;
@@ -406,7 +408,7 @@ write_runs(const struct fi_compaction_work *work, struct fi_compaction_inputs *i
                    .between = inputs->between,
                    .between_count = inputs->between_count,
                    .step = work->step},
-        .views = views,
+        .snapshots = snapshots,
         .level = to,
         .separates = atomic_load_explicit(&work->tree->separates, memory_order_relaxed),
         .is_thorough = work->plan.is_thorough,
@@ -441,13 +443,13 @@ static void
 mark_damaged(struct fi_lsm *lsm, const struct fi_compaction_inputs *inputs)
 {
     for (size_t i = 0; i < inputs->file_count; i++) {
-        struct fi_run_file *file = inputs->files[i];
-        struct fi_run_file_handle *pin = NULL;
-        int rc = fi_run_file_pin(file, &pin, NULL);
+        struct fi_version_file *file = inputs->files[i];
+        struct fi_version_file_handle *pin = NULL;
+        int rc = fi_version_file_pin(file, &pin, NULL);
         if (rc == FIRN_OK) {
             rc = pin->run->kind->check(pin->run, ignore_damage, NULL, NULL, NULL);
         }
-        fi_run_file_unpin(pin);
+        fi_version_file_unpin(pin);
         atomic_store_explicit(&file->is_damaged, fi_compaction_inputs_is_damage(rc),
                               memory_order_relaxed);
     }
@@ -518,7 +520,7 @@ take_inputs(struct fi_compaction_work *work, struct fi_compaction_inputs *inputs
 }
 
 static int
-write_merge(struct fi_compaction_work *work, const struct fi_merge_view_map *views,
+write_merge(struct fi_compaction_work *work, const struct fi_merge_snapshot_map *snapshots,
             struct fi_block_publisher *publisher, struct fi_compaction_result *out, firn_error *err)
 {
     int rc = FIRN_OK;
@@ -528,8 +530,8 @@ write_merge(struct fi_compaction_work *work, const struct fi_merge_view_map *vie
         FI_TRY(fi_compaction_inputs_list(work, &inputs, err));
         inputs.bytes = 0;
     } else {
-        FI_TRY(fi_compaction_inputs_open(work, views, &inputs, err));
-        FI_TRY(write_runs(work, &inputs, views, publisher, &out->runs, err));
+        FI_TRY(fi_compaction_inputs_open(work, snapshots, &inputs, err));
+        FI_TRY(write_runs(work, &inputs, snapshots, publisher, &out->runs, err));
         fi_compaction_graph_inherit(work->lsm, inputs.files, inputs.file_count, &out->runs);
     }
     take_inputs(work, &inputs, out);
@@ -565,9 +567,9 @@ out:
 }
 
 static void
-note_gaps(struct fi_lsm_tree *tree, const struct fi_merge_view_map *views)
+note_gaps(struct fi_lsm_tree *tree, const struct fi_merge_snapshot_map *snapshots)
 {
-    if (views->now != NULL && views->now->count > 1) {
+    if (snapshots->now != NULL && snapshots->now->count > 1) {
         fi_os_mutex_lock(&tree->lsm->mutex);
         tree->has_gaps = true;
         fi_os_mutex_unlock(&tree->lsm->mutex);
@@ -583,12 +585,12 @@ compaction_write(struct fi_compaction_work *work, struct fi_block_publisher *pub
     if (work->plan.is_move) {
         return write_move(work, out, err);
     }
-    struct fi_compaction_work_views views;
-    int rc = fi_compaction_work_take_views(work, &views, err);
+    struct fi_compaction_work_snapshots snapshots;
+    int rc = fi_compaction_work_take_snapshots(work, &snapshots, err);
     if (rc == FIRN_OK) {
-        note_gaps(work->tree, &views.map);
-        rc = write_merge(work, &views.map, publisher, out, err);
-        fi_compaction_work_release_views(work, &views);
+        note_gaps(work->tree, &snapshots.map);
+        rc = write_merge(work, &snapshots.map, publisher, out, err);
+        fi_compaction_work_release_snapshots(work, &snapshots);
     }
     return rc;
 }

@@ -6,8 +6,8 @@
  * A large value that was committed is in the log and, for readers, in a memtable, which records its
  * place in the log. A flush would write the value a second time, into a value file. But if a
  * segment of the log has hardly anything but values that the flush keeps, its file gets a second
- * name among the runs, and is a value file from then on (run/value_file.c): the run refers to the
- * values in place. The log drops the segment as any other.
+ * name among the runs, and is a value file from then on (run/run_value_file.c): the run refers to
+ * the values in place. The log drops the segment as any other.
  *
  * Crashes are handled as before. Until MANIFEST names the run, the log has everything, and nothing
  * refers to the second name: the next opening removes it. Afterwards the file stays under the
@@ -25,7 +25,7 @@
  * values is needed. That rest counts as garbage of the file (compaction_work.c), so if more values
  * die, the live ones are moved. Values that should be compressed, and can be, are written to a
  * value file as usual: whether they can is judged by the beginnings of some, and by the gain that a
- * value file requires (value_writer.c).
+ * value file requires (run_value_writer.c).
  *
  * Failure: none. Values that cannot be adopted, for any reason, are written from the memtable to
  * value files.
@@ -68,7 +68,7 @@ find_segment(struct fi_compaction_adopt *adopt, uint64_t number)
 
 /* Finds out from the first values whether values can be compressed. */
 static void
-sample(struct survey *survey, firn_slice value)
+compaction_adopt_sample(struct survey *survey, firn_slice value)
 {
     if (survey->compress == NULL || survey->sample_count == SAMPLES_MAX || survey->has_failed) {
         return;
@@ -85,7 +85,7 @@ sample(struct survey *survey, firn_slice value)
 }
 
 static void
-look_at_entry(struct survey *survey, const struct fi_entry *entry)
+inspect_entry(struct survey *survey, const struct fi_entry *entry)
 {
     struct fi_memtable_logged logged;
     if (fi_memtable_logged_decode(entry, &logged)) {
@@ -95,13 +95,13 @@ look_at_entry(struct survey *survey, const struct fi_entry *entry)
         if (segment != NULL) {
             segment->bytes += value.size;
         }
-        sample(survey, value);
+        compaction_adopt_sample(survey, value);
     }
 }
 
 /* Adds up the values without a newer version in the memtable. */
 static void
-look_at_memtable(struct survey *survey, const struct fi_memtable *table)
+inspect_memtable(struct survey *survey, const struct fi_memtable *table)
 {
     struct fi_memtable_cursor cursor;
     firn_slice last = firn_bytes(NULL, 0);
@@ -109,7 +109,7 @@ look_at_memtable(struct survey *survey, const struct fi_memtable *table)
     fi_memtable_cursor_init(&cursor, table);
     for (fi_memtable_cursor_first(&cursor); cursor.is_valid; fi_memtable_cursor_next(&cursor)) {
         if (!has_last || !fi_slice_equal(last, cursor.entry.key)) {
-            look_at_entry(survey, &cursor.entry);
+            inspect_entry(survey, &cursor.entry);
         }
         last = cursor.entry.key; /* lives as long as the memtable */
         has_last = true;
@@ -118,7 +118,7 @@ look_at_memtable(struct survey *survey, const struct fi_memtable *table)
 
 /* Looks at memtables that may hold enough; returns whether their values may stay as they are. */
 static bool
-look(const struct fi_compaction_work *work, struct fi_compaction_adopt *adopt)
+compaction_adopt_inspect(const struct fi_compaction_work *work, struct fi_compaction_adopt *adopt)
 {
     struct survey survey = {.adopt = adopt, .codec = work->lsm->options.codec};
     if (survey.codec != FI_CODEC_NONE && fi_compress_create(&survey.compress, NULL) != FIRN_OK) {
@@ -128,7 +128,7 @@ look(const struct fi_compaction_work *work, struct fi_compaction_adopt *adopt)
         const struct fi_tree_memtable *memtable = work->memtables[i];
         size_t logged = atomic_load_explicit(&memtable->logged_bytes, memory_order_relaxed);
         if (logged >= fi_memtable_size_bytes(memtable->table) / 4) {
-            look_at_memtable(&survey, memtable->table);
+            inspect_memtable(&survey, memtable->table);
         }
     }
     DCHECK(survey.compressed_bytes <= survey.sampled_bytes);
@@ -153,10 +153,10 @@ static int
 read_identity(struct fi_lsm *lsm, const char *name, uint64_t *out)
 {
     struct fi_run *run;
-    int rc = fi_value_file_kind.open(&lsm->files.env, name, &run, NULL);
+    int rc = fi_run_value_file_kind.open(&lsm->files.env, name, &run, NULL);
     if (rc == FIRN_OK) {
-        *out = fi_value_file_kind.summary(run)->identity;
-        fi_value_file_kind.close(run);
+        *out = fi_run_value_file_kind.summary(run)->identity;
+        fi_run_value_file_kind.close(run);
     }
     return rc;
 }
@@ -167,23 +167,23 @@ adopt_segment(struct fi_lsm *lsm, struct fi_compaction_adopt_segment *segment)
     DCHECK(segment->file == NULL && segment->bytes > 0);
     const struct fi_lsm_host *host = &lsm->options.host;
     struct fi_manifest_reference reference = {0};
-    char name[FI_RUN_FILE_NAME_SIZE];
+    char name[FI_VERSION_FILE_NAME_SIZE];
     int rc;
     if (!is_worth_it(host, segment, &reference.total_bytes)) {
         return;
     }
     reference.number = fi_lsm_take_number(lsm);
-    fi_run_file_name(reference.number, &fi_value_file_kind, name);
+    fi_version_file_name(reference.number, &fi_run_value_file_kind, name);
     rc = host->lend_log_segment(host->ctx, segment->number, lsm->runs_dir, name, NULL);
     bool is_lent = rc == FIRN_OK;
     if (rc == FIRN_OK) {
         rc = read_identity(lsm, name, &reference.identity);
     }
     if (rc == FIRN_OK) {
-        segment->file = fi_run_file_create_values(&lsm->files, &reference);
+        segment->file = fi_version_file_create_values(&lsm->files, &reference);
     }
     if (is_lent && segment->file == NULL) {
-        FI_IGNORE(fi_os_remove_file(lsm->runs_dir, name, NULL));
+        FI_RULES_IGNORE(fi_os_remove_file(lsm->runs_dir, name, NULL));
     }
 }
 
@@ -195,7 +195,7 @@ fi_compaction_adopt_begin(const struct fi_compaction_work *work, struct fi_compa
     out->count = 0;
     if (!atomic_load_explicit(&work->tree->separates, memory_order_relaxed) ||
         work->tree->kind->has_layout || /* values are parts of what the log has */
-        lsm->options.host.lend_log_segment == NULL || !look(work, out)) {
+        lsm->options.host.lend_log_segment == NULL || !compaction_adopt_inspect(work, out)) {
         out->count = 0;
         return;
     }
@@ -204,7 +204,7 @@ fi_compaction_adopt_begin(const struct fi_compaction_work *work, struct fi_compa
     }
 }
 
-struct fi_run_file *
+struct fi_version_file *
 fi_compaction_adopt_find(const struct fi_compaction_adopt *adopt,
                          const struct fi_memtable_logged *logged)
 {
@@ -221,7 +221,7 @@ fi_compaction_adopt_end(struct fi_compaction_adopt *adopt)
 {
     for (size_t i = 0; i < adopt->count; i++) {
         if (adopt->segments[i].file != NULL) {
-            fi_run_file_unref(adopt->segments[i].file);
+            fi_version_file_unref(adopt->segments[i].file);
         }
     }
     adopt->count = 0;

@@ -5,8 +5,8 @@
  *
  * Garbage in the last level stays until a compaction from above comes, unless its run is rewritten
  * alone: because half of it is tombstones, older versions or expired values; or, if no work is
- * urgent, because any of it is. The views decide whether that would free anything: a run whose mark
- * (merge.h) says that it was written for the same views is left alone.
+ * urgent, because any of it is. The snapshots decide whether that would free anything: a run whose
+ * mark (merge.h) says that it was written for the same snapshots is left alone.
  *
  * Versions that now no longer reads after a restore move from the last level to history in the same
  * way: at once if now does not see at least half of a run's sequences, else if no work is urgent.
@@ -30,10 +30,10 @@
  * Flushes and compactions write history runs, each for the range of keys that it covered, and
  * compactions of the levels do not rewrite them. The remaining work, in this order:
  *
- * Removal. A run is removed without rewriting when every live view skips it. If checkpoints expire
- * from the oldest on, the runs that only they read are removed in the same order, and nothing is
- * rewritten. Most runs are still needed by the view that needed them the last time, so that view is
- * asked first.
+ * Removal. A run is removed without rewriting when every live snapshot skips it. If checkpoints
+ * expire from the oldest on, the runs that only they read are removed in the same order, and
+ * nothing is rewritten. Most runs are still needed by the snapshot that needed them the last time,
+ * so that snapshot is asked first.
  *
  * Recall. After a restore now may read versions in history. Their runs are merged with all runs of
  * the levels that overlap them: versions that now reads go to the last level, the others to
@@ -44,15 +44,16 @@
  * history_runs_target runs of one size (within a factor of eight) or smaller, they are merged; but
  * only up to half of run_bytes_target, so a version is rewritten a few times at most. Large runs
  * stay as they are. Only runs that now skips are merged, and it skips the result too
- * (run_history.c). Runs that no view reads are not among them, as they have been removed before:
- * compactions have ignored such a run, and in a merged run, whose groups say less, views would read
- * it again.
+ * (version_history.c). Runs that no snapshot reads are not among them, as they have been removed
+ * before: compactions have ignored such a run, and in a merged run, whose groups say less,
+ * snapshots would read it again.
  *
- * Rewriting. A deleted checkpoint may leave runs of which other views read only a part. Unhurried
- * compactions rewrite each run whose mark has changed (merge.h).
+ * Rewriting. A deleted checkpoint may leave runs of which other snapshots read only a part.
+ * Unhurried compactions rewrite each run whose mark has changed (merge.h).
  *
- * Views are taken before the mutex is locked. A view that is opened later sees what now saw, or
- * what a checkpoint in the list sees, so a run that no view reads then is not read later.
+ * Snapshots are taken before the mutex is locked. A snapshot that is opened later sees what now
+ * saw, or what a checkpoint in the list sees, so a run that no snapshot reads then is not read
+ * later.
  */
 
 enum { SIZE_BITS = 3 }; /* sizes of one class differ by a factor of two to that */
@@ -62,7 +63,7 @@ struct search {
     const struct fi_version *version;
     const struct fi_version_level *history;
     enum fi_compaction_pick_mode mode;
-    const struct fi_merge_view_map *views;
+    const struct fi_merge_snapshot_map *snapshots;
     struct fi_compaction_plan *plan;
 };
 
@@ -109,9 +110,10 @@ find_removal(struct search *search)
     struct fi_compaction_plan found = {
         .from = FI_VERSION_HISTORY, .to = FI_VERSION_HISTORY, .is_removal = true};
     for (size_t i = 0; i < search->history->count; i++) {
-        struct fi_run_file *file = fi_version_file(search->history, i);
+        struct fi_version_file *file = fi_version_file(search->history, i);
         if (found.history_count < FI_COMPACTION_HISTORY_MAX &&
-            !fi_run_history_is_needed_locked(file, &search->tree->lsm->mutex, search->views) &&
+            !fi_version_history_is_needed_locked(file, &search->tree->lsm->mutex,
+                                                 search->snapshots) &&
             is_free(search, i)) {
             *plan = found;
             add_run(search, i);
@@ -154,8 +156,8 @@ gather_overlapping(struct search *search)
         for (size_t i = 0; i < search->history->count; i++) {
             if (plan->history_count < FI_COMPACTION_HISTORY_MAX && !is_in_plan(plan, i) &&
                 fi_version_run_overlaps(&search->history->runs[i], &plan->lower, &plan->upper) &&
-                !fi_run_history_is_file_skipped(fi_version_file(search->history, i),
-                                                search->views->now)) {
+                !fi_version_history_is_file_skipped(fi_version_file(search->history, i),
+                                                    search->snapshots->now)) {
                 add_run(search, i);
                 has_grown = true;
             }
@@ -191,8 +193,8 @@ static bool
 find_recall(struct search *search)
 {
     for (size_t i = 0; i < search->history->count; i++) {
-        struct fi_run_file *file = fi_version_file(search->history, i);
-        if (!fi_run_history_is_file_skipped(file, search->views->now)) {
+        struct fi_version_file *file = fi_version_file(search->history, i);
+        if (!fi_version_history_is_file_skipped(file, search->snapshots->now)) {
             plan_recall(search, i);
             if (may_run(search)) {
                 return true;
@@ -228,11 +230,12 @@ find_merge_of(struct search *search, unsigned class)
     struct fi_compaction_plan found = {.from = FI_VERSION_HISTORY, .to = FI_VERSION_HISTORY};
     struct fi_compaction_plan *plan = search->plan;
     for (size_t i = search->history->count; i > 0; i--) {
-        struct fi_run_file *file = fi_version_file(search->history, i - 1);
+        struct fi_version_file *file = fi_version_file(search->history, i - 1);
         uint64_t bytes = bytes_of(search, i - 1);
         if (found.history_count < FI_COMPACTION_HISTORY_MAX &&
             bytes < options->run_bytes_target / 2 && class_of(bytes) <= class &&
-            fi_run_history_is_file_skipped(file, search->views->now) && is_free(search, i - 1)) {
+            fi_version_history_is_file_skipped(file, search->snapshots->now) &&
+            is_free(search, i - 1)) {
             *plan = found;
             add_run(search, i - 1);
             found = *plan;
@@ -265,24 +268,24 @@ find_rewriting(struct search *search, bool *out_found, firn_error *err)
     for (size_t i = 0; i < search->history->count && !*out_found; i++) {
         const struct fi_manifest_run *info = &fi_version_file(search->history, i)->info;
         uint64_t mark;
-        int rc = fi_merge_view_mark_of(search->views, info->sequence_min, info->sequence_max, &mark,
-                                       err);
+        int rc = fi_merge_snapshot_mark_of(search->snapshots, info->sequence_min,
+                                           info->sequence_max, &mark, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        *out_found = mark != info->views && is_free(search, i);
+        *out_found = mark != info->snapshots && is_free(search, i);
     }
     return FIRN_OK;
 }
 
 /* ---- all of it ---- */
 
-/* Picks the first of: removing runs that no view reads; bringing versions that now reads back to
- * the last level; merging small runs; and, if no work is urgent, rewriting a run that has something
- * to free. It may run beside the tree's works. The mutex is held. */
+/* Picks the first of: removing runs that no snapshot reads; bringing versions that now reads back
+ * to the last level; merging small runs; and, if no work is urgent, rewriting a run that has
+ * something to free. It may run beside the tree's works. The mutex is held. */
 static int
 history_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
-                    const struct fi_merge_view_map *views, struct fi_compaction_plan *out,
+                    const struct fi_merge_snapshot_map *snapshots, struct fi_compaction_plan *out,
                     bool *out_found, firn_error *err)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
@@ -293,11 +296,11 @@ history_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
         .version = version,
         .history = &version->levels[FI_VERSION_HISTORY],
         .mode = mode,
-        .views = views,
+        .snapshots = snapshots,
         .plan = out,
     };
     *out_found = false;
-    if (search.history->count == 0 || views->now == NULL) {
+    if (search.history->count == 0 || snapshots->now == NULL) {
         return FIRN_OK;
     }
     *out_found = find_removal(&search) || find_recall(&search) || find_merge(&search);
@@ -307,18 +310,19 @@ history_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
                : find_rewriting(&search, out_found, err);
 }
 
-/* Whether a history run that one of the views may read overlaps that run. Runs that no view reads
- * are about to be removed, and compactions ignore them too. The mutex is held. */
+/* Whether a history run that one of the snapshots may read overlaps that run. Runs that no snapshot
+ * reads are about to be removed, and compactions ignore them too. The mutex is held. */
 static bool
 history_is_beside_locked(const struct fi_lsm_tree *tree, const struct fi_version *version,
-                         const struct fi_manifest_run *info, const struct fi_merge_view_map *views)
+                         const struct fi_manifest_run *info,
+                         const struct fi_merge_snapshot_map *snapshots)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
     const struct fi_version_level *history = &version->levels[FI_VERSION_HISTORY];
     for (size_t i = 0; i < history->count; i++) {
         if (fi_version_run_overlaps(&history->runs[i], &info->lower, &info->upper) &&
-            fi_run_history_is_needed_locked(fi_version_file(history, i), &tree->lsm->mutex,
-                                            views)) {
+            fi_version_history_is_needed_locked(fi_version_file(history, i), &tree->lsm->mutex,
+                                                snapshots)) {
             return true;
         }
     }
@@ -350,7 +354,7 @@ has_enough_garbage(const struct fi_manifest_run *info, enum fi_compaction_pick_m
                : garbage >= DENSE_COUNT_MIN && 2 * garbage >= info->entry_count + info->range_count;
 }
 
-/* Whether a rewriting frees something by time alone, under the same views. */
+/* Whether a rewriting frees something by time alone, under the same snapshots. */
 static bool
 expires_enough(const struct fi_manifest_run *info, enum fi_compaction_pick_mode mode,
                uint64_t time_ms)
@@ -370,7 +374,7 @@ fi_compaction_garbage_is_likely_locked(const struct fi_lsm_tree *tree,
     const struct fi_version_level *level = &version->levels[LEVEL_LAST];
     if (version->levels[FI_VERSION_HISTORY].count > 0 || tree->has_gaps ||
         mode != FI_COMPACTION_PICK_DEMANDED) {
-        /* Versions that no view sees any more need not look like garbage. */
+        /* Versions that no snapshot sees any more need not look like garbage. */
         return level->count + version->levels[FI_VERSION_HISTORY].count > 0;
     }
     for (size_t i = 0; i < level->count; i++) {
@@ -385,15 +389,15 @@ fi_compaction_garbage_is_likely_locked(const struct fi_lsm_tree *tree,
  * them. */
 static bool
 is_unseen(const struct fi_manifest_run *info, enum fi_compaction_pick_mode mode,
-          const struct fi_view *now)
+          const struct fi_snapshot *now)
 {
-    if (now == NULL || fi_view_sees_all(now, info->sequence_min, info->sequence_max)) {
+    if (now == NULL || fi_snapshot_sees_all(now, info->sequence_min, info->sequence_max)) {
         return false;
     }
     uint64_t seen = 0;
-    size_t from = fi_view_count_from(now, info->sequence_min);
+    size_t from = fi_snapshot_count_from(now, info->sequence_min);
     for (size_t i = from > 0 ? from - 1 : 0; i < now->count; i++) {
-        struct fi_view_interval interval = fi_view_at(now, i);
+        struct fi_snapshot_interval interval = fi_snapshot_at(now, i);
         uint64_t first = interval.first > info->sequence_min ? interval.first : info->sequence_min;
         uint64_t last = interval.last < info->sequence_max ? interval.last : info->sequence_max;
         if (interval.first > info->sequence_max) {
@@ -409,53 +413,56 @@ is_unseen(const struct fi_manifest_run *info, enum fi_compaction_pick_mode mode,
 /* Whether rewriting a suspect run is worthwhile. */
 static int
 find_use_locked(const struct fi_lsm_tree *tree, const struct fi_version *version,
-                const struct fi_run_file *file, bool has_expired,
-                const struct fi_merge_view_map *views, bool *out, firn_error *err)
+                const struct fi_version_file *file, bool has_expired,
+                const struct fi_merge_snapshot_map *snapshots, bool *out, firn_error *err)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
     const struct fi_manifest_run *info = &file->info;
     uint64_t mark;
-    int rc = fi_merge_view_mark_of(views, info->sequence_min, info->sequence_max, &mark, err);
-    if (history_is_beside_locked(tree, version, info, views)) {
-        mark = fi_merge_view_mark_beside_history(mark);
+    int rc =
+        fi_merge_snapshot_mark_of(snapshots, info->sequence_min, info->sequence_max, &mark, err);
+    if (history_is_beside_locked(tree, version, info, snapshots)) {
+        mark = fi_merge_snapshot_mark_beside_history(mark);
     }
-    *out = rc == FIRN_OK && (mark != info->views || has_expired);
+    *out = rc == FIRN_OK && (mark != info->snapshots || has_expired);
     return rc;
 }
 
 /* Whether rewriting the run may be worthwhile, as far as is cheap to find out. */
 static bool
-is_suspect(const struct fi_run_file *file, enum fi_compaction_pick_mode mode,
-           const struct fi_merge_view_map *views)
+is_suspect(const struct fi_version_file *file, enum fi_compaction_pick_mode mode,
+           const struct fi_merge_snapshot_map *snapshots)
 {
     return has_enough_garbage(&file->info, mode, UINT64_MAX) ||
            mode != FI_COMPACTION_PICK_DEMANDED ||
-           (is_unseen(&file->info, mode, views->now) &&
-            file->useless_for != fi_view_at(views->now, views->now->count - 1).first);
+           (is_unseen(&file->info, mode, snapshots->now) &&
+            file->useless_for != fi_snapshot_at(snapshots->now, snapshots->now->count - 1).first);
 }
 
 static int
-judge_run_locked(const struct fi_lsm_tree *tree, const struct fi_version *version,
-                 struct fi_run_file *file, enum fi_compaction_pick_mode mode,
-                 const struct fi_merge_view_map *views, bool *out, firn_error *err)
+assess_run_locked(const struct fi_lsm_tree *tree, const struct fi_version *version,
+                  struct fi_version_file *file, enum fi_compaction_pick_mode mode,
+                  const struct fi_merge_snapshot_map *snapshots, bool *out, firn_error *err)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
     const struct fi_manifest_run *info = &file->info;
     *out = false;
-    if (!is_suspect(file, mode, views)) {
+    if (!is_suspect(file, mode, snapshots)) {
         return FIRN_OK;
     }
-    bool is_seen = fi_merge_view_mark_sees_all(views, info->sequence_min, info->sequence_max);
-    uint64_t time_ms = fi_merge_view_mark_time_ms(views, info->sequence_min, info->sequence_max);
+    bool is_seen =
+        fi_merge_snapshot_mark_sees_all(snapshots, info->sequence_min, info->sequence_max);
+    uint64_t time_ms =
+        fi_merge_snapshot_mark_time_ms(snapshots, info->sequence_min, info->sequence_max);
     bool has_expired = expires_enough(info, mode, time_ms);
-    bool may_leave = is_unseen(info, mode, views->now);
+    bool may_leave = is_unseen(info, mode, snapshots->now);
     if (!has_enough_garbage(info, mode, time_ms) && !has_expired && !may_leave &&
         (is_seen || mode == FI_COMPACTION_PICK_DEMANDED)) {
         return FIRN_OK;
     }
-    int rc = find_use_locked(tree, version, file, has_expired, views, out, err);
+    int rc = find_use_locked(tree, version, file, has_expired, snapshots, out, err);
     if (rc == FIRN_OK && !*out && may_leave) {
-        file->useless_for = fi_view_at(views->now, views->now->count - 1).first;
+        file->useless_for = fi_snapshot_at(snapshots->now, snapshots->now->count - 1).first;
     }
     return rc;
 }
@@ -484,7 +491,7 @@ find_joint_locked(const struct fi_lsm_tree *tree, const struct fi_version_level 
         uint64_t largest = 0;
         size_t end = i;
         for (; end < level->count; end++) {
-            const struct fi_run_file *file = fi_version_file(level, end);
+            const struct fi_version_file *file = fi_version_file(level, end);
             if (atomic_load_explicit(&file->is_damaged, memory_order_relaxed) ||
                 !may_be_one_locked(tree, bytes + file->info.file_bytes,
                                    rows + file->info.entry_count)) {
@@ -516,7 +523,7 @@ fi_compaction_garbage_has_joint_locked(const struct fi_lsm_tree *tree)
 
 int
 fi_compaction_garbage_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
-                                  const struct fi_merge_view_map *views,
+                                  const struct fi_merge_snapshot_map *snapshots,
                                   struct fi_compaction_plan *out, bool *out_found, firn_error *err)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
@@ -525,8 +532,8 @@ fi_compaction_garbage_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_p
     const struct fi_version_level *level = &version->levels[LEVEL_LAST];
     *out_found = false;
     for (size_t i = 0; i < level->count && !*out_found; i++) {
-        int rc =
-            judge_run_locked(tree, version, fi_version_file(level, i), mode, views, out_found, err);
+        int rc = assess_run_locked(tree, version, fi_version_file(level, i), mode, snapshots,
+                                   out_found, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -536,7 +543,7 @@ fi_compaction_garbage_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_p
         }
     }
     if (!*out_found) {
-        int rc = history_pick_locked(tree, mode, views, out, out_found, err);
+        int rc = history_pick_locked(tree, mode, snapshots, out, out_found, err);
         if (rc != FIRN_OK) {
             return rc;
         }

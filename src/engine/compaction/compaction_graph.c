@@ -30,11 +30,11 @@
  * alone. A run that is compacted before it has a graph passes its forerunner on to the output.
  *
  * Searches walk each graph, so there should be few: a run ends when its graphs are as large as they
- * may be (run_writer.c), smaller ones are merged (compaction_garbage.c), and no graph is built if
- * it and the open graphs would need more memory than may be held, seven eighths of the cache's
- * budget. Graphs may be so large that one can be built while its forerunner and the run's other
- * graphs are open: in larger ones no compaction could take over links. A run may have twice the
- * budget's bytes, so that a table of long texts does not become one run that each compaction
+ * may be (compaction_writer.c), smaller ones are merged (compaction_garbage.c), and no graph is
+ * built if it and the open graphs would need more memory than may be held, seven eighths of the
+ * cache's budget. Graphs may be so large that one can be built while its forerunner and the run's
+ * other graphs are open: in larger ones no compaction could take over links. A run may have twice
+ * the budget's bytes, so that a table of long texts does not become one run that each compaction
  * rewrites. That limits no run of vectors alone: the old and the new graph together take at least
  * half of their bytes.
  *
@@ -69,7 +69,7 @@ struct graph_work {
     /* one of the tree's works, with a version; NULL: there is none */
     struct fi_compaction_work *work;
     struct fi_column_layout *layout;
-    struct fi_run_file *file; /* in the version; NULL: nothing is to be built */
+    struct fi_version_file *file; /* in the version; NULL: nothing is to be built */
     const struct fi_column_graph *graph;
     bool is_over;   /* the run or its tree has gone meanwhile */
     bool has_joint; /* of a tree that was looked at, runs should be merged first */
@@ -96,20 +96,20 @@ is_graph(const struct fi_run *attachment, const struct fi_column_graph *wanted)
 /* Pins the graph of the run, if it has one that can be opened, and no search has found damaged;
  * else NULL. */
 static int
-pin_graph(const struct fi_run_file *file, const struct fi_column_graph *wanted,
-          struct fi_run_file_handle **out, bool *out_is_damaged, firn_error *err)
+pin_graph(const struct fi_version_file *file, const struct fi_column_graph *wanted,
+          struct fi_version_file_handle **out, bool *out_is_damaged, firn_error *err)
 {
     *out = NULL;
     for (size_t i = 0; i < file->info.attachment_count && *out == NULL; i++) {
         int rc = atomic_load_explicit(&file->attachments[i]->is_damaged, memory_order_relaxed)
                      ? FIRN_CORRUPT
-                     : fi_run_file_pin(file->attachments[i], out, err);
+                     : fi_version_file_pin(file->attachments[i], out, err);
         if (rc == FIRN_CORRUPT) {
             *out_is_damaged = true;
         } else if (rc != FIRN_OK) {
             return rc;
         } else if ((*out)->run->kind != &fi_graph_read_kind || !is_graph((*out)->run, wanted)) {
-            fi_run_file_unpin(*out);
+            fi_version_file_unpin(*out);
             *out = NULL;
         }
     }
@@ -117,20 +117,20 @@ pin_graph(const struct fi_run_file *file, const struct fi_column_graph *wanted,
 }
 
 static int
-has_graph(const struct fi_run_file *file, const struct fi_column_graph *wanted, bool *out,
+has_graph(const struct fi_version_file *file, const struct fi_column_graph *wanted, bool *out,
           firn_error *err)
 {
-    struct fi_run_file_handle *pin;
+    struct fi_version_file_handle *pin;
     bool is_damaged;
     int rc = pin_graph(file, wanted, &pin, &is_damaged, err);
     *out = pin != NULL;
-    fi_run_file_unpin(pin);
+    fi_version_file_unpin(pin);
     return rc;
 }
 
 /* Sets *out to the first graph that the run lacks; NULL: none. */
 static int
-find_lacking(const struct fi_run_file *file, const struct fi_column_layout *layout,
+find_lacking(const struct fi_version_file *file, const struct fi_column_layout *layout,
              const struct fi_column_graph **out, firn_error *err)
 {
     *out = NULL;
@@ -181,7 +181,7 @@ fi_compaction_graph_limits_of(const struct fi_lsm *lsm, const struct fi_column_l
 /* ---- which run lacks one ---- */
 
 static bool
-may_have_graphs(const struct fi_run_file *file)
+may_have_graphs(const struct fi_version_file *file)
 {
     return file->info.entry_count >= ROWS_MIN && file->info.entry_count <= FI_GRAPH_ROWS_MAX &&
            !atomic_load_explicit(&file->is_damaged, memory_order_relaxed);
@@ -277,16 +277,16 @@ is_there(const struct graph_work *graph)
 /* ---- what a run inherits ---- */
 
 void
-fi_compaction_graph_inherit(struct fi_lsm *lsm, struct fi_run_file *const *inputs,
+fi_compaction_graph_inherit(struct fi_lsm *lsm, struct fi_version_file *const *inputs,
                             size_t input_count, const struct fi_compaction_output *output)
 {
     fi_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < output->count; i++) {
-        struct fi_run_file *file = output->runs[i].file;
+        struct fi_version_file *file = output->runs[i].file;
         const struct fi_manifest_run *info = &file->info;
-        struct fi_run_file *best = NULL;
+        struct fi_version_file *best = NULL;
         for (size_t j = 0; j < input_count && may_have_graphs(file); j++) {
-            struct fi_run_file *input = inputs[j];
+            struct fi_version_file *input = inputs[j];
             input = input->info.attachment_count > 0 ? input : input->forerunner;
             /* If the input was cut into pieces, too many of its nodes are gone. */
             if (input != NULL && input->info.entry_count / 2 <= info->entry_count &&
@@ -298,29 +298,29 @@ fi_compaction_graph_inherit(struct fi_lsm *lsm, struct fi_run_file *const *input
         }
         if (best != NULL && output->runs[i].level < FI_VERSION_LEVELS) {
             DCHECK(file->forerunner == NULL && best != file);
-            fi_run_file_ref(best);
+            fi_version_file_ref(best);
             file->forerunner = best;
         }
     }
     fi_os_mutex_unlock(&lsm->mutex);
 }
 
-static struct fi_run_file *
-take_forerunner(struct fi_lsm *lsm, struct fi_run_file *file)
+static struct fi_version_file *
+take_forerunner(struct fi_lsm *lsm, struct fi_version_file *file)
 {
     fi_os_mutex_lock(&lsm->mutex);
-    struct fi_run_file *forerunner = file->forerunner;
+    struct fi_version_file *forerunner = file->forerunner;
     file->forerunner = NULL;
     fi_os_mutex_unlock(&lsm->mutex);
     return forerunner;
 }
 
 static void
-drop_forerunner(struct fi_lsm *lsm, struct fi_run_file *file)
+drop_forerunner(struct fi_lsm *lsm, struct fi_version_file *file)
 {
-    struct fi_run_file *forerunner = take_forerunner(lsm, file);
+    struct fi_version_file *forerunner = take_forerunner(lsm, file);
     if (forerunner != NULL) {
-        fi_run_file_unref(forerunner);
+        fi_version_file_unref(forerunner);
     }
 }
 
@@ -334,9 +334,9 @@ drop_forerunners(struct fi_lsm *lsm)
             atomic_load_explicit(&lsm->trees[i]->state, memory_order_relaxed)->version;
         for (unsigned level = 0; level < FI_VERSION_LEVELS; level++) {
             for (size_t k = 0; k < version->levels[level].count; k++) {
-                struct fi_run_file *file = fi_version_file(&version->levels[level], k);
+                struct fi_version_file *file = fi_version_file(&version->levels[level], k);
                 if (file->forerunner != NULL) {
-                    fi_run_file_unref(file->forerunner);
+                    fi_version_file_unref(file->forerunner);
                     file->forerunner = NULL;
                 }
             }
@@ -393,7 +393,7 @@ note_layout(struct graph_work *graph)
 
 /* Finds a graph to build; graph->work is NULL if there is none. */
 static int
-find(struct graph_work *graph, const struct fi_lsm_tree *wanted, firn_error *err)
+compaction_graph_find(struct graph_work *graph, const struct fi_lsm_tree *wanted, firn_error *err)
 {
     const struct fi_lsm_host *host = &graph->lsm->options.host;
     uint64_t id = 0;
@@ -424,7 +424,7 @@ fi_compaction_graph_is_due(struct fi_lsm *lsm, bool *out, firn_error *err)
     if (lsm->options.is_read_only || lsm->options.host.take_layout == NULL) {
         return FIRN_OK;
     }
-    int rc = find(&graph, NULL, err);
+    int rc = compaction_graph_find(&graph, NULL, err);
     *out = graph.work != NULL || graph.has_joint;
     let_go(&graph);
     return rc;
@@ -450,7 +450,7 @@ watch_told(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
         watch->graph->is_over = true;
         return fi_error_set(err, FIRN_CANCELLED, "the run of a graph goes");
     }
-    return fi_step_tell(watch->step, 0, bytes, err);
+    return fi_step_report(watch->step, 0, bytes, err);
 }
 
 static void
@@ -468,13 +468,13 @@ write_graph(const struct graph_work *graph, const struct fi_graph_source *source
             const struct fi_graph_build_options *options, struct fi_run_attachment *out,
             firn_error *err)
 {
-    char name[FI_RUN_FILE_NAME_SIZE];
+    char name[FI_VERSION_FILE_NAME_SIZE];
     struct fi_graph *built = NULL;
     int rc;
     FI_TRY(fi_graph_build(source, options, &built, err));
     out->number = fi_lsm_take_number(graph->lsm);
     out->kind = (uint8_t)fi_graph_read_kind.file_kind;
-    fi_run_file_name(out->number, &fi_graph_read_kind, name);
+    fi_version_file_name(out->number, &fi_graph_read_kind, name);
     rc = fi_graph_write(built, source, graph->lsm->runs_dir, name, &out->file_bytes, &out->identity,
                         err);
     note_build(graph->lsm, fi_graph_build_counts_of(built));
@@ -486,15 +486,15 @@ out:
 /* The graph whose links may be taken over: *out is valid until *out_pin is unpinned and the file
  * released. */
 static int
-pin_old(const struct graph_work *graph, struct fi_run_file **out_file,
-        struct fi_run_file_handle **out_pin, const struct fi_graph **out, firn_error *err)
+pin_old(const struct graph_work *graph, struct fi_version_file **out_file,
+        struct fi_version_file_handle **out_pin, const struct fi_graph **out, firn_error *err)
 {
     struct fi_lsm *lsm = graph->lsm;
     bool is_damaged = false;
     fi_os_mutex_lock(&lsm->mutex);
     *out_file = graph->file->forerunner;
     if (*out_file != NULL) {
-        fi_run_file_ref(*out_file);
+        fi_version_file_ref(*out_file);
     }
     fi_os_mutex_unlock(&lsm->mutex);
     if (*out_file == NULL) {
@@ -513,7 +513,7 @@ pin_old(const struct graph_work *graph, struct fi_run_file **out_file,
 
 /* Holds memory for building; if there is too little, without the forerunner. */
 static bool
-hold(const struct graph_work *graph, uint64_t bytes)
+compaction_graph_hold(const struct graph_work *graph, uint64_t bytes)
 {
     struct fi_block_cache *cache = graph->lsm->files.env.cache;
     if (bytes > SIZE_MAX || fi_block_cache_hold_graph(cache, (size_t)bytes)) {
@@ -532,14 +532,14 @@ make_graph(struct graph_work *graph, const struct fi_compaction_graph_options *o
     struct fi_block_cache *cache = graph->lsm->files.env.cache;
     struct watch watch = {.graph = graph, .step = options->step};
     const struct fi_step step = {watch_told, &watch};
-    struct fi_run_file_handle *pin = NULL;
-    struct fi_run_file *old = NULL;
-    struct fi_run_file_handle *old_pin = NULL;
+    struct fi_version_file_handle *pin = NULL;
+    struct fi_version_file *old = NULL;
+    struct fi_version_file_handle *old_pin = NULL;
     struct fi_lsm_vectors vectors = {.run = NULL};
     size_t held = 0;
     int rc;
     *out = (struct fi_run_attachment){.number = 0};
-    FI_TRY(fi_run_file_pin(graph->file, &pin, err));
+    FI_TRY(fi_version_file_pin(graph->file, &pin, err));
     rc = fi_lsm_vectors_init(&vectors, pin->run, graph->graph->column, err);
     if (rc != FIRN_OK) {
         rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* the run is older than the column */
@@ -557,7 +557,7 @@ make_graph(struct graph_work *graph, const struct fi_compaction_graph_options *o
         .threads = options->threads,
         .step = &step};
     uint64_t bytes = fi_graph_build_bytes(&build.parameters, source.rows);
-    if (!hold(graph, bytes)) {
+    if (!compaction_graph_hold(graph, bytes)) {
         goto out;
     }
     held = (size_t)bytes;
@@ -571,10 +571,10 @@ out:
         out->number = 0;
     }
     fi_lsm_vectors_deinit(&vectors);
-    fi_run_file_unpin(pin);
-    fi_run_file_unpin(old_pin);
+    fi_version_file_unpin(pin);
+    fi_version_file_unpin(old_pin);
     if (old != NULL) {
-        fi_run_file_unref(old);
+        fi_version_file_unref(old);
     }
     if (held > 0) {
         fi_block_cache_hold_release(cache, held);
@@ -603,7 +603,7 @@ is_at_its_level(const struct graph_work *graph)
 {
     bool is_found = false;
     fi_os_mutex_lock(&graph->lsm->mutex);
-    const struct fi_lsm_state *state =
+    const struct fi_lsm_superversion *state =
         atomic_load_explicit(&graph->work->tree->state, memory_order_relaxed);
     const struct fi_version_level *level = &state->version->levels[graph->work->plan.from];
     for (size_t i = 0; i < level->count && !is_found; i++) {
@@ -614,10 +614,10 @@ is_at_its_level(const struct graph_work *graph)
 }
 
 static int
-install(const struct graph_work *graph, struct fi_run_file *attached, bool *out_is_certain,
-        firn_error *err)
+compaction_graph_install(const struct graph_work *graph, struct fi_version_file *attached,
+                         bool *out_is_certain, firn_error *err)
 {
-    struct fi_run_file *const removed[1] = {graph->file};
+    struct fi_version_file *const removed[1] = {graph->file};
     const struct fi_version_added added[1] = {{attached, graph->work->plan.from}};
     const struct fi_lsm_install_change change = {.tree = graph->work->tree,
                                                  .removed = removed,
@@ -630,32 +630,33 @@ install(const struct graph_work *graph, struct fi_run_file *attached, bool *out_
 }
 
 static int
-attach(const struct graph_work *graph, const struct fi_run_attachment *attachment, firn_error *err)
+compaction_graph_attach(const struct graph_work *graph, const struct fi_run_attachment *attachment,
+                        firn_error *err)
 {
-    struct fi_run_file *attached = NULL;
+    struct fi_version_file *attached = NULL;
     bool is_certain = true;
     bool is_attached = false;
     int rc = FIRN_OK;
     if (!take_run(graph)) {
         goto out;
     }
-    attached = fi_run_file_create_attached(graph->file, attachment);
+    attached = fi_version_file_create_attached(graph->file, attachment);
     if (attached == NULL) {
         rc = fi_error_no_memory(err, "a graph");
         goto out;
     }
     attached->forerunner = take_forerunner(graph->lsm, graph->file); /* for other graphs */
-    rc = install(graph, attached, &is_certain, err);
+    rc = compaction_graph_install(graph, attached, &is_certain, err);
     is_attached = rc == FIRN_OK;
     if (is_attached) {
-        fi_run_file_succeed(graph->file, attached);
+        fi_version_file_succeed(graph->file, attached);
     }
 out:
     if (!is_attached && is_certain) {
-        fi_run_writer_remove(graph->lsm, &fi_graph_read_kind, attachment->number);
+        fi_compaction_remove_file(graph->lsm, &fi_graph_read_kind, attachment->number);
     }
     if (attached != NULL) {
-        fi_run_file_unref(attached);
+        fi_version_file_unref(attached);
     }
     return rc;
 }
@@ -671,14 +672,14 @@ fi_compaction_graph_build(struct fi_lsm *lsm, const struct fi_compaction_graph_o
     if (lsm->options.is_read_only || lsm->options.host.take_layout == NULL) {
         return FIRN_OK;
     }
-    FI_TRY(find(&graph, options->tree, err));
+    FI_TRY(compaction_graph_find(&graph, options->tree, err));
     if (graph.work == NULL) {
         goto out;
     }
     *out_did = true;
     rc = make_graph(&graph, options, &attachment, err);
     if (rc == FIRN_OK && attachment.number != 0) {
-        rc = attach(&graph, &attachment, err);
+        rc = compaction_graph_attach(&graph, &attachment, err);
     } else if (rc == FIRN_CORRUPT || (rc == FIRN_OK && !graph.is_over)) {
         note_seen(&graph);
     }

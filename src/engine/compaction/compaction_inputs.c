@@ -4,14 +4,14 @@
  * merge, their range deletes, and where there may be other versions of the keys.
  *
  * Covered runs. A run is not read if range deletes of other inputs hide all of its entries from
- * every live view: the rule of merge.h would drop every version. What MANIFEST says of the run is
- * enough to decide this, so a compaction can drop a run that is missing or damaged, and a range
+ * every live snapshot: the rule of merge.h would drop every version. What MANIFEST says of the run
+ * is enough to decide this, so a compaction can drop a run that is missing or damaged, and a range
  * delete frees large runs at once.
  *
  * (I1) A run counts as covered only if range deletes that are newer than all of its versions
- *      (sequence_max) together contain all of its keys ([lower, upper)), and each live view that
- *      sees any of its sequences sees each of these range deletes. The run's own range deletes lie
- *      within its bounds, so what they hide is hidden without them, too.
+ *      (sequence_max) together contain all of its keys ([lower, upper)), and each live snapshot
+ *      that sees any of its sequences sees each of these range deletes. The run's own range deletes
+ *      lie within its bounds, so what they hide is hidden without them, too.
  * (I2) The range deletes are in runs that MANIFEST names, so they survive a crash after the covered
  *      run is gone. (Not checked: a compaction has no other inputs.)
  *
@@ -36,7 +36,7 @@ fi_compaction_inputs_deinit(struct fi_compaction_inputs *inputs)
 {
     fi_merge_destroy(inputs->merge);
     for (size_t i = 0; i < inputs->range_set_count; i++) {
-        fi_run_file_unpin(inputs->pins[i]);
+        fi_version_file_unpin(inputs->pins[i]);
     }
     fi_free(inputs->sources);
     fi_free(inputs->files);
@@ -59,19 +59,19 @@ fi_compaction_inputs_list(const struct fi_compaction_work *work,
     for (unsigned level = plan->from; level <= plan->to; level++) {
         count += plan->end[level] - plan->begin[level];
     }
-    inputs->files = fi_alloc_array(count, sizeof(struct fi_run_file *));
+    inputs->files = fi_alloc_array(count, sizeof(struct fi_version_file *));
     inputs->sources = fi_alloc_array(count, sizeof *inputs->sources);
-    inputs->pins = fi_alloc_array(count, sizeof(struct fi_run_file_handle *));
+    inputs->pins = fi_alloc_array(count, sizeof(struct fi_version_file_handle *));
     inputs->ranges = fi_alloc_array(count, sizeof(struct fi_range_set *));
-    inputs->unread = fi_alloc_array(count, sizeof(struct fi_run_file *));
-    inputs->covered = fi_alloc_array(count, sizeof(struct fi_run_file *));
+    inputs->unread = fi_alloc_array(count, sizeof(struct fi_version_file *));
+    inputs->covered = fi_alloc_array(count, sizeof(struct fi_version_file *));
     if (inputs->files == NULL || inputs->sources == NULL || inputs->pins == NULL ||
         inputs->ranges == NULL || inputs->unread == NULL || inputs->covered == NULL) {
         return fi_error_no_memory(err, "the inputs of a compaction");
     }
     for (unsigned level = plan->from; level <= plan->to; level++) {
         for (size_t i = plan->begin[level]; i < plan->end[level]; i++) {
-            struct fi_run_file *file = fi_version_file(&work->version->levels[level], i);
+            struct fi_version_file *file = fi_version_file(&work->version->levels[level], i);
             inputs->files[inputs->file_count++] = file;
             inputs->bytes += fi_manifest_run_bytes(&file->info);
             inputs->entries += file->info.entry_count;
@@ -82,7 +82,7 @@ fi_compaction_inputs_list(const struct fi_compaction_work *work,
     for (unsigned i = 0; i < plan->history_count; i++) {
         DCHECK(plan->history[i] < history->count);
         DCHECK(i == 0 || plan->history[i - 1] < plan->history[i]);
-        struct fi_run_file *file = fi_version_file(history, plan->history[i]);
+        struct fi_version_file *file = fi_version_file(history, plan->history[i]);
         inputs->files[inputs->file_count++] = file;
         inputs->bytes += fi_manifest_run_bytes(&file->info);
     }
@@ -93,10 +93,10 @@ fi_compaction_inputs_list(const struct fi_compaction_work *work,
 /* ---- range deletes, and what they cover ---- */
 
 static int
-add_ranges_of(struct fi_compaction_inputs *inputs, struct fi_run_file *file, firn_error *err)
+add_ranges_of(struct fi_compaction_inputs *inputs, struct fi_version_file *file, firn_error *err)
 {
-    struct fi_run_file_handle *pin;
-    int rc = fi_run_file_pin(file, &pin, err);
+    struct fi_version_file_handle *pin;
+    int rc = fi_version_file_pin(file, &pin, err);
     if (rc == FIRN_OK) {
         inputs->pins[inputs->range_set_count] = pin;
         inputs->ranges[inputs->range_set_count++] = pin->run->kind->ranges(pin->run);
@@ -110,7 +110,7 @@ add_ranges(struct fi_compaction_inputs *inputs, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < inputs->file_count; i++) {
-        struct fi_run_file *file = inputs->files[i];
+        struct fi_version_file *file = inputs->files[i];
         rc = file->info.range_count > 0 ? add_ranges_of(inputs, file, err) : FIRN_OK;
         if (fi_compaction_inputs_is_damage(rc)) {
             inputs->unread[inputs->unread_count++] = file;
@@ -126,12 +126,12 @@ add_ranges(struct fi_compaction_inputs *inputs, firn_error *err)
 /* Range deletes that make a run superfluous, as spans of keys. */
 struct covering {
     const struct fi_manifest_run *run;
-    const struct fi_merge_view_map *views;
+    const struct fi_merge_snapshot_map *snapshots;
     struct fi_compaction_span spans[COVERING_MAX];
     size_t count;
 };
 
-/* All views that see anything of the run must see the range delete. */
+/* All snapshots that see anything of the run must see the range delete. */
 static int
 note_range(void *ctx, const struct fi_range *range, firn_error *err)
 {
@@ -144,7 +144,7 @@ note_range(void *ctx, const struct fi_range *range, firn_error *err)
     };
     (void)err;
     if (range->sequence <= covering->run->sequence_max ||
-        fi_run_history_is_group_needed(&superseded, covering->views)) {
+        fi_version_history_is_group_needed(&superseded, covering->snapshots)) {
         return FIRN_OK;
     }
     if (covering->count == COVERING_MAX) {
@@ -165,7 +165,7 @@ compare_spans(const void *a, const void *b)
 
 /* Whether the spans, together, contain all keys of the run. */
 static bool
-covers(struct covering *covering)
+compaction_inputs_covers(struct covering *covering)
 {
     firn_slice at = covering->run->lower; /* they contain the keys of the run before it */
     fi_sort(covering->spans, covering->count, sizeof *covering->spans, compare_spans);
@@ -180,12 +180,12 @@ covers(struct covering *covering)
 }
 
 static int
-find_covered(struct fi_compaction_inputs *inputs, const struct fi_merge_view_map *views,
+find_covered(struct fi_compaction_inputs *inputs, const struct fi_merge_snapshot_map *snapshots,
              firn_error *err)
 {
     for (size_t i = 0; inputs->range_set_count > 0 && i < inputs->file_count; i++) {
         const struct fi_manifest_run *run = &inputs->files[i]->info;
-        struct covering covering = {.run = run, .views = views};
+        struct covering covering = {.run = run, .snapshots = snapshots};
         int rc = FIRN_OK;
         for (size_t set = 0; set < inputs->range_set_count && rc == FIRN_OK; set++) {
             rc = fi_range_set_visit(inputs->ranges[set], &run->lower, &run->upper, note_range,
@@ -194,7 +194,7 @@ find_covered(struct fi_compaction_inputs *inputs, const struct fi_merge_view_map
         if (rc != FIRN_OK && rc != FIRN_LIMIT) {
             return rc;
         }
-        if (covers(&covering)) {
+        if (compaction_inputs_covers(&covering)) {
             inputs->covered[inputs->covered_count++] = inputs->files[i];
             inputs->bytes -= fi_manifest_run_bytes(run);
         }
@@ -203,7 +203,7 @@ find_covered(struct fi_compaction_inputs *inputs, const struct fi_merge_view_map
 }
 
 static bool
-is_covered(void *ctx, const struct fi_run_file *file)
+is_covered(void *ctx, const struct fi_version_file *file)
 {
     const struct fi_compaction_inputs *inputs = ctx;
     for (size_t i = 0; i < inputs->covered_count; i++) {
@@ -283,9 +283,10 @@ add_level(const struct fi_compaction_work *work, unsigned level,
 }
 
 /* The history runs that may overlap the output; for an output into history, all of them. They count
- * as below the output. Runs that no view reads are ignored, as they are about to be removed. */
+ * as below the output. Runs that no snapshot reads are ignored, as they are about to be removed. */
 static void
-add_between_locked(const struct fi_compaction_work *work, const struct fi_merge_view_map *views,
+add_between_locked(const struct fi_compaction_work *work,
+                   const struct fi_merge_snapshot_map *snapshots,
                    struct fi_compaction_inputs *inputs)
 {
     fi_os_mutex_assert_held(&work->lsm->mutex);
@@ -301,7 +302,7 @@ add_between_locked(const struct fi_compaction_work *work, const struct fi_merge_
         if (at < plan->history_count && plan->history[at] == i) {
             at++;
         } else if (fi_version_run_overlaps(run, &plan->lower, &plan->upper) &&
-                   fi_run_history_is_needed_locked(run->run, &work->lsm->mutex, views)) {
+                   fi_version_history_is_needed_locked(run->run, &work->lsm->mutex, snapshots)) {
             inputs->between[inputs->between_count++] =
                 (struct fi_compaction_between){{run->lower, run->upper}, run->sequence_max};
         }
@@ -314,7 +315,7 @@ add_between_locked(const struct fi_compaction_work *work, const struct fi_merge_
 
 /* The runs below the output. */
 static int
-add_older(const struct fi_compaction_work *work, const struct fi_merge_view_map *views,
+add_older(const struct fi_compaction_work *work, const struct fi_merge_snapshot_map *snapshots,
           struct fi_compaction_inputs *inputs, firn_error *err)
 {
     const struct fi_compaction_plan *plan = &work->plan;
@@ -325,7 +326,7 @@ add_older(const struct fi_compaction_work *work, const struct fi_merge_view_map 
         return fi_error_no_memory(err, "the inputs of a compaction");
     }
     fi_os_mutex_lock(&work->lsm->mutex);
-    add_between_locked(work, views, inputs);
+    add_between_locked(work, snapshots, inputs);
     fi_os_mutex_unlock(&work->lsm->mutex);
     for (unsigned number = plan->to + 1; number < FI_VERSION_LEVELS; number++) {
         const struct fi_version_level *level = &work->version->levels[number];
@@ -343,14 +344,14 @@ add_older(const struct fi_compaction_work *work, const struct fi_merge_view_map 
 
 int
 fi_compaction_inputs_open(const struct fi_compaction_work *work,
-                          const struct fi_merge_view_map *views,
+                          const struct fi_merge_snapshot_map *snapshots,
                           struct fi_compaction_inputs *inputs, firn_error *err)
 {
     FI_TRY_RETURN(fi_compaction_inputs_list(work, inputs, err));
     FI_TRY_RETURN(add_ranges(inputs, err));
-    FI_TRY_RETURN(find_covered(inputs, views, err));
+    FI_TRY_RETURN(find_covered(inputs, snapshots, err));
     FI_TRY_RETURN(add_unread(inputs, err));
-    FI_TRY_RETURN(add_older(work, views, inputs, err));
+    FI_TRY_RETURN(add_older(work, snapshots, inputs, err));
     FI_TRY_RETURN(fi_merge_create(&inputs->merge, err));
     for (unsigned level = work->plan.from; level <= work->plan.to; level++) {
         FI_TRY_RETURN(add_level(work, level, inputs, err));

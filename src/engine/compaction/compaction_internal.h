@@ -10,7 +10,7 @@
 #include "lsm/lsm_handle.h"
 #include "memtable/memtable.h"
 #include "merge/merge.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 
 /* At most this many history runs go into one compaction. */
 enum { FI_COMPACTION_HISTORY_MAX = 64 };
@@ -34,7 +34,7 @@ struct fi_compaction_plan {
     size_t end[FI_VERSION_LEVELS_ALL];
     uint32_t history[FI_COMPACTION_HISTORY_MAX]; /* indexes in the level, ascending */
     unsigned history_count;
-    bool is_removal;  /* of history runs that no view reads: nothing needs to be written */
+    bool is_removal;  /* of history runs that no snapshot reads: nothing needs to be written */
     firn_slice lower; /* of all of them; the bytes belong to their files */
     firn_slice upper;
     bool is_move;     /* nothing needs to be written */
@@ -74,20 +74,20 @@ struct fi_lsm_graph_limits fi_compaction_graph_limits_of(const struct fi_lsm *ls
 bool fi_compaction_garbage_has_joint_locked(const struct fi_lsm_tree *tree);
 /* For runs that are not installed yet: notes for each the input whose graphs may be taken over. */
 struct fi_compaction_output;
-void fi_compaction_graph_inherit(struct fi_lsm *lsm, struct fi_run_file *const *inputs,
+void fi_compaction_graph_inherit(struct fi_lsm *lsm, struct fi_version_file *const *inputs,
                                  size_t input_count, const struct fi_compaction_output *output);
 
-/* The live views, for one work. Zeroed: none are taken. */
-struct fi_compaction_work_views {
-    struct fi_view_list list; /* the host's */
-    struct fi_merge_view_map map;
+/* The live snapshots, for one work. Zeroed: none are taken. */
+struct fi_compaction_work_snapshots {
+    struct fi_snapshot_list list; /* the host's */
+    struct fi_merge_snapshot_map map;
     bool is_taken;
 };
-FIRN_MUST_CHECK int fi_compaction_work_take_views(const struct fi_compaction_work *work,
-                                                  struct fi_compaction_work_views *out,
-                                                  firn_error *err);
-void fi_compaction_work_release_views(const struct fi_compaction_work *work,
-                                      struct fi_compaction_work_views *views);
+FIRN_MUST_CHECK int fi_compaction_work_take_snapshots(const struct fi_compaction_work *work,
+                                                      struct fi_compaction_work_snapshots *out,
+                                                      firn_error *err);
+void fi_compaction_work_release_snapshots(const struct fi_compaction_work *work,
+                                          struct fi_compaction_work_snapshots *snapshots);
 
 /* The target sizes of levels. */
 struct fi_compaction_pick_targets {
@@ -164,9 +164,9 @@ fi_compaction_pick_garbage_of(const struct fi_manifest_run *info)
 enum { FI_COMPACTION_ADOPT_SEGMENTS_MAX = 16 };
 
 struct fi_compaction_adopt_segment {
-    uint64_t number;          /* of the segment */
-    uint64_t bytes;           /* of its values that a run may refer to, as far as counted */
-    struct fi_run_file *file; /* NULL: it was not adopted */
+    uint64_t number;              /* of the segment */
+    uint64_t bytes;               /* of its values that a run may refer to, as far as counted */
+    struct fi_version_file *file; /* NULL: it was not adopted */
 };
 
 /* In the caller's memory. */
@@ -181,8 +181,8 @@ struct fi_compaction_adopt {
 void fi_compaction_adopt_begin(const struct fi_compaction_work *work,
                                struct fi_compaction_adopt *out);
 /* The file that a value's segment has become; NULL: none. */
-struct fi_run_file *fi_compaction_adopt_find(const struct fi_compaction_adopt *adopt,
-                                             const struct fi_memtable_logged *logged);
+struct fi_version_file *fi_compaction_adopt_find(const struct fi_compaction_adopt *adopt,
+                                                 const struct fi_memtable_logged *logged);
 /* Releases the files. */
 void fi_compaction_adopt_end(struct fi_compaction_adopt *adopt);
 
@@ -206,13 +206,13 @@ struct fi_compaction_values_options {
 /* In the caller's memory. */
 struct fi_compaction_values {
     struct fi_compaction_values_options options;
-    struct fi_run_placer placer;    /* has the address of this */
-    struct fi_value_writer *writer; /* NULL: no file is open */
-    struct fi_run_file *file;       /* that it writes */
-    struct fi_hash_map tallies;     /* of all files referred to; see compaction_values.c */
-    struct fi_buf written;          /* of struct fi_run_file *, each counted: own files */
-    struct fi_buf references;       /* of struct fi_manifest_reference, for list */
-    struct fi_buf stored;           /* the value of the last placed entry */
+    struct fi_run_placer placer;        /* has the address of this */
+    struct fi_run_value_writer *writer; /* NULL: no file is open */
+    struct fi_version_file *file;       /* that it writes */
+    struct fi_hash_map tallies;         /* of all files referred to; see compaction_values.c */
+    struct fi_buf written;              /* of struct fi_version_file *, each counted: own files */
+    struct fi_buf references;           /* of struct fi_manifest_reference, for list */
+    struct fi_buf stored;               /* the value of the last placed entry */
     struct fi_buf moved;
     uint64_t bytes; /* of finished files */
 };
@@ -228,7 +228,7 @@ FIRN_MUST_CHECK int fi_compaction_values_place(struct fi_compaction_values *outp
 FIRN_MUST_CHECK int fi_compaction_values_list(struct fi_compaction_values *output,
                                               struct fi_manifest_run *info, firn_error *err);
 /* Gives the run's file, which was made with that info, its value files. */
-void fi_compaction_values_hold(struct fi_compaction_values *output, struct fi_run_file *run);
+void fi_compaction_values_hold(struct fi_compaction_values *output, struct fi_version_file *run);
 /* Makes all value files durable, or leaves that to the publisher. Records the contents of the files
  * in the runs, which no edit names yet. */
 FIRN_MUST_CHECK int fi_compaction_values_finish(struct fi_compaction_values *output,
@@ -237,7 +237,7 @@ FIRN_MUST_CHECK int fi_compaction_values_finish(struct fi_compaction_values *out
 /* Releases the files: those that no run refers to, even an unfinished one, are removed. */
 void fi_compaction_values_end(struct fi_compaction_values *output);
 
-/* ==== run_writer.c: writing a run, until it can be installed ==== */
+/* ==== compaction_writer.c: writing a run, until it can be installed ==== */
 
 /* Runs that were written and are not installed yet. In the caller's memory; zeroed at first. */
 struct fi_compaction_output {
@@ -249,7 +249,7 @@ struct fi_compaction_output {
 };
 
 /* Zeroed: no run is open. One thread. Must not be moved in memory while a run is open. */
-struct fi_run_writer {
+struct fi_compaction_writer {
     struct fi_lsm *lsm;
     const struct fi_run_kind *kind;
     struct fi_run_builder *builder;          /* NULL: no run is open */
@@ -262,46 +262,55 @@ struct fi_run_writer {
 
 /* Opens a file with the next number for a run of that kind. tree: the tree that the run is for;
  * NULL: none, and the kind has no layout. Requires: no run is open. */
-FIRN_MUST_CHECK int fi_run_writer_begin(struct fi_run_writer *writer, struct fi_lsm *lsm,
-                                        const struct fi_run_kind *kind,
-                                        const struct fi_lsm_tree *tree,
-                                        const struct fi_run_builder_options *options,
-                                        firn_error *err);
+FIRN_MUST_CHECK int fi_compaction_writer_begin(struct fi_compaction_writer *writer,
+                                               struct fi_lsm *lsm, const struct fi_run_kind *kind,
+                                               const struct fi_lsm_tree *tree,
+                                               const struct fi_run_builder_options *options,
+                                               firn_error *err);
 /* Whether the open run should end before the next entry; false if no run is open. */
-bool fi_run_writer_is_full(const struct fi_run_writer *writer, uint64_t bytes_target);
+bool fi_compaction_writer_is_full(const struct fi_compaction_writer *writer, uint64_t bytes_target);
 /* Adds a placed entry to the open run: its value may be in a value file. */
-FIRN_MUST_CHECK int fi_run_writer_add(struct fi_run_writer *writer, const struct fi_entry *entry,
-                                      const struct fi_entry *placed, firn_error *err);
+FIRN_MUST_CHECK int fi_compaction_writer_add(struct fi_compaction_writer *writer,
+                                             const struct fi_entry *entry,
+                                             const struct fi_entry *placed, firn_error *err);
 /* Adds rows to the open run. Requires: its kind takes them. */
-FIRN_MUST_CHECK int fi_run_writer_add_columns(struct fi_run_writer *writer,
-                                              const struct fi_run_columns *columns,
-                                              firn_error *err);
+FIRN_MUST_CHECK int fi_compaction_writer_add_columns(struct fi_compaction_writer *writer,
+                                                     const struct fi_run_columns *columns,
+                                                     firn_error *err);
 /* Adds a batch to the open run and moves the batch's cursor past it. Requires: run and cursor are
  * of one kind. */
-FIRN_MUST_CHECK int fi_run_writer_add_from(struct fi_run_writer *writer,
-                                           const struct fi_run_batch *batch, firn_error *err);
+FIRN_MUST_CHECK int fi_compaction_writer_add_from(struct fi_compaction_writer *writer,
+                                                  const struct fi_run_batch *batch,
+                                                  firn_error *err);
 /* Records the origin in the open run (NULL: it belongs to no tree) and finishes the run. The caller
  * deinits *out, which must be zeroed before. After a failure the run is still open. */
-FIRN_MUST_CHECK int fi_run_writer_end(struct fi_run_writer *writer, struct fi_lsm_origin *origin,
-                                      bool is_last, struct fi_run_summary *out, firn_error *err);
+FIRN_MUST_CHECK int fi_compaction_writer_end(struct fi_compaction_writer *writer,
+                                             struct fi_lsm_origin *origin, bool is_last,
+                                             struct fi_run_summary *out, firn_error *err);
 /* Removes the open run, if any. */
-void fi_run_writer_abandon(struct fi_run_writer *writer);
+void fi_compaction_writer_abandon(struct fi_compaction_writer *writer);
 /* What MANIFEST will say about the run that was finished last, as far as its builder knows: the
  * caller adds the level and what else the tree knows. Borrows the bounds of the summary. */
-struct fi_manifest_run fi_run_writer_info(const struct fi_run_writer *writer,
-                                          const struct fi_run_summary *summary);
+struct fi_manifest_run fi_compaction_writer_info(const struct fi_compaction_writer *writer,
+                                                 const struct fi_run_summary *summary);
 /* Room for one more run in the output. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int fi_run_writer_reserve(struct fi_compaction_output *out, firn_error *err);
+FIRN_MUST_CHECK int fi_compaction_writer_reserve(struct fi_compaction_output *out, firn_error *err);
 /* Adds the finished run, with its references, to the output. Requires: the output has room. */
-FIRN_MUST_CHECK int fi_run_writer_take(const struct fi_run_writer *writer,
-                                       struct fi_manifest_run *info, uint64_t cache_file,
-                                       struct fi_compaction_values *values,
-                                       struct fi_compaction_output *out, firn_error *err);
+FIRN_MUST_CHECK int fi_compaction_writer_take(const struct fi_compaction_writer *writer,
+                                              struct fi_manifest_run *info, uint64_t cache_file,
+                                              struct fi_compaction_values *values,
+                                              struct fi_compaction_output *out, firn_error *err);
 /* Removes the finished run and its attachments, which no edit names. */
-void fi_run_writer_discard(const struct fi_run_writer *writer,
-                           const struct fi_run_summary *summary);
+void fi_compaction_writer_discard(const struct fi_compaction_writer *writer,
+                                  const struct fi_run_summary *summary);
 /* Removes a finished file that no edit names. */
-void fi_run_writer_remove(struct fi_lsm *lsm, const struct fi_run_kind *kind, uint64_t number);
+static inline void
+fi_compaction_remove_file(struct fi_lsm *lsm, const struct fi_run_kind *kind, uint64_t number)
+{
+    char name[FI_VERSION_FILE_NAME_SIZE];
+    fi_version_file_name(number, kind, name);
+    FI_RULES_IGNORE(fi_os_remove_file(lsm->runs_dir, name, NULL));
+}
 
 /* ==== what a compaction reads (compaction_inputs.c) ==== */
 
@@ -309,25 +318,26 @@ struct fi_compaction_inputs {
     struct fi_merge *merge;
     struct fi_version_source *sources; /* at most one for each input */
     size_t source_count;
-    struct fi_run_file **files;
+    struct fi_version_file **files;
     size_t file_count;
     uint64_t bytes;
     uint64_t entries;       /* of levels, history left out */
     uint64_t entries_above; /* of levels above the output's */
     uint64_t found;         /* what readers look for: see struct fi_run_builder_options */
     /* Pins of the runs with range deletes, and their range deletes. */
-    struct fi_run_file_handle **pins;
+    struct fi_version_file_handle **pins;
     const struct fi_range_set **ranges;
     size_t range_set_count;
-    struct fi_run_file **unread; /* of files: range deletes of these could not be read at first */
+    struct fi_version_file *
+        *unread; /* of files: range deletes of these could not be read at first */
     size_t unread_count;
-    const struct fi_run_file **covered; /* of files: nothing of these is kept */
+    const struct fi_version_file **covered; /* of files: nothing of these is kept */
     size_t covered_count;
     struct fi_compaction_span *older;
     size_t older_count;
     struct fi_compaction_between *between;
     size_t between_count;
-    struct fi_run_file **history; /* the last of files, which are history runs */
+    struct fi_version_file **history; /* the last of files, which are history runs */
 };
 /* Whether an error means that a file cannot be read. A file that is another than the one that was
  * made (os/os_guard.h) cannot be read either. */
@@ -342,7 +352,7 @@ FIRN_MUST_CHECK int fi_compaction_inputs_list(const struct fi_compaction_work *w
                                               struct fi_compaction_inputs *inputs, firn_error *err);
 /* Likewise, and makes the merge. */
 FIRN_MUST_CHECK int fi_compaction_inputs_open(const struct fi_compaction_work *work,
-                                              const struct fi_merge_view_map *views,
+                                              const struct fi_merge_snapshot_map *snapshots,
                                               struct fi_compaction_inputs *inputs, firn_error *err);
 void fi_compaction_inputs_deinit(struct fi_compaction_inputs *inputs);
 
@@ -352,13 +362,14 @@ struct fi_compaction_output_options {
     struct fi_lsm *lsm;
     const struct fi_run_kind *kind; /* of the runs: that of their tree */
     struct fi_lsm_origin *origin;   /* of all runs that are written */
-    /* What goes into the runs: the stream's options without the rule, which follows from views. */
+    /* What goes into the runs: the stream's options without the rule, which follows from
+     * snapshots. */
     struct fi_merge_stream_options stream;
-    const struct fi_merge_view_map *views;
+    const struct fi_merge_snapshot_map *snapshots;
     /* The level of the runs; versions that now does not read go to history instead. If it is
      * history: together the runs replace `history`. */
     unsigned level;
-    struct fi_run_file *const *history;
+    struct fi_version_file *const *history;
     size_t history_count;
     bool without_filter;
     uint64_t *found;                             /* as in struct fi_run_builder_options */
@@ -386,7 +397,7 @@ void fi_compaction_output_deinit(struct fi_compaction_output *output);
 /* In the caller's memory; zeroed at first. */
 struct fi_compaction_result {
     struct fi_compaction_output runs;
-    struct fi_run_file **removed;        /* owned; the files are those of the work's version */
+    struct fi_version_file **removed;    /* owned; the files are those of the work's version */
     struct fi_version_added *moved;      /* owned; likewise */
     struct fi_lsm_install_change change; /* refers to these and to the work */
     /* Of a compaction: what it read. */
@@ -398,15 +409,15 @@ struct fi_compaction_result {
 /* ==== which run of the last level to rewrite ==== */
 
 /* Whether rewriting some run of the last level, or of history, may free anything, as far as is
- * known without the views. The mutex is held. */
+ * known without the snapshots. The mutex is held. */
 bool fi_compaction_garbage_is_likely_locked(const struct fi_lsm_tree *tree,
                                             enum fi_compaction_pick_mode mode);
-/* Picks the first run of the last level whose rewriting frees something under these views, or moves
- * something to history; else work on history (compaction_garbage.c). It may run beside the tree's
- * works. *out_found says whether there is one. The mutex is held. */
+/* Picks the first run of the last level whose rewriting frees something under these snapshots, or
+ * moves something to history; else work on history (compaction_garbage.c). It may run beside the
+ * tree's works. *out_found says whether there is one. The mutex is held. */
 FIRN_MUST_CHECK int fi_compaction_garbage_pick_locked(struct fi_lsm_tree *tree,
                                                       enum fi_compaction_pick_mode mode,
-                                                      const struct fi_merge_view_map *views,
+                                                      const struct fi_merge_snapshot_map *snapshots,
                                                       struct fi_compaction_plan *out,
                                                       bool *out_found, firn_error *err);
 

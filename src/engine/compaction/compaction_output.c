@@ -34,12 +34,12 @@ enum { OVERLAP_FACTOR = 10 };
 /* Runs of one level. */
 struct writing {
     unsigned level;
-    struct writing *history;             /* where history goes, if separate; or NULL */
-    struct fi_run_history_groups groups; /* of the open run, if it is a history run */
+    struct writing *history;                 /* where history goes, if separate; or NULL */
+    struct fi_version_history_groups groups; /* of the open run, if it is a history run */
     const struct fi_compaction_output_options *options;
     struct fi_compaction_output *out;
     struct fi_merge_stream *stream;
-    struct fi_run_writer run;
+    struct fi_compaction_writer run;
     bool takes_batches;   /* entries that are all kept may come as a batch */
     bool has_key;         /* the open run has an entry of the stream's key */
     uint64_t older_count; /* likewise: of versions that a newer one hides */
@@ -74,10 +74,10 @@ begin_run(struct writing *writing, firn_error *err)
     writing->next_bytes = 0;
     writing->has_key = false;
     if (writing->level == FI_VERSION_HISTORY) {
-        fi_run_history_groups_clear(&writing->groups);
+        fi_version_history_groups_clear(&writing->groups);
     }
-    return fi_run_writer_begin(&writing->run, writing->options->lsm, writing->options->kind,
-                               writing->options->origin->tree, &options, err);
+    return fi_compaction_writer_begin(&writing->run, writing->options->lsm, writing->options->kind,
+                                      writing->options->origin->tree, &options, err);
 }
 
 /* The groups of a history run: those of its inputs, or those noted with its entries. */
@@ -86,13 +86,14 @@ list_groups(struct writing *writing, struct fi_manifest_run *info, firn_error *e
 {
     const struct fi_compaction_output_options *options = writing->options;
     for (size_t i = 0; i < options->history_count && options->level == FI_VERSION_HISTORY; i++) {
-        int rc = fi_run_history_groups_add_run(&writing->groups, &options->history[i]->info, err);
+        int rc =
+            fi_version_history_groups_add_run(&writing->groups, &options->history[i]->info, err);
         if (rc != FIRN_OK) {
             return rc;
         }
     }
-    int rc = fi_run_history_groups_list(&writing->groups, info, err);
-    DCHECK(rc != FIRN_OK || info->group_count > 0); /* or every view would skip it */
+    int rc = fi_version_history_groups_list(&writing->groups, info, err);
+    DCHECK(rc != FIRN_OK || info->group_count > 0); /* or every snapshot would skip it */
     return rc;
 }
 
@@ -117,14 +118,14 @@ is_beside_history(const struct writing *writing, const struct fi_manifest_run *i
 
 /* Adds what the tree knows about the finished run, beyond its builder's counts. */
 static int
-describe(struct writing *writing, struct fi_manifest_run *info, firn_error *err)
+compaction_output_describe(struct writing *writing, struct fi_manifest_run *info, firn_error *err)
 {
-    int rc = fi_merge_view_mark_of(writing->options->views, info->sequence_min, info->sequence_max,
-                                   &info->views, err);
+    int rc = fi_merge_snapshot_mark_of(writing->options->snapshots, info->sequence_min,
+                                       info->sequence_max, &info->snapshots, err);
     if (rc == FIRN_OK && writing->level == FI_VERSION_HISTORY) {
         rc = list_groups(writing, info, err);
     } else if (writing->level == FI_VERSION_LEVELS - 1 && is_beside_history(writing, info)) {
-        info->views = fi_merge_view_mark_beside_history(info->views);
+        info->snapshots = fi_merge_snapshot_mark_beside_history(info->snapshots);
     }
     return rc;
 }
@@ -133,13 +134,13 @@ describe(struct writing *writing, struct fi_manifest_run *info, firn_error *err)
 static int
 take_run(struct writing *writing, const struct fi_run_summary *summary, firn_error *err)
 {
-    struct fi_manifest_run info = fi_run_writer_info(&writing->run, summary);
+    struct fi_manifest_run info = fi_compaction_writer_info(&writing->run, summary);
     info.level = (uint8_t)writing->level;
     info.older_count = writing->older_count;
-    int rc = describe(writing, &info, err);
+    int rc = compaction_output_describe(writing, &info, err);
     return rc != FIRN_OK ? rc
-                         : fi_run_writer_take(&writing->run, &info, summary->cache_file,
-                                              &writing->values, writing->out, err);
+                         : fi_compaction_writer_take(&writing->run, &info, summary->cache_file,
+                                                     &writing->values, writing->out, err);
 }
 
 /* Where versions with that place are written. */
@@ -154,7 +155,7 @@ static void
 note_place(struct writing *writing, uint64_t sequence, struct fi_compaction_place place)
 {
     if (writing->level == FI_VERSION_HISTORY && writing->options->level != FI_VERSION_HISTORY) {
-        fi_run_history_groups_add(&writing->groups, sequence, place.newer);
+        fi_version_history_groups_add(&writing->groups, sequence, place.newer);
     }
 }
 
@@ -180,12 +181,13 @@ finish_run(struct writing *writing, bool is_last, firn_error *err)
     if (writing->run.builder == NULL) {
         return FIRN_OK;
     }
-    FI_TRY(fi_run_writer_reserve(writing->out, err));
-    FI_TRY(fi_run_writer_end(&writing->run, writing->options->origin, is_last, &summary, err));
+    FI_TRY(fi_compaction_writer_reserve(writing->out, err));
+    FI_TRY(
+        fi_compaction_writer_end(&writing->run, writing->options->origin, is_last, &summary, err));
     rc = take_run(writing, &summary, err);
     if (rc != FIRN_OK) {
         fi_block_cache_drop_file(writing->options->lsm->options.cache, summary.cache_file);
-        fi_run_writer_discard(&writing->run, &summary);
+        fi_compaction_writer_discard(&writing->run, &summary);
     }
 out:
     fi_run_summary_deinit(&summary);
@@ -245,7 +247,7 @@ is_large_enough(const struct writing *writing)
 {
     uint64_t target = writing->options->run_bytes_target;
     return target > 0 && writing->run.builder != NULL &&
-           (overlaps_much(writing) || fi_run_writer_is_full(&writing->run, target));
+           (overlaps_much(writing) || fi_compaction_writer_is_full(&writing->run, target));
 }
 
 /* ---- all of it ---- */
@@ -277,7 +279,7 @@ add_to(struct writing *writing, const struct fi_entry *entry, firn_error *err)
     }
     struct fi_entry placed;
     FI_TRY_RETURN(fi_compaction_values_place(&writing->values, entry, &placed, err));
-    FI_TRY_RETURN(fi_run_writer_add(&writing->run, entry, &placed, err));
+    FI_TRY_RETURN(fi_compaction_writer_add(&writing->run, entry, &placed, err));
     writing->older_count += writing->has_key ? 1 : 0;
     writing->has_key = true;
     return FIRN_OK;
@@ -318,13 +320,13 @@ add_batches(struct writing *writing, firn_error *err)
     const struct fi_compaction_output_options *options = writing->options;
     while (writing->run.builder != NULL && !is_large_enough(writing)) {
         struct fi_run_batch batch;
-        FI_TRY_RETURN(fi_merge_stream_batch(writing->stream, options->kind, options->views->now,
+        FI_TRY_RETURN(fi_merge_stream_batch(writing->stream, options->kind, options->snapshots->now,
                                             FI_RUN_BATCH_MAX, &batch, err));
         if (batch.count == 0) {
             break;
         }
         advance_next_level(writing, batch.last_key);
-        FI_TRY_RETURN(fi_run_writer_add_from(&writing->run, &batch, err));
+        FI_TRY_RETURN(fi_compaction_writer_add_from(&writing->run, &batch, err));
         FI_TRY_RETURN(fi_merge_stream_batch_taken(writing->stream, err));
     }
     return FIRN_OK;
@@ -336,7 +338,7 @@ static bool
 may_take_batches(const struct fi_compaction_output_options *options)
 {
     return options->kind->builder_add_from != NULL && options->kind->cursor_batch != NULL &&
-           options->level < FI_VERSION_HISTORY && options->views->now != NULL &&
+           options->level < FI_VERSION_HISTORY && options->snapshots->now != NULL &&
            (!options->separates || options->kind->has_layout);
 }
 
@@ -363,24 +365,24 @@ static int
 begin_all(struct writing *writing, struct writing *history, firn_error *err)
 {
     const struct fi_compaction_output_options *options = writing->options;
-    const struct fi_view *now = options->views->now;
+    const struct fi_snapshot *now = options->snapshots->now;
     DCHECK(options->level < FI_VERSION_HISTORY || now != NULL);
     if (options->level == FI_VERSION_HISTORY) {
-        return fi_run_history_groups_init(&writing->groups, now, err);
+        return fi_version_history_groups_init(&writing->groups, now, err);
     }
     if (now == NULL) {
         return FIRN_OK;
     }
     writing->history = history;
     history->stream = writing->stream;
-    return fi_run_history_groups_init(&history->groups, now, err);
+    return fi_version_history_groups_init(&history->groups, now, err);
 }
 
 static void
 end_writing(struct writing *writing)
 {
-    fi_run_writer_abandon(&writing->run);
-    fi_run_history_groups_deinit(&writing->groups);
+    fi_compaction_writer_abandon(&writing->run);
+    fi_version_history_groups_deinit(&writing->groups);
 }
 
 int
@@ -406,9 +408,9 @@ fi_compaction_output_write(const struct fi_compaction_output_options *options,
     fi_compaction_values_begin(&history.values, &values);
     struct fi_merge_rule *rule = NULL;
     struct fi_merge_stream_options stream = options->stream;
-    FI_TRY(fi_merge_rule_create(options->views, &rule, err));
+    FI_TRY(fi_merge_rule_create(options->snapshots, &rule, err));
     stream.rule = rule;
-    stream.tombstones_kept_from = options->views->tombstones_kept_from;
+    stream.tombstones_kept_from = options->snapshots->tombstones_kept_from;
     FI_TRY(fi_merge_stream_create(&stream, &writing.stream, err));
     FI_TRY(begin_all(&writing, &history, err));
     FI_TRY(write_all(&writing, err));
@@ -442,7 +444,7 @@ void
 fi_compaction_output_deinit(struct fi_compaction_output *output)
 {
     for (size_t i = 0; i < output->count; i++) {
-        fi_run_file_unref(output->runs[i].file);
+        fi_version_file_unref(output->runs[i].file);
     }
     fi_free(output->runs);
     *output = (struct fi_compaction_output){0};

@@ -302,7 +302,7 @@ may_run_move(const struct fi_version *version, const struct fi_lsm_options *opti
 {
     DCHECK(plan->from < plan->to && plan->to <= LEVEL_LAST);
     const struct fi_merge_level_run *run = &version->levels[plan->from].runs[i];
-    const struct fi_manifest_run *info = &((const struct fi_run_file *)run->run)->info;
+    const struct fi_manifest_run *info = &((const struct fi_version_file *)run->run)->info;
     size_t begin = 0;
     size_t end = 0;
     if (info->file_bytes < options->run_bytes_target / 4 ||
@@ -367,7 +367,8 @@ has_room(const struct search *search, const struct fi_compaction_plan *plan)
 
 /* True if the plan was taken. */
 static bool
-offer(struct search *search, uint64_t urgency, const struct fi_compaction_plan *plan)
+compaction_pick_offer(struct search *search, uint64_t urgency,
+                      const struct fi_compaction_plan *plan)
 {
     DCHECK(urgency > 0);
     if ((search->pick->tree != NULL && urgency <= search->pick->urgency) ||
@@ -440,7 +441,7 @@ offer_level0(struct search *search, uint64_t urgency)
             fi_compaction_pick_extend(&plan, &last->runs[i]);
         }
     }
-    return offer(search, urgency, &plan);
+    return compaction_pick_offer(search, urgency, &plan);
 }
 
 /* The cost of moving the run down, in thousandths: the overlap to its own size. */
@@ -456,7 +457,7 @@ cost_of(const struct fi_manifest_run *info, uint64_t overlap_bytes)
 
 /* Includes neighbours that add no overlap below. */
 static void
-widen(const struct search *search, struct fi_compaction_plan *plan)
+compaction_pick_widen(const struct search *search, struct fi_compaction_plan *plan)
 {
     const struct fi_version_level *level = &search->version->levels[plan->from];
     uint64_t bytes =
@@ -504,16 +505,16 @@ offer_level(struct search *search, unsigned number, uint64_t urgency)
     }
     /* A single run may move; with neighbours it would have to be rewritten. */
     if (!may_move(search->version, search->options, &best)) {
-        widen(search, &best);
+        compaction_pick_widen(search, &best);
     }
-    return offer(search, urgency, &best);
+    return compaction_pick_offer(search, urgency, &best);
 }
 
 /* ---- by size ---- */
 
 /* A work is installed some time before it ends: then it removes nothing more. */
 static bool
-still_has(const struct fi_version_level *level, const struct fi_run_file *file)
+still_has(const struct fi_version_level *level, const struct fi_version_file *file)
 {
     bool is_there = false;
     for (size_t i = 0; i < level->count && !is_there; i++) {
@@ -642,7 +643,7 @@ search_by_tombstones(struct search *search)
                 break;
             }
             fi_compaction_pick_plan(search->version, number, i, i + 1, number + 1, &plan);
-            if (offer(search, TOMBSTONES, &plan)) {
+            if (compaction_pick_offer(search, TOMBSTONES, &plan)) {
                 return;
             }
         }
@@ -694,7 +695,7 @@ search_unhurried(struct search *search, const struct fi_lsm_range *range)
                 continue;
             }
             fi_compaction_pick_plan(search->version, number, i, i + 1, LEVEL_LAST, &plan);
-            if (offer(search, UNHURRIED, &plan)) {
+            if (compaction_pick_offer(search, UNHURRIED, &plan)) {
                 return;
             }
         }

@@ -14,8 +14,8 @@
  * value comes and ended above a target size. The references of a run are summed by file while its
  * entries pass.
  *
- * In a table the values are those of single cells of rows (value_cell.c), and the builder of the
- * run calls this for each cell: it knows which columns may have references, and which values it
+ * In a table the values are those of single cells of rows (run_value_cell.c), and the builder of
+ * the run calls this for each cell: it knows which columns may have references, and which values it
  * drops. So entries of tables pass unchanged.
  *
  * If a flush finds that a value is already in a file, a former segment of the log
@@ -43,7 +43,7 @@
 /* The open run's references to a file; also kept, with 0 bytes, for files that it does not refer
  * to. */
 struct tally {
-    struct fi_run_file *file;
+    struct fi_version_file *file;
     uint64_t bytes;
     bool is_left; /* its values move to a new file */
 };
@@ -69,7 +69,7 @@ find_tally(const struct fi_compaction_values *output, uint64_t number)
 }
 
 static struct tally *
-add_tally(struct fi_compaction_values *output, struct fi_run_file *file, bool is_left)
+add_tally(struct fi_compaction_values *output, struct fi_version_file *file, bool is_left)
 {
     DCHECK(find_tally(output, file->info.number) == NULL); /* (I3) */
     const struct tally tally = {file, 0, is_left};
@@ -88,7 +88,7 @@ may_leave(const struct fi_compaction_leaving *leaving, uint64_t number)
 
 /* (I3) */
 static bool
-is_to_be_left(const struct fi_compaction_values *output, const struct fi_run_file *file)
+is_to_be_left(const struct fi_compaction_values *output, const struct fi_version_file *file)
 {
     struct fi_lsm *lsm = output->options.lsm;
     if (!output->options.separates) {
@@ -110,9 +110,9 @@ find_file(struct fi_compaction_values *output, const struct fi_run_values *value
     if (*out != NULL) {
         return FIRN_OK;
     }
-    const struct fi_run_file *run = values->ctx;
+    const struct fi_version_file *run = values->ctx;
     DCHECK(run != NULL); /* only entries from runs have references */
-    struct fi_run_file *file = fi_run_file_find_values(run, number);
+    struct fi_version_file *file = fi_version_file_find_values(run, number);
     if (file == NULL) {
         return fi_error_set(err, FIRN_CORRUPT, "run %llu may not refer to the value file %llu",
                             (unsigned long long)run->info.number, (unsigned long long)number);
@@ -131,11 +131,11 @@ end_file(struct fi_compaction_values *output, firn_error *err)
         return FIRN_OK;
     }
     DCHECK(output->file != NULL && output->file->info.content_bytes == 0);
-    int rc = fi_value_writer_finish(output->writer, &file_bytes, err);
+    int rc = fi_run_value_writer_finish(output->writer, &file_bytes, err);
     if (rc == FIRN_OK) {
-        output->file->info.content_bytes = fi_value_writer_content_bytes(output->writer);
+        output->file->info.content_bytes = fi_run_value_writer_content_bytes(output->writer);
         output->bytes += file_bytes;
-        fi_value_writer_destroy(output->writer);
+        fi_run_value_writer_destroy(output->writer);
         output->writer = NULL;
     }
     return rc;
@@ -146,13 +146,14 @@ static int
 note_file(struct fi_compaction_values *output, uint64_t number, firn_error *err)
 {
     const struct fi_manifest_reference reference = {
-        .number = number, .identity = fi_value_writer_identity(output->writer)};
-    struct fi_run_file *file = fi_run_file_create_values(&output->options.lsm->files, &reference);
+        .number = number, .identity = fi_run_value_writer_identity(output->writer)};
+    struct fi_version_file *file =
+        fi_version_file_create_values(&output->options.lsm->files, &reference);
     if (file == NULL) {
         return fi_error_no_memory(err, "a value file");
     }
-    if (fi_buf_append(&output->written, &file, sizeof(struct fi_run_file *)) != FIRN_OK) {
-        fi_run_file_unref(file);
+    if (fi_buf_append(&output->written, &file, sizeof(struct fi_version_file *)) != FIRN_OK) {
+        fi_version_file_unref(file);
         return fi_error_no_memory(err, "a value file");
     }
     output->file = file;
@@ -165,12 +166,12 @@ begin_file(struct fi_compaction_values *output, firn_error *err)
 {
     DCHECK(output->writer == NULL);
     struct fi_lsm *lsm = output->options.lsm;
-    char name[FI_RUN_FILE_NAME_SIZE];
-    const struct fi_value_writer_options options = {.number = fi_lsm_take_number(lsm),
-                                                    .codec = output->options.codec,
-                                                    .publisher = output->options.publisher};
-    fi_run_file_name(options.number, &fi_value_file_kind, name);
-    int rc = fi_value_writer_create(&lsm->files.env, name, &options, &output->writer, err);
+    char name[FI_VERSION_FILE_NAME_SIZE];
+    const struct fi_run_value_writer_options options = {.number = fi_lsm_take_number(lsm),
+                                                        .codec = output->options.codec,
+                                                        .publisher = output->options.publisher};
+    fi_version_file_name(options.number, &fi_run_value_file_kind, name);
+    int rc = fi_run_value_writer_create(&lsm->files.env, name, &options, &output->writer, err);
     if (rc == FIRN_OK) {
         rc = note_file(output, options.number, err);
     }
@@ -182,17 +183,17 @@ static int
 write_value(struct fi_compaction_values *output, firn_slice value, firn_error *err)
 {
     uint64_t target = output->options.lsm->options.value_file_bytes_target;
-    if (output->writer != NULL && fi_value_writer_content_bytes(output->writer) >= target) {
+    if (output->writer != NULL && fi_run_value_writer_content_bytes(output->writer) >= target) {
         FI_TRY_RETURN(end_file(output, err));
     }
     if (output->writer == NULL) {
         FI_TRY_RETURN(begin_file(output, err));
     }
-    uint64_t before = fi_value_writer_content_bytes(output->writer);
-    FI_TRY_RETURN(fi_value_writer_add(output->writer, value, &output->stored, err));
+    uint64_t before = fi_run_value_writer_content_bytes(output->writer);
+    FI_TRY_RETURN(fi_run_value_writer_add(output->writer, value, &output->stored, err));
     struct tally *tally = find_tally(output, output->file->info.number);
     DCHECK(tally != NULL && !tally->is_left);
-    tally->bytes += fi_value_writer_content_bytes(output->writer) - before;
+    tally->bytes += fi_run_value_writer_content_bytes(output->writer) - before;
     return FIRN_OK;
 }
 
@@ -230,18 +231,18 @@ static int
 place_reference(struct fi_compaction_values *output, const struct fi_entry *entry, firn_slice bytes,
                 struct fi_entry *out, firn_error *err)
 {
-    struct fi_value_file_reference reference;
+    struct fi_run_value_file_reference reference;
     struct tally *tally;
     /* References from runs have been checked. */
-    CHECK(fi_value_file_decode(bytes, &reference));
+    CHECK(fi_run_value_file_decode(bytes, &reference));
     FI_TRY_RETURN(find_file(output, entry->values, reference.file, &tally, err));
     if (!tally->is_left) {
-        tally->bytes += fi_value_file_span(&reference);
+        tally->bytes += fi_run_value_file_span(&reference);
         return FIRN_OK;
     }
     fi_buf_clear(&output->moved);
     FI_TRY_RETURN(
-        fi_value_file_resolve(entry->values, bytes, FI_BLOCK_CACHE_SCAN, &output->moved, err));
+        fi_run_value_file_resolve(entry->values, bytes, FI_BLOCK_CACHE_SCAN, &output->moved, err));
     return refer(output, entry, fi_buf_slice(&output->moved), out, err);
 }
 
@@ -252,7 +253,7 @@ place_logged(struct fi_compaction_values *output, const struct fi_entry *entry, 
 {
     struct fi_memtable_logged logged;
     bool may_refer = output->options.adopt != NULL && fi_memtable_logged_decode(entry, &logged);
-    struct fi_run_file *file =
+    struct fi_version_file *file =
         may_refer ? fi_compaction_adopt_find(output->options.adopt, &logged) : NULL;
     *out_is_there = file != NULL;
     if (file == NULL) {
@@ -262,18 +263,18 @@ place_logged(struct fi_compaction_values *output, const struct fi_entry *entry, 
     tally = tally != NULL ? tally : add_tally(output, file, false);
     size_t head = fi_entry_head_size(entry->kind);
     if (tally == NULL ||
-        fi_buf_set_size(&output->stored, head + FI_VALUE_FILE_BARE_REFERENCE_SIZE) != FIRN_OK) {
+        fi_buf_set_size(&output->stored, head + FI_RUN_VALUE_FILE_BARE_REFERENCE_SIZE) != FIRN_OK) {
         return fi_error_no_memory(err, "the reference to a value");
     }
-    const struct fi_value_file_reference reference = {.file = file->info.number,
-                                                      .value_size = size,
-                                                      .offset = logged.offset,
-                                                      .checksum =
-                                                          logged.checksum ^ file->info.identity};
+    const struct fi_run_value_file_reference reference = {.file = file->info.number,
+                                                          .value_size = size,
+                                                          .offset = logged.offset,
+                                                          .checksum = logged.checksum ^
+                                                                      file->info.identity};
     if (head > 0) {
         memcpy(output->stored.data, entry->value.data, head);
     }
-    fi_value_file_encode_bare(&reference, output->stored.data + head);
+    fi_run_value_file_encode_bare(&reference, output->stored.data + head);
     tally->bytes += size;
     take_reference(output, entry, out);
     return FIRN_OK;
@@ -311,9 +312,9 @@ static int
 refer_cell(struct fi_compaction_values *output, firn_slice value, struct fi_cell *cell,
            firn_error *err)
 {
-    DCHECK(value.size >= FI_VALUE_CELL_SIZE_MIN);
+    DCHECK(value.size >= FI_RUN_VALUE_CELL_SIZE_MIN);
     fi_buf_clear(&output->stored);
-    if (fi_buf_append(&output->stored, value.data, FI_VALUE_CELL_HEAD_SIZE) != FIRN_OK) {
+    if (fi_buf_append(&output->stored, value.data, FI_RUN_VALUE_CELL_HEAD_SIZE) != FIRN_OK) {
         return fi_error_no_memory(err, "the reference to a value");
     }
     int rc = write_value(output, value, err);
@@ -327,22 +328,22 @@ static int
 place_cell(void *ctx, const struct fi_run_values *values, struct fi_cell *cell, firn_error *err)
 {
     struct fi_compaction_values *output = ctx;
-    struct fi_value_file_reference reference;
+    struct fi_run_value_file_reference reference;
     struct tally *tally;
     DCHECK(output->options.is_of_cells);
     if (cell->kind == FI_PHYSICAL_BYTES) {
         return refer_cell(output, cell->as.bytes, cell, err);
     }
     CHECK(cell->kind == FI_PHYSICAL_REFERENCE && values != NULL &&
-          fi_value_cell_decode(cell->as.bytes, &reference)); /* the builder has checked */
+          fi_run_value_cell_decode(cell->as.bytes, &reference)); /* the builder has checked */
     FI_TRY_RETURN(find_file(output, values, reference.file, &tally, err));
     if (!tally->is_left) {
-        tally->bytes += fi_value_file_span(&reference);
+        tally->bytes += fi_run_value_file_span(&reference);
         return FIRN_OK;
     }
     fi_buf_clear(&output->moved);
     FI_TRY_RETURN(
-        fi_value_cell_read(values, cell->as.bytes, FI_BLOCK_CACHE_SCAN, &output->moved, err));
+        fi_run_value_cell_read(values, cell->as.bytes, FI_BLOCK_CACHE_SCAN, &output->moved, err));
     return refer_cell(output, fi_buf_slice(&output->moved), cell, err);
 }
 
@@ -383,13 +384,13 @@ fi_compaction_values_list(struct fi_compaction_values *output, struct fi_manifes
 }
 
 void
-fi_compaction_values_hold(struct fi_compaction_values *output, struct fi_run_file *run)
+fi_compaction_values_hold(struct fi_compaction_values *output, struct fi_version_file *run)
 {
     for (size_t i = 0; i < run->info.reference_count; i++) {
         struct tally *tally = find_tally(output, run->info.references[i].number);
         DCHECK(tally->bytes ==
                run->info.references[i].bytes); /* listed, and nothing placed since */
-        fi_run_file_set_values(run, i, tally->file);
+        fi_version_file_set_values(run, i, tally->file);
         tally->bytes = 0;
     }
 }
@@ -401,7 +402,7 @@ fi_compaction_values_finish(struct fi_compaction_values *output,
     int rc = end_file(output, err);
     DCHECK(rc != FIRN_OK || output->writer == NULL); /* (I1) */
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-        fi_run_file_set_value_totals(runs[i].file);
+        fi_version_file_set_value_totals(runs[i].file);
     }
     return rc;
 }
@@ -415,7 +416,7 @@ fi_compaction_values_begin(struct fi_compaction_values *output,
     *output = (struct fi_compaction_values){.options = *options};
     fi_hash_map_init(&output->tallies, sizeof(struct tally), number_of, is_equal);
     size_t least = options->lsm->options.value_size_min;
-    least = least < FI_VALUE_CELL_SIZE_MIN ? FI_VALUE_CELL_SIZE_MIN : least;
+    least = least < FI_RUN_VALUE_CELL_SIZE_MIN ? FI_RUN_VALUE_CELL_SIZE_MIN : least;
     output->placer = (struct fi_run_placer){
         .ctx = output, .size_min = options->separates ? least : SIZE_MAX, .place = place_cell};
 }
@@ -423,9 +424,9 @@ fi_compaction_values_begin(struct fi_compaction_values *output,
 void
 fi_compaction_values_end(struct fi_compaction_values *output)
 {
-    fi_value_writer_destroy(output->writer);
-    for (size_t i = 0; i < output->written.size / sizeof(struct fi_run_file *); i++) {
-        fi_run_file_unref(((struct fi_run_file **)(void *)output->written.data)[i]);
+    fi_run_value_writer_destroy(output->writer);
+    for (size_t i = 0; i < output->written.size / sizeof(struct fi_version_file *); i++) {
+        fi_version_file_unref(((struct fi_version_file **)(void *)output->written.data)[i]);
     }
     fi_hash_map_deinit(&output->tallies);
     fi_buf_deinit(&output->written);

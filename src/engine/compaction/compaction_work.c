@@ -46,7 +46,8 @@
  */
 
 static bool
-refers_to_sparse_locked(const struct fi_lsm *lsm, const struct fi_run_file *run, bool is_thorough)
+refers_to_sparse_locked(const struct fi_lsm *lsm, const struct fi_version_file *run,
+                        bool is_thorough)
 {
     fi_os_mutex_assert_held(&lsm->mutex);
     for (size_t i = 0; i < run->info.reference_count; i++) {
@@ -59,12 +60,12 @@ refers_to_sparse_locked(const struct fi_lsm *lsm, const struct fi_run_file *run,
 
 /* Value files in ascending order of their live bytes. */
 struct emptiest {
-    const struct fi_run_file *files[FI_COMPACTION_LEAVING_MAX];
+    const struct fi_version_file *files[FI_COMPACTION_LEAVING_MAX];
     unsigned count;
 };
 
 static bool
-has_file(const struct emptiest *emptiest, const struct fi_run_file *file)
+has_file(const struct emptiest *emptiest, const struct fi_version_file *file)
 {
     bool is_there = false;
     for (unsigned i = 0; i < emptiest->count && !is_there; i++) {
@@ -75,7 +76,7 @@ has_file(const struct emptiest *emptiest, const struct fi_run_file *file)
 
 /* Takes the file in if it is among the emptiest. */
 static void
-offer_file(struct emptiest *emptiest, const struct fi_run_file *file)
+offer_file(struct emptiest *emptiest, const struct fi_version_file *file)
 {
     unsigned at = emptiest->count;
     if (at == FI_COMPACTION_LEAVING_MAX) {
@@ -101,9 +102,9 @@ find_emptiest_locked(const struct fi_lsm *lsm, const struct fi_version *version,
     out->count = 0;
     for (unsigned level = 1; level < FI_VERSION_LEVELS_ALL; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
-            const struct fi_run_file *run = fi_version_file(&version->levels[level], i);
+            const struct fi_version_file *run = fi_version_file(&version->levels[level], i);
             for (size_t j = 0; j < run->info.reference_count; j++) {
-                const struct fi_run_file *values = run->value_files[j];
+                const struct fi_version_file *values = run->value_files[j];
                 if (fi_lsm_collect_is_worth_moving_locked(lsm, values, is_thorough) &&
                     !has_file(out, values)) {
                     offer_file(out, values);
@@ -129,7 +130,7 @@ keep_fitting(struct emptiest *emptiest, uint64_t room_bytes)
 }
 
 static bool
-refers_to_any(const struct fi_run_file *run, const struct emptiest *emptiest)
+refers_to_any(const struct fi_version_file *run, const struct emptiest *emptiest)
 {
     for (size_t i = 0; i < run->info.reference_count; i++) {
         if (has_file(emptiest, run->value_files[i])) {
@@ -153,7 +154,7 @@ pick_within_room_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode m
     keep_fitting(&emptiest, room_bytes);
     for (unsigned level = 1; level < FI_VERSION_LEVELS_ALL; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
-            const struct fi_run_file *run = fi_version_file(&version->levels[level], i);
+            const struct fi_version_file *run = fi_version_file(&version->levels[level], i);
             if (refers_to_any(run, &emptiest) && run->info.file_bytes <= room_bytes &&
                 fi_compaction_pick_rewrite_locked(tree, mode, level, i, out)) {
                 out->is_thorough = is_thorough;
@@ -249,7 +250,8 @@ static bool
 may_flush_locked(const struct fi_lsm_tree *tree, const struct fi_compaction_work_wish *wish)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    const struct fi_lsm_superversion *state =
+        atomic_load_explicit(&tree->state, memory_order_relaxed);
     return is_wanted_locked(tree, wish) && !tree->is_flushing && state->memtable_count >= 2;
 }
 
@@ -262,7 +264,8 @@ find_flush_locked(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish
     uint64_t oldest = UINT64_MAX;
     for (size_t i = 0; i < lsm->tree_count; i++) {
         struct fi_lsm_tree *tree = lsm->trees[i];
-        const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+        const struct fi_lsm_superversion *state =
+            atomic_load_explicit(&tree->state, memory_order_relaxed);
         if (!may_flush_locked(tree, wish)) {
             continue;
         }
@@ -279,7 +282,8 @@ static int
 make_flush_locked(struct fi_lsm_tree *tree, struct fi_compaction_work **out, firn_error *err)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    const struct fi_lsm_superversion *state =
+        atomic_load_explicit(&tree->state, memory_order_relaxed);
     DCHECK(!tree->is_flushing && state->memtable_count >= 2); /* (I1) */
     size_t frozen = state->memtable_count - 1;
     size_t count = frozen < FLUSH_MEMTABLES_MAX ? frozen : FLUSH_MEMTABLES_MAX;
@@ -293,7 +297,7 @@ make_flush_locked(struct fi_lsm_tree *tree, struct fi_compaction_work **out, fir
     for (size_t i = 0; i < count; i++) {
         memtables[i] = state->memtables[state->memtable_count - count + i];
         DCHECK(memtables[i]->freeze_number > 0);
-        fi_lsm_state_ref_memtable(memtables[i]);
+        fi_lsm_superversion_ref_memtable(memtables[i]);
     }
     work->memtables = memtables;
     work->memtable_count = count;
@@ -489,12 +493,13 @@ plan_suspect(struct fi_compaction_work *work, enum fi_compaction_pick_mode mode,
              firn_error *err)
 {
     struct fi_lsm *lsm = work->lsm;
-    struct fi_compaction_work_views views;
+    struct fi_compaction_work_snapshots snapshots;
     struct fi_compaction_plan plan;
     *out_found = false;
-    FI_TRY_RETURN(fi_compaction_work_take_views(work, &views, err));
+    FI_TRY_RETURN(fi_compaction_work_take_snapshots(work, &snapshots, err));
     fi_os_mutex_lock(&lsm->mutex);
-    int rc = fi_compaction_garbage_pick_locked(work->tree, mode, &views.map, &plan, out_found, err);
+    int rc =
+        fi_compaction_garbage_pick_locked(work->tree, mode, &snapshots.map, &plan, out_found, err);
     if (rc == FIRN_OK && *out_found) {
         CHECK(meets_no_work_locked(work->tree, &plan));
         work->plan = plan;
@@ -502,7 +507,7 @@ plan_suspect(struct fi_compaction_work *work, enum fi_compaction_pick_mode mode,
         fi_version_ref(work->version);
     }
     fi_os_mutex_unlock(&lsm->mutex);
-    fi_compaction_work_release_views(work, &views);
+    fi_compaction_work_release_snapshots(work, &snapshots);
     return rc;
 }
 
@@ -605,33 +610,33 @@ fi_compaction_work_pick(struct fi_lsm *lsm, const struct fi_compaction_work_wish
     return rc;
 }
 
-/* ---- views ---- */
+/* ---- snapshots ---- */
 
 int
-fi_compaction_work_take_views(const struct fi_compaction_work *work,
-                              struct fi_compaction_work_views *out, firn_error *err)
+fi_compaction_work_take_snapshots(const struct fi_compaction_work *work,
+                                  struct fi_compaction_work_snapshots *out, firn_error *err)
 {
     const struct fi_lsm_host *host = &work->lsm->options.host;
-    *out = (struct fi_compaction_work_views){.is_taken = false};
-    FI_TRY_RETURN(host->take_views(host->ctx, work->tree->id, &out->list, err));
+    *out = (struct fi_compaction_work_snapshots){.is_taken = false};
+    FI_TRY_RETURN(host->take_snapshots(host->ctx, work->tree->id, &out->list, err));
     DCHECK(out->list.place_count > 0); /* now, at least */
-    int rc = fi_merge_view_map_init(&out->map, &out->list, err);
+    int rc = fi_merge_snapshot_map_init(&out->map, &out->list, err);
     out->is_taken = rc == FIRN_OK;
     if (rc != FIRN_OK) {
-        host->release_views(host->ctx, &out->list);
+        host->release_snapshots(host->ctx, &out->list);
     }
     return rc;
 }
 
 void
-fi_compaction_work_release_views(const struct fi_compaction_work *work,
-                                 struct fi_compaction_work_views *views)
+fi_compaction_work_release_snapshots(const struct fi_compaction_work *work,
+                                     struct fi_compaction_work_snapshots *snapshots)
 {
     const struct fi_lsm_host *host = &work->lsm->options.host;
-    if (views->is_taken) {
-        fi_merge_view_map_deinit(&views->map);
-        host->release_views(host->ctx, &views->list);
-        views->is_taken = false;
+    if (snapshots->is_taken) {
+        fi_merge_snapshot_map_deinit(&snapshots->map);
+        host->release_snapshots(host->ctx, &snapshots->list);
+        snapshots->is_taken = false;
     }
 }
 
@@ -669,7 +674,7 @@ fi_compaction_work_discard(struct fi_compaction_work *work)
         fi_os_cond_broadcast(&lsm->changed);
         fi_os_mutex_unlock(&lsm->mutex);
         for (size_t i = 0; i < work->memtable_count; i++) {
-            fi_lsm_state_unref_memtable(work->memtables[i]);
+            fi_lsm_superversion_unref_memtable(work->memtables[i]);
         }
         fi_free(work->memtables);
         fi_version_unref(work->version);

@@ -19,44 +19,23 @@
  */
 #include "copy/copy.h"
 
-#include <string.h>
-
 #include "base/check.h"
 #include "os/os_clone.h"
+#include "os/os_names.h"
 #include "store/db_store_handle.h"
 
 /* ---- packs ---- */
 
-struct packs {
-    struct fi_buf names; /* each with its NUL */
-};
-
 static int
-keep_name(void *ctx, const struct fi_os_dirent *entry)
-{
-    struct packs *packs = ctx;
-    bool is_unfinished =
-        entry->name_size > 4 && strcmp(entry->name + entry->name_size - 4, ".tmp") == 0;
-    bool is_file = entry->kind == FI_OS_FILE || entry->kind == FI_OS_UNKNOWN;
-    return is_file && !is_unfinished
-               ? fi_buf_append(&packs->names, entry->name, entry->name_size + 1)
-               : FIRN_OK;
-}
-
-static int
-clone_names(const struct packs *packs, struct fi_os_dir *from, struct fi_os_dir *to,
+clone_names(const struct fi_buf *names, struct fi_os_dir *from, struct fi_os_dir *to,
             const struct fi_step *step, firn_error *err)
 {
-    for (size_t at = 0; at < packs->names.size;) {
-        const char *name = (const char *)packs->names.data + at;
+    const char *name = NULL;
+    while ((name = fi_os_names_next(names, name)) != NULL) {
         int rc = fi_os_clone_file(from, to, name, err);
         /* Garbage collection may have removed an unneeded file meanwhile. */
-        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-        rc = rc == FIRN_OK ? fi_step_tell(step, 1, 0, err) : rc;
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        at += strlen(name) + 1;
+        FI_TRY_RETURN(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
+        FI_TRY_RETURN(fi_step_report(step, 1, 0, err));
     }
     return fi_os_dir_sync(to, err);
 }
@@ -64,7 +43,7 @@ clone_names(const struct packs *packs, struct fi_os_dir *from, struct fi_os_dir 
 static int
 clone_packs(struct firn_db *db, struct fi_os_dir *to, const struct fi_step *step, firn_error *err)
 {
-    struct packs packs = {{0}};
+    struct fi_buf names = {0};
     struct fi_os_dir *from_packs = NULL;
     struct fi_os_dir *to_packs = NULL;
     int rc = fi_os_dir_open(db->dir, FI_STOREFILE_PACKS_NAME, &from_packs, err);
@@ -72,16 +51,12 @@ clone_packs(struct firn_db *db, struct fi_os_dir *to, const struct fi_step *step
         return FIRN_OK;
     }
     FI_TRY(rc);
-    rc = fi_os_dir_list(from_packs, keep_name, &packs, err);
-    if (rc == FIRN_NO_MEMORY) {
-        rc = fi_error_no_memory(err, "the names of packs");
-    }
-    FI_TRY(rc);
+    FI_TRY(fi_os_names_list(from_packs, fi_os_names_is_complete, &names, err));
     FI_TRY(fi_os_make_dir_for_owner(to, FI_STOREFILE_PACKS_NAME, to, 0700, err));
     FI_TRY(fi_os_dir_open(to, FI_STOREFILE_PACKS_NAME, &to_packs, err));
-    FI_TRY(clone_names(&packs, from_packs, to_packs, step, err));
+    FI_TRY(clone_names(&names, from_packs, to_packs, step, err));
 out:
-    fi_buf_deinit(&packs.names);
+    fi_buf_deinit(&names);
     fi_os_dir_close(from_packs);
     fi_os_dir_close(to_packs);
     return rc;
@@ -146,7 +121,8 @@ flush_rest(struct firn_db *db, firn_error *err)
 }
 
 static int
-fill(struct firn_db *db, struct fi_os_dir *to, const struct fi_step *step, firn_error *err)
+copy_clone_fill(struct firn_db *db, struct fi_os_dir *to, const struct fi_step *step,
+                firn_error *err)
 {
     struct fi_storefile_identity identity;
     FI_TRY_RETURN(flush_rest(db, err));
@@ -174,7 +150,7 @@ fi_copy_clone(struct firn_db *db, struct fi_os_dir *to, struct fi_storefile_prog
     FI_TRY(fi_db_maintain_flush(db, err));
     FI_TRY(fi_storefile_progress_begin_steps(progress, "write", 0, 0, &step, err));
     fi_db_lead_begin(db);
-    rc = fill(db, to, step, err);
+    rc = copy_clone_fill(db, to, step, err);
     fi_db_lead_end(db);
 out:
     fi_storefile_lock_release(lock);

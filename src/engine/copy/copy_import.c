@@ -14,9 +14,9 @@
 
 #include <string.h>
 
+#include "archive/archive.h"
 #include "base/check.h"
 #include "store/db_store_handle.h"
-#include "storefile/archive.h"
 
 /* ---- the checkpoint in the file ---- */
 
@@ -28,7 +28,8 @@ take_first(void *ctx, const struct fi_db_checkpoint_info *info)
 }
 
 static int
-look(struct fi_os *os, const char *file, struct fi_db_checkpoint_info *out, firn_error *err)
+copy_import_inspect(struct fi_os *os, const char *file, struct fi_db_checkpoint_info *out,
+                    firn_error *err)
 {
     const struct fi_db_options options = {.read_only = true, .memory_bytes = FIRN_STORE_MEMORY_MIN};
     const struct fi_db_checkpoint_visitor visitor = {.visit = take_first, .ctx = out};
@@ -64,7 +65,7 @@ leave_inner(struct target *target, firn_error *err)
 }
 
 static int
-enter(struct target *target, const char *path, struct fi_os_dir **out, firn_error *err)
+copy_import_enter(struct target *target, const char *path, struct fi_os_dir **out, firn_error *err)
 {
     const char *slash = strchr(path, '/');
     size_t size = slash != NULL ? (size_t)(slash - path) : 0;
@@ -122,7 +123,7 @@ copy_all(struct fi_archive *archive, struct fi_os_dir *to, struct fi_storefile_p
             continue;
         }
         FI_TRY(check_path(archive, path, err));
-        FI_TRY(enter(&target, path, &dir, err));
+        FI_TRY(copy_import_enter(&target, path, &dir, err));
         FI_TRY(fi_archive_copy_out(archive, i, dir, progress, err));
     }
     FI_TRY(leave_inner(&target, err));
@@ -135,8 +136,8 @@ out:
 /* ---- the store ---- */
 
 static int
-fill(struct fi_archive *archive, struct fi_os_dir *to, struct fi_storefile_progress *progress,
-     firn_error *err)
+copy_import_fill(struct fi_archive *archive, struct fi_os_dir *to,
+                 struct fi_storefile_progress *progress, firn_error *err)
 {
     struct fi_storefile_identity identity;
     FI_TRY_RETURN(fi_db_create_begin(to, &identity, err));
@@ -145,7 +146,7 @@ fill(struct fi_archive *archive, struct fi_os_dir *to, struct fi_storefile_progr
         /* The failure may be a full disk. FIRN.tmp is removed after their removal is durable: files
          * without it would look like a store that has lost its identity. */
         if (fi_db_create_clear(to, NULL) == FIRN_OK && fi_os_dir_sync(to, NULL) == FIRN_OK) {
-            FI_IGNORE(fi_os_remove_file(to, FI_STOREFILE_IDENTITY_TMP_NAME, NULL));
+            FI_RULES_IGNORE(fi_os_remove_file(to, FI_STOREFILE_IDENTITY_TMP_NAME, NULL));
         }
         return rc;
     }
@@ -161,7 +162,7 @@ import_into(struct fi_archive *archive, struct fi_os_dir *to,
     FI_TRY(fi_db_create_may(to, err));
     FI_TRY(fi_storefile_lock_acquire(to, 0, &lock, err));
     FI_TRY(fi_db_create_may(to, err));
-    FI_TRY(fill(archive, to, progress, err));
+    FI_TRY(copy_import_fill(archive, to, progress, err));
 out:
     fi_storefile_lock_release(lock);
     return rc;
@@ -177,7 +178,7 @@ fi_copy_import(struct fi_os *os, const char *file, const char *path,
     int rc;
     *out = (struct fi_db_checkpoint_info){0};
     FI_TRY(fi_archive_open(os, file, &archive, err));
-    FI_TRY(look(os, file, out, err));
+    FI_TRY(copy_import_inspect(os, file, out, err));
     FI_TRY(fi_db_path_make(os, path, &to, err));
     FI_TRY(import_into(archive, to, progress, err));
 out:

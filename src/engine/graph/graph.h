@@ -6,7 +6,7 @@
  * It is a hierarchical navigable small world (Malkov and Yashunin, "Efficient and robust
  * approximate nearest neighbor search using Hierarchical Navigable Small World graphs", 2016) over
  * 8-bit codes of the vectors. It finds candidates: rows that are probably near. The caller reads
- * their vectors, computes the exact distances, and leaves out rows that its view does not see.
+ * their vectors, computes the exact distances, and leaves out rows that its snapshot does not see.
  *
  * A graph is built in memory, written to a sealed file, and read from there through the block
  * cache. Its nodes are numbered from 0; each is one row of the run, and all others that have the
@@ -213,8 +213,8 @@ FIRN_MUST_CHECK int fi_graph_exact_rank(const struct fi_graph *graph, const void
 /* Writes the exact distances of candidates to the query (fi_vector_distance_exact) to out, from
  * the vectors in the file. Requires: the graph is open, and the candidates are from it. Fails as a
  * search does. */
-FIRN_MUST_CHECK int fi_graph_read_judge(const struct fi_graph *graph, const void *query,
-                                        const struct fi_graph_candidate *candidates, size_t count,
-                                        double *out, firn_error *err);
+FIRN_MUST_CHECK int fi_graph_read_assess(const struct fi_graph *graph, const void *query,
+                                         const struct fi_graph_candidate *candidates, size_t count,
+                                         double *out, firn_error *err);
 
 #endif

@@ -228,8 +228,8 @@ find_task(struct worker *worker)
 /* Chooses `most` of the links of a list and one more (FI_GRAPH_NONE: none), and writes them;
  * returns how many. */
 static size_t
-prune(struct worker *worker, uint32_t node, uint32_t *list, size_t count, uint32_t more,
-      size_t most)
+graph_build_prune(struct worker *worker, uint32_t node, uint32_t *list, size_t count, uint32_t more,
+                  size_t most)
 {
     const struct fi_graph *graph = worker->build->graph;
     struct fi_graph_scratch *scratch = worker->scratch;
@@ -291,7 +291,7 @@ add_link(struct worker *worker, uint32_t node, uint32_t level, uint32_t to)
         if (count < graph->link_width) {
             list[count++] = to;
         } else {
-            count = prune(worker, node, list, count, to, 2 * (size_t)m);
+            count = graph_build_prune(worker, node, list, count, to, 2 * (size_t)m);
             memset(list + count, 0xff, (graph->link_width - count) * sizeof *list);
         }
         build->counts[node] = (uint8_t)count;
@@ -308,7 +308,7 @@ add_link(struct worker *worker, uint32_t node, uint32_t level, uint32_t to)
     if (count < m) {
         list[count] = to;
     } else {
-        count = prune(worker, node, list, count, to, m);
+        count = graph_build_prune(worker, node, list, count, to, m);
         memset(list + count, 0xff, (m - count) * sizeof *list);
     }
 }
@@ -362,7 +362,7 @@ trim_task(struct worker *worker)
             size_t count = build->counts[node];
             if (count > most) {
                 uint32_t *list = list_of(graph, node);
-                count = prune(worker, node, list, count, FI_GRAPH_NONE, most);
+                count = graph_build_prune(worker, node, list, count, FI_GRAPH_NONE, most);
                 memset(list + count, 0xff, (graph->link_width - count) * sizeof *list);
                 build->counts[node] = (uint8_t)count;
             }
@@ -383,7 +383,7 @@ static int
 link_batch(struct build *build, uint32_t size, firn_error *err)
 {
     bool is_alone = size < ALONE_NODES;
-    FI_TRY_RETURN(fi_step_tell(build->options->step, size, 0, err));
+    FI_TRY_RETURN(fi_step_report(build->options->step, size, 0, err));
     build->begin = build->end;
     build->end += size;
     FI_TRY_RETURN(run_all(build, find_task, is_alone, err));
@@ -422,7 +422,7 @@ out:
 
 /* Notes in `counts`, which no list needs any more, which of the nodes above level 0 are found. */
 static void
-look_task(struct worker *worker)
+inspect_task(struct worker *worker)
 {
     struct build *build = worker->build;
     const struct fi_graph *graph = build->graph;
@@ -431,8 +431,8 @@ look_task(struct worker *worker)
     while (worker->rc == FIRN_OK && take_step(build, graph->upper_count, &i, &end)) {
         for (; i < end && worker->rc == FIRN_OK; i++) {
             bool is_found = false;
-            worker->rc = fi_graph_connect_look(graph, worker->scratch, graph->upper_nodes[i],
-                                               &is_found, &worker->err);
+            worker->rc = fi_graph_connect_inspect(graph, worker->scratch, graph->upper_nodes[i],
+                                                  &is_found, &worker->err);
             build->counts[i] = is_found;
         }
     }
@@ -445,7 +445,7 @@ connect_all(struct build *build, firn_error *err)
     const bool is_dot = graph->parameters.metric == FI_VECTOR_DOT;
     for (int round = 0; round < CONNECT_ROUNDS && !is_dot; round++) {
         uint32_t missing = 0;
-        FI_TRY_RETURN(run_all(build, look_task, false, err));
+        FI_TRY_RETURN(run_all(build, inspect_task, false, err));
         for (uint32_t i = 0; i < graph->upper_count; i++) {
             if (build->counts[i] == 0) {
                 missing++;
@@ -477,14 +477,14 @@ compare_task(struct worker *worker)
 }
 
 static void
-settle_task(struct worker *worker)
+resolve_task(struct worker *worker)
 {
     struct build *build = worker->build;
     uint32_t i;
     uint32_t end;
     while (take_step(build, fi_graph_measure_count(build->measure), &i, &end)) {
         for (; i < end; i++) {
-            fi_graph_measure_settle(build->measure, i);
+            fi_graph_measure_resolve(build->measure, i);
         }
     }
 }
@@ -513,7 +513,7 @@ compare_all(struct build *build, const struct fi_graph_source *source, firn_erro
     build->vectors = vectors;
     for (uint64_t first = 0; first < source->rows;) {
         const size_t count = fi_graph_step(graph, source->rows - first);
-        FI_TRY(fi_step_tell(build->options->step, 0, 0, err));
+        FI_TRY(fi_step_report(build->options->step, 0, 0, err));
         FI_TRY(source->read(source->ctx, first, count, vectors, err));
         build->first = node;
         build->vector_count = 0;
@@ -528,7 +528,7 @@ compare_all(struct build *build, const struct fi_graph_source *source, firn_erro
         first += count;
     }
     CHECK(node == graph->count);
-    FI_TRY(run_all(build, settle_task, false, err));
+    FI_TRY(run_all(build, resolve_task, false, err));
 out:
     build->vectors = NULL;
     return rc;
@@ -543,7 +543,7 @@ measure_all(struct build *build, const struct fi_graph_source *source, firn_erro
     }
     FI_TRY_RETURN(compare_all(build, source, err));
     do {
-        FI_TRY_RETURN(fi_step_tell(build->options->step, 0, 0, err));
+        FI_TRY_RETURN(fi_step_report(build->options->step, 0, 0, err));
         FI_TRY_RETURN(run_all(build, walk_task, false, err));
     } while (fi_graph_measure_next(build->measure, build->graph));
     return FIRN_OK;
@@ -660,7 +660,7 @@ adopt(struct build *build, firn_error *err)
 /* The nodes that links of level 0 lead to from the old entry, in that order; the others have
  * nothing in order. */
 static void
-reach(struct build *build, uint8_t *was_seen)
+graph_build_reach(struct build *build, uint8_t *was_seen)
 {
     const struct fi_graph *graph = build->graph;
     uint32_t head = 0;
@@ -691,7 +691,7 @@ make_order(struct build *build, firn_error *err)
         return fi_error_no_memory(err, "a graph");
     }
     if (build->merge.old != NULL) {
-        reach(build, was_seen);
+        graph_build_reach(build, was_seen);
     }
     uint32_t first = build->kept;
     uint32_t at = first;
@@ -762,7 +762,7 @@ fi_graph_build_counts_of(const struct fi_graph *graph)
 
 /* Whether links of the old graph can be kept. */
 static bool
-fits(const struct fi_graph_parameters *parameters, const struct fi_graph *old)
+graph_build_fits(const struct fi_graph_parameters *parameters, const struct fi_graph *old)
 {
     return old != NULL && old->parameters.metric == parameters->metric &&
            old->parameters.dimensions == parameters->dimensions &&
@@ -798,7 +798,7 @@ fi_graph_build(const struct fi_graph_source *source, const struct fi_graph_build
     build->threads = options->threads == 0 || !fi_os_has_threads(options->os) ? 1
                      : options->threads > THREADS_MAX                         ? THREADS_MAX
                                                                               : options->threads;
-    build->merge.old = fits(parameters, options->old) ? options->old : NULL;
+    build->merge.old = graph_build_fits(parameters, options->old) ? options->old : NULL;
     FI_TRY(fi_graph_nodes_make(source, options, graph, &build->merge, &build->measure, err));
     FI_TRY(open_build(build, err));
     FI_TRY(adopt(build, err));

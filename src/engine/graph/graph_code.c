@@ -33,6 +33,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/vec.h"
 
 /* ---- numbers ---- */
 
@@ -121,7 +122,7 @@ typedef double float64x4 __attribute__((vector_size(32)));
 
 /* Four numbers at any address, or the last `left` of them and zeros. */
 static inline float32x4
-load(const void *numbers, size_t left)
+graph_code_load(const void *numbers, size_t left)
 {
     float32x4 value = {0};
     if (left < 4) {
@@ -134,7 +135,7 @@ load(const void *numbers, size_t left)
 
 /* Of each number of a where the mask is set, else of b. */
 static inline float32x4
-choose(int32x4 mask, float32x4 a, float32x4 b)
+graph_code_choose(int32x4 mask, float32x4 a, float32x4 b)
 {
     return (float32x4)((mask & (int32x4)a) | (~mask & (int32x4)b));
 }
@@ -146,11 +147,11 @@ transform(const struct fi_graph *graph, const uint8_t *vector, double factor, fl
     const float32x4 far = {FAR, FAR, FAR, FAR};
     for (uint32_t i = 0; i < graph->numbers; i += 4) {
         const size_t left = graph->numbers - i;
-        const float32x4 numbers = load(vector + (size_t)4 * i, left);
+        const float32x4 numbers = graph_code_load(vector + (size_t)4 * i, left);
         float32x4 value = __builtin_convertvector(
             __builtin_convertvector(numbers, float64x4) * factor, float32x4);
-        value = choose(value > far, far, choose(value < -far, -far, value)) -
-                load(graph->mean + i, left);
+        value = graph_code_choose(value > far, far, graph_code_choose(value < -far, -far, value)) -
+                graph_code_load(graph->mean + i, left);
         if (left < 4) {
             memcpy(out + i, &value, left * sizeof *out);
         } else {
@@ -173,7 +174,8 @@ quantise4(float32x4 numbers, float inverse, uint8_t offset, int32x4 *sum, int32x
     typedef uint8_t uint8x4 __attribute__((vector_size(4)));
     const float32x4 half = {0.5F, 0.5F, 0.5F, 0.5F};
     const float32x4 value = numbers * inverse;
-    const int32x4 code = __builtin_convertvector(value + choose(value < 0, -half, half), int32x4);
+    const int32x4 code =
+        __builtin_convertvector(value + graph_code_choose(value < 0, -half, half), int32x4);
     DCHECK(code[0] >= -127 && code[0] <= 127 && code[1] >= -127 && code[1] <= 127);
     DCHECK(code[2] >= -127 && code[2] <= 127 && code[3] >= -127 && code[3] <= 127);
     *sum += code;
@@ -187,9 +189,9 @@ largest_number(const float *numbers, size_t count)
 {
     float32x4 most = {0};
     for (size_t i = 0; i < count; i += 4) {
-        const float32x4 value = load(numbers + i, count - i);
-        const float32x4 size = choose(value < 0, -value, value);
-        most = choose(size > most, size, most);
+        const float32x4 value = graph_code_load(numbers + i, count - i);
+        const float32x4 size = graph_code_choose(value < 0, -value, value);
+        most = graph_code_choose(size > most, size, most);
     }
     const float one = most[0] > most[1] ? most[0] : most[1];
     const float two = most[2] > most[3] ? most[2] : most[3];
@@ -207,7 +209,7 @@ quantise(const float *numbers, size_t count, uint8_t offset, uint8_t *out)
     DCHECK(count > 0 && count <= FI_VECTOR_DIMENSIONS_MAX);
     for (size_t i = 0; i < count; i += 4) {
         uint8_t codes[4];
-        quantise4(load(numbers + i, count - i), inverse, offset, &sums, &squares, codes);
+        quantise4(graph_code_load(numbers + i, count - i), inverse, offset, &sums, &squares, codes);
         if (count - i < 4) {
             memcpy(out + i, codes, count - i);
         } else {
@@ -255,15 +257,7 @@ fi_graph_code_prepare(const struct fi_graph *graph, struct fi_graph_scratch *scr
         }
         scratch->query_room = room;
     }
-    if (scratch->transformed_room < graph->numbers) {
-        float *numbers = fi_resize_array(scratch->transformed, graph->numbers, sizeof *numbers);
-        if (numbers == NULL) {
-            return fi_error_no_memory(err, "a search among vectors");
-        }
-        scratch->transformed = numbers;
-        scratch->transformed_room = graph->numbers;
-    }
-    return FIRN_OK;
+    return FI_VEC_RESERVE(scratch->transformed, graph->numbers, scratch->transformed_room, err);
 }
 
 int
@@ -294,7 +288,7 @@ fi_graph_code_query(const struct fi_graph *graph, const uint8_t *vector,
 
 /* The sum of four numbers of 16 bits. */
 static int32_t
-fold(uint64_t sums)
+graph_code_fold(uint64_t sums)
 {
     const uint64_t pairs =
         (sums & UINT64_C(0x0000ffff0000ffff)) + (sums >> 16 & UINT64_C(0x0000ffff0000ffff));
@@ -320,11 +314,11 @@ fi_graph_code_query_of(const struct fi_graph *graph, const uint8_t *record,
         eight ^= upper;
         memcpy(out->codes + i, &eight, sizeof eight);
         if (i % 1024 == 1016) { /* 128 times two bytes: 16 bits are full */
-            sum += fold(sums);
+            sum += graph_code_fold(sums);
             sums = 0;
         }
     }
-    sum += fold(sums);
+    sum += graph_code_fold(sums);
     for (; i < graph->numbers; i++) {
         out->codes[i] = (int8_t)(record[i] ^ 0x80);
         sum += record[i];

@@ -24,8 +24,8 @@
 
 /* Descends to a node: the pool has what is nearest to it on the level. */
 static int
-find(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t node, uint32_t level,
-     bool *out_is_found, firn_error *err)
+graph_connect_find(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t node,
+                   uint32_t level, bool *out_is_found, firn_error *err)
 {
     const uint8_t *record = fi_graph_array_at(&graph->codes, node);
     fi_graph_code_query_of(graph, record, &scratch->query);
@@ -39,13 +39,13 @@ find(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t no
 }
 
 int
-fi_graph_connect_look(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t node,
-                      bool *out_is_found, firn_error *err)
+fi_graph_connect_inspect(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
+                         uint32_t node, bool *out_is_found, firn_error *err)
 {
     *out_is_found = true;
     for (uint32_t level = fi_graph_walk_level_of(graph, node); level > 0 && *out_is_found;
          level--) {
-        FI_TRY_RETURN(find(graph, scratch, node, level, out_is_found, err));
+        FI_TRY_RETURN(graph_connect_find(graph, scratch, node, level, out_is_found, err));
     }
     return FIRN_OK;
 }
@@ -57,7 +57,7 @@ fi_graph_connect(struct fi_graph *graph, struct fi_graph_scratch *scratch, uint3
     const uint32_t m = graph->parameters.m;
     for (uint32_t level = fi_graph_walk_level_of(graph, node); level > 0; level--) {
         bool is_found;
-        FI_TRY_RETURN(find(graph, scratch, node, level, &is_found, err));
+        FI_TRY_RETURN(graph_connect_find(graph, scratch, node, level, &is_found, err));
         if (is_found) {
             continue;
         }

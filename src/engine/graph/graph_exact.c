@@ -197,7 +197,7 @@ begin_of(double value)
 
 /* A node that d does not exclude. false: (I2). */
 static bool
-keep(struct exact *exact, uint32_t node, double d, double scale, double norms)
+graph_exact_keep(struct exact *exact, uint32_t node, double d, double scale, double norms)
 {
     const double wrong = norms * (double)SLACK + 0x1p-80;
     const double e = scale * exact->height;
@@ -262,8 +262,9 @@ measure(struct exact *exact, size_t count)
     }
     for (size_t i = 0; i < count; i++) {
         /* What is not a number is near: the vector decides. */
-        if (is_far[i] == 0 && !keep(exact, exact->nodes[i], (double)(d[i] > 0 ? d[i] : 0),
-                                    (double)scale[i], (double)norms[i])) {
+        if (is_far[i] == 0 &&
+            !graph_exact_keep(exact, exact->nodes[i], (double)(d[i] > 0 ? d[i] : 0),
+                              (double)scale[i], (double)norms[i])) {
             return false;
         }
     }
@@ -272,7 +273,7 @@ measure(struct exact *exact, size_t count)
 
 /* Compares what was added. */
 static bool
-flush(struct exact *exact)
+graph_exact_flush(struct exact *exact)
 {
     const size_t count = exact->pending;
     DCHECK(count <= 4);
@@ -284,11 +285,11 @@ flush(struct exact *exact)
 }
 
 static bool
-add(struct exact *exact, uint32_t node, const uint8_t *record)
+graph_exact_add(struct exact *exact, uint32_t node, const uint8_t *record)
 {
     exact->nodes[exact->pending] = node;
     exact->records[exact->pending++] = record;
-    return exact->pending < 4 || flush(exact);
+    return exact->pending < 4 || graph_exact_flush(exact);
 }
 
 /* The first node from `node` on that is allowed. */
@@ -369,16 +370,17 @@ compare_codes(struct exact *exact, bool *out_is_over, firn_error *err)
             node = end;
         } else {
             while (node < end && is_fine) {
-                is_fine = add(exact, node, place + (size_t)(node - first) * codes->stride);
+                is_fine =
+                    graph_exact_add(exact, node, place + (size_t)(node - first) * codes->stride);
                 node = next_allowed(graph, allowed, node + 1);
             }
         }
         if (pin.data != NULL) {
-            is_fine = is_fine && flush(exact);
+            is_fine = is_fine && graph_exact_flush(exact);
             fi_block_cache_unpin(graph->cache, &pin);
         }
     }
-    is_fine = is_fine && flush(exact);
+    is_fine = is_fine && graph_exact_flush(exact);
 out:
     *out_is_over = !is_fine;
     return rc;
@@ -388,7 +390,7 @@ out:
 
 /* A node whose distance is known, and all rows with its vector. */
 static void
-take(struct exact *exact, uint32_t node, double distance)
+graph_exact_take(struct exact *exact, uint32_t node, double distance)
 {
     const struct fi_graph *graph = exact->graph;
     const uint64_t *allowed = exact->options->allowed;
@@ -423,10 +425,10 @@ judge(struct exact *exact, const void *query, uint64_t *out_judged, firn_error *
         if (count == 0) {
             break;
         }
-        FI_TRY_RETURN(fi_graph_read_judge(exact->graph, query, candidates, count, distances, err));
+        FI_TRY_RETURN(fi_graph_read_assess(exact->graph, query, candidates, count, distances, err));
         *out_judged += count;
         for (size_t j = 0; j < count; j++) {
-            take(exact, candidates[j].node, distances[j]);
+            graph_exact_take(exact, candidates[j].node, distances[j]);
         }
     }
     return FIRN_OK;
@@ -476,7 +478,8 @@ room_of(const struct fi_graph *graph, size_t wanted)
 
 /* Writes the nearest rows, which are known, in order; the ends are used up. */
 static void
-give(struct exact *exact, struct fi_graph_candidate *out, double *distances, size_t *out_count)
+graph_exact_give(struct exact *exact, struct fi_graph_candidate *out, double *distances,
+                 size_t *out_count)
 {
     *out_count = exact->end_count;
     for (size_t left = exact->end_count; left > 0; left--) {
@@ -525,7 +528,7 @@ fi_graph_exact(const struct fi_graph *graph, const void *query,
         drop_far(&exact);
         fi_sort_u64(exact.near, exact.near_count);
         FI_TRY(judge(&exact, query, &judged, err));
-        give(&exact, out, distances, out_count);
+        graph_exact_give(&exact, out, distances, out_count);
     }
     *out_counts = (struct fi_graph_search_counts){scratch->evaluated, judged, true};
 out:
@@ -562,8 +565,8 @@ keep_candidate(struct exact *exact, const struct fi_graph_candidate *candidate, 
     /* As in measure: most are too far, and this costs less than their interval. */
     const float most = exact->bound[0] + tail[0] * (exact->bound[1] + tail[0] * exact->bound[2]);
     if (!(candidate->distance - norms * SLACK > most)) {
-        const bool is_kept = keep(exact, candidate->node, (double)candidate->distance,
-                                  (double)tail[0], (double)norms);
+        const bool is_kept = graph_exact_keep(exact, candidate->node, (double)candidate->distance,
+                                              (double)tail[0], (double)norms);
         CHECK(is_kept); /* there is room for all */
     }
 out:
@@ -601,7 +604,7 @@ fi_graph_exact_rank(const struct fi_graph *graph, const void *query,
     drop_far(&exact);
     fi_sort_u64(exact.near, exact.near_count);
     FI_TRY(judge(&exact, query, out_judged, err));
-    give(&exact, candidates, distances, count);
+    graph_exact_give(&exact, candidates, distances, count);
 out:
     fi_free(exact.near);
     fi_free(exact.ends);

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/search.h"
 #include "block/block_cache.h"
 #include "block/block_file.h"
 #include "graph/graph.h"
@@ -305,15 +306,23 @@ size_t fi_graph_walk_first_twin(const struct fi_graph *graph, uint32_t node);
 /* The m links of a node at a level above 0, for a build. Requires: the node is on it. */
 uint32_t *fi_graph_walk_upper_list(const struct fi_graph *graph, uint32_t node, uint32_t level);
 /* The place of a node among those above level 0; upper_count: it is not there. */
-uint32_t fi_graph_walk_find_upper(const struct fi_graph *graph, uint32_t node);
+static inline uint32_t
+fi_graph_find_upper(const struct fi_graph *graph, uint32_t node)
+{
+    size_t low = 0;
+    size_t high = graph->upper_count;
+    FI_SEARCH_FIRST(low, high, middle, graph->upper_nodes[middle] < node);
+    return low < graph->upper_count && graph->upper_nodes[low] == node ? (uint32_t)low
+                                                                       : graph->upper_count;
+}
 
 /* ==== nodes that descents do not find (graph_connect.c) ==== */
 
 /* Whether descents find a node on all its levels above 0. Any thread while the graph does not
  * change, with a scratch that is prepared. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int fi_graph_connect_look(const struct fi_graph *graph,
-                                          struct fi_graph_scratch *scratch, uint32_t node,
-                                          bool *out_is_found, firn_error *err);
+FIRN_MUST_CHECK int fi_graph_connect_inspect(const struct fi_graph *graph,
+                                             struct fi_graph_scratch *scratch, uint32_t node,
+                                             bool *out_is_found, firn_error *err);
 /* Makes links to it where they do not. One thread; the graph is being built. */
 FIRN_MUST_CHECK int fi_graph_connect(struct fi_graph *graph, struct fi_graph_scratch *scratch,
                                      uint32_t node, firn_error *err);
@@ -400,7 +409,7 @@ void fi_graph_measure_note(struct fi_graph_measure *measure, uint32_t node, cons
 void fi_graph_measure_compare(struct fi_graph_measure *measure, uint32_t i, uint32_t first,
                               const uint8_t *const *vectors, size_t count);
 /* Ends the comparing for query i. */
-void fi_graph_measure_settle(struct fi_graph_measure *measure, uint32_t i);
+void fi_graph_measure_resolve(struct fi_graph_measure *measure, uint32_t i);
 /* Walks for query i with the present width, and counts what it finds. Another thread may do so for
  * another query. Requires: the scratch is prepared. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int fi_graph_measure_walk(struct fi_graph_measure *measure, uint32_t i,

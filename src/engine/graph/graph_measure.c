@@ -32,6 +32,7 @@
 
 #include "base/mem.h"
 #include "base/sort.h"
+#include "base/vec.h"
 
 enum {
     QUERIES = 64,
@@ -196,7 +197,7 @@ fi_graph_measure_compare(struct fi_graph_measure *measure, uint32_t i, uint32_t 
 }
 
 void
-fi_graph_measure_settle(struct fi_graph_measure *measure, uint32_t i)
+fi_graph_measure_resolve(struct fi_graph_measure *measure, uint32_t i)
 {
     struct query *query = &measure->queries[i];
     keep_nearest(query, measure->near_most);
@@ -261,12 +262,8 @@ fi_graph_measure_walk(struct fi_graph_measure *measure, uint32_t i,
     struct fi_graph_search_counts counts;
     size_t count;
     int rc;
-    struct fi_graph_candidate *found =
-        fi_grow_array(scratch->found, measure->ef, &scratch->found_room, sizeof *found);
-    if (found == NULL) {
-        return fi_error_no_memory(err, "a graph");
-    }
-    scratch->found = found;
+    FI_TRY_RETURN(FI_VEC_RESERVE(scratch->found, measure->ef, scratch->found_room, err));
+    struct fi_graph_candidate *found = scratch->found;
     DCHECK(measure->noted == QUERIES);
     scratch->left_out = query->node + 1; /* (I1) */
     rc = fi_graph_search(measure->graph, query->vector, &options, scratch, found, &count, &counts,

@@ -102,7 +102,7 @@ fi_graph_memo_destroy(struct fi_graph_memos *memos)
 }
 
 static void
-release(struct fi_epoch_node *node)
+graph_memo_release(struct fi_epoch_node *node)
 {
     free_memo((struct memo *)(void *)((char *)node - offsetof(struct memo, node)));
 }
@@ -171,7 +171,7 @@ fi_graph_memo_keep(const struct fi_graph *graph, firn_slice key, const uint64_t 
             !atomic_exchange_explicit(&old->is_found, false, memory_order_relaxed)) {
             old = atomic_exchange(place, memo); /* pairs with find, (I1) */
             if (old != NULL) {
-                fi_epoch_retire(&memos->epoch, &old->node, release);
+                fi_epoch_retire(&memos->epoch, &old->node, graph_memo_release);
             }
             break;
         }

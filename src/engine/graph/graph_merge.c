@@ -175,9 +175,9 @@ out:
 
 /* Adds to the chosen nodes one of the neighbours of a neighbour that is gone, if there is one. */
 static int
-replace(const struct fi_graph_merge *merge, const struct fi_graph *graph,
-        struct fi_graph_scratch *scratch, uint32_t gone, uint32_t level, size_t *count,
-        firn_error *err)
+graph_merge_replace(const struct fi_graph_merge *merge, const struct fi_graph *graph,
+                    struct fi_graph_scratch *scratch, uint32_t gone, uint32_t level, size_t *count,
+                    firn_error *err)
 {
     struct fi_graph_pool *pool = &scratch->pool;
     pool->count = 0;
@@ -221,7 +221,7 @@ fi_graph_merge_links(const struct fi_graph_merge *merge, const struct fi_graph *
         fi_graph_code_query_of(graph, fi_graph_array_at(&graph->codes, node), &scratch->query);
     }
     for (size_t i = 0; i < gone_count; i++) {
-        FI_TRY(replace(merge, graph, scratch, gone[i], level, &count, err));
+        FI_TRY(graph_merge_replace(merge, graph, scratch, gone[i], level, &count, err));
     }
     for (size_t i = kept; i < count; i++) {
         list[i] = fi_graph_item_node(scratch->chosen[i]);

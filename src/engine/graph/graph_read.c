@@ -36,7 +36,7 @@ enum {
 };
 
 static int
-refuse(const struct fi_graph *graph, const char *what, firn_error *err)
+graph_read_refuse(const struct fi_graph *graph, const char *what, firn_error *err)
 {
     return fi_error_set(err, FIRN_CORRUPT, "'%s': %s", fi_block_reader_path(graph->reader), what);
 }
@@ -73,7 +73,7 @@ fi_graph_read_pinned(const struct fi_graph *graph, const struct fi_graph_array *
                                  out, err);
     if (rc == FIRN_OK && out->size != ref.raw_size) {
         fi_block_cache_unpin(graph->cache, out);
-        rc = refuse(graph, "a block of a graph has another size", err);
+        rc = graph_read_refuse(graph, "a block of a graph has another size", err);
     }
     return rc;
 }
@@ -134,10 +134,10 @@ pin_vector(const struct fi_graph *graph, uint32_t node, struct fi_block_pin *pin
     return rc;
 }
 
-/* As fi_graph_read_judge, of as many as are pinned at once. */
+/* As fi_graph_read_assess, of as many as are pinned at once. */
 static int
-judge_some(const struct fi_graph *graph, const void *query, double squares,
-           const struct fi_graph_candidate *candidates, size_t count, double *out, firn_error *err)
+assess_some(const struct fi_graph *graph, const void *query, double squares,
+            const struct fi_graph_candidate *candidates, size_t count, double *out, firn_error *err)
 {
     struct fi_block_pin pins[JUDGED_MAX];
     const uint8_t *vectors[JUDGED_MAX];
@@ -156,7 +156,7 @@ judge_some(const struct fi_graph *graph, const void *query, double squares,
                                              graph->parameters.dimensions);
         /* Numbers that are not finite come through. */
         if (!(out[i] >= -(double)__DBL_MAX__ && out[i] <= (double)__DBL_MAX__)) {
-            rc = refuse(graph, "a vector of a graph is no number", err);
+            rc = graph_read_refuse(graph, "a vector of a graph is no number", err);
         }
     }
 out:
@@ -167,16 +167,16 @@ out:
 }
 
 int
-fi_graph_read_judge(const struct fi_graph *graph, const void *query,
-                    const struct fi_graph_candidate *candidates, size_t count, double *out,
-                    firn_error *err)
+fi_graph_read_assess(const struct fi_graph *graph, const void *query,
+                     const struct fi_graph_candidate *candidates, size_t count, double *out,
+                     firn_error *err)
 {
     double squares = fi_vector_distance_squares(query, graph->parameters.dimensions);
     int rc = FIRN_OK;
     DCHECK(graph->reader != NULL);
     for (size_t i = 0; rc == FIRN_OK && i < count; i += JUDGED_MAX) {
-        rc = judge_some(graph, query, squares, candidates + i,
-                        count - i < JUDGED_MAX ? count - i : JUDGED_MAX, out + i, err);
+        rc = assess_some(graph, query, squares, candidates + i,
+                         count - i < JUDGED_MAX ? count - i : JUDGED_MAX, out + i, err);
     }
     return rc;
 }
@@ -284,13 +284,13 @@ read_stream(const struct fi_graph *graph, uint32_t kind, uint64_t size, struct f
         if (section->kind == kind) {
             /* Uncompressed: so there is no more than the file has. */
             if (section->ref.raw_size > section->ref.stored_size) {
-                return refuse(graph, "a part of a graph is compressed", err);
+                return graph_read_refuse(graph, "a part of a graph is compressed", err);
             }
             total += section->ref.raw_size;
         }
     }
     if (total != size || fi_buf_reserve(out, (size_t)size) != FIRN_OK) {
-        return total != size ? refuse(graph, "a part of a graph has another size", err)
+        return total != size ? graph_read_refuse(graph, "a part of a graph has another size", err)
                              : fi_error_no_memory(err, "a graph");
     }
     for (size_t i = 0; i < count; i++) {
@@ -303,13 +303,14 @@ read_stream(const struct fi_graph *graph, uint32_t kind, uint64_t size, struct f
                                               : FIRN_CORRUPT;
             fi_block_cache_unpin(graph->cache, &pin);
             if (rc != FIRN_OK) {
-                return rc == FIRN_CORRUPT ? refuse(graph, "a part of a graph is too large", err)
-                                          : fi_error_no_memory(err, "a graph");
+                return rc == FIRN_CORRUPT
+                           ? graph_read_refuse(graph, "a part of a graph is too large", err)
+                           : fi_error_no_memory(err, "a graph");
             }
         }
     }
     if (out->size != size) {
-        rc = refuse(graph, "a part of a graph has another size", err);
+        rc = graph_read_refuse(graph, "a part of a graph has another size", err);
     }
 out:
     return rc;
@@ -348,12 +349,12 @@ read_header(struct fi_graph *graph, struct header *header, firn_error *err)
         section = other->kind == FI_GRAPH_SECTION_HEADER ? other : NULL;
     }
     if (section == NULL) {
-        return refuse(graph, "a graph has no header", err);
+        return graph_read_refuse(graph, "a graph has no header", err);
     }
     FI_TRY(read_stream(graph, FI_GRAPH_SECTION_HEADER, section->ref.raw_size, &bytes, err));
     struct fi_reader reader = fi_reader_of(fi_buf_slice(&bytes));
     if (!fi_reader_le32(&reader, &version)) {
-        rc = refuse(graph, "the header of a graph is too short", err);
+        rc = graph_read_refuse(graph, "the header of a graph is too short", err);
         goto out;
     }
     if (version < FI_GRAPH_VERSION_UNMEASURED || version > FI_GRAPH_VERSION) {
@@ -363,7 +364,7 @@ read_header(struct fi_graph *graph, struct header *header, firn_error *err)
         goto out;
     }
     if (!get_header(&reader, graph, header) || !makes_sense(graph, header)) {
-        rc = refuse(graph, "the header of a graph makes no sense", err);
+        rc = graph_read_refuse(graph, "the header of a graph makes no sense", err);
         goto out;
     }
     graph->numbers = graph->parameters.dimensions;
@@ -373,13 +374,13 @@ read_header(struct fi_graph *graph, struct header *header, firn_error *err)
     if (graph->mean == NULL) {
         rc = fi_error_no_memory(err, "a graph");
     } else if (!fi_reader_copy(&reader, graph->mean, graph->numbers * sizeof *graph->mean)) {
-        rc = refuse(graph, "the header of a graph is too short", err);
+        rc = graph_read_refuse(graph, "the header of a graph is too short", err);
     } else if (!fi_vector_distance_is_finite(graph->mean, graph->numbers)) {
-        rc = refuse(graph, "the mean of a graph is no number", err);
+        rc = graph_read_refuse(graph, "the mean of a graph is no number", err);
     } else if (version > FI_GRAPH_VERSION_UNMEASURED && !get_widths(&reader, &graph->widths)) {
-        rc = refuse(graph, "the measured widths of a graph make no sense", err);
+        rc = graph_read_refuse(graph, "the measured widths of a graph make no sense", err);
     } else if (fi_reader_left(&reader) != 0) {
-        rc = refuse(graph, "the header of a graph is too long", err);
+        rc = graph_read_refuse(graph, "the header of a graph is too long", err);
     }
 out:
     fi_buf_deinit(&bytes);
@@ -399,7 +400,7 @@ take_upper(struct fi_graph *graph, const struct header *header, const struct fi_
         uint32_t node = fi_load_le32(bytes->data + 4 * (size_t)i);
         if (node >= graph->count || (i > 0 && node <= graph->upper_nodes[i - 1]) ||
             levels[i] == 0 || levels[i] > header->upper_lists - starts) {
-            return refuse(graph, "a node above level 0 makes no sense", err);
+            return graph_read_refuse(graph, "a node above level 0 makes no sense", err);
         }
         graph->upper_nodes[i] = node;
         graph->upper_starts[i] = starts;
@@ -408,7 +409,7 @@ take_upper(struct fi_graph *graph, const struct header *header, const struct fi_
     }
     graph->upper_starts[count] = starts;
     if (starts != header->upper_lists || top != graph->top_level) {
-        return refuse(graph, "the levels of a graph make no sense", err);
+        return graph_read_refuse(graph, "the levels of a graph make no sense", err);
     }
     memcpy(graph->upper_links, levels + count,
            (size_t)starts * graph->parameters.m * sizeof *graph->upper_links);
@@ -432,9 +433,10 @@ read_upper(struct fi_graph *graph, const struct header *header, firn_error *err)
         goto out;
     }
     graph->upper_starts[0] = 0;
-    rc = count > 0               ? take_upper(graph, header, &bytes, err)
-         : graph->top_level == 0 ? FIRN_OK
-                                 : refuse(graph, "the levels of a graph make no sense", err);
+    rc = count > 0 ? take_upper(graph, header, &bytes, err)
+         : graph->top_level == 0
+             ? FIRN_OK
+             : graph_read_refuse(graph, "the levels of a graph make no sense", err);
 out:
     fi_buf_deinit(&bytes);
     return rc;
@@ -459,7 +461,7 @@ read_rows(struct fi_graph *graph, const struct header *header, firn_error *err)
     for (uint32_t i = 0; i < graph->count; i++) {
         uint32_t row = fi_load_le32(bytes.data + 4 * (size_t)i);
         if (row >= graph->rows || (i > 0 && row <= graph->rows_of[i - 1])) {
-            rc = refuse(graph, "the rows of a graph make no sense", err);
+            rc = graph_read_refuse(graph, "the rows of a graph make no sense", err);
             goto out;
         }
         graph->rows_of[i] = row;
@@ -515,7 +517,7 @@ read_twins(struct fi_graph *graph, firn_error *err)
     if (graph->twin_nodes == NULL || graph->twin_rows == NULL || marks == NULL) {
         rc = fi_error_no_memory(err, "a graph");
     } else if (!take_twins(graph, &bytes, marks)) {
-        rc = refuse(graph, "the twins of a graph make no sense", err);
+        rc = graph_read_refuse(graph, "the twins of a graph make no sense", err);
     } else {
         /* There are more rows than nodes. */
         memset(marks, 0, (size_t)(graph->rows / 64 + 1) * sizeof *marks);
@@ -545,7 +547,7 @@ open_array(struct fi_graph *graph, struct fi_graph_array *array, firn_error *err
     }
     return lies_inside(graph, array)
                ? FIRN_OK
-               : refuse(graph, "blocks of a graph lie outside of the file", err);
+               : graph_read_refuse(graph, "blocks of a graph lie outside of the file", err);
 }
 
 /* What a block takes up in the cache, with what is known of it here. */
@@ -553,7 +555,7 @@ static uint64_t
 array_bytes(const struct fi_graph_array *array)
 {
     uint64_t block = (uint64_t)array->per_block * array->stride;
-    block = block < FI_BLOCK_CACHE_FRAME_SIZE ? FI_BLOCK_CACHE_FRAME_SIZE : block;
+    block = block < FI_BLOCK_CACHE_SLOT_SIZE ? FI_BLOCK_CACHE_SLOT_SIZE : block;
     return array->blocks * (block + sizeof *array->place + sizeof *array->pin);
 }
 
@@ -649,7 +651,7 @@ graph_open(const struct fi_run_env *env, const char *name, struct fi_run **out, 
                             graph->count);
     if (!lies_inside(graph, &graph->codes) || !lies_inside(graph, &graph->links) ||
         !lies_inside(graph, &graph->vectors)) {
-        rc = refuse(graph, "blocks of a graph lie outside of the file", err);
+        rc = graph_read_refuse(graph, "blocks of a graph lie outside of the file", err);
         goto out;
     }
     FI_TRY(open_array(graph, &graph->codes, err));
@@ -711,7 +713,7 @@ are_links_fine(const struct fi_graph *graph, const uint8_t *list, size_t width)
 }
 
 static void
-tell(struct checking *checking, int rc, const firn_error *found)
+graph_read_report(struct checking *checking, int rc, const firn_error *found)
 {
     if (rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO) {
         checking->on_damage(checking->ctx, found->text);
@@ -732,16 +734,16 @@ check_array(struct checking *checking, const struct fi_graph_array *array, bool 
         if (rc == FIRN_OK) {
             for (size_t at = 0; are_links && rc == FIRN_OK && at < pin.size; at += array->stride) {
                 if (!are_links_fine(graph, pin.data + at, graph->link_width)) {
-                    rc = refuse(graph, "a link of a graph leads nowhere", &found);
+                    rc = graph_read_refuse(graph, "a link of a graph leads nowhere", &found);
                 }
             }
-            int told = fi_step_tell(checking->step, pin.size, 0, err);
+            int told = fi_step_report(checking->step, pin.size, 0, err);
             fi_block_cache_unpin(graph->cache, &pin);
             if (told != FIRN_OK) {
                 return told;
             }
         }
-        tell(checking, rc, &found);
+        graph_read_report(checking, rc, &found);
         if (rc == FIRN_NO_MEMORY) {
             return fi_error_no_memory(err, "a graph");
         }
@@ -760,12 +762,14 @@ check_upper(struct checking *checking)
             uint32_t level = list - graph->upper_starts[i] + 1;
             bool is_fine = are_links_fine(graph, (const uint8_t *)links, graph->parameters.m);
             for (size_t k = 0; k < graph->parameters.m && links[k] != FI_GRAPH_NONE; k++) {
-                uint32_t place = fi_graph_walk_find_upper(graph, links[k]);
+                uint32_t place = fi_graph_find_upper(graph, links[k]);
                 is_fine = is_fine && place < graph->upper_count &&
                           graph->upper_starts[place + 1] - graph->upper_starts[place] >= level;
             }
             if (!is_fine) {
-                tell(checking, refuse(graph, "a link of a graph leads nowhere", &found), &found);
+                graph_read_report(
+                    checking, graph_read_refuse(graph, "a link of a graph leads nowhere", &found),
+                    &found);
                 return;
             }
         }

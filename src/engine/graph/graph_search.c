@@ -131,7 +131,7 @@ flush(struct batch *batch, firn_error *err)
 }
 
 static inline int
-add(struct batch *batch, uint32_t node, firn_error *err)
+graph_search_add(struct batch *batch, uint32_t node, firn_error *err)
 {
     batch->nodes[batch->count++] = node;
     return batch->count >= BATCH ? flush(batch, err) : FIRN_OK;
@@ -181,7 +181,7 @@ add_rows(struct batch *batch, const uint64_t *allowed, firn_error *err)
             }
             before = row - node;
             if (node < graph->count && graph->rows_of[node] == row) {
-                FI_TRY_RETURN(add(batch, (uint32_t)node, err));
+                FI_TRY_RETURN(graph_search_add(batch, (uint32_t)node, err));
             }
         }
     }
@@ -199,7 +199,7 @@ add_twins(struct batch *batch, const uint64_t *allowed, firn_error *err)
         if (node != last && has_bit(allowed, graph->twin_rows[i]) &&
             !has_bit(allowed, row_of(graph, node))) {
             last = node;
-            FI_TRY_RETURN(add(batch, node, err));
+            FI_TRY_RETURN(graph_search_add(batch, node, err));
         }
     }
     return FIRN_OK;
@@ -229,7 +229,7 @@ measure_allowed(const struct fi_graph *graph, const struct fi_graph_search_optio
         FI_TRY(add_twins(&batch, options->allowed, err));
     }
     for (uint32_t node = 0; options->allowed == NULL && node < graph->count; node++) {
-        FI_TRY(add(&batch, node, err));
+        FI_TRY(graph_search_add(&batch, node, err));
     }
     rc = flush(&batch, err);
 out:
@@ -240,8 +240,8 @@ out:
 }
 
 static int
-walk(const struct fi_graph *graph, size_t limit, uint64_t evaluated_max,
-     struct fi_graph_scratch *scratch, firn_error *err)
+graph_search_walk(const struct fi_graph *graph, size_t limit, uint64_t evaluated_max,
+                  struct fi_graph_scratch *scratch, firn_error *err)
 {
     FI_TRY_RETURN(fi_graph_walk_prepare(graph, scratch, limit, err));
     FI_TRY_RETURN(fi_graph_walk_descend(graph, scratch, graph->top_level, 0, err));
@@ -255,8 +255,9 @@ walk(const struct fi_graph *graph, size_t limit, uint64_t evaluated_max,
 /* Takes the rows of the first `nodes` of the pool's nodes that are allowed, up to `most`; out may
  * be NULL. */
 static size_t
-collect(const struct fi_graph *graph, const struct fi_graph_search_options *options,
-        const struct fi_graph_pool *pool, size_t nodes, size_t most, struct fi_graph_candidate *out)
+graph_search_collect(const struct fi_graph *graph, const struct fi_graph_search_options *options,
+                     const struct fi_graph_pool *pool, size_t nodes, size_t most,
+                     struct fi_graph_candidate *out)
 {
     size_t count = 0;
     DCHECK(pool->count <= pool->limit);
@@ -332,9 +333,10 @@ walk_filtered(const struct fi_graph *graph, const struct fi_graph_search_options
         if (*out_is_over) {
             break;
         }
-        FI_TRY_RETURN(walk(graph, filtered.limit, options->allowed_count, scratch, err));
+        FI_TRY_RETURN(
+            graph_search_walk(graph, filtered.limit, options->allowed_count, scratch, err));
         const size_t found =
-            collect(graph, options, &scratch->pool, filtered.nearest, wanted, NULL);
+            graph_search_collect(graph, options, &scratch->pool, filtered.nearest, wanted, NULL);
         if (found >= wanted) {
             break;
         }
@@ -391,9 +393,9 @@ fi_graph_search(const struct fi_graph *graph, const void *query,
             FI_TRY(measure_allowed(graph, options, scratch, err));
             is_exhaustive = true;
         } else {
-            FI_TRY(walk(graph, ef, UINT64_MAX, scratch, err));
+            FI_TRY(graph_search_walk(graph, ef, UINT64_MAX, scratch, err));
         }
-        *out_count = collect(graph, options, &scratch->pool, SIZE_MAX, most, out);
+        *out_count = graph_search_collect(graph, options, &scratch->pool, SIZE_MAX, most, out);
         /* (I1) */
         DCHECK(options->allowed == NULL || is_exhaustive || *out_count >= options->wanted);
     }

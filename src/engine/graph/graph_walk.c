@@ -35,6 +35,7 @@
 
 #include "base/mem.h"
 #include "base/search.h"
+#include "base/vec.h"
 
 enum {
     CACHE_LINE = 64,
@@ -47,12 +48,7 @@ enum {
 static int
 grow_u64(uint64_t **array, size_t *room, size_t wanted)
 {
-    uint64_t *grown = fi_grow_array(*array, wanted, room, sizeof *grown);
-    if (grown == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    *array = grown;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(*array, wanted, *room, NULL);
 }
 
 FI_GRAPH_SMALL static int
@@ -132,7 +128,7 @@ fi_graph_walk_begin(struct fi_graph_scratch *scratch, size_t limit)
 /* Marks a node; false if it was marked. Without a branch, because none could be foreseen: about
  * half of the nodes that a walk meets were visited before. */
 static inline bool
-mark(uint64_t *visited, uint32_t *touched, size_t *touched_count, uint32_t node)
+graph_walk_mark(uint64_t *visited, uint32_t *touched, size_t *touched_count, uint32_t node)
 {
     uint64_t *word = &visited[node / 64];
     const uint64_t bits = *word;
@@ -143,16 +139,16 @@ mark(uint64_t *visited, uint32_t *touched, size_t *touched_count, uint32_t node)
 }
 
 static inline bool
-visit(struct fi_graph_scratch *scratch, uint32_t node)
+graph_walk_visit(struct fi_graph_scratch *scratch, uint32_t node)
 {
     DCHECK(scratch->touched_count < scratch->touched_room); /* (I1) */
-    return mark(scratch->visited, scratch->touched, &scratch->touched_count, node);
+    return graph_walk_mark(scratch->visited, scratch->touched, &scratch->touched_count, node);
 }
 
 bool
 fi_graph_walk_visit(struct fi_graph_scratch *scratch, uint32_t node)
 {
-    return visit(scratch, node);
+    return graph_walk_visit(scratch, node);
 }
 
 /* ---- the pool ---- */
@@ -189,8 +185,8 @@ release_pins(const struct fi_graph *graph, struct fi_graph_scratch *scratch)
 
 /* Reads the block of record i of an array. */
 static int
-fetch(const struct fi_graph *graph, const struct fi_graph_array *array, uint32_t i,
-      struct fi_block_pin *pin, const uint8_t **out, firn_error *err)
+graph_walk_fetch(const struct fi_graph *graph, const struct fi_graph_array *array, uint32_t i,
+                 struct fi_block_pin *pin, const uint8_t **out, firn_error *err)
 {
     const uint8_t *place;
     uint32_t block = fi_graph_array_block(array, i);
@@ -200,7 +196,7 @@ fetch(const struct fi_graph *graph, const struct fi_graph_array *array, uint32_t
 }
 
 static inline void
-prefetch(const uint8_t *record, size_t size)
+graph_walk_prefetch(const uint8_t *record, size_t size)
 {
     size = size > PREFETCHED_MAX ? PREFETCHED_MAX : size;
     for (size_t at = 0; at < size; at += CACHE_LINE) {
@@ -217,12 +213,12 @@ locate(const struct fi_graph *graph, struct fi_graph_scratch *scratch, const uin
     for (size_t i = 0; i < count; i++) {
         out[i] = fi_graph_array_at(&graph->codes, nodes[i]);
         if (out[i] != NULL) {
-            prefetch(out[i], graph->codes.stride);
+            graph_walk_prefetch(out[i], graph->codes.stride);
             continue;
         }
         struct fi_block_pin *pin = &scratch->pins[scratch->pin_count];
         *pin = (struct fi_block_pin){.data = NULL};
-        FI_TRY_RETURN(fetch(graph, &graph->codes, nodes[i], pin, &out[i], err));
+        FI_TRY_RETURN(graph_walk_fetch(graph, &graph->codes, nodes[i], pin, &out[i], err));
         scratch->pin_count += pin->data != NULL ? 1 : 0;
     }
     return FIRN_OK;
@@ -265,7 +261,7 @@ locate_four(const struct fi_graph *graph, const uint32_t *nodes, size_t count,
     for (size_t k = 0; k < 4; k++) {
         out[k] = fi_graph_array_at(&graph->codes, nodes[k < count ? k : 0]);
         if (out[k] != NULL) {
-            prefetch(out[k], graph->codes.stride);
+            graph_walk_prefetch(out[k], graph->codes.stride);
         } else {
             out[0] = NULL;
         }
@@ -350,7 +346,8 @@ fi_graph_walk_enter(const struct fi_graph *graph, struct fi_graph_scratch *scrat
                     firn_error *err)
 {
     DCHECK(node < graph->count);
-    return visit(scratch, node) ? fi_graph_walk_measure(graph, scratch, &node, 1, err) : FIRN_OK;
+    return graph_walk_visit(scratch, node) ? fi_graph_walk_measure(graph, scratch, &node, 1, err)
+                                           : FIRN_OK;
 }
 
 /* ---- links ---- */
@@ -362,20 +359,10 @@ refuse_link(const struct fi_graph *graph, firn_error *err)
                         graph->reader == NULL ? "a graph" : fi_block_reader_path(graph->reader));
 }
 
-uint32_t
-fi_graph_walk_find_upper(const struct fi_graph *graph, uint32_t node)
-{
-    size_t low = 0;
-    size_t high = graph->upper_count;
-    FI_SEARCH_FIRST(low, high, middle, graph->upper_nodes[middle] < node);
-    return low < graph->upper_count && graph->upper_nodes[low] == node ? (uint32_t)low
-                                                                       : graph->upper_count;
-}
-
 FI_GRAPH_SMALL uint32_t *
 fi_graph_walk_upper_list(const struct fi_graph *graph, uint32_t node, uint32_t level)
 {
-    const uint32_t place = fi_graph_walk_find_upper(graph, node);
+    const uint32_t place = fi_graph_find_upper(graph, node);
     DCHECK(level > 0 && place < graph->upper_count &&
            graph->upper_starts[place + 1] - graph->upper_starts[place] >= level);
     return graph->upper_links +
@@ -385,7 +372,7 @@ fi_graph_walk_upper_list(const struct fi_graph *graph, uint32_t node, uint32_t l
 FI_GRAPH_SMALL uint32_t
 fi_graph_walk_level_of(const struct fi_graph *graph, uint32_t node)
 {
-    uint32_t place = fi_graph_walk_find_upper(graph, node);
+    uint32_t place = fi_graph_find_upper(graph, node);
     return place == graph->upper_count
                ? 0
                : graph->upper_starts[place + 1] - graph->upper_starts[place];
@@ -399,9 +386,9 @@ fi_graph_walk_links(const struct fi_graph *graph, uint32_t node, uint32_t level,
     if (level == 0) {
         *out_width = graph->link_width;
         *out = fi_graph_array_at(&graph->links, node);
-        return *out != NULL ? FIRN_OK : fetch(graph, &graph->links, node, pin, out, err);
+        return *out != NULL ? FIRN_OK : graph_walk_fetch(graph, &graph->links, node, pin, out, err);
     }
-    uint32_t place = fi_graph_walk_find_upper(graph, node);
+    uint32_t place = fi_graph_find_upper(graph, node);
     if (place == graph->upper_count ||
         graph->upper_starts[place + 1] - graph->upper_starts[place] < level) {
         return refuse_link(graph, err); /* (I2) */
@@ -460,7 +447,7 @@ gather_all(const struct fi_graph *graph, struct fi_graph_scratch *scratch, const
         }
         DCHECK(touched_count < scratch->touched_room); /* (I1) */
         scratch->batch[count] = node;
-        count += mark(scratch->visited, scratch->touched, &touched_count, node);
+        count += graph_walk_mark(scratch->visited, scratch->touched, &touched_count, node);
         if (count == FI_GRAPH_BATCH_MAX) {
             scratch->batch_count = count;
             FI_TRY(measure_batch(graph, scratch, err));
@@ -484,7 +471,7 @@ prefetch_next(const struct fi_graph *graph, const struct fi_graph_scratch *scrat
             const uint8_t *links =
                 fi_graph_array_at(&graph->links, fi_graph_item_node(pool->items[i]));
             if (links != NULL) {
-                prefetch(links, 4 * (size_t)graph->link_width);
+                graph_walk_prefetch(links, 4 * (size_t)graph->link_width);
             }
             return;
         }
@@ -492,8 +479,8 @@ prefetch_next(const struct fi_graph *graph, const struct fi_graph_scratch *scrat
 }
 
 static int
-follow(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t node,
-       uint32_t level, firn_error *err)
+graph_walk_follow(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t node,
+                  uint32_t level, firn_error *err)
 {
     const uint8_t *links = NULL;
     size_t width = 0;
@@ -519,7 +506,7 @@ fi_graph_walk(const struct fi_graph *graph, struct fi_graph_scratch *scratch, ui
         uint64_t *item = &pool->items[pool->next++];
         if ((*item & 1) == 0) {
             *item |= 1;
-            FI_TRY_RETURN(follow(graph, scratch, fi_graph_item_node(*item), level, err));
+            FI_TRY_RETURN(graph_walk_follow(graph, scratch, fi_graph_item_node(*item), level, err));
         }
     }
     return FIRN_OK;
@@ -589,7 +576,7 @@ fi_graph_walk_select(const struct fi_graph *graph, struct fi_graph_scratch *scra
         fi_graph_code_query_of(graph, record, &scratch->other);
         if (i + 1 < count) {
             uint32_t next = fi_graph_item_node(candidates[i + 1]);
-            prefetch(fi_graph_array_at(&graph->codes, next), graph->codes.stride);
+            graph_walk_prefetch(fi_graph_array_at(&graph->codes, next), graph->codes.stride);
         }
         if (!lies_behind(graph, scratch, chosen, own)) {
             scratch->chosen[chosen++] = candidates[i];

@@ -12,26 +12,26 @@
  * as its fork, and its own sequences from r on. It shares what it sees below the fork with all
  * lines that came that way, so after ten thousand restores a line takes the same few bytes as after
  * one. A line has at most one interval for itself and one for each ancestor. The intervals are
- * built only for reads: of now, and of a line while views are open on it.
+ * built only for reads: of now, and of a line while snapshots are open on it.
  *
  * (I1) Each sequence belongs to at most one line: the one that was now when it was committed. A
  *      line's own sequences begin at `first`, which is its begin unless it was joined to its
  *      parent, and end before the next line's first.
  * (I2) A checkpoint's sequence is at least its line's begin; forks are sequences of checkpoints.
  * (I3) Checkpoints are in the order of their creation, so their sequences do not descend.
- * (I4) A line is freed when it is not now, and no checkpoint, view or other line needs it. If only
- *      one line needs it, which continues right where it ends (as after a restore of what was just
- *      saved), the two become one.
- * (I5) Reads of now without the mutex do not count as views. They use only the intervals of now,
- *      which are retired through the epoch; while now is the first line they use nothing.
+ * (I4) A line is freed when it is not now, and no checkpoint, snapshot or other line needs it. If
+ *      only one line needs it, which continues right where it ends (as after a restore of what was
+ *      just saved), the two become one.
+ * (I5) Reads of now without the mutex do not count as snapshots. They use only the intervals of
+ *      now, which are retired through the epoch; while now is the first line they use nothing.
  *
  * A change is made in two steps: prepare finds out whether it can be done and allocates memory;
  * apply cannot fail. Between them the change is written to the log.
  *
  * Limits: a line has at most 65,536 intervals, as after that many restores, each of a state that
  * came after the previous one; 2^20 checkpoints. Memory: 96 bytes a line and about 180 bytes a
- * checkpoint; for now, and for each line with open views, up to 24 bytes an interval. This is not
- * part of the memory budget; firn_store_stats reports it. Finding a checkpoint by id, number or
+ * checkpoint; for now, and for each line with open snapshots, up to 24 bytes an interval. This is
+ * not part of the memory budget; firn_store_stats reports it. Finding a checkpoint by id, number or
  * name usually takes constant time.
  */
 #include "history/history.h"
@@ -94,7 +94,7 @@ bucket_of(const struct fi_history *history, unsigned by, uint64_t hash)
 }
 
 static void
-hang(struct fi_history *history, struct fi_db_checkpoint *checkpoint)
+history_hang(struct fi_history *history, struct fi_db_checkpoint *checkpoint)
 {
     for (unsigned by = 0; by < FI_HISTORY_CHAINS; by++) {
         uint64_t hash;
@@ -111,7 +111,7 @@ fi_history_find_add(struct fi_history *history, struct fi_db_checkpoint *checkpo
 {
     CHECK(history->found_count < history->bucket_count);
     history->found_count++;
-    hang(history, checkpoint);
+    history_hang(history, checkpoint);
 }
 
 static void
@@ -151,7 +151,7 @@ fi_history_find_reserve(struct fi_history *history)
     history->bucket_count = count;
     /* The newest last, so that it is found first. */
     for (size_t i = 0; i < fi_history_count(history); i++) {
-        hang(history, fi_history_at(history, i));
+        history_hang(history, fi_history_at(history, i));
     }
     return FIRN_OK;
 }
@@ -234,17 +234,17 @@ fi_history_at(const struct fi_history *history, size_t i)
     return ((struct fi_db_checkpoint **)(void *)history->checkpoints.data)[i];
 }
 
-struct fi_view
-fi_history_view_of(const struct fi_db_intervals *intervals, uint64_t sequence)
+struct fi_snapshot
+fi_history_snapshot_of(const struct fi_db_intervals *intervals, uint64_t sequence)
 {
-    static const struct fi_view_interval everything = {1, UINT64_MAX};
-    static const struct fi_view_interval nothing = {UINT64_MAX, UINT64_MAX};
+    static const struct fi_snapshot_interval everything = {1, UINT64_MAX};
+    static const struct fi_snapshot_interval nothing = {UINT64_MAX, UINT64_MAX};
     if (intervals != NULL) {
         uint64_t last = sequence > intervals->begin ? sequence : intervals->begin;
-        return (struct fi_view){intervals->intervals, intervals->count, last, intervals->guide};
+        return (struct fi_snapshot){intervals->intervals, intervals->count, last, intervals->guide};
     }
-    return sequence > 0 ? (struct fi_view){&everything, 1, sequence, NULL}
-                        : (struct fi_view){&nothing, 1, 0, NULL};
+    return sequence > 0 ? (struct fi_snapshot){&everything, 1, sequence, NULL}
+                        : (struct fi_snapshot){&nothing, 1, 0, NULL};
 }
 
 /* Whether it sees everything: the first line does, as long as nothing was joined to it. */
@@ -254,11 +254,11 @@ sees_everything(const struct fi_db_line *line)
     return line->begin <= 1;
 }
 
-struct fi_view
-fi_history_view(const struct fi_db_line *line, uint64_t sequence)
+struct fi_snapshot
+fi_history_snapshot(const struct fi_db_line *line, uint64_t sequence)
 {
     CHECK(line == NULL || line->intervals != NULL || sees_everything(line));
-    return fi_history_view_of(line != NULL ? line->intervals : NULL, sequence);
+    return fi_history_snapshot_of(line != NULL ? line->intervals : NULL, sequence);
 }
 
 size_t
@@ -288,7 +288,7 @@ make_intervals(const struct fi_db_line *line)
     size_t at = line->count;
     uint64_t last = UINT64_MAX;
     struct fi_db_intervals *made = fi_alloc_zeroed(sizeof *made + at * sizeof made->intervals[0] +
-                                                   fi_view_guide_size_bytes(line->count));
+                                                   fi_snapshot_guide_size_bytes(line->count));
     if (made == NULL) {
         return NULL;
     }
@@ -297,14 +297,14 @@ make_intervals(const struct fi_db_line *line)
     for (; line != NULL; line = line->parent) {
         if (line->parent == NULL || line->fork + 1 < line->first) {
             CHECK(at > 0);
-            made->intervals[--at] = (struct fi_view_interval){line->first, last};
+            made->intervals[--at] = (struct fi_snapshot_interval){line->first, last};
             last = line->fork;
         }
     }
     CHECK(at == 0);
-    if (fi_view_guide_size_bytes(made->count) > 0) {
+    if (fi_snapshot_guide_size_bytes(made->count) > 0) {
         made->guide = (void *)(made->intervals + made->count);
-        fi_view_guide_init(made->guide, made->intervals, made->count);
+        fi_snapshot_guide_init(made->guide, made->intervals, made->count);
     }
     return made;
 }
@@ -320,7 +320,7 @@ static void
 retire_intervals(struct fi_history *history, struct fi_db_line *line)
 {
     /* (I5) */
-    DCHECK(line->views == 0);
+    DCHECK(line->snapshots == 0);
     DCHECK(line->intervals == NULL || atomic_load(&history->now_intervals) != line->intervals);
     if (line->intervals != NULL && history->epoch != NULL) {
         fi_epoch_retire(history->epoch, &line->intervals->retired, release_intervals);
@@ -343,7 +343,7 @@ count_intervals(const struct fi_db_line *line)
 static bool
 is_unused(const struct fi_db_line *line)
 {
-    return line->checkpoints == 0 && line->views == 0;
+    return line->checkpoints == 0 && line->snapshots == 0;
 }
 
 /* (I4) Joins a line to its parent if only this line needs the parent, and continues right where it
@@ -370,7 +370,7 @@ fi_history_release_lines(struct fi_history *history)
 {
     size_t count = fi_history_line_count(history);
     size_t kept = count;
-    DCHECK(history->now == NULL || history->now->views > 0);
+    DCHECK(history->now == NULL || history->now->snapshots > 0);
     for (size_t i = count; i-- > 0;) {
         struct fi_db_line *line = *line_at(history, i);
         if (is_unused(line) && line->children == 0) {
@@ -404,23 +404,23 @@ release_line(struct fi_history *history, const struct fi_db_line *line)
 int
 fi_history_ref(struct fi_db_line *line, firn_error *err)
 {
-    DCHECK(line->views == 0 || line->intervals != NULL || sees_everything(line));
+    DCHECK(line->snapshots == 0 || line->intervals != NULL || sees_everything(line));
     if (line->intervals == NULL && !sees_everything(line)) {
         line->intervals = make_intervals(line);
         if (line->intervals == NULL) {
             return fi_error_no_memory(err, "a snapshot");
         }
     }
-    line->views++;
+    line->snapshots++;
     return FIRN_OK;
 }
 
 void
 fi_history_unref(struct fi_history *history, struct fi_db_line *line)
 {
-    CHECK(line->views > 0);
-    line->views--;
-    if (line->views == 0) {
+    CHECK(line->snapshots > 0);
+    line->snapshots--;
+    if (line->snapshots == 0) {
         retire_intervals(history, line);
     }
     release_line(history, line);
@@ -483,7 +483,7 @@ fi_history_memory_bytes(const struct fi_history *history)
         bytes += sizeof(struct fi_db_line *) + sizeof *line;
         if (line->intervals != NULL) {
             bytes += sizeof *line->intervals + line->count * sizeof line->intervals->intervals[0] +
-                     fi_view_guide_size_bytes(line->count);
+                     fi_snapshot_guide_size_bytes(line->count);
         }
     }
     return bytes;
@@ -536,7 +536,7 @@ make_checkpoint(const uint8_t *id, const struct fi_history_record *record, firn_
 
 /* Makes room for one more checkpoint and line. */
 static int
-reserve(struct fi_history *history, firn_error *err)
+history_reserve(struct fi_history *history, firn_error *err)
 {
     if (fi_history_count(history) >= FI_HISTORY_CHECKPOINTS_MAX) {
         return fi_error_set(err, FIRN_LIMIT, "there are %d checkpoints: no more are allowed",
@@ -567,7 +567,7 @@ prepare_create(struct fi_history *history, struct fi_history_change *change, fir
                             "the name of a checkpoint has %zu bytes; at most %d are allowed",
                             record->name.size, FI_HISTORY_NAME_SIZE_MAX);
     }
-    FI_TRY_RETURN(reserve(history, err));
+    FI_TRY_RETURN(history_reserve(history, err));
     FI_TRY_RETURN(refuse_taken(history, record->id, err));
     change->added = make_checkpoint(record->id, record, record->name);
     if (change->added == NULL) {
@@ -612,7 +612,7 @@ prepare_restore(struct fi_history *history, struct fi_history_change *change, fi
                             "cannot be longer",
                             FI_HISTORY_INTERVALS_MAX);
     }
-    FI_TRY_RETURN(reserve(history, err));
+    FI_TRY_RETURN(history_reserve(history, err));
     FI_TRY_RETURN(refuse_taken(history, record->safety, err));
     change->added = make_checkpoint(record->safety, record, firn_bytes(NULL, 0));
     change->line = continue_line(target, record->sequence);
@@ -735,9 +735,9 @@ begin_line(struct fi_history *history, struct fi_db_line *line)
     DCHECK(may_follow(history, line) && before != line);
     CHECK(fi_buf_append(&history->lines, &line, sizeof(struct fi_db_line *)) == FIRN_OK);
     line->parent->children++;
-    line->views = 1;
+    line->snapshots = 1;
     history->now = line;
-    /* Before the old intervals are retired; pairs with the loads in db_view.c. */
+    /* Before the old intervals are retired; pairs with the loads in db_snapshot.c. */
     atomic_store_explicit(&history->now_intervals, line->intervals, memory_order_seq_cst);
     fi_history_unref(history, before);
 }

@@ -8,7 +8,7 @@
  *
  * A thread that changes a history leads the commits (or no other thread knows the history) and
  * holds the state mutex; a thread that reads its checkpoints does either. Lines also begin and end
- * with views, so everything about them needs the mutex.
+ * with snapshots, so everything about them needs the mutex.
  */
 #ifndef FIRN_HISTORY_HISTORY_H
 #define FIRN_HISTORY_HISTORY_H
@@ -22,7 +22,7 @@
 #include "base/epoch.h"
 #include "base/error.h"
 #include "base/slice.h"
-#include "base/view.h"
+#include "base/snapshot.h"
 
 enum {
     FI_HISTORY_ID_SIZE = 16,
@@ -36,9 +36,9 @@ struct fi_db_intervals {
     struct fi_epoch_node retired;
     uint64_t begin; /* of the line */
     size_t count;
-    struct fi_view_guide *guide; /* after the intervals; NULL: no guide */
+    struct fi_snapshot_guide *guide; /* after the intervals; NULL: no guide */
     /* The last one has no end: UINT64_MAX. */
-    struct fi_view_interval intervals[];
+    struct fi_snapshot_interval intervals[];
 };
 
 /* A line sees what its parent sees up to the fork, and from `first` on its own sequences. */
@@ -48,11 +48,11 @@ struct fi_db_line {
     uint64_t first;
     uint64_t begin;       /* the sequence of the restore that began it; 1 for the first one */
     uint64_t checkpoints; /* on it */
-    uint64_t views;       /* open on it; being now counts as one */
+    uint64_t snapshots;   /* open on it; being now counts as one */
     uint64_t children;    /* lines of which it is the parent */
     uint64_t index;       /* among all lines, while they are listed */
     size_t count;         /* of intervals */
-    struct fi_db_intervals *intervals; /* NULL: no view needs them */
+    struct fi_db_intervals *intervals; /* NULL: no snapshot needs them */
 };
 
 /* See history.c. */
@@ -79,7 +79,7 @@ struct fi_history {
     size_t bucket_count;               /* a power of two, or 0 */
     size_t found_count;
     struct fi_db_line *now;
-    /* Of the line of now; NULL: everything. For reads without the mutex (db_view.c). */
+    /* Of the line of now; NULL: everything. For reads without the mutex (db_snapshot.c). */
     _Atomic(struct fi_db_intervals *) now_intervals;
     struct fi_epoch *epoch; /* such reads are inside it; NULL: no such reads */
     uint64_t next_number;
@@ -104,10 +104,11 @@ fi_history_is_safety(const struct fi_db_checkpoint *checkpoint)
 
 /* What a read at a place sees; line NULL: everything up to there. A sequence before the line's
  * begin stands for the begin; 0 without a begin, in a store without commits, sees nothing.
- * Requires: the line is now, or there is a view on it (fi_history_ref). */
-struct fi_view fi_history_view(const struct fi_db_line *line, uint64_t sequence);
+ * Requires: the line is now, or there is a snapshot on it (fi_history_ref). */
+struct fi_snapshot fi_history_snapshot(const struct fi_db_line *line, uint64_t sequence);
 /* The same from the intervals of a line; NULL: everything. */
-struct fi_view fi_history_view_of(const struct fi_db_intervals *intervals, uint64_t sequence);
+struct fi_snapshot fi_history_snapshot_of(const struct fi_db_intervals *intervals,
+                                          uint64_t sequence);
 
 /* About how much memory all of it uses: see history.c. */
 uint64_t fi_history_memory_bytes(const struct fi_history *history);
@@ -147,8 +148,8 @@ void fi_history_apply(struct fi_history *history, struct fi_history_change *chan
 /* Frees a prepared change that is not applied. */
 void fi_history_discard(struct fi_history_change *change);
 
-/* Open and close a view on a line. The first view on a line needs memory; one on the line of now,
- * or on a line that has a view, needs none. */
+/* Open and close a snapshot on a line. The first snapshot on a line needs memory; one on the line
+ * of now, or on a line that has a snapshot, needs none. */
 FIRN_MUST_CHECK int fi_history_ref(struct fi_db_line *line, firn_error *err);
 void fi_history_unref(struct fi_history *history, struct fi_db_line *line);
 

@@ -226,7 +226,7 @@ struct decoder {
 };
 
 static int
-refuse(struct decoder *decoder, const char *what)
+history_format_refuse(struct decoder *decoder, const char *what)
 {
     return fi_error_set(decoder->err, FIRN_CORRUPT, "the list of checkpoints has a bad %s", what);
 }
@@ -252,7 +252,7 @@ told_line(const struct decoder *decoder, uint64_t i)
 
 /* Registers the line that was added last as the next listed one. */
 static int
-tell_last(struct decoder *decoder)
+report_last(struct decoder *decoder)
 {
     const struct fi_history *history = decoder->history;
     struct fi_db_line *line = fi_history_line(history, fi_history_line_count(history) - 1);
@@ -299,7 +299,7 @@ get_line(struct decoder *decoder)
         !fi_reader_varint_max(reader, place, &back) || (back == 0) != (place == 0) ||
         (place == 0 && joined + 1 != gap) ||
         (place > 0 && !fi_reader_varint_max(reader, FI_STOREFILE_SEQUENCE_MAX, &fork))) {
-        return refuse(decoder, "line");
+        return history_format_refuse(decoder, "line");
     }
     line.begin = last + gap;
     line.first = line.begin - joined;
@@ -307,16 +307,16 @@ get_line(struct decoder *decoder)
         line.parent = told_line(decoder, place - back);
         line.fork = line.parent->first + fork;
         if (line.fork < fork) { /* beyond the largest number */
-            return refuse(decoder, "line");
+            return history_format_refuse(decoder, "line");
         }
         uint64_t end = end_of(history, line.parent);
         if (line.fork >= line.first || line.fork > end ||
             line.parent->count + (line.fork + 1 < line.first) > FI_HISTORY_INTERVALS_MAX) {
-            return refuse(decoder, "line");
+            return history_format_refuse(decoder, "line");
         }
     }
     int rc = fi_history_add_line(decoder->history, &line, decoder->err);
-    return rc == FIRN_OK ? tell_last(decoder) : rc;
+    return rc == FIRN_OK ? report_last(decoder) : rc;
 }
 
 /* ---- lines of version 1 ---- */
@@ -330,7 +330,7 @@ struct found_line {
 
 /* Reads the intervals of a line from number `common` on; only the last one has no end. */
 static bool
-get_intervals(struct fi_reader *reader, struct fi_view_interval *intervals, size_t common,
+get_intervals(struct fi_reader *reader, struct fi_snapshot_interval *intervals, size_t common,
               size_t count)
 {
     DCHECK(intervals != NULL);
@@ -347,7 +347,8 @@ get_intervals(struct fi_reader *reader, struct fi_view_interval *intervals, size
         if (is_open ? length != 0 : length == 0 || length > FI_STOREFILE_SEQUENCE_MAX - first) {
             return false;
         }
-        intervals[i] = (struct fi_view_interval){first, is_open ? UINT64_MAX : first + length - 1};
+        intervals[i] =
+            (struct fi_snapshot_interval){first, is_open ? UINT64_MAX : first + length - 1};
     }
     return true;
 }
@@ -357,7 +358,7 @@ static int
 find_lines(struct decoder *decoder, const struct fi_buf *intervals, size_t common, uint64_t begin,
            struct fi_buf *found)
 {
-    const struct fi_view_interval *of = (const void *)intervals->data;
+    const struct fi_snapshot_interval *of = (const void *)intervals->data;
     size_t count = intervals->size / sizeof *of;
     for (size_t i = common; i < count; i++) {
         const struct found_line line = {of[i].first, i == 0 ? 0 : of[i - 1].last,
@@ -379,7 +380,7 @@ get_old_line(struct decoder *decoder, uint64_t *begin_before, struct fi_buf *int
              struct fi_buf *found)
 {
     struct fi_reader *reader = &decoder->reader;
-    size_t before = intervals->size / sizeof(struct fi_view_interval);
+    size_t before = intervals->size / sizeof(struct fi_snapshot_interval);
     uint64_t begin;
     uint64_t common;
     uint64_t others;
@@ -387,19 +388,19 @@ get_old_line(struct decoder *decoder, uint64_t *begin_before, struct fi_buf *int
         !fi_reader_varint_max(reader, before > 0 ? before - 1 : 0, &common) ||
         !fi_reader_varint_max(reader, fi_reader_left(reader) / 2, &others) || others == 0 ||
         common + others > FI_HISTORY_INTERVALS_MAX) {
-        return refuse(decoder, "line");
+        return history_format_refuse(decoder, "line");
     }
     size_t count = (size_t)(common + others);
-    size_t size = count * sizeof(struct fi_view_interval);
+    size_t size = count * sizeof(struct fi_snapshot_interval);
     if (size > intervals->size && fi_buf_reserve(intervals, size - intervals->size) != FIRN_OK) {
         return refuse_memory(decoder);
     }
     intervals->size = size;
-    struct fi_view_interval *of = (void *)intervals->data;
+    struct fi_snapshot_interval *of = (void *)intervals->data;
     DCHECK(of != NULL && count > 0); /* others > 0 */
     if (!get_intervals(reader, of, (size_t)common, count) || of[count - 1].first > begin ||
         of[0].first != 1) {
-        return refuse(decoder, "line");
+        return history_format_refuse(decoder, "line");
     }
     *begin_before = begin;
     return find_lines(decoder, intervals, (size_t)common, begin, found);
@@ -436,7 +437,7 @@ add_found(struct decoder *decoder, struct fi_buf *found)
         for (; i + 1 < count && all[i + 1].first == all[i].first; i++) {
             is_told |= all[i + 1].is_told;
             if (all[i + 1].below != all[i].below) {
-                return refuse(decoder, "line");
+                return history_format_refuse(decoder, "line");
             }
         }
         struct fi_db_line line = {.first = all[i].first, .begin = all[i].first};
@@ -446,7 +447,7 @@ add_found(struct decoder *decoder, struct fi_buf *found)
         }
         int rc = fi_history_add_line(decoder->history, &line, decoder->err);
         if (rc == FIRN_OK && is_told) {
-            rc = tell_last(decoder);
+            rc = report_last(decoder);
         }
         if (rc != FIRN_OK) {
             return rc;
@@ -484,7 +485,7 @@ get_lines(struct decoder *decoder)
     uint64_t now;
     if (!fi_reader_varint_max(reader, fi_reader_left(reader) / LINE_SIZE_MIN, &count) ||
         count == 0) {
-        return refuse(decoder, "count of lines");
+        return history_format_refuse(decoder, "count of lines");
     }
     if (decoder->version == 1) {
         FI_TRY_RETURN(get_old_lines(decoder, count));
@@ -493,7 +494,7 @@ get_lines(struct decoder *decoder)
         FI_TRY_RETURN(get_line(decoder));
     }
     if (!fi_reader_varint_max(reader, count - 1, &now)) {
-        return refuse(decoder, "line of now");
+        return history_format_refuse(decoder, "line of now");
     }
     return fi_history_begin_now(decoder->history, told_line(decoder, now), decoder->err);
 }
@@ -516,13 +517,13 @@ get_checkpoint(struct decoder *decoder, uint64_t sequence_min)
         !fi_reader_varint_max(reader, UINT64_MAX - told_line(decoder, place)->begin, &above) ||
         (fi_history_is_safety(&read) && !get_id(reader, read.restored)) ||
         !get_name(reader, &name)) {
-        return refuse(decoder, "checkpoint");
+        return history_format_refuse(decoder, "checkpoint");
     }
     read.line = told_line(decoder, place);
     read.sequence = read.line->begin + above;
     if (read.sequence > history->sequence || read.sequence < sequence_min ||
         read.sequence > end_of(history, read.line)) {
-        return refuse(decoder, "sequence of a checkpoint");
+        return history_format_refuse(decoder, "sequence of a checkpoint");
     }
     struct fi_db_checkpoint *checkpoint = fi_alloc_zeroed(sizeof *checkpoint + name.size + 1);
     if (checkpoint == NULL || fi_history_find_reserve(history) != FIRN_OK ||
@@ -548,7 +549,7 @@ get_checkpoints(struct decoder *decoder)
     uint64_t sequence = 0;
     if (!fi_reader_varint_max(reader, fi_reader_left(reader) / CHECKPOINT_SIZE_MIN, &count) ||
         count > FI_HISTORY_CHECKPOINTS_MAX) {
-        return refuse(decoder, "count of checkpoints");
+        return history_format_refuse(decoder, "count of checkpoints");
     }
     for (uint64_t i = 0; i < count; i++) {
         int rc = get_checkpoint(decoder, sequence);
@@ -570,7 +571,7 @@ get_header(struct decoder *decoder)
         history->sequence > FI_STOREFILE_SEQUENCE_MAX || !fi_reader_u8(reader, &flags) ||
         flags > HAS_UNDO || !get_id(reader, history->undo) ||
         !fi_reader_varint(reader, &history->next_number) || history->next_number == 0) {
-        return refuse(decoder, "header");
+        return history_format_refuse(decoder, "header");
     }
     history->has_undo = flags == HAS_UNDO;
     history->saved_sequence = history->sequence;
@@ -583,7 +584,7 @@ fi_history_format_get(firn_slice bytes, struct fi_history *out, firn_error *err)
     struct decoder decoder = {.reader = fi_reader_of(bytes), .history = out, .err = err};
     int rc;
     if (!fi_reader_u8(&decoder.reader, &decoder.version) || decoder.version == 0) {
-        return refuse(&decoder, "version");
+        return history_format_refuse(&decoder, "version");
     }
     if (decoder.version > FI_HISTORY_FORMAT_VERSION) {
         return fi_error_set(err, FIRN_NEWER,
@@ -594,7 +595,8 @@ fi_history_format_get(firn_slice bytes, struct fi_history *out, firn_error *err)
     FI_TRY(get_header(&decoder));
     FI_TRY(get_lines(&decoder));
     FI_TRY(get_checkpoints(&decoder));
-    FI_TRY(fi_reader_left(&decoder.reader) > 0 ? refuse(&decoder, "length") : FIRN_OK);
+    FI_TRY(fi_reader_left(&decoder.reader) > 0 ? history_format_refuse(&decoder, "length")
+                                               : FIRN_OK);
     fi_history_release_lines(out);
     DCHECK(out->now != NULL && out->found_count == fi_history_count(out));
 out:

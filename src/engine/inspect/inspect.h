@@ -16,72 +16,76 @@
 struct fi_lsm_part;
 struct fi_storefile_progress;
 
-/* ---- db_check.c ---- */
+/* ---- inspect_check.c ---- */
 
-struct fi_db_check_options {
+struct fi_inspect_check_options {
     void (*on_damage)(void *ctx, const char *text); /* NULL: damage is only counted */
     void *ctx;
     struct fi_storefile_progress *progress; /* NULL: none */
 };
 /* options may be NULL. */
-FIRN_MUST_CHECK int fi_db_check(struct firn_db *db, const struct fi_db_check_options *options,
-                                firn_store_check_result *report, firn_error *err);
+FIRN_MUST_CHECK int fi_inspect_check(struct firn_db *db,
+                                     const struct fi_inspect_check_options *options,
+                                     firn_store_check_result *report, firn_error *err);
 
-/* ---- db_stats.c ---- */
+/* ---- inspect_stats.c ---- */
 
 /* About how much space a range of keys takes; upper NULL: no bound. */
-FIRN_MUST_CHECK int fi_db_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
-                                      const firn_slice *upper, firn_keyspace_size *out,
-                                      firn_error *err);
-/* Calls visit with the memtables and runs of a keyspace that may have something which a view (NULL:
- * now) sees: see fi_lsm_tree_visit_parts. */
-FIRN_MUST_CHECK int
-fi_db_stats_visit_parts(const struct firn_db_keyspace *keyspace, struct firn_db_view *view,
-                        int (*visit)(void *ctx, const struct fi_lsm_part *part, firn_error *err),
-                        void *ctx, firn_error *err);
-FIRN_MUST_CHECK int fi_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err);
-/* Appends one JSON object. */
-FIRN_MUST_CHECK int fi_db_stats_json(const firn_store_statistics *stats, struct fi_buf *out,
+FIRN_MUST_CHECK int fi_inspect_stats_range(const struct firn_db_keyspace *keyspace,
+                                           firn_slice lower, const firn_slice *upper,
+                                           firn_keyspace_size *out, firn_error *err);
+/* Calls visit with the memtables and runs of a keyspace that may have something which a snapshot
+ * (NULL: now) sees: see fi_lsm_tree_visit_parts. */
+FIRN_MUST_CHECK int fi_inspect_stats_visit_parts(
+    const struct firn_db_keyspace *keyspace, struct firn_snapshot *snapshot,
+    int (*visit)(void *ctx, const struct fi_lsm_part *part, firn_error *err), void *ctx,
+    firn_error *err);
+FIRN_MUST_CHECK int fi_inspect_stats(struct firn_db *db, firn_store_statistics *out,
                                      firn_error *err);
+/* Appends one JSON object. */
+FIRN_MUST_CHECK int fi_inspect_stats_json(const firn_store_statistics *stats, struct fi_buf *out,
+                                          firn_error *err);
 
-/* ---- db_diff.c ---- */
+/* ---- inspect_diff.c ---- */
 
-struct fi_db_diff_key {
+struct fi_inspect_diff_key {
     firn_slice key;
     bool is_before; /* the first state has it */
     bool is_after;
     firn_slice before; /* the values, if the states have the key */
     firn_slice after;
 };
-struct fi_db_diff_visitor {
+struct fi_inspect_diff_visitor {
     const char *keyspace; /* NULL: all of them */
     /* Called for a keyspace that only one side has, before its keys; may be NULL. */
     int (*visit_keyspace)(void *ctx, const char *name, bool is_added);
     /* Called for a key that differs; borrowed. A return other than FIRN_OK ends the walk and is
      * returned. */
-    int (*visit)(void *ctx, const char *keyspace, const struct fi_db_diff_key *key);
+    int (*visit)(void *ctx, const char *keyspace, const struct fi_inspect_diff_key *key);
     void *ctx;
     struct fi_storefile_progress *progress; /* NULL: none */
 };
-/* One keyspace, key by key. Views and keyspaces are borrowed; keyspace NULL: this side has nothing.
- * Values that have expired by the opening are on neither side. One thread. */
-struct fi_db_diff_side {
-    struct firn_db_view *view;
+/* One keyspace, key by key. Snapshots and keyspaces are borrowed; keyspace NULL: this side has
+ * nothing. Values that have expired by the opening are on neither side. One thread. */
+struct fi_inspect_diff_side {
+    struct firn_snapshot *snapshot;
     struct firn_db_keyspace *keyspace;
 };
-struct fi_db_diff_walk;
-/* progress (NULL: none) is borrowed too. FIRN_INVALID for a view of another store. */
-FIRN_MUST_CHECK int fi_db_diff_walk_open(struct firn_db *db, const struct fi_db_diff_side *before,
-                                         const struct fi_db_diff_side *after,
-                                         struct fi_storefile_progress *progress,
-                                         struct fi_db_diff_walk **out, firn_error *err);
+struct fi_inspect_diff_walk;
+/* progress (NULL: none) is borrowed too. FIRN_INVALID for a snapshot of another store. */
+FIRN_MUST_CHECK int fi_inspect_diff_walk_open(struct firn_db *db,
+                                              const struct fi_inspect_diff_side *before,
+                                              const struct fi_inspect_diff_side *after,
+                                              struct fi_storefile_progress *progress,
+                                              struct fi_inspect_diff_walk **out, firn_error *err);
 /* The next key that differs, borrowed until the next call; false: there is none. */
-FIRN_MUST_CHECK int fi_db_diff_walk_next(struct fi_db_diff_walk *walk, struct fi_db_diff_key *out,
-                                         bool *out_found, firn_error *err);
-/* Requires: the views are still open. NULL is fine. */
-void fi_db_diff_walk_close(struct fi_db_diff_walk *walk);
+FIRN_MUST_CHECK int fi_inspect_diff_walk_next(struct fi_inspect_diff_walk *walk,
+                                              struct fi_inspect_diff_key *out, bool *out_found,
+                                              firn_error *err);
+/* Requires: the snapshots are still open. NULL is fine. */
+void fi_inspect_diff_walk_close(struct fi_inspect_diff_walk *walk);
 /* before and after are references; NULL is the present state. Any thread. */
-FIRN_MUST_CHECK int fi_db_diff(struct firn_db *db, const char *before, const char *after,
-                               const struct fi_db_diff_visitor *visitor, firn_error *err);
+FIRN_MUST_CHECK int fi_inspect_diff(struct firn_db *db, const char *before, const char *after,
+                                    const struct fi_inspect_diff_visitor *visitor, firn_error *err);
 
 #endif

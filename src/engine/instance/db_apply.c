@@ -153,8 +153,8 @@ ranges_end(const struct fi_db_ranges *ranges)
 static bool
 covers_above(const struct fi_range_set *set, firn_slice key, uint64_t number)
 {
-    static const struct fi_view_interval everything = {1, UINT64_MAX};
-    static const struct fi_view all = {&everything, 1, 0, NULL};
+    static const struct fi_snapshot_interval everything = {1, UINT64_MAX};
+    static const struct fi_snapshot all = {&everything, 1, 0, NULL};
     return fi_range_set_covering(set, key, &all, number) != 0;
 }
 
@@ -194,7 +194,7 @@ is_left_out(const struct fi_db_apply *commit, size_t i, const struct fi_entry *e
 }
 
 static void
-prepare(const struct fi_db_apply *commit, const struct fi_db_op *op)
+db_apply_prepare(const struct fi_db_apply *commit, const struct fi_db_op *op)
 {
     if (op->kind != FI_ENTRY_RANGE_DELETE) {
         fi_lsm_tree_prepare(op->tree->lsm_tree, entry_of(op, commit).key, commit->sequence);
@@ -208,7 +208,7 @@ apply_all(const struct fi_db_apply *commit, firn_error *err)
         struct fi_db_tree *tree = commit->ops[i - 1].tree;
         struct fi_entry entry = entry_of(&commit->ops[i - 1], commit);
         if (i > 1) {
-            prepare(commit, &commit->ops[i - 2]);
+            db_apply_prepare(commit, &commit->ops[i - 2]);
         }
         if (is_left_out(commit, i - 1, &entry)) {
             continue;
@@ -234,7 +234,7 @@ void
 fi_db_apply_prepare(const struct fi_db_apply *commit)
 {
     DCHECK(commit->count > 0);
-    prepare(commit, &commit->ops[commit->count - 1]);
+    db_apply_prepare(commit, &commit->ops[commit->count - 1]);
 }
 
 /* Checks the first operation, which stands for all: the tree has the range deletes of the commit

@@ -106,7 +106,7 @@ clear_newest(struct firn_db_batch *batch)
 
 /* Brings the map up to date with all operations of the batch. */
 static int
-look_through(struct firn_db_batch *batch)
+inspect_through(struct firn_db_batch *batch)
 {
     size_t count = fi_db_batch_op_count(batch);
     DCHECK(batch->newest_count <= count);
@@ -342,7 +342,7 @@ append_in_place(struct firn_db_batch *batch, const struct wanted *wanted, firn_s
     bool is_deleted = false;
     if (op != NULL && (op->tree != wanted->tree || op->kind == FI_ENTRY_RANGE_DELETE ||
                        !fi_slice_equal(fi_db_batch_key(batch, op), wanted->key))) {
-        if (look_through(batch) != FIRN_OK) {
+        if (inspect_through(batch) != FIRN_OK) {
             return FIRN_NO_MEMORY;
         }
         op = find_before(batch, wanted, &is_deleted);
@@ -389,7 +389,8 @@ fi_db_batch_merge(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace
             goto out;
         }
     }
-    if (look_through(batch) != FIRN_OK || fi_buf_append_u8(&merge, (uint8_t)operation) != FIRN_OK ||
+    if (inspect_through(batch) != FIRN_OK ||
+        fi_buf_append_u8(&merge, (uint8_t)operation) != FIRN_OK ||
         fi_buf_append_slice(&merge, operand) != FIRN_OK) {
         rc = fi_error_no_memory(err, "a batch");
         goto out;
@@ -633,7 +634,8 @@ fi_db_batch_delete_range(struct firn_db_batch *batch, struct firn_db_keyspace *k
 
 /* Reports an operation as the caller asked for it. */
 static void
-describe(const struct firn_db_batch *batch, const struct fi_db_op *op, firn_batch_write *out)
+db_batch_describe(const struct firn_db_batch *batch, const struct fi_db_op *op,
+                  firn_batch_write *out)
 {
     firn_slice value = fi_db_batch_value(batch, op);
     DCHECK(value.size >= fi_entry_head_size((enum fi_entry_kind)op->kind));
@@ -666,7 +668,7 @@ fi_db_batch_iterate(const struct firn_db_batch *batch,
         if (fi_db_batch_op(batch, i)->is_replaced) {
             continue;
         }
-        describe(batch, fi_db_batch_op(batch, i), &write);
+        db_batch_describe(batch, fi_db_batch_op(batch, i), &write);
         int rc = visit(ctx, &write);
         if (rc != FIRN_OK) {
             return fi_error_set(err, rc, "stopped by the caller");
@@ -823,11 +825,11 @@ fi_db_batch_rewind(struct firn_db_batch *batch, const struct fi_db_batch_mark *m
 
 int
 fi_db_batch_list(struct firn_db_batch *batch, struct firn_db *db, firn_slice name,
-                 const struct fi_keyspace_entry *put, firn_error *err)
+                 const struct fi_storefile_keyspace *put, firn_error *err)
 {
     DCHECK(db->is_changing_list);
     struct fi_buf value = {0};
-    if (put != NULL && fi_keyspace_entry_encode(put, &value) != FIRN_OK) {
+    if (put != NULL && fi_storefile_keyspace_encode(put, &value) != FIRN_OK) {
         fi_buf_deinit(&value);
         return fi_error_no_memory(err, "the name of a keyspace");
     }

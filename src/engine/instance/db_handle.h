@@ -44,9 +44,9 @@ struct fi_db_name_end {
 struct fi_db_tree {
     struct fi_lsm_tree *lsm_tree;
     uint32_t id;
-    bool is_system; /* outside views */
+    bool is_system; /* outside snapshots */
     bool is_own;    /* firn's: the list, or what the list has for firn */
-    enum fi_keyspace_entry_type type;
+    enum fi_storefile_keyspace_type type;
     uint64_t schema;               /* of a table: both as in the list of keyspaces */
     bool has_schemas;              /* the keyspace FI_DB_SCHEMAS */
     struct fi_schema *last_schema; /* see db_layout.c; the state mutex guards it */
@@ -100,7 +100,7 @@ struct fi_db_image {
     uint64_t log_bytes;             /* likewise; of a reader */
     struct fi_log_watch log_watch;  /* of a reader */
     struct fi_buf segments;         /* of struct fi_db_segment, numbers ascending */
-    uint64_t user_count;            /* views and cursors; the state mutex guards it */
+    uint64_t user_count;            /* snapshots and cursors; the state mutex guards it */
     struct fi_epoch_node retired;
     /* Called when its last user leaves and another one has replaced it. */
     void (*retire)(struct fi_db_image *image);
@@ -114,32 +114,32 @@ struct firn_db_keyspace {
     char *name;              /* "" for the list of keyspaces */
     uint32_t id;
     bool is_system;
-    enum fi_keyspace_entry_type type;
-    uint64_t schema; /* of a table: see keyspace_entry.h */
+    enum fi_storefile_keyspace_type type;
+    uint64_t schema; /* of a table: see storefile_keyspace.h */
     /* An object of a room above, and its destructor; the state mutex guards both. */
     void *attached;
     void (*destroy_attached)(void *object);
 };
 
-/* An open view: a public one, a cursor's, or one for a read. */
-struct fi_db_view_node {
-    struct fi_db_view_node *next;
-    struct fi_db_view_node *previous;
+/* An open snapshot: a public one, a cursor's, or one for a read. */
+struct fi_db_snapshot_node {
+    struct fi_db_snapshot_node *next;
+    struct fi_db_snapshot_node *previous;
     struct fi_db_image *image;
-    struct fi_db_line *line; /* it is on this line; NULL: outside views */
-    uint64_t sequence;       /* it sees its line up to this */
-    struct fi_view view;     /* what it sees */
-    bool was_now;     /* it sees what was now when it, or the view that it copies, was opened */
+    struct fi_db_line *line;     /* it is on this line; NULL: outside snapshots */
+    uint64_t sequence;           /* it sees its line up to this */
+    struct fi_snapshot snapshot; /* what it sees */
+    bool was_now;     /* it sees what was now when it, or the snapshot that it copies, was opened */
     uint64_t time_ms; /* it does not see what expires at or before this time */
     const struct fi_db_tree *tree; /* it reads only this; NULL: all but system trees */
-    bool keeps_tombstones;         /* a transaction that may write: see db_txn.c */
-    void (*destroy)(struct fi_db_view_node *node); /* for giving up the store */
+    bool keeps_tombstones;         /* a transaction that may write: see txn.c */
+    void (*destroy)(struct fi_db_snapshot_node *node); /* for giving up the store */
 };
 
-struct firn_db_view {
+struct firn_snapshot {
     struct fi_os_process_mark mark; /* first: see api_process.h */
     struct firn_db *db;
-    struct fi_db_view_node node;
+    struct fi_db_snapshot_node node;
 };
 
 /* A value that was read without a copy: see db_get.c. */
@@ -255,7 +255,7 @@ struct fi_db_rest {
     int64_t since_ns;           /* … and since when it is the newest */
 };
 
-/* Counters for fi_db_stats; relaxed. */
+/* Counters for fi_inspect_stats; relaxed. */
 struct fi_db_counters {
     _Atomic uint64_t commits;
     _Atomic uint64_t commit_bytes;
@@ -305,8 +305,8 @@ struct fi_db_write {
     struct fi_os_cond woken;
 };
 
-/* A transaction: see db_txn.h. */
-struct firn_db_txn;
+/* A transaction: see txn.h. */
+struct firn_txn;
 
 /* Committers, and which of them leads: see db_write.c. */
 struct fi_db_commits {
@@ -362,8 +362,8 @@ struct firn_db {
     /* The newest sequence that readers see. Release in db_write.c pairs with acquire in
      * fi_db_published. */
     _Atomic uint64_t published;
-    /* Grows whenever a flush or compaction asks for the list of views: see db_get.c. */
-    _Atomic uint64_t views_taken;
+    /* Grows whenever a flush or compaction asks for the list of snapshots: see db_get.c. */
+    _Atomic uint64_t snapshots_taken;
 
     struct fi_db_commits commits;
     struct fi_db_lead lead;
@@ -376,11 +376,11 @@ struct firn_db {
 
     struct fi_os_mutex state_mutex; /* rank DB_STATE */
     struct fi_os_cond list_changed;
-    bool is_changing_list;         /* a thread is creating or dropping a keyspace */
-    struct fi_hash_map keyspaces;  /* of struct firn_db_keyspace *, by id */
-    struct firn_db_bulk *bulk;     /* the load that is open, or NULL */
-    struct fi_db_view_node *views; /* open ones */
-    uint64_t view_count;
+    bool is_changing_list;                 /* a thread is creating or dropping a keyspace */
+    struct fi_hash_map keyspaces;          /* of struct firn_db_keyspace *, by id */
+    struct firn_db_bulk *bulk;             /* the load that is open, or NULL */
+    struct fi_db_snapshot_node *snapshots; /* open ones */
+    uint64_t snapshot_count;
     _Atomic uint64_t pin_count; /* struct firn_db_pin, that are held */
 
     struct fi_db_jobs jobs;
@@ -418,7 +418,7 @@ fi_db_time_ms(const struct firn_db *db)
     return (uint64_t)(fi_os_now_ns(db->os) / 1000000);
 }
 
-/* Whether the name is that of a keyspace of firn's own, outside of views. */
+/* Whether the name is that of a keyspace of firn's own, outside of snapshots. */
 static inline bool
 fi_db_is_system_name(firn_slice name)
 {
@@ -529,7 +529,7 @@ FIRN_MUST_CHECK int fi_db_batch_copy_to_commit(struct firn_db_batch *batch,
 FIRN_MUST_CHECK int fi_db_batch_check_sizes(firn_slice key, firn_slice value, firn_error *err);
 /* A write to the list of keyspaces; put NULL: deletes the name. */
 FIRN_MUST_CHECK int fi_db_batch_list(struct firn_db_batch *batch, struct firn_db *db,
-                                     firn_slice name, const struct fi_keyspace_entry *put,
+                                     firn_slice name, const struct fi_storefile_keyspace *put,
                                      firn_error *err);
 
 /* ---- db_handles.c ---- */
@@ -614,7 +614,7 @@ void fi_db_lead_latch(struct firn_db *db, const firn_error *err);
 FIRN_MUST_CHECK int fi_db_lead_check_lock(struct firn_db *db, firn_error *err);
 /* Records the version of MANIFEST in the log, unless the log has it. Syncs nothing. Requires: the
  * leader's place is taken. */
-FIRN_MUST_CHECK int fi_db_lead_vouch(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int fi_db_lead_attest(struct firn_db *db, firn_error *err);
 /* For the leader of commits, which holds their mutex: latches the handle; returns FIRN_FAILED, with
  * the reason, for a latched handle; gives the place to the next thread that waits for it. */
 void fi_db_lead_latch_locked(struct firn_db *db, const firn_error *err);
@@ -670,9 +670,9 @@ struct fi_db_limits fi_db_memory_divide(uint64_t memory);
  * cache lends it, and gives back the rest. */
 void fi_db_memory_borrow(struct firn_db *db);
 /* Adds to the cache what memtables leave of their share; nothing while a load is open. */
-void fi_db_memory_settle(struct firn_db *db);
+void fi_db_memory_resolve(struct firn_db *db);
 /* The same if memtables have grown into what the cache has; whether that was so. */
-bool fi_db_memory_take_back(struct firn_db *db);
+bool fi_db_memory_undo(struct firn_db *db);
 
 /* ---- db_reader.c ---- */
 
@@ -708,7 +708,7 @@ uint64_t fi_db_space_of(struct fi_os_dir *parent, const char *name,
  * Requires, for this function and the next two: no other thread knows the handle. */
 void fi_db_space_fit(struct firn_db *db);
 /* Finds out how large the reserve is. */
-void fi_db_space_look(struct firn_db *db);
+void fi_db_space_inspect(struct firn_db *db);
 /* Opening found no space: frees everything that is reserved for it. False if nothing was. */
 bool fi_db_space_give_up_at_open(struct firn_db *db);
 /* Free bytes beyond what a commit needs: with fewer the disk still counts as full. */

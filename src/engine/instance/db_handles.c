@@ -80,7 +80,7 @@ fi_db_handles_find(struct firn_db *db, uint32_t id)
 
 /* A handle that is not in the map yet. */
 static struct firn_db_keyspace *
-prepare(struct firn_db *db, struct fi_db_tree *tree, const char *name)
+db_handles_prepare(struct firn_db *db, struct fi_db_tree *tree, const char *name)
 {
     struct firn_db_keyspace *keyspace = fi_alloc_zeroed(sizeof *keyspace);
     if (keyspace == NULL) {
@@ -113,7 +113,7 @@ make_locked(struct firn_db *db, struct fi_db_tree *tree, const char *name)
     if (!fi_hash_map_reserve(&db->keyspaces, 1 + KEPT_FREE)) {
         return NULL;
     }
-    struct firn_db_keyspace *keyspace = prepare(db, tree, name);
+    struct firn_db_keyspace *keyspace = db_handles_prepare(db, tree, name);
     if (keyspace != NULL) {
         CHECK(fi_hash_map_insert(&db->keyspaces, hash_id(id), &keyspace) != NULL);
     }
@@ -124,7 +124,8 @@ struct firn_db_keyspace *
 fi_db_handles_prepare_locked(struct firn_db *db, struct fi_db_tree *tree, const char *name)
 {
     fi_os_mutex_assert_held(&db->state_mutex);
-    return fi_hash_map_reserve(&db->keyspaces, KEPT_FREE) ? prepare(db, tree, name) : NULL;
+    return fi_hash_map_reserve(&db->keyspaces, KEPT_FREE) ? db_handles_prepare(db, tree, name)
+                                                          : NULL;
 }
 
 struct firn_db_keyspace *

@@ -14,22 +14,22 @@
 #include "firn/cursor.h"
 #include "firn/store.h"
 #include "os/os.h"
-#include "storefile/keyspace_entry.h"
+#include "storefile/storefile_keyspace.h"
 
 struct firn_db;
 struct firn_db_keyspace;
 struct firn_db_batch;
 struct fi_lsm_range;
 struct firn_db_cursor;
-struct firn_db_view;
+struct firn_snapshot;
 struct firn_db_pin;
 struct fi_storefile_progress;
 
-/* Names with this prefix are outside views, restores and diffs of the store's data, and users
+/* Names with this prefix are outside snapshots, restores and diffs of the store's data, and users
  * cannot open them. */
 #define FI_DB_SYSTEM_PREFIX "firn."
 /* Names with this prefix also belong to firn, and users cannot open them, but they are inside
- * views: tables use them (room rows). */
+ * snapshots: tables use them (room rows). */
 #define FI_DB_TABLE_PREFIX "firn:"
 /* The keyspace with the schema records of tables, by number: 8 bytes, big-endian. */
 #define FI_DB_SCHEMAS FI_DB_TABLE_PREFIX "schemas"

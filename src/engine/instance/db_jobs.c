@@ -10,8 +10,8 @@
  *
  * (I1) After fi_db_jobs_wake there is a job that has yet to ask lsm/ for work, or that will ask
  *      again. So nothing that could be done is left undone.
- * (I2) A job that fails notes its failure and ends; fi_db_pace_admit returns each failure to one
- *      commit. That commit asks for flushes again, so a flush that cannot be done refuses every
+ * (I2) A job that fails notes its failure and ends; fi_db_throttle_admit returns each failure to
+ *      one commit. That commit asks for flushes again, so a flush that cannot be done refuses every
  *      commit, with its reason, until it can. Compactions are asked for when a flush has ended: one
  *      that cannot be done, because a run is damaged, costs one commit for each memtable, until
  *      level 0 is full. Nothing goes unnoticed, and nothing is retried in a loop. (Not checked: it
@@ -46,7 +46,7 @@ static const struct fi_compaction_work_wish compaction_wish = {.compactions = tr
 
 /* ---- failures ---- */
 
-/* For fi_db_stats. */
+/* For fi_inspect_stats. */
 static void
 record_failure_locked(struct fi_db_jobs *jobs, const firn_error *err)
 {
@@ -230,7 +230,7 @@ run_compactions(void *arg)
 /* ---- graphs ---- */
 
 static int
-tell_closing(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
+report_closing(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
 {
     (void)files;
     (void)bytes;
@@ -242,7 +242,7 @@ tell_closing(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
 static void
 build_graphs(struct firn_db *db)
 {
-    const struct fi_step step = {tell_closing, db};
+    const struct fi_step step = {report_closing, db};
     const struct fi_compaction_graph_options options = {
         .threads = db->threads > 1 ? db->threads : 1, .step = &step};
     bool did = true;
@@ -434,7 +434,7 @@ fi_db_jobs_finish(struct firn_db *db, const struct fi_compaction_work_wish *wish
             /* When others have finished, there may be more to do. */
             did = fi_db_jobs_wait(db);
             rc = own_failure(db, err);
-            rc = rc == FIRN_OK ? fi_step_tell(wish->step, 0, 0, err) : rc;
+            rc = rc == FIRN_OK ? fi_step_report(wish->step, 0, 0, err) : rc;
         }
     }
     return rc;

@@ -127,7 +127,7 @@ fi_db_lead_end(struct firn_db *db)
 /* ---- what the leader says of MANIFEST (db_replay.c) ---- */
 
 int
-fi_db_lead_vouch(struct firn_db *db, firn_error *err)
+fi_db_lead_attest(struct firn_db *db, firn_error *err)
 {
     uint64_t version = fi_lsm_version(fi_db_image(db)->lsm);
     uint8_t bytes[FI_STOREFILE_VOUCH_SIZE];

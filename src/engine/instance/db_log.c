@@ -66,7 +66,7 @@ is_further(struct fi_log_position from, struct fi_log_position to)
 }
 
 static void
-set(struct firn_db *db, struct fi_log_position position)
+db_log_set(struct firn_db *db, struct fi_log_position position)
 {
     uint8_t bytes[FENCE_SIZE] = {0};
     /* No other process can read a store in memory. */
@@ -88,7 +88,7 @@ void
 fi_db_log_fence_raise(struct firn_db *db)
 {
     DCHECK(fi_db_is_led(db));
-    set(db, fi_log_end(db->log));
+    db_log_set(db, fi_log_end(db->log));
 }
 
 void
@@ -96,7 +96,7 @@ fi_db_log_fence_lower(struct firn_db *db, bool was_synced)
 {
     DCHECK(fi_db_is_led(db));
     DCHECK(!was_synced || fi_log_unsynced_bytes(db->log) == 0); /* (I1) */
-    set(db, was_synced ? fi_log_end(db->log) : (struct fi_log_position){0});
+    db_log_set(db, was_synced ? fi_log_end(db->log) : (struct fi_log_position){0});
 }
 
 /* ---- readers ---- */
@@ -135,7 +135,7 @@ read_record(struct fi_os_file *lock, struct fi_log_position *out, bool *out_is_t
 
 /* For struct fi_log_fence; ctx is that file. */
 static int
-fence_ask(void *ctx, struct fi_log_position *out, bool *out_is_there, firn_error *err)
+fence_query(void *ctx, struct fi_log_position *out, bool *out_is_there, firn_error *err)
 {
     struct fi_os_file *lock = ctx;
     int rc = read_record(lock, out, out_is_there, err);
@@ -148,13 +148,13 @@ fence_ask(void *ctx, struct fi_log_position *out, bool *out_is_there, firn_error
 
 /* The same for a reader that has no such file open; ctx is the directory. */
 static int
-fence_open_and_ask(void *ctx, struct fi_log_position *out, bool *out_is_there, firn_error *err)
+fence_open_and_query(void *ctx, struct fi_log_position *out, bool *out_is_there, firn_error *err)
 {
     struct fi_os_file *lock = NULL;
     *out_is_there = false;
     int rc = fence_open(ctx, &lock, err);
     if (rc == FIRN_OK && lock != NULL) {
-        rc = fence_ask(lock, out, out_is_there, err);
+        rc = fence_query(lock, out, out_is_there, err);
     }
     fi_os_file_close(lock);
     return rc;
@@ -165,7 +165,7 @@ fi_db_log_is_unchanged(struct firn_db *db, const struct fi_log_watch *watch)
 {
     struct fi_log_fence fence = {NULL, NULL};
     if (!db->shows_pending) {
-        fence = (struct fi_log_fence){fence_open_and_ask, db->dir};
+        fence = (struct fi_log_fence){fence_open_and_query, db->dir};
     }
     return fi_log_watch_is_unchanged(watch, &fence);
 }
@@ -243,7 +243,7 @@ fi_db_log_read(struct fi_os_dir *dir, const struct fi_db_log_visitor *visitor, f
         FI_TRY(fence_open(own, &lock, err));
     }
     if (lock != NULL) {
-        options.fence = (struct fi_log_fence){fence_ask, lock};
+        options.fence = (struct fi_log_fence){fence_query, lock};
     }
     rc = FIRN_BUSY;
     for (unsigned attempt = 0; has_moved_on(rc) && attempt < ATTEMPTS_MAX; attempt++) {

@@ -84,7 +84,7 @@ left_by_memtables(struct firn_db *db)
 }
 
 void
-fi_db_memory_settle(struct firn_db *db)
+fi_db_memory_resolve(struct firn_db *db)
 {
     fi_os_mutex_lock(&db->state_mutex);
     bool has_load = db->bulk != NULL;
@@ -96,7 +96,7 @@ fi_db_memory_settle(struct firn_db *db)
 }
 
 bool
-fi_db_memory_take_back(struct firn_db *db)
+fi_db_memory_undo(struct firn_db *db)
 {
     size_t extra = fi_block_cache_lend_extra_bytes(db->cache);
     size_t bytes = fi_lsm_memtable_excess(fi_db_image(db)->lsm);

@@ -20,7 +20,7 @@
  * The first lock may be released before the log has been replayed: the same question protects its
  * segments, which are removed only at versions that no longer need them.
  *
- * A process that copies the store (copy_capture.c) keeps byte 2^32 locked until it has read
+ * A process that copies the store (copy_hot.c) keeps byte 2^32 locked until it has read
  * everything. Then no run is removed, by the rules above. Segments of the log and of MANIFEST are
  * removed some time after the writer has decided that they may be, so the writer asks about that
  * byte once more, right before.

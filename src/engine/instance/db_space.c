@@ -87,7 +87,7 @@ fi_db_space_of(struct fi_os_dir *parent, const char *name, bool (*counts)(const 
 {
     struct survey survey = {.counts = counts};
     if (fi_os_dir_open_beneath(parent, name, &survey.dir, NULL) == FIRN_OK) {
-        FI_IGNORE(fi_os_dir_list(survey.dir, add_file, &survey, NULL));
+        FI_RULES_IGNORE(fi_os_dir_list(survey.dir, add_file, &survey, NULL));
     }
     fi_os_dir_close(survey.dir);
     return survey.bytes;
@@ -123,7 +123,7 @@ fi_db_space_fit(struct firn_db *db)
 /* ---- the file ---- */
 
 void
-fi_db_space_look(struct firn_db *db)
+fi_db_space_inspect(struct firn_db *db)
 {
     struct fi_os_stat stat;
     if (fi_os_stat(db->dir, FI_STOREFILE_RESERVE_NAME, &stat, NULL) == FIRN_OK) {
@@ -158,7 +158,7 @@ resize_file(struct fi_os_file *file, uint64_t had, uint64_t size)
     if (rc == FIRN_OK) {
         rc = fi_os_file_truncate(file, size, NULL);
     } else {
-        FI_IGNORE(fi_os_file_truncate(file, had, NULL));
+        FI_RULES_IGNORE(fi_os_file_truncate(file, had, NULL));
     }
     return rc;
 }
@@ -166,7 +166,7 @@ resize_file(struct fi_os_file *file, uint64_t had, uint64_t size)
 /* Returns the size of the reserve afterwards: `size`, or the old size if there is no space for
  * that. */
 static uint64_t
-resize(struct firn_db *db, uint64_t size)
+db_space_resize(struct firn_db *db, uint64_t size)
 {
     struct fi_os_file *file = NULL;
     uint64_t had = db->space.reserve_bytes;
@@ -178,7 +178,7 @@ resize(struct firn_db *db, uint64_t size)
         fi_os_file_close(file);
     }
     if (rc != FIRN_OK && had == 0) {
-        FI_IGNORE(fi_os_remove_file(db->dir, FI_STOREFILE_RESERVE_NAME, NULL));
+        FI_RULES_IGNORE(fi_os_remove_file(db->dir, FI_STOREFILE_RESERVE_NAME, NULL));
     }
     return rc == FIRN_OK ? size : had;
 }
@@ -253,7 +253,7 @@ fi_db_space_beside(struct firn_db *db, uint64_t bytes)
 /* ---- the token ---- */
 
 static bool
-begin(struct firn_db *db)
+db_space_begin(struct firn_db *db)
 {
     fi_os_mutex_lock(&db->jobs.mutex);
     bool is_mine = !db->space.is_busy;
@@ -265,7 +265,7 @@ begin(struct firn_db *db)
 }
 
 static void
-end(struct firn_db *db, uint64_t reserve_bytes)
+db_space_end(struct firn_db *db, uint64_t reserve_bytes)
 {
     fi_os_mutex_lock(&db->jobs.mutex);
     DCHECK(db->space.is_busy);
@@ -307,10 +307,10 @@ fi_db_space_keep(struct firn_db *db)
         return;
     }
     wanted = what_can_be_had(db, has, wanted);
-    if (wanted >= least && begin(db)) {
+    if (wanted >= least && db_space_begin(db)) {
         /* Again: a thread that frees the reserve first marks the disk as full. */
         bool is_full = atomic_load(&db->space.is_full);
-        end(db, is_full ? db->space.reserve_bytes : resize(db, wanted));
+        db_space_end(db, is_full ? db->space.reserve_bytes : db_space_resize(db, wanted));
     }
 }
 
@@ -319,8 +319,8 @@ fi_db_space_trim(struct firn_db *db)
 {
     uint64_t has = reserve_bytes(db);
     uint64_t wanted = fi_db_space_wanted(db);
-    if (has > wanted && begin(db)) {
-        end(db, wanted == 0 ? remove_file(db) : resize(db, wanted));
+    if (has > wanted && db_space_begin(db)) {
+        db_space_end(db, wanted == 0 ? remove_file(db) : db_space_resize(db, wanted));
     }
 }
 
@@ -331,18 +331,18 @@ give_up(struct firn_db *db, uint64_t left)
 {
     bool is_news = !atomic_exchange(&db->space.is_full, true);
     fi_log_rotate_keep_spares(db->log, false);
-    if (!begin(db)) {
+    if (!db_space_begin(db)) {
         return is_news;
     }
     uint64_t had = db->space.reserve_bytes;
     uint64_t has = had;
     if (had > left && left > 0) {
-        has = resize(db, left);
+        has = db_space_resize(db, left);
     }
     if (has > left) {
         has = remove_file(db);
     }
-    end(db, has);
+    db_space_end(db, has);
     fi_db_space_sync_removals(db);
     return is_news || had > has;
 }
@@ -375,7 +375,7 @@ void
 fi_db_space_sync_removals(struct firn_db *db)
 {
     if (atomic_load(&db->space.is_full)) {
-        FI_IGNORE(fi_os_dir_sync_filesystem(db->dir, NULL));
+        FI_RULES_IGNORE(fi_os_dir_sync_filesystem(db->dir, NULL));
     }
 }
 
@@ -412,12 +412,13 @@ fi_db_space_is_back(struct firn_db *db, size_t bytes)
     uint64_t has = reserve_bytes(db);
     uint64_t free_bytes;
     int rc = fi_os_dir_free_bytes(db->dir, &free_bytes, NULL);
-    if (rc != FIRN_OK || free_bytes + has < wanted + bytes + FI_DB_SPACE_SLACK || !begin(db)) {
+    if (rc != FIRN_OK || free_bytes + has < wanted + bytes + FI_DB_SPACE_SLACK ||
+        !db_space_begin(db)) {
         return false;
     }
-    has = wanted == 0 ? db->space.reserve_bytes : resize(db, wanted);
+    has = wanted == 0 ? db->space.reserve_bytes : db_space_resize(db, wanted);
     bool is_made = has >= wanted;
-    end(db, has);
+    db_space_end(db, has);
     if (is_made) {
         fi_log_rotate_keep_spares(db->log, true);
         atomic_store(&db->space.is_full, false);

@@ -123,7 +123,7 @@ fi_db_turn_end(struct firn_db *db)
 /* ---- freezing ---- */
 
 static int
-freeze(struct fi_db_tree *tree, bool *has_frozen, firn_error *err)
+db_turn_freeze(struct fi_db_tree *tree, bool *has_frozen, firn_error *err)
 {
     DCHECK(tree->first_segment == 0 || !tree->is_removed);
     int rc = FIRN_OK;
@@ -169,7 +169,7 @@ freeze_bytes_locked(const struct fi_db_image *image, size_t wanted, bool *has_fr
             struct fi_db_tree *tree = fi_db_trees_at(image, i);
             size_t bytes = active_bytes(tree);
             if (bytes > least) {
-                FI_TRY_RETURN(freeze(tree, has_frozen, err));
+                FI_TRY_RETURN(db_turn_freeze(tree, has_frozen, err));
                 frozen += bytes;
             }
         }
@@ -195,7 +195,7 @@ fi_db_turn_freeze_up_to(struct firn_db *db, uint64_t segment, bool *has_frozen, 
     for (size_t i = 0; i < fi_db_trees_count(image) && rc == FIRN_OK; i++) {
         struct fi_db_tree *tree = fi_db_trees_at(image, i);
         if (tree->first_segment <= segment) {
-            rc = freeze(tree, has_frozen, err);
+            rc = db_turn_freeze(tree, has_frozen, err);
         }
     }
     fi_os_mutex_unlock(&db->state_mutex);
@@ -210,7 +210,7 @@ fi_db_turn_freeze_grown(struct firn_db *db, struct fi_db_tree *touched, bool *ha
     for (struct fi_db_tree *tree = touched; tree != NULL && rc == FIRN_OK;
          tree = tree->next_touched) {
         if (fi_lsm_tree_active_bytes(tree->lsm_tree) >= db->limits.memtable) {
-            rc = freeze(tree, has_frozen, err);
+            rc = db_turn_freeze(tree, has_frozen, err);
         }
     }
     return rc;

@@ -327,7 +327,7 @@ check_options(const struct fi_log_options *options, firn_error *err)
 }
 
 static struct fi_log *
-allocate(struct fi_os_dir *dir, const struct fi_log_options *options)
+log_allocate(struct fi_os_dir *dir, const struct fi_log_options *options)
 {
     struct fi_log *log = fi_alloc_zeroed(sizeof *log);
     if (log != NULL) {
@@ -375,7 +375,7 @@ fi_log_create(struct fi_os_dir *dir, const struct fi_log_options *options, struc
                           options->prefix);
         goto out;
     }
-    log = allocate(dir, options);
+    log = log_allocate(dir, options);
     if (log == NULL) {
         rc = fi_error_no_memory(err, "a log");
         goto out;
@@ -465,7 +465,7 @@ fi_log_open(struct fi_os_dir *dir, const struct fi_log_options *options,
                                            .end = {recovered.last.number, recovered.end}};
         FI_TRY(options->judge(options->judge_ctx, &found, err));
     }
-    log = allocate(dir, options);
+    log = log_allocate(dir, options);
     if (log == NULL) {
         rc = fi_error_no_memory(err, "a log");
         goto out;
@@ -511,7 +511,7 @@ write_end(struct fi_log *log, firn_error *err)
     CHECK(log->durable == log->end && log->old_file == NULL); /* (I6) */
     int rc = fi_log_writer_seal(log->file, log->segment.salt, log->end, FI_LOG_FORMAT_END, err);
     if (rc == FIRN_NO_SPACE) {
-        FI_IGNORE(fi_log_writer_trim(&log->writer, log->file, log->end, NULL));
+        FI_RULES_IGNORE(fi_log_writer_trim(&log->writer, log->file, log->end, NULL));
         rc = FIRN_OK;
     }
     return rc;
@@ -520,16 +520,16 @@ write_end(struct fi_log *log, firn_error *err)
 /* Space that was prepared for records that did not come is released; if that fails, the file is
  * only longer. */
 static void
-trim(struct fi_log *log)
+log_trim(struct fi_log *log)
 {
     if (log->writer.ready_end > log->end) {
-        FI_IGNORE(fi_log_writer_trim(&log->writer, log->file, log->end, NULL));
+        FI_RULES_IGNORE(fi_log_writer_trim(&log->writer, log->file, log->end, NULL));
     }
 }
 
 /* Writes the closing record, unless nothing was written since the last one. */
 static int
-finish(struct fi_log *log, firn_error *err)
+log_finish(struct fi_log *log, firn_error *err)
 {
     FI_TRY_RETURN(fi_log_check_writable(log, err));
     if (log->oldest_wanted > log->segment.oldest) {
@@ -538,7 +538,7 @@ finish(struct fi_log *log, firn_error *err)
     }
     if (!log->has_end_record) {
         FI_TRY_RETURN(fi_log_sync(log, err));
-        trim(log);
+        log_trim(log);
         FI_TRY_RETURN(write_end(log, err));
     }
     return FIRN_OK;
@@ -549,7 +549,7 @@ fi_log_close(struct fi_log *log, firn_error *err)
 {
     int rc = FIRN_OK;
     if (log != NULL && !log->is_read_only) {
-        rc = finish(log, err);
+        rc = log_finish(log, err);
         fi_log_rotate_drop_spare(log);
     }
     fi_log_abandon(log);

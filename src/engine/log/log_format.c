@@ -115,7 +115,7 @@ header_sum(const uint8_t *bytes, uint64_t salt, uint64_t offset)
 }
 
 static uint16_t
-fold(uint32_t sum)
+log_format_fold(uint32_t sum)
 {
     return (uint16_t)(sum ^ sum >> 16);
 }
@@ -141,7 +141,7 @@ put_fields(const struct fi_log_format_record *record, uint64_t salt, uint64_t of
     out[12] = record->type;
     out[13] = 0;
     uint32_t sum = header_sum(out, salt, offset);
-    fi_store_le16(out + 14, fold(sum));
+    fi_store_le16(out + 14, log_format_fold(sum));
     return sum;
 }
 
@@ -182,7 +182,7 @@ fi_log_format_get_record(const uint8_t *bytes, uint64_t salt, uint64_t offset,
         .type = bytes[12],
     };
     if (record.type == 0 || bytes[13] != 0 || record.durable > offset ||
-        fi_load_le16(bytes + 14) != fold(header_sum(bytes, salt, offset))) {
+        fi_load_le16(bytes + 14) != log_format_fold(header_sum(bytes, salt, offset))) {
         return false;
     }
     *out = record;

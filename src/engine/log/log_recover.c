@@ -221,7 +221,8 @@ reader_is_current(struct fi_log_reader *reader, bool *out, firn_error *err)
 /* Reads [offset, offset + size), which is inside the file, into the window and returns those bytes.
  * The slice is shorter if the file has become shorter since its size was asked. */
 static int
-load(struct fi_log_reader *reader, uint64_t offset, uint64_t size, firn_slice *out, firn_error *err)
+log_recover_load(struct fi_log_reader *reader, uint64_t offset, uint64_t size, firn_slice *out,
+                 firn_error *err)
 {
     DCHECK(fi_range_inside(offset, size, reader->size_bytes));
     *out = firn_bytes(NULL, 0);
@@ -263,7 +264,7 @@ reader_read(struct fi_log_reader *reader, uint64_t offset, struct fi_log_reader_
     if (!fi_range_inside(offset, FI_LOG_FORMAT_RECORD_SIZE, reader->size_bytes)) {
         goto out;
     }
-    FI_TRY(load(reader, offset, FI_LOG_FORMAT_RECORD_SIZE, &bytes, err));
+    FI_TRY(log_recover_load(reader, offset, FI_LOG_FORMAT_RECORD_SIZE, &bytes, err));
     struct fi_log_format_record header;
     if (bytes.size < FI_LOG_FORMAT_RECORD_SIZE ||
         !fi_log_format_get_record(bytes.data, salt, offset, &header) ||
@@ -275,7 +276,7 @@ reader_read(struct fi_log_reader *reader, uint64_t offset, struct fi_log_reader_
         offset + room >= FI_LOG_FORMAT_OFFSET_MAX) {
         goto out;
     }
-    FI_TRY(load(reader, offset, room, &bytes, err));
+    FI_TRY(log_recover_load(reader, offset, room, &bytes, err));
     if (bytes.size < room || !fi_log_format_verify_record(bytes.data, &header, salt, offset)) {
         goto out;
     }
@@ -367,7 +368,7 @@ try_candidate(struct fi_log_reader *reader, uint64_t offset, struct search *sear
     }
     *out_next = offset + 8;
     firn_slice bytes;
-    int rc = load(reader, offset, FI_LOG_FORMAT_RECORD_SIZE, &bytes, err);
+    int rc = log_recover_load(reader, offset, FI_LOG_FORMAT_RECORD_SIZE, &bytes, err);
     if (rc == FIRN_OK && bytes.size == FI_LOG_FORMAT_RECORD_SIZE) {
         uint64_t room = fi_log_format_record_room(fi_load_le32(bytes.data + 4));
         search->vain_bytes += fi_range_inside(offset, room, reader->size_bytes) ? room : 0;
@@ -398,8 +399,8 @@ reader_tail(struct fi_log_reader *reader, uint64_t offset, struct fi_log_reader_
         }
         uint64_t left = reader->size_bytes - offset;
         firn_slice bytes;
-        FI_TRY_RETURN(
-            load(reader, offset, left < WINDOW_SIZE / 2 ? left : WINDOW_SIZE / 2, &bytes, err));
+        FI_TRY_RETURN(log_recover_load(
+            reader, offset, left < WINDOW_SIZE / 2 ? left : WINDOW_SIZE / 2, &bytes, err));
         out->is_blank = out->is_blank && is_zero(bytes);
         has_header_first =
             has_header_first || (offset == start && has_header(reader, offset, bytes));
@@ -439,8 +440,8 @@ recover_reader_find(struct fi_log_reader *reader, uint64_t *offset, struct searc
         uint64_t left = reader->size_bytes - *offset;
         firn_slice bytes;
         bool is_candidate;
-        FI_TRY_RETURN(
-            load(reader, *offset, left < WINDOW_SIZE / 2 ? left : WINDOW_SIZE / 2, &bytes, err));
+        FI_TRY_RETURN(log_recover_load(
+            reader, *offset, left < WINDOW_SIZE / 2 ? left : WINDOW_SIZE / 2, &bytes, err));
         uint64_t at = next_candidate(reader->segment.salt, *offset, bytes, &is_candidate);
         uint64_t next = at;
         if (is_candidate) {
@@ -618,8 +619,8 @@ read_closed_segment(struct walk *walk, uint64_t end, firn_error *err)
 
 /* Reads the record at offset; if it looks bad, reads it again from the file as it is now. */
 static int
-read_with_second_look(struct walk *walk, uint64_t offset, struct fi_log_reader_record *record,
-                      bool *out_is_valid, struct fi_log_reader_tail *out_tail, firn_error *err)
+read_with_second_inspect(struct walk *walk, uint64_t offset, struct fi_log_reader_record *record,
+                         bool *out_is_valid, struct fi_log_reader_tail *out_tail, firn_error *err)
 {
     FI_TRY_RETURN(reader_read(&walk->reader, offset, record, out_is_valid, err));
     if (!*out_is_valid) {
@@ -633,7 +634,7 @@ read_with_second_look(struct walk *walk, uint64_t offset, struct fi_log_reader_r
 
 /* Decides whether the place after the last whole record is damage, a cut, or the end. */
 static int
-judge_end(struct walk *walk, uint64_t end, const struct fi_log_reader_tail *tail, firn_error *err)
+assess_end(struct walk *walk, uint64_t end, const struct fi_log_reader_tail *tail, firn_error *err)
 {
     struct fi_log_recover *out = walk->out;
     uint64_t durable = tail->durable > out->durable ? tail->durable : out->durable;
@@ -674,10 +675,10 @@ read_newest_segment(struct walk *walk, bool *out_goes_on, uint64_t *out_end, fir
         struct fi_log_reader_record record;
         struct fi_log_reader_tail tail;
         bool is_valid;
-        FI_TRY(read_with_second_look(walk, offset, &record, &is_valid, &tail, err));
+        FI_TRY(read_with_second_inspect(walk, offset, &record, &is_valid, &tail, err));
         if (!is_valid) {
             FI_TRY(check_current(&walk->reader, err));
-            rc = judge_end(walk, offset, &tail, err);
+            rc = assess_end(walk, offset, &tail, err);
             goto out;
         }
         FI_TRY(check_record(&walk->reader, offset, &record, err));
@@ -801,7 +802,7 @@ open_oldest(struct walk *walk, uint64_t newest, firn_error *err)
 }
 
 static int
-attempt(struct walk *walk, firn_error *err)
+log_recover_attempt(struct walk *walk, firn_error *err)
 {
     uint64_t newest = 0;
     int rc = FIRN_OK;
@@ -840,7 +841,7 @@ fi_log_recover_run(struct fi_os_dir *dir, const struct fi_log_options *options,
     int rc = FIRN_BUSY;
     for (int i = 0; i < ATTEMPTS_MAX && rc == FIRN_BUSY && out->found.record_count == 0; i++) {
         fi_log_recover_deinit(out);
-        rc = attempt(&walk, err);
+        rc = log_recover_attempt(&walk, err);
     }
     if (walk.is_hidden) {
         out->hidden_from = walk.fence_at;

@@ -51,7 +51,7 @@ fi_log_watch_end(struct fi_log_watch *watch)
 
 /* Whether the fence is there, at *out. */
 static bool
-ask_fence(const struct fi_log_fence *fence, struct fi_log_position *out)
+query_fence(const struct fi_log_fence *fence, struct fi_log_position *out)
 {
     bool is_there = false;
     return fence->ask != NULL && fence->ask(fence->ctx, out, &is_there, NULL) == FIRN_OK &&
@@ -67,7 +67,7 @@ shows_no_record(const struct fi_log_watch *watch, const struct fi_log_fence *fen
     struct fi_log_position at;
     size_t size;
     if (watch->hidden_from.segment != 0) {
-        return ask_fence(fence, &at) && at.segment == watch->hidden_from.segment &&
+        return query_fence(fence, &at) && at.segment == watch->hidden_from.segment &&
                at.offset == watch->hidden_from.offset;
     }
     if (fi_os_file_read(watch->file, watch->end, header, sizeof header, &size, NULL) != FIRN_OK) {
@@ -77,7 +77,7 @@ shows_no_record(const struct fi_log_watch *watch, const struct fi_log_fence *fen
         !fi_log_format_get_record(header, watch->salt, watch->end, &record)) {
         return true;
     }
-    return ask_fence(fence, &at) &&
+    return query_fence(fence, &at) &&
            (at.segment < watch->number || (at.segment == watch->number && at.offset <= watch->end));
 }
 

@@ -5,8 +5,8 @@
  * A tree consists of memtables and of runs in levels below them. Writes go to the active memtable;
  * freezing closes it; a flush (compaction.c) writes frozen memtables as a run of level 0;
  * compactions (compaction.c) merge runs into deeper levels. MANIFEST (manifest.c) lists the runs.
- * Readers use one immutable object of each tree, its state (lsm_state.c), which is replaced when
- * something changes (lsm_install.c).
+ * Readers use one immutable object of each tree, its state (lsm_superversion.c), which is replaced
+ * when something changes (lsm_install.c).
  *
  *   apply, freeze        lsm_tree.c       one thread, the leader of commits
  *   get                  lsm_tree_get.c   any thread; neither waits nor locks
@@ -20,7 +20,7 @@
  *      memtables are newer than those in runs, and levels are ordered as version.h says. A range
  *      delete counts as a version of every key that it covers. So a read may stop at the first
  *      version that it sees, or at the first range delete above that version. The exception is
- *      history runs, if a view has to look into them (run_history.c).
+ *      history runs, if a snapshot has to look into them (version_history.c).
  * (I2) The replacement of a state that removes a memtable also adds the run that has its content.
  *      MANIFEST has durably named that run before.
  * (I3) The log is durable up to the end of a memtable before MANIFEST names the memtable's run
@@ -46,7 +46,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "lsm/lsm_internal.h"
-#include "run/value_file.h"
+#include "os/os_names.h"
+#include "run/run_value_file.h"
 
 #include <stdio.h>
 
@@ -80,7 +81,8 @@ static void
 add_tree_locked(const struct fi_lsm_tree *tree, struct fi_lsm_stats *out)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    const struct fi_lsm_superversion *state =
+        atomic_load_explicit(&tree->state, memory_order_relaxed);
     add_version(state->version, out);
     out->values.files += tree->values.files;
     out->values.bytes += tree->values.bytes;
@@ -115,15 +117,6 @@ enum { OPEN_RUNS_MAX = 512 };
 
 /* ---- names ---- */
 
-static const char *
-skip_digits(const char *text)
-{
-    while (*text >= '0' && *text <= '9') {
-        text++;
-    }
-    return text;
-}
-
 bool
 fi_lsm_is_name(const char *name)
 {
@@ -134,29 +127,9 @@ fi_lsm_is_name(const char *name)
     if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0) {
         return false;
     }
-    const char *rest = skip_digits(name + sizeof PREFIX - 1);
+    const char *rest = fi_lsm_number_skip(name + sizeof PREFIX - 1);
     return rest > name + sizeof PREFIX - 1 &&
            (strcmp(rest, ".log") == 0 || strcmp(rest, ".log.tmp") == 0);
-}
-
-/* The number in "<number>.<letters>" or "<number>.<letters>.tmp"; 0 for names that are not ours. */
-uint64_t
-fi_lsm_number_in_name(const char *name)
-{
-    uint64_t number = 0;
-    const char *rest = skip_digits(name);
-    if (rest - name < 6 || rest - name > 18 || *rest != '.') {
-        return 0;
-    }
-    for (const char *at = name; at < rest; at++) {
-        number = 10 * number + (uint64_t)(*at - '0');
-    }
-    const char *suffix = ++rest;
-    while (*rest >= 'a' && *rest <= 'z') {
-        rest++;
-    }
-    bool is_whole = *rest == '\0' || strcmp(rest, ".tmp") == 0;
-    return rest > suffix && is_whole && strlen(name) < FI_RUN_FILE_NAME_SIZE ? number : 0;
 }
 
 static bool
@@ -174,7 +147,7 @@ fi_lsm_is_run_name(const char *name, const struct fi_run_kind *const *kinds)
     if (fi_lsm_number_in_name(name) == 0) {
         return false;
     }
-    bool is_known = has_kind(name, &fi_value_file_kind);
+    bool is_known = has_kind(name, &fi_run_value_file_kind);
     const struct fi_run_kind *kind;
     for (size_t i = 0; !is_known && (kind = fi_run_kind_at(kinds, i)) != NULL; i++) {
         is_known = has_kind(name, kind);
@@ -230,7 +203,7 @@ make_handle(struct fi_os_dir *dir, const struct fi_lsm_options *options)
         set_options(lsm, options);
         fi_epoch_init(&lsm->epoch);
         fi_memtable_pool_init(&lsm->memtable_pool, lsm->os);
-        fi_run_file_init_all(&lsm->files, lsm->os);
+        fi_version_file_init_all(&lsm->files, lsm->os);
         lsm->files.epoch = &lsm->epoch;
         lsm->files.open_max = OPEN_RUNS_MAX;
         lsm->files.env.cache = options->cache;
@@ -247,7 +220,7 @@ make_handle(struct fi_os_dir *dir, const struct fi_lsm_options *options)
 }
 
 static void
-destroy(struct fi_lsm *lsm)
+lsm_destroy(struct fi_lsm *lsm)
 {
     if (lsm == NULL) {
         return;
@@ -265,7 +238,7 @@ destroy(struct fi_lsm *lsm)
     fi_memtable_pool_deinit(&lsm->memtable_pool);
     fi_lsm_collect_memory(lsm);
     fi_version_unref(lsm->no_runs);
-    fi_run_file_deinit_all(&lsm->files);
+    fi_version_file_deinit_all(&lsm->files);
     fi_free(lsm->strays);
     fi_log_watch_end(&lsm->manifest_watch);
     fi_buf_deinit(&lsm->history);
@@ -392,7 +365,7 @@ make_version(struct fi_lsm *lsm, const struct fi_manifest_state_tree *named,
                              info->attachments[i].kind, &attached, err));
         }
         added[count].level = info->level;
-        added[count].file = fi_run_file_create(&lsm->files, kind, info);
+        added[count].file = fi_version_file_create(&lsm->files, kind, info);
         if (added[count].file == NULL) {
             rc = fi_error_no_memory(err, "a run of a tree");
             goto out;
@@ -403,7 +376,7 @@ make_version(struct fi_lsm *lsm, const struct fi_manifest_state_tree *named,
     FI_TRY(fi_version_create(&change, out, err));
 out:
     for (size_t i = 0; i < count; i++) {
-        fi_run_file_unref(added[i].file);
+        fi_version_file_unref(added[i].file);
     }
     fi_free(added);
     return rc;
@@ -521,7 +494,7 @@ fi_lsm_close(struct fi_lsm *lsm, firn_error *err)
     }
     int rc = fi_manifest_close(lsm->manifest, err);
     lsm->manifest = NULL;
-    destroy(lsm);
+    lsm_destroy(lsm);
     return rc;
 }
 
@@ -531,7 +504,7 @@ fi_lsm_abandon(struct fi_lsm *lsm)
     if (lsm != NULL) {
         fi_manifest_abandon(lsm->manifest);
         lsm->manifest = NULL;
-        destroy(lsm);
+        lsm_destroy(lsm);
     }
 }
 
@@ -605,12 +578,12 @@ fi_lsm_scratch_dir(const struct fi_lsm *lsm)
 
 /* Named like an unfinished run, which belongs to nothing and is no sign of damage. */
 void
-fi_lsm_scratch_name(struct fi_lsm *lsm, char out[FI_RUN_FILE_NAME_SIZE])
+fi_lsm_scratch_name(struct fi_lsm *lsm, char out[FI_VERSION_FILE_NAME_SIZE])
 {
-    char name[FI_RUN_FILE_NAME_SIZE];
-    fi_run_file_name(fi_lsm_take_number(lsm), lsm->options.kinds[0], name);
-    int size = snprintf(out, FI_RUN_FILE_NAME_SIZE, "%s.tmp", name);
-    CHECK(size > 0 && size < FI_RUN_FILE_NAME_SIZE);
+    char name[FI_VERSION_FILE_NAME_SIZE];
+    fi_version_file_name(fi_lsm_take_number(lsm), lsm->options.kinds[0], name);
+    int size = snprintf(out, FI_VERSION_FILE_NAME_SIZE, "%s.tmp", name);
+    CHECK(size > 0 && size < FI_VERSION_FILE_NAME_SIZE);
 }
 
 uint64_t
@@ -619,7 +592,7 @@ fi_lsm_log_floor(struct fi_lsm *lsm)
     uint64_t floor = UINT64_MAX;
     fi_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->tree_count; i++) {
-        const struct fi_lsm_state *state =
+        const struct fi_lsm_superversion *state =
             atomic_load_explicit(&lsm->trees[i]->state, memory_order_relaxed);
         for (size_t j = 0; j < state->memtable_count; j++) {
             uint64_t segment =
@@ -660,40 +633,8 @@ fi_lsm_prepare_memory(struct fi_lsm *lsm)
 /* ---- pressure ---- */
 
 void
-fi_lsm_measure_locked(struct fi_lsm *lsm)
-{
-    fi_os_mutex_assert_held(&lsm->mutex);
-    size_t frozen = 0;
-    size_t level0 = 0;
-    for (size_t i = 0; i < lsm->tree_count; i++) {
-        const struct fi_lsm_state *state =
-            atomic_load_explicit(&lsm->trees[i]->state, memory_order_relaxed);
-        DCHECK(state->memtable_count > 0 || lsm->trees[i]->is_dropping);
-        if (state->memtable_count > frozen + 1) {
-            frozen = state->memtable_count - 1;
-        }
-        size_t runs = fi_version_waiting_runs(state->version);
-        level0 = runs > level0 ? runs : level0;
-    }
-    atomic_store_explicit(&lsm->frozen_max, (unsigned)frozen, memory_order_relaxed);
-    atomic_store_explicit(&lsm->level0_max, (unsigned)level0, memory_order_relaxed);
-}
-
-void
 fi_lsm_pressure(struct fi_lsm *lsm, unsigned *out_frozen, unsigned *out_level0_runs)
 {
     *out_frozen = atomic_load_explicit(&lsm->frozen_max, memory_order_relaxed);
     *out_level0_runs = atomic_load_explicit(&lsm->level0_max, memory_order_relaxed);
-}
-
-struct fi_lsm_state *
-fi_lsm_state_of(struct fi_lsm_tree *tree)
-{
-    struct fi_epoch *epoch = &tree->lsm->epoch;
-    size_t slot = fi_epoch_enter(epoch);
-    /* Pairs with the store in publish_tree_locked (lsm_install.c) and in fi_lsm_tree_freeze. */
-    struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
-    fi_lsm_state_ref(state);
-    fi_epoch_leave(epoch, slot);
-    return state;
 }

@@ -3,8 +3,9 @@
  * lsm/lsm.h: the trees of a store: memtables, runs in levels, and the MANIFEST that
  * says which runs there are.
  *
- * The room store owns the log, the order of commits, published sequences, the list of views, and
- * the threads. This room decides where versions of keys are kept and which of them may be dropped.
+ * The room store owns the log, the order of commits, published sequences, the list of snapshots,
+ * and the threads. This room decides where versions of keys are kept and which of them may be
+ * dropped.
  *
  * Threads: one thread at a time (the leader of commits) applies, reserves, freezes and drops. Gets
  * and cursors run beside it, on any threads. Any thread may pick works, which run concurrently with
@@ -24,12 +25,12 @@
 #include "base/entry.h"
 #include "base/error.h"
 #include "base/range_set.h"
+#include "base/snapshot.h"
 #include "base/step.h"
-#include "base/view.h"
 #include "log/log.h"
 #include "os/os.h"
 #include "run/run_kind.h"
-#include "version/run_file.h"
+#include "version/version_file.h"
 
 struct fi_lsm;
 struct fi_lsm_tree;
@@ -46,11 +47,12 @@ struct fi_lsm_host {
     /* How far the log is durable; each change of MANIFEST records it. segment 0: not known. May be
      * NULL. */
     struct fi_log_position (*log_durable)(void *ctx);
-    /* All views that may still read the tree, now ([1, UINT64_MAX]) included. They stay valid until
-     * release_views. A view that is opened later must see at least what "now" saw. Views whose
-     * newest intervals begin at the same sequence have the same older intervals. */
-    int (*take_views)(void *ctx, uint32_t tree_id, struct fi_view_list *out, firn_error *err);
-    void (*release_views)(void *ctx, struct fi_view_list *views);
+    /* All snapshots that may still read the tree, now ([1, UINT64_MAX]) included. They stay valid
+     * until release_snapshots. A snapshot that is opened later must see at least what "now" saw.
+     * Snapshots whose newest intervals begin at the same sequence have the same older intervals. */
+    int (*take_snapshots)(void *ctx, uint32_t tree_id, struct fi_snapshot_list *out,
+                          firn_error *err);
+    void (*release_snapshots)(void *ctx, struct fi_snapshot_list *snapshots);
     /* Whether no other process uses a MANIFEST version below this one. */
     bool (*no_reader_below)(void *ctx, uint64_t version);
     /* The size in bytes of a log segment that is complete; 0 if it may still grow. NULL if and only
@@ -139,7 +141,7 @@ uint64_t fi_lsm_log_floor(struct fi_lsm *lsm);
 struct fi_os_dir *fi_lsm_scratch_dir(const struct fi_lsm *lsm);
 /* A name for a temporary file, which no file has had before. The next opening for writing removes
  * what a crash left under it. Requires: not read-only. Any thread. */
-void fi_lsm_scratch_name(struct fi_lsm *lsm, char out[FI_RUN_FILE_NAME_SIZE]);
+void fi_lsm_scratch_name(struct fi_lsm *lsm, char out[FI_VERSION_FILE_NAME_SIZE]);
 
 /* ---- trees ---- */
 
@@ -201,20 +203,20 @@ FIRN_MUST_CHECK int fi_lsm_tree_freeze(struct fi_lsm_tree *tree, firn_error *err
  * NOW: the clock is asked during the read. */
 #define FI_LSM_TIME_NOW UINT64_MAX
 
-/* Replaces the contents of out (NULL: not wanted) with the newest value of key that view sees now;
- * FIRN_NOT_FOUND, without a text, if there is none. Any thread. */
+/* Replaces the contents of out (NULL: not wanted) with the newest value of key that snapshot sees
+ * now; FIRN_NOT_FOUND, without a text, if there is none. Any thread. */
 FIRN_MUST_CHECK int fi_lsm_tree_get(struct fi_lsm_tree *tree, firn_slice key,
-                                    const struct fi_view *view, struct fi_buf *out,
+                                    const struct fi_snapshot *snapshot, struct fi_buf *out,
                                     firn_error *err);
 /* The same at a time. columns: what the value of a row needs, as in run/run_kind.h; NULL: all. */
 FIRN_MUST_CHECK int fi_lsm_tree_get_at(struct fi_lsm_tree *tree, firn_slice key,
-                                       const struct fi_view *view, uint64_t time_ms,
+                                       const struct fi_snapshot *snapshot, uint64_t time_ms,
                                        const struct fi_run_projection *columns, struct fi_buf *out,
                                        firn_error *err);
 /* The same with all columns, but a value that is in the cache is not copied if that is possible:
  * then *pinned has it, else *out. The caller unpins it (fi_block_cache_unpin). */
 FIRN_MUST_CHECK int fi_lsm_tree_get_pinned(struct fi_lsm_tree *tree, firn_slice key,
-                                           const struct fi_view *view, uint64_t time_ms,
+                                           const struct fi_snapshot *snapshot, uint64_t time_ms,
                                            struct fi_run_pinned *pinned, struct fi_buf *out,
                                            firn_error *err);
 /* Prefetches what gets of these keys will look at. At most this many keys. */
@@ -230,13 +232,13 @@ struct fi_lsm_range {
  * in the interval, which must not be empty. The answer is certain only if the interval reaches from
  * the beginning of an open transaction to the newest commit. Any thread. */
 FIRN_MUST_CHECK int fi_lsm_tree_newer_key(struct fi_lsm_tree *tree, firn_slice key,
-                                          const struct fi_view_interval *written, bool *out,
+                                          const struct fi_snapshot_interval *written, bool *out,
                                           firn_error *err);
 /* The same for any key of the range. *out_key (NULL: not wanted) gets one such key, or the lower
  * bound of a range delete. Walks all entries of the range in memtables. */
 FIRN_MUST_CHECK int fi_lsm_tree_newer_range(struct fi_lsm_tree *tree,
                                             const struct fi_lsm_range *range,
-                                            const struct fi_view_interval *written,
+                                            const struct fi_snapshot_interval *written,
                                             struct fi_buf *out_key, bool *out, firn_error *err);
 
 /* About how much space a range of keys takes up: see lsm_tree.c. */
@@ -258,38 +260,39 @@ FIRN_MUST_CHECK int fi_lsm_tree_size(struct fi_lsm_tree *tree, const struct fi_l
 struct fi_lsm_part {
     const struct fi_memtable *memtable; /* NULL: it is a run */
     struct fi_run *run;
-    struct fi_run_file *file; /* the run's; its info has bounds, numbers and attachments */
-    unsigned level;           /* the run's; FI_VERSION_HISTORY: it is a history run */
+    struct fi_version_file *file; /* the run's; its info has bounds, numbers and attachments */
+    unsigned level;               /* the run's; FI_VERSION_HISTORY: it is a history run */
 };
-/* Calls visit with each memtable, the newest first, and then with each run that view (NULL: a
+/* Calls visit with each memtable, the newest first, and then with each run that snapshot (NULL: a
  * reader of everything) may see something of, level by level; level 0 from the newest run on. All
  * of them belong to one state of the tree: no version of a key is missed or visited twice, even if
  * runs are flushed and merged meanwhile. If visit returns anything but FIRN_OK, the walk ends and
  * returns that. A run that cannot be opened ends it too. Any thread. */
-FIRN_MUST_CHECK int fi_lsm_tree_visit_parts(struct fi_lsm_tree *tree, const struct fi_view *view,
-                                            int (*visit)(void *ctx, const struct fi_lsm_part *part,
-                                                         firn_error *err),
-                                            void *ctx, firn_error *err);
+FIRN_MUST_CHECK int
+fi_lsm_tree_visit_parts(struct fi_lsm_tree *tree, const struct fi_snapshot *snapshot,
+                        int (*visit)(void *ctx, const struct fi_lsm_part *part, firn_error *err),
+                        void *ctx, firn_error *err);
 /* Opens the i-th attachment of a run that is being visited. *out is open until the caller unpins
- * *out_pin with fi_run_file_unpin, which must happen before visit returns. FIRN_CORRUPT: the run
- * is to be read without the attachment. */
+ * *out_pin with fi_version_file_unpin, which must happen before visit returns. FIRN_CORRUPT: the
+ * run is to be read without the attachment. */
 FIRN_MUST_CHECK int fi_lsm_tree_pin_attachment(const struct fi_lsm_part *part, size_t i,
                                                struct fi_run **out,
-                                               struct fi_run_file_handle **out_pin,
+                                               struct fi_version_file_handle **out_pin,
                                                firn_error *err);
 
 /* ---- cursors ---- */
 
-/* Walks the keys in [lower, upper) that a view sees, as they were when the cursor was created. */
+/* Walks the keys in [lower, upper) that a snapshot sees, as they were when the cursor was
+ * created. */
 struct fi_lsm_cursor;
 struct fi_lsm_cursor_options {
     /* Borrowed. NULL: the cursor shows every version, tombstones included, the newest of a key
      * first. Then only first, seek and next are allowed, and values in value files are not read:
      * the entry has the reference. */
-    const struct fi_view *view;
-    /* Without a view: first and next may skip versions that this view does not see, if that saves
-     * reading. Borrowed; NULL: none is skipped. */
-    const struct fi_view *only;
+    const struct fi_snapshot *snapshot;
+    /* Without a snapshot: first and next may skip versions that this snapshot does not see, if that
+     * saves reading. Borrowed; NULL: none is skipped. */
+    const struct fi_snapshot *only;
     const firn_slice *lower; /* NULL: no bound; copied */
     const firn_slice *upper;
     uint64_t time_ms; /* of the read; FI_LSM_TIME_NOW: when the cursor is created */
@@ -316,8 +319,8 @@ FIRN_MUST_CHECK int fi_lsm_cursor_prev(struct fi_lsm_cursor *cursor, firn_error 
 bool fi_lsm_cursor_valid(const struct fi_lsm_cursor *cursor);
 /* Borrowed until the cursor moves. */
 const struct fi_entry *fi_lsm_cursor_entry(const struct fi_lsm_cursor *cursor);
-/* For cursors without a view: replaces the contents of out with the whole value of the entry, even
- * if that is in a value file. Only while valid. */
+/* For cursors without a snapshot: replaces the contents of out with the whole value of the entry,
+ * even if that is in a value file. Only while valid. */
 FIRN_MUST_CHECK int fi_lsm_cursor_read_value(const struct fi_lsm_cursor *cursor, struct fi_buf *out,
                                              firn_error *err);
 /* As fi_merge_resolve_expires_ms. */
@@ -344,27 +347,28 @@ FIRN_MUST_CHECK int fi_lsm_clone(struct fi_lsm *lsm, const struct fi_lsm_clone *
  * name, relative to dir, of a missing file that they name, or "" (attachments are not looked for).
  * dir is the store's, and its files are kept from being removed (db_reader.c). kinds as in the
  * options: files of other kinds are not looked for. Fails as fi_log_capture does, and if MANIFEST
- * is malformed. lsm_capture.c. */
-enum { FI_LSM_CAPTURE_MISSING_SIZE = 80 };
-FIRN_MUST_CHECK int fi_lsm_capture(struct fi_os_dir *dir, const struct fi_run_kind *const *kinds,
-                                   struct fi_buf *out, uint64_t *out_version,
-                                   uint64_t *out_sequence,
-                                   char out_missing[FI_LSM_CAPTURE_MISSING_SIZE], firn_error *err);
+ * is malformed. lsm_hot_copy.c. */
+enum { FI_LSM_HOT_COPY_MISSING_SIZE = 80 };
+FIRN_MUST_CHECK int fi_lsm_hot_copy(struct fi_os_dir *dir, const struct fi_run_kind *const *kinds,
+                                    struct fi_buf *out, uint64_t *out_version,
+                                    uint64_t *out_sequence,
+                                    char out_missing[FI_LSM_HOT_COPY_MISSING_SIZE],
+                                    firn_error *err);
 
 /* ---- differences ---- */
 
-/* Walks the keys for which two views see different things, in order. The two views may read the
- * same tree or two trees; NULL is an empty tree. In one tree, only what the views see differently
- * is visited. One thread. */
+/* Walks the keys for which two snapshots see different things, in order. The two snapshots may read
+ * the same tree or two trees; NULL is an empty tree. In one tree, only what the snapshots see
+ * differently is visited. One thread. */
 struct fi_lsm_diff;
 struct fi_lsm_diff_side {
     struct fi_lsm_tree *tree;
-    const struct fi_view *view; /* borrowed */
-    uint64_t time_ms;           /* as for a cursor; the same for both */
+    const struct fi_snapshot *snapshot; /* borrowed */
+    uint64_t time_ms;                   /* as for a cursor; the same for both */
 };
 struct fi_lsm_difference {
     firn_slice key;
-    bool is_before; /* the first view sees something */
+    bool is_before; /* the first snapshot sees something */
     bool is_after;
     firn_slice before; /* the values, if so */
     firn_slice after;
@@ -435,8 +439,19 @@ void fi_lsm_pressure(struct fi_lsm *lsm, unsigned *out_frozen, unsigned *out_lev
  * run_kind.h. */
 FIRN_MUST_CHECK int fi_lsm_check(struct fi_lsm *lsm, void (*on_damage)(void *ctx, const char *text),
                                  void *ctx, const struct fi_step *step, firn_error *err);
+/* Where reports of damage in the runs of a tree go. */
+struct fi_lsm_damage {
+    void (*on_damage)(void *ctx, const char *text);
+    void *ctx;
+    uint32_t tree;
+};
+/* Reads and verifies one run, as its kind does. */
+FIRN_MUST_CHECK int fi_lsm_check_run(struct fi_run *run, struct fi_lsm_damage *damage,
+                                     const struct fi_step *step, firn_error *err);
 /* A report of a damaged run by columns begins with this, the number of the tree's keyspace and a
  * colon. rows_mend.c adds the names of table and column. */
 #define FI_LSM_DAMAGE_KEYSPACE "keyspace "
+/* Makes such a report; ctx is a struct fi_lsm_damage. */
+void fi_lsm_check_report(void *ctx, const char *text);
 
 #endif

@@ -22,23 +22,21 @@
 
 struct checking {
     struct fi_lsm *lsm;
-    void (*on_damage)(void *ctx, const char *text);
-    void *ctx;
+    struct fi_lsm_damage damage;
     const struct fi_step *step;
     bool is_damaged;
-    uint32_t tree; /* of columns, whose run is checked */
 };
 
 /* FIRN_OK for damage, which has been reported then. */
 static int
-note(struct checking *checking, int rc, const firn_error *local, firn_error *err)
+lsm_check_note(struct checking *checking, int rc, const firn_error *local, firn_error *err)
 {
     if (rc == FIRN_OK) {
         return FIRN_OK;
     }
     if (rc == FIRN_CORRUPT || rc == FIRN_UNTRUSTED) {
         checking->is_damaged = true;
-        checking->on_damage(checking->ctx, local->text);
+        checking->damage.on_damage(checking->damage.ctx, local->text);
         return FIRN_OK;
     }
     fi_error_copy(err, local);
@@ -106,7 +104,7 @@ check_manifest(struct checking *checking, firn_error *err)
     int rc = fi_manifest_read(lsm->dir, &state, &local);
     bool is_read = rc == FIRN_OK;
     bool is_none = rc == FIRN_NOT_FOUND && fi_lsm_version(lsm) == 0;
-    rc = is_none ? FIRN_OK : note(checking, rc, &local, err);
+    rc = is_none ? FIRN_OK : lsm_check_note(checking, rc, &local, err);
     if (is_read) {
         fi_os_mutex_lock(&lsm->mutex);
         bool is_wrong = state.version == fi_lsm_version(lsm) && !is_same_locked(lsm, &state);
@@ -116,7 +114,7 @@ check_manifest(struct checking *checking, firn_error *err)
                                     "'%s': MANIFEST does not name the files in use at version "
                                     "%" PRIu64,
                                     fi_os_dir_path(lsm->dir), state.version);
-            rc = note(checking, code, &local, err);
+            rc = lsm_check_note(checking, code, &local, err);
         }
     }
     fi_manifest_state_deinit(&state);
@@ -125,37 +123,43 @@ check_manifest(struct checking *checking, firn_error *err)
 
 /* ---- runs ---- */
 
-/* For a run by columns. The names of table and column are found by this prefix. */
-static void
-tell_of_columns(void *ctx, const char *text)
+void
+fi_lsm_check_report(void *ctx, const char *text)
 {
-    const struct checking *checking = ctx;
+    const struct fi_lsm_damage *damage = ctx;
     char named[FIRN_ERROR_TEXT_SIZE];
-    (void)snprintf(named, sizeof named, FI_LSM_DAMAGE_KEYSPACE "%" PRIu32 ": %s", checking->tree,
+    (void)snprintf(named, sizeof named, FI_LSM_DAMAGE_KEYSPACE "%" PRIu32 ": %s", damage->tree,
                    text);
-    checking->on_damage(checking->ctx, named);
+    damage->on_damage(damage->ctx, named);
+}
+
+int
+fi_lsm_check_run(struct fi_run *run, struct fi_lsm_damage *damage, const struct fi_step *step,
+                 firn_error *err)
+{
+    return run->kind->file_kind == FI_BLOCK_FILE_COLUMN
+               ? run->kind->check(run, fi_lsm_check_report, damage, step, err)
+               : run->kind->check(run, damage->on_damage, damage->ctx, step, err);
 }
 
 static int
-check_file(struct checking *checking, struct fi_run_file *file, firn_error *err)
+check_file(struct checking *checking, struct fi_version_file *file, firn_error *err)
 {
     firn_error local;
-    struct fi_run_file_handle *pin = NULL;
-    int rc = fi_run_file_pin(file, &pin, &local);
+    struct fi_version_file_handle *pin = NULL;
+    int rc = fi_version_file_pin(file, &pin, &local);
     if (rc != FIRN_OK) {
-        return note(checking, rc, &local, err);
+        return lsm_check_note(checking, rc, &local, err);
     }
-    bool is_of_columns = pin->run->kind->file_kind == FI_BLOCK_FILE_COLUMN;
-    rc = pin->run->kind->check(pin->run, is_of_columns ? tell_of_columns : checking->on_damage,
-                               is_of_columns ? checking : checking->ctx, checking->step, &local);
+    rc = fi_lsm_check_run(pin->run, &checking->damage, checking->step, &local);
     if (rc == FIRN_CORRUPT) {
         /* The kind has reported it. */
         checking->is_damaged = true;
         rc = FIRN_OK;
-    } else if (rc != FIRN_OK && err != NULL) {
-        *err = local;
+    } else if (rc != FIRN_OK) {
+        fi_error_copy(err, &local);
     }
-    fi_run_file_unpin(pin);
+    fi_version_file_unpin(pin);
     return rc;
 }
 
@@ -163,12 +167,12 @@ static int
 check_tree(struct checking *checking, struct fi_lsm_tree *tree, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct fi_lsm_state *state = fi_lsm_state_of(tree);
-    checking->tree = tree->id;
+    struct fi_lsm_superversion *state = fi_lsm_superversion_of(tree);
+    checking->damage.tree = tree->id;
     for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         const struct fi_version_level *level = &state->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
-            const struct fi_run_file *file = fi_version_file(level, i);
+            const struct fi_version_file *file = fi_version_file(level, i);
             FI_TRY(check_file(checking, fi_version_file(level, i), err));
             for (size_t j = 0; j < file->info.attachment_count; j++) {
                 FI_TRY(check_file(checking, file->attachments[j], err));
@@ -176,7 +180,7 @@ check_tree(struct checking *checking, struct fi_lsm_tree *tree, firn_error *err)
         }
     }
 out:
-    fi_lsm_state_unref(state);
+    fi_lsm_superversion_unref(state);
     return rc;
 }
 
@@ -193,7 +197,7 @@ fi_lsm_check(struct fi_lsm *lsm, void (*on_damage)(void *ctx, const char *text),
              const struct fi_step *step, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct checking checking = {.lsm = lsm, .on_damage = on_damage, .ctx = ctx, .step = step};
+    struct checking checking = {.lsm = lsm, .damage = {on_damage, ctx, 0}, .step = step};
     FI_TRY(check_manifest(&checking, err));
     FI_TRY(fi_lsm_tree_list(lsm, check_tree_of, &checking, err));
     if (checking.is_damaged) {

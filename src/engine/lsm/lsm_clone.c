@@ -23,7 +23,7 @@ struct cloning {
     struct fi_os_dir *runs_dir; /* the clone's */
     const struct fi_step *step;
     struct fi_manifest_tree *trees;
-    struct fi_lsm_state **states;
+    struct fi_lsm_superversion **states;
     size_t count;
 };
 
@@ -40,8 +40,8 @@ add_tree(void *ctx, uint32_t id, firn_error *err)
     }
     struct fi_manifest_tree *trees = fi_resize_array(cloning->trees, count + 1, sizeof *trees);
     cloning->trees = trees != NULL ? trees : cloning->trees;
-    struct fi_lsm_state **states =
-        fi_resize_array(cloning->states, count + 1, sizeof(struct fi_lsm_state *));
+    struct fi_lsm_superversion **states =
+        fi_resize_array(cloning->states, count + 1, sizeof(struct fi_lsm_superversion *));
     cloning->states = states != NULL ? states : cloning->states;
     if (trees == NULL || states == NULL) {
         return fi_error_no_memory(err, "a clone");
@@ -49,24 +49,24 @@ add_tree(void *ctx, uint32_t id, firn_error *err)
     DCHECK(count == 0 || trees[count - 1].id < id);
     trees[count] = (struct fi_manifest_tree){
         .id = id, .kind = (uint8_t)tree->kind->file_kind, .flushed = fi_lsm_tree_flushed(tree)};
-    states[count] = fi_lsm_state_of(tree);
+    states[count] = fi_lsm_superversion_of(tree);
     cloning->count++;
     return FIRN_OK;
 }
 
 static int
-clone_file(const struct cloning *cloning, const struct fi_run_file *file, firn_error *err)
+clone_file(const struct cloning *cloning, const struct fi_version_file *file, firn_error *err)
 {
-    char name[FI_RUN_FILE_NAME_SIZE];
-    fi_run_file_name(file->info.number, file->kind, name);
+    char name[FI_VERSION_FILE_NAME_SIZE];
+    fi_version_file_name(file->info.number, file->kind, name);
     int rc = fi_os_clone_file(cloning->lsm->runs_dir, cloning->runs_dir, name, err);
-    return rc == FIRN_OK ? fi_step_tell(cloning->step, 1, file->info.file_bytes, err) : rc;
+    return rc == FIRN_OK ? fi_step_report(cloning->step, 1, file->info.file_bytes, err) : rc;
 }
 
 /* Several runs may refer to one value file. If it exists already, an earlier run brought it, since
  * the directory was empty. */
 static int
-clone_values(const struct cloning *cloning, const struct fi_run_file *run, firn_error *err)
+clone_values(const struct cloning *cloning, const struct fi_version_file *run, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < run->info.reference_count && rc == FIRN_OK; i++) {
@@ -78,12 +78,12 @@ clone_values(const struct cloning *cloning, const struct fi_run_file *run, firn_
 }
 
 static bool
-has_all_attachments(const struct cloning *cloning, const struct fi_run_file *run)
+has_all_attachments(const struct cloning *cloning, const struct fi_version_file *run)
 {
     for (size_t i = 0; i < run->info.attachment_count; i++) {
-        char name[FI_RUN_FILE_NAME_SIZE];
+        char name[FI_VERSION_FILE_NAME_SIZE];
         struct fi_os_stat stat;
-        fi_run_file_name(run->info.attachments[i].number, run->attachments[i]->kind, name);
+        fi_version_file_name(run->info.attachments[i].number, run->attachments[i]->kind, name);
         if (fi_os_stat(cloning->lsm->runs_dir, name, &stat, NULL) == FIRN_NOT_FOUND) {
             return false;
         }
@@ -94,7 +94,7 @@ has_all_attachments(const struct cloning *cloning, const struct fi_run_file *run
 /* If an attachment of a run is missing, the clone of the run has no attachments: the run itself has
  * all their information. */
 static int
-clone_attachments(const struct cloning *cloning, const struct fi_run_file *run,
+clone_attachments(const struct cloning *cloning, const struct fi_version_file *run,
                   struct fi_manifest_run *info, firn_error *err)
 {
     int rc = FIRN_OK;
@@ -122,7 +122,7 @@ clone_tree(struct cloning *cloning, size_t i, firn_error *err)
     for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         const struct fi_version_level *level = &version->levels[number];
         for (size_t j = 0; j < level->count; j++) {
-            const struct fi_run_file *file = fi_version_file(level, j);
+            const struct fi_version_file *file = fi_version_file(level, j);
             runs[count] = file->info;
             int rc = clone_file(cloning, file, err);
             rc = rc == FIRN_OK ? clone_values(cloning, file, err) : rc;
@@ -184,7 +184,7 @@ fi_lsm_clone(struct fi_lsm *lsm, const struct fi_lsm_clone *clone, firn_error *e
     FI_TRY(fi_os_dir_sync(clone->dir, err));
 out:
     for (size_t i = 0; i < cloning.count; i++) {
-        fi_lsm_state_unref(cloning.states[i]);
+        fi_lsm_superversion_unref(cloning.states[i]);
         fi_free((void *)(uintptr_t)cloning.trees[i].added);
     }
     fi_free(cloning.states);

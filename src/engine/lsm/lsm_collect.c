@@ -4,8 +4,8 @@
  * garbage.
  *
  * A run file may be removed when three conditions hold: the newest version durably does not name
- * it; no version that this process still reads by names it (the count of run_file.c is zero); and
- * no other process uses a MANIFEST version that names it, which the host knows. Files that were
+ * it; no version that this process still reads by names it (the count of version_file.c is zero);
+ * and no other process uses a MANIFEST version that names it, which the host knows. Files that were
  * found at the opening and belong to nothing are treated as if the version that was read then had
  * been the first without them: an older reader may use them.
  *
@@ -62,20 +62,20 @@ remove_file(struct fi_lsm *lsm, const char *name)
 }
 
 /* Removes the files of a list that it can; returns the others. */
-static struct fi_run_file *
-remove_files(struct readers *readers, struct fi_run_file *file, uint64_t *out_left)
+static struct fi_version_file *
+remove_files(struct readers *readers, struct fi_version_file *file, uint64_t *out_left)
 {
-    struct fi_run_file *left = NULL;
+    struct fi_version_file *left = NULL;
     *out_left = 0;
     while (file != NULL) {
-        struct fi_run_file *next = file->next_unused;
-        char name[FI_RUN_FILE_NAME_SIZE];
-        fi_run_file_name(file->info.number, file->kind, name);
+        struct fi_version_file *next = file->next_unused;
+        char name[FI_VERSION_FILE_NAME_SIZE];
+        fi_version_file_name(file->info.number, file->kind, name);
         /* (I5) of lsm.c */
         CHECK(atomic_load_explicit(&file->refs, memory_order_relaxed) == 0);
         if (!file->is_gone ||
             (is_free(readers, file->gone_version) && remove_file(readers->lsm, name))) {
-            fi_run_file_destroy(file);
+            fi_version_file_destroy(file);
         } else {
             file->next_unused = left;
             left = file;
@@ -103,11 +103,11 @@ remove_strays(struct readers *readers)
 }
 
 /* Both lists as one. */
-static struct fi_run_file *
-join(struct fi_run_file *a, struct fi_run_file *b)
+static struct fi_version_file *
+lsm_collect_join(struct fi_version_file *a, struct fi_version_file *b)
 {
     while (a != NULL) {
-        struct fi_run_file *next = a->next_unused;
+        struct fi_version_file *next = a->next_unused;
         a->next_unused = b;
         b = a;
         a = next;
@@ -118,7 +118,7 @@ join(struct fi_run_file *a, struct fi_run_file *b)
 void
 fi_lsm_collect(struct fi_lsm *lsm)
 {
-    fi_run_file_shrink(&lsm->files);
+    fi_version_file_shrink(&lsm->files);
     if (lsm->options.is_read_only) {
         return;
     }
@@ -131,16 +131,17 @@ fi_lsm_collect(struct fi_lsm *lsm)
     }
     struct readers readers = {.lsm = lsm, .held_below = UINT64_MAX};
     uint64_t waiting_count = 0;
-    struct fi_run_file *files = join(fi_run_file_take_unused(&lsm->files), lsm->waiting);
+    struct fi_version_file *files =
+        lsm_collect_join(fi_version_file_take_unused(&lsm->files), lsm->waiting);
     lsm->waiting = NULL;
     while (files != NULL) {
         uint64_t left;
         files = remove_files(&readers, files, &left);
-        lsm->waiting = join(files, lsm->waiting);
+        lsm->waiting = lsm_collect_join(files, lsm->waiting);
         waiting_count += left;
         /* Attachments of these runs, their replacements, and value files that only these runs
          * referred to. */
-        files = fi_run_file_take_unused(&lsm->files);
+        files = fi_version_file_take_unused(&lsm->files);
     }
     remove_strays(&readers);
     fi_os_mutex_lock(&lsm->mutex);
@@ -159,13 +160,14 @@ void
 fi_lsm_collect_memory(struct fi_lsm *lsm)
 {
     DCHECK(!lsm->is_collecting);
-    struct fi_run_file *file = join(fi_run_file_take_unused(&lsm->files), lsm->waiting);
+    struct fi_version_file *file =
+        lsm_collect_join(fi_version_file_take_unused(&lsm->files), lsm->waiting);
     lsm->waiting = NULL;
     while (file != NULL) {
-        struct fi_run_file *next = file->next_unused;
-        fi_run_file_destroy(file);
+        struct fi_version_file *next = file->next_unused;
+        fi_version_file_destroy(file);
         /* Runs have released value files. */
-        file = next != NULL ? next : fi_run_file_take_unused(&lsm->files);
+        file = next != NULL ? next : fi_version_file_take_unused(&lsm->files);
     }
 }
 
@@ -177,12 +179,12 @@ fi_lsm_collect_memory(struct fi_lsm *lsm)
  */
 
 void
-fi_lsm_collect_add_values_locked(struct fi_lsm_tree *tree, const struct fi_run_file *run)
+fi_lsm_collect_add_values_locked(struct fi_lsm_tree *tree, const struct fi_version_file *run)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
     struct fi_lsm_value_stats *stats = &tree->values;
     for (size_t i = 0; i < run->info.reference_count; i++) {
-        struct fi_run_file *values = run->value_files[i];
+        struct fi_version_file *values = run->value_files[i];
         DCHECK(values->info.kind == FI_BLOCK_FILE_VALUES);
         DCHECK(values->live_runs > 0 || values->live_bytes == 0);
         if (values->live_runs++ == 0) {
@@ -195,12 +197,12 @@ fi_lsm_collect_add_values_locked(struct fi_lsm_tree *tree, const struct fi_run_f
 }
 
 void
-fi_lsm_collect_remove_values_locked(struct fi_lsm_tree *tree, const struct fi_run_file *run)
+fi_lsm_collect_remove_values_locked(struct fi_lsm_tree *tree, const struct fi_version_file *run)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
     struct fi_lsm_value_stats *stats = &tree->values;
     for (size_t i = 0; i < run->info.reference_count; i++) {
-        struct fi_run_file *values = run->value_files[i];
+        struct fi_version_file *values = run->value_files[i];
         CHECK(values->live_runs > 0 && values->live_bytes >= run->info.references[i].bytes);
         DCHECK(stats->live_bytes >= run->info.references[i].bytes);
         values->live_bytes -= run->info.references[i].bytes;
@@ -215,8 +217,8 @@ fi_lsm_collect_remove_values_locked(struct fi_lsm_tree *tree, const struct fi_ru
 }
 
 bool
-fi_lsm_collect_is_worth_moving_locked(const struct fi_lsm *lsm, const struct fi_run_file *values,
-                                      bool is_thorough)
+fi_lsm_collect_is_worth_moving_locked(const struct fi_lsm *lsm,
+                                      const struct fi_version_file *values, bool is_thorough)
 {
     fi_os_mutex_assert_held(&lsm->mutex);
     uint64_t total = values->info.content_bytes;

@@ -33,7 +33,7 @@
 #include "base/search.h"
 #include "base/sort.h"
 #include "lsm/lsm_internal.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 
 /* A file that MANIFEST names. */
 struct named {
@@ -105,7 +105,7 @@ list_run(struct comparison *comparison, const struct fi_manifest_run *run)
     const struct fi_run_kind *kind = fi_run_kind_find(comparison->lsm->options.kinds, run->kind);
     int rc = list_file(comparison, run->number, kind, false);
     for (size_t i = 0; i < run->reference_count && rc == FIRN_OK; i++) {
-        rc = list_file(comparison, run->references[i].number, &fi_value_file_kind, false);
+        rc = list_file(comparison, run->references[i].number, &fi_run_value_file_kind, false);
     }
     for (size_t i = 0; i < run->attachment_count && rc == FIRN_OK; i++) {
         rc = list_file(comparison, run->attachments[i].number,
@@ -133,14 +133,14 @@ list_named(struct comparison *comparison, const struct fi_manifest_state *state)
 static bool
 note_named(struct comparison *comparison, const char *name, uint64_t number)
 {
-    char own[FI_RUN_FILE_NAME_SIZE];
+    char own[FI_VERSION_FILE_NAME_SIZE];
     size_t low = 0;
     size_t high = named_count(comparison);
     FI_SEARCH_FIRST(low, high, middle, named_at(comparison, middle)->number < number);
     if (low == named_count(comparison) || named_at(comparison, low)->number != number) {
         return false;
     }
-    fi_run_file_name(number, named_at(comparison, low)->kind, own);
+    fi_version_file_name(number, named_at(comparison, low)->kind, own);
     bool is_named = strcmp(name, own) == 0;
     named_at(comparison, low)->is_present |= is_named;
     return is_named;
@@ -180,7 +180,7 @@ find_missing(struct comparison *comparison)
         bool is_first = lsm->missing_count == 0;
         bool is_first_needed = !named->is_attachment && comparison->needed == 0;
         if (is_first || is_first_needed) {
-            fi_run_file_name(named->number, named->kind, lsm->missing_name);
+            fi_version_file_name(named->number, named->kind, lsm->missing_name);
         }
         lsm->missing_count++;
         comparison->needed += !named->is_attachment;
@@ -191,7 +191,7 @@ find_missing(struct comparison *comparison)
 
 /* (I2). */
 static int
-judge(const struct comparison *comparison, firn_error *err)
+lsm_compare_assess(const struct comparison *comparison, firn_error *err)
 {
     const struct fi_lsm *lsm = comparison->lsm;
     DCHECK(comparison->needed <= lsm->missing_count);
@@ -242,7 +242,7 @@ fi_lsm_compare_files(struct fi_lsm *lsm, const struct fi_manifest_state *state, 
     }
     if (rc == FIRN_OK) {
         find_missing(&comparison);
-        rc = judge(&comparison, err);
+        rc = lsm_compare_assess(&comparison, err);
     }
     if (rc == FIRN_OK && !lsm->options.is_read_only) {
         take_strays(&comparison, state->version);

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_cursor.c: walking the keys that a view sees.
+ * lsm/lsm_cursor.c: walking the keys that a snapshot sees.
  *
  * A cursor holds a reference to the tree's state at its creation, so what it walks over stays:
  * memtables, the version, and with it the files. A merge (merge.c) combines the entries of all
- * sources, and merge_resolve.c keeps those that the view sees. This file only connects these parts.
+ * sources, and merge_resolve.c keeps those that the snapshot sees. This file only connects these
+ * parts.
  *
- * Runs outside the bounds are not sources, nor are history runs in which the view has nothing to
- * look for (run_history.c). The others are opened when the walk comes to them (version.c). The
- * exception is runs with range deletes, which may cover entries anywhere within their bounds: they
- * are pinned as long as the cursor lives.
+ * Runs outside the bounds are not sources, nor are history runs in which the snapshot has nothing
+ * to look for (version_history.c). The others are opened when the walk comes to them (version.c).
+ * The exception is runs with range deletes, which may cover entries anywhere within their bounds:
+ * they are pinned as long as the cursor lives.
  *
- * A run is not opened at all if range deletes that the view sees, and that are newer than the run,
- * cover all of its keys. They cover whatever the run's own range deletes cover, too.
+ * A run is not opened at all if range deletes that the snapshot sees, and that are newer than the
+ * run, cover all of its keys. They cover whatever the run's own range deletes cover, too.
  *
  * Damage. A cursor can be created even if a run is missing or damaged. A walk that comes to the
  * run's keys ends there with an error, and may be placed elsewhere. The same holds for runs with
@@ -20,24 +21,24 @@
  * fails. Such a run stays refused as long as the cursor lives, even if it could be read later, so
  * that its deletes are never applied only in part.
  *
- * A cursor without a view shows the merge itself: every version.
+ * A cursor without a snapshot shows the merge itself: every version.
  *
- * One thread; the view is borrowed.
+ * One thread; the snapshot is borrowed.
  */
 #include "lsm/lsm_internal.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 
 struct fi_lsm_cursor {
-    struct fi_lsm_state *state;
+    struct fi_lsm_superversion *state;
     struct fi_merge *merge;
     struct fi_merge_resolve *resolve;
     const struct fi_entry *entry;
-    const struct fi_view *view; /* NULL: of a cursor over versions */
-    const struct fi_view *only; /* of a cursor over versions: others may be left out; or NULL */
+    const struct fi_snapshot *snapshot; /* NULL: of a cursor over versions */
+    const struct fi_snapshot *only; /* of a cursor over versions: others may be left out; or NULL */
     const struct fi_run_projection *projection;
     struct fi_buf lower; /* copies of the bounds */
     struct fi_buf upper;
@@ -51,7 +52,7 @@ struct fi_lsm_cursor {
     /* Of the sources with range deletes, and pins of those that are runs. */
     const struct fi_range_set **ranges;
     size_t range_set_count;
-    struct fi_run_file_handle **pins;
+    struct fi_version_file_handle **pins;
     size_t pin_count;
     struct fi_version_source_refused refused;
 };
@@ -87,9 +88,9 @@ copy_bounds(struct fi_lsm_cursor *cursor, const struct fi_lsm_cursor_options *op
 
 /* ---- covered runs ---- */
 
-/* Whether the range deletes cover all versions in a run for the view. */
+/* Whether the range deletes cover all versions in a run for the snapshot. */
 static bool
-is_covered(void *ctx, const struct fi_run_file *file)
+is_covered(void *ctx, const struct fi_version_file *file)
 {
     enum { STRETCHES_MAX = 64 };
     const struct fi_lsm_cursor *cursor = ctx;
@@ -98,7 +99,7 @@ is_covered(void *ctx, const struct fi_run_file *file)
         struct fi_range_stretch stretch;
         bool is_covered = false;
         for (size_t i = 0; i < cursor->range_set_count && !is_covered; i++) {
-            is_covered = fi_range_set_covered(cursor->ranges[i], at, cursor->view,
+            is_covered = fi_range_set_covered(cursor->ranges[i], at, cursor->snapshot,
                                               file->info.sequence_max, &stretch);
         }
         if (!is_covered) {
@@ -119,7 +120,7 @@ is_covered(void *ctx, const struct fi_run_file *file)
 static int
 add_memtables(struct fi_lsm_cursor *cursor, firn_error *err)
 {
-    const struct fi_lsm_state *state = cursor->state;
+    const struct fi_lsm_superversion *state = cursor->state;
     for (size_t i = 0; i < state->memtable_count; i++) {
         struct fi_tree_memtable *memtable = state->memtables[i];
         struct fi_merge_source *source;
@@ -141,10 +142,10 @@ add_memtables(struct fi_lsm_cursor *cursor, firn_error *err)
 
 /* A run with range deletes, which are needed from the beginning. */
 static int
-add_ranges(struct fi_lsm_cursor *cursor, struct fi_run_file *file, firn_error *err)
+add_ranges(struct fi_lsm_cursor *cursor, struct fi_version_file *file, firn_error *err)
 {
-    struct fi_run_file_handle *pin;
-    int rc = fi_run_file_pin(file, &pin, err);
+    struct fi_version_file_handle *pin;
+    int rc = fi_version_file_pin(file, &pin, err);
     if (rc == FIRN_CORRUPT) {
         cursor->refused.files[cursor->refused.count++] = file;
         return FIRN_OK;
@@ -162,7 +163,7 @@ add_runs(struct fi_lsm_cursor *cursor, unsigned level, size_t begin, size_t end,
     DCHECK(begin < end && end <= cursor->state->version->levels[level].count);
     const struct fi_version *version = cursor->state->version;
     for (size_t i = begin; i < end && version->levels[level].with_ranges > 0; i++) {
-        struct fi_run_file *file = fi_version_file(&version->levels[level], i);
+        struct fi_version_file *file = fi_version_file(&version->levels[level], i);
         if (file->info.range_count > 0) {
             FI_TRY_RETURN(add_ranges(cursor, file, err));
         }
@@ -175,32 +176,33 @@ add_runs(struct fi_lsm_cursor *cursor, unsigned level, size_t begin, size_t end,
                                                 .projection = cursor->projection};
     struct fi_version_source *source = &cursor->sources[cursor->source_count++];
     source->refused = &cursor->refused;
-    source->is_unwanted = cursor->view != NULL ? is_covered : NULL;
+    source->is_unwanted = cursor->snapshot != NULL ? is_covered : NULL;
     source->ctx = cursor;
     return fi_version_source_add(source, &runs, cursor->merge, err);
 }
 
 static bool
-is_skipped(const struct fi_lsm_cursor *cursor, const struct fi_view *view, struct fi_run_file *file)
+is_skipped(const struct fi_lsm_cursor *cursor, const struct fi_snapshot *snapshot,
+           struct fi_version_file *file)
 {
-    if (view != NULL) {
-        return fi_run_history_is_file_skipped(file, view);
+    if (snapshot != NULL) {
+        return fi_version_history_is_file_skipped(file, snapshot);
     }
     return cursor->only != NULL &&
-           !fi_view_sees_any(cursor->only, file->info.sequence_min, file->info.sequence_max);
+           !fi_snapshot_sees_any(cursor->only, file->info.sequence_min, file->info.sequence_max);
 }
 
 static int
-add_history(struct fi_lsm_cursor *cursor, const struct fi_view *view, firn_error *err)
+add_history(struct fi_lsm_cursor *cursor, const struct fi_snapshot *snapshot, firn_error *err)
 {
     struct fi_version *version = cursor->state->version;
     const struct fi_version_level *history = &version->levels[FI_VERSION_HISTORY];
-    if (view != NULL && fi_run_history_is_all_skipped(version, view)) {
+    if (snapshot != NULL && fi_version_history_is_all_skipped(version, snapshot)) {
         return FIRN_OK;
     }
     for (size_t i = 0; i < history->count; i++) {
         if (fi_version_run_overlaps(&history->runs[i], cursor->lower_bound, cursor->upper_bound) &&
-            !is_skipped(cursor, view, fi_version_file(history, i))) {
+            !is_skipped(cursor, snapshot, fi_version_file(history, i))) {
             FI_TRY_RETURN(add_runs(cursor, FI_VERSION_HISTORY, i, i + 1, err));
         }
     }
@@ -208,7 +210,7 @@ add_history(struct fi_lsm_cursor *cursor, const struct fi_view *view, firn_error
 }
 
 static int
-add_version(struct fi_lsm_cursor *cursor, const struct fi_view *view, firn_error *err)
+add_version(struct fi_lsm_cursor *cursor, const struct fi_snapshot *snapshot, firn_error *err)
 {
     const struct fi_version *version = cursor->state->version;
     for (size_t i = 0; i < version->levels[0].count; i++) {
@@ -226,7 +228,7 @@ add_version(struct fi_lsm_cursor *cursor, const struct fi_view *view, firn_error
             FI_TRY_RETURN(add_runs(cursor, level, begin, end, err));
         }
     }
-    return add_history(cursor, view, err);
+    return add_history(cursor, snapshot, err);
 }
 
 /* How many runs of the version have range deletes. */
@@ -242,7 +244,7 @@ count_with_ranges(const struct fi_version *version)
 
 /* A cursor and its arrays, long enough for all sources of the state, in one piece of memory. */
 static struct fi_lsm_cursor *
-allocate(const struct fi_lsm_state *state)
+lsm_cursor_allocate(const struct fi_lsm_superversion *state)
 {
     /* Runs and memtables are in memory themselves, so this does not overflow. */
     const struct fi_version_level *levels = state->version->levels;
@@ -269,7 +271,7 @@ make_resolve(struct fi_lsm_cursor *cursor, const struct fi_lsm_cursor_options *g
         .merge = cursor->merge,
         .ranges = cursor->ranges,
         .range_set_count = cursor->range_set_count,
-        .view = given->view,
+        .snapshot = given->snapshot,
         .time_ms = given->time_ms == FI_LSM_TIME_NOW ? (uint64_t)(fi_os_now_ns(os) / 1000000)
                                                      : given->time_ms,
         .lower = cursor->lower_bound,
@@ -285,34 +287,34 @@ int
 fi_lsm_cursor_create(struct fi_lsm_tree *tree, const struct fi_lsm_cursor_options *options,
                      struct fi_lsm_cursor **out, firn_error *err)
 {
-    return fi_lsm_cursor_create_in(fi_lsm_state_of(tree), tree->lsm->os, options, out, err);
+    return fi_lsm_cursor_create_in(fi_lsm_superversion_of(tree), tree->lsm->os, options, out, err);
 }
 
 int
-fi_lsm_cursor_create_in(struct fi_lsm_state *state, struct fi_os *os,
+fi_lsm_cursor_create_in(struct fi_lsm_superversion *state, struct fi_os *os,
                         const struct fi_lsm_cursor_options *options, struct fi_lsm_cursor **out,
                         firn_error *err)
 {
     int rc = FIRN_OK;
-    struct fi_lsm_cursor *cursor = allocate(state);
+    struct fi_lsm_cursor *cursor = lsm_cursor_allocate(state);
     *out = NULL;
     if (cursor == NULL) {
-        fi_lsm_state_unref(state);
+        fi_lsm_superversion_unref(state);
         return fi_error_no_memory(err, "a cursor");
     }
     cursor->state = state;
-    cursor->view = options->view;
+    cursor->snapshot = options->snapshot;
     cursor->only = options->only;
     cursor->projection = options->projection;
     FI_TRY(copy_bounds(cursor, options, err));
     FI_TRY(fi_merge_create(&cursor->merge, err));
     FI_TRY(add_memtables(cursor, err));
-    FI_TRY(add_version(cursor, options->view, err));
+    FI_TRY(add_version(cursor, options->snapshot, err));
     /* allocate() made room for so many. */
     CHECK(cursor->range_set_count + cursor->refused.count <=
           state->memtable_count + count_with_ranges(state->version));
     DCHECK(cursor->source_count <= state->version->run_count);
-    if (options->view != NULL) {
+    if (options->snapshot != NULL) {
         FI_TRY(make_resolve(cursor, options, os, err));
     }
     *out = cursor;
@@ -331,9 +333,9 @@ fi_lsm_cursor_destroy(struct fi_lsm_cursor *cursor)
     fi_merge_resolve_destroy(cursor->resolve);
     fi_merge_destroy(cursor->merge);
     for (size_t i = 0; i < cursor->pin_count; i++) {
-        fi_run_file_unpin(cursor->pins[i]);
+        fi_version_file_unpin(cursor->pins[i]);
     }
-    fi_lsm_state_unref(cursor->state);
+    fi_lsm_superversion_unref(cursor->state);
     fi_buf_deinit(&cursor->lower);
     fi_buf_deinit(&cursor->upper);
     fi_free(cursor);
@@ -342,7 +344,7 @@ fi_lsm_cursor_destroy(struct fi_lsm_cursor *cursor)
 /* ---- moves ---- */
 
 static int
-show(struct fi_lsm_cursor *cursor, int rc)
+lsm_cursor_show(struct fi_lsm_cursor *cursor, int rc)
 {
     cursor->entry = rc == FIRN_OK ? fi_merge_resolve_entry(cursor->resolve) : NULL;
     return rc;
@@ -380,44 +382,47 @@ seek_version(struct fi_lsm_cursor *cursor, firn_slice key, firn_error *err)
 int
 fi_lsm_cursor_first(struct fi_lsm_cursor *cursor, firn_error *err)
 {
-    return cursor->resolve != NULL ? show(cursor, fi_merge_resolve_first(cursor->resolve, err))
-                                   : first_version(cursor, err);
+    return cursor->resolve != NULL
+               ? lsm_cursor_show(cursor, fi_merge_resolve_first(cursor->resolve, err))
+               : first_version(cursor, err);
 }
 
 int
 fi_lsm_cursor_last(struct fi_lsm_cursor *cursor, firn_error *err)
 {
     DCHECK(cursor->resolve != NULL);
-    return show(cursor, fi_merge_resolve_last(cursor->resolve, err));
+    return lsm_cursor_show(cursor, fi_merge_resolve_last(cursor->resolve, err));
 }
 
 int
 fi_lsm_cursor_seek(struct fi_lsm_cursor *cursor, firn_slice key, firn_error *err)
 {
-    return cursor->resolve != NULL ? show(cursor, fi_merge_resolve_seek(cursor->resolve, key, err))
-                                   : seek_version(cursor, key, err);
+    return cursor->resolve != NULL
+               ? lsm_cursor_show(cursor, fi_merge_resolve_seek(cursor->resolve, key, err))
+               : seek_version(cursor, key, err);
 }
 
 int
 fi_lsm_cursor_seek_before(struct fi_lsm_cursor *cursor, firn_slice key, firn_error *err)
 {
     DCHECK(cursor->resolve != NULL);
-    return show(cursor, fi_merge_resolve_seek_before(cursor->resolve, key, err));
+    return lsm_cursor_show(cursor, fi_merge_resolve_seek_before(cursor->resolve, key, err));
 }
 
 int
 fi_lsm_cursor_next(struct fi_lsm_cursor *cursor, firn_error *err)
 {
     DCHECK(cursor->entry != NULL);
-    return cursor->resolve != NULL ? show(cursor, fi_merge_resolve_next(cursor->resolve, err))
-                                   : show_version(cursor, fi_merge_next(cursor->merge, err));
+    return cursor->resolve != NULL
+               ? lsm_cursor_show(cursor, fi_merge_resolve_next(cursor->resolve, err))
+               : show_version(cursor, fi_merge_next(cursor->merge, err));
 }
 
 int
 fi_lsm_cursor_prev(struct fi_lsm_cursor *cursor, firn_error *err)
 {
     DCHECK(cursor->resolve != NULL && cursor->entry != NULL);
-    return show(cursor, fi_merge_resolve_prev(cursor->resolve, err));
+    return lsm_cursor_show(cursor, fi_merge_resolve_prev(cursor->resolve, err));
 }
 
 bool
@@ -443,7 +448,7 @@ fi_lsm_cursor_read_value(const struct fi_lsm_cursor *cursor, struct fi_buf *out,
         return fi_error_no_memory(err, "a value");
     }
     return entry->values == NULL ? FIRN_OK
-                                 : fi_value_cell_resolve(entry, FI_BLOCK_CACHE_SCAN, out, err);
+                                 : fi_run_value_cell_resolve(entry, FI_BLOCK_CACHE_SCAN, out, err);
 }
 
 uint64_t

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_diff.c: the keys for which two views see different things.
+ * lsm/lsm_diff.c: the keys for which two snapshots see different things.
  *
- * A key can only differ if one view sees a version, or a range delete over it, that the other does
- * not see. The sequences that only one of them sees are a set of intervals too. So, in one tree,
- * only keys that have versions in that set are walked; runs and blocks whose sequences are outside
- * it are not read (the index of a run has the smallest and the largest sequence of each block). For
- * each such key two cursors, one for each view, show what the views see.
+ * A key can only differ if one snapshot sees a version, or a range delete over it, that the other
+ * does not see. The sequences that only one of them sees are a set of intervals too. So, in one
+ * tree, only keys that have versions in that set are walked; runs and blocks whose sequences are
+ * outside it are not read (the index of a run has the smallest and the largest sequence of each
+ * block). For each such key two cursors, one for each snapshot, show what the snapshots see.
  *
- * If the set has range deletes, all keys in their ranges that either view has are compared.
+ * If the set has range deletes, all keys in their ranges that either snapshot has are compared.
  * Touching ranges are first joined to stretches. Between two trees all keys are one such stretch.
  *
- * A key is reported only if the values differ or only one view has it: writing the same value again
- * makes no difference.
+ * A key is reported only if the values differ or only one snapshot has it: writing the same value
+ * again makes no difference.
  *
  * Invariant: every key below `from` has been dealt with. `before` and `after`, once placed, are on
  * their first key that is not below the last key they were sent to, which is not above the next
@@ -48,20 +48,20 @@ struct fi_lsm_diff {
     struct side after;
     const struct fi_step *step;
     struct fi_lsm_cursor *changes; /* over versions in the set; NULL between two trees */
-    struct fi_view set;
-    struct fi_view_interval *intervals;
+    struct fi_snapshot set;
+    struct fi_snapshot_interval *intervals;
     /* From range deletes; the bounds are borrowed from the pins and the state. */
     struct fi_buf stretches; /* of struct stretch, ascending, apart */
     size_t next_stretch;
-    struct fi_lsm_state *state;
-    struct fi_buf pins; /* of struct fi_run_file_handle * */
+    struct fi_lsm_superversion *state;
+    struct fi_buf pins; /* of struct fi_version_file_handle * */
     struct fi_buf from;
 };
 
 /* ---- the set ---- */
 
-/* Ends of the intervals of both views, each once: between two of them both views see the same
- * sequences throughout. */
+/* Ends of the intervals of both snapshots, each once: between two of them both snapshots see the
+ * same sequences throughout. */
 struct ends {
     uint64_t *at;
     size_t count;
@@ -76,10 +76,10 @@ compare_ends(const void *a, const void *b)
 }
 
 static void
-add_ends(const struct fi_view *view, struct ends *ends)
+add_ends(const struct fi_snapshot *snapshot, struct ends *ends)
 {
-    for (size_t i = 0; i < view->count; i++) {
-        struct fi_view_interval interval = fi_view_at(view, i);
+    for (size_t i = 0; i < snapshot->count; i++) {
+        struct fi_snapshot_interval interval = fi_snapshot_at(snapshot, i);
         ends->at[ends->count++] = interval.first;
         if (interval.last < UINT64_MAX) {
             ends->at[ends->count++] = interval.last + 1;
@@ -91,19 +91,19 @@ add_ends(const struct fi_view *view, struct ends *ends)
 static void
 add_interval(struct fi_lsm_diff *diff, uint64_t first, uint64_t last)
 {
-    struct fi_view_interval *before =
+    struct fi_snapshot_interval *before =
         diff->set.count > 0 ? &diff->intervals[diff->set.count - 1] : NULL;
     DCHECK(first <= last && (before == NULL || before->last < first));
     if (before != NULL && before->last + 1 == first) {
         before->last = last;
     } else {
-        diff->intervals[diff->set.count++] = (struct fi_view_interval){first, last};
+        diff->intervals[diff->set.count++] = (struct fi_snapshot_interval){first, last};
     }
 }
 
 static int
-make_set(struct fi_lsm_diff *diff, const struct fi_view *before, const struct fi_view *after,
-         firn_error *err)
+make_set(struct fi_lsm_diff *diff, const struct fi_snapshot *before,
+         const struct fi_snapshot *after, firn_error *err)
 {
     size_t room = 2 * (before->count + after->count);
     struct ends ends = {.at = fi_alloc_array(room, sizeof *ends.at)};
@@ -119,7 +119,7 @@ make_set(struct fi_lsm_diff *diff, const struct fi_view *before, const struct fi
     for (size_t i = 0; i < ends.count; i++) {
         uint64_t first = ends.at[i];
         uint64_t last = i + 1 < ends.count ? ends.at[i + 1] - 1 : UINT64_MAX;
-        if (first <= last && fi_view_sees(before, first) != fi_view_sees(after, first)) {
+        if (first <= last && fi_snapshot_sees(before, first) != fi_snapshot_sees(after, first)) {
             add_interval(diff, first, last);
         }
     }
@@ -136,7 +136,7 @@ keep_range(void *ctx, const struct fi_range *range, firn_error *err)
 {
     struct fi_lsm_diff *diff = ctx;
     const struct stretch stretch = {range->lower, range->upper, true};
-    if (!fi_view_sees(&diff->set, range->sequence)) {
+    if (!fi_snapshot_sees(&diff->set, range->sequence)) {
         return FIRN_OK;
     }
     return fi_buf_append(&diff->stretches, &stretch, sizeof stretch) == FIRN_OK
@@ -145,17 +145,17 @@ keep_range(void *ctx, const struct fi_range *range, firn_error *err)
 }
 
 static int
-keep_ranges_of_run(struct fi_lsm_diff *diff, struct fi_run_file *file, firn_error *err)
+keep_ranges_of_run(struct fi_lsm_diff *diff, struct fi_version_file *file, firn_error *err)
 {
-    struct fi_run_file_handle *pin;
+    struct fi_version_file_handle *pin;
     const struct fi_manifest_run *info = &file->info;
     if (info->range_count == 0 ||
-        !fi_view_sees_any(&diff->set, info->sequence_min, info->sequence_max)) {
+        !fi_snapshot_sees_any(&diff->set, info->sequence_min, info->sequence_max)) {
         return FIRN_OK;
     }
-    FI_TRY_RETURN(fi_run_file_pin(file, &pin, err));
-    if (fi_buf_append(&diff->pins, &pin, sizeof(struct fi_run_file_handle *)) != FIRN_OK) {
-        fi_run_file_unpin(pin);
+    FI_TRY_RETURN(fi_version_file_pin(file, &pin, err));
+    if (fi_buf_append(&diff->pins, &pin, sizeof(struct fi_version_file_handle *)) != FIRN_OK) {
+        fi_version_file_unpin(pin);
         return fi_error_no_memory(err, "a comparison");
     }
     return fi_range_set_visit(pin->run->kind->ranges(pin->run), NULL, NULL, keep_range, diff, err);
@@ -201,7 +201,7 @@ join_stretches(struct fi_lsm_diff *diff)
 static int
 find_stretches(struct fi_lsm_diff *diff, firn_error *err)
 {
-    const struct fi_lsm_state *state = diff->state;
+    const struct fi_lsm_superversion *state = diff->state;
     for (size_t i = 0; i < state->memtable_count; i++) {
         FI_TRY_RETURN(fi_range_set_visit(fi_memtable_ranges(state->memtables[i]->table), NULL, NULL,
                                          keep_range, diff, err));
@@ -221,7 +221,7 @@ find_stretches(struct fi_lsm_diff *diff, firn_error *err)
 static int
 open_side(const struct fi_lsm_diff_side *options, struct side *side, firn_error *err)
 {
-    const struct fi_lsm_cursor_options cursor = {.view = options->view,
+    const struct fi_lsm_cursor_options cursor = {.snapshot = options->snapshot,
                                                  .time_ms = options->time_ms};
     return options->tree == NULL ? FIRN_OK
                                  : fi_lsm_cursor_create(options->tree, &cursor, &side->cursor, err);
@@ -232,8 +232,8 @@ open_same(struct fi_lsm_diff *diff, const struct fi_lsm_diff_side *before,
           const struct fi_lsm_diff_side *after, firn_error *err)
 {
     DCHECK(before->tree == after->tree && before->time_ms == after->time_ms);
-    FI_TRY_RETURN(make_set(diff, before->view, after->view, err));
-    diff->state = fi_lsm_state_of(before->tree);
+    FI_TRY_RETURN(make_set(diff, before->snapshot, after->snapshot, err));
+    diff->state = fi_lsm_superversion_of(before->tree);
     FI_TRY_RETURN(find_stretches(diff, err));
     const struct fi_lsm_cursor_options options = {.only = &diff->set};
     FI_TRY_RETURN(fi_lsm_cursor_create(before->tree, &options, &diff->changes, err));
@@ -280,10 +280,10 @@ fi_lsm_diff_destroy(struct fi_lsm_diff *diff)
     fi_lsm_cursor_destroy(diff->before.cursor);
     fi_lsm_cursor_destroy(diff->after.cursor);
     fi_lsm_cursor_destroy(diff->changes);
-    for (size_t i = 0; i < diff->pins.size / sizeof(struct fi_run_file_handle *); i++) {
-        fi_run_file_unpin(((struct fi_run_file_handle **)(void *)diff->pins.data)[i]);
+    for (size_t i = 0; i < diff->pins.size / sizeof(struct fi_version_file_handle *); i++) {
+        fi_version_file_unpin(((struct fi_version_file_handle **)(void *)diff->pins.data)[i]);
     }
-    fi_lsm_state_unref(diff->state);
+    fi_lsm_superversion_unref(diff->state);
     fi_buf_deinit(&diff->pins);
     fi_buf_deinit(&diff->stretches);
     fi_buf_deinit(&diff->from);
@@ -308,7 +308,7 @@ is_below(const struct fi_entry *entry, firn_slice key)
 
 /* To the first key of the side that is not below key. */
 static int
-advance(struct side *side, firn_slice key, firn_error *err)
+lsm_diff_advance(struct side *side, firn_slice key, firn_error *err)
 {
     int rc = FIRN_OK;
     if (side->cursor == NULL) {
@@ -326,7 +326,7 @@ advance(struct side *side, firn_slice key, firn_error *err)
 
 /* Everything up to key, key included, has been dealt with. */
 static int
-pass(struct fi_lsm_diff *diff, firn_slice key, firn_error *err)
+lsm_diff_pass(struct fi_lsm_diff *diff, firn_slice key, firn_error *err)
 {
     int rc = fi_buf_assign(&diff->from, key);
     if (rc == FIRN_OK) {
@@ -343,7 +343,7 @@ is_at(const struct fi_entry *entry, firn_slice key)
 
 /* Whether the sides, which are at or after key, differ in it. */
 static bool
-compare(const struct fi_lsm_diff *diff, firn_slice key, struct fi_lsm_difference *out)
+lsm_diff_compare(const struct fi_lsm_diff *diff, firn_slice key, struct fi_lsm_difference *out)
 {
     const struct fi_entry *before = entry_of(&diff->before);
     const struct fi_entry *after = entry_of(&diff->after);
@@ -382,7 +382,7 @@ find_change(struct fi_lsm_diff *diff, const struct fi_entry **out, firn_error *e
     *out = NULL;
     while (rc == FIRN_OK && diff->changes != NULL && fi_lsm_cursor_valid(diff->changes)) {
         const struct fi_entry *entry = fi_lsm_cursor_entry(diff->changes);
-        if (!is_below(entry, from) && fi_view_sees(&diff->set, entry->sequence)) {
+        if (!is_below(entry, from) && fi_snapshot_sees(&diff->set, entry->sequence)) {
             *out = entry;
             break;
         }
@@ -408,7 +408,7 @@ find_stretch(struct fi_lsm_diff *diff)
 
 /* Looks for a difference in a stretch, from `from` on; without one, moves `from` past it. */
 static int
-look_in_stretch(struct fi_lsm_diff *diff, const struct stretch *stretch,
+inspect_stretch(struct fi_lsm_diff *diff, const struct stretch *stretch,
                 struct fi_lsm_difference *out, bool *out_found, firn_error *err)
 {
     DCHECK(stretch == stretch_at(diff, diff->next_stretch));
@@ -417,13 +417,13 @@ look_in_stretch(struct fi_lsm_diff *diff, const struct stretch *stretch,
     if (fi_slice_compare(key, stretch->lower) < 0) {
         key = stretch->lower;
     }
-    FI_TRY(advance(&diff->before, key, err));
-    FI_TRY(advance(&diff->after, key, err));
+    FI_TRY(lsm_diff_advance(&diff->before, key, err));
+    FI_TRY(lsm_diff_advance(&diff->after, key, err));
     bool is_inside = smaller_key(diff, &key) &&
                      (!stretch->has_upper || fi_slice_compare(key, stretch->upper) < 0);
     if (is_inside) {
-        *out_found = compare(diff, key, out);
-        FI_TRY(pass(diff, key, err));
+        *out_found = lsm_diff_compare(diff, key, out);
+        FI_TRY(lsm_diff_pass(diff, key, err));
     } else {
         diff->next_stretch++;
         if (stretch->has_upper && fi_buf_assign(&diff->from, stretch->upper) != FIRN_OK) {
@@ -435,14 +435,14 @@ out:
 }
 
 static int
-look_at_key(struct fi_lsm_diff *diff, firn_slice key, struct fi_lsm_difference *out,
+inspect_key(struct fi_lsm_diff *diff, firn_slice key, struct fi_lsm_difference *out,
             bool *out_found, firn_error *err)
 {
     DCHECK(fi_slice_compare(fi_buf_slice(&diff->from), key) <= 0);
-    FI_TRY_RETURN(advance(&diff->before, key, err));
-    FI_TRY_RETURN(advance(&diff->after, key, err));
-    *out_found = compare(diff, key, out);
-    return pass(diff, key, err);
+    FI_TRY_RETURN(lsm_diff_advance(&diff->before, key, err));
+    FI_TRY_RETURN(lsm_diff_advance(&diff->after, key, err));
+    *out_found = lsm_diff_compare(diff, key, out);
+    return lsm_diff_pass(diff, key, err);
 }
 
 int
@@ -452,14 +452,14 @@ fi_lsm_diff_next(struct fi_lsm_diff *diff, struct fi_lsm_difference *out, bool *
     *out_found = false;
     while (!*out_found) {
         const struct fi_entry *change;
-        FI_TRY_RETURN(fi_step_tell(diff->step, 0, diff->from.size, err));
+        FI_TRY_RETURN(fi_step_report(diff->step, 0, diff->from.size, err));
         FI_TRY_RETURN(find_change(diff, &change, err));
         const struct stretch *stretch = find_stretch(diff);
         if (stretch != NULL &&
             (change == NULL || fi_slice_compare(stretch->lower, change->key) <= 0)) {
-            FI_TRY_RETURN(look_in_stretch(diff, stretch, out, out_found, err));
+            FI_TRY_RETURN(inspect_stretch(diff, stretch, out, out_found, err));
         } else if (change != NULL) {
-            FI_TRY_RETURN(look_at_key(diff, change->key, out, out_found, err));
+            FI_TRY_RETURN(inspect_key(diff, change->key, out, out_found, err));
         } else {
             break;
         }

@@ -32,7 +32,8 @@ find_column(const struct fi_column_layout *layout, uint32_t id)
 
 /* Reports a column that cannot be as it is. */
 static int
-refuse(const struct fi_lsm_group *group, uint32_t column, const char *what, firn_error *err)
+lsm_group_refuse(const struct fi_lsm_group *group, uint32_t column, const char *what,
+                 firn_error *err)
 {
     int rc = fi_error_set(err, FIRN_CORRUPT, "%s", what);
     return err == NULL ? rc : fi_column_explain(group->run, group->number, column, err);
@@ -122,7 +123,7 @@ fi_lsm_group_open(struct fi_lsm_group *group, struct fi_run *run, size_t number,
         group->keys[i].type = def->type;
         rc = open_column(group, &group->keys[i], def->id, err);
         if (rc == FIRN_NOT_FOUND) {
-            rc = refuse(group, def->id, "it is a column of the key and missing", err);
+            rc = lsm_group_refuse(group, def->id, "it is a column of the key and missing", err);
         }
         if (rc != FIRN_OK) {
             goto out;
@@ -201,7 +202,7 @@ add_key_part(struct fi_lsm_group *group, size_t i, uint32_t row, struct fi_buf *
         return rc;
     }
     if (cell.kind == FI_PHYSICAL_NONE) {
-        return refuse(group, group->keys[i].id, "a key has a null", err);
+        return lsm_group_refuse(group, group->keys[i].id, "a key has a null", err);
     }
     if (fi_tuple_key_add(out, group->keys[i].type, false, &cell) != FIRN_OK) {
         return fi_error_no_memory(err, "a key");
@@ -255,7 +256,7 @@ fi_lsm_group_row(struct fi_lsm_group *group, uint32_t row, struct fi_lsm_group_r
                             ? "a hidden column has a null"
                             : find_fault(group, kind.as.u64, sequence.as.u64, &expires);
     if (fault != NULL) {
-        return refuse(group, FI_COLUMN_KIND, fault, err); /* (I2) */
+        return lsm_group_refuse(group, FI_COLUMN_KIND, fault, err); /* (I2) */
     }
     *out = (struct fi_lsm_group_row){.sequence = sequence.as.u64,
                                      .kind = (enum fi_entry_kind)kind.as.u64,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lsm/lsm_handle.h: the structures of the trees, and the functions of the room for the rooms that
- * work on these: compaction/ and mend/. Others use lsm.h. The essay is in lsm.c.
+ * work on these: compaction/ and rescue/. Others use lsm.h. The essay is in lsm.c.
  */
 #ifndef FIRN_LSM_LSM_HANDLE_H
 #define FIRN_LSM_LSM_HANDLE_H
@@ -13,12 +13,12 @@
 
 #include "base/epoch.h"
 #include "lsm/lsm.h"
+#include "manifest/manifest.h"
 #include "memtable/memtable.h"
 #include "merge/merge.h"
 #include "threads/os_thread.h"
-#include "version/manifest.h"
-#include "version/run_file.h"
 #include "version/version.h"
+#include "version/version_file.h"
 
 /* Of all memtables of the lsm. */
 struct fi_lsm_totals {
@@ -39,7 +39,7 @@ struct fi_tree_memtable {
 };
 
 /* Published by a tree. memtables[0] takes writes, the others are frozen, the newest first. */
-struct fi_lsm_state {
+struct fi_lsm_superversion {
     struct fi_epoch_node node;
     _Atomic size_t refs;
     struct fi_version *version;
@@ -48,11 +48,11 @@ struct fi_lsm_state {
     struct fi_tree_memtable *memtables[];
 };
 
-void fi_lsm_state_ref_memtable(struct fi_tree_memtable *memtable);
+void fi_lsm_superversion_ref_memtable(struct fi_tree_memtable *memtable);
 /* NULL is fine. */
-void fi_lsm_state_unref_memtable(struct fi_tree_memtable *memtable);
+void fi_lsm_superversion_unref_memtable(struct fi_tree_memtable *memtable);
 /* NULL is fine. */
-void fi_lsm_state_unref(struct fi_lsm_state *state);
+void fi_lsm_superversion_unref(struct fi_lsm_superversion *state);
 
 /* The directory of runs in the store's directory. */
 #define FI_LSM_RUNS "runs"
@@ -70,7 +70,7 @@ struct fi_lsm_tree {
     struct fi_lsm *lsm;
     uint32_t id;
     const struct fi_run_kind *kind; /* of all its runs */
-    _Atomic(struct fi_lsm_state *) state;
+    _Atomic(struct fi_lsm_superversion *) state;
     _Atomic uint64_t flushed;
     _Atomic bool separates;          /* large values go to value files */
     struct fi_tree_memtable *active; /* the first of the state's; the writer's */
@@ -78,7 +78,7 @@ struct fi_lsm_tree {
     /* Guarded by the mutex of lsm; the holder of the edit token may read is_named. */
     bool is_named;    /* MANIFEST has it */
     bool is_dropping; /* no new works */
-    bool is_held;     /* likewise, for a while: see bulk_load.c */
+    bool is_held;     /* likewise, for a while: see compaction_load.c */
     bool is_flushing;
     bool has_gaps;        /* a work has seen a "now" of more than one interval: after a restore */
     unsigned overwritten; /* of the last 1,000 entries in the last level: replaced others */
@@ -86,11 +86,11 @@ struct fi_lsm_tree {
     bool may_have_sparse;                    /* some value file may be worth rewriting */
     struct fi_lsm_graph_limits graph_limits; /* of runs; no rows: they are not known yet, too */
     struct fi_compaction_work *works;
-    struct fi_lsm_state *spare; /* room for the state that an edit will install */
+    struct fi_lsm_superversion *spare; /* room for the state that an edit will install */
 };
 
 struct fi_lsm_stray {
-    char name[FI_RUN_FILE_NAME_SIZE];
+    char name[FI_VERSION_FILE_NAME_SIZE];
 };
 
 struct fi_lsm {
@@ -128,10 +128,10 @@ struct fi_lsm {
     struct fi_lsm_stats counters; /* those of works */
 
     /* Files to be removed. Only the thread that has set is_collecting uses the lists. */
-    bool is_collecting;          /* under the mutex */
-    uint64_t waiting_count;      /* under the mutex */
-    struct fi_run_file *waiting; /* linked by next_unused */
-    struct fi_lsm_stray *strays; /* found at open */
+    bool is_collecting;              /* under the mutex */
+    uint64_t waiting_count;          /* under the mutex */
+    struct fi_version_file *waiting; /* linked by next_unused */
+    struct fi_lsm_stray *strays;     /* found at open */
     size_t stray_count;
     uint64_t stray_version;
     struct fi_buf gone; /* under the mutex, of uint64_t: see lsm_origin.c */
@@ -140,19 +140,30 @@ struct fi_lsm {
     /* Since the opening. */
     struct fi_log_position log_end; /* that MANIFEST named */
     uint64_t missing_count;         /* files that MANIFEST names */
-    char missing_name[FI_RUN_FILE_NAME_SIZE];
+    char missing_name[FI_VERSION_FILE_NAME_SIZE];
 };
+
+/* ---- lsm_measure.c ---- */
+
+/* Brings frozen_max and level0_max up to date. The mutex is held. */
+void fi_lsm_measure_locked(struct fi_lsm *lsm);
+
+/* ---- lsm_superversion.c ---- */
+
+/* The current state of a tree, with a reference. */
+struct fi_lsm_superversion *fi_lsm_superversion_of(struct fi_lsm_tree *tree);
+
+/* ---- lsm_number.c ---- */
+
+/* The text after the digits that it begins with. */
+const char *fi_lsm_number_skip(const char *text);
+/* The number in "<number>.<letters>" or "<number>.<letters>.tmp"; 0 for names that are not ours. */
+uint64_t fi_lsm_number_in_name(const char *name);
 
 /* ---- lsm.c ---- */
 
-/* The number in "<number>.<letters>" or "<number>.<letters>.tmp"; 0 for names that are not ours. */
-uint64_t fi_lsm_number_in_name(const char *name);
 /* A number for a new file. */
 uint64_t fi_lsm_take_number(struct fi_lsm *lsm);
-/* Brings frozen_max and level0_max up to date. The mutex is held. */
-void fi_lsm_measure_locked(struct fi_lsm *lsm);
-/* The current state of a tree, with a reference. */
-struct fi_lsm_state *fi_lsm_state_of(struct fi_lsm_tree *tree);
 
 /* ---- lsm_install.c ---- */
 
@@ -166,7 +177,7 @@ struct fi_lsm_install_change {
     /* The flushed ones: the oldest of the tree. */
     struct fi_tree_memtable *const *memtables;
     size_t memtable_count;
-    struct fi_run_file *const *removed;
+    struct fi_version_file *const *removed;
     size_t removed_count;
     const struct fi_version_added *added;
     size_t added_count;
@@ -202,14 +213,15 @@ void fi_lsm_origin_begin(struct fi_lsm_origin *origin, struct fi_lsm_tree *tree,
                          enum fi_run_origin_kind kind);
 /* For a compaction: what it replaces. */
 FIRN_MUST_CHECK int fi_lsm_origin_set_inputs(struct fi_lsm_origin *origin,
-                                             struct fi_run_file *const *files, size_t count,
+                                             struct fi_version_file *const *files, size_t count,
                                              firn_error *err);
 /* Records the origin in the run of that number. Requires: the run is finished right afterwards. */
-FIRN_MUST_CHECK int fi_lsm_origin_tell(struct fi_lsm_origin *origin, struct fi_run_builder *builder,
-                                       uint64_t number, bool is_last, firn_error *err);
+FIRN_MUST_CHECK int fi_lsm_origin_report(struct fi_lsm_origin *origin,
+                                         struct fi_run_builder *builder, uint64_t number,
+                                         bool is_last, firn_error *err);
 void fi_lsm_origin_deinit(struct fi_lsm_origin *origin);
 /* Records in a run that it belongs to no tree. */
-FIRN_MUST_CHECK int fi_lsm_origin_tell_scratch(struct fi_run_builder *builder, firn_error *err);
+FIRN_MUST_CHECK int fi_lsm_origin_report_scratch(struct fi_run_builder *builder, firn_error *err);
 
 /* The file of that number will be removed: MANIFEST does not name it any more, or never will. lsm's
  * mutex is held. */
@@ -225,6 +237,6 @@ struct fi_lsm_tree *fi_lsm_tree_find(struct fi_lsm *lsm, uint32_t id);
 /* Whether a compaction should rewrite the live values of a file: if more than half of it is dead,
  * or, in a thorough compaction, any of it. */
 bool fi_lsm_collect_is_worth_moving_locked(const struct fi_lsm *lsm,
-                                           const struct fi_run_file *values, bool is_thorough);
+                                           const struct fi_version_file *values, bool is_thorough);
 
 #endif

@@ -99,8 +99,8 @@ struct edit {
     uint64_t flushed;           /* of the tree, afterwards */
     uint64_t *removed;
     struct fi_manifest_run *added;
-    bool is_written;          /* else MANIFEST need not change */
-    struct fi_lsm_state *old; /* the state that was replaced */
+    bool is_written;                 /* else MANIFEST need not change */
+    struct fi_lsm_superversion *old; /* the state that was replaced */
 };
 
 /* The whole change, by ascending tree. */
@@ -215,7 +215,7 @@ prepare_edit(struct edit *edit, uint64_t *sequence, firn_error *err)
 
 /* Whether the flushed memtables are the oldest of the state, and all frozen. */
 static bool
-flushes_oldest(const struct fi_lsm_install_change *change, const struct fi_lsm_state *state)
+flushes_oldest(const struct fi_lsm_install_change *change, const struct fi_lsm_superversion *state)
 {
     size_t count = change->memtable_count;
     for (size_t i = 0; i < count && count < state->memtable_count; i++) {
@@ -233,11 +233,12 @@ prepare_state(const struct fi_lsm_install_change *change, firn_error *err)
     struct fi_lsm_tree *tree = change->tree;
     struct fi_lsm *lsm = tree->lsm;
     fi_os_mutex_lock(&lsm->mutex);
-    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    const struct fi_lsm_superversion *state =
+        atomic_load_explicit(&tree->state, memory_order_relaxed);
     CHECK(flushes_oldest(change, state)); /* (I4) of lsm.c */
     DCHECK(!change->drops_tree || change->removed_count == state->version->run_count);
     CHECK(tree->spare == NULL);
-    tree->spare = fi_lsm_state_create(state->memtable_count);
+    tree->spare = fi_lsm_superversion_create(state->memtable_count);
     bool has_spare = tree->spare != NULL;
     fi_os_mutex_unlock(&lsm->mutex);
     return has_spare ? FIRN_OK : fi_error_no_memory(err, "a state of a tree");
@@ -247,15 +248,15 @@ static void
 drop_spare(struct fi_lsm_tree *tree)
 {
     fi_os_mutex_lock(&tree->lsm->mutex);
-    struct fi_lsm_state *spare = tree->spare;
+    struct fi_lsm_superversion *spare = tree->spare;
     tree->spare = NULL;
     fi_os_mutex_unlock(&tree->lsm->mutex);
-    fi_lsm_state_unref(spare);
+    fi_lsm_superversion_unref(spare);
 }
 
 /* All steps that can fail without harm. */
 static int
-prepare(struct fi_lsm *lsm, struct edits *edits, firn_error *err)
+lsm_install_prepare(struct fi_lsm *lsm, struct edits *edits, firn_error *err)
 {
     edits->sequence = atomic_load_explicit(&lsm->sequence, memory_order_relaxed);
     for (size_t i = 0; i < edits->count; i++) {
@@ -330,7 +331,7 @@ is_flushed(const struct fi_lsm_install_change *change, const struct fi_tree_memt
 }
 
 static bool
-is_added(const struct fi_lsm_install_change *change, const struct fi_run_file *file)
+is_added(const struct fi_lsm_install_change *change, const struct fi_version_file *file)
 {
     for (size_t i = 0; i < change->added_count; i++) {
         if (change->added[i].file == file) {
@@ -413,24 +414,24 @@ publish_tree_locked(struct edit *edit)
 {
     fi_os_mutex_assert_held(&edit->change->tree->lsm->mutex);
     struct fi_lsm_tree *tree = edit->change->tree;
-    struct fi_lsm_state *old = atomic_load_explicit(&tree->state, memory_order_relaxed);
-    struct fi_lsm_state *new = tree->spare;
+    struct fi_lsm_superversion *old = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    struct fi_lsm_superversion *new = tree->spare;
     CHECK(new != NULL);
     CHECK(new->memtable_capacity >= old->memtable_count); /* (I2) */
     DCHECK(is_marked(edit->change));                      /* (I3) */
     tree->spare = NULL;
     for (size_t i = 0; i < old->memtable_count; i++) {
         if (!edit->change->drops_tree && !is_flushed(edit->change, old->memtables[i])) {
-            fi_lsm_state_add_memtable(new, old->memtables[i]);
+            fi_lsm_superversion_add_memtable(new, old->memtables[i]);
         }
     }
-    fi_lsm_state_set_version(new, edit->version);
+    fi_lsm_superversion_set_version(new, edit->version);
     /* (I2) of lsm.c: memtables leave with the run that has their content. */
     DCHECK(edit->change->drops_tree ||
            new->memtable_count + edit->change->memtable_count == old->memtable_count);
-    DCHECK(fi_lsm_state_is_sound(new)); /* (I1) of lsm.c */
+    DCHECK(fi_lsm_superversion_is_sound(new)); /* (I1) of lsm.c */
     edit->old = old;
-    /* Pairs with the loads of readers (lsm_state.c, I1). */
+    /* Pairs with the loads of readers (lsm_superversion.c, I1). */
     atomic_store_explicit(&tree->state, new, memory_order_seq_cst);
 }
 
@@ -500,7 +501,7 @@ list_trees(struct fi_lsm *lsm, struct fi_arena *arena, struct fi_manifest_edit *
                 .kind = (uint8_t)tree->kind->file_kind,
                 .flushed = atomic_load_explicit(&tree->flushed, memory_order_relaxed),
             };
-            const struct fi_lsm_state *state =
+            const struct fi_lsm_superversion *state =
                 atomic_load_explicit(&tree->state, memory_order_relaxed);
             FI_TRY(list_version(state->version, arena, &trees[count++]));
         }
@@ -527,7 +528,7 @@ write_snapshot(struct fi_lsm *lsm)
     struct fi_arena arena = {0};
     struct fi_manifest_edit snapshot;
     if (list_trees(lsm, &arena, &snapshot) == FIRN_OK) {
-        FI_IGNORE(fi_manifest_snapshot(lsm->manifest, &snapshot, NULL));
+        FI_RULES_IGNORE(fi_manifest_snapshot(lsm->manifest, &snapshot, NULL));
     }
     fi_arena_deinit(&arena);
 }
@@ -613,13 +614,13 @@ fi_lsm_install_all(struct fi_lsm *lsm, const struct fi_lsm_install_change *chang
         return rc;
     }
     FI_TRY(init_edits(&edits, changes, count, err));
-    FI_TRY(prepare(lsm, &edits, err));
+    FI_TRY(lsm_install_prepare(lsm, &edits, err));
     FI_TRY(write_edits(lsm, &edits, err));
     fi_os_mutex_lock(&lsm->mutex);
     publish_locked(lsm, &edits);
     fi_os_mutex_unlock(&lsm->mutex);
     for (size_t i = 0; i < edits.count; i++) {
-        fi_lsm_state_retire(&lsm->epoch, edits.all[i].old);
+        fi_lsm_superversion_retire(&lsm->epoch, edits.all[i].old);
     }
     if (fi_manifest_wants_snapshot(lsm->manifest)) {
         write_snapshot(lsm);

@@ -8,28 +8,30 @@
 
 #include "lsm/lsm_handle.h"
 
-/* ---- lsm_state.c ---- */
+/* ---- lsm_superversion.c ---- */
 
 /* Empty. */
-FIRN_MUST_CHECK int fi_lsm_state_create_memtable(struct fi_lsm_totals *totals,
-                                                 struct fi_tree_memtable **out, firn_error *err);
+FIRN_MUST_CHECK int fi_lsm_superversion_create_memtable(struct fi_lsm_totals *totals,
+                                                        struct fi_tree_memtable **out,
+                                                        firn_error *err);
 /* Brings total_bytes up to date. The thread that writes. */
-void fi_lsm_state_count_memtable(struct fi_tree_memtable *memtable);
+void fi_lsm_superversion_count_memtable(struct fi_tree_memtable *memtable);
 
 /* An empty state without a version, with room for that many memtables. NULL: memory is out. */
-struct fi_lsm_state *fi_lsm_state_create(size_t memtable_capacity)
+struct fi_lsm_superversion *fi_lsm_superversion_create(size_t memtable_capacity)
     __attribute__((warn_unused_result));
 /* Each takes a reference; CHECKs that there is room. */
-void fi_lsm_state_add_memtable(struct fi_lsm_state *state, struct fi_tree_memtable *memtable);
-void fi_lsm_state_set_version(struct fi_lsm_state *state, struct fi_version *version);
+void fi_lsm_superversion_add_memtable(struct fi_lsm_superversion *state,
+                                      struct fi_tree_memtable *memtable);
+void fi_lsm_superversion_set_version(struct fi_lsm_superversion *state, struct fi_version *version);
 
 /* Whether it may be published: it has a version, and its memtables are ordered by age. For
  * assertions; the mutex of the lsm is held. */
-bool fi_lsm_state_is_sound(const struct fi_lsm_state *state);
+bool fi_lsm_superversion_is_sound(const struct fi_lsm_superversion *state);
 
-void fi_lsm_state_ref(struct fi_lsm_state *state);
+void fi_lsm_superversion_ref(struct fi_lsm_superversion *state);
 /* Releases the reference of the tree that published it, once no reader can be about to take one. */
-void fi_lsm_state_retire(struct fi_epoch *epoch, struct fi_lsm_state *state);
+void fi_lsm_superversion_retire(struct fi_epoch *epoch, struct fi_lsm_superversion *state);
 
 /* ---- lsm_compare.c ---- */
 
@@ -42,7 +44,7 @@ FIRN_MUST_CHECK int fi_lsm_compare_files(struct fi_lsm *lsm, const struct fi_man
 
 /* As fi_lsm_cursor_create, over a state; takes over the caller's reference to the state, even on
  * failure. */
-FIRN_MUST_CHECK int fi_lsm_cursor_create_in(struct fi_lsm_state *state, struct fi_os *os,
+FIRN_MUST_CHECK int fi_lsm_cursor_create_in(struct fi_lsm_superversion *state, struct fi_os *os,
                                             const struct fi_lsm_cursor_options *options,
                                             struct fi_lsm_cursor **out, firn_error *err);
 
@@ -52,8 +54,9 @@ FIRN_MUST_CHECK int fi_lsm_cursor_create_in(struct fi_lsm_state *state, struct f
 void fi_lsm_collect_memory(struct fi_lsm *lsm);
 
 /* A run enters or leaves the newest version of a tree. */
-void fi_lsm_collect_add_values_locked(struct fi_lsm_tree *tree, const struct fi_run_file *run);
-void fi_lsm_collect_remove_values_locked(struct fi_lsm_tree *tree, const struct fi_run_file *run);
+void fi_lsm_collect_add_values_locked(struct fi_lsm_tree *tree, const struct fi_version_file *run);
+void fi_lsm_collect_remove_values_locked(struct fi_lsm_tree *tree,
+                                         const struct fi_version_file *run);
 
 /* ---- lsm_origin.c ---- */
 

@@ -4,7 +4,7 @@
  *
  * MANIFEST says which runs are current. If MANIFEST or its end is lost, the runs themselves must
  * show it. So each run records its tree, the files that it replaces, and the files that were
- * replaced before but not yet removed (used by mend_gather.c).
+ * replaced before but not yet removed (used by rescue_find.c).
  *
  * (I1) A file is in the list `gone` from the moment at which MANIFEST durably does not name it any
  *      more, or certainly never will, until it is removed. So a run that is finished meanwhile
@@ -12,7 +12,7 @@
  *      directory, which is synced when a run gets its name. (Not checked: value files and
  *      attachments are removed without having been in the list.)
  * (I2) If the list cannot be kept, because memory is out or the list is too long, runs record no
- *      origin from then on, rather than a wrong one. (Not checked: fi_lsm_origin_tell returns
+ *      origin from then on, rather than a wrong one. (Not checked: fi_lsm_origin_report returns
  *      early.)
  */
 #include "lsm/lsm_internal.h"
@@ -85,7 +85,7 @@ fi_lsm_origin_begin(struct fi_lsm_origin *origin, struct fi_lsm_tree *tree,
 }
 
 int
-fi_lsm_origin_set_inputs(struct fi_lsm_origin *origin, struct fi_run_file *const *files,
+fi_lsm_origin_set_inputs(struct fi_lsm_origin *origin, struct fi_version_file *const *files,
                          size_t count, firn_error *err)
 {
     DCHECK(origin->kind == FI_RUN_ORIGIN_COMPACTION && origin->inputs.size == 0);
@@ -99,8 +99,8 @@ fi_lsm_origin_set_inputs(struct fi_lsm_origin *origin, struct fi_run_file *const
 }
 
 int
-fi_lsm_origin_tell(struct fi_lsm_origin *origin, struct fi_run_builder *builder, uint64_t number,
-                   bool is_last, firn_error *err)
+fi_lsm_origin_report(struct fi_lsm_origin *origin, struct fi_run_builder *builder, uint64_t number,
+                     bool is_last, firn_error *err)
 {
     const struct fi_run_kind *kind = builder->kind;
     int rc;
@@ -142,7 +142,7 @@ fi_lsm_origin_deinit(struct fi_lsm_origin *origin)
 }
 
 int
-fi_lsm_origin_tell_scratch(struct fi_run_builder *builder, firn_error *err)
+fi_lsm_origin_report_scratch(struct fi_run_builder *builder, firn_error *err)
 {
     static const struct fi_run_origin told = {.kind = FI_RUN_ORIGIN_SCRATCH};
     return builder->kind->builder_set_origin == NULL

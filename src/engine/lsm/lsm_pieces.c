@@ -3,33 +3,35 @@
  * lsm/lsm_pieces.c: which row groups of a tree can be read directly, and which ranges must be
  * merged.
  *
- * Parts. A part is a row group of which the view may see something: one of its sequences lies in
- * the view. Runs that cannot be divided into groups (runs of rows, damaged runs) are one part each,
- * with the bounds that MANIFEST names. History runs are left out where cursors leave them out
- * (run_history.c). Parts are sorted by their first keys; a run has no keys between its groups.
+ * Parts. A part is a row group of which the snapshot may see something: one of its sequences lies
+ * in the snapshot. Runs that cannot be divided into groups (runs of rows, damaged runs) are one
+ * part each, with the bounds that MANIFEST names. History runs are left out where cursors leave
+ * them out (version_history.c). Parts are sorted by their first keys; a run has no keys between its
+ * groups.
  *
  * Direct. A row group is direct if all of this holds:
- * (I1) All of its rows are puts that never expire, no key occurs twice (is_plain), and the view
+ * (I1) All of its rows are puts that never expire, no key occurs twice (is_plain), and the snapshot
  *      sees all of their sequences.
  * (I2) No other part, of this run or another one, has a key between its first and its last key.
- * (I3) No memtable has a version of a key there that the view sees.
- * (I4) No range delete that the view sees and that is newer than the oldest of its rows overlaps
- *      it.
+ * (I3) No memtable has a version of a key there that the snapshot sees.
+ * (I4) No range delete that the snapshot sees and that is newer than the oldest of its rows
+ *      overlaps it.
  * (Not checked: is_direct is the rule.)
  *
- * Then the view sees every row of it: there is no other version of the key, and no row is covered
- * or expires. Versions that the view does not see make no difference, wherever they are.
+ * Then the snapshot sees every row of it: there is no other version of the key, and no row is
+ * covered or expires. Versions that the snapshot does not see make no difference, wherever they
+ * are.
  *
- * Concurrent writes: the active memtable gets only versions that the view does not see, because a
- * view sees only what was published when it was opened.
+ * Concurrent writes: the active memtable gets only versions that the snapshot does not see, because
+ * a snapshot sees only what was published when it was opened.
  *
  * The rest. The keys between direct groups are to be merged, unless neither a part nor a memtable
  * has any there. Such a range is cut at the beginnings of parts into pieces of about CUT_ROWS rows;
  * entries of memtables are not counted for that.
  *
  * Cost. A look at each group of the runs that overlap the bounds, and at most one search in each
- * memtable for each group; none while the key that the last search found is further on. A view of
- * the past passes over the versions in memtables that it does not see, once for each memtable.
+ * memtable for each group; none while the key that the last search found is further on. A snapshot
+ * of the past passes over the versions in memtables that it does not see, once for each memtable.
  *
  * Memory: about 150 bytes for each row group, and its bounds. Every run that overlaps the bounds is
  * pinned, that is, an open file.
@@ -68,7 +70,7 @@ add_part(struct fi_lsm_pieces *pieces, const struct fi_lsm_pieces_part *part, fi
 
 /* A run as a whole. Its upper bound is not one of its keys, which does no harm. */
 static int
-add_closed(struct fi_lsm_pieces *pieces, const struct fi_run_file *file, firn_error *err)
+add_closed(struct fi_lsm_pieces *pieces, const struct fi_version_file *file, firn_error *err)
 {
     const struct fi_manifest_run *info = &file->info;
     const struct fi_lsm_pieces_part part = {
@@ -109,7 +111,7 @@ add_groups(struct fi_lsm_pieces *pieces, struct fi_run *run, firn_error *err)
         if (!reaches_in(pieces, group.lower, group.upper)) {
             break;
         }
-        if (!fi_view_sees_any(pieces->view, group.sequence_min, group.sequence_max)) {
+        if (!fi_snapshot_sees_any(pieces->snapshot, group.sequence_min, group.sequence_max)) {
             continue;
         }
         const struct fi_lsm_pieces_part part = {
@@ -121,7 +123,8 @@ add_groups(struct fi_lsm_pieces *pieces, struct fi_run *run, firn_error *err)
             .sequence_min = group.sequence_min,
             .sequence_max = group.sequence_max,
             .is_plain = group.is_plain,
-            .is_all_seen = fi_view_sees_all(pieces->view, group.sequence_min, group.sequence_max)};
+            .is_all_seen =
+                fi_snapshot_sees_all(pieces->snapshot, group.sequence_min, group.sequence_max)};
         FI_TRY_RETURN(add_part(pieces, &part, err));
     }
     return FIRN_OK;
@@ -136,25 +139,25 @@ add_ranges(struct fi_lsm_pieces *pieces, const struct fi_range_set *set)
 }
 
 static int
-add_run(struct fi_lsm_pieces *pieces, struct fi_run_file *file, firn_error *err)
+add_run(struct fi_lsm_pieces *pieces, struct fi_version_file *file, firn_error *err)
 {
-    struct fi_run_file_handle *pin;
+    struct fi_version_file_handle *pin;
     int rc;
-    if (!fi_view_sees_any(pieces->view, file->info.sequence_min, file->info.sequence_max)) {
+    if (!fi_snapshot_sees_any(pieces->snapshot, file->info.sequence_min, file->info.sequence_max)) {
         return FIRN_OK;
     }
-    rc = fi_run_file_pin(file, &pin, err);
+    rc = fi_version_file_pin(file, &pin, err);
     if (rc == FIRN_CORRUPT) {
         return add_closed(pieces, file, err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (fi_buf_append(&pieces->pins, &pin, sizeof(struct fi_run_file_handle *)) != FIRN_OK) {
-        fi_run_file_unpin(pin);
+    if (fi_buf_append(&pieces->pins, &pin, sizeof(struct fi_version_file_handle *)) != FIRN_OK) {
+        fi_version_file_unpin(pin);
         return fi_error_no_memory(err, "the pieces of a scan");
     }
-    if (fi_buf_append(&pieces->files, &file, sizeof(struct fi_run_file *)) != FIRN_OK) {
+    if (fi_buf_append(&pieces->files, &file, sizeof(struct fi_version_file *)) != FIRN_OK) {
         return fi_error_no_memory(err, "the pieces of a scan");
     }
     add_ranges(pieces, pin->run->kind->ranges(pin->run));
@@ -171,10 +174,10 @@ add_runs(struct fi_lsm_pieces *pieces, firn_error *err)
     for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         const struct fi_version_level *level = &version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
-            struct fi_run_file *file = fi_version_file(level, i);
+            struct fi_version_file *file = fi_version_file(level, i);
             if (fi_version_run_overlaps(&level->runs[i], lower, upper) &&
                 (number != FI_VERSION_HISTORY ||
-                 !fi_run_history_is_file_skipped(file, pieces->view))) {
+                 !fi_version_history_is_file_skipped(file, pieces->snapshot))) {
                 FI_TRY_RETURN(add_run(pieces, file, err));
             }
         }
@@ -213,16 +216,16 @@ struct sweep {
     bool is_placed;
 };
 
-/* Moves on to the first version at or after key that the view sees. */
+/* Moves on to the first version at or after key that the snapshot sees. */
 static void
-place(struct sweep *sweep, const struct fi_view *view, firn_slice key)
+lsm_pieces_place(struct sweep *sweep, const struct fi_snapshot *snapshot, firn_slice key)
 {
     struct fi_memtable_cursor *cursor = &sweep->cursor;
     if (sweep->is_placed && (!cursor->is_valid || fi_slice_compare(cursor->entry.key, key) >= 0)) {
         return;
     }
     fi_memtable_cursor_seek(cursor, key, UINT64_MAX);
-    while (cursor->is_valid && !fi_view_sees(view, cursor->entry.sequence)) {
+    while (cursor->is_valid && !fi_snapshot_sees(snapshot, cursor->entry.sequence)) {
         fi_memtable_cursor_next(cursor);
     }
     sweep->is_placed = true;
@@ -246,7 +249,7 @@ is_beyond(const struct stretch *stretch, firn_slice key)
     return stretch->is_closed ? order > 0 : order >= 0;
 }
 
-/* How many entries the memtables have that have a version in the stretch that the view sees; 0:
+/* How many entries the memtables have that have a version in the stretch that the snapshot sees; 0:
  * none. */
 static uint64_t
 count_in_memtables(const struct fi_lsm_pieces *pieces, struct sweep *sweeps,
@@ -254,7 +257,7 @@ count_in_memtables(const struct fi_lsm_pieces *pieces, struct sweep *sweeps,
 {
     uint64_t count = 0;
     for (size_t i = 0; i < pieces->state->memtable_count; i++) {
-        place(&sweeps[i], pieces->view, stretch->lower);
+        lsm_pieces_place(&sweeps[i], pieces->snapshot, stretch->lower);
         const struct fi_memtable_cursor *cursor = &sweeps[i].cursor;
         if (cursor->is_valid && !is_beyond(stretch, cursor->entry.key)) {
             count += fi_memtable_entry_count(cursor->table);
@@ -271,7 +274,7 @@ is_reached_by_range(const struct fi_lsm_pieces *pieces, const struct fi_lsm_piec
 {
     for (size_t i = 0; i < pieces->range_count; i++) {
         struct fi_range_stretch stretch = {.has_lower = false};
-        if (!fi_range_set_free(pieces->ranges[i], part->lower, pieces->view, part->sequence_min,
+        if (!fi_range_set_free(pieces->ranges[i], part->lower, pieces->snapshot, part->sequence_min,
                                &stretch) ||
             (stretch.has_upper && fi_slice_compare(stretch.upper, part->upper) <= 0)) {
             return true;
@@ -299,7 +302,7 @@ may_be_direct(const struct fi_lsm_pieces *pieces, size_t i, const struct reach *
 }
 
 static void
-extend(struct reach *reach, firn_slice upper)
+lsm_pieces_extend(struct reach *reach, firn_slice upper)
 {
     if (!reach->is_set || fi_slice_compare(reach->upper, upper) < 0) {
         reach->upper = upper;
@@ -378,7 +381,7 @@ copy_after(struct fi_lsm_pieces *pieces, firn_slice key, firn_slice *out, firn_e
 }
 
 static void
-clamp(const struct fi_lsm_pieces *pieces, struct fi_lsm_piece *piece)
+lsm_pieces_clamp(const struct fi_lsm_pieces *pieces, struct fi_lsm_piece *piece)
 {
     DCHECK(piece->has_upper);
     if (pieces->has_lower && fi_slice_compare(piece->lower, pieces->lower) < 0) {
@@ -402,13 +405,13 @@ add_direct(struct plan *plan, size_t i, firn_error *err)
     struct stretch before = {.lower = plan->at, .upper = part->lower, .has_upper = true};
     FI_TRY_RETURN(add_merged(plan, &before, i, err));
     FI_TRY_RETURN(copy_after(pieces, part->upper, &piece.upper, err));
-    clamp(pieces, &piece);
+    lsm_pieces_clamp(pieces, &piece);
     FI_TRY_RETURN(add_piece(plan, &piece, err));
     plan->first_part = i + 1;
     return FIRN_OK;
 }
 
-/* Whether the view sees all rows of the part. */
+/* Whether the snapshot sees all rows of the part. */
 static bool
 is_direct(struct plan *plan, size_t i, const struct reach *before)
 {
@@ -443,9 +446,9 @@ make_loose_pieces(struct plan *plan, firn_error *err)
                                      .lower = part->lower,
                                      .has_upper = true,
                                      .is_loose = !is_direct(plan, i, &reach)};
-        extend(&reach, part->upper);
+        lsm_pieces_extend(&reach, part->upper);
         FI_TRY_RETURN(copy_after(pieces, part->upper, &piece.upper, err));
-        clamp(pieces, &piece);
+        lsm_pieces_clamp(pieces, &piece);
         FI_TRY_RETURN(add_piece(plan, &piece, err));
     }
     return FIRN_OK;
@@ -470,7 +473,7 @@ make_pieces(struct plan *plan, firn_error *err)
     for (size_t i = 0; i < count; i++) {
         const struct fi_lsm_pieces_part *part = fi_lsm_pieces_part_at(pieces, i);
         bool is_alone = is_direct(plan, i, &reach);
-        extend(&reach, part->upper);
+        lsm_pieces_extend(&reach, part->upper);
         if (is_alone) {
             FI_TRY_RETURN(add_direct(plan, i, err));
         }
@@ -527,7 +530,7 @@ find_key(struct fi_lsm_pieces *pieces, struct fi_lsm_tree *tree,
 
 /* ---- single rows ---- */
 
-/* Whether a run has a newer version of the key that the view sees. */
+/* Whether a run has a newer version of the key that the snapshot sees. */
 static int
 has_newer(const struct fi_lsm_pieces *pieces, struct fi_run *run,
           const struct fi_manifest_run *info, firn_slice key, uint64_t sequence, bool *out,
@@ -538,7 +541,7 @@ has_newer(const struct fi_lsm_pieces *pieces, struct fi_run *run,
         fi_slice_compare(key, info->upper) >= 0) {
         return FIRN_OK;
     }
-    int rc = run->kind->get(run, key, pieces->view, &hit, NULL, err);
+    int rc = run->kind->get(run, key, pieces->snapshot, &hit, NULL, err);
     *out = rc == FIRN_OK && hit.sequence > sequence;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
@@ -548,28 +551,29 @@ fi_lsm_pieces_shows(struct fi_lsm_pieces *pieces, struct fi_lsm_group *group, ui
                     firn_slice key, bool *out, firn_error *err)
 {
     struct fi_lsm_group_row version;
-    size_t count = pieces->files.size / sizeof(struct fi_run_file *);
+    size_t count = pieces->files.size / sizeof(struct fi_version_file *);
     bool is_hidden = false;
     *out = false;
     FI_TRY_RETURN(fi_lsm_group_row(group, row, &version, err));
     if ((version.kind != FI_ENTRY_PUT && version.kind != FI_ENTRY_EXPIRING) ||
-        !fi_view_sees(pieces->view, version.sequence) ||
+        !fi_snapshot_sees(pieces->snapshot, version.sequence) ||
         (version.expires_ms != 0 && version.expires_ms <= pieces->time_ms)) {
         return FIRN_OK;
     }
     for (size_t i = 0; i < pieces->state->memtable_count && !is_hidden; i++) {
         struct fi_entry entry;
         is_hidden =
-            fi_memtable_get(pieces->state->memtables[i]->table, key, pieces->view, &entry) &&
+            fi_memtable_get(pieces->state->memtables[i]->table, key, pieces->snapshot, &entry) &&
             entry.sequence > version.sequence;
     }
     for (size_t i = 0; i < pieces->range_count && !is_hidden; i++) {
         is_hidden =
-            fi_range_set_covering(pieces->ranges[i], key, pieces->view, version.sequence) != 0;
+            fi_range_set_covering(pieces->ranges[i], key, pieces->snapshot, version.sequence) != 0;
     }
     for (size_t i = 0; i < count && !is_hidden; i++) {
-        const struct fi_run_file *file = ((struct fi_run_file **)(void *)pieces->files.data)[i];
-        struct fi_run *run = ((struct fi_run_file_handle **)(void *)pieces->pins.data)[i]->run;
+        const struct fi_version_file *file =
+            ((struct fi_version_file **)(void *)pieces->files.data)[i];
+        struct fi_run *run = ((struct fi_version_file_handle **)(void *)pieces->pins.data)[i]->run;
         FI_TRY_RETURN(has_newer(pieces, run, &file->info, key, version.sequence, &is_hidden, err));
     }
     *out = !is_hidden;
@@ -583,14 +587,14 @@ static int
 pin_graph(struct fi_lsm_pieces *pieces, uint32_t column, uint32_t metric,
           struct fi_lsm_pieces_graph *out, uint64_t *damaged, firn_error *err)
 {
-    const struct fi_run_file *file = out->run_file;
+    const struct fi_version_file *file = out->run_file;
     uint64_t unreadable = 0;
     for (size_t i = 0; i < file->info.attachment_count && out->graph == NULL; i++) {
-        struct fi_run_file_handle *pin;
+        struct fi_version_file_handle *pin;
         out->graph_file = file->attachments[i];
         int rc = atomic_load_explicit(&out->graph_file->is_damaged, memory_order_relaxed)
                      ? FIRN_CORRUPT
-                     : fi_run_file_pin(out->graph_file, &pin, err);
+                     : fi_version_file_pin(out->graph_file, &pin, err);
         if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
             unreadable++;
             continue;
@@ -604,11 +608,12 @@ pin_graph(struct fi_lsm_pieces *pieces, uint32_t column, uint32_t metric,
             is_graph ? fi_graph_search_parameters(graph) : NULL;
         if (!is_graph || parameters->column != column || (uint32_t)parameters->metric != metric ||
             fi_graph_search_rows(graph) != file->info.entry_count) {
-            fi_run_file_unpin(pin);
+            fi_version_file_unpin(pin);
             continue;
         }
-        if (fi_buf_append(&pieces->pins, &pin, sizeof(struct fi_run_file_handle *)) != FIRN_OK) {
-            fi_run_file_unpin(pin);
+        if (fi_buf_append(&pieces->pins, &pin, sizeof(struct fi_version_file_handle *)) !=
+            FIRN_OK) {
+            fi_version_file_unpin(pin);
             return fi_error_no_memory(err, "the pieces of a scan");
         }
         out->graph = graph;
@@ -630,13 +635,13 @@ int
 fi_lsm_pieces_graphs(struct fi_lsm_pieces *pieces, uint32_t column, uint32_t metric,
                      struct fi_buf *out, uint64_t *out_damaged, firn_error *err)
 {
-    size_t count = pieces->files.size / sizeof(struct fi_run_file *);
+    size_t count = pieces->files.size / sizeof(struct fi_version_file *);
     *out_damaged = 0;
     DCHECK(pieces->pins.size >= pieces->files.size);
     for (size_t i = 0; i < count; i++) {
         struct fi_lsm_pieces_graph found = {
-            .run = ((struct fi_run_file_handle **)(void *)pieces->pins.data)[i]->run,
-            .run_file = ((struct fi_run_file **)(void *)pieces->files.data)[i]};
+            .run = ((struct fi_version_file_handle **)(void *)pieces->pins.data)[i]->run,
+            .run_file = ((struct fi_version_file **)(void *)pieces->files.data)[i]};
         if (found.run->kind != &fi_column_kind) {
             continue;
         }
@@ -687,7 +692,7 @@ make_plan(struct fi_lsm_pieces *pieces, firn_error *err)
 }
 
 static size_t
-count_range_sets(const struct fi_lsm_state *state)
+count_range_sets(const struct fi_lsm_superversion *state)
 {
     size_t count = state->memtable_count;
     for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
@@ -707,14 +712,14 @@ fi_lsm_pieces_open(struct fi_lsm_tree *tree, const struct fi_lsm_pieces_options 
         return fi_error_no_memory(err, "the pieces of a scan");
     }
     pieces->os = tree->lsm->os;
-    pieces->view = options->view;
+    pieces->snapshot = options->snapshot;
     pieces->is_loose = options->is_loose;
     pieces->time_ms = options->time_ms == FI_LSM_TIME_NOW
                           ? (uint64_t)(fi_os_now_ns(pieces->os) / 1000000)
                           : options->time_ms;
     FI_TRY(copy_bound(pieces, options->lower, &pieces->has_lower, &pieces->lower, err));
     FI_TRY(copy_bound(pieces, options->upper, &pieces->has_upper, &pieces->upper, err));
-    pieces->state = fi_lsm_state_of(tree);
+    pieces->state = fi_lsm_superversion_of(tree);
     pieces->ranges = fi_alloc_zeroed((count_range_sets(pieces->state) + 1) *
                                      sizeof(const struct fi_range_set *));
     if (pieces->ranges == NULL) {
@@ -744,11 +749,11 @@ fi_lsm_pieces_close(struct fi_lsm_pieces *pieces)
     if (pieces == NULL) {
         return;
     }
-    struct fi_run_file_handle **pins = (void *)pieces->pins.data;
-    for (size_t i = 0; i < pieces->pins.size / sizeof(struct fi_run_file_handle *); i++) {
-        fi_run_file_unpin(pins[i]);
+    struct fi_version_file_handle **pins = (void *)pieces->pins.data;
+    for (size_t i = 0; i < pieces->pins.size / sizeof(struct fi_version_file_handle *); i++) {
+        fi_version_file_unpin(pins[i]);
     }
-    fi_lsm_state_unref(pieces->state);
+    fi_lsm_superversion_unref(pieces->state);
     fi_buf_deinit(&pieces->pins);
     fi_buf_deinit(&pieces->files);
     fi_buf_deinit(&pieces->parts);

@@ -4,18 +4,18 @@
  * read directly, and ranges of keys whose versions must be merged (lsm_winners.h).
  *
  * How a direct piece is read. fi_lsm_pieces_rows says which rows of the group belong to the
- * piece. The view sees all of them, and they are in the order of keys. Their columns, those of the
- * primary key included, are chunks of the group:
+ * piece. The snapshot sees all of them, and they are in the order of keys. Their columns, those of
+ * the primary key included, are chunks of the group:
  *
  *     rc = fi_column_pin_chunk(piece.run, piece.group, column->id, FI_BLOCK_CACHE_SCAN, &pin,
  *     err);
  *
- * FIRN_OK: pin.chunk has a value for each row of the group (encoding/encoding.h); rows outside
+ * FIRN_OK: pin.chunk has a value for each row of the group (chunk/chunk_encoding.h); rows outside
  * [first, first + count) must be skipped. FIRN_NOT_FOUND: the run is older than the column; all
  * rows have column->initial. FIRN_LIMIT: the group has one row, whose value is stored in pieces
  * (fi_column_read_large). fi_column_info_of returns bounds for pruning without reading
- * anything: if these rule out all values, the whole piece may be skipped, because the view sees no
- * version of its keys in any other part.
+ * anything: if these rule out all values, the whole piece may be skipped, because the snapshot sees
+ * no version of its keys in any other part.
  *
  * A piece that is not direct must be pruned by keys only. Loose pieces may be pruned by values too:
  * each of their rows is a version by itself, and whether a newer one hides it is asked when it is
@@ -31,21 +31,21 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/view.h"
+#include "base/snapshot.h"
 #include "column/column.h"
 #include "lsm/lsm.h"
 
 struct fi_lsm_pieces;
 
 struct fi_lsm_pieces_options {
-    const struct fi_view *view; /* borrowed until close; stays live as long (lsm.h) */
-    const firn_slice *lower;    /* NULL: no bound; copied */
+    const struct fi_snapshot *snapshot; /* borrowed until close; stays live as long (lsm.h) */
+    const firn_slice *lower;            /* NULL: no bound; copied */
     const firn_slice *upper;
     uint64_t time_ms; /* of the reading; FI_LSM_TIME_NOW: when the pieces are opened */
     /* The columns of the tree's key, if the caller knows them; borrowed for the call. NULL: they
      * are taken from a run or the host. */
     const struct fi_column_layout *layout;
-    /* For callers that ask whether the view sees single rows (fi_lsm_pieces_shows): each row
+    /* For callers that ask whether the snapshot sees single rows (fi_lsm_pieces_shows): each row
      * group is a piece, even if others overlap it, and the memtables' rows are one more piece.
      * Fails if a run cannot be divided. */
     bool is_loose;
@@ -59,7 +59,7 @@ struct fi_lsm_piece {
     firn_slice lower;  /* keys k of the piece have lower <= k, */
     firn_slice upper;  /* and k < upper, unless */
     bool has_upper;    /* is false */
-    bool is_loose;     /* of a run: the view may not see all rows of it */
+    bool is_loose;     /* of a run: the snapshot may not see all rows of it */
 };
 
 /* Pins one state of the tree until close, as a cursor does. Reads indexes of runs, but no rows. A
@@ -70,14 +70,14 @@ FIRN_MUST_CHECK int fi_lsm_pieces_open(struct fi_lsm_tree *tree,
 /* Requires: no winners are open. NULL is fine. */
 void fi_lsm_pieces_close(struct fi_lsm_pieces *pieces);
 
-/* Pieces are disjoint and in the order of keys (loose ones are neither). Every row that the view
- * sees within the bounds is in a piece; ranges that surely have none may have no piece. */
+/* Pieces are disjoint and in the order of keys (loose ones are neither). Every row that the
+ * snapshot sees within the bounds is in a piece; ranges that surely have none may have no piece. */
 size_t fi_lsm_pieces_count(const struct fi_lsm_pieces *pieces);
 /* Requires: i < count. */
 void fi_lsm_pieces_at(const struct fi_lsm_pieces *pieces, size_t i, struct fi_lsm_piece *out);
 
-/* Whether the row is the version of its key that the view sees. group: the open row group of the
- * row (lsm_group.h); key: its encoded key. Fails as a get does. Any thread. */
+/* Whether the row is the version of its key that the snapshot sees. group: the open row group of
+ * the row (lsm_group.h); key: its encoded key. Fails as a get does. Any thread. */
 struct fi_lsm_group;
 FIRN_MUST_CHECK int fi_lsm_pieces_shows(struct fi_lsm_pieces *pieces, struct fi_lsm_group *group,
                                         uint32_t row, firn_slice key, bool *out, firn_error *err);
@@ -86,8 +86,8 @@ FIRN_MUST_CHECK int fi_lsm_pieces_shows(struct fi_lsm_pieces *pieces, struct fi_
 struct fi_lsm_pieces_graph {
     struct fi_run *run;
     const struct fi_graph *graph;
-    struct fi_run_file *run_file;
-    struct fi_run_file *graph_file;
+    struct fi_version_file *run_file;
+    struct fi_version_file *graph_file;
 };
 /* Appends the graphs over that column and metric (enum fi_vector_metric) to out (of struct
  * fi_lsm_pieces_graph), at most one for each run. They are open until the pieces are closed. Runs

@@ -11,7 +11,7 @@
 #include "lsm/lsm_pieces.h"
 #include "lsm/lsm_winners.h"
 
-/* A row group of which the view may see something, or a whole run that cannot be divided into
+/* A row group of which the snapshot may see something, or a whole run that cannot be divided into
  * groups. */
 struct fi_lsm_pieces_part {
     struct fi_run *run; /* NULL: a run that could not be opened, or that has no columns */
@@ -22,14 +22,14 @@ struct fi_lsm_pieces_part {
     uint64_t sequence_min;
     uint64_t sequence_max;
     bool is_plain;    /* as in struct fi_column_group */
-    bool is_all_seen; /* the view sees all of its sequences */
+    bool is_all_seen; /* the snapshot sees all of its sequences */
 };
 
 /* Immutable between open and close. */
 struct fi_lsm_pieces {
     struct fi_os *os;
-    struct fi_lsm_state *state;
-    const struct fi_view *view;
+    struct fi_lsm_superversion *state;
+    const struct fi_snapshot *snapshot;
     uint64_t time_ms;
     bool is_loose;
     bool has_lower;
@@ -37,8 +37,8 @@ struct fi_lsm_pieces {
     firn_slice lower; /* copies, in the arena */
     firn_slice upper;
     struct fi_arena arena;
-    struct fi_buf pins;  /* of struct fi_run_file_handle *: of runs, then of graphs */
-    struct fi_buf files; /* of struct fi_run_file *: those of the first pins */
+    struct fi_buf pins;  /* of struct fi_version_file_handle *: of runs, then of graphs */
+    struct fi_buf files; /* of struct fi_version_file *: those of the first pins */
     struct fi_buf parts; /* of struct fi_lsm_pieces_part, by lower */
     struct fi_buf list;  /* of struct fi_lsm_piece */
     /* Those of memtables and runs that are not empty. */
@@ -64,7 +64,7 @@ fi_lsm_pieces_part_at(const struct fi_lsm_pieces *pieces, size_t i)
 
 #define FI_LSM_WINNERS_NO_PART UINT32_MAX
 
-/* Where a row that the view sees is. */
+/* Where a row that the snapshot sees is. */
 struct fi_lsm_winner {
     uint32_t part; /* FI_LSM_WINNERS_NO_PART: it is in the tuple */
     uint32_t row;

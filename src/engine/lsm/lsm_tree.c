@@ -6,8 +6,8 @@
  * memtable, so it has its own pointer to it. Flushes and compactions replace the state meanwhile,
  * but keep the active memtable.
  *
- * When apply returns, readers find the entry in the memtable; their view decides whether they see
- * it.
+ * When apply returns, readers find the entry in the memtable; their snapshot decides whether they
+ * see it.
  *
  * Freezing makes a new state with an empty memtable in front. While an edit is being written to
  * MANIFEST, the tree has the memory for the state that the edit will install (`spare`). If the new
@@ -26,7 +26,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/search.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 
 /* ==== estimating the size of a range of keys ====
  *
@@ -61,9 +61,10 @@ add_memtable(const struct fi_memtable *table, const struct fi_lsm_range *bounds,
 
 /* Where a bound lies in a run; NULL: after its end. */
 static int
-place_of(struct fi_run_file *file, const firn_slice *key, struct fi_run_place *out, firn_error *err)
+place_of(struct fi_version_file *file, const firn_slice *key, struct fi_run_place *out,
+         firn_error *err)
 {
-    struct fi_run_file_handle *pin = NULL;
+    struct fi_version_file_handle *pin = NULL;
     *out =
         (struct fi_run_place){.offset = file->info.file_bytes, .entries = file->info.entry_count};
     if (key == NULL || fi_slice_compare(*key, file->info.upper) >= 0) {
@@ -73,17 +74,17 @@ place_of(struct fi_run_file *file, const firn_slice *key, struct fi_run_place *o
         *out = (struct fi_run_place){0};
         return FIRN_OK;
     }
-    int rc = fi_run_file_pin(file, &pin, err);
+    int rc = fi_version_file_pin(file, &pin, err);
     if (rc == FIRN_OK) {
         rc = pin->run->kind->place(pin->run, *key, out, err);
     }
-    fi_run_file_unpin(pin);
+    fi_version_file_unpin(pin);
     return rc;
 }
 
 /* The bytes in value files that the run refers to. */
 static uint64_t
-value_bytes_of(const struct fi_run_file *file)
+value_bytes_of(const struct fi_version_file *file)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < file->info.reference_count; i++) {
@@ -94,29 +95,29 @@ value_bytes_of(const struct fi_run_file *file)
 
 /* Corrects the share of a run that crosses an end of the range, if it has large values. */
 static int
-weigh(struct fi_run_file *file, const struct fi_lsm_range *bounds, struct fi_run_weight *inout,
-      firn_error *err)
+lsm_tree_weigh(struct fi_version_file *file, const struct fi_lsm_range *bounds,
+               struct fi_run_weight *inout, firn_error *err)
 {
     const struct fi_run_bounds within = {bounds->lower, bounds->upper};
-    struct fi_run_file_handle *pin = NULL;
+    struct fi_version_file_handle *pin = NULL;
     int rc;
-    FI_TRY(fi_run_file_pin(file, &pin, err));
+    FI_TRY(fi_version_file_pin(file, &pin, err));
     *inout = (struct fi_run_weight){file->info.entry_count, value_bytes_of(file)};
     rc = pin->run->kind->weigh(pin->run, &within, inout, err);
 out:
-    fi_run_file_unpin(pin);
+    fi_version_file_unpin(pin);
     return rc;
 }
 
 static bool
-is_inside(const struct fi_run_file *file, const struct fi_lsm_range *bounds)
+is_inside(const struct fi_version_file *file, const struct fi_lsm_range *bounds)
 {
     return fi_slice_compare(bounds->lower, file->info.lower) <= 0 &&
            (bounds->upper == NULL || fi_slice_compare(*bounds->upper, file->info.upper) >= 0);
 }
 
 static int
-add_run(struct fi_run_file *file, const struct fi_lsm_range *bounds, struct fi_lsm_size *out,
+add_run(struct fi_version_file *file, const struct fi_lsm_range *bounds, struct fi_lsm_size *out,
         firn_error *err)
 {
     struct fi_run_place lower;
@@ -130,7 +131,7 @@ add_run(struct fi_run_file *file, const struct fi_lsm_range *bounds, struct fi_l
         weight.value_bytes = (uint64_t)(part * (double)value_bytes_of(file));
     }
     if (file->info.reference_count > 0 && file->kind->weigh != NULL && !is_inside(file, bounds)) {
-        FI_TRY_RETURN(weigh(file, bounds, &weight, err));
+        FI_TRY_RETURN(lsm_tree_weigh(file, bounds, &weight, err));
     }
     out->file_entries += weight.entries;
     out->file_bytes += upper.offset > lower.offset ? upper.offset - lower.offset : 0;
@@ -143,7 +144,7 @@ fi_lsm_tree_size(struct fi_lsm_tree *tree, const struct fi_lsm_range *bounds,
                  struct fi_lsm_size *out, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct fi_lsm_state *state = fi_lsm_state_of(tree);
+    struct fi_lsm_superversion *state = fi_lsm_superversion_of(tree);
     *out = (struct fi_lsm_size){0};
     for (size_t i = 0; i < state->memtable_count; i++) {
         add_memtable(state->memtables[i]->table, bounds, out);
@@ -157,7 +158,7 @@ fi_lsm_tree_size(struct fi_lsm_tree *tree, const struct fi_lsm_range *bounds,
         }
     }
 out:
-    fi_lsm_state_unref(state);
+    fi_lsm_superversion_unref(state);
     return rc;
 }
 
@@ -166,7 +167,7 @@ out:
 static int
 create_memtable(struct fi_lsm *lsm, struct fi_tree_memtable **out, firn_error *err)
 {
-    int rc = fi_lsm_state_create_memtable(&lsm->memtables, out, err);
+    int rc = fi_lsm_superversion_create_memtable(&lsm->memtables, out, err);
     if (rc == FIRN_OK) {
         fi_memtable_use_pool((*out)->table, &lsm->memtable_pool);
         fi_memtable_expect((*out)->table, lsm->options.memtable_bytes_target);
@@ -190,16 +191,16 @@ make_tree(struct fi_lsm *lsm, uint32_t id, const struct fi_run_kind *kind,
 {
     int rc = FIRN_OK;
     struct fi_tree_memtable *memtable = NULL;
-    struct fi_lsm_state *state = fi_lsm_state_create(1);
+    struct fi_lsm_superversion *state = fi_lsm_superversion_create(1);
     struct fi_lsm_tree *tree = fi_alloc_zeroed(sizeof *tree);
     if (tree == NULL || state == NULL) {
         rc = fi_error_no_memory(err, "a tree");
         goto out;
     }
     FI_TRY(create_memtable(lsm, &memtable, err));
-    fi_lsm_state_add_memtable(state, memtable);
-    fi_lsm_state_set_version(state,
-                             version != NULL && version->run_count > 0 ? version : lsm->no_runs);
+    fi_lsm_superversion_add_memtable(state, memtable);
+    fi_lsm_superversion_set_version(
+        state, version != NULL && version->run_count > 0 ? version : lsm->no_runs);
     tree->lsm = lsm;
     tree->id = id;
     tree->kind = kind;
@@ -212,8 +213,8 @@ make_tree(struct fi_lsm *lsm, uint32_t id, const struct fi_run_kind *kind,
     tree = NULL;
     state = NULL;
 out:
-    fi_lsm_state_unref_memtable(memtable);
-    fi_lsm_state_unref(state);
+    fi_lsm_superversion_unref_memtable(memtable);
+    fi_lsm_superversion_unref(state);
     fi_free(tree);
     return rc;
 }
@@ -276,7 +277,7 @@ fi_lsm_tree_destroy(struct fi_lsm_tree *tree)
 {
     if (tree != NULL) {
         CHECK(tree->works == NULL && tree->spare == NULL);
-        fi_lsm_state_unref(atomic_load_explicit(&tree->state, memory_order_relaxed));
+        fi_lsm_superversion_unref(atomic_load_explicit(&tree->state, memory_order_relaxed));
         fi_free(tree);
     }
 }
@@ -297,7 +298,8 @@ static bool
 is_new_locked(const struct fi_lsm_tree *tree)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    const struct fi_lsm_superversion *state =
+        atomic_load_explicit(&tree->state, memory_order_relaxed);
     return !tree->is_named && state->memtable_count == 1 && tree->works == NULL &&
            fi_memtable_entry_count(tree->active->table) == 0 &&
            fi_range_set_is_empty(fi_memtable_ranges(tree->active->table));
@@ -376,7 +378,7 @@ fi_lsm_tree_reserve(struct fi_lsm_tree *tree, size_t entry_count, size_t content
     large_max = large_max < entry_count ? large_max : entry_count;
     int rc = fi_memtable_reserve(memtable->table, entry_count,
                                  content_bytes + large_max * FI_ENTRY_LOGGED_SIZE, err);
-    fi_lsm_state_count_memtable(memtable);
+    fi_lsm_superversion_count_memtable(memtable);
     return rc;
 }
 
@@ -386,7 +388,7 @@ fi_lsm_tree_reserve_ranges(struct fi_lsm_tree *tree, size_t range_count, size_t 
 {
     struct fi_tree_memtable *memtable = tree->active;
     int rc = fi_memtable_reserve_ranges(memtable->table, range_count, content_bytes, err);
-    fi_lsm_state_count_memtable(memtable);
+    fi_lsm_superversion_count_memtable(memtable);
     return rc;
 }
 
@@ -418,7 +420,7 @@ note_logged(const struct fi_lsm_tree *tree, const struct fi_entry *entry,
     const struct fi_memtable_logged logged = {
         .segment = place->segment,
         .offset = offset,
-        .checksum = fi_value_file_checksum(value, offset),
+        .checksum = fi_run_value_file_checksum(value, offset),
     };
     fi_memtable_logged_encode(&logged, out);
     return value.size;
@@ -458,7 +460,7 @@ fi_lsm_tree_apply(struct fi_lsm_tree *tree, const struct fi_entry *entry,
         entry = &noted;
     }
     int rc = fi_memtable_add(memtable->table, entry, err);
-    fi_lsm_state_count_memtable(memtable);
+    fi_lsm_superversion_count_memtable(memtable);
     if (rc == FIRN_OK) {
         note_applied(memtable, entry->sequence, place->segment, logged_bytes);
     }
@@ -490,11 +492,11 @@ enlarge_spare_locked(struct fi_lsm_tree *tree, size_t count, firn_error *err)
     if (tree->spare == NULL || tree->spare->memtable_capacity >= count) {
         return FIRN_OK;
     }
-    struct fi_lsm_state *larger = fi_lsm_state_create(2 * count);
+    struct fi_lsm_superversion *larger = fi_lsm_superversion_create(2 * count);
     if (larger == NULL) {
         return fi_error_no_memory(err, "a state of a tree");
     }
-    fi_lsm_state_unref(tree->spare);
+    fi_lsm_superversion_unref(tree->spare);
     tree->spare = larger;
     return FIRN_OK;
 }
@@ -502,26 +504,26 @@ enlarge_spare_locked(struct fi_lsm_tree *tree, size_t count, firn_error *err)
 /* Puts memtable in front of the tree's memtables; *out_old is the replaced state. */
 static int
 put_in_front_locked(struct fi_lsm_tree *tree, struct fi_tree_memtable *memtable,
-                    struct fi_lsm_state **out_old, firn_error *err)
+                    struct fi_lsm_superversion **out_old, firn_error *err)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
     struct fi_lsm *lsm = tree->lsm;
-    struct fi_lsm_state *old = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    struct fi_lsm_superversion *old = atomic_load_explicit(&tree->state, memory_order_relaxed);
     size_t count = old->memtable_count + 1;
     FI_TRY_RETURN(enlarge_spare_locked(tree, count, err));
     DCHECK(old->memtables[0] == tree->active && old->memtables[0]->freeze_number == 0);
-    struct fi_lsm_state *new = fi_lsm_state_create(count);
+    struct fi_lsm_superversion *new = fi_lsm_superversion_create(count);
     if (new == NULL) {
         return fi_error_no_memory(err, "a state of a tree");
     }
-    fi_lsm_state_add_memtable(new, memtable);
+    fi_lsm_superversion_add_memtable(new, memtable);
     for (size_t i = 0; i < old->memtable_count; i++) {
-        fi_lsm_state_add_memtable(new, old->memtables[i]);
+        fi_lsm_superversion_add_memtable(new, old->memtables[i]);
     }
-    fi_lsm_state_set_version(new, old->version);
+    fi_lsm_superversion_set_version(new, old->version);
     old->memtables[0]->freeze_number = ++lsm->freeze_count;
-    DCHECK(fi_lsm_state_is_sound(new)); /* (I1) of lsm.c */
-    /* Pairs with the loads of readers (lsm_state.c, I1). */
+    DCHECK(fi_lsm_superversion_is_sound(new)); /* (I1) of lsm.c */
+    /* Pairs with the loads of readers (lsm_superversion.c, I1). */
     atomic_store_explicit(&tree->state, new, memory_order_seq_cst);
     if (count - 1 > atomic_load_explicit(&lsm->frozen_max, memory_order_relaxed)) {
         atomic_store_explicit(&lsm->frozen_max, (unsigned)(count - 1), memory_order_relaxed);
@@ -535,7 +537,7 @@ fi_lsm_tree_freeze(struct fi_lsm_tree *tree, firn_error *err)
 {
     struct fi_lsm *lsm = tree->lsm;
     struct fi_tree_memtable *memtable = NULL;
-    struct fi_lsm_state *old = NULL;
+    struct fi_lsm_superversion *old = NULL;
     if (atomic_load_explicit(&tree->active->sequence_max, memory_order_relaxed) == 0) {
         return FIRN_OK;
     }
@@ -546,9 +548,9 @@ fi_lsm_tree_freeze(struct fi_lsm_tree *tree, firn_error *err)
     if (rc == FIRN_OK) {
         tree->active = memtable;
     }
-    fi_lsm_state_unref_memtable(memtable);
+    fi_lsm_superversion_unref_memtable(memtable);
     if (rc == FIRN_OK) {
-        fi_lsm_state_retire(&lsm->epoch, old);
+        fi_lsm_superversion_retire(&lsm->epoch, old);
         fi_epoch_reclaim(&lsm->epoch);
     }
     return rc;
@@ -558,10 +560,11 @@ fi_lsm_tree_freeze(struct fi_lsm_tree *tree, firn_error *err)
 
 /* All runs of a version, to be freed. */
 static int
-list_files(const struct fi_version *version, struct fi_run_file ***out, firn_error *err)
+list_files(const struct fi_version *version, struct fi_version_file ***out, firn_error *err)
 {
     size_t count = 0;
-    struct fi_run_file **files = fi_alloc_array(version->run_count, sizeof(struct fi_run_file *));
+    struct fi_version_file **files =
+        fi_alloc_array(version->run_count, sizeof(struct fi_version_file *));
     if (files == NULL) {
         return fi_error_no_memory(err, "the runs of a tree");
     }
@@ -609,14 +612,14 @@ fi_lsm_tree_drop(struct fi_lsm_tree *tree, firn_error *err)
 {
     int rc = FIRN_OK;
     struct fi_lsm *lsm = tree->lsm;
-    struct fi_run_file **files = NULL;
-    struct fi_lsm_state *state = NULL;
+    struct fi_version_file **files = NULL;
+    struct fi_lsm_superversion *state = NULL;
     bool is_certain;
     if (lsm->options.is_read_only) {
         return fi_error_set(err, FIRN_READ_ONLY, "the store was opened read-only");
     }
     stop_works(tree);
-    state = fi_lsm_state_of(tree);
+    state = fi_lsm_superversion_of(tree);
     FI_TRY(list_files(state->version, &files, err));
     struct fi_lsm_install_change change = {
         .tree = tree,
@@ -634,7 +637,7 @@ out:
         tree->is_dropping = false;
     }
     fi_os_mutex_unlock(&lsm->mutex);
-    fi_lsm_state_unref(state);
+    fi_lsm_superversion_unref(state);
     fi_free(files);
     if (rc == FIRN_OK) {
         fi_lsm_collect(lsm);
@@ -645,36 +648,36 @@ out:
 /* ==== what a tree reads, part by part ==== */
 
 static int
-visit_run(struct fi_run_file *file, unsigned level,
+visit_run(struct fi_version_file *file, unsigned level,
           int (*visit)(void *ctx, const struct fi_lsm_part *part, firn_error *err), void *ctx,
           firn_error *err)
 {
-    struct fi_run_file_handle *pin;
-    int rc = fi_run_file_pin(file, &pin, err);
+    struct fi_version_file_handle *pin;
+    int rc = fi_version_file_pin(file, &pin, err);
     if (rc == FIRN_OK) {
         const struct fi_lsm_part part = {.run = pin->run, .file = file, .level = level};
         rc = visit(ctx, &part, err);
-        fi_run_file_unpin(pin);
+        fi_version_file_unpin(pin);
     }
     return rc;
 }
 
-/* Whether the view can see nothing of the run. */
+/* Whether the snapshot can see nothing of the run. */
 static bool
-is_unseen(const struct fi_run_file *file, unsigned level, const struct fi_view *view)
+is_unseen(const struct fi_version_file *file, unsigned level, const struct fi_snapshot *snapshot)
 {
-    bool is_newer =
-        view->count == 0 || fi_view_at(view, view->count - 1).last < file->info.sequence_min;
+    bool is_newer = snapshot->count == 0 ||
+                    fi_snapshot_at(snapshot, snapshot->count - 1).last < file->info.sequence_min;
     return is_newer ||
-           (level == FI_VERSION_HISTORY && fi_run_history_is_skipped(&file->info, view));
+           (level == FI_VERSION_HISTORY && fi_version_history_is_skipped(&file->info, snapshot));
 }
 
 int
-fi_lsm_tree_visit_parts(struct fi_lsm_tree *tree, const struct fi_view *view,
+fi_lsm_tree_visit_parts(struct fi_lsm_tree *tree, const struct fi_snapshot *snapshot,
                         int (*visit)(void *ctx, const struct fi_lsm_part *part, firn_error *err),
                         void *ctx, firn_error *err)
 {
-    struct fi_lsm_state *state = fi_lsm_state_of(tree);
+    struct fi_lsm_superversion *state = fi_lsm_superversion_of(tree);
     int rc = FIRN_OK;
     for (size_t i = 0; i < state->memtable_count; i++) {
         const struct fi_lsm_part part = {.memtable = state->memtables[i]->table};
@@ -683,23 +686,23 @@ fi_lsm_tree_visit_parts(struct fi_lsm_tree *tree, const struct fi_view *view,
     for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         const struct fi_version_level *level = &state->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
-            struct fi_run_file *file = fi_version_file(level, i);
-            if (view == NULL || !is_unseen(file, number, view)) {
+            struct fi_version_file *file = fi_version_file(level, i);
+            if (snapshot == NULL || !is_unseen(file, number, snapshot)) {
                 FI_TRY(visit_run(file, number, visit, ctx, err));
             }
         }
     }
 out:
-    fi_lsm_state_unref(state);
+    fi_lsm_superversion_unref(state);
     return rc;
 }
 
 int
 fi_lsm_tree_pin_attachment(const struct fi_lsm_part *part, size_t i, struct fi_run **out,
-                           struct fi_run_file_handle **out_pin, firn_error *err)
+                           struct fi_version_file_handle **out_pin, firn_error *err)
 {
     DCHECK(part->file != NULL && i < part->file->info.attachment_count);
-    int rc = fi_run_file_pin(part->file->attachments[i], out_pin, err);
+    int rc = fi_version_file_pin(part->file->attachments[i], out_pin, err);
     if (rc == FIRN_OK) {
         *out = (*out_pin)->run;
     }

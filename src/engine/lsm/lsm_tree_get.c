@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_tree_get.c: the value of one key in a view.
+ * lsm/lsm_tree_get.c: the value of one key in a snapshot.
  *
  * Sources are asked from the newest to the oldest: memtables, the runs of level 0, then at most one
- * run of each deeper level. By (I1) of lsm.c the first version that the view sees is the newest
+ * run of each deeper level. By (I1) of lsm.c the first version that the snapshot sees is the newest
  * that it sees. A range delete that it sees ends the search too: every version in older sources is
  * older than the range delete. Within one source both must be compared.
  *
- * History runs are asked only if the view may have something to look for there, which a view of now
- * does not (run_history.c). Then the newest of what they and the levels have counts.
+ * History runs are asked only if the snapshot may have something to look for there, which a
+ * snapshot of now does not (version_history.c). Then the newest of what they and the levels have
+ * counts.
  *
  * A get is inside the epoch from loading the state to copying the value; it takes no lock and no
  * reference. Reading a run may go to the disk meanwhile, which only delays the release of replaced
  * objects.
  *
  * Merge operands. If the newest version is an operand, all versions below it are needed, down to
- * one that is not an operand. The get starts again and goes through the sources once, with the view
- * cut below each operand that it finds. A memtable is read by a cursor, since a counter may have
- * thousands of operands there. Runs are read by gets, since a run has few operands of a key: they
- * were folded as far as views allowed when it was written.
+ * one that is not an operand. The get starts again and goes through the sources once, with the
+ * snapshot cut below each operand that it finds. A memtable is read by a cursor, since a counter
+ * may have thousands of operands there. Runs are read by gets, since a run has few operands of a
+ * key: they were folded as far as snapshots allowed when it was written.
  *
  * Time. Whether a put has expired depends on the time of the read. If that is now, the clock is
  * asked only when an expiring put is met, so other gets do not pay for it.
@@ -43,18 +44,20 @@ enum answer {
 
 struct query {
     firn_slice key;
-    const struct fi_view *view;
-    const struct fi_view *live;   /* the whole view: while operands are gathered, view is cut */
-    struct fi_buf *out;           /* NULL: the value is not wanted */
-    struct fi_run_pinned *pinned; /* NULL: the value is copied */
+    const struct fi_snapshot *snapshot;
+    const struct fi_snapshot
+        *live;          /* the whole snapshot: while operands are gathered, snapshot is cut */
+    struct fi_buf *out; /* NULL: the value is not wanted */
+    struct fi_run_pinned *pinned;            /* NULL: the value is copied */
     const struct fi_run_projection *columns; /* that the value needs; NULL: all */
     firn_error *err;
     uint64_t sequence; /* of the version that was found last */
 };
 
-/* From a version (sequence 0: none) and the newest range delete above it; the view sees both. */
+/* From a version (sequence 0: none) and the newest range delete above it; the snapshot sees
+ * both. */
 static enum answer
-judge(enum fi_entry_kind kind, uint64_t sequence, uint64_t covered_by)
+lsm_tree_get_assess(enum fi_entry_kind kind, uint64_t sequence, uint64_t covered_by)
 {
     if (sequence == 0 && covered_by == 0) {
         return ANSWER_NOTHING;
@@ -89,45 +92,45 @@ covered_by(const struct query *query, const struct fi_range_set *ranges, uint64_
 {
     return fi_range_set_is_empty(ranges)
                ? 0
-               : fi_range_set_covering(ranges, query->key, query->view, above);
+               : fi_range_set_covering(ranges, query->key, query->snapshot, above);
 }
 
 static int
-ask_memtable(const struct query *query, const struct fi_memtable *table, enum answer *out)
+query_memtable(const struct query *query, const struct fi_memtable *table, enum answer *out)
 {
     struct fi_entry entry;
-    bool is_found = fi_memtable_get(table, query->key, query->view, &entry);
+    bool is_found = fi_memtable_get(table, query->key, query->snapshot, &entry);
     uint64_t sequence = is_found ? entry.sequence : 0;
     uint64_t covered = covered_by(query, fi_memtable_ranges(table), sequence);
-    *out = judge(is_found ? entry.kind : FI_ENTRY_DELETE, sequence, covered);
+    *out = lsm_tree_get_assess(is_found ? entry.kind : FI_ENTRY_DELETE, sequence, covered);
     return *out > ANSWER_DELETED ? take_value(query, entry.value) : FIRN_OK;
 }
 
 /* is_last: if not here, the row is nowhere. */
 static int
-ask_run(const struct query *query, struct fi_run *run, bool is_last, struct fi_run_hit *out,
-        struct fi_buf *value)
+query_run(const struct query *query, struct fi_run *run, bool is_last, struct fi_run_hit *out,
+          struct fi_buf *value)
 {
     const struct fi_run_kind *kind = run->kind;
     if (query->columns == NULL || kind->get_columns == NULL) {
-        return kind->get(run, query->key, query->view, out, value, query->err);
+        return kind->get(run, query->key, query->snapshot, out, value, query->err);
     }
     struct fi_run_projection columns = *query->columns;
     columns.expects_row = columns.expects_row && is_last;
-    return kind->get_columns(run, query->key, query->view, &columns, out, value, query->err);
+    return kind->get_columns(run, query->key, query->snapshot, &columns, out, value, query->err);
 }
 
 static int
-ask_file(struct query *query, struct fi_run_file *file, bool is_last, enum answer *out)
+query_file(struct query *query, struct fi_version_file *file, bool is_last, enum answer *out)
 {
     struct fi_run *run;
     struct fi_run_hit hit = {.kind = FI_ENTRY_DELETE};
-    int rc = fi_run_file_open(file, &run, query->err);
+    int rc = fi_version_file_open(file, &run, query->err);
     if (rc == FIRN_OK && query->pinned != NULL && run->kind->get_pinned != NULL) {
-        rc = run->kind->get_pinned(run, query->key, query->view, &hit, query->pinned, query->out,
-                                   query->err);
+        rc = run->kind->get_pinned(run, query->key, query->snapshot, &hit, query->pinned,
+                                   query->out, query->err);
     } else if (rc == FIRN_OK) {
-        rc = ask_run(query, run, is_last, &hit, query->out);
+        rc = query_run(query, run, is_last, &hit, query->out);
     }
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         return rc;
@@ -136,7 +139,7 @@ ask_file(struct query *query, struct fi_run_file *file, bool is_last, enum answe
     uint64_t covered =
         file->info.range_count == 0 ? 0 : covered_by(query, run->kind->ranges(run), sequence);
     query->sequence = sequence;
-    *out = judge(hit.kind, sequence, covered);
+    *out = lsm_tree_get_assess(hit.kind, sequence, covered);
     return FIRN_OK;
 }
 
@@ -150,7 +153,7 @@ may_hold(const struct fi_merge_level_run *run, firn_slice key)
  * level. */
 struct candidates {
     const struct fi_version_level *newest;
-    struct fi_run_file *deeper[FI_VERSION_LEVELS]; /* count of them, the newest first */
+    struct fi_version_file *deeper[FI_VERSION_LEVELS]; /* count of them, the newest first */
     size_t count;
 };
 
@@ -161,7 +164,7 @@ find_candidates(const struct fi_version *version, firn_slice key, struct candida
     out->count = 0;
     for (unsigned level = 1; level < FI_VERSION_LEVELS; level++) {
         const struct fi_version_level *runs = &version->levels[level];
-        struct fi_run_file *file = runs->count > 0 ? fi_version_find(runs, key) : NULL;
+        struct fi_version_file *file = runs->count > 0 ? fi_version_find(runs, key) : NULL;
         if (file != NULL) {
             DCHECK(fi_slice_compare(file->info.lower, key) <= 0);
             out->deeper[out->count++] = file;
@@ -170,9 +173,9 @@ find_candidates(const struct fi_version *version, firn_slice key, struct candida
 }
 
 static void
-prefetch_file(const struct fi_run_file *file, firn_slice key, unsigned step)
+prefetch_file(const struct fi_version_file *file, firn_slice key, unsigned step)
 {
-    const struct fi_run *run = fi_run_file_peek(file);
+    const struct fi_run *run = fi_version_file_peek(file);
     if (run != NULL && run->kind->get_prefetch != NULL) {
         run->kind->get_prefetch(run, key, step);
     }
@@ -180,7 +183,7 @@ prefetch_file(const struct fi_run_file *file, firn_slice key, unsigned step)
 
 /* Asking a run waits for slow memory: prefetching for all runs at once overlaps these waits. */
 static void
-prefetch(const struct candidates *candidates, firn_slice key, unsigned step)
+lsm_tree_get_prefetch(const struct candidates *candidates, firn_slice key, unsigned step)
 {
     const struct fi_version_level *newest = candidates->newest;
     for (size_t i = 0; i < newest->count; i++) {
@@ -203,13 +206,13 @@ struct newest {
 };
 
 static int
-look_into(const struct query *query, struct fi_run_file *file, struct newest *newest)
+lsm_tree_get_inspect(const struct query *query, struct fi_version_file *file, struct newest *newest)
 {
     struct fi_run *run;
     struct fi_run_hit hit;
-    int rc = fi_run_file_open(file, &run, query->err);
+    int rc = fi_version_file_open(file, &run, query->err);
     if (rc == FIRN_OK) {
-        rc = ask_run(query, run, false, &hit, query->out != NULL ? &newest->value : NULL);
+        rc = query_run(query, run, false, &hit, query->out != NULL ? &newest->value : NULL);
     }
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         return rc;
@@ -252,21 +255,21 @@ ask_history_too(struct query *query, const struct fi_version *version,
     int rc = FIRN_OK;
     for (size_t i = 0; i < level0->count && !has_any(&newest); i++) {
         if (may_hold(&level0->runs[i], query->key)) {
-            FI_TRY(look_into(query, fi_version_file(level0, i), &newest));
+            FI_TRY(lsm_tree_get_inspect(query, fi_version_file(level0, i), &newest));
         }
     }
     for (size_t i = 0; i < candidates->count && !has_any(&newest); i++) {
-        FI_TRY(look_into(query, candidates->deeper[i], &newest));
+        FI_TRY(lsm_tree_get_inspect(query, candidates->deeper[i], &newest));
     }
     for (size_t i = 0; i < history->count; i++) {
-        struct fi_run_file *file = fi_version_file(history, i);
+        struct fi_version_file *file = fi_version_file(history, i);
         if (may_hold(&history->runs[i], query->key) && !is_newer(&newest, &history->runs[i]) &&
-            !fi_run_history_is_file_skipped(file, query->live)) {
-            FI_TRY(look_into(query, file, &newest));
+            !fi_version_history_is_file_skipped(file, query->live)) {
+            FI_TRY(lsm_tree_get_inspect(query, file, &newest));
         }
     }
     query->sequence = newest.hit.sequence;
-    *out = judge(newest.hit.kind, newest.hit.sequence, newest.covered);
+    *out = lsm_tree_get_assess(newest.hit.kind, newest.hit.sequence, newest.covered);
 out:
     fi_buf_deinit(&newest.value);
     return rc;
@@ -276,78 +279,78 @@ out:
 
 /* Inline because gets, one of its two callers, have to be fast. */
 static inline int
-ask_version(struct query *query, struct fi_version *version, enum answer *out)
+query_version(struct query *query, struct fi_version *version, enum answer *out)
 {
     struct candidates candidates;
     find_candidates(version, query->key, &candidates);
     const struct fi_version_level *newest = candidates.newest;
     if (newest->count + candidates.count >= 2) {
-        prefetch(&candidates, query->key, 0);
+        lsm_tree_get_prefetch(&candidates, query->key, 0);
     }
     if (version->levels[FI_VERSION_HISTORY].count > 0 &&
-        !fi_run_history_is_all_skipped(version, query->live)) {
+        !fi_version_history_is_all_skipped(version, query->live)) {
         return ask_history_too(query, version, &candidates, out);
     }
     for (size_t i = 0; i < newest->count && *out == ANSWER_NOTHING; i++) {
         if (may_hold(&newest->runs[i], query->key)) {
-            FI_TRY_RETURN(ask_file(query, fi_version_file(newest, i), false, out));
+            FI_TRY_RETURN(query_file(query, fi_version_file(newest, i), false, out));
         }
     }
     for (size_t i = 0; i < candidates.count && *out == ANSWER_NOTHING; i++) {
-        FI_TRY_RETURN(ask_file(query, candidates.deeper[i], i == candidates.count - 1, out));
+        FI_TRY_RETURN(query_file(query, candidates.deeper[i], i == candidates.count - 1, out));
     }
     return FIRN_OK;
 }
 
 static int
-ask_state(struct query *query, const struct fi_lsm_state *state, enum answer *out)
+query_state(struct query *query, const struct fi_lsm_superversion *state, enum answer *out)
 {
     *out = ANSWER_NOTHING;
     for (size_t i = 0; i < state->memtable_count && *out == ANSWER_NOTHING; i++) {
-        FI_TRY_RETURN(ask_memtable(query, state->memtables[i]->table, out));
+        FI_TRY_RETURN(query_memtable(query, state->memtables[i]->table, out));
     }
     if (*out == ANSWER_NOTHING) {
-        FI_TRY_RETURN(ask_version(query, state->version, out));
+        FI_TRY_RETURN(query_version(query, state->version, out));
     }
     return FIRN_OK;
 }
 
 /* ---- merge operands ---- */
 
-/* Operands of a key, and the view cut below what has been gathered. */
+/* Operands of a key, and the snapshot cut below what has been gathered. */
 struct folding {
-    struct query query; /* its view is below */
-    struct fi_view below;
-    struct fi_view_interval *intervals; /* of below, the last of which gets shorter */
+    struct query query; /* its snapshot is below */
+    struct fi_snapshot below;
+    struct fi_snapshot_interval *intervals; /* of below, the last of which gets shorter */
     struct fi_merge_fold operands;
 };
 
 static int
 open_folding(const struct query *query, struct folding *folding)
 {
-    DCHECK(query->view->count > 0);
-    const struct fi_view *view = query->view;
-    folding->intervals = fi_alloc_array(view->count, sizeof *folding->intervals);
+    DCHECK(query->snapshot->count > 0);
+    const struct fi_snapshot *snapshot = query->snapshot;
+    folding->intervals = fi_alloc_array(snapshot->count, sizeof *folding->intervals);
     if (folding->intervals == NULL) {
         return fi_error_no_memory(query->err, "merge operands");
     }
-    for (size_t i = 0; i < view->count; i++) {
-        folding->intervals[i] = fi_view_at(view, i);
+    for (size_t i = 0; i < snapshot->count; i++) {
+        folding->intervals[i] = fi_snapshot_at(snapshot, i);
     }
-    folding->below = (struct fi_view){folding->intervals, view->count, 0, NULL};
+    folding->below = (struct fi_snapshot){folding->intervals, snapshot->count, 0, NULL};
     folding->query = *query;
     folding->query.pinned = NULL;
     folding->query.columns = NULL; /* operands are applied to whole values */
-    folding->query.view = &folding->below;
+    folding->query.snapshot = &folding->below;
     return FIRN_OK;
 }
 
 /* Adds an operand; from here on only older versions are looked for. */
 static int
-gather(struct folding *folding, firn_slice operand, uint64_t sequence)
+lsm_tree_get_gather(struct folding *folding, firn_slice operand, uint64_t sequence)
 {
     DCHECK(sequence > 0);
-    struct fi_view *below = &folding->below;
+    struct fi_snapshot *below = &folding->below;
     int rc = fi_merge_fold_push(&folding->operands, operand, folding->query.err);
     while (below->count > 0 && folding->intervals[below->count - 1].first >= sequence) {
         below->count--;
@@ -370,12 +373,13 @@ gather_memtable(struct folding *folding, const struct fi_memtable *table, enum a
     fi_memtable_cursor_seek(&cursor, query->key, UINT64_MAX);
     while (rc == FIRN_OK && cursor.is_valid && fi_slice_equal(cursor.entry.key, query->key)) {
         const struct fi_entry *entry = &cursor.entry;
-        if (fi_view_sees(query->view, entry->sequence)) {
-            *out = judge(entry->kind, entry->sequence, covered_by(query, ranges, entry->sequence));
+        if (fi_snapshot_sees(query->snapshot, entry->sequence)) {
+            *out = lsm_tree_get_assess(entry->kind, entry->sequence,
+                                       covered_by(query, ranges, entry->sequence));
             if (*out != ANSWER_OPERAND) {
                 return *out > ANSWER_DELETED ? take_value(query, entry->value) : FIRN_OK;
             }
-            rc = gather(folding, entry->value, entry->sequence);
+            rc = lsm_tree_get_gather(folding, entry->value, entry->sequence);
         }
         fi_memtable_cursor_next(&cursor);
     }
@@ -385,7 +389,7 @@ gather_memtable(struct folding *folding, const struct fi_memtable *table, enum a
 
 /* From the newest version down to the first that is not an operand. */
 __attribute__((noinline)) static int
-gather_state(struct folding *folding, const struct fi_lsm_state *state, enum answer *out)
+gather_state(struct folding *folding, const struct fi_lsm_superversion *state, enum answer *out)
 {
     struct query *query = &folding->query;
     *out = ANSWER_NOTHING;
@@ -393,11 +397,11 @@ gather_state(struct folding *folding, const struct fi_lsm_state *state, enum ans
         FI_TRY_RETURN(gather_memtable(folding, state->memtables[i]->table, out));
     }
     while (*out == ANSWER_NOTHING && folding->below.count > 0) {
-        FI_TRY_RETURN(ask_version(query, state->version, out));
+        FI_TRY_RETURN(query_version(query, state->version, out));
         if (*out != ANSWER_OPERAND) {
             break;
         }
-        FI_TRY_RETURN(gather(folding, fi_buf_slice(query->out), query->sequence));
+        FI_TRY_RETURN(lsm_tree_get_gather(folding, fi_buf_slice(query->out), query->sequence));
         *out = ANSWER_NOTHING;
     }
     return FIRN_OK;
@@ -407,7 +411,8 @@ gather_state(struct folding *folding, const struct fi_lsm_state *state, enum ans
 
 /* Strips the head of a value that has not expired; an expired one counts as no value. */
 static void
-judge_expiring(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query, enum answer *answer)
+assess_expiring(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query,
+                enum answer *answer)
 {
     struct fi_buf *out = query->out;
     if (*answer != ANSWER_EXPIRING) {
@@ -429,8 +434,8 @@ judge_expiring(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query, 
 
 /* The newest version is an operand: folds it with the versions below it. */
 static int
-fold(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query,
-     const struct fi_lsm_state *state)
+lsm_tree_get_fold(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query,
+                  const struct fi_lsm_superversion *state)
 {
     struct folding folding = {.intervals = NULL};
     struct fi_buf base = {0};
@@ -440,7 +445,7 @@ fold(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query,
     FI_TRY(open_folding(query, &folding));
     folding.query.out = &base;
     FI_TRY(gather_state(&folding, state, &answer));
-    judge_expiring(lsm, time_ms, &folding.query, &answer);
+    assess_expiring(lsm, time_ms, &folding.query, &answer);
     DCHECK(answer <= ANSWER_VALUE);
     value = fi_buf_slice(&base);
     FI_TRY(fi_merge_fold_apply(&folding.operands, answer == ANSWER_VALUE ? &value : NULL,
@@ -455,14 +460,14 @@ out:
 /* The newest version alone does not give the value. Few gets come here. */
 __attribute__((noinline)) static int
 resolve(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query,
-        const struct fi_lsm_state *state, enum answer *answer)
+        const struct fi_lsm_superversion *state, enum answer *answer)
 {
     DCHECK(*answer > ANSWER_VALUE);
     if (*answer == ANSWER_OPERAND) {
         *answer = ANSWER_VALUE;
-        return fold(lsm, time_ms, query, state);
+        return lsm_tree_get_fold(lsm, time_ms, query, state);
     }
-    judge_expiring(lsm, time_ms, query, answer);
+    assess_expiring(lsm, time_ms, query, answer);
     return FIRN_OK;
 }
 
@@ -471,12 +476,12 @@ resolve(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query,
  * judged by its head. */
 __attribute__((noinline)) static int
 resolve_unwanted(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query,
-                 const struct fi_lsm_state *state, enum answer *answer)
+                 const struct fi_lsm_superversion *state, enum answer *answer)
 {
     struct fi_buf unwanted = {0};
     struct query again = *query;
     again.out = &unwanted;
-    int rc = ask_state(&again, state, answer);
+    int rc = query_state(&again, state, answer);
     if (rc == FIRN_OK && *answer > ANSWER_VALUE) {
         rc = resolve(lsm, time_ms, &again, state, answer);
     }
@@ -485,15 +490,16 @@ resolve_unwanted(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query
 }
 
 static inline int
-get(struct fi_lsm_tree *tree, uint64_t time_ms, struct query *query)
+lsm_tree_get(struct fi_lsm_tree *tree, uint64_t time_ms, struct query *query)
 {
     struct fi_lsm *lsm = tree->lsm;
     enum answer answer;
     size_t slot = fi_epoch_enter(&lsm->epoch);
     /* Pairs with the stores in publish_tree_locked (lsm_install.c) and put_in_front_locked
      * (lsm_tree.c). */
-    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
-    int rc = ask_state(query, state, &answer);
+    const struct fi_lsm_superversion *state =
+        atomic_load_explicit(&tree->state, memory_order_seq_cst);
+    int rc = query_state(query, state, &answer);
     if (rc == FIRN_OK && answer > ANSWER_VALUE) {
         rc = query->out != NULL ? resolve(lsm, time_ms, query, state, &answer)
                                 : resolve_unwanted(lsm, time_ms, query, state, &answer);
@@ -505,24 +511,32 @@ get(struct fi_lsm_tree *tree, uint64_t time_ms, struct query *query)
 }
 
 int
-fi_lsm_tree_get_at(struct fi_lsm_tree *tree, firn_slice key, const struct fi_view *view,
+fi_lsm_tree_get_at(struct fi_lsm_tree *tree, firn_slice key, const struct fi_snapshot *snapshot,
                    uint64_t time_ms, const struct fi_run_projection *columns, struct fi_buf *out,
                    firn_error *err)
 {
-    struct query query = {
-        .key = key, .view = view, .live = view, .out = out, .columns = columns, .err = err};
-    return get(tree, time_ms, &query);
+    struct query query = {.key = key,
+                          .snapshot = snapshot,
+                          .live = snapshot,
+                          .out = out,
+                          .columns = columns,
+                          .err = err};
+    return lsm_tree_get(tree, time_ms, &query);
 }
 
 int
-fi_lsm_tree_get_pinned(struct fi_lsm_tree *tree, firn_slice key, const struct fi_view *view,
+fi_lsm_tree_get_pinned(struct fi_lsm_tree *tree, firn_slice key, const struct fi_snapshot *snapshot,
                        uint64_t time_ms, struct fi_run_pinned *pinned, struct fi_buf *out,
                        firn_error *err)
 {
-    struct query query = {
-        .key = key, .view = view, .live = view, .out = out, .pinned = pinned, .err = err};
+    struct query query = {.key = key,
+                          .snapshot = snapshot,
+                          .live = snapshot,
+                          .out = out,
+                          .pinned = pinned,
+                          .err = err};
     DCHECK(pinned->pin.data == NULL && out != NULL);
-    int rc = get(tree, time_ms, &query);
+    int rc = lsm_tree_get(tree, time_ms, &query);
     if (rc != FIRN_OK) {
         /* A range delete may cover what was found. */
         fi_block_cache_unpin(tree->lsm->options.cache, &pinned->pin);
@@ -531,10 +545,10 @@ fi_lsm_tree_get_pinned(struct fi_lsm_tree *tree, firn_slice key, const struct fi
 }
 
 int
-fi_lsm_tree_get(struct fi_lsm_tree *tree, firn_slice key, const struct fi_view *view,
+fi_lsm_tree_get(struct fi_lsm_tree *tree, firn_slice key, const struct fi_snapshot *snapshot,
                 struct fi_buf *out, firn_error *err)
 {
-    return fi_lsm_tree_get_at(tree, key, view, FI_LSM_TIME_NOW, NULL, out, err);
+    return fi_lsm_tree_get_at(tree, key, snapshot, FI_LSM_TIME_NOW, NULL, out, err);
 }
 
 void
@@ -545,13 +559,14 @@ fi_lsm_tree_get_prefetch(struct fi_lsm_tree *tree, const firn_slice *keys, size_
     struct fi_epoch *epoch = &tree->lsm->epoch;
     size_t slot = fi_epoch_enter(epoch);
     /* As in fi_lsm_tree_get. */
-    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
+    const struct fi_lsm_superversion *state =
+        atomic_load_explicit(&tree->state, memory_order_seq_cst);
     for (size_t i = 0; i < count; i++) {
         find_candidates(state->version, keys[i], &candidates[i]);
     }
     for (unsigned step = 0; step < FI_RUN_GET_STEPS; step++) {
         for (size_t i = 0; i < count; i++) {
-            prefetch(&candidates[i], keys[i], step);
+            lsm_tree_get_prefetch(&candidates[i], keys[i], step);
         }
     }
     fi_epoch_leave(epoch, slot);

@@ -68,7 +68,7 @@ is_of_its_group(const struct fi_lsm_vectors *vectors)
 /* Opens the group that a row is in. Requires: rows are asked for in order, or from the first one on
  * again. */
 static int
-place(struct fi_lsm_vectors *vectors, uint64_t row, firn_error *err)
+lsm_vectors_place(struct fi_lsm_vectors *vectors, uint64_t row, firn_error *err)
 {
     if (row < vectors->group_first) {
         vectors->group = 0;
@@ -91,8 +91,8 @@ place(struct fi_lsm_vectors *vectors, uint64_t row, firn_error *err)
 /* ---- rows ---- */
 
 static int
-decode(struct fi_lsm_vectors *vectors, struct fi_lsm_vectors_column *column, uint32_t id,
-       size_t block, firn_error *err)
+lsm_vectors_decode(struct fi_lsm_vectors *vectors, struct fi_lsm_vectors_column *column,
+                   uint32_t id, size_t block, firn_error *err)
 {
     if (column->block == block) {
         return FIRN_OK;
@@ -125,7 +125,7 @@ read_row(struct fi_lsm_vectors *vectors, size_t i, firn_slice *out, firn_error *
     DCHECK(vectors->is_open && i < vectors->group_rows);
     *out = firn_bytes(NULL, 0);
     if (vectors->kinds.has_chunk) {
-        FI_TRY(decode(vectors, &vectors->kinds, FI_COLUMN_KIND, block, err));
+        FI_TRY(lsm_vectors_decode(vectors, &vectors->kinds, FI_COLUMN_KIND, block, err));
         uint64_t kind = vectors->kinds.values.as.u64[at];
         if (kind != FI_ENTRY_PUT && kind != FI_ENTRY_EXPIRING) {
             return FIRN_OK;
@@ -134,7 +134,7 @@ read_row(struct fi_lsm_vectors *vectors, size_t i, firn_slice *out, firn_error *
     if (vectors->is_large) {
         *out = fi_buf_slice(&vectors->large);
     } else if (vectors->vectors.has_chunk) {
-        FI_TRY(decode(vectors, &vectors->vectors, vectors->column, block, err));
+        FI_TRY(lsm_vectors_decode(vectors, &vectors->vectors, vectors->column, block, err));
         if (is_null(&vectors->vectors.values, at)) {
             return FIRN_OK;
         }
@@ -159,7 +159,7 @@ read_rows(void *ctx, uint64_t first, size_t count, const uint8_t **out, firn_err
     }
     for (size_t i = 0; i < count; i++) {
         firn_slice vector;
-        FI_TRY_RETURN(place(vectors, first + i, err));
+        FI_TRY_RETURN(lsm_vectors_place(vectors, first + i, err));
         FI_TRY_RETURN(read_row(vectors, (size_t)(first + i - vectors->group_first), &vector, err));
         uint8_t *copy = vectors->bytes.data + i * vectors->size;
         out[i] = vector.size == 0 ? NULL : copy;

@@ -9,8 +9,8 @@
 #define FIRN_LSM_LSM_VECTORS_H
 
 #include "base/buf.h"
+#include "chunk/chunk_encoding.h"
 #include "column/column.h"
-#include "encoding/encoding.h"
 #include "graph/graph.h"
 
 /* One column of the row group. */

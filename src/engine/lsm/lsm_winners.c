@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_winners.c: finds the rows of a range of keys that a view sees, without assembling them.
+ * lsm/lsm_winners.c: finds the rows of a range of keys that a snapshot sees, without assembling
+ * them.
  *
  * Merging keys. Sources are the row groups of the piece and the memtables. A group is opened when
  * the merge comes to its first key: then its key columns and hidden columns are decoded, block by
- * block. The newest version of each key that the view sees wins, in whichever source it is. A key
- * whose winner is a delete, has expired, or is covered by a newer range delete has no row. Only the
- * place of a winner is kept: row group and row, or the tuple in a memtable, which lives as long as
- * the pieces.
+ * block. The newest version of each key that the snapshot sees wins, in whichever source it is. A
+ * key whose winner is a delete, has expired, or is covered by a newer range delete has no row. Only
+ * the place of a winner is kept: row group and row, or the tuple in a memtable, which lives as long
+ * as the pieces.
  *
- * Stretches. If the view sees all rows of a plain group, they are taken together up to the first
- * key of another source, at most a block at a time: only the keys at the ends of stretches are
- * assembled.
+ * Stretches. If the snapshot sees all rows of a plain group, they are taken together up to the
+ * first key of another source, at most a block at a time: only the keys at the ends of stretches
+ * are assembled.
  *
  * The columns of the rows that are left are read by lsm_winners_read.c.
  *
@@ -221,7 +222,7 @@ open_memtable(struct fi_lsm_winners *winners, const struct fi_memtable *table, f
 
 /* Moves the i-th source by some rows, and closes it at its end. */
 static int
-advance(struct fi_lsm_winners *winners, size_t i, uint32_t rows, firn_error *err)
+lsm_winners_advance(struct fi_lsm_winners *winners, size_t i, uint32_t rows, firn_error *err)
 {
     struct fi_lsm_winners_source *source = winners->open[i];
     if (source->part == NULL) {
@@ -290,7 +291,7 @@ choose_open(const struct fi_lsm_winners *winners)
 
 /* Opens the parts that begin at or before the smallest key. */
 static int
-choose(struct fi_lsm_winners *winners, struct choice *out, firn_error *err)
+lsm_winners_choose(struct fi_lsm_winners *winners, struct choice *out, firn_error *err)
 {
     for (;;) {
         *out = choose_open(winners);
@@ -386,7 +387,7 @@ take_stretch(struct fi_lsm_winners *winners, const struct choice *choice, struct
             .part = source->part_number, .row = source->row + i, .tuple.size = source->row_bytes};
         add_winner(room, &winner);
     }
-    return advance(winners, choice->first, rows, err);
+    return lsm_winners_advance(winners, choice->first, rows, err);
 }
 
 /* ---- one key ---- */
@@ -418,7 +419,7 @@ version_at(struct fi_lsm_winners *winners, struct fi_lsm_winners_source *source,
             out->winner.tuple = fi_entry_expiring_value(entry->value);
         }
     }
-    out->is_there = fi_view_sees(winners->pieces->view, out->sequence);
+    out->is_there = fi_snapshot_sees(winners->pieces->snapshot, out->sequence);
     return FIRN_OK;
 }
 
@@ -441,7 +442,7 @@ pass_versions(struct fi_lsm_winners *winners, size_t i, struct version *best, fi
                 *best = version;
             }
         }
-        FI_TRY_RETURN(advance(winners, i, 1, err));
+        FI_TRY_RETURN(lsm_winners_advance(winners, i, 1, err));
     }
     return FIRN_OK;
 }
@@ -451,7 +452,7 @@ is_covered(const struct fi_lsm_winners *winners, uint64_t sequence)
 {
     const struct fi_lsm_pieces *pieces = winners->pieces;
     for (size_t i = 0; i < pieces->range_count; i++) {
-        if (fi_range_set_covering(pieces->ranges[i], fi_buf_slice(&winners->key), pieces->view,
+        if (fi_range_set_covering(pieces->ranges[i], fi_buf_slice(&winners->key), pieces->snapshot,
                                   sequence) != 0) {
             return true;
         }
@@ -484,11 +485,11 @@ take_key(struct fi_lsm_winners *winners, const struct choice *choice, struct roo
 
 /* Fills the room, but stops at the end or at a key that needs a cursor. */
 static int
-merge(struct fi_lsm_winners *winners, struct room *room, firn_error *err)
+lsm_winners_merge(struct fi_lsm_winners *winners, struct room *room, firn_error *err)
 {
     struct choice choice;
     while (room->count < room->max && room->bytes < BATCH_BYTES && !winners->needs_cursor) {
-        FI_TRY_RETURN(choose(winners, &choice, err));
+        FI_TRY_RETURN(lsm_winners_choose(winners, &choice, err));
         if (choice.first == SIZE_MAX) {
             winners->is_at_end = true;
             break;
@@ -508,7 +509,7 @@ begin_walk(struct fi_lsm_winners *winners, firn_error *err)
     const struct fi_lsm_piece *piece = &winners->piece;
     const firn_slice from = fi_buf_slice(&winners->key);
     bool is_begun = winners->key.size > 0 && !winners->is_descending;
-    const struct fi_lsm_cursor_options options = {.view = pieces->view,
+    const struct fi_lsm_cursor_options options = {.snapshot = pieces->snapshot,
                                                   .lower = is_begun ? &from : &piece->lower,
                                                   .upper = piece->has_upper ? &piece->upper : NULL,
                                                   .time_ms = pieces->time_ms};
@@ -516,7 +517,7 @@ begin_walk(struct fi_lsm_winners *winners, firn_error *err)
     if (pieces->is_loose) { /* a cursor would show rows of runs too */
         return fi_error_set(err, FIRN_UNSUPPORTED, "rows of memtables cannot be read alone");
     }
-    fi_lsm_state_ref(pieces->state);
+    fi_lsm_superversion_ref(pieces->state);
     FI_TRY_RETURN(
         fi_lsm_cursor_create_in(pieces->state, pieces->os, &options, &winners->cursor, err));
     winners->is_walking = true;
@@ -541,7 +542,7 @@ copy_row(struct fi_lsm_winners *winners, firn_error *err)
 }
 
 static int
-walk(struct fi_lsm_winners *winners, firn_error *err)
+lsm_winners_walk(struct fi_lsm_winners *winners, firn_error *err)
 {
     if (!winners->is_walking) {
         FI_TRY_RETURN(begin_walk(winners, err));
@@ -647,11 +648,11 @@ fi_lsm_winners_close(struct fi_lsm_winners *winners)
 
 /* All winners of the piece. */
 static int
-gather(struct fi_lsm_winners *winners, firn_error *err)
+lsm_winners_gather(struct fi_lsm_winners *winners, firn_error *err)
 {
     while (!winners->is_at_end && !winners->needs_cursor) {
         struct room room = {.at = winners->batch, .max = FI_LSM_WINNERS_MAX};
-        FI_TRY_RETURN(merge(winners, &room, err));
+        FI_TRY_RETURN(lsm_winners_merge(winners, &room, err));
         if (fi_buf_append(&winners->all, winners->batch,
                           room.count * sizeof(struct fi_lsm_winner)) != FIRN_OK) {
             return fi_error_no_memory(err, "the rows of a scan");
@@ -666,11 +667,11 @@ static int
 next_backwards(struct fi_lsm_winners *winners, firn_error *err)
 {
     if (!winners->is_gathered) {
-        FI_TRY_RETURN(gather(winners, err));
+        FI_TRY_RETURN(lsm_winners_gather(winners, err));
     }
     if (winners->needs_cursor) {
         fi_buf_deinit(&winners->all);
-        return walk(winners, err);
+        return lsm_winners_walk(winners, err);
     }
     const struct fi_lsm_winner *all = (const struct fi_lsm_winner *)(const void *)winners->all.data;
     struct room room = {.at = winners->batch, .max = FI_LSM_WINNERS_MAX};
@@ -686,13 +687,13 @@ next_forwards(struct fi_lsm_winners *winners, firn_error *err)
 {
     if (!winners->needs_cursor) {
         struct room room = {.at = winners->batch, .max = FI_LSM_WINNERS_MAX};
-        int rc = merge(winners, &room, err);
+        int rc = lsm_winners_merge(winners, &room, err);
         winners->count = room.count;
         if (rc != FIRN_OK || room.count > 0 || !winners->needs_cursor) {
             return rc;
         }
     }
-    return winners->is_walking && winners->is_at_end ? FIRN_OK : walk(winners, err);
+    return winners->is_walking && winners->is_at_end ? FIRN_OK : lsm_winners_walk(winners, err);
 }
 
 int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_winners.h: the rows of a piece (lsm_pieces.h) that a view sees, in batches, column by
+ * lsm/lsm_winners.h: the rows of a piece (lsm_pieces.h) that a snapshot sees, in batches, column by
  * column: only keys are merged, and other columns are read for the winning rows.
  *
  *     FI_TRY(fi_lsm_winners_open(pieces, i, false, &winners, err));
@@ -19,7 +19,7 @@
 #ifndef FIRN_LSM_LSM_WINNERS_H
 #define FIRN_LSM_LSM_WINNERS_H
 
-#include "encoding/encoding.h"
+#include "chunk/chunk_encoding.h"
 #include "lsm/lsm_pieces.h"
 
 struct fi_lsm_winners;

@@ -299,7 +299,7 @@ encoded_size(const struct fi_entry *entry)
 }
 
 static void
-encode(uint8_t *at, const struct fi_entry *entry)
+memtable_encode(uint8_t *at, const struct fi_entry *entry)
 {
     at += fi_store_varint(at, entry->key.size);
     at += fi_store_varint(at, tag_of(entry));
@@ -521,8 +521,8 @@ stage(const struct fi_memtable_step *step, const struct insertion *new, struct s
 /* Puts the staged entries [first, first + count) and their children into a node that is new or
  * marked as changing. */
 static void
-fill(struct fi_memtable_node *node, const struct staging *staging, size_t first, size_t count,
-     size_t prefix_size)
+memtable_fill(struct fi_memtable_node *node, const struct staging *staging, size_t first,
+              size_t count, size_t prefix_size)
 {
     DCHECK(count <= FANOUT && first + count <= FANOUT + 1);
     for (size_t i = 0; i < count; i++) {
@@ -598,8 +598,8 @@ link_leaf(struct fi_memtable_node *left, struct fi_memtable_node *right)
 /* Splits the full node of a step, with the insertion added. *out is what must be inserted into the
  * node above. */
 static void
-split(struct fi_memtable *table, const struct fi_memtable_step *step, const struct insertion *new,
-      struct insertion *out)
+memtable_split(struct fi_memtable *table, const struct fi_memtable_step *step,
+               const struct insertion *new, struct insertion *out)
 {
     struct staging staging;
     table->split_count++;
@@ -611,9 +611,9 @@ split(struct fi_memtable *table, const struct fi_memtable_step *step, const stru
     size_t right_first = is_leaf ? cut : cut + 1;
     DCHECK(cut > 0 && right_first <= FANOUT); /* neither side is empty */
     const uint8_t *separator = staging.entries[cut];
-    fill(right, &staging, right_first, FANOUT + 1 - right_first,
-         prefix_between(table, separator, step->upper));
-    fill(left, &staging, 0, cut, prefix_between(table, step->lower, separator));
+    memtable_fill(right, &staging, right_first, FANOUT + 1 - right_first,
+                  prefix_between(table, separator, step->upper));
+    memtable_fill(left, &staging, 0, cut, prefix_between(table, step->lower, separator));
     left->last_slot = step->slot < cut ? (uint32_t)step->slot : FI_MEMTABLE_MEMORY_NO_SLOT;
     if (step->slot >= right_first) {
         right->last_slot = (uint32_t)(step->slot - right_first);
@@ -652,7 +652,8 @@ top_of_change(const struct fi_memtable_path *path)
 }
 
 static void
-insert(struct fi_memtable *table, const struct fi_memtable_path *path, const uint8_t *entry)
+memtable_insert(struct fi_memtable *table, const struct fi_memtable_path *path,
+                const uint8_t *entry)
 {
     size_t top = top_of_change(path);
     DCHECK(path->steps[0].node == path_root(table));
@@ -677,7 +678,7 @@ insert(struct fi_memtable *table, const struct fi_memtable_path *path, const uin
             insert_with_room(step, &new);
             is_done = true;
         } else {
-            split(table, step, &new, &new);
+            memtable_split(table, step, &new, &new);
         }
     }
     if (!is_done) {
@@ -817,11 +818,11 @@ fi_memtable_add(struct fi_memtable *table, const struct fi_entry *entry, firn_er
         }
     }
     fi_memtable_filter_add(table, entry->key);
-    encode(memory, entry);
+    memtable_encode(memory, entry);
     DCHECK(size <= (size_t)(table->room.end - table->room.at));
     table->room.at += size;
     if (count > 0) {
-        insert(table, &path, memory);
+        memtable_insert(table, &path, memory);
     } else {
         add_first(table, memory);
     }
@@ -832,12 +833,12 @@ fi_memtable_add(struct fi_memtable *table, const struct fi_entry *entry, firn_er
 /* ---- reading ---- */
 
 bool
-fi_memtable_get(const struct fi_memtable *table, firn_slice key, const struct fi_view *view,
+fi_memtable_get(const struct fi_memtable *table, firn_slice key, const struct fi_snapshot *snapshot,
                 struct fi_entry *out)
 {
-    size_t i = fi_memtable_filter_may_hold(table, key) ? view->count : 0;
+    size_t i = fi_memtable_filter_may_hold(table, key) ? snapshot->count : 0;
     while (i > 0) {
-        uint64_t newest = fi_view_at(view, i - 1).last;
+        uint64_t newest = fi_snapshot_at(snapshot, i - 1).last;
         struct fi_memtable_probe probe = {.key = key, .sequence = newest};
         struct fi_memtable_position position;
         fi_memtable_cursor_place(table, &probe, &position);
@@ -851,10 +852,10 @@ fi_memtable_get(const struct fi_memtable *table, firn_slice key, const struct fi
         }
         /* The newest version that is not above this interval: in it, or below, for older
          * intervals. */
-        if (entry.sequence < view->intervals[i - 1].first) {
-            i = fi_view_count_from(view, entry.sequence);
+        if (entry.sequence < snapshot->intervals[i - 1].first) {
+            i = fi_snapshot_count_from(snapshot, entry.sequence);
         }
-        if (i > 0 && entry.sequence <= fi_view_at(view, i - 1).last) {
+        if (i > 0 && entry.sequence <= fi_snapshot_at(snapshot, i - 1).last) {
             *out = entry;
             return true;
         }

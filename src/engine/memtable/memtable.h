@@ -18,7 +18,7 @@
 #include "base/entry.h"
 #include "base/error.h"
 #include "base/range_set.h"
-#include "base/view.h"
+#include "base/snapshot.h"
 #include "firn/types.h"
 #include "os/os_pages.h"
 #include "threads/os_thread.h"
@@ -58,10 +58,10 @@ FIRN_MUST_CHECK int fi_memtable_reserve_ranges(struct fi_memtable *table, size_t
 /* The table's range deletes. Any thread, as range_set.h says. */
 const struct fi_range_set *fi_memtable_ranges(const struct fi_memtable *table);
 
-/* The newest version of key that view sees, tombstones included; false if there is none. Ignores
- * range deletes. Any thread. */
-bool fi_memtable_get(const struct fi_memtable *table, firn_slice key, const struct fi_view *view,
-                     struct fi_entry *out);
+/* The newest version of key that snapshot sees, tombstones included; false if there is none.
+ * Ignores range deletes. Any thread. */
+bool fi_memtable_get(const struct fi_memtable *table, firn_slice key,
+                     const struct fi_snapshot *snapshot, struct fi_entry *out);
 
 /* Prefetches the place of an entry that will be added later; the last two prepared entries are
  * remembered. Changes nothing that others see, and is optional. */
@@ -143,7 +143,7 @@ void fi_memtable_pool_give(struct fi_memtable_pool *pool, struct fi_memtable_chu
 struct fi_memtable_logged {
     uint64_t segment;
     uint64_t offset;   /* in the segment's file, of the value without its head */
-    uint64_t checksum; /* of that: fi_value_file_checksum */
+    uint64_t checksum; /* of that: fi_run_value_file_checksum */
 };
 
 static inline void

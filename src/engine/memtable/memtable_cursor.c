@@ -25,8 +25,8 @@
 
 /* Goes down to the leaf of the probe's place, without searching the leaf. */
 static bool
-descend(const struct fi_memtable *table, struct fi_memtable_probe *probe,
-        struct fi_memtable_node **out, uint64_t *out_version)
+memtable_cursor_descend(const struct fi_memtable *table, struct fi_memtable_probe *probe,
+                        struct fi_memtable_node **out, uint64_t *out_version)
 {
     /* Acquire pairs with the release store in grow_root (memtable.c). */
     struct fi_memtable_node *node = atomic_load_explicit(&table->root, memory_order_acquire);
@@ -110,7 +110,7 @@ try_seek(const struct fi_memtable *table, struct fi_memtable_probe probe,
          struct fi_memtable_position *out)
 {
     struct fi_memtable_node *leaf;
-    if (!descend(table, &probe, &leaf, &out->version)) {
+    if (!memtable_cursor_descend(table, &probe, &leaf, &out->version)) {
         return false;
     }
     out->leaf = leaf;
@@ -127,7 +127,7 @@ try_seek_before(const struct fi_memtable *table, struct fi_memtable_probe probe,
                 struct fi_memtable_position *out)
 {
     struct fi_memtable_node *leaf;
-    if (!descend(table, &probe, &leaf, &out->version)) {
+    if (!memtable_cursor_descend(table, &probe, &leaf, &out->version)) {
         return false;
     }
     out->leaf = leaf;
@@ -163,7 +163,7 @@ memtable_seek_before(const struct fi_memtable *table, const struct fi_memtable_p
 enum { PREFETCH_DISTANCE = 6 };
 
 static void
-show(struct fi_memtable_cursor *cursor, const struct fi_memtable_position *position)
+memtable_cursor_show(struct fi_memtable_cursor *cursor, const struct fi_memtable_position *position)
 {
     DCHECK(position->entry == NULL || position->slot < FI_MEMTABLE_FANOUT);
     cursor->is_valid = position->entry != NULL;
@@ -176,11 +176,11 @@ show(struct fi_memtable_cursor *cursor, const struct fi_memtable_position *posit
 }
 
 static void
-seek(struct fi_memtable_cursor *cursor, struct fi_memtable_probe probe)
+memtable_cursor_seek(struct fi_memtable_cursor *cursor, struct fi_memtable_probe probe)
 {
     struct fi_memtable_position position;
     fi_memtable_cursor_place(cursor->table, &probe, &position);
-    show(cursor, &position);
+    memtable_cursor_show(cursor, &position);
 }
 
 static void
@@ -188,7 +188,7 @@ seek_before(struct fi_memtable_cursor *cursor, struct fi_memtable_probe probe)
 {
     struct fi_memtable_position position;
     memtable_seek_before(cursor->table, &probe, &position);
-    show(cursor, &position);
+    memtable_cursor_show(cursor, &position);
 }
 
 void
@@ -200,7 +200,7 @@ fi_memtable_cursor_init(struct fi_memtable_cursor *cursor, const struct fi_memta
 void
 fi_memtable_cursor_seek(struct fi_memtable_cursor *cursor, firn_slice key, uint64_t sequence)
 {
-    seek(cursor, (struct fi_memtable_probe){.key = key, .sequence = sequence});
+    memtable_cursor_seek(cursor, (struct fi_memtable_probe){.key = key, .sequence = sequence});
 }
 
 void
@@ -212,7 +212,7 @@ fi_memtable_cursor_seek_before(struct fi_memtable_cursor *cursor, firn_slice key
 void
 fi_memtable_cursor_first(struct fi_memtable_cursor *cursor)
 {
-    seek(cursor, (struct fi_memtable_probe){.side = -1});
+    memtable_cursor_seek(cursor, (struct fi_memtable_probe){.side = -1});
 }
 
 void
@@ -248,12 +248,12 @@ fi_memtable_cursor_next(struct fi_memtable_cursor *cursor)
         }
     }
     if (is_known) {
-        show(cursor, &position);
+        memtable_cursor_show(cursor, &position);
         return;
     }
-    seek(cursor, (struct fi_memtable_probe){.key = cursor->entry.key,
-                                            .sequence = cursor->entry.sequence,
-                                            .is_after = true});
+    memtable_cursor_seek(cursor, (struct fi_memtable_probe){.key = cursor->entry.key,
+                                                            .sequence = cursor->entry.sequence,
+                                                            .is_after = true});
 }
 
 void
@@ -275,7 +275,7 @@ fi_memtable_cursor_prev(struct fi_memtable_cursor *cursor)
         is_known = seek_prev_leaf(leaf, cursor->version, &position);
     }
     if (is_known) {
-        show(cursor, &position);
+        memtable_cursor_show(cursor, &position);
         return;
     }
     seek_before(cursor, (struct fi_memtable_probe){.key = cursor->entry.key,

@@ -65,12 +65,19 @@ set_bits(const struct fi_memtable_filter *filter, firn_slice key)
     }
 }
 
+static size_t
+entry_count_of(const struct fi_memtable *table)
+{
+    return atomic_load_explicit(&table->entry_count, memory_order_relaxed);
+}
+
 /* The number of lines for the entries that the table will have, if their average size stays the
  * same. */
 static size_t
 choose_line_count(const struct fi_memtable *table)
 {
-    size_t entry_bytes = fi_memtable_size_bytes(table) / fi_memtable_entry_count(table) + 1;
+    size_t table_bytes = atomic_load_explicit(&table->size_bytes, memory_order_relaxed);
+    size_t entry_bytes = table_bytes / entry_count_of(table) + 1;
     size_t bytes = table->filter_table_bytes / entry_bytes * BITS_PER_KEY / 8;
     size_t bytes_max = table->filter_table_bytes / SIZE_PART;
     size_t lines = (bytes < bytes_max ? bytes : bytes_max) / LINE_SIZE + 1;
@@ -78,7 +85,7 @@ choose_line_count(const struct fi_memtable *table)
 }
 
 static struct fi_memtable_filter *
-create(size_t line_count)
+memtable_filter_create(size_t line_count)
 {
     struct fi_memtable_filter *filter = fi_alloc_zeroed(size_of(line_count));
     if (filter != NULL) {
@@ -92,11 +99,11 @@ create(size_t line_count)
 }
 
 static void
-begin(struct fi_memtable *table)
+memtable_filter_begin(struct fi_memtable *table)
 {
     DCHECK(atomic_load_explicit(&table->filter, memory_order_relaxed) == NULL);
     struct fi_memtable_cursor cursor;
-    struct fi_memtable_filter *filter = create(choose_line_count(table));
+    struct fi_memtable_filter *filter = memtable_filter_create(choose_line_count(table));
     /* With or without success: this is tried once. */
     table->filter_table_bytes = 0;
     if (filter == NULL) {
@@ -113,8 +120,8 @@ begin(struct fi_memtable *table)
 void
 fi_memtable_filter_add(struct fi_memtable *table, firn_slice key)
 {
-    if (table->filter_table_bytes > 0 && fi_memtable_entry_count(table) >= FILTER_FROM) {
-        begin(table);
+    if (table->filter_table_bytes > 0 && entry_count_of(table) >= FILTER_FROM) {
+        memtable_filter_begin(table);
     }
     const struct fi_memtable_filter *filter =
         atomic_load_explicit(&table->filter, memory_order_relaxed);

@@ -426,7 +426,7 @@ fi_memtable_filter_bit(uint64_t hash, size_t i, uint64_t *out_bit)
     return 2 * i + (size_t)(number >> 6);
 }
 
-/* false: the table has no version of the key that was published before the caller's view was
+/* false: the table has no version of the key that was published before the caller's snapshot was
  * opened. Any thread. */
 static inline bool
 fi_memtable_filter_may_hold(const struct fi_memtable *table, firn_slice key)

@@ -68,7 +68,7 @@ add_chunk(struct fi_memtable *table)
 
 /* Memory that begins at a cache line. */
 static uint8_t *
-allocate(struct fi_memtable *table, size_t size)
+memtable_memory_allocate(struct fi_memtable *table, size_t size)
 {
     size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
     if (table->pool == NULL || size > IN_CHUNKS_MAX || table->blocks.total_bytes < CHUNKS_FROM) {
@@ -121,7 +121,7 @@ fi_memtable_memory_reserve_room(struct fi_memtable *table, size_t size)
         block = BLOCK_IN_CHUNKS;
     }
     block = block < size ? size : block;
-    uint8_t *memory = allocate(table, block);
+    uint8_t *memory = memtable_memory_allocate(table, block);
     if (memory == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -161,7 +161,7 @@ fi_memtable_memory_reserve_nodes(struct fi_memtable *table, bool is_leaf, size_t
     wanted = wanted > SLAB_NODES_MAX ? SLAB_NODES_MAX : wanted;
     wanted = wanted < count - *spares ? count - *spares : wanted;
     size_t size = node_size(is_leaf);
-    uint8_t *slab = allocate(table, wanted * size);
+    uint8_t *slab = memtable_memory_allocate(table, wanted * size);
     if (slab == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -179,7 +179,7 @@ struct fi_memtable_prepared *
 fi_memtable_memory_take_prepared(struct fi_memtable *table)
 {
     size_t size = FI_MEMTABLE_PREPARED * sizeof(struct fi_memtable_prepared);
-    uint8_t *memory = allocate(table, size);
+    uint8_t *memory = memtable_memory_allocate(table, size);
     if (memory != NULL) {
         memset(memory, 0, size);
         fi_memtable_memory_publish_size(table);

@@ -34,7 +34,7 @@ fi_memtable_pool_init(struct fi_memtable_pool *pool, struct fi_os *os)
 
 /* The head is in the memory that is freed. */
 static void
-release(struct fi_memtable_chunk *chunk)
+memtable_pool_release(struct fi_memtable_chunk *chunk)
 {
     struct fi_os_pages pages = chunk->pages;
     fi_os_pages_unmap(&pages);
@@ -47,7 +47,7 @@ fi_memtable_pool_deinit(struct fi_memtable_pool *pool)
         struct fi_memtable_chunk *chunk = pool->free;
         pool->free = chunk->next;
         pool->free_count--;
-        release(chunk);
+        memtable_pool_release(chunk);
     }
     DCHECK(pool->free_count == 0);
     fi_os_mutex_deinit(&pool->mutex);
@@ -71,7 +71,7 @@ take_free(struct fi_memtable_pool *pool)
 }
 
 static struct fi_memtable_chunk *
-make(struct fi_memtable_pool *pool)
+memtable_pool_make(struct fi_memtable_pool *pool)
 {
     struct fi_os_pages pages;
     if (fi_os_pages_map(pool->os, FI_MEMTABLE_POOL_CHUNK_SIZE, &pages, NULL) != FIRN_OK) {
@@ -87,7 +87,7 @@ struct fi_memtable_chunk *
 fi_memtable_pool_take(struct fi_memtable_pool *pool)
 {
     struct fi_memtable_chunk *chunk = take_free(pool);
-    return chunk != NULL ? chunk : make(pool);
+    return chunk != NULL ? chunk : memtable_pool_make(pool);
 }
 
 /* Whether there are fewer chunks than there should be. */
@@ -105,7 +105,7 @@ void
 fi_memtable_pool_fill(struct fi_memtable_pool *pool)
 {
     struct fi_memtable_chunk *chunk;
-    while (is_wanting(pool) && (chunk = make(pool)) != NULL) {
+    while (is_wanting(pool) && (chunk = memtable_pool_make(pool)) != NULL) {
         volatile uint8_t *memory = (uint8_t *)chunk;
         for (size_t at = sizeof *chunk; at < FI_MEMTABLE_POOL_CHUNK_SIZE; at += PAGE_SIZE) {
             memory[at] = 0;
@@ -137,7 +137,7 @@ fi_memtable_pool_give(struct fi_memtable_pool *pool, struct fi_memtable_chunk *c
     fi_os_mutex_unlock(&pool->mutex);
     while (chunks != NULL) {
         struct fi_memtable_chunk *next = chunks->next;
-        release(chunks);
+        memtable_pool_release(chunks);
         chunks = next;
     }
 }

@@ -349,7 +349,7 @@ head_of(firn_slice key)
 
 /* A player at its end has a head that loses against all but its like. */
 static void
-refresh(const struct fi_merge *merge, struct player *player)
+merge_refresh(const struct fi_merge *merge, struct player *player)
 {
     player->entry = player->source->entry;
     if (player->entry != NULL) {
@@ -428,7 +428,7 @@ play_again(struct fi_merge *merge)
 /* ---- results of moves ---- */
 
 static int
-fail(struct fi_merge *merge, int rc)
+merge_fail(struct fi_merge *merge, int rc)
 {
     merge->entry = NULL;
     return rc;
@@ -456,7 +456,7 @@ static int
 show_winner(struct fi_merge *merge, firn_error *err)
 {
     if (merge->has_twins) {
-        return fail(merge, report_twins(merge, err));
+        return merge_fail(merge, report_twins(merge, err));
     }
     merge->entry = merge->players[merge->winner].entry;
     return FIRN_OK;
@@ -481,7 +481,7 @@ is_won(const struct fi_merge *merge)
 
 /* After any sources have moved. */
 static int
-start(struct fi_merge *merge, firn_error *err)
+merge_start(struct fi_merge *merge, firn_error *err)
 {
     merge->entry = NULL;
     merge->has_twins = false;
@@ -489,7 +489,7 @@ start(struct fi_merge *merge, firn_error *err)
         return FIRN_OK;
     }
     for (size_t i = 0; i < merge->count; i++) {
-        refresh(merge, &merge->players[i]);
+        merge_refresh(merge, &merge->players[i]);
     }
     merge->winner = play_all(merge, 1);
     DCHECK(merge->winner < merge->count && is_won(merge));
@@ -501,9 +501,9 @@ static int
 go_on(struct fi_merge *merge, int rc, firn_error *err)
 {
     if (rc != FIRN_OK) {
-        return fail(merge, rc);
+        return merge_fail(merge, rc);
     }
-    refresh(merge, &merge->players[merge->winner]);
+    merge_refresh(merge, &merge->players[merge->winner]);
     play_again(merge);
     return show_winner(merge, err);
 }
@@ -517,11 +517,11 @@ fi_merge_first(struct fi_merge *merge, firn_error *err)
         struct fi_merge_source *source = merge->players[i].source;
         int rc = source->ops->first(source, err);
         if (rc != FIRN_OK) {
-            return fail(merge, rc);
+            return merge_fail(merge, rc);
         }
     }
     merge->is_backward = false;
-    return start(merge, err);
+    return merge_start(merge, err);
 }
 
 int
@@ -531,11 +531,11 @@ fi_merge_last(struct fi_merge *merge, firn_error *err)
         struct fi_merge_source *source = merge->players[i].source;
         int rc = source->ops->last(source, err);
         if (rc != FIRN_OK) {
-            return fail(merge, rc);
+            return merge_fail(merge, rc);
         }
     }
     merge->is_backward = true;
-    return start(merge, err);
+    return merge_start(merge, err);
 }
 
 /* A copy of the key that stays while sources move. */
@@ -543,7 +543,7 @@ static int
 keep_key(struct fi_merge *merge, firn_slice *key, firn_error *err)
 {
     if (fi_buf_assign(&merge->key, *key) != FIRN_OK) {
-        return fail(merge, fi_error_no_memory(err, "a key that is sought"));
+        return merge_fail(merge, fi_error_no_memory(err, "a key that is sought"));
     }
     *key = fi_buf_slice(&merge->key);
     return FIRN_OK;
@@ -551,7 +551,7 @@ keep_key(struct fi_merge *merge, firn_slice *key, firn_error *err)
 
 /* A seek waits for slow memory: preparing all sources first overlaps these waits. */
 static void
-prepare(struct fi_merge *merge, firn_slice key, uint64_t sequence)
+merge_prepare(struct fi_merge *merge, firn_slice key, uint64_t sequence)
 {
     for (unsigned step = 0; step < FI_RUN_CURSOR_STEPS; step++) {
         for (size_t i = 0; i < merge->count; i++) {
@@ -568,14 +568,14 @@ fi_merge_seek(struct fi_merge *merge, firn_slice key, uint64_t sequence, firn_er
 {
     int rc = keep_key(merge, &key, err);
     if (rc == FIRN_OK) {
-        prepare(merge, key, sequence);
+        merge_prepare(merge, key, sequence);
     }
     for (size_t i = 0; i < merge->count && rc == FIRN_OK; i++) {
         struct fi_merge_source *source = merge->players[i].source;
         rc = source->ops->seek(source, key, sequence, err);
     }
     merge->is_backward = false;
-    return rc == FIRN_OK ? start(merge, err) : fail(merge, rc);
+    return rc == FIRN_OK ? merge_start(merge, err) : merge_fail(merge, rc);
 }
 
 int
@@ -587,7 +587,7 @@ fi_merge_seek_before(struct fi_merge *merge, firn_slice key, uint64_t sequence, 
         rc = source->ops->seek_before(source, key, sequence, err);
     }
     merge->is_backward = true;
-    return rc == FIRN_OK ? start(merge, err) : fail(merge, rc);
+    return rc == FIRN_OK ? merge_start(merge, err) : merge_fail(merge, rc);
 }
 
 /* ---- moving ---- */
@@ -595,7 +595,7 @@ fi_merge_seek_before(struct fi_merge *merge, firn_slice key, uint64_t sequence, 
 /* Makes (I1) true in the other direction, and moves. The current entry's key stays valid because
  * its source moves last. */
 static int
-turn(struct fi_merge *merge, firn_error *err)
+merge_turn(struct fi_merge *merge, firn_error *err)
 {
     DCHECK(merge->players[merge->winner].source->entry == merge->entry);
     firn_slice key = merge->entry->key;
@@ -613,7 +613,7 @@ turn(struct fi_merge *merge, firn_error *err)
         struct fi_merge_source *source = merge->players[merge->winner].source;
         rc = merge->is_backward ? source->ops->prev(source, err) : source->ops->next(source, err);
     }
-    return rc == FIRN_OK ? start(merge, err) : fail(merge, rc);
+    return rc == FIRN_OK ? merge_start(merge, err) : merge_fail(merge, rc);
 }
 
 int
@@ -621,7 +621,7 @@ fi_merge_next(struct fi_merge *merge, firn_error *err)
 {
     DCHECK(merge->entry != NULL);
     if (merge->is_backward) {
-        return turn(merge, err);
+        return merge_turn(merge, err);
     }
     struct fi_merge_source *source = merge->players[merge->winner].source;
     return go_on(merge, source->ops->next(source, err), err);
@@ -674,7 +674,7 @@ fi_merge_prev(struct fi_merge *merge, firn_error *err)
 {
     DCHECK(merge->entry != NULL);
     if (!merge->is_backward) {
-        return turn(merge, err);
+        return merge_turn(merge, err);
     }
     struct fi_merge_source *source = merge->players[merge->winner].source;
     return go_on(merge, source->ops->prev(source, err), err);
@@ -689,11 +689,11 @@ fi_merge_skip(struct fi_merge *merge, firn_slice key, uint64_t sequence, firn_er
         if (source->entry != NULL && fi_slice_compare(source->entry->key, key) < 0) {
             int rc = source->ops->skip(source, key, sequence, err);
             if (rc != FIRN_OK) {
-                return fail(merge, rc);
+                return merge_fail(merge, rc);
             }
         }
     }
-    return start(merge, err);
+    return merge_start(merge, err);
 }
 
 int
@@ -705,11 +705,11 @@ fi_merge_skip_back(struct fi_merge *merge, firn_slice key, uint64_t sequence, fi
         if (source->entry != NULL && fi_slice_compare(source->entry->key, key) >= 0) {
             int rc = source->ops->skip_back(source, key, sequence, err);
             if (rc != FIRN_OK) {
-                return fail(merge, rc);
+                return merge_fail(merge, rc);
             }
         }
     }
-    return start(merge, err);
+    return merge_start(merge, err);
 }
 
 const struct fi_entry *
@@ -760,7 +760,7 @@ fi_merge_destroy(struct fi_merge *merge)
 
 /* Doubles both arrays. The losers are not copied: placing the merge computes them. */
 static int
-grow(struct fi_merge *merge)
+merge_grow(struct fi_merge *merge)
 {
     size_t capacity = merge->capacity * 2;
     struct player *players = fi_alloc_array(capacity, sizeof *players);
@@ -788,7 +788,7 @@ fi_merge_add(struct fi_merge *merge, struct fi_merge_source *source, firn_error 
     if (source == NULL) {
         return FIRN_OK;
     }
-    if (merge->count == merge->capacity && grow(merge) != FIRN_OK) {
+    if (merge->count == merge->capacity && merge_grow(merge) != FIRN_OK) {
         source_destroy(source);
         return fi_error_no_memory(err, "a merge");
     }

@@ -15,8 +15,8 @@
 #include "base/entry.h"
 #include "base/error.h"
 #include "base/range_set.h"
+#include "base/snapshot.h"
 #include "base/step.h"
-#include "base/view.h"
 #include "firn/store.h"
 #include "memtable/memtable.h"
 #include "run/run_kind.h"
@@ -212,7 +212,7 @@ size_t fi_merge_fold_size_bytes(const struct fi_merge_fold *fold);
 FIRN_MUST_CHECK int fi_merge_fold_operand(const struct fi_merge_fold *fold, struct fi_buf *out,
                                           firn_error *err);
 
-/* ==== from all versions to those that a view sees ====
+/* ==== from all versions to those that a snapshot sees ====
  *
  * Shows the newest version of each key, if that is a put and no newer range delete covers it. The
  * result of merge operands is shown as a put.
@@ -228,7 +228,7 @@ struct fi_merge_resolve_options {
     /* Those of all its sources; empty ones may be left out. */
     const struct fi_range_set *const *ranges;
     size_t range_set_count;
-    const struct fi_view *view;
+    const struct fi_snapshot *snapshot;
     const firn_slice *lower; /* NULL: no bound */
     const firn_slice *upper;
     uint64_t time_ms; /* puts that expire at or before it are not seen */
@@ -257,100 +257,104 @@ const struct fi_entry *fi_merge_resolve_entry(const struct fi_merge_resolve *res
 /* When the current value, or the value to which operands were applied, expires; 0: never. */
 uint64_t fi_merge_resolve_expires_ms(const struct fi_merge_resolve *resolve);
 
-/* ==== which live views see which sequences ====
+/* ==== which live snapshots see which sequences ====
  *
- * Views have positions, from 0 on, such that in each tree of views those that see a sequence are
- * adjacent. Sequences that the same views see form a segment. The map is made once for each work,
- * and is used for flushes, compactions and history runs.
+ * Snapshots have positions, from 0 on, such that in each tree of snapshots those that see a
+ * sequence are adjacent. Sequences that the same snapshots see form a segment. The map is made once
+ * for each work, and is used for flushes, compactions and history runs.
  */
 
 /* The positions from begin to end - 1; none where they are equal. */
-struct fi_view_span {
+struct fi_snapshot_span {
     uint32_t begin;
     uint32_t end;
 };
 
 /* The intersection and the extent of the spans of some segments. */
-struct fi_view_hull {
-    struct fi_view_span common; /* empty if end is not above begin */
-    struct fi_view_span any;    /* from the least to the largest position of any span */
+struct fi_snapshot_hull {
+    struct fi_snapshot_span common; /* empty if end is not above begin */
+    struct fi_snapshot_span any;    /* from the least to the largest position of any span */
 };
 
 /* Immutable. The index of a segment and a tree is segment * tree_count + tree. */
-struct fi_merge_view_map {
+struct fi_merge_snapshot_map {
     size_t place_count;
     size_t tree_count;
     size_t segment_count;
-    uint64_t *bounds;          /* segment i is [bounds[i], bounds[i + 1]); the last has no end */
-    struct fi_view_span *seen; /* for each segment and tree: the views that see it */
+    uint64_t *bounds; /* segment i is [bounds[i], bounds[i + 1]); the last has no end */
+    struct fi_snapshot_span *seen; /* for each segment and tree: the snapshots that see it */
     /* Likewise: the next older segment that they see; UINT32_MAX: none. */
     uint32_t *older;
-    struct fi_view_hull *blocks; /* of FI_MERGE_VIEW_MAP_BLOCK segments each, and each tree */
-    uint64_t *times_ms; /* of each segment: the earliest of the views that see it; or UINT64_MAX */
+    struct fi_snapshot_hull
+        *blocks; /* of FI_MERGE_SNAPSHOT_MAP_BLOCK segments each, and each tree */
+    uint64_t
+        *times_ms; /* of each segment: the earliest of the snapshots that see it; or UINT64_MAX */
     uint64_t tombstones_kept_from;
-    const struct fi_view *now; /* borrowed */
+    const struct fi_snapshot *now; /* borrowed */
 };
-enum { FI_MERGE_VIEW_MAP_BLOCK = 16 };
+enum { FI_MERGE_SNAPSHOT_MAP_BLOCK = 16 };
 
 /* Only `now` of the list is used later. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int fi_merge_view_map_init(struct fi_merge_view_map *map,
-                                           const struct fi_view_list *list, firn_error *err);
+FIRN_MUST_CHECK int fi_merge_snapshot_map_init(struct fi_merge_snapshot_map *map,
+                                               const struct fi_snapshot_list *list,
+                                               firn_error *err);
 /* Zeroed is fine. */
-void fi_merge_view_map_deinit(struct fi_merge_view_map *map);
+void fi_merge_snapshot_map_deinit(struct fi_merge_snapshot_map *map);
 
 /* The segment of a sequence. */
-size_t fi_merge_view_map_segment(const struct fi_merge_view_map *map, uint64_t sequence);
+size_t fi_merge_snapshot_map_segment(const struct fi_merge_snapshot_map *map, uint64_t sequence);
 
 /* The hull of the segments from that of first to that of last, in one tree. Requires: first ≤
  * last. */
-struct fi_view_hull fi_merge_view_map_hull(const struct fi_merge_view_map *map, size_t tree,
-                                           uint64_t first, uint64_t last);
+struct fi_snapshot_hull fi_merge_snapshot_map_hull(const struct fi_merge_snapshot_map *map,
+                                                   size_t tree, uint64_t first, uint64_t last);
 
-static inline struct fi_view_span
-fi_merge_view_map_seen(const struct fi_merge_view_map *map, size_t segment, size_t tree)
+static inline struct fi_snapshot_span
+fi_merge_snapshot_map_seen(const struct fi_merge_snapshot_map *map, size_t segment, size_t tree)
 {
     return map->seen[segment * map->tree_count + tree];
 }
 
 static inline bool
-fi_view_span_is_empty(struct fi_view_span span)
+fi_snapshot_span_is_empty(struct fi_snapshot_span span)
 {
     return span.begin >= span.end;
 }
 
 /* ==== the mark of a run ====
  *
- * A number that shows whether rewriting a run can free anything: it is a hash of how the live views
- * divide the sequences of the run.
+ * A number that shows whether rewriting a run can free anything: it is a hash of how the live
+ * snapshots divide the sequences of the run.
  *
  * It is kept in MANIFEST with the run, and compared only for equality. Two marks that are equal by
  * chance, or differ needlessly, cost space or one rewriting, never data.
  */
 
-/* The mark of [first, last] under these views; never 0. Views that see the same part of [first,
- * last] count once; views that see nothing of it do not count. */
-FIRN_MUST_CHECK int fi_merge_view_mark_of(const struct fi_merge_view_map *views, uint64_t first,
-                                          uint64_t last, uint64_t *out, firn_error *err);
+/* The mark of [first, last] under these snapshots; never 0. Snapshots that see the same part of
+ * [first, last] count once; snapshots that see nothing of it do not count. */
+FIRN_MUST_CHECK int fi_merge_snapshot_mark_of(const struct fi_merge_snapshot_map *snapshots,
+                                              uint64_t first, uint64_t last, uint64_t *out,
+                                              firn_error *err);
 
 /* The mark of a run that has history beside it: its tombstones have something to hide. */
-uint64_t fi_merge_view_mark_beside_history(uint64_t mark);
+uint64_t fi_merge_snapshot_mark_beside_history(uint64_t mark);
 
-/* Whether one of the views sees all of [first, last]. */
-bool fi_merge_view_mark_sees_all(const struct fi_merge_view_map *views, uint64_t first,
-                                 uint64_t last);
-/* The earliest time of the views that see any of these sequences; UINT64_MAX if none does. */
-uint64_t fi_merge_view_mark_time_ms(const struct fi_merge_view_map *views, uint64_t first,
-                                    uint64_t last);
+/* Whether one of the snapshots sees all of [first, last]. */
+bool fi_merge_snapshot_mark_sees_all(const struct fi_merge_snapshot_map *snapshots, uint64_t first,
+                                     uint64_t last);
+/* The earliest time of the snapshots that see any of these sequences; UINT64_MAX if none does. */
+uint64_t fi_merge_snapshot_mark_time_ms(const struct fi_merge_snapshot_map *snapshots,
+                                        uint64_t first, uint64_t last);
 
 /* ==== which versions of a key may be dropped: the one rule, for flush and compaction ====
  *
- *   A version of a key may be dropped if every live view that sees it also sees a newer version of
- *   that key. At the bottom of the tree (nothing older of the key elsewhere) a tombstone that is
+ *   A version of a key may be dropped if every live snapshot that sees it also sees a newer version
+ *   of that key. At the bottom of the tree (nothing older of the key elsewhere) a tombstone that is
  *   the oldest version kept may be dropped too, repeatedly. Range deletes count as tombstones of
- *   the keys that they cover. So do puts that have expired for every view that sees them. A merge
- *   operand needs what is older: it does not count as "a newer version". Tombstones that are newer
- *   than the beginning of an open transaction stay: without them the transaction could not find out
- *   that their keys were written since it began.
+ *   the keys that they cover. So do puts that have expired for every snapshot that sees them. A
+ *   merge operand needs what is older: it does not count as "a newer version". Tombstones that are
+ *   newer than the beginning of an open transaction stay: without them the transaction could not
+ *   find out that their keys were written since it began.
  *
  * Most callers want fi_merge_stream, which applies the rule to a merge. One thread.
  */
@@ -358,24 +362,24 @@ uint64_t fi_merge_view_mark_time_ms(const struct fi_merge_view_map *views, uint6
 struct fi_merge_rule;
 
 /* The map is borrowed until the rule is destroyed; its `now` is only looked at during the call. */
-FIRN_MUST_CHECK int fi_merge_rule_create(const struct fi_merge_view_map *map,
+FIRN_MUST_CHECK int fi_merge_rule_create(const struct fi_merge_snapshot_map *map,
                                          struct fi_merge_rule **out, firn_error *err);
 /* NULL is fine. */
 void fi_merge_rule_destroy(struct fi_merge_rule *rule);
 
-/* Sequences that the same views see form a segment. Segments are numbered from the oldest. */
+/* Sequences that the same snapshots see form a segment. Segments are numbered from the oldest. */
 size_t fi_merge_rule_segment_count(const struct fi_merge_rule *rule);
 size_t fi_merge_rule_segment(const struct fi_merge_rule *rule, uint64_t sequence);
-/* The earliest time of the views that see the sequence; UINT64_MAX if none does. */
+/* The earliest time of the snapshots that see the sequence; UINT64_MAX if none does. */
 uint64_t fi_merge_rule_time_ms(const struct fi_merge_rule *rule, uint64_t sequence);
 
-/* Whether now sees versions with that sequence; true if the views have no now. */
+/* Whether now sees versions with that sequence; true if the snapshots have no now. */
 bool fi_merge_rule_now_sees(const struct fi_merge_rule *rule, uint64_t sequence);
 
 /* The following calls are about one key: its versions, range deletes among them, newest first. */
 void fi_merge_rule_begin_key(struct fi_merge_rule *rule);
-/* Whether the next version must be kept in view of the newer ones: some view sees it and none of
- * the versions before. */
+/* Whether the next version must be kept in snapshot of the newer ones: some snapshot sees it and
+ * none of the versions before. */
 bool fi_merge_rule_needs(struct fi_merge_rule *rule, uint64_t sequence);
 /* The same for a merge operand, which does not make older versions unneeded. */
 bool fi_merge_rule_needs_operand(struct fi_merge_rule *rule, uint64_t sequence);
@@ -430,7 +434,7 @@ struct fi_merge_stream_options {
      * Otherwise like older. */
     const struct fi_compaction_between *between;
     size_t between_count;
-    uint64_t tombstones_kept_from; /* as in struct fi_view_list */
+    uint64_t tombstones_kept_from; /* as in struct fi_snapshot_list */
     const struct fi_step *step;    /* told each version that is looked at; may be NULL */
 };
 
@@ -446,8 +450,9 @@ FIRN_MUST_CHECK int fi_merge_stream_next(struct fi_merge_stream *stream,
  * in a run of that kind and all of it is kept in the levels; else out->count is 0. The caller takes
  * the stretch by moving its cursor past it, and says so. The next entry has another key. */
 FIRN_MUST_CHECK int fi_merge_stream_batch(struct fi_merge_stream *stream,
-                                          const struct fi_run_kind *kind, const struct fi_view *now,
-                                          uint64_t max, struct fi_run_batch *out, firn_error *err);
+                                          const struct fi_run_kind *kind,
+                                          const struct fi_snapshot *now, uint64_t max,
+                                          struct fi_run_batch *out, firn_error *err);
 FIRN_MUST_CHECK int fi_merge_stream_batch_taken(struct fi_merge_stream *stream, firn_error *err);
 /* Whether the output may be cut before the entry that next returned: its key differs from that of
  * the entry before. */

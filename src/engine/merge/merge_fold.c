@@ -16,9 +16,9 @@
  * made it has succeeded.
  *
  * (I1) Each operation is associative: applying a, then b, to any value is the same as applying a
- *      and b folded. So neighbours may be folded at any time if the same views see both, and reads
- *      return the same before and after. That is why numbers wrap around instead of stopping at the
- *      largest. (Not checked here: it is a property of each row of the table.)
+ *      and b folded. So neighbours may be folded at any time if the same snapshots see both, and
+ *      reads return the same before and after. That is why numbers wrap around instead of stopping
+ *      at the largest. (Not checked here: it is a property of each row of the table.)
  *
  * Operands are gathered from the newest to the oldest, as reads meet them. Consecutive numbers of
  * one operation are folded at once, so a counter with a million operands takes the memory of one.
@@ -87,7 +87,7 @@ number_of(uint64_t bits)
 }
 
 static uint64_t
-add(uint64_t older, uint64_t newer)
+merge_fold_add(uint64_t older, uint64_t newer)
 {
     return older + newer;
 }
@@ -111,7 +111,7 @@ struct operation {
 };
 
 static const struct operation operations[] = {
-    [FIRN_MERGE_ADD] = {true, add},
+    [FIRN_MERGE_ADD] = {true, merge_fold_add},
     [FIRN_MERGE_MIN] = {true, min},
     [FIRN_MERGE_MAX] = {true, max},
     [FIRN_MERGE_APPEND] = {true, NULL},
@@ -153,7 +153,7 @@ struct parts {
 };
 
 static int
-take_apart(firn_slice stored, struct parts *out, firn_error *err)
+merge_fold_split(firn_slice stored, struct parts *out, firn_error *err)
 {
     if (stored.size < FI_ENTRY_MERGE_HEAD_SIZE) {
         return fi_error_set(err, FIRN_CORRUPT, "a merge operand has no operator");
@@ -176,7 +176,7 @@ int
 fi_merge_fold_check_entry(firn_slice operand, firn_error *err)
 {
     struct parts parts;
-    return take_apart(operand, &parts, err);
+    return merge_fold_split(operand, &parts, err);
 }
 
 /* Whether an operand and the one added before it are numbers that can be folded. */
@@ -201,7 +201,7 @@ int
 fi_merge_fold_push(struct fi_merge_fold *fold, firn_slice operand, firn_error *err)
 {
     struct parts parts;
-    FI_TRY_RETURN(take_apart(operand, &parts, err));
+    FI_TRY_RETURN(merge_fold_split(operand, &parts, err));
     if (joins_last(fold, &parts)) {
         join_last(fold, &parts);
         return FIRN_OK;
@@ -278,7 +278,7 @@ fi_merge_fold_joins(const struct fi_merge_fold *fold, firn_slice operand, size_t
     if (item_count(fold) == 0) {
         return true;
     }
-    if (take_apart(operand, &parts, NULL) != FIRN_OK ||
+    if (merge_fold_split(operand, &parts, NULL) != FIRN_OK ||
         item_at(fold, 0)->operation != parts.operation) {
         return false;
     }

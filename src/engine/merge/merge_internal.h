@@ -25,7 +25,7 @@ FIRN_MUST_CHECK int fi_merge_ranges_advance(struct fi_merge_ranges *ranges, cons
 /* At the key: whether there are no older versions of it outside of the compaction. */
 bool fi_merge_ranges_is_bottom(const struct fi_merge_ranges *ranges);
 /* At the key: the sequences of the range deletes that matter, newest first. Those left out change
- * nothing for any view. Valid until the next advance. */
+ * nothing for any snapshot. Valid until the next advance. */
 const uint64_t *fi_merge_ranges_sequences(const struct fi_merge_ranges *ranges, size_t *out_count);
 /* At the key, at the bottom: notes that a version older than that range delete is kept. The key is
  * copied. */

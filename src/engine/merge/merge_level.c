@@ -46,13 +46,13 @@ stay_at(struct fi_run_cursor *cursor, firn_slice key, uint64_t sequence, firn_er
 }
 
 static void
-keep(struct fi_run_cursor *cursor)
+merge_level_keep(struct fi_run_cursor *cursor)
 {
     (void)cursor;
 }
 
 static const struct fi_run_kind empty_kind = {
-    .cursor_destroy = keep,
+    .cursor_destroy = merge_level_keep,
     .cursor_first = stay,
     .cursor_last = stay,
     .cursor_seek = stay_at,
@@ -65,7 +65,7 @@ static struct fi_run_cursor empty_cursor = {.kind = &empty_kind};
 /* ---- entering and leaving runs ---- */
 
 static void
-leave(struct level_source *level)
+merge_level_leave(struct level_source *level)
 {
     DCHECK((level->run == NULL) == (level->cursor == NULL));
     level->source.entry = NULL;
@@ -80,14 +80,14 @@ leave(struct level_source *level)
 }
 
 static int
-enter(struct level_source *level, size_t at, firn_error *err)
+merge_level_enter(struct level_source *level, size_t at, firn_error *err)
 {
     DCHECK(at < level->options.count);
     level->source.entry = NULL;
     if (level->run != NULL && level->at == at) {
         return FIRN_OK;
     }
-    leave(level);
+    merge_level_leave(level);
     const struct fi_merge_level_run *wanted = &level->options.runs[at];
     struct fi_run *run = NULL;
     int rc = level->options.open(level->options.ctx, wanted, &run, err);
@@ -114,10 +114,10 @@ enter(struct level_source *level, size_t at, firn_error *err)
 static size_t
 skip_unwanted(const struct level_source *level, size_t at)
 {
-    const struct fi_view *only = level->options.cursor.only;
+    const struct fi_snapshot *only = level->options.cursor.only;
     const struct fi_merge_level_run *runs = level->options.runs;
     while (only != NULL && at < level->options.count &&
-           !fi_view_sees_any(only, runs[at].sequence_min, runs[at].sequence_max)) {
+           !fi_snapshot_sees_any(only, runs[at].sequence_min, runs[at].sequence_max)) {
         at++;
     }
     return at;
@@ -126,15 +126,15 @@ skip_unwanted(const struct level_source *level, size_t at)
 /* Shows the cursor's entry, or else the first entry of the following runs. rc is the result of the
  * move. */
 static int
-show(struct level_source *level, int rc, firn_error *err)
+merge_level_show(struct level_source *level, int rc, firn_error *err)
 {
     while (rc == FIRN_OK && !level->cursor->is_valid) {
         size_t next = skip_unwanted(level, level->at + 1);
-        leave(level);
+        merge_level_leave(level);
         if (next >= level->options.count) {
             return FIRN_OK;
         }
-        rc = enter(level, next, err);
+        rc = merge_level_enter(level, next, err);
         if (rc == FIRN_OK) {
             rc = level->cursor->kind->cursor_first(level->cursor, err);
         }
@@ -149,11 +149,11 @@ show_back(struct level_source *level, int rc, firn_error *err)
 {
     while (rc == FIRN_OK && !level->cursor->is_valid) {
         size_t at = level->at;
-        leave(level);
+        merge_level_leave(level);
         if (at == 0) {
             return FIRN_OK;
         }
-        rc = enter(level, at - 1, err);
+        rc = merge_level_enter(level, at - 1, err);
         if (rc == FIRN_OK) {
             rc = level->cursor->kind->cursor_last(level->cursor, err);
         }
@@ -176,15 +176,16 @@ run_of(const struct level_source *level, firn_slice key)
 static int
 enter_first(struct level_source *level, size_t at, firn_error *err)
 {
-    int rc = enter(level, at, err);
+    int rc = merge_level_enter(level, at, err);
     return rc != FIRN_OK ? rc
-                         : show(level, level->cursor->kind->cursor_first(level->cursor, err), err);
+                         : merge_level_show(
+                               level, level->cursor->kind->cursor_first(level->cursor, err), err);
 }
 
 static int
 enter_last(struct level_source *level, size_t at, firn_error *err)
 {
-    int rc = enter(level, at, err);
+    int rc = merge_level_enter(level, at, err);
     return rc != FIRN_OK
                ? rc
                : show_back(level, level->cursor->kind->cursor_last(level->cursor, err), err);
@@ -194,9 +195,9 @@ static int
 enter_at(struct level_source *level, size_t at, firn_slice key, uint64_t sequence, firn_error *err)
 {
     int rc;
-    FI_TRY(enter(level, at, err));
+    FI_TRY(merge_level_enter(level, at, err));
     rc = level->cursor->kind->cursor_seek(level->cursor, key, sequence, err);
-    rc = show(level, rc, err);
+    rc = merge_level_show(level, rc, err);
 out:
     return rc;
 }
@@ -206,7 +207,7 @@ enter_before(struct level_source *level, size_t at, firn_slice key, uint64_t seq
              firn_error *err)
 {
     int rc;
-    FI_TRY(enter(level, at, err));
+    FI_TRY(merge_level_enter(level, at, err));
     rc = level->cursor->kind->cursor_seek_before(level->cursor, key, sequence, err);
     rc = show_back(level, rc, err);
 out:
@@ -237,7 +238,7 @@ level_seek(struct fi_merge_source *source, firn_slice key, uint64_t sequence, fi
     struct level_source *level = (struct level_source *)source;
     size_t at = run_of(level, key);
     if (at == level->options.count) {
-        leave(level);
+        merge_level_leave(level);
         return FIRN_OK;
     }
     return enter_at(level, at, key, sequence, err);
@@ -248,7 +249,7 @@ level_prepare(struct fi_merge_source *source, firn_slice key, uint64_t sequence,
 {
     struct level_source *level = (struct level_source *)source;
     size_t at = run_of(level, key);
-    if (step == 0 && at < level->options.count && enter(level, at, NULL) != FIRN_OK) {
+    if (step == 0 && at < level->options.count && merge_level_enter(level, at, NULL) != FIRN_OK) {
         return;
     }
     level->source.entry = NULL;
@@ -267,7 +268,7 @@ level_seek_before(struct fi_merge_source *source, firn_slice key, uint64_t seque
         return enter_before(level, at, key, sequence, err);
     }
     if (at == 0) {
-        leave(level);
+        merge_level_leave(level);
         return FIRN_OK;
     }
     return enter_last(level, at - 1, err);
@@ -278,7 +279,7 @@ level_next(struct fi_merge_source *source, firn_error *err)
 {
     DCHECK(source->entry != NULL);
     struct level_source *level = (struct level_source *)source;
-    return show(level, level->cursor->kind->cursor_next(level->cursor, err), err);
+    return merge_level_show(level, level->cursor->kind->cursor_next(level->cursor, err), err);
 }
 
 static int
@@ -302,7 +303,7 @@ level_skip(struct fi_merge_source *source, firn_slice key, uint64_t sequence, fi
         at++;
     }
     if (at == count) {
-        leave(level);
+        merge_level_leave(level);
         return FIRN_OK;
     }
     if (runs[at].sequence_max < sequence && fi_slice_compare(runs[at].lower, key) < 0) {
@@ -323,7 +324,7 @@ level_skip_back(struct fi_merge_source *source, firn_slice key, uint64_t sequenc
         end--;
     }
     if (end == 0) {
-        leave(level);
+        merge_level_leave(level);
         return FIRN_OK;
     }
     size_t at = end - 1;
@@ -352,14 +353,14 @@ level_batch(struct fi_merge_source *source, const struct fi_run_kind *kind, cons
 static int
 level_batch_taken(struct fi_merge_source *source, firn_error *err)
 {
-    return show((struct level_source *)source, FIRN_OK, err);
+    return merge_level_show((struct level_source *)source, FIRN_OK, err);
 }
 
 static void
 level_destroy(struct fi_merge_source *source)
 {
     struct level_source *level = (struct level_source *)source;
-    leave(level);
+    merge_level_leave(level);
     fi_free(level);
 }
 

@@ -5,14 +5,14 @@
  * A range delete is a tombstone of every key that it covers, so the rule of merge_rule.c decides
  * about it for each key. Between two bounds of ranges it decides the same for all keys. The sweep
  * goes from bound to bound and keeps the parts of ranges that are needed there despite newer
- * ranges: the pieces. If every view that sees a range also sees a newer range over the stretch, the
- * range has no piece there. A piece over neighbouring stretches is written as one range.
+ * ranges: the pieces. If every snapshot that sees a range also sees a newer range over the stretch,
+ * the range has no piece there. A piece over neighbouring stretches is written as one range.
  *
- * The same views see all ranges in one segment of the rule, so only the newest range of a segment
- * counts: the others delete nothing more. So each segment has a heap of the ranges that cover the
- * sweep's place, newest on top; ranges that have ended are removed when they come to the top. The
- * rule is asked about the tops, newest first. Bounds of ranges that are not on top, or not needed,
- * are not bounds of the sweep.
+ * The same snapshots see all ranges in one segment of the rule, so only the newest range of a
+ * segment counts: the others delete nothing more. So each segment has a heap of the ranges that
+ * cover the sweep's place, newest on top; ranges that have ended are removed when they come to the
+ * top. The rule is asked about the tops, newest first. Bounds of ranges that are not on top, or not
+ * needed, are not bounds of the sweep.
  *
  * At the bottom of the tree a range delete is needed only for keys of which an older version is
  * kept. There a piece is written only from the first to the last such key, which are marked, and
@@ -44,6 +44,7 @@
 #include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
+#include "base/vec.h"
 
 /* The ranges of a segment that cover the place, and some that have ended: a binary heap. */
 struct heap {
@@ -139,12 +140,8 @@ static int
 push_done(struct fi_merge_ranges *ranges, const struct fi_range *range,
           struct fi_compaction_place place)
 {
-    struct done *done =
-        fi_grow_array(ranges->done, ranges->done_count + 1, &ranges->done_capacity, sizeof *done);
-    if (done == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    ranges->done = done;
+    FI_TRY_RETURN(
+        FI_VEC_RESERVE(ranges->done, ranges->done_count + 1, ranges->done_capacity, NULL));
     ranges->done[ranges->done_count++] = (struct done){*range, place};
     return FIRN_OK;
 }
@@ -163,7 +160,7 @@ close_piece(struct fi_merge_ranges *ranges, const struct piece *piece, firn_slic
 {
     struct fi_range range = {piece->begin, end, piece->sequence};
     if (!ranges->is_in_older &&
-        !fi_view_list_keeps_tombstone(ranges->tombstones_kept_from, piece->sequence)) {
+        !fi_snapshot_list_keeps_tombstone(ranges->tombstones_kept_from, piece->sequence)) {
         if (!piece->is_marked) {
             return FIRN_OK;
         }

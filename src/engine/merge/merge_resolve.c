@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * merge/merge_resolve.c: which of the merged versions a view reads.
+ * merge/merge_resolve.c: which of the merged versions a snapshot reads.
  *
- * Forwards. The versions of a key come newest first: the first one that the view sees decides. If
- * it is a put that no newer range delete covers, it is shown in place, without a copy. The next
+ * Forwards. The versions of a key come newest first: the first one that the snapshot sees decides.
+ * If it is a put that no newer range delete covers, it is shown in place, without a copy. The next
  * move passes the other versions of the key.
  *
- * Backwards. The versions of a key come oldest first, and the last one that the view sees decides.
- * But when that is known, the merge is already on another key. So the version is copied and shown
- * from the copy, while the merge is before the key.
+ * Backwards. The versions of a key come oldest first, and the last one that the snapshot sees
+ * decides. But when that is known, the merge is already on another key. So the version is copied
+ * and shown from the copy, while the merge is before the key.
  *
  * Merge operands. If the newest version is an operand, older versions are read down to a put, a
  * tombstone, a range delete that covers what is older, or the end of the key. The result
@@ -26,7 +26,7 @@
  * than some sequence is. The range sets are asked only about entries outside of both.
  *
  * Skipping. A few versions are stepped over, more are skipped by a seek: the rest of a key,
- * versions that are too new for the view, and those that a range delete covers. In a covered
+ * versions that are too new for the snapshot, and those that a range delete covers. In a covered
  * stretch, sources that have nothing newer than the range delete go to its end at once (merge.h);
  * the others step, because they may have newer versions. The stretch joins ranges that touch, so a
  * million small adjacent range deletes are one jump. Single tombstones are stepped over one by one.
@@ -42,7 +42,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 
 /* After this many steps without success a seek is tried, which costs about as much. */
 enum { STEPS_MAX = 8, LOADED_KEPT_MAX = 4 << 20 };
@@ -71,19 +71,19 @@ struct fi_merge_resolve {
 /* ---- range deletes ---- */
 
 static bool
-holds(const struct fi_range_stretch *stretch, firn_slice key)
+merge_resolve_holds(const struct fi_range_stretch *stretch, firn_slice key)
 {
     return (!stretch->has_lower || fi_slice_compare(stretch->lower, key) <= 0) &&
            (!stretch->has_upper || fi_slice_compare(key, stretch->upper) < 0);
 }
 
 static bool
-ask_ranges(struct fi_merge_resolve *resolve, firn_slice key, uint64_t sequence)
+query_ranges(struct fi_merge_resolve *resolve, firn_slice key, uint64_t sequence)
 {
     const struct fi_merge_resolve_options *options = &resolve->options;
     struct fi_range_stretch stretch;
     for (size_t i = 0; i < options->range_set_count; i++) {
-        if (fi_range_set_covered(options->ranges[i], key, options->view, sequence, &stretch)) {
+        if (fi_range_set_covered(options->ranges[i], key, options->snapshot, sequence, &stretch)) {
             resolve->covered = stretch;
             resolve->has_covered = true;
             resolve->is_skipped = false;
@@ -95,28 +95,29 @@ ask_ranges(struct fi_merge_resolve *resolve, firn_slice key, uint64_t sequence)
     resolve->has_free = true;
     for (size_t i = 0; i < options->range_set_count && resolve->has_free; i++) {
         resolve->has_free =
-            fi_range_set_free(options->ranges[i], key, options->view, sequence, &stretch);
+            fi_range_set_free(options->ranges[i], key, options->snapshot, sequence, &stretch);
     }
     resolve->free = stretch;
     return false;
 }
 
-/* Whether a range delete that the view sees hides that version. */
+/* Whether a range delete that the snapshot sees hides that version. */
 static bool
 is_covered(struct fi_merge_resolve *resolve, firn_slice key, uint64_t sequence)
 {
     if (!resolve->has_ranges) {
         return false;
     }
-    if (resolve->has_free && sequence >= resolve->free.sequence && holds(&resolve->free, key)) {
+    if (resolve->has_free && sequence >= resolve->free.sequence &&
+        merge_resolve_holds(&resolve->free, key)) {
         return false;
     }
     if (resolve->has_covered && sequence < resolve->covered.sequence &&
-        holds(&resolve->covered, key)) {
+        merge_resolve_holds(&resolve->covered, key)) {
         resolve->covered_steps++;
         return true;
     }
-    return ask_ranges(resolve, key, sequence);
+    return query_ranges(resolve, key, sequence);
 }
 
 /* The active memtable may get more ranges: answers are kept until the next placement. */
@@ -139,7 +140,7 @@ skip_covered(struct fi_merge_resolve *resolve, firn_error *err)
     const struct fi_entry *entry = fi_merge_entry(resolve->options.merge);
     const struct fi_range_stretch *covered = &resolve->covered;
     if (entry == NULL || !resolve->has_covered || resolve->is_skipped ||
-        resolve->covered_steps < STEPS_MAX || !holds(covered, entry->key)) {
+        resolve->covered_steps < STEPS_MAX || !merge_resolve_holds(covered, entry->key)) {
         return FIRN_OK;
     }
     DCHECK(resolve->is_backward ? covered->has_lower : covered->has_upper);
@@ -169,18 +170,18 @@ has_kept_key(const struct fi_merge_resolve *resolve, const struct fi_entry *entr
 static bool
 is_seen(const struct fi_merge_resolve *resolve, const struct fi_entry *entry)
 {
-    return fi_view_sees(resolve->options.view, entry->sequence);
+    return fi_snapshot_sees(resolve->options.snapshot, entry->sequence);
 }
 
-/* The newest sequence that the view sees and that is not above limit; 0 if there is none. */
+/* The newest sequence that the snapshot sees and that is not above limit; 0 if there is none. */
 static uint64_t
-newest_seen(const struct fi_view *view, uint64_t limit)
+newest_seen(const struct fi_snapshot *snapshot, uint64_t limit)
 {
-    size_t from = fi_view_count_from(view, limit);
+    size_t from = fi_snapshot_count_from(snapshot, limit);
     if (from == 0) {
         return 0;
     }
-    uint64_t last = fi_view_at(view, from - 1).last;
+    uint64_t last = fi_snapshot_at(snapshot, from - 1).last;
     return last < limit ? last : limit;
 }
 
@@ -220,7 +221,7 @@ pass_key(struct fi_merge_resolve *resolve, firn_error *err)
     return seek_after_key(resolve, err);
 }
 
-/* From a version that the view does not see to one that it does, or to another key. */
+/* From a version that the snapshot does not see to one that it does, or to another key. */
 static int
 pass_unseen(struct fi_merge_resolve *resolve, firn_error *err)
 {
@@ -237,7 +238,7 @@ pass_unseen(struct fi_merge_resolve *resolve, firn_error *err)
     if (rc != FIRN_OK) {
         return rc;
     }
-    uint64_t newest = newest_seen(resolve->options.view, entry->sequence);
+    uint64_t newest = newest_seen(resolve->options.snapshot, entry->sequence);
     return newest == 0 ? seek_after_key(resolve, err)
                        : fi_merge_seek(merge, fi_buf_slice(&resolve->key), newest, err);
 }
@@ -270,7 +271,7 @@ load_value(struct fi_merge_resolve *resolve, const struct fi_entry *entry, firn_
     if (resolve->loaded.capacity > LOADED_KEPT_MAX) {
         fi_buf_deinit(&resolve->loaded);
     }
-    int rc = fi_value_cell_resolve(entry, FI_BLOCK_CACHE_SCAN, &resolve->loaded, err);
+    int rc = fi_run_value_cell_resolve(entry, FI_BLOCK_CACHE_SCAN, &resolve->loaded, err);
     *out = fi_buf_slice(&resolve->loaded);
     return rc;
 }
@@ -358,7 +359,7 @@ show_copy(struct fi_merge_resolve *resolve, const struct fi_entry *entry, firn_e
 
 /* Shows the merge's version, which has a value. */
 static int
-show(struct fi_merge_resolve *resolve, const struct fi_entry *entry, firn_error *err)
+merge_resolve_show(struct fi_merge_resolve *resolve, const struct fi_entry *entry, firn_error *err)
 {
     DCHECK(is_seen(resolve, entry) && has_value(resolve, entry));
     int rc = FIRN_OK;
@@ -384,7 +385,8 @@ is_before_end(const struct fi_merge_resolve *resolve, const struct fi_entry *ent
     return entry != NULL && (upper == NULL || fi_slice_compare(entry->key, *upper) < 0);
 }
 
-/* Requires: the merge is before all versions of a key, or on one that is too new for the view. */
+/* Requires: the merge is before all versions of a key, or on one that is too new for the
+ * snapshot. */
 static int
 find_forward(struct fi_merge_resolve *resolve, firn_error *err)
 {
@@ -400,7 +402,7 @@ find_forward(struct fi_merge_resolve *resolve, firn_error *err)
             continue;
         }
         if (has_value(resolve, entry) && !is_covered(resolve, entry->key, entry->sequence)) {
-            return show(resolve, entry, err);
+            return merge_resolve_show(resolve, entry, err);
         }
         rc = pass_key(resolve, err);
         if (rc == FIRN_OK) {
@@ -438,10 +440,10 @@ find_newest(struct fi_merge_resolve *resolve, bool *out_is_seen, firn_error *err
     struct fi_merge *merge = resolve->options.merge;
     const struct fi_entry *entry;
     firn_slice key = fi_buf_slice(&resolve->key);
-    uint64_t newest = newest_seen(resolve->options.view, UINT64_MAX);
+    uint64_t newest = newest_seen(resolve->options.snapshot, UINT64_MAX);
     FI_TRY_RETURN(fi_merge_seek(merge, key, newest, err));
     while (has_kept_key(resolve, entry = fi_merge_entry(merge)) && !is_seen(resolve, entry)) {
-        newest = newest_seen(resolve->options.view, entry->sequence);
+        newest = newest_seen(resolve->options.snapshot, entry->sequence);
         if (newest == 0) {
             break;
         }
@@ -537,7 +539,7 @@ begin_forward(struct fi_merge_resolve *resolve, int rc, firn_error *err)
 {
     resolve->shown = NULL;
     clear_ranges(resolve);
-    return rc == FIRN_OK && resolve->options.view->count > 0 ? find_forward(resolve, err) : rc;
+    return rc == FIRN_OK && resolve->options.snapshot->count > 0 ? find_forward(resolve, err) : rc;
 }
 
 static int
@@ -545,7 +547,7 @@ begin_backward(struct fi_merge_resolve *resolve, int rc, firn_error *err)
 {
     resolve->shown = NULL;
     clear_ranges(resolve);
-    return rc == FIRN_OK && resolve->options.view->count > 0 ? find_backward(resolve, err) : rc;
+    return rc == FIRN_OK && resolve->options.snapshot->count > 0 ? find_backward(resolve, err) : rc;
 }
 
 int
@@ -648,7 +650,7 @@ int
 fi_merge_resolve_create(const struct fi_merge_resolve_options *options,
                         struct fi_merge_resolve **out, firn_error *err)
 {
-    DCHECK(options->merge != NULL && options->view != NULL);
+    DCHECK(options->merge != NULL && options->snapshot != NULL);
     struct fi_merge_resolve *resolve = fi_alloc_zeroed(sizeof *resolve);
     *out = resolve;
     if (resolve == NULL) {

@@ -4,8 +4,8 @@
  *
  * The versions of a key come newest first from the merge, the range deletes that cover it from the
  * sweep of merge_ranges.c. Both are shown to the rule in the order of their sequences, and the rule
- * says for each whether some view needs it. (A version and a range delete with the same sequence
- * are of one commit: the range covers only older versions, so the version comes first.)
+ * says for each whether some snapshot needs it. (A version and a range delete with the same
+ * sequence are of one commit: the range covers only older versions, so the version comes first.)
  *
  * At the bottom of the tree a tombstone is needed only to hide an older version that is kept. So a
  * tombstone that the rule needs is held back until an older put is kept, and then returned before
@@ -16,25 +16,25 @@
  * newer. Now does not read what held-back tombstones hide, and they hide nothing else: both go to
  * history together, and reads of now do not step over them.
  *
- * Merge operands are folded with the version right below them if the same views see both, that is,
- * if both are in the same segment of the rule. Operands of one operation become one operand. With a
- * put below they become a put; with a tombstone, a range delete, or nothing below (at the bottom),
- * a put of their own result. The result has the sequence of the newest of them, which the same
- * views see.
- * (I1) Folding changes no view's reads: each view sees either all or none of the folded versions,
- *      and no version that it sees lies between them.
+ * Merge operands are folded with the version right below them if the same snapshots see both, that
+ * is, if both are in the same segment of the rule. Operands of one operation become one operand.
+ * With a put below they become a put; with a tombstone, a range delete, or nothing below (at the
+ * bottom), a put of their own result. The result has the sequence of the newest of them, which the
+ * same snapshots see.
+ * (I1) Folding changes no snapshot's reads: each snapshot sees either all or none of the folded
+ *      versions, and no version that it sees lies between them.
  * A fold ends at FOLD_BYTES_MAX, so a value to which much is appended stays in pieces. So does one
  * in a value file, which is not read for this. Reads join the pieces.
  *
  * History. Each version is returned with its place (version.h). Now reads the newest version that
  * it sees; if that is an operand, all down to the first that is not. A version belongs to history
  * if now does not see it, or sees a newer one that is not an operand. That newer version need not
- * be kept: a view that sees it sees what was kept in its place.
+ * be kept: a snapshot that sees it sees what was kept in its place.
  *
  * Operands are folded only with the version right below them in the whole tree. If history runs
  * that are not inputs may have a version in between, they are not folded.
  *
- * A put that has expired for every view that sees it is a tombstone, and is written as one.
+ * A put that has expired for every snapshot that sees it is a tombstone, and is written as one.
  *
  * A stretch of entries of one run can be kept as a batch, without a look at each, if no input has
  * range deletes, each entry is a put and the only version of its key in all inputs, and now sees
@@ -111,7 +111,7 @@ struct fi_merge_stream {
 /* ---- the current key ---- */
 
 static void
-push(struct list *list, uint64_t sequence)
+merge_stream_push(struct list *list, uint64_t sequence)
 {
     list->sequences[list->count++] = sequence;
 }
@@ -144,7 +144,7 @@ place_of(const struct fi_merge_stream *stream, uint64_t sequence)
                                         is_seen ? stream->hidden_by : 0};
 }
 
-/* That version hides older ones from the views that see it. */
+/* That version hides older ones from the snapshots that see it. */
 static void
 note_hiding(struct fi_merge_stream *stream, uint64_t sequence)
 {
@@ -164,12 +164,12 @@ show_ranges(struct fi_merge_stream *stream, uint64_t sequence)
         note_hiding(stream, range);
         if (fi_merge_rule_needs(stream->rule, range)) {
             DCHECK(stream->covering.count < fi_merge_rule_segment_count(stream->rule));
-            push(&stream->covering, range);
+            merge_stream_push(&stream->covering, range);
         }
     }
 }
 
-/* Whether a version deletes its key for all views that see it. */
+/* Whether a version deletes its key for all snapshots that see it. */
 static bool
 is_tombstone(const struct fi_merge_stream *stream, const struct fi_entry *entry)
 {
@@ -191,7 +191,7 @@ decide(struct fi_merge_stream *stream, const struct fi_entry *entry)
         return false;
     }
     if (stream->is_bottom && is_tombstone(stream, entry) &&
-        !fi_view_list_keeps_tombstone(stream->tombstones_kept_from, entry->sequence)) {
+        !fi_snapshot_list_keeps_tombstone(stream->tombstones_kept_from, entry->sequence)) {
         CHECK(stream->held.count < fi_merge_rule_segment_count(stream->rule));
         stream->held.items[stream->held.count++] =
             (struct held){entry->sequence, stream->kept_place};
@@ -203,7 +203,8 @@ decide(struct fi_merge_stream *stream, const struct fi_entry *entry)
 /* ---- returning entries ---- */
 
 static void
-give(struct fi_merge_stream *stream, const struct fi_entry *entry, struct fi_compaction_place place)
+merge_stream_give(struct fi_merge_stream *stream, const struct fi_entry *entry,
+                  struct fi_compaction_place place)
 {
     stream->entry = *entry;
     stream->place = place;
@@ -237,7 +238,7 @@ give_next_held(struct fi_merge_stream *stream)
         entry.sequence = stream->held.items[stream->held_given].sequence;
         place = hiding_place(&stream->held.items[stream->held_given++]);
     }
-    give(stream, &entry, place);
+    merge_stream_give(stream, &entry, place);
 }
 
 static void
@@ -248,7 +249,7 @@ give_kept(struct fi_merge_stream *stream, const struct fi_entry *kept, bool is_a
     stream->is_ahead = is_ahead;
     if (stream->is_bottom) {
         for (size_t i = 0; i < stream->covering.count; i++) {
-            push(&stream->marks, stream->covering.sequences[i]);
+            merge_stream_push(&stream->marks, stream->covering.sequences[i]);
         }
         stream->covering.count = 0;
     }
@@ -269,7 +270,7 @@ set_marks(struct fi_merge_stream *stream, firn_error *err)
 }
 
 static int
-end(struct fi_merge_stream *stream, firn_error *err)
+merge_stream_end(struct fi_merge_stream *stream, firn_error *err)
 {
     DCHECK(fi_merge_entry(stream->merge) == NULL && stream->state == IN_VERSIONS);
     stream->dropped += stream->held.count;
@@ -299,7 +300,7 @@ enum below {
     BELOW_OPERAND, /* the merge is on one that can be folded with them */
     BELOW_VALUE,   /* likewise a put */
     BELOW_TOMBSTONE,
-    BELOW_OTHERS /* a version that other views see, or that is not folded */
+    BELOW_OTHERS /* a version that other snapshots see, or that is not folded */
 };
 
 static bool
@@ -334,7 +335,7 @@ is_right_below(const struct fi_merge_stream *stream, uint64_t sequence)
 
 /* What is below the operands so far, the newest of which has that sequence. */
 static enum below
-look_below(const struct fi_merge_stream *stream, uint64_t newest)
+inspect_below(const struct fi_merge_stream *stream, uint64_t newest)
 {
     const struct fi_entry *entry = fi_merge_entry(stream->merge);
     bool is_over = entry == NULL || !fi_slice_equal(entry->key, fi_buf_slice(&stream->key));
@@ -367,13 +368,14 @@ look_below(const struct fi_merge_stream *stream, uint64_t newest)
 
 /* Gathers operands from the merge's current one on; leaves the merge on what is below them. */
 static int
-gather(struct fi_merge_stream *stream, uint64_t newest, enum below *out, firn_error *err)
+merge_stream_gather(struct fi_merge_stream *stream, uint64_t newest, enum below *out,
+                    firn_error *err)
 {
     fi_merge_fold_clear(&stream->fold);
     do {
         FI_TRY_RETURN(fi_merge_fold_push(&stream->fold, fi_merge_entry(stream->merge)->value, err));
         FI_TRY_RETURN(fi_merge_next(stream->merge, err));
-        *out = look_below(stream, newest);
+        *out = inspect_below(stream, newest);
         stream->dropped += *out == BELOW_OPERAND;
     } while (*out == BELOW_OPERAND);
     return FIRN_OK;
@@ -387,7 +389,7 @@ give_operands(struct fi_merge_stream *stream, firn_error *err)
     struct fi_entry kept = *fi_merge_entry(stream->merge);
     DCHECK(kept.kind == FI_ENTRY_MERGE && stream->has_key);
     kept.key = fi_buf_slice(&stream->key);
-    FI_TRY_RETURN(gather(stream, kept.sequence, &below, err));
+    FI_TRY_RETURN(merge_stream_gather(stream, kept.sequence, &below, err));
     if (below == BELOW_OTHERS) {
         FI_TRY_RETURN(fi_merge_fold_operand(&stream->fold, &stream->folded, err));
     } else {
@@ -461,7 +463,7 @@ find_kept(struct fi_merge_stream *stream, firn_error *err)
 {
     const struct fi_entry *entry;
     while ((entry = fi_merge_entry(stream->merge)) != NULL) {
-        int rc = fi_step_tell(stream->step, 0, entry->key.size + entry->value.size, err);
+        int rc = fi_step_report(stream->step, 0, entry->key.size + entry->value.size, err);
         rc = rc == FIRN_OK ? take_up(stream, entry, err) : rc;
         if (rc != FIRN_OK) {
             return rc;
@@ -476,7 +478,7 @@ find_kept(struct fi_merge_stream *stream, firn_error *err)
             return rc;
         }
     }
-    return end(stream, err);
+    return merge_stream_end(stream, err);
 }
 
 int
@@ -527,7 +529,7 @@ go_ahead(struct fi_merge_stream *stream, const struct fi_entry **out, firn_error
 
 int
 fi_merge_stream_batch(struct fi_merge_stream *stream, const struct fi_run_kind *kind,
-                      const struct fi_view *now, uint64_t max, struct fi_run_batch *out,
+                      const struct fi_snapshot *now, uint64_t max, struct fi_run_batch *out,
                       firn_error *err)
 {
     const struct fi_entry *entry;
@@ -540,7 +542,7 @@ fi_merge_stream_batch(struct fi_merge_stream *stream, const struct fi_run_kind *
         return FIRN_OK;
     }
     FI_TRY_RETURN(fi_merge_batch(stream->merge, kind, max, out, err));
-    if (out->count == 0 || !fi_view_sees_all(now, out->sequence_min, out->sequence_max)) {
+    if (out->count == 0 || !fi_snapshot_sees_all(now, out->sequence_min, out->sequence_max)) {
         out->count = 0;
         return FIRN_OK;
     }
@@ -551,7 +553,7 @@ fi_merge_stream_batch(struct fi_merge_stream *stream, const struct fi_run_kind *
         return fi_error_no_memory(err, "a key of a compaction");
     }
     stream->last_sequence = 0; /* nothing more of that key may come */
-    return fi_step_tell(stream->step, 0, out->content_bytes, err);
+    return fi_step_report(stream->step, 0, out->content_bytes, err);
 }
 
 int

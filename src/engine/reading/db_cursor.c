@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reading/db_cursor.c: walking the keys of a keyspace as a view sees them.
+ * reading/db_cursor.c: walking the keys of a keyspace as a snapshot sees them.
  *
  * The walk itself is a cursor of lsm/, over the memtables and runs as they were when it was
- * created. This file adds the view, which is registered while the cursor is open, and the bounds.
+ * created. This file adds the snapshot, which is registered while the cursor is open, and the
+ * bounds.
  *
  * Bounds. The prefix is turned into bounds: keys with the prefix begin at the prefix itself and end
  * before the smallest string that is greater than all of them. That string is the prefix without
@@ -14,7 +15,7 @@
  * A cursor of a transaction also shows what that has written: then the overlay does all moves and
  * lookups (struct fi_db_cursor_overlay).
  *
- * (I1) `inner` is NULL if there is nothing to walk: an empty range, or a keyspace that the view
+ * (I1) `inner` is NULL if there is nothing to walk: an empty range, or a keyspace that the snapshot
  *      does not have. Such a cursor is never valid.
  */
 #include "base/check.h"
@@ -28,7 +29,7 @@ struct firn_db_cursor {
     struct firn_db *db;
     struct fi_lsm_cursor *inner;          /* (I1) */
     struct fi_db_cursor_overlay *overlay; /* of a transaction: it moves inner; else NULL */
-    struct fi_db_view_node node;
+    struct fi_db_snapshot_node node;
     bool has_upper;
     bool keys_only;
     const struct fi_run_projection *projection; /* NULL: all */
@@ -106,7 +107,7 @@ destroy_overlay(struct firn_db_cursor *cursor)
 }
 
 static void
-destroy(struct fi_db_view_node *node)
+db_cursor_destroy(struct fi_db_snapshot_node *node)
 {
     struct firn_db_cursor *cursor = (void *)((char *)node - offsetof(struct firn_db_cursor, node));
     destroy_overlay(cursor);
@@ -116,10 +117,11 @@ destroy(struct fi_db_view_node *node)
     fi_free(cursor);
 }
 
-/* A cursor with nothing to walk so far; its view is registered. */
+/* A cursor with nothing to walk so far; its snapshot is registered. */
 static int
-create(struct firn_db *db, const struct fi_db_tree *tree, bool is_outside,
-       const struct fi_db_cursor_options *options, struct firn_db_cursor **out, firn_error *err)
+db_cursor_create(struct firn_db *db, const struct fi_db_tree *tree, bool is_outside,
+                 const struct fi_db_cursor_options *options, struct firn_db_cursor **out,
+                 firn_error *err)
 {
     struct firn_db_cursor *cursor = fi_alloc_zeroed(sizeof *cursor);
     if (cursor == NULL) {
@@ -129,15 +131,15 @@ create(struct firn_db *db, const struct fi_db_tree *tree, bool is_outside,
     cursor->db = db;
     cursor->keys_only = options != NULL && options->keys_only;
     cursor->projection = options != NULL ? options->projection : NULL;
-    cursor->node.destroy = destroy;
+    cursor->node.destroy = db_cursor_destroy;
     if (options != NULL && set_bounds(cursor, options) != FIRN_OK) {
-        destroy(&cursor->node);
+        db_cursor_destroy(&cursor->node);
         return fi_error_no_memory(err, "a cursor");
     }
-    if (options != NULL && options->view != NULL) {
-        fi_db_view_register_at(db, &cursor->node, tree, &options->view->node, is_outside);
+    if (options != NULL && options->snapshot != NULL) {
+        fi_db_snapshot_register_at(db, &cursor->node, tree, &options->snapshot->node, is_outside);
     } else {
-        fi_db_view_register(db, &cursor->node, tree, is_outside);
+        fi_db_snapshot_register(db, &cursor->node, tree, is_outside);
     }
     *out = cursor;
     return FIRN_OK;
@@ -153,7 +155,7 @@ open_inner(struct firn_db_cursor *cursor, struct fi_db_tree *tree, firn_error *e
     const firn_slice lower = fi_buf_slice(&cursor->lower);
     const firn_slice upper = fi_buf_slice(&cursor->upper);
     const struct fi_lsm_cursor_options options = {
-        .view = &cursor->node.view,
+        .snapshot = &cursor->node.snapshot,
         .lower = lower.size > 0 ? &lower : NULL,
         .upper = cursor->has_upper ? &upper : NULL,
         .time_ms = cursor->node.time_ms,
@@ -169,7 +171,7 @@ static int
 refuse_out(const struct firn_db_keyspace *keyspace, const struct fi_db_cursor_options *options,
            firn_error *err)
 {
-    bool is_now = options == NULL || options->view == NULL;
+    bool is_now = options == NULL || options->snapshot == NULL;
     return is_now && keyspace->tree != NULL &&
                    atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)
                ? fi_db_get_refuse_dropped(keyspace, err)
@@ -186,17 +188,17 @@ fi_db_cursor_open(struct firn_db_keyspace *keyspace, const struct fi_db_cursor_o
     struct fi_db_tree *tree;
     int rc;
     *out = NULL;
-    if (options != NULL && options->view != NULL && options->view->db != db) {
+    if (options != NULL && options->snapshot != NULL && options->snapshot->db != db) {
         return fi_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     }
     if (options != NULL && keyspace->is_system) {
         now = *options;
-        now.view = NULL;
+        now.snapshot = NULL;
         options = &now;
     }
-    FI_TRY(create(db, keyspace->tree, keyspace->is_system, options, &cursor, err));
+    FI_TRY(db_cursor_create(db, keyspace->tree, keyspace->is_system, options, &cursor, err));
     FI_TRY(refuse_out(keyspace, options, err));
-    FI_TRY(fi_db_get_tree(keyspace, cursor->node.image, &cursor->node.view, &tree, err));
+    FI_TRY(fi_db_get_tree(keyspace, cursor->node.image, &cursor->node.snapshot, &tree, err));
     FI_TRY(open_inner(cursor, tree, err));
     *out = cursor;
     cursor = NULL;
@@ -238,7 +240,7 @@ fi_db_cursor_open_list(struct firn_db *db, bool is_outside,
     const struct fi_db_tree *tree = db->is_read_only ? NULL : fi_db_image(db)->list;
     int rc;
     *out = NULL;
-    FI_TRY(create(db, tree, is_outside, options, &cursor, err));
+    FI_TRY(db_cursor_create(db, tree, is_outside, options, &cursor, err));
     FI_TRY(open_inner(cursor, cursor->node.image->list, err));
     *out = cursor;
     cursor = NULL;
@@ -257,8 +259,8 @@ fi_db_cursor_close(struct firn_db_cursor *cursor)
     fi_lsm_cursor_destroy(cursor->inner);
     cursor->inner = NULL;
     struct firn_db *db = cursor->db;
-    fi_db_view_unregister(db, &cursor->node);
-    destroy(&cursor->node);
+    fi_db_snapshot_unregister(db, &cursor->node);
+    db_cursor_destroy(&cursor->node);
     fi_db_jobs_wake_collection(db);
 }
 

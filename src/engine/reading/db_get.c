@@ -2,41 +2,40 @@
  *
  * reading/db_get.c: reading one key.
  *
- * A read of now takes no lock and registers no view: it reads [1, published]. That is safe unless a
- * flush or compaction asked for the views after `published` was read, and has already replaced what
- * it read by what it kept. It may then have dropped a version that this read needs, because of a
- * newer one that this read does not see: the read's view was in no list. Flushes and compactions
- * ask rarely, and each time views_taken grows. So:
+ * A read of now takes no lock and registers no snapshot: it reads [1, published]. That is safe
+ * unless a flush or compaction asked for the snapshots after `published` was read, and has already
+ * replaced what it read by what it kept. It may then have dropped a version that this read needs,
+ * because of a newer one that this read does not see: the read's snapshot was in no list. Flushes
+ * and compactions ask rarely, and each time snapshots_taken grows. So:
  *
- * (I1) views_taken is read before `published` and again after the read. If it is unchanged, every
- *      compaction whose result the read can have met had asked earlier. All newer versions because
- *      of which that compaction may drop something were published before it asked (db_view.c, I1),
- *      so `published` was not older. If views_taken has changed, the read is repeated with a
- *      registered view.
- *      (A compaction asks before it installs its result, and installs that before a read meets it;
- *      so the second look sees the change.) Not checked: one thread cannot see the order of
- *      another's steps.
+ * (I1) snapshots_taken is read before `published` and again after the read. If it is unchanged,
+ *      every compaction whose result the read can have met had asked earlier. All newer versions
+ *      because of which that compaction may drop something were published before it asked
+ *      (db_snapshot.c, I1), so `published` was not older. If snapshots_taken has changed, the read
+ *      is repeated with a registered snapshot. (A compaction asks before it installs its result,
+ *      and installs that before a read meets it; so the second look sees the change.) Not checked:
+ *      one thread cannot see the order of another's steps.
  *
  * A read-only handle has no flushes and compactions. Its image may go away instead, by a refresh:
  * reads are inside the epoch while they use it.
  *
  * is_out says whether a keyspace does not exist now. A read of now checks it first; a read at a
- * view checks what came later under the name. A read that has checked just before a drop or a
+ * snapshot checks what came later under the name. A read that has checked just before a drop or a
  * restore may still find everything, or nothing, as if the drop or restore came in between.
  */
 #include "base/check.h"
 #include "base/mem.h"
 #include "reading/db_reading_handle.h"
 
-/* ==== reading many keys of one keyspace at one view ====
+/* ==== reading many keys of one keyspace at one snapshot ====
  *
  * A read of one key waits for slow memory several times in sequence: for a filter, for an index,
  * for the place of its block. The addresses are known before the read gets there. So keys are taken
  * in groups. What all keys of a group need first is prefetched together, then what they need next
  * (fi_lsm_tree_get_prefetch). The reads themselves follow, and find most of it in the caches.
  *
- * All keys are read at one view: a view of now that is registered during the call, or one that the
- * caller has opened. So compaction drops nothing that is read here, and the image stays.
+ * All keys are read at one snapshot: a snapshot of now that is registered during the call, or one
+ * that the caller has opened. So compaction drops nothing that is read here, and the image stays.
  *
  * Failure: the first key that cannot be read ends the call. The caller's visitor has seen the keys
  * before it.
@@ -47,7 +46,7 @@ enum { GROUP = FI_LSM_PREFETCH_MAX };
 
 struct reading {
     struct fi_db_tree *tree; /* NULL: nothing is there */
-    struct fi_view view;
+    struct fi_snapshot snapshot;
     uint64_t time_ms;
     const struct fi_db_get_many *what;
 };
@@ -59,7 +58,7 @@ get_one(const struct reading *reading, size_t i, struct fi_buf *value, firn_erro
     DCHECK(i < what->count);
     int rc = FIRN_NOT_FOUND;
     if (reading->tree != NULL) {
-        rc = fi_lsm_tree_get_at(reading->tree->lsm_tree, what->keys[i], &reading->view,
+        rc = fi_lsm_tree_get_at(reading->tree->lsm_tree, what->keys[i], &reading->snapshot,
                                 reading->time_ms, what->columns, value, err);
     }
     if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
@@ -86,11 +85,11 @@ get_group(const struct reading *reading, size_t begin, size_t end, firn_error *e
 }
 
 static int
-get_all(struct firn_db_keyspace *keyspace, const struct fi_db_view_node *node,
+get_all(struct firn_db_keyspace *keyspace, const struct fi_db_snapshot_node *node,
         const struct fi_db_get_many *what, firn_error *err)
 {
-    struct reading reading = {.view = node->view, .time_ms = node->time_ms, .what = what};
-    int rc = fi_db_get_tree(keyspace, node->image, &node->view, &reading.tree, err);
+    struct reading reading = {.snapshot = node->snapshot, .time_ms = node->time_ms, .what = what};
+    int rc = fi_db_get_tree(keyspace, node->image, &node->snapshot, &reading.tree, err);
     for (size_t i = 0; i < what->count && rc == FIRN_OK; i += GROUP) {
         size_t left = what->count - i;
         rc = get_group(&reading, i, i + (left < GROUP ? left : GROUP), err);
@@ -103,31 +102,31 @@ fi_db_get_many(struct firn_db_keyspace *keyspace, const struct fi_db_get_many *w
                firn_error *err)
 {
     struct firn_db *db = keyspace->db;
-    if (what->view != NULL && what->view->db != db) {
+    if (what->snapshot != NULL && what->snapshot->db != db) {
         return fi_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     }
-    if (what->view != NULL && !keyspace->is_system) {
-        return get_all(keyspace, &what->view->node, what, err);
+    if (what->snapshot != NULL && !keyspace->is_system) {
+        return get_all(keyspace, &what->snapshot->node, what, err);
     }
-    struct fi_db_view_node node = {0};
-    fi_db_view_register(db, &node, keyspace->tree, keyspace->is_system);
+    struct fi_db_snapshot_node node = {0};
+    fi_db_snapshot_register(db, &node, keyspace->tree, keyspace->is_system);
     int rc = get_all(keyspace, &node, what, err);
-    fi_db_view_unregister(db, &node);
+    fi_db_snapshot_unregister(db, &node);
     return rc;
 }
 
 /* ==== reading one key ==== */
 
-/* Reads with a registered view. */
+/* Reads with a registered snapshot. */
 static int
 get_registered(struct firn_db *db, struct fi_db_tree *tree, bool is_outside,
                const struct fi_db_get_what *what, struct fi_buf *out, firn_error *err)
 {
-    struct fi_db_view_node node = {0};
-    fi_db_view_register(db, &node, tree, is_outside);
-    int rc = fi_lsm_tree_get_at(tree->lsm_tree, what->key, &node.view, FI_LSM_TIME_NOW,
+    struct fi_db_snapshot_node node = {0};
+    fi_db_snapshot_register(db, &node, tree, is_outside);
+    int rc = fi_lsm_tree_get_at(tree->lsm_tree, what->key, &node.snapshot, FI_LSM_TIME_NOW,
                                 what->columns, out, err);
-    fi_db_view_unregister(db, &node);
+    fi_db_snapshot_unregister(db, &node);
     return rc;
 }
 
@@ -136,14 +135,14 @@ fi_db_get_newest(struct firn_db *db, struct fi_db_tree *tree, bool is_outside,
                  const struct fi_db_get_what *what, struct fi_buf *out, firn_error *err)
 {
     DCHECK(!db->is_read_only);
-    uint64_t before = atomic_load_explicit(&db->views_taken, memory_order_acquire);
+    uint64_t before = atomic_load_explicit(&db->snapshots_taken, memory_order_acquire);
     size_t slot;
-    const struct fi_view now = fi_db_view_enter_now(db, is_outside, &slot);
+    const struct fi_snapshot now = fi_db_snapshot_enter_now(db, is_outside, &slot);
     int rc = fi_lsm_tree_get_at(tree->lsm_tree, what->key, &now, FI_LSM_TIME_NOW, what->columns,
                                 out, err);
-    fi_db_view_leave_now(db, slot);
+    fi_db_snapshot_leave_now(db, slot);
     atomic_thread_fence(memory_order_acquire);
-    if (atomic_load_explicit(&db->views_taken, memory_order_relaxed) == before) {
+    if (atomic_load_explicit(&db->snapshots_taken, memory_order_relaxed) == before) {
         return rc;
     }
     return get_registered(db, tree, is_outside, what, out, err);
@@ -168,7 +167,7 @@ fi_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *er
 
 int
 fi_db_get_tree(const struct firn_db_keyspace *keyspace, const struct fi_db_image *image,
-               const struct fi_view *view, struct fi_db_tree **out, firn_error *err)
+               const struct fi_snapshot *snapshot, struct fi_db_tree **out, firn_error *err)
 {
     struct fi_db_tree *tree = keyspace->tree;
     *out = NULL;
@@ -180,7 +179,7 @@ fi_db_get_tree(const struct firn_db_keyspace *keyspace, const struct fi_db_image
         return keyspace->id >= image->next_id ? FIRN_OK : fi_db_get_refuse_dropped(keyspace, err);
     }
     DCHECK(tree->id == keyspace->id);
-    if (fi_db_visible_is_ended(tree, view)) {
+    if (fi_db_visible_is_ended(tree, snapshot)) {
         return fi_db_get_refuse_dropped(keyspace, err);
     }
     *out = tree;
@@ -190,7 +189,7 @@ fi_db_get_tree(const struct firn_db_keyspace *keyspace, const struct fi_db_image
 /* The image that is read, what the read sees, and at what time. */
 struct moment {
     const struct fi_db_image *image;
-    struct fi_view view;
+    struct fi_snapshot snapshot;
     uint64_t time_ms;
 };
 
@@ -199,9 +198,9 @@ get_from_image(struct firn_db_keyspace *keyspace, const struct moment *moment,
                const struct fi_db_get_what *what, struct fi_buf *out, firn_error *err)
 {
     struct fi_db_tree *tree;
-    FI_TRY_RETURN(fi_db_get_tree(keyspace, moment->image, &moment->view, &tree, err));
+    FI_TRY_RETURN(fi_db_get_tree(keyspace, moment->image, &moment->snapshot, &tree, err));
     return tree == NULL ? FIRN_NOT_FOUND
-                        : fi_lsm_tree_get_at(tree->lsm_tree, what->key, &moment->view,
+                        : fi_lsm_tree_get_at(tree->lsm_tree, what->key, &moment->snapshot,
                                              moment->time_ms, what->columns, out, err);
 }
 
@@ -220,7 +219,7 @@ get_now(struct firn_db_keyspace *keyspace, const struct fi_db_get_what *what, st
     }
     size_t slot = fi_epoch_enter(&db->epoch);
     const struct fi_db_image *image = fi_db_image(db);
-    const struct moment moment = {image, fi_db_view_now(db, image, keyspace->is_system),
+    const struct moment moment = {image, fi_db_snapshot_now(db, image, keyspace->is_system),
                                   FI_LSM_TIME_NOW};
     int rc = get_from_image(keyspace, &moment, what, out, err);
     fi_epoch_leave(&db->epoch, slot);
@@ -234,31 +233,31 @@ fi_db_get(struct firn_db_keyspace *keyspace, firn_slice key, struct fi_buf *out,
 }
 
 uint64_t
-fi_db_get_stamp(const struct firn_db_keyspace *keyspace, const struct firn_db_view *view)
+fi_db_get_stamp(const struct firn_db_keyspace *keyspace, const struct firn_snapshot *snapshot)
 {
     struct firn_db *db = keyspace->db;
     if (db->is_read_only || keyspace->is_system ||
         atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)) {
         return 0;
     }
-    struct fi_view_interval newest = {0};
-    if (view != NULL) {
-        /* Commits before the opening of the store are not known: of those, only a view of now has
-         * all. */
-        if (view->db != db || !view->node.was_now || view->node.view.count == 0) {
+    struct fi_snapshot_interval newest = {0};
+    if (snapshot != NULL) {
+        /* Commits before the opening of the store are not known: of those, only a snapshot of now
+         * has all. */
+        if (snapshot->db != db || !snapshot->node.was_now || snapshot->node.snapshot.count == 0) {
             return 0;
         }
-        newest = fi_view_at(&view->node.view, view->node.view.count - 1);
+        newest = fi_snapshot_at(&snapshot->node.snapshot, snapshot->node.snapshot.count - 1);
     } else {
         size_t slot;
-        const struct fi_view now = fi_db_view_enter_now(db, false, &slot);
+        const struct fi_snapshot now = fi_db_snapshot_enter_now(db, false, &slot);
         if (now.count > 0) {
-            newest = fi_view_at(&now, now.count - 1);
+            newest = fi_snapshot_at(&now, now.count - 1);
         }
-        fi_db_view_leave_now(db, slot);
+        fi_db_snapshot_leave_now(db, slot);
     }
     /* A restore begins an interval. A commit that changes the keyspace appears in written_at before
-     * the view includes it, and counts from then on. */
+     * the snapshot includes it, and counts from then on. */
     uint64_t written = atomic_load_explicit(&keyspace->tree->written_at, memory_order_relaxed);
     if (written > newest.last) {
         return 0;
@@ -276,25 +275,26 @@ fi_db_get_exists(struct firn_db_keyspace *keyspace, firn_slice key, bool *out, f
 }
 
 int
-fi_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view, firn_slice key,
+fi_db_get_at(struct firn_db_keyspace *keyspace, struct firn_snapshot *snapshot, firn_slice key,
              struct fi_buf *out, firn_error *err)
 {
-    return fi_db_get_columns(keyspace, view, key, NULL, out, err);
+    return fi_db_get_columns(keyspace, snapshot, key, NULL, out, err);
 }
 
 int
-fi_db_get_columns(struct firn_db_keyspace *keyspace, struct firn_db_view *view, firn_slice key,
+fi_db_get_columns(struct firn_db_keyspace *keyspace, struct firn_snapshot *snapshot, firn_slice key,
                   const struct fi_run_projection *columns, struct fi_buf *out, firn_error *err)
 {
     const struct fi_db_get_what what = {key, columns};
     int rc;
     fi_buf_clear(out);
-    if (view == NULL || keyspace->is_system) {
+    if (snapshot == NULL || keyspace->is_system) {
         rc = get_now(keyspace, &what, out, err);
-    } else if (view->db != keyspace->db) {
+    } else if (snapshot->db != keyspace->db) {
         return fi_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     } else {
-        const struct moment moment = {view->node.image, view->node.view, view->node.time_ms};
+        const struct moment moment = {snapshot->node.image, snapshot->node.snapshot,
+                                      snapshot->node.time_ms};
         rc = get_from_image(keyspace, &moment, &what, out, err);
     }
     return rc == FIRN_NOT_FOUND ? fi_db_get_refuse_missing(keyspace, err) : rc;
@@ -311,23 +311,23 @@ fi_db_get_columns(struct firn_db_keyspace *keyspace, struct firn_db_view *view, 
  * the cache and cannot be evicted. If so many are pinned that blocks find no room in the cache,
  * further ones use memory beyond it (block_cache.h).
  *
- * Unlike the other reads here, this one registers a view and so takes a mutex, which is cheap
+ * Unlike the other reads here, this one registers a snapshot and so takes a mutex, which is cheap
  * compared to the copy that it saves.
  */
 
 static int
-get_pinned(struct firn_db_keyspace *keyspace, const struct fi_db_view_node *node, firn_slice key,
-           struct firn_db_pin *pin, firn_error *err)
+get_pinned(struct firn_db_keyspace *keyspace, const struct fi_db_snapshot_node *node,
+           firn_slice key, struct firn_db_pin *pin, firn_error *err)
 {
     struct fi_db_tree *tree;
-    FI_TRY_RETURN(fi_db_get_tree(keyspace, node->image, &node->view, &tree, err));
+    FI_TRY_RETURN(fi_db_get_tree(keyspace, node->image, &node->snapshot, &tree, err));
     return tree == NULL ? FIRN_NOT_FOUND
-                        : fi_lsm_tree_get_pinned(tree->lsm_tree, key, &node->view, node->time_ms,
-                                                 &pin->pinned, &pin->copy, err);
+                        : fi_lsm_tree_get_pinned(tree->lsm_tree, key, &node->snapshot,
+                                                 node->time_ms, &pin->pinned, &pin->copy, err);
 }
 
 int
-fi_db_get_pinned(struct firn_db_keyspace *keyspace, struct firn_db_view *view, firn_slice key,
+fi_db_get_pinned(struct firn_db_keyspace *keyspace, struct firn_snapshot *snapshot, firn_slice key,
                  struct firn_db_pin **out, firn_slice *out_value, firn_error *err)
 {
     struct firn_db *db = keyspace->db;
@@ -335,7 +335,7 @@ fi_db_get_pinned(struct firn_db_keyspace *keyspace, struct firn_db_view *view, f
     int rc;
     *out = NULL;
     *out_value = firn_bytes(NULL, 0);
-    if (view != NULL && view->db != db) {
+    if (snapshot != NULL && snapshot->db != db) {
         return fi_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     }
     pin = fi_alloc_zeroed(sizeof *pin);
@@ -346,13 +346,13 @@ fi_db_get_pinned(struct firn_db_keyspace *keyspace, struct firn_db_view *view, f
     pin->db = db;
     /* Relaxed: closing while another thread reads is not allowed. */
     atomic_fetch_add_explicit(&db->pin_count, 1, memory_order_relaxed);
-    if (view != NULL && !keyspace->is_system) {
-        rc = get_pinned(keyspace, &view->node, key, pin, err);
+    if (snapshot != NULL && !keyspace->is_system) {
+        rc = get_pinned(keyspace, &snapshot->node, key, pin, err);
     } else {
-        struct fi_db_view_node node = {0};
-        fi_db_view_register(db, &node, keyspace->tree, keyspace->is_system);
+        struct fi_db_snapshot_node node = {0};
+        fi_db_snapshot_register(db, &node, keyspace->tree, keyspace->is_system);
         rc = get_pinned(keyspace, &node, key, pin, err);
-        fi_db_view_unregister(db, &node);
+        fi_db_snapshot_unregister(db, &node);
     }
     if (rc != FIRN_OK) {
         fi_db_get_unpin(pin);

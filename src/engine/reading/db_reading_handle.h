@@ -12,7 +12,7 @@
 /* ---- db_cursor.c ---- */
 
 /* What a cursor shows in place of the layer below it: a transaction merges its writes into what its
- * view has (db_txn_cursor.c). The functions match those of cursors in store/db.h. */
+ * snapshot has (txn_cursor.c). The functions match those of cursors in store/db.h. */
 struct fi_db_cursor_overlay {
     const struct fi_db_cursor_overlay_kind *kind;
 };
@@ -50,11 +50,12 @@ FIRN_MUST_CHECK int fi_db_cursor_open_list(struct firn_db *db, bool is_outside,
 
 /* ---- db_get.c ---- */
 
-/* The tree of a keyspace in an image, for reading by a view. *out is NULL if the image is older
- * than the keyspace; FIRN_MISUSE if the keyspace was dropped in the view. */
+/* The tree of a keyspace in an image, for reading by a snapshot. *out is NULL if the image is older
+ * than the keyspace; FIRN_MISUSE if the keyspace was dropped in the snapshot. */
 FIRN_MUST_CHECK int fi_db_get_tree(const struct firn_db_keyspace *keyspace,
-                                   const struct fi_db_image *image, const struct fi_view *view,
-                                   struct fi_db_tree **out, firn_error *err);
+                                   const struct fi_db_image *image,
+                                   const struct fi_snapshot *snapshot, struct fi_db_tree **out,
+                                   firn_error *err);
 /* Sets and returns FIRN_NOT_FOUND. */
 int fi_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *err);
 /* FIRN_MISUSE for a keyspace that does not exist now. */
@@ -65,55 +66,56 @@ struct fi_db_get_what {
     const struct fi_run_projection *columns; /* the columns of a row that are needed; NULL: all */
 };
 /* The newest published value of a key of a tree; see fi_db_get. is_outside: the key is outside
- * views. */
+ * snapshots. */
 FIRN_MUST_CHECK int fi_db_get_newest(struct firn_db *db, struct fi_db_tree *tree, bool is_outside,
                                      const struct fi_db_get_what *what, struct fi_buf *out,
                                      firn_error *err);
 
-/* ---- db_view.c ---- */
+/* ---- db_snapshot.c ---- */
 
-/* The entry of a name in the list of keyspaces, as the view sees it; replaces the contents of
+/* The entry of a name in the list of keyspaces, as the snapshot sees it; replaces the contents of
  * *bytes, into which *out points. FIRN_NOT_FOUND. */
-FIRN_MUST_CHECK int fi_db_keyspace_entry_in(struct firn_db_view *view, const char *name,
-                                            struct fi_buf *bytes, struct fi_keyspace_entry *out,
+FIRN_MUST_CHECK int fi_db_keyspace_entry_in(struct firn_snapshot *snapshot, const char *name,
+                                            struct fi_buf *bytes, struct fi_storefile_keyspace *out,
                                             firn_error *err);
-/* Opens a view of what is published now. node is the caller's memory, zeroed except for the fields
- * that the caller sets. */
-void fi_db_view_register(struct firn_db *db, struct fi_db_view_node *node,
-                         const struct fi_db_tree *tree, bool is_outside);
-/* As fi_db_view_open, at a checkpoint. */
-FIRN_MUST_CHECK int fi_db_view_open_checkpoint(struct firn_db *db,
-                                               const uint8_t id[FI_HISTORY_ID_SIZE],
-                                               struct firn_db_view **out, firn_error *err);
-void fi_db_view_unregister(struct firn_db *db, struct fi_db_view_node *node);
-/* The view of now, up to what is published; for an image of a read-only handle, up to its end.
- * is_outside: what is outside views. It is not registered as a view. Requires: is_outside, or the
- * handle is read-only and its image stays. */
-struct fi_view fi_db_view_now(struct firn_db *db, const struct fi_db_image *image, bool is_outside);
-/* The same for a handle that writes, on any thread; the view is valid until fi_db_view_leave_now
- * gets *out_slot. It is not registered as a view: see db_get.c. */
-struct fi_view fi_db_view_enter_now(struct firn_db *db, bool is_outside, size_t *out_slot);
-void fi_db_view_leave_now(struct firn_db *db, size_t slot);
-/* The view of now in an image, up to a sequence. For the leader, or if no other thread knows the
- * image. */
-struct fi_view fi_db_view_now_in(const struct fi_db_image *image, uint64_t sequence);
-/* Opens another view of what a view sees, which must stay open during the call; is_outside: of what
- * is outside views, in the same image. */
-void fi_db_view_register_at(struct firn_db *db, struct fi_db_view_node *node,
-                            const struct fi_db_tree *tree, const struct fi_db_view_node *view,
-                            bool is_outside);
-void fi_db_view_destroy_all(struct firn_db *db);
+/* Opens a snapshot of what is published now. node is the caller's memory, zeroed except for the
+ * fields that the caller sets. */
+void fi_db_snapshot_register(struct firn_db *db, struct fi_db_snapshot_node *node,
+                             const struct fi_db_tree *tree, bool is_outside);
+/* As fi_db_snapshot_open, at a checkpoint. */
+FIRN_MUST_CHECK int fi_db_snapshot_open_checkpoint(struct firn_db *db,
+                                                   const uint8_t id[FI_HISTORY_ID_SIZE],
+                                                   struct firn_snapshot **out, firn_error *err);
+void fi_db_snapshot_unregister(struct firn_db *db, struct fi_db_snapshot_node *node);
+/* The snapshot of now, up to what is published; for an image of a read-only handle, up to its end.
+ * is_outside: what is outside snapshots. It is not registered as a snapshot. Requires: is_outside,
+ * or the handle is read-only and its image stays. */
+struct fi_snapshot fi_db_snapshot_now(struct firn_db *db, const struct fi_db_image *image,
+                                      bool is_outside);
+/* The same for a handle that writes, on any thread; the snapshot is valid until
+ * fi_db_snapshot_leave_now gets *out_slot. It is not registered as a snapshot: see db_get.c. */
+struct fi_snapshot fi_db_snapshot_enter_now(struct firn_db *db, bool is_outside, size_t *out_slot);
+void fi_db_snapshot_leave_now(struct firn_db *db, size_t slot);
+/* The snapshot of now in an image, up to a sequence. For the leader, or if no other thread knows
+ * the image. */
+struct fi_snapshot fi_db_snapshot_now_in(const struct fi_db_image *image, uint64_t sequence);
+/* Opens another snapshot of what a snapshot sees, which must stay open during the call; is_outside:
+ * of what is outside snapshots, in the same image. */
+void fi_db_snapshot_register_at(struct firn_db *db, struct fi_db_snapshot_node *node,
+                                const struct fi_db_tree *tree,
+                                const struct fi_db_snapshot_node *snapshot, bool is_outside);
+void fi_db_snapshot_destroy_all(struct firn_db *db);
 /* For struct fi_lsm_host. */
-FIRN_MUST_CHECK int fi_db_view_take(void *db, uint32_t tree_id, struct fi_view_list *out,
-                                    firn_error *err);
-void fi_db_view_release(void *db, struct fi_view_list *views);
+FIRN_MUST_CHECK int fi_db_snapshot_take(void *db, uint32_t tree_id, struct fi_snapshot_list *out,
+                                        firn_error *err);
+void fi_db_snapshot_release(void *db, struct fi_snapshot_list *snapshots);
 
 /* ---- db_visible.c ---- */
 
-/* Whether the keyspace exists in a view. For the leader only. */
-bool fi_db_visible_in(const struct fi_db_tree *tree, const struct fi_view *view);
-/* Whether the keyspace has ended in a view. Any thread. */
-bool fi_db_visible_is_ended(const struct fi_db_tree *tree, const struct fi_view *view);
+/* Whether the keyspace exists in a snapshot. For the leader only. */
+bool fi_db_visible_in(const struct fi_db_tree *tree, const struct fi_snapshot *snapshot);
+/* Whether the keyspace has ended in a snapshot. Any thread. */
+bool fi_db_visible_is_ended(const struct fi_db_tree *tree, const struct fi_snapshot *snapshot);
 /* Memory for such a note, freed with the image. NULL: out of memory. Requires: the caller has the
  * right to change the list, or no other thread knows the image. */
 struct fi_db_name_end *fi_db_visible_make_end(struct fi_db_image *image)

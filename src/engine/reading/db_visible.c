@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reading/db_visible.c: in which views a keyspace exists, and which trees are therefore kept.
+ * reading/db_visible.c: in which snapshots a keyspace exists, and which trees are therefore kept.
  *
- * The list of keyspaces is a tree like others, so views, checkpoints and restores apply to it.
+ * The list of keyspaces is a tree like others, so snapshots, checkpoints and restores apply to it.
  * Restoring an earlier checkpoint brings a dropped keyspace back, and removes one that was created
  * after the checkpoint. Numbers are given out once, so there is one put of each number. A keyspace
- * exists in a view that sees this put, and nothing newer under the same name. In memory, each tree
- * has the sequence of its put, and a chain of what came later under its name, oldest first. Trees
- * of one name share their chain.
+ * exists in a snapshot that sees this put, and nothing newer under the same name. In memory, each
+ * tree has the sequence of its put, and a chain of what came later under its name, oldest first.
+ * Trees of one name share their chain.
  *
- * (I1) No view that sees the put sees a later version of the name that does not concern the
- *      keyspace: a name is used again only after a drop that the view sees.
- * (I2) A tree is kept as long as its keyspace exists now, in a checkpoint or in an open view. The
- *      list itself and firn's own keyspaces are outside views: they exist until they are dropped.
- *      Their names are looked up in the whole list (db_keyspace.c).
- * (I3) Compaction of the list drops a version only if no view needs it (merge.h), so the remaining
- *      versions suffice for all remaining views.
+ * (I1) No snapshot that sees the put sees a later version of the name that does not concern the
+ *      keyspace: a name is used again only after a drop that the snapshot sees.
+ * (I2) A tree is kept as long as its keyspace exists now, in a checkpoint or in an open snapshot.
+ *      The list itself and firn's own keyspaces are outside snapshots: they exist until they are
+ *      dropped. Their names are looked up in the whole list (db_keyspace.c).
+ * (I3) Compaction of the list drops a version only if no snapshot needs it (merge.h), so the
+ *      remaining versions suffice for all remaining snapshots.
  * (Not checked: they concern versions that are in runs, or gone.)
  *
  * Locking: only the leader of commits extends chains, at their ends; any thread may walk them. The
@@ -25,12 +25,12 @@
 #include "reading/db_reading_handle.h"
 
 bool
-fi_db_visible_is_ended(const struct fi_db_tree *tree, const struct fi_view *view)
+fi_db_visible_is_ended(const struct fi_db_tree *tree, const struct fi_snapshot *snapshot)
 {
     /* Acquire pairs with the release stores of the leader. */
     const struct fi_db_name_end *end = atomic_load_explicit(&tree->ends, memory_order_acquire);
     while (end != NULL) {
-        if (fi_view_sees(view, end->sequence)) {
+        if (fi_snapshot_sees(snapshot, end->sequence)) {
             return true;
         }
         end = atomic_load_explicit(&end->newer, memory_order_acquire);
@@ -39,11 +39,11 @@ fi_db_visible_is_ended(const struct fi_db_tree *tree, const struct fi_view *view
 }
 
 bool
-fi_db_visible_in(const struct fi_db_tree *tree, const struct fi_view *view)
+fi_db_visible_in(const struct fi_db_tree *tree, const struct fi_snapshot *snapshot)
 {
-    bool is_there =
-        tree->id == FI_DB_KEYSPACE_LIST || tree->is_system || fi_view_sees(view, tree->created_at);
-    return is_there && !fi_db_visible_is_ended(tree, view);
+    bool is_there = tree->id == FI_DB_KEYSPACE_LIST || tree->is_system ||
+                    fi_snapshot_sees(snapshot, tree->created_at);
+    return is_there && !fi_db_visible_is_ended(tree, snapshot);
 }
 
 struct fi_db_name_end *
@@ -59,23 +59,23 @@ fi_db_visible_make_end(struct fi_db_image *image)
 
 /* ---- what exists now ---- */
 
-/* The view by which a tree is judged: firn's own keyspaces are outside views. */
-static struct fi_view
-view_for(const struct fi_db_tree *tree, const struct fi_view *view)
+/* The snapshot by which a tree is judged: firn's own keyspaces are outside snapshots. */
+static struct fi_snapshot
+snapshot_for(const struct fi_db_tree *tree, const struct fi_snapshot *snapshot)
 {
-    return tree->is_system ? fi_history_view(NULL, UINT64_MAX) : *view;
+    return tree->is_system ? fi_history_snapshot(NULL, UINT64_MAX) : *snapshot;
 }
 
 void
 fi_db_visible_update(struct firn_db *db, struct fi_db_image *image)
 {
     DCHECK(fi_db_is_led(db));
-    const struct fi_view now = fi_db_view_now_in(image, UINT64_MAX);
+    const struct fi_snapshot now = fi_db_snapshot_now_in(image, UINT64_MAX);
     uint64_t out_count = 0;
     for (size_t i = 0; i < fi_db_trees_count(image); i++) {
         struct fi_db_tree *tree = fi_db_trees_at(image, i);
-        struct fi_view view = view_for(tree, &now);
-        bool is_out = tree->created_at != 0 && !fi_db_visible_in(tree, &view);
+        struct fi_snapshot snapshot = snapshot_for(tree, &now);
+        bool is_out = tree->created_at != 0 && !fi_db_visible_in(tree, &snapshot);
         tree->is_dropping = is_out;
         out_count += is_out && !tree->is_removed;
         /* Pairs with the acquire loads of reads. */

@@ -48,14 +48,28 @@ FIRN_MUST_CHECK int fi_rescue(struct fi_os_dir *from, struct fi_os_dir *to,
 FIRN_MUST_CHECK int fi_rescue_doubt(struct fi_os_dir *from, const struct fi_rescue_options *options,
                                     struct fi_rescue_result *result, firn_error *err);
 
-/* Takes the lock of a store, of which nothing else need be left. FIRN_BUSY names the holder. */
-FIRN_MUST_CHECK int fi_rescue_lock(struct fi_os_dir *dir, int64_t timeout_ms,
-                                   struct fi_storefile_lock **out, firn_error *err);
 /* Whether a name in a store's directory is that of one of the store's own files or directories. */
 bool fi_rescue_is_own_name(const char *name);
 
-/* Whether a failure is due to the files that are read, not to the machine. */
-bool fi_rescue_is_finding(int rc);
+/* Whether a failure is due to the files that are read, not to the machine: never FIRN_NEWER. */
+static inline bool
+fi_rescue_is_finding(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
+}
+
+/* The result of reading, of which `found` is the error: FIRN_OK if it was read or is damaged, which
+ * *out_is_sound shows; any other failure is copied to *err and returned. */
+FIRN_MUST_CHECK static inline int
+fi_rescue_sift(int rc, const firn_error *found, bool *out_is_sound, firn_error *err)
+{
+    *out_is_sound = rc == FIRN_OK;
+    if (rc == FIRN_OK || fi_rescue_is_finding(rc)) {
+        return FIRN_OK;
+    }
+    fi_error_copy(err, found);
+    return rc;
+}
 
 /* ---- rescue_salvage.c ---- */
 
@@ -77,14 +91,5 @@ FIRN_MUST_CHECK int fi_rescue_salvage(struct fi_os_dir *dir,
                                                    const struct fi_rescue_salvage_entry *entry,
                                                    firn_error *err),
                                       void *ctx, firn_error *err);
-
-/* ---- rescue_names.c ---- */
-
-/* Gives names to keyspaces of the store in `to`, which is sound, if the list has lost them, in a
- * commit after `sequence` and all others. Each name is reported, and so are keyspaces that are left
- * out; *out_lost is the number of both. */
-FIRN_MUST_CHECK int fi_rescue_names_give(struct fi_os_dir *to, uint64_t sequence,
-                                         const struct fi_rescue_options *options,
-                                         uint64_t *out_lost, firn_error *err);
 
 #endif

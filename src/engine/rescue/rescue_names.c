@@ -12,13 +12,12 @@
  * a name and turn out to be empty. A crafted run may have any number: keyspaces that need more than
  * NAMES_MAX names are left out, and reported.
  */
-#include "rescue/rescue.h"
+#include "rescue/rescue_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/check.h"
 #include "log/log.h"
 #include "store/db_store_handle.h"
@@ -48,7 +47,7 @@ note_tree(void *ctx, uint32_t id, firn_error *err)
 }
 
 static int
-look(struct naming *naming, struct fi_os_dir *to, firn_error *err)
+rescue_names_inspect(struct naming *naming, struct fi_os_dir *to, firn_error *err)
 {
     const struct fi_db_options options = {.read_only = true, .memory_bytes = NAMES_MEMORY_BYTES};
     int rc;
@@ -70,23 +69,23 @@ put_op(struct fi_buf *record, uint64_t id)
 {
     char name[40];
     struct fi_buf number = {0};
+    struct fi_storefile_place place;
     int rc;
     int size = snprintf(name, sizeof name, "recovered-%" PRIu64, id);
     CHECK(size > 0 && (size_t)size < sizeof name);
     FI_TRY(fi_buf_append_varint(&number, id));
-    FI_TRY(fi_buf_append_varint(record, FI_DB_KEYSPACE_LIST));
-    FI_TRY(fi_buf_append_u8(record, FI_ENTRY_PUT));
-    FI_TRY(fi_buf_append_varint(record, strlen(name)));
-    FI_TRY(fi_buf_append_str(record, name));
-    FI_TRY(fi_buf_append_varint(record, number.size));
-    FI_TRY(fi_buf_append_slice(record, fi_buf_slice(&number)));
+    const struct fi_storefile_op op = {.keyspace = FI_DB_KEYSPACE_LIST,
+                                       .kind = FI_ENTRY_PUT,
+                                       .key = firn_str(name),
+                                       .value = fi_buf_slice(&number)};
+    FI_TRY(fi_storefile_append_op(record, &op, &place));
 out:
     fi_buf_deinit(&number);
     return rc;
 }
 
 static int
-encode(const struct naming *naming, struct fi_buf *record)
+rescue_names_encode(const struct naming *naming, struct fi_buf *record)
 {
     uint8_t header[FI_STOREFILE_HEADER_MAX];
     uint64_t count = naming->last_id - naming->next_id + 1;
@@ -100,14 +99,14 @@ encode(const struct naming *naming, struct fi_buf *record)
 }
 
 static int
-commit(const struct naming *naming, struct fi_os_dir *to, firn_error *err)
+rescue_names_commit(const struct naming *naming, struct fi_os_dir *to, firn_error *err)
 {
     const struct fi_log_options options = fi_db_log_options(false);
     struct fi_buf record = {0};
     struct fi_log *log = NULL;
     int rc = FIRN_OK;
     DCHECK(naming->next_id <= naming->last_id);
-    if (encode(naming, &record) != FIRN_OK) {
+    if (rescue_names_encode(naming, &record) != FIRN_OK) {
         rc = fi_error_no_memory(err, "the names of keyspaces");
         goto out;
     }
@@ -122,7 +121,7 @@ out:
 }
 
 static void
-tell(const struct naming *naming)
+rescue_names_report(const struct naming *naming)
 {
     const struct fi_rescue_options *options = naming->options;
     char text[TEXT_SIZE];
@@ -147,12 +146,12 @@ fi_rescue_names_give(struct fi_os_dir *to, uint64_t sequence,
 {
     struct naming naming = {.options = options, .sequence = sequence};
     *out_lost = 0;
-    FI_TRY_RETURN(look(&naming, to, err));
+    FI_TRY_RETURN(rescue_names_inspect(&naming, to, err));
     if (naming.last_id >= naming.next_id) {
-        FI_TRY_RETURN(commit(&naming, to, err));
+        FI_TRY_RETURN(rescue_names_commit(&naming, to, err));
         *out_lost = naming.last_id - naming.next_id + 1;
     }
     *out_lost += naming.left_out;
-    tell(&naming);
+    rescue_names_report(&naming);
     return FIRN_OK;
 }

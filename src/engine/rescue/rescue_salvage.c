@@ -15,7 +15,8 @@
 #include <string.h>
 
 #include "log/log.h"
-#include "rescue/rescue.h"
+#include "os/os_names.h"
+#include "rescue/rescue_internal.h"
 #include "store/db_store_handle.h"
 
 enum { CACHE_BYTES = 4 << 20 };
@@ -23,7 +24,6 @@ enum { CACHE_BYTES = 4 << 20 };
 struct salvaging {
     int (*visit)(void *ctx, const struct fi_rescue_salvage_entry *entry, firn_error *err);
     void *ctx;
-    struct fi_buf names; /* of runs, each with its NUL */
     struct fi_run_env env;
 };
 
@@ -60,7 +60,7 @@ visit_commit(void *ctx, uint8_t type, firn_slice record, firn_error *err)
 /* ---- runs ---- */
 
 static int
-show(struct salvaging *salvaging, const struct fi_entry *entry, firn_error *err)
+rescue_salvage_show(struct salvaging *salvaging, const struct fi_entry *entry, firn_error *err)
 {
     DCHECK(entry->kind != FI_ENTRY_RANGE_DELETE);
     const struct fi_rescue_salvage_entry found = {
@@ -70,26 +70,23 @@ show(struct salvaging *salvaging, const struct fi_entry *entry, firn_error *err)
 
 /* *out_rc is the error that ended the walk; FIRN_OK at the end of the run. */
 static int
-walk(struct salvaging *salvaging, struct fi_run_cursor *cursor, bool is_forward, int *out_rc,
-     firn_error *err)
+rescue_salvage_walk(struct salvaging *salvaging, struct fi_run_cursor *cursor, bool is_forward,
+                    int *out_rc, firn_error *err)
 {
     const struct fi_run_kind *kind = cursor->kind;
     firn_error found;
     DCHECK(!cursor->is_valid);
     *out_rc = is_forward ? kind->cursor_first(cursor, &found) : kind->cursor_last(cursor, &found);
     while (*out_rc == FIRN_OK && cursor->is_valid) {
-        int rc = show(salvaging, &cursor->entry, err);
+        int rc = rescue_salvage_show(salvaging, &cursor->entry, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         *out_rc =
             is_forward ? kind->cursor_next(cursor, &found) : kind->cursor_prev(cursor, &found);
     }
-    if (*out_rc != FIRN_OK && !fi_rescue_is_finding(*out_rc)) {
-        fi_error_copy(err, &found);
-        return *out_rc;
-    }
-    return FIRN_OK;
+    bool is_whole;
+    return fi_rescue_sift(*out_rc, &found, &is_whole, err);
 }
 
 static int
@@ -100,10 +97,10 @@ salvage_opened(struct salvaging *salvaging, struct fi_run *run, firn_error *err)
     int ended;
     int rc;
     FI_TRY(run->kind->cursor_create(run, &options, &cursor, err));
-    rc = walk(salvaging, cursor, true, &ended, err);
+    rc = rescue_salvage_walk(salvaging, cursor, true, &ended, err);
     if (rc == FIRN_OK && ended != FIRN_OK) {
         DCHECK(fi_rescue_is_finding(ended));
-        rc = walk(salvaging, cursor, false, &ended, err);
+        rc = rescue_salvage_walk(salvaging, cursor, false, &ended, err);
     }
     run->kind->cursor_destroy(cursor);
 out:
@@ -117,13 +114,11 @@ salvage_run(struct salvaging *salvaging, const struct fi_run_kind *kind, const c
     struct fi_run *run;
     firn_error found;
     int rc = kind->open(&salvaging->env, name, &run, &found);
-    if (rc == FIRN_OK) {
+    bool is_open;
+    FI_TRY_RETURN(fi_rescue_sift(rc, &found, &is_open, err));
+    if (is_open) {
         rc = salvage_opened(salvaging, run, err);
         kind->close(run);
-        return rc;
-    }
-    if (!fi_rescue_is_finding(rc)) {
-        fi_error_copy(err, &found);
         return rc;
     }
     return FIRN_OK;
@@ -142,36 +137,31 @@ kind_of(const char *name)
     return end != NULL ? fi_db_image_kinds[i] : NULL;
 }
 
-static int
-keep_run(void *ctx, const struct fi_os_dirent *entry)
+static bool
+is_run(const struct fi_os_dirent *entry)
 {
-    struct salvaging *salvaging = ctx;
-    return kind_of(entry->name) != NULL
-               ? fi_buf_append(&salvaging->names, entry->name, entry->name_size + 1)
-               : FIRN_OK;
+    return kind_of(entry->name) != NULL;
 }
 
 static int
 salvage_runs(struct salvaging *salvaging, struct fi_os_dir *dir, firn_error *err)
 {
     struct fi_block_cache *cache = NULL;
+    struct fi_buf names = {0};
+    const char *name = NULL;
     struct fi_os_dir *runs;
-    int rc = fi_os_dir_open(dir, "runs", &runs, err);
+    int rc = fi_os_dir_open(dir, FI_LSM_RUNS, &runs, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
     FI_TRY(fi_block_cache_create(fi_os_dir_os(dir), CACHE_BYTES, &cache, err));
     salvaging->env = (struct fi_run_env){.dir = runs, .cache = cache};
-    rc = fi_os_dir_list(runs, keep_run, salvaging, err);
-    if (rc == FIRN_NO_MEMORY) {
-        rc = fi_error_no_memory(err, "the names of runs");
-    }
-    for (size_t at = 0; rc == FIRN_OK && at < salvaging->names.size;) {
-        const char *name = (const char *)salvaging->names.data + at;
-        rc = salvage_run(salvaging, kind_of(name), name, err);
-        at += strlen(name) + 1;
+    FI_TRY(fi_os_names_list(runs, is_run, &names, err));
+    while ((name = fi_os_names_next(&names, name)) != NULL) {
+        FI_TRY(salvage_run(salvaging, kind_of(name), name, err));
     }
 out:
+    fi_buf_deinit(&names);
     fi_block_cache_destroy(cache);
     fi_os_dir_close(runs);
     return rc;
@@ -189,7 +179,6 @@ fi_rescue_salvage(struct fi_os_dir *dir,
     FI_TRY_RETURN(fi_os_dir_open_beneath(dir, "", &own, err));
     int rc = fi_log_recover_salvage(own, log.prefix, visit_commit, &salvaging, err);
     rc = rc == FIRN_OK ? salvage_runs(&salvaging, own, err) : rc;
-    fi_buf_deinit(&salvaging.names);
     fi_os_dir_close(own);
     return rc;
 }

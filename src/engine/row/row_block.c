@@ -50,7 +50,7 @@ has_head(const struct fi_row_block *block, size_t i, uint16_t head)
 /* ---- the check ---- */
 
 static int
-refuse(const char *what, firn_error *err)
+row_block_refuse(const char *what, firn_error *err)
 {
     return fi_error_set(err, FIRN_CORRUPT, "a block of rows is malformed: %s", what);
 }
@@ -66,7 +66,7 @@ check_locator(enum fi_entry_kind kind, firn_slice locator, firn_error *err)
     fi_run_pieces_locator(locator, &fields);
     return fields.value_size >= fi_entry_head_size(kind)
                ? FIRN_OK
-               : refuse("the value of an entry is too short for its kind", err);
+               : row_block_refuse("the value of an entry is too short for its kind", err);
 }
 
 static int
@@ -75,17 +75,18 @@ check_kind(const struct fi_row_slot *slot, firn_error *err)
     if (fi_row_reference_is_one(slot)) {
         return fi_row_value_reference_is_sound(slot->value)
                    ? FIRN_OK
-                   : refuse("the reference of a value does not fit its kind or size", err);
+                   : row_block_refuse("the reference of a value does not fit its kind or size",
+                                      err);
     }
     if (slot->kind == FI_ENTRY_DELETE && slot->value.size != 0) {
-        return refuse("a tombstone has a value", err);
+        return row_block_refuse("a tombstone has a value", err);
     }
     if (slot->is_elsewhere) {
         return check_locator(slot->kind, slot->value, err);
     }
     return slot->value.size >= fi_entry_head_size(slot->kind)
                ? FIRN_OK
-               : refuse("the value of an entry is too short for its kind", err);
+               : row_block_refuse("the value of an entry is too short for its kind", err);
 }
 
 /* Reads an entry from its own bytes alone. */
@@ -98,7 +99,7 @@ check_entry(const struct fi_row_block *block, firn_slice bytes, struct fi_row_sl
     uint64_t word;
     if (!fi_reader_copy(&reader, &delta, block->sequence_size) ||
         !fi_add_u64(block->first_sequence, delta, &out->sequence)) {
-        return refuse("the sequence of an entry is too short or too large", err);
+        return row_block_refuse("the sequence of an entry is too short or too large", err);
     }
     if (!fi_reader_varint_max(&reader,
                               ((uint64_t)FI_ENTRY_KEY_SIZE_MAX << FI_ROW_FORMAT_KIND_BITS) |
@@ -106,7 +107,7 @@ check_entry(const struct fi_row_block *block, firn_slice bytes, struct fi_row_sl
                               &word) ||
         block->prefix.size + (word >> FI_ROW_FORMAT_KIND_BITS) > FI_ENTRY_KEY_SIZE_MAX ||
         !fi_reader_bytes(&reader, (size_t)(word >> FI_ROW_FORMAT_KIND_BITS), &out->rest)) {
-        return refuse("the key of an entry is too long", err);
+        return row_block_refuse("the key of an entry is too long", err);
     }
     out->value = firn_bytes(reader.at, fi_reader_left(&reader));
     out->kind = fi_row_format_kind((uint32_t)word);
@@ -123,18 +124,18 @@ check_entries(const struct fi_row_block *block, firn_error *err)
         struct fi_row_slot slot;
         size_t end = fi_row_block_slot_end(block, i);
         if (fi_row_block_offset(block, i) != start || end < start || end > block->raw.size) {
-            return refuse("an offset leads outside", err);
+            return row_block_refuse("an offset leads outside", err);
         }
         int rc = check_entry(block, firn_bytes(block->raw.data + start, end - start), &slot, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         if (!has_head(block, i, fi_row_heads_short_of(slot.rest))) {
-            return refuse("a head is not that of its key", err);
+            return row_block_refuse("a head is not that of its key", err);
         }
         if (i > 0 &&
             fi_entry_compare(before.rest, before.sequence, slot.rest, slot.sequence) >= 0) {
-            return refuse("its entries are out of order", err);
+            return row_block_refuse("its entries are out of order", err);
         }
         before = slot;
         start = end;
@@ -158,21 +159,21 @@ int
 fi_row_block_check(firn_slice raw, firn_error *err)
 {
     if (raw.size < FI_ROW_FORMAT_BLOCK_HEADER_SIZE || raw.size > FI_ROW_FORMAT_BLOCK_SIZE_MAX) {
-        return refuse("it is too short or too long", err);
+        return row_block_refuse("it is too short or too long", err);
     }
     if (raw.data[4] > sizeof(uint64_t) || (raw.data[5] & ~FI_ROW_FORMAT_BLOCK_WIDE) != 0 ||
         raw.data[7] != 0) {
-        return refuse("its header has unknown fields", err);
+        return row_block_refuse("its header has unknown fields", err);
     }
     if (fi_load_le16(raw.data) == 0 || !has_room(raw)) {
-        return refuse("it is too short for its entries", err);
+        return row_block_refuse("it is too short for its entries", err);
     }
     struct fi_row_block block;
     fi_row_block_init(&block, raw);
     const uint8_t *tags = raw.data + FI_ROW_FORMAT_BLOCK_HEADER_SIZE;
     for (size_t i = block.count; i < fi_row_format_tags_size(block.count); i++) {
         if (tags[i] != 0) {
-            return refuse("there are tags without an entry", err);
+            return row_block_refuse("there are tags without an entry", err);
         }
     }
     return check_entries(&block, err);
@@ -217,8 +218,8 @@ compare_slot(const struct fi_row_block *block, size_t i, firn_slice rest, uint64
 /* Where a place lies by prefix and heads alone: not before *out_low, and not after *out_high. Where
  * these differ *out_rest is the key after the prefix, to be compared with entries. */
 static void
-narrow(const struct fi_row_block *block, firn_slice key, firn_slice *out_rest, size_t *out_low,
-       size_t *out_high)
+row_block_narrow(const struct fi_row_block *block, firn_slice key, firn_slice *out_rest,
+                 size_t *out_low, size_t *out_high)
 {
     firn_slice prefix = block->prefix;
     size_t shared = key.size < prefix.size ? key.size : prefix.size;
@@ -270,7 +271,7 @@ fi_row_block_lower_bound(const struct fi_row_block *block, firn_slice key, uint6
     firn_slice rest = {NULL, 0};
     size_t low;
     size_t high;
-    narrow(block, key, &rest, &low, &high);
+    row_block_narrow(block, key, &rest, &low, &high);
     FI_SEARCH_FIRST(low, high, middle, compare_slot(block, middle, rest, sequence) < 0)
     DCHECK(low == 0 || is_before(block, low - 1, key, sequence));
     DCHECK(low == block->count || !is_before(block, low, key, sequence));
@@ -284,7 +285,7 @@ fi_row_block_prefetch(const struct fi_row_block *block, firn_slice key)
     firn_slice rest = {NULL, 0};
     size_t low;
     size_t high;
-    narrow(block, key, &rest, &low, &high);
+    row_block_narrow(block, key, &rest, &low, &high);
     if (high - low >= ENTRIES_MAX) {
         low += (high - low - ENTRIES_MAX) / 2; /* around the middle, where halving begins */
     }

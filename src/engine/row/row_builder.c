@@ -70,16 +70,16 @@ builder_of(struct fi_run_builder *base)
 }
 
 int
-fi_row_builder_create(const struct fi_run_env *env, const char *name,
-                      const struct fi_run_builder_options *options, struct fi_run_builder **out,
-                      firn_error *err)
+fi_row_builder_create(const struct fi_run_kind *kind, const struct fi_run_env *env,
+                      const char *name, const struct fi_run_builder_options *options,
+                      struct fi_run_builder **out, firn_error *err)
 {
     *out = NULL;
     struct builder *builder = fi_alloc_zeroed(sizeof *builder);
     if (builder == NULL) {
         return fi_error_no_memory(err, "the builder of a run");
     }
-    builder->base.kind = &fi_row_kind;
+    builder->base.kind = kind;
     builder->cache = env->cache;
     builder->found = options->found;
     int rc = fi_run_output_init(&builder->output, env, name, FI_BLOCK_FILE_ROW, options, GAIN, err);
@@ -352,7 +352,7 @@ write_index(struct builder *builder, firn_error *err)
 }
 
 static int
-finish(struct builder *builder, struct fi_run_summary *out, firn_error *err)
+row_builder_finish(struct builder *builder, struct fi_run_summary *out, firn_error *err)
 {
     struct fi_run_summary *summary = &builder->output.summary;
     if (builder->pending.sums.count > 0) {
@@ -380,7 +380,7 @@ fi_row_builder_finish(struct fi_run_builder *base, struct fi_run_summary *out, f
     if (builder->output.summary.entry_count == 0 && builder->output.summary.range_count == 0) {
         return fi_error_set(err, FIRN_MISUSE, "a run that holds nothing is not written");
     }
-    int rc = finish(builder, out, err);
+    int rc = row_builder_finish(builder, out, err);
     builder->output.has_failed = rc != FIRN_OK;
     return rc;
 }

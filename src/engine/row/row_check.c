@@ -40,7 +40,7 @@ struct checking {
 /* ---- entries ---- */
 
 static int
-refuse(const char *what, firn_error *err)
+row_check_refuse(const char *what, firn_error *err)
 {
     return fi_error_set(err, FIRN_CORRUPT, "%s", what);
 }
@@ -53,7 +53,7 @@ check_place(const struct checking *checking, const struct fi_row_slot *slot, fir
                    fi_entry_compare(fi_buf_slice(&checking->last_key), checking->last_sequence,
                                     fi_buf_slice(&checking->key), slot->sequence) < 0
                ? FIRN_OK
-               : refuse("its entries do not follow those of the block before", err);
+               : row_check_refuse("its entries do not follow those of the block before", err);
 }
 
 static int
@@ -61,7 +61,7 @@ check_hash(const struct checking *checking, uint8_t tag, firn_error *err)
 {
     uint64_t hash = fi_run_filter_hash(fi_buf_slice(&checking->key));
     if (tag != fi_row_block_tag(hash)) {
-        return refuse("a tag is not that of its key", err);
+        return row_check_refuse("a tag is not that of its key", err);
     }
     return fi_run_check_key(&checking->check, hash, err);
 }
@@ -158,13 +158,14 @@ check_separator(struct checking *checking, size_t block_at, const struct fi_row_
                (checking->has_last &&
                 fi_entry_compare(fi_buf_slice(&checking->last_key), checking->last_sequence,
                                  fi_buf_slice(whole), separator.sequence) >= 0)) {
-        rc = refuse("it is not after its separator, or the previous block is", err);
+        rc = row_check_refuse("it is not after its separator, or the previous block is", err);
     } else {
         bool goes_on = checking->has_last &&
                        fi_slice_equal(fi_buf_slice(&checking->last_key), fi_buf_slice(&key));
         rc = !checking->has_last || goes_on == (separator.sequence != UINT64_MAX)
                  ? FIRN_OK
-                 : refuse("its separator does not say whether versions of a key go on in it", err);
+                 : row_check_refuse(
+                       "its separator does not say whether versions of a key go on in it", err);
     }
     fi_buf_deinit(&key);
     return rc;
@@ -184,7 +185,7 @@ check_sequences(const struct fi_row_index_block *record, const struct fi_row_blo
     }
     return sequence_min == record->sequence_min && sequence_max == record->sequence_max
                ? FIRN_OK
-               : refuse("its sequences are not those of the index", err);
+               : row_check_refuse("its sequences are not those of the index", err);
 }
 
 static void
@@ -219,11 +220,11 @@ check_block(struct checking *checking, size_t block_at, const struct fi_row_inde
 }
 
 static int
-tell_block(struct checking *checking, const struct fi_row_index_block *record, firn_error *err)
+report_block(struct checking *checking, const struct fi_row_index_block *record, firn_error *err)
 {
     uint64_t bytes = fi_block_reader_span(&record->ref) + checking->check.untold_bytes;
     checking->check.untold_bytes = 0;
-    return fi_step_tell(checking->check.step, 0, bytes, err);
+    return fi_step_report(checking->check.step, 0, bytes, err);
 }
 
 static int
@@ -232,7 +233,7 @@ check_blocks(struct checking *checking, firn_error *err)
     for (size_t i = 0; i < checking->index.block_count; i++) {
         struct fi_row_index_block record;
         fi_row_index_block(&checking->index, i, &record);
-        int rc = tell_block(checking, &record, err);
+        int rc = report_block(checking, &record, err);
         if (rc != FIRN_OK) {
             return rc;
         }

@@ -101,7 +101,8 @@ window_holds(const struct window *window, const struct fi_block_ref *ref)
 
 /* Sets place and size of the window around the i-th block. */
 static void
-extend(struct window *window, const struct fi_row_index *index, size_t i, bool is_backward)
+row_cursor_extend(struct window *window, const struct fi_row_index *index, size_t i,
+                  bool is_backward)
 {
     struct fi_row_index_block block;
     fi_row_index_block(index, i, &block);
@@ -129,11 +130,11 @@ extend(struct window *window, const struct fi_row_index *index, size_t i, bool i
 
 /* Reads the window around the i-th block; leaves it empty where that fails, or makes no sense. */
 static void
-fill(struct window *window, struct fi_row *run, const struct fi_row_index *index, size_t i,
-     bool is_backward)
+row_cursor_fill(struct window *window, struct fi_row *run, const struct fi_row_index *index,
+                size_t i, bool is_backward)
 {
     DCHECK(window->bytes != NULL && i < index->block_count);
-    extend(window, index, i, is_backward);
+    row_cursor_extend(window, index, i, is_backward);
     if (window->size > window->room ||
         fi_block_reader_read_span(run->reader, window->offset, window->size, window->bytes, NULL) !=
             FIRN_OK) {
@@ -154,7 +155,7 @@ window_stored(struct window *window, struct fi_row *run, const struct fi_row_ind
         if (!take_room(window)) {
             return NULL;
         }
-        fill(window, run, index, i, is_backward);
+        row_cursor_fill(window, run, index, i, is_backward);
     }
     return window_holds(window, &block.ref) ? window->bytes + (block.ref.offset - window->offset)
                                             : NULL;
@@ -227,7 +228,7 @@ ahead_deinit(struct ahead *ahead)
 enum { ALONE = 2, NEAR = 4, ROOM_FIRST = 32 << 10 };
 
 static void
-grow(struct window *window)
+row_cursor_grow(struct window *window)
 {
     size_t room = window->room == 0 ? ROOM_FIRST : 2 * window->room;
     if (room <= FI_ROW_WINDOW_SIZE_MAX) {
@@ -255,7 +256,7 @@ stored_of(struct ahead *ahead, struct fi_row *run, const struct fi_row_index *in
     struct fi_row_index_block block;
     fi_row_index_block(index, i, &block);
     if (!window_holds(&ahead->window, &block.ref)) {
-        grow(&ahead->window);
+        row_cursor_grow(&ahead->window);
     }
     return window_stored(&ahead->window, run, index, i, is_backward);
 }
@@ -282,8 +283,8 @@ struct cursor {
     struct fi_row *run;
     bool is_sequential;
     bool keeps_references;
-    const struct fi_view *only; /* NULL: everything */
-    uint64_t *found;            /* NULL: not counted */
+    const struct fi_snapshot *only; /* NULL: everything */
+    uint64_t *found;                /* NULL: not counted */
     bool has_index;
     struct fi_row_read_index index; /* while it walks */
     bool has_block;
@@ -382,12 +383,12 @@ fi_row_cursor_destroy(struct fi_run_cursor *base)
 
 /* The bytes of the i-th block, held in one of the two ways. */
 static int
-fetch(struct cursor *cursor, const struct fi_row_index *index, size_t i, bool is_backward,
-      firn_slice *out, firn_error *err)
+row_cursor_fetch(struct cursor *cursor, const struct fi_row_index *index, size_t i,
+                 bool is_backward, firn_slice *out, firn_error *err)
 {
     struct fi_row *run = cursor->run;
     struct fi_row_index_block block;
-    DCHECK(i < index->block_count && cursor->pin.frame == NULL);
+    DCHECK(i < index->block_count && cursor->pin.slot == NULL);
     fi_row_index_block(index, i, &block);
     int rc = FIRN_OK;
     if (!cursor->is_sequential) {
@@ -406,7 +407,7 @@ fetch(struct cursor *cursor, const struct fi_row_index *index, size_t i, bool is
 
 /* The i-th block, whose bytes these are, is held from now on. */
 static void
-hold(struct cursor *cursor, size_t i, firn_slice raw)
+row_cursor_hold(struct cursor *cursor, size_t i, firn_slice raw)
 {
     DCHECK(!cursor->has_block && !cursor->base.is_valid); /* (I1) */
     fi_row_block_init(&cursor->block, raw);
@@ -417,16 +418,16 @@ hold(struct cursor *cursor, size_t i, firn_slice raw)
 
 /* Reads the i-th block unless it is held. */
 static int
-load(struct cursor *cursor, const struct fi_row_index *index, size_t i, bool is_backward,
-     firn_error *err)
+row_cursor_load(struct cursor *cursor, const struct fi_row_index *index, size_t i, bool is_backward,
+                firn_error *err)
 {
     if (cursor->has_block && cursor->block_at == i) {
         return FIRN_OK;
     }
     drop_block(cursor);
     firn_slice raw;
-    FI_TRY_RETURN(fetch(cursor, index, i, is_backward, &raw, err));
-    hold(cursor, i, raw);
+    FI_TRY_RETURN(row_cursor_fetch(cursor, index, i, is_backward, &raw, err));
+    row_cursor_hold(cursor, i, raw);
     return FIRN_OK;
 }
 
@@ -522,7 +523,7 @@ shows(const struct cursor *cursor, size_t slot_at)
 
 /* Shows an entry of the block that is held. */
 static int
-show(struct cursor *cursor, size_t slot_at, firn_error *err)
+row_cursor_show(struct cursor *cursor, size_t slot_at, firn_error *err)
 {
     struct fi_row_slot slot;
     firn_slice key;
@@ -552,7 +553,7 @@ skip_unwanted(const struct cursor *cursor, const struct fi_row_index *index, siz
     while (cursor->only != NULL && i < index->block_count) {
         struct fi_row_index_block block;
         fi_row_index_block(index, i, &block);
-        if (fi_view_sees_any(cursor->only, block.sequence_min, block.sequence_max)) {
+        if (fi_snapshot_sees_any(cursor->only, block.sequence_min, block.sequence_max)) {
             break;
         }
         i++;
@@ -569,11 +570,11 @@ show_first_of(struct cursor *cursor, const struct fi_row_index *index, size_t i,
         drop_block(cursor);
         return FIRN_OK;
     }
-    int rc = load(cursor, index, i, false, err);
+    int rc = row_cursor_load(cursor, index, i, false, err);
     if (!cursor->is_sequential && i + 1 < index->block_count) {
         fi_row_read_prefetch_block(cursor->run, i + 1);
     }
-    return rc != FIRN_OK ? rc : show(cursor, 0, err);
+    return rc != FIRN_OK ? rc : row_cursor_show(cursor, 0, err);
 }
 
 /* Shows the last entry of the block before the i-th; nothing before the first. */
@@ -584,8 +585,8 @@ show_last_before(struct cursor *cursor, const struct fi_row_index *index, size_t
         drop_block(cursor);
         return FIRN_OK;
     }
-    int rc = load(cursor, index, i - 1, true, err);
-    return rc != FIRN_OK ? rc : show(cursor, cursor->block.count - 1, err);
+    int rc = row_cursor_load(cursor, index, i - 1, true, err);
+    return rc != FIRN_OK ? rc : row_cursor_show(cursor, cursor->block.count - 1, err);
 }
 
 /* ---- seeking ---- */
@@ -612,7 +613,7 @@ prepare_entry(struct cursor *cursor, firn_slice key)
                                          FI_BLOCK_CACHE_DATA, &cursor->pin)) {
             return;
         }
-        hold(cursor, i, firn_bytes(cursor->pin.data, cursor->pin.size));
+        row_cursor_hold(cursor, i, firn_bytes(cursor->pin.data, cursor->pin.size));
     }
     fi_row_block_prefetch(&cursor->block, key);
 }
@@ -664,18 +665,18 @@ seek_with_index(struct cursor *cursor, const struct fi_row_index *index, const s
         return place->is_before ? show_last_before(cursor, index, 0, err)
                                 : show_first_of(cursor, index, 0, err);
     }
-    FI_TRY_RETURN(load(cursor, index, count - 1, place->is_before, err));
+    FI_TRY_RETURN(row_cursor_load(cursor, index, count - 1, place->is_before, err));
     size_t slot = fi_row_block_lower_bound(&cursor->block, place->key, place->sequence);
     if (place->is_before) {
         return slot == 0 ? show_last_before(cursor, index, count - 1, err)
-                         : show(cursor, slot - 1, err);
+                         : row_cursor_show(cursor, slot - 1, err);
     }
     return slot == cursor->block.count ? show_first_of(cursor, index, count, err)
-                                       : show(cursor, slot, err);
+                                       : row_cursor_show(cursor, slot, err);
 }
 
 static int
-seek(struct cursor *cursor, const struct place *place, firn_error *err)
+row_cursor_seek(struct cursor *cursor, const struct place *place, firn_error *err)
 {
     cursor->base.is_valid = false;
     int rc = take_index(cursor, err);
@@ -694,7 +695,7 @@ int
 fi_row_cursor_seek(struct fi_run_cursor *base, firn_slice key, uint64_t sequence, firn_error *err)
 {
     struct place place = {fi_run_key(key), sequence, false};
-    return seek(cursor_of(base), &place, err);
+    return row_cursor_seek(cursor_of(base), &place, err);
 }
 
 int
@@ -702,7 +703,7 @@ fi_row_cursor_seek_before(struct fi_run_cursor *base, firn_slice key, uint64_t s
                           firn_error *err)
 {
     struct place place = {fi_run_key(key), sequence, true};
-    return seek(cursor_of(base), &place, err);
+    return row_cursor_seek(cursor_of(base), &place, err);
 }
 
 /* ---- moving between blocks ---- */
@@ -749,7 +750,7 @@ fi_row_cursor_next(struct fi_run_cursor *base, firn_error *err)
     CHECK(base->is_valid);
     DCHECK(shows(cursor, cursor->slot)); /* (I1) */
     if (cursor->slot + 1 < cursor->block.count) {
-        return show(cursor, cursor->slot + 1, err);
+        return row_cursor_show(cursor, cursor->slot + 1, err);
     }
     return go_to_block(cursor, show_first_of, cursor->block_at + 1, err);
 }
@@ -761,7 +762,7 @@ fi_row_cursor_prev(struct fi_run_cursor *base, firn_error *err)
     CHECK(base->is_valid);
     DCHECK(shows(cursor, cursor->slot)); /* (I1) */
     if (cursor->slot > 0) {
-        return show(cursor, cursor->slot - 1, err);
+        return row_cursor_show(cursor, cursor->slot - 1, err);
     }
     return go_to_block(cursor, show_last_before, cursor->block_at, err);
 }

@@ -124,7 +124,7 @@ share(uint64_t all, uint64_t inside, uint64_t outside, double part)
 }
 
 static int
-sample(struct weighing *weighing, struct fi_run_weight *inout, firn_error *err)
+row_estimate_sample(struct weighing *weighing, struct fi_run_weight *inout, firn_error *err)
 {
     const size_t blocks = weighing->index->block_count;
     const double part = (double)(weighing->last - weighing->first) / (double)blocks;
@@ -141,7 +141,7 @@ sample(struct weighing *weighing, struct fi_run_weight *inout, firn_error *err)
 }
 
 static int
-weigh(struct weighing *weighing, struct fi_run_weight *inout, firn_error *err)
+row_estimate_weigh(struct weighing *weighing, struct fi_run_weight *inout, firn_error *err)
 {
     const size_t blocks = weighing->index->block_count;
     const size_t first = weighing->first;
@@ -156,7 +156,7 @@ weigh(struct weighing *weighing, struct fi_run_weight *inout, firn_error *err)
         inout->entries = minus(inout->entries, weighing->outside.entries);
         inout->value_bytes = minus(inout->value_bytes, weighing->outside.value_bytes);
     } else {
-        FI_TRY_RETURN(sample(weighing, inout, err));
+        FI_TRY_RETURN(row_estimate_sample(weighing, inout, err));
     }
     return FIRN_OK;
 }
@@ -178,7 +178,7 @@ fi_row_estimate_weigh(struct fi_run *base, const struct fi_run_bounds *bounds,
     if (blocks == 0 || weighing.last < weighing.first) {
         *inout = (struct fi_run_weight){0};
     } else {
-        rc = weigh(&weighing, inout, err);
+        rc = row_estimate_weigh(&weighing, inout, err);
     }
     fi_row_read_index_release(run, &index);
 out:

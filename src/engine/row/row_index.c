@@ -48,7 +48,7 @@ enum {
 /* ---- the check ---- */
 
 static int
-refuse(const char *what, firn_error *err)
+row_index_refuse(const char *what, firn_error *err)
 {
     return fi_error_set(err, FIRN_CORRUPT, "an index of rows is malformed: %s", what);
 }
@@ -62,13 +62,13 @@ check_separator(const struct fi_row_index *index, size_t i, size_t rest_at, size
     uint64_t rest_size = fi_load_le32(bytes + 12);
     if (fi_load_le32(bytes + 8) != rest_at || !fi_range_inside(rest_at, rest_size, rests_size) ||
         index->prefix.size + rest_size > FI_ENTRY_KEY_SIZE_MAX) {
-        return refuse("a separator is too long or not in its place", err);
+        return row_index_refuse("a separator is too long or not in its place", err);
     }
     struct fi_row_index_separator separator;
     fi_row_index_separator(index, i, &separator);
     return fi_row_heads_at(index->heads, i) == fi_row_heads_of(separator.rest)
                ? FIRN_OK
-               : refuse("a head is not that of its separator", err);
+               : row_index_refuse("a head is not that of its separator", err);
 }
 
 static int
@@ -85,12 +85,13 @@ check_separators(const struct fi_row_index *index, size_t rests_size, firn_error
         fi_row_index_separator(index, i, &separator);
         if (i > 0 && fi_entry_compare(before.rest, before.sequence, separator.rest,
                                       separator.sequence) >= 0) {
-            return refuse("its separators are out of order", err);
+            return row_index_refuse("its separators are out of order", err);
         }
         rest_at += separator.rest.size;
         before = separator;
     }
-    return rest_at == rests_size ? FIRN_OK : refuse("there is more than its separators", err);
+    return rest_at == rests_size ? FIRN_OK
+                                 : row_index_refuse("there is more than its separators", err);
 }
 
 static int
@@ -102,13 +103,13 @@ check_blocks(const struct fi_row_index *index, firn_error *err)
         fi_row_index_block(index, i, &block);
         if (block.ref.raw_size > FI_ROW_FORMAT_BLOCK_SIZE_MAX ||
             block.ref.stored_size > FI_BLOCK_SIZE_MAX || block.ref.offset > INT64_MAX) {
-            return refuse("a block is too large", err);
+            return row_index_refuse("a block is too large", err);
         }
         if (block.sequence_min > block.sequence_max) {
-            return refuse("a block has no sequences", err);
+            return row_index_refuse("a block has no sequences", err);
         }
         if (block.ref.offset < end) {
-            return refuse("its blocks overlap", err);
+            return row_index_refuse("its blocks overlap", err);
         }
         end = block.ref.offset + fi_block_reader_span(&block.ref);
     }
@@ -119,7 +120,7 @@ int
 fi_row_index_check(firn_slice raw, firn_error *err)
 {
     if (raw.size < HEADER_SIZE) {
-        return refuse("it is too short", err);
+        return row_index_refuse("it is too short", err);
     }
     uint64_t count = fi_load_le32(raw.data + 4);
     uint64_t prefix_size = fi_load_le32(raw.data + 16);
@@ -129,7 +130,7 @@ fi_row_index_check(firn_slice raw, firn_error *err)
                             "an index of rows uses fields that this version cannot read");
     }
     if (HEADER_SIZE + count * BLOCK_SIZE + prefix_size + rests_size != raw.size) {
-        return refuse("its parts do not fill it", err);
+        return row_index_refuse("its parts do not fill it", err);
     }
     struct fi_row_index index;
     fi_row_index_init(&index, raw);

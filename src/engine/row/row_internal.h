@@ -16,7 +16,7 @@
 #include "row/row_format.h"
 #include "run/run_kind.h"
 #include "run/run_parts.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 
 /* ==== reading a data block ====
  *
@@ -351,7 +351,8 @@ enum { FI_ROW_WINDOW_SIZE_MAX = 256 << 10 }; /* what a cursor reads ahead at mos
 
 /* writing a run. See run/run_kind.h. */
 
-FIRN_MUST_CHECK int fi_row_builder_create(const struct fi_run_env *env, const char *name,
+FIRN_MUST_CHECK int fi_row_builder_create(const struct fi_run_kind *kind,
+                                          const struct fi_run_env *env, const char *name,
                                           const struct fi_run_builder_options *options,
                                           struct fi_run_builder **out, firn_error *err);
 FIRN_MUST_CHECK int fi_row_builder_add(struct fi_run_builder *builder, const struct fi_entry *entry,
@@ -433,7 +434,7 @@ FIRN_MUST_CHECK int fi_row_pending_add(struct fi_row_pending *pending, const str
 /* Replaces the contents of out with the block. Requires: not empty. */
 FIRN_MUST_CHECK int fi_row_pending_encode(const struct fi_row_pending *pending, struct fi_buf *out);
 
-/* ==== entries whose values lie in value files (run/value_file.h) ====
+/* ==== entries whose values lie in value files (run/run_value_file.h) ====
  *
  * In a block such an entry is a tombstone with the flag ELSEWHERE, a combination that nothing else
  * has. In place of the value it contains:
@@ -475,5 +476,23 @@ FIRN_MUST_CHECK int fi_row_value_reference_read(const struct fi_run_values *valu
                                                 const struct fi_row_slot *slot,
                                                 enum fi_block_cache_use use, struct fi_buf *out,
                                                 firn_error *err);
+
+/* ==== opening a run, and looking up keys in it ====
+ *
+ * As run/run_kind.h describes these functions. kind: what the run is to have as its kind.
+ */
+
+FIRN_MUST_CHECK int fi_row_open(const struct fi_run_kind *kind, const struct fi_run_env *env,
+                                const char *name, struct fi_run **out, firn_error *err);
+void fi_row_open_close(struct fi_run *base);
+
+FIRN_MUST_CHECK int fi_row_get(struct fi_run *run, firn_slice key,
+                               const struct fi_snapshot *snapshot, struct fi_run_hit *out,
+                               struct fi_buf *value, firn_error *err);
+FIRN_MUST_CHECK int fi_row_get_pinned(struct fi_run *run, firn_slice key,
+                                      const struct fi_snapshot *snapshot, struct fi_run_hit *out,
+                                      struct fi_run_pinned *pinned, struct fi_buf *value,
+                                      firn_error *err);
+void fi_row_get_prefetch(const struct fi_run *base, firn_slice key, unsigned step);
 
 #endif

@@ -18,6 +18,7 @@
 #include "row/row_internal.h"
 
 #include "base/mem.h"
+#include "base/vec.h"
 #include "row/row_heads.h"
 
 struct fi_row_pending_item {
@@ -145,19 +146,13 @@ fi_row_pending_size_max(const struct fi_row_pending_sums *sums)
 /* ---- entries ---- */
 
 static int
-grow(struct fi_row_pending *pending)
+row_pending_grow(struct fi_row_pending *pending)
 {
-    struct fi_row_pending_item *items =
-        fi_grow_array(pending->items, pending->capacity + 1, &pending->capacity, sizeof items[0]);
-    if (items == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    pending->items = items;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(pending->items, pending->capacity + 1, pending->capacity, NULL);
 }
 
 static void
-copy(uint8_t *to, firn_slice from)
+row_pending_copy(uint8_t *to, firn_slice from)
 {
     if (from.size > 0) {
         memcpy(to, from.data, from.size);
@@ -171,15 +166,15 @@ fi_row_pending_add(struct fi_row_pending *pending, const struct fi_entry *entry,
     struct fi_buf *bytes = &pending->bytes;
     DCHECK(sums_with->count == pending->sums.count + 1 &&
            sums_with->key_bytes == pending->sums.key_bytes + entry->key.size);
-    if (pending->sums.count == pending->capacity && grow(pending) != FIRN_OK) {
+    if (pending->sums.count == pending->capacity && row_pending_grow(pending) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     /* At least one byte, so that an empty key has an address. */
     if (fi_buf_reserve(bytes, entry->key.size + entry->value.size + 1) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
-    copy(bytes->data + bytes->size, entry->key);
-    copy(bytes->data + bytes->size + entry->key.size, entry->value);
+    row_pending_copy(bytes->data + bytes->size, entry->key);
+    row_pending_copy(bytes->data + bytes->size + entry->key.size, entry->value);
     pending->items[pending->sums.count] = (struct fi_row_pending_item){
         .at = bytes->size,
         .key_size = entry->key.size,
@@ -239,7 +234,7 @@ fi_row_pending_encode(const struct fi_row_pending *pending, struct fi_buf *out)
     out->data[4] = (uint8_t)sequence_bytes;
     out->data[5] = is_wide ? FI_ROW_FORMAT_BLOCK_WIDE : 0;
     fi_store_le64(out->data + 8, sums->sequence_min);
-    copy(at, firn_bytes(pending->bytes.data + pending->items[0].at, sums->shared_size));
+    row_pending_copy(at, firn_bytes(pending->bytes.data + pending->items[0].at, sums->shared_size));
     at += sums->shared_size;
     for (size_t i = 0; i < sums->count; i++) {
         firn_slice key = key_of(pending, i);

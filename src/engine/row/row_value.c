@@ -19,28 +19,28 @@ may_refer(enum fi_entry_kind kind)
 /* Takes the reference out of a value; false where there is none, or the value would be too
  * large. */
 static bool
-decode(enum fi_entry_kind kind, firn_slice value, struct fi_value_file_reference *out)
+row_value_decode(enum fi_entry_kind kind, firn_slice value, struct fi_run_value_file_reference *out)
 {
     size_t head = fi_entry_head_size(kind);
     return value.size >= head &&
-           fi_value_file_decode(firn_bytes(value.data + head, value.size - head), out) &&
+           fi_run_value_file_decode(firn_bytes(value.data + head, value.size - head), out) &&
            out->value_size <= FI_ENTRY_VALUE_SIZE_MAX - head;
 }
 
 bool
 fi_row_value_reference_is_sound(firn_slice bytes)
 {
-    struct fi_value_file_reference reference;
+    struct fi_run_value_file_reference reference;
     return bytes.size > 0 && may_refer((enum fi_entry_kind)bytes.data[0]) &&
-           decode((enum fi_entry_kind)bytes.data[0], firn_bytes(bytes.data + 1, bytes.size - 1),
-                  &reference);
+           row_value_decode((enum fi_entry_kind)bytes.data[0],
+                            firn_bytes(bytes.data + 1, bytes.size - 1), &reference);
 }
 
 bool
 fi_row_value_reference_fits(const struct fi_entry *entry)
 {
-    struct fi_value_file_reference reference;
-    return may_refer(entry->kind) && decode(entry->kind, entry->value, &reference);
+    struct fi_run_value_file_reference reference;
+    return may_refer(entry->kind) && row_value_decode(entry->kind, entry->value, &reference);
 }
 
 int
@@ -55,18 +55,18 @@ fi_row_value_reference_encode(const struct fi_entry *entry, struct fi_buf *out)
 uint64_t
 fi_row_value_reference_value_size(enum fi_entry_kind kind, firn_slice value)
 {
-    struct fi_value_file_reference reference;
-    CHECK(decode(kind, value, &reference));
+    struct fi_run_value_file_reference reference;
+    CHECK(row_value_decode(kind, value, &reference));
     return fi_entry_head_size(kind) + reference.value_size;
 }
 
 uint64_t
 fi_row_value_reference_span(const struct fi_row_slot *slot)
 {
-    struct fi_value_file_reference reference;
+    struct fi_run_value_file_reference reference;
     DCHECK(fi_row_reference_is_one(slot));
-    CHECK(decode(fi_row_reference_kind(slot), fi_row_reference_value(slot), &reference));
-    return fi_value_file_span(&reference);
+    CHECK(row_value_decode(fi_row_reference_kind(slot), fi_row_reference_value(slot), &reference));
+    return fi_run_value_file_span(&reference);
 }
 
 int
@@ -82,6 +82,6 @@ fi_row_value_reference_read(const struct fi_run_values *values, const struct fi_
             return fi_error_no_memory(err, "a value");
         }
     }
-    return fi_value_file_resolve(values, firn_bytes(value.data + head, value.size - head), use, out,
-                                 err);
+    return fi_run_value_file_resolve(values, firn_bytes(value.data + head, value.size - head), use,
+                                     out, err);
 }

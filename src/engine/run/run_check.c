@@ -259,7 +259,7 @@ fi_run_check_end(struct fi_run_check *check, const struct fi_run_sections *secti
     FI_TRY(check_summary(check, summary, first_key, last_key, err));
     FI_TRY(check_origin(check, sections, err));
     FI_TRY(check_chunks(check, err));
-    FI_TRY(fi_step_tell(check->step, 1, check->untold_bytes, err));
+    FI_TRY(fi_step_report(check->step, 1, check->untold_bytes, err));
     if (check->worst != FIRN_OK) {
         rc = fi_error_set(err, check->worst, "'%s': the run is damaged",
                           fi_block_reader_path(check->reader));

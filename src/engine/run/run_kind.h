@@ -19,8 +19,8 @@
 #include "base/entry.h"
 #include "base/error.h"
 #include "base/range_set.h"
+#include "base/snapshot.h"
 #include "base/step.h"
-#include "base/view.h"
 #include "block/block_cache.h"
 #include "block/block_file.h"
 #include "codec/compress.h"
@@ -29,7 +29,7 @@
 /* ==== the origin of a run ====
  *
  * What a run records about its origin, so that a repair can work without MANIFEST
- * (mend/mend_gather.c).
+ * (rescue/rescue_find.c).
  *
  *   0         4      5       6      8
  *   +---------+------+-------+------+------+---------+------+------+--------+------+
@@ -87,7 +87,7 @@ struct fi_os_jobs;       /* threads/os_thread.h */
  *
  * The content of an attachment can also be derived from the run itself, more slowly. So a repair
  * removes a damaged attachment and keeps the run: readers must work without attachments. Files
- * of large values (run/value_file.h) are not attachments, because they contain what is nowhere
+ * of large values (run/run_value_file.h) are not attachments, because they contain what is nowhere
  * else and because many runs share one. Filters are too small to be worth a file; they are in
  * the runs. */
 struct fi_run_attachment {
@@ -100,16 +100,16 @@ struct fi_run_attachment {
 /* Maximum for one run. */
 enum { FI_RUN_ATTACHMENTS_MAX = 64 };
 /* Room for the name of a file in the directory of runs. */
-enum { FI_RUN_FILE_NAME_SIZE = 64 };
+enum { FI_VERSION_FILE_NAME_SIZE = 64 };
 
 /* How a builder gets the number and the name of a file that it attaches to its run. */
 struct fi_run_attacher {
     void *ctx;
     uint64_t (*take)(void *ctx, const struct fi_run_kind *kind,
-                     char out_name[FI_RUN_FILE_NAME_SIZE]);
+                     char out_name[FI_VERSION_FILE_NAME_SIZE]);
 };
 
-/* How a run finds the files of its large values (run/value_file.h). Any thread. */
+/* How a run finds the files of its large values (run/run_value_file.h). Any thread. */
 struct fi_run_values {
     void *ctx;
     /* The file with that number, readable until unpin; FIRN_CORRUPT if the run may not refer to it,
@@ -238,9 +238,9 @@ enum { FI_RUN_COLUMNS_VALUE_MAX = 1 << 20 };
 
 struct fi_run_cursor_options {
     bool is_sequential; /* a merge or a scan: read ahead, and leave no trace in the cache */
-    /* Versions that this view does not see may be skipped by first and next, if that saves reading;
-     * NULL: none. Borrowed as long as the cursor. */
-    const struct fi_view *only;
+    /* Versions that this snapshot does not see may be skipped by first and next, if that saves
+     * reading; NULL: none. Borrowed as long as the cursor. */
+    const struct fi_snapshot *only;
     /* Values in value files are shown as references (fi_entry.values), not read. */
     bool keeps_references;
     /* The columns that are needed in the values of entries; NULL: all. Ignored by kinds without
@@ -339,20 +339,20 @@ struct fi_run_kind {
      * text, if the file has none. NULL: runs of this kind have none. */
     int (*origin)(struct fi_run *run, struct fi_buf *numbers, struct fi_run_origin *out,
                   firn_error *err);
-    /* The newest version of key that view sees, tombstones included: FIRN_OK with *out and, for a
-     * PUT, the value in place of value's contents (value may be NULL: not wanted); FIRN_NOT_FOUND
+    /* The newest version of key that snapshot sees, tombstones included: FIRN_OK with *out and, for
+     * a PUT, the value in place of value's contents (value may be NULL: not wanted); FIRN_NOT_FOUND
      * if there is none. Range deletes are ignored. Never FIRN_NOT_FOUND if damage may hide such a
      * version. */
-    int (*get)(struct fi_run *run, firn_slice key, const struct fi_view *view,
+    int (*get)(struct fi_run *run, firn_slice key, const struct fi_snapshot *snapshot,
                struct fi_run_hit *out, struct fi_buf *value, firn_error *err);
     /* Like get, but only these columns of the value are needed (NULL: all). NULL: get is called. */
-    int (*get_columns)(struct fi_run *run, firn_slice key, const struct fi_view *view,
+    int (*get_columns)(struct fi_run *run, firn_slice key, const struct fi_snapshot *snapshot,
                        const struct fi_run_projection *columns, struct fi_run_hit *out,
                        struct fi_buf *value, firn_error *err);
     /* Like get, but the value of a PUT in a block of the cache is pinned instead of copied: it is
      * then in *pinned, which must be empty before. The caller unpins it. NULL: values are always
      * copied. */
-    int (*get_pinned)(struct fi_run *run, firn_slice key, const struct fi_view *view,
+    int (*get_pinned)(struct fi_run *run, firn_slice key, const struct fi_snapshot *snapshot,
                       struct fi_run_hit *out, struct fi_run_pinned *pinned, struct fi_buf *value,
                       firn_error *err);
     /* Starts to prefetch into the processor's cache what a get of key reads first (step 0), and

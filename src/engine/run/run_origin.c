@@ -28,7 +28,7 @@ is_sound(const struct fi_run_origin *origin)
 }
 
 static bool
-ascends(const uint64_t *numbers, size_t count)
+run_origin_ascends(const uint64_t *numbers, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (numbers[i] <= (i == 0 ? 0 : numbers[i - 1]) || numbers[i] > NUMBER_MAX) {
@@ -42,7 +42,7 @@ static int
 append_numbers(const uint64_t *numbers, size_t count, struct fi_buf *out)
 {
     uint64_t before = 0;
-    DCHECK(count <= FI_RUN_ORIGIN_NUMBERS_MAX && ascends(numbers, count));
+    DCHECK(count <= FI_RUN_ORIGIN_NUMBERS_MAX && run_origin_ascends(numbers, count));
     int rc = fi_buf_append_varint(out, count);
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
         rc = fi_buf_append_varint(out, numbers[i] - before);
@@ -72,7 +72,7 @@ fi_run_origin_encode(const struct fi_run_origin *origin, struct fi_buf *out)
 /* ---- reading ---- */
 
 static int
-refuse(firn_error *err)
+run_origin_refuse(firn_error *err)
 {
     return fi_error_set(err, FIRN_CORRUPT, "the origin of a run is malformed");
 }
@@ -84,12 +84,12 @@ read_numbers(struct fi_reader *reader, struct fi_buf *numbers, size_t *out_count
     uint64_t count;
     uint64_t number = 0;
     if (!fi_reader_varint(reader, &count) || count > FI_RUN_ORIGIN_NUMBERS_MAX) {
-        return refuse(err);
+        return run_origin_refuse(err);
     }
     for (uint64_t i = 0; i < count; i++) {
         uint64_t above;
         if (!fi_reader_varint(reader, &above) || above == 0 || above > NUMBER_MAX - number) {
-            return refuse(err);
+            return run_origin_refuse(err);
         }
         number += above;
         if (fi_buf_append(numbers, &number, sizeof number) != FIRN_OK) {
@@ -122,7 +122,7 @@ fi_run_origin_decode(firn_slice bytes, struct fi_buf *numbers, struct fi_run_ori
     fi_buf_clear(numbers);
     *out = (struct fi_run_origin){.kind = FI_RUN_ORIGIN_FLUSH};
     if (!fi_reader_bytes(&reader, HEAD_SIZE, &head)) {
-        return refuse(err);
+        return run_origin_refuse(err);
     }
     uint32_t version = fi_load_le32(head.data);
     if (version > FI_RUN_ORIGIN_VERSION || head.data[4] > FI_RUN_ORIGIN_SCRATCH ||
@@ -134,14 +134,14 @@ fi_run_origin_decode(firn_slice bytes, struct fi_buf *numbers, struct fi_run_ori
                             (int)FI_RUN_ORIGIN_SCRATCH);
     }
     if (version == 0 || head.data[4] == 0 || !read_fields(&reader, out)) {
-        return refuse(err);
+        return run_origin_refuse(err);
     }
     out->kind = (enum fi_run_origin_kind)head.data[4];
     out->is_last = head.data[5] == FLAG_LAST;
     FI_TRY_RETURN(read_numbers(&reader, numbers, &out->input_count, err));
     FI_TRY_RETURN(read_numbers(&reader, numbers, &out->gone_count, err));
     if (fi_reader_left(&reader) != 0 || !is_sound(out)) {
-        return refuse(err);
+        return run_origin_refuse(err);
     }
     DCHECK(numbers->size == (out->input_count + out->gone_count) * sizeof(uint64_t));
     if (numbers->size > 0) {

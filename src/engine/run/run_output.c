@@ -24,6 +24,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 
 int
 fi_run_output_init(struct fi_run_output *output, const struct fi_run_env *env, const char *name,
@@ -66,8 +67,8 @@ fi_run_output_check_usable(const struct fi_run_output *output, firn_error *err)
 /* ---- blocks ---- */
 
 static int
-add(struct fi_run_output *output, enum fi_codec codec, firn_slice stored, size_t raw_size,
-    struct fi_block_ref *out, firn_error *err)
+run_output_add(struct fi_run_output *output, enum fi_codec codec, firn_slice stored,
+               size_t raw_size, struct fi_block_ref *out, firn_error *err)
 {
     DCHECK(raw_size <= UINT32_MAX); /* else the writer would not see that it is too large */
     int rc = fi_block_writer_add(output->writer, codec, stored, (uint32_t)raw_size, out, err);
@@ -80,7 +81,7 @@ add(struct fi_run_output *output, enum fi_codec codec, firn_slice stored, size_t
 static int
 add_plain(struct fi_run_output *output, firn_slice raw, struct fi_block_ref *out, firn_error *err)
 {
-    return add(output, FI_CODEC_NONE, raw, raw.size, out, err);
+    return run_output_add(output, FI_CODEC_NONE, raw, raw.size, out, err);
 }
 
 int
@@ -102,7 +103,7 @@ int
 fi_run_output_add_packed(struct fi_run_output *output, enum fi_codec codec, firn_slice stored,
                          size_t raw_size, struct fi_block_ref *out, firn_error *err)
 {
-    return add(output, codec, stored, raw_size, out, err);
+    return run_output_add(output, codec, stored, raw_size, out, err);
 }
 
 int
@@ -113,7 +114,7 @@ fi_run_output_add(struct fi_run_output *output, firn_slice raw, struct fi_block_
     FI_TRY_RETURN(fi_run_output_pack(output, output->compress, raw, &output->stored, &codec, err));
     return codec == FI_CODEC_NONE
                ? add_plain(output, raw, out, err)
-               : add(output, codec, fi_buf_slice(&output->stored), raw.size, out, err);
+               : run_output_add(output, codec, fi_buf_slice(&output->stored), raw.size, out, err);
 }
 
 int
@@ -162,12 +163,8 @@ fi_run_output_note_key(struct fi_run_output *output, uint64_t key_hash, firn_err
         return FIRN_OK;
     }
     if (output->hash_count == output->hash_capacity) {
-        uint64_t *hashes = fi_grow_array(output->hashes, output->hash_count + 1,
-                                         &output->hash_capacity, sizeof hashes[0]);
-        if (hashes == NULL) {
-            return fi_error_no_memory(err, "the filter of a run");
-        }
-        output->hashes = hashes;
+        FI_TRY_RETURN(
+            FI_VEC_RESERVE(output->hashes, output->hash_count + 1, output->hash_capacity, err));
     }
     output->hashes[output->hash_count++] = key_hash;
     return FIRN_OK;

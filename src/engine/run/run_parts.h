@@ -20,8 +20,8 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/range_set.h"
+#include "base/snapshot.h"
 #include "base/step.h"
-#include "base/view.h"
 #include "codec/xxh3.h"
 #include "run/run_kind.h"
 
@@ -74,10 +74,10 @@ fi_run_text_is_loss(int code)
 int fi_run_text_place(const struct fi_block_reader *reader, const struct fi_block_ref *ref,
                       firn_error *err);
 
-/* ==== which of a key's versions a view can see, from the newest on ==== */
+/* ==== which of a key's versions a snapshot can see, from the newest on ==== */
 
 struct fi_run_walk {
-    const struct fi_view *view;
+    const struct fi_snapshot *snapshot;
     size_t left; /* of its intervals */
     /* the newest sequence that can still be an answer; in the last remaining interval */
     uint64_t at;
@@ -87,37 +87,37 @@ struct fi_run_walk {
 static inline bool
 fi_run_walk_below(struct fi_run_walk *walk, uint64_t sequence)
 {
-    if (walk->left > 0 && walk->view->intervals[walk->left - 1].first > sequence) {
-        walk->left = fi_view_count_from(walk->view, sequence);
+    if (walk->left > 0 && walk->snapshot->intervals[walk->left - 1].first > sequence) {
+        walk->left = fi_snapshot_count_from(walk->snapshot, sequence);
     }
     if (walk->left == 0) {
         return false;
     }
-    uint64_t last = fi_view_at(walk->view, walk->left - 1).last;
+    uint64_t last = fi_snapshot_at(walk->snapshot, walk->left - 1).last;
     walk->at = sequence < last ? sequence : last;
-    DCHECK(walk->at >= walk->view->intervals[walk->left - 1].first);
+    DCHECK(walk->at >= walk->snapshot->intervals[walk->left - 1].first);
     return true;
 }
 
-/* Begins at the newest; false if the view sees nothing. */
+/* Begins at the newest; false if the snapshot sees nothing. */
 static inline bool
-fi_run_walk_init(struct fi_run_walk *walk, const struct fi_view *view)
+fi_run_walk_init(struct fi_run_walk *walk, const struct fi_snapshot *snapshot)
 {
-    *walk = (struct fi_run_walk){.view = view, .left = view->count};
+    *walk = (struct fi_run_walk){.snapshot = snapshot, .left = snapshot->count};
     return fi_run_walk_below(walk, UINT64_MAX);
 }
 
-/* Whether the view sees one of these sequences, down from `at`. */
+/* Whether the snapshot sees one of these sequences, down from `at`. */
 static inline bool
 fi_run_walk_sees_any(const struct fi_run_walk *walk, uint64_t sequence_min, uint64_t sequence_max)
 {
     if (sequence_max > walk->at) {
         sequence_max = walk->at;
     }
-    size_t from = fi_view_count_from(walk->view, sequence_max);
+    size_t from = fi_snapshot_count_from(walk->snapshot, sequence_max);
     from = from < walk->left ? from : walk->left;
     return from > 0 && sequence_min <= sequence_max &&
-           fi_view_at(walk->view, from - 1).last >= sequence_min;
+           fi_snapshot_at(walk->snapshot, from - 1).last >= sequence_min;
 }
 
 /* ==== encoding and decoding a run's summary and range deletes (run_summary.c) ==== */

@@ -30,7 +30,7 @@ struct reading {
 };
 
 static int
-refuse(const struct reading *reading, const char *what, firn_error *err)
+run_sections_refuse(const struct reading *reading, const char *what, firn_error *err)
 {
     return fi_error_set(err, FIRN_CORRUPT, "'%s': %s", fi_block_reader_path(reading->reader), what);
 }
@@ -39,7 +39,7 @@ static int
 read_summary(struct reading *reading, const struct fi_block_ref *ref, firn_error *err)
 {
     if (reading->has_summary) {
-        return refuse(reading, "the run has two summaries", err);
+        return run_sections_refuse(reading, "the run has two summaries", err);
     }
     reading->has_summary = true;
     int rc = fi_block_reader_read(reading->reader, ref, reading->compress, &reading->raw, err);
@@ -75,7 +75,7 @@ note_ref(const struct reading *reading, struct fi_block_ref *out, const struct f
          firn_error *err)
 {
     if (out->offset != 0) {
-        return refuse(reading, "the run has two indexes, filters or origins", err);
+        return run_sections_refuse(reading, "the run has two indexes, filters or origins", err);
     }
     *out = *ref;
     return FIRN_OK;
@@ -117,11 +117,11 @@ read_all(struct reading *reading, firn_error *err)
     if (!reading->has_summary || sections->index.offset == 0 ||
         sections->index.offset == sections->filter.offset ||
         sections->index.offset == sections->origin.offset) {
-        return refuse(reading, "the run has no summary or no index", err);
+        return run_sections_refuse(reading, "the run has no summary or no index", err);
     }
     if (reading->range_count != reading->summary->range_count) {
-        return refuse(reading, "the run has another number of range deletes than its summary says",
-                      err);
+        return run_sections_refuse(
+            reading, "the run has another number of range deletes than its summary says", err);
     }
     int rc = fi_range_set_seal(reading->ranges, err);
     DCHECK(reading->summary->file_bytes != 0); /* (I1) */

@@ -5,7 +5,7 @@
  * Opening for writing: look at the directory; take the lock; look again, because the directory may
  * have become a store while this handle waited for the lock. Then either create the store
  * (db_create.c), or read the identity, open the trees and replay the log (db_replay.c). If a crash
- * has left trees of dropped keyspaces, they are removed now, because no view of them is open.
+ * has left trees of dropped keyspaces, they are removed now, because no snapshot of them is open.
  * Opening for reading takes a lock that keeps files from being removed (db_reader.c), and writes
  * nothing.
  *
@@ -20,8 +20,8 @@
  *
  * Locking: the mutex of commits (rank DB_COMMIT) belongs to db_write.c and db_lead.c. state_mutex
  * (rank DB_STATE) guards the trees of the image, the handles of keyspaces, is_changing_list and the
- * list of open views. The mutex of jobs (rank DB_JOBS) guards background work. None is held during
- * I/O.
+ * list of open snapshots. The mutex of jobs (rank DB_JOBS) guards background work. None is held
+ * during I/O.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
@@ -29,15 +29,15 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "archive/archive.h"
 #include "base/mem.h"
 #include "hosted/os_ram.h"
-#include "storefile/archive.h"
 
 /* ==== moving a read-only handle to the newest state ====
  *
  * Where neither the log nor MANIFEST has changed (log/log_watch.c), nothing happens. Otherwise
  * a whole new image is opened and replayed beside the present one and then replaces it. Cursors and
- * views keep the image in which they were opened. The image is closed together with the last of
+ * snapshots keep the image in which they were opened. The image is closed together with the last of
  * them, and this releases the lock by which the writer sees it. Reads of single keys do not count
  * as users: they are inside the epoch while they use the image, and a replaced image is closed only
  * after all of them have left.
@@ -80,7 +80,7 @@ fi_db_refresh(struct firn_db *db, firn_error *err)
     if (is_unused) {
         fi_db_image_retire(old);
     }
-    fi_db_memory_settle(db);
+    fi_db_memory_resolve(db);
     return FIRN_OK;
 }
 
@@ -143,7 +143,7 @@ choose_threads(struct fi_os *os, unsigned wanted)
 }
 
 static void
-init(struct firn_db *db, struct fi_os_dir *dir, const struct fi_db_options *options)
+db_init(struct firn_db *db, struct fi_os_dir *dir, const struct fi_db_options *options)
 {
     static _Atomic uint64_t serials;
     fi_os_process_init_mark(&db->mark);
@@ -173,10 +173,10 @@ init(struct firn_db *db, struct fi_os_dir *dir, const struct fi_db_options *opti
 
 /* Requires: the log and the image are gone. */
 static void
-destroy(struct firn_db *db)
+db_destroy(struct firn_db *db)
 {
     DCHECK(db->jobs.flush_pool == NULL && db->bulk == NULL);
-    DCHECK(db->views == NULL && db->view_count == 0);
+    DCHECK(db->snapshots == NULL && db->snapshot_count == 0);
     DCHECK(db->commits.head == NULL && db->commits.exclusive_waiting == 0);
     fi_db_handles_destroy_all(db);
     fi_epoch_deinit(&db->epoch);
@@ -207,10 +207,10 @@ fi_db_abandon(struct firn_db *db)
     }
     fi_db_jobs_close(db);
     fi_db_bulk_close(db->bulk);
-    fi_db_view_destroy_all(db);
+    fi_db_snapshot_destroy_all(db);
     fi_db_image_abandon(fi_db_image(db));
     fi_log_abandon(db->log);
-    destroy(db);
+    db_destroy(db);
 }
 
 void
@@ -298,7 +298,7 @@ out:
 }
 
 static int
-create(struct firn_db *db, firn_error *err)
+db_create(struct firn_db *db, firn_error *err)
 {
     DCHECK(db->lock != NULL);
     FI_TRY_RETURN(fi_db_create_store(db, err));
@@ -308,10 +308,10 @@ create(struct firn_db *db, firn_error *err)
 
 /* Whether the directory may be opened as asked; *survey is what it contains. */
 static int
-look(struct firn_db *db, const struct fi_db_options *options, struct fi_db_create_survey *survey,
-     firn_error *err)
+db_inspect(struct firn_db *db, const struct fi_db_options *options,
+           struct fi_db_create_survey *survey, firn_error *err)
 {
-    FI_TRY_RETURN(fi_db_create_look(db->dir, survey, err));
+    FI_TRY_RETURN(fi_db_create_inspect(db->dir, survey, err));
     if (survey->has_identity) {
         return options->fail_if_exists
                    ? fi_error_set(err, FIRN_EXISTS, "there is a firn store in '%s' already",
@@ -326,16 +326,16 @@ static int
 open_for_writing(struct firn_db *db, const struct fi_db_options *options, firn_error *err)
 {
     struct fi_db_create_survey survey;
-    FI_TRY_RETURN(look(db, options, &survey, err));
+    FI_TRY_RETURN(db_inspect(db, options, &survey, err));
     FI_TRY_RETURN(fi_storefile_lock_acquire(db->dir, options->lock_timeout_ms, &db->lock, err));
-    FI_TRY_RETURN(look(db, options, &survey, err));
+    FI_TRY_RETURN(db_inspect(db, options, &survey, err));
     fi_db_space_fit(db);
-    FI_TRY_RETURN(survey.has_identity ? open_existing(db, err) : create(db, err));
+    FI_TRY_RETURN(survey.has_identity ? open_existing(db, err) : db_create(db, err));
     db->commits.last_sequence = fi_db_image(db)->last_sequence;
     db->found_end = fi_log_end(db->log);
     db->found_version = fi_db_reader_version(db);
     FI_TRY_RETURN(fi_db_jobs_open(db, err));
-    fi_db_space_look(db);
+    fi_db_space_inspect(db);
     DCHECK(db->readers != NULL && db->log != NULL && !db->commits.is_leading);
     return FIRN_OK;
 }
@@ -350,12 +350,12 @@ fi_db_open(struct fi_os_dir *dir, const struct fi_db_options *options, struct fi
     if (db == NULL) {
         return fi_error_no_memory(err, "a store");
     }
-    init(db, dir, options);
+    db_init(db, dir, options);
     FI_TRY(fi_block_cache_create(db->os, db->limits.cache, &db->cache, err));
     FI_TRY(options->read_only ? open_for_reading(db, err) : open_for_writing(db, options, err));
     atomic_store_explicit(&db->published, fi_db_image(db)->last_sequence, memory_order_release);
     DCHECK(db->is_read_only || db->commits.last_sequence == fi_db_published(db));
-    fi_db_memory_settle(db);
+    fi_db_memory_resolve(db);
     *out = db;
     db = NULL;
 out:
@@ -379,10 +379,10 @@ fi_db_open_owned(struct fi_os_dir *dir, const struct fi_db_options *options, str
 /* ---- closing ---- */
 
 static int
-refuse_open_views(struct firn_db *db, firn_error *err)
+refuse_open_snapshots(struct firn_db *db, firn_error *err)
 {
     fi_os_mutex_lock(&db->state_mutex);
-    uint64_t count = db->view_count;
+    uint64_t count = db->snapshot_count;
     bool has_bulk = db->bulk != NULL;
     fi_os_mutex_unlock(&db->state_mutex);
     if (has_bulk) {
@@ -420,13 +420,13 @@ lighten(struct firn_db *db)
     DCHECK(db->jobs.is_closing);
     bool is_long = fi_log_size_bytes(db->log) > CLOSE_LOG_BYTES_MAX;
     if (is_long && fi_db_turn_flush_pays(db)) {
-        FI_IGNORE(fi_db_maintain_flush_memtables(db, NULL));
+        FI_RULES_IGNORE(fi_db_maintain_flush_memtables(db, NULL));
     }
-    FI_IGNORE(fi_db_jobs_finish(db, &brief, NULL));
-    FI_IGNORE(fi_db_dropped_remove(db, NULL));
-    FI_IGNORE(fi_db_turn_trim(db, &has_more, NULL));
+    FI_RULES_IGNORE(fi_db_jobs_finish(db, &brief, NULL));
+    FI_RULES_IGNORE(fi_db_dropped_remove(db, NULL));
+    FI_RULES_IGNORE(fi_db_turn_trim(db, &has_more, NULL));
     if (has_more && db->lead.log_floor > fi_log_oldest(db->log)) {
-        FI_IGNORE(fi_log_rotate(db->log, NULL));
+        FI_RULES_IGNORE(fi_log_rotate(db->log, NULL));
     }
     fi_db_space_trim(db);
 }
@@ -448,21 +448,21 @@ close_writer(struct firn_db *db, firn_error *err)
         return close_failed(db, err);
     }
     fi_db_jobs_close(db);
-    int vouch_rc = fi_db_replay_vouch_close(db, err);
+    int vouch_rc = fi_db_replay_attest_close(db, err);
     if (vouch_rc != FIRN_OK) {
         fi_db_abandon(db);
         return vouch_rc;
     }
     int rc = fi_db_image_close(fi_db_image(db), err);
     int log_rc = fi_log_close(db->log, rc == FIRN_OK ? err : NULL);
-    destroy(db);
+    db_destroy(db);
     return rc != FIRN_OK ? rc : log_rc;
 }
 
 int
 fi_db_close(struct firn_db *db, firn_error *err)
 {
-    int rc = db == NULL ? FIRN_OK : refuse_open_views(db, err);
+    int rc = db == NULL ? FIRN_OK : refuse_open_snapshots(db, err);
     if (db == NULL || rc != FIRN_OK) {
         return rc;
     }
@@ -542,7 +542,7 @@ void
 fi_db_scratch_name(void *ctx, char out[FI_DB_SCRATCH_NAME_SIZE])
 {
     struct firn_db *db = ctx;
-    DCHECK((int)FI_DB_SCRATCH_NAME_SIZE >= (int)FI_RUN_FILE_NAME_SIZE);
+    DCHECK((int)FI_DB_SCRATCH_NAME_SIZE >= (int)FI_VERSION_FILE_NAME_SIZE);
     fi_lsm_scratch_name(fi_db_image(db)->lsm, out);
 }
 

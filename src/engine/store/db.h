@@ -91,7 +91,7 @@ FIRN_MUST_CHECK int fi_db_keyspace_list(struct firn_db *db,
 FIRN_MUST_CHECK int fi_db_keyspace_drop(struct firn_db *db, const char *name, firn_error *err);
 /* As fi_db_keyspace_create, with a type, a schema and the other fields, except for the number. */
 FIRN_MUST_CHECK int fi_db_keyspace_create_as(struct firn_db *db, const char *name,
-                                             const struct fi_keyspace_entry *as,
+                                             const struct fi_storefile_keyspace *as,
                                              struct firn_db_keyspace **out, firn_error *err);
 /* The conditions under which a keyspace may be created or dropped; a failure fails the function.
  * Called when no restore of the store can happen between the answer and the commit. Must not change
@@ -103,14 +103,14 @@ struct fi_db_keyspace_guard {
 
 /* As fi_db_keyspace_create_as and fi_db_keyspace_drop, if the guard allows it. */
 FIRN_MUST_CHECK int fi_db_keyspace_create_if(struct firn_db *db, const char *name,
-                                             const struct fi_keyspace_entry *as,
+                                             const struct fi_storefile_keyspace *as,
                                              const struct fi_db_keyspace_guard *guard,
                                              struct firn_db_keyspace **out, firn_error *err);
 FIRN_MUST_CHECK int fi_db_keyspace_drop_if(struct firn_db *db, const char *name,
                                            const struct fi_db_keyspace_guard *guard,
                                            firn_error *err);
 struct firn_db *fi_db_keyspace_db(const struct firn_db_keyspace *keyspace);
-enum fi_keyspace_entry_type fi_db_keyspace_type(const struct firn_db_keyspace *keyspace);
+enum fi_storefile_keyspace_type fi_db_keyspace_type(const struct firn_db_keyspace *keyspace);
 uint64_t fi_db_keyspace_schema(const struct firn_db_keyspace *keyspace);
 /* The object that a room above keeps with the handle, or NULL. Any thread. */
 void *fi_db_keyspace_attached(struct firn_db_keyspace *keyspace);
@@ -119,7 +119,7 @@ void *fi_db_keyspace_attached(struct firn_db_keyspace *keyspace);
 void *fi_db_keyspace_attach(struct firn_db_keyspace *keyspace, void *object,
                             void (*destroy)(void *object));
 /* Tells how keys of a keyspace are made up, so that messages about conflicts
- * (txn/db_txn_conflict.c) can show them as values: it has the rows of `table`, which has that
+ * (txn/txn_conflict.c) can show them as values: it has the rows of `table`, which has that
  * schema, or, if index is not 0, the entries of its index of that number. The schema is counted. Of
  * several the last one is kept, unless another one knows of newer indexes. Any thread; not within a
  * lock of a higher rank than STATE. */
@@ -127,17 +127,17 @@ struct fi_schema;
 void fi_db_keyspace_note_schema(struct firn_db_keyspace *keyspace, struct fi_schema *schema,
                                 uint32_t index, const struct firn_db_keyspace *table);
 const char *fi_db_keyspace_name(const struct firn_db_keyspace *keyspace);
-/* The number by which texts of a repair name it (mend/mend.h). */
+/* The number by which texts of a repair name it (rescue/rescue_runs.c). */
 uint32_t fi_db_keyspace_number(const struct firn_db_keyspace *keyspace);
-FIRN_MUST_CHECK int fi_db_keyspace_list_in(struct firn_db_view *view,
+FIRN_MUST_CHECK int fi_db_keyspace_list_in(struct firn_snapshot *snapshot,
                                            int (*visit)(void *ctx, const char *name), void *ctx,
                                            firn_error *err);
 /* Lists only keyspaces of one type. */
-FIRN_MUST_CHECK int fi_db_keyspace_list_of_in(struct firn_db_view *view,
-                                              enum fi_keyspace_entry_type type,
+FIRN_MUST_CHECK int fi_db_keyspace_list_of_in(struct firn_snapshot *snapshot,
+                                              enum fi_storefile_keyspace_type type,
                                               int (*visit)(void *ctx, const char *name), void *ctx,
                                               firn_error *err);
-FIRN_MUST_CHECK int fi_db_keyspace_open_in(struct firn_db_view *view, const char *name,
+FIRN_MUST_CHECK int fi_db_keyspace_open_in(struct firn_snapshot *snapshot, const char *name,
                                            struct firn_db_keyspace **out, firn_error *err);
 FIRN_MUST_CHECK int fi_db_merge(struct firn_db_keyspace *keyspace, firn_slice key,
                                 firn_merge_operator operation, firn_slice operand,
@@ -230,11 +230,12 @@ struct fi_db_holder {
 /* Publishes a note on what the handle, which writes, is doing. The note stays until the next call
  * or until the handle is closed. At most FI_DB_HOLDER_NOTE_SIZE_MAX bytes; 0 bytes clear it.
  * Failures are ignored: nothing depends on the note. One thread at a time. */
-void fi_db_holder_tell(struct firn_db *db, const void *note, size_t size);
+void fi_db_holder_report(struct firn_db *db, const void *note, size_t size);
 /* Reads the note of the present holder of the lock. `db` need not be open for writing, and sees the
  * present note, not that of its opening. The note is only for telling a person: a process that may
  * write to the store can write anything there. */
-FIRN_MUST_CHECK int fi_db_holder_ask(struct firn_db *db, struct fi_db_holder *out, firn_error *err);
+FIRN_MUST_CHECK int fi_db_holder_query(struct firn_db *db, struct fi_db_holder *out,
+                                       firn_error *err);
 
 /* ==== checkpoints ====
  *
@@ -286,8 +287,8 @@ FIRN_MUST_CHECK int fi_db_checkpoint_list(struct firn_db *db,
  * ids. */
 FIRN_MUST_CHECK int fi_db_checkpoint_find(struct firn_db *db, const char *reference,
                                           struct fi_db_checkpoint_info *out, firn_error *err);
-FIRN_MUST_CHECK int fi_db_checkpoint_view(struct firn_db *db, const char *reference,
-                                          struct firn_db_view **out, firn_error *err);
+FIRN_MUST_CHECK int fi_db_checkpoint_snapshot(struct firn_db *db, const char *reference,
+                                              struct firn_snapshot **out, firn_error *err);
 FIRN_MUST_CHECK int fi_db_checkpoint_restore(struct firn_db *db, const char *reference,
                                              struct fi_db_checkpoint_info *out_restored,
                                              struct fi_db_checkpoint_info *out_safety,

@@ -2,11 +2,11 @@
  *
  * store/db_bulk.c: many entries as one commit that does not go through the log.
  *
- * Sorted entries are written to runs as they arrive (compaction/bulk_load.c), other entries after
- * all have arrived and been sorted (compaction/bulk_sort.c). MANIFEST, not the log, contains the
- * commit. It is nevertheless a commit like any other: it has a sequence of its own, it is there
- * whole or not at all, it is durable when it returns, and no read that began earlier sees any of
- * it.
+ * Sorted entries are written to runs as they arrive (compaction/compaction_load.c), other entries
+ * after all have arrived and been sorted (compaction/compaction_sort.c). MANIFEST, not the log,
+ * contains the commit. It is nevertheless a commit like any other: it has a sequence of its own, it
+ * is there whole or not at all, it is durable when it returns, and no read that began earlier sees
+ * any of it.
  *
  * The sequence. Every entry contains it, so it is needed when the first entry is written, while
  * other commits continue to take the sequences after the newest one. So a load takes a sequence far
@@ -15,8 +15,8 @@
  * load is open at a time, so that no two want the same sequence.
  *
  * Committing writes what had to be sorted, takes the leader's place, and then
- *   1. flushes the tree's memtables, because newer data must not be below older (bulk_load.c, I1);
- *      most of this is done just before, beside other commits,
+ *   1. flushes the tree's memtables, because newer data must not be below older (compaction_load.c,
+ *      I1); most of this is done just before, beside other commits,
  *   2. makes the log durable through all earlier commits, so that a crash leaves a prefix,
  *   3. adds the files to MANIFEST: from here on the commit exists; the log vouches for that version
  *      (db_replay.c), as it has nothing else of the commit,
@@ -26,10 +26,10 @@
  *
  * Loads that insert go to one or more keyspaces, and refuse keys that exist already or are given
  * twice. While the keys of a part ascend, its entries go to runs at once. From the first entry out
- * of order on, entries are sorted, and their runs are placed above the others (bulk_load.c); if
- * that entry is among the first PROBE ones, all are sorted. When all runs are written, beside other
- * commits, their keys are looked up in the store with a cursor. This is repeated in the leader's
- * place if there were commits to the tree meanwhile.
+ * of order on, entries are sorted, and their runs are placed above the others (compaction_load.c);
+ * if that entry is among the first PROBE ones, all are sorted. When all runs are written, beside
+ * other commits, their keys are looked up in the store with a cursor. This is repeated in the
+ * leader's place if there were commits to the tree meanwhile.
  *
  * (I1) A replay ignores this commit, since the log does not contain it, and the commit does not
  *      change the sequence up to which the tree counts as flushed. What the log has of the tree was
@@ -67,13 +67,13 @@ struct part {
     struct firn_db_bulk *bulk;
     size_t number;
     struct firn_db_keyspace *keyspace;
-    struct fi_bulk_load *inner;
-    struct fi_bulk_sort *sort; /* NULL: the entries have been sorted so far */
-    struct fi_bulk_load *rest; /* of an insertion: what was sorted, if inner has entries */
-    bool is_sorted;            /* an entry out of order is refused, or starts sorting */
-    bool is_probing;           /* all entries so far ascend, and are in sort */
-    bool is_checked;           /* keys must not exist yet */
-    bool has_inner;            /* inner has entries */
+    struct fi_compaction_load *inner;
+    struct fi_compaction_sort *sort; /* NULL: the entries have been sorted so far */
+    struct fi_compaction_load *rest; /* of an insertion: what was sorted, if inner has entries */
+    bool is_sorted;                  /* an entry out of order is refused, or starts sorting */
+    bool is_probing;                 /* all entries so far ascend, and are in sort */
+    bool is_checked;                 /* keys must not exist yet */
+    bool has_inner;                  /* inner has entries */
     uint64_t count;
     uint64_t sorted_bytes; /* of keys and values */
     uint64_t sorted_count;
@@ -105,7 +105,7 @@ take_place(struct firn_db *db, struct firn_db_bulk *bulk, firn_error *err)
     bool is_free = db->bulk == NULL;
     db->bulk = is_free ? bulk : db->bulk;
     fi_os_mutex_unlock(&db->state_mutex);
-    fi_db_memory_settle(db);
+    fi_db_memory_resolve(db);
     return is_free ? FIRN_OK
                    : fi_error_set(err, FIRN_BUSY, "another load into '%s' is open",
                                   fi_os_dir_path(db->dir));
@@ -117,7 +117,7 @@ give_place(struct firn_db *db, const struct firn_db_bulk *bulk)
     fi_os_mutex_lock(&db->state_mutex);
     db->bulk = db->bulk == bulk ? NULL : db->bulk;
     fi_os_mutex_unlock(&db->state_mutex);
-    fi_db_memory_settle(db);
+    fi_db_memory_resolve(db);
 }
 
 static size_t
@@ -139,9 +139,10 @@ begin_sort(struct part *part, firn_error *err)
 {
     struct firn_db_bulk *bulk = part->bulk;
     DCHECK(part->sort == NULL);
-    int rc = fi_bulk_sort_create(fi_db_image(bulk->db)->lsm, sort_memory(bulk), &part->sort, err);
+    int rc =
+        fi_compaction_sort_create(fi_db_image(bulk->db)->lsm, sort_memory(bulk), &part->sort, err);
     if (rc == FIRN_OK && bulk->inserts && part->is_checked) {
-        fi_bulk_sort_refuse_twice(part->sort, refuse_twice, part);
+        fi_compaction_sort_refuse_twice(part->sort, refuse_twice, part);
     }
     return rc;
 }
@@ -156,18 +157,19 @@ helper_count(const struct firn_db *db)
 
 /* Creates a load, with helpers if its runs have columns. Helpers are jobs, if there are threads. */
 static int
-create_load(struct part *part, struct fi_bulk_load **out, firn_error *err)
+create_load(struct part *part, struct fi_compaction_load **out, firn_error *err)
 {
     struct firn_db_bulk *bulk = part->bulk;
     unsigned helpers = helper_count(bulk->db);
-    FI_TRY_RETURN(fi_bulk_load_create(part->keyspace->tree->lsm_tree, out, err));
-    if (helpers == 0 || !fi_os_has_threads(bulk->db->os) || !fi_bulk_load_takes_columns(*out)) {
+    FI_TRY_RETURN(fi_compaction_load_create(part->keyspace->tree->lsm_tree, out, err));
+    if (helpers == 0 || !fi_os_has_threads(bulk->db->os) ||
+        !fi_compaction_load_takes_columns(*out)) {
         return FIRN_OK;
     }
     if (bulk->helpers == NULL) {
         FI_TRY_RETURN(fi_os_jobs_create(bulk->db->os, helpers, &bulk->helpers, err));
     }
-    fi_bulk_load_set_helpers(*out, bulk->helpers, helpers);
+    fi_compaction_load_set_helpers(*out, bulk->helpers, helpers);
     return FIRN_OK;
 }
 
@@ -183,7 +185,7 @@ open_part(struct part *part, bool is_sorted, firn_error *err)
 
 /* A load, so far without the loads of its parts. */
 static int
-create(struct firn_db *db, size_t part_count, struct firn_db_bulk **out, firn_error *err)
+db_bulk_create(struct firn_db *db, size_t part_count, struct firn_db_bulk **out, firn_error *err)
 {
     DCHECK(part_count > 0);
     struct firn_db_bulk *bulk = fi_alloc_zeroed(sizeof *bulk);
@@ -207,7 +209,7 @@ create(struct firn_db *db, size_t part_count, struct firn_db_bulk **out, firn_er
 }
 
 static int
-begin(struct firn_db_bulk *bulk, firn_error *err)
+db_bulk_begin(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
     FI_TRY_RETURN(take_place(db, bulk, err));
@@ -231,9 +233,9 @@ open_bulk(struct firn_db_keyspace *keyspace, const struct fi_storefile_progress 
     if (db->is_read_only) {
         return fi_db_lead_refuse_read_only(db, err);
     }
-    FI_TRY_RETURN(create(db, 1, &bulk, err));
+    FI_TRY_RETURN(db_bulk_create(db, 1, &bulk, err));
     bulk->parts[0].keyspace = keyspace;
-    int rc = begin(bulk, err);
+    int rc = db_bulk_begin(bulk, err);
     if (rc == FIRN_OK && sorts != NULL) {
         bulk->progress = *sorts;
     }
@@ -266,7 +268,7 @@ fi_db_bulk_refuse_twice(struct firn_db_bulk *bulk,
                         int (*refuse)(void *ctx, firn_slice key, firn_error *err), void *ctx)
 {
     DCHECK(!bulk->inserts && bulk->parts[0].sort != NULL && bulk->parts[0].count == 0);
-    fi_bulk_sort_refuse_twice(bulk->parts[0].sort, refuse, ctx);
+    fi_compaction_sort_refuse_twice(bulk->parts[0].sort, refuse, ctx);
 }
 
 int
@@ -279,7 +281,7 @@ fi_db_bulk_open_insert(struct firn_db *db, const struct fi_db_bulk_insert *inser
     if (db->is_read_only) {
         return fi_db_lead_refuse_read_only(db, err);
     }
-    FI_TRY(create(db, insert->count, &bulk, err));
+    FI_TRY(db_bulk_create(db, insert->count, &bulk, err));
     bulk->inserts = true;
     bulk->insert = *insert;
     bulk->progress = *insert->progress;
@@ -287,7 +289,7 @@ fi_db_bulk_open_insert(struct firn_db *db, const struct fi_db_bulk_insert *inser
         bulk->parts[i].keyspace = insert->parts[i].keyspace;
         bulk->parts[i].is_checked = insert->parts[i].is_unique;
     }
-    rc = begin(bulk, err);
+    rc = db_bulk_begin(bulk, err);
     for (size_t i = 0; i < insert->count && rc == FIRN_OK; i++) {
         /* Keys of unchecked parts may come twice, which only sorting detects. */
         bool is_sorted = insert->parts[i].is_unique && !insert->parts[i].is_scattered;
@@ -309,9 +311,9 @@ fi_db_bulk_close(struct firn_db_bulk *bulk)
     if (bulk != NULL) {
         for (size_t i = 0; i < bulk->part_count; i++) {
             struct part *part = &bulk->parts[i];
-            fi_bulk_sort_destroy(part->sort);
-            fi_bulk_load_destroy(part->inner);
-            fi_bulk_load_destroy(part->rest);
+            fi_compaction_sort_destroy(part->sort);
+            fi_compaction_load_destroy(part->inner);
+            fi_compaction_load_destroy(part->rest);
             fi_buf_deinit(&part->last_key);
         }
         fi_os_jobs_destroy(bulk->helpers);
@@ -351,7 +353,7 @@ static int
 add_sorted(struct part *part, const struct fi_entry *entry, firn_error *err)
 {
     part->has_inner = true;
-    return fi_bulk_load_add(part->inner, entry, err);
+    return fi_compaction_load_add(part->inner, entry, err);
 }
 
 static int
@@ -359,7 +361,7 @@ add_to_sort(struct part *part, const struct fi_entry *entry, firn_error *err)
 {
     part->sorted_bytes += entry->key.size + entry->value.size;
     part->sorted_count++;
-    return fi_bulk_sort_add(part->sort, entry, err);
+    return fi_compaction_sort_add(part->sort, entry, err);
 }
 
 static int
@@ -370,7 +372,8 @@ note_key(struct part *part, firn_slice key, firn_error *err)
 }
 
 static int
-add(struct part *part, enum fi_entry_kind kind, firn_slice key, firn_slice value, firn_error *err)
+db_bulk_add(struct part *part, enum fi_entry_kind kind, firn_slice key, firn_slice value,
+            firn_error *err)
 {
     struct firn_db_bulk *bulk = part->bulk;
     DCHECK(!bulk->is_over && value.size >= fi_entry_head_size(kind));
@@ -387,7 +390,7 @@ add(struct part *part, enum fi_entry_kind kind, firn_slice key, firn_slice value
 
 struct giving {
     struct part *part;
-    struct fi_bulk_load *load;
+    struct fi_compaction_load *load;
     struct fi_storefile_progress *progress; /* NULL: none */
 };
 
@@ -397,7 +400,7 @@ give_entry(void *ctx, const struct fi_entry *sorted, firn_error *err)
     const struct giving *giving = ctx;
     struct fi_entry entry = *sorted;
     entry.sequence = giving->part->bulk->sequence;
-    int rc = fi_bulk_load_add(giving->load, &entry, err);
+    int rc = fi_compaction_load_add(giving->load, &entry, err);
     return rc == FIRN_OK && giving->progress != NULL
                ? fi_storefile_progress_step(giving->progress, 0, entry.key.size + entry.value.size,
                                             err)
@@ -410,8 +413,8 @@ end_probing(struct part *part, firn_error *err)
 {
     struct giving giving = {.part = part, .load = part->inner};
     DCHECK(part->is_probing && part->sort != NULL && !part->has_inner);
-    int rc = fi_bulk_sort_finish(part->sort, give_entry, &giving, err);
-    fi_bulk_sort_destroy(part->sort);
+    int rc = fi_compaction_sort_finish(part->sort, give_entry, &giving, err);
+    fi_compaction_sort_destroy(part->sort);
     part->sort = NULL;
     part->sorted_bytes = 0;
     part->sorted_count = 0;
@@ -451,7 +454,7 @@ fi_db_bulk_insert(struct firn_db_bulk *bulk, size_t part, firn_slice key, firn_s
     int rc = choose_order(&bulk->parts[part], key, err);
     bulk->is_over = rc != FIRN_OK;
     FI_TRY_RETURN(rc);
-    return add(&bulk->parts[part], FI_ENTRY_PUT, key, value, err);
+    return db_bulk_add(&bulk->parts[part], FI_ENTRY_PUT, key, value, err);
 }
 
 bool
@@ -459,7 +462,7 @@ fi_db_bulk_takes_columns(const struct firn_db_bulk *bulk, size_t part)
 {
     const struct part *of = &bulk->parts[part];
     return !bulk->is_over && of->is_sorted && of->sort == NULL &&
-           fi_bulk_load_takes_columns(of->inner);
+           fi_compaction_load_takes_columns(of->inner);
 }
 
 int
@@ -478,7 +481,7 @@ fi_db_bulk_insert_columns(struct firn_db_bulk *bulk, size_t part,
     numbered.sequence = bulk->sequence;
     of->has_inner = true;
     FI_TRY(note_key(of, last_key, err));
-    rc = fi_bulk_load_add_columns(of->inner, &numbered, err);
+    rc = fi_compaction_load_add_columns(of->inner, &numbered, err);
     of->count += rc == FIRN_OK ? columns->rows : 0;
 out:
     bulk->is_over = rc != FIRN_OK;
@@ -489,7 +492,7 @@ int
 fi_db_bulk_put(struct firn_db_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
 {
     int rc = check_put(bulk, key, value, err);
-    return rc == FIRN_OK ? add(&bulk->parts[0], FI_ENTRY_PUT, key, value, err) : rc;
+    return rc == FIRN_OK ? db_bulk_add(&bulk->parts[0], FI_ENTRY_PUT, key, value, err) : rc;
 }
 
 int
@@ -503,9 +506,9 @@ fi_db_bulk_put_ttl(struct firn_db_bulk *bulk, firn_slice key, firn_slice value, 
     if (rc == FIRN_OK) {
         rc = fi_db_batch_encode_expiring(bulk->db, value, ttl_ms, &bulk->expiring, err);
     }
-    return rc == FIRN_OK
-               ? add(&bulk->parts[0], FI_ENTRY_EXPIRING, key, fi_buf_slice(&bulk->expiring), err)
-               : rc;
+    return rc == FIRN_OK ? db_bulk_add(&bulk->parts[0], FI_ENTRY_EXPIRING, key,
+                                       fi_buf_slice(&bulk->expiring), err)
+                         : rc;
 }
 
 int
@@ -513,7 +516,7 @@ fi_db_bulk_put_expiring(struct firn_db_bulk *bulk, firn_slice key, firn_slice st
                         firn_error *err)
 {
     int rc = check_put(bulk, key, stored, err);
-    return rc == FIRN_OK ? add(&bulk->parts[0], FI_ENTRY_EXPIRING, key, stored, err) : rc;
+    return rc == FIRN_OK ? db_bulk_add(&bulk->parts[0], FI_ENTRY_EXPIRING, key, stored, err) : rc;
 }
 
 uint64_t
@@ -550,7 +553,7 @@ commit_as_batch(struct firn_db_bulk *bulk, firn_error *err)
     int rc;
     DCHECK(bulk->parts[0].sort != NULL && bulk->batch == NULL);
     FI_TRY(fi_db_batch_create(&bulk->batch, err));
-    FI_TRY(fi_bulk_sort_finish(bulk->parts[0].sort, give_to_batch, bulk, err));
+    FI_TRY(fi_compaction_sort_finish(bulk->parts[0].sort, give_to_batch, bulk, err));
     rc = fi_db_write(bulk->db, bulk->batch, FIRN_DURABILITY_FULL, err);
 out:
     fi_db_batch_destroy(bulk->batch);
@@ -572,8 +575,8 @@ write_sorted(struct part *part, firn_error *err)
     struct giving giving = {.part = part,
                             .load = part->has_inner ? part->rest : part->inner,
                             .progress = &bulk->progress};
-    int rc = fi_bulk_sort_finish(part->sort, give_entry, &giving, err);
-    fi_bulk_sort_destroy(part->sort);
+    int rc = fi_compaction_sort_finish(part->sort, give_entry, &giving, err);
+    fi_compaction_sort_destroy(part->sort);
     part->sort = NULL;
     return rc;
 }
@@ -591,9 +594,9 @@ write_parts(struct firn_db_bulk *bulk, firn_error *err)
     for (size_t i = 0; i < bulk->part_count; i++) {
         struct part *part = &bulk->parts[i];
         FI_TRY_RETURN(write_sorted(part, err));
-        FI_TRY_RETURN(fi_bulk_load_finish(part->inner, err));
+        FI_TRY_RETURN(fi_compaction_load_finish(part->inner, err));
         if (part->rest != NULL) {
-            FI_TRY_RETURN(fi_bulk_load_finish(part->rest, err));
+            FI_TRY_RETURN(fi_compaction_load_finish(part->rest, err));
         }
     }
     return FIRN_OK;
@@ -621,15 +624,15 @@ out:
 
 /* Walks through two lists of keys, seeking in each to the key of the other. */
 static int
-find_common(struct part *part, const struct fi_bulk_load *load, struct firn_db_cursor *cursor,
+find_common(struct part *part, const struct fi_compaction_load *load, struct firn_db_cursor *cursor,
             firn_error *err)
 {
-    struct fi_bulk_load_keys *keys = NULL;
+    struct fi_compaction_load_keys *keys = NULL;
     const firn_slice *key;
     int rc;
-    FI_TRY(fi_bulk_load_keys_open(load, &keys, err));
+    FI_TRY(fi_compaction_load_keys_open(load, &keys, err));
     while (fi_db_cursor_valid(cursor)) {
-        FI_TRY(fi_bulk_load_keys_seek(keys, fi_db_cursor_key(cursor), &key, err));
+        FI_TRY(fi_compaction_load_keys_seek(keys, fi_db_cursor_key(cursor), &key, err));
         if (key == NULL) {
             break;
         }
@@ -640,19 +643,19 @@ find_common(struct part *part, const struct fi_bulk_load *load, struct firn_db_c
         FI_TRY(step_to(cursor, *key, err));
     }
 out:
-    fi_bulk_load_keys_close(keys);
+    fi_compaction_load_keys_close(keys);
     return rc;
 }
 
 /* Checks that the store has none of the keys of a load. */
 static int
-check_absent(struct part *part, const struct fi_bulk_load *load, firn_error *err)
+check_absent(struct part *part, const struct fi_compaction_load *load, firn_error *err)
 {
     struct firn_db_cursor *cursor = NULL;
     firn_slice lower;
     firn_slice upper;
     int rc = FIRN_OK;
-    fi_bulk_load_bounds(load, &lower, &upper);
+    fi_compaction_load_bounds(load, &lower, &upper);
     if (upper.size == 0) {
         return FIRN_OK;
     }
@@ -684,15 +687,15 @@ flush_tree(struct part *part, firn_error *err)
     struct fi_lsm *lsm = fi_db_image(part->bulk->db)->lsm;
     int rc = FIRN_OK;
     DCHECK(fi_db_is_led(part->bulk->db));
-    while (rc == FIRN_OK && !fi_bulk_load_is_clear(part->inner)) {
+    while (rc == FIRN_OK && !fi_compaction_load_is_clear(part->inner)) {
         struct fi_compaction_work *work;
         rc = fi_compaction_work_pick(lsm, &wish, &work, err);
         if (rc == FIRN_OK && work != NULL) {
             rc = fi_compaction_run(work, err);
         } else if (rc == FIRN_OK) {
             /* Another thread is flushing. If it fails, this thread picks the flush next. */
-            fi_bulk_load_hold(part->inner);
-            fi_bulk_load_release(part->inner);
+            fi_compaction_load_hold(part->inner);
+            fi_compaction_load_release(part->inner);
         }
     }
     return rc;
@@ -758,7 +761,7 @@ check_insert(const struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
 /* Steps 2 to 4, with the leader's place, and with flushes and compactions of the trees held
  * back. */
 static int
-install(struct firn_db_bulk *bulk, struct fi_bulk_load **loads, firn_error *err)
+db_bulk_install(struct firn_db_bulk *bulk, struct fi_compaction_load **loads, firn_error *err)
 {
     struct firn_db *db = bulk->db;
     CHECK(db->commits.last_sequence < bulk->sequence);
@@ -766,17 +769,17 @@ install(struct firn_db_bulk *bulk, struct fi_bulk_load **loads, firn_error *err)
     int rc;
     for (size_t i = 0; i < bulk->part_count; i++) {
         loads[i] = bulk->parts[i].inner;
-        DCHECK(fi_db_is_led(db) && fi_bulk_load_is_clear(loads[i])); /* (I1) */
+        DCHECK(fi_db_is_led(db) && fi_compaction_load_is_clear(loads[i])); /* (I1) */
     }
     FI_TRY(fi_log_sync(db->log, err));
-    FI_TRY(fi_bulk_load_install(loads, bulk->part_count, &is_certain, err));
+    FI_TRY(fi_compaction_load_install(loads, bulk->part_count, &is_certain, err));
     is_certain = false; /* (I2) */
-    FI_TRY(fi_db_lead_vouch(db, err));
+    FI_TRY(fi_db_lead_attest(db, err));
     FI_TRY(fi_log_sync(db->log, err));
     DCHECK(fi_log_unsynced_bytes(db->log) == 0);
     db->commits.last_sequence = bulk->sequence;
     for (size_t i = 0; i < bulk->part_count; i++) {
-        /* For transactions that wrote the same keys: see db_txn.c. */
+        /* For transactions that wrote the same keys: see txn.c. */
         atomic_store_explicit(&bulk->parts[i].keyspace->tree->written_at, bulk->sequence,
                               memory_order_relaxed);
     }
@@ -797,7 +800,8 @@ static int
 commit_led(struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
 {
     int rc;
-    struct fi_bulk_load **loads = fi_alloc_array(bulk->part_count, sizeof(struct fi_bulk_load *));
+    struct fi_compaction_load **loads =
+        fi_alloc_array(bulk->part_count, sizeof(struct fi_compaction_load *));
     if (loads == NULL) {
         return fi_error_no_memory(err, "a load");
     }
@@ -806,16 +810,16 @@ commit_led(struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
     FI_TRY(fi_db_turn_freeze_all(bulk->db, err));
     for (size_t i = 0; i < bulk->part_count; i++) {
         if (bulk->parts[i].rest != NULL) {
-            FI_TRY(fi_bulk_load_join(bulk->parts[i].inner, bulk->parts[i].rest, err));
+            FI_TRY(fi_compaction_load_join(bulk->parts[i].inner, bulk->parts[i].rest, err));
         }
         FI_TRY(flush_tree(&bulk->parts[i], err));
     }
     for (size_t i = 0; i < bulk->part_count; i++) {
-        fi_bulk_load_hold(bulk->parts[i].inner);
+        fi_compaction_load_hold(bulk->parts[i].inner);
     }
-    rc = install(bulk, loads, err);
+    rc = db_bulk_install(bulk, loads, err);
     for (size_t i = 0; i < bulk->part_count; i++) {
-        fi_bulk_load_release(bulk->parts[i].inner);
+        fi_compaction_load_release(bulk->parts[i].inner);
     }
 out:
     fi_free(loads);
@@ -823,7 +827,7 @@ out:
 }
 
 static int
-commit(struct firn_db_bulk *bulk, firn_error *err)
+db_bulk_commit(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
     int rc = bulk->inserts ? bulk->insert.check(bulk->insert.ctx, err) : FIRN_OK;
@@ -837,7 +841,8 @@ commit(struct firn_db_bulk *bulk, firn_error *err)
             FI_TRY(check_part(part, err));
         }
         if (part->rest != NULL) {
-            FI_TRY(fi_bulk_load_find_common(part->inner, part->rest, refuse_twice, part, err));
+            FI_TRY(
+                fi_compaction_load_find_common(part->inner, part->rest, refuse_twice, part, err));
         }
     }
     fi_db_lead_begin(db);
@@ -858,7 +863,7 @@ fi_db_bulk_commit(struct firn_db_bulk *bulk, firn_error *err)
     if (bulk->parts[0].count == 0) {
         return FIRN_OK;
     }
-    int rc = is_small(bulk) ? commit_as_batch(bulk, &found) : commit(bulk, &found);
+    int rc = is_small(bulk) ? commit_as_batch(bulk, &found) : db_bulk_commit(bulk, &found);
     if (rc != FIRN_OK && err != NULL) {
         *err = found;
     }

@@ -17,7 +17,7 @@
  * younger than SAFETY_AGE_NS; the restore that creates another one deletes those that are neither.
  *
  * Keyspaces. A restore determines which of them exist now (db_visible.c). Open cursors and
- * views keep what they see. For transactions a restore is a write to every key.
+ * snapshots keep what they see. For transactions a restore is a write to every key.
  *
  * MANIFEST saves the whole history before the first segment of the log with a change is removed
  * (db_history.c, called by db_turn.c).
@@ -266,8 +266,8 @@ enum { SAFETY_COUNT = 10 };
 /* ---- the log ---- */
 
 static int
-append(struct firn_db *db, const struct fi_history_record *record, struct fi_log_position *out,
-       firn_error *err)
+db_checkpoint_append(struct firn_db *db, const struct fi_history_record *record,
+                     struct fi_log_position *out, firn_error *err)
 {
     DCHECK(fi_db_is_led(db));
     struct fi_buf bytes = {0};
@@ -297,7 +297,7 @@ write_record(struct firn_db *db, const struct fi_history_record *record,
              struct fi_log_position *out, firn_error *err)
 {
     firn_error found;
-    int rc = append(db, record, out, &found);
+    int rc = db_checkpoint_append(db, record, out, &found);
     if (rc == FIRN_OK) {
         return FIRN_OK;
     }
@@ -312,7 +312,8 @@ write_record(struct firn_db *db, const struct fi_history_record *record,
 
 /* Step 3. */
 static void
-publish(struct firn_db *db, struct fi_history_change *change, struct fi_log_position position)
+db_checkpoint_publish(struct firn_db *db, struct fi_history_change *change,
+                      struct fi_log_position position)
 {
     struct fi_db_image *image = fi_db_image(db);
     uint64_t sequence = change->record.sequence;
@@ -372,8 +373,8 @@ change_history(struct firn_db *db, struct fi_history_record *record, firn_error 
     FI_TRY(rc);
     DCHECK(fi_db_segments_has_room(fi_db_image(db)));
     FI_TRY(write_record(db, record, &position, err));
-    publish(db, &change, position);
-    fi_db_pace_follow_up(db, NULL);
+    db_checkpoint_publish(db, &change, position);
+    fi_db_throttle_follow_up(db, NULL);
 out:
     fi_history_discard(&change);
     return rc;
@@ -392,7 +393,7 @@ commit_change(struct firn_db *db, struct fi_history_record *record, firn_error *
 /* ---- listing ---- */
 
 static void
-describe(const struct fi_db_checkpoint *checkpoint, struct fi_db_checkpoint_info *out)
+db_checkpoint_describe(const struct fi_db_checkpoint *checkpoint, struct fi_db_checkpoint_info *out)
 {
     CHECK(strlen(checkpoint->name) < sizeof out->name);
     *out = (struct fi_db_checkpoint_info){
@@ -420,7 +421,7 @@ copy_all(struct firn_db *db, struct fi_buf *out, firn_error *err)
     }
     DCHECK(out->size == 0);
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        describe(fi_history_at(history, i), &info);
+        db_checkpoint_describe(fi_history_at(history, i), &info);
         rc = fi_buf_append(out, &info, sizeof info);
     }
     fi_os_mutex_unlock(&db->state_mutex);
@@ -456,20 +457,20 @@ fi_db_checkpoint_find(struct firn_db *db, const char *reference, struct fi_db_ch
     fi_os_mutex_lock(&db->state_mutex);
     int rc = checkpoint_name_resolve(&fi_db_image(db)->history, reference, &clock, &found, err);
     if (rc == FIRN_OK) {
-        describe(found, out);
+        db_checkpoint_describe(found, out);
     }
     fi_os_mutex_unlock(&db->state_mutex);
     return rc;
 }
 
 int
-fi_db_checkpoint_view(struct firn_db *db, const char *reference, struct firn_db_view **out,
-                      firn_error *err)
+fi_db_checkpoint_snapshot(struct firn_db *db, const char *reference, struct firn_snapshot **out,
+                          firn_error *err)
 {
     struct fi_db_checkpoint_info info;
     *out = NULL;
     int rc = fi_db_checkpoint_find(db, reference, &info, err);
-    return rc == FIRN_OK ? fi_db_view_open_checkpoint(db, info.id, out, err) : rc;
+    return rc == FIRN_OK ? fi_db_snapshot_open_checkpoint(db, info.id, out, err) : rc;
 }
 
 /* ---- creating and deleting ---- */
@@ -486,7 +487,7 @@ find_made(struct firn_db *db, const uint8_t *id, struct fi_db_checkpoint_info *o
     fi_os_mutex_lock(&db->state_mutex);
     const struct fi_db_checkpoint *made = fi_history_find(&fi_db_image(db)->history, id);
     if (made != NULL) {
-        describe(made, out);
+        db_checkpoint_describe(made, out);
     }
     fi_os_mutex_unlock(&db->state_mutex);
     return made != NULL ? FIRN_OK : FIRN_NOT_FOUND;
@@ -619,8 +620,8 @@ end_restore(struct firn_db *db)
 }
 
 static int
-restore(struct firn_db *db, const uint8_t *id, struct fi_db_checkpoint_info *out_safety,
-        firn_error *err)
+db_checkpoint_restore(struct firn_db *db, const uint8_t *id,
+                      struct fi_db_checkpoint_info *out_safety, firn_error *err)
 {
     struct fi_history_record record = {.kind = FI_HISTORY_RESTORE,
                                        .created_ns = fi_os_now_ns(db->os)};
@@ -653,7 +654,7 @@ fi_db_checkpoint_restore(struct firn_db *db, const char *reference,
     }
     begin_restore(db);
     FI_TRY(fi_db_checkpoint_find(db, reference, out_restored, err));
-    FI_TRY(restore(db, out_restored->id, out_safety, err));
+    FI_TRY(db_checkpoint_restore(db, out_restored->id, out_safety, err));
 out:
     end_restore(db);
     return rc;
@@ -685,7 +686,7 @@ fi_db_checkpoint_undo(struct firn_db *db, struct fi_db_checkpoint_info *out_rest
     }
     begin_restore(db);
     FI_TRY(find_undo(db, out_restored, err));
-    FI_TRY(restore(db, out_restored->id, out_safety, err));
+    FI_TRY(db_checkpoint_restore(db, out_restored->id, out_safety, err));
 out:
     end_restore(db);
     return rc;

@@ -85,7 +85,7 @@ note_run(void *ctx, const struct fi_os_dirent *entry)
 }
 
 static int
-look_into_runs(struct fi_os_dir *dir, struct fi_db_create_survey *survey, firn_error *err)
+inspect_runs(struct fi_os_dir *dir, struct fi_db_create_survey *survey, firn_error *err)
 {
     struct leftover_runs found = {0};
     struct fi_os_dir *runs;
@@ -105,7 +105,7 @@ look_into_runs(struct fi_os_dir *dir, struct fi_db_create_survey *survey, firn_e
 }
 
 int
-fi_db_create_look(struct fi_os_dir *dir, struct fi_db_create_survey *out, firn_error *err)
+fi_db_create_inspect(struct fi_os_dir *dir, struct fi_db_create_survey *out, firn_error *err)
 {
     /* A handle of its own: others may be listing the caller's. */
     struct fi_os_dir *own;
@@ -117,7 +117,7 @@ fi_db_create_look(struct fi_os_dir *dir, struct fi_db_create_survey *out, firn_e
             rc = fi_os_dir_refuse_foreign_name(own, FI_STOREFILE_IDENTITY_NAME, err);
         }
         if (rc == FIRN_OK && out->has_runs && !out->has_identity) {
-            rc = look_into_runs(own, out, err);
+            rc = inspect_runs(own, out, err);
         }
         fi_os_dir_close(own);
     }
@@ -146,7 +146,7 @@ int
 fi_db_create_may(struct fi_os_dir *dir, firn_error *err)
 {
     struct fi_db_create_survey survey;
-    int rc = fi_db_create_look(dir, &survey, err);
+    int rc = fi_db_create_inspect(dir, &survey, err);
     if (rc == FIRN_OK && survey.has_identity) {
         return fi_error_set(err, FIRN_EXISTS, "there is a firn store in '%s' already",
                             fi_os_dir_path(dir));

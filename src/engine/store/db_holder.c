@@ -40,7 +40,7 @@ checksum_of(const uint8_t *record)
 }
 
 void
-fi_db_holder_tell(struct firn_db *db, const void *note, size_t size)
+fi_db_holder_report(struct firn_db *db, const void *note, size_t size)
 {
     uint8_t record[RECORD_SIZE] = {0};
     CHECK(size <= FI_DB_HOLDER_NOTE_SIZE_MAX);
@@ -52,8 +52,8 @@ fi_db_holder_tell(struct firn_db *db, const void *note, size_t size)
         memcpy(record + HEAD_SIZE, note, size);
     }
     fi_store_le32(record + 4, checksum_of(record));
-    FI_IGNORE(fi_os_file_write(fi_storefile_lock_file(db->lock), NOTE_OFFSET, record, sizeof record,
-                               NULL));
+    FI_RULES_IGNORE(fi_os_file_write(fi_storefile_lock_file(db->lock), NOTE_OFFSET, record,
+                                     sizeof record, NULL));
 }
 
 /* *out_is_whole is false if a write was half done. */
@@ -86,7 +86,7 @@ read_file(struct fi_os_file *file, struct fi_db_holder *out, bool *out_is_whole,
 
 /* (I1). *out_is_sure is false if the note was written meanwhile. */
 static int
-ask_once(struct fi_os_file *file, struct fi_db_holder *out, bool *out_is_sure, firn_error *err)
+query_once(struct fi_os_file *file, struct fi_db_holder *out, bool *out_is_sure, firn_error *err)
 {
     struct fi_db_holder before;
     bool was_whole;
@@ -108,7 +108,7 @@ out:
 }
 
 int
-fi_db_holder_ask(struct firn_db *db, struct fi_db_holder *out, firn_error *err)
+fi_db_holder_query(struct firn_db *db, struct fi_db_holder *out, firn_error *err)
 {
     struct fi_os_file *file = NULL;
     bool is_sure = false;
@@ -119,7 +119,7 @@ fi_db_holder_ask(struct firn_db *db, struct fi_db_holder *out, firn_error *err)
     }
     rc = fi_os_file_open(db->dir, FI_STOREFILE_LOCK_NAME, FI_OS_READ, 0, &file, err);
     for (unsigned i = 0; rc == FIRN_OK && i < READS_MAX && !is_sure; i++) {
-        rc = ask_once(file, out, &is_sure, err);
+        rc = query_once(file, out, &is_sure, err);
     }
     if (rc == FIRN_OK && !is_sure) {
         out->size = 0;

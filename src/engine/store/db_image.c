@@ -68,14 +68,14 @@ comes_last(const struct fi_db_image *image, uint32_t id)
 /* The kind of runs for an entry of the list; NULL: that of its existing runs, or else the first
  * one. */
 static int
-kind_of(const struct fi_db_image *image, const struct fi_keyspace_entry *entry,
+kind_of(const struct fi_db_image *image, const struct fi_storefile_keyspace *entry,
         const struct fi_run_kind **out, firn_error *err)
 {
     *out = NULL;
-    if (entry->type == FI_KEYSPACE_ENTRY_KEYS) {
+    if (entry->type == FI_STOREFILE_KEYSPACE_KEYS) {
         return FIRN_OK;
     }
-    DCHECK(entry->type == FI_KEYSPACE_ENTRY_TABLE);
+    DCHECK(entry->type == FI_STOREFILE_KEYSPACE_TABLE);
     *out = fi_run_kind_find(fi_db_image_kinds, FI_BLOCK_FILE_COLUMN);
     return *out != NULL ? FIRN_OK
                         : fi_error_set(err, FIRN_NEWER,
@@ -87,7 +87,7 @@ kind_of(const struct fi_db_image *image, const struct fi_keyspace_entry *entry,
 /* Reuses the tree that a failed creation left for another keyspace. */
 static int
 use_again(struct fi_db_image *image, struct fi_db_tree *tree, firn_slice name,
-          const struct fi_keyspace_entry *entry, firn_error *err)
+          const struct fi_storefile_keyspace *entry, firn_error *err)
 {
     const struct fi_run_kind *kind;
     FI_TRY_RETURN(kind_of(image, entry, &kind, err));
@@ -129,8 +129,8 @@ hold_memory(struct fi_db_image *image)
 }
 
 static int
-add(struct fi_db_image *image, const struct fi_keyspace_entry *entry, firn_slice name,
-    struct fi_db_tree **out, firn_error *err)
+db_image_add(struct fi_db_image *image, const struct fi_storefile_keyspace *entry, firn_slice name,
+             struct fi_db_tree **out, firn_error *err)
 {
     uint32_t id = (uint32_t)entry->id;
     const struct fi_run_kind *kind;
@@ -166,8 +166,8 @@ add(struct fi_db_image *image, const struct fi_keyspace_entry *entry, firn_slice
 }
 
 int
-fi_db_image_add(struct fi_db_image *image, firn_slice name, const struct fi_keyspace_entry *entry,
-                struct fi_db_tree **out, firn_error *err)
+fi_db_image_add(struct fi_db_image *image, firn_slice name,
+                const struct fi_storefile_keyspace *entry, struct fi_db_tree **out, firn_error *err)
 {
     DCHECK(entry->id == image->next_id);
     *out = fi_db_trees_find(image, image->next_id);
@@ -179,7 +179,7 @@ fi_db_image_add(struct fi_db_image *image, firn_slice name, const struct fi_keys
                             fi_os_dir_path(image->db->dir));
     }
     DCHECK(comes_last(image, (uint32_t)image->next_id)); /* (I2) */
-    return add(image, entry, name, out, err);
+    return db_image_add(image, entry, name, out, err);
 }
 
 /* ---- the list in runs ---- */
@@ -193,12 +193,12 @@ compare_trees(const void *a, const void *b)
 }
 
 int
-fi_db_image_name(struct fi_db_image *image, const struct fi_keyspace_entry *put,
+fi_db_image_name(struct fi_db_image *image, const struct fi_storefile_keyspace *put,
                  const struct fi_entry *entry, struct fi_db_tree **out, firn_error *err)
 {
     *out = image->is_listed ? fi_db_trees_find(image, put->id) : NULL;
     if (*out == NULL) {
-        return add(image, put, entry->key, out, err);
+        return db_image_add(image, put, entry->key, out, err);
     }
     if ((*out)->schema != put->schema || (*out)->type != put->type) {
         return fi_error_set(err, FIRN_CORRUPT,
@@ -234,16 +234,16 @@ read_put(struct reading *reading, const struct fi_entry *entry, firn_error *err)
 {
     struct fi_db_image *image = reading->image;
     struct fi_db_tree *tree;
-    struct fi_keyspace_entry put;
+    struct fi_storefile_keyspace put;
     if (entry->key.size > FIRN_KEYSPACE_NAME_SIZE_MAX || !fi_utf8_is_valid(entry->key) ||
         (entry->key.size > 0 && memchr(entry->key.data, 0, entry->key.size) != NULL)) {
         return fi_error_set(err, FIRN_CORRUPT,
                             "'%s': the list of keyspaces holds an impossible name",
                             fi_os_dir_path(image->db->dir));
     }
-    FI_TRY_RETURN(fi_keyspace_entry_read(image->db->dir, entry->value, &put, err));
+    FI_TRY_RETURN(fi_storefile_keyspace_read(image->db->dir, entry->value, &put, err));
     if (entry->key.size == 0 &&
-        (put.type != FI_KEYSPACE_ENTRY_KEYS || put.schema > 0 || put.others.size > 0)) {
+        (put.type != FI_STOREFILE_KEYSPACE_KEYS || put.schema > 0 || put.others.size > 0)) {
         return fi_error_set(err, FIRN_CORRUPT,
                             "'%s': the list of keyspaces has fields for a keyspace without a name",
                             fi_os_dir_path(image->db->dir));
@@ -319,8 +319,8 @@ read_list(struct fi_db_image *image, firn_error *err)
 {
     DCHECK(fi_db_trees_count(image) == 0 && !image->is_listed);
     image->next_id = 1;
-    static const struct fi_keyspace_entry list = {.id = FI_DB_KEYSPACE_LIST};
-    FI_TRY_RETURN(add(image, &list, firn_bytes(NULL, 0), &image->list, err));
+    static const struct fi_storefile_keyspace list = {.id = FI_DB_KEYSPACE_LIST};
+    FI_TRY_RETURN(db_image_add(image, &list, firn_bytes(NULL, 0), &image->list, err));
     FI_TRY_RETURN(fi_db_image_read_list(image, err));
     fi_sort(image->trees.data, fi_db_trees_count(image), sizeof(struct fi_db_tree *),
             compare_trees);
@@ -386,7 +386,7 @@ codec_of(firn_compression compression, bool is_bottom)
 }
 
 static size_t
-clamp(size_t value, size_t least, size_t most)
+db_image_clamp(size_t value, size_t least, size_t most)
 {
     return value < least ? least : value > most ? most : value;
 }
@@ -414,8 +414,8 @@ lsm_options(struct firn_db *db)
                  .sync_log = sync_log,
                  .may_change = may_change,
                  .log_durable = log_durable,
-                 .take_views = fi_db_view_take,
-                 .release_views = fi_db_view_release,
+                 .take_snapshots = fi_db_snapshot_take,
+                 .release_snapshots = fi_db_snapshot_release,
                  .log_segment_bytes = log_segment_bytes,
                  .lend_log_segment = lend_log_segment,
                  .take_layout = fi_db_layout_take,
@@ -424,11 +424,11 @@ lsm_options(struct firn_db *db)
         .trees_max = db->limits.memory / FI_DB_KEYSPACE_BYTES,
         .memtable_bytes_target = memtable,
         .run_bytes_target =
-            part_of_disk(db, clamp(memtable, (size_t)1 << 20, (size_t)32 << 20), RUN_PART),
-        .level_bytes_base =
-            part_of_disk(db, clamp(32 * memtable, (size_t)16 << 20, (size_t)1 << 30), BASE_PART),
-        .level0_bytes_target =
-            part_of_disk(db, clamp(8 * memtable, (size_t)4 << 20, (size_t)256 << 20), LEVEL0_PART),
+            part_of_disk(db, db_image_clamp(memtable, (size_t)1 << 20, (size_t)32 << 20), RUN_PART),
+        .level_bytes_base = part_of_disk(
+            db, db_image_clamp(32 * memtable, (size_t)16 << 20, (size_t)1 << 30), BASE_PART),
+        .level0_bytes_target = part_of_disk(
+            db, db_image_clamp(8 * memtable, (size_t)4 << 20, (size_t)256 << 20), LEVEL0_PART),
         .value_file_bytes_target = part_of_disk(db, (size_t)64 << 20, VALUES_PART),
         .codec = codec_of(db->compression, false),
         .codec_bottom = codec_of(db->compression, true),
@@ -507,7 +507,7 @@ out:
 
 /* Frees what is left after lsm was closed. */
 static void
-destroy(struct fi_db_image *image)
+db_image_destroy(struct fi_db_image *image)
 {
     DCHECK(image->user_count == 0);
     fi_block_cache_hold_release(image->db->cache, image->held_bytes);
@@ -530,12 +530,12 @@ fi_db_image_abandon(struct fi_db_image *image)
 {
     if (image != NULL) {
         fi_lsm_abandon(image->lsm);
-        destroy(image);
+        db_image_destroy(image);
     }
 }
 
 static void
-release(struct fi_epoch_node *node)
+db_image_release(struct fi_epoch_node *node)
 {
     fi_db_image_abandon((void *)((char *)node - offsetof(struct fi_db_image, retired)));
 }
@@ -546,7 +546,7 @@ fi_db_image_retire(struct fi_db_image *image)
     struct firn_db *db = image->db;
     DCHECK(db->is_read_only && image != fi_db_image(db));
     DCHECK(image->user_count == 0);
-    fi_epoch_retire(&db->epoch, &image->retired, release);
+    fi_epoch_retire(&db->epoch, &image->retired, db_image_release);
     fi_epoch_reclaim(&db->epoch);
 }
 
@@ -554,7 +554,7 @@ int
 fi_db_image_close(struct fi_db_image *image, firn_error *err)
 {
     int rc = fi_lsm_close(image->lsm, err);
-    destroy(image);
+    db_image_destroy(image);
     return rc;
 }
 

@@ -24,8 +24,8 @@ struct fi_db_create_survey {
     bool is_unfinished; /* its identity was never put in place */
     char other[256];    /* the name of a foreign entry, or "" */
 };
-FIRN_MUST_CHECK int fi_db_create_look(struct fi_os_dir *dir, struct fi_db_create_survey *out,
-                                      firn_error *err);
+FIRN_MUST_CHECK int fi_db_create_inspect(struct fi_os_dir *dir, struct fi_db_create_survey *out,
+                                         firn_error *err);
 /* FIRN_INVALID or FIRN_CORRUPT if no store may be created in such a directory. */
 FIRN_MUST_CHECK int fi_db_create_allowed(struct fi_os_dir *dir,
                                          const struct fi_db_create_survey *survey, firn_error *err);
@@ -49,13 +49,14 @@ FIRN_MUST_CHECK int fi_db_image_read_list(struct fi_db_image *image, firn_error 
 /* Adds the tree of the next keyspace, or finds the one that a failed creation left. Requires: the
  * state mutex is held, or no other thread knows the image. */
 FIRN_MUST_CHECK int fi_db_image_add(struct fi_db_image *image, firn_slice name,
-                                    const struct fi_keyspace_entry *entry, struct fi_db_tree **out,
-                                    firn_error *err);
+                                    const struct fi_storefile_keyspace *entry,
+                                    struct fi_db_tree **out, firn_error *err);
 /* Whether keyspaces of that name are firn's own, which do not count for the limit. */
 bool fi_db_image_is_own(firn_slice name);
 /* The tree for an entry of the list, which gives its number to a name. FIRN_CORRUPT if another
  * entry gave the number a different type or schema. */
-FIRN_MUST_CHECK int fi_db_image_name(struct fi_db_image *image, const struct fi_keyspace_entry *put,
+FIRN_MUST_CHECK int fi_db_image_name(struct fi_db_image *image,
+                                     const struct fi_storefile_keyspace *put,
                                      const struct fi_entry *entry, struct fi_db_tree **out,
                                      firn_error *err);
 /* Removes, durably, the trees of keyspaces that neither now nor a checkpoint has. Requires: no
@@ -66,9 +67,9 @@ FIRN_MUST_CHECK int fi_db_image_remove_dropped(struct fi_db_image *image, firn_e
 
 FIRN_MUST_CHECK int fi_db_keyspace_check_name(const char *name, firn_error *err);
 int fi_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_error *err);
-/* Visits the names in the list as a view sees it, of keyspaces of one type (NULL: all). */
-FIRN_MUST_CHECK int fi_db_keyspace_list_at(struct firn_db_view *view,
-                                           const enum fi_keyspace_entry_type *type,
+/* Visits the names in the list as a snapshot sees it, of keyspaces of one type (NULL: all). */
+FIRN_MUST_CHECK int fi_db_keyspace_list_at(struct firn_snapshot *snapshot,
+                                           const enum fi_storefile_keyspace_type *type,
                                            int (*visit)(void *ctx, const char *name), void *ctx,
                                            firn_error *err);
 /* Take and give back the right to change the list of keyspaces. */
@@ -91,7 +92,7 @@ struct fi_db_vouch {
     uint64_t vouched; /* the newest version named in the log */
 };
 /* Before a store is closed: records in the log and in MANIFEST where the other one ends. */
-FIRN_MUST_CHECK int fi_db_replay_vouch_close(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int fi_db_replay_attest_close(struct firn_db *db, firn_error *err);
 /* Opens an image and, unless read-only, the log, and fills the image from the log. */
 FIRN_MUST_CHECK int fi_db_replay(struct firn_db *db, struct fi_db_image **out, firn_error *err);
 

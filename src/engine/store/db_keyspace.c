@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_keyspace.c: keyspaces by name: finding, creating, dropping, listing, now and in a view.
+ * store/db_keyspace.c: keyspaces by name: finding, creating, dropping, listing, now and in a
+ * snapshot.
  *
  * Keyspace 0 is the list of the others: it maps names to ids. Creating a keyspace is a commit with
- * one put into the list. So names are as durable and as ordered as everything else, and a view sees
- * the names of its time. Ids are given out in order and never reused: a name that was dropped and
- * is created again gets another id.
+ * one put into the list. So names are as durable and as ordered as everything else, and a snapshot
+ * sees the names of its time. Ids are given out in order and never reused: a name that was dropped
+ * and is created again gets another id.
  *
  * A drop is one commit to the list, too: the name is deleted, and the empty name is set to the
  * next number, so that no number is ever given out twice, even after names were deleted. From the
  * drop's sequence on the keyspace does not exist: the leader refuses commits to it, reads of now
- * fail, and views and cursors that were opened earlier continue to read it. The tree is removed
+ * fail, and snapshots and cursors that were opened earlier continue to read it. The tree is removed
  * later (db_dropped.c).
  *
  * (I1) One thread changes the list at a time (is_changing_list). It commits without holding the
@@ -43,7 +44,7 @@ commit_drop(struct firn_db *db, const char *name, uint64_t id, firn_error *err)
     }
     fi_os_mutex_lock(&db->state_mutex);
     struct fi_db_tree *tree = fi_db_trees_find(image, id);
-    const struct fi_keyspace_entry next = {.id = image->next_id};
+    const struct fi_storefile_keyspace next = {.id = image->next_id};
     fi_os_mutex_unlock(&db->state_mutex);
     CHECK(tree != NULL);
     change.drops = tree;
@@ -58,7 +59,7 @@ out:
 /* Asks the guard. Requires: the caller has the right to change the list, which a restore needs,
  * too. */
 static int
-ask(struct firn_db *db, const struct fi_db_keyspace_guard *guard, firn_error *err)
+db_keyspace_query(struct firn_db *db, const struct fi_db_keyspace_guard *guard, firn_error *err)
 {
     DCHECK(db->is_changing_list);
     return guard != NULL ? guard->check(guard->ctx, err) : FIRN_OK;
@@ -82,7 +83,7 @@ fi_db_keyspace_drop_if(struct firn_db *db, const char *name,
     }
     fi_db_keyspace_begin_change(db);
     rc = keyspace_find(db, name, &id, err);
-    rc = rc == FIRN_OK ? ask(db, guard, err) : rc;
+    rc = rc == FIRN_OK ? db_keyspace_query(db, guard, err) : rc;
     if (rc == FIRN_OK) {
         rc = commit_drop(db, name, id, err);
     }
@@ -133,25 +134,25 @@ find_in(struct firn_db *db, struct fi_db_image *image, const char *name, uint64_
 {
     struct fi_buf value = {0};
     bool is_outside = fi_db_is_system_name(firn_str(name));
-    struct fi_keyspace_entry entry;
+    struct fi_storefile_keyspace entry;
     int rc;
     if (db->is_read_only) {
-        const struct fi_view now = fi_db_view_now(db, image, is_outside);
+        const struct fi_snapshot now = fi_db_snapshot_now(db, image, is_outside);
         rc = fi_lsm_tree_get(image->list->lsm_tree, firn_str(name), &now, &value, err);
     } else {
         const struct fi_db_get_what what = {.key = firn_str(name)};
         rc = fi_db_get_newest(db, image->list, is_outside, &what, &value, err);
     }
     if (rc == FIRN_OK) {
-        rc = fi_keyspace_entry_read(db->dir, fi_buf_slice(&value), &entry, err);
+        rc = fi_storefile_keyspace_read(db->dir, fi_buf_slice(&value), &entry, err);
         *out = entry.id;
     }
     fi_buf_deinit(&value);
     return rc == FIRN_NOT_FOUND ? fi_db_keyspace_refuse_missing(db, name, err) : rc;
 }
 
-/* The tree that a view for reading the list is for: the image of a read-only handle may go away,
- * and needs none. */
+/* The tree that a snapshot for reading the list is for: the image of a read-only handle may go
+ * away, and needs none. */
 static const struct fi_db_tree *
 list_of(struct firn_db *db)
 {
@@ -162,31 +163,31 @@ list_of(struct firn_db *db)
 static int
 keyspace_find(struct firn_db *db, const char *name, uint64_t *out, firn_error *err)
 {
-    struct fi_db_view_node node = {0};
-    fi_db_view_register(db, &node, list_of(db), false);
+    struct fi_db_snapshot_node node = {0};
+    fi_db_snapshot_register(db, &node, list_of(db), false);
     int rc = find_in(db, node.image, name, out, err);
-    fi_db_view_unregister(db, &node);
+    fi_db_snapshot_unregister(db, &node);
     return rc;
 }
 
 /* ---- opening and creating ---- */
 
-static const struct fi_keyspace_entry plain = {.type = FI_KEYSPACE_ENTRY_KEYS};
+static const struct fi_storefile_keyspace plain = {.type = FI_STOREFILE_KEYSPACE_KEYS};
 
 /* The handle of an existing keyspace; FIRN_NOT_FOUND. */
 static int
 open_existing(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn_error *err)
 {
-    struct fi_db_view_node node = {0};
+    struct fi_db_snapshot_node node = {0};
     uint64_t id = 0;
-    fi_db_view_register(db, &node, list_of(db), false);
+    fi_db_snapshot_register(db, &node, list_of(db), false);
     int rc = find_in(db, node.image, name, &id, err);
     if (rc == FIRN_OK) {
         fi_os_mutex_lock(&db->state_mutex);
         rc = fi_db_handles_get_locked(db, node.image, id, name, out, err);
         fi_os_mutex_unlock(&db->state_mutex);
     }
-    fi_db_view_unregister(db, &node);
+    fi_db_snapshot_unregister(db, &node);
     return rc;
 }
 
@@ -227,14 +228,14 @@ check_count(const struct fi_db_image *image, const char *name, firn_error *err)
 
 /* Requires: the caller has the right to change the list. */
 static int
-create(struct firn_db *db, const char *name, const struct fi_keyspace_entry *as,
-       struct firn_db_keyspace **out, firn_error *err)
+db_keyspace_create(struct firn_db *db, const char *name, const struct fi_storefile_keyspace *as,
+                   struct firn_db_keyspace **out, firn_error *err)
 {
     struct fi_db_image *image = fi_db_image(db);
     struct firn_db_batch batch = {0};
     struct firn_db_keyspace *prepared = NULL;
     struct fi_db_tree *tree;
-    struct fi_keyspace_entry put = *as;
+    struct fi_storefile_keyspace put = *as;
     int rc;
     fi_os_mutex_lock(&db->state_mutex);
     DCHECK(db->is_changing_list); /* (I1) */
@@ -277,7 +278,7 @@ fi_db_keyspace_open_existing(struct firn_db *db, const char *name, struct firn_d
 
 /* *out_is_new: this call, and not another thread, created it. */
 static int
-find_or_create(struct firn_db *db, const char *name, const struct fi_keyspace_entry *as,
+find_or_create(struct firn_db *db, const char *name, const struct fi_storefile_keyspace *as,
                const struct fi_db_keyspace_guard *guard, struct firn_db_keyspace **out,
                bool *out_is_new, firn_error *err)
 {
@@ -285,8 +286,8 @@ find_or_create(struct firn_db *db, const char *name, const struct fi_keyspace_en
     int rc = open_existing(db, name, out, err);
     *out_is_new = rc == FIRN_NOT_FOUND;
     if (rc == FIRN_NOT_FOUND) {
-        rc = ask(db, guard, err);
-        rc = rc == FIRN_OK ? create(db, name, as, out, err) : rc;
+        rc = db_keyspace_query(db, guard, err);
+        rc = rc == FIRN_OK ? db_keyspace_create(db, name, as, out, err) : rc;
     }
     fi_db_keyspace_end_change(db);
     return rc;
@@ -320,14 +321,16 @@ fi_db_keyspace_create(struct firn_db *db, const char *name, struct firn_db_keysp
 }
 
 int
-fi_db_keyspace_create_as(struct firn_db *db, const char *name, const struct fi_keyspace_entry *as,
-                         struct firn_db_keyspace **out, firn_error *err)
+fi_db_keyspace_create_as(struct firn_db *db, const char *name,
+                         const struct fi_storefile_keyspace *as, struct firn_db_keyspace **out,
+                         firn_error *err)
 {
     return fi_db_keyspace_create_if(db, name, as, NULL, out, err);
 }
 
 int
-fi_db_keyspace_create_if(struct firn_db *db, const char *name, const struct fi_keyspace_entry *as,
+fi_db_keyspace_create_if(struct firn_db *db, const char *name,
+                         const struct fi_storefile_keyspace *as,
                          const struct fi_db_keyspace_guard *guard, struct firn_db_keyspace **out,
                          firn_error *err)
 {
@@ -358,7 +361,7 @@ visit_name(firn_slice key, int (*visit)(void *ctx, const char *name), void *ctx)
     return visit(ctx, name);
 }
 
-/* A part of the list; is_outside: the names are outside views. */
+/* A part of the list; is_outside: the names are outside snapshots. */
 struct part {
     firn_slice lower;
     firn_slice upper;
@@ -368,8 +371,8 @@ struct part {
 /* The visitor and the state of a listing. */
 struct listing {
     struct firn_db *db;
-    struct firn_db_view *view;               /* NULL: now */
-    const enum fi_keyspace_entry_type *type; /* NULL: all */
+    struct firn_snapshot *snapshot;              /* NULL: now */
+    const enum fi_storefile_keyspace_type *type; /* NULL: all */
     int (*visit)(void *ctx, const char *name);
     void *ctx;
 };
@@ -377,12 +380,12 @@ struct listing {
 static int
 list_name(const struct listing *listing, firn_slice name, firn_slice value, firn_error *err)
 {
-    struct fi_keyspace_entry entry;
+    struct fi_storefile_keyspace entry;
     if (name.size == 0) {
         return FIRN_OK;
     }
     if (listing->type != NULL) {
-        int rc = fi_keyspace_entry_read(listing->db->dir, value, &entry, err);
+        int rc = fi_storefile_keyspace_read(listing->db->dir, value, &entry, err);
         if (rc != FIRN_OK || entry.type != *listing->type) {
             return rc;
         }
@@ -396,7 +399,7 @@ list_part(const struct listing *listing, const struct part *part, firn_error *er
     const struct fi_db_cursor_options options = {
         .lower = &part->lower,
         .upper = part->upper.size > 0 ? &part->upper : NULL,
-        .view = listing->view,
+        .snapshot = listing->snapshot,
     };
     struct firn_db_cursor *cursor = NULL;
     int rc;
@@ -432,21 +435,21 @@ int
 fi_db_keyspace_list(struct firn_db *db, int (*visit)(void *ctx, const char *name), void *ctx,
                     firn_error *err)
 {
-    struct firn_db_view *view;
-    int rc = fi_db_view_open(db, &view, err);
+    struct firn_snapshot *snapshot;
+    int rc = fi_db_snapshot_open(db, &snapshot, err);
     if (rc == FIRN_OK) {
-        rc = fi_db_keyspace_list_at(view, NULL, visit, ctx, err);
-        fi_db_view_close(view);
+        rc = fi_db_keyspace_list_at(snapshot, NULL, visit, ctx, err);
+        fi_db_snapshot_close(snapshot);
     }
     return rc;
 }
 
 int
-fi_db_keyspace_list_at(struct firn_db_view *view, const enum fi_keyspace_entry_type *type,
+fi_db_keyspace_list_at(struct firn_snapshot *snapshot, const enum fi_storefile_keyspace_type *type,
                        int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
 {
     const struct listing listing = {
-        .db = view->db, .view = view, .type = type, .visit = visit, .ctx = ctx};
+        .db = snapshot->db, .snapshot = snapshot, .type = type, .visit = visit, .ctx = ctx};
     return list_all(&listing, err);
 }
 
@@ -517,7 +520,7 @@ fi_db_keyspace_attach(struct firn_db_keyspace *keyspace, void *object,
     return before != NULL ? before : object;
 }
 
-enum fi_keyspace_entry_type
+enum fi_storefile_keyspace_type
 fi_db_keyspace_type(const struct firn_db_keyspace *keyspace)
 {
     return keyspace->type;
@@ -529,54 +532,55 @@ fi_db_keyspace_schema(const struct firn_db_keyspace *keyspace)
     return keyspace->schema;
 }
 
-/* ---- keyspaces of a view ---- */
+/* ---- keyspaces of a snapshot ---- */
 
 int
-fi_db_keyspace_list_in(struct firn_db_view *view, int (*visit)(void *ctx, const char *name),
+fi_db_keyspace_list_in(struct firn_snapshot *snapshot, int (*visit)(void *ctx, const char *name),
                        void *ctx, firn_error *err)
 {
-    return fi_db_keyspace_list_at(view, NULL, visit, ctx, err);
+    return fi_db_keyspace_list_at(snapshot, NULL, visit, ctx, err);
 }
 
 int
-fi_db_keyspace_list_of_in(struct firn_db_view *view, enum fi_keyspace_entry_type type,
+fi_db_keyspace_list_of_in(struct firn_snapshot *snapshot, enum fi_storefile_keyspace_type type,
                           int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
 {
-    return fi_db_keyspace_list_at(view, &type, visit, ctx, err);
+    return fi_db_keyspace_list_at(snapshot, &type, visit, ctx, err);
 }
 
 int
-fi_db_keyspace_entry_in(struct firn_db_view *view, const char *name, struct fi_buf *bytes,
-                        struct fi_keyspace_entry *out, firn_error *err)
+fi_db_keyspace_entry_in(struct firn_snapshot *snapshot, const char *name, struct fi_buf *bytes,
+                        struct fi_storefile_keyspace *out, firn_error *err)
 {
-    struct firn_db *db = view->db;
-    struct fi_db_image *image = view->node.image;
+    struct firn_db *db = snapshot->db;
+    struct fi_db_image *image = snapshot->node.image;
     int rc;
     FI_TRY(fi_db_keyspace_check_name(name, err));
-    const struct fi_view seen =
-        fi_db_is_system_name(firn_str(name)) ? fi_db_view_now(db, image, true) : view->node.view;
+    const struct fi_snapshot seen = fi_db_is_system_name(firn_str(name))
+                                        ? fi_db_snapshot_now(db, image, true)
+                                        : snapshot->node.snapshot;
     rc = fi_lsm_tree_get(image->list->lsm_tree, firn_str(name), &seen, bytes, err);
     if (rc == FIRN_NOT_FOUND) {
         rc = fi_db_keyspace_refuse_missing(db, name, err);
     }
     FI_TRY(rc);
-    rc = fi_keyspace_entry_read(db->dir, fi_buf_slice(bytes), out, err);
+    rc = fi_storefile_keyspace_read(db->dir, fi_buf_slice(bytes), out, err);
 out:
     return rc;
 }
 
 int
-fi_db_keyspace_open_in(struct firn_db_view *view, const char *name, struct firn_db_keyspace **out,
-                       firn_error *err)
+fi_db_keyspace_open_in(struct firn_snapshot *snapshot, const char *name,
+                       struct firn_db_keyspace **out, firn_error *err)
 {
-    struct firn_db *db = view->db;
+    struct firn_db *db = snapshot->db;
     struct fi_buf value = {0};
-    struct fi_keyspace_entry entry;
+    struct fi_storefile_keyspace entry;
     int rc;
     *out = NULL;
-    FI_TRY(fi_db_keyspace_entry_in(view, name, &value, &entry, err));
+    FI_TRY(fi_db_keyspace_entry_in(snapshot, name, &value, &entry, err));
     fi_os_mutex_lock(&db->state_mutex);
-    rc = fi_db_handles_get_locked(db, view->node.image, entry.id, name, out, err);
+    rc = fi_db_handles_get_locked(db, snapshot->node.image, entry.id, name, out, err);
     fi_os_mutex_unlock(&db->state_mutex);
 out:
     fi_buf_deinit(&value);

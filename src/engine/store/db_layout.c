@@ -2,10 +2,10 @@
  *
  * store/db_layout.c: which columns the runs of a table get.
  *
- * Views with older schemas read runs too: those of checkpoints, and of restored states. So a run
- * gets the columns of all schemas of the table that any view may still read. Those are the versions
- * of the schema's record that still exist: compaction drops a version only if no view needs it. A
- * dropped column that no such version has is left out of runs from then on.
+ * Snapshots with older schemas read runs too: those of checkpoints, and of restored states. So a
+ * run gets the columns of all schemas of the table that any snapshot may still read. Those are the
+ * versions of the schema's record that still exist: compaction drops a version only if no snapshot
+ * needs it. A dropped column that no such version has is left out of runs from then on.
  *
  * There may be more than one keyspace of schemas: one that a restore has taken out of now, and one
  * that was created afterwards. A schema's number is in one of them, so all are searched.

@@ -13,8 +13,8 @@
 
 #include <string.h>
 
+#include "archive/archive.h"
 #include "base/mem.h"
-#include "storefile/archive.h"
 
 /* Cuts "a/b/c///" into "a/b/" and "c"; false if there is no last component that could be created.
  * Both results point into text, which is modified. */
@@ -147,7 +147,7 @@ check_destroyable(struct fi_os_dir *dir, firn_error *err)
     struct fi_os_stat stat;
     bool is_read = false;
     int rc;
-    FI_TRY(fi_db_create_look(dir, &survey, err));
+    FI_TRY(fi_db_create_inspect(dir, &survey, err));
     if (!survey.has_identity && !survey.is_unfinished) {
         rc = fi_error_set(err, FIRN_NOT_FOUND, "there is no firn store in '%s'",
                           fi_os_dir_path(dir));
@@ -194,7 +194,7 @@ remove_own_dir(struct fi_os *os, const char *path)
     if (text != NULL && cut_path(text, &parent_path, &name) &&
         fi_os_dir_open_path(os, parent_path, &parent, NULL) == FIRN_OK &&
         fi_os_remove_dir(parent, name, NULL) == FIRN_OK) {
-        FI_IGNORE(fi_os_dir_sync(parent, NULL));
+        FI_RULES_IGNORE(fi_os_dir_sync(parent, NULL));
     }
     fi_os_dir_close(parent);
     fi_free(text);

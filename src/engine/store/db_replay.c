@@ -106,7 +106,7 @@
 /* ---- opening ---- */
 
 static void
-vouch_begin(struct fi_db_vouch *vouch, struct firn_db *db, struct fi_lsm *lsm)
+attest_begin(struct fi_db_vouch *vouch, struct firn_db *db, struct fi_lsm *lsm)
 {
     *vouch = (struct fi_db_vouch){
         .db = db, .version = fi_lsm_version(lsm), .log_end = fi_lsm_log_end(lsm)};
@@ -142,7 +142,7 @@ refuse_manifest(const struct fi_db_vouch *vouch, uint64_t version, firn_error *e
 
 /* Checks (I6) and (I8). */
 static int
-vouch_judge(void *ctx, const struct fi_log_found *found, firn_error *err)
+attest_assess(void *ctx, const struct fi_log_found *found, firn_error *err)
 {
     struct fi_db_vouch *vouch = ctx;
     const struct fi_log_position *end = &vouch->log_end;
@@ -189,8 +189,8 @@ check_again(const struct fi_db_vouch *vouch, uint64_t version, firn_error *err)
 /* Checks a record of type FI_STOREFILE_TYPE_VOUCH. FIRN_CORRUPT likewise; FI_LOG_STOP if for a
  * reader the log ends before it. */
 static int
-vouch_read(struct fi_db_vouch *vouch, firn_slice record, struct fi_log_position position,
-           firn_error *err)
+attest_read(struct fi_db_vouch *vouch, firn_slice record, struct fi_log_position position,
+            firn_error *err)
 {
     if (record.size != FI_STOREFILE_VOUCH_SIZE && record.size != FI_STOREFILE_VOUCH_OLD_SIZE) {
         return fi_db_log_error(err, FIRN_CORRUPT, vouch->db->dir, position,
@@ -208,7 +208,7 @@ vouch_read(struct fi_db_vouch *vouch, firn_slice record, struct fi_log_position 
 /* ---- writing ---- */
 
 int
-fi_db_replay_vouch_close(struct firn_db *db, firn_error *err)
+fi_db_replay_attest_close(struct firn_db *db, firn_error *err)
 {
     struct fi_lsm *lsm = fi_db_image(db)->lsm;
     const struct fi_log_position end = fi_log_end(db->log);
@@ -218,7 +218,7 @@ fi_db_replay_vouch_close(struct firn_db *db, firn_error *err)
         end.offset == db->found_end.offset && fi_lsm_version(lsm) == db->found_version) {
         return FIRN_OK;
     }
-    FI_TRY(fi_db_lead_vouch(db, err));
+    FI_TRY(fi_db_lead_attest(db, err));
     FI_TRY(fi_log_sync(db->log, err));
     DCHECK(fi_log_unsynced_bytes(db->log) == 0); /* (I8) */
     rc = fi_lsm_install_log_end(lsm, err);
@@ -306,12 +306,12 @@ is_now_known(const struct replay *replay)
     return replay->sequence > replay->image->history.saved_sequence;
 }
 
-/* The view of what earlier records left, and of what was read of this one. */
-static struct fi_view
-view_so_far(const struct replay *replay, bool is_outside)
+/* The snapshot of what earlier records left, and of what was read of this one. */
+static struct fi_snapshot
+snapshot_so_far(const struct replay *replay, bool is_outside)
 {
-    return is_outside ? fi_history_view(NULL, replay->sequence)
-                      : fi_db_view_now_in(replay->image, replay->sequence);
+    return is_outside ? fi_history_snapshot(NULL, replay->sequence)
+                      : fi_db_snapshot_now_in(replay->image, replay->sequence);
 }
 
 /* The number of the keyspace with a name, as earlier records left it; FIRN_NOT_FOUND. */
@@ -319,11 +319,11 @@ static int
 look_up(struct replay *replay, firn_slice name, uint64_t *out, firn_error *err)
 {
     struct fi_buf value = {0};
-    struct fi_keyspace_entry entry;
-    const struct fi_view view = view_so_far(replay, fi_db_is_system_name(name));
-    int rc = fi_lsm_tree_get(replay->image->list->lsm_tree, name, &view, &value, err);
+    struct fi_storefile_keyspace entry;
+    const struct fi_snapshot snapshot = snapshot_so_far(replay, fi_db_is_system_name(name));
+    int rc = fi_lsm_tree_get(replay->image->list->lsm_tree, name, &snapshot, &value, err);
     if (rc == FIRN_OK) {
-        rc = fi_keyspace_entry_read(replay->db->dir, fi_buf_slice(&value), &entry, err);
+        rc = fi_storefile_keyspace_read(replay->db->dir, fi_buf_slice(&value), &entry, err);
         *out = entry.id;
     }
     fi_buf_deinit(&value);
@@ -336,12 +336,12 @@ create_keyspace(struct replay *replay, const struct fi_storefile_op *op, const c
 {
     struct fi_db_image *image = replay->image;
     struct fi_db_tree *tree;
-    struct fi_keyspace_entry put;
+    struct fi_storefile_keyspace put;
     uint64_t taken;
     const char *fault;
-    int decoded = fi_keyspace_entry_decode(op->value, &put, &fault);
+    int decoded = fi_storefile_keyspace_decode(op->value, &put, &fault);
     if (decoded == FIRN_NEWER) {
-        return fi_keyspace_entry_read(replay->db->dir, op->value, &put, err);
+        return fi_storefile_keyspace_read(replay->db->dir, op->value, &put, err);
     }
     if (!is_name(op->key) || decoded != FIRN_OK || put.id != image->next_id) {
         *what = "creates a keyspace with an impossible name or number";
@@ -377,8 +377,8 @@ create_keyspace(struct replay *replay, const struct fi_storefile_op *op, const c
 static bool
 is_there(const struct replay *replay, const struct fi_db_tree *tree)
 {
-    const struct fi_view view = view_so_far(replay, tree->is_system);
-    return !is_now_known(replay) || fi_db_visible_in(tree, &view);
+    const struct fi_snapshot snapshot = snapshot_so_far(replay, tree->is_system);
+    return !is_now_known(replay) || fi_db_visible_in(tree, &snapshot);
 }
 
 static int
@@ -622,7 +622,7 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct fi_log_position 
     struct firn_db *db = replay->db;
     const char *what = NULL;
     if (type == FI_STOREFILE_TYPE_VOUCH) {
-        return vouch_read(&replay->vouch, record, position, err);
+        return attest_read(&replay->vouch, record, position, err);
     }
     if (record.size >= 8) {
         FI_TRY_RETURN(check_no_load_between(replay, fi_load_le64(record.data), err));
@@ -657,7 +657,7 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct fi_log_position 
 
 /* Opens the image from runs, at the first record. */
 static int
-restart(void *ctx, firn_error *err)
+db_replay_restart(void *ctx, firn_error *err)
 {
     struct replay *replay = ctx;
     struct firn_db *db = replay->db;
@@ -669,7 +669,7 @@ restart(void *ctx, firn_error *err)
     replay->attempts++;
     int rc = fi_db_image_open(db, &replay->image, err);
     if (rc == FIRN_OK) {
-        vouch_begin(&replay->vouch, db, replay->image->lsm);
+        attest_begin(&replay->vouch, db, replay->image->lsm);
     }
     if (!db->is_read_only) {
         db->replayed = replay->image;
@@ -682,7 +682,7 @@ writing_options(struct replay *replay)
 {
     struct fi_log_options options = fi_db_log_options(false);
     options.gate = fi_db_reader_gate(replay->db);
-    options.judge = vouch_judge;
+    options.judge = attest_assess;
     options.judge_ctx = &replay->vouch;
     return options;
 }
@@ -693,7 +693,7 @@ replay_durable(struct replay *replay, firn_error *err)
 {
     struct firn_db *db = replay->db;
     const struct fi_db_log_visitor visitor = {
-        .restart = restart, .visit = visit_record, .ctx = replay};
+        .restart = db_replay_restart, .visit = visit_record, .ctx = replay};
     const struct fi_log_options options = writing_options(replay);
     DCHECK(replay->is_short && db->log == NULL && !db->is_read_only);
     int rc = fi_log_open(db->dir, &options, NULL, NULL, &db->log, NULL, err);
@@ -706,19 +706,19 @@ replay_log(struct replay *replay, firn_error *err)
 {
     struct firn_db *db = replay->db;
     if (db->is_read_only) {
-        const struct fi_db_log_visitor visitor = {.restart = restart,
+        const struct fi_db_log_visitor visitor = {.restart = db_replay_restart,
                                                   .visit = visit_record,
                                                   .ctx = replay,
                                                   .log_bytes = &replay->log_bytes,
                                                   .watch = &replay->watch,
                                                   .is_fenced = !db->shows_pending,
-                                                  .judge = vouch_judge,
+                                                  .judge = attest_assess,
                                                   .judge_ctx = &replay->vouch};
         return fi_db_log_read(db->dir, &visitor, err);
     }
     const struct fi_log_options options = writing_options(replay);
     struct fi_log_recovery recovery = {0};
-    int rc = restart(replay, err);
+    int rc = db_replay_restart(replay, err);
     if (rc == FIRN_OK) {
         rc = fi_log_open(db->dir, &options, visit_record, replay, &db->log, &recovery, err);
         db->was_at_rest = recovery.was_closed_cleanly;

@@ -157,14 +157,14 @@ fi_storefile_extend_op(uint8_t *record, struct fi_storefile_place *place, size_t
 }
 
 static int
-corrupt(const char **what, const char *text)
+storefile_corrupt(const char **what, const char *text)
 {
     *what = text;
     return FIRN_CORRUPT;
 }
 
 static int
-newer(const char **what, const char *text)
+storefile_newer(const char **what, const char *text)
 {
     *what = text;
     return FIRN_NEWER;
@@ -176,20 +176,20 @@ fi_storefile_get_header(firn_slice record, struct fi_storefile_commit *out, cons
     struct fi_reader reader = fi_reader_of(record);
     uint8_t flags;
     if (!fi_reader_le64(&reader, &out->sequence) || !fi_reader_u8(&reader, &flags)) {
-        return corrupt(what, "is too short for a commit");
+        return storefile_corrupt(what, "is too short for a commit");
     }
     if (flags != 0) {
-        return newer(what, "is a commit with flags that this firn does not know");
+        return storefile_newer(what, "is a commit with flags that this firn does not know");
     }
     if (out->sequence == 0 || out->sequence > FI_STOREFILE_SEQUENCE_MAX) {
-        return corrupt(what, "is a commit with an impossible sequence");
+        return storefile_corrupt(what, "is a commit with an impossible sequence");
     }
     if (!fi_reader_varint(&reader, &out->count) || out->count == 0 ||
         out->count > fi_reader_left(&reader) / FI_STOREFILE_OP_SIZE_MIN) {
-        return corrupt(what, "is a commit with an impossible count of operations");
+        return storefile_corrupt(what, "is a commit with an impossible count of operations");
     }
     if (fi_reader_left(&reader) > FIRN_BATCH_SIZE_MAX) {
-        return corrupt(what, "is a commit beyond the limit of size");
+        return storefile_corrupt(what, "is a commit beyond the limit of size");
     }
     out->ops = reader;
     return FIRN_OK;
@@ -220,19 +220,20 @@ fi_storefile_get_op(struct fi_storefile_commit *commit, struct fi_storefile_op *
     uint8_t kind;
     DCHECK(commit->count > 0);
     if (!fi_reader_varint(reader, &out->keyspace) || !fi_reader_u8(reader, &kind)) {
-        return corrupt(what, "is a commit that ends within an operation");
+        return storefile_corrupt(what, "is a commit that ends within an operation");
     }
     if (kind < FI_ENTRY_PUT || kind > FI_ENTRY_EXPIRING) {
-        return newer(what, "is a commit with a kind of operation that this firn does not know");
+        return storefile_newer(what,
+                               "is a commit with a kind of operation that this firn does not know");
     }
     out->kind = (enum fi_entry_kind)kind;
     if (!fi_reader_sized(reader, FIRN_KEY_SIZE_MAX, &out->key) ||
         !fi_reader_sized(reader, FIRN_VALUE_SIZE_MAX, &out->value)) {
-        return corrupt(what, "is a commit with a key or value that does not fit");
+        return storefile_corrupt(what, "is a commit with a key or value that does not fit");
     }
     const char *fault = find_fault(out);
     if (fault != NULL) {
-        return corrupt(what, fault);
+        return storefile_corrupt(what, fault);
     }
     if (out->kind == FI_ENTRY_MERGE) {
         int rc = fi_merge_fold_check_entry(out->value, NULL);
@@ -243,7 +244,7 @@ fi_storefile_get_op(struct fi_storefile_commit *commit, struct fi_storefile_op *
     }
     commit->count--;
     if (commit->count == 0 && fi_reader_left(reader) > 0) {
-        return corrupt(what, "is a commit with bytes after its operations");
+        return storefile_corrupt(what, "is a commit with bytes after its operations");
     }
     return FIRN_OK;
 }

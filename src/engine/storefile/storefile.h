@@ -151,6 +151,13 @@ struct fi_os_file *fi_storefile_lock_file(const struct fi_storefile_lock *lock);
 /* NULL is fine. */
 void fi_storefile_lock_release(struct fi_storefile_lock *lock);
 
+/* ---- removing a store (storefile_remove.c) ---- */
+
+/* Removes a store with everything in it. FIRN_LIMIT if directories are nested deeper than in any
+ * store. Nothing is synced. */
+FIRN_MUST_CHECK int fi_storefile_remove_tree(struct fi_os_dir *parent, const char *name,
+                                             firn_error *err);
+
 /* ==== progress of long operations ====
  *
  * Reports progress to a callback, a few times a second, and asks whether to continue. One thread.

@@ -76,7 +76,7 @@ read_holder(struct fi_os_file *file)
 }
 
 static int
-refuse(struct fi_os_dir *dir, struct fi_os_file *file, firn_error *err)
+storefile_lock_refuse(struct fi_os_dir *dir, struct fi_os_file *file, firn_error *err)
 {
     const char *path = fi_os_dir_path(dir);
     uint64_t holder = read_holder(file);
@@ -116,7 +116,7 @@ try_guard(struct fi_os_file *file, firn_error *err)
 
 /* For a user who may only read the file. */
 static int
-look_at_guard(struct fi_os_file *file, firn_error *err)
+inspect_guard(struct fi_os_file *file, firn_error *err)
 {
     bool is_held = false;
     int rc = fi_os_file_is_range_held(file, GUARD_BYTE, 1, &is_held, err);
@@ -193,14 +193,14 @@ refuse_nameless(struct fi_os_dir *dir, const char *name, struct fi_os_file *file
 
 /* For a user who may not write FIRN: whether a writer is there. */
 static int
-look_for_guard(struct fi_os_dir *dir, const struct patience *patience, firn_error *err)
+find_guard(struct fi_os_dir *dir, const struct patience *patience, firn_error *err)
 {
     struct fi_os_file *file;
     int rc = fi_os_file_open(dir, FI_STOREFILE_IDENTITY_NAME, FI_OS_READ, 0, &file, err);
     if (rc != FIRN_OK) {
         return is_no_lock(rc) ? FIRN_OK : rc;
     }
-    rc = wait_for(patience, look_at_guard, file, err);
+    rc = wait_for(patience, inspect_guard, file, err);
     fi_os_file_close(file);
     rc = rc == FIRN_BUSY ? refuse_guarded(dir, err) : rc;
     return is_no_lock(rc) ? FIRN_OK : rc;
@@ -227,7 +227,7 @@ take_guard(struct fi_os_dir *dir, const struct patience *patience, struct fi_os_
     int rc =
         fi_os_file_open(dir, FI_STOREFILE_IDENTITY_NAME, FI_OS_READ | FI_OS_WRITE, 0, &file, err);
     if (rc == FIRN_DENIED || rc == FIRN_READ_ONLY) {
-        return look_for_guard(dir, patience, err);
+        return find_guard(dir, patience, err);
     }
     if (rc != FIRN_OK) {
         return is_no_lock(rc) ? FIRN_OK : rc;
@@ -252,11 +252,11 @@ fi_storefile_lock_guard(struct fi_storefile_lock *lock, struct fi_os_dir *dir, f
 /* ---- both locks ---- */
 
 static struct fi_storefile_lock *
-make(firn_error *err)
+storefile_lock_make(firn_error *err)
 {
     struct fi_storefile_lock *lock = fi_alloc_zeroed(sizeof *lock);
     if (lock == NULL) {
-        FI_IGNORE(fi_error_no_memory(err, "the lock of a store"));
+        FI_RULES_IGNORE(fi_error_no_memory(err, "the lock of a store"));
     }
     return lock;
 }
@@ -294,7 +294,7 @@ hold_file(struct fi_os_dir *dir, bool may_create, const struct patience *patienc
         *out = file;
         return FIRN_OK;
     }
-    rc = rc == FIRN_BUSY ? refuse(dir, file, err) : rc;
+    rc = rc == FIRN_BUSY ? storefile_lock_refuse(dir, file, err) : rc;
     fi_os_file_close(file);
     return is_no_lock(rc) ? FIRN_OK : rc;
 }
@@ -304,7 +304,7 @@ fi_storefile_lock_hold(struct fi_os_dir *dir, bool may_create, int64_t timeout_m
                        struct fi_storefile_lock **out, firn_error *err)
 {
     const struct patience patience = begin_waiting(fi_os_dir_os(dir), timeout_ms);
-    struct fi_storefile_lock *lock = make(err);
+    struct fi_storefile_lock *lock = storefile_lock_make(err);
     int rc;
     *out = NULL;
     if (lock == NULL) {
@@ -337,7 +337,7 @@ lock_file(struct fi_os_dir *dir, const struct patience *patience, struct fi_os_f
           firn_error *err)
 {
     int rc = wait_for(patience, try_file, file, err);
-    return rc == FIRN_BUSY ? refuse(dir, file, err) : rc;
+    return rc == FIRN_BUSY ? storefile_lock_refuse(dir, file, err) : rc;
 }
 
 /* Opens and locks LOCK, which will be written to. If it has other names, such as a file of the
@@ -370,7 +370,7 @@ fi_storefile_lock_acquire(struct fi_os_dir *dir, int64_t timeout_ms, struct fi_s
 {
     struct fi_os *os = fi_os_dir_os(dir);
     const struct patience patience = begin_waiting(os, timeout_ms);
-    struct fi_storefile_lock *lock = make(err);
+    struct fi_storefile_lock *lock = storefile_lock_make(err);
     int rc;
     *out = NULL;
     if (lock == NULL) {

@@ -13,7 +13,7 @@
 enum { STEP_BYTES = 32, LOOK_BYTES = 64 << 10 };
 
 static int
-tell(struct fi_storefile_progress *progress, int64_t now_ns, firn_error *err)
+storefile_progress_report(struct fi_storefile_progress *progress, int64_t now_ns, firn_error *err)
 {
     progress->due_ns = now_ns + INTERVAL_NS;
     const firn_callbacks callbacks = {.on_progress = progress->on_progress, .ctx = progress->ctx};
@@ -31,8 +31,9 @@ fi_storefile_progress_begin(struct fi_storefile_progress *progress, const char *
     progress->now =
         (firn_progress){.phase = phase, .files_total = files_total, .bytes_total = bytes_total};
     progress->untold_bytes = 0;
-    return progress->on_progress != NULL ? tell(progress, fi_os_monotonic_ns(progress->os), err)
-                                         : FIRN_OK;
+    return progress->on_progress != NULL
+               ? storefile_progress_report(progress, fi_os_monotonic_ns(progress->os), err)
+               : FIRN_OK;
 }
 
 int
@@ -48,7 +49,7 @@ fi_storefile_progress_step(struct fi_storefile_progress *progress, uint64_t file
     }
     progress->untold_bytes = 0;
     int64_t now_ns = fi_os_monotonic_ns(progress->os);
-    return now_ns >= progress->due_ns ? tell(progress, now_ns, err) : FIRN_OK;
+    return now_ns >= progress->due_ns ? storefile_progress_report(progress, now_ns, err) : FIRN_OK;
 }
 
 static int

@@ -3,12 +3,12 @@
  * upkeep/db_dropped.c: removing the trees of dropped keyspaces.
  *
  * A drop is a commit (db_keyspace.c). The tree is removed later, when two things hold. Nothing can
- * read it: no checkpoint has the keyspace, and neither has an open view or cursor (until then a
+ * read it: no checkpoint has the keyspace, and neither has an open snapshot or cursor (until then a
  * restore may bring the keyspace back). And the drop is on the disk, whatever the durability: a
  * power cut that took the commit back would leave a keyspace without its runs. This is checked when
  * a keyspace is dropped, flushed or compacted, when checkpoints are deleted, and at closing. Trees
- * that a crash leaves are removed at the next opening, when no views are open. A restore, too, may
- * leave keyspaces that only its safety checkpoint has.
+ * that a crash leaves are removed at the next opening, when no snapshots are open. A restore, too,
+ * may leave keyspaces that only its safety checkpoint has.
  */
 #include "base/check.h"
 #include "upkeep/db_upkeep_handle.h"
@@ -17,10 +17,10 @@ static bool
 is_read_locked(const struct firn_db *db, const struct fi_db_tree *tree)
 {
     fi_os_mutex_assert_held(&db->state_mutex);
-    for (const struct fi_db_view_node *node = db->views; node != NULL; node = node->next) {
+    for (const struct fi_db_snapshot_node *node = db->snapshots; node != NULL; node = node->next) {
         bool may_read = node->tree != NULL
                             ? node->tree == tree
-                            : !tree->is_system && fi_db_visible_in(tree, &node->view);
+                            : !tree->is_system && fi_db_visible_in(tree, &node->snapshot);
         if (may_read) {
             return true;
         }

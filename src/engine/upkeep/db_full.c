@@ -28,7 +28,7 @@ do_or_give_up_all(struct firn_db *db, int (*maintain)(struct firn_db *db, firn_e
 }
 
 static int
-compact(struct firn_db *db, firn_error *err)
+db_full_compact(struct firn_db *db, firn_error *err)
 {
     return fi_db_maintain_compact(db, NULL, err);
 }
@@ -48,7 +48,7 @@ fi_db_full_drain(struct firn_db *db, bool has_waited)
     int rc = do_or_give_up_all(db, fi_db_maintain_flush);
     if (fi_db_space_left(db) < fi_db_space_wanted(db) / 2) {
         /* Merges that finished before space ran out have helped as well. */
-        int compact_rc = do_or_give_up_all(db, compact);
+        int compact_rc = do_or_give_up_all(db, db_full_compact);
         rc = rc == FIRN_OK || compact_rc == FIRN_OK ? FIRN_OK : rc;
     }
     fi_os_mutex_lock(&db->jobs.mutex);
@@ -57,7 +57,7 @@ fi_db_full_drain(struct firn_db *db, bool has_waited)
 }
 
 static int
-refuse(struct firn_db *db, firn_error *err)
+db_full_refuse(struct firn_db *db, firn_error *err)
 {
     return fi_error_set(err, FIRN_NO_SPACE,
                         "no space is left for '%s'; until there is, it takes only deletes",
@@ -74,9 +74,9 @@ fi_db_full_admit(struct firn_db *db, bool has_puts, bool is_urgent, size_t bytes
     fi_db_jobs_wake(db);
     fi_db_jobs_wake_compactions(db);
     if (has_puts) {
-        return refuse(db, err);
+        return db_full_refuse(db, err);
     }
     /* As much again as the memtables need is left for merging. */
     uint64_t left = fi_lsm_memtable_bytes(fi_db_image(db)->lsm) + bytes + FI_DB_SPACE_SLACK;
-    return !is_urgent && fi_db_space_left(db) < left ? refuse(db, err) : FIRN_OK;
+    return !is_urgent && fi_db_space_left(db) < left ? db_full_refuse(db, err) : FIRN_OK;
 }

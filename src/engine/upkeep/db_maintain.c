@@ -11,7 +11,7 @@
 #include "upkeep/db_upkeep_handle.h"
 
 static int
-freeze(struct firn_db *db, firn_error *err)
+db_maintain_freeze(struct firn_db *db, firn_error *err)
 {
     fi_db_lead_begin(db);
     DCHECK(!db->is_read_only);
@@ -29,7 +29,7 @@ freeze(struct firn_db *db, firn_error *err)
 }
 
 static int
-trim(struct firn_db *db, firn_error *err)
+db_maintain_trim(struct firn_db *db, firn_error *err)
 {
     bool has_more;
     fi_db_lead_begin(db);
@@ -58,7 +58,7 @@ int
 fi_db_maintain_flush_memtables(struct firn_db *db, firn_error *err)
 {
     const struct fi_compaction_work_wish wish = {.flushes = true};
-    FI_TRY_RETURN(freeze(db, err));
+    FI_TRY_RETURN(db_maintain_freeze(db, err));
     return fi_db_jobs_finish(db, &wish, err);
 }
 
@@ -76,11 +76,11 @@ struct request {
 };
 
 static int
-flush(struct firn_db *db, const struct request *request, firn_error *err)
+db_maintain_flush(struct firn_db *db, const struct request *request, firn_error *err)
 {
     (void)request;
     int rc = fi_db_maintain_flush_memtables(db, err);
-    rc = rc == FIRN_OK ? trim(db, err) : rc;
+    rc = rc == FIRN_OK ? db_maintain_trim(db, err) : rc;
     if (rc == FIRN_OK) {
         fi_db_jobs_wake_graphs(db);
     }
@@ -88,7 +88,7 @@ flush(struct firn_db *db, const struct request *request, firn_error *err)
 }
 
 static int
-tidy(struct firn_db *db, const struct request *request, firn_error *err)
+db_maintain_tidy(struct firn_db *db, const struct request *request, firn_error *err)
 {
     const struct fi_compaction_work_wish wish = {.compactions = true};
     FI_TRY_RETURN(fi_db_maintain_flush_memtables(db, err));
@@ -98,13 +98,13 @@ tidy(struct firn_db *db, const struct request *request, firn_error *err)
             .compactions = true, .is_unhurried = true, .tree = request->whole->tree->lsm_tree};
         FI_TRY_RETURN(fi_db_jobs_finish(db, &all, err));
     }
-    FI_TRY_RETURN(trim(db, err));
+    FI_TRY_RETURN(db_maintain_trim(db, err));
     fi_db_jobs_wake_graphs(db);
     return FIRN_OK;
 }
 
 static int
-compact(struct firn_db *db, const struct request *request, firn_error *err)
+db_maintain_compact(struct firn_db *db, const struct request *request, firn_error *err)
 {
     struct fi_compaction_work_wish wish = {
         .compactions = true, .is_unhurried = true, .range = request->range};
@@ -113,20 +113,20 @@ compact(struct firn_db *db, const struct request *request, firn_error *err)
         wish.tree = request->whole->tree->lsm_tree;
     }
     FI_TRY_RETURN(fi_db_maintain_flush_memtables(db, err));
-    FI_TRY_RETURN(trim(db, err)); /* on a full disk merging needs the log's space */
+    FI_TRY_RETURN(db_maintain_trim(db, err)); /* on a full disk merging needs the log's space */
     FI_TRY_RETURN(
         fi_storefile_progress_begin_steps(request->progress, "merge", 0, 0, &wish.step, err));
     FI_TRY_RETURN(fi_db_jobs_finish(db, &wish, err));
     if (request->range == NULL) {
         FI_TRY_RETURN(fi_db_jobs_finish_graphs(db, wish.tree, wish.step, err));
     }
-    return trim(db, err);
+    return db_maintain_trim(db, err);
 }
 
 static int
-run(struct firn_db *db,
-    int (*action)(struct firn_db *db, const struct request *request, firn_error *err),
-    const struct request *request, firn_error *err)
+db_maintain_run(struct firn_db *db,
+                int (*action)(struct firn_db *db, const struct request *request, firn_error *err),
+                const struct request *request, firn_error *err)
 {
     firn_error found;
     FI_TRY_RETURN(check_writable(db, err));
@@ -141,21 +141,21 @@ int
 fi_db_maintain_flush(struct firn_db *db, firn_error *err)
 {
     const struct request request = {0};
-    return run(db, flush, &request, err);
+    return db_maintain_run(db, db_maintain_flush, &request, err);
 }
 
 int
 fi_db_maintain_tidy(struct firn_db *db, const struct firn_db_keyspace *whole, firn_error *err)
 {
     const struct request request = {.whole = whole};
-    return run(db, tidy, &request, err);
+    return db_maintain_run(db, db_maintain_tidy, &request, err);
 }
 
 int
 fi_db_maintain_compact(struct firn_db *db, struct fi_storefile_progress *progress, firn_error *err)
 {
     const struct request request = {.progress = progress};
-    return run(db, compact, &request, err);
+    return db_maintain_run(db, db_maintain_compact, &request, err);
 }
 
 int
@@ -171,7 +171,7 @@ fi_db_maintain_compact_range(const struct firn_db_keyspace *keyspace,
         return fi_error_set(err, FIRN_MISUSE, "the keyspace '%s' was dropped", keyspace->name);
     }
     const struct request request = {.progress = progress, .whole = keyspace, .range = range};
-    return run(db, compact, &request, err);
+    return db_maintain_run(db, db_maintain_compact, &request, err);
 }
 
 void
@@ -184,7 +184,7 @@ fi_db_maintain_graphs(struct firn_db *db)
 /* ---- versions of MANIFEST ---- */
 
 static int
-advance(struct firn_db *db, firn_error *err)
+db_maintain_advance(struct firn_db *db, firn_error *err)
 {
     struct fi_lsm *lsm = fi_db_image(db)->lsm;
     DCHECK(fi_db_is_led(db));
@@ -198,10 +198,10 @@ fi_db_maintain_advance(struct firn_db *db, firn_error *err)
     fi_db_lead_begin(db);
     int rc = fi_db_lead_refuse_failed(db, err);
     if (rc == FIRN_OK) {
-        rc = advance(db, err);
+        rc = db_maintain_advance(db, err);
     }
     if (rc == FIRN_NO_SPACE && fi_db_space_give_up_all(db)) {
-        rc = advance(db, err); /* before files are removed */
+        rc = db_maintain_advance(db, err); /* before files are removed */
     }
     fi_db_lead_end(db);
     return rc;

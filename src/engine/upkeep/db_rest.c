@@ -12,7 +12,7 @@
  * When the log turns, or has more than FI_DB_REST_LEAST_BYTES, a thread begins to watch for
  * idleness, unless there is one. The thread ends once the space has been freed, so a store that is
  * rarely written to has no such thread. In simulation there are no threads: tests call
- * fi_db_rest_look after they have moved the clock.
+ * fi_db_rest_inspect after they have moved the clock.
  *
  * Small amounts are left: freeing them costs as much as it gains. If readers keep segments of the
  * log from being removed, these stay, and nothing is tried again before the next commit.
@@ -44,7 +44,7 @@ leave_segment(struct firn_db *db)
         fi_db_lead_latch(db, &err);
     }
     fi_db_lead_end(db);
-    FI_IGNORE(fi_db_maintain_flush(db, NULL));
+    FI_RULES_IGNORE(fi_db_maintain_flush(db, NULL));
 }
 
 static void
@@ -66,7 +66,7 @@ give_back(struct firn_db *db)
 }
 
 bool
-fi_db_rest_look(struct firn_db *db)
+fi_db_rest_inspect(struct firn_db *db)
 {
     struct fi_db_rest *rest = &db->rest;
     uint64_t published = fi_db_published(db);
@@ -84,7 +84,7 @@ fi_db_rest_look(struct firn_db *db)
         atomic_store(&rest->is_giving_back, false);
     }
     if (is_over) {
-        fi_db_memory_settle(db);
+        fi_db_memory_resolve(db);
     }
     return is_over;
 }
@@ -93,7 +93,7 @@ fi_db_rest_look(struct firn_db *db)
 
 /* False if the store is closing. */
 static bool
-wait(struct firn_db *db, int64_t duration_ns)
+db_rest_wait(struct firn_db *db, int64_t duration_ns)
 {
     struct fi_db_jobs *jobs = &db->jobs;
     int64_t end = fi_os_monotonic_ns(db->os) + duration_ns;
@@ -111,9 +111,9 @@ void
 fi_db_rest_watch(void *arg)
 {
     struct firn_db *db = arg;
-    bool goes_on = wait(db, REST_NS / 2);
-    while (goes_on && !fi_db_rest_look(db)) {
-        goes_on = wait(db, REST_NS / 2);
+    bool goes_on = db_rest_wait(db, REST_NS / 2);
+    while (goes_on && !fi_db_rest_inspect(db)) {
+        goes_on = db_rest_wait(db, REST_NS / 2);
     }
     atomic_store(&db->rest.is_watching, false);
     fi_os_mutex_lock(&db->jobs.mutex);

@@ -31,14 +31,14 @@ void fi_db_full_drain(struct firn_db *db, bool has_waited);
 /* Writes all memtables to runs, in the calling thread. */
 FIRN_MUST_CHECK int fi_db_maintain_flush_memtables(struct firn_db *db, firn_error *err);
 
-/* ---- db_pace.c ---- */
+/* ---- db_throttle.c ---- */
 
 /* Called before bytes are committed: waits until there is room, or fails with the reason. For the
  * leader only, as the next two. */
-FIRN_MUST_CHECK int fi_db_pace_admit(struct firn_db *db, size_t bytes, firn_error *err);
+FIRN_MUST_CHECK int fi_db_throttle_admit(struct firn_db *db, size_t bytes, firn_error *err);
 /* Called after a group has written to the trees of a list (linked by next_touched): freezes
  * memtables that have grown too large. Failures are noted. */
-void fi_db_pace_follow_up(struct firn_db *db, struct fi_db_tree *touched);
+void fi_db_throttle_follow_up(struct firn_db *db, struct fi_db_tree *touched);
 
 /* ---- db_rest.c ---- */
 
@@ -50,6 +50,6 @@ void fi_db_pace_follow_up(struct firn_db *db, struct fi_db_tree *touched);
 void fi_db_rest_watch(void *db);
 /* Whether there was no commit for a while; if so, frees what is kept for future commits. One thread
  * at a time. */
-bool fi_db_rest_look(struct firn_db *db);
+bool fi_db_rest_inspect(struct firn_db *db);
 
 #endif

@@ -5,7 +5,7 @@
  * A version is immutable. A flush or a compaction makes a new one from the newest, and readers that
  * hold the old one keep using it. A version is one block of memory: the struct, then for each level
  * the runs as merges need them (merge.h), then the heads. All versions share the files of runs
- * (run_file.h); a version holds one reference to each.
+ * (version_file.h); a version holds one reference to each.
  *
  * (I1) In levels 1 to 6, each upper bound is at most the next lower bound. Checked when a version
  *      is made, also from MANIFEST.
@@ -41,7 +41,7 @@
 static uint64_t
 number_of(const void *record)
 {
-    return (*(struct fi_run_file *const *)record)->info.number;
+    return (*(struct fi_version_file *const *)record)->info.number;
 }
 
 static bool
@@ -54,33 +54,33 @@ void
 fi_version_values_init(struct fi_version_values *names, struct fi_run_files *files)
 {
     names->files = files;
-    fi_hash_map_init(&names->map, sizeof(struct fi_run_file *), number_of, is_equal);
+    fi_hash_map_init(&names->map, sizeof(struct fi_version_file *), number_of, is_equal);
 }
 
 void
 fi_version_values_deinit(struct fi_version_values *names)
 {
     for (size_t i = 0; i < names->map.count; i++) {
-        fi_run_file_unref(*(struct fi_run_file **)fi_hash_map_at(&names->map, i));
+        fi_version_file_unref(*(struct fi_version_file **)fi_hash_map_at(&names->map, i));
     }
     fi_hash_map_deinit(&names->map);
 }
 
 /* The file of a reference, which is made if it is not known yet. */
 static int
-find(struct fi_version_values *names, const struct fi_manifest_reference *reference,
-     struct fi_run_file **out, firn_error *err)
+version_find(struct fi_version_values *names, const struct fi_manifest_reference *reference,
+             struct fi_version_file **out, firn_error *err)
 {
-    struct fi_run_file **known =
+    struct fi_version_file **known =
         fi_hash_map_find(&names->map, reference->number, &reference->number);
     if (known != NULL) {
         *out = *known;
         return FIRN_OK;
     }
-    *out = fi_run_file_create_values(names->files, reference);
+    *out = fi_version_file_create_values(names->files, reference);
     if (*out == NULL || fi_hash_map_insert(&names->map, reference->number, out) == NULL) {
         if (*out != NULL) {
-            fi_run_file_unref(*out);
+            fi_version_file_unref(*out);
         }
         return fi_error_no_memory(err, "the value files of a tree");
     }
@@ -88,12 +88,13 @@ find(struct fi_version_values *names, const struct fi_manifest_reference *refere
 }
 
 int
-fi_version_values_link(struct fi_version_values *names, struct fi_run_file *run, firn_error *err)
+fi_version_values_link(struct fi_version_values *names, struct fi_version_file *run,
+                       firn_error *err)
 {
     for (size_t i = 0; i < run->info.reference_count; i++) {
         const struct fi_manifest_reference *reference = &run->info.references[i];
-        struct fi_run_file *values;
-        FI_TRY_RETURN(find(names, reference, &values, err));
+        struct fi_version_file *values;
+        FI_TRY_RETURN(version_find(names, reference, &values, err));
         DCHECK(values->info.number == reference->number);
         if (values->info.content_bytes != reference->total_bytes ||
             values->info.identity != reference->identity) {
@@ -102,7 +103,7 @@ fi_version_values_link(struct fi_version_values *names, struct fi_run_file *run,
                                 " what another run does not",
                                 run->info.number, reference->number);
         }
-        fi_run_file_set_values(run, i, values);
+        fi_version_file_set_values(run, i, values);
     }
     return FIRN_OK;
 }
@@ -110,7 +111,7 @@ fi_version_values_link(struct fi_version_values *names, struct fi_run_file *run,
 /* ==== the runs of versions as sources of merges ====
  *
  * merge_level.c walks through runs and asks for each when it comes to it; the answer is a pin of
- * the file (run_file.c). A level source is in one run at a time, so one handle is enough.
+ * the file (version_file.c). A level source is in one run at a time, so one handle is enough.
  *
  * Runs of level 0 and of history overlap, so each of them is a separate source. They are opened
  * late too, so that a merge of keys outside a damaged run works.
@@ -121,7 +122,7 @@ static const char *const level_names[FI_VERSION_LEVELS_ALL] = {
 };
 
 static bool
-is_refused(const struct fi_version_source *state, const struct fi_run_file *file)
+is_refused(const struct fi_version_source *state, const struct fi_version_file *file)
 {
     for (size_t i = 0; state->refused != NULL && i < state->refused->count; i++) {
         if (state->refused->files[i] == file) {
@@ -144,7 +145,7 @@ open_run(void *ctx, const struct fi_merge_level_run *run, struct fi_run **out, f
         return fi_error_set(err, FIRN_CORRUPT,
                             "a run could not be read when the cursor was created");
     }
-    int rc = fi_run_file_pin(run->run, &state->handle, err);
+    int rc = fi_version_file_pin(run->run, &state->handle, err);
     if (rc == FIRN_OK) {
         *out = state->handle->run;
     }
@@ -157,7 +158,7 @@ release_run(void *ctx, const struct fi_merge_level_run *run, struct fi_run *open
     struct fi_version_source *state = ctx;
     (void)run;
     CHECK(state->handle != NULL && state->handle->run == opened);
-    fi_run_file_unpin(state->handle);
+    fi_version_file_unpin(state->handle);
     state->handle = NULL;
 }
 
@@ -220,13 +221,13 @@ compare_ages(const void *a, const void *b)
     if (x->sequence_max != y->sequence_max) {
         return x->sequence_max > y->sequence_max ? -1 : 1;
     }
-    uint64_t number_x = ((const struct fi_run_file *)x->run)->info.number;
-    uint64_t number_y = ((const struct fi_run_file *)y->run)->info.number;
+    uint64_t number_x = ((const struct fi_version_file *)x->run)->info.number;
+    uint64_t number_y = ((const struct fi_version_file *)y->run)->info.number;
     return (number_x < number_y) - (number_x > number_y);
 }
 
 static bool
-is_removed(const struct fi_version_change *change, const struct fi_run_file *file)
+is_removed(const struct fi_version_change *change, const struct fi_version_file *file)
 {
     for (size_t i = 0; i < change->removed_count; i++) {
         if (change->removed[i] == file) {
@@ -237,7 +238,7 @@ is_removed(const struct fi_version_change *change, const struct fi_run_file *fil
 }
 
 static void
-put_run(struct fi_version_level *level, struct fi_run_file *file)
+put_run(struct fi_version_level *level, struct fi_version_file *file)
 {
     level->runs[level->count++] = (struct fi_merge_level_run){
         .lower = file->info.lower,
@@ -288,7 +289,7 @@ check_level(const struct fi_version_level *level, unsigned number, firn_error *e
 
 /* The memory of a version with at most run_count runs. */
 static struct fi_version *
-allocate(size_t run_count)
+version_allocate(size_t run_count)
 {
     /* Every run is in memory itself, so this does not overflow. */
     struct fi_version *version = fi_alloc_zeroed(
@@ -304,7 +305,7 @@ int
 fi_version_create(const struct fi_version_change *change, struct fi_version **out, firn_error *err)
 {
     size_t run_count = (change->base == NULL ? 0 : change->base->run_count) + change->added_count;
-    struct fi_version *version = allocate(run_count);
+    struct fi_version *version = version_allocate(run_count);
     *out = NULL;
     if (version == NULL) {
         return fi_error_no_memory(err, "a version of a tree");
@@ -334,8 +335,8 @@ fi_version_create(const struct fi_version_change *change, struct fi_version **ou
     CHECK(version->run_count + change->removed_count == run_count); /* removed runs were there */
     for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
-            struct fi_run_file *file = fi_version_file(&version->levels[number], i);
-            fi_run_file_ref(file);
+            struct fi_version_file *file = fi_version_file(&version->levels[number], i);
+            fi_version_file_ref(file);
             if (number == FI_VERSION_HISTORY && file->history_last > version->history_last) {
                 version->history_last = file->history_last;
             }
@@ -366,7 +367,7 @@ fi_version_unref(struct fi_version *version)
     }
     for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
-            fi_run_file_unref(fi_version_file(&version->levels[number], i));
+            fi_version_file_unref(fi_version_file(&version->levels[number], i));
         }
     }
     fi_free(version);
@@ -390,7 +391,7 @@ runs_from(const struct fi_version_level *level, firn_slice key)
     return low;
 }
 
-struct fi_run_file *
+struct fi_version_file *
 fi_version_find(const struct fi_version_level *level, firn_slice key)
 {
     size_t count = runs_from(level, key);

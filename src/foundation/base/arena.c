@@ -55,7 +55,7 @@ alloc_aside(struct fi_arena *arena, size_t size)
 }
 
 static void *
-take(struct fi_arena *arena, size_t size, size_t align)
+arena_take(struct fi_arena *arena, size_t size, size_t align)
 {
     size_t chunk_size = arena->chunk_size == 0 ? CHUNK_SIZE_DEFAULT : arena->chunk_size;
     DCHECK(align > 0 && (align & (align - 1)) == 0 && arena->at <= arena->end);
@@ -85,13 +85,13 @@ take(struct fi_arena *arena, size_t size, size_t align)
 void *
 fi_arena_alloc(struct fi_arena *arena, size_t size)
 {
-    return take(arena, size, 8);
+    return arena_take(arena, size, 8);
 }
 
 uint8_t *
 fi_arena_copy(struct fi_arena *arena, const void *data, size_t size)
 {
-    uint8_t *copy = take(arena, size, 1);
+    uint8_t *copy = arena_take(arena, size, 1);
     if (copy != NULL && size > 0) {
         memcpy(copy, data, size);
     }
@@ -102,7 +102,7 @@ char *
 fi_arena_str(struct fi_arena *arena, const char *text, size_t size)
 {
     DCHECK(size < SIZE_MAX);
-    char *copy = take(arena, size + 1, 1);
+    char *copy = arena_take(arena, size + 1, 1);
     if (copy != NULL) {
         if (size > 0) {
             memcpy(copy, text, size);

@@ -17,7 +17,7 @@
 #include "base/check.h"
 
 static int
-refuse(const struct fi_budget *budget, const char *what, firn_error *err)
+budget_refuse(const struct fi_budget *budget, const char *what, firn_error *err)
 {
     const uint64_t earned = atomic_load_explicit(&budget->earned, memory_order_relaxed);
     return fi_error_set(
@@ -48,7 +48,7 @@ fi_budget_spend(struct fi_budget *budget, uint64_t work, firn_error *err)
     const uint64_t spent = atomic_load_explicit(&budget->spent, memory_order_relaxed);
     if (work > most || spent > most - work) { /* (I1) */
         atomic_store_explicit(&budget->spent, most + 1, memory_order_relaxed);
-        return refuse(budget, "work", err);
+        return budget_refuse(budget, "work", err);
     }
     atomic_fetch_add_explicit(&budget->spent, work, memory_order_relaxed);
     return FIRN_OK;
@@ -73,7 +73,7 @@ fi_budget_hold(struct fi_budget *budget, uint64_t *held, uint64_t bytes, firn_er
     *held = bytes;
     return before <= FI_BUDGET_MEMORY_MAX && bytes <= FI_BUDGET_MEMORY_MAX - before
                ? FIRN_OK
-               : refuse(budget, "memory", err);
+               : budget_refuse(budget, "memory", err);
 }
 
 void

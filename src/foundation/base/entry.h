@@ -48,14 +48,14 @@ struct fi_entry {
     uint64_t sequence;
     enum fi_entry_kind kind;
     /* NULL; or resolves the reference that replaces the bytes of the value after its head, in a put
-     * or an expiring put (run/value_file.h). Valid as long as the run. */
+     * or an expiring put (run/run_value_file.h). Valid as long as the run. */
     const struct fi_run_values *values;
     /* NULL; or, for a put or an expiring put in a memtable, FI_ENTRY_LOGGED_SIZE bytes that say
      * where the log has its value (memtable/memtable.h). They come right after the value, so a
      * value at another address was replaced. */
     const uint8_t *logged;
     /* If values is not NULL: the value is a tuple, and references replace some of its cells
-     * (run/value_file.h), not all of it. */
+     * (run/run_value_file.h), not all of it. */
     bool has_cells;
 };
 

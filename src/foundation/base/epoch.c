@@ -100,7 +100,7 @@ fi_epoch_leave(struct fi_epoch *epoch, size_t slot)
 }
 
 static void
-push(struct fi_epoch *epoch, struct fi_epoch_node *node)
+epoch_push(struct fi_epoch *epoch, struct fi_epoch_node *node)
 {
     node->next = atomic_load_explicit(&epoch->retired, memory_order_relaxed);
     /* Release pairs with the acquire in reclaim: the node's fields are there. */
@@ -116,7 +116,7 @@ fi_epoch_retire(struct fi_epoch *epoch, struct fi_epoch_node *node,
     DCHECK(release != NULL);
     node->release = release;
     node->epoch = atomic_fetch_add_explicit(&epoch->now, 1, memory_order_seq_cst);
-    push(epoch, node);
+    epoch_push(epoch, node);
 }
 
 /* The smallest number in a slot: UINT64_MAX if no thread is inside. */
@@ -151,7 +151,7 @@ fi_epoch_reclaim(struct fi_epoch *epoch)
         if (node->epoch < oldest) {
             node->release(node);
         } else {
-            push(epoch, node);
+            epoch_push(epoch, node);
         }
         node = next;
     }

@@ -99,13 +99,13 @@ fi_error_code_of_errno(int error_number)
     }
 }
 
-static size_t append(firn_error *err, size_t used, const char *format, va_list args)
+static size_t error_append(firn_error *err, size_t used, const char *format, va_list args)
     __attribute__((format(printf, 3, 0)));
 
 /* Appends to a text of `used` bytes; returns the new length. Text that does not fit is cut,
  * visibly. */
 static size_t
-append(firn_error *err, size_t used, const char *format, va_list args)
+error_append(firn_error *err, size_t used, const char *format, va_list args)
 {
     DCHECK(used < sizeof err->text);
     size_t room = sizeof err->text - used;
@@ -128,7 +128,7 @@ append_text(firn_error *err, size_t used, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    used = append(err, used, format, args);
+    used = error_append(err, used, format, args);
     va_end(args);
     return used;
 }
@@ -144,7 +144,7 @@ fi_error_set(firn_error *err, int code, const char *format, ...)
     va_start(args, format);
     err->code = code;
     err->os_errno = 0;
-    (void)append(err, 0, format, args);
+    (void)error_append(err, 0, format, args);
     va_end(args);
     return code;
 }
@@ -192,7 +192,7 @@ fi_error_set_errno(firn_error *err, int error_number, const char *format, ...)
     va_start(args, format);
     err->code = code;
     err->os_errno = error_number;
-    size_t used = append(err, 0, format, args);
+    size_t used = error_append(err, 0, format, args);
     va_end(args);
     (void)append_text(err, used, ": %s", strerror(error_number));
     return code;
@@ -222,7 +222,7 @@ fi_error_prefix(firn_error *err, const char *format, ...)
     memcpy(old, err->text, sizeof old);
     va_list args;
     va_start(args, format);
-    size_t used = append(err, 0, format, args);
+    size_t used = error_append(err, 0, format, args);
     va_end(args);
     (void)append_text(err, used, ": %s", old);
     return err->code;

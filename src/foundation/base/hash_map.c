@@ -13,12 +13,33 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "firn/types.h"
 
 void
 fi_hash_map_init(struct fi_hash_map *map, size_t record_size, uint64_t (*hash)(const void *record),
                  bool (*equal)(const void *record, const void *key))
 {
     *map = (struct fi_hash_map){.record_size = record_size, .hash = hash, .equal = equal};
+}
+
+uint64_t
+fi_hash_map_first(const void *record)
+{
+    uint64_t value;
+    memcpy(&value, record, sizeof value);
+    return value;
+}
+
+bool
+fi_hash_map_same_number(const void *record, const void *key)
+{
+    return memcmp(record, key, sizeof(uint64_t)) == 0;
+}
+
+bool
+fi_hash_map_same_hash(const void *record, const void *key)
+{
+    return memcmp(record, key, sizeof(firn_hash)) == 0;
 }
 
 void
@@ -46,7 +67,7 @@ home_slot(uint64_t hash, size_t slot_count)
 }
 
 static void
-place(uint32_t *slots, size_t slot_count, uint64_t hash, uint32_t value)
+hash_map_place(uint32_t *slots, size_t slot_count, uint64_t hash, uint32_t value)
 {
     DCHECK(value != 0 && (slot_count & (slot_count - 1)) == 0);
     size_t slot = home_slot(hash, slot_count);
@@ -85,7 +106,7 @@ grow_slots(struct fi_hash_map *map)
     }
     memset(slots, 0, slot_count * sizeof *slots);
     for (size_t i = 0; i < map->count; i++) {
-        place(slots, slot_count, map->hash(fi_hash_map_at(map, i)), (uint32_t)(i + 1));
+        hash_map_place(slots, slot_count, map->hash(fi_hash_map_at(map, i)), (uint32_t)(i + 1));
     }
     fi_free(map->slots);
     map->slots = slots;
@@ -135,6 +156,6 @@ fi_hash_map_insert(struct fi_hash_map *map, uint64_t key_hash, const void *recor
     void *copy = fi_hash_map_at(map, map->count);
     memcpy(copy, record, map->record_size);
     map->count++;
-    place(map->slots, map->slot_count, key_hash, (uint32_t)map->count);
+    hash_map_place(map->slots, map->slot_count, key_hash, (uint32_t)map->count);
     return copy;
 }

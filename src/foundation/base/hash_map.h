@@ -27,6 +27,11 @@ struct fi_hash_map {
 void fi_hash_map_init(struct fi_hash_map *map, size_t record_size,
                       uint64_t (*hash)(const void *record),
                       bool (*equal)(const void *record, const void *key));
+/* For records that begin with their key, a number of 8 bytes or a firn_hash: the first 8 bytes of a
+ * record or a key, and whether a record has the key. */
+uint64_t fi_hash_map_first(const void *record);
+bool fi_hash_map_same_number(const void *record, const void *key);
+bool fi_hash_map_same_hash(const void *record, const void *key);
 void fi_hash_map_deinit(struct fi_hash_map *map);
 /* Forgets the records, keeps the memory. */
 void fi_hash_map_clear(struct fi_hash_map *map);

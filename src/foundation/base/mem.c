@@ -89,25 +89,6 @@ fi_resize_array(void *memory, size_t count, size_t size)
 }
 
 void *
-fi_grow_array(void *array, size_t count, size_t *capacity, size_t size)
-{
-    enum { CAPACITY_LEAST = 8 };
-    if (count <= *capacity) {
-        return array;
-    }
-    size_t room = *capacity < CAPACITY_LEAST / 2 ? CAPACITY_LEAST : *capacity;
-    if (room == *capacity && !fi_mul_size(room, 2, &room)) {
-        return NULL;
-    }
-    room = room < count ? count : room;
-    void *larger = fi_resize_array(array, room, size);
-    if (larger != NULL) {
-        *capacity = room;
-    }
-    return larger;
-}
-
-void *
 fi_alloc_array(size_t count, size_t size)
 {
     return fi_resize_array(NULL, count, size);

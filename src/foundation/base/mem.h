@@ -32,12 +32,6 @@ void *fi_alloc_array(size_t count, size_t size) __attribute__((malloc, warn_unus
 /* The old block stays valid when this returns NULL. */
 void *fi_resize(void *memory, size_t size) __attribute__((warn_unused_result));
 void *fi_resize_array(void *memory, size_t count, size_t size) __attribute__((warn_unused_result));
-/* Memory for a growing array with at least count elements: the array itself if *capacity is that
- * large, else a larger one, at least twice as large, whose size is stored in *capacity. An array
- * of capacity 0 may be NULL. If this returns NULL, the old array is still valid, and so is
- * *capacity. */
-void *fi_grow_array(void *array, size_t count, size_t *capacity, size_t size)
-    __attribute__((warn_unused_result));
 /* NULL is allowed. */
 void fi_free(void *memory);
 

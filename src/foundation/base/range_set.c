@@ -11,9 +11,9 @@
  *
  * To find out whether something newer than a version covers its key is thus a binary search in the
  * spans of a few nodes; finding that range is a walk down into the parts that cover the key. A walk
- * enters a node only if the view sees some of its sequences but not all: of nodes that are seen
+ * enters a node only if the snapshot sees some of its sequences but not all: of nodes that are seen
  * completely, the newest that covers the key contains the answer. If ranges are added oldest first,
- * one interval of a view sees at most two nodes of each level partly. So no shape of ranges
+ * one interval of a snapshot sees at most two nodes of each level partly. So no shape of ranges
  * (identical, nested, a million small ones with a thousand large ones) makes a lookup slow. An
  * interval tree with the newest sequence of each subtree would have no such bound.
  *
@@ -84,7 +84,7 @@ struct row {
 };
 
 static inline const struct fi_range_node *
-pop(struct row *row)
+range_set_pop(struct row *row)
 {
     const struct fi_range_node *node = row->count == 0 ? NULL : row->newest;
     if (node != NULL) {
@@ -96,7 +96,7 @@ pop(struct row *row)
 
 /* ==== what readers ask of a range set, beside a writer ====
  *
- * Every function takes the chain once and goes down from it. A node is passed by where the view
+ * Every function takes the chain once and goes down from it. A node is passed by where the snapshot
  * sees none of its sequences or where its spans do not hold the key: that is one binary search for
  * all its ranges. Recursion is as deep as the forest is high, at most 32. Nothing here writes, and
  * only the visit in order allocates. The structure and its invariants are above.
@@ -130,18 +130,18 @@ find_span(const struct fi_range_node *node, firn_slice key, struct span *out)
 
 enum sight { SEES_NONE, SEES_SOME, SEES_ALL };
 
-/* What a view sees of the sequences that a node may hold. */
+/* What a snapshot sees of the sequences that a node may hold. */
 static enum sight
-sight_of(const struct fi_view *view, const struct fi_range_node *node)
+sight_of(const struct fi_snapshot *snapshot, const struct fi_range_node *node)
 {
     size_t low = 0;
-    size_t high = view->count;
+    size_t high = snapshot->count;
     /* for the first interval that does not end before them */
-    FI_SEARCH_FIRST(low, high, middle, fi_view_at(view, middle).last < node->sequence_min);
-    if (low == view->count || view->intervals[low].first > node->sequence_max) {
+    FI_SEARCH_FIRST(low, high, middle, fi_snapshot_at(snapshot, middle).last < node->sequence_min);
+    if (low == snapshot->count || snapshot->intervals[low].first > node->sequence_max) {
         return SEES_NONE;
     }
-    struct fi_view_interval interval = fi_view_at(view, low);
+    struct fi_snapshot_interval interval = fi_snapshot_at(snapshot, low);
     return interval.first <= node->sequence_min && interval.last >= node->sequence_max ? SEES_ALL
                                                                                        : SEES_SOME;
 }
@@ -163,14 +163,14 @@ parts_of(const struct fi_range_node *node)
 
 struct lookup {
     firn_slice key;
-    const struct fi_view *view;
+    const struct fi_snapshot *snapshot;
     uint64_t above;
 };
 
 static bool
 may_cover(const struct lookup *lookup, const struct fi_range_node *node, struct span *out)
 {
-    return node->sequence_max > lookup->above && sight_of(lookup->view, node) != SEES_NONE &&
+    return node->sequence_max > lookup->above && sight_of(lookup->snapshot, node) != SEES_NONE &&
            find_span(node, lookup->key, out);
 }
 
@@ -180,7 +180,7 @@ find_newest(struct row row, struct lookup *lookup)
 {
     const struct fi_range_node *node;
     struct span span;
-    while ((node = pop(&row)) != NULL) {
+    while ((node = range_set_pop(&row)) != NULL) {
         if (!may_cover(lookup, node, &span)) {
             continue;
         }
@@ -194,10 +194,10 @@ find_newest(struct row row, struct lookup *lookup)
 }
 
 uint64_t
-fi_range_set_covering(const struct fi_range_set *set, firn_slice key, const struct fi_view *view,
-                      uint64_t above)
+fi_range_set_covering(const struct fi_range_set *set, firn_slice key,
+                      const struct fi_snapshot *snapshot, uint64_t above)
 {
-    struct lookup lookup = {key, view, above};
+    struct lookup lookup = {key, snapshot, above};
     find_newest(chain_of(set), &lookup);
     return lookup.above == above ? 0 : lookup.above;
 }
@@ -208,11 +208,11 @@ find_stretch(struct row row, const struct lookup *lookup, struct fi_range_stretc
 {
     const struct fi_range_node *node;
     struct span span;
-    while ((node = pop(&row)) != NULL) {
+    while ((node = range_set_pop(&row)) != NULL) {
         if (!may_cover(lookup, node, &span)) {
             continue;
         }
-        if (node->sequence_min > lookup->above && sight_of(lookup->view, node) == SEES_ALL) {
+        if (node->sequence_min > lookup->above && sight_of(lookup->snapshot, node) == SEES_ALL) {
             *out = (struct fi_range_stretch){.lower = span.first->lower,
                                              .upper = span.last->upper,
                                              .has_lower = true,
@@ -228,19 +228,20 @@ find_stretch(struct row row, const struct lookup *lookup, struct fi_range_stretc
 }
 
 static bool
-holds(const struct fi_range_stretch *stretch, firn_slice key)
+range_set_holds(const struct fi_range_stretch *stretch, firn_slice key)
 {
     return (!stretch->has_lower || fi_slice_compare(stretch->lower, key) <= 0) &&
            (!stretch->has_upper || fi_slice_compare(key, stretch->upper) < 0);
 }
 
 bool
-fi_range_set_covered(const struct fi_range_set *set, firn_slice key, const struct fi_view *view,
-                     uint64_t above, struct fi_range_stretch *out)
+fi_range_set_covered(const struct fi_range_set *set, firn_slice key,
+                     const struct fi_snapshot *snapshot, uint64_t above,
+                     struct fi_range_stretch *out)
 {
-    struct lookup lookup = {key, view, above};
+    struct lookup lookup = {key, snapshot, above};
     bool is_covered = find_stretch(chain_of(set), &lookup, out);
-    DCHECK(!is_covered || (out->sequence > above && holds(out, key)));
+    DCHECK(!is_covered || (out->sequence > above && range_set_holds(out, key)));
     return is_covered;
 }
 
@@ -264,11 +265,11 @@ narrow_to_gap(const struct fi_range_node *node, size_t below, struct fi_range_st
 }
 
 static bool
-narrow(struct row row, const struct lookup *lookup, struct fi_range_stretch *stretch)
+range_set_narrow(struct row row, const struct lookup *lookup, struct fi_range_stretch *stretch)
 {
     const struct fi_range_node *node;
-    while ((node = pop(&row)) != NULL) {
-        enum sight sight = sight_of(lookup->view, node);
+    while ((node = range_set_pop(&row)) != NULL) {
+        enum sight sight = sight_of(lookup->snapshot, node);
         if (node->sequence_max <= lookup->above || sight == SEES_NONE) {
             continue;
         }
@@ -277,7 +278,7 @@ narrow(struct row row, const struct lookup *lookup, struct fi_range_stretch *str
         if (below == 0 ||
             fi_slice_compare(lookup->key, span_at(node, below - 1).last->upper) >= 0) {
             narrow_to_gap(node, below, stretch);
-        } else if (is_whole || !narrow(parts_of(node), lookup, stretch)) {
+        } else if (is_whole || !range_set_narrow(parts_of(node), lookup, stretch)) {
             return false;
         }
     }
@@ -285,13 +286,14 @@ narrow(struct row row, const struct lookup *lookup, struct fi_range_stretch *str
 }
 
 bool
-fi_range_set_free(const struct fi_range_set *set, firn_slice key, const struct fi_view *view,
-                  uint64_t above, struct fi_range_stretch *stretch)
+fi_range_set_free(const struct fi_range_set *set, firn_slice key,
+                  const struct fi_snapshot *snapshot, uint64_t above,
+                  struct fi_range_stretch *stretch)
 {
-    struct lookup lookup = {key, view, above};
-    DCHECK(holds(stretch, key));
-    bool is_free = narrow(chain_of(set), &lookup, stretch);
-    DCHECK(!is_free || holds(stretch, key));
+    struct lookup lookup = {key, snapshot, above};
+    DCHECK(range_set_holds(stretch, key));
+    bool is_free = range_set_narrow(chain_of(set), &lookup, stretch);
+    DCHECK(!is_free || range_set_holds(stretch, key));
     return is_free;
 }
 
@@ -323,15 +325,15 @@ reaches_into(const struct fi_range_node *node, const struct collection *collecti
 }
 
 static void
-collect(struct row row, struct collection *collection)
+range_set_collect(struct row row, struct collection *collection)
 {
     const struct fi_range_node *node;
-    while ((node = pop(&row)) != NULL) {
+    while ((node = range_set_pop(&row)) != NULL) {
         if (!reaches_into(node, collection)) {
             continue;
         }
         if (node->level > 0) {
-            collect(parts_of(node), collection);
+            range_set_collect(parts_of(node), collection);
             continue;
         }
         if (collection->ranges != NULL) {
@@ -360,7 +362,7 @@ fi_range_set_visit(const struct fi_range_set *set, const firn_slice *lower, cons
 {
     struct row chain = chain_of(set);
     struct collection collection = {.lower = lower, .upper = upper};
-    collect(chain, &collection);
+    range_set_collect(chain, &collection);
     size_t count = collection.count;
     if (count == 0) {
         return FIRN_OK;
@@ -370,7 +372,7 @@ fi_range_set_visit(const struct fi_range_set *set, const firn_slice *lower, cons
         return fi_error_no_memory(err, "the order of range deletes");
     }
     collection.count = 0;
-    collect(chain, &collection);
+    range_set_collect(chain, &collection);
     CHECK(collection.count == count);
     fi_sort(collection.ranges, count, sizeof(const struct fi_range *), compare_ranges);
     int rc = FIRN_OK;
@@ -445,7 +447,7 @@ reserve_room(struct fi_range_set *set, size_t size)
 
 /* Cannot fail: reserved before. */
 static void *
-cut(struct fi_range_set *set, size_t size)
+range_set_cut(struct fi_range_set *set, size_t size)
 {
     size = round_up(size);
     CHECK(room_left(&set->room) >= size);
@@ -542,7 +544,8 @@ static const struct fi_range_node *
 make_single(struct fi_range_set *set, const struct fi_range *range,
             const struct fi_range_node *older)
 {
-    struct fi_range_node *node = cut(set, sizeof(struct fi_range_node) + sizeof(struct fi_range));
+    struct fi_range_node *node =
+        range_set_cut(set, sizeof(struct fi_range_node) + sizeof(struct fi_range));
     struct fi_range *copy = (struct fi_range *)(void *)(node + 1);
     *node = (struct fi_range_node){.older = older,
                                    .sequence_min = range->sequence,
@@ -579,13 +582,13 @@ first_front(struct front *fronts, size_t count)
 
 /* Writes the union of the parts' spans; returns how many there are. */
 static size_t
-unite(struct row parts, struct span *out)
+range_set_unite(struct row parts, struct span *out)
 {
     struct front fronts[CHAIN_MAX];
     size_t front_count = 0;
     size_t count = 0;
     const struct fi_range_node *node;
-    while ((node = pop(&parts)) != NULL) {
+    while ((node = range_set_pop(&parts)) != NULL) {
         CHECK(front_count < CHAIN_MAX);
         fronts[front_count++] = (struct front){.node = node};
     }
@@ -620,14 +623,14 @@ is_disjoint(const struct fi_range_node *node)
 static const struct fi_range_node *
 make_parent(struct fi_range_set *set, struct row parts, uint32_t level)
 {
-    struct fi_range_node *parent = cut(set, sizeof *parent);
+    struct fi_range_node *parent = range_set_cut(set, sizeof *parent);
     *parent = (struct fi_range_node){.parts = parts.newest,
                                      .sequence_min = UINT64_MAX,
                                      .part_count = (uint32_t)parts.count,
                                      .level = level};
     struct row rest = parts;
     const struct fi_range_node *part;
-    while ((part = pop(&rest)) != NULL) {
+    while ((part = range_set_pop(&rest)) != NULL) {
         if (part->sequence_min < parent->sequence_min) {
             parent->sequence_min = part->sequence_min;
         }
@@ -636,8 +639,8 @@ make_parent(struct fi_range_set *set, struct row parts, uint32_t level)
         }
         parent->older = part->older;
     }
-    parent->span_count = unite(parts, (struct span *)(void *)(parent + 1));
-    (void)cut(set, parent->span_count * sizeof(struct span));
+    parent->span_count = range_set_unite(parts, (struct span *)(void *)(parent + 1));
+    (void)range_set_cut(set, parent->span_count * sizeof(struct span));
     DCHECK(is_disjoint(parent));
     DCHECK(parent->sequence_min <= parent->sequence_max); /* (I3) */
     return parent;
@@ -650,14 +653,14 @@ is_complete(struct row parts)
     uint32_t level = parts.newest->level;
     size_t count = 0;
     const struct fi_range_node *part;
-    while ((part = pop(&parts)) != NULL && part->level == level) {
+    while ((part = range_set_pop(&parts)) != NULL && part->level == level) {
         count++;
     }
     return count == PARTS;
 }
 
 static void
-publish(struct fi_range_set *set, const struct fi_range_node *root)
+range_set_publish(struct fi_range_set *set, const struct fi_range_node *root)
 {
     DCHECK(root != NULL);
     /* Pairs with the acquire loads in chain_of and fi_range_set_is_empty. */
@@ -686,7 +689,7 @@ fi_range_set_add(struct fi_range_set *set, const struct fi_range *range, firn_er
     set->count++;
     set->is_unordered |= range->sequence < set->newest;
     set->newest = range->sequence;
-    publish(set, parts.newest);
+    range_set_publish(set, parts.newest);
     return FIRN_OK;
 }
 
@@ -746,7 +749,7 @@ put_in_order(struct fi_range_set *set, firn_error *err)
     set->room = ordered.room;
     set->other_room = ordered.other_room;
     set->newest = ordered.newest;
-    publish(set, atomic_load_explicit(&ordered.root, memory_order_relaxed));
+    range_set_publish(set, atomic_load_explicit(&ordered.root, memory_order_relaxed));
     return FIRN_OK;
 }
 
@@ -765,7 +768,7 @@ join_chain(struct fi_range_set *set, firn_error *err)
         if (reserve_room(set, size) != FIRN_OK) {
             return fi_error_no_memory(err, "range deletes");
         }
-        publish(set, make_parent(set, chain, LEVEL_SEALED));
+        range_set_publish(set, make_parent(set, chain, LEVEL_SEALED));
     }
     return FIRN_OK;
 }

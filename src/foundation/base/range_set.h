@@ -7,10 +7,10 @@
  * Ranges live as long as the set, and so do the bounds that readers get from it.
  *
  * Costs, for n ranges. add: O(log n) amortized; one that completes 4^k ranges takes time for all of
- * them. covering, covered, free: O(log n) binary searches for each interval of the view, for any
- * ranges, if they were added oldest first or sealed. Otherwise, if many overlap, time for all that
- * cover the key. Memory: 100 to 250 bytes a range beside its bounds, least if ranges overlap or
- * touch.
+ * them. covering, covered, free: O(log n) binary searches for each interval of the snapshot, for
+ * any ranges, if they were added oldest first or sealed. Otherwise, if many overlap, time for all
+ * that cover the key. Memory: 100 to 250 bytes a range beside its bounds, least if ranges overlap
+ * or touch.
  */
 #ifndef FIRN_BASE_RANGE_SET_H
 #define FIRN_BASE_RANGE_SET_H
@@ -22,7 +22,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "base/view.h"
+#include "base/snapshot.h"
 #include "firn/types.h"
 
 /* The keys in [lower, upper) are deleted for versions older than sequence. */
@@ -74,10 +74,10 @@ fi_range_set_is_empty(const struct fi_range_set *set)
 /* The memory of the set, without its own struct. Only for the writer. */
 size_t fi_range_set_size_bytes(const struct fi_range_set *set);
 
-/* The sequence of the newest range that covers key, that view sees, and that is newer than `above`;
- * 0 if there is none. Any thread. */
+/* The sequence of the newest range that covers key, that snapshot sees, and that is newer than
+ * `above`; 0 if there is none. Any thread. */
 uint64_t fi_range_set_covering(const struct fi_range_set *set, firn_slice key,
-                               const struct fi_view *view, uint64_t above);
+                               const struct fi_snapshot *snapshot, uint64_t above);
 
 /* An interval of keys, with bounds that belong to sets. */
 struct fi_range_stretch {
@@ -87,16 +87,18 @@ struct fi_range_stretch {
     bool has_upper;
     uint64_t sequence;
 };
-/* Whether a range that view sees and that is newer than `above` covers key. Then *out is an
+/* Whether a range that snapshot sees and that is newer than `above` covers key. Then *out is an
  * interval around key in which all versions older than out->sequence (which is above `above`) are
  * covered; it is longer than one range if ranges touch or overlap. Any thread. */
 bool fi_range_set_covered(const struct fi_range_set *set, firn_slice key,
-                          const struct fi_view *view, uint64_t above, struct fi_range_stretch *out);
-/* Whether no range that view sees and that is newer than `above` covers key. Then *stretch is
+                          const struct fi_snapshot *snapshot, uint64_t above,
+                          struct fi_range_stretch *out);
+/* Whether no range that snapshot sees and that is newer than `above` covers key. Then *stretch is
  * narrowed to the part around key for which this is true. Requires: *stretch contains key. Any
  * thread. */
-bool fi_range_set_free(const struct fi_range_set *set, firn_slice key, const struct fi_view *view,
-                       uint64_t above, struct fi_range_stretch *stretch);
+bool fi_range_set_free(const struct fi_range_set *set, firn_slice key,
+                       const struct fi_snapshot *snapshot, uint64_t above,
+                       struct fi_range_stretch *stretch);
 
 /* Calls visit for each present range that overlaps [lower, upper) (NULL: no bound), by lower bound,
  * then newest first. A result other than FIRN_OK ends the walk and is returned. Takes 8 bytes for

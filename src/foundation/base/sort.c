@@ -26,7 +26,7 @@ at(const struct heap *heap, size_t i)
 }
 
 static void
-move(const struct heap *heap, size_t to, size_t from)
+sort_move(const struct heap *heap, size_t to, size_t from)
 {
     memcpy(at(heap, to), at(heap, from), heap->record_size);
 }
@@ -42,7 +42,7 @@ put_below(const struct heap *heap, size_t count, size_t top, const uint8_t *reco
         if (child + 1 < count && heap->compare(at(heap, child), at(heap, child + 1)) < 0) {
             child++;
         }
-        move(heap, hole, child);
+        sort_move(heap, hole, child);
         hole = child;
     }
     while (hole > top) {
@@ -50,7 +50,7 @@ put_below(const struct heap *heap, size_t count, size_t top, const uint8_t *reco
         if (heap->compare(at(heap, parent), record) >= 0) {
             break;
         }
-        move(heap, hole, parent);
+        sort_move(heap, hole, parent);
         hole = parent;
     }
     memcpy(at(heap, hole), record, heap->record_size);
@@ -80,7 +80,7 @@ fi_sort(void *records, size_t count, size_t record_size,
     }
     for (size_t end = count; end > 1; end--) {
         memcpy(record, at(&heap, end - 1), record_size);
-        move(&heap, end - 1, 0);
+        sort_move(&heap, end - 1, 0);
         put_below(&heap, end - 1, 0, record);
     }
     DCHECK(is_sorted(&heap, count)); /* else compare is no order */

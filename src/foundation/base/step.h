@@ -19,7 +19,7 @@ struct fi_step {
 
 /* Reports further progress; step may be NULL. */
 FIRN_MUST_CHECK static inline int
-fi_step_tell(const struct fi_step *step, uint64_t files, uint64_t bytes, firn_error *err)
+fi_step_report(const struct fi_step *step, uint64_t files, uint64_t bytes, firn_error *err)
 {
     return step == NULL ? FIRN_OK : step->told(step->ctx, files, bytes, err);
 }

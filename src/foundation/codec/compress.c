@@ -135,8 +135,8 @@ fi_compress_writer_destroy(struct fi_compress_writer *writer)
 
 /* Runs the encoder until it has taken all input and, at the frame's end, given all output. */
 static int
-run(struct fi_compress_writer *writer, firn_slice input, ZSTD_EndDirective directive,
-    int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err)
+compress_run(struct fi_compress_writer *writer, firn_slice input, ZSTD_EndDirective directive,
+             int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err)
 {
     int rc = FIRN_OK;
     bool is_done = false;
@@ -165,7 +165,7 @@ run_unless_failed(struct fi_compress_writer *writer, firn_slice input, ZSTD_EndD
     if (writer->has_failed) {
         return fi_error_set(err, FIRN_FAILED, "the compression stream failed earlier");
     }
-    int rc = run(writer, input, directive, sink, ctx, err);
+    int rc = compress_run(writer, input, directive, sink, ctx, err);
     writer->has_failed = rc != FIRN_OK;
     return rc;
 }
@@ -274,8 +274,9 @@ check_magic(struct fi_compress_stream *stream, firn_slice input, firn_error *err
 
 /* Hands over what one call of the decoder made. */
 static int
-deliver(struct fi_compress_stream *stream, size_t size,
-        int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err)
+compress_deliver(struct fi_compress_stream *stream, size_t size,
+                 int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
+                 firn_error *err)
 {
     DCHECK(size <= stream->piece_size && stream->raw_size <= stream->raw_size_max);
     if (size > stream->raw_size_max - stream->raw_size) {
@@ -311,7 +312,7 @@ feed(struct fi_compress_stream *stream, firn_slice input,
         DCHECK(stream->magic_seen == MAGIC_SIZE || result != 0);
         stream->has_ended = result == 0;
         is_piece_full = to.pos == to.size;
-        rc = deliver(stream, to.pos, sink, ctx, err);
+        rc = compress_deliver(stream, to.pos, sink, ctx, err);
     }
     return rc;
 }

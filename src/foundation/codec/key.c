@@ -41,7 +41,7 @@ firn_key_slice(const firn_key *key)
 
 /* Room for so many bytes; NULL where there is none, and the key is invalid. */
 static uint8_t *
-extend(firn_key *key, size_t size)
+key_extend(firn_key *key, size_t size)
 {
     if (key->is_overflown || size > key->capacity - key->size) {
         key->is_overflown = true;
@@ -57,7 +57,7 @@ extend(firn_key *key, size_t size)
 void
 firn_key_add_u64(firn_key *key, uint64_t value)
 {
-    uint8_t *place = extend(key, sizeof value);
+    uint8_t *place = key_extend(key, sizeof value);
     if (place != NULL) {
         fi_store_be64(place, value);
     }
@@ -83,7 +83,7 @@ firn_key_add_f64(firn_key *key, double value)
 void
 firn_key_add_bool(firn_key *key, bool value)
 {
-    uint8_t *place = extend(key, 1);
+    uint8_t *place = key_extend(key, 1);
     if (place != NULL) {
         *place = value ? 1 : 0;
     }
@@ -94,7 +94,7 @@ firn_key_add_text(firn_key *key, firn_slice value)
 {
     size_t before = key->size;
     for (size_t i = 0; i < value.size; i++) {
-        uint8_t *place = extend(key, value.data[i] == ESCAPE ? 2 : 1);
+        uint8_t *place = key_extend(key, value.data[i] == ESCAPE ? 2 : 1);
         if (place == NULL) {
             break;
         }
@@ -103,7 +103,7 @@ firn_key_add_text(firn_key *key, firn_slice value)
             place[1] = ESCAPED_NUL;
         }
     }
-    uint8_t *end = extend(key, 2);
+    uint8_t *end = key_extend(key, 2);
     if (end == NULL) {
         key->size = before;
         return;

@@ -153,7 +153,7 @@ is_overwritten(const struct fi_os_known *known, const struct fi_os_known_list_en
 
 /* The entry of a path whose name is known; NULL if it is not. */
 static struct fi_os_known_list_entry *
-find(struct fi_os_known *known, const char *path)
+os_known_find(struct fi_os_known *known, const char *path)
 {
     struct fi_os_known_list_entry *entry = fi_os_known_list_find(&known->list, path);
     fi_os_mutex_assert_held(&known->mutex);
@@ -165,10 +165,10 @@ fi_os_known_find_fresh(struct fi_os_known *known, const char *path,
                        struct fi_os_known_list_entry **out, firn_error *err)
 {
     int rc = FIRN_OK;
-    *out = find(known, path);
+    *out = os_known_find(known, path);
     if (*out == NULL) {
         rc = fi_os_known_file_refresh(known, err);
-        *out = rc == FIRN_OK ? find(known, path) : NULL;
+        *out = rc == FIRN_OK ? os_known_find(known, path) : NULL;
     }
     return rc;
 }
@@ -236,9 +236,9 @@ has_gone(struct fi_os_dir *dir, const char *name, const struct fi_os_stat *stat)
 enum verdict { IS_OWN, IS_UNKNOWN, IS_REPLACED, IS_OVERWRITTEN };
 
 static enum verdict
-judge(struct fi_os_known *known, const char *path, const struct fi_os_guard_entry *found)
+os_known_assess(struct fi_os_known *known, const char *path, const struct fi_os_guard_entry *found)
 {
-    const struct fi_os_known_list_entry *entry = find(known, path);
+    const struct fi_os_known_list_entry *entry = os_known_find(known, path);
     return entry == NULL                         ? IS_UNKNOWN
            : !is_own(known, entry, &found->stat) ? IS_REPLACED
            : is_overwritten(known, entry, found) ? IS_OVERWRITTEN
@@ -246,16 +246,16 @@ judge(struct fi_os_known *known, const char *path, const struct fi_os_guard_entr
 }
 
 static int
-judge_fresh(struct fi_os_known *known, const char *path, const struct fi_os_guard_entry *found,
-            enum verdict *out, firn_error *err)
+assess_fresh(struct fi_os_known *known, const char *path, const struct fi_os_guard_entry *found,
+             enum verdict *out, firn_error *err)
 {
     struct fi_os_known_list_entry *entry;
     *out = IS_UNKNOWN;
     FI_TRY_RETURN(fi_os_known_find_fresh(known, path, &entry, err));
-    *out = judge(known, path, found);
+    *out = os_known_assess(known, path, found);
     if (*out == IS_REPLACED) { /* it may have been renamed meanwhile */
         FI_TRY_RETURN(fi_os_known_file_refresh(known, err));
-        *out = judge(known, path, found);
+        *out = os_known_assess(known, path, found);
     }
     return FIRN_OK;
 }
@@ -277,7 +277,7 @@ known_check(struct fi_os_guard *guard, struct fi_os_dir *dir, const char *name,
         goto out;
     }
     fi_os_mutex_lock(&known->mutex);
-    rc = judge_fresh(known, text, found, &verdict, err);
+    rc = assess_fresh(known, text, found, &verdict, err);
     fi_os_mutex_unlock(&known->mutex);
     FI_TRY(rc);
     if (verdict != IS_OWN && is_needed && has_gone(dir, name, &found->stat)) {
@@ -318,7 +318,7 @@ is_taken(struct fi_os_known *known, struct fi_os_dir *dir, const char *name, con
          bool *out, bool *out_exists, firn_error *err)
 {
     struct fi_os_stat stat;
-    struct fi_os_known_list_entry *entry = find(known, path);
+    struct fi_os_known_list_entry *entry = os_known_find(known, path);
     int rc = fi_os_guard_stat(dir, name, &stat, err);
     *out_exists = rc == FIRN_OK;
     *out = rc == FIRN_OK && stat.kind != FI_OS_SOCKET &&
@@ -422,15 +422,15 @@ out:
 }
 
 static void
-known_settle(struct fi_os_guard *guard, struct fi_os_dir *dir, const char *name,
-             const struct fi_os_stat *now)
+known_resolve(struct fi_os_guard *guard, struct fi_os_dir *dir, const char *name,
+              const struct fi_os_stat *now)
 {
     struct fi_os_known *known = fi_os_known_of(guard);
     struct fi_buf path = {0};
     const char *text = fi_os_guard_path(dir, name, &path) == FIRN_OK ? fi_buf_text(&path) : NULL;
     if (text != NULL && !fi_os_known_is_beside(known, text)) {
         fi_os_mutex_lock(&known->mutex);
-        struct fi_os_known_list_entry *entry = find(known, text);
+        struct fi_os_known_list_entry *entry = os_known_find(known, text);
         bool is_stated = entry != NULL && now != NULL && !entry->is_pending &&
                          entry->id_count == 1 && fi_os_known_list_has(entry, id_of(now));
         /* Without memory it stays known as what it was: an error, where it matters, not a loss. */
@@ -459,7 +459,7 @@ known_may_be_durable(struct fi_os_guard *guard, struct fi_os_dir *dir, const cha
     bool is_fresh = false;
     if (text != NULL) {
         fi_os_mutex_lock(&known->mutex);
-        struct fi_os_known_list_entry *entry = find(known, text);
+        struct fi_os_known_list_entry *entry = os_known_find(known, text);
         is_fresh = entry != NULL && entry->is_fresh;
         fi_os_mutex_unlock(&known->mutex);
     }
@@ -532,7 +532,7 @@ state_pending(struct fi_os_known *known, const struct fi_buf *prefix)
         }
     }
     if (rc == FIRN_OK && lines.size > 0) {
-        FI_IGNORE(fi_os_known_file_append(known, &lines, NULL));
+        FI_RULES_IGNORE(fi_os_known_file_append(known, &lines, NULL));
     }
     fi_os_known_file_unlock(known);
     fi_buf_deinit(&lines);
@@ -620,7 +620,7 @@ static const struct fi_os_guard_ops known_ops = {
     .knows = known_knows,
     .check = known_check,
     .admit = known_admit,
-    .settle = known_settle,
+    .settle = known_resolve,
     .may_be_durable = known_may_be_durable,
     .sync = known_sync,
     .synced = known_synced,

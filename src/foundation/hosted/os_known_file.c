@@ -21,7 +21,7 @@
 enum { LIST_SIZE_MAX = 256 << 20, LOCK_ATTEMPTS = 5000, LOCK_PAUSE_NS = 2 * 1000 * 1000 };
 
 static int
-damaged(const struct fi_os_known *known, firn_error *err)
+os_known_file_damaged(const struct fi_os_known *known, firn_error *err)
 {
     return fi_error_set(err, FIRN_CORRUPT,
                         "'%.700s/%s', the list of a store's own files, is damaged",
@@ -38,7 +38,7 @@ read_on(struct fi_os_known *known, firn_error *err)
     int rc;
     FI_TRY(fi_os_file_stat(known->file, &stat, err));
     if (stat.size_bytes > LIST_SIZE_MAX || stat.size_bytes < known->list.end) {
-        rc = damaged(known, err);
+        rc = os_known_file_damaged(known, err);
         goto out;
     }
     if (fi_buf_set_size(&bytes, (size_t)(stat.size_bytes - known->list.end)) != FIRN_OK) {
@@ -56,7 +56,7 @@ out:
 
 /* Reads all of the file again. What this handle did stays marked. */
 static int
-load(struct fi_os_known *known, firn_error *err)
+os_known_file_load(struct fi_os_known *known, firn_error *err)
 {
     struct fi_os_known_list old = known->list;
     fi_buf_clear(&known->touched);
@@ -102,20 +102,20 @@ lock_file(struct fi_os_known *known, enum fi_os_lock_kind kind, firn_error *err)
 /* Reads the file again if what was read of it has holes: without the lock, a part of the lines that
  * another process is appending may have been seen (I1). */
 static int
-settle(struct fi_os_known *known, firn_error *err)
+os_known_file_resolve(struct fi_os_known *known, firn_error *err)
 {
     int rc = FIRN_OK;
     bool is_whole = fi_os_known_list_is_sound(&known->list) && !fi_os_known_file_has_hole(known);
     if (!is_whole) {
         bool must_lock = !known->is_locked;
         FI_TRY(must_lock ? lock_file(known, FI_OS_LOCK_SHARED, err) : FIRN_OK);
-        rc = load(known, err);
+        rc = os_known_file_load(known, err);
         if (must_lock) {
             fi_os_file_unlock(known->file);
         }
     }
     if (rc == FIRN_OK && !fi_os_known_list_is_sound(&known->list)) {
-        rc = damaged(known, err);
+        rc = os_known_file_damaged(known, err);
     }
 out:
     return rc;
@@ -134,8 +134,8 @@ fi_os_known_file_open(struct fi_os_known *known, firn_error *err)
     fi_os_file_close(known->file);
     known->file = file;
     known->is_locked = false;
-    rc = load(known, err);
-    return rc == FIRN_OK ? settle(known, err) : rc;
+    rc = os_known_file_load(known, err);
+    return rc == FIRN_OK ? os_known_file_resolve(known, err) : rc;
 }
 
 int
@@ -147,7 +147,7 @@ fi_os_known_file_refresh(struct fi_os_known *known, firn_error *err)
     fi_os_mutex_assert_held(&known->mutex);
     rc = fi_os_stat(known->notes, known->list_name, &stat, err);
     if (rc == FIRN_NOT_FOUND) {
-        return damaged(known, err);
+        return os_known_file_damaged(known, err);
     }
     FI_TRY(rc);
     if (stat.inode != known->file_stat.inode || stat.btime_ns != known->file_stat.btime_ns ||
@@ -157,7 +157,7 @@ fi_os_known_file_refresh(struct fi_os_known *known, firn_error *err)
     FI_TRY(read_on(known, err));
     /* A hole that was there before is one that a power cut has made. */
     if (!had_hole || known->is_locked || !fi_os_known_list_is_sound(&known->list)) {
-        rc = settle(known, err);
+        rc = os_known_file_resolve(known, err);
     }
 out:
     return rc;

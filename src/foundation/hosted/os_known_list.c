@@ -177,7 +177,7 @@ struct line {
 
 /* Decodes [at, end), a line without its line feed. */
 static bool
-decode(const char *at, const char *end, struct line *out)
+os_known_list_decode(const char *at, const char *end, struct line *out)
 {
     uint64_t birth;
     char crc[CRC_LETTERS + 1];
@@ -210,7 +210,7 @@ decode(const char *at, const char *end, struct line *out)
 }
 
 static bool
-apply(struct fi_os_known_list *list, const struct line *line)
+os_known_list_apply(struct fi_os_known_list *list, const struct line *line)
 {
     struct fi_os_known_list_entry *entry = fi_os_known_list_get(list, line->path);
     if (entry == NULL) {
@@ -267,8 +267,8 @@ fi_os_known_list_read(struct fi_os_known_list *list, firn_slice bytes)
             if (start != at || !read_head(list, start, feed)) {
                 return true; /* it is no list: the caller asks whether it is sound */
             }
-        } else if (decode(start, feed, &line) && line.number >= list->next) {
-            if (!apply(list, &line)) {
+        } else if (os_known_list_decode(start, feed, &line) && line.number >= list->next) {
+            if (!os_known_list_apply(list, &line)) {
                 return false;
             }
         } else {

@@ -8,7 +8,7 @@
  *
  * (I1) A name is forgotten only after it was looked for by itself, and has no entry: the list may
  *      be newer than a listing of the directory. That it has none is durable first. (Not checked:
- *      look_for_stale comes right before.)
+ *      find_stale comes right before.)
  *
  * The directory is listed without the mutex, as the visitor is the caller's.
  */
@@ -52,7 +52,7 @@ take_dir(struct fi_os_dir *dir, const char *prefix, const struct fi_os_known_rul
         if ((is_top && rules->is_beside(name)) || strchr(name, '\n') != NULL) {
             continue;
         }
-        rc = fi_os_guard_look(dir, name, &found, err);
+        rc = fi_os_guard_inspect(dir, name, &found, err);
         if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && found.stat.kind != FI_OS_FILE)) {
             rc = FIRN_OK;
             continue;
@@ -265,7 +265,7 @@ is_gone(struct fi_os_dir *root, char *path)
 /* A listing may be older than the list. So each name that it did not have is looked for by itself
  * before it is forgotten (I1). */
 static int
-look_for_stale(struct fi_os_known *known, struct fi_os_dir *root, firn_error *err)
+find_stale(struct fi_os_known *known, struct fi_os_dir *root, firn_error *err)
 {
     size_t at = 0;
     bool is_any;
@@ -321,7 +321,7 @@ fi_os_known_survey(struct fi_os_dir *dir, bool is_sole,
     FI_TRY(rc);
     FI_TRY(survey_dirs(&survey, err));
     if (is_sole && known->may_write) {
-        FI_TRY(look_for_stale(known, dir, err));
+        FI_TRY(find_stale(known, dir, err));
         /* That these have no entry is durable before they are forgotten (I1). */
         FI_TRY(has_stale(known) ? sync_dirs(dir, known->rules, err) : FIRN_OK);
         fi_os_mutex_lock(&known->mutex);

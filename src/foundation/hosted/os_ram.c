@@ -41,38 +41,9 @@ static const uint64_t size_max = UINT64_C(1) << 40;
 
 static int ram_file_stat(struct fi_os_file *file, struct fi_os_stat *out);
 
-static void
-count_chunks(struct fi_os_ram_node *node, uint64_t more)
-{
-    atomic_fetch_add_explicit(&node->data_chunks, more, memory_order_relaxed);
-}
-
-static void
-free_chunk(struct fi_os_ram_node *node, size_t i)
-{
-    if (node->chunks[i] != NULL) {
-        fi_free(node->chunks[i]);
-        node->chunks[i] = NULL;
-        count_chunks(node, UINT64_MAX);
-        fi_os_ram_unreserve(node->fs, CHUNK_SIZE);
-    }
-}
-
-void
-fi_os_ram_file_free_contents(struct fi_os_ram_node *node)
-{
-    for (size_t i = 0; i < node->chunk_count; i++) {
-        free_chunk(node, i);
-    }
-    fi_free(node->chunks);
-    fi_os_ram_unreserve(node->fs, node->chunk_count * sizeof node->chunks[0]);
-    node->chunks = NULL;
-    node->chunk_count = 0;
-}
-
 /* Makes the array long enough for chunk i. */
 static int
-reach(struct fi_os_ram_node *node, size_t i)
+os_ram_reach(struct fi_os_ram_node *node, size_t i)
 {
     if (i < node->chunk_count) {
         return 0;
@@ -97,7 +68,7 @@ reach(struct fi_os_ram_node *node, size_t i)
 static int
 ensure_chunk(struct fi_os_ram_node *node, size_t i, uint8_t **out)
 {
-    int error_number = reach(node, i);
+    int error_number = os_ram_reach(node, i);
     if (error_number != 0) {
         return error_number;
     }
@@ -110,7 +81,7 @@ ensure_chunk(struct fi_os_ram_node *node, size_t i, uint8_t **out)
             fi_os_ram_unreserve(node->fs, CHUNK_SIZE);
             return ENOMEM;
         }
-        count_chunks(node, 1);
+        fi_os_ram_file_count_chunks(node, 1);
     }
     *out = node->chunks[i];
     return 0;
@@ -129,7 +100,7 @@ set_size(struct fi_os_ram_node *node, uint64_t size)
 }
 
 static void
-touch(struct fi_os_ram_node *node)
+os_ram_touch(struct fi_os_ram_node *node)
 {
     int64_t now = fi_os_ram_now();
     atomic_store_explicit(&node->mtime_ns, now, memory_order_relaxed);
@@ -234,7 +205,7 @@ ram_file_write(struct fi_os_file *file, uint64_t offset, const void *data, size_
     (void)pthread_rwlock_wrlock(&node->contents);
     int error_number = write_locked(node, offset, data, size, out_size);
     (void)pthread_rwlock_unlock(&node->contents);
-    touch(node);
+    os_ram_touch(node);
     return error_number;
 }
 
@@ -244,7 +215,7 @@ truncate_locked(struct fi_os_ram_node *node, uint64_t size)
     size_t keep = (size_t)((size + CHUNK_SIZE - 1) / CHUNK_SIZE);
     DCHECK(is_held(node));
     for (size_t i = keep; i < node->chunk_count; i++) {
-        free_chunk(node, i);
+        fi_os_ram_file_free_chunk(node, i);
     }
     if (keep > 0 && keep <= node->chunk_count && node->chunks[keep - 1] != NULL &&
         size % CHUNK_SIZE != 0) {
@@ -266,7 +237,7 @@ ram_file_truncate(struct fi_os_file *file, uint64_t size)
     (void)pthread_rwlock_wrlock(&node->contents);
     truncate_locked(node, size);
     (void)pthread_rwlock_unlock(&node->contents);
-    touch(node);
+    os_ram_touch(node);
     return 0;
 }
 
@@ -440,33 +411,6 @@ ram_file_unlock(struct fi_os_file *file)
 
 /* ---- the limit ---- */
 
-bool
-fi_os_ram_reserve(struct fi_os_ram *fs, uint64_t bytes)
-{
-    /* Relaxed: the number orders nothing. */
-    uint_fast64_t used = atomic_load_explicit(&fs->used_bytes, memory_order_relaxed);
-    do {
-        if (bytes > fs->limit_bytes - used) {
-            return false;
-        }
-    } while (!atomic_compare_exchange_weak_explicit(&fs->used_bytes, &used, used + bytes,
-                                                    memory_order_relaxed, memory_order_relaxed));
-    return true;
-}
-
-void
-fi_os_ram_unreserve(struct fi_os_ram *fs, uint64_t bytes)
-{
-    DCHECK(bytes <= atomic_load_explicit(&fs->used_bytes, memory_order_relaxed));
-    atomic_fetch_sub_explicit(&fs->used_bytes, bytes, memory_order_relaxed);
-}
-
-uint64_t
-fi_os_ram_used_bytes(const struct fi_os *os)
-{
-    return atomic_load_explicit(&((const struct fi_os_ram *)os)->used_bytes, memory_order_relaxed);
-}
-
 static int
 dir_free_bytes(struct fi_os_dir *dir, uint64_t *out)
 {
@@ -476,12 +420,6 @@ dir_free_bytes(struct fi_os_dir *dir, uint64_t *out)
 }
 
 /* ---- the clock is that of the process ---- */
-
-int64_t
-fi_os_ram_now(void)
-{
-    return fi_os_now_ns(fi_os_default());
-}
 
 static int64_t
 now_ns(struct fi_os *os)
@@ -508,7 +446,7 @@ sync_file(struct fi_os_file *file)
 
 /* Refuses to create something, after checking the name, as Linux would. */
 static int
-refuse(struct fi_os_dir *dir, const char *name)
+os_ram_refuse(struct fi_os_dir *dir, const char *name)
 {
     struct fi_os_stat stat;
     return fi_os_ram_tree_stat(dir, name, &stat) == 0 ? EEXIST : EOPNOTSUPP;
@@ -518,14 +456,14 @@ static int
 make_symlink(struct fi_os_dir *dir, const char *name, const char *target)
 {
     (void)target;
-    return refuse(dir, name);
+    return os_ram_refuse(dir, name);
 }
 
 static int
 make_fifo(struct fi_os_dir *dir, const char *name, uint32_t mode)
 {
     (void)mode;
-    return refuse(dir, name);
+    return os_ram_refuse(dir, name);
 }
 
 static int

@@ -85,10 +85,13 @@ fi_os_ram_file_node(const struct fi_os_file *file)
     return ((const struct fi_os_ram_file *)file)->node;
 }
 
-/* os_ram.c. Whether so many more bytes fit; they are then counted as used. */
+/* os_ram_chunks.c. Whether so many more bytes fit; they are then counted as used. */
 bool fi_os_ram_reserve(struct fi_os_ram *fs, uint64_t bytes);
 void fi_os_ram_unreserve(struct fi_os_ram *fs, uint64_t bytes);
 int64_t fi_os_ram_now(void);
+void fi_os_ram_file_count_chunks(struct fi_os_ram_node *node, uint64_t more);
+void fi_os_ram_file_free_chunk(struct fi_os_ram_node *node, size_t i);
+void fi_os_ram_file_free_contents(struct fi_os_ram_node *node);
 
 /* os_ram_tree.c: nodes and names; entries of os_ops.h. */
 int fi_os_ram_tree_new_node(struct fi_os_ram *fs, enum fi_os_kind kind, uint32_t mode,
@@ -123,8 +126,5 @@ int fi_os_ram_tree_link(struct fi_os_dir *from_dir, const char *from, struct fi_
                         const char *to);
 int fi_os_ram_tree_stat(struct fi_os_dir *dir, const char *name, struct fi_os_stat *out);
 void fi_os_ram_tree_fill_stat(const struct fi_os_ram_node *node, struct fi_os_stat *out);
-
-/* os_ram.c: entries of os_ops.h. */
-void fi_os_ram_file_free_contents(struct fi_os_ram_node *node);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/search.h"
+#include "base/vec.h"
 #include "hosted/os_ram_fs.h"
 
 enum { NAME_SIZE_MAX = 255 };
@@ -105,7 +106,7 @@ fi_os_ram_tree_free_all(struct fi_os_ram_node *root)
 }
 
 static void
-touch(struct fi_os_ram_node *dir)
+os_ram_tree_touch(struct fi_os_ram_node *dir)
 {
     DCHECK(dir->kind == FI_OS_DIR);
     int64_t now = fi_os_ram_now();
@@ -159,13 +160,7 @@ static bool
 make_room(struct fi_os_ram_node *dir)
 {
     DCHECK(dir->entry_count <= dir->entry_capacity);
-    struct fi_os_ram_entry *entries = fi_grow_array(dir->entries, dir->entry_count + 1,
-                                                    &dir->entry_capacity, sizeof dir->entries[0]);
-    if (entries == NULL) {
-        return false;
-    }
-    dir->entries = entries;
-    return true;
+    return FI_VEC_RESERVE(dir->entries, dir->entry_count + 1, dir->entry_capacity, NULL) == FIRN_OK;
 }
 
 /* Gives a node another name. */
@@ -194,7 +189,7 @@ add_locked(struct fi_os_ram_node *dir, const char *name, struct fi_os_ram_node *
     if (node->number == 0) {
         node->number = ++dir->fs->next_number;
     }
-    touch(dir);
+    os_ram_tree_touch(dir);
     return 0;
 }
 
@@ -228,7 +223,7 @@ remove_entry_locked(struct fi_os_ram_node *dir, struct fi_os_ram_entry *entry)
     fi_free(entry->name);
     dir->entry_count--;
     memmove(entry, entry + 1, (dir->entry_count - at) * sizeof *entry);
-    touch(dir);
+    os_ram_tree_touch(dir);
 }
 
 /* ---- opening ---- */
@@ -620,11 +615,11 @@ rename_locked(const struct renaming *names, struct fi_os_ram_node **out_orphan)
     }
     destination->node = moved;
     moved->parent = names->to_dir;
-    touch(names->to_dir);
+    os_ram_tree_touch(names->to_dir);
     if (names->mode == FI_OS_RENAME_EXCHANGE) {
         source->node = target;
         target->parent = names->from_dir;
-        touch(names->from_dir);
+        os_ram_tree_touch(names->from_dir);
         return 0;
     }
     moved->name_count++; /* for the instant that it has both names */

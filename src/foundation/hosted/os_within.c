@@ -96,8 +96,8 @@ lower_bound(const struct fi_os_dir *base, const char *name, char after)
 
 /* The range of entries with this name; false if there is none. */
 static bool
-find(const struct fi_os_dir *base, const char *name, size_t *out_begin, size_t *out_end,
-     bool *out_is_file)
+os_within_find(const struct fi_os_dir *base, const char *name, size_t *out_begin, size_t *out_end,
+               bool *out_is_file)
 {
     DCHECK(name != NULL);
     const struct within_dir *dir = (const struct within_dir *)(const void *)base;
@@ -133,7 +133,7 @@ dir_open(struct fi_os_dir *parent, const char *name, struct fi_os_dir *base)
 {
     struct within_dir *dir = (struct within_dir *)(void *)base;
     bool is_file = true;
-    if (!find(parent, name, &dir->begin, &dir->end, &is_file)) {
+    if (!os_within_find(parent, name, &dir->begin, &dir->end, &is_file)) {
         return ENOENT;
     }
     if (is_file) {
@@ -230,7 +230,7 @@ stat_name(struct fi_os_dir *dir, const char *name, struct fi_os_stat *out)
     size_t begin = 0;
     size_t end;
     bool is_file = false;
-    if (name != NULL && !find(dir, name, &begin, &end, &is_file)) {
+    if (name != NULL && !os_within_find(dir, name, &begin, &end, &is_file)) {
         return ENOENT;
     }
     fill_stat(within, is_file ? &within->entries[begin] : NULL, out);
@@ -252,7 +252,7 @@ file_open(struct fi_os_dir *dir, const char *name, unsigned flags, uint32_t mode
     if ((flags & (FI_OS_WRITE | FI_OS_CREATE)) != 0) {
         return EROFS;
     }
-    if (!find(dir, name, &begin, &end, &is_file)) {
+    if (!os_within_find(dir, name, &begin, &end, &is_file)) {
         return ENOENT;
     }
     if (!is_file) {
@@ -310,7 +310,7 @@ read_symlink(struct fi_os_dir *dir, const char *name, struct fi_buf *out)
     size_t end;
     bool is_file;
     (void)out;
-    return find(dir, name, &begin, &end, &is_file) ? EINVAL : ENOENT;
+    return os_within_find(dir, name, &begin, &end, &is_file) ? EINVAL : ENOENT;
 }
 
 /* ---- clock and machine ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os.c: the wrappers for names in directories, for metadata, and for the machine.
+ * os/os.c: the wrappers for names in directories.
  *
  * Each wrapper does three things around one primitive of os_ops.h: it refuses names that are not
  * one component (os.h I1) before the implementation sees them, calls it, and forms the error with
@@ -9,59 +9,14 @@
  *
  * Operations on two directories need both from the same implementation; mixing them is a
  * programming error.
- *
- * Clocks, the number of processors and the ids cannot fail. Randomness can (if the kernel is too
- * old), and there is no fallback to a weaker source.
  */
 #include "os/os.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "os/os_path.h"
-
-/* reading from a file descriptor that a user of the library opened: a file, a pipe, a socket.
- *
- * It is read in order and belongs to the caller, so there is no handle. A simulated machine has no
- * descriptors.
- */
-
-int
-fi_os_fd_read(struct fi_os *os, int fd, void *data, size_t size, size_t *out_size, firn_error *err)
-{
-    *out_size = 0;
-    if (os != fi_os_default()) {
-        return fi_error_set(err, FIRN_UNSUPPORTED, "there are no file descriptors here");
-    }
-    ssize_t got;
-    do {
-        got = read(fd, data, size);
-    } while (got < 0 && errno == EINTR);
-    if (got < 0) {
-        return fi_error_set_errno(err, errno, "could not read from descriptor %d", fd);
-    }
-    *out_size = (size_t)got;
-    return FIRN_OK;
-}
-
-/* ==== variables of the environment ====
- *
- * A simulated machine has none but XDG_DATA_HOME, a folder of its own: what else a test means to
- * set, it passes as an option. So no test depends on the environment that it is run in.
- */
-
-const char *
-fi_os_environment(struct fi_os *os, const char *name)
-{
-    DCHECK(name != NULL);
-    return os->ops->environment == NULL ? NULL : os->ops->environment(os, name);
-}
-
-/* ==== the wrappers for names in directories, for metadata, and for the machine ==== */
 
 /* Asks the guard of a directory (os_guard.h), if it has one, before a name gets an entry. */
 static int
@@ -72,7 +27,7 @@ admit(struct fi_os_dir *dir, const char *name, firn_error *err)
 }
 
 static void
-settle(struct fi_os_dir *dir, const char *name, const struct fi_os_stat *now)
+os_resolve(struct fi_os_dir *dir, const char *name, const struct fi_os_stat *now)
 {
     struct fi_os_guard *guard = dir->guard;
     if (guard != NULL) {
@@ -120,13 +75,14 @@ fi_os_make_dir_for_owner(struct fi_os_dir *dir, const char *name, struct fi_os_d
     rc = fi_os_dir_list(made, stop_at_entry, NULL, err);
     if (rc == FIRN_OK) {
         /* Where this is not permitted it stays the superuser's. */
-        FI_IGNORE(fi_os_set_owner((struct fi_os_node){.dir = made}, stat.uid, stat.gid, NULL));
+        FI_RULES_IGNORE(
+            fi_os_set_owner((struct fi_os_node){.dir = made}, stat.uid, stat.gid, NULL));
     }
     rc = rc == FIRN_EXISTS ? FIRN_OK : rc;
 out:
     fi_os_dir_close(made);
     if (rc != FIRN_OK) { /* the next attempt would take it for one that is durable */
-        FI_IGNORE(fi_os_remove_dir(dir, name, NULL));
+        FI_RULES_IGNORE(fi_os_remove_dir(dir, name, NULL));
     }
     return rc;
 }
@@ -144,7 +100,7 @@ give_up(struct fi_os_dir *dir, const char *name, bool *out_is_gone, firn_error *
     *out_is_gone = rc == FIRN_UNTRUSTED;
     if (*out_is_gone) {
         FI_TRY(admit(dir, name, err));
-        settle(dir, name, NULL);
+        os_resolve(dir, name, NULL);
     }
 out:
     return rc;
@@ -163,17 +119,11 @@ fi_os_remove_file(struct fi_os_dir *dir, const char *name, firn_error *err)
     }
     int error_number = ops->remove_file != NULL ? ops->remove_file(dir, name) : ops->refusal;
     if (error_number == 0) {
-        settle(dir, name, NULL);
+        os_resolve(dir, name, NULL);
     }
     rc = fi_os_path_result(err, error_number, "remove", dir, name);
 out:
     return rc;
-}
-
-static int
-ask_guard(struct fi_os_dir *dir, const char *name, firn_error *err)
-{
-    return dir->guard == NULL ? FIRN_OK : dir->guard->ops->knows(dir->guard, dir, name, err);
 }
 
 int
@@ -181,10 +131,10 @@ fi_os_remove_dir(struct fi_os_dir *dir, const char *name, firn_error *err)
 {
     FI_TRY_RETURN(fi_os_path_check_name(name, err));
     const struct fi_os_ops *ops = dir->os->ops;
-    FI_TRY_RETURN(ask_guard(dir, name, err));
+    FI_TRY_RETURN(fi_os_guard_query(dir, name, err));
     int error_number = ops->remove_dir != NULL ? ops->remove_dir(dir, name) : ops->refusal;
     if (error_number == 0) {
-        settle(dir, name, NULL);
+        os_resolve(dir, name, NULL);
     }
     return fi_os_path_result(err, error_number, "remove directory", dir, name);
 }
@@ -226,7 +176,7 @@ admit_from(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_di
     if (guard == NULL && to_dir->guard == NULL) {
         return FIRN_OK;
     }
-    FI_TRY_RETURN(fi_os_guard_look(from_dir, from, &entry, err));
+    FI_TRY_RETURN(fi_os_guard_inspect(from_dir, from, &entry, err));
     *out = entry.stat;
     if (guard != NULL) {
         FI_TRY_RETURN(guard->ops->check(guard, from_dir, from, &entry, false, err));
@@ -278,8 +228,8 @@ fi_os_rename(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_
     int error_number =
         ops->rename != NULL ? ops->rename(from_dir, from, to_dir, to, mode) : ops->refusal;
     if (error_number == 0) {
-        settle(to_dir, to, &moved[0]);
-        settle(from_dir, from, exchange ? &moved[1] : NULL);
+        os_resolve(to_dir, to, &moved[0]);
+        os_resolve(from_dir, from, exchange ? &moved[1] : NULL);
         return FIRN_OK;
     }
     return two_names_error(err, error_number, exchange ? "exchange" : "rename", from_dir, from,
@@ -318,7 +268,7 @@ fi_os_read_symlink(struct fi_os_dir *dir, const char *name, struct fi_buf *out, 
     DCHECK(out != NULL);
     FI_TRY_RETURN(fi_os_path_check_name(name, err));
     const struct fi_os_ops *ops = dir->os->ops;
-    FI_TRY_RETURN(ask_guard(dir, name, err));
+    FI_TRY_RETURN(fi_os_guard_query(dir, name, err));
     int error_number = ops->read_symlink != NULL ? ops->read_symlink(dir, name, out) : ops->refusal;
     return fi_os_path_result(err, error_number, "read symbolic link", dir, name);
 }
@@ -352,14 +302,6 @@ out:
 /* ---- for guards ---- */
 
 int
-fi_os_guard_stat(struct fi_os_dir *dir, const char *name, struct fi_os_stat *out, firn_error *err)
-{
-    FI_TRY_RETURN(fi_os_path_check_name(name, err));
-    return fi_os_path_result(err, dir->os->ops->stat(dir, name, out), "read the attributes of", dir,
-                             name);
-}
-
-int
 fi_os_guard_rename(struct fi_os_dir *dir, const char *from, const char *to, firn_error *err)
 {
     const struct fi_os_ops *ops = dir->os->ops;
@@ -378,226 +320,4 @@ fi_os_guard_rename(struct fi_os_dir *dir, const char *from, const char *to, firn
     return error_number == 0
                ? FIRN_OK
                : two_names_error(err, error_number, "rename", dir, from, "to", dir, to);
-}
-
-/* ---- metadata ---- */
-
-static struct fi_os_dir *
-node_dir(struct fi_os_node node)
-{
-    DCHECK(node.file != NULL || node.dir != NULL);
-    return node.file != NULL ? node.file->dir : node.dir;
-}
-
-static const char *
-node_name(struct fi_os_node node)
-{
-    return node.file != NULL ? node.file->name : node.name;
-}
-
-static int
-check_node(struct fi_os_node node, firn_error *err)
-{
-    CHECK(node.file != NULL || node.dir != NULL);
-    if (node.file != NULL || node.name == NULL) {
-        return FIRN_OK;
-    }
-    int rc = fi_os_path_check_name(node.name, err);
-    return rc == FIRN_OK ? ask_guard(node.dir, node.name, err) : rc;
-}
-
-static int
-node_result(firn_error *err, int error_number, const char *verb, struct fi_os_node node)
-{
-    return fi_os_path_result(err, error_number, verb, node_dir(node), node_name(node));
-}
-
-int
-fi_os_set_mode(struct fi_os_node node, uint32_t mode, firn_error *err)
-{
-    FI_TRY_RETURN(check_node(node, err));
-    const struct fi_os_ops *ops = node_dir(node)->os->ops;
-    int error_number = ops->set_mode != NULL ? ops->set_mode(node, mode & 07777) : ops->refusal;
-    return node_result(err, error_number, "set the mode of", node);
-}
-
-int
-fi_os_set_owner(struct fi_os_node node, uint32_t uid, uint32_t gid, firn_error *err)
-{
-    FI_TRY_RETURN(check_node(node, err));
-    const struct fi_os_ops *ops = node_dir(node)->os->ops;
-    int error_number = ops->set_owner != NULL ? ops->set_owner(node, uid, gid) : ops->refusal;
-    return node_result(err, error_number, "set the owner of", node);
-}
-
-int
-fi_os_set_mtime(struct fi_os_node node, int64_t mtime_ns, firn_error *err)
-{
-    FI_TRY_RETURN(check_node(node, err));
-    const struct fi_os_ops *ops = node_dir(node)->os->ops;
-    int error_number = ops->set_mtime != NULL ? ops->set_mtime(node, mtime_ns) : ops->refusal;
-    return node_result(err, error_number, "set the time of", node);
-}
-
-int
-fi_os_xattr_list(struct fi_os_node node, struct fi_buf *out, firn_error *err)
-{
-    DCHECK(out != NULL);
-    FI_TRY_RETURN(check_node(node, err));
-    const struct fi_os_ops *ops = node_dir(node)->os->ops;
-    return node_result(err, ops->xattr_list != NULL ? ops->xattr_list(node, out) : 0,
-                       "list the extended attributes of", node);
-}
-
-static int
-check_attribute(struct fi_os_node node, const char *attribute, firn_error *err)
-{
-    DCHECK(attribute != NULL);
-    int rc = check_node(node, err);
-    if (rc == FIRN_OK && attribute[0] == '\0') {
-        return fi_error_set(err, FIRN_INVALID, "an extended attribute needs a name");
-    }
-    return rc;
-}
-
-/* "could not <verb> attribute '<attribute>' of '<path>': …"; a missing attribute is
- * FIRN_NOT_FOUND. */
-static int
-attribute_result(firn_error *err, int error_number, const char *verb, struct fi_os_node node,
-                 const char *attribute)
-{
-    DCHECK(error_number >= 0 && attribute != NULL);
-    if (error_number == 0) {
-        return FIRN_OK;
-    }
-    if (err == NULL) {
-        return error_number == ENODATA ? FIRN_NOT_FOUND : fi_error_code_of_errno(error_number);
-    }
-    char path[FI_OS_PATH_TEXT_SIZE];
-    fi_os_path_text(node_dir(node), node_name(node), path, sizeof path);
-    (void)fi_error_set_errno(err, error_number, "could not %s attribute '%s' of '%s'", verb,
-                             attribute, path);
-    if (error_number == ENODATA) {
-        err->code = FIRN_NOT_FOUND;
-    }
-    return err->code;
-}
-
-int
-fi_os_xattr_get(struct fi_os_node node, const char *attribute, struct fi_buf *out, firn_error *err)
-{
-    DCHECK(out != NULL);
-    FI_TRY_RETURN(check_attribute(node, attribute, err));
-    const struct fi_os_ops *ops = node_dir(node)->os->ops;
-    return attribute_result(err,
-                            ops->xattr_get != NULL ? ops->xattr_get(node, attribute, out) : ENODATA,
-                            "read", node, attribute);
-}
-
-int
-fi_os_xattr_set(struct fi_os_node node, const char *attribute, firn_slice value, firn_error *err)
-{
-    DCHECK(value.data != NULL || value.size == 0);
-    FI_TRY_RETURN(check_attribute(node, attribute, err));
-    const struct fi_os_ops *ops = node_dir(node)->os->ops;
-    int error_number =
-        ops->xattr_set != NULL ? ops->xattr_set(node, attribute, value) : ops->refusal;
-    return attribute_result(err, error_number, "set", node, attribute);
-}
-
-int
-fi_os_xattr_remove(struct fi_os_node node, const char *attribute, firn_error *err)
-{
-    FI_TRY_RETURN(check_attribute(node, attribute, err));
-    const struct fi_os_ops *ops = node_dir(node)->os->ops;
-    int error_number =
-        ops->xattr_remove != NULL ? ops->xattr_remove(node, attribute) : ops->refusal;
-    return attribute_result(err, error_number, "remove", node, attribute);
-}
-
-/* ---- clocks, randomness, machine ---- */
-
-int64_t
-fi_os_now_ns(struct fi_os *os)
-{
-    return os->ops->now_ns(os);
-}
-
-int64_t
-fi_os_zone(int64_t since_epoch_s)
-{
-    time_t seconds = (time_t)since_epoch_s;
-    struct tm parts;
-    return localtime_r(&seconds, &parts) != NULL ? parts.tm_gmtoff : 0;
-}
-
-static struct fi_os *
-machine_of(struct fi_os *os)
-{
-    while (os->machine != NULL) {
-        os = os->machine;
-    }
-    return os;
-}
-
-int64_t
-fi_os_monotonic_ns(struct fi_os *os)
-{
-    os = machine_of(os);
-    return os->ops->monotonic_ns(os);
-}
-
-void
-fi_os_sleep_ns(struct fi_os *os, int64_t duration_ns)
-{
-    os = machine_of(os);
-    if (duration_ns > 0) {
-        os->ops->sleep_ns(os, duration_ns);
-    }
-}
-
-bool
-fi_os_yield(struct fi_os *os)
-{
-    return os->scheduler == NULL && sched_yield() == 0;
-}
-
-int
-fi_os_random(struct fi_os *os, void *out, size_t size, firn_error *err)
-{
-    DCHECK(out != NULL || size == 0);
-    os = machine_of(os);
-    int error_number = os->ops->random(os, out, size);
-    if (error_number != 0) {
-        return fi_error_set_errno(err, error_number, "could not get random bytes");
-    }
-    return FIRN_OK;
-}
-
-unsigned
-fi_os_cpu_count(struct fi_os *os)
-{
-    os = machine_of(os);
-    return os->ops->cpu_count(os);
-}
-
-uint64_t
-fi_os_process_id(struct fi_os *os)
-{
-    os = machine_of(os);
-    return os->ops->process_id(os);
-}
-
-uint64_t
-fi_os_boot_id(struct fi_os *os)
-{
-    os = machine_of(os);
-    return os->ops->boot_id(os);
-}
-
-uint32_t
-fi_os_user_id(struct fi_os *os)
-{
-    os = machine_of(os);
-    return os->ops->user_id(os);
 }

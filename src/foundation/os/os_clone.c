@@ -38,7 +38,7 @@ copy_content(struct fi_os_file *from, struct fi_os_file *to, struct fi_buf *buff
 }
 
 static int
-copy(struct fi_os_dir *from, struct fi_os_dir *to, const char *name, firn_error *err)
+os_clone_copy(struct fi_os_dir *from, struct fi_os_dir *to, const char *name, firn_error *err)
 {
     struct fi_os_file *source = NULL;
     struct fi_os_file *target = NULL;
@@ -52,7 +52,7 @@ copy(struct fi_os_dir *from, struct fi_os_dir *to, const char *name, firn_error 
                            0600, &target, err));
     rc = copy_content(source, target, &buffer, err);
     if (rc != FIRN_OK) {
-        FI_IGNORE(fi_os_remove_file(to, name, NULL));
+        FI_RULES_IGNORE(fi_os_remove_file(to, name, NULL));
     }
 out:
     fi_os_file_close(source);
@@ -70,5 +70,5 @@ fi_os_clone_file(struct fi_os_dir *from, struct fi_os_dir *to, const char *name,
         rc = fi_os_link(from, name, to, name, err);
     }
     bool is_final = rc == FIRN_OK || rc == FIRN_EXISTS || rc == FIRN_NOT_FOUND;
-    return is_final ? rc : copy(from, to, name, err);
+    return is_final ? rc : os_clone_copy(from, to, name, err);
 }

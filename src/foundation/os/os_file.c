@@ -25,86 +25,6 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "os/os_path.h"
-#include "os/os_window.h"
-
-/* ==== the wrappers for windows ====
- *
- * An implementation with windows maps a range of a file to memory (file_map) and unmaps it
- * (file_unmap). There are two kinds of that memory:
- *
- *   shared    a mapping of the file: a store changes the file, is visible to every reader of it at
- *             once, and is kept by the kernel when the process dies. A commit has nothing to do, so
- *             there is no file_commit.
- *   a copy    the machine in memory has no pages. The memory is a copy of the bytes; file_commit
- *             is a write. So a store that was not committed is not in the file; the crash tests cut
- *             the power at each commit, and inside it.
- *
- * A commit is one attempt except for interruptions, as a write is: a failed one has written a part.
- *
- * Requires: the bytes of a window were written before, not merely reserved. A store into a hole, or
- * into space that the file system fills at its first use, may need space that a full disk does not
- * have. This is checked once, when the window is opened.
- */
-
-static int
-map(struct fi_os_file *file, uint64_t offset, size_t size, uint8_t **out)
-{
-    DCHECK(file->os != NULL && offset % FI_OS_WINDOW_ALIGNMENT == 0 && size > 0);
-    const struct fi_os_ops *ops = file->os->ops;
-    return ops->file_map != NULL ? ops->file_map(file, offset, size, out) : EOPNOTSUPP;
-}
-
-int
-fi_os_window_open(struct fi_os_file *file, uint64_t offset, size_t size, struct fi_os_window *out,
-                  firn_error *err)
-{
-    *out = (struct fi_os_window){0};
-    if (!fi_os_process_is_own(&file->mark)) {
-        return fi_os_process_refuse("a file", err);
-    }
-    struct fi_os_stat stat;
-    FI_TRY_RETURN(fi_os_file_stat(file, &stat, err));
-    if (size == 0 || offset % FI_OS_WINDOW_ALIGNMENT != 0 ||
-        !fi_range_inside(offset, size, stat.size_bytes)) {
-        return fi_error_set(err, FIRN_INVALID, "cannot open a window of %zu bytes onto '%s'", size,
-                            fi_os_file_path(file));
-    }
-    uint8_t *data = NULL;
-    int error_number = map(file, offset, size, &data);
-    if (error_number != 0) {
-        return fi_os_path_result(err, error_number, "map", file->dir, file->name);
-    }
-    *out = (struct fi_os_window){
-        .file = file, .offset = offset, .size = size, .data = data, .mark = file->mark};
-    return FIRN_OK;
-}
-
-void
-fi_os_window_close(struct fi_os_window *window)
-{
-    if (window->file != NULL) {
-        window->file->os->ops->file_unmap(window->file, window->data, window->size);
-    }
-    *window = (struct fi_os_window){0};
-}
-
-int
-fi_os_window_commit(struct fi_os_window *window, uint64_t offset, size_t size, firn_error *err)
-{
-    const uint8_t *data = fi_os_window_at(window, offset, size);
-    CHECK(data != NULL);
-    struct fi_os_file *file = window->file;
-    if (file->os->ops->file_commit == NULL) {
-        return FIRN_OK;
-    }
-    int error_number;
-    do {
-        error_number = file->os->ops->file_commit(file, offset, data, size);
-    } while (error_number == EINTR);
-    return fi_os_path_result(err, error_number, "write", file->dir, file->name);
-}
-
-/* ==== the wrappers for files ==== */
 
 enum {
     ALL_OPEN_FLAGS = FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE | FI_OS_TRUNCATE |
@@ -161,8 +81,8 @@ read_head(struct fi_os_file *file, struct fi_os_guard_entry *out)
 }
 
 int
-fi_os_guard_look(struct fi_os_dir *dir, const char *name, struct fi_os_guard_entry *out,
-                 firn_error *err)
+fi_os_guard_inspect(struct fi_os_dir *dir, const char *name, struct fi_os_guard_entry *out,
+                    firn_error *err)
 {
     int rc = fi_os_guard_stat(dir, name, &out->stat, err);
     out->head_size = 0;
@@ -252,7 +172,8 @@ open_for_owner(struct fi_os_dir *dir, const char *name, unsigned flags, uint32_t
     }
     if (rc == FIRN_OK) {
         /* Where this is not permitted it stays the superuser's. */
-        FI_IGNORE(fi_os_set_owner((struct fi_os_node){.file = *out}, stat.uid, stat.gid, NULL));
+        FI_RULES_IGNORE(
+            fi_os_set_owner((struct fi_os_node){.file = *out}, stat.uid, stat.gid, NULL));
     }
     return rc;
 }

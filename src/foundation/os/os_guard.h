@@ -60,6 +60,9 @@ void fi_os_dir_set_guard(struct fi_os_dir *dir, struct fi_os_guard *guard);
 /* The guard that applies to a handle, or NULL. */
 struct fi_os_guard *fi_os_dir_guard(const struct fi_os_dir *dir);
 
+/* Whether a name counts, if the directory has a guard: FIRN_NOT_FOUND if not. */
+FIRN_MUST_CHECK int fi_os_guard_query(struct fi_os_dir *dir, const char *name, firn_error *err);
+
 /* For guards: these ask no guard. */
 
 /* The path of a name from the directory that the guard was attached to. */
@@ -71,8 +74,8 @@ FIRN_MUST_CHECK int fi_os_guard_list(struct fi_os_dir *dir,
 FIRN_MUST_CHECK int fi_os_guard_stat(struct fi_os_dir *dir, const char *name,
                                      struct fi_os_stat *out, firn_error *err);
 /* The same with what a regular file begins with. */
-FIRN_MUST_CHECK int fi_os_guard_look(struct fi_os_dir *dir, const char *name,
-                                     struct fi_os_guard_entry *out, firn_error *err);
+FIRN_MUST_CHECK int fi_os_guard_inspect(struct fi_os_dir *dir, const char *name,
+                                        struct fi_os_guard_entry *out, firn_error *err);
 /* Never replaces. */
 FIRN_MUST_CHECK int fi_os_guard_rename(struct fi_os_dir *dir, const char *from, const char *to,
                                        firn_error *err);

@@ -81,7 +81,7 @@ fi_os_locks_take(struct fi_os_locks *locks, const void *owner, enum fi_os_lock_k
 
 /* Frees the locks of one owner, or of all; with a size > 0 only that of this range. */
 static void
-release(struct fi_os_locks *locks, const void *owner, uint64_t offset, uint64_t size)
+os_locks_release(struct fi_os_locks *locks, const void *owner, uint64_t offset, uint64_t size)
 {
     struct fi_os_locks_item **link = &locks->first;
     while (*link != NULL) {
@@ -101,13 +101,13 @@ void
 fi_os_locks_give(struct fi_os_locks *locks, const void *owner, uint64_t offset, uint64_t size)
 {
     DCHECK(owner != NULL);
-    release(locks, owner, offset, size);
+    os_locks_release(locks, owner, offset, size);
 }
 
 void
 fi_os_locks_give_all(struct fi_os_locks *locks, const void *owner)
 {
-    release(locks, owner, 0, 0);
+    os_locks_release(locks, owner, 0, 0);
 }
 
 bool

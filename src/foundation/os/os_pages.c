@@ -32,7 +32,7 @@ align_up(uint8_t *at, size_t alignment)
 }
 
 static bool
-allocate(size_t size, struct fi_os_pages *out)
+os_pages_allocate(size_t size, struct fi_os_pages *out)
 {
     DCHECK(out->data == NULL);
     size_t total;
@@ -58,7 +58,7 @@ give_back(uint8_t *from, uint8_t *to)
 }
 
 static bool
-map(size_t size, struct fi_os_pages *out)
+os_pages_map(size_t size, struct fi_os_pages *out)
 {
     DCHECK(out->data == NULL);
     size_t alignment = size % FI_OS_PAGES_LARGE_SIZE == 0 ? FI_OS_PAGES_LARGE_SIZE : 0;
@@ -86,7 +86,7 @@ fi_os_pages_map(struct fi_os *os, size_t size, struct fi_os_pages *out, firn_err
     DCHECK(size > 0);
     *out = (struct fi_os_pages){0};
     bool is_simulated = os->scheduler != NULL;
-    if (!(is_simulated ? allocate(size, out) : map(size, out))) {
+    if (!(is_simulated ? os_pages_allocate(size, out) : os_pages_map(size, out))) {
         return fi_error_no_memory(err, "pages of memory");
     }
     out->size = size;

@@ -11,6 +11,13 @@
 /* FIRN_INVALID unless name is one component, rule (I1) of os.h. */
 FIRN_MUST_CHECK int fi_os_path_check_name(const char *name, firn_error *err);
 
+/* FIRN_INVALID unless path is empty or components separated by single slashes. */
+FIRN_MUST_CHECK int fi_os_path_check_relative(const char *path, firn_error *err);
+
+struct fi_os_dir *fi_os_path_new_dir(struct fi_os *os, struct fi_os_dir *parent, const char *name)
+    __attribute__((warn_unused_result));
+void fi_os_path_unref_dir(struct fi_os_dir *dir);
+const char *fi_os_path_of_dir(struct fi_os_dir *dir);
 struct fi_os_file *fi_os_path_new_file(struct fi_os_dir *dir, const char *name)
     __attribute__((warn_unused_result));
 void fi_os_path_free_file(struct fi_os_file *file);

@@ -16,6 +16,11 @@
 
 static_assert(sizeof(off_t) == 8, "offsets of files are 64 bits; define _FILE_OFFSET_BITS=64");
 
+/* File systems, as statfs(2) tells them. */
+#define FI_OS_POSIX_EXT4 UINT32_C(0xef53)
+#define FI_OS_POSIX_XFS UINT32_C(0x58465342)
+#define FI_OS_POSIX_BTRFS UINT32_C(0x9123683e)
+
 struct fi_os_posix_dir {
     alignas(16) struct fi_os_dir base;
     int fd;
@@ -79,5 +84,45 @@ int fi_os_posix_name_stat(struct fi_os_dir *dir, const char *name, struct fi_os_
 /* statx of name in the directory fd, or of fd itself if name is ""; links are not followed. Defined
  * together with _stat. */
 int fi_os_posix_name_statx(int fd, const char *name, struct fi_os_stat *out);
+
+/* os_posix_file.c */
+int fi_os_posix_file_open(struct fi_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+                          struct fi_os_file *file, struct fi_os_stat *out_stat);
+void fi_os_posix_file_close(struct fi_os_file *file);
+int fi_os_posix_file_read(struct fi_os_file *file, uint64_t offset, void *data, size_t size,
+                          size_t *out_size);
+int fi_os_posix_file_write(struct fi_os_file *file, uint64_t offset, const void *data, size_t size,
+                           size_t *out_size);
+int fi_os_posix_file_stat(struct fi_os_file *file, struct fi_os_stat *out);
+int fi_os_posix_file_truncate(struct fi_os_file *file, uint64_t size);
+int fi_os_posix_file_allocate(struct fi_os_file *file, uint64_t size);
+int fi_os_posix_file_sync(struct fi_os_file *file);
+int fi_os_posix_file_sync_all(struct fi_os_file *file);
+int fi_os_posix_file_sync_several(struct fi_os_file *const *files, size_t count,
+                                  size_t *out_failed);
+void fi_os_posix_file_start_writeback(struct fi_os_file *file, uint64_t offset, uint64_t size);
+int fi_os_posix_file_next_data(struct fi_os_file *file, uint64_t offset, uint64_t *out_start,
+                               uint64_t *out_end);
+int fi_os_posix_file_lock(struct fi_os_file *file, enum fi_os_lock_kind kind);
+void fi_os_posix_file_unlock(struct fi_os_file *file);
+int fi_os_posix_file_lock_range(struct fi_os_file *file, enum fi_os_lock_kind kind, uint64_t offset,
+                                uint64_t size);
+void fi_os_posix_file_unlock_range(struct fi_os_file *file, uint64_t offset, uint64_t size);
+int fi_os_posix_file_is_range_held(struct fi_os_file *file, uint64_t offset, uint64_t size,
+                                   bool *out);
+uint64_t fi_os_posix_file_range_holder(struct fi_os_file *file, uint64_t offset, uint64_t size);
+
+/* os_posix_window.c */
+int fi_os_posix_window_map(struct fi_os_file *file, uint64_t offset, size_t size, uint8_t **out);
+void fi_os_posix_window_unmap(struct fi_os_file *file, uint8_t *data, size_t size);
+
+/* os_posix_node.c */
+int fi_os_posix_node_set_mode(struct fi_os_node node, uint32_t mode);
+int fi_os_posix_node_set_owner(struct fi_os_node node, uint32_t uid, uint32_t gid);
+int fi_os_posix_node_set_mtime(struct fi_os_node node, int64_t mtime_ns);
+int fi_os_posix_node_xattr_list(struct fi_os_node node, struct fi_buf *out);
+int fi_os_posix_node_xattr_get(struct fi_os_node node, const char *attribute, struct fi_buf *out);
+int fi_os_posix_node_xattr_set(struct fi_os_node node, const char *attribute, firn_slice value);
+int fi_os_posix_node_xattr_remove(struct fi_os_node node, const char *attribute);
 
 #endif

@@ -39,7 +39,7 @@ clear_number(void)
 
 /* Runs once, before anything is marked. */
 static void
-prepare(void)
+os_process_prepare(void)
 {
     long page_size = sysconf(_SC_PAGESIZE);
     size_t size = page_size > 0 ? (size_t)page_size : 4096;
@@ -60,7 +60,7 @@ void
 fi_os_process_init_mark(struct fi_os_process_mark *mark)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, prepare);
+    (void)pthread_once(&once, os_process_prepare);
     uint64_t number = atomic_load_explicit(fi_os_process_number, memory_order_relaxed);
     if (number == 0) {
         uint64_t next = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;

@@ -34,7 +34,7 @@ struct fi_os_socket {
 };
 
 static int
-make(int fd, pid_t peer, struct fi_os_socket **out, firn_error *err)
+os_socket_make(int fd, pid_t peer, struct fi_os_socket **out, firn_error *err)
 {
     DCHECK(fd >= 0);
     *out = fi_alloc_zeroed(sizeof **out);
@@ -60,8 +60,8 @@ address_of(struct fi_os_dir *dir, const char *name, struct sockaddr_un *out, fir
 }
 
 static int
-begin(struct fi_os_dir *dir, const char *name, struct sockaddr_un *out_address, int *out_fd,
-      firn_error *err)
+os_socket_begin(struct fi_os_dir *dir, const char *name, struct sockaddr_un *out_address,
+                int *out_fd, firn_error *err)
 {
     DCHECK(*name != '\0');
     if (fi_os_dir_os(dir) != fi_os_default()) {
@@ -93,7 +93,7 @@ fi_os_socket_listen(struct fi_os_dir *dir, const char *name, struct fi_os_socket
         struct fi_os_guard *guard = fi_os_dir_guard(dir);
         FI_TRY_RETURN(guard->ops->admit(guard, dir, name, NULL, err));
     }
-    FI_TRY_RETURN(begin(dir, name, &address, &fd, err));
+    FI_TRY_RETURN(os_socket_begin(dir, name, &address, &fd, err));
     if (is_socket(dir, name)) {
         (void)unlinkat(fi_os_posix_dir_fd(dir), name, 0);
     }
@@ -106,7 +106,7 @@ fi_os_socket_listen(struct fi_os_dir *dir, const char *name, struct fi_os_socket
         (void)close(fd);
         return rc;
     }
-    return make(fd, 0, out, err);
+    return os_socket_make(fd, 0, out, err);
 }
 
 /* (I2) */
@@ -131,7 +131,7 @@ fi_os_socket_connect(struct fi_os_dir *dir, const char *name, struct fi_os_socke
     int fd;
     *out = NULL;
     int rc;
-    FI_TRY_RETURN(begin(dir, name, &address, &fd, err));
+    FI_TRY_RETURN(os_socket_begin(dir, name, &address, &fd, err));
     int failed = ENOENT;
     if (is_socket(dir, name)) {
         failed = connect(fd, (const void *)&address, sizeof address) == 0 ? 0 : errno;
@@ -147,7 +147,7 @@ fi_os_socket_connect(struct fi_os_dir *dir, const char *name, struct fi_os_socke
         return fi_error_set(err, FIRN_DENIED, "another user listens at '%s/%s'",
                             fi_os_dir_path(dir), name);
     }
-    return make(fd, peer, out, err);
+    return os_socket_make(fd, peer, out, err);
 }
 
 int
@@ -164,7 +164,7 @@ fi_os_socket_accept(struct fi_os_socket *listener, struct fi_os_socket **out, fi
                        : fi_error_set_errno(err, errno, "could not accept a connection");
         }
         if (is_same_user(fd, &peer)) {
-            return make(fd, peer, out, err);
+            return os_socket_make(fd, peer, out, err);
         }
         (void)close(fd);
     }

@@ -74,7 +74,7 @@ out:
 
 /* Puts where the link leads in place of the path. */
 static int
-follow(struct fi_os_user_path *path, struct fi_os *os, firn_error *err)
+os_user_path_follow(struct fi_os_user_path *path, struct fi_os *os, firn_error *err)
 {
     DCHECK(path->dir != NULL);
     int rc = FIRN_OK;
@@ -113,7 +113,7 @@ fi_os_user_path_init_followed(struct fi_os_user_path *path, struct fi_os *os, co
         if (links == LINKS_MAX) {
             FI_TRY(fi_error_set(err, FIRN_INVALID, "'%s' leads from link to link", text));
         }
-        FI_TRY(follow(path, os, err));
+        FI_TRY(os_user_path_follow(path, os, err));
     }
 out:
     if (rc != FIRN_OK) {

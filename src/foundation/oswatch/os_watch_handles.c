@@ -43,7 +43,7 @@ chain_of(const struct fi_os_watch_handles *handles, const struct fi_os_watch_han
 }
 
 static void
-enter(struct fi_os_watch_handles *handles, int32_t number)
+os_watch_handles_enter(struct fi_os_watch_handles *handles, int32_t number)
 {
     DCHECK(number >= 0 && (size_t)number < handles->slot_count);
     struct fi_os_watch_handles_slot *slot = &handles->slots[number];
@@ -54,7 +54,7 @@ enter(struct fi_os_watch_handles *handles, int32_t number)
 
 /* Doubles the slots; all were used. False if memory runs out, and nothing has changed. */
 static bool
-grow(struct fi_os_watch_handles *handles)
+os_watch_handles_grow(struct fi_os_watch_handles *handles)
 {
     DCHECK(handles->free < 0 || handles->slot_count == 0);
     size_t before = handles->slot_count;
@@ -76,7 +76,7 @@ grow(struct fi_os_watch_handles *handles)
     *handles = (struct fi_os_watch_handles){
         .slots = slots, .chains = chains, .slot_count = count, .free = (int32_t)before};
     for (size_t i = 0; i < before; i++) {
-        enter(handles, (int32_t)i);
+        os_watch_handles_enter(handles, (int32_t)i);
     }
     for (size_t i = before; i < count; i++) {
         slots[i] = (struct fi_os_watch_handles_slot){.next = i + 1 < count ? (int32_t)(i + 1) : -1};
@@ -100,13 +100,13 @@ fi_os_watch_handles_add(struct fi_os_watch_handles *handles,
                         const struct fi_os_watch_handle *handle)
 {
     CHECK(handle->size > 0 && handle->size <= FI_OS_WATCH_HANDLES_BYTES_MAX);
-    if ((handles->slot_count == 0 || handles->free < 0) && !grow(handles)) {
+    if ((handles->slot_count == 0 || handles->free < 0) && !os_watch_handles_grow(handles)) {
         return -1;
     }
     int32_t number = handles->free;
     handles->free = handles->slots[number].next;
     handles->slots[number].handle = *handle;
-    enter(handles, number);
+    os_watch_handles_enter(handles, number);
     return number;
 }
 

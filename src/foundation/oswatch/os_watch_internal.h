@@ -10,7 +10,7 @@
 
 #include "oswatch/os_watch.h"
 
-/* Notifications by fanotify. Only os_watch.c, and a test, include it. */
+/* ---- notifications by fanotify: os_watch_fanotify.c ---- */
 
 enum { FI_OS_WATCH_FANOTIFY_ID_MIN = 1 << 30 };
 
@@ -26,8 +26,25 @@ int fi_os_watch_fanotify_visit(struct fi_os_watch_fanotify *fanotify, const void
                                size_t size,
                                int (*visit)(void *ctx, const struct fi_os_watch_event *event),
                                void *ctx);
+int fi_os_watch_fanotify_fd(const struct fi_os_watch_fanotify *fanotify);
+/* The id of a directory, from FI_OS_WATCH_FANOTIFY_ID_MIN on; -1 if fanotify cannot watch it. */
+int fi_os_watch_fanotify_add(struct fi_os_watch_fanotify *fanotify, int dir_fd);
+void fi_os_watch_fanotify_remove(struct fi_os_watch_fanotify *fanotify, int id);
 
-/* File handles of directories, each with a number. Only os_watch.c includes it. */
+/* ---- notifications by inotify: os_watch_inotify.c ---- */
+
+/* A descriptor with an empty queue, to be closed; -1 and errno. */
+int fi_os_watch_inotify_open(void);
+/* The id of a directory, from 1 on; -1 and errno. */
+int fi_os_watch_inotify_add(int fd, int dir_fd);
+void fi_os_watch_inotify_remove(int fd, int id);
+/* Calls visit for each event in what was read from the descriptor, which is aligned for any
+ * type. */
+int fi_os_watch_inotify_visit(const void *bytes, size_t size,
+                              int (*visit)(void *ctx, const struct fi_os_watch_event *event),
+                              void *ctx);
+
+/* ---- file handles of directories, each with a number: os_watch_handles.c ---- */
 
 enum { FI_OS_WATCH_HANDLES_BYTES_MAX = 24, FI_OS_WATCH_HANDLES_MAX = 1 << 30 };
 

@@ -59,7 +59,7 @@ FIRN_MUST_CHECK int fi_reference_read(const char *text, const struct fi_referenc
  * and "midnight" may be names, and are times otherwise. */
 bool fi_reference_is_name(firn_slice name);
 
-/* Points in time, as a user types them.
+/* Reads a point in time, as a user types it.
  *
  *   time := (count " "? unit " "?)+ " ago"? | ("a" | "an") " " unit " ago" | "last " unit | "now"
  *         | "yesterday" | weekday | ((weekday | "yesterday" | "today") " ")? clock
@@ -78,11 +78,11 @@ bool fi_reference_is_name(firn_slice name);
  * back, the later one. A clock alone, or with a day of the week, is the last such time that has
  * begun; "yesterday" alone is 24 hours ago, a day of the week alone as many times 24 hours as it is
  * days ago, up to seven. Months and years are those of the calendar, in UTC: a month before the
- * 31st of May is the 30th of April. A time before 1970 counts as the first instant of 1970. */
-
-/* The last instant that the text can mean, in nanoseconds since the epoch: a clock without seconds
- * means all of its minute, one without a fraction all of its second. False, and nothing written, if
- * the text is not a time. */
+ * 31st of May is the 30th of April. A time before 1970 counts as the first instant of 1970.
+ *
+ * The result is the last instant that the text can mean, in nanoseconds since the epoch: a clock
+ * without seconds means all of its minute, one without a fraction all of its second. False, and
+ * nothing written, if the text is not a time. */
 bool fi_reference_time_read(const char *text, const struct fi_reference_clock *clock, int64_t *out);
 
 /* The number of a day of the week by its English name, in any case, Sunday's being 0; -1 for

@@ -68,7 +68,7 @@ is_digit(char letter)
 }
 
 static bool
-take(const char **at, const char *word)
+reference_time_accept(const char **at, const char *word)
 {
     size_t size = strlen(word);
     if (strncmp(*at, word, size) != 0) {
@@ -80,7 +80,7 @@ take(const char **at, const char *word)
 
 /* Takes between min and max digits; *out_count is how many. */
 static bool
-take_digits(const char **at, int min, int max, int64_t *out, int *out_count)
+parse_digits(const char **at, int min, int max, int64_t *out, int *out_count)
 {
     int64_t number = 0;
     int count = 0;
@@ -100,9 +100,9 @@ take_digits(const char **at, int min, int max, int64_t *out, int *out_count)
 }
 
 static bool
-take_two(const char **at, int64_t max, int64_t *out)
+parse_two(const char **at, int64_t max, int64_t *out)
 {
-    return take_digits(at, 2, 2, out, NULL) && *out <= max;
+    return parse_digits(at, 2, 2, out, NULL) && *out <= max;
 }
 
 /* ---- "ago" ---- */
@@ -125,12 +125,12 @@ static const struct unit units[] = {
 
 /* Takes a unit that ends before a space, a digit or the end. */
 static const struct unit *
-take_unit(const char **at)
+parse_unit(const char **at)
 {
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         for (size_t j = 0; j < 5 && units[i].names[j] != NULL; j++) {
             const char *rest = *at;
-            if (take(&rest, units[i].names[j]) &&
+            if (reference_time_accept(&rest, units[i].names[j]) &&
                 (*rest == '\0' || *rest == ' ' || is_digit(*rest))) {
                 *at = rest;
                 return &units[i];
@@ -158,18 +158,18 @@ read_counts(const char *at, int64_t now_ns, int64_t *out)
     DCHECK(is_digit(*at));
     do {
         int64_t count;
-        if (!take_digits(&at, 1, COUNT_DIGITS_MAX, &count, NULL)) {
+        if (!parse_digits(&at, 1, COUNT_DIGITS_MAX, &count, NULL)) {
             return false;
         }
-        (void)take(&at, " ");
-        const struct unit *unit = take_unit(&at);
+        (void)reference_time_accept(&at, " ");
+        const struct unit *unit = parse_unit(&at);
         if (unit == NULL) {
             return false;
         }
         now_ns = units_before(now_ns, unit, count);
         at += *at == ' ' && is_digit(at[1]);
     } while (is_digit(*at));
-    (void)take(&at, " ago");
+    (void)reference_time_accept(&at, " ago");
     *out = now_ns;
     return *at == '\0';
 }
@@ -178,12 +178,12 @@ read_counts(const char *at, int64_t now_ns, int64_t *out)
 static bool
 read_one(const char *at, int64_t now_ns, int64_t *out)
 {
-    bool is_last = take(&at, "last ");
-    if (!is_last && !take(&at, "a ") && !take(&at, "an ")) {
+    bool is_last = reference_time_accept(&at, "last ");
+    if (!is_last && !reference_time_accept(&at, "a ") && !reference_time_accept(&at, "an ")) {
         return false;
     }
-    const struct unit *unit = take_unit(&at);
-    if (unit == NULL || (!is_last && !take(&at, " ago")) || *at != '\0') {
+    const struct unit *unit = parse_unit(&at);
+    if (unit == NULL || (!is_last && !reference_time_accept(&at, " ago")) || *at != '\0') {
         return false;
     }
     *out = units_before(now_ns, unit, 1);
@@ -202,13 +202,14 @@ read_ago(const char *at, int64_t now_ns, int64_t *out)
 /* ---- a date and a clock ---- */
 
 static bool
-take_date(const char **at, int64_t *out_days)
+parse_date(const char **at, int64_t *out_days)
 {
     int64_t year;
     int64_t month;
     int64_t day;
-    if (!take_digits(at, 4, 4, &year, NULL) || !take(at, "-") ||
-        !take_two(at, MONTHS_A_YEAR, &month) || !take(at, "-") || !take_two(at, 31, &day)) {
+    if (!parse_digits(at, 4, 4, &year, NULL) || !reference_time_accept(at, "-") ||
+        !parse_two(at, MONTHS_A_YEAR, &month) || !reference_time_accept(at, "-") ||
+        !parse_two(at, 31, &day)) {
         return false;
     }
     if (year < YEAR_MIN || year > YEAR_MAX || month == 0 || day == 0 ||
@@ -235,12 +236,12 @@ last_instant(int64_t since_epoch_s, const struct clock_time *time)
 /* "am", "pm", after a space or not. Hours are those of half a day then. Without it the clock must
  * be whole. */
 static bool
-take_half(const char **at, bool is_whole, int64_t *hour)
+parse_half(const char **at, bool is_whole, int64_t *hour)
 {
     const char *rest = *at;
-    (void)take(&rest, " ");
-    bool is_pm = take(&rest, "pm") || take(&rest, "PM");
-    if (!is_pm && !take(&rest, "am") && !take(&rest, "AM")) {
+    (void)reference_time_accept(&rest, " ");
+    bool is_pm = reference_time_accept(&rest, "pm") || reference_time_accept(&rest, "PM");
+    if (!is_pm && !reference_time_accept(&rest, "am") && !reference_time_accept(&rest, "AM")) {
         return is_whole && *hour <= 23;
     }
     *at = rest;
@@ -251,7 +252,7 @@ take_half(const char **at, bool is_whole, int64_t *hour)
 
 /* Takes a word in any case. */
 static bool
-take_word(const char **at, const char *word)
+parse_word(const char **at, const char *word)
 {
     size_t size = 0;
     while (word[size] != '\0' && ((*at)[size] | 0x20) == word[size]) {
@@ -268,37 +269,37 @@ bool
 fi_reference_time_is_word(firn_slice text, const char *word)
 {
     const char *at = (const char *)text.data;
-    return text.size == strlen(word) && take_word(&at, word);
+    return text.size == strlen(word) && parse_word(&at, word);
 }
 
 static bool
-take_clock(const char **at, struct clock_time *out)
+parse_clock(const char **at, struct clock_time *out)
 {
     int digits;
     int64_t hour;
     int64_t minute = 0;
     int64_t second = 0;
     *out = (struct clock_time){.rest_ns = MINUTE_SECONDS * second_ns - 1};
-    bool is_noon = take_word(at, "noon");
-    if (is_noon || take_word(at, "midnight")) {
+    bool is_noon = parse_word(at, "noon");
+    if (is_noon || parse_word(at, "midnight")) {
         out->seconds = is_noon ? DAY_SECONDS / 2 : 0;
         return true;
     }
-    if (!take_digits(at, 1, 2, &hour, &digits)) {
+    if (!parse_digits(at, 1, 2, &hour, &digits)) {
         return false;
     }
-    bool has_minute = take(at, ":");
-    if (has_minute && !take_two(at, 59, &minute)) {
+    bool has_minute = reference_time_accept(at, ":");
+    if (has_minute && !parse_two(at, 59, &minute)) {
         return false;
     }
-    if (has_minute && take(at, ":")) {
+    if (has_minute && reference_time_accept(at, ":")) {
         int count;
-        if (!take_two(at, 59, &second)) {
+        if (!parse_two(at, 59, &second)) {
             return false;
         }
         out->rest_ns = second_ns - 1;
-        if (take(at, ".")) {
-            if (!take_digits(at, 1, FRACTION_DIGITS_MAX, &out->fraction_ns, &count)) {
+        if (reference_time_accept(at, ".")) {
+            if (!parse_digits(at, 1, FRACTION_DIGITS_MAX, &out->fraction_ns, &count)) {
                 return false;
             }
             for (; count < FRACTION_DIGITS_MAX; count++) {
@@ -307,7 +308,7 @@ take_clock(const char **at, struct clock_time *out)
             out->rest_ns = 0;
         }
     }
-    if (!take_half(at, has_minute && digits == 2, &hour)) {
+    if (!parse_half(at, has_minute && digits == 2, &hour)) {
         return false;
     }
     out->seconds = hour * HOUR_SECONDS + minute * MINUTE_SECONDS + second;
@@ -317,7 +318,7 @@ take_clock(const char **at, struct clock_time *out)
 
 /* *out_seconds is what must be subtracted from the clock to get UTC. */
 static bool
-take_zone(const char **at, int64_t *out_seconds)
+parse_zone(const char **at, int64_t *out_seconds)
 {
     int64_t hours;
     int64_t minutes = 0;
@@ -325,15 +326,15 @@ take_zone(const char **at, int64_t *out_seconds)
     if (**at == '\0') {
         return true;
     }
-    (void)take(at, " ");
-    if (take(at, "Z") || take(at, "UTC")) {
+    (void)reference_time_accept(at, " ");
+    if (reference_time_accept(at, "Z") || reference_time_accept(at, "UTC")) {
         return true;
     }
-    int64_t sign = take(at, "-") ? -1 : take(at, "+") ? 1 : 0;
-    if (sign == 0 || !take_two(at, 23, &hours)) {
+    int64_t sign = reference_time_accept(at, "-") ? -1 : reference_time_accept(at, "+") ? 1 : 0;
+    if (sign == 0 || !parse_two(at, 23, &hours)) {
         return false;
     }
-    if ((take(at, ":") || **at != '\0') && !take_two(at, 59, &minutes)) {
+    if ((reference_time_accept(at, ":") || **at != '\0') && !parse_two(at, 59, &minutes)) {
         return false;
     }
     *out_seconds = sign * (hours * HOUR_SECONDS + minutes * MINUTE_SECONDS);
@@ -374,15 +375,15 @@ read_date(const char *at, const struct fi_reference_clock *clock, int64_t *out)
     struct clock_time time = {.rest_ns = second_ns - 1};
     int64_t zone_seconds = 0;
     bool is_local = true;
-    if (!take_date(&at, &days)) {
+    if (!parse_date(&at, &days)) {
         return false;
     }
-    if (take(&at, " ") || take(&at, "T")) {
-        if (!take_clock(&at, &time)) {
+    if (reference_time_accept(&at, " ") || reference_time_accept(&at, "T")) {
+        if (!parse_clock(&at, &time)) {
             return false;
         }
         is_local = *at == '\0';
-        if (!take_zone(&at, &zone_seconds)) {
+        if (!parse_zone(&at, &zone_seconds)) {
             return false;
         }
     }
@@ -404,15 +405,15 @@ struct day {
 /* Takes "today", "yesterday" or a day of the week, in any case and also after "last"; of those the
  * last one, which may be today. Else nothing is changed. */
 static bool
-take_day(const char **at, const struct fi_reference_clock *clock, struct day *out)
+parse_day(const char **at, const struct fi_reference_clock *clock, struct day *out)
 {
     const char *rest = *at;
-    bool is_yesterday = take(at, "yesterday");
-    if (is_yesterday || take(at, "today")) {
+    bool is_yesterday = reference_time_accept(at, "yesterday");
+    if (is_yesterday || reference_time_accept(at, "today")) {
         *out = (struct day){is_yesterday ? 1 : 0, 0};
         return true;
     }
-    (void)take(&rest, "last ");
+    (void)reference_time_accept(&rest, "last ");
     const char *space = strchr(rest, ' ');
     size_t size = space != NULL ? (size_t)(space - rest) : strlen(rest);
     int weekday = fi_reference_time_weekday(firn_bytes(rest, size));
@@ -431,17 +432,17 @@ read_clock(const char *at, const struct fi_reference_clock *clock, int64_t *out)
 {
     struct clock_time time;
     struct day day = {0, 1};
-    if (take_day(&at, clock, &day)) {
+    if (parse_day(&at, clock, &day)) {
         if (*at == '\0' && day.apart > 0) {
             int64_t ago = day.ago > 0 ? day.ago : day.apart;
             *out = clock->now_ns - ago * DAY_SECONDS * second_ns;
             return true;
         }
-        if (!take(&at, " ")) {
+        if (!reference_time_accept(&at, " ")) {
             return false;
         }
     }
-    if (!take_clock(&at, &time) || *at != '\0') {
+    if (!parse_clock(&at, &time) || *at != '\0') {
         return false;
     }
     int64_t local_s = (today(clock) - day.ago) * DAY_SECONDS + time.seconds;

@@ -27,4 +27,14 @@ void fi_os_scheduler_deinit(struct fi_os_scheduler *scheduler);
  * message. */
 void fi_os_scheduler_run_one(struct fi_os_scheduler *scheduler);
 
+/* A queue represents a pool of `threads` threads. NULL if memory runs out. */
+struct fi_os_scheduler_queue *fi_os_scheduler_add_queue(struct fi_os_scheduler *scheduler,
+                                                        unsigned threads);
+/* Runs its jobs, then removes it. */
+void fi_os_scheduler_remove_queue(struct fi_os_scheduler_queue *queue);
+/* 0, or ENOMEM. */
+int fi_os_scheduler_submit(struct fi_os_scheduler_queue *queue, void (*run)(void *arg), void *arg);
+/* Runs jobs, of any queue, until all that were submitted to this one before the call have ended. */
+void fi_os_scheduler_drain(struct fi_os_scheduler_queue *queue);
+
 #endif

@@ -17,7 +17,7 @@
  *       5 BYTES: varint size, the bytes   6 the U64 0   7 the U64 1
  *
  * During a flush or a compaction a tuple may also have cells that refer to bytes stored elsewhere
- * (run/value_file.h). Such a cell is form 2 with the varint 0, which no other has, then as
+ * (run/run_value_file.h). Such a cell is form 2 with the varint 0, which no other has, then as
  * form 5; a reader refuses it unless takes_references is set.
  */
 #ifndef FIRN_TUPLE_TUPLE_H
@@ -30,7 +30,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/error.h"
-#include "tuple/type.h"
+#include "type/type.h"
 
 /* For a cell of a tuple that is being written to a run: as.bytes is described in
  * run/value_file.h. No other cell has it, so it is not one of the kinds. */

@@ -91,7 +91,7 @@ remove_leftover(struct fi_os_dir *dir, const char *name)
     struct fi_os_file *file = NULL;
     if (fi_os_file_open(dir, name, FI_OS_READ | FI_OS_WRITE, 0, &file, NULL) == FIRN_OK &&
         fi_os_file_lock(file, FI_OS_LOCK_EXCLUSIVE, NULL) == FIRN_OK) {
-        FI_IGNORE(fi_os_remove_file(dir, name, NULL));
+        FI_RULES_IGNORE(fi_os_remove_file(dir, name, NULL));
     }
     fi_os_file_close(file);
 }
@@ -123,7 +123,7 @@ pass_error(firn_error *err, int rc, const firn_error *problem)
 
 /* Locks the new file; *out_is_ours is false if another process has already removed it (I1). */
 static int
-claim(struct fi_tempfile *temp, bool *out_is_ours, firn_error *err)
+tempfile_claim(struct fi_tempfile *temp, bool *out_is_ours, firn_error *err)
 {
     DCHECK(temp->file != NULL && temp->name[0] != '\0');
     *out_is_ours = false;
@@ -166,7 +166,7 @@ create_once(struct fi_tempfile *temp, const struct prefix *prefix, bool *out_is_
                                   FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE, MODE,
                                   &temp->file, err));
     memcpy(temp->name, name, sizeof name);
-    return claim(temp, out_is_ours, err);
+    return tempfile_claim(temp, out_is_ours, err);
 }
 
 int
@@ -197,7 +197,7 @@ fi_tempfile_discard(struct fi_tempfile *temp)
 {
     if (temp->name[0] != '\0') {
         /* Best effort: the next create removes what stays. */
-        FI_IGNORE(fi_os_remove_file(temp->dir, temp->name, NULL));
+        FI_RULES_IGNORE(fi_os_remove_file(temp->dir, temp->name, NULL));
         temp->name[0] = '\0';
     }
     fi_os_file_close(temp->file);

@@ -21,80 +21,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { WAIT_MS = 700, LOOK_AFTER_MS = 150, LINE_BYTES_MAX = 16384 };
-
-/* ---- composing a text ---- */
-
-void
-fi_browse_begin_large(struct fi_browse *browse, size_t size_max)
-{
-    fi_term_writer_clear(&browse->printed);
-    fi_term_out_into(&browse->printed, size_max);
-}
-
-void
-fi_browse_begin(struct fi_browse *browse)
-{
-    fi_browse_begin_large(browse, LINE_BYTES_MAX);
-}
-
-bool
-fi_browse_end(struct fi_browse *browse, firn_slice *out)
-{
-    fi_term_out_into(NULL, 0);
-    *out = fi_term_writer_slice(&browse->printed);
-    return !browse->printed.has_failed;
-}
-
-/* The first bytes of a text, cut between characters. */
-static void
-copy_line(firn_slice text, char *out, size_t size)
-{
-    const uint8_t *end = text.size > 0 ? memchr(text.data, '\n', text.size) : NULL;
-    size_t length = end != NULL ? (size_t)(end - text.data) : text.size;
-    assert(size > 0);
-    if (length >= size) {
-        length = size - 1;
-        while (length > 0 && (text.data[length] & 0xC0) == 0x80) {
-            length--;
-        }
-    }
-    if (length > 0) {
-        memcpy(out, text.data, length);
-    }
-    out[length] = '\0';
-}
-
-bool
-fi_browse_end_line(struct fi_browse *browse, char *out, size_t size)
-{
-    firn_slice text;
-    bool is_whole = fi_browse_end(browse, &text);
-    copy_line(is_whole ? text : firn_str(""), out, size);
-    return is_whole;
-}
-
-int64_t
-fi_browse_now_ms(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+enum { WAIT_MS = 700, LOOK_AFTER_MS = 150 };
 
 /* ---- the screen ---- */
-
-void
-fi_browse_redraw(struct fi_browse *browse)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    browse->model.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-    fi_browse_draw(&browse->model, &browse->cells);
-    fi_browse_screen_show(&browse->cells);
-}
 
 /* The size of the terminal is that of the cells; without memory it stays what it was. */
 static void
@@ -107,26 +37,6 @@ fit(struct fi_browse *browse)
         fi_browse_model_resize(&browse->model, browse->cells.rows, browse->cells.columns);
     } else {
         fi_browse_model_say(&browse->model, "out of memory");
-    }
-}
-
-void
-fi_browse_fail(struct fi_browse *browse, const firn_error *err, const char *hint)
-{
-    struct fi_browse_model *model = &browse->model;
-    firn_slice printed;
-    assert(err->text[0] != '\0');
-    fi_browse_begin(browse);
-    fi_term_text_escape(firn_str(err->text), fi_term_out_write);
-    fi_term_out_text("\n");
-    if (hint != NULL) {
-        fi_term_out_format("\n%s\n", hint);
-    }
-    (void)snprintf(model->page_title, sizeof(model->page_title), "that failed");
-    if (fi_browse_end(browse, &printed) && fi_browse_text_set(&model->page, printed)) {
-        fi_browse_model_show_page(model, FI_BROWSE_PAGE);
-    } else {
-        fi_browse_model_say(model, "out of memory");
     }
 }
 
@@ -145,12 +55,12 @@ show_help(struct fi_browse *browse)
 /* ---- reading ---- */
 
 static void
-refresh(struct fi_browse *browse)
+browse_refresh(struct fi_browse *browse)
 {
     firn_error err;
     browse->has_labels = false;
     if (fi_browse_read_history(browse, &err) != FIRN_OK) {
-        fi_browse_fail(browse, &err, NULL);
+        fi_browse_session_fail(browse, &err, NULL);
     }
 }
 
@@ -161,14 +71,14 @@ read_older(struct fi_browse *browse, uint64_t count)
     firn_error err;
     int code = fi_browse_read_older(browse, count, &err);
     if (code == FIRN_NOT_FOUND) {
-        refresh(browse); /* the last one that was read has been deleted */
+        browse_refresh(browse); /* the last one that was read has been deleted */
     } else if (code != FIRN_OK) {
-        fi_browse_fail(browse, &err, NULL);
+        fi_browse_session_fail(browse, &err, NULL);
     }
 }
 
 static bool
-lacks_look(const struct fi_browse *browse)
+lacks_inspect(const struct fi_browse *browse)
 {
     const struct fi_browse_model *model = &browse->model;
     return !browse->has_looked && !model->is_single && fi_browse_model_row(model) != NULL;
@@ -189,14 +99,14 @@ read_missing(struct fi_browse *browse)
     struct fi_browse_model *model = &browse->model;
     firn_error err;
     int code;
-    if (fi_browse_model_is_unsaved(model) && lacks_look(browse)) {
+    if (fi_browse_model_is_unsaved(model) && lacks_inspect(browse)) {
         return read_unsaved(browse);
     }
     if (fi_browse_model_row(model) != NULL && !model->has_changes) {
         code = fi_browse_read_changes(browse, &err);
         if (code == FIRN_NOT_FOUND && !model->is_single) {
             fi_browse_model_say(model, "it was deleted meanwhile");
-            refresh(browse);
+            browse_refresh(browse);
         } else if (code == FIRN_NO_MEMORY) {
             fi_browse_model_say(model, "out of memory");
         }
@@ -216,7 +126,7 @@ read_missing(struct fi_browse *browse)
     }
     if (!browse->has_labels) {
         if (fi_browse_read_labels(browse, &err) != FIRN_OK) {
-            fi_browse_fail(browse, &err, NULL);
+            fi_browse_session_fail(browse, &err, NULL);
         }
         return true;
     }
@@ -260,7 +170,7 @@ obey(struct fi_browse *browse, uint32_t key)
         return false;
     case FI_BROWSE_WANT_REFRESH:
         fi_browse_screen_spoil();
-        refresh(browse);
+        browse_refresh(browse);
         break;
     case FI_BROWSE_WANT_RESTORE:
         fi_browse_restore_preview(browse, FI_BROWSE_RESTORE);
@@ -274,7 +184,7 @@ obey(struct fi_browse *browse, uint32_t key)
     case FI_BROWSE_WANT_PERFORM:
         fi_browse_restore_perform(browse);
         if (!model->is_single) {
-            refresh(browse);
+            browse_refresh(browse);
         }
         break;
     case FI_BROWSE_WANT_DETAILS:
@@ -295,7 +205,7 @@ static bool
 take_event(struct fi_browse *browse)
 {
     uint32_t key = FI_BROWSE_KEY_NONE;
-    const bool is_to_look = browse->model.mode == FI_BROWSE_LOOK && lacks_look(browse);
+    const bool is_to_look = browse->model.mode == FI_BROWSE_LOOK && lacks_inspect(browse);
     switch (fi_browse_screen_wait(is_to_look ? LOOK_AFTER_MS : WAIT_MS, &key)) {
     case FI_BROWSE_EVENT_KEY:
         return obey(browse, key);
@@ -311,23 +221,23 @@ take_event(struct fi_browse *browse)
         return true;
     }
     if (fi_browse_read_is_news(browse)) {
-        refresh(browse);
-    } else if (browse->has_looked && fi_browse_now_ms() >= browse->look_again_ms) {
+        browse_refresh(browse);
+    } else if (browse->has_looked && fi_browse_session_now_ms() >= browse->look_again_ms) {
         browse->has_looked = false;
     }
-    if (lacks_look(browse)) {
+    if (lacks_inspect(browse)) {
         (void)read_unsaved(browse);
     }
     return true;
 }
 
 static void
-loop(struct fi_browse *browse)
+browse_loop(struct fi_browse *browse)
 {
     bool goes_on = true;
     fit(browse);
     while (goes_on && fi_term_signals_caught() == 0) {
-        fi_browse_redraw(browse);
+        fi_browse_session_redraw(browse);
         bool has_read = browse->model.mode == FI_BROWSE_LOOK && !fi_browse_screen_has_event() &&
                         read_missing(browse);
         goes_on = has_read || take_event(browse);
@@ -341,7 +251,7 @@ loop(struct fi_browse *browse)
 /* Reads the first checkpoints, before the terminal is taken: what fails then is an error as of any
  * command. */
 static int
-begin(struct fi_browse *browse)
+browse_begin(struct fi_browse *browse)
 {
     firn_error err;
     int code = fi_browse_read_history(browse, &err);
@@ -353,24 +263,25 @@ begin(struct fi_browse *browse)
     }
     if (browse->model.history_list.count == 0) {
         fi_term_out_text("no checkpoints\n");
-        fi_task_workspace_tell_unread(browse->workspace);
+        fi_task_workspace_report_unread(browse->workspace);
     }
     return FI_EXIT_OK;
 }
 
 static int
-run(struct fi_browse *browse)
+browse_run(struct fi_browse *browse)
 {
     static const char *const instead[] = {"firn log shows the history as text",
                                           "firn restore REF -n shows what would change as text"};
     firn_slice root;
-    int exit_code = begin(browse);
+    int exit_code = browse_begin(browse);
     if (exit_code != FI_EXIT_OK || browse->model.history_list.count == 0) {
         return exit_code;
     }
-    fi_browse_begin(browse);
+    fi_browse_session_begin(browse);
     fi_term_text_escape(firn_str(firn_workspace_root(browse->workspace)), fi_term_out_write);
-    char *shown = fi_browse_end(browse, &root) ? strndup((const char *)root.data, root.size) : NULL;
+    char *shown =
+        fi_browse_session_end(browse, &root) ? strndup((const char *)root.data, root.size) : NULL;
     if (shown == NULL) {
         return fi_command_report_no_memory(browse->cli);
     }
@@ -378,7 +289,7 @@ run(struct fi_browse *browse)
     (void)fi_term_colour_choose("never"); /* the screen has its own, see browse_screen.c */
     exit_code = fi_browse_screen_open(browse->cli, instead[browse->model.is_single]);
     if (exit_code == FI_EXIT_OK) {
-        loop(browse);
+        browse_loop(browse);
         fi_browse_screen_close();
         if (browse->told[0] != '\0') {
             fi_term_out_format("%s; %s\n", browse->told,
@@ -399,7 +310,7 @@ fi_browse_run(struct fi_cli *cli, const struct fi_browse_request *request)
     struct fi_browse browse = {.cli = cli, .request = request, .workspace = request->workspace};
     assert(request->workspace != NULL);
     fi_browse_model_init(&browse.model, request->reference != NULL);
-    int exit_code = run(&browse);
+    int exit_code = browse_run(&browse);
     fi_browse_model_deinit(&browse.model);
     fi_browse_cells_deinit(&browse.cells);
     fi_task_labels_deinit(&browse.labels);

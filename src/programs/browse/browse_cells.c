@@ -59,7 +59,7 @@ fi_browse_cells_clear(struct fi_browse_cells *cells)
 
 /* Before a cell is written: the other half of a wide character that it has a part of goes (I1). */
 static void
-split(struct fi_browse_cells *cells, size_t row, size_t column)
+browse_cells_split(struct fi_browse_cells *cells, size_t row, size_t column)
 {
     assert(row < cells->rows && column < cells->columns);
     struct fi_browse_cell *cell = &cells->at[row * cells->columns + column];
@@ -107,7 +107,7 @@ put_point(struct pen *pen, uint32_t point, size_t width)
     }
     struct fi_browse_cell *cell = &pen->cells->at[pen->spot.row * pen->cells->columns + column];
     for (size_t i = 0; i < width; i++) {
-        split(pen->cells, pen->spot.row, column + i);
+        browse_cells_split(pen->cells, pen->spot.row, column + i);
     }
     *cell = (struct fi_browse_cell){{point}, (uint8_t)width, (uint8_t)pen->spot.style};
     if (width == 2) {
@@ -182,7 +182,7 @@ fi_browse_cells_fill(struct fi_browse_cells *cells, struct fi_browse_spot spot)
                      ? spot.column + spot.columns
                      : cells->columns;
     for (size_t column = spot.column; column < end; column++) {
-        split(cells, spot.row, column);
+        browse_cells_split(cells, spot.row, column);
         cells->at[spot.row * cells->columns + column] = blank(spot.style);
     }
 }

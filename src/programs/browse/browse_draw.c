@@ -50,7 +50,7 @@ const char fi_browse_draw_help[] =
 
 /* A text in a spot that is filled; returns how many columns it took. */
 static size_t
-put(struct fi_browse_cells *cells, struct fi_browse_spot spot, firn_slice text)
+browse_draw_put(struct fi_browse_cells *cells, struct fi_browse_spot spot, firn_slice text)
 {
     size_t columns = fi_browse_cells_put(cells, spot, text, 0);
     if (fi_term_width_of(text) > spot.columns && spot.columns > 0) {
@@ -88,7 +88,7 @@ spot_of(const struct fi_browse_box *box, size_t row, enum fi_browse_style style)
 
 /* What is left of a spot after so many columns. */
 static struct fi_browse_spot
-after(struct fi_browse_spot spot, size_t columns)
+browse_draw_after(struct fi_browse_spot spot, size_t columns)
 {
     columns = columns < spot.columns ? columns : spot.columns;
     spot.column += columns;
@@ -140,7 +140,7 @@ draw_row(const struct fi_browse_model *model, size_t index, struct fi_browse_spo
     }
     (void)snprintf(text, sizeof(text), "%c%*s ", is_chosen ? '>' : ' ', NUMBER_COLUMNS, number);
     fi_browse_cells_fill(cells, spot);
-    spot = after(spot, put(cells, spot, firn_str(text)));
+    spot = browse_draw_after(spot, browse_draw_put(cells, spot, firn_str(text)));
     if (spot.columns + NUMBER_COLUMNS + 2 >= AGE_FROM_COLUMNS) {
         struct fi_browse_spot when = spot;
         when.style = spot.style == FI_BROWSE_PLAIN ? FI_BROWSE_FAINT : spot.style;
@@ -149,9 +149,9 @@ draw_row(const struct fi_browse_model *model, size_t index, struct fi_browse_spo
             describe_age(row->created_ns, model->now_ns, age, sizeof(age));
         }
         (void)snprintf(text, sizeof(text), "%*s ", AGE_COLUMNS, age);
-        spot = after(spot, put(cells, when, firn_str(text)));
+        spot = browse_draw_after(spot, browse_draw_put(cells, when, firn_str(text)));
     }
-    (void)put(cells, spot, firn_str(row->title));
+    (void)browse_draw_put(cells, spot, firn_str(row->title));
 }
 
 static enum fi_browse_style
@@ -175,7 +175,7 @@ draw_history(const struct fi_browse_model *model, struct fi_browse_cells *cells)
                  cells);
     }
     if (list->count == 0 && box->rows > 0) {
-        (void)put(cells, spot_of(box, 0, FI_BROWSE_PLAIN), firn_str("no checkpoints"));
+        (void)browse_draw_put(cells, spot_of(box, 0, FI_BROWSE_PLAIN), firn_str("no checkpoints"));
     }
 }
 
@@ -187,7 +187,7 @@ draw_head(const struct fi_browse_model *model, struct fi_browse_cells *cells)
                                                   FI_BROWSE_FAINT};
     const struct fi_browse_box *box = &model->layout.head;
     for (size_t i = 0; i < box->rows; i++) {
-        (void)put(cells, spot_of(box, i, styles[i]), firn_str(lines[i]));
+        (void)browse_draw_put(cells, spot_of(box, i, styles[i]), firn_str(lines[i]));
     }
 }
 
@@ -229,15 +229,16 @@ draw_change(const struct fi_browse_model *model, size_t index, struct fi_browse_
     fi_browse_cells_fill(cells, spot);
     size_t width = fi_term_width_of(firn_str(lines));
     if (2 * width < spot.columns) {
-        (void)put(cells, after(spot, spot.columns - width), firn_str(lines));
+        (void)browse_draw_put(cells, browse_draw_after(spot, spot.columns - width),
+                              firn_str(lines));
         spot.columns -= width;
     }
-    spot = after(spot, put(cells, spot, firn_str(text)));
+    spot = browse_draw_after(spot, browse_draw_put(cells, spot, firn_str(text)));
     struct fi_browse_spot letter = spot;
     letter.columns = letter.columns < 2 ? letter.columns : 2;
     letter.style = spot.style == FI_BROWSE_PLAIN ? style_of_letter(change->name[0]) : spot.style;
     (void)fi_browse_cells_put(cells, letter, firn_str(change->name), 0);
-    spot = after(spot, letter.columns);
+    spot = browse_draw_after(spot, letter.columns);
     put_end(cells, spot, firn_str(change->name + strnlen(change->name, 2)));
 }
 
@@ -256,7 +257,7 @@ draw_changes(const struct fi_browse_model *model, struct fi_browse_cells *cells)
                            : model->has_failed                  ? model->counts
                            : fi_browse_model_is_reversed(model) ? "the disk is like this checkpoint"
                                                                 : "no change";
-        (void)put(
+        (void)browse_draw_put(
             cells,
             spot_of(box, 0, model->focus == FI_BROWSE_CHANGES ? FI_BROWSE_STRONG : FI_BROWSE_FAINT),
             firn_str(text));
@@ -274,10 +275,10 @@ draw_rule(const struct fi_browse_model *model, struct fi_browse_cells *cells)
     bool has_focus = model->focus == FI_BROWSE_PATCH;
     struct fi_browse_spot spot = spot_of(box, 0, has_focus ? FI_BROWSE_CHOSEN : FI_BROWSE_FAINT);
     for (size_t i = 0; i < box->columns; i++) {
-        (void)fi_browse_cells_put(cells, after(spot, i), firn_str(rule), 0);
+        (void)fi_browse_cells_put(cells, browse_draw_after(spot, i), firn_str(rule), 0);
     }
     if (change != NULL && box->columns > 4) {
-        spot = after(spot, 1);
+        spot = browse_draw_after(spot, 1);
         spot.columns -= 1;
         put_end(cells, spot, firn_str(change->name + strnlen(change->name, 2)));
     }
@@ -334,11 +335,11 @@ draw_first(const struct fi_browse_model *model, struct fi_browse_cells *cells)
     fi_browse_cells_fill(cells, spot);
     size_t width = fi_term_width_of(firn_str(text));
     if (width < spot.columns) {
-        (void)put(cells, after(spot, spot.columns - width), firn_str(text));
+        (void)browse_draw_put(cells, browse_draw_after(spot, spot.columns - width), firn_str(text));
         spot.columns -= width;
     }
-    spot = after(spot, 1);
-    spot = after(spot, put(cells, spot, firn_str("firn  ")));
+    spot = browse_draw_after(spot, 1);
+    spot = browse_draw_after(spot, browse_draw_put(cells, spot, firn_str("firn  ")));
     put_end(cells, spot, firn_str(model->root));
 }
 
@@ -414,7 +415,7 @@ draw_last(const struct fi_browse_model *model, struct fi_browse_cells *cells)
     if (model->mode == FI_BROWSE_SEARCH) {
         put_end(cells, spot, firn_str(text));
     } else {
-        (void)put(cells, spot, firn_str(text));
+        (void)browse_draw_put(cells, spot, firn_str(text));
     }
 }
 
@@ -432,11 +433,11 @@ put_question(const struct fi_browse_model *model, struct fi_browse_cells *cells,
     if (is_asked && spot.columns > 2 * size && fi_term_width_of(firn_str(title)) > spot.columns) {
         spot.columns -= size;
         fi_browse_cells_fill(cells, spot);
-        (void)put(cells, spot, firn_str(title));
+        (void)browse_draw_put(cells, spot, firn_str(title));
         spot.column += spot.columns;
         spot.columns = size;
         fi_browse_cells_fill(cells, spot);
-        (void)put(cells, spot, firn_str(asked));
+        (void)browse_draw_put(cells, spot, firn_str(asked));
     }
 }
 
@@ -446,7 +447,7 @@ draw_page(const struct fi_browse_model *model, struct fi_browse_cells *cells)
     const struct fi_browse_box *box = &model->layout.page;
     if (cells->rows > 2) {
         struct fi_browse_spot spot = {1, 0, cells->columns, FI_BROWSE_STRONG};
-        (void)put(cells, spot, firn_str(model->page_title));
+        (void)browse_draw_put(cells, spot, firn_str(model->page_title));
         put_question(model, cells, spot);
     }
     draw_text(&model->page, &model->page_list, box, 0, cells);

@@ -299,8 +299,8 @@ void fi_browse_model_show_page(struct fi_browse_model *model, enum fi_browse_mod
 /* Whether the query occurs in a text: in any case of letters, unless it has a capital one. */
 bool fi_browse_search_matches(const struct fi_browse_model *model, firn_slice text);
 /* Chooses the next row of the pane in which it occurs, or the one before; from the end it goes on
- * at the beginning. Says so if there is none. */
-void fi_browse_search_next(struct fi_browse_model *model, bool is_forward);
+ * at the beginning, and back, and *out_turned says so. Returns false if there is none. */
+bool fi_browse_search_next(struct fi_browse_model *model, bool is_forward, bool *out_turned);
 
 /* ---- where things are on the screen: browse_layout.c ---- */
 
@@ -336,7 +336,7 @@ enum fi_browse_event fi_browse_screen_wait(int timeout_ms, uint32_t *out_key);
 /* Whether one is waiting. Any thread. */
 bool fi_browse_screen_has_event(void);
 
-/* ---- a session ---- */
+/* ---- a session: browse_session.c ---- */
 
 enum fi_browse_action { FI_BROWSE_RESTORE, FI_BROWSE_UNDO, FI_BROWSE_REDO };
 
@@ -361,18 +361,18 @@ struct fi_browse {
 
 /* Begins to compose a text: all that is printed is, up to a size that a line has room in; or up to
  * size_max. */
-void fi_browse_begin(struct fi_browse *browse);
-void fi_browse_begin_large(struct fi_browse *browse, size_t size_max);
+void fi_browse_session_begin(struct fi_browse *browse);
+void fi_browse_session_begin_large(struct fi_browse *browse, size_t size_max);
 /* Ends that, and returns the text, which is valid until the next one; copies its first line if
  * `line` is given, cut. Returns false when memory is out. */
-bool fi_browse_end(struct fi_browse *browse, firn_slice *out);
-bool fi_browse_end_line(struct fi_browse *browse, char *out, size_t size);
+bool fi_browse_session_end(struct fi_browse *browse, firn_slice *out);
+bool fi_browse_session_end_line(struct fi_browse *browse, char *out, size_t size);
 /* Of the monotonic clock. */
-int64_t fi_browse_now_ms(void);
+int64_t fi_browse_session_now_ms(void);
 /* Draws the model. */
-void fi_browse_redraw(struct fi_browse *browse);
+void fi_browse_session_redraw(struct fi_browse *browse);
 /* Says what went wrong, and what to do next if `hint` is given. */
-void fi_browse_fail(struct fi_browse *browse, const firn_error *err, const char *hint);
+void fi_browse_session_fail(struct fi_browse *browse, const firn_error *err, const char *hint);
 
 /* ---- reading from the store: browse_read.c ---- */
 

@@ -7,7 +7,7 @@
 #include <assert.h>
 
 static void
-check(const struct fi_browse_list *list)
+browse_list_check(const struct fi_browse_list *list)
 {
     assert(list->chosen < list->count || (list->chosen == 0 && list->count == 0));
     assert(list->top <= list->chosen);
@@ -26,7 +26,7 @@ scroll(struct fi_browse_list *list)
         list->top = list->chosen - list->rows + 1;
     }
     list->top = list->rows > 0 && list->top > last ? last : list->top;
-    check(list);
+    browse_list_check(list);
 }
 
 void
@@ -59,7 +59,7 @@ fi_browse_list_choose(struct fi_browse_list *list, size_t index)
 void
 fi_browse_list_move(struct fi_browse_list *list, ptrdiff_t by)
 {
-    check(list);
+    browse_list_check(list);
     size_t from = list->scrolls ? list->top : list->chosen;
     size_t most = list->count > 0 ? list->count - 1 : 0;
     if (list->scrolls) {

@@ -23,7 +23,7 @@
 enum { COLUMNS_A_STEP = 8 };
 
 static void
-check(const struct fi_browse_model *model)
+browse_model_check(const struct fi_browse_model *model)
 {
     assert(model->has_changes || (model->changes_list.count == 0 && !model->has_patch)); /* (I1) */
     assert(model->marked <= model->changes_list.count);                                  /* (I2) */
@@ -273,7 +273,7 @@ fi_browse_model_finish_changes(struct fi_browse_model *model)
 {
     model->has_changes = true;
     fi_browse_layout_set(model);
-    check(model);
+    browse_model_check(model);
 }
 
 void
@@ -282,7 +282,7 @@ fi_browse_model_finish_patch(struct fi_browse_model *model)
     assert(model->has_changes);
     model->has_patch = true;
     fi_browse_list_recount(&model->patch_list, model->patch.count);
-    check(model);
+    browse_model_check(model);
 }
 
 void
@@ -333,7 +333,7 @@ is_end(uint32_t key)
 }
 
 static void
-move(struct fi_browse_model *model, ptrdiff_t by)
+browse_model_move(struct fi_browse_model *model, ptrdiff_t by)
 {
     switch (model->focus) {
     case FI_BROWSE_HISTORY: {
@@ -407,7 +407,7 @@ press_mark(struct fi_browse_model *model)
     } else if (change != NULL) {
         toggle(model, change);
         if (model->focus == FI_BROWSE_CHANGES) {
-            move(model, 1);
+            browse_model_move(model, 1);
         }
     }
 }
@@ -427,7 +427,7 @@ mark_all(struct fi_browse_model *model)
 /* ---- keys: searching ---- */
 
 static enum fi_browse_want
-search(struct fi_browse_model *model, bool is_forward)
+browse_model_search(struct fi_browse_model *model, bool is_forward)
 {
     if (model->query_size == 0) {
         fi_browse_model_say(model, "/ searches");
@@ -439,7 +439,14 @@ search(struct fi_browse_model *model, bool is_forward)
     enum fi_browse_pane focus = model->focus;
     size_t before =
         focus == FI_BROWSE_HISTORY ? model->history_list.chosen : model->changes_list.chosen;
-    fi_browse_search_next(model, is_forward);
+    bool has_turned = false;
+    if (!fi_browse_search_next(model, is_forward, &has_turned)) {
+        fi_browse_model_say(model, "not found: %s", model->query);
+    } else if (has_turned) {
+        fi_browse_model_say(model, is_forward ? "from the beginning again" : "from the end again");
+    } else {
+        model->status[0] = '\0';
+    }
     if (focus == FI_BROWSE_HISTORY && model->history_list.chosen != before) {
         fi_browse_model_drop_changes(model);
     } else if (focus == FI_BROWSE_CHANGES && model->changes_list.chosen != before) {
@@ -503,7 +510,7 @@ press_in_search(struct fi_browse_model *model, uint32_t key)
             return FI_BROWSE_WANT_ALL;
         }
         model->mode = FI_BROWSE_LOOK;
-        return search(model, true);
+        return browse_model_search(model, true);
     default:
         type(model, key);
         break;
@@ -609,7 +616,7 @@ press_looking(struct fi_browse_model *model, uint32_t key)
     }
     model->status[0] = '\0';
     if (by != 0) {
-        move(model, by);
+        browse_model_move(model, by);
         return FI_BROWSE_WANT_NOTHING;
     }
     switch (key) {
@@ -639,7 +646,7 @@ press_looking(struct fi_browse_model *model, uint32_t key)
         break;
     case 'n':
     case 'N':
-        return search(model, key == 'n');
+        return browse_model_search(model, key == 'n');
     default:
         return press_command(model, key);
     }
@@ -650,7 +657,7 @@ enum fi_browse_want
 fi_browse_model_press(struct fi_browse_model *model, uint32_t key)
 {
     enum fi_browse_want want = FI_BROWSE_WANT_NOTHING;
-    check(model);
+    browse_model_check(model);
     switch (model->mode) {
     case FI_BROWSE_LOOK:
         want = press_looking(model, key);
@@ -664,6 +671,6 @@ fi_browse_model_press(struct fi_browse_model *model, uint32_t key)
         break;
     }
     fi_browse_layout_set(model);
-    check(model);
+    browse_model_check(model);
     return want;
 }

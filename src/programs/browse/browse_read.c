@@ -84,10 +84,10 @@ on_row(void *ctx, const firn_workspace_checkpoint *checkpoint)
     }
     reading->left--;
     memcpy(row.id, checkpoint->id, sizeof(row.id));
-    fi_browse_begin(browse);
+    fi_browse_session_begin(browse);
     fi_show_checkpoint_put_title(checkpoint, TITLE_COLUMNS_MAX, fi_term_out_write);
     fi_task_labels_print(&browse->labels, checkpoint->id);
-    if (fi_browse_end(browse, &title)) {
+    if (fi_browse_session_end(browse, &title)) {
         row.title = strndup((const char *)title.data, title.size);
     }
     reading->is_out_of_memory = row.title == NULL || !fi_browse_model_add_row(&browse->model, &row);
@@ -163,7 +163,7 @@ read_history_of_paths(struct fi_browse *browse, struct reading *reading, firn_er
 
 /* What the walk returned, when ending it early is no failure. */
 static int
-outcome(const struct reading *reading, int code, firn_error *err)
+browse_read_outcome(const struct reading *reading, int code, firn_error *err)
 {
     if (reading->is_out_of_memory) {
         err->code = FIRN_NO_MEMORY;
@@ -190,7 +190,7 @@ fi_browse_read_older(struct fi_browse *browse, uint64_t count, firn_error *err)
         browse->request->path_count > 0
             ? read_history_of_paths(browse, &reading, err)
             : firn_workspace_log(browse->workspace, &options, on_nothing_compared, &reading, err);
-    code = outcome(&reading, code, err);
+    code = browse_read_outcome(&reading, code, err);
     model->has_older = code == FIRN_OK && reading.has_more;
     return code;
 }
@@ -272,7 +272,7 @@ fi_browse_read_history(struct fi_browse *browse, firn_error *err)
                : browse->request->path_count > 0
                    ? read_history_of_paths(browse, &reading, err)
                    : firn_workspace_list(browse->workspace, &options, on_row, &reading, err);
-    code = outcome(&reading, code, err);
+    code = browse_read_outcome(&reading, code, err);
     if (code == FIRN_OK) {
         replace_history(browse, before);
         model->has_older = reading.has_more;
@@ -312,7 +312,7 @@ on_unsaved_change(void *ctx, const firn_workspace_change *change)
 static int
 compare_with_state(struct fi_browse *browse, const char *state, bool *is_unsaved, firn_error *err)
 {
-    const struct fi_task_settings_today today = fi_task_settings_look(browse->workspace, false);
+    const struct fi_task_settings_today today = fi_task_settings_inspect(browse->workspace, false);
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     firn_workspace_status_result result = FIRN_WORKSPACE_STATUS_RESULT_INIT;
     options.reference = state;
@@ -332,9 +332,9 @@ compare_with_state(struct fi_browse *browse, const char *state, bool *is_unsaved
 /* Whether there is something, and what it is compared with; state has FIRN_CHECKPOINT_ID_SIZE
  * bytes. */
 static int
-look(struct fi_browse *browse, char *state, bool *is_unsaved, firn_error *err)
+browse_read_inspect(struct fi_browse *browse, char *state, bool *is_unsaved, firn_error *err)
 {
-    const struct fi_task_settings_today today = fi_task_settings_look(browse->workspace, false);
+    const struct fi_task_settings_today today = fi_task_settings_inspect(browse->workspace, false);
     firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
     firn_workspace_steps_result result = FIRN_WORKSPACE_STEPS_RESULT_INIT;
     options.limit = 0;
@@ -359,15 +359,15 @@ int
 fi_browse_read_unsaved(struct fi_browse *browse, firn_error *err)
 {
     struct fi_browse_model *model = &browse->model;
-    const int64_t began = fi_browse_now_ms();
+    const int64_t began = fi_browse_session_now_ms();
     char state[FIRN_CHECKPOINT_ID_SIZE] = "";
     bool is_unsaved = false;
     assert(!model->is_single && model->history_list.count > 0);
-    int code = look(browse, state, &is_unsaved, err);
+    int code = browse_read_inspect(browse, state, &is_unsaved, err);
     if (code == FIRN_CANCELLED) {
         return code;
     }
-    const int64_t now = fi_browse_now_ms();
+    const int64_t now = fi_browse_session_now_ms();
     const int64_t pause = (now - began) * LOOK_PAUSE_FACTOR;
     browse->look_again_ms = now + (pause > LOOK_PAUSE_MS ? pause : LOOK_PAUSE_MS);
     browse->has_looked = true; /* or it cannot be found out */
@@ -463,9 +463,9 @@ keep_change(struct fi_browse *browse, const firn_workspace_difference *differenc
         made.old_path_size = change->before->path.size;
         is_whole = made.old_path != NULL;
     }
-    fi_browse_begin(browse);
+    fi_browse_session_begin(browse);
     fi_show_change_print_short(change);
-    if (fi_browse_end(browse, &name) && name.size > 0) {
+    if (fi_browse_session_end(browse, &name) && name.size > 0) {
         made.name = strndup((const char *)name.data, name.size - 1); /* without the line feed */
     }
     return fi_browse_model_add_change(&browse->model, &made) && is_whole;
@@ -535,7 +535,7 @@ describe_counts(const struct comparing *comparing)
 
 /* The lines above the changes. */
 static bool
-describe(struct comparing *comparing, const firn_workspace_checkpoint *checkpoint)
+browse_read_describe(struct comparing *comparing, const firn_workspace_checkpoint *checkpoint)
 {
     struct fi_browse *browse = comparing->browse;
     struct fi_browse_model *model = &browse->model;
@@ -545,12 +545,12 @@ describe(struct comparing *comparing, const firn_workspace_checkpoint *checkpoin
                    fi_browse_model_is_unsaved(model) ? "compared with " : "",
                    fi_show_checkpoint_names(checkpoint, names),
                    fi_term_text_time(checkpoint->created_ns, time));
-    fi_browse_begin(browse);
+    fi_browse_session_begin(browse);
     fi_show_checkpoint_put_title(checkpoint, TITLE_COLUMNS_MAX, fi_term_out_write);
-    bool is_whole = fi_browse_end_line(browse, model->title, sizeof(model->title));
-    fi_browse_begin(browse);
+    bool is_whole = fi_browse_session_end_line(browse, model->title, sizeof(model->title));
+    fi_browse_session_begin(browse);
     describe_counts(comparing);
-    return fi_browse_end_line(browse, model->counts, sizeof(model->counts)) && is_whole;
+    return fi_browse_session_end_line(browse, model->counts, sizeof(model->counts)) && is_whole;
 }
 
 static int
@@ -558,7 +558,7 @@ on_compared(void *ctx, const firn_workspace_diff_result *result)
 {
     struct comparing *comparing = ctx;
     comparing->is_compared = true;
-    comparing->is_out_of_memory = !describe(comparing, result->after);
+    comparing->is_out_of_memory = !browse_read_describe(comparing, result->after);
     return FIRN_CANCELLED; /* one is enough */
 }
 
@@ -583,7 +583,7 @@ compare_with_previous(struct comparing *comparing, const char *id, firn_error *e
 static void
 set_disk_options(const struct fi_browse *browse, firn_workspace_diff_options *options)
 {
-    const struct fi_task_settings_today today = fi_task_settings_look(browse->workspace, false);
+    const struct fi_task_settings_today today = fi_task_settings_inspect(browse->workspace, false);
     options->gitignore = today.gitignore;
     options->file_size_max = today.file_size_max;
 }
@@ -603,7 +603,7 @@ compare_with_disk(struct comparing *comparing, const char *id, firn_error *err)
     int code =
         firn_workspace_diff(browse->workspace, &options, on_difference, comparing, &result, err);
     if (code == FIRN_OK) {
-        comparing->is_out_of_memory = !describe(comparing, result.before);
+        comparing->is_out_of_memory = !browse_read_describe(comparing, result.before);
     }
     firn_release(result.before);
     firn_release(result.after);
@@ -631,9 +631,9 @@ fi_browse_read_changes(struct fi_browse *browse, firn_error *err)
     fi_browse_model_drop_changes(model);
     if (code != FIRN_CANCELLED) {
         model->has_failed = true;
-        fi_browse_begin(browse);
+        fi_browse_session_begin(browse);
         fi_term_text_escape(firn_str(err->text), fi_term_out_write);
-        (void)fi_browse_end_line(browse, model->counts, sizeof(model->counts));
+        (void)fi_browse_session_end_line(browse, model->counts, sizeof(model->counts));
         fi_browse_model_finish_changes(model);
     }
     return code;
@@ -710,14 +710,14 @@ fi_browse_read_patch(struct fi_browse *browse, firn_error *err)
     const struct fi_browse_change *change = fi_browse_model_change(model);
     firn_slice printed;
     assert(change != NULL && model->has_changes && !model->has_patch);
-    fi_browse_begin_large(browse, PATCH_BYTES_MAX);
+    fi_browse_session_begin_large(browse, PATCH_BYTES_MAX);
     (void)fi_term_colour_choose("always"); /* the drawing knows by them what was added */
     int code = print_patch(&comparing, fi_browse_model_row(model)->id, change, err);
     (void)fi_term_colour_choose("never");
     if (code != FIRN_OK && code != FIRN_CANCELLED && !comparing.is_out_of_memory) {
         fi_term_text_escape(firn_str(err->text), fi_term_out_write);
     }
-    bool is_whole = fi_browse_end(browse, &printed) && !comparing.is_out_of_memory;
+    bool is_whole = fi_browse_session_end(browse, &printed) && !comparing.is_out_of_memory;
     if (code == FIRN_CANCELLED) {
         return code;
     }
@@ -734,7 +734,7 @@ fi_browse_read_patch(struct fi_browse *browse, firn_error *err)
 static void
 print_text(firn_slice text)
 {
-    fi_show_patch_write_text(text);
+    fi_show_words_write_text(text);
 }
 
 /* The text as it is, each line escaped. */
@@ -790,15 +790,15 @@ fi_browse_read_details(struct fi_browse *browse)
     int code =
         firn_workspace_find(browse->workspace, fi_browse_model_row(model)->id, &checkpoint, &err);
     if (code != FIRN_OK) {
-        fi_browse_fail(browse, &err, NULL);
+        fi_browse_session_fail(browse, &err, NULL);
         return;
     }
     (void)snprintf(model->page_title, sizeof(model->page_title), "%s",
                    fi_show_checkpoint_names(checkpoint, names));
-    fi_browse_begin_large(browse, PATCH_BYTES_MAX);
+    fi_browse_session_begin_large(browse, PATCH_BYTES_MAX);
     print_details(checkpoint);
     firn_release(checkpoint);
-    if (fi_browse_end(browse, &printed) && fi_browse_text_set(&model->page, printed)) {
+    if (fi_browse_session_end(browse, &printed) && fi_browse_text_set(&model->page, printed)) {
         fi_browse_model_show_page(model, FI_BROWSE_PAGE);
     } else {
         fi_browse_model_say(model, "out of memory");

@@ -51,7 +51,7 @@ struct call {
 static struct fi_term_writer *escaping; /* callbacks come one at a time */
 
 static void
-put(const void *data, size_t size)
+browse_restore_put(const void *data, size_t size)
 {
     fi_term_writer_put(escaping, data, size);
 }
@@ -60,7 +60,7 @@ static void
 put_escaped(struct call *call, firn_slice text)
 {
     escaping = &call->notes;
-    fi_term_text_escape(text, put);
+    fi_term_text_escape(text, browse_restore_put);
 }
 
 static void
@@ -94,12 +94,12 @@ on_progress(void *ctx, const firn_progress *progress)
     struct call *call = ctx;
     struct fi_browse *browse = call->browse;
     char text[160];
-    int64_t now = fi_browse_now_ms();
+    int64_t now = fi_browse_session_now_ms();
     if (now - call->drawn_ms >= PROGRESS_MS) {
         call->drawn_ms = now;
         fi_term_text_progress(progress, text, sizeof(text));
         fi_browse_model_say(&browse->model, "%s: %s", progress->phase, text);
-        fi_browse_redraw(browse);
+        fi_browse_session_redraw(browse);
     }
     return fi_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
 }
@@ -176,7 +176,7 @@ take_marked(struct call *call)
 }
 
 static bool
-init(struct call *call, struct fi_browse *browse, bool is_dry)
+browse_restore_init(struct call *call, struct fi_browse *browse, bool is_dry)
 {
     *call = (struct call){.browse = browse,
                           .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
@@ -187,7 +187,8 @@ init(struct call *call, struct fi_browse *browse, bool is_dry)
     call->options.callbacks = (firn_callbacks){on_notice, on_progress, call};
     call->options.on_change = on_change;
     call->options.on_step = on_step;
-    call->drawn_ms = fi_browse_now_ms() + AFTER_MS - PROGRESS_MS; /* short work shows no progress */
+    call->drawn_ms =
+        fi_browse_session_now_ms() + AFTER_MS - PROGRESS_MS; /* short work shows no progress */
     if (browse->action != FI_BROWSE_RESTORE) {
         return true;
     }
@@ -199,7 +200,7 @@ init(struct call *call, struct fi_browse *browse, bool is_dry)
 }
 
 static void
-deinit(struct call *call)
+browse_restore_deinit(struct call *call)
 {
     free(call->paths);
     fi_term_writer_deinit(&call->notes);
@@ -213,7 +214,7 @@ begin_attempt(struct call *call)
 {
     if (call->attempts++ == 1) {
         fi_browse_model_say(&call->browse->model, "waiting for another writer...");
-        fi_browse_redraw(call->browse);
+        fi_browse_session_redraw(call->browse);
     }
     if (call->is_printing) {
         fi_term_writer_clear(&call->browse->printed);
@@ -224,7 +225,7 @@ begin_attempt(struct call *call)
 }
 
 static int
-attempt(struct call *call, firn_error *err)
+browse_restore_attempt(struct call *call, firn_error *err)
 {
     firn_workspace *workspace = call->browse->workspace;
     begin_attempt(call);
@@ -242,13 +243,13 @@ attempt(struct call *call, firn_error *err)
 /* The handle waits for a part of that time (fi_task_patience_slice_ms), so that a signal is
  * noticed. */
 static int
-run(struct call *call, firn_error *err)
+browse_restore_run(struct call *call, firn_error *err)
 {
-    const int64_t began = fi_browse_now_ms();
+    const int64_t began = fi_browse_session_now_ms();
     int code;
     do {
-        code = attempt(call, err);
-    } while (code == FIRN_BUSY && fi_browse_now_ms() - began < call->browse->cli->wait_ms &&
+        code = browse_restore_attempt(call, err);
+    } while (code == FIRN_BUSY && fi_browse_session_now_ms() - began < call->browse->cli->wait_ms &&
              fi_term_signals_caught() == 0);
     return code;
 }
@@ -345,19 +346,19 @@ show_preview(struct call *call)
         [FI_BROWSE_UNDO] = "undo? (y/n)", [FI_BROWSE_REDO] = "redo? (y/n)"};
     firn_slice printed;
     print_notes(call);
-    bool is_whole = fi_browse_end(browse, &printed);
+    bool is_whole = fi_browse_session_end(browse, &printed);
     bool is_nothing = changes_nothing(call) && printed.size == 0;
     struct fi_term_writer changes = browse->printed;
     browse->printed = (struct fi_term_writer){.put = NULL};
-    fi_browse_begin_large(browse, PREVIEW_BYTES_MAX + LINE_BYTES);
+    fi_browse_session_begin_large(browse, PREVIEW_BYTES_MAX + LINE_BYTES);
     if (!is_nothing) {
         print_summary(call);
     }
     fi_term_out_write(printed.data, printed.size);
-    is_whole =
-        fi_browse_end(browse, &printed) && is_whole && fi_browse_text_set(&model->page, printed);
+    is_whole = fi_browse_session_end(browse, &printed) && is_whole &&
+               fi_browse_text_set(&model->page, printed);
     fi_term_writer_deinit(&changes);
-    fi_browse_begin(browse);
+    fi_browse_session_begin(browse);
     if (is_nothing || browse->action == FI_BROWSE_RESTORE) {
         print_what(call, "restore ", "undo ", "redo ");
         fi_term_out_text(is_nothing ? ": nothing had to change" : "? (y/n)");
@@ -365,7 +366,7 @@ show_preview(struct call *call)
         fi_term_out_text(questions[browse->action]);
     }
     char *line = is_nothing ? model->status : model->page_title;
-    is_whole = fi_browse_end_line(browse, line, FI_BROWSE_SHORT_SIZE) && is_whole;
+    is_whole = fi_browse_session_end_line(browse, line, FI_BROWSE_SHORT_SIZE) && is_whole;
     if (is_whole && !is_nothing) {
         fi_browse_model_show_page(model, FI_BROWSE_CONFIRM);
     }
@@ -380,7 +381,7 @@ fail_preview(struct fi_browse *browse, const firn_error *err)
     if (err->code == FIRN_NOT_FOUND && browse->action == FI_BROWSE_RESTORE) {
         (void)fi_browse_read_history(browse, &ignored); /* it was deleted */
     }
-    fi_browse_fail(browse, err, NULL);
+    fi_browse_session_fail(browse, err, NULL);
 }
 
 void
@@ -389,37 +390,37 @@ fi_browse_restore_preview(struct fi_browse *browse, enum fi_browse_action action
     struct call call;
     firn_error err;
     browse->action = action;
-    bool has_memory = init(&call, browse, true);
+    bool has_memory = browse_restore_init(&call, browse, true);
     if (call.is_void) {
         fi_browse_model_say(&browse->model, "what is marked is not on the disk, as it should be");
     } else if (has_memory) {
         firn_slice printed;
-        fi_browse_begin_large(browse, PREVIEW_BYTES_MAX);
+        fi_browse_session_begin_large(browse, PREVIEW_BYTES_MAX);
         call.is_printing = true;
-        int code = run(&call, &err);
+        int code = browse_restore_run(&call, &err);
         browse->model.status[0] = '\0';
         if (code == FIRN_OK) {
             has_memory = show_preview(&call);
         } else {
-            (void)fi_browse_end(browse, &printed);
+            (void)fi_browse_session_end(browse, &printed);
             fail_preview(browse, &err);
         }
     }
     if (!has_memory) {
         fi_browse_model_say(&browse->model, "out of memory");
     }
-    deinit(&call);
+    browse_restore_deinit(&call);
 }
 
 /* ---- in earnest ---- */
 
 static bool
-tell(struct call *call)
+browse_restore_report(struct call *call)
 {
     struct fi_browse *browse = call->browse;
     struct fi_browse_model *model = &browse->model;
     firn_slice printed;
-    fi_browse_begin(browse);
+    fi_browse_session_begin(browse);
     print_what(call, "restored ", "undid ", "redid ");
     if (changes_nothing(call)) {
         fi_term_out_text(": no file had to change");
@@ -427,15 +428,15 @@ tell(struct call *call)
         fi_term_out_text(": ");
         print_counts(call);
     }
-    bool is_whole = fi_browse_end_line(browse, browse->told, sizeof(browse->told));
+    bool is_whole = fi_browse_session_end_line(browse, browse->told, sizeof(browse->told));
     (void)snprintf(model->status, sizeof(model->status), "%.300s; %s", browse->told,
                    browse->action == FI_BROWSE_UNDO ? "U redoes it" : "u takes this back");
     if (call->note_count == 0) {
         return is_whole;
     }
-    fi_browse_begin_large(browse, PREVIEW_BYTES_MAX);
+    fi_browse_session_begin_large(browse, PREVIEW_BYTES_MAX);
     print_notes(call);
-    is_whole = fi_browse_end(browse, &printed) && fi_browse_text_set(&model->page, printed);
+    is_whole = fi_browse_session_end(browse, &printed) && fi_browse_text_set(&model->page, printed);
     (void)snprintf(model->page_title, sizeof(model->page_title), "%s", browse->told);
     fi_browse_model_show_page(model, FI_BROWSE_PAGE);
     return is_whole;
@@ -446,17 +447,17 @@ fi_browse_restore_perform(struct fi_browse *browse)
 {
     struct call call;
     firn_error err;
-    bool has_memory = init(&call, browse, false);
+    bool has_memory = browse_restore_init(&call, browse, false);
     if (has_memory && !call.is_void) {
-        int code = run(&call, &err);
+        int code = browse_restore_run(&call, &err);
         browse->model.status[0] = '\0';
         if (code == FIRN_OK) {
-            has_memory = tell(&call);
+            has_memory = browse_restore_report(&call);
             browse->is_done = true;
         } else {
             const char *hint = fi_task_pending_hint(browse->workspace);
-            fi_browse_fail(browse, &err,
-                           hint != NULL ? hint : fi_task_full_hint(browse->workspace, &err));
+            fi_browse_session_fail(
+                browse, &err, hint != NULL ? hint : fi_task_full_hint(browse->workspace, &err));
         }
         if (browse->model.is_of_disk) {
             fi_browse_model_drop_changes(&browse->model);
@@ -465,5 +466,5 @@ fi_browse_restore_perform(struct fi_browse *browse)
     if (!has_memory) {
         fi_browse_model_say(&browse->model, "out of memory");
     }
-    deinit(&call);
+    browse_restore_deinit(&call);
 }

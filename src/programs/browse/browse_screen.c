@@ -129,7 +129,7 @@ static const char library_name[] = "libncursesw.so.6";
 
 /* A function pointer is read as what dlsym says it is. */
 static bool
-find(void *library, const char *name, void *out)
+browse_screen_find(void *library, const char *name, void *out)
 {
     void *symbol = dlsym(library, name);
     assert(sizeof(symbol) == sizeof(void (*)(void)));
@@ -137,11 +137,11 @@ find(void *library, const char *name, void *out)
     return symbol != NULL;
 }
 
-#define FIND(name) find(library, #name, &curses.name)
+#define FIND(name) browse_screen_find(library, #name, &curses.name)
 
 /* Returns why it is not there, or NULL. */
 static const char *
-load(void)
+browse_screen_load(void)
 {
     void *library = dlopen(library_name, RTLD_NOW | RTLD_LOCAL);
     bool is_whole = library != NULL && FIND(newterm) && FIND(endwin) && FIND(delscreen) &&
@@ -190,7 +190,7 @@ on_resize(int number)
 }
 
 static void
-handle(int number, void (*handler)(int), struct sigaction *before)
+browse_screen_handle(int number, void (*handler)(int), struct sigaction *before)
 {
     struct sigaction action;
     memset(&action, 0, sizeof(action));
@@ -262,7 +262,7 @@ choose_colours(void)
 
 /* Returns whether the terminal can do what is needed. */
 static bool
-take(const char *type)
+browse_screen_take(const char *type)
 {
     screen = curses.newterm(type, stdout, stdin);
     if (screen == NULL) {
@@ -301,7 +301,7 @@ fi_browse_screen_open(struct fi_cli *cli, const char *instead)
                                        "a terminal without a cursor is not enough (TERM=%s)",
                                        type != NULL ? type : "");
     }
-    const char *why = load();
+    const char *why = browse_screen_load();
     if (why != NULL) {
         char hint[256];
         (void)snprintf(hint, sizeof(hint), "install ncurses 6 (Debian's libncursesw6); %s",
@@ -310,10 +310,10 @@ fi_browse_screen_open(struct fi_cli *cli, const char *instead)
                                        why);
     }
     (void)tcgetattr(STDIN_FILENO, &modes_before);
-    handle(SIGTSTP, on_stop, &stop_before);
-    handle(SIGWINCH, on_resize, &resize_before);
+    browse_screen_handle(SIGTSTP, on_stop, &stop_before);
+    browse_screen_handle(SIGWINCH, on_resize, &resize_before);
     choose_characters();
-    if (!take(type)) {
+    if (!browse_screen_take(type)) {
         (void)sigaction(SIGTSTP, &stop_before, NULL);
         (void)sigaction(SIGWINCH, &resize_before, NULL);
         return fi_command_report_error(cli, FIRN_UNSUPPORTED, instead,
@@ -458,7 +458,7 @@ key_of(int result, wint_t read)
 
 /* Gives the terminal back until the program is continued. */
 static void
-stop(void)
+browse_screen_stop(void)
 {
     struct sigaction ours;
     atomic_store_explicit(&is_to_stop, false, memory_order_relaxed);
@@ -471,7 +471,7 @@ stop(void)
 }
 
 static void
-resize(void)
+browse_screen_resize(void)
 {
     size_t rows;
     size_t columns;
@@ -538,11 +538,11 @@ fi_browse_screen_wait(int timeout_ms, uint32_t *out_key)
         return FI_BROWSE_EVENT_STOP;
     }
     if (atomic_load_explicit(&is_to_stop, memory_order_relaxed)) {
-        stop();
+        browse_screen_stop();
         atomic_store_explicit(&is_resized, true, memory_order_relaxed);
     }
     if (atomic_load_explicit(&is_resized, memory_order_relaxed)) {
-        resize();
+        browse_screen_resize();
         return FI_BROWSE_EVENT_RESIZED;
     }
     return FI_BROWSE_EVENT_NONE;

@@ -65,8 +65,8 @@ list_of(struct fi_browse_model *model)
     return &model->patch_list;
 }
 
-void
-fi_browse_search_next(struct fi_browse_model *model, bool is_forward)
+bool
+fi_browse_search_next(struct fi_browse_model *model, bool is_forward, bool *out_turned)
 {
     struct fi_browse_list *list = list_of(model);
     assert(model->query_size > 0 && model->query_size < sizeof(model->query));
@@ -75,15 +75,9 @@ fi_browse_search_next(struct fi_browse_model *model, bool is_forward)
         if (!is_match(model, index)) {
             continue;
         }
-        bool has_turned =
-            i < list->count && (is_forward ? index < list->chosen : index > list->chosen);
-        model->status[0] = '\0';
-        if (has_turned) {
-            fi_browse_model_say(model,
-                                is_forward ? "from the beginning again" : "from the end again");
-        }
+        *out_turned = i < list->count && (is_forward ? index < list->chosen : index > list->chosen);
         fi_browse_list_choose(list, index);
-        return;
+        return true;
     }
-    fi_browse_model_say(model, "not found: %s", model->query);
+    return false;
 }

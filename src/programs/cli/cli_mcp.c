@@ -18,7 +18,7 @@ log_line(const char *text)
 }
 
 static int
-run(struct fi_cli *cli)
+cli_mcp_run(struct fi_cli *cli)
 {
     firn_error err;
     struct fi_mcp_options options = {.store_path = cli->store_path,
@@ -79,5 +79,5 @@ const struct fi_command fi_cli_mcp = {
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .refuses_json = ", which always prints JSON",
-    .run = run,
+    .run = cli_mcp_run,
 };

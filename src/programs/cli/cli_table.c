@@ -169,7 +169,8 @@ static const struct fi_command_note elsewhere[] = {
     {"rm", "firn delete deletes checkpoints, firn forget removes a path from all of them"},
     {"rollback", "firn undo goes one state back, firn restore REF to a checkpoint"},
     {"search", "firn grep searches the files of a checkpoint"},
-    {"setup", "firn hook install AGENT installs the hooks of a coding agent; nothing else needs a setup"},
+    {"setup", "firn hook install AGENT installs the hooks of a coding agent; nothing else needs "
+              "a setup"},
     {"snapshot", "firn save saves the whole directory, firn list lists the checkpoints"},
     {"snapshots", "firn list lists the checkpoints"},
     {"sql", "firn db sql STORE runs SQL over a store"},
@@ -206,7 +207,8 @@ static const struct fi_command_note elsewhere[] = {
     {"db add", "firn db put writes a key, firn db insert a row"},
     {"db backup", "firn db checkpoint makes a checkpoint, firn db clone a copy of the store"},
     {"db commit", "each command is durable when it ends; firn db checkpoint makes a checkpoint"},
-    {"db create", "firn db table create makes a table; a store and its keyspaces are made by the first put"},
+    {"db create", "firn db table create makes a table; a store and its keyspaces are made by the "
+                  "first put"},
     {"db delete", "firn db del deletes a key, firn db delrange a range of keys"},
     {"db describe", "firn db table show shows the columns of a table"},
     {"db exec", "firn db sql STORE STATEMENT runs SQL"},
@@ -239,7 +241,8 @@ static const struct fi_command_note elsewhere[] = {
     {"diff --staged", "nothing is staged: firn diff compares the newest checkpoint with the disk"},
     {"list -N", "firn list -n N lists the N newest"},
     {"log --after", "firn log --since TIME"},
-    {"log --author", "firn log --agent NAME shows turns of agents, --grep PATTERN searches messages"},
+    {"log --author", "firn log --agent NAME shows turns of agents, --grep PATTERN searches "
+                     "messages"},
     {"log --before", "firn log --until TIME"},
     {"log --decorate", "firn log shows tags and pins by itself"},
     {"log --follow", "firn log FILE follows a file through renames by itself"},
@@ -252,7 +255,8 @@ static const struct fi_command_note elsewhere[] = {
     {"log -S", "firn log -p PATH shows changed lines, firn grep searches a checkpoint"},
     {"restore --patch", "firn restore -i REF shows the differences, and restores chosen files"},
     {"restore --source", "firn restore REF PATH restores a file of a checkpoint"},
-    {"restore --staged", "nothing is staged: firn restore PATH restores a file from the newest checkpoint"},
+    {"restore --staged", "nothing is staged: firn restore PATH restores a file from the newest "
+                         "checkpoint"},
     {"restore -p", "firn restore -i REF shows the differences, and restores chosen files"},
     {"restore -s", "firn restore REF PATH restores a file of a checkpoint"},
     {"save --all", "firn save saves every file by itself"},

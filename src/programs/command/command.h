@@ -157,7 +157,7 @@ struct fi_cli {
 
 /* Reads the command line, runs the command, flushes what it printed. Returns the exit code of
  * the program. */
-int fi_command_main(const struct fi_command_program *program, int argc, char *const *argv);
+int fi_command_line_main(const struct fi_command_program *program, int argc, char *const *argv);
 
 /* The commands about the program itself. */
 extern const struct fi_command fi_command_help;
@@ -213,9 +213,9 @@ void fi_command_report_path(const char *word, firn_slice path, const char *text)
 void fi_command_report_damage(void *ctx, const firn_notice *notice);
 
 /* Whether a person at a terminal may be asked; never with --json. */
-bool fi_command_report_may_ask(const struct fi_cli *cli);
+bool fi_command_report_may_prompt(const struct fi_cli *cli);
 /* Asks that person, and returns whether the answer was yes. */
-bool fi_command_report_ask(const char *question);
+bool fi_command_report_prompt(const char *question);
 
 /* Reports a failure of the library: its message, and what to do next, from `hint` (may be NULL) or
  * by the code. With --json the error becomes a member of the object. Returns the exit code for the

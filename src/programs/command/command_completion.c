@@ -250,7 +250,7 @@ take_value(struct typed *typed, const struct fi_command_option *option, const ch
         return;
     }
     if (strcmp(option->name, "directory") == 0) {
-        (void)fi_command_take_directory(typed->cli, expanded);
+        (void)fi_command_directory_take(typed->cli, expanded);
     } else if (strcmp(option->name, "store") == 0) {
         free(typed->store);
         typed->store = expanded;
@@ -286,7 +286,7 @@ take_option(struct typed *typed, const char *word)
 static bool
 begins_name(const struct fi_command *const *commands, const char *word)
 {
-    while (*commands != NULL && fi_command_second_word((*commands)->name, word) == NULL) {
+    while (*commands != NULL && fi_command_find_second_word((*commands)->name, word) == NULL) {
         commands++;
     }
     return *commands != NULL;
@@ -352,7 +352,7 @@ print_commands(const struct fi_command *const *commands, const char *first)
     fi_term_out_text("words\n");
     for (; *commands != NULL; commands++) {
         const char *name = (*commands)->name;
-        const char *rest = first != NULL ? fi_command_second_word(name, first) : name;
+        const char *rest = first != NULL ? fi_command_find_second_word(name, first) : name;
         size_t size = rest != NULL ? strcspn(rest, " ") : 0;
         if (rest != NULL && rest[size] == '\0') {
             fi_term_out_format("%s\t%s\n", rest, (*commands)->summary);
@@ -540,7 +540,7 @@ print_paths(const struct typed *typed)
         is_reader = is_reader || strcmp(cli->command->name, readers[i]) == 0;
     }
     if (!is_reader || cli->group != NULL || typed->argument == NULL || typed->pending != NULL ||
-        fi_command_enter_directory(cli) != FI_EXIT_OK ||
+        fi_command_directory_enter(cli) != FI_EXIT_OK ||
         !cli->program->paths(cli, typed->argument, typed->current, print_path)) {
         return false;
     }
@@ -556,7 +556,7 @@ print_kind(const struct typed *typed, enum kind kind)
     case KIND_REF:
     case KIND_REF_OR_FILE:
         fi_term_out_text(kind == KIND_REF ? "words\nlatest\n" : "both\nlatest\n");
-        if (fi_command_enter_directory(cli) == FI_EXIT_OK) {
+        if (fi_command_directory_enter(cli) == FI_EXIT_OK) {
             cli->program->references(cli, print_reference);
         }
         break;
@@ -584,7 +584,7 @@ print_kind(const struct typed *typed, enum kind kind)
         if (cli->group == NULL && cli->command != NULL && strcmp(cli->command->name, "tag") == 0 &&
             typed->pending == NULL) {
             fi_term_out_text("words\n");
-            if (fi_command_enter_directory(cli) == FI_EXIT_OK) {
+            if (fi_command_directory_enter(cli) == FI_EXIT_OK) {
                 cli->program->references(cli, print_tag);
             }
         }
@@ -686,7 +686,7 @@ fi_command_completion_answer(struct fi_cli *cli, int count, char *const *words)
  * was copied somewhere on its own. */
 
 static int
-run(struct fi_cli *cli)
+command_completion_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     static const struct {
@@ -719,5 +719,5 @@ const struct fi_command fi_command_completion = {
     .examples = examples,
     .missing_hint = "one of bash, zsh, fish",
     .refuses_json = "",
-    .run = run,
+    .run = command_completion_run,
 };

@@ -32,7 +32,7 @@ is_within(const char *path, const char *other)
 }
 
 static int
-match(void *ctx, const firn_workspace_info *info)
+command_gone_match(void *ctx, const firn_workspace_info *info)
 {
     struct search *search = ctx;
     if (info->damage != NULL || info->is_there || strlen(info->root) >= sizeof(search->root)) {
@@ -50,10 +50,10 @@ match(void *ctx, const firn_workspace_info *info)
 }
 
 static bool
-find(const struct fi_cli *cli, struct search *search)
+command_gone_find(const struct fi_cli *cli, struct search *search)
 {
     search->root[0] = '\0';
-    int code = firn_workspaces_list(cli->store_path, match, search, NULL);
+    int code = firn_workspaces_list(cli->store_path, command_gone_match, search, NULL);
     return (code == FIRN_OK || code == FIRN_CANCELLED) && search->root[0] != '\0';
 }
 
@@ -86,7 +86,7 @@ fi_command_gone_find(const struct fi_cli *cli, char out[PATH_MAX])
 {
     char path[PATH_MAX];
     struct search search = {.path = path};
-    if (!find_missing(cli, path) || !find(cli, &search)) {
+    if (!find_missing(cli, path) || !command_gone_find(cli, &search)) {
         return false;
     }
     memcpy(out, search.root, sizeof(search.root));
@@ -95,7 +95,7 @@ fi_command_gone_find(const struct fi_cli *cli, char out[PATH_MAX])
 
 /* What to type; a path that a shell would need quoted in another way is only named. */
 static const char *
-describe(const char *root)
+command_gone_describe(const char *root)
 {
     static char text[3 * PATH_MAX];
     if (strchr(root, '\'') != NULL) {
@@ -115,12 +115,12 @@ const char *
 fi_command_gone_hint(const struct fi_cli *cli)
 {
     char root[PATH_MAX];
-    return fi_command_gone_find(cli, root) ? describe(root) : fi_command_missing_hint;
+    return fi_command_gone_find(cli, root) ? command_gone_describe(root) : fi_command_missing_hint;
 }
 
 const char *
 fi_command_gone_below_hint(const struct fi_cli *cli, const char *directory)
 {
     struct search search = {.path = directory, .is_above = true};
-    return find(cli, &search) ? describe(search.root) : NULL;
+    return command_gone_find(cli, &search) ? command_gone_describe(search.root) : NULL;
 }

@@ -18,22 +18,11 @@ enum { WIDTH = 80, NAME_COLUMN_MIN = 9, NOTE_COLUMN = 15, OPTION_COLUMN = 22 };
 
 /* The spaces that bring a column of text to the same place in every row. */
 static void
-pad(size_t used, size_t width)
+command_help_pad(size_t used, size_t width)
 {
     do {
         fi_term_out_write(" ", 1);
     } while (++used < width);
-}
-
-void
-fi_command_help_usage(const struct fi_command *group, const struct fi_command *command, char *out,
-                      size_t out_size)
-{
-    assert(command != NULL && out_size > 0);
-    bool has_options = command->options != NULL && command->options[0].name != NULL;
-    (void)snprintf(out, out_size, "firn %s%s%s%s%s%s", group != NULL ? group->name : "",
-                   group != NULL ? " " : "", command->name, has_options ? " [options]" : "",
-                   command->arguments[0] != '\0' ? " " : "", command->arguments);
 }
 
 void
@@ -70,7 +59,7 @@ print_option(void *ctx, const struct fi_command_option *option, bool is_global)
                         option->name, option->value != NULL ? " " : "",
                         option->value != NULL ? option->value : "");
     fi_term_out_format("  %s", left);
-    pad((size_t)size, OPTION_COLUMN);
+    command_help_pad((size_t)size, OPTION_COLUMN);
     fi_term_out_format("%s\n", option->text);
 }
 
@@ -111,7 +100,7 @@ print_commands(const struct fi_command *const *commands, const struct fi_command
             sections++;
         }
         fi_term_out_format("  %s", (*commands)->name);
-        pad(strlen((*commands)->name), column);
+        command_help_pad(strlen((*commands)->name), column);
         fi_term_out_format("%s\n", (*commands)->summary);
     }
 }
@@ -122,7 +111,7 @@ print_notes(const char *title, const struct fi_command_note *notes)
     fi_term_out_format("\n%s:\n", title);
     for (; notes->name != NULL; notes++) {
         fi_term_out_format("  %s", notes->name);
-        pad(strlen(notes->name), NOTE_COLUMN);
+        command_help_pad(strlen(notes->name), NOTE_COLUMN);
         fi_term_out_format("%s\n", notes->text);
     }
 }
@@ -192,7 +181,7 @@ fi_command_help_command(const struct fi_command_program *program, const struct f
 {
     assert(command->run != NULL);
     char usage[256];
-    fi_command_help_usage(group, command, usage, sizeof(usage));
+    fi_command_usage(group, command, usage, sizeof(usage));
     fi_term_out_format("usage: %s\n\n%s.\n", usage, command->summary);
     if (command->help != NULL) {
         fi_term_out_text("\n");
@@ -211,7 +200,7 @@ fi_command_help_command(const struct fi_command_program *program, const struct f
 /* ---- firn help ---- */
 
 static int
-look_for_pager(void *ctx, const firn_config_setting *setting)
+find_pager(void *ctx, const firn_config_setting *setting)
 {
     (void)ctx;
     fi_command_pager_obey(setting);
@@ -223,7 +212,7 @@ static void
 take_settings(void)
 {
     firn_error err;
-    int rc = firn_config_list_readable(NULL, look_for_pager, NULL, NULL, &err);
+    int rc = firn_config_list_readable(NULL, find_pager, NULL, NULL, &err);
     (void)rc; /* settings that cannot be read are no reason to withhold help */
 }
 
@@ -242,7 +231,7 @@ fi_command_help_print(struct fi_cli *cli)
 }
 
 static int
-run(struct fi_cli *cli)
+command_help_run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 3);
     take_settings();
@@ -254,7 +243,7 @@ run(struct fi_cli *cli)
         fi_command_find_typed(cli->program->commands, cli->arguments[0]);
     if (first == NULL) {
         cli->command = NULL; /* the mistake is not one in the use of help */
-        return fi_command_unknown(cli, cli->program->commands, cli->arguments[0]);
+        return fi_command_find_unknown(cli, cli->program->commands, cli->arguments[0]);
     }
     if (cli->argument_count == 1 && first->members != NULL) {
         fi_command_help_group(first);
@@ -293,5 +282,5 @@ const struct fi_command fi_command_help = {
     .examples = examples,
     .uses = FI_COMMAND_USES_PAGER,
     .refuses_json = "",
-    .run = run,
+    .run = command_help_run,
 };

@@ -21,16 +21,19 @@ const struct fi_command *fi_command_find_member(const struct fi_command *const *
                                                 const char *const *words, size_t count,
                                                 size_t *out_used);
 /* Where the second word of a name begins whose first word this is; NULL for other names. */
-const char *fi_command_second_word(const char *name, const char *first);
+const char *fi_command_find_second_word(const char *name, const char *first);
 
+/* What the program's list of other programs' words says of one: of a command ("rm", "hook rm"), or
+ * of an option of a command ("log --oneline"; "log -N" stands for any number). NULL: nothing. */
+const char *fi_command_find_note(const struct fi_cli *cli, const char *word);
 /* The same for a word that names none of these commands: fi_command_misused with the nearest. */
-int fi_command_unknown(struct fi_cli *cli, const struct fi_command *const *commands,
-                       const char *name);
+int fi_command_find_unknown(struct fi_cli *cli, const struct fi_command *const *commands,
+                            const char *name);
 
 /* -C DIR: cli->directory becomes `value`, relative to the old one. Returns an exit code. */
-int fi_command_take_directory(struct fi_cli *cli, const char *value);
+int fi_command_directory_take(struct fi_cli *cli, const char *value);
 /* Goes there; without one it does nothing. Returns an exit code. */
-int fi_command_enter_directory(struct fi_cli *cli);
+int fi_command_directory_enter(struct fi_cli *cli);
 
 /* Prints something, through a pager if it is long and goes to a terminal. Returns what `print`
  * does, an exit code; success if that failed because the user left the pager before the end. */
@@ -46,8 +49,8 @@ void fi_command_help_command(const struct fi_command_program *program,
                              const struct fi_command *group, const struct fi_command *command);
 
 /* "firn restore [options] REF [PATH...]" into out. */
-void fi_command_help_usage(const struct fi_command *group, const struct fi_command *command,
-                           char *out, size_t out_size);
+void fi_command_usage(const struct fi_command *group, const struct fi_command *command, char *out,
+                      size_t out_size);
 
 /* Calls visit for every option that a command takes: its own first, then the global ones that
  * mean something to it. */

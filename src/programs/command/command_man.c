@@ -94,7 +94,7 @@ static void
 print_usage(const struct fi_command *group, const struct fi_command *command)
 {
     char usage[256];
-    fi_command_help_usage(group, command, usage, sizeof(usage));
+    fi_command_usage(group, command, usage, sizeof(usage));
     /* The literal words are the first two or three. */
     size_t typed = strlen("firn ") + (group != NULL ? strlen(group->name) + 1 : 0);
     typed += strlen(command->name);

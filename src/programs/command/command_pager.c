@@ -28,7 +28,7 @@ fi_command_pager_print(struct fi_cli *cli, int (*print)(struct fi_cli *cli))
     if (!is_armed) {
         return exit_code;
     }
-    fi_term_pager_settle();
+    fi_term_pager_resolve();
     fi_term_out_flush();
     fi_term_out_before_first(NULL);
     bool was_left = false;

@@ -25,7 +25,7 @@ static size_t line_size;
 
 /* Text that does not fit is cut off; the longest path of the system fits, escaped. */
 static void
-put(const void *data, size_t size)
+command_report_put(const void *data, size_t size)
 {
     assert(line_size < sizeof(line));
     size_t room = sizeof(line) - 1 - line_size;
@@ -39,12 +39,12 @@ begin_line(const char *start)
 {
     assert(line_size == 0);
     if (!fi_term_json_is_open()) {
-        fi_term_pager_settle();
+        fi_term_pager_resolve();
         fi_term_out_flush(); /* keeps rows and messages in order on a terminal */
     }
     fi_term_meter_clear();
     line_size = 0;
-    put(start, strlen(start));
+    command_report_put(start, strlen(start));
 }
 
 static void
@@ -71,18 +71,18 @@ end_line(void)
 }
 
 bool
-fi_command_report_may_ask(const struct fi_cli *cli)
+fi_command_report_may_prompt(const struct fi_cli *cli)
 {
     return !cli->json && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
 }
 
 bool
-fi_command_report_ask(const char *question)
+fi_command_report_prompt(const char *question)
 {
     char answer[8];
     begin_line("");
-    fi_term_text_escape(firn_str(question), put);
-    fi_term_text_escape(firn_str(" [y/N] "), put);
+    fi_term_text_escape(firn_str(question), command_report_put);
+    fi_term_text_escape(firn_str(" [y/N] "), command_report_put);
     write_line();
     bool is_answered = fgets(answer, sizeof(answer), stdin) != NULL;
     /* The rest of a long line must not answer the next question. */
@@ -101,7 +101,7 @@ fi_command_report_line(const char *format, ...)
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     begin_line("firn: ");
-    fi_term_text_escape(firn_str(text), put);
+    fi_term_text_escape(firn_str(text), command_report_put);
     end_line();
 }
 
@@ -110,8 +110,8 @@ fi_command_report_more(const char *label, const char *text)
 {
     assert(label != NULL && text != NULL);
     begin_line(label);
-    put(": ", 2);
-    fi_term_text_escape(firn_str(text), put);
+    command_report_put(": ", 2);
+    fi_term_text_escape(firn_str(text), command_report_put);
     end_line();
 }
 
@@ -120,13 +120,13 @@ fi_command_report_path(const char *word, firn_slice path, const char *text)
 {
     assert(word != NULL && text != NULL);
     begin_line("firn: ");
-    put(word, strlen(word));
-    put(": ", 2);
+    command_report_put(word, strlen(word));
+    command_report_put(": ", 2);
     if (path.size > 0) {
-        fi_term_path_escape(path, put);
-        put(": ", 2);
+        fi_term_path_escape(path, command_report_put);
+        command_report_put(": ", 2);
     }
-    fi_term_text_escape(firn_str(text), put);
+    fi_term_text_escape(firn_str(text), command_report_put);
     end_line();
 }
 

@@ -20,99 +20,7 @@
 #include "sqlshell/sqlshell.h"
 #include "task/task.h"
 #include "term/term.h"
-
-struct search {
-    const char *name;
-    bool is_there;
-};
-
-static int
-compare_name(void *ctx, const char *name)
-{
-    struct search *search = ctx;
-    search->is_there = search->is_there || strcmp(name, search->name) == 0;
-    return FIRN_OK;
-}
-
-static const char table_hint[] = "firn db insert, get, del, scan and count work on tables";
-
-static bool
-is_table(firn_store *store, const char *name)
-{
-    firn_table *table = NULL;
-    return firn_table_open(store, name, &table, NULL) == FIRN_OK;
-}
-
-int
-fi_data_open_keyspace(struct fi_cli *cli, firn_store *store, bool may_make, firn_keyspace **out)
-{
-    firn_error err;
-    struct search search = {cli->arguments[1], may_make};
-    int code = FIRN_OK;
-    if (!may_make) {
-        code = firn_keyspace_list(store, compare_name, &search, &err);
-    }
-    if (code == FIRN_OK && !search.is_there && is_table(store, cli->arguments[1])) {
-        return fi_command_report_error(cli, FIRN_INVALID, table_hint, "'%s' is a table",
-                                       cli->arguments[1]);
-    }
-    if (code == FIRN_OK && !search.is_there) {
-        return fi_command_report_error(cli, FIRN_NOT_FOUND, NULL, "%s has no keyspace '%s'",
-                                       cli->arguments[0], cli->arguments[1]);
-    }
-    if (code == FIRN_OK) {
-        code = firn_keyspace_open(store, cli->arguments[1], NULL, out, &err);
-    }
-    const char *hint =
-        code == FIRN_INVALID && is_table(store, cli->arguments[1]) ? table_hint : NULL;
-    return code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, hint);
-}
-
-int
-fi_data_read_ttl(struct fi_cli *cli, uint64_t *out_ms)
-{
-    enum { SECOND_MS = 1000 };
-    const char *text = fi_command_value(cli, "ttl");
-    uint64_t seconds = 0;
-    if (text != NULL &&
-        (!fi_command_number(text, UINT64_MAX / SECOND_MS, &seconds) || seconds == 0)) {
-        return fi_command_misused(cli, "--ttl takes a number of seconds, at least 1");
-    }
-    *out_ms = seconds * SECOND_MS;
-    return FI_EXIT_OK;
-}
-
-int
-fi_data_open_view(struct fi_cli *cli, firn_store *store, firn_snapshot **out)
-{
-    firn_error err;
-    firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
-    options.checkpoint = fi_command_value(cli, "at");
-    if (options.checkpoint == NULL) {
-        return FI_EXIT_OK;
-    }
-    return firn_snapshot_open(store, &options, out, &err) == FIRN_OK
-               ? FI_EXIT_OK
-               : fi_command_report_failure(cli, &err, NULL);
-}
-
-int
-fi_data_open_keyspace_at(struct fi_cli *cli, firn_store *store, firn_snapshot *view,
-                         firn_keyspace **out)
-{
-    firn_error err;
-    if (view == NULL) {
-        return fi_data_open_keyspace(cli, store, false, out);
-    }
-    int code = firn_snapshot_keyspace_open(view, cli->arguments[1], out, &err);
-    if (code == FIRN_NOT_FOUND) {
-        return fi_command_report_error(cli, code, NULL, "%s has no %s '%s' at %s",
-                                       cli->arguments[0],
-                                       is_table(store, cli->arguments[1]) ? "table" : "keyspace",
-                                       cli->arguments[1], fi_command_value(cli, "at"));
-    }
-    return code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
-}
+#include "term/term_try.h"
 
 static int
 run_put(struct fi_cli *cli)
@@ -126,26 +34,20 @@ run_put(struct fi_cli *cli)
     struct fi_data_bytes value = {NULL, 0, 0};
     bool is_hex = fi_command_has(cli, "hex");
     const char *text = cli->arguments[3];
-    int exit_code = fi_data_read_ttl(cli, &options.ttl_ms);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = strcmp(text, "-") == 0
-                        ? fi_data_bytes_from_stdin(cli, FIRN_VALUE_SIZE_MAX, &value)
-                        : fi_data_bytes_from_argument(cli, "VALUE", text, is_hex, &value);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE_OR_MAKE, &store);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_open_keyspace(cli, store, true, &keyspace);
-    }
-    if (exit_code == FI_EXIT_OK &&
-        firn_put(keyspace, fi_data_bytes_slice(&key), fi_data_bytes_slice(&value), &options,
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_data_values_ttl(cli, &options.ttl_ms));
+    FI_TRY_OUT(exit_code, fi_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key));
+    FI_TRY_OUT(exit_code, strcmp(text, "-") == 0
+                              ? fi_data_bytes_from_stdin(cli, FIRN_VALUE_SIZE_MAX, &value)
+                              : fi_data_bytes_from_argument(cli, "VALUE", text, is_hex, &value));
+    FI_TRY_OUT(exit_code,
+               fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE_OR_MAKE, &store));
+    FI_TRY_OUT(exit_code, fi_data_open_keyspace(cli, store, true, &keyspace));
+    if (firn_put(keyspace, fi_data_bytes_slice(&key), fi_data_bytes_slice(&value), &options,
                  &err) != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, NULL);
     }
+out:
     exit_code = fi_data_store_close(cli, store, exit_code);
     if (exit_code == FI_EXIT_OK) {
         fi_term_json_u64("key_size", key.size);
@@ -217,20 +119,13 @@ run_get(struct fi_cli *cli)
     struct fi_data_table table = {.name = NULL};
     firn_snapshot *view = NULL;
     bool is_hex = fi_command_has(cli, "hex");
-    int exit_code = fi_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_open_view(cli, store, &view);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_table_find(cli, store, view, &table);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code =
-            table.table != NULL ? fi_data_query_get(&table) : get_value(cli, store, view, &key);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key));
+    FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store));
+    FI_TRY_OUT(exit_code, fi_data_open_view(cli, store, &view));
+    FI_TRY_OUT(exit_code, fi_data_table_find(cli, store, view, &table));
+    exit_code = table.table != NULL ? fi_data_query_get(&table) : get_value(cli, store, view, &key);
+out:
     fi_data_table_close(&table);
     firn_snapshot_close(view);
     fi_data_bytes_deinit(&key);
@@ -313,14 +208,9 @@ read_bound(struct fi_cli *cli, const char *option, struct fi_data_bytes *bytes, 
 static int
 read_bounds(struct fi_cli *cli, struct scan *scan)
 {
-    int exit_code = read_bound(cli, "--from", &scan->from, &scan->cursor.lower);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_bound(cli, "--to", &scan->to, &scan->cursor.upper);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_bound(cli, "--prefix", &scan->prefix, &scan->cursor.prefix);
-    }
-    return exit_code;
+    FI_TRY_RETURN(read_bound(cli, "--from", &scan->from, &scan->cursor.lower));
+    FI_TRY_RETURN(read_bound(cli, "--to", &scan->to, &scan->cursor.upper));
+    return read_bound(cli, "--prefix", &scan->prefix, &scan->cursor.prefix);
 }
 
 /* Of scan, which has more options than count. Returns an exit code. */
@@ -340,7 +230,7 @@ read_scan_options(struct fi_cli *cli, struct scan *scan)
 
 /* Returns a code of the library. */
 static int
-walk(const struct scan *scan, firn_cursor *cursor, uint64_t *count, firn_error *err)
+data_walk(const struct scan *scan, firn_cursor *cursor, uint64_t *count, firn_error *err)
 {
     int code = scan->is_reverse ? firn_cursor_last(cursor, err) : firn_cursor_first(cursor, err);
     while (code == FIRN_OK && firn_cursor_valid(cursor) && *count < scan->limit) {
@@ -379,7 +269,7 @@ scan_keyspace(struct fi_cli *cli, firn_store *store, struct scan *scan)
         fi_term_json_array("entries");
     }
     if (code == FIRN_OK) {
-        code = walk(scan, cursor, &count, &err);
+        code = data_walk(scan, cursor, &count, &err);
     }
     firn_cursor_close(cursor);
     if (code != FIRN_OK) {
@@ -406,24 +296,18 @@ scan_or_count(struct fi_cli *cli, bool counts_only)
     scan.cursor.keys_only = counts_only;
     scan.counts_only = counts_only;
     scan.limit = UINT64_MAX;
-    int exit_code = counts_only ? FI_EXIT_OK : read_scan_options(cli, &scan);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_bounds(cli, &scan);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_open_view(cli, store, &scan.cursor.snapshot);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_table_find(cli, store, scan.cursor.snapshot, &table);
-    }
-    if (exit_code == FI_EXIT_OK && table.table == NULL) {
+    int exit_code;
+    FI_TRY_OUT(exit_code, counts_only ? FI_EXIT_OK : read_scan_options(cli, &scan));
+    FI_TRY_OUT(exit_code, read_bounds(cli, &scan));
+    FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store));
+    FI_TRY_OUT(exit_code, fi_data_open_view(cli, store, &scan.cursor.snapshot));
+    FI_TRY_OUT(exit_code, fi_data_table_find(cli, store, scan.cursor.snapshot, &table));
+    if (table.table == NULL) {
         exit_code = scan_keyspace(cli, store, &scan);
-    } else if (exit_code == FI_EXIT_OK) {
+    } else {
         exit_code = counts_only ? fi_data_scan_count(&table) : fi_data_scan_print(&table);
     }
+out:
     fi_data_table_close(&table);
     firn_snapshot_close(scan.cursor.snapshot);
     scan_deinit(&scan);

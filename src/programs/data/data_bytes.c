@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { READ_SIZE = 64 * 1024 };
 
@@ -67,10 +68,7 @@ fi_data_bytes_from_argument(struct fi_cli *cli, const char *name, const char *te
 {
     assert(name != NULL && text != NULL);
     size_t size = strlen(text);
-    int exit_code = fi_data_bytes_reserve(cli, out, size + 1);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(fi_data_bytes_reserve(cli, out, size + 1));
     if (!is_hex) {
         memcpy(out->data, text, size);
         out->size = size;
@@ -92,10 +90,7 @@ int
 fi_data_bytes_from_stdin(struct fi_cli *cli, size_t size_max, struct fi_data_bytes *out)
 {
     for (;;) {
-        int exit_code = fi_data_bytes_reserve(cli, out, READ_SIZE);
-        if (exit_code != FI_EXIT_OK) {
-            return exit_code;
-        }
+        FI_TRY_RETURN(fi_data_bytes_reserve(cli, out, READ_SIZE));
         struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
         (void)poll(&input, 1, -1);
         if (fi_term_signals_caught() != 0) {

@@ -11,6 +11,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 struct checking {
     struct fi_cli *cli;
@@ -64,14 +65,15 @@ check_store(struct checking *checking)
     firn_store_check_options options = FIRN_STORE_CHECK_OPTIONS_INIT;
     fi_task_notices_init(&checking->notices, checking->cli);
     options.callbacks = callbacks_of(checking);
-    int code = firn_store_check(checking->store, &options, &checking->report, &checking->err);
-    if (code == FIRN_OK) {
-        code = firn_table_list(checking->store, check_table, checking, &checking->err);
-    }
-    if (code == FIRN_OK && checking->damaged > 0) {
+    int code;
+    FI_TRY_OUT(code,
+               firn_store_check(checking->store, &options, &checking->report, &checking->err));
+    FI_TRY_OUT(code, firn_table_list(checking->store, check_table, checking, &checking->err));
+    if (checking->damaged > 0) {
         checking->err = checking->first;
         code = FIRN_CORRUPT;
     }
+out:
     fi_term_meter_clear();
     fi_task_notices_deinit(&checking->notices);
     return code;

@@ -14,6 +14,7 @@
 #include "migrate/migrate.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum {
     ID_SHORT = 8,
@@ -74,18 +75,16 @@ print_row(const firn_store_checkpoint *checkpoint)
 
 /* Returns a code of the library. */
 static int
-make(struct fi_cli *cli, firn_store *store, firn_error *err)
+data_checkpoint_make(struct fi_cli *cli, firn_store *store, firn_error *err)
 {
     firn_store_checkpoint made = {.size = sizeof(made)};
     const char *name = cli->argument_count > 1 ? cli->arguments[1] : NULL;
-    int code = firn_store_checkpoint_create(store, name, NULL, &made, err);
-    if (code == FIRN_OK) {
-        print_json(&made);
-    }
-    if (code == FIRN_OK && !cli->quiet) {
+    FI_TRY_RETURN(firn_store_checkpoint_create(store, name, NULL, &made, err));
+    print_json(&made);
+    if (!cli->quiet) {
         print_row(&made);
     }
-    return code;
+    return FIRN_OK;
 }
 
 static int
@@ -101,7 +100,7 @@ run_checkpoint(struct fi_cli *cli)
     int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
     if (exit_code == FI_EXIT_OK) {
         int code = is_delete ? firn_store_checkpoint_delete(store, &cli->arguments[1], 1, &err)
-                             : make(cli, store, &err);
+                             : data_checkpoint_make(cli, store, &err);
         exit_code = code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
     }
     return fi_data_store_close(cli, store, exit_code);
@@ -110,7 +109,7 @@ run_checkpoint(struct fi_cli *cli)
 /* ---- checkpoints ---- */
 
 static int
-visit(void *ctx, const firn_store_checkpoint *checkpoint)
+data_checkpoint_visit(void *ctx, const firn_store_checkpoint *checkpoint)
 {
     (void)ctx;
     print_json_as(NULL, checkpoint);
@@ -131,7 +130,7 @@ run_checkpoints(struct fi_cli *cli)
         return exit_code;
     }
     fi_term_json_array("checkpoints");
-    int code = firn_store_checkpoint_list(store, &options, visit, NULL, &err);
+    int code = firn_store_checkpoint_list(store, &options, data_checkpoint_visit, NULL, &err);
     fi_term_json_unwind();
     if (code != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, NULL);
@@ -142,7 +141,8 @@ run_checkpoints(struct fi_cli *cli)
 /* ---- restore, undo ---- */
 
 static void
-tell(const struct fi_cli *cli, const firn_store_restore_result *report, bool is_undo)
+data_checkpoint_report(const struct fi_cli *cli, const firn_store_restore_result *report,
+                       bool is_undo)
 {
     char name[NAME_SIZE];
     print_json_as("restored", &report->restored);
@@ -170,7 +170,7 @@ put_back(struct fi_cli *cli, const char *reference)
         int code = reference != NULL ? firn_store_restore(store, reference, &report, &err)
                                      : firn_store_undo(store, &report, &err);
         if (code == FIRN_OK) {
-            tell(cli, &report, reference == NULL);
+            data_checkpoint_report(cli, &report, reference == NULL);
         } else {
             exit_code = fi_command_report_failure(cli, &err, NULL);
         }
@@ -237,7 +237,7 @@ run_export(struct fi_cli *cli)
 /* ---- import ---- */
 
 static void
-tell_imported(const struct fi_cli *cli, const firn_store_checkpoint *checkpoint)
+report_imported(const struct fi_cli *cli, const firn_store_checkpoint *checkpoint)
 {
     fi_term_json_object("checkpoint");
     print_json(checkpoint);
@@ -253,13 +253,12 @@ migrate_from(struct fi_cli *cli, const char *kind)
 {
     firn_store *store = NULL;
     struct fi_migrate *migrate = NULL;
-    int exit_code = fi_migrate_open(cli, kind, cli->arguments[0], &migrate);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_store_open(cli, cli->arguments[1], FI_DATA_STORE_LOAD_OR_MAKE, &store);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_migrate_load(migrate, store);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_migrate_open(cli, kind, cli->arguments[0], &migrate));
+    FI_TRY_OUT(exit_code,
+               fi_data_store_open(cli, cli->arguments[1], FI_DATA_STORE_LOAD_OR_MAKE, &store));
+    exit_code = fi_migrate_load(migrate, store);
+out:
     fi_migrate_close(migrate);
     return fi_data_store_close(cli, store, exit_code);
 }
@@ -287,7 +286,7 @@ run_import(struct fi_cli *cli)
     if (code != FIRN_OK) {
         return fi_command_report_failure(cli, &err, NULL);
     }
-    tell_imported(cli, &checkpoint);
+    report_imported(cli, &checkpoint);
     return FI_EXIT_OK;
 }
 

@@ -73,11 +73,11 @@ static bool
 is_confirmed(const char *path)
 {
     fi_command_report_line("%s: all of its keyspaces and checkpoints will be deleted", path);
-    return fi_command_report_ask("destroy it?");
+    return fi_command_report_prompt("destroy it?");
 }
 
 static int
-destroy(struct fi_cli *cli, const char *path)
+data_destroy(struct fi_cli *cli, const char *path)
 {
     firn_error err;
     int code = firn_store_destroy(path, &err);
@@ -95,11 +95,11 @@ run_destroy(struct fi_cli *cli)
     assert(cli->argument_count == 1);
     const char *path = cli->arguments[0];
     bool is_said = fi_command_has(cli, "yes");
-    if (!is_said && !fi_command_report_may_ask(cli)) {
+    if (!is_said && !fi_command_report_may_prompt(cli)) {
         return fi_command_misused(cli, "this removes all that is in %s: confirm with --yes", path);
     }
     if (is_said || is_confirmed(path)) {
-        return destroy(cli, path);
+        return data_destroy(cli, path);
     }
     fi_command_report_line("nothing was removed");
     return FI_EXIT_FAILED;

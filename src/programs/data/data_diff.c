@@ -17,6 +17,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 struct printing {
     struct fi_cli *cli;
@@ -126,8 +127,8 @@ open_side(struct printing *printing, const char *reference, firn_snapshot **out,
 {
     firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
     options.checkpoint = reference;
-    int code = firn_snapshot_open(printing->store, &options, out, err);
-    return code == FIRN_OK ? firn_snapshot_table_list(*out, keep_table, printing, err) : code;
+    FI_TRY_RETURN(firn_snapshot_open(printing->store, &options, out, err));
+    return firn_snapshot_table_list(*out, keep_table, printing, err);
 }
 
 /* NULL where the name is none of a table of that side. */
@@ -173,7 +174,7 @@ take_rows(struct printing *printing, firn_store_difference *difference)
 }
 
 static int
-visit(void *ctx, const firn_store_difference *found)
+data_diff_visit(void *ctx, const firn_store_difference *found)
 {
     struct printing *printing = ctx;
     firn_error ended;
@@ -218,8 +219,8 @@ print_counts(const struct printing *printing)
 
 /* Compares two states; after is NULL for the present one. Returns a code of the library. */
 static int
-compare(struct fi_cli *cli, struct printing *printing, const char *before, const char *after,
-        firn_error *err)
+data_diff_compare(struct fi_cli *cli, struct printing *printing, const char *before,
+                  const char *after, firn_error *err)
 {
     struct fi_task_notices notices;
     firn_store_diff_options options = FIRN_STORE_DIFF_OPTIONS_INIT;
@@ -232,7 +233,8 @@ compare(struct fi_cli *cli, struct printing *printing, const char *before, const
         code = open_side(printing, after, &printing->rows.after, err);
     }
     if (code == FIRN_OK) {
-        code = firn_store_diff(printing->store, before, after, &options, visit, printing, err);
+        code = firn_store_diff(printing->store, before, after, &options, data_diff_visit, printing,
+                               err);
     }
     fi_term_meter_clear();
     fi_task_notices_deinit(&notices);
@@ -272,7 +274,7 @@ run_diff(struct fi_cli *cli)
     }
     fi_term_json_array("differences");
     printing.store = store;
-    int code = compare(cli, &printing, before, after, &err);
+    int code = data_diff_compare(cli, &printing, before, after, &err);
     fi_task_workspace_range_deinit(&range);
     fi_term_json_unwind();
     fi_data_bytes_deinit(&printing.tables[0]);

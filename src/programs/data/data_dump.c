@@ -28,6 +28,7 @@
 #include <time.h>
 
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { VERSION = 1, ROWS_A_COMMIT = 1000, BYTES_A_COMMIT = 4 << 20 };
 
@@ -111,15 +112,14 @@ dump_table(void *ctx, const char *name)
     firn_table *table;
     firn_table_def *def = NULL;
     char *text = NULL;
-    int code = firn_snapshot_table_open(dumping->view, name, &table, &dumping->err);
-    code = code == FIRN_OK ? firn_table_describe(table, NULL, dumping->view, &text, &dumping->err)
-                           : code;
-    code = code == FIRN_OK ? firn_table_def_parse(text, &def, &dumping->err) : code;
-    if (code == FIRN_OK) {
-        print_line("table", firn_str(name));
-        print_line("definition", firn_str(text));
-        code = dump_rows(dumping, table, def);
-    }
+    int code;
+    FI_TRY_OUT(code, firn_snapshot_table_open(dumping->view, name, &table, &dumping->err));
+    FI_TRY_OUT(code, firn_table_describe(table, NULL, dumping->view, &text, &dumping->err));
+    FI_TRY_OUT(code, firn_table_def_parse(text, &def, &dumping->err));
+    print_line("table", firn_str(name));
+    print_line("definition", firn_str(text));
+    code = dump_rows(dumping, table, def);
+out:
     firn_release(def);
     firn_release(text);
     return code;
@@ -211,14 +211,14 @@ struct loading {
 
 /* Returns an exit code. */
 static int
-refuse(struct loading *loading, const char *what)
+data_dump_refuse(struct loading *loading, const char *what)
 {
     return fi_command_report_error(loading->cli, FIRN_INVALID, NULL, "%s, line %" PRIu64 ": %s",
                                    loading->rows.name, loading->rows.number, what);
 }
 
 static int
-report(struct loading *loading)
+data_dump_report(struct loading *loading)
 {
     return fi_command_report_failure(loading->cli, &loading->err, NULL);
 }
@@ -282,7 +282,7 @@ now_ms(void)
 
 /* Returns a code of the library. */
 static int
-commit(struct loading *loading)
+data_dump_commit(struct loading *loading)
 {
     int code = FIRN_OK;
     if (loading->txn != NULL) {
@@ -301,10 +301,10 @@ finish_part(struct loading *loading)
 {
     const bool has_expires = loading->expires_ms != 0; /* a time without its entry */
     if (loading->has_row || loading->has_key || loading->name != NULL || has_expires) {
-        return refuse(loading, "what comes before is not complete");
+        return data_dump_refuse(loading, "what comes before is not complete");
     }
-    if (commit(loading) != FIRN_OK) {
-        return report(loading);
+    if (data_dump_commit(loading) != FIRN_OK) {
+        return data_dump_report(loading);
     }
     firn_release(loading->def);
     loading->def = NULL;
@@ -360,7 +360,7 @@ insert_row(struct loading *loading, uint64_t ttl_ms)
     loading->rows_in_txn++;
     loading->bytes_in_txn += loading->text.size;
     bool is_full = loading->rows_in_txn >= ROWS_A_COMMIT || loading->bytes_in_txn >= BYTES_A_COMMIT;
-    return code == FIRN_OK && is_full ? commit(loading) : code;
+    return code == FIRN_OK && is_full ? data_dump_commit(loading) : code;
 }
 
 /* Returns an exit code. */
@@ -392,18 +392,15 @@ take_value(struct loading *loading, bool is_null)
 {
     firn_slice text = fi_data_bytes_slice(&loading->rows.value);
     if (!loading->has_row) {
-        return refuse(loading, "a value outside of a row");
+        return data_dump_refuse(loading, "a value outside of a row");
     }
     if (is_null && text.size > 0) {
-        return refuse(loading, "a null that has a text");
+        return data_dump_refuse(loading, "a null that has a text");
     }
     if (text.size > text_size_max - loading->text.size) {
-        return refuse(loading, "the row is too large");
+        return data_dump_refuse(loading, "the row is too large");
     }
-    int exit_code = fi_data_bytes_reserve(loading->cli, &loading->text, text.size + 1);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(fi_data_bytes_reserve(loading->cli, &loading->text, text.size + 1));
     if (text.size > 0) {
         memcpy(loading->text.data + loading->text.size, text.data, text.size);
     }
@@ -417,32 +414,29 @@ static int
 take_row(struct loading *loading)
 {
     if (loading->table == NULL || loading->has_row) {
-        return refuse(loading, "a row outside of a table, or inside of another row");
+        return data_dump_refuse(loading, "a row outside of a table, or inside of another row");
     }
     loading->has_row = read_number(loading, &loading->expires_ms);
-    return loading->has_row ? FI_EXIT_OK : refuse(loading, "not a number");
+    return loading->has_row ? FI_EXIT_OK : data_dump_refuse(loading, "not a number");
 }
 
 static int
 take_table(struct loading *loading)
 {
-    int exit_code = finish_part(loading);
-    if (exit_code == FI_EXIT_OK) {
-        loading->name = copy_name(loading);
-        exit_code = loading->name != NULL ? FI_EXIT_OK : refuse(loading, "not a name");
-    }
-    return exit_code;
+    FI_TRY_RETURN(finish_part(loading));
+    loading->name = copy_name(loading);
+    return loading->name != NULL ? FI_EXIT_OK : data_dump_refuse(loading, "not a name");
 }
 
 static int
 take_definition(struct loading *loading)
 {
     if (loading->name == NULL) {
-        return refuse(loading, "a definition without a table");
+        return data_dump_refuse(loading, "a definition without a table");
     }
     char *text = copy_name(loading);
     if (text == NULL) {
-        return refuse(loading, "not a definition");
+        return data_dump_refuse(loading, "not a definition");
     }
     int code = firn_table_def_parse(text, &loading->def, &loading->err);
     if (code == FIRN_OK) {
@@ -452,7 +446,7 @@ take_definition(struct loading *loading)
     free(text);
     free(loading->name);
     loading->name = NULL;
-    return code == FIRN_OK ? FI_EXIT_OK : report(loading);
+    return code == FIRN_OK ? FI_EXIT_OK : data_dump_report(loading);
 }
 
 /* ---- entries of keyspaces ---- */
@@ -462,13 +456,10 @@ take_keyspace(struct loading *loading)
 {
     firn_keyspace *keyspace;
     firn_keyspace_options options = FIRN_KEYSPACE_OPTIONS_INIT;
-    int exit_code = finish_part(loading);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(finish_part(loading));
     char *name = copy_name(loading);
     if (name == NULL) {
-        return refuse(loading, "not a name");
+        return data_dump_refuse(loading, "not a name");
     }
     options.fail_if_exists = true;
     int code = firn_keyspace_open(loading->store, name, &options, &keyspace, &loading->err);
@@ -477,7 +468,7 @@ take_keyspace(struct loading *loading)
     }
     free(name);
     loading->has_keyspace = code == FIRN_OK;
-    return code == FIRN_OK ? FI_EXIT_OK : report(loading);
+    return code == FIRN_OK ? FI_EXIT_OK : data_dump_report(loading);
 }
 
 static int
@@ -485,23 +476,21 @@ take_key(struct loading *loading)
 {
     firn_slice key = fi_data_bytes_slice(&loading->rows.value);
     if (!loading->has_keyspace || loading->has_key) {
-        return refuse(loading, "a key outside of a keyspace, or after a key");
+        return data_dump_refuse(loading, "a key outside of a keyspace, or after a key");
     }
     loading->key.size = 0;
-    int exit_code = fi_data_bytes_reserve(loading->cli, &loading->key, key.size + 1);
-    if (exit_code == FI_EXIT_OK) {
-        memcpy(loading->key.data, key.size > 0 ? (const void *)key.data : "", key.size);
-        loading->key.size = key.size;
-        loading->has_key = true;
-    }
-    return exit_code;
+    FI_TRY_RETURN(fi_data_bytes_reserve(loading->cli, &loading->key, key.size + 1));
+    memcpy(loading->key.data, key.size > 0 ? (const void *)key.data : "", key.size);
+    loading->key.size = key.size;
+    loading->has_key = true;
+    return FI_EXIT_OK;
 }
 
 static int
 take_entry(struct loading *loading)
 {
     if (!loading->has_key) {
-        return refuse(loading, "a value without a key");
+        return data_dump_refuse(loading, "a value without a key");
     }
     int code = fi_data_store_loader_put_until(&loading->loader, fi_data_bytes_slice(&loading->key),
                                               fi_data_bytes_slice(&loading->rows.value),
@@ -521,7 +510,7 @@ take_expires(struct loading *loading)
 {
     bool is_fine = loading->has_keyspace && !loading->has_key && loading->expires_ms == 0 &&
                    read_number(loading, &loading->expires_ms);
-    return is_fine ? FI_EXIT_OK : refuse(loading, "a time where none can be");
+    return is_fine ? FI_EXIT_OK : data_dump_refuse(loading, "a time where none can be");
 }
 
 static int
@@ -529,7 +518,7 @@ take_end(struct loading *loading)
 {
     uint64_t count;
     if (!read_number(loading, &count) || count != loading->count) {
-        return refuse(loading, "the dump does not have as many rows as it should");
+        return data_dump_refuse(loading, "the dump does not have as many rows as it should");
     }
     loading->is_over = true;
     return finish_part(loading);
@@ -540,8 +529,8 @@ take_first(struct loading *loading)
 {
     uint64_t version;
     if (!is_word(loading, "firn dump") || !read_number(loading, &version)) {
-        return refuse(loading,
-                      "this is not a dump of a store; firn db load STORE KEYSPACE loads rows");
+        return data_dump_refuse(
+            loading, "this is not a dump of a store; firn db load STORE KEYSPACE loads rows");
     }
     if (version != VERSION) {
         return fi_command_report_error(loading->cli, FIRN_NEWER, NULL,
@@ -567,7 +556,7 @@ take_line(struct loading *loading)
         return take_first(loading);
     }
     if (loading->is_over) {
-        return refuse(loading, "a line after the end");
+        return data_dump_refuse(loading, "a line after the end");
     }
     if (is_word(loading, "=") || is_word(loading, "-")) {
         return take_value(loading, is_word(loading, "-"));
@@ -577,7 +566,7 @@ take_line(struct loading *loading)
             return kinds[i].take(loading);
         }
     }
-    return refuse(loading, "a line that dumps do not have");
+    return data_dump_refuse(loading, "a line that dumps do not have");
 }
 
 static int
@@ -592,11 +581,11 @@ load_lines(struct loading *loading)
         }
         exit_code = take_line(loading);
         if (exit_code == FI_EXIT_OK && fi_command_go_on(&loading->err) != FIRN_OK) {
-            exit_code = report(loading);
+            exit_code = data_dump_report(loading);
         }
     }
     if (exit_code == FI_EXIT_OK && !loading->is_over) {
-        return refuse(loading, "the dump ends too early");
+        return data_dump_refuse(loading, "the dump ends too early");
     }
     return exit_code;
 }

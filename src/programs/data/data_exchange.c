@@ -22,6 +22,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* How many rejected lines are reported one by one. */
 enum { TOLD_MAX = 10 };
@@ -98,10 +99,7 @@ read_import_form(struct fi_cli *cli, const char *path, struct form *out)
     const char *quote = fi_command_value(cli, "quote");
     const char *skip = fi_command_value(cli, "skip");
     bool has_header = fi_command_has(cli, "header");
-    int exit_code = read_form(cli, path, &out->text);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(read_form(cli, path, &out->text));
     bool is_csv = out->text.kind == FIRN_TEXT_CSV;
     if (!is_csv && has_header) {
         return fi_command_misused(cli, "--header is for CSV");
@@ -148,10 +146,7 @@ complete_form(struct fi_cli *cli, struct fi_data_source *source, struct form *fo
     if (exit_code != FI_EXIT_OK || text->kind != FIRN_TEXT_CSV) {
         return exit_code;
     }
-    exit_code = fi_command_has(cli, "format") ? FI_EXIT_OK : fi_data_source_expect_csv(source);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(fi_command_has(cli, "format") ? FI_EXIT_OK : fi_data_source_expect_csv(source));
     if (firn_text_sniff(firn_bytes(source->kept.data, source->kept.size), source->start_is_all,
                         form->wanted, text, &form->reading, &err) != FIRN_OK) {
         return fi_command_report_failure(cli, &err, NULL);
@@ -353,7 +348,7 @@ import_rows(struct fi_cli *cli, firn_table *table, struct fi_data_source *source
 }
 
 static void
-tell_imported(const struct fi_cli *cli, const firn_import_statistics *statistics)
+report_imported(const struct fi_cli *cli, const firn_import_statistics *statistics)
 {
     char number[FI_TERM_TEXT_NUMBER_SIZE];
     fi_term_json_u64("rows", statistics->rows);
@@ -460,7 +455,7 @@ import_vectors_into(struct fi_cli *cli, firn_store *store, struct fi_data_source
         if (code != FIRN_OK) {
             exit_code = fi_command_report_failure(cli, &err, NULL);
         } else {
-            tell_imported(cli, &statistics);
+            report_imported(cli, &statistics);
         }
     }
     fi_data_table_close(&table);
@@ -499,16 +494,14 @@ import_vectors(struct fi_cli *cli, const char *path, firn_vectors_kind kind)
     }
     options.kind = kind;
     options.column = fi_command_value(cli, "columns");
-    int exit_code = fi_data_source_open(cli, path, &source);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = open_store(cli, &store);
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_data_source_open(cli, path, &source));
+    FI_TRY_OUT(exit_code, open_store(cli, &store));
+    if (fi_command_has(cli, "create")) {
+        FI_TRY_OUT(exit_code, create_vectors(cli, store, &source, kind));
     }
-    if (exit_code == FI_EXIT_OK && fi_command_has(cli, "create")) {
-        exit_code = create_vectors(cli, store, &source, kind);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = import_vectors_into(cli, store, &source, &options);
-    }
+    exit_code = import_vectors_into(cli, store, &source, &options);
+out:
     fi_data_source_close(&source);
     return fi_data_store_close(cli, store, exit_code);
 }
@@ -561,7 +554,7 @@ import_into(struct fi_cli *cli, firn_store *store, struct fi_data_source *source
                     : NULL;
             exit_code = fi_command_report_failure(cli, is_of_file ? &rejects->err : &err, hint);
         } else {
-            tell_imported(cli, &statistics);
+            report_imported(cli, &statistics);
         }
     }
     fi_data_table_close(&table);
@@ -588,40 +581,32 @@ run_import(struct fi_cli *cli)
     if (is_vectors(cli, path, &kind)) {
         return import_vectors(cli, path, kind);
     }
-    int exit_code = read_import_form(cli, path, &form);
-    exit_code = exit_code == FI_EXIT_OK ? read_conflict(cli, &options.on_conflict) : exit_code;
-    if (exit_code == FI_EXIT_OK && !creates &&
+    int exit_code;
+    FI_TRY_OUT(exit_code, read_import_form(cli, path, &form));
+    FI_TRY_OUT(exit_code, read_conflict(cli, &options.on_conflict));
+    if (!creates &&
         (fi_command_value(cli, "key") != NULL || fi_command_value(cli, "sample") != NULL)) {
-        exit_code = fi_command_misused(cli, "--key and --sample go with --create");
+        FI_TRY_OUT(exit_code, fi_command_misused(cli, "--key and --sample go with --create"));
     }
-    if (exit_code == FI_EXIT_OK && names != NULL) {
-        exit_code = fi_data_values_split(cli, "--columns", names, &columns.named);
+    if (names != NULL) {
+        FI_TRY_OUT(exit_code, fi_data_values_split(cli, "--columns", names, &columns.named));
         columns.names = (const char *const *)columns.named.items;
         columns.count = columns.named.count;
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_source_open(cli, path, &source);
+    FI_TRY_OUT(exit_code, fi_data_source_open(cli, path, &source));
+    FI_TRY_OUT(exit_code, complete_form(cli, &source, &form));
+    FI_TRY_OUT(exit_code, open_rejects(cli, &source, &rejects));
+    FI_TRY_OUT(exit_code, open_store(cli, &store));
+    if (creates) {
+        FI_TRY_OUT(exit_code, create_table(cli, store, &source, &form, &columns, &def));
+        is_created = true;
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = complete_form(cli, &source, &form);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = open_rejects(cli, &source, &rejects);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = open_store(cli, &store);
-    }
-    if (exit_code == FI_EXIT_OK && creates) {
-        exit_code = create_table(cli, store, &source, &form, &columns, &def);
-        is_created = exit_code == FI_EXIT_OK;
-    }
-    if (exit_code == FI_EXIT_OK) {
-        options.form = form.text;
-        options.reading = &form.reading;
-        options.columns = columns.names;
-        options.column_count = columns.count;
-        exit_code = import_into(cli, store, &source, &options, &rejects);
-    }
+    options.form = form.text;
+    options.reading = &form.reading;
+    options.columns = columns.names;
+    options.column_count = columns.count;
+    exit_code = import_into(cli, store, &source, &options, &rejects);
+out:
     if (is_created && exit_code != FI_EXIT_OK &&
         firn_table_drop(store, cli->arguments[1], &err) != FIRN_OK) {
         fi_command_report_line("the new table stays, without rows: %s", err.text);
@@ -695,21 +680,19 @@ export_table(struct fi_cli *cli, firn_store *store, const char *path, firn_expor
     struct fi_data_values_list columns = {NULL, NULL, 0};
     struct sink sink = {.path = NULL};
     const char *names = fi_command_value(cli, "columns");
-    int exit_code = fi_data_table_open(cli, store, options->read.snapshot, &table);
-    if (exit_code == FI_EXIT_OK && names != NULL) {
-        exit_code = fi_data_values_split(cli, "--columns", names, &columns);
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_data_table_open(cli, store, options->read.snapshot, &table));
+    if (names != NULL) {
+        FI_TRY_OUT(exit_code, fi_data_values_split(cli, "--columns", names, &columns));
         options->read.columns = (const char *const *)columns.items;
         options->read.column_count = columns.count;
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = open_sink(cli, path, &sink);
+    FI_TRY_OUT(exit_code, open_sink(cli, path, &sink));
+    options->read.index = fi_command_value(cli, "index");
+    if (export_rows(cli, table.table, &sink, options, &statistics, &err) != FIRN_OK) {
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
-    if (exit_code == FI_EXIT_OK) {
-        options->read.index = fi_command_value(cli, "index");
-        if (export_rows(cli, table.table, &sink, options, &statistics, &err) != FIRN_OK) {
-            exit_code = fi_command_report_failure(cli, &err, NULL);
-        }
-    }
+out:
     exit_code = close_file(cli, &sink.file, sink.path != NULL, exit_code);
     if (exit_code == FI_EXIT_OK && sink.path != NULL) {
         char number[FI_TERM_TEXT_NUMBER_SIZE];

@@ -16,11 +16,11 @@
 
 enum { CELL_COLUMNS_MAX = 40, ROWS_KEPT_MAX = 256, GAP = 2 };
 
-/* The cell that is being added: fi_term_text_cut calls back without a context. */
+/* The cell that is being added: fi_term_width_cut calls back without a context. */
 static struct fi_data_grid *adding;
 
 static void
-keep(const void *data, size_t size)
+data_grid_keep(const void *data, size_t size)
 {
     assert(adding != NULL);
     if (fi_data_bytes_reserve(adding->cli, &adding->text, size + 1) != FI_EXIT_OK) {
@@ -81,11 +81,11 @@ fi_data_grid_add(struct fi_data_grid *grid, firn_slice text)
     }
     size_t from = grid->text.size;
     adding = grid;
-    keep("", 0);
+    data_grid_keep("", 0);
     if (text.data == NULL) {
-        keep("\\N", 2); /* no text is shown so: its backslash would be doubled */
+        data_grid_keep("\\N", 2); /* no text is shown so: its backslash would be doubled */
     } else {
-        fi_term_text_cut(text, CELL_COLUMNS_MAX, keep);
+        fi_term_width_cut(text, CELL_COLUMNS_MAX, data_grid_keep);
     }
     adding = NULL;
     if (grid->has_no_memory) {

@@ -59,7 +59,7 @@ int fi_data_keyspaces_print(struct fi_cli *cli, const char *what, fi_data_list_n
                             fi_data_list_at *list_at);
 
 /* The value of --ttl; 0 where it was not given. Returns an exit code. */
-int fi_data_read_ttl(struct fi_cli *cli, uint64_t *out_ms);
+int fi_data_values_ttl(struct fi_cli *cli, uint64_t *out_ms);
 
 /* ---- tables: data_table.c ---- */
 
@@ -85,8 +85,8 @@ void fi_data_table_close(struct fi_data_table *table);
 /* Has a function work on the table that the second argument names, now or with --at; returns what
  * it returned, or the exit code of a failure. The second one opens the store that the first
  * argument names. */
-int fi_data_table_look(struct fi_cli *cli, firn_store *store,
-                       int (*work)(const struct fi_data_table *table));
+int fi_data_table_inspect(struct fi_cli *cli, firn_store *store,
+                          int (*work)(const struct fi_data_table *table));
 int fi_data_table_run(struct fi_cli *cli, int (*work)(const struct fi_data_table *table));
 /* A column by its name; reports that there is none. Returns an exit code. */
 int fi_data_table_column(const struct fi_data_table *table, const char *name,

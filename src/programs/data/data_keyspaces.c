@@ -13,6 +13,7 @@
 #include <assert.h>
 
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* ---- keyspaces ---- */
 
@@ -34,17 +35,15 @@ fi_data_keyspaces_print(struct fi_cli *cli, const char *what, fi_data_list_now *
     firn_error err;
     firn_store *store = NULL;
     firn_snapshot *view = NULL;
-    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_open_view(cli, store, &view);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        fi_term_json_array(what);
-        int code = view == NULL ? list_now(store, print_name, NULL, &err)
-                                : list_at(view, print_name, NULL, &err);
-        fi_term_json_unwind();
-        exit_code = code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store));
+    FI_TRY_OUT(exit_code, fi_data_open_view(cli, store, &view));
+    fi_term_json_array(what);
+    int code = view == NULL ? list_now(store, print_name, NULL, &err)
+                            : list_at(view, print_name, NULL, &err);
+    fi_term_json_unwind();
+    exit_code = code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
+out:
     firn_snapshot_close(view);
     return fi_data_store_close(cli, store, exit_code);
 }
@@ -92,12 +91,10 @@ struct range {
 static int
 copy_bytes(struct fi_cli *cli, const struct fi_data_bytes *from, struct fi_data_bytes *out)
 {
-    int exit_code = fi_data_bytes_reserve(cli, out, from->size + 1);
-    if (exit_code == FI_EXIT_OK) {
-        memcpy(out->data, from->data, from->size);
-        out->size = from->size;
-    }
-    return exit_code;
+    FI_TRY_RETURN(fi_data_bytes_reserve(cli, out, from->size + 1));
+    memcpy(out->data, from->data, from->size);
+    out->size = from->size;
+    return FI_EXIT_OK;
 }
 
 /* Narrows the range to the keys that begin with a prefix. Returns an exit code. */
@@ -172,28 +169,24 @@ static int
 reach_to(struct fi_cli *cli, firn_slice last, struct range *range)
 {
     const bool is_longest = last.size == FIRN_KEY_SIZE_MAX;
-    int exit_code = fi_data_bytes_reserve(cli, &range->upper, last.size + 1);
-    if (exit_code == FI_EXIT_OK) {
-        if (last.size > 0) {
-            memcpy(range->upper.data, last.data, last.size);
-        }
-        range->upper.data[last.size] = 0;
-        range->upper.size = last.size + !is_longest;
-        range->is_closed = is_longest;
+    FI_TRY_RETURN(fi_data_bytes_reserve(cli, &range->upper, last.size + 1));
+    if (last.size > 0) {
+        memcpy(range->upper.data, last.data, last.size);
     }
-    return exit_code;
+    range->upper.data[last.size] = 0;
+    range->upper.size = last.size + !is_longest;
+    range->is_closed = is_longest;
+    return FI_EXIT_OK;
 }
 
 static int
 reach_to_the_largest(struct fi_cli *cli, struct range *range)
 {
-    int exit_code = fi_data_bytes_reserve(cli, &range->upper, FIRN_KEY_SIZE_MAX);
-    if (exit_code == FI_EXIT_OK) {
-        memset(range->upper.data, 0xff, FIRN_KEY_SIZE_MAX);
-        range->upper.size = FIRN_KEY_SIZE_MAX;
-        range->is_closed = true;
-    }
-    return exit_code;
+    FI_TRY_RETURN(fi_data_bytes_reserve(cli, &range->upper, FIRN_KEY_SIZE_MAX));
+    memset(range->upper.data, 0xff, FIRN_KEY_SIZE_MAX);
+    range->upper.size = FIRN_KEY_SIZE_MAX;
+    range->is_closed = true;
+    return FI_EXIT_OK;
 }
 
 /* To the last key that there is, from lower on. Returns an exit code. */
@@ -228,17 +221,15 @@ delete_range(firn_store *store, firn_keyspace *keyspace, const struct range *ran
 {
     firn_batch *batch = NULL;
     firn_slice upper = fi_data_bytes_slice(&range->upper);
-    int code = firn_batch_create(&batch, err);
-    if (code == FIRN_OK) {
-        code = firn_batch_delete_range(batch, keyspace, fi_data_bytes_slice(&range->lower), upper,
-                                       err);
+    int code;
+    FI_TRY_OUT(code, firn_batch_create(&batch, err));
+    FI_TRY_OUT(code, firn_batch_delete_range(batch, keyspace, fi_data_bytes_slice(&range->lower),
+                                             upper, err));
+    if (range->is_closed) {
+        FI_TRY_OUT(code, firn_batch_delete(batch, keyspace, upper, err));
     }
-    if (code == FIRN_OK && range->is_closed) {
-        code = firn_batch_delete(batch, keyspace, upper, err);
-    }
-    if (code == FIRN_OK) {
-        code = firn_store_write(store, batch, NULL, err);
-    }
+    code = firn_store_write(store, batch, NULL, err);
+out:
     firn_batch_destroy(batch);
     return code;
 }
@@ -251,22 +242,18 @@ run_delrange(struct fi_cli *cli)
     firn_store *store = NULL;
     firn_keyspace *keyspace = NULL;
     struct range range = {.has_upper = false};
-    int exit_code = read_range(cli, &range);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = check_range(cli, &range);
+    int exit_code;
+    FI_TRY_OUT(exit_code, read_range(cli, &range));
+    FI_TRY_OUT(exit_code, check_range(cli, &range));
+    FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store));
+    FI_TRY_OUT(exit_code, fi_data_open_keyspace(cli, store, false, &keyspace));
+    if (!range.has_upper) {
+        FI_TRY_OUT(exit_code, reach_to_the_end(cli, keyspace, &range));
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_open_keyspace(cli, store, false, &keyspace);
-    }
-    if (exit_code == FI_EXIT_OK && !range.has_upper) {
-        exit_code = reach_to_the_end(cli, keyspace, &range);
-    }
-    if (exit_code == FI_EXIT_OK && delete_range(store, keyspace, &range, &err) != FIRN_OK) {
+    if (delete_range(store, keyspace, &range, &err) != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, NULL);
     }
+out:
     fi_data_bytes_deinit(&range.lower);
     fi_data_bytes_deinit(&range.upper);
     return fi_data_store_close(cli, store, exit_code);

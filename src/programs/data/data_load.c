@@ -10,6 +10,7 @@
 #include <assert.h>
 
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* Returns an exit code. */
 static int
@@ -43,10 +44,7 @@ load_rows(struct fi_cli *cli, struct fi_data_store_loader *loader, struct fi_dat
     bool is_over = false;
     int code = FIRN_OK;
     while (code == FIRN_OK) {
-        int exit_code = fi_data_rows_next(rows, &is_over);
-        if (exit_code != FI_EXIT_OK) {
-            return exit_code;
-        }
+        FI_TRY_RETURN(fi_data_rows_next(rows, &is_over));
         if (is_over) {
             code = fi_data_store_loader_finish(loader, &err);
             break;
@@ -72,12 +70,12 @@ static int
 load_dump(struct fi_cli *cli)
 {
     enum fi_data_rows_form form;
-    int exit_code = read_form(cli, &form);
-    exit_code = exit_code == FI_EXIT_OK ? refuse_form(cli, form) : exit_code;
-    if (exit_code == FI_EXIT_OK && fi_command_has(cli, "bulk")) {
-        exit_code = fi_command_misused(cli, "--bulk is for rows of a keyspace");
+    FI_TRY_RETURN(read_form(cli, &form));
+    FI_TRY_RETURN(refuse_form(cli, form));
+    if (fi_command_has(cli, "bulk")) {
+        return fi_command_misused(cli, "--bulk is for rows of a keyspace");
     }
-    return exit_code == FI_EXIT_OK ? fi_data_dump_load(cli) : exit_code;
+    return fi_data_dump_load(cli);
 }
 
 static int
@@ -94,22 +92,17 @@ run_load(struct fi_cli *cli)
     firn_keyspace *keyspace;
     struct fi_data_store_loader loader = {.bulk = NULL};
     const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
-    int exit_code = read_form(cli, &form);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_rows_open(cli, path, form, &rows);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_LOAD_OR_MAKE, &store);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_open_keyspace(cli, store, true, &keyspace);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        bool is_sorted = fi_command_has(cli, "bulk");
-        exit_code = fi_data_store_loader_begin(&loader, keyspace, is_sorted, &err) == FIRN_OK
-                        ? load_rows(cli, &loader, &rows)
-                        : fi_command_report_failure(cli, &err, NULL);
-    }
+    bool is_sorted = fi_command_has(cli, "bulk");
+    int exit_code;
+    FI_TRY_OUT(exit_code, read_form(cli, &form));
+    FI_TRY_OUT(exit_code, fi_data_rows_open(cli, path, form, &rows));
+    FI_TRY_OUT(exit_code,
+               fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_LOAD_OR_MAKE, &store));
+    FI_TRY_OUT(exit_code, fi_data_open_keyspace(cli, store, true, &keyspace));
+    exit_code = fi_data_store_loader_begin(&loader, keyspace, is_sorted, &err) == FIRN_OK
+                    ? load_rows(cli, &loader, &rows)
+                    : fi_command_report_failure(cli, &err, NULL);
+out:
     fi_data_rows_close(&rows);
     fi_data_store_loader_end(&loader);
     exit_code = fi_data_store_close(cli, store, exit_code);
@@ -193,14 +186,13 @@ dump_all(struct fi_cli *cli, firn_store *store, firn_snapshot *view, enum fi_dat
     if (cli->json) {
         return fi_command_misused(cli, "--json cannot be used with the dump of a store or table");
     }
-    int exit_code = refuse_form(cli, form);
-    if (exit_code == FI_EXIT_OK && view == NULL &&
-        firn_snapshot_open(store, NULL, &own, &err) != FIRN_OK) {
-        exit_code = fi_command_report_failure(cli, &err, NULL);
+    int exit_code;
+    FI_TRY_OUT(exit_code, refuse_form(cli, form));
+    if (view == NULL && firn_snapshot_open(store, NULL, &own, &err) != FIRN_OK) {
+        FI_TRY_OUT(exit_code, fi_command_report_failure(cli, &err, NULL));
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_dump(cli, store, view != NULL ? view : own, table);
-    }
+    exit_code = fi_data_dump(cli, store, view != NULL ? view : own, table);
+out:
     firn_snapshot_close(own);
     return exit_code;
 }
@@ -224,37 +216,30 @@ run_dump(struct fi_cli *cli)
     firn_cursor *cursor = NULL;
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
     uint64_t count = 0;
-    int exit_code = read_form(cli, &form);
-    if (exit_code == FI_EXIT_OK && cli->json &&
-        (form == FI_DATA_ROWS_BINARY || form == FI_DATA_ROWS_JSON)) {
-        exit_code = fi_command_misused(cli, "--json and --%s exclude each other",
-                                       form == FI_DATA_ROWS_JSON ? "json-lines" : "binary");
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_open_view(cli, store, &options.snapshot);
-    }
     const char *name = cli->argument_count > 1 ? cli->arguments[1] : NULL;
-    if (exit_code == FI_EXIT_OK && (name == NULL || is_table(store, options.snapshot, name))) {
+    int exit_code;
+    FI_TRY_OUT(exit_code, read_form(cli, &form));
+    if (cli->json && (form == FI_DATA_ROWS_BINARY || form == FI_DATA_ROWS_JSON)) {
+        FI_TRY_OUT(exit_code,
+                   fi_command_misused(cli, "--json and --%s exclude each other",
+                                      form == FI_DATA_ROWS_JSON ? "json-lines" : "binary"));
+    }
+    FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store));
+    FI_TRY_OUT(exit_code, fi_data_open_view(cli, store, &options.snapshot));
+    if (name == NULL || is_table(store, options.snapshot, name)) {
         exit_code = dump_all(cli, store, options.snapshot, form, name);
-        firn_snapshot_close(options.snapshot);
-        return fi_data_store_close(cli, store, exit_code);
+        goto out;
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_open_keyspace_at(cli, store, options.snapshot, &keyspace);
+    FI_TRY_OUT(exit_code, fi_data_open_keyspace_at(cli, store, options.snapshot, &keyspace));
+    int code = firn_cursor_open(keyspace, &options, &cursor, &err);
+    fi_term_json_array("entries");
+    code = code == FIRN_OK ? dump(cursor, form, &count, &err) : code;
+    if (code != FIRN_OK) {
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
-    if (exit_code == FI_EXIT_OK) {
-        int code = firn_cursor_open(keyspace, &options, &cursor, &err);
-        fi_term_json_array("entries");
-        code = code == FIRN_OK ? dump(cursor, form, &count, &err) : code;
-        if (code != FIRN_OK) {
-            exit_code = fi_command_report_failure(cli, &err, NULL);
-        }
-        fi_term_json_unwind();
-        fi_term_json_u64("count", count);
-    }
+    fi_term_json_unwind();
+    fi_term_json_u64("count", count);
+out:
     firn_cursor_close(cursor);
     firn_snapshot_close(options.snapshot);
     return fi_data_store_close(cli, store, exit_code);

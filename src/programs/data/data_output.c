@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
-#include "tuple/type.h"
+#include "type/type.h"
 
 static const char null_text[] = "\\N";
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
+#include "term/term_try.h"
 
 int
 fi_data_query_refuse_hex(const struct fi_data_table *table)
@@ -120,10 +121,7 @@ select_named(const struct fi_data_table *table, const char *const *names, size_t
     assert(count > 0 && selection->count == 0);
     for (size_t i = 0; i < count; i++) {
         const firn_table_column *column = NULL;
-        int exit_code = fi_data_table_column(table, names[i], &column);
-        if (exit_code != FI_EXIT_OK) {
-            return exit_code;
-        }
+        FI_TRY_RETURN(fi_data_table_column(table, names[i], &column));
         if (select_column(selection, column) != i) {
             return fi_command_misused(table->cli, "column '%s' is there twice", names[i]);
         }
@@ -221,33 +219,27 @@ fi_data_query_get(const struct fi_data_table *table)
     struct fi_data_values key = {NULL, NULL, 0};
     firn_row *row = NULL;
     firn_read_options options = FIRN_READ_OPTIONS_INIT;
-    int exit_code = selection_init(table, fi_command_value(cli, "columns"), &selection);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_query_refuse_hex(table);
+    int exit_code;
+    FI_TRY_OUT(exit_code, selection_init(table, fi_command_value(cli, "columns"), &selection));
+    FI_TRY_OUT(exit_code, fi_data_query_refuse_hex(table));
+    FI_TRY_OUT(exit_code, fi_data_query_find_order(table, fi_command_value(cli, "index"), &order));
+    FI_TRY_OUT(exit_code, read_whole_key(table, &order, &key));
+    options.snapshot = table->view;
+    options.columns = selection.names;
+    options.column_count = selection.count;
+    options.index = order.index;
+    int code = firn_row_create(&row, &err);
+    if (code == FIRN_OK) {
+        code = firn_table_get(table->table, &options, key.values, key.count, row, &err);
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_query_find_order(table, fi_command_value(cli, "index"), &order);
+    if (code == FIRN_OK) {
+        fi_term_json_string("table", table->name);
+        exit_code = print_row(cli, &selection, firn_row_values(row));
+    } else {
+        exit_code = code == FIRN_NOT_FOUND ? report_no_row(table, &order)
+                                           : fi_command_report_failure(cli, &err, NULL);
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_whole_key(table, &order, &key);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        options.snapshot = table->view;
-        options.columns = selection.names;
-        options.column_count = selection.count;
-        options.index = order.index;
-        int code = firn_row_create(&row, &err);
-        if (code == FIRN_OK) {
-            code = firn_table_get(table->table, &options, key.values, key.count, row, &err);
-        }
-        if (code == FIRN_OK) {
-            fi_term_json_string("table", table->name);
-            exit_code = print_row(cli, &selection, firn_row_values(row));
-        } else {
-            exit_code = code == FIRN_NOT_FOUND ? report_no_row(table, &order)
-                                               : fi_command_report_failure(cli, &err, NULL);
-        }
-    }
+out:
     firn_row_destroy(row);
     fi_data_values_deinit(&key);
     selection_deinit(&selection);
@@ -260,19 +252,15 @@ fi_data_query_delete(const struct fi_data_table *table)
     firn_error err;
     struct fi_data_query_order order;
     struct fi_data_values key = {NULL, NULL, 0};
-    int exit_code = fi_data_query_refuse_hex(table);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_query_find_order(table, NULL, &order);
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_data_query_refuse_hex(table));
+    FI_TRY_OUT(exit_code, fi_data_query_find_order(table, NULL, &order));
+    FI_TRY_OUT(exit_code, read_whole_key(table, &order, &key));
+    int code = firn_table_delete(table->table, NULL, key.values, key.count, &err);
+    if (code != FIRN_OK && code != FIRN_NOT_FOUND) { /* as of keyspaces */
+        exit_code = fi_command_report_failure(table->cli, &err, NULL);
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_whole_key(table, &order, &key);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        int code = firn_table_delete(table->table, NULL, key.values, key.count, &err);
-        if (code != FIRN_OK && code != FIRN_NOT_FOUND) { /* as of keyspaces */
-            exit_code = fi_command_report_failure(table->cli, &err, NULL);
-        }
-    }
+out:
     fi_data_values_deinit(&key);
     return exit_code;
 }
@@ -299,7 +287,8 @@ given_deinit(struct given *given)
 
 /* value NULL: null. Returns an exit code. */
 static int
-give(const struct fi_data_table *table, struct given *given, const char *name, const char *value)
+data_query_give(const struct fi_data_table *table, struct given *given, const char *name,
+                const char *value)
 {
     const firn_table_column *column = NULL;
     int exit_code = fi_data_table_column(table, name, &column);
@@ -318,7 +307,7 @@ give(const struct fi_data_table *table, struct given *given, const char *name, c
 /* COLUMN=VALUE, or "COLUMN"=VALUE: takes it apart in place. Returns the value; NULL where there is
  * none. */
 static char *
-take_apart(char *argument, char **out_name)
+data_query_split(char *argument, char **out_name)
 {
     char *to = argument;
     char *from = argument + 1;
@@ -360,16 +349,16 @@ read_given(const struct fi_data_table *table, struct given *given)
     int exit_code =
         nulls == NULL ? FI_EXIT_OK : fi_data_values_split(cli, "--null", nulls, &given->nulls);
     for (size_t i = 0; i < given->nulls.count && exit_code == FI_EXIT_OK; i++) {
-        exit_code = give(table, given, given->nulls.items[i], NULL);
+        exit_code = data_query_give(table, given, given->nulls.items[i], NULL);
     }
     char *to = given->text;
     for (int i = 2; i < cli->argument_count && exit_code == FI_EXIT_OK; i++) {
         char *name;
         memcpy(to, cli->arguments[i], strlen(cli->arguments[i]) + 1);
-        const char *value = take_apart(to, &name);
+        const char *value = data_query_split(to, &name);
         exit_code = value == NULL
                         ? fi_command_misused(cli, "'%s' is not COLUMN=VALUE", cli->arguments[i])
-                        : give(table, given, name, value);
+                        : data_query_give(table, given, name, value);
         to += strlen(cli->arguments[i]) + 1;
     }
     return exit_code;
@@ -406,14 +395,12 @@ write_row(const struct fi_data_table *table, const struct given *given, firn_row
         return firn_table_insert(table->table, options, values, count, err);
     }
     uint64_t number = 0;
-    int code = firn_table_insert_auto(table->table, options, values, count, &number, err);
-    if (code == FIRN_OK) {
-        fi_term_json_u64("number", number);
-        if (!cli->quiet) {
-            fi_term_out_format("%llu\n", (unsigned long long)number);
-        }
+    FI_TRY_RETURN(firn_table_insert_auto(table->table, options, values, count, &number, err));
+    fi_term_json_u64("number", number);
+    if (!cli->quiet) {
+        fi_term_out_format("%llu\n", (unsigned long long)number);
     }
-    return code;
+    return FIRN_OK;
 }
 
 static int
@@ -429,20 +416,14 @@ run_insert(struct fi_cli *cli)
     if (fi_command_has(cli, "upsert") && fi_command_has(cli, "update")) {
         return fi_command_misused(cli, "--upsert cannot be used with --update");
     }
-    int exit_code = fi_data_read_ttl(cli, &options.ttl_ms);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_table_open(cli, store, NULL, &table);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_given(&table, &given);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        int code = write_row(&table, &given, &options, &err);
-        exit_code = code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_data_values_ttl(cli, &options.ttl_ms));
+    FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store));
+    FI_TRY_OUT(exit_code, fi_data_table_open(cli, store, NULL, &table));
+    FI_TRY_OUT(exit_code, read_given(&table, &given));
+    int code = write_row(&table, &given, &options, &err);
+    exit_code = code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
+out:
     given_deinit(&given);
     fi_data_table_close(&table);
     return fi_data_store_close(cli, store, exit_code);

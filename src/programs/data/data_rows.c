@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { INPUT_SIZE = 64 * 1024, BINARY_HEAD_SIZE = 8, END = -1 };
 
@@ -68,7 +69,7 @@ fi_data_rows_close(struct fi_data_rows *rows)
 
 /* Reads more input; is_over at its end. Returns an exit code. */
 static int
-fill(struct fi_data_rows *rows)
+data_rows_fill(struct fi_data_rows *rows)
 {
     assert(rows->at == rows->size && !rows->is_over);
     assert(rows->at == rows->size && !rows->is_over);
@@ -94,14 +95,11 @@ fill(struct fi_data_rows *rows)
 
 /* The next byte, or END. Returns an exit code. */
 static int
-take(struct fi_data_rows *rows, int *out)
+data_rows_take(struct fi_data_rows *rows, int *out)
 {
     assert(rows->at <= rows->size && rows->size <= INPUT_SIZE);
     if (rows->at == rows->size && !rows->is_over) {
-        int exit_code = fill(rows);
-        if (exit_code != FI_EXIT_OK) {
-            return exit_code;
-        }
+        FI_TRY_RETURN(data_rows_fill(rows));
     }
     *out = rows->is_over ? END : rows->input[rows->at++];
     return FI_EXIT_OK;
@@ -109,7 +107,7 @@ take(struct fi_data_rows *rows, int *out)
 
 /* Reports that the row is not one. */
 static int
-wrong(const struct fi_data_rows *rows, const char *what)
+data_rows_wrong(const struct fi_data_rows *rows, const char *what)
 {
     return fi_command_report_error(rows->cli, FIRN_INVALID, NULL, "row %llu of '%s': %s",
                                    (unsigned long long)rows->number, rows->name, what);
@@ -138,31 +136,32 @@ too_large(const struct fi_data_rows *rows, const struct field *field)
 
 /* All return exit codes. The next byte, or END. */
 static int
-append(struct fi_data_rows *rows, const struct field *field, const uint8_t *data, size_t size)
+data_rows_append(struct fi_data_rows *rows, const struct field *field, const uint8_t *data,
+                 size_t size)
 {
     assert(field->bytes->size <= field->bytes->capacity);
     assert(field->bytes->size <= field->size_max);
     if (size > field->size_max - field->bytes->size) {
         return too_large(rows, field);
     }
-    int exit_code = fi_data_bytes_reserve(rows->cli, field->bytes, size);
-    if (exit_code == FI_EXIT_OK && size > 0) {
+    FI_TRY_RETURN(fi_data_bytes_reserve(rows->cli, field->bytes, size));
+    if (size > 0) {
         memcpy(field->bytes->data + field->bytes->size, data, size);
         field->bytes->size += size;
     }
-    return exit_code;
+    return FI_EXIT_OK;
 }
 
 /* ---- lines ---- */
 
 /* What the characters after a backslash stand for. Returns an exit code. */
 static int
-unescape(struct fi_data_rows *rows, uint8_t *out)
+data_rows_unescape(struct fi_data_rows *rows, uint8_t *out)
 {
     static const char letters[] = "\\abtnvfr";
     static const uint8_t meanings[] = "\\\a\b\t\n\v\f\r";
     int first = END;
-    int exit_code = take(rows, &first);
+    int exit_code = data_rows_take(rows, &first);
     const char *letter = first > 0 ? strchr(letters, first) : NULL;
     if (exit_code != FI_EXIT_OK || letter != NULL) {
         *out = letter != NULL ? meanings[letter - letters] : 0;
@@ -172,13 +171,13 @@ unescape(struct fi_data_rows *rows, uint8_t *out)
     int digit = first;
     for (int i = 0; i < 3; i++) {
         if (i > 0) {
-            exit_code = take(rows, &digit);
+            exit_code = data_rows_take(rows, &digit);
         }
         if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
         if (digit < '0' || digit > (i == 0 ? '3' : '7')) {
-            return wrong(
+            return data_rows_wrong(
                 rows,
                 "a backslash must be followed by another, one of abtnvfr or three octal digits");
         }
@@ -190,22 +189,19 @@ unescape(struct fi_data_rows *rows, uint8_t *out)
 
 /* The byte that begins with `first`. Returns an exit code. */
 static int
-decode(struct fi_data_rows *rows, int first, uint8_t *out)
+data_rows_decode(struct fi_data_rows *rows, int first, uint8_t *out)
 {
     assert(first != END);
     if (rows->form == FI_DATA_ROWS_TEXT) {
         *out = (uint8_t)first;
-        return first == '\\' ? unescape(rows, out) : FI_EXIT_OK;
+        return first == '\\' ? data_rows_unescape(rows, out) : FI_EXIT_OK;
     }
     int second = END;
-    int exit_code = take(rows, &second);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(data_rows_take(rows, &second));
     int high = fi_data_bytes_digit((char)first);
     int low = second == END ? -1 : fi_data_bytes_digit((char)second);
     if (high < 0 || low < 0) {
-        return wrong(rows, "key and value must be even numbers of hexadecimal digits");
+        return data_rows_wrong(rows, "key and value must be even numbers of hexadecimal digits");
     }
     *out = (uint8_t)(high << 4 | low);
     return FI_EXIT_OK;
@@ -222,7 +218,7 @@ append_plain(struct fi_data_rows *rows, const struct field *field)
     }
     size_t begin = rows->at;
     rows->at = end;
-    return append(rows, field, rows->input + begin, end - begin);
+    return data_rows_append(rows, field, rows->input + begin, end - begin);
 }
 
 static int
@@ -235,29 +231,29 @@ next_line(struct fi_data_rows *rows, int first)
         int exit_code = FI_EXIT_OK;
         if (byte == '\t') {
             if (has_tab) {
-                return wrong(rows,
-                             "there is a second tab: one in a key or value has to be escaped");
+                return data_rows_wrong(
+                    rows, "there is a second tab: one in a key or value has to be escaped");
             }
             has_tab = true;
             field = value_of(rows);
         } else {
             uint8_t decoded = 0;
-            exit_code = decode(rows, byte, &decoded);
+            exit_code = data_rows_decode(rows, byte, &decoded);
             if (exit_code == FI_EXIT_OK) {
-                exit_code = append(rows, &field, &decoded, 1);
+                exit_code = data_rows_append(rows, &field, &decoded, 1);
             }
         }
         if (exit_code == FI_EXIT_OK) {
             exit_code = append_plain(rows, &field);
         }
         if (exit_code == FI_EXIT_OK) {
-            exit_code = take(rows, &byte);
+            exit_code = data_rows_take(rows, &byte);
         }
         if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
     }
-    return has_tab ? FI_EXIT_OK : wrong(rows, "there is no tab between key and value");
+    return has_tab ? FI_EXIT_OK : data_rows_wrong(rows, "there is no tab between key and value");
 }
 
 /* ---- binary ---- */
@@ -272,15 +268,15 @@ read_field(struct fi_data_rows *rows, const struct field *field, size_t size)
     while (field->bytes->size < size) {
         int exit_code = FI_EXIT_OK;
         if (rows->at == rows->size) {
-            exit_code = fill(rows);
+            exit_code = data_rows_fill(rows);
         }
         if (exit_code == FI_EXIT_OK && rows->is_over) {
-            exit_code = wrong(rows, "the input ends inside its key or value");
+            exit_code = data_rows_wrong(rows, "the input ends inside its key or value");
         }
         size_t left = size - field->bytes->size;
         size_t part = rows->size - rows->at < left ? rows->size - rows->at : left;
         if (exit_code == FI_EXIT_OK) {
-            exit_code = append(rows, field, rows->input + rows->at, part);
+            exit_code = data_rows_append(rows, field, rows->input + rows->at, part);
         }
         if (exit_code != FI_EXIT_OK) {
             return exit_code;
@@ -296,9 +292,9 @@ next_binary(struct fi_data_rows *rows, int first)
     size_t sizes[2] = {(size_t)first, 0};
     for (unsigned i = 1; i < BINARY_HEAD_SIZE; i++) {
         int byte = END;
-        int exit_code = take(rows, &byte);
+        int exit_code = data_rows_take(rows, &byte);
         if (exit_code == FI_EXIT_OK && byte == END) {
-            exit_code = wrong(rows, "the input ends inside its sizes");
+            exit_code = data_rows_wrong(rows, "the input ends inside its sizes");
         }
         if (exit_code != FI_EXIT_OK) {
             return exit_code;
@@ -307,26 +303,11 @@ next_binary(struct fi_data_rows *rows, int first)
     }
     struct field key = key_of(rows);
     struct field value = value_of(rows);
-    int exit_code = read_field(rows, &key, sizes[0]);
-    return exit_code == FI_EXIT_OK ? read_field(rows, &value, sizes[1]) : exit_code;
+    FI_TRY_RETURN(read_field(rows, &key, sizes[0]));
+    return read_field(rows, &value, sizes[1]);
 }
 
-/* ---- rows ---- */
-
-/* ---- rows of JSON ----
- *
- *   {"key":"ada","value":"1815"}
- *   {"key":"k2","value":"ada","expires_ms":1795161600000}
- *
- * Bytes that are not UTF-8 come as docs/json.md has it: with a second member, key_hex or value_hex,
- * that has all of them in hexadecimal and counts alone. Members come in any order, each once;
- * others are refused, because what was not understood would be lost without a word. Between the
- * parts there may be spaces, as JSON allows them, but no end of line.
- *
- * Nothing is kept of a line but key and value: a row may be as long as they may be. Plain stretches
- * of a string are taken in one piece. Text beside digits has three bytes for each bad one, so it
- * may be longer than what it stands for may be: it is an error only where there are no digits.
- */
+/* ---- rows of JSON ---- */
 
 enum { NAME_SIZE_MAX = 16, NUMBER_SIZE_MAX = 24 };
 
@@ -350,17 +331,17 @@ take_visible(struct fi_data_rows *rows, int *out)
 {
     int exit_code;
     do {
-        exit_code = take(rows, out);
+        exit_code = data_rows_take(rows, out);
     } while (exit_code == FI_EXIT_OK && is_space(*out));
     return exit_code;
 }
 
 static int
-expect(struct fi_data_rows *rows, int wanted, const char *otherwise)
+data_rows_expect(struct fi_data_rows *rows, int wanted, const char *otherwise)
 {
     int byte = END;
     int exit_code = take_visible(rows, &byte);
-    return exit_code != FI_EXIT_OK || byte == wanted ? exit_code : wrong(rows, otherwise);
+    return exit_code != FI_EXIT_OK || byte == wanted ? exit_code : data_rows_wrong(rows, otherwise);
 }
 
 /* ---- strings ---- */
@@ -370,7 +351,7 @@ static int
 add_text(struct fi_data_rows *rows, struct met *met, const uint8_t *data, size_t size)
 {
     met->is_long |= size > met->field.size_max - met->field.bytes->size;
-    return met->is_long ? FI_EXIT_OK : append(rows, &met->field, data, size);
+    return met->is_long ? FI_EXIT_OK : data_rows_append(rows, &met->field, data, size);
 }
 
 /* Four hexadecimal digits. */
@@ -380,13 +361,13 @@ take_unit(struct fi_data_rows *rows, uint32_t *out)
     *out = 0;
     for (unsigned i = 0; i < 4; i++) {
         int byte = END;
-        int exit_code = take(rows, &byte);
+        int exit_code = data_rows_take(rows, &byte);
         int digit = byte == END ? -1 : fi_data_bytes_digit((char)byte);
         if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
         if (digit < 0) {
-            return wrong(rows, "\\u must be followed by four hexadecimal digits");
+            return data_rows_wrong(rows, "\\u must be followed by four hexadecimal digits");
         }
         *out = *out << 4 | (uint32_t)digit;
     }
@@ -400,18 +381,13 @@ take_pair(struct fi_data_rows *rows, uint32_t first, uint32_t *out)
     uint32_t second = 0;
     int slash = END;
     int letter = END;
-    int exit_code = take(rows, &slash);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = take(rows, &letter);
-    }
-    if (exit_code == FI_EXIT_OK && slash == '\\' && letter == 'u') {
-        exit_code = take_unit(rows, &second);
-    }
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
+    FI_TRY_RETURN(data_rows_take(rows, &slash));
+    FI_TRY_RETURN(data_rows_take(rows, &letter));
+    if (slash == '\\' && letter == 'u') {
+        FI_TRY_RETURN(take_unit(rows, &second));
     }
     if (first >= 0xDC00 || second < 0xDC00 || second > 0xDFFF) {
-        return wrong(rows, "half of a pair of \\u is missing");
+        return data_rows_wrong(rows, "half of a pair of \\u is missing");
     }
     *out = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
     return FI_EXIT_OK;
@@ -443,7 +419,7 @@ take_escape(struct fi_data_rows *rows, struct met *met)
     uint8_t bytes[4];
     uint32_t point = 0;
     int letter = END;
-    int exit_code = take(rows, &letter);
+    int exit_code = data_rows_take(rows, &letter);
     const char *found = letter > 0 ? strchr(letters, letter) : NULL;
     if (exit_code != FI_EXIT_OK) {
         return exit_code;
@@ -451,7 +427,7 @@ take_escape(struct fi_data_rows *rows, struct met *met)
     if (found != NULL) {
         point = (uint32_t)(unsigned char)meanings[found - letters];
     } else if (letter != 'u') {
-        return wrong(rows, "a backslash must be followed by one of \"\\/bfnrtu");
+        return data_rows_wrong(rows, "a backslash must be followed by one of \"\\/bfnrtu");
     } else {
         exit_code = take_unit(rows, &point);
         if (exit_code == FI_EXIT_OK && point >= 0xD800 && point <= 0xDFFF) {
@@ -483,7 +459,7 @@ take_string(struct fi_data_rows *rows, struct met *met)
         int byte = END;
         int exit_code = add_plain(rows, met);
         if (exit_code == FI_EXIT_OK) {
-            exit_code = take(rows, &byte);
+            exit_code = data_rows_take(rows, &byte);
         }
         if (exit_code != FI_EXIT_OK || byte == '"') {
             return exit_code;
@@ -494,7 +470,7 @@ take_string(struct fi_data_rows *rows, struct met *met)
             /* The first of what was read just now. */
             rows->at--;
         } else {
-            exit_code = wrong(rows, "a string does not end on its line");
+            exit_code = data_rows_wrong(rows, "a string does not end on its line");
         }
         if (exit_code != FI_EXIT_OK) {
             return exit_code;
@@ -508,21 +484,21 @@ take_hex(struct fi_data_rows *rows, const struct field *field)
 {
     for (;;) {
         int digits[2] = {END, END};
-        int exit_code = take(rows, &digits[0]);
+        int exit_code = data_rows_take(rows, &digits[0]);
         if (exit_code != FI_EXIT_OK || digits[0] == '"') {
             return exit_code;
         }
-        exit_code = take(rows, &digits[1]);
+        exit_code = data_rows_take(rows, &digits[1]);
         if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
         int high = digits[0] == END ? -1 : fi_data_bytes_digit((char)digits[0]);
         int low = digits[1] == END ? -1 : fi_data_bytes_digit((char)digits[1]);
         if (high < 0 || low < 0) {
-            return wrong(rows, "a member with _hex is an even number of digits");
+            return data_rows_wrong(rows, "a member with _hex is an even number of digits");
         }
         uint8_t byte = (uint8_t)(high << 4 | low);
-        exit_code = append(rows, field, &byte, 1);
+        exit_code = data_rows_append(rows, field, &byte, 1);
         if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
@@ -535,15 +511,16 @@ static int
 take_name(struct fi_data_rows *rows, char out[NAME_SIZE_MAX])
 {
     size_t size = 0;
-    int exit_code = expect(rows, '"', "a member has no name");
+    int exit_code = data_rows_expect(rows, '"', "a member has no name");
     while (exit_code == FI_EXIT_OK) {
         int byte = END;
-        exit_code = take(rows, &byte);
+        exit_code = data_rows_take(rows, &byte);
         if (exit_code != FI_EXIT_OK || byte == '"') {
             break;
         }
         if (byte == END || size + 1 == NAME_SIZE_MAX) {
-            return wrong(rows, "its members are key, value, those with _hex, and expires_ms");
+            return data_rows_wrong(rows,
+                                   "its members are key, value, those with _hex, and expires_ms");
         }
         out[size++] = (char)byte;
     }
@@ -554,7 +531,7 @@ take_name(struct fi_data_rows *rows, char out[NAME_SIZE_MAX])
 static int
 refuse_twice(const struct fi_data_rows *rows)
 {
-    return wrong(rows, "a member is there twice");
+    return data_rows_wrong(rows, "a member is there twice");
 }
 
 /* The string of a member that is text, which counts only without one in hexadecimal. */
@@ -598,14 +575,14 @@ take_expiry(struct fi_data_rows *rows)
     int exit_code = rows->expires_ms != 0 ? refuse_twice(rows) : take_visible(rows, &byte);
     while (exit_code == FI_EXIT_OK && byte >= '0' && byte <= '9' && size + 1 < NUMBER_SIZE_MAX) {
         digits[size++] = (char)byte;
-        exit_code = take(rows, &byte);
+        exit_code = data_rows_take(rows, &byte);
     }
     if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     digits[size] = '\0';
     if (!fi_command_number(digits, UINT64_MAX, &rows->expires_ms) || rows->expires_ms == 0) {
-        return wrong(rows, "expires_ms is not a number of milliseconds since 1970");
+        return data_rows_wrong(rows, "expires_ms is not a number of milliseconds since 1970");
     }
     /* The bytes after it are the next to be read. */
     rows->at -= byte != END;
@@ -616,19 +593,12 @@ static int
 take_member(struct fi_data_rows *rows, struct met *key, struct met *value)
 {
     char name[NAME_SIZE_MAX];
-    int exit_code = take_name(rows, name);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = expect(rows, ':', "a colon must follow the name of a member");
-    }
-    if (exit_code == FI_EXIT_OK && strcmp(name, "expires_ms") == 0) {
+    FI_TRY_RETURN(take_name(rows, name));
+    FI_TRY_RETURN(data_rows_expect(rows, ':', "a colon must follow the name of a member"));
+    if (strcmp(name, "expires_ms") == 0) {
         return take_expiry(rows);
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = expect(rows, '"', "a member is not a string");
-    }
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(data_rows_expect(rows, '"', "a member is not a string"));
     if (strcmp(name, "key") == 0) {
         return take_text(rows, key);
     }
@@ -641,17 +611,18 @@ take_member(struct fi_data_rows *rows, struct met *key, struct met *value)
     if (strcmp(name, "value_hex") == 0) {
         return take_digits(rows, value);
     }
-    return wrong(rows, "its members are key, value, those with _hex, and expires_ms");
+    return data_rows_wrong(rows, "its members are key, value, those with _hex, and expires_ms");
 }
 
 /* Whether a key or value was there, and no longer than it may be. */
 static int
-check(struct fi_data_rows *rows, const struct met *met)
+data_rows_check(struct fi_data_rows *rows, const struct met *met)
 {
     if (!met->has_text && !met->has_hex) {
-        return wrong(rows, "the object has no key, or no value");
+        return data_rows_wrong(rows, "the object has no key, or no value");
     }
-    return met->is_long && !met->has_hex ? append(rows, &met->field, NULL, SIZE_MAX) : FI_EXIT_OK;
+    return met->is_long && !met->has_hex ? data_rows_append(rows, &met->field, NULL, SIZE_MAX)
+                                         : FI_EXIT_OK;
 }
 
 /* Nothing but spaces up to the end of the line. */
@@ -662,10 +633,22 @@ end_line(struct fi_data_rows *rows)
     int exit_code = take_visible(rows, &byte);
     return exit_code != FI_EXIT_OK || byte == END || byte == '\n'
                ? exit_code
-               : wrong(rows, "there is something after the object");
+               : data_rows_wrong(rows, "there is something after the object");
 }
 
-/* A row that begins with that byte. */
+/* A row that begins with that byte:
+ *
+ *   {"key":"ada","value":"1815"}
+ *   {"key":"k2","value":"ada","expires_ms":1795161600000}
+ *
+ * Bytes that are not UTF-8 come as docs/json.md has it: with a second member, key_hex or value_hex,
+ * that has all of them in hexadecimal and counts alone. Members come in any order, each once;
+ * others are refused, because what was not understood would be lost without a word. Between the
+ * parts there may be spaces, as JSON allows them, but no end of line.
+ *
+ * Nothing is kept of a line but key and value: a row may be as long as they may be. Plain stretches
+ * of a string are taken in one piece. Text beside digits has three bytes for each bad one, so it
+ * may be longer than what it stands for may be: it is an error only where there are no digits. */
 static int
 next_json(struct fi_data_rows *rows, int first)
 {
@@ -674,7 +657,7 @@ next_json(struct fi_data_rows *rows, int first)
     int byte = first;
     int exit_code = is_space(first) ? take_visible(rows, &byte) : FI_EXIT_OK;
     if (exit_code == FI_EXIT_OK && byte != '{') {
-        return wrong(rows, "it is not a JSON object");
+        return data_rows_wrong(rows, "it is not a JSON object");
     }
     do {
         if (exit_code == FI_EXIT_OK) {
@@ -685,13 +668,13 @@ next_json(struct fi_data_rows *rows, int first)
         }
     } while (exit_code == FI_EXIT_OK && byte == ',');
     if (exit_code == FI_EXIT_OK && byte != '}') {
-        return wrong(rows, "the object does not end on its line");
+        return data_rows_wrong(rows, "the object does not end on its line");
     }
     if (exit_code == FI_EXIT_OK) {
-        exit_code = check(rows, &key);
+        exit_code = data_rows_check(rows, &key);
     }
     if (exit_code == FI_EXIT_OK) {
-        exit_code = check(rows, &value);
+        exit_code = data_rows_check(rows, &value);
     }
     return exit_code == FI_EXIT_OK ? end_line(rows) : exit_code;
 }
@@ -703,7 +686,7 @@ fi_data_rows_next(struct fi_data_rows *rows, bool *out_end)
     rows->key.size = 0;
     rows->value.size = 0;
     rows->expires_ms = 0;
-    int exit_code = take(rows, &first);
+    int exit_code = data_rows_take(rows, &first);
     *out_end = exit_code == FI_EXIT_OK && first == END;
     if (exit_code != FI_EXIT_OK || *out_end) {
         return exit_code;

@@ -13,6 +13,7 @@
 
 #include "firn/scan.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* ---- which rows ---- */
 
@@ -60,21 +61,19 @@ read_bound(const struct query *query, const char *option, struct bound *bound,
     if (text == NULL) {
         return FI_EXIT_OK;
     }
-    int exit_code = fi_data_values_split(cli, option, text, &bound->list);
-    if (exit_code == FI_EXIT_OK && bound->list.count > query->order.column_count) {
+    FI_TRY_RETURN(fi_data_values_split(cli, option, text, &bound->list));
+    if (bound->list.count > query->order.column_count) {
         return fi_command_misused(
             cli, "%s has %zu values, and %s only %zu %s", option, bound->list.count,
             query->order.index != NULL ? "the index" : "the key", query->order.column_count,
             fi_term_text_plural(query->order.column_count, "column", "columns"));
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_query_read_key(query->table, &query->order,
-                                           (const char *const *)bound->list.items,
-                                           bound->list.count, &bound->values);
-    }
+    FI_TRY_RETURN(fi_data_query_read_key(query->table, &query->order,
+                                         (const char *const *)bound->list.items, bound->list.count,
+                                         &bound->values));
     out->values = bound->values.values;
     out->count = bound->values.count;
-    return exit_code;
+    return FI_EXIT_OK;
 }
 
 static int
@@ -83,15 +82,11 @@ read_bounds(struct query *query)
     assert(query->order.column_count > 0);
     firn_scan_options *options = &query->options;
     firn_table_bound prefix = {NULL, 0, false};
-    int exit_code = read_bound(query, "--from", &query->from, &options->lower);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_bound(query, "--to", &query->to, &options->upper);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_bound(query, "--prefix", &query->prefix, &prefix);
-    }
+    FI_TRY_RETURN(read_bound(query, "--from", &query->from, &options->lower));
+    FI_TRY_RETURN(read_bound(query, "--to", &query->to, &options->upper));
+    FI_TRY_RETURN(read_bound(query, "--prefix", &query->prefix, &prefix));
     options->upper.exclusive = options->upper.count > 0;
-    if (exit_code == FI_EXIT_OK && prefix.count > 0) {
+    if (prefix.count > 0) {
         if (options->lower.count > 0 || options->upper.count > 0) {
             return fi_command_misused(query->table->cli,
                                       "--prefix goes with neither --from nor --to");
@@ -99,7 +94,7 @@ read_bounds(struct query *query)
         options->lower = prefix;
         options->upper = prefix;
     }
-    return exit_code;
+    return FI_EXIT_OK;
 }
 
 /* The columns of the key, each in double quotes. Returns an exit code. */
@@ -142,17 +137,13 @@ query_init(const struct fi_data_table *table, struct query *query)
     query->table = table;
     query->options = defaults;
     query->options.callbacks.on_progress = fi_command_on_progress;
-    int exit_code = fi_data_query_refuse_hex(table);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_query_find_order(table, fi_command_value(cli, "index"), &query->order);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_bounds(query);
-    }
+    FI_TRY_RETURN(fi_data_query_refuse_hex(table));
+    FI_TRY_RETURN(fi_data_query_find_order(table, fi_command_value(cli, "index"), &query->order));
+    FI_TRY_RETURN(read_bounds(query));
     query->options.snapshot = table->view;
     query->options.index = query->order.index;
     query->options.where = fi_command_value(cli, "where");
-    return exit_code;
+    return FI_EXIT_OK;
 }
 
 /* An option that is a number. Returns an exit code. */
@@ -266,36 +257,29 @@ fi_data_scan_print(const struct fi_data_table *table)
     if (columns != NULL && fi_command_has(cli, "keys")) {
         return fi_command_misused(cli, "--keys cannot be used with --columns");
     }
-    int exit_code = query_init(table, &query);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_number(cli, "limit", &query.options.limit);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_number(cli, "offset", &query.options.offset);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_memory(cli, &query.options.memory_bytes);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, query_init(table, &query));
+    FI_TRY_OUT(exit_code, read_number(cli, "limit", &query.options.limit));
+    FI_TRY_OUT(exit_code, read_number(cli, "offset", &query.options.offset));
+    FI_TRY_OUT(exit_code, read_memory(cli, &query.options.memory_bytes));
     query.options.select = columns;
     query.options.group_by = fi_command_value(cli, "group-by");
     query.options.order_by = fi_command_value(cli, "order");
     query.options.descending = fi_command_has(cli, "reverse");
-    if (exit_code == FI_EXIT_OK && fi_command_has(cli, "keys")) {
-        exit_code = name_keys(&query);
+    if (fi_command_has(cli, "keys")) {
+        FI_TRY_OUT(exit_code, name_keys(&query));
     }
-    if (exit_code == FI_EXIT_OK &&
-        firn_scan_open(table->table, &query.options, &scan, &err) != FIRN_OK) {
-        exit_code = fi_data_scan_report(table, &err);
+    if (firn_scan_open(table->table, &query.options, &scan, &err) != FIRN_OK) {
+        FI_TRY_OUT(exit_code, fi_data_scan_report(table, &err));
     }
-    if (exit_code == FI_EXIT_OK) {
-        /* --limit 0 prints no row; in the library a limit of 0 means all. */
-        const bool is_nothing = limit != NULL && query.options.limit == 0;
-        fi_term_json_string("table", table->name);
-        fi_term_json_array("rows");
-        exit_code = print_rows(cli, scan, is_nothing, &count);
-        fi_term_json_unwind();
-        fi_term_json_u64("count", count);
-    }
+    /* --limit 0 prints no row; in the library a limit of 0 means all. */
+    const bool is_nothing = limit != NULL && query.options.limit == 0;
+    fi_term_json_string("table", table->name);
+    fi_term_json_array("rows");
+    exit_code = print_rows(cli, scan, is_nothing, &count);
+    fi_term_json_unwind();
+    fi_term_json_u64("count", count);
+out:
     firn_scan_close(scan);
     query_deinit(&query);
     return exit_code;

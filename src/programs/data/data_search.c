@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { FILE_SIZE_MAX = 1 << 30, READ_SIZE = 1 << 16 };
 
@@ -52,7 +53,7 @@ add_query(void *ctx, uint64_t number, const float *vector, size_t dimensions)
 /* ---- from JSON ---- */
 
 static firn_slice
-skip(firn_slice text, const char *bytes)
+data_search_skip(firn_slice text, const char *bytes)
 {
     while (text.size > 0 && text.data[0] != '\0' && strchr(bytes, text.data[0]) != NULL) {
         text = firn_bytes(text.data + 1, text.size - 1);
@@ -92,11 +93,11 @@ read_json(struct queries *queries, firn_slice text)
 {
     static const char spaces[] = " \t\r\n";
     int exit_code = FI_EXIT_OK;
-    text = skip(text, spaces);
+    text = data_search_skip(text, spaces);
     if (text.size == 0) { /* a file of blanks */
         return FI_EXIT_OK;
     }
-    firn_slice inside = skip(firn_bytes(text.data + 1, text.size - 1), spaces);
+    firn_slice inside = data_search_skip(firn_bytes(text.data + 1, text.size - 1), spaces);
     const bool is_nested = inside.size > 0 && inside.data[0] == '[';
     bool is_closed = !is_nested;
     text = is_nested ? inside : text;
@@ -108,12 +109,12 @@ read_json(struct queries *queries, firn_slice text)
         }
         const size_t size = (size_t)(end - text.data) + 1;
         exit_code = read_array(queries, firn_bytes(text.data, size));
-        text = skip(firn_bytes(text.data + size, text.size - size), spaces);
+        text = data_search_skip(firn_bytes(text.data + size, text.size - size), spaces);
         if (is_nested && text.size > 0) {
             is_closed = text.data[0] == ']';
-            text = skip(is_closed || text.data[0] == ',' ? firn_bytes(text.data + 1, text.size - 1)
-                                                         : text,
-                        spaces);
+            text = data_search_skip(
+                is_closed || text.data[0] == ',' ? firn_bytes(text.data + 1, text.size - 1) : text,
+                spaces);
         }
     }
     return exit_code != FI_EXIT_OK || is_closed
@@ -255,12 +256,12 @@ read_queries(struct queries *queries)
     if (given == NULL) {
         return fi_command_misused(cli, "--vector is needed: [1,2.5], or a file of vectors");
     }
-    int exit_code =
-        given[0] == '[' ? read_json(queries, firn_str(given)) : read_file(queries, given);
-    if (exit_code == FI_EXIT_OK && queries->count == 0) {
-        exit_code = fi_command_report_error(cli, FIRN_INVALID, NULL, "--vector has no vector");
+    FI_TRY_RETURN(given[0] == '[' ? read_json(queries, firn_str(given))
+                                  : read_file(queries, given));
+    if (queries->count == 0) {
+        return fi_command_report_error(cli, FIRN_INVALID, NULL, "--vector has no vector");
     }
-    return exit_code;
+    return FI_EXIT_OK;
 }
 
 /* ---- the search ---- */
@@ -442,35 +443,29 @@ search_table(const struct fi_data_table *table)
     search.column = cli->arguments[2];
     search.queries.cli = cli;
     search.options = defaults;
-    int exit_code = fi_data_table_column(table, search.column, &search.queries.column);
-    if (exit_code == FI_EXIT_OK && search.queries.column->type != FIRN_TYPE_VECTOR) {
-        exit_code =
-            fi_command_report_error(cli, FIRN_INVALID, NULL, "column '%s' has no vectors, but %s",
-                                    search.column, firn_type_name(search.queries.column->type));
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_data_table_column(table, search.column, &search.queries.column));
+    if (search.queries.column->type != FIRN_TYPE_VECTOR) {
+        FI_TRY_OUT(exit_code, fi_command_report_error(
+                                  cli, FIRN_INVALID, NULL, "column '%s' has no vectors, but %s",
+                                  search.column, firn_type_name(search.queries.column->type)));
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_options(&search);
+    FI_TRY_OUT(exit_code, read_options(&search));
+    FI_TRY_OUT(exit_code, choose_printed(&search));
+    FI_TRY_OUT(exit_code, read_queries(&search.queries));
+    fi_term_json_string("table", table->name);
+    fi_term_json_string("column", search.column);
+    fi_term_json_string("metric", firn_metric_name(search.options.metric));
+    fi_term_json_array("rows");
+    exit_code = search_all(&search);
+    fi_term_json_unwind();
+    fi_term_json_u64("count", search.found);
+    if (search.damaged > 0) {
+        fi_term_json_u64("graphs_damaged", search.damaged);
+        fi_command_report_line("a graph of the index is damaged: its rows were all compared; "
+                               "firn db compact builds another");
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = choose_printed(&search);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = read_queries(&search.queries);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        fi_term_json_string("table", table->name);
-        fi_term_json_string("column", search.column);
-        fi_term_json_string("metric", firn_metric_name(search.options.metric));
-        fi_term_json_array("rows");
-        exit_code = search_all(&search);
-        fi_term_json_unwind();
-        fi_term_json_u64("count", search.found);
-        if (search.damaged > 0) {
-            fi_term_json_u64("graphs_damaged", search.damaged);
-            fi_command_report_line("a graph of the index is damaged: its rows were all compared; "
-                                   "firn db compact builds another");
-        }
-    }
+out:
     fi_data_values_list_deinit(&search.columns);
     free(search.queries.numbers);
     free(search.printed);

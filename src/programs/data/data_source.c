@@ -19,6 +19,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* Reads from the file. Returns a code of the library. */
 static int
@@ -30,10 +31,7 @@ read_file(struct fi_data_source *source, void *buffer, size_t capacity, size_t *
     do {
         struct pollfd input = {.fd = source->fd, .events = POLLIN};
         (void)poll(&input, 1, -1);
-        int code = fi_command_go_on(err);
-        if (code != FIRN_OK) {
-            return code;
-        }
+        FI_TRY_RETURN(fi_command_go_on(err));
         got = read(source->fd, buffer, capacity);
     } while (got < 0 && (errno == EINTR || errno == EAGAIN));
     if (got < 0) {
@@ -49,7 +47,7 @@ read_file(struct fi_data_source *source, void *buffer, size_t capacity, size_t *
 
 /* Appends to what is kept. */
 static int
-keep(struct fi_data_source *source, const void *data, size_t size, firn_error *err)
+data_source_keep(struct fi_data_source *source, const void *data, size_t size, firn_error *err)
 {
     if (fi_data_bytes_reserve(source->cli, &source->kept, size) != FI_EXIT_OK) {
         source->has_no_memory = true; /* it was told */
@@ -75,7 +73,7 @@ fi_data_source_read(void *ctx, void *buffer, size_t capacity, size_t *out_size, 
     }
     int code = read_file(source, buffer, capacity, out_size, err);
     if (code == FIRN_OK && source->keeps && *out_size > 0) {
-        code = keep(source, buffer, *out_size, err);
+        code = data_source_keep(source, buffer, *out_size, err);
         source->at = source->kept.size;
     }
     return code;

@@ -11,6 +11,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 static int
 run_flush(struct fi_cli *cli)
@@ -42,7 +43,8 @@ bound(const struct fi_data_bytes *bytes, bool is_there)
 
 /* Returns a code of the library. */
 static int
-compact(struct fi_cli *cli, firn_store *store, const struct compaction *what, firn_error *err)
+data_stats_compact(struct fi_cli *cli, firn_store *store, const struct compaction *what,
+                   firn_error *err)
 {
     struct fi_task_notices notices;
     firn_store_maintenance_options options = FIRN_STORE_MAINTENANCE_OPTIONS_INIT;
@@ -86,16 +88,16 @@ run_compact(struct fi_cli *cli)
     firn_error err;
     firn_store *store = NULL;
     struct compaction what = {.keyspace = NULL};
-    int exit_code = read_bounds(cli, &what);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
+    int exit_code;
+    FI_TRY_OUT(exit_code, read_bounds(cli, &what));
+    FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store));
+    if (cli->argument_count > 1) {
+        FI_TRY_OUT(exit_code, fi_data_open_keyspace(cli, store, false, &what.keyspace));
     }
-    if (exit_code == FI_EXIT_OK && cli->argument_count > 1) {
-        exit_code = fi_data_open_keyspace(cli, store, false, &what.keyspace);
-    }
-    if (exit_code == FI_EXIT_OK && compact(cli, store, &what, &err) != FIRN_OK) {
+    if (data_stats_compact(cli, store, &what, &err) != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, NULL);
     }
+out:
     fi_data_bytes_deinit(&what.lower);
     fi_data_bytes_deinit(&what.upper);
     return fi_data_store_close(cli, store, exit_code);
@@ -244,7 +246,8 @@ run_stats(struct fi_cli *cli)
         return exit_code;
     }
     if (cli->argument_count > 1) {
-        return fi_data_store_close(cli, store, fi_data_table_look(cli, store, fi_data_table_stats));
+        return fi_data_store_close(cli, store,
+                                   fi_data_table_inspect(cli, store, fi_data_table_stats));
     }
     if (firn_store_stats(store, &stats, &err) != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, NULL);

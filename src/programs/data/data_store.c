@@ -81,7 +81,7 @@ fi_data_store_open(struct fi_cli *cli, const char *path, enum fi_data_store_acce
     }
     *out = attempt.store;
     cli->writes_store = access != FI_DATA_STORE_READ;
-    fi_task_foreign_tell(cli, path);
+    fi_task_foreign_report(cli, path);
     warn_of_missing(attempt.store, path);
     return FI_EXIT_OK;
 }

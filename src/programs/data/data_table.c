@@ -13,7 +13,8 @@
 #include <string.h>
 
 #include "term/term.h"
-#include "tuple/type.h"
+#include "term/term_try.h"
+#include "type/type.h"
 
 /* ---- a table ---- */
 
@@ -53,18 +54,16 @@ fi_data_table_close(struct fi_data_table *table)
 }
 
 int
-fi_data_table_look(struct fi_cli *cli, firn_store *store,
-                   int (*work)(const struct fi_data_table *table))
+fi_data_table_inspect(struct fi_cli *cli, firn_store *store,
+                      int (*work)(const struct fi_data_table *table))
 {
     firn_snapshot *view = NULL;
     struct fi_data_table table = {.name = NULL};
-    int exit_code = fi_data_open_view(cli, store, &view);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_table_open(cli, store, view, &table);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = work(&table);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_data_open_view(cli, store, &view));
+    FI_TRY_OUT(exit_code, fi_data_table_open(cli, store, view, &table));
+    exit_code = work(&table);
+out:
     fi_data_table_close(&table);
     firn_snapshot_close(view);
     return exit_code;
@@ -76,7 +75,7 @@ fi_data_table_run(struct fi_cli *cli, int (*work)(const struct fi_data_table *ta
     firn_store *store = NULL;
     int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
     if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_table_look(cli, store, work);
+        exit_code = fi_data_table_inspect(cli, store, work);
     }
     return fi_data_store_close(cli, store, exit_code);
 }
@@ -139,13 +138,13 @@ run_drop(struct fi_cli *cli)
     firn_error err;
     firn_store *store = NULL;
     struct fi_data_table table = {.name = NULL};
-    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_table_open(cli, store, NULL, &table);
-    }
-    if (exit_code == FI_EXIT_OK && firn_table_drop(store, table.name, &err) != FIRN_OK) {
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store));
+    FI_TRY_OUT(exit_code, fi_data_table_open(cli, store, NULL, &table));
+    if (firn_table_drop(store, table.name, &err) != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, NULL);
     }
+out:
     fi_data_table_close(&table);
     return fi_data_store_close(cli, store, exit_code);
 }
@@ -296,7 +295,7 @@ show_columns(struct fi_cli *cli, const firn_table_def *def)
 
 /* Returns an exit code. */
 static int
-join(struct fi_cli *cli, const firn_table_index *index, struct fi_data_bytes *out)
+data_table_join(struct fi_cli *cli, const firn_table_index *index, struct fi_data_bytes *out)
 {
     int exit_code = FI_EXIT_OK;
     for (size_t i = 0; i < index->column_count && exit_code == FI_EXIT_OK; i++) {
@@ -323,7 +322,7 @@ show_indexes(struct fi_cli *cli, const firn_table_def *def)
     }
     for (size_t i = 0; i < def->index_count && exit_code == FI_EXIT_OK; i++) {
         struct fi_data_bytes columns = {NULL, 0, 0};
-        exit_code = join(cli, &def->indexes[i], &columns);
+        exit_code = data_table_join(cli, &def->indexes[i], &columns);
         fi_data_grid_add(&grid, firn_str(def->indexes[i].name));
         fi_data_grid_add(&grid, firn_str(def->indexes[i].is_unique ? "yes" : "no"));
         fi_data_grid_add(&grid, fi_data_bytes_slice(&columns));
@@ -361,7 +360,7 @@ show_vector_indexes(struct fi_cli *cli, const firn_table_def *def)
 }
 
 static int
-show(const struct fi_data_table *table)
+data_table_show(const struct fi_data_table *table)
 {
     struct fi_cli *cli = table->cli;
     assert(table->def != NULL);
@@ -383,7 +382,7 @@ show(const struct fi_data_table *table)
 static int
 run_show(struct fi_cli *cli)
 {
-    return fi_data_table_run(cli, show);
+    return fi_data_table_run(cli, data_table_show);
 }
 
 /* ---- alter ---- */
@@ -409,30 +408,28 @@ read_piece(struct fi_cli *cli, const char *text, firn_table_def **out)
 static int
 read_column(struct fi_cli *cli, struct change *change)
 {
-    int exit_code = read_piece(cli, cli->arguments[3], &change->piece);
-    if (exit_code == FI_EXIT_OK &&
-        (change->piece->column_count != 1 || change->piece->key_count > 0 ||
-         change->piece->index_count > 0 || change->piece->vector_index_count > 0)) {
+    FI_TRY_RETURN(read_piece(cli, cli->arguments[3], &change->piece));
+    if (change->piece->column_count != 1 || change->piece->key_count > 0 ||
+        change->piece->index_count > 0 || change->piece->vector_index_count > 0) {
         return fi_command_misused(cli,
                                   "add-column takes one column: NAME TYPE, perhaps not null "
                                   "and a default; not '%s'",
                                   cli->arguments[3]);
     }
-    return exit_code;
+    return FI_EXIT_OK;
 }
 
 static int
 read_index(struct fi_cli *cli, struct change *change)
 {
-    int exit_code = read_piece(cli, cli->arguments[3], &change->piece);
-    if (exit_code == FI_EXIT_OK &&
-        (change->piece->index_count != 1 || change->piece->column_count > 0 ||
-         change->piece->key_count > 0 || change->piece->vector_index_count > 0)) {
+    FI_TRY_RETURN(read_piece(cli, cli->arguments[3], &change->piece));
+    if (change->piece->index_count != 1 || change->piece->column_count > 0 ||
+        change->piece->key_count > 0 || change->piece->vector_index_count > 0) {
         return fi_command_misused(
             cli, "add-index takes one index: [unique] index NAME (COLUMN, ...); not '%s'",
             cli->arguments[3]);
     }
-    return exit_code;
+    return FI_EXIT_OK;
 }
 
 static int
@@ -605,16 +602,14 @@ run_alter(struct fi_cli *cli)
     struct fi_data_table table = {.name = NULL};
     struct change change = {.name = NULL};
     const struct change_kind *kind = NULL;
-    int exit_code = read_change(cli, &change, &kind);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_table_open(cli, store, NULL, &table);
-    }
-    if (exit_code == FI_EXIT_OK && kind->apply(&table, &change, &err) != FIRN_OK) {
+    int exit_code;
+    FI_TRY_OUT(exit_code, read_change(cli, &change, &kind));
+    FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store));
+    FI_TRY_OUT(exit_code, fi_data_table_open(cli, store, NULL, &table));
+    if (kind->apply(&table, &change, &err) != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, NULL);
     }
+out:
     firn_release(change.piece);
     fi_data_table_close(&table);
     return fi_data_store_close(cli, store, exit_code);

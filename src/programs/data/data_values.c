@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "term/term.h"
-#include "tuple/type.h"
+#include "type/type.h"
 
 /* ---- several in one argument ---- */
 
@@ -173,4 +173,20 @@ fi_data_values_json(struct fi_cli *cli, const firn_table_column *column, const f
         }
     }
     fi_data_bytes_deinit(&text);
+}
+
+/* ---- --ttl ---- */
+
+int
+fi_data_values_ttl(struct fi_cli *cli, uint64_t *out_ms)
+{
+    enum { SECOND_MS = 1000 };
+    const char *text = fi_command_value(cli, "ttl");
+    uint64_t seconds = 0;
+    if (text != NULL &&
+        (!fi_command_number(text, UINT64_MAX / SECOND_MS, &seconds) || seconds == 0)) {
+        return fi_command_misused(cli, "--ttl takes a number of seconds, at least 1");
+    }
+    *out_ms = seconds * SECOND_MS;
+    return FI_EXIT_OK;
 }

@@ -103,16 +103,16 @@ struct fi_dir_bare {
     bool is_worktree;
 };
 struct fi_dir_beside {
-    unsigned hooks;           /* as fi_hook_agent_look finds them */
+    unsigned hooks;           /* as fi_hook_agent_inspect finds them */
     struct fi_dir_bare *bare; /* directories of git, with something in them, that have no .git */
     size_t bare_count;
 };
 /* Looks before a restore. The caller passes *out to tell or drop. */
-void fi_dir_beside_look(const firn_workspace *workspace, struct fi_dir_beside *out);
+void fi_dir_beside_inspect(const firn_workspace *workspace, struct fi_dir_beside *out);
 /* Tells which hooks of coding agents were there and are not any more, and which worktrees and
  * submodules of git are back without their file .git: on standard error, or as the members
  * "hooks_removed" and "without_git" of the result. Drops *before. */
-void fi_dir_beside_tell(const firn_workspace *workspace, struct fi_dir_beside *before);
+void fi_dir_beside_report(const firn_workspace *workspace, struct fi_dir_beside *before);
 void fi_dir_beside_drop(struct fi_dir_beside *before);
 
 /* firn restore --interactive: a screen with one checkpoint; the arguments from first_path on are

@@ -97,7 +97,7 @@ read_file(const char *root, const char *path)
 
 /* Makes an absolute path of components alone: without "", "." and "..". */
 static void
-normalize(char *path)
+dir_beside_normalize(char *path)
 {
     size_t size = 0;
     assert(path[0] == '/');
@@ -144,7 +144,7 @@ is_without_git(const char *root, const char *path)
 }
 
 static void
-add(struct fi_dir_beside *beside, const char *root, const char *path, bool is_worktree)
+dir_beside_add(struct fi_dir_beside *beside, const char *root, const char *path, bool is_worktree)
 {
     if (path[0] == '\0' || beside->bare_count == DIRS_MAX || !is_without_git(root, path)) {
         return;
@@ -164,7 +164,7 @@ add(struct fi_dir_beside *beside, const char *root, const char *path, bool is_wo
 
 /* A worktree has a directory in .git/worktrees, with a file gitdir: the path of its file .git. */
 static void
-look_at_worktree(struct fi_dir_beside *beside, const char *root, const char *name)
+inspect_worktree(struct fi_dir_beside *beside, const char *root, const char *name)
 {
     char from[NAME_MAX + 32];
     char path[2 * PATH_MAX];
@@ -181,26 +181,26 @@ look_at_worktree(struct fi_dir_beside *beside, const char *root, const char *nam
     if (length <= 0 || (size_t)length >= sizeof(path) || path[0] != '/') {
         return;
     }
-    normalize(path);
+    dir_beside_normalize(path);
     size_t size = strlen(path);
     size_t root_size = strlen(root);
     const size_t end = strlen("/.git");
     if (size > root_size + end && memcmp(path, root, root_size) == 0 && path[root_size] == '/' &&
         strcmp(path + size - end, "/.git") == 0) {
         path[size - end] = '\0';
-        add(beside, root, path + root_size + 1, true);
+        dir_beside_add(beside, root, path + root_size + 1, true);
     }
 }
 
 static void
-look_at_worktrees(struct fi_dir_beside *beside, const char *root)
+inspect_worktrees(struct fi_dir_beside *beside, const char *root)
 {
     struct below below;
     DIR *dir = open_below(&below, root, ".git/worktrees/.list") ? list_below(&below) : NULL;
     const struct dirent *entry;
     for (size_t i = 0; dir != NULL && i < DIRS_MAX && (entry = readdir(dir)) != NULL; i++) {
         if (entry->d_name[0] != '.') {
-            look_at_worktree(beside, root, entry->d_name);
+            inspect_worktree(beside, root, entry->d_name);
         }
     }
     if (dir != NULL) {
@@ -210,7 +210,7 @@ look_at_worktrees(struct fi_dir_beside *beside, const char *root)
 
 /* Lines "path = DIRECTORY" name the submodules. */
 static void
-look_at_submodules(struct fi_dir_beside *beside, const char *root)
+inspect_submodules(struct fi_dir_beside *beside, const char *root)
 {
     char *text = read_file(root, ".gitmodules");
     char *rest = NULL;
@@ -237,7 +237,7 @@ look_at_submodules(struct fi_dir_beside *beside, const char *root)
         line[size] = '\0';
         count++;
         if (line[0] != '/') {
-            add(beside, root, line, false);
+            dir_beside_add(beside, root, line, false);
         }
     }
     free(text);
@@ -246,10 +246,10 @@ look_at_submodules(struct fi_dir_beside *beside, const char *root)
 /* ---- before and after ---- */
 
 static void
-look_at_git(struct fi_dir_beside *beside, const char *root)
+inspect_git(struct fi_dir_beside *beside, const char *root)
 {
-    look_at_worktrees(beside, root);
-    look_at_submodules(beside, root);
+    inspect_worktrees(beside, root);
+    inspect_submodules(beside, root);
 }
 
 static void
@@ -273,11 +273,11 @@ was_bare(const struct fi_dir_beside *before, const char *path)
 }
 
 static void
-tell_hooks(const char *root, unsigned before)
+report_hooks(const char *root, unsigned before)
 {
     char text[FI_HOOK_AGENT_TEXT_SIZE];
     const char *path;
-    unsigned lost = before & ~fi_hook_agent_look(root);
+    unsigned lost = before & ~fi_hook_agent_inspect(root);
     fi_term_json_array("hooks_removed");
     while (fi_hook_agent_next_lost(&lost, &path, text)) {
         fi_term_json_string(NULL, path);
@@ -287,10 +287,10 @@ tell_hooks(const char *root, unsigned before)
 }
 
 static void
-tell_git(const char *root, const struct fi_dir_beside *before)
+report_git(const char *root, const struct fi_dir_beside *before)
 {
     struct fi_dir_beside now = {0};
-    look_at_git(&now, root);
+    inspect_git(&now, root);
     fi_term_json_array("without_git");
     for (size_t i = 0; i < now.bare_count; i++) {
         const struct fi_dir_bare *bare = &now.bare[i];
@@ -311,19 +311,19 @@ tell_git(const char *root, const struct fi_dir_beside *before)
 }
 
 void
-fi_dir_beside_look(const firn_workspace *workspace, struct fi_dir_beside *out)
+fi_dir_beside_inspect(const firn_workspace *workspace, struct fi_dir_beside *out)
 {
     const char *root = firn_workspace_root(workspace);
-    *out = (struct fi_dir_beside){.hooks = fi_hook_agent_look(root)};
-    look_at_git(out, root);
+    *out = (struct fi_dir_beside){.hooks = fi_hook_agent_inspect(root)};
+    inspect_git(out, root);
 }
 
 void
-fi_dir_beside_tell(const firn_workspace *workspace, struct fi_dir_beside *before)
+fi_dir_beside_report(const firn_workspace *workspace, struct fi_dir_beside *before)
 {
     const char *root = firn_workspace_root(workspace);
-    tell_hooks(root, before->hooks);
-    tell_git(root, before);
+    report_hooks(root, before->hooks);
+    report_git(root, before);
     beside_deinit(before);
     *before = (struct fi_dir_beside){0};
 }

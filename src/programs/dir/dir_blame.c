@@ -213,7 +213,7 @@ add_author(struct blame *blame)
 
 /* Gives a line of the version that is reached to the checkpoint. Returns false if memory is out. */
 static bool
-give(struct blame *blame, uint32_t at)
+dir_blame_give(struct blame *blame, uint32_t at)
 {
     uint32_t line = blame->lines[at];
     if (line == 0) {
@@ -230,7 +230,7 @@ static bool
 give_all(struct blame *blame)
 {
     for (uint32_t i = 0; i < blame->line_count; i++) {
-        if (!give(blame, i)) {
+        if (!dir_blame_give(blame, i)) {
             return false;
         }
     }
@@ -255,7 +255,7 @@ go_back(struct blame *blame, const firn_workspace_difference *difference)
             before[before_at++] = blame->lines[at++];
         }
         for (uint32_t j = 0; is_done && j < hunk->after_count && at < blame->line_count; j++) {
-            is_done = give(blame, at++);
+            is_done = dir_blame_give(blame, at++);
         }
         before_at += hunk->before_count;
     }
@@ -304,7 +304,7 @@ static void
 print_text(firn_slice text, bool is_terminal)
 {
     if (is_terminal) {
-        fi_show_patch_write_text(text);
+        fi_show_words_write_text(text);
     } else {
         fi_term_out_write(text.data, text.size);
     }
@@ -439,7 +439,7 @@ read_range(const char *text, uint64_t *out_first, uint64_t *out_end)
 }
 
 static int
-run(struct fi_cli *cli)
+dir_blame_run(struct fi_cli *cli)
 {
     struct blame blame = {.cli = cli, .end = UINT64_MAX};
     struct fi_dir_history *history = &blame.history;
@@ -506,5 +506,5 @@ const struct fi_command fi_dir_blame = {
             "older version of which that is true counts as the end of the history.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
-    .run = run,
+    .run = dir_blame_run,
 };

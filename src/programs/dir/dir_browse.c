@@ -35,9 +35,9 @@ fi_dir_browse_run(struct fi_cli *cli, const char *reference, int first_path)
     if (exit_code == FI_EXIT_OK) {
         const struct fi_browse_request request = {workspace, reference, paths.slices, paths.count};
         struct fi_dir_beside beside;
-        fi_dir_beside_look(workspace, &beside);
+        fi_dir_beside_inspect(workspace, &beside);
         exit_code = fi_browse_run(cli, &request);
-        fi_dir_beside_tell(workspace, &beside);
+        fi_dir_beside_report(workspace, &beside);
     }
     fi_task_workspace_paths_deinit(&paths);
     firn_workspace_close(workspace);
@@ -45,7 +45,7 @@ fi_dir_browse_run(struct fi_cli *cli, const char *reference, int first_path)
 }
 
 static int
-run(struct fi_cli *cli)
+dir_browse_run(struct fi_cli *cli)
 {
     return fi_dir_browse_run(cli, NULL, 0);
 }
@@ -96,5 +96,5 @@ const struct fi_command fi_dir_browse = {
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .refuses_json = "; firn log --json prints the history",
-    .run = run,
+    .run = dir_browse_run,
 };

@@ -14,6 +14,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { JSON_CONTENT_MAX = 16 << 20 };
 
@@ -53,8 +54,8 @@ keep_piece(void *ctx, firn_slice data, firn_error *err)
 }
 
 static int
-report(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
-       const struct content *content, const firn_error *err)
+dir_cat_report(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
+               const struct content *content, const firn_error *err)
 {
     assert(err->code != FIRN_OK);
     if (content->failure == FIRN_LIMIT) {
@@ -84,7 +85,7 @@ print_file(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
     int code = firn_workspace_cat(workspace, reference, path, cli->json ? keep_piece : print_piece,
                                   &content, &entry, &err);
     if (code != FIRN_OK) {
-        exit_code = report(cli, workspace, reference, &content, &err);
+        exit_code = dir_cat_report(cli, workspace, reference, &content, &err);
     } else {
         fi_show_checkpoint_entry_json("entry", entry);
         fi_term_json_bytes("content", firn_bytes(content.data, content.size));
@@ -95,33 +96,29 @@ print_file(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
 }
 
 static int
-run(struct fi_cli *cli)
+dir_cat_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_workspace *workspace = NULL;
     struct fi_task_workspace_paths paths = {NULL, 0};
     struct fi_task_workspace_references references = {0};
-    int exit_code = fi_task_workspace_open(cli, &workspace);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_references_init(cli, workspace, 0, 1, &references);
-    }
-    if (exit_code == FI_EXIT_OK && cli->argument_count == 1 && references.words == 1) {
-        exit_code = firn_workspace_find(workspace, references.first, NULL, NULL) == FIRN_OK
-                        ? fi_command_misused(cli, "missing PATH")
-                        : FI_EXIT_OK;
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &workspace));
+    FI_TRY_OUT(exit_code, fi_task_workspace_references_init(cli, workspace, 0, 1, &references));
+    if (cli->argument_count == 1 && references.words == 1) {
+        FI_TRY_OUT(exit_code,
+                   firn_workspace_find(workspace, references.first, NULL, NULL) == FIRN_OK
+                       ? fi_command_misused(cli, "missing PATH")
+                       : FI_EXIT_OK);
         references.first = NULL; /* a path that is not there */
         references.words = 0;
-    } else if (exit_code == FI_EXIT_OK && cli->argument_count - references.words > 1) {
-        exit_code = fi_command_misused(cli, "more than one PATH");
+    } else if (cli->argument_count - references.words > 1) {
+        FI_TRY_OUT(exit_code, fi_command_misused(cli, "more than one PATH"));
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_paths_init(cli, workspace, references.words, &paths);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code =
-            print_file(cli, workspace, references.first != NULL ? references.first : "latest",
-                       paths.count > 0 ? paths.slices[0] : firn_bytes(NULL, 0));
-    }
+    FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, workspace, references.words, &paths));
+    exit_code = print_file(cli, workspace, references.first != NULL ? references.first : "latest",
+                           paths.count > 0 ? paths.slices[0] : firn_bytes(NULL, 0));
+out:
     fi_task_workspace_paths_deinit(&paths);
     fi_task_workspace_references_deinit(&references);
     firn_workspace_close(workspace);
@@ -149,5 +146,5 @@ const struct fi_command fi_dir_cat = {
     .examples = examples,
     .missing_hint = fi_task_workspace_choose_hint,
     .uses = FI_COMMAND_USES_WORKSPACE,
-    .run = run,
+    .run = dir_cat_run,
 };

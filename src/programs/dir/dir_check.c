@@ -186,7 +186,8 @@ was_read(int code, const firn_workspace_check_result *result)
 }
 
 static void
-show(const struct fi_cli *cli, int code, const firn_workspace_check_result *result, bool read_data)
+dir_check_show(const struct fi_cli *cli, int code, const firn_workspace_check_result *result,
+               bool read_data)
 {
     if (!was_read(code, result)) {
         return;
@@ -204,7 +205,7 @@ show(const struct fi_cli *cli, int code, const firn_workspace_check_result *resu
 }
 
 static const char *
-hint(int code, const firn_workspace_check_result *result)
+dir_check_hint(int code, const firn_workspace_check_result *result)
 {
     switch (code) {
     case FIRN_CORRUPT:
@@ -235,7 +236,7 @@ on_notice(void *ctx, const firn_notice *notice)
     if (notice->checkpoint != NULL && !telling->is_json) {
         add_lost(&telling->lost, notice);
     } else if (notice->kind == FIRN_NOTICE_SETTINGS) {
-        fi_task_settings_tell(telling->workspace, notice);
+        fi_task_settings_report(telling->workspace, notice);
         fi_task_notices_add(telling->notices, notice);
     } else {
         telling->callbacks.on_notice(telling->callbacks.ctx, notice);
@@ -250,7 +251,7 @@ on_progress(void *ctx, const firn_progress *progress)
 }
 
 static int
-run(struct fi_cli *cli)
+dir_check_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_error err;
@@ -272,10 +273,10 @@ run(struct fi_cli *cli)
     int code = firn_workspace_check(workspace, &options, &result, &err);
     fi_term_meter_clear();
     report_all_lost(&telling.lost);
-    show(cli, code, &result, options.read_data);
+    dir_check_show(cli, code, &result, options.read_data);
     fi_task_notices_json(&notices);
     if (code != FIRN_OK) {
-        exit_code = fi_command_report_failure(cli, &err, hint(code, &result));
+        exit_code = fi_command_report_failure(cli, &err, dir_check_hint(code, &result));
     }
     fi_task_notices_deinit(&notices);
     firn_workspace_close(workspace);
@@ -306,5 +307,5 @@ const struct fi_command fi_dir_check = {
             "changed.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE,
-    .run = run,
+    .run = dir_check_run,
 };

@@ -20,7 +20,7 @@ struct listing {
 };
 
 static int
-visit(void *ctx, const firn_config_setting *setting)
+dir_config_visit(void *ctx, const firn_config_setting *setting)
 {
     struct listing *listing = ctx;
     if (listing->key != NULL && strcmp(listing->key, setting->key) != 0) {
@@ -48,18 +48,19 @@ on_notice(void *ctx, const firn_notice *notice)
 {
     struct listing *listing = ctx;
     listing->unread++;
-    fi_task_settings_tell(listing->workspace, notice);
+    fi_task_settings_report(listing->workspace, notice);
     fi_task_notices_add(listing->notices, notice);
 }
 
 static int
-show(struct fi_cli *cli, firn_workspace *workspace, struct fi_task_notices *notices,
-     const char *key)
+dir_config_show(struct fi_cli *cli, firn_workspace *workspace, struct fi_task_notices *notices,
+                const char *key)
 {
     firn_error err;
     struct listing listing = {cli, workspace, notices, key, false, 0};
     fi_term_json_array("settings");
-    if (firn_config_list_readable(workspace, visit, on_notice, &listing, &err) != FIRN_OK) {
+    if (firn_config_list_readable(workspace, dir_config_visit, on_notice, &listing, &err) !=
+        FIRN_OK) {
         return fi_command_report_failure(cli, &err, NULL);
     }
     if (!listing.is_found) {
@@ -99,8 +100,8 @@ change_hint(const firn_workspace *workspace, int code)
 
 /* Changing a file mends it. */
 static int
-change(struct fi_cli *cli, firn_workspace *workspace, struct fi_task_notices *notices,
-       const char *key, const char *value)
+dir_config_change(struct fi_cli *cli, firn_workspace *workspace, struct fi_task_notices *notices,
+                  const char *key, const char *value)
 {
     assert(key != NULL);
     firn_error err;
@@ -126,7 +127,7 @@ change(struct fi_cli *cli, firn_workspace *workspace, struct fi_task_notices *no
 }
 
 static int
-run(struct fi_cli *cli)
+dir_config_run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 2);
     firn_workspace *workspace = NULL;
@@ -143,8 +144,9 @@ run(struct fi_cli *cli)
     if (exit_code == FI_EXIT_OK) {
         struct fi_task_notices notices;
         fi_task_notices_init(&notices, cli);
-        exit_code = unsets || value != NULL ? change(cli, workspace, &notices, key, value)
-                                            : show(cli, workspace, &notices, key);
+        exit_code = unsets || value != NULL
+                        ? dir_config_change(cli, workspace, &notices, key, value)
+                        : dir_config_show(cli, workspace, &notices, key);
         fi_task_notices_deinit(&notices);
     }
     firn_workspace_close(workspace);
@@ -194,5 +196,5 @@ const struct fi_command fi_dir_config = {
             "wrote counts, as a pull could bring anything; firn trust accepts other changes.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE,
-    .run = run,
+    .run = dir_config_run,
 };

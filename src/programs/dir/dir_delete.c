@@ -20,7 +20,7 @@ struct deleting {
 };
 
 static int
-visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
+dir_delete_visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct deleting *deleting = ctx;
     char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
@@ -37,8 +37,8 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
                            fi_show_checkpoint_names(checkpoint, names));
         if (checkpoint->message.size > 0) {
             fi_term_out_text("  ");
-            fi_term_text_cut(checkpoint->message, FI_SHOW_CHECKPOINT_MESSAGE_MAX,
-                             fi_term_out_write);
+            fi_term_width_cut(checkpoint->message, FI_SHOW_CHECKPOINT_MESSAGE_MAX,
+                              fi_term_out_write);
         }
         fi_term_out_text("\n");
     }
@@ -47,7 +47,7 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 
 /* Where to look for what to name instead of the reference that is at fault. */
 static const char *
-hint(struct fi_cli *cli, firn_workspace *workspace, int code)
+dir_delete_hint(struct fi_cli *cli, firn_workspace *workspace, int code)
 {
     assert(code != FIRN_OK);
     const char *text = NULL;
@@ -74,7 +74,7 @@ attempt_delete(void *ctx, firn_error *err)
     options.dry_run = deleting->is_dry;
     options.now = fi_command_has(cli, "now");
     return firn_workspace_delete(deleting->workspace, cli->arguments, (size_t)cli->argument_count,
-                                 &options, visit, deleting, err);
+                                 &options, dir_delete_visit, deleting, err);
 }
 
 static int
@@ -87,11 +87,11 @@ attempt_expire(void *ctx, firn_error *err)
     const char *keep = fi_command_value(cli, "keep");
     options.keep = keep != NULL ? keep : cli->settings.keep;
     options.dry_run = deleting->is_dry;
-    return firn_workspace_expire(deleting->workspace, &options, visit, deleting, err);
+    return firn_workspace_expire(deleting->workspace, &options, dir_delete_visit, deleting, err);
 }
 
 static int
-run(struct fi_cli *cli)
+dir_delete_run(struct fi_cli *cli)
 {
     firn_error err;
     struct deleting deleting = {
@@ -113,7 +113,8 @@ run(struct fi_cli *cli)
         fi_task_patience_run(cli, expires ? attempt_expire : attempt_delete, &deleting, &err);
     cli->is_done = code == FIRN_OK && !deleting.is_dry;
     if (code != FIRN_OK) {
-        exit_code = fi_command_report_failure(cli, &err, hint(cli, deleting.workspace, code));
+        exit_code =
+            fi_command_report_failure(cli, &err, dir_delete_hint(cli, deleting.workspace, code));
     } else {
         fi_term_json_end();
         if (!cli->quiet && deleting.count == 0) {
@@ -178,7 +179,7 @@ const struct fi_command fi_dir_delete = {
             "Pinned checkpoints cannot be deleted by name either.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
-    .run = run,
+    .run = dir_delete_run,
 };
 
 /* ---- bringing back ---- */
@@ -189,7 +190,7 @@ attempt_undelete(void *ctx, firn_error *err)
     struct deleting *deleting = ctx;
     const struct fi_cli *cli = deleting->cli;
     return firn_workspace_undelete(deleting->workspace, cli->arguments, (size_t)cli->argument_count,
-                                   visit, deleting, err);
+                                   dir_delete_visit, deleting, err);
 }
 
 static int

@@ -11,6 +11,7 @@
 #include "sqlitefile/sqlitefile.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { ROWS_DEFAULT = 100 };
 
@@ -24,7 +25,7 @@ struct listing {
 };
 
 static int
-visit(void *ctx, const firn_workspace_difference *difference)
+dir_diff_visit(void *ctx, const firn_workspace_difference *difference)
 {
     struct listing *listing = ctx;
     listing->is_out_of_memory =
@@ -71,10 +72,7 @@ show_result(const struct listing *listing, firn_workspace *workspace,
     const struct fi_show_difference *shown = &listing->shown;
     fi_show_difference_finish(shown);
     fi_term_json_end();
-    int code = show_rows(listing, workspace, result, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(show_rows(listing, workspace, result, err));
     if (!shown->cli->quiet && shown->form != FI_SHOW_DIFFERENCE_PATCH &&
         shown->form != FI_SHOW_DIFFERENCE_PATHS) {
         print_summary(result, shown->form);
@@ -93,8 +91,9 @@ show_result(const struct listing *listing, firn_workspace *workspace,
 
 /* Reports the error, and which of the two references caused it. */
 static int
-report(struct fi_cli *cli, firn_workspace *workspace, const firn_workspace_diff_options *options,
-       const struct listing *listing, const firn_error *err)
+dir_diff_report(struct fi_cli *cli, firn_workspace *workspace,
+                const firn_workspace_diff_options *options, const struct listing *listing,
+                const firn_error *err)
 {
     assert(err->code != FIRN_OK);
     if (listing->shown.is_out_of_memory || listing->is_out_of_memory) {
@@ -114,8 +113,8 @@ report(struct fi_cli *cli, firn_workspace *workspace, const firn_workspace_diff_
 }
 
 static int
-compare(struct fi_cli *cli, firn_workspace *workspace, firn_workspace_diff_options *options,
-        struct listing *listing)
+dir_diff_compare(struct fi_cli *cli, firn_workspace *workspace,
+                 firn_workspace_diff_options *options, struct listing *listing)
 {
     firn_error err;
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
@@ -128,17 +127,17 @@ compare(struct fi_cli *cli, firn_workspace *workspace, firn_workspace_diff_optio
     firn_workspace_pending_restore earlier = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     bool is_of_disk = options->after == NULL;
     if (is_of_disk) {
-        fi_task_pending_look(workspace, &earlier);
+        fi_task_pending_inspect(workspace, &earlier);
     }
-    int code = firn_workspace_diff(workspace, options, visit, listing, &result, &err);
+    int code = firn_workspace_diff(workspace, options, dir_diff_visit, listing, &result, &err);
     fi_term_meter_clear();
     if (code == FIRN_OK) {
         code = show_result(listing, workspace, &result, &notices, &err);
     }
     if (code != FIRN_OK) {
-        exit_code = report(cli, workspace, options, listing, &err);
+        exit_code = dir_diff_report(cli, workspace, options, listing, &err);
     } else {
-        exit_code = is_of_disk ? fi_task_pending_tell(cli, workspace, &earlier) : FI_EXIT_OK;
+        exit_code = is_of_disk ? fi_task_pending_report(cli, workspace, &earlier) : FI_EXIT_OK;
         exit_code = exit_code == FI_EXIT_OK ? fi_task_notices_exit(&notices) : exit_code;
     }
     firn_release(result.before);
@@ -148,7 +147,7 @@ compare(struct fi_cli *cli, firn_workspace *workspace, firn_workspace_diff_optio
 }
 
 static int
-run(struct fi_cli *cli)
+dir_diff_run(struct fi_cli *cli)
 {
     struct listing listing = {.rows_max = ROWS_DEFAULT};
     struct fi_show_difference *shown = &listing.shown;
@@ -172,23 +171,18 @@ run(struct fi_cli *cli)
     if (rows == NULL && shown->form == FI_SHOW_DIFFERENCE_STAT) {
         listing.rows_max = 0; /* they are counted */
     }
-    exit_code = fi_task_workspace_open(cli, &workspace);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_references_init(cli, workspace, 0, 2, &references);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        options.before = references.first;
-        options.after = references.second;
-        exit_code = fi_task_workspace_paths_init(cli, workspace, references.words, &paths);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        options.paths = paths.slices;
-        options.path_count = paths.count;
-        const struct fi_task_settings_today today = fi_task_settings_look(workspace, false);
-        options.gitignore = today.gitignore;
-        options.file_size_max = today.file_size_max;
-        exit_code = compare(cli, workspace, &options, &listing);
-    }
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &workspace));
+    FI_TRY_OUT(exit_code, fi_task_workspace_references_init(cli, workspace, 0, 2, &references));
+    options.before = references.first;
+    options.after = references.second;
+    FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, workspace, references.words, &paths));
+    options.paths = paths.slices;
+    options.path_count = paths.count;
+    const struct fi_task_settings_today today = fi_task_settings_inspect(workspace, false);
+    options.gitignore = today.gitignore;
+    options.file_size_max = today.file_size_max;
+    exit_code = dir_diff_compare(cli, workspace, &options, &listing);
+out:
     fi_show_difference_deinit(shown);
     fi_task_databases_deinit(&listing.databases);
     fi_task_workspace_paths_deinit(&paths);
@@ -259,5 +253,5 @@ const struct fi_command fi_dir_diff = {
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_STRICT | FI_COMMAND_USES_PAGER |
             FI_COMMAND_USES_COLOUR,
-    .run = run,
+    .run = dir_diff_run,
 };

@@ -12,6 +12,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 struct forgetting {
     struct fi_cli *cli;
@@ -32,7 +33,7 @@ print_json(const firn_workspace_forgotten *forgotten)
 }
 
 static int
-visit(void *ctx, const firn_workspace_forgotten *forgotten)
+dir_forget_visit(void *ctx, const firn_workspace_forgotten *forgotten)
 {
     const struct forgetting *forgetting = ctx;
     const firn_workspace_checkpoint *checkpoint = forgotten->checkpoint;
@@ -56,11 +57,11 @@ visit(void *ctx, const firn_workspace_forgotten *forgotten)
 }
 
 static int
-attempt(void *ctx, firn_error *err)
+dir_forget_attempt(void *ctx, firn_error *err)
 {
     struct forgetting *forgetting = ctx;
-    return firn_workspace_forget(forgetting->workspace, &forgetting->options, visit, forgetting,
-                                 &forgetting->result, err);
+    return firn_workspace_forget(forgetting->workspace, &forgetting->options, dir_forget_visit,
+                                 forgetting, &forgetting->result, err);
 }
 
 static const char *
@@ -76,13 +77,13 @@ hint_of(const struct forgetting *forgetting, int code)
 }
 
 static int
-forget(struct forgetting *forgetting)
+dir_forget(struct forgetting *forgetting)
 {
     assert(forgetting->workspace != NULL);
     firn_error err;
     struct fi_cli *cli = forgetting->cli;
     fi_term_json_array("forgotten");
-    int code = fi_task_patience_run(cli, attempt, forgetting, &err);
+    int code = fi_task_patience_run(cli, dir_forget_attempt, forgetting, &err);
     fi_term_meter_clear();
     cli->is_done = code == FIRN_OK && !forgetting->options.dry_run;
     if (code != FIRN_OK) {
@@ -95,16 +96,16 @@ forget(struct forgetting *forgetting)
 
 /* Shows what would go, and asks. */
 static int
-ask(struct forgetting *forgetting, bool *out_is_confirmed)
+prompt(struct forgetting *forgetting, bool *out_is_confirmed)
 {
     assert(!forgetting->options.dry_run);
     *out_is_confirmed = false;
     forgetting->options.dry_run = true;
-    int exit_code = forget(forgetting);
+    int exit_code = dir_forget(forgetting);
     forgetting->options.dry_run = false;
     if (exit_code == FI_EXIT_OK) {
         fi_term_out_flush();
-        *out_is_confirmed = fi_command_report_ask("remove it from them, for good?");
+        *out_is_confirmed = fi_command_report_prompt("remove it from them, for good?");
     }
     return exit_code;
 }
@@ -114,21 +115,18 @@ run_opened(struct forgetting *forgetting, bool asks)
 {
     struct fi_cli *cli = forgetting->cli;
     bool goes_on = true;
-    int exit_code = asks ? ask(forgetting, &goes_on) : FI_EXIT_OK;
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(asks ? prompt(forgetting, &goes_on) : FI_EXIT_OK);
     if (!goes_on) {
         fi_command_report_line("nothing was changed");
         return FI_EXIT_FAILED;
     }
-    exit_code = forget(forgetting);
-    if (exit_code == FI_EXIT_OK && !cli->quiet && !forgetting->options.dry_run) {
+    FI_TRY_RETURN(dir_forget(forgetting));
+    if (!cli->quiet && !forgetting->options.dry_run) {
         fi_term_out_text(
             "remove the contents from the store with: firn gc\nfiles in the directory stay; the "
             "next save includes them again unless a rule in\n.firnignore leaves it out\n");
     }
-    return exit_code;
+    return FI_EXIT_OK;
 }
 
 static bool
@@ -138,7 +136,7 @@ is_root(const struct fi_task_workspace_paths *paths)
 }
 
 static int
-run(struct fi_cli *cli)
+dir_forget_run(struct fi_cli *cli)
 {
     assert(cli->argument_count > 0);
     struct forgetting forgetting = {.cli = cli,
@@ -148,15 +146,12 @@ run(struct fi_cli *cli)
     struct fi_task_notices notices;
     forgetting.options.dry_run = fi_command_has(cli, "dry-run");
     bool is_free = forgetting.options.dry_run || fi_command_has(cli, "yes");
-    if (!is_free && !fi_command_report_may_ask(cli)) {
+    if (!is_free && !fi_command_report_may_prompt(cli)) {
         return fi_command_misused(
             cli, "this cannot be undone: check with --dry-run, then confirm with --yes");
     }
-    int exit_code = fi_task_workspace_open(cli, &forgetting.workspace);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
-    exit_code = fi_task_workspace_paths_init(cli, forgetting.workspace, 0, &paths);
+    FI_TRY_RETURN(fi_task_workspace_open(cli, &forgetting.workspace));
+    int exit_code = fi_task_workspace_paths_init(cli, forgetting.workspace, 0, &paths);
     if (exit_code == FI_EXIT_OK && is_root(&paths)) {
         exit_code = fi_command_misused(cli, "the root itself cannot be forgotten, only paths in "
                                             "it; firn delete deletes whole checkpoints");
@@ -210,5 +205,5 @@ const struct fi_command fi_dir_forget = {
             "is. Other names of the same file (hard links) keep its content.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
-    .run = run,
+    .run = dir_forget_run,
 };

@@ -105,7 +105,7 @@ print_auto(const firn_workspace_gc_result *result, bool is_dry)
 }
 
 static const char *
-hint(int code)
+dir_gc_hint(int code)
 {
     assert(code != FIRN_OK);
     switch (code) {
@@ -155,7 +155,7 @@ read_level(struct fi_cli *cli, int *out)
 }
 
 static int
-run(struct fi_cli *cli)
+dir_gc_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_error err;
@@ -189,7 +189,7 @@ run(struct fi_cli *cli)
     fi_term_meter_clear();
     cli->is_done = code == FIRN_OK && !attempt.options.dry_run;
     if (code != FIRN_OK) {
-        exit_code = fi_command_report_failure(cli, &err, hint(code));
+        exit_code = fi_command_report_failure(cli, &err, dir_gc_hint(code));
     } else {
         (is_auto ? print_auto_json : print_json)(&attempt.result);
         fi_task_notices_json(&notices);
@@ -253,5 +253,5 @@ const struct fi_command fi_dir_gc = {
             "impossible to know what a checkpoint needs, nothing is deleted.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
-    .run = run,
+    .run = dir_gc_run,
 };

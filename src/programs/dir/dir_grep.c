@@ -77,7 +77,7 @@ static void
 print_text(const struct grep *grep, firn_slice text)
 {
     if (grep->is_terminal) {
-        fi_show_patch_write_text(text);
+        fi_show_words_write_text(text);
     } else {
         fi_term_out_write(text.data, text.size);
     }
@@ -168,7 +168,7 @@ is_enough(const struct grep *grep)
 /* Shows the matches in a part of the file, which begins at a line's begin. Returns whether that is
  * enough. */
 static bool
-search(struct grep *grep, firn_slice path, firn_slice content)
+dir_grep_search(struct grep *grep, firn_slice path, firn_slice content)
 {
     struct fi_show_lines walk = {content, grep->line};
     firn_slice line;
@@ -222,7 +222,7 @@ end_file(const struct grep *grep, firn_slice path)
 /* ---- text files ---- */
 
 static bool
-note(struct paths *paths, const firn_workspace_entry *entry)
+dir_grep_note(struct paths *paths, const firn_workspace_entry *entry)
 {
     const struct later later = {.hash = entry->hash, .size_bytes = entry->size_bytes};
     const firn_slice path = entry->path;
@@ -244,7 +244,7 @@ note(struct paths *paths, const firn_workspace_entry *entry)
 }
 
 static int
-visit(void *ctx, const firn_workspace_difference *difference)
+dir_grep_visit(void *ctx, const firn_workspace_difference *difference)
 {
     struct grep *grep = ctx;
     const firn_workspace_entry *entry = difference->change.after;
@@ -252,10 +252,10 @@ visit(void *ctx, const firn_workspace_difference *difference)
         return FIRN_OK;
     }
     if (difference->lines != FIRN_LINES_COUNTED) {
-        grep->is_out_of_memory = !note(&grep->later, entry);
+        grep->is_out_of_memory = !dir_grep_note(&grep->later, entry);
     } else {
         begin_file(grep);
-        (void)search(grep, entry->path, difference->content_after);
+        (void)dir_grep_search(grep, entry->path, difference->content_after);
         end_file(grep, entry->path);
     }
     bool is_done =
@@ -274,7 +274,7 @@ search_buffer(struct grep *grep, bool is_all)
         size--;
     }
     size = size == 0 && grep->buffered == LINE_SIZE_MAX ? LINE_SIZE_MAX : size;
-    bool is_done = search(grep, grep->path, firn_bytes(grep->buffer, size));
+    bool is_done = dir_grep_search(grep, grep->path, firn_bytes(grep->buffer, size));
     memmove(grep->buffer, grep->buffer + size, grep->buffered - size);
     grep->buffered -= size;
     return is_done;
@@ -417,7 +417,7 @@ search_checkpoint(struct grep *grep, const char *reference,
     options.path_count = paths->count;
     options.callbacks = fi_task_notices_callbacks(&notices);
     fi_term_json_array("matches");
-    code = firn_workspace_diff(grep->workspace, &options, visit, grep, &result, &err);
+    code = firn_workspace_diff(grep->workspace, &options, dir_grep_visit, grep, &result, &err);
     bool is_done = grep->has_match && grep->cli->quiet && fi_term_signals_caught() == 0;
     if (code == FIRN_OK && !is_done) {
         code = search_later(grep, &err);
@@ -442,7 +442,7 @@ search_checkpoint(struct grep *grep, const char *reference,
 }
 
 static int
-run(struct fi_cli *cli)
+dir_grep_run(struct fi_cli *cli)
 {
     struct grep grep = {.cli = cli};
     struct fi_show_patch patch;
@@ -516,5 +516,5 @@ const struct fi_command fi_dir_grep = {
             "match. On a terminal, control characters are shown as escapes.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
-    .run = run,
+    .run = dir_grep_run,
 };

@@ -16,6 +16,7 @@
 
 #include "show/show.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { PATHS_MAX = 2 };
 
@@ -86,7 +87,7 @@ find_rename(void *ctx, const firn_workspace_difference *difference)
 }
 
 static int
-look_for_rename(struct walk *walk, firn_error *err)
+dir_history_find_rename(struct walk *walk, firn_error *err)
 {
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     memcpy(walk->looked_id, walk->id, sizeof(walk->looked_id));
@@ -94,12 +95,12 @@ look_for_rename(struct walk *walk, firn_error *err)
     options.against_previous = true;
     options.find_renames = true;
     options.callbacks = walk->history->options.callbacks;
-    int code =
-        firn_workspace_diff(walk->history->workspace, &options, find_rename, walk, NULL, err);
-    if (code == FIRN_OK && walk->old_path != NULL) {
+    FI_TRY_RETURN(
+        firn_workspace_diff(walk->history->workspace, &options, find_rename, walk, NULL, err));
+    if (walk->old_path != NULL) {
         walk->paths[1] = firn_str(walk->old_path);
     }
-    return code;
+    return FIRN_OK;
 }
 
 int
@@ -121,7 +122,7 @@ fi_dir_history_walk(struct fi_dir_history *history, firn_error *err)
         walk.is_at_rename = false;
         code = firn_workspace_log(history->workspace, &options, on_compared, &walk, err);
         if (walk.is_at_rename) {
-            code = look_for_rename(&walk, err);
+            code = dir_history_find_rename(&walk, err);
             options.after = walk.looked_id;
         }
     } while (code == FIRN_OK && walk.is_at_rename);

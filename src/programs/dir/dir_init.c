@@ -13,6 +13,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 struct attempt {
     firn_workspace *workspace;
@@ -63,7 +64,7 @@ find_outer(struct fi_cli *cli, const char *root)
 }
 
 static void
-show(struct fi_cli *cli, const struct attempt *attempt, bool is_adopted)
+dir_init_show(struct fi_cli *cli, const struct attempt *attempt, bool is_adopted)
 {
     assert(attempt->workspace != NULL);
     const char *store = firn_workspace_store_path(attempt->workspace);
@@ -144,7 +145,7 @@ check_inside(struct fi_cli *cli)
 }
 
 static int
-run(struct fi_cli *cli)
+dir_init_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_error err;
@@ -155,10 +156,7 @@ run(struct fi_cli *cli)
         return fi_command_misused(cli, "--here determines where the store is: it excludes --%s",
                                   adopts ? "adopt" : "store");
     }
-    int checked = is_here ? check_inside(cli) : FI_EXIT_OK;
-    if (checked != FI_EXIT_OK) {
-        return checked;
-    }
+    FI_TRY_RETURN(is_here ? check_inside(cli) : FI_EXIT_OK);
     int exit_code =
         fi_task_workspace_open_root(cli, is_here ? ".firn" : cli->store_path, &attempt.workspace);
     if (exit_code != FI_EXIT_OK) {
@@ -174,10 +172,10 @@ run(struct fi_cli *cli)
         exit_code = code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
     }
     if (exit_code == FI_EXIT_OK) {
-        show(cli, &attempt, adopts);
+        dir_init_show(cli, &attempt, adopts);
         show_outer(cli, &attempt);
         if (attempt.is_created) {
-            fi_task_workspace_tell_unread(attempt.workspace);
+            fi_task_workspace_report_unread(attempt.workspace);
         }
     }
     firn_workspace_close(attempt.workspace);
@@ -221,5 +219,5 @@ const struct fi_command fi_dir_init = {
             "init starts a new history.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
-    .run = run,
+    .run = dir_init_run,
 };

@@ -4,11 +4,10 @@
  */
 #include "dir/dir.h"
 
-#include <assert.h>
-
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include <assert.h>
 
 struct listing {
     const struct fi_cli *cli;
@@ -39,13 +38,13 @@ print_row(const struct listing *listing, const firn_workspace_checkpoint *checkp
     fi_task_labels_print(&listing->labels, checkpoint->id);
     if (checkpoint->message.size > 0) {
         fi_term_out_text("  ");
-        fi_term_text_cut(checkpoint->message, FI_SHOW_CHECKPOINT_MESSAGE_MAX, fi_term_out_write);
+        fi_term_width_cut(checkpoint->message, FI_SHOW_CHECKPOINT_MESSAGE_MAX, fi_term_out_write);
     }
     fi_term_out_text("\n");
 }
 
 static int
-visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
+dir_list_visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct listing *listing = ctx;
     char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
@@ -72,7 +71,7 @@ count_one(void *ctx, const firn_workspace_info *info)
 
 /* A store that was brought from elsewhere is about directories that may have another path here. */
 static void
-tell_others(const struct fi_cli *cli)
+report_others(const struct fi_cli *cli)
 {
     uint64_t count = 0;
     if (cli->store_path != NULL && !cli->quiet &&
@@ -86,7 +85,7 @@ tell_others(const struct fi_cli *cli)
 }
 
 static int
-run(struct fi_cli *cli)
+dir_list_run(struct fi_cli *cli)
 {
     firn_error err;
     firn_workspace *workspace = NULL;
@@ -114,7 +113,7 @@ run(struct fi_cli *cli)
     int code =
         cli->json || cli->quiet ? FIRN_OK : fi_task_labels_read(&listing.labels, workspace, &err);
     if (code == FIRN_OK) {
-        code = firn_workspace_list(workspace, &options, visit, &listing, &err);
+        code = firn_workspace_list(workspace, &options, dir_list_visit, &listing, &err);
     }
     if (code != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, NULL);
@@ -125,10 +124,10 @@ run(struct fi_cli *cli)
                                              : "no checkpoints\n");
         }
         if (listing.count == 0 && listing.window.is_whole && !options.deleted) {
-            fi_task_workspace_tell_unread(workspace);
-            tell_others(cli);
+            fi_task_workspace_report_unread(workspace);
+            report_others(cli);
         }
-        exit_code = fi_task_pending_tell(cli, workspace, NULL);
+        exit_code = fi_task_pending_report(cli, workspace, NULL);
     }
     fi_task_labels_deinit(&listing.labels);
     firn_workspace_close(workspace);
@@ -163,5 +162,5 @@ const struct fi_command fi_dir_list = {
             "Nothing is created, even if nothing was ever saved.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
-    .run = run,
+    .run = dir_list_run,
 };

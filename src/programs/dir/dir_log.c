@@ -21,6 +21,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum {
     LINES_BYTES_MAX = 8 << 20, /* of contents, for one row */
@@ -84,7 +85,7 @@ has_match(struct log *log, firn_slice text)
 
 /* Whether `part` occurs in the text, in any case. */
 static bool
-contains(firn_slice text, const char *part)
+dir_log_contains(firn_slice text, const char *part)
 {
     size_t size = strlen(part);
     for (size_t i = 0; i + size <= text.size; i++) {
@@ -101,7 +102,8 @@ is_wanted(struct log *log, const firn_workspace_checkpoint *checkpoint)
     const firn_workspace_turn *turn = &checkpoint->turn;
     return (!log->has_since || checkpoint->created_ns > log->since_ns) &&
            (!log->has_until || checkpoint->created_ns <= log->until_ns) &&
-           (log->agent == NULL || (turn->agent.size > 0 && contains(turn->agent, log->agent))) &&
+           (log->agent == NULL ||
+            (turn->agent.size > 0 && dir_log_contains(turn->agent, log->agent))) &&
            (!log->has_pattern || has_match(log, checkpoint->message) ||
             has_match(log, turn->prompt));
 }
@@ -122,7 +124,7 @@ on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_c
 
 /* "3 files +12 −4" */
 static void
-describe(const struct changes *changes, char *out)
+dir_log_describe(const struct changes *changes, char *out)
 {
     char number[FI_TERM_TEXT_NUMBER_SIZE];
     char other[FI_TERM_TEXT_NUMBER_SIZE];
@@ -181,7 +183,7 @@ print_row(struct log *log, bool has_changes)
         (void)fi_show_checkpoint_name(checkpoint, name);
     }
     if (has_changes) {
-        describe(&log->changes, stats);
+        dir_log_describe(&log->changes, stats);
     }
     size_t columns = fi_term_out_columns();
     size_t others = COLUMNS_BEFORE + 3 + fi_term_width_of(firn_str(stats));
@@ -215,7 +217,7 @@ print_row(struct log *log, bool has_changes)
 
 /* What comes before the differences: a row, or the beginning of an object. */
 static void
-begin(struct log *log)
+dir_log_begin(struct log *log)
 {
     assert(!log->has_begun);
     log->has_begun = true;
@@ -234,7 +236,7 @@ begin(struct log *log)
 }
 
 static void
-finish(struct log *log, const firn_workspace_diff_result *result)
+dir_log_finish(struct log *log, const firn_workspace_diff_result *result)
 {
     const struct changes *changes = &log->changes;
     if (is_listing(log) || log->shown.form == FI_SHOW_DIFFERENCE_STAT) {
@@ -285,7 +287,7 @@ on_difference(void *ctx, const firn_workspace_difference *difference)
         return FIRN_OK;
     }
     if (!log->has_begun) {
-        begin(log);
+        dir_log_begin(log);
     }
     return fi_show_difference_visit(&log->shown, difference);
 }
@@ -318,9 +320,9 @@ on_compared(void *ctx, const firn_workspace_diff_result *result)
         return FIRN_OK;
     }
     if (!log->has_begun) {
-        begin(log);
+        dir_log_begin(log);
     }
-    finish(log, result);
+    dir_log_finish(log, result);
     log->count++;
     log->left--;
     flush_rows(log);
@@ -388,7 +390,7 @@ read_times(struct log *log)
 /* ---- the whole ---- */
 
 static int
-report(struct log *log, const char *before, const char *after, const firn_error *err)
+dir_log_report(struct log *log, const char *before, const char *after, const firn_error *err)
 {
     firn_workspace *workspace = log->history.workspace;
     if (log->shown.is_out_of_memory || log->pattern.is_out_of_memory) {
@@ -421,7 +423,7 @@ hint_of_path(const struct log *log)
 
 /* Says that there is nothing to show. */
 static int
-tell_nothing(struct log *log)
+report_nothing(struct log *log)
 {
     const struct fi_dir_history *history = &log->history;
     bool is_all = !log->has_since && !log->has_until && !log->has_pattern && log->agent == NULL &&
@@ -434,12 +436,12 @@ tell_nothing(struct log *log)
     if (!log->cli->quiet) {
         fi_term_out_text("no checkpoints\n");
     }
-    fi_task_workspace_tell_unread(history->workspace);
+    fi_task_workspace_report_unread(history->workspace);
     return FI_EXIT_OK;
 }
 
 static int
-show(struct log *log)
+dir_log_show(struct log *log)
 {
     firn_error err;
     struct fi_dir_history *history = &log->history;
@@ -456,10 +458,10 @@ show(struct log *log)
     fi_term_meter_clear();
     bool is_enough = log->left == 0 && fi_term_out_error() == 0;
     if (code != FIRN_OK && !is_enough) {
-        return report(log, history->options.before, history->options.after, &err);
+        return dir_log_report(log, history->options.before, history->options.after, &err);
     }
     fi_term_json_end();
-    return log->count == 0 && !has_limit ? tell_nothing(log) : FI_EXIT_OK;
+    return log->count == 0 && !has_limit ? report_nothing(log) : FI_EXIT_OK;
 }
 
 static int
@@ -481,9 +483,9 @@ run_in(struct log *log, const struct fi_task_workspace_paths *paths)
     if (exit_code == FI_EXIT_OK) {
         fi_task_notices_init(&notices, log->cli);
         history->options.callbacks = fi_task_notices_callbacks(&notices);
-        exit_code = show(log);
+        exit_code = dir_log_show(log);
         if (exit_code == FI_EXIT_OK) {
-            exit_code = fi_task_pending_tell(log->cli, history->workspace, NULL);
+            exit_code = fi_task_pending_report(log->cli, history->workspace, NULL);
         }
         fi_task_notices_deinit(&notices);
     }
@@ -505,14 +507,12 @@ open_and_run(struct log *log)
     }
     history->options.before = range.first;
     history->options.after = range.second;
-    int exit_code = fi_task_workspace_open(cli, &history->workspace);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code =
-            fi_task_workspace_paths_init(cli, history->workspace, range.memory != NULL, &paths);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = run_in(log, &paths);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &history->workspace));
+    FI_TRY_OUT(exit_code,
+               fi_task_workspace_paths_init(cli, history->workspace, range.memory != NULL, &paths));
+    exit_code = run_in(log, &paths);
+out:
     fi_task_workspace_paths_deinit(&paths);
     firn_workspace_close(history->workspace);
     fi_task_workspace_range_deinit(&range);
@@ -520,7 +520,7 @@ open_and_run(struct log *log)
 }
 
 static int
-run(struct fi_cli *cli)
+dir_log_run(struct fi_cli *cli)
 {
     struct log log = {.cli = cli, .left = UINT64_MAX};
     struct fi_dir_history *history = &log.history;
@@ -608,5 +608,5 @@ const struct fi_command fi_dir_log = {
             "firn list prints a plain list. Nothing is written.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
-    .run = run,
+    .run = dir_log_run,
 };

@@ -64,7 +64,7 @@ find_directory(void *ctx, const firn_workspace_entry *entry)
 /* The directory of the checkpoint that the word's is, from the root on. Returns whether there is
  * one. */
 static bool
-walk(firn_workspace_reader *reader, firn_slice path, firn_hash *hash)
+dir_paths_walk(firn_workspace_reader *reader, firn_slice path, firn_hash *hash)
 {
     while (path.size > 0) {
         const uint8_t *slash = memchr(path.data, '/', path.size);
@@ -83,8 +83,8 @@ walk(firn_workspace_reader *reader, firn_slice path, firn_hash *hash)
 
 /* Offers the entries of the word's directory in a checkpoint. */
 static void
-complete(const struct fi_cli *cli, firn_workspace *workspace,
-         const firn_workspace_checkpoint *checkpoint, struct completing *completing)
+dir_paths_complete(const struct fi_cli *cli, firn_workspace *workspace,
+                   const firn_workspace_checkpoint *checkpoint, struct completing *completing)
 {
     firn_workspace_reader *reader = NULL;
     char directory[PATH_MAX] = ".";
@@ -100,7 +100,7 @@ complete(const struct fi_cli *cli, firn_workspace *workspace,
     if (fi_task_workspace_path(cli, workspace, directory, &base) == FIRN_OK &&
         firn_workspace_reader_open(workspace, &reader, NULL) == FIRN_OK) {
         firn_hash hash = checkpoint->root;
-        if (walk(reader, base, &hash)) {
+        if (dir_paths_walk(reader, base, &hash)) {
             (void)!firn_workspace_reader_entries(reader, &hash, put_entry, completing, NULL);
         }
     }
@@ -124,7 +124,7 @@ fi_dir_paths(struct fi_cli *cli, const char *reference, const char *word,
     }
     bool is_there = firn_workspace_find(workspace, reference, &checkpoint, NULL) == FIRN_OK;
     if (is_there) {
-        complete(cli, workspace, checkpoint, &completing);
+        dir_paths_complete(cli, workspace, checkpoint, &completing);
     }
     firn_release(checkpoint);
     firn_workspace_close(workspace);

@@ -18,7 +18,7 @@ struct pinning {
 };
 
 static int
-visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
+dir_pin_visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     const struct pinning *pinning = ctx;
     char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
@@ -34,23 +34,23 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 }
 
 static int
-attempt(void *ctx, firn_error *err)
+dir_pin_attempt(void *ctx, firn_error *err)
 {
     struct pinning *pinning = ctx;
     const struct fi_cli *cli = pinning->cli;
     return firn_workspace_pin_set(pinning->workspace, cli->arguments, (size_t)cli->argument_count,
-                                  pinning->is_pinned, visit, pinning, err);
+                                  pinning->is_pinned, dir_pin_visit, pinning, err);
 }
 
 static int
-change(struct pinning *pinning)
+dir_pin_change(struct pinning *pinning)
 {
     assert(pinning->cli->argument_count > 0);
     firn_error err;
     struct fi_cli *cli = pinning->cli;
     const char *hint = NULL;
     fi_term_json_array(pinning->is_pinned ? "pinned" : "unpinned");
-    int code = fi_task_patience_run(cli, attempt, pinning, &err);
+    int code = fi_task_patience_run(cli, dir_pin_attempt, pinning, &err);
     fi_term_meter_clear();
     cli->is_done = code == FIRN_OK;
     if (code == FIRN_OK) {
@@ -109,7 +109,7 @@ list_one(void *ctx, const firn_workspace_pin *pin)
 }
 
 static int
-list(struct fi_cli *cli, firn_workspace *workspace)
+dir_pin_list(struct fi_cli *cli, firn_workspace *workspace)
 {
     assert(cli->argument_count == 0);
     firn_error err;
@@ -126,12 +126,13 @@ list(struct fi_cli *cli, firn_workspace *workspace)
 }
 
 static int
-run(struct fi_cli *cli, bool is_pinned)
+dir_pin_run(struct fi_cli *cli, bool is_pinned)
 {
     struct pinning pinning = {.cli = cli, .is_pinned = is_pinned};
     int exit_code = fi_task_workspace_open(cli, &pinning.workspace);
     if (exit_code == FI_EXIT_OK) {
-        exit_code = cli->argument_count == 0 ? list(cli, pinning.workspace) : change(&pinning);
+        exit_code = cli->argument_count == 0 ? dir_pin_list(cli, pinning.workspace)
+                                             : dir_pin_change(&pinning);
     }
     firn_workspace_close(pinning.workspace);
     return exit_code;
@@ -140,13 +141,13 @@ run(struct fi_cli *cli, bool is_pinned)
 static int
 run_pin(struct fi_cli *cli)
 {
-    return run(cli, true);
+    return dir_pin_run(cli, true);
 }
 
 static int
 run_unpin(struct fi_cli *cli)
 {
-    return run(cli, false);
+    return dir_pin_run(cli, false);
 }
 
 static const struct fi_command_option no_options[] = {

@@ -10,6 +10,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 struct repairing {
     struct fi_cli *cli;
@@ -188,7 +189,7 @@ print_result(const struct repairing *repairing)
 }
 
 static const char *
-hint(int code)
+dir_repair_hint(int code)
 {
     switch (code) {
     case FIRN_NOT_FOUND:
@@ -230,7 +231,7 @@ repair(struct fi_cli *cli, firn_workspace *workspace, bool is_of_data)
     cli->is_done = code == FIRN_OK && !repairing.options.dry_run;
     fi_term_json_end();
     if (code != FIRN_OK) {
-        exit_code = fi_command_report_failure(cli, &err, is_of_data ? NULL : hint(code));
+        exit_code = fi_command_report_failure(cli, &err, is_of_data ? NULL : dir_repair_hint(code));
     } else {
         print_json(&repairing);
         if (!cli->quiet) {
@@ -247,12 +248,12 @@ repair(struct fi_cli *cli, firn_workspace *workspace, bool is_of_data)
 }
 
 static int
-run(struct fi_cli *cli)
+dir_repair_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_workspace *workspace;
-    int exit_code = fi_task_workspace_open(cli, &workspace);
-    return exit_code == FI_EXIT_OK ? repair(cli, workspace, false) : exit_code;
+    FI_TRY_RETURN(fi_task_workspace_open(cli, &workspace));
+    return repair(cli, workspace, false);
 }
 
 static int
@@ -260,8 +261,8 @@ run_db(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     firn_workspace *workspace;
-    int exit_code = fi_task_workspace_open_root(cli, cli->arguments[0], &workspace);
-    return exit_code == FI_EXIT_OK ? repair(cli, workspace, true) : exit_code;
+    FI_TRY_RETURN(fi_task_workspace_open_root(cli, cli->arguments[0], &workspace));
+    return repair(cli, workspace, true);
 }
 
 static const struct fi_command_option options[] = {
@@ -302,7 +303,7 @@ const struct fi_command fi_dir_repair = {
             "The exit code is 6 if anything was lost.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
-    .run = run,
+    .run = dir_repair_run,
 };
 
 static const struct fi_command_example db_examples[] = {

@@ -13,6 +13,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum what {
     RESTORE_CHECKPOINT,
@@ -295,31 +296,31 @@ hint_of(const struct request *request, const firn_error *err)
 /* The question whether to continue an interrupted restore that was not begun here, if a person may
  * be asked. */
 static void
-ask_about_journal(struct fi_cli *cli, struct request *request)
+prompt_about_journal(struct fi_cli *cli, struct request *request)
 {
     firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     if (request->what == RESTORE_CHECKPOINT || request->options.trust_journal ||
-        !fi_command_report_may_ask(cli) ||
+        !fi_command_report_may_prompt(cli) ||
         firn_workspace_pending(request->workspace, &pending, NULL) != FIRN_OK ||
         !pending.is_foreign) {
         return;
     }
     fi_command_report_line("you did not start the interrupted restore in this directory on this "
                            "machine; it changes files here");
-    request->options.trust_journal = fi_command_report_ask("continue it?");
+    request->options.trust_journal = fi_command_report_prompt("continue it?");
 }
 
 /* Runs the requested restore and shows its result. Sets the callbacks. Returns an exit code. */
 static int
-perform(struct fi_cli *cli, struct request *request)
+dir_restore_perform(struct fi_cli *cli, struct request *request)
 {
     assert(request->workspace != NULL);
     firn_error err;
     struct fi_task_notices notices;
     int exit_code;
-    ask_about_journal(cli, request);
+    prompt_about_journal(cli, request);
     struct fi_dir_beside beside;
-    fi_dir_beside_look(request->workspace, &beside);
+    fi_dir_beside_inspect(request->workspace, &beside);
     fi_task_notices_init(&notices, cli);
     notices.tells_restored = true;
     request->options.gitignore = cli->settings.gitignore;
@@ -346,7 +347,7 @@ perform(struct fi_cli *cli, struct request *request)
         exit_code = fi_command_report_failure(cli, &err, hint_of(request, &err));
     } else {
         show_result(cli, request, &notices);
-        fi_dir_beside_tell(request->workspace, &beside);
+        fi_dir_beside_report(request->workspace, &beside);
         exit_code = fi_task_notices_exit(&notices);
     }
     fi_dir_beside_drop(&beside);
@@ -391,12 +392,12 @@ run_interactive(struct fi_cli *cli, const struct request *request)
         return fi_command_misused(
             cli, "--interactive excludes --dry-run, --to and --resume: it shows everything first");
     }
-    int exit_code = fi_task_workspace_check_reference(cli);
-    return exit_code == FI_EXIT_OK ? fi_dir_browse_run(cli, cli->arguments[0], 1) : exit_code;
+    FI_TRY_RETURN(fi_task_workspace_check_reference(cli));
+    return fi_dir_browse_run(cli, cli->arguments[0], 1);
 }
 
 static int
-run(struct fi_cli *cli)
+dir_restore_run(struct fi_cli *cli)
 {
     struct request request = {.options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
@@ -410,25 +411,23 @@ run(struct fi_cli *cli)
     if (!request.options.dry_run) {
         fi_term_pager_disarm();
     }
-    int exit_code = check_arguments(cli, &request);
-    if (exit_code == FI_EXIT_OK && fi_command_has(cli, "interactive")) {
+    int exit_code;
+    FI_TRY_OUT(exit_code, check_arguments(cli, &request));
+    if (fi_command_has(cli, "interactive")) {
         return run_interactive(cli, &request);
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_open(cli, &request.workspace);
-    }
-    if (exit_code == FI_EXIT_OK && !is_resume) {
-        exit_code = fi_task_workspace_references_init(cli, request.workspace, 0, 1, &references);
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &request.workspace));
+    if (!is_resume) {
+        FI_TRY_OUT(exit_code,
+                   fi_task_workspace_references_init(cli, request.workspace, 0, 1, &references));
         request.reference = references.first != NULL ? references.first : "latest";
+        FI_TRY_OUT(exit_code,
+                   fi_task_workspace_paths_init(cli, request.workspace, references.words, &paths));
     }
-    if (exit_code == FI_EXIT_OK && !is_resume) {
-        exit_code = fi_task_workspace_paths_init(cli, request.workspace, references.words, &paths);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        request.options.paths = paths.slices;
-        request.options.path_count = paths.count;
-        exit_code = perform(cli, &request);
-    }
+    request.options.paths = paths.slices;
+    request.options.path_count = paths.count;
+    exit_code = dir_restore_perform(cli, &request);
+out:
     fi_task_workspace_paths_deinit(&paths);
     fi_task_workspace_references_deinit(&references);
     firn_release(request.result.checkpoint);
@@ -496,7 +495,7 @@ const struct fi_command fi_dir_restore = {
     .missing_hint = fi_task_workspace_choose_hint,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT |
             FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
-    .run = run,
+    .run = dir_restore_run,
 };
 
 /* ---- firn undo and firn redo ---- */
@@ -516,7 +515,7 @@ run_step(struct fi_cli *cli, enum what what)
     }
     int exit_code = fi_task_workspace_open(cli, &request.workspace);
     if (exit_code == FI_EXIT_OK) {
-        exit_code = perform(cli, &request);
+        exit_code = dir_restore_perform(cli, &request);
     }
     firn_release(request.result.checkpoint);
     firn_workspace_close(request.workspace);

@@ -17,6 +17,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* ---- paths that cannot be merged ----
  *
@@ -53,7 +54,7 @@ meaning_of(firn_workspace_revert_conflict_kind kind)
 }
 
 static void
-append(char *text, const char *more)
+dir_revert_append(char *text, const char *more)
 {
     size_t size = strlen(text);
     assert(size < TEXT_SIZE);
@@ -65,7 +66,7 @@ static void
 append_regions(char *text, const firn_workspace_revert_conflict *conflict)
 {
     char part[48];
-    append(text, "lines ");
+    dir_revert_append(text, "lines ");
     for (size_t i = 0; i < conflict->region_count && i < REGIONS_SHOWN; i++) {
         const firn_merge_region *region = &conflict->regions[i];
         unsigned long from = (unsigned long)region->ours_at + 1;
@@ -77,11 +78,11 @@ append_regions(char *text, const firn_workspace_revert_conflict *conflict)
         } else {
             (void)snprintf(part, sizeof(part), "%lu-%lu", from, to);
         }
-        append(text, i == 0 ? "" : ", ");
-        append(text, part);
+        dir_revert_append(text, i == 0 ? "" : ", ");
+        dir_revert_append(text, part);
     }
     if (conflict->region_count > REGIONS_SHOWN) {
-        append(text, ", and more");
+        dir_revert_append(text, ", and more");
     }
 }
 
@@ -97,8 +98,8 @@ append_attributes(char *text, unsigned what)
     const char *between = "";
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if ((what & names[i].bit) != 0) {
-            append(text, between);
-            append(text, names[i].name);
+            dir_revert_append(text, between);
+            dir_revert_append(text, names[i].name);
             between = ", ";
         }
     }
@@ -109,7 +110,7 @@ static void
 conflict_report(const firn_workspace_revert_conflict *conflict)
 {
     char text[TEXT_SIZE] = "";
-    append(text, meaning_of(conflict->kind));
+    dir_revert_append(text, meaning_of(conflict->kind));
     if (conflict->kind == FIRN_REVERT_CONFLICT_LINES) {
         append_regions(text, conflict);
     } else if (conflict->kind == FIRN_REVERT_CONFLICT_ATTRIBUTES) {
@@ -180,7 +181,7 @@ struct shown {
 _Static_assert(offsetof(struct shown, notices) == 0, "see above");
 
 static int
-attempt(void *ctx, firn_error *err)
+dir_revert_attempt(void *ctx, firn_error *err)
 {
     struct request *request = ctx;
     fi_task_notices_again(request->options.callbacks.ctx);
@@ -335,14 +336,14 @@ hint_of(const struct request *request, const firn_error *err)
 }
 
 static int
-perform(struct fi_cli *cli, struct request *request)
+dir_revert_perform(struct fi_cli *cli, struct request *request)
 {
     assert(request->workspace != NULL);
     firn_error err;
     struct shown shown = {.request = request};
     int exit_code;
     struct fi_dir_beside beside;
-    fi_dir_beside_look(request->workspace, &beside);
+    fi_dir_beside_inspect(request->workspace, &beside);
     fi_task_notices_init(&shown.notices, cli);
     shown.notices.tells_restored = true;
     fi_show_fold_init(&shown.fold, fi_command_has(cli, "verbose"));
@@ -359,7 +360,7 @@ perform(struct fi_cli *cli, struct request *request)
     fi_term_json_array("conflicts");
     fi_term_meter_set_interrupted(
         "then finish it with firn restore --resume, or take it back with firn undo");
-    int code = fi_task_patience_run(cli, attempt, request, &err);
+    int code = fi_task_patience_run(cli, dir_revert_attempt, request, &err);
     fi_show_fold_finish(&shown.fold);
     cli->is_done = code == FIRN_OK && !request->options.dry_run;
     if (code != FIRN_OK) {
@@ -373,7 +374,7 @@ perform(struct fi_cli *cli, struct request *request)
         if (request->result.not_restored > 0 && !request->options.dry_run && !cli->json) {
             fi_dir_restore_hint_rest(request->result.safety_id);
         }
-        fi_dir_beside_tell(request->workspace, &beside);
+        fi_dir_beside_report(request->workspace, &beside);
         exit_code = fi_task_notices_exit(&shown.notices);
     }
     fi_dir_beside_drop(&beside);
@@ -385,10 +386,7 @@ perform(struct fi_cli *cli, struct request *request)
 static int
 read_references(struct fi_cli *cli, firn_workspace_revert_options *options, char **out_copy)
 {
-    int exit_code = fi_task_workspace_check_reference(cli);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(fi_task_workspace_check_reference(cli));
     *out_copy = strdup(cli->arguments[0]);
     if (*out_copy == NULL) {
         return fi_command_report_no_memory(cli);
@@ -408,7 +406,7 @@ read_references(struct fi_cli *cli, firn_workspace_revert_options *options, char
 }
 
 static int
-run(struct fi_cli *cli)
+dir_revert_run(struct fi_cli *cli)
 {
     assert(cli->argument_count > 0);
     struct request request = {.options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT,
@@ -416,18 +414,14 @@ run(struct fi_cli *cli)
     struct fi_task_workspace_paths paths = {NULL, 0};
     char *references = NULL;
     request.options.dry_run = fi_command_has(cli, "dry-run");
-    int exit_code = read_references(cli, &request.options, &references);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_open(cli, &request.workspace);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_paths_init(cli, request.workspace, 1, &paths);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        request.options.paths = paths.slices;
-        request.options.path_count = paths.count;
-        exit_code = perform(cli, &request);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, read_references(cli, &request.options, &references));
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &request.workspace));
+    FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, request.workspace, 1, &paths));
+    request.options.paths = paths.slices;
+    request.options.path_count = paths.count;
+    exit_code = dir_revert_perform(cli, &request);
+out:
     fi_task_workspace_paths_deinit(&paths);
     firn_release(request.result.after);
     firn_release(request.result.before);
@@ -476,5 +470,5 @@ const struct fi_command fi_dir_revert = {
     .missing_hint = fi_task_workspace_choose_hint,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT |
             FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
-    .run = run,
+    .run = dir_revert_run,
 };

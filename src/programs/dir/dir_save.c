@@ -39,7 +39,7 @@ struct looking {
 };
 
 static void
-keep(struct looking *looking, const char *path, size_t size, uint64_t bytes)
+dir_save_keep(struct looking *looking, const char *path, size_t size, uint64_t bytes)
 {
     assert(path != NULL && size > 0);
     size_t at = KEPT;
@@ -60,14 +60,15 @@ static void
 end_directory(struct looking *looking)
 {
     if (looking->directory != NULL) {
-        keep(looking, looking->directory, looking->directory_size, looking->directory_bytes);
+        dir_save_keep(looking, looking->directory, looking->directory_size,
+                      looking->directory_bytes);
         free(looking->directory);
         looking->directory = NULL;
     }
 }
 
 static int
-meet(void *ctx, const firn_workspace_difference *difference)
+dir_save_meet(void *ctx, const firn_workspace_difference *difference)
 {
     struct looking *looking = ctx;
     const firn_workspace_change *change = &difference->change;
@@ -89,19 +90,20 @@ meet(void *ctx, const firn_workspace_difference *difference)
         looking->directory_bytes = 0;
     }
     looking->directory_bytes += after->size_bytes;
-    keep(looking, path, after->path.size, after->size_bytes);
+    dir_save_keep(looking, path, after->path.size, after->size_bytes);
     return FIRN_OK;
 }
 
 static void
-look(struct looking *looking, firn_workspace *workspace, const firn_workspace_save_result *result)
+dir_save_inspect(struct looking *looking, firn_workspace *workspace,
+                 const firn_workspace_save_result *result)
 {
     assert(result->checkpoint != NULL);
     firn_error err;
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     options.after = result->checkpoint->id;
     options.against_previous = true;
-    int code = firn_workspace_diff(workspace, &options, meet, looking, NULL, &err);
+    int code = firn_workspace_diff(workspace, &options, dir_save_meet, looking, NULL, &err);
     (void)code; /* after a failure, the entries met so far are reported */
     end_directory(looking);
 }
@@ -137,7 +139,7 @@ print_json(const struct looking *looking)
 }
 
 static void
-print(const struct looking *looking, const firn_workspace_save_result *result)
+dir_save_print(const struct looking *looking, const firn_workspace_save_result *result)
 {
     char size[FI_TERM_TEXT_SIZE_SIZE];
     fi_term_out_format("this save added %s; the largest that is new:\n",
@@ -158,16 +160,16 @@ print(const struct looking *looking, const firn_workspace_save_result *result)
  * them; with --json as an array "large". If is_large is false, reports nothing (an empty array).
  * Unknown facts are not reported. */
 static void
-tell_large(struct fi_cli *cli, firn_workspace *workspace, const firn_workspace_save_result *result,
-           bool is_large)
+report_large(struct fi_cli *cli, firn_workspace *workspace,
+             const firn_workspace_save_result *result, bool is_large)
 {
     struct looking looking = {.directory = NULL};
     if (is_large && !cli->quiet) {
-        look(&looking, workspace, result);
+        dir_save_inspect(&looking, workspace, result);
     }
     print_json(&looking);
     if (is_large && !cli->quiet) {
-        print(&looking, result);
+        dir_save_print(&looking, result);
     }
     for (size_t i = 0; i < KEPT; i++) {
         free(looking.largest[i].path);
@@ -263,14 +265,14 @@ check_root(struct fi_cli *cli, firn_workspace *workspace)
     if (why == NULL) {
         return FI_EXIT_OK;
     }
-    if (!fi_command_report_may_ask(cli)) {
+    if (!fi_command_report_may_prompt(cli)) {
         return fi_command_report_error(
             cli, FIRN_INVALID,
             "firn save --yes saves all of it, now and from then on; -C DIR names another directory",
             "'%s' is %s", root, why);
     }
     fi_command_report_line("'%s' is %s", root, why);
-    if (fi_command_report_ask("save all of it?")) {
+    if (fi_command_report_prompt("save all of it?")) {
         return FI_EXIT_OK;
     }
     fi_command_report_line("nothing was saved");
@@ -285,7 +287,7 @@ is_elsewhere(const struct fi_cli *cli, const firn_workspace *workspace)
 }
 
 static int
-run(struct fi_cli *cli)
+dir_save_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_error err;
@@ -331,8 +333,8 @@ run(struct fi_cli *cli)
         const char *root =
             is_elsewhere(cli, attempt.workspace) ? firn_workspace_root(attempt.workspace) : NULL;
         show_result(cli, root, &attempt.result, &notices, fi_term_meter_elapsed());
-        tell_large(cli, attempt.workspace, &attempt.result, is_large);
-        fi_task_workspace_tell_unread(attempt.workspace); /* the first one here */
+        report_large(cli, attempt.workspace, &attempt.result, is_large);
+        fi_task_workspace_report_unread(attempt.workspace); /* the first one here */
         exit_code = fi_task_notices_exit(&notices);
         if (attempt.result.gc_is_due && !fi_command_has(cli, "no-config")) {
             fi_task_collect_if_due(attempt.workspace);
@@ -435,5 +437,5 @@ const struct fi_command fi_dir_save = {
             "many (see firn help delete). With --no-config none are.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
-    .run = run,
+    .run = dir_save_run,
 };

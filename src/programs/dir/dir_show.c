@@ -13,6 +13,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 static char
 type_letter(firn_workspace_entry_type type)
@@ -90,7 +91,7 @@ is_wanted(const struct fi_task_workspace_paths *paths, firn_slice path)
 }
 
 static int
-visit(void *ctx, const firn_workspace_entry *entry)
+dir_show_visit(void *ctx, const firn_workspace_entry *entry)
 {
     struct listing *listing = ctx;
     if (!is_wanted(listing->paths, entry->path)) {
@@ -338,7 +339,7 @@ show_files(struct fi_cli *cli, firn_workspace *workspace, const char *id,
     firn_error err;
     struct listing listing = {.paths = paths};
     fi_term_json_array("entries");
-    if (firn_workspace_entries(workspace, id, visit, &listing, &err) != FIRN_OK) {
+    if (firn_workspace_entries(workspace, id, dir_show_visit, &listing, &err) != FIRN_OK) {
         return fi_command_report_failure(cli, &err, NULL);
     }
     fi_term_json_end();
@@ -350,9 +351,9 @@ show_files(struct fi_cli *cli, firn_workspace *workspace, const char *id,
 }
 
 static int
-show(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
-     const struct fi_task_workspace_paths *paths, struct fi_show_difference *shown,
-     const firn_workspace_diff_options *options)
+dir_show(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
+         const struct fi_task_workspace_paths *paths, struct fi_show_difference *shown,
+         const firn_workspace_diff_options *options)
 {
     firn_error err;
     firn_workspace_checkpoint *checkpoint;
@@ -374,7 +375,7 @@ show(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
 }
 
 static int
-run(struct fi_cli *cli)
+dir_show_run(struct fi_cli *cli)
 {
     firn_workspace *workspace = NULL;
     struct fi_task_workspace_paths paths = {NULL, 0};
@@ -393,22 +394,16 @@ run(struct fi_cli *cli)
     }
     fi_task_notices_init(&notices, cli);
     options.callbacks = fi_task_notices_callbacks(&notices);
-    exit_code = fi_task_workspace_open(cli, &workspace);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_references_init(cli, workspace, 0, 1, &references);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_paths_init(cli, workspace, references.words, &paths);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        options.paths = paths.slices;
-        options.path_count = paths.count;
-        exit_code = show(cli, workspace, references.first != NULL ? references.first : "latest",
-                         &paths, &shown, &options);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_pending_tell(cli, workspace, NULL);
-    }
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &workspace));
+    FI_TRY_OUT(exit_code, fi_task_workspace_references_init(cli, workspace, 0, 1, &references));
+    FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, workspace, references.words, &paths));
+    options.paths = paths.slices;
+    options.path_count = paths.count;
+    FI_TRY_OUT(exit_code,
+               dir_show(cli, workspace, references.first != NULL ? references.first : "latest",
+                        &paths, &shown, &options));
+    exit_code = fi_task_pending_report(cli, workspace, NULL);
+out:
     fi_task_workspace_paths_deinit(&paths);
     fi_task_workspace_references_deinit(&references);
     firn_workspace_close(workspace);
@@ -450,5 +445,5 @@ const struct fi_command fi_dir_show = {
             "the first name of a file that has several.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
-    .run = run,
+    .run = dir_show_run,
 };

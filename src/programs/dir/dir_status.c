@@ -16,6 +16,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* A path that a rule leaves out. */
 struct ignored {
@@ -40,7 +41,7 @@ struct shown {
 };
 
 static int
-visit(void *ctx, const firn_workspace_change *change)
+dir_status_visit(void *ctx, const firn_workspace_change *change)
 {
     struct shown *shown = ctx;
     fi_term_meter_clear();
@@ -289,8 +290,9 @@ show_result(struct shown *shown, const firn_workspace_status_result *result)
 }
 
 static int
-compare(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
-        const struct fi_task_workspace_paths *paths, const struct fi_task_settings_today *today)
+dir_status_compare(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
+                   const struct fi_task_workspace_paths *paths,
+                   const struct fi_task_settings_today *today)
 {
     firn_error err;
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
@@ -312,8 +314,8 @@ compare(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
     options.callbacks = (firn_callbacks){on_notice, on_progress, &shown};
     fi_term_json_array("changes");
     firn_workspace_pending_restore earlier = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
-    fi_task_pending_look(workspace, &earlier);
-    int code = firn_workspace_status(workspace, &options, visit, &shown, &result, &err);
+    fi_task_pending_inspect(workspace, &earlier);
+    int code = firn_workspace_status(workspace, &options, dir_status_visit, &shown, &result, &err);
     fi_term_meter_clear();
     if (code != FIRN_OK) {
         const char *hint = reference != NULL
@@ -325,7 +327,7 @@ compare(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
         exit_code = fi_command_report_no_memory(cli);
     } else {
         show_result(&shown, &result);
-        exit_code = fi_task_pending_tell(cli, workspace, &earlier);
+        exit_code = fi_task_pending_report(cli, workspace, &earlier);
         exit_code = exit_code == FI_EXIT_OK ? fi_task_notices_exit(&shown.notices) : exit_code;
     }
     firn_release(result.checkpoint);
@@ -334,7 +336,7 @@ compare(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
 }
 
 static int
-run(struct fi_cli *cli)
+dir_status_run(struct fi_cli *cli)
 {
     firn_workspace *workspace = NULL;
     struct fi_task_workspace_paths paths = {NULL, 0};
@@ -345,18 +347,14 @@ run(struct fi_cli *cli)
     if (most != NULL && firn_config_size(most, &file_size_max, &err) != FIRN_OK) {
         return fi_command_misused(cli, "--max-file-size: %s", err.text);
     }
-    int exit_code = fi_task_workspace_open(cli, &workspace);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_references_init(cli, workspace, 0, 1, &references);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_paths_init(cli, workspace, references.words, &paths);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        struct fi_task_settings_today today = fi_task_settings_look(workspace, true);
-        today.file_size_max = most != NULL ? file_size_max : today.file_size_max;
-        exit_code = compare(cli, workspace, references.first, &paths, &today);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &workspace));
+    FI_TRY_OUT(exit_code, fi_task_workspace_references_init(cli, workspace, 0, 1, &references));
+    FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, workspace, references.words, &paths));
+    struct fi_task_settings_today today = fi_task_settings_inspect(workspace, true);
+    today.file_size_max = most != NULL ? file_size_max : today.file_size_max;
+    exit_code = dir_status_compare(cli, workspace, references.first, &paths, &today);
+out:
     fi_task_workspace_paths_deinit(&paths);
     fi_task_workspace_references_deinit(&references);
     firn_workspace_close(workspace);
@@ -412,5 +410,5 @@ const struct fi_command fi_dir_status = {
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_STRICT | FI_COMMAND_USES_PAGER |
             FI_COMMAND_USES_COLOUR,
-    .run = run,
+    .run = dir_status_run,
 };

@@ -130,7 +130,7 @@ steps_json(const struct fi_show_steps *steps, const size_t *ways,
 }
 
 static int
-list(struct fi_cli *cli, firn_workspace *workspace, firn_workspace_steps_options *options)
+dir_steps_list(struct fi_cli *cli, firn_workspace *workspace, firn_workspace_steps_options *options)
 {
     struct fi_show_steps steps = {NULL, 0, 0};
     firn_workspace_steps_result result = FIRN_WORKSPACE_STEPS_RESULT_INIT;
@@ -153,7 +153,7 @@ list(struct fi_cli *cli, firn_workspace *workspace, firn_workspace_steps_options
             print_steps(&steps, ways, &result);
         }
         steps_json(&steps, ways, &result);
-        exit_code = fi_task_pending_tell(cli, workspace, NULL);
+        exit_code = fi_task_pending_report(cli, workspace, NULL);
     }
     free(ways);
     fi_show_step_clear(&steps);
@@ -177,7 +177,7 @@ fi_dir_steps_list(struct fi_cli *cli)
     }
     int exit_code = fi_task_workspace_open(cli, &workspace);
     if (exit_code == FI_EXIT_OK) {
-        exit_code = list(cli, workspace, &options);
+        exit_code = dir_steps_list(cli, workspace, &options);
     }
     firn_workspace_close(workspace);
     return exit_code;

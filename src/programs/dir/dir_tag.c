@@ -21,7 +21,7 @@ struct tagging {
 };
 
 static int
-attempt(void *ctx, firn_error *err)
+dir_tag_attempt(void *ctx, firn_error *err)
 {
     struct tagging *tagging = ctx;
     return tagging->reference == NULL
@@ -43,12 +43,12 @@ hint_of(struct tagging *tagging, int code)
 }
 
 static int
-change(struct fi_cli *cli, struct tagging *tagging)
+dir_tag_change(struct fi_cli *cli, struct tagging *tagging)
 {
     assert(tagging->name != NULL);
     firn_error err;
     char number[FI_SHOW_CHECKPOINT_NAME_SIZE];
-    int code = fi_task_patience_run(cli, attempt, tagging, &err);
+    int code = fi_task_patience_run(cli, dir_tag_attempt, tagging, &err);
     fi_term_meter_clear();
     cli->is_done = code == FIRN_OK;
     if (code != FIRN_OK) {
@@ -108,7 +108,7 @@ print_row(const firn_workspace_tag *tag, bool only_name)
 }
 
 static int
-visit(void *ctx, const firn_workspace_tag *tag)
+dir_tag_visit(void *ctx, const firn_workspace_tag *tag)
 {
     struct listing *listing = ctx;
     listing->count++;
@@ -118,13 +118,13 @@ visit(void *ctx, const firn_workspace_tag *tag)
 }
 
 static int
-list(struct fi_cli *cli, firn_workspace *workspace)
+dir_tag_list(struct fi_cli *cli, firn_workspace *workspace)
 {
     assert(workspace != NULL);
     firn_error err;
     struct listing listing = {cli, 0};
     fi_term_json_array("tags");
-    if (firn_workspace_tag_list(workspace, visit, &listing, &err) != FIRN_OK) {
+    if (firn_workspace_tag_list(workspace, dir_tag_visit, &listing, &err) != FIRN_OK) {
         return fi_command_report_failure(cli, &err, NULL);
     }
     fi_term_json_end();
@@ -220,7 +220,7 @@ habit_of(const struct fi_cli *cli)
 }
 
 static int
-run(struct fi_cli *cli)
+dir_tag_run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 2);
     bool deletes = fi_command_has(cli, "delete");
@@ -242,12 +242,12 @@ run(struct fi_cli *cli)
         return exit_code;
     }
     if (cli->argument_count == 0) {
-        exit_code = list(cli, tagging.workspace);
+        exit_code = dir_tag_list(cli, tagging.workspace);
     } else {
         const char *reference = cli->argument_count > 1 ? cli->arguments[1] : "latest";
         tagging.name = cli->arguments[0];
         tagging.reference = deletes ? NULL : reference;
-        exit_code = change(cli, &tagging);
+        exit_code = dir_tag_change(cli, &tagging);
     }
     firn_release(tagging.checkpoint);
     firn_workspace_close(tagging.workspace);
@@ -284,5 +284,5 @@ const struct fi_command fi_dir_tag = {
             "all between k and z, as in ids.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_COLOUR,
-    .run = run,
+    .run = dir_tag_run,
 };

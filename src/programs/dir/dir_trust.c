@@ -31,7 +31,7 @@ struct listing {
 };
 
 static void
-tell_unread(struct listing *listing, const firn_trust_info *info)
+report_unread(struct listing *listing, const firn_trust_info *info)
 {
     assert(info->unread_path != NULL);
     firn_callbacks callbacks = fi_task_notices_callbacks(&listing->notices);
@@ -47,7 +47,7 @@ list_one(void *ctx, const firn_trust_info *info)
     struct listing *listing = ctx;
     const struct fi_cli *cli = listing->cli;
     if (info->unread_path != NULL) {
-        tell_unread(listing, info);
+        report_unread(listing, info);
         return FIRN_OK;
     }
     show_json(NULL, info);
@@ -61,7 +61,7 @@ list_one(void *ctx, const firn_trust_info *info)
 }
 
 static int
-list(struct fi_cli *cli)
+dir_trust_list(struct fi_cli *cli)
 {
     firn_error err;
     struct listing listing = {.cli = cli};
@@ -99,7 +99,7 @@ show_one(void *ctx, const firn_trust_info *info)
 }
 
 static int
-add(struct fi_cli *cli, const char *path)
+dir_trust_add(struct fi_cli *cli, const char *path)
 {
     firn_error err;
     if (firn_trust_add(path, &err) != FIRN_OK ||
@@ -111,7 +111,7 @@ add(struct fi_cli *cli, const char *path)
 }
 
 static int
-take_back(struct fi_cli *cli, const char *path)
+dir_trust_undo(struct fi_cli *cli, const char *path)
 {
     firn_error err;
     if (firn_trust_remove(path, &err) != FIRN_OK) {
@@ -128,7 +128,7 @@ take_back(struct fi_cli *cli, const char *path)
 }
 
 static int
-run(struct fi_cli *cli)
+dir_trust_run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 1);
     bool lists = fi_command_has(cli, "list");
@@ -137,7 +137,9 @@ run(struct fi_cli *cli)
     if (lists && (removes || cli->argument_count > 0 || cli->directory != NULL)) {
         return fi_command_misused(cli, "--list takes no DIR");
     }
-    return lists ? list(cli) : removes ? take_back(cli, path) : add(cli, path);
+    return lists     ? dir_trust_list(cli)
+           : removes ? dir_trust_undo(cli, path)
+                     : dir_trust_add(cli, path);
 }
 
 static const struct fi_command_option options[] = {
@@ -183,5 +185,5 @@ const struct fi_command fi_dir_trust = {
             "names it, and the exit code is 6.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE,
-    .run = run,
+    .run = dir_trust_run,
 };

@@ -12,6 +12,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { DIGITS_MAX = 3 };
 
@@ -81,7 +82,7 @@ on_tick(void *ctx)
 /* With a hint if there is no checkpoint yet, or if another file is at the place of the watch's
  * socket. */
 static int
-fail(struct watching *watching, int code, firn_error *err)
+dir_watch_fail(struct watching *watching, int code, firn_error *err)
 {
     assert(code != FIRN_OK);
     const char *hint = fi_task_workspace_hint(watching->workspace, "latest", code);
@@ -100,14 +101,14 @@ attempt_watch(void *ctx, firn_error *err)
 }
 
 static int
-watch(struct watching *watching)
+dir_watch(struct watching *watching)
 {
     struct fi_cli *cli = watching->cli;
     firn_error err;
     int code = fi_task_patience_run(cli, attempt_watch, watching, &err);
     fi_term_meter_clear();
     if (code != FIRN_OK) {
-        return fail(watching, code, &err);
+        return dir_watch_fail(watching, code, &err);
     }
     fi_term_json_u64("directories", watching->directories);
     fi_term_json_u64("checkpoints", watching->checkpoints);
@@ -117,7 +118,7 @@ watch(struct watching *watching)
 /* ---- about one that runs ---- */
 
 static int
-show(struct watching *watching, bool stops)
+dir_watch_show(struct watching *watching, bool stops)
 {
     struct fi_cli *cli = watching->cli;
     firn_error err;
@@ -127,7 +128,7 @@ show(struct watching *watching, bool stops)
     int code = stops ? firn_workspace_watch_stop(watching->workspace, &info, &err)
                      : firn_workspace_watch_look(watching->workspace, &info, &err);
     if (code != FIRN_OK) {
-        return fail(watching, code, &err);
+        return dir_watch_fail(watching, code, &err);
     }
     fi_term_json_u64("process", info.process);
     fi_term_json_u64("directories", info.directories);
@@ -195,17 +196,16 @@ read_options(struct watching *watching)
 {
     struct fi_cli *cli = watching->cli;
     firn_workspace_watch_options *options = &watching->options;
-    int exit_code = read_time(cli, "quiet-time", &options->quiet_ms);
-    exit_code = exit_code == FI_EXIT_OK ? read_time(cli, "max-interval", &options->interval_max_ms)
-                                        : exit_code;
-    exit_code = exit_code == FI_EXIT_OK ? read_time(cli, "rescan", &options->rescan_ms) : exit_code;
-    if (exit_code == FI_EXIT_OK && options->rescan_ms == 0) {
+    FI_TRY_RETURN(read_time(cli, "quiet-time", &options->quiet_ms));
+    FI_TRY_RETURN(read_time(cli, "max-interval", &options->interval_max_ms));
+    FI_TRY_RETURN(read_time(cli, "rescan", &options->rescan_ms));
+    if (options->rescan_ms == 0) {
         return fi_command_misused(cli, "--rescan must not be 0");
     }
-    if (exit_code == FI_EXIT_OK && fi_command_has(cli, "status") && fi_command_has(cli, "stop")) {
+    if (fi_command_has(cli, "status") && fi_command_has(cli, "stop")) {
         return fi_command_misused(cli, "--status and --stop exclude each other");
     }
-    return exit_code;
+    return FI_EXIT_OK;
 }
 
 static void
@@ -229,7 +229,7 @@ fill_save(struct watching *watching)
 }
 
 static int
-run(struct fi_cli *cli)
+dir_watch_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     struct watching watching = {.cli = cli,
@@ -256,7 +256,8 @@ run(struct fi_cli *cli)
     }
     fi_task_notices_init(&watching.notices, cli);
     fill_save(&watching);
-    exit_code = stops || fi_command_has(cli, "status") ? show(&watching, stops) : watch(&watching);
+    exit_code = stops || fi_command_has(cli, "status") ? dir_watch_show(&watching, stops)
+                                                       : dir_watch(&watching);
     fi_task_notices_deinit(&watching.notices);
     firn_workspace_close(watching.workspace);
     return exit_code;
@@ -306,5 +307,5 @@ const struct fi_command fi_dir_watch = {
             "(fs.inotify.max_user_watches), which firn watch reports.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
-    .run = run,
+    .run = dir_watch_run,
 };

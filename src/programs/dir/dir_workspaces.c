@@ -53,7 +53,7 @@ print_row(const firn_workspace_info *info, bool only_root)
 }
 
 static int
-visit(void *ctx, const firn_workspace_info *info)
+dir_workspaces_visit(void *ctx, const firn_workspace_info *info)
 {
     struct listing *listing = ctx;
     listing->count++;
@@ -76,7 +76,7 @@ run_list(struct fi_cli *cli)
     firn_error err;
     struct listing listing = {cli, 0, false, false};
     fi_term_json_array("workspaces");
-    if (firn_workspaces_list(cli->store_path, visit, &listing, &err) != FIRN_OK) {
+    if (firn_workspaces_list(cli->store_path, dir_workspaces_visit, &listing, &err) != FIRN_OK) {
         return fi_command_report_failure(cli, &err, NULL);
     }
     if (listing.has_damage) {
@@ -127,7 +127,7 @@ resolved(char *path)
 /* Takes over the path of a directory and returns that of a name in it; a link of that name is
  * followed. */
 static char *
-step(char *path, const char *name, size_t size, bool follows)
+dir_workspaces_step(char *path, const char *name, size_t size, bool follows)
 {
     assert(name[size] == '/' || name[size] == '\0');
     if (size == 0 || (size == 1 && name[0] == '.')) {
@@ -157,8 +157,8 @@ path_of(const char *typed, bool follows_last)
     path = path == NULL ? NULL : resolved(path);
     while (path != NULL && *typed != '\0') {
         size_t size = strcspn(typed, "/");
-        path = step(path, typed, size,
-                    follows_last || typed[size + strspn(typed + size, "/")] != '\0');
+        path = dir_workspaces_step(path, typed, size,
+                                   follows_last || typed[size + strspn(typed + size, "/")] != '\0');
         typed += size + (typed[size] == '/');
     }
     if (path != NULL && path[0] == '\0') {
@@ -174,7 +174,7 @@ struct seeking {
 };
 
 static int
-seek(void *ctx, const firn_workspace_info *info)
+dir_workspaces_seek(void *ctx, const firn_workspace_info *info)
 {
     struct seeking *seeking = ctx;
     assert(seeking->root != NULL && info->root != NULL);
@@ -191,7 +191,7 @@ root_of(const struct fi_cli *cli, const char *typed)
     char *link = path_of(typed, false);
     struct seeking seeking = {link, false};
     if (root != NULL && link != NULL && strcmp(root, link) != 0 &&
-        firn_workspaces_list(cli->store_path, seek, &seeking, NULL) == FIRN_OK &&
+        firn_workspaces_list(cli->store_path, dir_workspaces_seek, &seeking, NULL) == FIRN_OK &&
         seeking.is_known) {
         free(root);
         return link;
@@ -219,7 +219,7 @@ static bool
 is_confirmed(const char *root)
 {
     fi_command_report_line("%s: all of its checkpoints will be deleted", root);
-    return fi_command_report_ask("remove them?");
+    return fi_command_report_prompt("remove them?");
 }
 
 /* A store in the usual place is removed with its last workspace, unless an application has data in
@@ -266,7 +266,7 @@ run_remove(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     bool is_said = fi_command_has(cli, "yes");
-    if (!is_said && !fi_command_report_may_ask(cli)) {
+    if (!is_said && !fi_command_report_may_prompt(cli)) {
         return fi_command_misused(cli, "this removes every checkpoint of %s: confirm with --yes",
                                   cli->arguments[0]);
     }

@@ -18,6 +18,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* ---- settings ---- */
 
@@ -107,10 +108,7 @@ make_change(struct fi_cli *cli, bool has_tools, struct change *out)
     bool is_user = fi_command_has(cli, "user");
     const char *home = getenv("HOME");
     const char *base = is_user ? home : NULL;
-    int exit_code = find_agent(cli, &out->agent);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(find_agent(cli, &out->agent));
     if (is_user && (file != NULL || cli->directory != NULL)) {
         return fi_command_misused(cli, "--user and --file or --directory exclude each other");
     }
@@ -265,7 +263,7 @@ hint_for(const struct change *change, bool installs, const firn_error *err)
 /* ---- saving ---- */
 
 static int
-save(struct fi_cli *cli, struct fi_task_patience_saving *saving)
+hook_save(struct fi_cli *cli, struct fi_task_patience_saving *saving)
 {
     firn_error err;
     struct fi_task_notices notices;
@@ -319,7 +317,7 @@ save_first(struct fi_cli *cli, const struct fi_hook_agent *agent, char out_above
     } else if (!is_saved && fi_task_workspace_unwanted(saving.workspace) == NULL) {
         (void)snprintf(message, sizeof(message), "before the first turn of %s", agent->title);
         saving.options.message = firn_str(message);
-        exit_code = save(cli, &saving);
+        exit_code = hook_save(cli, &saving);
     }
     if (saving.result.checkpoint != NULL) {
         fi_term_json_u64("checkpoint", saving.result.checkpoint->number);
@@ -360,8 +358,8 @@ run_change(struct fi_cli *cli, bool installs, const char *done, const char *not_
     }
     if (installs && !cli->quiet) {
         char here[PATH_MAX];
-        fi_hook_status_tell_rest(change.agent, is_project ? getcwd(here, sizeof(here)) : NULL,
-                                 above[0] != '\0' ? above : NULL);
+        fi_hook_status_report_rest(change.agent, is_project ? getcwd(here, sizeof(here)) : NULL,
+                                   above[0] != '\0' ? above : NULL);
     }
     return exit_code;
 }
@@ -440,10 +438,7 @@ run_print(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     struct change change;
-    int exit_code = make_change(cli, fi_command_has(cli, "tools"), &change);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(make_change(cli, fi_command_has(cli, "tools"), &change));
     return is_of_files(change.agent) ? print_files(cli, &change) : print_json(cli, &change);
 }
 
@@ -469,7 +464,7 @@ save_directory(struct fi_cli *cli, const char *path, const struct fi_task_patien
             "'%s' is not saved at every turn; if it should be, save it once: firn save --yes",
             root);
     } else {
-        exit_code = save(cli, &saving);
+        exit_code = hook_save(cli, &saving);
     }
     firn_release(saving.result.checkpoint);
     firn_workspace_close(saving.workspace);

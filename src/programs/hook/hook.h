@@ -18,7 +18,7 @@ extern const struct fi_command fi_hook;
 enum { FI_HOOK_AGENT_TEXT_SIZE = 200 };
 
 /* In which agents' settings below this directory firn's hooks are: one bit each. */
-unsigned fi_hook_agent_look(const char *root);
+unsigned fi_hook_agent_inspect(const char *root);
 
 /* The next of `lost`, which loses its bit; false when there is none. *out_path is that of the
  * settings below the root; out_text says in one line what happened and how to put the hooks

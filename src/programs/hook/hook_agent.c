@@ -174,7 +174,7 @@ fi_hook_agent_when_named(const char *name)
 
 /* Which file below the root, or the home, tells whether firn's hooks are there. */
 static const char *
-tell_tale(const struct fi_hook_agent *agent, bool is_user, char out[PATH_MAX])
+report_tale(const struct fi_hook_agent *agent, bool is_user, char out[PATH_MAX])
 {
     bool is_directory = agent->form == FI_HOOK_AGENT_SCRIPTS;
     (void)snprintf(out, PATH_MAX, "%s%s%s",
@@ -185,6 +185,13 @@ tell_tale(const struct fi_hook_agent *agent, bool is_user, char out[PATH_MAX])
 }
 
 bool
+fi_hook_agent_mention(firn_slice text)
+{
+    static const char mark[] = "firn hook run ";
+    return text.size > 0 && memmem(text.data, text.size, mark, strlen(mark)) != NULL;
+}
+
+bool
 fi_hook_agent_is_in(const char *root, const struct fi_hook_agent *agent, bool is_user)
 {
     char path[PATH_MAX];
@@ -192,17 +199,17 @@ fi_hook_agent_is_in(const char *root, const struct fi_hook_agent *agent, bool is
     char *text = NULL;
     size_t text_size = 0;
     firn_error err;
-    int size = snprintf(path, sizeof(path), "%s/%s", root, tell_tale(agent, is_user, file));
+    int size = snprintf(path, sizeof(path), "%s/%s", root, report_tale(agent, is_user, file));
     const struct fi_hook_file_place place = {path, strlen(root) + 1, false};
     bool has_any = size > 0 && (size_t)size < sizeof(path) &&
                    fi_hook_file_read(&place, &text, &text_size, &err) == FIRN_OK &&
-                   fi_hook_settings_mention(firn_bytes(text, text_size));
+                   fi_hook_agent_mention(firn_bytes(text, text_size));
     free(text);
     return has_any;
 }
 
 unsigned
-fi_hook_agent_look(const char *root)
+fi_hook_agent_inspect(const char *root)
 {
     unsigned found = 0;
     const struct fi_hook_agent *agent;

@@ -18,12 +18,13 @@
 #include <unistd.h>
 
 #include "task/task.h"
+#include "term/term_try.h"
 
 /* Settings have nothing of a store in them, and a project's are its team's. */
 enum { MODE_NEW = 0666 };
 
 static int
-fail(firn_error *err, const char *what, const char *path)
+hook_file_fail(firn_error *err, const char *what, const char *path)
 {
     int error = errno;
     memset(err, 0, sizeof(*err));
@@ -91,7 +92,7 @@ fi_hook_file_read(const struct fi_hook_file_place *place, char **out, size_t *ou
         return code;
     }
     ssize_t size = read_all(fd, out);
-    code = size < 0 ? fail(err, "read", place->path) : FIRN_OK;
+    code = size < 0 ? hook_file_fail(err, "read", place->path) : FIRN_OK;
     *out_size = size < 0 ? 0 : (size_t)size;
     (void)close(fd);
     return code;
@@ -101,14 +102,14 @@ fi_hook_file_read(const struct fi_hook_file_place *place, char **out, size_t *ou
 static int
 open_directory(const struct fi_hook_file_place *place, struct fi_task_beneath *out, firn_error *err)
 {
-    int code = fi_task_beneath_open(
+    FI_TRY_RETURN(fi_task_beneath_open(
         out, place->path, place->base_size,
-        place->is_chosen ? FI_TASK_BENEATH_MAKES_LAST : FI_TASK_BENEATH_MAKES_ALL, err);
-    if (code == FIRN_OK && out->fd < 0) {
+        place->is_chosen ? FI_TASK_BENEATH_MAKES_LAST : FI_TASK_BENEATH_MAKES_ALL, err));
+    if (out->fd < 0) {
         errno = ENOENT;
-        return fail(err, "open the directory of", place->path);
+        return hook_file_fail(err, "open the directory of", place->path);
     }
-    return code;
+    return FIRN_OK;
 }
 
 int
@@ -125,9 +126,9 @@ fi_hook_file_remove(const struct fi_hook_file_place *place, const char *text, bo
     *out_removed = fstatat(beneath.fd, beneath.name, &file, AT_SYMLINK_NOFOLLOW) == 0 &&
                    S_ISREG(file.st_mode) && file.st_nlink == 1;
     if (*out_removed && unlinkat(beneath.fd, beneath.name, 0) != 0) {
-        code = fail(err, "remove", place->path);
+        code = hook_file_fail(err, "remove", place->path);
     } else if (*out_removed && fsync(beneath.fd) != 0) {
-        code = fail(err, "sync the directory of", place->path);
+        code = hook_file_fail(err, "sync the directory of", place->path);
     }
     bool is_removed = *out_removed;
     fi_task_beneath_close(&beneath);
@@ -135,21 +136,19 @@ fi_hook_file_remove(const struct fi_hook_file_place *place, const char *text, bo
 }
 
 static int
-replace(const struct fi_hook_file_place *place, const char *text, bool is_script, firn_error *err)
+hook_file_replace(const struct fi_hook_file_place *place, const char *text, bool is_script,
+                  firn_error *err)
 {
     assert(text != NULL);
     struct fi_task_beneath beneath;
     struct fi_task_file file;
     struct stat made;
-    int code = open_directory(place, &beneath, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = fi_task_file_create_beneath(&file, &beneath, MODE_NEW, err);
+    FI_TRY_RETURN(open_directory(place, &beneath, err));
+    int code = fi_task_file_create_beneath(&file, &beneath, MODE_NEW, err);
     if (code == FIRN_OK && is_script) { /* who may read it may run it */
         mode_t readers = fstat(file.fd, &made) == 0 ? made.st_mode & 0444 : 0400;
         if (fchmod(file.fd, (made.st_mode & 0777) | readers >> 2) != 0) {
-            code = fail(err, "set the mode of", place->path);
+            code = hook_file_fail(err, "set the mode of", place->path);
         }
     }
     if (code == FIRN_OK) {
@@ -164,12 +163,12 @@ replace(const struct fi_hook_file_place *place, const char *text, bool is_script
 int
 fi_hook_file_replace(const struct fi_hook_file_place *place, const char *text, firn_error *err)
 {
-    return replace(place, text, false, err);
+    return hook_file_replace(place, text, false, err);
 }
 
 int
 fi_hook_file_replace_script(const struct fi_hook_file_place *place, const char *text,
                             firn_error *err)
 {
-    return replace(place, text, true, err);
+    return hook_file_replace(place, text, true, err);
 }

@@ -58,14 +58,16 @@ struct fi_hook_agent {
 /* Prints what is still to be done after an installation: one line each, on standard output.
  * directory is that of the project; NULL: the hooks are those of the home, or in a file that the
  * user named. root is that of the workspace, if it is above the directory; else NULL. */
-void fi_hook_status_tell_rest(const struct fi_hook_agent *agent, const char *directory,
-                              const char *root);
+void fi_hook_status_report_rest(const struct fi_hook_agent *agent, const char *directory,
+                                const char *root);
 extern const struct fi_command fi_hook_status;
 
 /* By name; NULL if there is none. */
 const struct fi_hook_agent *fi_hook_agent_find(const char *name);
 /* From 0; NULL beyond the last. */
 const struct fi_hook_agent *fi_hook_agent_at(unsigned i);
+/* Whether a command of firn's hooks is anywhere in the text of settings. */
+bool fi_hook_agent_mention(firn_slice text);
 /* Whether firn's hooks are in the settings of an agent: below the root of a project, or (is_user)
  * the home. */
 bool fi_hook_agent_is_in(const char *root, const struct fi_hook_agent *agent, bool is_user);
@@ -193,8 +195,6 @@ fi_hook_settings_install(json_t *settings, const struct fi_hook_agent_wish *wish
 /* Takes firn's hooks out, and the lists that only they were in. */
 FIRN_MUST_CHECK int fi_hook_settings_remove(json_t *settings, const struct fi_hook_agent *agent,
                                             firn_error *err);
-/* Whether a command of firn's hooks is anywhere in the text of settings. */
-bool fi_hook_settings_mention(firn_slice text);
 /* Whether nothing is left in settings but what installing puts around the hooks. */
 bool fi_hook_settings_say_nothing(const json_t *settings, const struct fi_hook_agent *agent);
 

@@ -233,7 +233,7 @@ struct writer {
 };
 
 static void
-put(struct writer *writer, const char *text, size_t size)
+hook_json_put(struct writer *writer, const char *text, size_t size)
 {
     writer->has_failed = fwrite(text, 1, size, writer->out) != size || writer->has_failed;
 }
@@ -241,14 +241,14 @@ put(struct writer *writer, const char *text, size_t size)
 static void
 put_text(struct writer *writer, const char *text)
 {
-    put(writer, text, strlen(text));
+    hook_json_put(writer, text, strlen(text));
 }
 
 static void
-copy(struct writer *writer, size_t from, size_t to)
+hook_json_copy(struct writer *writer, size_t from, size_t to)
 {
     assert(from <= to && to <= writer->edit->size);
-    put(writer, writer->edit->text + from, to - from);
+    hook_json_put(writer, writer->edit->text + from, to - from);
 }
 
 /* The indentation of the line of a place in the old text. */
@@ -280,7 +280,7 @@ put_line(struct writer *writer, size_t at, unsigned depth)
     }
     size_t size = line_indent(writer->edit, at, &start);
     put_text(writer, writer->edit->newline);
-    copy(writer, start, start + size);
+    hook_json_copy(writer, start, start + size);
     while (depth-- > 0) {
         put_text(writer, writer->edit->unit);
     }
@@ -377,7 +377,7 @@ put_appended(struct writer *writer, struct progress *progress, const char *name,
     bool is_first = progress->written == 0;
     begin_child(writer, progress);
     if (neighbour != NULL && neighbour->key > neighbour->lead) {
-        copy(writer, neighbour->lead, neighbour->key);
+        hook_json_copy(writer, neighbour->lead, neighbour->key);
     } else if (neighbour == NULL && !writer->edit->is_one_line) {
         put_line(writer, node->begin, 1);
     } else if (!is_first && node->count < 2 && is_spaced(writer->edit)) {
@@ -401,14 +401,14 @@ put_child(struct writer *writer, struct progress *progress, const struct node *c
 {
     assert(child >= progress->node->children);
     begin_child(writer, progress);
-    copy(writer, child->lead, child->begin);
+    hook_json_copy(writer, child->lead, child->begin);
     if (value == child->value) {
         put_node(writer, child);
     } else {
         put_new(writer, value, child->begin, 0);
     }
     if (child + 1 < progress->node->children + progress->node->count) {
-        copy(writer, child->end, child->stop);
+        hook_json_copy(writer, child->end, child->stop);
     }
 }
 
@@ -476,10 +476,10 @@ put_node(struct writer *writer, const struct node *node)
     struct progress progress = {node, 0};
     bool is_object = json_is_object(node->value);
     if (!is_object && !json_is_array(node->value)) {
-        copy(writer, node->begin, node->end);
+        hook_json_copy(writer, node->begin, node->end);
         return;
     }
-    copy(writer, node->begin, node->begin + 1);
+    hook_json_copy(writer, node->begin, node->begin + 1);
     if (is_object) {
         put_members(writer, &progress);
     } else {
@@ -487,13 +487,13 @@ put_node(struct writer *writer, const struct node *node)
     }
     if (node->count > 0 && progress.written > 0) {
         const struct node *last = &node->children[node->count - 1];
-        copy(writer, last->end, last->stop);
+        hook_json_copy(writer, last->end, last->stop);
     } else if (node->count == 0 && progress.written > 0) {
         put_line(writer, node->begin, 0);
     } else if (node->count == 0) {
-        copy(writer, node->begin + 1, node->end - 1);
+        hook_json_copy(writer, node->begin + 1, node->end - 1);
     }
-    copy(writer, node->end - 1, node->end);
+    hook_json_copy(writer, node->end - 1, node->end);
 }
 
 char *
@@ -505,9 +505,9 @@ fi_hook_json_text(const struct fi_hook_json *edit)
     if (writer.out == NULL) {
         return NULL;
     }
-    copy(&writer, 0, edit->root.begin);
+    hook_json_copy(&writer, 0, edit->root.begin);
     put_node(&writer, &edit->root);
-    copy(&writer, edit->root.end, edit->size);
+    hook_json_copy(&writer, edit->root.end, edit->size);
     if (fclose(writer.out) != 0 || writer.has_failed) {
         free(text);
         return NULL;

@@ -180,14 +180,15 @@ struct found {
 };
 
 static int
-look(const struct fi_hook_script *script, size_t base_size, struct found *out, firn_error *err)
+hook_script_inspect(const struct fi_hook_script *script, size_t base_size, struct found *out,
+                    firn_error *err)
 {
     char *text = NULL;
     size_t size = 0;
     const struct fi_hook_file_place place = {script->path, base_size, false};
     int code = fi_hook_file_read(&place, &text, &size, err);
     out->is_there = text != NULL;
-    out->is_ours = code == FIRN_OK && fi_hook_settings_mention(firn_bytes(text, size));
+    out->is_ours = code == FIRN_OK && fi_hook_agent_mention(firn_bytes(text, size));
     out->is_equal = out->is_ours && text != NULL && script->text != NULL &&
                     strlen(script->text) == size && memcmp(script->text, text, size) == 0;
     free(text);
@@ -195,14 +196,14 @@ look(const struct fi_hook_script *script, size_t base_size, struct found *out, f
 }
 
 static int
-change(const struct fi_hook_script_list *list, size_t i, bool installs, bool *out_changed,
-       firn_error *err)
+hook_script_change(const struct fi_hook_script_list *list, size_t i, bool installs,
+                   bool *out_changed, firn_error *err)
 {
     struct found found;
     bool is_removed;
     const struct fi_hook_script *script = &list->scripts[i];
     const struct fi_hook_file_place place = {script->path, list->base_size, false};
-    int code = look(script, list->base_size, &found, err);
+    int code = hook_script_inspect(script, list->base_size, &found, err);
     if (code != FIRN_OK || (installs && found.is_equal)) {
         return code;
     }
@@ -226,7 +227,7 @@ fi_hook_script_list_install(const struct fi_hook_script_list *list, bool *out_ch
     *out_changed = false;
     for (size_t i = 0; i < list->count; i++) {
         struct found found;
-        code = look(&list->scripts[i], list->base_size, &found, err);
+        code = hook_script_inspect(&list->scripts[i], list->base_size, &found, err);
         if (code != FIRN_OK) {
             return code;
         }
@@ -237,7 +238,7 @@ fi_hook_script_list_install(const struct fi_hook_script_list *list, bool *out_ch
         }
     }
     for (size_t i = 0; code == FIRN_OK && i < list->count; i++) {
-        code = change(list, i, true, out_changed, err);
+        code = hook_script_change(list, i, true, out_changed, err);
     }
     return code;
 }
@@ -249,7 +250,7 @@ fi_hook_script_list_remove(const struct fi_hook_script_list *list, bool *out_cha
     int code = FIRN_OK;
     *out_changed = false;
     for (size_t i = 0; code == FIRN_OK && i < list->count; i++) {
-        code = change(list, i, false, out_changed, err);
+        code = hook_script_change(list, i, false, out_changed, err);
     }
     return code;
 }

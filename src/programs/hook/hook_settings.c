@@ -15,6 +15,7 @@
  * that doing it twice is doing it once, and a hook of an older firn is replaced.
  */
 #include "hook/hook_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -23,8 +24,6 @@
 #include <string.h>
 
 enum { COMMAND_SIZE = 4500 };
-
-static const char mark[] = "firn hook run ";
 
 int
 fi_hook_settings_fail(firn_error *err, int code, const char *format, ...)
@@ -122,16 +121,13 @@ fi_hook_settings_change(firn_slice text, const char *name,
     json_t *settings = NULL;
     struct fi_hook_json *edit = NULL;
     memset(out, 0, sizeof(*out));
-    int code = fi_hook_settings_read(text, name, &settings, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_hook_settings_read(text, name, &settings, err));
     json_t *before = json_deep_copy(settings);
     bool is_new = is_blank(without_mark(text));
     if (!is_new) {
         edit = fi_hook_json_begin((const char *)text.data, text.size, mark_size(text), settings);
     }
-    code = change(ctx, settings, err);
+    int code = change(ctx, settings, err);
     if (code == FIRN_OK) {
         out->has_changed = before == NULL || !json_equal(before, settings);
         out->settings = json_incref(settings);
@@ -161,17 +157,11 @@ is_ours(const json_t *hook)
     static const char *const keys[] = {"command", "bash"};
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         const char *command = json_string_value(json_object_get(hook, keys[i]));
-        if (command != NULL && strstr(command, mark) != NULL) {
+        if (command != NULL && fi_hook_agent_mention(firn_str(command))) {
             return true;
         }
     }
     return false;
-}
-
-bool
-fi_hook_settings_mention(firn_slice text)
-{
-    return text.size > 0 && memmem(text.data, text.size, mark, strlen(mark)) != NULL;
 }
 
 /* Takes firn's hooks out of a list of hooks; whether there were any. */
@@ -222,7 +212,7 @@ event_at(const struct fi_hook_agent *agent, size_t n, enum fi_hook_agent_when *o
 
 /* Whether the places that matter are lists, or not there. */
 static int
-check(const json_t *settings, const struct fi_hook_agent *agent, firn_error *err)
+hook_settings_check(const json_t *settings, const struct fi_hook_agent *agent, firn_error *err)
 {
     const json_t *hooks = json_object_get(settings, "hooks");
     const json_t *version = json_object_get(settings, "version");
@@ -247,7 +237,7 @@ int
 fi_hook_settings_remove(json_t *settings, const struct fi_hook_agent *agent, firn_error *err)
 {
     assert(json_is_object(settings));
-    int code = check(settings, agent, err);
+    int code = hook_settings_check(settings, agent, err);
     json_t *hooks = json_object_get(settings, "hooks");
     const char *name;
     enum fi_hook_agent_when when;
@@ -391,14 +381,11 @@ fi_hook_settings_install(json_t *settings, const struct fi_hook_agent_wish *wish
 {
     assert(json_is_object(settings));
     const struct fi_hook_agent *agent = wish->agent;
-    int code = check(settings, agent, err);
+    int code = hook_settings_check(settings, agent, err);
     if (code != FIRN_OK || is_installed(settings, wish)) {
         return code;
     }
-    code = fi_hook_settings_remove(settings, agent, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_hook_settings_remove(settings, agent, err));
     bool is_done = true;
     if (agent->version != 0 && json_object_get(settings, "version") == NULL) {
         is_done = json_object_set_new(settings, "version", json_integer(agent->version)) == 0;

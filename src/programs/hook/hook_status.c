@@ -17,6 +17,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 static bool
 is_in_path(void)
@@ -56,7 +57,8 @@ find_project_above(const char *directory, char out[PATH_MAX])
 }
 
 void
-fi_hook_status_tell_rest(const struct fi_hook_agent *agent, const char *directory, const char *root)
+fi_hook_status_report_rest(const struct fi_hook_agent *agent, const char *directory,
+                           const char *root)
 {
     char above[PATH_MAX];
     if (!is_in_path()) {
@@ -99,7 +101,7 @@ find_last(void *ctx, const firn_workspace_checkpoint *checkpoint)
 }
 
 static void
-tell_agent(firn_workspace *workspace, const struct fi_hook_agent *agent, uint64_t *told)
+report_agent(firn_workspace *workspace, const struct fi_hook_agent *agent, uint64_t *told)
 {
     const char *home = getenv("HOME");
     const char *root = firn_workspace_root(workspace);
@@ -138,7 +140,7 @@ tell_agent(firn_workspace *workspace, const struct fi_hook_agent *agent, uint64_
         fi_term_out_text("; no turn was saved yet\n");
     }
     if (last.time_ns == 0 && is_here) {
-        fi_hook_status_tell_rest(agent, is_below ? here : root, is_below ? root : NULL);
+        fi_hook_status_report_rest(agent, is_below ? here : root, is_below ? root : NULL);
     }
 }
 
@@ -146,16 +148,13 @@ static int
 run_status(struct fi_cli *cli)
 {
     firn_workspace *workspace = NULL;
-    int exit_code = fi_task_workspace_open(cli, &workspace);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(fi_task_workspace_open(cli, &workspace));
     const struct fi_hook_agent *agent;
     uint64_t told = 0;
     fi_term_json_bool("in_path", is_in_path());
     fi_term_json_array("agents");
     for (unsigned i = 0; (agent = fi_hook_agent_at(i)) != NULL; i++) {
-        tell_agent(workspace, agent, &told);
+        report_agent(workspace, agent, &told);
     }
     fi_term_json_end();
     if (told == 0 && !cli->quiet) {

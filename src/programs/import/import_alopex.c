@@ -12,6 +12,7 @@
 #include "import/import_internal.h"
 #include "migrate/migrate.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* The store, unless it is named: NAME.firn in the current directory. Returns false if FILE has no
  * name. */
@@ -39,7 +40,7 @@ name_store(const char *file, char out[PATH_MAX])
 }
 
 static int
-run(struct fi_cli *cli, enum fi_migrate_alopex_kind kind, bool is_damaged_taken)
+import_alopex_run(struct fi_cli *cli, enum fi_migrate_alopex_kind kind, bool is_damaged_taken)
 {
     char named[PATH_MAX];
     const char *path = cli->argument_count > 1 ? cli->arguments[1] : named;
@@ -53,13 +54,14 @@ run(struct fi_cli *cli, enum fi_migrate_alopex_kind kind, bool is_damaged_taken)
     if (path == named && !name_store(cli->arguments[0], named)) {
         return fi_command_misused(cli, "name the STORE: '%s' gives it no name", cli->arguments[0]);
     }
-    int exit_code = fi_migrate_alopex_open(cli, kind, cli->arguments[0], is_damaged_taken, &alopex);
-    if (exit_code == FI_EXIT_OK && !is_dry) {
-        exit_code = fi_data_store_open(cli, path, FI_DATA_STORE_LOAD_OR_MAKE, &store);
+    int exit_code;
+    FI_TRY_OUT(exit_code,
+               fi_migrate_alopex_open(cli, kind, cli->arguments[0], is_damaged_taken, &alopex));
+    if (!is_dry) {
+        FI_TRY_OUT(exit_code, fi_data_store_open(cli, path, FI_DATA_STORE_LOAD_OR_MAKE, &store));
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_migrate_alopex_load(alopex, store, keyspace != NULL ? keyspace : "default");
-    }
+    exit_code = fi_migrate_alopex_load(alopex, store, keyspace != NULL ? keyspace : "default");
+out:
     fi_migrate_alopex_close(alopex);
     return fi_data_store_close(cli, store, exit_code);
 }
@@ -67,13 +69,13 @@ run(struct fi_cli *cli, enum fi_migrate_alopex_kind kind, bool is_damaged_taken)
 static int
 run_alopex(struct fi_cli *cli)
 {
-    return run(cli, FI_MIGRATE_ALOPEX_STORE, false);
+    return import_alopex_run(cli, FI_MIGRATE_ALOPEX_STORE, false);
 }
 
 static int
 run_alexs(struct fi_cli *cli)
 {
-    return run(cli, FI_MIGRATE_ALOPEX_ALXS, fi_command_has(cli, "damaged"));
+    return import_alopex_run(cli, FI_MIGRATE_ALOPEX_ALXS, fi_command_has(cli, "damaged"));
 }
 
 const struct fi_command fi_import_alopex = {

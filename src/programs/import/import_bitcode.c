@@ -30,7 +30,7 @@ enum { VALUES_A_BYTE = 8, KINDS = 3, LONG = 255, HASH_SIZE_MAX = 32 };
 
 /* Takes bytes off the front; NULL if there are less. */
 static const uint8_t *
-take(firn_slice *rest, size_t size)
+import_bitcode_take(firn_slice *rest, size_t size)
 {
     const uint8_t *data = rest->data;
     if (size > rest->size) {
@@ -46,7 +46,7 @@ unpack_shared(firn_slice *rest, uint8_t *out, size_t count, unsigned base)
 {
     assert(base >= 2 && base <= 16);
     const unsigned in_one = base == 16 ? 2 : base == 6 ? 3 : base == 4 ? 4 : base == 3 ? 5 : 8;
-    const uint8_t *packed = take(rest, count / in_one + (count % in_one != 0));
+    const uint8_t *packed = import_bitcode_take(rest, count / in_one + (count % in_one != 0));
     if (packed == NULL) {
         return false;
     }
@@ -67,26 +67,26 @@ unpack_bytes(firn_slice *rest, uint8_t *out, size_t count)
     const uint8_t *data;
     uint8_t smallest = 0;
     if (count <= 2) {
-        data = take(rest, count);
+        data = import_bitcode_take(rest, count);
         if (data != NULL && count > 0) {
             memcpy(out, data, count);
         }
         return data != NULL || count == 0;
     }
-    const uint8_t *how = take(rest, 1);
+    const uint8_t *how = import_bitcode_take(rest, 1);
     if (how == NULL || *how > 2 * (sizeof(bases) / sizeof(bases[0]) - 1)) {
         return false;
     }
     const unsigned base = bases[(*how + 1) / 2];
     if (*how % 2 != 0) {
-        data = take(rest, 1);
+        data = import_bitcode_take(rest, 1);
         if (data == NULL) {
             return false;
         }
         smallest = *data;
     }
     if (base == 256) {
-        data = take(rest, count);
+        data = import_bitcode_take(rest, count);
         if (data != NULL) {
             memcpy(out, data, count);
         }
@@ -102,7 +102,7 @@ unpack_bytes(firn_slice *rest, uint8_t *out, size_t count)
 }
 
 static uint64_t
-load(const uint8_t *data, size_t width)
+import_bitcode_load(const uint8_t *data, size_t width)
 {
     assert(width <= 8);
     uint64_t value = 0;
@@ -122,28 +122,28 @@ unpack_integers(firn_slice *rest, uint64_t *out, size_t count, size_t width)
     if (count == 0) {
         return true;
     }
-    const uint8_t *how = take(rest, 1);
+    const uint8_t *how = import_bitcode_take(rest, 1);
     const unsigned narrower = how == NULL ? 0 : (*how + 1U) / 2;
     if (how == NULL || narrower > 3 || width >> narrower == 0) {
         return false;
     }
     if (*how % 2 != 0) {
-        const uint8_t *data = take(rest, width);
+        const uint8_t *data = import_bitcode_take(rest, width);
         if (data == NULL) {
             return false;
         }
-        smallest = load(data, width);
+        smallest = import_bitcode_load(data, width);
     }
     width >>= narrower;
     uint8_t *bytes = width == 1 ? malloc(count) : NULL;
     const uint8_t *data = bytes;
     bool is_right = width != 1 || (bytes != NULL && unpack_bytes(rest, bytes, count));
     if (width > 1) {
-        data = count <= SIZE_MAX / width ? take(rest, count * width) : NULL;
+        data = count <= SIZE_MAX / width ? import_bitcode_take(rest, count * width) : NULL;
         is_right = data != NULL;
     }
     for (size_t i = 0; i < count && is_right; i++) {
-        out[i] = load(data + i * width, width) + smallest;
+        out[i] = import_bitcode_load(data + i * width, width) + smallest;
     }
     free(bytes);
     return is_right;
@@ -188,7 +188,8 @@ unpack_names(firn_slice *rest, struct fi_import_bitcode *out)
     uint64_t sum = 0;
     uint64_t *lengths = malloc((out->count + 1) * sizeof(lengths[0]));
     bool is_right = lengths != NULL && unpack_lengths(rest, lengths, out->count, &sum);
-    const uint8_t *names = is_right && sum <= rest->size ? take(rest, (size_t)sum) : NULL;
+    const uint8_t *names =
+        is_right && sum <= rest->size ? import_bitcode_take(rest, (size_t)sum) : NULL;
     for (size_t i = 0; i < out->count && names != NULL; i++) {
         out->entries[i].name = firn_bytes(names, (size_t)lengths[i]);
         names += lengths[i];

@@ -61,7 +61,7 @@ struct fi_import_chkl {
 };
 
 static int
-grow(void **array, size_t *capacity, size_t count, size_t size, firn_error *err)
+import_chkl_grow(void **array, size_t *capacity, size_t count, size_t size, firn_error *err)
 {
     assert(count <= *capacity && size > 0);
     if (count < *capacity) {
@@ -124,7 +124,7 @@ add_part(struct pack *pack, int folder, const char *name, size_t *capacity, bool
         return errno == ENOENT ? FIRN_OK : fi_import_tree_fail(err, "open", firn_str(name));
     }
     void *parts = pack->parts;
-    int code = grow(&parts, capacity, pack->count, sizeof(pack->parts[0]), err);
+    int code = import_chkl_grow(&parts, capacity, pack->count, sizeof(pack->parts[0]), err);
     pack->parts = parts;
     if (code == FIRN_OK && (fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode))) {
         code = fi_import_tree_error(err, FIRN_CORRUPT, "it is not a file");
@@ -188,7 +188,7 @@ scan_pack(struct fi_import_chkl *set, uint32_t number, firn_error *err)
         object.offset = at + ENTRY_SIZE;
         object.size = load64(header + HASH_SIZE);
         void *objects = set->objects;
-        int code = grow(&objects, &set->capacity, set->count, sizeof(object), err);
+        int code = import_chkl_grow(&objects, &set->capacity, set->count, sizeof(object), err);
         set->objects = objects;
         if (code != FIRN_OK) {
             return code;
@@ -242,7 +242,7 @@ fi_import_chkl_open(int folder, void (*tell)(void *ctx, const char *name, const 
         }
         (void)snprintf(name, sizeof(name), "%.*s", (int)size, entry->d_name);
         void *packs = set->packs;
-        code = grow(&packs, &capacity, set->pack_count, sizeof(set->packs[0]), err);
+        code = import_chkl_grow(&packs, &capacity, set->pack_count, sizeof(set->packs[0]), err);
         set->packs = packs;
         if (code != FIRN_OK) {
             break;
@@ -294,8 +294,8 @@ fi_import_chkl_is_hash(const uint8_t *hash, firn_slice bytes)
 
 /* Decodes one copy of an object. */
 static int
-decode(const struct pack *pack, const struct object *object, LZ4F_dctx *decoder,
-       XXH3_state_t *state, firn_write_bytes write, void *ctx, firn_error *err)
+import_chkl_decode(const struct pack *pack, const struct object *object, LZ4F_dctx *decoder,
+                   XXH3_state_t *state, firn_write_bytes write, void *ctx, firn_error *err)
 {
     assert(decoder != NULL && state != NULL);
     uint8_t in[CHUNK];
@@ -353,7 +353,8 @@ fi_import_chkl_stream(struct fi_import_chkl *set, const uint8_t *hash, firn_writ
         (void)XXH3_freeState(state);
         return fi_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
-    int code = decode(&set->packs[object->pack], object, decoder, state, write, ctx, err);
+    int code =
+        import_chkl_decode(&set->packs[object->pack], object, decoder, state, write, ctx, err);
     (void)LZ4F_freeDecompressionContext(decoder);
     (void)XXH3_freeState(state);
     return code;

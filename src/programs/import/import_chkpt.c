@@ -27,6 +27,7 @@
 #include "import/import_internal.h"
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum {
     HASH_SIZE_MAX = 32,
@@ -173,8 +174,8 @@ on_snapshot(void *ctx, const struct fi_sqlitefile_value *values, size_t count)
     struct snapshot snapshot = {.created_ns = fi_import_target_time_of(values[1].bytes),
                                 .files = (uint64_t)values[4].integer};
     if (!is_id(values[0].bytes) || snapshot.created_ns == 0) {
-        fi_import_target_tell(&chkpt->target, values[0].bytes,
-                              "a snapshot without an id or a time");
+        fi_import_target_report(&chkpt->target, values[0].bytes,
+                                "a snapshot without an id or a time");
         chkpt->target.failed++;
         return FIRN_OK;
     }
@@ -223,7 +224,7 @@ on_file(void *ctx, const struct fi_sqlitefile_value *values, size_t count)
 
 /* Copies a file of the store, if it is there, into the private directory. */
 static int
-copy(struct chkpt *chkpt, const char *name, bool *out_is_there)
+import_chkpt_copy(struct chkpt *chkpt, const char *name, bool *out_is_there)
 {
     uint8_t *chunk = malloc(CHUNK);
     int from = openat(chkpt->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -258,13 +259,13 @@ open_catalog(struct chkpt *chkpt)
 {
     char path[PATH_MAX + 32];
     bool is_there;
-    int code = copy(chkpt, "catalog.sqlite", &is_there);
+    int code = import_chkpt_copy(chkpt, "catalog.sqlite", &is_there);
     if (code == FIRN_OK && !is_there) {
         return fi_import_tree_error(
             &chkpt->err, FIRN_NOT_FOUND,
             "there is no catalog.sqlite: it is not a store of chkpt 0.2 or later");
     }
-    code = code == FIRN_OK ? copy(chkpt, "catalog.sqlite-wal", &is_there) : code;
+    code = code == FIRN_OK ? import_chkpt_copy(chkpt, "catalog.sqlite-wal", &is_there) : code;
     (void)snprintf(path, sizeof(path), "%s/catalog.sqlite", chkpt->tree.place);
     code = code == FIRN_OK ? fi_sqlitefile_reader_open(path, &chkpt->catalog, &chkpt->err) : code;
     return code == FIRN_OK
@@ -399,20 +400,20 @@ list_files(struct chkpt *chkpt, const struct snapshot *snapshot)
     files_deinit(&chkpt->now);
     fi_import_gaps_clear(&chkpt->target.gaps, firn_str(""));
     chkpt->target.entries = 0;
-    int code = fi_sqlitefile_reader_query(
+    FI_TRY_RETURN(fi_sqlitefile_reader_query(
         chkpt->catalog,
         "SELECT path, blob_hash, mode FROM snapshot_files WHERE snapshot_id = coalesce((SELECT "
         "manifest_snapshot_id FROM snapshots WHERE id = ?1), ?1)",
-        snapshot->id, on_file, chkpt, &chkpt->err);
-    if (code == FIRN_OK && chkpt->now.count == 0 && snapshot->files > 0) {
-        code = snapshot->has_root
-                   ? add_tree(chkpt, snapshot->root, firn_str(""), 0)
-                   : fi_import_tree_error(&chkpt->err, FIRN_CORRUPT, "nothing says what is in it");
+        snapshot->id, on_file, chkpt, &chkpt->err));
+    if (chkpt->now.count == 0 && snapshot->files > 0) {
+        FI_TRY_RETURN(snapshot->has_root ? add_tree(chkpt, snapshot->root, firn_str(""), 0)
+                                         : fi_import_tree_error(&chkpt->err, FIRN_CORRUPT,
+                                                                "nothing says what is in it"));
     }
-    if (code == FIRN_OK && chkpt->now.count > 0) {
+    if (chkpt->now.count > 0) {
         qsort(chkpt->now.list, chkpt->now.count, sizeof(chkpt->now.list[0]), compare_files);
     }
-    return code;
+    return FIRN_OK;
 }
 
 /* ---- contents ---- */
@@ -423,7 +424,7 @@ struct source {
 };
 
 static int
-stream(void *ctx, firn_write_bytes write_bytes, void *to, firn_error *err)
+import_chkpt_stream(void *ctx, firn_write_bytes write_bytes, void *to, firn_error *err)
 {
     const struct source *source = ctx;
     const struct chkpt *chkpt = source->chkpt;
@@ -446,7 +447,7 @@ put_file(struct chkpt *chkpt, const struct file *file)
     return fi_import_tree_put(&chkpt->tree, firn_bytes(file->path, file->path_size),
                               (file->mode & KIND_BITS) == KIND_LINK ? FI_IMPORT_SYMLINK
                                                                     : FI_IMPORT_FILE,
-                              &attributes, stream, &source, &chkpt->err);
+                              &attributes, import_chkpt_stream, &source, &chkpt->err);
 }
 
 static size_t
@@ -490,7 +491,7 @@ is_of_file(int code)
 /* Makes the tree on disk that of a snapshot: chkpt->before is what it is, chkpt->now what it shall
  * be. What goes is removed first: a directory may become a file. */
 static int
-change(struct chkpt *chkpt)
+import_chkpt_change(struct chkpt *chkpt)
 {
     int code = FIRN_OK;
     for (int pass = 0; pass < 2; pass++) {
@@ -542,7 +543,7 @@ keep_now(struct chkpt *chkpt)
 
 /* Makes the tree that of chkpt->snapshot. */
 static int
-make(void *ctx, firn_error *err)
+import_chkpt_make(void *ctx, firn_error *err)
 {
     struct chkpt *chkpt = ctx;
     bool has_before = false;
@@ -561,7 +562,7 @@ make(void *ctx, firn_error *err)
     chkpt->has_begun = chkpt->has_begun || code == FIRN_OK;
     code = code == FIRN_OK ? list_files(chkpt, chkpt->snapshot) : code;
     if (code == FIRN_OK) {
-        code = change(chkpt);
+        code = import_chkpt_change(chkpt);
         keep_now(chkpt);
     }
     *err = chkpt->err;
@@ -582,7 +583,8 @@ import_snapshots(struct chkpt *chkpt)
             .tag = tag};
         uint64_t failed = chkpt->target.failed;
         (void)snprintf(tag, sizeof(tag), "%s%s", prefix, chkpt->snapshot->id);
-        code = fi_import_target_add(&chkpt->target, &chkpt->tree, &state, make, chkpt, &chkpt->err);
+        code = fi_import_target_add(&chkpt->target, &chkpt->tree, &state, import_chkpt_make, chkpt,
+                                    &chkpt->err);
         chkpt->had = chkpt->target.failed == failed ? chkpt->snapshot : chkpt->had;
     }
     return code;
@@ -591,17 +593,17 @@ import_snapshots(struct chkpt *chkpt)
 /* ---- the store ---- */
 
 static void
-tell_pack(void *ctx, const char *name, const char *text)
+report_pack(void *ctx, const char *name, const char *text)
 {
     struct chkpt *chkpt = ctx;
-    fi_import_target_tell(&chkpt->target, firn_str(name), "%s", text);
+    fi_import_target_report(&chkpt->target, firn_str(name), "%s", text);
 }
 
 static void
 on_pack_notice(void *ctx, const firn_notice *notice)
 {
     struct chkpt *chkpt = ctx;
-    fi_import_target_tell(&chkpt->target, notice->path, "%s", notice->text);
+    fi_import_target_report(&chkpt->target, notice->path, "%s", notice->text);
 }
 
 static int
@@ -619,14 +621,11 @@ open_packs(struct chkpt *chkpt, const char *store)
 {
     char path[PATH_MAX];
     chkpt->hash_size = HASH_SIZE_MAX;
-    int code = fi_sqlitefile_reader_query(
+    FI_TRY_RETURN(fi_sqlitefile_reader_query(
         chkpt->catalog,
         "SELECT root_tree_hash FROM snapshots WHERE root_tree_hash IS NOT NULL UNION ALL "
         "SELECT blob_hash FROM snapshot_files LIMIT 1",
-        NULL, on_hash, chkpt, &chkpt->err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+        NULL, on_hash, chkpt, &chkpt->err));
     if (chkpt->hash_size == HASH_SIZE_MAX) {
         firn_chkp_set_options options = FIRN_CHKP_SET_OPTIONS_INIT;
         options.callbacks.on_notice = on_pack_notice;
@@ -640,13 +639,13 @@ open_packs(struct chkpt *chkpt, const char *store)
     if (packs < 0) {
         return fi_import_tree_fail(&chkpt->err, "open", firn_str("packs"));
     }
-    code = fi_import_chkl_open(packs, tell_pack, chkpt, &chkpt->packs, &chkpt->err);
+    int code = fi_import_chkl_open(packs, report_pack, chkpt, &chkpt->packs, &chkpt->err);
     (void)close(packs);
     return code;
 }
 
 static int
-import(void *ctx, firn_error *err)
+import_chkpt_import(void *ctx, firn_error *err)
 {
     struct chkpt *chkpt = ctx;
     const char *store = chkpt->target.cli->arguments[0];
@@ -685,12 +684,13 @@ chkpt_deinit(struct chkpt *chkpt)
 }
 
 static int
-run(struct fi_cli *cli)
+import_chkpt_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     struct chkpt chkpt = {.folder = -1};
-    int exit_code = fi_import_target_run(&chkpt.target, cli, "snapshot", "snapshots", import,
-                                         &chkpt, "stores of chkpt lie in ~/.chkpt/stores");
+    int exit_code =
+        fi_import_target_run(&chkpt.target, cli, "snapshot", "snapshots", import_chkpt_import,
+                             &chkpt, "stores of chkpt lie in ~/.chkpt/stores");
     chkpt_deinit(&chkpt);
     return exit_code;
 }
@@ -729,5 +729,5 @@ const struct fi_command fi_import_chkpt = {
             "such a snapshot once more. Rules (.firnignore) exclude nothing without --rules.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
-    .run = run,
+    .run = import_chkpt_run,
 };

@@ -26,6 +26,7 @@
 #include "import/import_internal.h"
 #include "show/show.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum {
     BLOCK = FI_IMPORT_TAR_BLOCK,
@@ -65,7 +66,7 @@ struct exporting {
 /* ---- output ---- */
 
 static int
-put(struct exporting *exporting, const void *data, size_t size)
+import_export_put(struct exporting *exporting, const void *data, size_t size)
 {
     assert(data != NULL || size == 0);
     exporting->size += size;
@@ -85,11 +86,11 @@ put_zeros(struct exporting *exporting, size_t size)
 {
     static const uint8_t zeros[RECORD_SIZE];
     assert(size <= sizeof(zeros));
-    return size == 0 ? FIRN_OK : put(exporting, zeros, size);
+    return size == 0 ? FIRN_OK : import_export_put(exporting, zeros, size);
 }
 
 static int
-pad(struct exporting *exporting, uint64_t size)
+import_export_pad(struct exporting *exporting, uint64_t size)
 {
     return put_zeros(exporting, (size_t)((BLOCK - size % BLOCK) % BLOCK));
 }
@@ -145,11 +146,11 @@ put_header(struct exporting *exporting, const struct header *header)
         sum += block[i];
     }
     octal(block + 148, 7, sum);
-    return put(exporting, block, sizeof(block));
+    return import_export_put(exporting, block, sizeof(block));
 }
 
 static int
-append(struct exporting *exporting, const void *data, size_t size)
+import_export_append(struct exporting *exporting, const void *data, size_t size)
 {
     assert(exporting->pax.size <= exporting->pax.capacity);
     struct fi_import_tar_text *pax = &exporting->pax;
@@ -181,12 +182,12 @@ add_record(struct exporting *exporting, const char *prefix, firn_slice key, firn
     }
     char number[24];
     int length = snprintf(number, sizeof(number), "%zu ", rest + digits);
-    int code = append(exporting, number, (size_t)length);
-    code = code == FIRN_OK ? append(exporting, prefix, strlen(prefix)) : code;
-    code = code == FIRN_OK ? append(exporting, key.data, key.size) : code;
-    code = code == FIRN_OK ? append(exporting, "=", 1) : code;
-    code = code == FIRN_OK ? append(exporting, value.data, value.size) : code;
-    return code == FIRN_OK ? append(exporting, "\n", 1) : code;
+    FI_TRY_RETURN(import_export_append(exporting, number, (size_t)length));
+    FI_TRY_RETURN(import_export_append(exporting, prefix, strlen(prefix)));
+    FI_TRY_RETURN(import_export_append(exporting, key.data, key.size));
+    FI_TRY_RETURN(import_export_append(exporting, "=", 1));
+    FI_TRY_RETURN(import_export_append(exporting, value.data, value.size));
+    return import_export_append(exporting, "\n", 1);
 }
 
 static int
@@ -267,21 +268,21 @@ put_headers(struct exporting *exporting, const struct header *header,
             const firn_workspace_entry *entry, bool is_sparse)
 {
     assert(!is_sparse || header->type == '0');
-    int code = add_records(exporting, header, entry, is_sparse);
-    if (code == FIRN_OK && exporting->pax.size > FI_IMPORT_TAR_PAX_MAX) {
-        code =
-            fi_import_tree_error(&exporting->err, FIRN_LIMIT, "an entry has too many attributes");
+    FI_TRY_RETURN(add_records(exporting, header, entry, is_sparse));
+    if (exporting->pax.size > FI_IMPORT_TAR_PAX_MAX) {
+        return fi_import_tree_error(&exporting->err, FIRN_LIMIT,
+                                    "an entry has too many attributes");
     }
-    if (code == FIRN_OK && exporting->pax.size > 0) {
+    if (exporting->pax.size > 0) {
         struct header extension = {.type = 'x',
                                    .path = firn_str("PaxHeaders/entry"),
                                    .mode = 0644,
                                    .size = exporting->pax.size};
-        code = put_header(exporting, &extension);
-        code = code == FIRN_OK ? put(exporting, exporting->pax.data, exporting->pax.size) : code;
-        code = code == FIRN_OK ? pad(exporting, exporting->pax.size) : code;
+        FI_TRY_RETURN(put_header(exporting, &extension));
+        FI_TRY_RETURN(import_export_put(exporting, exporting->pax.data, exporting->pax.size));
+        FI_TRY_RETURN(import_export_pad(exporting, exporting->pax.size));
     }
-    return code == FIRN_OK ? put_header(exporting, header) : code;
+    return put_header(exporting, header);
 }
 
 /* ---- the data of files ---- */
@@ -388,7 +389,7 @@ put_data(struct exporting *exporting, int fd, uint64_t offset, uint64_t size, fi
     while (size > 0 && code == FIRN_OK) {
         size_t part = size < CHUNK ? (size_t)size : CHUNK;
         code = read_exactly(exporting, fd, offset, part, path);
-        code = code == FIRN_OK ? put(exporting, exporting->chunk, part) : code;
+        code = code == FIRN_OK ? import_export_put(exporting, exporting->chunk, part) : code;
         code = code == FIRN_OK ? fi_command_go_on(&exporting->err) : code;
         offset += part;
         size -= part;
@@ -406,15 +407,15 @@ make_map(struct exporting *exporting, struct fi_import_tar_text *out)
     exporting->pax.size = 0;
     char line[64];
     int length = snprintf(line, sizeof(line), "%zu\n", exporting->segment_count);
-    int code = append(exporting, line, (size_t)length);
+    int code = import_export_append(exporting, line, (size_t)length);
     for (size_t i = 0; i < exporting->segment_count && code == FIRN_OK; i++) {
         length = snprintf(line, sizeof(line), "%llu\n%llu\n",
                           (unsigned long long)exporting->segments[i].offset,
                           (unsigned long long)exporting->segments[i].size);
-        code = append(exporting, line, (size_t)length);
+        code = import_export_append(exporting, line, (size_t)length);
     }
     while (code == FIRN_OK && exporting->pax.size % BLOCK != 0) {
-        code = append(exporting, "", 1);
+        code = import_export_append(exporting, "", 1);
     }
     *out = exporting->pax;
     exporting->pax = kept;
@@ -444,13 +445,13 @@ put_sparse(struct exporting *exporting, int fd, struct header *header,
     header->size = map.size + sum;
     header->path = firn_str("GNUSparseFile/entry");
     code = code == FIRN_OK ? put_headers(exporting, header, entry, true) : code;
-    code = code == FIRN_OK ? put(exporting, map.data, map.size) : code;
+    code = code == FIRN_OK ? import_export_put(exporting, map.data, map.size) : code;
     for (size_t i = 0; i < exporting->segment_count && code == FIRN_OK; i++) {
         code = put_data(exporting, fd, exporting->segments[i].offset, exporting->segments[i].size,
                         entry->path);
     }
     free(map.data);
-    return code == FIRN_OK ? pad(exporting, sum) : code;
+    return code == FIRN_OK ? import_export_pad(exporting, sum) : code;
 }
 
 /* The path of an entry in the restored tree: text, because it contains no NUL. */
@@ -479,7 +480,7 @@ put_file(struct exporting *exporting, struct header *header, const firn_workspac
     free(path);
     if (fd < 0) {
         if (errno == ENOENT || errno == ELOOP || errno == ENOTDIR) {
-            fi_import_target_tell(exporting->target, entry->path, "it could not be restored");
+            fi_import_target_report(exporting->target, entry->path, "it could not be restored");
             return FIRN_OK;
         }
         return fi_import_tree_fail(&exporting->err, "read", entry->path);
@@ -496,7 +497,7 @@ put_file(struct exporting *exporting, struct header *header, const firn_workspac
         header->size = entry->size_bytes;
         code = put_headers(exporting, header, entry, false);
         code = code == FIRN_OK ? put_data(exporting, fd, 0, entry->size_bytes, entry->path) : code;
-        code = code == FIRN_OK ? pad(exporting, entry->size_bytes) : code;
+        code = code == FIRN_OK ? import_export_pad(exporting, entry->size_bytes) : code;
     }
     (void)close(fd);
     return code;
@@ -615,10 +616,7 @@ put_entry(struct exporting *exporting, const firn_workspace_entry *entry)
     if (entry->type == FIRN_ENTRY_DIRECTORY) {
         return put_directory(exporting, &header, entry);
     }
-    int code = find_written(exporting, entry, &header.target);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(find_written(exporting, entry, &header.target));
     if (header.target.size > 0) {
         header.type = '1';
         return put_headers(exporting, &header, entry, false);
@@ -635,9 +633,8 @@ static int
 on_entry(void *ctx, const firn_workspace_entry *entry)
 {
     struct exporting *exporting = ctx;
-    int code = put_entry(exporting, entry);
-    return code == FIRN_OK ? fi_import_target_go_on("write", exporting->entries, 0, &exporting->err)
-                           : code;
+    FI_TRY_RETURN(put_entry(exporting, entry));
+    return fi_import_target_go_on("write", exporting->entries, 0, &exporting->err);
 }
 
 static int
@@ -671,8 +668,8 @@ exporting_deinit(struct exporting *exporting)
 
 /* Restores the checkpoint into the tree, which is removed first. */
 static int
-restore(struct fi_import_target *target, struct fi_import_tree *tree, const char *id,
-        firn_error *err)
+import_export_restore(struct fi_import_target *target, struct fi_import_tree *tree, const char *id,
+                      firn_error *err)
 {
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
@@ -708,7 +705,7 @@ static int export(struct fi_cli *cli, struct fi_import_target *target, const cha
         code = fi_import_tree_create(&tree, &target->notices, NULL, err);
     }
     if (code == FIRN_OK) {
-        code = restore(target, &tree, checkpoint->id, err);
+        code = import_export_restore(target, &tree, checkpoint->id, err);
     }
     exporting.root_fd = tree.root_fd;
     exporting.chunk = malloc(CHUNK);
@@ -747,7 +744,7 @@ static int export(struct fi_cli *cli, struct fi_import_target *target, const cha
 }
 
 static int
-run(struct fi_cli *cli)
+import_export_run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 1);
     const char *path = fi_command_value(cli, "output");
@@ -798,5 +795,5 @@ const struct fi_command fi_import_export_tar = {
             "removed there.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_STRICT,
-    .run = run,
+    .run = import_export_run,
 };

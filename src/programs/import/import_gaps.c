@@ -38,7 +38,7 @@ compare_gaps(const void *a, const void *b)
 
 /* Whether a path is the other, or above it. */
 static bool
-covers(firn_slice path, const struct fi_import_gap *gap)
+import_gaps_covers(firn_slice path, const struct fi_import_gap *gap)
 {
     return path.size == 0 ||
            (gap->size >= path.size && memcmp(gap->path, path.data, path.size) == 0 &&
@@ -47,7 +47,7 @@ covers(firn_slice path, const struct fi_import_gap *gap)
 
 /* Appends a path. Without memory the set is broken. */
 static void
-add(struct fi_import_gaps *gaps, firn_slice path, uint64_t lost)
+import_gaps_add(struct fi_import_gaps *gaps, firn_slice path, uint64_t lost)
 {
     if (gaps->count == gaps->capacity) {
         size_t capacity = gaps->capacity == 0 ? 16 : 2 * gaps->capacity;
@@ -75,7 +75,7 @@ fi_import_gaps_clear(struct fi_import_gaps *gaps, firn_slice path)
 {
     size_t kept = 0;
     for (size_t i = 0; i < gaps->count; i++) {
-        if (covers(path, &gaps->list[i])) {
+        if (import_gaps_covers(path, &gaps->list[i])) {
             free(gaps->list[i].path);
         } else {
             gaps->list[kept++] = gaps->list[i];
@@ -111,7 +111,7 @@ depth_of(const struct fi_import_gap *gap)
 
 /* Sorts the paths, and lets each stand for those below it. */
 static void
-join(struct fi_import_gaps *gaps)
+import_gaps_join(struct fi_import_gaps *gaps)
 {
     size_t kept = 0;
     if (gaps->count > 0) {
@@ -169,7 +169,7 @@ raise_deepest(struct fi_import_gaps *gaps)
             gap->size = (size_t)(slash - gap->path);
         }
     }
-    join(gaps);
+    import_gaps_join(gaps);
     return deepest > 1;
 }
 
@@ -191,7 +191,7 @@ fi_import_gaps_add(struct fi_import_gaps *gaps, firn_slice path, uint64_t lost)
     if (path.size > 0) {
         fi_import_gaps_clear(gaps, path); /* (I1) */
     }
-    add(gaps, path, lost);
+    import_gaps_add(gaps, path, lost);
     if (gaps->count > KEPT_MAX) {
         while (gaps->count > KEPT_MAX / 2 && raise_deepest(gaps)) {
         }
@@ -214,9 +214,10 @@ fi_import_gaps_list(const struct fi_import_gaps *gaps, firn_workspace_gap **out,
     *out_count = 0;
     *out_is_coarse = false;
     for (size_t i = 0; i < gaps->count; i++) {
-        add(&copy, firn_bytes(gaps->list[i].path, gaps->list[i].size), gaps->list[i].lost);
+        import_gaps_add(&copy, firn_bytes(gaps->list[i].path, gaps->list[i].size),
+                        gaps->list[i].lost);
     }
-    join(&copy);
+    import_gaps_join(&copy);
     while (!is_too_many && !is_listable(&copy)) {
         *out_is_coarse = true;
         is_too_many = !raise_deepest(&copy);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "import/import_internal.h"
+#include "term/term_try.h"
 
 enum { HEX_SIZE_MAX = 64, MODE_TREE = 040000, MODE_LINK = 0120000, MODE_MODULE = 0160000 };
 
@@ -44,12 +45,12 @@ struct git {
 
 /* Asks for an object of a type (" blob "). git->size bytes and a line end follow. */
 static int
-ask(struct git *git, const char *name, const char *type, firn_error *err)
+import_git_query(struct git *git, const char *name, const char *type, firn_error *err)
 {
     const char *const words[] = {"git", "-C", git->repository, "cat-file", "--batch", NULL};
     char question[HEX_SIZE_MAX + 2];
     (void)snprintf(question, sizeof(question), "%s\n", name);
-    int code = fi_import_process_ask(&git->objects, words, question, err);
+    int code = fi_import_process_query(&git->objects, words, question, err);
     const char *given = code == FIRN_OK ? strstr(git->objects.answer.data, type) : NULL;
     git->size = given != NULL ? strtoull(given + strlen(type), NULL, 10) : 0;
     return code == FIRN_OK && given == NULL ? FIRN_CORRUPT : code;
@@ -60,7 +61,7 @@ write_blob(void *ctx, firn_write_bytes write, void *to, firn_error *err)
 {
     struct git *git = ctx;
     struct fi_import_process *from = &git->objects;
-    int code = ask(git, git->blob, " blob ", err);
+    int code = import_git_query(git, git->blob, " blob ", err);
     code = code == FIRN_OK ? fi_import_process_copy(from, git->size, write, to, err) : code;
     code = code == FIRN_OK ? fi_import_process_until(from, '\n', &from->answer, err) : code;
     return code == FIRN_CORRUPT
@@ -70,8 +71,8 @@ write_blob(void *ctx, firn_write_bytes write, void *to, firn_error *err)
 
 /* Asks what differs in two trees. git repeats a line that names no trees: that is the end. */
 static int
-compare(struct git *git, const char *from, const char *to, struct fi_import_process_text *changes,
-        firn_error *err)
+import_git_compare(struct git *git, const char *from, const char *to,
+                   struct fi_import_process_text *changes, firn_error *err)
 {
     const char *const words[] = {
         "git", "-C", git->repository, "-c", "core.fsmonitor=false", "diff-tree", "--stdin",
@@ -79,7 +80,7 @@ compare(struct git *git, const char *from, const char *to, struct fi_import_proc
     char question[2 * HEX_SIZE_MAX + 8];
     size_t nuls = 0; /* one after a head, one after a name */
     (void)snprintf(question, sizeof(question), "%s %s\n.\n", from, to);
-    int code = fi_import_process_ask(&git->differences, words, question, err);
+    int code = fi_import_process_query(&git->differences, words, question, err);
     code = code == FIRN_OK && git->differences.answer.data[0] == '.' ? FIRN_CORRUPT : code;
     changes->size = 0;
     for (size_t at = 0; code == FIRN_OK && (at == 0 || nuls % 2 != 0);) { /* names have line ends */
@@ -92,11 +93,13 @@ compare(struct git *git, const char *from, const char *to, struct fi_import_proc
                                 : code;
 }
 
-static int change(struct git *git, size_t size, const char *from, const char *to, firn_error *err);
+static int import_git_change(struct git *git, size_t size, const char *from, const char *to,
+                             firn_error *err);
 
 /* Changes what is at git->path. What cannot come in is told, and what was there is removed. */
 static int
-put(struct git *git, size_t size, const unsigned modes[2], hex hashes[2], firn_error *err)
+import_git_put(struct git *git, size_t size, const unsigned modes[2], hex hashes[2],
+               firn_error *err)
 {
     firn_slice path = firn_bytes(git->path, size);
     bool is_tree = modes[1] == MODE_TREE;
@@ -108,18 +111,15 @@ put(struct git *git, size_t size, const unsigned modes[2], hex hashes[2], firn_e
     if (git->target.gaps.count > 0) {
         fi_import_gaps_clear(&git->target.gaps, path);
     }
-    int code = modes[1] != 0 ? fi_import_target_entry(&git->target, err) : FIRN_OK;
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = modes[1] == 0 ? fi_import_tree_remove(&git->tree, path, err)
-           : modes[1] == MODE_MODULE
-               ? fi_import_tree_error(err, FIRN_INVALID, "it is a submodule")
-               : fi_import_tree_put(&git->tree, path, type, &attributes, write_blob, git, err);
+    FI_TRY_RETURN(modes[1] != 0 ? fi_import_target_entry(&git->target, err) : FIRN_OK);
+    int code = modes[1] == 0 ? fi_import_tree_remove(&git->tree, path, err)
+               : modes[1] == MODE_MODULE
+                   ? fi_import_tree_error(err, FIRN_INVALID, "it is a submodule")
+                   : fi_import_tree_put(&git->tree, path, type, &attributes, write_blob, git, err);
     if (code == FIRN_OK && is_tree) {
         git->path[size] = '/';
         const char *from = modes[0] == MODE_TREE ? hashes[0] : git->empty;
-        code = change(git, size + 1, from, hashes[1], err);
+        code = import_git_change(git, size + 1, from, hashes[1], err);
     }
     if (modes[1] != 0 && (code == FIRN_INVALID || code == FIRN_NOT_FOUND || code == FIRN_CORRUPT)) {
         fi_import_target_miss(&git->target, path, code != FIRN_INVALID, err->text);
@@ -133,11 +133,11 @@ put(struct git *git, size_t size, const unsigned modes[2], hex hashes[2], firn_e
 
 /* Changes a tree, all of it if the old one is lost. What goes is removed before anything comes. */
 static int
-change(struct git *git, size_t size, const char *from, const char *to, firn_error *err)
+import_git_change(struct git *git, size_t size, const char *from, const char *to, firn_error *err)
 {
     struct fi_import_process_text changes = {.data = NULL};
-    int code = compare(git, from, to, &changes, err);
-    if (code == FIRN_CORRUPT && compare(git, git->empty, to, &changes, err) == FIRN_OK) {
+    int code = import_git_compare(git, from, to, &changes, err);
+    if (code == FIRN_CORRUPT && import_git_compare(git, git->empty, to, &changes, err) == FIRN_OK) {
         firn_slice path = firn_bytes(git->path, size - (size > 0));
         fi_import_gaps_clear(&git->target.gaps, path);
         code = fi_import_tree_remove(&git->tree, path, err);
@@ -152,7 +152,7 @@ change(struct git *git, size_t size, const char *from, const char *to, firn_erro
                 code = fi_import_tree_error(err, FIRN_UNSUPPORTED, "git says '%s'", at);
             } else if ((modes[1] != 0) == (pass == 1)) {
                 memcpy(git->path + size, name.data, name.size);
-                code = put(git, size + name.size, modes, hashes, err);
+                code = import_git_put(git, size + name.size, modes, hashes, err);
             }
             at = (const char *)name.data + name.size + 1;
         }
@@ -188,7 +188,7 @@ find_gaps(struct git *git, firn_error *err)
 
 /* Makes the tree on disk that of the commit. */
 static int
-make(void *ctx, firn_error *err)
+import_git_make(void *ctx, firn_error *err)
 {
     struct git *git = ctx;
     bool has_before = false;
@@ -199,7 +199,7 @@ make(void *ctx, firn_error *err)
         memcpy(git->on_disk, has_before ? git->had : git->empty, strlen(git->empty));
         code = code == FIRN_OK && has_before ? find_gaps(git, err) : code;
     }
-    code = code == FIRN_OK ? change(git, 0, git->on_disk, git->wanted, err) : code;
+    code = code == FIRN_OK ? import_git_change(git, 0, git->on_disk, git->wanted, err) : code;
     if (code == FIRN_OK) {
         memcpy(git->on_disk, git->wanted, sizeof(hex));
     }
@@ -233,7 +233,7 @@ static int
 read_commit(struct git *git, const char *name, firn_error *err)
 {
     firn_slice *message = &git->state.message;
-    int code = ask(git, name, " commit ", err);
+    int code = import_git_query(git, name, " commit ", err);
     git->commit.size = 0;
     while (code == FIRN_OK && git->commit.size <= git->size) {
         code = fi_import_process_until(&git->objects, '\n', &git->commit, err);
@@ -276,7 +276,8 @@ import(void *ctx, firn_error *err)
             fi_import_target_lose(&git->target, tag, err);
             code = FIRN_OK;
         } else if (code == FIRN_OK) {
-            code = fi_import_target_add(&git->target, &git->tree, &git->state, make, git, err);
+            code = fi_import_target_add(&git->target, &git->tree, &git->state, import_git_make, git,
+                                        err);
         }
         if (git->target.failed == failed) {
             memcpy(git->had, git->wanted, sizeof(hex));
@@ -286,7 +287,7 @@ import(void *ctx, firn_error *err)
 }
 
 static int
-run(struct fi_cli *cli)
+import_git_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     firn_error ignored;
@@ -342,5 +343,5 @@ const struct fi_command fi_import_git = {
             "Attributes (filters, line ends) are not applied. git reads the repository.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
-    .run = run,
+    .run = import_git_run,
 };

@@ -249,8 +249,8 @@ FIRN_MUST_CHECK int fi_import_target_begin(struct fi_import_target *target,
 void fi_import_target_miss(struct fi_import_target *target, firn_slice path, bool is_lost,
                            const char *text);
 /* Tells of something that could not be brought in. */
-void fi_import_target_tell(struct fi_import_target *target, firn_slice path, const char *format,
-                           ...) __attribute__((format(printf, 3, 4)));
+void fi_import_target_report(struct fi_import_target *target, firn_slice path, const char *format,
+                             ...) __attribute__((format(printf, 3, 4)));
 
 struct fi_import_state {
     firn_slice message;
@@ -394,9 +394,9 @@ FIRN_MUST_CHECK int fi_import_process_until(struct fi_import_process *process, c
 /* Asks a program that answers as long as it is asked, which is started if it does not run or its
  * output has ended. Reads the first line into process->answer. FIRN_CORRUPT if the output ends
  * before. */
-FIRN_MUST_CHECK int fi_import_process_ask(struct fi_import_process *process,
-                                          const char *const *arguments, const char *question,
-                                          firn_error *err);
+FIRN_MUST_CHECK int fi_import_process_query(struct fi_import_process *process,
+                                            const char *const *arguments, const char *question,
+                                            firn_error *err);
 /* Closes its pipes and waits for it. A failure of the program is one. Fine after a start that
  * failed, and on a zeroed one. */
 int fi_import_process_end(struct fi_import_process *process, firn_error *err);
@@ -467,8 +467,8 @@ void fi_import_tar_deinit(struct fi_import_tar *tar);
 
 /* Passes on a message of a reader, and notes the entry that is missing for it; with an empty path,
  * that an unknown one is lost. */
-void fi_import_unpack_tell(struct fi_import_target *target, firn_slice path, const char *name,
-                           const char *text);
+void fi_import_unpack_report(struct fi_import_target *target, firn_slice path, const char *name,
+                             const char *text);
 /* Puts the archive into a tree, and notes in target->gaps what does not come in. ctx of the reader
  * is kept. Returns a code. */
 FIRN_MUST_CHECK int fi_import_unpack_tar(struct fi_import_tar *tar, struct fi_import_target *target,

@@ -15,6 +15,7 @@
 
 #include "import/import_internal.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { BUFFER_SIZE = 64 << 10, TEXT_SIZE_MAX = 1 << 30, EXIT_NO_PROGRAM = 127 };
 
@@ -88,7 +89,7 @@ fi_import_process_start(struct fi_import_process *process, const char *const *ar
 
 /* Waits for output, all that was there having been taken. At its end there is none. */
 static int
-fill(struct fi_import_process *process, firn_error *err)
+import_process_fill(struct fi_import_process *process, firn_error *err)
 {
     assert(process->out >= 0 && process->at == process->filled);
     for (;;) {
@@ -99,11 +100,9 @@ fill(struct fi_import_process *process, firn_error *err)
             process->has_ended = got == 0;
             return FIRN_OK;
         }
-        int code = errno == EINTR ? fi_command_go_on(err)
-                                  : fi_import_tree_fail(err, "read from", firn_str(process->name));
-        if (code != FIRN_OK) {
-            return code;
-        }
+        FI_TRY_RETURN(errno == EINTR
+                          ? fi_command_go_on(err)
+                          : fi_import_tree_fail(err, "read from", firn_str(process->name)));
     }
 }
 
@@ -113,21 +112,19 @@ fi_import_process_read(struct fi_import_process *process, uint8_t *data, size_t 
 {
     assert(process->at <= process->filled);
     *out_size = 0;
-    int code = process->at < process->filled ? FIRN_OK : fill(process, err);
-    if (code == FIRN_OK) {
-        size_t left = process->filled - process->at;
-        *out_size = left < size ? left : size;
-        memcpy(data, process->buffer + process->at, *out_size);
-        process->at += *out_size;
-    }
-    return code;
+    FI_TRY_RETURN(process->at < process->filled ? FIRN_OK : import_process_fill(process, err));
+    size_t left = process->filled - process->at;
+    *out_size = left < size ? left : size;
+    memcpy(data, process->buffer + process->at, *out_size);
+    process->at += *out_size;
+    return FIRN_OK;
 }
 
 /* Waits for output where there may be none left; FIRN_CORRUPT at its end. */
 static int
-need(struct fi_import_process *process, firn_error *err)
+import_process_need(struct fi_import_process *process, firn_error *err)
 {
-    int code = process->at < process->filled ? FIRN_OK : fill(process, err);
+    int code = process->at < process->filled ? FIRN_OK : import_process_fill(process, err);
     return code != FIRN_OK || process->filled > 0
                ? code
                : fi_import_tree_error(err, FIRN_CORRUPT, "the output of %s ended too early",
@@ -141,7 +138,7 @@ fi_import_process_copy(struct fi_import_process *process, uint64_t size,
     assert(process->buffer != NULL);
     int code = FIRN_OK;
     while (size > 0 && code == FIRN_OK) {
-        code = need(process, err);
+        code = import_process_need(process, err);
         if (code == FIRN_OK) {
             size_t there = process->filled - process->at;
             size_t part = there < size ? there : (size_t)size;
@@ -155,7 +152,7 @@ fi_import_process_copy(struct fi_import_process *process, uint64_t size,
 
 /* Makes room for so many more bytes, and a NUL. */
 static int
-reserve(struct fi_import_process_text *text, size_t size, firn_error *err)
+import_process_reserve(struct fi_import_process_text *text, size_t size, firn_error *err)
 {
     assert(text->size <= text->capacity && size <= BUFFER_SIZE);
     if (text->size + size < text->capacity) {
@@ -179,8 +176,9 @@ fi_import_process_until(struct fi_import_process *process, char last,
 {
     assert(process->buffer != NULL);
     for (const uint8_t *end = NULL; end == NULL;) {
-        int code = need(process, err);
-        code = code == FIRN_OK ? reserve(text, process->filled - process->at, err) : code;
+        int code = import_process_need(process, err);
+        code = code == FIRN_OK ? import_process_reserve(text, process->filled - process->at, err)
+                               : code;
         if (code != FIRN_OK) {
             return code;
         }
@@ -197,8 +195,8 @@ fi_import_process_until(struct fi_import_process *process, char last,
 }
 
 int
-fi_import_process_ask(struct fi_import_process *process, const char *const *arguments,
-                      const char *question, firn_error *err)
+fi_import_process_query(struct fi_import_process *process, const char *const *arguments,
+                        const char *question, firn_error *err)
 {
     if (process->pid > 0 && process->has_ended) {
         (void)fi_import_process_end(process, err);

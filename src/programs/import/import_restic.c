@@ -21,6 +21,7 @@
 
 #include "import/import_internal.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { ID_SIZE = 64 };
 
@@ -63,11 +64,8 @@ list_snapshots(struct restic *restic)
         }
     }
     firn_error ended;
-    int code = fi_import_process_start(&restic->process, words, false, &restic->err);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = fi_import_snapshots_read(&restic->snapshots, read_output, restic, &restic->err);
+    FI_TRY_RETURN(fi_import_process_start(&restic->process, words, false, &restic->err));
+    int code = fi_import_snapshots_read(&restic->snapshots, read_output, restic, &restic->err);
     /* A restic that fails, as with a wrong password, prints no list: what it says of that comes
      * first. */
     bool is_told = code == FIRN_OK || code == FIRN_CORRUPT;
@@ -82,10 +80,10 @@ list_snapshots(struct restic *restic)
 /* ---- one snapshot ---- */
 
 static void
-tell_archive(void *ctx, firn_slice path, const char *text)
+report_archive(void *ctx, firn_slice path, const char *text)
 {
     struct restic *restic = ctx;
-    fi_import_unpack_tell(&restic->target, path, "", text);
+    fi_import_unpack_report(&restic->target, path, "", text);
 }
 
 /* Puts the snapshot on disk. */
@@ -94,7 +92,7 @@ unpack(struct restic *restic, const char *id)
 {
     const char *const words[] = {
         "restic", "-r", restic->repository, "--no-lock", "dump", "--archive", "tar", id, "/", NULL};
-    struct fi_import_tar tar = {.read = read_output, .tell = tell_archive, .ctx = restic};
+    struct fi_import_tar tar = {.read = read_output, .tell = report_archive, .ctx = restic};
     uint64_t made = restic->target.sum.made; /* unpacking counts entries */
     uint8_t rest[512];
     firn_error ended;
@@ -141,7 +139,7 @@ has_only(const char *directory, const char *name, size_t size)
 /* Makes a directory in the tree its root, unless it does not exist, a link leads to it, or
  * something is beside it or beside a directory above it. */
 static bool
-enter(struct fi_import_tree *tree, const char *path)
+import_restic_enter(struct fi_import_tree *tree, const char *path)
 {
     char entered[PATH_MAX];
     struct stat info;
@@ -186,7 +184,7 @@ take_gaps(struct restic *restic)
 
 /* Makes the tree that of restic->snapshot. */
 static int
-make(void *ctx, firn_error *err)
+import_restic_make(void *ctx, firn_error *err)
 {
     struct restic *restic = ctx;
     const char *path = restic->snapshot.path;
@@ -203,7 +201,7 @@ make(void *ctx, firn_error *err)
         restic->target.gaps = (struct fi_import_gaps){.list = NULL};
     }
     memcpy(restic->tree.root, restic->root, sizeof(restic->root));
-    while (path != NULL && !enter(&restic->tree, path)) {
+    while (path != NULL && !import_restic_enter(&restic->tree, path)) {
         path = strchr(path + strspn(path, "/"), '/');
     }
     take_gaps(restic);
@@ -213,7 +211,7 @@ make(void *ctx, firn_error *err)
 /* ---- the command ---- */
 
 static int
-import(void *ctx, firn_error *err)
+import_restic_import(void *ctx, firn_error *err)
 {
     struct restic *restic = ctx;
     int code = list_snapshots(restic);
@@ -225,15 +223,15 @@ import(void *ctx, firn_error *err)
         const struct fi_import_state state = {.message = firn_str(restic->snapshot.message),
                                               .created_ns = restic->snapshot.created_ns,
                                               .tag = tag};
-        code = fi_import_target_add(&restic->target, &restic->tree, &state, make, restic,
-                                    &restic->err);
+        code = fi_import_target_add(&restic->target, &restic->tree, &state, import_restic_make,
+                                    restic, &restic->err);
     }
     *err = restic->err;
     return code;
 }
 
 static int
-run(struct fi_cli *cli)
+import_restic_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     struct restic *restic = calloc(1, sizeof(*restic));
@@ -241,8 +239,8 @@ run(struct fi_cli *cli)
         return fi_command_report_no_memory(cli);
     }
     restic->repository = cli->arguments[0];
-    int exit_code =
-        fi_import_target_run(&restic->target, cli, "snapshot", "snapshots", import, restic, NULL);
+    int exit_code = fi_import_target_run(&restic->target, cli, "snapshot", "snapshots",
+                                         import_restic_import, restic, NULL);
     fi_import_tree_destroy(&restic->tree);
     fi_import_gaps_deinit(&restic->gaps);
     fi_import_snapshots_deinit(&restic->snapshots);
@@ -287,5 +285,5 @@ const struct fi_command fi_import_restic = {
             "from its own environment, such as RESTIC_PASSWORD_FILE, and cannot ask for it.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
-    .run = run,
+    .run = import_restic_run,
 };

@@ -73,8 +73,8 @@ fi_import_snapshots_read(struct fi_import_snapshots *snapshots,
 
 /* Adds texts, with commas between them; what there is no room for is left out. */
 static void
-add(char out[FI_IMPORT_SNAPSHOTS_MESSAGE_SIZE], const char *before, const json_t *texts,
-    const char *after)
+import_snapshots_add(char out[FI_IMPORT_SNAPSHOTS_MESSAGE_SIZE], const char *before,
+                     const json_t *texts, const char *after)
 {
     for (size_t i = 0; i < json_array_size(texts); i++) {
         const char *text = json_string_value(json_array_get(texts, i));
@@ -93,11 +93,11 @@ static void
 write_message(const json_t *snapshot, char out[FI_IMPORT_SNAPSHOTS_MESSAGE_SIZE])
 {
     out[0] = '\0';
-    add(out, "", json_object_get(snapshot, "paths"), " on ");
+    import_snapshots_add(out, "", json_object_get(snapshot, "paths"), " on ");
     size_t size = strlen(out);
     (void)snprintf(out + size, FI_IMPORT_SNAPSHOTS_MESSAGE_SIZE - size, "%s",
                    text_of(snapshot, "hostname"));
-    add(out, " [", json_object_get(snapshot, "tags"), "]");
+    import_snapshots_add(out, " [", json_object_get(snapshot, "tags"), "]");
 }
 
 void

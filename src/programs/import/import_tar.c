@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "import/import_internal.h"
+#include "term/term_try.h"
 
 /* Offsets and sizes of a header's fields. */
 enum {
@@ -51,7 +52,7 @@ enum { BLOCK = FI_IMPORT_TAR_BLOCK, MODE_BITS = 07777, PATH_SIZE_MAX = 64 << 10 
 /* ---- texts ---- */
 
 static int
-append(struct fi_import_tar_text *text, const void *data, size_t size, firn_error *err)
+import_tar_append(struct fi_import_tar_text *text, const void *data, size_t size, firn_error *err)
 {
     assert(text->size <= text->capacity);
     if (size > FI_IMPORT_TAR_PAX_MAX || text->size + size > 2 * (size_t)FI_IMPORT_TAR_PAX_MAX) {
@@ -75,14 +76,14 @@ append(struct fi_import_tar_text *text, const void *data, size_t size, firn_erro
 }
 
 static int
-set(struct fi_import_tar_text *text, const void *data, size_t size, firn_error *err)
+import_tar_set(struct fi_import_tar_text *text, const void *data, size_t size, firn_error *err)
 {
     text->size = 0;
-    return append(text, data, size, err);
+    return import_tar_append(text, data, size, err);
 }
 
 static void
-tell(struct fi_import_tar *tar, firn_slice path, const char *text)
+import_tar_report(struct fi_import_tar *tar, firn_slice path, const char *text)
 {
     assert(tar->tell != NULL && text[0] != '\0');
     tar->tell(tar->ctx, path, text);
@@ -92,15 +93,13 @@ tell(struct fi_import_tar *tar, firn_slice path, const char *text)
 
 /* Reads exactly so many bytes, or up to the end of the archive. */
 static int
-take(struct fi_import_tar *tar, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
+import_tar_take(struct fi_import_tar *tar, uint8_t *data, size_t size, size_t *out_size,
+                firn_error *err)
 {
     *out_size = 0;
     while (*out_size < size) {
         size_t got = 0;
-        int code = tar->read(tar->ctx, data + *out_size, size - *out_size, &got, err);
-        if (code != FIRN_OK) {
-            return code;
-        }
+        FI_TRY_RETURN(tar->read(tar->ctx, data + *out_size, size - *out_size, &got, err));
         if (got == 0) {
             break;
         }
@@ -112,16 +111,13 @@ take(struct fi_import_tar *tar, uint8_t *data, size_t size, size_t *out_size, fi
 }
 
 static int
-skip(struct fi_import_tar *tar, uint64_t size, firn_error *err)
+import_tar_skip(struct fi_import_tar *tar, uint64_t size, firn_error *err)
 {
     uint8_t scratch[BLOCK * 16];
     while (size > 0) {
         size_t part = size < sizeof(scratch) ? (size_t)size : sizeof(scratch);
         size_t got = 0;
-        int code = take(tar, scratch, part, &got, err);
-        if (code != FIRN_OK) {
-            return code;
-        }
+        FI_TRY_RETURN(import_tar_take(tar, scratch, part, &got, err));
         if (got < part) {
             tar->is_truncated = true;
             break;
@@ -138,7 +134,7 @@ skip_entry(struct fi_import_tar *tar, firn_error *err)
     assert(tar->padding < BLOCK);
     uint64_t size = tar->left + tar->padding;
     tar->left = tar->padding = 0;
-    return skip(tar, size, err);
+    return import_tar_skip(tar, size, err);
 }
 
 static uint64_t
@@ -223,19 +219,17 @@ next_header(struct fi_import_tar *tar, bool *out_is_end, firn_error *err)
     for (;;) {
         uint64_t at = tar->at;
         size_t got = 0;
-        int code = tar->is_truncated ? FIRN_OK : take(tar, tar->block, BLOCK, &got, err);
-        if (code != FIRN_OK) {
-            return code;
-        }
+        FI_TRY_RETURN(tar->is_truncated ? FIRN_OK
+                                        : import_tar_take(tar, tar->block, BLOCK, &got, err));
         if (got < BLOCK) {
             if (at == 0 && !tar->is_truncated) {
                 return fi_import_tree_error(err, FIRN_CORRUPT, "it is not a tar archive");
             }
             if (got > 0 || tar->is_truncated) {
-                tell(tar, firn_str(""), "the archive ends in the middle of an entry");
+                import_tar_report(tar, firn_str(""), "the archive ends in the middle of an entry");
             } else if (!was_zero) {
-                tell(tar, firn_str(""),
-                     "the archive ends without its end mark: entries may be missing");
+                import_tar_report(tar, firn_str(""),
+                                  "the archive ends without its end mark: entries may be missing");
             }
             *out_is_end = true;
             return FIRN_OK;
@@ -260,7 +254,7 @@ next_header(struct fi_import_tar *tar, bool *out_is_end, firn_error *err)
             (void)snprintf(text, sizeof(text),
                            "the header at offset %llu is damaged; the next one is searched",
                            (unsigned long long)at);
-            tell(tar, firn_str(""), text);
+            import_tar_report(tar, firn_str(""), text);
         }
         is_lost = true;
     }
@@ -277,17 +271,17 @@ read_extension(struct fi_import_tar *tar, uint64_t size, struct fi_import_tar_te
     uint8_t part[BLOCK];
     out->size = 0;
     *out_is_whole = false;
-    int code = append(out, "", 0, err);
+    int code = import_tar_append(out, "", 0, err);
     if (code == FIRN_OK && size > FI_IMPORT_TAR_PAX_MAX) {
-        tell(tar, firn_str(""), "an extended header is too large: it is not used");
-        return skip(tar, size + padding_of(size), err);
+        import_tar_report(tar, firn_str(""), "an extended header is too large: it is not used");
+        return import_tar_skip(tar, size + padding_of(size), err);
     }
     for (uint64_t left = size; left > 0 && code == FIRN_OK;) {
         size_t want = left < BLOCK ? (size_t)left : BLOCK;
         size_t got = 0;
-        code = take(tar, part, want, &got, err);
+        code = import_tar_take(tar, part, want, &got, err);
         if (code == FIRN_OK) {
-            code = append(out, part, got, err);
+            code = import_tar_append(out, part, got, err);
         }
         if (got < want) {
             tar->is_truncated = true;
@@ -297,7 +291,7 @@ read_extension(struct fi_import_tar *tar, uint64_t size, struct fi_import_tar_te
         left -= got;
     }
     *out_is_whole = code == FIRN_OK;
-    return code == FIRN_OK ? skip(tar, padding_of(size), err) : code;
+    return code == FIRN_OK ? import_tar_skip(tar, padding_of(size), err) : code;
 }
 
 /* Takes a record "12 key=value\n" off the front. False at the end, and where there is none. */
@@ -461,7 +455,7 @@ read_map_line(struct fi_import_tar *tar, uint8_t *block, size_t *at, uint64_t *o
     for (unsigned digits = 0; digits < 20; digits++) {
         if (*at == BLOCK) {
             size_t got = 0;
-            int code = tar->left < BLOCK ? FIRN_OK : take(tar, block, BLOCK, &got, err);
+            int code = tar->left < BLOCK ? FIRN_OK : import_tar_take(tar, block, BLOCK, &got, err);
             if (code != FIRN_OK || got < BLOCK) {
                 header->is_bad = true;
                 tar->is_truncated = tar->is_truncated || (tar->left >= BLOCK && code == FIRN_OK);
@@ -539,7 +533,7 @@ read_map_header(struct fi_import_tar *tar, struct header *header, firn_error *er
             return code;
         }
         size_t got = 0;
-        code = take(tar, block, BLOCK, &got, err);
+        code = import_tar_take(tar, block, BLOCK, &got, err);
         if (code != FIRN_OK || got < BLOCK) {
             tar->is_truncated = code == FIRN_OK;
             header->is_bad = true;
@@ -575,10 +569,10 @@ append_sized(struct fi_import_tar_text *out, firn_slice bytes, firn_error *err)
     int code = FIRN_OK;
     do {
         uint8_t byte = (uint8_t)((size & 0x7F) | (size > 0x7F ? 0x80 : 0));
-        code = append(out, &byte, 1, err);
+        code = import_tar_append(out, &byte, 1, err);
         size >>= 7;
     } while (size > 0 && code == FIRN_OK);
-    return code == FIRN_OK ? append(out, bytes.data, bytes.size, err) : code;
+    return code == FIRN_OK ? import_tar_append(out, bytes.data, bytes.size, err) : code;
 }
 
 static int
@@ -591,15 +585,15 @@ apply_record(struct fi_import_tar *tar, firn_slice key, firn_slice value, struct
     bool is_right = true;
     if (is_key(key, "GNU.sparse.name") || (is_key(key, "path") && !header->has_sparse_name)) {
         header->has_sparse_name = !is_key(key, "path");
-        return set(&tar->path, value.data, value.size, err);
+        return import_tar_set(&tar->path, value.data, value.size, err);
     }
     if (is_key(key, "linkpath")) {
-        return set(&tar->target, value.data, value.size, err);
+        return import_tar_set(&tar->target, value.data, value.size, err);
     }
     if (key.size > strlen(xattr) && memcmp(key.data, xattr, strlen(xattr)) == 0) {
-        int code = append_sized(
-            &tar->xattrs, firn_bytes(key.data + strlen(xattr), key.size - strlen(xattr)), err);
-        return code == FIRN_OK ? append_sized(&tar->xattrs, value, err) : code;
+        FI_TRY_RETURN(append_sized(
+            &tar->xattrs, firn_bytes(key.data + strlen(xattr), key.size - strlen(xattr)), err));
+        return append_sized(&tar->xattrs, value, err);
     }
     if (is_key(key, "size")) {
         is_right = decimal(value, SIZE_MOST, &header->stored);
@@ -647,7 +641,8 @@ apply_records(struct fi_import_tar *tar, const struct fi_import_tar_text *record
         code = apply_record(tar, key, value, header, err);
     }
     if (rest.size > 0 && code == FIRN_OK) {
-        tell(tar, firn_str(""), "an extended header is damaged: the rest of it is not used");
+        import_tar_report(tar, firn_str(""),
+                          "an extended header is damaged: the rest of it is not used");
     }
     return code;
 }
@@ -690,16 +685,18 @@ read_fields(struct fi_import_tar *tar, bool has_path, bool has_target, struct he
         bool has_prefix = memcmp(block + MAGIC_AT, "ustar\0", 6) == 0 && block[PREFIX_AT] != 0;
         tar->path.size = 0;
         if (has_prefix) {
-            code = append(&tar->path, block + PREFIX_AT, field_size(block + PREFIX_AT, PREFIX_SIZE),
-                          err);
-            code = code == FIRN_OK ? append(&tar->path, "/", 1, err) : code;
+            code = import_tar_append(&tar->path, block + PREFIX_AT,
+                                     field_size(block + PREFIX_AT, PREFIX_SIZE), err);
+            code = code == FIRN_OK ? import_tar_append(&tar->path, "/", 1, err) : code;
         }
         if (code == FIRN_OK) {
-            code = append(&tar->path, block + NAME_AT, field_size(block + NAME_AT, NAME_SIZE), err);
+            code = import_tar_append(&tar->path, block + NAME_AT,
+                                     field_size(block + NAME_AT, NAME_SIZE), err);
         }
     }
     if (!has_target && code == FIRN_OK) {
-        code = set(&tar->target, block + TARGET_AT, field_size(block + TARGET_AT, NAME_SIZE), err);
+        code = import_tar_set(&tar->target, block + TARGET_AT,
+                              field_size(block + TARGET_AT, NAME_SIZE), err);
     }
     return code;
 }
@@ -806,7 +803,7 @@ fi_import_tar_next(struct fi_import_tar *tar, struct fi_import_tar_entry *out, b
                    : type == 'L' ? &tar->path
                                  : &tar->target;
             if (!unsigned_number(tar->block + SIZE_AT, SIZE_SIZE, SIZE_MOST, &size)) {
-                tell(tar, firn_str(""), "the size of an extended header is damaged");
+                import_tar_report(tar, firn_str(""), "the size of an extended header is damaged");
                 continue;
             }
             code = read_extension(tar, size, text, &is_whole, err);
@@ -850,7 +847,7 @@ fi_import_tar_next(struct fi_import_tar *tar, struct fi_import_tar_entry *out, b
         }
         char text_of[96];
         (void)snprintf(text_of, sizeof(text_of), "it %s", refused);
-        tell(tar, header.entry.path, text_of);
+        import_tar_report(tar, header.entry.path, text_of);
         tar->local.size = 0;
         has_path = has_target = has_lost = false;
         code = skip_entry(tar, err);
@@ -867,7 +864,7 @@ fi_import_tar_read(struct fi_import_tar *tar, uint8_t *data, size_t size, size_t
         return FIRN_OK;
     }
     size_t part = tar->left < size ? (size_t)tar->left : size;
-    int code = take(tar, data, part, out_size, err);
+    int code = import_tar_take(tar, data, part, out_size, err);
     tar->left -= *out_size;
     if (code == FIRN_OK && *out_size < part) {
         tar->is_truncated = true;

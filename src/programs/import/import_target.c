@@ -23,6 +23,7 @@
 
 #include "import/import_internal.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { MESSAGE_SIZE_MAX = 64 << 10, PATH_SHOWN_MAX = PATH_MAX };
 
@@ -70,7 +71,7 @@ compare_id(const void *id, const void *lossy)
 
 /* Makes room for one more item of a list. */
 static void *
-grow(void *list, size_t count, size_t *capacity, size_t item_size)
+import_target_grow(void *list, size_t count, size_t *capacity, size_t item_size)
 {
     if (count < *capacity) {
         return list;
@@ -88,7 +89,7 @@ on_tag(void *ctx, const firn_workspace_tag *tag)
     struct fi_import_target *target = opening->target;
     const struct lossy *lossy = NULL;
     struct fi_import_tag *tags =
-        grow(target->tags, target->tag_count, &target->tag_capacity, sizeof(tags[0]));
+        import_target_grow(target->tags, target->tag_count, &target->tag_capacity, sizeof(tags[0]));
     if (tags == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -114,8 +115,8 @@ on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
     if (checkpoint->skipped == 0) {
         return FIRN_OK;
     }
-    struct lossy *lossy =
-        grow(opening->lossy, opening->lossy_count, &opening->lossy_capacity, sizeof(lossy[0]));
+    struct lossy *lossy = import_target_grow(opening->lossy, opening->lossy_count,
+                                             &opening->lossy_capacity, sizeof(lossy[0]));
     if (lossy == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -178,7 +179,7 @@ struct newest {
 };
 
 static int
-look_at_newest(void *ctx, const firn_workspace_checkpoint *checkpoint)
+inspect_newest(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct newest *newest = ctx;
     newest->is_it =
@@ -191,7 +192,7 @@ look_at_newest(void *ctx, const firn_workspace_checkpoint *checkpoint)
 }
 
 static int
-look_at_tag(void *ctx, const firn_workspace_tag *tag)
+inspect_tag(void *ctx, const firn_workspace_tag *tag)
 {
     assert(((struct newest *)ctx)->is_it);
     struct newest *newest = ctx;
@@ -211,8 +212,8 @@ find_tag(const struct fi_import_target *target, const char *tag)
  * If a run was killed after it had saved the state and before it set the tag, the checkpoint is
  * recognised by its message and time, and gets the tag now. */
 static int
-has(struct fi_import_target *target, const char *tag, firn_slice message, int64_t created_ns,
-    bool *out, uint64_t *out_lost, firn_error *err)
+import_target_has(struct fi_import_target *target, const char *tag, firn_slice message,
+                  int64_t created_ns, bool *out, uint64_t *out_lost, firn_error *err)
 {
     assert(target->workspace != NULL && tag != NULL);
     const struct fi_import_tag *known = find_tag(target, tag);
@@ -226,9 +227,9 @@ has(struct fi_import_target *target, const char *tag, firn_slice message, int64_
     struct newest newest = {.message = message, .created_ns = created_ns};
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     options.limit = 1;
-    int code = firn_workspace_list(target->workspace, &options, look_at_newest, &newest, err);
+    int code = firn_workspace_list(target->workspace, &options, inspect_newest, &newest, err);
     if (code == FIRN_OK && newest.is_it) {
-        code = firn_workspace_tag_list(target->workspace, look_at_tag, &newest, err);
+        code = firn_workspace_tag_list(target->workspace, inspect_tag, &newest, err);
     }
     if (code == FIRN_OK && newest.is_it && !newest.has_tag) {
         *out = true;
@@ -287,7 +288,7 @@ fi_import_target_begin(struct fi_import_target *target, struct fi_import_tree *t
 }
 
 void
-fi_import_target_tell(struct fi_import_target *target, firn_slice path, const char *format, ...)
+fi_import_target_report(struct fi_import_target *target, firn_slice path, const char *format, ...)
 {
     char text[FIRN_ERROR_TEXT_SIZE];
     char shown[PATH_SHOWN_MAX + sizeof("...")];
@@ -309,7 +310,7 @@ void
 fi_import_target_miss(struct fi_import_target *target, firn_slice path, bool is_lost,
                       const char *text)
 {
-    fi_import_target_tell(target, path, "%s", text);
+    fi_import_target_report(target, path, "%s", text);
     fi_import_gaps_add(&target->gaps, path, is_lost);
 }
 
@@ -374,9 +375,9 @@ fi_import_target_save(struct fi_import_target *target, struct fi_import_tree *tr
     int code =
         fi_import_gaps_list(&target->gaps, &gaps, &attempt.options.gap_count, &is_coarse, err);
     if (code == FIRN_OK && is_coarse) {
-        fi_import_target_tell(target, firn_bytes(NULL, 0),
-                              "so much is missing that a restore in place leaves whole "
-                              "directories alone");
+        fi_import_target_report(target, firn_bytes(NULL, 0),
+                                "so much is missing that a restore in place leaves whole "
+                                "directories alone");
     }
     attempt.options.message = state->message;
     attempt.options.include_deps = true;
@@ -422,7 +423,7 @@ fi_import_target_save(struct fi_import_target *target, struct fi_import_tree *tr
 void
 fi_import_target_lose(struct fi_import_target *target, const char *name, const firn_error *err)
 {
-    fi_import_target_tell(target, firn_str(name), "%s", err->text);
+    fi_import_target_report(target, firn_str(name), "%s", err->text);
     target->failed++;
 }
 
@@ -463,7 +464,8 @@ fi_import_target_add(struct fi_import_target *target, struct fi_import_tree *tre
     bool is_made = false;
     uint64_t had_lost = 0;
     kept.message.size = kept.message.size < MESSAGE_SIZE_MAX ? kept.message.size : MESSAGE_SIZE_MAX;
-    int code = has(target, kept.tag, kept.message, kept.created_ns, &is_had, &had_lost, err);
+    int code =
+        import_target_has(target, kept.tag, kept.message, kept.created_ns, &is_had, &had_lost, err);
     kept.may_replace = is_had;
     bool is_wanted = (!is_had || had_lost > 0) && !fi_command_has(target->cli, "dry-run");
     if (code == FIRN_OK && is_wanted) {
@@ -471,7 +473,7 @@ fi_import_target_add(struct fi_import_target *target, struct fi_import_tree *tre
                              &is_made, err);
     }
     if (code == FIRN_CORRUPT && is_had) {
-        fi_import_target_tell(target, firn_str(kept.tag), "%s", err->text);
+        fi_import_target_report(target, firn_str(kept.tag), "%s", err->text);
         code = FIRN_OK;
     } else if (code == FIRN_CORRUPT) {
         fi_import_target_lose(target, kept.tag, err);
@@ -532,7 +534,8 @@ end_groups(struct fi_import_target *target, int code, firn_error *err)
 
 /* Says what was imported, and what stopped it. Returns an exit code. */
 static int
-finish(struct fi_import_target *target, int code, const firn_error *err, const char *hint)
+import_target_finish(struct fi_import_target *target, int code, const firn_error *err,
+                     const char *hint)
 {
     assert((target->sum.first_number == 0) == (target->sum.last_number == 0));
     struct fi_cli *cli = target->cli;
@@ -599,11 +602,8 @@ fi_import_target_run(struct fi_import_target *target, struct fi_cli *cli, const 
         return fi_command_misused(cli, "--max-entries takes a number from 1 on, not '%s'", most);
     }
     uint64_t bytes_max;
-    int exit_code = fi_import_target_bytes(cli, &bytes_max);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
-    exit_code = fi_import_target_open(target, cli);
+    FI_TRY_RETURN(fi_import_target_bytes(cli, &bytes_max));
+    int exit_code = fi_import_target_open(target, cli);
     if (exit_code == FI_EXIT_OK) {
         target->space = (struct fi_import_tree_space){.one = one, .bytes_max = bytes_max};
         target->entries_max = entries_max;
@@ -612,7 +612,7 @@ fi_import_target_run(struct fi_import_target *target, struct fi_cli *cli, const 
         target->is_grouped = true;
         int code = import(ctx, &err);
         code = end_groups(target, code, &err);
-        exit_code = finish(target, code, &err, code == FIRN_NOT_FOUND ? hint : NULL);
+        exit_code = import_target_finish(target, code, &err, code == FIRN_NOT_FOUND ? hint : NULL);
     }
     fi_import_target_close(target);
     return exit_code;

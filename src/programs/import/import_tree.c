@@ -31,6 +31,7 @@
 #include "import/import_internal.h"
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum {
     NAME_SIZE_MAX = 255,
@@ -316,7 +317,7 @@ open_parent(struct fi_import_tree *tree, firn_slice path, bool makes,
 /* ---- attributes ---- */
 
 static void
-tell(struct fi_import_tree *tree, firn_slice path, const char *text)
+import_tree_report(struct fi_import_tree *tree, firn_slice path, const char *text)
 {
     assert(tree->notices != NULL);
     firn_callbacks callbacks = fi_task_notices_callbacks(tree->notices);
@@ -335,7 +336,8 @@ set_xattrs(struct fi_import_tree *tree, firn_slice path, int fd, firn_slice xatt
         char text[ATTRIBUTE_NAME_MAX + 1];
         char reason[ATTRIBUTE_NAME_MAX + 128];
         if (name.size == 0 || name.size > ATTRIBUTE_NAME_MAX) {
-            tell(tree, path, "an extended attribute has a name that is empty or too long");
+            import_tree_report(tree, path,
+                               "an extended attribute has a name that is empty or too long");
             continue;
         }
         memcpy(text, name.data, name.size);
@@ -343,7 +345,7 @@ set_xattrs(struct fi_import_tree *tree, firn_slice path, int fd, firn_slice xatt
         if (fsetxattr(fd, text, value.data, value.size, 0) != 0) {
             (void)snprintf(reason, sizeof(reason), "the extended attribute %s could not be set: %s",
                            text, strerror(errno));
-            tell(tree, path, reason);
+            import_tree_report(tree, path, reason);
         }
     }
 }
@@ -454,14 +456,12 @@ make_room(struct fi_import_tree *tree, firn_slice path, char name[NAME_SIZE_MAX 
           firn_error *err)
 {
     assert(tree->root_fd >= 0);
-    int code = check_path(path, err);
-    if (code == FIRN_OK) {
-        code = open_parent(tree, path, true, name, err);
+    FI_TRY_RETURN(check_path(path, err));
+    FI_TRY_RETURN(open_parent(tree, path, true, name, err));
+    if (remove_all(tree->parent_fd, name, 0) != 0) {
+        FI_TRY_RETURN(fi_import_tree_fail(err, "replace", path));
     }
-    if (code == FIRN_OK && remove_all(tree->parent_fd, name, 0) != 0) {
-        code = fi_import_tree_fail(err, "replace", path);
-    }
-    return code == FIRN_OK ? take_space(tree, path, BLOCK, err) : code;
+    return take_space(tree, path, BLOCK, err);
 }
 
 int
@@ -486,10 +486,7 @@ fi_import_tree_write(struct fi_import_tree *tree, firn_slice path, int fd, firn_
     assert(fd >= 0);
     uint64_t before = blocks_of(tree->file_bytes);
     tree->file_bytes += data.size;
-    int code = take_space(tree, path, blocks_of(tree->file_bytes) - before, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(take_space(tree, path, blocks_of(tree->file_bytes) - before, err));
     while (data.size > 0) {
         ssize_t written = write(fd, data.data, data.size);
         if (written < 0 && errno != EINTR) {
@@ -598,10 +595,7 @@ fi_import_tree_symlink(struct fi_import_tree *tree, firn_slice path, firn_slice 
         memchr(target.data, '\0', target.size) != NULL) {
         return fi_import_tree_error(err, FIRN_INVALID, "it is a link to nothing that can be named");
     }
-    int code = make_room(tree, path, name, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(make_room(tree, path, name, err));
     memcpy(text, target.data, target.size);
     text[target.size] = '\0';
     if (symlinkat(text, tree->parent_fd, name) != 0) {
@@ -653,11 +647,9 @@ fi_import_tree_put(struct fi_import_tree *tree, firn_slice path, enum fi_import_
     if (type == FI_IMPORT_DIRECTORY) {
         return fi_import_tree_directory(tree, path, given, err);
     }
-    int code = type == FI_IMPORT_SYMLINK ? FIRN_OK : fi_import_tree_file(tree, path, &to.fd, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = content(ctx, write_content, &to, err);
+    FI_TRY_RETURN(type == FI_IMPORT_SYMLINK ? FIRN_OK
+                                            : fi_import_tree_file(tree, path, &to.fd, err));
+    int code = content(ctx, write_content, &to, err);
     if (code == FIRN_OK) {
         return to.fd >= 0
                    ? fi_import_tree_file_end(tree, path, to.fd, given, err)
@@ -832,7 +824,7 @@ fi_import_tree_finish(struct fi_import_tree *tree, firn_error *err)
             text, sizeof(text),
             "%llu entries belong to others, and only root can keep that; --no-owner accepts it",
             (unsigned long long)tree->owners_lost);
-        tell(tree, firn_str("owners"), text);
+        import_tree_report(tree, firn_str("owners"), text);
         tree->owners_lost = 0;
     }
     return code;

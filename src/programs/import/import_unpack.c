@@ -18,6 +18,7 @@
 #include "import/import_internal.h"
 #include "show/show.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { CHUNK = 256 << 10, TELL_EVERY = 64 };
 
@@ -89,18 +90,15 @@ unpack_file(struct fi_import_tar *tar, const struct fi_import_tar_entry *entry,
 {
     int fd;
     firn_error ignored;
-    int code = fi_import_tree_file(tree, entry->path, &fd, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = write_data(tar, entry, tree, fd, chunk, err);
+    FI_TRY_RETURN(fi_import_tree_file(tree, entry->path, &fd, err));
+    int code = write_data(tar, entry, tree, fd, chunk, err);
     if (code == FIRN_OK) {
         return fi_import_tree_file_end(tree, entry->path, fd, &entry->attributes, err);
     }
     (void)close(fd);
     /* Half of a file is none. */
-    int removed = fi_import_tree_remove(tree, entry->path, &ignored);
-    return removed == FIRN_OK ? code : removed;
+    FI_TRY_RETURN(fi_import_tree_remove(tree, entry->path, &ignored));
+    return code;
 }
 
 /* Tells of a time that no checkpoint can have. */
@@ -148,11 +146,11 @@ is_of_entry(const firn_error *err)
 }
 
 void
-fi_import_unpack_tell(struct fi_import_target *target, firn_slice path, const char *name,
-                      const char *text)
+fi_import_unpack_report(struct fi_import_target *target, firn_slice path, const char *name,
+                        const char *text)
 {
     bool is_of_entry = path.size > 0;
-    fi_import_target_tell(target, is_of_entry ? path : firn_str(name), "%s", text);
+    fi_import_target_report(target, is_of_entry ? path : firn_str(name), "%s", text);
     fi_import_gaps_add(&target->gaps, path, !is_of_entry);
 }
 
@@ -227,22 +225,20 @@ read_source(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error 
         if (errno != EINTR) {
             return fi_import_tree_fail(err, "read", firn_str(source->name));
         }
-        int code = fi_command_go_on(err);
-        if (code != FIRN_OK) {
-            return code;
-        }
+        FI_TRY_RETURN(fi_command_go_on(err));
     }
 }
 
 static void
-tell_source(void *ctx, firn_slice path, const char *text)
+report_source(void *ctx, firn_slice path, const char *text)
 {
     const struct source *source = ctx;
-    fi_import_unpack_tell(source->target, path, source->name, text);
+    fi_import_unpack_report(source->target, path, source->name, text);
 }
 
 static void
-show(struct fi_cli *cli, struct fi_import_target *target, const firn_workspace_save_result *result)
+import_unpack_show(struct fi_cli *cli, struct fi_import_target *target,
+                   const firn_workspace_save_result *result)
 {
     char entries[FI_TERM_TEXT_NUMBER_SIZE];
     fi_term_json_u64("entries", target->sum.made);
@@ -266,11 +262,11 @@ show(struct fi_cli *cli, struct fi_import_target *target, const firn_workspace_s
 
 /* Unpacks and saves, or only reads. Returns an exit code. */
 static int
-import(struct fi_cli *cli, struct fi_import_target *target, struct source *source)
+import_unpack_import(struct fi_cli *cli, struct fi_import_target *target, struct source *source)
 {
     firn_error err;
     struct fi_import_tree tree = {.place_fd = -1};
-    struct fi_import_tar tar = {.read = read_source, .tell = tell_source, .ctx = source};
+    struct fi_import_tar tar = {.read = read_source, .tell = report_source, .ctx = source};
     firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
     const char *message = fi_command_value(cli, "message");
     char own[PATH_MAX + sizeof("import of ")];
@@ -300,7 +296,7 @@ import(struct fi_cli *cli, struct fi_import_target *target, struct source *sourc
             fi_term_json_null("checkpoint");
         }
         fi_term_json_bool("made", result.is_made);
-        show(cli, target, &result);
+        import_unpack_show(cli, target, &result);
         exit_code = fi_task_notices_exit(&target->notices);
     } else {
         fi_task_notices_json(&target->notices);
@@ -316,7 +312,7 @@ import(struct fi_cli *cli, struct fi_import_target *target, struct source *sourc
 }
 
 static int
-run(struct fi_cli *cli)
+import_unpack_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     firn_error err;
@@ -324,11 +320,8 @@ run(struct fi_cli *cli)
     struct source source = {.target = &target, .name = cli->arguments[0], .fd = STDIN_FILENO};
     bool is_input = strcmp(source.name, "-") == 0;
     uint64_t bytes_max;
-    int exit_code = fi_import_target_bytes(cli, &bytes_max);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
-    exit_code = fi_import_target_open(&target, cli);
+    FI_TRY_RETURN(fi_import_target_bytes(cli, &bytes_max));
+    int exit_code = fi_import_target_open(&target, cli);
     target.space = (struct fi_import_tree_space){.one = "archive", .bytes_max = bytes_max};
     if (exit_code == FI_EXIT_OK && !is_input) {
         source.fd = open(source.name, O_RDONLY | O_CLOEXEC);
@@ -340,7 +333,7 @@ run(struct fi_cli *cli)
         source.name = "standard input";
     }
     if (exit_code == FI_EXIT_OK) {
-        exit_code = import(cli, &target, &source);
+        exit_code = import_unpack_import(cli, &target, &source);
     }
     if (source.fd > STDIN_FILENO) {
         (void)close(source.fd);
@@ -393,5 +386,5 @@ const struct fi_command fi_import_unpack = {
             "owners; others name how many were lost.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
-    .run = run,
+    .run = import_unpack_run,
 };

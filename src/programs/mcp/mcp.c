@@ -64,7 +64,7 @@ make_room(struct fi_mcp_line *line, size_t size)
 }
 
 static void
-append(struct fi_mcp_line *line, const uint8_t *data, size_t size)
+mcp_append(struct fi_mcp_line *line, const uint8_t *data, size_t size)
 {
     assert(line->size <= FI_MCP_LINE_SIZE_MAX);
     size_t room = FI_MCP_LINE_SIZE_MAX - line->size;
@@ -83,7 +83,8 @@ append(struct fi_mcp_line *line, const uint8_t *data, size_t size)
 }
 
 static void
-finish(struct fi_mcp_line *line, void (*take)(void *ctx, firn_slice line, bool is_cut), void *ctx)
+mcp_finish(struct fi_mcp_line *line, void (*take)(void *ctx, firn_slice line, bool is_cut),
+           void *ctx)
 {
     assert(line->size <= line->capacity);
     if (line->size > 0 && !line->is_cut && line->data[line->size - 1] == '\r') {
@@ -107,11 +108,11 @@ fi_mcp_line_feed(struct fi_mcp_line *line, firn_slice bytes,
     while (left > 0) {
         const uint8_t *end = memchr(at, '\n', left);
         size_t size = end != NULL ? (size_t)(end - at) : left;
-        append(line, at, size);
+        mcp_append(line, at, size);
         if (end == NULL) {
             return;
         }
-        finish(line, take, ctx);
+        mcp_finish(line, take, ctx);
         at = end + 1;
         left -= size + 1;
     }
@@ -164,7 +165,7 @@ take_line(void *ctx, firn_slice line, bool is_cut)
 }
 
 static int
-fail(firn_error *err, int code, const char *what, int error)
+mcp_fail(firn_error *err, int code, const char *what, int error)
 {
     assert(code != FIRN_OK);
     if (err != NULL) {
@@ -186,7 +187,7 @@ read_lines(struct connection *connection, const sigset_t *open, firn_error *err)
         struct pollfd wanted = {STDIN_FILENO, POLLIN, 0};
         if (ppoll(&wanted, 1, NULL, open) < 0) {
             if (errno != EINTR) {
-                return fail(err, FIRN_IO, "could not wait for input", errno);
+                return mcp_fail(err, FIRN_IO, "could not wait for input", errno);
             }
             continue;
         }
@@ -195,7 +196,7 @@ read_lines(struct connection *connection, const sigset_t *open, firn_error *err)
             break;
         }
         if (size < 0 && errno != EINTR && errno != EAGAIN) {
-            return fail(err, FIRN_IO, "could not read standard input", errno);
+            return mcp_fail(err, FIRN_IO, "could not read standard input", errno);
         }
         if (size > 0) {
             fi_mcp_line_feed(&connection->line, firn_bytes(bytes, (size_t)size), take_line,
@@ -209,7 +210,7 @@ read_lines(struct connection *connection, const sigset_t *open, firn_error *err)
 }
 
 static void *
-work(void *ctx)
+mcp_work(void *ctx)
 {
     struct connection *connection = ctx;
     fi_mcp_server_work(connection->server, true);
@@ -218,12 +219,12 @@ work(void *ctx)
 
 /* Serves with signals closed out. */
 static int
-serve(struct connection *connection, const sigset_t *open, firn_error *err)
+mcp_serve(struct connection *connection, const sigset_t *open, firn_error *err)
 {
     pthread_t worker;
-    int error = pthread_create(&worker, NULL, work, connection);
+    int error = pthread_create(&worker, NULL, mcp_work, connection);
     if (error != 0) {
-        return fail(err, FIRN_IO, "could not start a thread", error);
+        return mcp_fail(err, FIRN_IO, "could not start a thread", error);
     }
     int code = read_lines(connection, open, err);
     fi_mcp_server_close(connection->server);
@@ -231,17 +232,17 @@ serve(struct connection *connection, const sigset_t *open, firn_error *err)
     (void)pthread_join(worker, NULL);
     error = atomic_load_explicit(&connection->output_errno, memory_order_relaxed);
     if (connection->options->stop_asked() != 0) {
-        return fail(err, FIRN_CANCELLED, "interrupted", 0);
+        return mcp_fail(err, FIRN_CANCELLED, "interrupted", 0);
     }
     if (code == FIRN_OK && error != 0) {
-        return fail(err, FIRN_IO, "could not write to standard output", error);
+        return mcp_fail(err, FIRN_IO, "could not write to standard output", error);
     }
     return code;
 }
 
 /* May be NULL. */
 static void
-release(char **paths, size_t count)
+mcp_release(char **paths, size_t count)
 {
     for (size_t i = 0; paths != NULL && i < count; i++) {
         free(paths[i]);
@@ -251,7 +252,7 @@ release(char **paths, size_t count)
 
 /* The real paths of the directories that are served. */
 static int
-resolve(const struct fi_mcp_options *options, char **out, firn_error *err)
+mcp_resolve(const struct fi_mcp_options *options, char **out, firn_error *err)
 {
     for (size_t i = 0; i < options->allowed_count; i++) {
         out[i] = realpath(options->allowed[i], NULL);
@@ -259,7 +260,7 @@ resolve(const struct fi_mcp_options *options, char **out, firn_error *err)
             char what[600];
             (void)snprintf(what, sizeof(what), "could not find '%.500s', which --allow names",
                            options->allowed[i]);
-            return fail(err, FIRN_NOT_FOUND, what, errno);
+            return mcp_fail(err, FIRN_NOT_FOUND, what, errno);
         }
     }
     return FIRN_OK;
@@ -270,10 +271,10 @@ fi_mcp_serve(const struct fi_mcp_options *options, firn_error *err)
 {
     struct connection connection = {.options = options};
     char **allowed = calloc(options->allowed_count + 1, sizeof(*allowed));
-    int code = allowed != NULL ? resolve(options, allowed, err)
-                               : fail(err, FIRN_NO_MEMORY, firn_code_text(FIRN_NO_MEMORY), 0);
+    int code = allowed != NULL ? mcp_resolve(options, allowed, err)
+                               : mcp_fail(err, FIRN_NO_MEMORY, firn_code_text(FIRN_NO_MEMORY), 0);
     if (code != FIRN_OK) {
-        release(allowed, options->allowed_count);
+        mcp_release(allowed, options->allowed_count);
         return code;
     }
     struct fi_mcp_server_options server_options = {.store_path = options->store_path,
@@ -292,18 +293,18 @@ fi_mcp_serve(const struct fi_mcp_options *options, firn_error *err)
     atomic_init(&connection.output_errno, 0);
     connection.server = fi_mcp_server_create(&server_options);
     if (connection.server == NULL) {
-        release(allowed, options->allowed_count);
-        return fail(err, FIRN_NO_MEMORY, firn_code_text(FIRN_NO_MEMORY), 0);
+        mcp_release(allowed, options->allowed_count);
+        return mcp_fail(err, FIRN_NO_MEMORY, firn_code_text(FIRN_NO_MEMORY), 0);
     }
     (void)sigemptyset(&closed);
     (void)sigaddset(&closed, SIGINT);
     (void)sigaddset(&closed, SIGTERM);
     (void)sigaddset(&closed, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &closed, &open);
-    code = serve(&connection, &open, err);
+    code = mcp_serve(&connection, &open, err);
     (void)pthread_sigmask(SIG_SETMASK, &open, NULL);
     fi_mcp_line_deinit(&connection.line);
     fi_mcp_server_destroy(connection.server);
-    release(allowed, options->allowed_count);
+    mcp_release(allowed, options->allowed_count);
     return code;
 }

@@ -113,7 +113,7 @@ wanted_instead(enum fi_mcp_arguments_kind kind, const json_t *value)
 }
 
 static const struct fi_mcp_arguments_param *
-find(const struct fi_mcp_arguments_param *params, const char *name)
+mcp_arguments_find(const struct fi_mcp_arguments_param *params, const char *name)
 {
     assert(name != NULL);
     while (params->name != NULL && strcmp(params->name, name) != 0) {
@@ -146,7 +146,7 @@ fi_mcp_arguments_check(const struct fi_mcp_arguments_param *params, const json_t
     json_t *value;
     json_object_foreach(unconst(arguments), name, value)
     {
-        const struct fi_mcp_arguments_param *param = find(params, name);
+        const struct fi_mcp_arguments_param *param = mcp_arguments_find(params, name);
         const char *wanted =
             param == NULL || json_is_null(value) ? NULL : wanted_instead(param->kind, value);
         if (param == NULL) {

@@ -27,6 +27,7 @@
 #include "hook/hook.h"
 #include "sqlitefile/sqlitefile.h"
 #include "task/task.h"
+#include "term/term_try.h"
 
 enum { SLICE_MS = 200, TELL_MS = 250, PIECE_SIZE = 65536, FOREIGN_SHOWN_MAX = 8 };
 
@@ -174,7 +175,7 @@ check_opened(struct fi_mcp_call *call)
 }
 
 static int
-tell_foreign_file(void *ctx, const char *path, bool is_replaced)
+report_foreign_file(void *ctx, const char *path, bool is_replaced)
 {
     struct fi_mcp_call *call = ctx;
     if (call->foreign_count++ < FOREIGN_SHOWN_MAX) {
@@ -187,11 +188,11 @@ tell_foreign_file(void *ctx, const char *path, bool is_replaced)
 
 /* Of a store inside of the tree. */
 static void
-tell_foreign(struct fi_mcp_call *call)
+report_foreign(struct fi_mcp_call *call)
 {
     char text[64];
     const char *store = firn_workspace_store_path(call->workspace);
-    int code = firn_trust_foreign_files(store, tell_foreign_file, call, NULL);
+    int code = firn_trust_foreign_files(store, report_foreign_file, call, NULL);
     (void)code; /* the call says why, if it needs them */
     if (call->foreign_count > FOREIGN_SHOWN_MAX) {
         (void)snprintf(text, sizeof(text), "and %llu more files of the store like these",
@@ -205,10 +206,7 @@ fi_mcp_call_open(struct fi_mcp_call *call)
 {
     assert(call->workspace == NULL);
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
-    int code = check_path(call);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(check_path(call));
     options.store_path = call->host->store_path;
     options.lock_timeout_ms = call->wait_ms < SLICE_MS ? call->wait_ms : SLICE_MS;
     options.copy_sqlite = fi_sqlitefile_copy;
@@ -216,8 +214,8 @@ fi_mcp_call_open(struct fi_mcp_call *call)
      * user. */
     bool is_own_path = is_own(workspace_path(call));
     options.names_root = call->host->names_root && is_own_path;
-    code = firn_workspace_open(is_own_path ? own_path : workspace_path(call), &options,
-                               &call->workspace, &call->error);
+    int code = firn_workspace_open(is_own_path ? own_path : workspace_path(call), &options,
+                                   &call->workspace, &call->error);
     if (code == FIRN_UNTRUSTED) {
         call->hint =
             "nothing was done; if the user made this store, they can run firn trust in that "
@@ -231,8 +229,8 @@ fi_mcp_call_open(struct fi_mcp_call *call)
             firn_config_list_readable(call->workspace, take_setting, on_notice, call, &call->error);
     }
     if (code == FIRN_OK) {
-        tell_foreign(call);
-        call->hooks = fi_hook_agent_look(firn_workspace_root(call->workspace));
+        report_foreign(call);
+        call->hooks = fi_hook_agent_inspect(firn_workspace_root(call->workspace));
     }
     return code;
 }
@@ -311,14 +309,14 @@ take_paths(struct fi_mcp_call *call)
 int
 fi_mcp_call_open_paths(struct fi_mcp_call *call)
 {
-    int code = fi_mcp_call_open(call);
-    return code == FIRN_OK ? take_paths(call) : code;
+    FI_TRY_RETURN(fi_mcp_call_open(call));
+    return take_paths(call);
 }
 
 /* ---- waiting and progress ---- */
 
 static void
-tell(struct fi_mcp_call *call, const char *text)
+mcp_call_report(struct fi_mcp_call *call, const char *text)
 {
     assert(text != NULL);
     call->told_ms = now_ms();
@@ -336,7 +334,7 @@ fi_mcp_call_collect(struct fi_mcp_call *call)
 
 /* Resets a writer to an earlier state; it keeps its memory. */
 static void
-take_back(struct fi_term_writer *writer, const struct fi_term_writer *before)
+mcp_call_undo(struct fi_term_writer *writer, const struct fi_term_writer *before)
 {
     assert(before->size <= writer->size && before->depth <= writer->depth);
     writer->size = before->size;
@@ -352,10 +350,10 @@ fi_mcp_call_attempt(struct fi_mcp_call *call, int (*attempt)(void *ctx, firn_err
     for (;;) {
         memset(&call->error, 0, sizeof(call->error));
         /* The next attempt writes the notices and the rows of the one before again. */
-        take_back(&call->notices, &begun.notices);
+        mcp_call_undo(&call->notices, &begun.notices);
         call->notice_count = begun.notice_count;
         call->notices_not_shown = begun.notices_not_shown;
-        take_back(&call->result, &begun.result);
+        mcp_call_undo(&call->result, &begun.result);
         call->rows = begun.rows;
         call->rows_not_shown = begun.rows_not_shown;
         int code = attempt(ctx, &call->error);
@@ -368,7 +366,7 @@ fi_mcp_call_attempt(struct fi_mcp_call *call, int (*attempt)(void *ctx, firn_err
         }
         if (now_ms() - call->told_ms >= TELL_MS) {
             call->phases_done++;
-            tell(call, "waiting for another writer");
+            mcp_call_report(call, "waiting for another writer");
         }
     }
 }
@@ -398,7 +396,7 @@ on_progress(void *ctx, const firn_progress *progress)
         (void)snprintf(text, sizeof(text), "%s: %llu%s files, %llu bytes", progress->phase,
                        (unsigned long long)progress->files_done, total,
                        (unsigned long long)progress->bytes_done);
-        tell(call, text);
+        mcp_call_report(call, text);
     }
     return FIRN_OK;
 }
@@ -423,7 +421,7 @@ on_notice(void *ctx, const firn_notice *notice)
 }
 
 void
-fi_mcp_call_tell_hooks(struct fi_mcp_call *call)
+fi_mcp_call_report_hooks(struct fi_mcp_call *call)
 {
     assert(call->workspace != NULL);
     char text[FI_HOOK_AGENT_TEXT_SIZE];
@@ -431,7 +429,7 @@ fi_mcp_call_tell_hooks(struct fi_mcp_call *call)
     if (call->hooks == 0) {
         return;
     }
-    unsigned lost = call->hooks & ~fi_hook_agent_look(firn_workspace_root(call->workspace));
+    unsigned lost = call->hooks & ~fi_hook_agent_inspect(firn_workspace_root(call->workspace));
     while (fi_hook_agent_next_lost(&lost, &path, text)) {
         write_notice(call, "hooks", firn_str(path), text);
     }

@@ -3,6 +3,7 @@
  * mcp/mcp_cat.c: checkpoint_cat.
  */
 #include "mcp/mcp_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -41,20 +42,17 @@ keep_piece(void *ctx, firn_slice data, firn_error *err)
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_cat_run(struct fi_mcp_call *call)
 {
     struct content content = {.call = call};
     firn_workspace_checkpoint *checkpoint = NULL;
-    int code = fi_mcp_call_open_paths(call);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_mcp_call_open_paths(call));
     if (call->path_count != 1) {
         return fi_mcp_call_fail(call, FIRN_INVALID, "path must name a file");
     }
     const char *reference = fi_mcp_arguments_string(call->arguments, "snapshot_id");
     reference = reference != NULL ? reference : "latest";
-    code = firn_workspace_find(call->workspace, reference, &checkpoint, &call->error);
+    int code = firn_workspace_find(call->workspace, reference, &checkpoint, &call->error);
     if (code != FIRN_OK) {
         call->hint = "checkpoint_list shows the checkpoints";
         return code;
@@ -98,5 +96,5 @@ const struct fi_mcp_tool fi_mcp_cat_tool = {
     .required = "[\"snapshot_id\",\"path\",\"content\"]",
     .is_read_only = true,
     .is_idempotent = true,
-    .run = run,
+    .run = mcp_cat_run,
 };

@@ -3,6 +3,7 @@
  * mcp/mcp_delete.c: checkpoint_delete.
  */
 #include "mcp/mcp_internal.h"
+#include "term/term_try.h"
 
 #include <stdio.h>
 
@@ -14,7 +15,7 @@ struct attempt {
 };
 
 static int
-visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
+mcp_delete_visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     (void)ctx;
     char text[160];
@@ -32,19 +33,17 @@ static int
 attempt_delete(void *ctx, firn_error *err)
 {
     struct attempt *attempt = ctx;
-    return firn_workspace_delete(attempt->call->workspace, &attempt->reference, 1, NULL, visit,
-                                 attempt, err);
+    return firn_workspace_delete(attempt->call->workspace, &attempt->reference, 1, NULL,
+                                 mcp_delete_visit, attempt, err);
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_delete_run(struct fi_mcp_call *call)
 {
     struct attempt attempt = {call, fi_mcp_arguments_string(call->arguments, "snapshot_id")};
-    int code = fi_mcp_call_open(call);
-    if (code == FIRN_OK) {
-        code = fi_mcp_call_attempt(call, attempt_delete, &attempt);
-        call->hint = code == FIRN_NOT_FOUND ? list_hint : NULL;
-    }
+    FI_TRY_RETURN(fi_mcp_call_open(call));
+    int code = fi_mcp_call_attempt(call, attempt_delete, &attempt);
+    call->hint = code == FIRN_NOT_FOUND ? list_hint : NULL;
     if (code == FIRN_OK) {
         fi_mcp_call_collect(call);
     }
@@ -67,5 +66,5 @@ const struct fi_mcp_tool fi_mcp_delete_tool = {
     .output = FI_MCP_TOOL_BOOL("deleted") "," FI_MCP_TOOL_NAME "," FI_MCP_TOOL_STRING("message"),
     .required = "[\"deleted\",\"snapshot_id\",\"message\"]",
     .is_destructive = true,
-    .run = run,
+    .run = mcp_delete_run,
 };

@@ -13,6 +13,7 @@
 
 #include "sqlitefile/sqlitefile.h"
 #include "task/task.h"
+#include "term/term_try.h"
 
 enum { PATCH_SIZE_MAX = 128 * 1024, PATCHES_SIZE_MAX = 1 << 20, ROWS_MAX = 20 };
 
@@ -171,7 +172,7 @@ write_patch(struct fi_mcp_call *call, const firn_workspace_difference *differenc
 }
 
 static int
-visit(void *ctx, const firn_workspace_difference *difference)
+mcp_diff_visit(void *ctx, const firn_workspace_difference *difference)
 {
     struct attempt *attempt = ctx;
     struct fi_mcp_call *call = attempt->call;
@@ -201,7 +202,7 @@ attempt_diff(void *ctx, firn_error *err)
 {
     assert(ctx != NULL);
     struct attempt *attempt = ctx;
-    return firn_workspace_diff(attempt->call->workspace, &attempt->options, visit, attempt,
+    return firn_workspace_diff(attempt->call->workspace, &attempt->options, mcp_diff_visit, attempt,
                                &attempt->result, err);
 }
 
@@ -229,10 +230,7 @@ write_result(struct fi_mcp_call *call, const struct attempt *attempt)
     assert(result->before != NULL);
     fi_term_json_end();
     fi_mcp_call_write_not_shown(call, "changes_not_shown");
-    int code = write_rows(call, attempt);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(write_rows(call, attempt));
     fi_mcp_call_write_name(result->before);
     fi_term_json_string_if("to_snapshot_id", result->after != NULL ? result->after->id : "",
                            result->after != NULL);
@@ -247,15 +245,12 @@ write_result(struct fi_mcp_call *call, const struct attempt *attempt)
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_diff_run(struct fi_mcp_call *call)
 {
     struct attempt attempt = {.call = call,
                               .options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_DIFF_RESULT_INIT};
-    int code = fi_mcp_call_open_paths(call);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_mcp_call_open_paths(call));
     attempt.options.before = fi_mcp_arguments_string(call->arguments, "snapshot_id");
     attempt.options.after = fi_mcp_arguments_string(call->arguments, "to_snapshot_id");
     attempt.options.gitignore = call->settings.gitignore;
@@ -267,7 +262,7 @@ run(struct fi_mcp_call *call)
     attempt.wants_rows = fi_mcp_arguments_bool(call->arguments, "patch", false);
     attempt.options.callbacks = fi_mcp_call_callbacks(call);
     fi_term_json_array("changes");
-    code = fi_mcp_call_attempt(call, attempt_diff, &attempt);
+    int code = fi_mcp_call_attempt(call, attempt_diff, &attempt);
     if (code == FIRN_OK) {
         code = write_result(call, &attempt);
         firn_release(attempt.result.before);
@@ -299,18 +294,27 @@ const struct fi_mcp_tool fi_mcp_diff_tool = {
             "checkpoints: files, numbers of lines, and with patch the lines themselves. Changes "
             "nothing.",
     .params = params,
-    .output = FI_MCP_TOOL_NAME
-    "," FI_MCP_TOOL_STRING_OR_NULL("to_snapshot_id") "," FI_MCP_TOOL_COUNTS "," FI_MCP_TOOL_INTEGER("files_times_only") "," FI_MCP_TOOL_INTEGER("lines_added") "," FI_MCP_TOOL_INTEGER(
-        "lines"
-        "_remo"
-        "ved") "," FI_MCP_TOOL_OBJECTS("changes", FI_MCP_TOOL_CHANGE
-                                       "," FI_MCP_TOOL_STRING("lines") "," FI_MCP_TOOL_INTEGER(
-                                           "lines_"
-                                           "added") "," FI_MCP_TOOL_INTEGER("lines_removed") "," FI_MCP_TOOL_STRING("patch") "," FI_MCP_TOOL_BOOL("patch_too_large")) "," FI_MCP_TOOL_INTEGER("changes_not_shown") "," FI_MCP_TOOL_OBJECTS("databases",
-                                                                                                                                                                                                                                           FI_MCP_TOOL_STRING(
-                                                                                                                                                                                                                                               "path")) "," FI_MCP_TOOL_NOTICES,
+    /* clang-format off */
+    .output =
+        FI_MCP_TOOL_NAME ","
+        FI_MCP_TOOL_STRING_OR_NULL("to_snapshot_id") ","
+        FI_MCP_TOOL_COUNTS ","
+        FI_MCP_TOOL_INTEGER("files_times_only") ","
+        FI_MCP_TOOL_INTEGER("lines_added") ","
+        FI_MCP_TOOL_INTEGER("lines_removed") ","
+        FI_MCP_TOOL_OBJECTS("changes",
+            FI_MCP_TOOL_CHANGE ","
+            FI_MCP_TOOL_STRING("lines") ","
+            FI_MCP_TOOL_INTEGER("lines_added") ","
+            FI_MCP_TOOL_INTEGER("lines_removed") ","
+            FI_MCP_TOOL_STRING("patch") ","
+            FI_MCP_TOOL_BOOL("patch_too_large")) ","
+        FI_MCP_TOOL_INTEGER("changes_not_shown") ","
+        FI_MCP_TOOL_OBJECTS("databases", FI_MCP_TOOL_STRING("path")) ","
+        FI_MCP_TOOL_NOTICES,
+    /* clang-format on */
     .required = "[\"snapshot_id\",\"files_added\",\"files_changed\",\"files_removed\",\"changes\"]",
     .is_read_only = true,
     .is_idempotent = true,
-    .run = run,
+    .run = mcp_diff_run,
 };

@@ -196,7 +196,7 @@ void fi_mcp_roots_deinit(struct fi_mcp_roots *roots);
 /* The capabilities of the client, from initialize. */
 void fi_mcp_roots_declare(struct fi_mcp_roots *roots, const json_t *capabilities);
 /* Whether the client is to be asked for its roots now, by a request with this id. */
-bool fi_mcp_roots_ask(struct fi_mcp_roots *roots, char id[FI_MCP_MESSAGE_ID_SIZE]);
+bool fi_mcp_roots_request(struct fi_mcp_roots *roots, char id[FI_MCP_MESSAGE_ID_SIZE]);
 /* A response of the client. One that was not asked for is ignored; an error, or what is no list, is
  * none. */
 void fi_mcp_roots_take(struct fi_mcp_roots *roots, const char *id, const json_t *message);
@@ -287,7 +287,7 @@ int fi_mcp_call_fail(struct fi_mcp_call *call, int code, const char *format, ...
 /* Whether one more row is shown in the array that is open in call->result; counts it. */
 bool fi_mcp_call_has_room(struct fi_mcp_call *call);
 /* Adds notices of hooks of agents that were in the workspace when it was opened, and are gone. */
-void fi_mcp_call_tell_hooks(struct fi_mcp_call *call);
+void fi_mcp_call_report_hooks(struct fi_mcp_call *call);
 /* The members <what>_not_shown, if there were such rows, and notices. */
 void fi_mcp_call_write_not_shown(struct fi_mcp_call *call, const char *key);
 void fi_mcp_call_write_notices(struct fi_mcp_call *call);
@@ -368,12 +368,13 @@ extern const struct fi_mcp_tool fi_mcp_diff_tool;
 #define FI_MCP_TOOL_OBJECT(name, properties) \
     "\"" name "\":{\"type\":\"object\",\"properties\":{" properties "}}"
 #define FI_MCP_TOOL_NAME FI_MCP_TOOL_STRING("snapshot_id") "," FI_MCP_TOOL_NUMBER_OR_NULL("number")
-#define FI_MCP_TOOL_STATS                                                                                         \
-    "\"stats\":{\"type\":\"object\",\"properties\":{" FI_MCP_TOOL_INTEGER("total_files") "," FI_MCP_TOOL_INTEGER( \
-        "total_bytes") "," FI_MCP_TOOL_INTEGER("new_objects") "},"                                                \
-                                                              "\"required\":[\"total_files\","                    \
-                                                              "\"total_bytes\",\"new_objects\"]"                  \
-                                                              "}"
+/* clang-format off */
+#define FI_MCP_TOOL_STATS \
+    "\"stats\":{\"type\":\"object\",\"properties\":{" FI_MCP_TOOL_INTEGER("total_files") "," \
+    FI_MCP_TOOL_INTEGER("total_bytes") "," \
+    FI_MCP_TOOL_INTEGER("new_objects") \
+    "},\"required\":[\"total_files\",\"total_bytes\",\"new_objects\"]}"
+/* clang-format on */
 #define FI_MCP_TOOL_NOTICES                                                           \
     FI_MCP_TOOL_OBJECTS("notices", FI_MCP_TOOL_STRING("kind") "," FI_MCP_TOOL_STRING( \
                                        "path") "," FI_MCP_TOOL_STRING("text"))        \
@@ -384,14 +385,19 @@ extern const struct fi_mcp_tool fi_mcp_diff_tool;
 #define FI_MCP_TOOL_COUNTS             \
     FI_MCP_TOOL_INTEGER("files_added") \
     "," FI_MCP_TOOL_INTEGER("files_changed") "," FI_MCP_TOOL_INTEGER("files_removed")
-#define FI_MCP_TOOL_STEP                                                                                                \
-    FI_MCP_TOOL_STRING("kind")                                                                                          \
-    "," FI_MCP_TOOL_STRING("text") "," FI_MCP_TOOL_STRING(                                                              \
-        "time") "," FI_MCP_TOOL_NAME "," FI_MCP_TOOL_COUNTS                                                             \
-                "," FI_MCP_TOOL_OBJECTS(                                                                                \
-                    "facts",                                                                                            \
-                    FI_MCP_TOOL_STRING("name") "," FI_MCP_TOOL_STRING_OR_NULL("before") "," FI_MCP_TOOL_STRING_OR_NULL( \
-                        "after")) "," FI_MCP_TOOL_OBJECTS("paths", FI_MCP_TOOL_STRING("path"))
+/* clang-format off */
+#define FI_MCP_TOOL_STEP \
+    FI_MCP_TOOL_STRING("kind") "," \
+    FI_MCP_TOOL_STRING("text") "," \
+    FI_MCP_TOOL_STRING("time") "," \
+    FI_MCP_TOOL_NAME "," \
+    FI_MCP_TOOL_COUNTS "," \
+    FI_MCP_TOOL_OBJECTS("facts", \
+        FI_MCP_TOOL_STRING("name") "," \
+        FI_MCP_TOOL_STRING_OR_NULL("before") "," \
+        FI_MCP_TOOL_STRING_OR_NULL("after")) "," \
+    FI_MCP_TOOL_OBJECTS("paths", FI_MCP_TOOL_STRING("path"))
+/* clang-format on */
 #define FI_MCP_TOOL_CHANGES                            \
     FI_MCP_TOOL_OBJECTS("changes", FI_MCP_TOOL_CHANGE) \
     "," FI_MCP_TOOL_INTEGER("changes_not_shown")

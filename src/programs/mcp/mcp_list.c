@@ -3,9 +3,10 @@
  * mcp/mcp_list.c: checkpoint_list.
  */
 #include "mcp/mcp_internal.h"
+#include "term/term_try.h"
 
 static int
-visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
+mcp_list_visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct fi_mcp_call *call = ctx;
     if (call->host->is_cancelled(call->host->ctx)) {
@@ -32,17 +33,14 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_list_run(struct fi_mcp_call *call)
 {
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
-    int code = fi_mcp_call_open(call);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_mcp_call_open(call));
     options.limit = fi_mcp_arguments_count(call->arguments, "limit", options.limit);
     options.include_safety = fi_mcp_arguments_bool(call->arguments, "include_safety", false);
     fi_term_json_array("checkpoints");
-    code = firn_workspace_list(call->workspace, &options, visit, call, &call->error);
+    int code = firn_workspace_list(call->workspace, &options, mcp_list_visit, call, &call->error);
     fi_term_json_end();
     fi_mcp_call_write_not_shown(call, "checkpoints_not_shown");
     return code;
@@ -61,23 +59,24 @@ const struct fi_mcp_tool fi_mcp_list_tool = {
     .title = "List checkpoints",
     .text = "List the checkpoints of a workspace, newest first.",
     .params = params,
-    .output = FI_MCP_TOOL_OBJECTS(
-        "checkpoints",
-        FI_MCP_TOOL_STRING("id") "," FI_MCP_TOOL_NUMBER_OR_NULL("number") "," FI_MCP_TOOL_STRING(
-            "c"
-            "r"
-            "e"
-            "a"
-            "t"
-            "e"
-            "d"
-            "_"
-            "a"
-            "t") "," FI_MCP_TOOL_STRING_OR_NULL("message") "," FI_MCP_TOOL_OBJECT("turn",
-                                                                                  FI_MCP_TOOL_STRING("agent") "," FI_MCP_TOOL_STRING("session") "," FI_MCP_TOOL_NUMBER_OR_NULL("number") "," FI_MCP_TOOL_STRING(
-                                                                                      "prompt")) "," FI_MCP_TOOL_GIT("git") "," FI_MCP_TOOL_STATS) "," FI_MCP_TOOL_INTEGER("checkpoints_not_shown"),
+    /* clang-format off */
+    .output =
+        FI_MCP_TOOL_OBJECTS("checkpoints",
+            FI_MCP_TOOL_STRING("id") ","
+            FI_MCP_TOOL_NUMBER_OR_NULL("number") ","
+            FI_MCP_TOOL_STRING("created_at") ","
+            FI_MCP_TOOL_STRING_OR_NULL("message") ","
+            FI_MCP_TOOL_OBJECT("turn",
+                FI_MCP_TOOL_STRING("agent") ","
+                FI_MCP_TOOL_STRING("session") ","
+                FI_MCP_TOOL_NUMBER_OR_NULL("number") ","
+                FI_MCP_TOOL_STRING("prompt")) ","
+            FI_MCP_TOOL_GIT("git") ","
+            FI_MCP_TOOL_STATS) ","
+        FI_MCP_TOOL_INTEGER("checkpoints_not_shown"),
+    /* clang-format on */
     .required = "[\"checkpoints\"]",
     .is_read_only = true,
     .is_idempotent = true,
-    .run = run,
+    .run = mcp_list_run,
 };

@@ -71,7 +71,7 @@ on_compared(void *ctx, const firn_workspace_diff_result *result)
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_log_run(struct fi_mcp_call *call)
 {
     firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
     struct log log = {.call = call};
@@ -113,15 +113,28 @@ const struct fi_mcp_tool fi_mcp_log_tool = {
     .text = "List the checkpoints, newest first, with the number of files and lines that each "
             "changed; with paths, only those that changed them, and how. Changes nothing.",
     .params = params,
-    .output = FI_MCP_TOOL_OBJECTS(
-        "checkpoints", FI_MCP_TOOL_NAME
-        "," FI_MCP_TOOL_STRING("created_at") "," FI_MCP_TOOL_STRING("message") "," FI_MCP_TOOL_OBJECT(
-            "turn",
-            FI_MCP_TOOL_STRING("agent") "," FI_MCP_TOOL_STRING("session") "," FI_MCP_TOOL_NUMBER_OR_NULL("number") "," FI_MCP_TOOL_STRING(
-                "prompt")) "," FI_MCP_TOOL_GIT("git") "," FI_MCP_TOOL_INTEGER("added") "," FI_MCP_TOOL_INTEGER("change"
-                                                                                                               "d") "," FI_MCP_TOOL_INTEGER("removed") "," FI_MCP_TOOL_INTEGER("renamed") "," FI_MCP_TOOL_INTEGER("lines_added") "," FI_MCP_TOOL_INTEGER("lines_removed")) "," FI_MCP_TOOL_INTEGER("checkpoints_not_shown"),
+    /* clang-format off */
+    .output =
+        FI_MCP_TOOL_OBJECTS("checkpoints",
+            FI_MCP_TOOL_NAME ","
+            FI_MCP_TOOL_STRING("created_at") ","
+            FI_MCP_TOOL_STRING("message") ","
+            FI_MCP_TOOL_OBJECT("turn",
+                FI_MCP_TOOL_STRING("agent") ","
+                FI_MCP_TOOL_STRING("session") ","
+                FI_MCP_TOOL_NUMBER_OR_NULL("number") ","
+                FI_MCP_TOOL_STRING("prompt")) ","
+            FI_MCP_TOOL_GIT("git") ","
+            FI_MCP_TOOL_INTEGER("added") ","
+            FI_MCP_TOOL_INTEGER("changed") ","
+            FI_MCP_TOOL_INTEGER("removed") ","
+            FI_MCP_TOOL_INTEGER("renamed") ","
+            FI_MCP_TOOL_INTEGER("lines_added") ","
+            FI_MCP_TOOL_INTEGER("lines_removed")) ","
+        FI_MCP_TOOL_INTEGER("checkpoints_not_shown"),
+    /* clang-format on */
     .required = "[\"checkpoints\"]",
     .is_read_only = true,
     .is_idempotent = true,
-    .run = run,
+    .run = mcp_log_run,
 };

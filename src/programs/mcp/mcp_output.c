@@ -26,7 +26,7 @@
 
 /* Begins {"jsonrpc":"2.0","id":<id>, in an empty writer; id is JSON. */
 static void
-begin(struct fi_term_writer *json, const char *id)
+mcp_output_begin(struct fi_term_writer *json, const char *id)
 {
     assert(json->depth == 0);
     fi_term_writer_clear(json);
@@ -47,7 +47,7 @@ fi_mcp_output_server_info(struct fi_term_writer *json, const char *key)
 void
 fi_mcp_output_begin_result(struct fi_term_writer *json, const char *id, enum fi_mcp_era era)
 {
-    begin(json, id);
+    mcp_output_begin(json, id);
     fi_term_writer_object(json, "result");
     if (era == FI_MCP_STATELESS) {
         fi_term_writer_string(json, "resultType", "complete");
@@ -71,7 +71,7 @@ begin_error(struct fi_term_writer *json, const char *id, int code, const char *t
     assert(code != 0);
     char number[16];
     (void)snprintf(number, sizeof(number), "%d", code);
-    begin(json, id);
+    mcp_output_begin(json, id);
     fi_term_writer_object(json, "error");
     fi_term_writer_raw(json, "code", firn_str(number));
     fi_term_writer_string(json, "message", text);

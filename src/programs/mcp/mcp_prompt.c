@@ -156,7 +156,7 @@ fi_mcp_prompt_list(struct fi_term_writer *json, const char *key)
 /* ---- getting ---- */
 
 static const struct fi_mcp_prompt *
-find(const char *name)
+mcp_prompt_find(const char *name)
 {
     for (size_t i = 0; i < sizeof(prompts) / sizeof(prompts[0]); i++) {
         if (strcmp(prompts[i].name, name) == 0) {
@@ -175,7 +175,7 @@ fi_mcp_prompt_find(const json_t *params, char *why, size_t why_size)
     const json_t *arguments = json_object_get(params, "arguments");
     const struct fi_mcp_prompt *prompt = NULL;
     if (name != NULL && strlen(name) == json_string_length(given)) {
-        prompt = find(name);
+        prompt = mcp_prompt_find(name);
     }
     if (name == NULL) {
         (void)snprintf(why, why_size, "\"name\" is missing or not a string");

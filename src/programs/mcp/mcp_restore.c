@@ -6,6 +6,7 @@
  * back; another restore of everything continues from there.
  */
 #include "mcp/mcp_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 
@@ -94,17 +95,15 @@ write_result(struct attempt *attempt)
     if (attempt->reference == NULL) {
         write_steps(attempt);
     }
-    fi_mcp_call_tell_hooks(call);
+    fi_mcp_call_report_hooks(call);
     fi_mcp_call_write_notices(call);
 }
 
 static int
-perform(struct fi_mcp_call *call, struct attempt *attempt)
+mcp_restore_perform(struct fi_mcp_call *call, struct attempt *attempt)
 {
-    int code = attempt->reference != NULL ? fi_mcp_call_open_paths(call) : fi_mcp_call_open(call);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(attempt->reference != NULL ? fi_mcp_call_open_paths(call)
+                                             : fi_mcp_call_open(call));
     attempt->options.paths = call->paths;
     attempt->options.path_count = call->path_count;
     attempt->options.gitignore = call->settings.gitignore;
@@ -114,7 +113,7 @@ perform(struct fi_mcp_call *call, struct attempt *attempt)
     attempt->options.on_change = fi_mcp_call_visit_change;
     attempt->options.on_step = on_step;
     fi_term_json_array("changes");
-    code = fi_mcp_call_attempt(call, attempt_restore, attempt);
+    int code = fi_mcp_call_attempt(call, attempt_restore, attempt);
     if (code == FIRN_OK) {
         write_result(attempt);
         firn_release(attempt->result.checkpoint);
@@ -133,7 +132,7 @@ run_restore(struct fi_mcp_call *call)
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
     attempt.reference = fi_mcp_arguments_string(call->arguments, "snapshot_id");
-    return perform(call, &attempt);
+    return mcp_restore_perform(call, &attempt);
 }
 
 static int
@@ -143,7 +142,7 @@ run_undo(struct fi_mcp_call *call)
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
     attempt.options.last_turn = fi_mcp_arguments_bool(call->arguments, "last_turn", false);
-    return perform(call, &attempt);
+    return mcp_restore_perform(call, &attempt);
 }
 
 static int
@@ -153,7 +152,7 @@ run_redo(struct fi_mcp_call *call)
                               .is_redo = true,
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
-    return perform(call, &attempt);
+    return mcp_restore_perform(call, &attempt);
 }
 
 #define DRY_RUN_PARAM                                           \
@@ -161,14 +160,21 @@ run_redo(struct fi_mcp_call *call)
         "dry_run", FI_MCP_ARGUMENTS_BOOL, false,                \
             "Only tell what would change; true changes nothing" \
     }
-#define RESULT                                                                                                                                                                      \
-    FI_MCP_TOOL_NAME                                                                                                                                                                \
-    "," FI_MCP_TOOL_COUNTS                                                                                                                                                          \
-    "," FI_MCP_TOOL_INTEGER("files_unchanged") "," FI_MCP_TOOL_BOOL("dry_run") "," FI_MCP_TOOL_INTEGER("incomplete") "," FI_MCP_TOOL_INTEGER("left_alone") "," FI_MCP_TOOL_INTEGER( \
-        "not_restored") "," FI_MCP_TOOL_STRING_OR_NULL("safety_id") "," FI_MCP_TOOL_GIT("git_"                                                                                      \
-                                                                                        "the"                                                                                       \
-                                                                                        "n") "," FI_MCP_TOOL_GIT("git_now") "," FI_MCP_TOOL_CHANGES                                 \
-                                                                                                                            "," FI_MCP_TOOL_NOTICES
+/* clang-format off */
+#define RESULT \
+    FI_MCP_TOOL_NAME "," \
+    FI_MCP_TOOL_COUNTS "," \
+    FI_MCP_TOOL_INTEGER("files_unchanged") "," \
+    FI_MCP_TOOL_BOOL("dry_run") "," \
+    FI_MCP_TOOL_INTEGER("incomplete") "," \
+    FI_MCP_TOOL_INTEGER("left_alone") "," \
+    FI_MCP_TOOL_INTEGER("not_restored") "," \
+    FI_MCP_TOOL_STRING_OR_NULL("safety_id") "," \
+    FI_MCP_TOOL_GIT("git_then") "," \
+    FI_MCP_TOOL_GIT("git_now") "," \
+    FI_MCP_TOOL_CHANGES "," \
+    FI_MCP_TOOL_NOTICES
+/* clang-format on */
 #define STEPS                                                                   \
     FI_MCP_TOOL_BOOL("unsaved")                                                 \
     "," FI_MCP_TOOL_OBJECTS("steps", FI_MCP_TOOL_STEP) "," FI_MCP_TOOL_INTEGER( \

@@ -6,6 +6,7 @@
  * first conflicting paths. The model can resolve these by hand, or revert only the other paths.
  */
 #include "mcp/mcp_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -89,13 +90,13 @@ write_result(struct attempt *attempt)
     fi_term_json_u64("incomplete", result->incomplete);
     fi_term_json_u64("not_restored", result->not_restored);
     fi_term_json_string_if("safety_id", result->safety_id, result->safety_id[0] != '\0');
-    fi_mcp_call_tell_hooks(call);
+    fi_mcp_call_report_hooks(call);
     fi_mcp_call_write_notices(call);
 }
 
 /* What the caller may do about it. */
 static int
-explain(struct attempt *attempt, int code)
+mcp_revert_explain(struct attempt *attempt, int code)
 {
     struct fi_mcp_call *call = attempt->call;
     if (code == FIRN_CONFLICT && call->conflicts[0] != '\0') {
@@ -117,10 +118,7 @@ run_revert(struct fi_mcp_call *call)
     struct attempt attempt = {.call = call,
                               .options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_REVERT_RESULT_INIT};
-    int code = fi_mcp_call_open_paths(call);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_mcp_call_open_paths(call));
     attempt.options.after = fi_mcp_arguments_string(call->arguments, "snapshot_id");
     attempt.options.before = fi_mcp_arguments_string(call->arguments, "since");
     attempt.options.paths = call->paths;
@@ -132,9 +130,9 @@ run_revert(struct fi_mcp_call *call)
     attempt.options.on_conflict = note_conflict;
     attempt.options.on_change = fi_mcp_call_visit_change;
     fi_term_json_array("changes");
-    code = fi_mcp_call_attempt(call, attempt_revert, &attempt);
+    int code = fi_mcp_call_attempt(call, attempt_revert, &attempt);
     if (code != FIRN_OK) {
-        return explain(&attempt, code);
+        return mcp_revert_explain(&attempt, code);
     }
     write_result(&attempt);
     firn_release(attempt.result.after);
@@ -162,11 +160,20 @@ const struct fi_mcp_tool fi_mcp_revert_tool = {
         "are listed. The present state is saved first, so that checkpoint_undo can undo the "
         "revert.",
     .params = params,
-    .output = FI_MCP_TOOL_NAME "," FI_MCP_TOOL_STRING(
-        "since") "," FI_MCP_TOOL_COUNTS
-                 "," FI_MCP_TOOL_INTEGER("files_merged") "," FI_MCP_TOOL_INTEGER("left_alone") "," FI_MCP_TOOL_BOOL("dry_run") "," FI_MCP_TOOL_INTEGER(
-                     "incomplete") "," FI_MCP_TOOL_INTEGER("not_restored") "," FI_MCP_TOOL_STRING_OR_NULL("safety_id") "," FI_MCP_TOOL_CHANGES
-                                                                                                                       "," FI_MCP_TOOL_NOTICES,
+    /* clang-format off */
+    .output =
+        FI_MCP_TOOL_NAME ","
+        FI_MCP_TOOL_STRING("since") ","
+        FI_MCP_TOOL_COUNTS ","
+        FI_MCP_TOOL_INTEGER("files_merged") ","
+        FI_MCP_TOOL_INTEGER("left_alone") ","
+        FI_MCP_TOOL_BOOL("dry_run") ","
+        FI_MCP_TOOL_INTEGER("incomplete") ","
+        FI_MCP_TOOL_INTEGER("not_restored") ","
+        FI_MCP_TOOL_STRING_OR_NULL("safety_id") ","
+        FI_MCP_TOOL_CHANGES ","
+        FI_MCP_TOOL_NOTICES,
+    /* clang-format on */
     .required = "[\"snapshot_id\",\"since\",\"dry_run\",\"files_added\",\"files_changed\","
                 "\"files_removed\",\"files_merged\"]",
     .is_destructive = true,

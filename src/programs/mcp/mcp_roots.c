@@ -120,7 +120,7 @@ fi_mcp_roots_declare(struct fi_mcp_roots *roots, const json_t *capabilities)
 }
 
 bool
-fi_mcp_roots_ask(struct fi_mcp_roots *roots, char id[FI_MCP_MESSAGE_ID_SIZE])
+fi_mcp_roots_request(struct fi_mcp_roots *roots, char id[FI_MCP_MESSAGE_ID_SIZE])
 {
     (void)pthread_mutex_lock(&roots->lock);
     bool is_declared = roots->is_declared;
@@ -186,7 +186,7 @@ is_same(const struct stat *one, const struct stat *other)
 
 /* What a served directory is now; false if it is no directory any more. */
 static bool
-look(const char *path, struct stat *out)
+mcp_roots_inspect(const char *path, struct stat *out)
 {
     int fd = path != NULL ? open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
     bool is_there = fd >= 0 && fstat(fd, out) == 0;
@@ -203,7 +203,7 @@ is_inside(const char *path, const char *served, bool only_itself)
     struct stat wanted;
     struct stat here;
     struct stat above;
-    int fd = look(served, &wanted) ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    int fd = mcp_roots_inspect(served, &wanted) ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
     bool is_found = false;
     bool has_more = fd >= 0 && fstat(fd, &here) == 0;
     for (int depth = 0; has_more && depth < DEPTH_MAX; depth++) {

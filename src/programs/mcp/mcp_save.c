@@ -4,6 +4,7 @@
  */
 #include "mcp/mcp_internal.h"
 #include "task/task.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 
@@ -52,32 +53,27 @@ check_root(struct fi_mcp_call *call)
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_save_run(struct fi_mcp_call *call)
 {
     struct attempt attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
                               FIRN_WORKSPACE_SAVE_RESULT_INIT};
     const json_t *message = json_object_get(call->arguments, "message");
-    int code = fi_mcp_call_open(call);
-    code = code == FIRN_OK ? check_root(call) : code;
-    if (code == FIRN_OK) {
-        attempt.workspace = call->workspace;
-        fi_task_settings_save(&call->settings, &attempt.options);
-        attempt.options.message =
-            firn_bytes(json_string_value(message), json_string_length(message));
-        attempt.options.include_deps =
-            fi_mcp_arguments_bool(call->arguments, "include_deps", attempt.options.include_deps);
-        attempt.options.if_changed = fi_mcp_arguments_bool(call->arguments, "if_changed", false);
-        attempt.options.callbacks = fi_mcp_call_callbacks(call);
-        code = fi_mcp_call_attempt(call, attempt_save, &attempt);
+    FI_TRY_RETURN(fi_mcp_call_open(call));
+    FI_TRY_RETURN(check_root(call));
+    attempt.workspace = call->workspace;
+    fi_task_settings_save(&call->settings, &attempt.options);
+    attempt.options.message = firn_bytes(json_string_value(message), json_string_length(message));
+    attempt.options.include_deps =
+        fi_mcp_arguments_bool(call->arguments, "include_deps", attempt.options.include_deps);
+    attempt.options.if_changed = fi_mcp_arguments_bool(call->arguments, "if_changed", false);
+    attempt.options.callbacks = fi_mcp_call_callbacks(call);
+    FI_TRY_RETURN(fi_mcp_call_attempt(call, attempt_save, &attempt));
+    write_result(call, &attempt.result);
+    firn_release(attempt.result.checkpoint);
+    if (attempt.result.gc_is_due) {
+        fi_mcp_call_collect(call);
     }
-    if (code == FIRN_OK) {
-        write_result(call, &attempt.result);
-        firn_release(attempt.result.checkpoint);
-        if (attempt.result.gc_is_due) {
-            fi_mcp_call_collect(call);
-        }
-    }
-    return code;
+    return FIRN_OK;
 }
 
 static const struct fi_mcp_arguments_param params[] = {
@@ -103,5 +99,5 @@ const struct fi_mcp_tool fi_mcp_save_tool = {
     "," FI_MCP_TOOL_BOOL("made") "," FI_MCP_TOOL_BOOL("unchanged") "," FI_MCP_TOOL_INTEGER(
         "excluded") "," FI_MCP_TOOL_INTEGER("skipped") "," FI_MCP_TOOL_NOTICES,
     .required = "[\"snapshot_id\",\"stats\",\"made\",\"unchanged\"]",
-    .run = run,
+    .run = mcp_save_run,
 };

@@ -262,7 +262,7 @@ on_progress(void *ctx, uint64_t done, const char *text)
 }
 
 static void
-answer(const struct work *work, const struct fi_mcp_call *call, int code)
+mcp_server_answer(const struct work *work, const struct fi_mcp_call *call, int code)
 {
     const struct fi_mcp_queue_job *job = work->job;
     struct fi_term_writer json = {0};
@@ -277,7 +277,7 @@ answer(const struct work *work, const struct fi_mcp_call *call, int code)
 }
 
 static void
-perform(struct fi_mcp_server *server, struct fi_mcp_queue_job *job, bool waits)
+mcp_server_perform(struct fi_mcp_server *server, struct fi_mcp_queue_job *job, bool waits)
 {
     assert(job->tool != NULL && json_is_object(job->arguments));
     const struct fi_mcp_server_options *options = &server->options;
@@ -300,7 +300,7 @@ perform(struct fi_mcp_server *server, struct fi_mcp_queue_job *job, bool waits)
         code = fi_mcp_call_fail(&call, code, "%s", firn_code_text(code));
     }
     if (!fi_mcp_queue_job_is_cancelled(job)) {
-        answer(&work, &call, code);
+        mcp_server_answer(&work, &call, code);
     }
     fi_mcp_call_deinit(&call);
 }
@@ -310,7 +310,7 @@ fi_mcp_server_work(struct fi_mcp_server *server, bool until_closed)
 {
     struct fi_mcp_queue_job *job;
     while ((job = fi_mcp_queue_next(&server->queue, until_closed)) != NULL) {
-        perform(server, job, until_closed);
+        mcp_server_perform(server, job, until_closed);
         fi_mcp_queue_done(&server->queue);
         drop_job(server, job);
     }
@@ -577,11 +577,11 @@ cancel(struct fi_mcp_server *server, const json_t *params)
 
 /* Asks the client for its roots, if it has said that it can be asked. */
 static void
-ask_for_roots(struct fi_mcp_server *server)
+query_for_roots(struct fi_mcp_server *server)
 {
     char id[FI_MCP_MESSAGE_ID_SIZE];
     struct fi_term_writer json = {0};
-    if (!fi_mcp_roots_ask(&server->roots, id)) {
+    if (!fi_mcp_roots_request(&server->roots, id)) {
         return;
     }
     fi_term_writer_object(&json, NULL);
@@ -600,7 +600,7 @@ take_notification(struct fi_mcp_server *server, const struct fi_mcp_message *mes
         cancel(server, message->params);
     } else if (strcmp(message->method, "notifications/initialized") == 0 ||
                strcmp(message->method, "notifications/roots/list_changed") == 0) {
-        ask_for_roots(server);
+        query_for_roots(server);
     }
 }
 

@@ -29,7 +29,7 @@ is_asked_for(const struct fi_mcp_call *call, firn_slice path)
 }
 
 static int
-visit(void *ctx, const firn_workspace_entry *entry)
+mcp_show_visit(void *ctx, const firn_workspace_entry *entry)
 {
     struct fi_mcp_call *call = ctx;
     if (call->host->is_cancelled(call->host->ctx)) {
@@ -50,7 +50,7 @@ visit(void *ctx, const firn_workspace_entry *entry)
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_show_run(struct fi_mcp_call *call)
 {
     firn_workspace_checkpoint *checkpoint;
     const char *reference = fi_mcp_arguments_string(call->arguments, "snapshot_id");
@@ -70,7 +70,8 @@ run(struct fi_mcp_call *call)
     fi_term_json_u64("excluded", checkpoint->excluded);
     fi_term_json_u64("skipped", checkpoint->skipped);
     fi_term_json_array("entries");
-    code = firn_workspace_entries(call->workspace, checkpoint->id, visit, call, &call->error);
+    code =
+        firn_workspace_entries(call->workspace, checkpoint->id, mcp_show_visit, call, &call->error);
     fi_term_json_end();
     firn_release(checkpoint);
     fi_mcp_call_write_not_shown(call, "entries_not_shown");
@@ -90,18 +91,25 @@ const struct fi_mcp_tool fi_mcp_show_tool = {
     .text = "Describe a checkpoint and list its files: at most 1,000, so name paths to "
             "look at parts of large ones. Changes nothing.",
     .params = params,
-    .output = FI_MCP_TOOL_NAME "," FI_MCP_TOOL_STRING("created_at") "," FI_MCP_TOOL_STRING(
-        "message") "," FI_MCP_TOOL_STATS
-                   "," FI_MCP_TOOL_INTEGER("directories") "," FI_MCP_TOOL_INTEGER("excluded") "," FI_MCP_TOOL_INTEGER("skipped") "," FI_MCP_TOOL_OBJECTS(
-                       "entries",
-                       FI_MCP_TOOL_STRING("path") "," FI_MCP_TOOL_STRING("type") "," FI_MCP_TOOL_STRING("mode") "," FI_MCP_TOOL_STRING(
-                           "target") "," FI_MCP_TOOL_INTEGER("size")) "," FI_MCP_TOOL_INTEGER("entr"
-                                                                                              "ies_"
-                                                                                              "not_"
-                                                                                              "show"
-                                                                                              "n"),
+    /* clang-format off */
+    .output =
+        FI_MCP_TOOL_NAME ","
+        FI_MCP_TOOL_STRING("created_at") ","
+        FI_MCP_TOOL_STRING("message") ","
+        FI_MCP_TOOL_STATS ","
+        FI_MCP_TOOL_INTEGER("directories") ","
+        FI_MCP_TOOL_INTEGER("excluded") ","
+        FI_MCP_TOOL_INTEGER("skipped") ","
+        FI_MCP_TOOL_OBJECTS("entries",
+            FI_MCP_TOOL_STRING("path") ","
+            FI_MCP_TOOL_STRING("type") ","
+            FI_MCP_TOOL_STRING("mode") ","
+            FI_MCP_TOOL_STRING("target") ","
+            FI_MCP_TOOL_INTEGER("size")) ","
+        FI_MCP_TOOL_INTEGER("entries_not_shown"),
+    /* clang-format on */
     .required = "[\"snapshot_id\",\"created_at\",\"stats\",\"entries\"]",
     .is_read_only = true,
     .is_idempotent = true,
-    .run = run,
+    .run = mcp_show_run,
 };

@@ -3,6 +3,7 @@
  * mcp/mcp_status.c: checkpoint_status.
  */
 #include "mcp/mcp_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 
@@ -27,12 +28,10 @@ static int
 write_pending(struct fi_mcp_call *call, bool was_running)
 {
     firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
-    int code = firn_workspace_pending(call->workspace, &pending, &call->error);
-    if (code == FIRN_OK) {
-        fi_term_json_bool("restore_pending", pending.is_pending);
-        fi_term_json_bool("restore_running", pending.is_running || was_running);
-    }
-    return code;
+    FI_TRY_RETURN(firn_workspace_pending(call->workspace, &pending, &call->error));
+    fi_term_json_bool("restore_pending", pending.is_pending);
+    fi_term_json_bool("restore_running", pending.is_running || was_running);
+    return FIRN_OK;
 }
 
 static int
@@ -53,14 +52,11 @@ write_result(struct fi_mcp_call *call, const firn_workspace_status_result *resul
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_status_run(struct fi_mcp_call *call)
 {
     struct attempt attempt = {call, FIRN_WORKSPACE_STATUS_OPTIONS_INIT,
                               FIRN_WORKSPACE_STATUS_RESULT_INIT};
-    int code = fi_mcp_call_open_paths(call);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_mcp_call_open_paths(call));
     attempt.options.reference = fi_mcp_arguments_string(call->arguments, "snapshot_id");
     attempt.options.paths = call->paths;
     attempt.options.path_count = call->path_count;
@@ -72,7 +68,7 @@ run(struct fi_mcp_call *call)
     bool was_running =
         firn_workspace_pending(call->workspace, &earlier, NULL) == FIRN_OK && earlier.is_running;
     fi_term_json_array("changes");
-    code = fi_mcp_call_attempt(call, attempt_status, &attempt);
+    int code = fi_mcp_call_attempt(call, attempt_status, &attempt);
     if (code == FIRN_OK) {
         code = write_result(call, &attempt.result, was_running);
         firn_release(attempt.result.checkpoint);
@@ -90,22 +86,30 @@ static const struct fi_mcp_arguments_param params[] = {
     FI_MCP_TOOL_END_PARAM,
 };
 
-const struct fi_mcp_tool fi_mcp_status_tool = {
-    .name = "checkpoint_status",
-    .title = "Show what changed since a checkpoint",
-    .text = "List the files of a workspace that were added, changed or removed since a checkpoint. "
+const struct fi_mcp_tool fi_mcp_status_tool =
+    {
+        .name = "checkpoint_status",
+        .title = "Show what changed since a checkpoint",
+        .text =
+            "List the files of a workspace that were added, changed or removed since a checkpoint. "
             "files_times_only counts files of which only the time differs; they are not listed. "
             "Changes nothing.",
-    .params = params,
-    .output = FI_MCP_TOOL_NAME
-    "," FI_MCP_TOOL_COUNTS
-    "," FI_MCP_TOOL_INTEGER("files_times_only") "," FI_MCP_TOOL_INTEGER("files_unchanged") "," FI_MCP_TOOL_INTEGER(
-        "skipped") "," FI_MCP_TOOL_BOOL("restore_pending") "," FI_MCP_TOOL_BOOL("restore_"
-                                                                                "running") "," FI_MCP_TOOL_CHANGES
-                                                                                           "," FI_MCP_TOOL_NOTICES,
-    .required = "[\"snapshot_id\",\"files_added\",\"files_changed\",\"files_removed\","
-                "\"files_unchanged\",\"changes\"]",
-    .is_read_only = true,
-    .is_idempotent = true,
-    .run = run,
+        .params = params,
+        /* clang-format off */
+    .output =
+        FI_MCP_TOOL_NAME ","
+        FI_MCP_TOOL_COUNTS ","
+        FI_MCP_TOOL_INTEGER("files_times_only") ","
+        FI_MCP_TOOL_INTEGER("files_unchanged") ","
+        FI_MCP_TOOL_INTEGER("skipped") ","
+        FI_MCP_TOOL_BOOL("restore_pending") ","
+        FI_MCP_TOOL_BOOL("restore_running") ","
+        FI_MCP_TOOL_CHANGES ","
+        FI_MCP_TOOL_NOTICES,
+        /* clang-format on */
+        .required = "[\"snapshot_id\",\"files_added\",\"files_changed\",\"files_removed\","
+                    "\"files_unchanged\",\"changes\"]",
+        .is_read_only = true,
+        .is_idempotent = true,
+        .run = mcp_status_run,
 };

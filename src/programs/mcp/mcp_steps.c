@@ -3,6 +3,7 @@
  * mcp/mcp_steps.c: checkpoint_steps, and steps of undo and redo in results.
  */
 #include "mcp/mcp_internal.h"
+#include "term/term_try.h"
 
 enum { LIMIT_DEFAULT = 20 };
 
@@ -27,7 +28,7 @@ fi_mcp_steps_write(const firn_workspace_step *step)
 }
 
 static int
-visit(void *ctx, const firn_workspace_step *step)
+mcp_steps_visit(void *ctx, const firn_workspace_step *step)
 {
     struct fi_mcp_call *call = ctx;
     if (call->host->is_cancelled(call->host->ctx)) {
@@ -45,19 +46,17 @@ visit(void *ctx, const firn_workspace_step *step)
 }
 
 static int
-run(struct fi_mcp_call *call)
+mcp_steps_run(struct fi_mcp_call *call)
 {
     firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
     firn_workspace_steps_result result = FIRN_WORKSPACE_STEPS_RESULT_INIT;
-    int code = fi_mcp_call_open(call);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_mcp_call_open(call));
     options.limit = fi_mcp_arguments_count(call->arguments, "limit", LIMIT_DEFAULT);
     options.gitignore = call->settings.gitignore;
     options.file_size_max = call->settings.max_file_size;
     fi_term_json_array("steps");
-    code = firn_workspace_steps(call->workspace, &options, visit, call, &result, &call->error);
+    int code = firn_workspace_steps(call->workspace, &options, mcp_steps_visit, call, &result,
+                                    &call->error);
     fi_term_json_end();
     if (code == FIRN_OK) {
         fi_mcp_call_write_not_shown(call, "steps_not_shown");
@@ -86,20 +85,19 @@ const struct fi_mcp_tool fi_mcp_steps_tool = {
             "the number of files that this would change; and tags, pins and deletions of "
             "checkpoints, with what they changed (facts). snapshot_id is the present state.",
     .params = params,
-    .output = FI_MCP_TOOL_OBJECTS(
-        "steps",
-        FI_MCP_TOOL_STRING(
-            "by") "," FI_MCP_TOOL_STEP) "," FI_MCP_TOOL_NAME
-                                        "," FI_MCP_TOOL_BOOL("unsaved") "," FI_MCP_TOOL_INTEGER(
-                                            "un"
-                                            "do"
-                                            "_s"
-                                            "te"
-                                            "p"
-                                            "s") "," FI_MCP_TOOL_INTEGER("redo_steps") "," FI_MCP_TOOL_INTEGER("steps_not_"
-                                                                                                               "shown"),
+    /* clang-format off */
+    .output =
+        FI_MCP_TOOL_OBJECTS("steps",
+            FI_MCP_TOOL_STRING("by") ","
+            FI_MCP_TOOL_STEP) ","
+        FI_MCP_TOOL_NAME ","
+        FI_MCP_TOOL_BOOL("unsaved") ","
+        FI_MCP_TOOL_INTEGER("undo_steps") ","
+        FI_MCP_TOOL_INTEGER("redo_steps") ","
+        FI_MCP_TOOL_INTEGER("steps_not_shown"),
+    /* clang-format on */
     .required = "[\"steps\",\"unsaved\",\"undo_steps\",\"redo_steps\"]",
     .is_read_only = true,
     .is_idempotent = true,
-    .run = run,
+    .run = mcp_steps_run,
 };

@@ -27,6 +27,7 @@
 #include "migrate/migrate_internal.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum {
     TELL_EVERY = 1024,
@@ -66,7 +67,7 @@ take_damage(void *ctx, const char *text)
 }
 
 static void
-tell_too_large(struct fi_migrate_alopex *alopex, const struct fi_migrate_version *version)
+report_too_large(struct fi_migrate_alopex *alopex, const struct fi_migrate_version *version)
 {
     char text[FIRN_ERROR_TEXT_SIZE];
     int shown = version->key.size < 40 ? (int)version->key.size : 40;
@@ -84,7 +85,7 @@ take_version(void *ctx, const struct fi_migrate_version *version, firn_error *er
     struct fi_migrate_alopex *alopex = ctx;
     int code = fi_migrate_versions_put(alopex->versions, version, err);
     if (code == FIRN_LIMIT) {
-        tell_too_large(alopex, version);
+        report_too_large(alopex, version);
         code = FIRN_OK;
     }
     if (code == FIRN_OK && ++alopex->count % TELL_EVERY == 0) {
@@ -241,20 +242,21 @@ read_tables(struct fi_migrate_alopex *alopex, int directory, firn_error *err)
 static int
 read_directory(struct fi_migrate_alopex *alopex, int directory, firn_error *err)
 {
-    int code = alopex->lock >= 0 ? FIRN_OK : lock_database(alopex, directory, ".alopex.lock", err);
-    if (code == FIRN_OK) {
-        code = read_part(alopex, directory, "lsm.wal", true, read_floor(alopex, directory), err);
+    if (alopex->lock < 0) {
+        FI_TRY_RETURN(lock_database(alopex, directory, ".alopex.lock", err));
     }
-    code = code == FIRN_OK ? read_tables(alopex, directory, err) : code;
-    if (code == FIRN_OK && !alopex->has_log && alopex->tables > 0) {
+    FI_TRY_RETURN(
+        read_part(alopex, directory, "lsm.wal", true, read_floor(alopex, directory), err));
+    FI_TRY_RETURN(read_tables(alopex, directory, err));
+    if (!alopex->has_log && alopex->tables > 0) {
         take_damage(alopex, "it has no log (lsm.wal): what was only there is lost");
     }
-    return code == FIRN_OK && !alopex->has_log && alopex->tables == 0
+    return !alopex->has_log && alopex->tables == 0
                ? fi_migrate_fail(err, FIRN_CORRUPT,
                                  "'%.400s' is no database of Alopex: it has neither "
                                  "a log nor tables",
                                  alopex->name)
-               : code;
+               : FIRN_OK;
 }
 
 /* ---- a source ---- */
@@ -352,14 +354,11 @@ read_alxs(struct fi_migrate_alopex *alopex, const char *path, firn_error *err)
     firn_alxs_info info = FIRN_ALXS_INFO_INIT;
     firn_alxs_verify_options options = FIRN_ALXS_VERIFY_OPTIONS_INIT;
     const struct fi_migrate_taker taker = {take_version, take_damage, alopex};
-    int code = open_file(AT_FDCWD, path, 0, &fd, &span, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(open_file(AT_FDCWD, path, 0, &fd, &span, err));
     options.callbacks.on_notice = take_alxs_damage;
     options.callbacks.on_progress = fi_command_on_progress;
     options.callbacks.ctx = alopex;
-    code = firn_alxs_verify(path, &options, &info, err);
+    int code = firn_alxs_verify(path, &options, &info, err);
     bool is_sound = code == FIRN_OK;
     if (code == FIRN_CORRUPT && alopex->is_damaged_taken) {
         code = FIRN_OK;
@@ -422,8 +421,8 @@ fi_migrate_alopex_open(struct fi_cli *cli, enum fi_migrate_alopex_kind kind, con
 
 /* Moves all that counts into a keyspace; only counts it if there is no sink. */
 static int
-move(struct fi_migrate_alopex *alopex, struct fi_migrate_sink *sink, const char *keyspace,
-     uint64_t *out_count, firn_error *err)
+migrate_alopex_move(struct fi_migrate_alopex *alopex, struct fi_migrate_sink *sink,
+                    const char *keyspace, uint64_t *out_count, firn_error *err)
 {
     bool is_end = false;
     firn_slice key;
@@ -472,7 +471,7 @@ fi_migrate_alopex_load(struct fi_migrate_alopex *alopex, firn_store *store, cons
     uint64_t count = 0;
     char number[FI_TERM_TEXT_NUMBER_SIZE];
     int code = store != NULL ? fi_migrate_sink_create(store, &sink, &err) : FIRN_OK;
-    code = code == FIRN_OK ? move(alopex, sink, keyspace, &count, &err) : code;
+    code = code == FIRN_OK ? migrate_alopex_move(alopex, sink, keyspace, &count, &err) : code;
     fi_term_meter_clear();
     int exit_code = fi_task_notices_exit(&alopex->notices);
     if (code == FIRN_OK && sink != NULL) {

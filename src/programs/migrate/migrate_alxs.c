@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "migrate/migrate_internal.h"
+#include "term/term_try.h"
 
 enum { HEADER_SIZE = 16, RECORD_SIZE = 8 };
 
@@ -52,16 +53,14 @@ next_record(struct records *records, struct fi_migrate_version *out, bool *out_i
     if (order > 0 || (order == 0 && records->before_size > out->key.size)) {
         return FIRN_OK;
     }
-    code = fi_migrate_span_room_reserve(&records->before, out->key.size + 1, err);
-    if (code == FIRN_OK) {
-        memcpy(records->before.data, out->key.data, out->key.size);
-        records->before_size = out->key.size;
-        records->crc = fi_migrate_span_crc_of(records->crc, head, sizeof(head));
-        records->crc = fi_migrate_span_crc_of(records->crc, records->record.data, (size_t)size);
-        records->at += sizeof(head) + size;
-        *out_is_record = true;
-    }
-    return code;
+    FI_TRY_RETURN(fi_migrate_span_room_reserve(&records->before, out->key.size + 1, err));
+    memcpy(records->before.data, out->key.data, out->key.size);
+    records->before_size = out->key.size;
+    records->crc = fi_migrate_span_crc_of(records->crc, head, sizeof(head));
+    records->crc = fi_migrate_span_crc_of(records->crc, records->record.data, (size_t)size);
+    records->at += sizeof(head) + size;
+    *out_is_record = true;
+    return FIRN_OK;
 }
 
 int
@@ -82,7 +81,7 @@ fi_migrate_alxs_read(const struct fi_migrate_span *span, uint64_t limit, const u
     if (code == FIRN_OK && checksum != NULL && (!is_whole || records.crc != *checksum)) {
         code = fi_migrate_fail(err, FIRN_CORRUPT, "the table was changed while it was read");
     } else if (code == FIRN_OK && checksum == NULL && !is_whole && limit > HEADER_SIZE) {
-        fi_migrate_span_tell(span, records.at, taker, "no record can be read from here on");
+        fi_migrate_span_report(span, records.at, taker, "no record can be read from here on");
     }
     fi_migrate_span_room_deinit(&records.record);
     fi_migrate_span_room_deinit(&records.before);

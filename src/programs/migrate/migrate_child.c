@@ -27,6 +27,7 @@
 #include "migrate/migrate_internal.h"
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* Sanitizers map far more memory than they use. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -66,7 +67,7 @@ write_all(int fd, const uint8_t *data, size_t size)
 }
 
 static void
-flush(struct fi_migrate_pipe *pipe)
+migrate_child_flush(struct fi_migrate_pipe *pipe)
 {
     assert(pipe->filled <= BUFFER_SIZE);
     write_all(pipe->fd, pipe->buffer, pipe->filled);
@@ -74,11 +75,11 @@ flush(struct fi_migrate_pipe *pipe)
 }
 
 static void
-append(struct fi_migrate_pipe *pipe, const void *data, size_t size)
+migrate_child_append(struct fi_migrate_pipe *pipe, const void *data, size_t size)
 {
     assert(pipe->filled <= BUFFER_SIZE && (data != NULL || size == 0));
     if (size > BUFFER_SIZE - pipe->filled) {
-        flush(pipe);
+        migrate_child_flush(pipe);
     }
     if (size > BUFFER_SIZE) {
         write_all(pipe->fd, data, size);
@@ -89,14 +90,14 @@ append(struct fi_migrate_pipe *pipe, const void *data, size_t size)
 }
 
 static void
-put(struct fi_migrate_pipe *pipe, const struct fi_migrate_header *header, const void *first,
-    const void *second)
+migrate_child_put(struct fi_migrate_pipe *pipe, const struct fi_migrate_header *header,
+                  const void *first, const void *second)
 {
     assert(header->kind >= FI_MIGRATE_OPENED && header->kind <= FI_MIGRATE_ERROR);
-    append(pipe, header, sizeof(*header));
+    migrate_child_append(pipe, header, sizeof(*header));
     if (header->kind != FI_MIGRATE_END) {
-        append(pipe, first, (size_t)header->first);
-        append(pipe, second, (size_t)header->second);
+        migrate_child_append(pipe, first, (size_t)header->first);
+        migrate_child_append(pipe, second, (size_t)header->second);
     }
 }
 
@@ -104,8 +105,8 @@ void
 fi_migrate_child_put_opened(struct fi_migrate_pipe *pipe)
 {
     const struct fi_migrate_header header = {.kind = FI_MIGRATE_OPENED};
-    put(pipe, &header, NULL, NULL);
-    flush(pipe);
+    migrate_child_put(pipe, &header, NULL, NULL);
+    migrate_child_flush(pipe);
 }
 
 void
@@ -113,7 +114,7 @@ fi_migrate_child_put_keyspace(struct fi_migrate_pipe *pipe, const char *name, bo
 {
     const struct fi_migrate_header header = {
         .kind = FI_MIGRATE_KEYSPACE, .flag = is_sorted, .first = strlen(name)};
-    put(pipe, &header, name, NULL);
+    migrate_child_put(pipe, &header, name, NULL);
 }
 
 void
@@ -121,7 +122,7 @@ fi_migrate_child_put_entry(struct fi_migrate_pipe *pipe, firn_slice key, firn_sl
 {
     const struct fi_migrate_header header = {
         .kind = FI_MIGRATE_ENTRY, .first = key.size, .second = value.size};
-    put(pipe, &header, key.data, value.data);
+    migrate_child_put(pipe, &header, key.data, value.data);
 }
 
 void
@@ -129,8 +130,8 @@ fi_migrate_child_put_end(struct fi_migrate_pipe *pipe, bool has_count, uint64_t 
 {
     const struct fi_migrate_header header = {
         .kind = FI_MIGRATE_END, .flag = has_count, .first = count};
-    put(pipe, &header, NULL, NULL);
-    flush(pipe);
+    migrate_child_put(pipe, &header, NULL, NULL);
+    migrate_child_flush(pipe);
 }
 
 static void
@@ -184,15 +185,16 @@ be_child(int fd, fi_migrate_reader *reader, const char *path, const char *place)
         header = (struct fi_migrate_header){
             .kind = FI_MIGRATE_ERROR, .flag = (uint32_t)-code, .first = strlen(err.text)};
     }
-    put(pipe, &header, err.text, NULL);
-    flush(pipe);
+    migrate_child_put(pipe, &header, err.text, NULL);
+    migrate_child_flush(pipe);
     _exit(EXIT_SUCCESS);
 }
 
 /* ---- in the parent ---- */
 
 static int
-start(struct fi_migrate_child *child, fi_migrate_reader *reader, const char *path, firn_error *err)
+migrate_child_start(struct fi_migrate_child *child, fi_migrate_reader *reader, const char *path,
+                    firn_error *err)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0) {
@@ -244,10 +246,7 @@ read_pipe(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *e
     struct pollfd poll_fd = {.fd = child->fd, .events = POLLIN};
     assert(child->fd >= 0 && size > 0);
     for (;;) {
-        int code = fi_command_go_on(err);
-        if (code != FIRN_OK) {
-            return code;
-        }
+        FI_TRY_RETURN(fi_command_go_on(err));
         if (poll(&poll_fd, 1, POLL_MS) <= 0) {
             continue;
         }
@@ -272,10 +271,7 @@ fi_migrate_child_start(struct fi_migrate_child *child, fi_migrate_reader *reader
 {
     struct fi_migrate_frame frame;
     assert(child->pid < 0 && child->fd < 0 && reader != NULL);
-    int code = fi_migrate_frames_init(&child->frames, read_pipe, child, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_migrate_frames_init(&child->frames, read_pipe, child, err));
     (void)snprintf(child->place, sizeof(child->place), "%s/firn-migrate-XXXXXX",
                    fi_sqlitefile_place());
     if (mkdtemp(child->place) == NULL) {
@@ -283,7 +279,7 @@ fi_migrate_child_start(struct fi_migrate_child *child, fi_migrate_reader *reader
         return fi_migrate_fail(err, FIRN_IO, "could not create a directory in %.400s: %s",
                                fi_sqlitefile_place(), strerror(errno));
     }
-    code = start(child, reader, path, err);
+    int code = migrate_child_start(child, reader, path, err);
     /* The first frame is OPENED: (I1) of migrate_frames.c. */
     return code == FIRN_OK ? fi_migrate_frames_next(&child->frames, &frame, err) : code;
 }

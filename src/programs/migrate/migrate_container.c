@@ -122,21 +122,22 @@ read_sections(const struct fi_migrate_span *span, const struct index *index,
         if (is_read && index->has_checksums &&
             (!fi_migrate_span_crc(&section.span, section.span.size, &crc) ||
              crc != section.checksum)) {
-            fi_migrate_span_tell(span, section.span.begin, taker,
-                                 "the checksum of section %llu is wrong", (unsigned long long)i);
+            fi_migrate_span_report(span, section.span.begin, taker,
+                                   "the checksum of section %llu is wrong", (unsigned long long)i);
         }
         if (!is_read || (section.kind == KIND_TABLE && section.compression != 0 &&
                          !begins_with_mark(&section.span))) {
-            fi_migrate_span_tell(span, section.span.begin, taker,
-                                 "section %llu cannot be read or is compressed: it is not imported",
-                                 (unsigned long long)i);
+            fi_migrate_span_report(
+                span, section.span.begin, taker,
+                "section %llu cannot be read or is compressed: it is not imported",
+                (unsigned long long)i);
         } else if (section.kind == KIND_TABLE) {
             code = fi_migrate_table_read(&section.span, taker, NULL, err);
             *tables += 1;
         } else if (section.kind != KIND_LIST) {
-            fi_migrate_span_tell(span, section.span.begin, taker,
-                                 "section %llu (%s) is not imported", (unsigned long long)i,
-                                 section.kind < KINDS ? kinds[section.kind] : "unknown");
+            fi_migrate_span_report(span, section.span.begin, taker,
+                                   "section %llu (%s) is not imported", (unsigned long long)i,
+                                   section.kind < KINDS ? kinds[section.kind] : "unknown");
         }
     }
     return code;
@@ -193,7 +194,7 @@ fi_migrate_container_read(const struct fi_migrate_span *span, const struct fi_mi
     bool has_header =
         fi_migrate_span_read(span, 0, header, sizeof(header)) && memcmp(header, "ALPX", 4) == 0;
     if (!has_header) {
-        fi_migrate_span_tell(span, 0, taker, "the header is damaged");
+        fi_migrate_span_report(span, 0, taker, "the header is damaged");
     } else if (memcmp(header + 4, (const uint8_t[]){0, 0, 1, 0, 0, 0}, 6) != 0) {
         return fi_migrate_fail(err, FIRN_UNSUPPORTED,
                                "the file has version %u.%u.%u of its format; this firn reads 0.1.0",
@@ -205,7 +206,7 @@ fi_migrate_container_read(const struct fi_migrate_span *span, const struct fi_mi
         index.has_checksums = !has_header || header[10] == 0;
         return read_sections(span, &index, taker, out_tables, err);
     }
-    fi_migrate_span_tell(span, span->size, taker,
-                         "the end is damaged or missing: tables are looked for");
+    fi_migrate_span_report(span, span->size, taker,
+                           "the end is damaged or missing: tables are looked for");
     return search_tables(span, taker, out_tables, err);
 }

@@ -41,7 +41,7 @@ fi_migrate_frames_deinit(struct fi_migrate_frames *frames)
 }
 
 static int
-take(struct fi_migrate_frames *frames, void *data, size_t size, firn_error *err)
+migrate_frames_take(struct fi_migrate_frames *frames, void *data, size_t size, firn_error *err)
 {
     assert(frames->at <= frames->filled && frames->filled <= BUFFER_SIZE);
     for (size_t done = 0; done < size;) {
@@ -64,7 +64,7 @@ take(struct fi_migrate_frames *frames, void *data, size_t size, firn_error *err)
 }
 
 static int
-refuse(firn_error *err)
+migrate_frames_refuse(firn_error *err)
 {
     return fi_migrate_fail(
         err, FIRN_CORRUPT,
@@ -73,7 +73,7 @@ refuse(firn_error *err)
 
 /* Makes room for `size` bytes of a body. */
 static int
-reserve(struct fi_migrate_frames *frames, size_t size, firn_error *err)
+migrate_frames_reserve(struct fi_migrate_frames *frames, size_t size, firn_error *err)
 {
     if (size <= frames->body_capacity) {
         return FIRN_OK;
@@ -92,16 +92,16 @@ static int
 take_text(struct fi_migrate_frames *frames, size_t at, size_t size, firn_error *err)
 {
     size_t done = 0;
-    int code = reserve(frames, at + (size < GROW_MAX ? size : GROW_MAX) + 1, err);
+    int code = migrate_frames_reserve(frames, at + (size < GROW_MAX ? size : GROW_MAX) + 1, err);
     while (code == FIRN_OK && done < size) {
         size_t room = frames->body_capacity - at - done - 1;
         if (room == 0) { /* as much again as has come */
             size_t more = size - done < done ? size - done : done;
-            code = reserve(frames, at + done + more + 1, err);
+            code = migrate_frames_reserve(frames, at + done + more + 1, err);
             continue;
         }
         size_t part = room < size - done ? room : size - done;
-        code = take(frames, frames->body + at + done, part, err);
+        code = migrate_frames_take(frames, frames->body + at + done, part, err);
         done += part;
     }
     if (code == FIRN_OK) {
@@ -147,7 +147,7 @@ check_sizes(const struct fi_migrate_header *header, firn_error *err)
     uint64_t most = header->kind == FI_MIGRATE_END ? UINT64_MAX
                     : has_text                     ? FI_MIGRATE_NAME_SIZE_MAX
                                                    : 0;
-    return header->first <= most && header->second == 0 ? FIRN_OK : refuse(err);
+    return header->first <= most && header->second == 0 ? FIRN_OK : migrate_frames_refuse(err);
 }
 
 /* Takes what follows the header. */
@@ -169,7 +169,7 @@ take_body(struct fi_migrate_frames *frames, const struct fi_migrate_header *head
         .value = firn_bytes(frames->body + first + 1, (size_t)header->second),
         .count = header->first};
     if (header->kind == FI_MIGRATE_KEYSPACE && strlen(out->name) != first) {
-        return refuse(err);
+        return migrate_frames_refuse(err);
     }
     if (header->kind == FI_MIGRATE_ERROR) {
         code = header->flag > 0 && header->flag < CODE_MAX ? -(int)header->flag : FIRN_CORRUPT;
@@ -185,9 +185,9 @@ fi_migrate_frames_next(struct fi_migrate_frames *frames, struct fi_migrate_frame
     struct fi_migrate_header header;
     assert(frames->buffer != NULL && frames->before != FI_MIGRATE_DONE &&
            frames->before != FI_MIGRATE_ERROR);
-    int code = take(frames, &header, sizeof(header), err);
+    int code = migrate_frames_take(frames, &header, sizeof(header), err);
     if (code == FIRN_OK && !may_follow(frames->before, header.kind)) {
-        code = refuse(err);
+        code = migrate_frames_refuse(err);
     }
     code = code == FIRN_OK ? check_sizes(&header, err) : code;
     code = code == FIRN_OK ? take_body(frames, &header, out, err) : code;

@@ -18,11 +18,11 @@ int fi_migrate_fail(firn_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Copies a file. FIRN_NOT_FOUND if there is none; FIRN_CORRUPT if it is not a regular file. */
-FIRN_MUST_CHECK int fi_migrate_copy(const char *from, const char *to, firn_error *err);
+FIRN_MUST_CHECK int fi_migrate_files_copy(const char *from, const char *to, firn_error *err);
 
 /* Whether there are only files and directories in a directory: a library would wait for a fifo for
  * ever. FIRN_CORRUPT. */
-FIRN_MUST_CHECK int fi_migrate_check_files(const char *path, firn_error *err);
+FIRN_MUST_CHECK int fi_migrate_files_check(const char *path, firn_error *err);
 
 /* ---- what is loaded: migrate_sink.c ---- */
 
@@ -228,8 +228,8 @@ struct fi_migrate_taker {
     void *ctx;
 };
 /* Tells of what cannot be read at an offset of the span. */
-void fi_migrate_span_tell(const struct fi_migrate_span *span, uint64_t offset,
-                          const struct fi_migrate_taker *taker, const char *format, ...)
+void fi_migrate_span_report(const struct fi_migrate_span *span, uint64_t offset,
+                            const struct fi_migrate_taker *taker, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* These read all that is intact, and tell of the rest. They fail if memory is out, or with what the

@@ -91,7 +91,7 @@ read_record(struct journal *journal, uint64_t at, struct record *out)
 
 /* Gives on what a transaction has changed (I1). */
 static int
-give(struct journal *journal)
+migrate_journal_give(struct journal *journal)
 {
     struct record record;
     uint64_t sequence = 0;
@@ -111,7 +111,7 @@ give(struct journal *journal)
 }
 
 static int
-walk(struct journal *journal, uint64_t at, const struct record *record)
+migrate_journal_walk(struct journal *journal, uint64_t at, const struct record *record)
 {
     bool is_own = journal->is_open && journal->transaction == record->transaction;
     if (record->kind == BEGIN) {
@@ -120,16 +120,16 @@ walk(struct journal *journal, uint64_t at, const struct record *record)
         journal->is_told = false;
     } else if (!is_own && !journal->is_told) {
         journal->is_told = true;
-        fi_migrate_span_tell(journal->span, at, journal->taker,
-                             "the transaction of this record has no beginning: it is lost");
+        fi_migrate_span_report(journal->span, at, journal->taker,
+                               "the transaction of this record has no beginning: it is lost");
     }
     journal->is_open = record->kind == BEGIN || (is_own && record->kind != COMMIT);
-    return is_own && record->kind == COMMIT ? give(journal) : FIRN_OK;
+    return is_own && record->kind == COMMIT ? migrate_journal_give(journal) : FIRN_OK;
 }
 
 /* Where the next intact record is; the end of the file if there is none. */
 static int
-search(struct journal *journal, uint64_t at, uint64_t *out_at)
+migrate_journal_search(struct journal *journal, uint64_t at, uint64_t *out_at)
 {
     uint8_t header[HEADER_SIZE];
     struct record record = {.size = 0};
@@ -174,21 +174,21 @@ fi_migrate_journal_read(const struct fi_migrate_span *span, const struct fi_migr
         uint64_t next = 0;
         code = read_record(&journal, at, &record);
         if (code == FIRN_OK && record.size > 0) {
-            code = walk(&journal, at, &record);
+            code = migrate_journal_walk(&journal, at, &record);
             next = at + record.size;
         } else if (code == FIRN_OK) {
             journal.is_open = false;
             journal.is_told = true;
-            code = search(&journal, at, &next);
-            fi_migrate_span_tell(span, at, taker,
-                                 "%llu bytes of the log are damaged: the transaction there is lost",
-                                 (unsigned long long)(next - at));
+            code = migrate_journal_search(&journal, at, &next);
+            fi_migrate_span_report(
+                span, at, taker, "%llu bytes of the log are damaged: the transaction there is lost",
+                (unsigned long long)(next - at));
         }
         at = next;
     }
     if (code == FIRN_OK && journal.is_open) {
-        fi_migrate_span_tell(span, journal.begin, taker,
-                             "the last transaction has no end: it is lost");
+        fi_migrate_span_report(span, journal.begin, taker,
+                               "the last transaction has no end: it is lost");
     }
     fi_migrate_span_room_deinit(&journal.body);
     return code;

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "migrate/migrate_internal.h"
+#include "term/term_try.h"
 
 /* LMDB's interface. */
 enum {
@@ -97,7 +98,7 @@ struct reading {
 };
 
 static int
-fail(const struct reading *reading, int result)
+migrate_lmdb_fail(const struct reading *reading, int result)
 {
     assert(result != 0);
     int code = result == 2 ? FIRN_NOT_FOUND : result > 0 ? FIRN_IO : FIRN_CORRUPT;
@@ -123,9 +124,9 @@ is_database(const struct reading *reading, const struct lmdb_value *key,
 
 /* Calls visit for each entry of a database. */
 static int
-walk(struct reading *reading, unsigned database,
-     int (*visit)(struct reading *reading, const struct lmdb_value *key,
-                  const struct lmdb_value *value))
+migrate_lmdb_walk(struct reading *reading, unsigned database,
+                  int (*visit)(struct reading *reading, const struct lmdb_value *key,
+                               const struct lmdb_value *value))
 {
     struct cursor *cursor = NULL;
     struct lmdb_value key = {0, NULL};
@@ -147,8 +148,9 @@ walk(struct reading *reading, unsigned database,
     if (cursor != NULL) {
         reading->lmdb.cursor_close(cursor);
     }
-    return code != FIRN_OK || result == 0 || result == RESULT_NOT_FOUND ? code
-                                                                        : fail(reading, result);
+    return code != FIRN_OK || result == 0 || result == RESULT_NOT_FOUND
+               ? code
+               : migrate_lmdb_fail(reading, result);
 }
 
 static int
@@ -158,8 +160,9 @@ find_database(struct reading *reading, const struct lmdb_value *key, const struc
     unsigned database;
     int result;
     if (!is_database(reading, key, value, name, &database, &result)) {
-        return result == RESULT_INCOMPATIBLE || result == RESULT_NOT_FOUND ? FIRN_OK
-                                                                           : fail(reading, result);
+        return result == RESULT_INCOMPATIBLE || result == RESULT_NOT_FOUND
+                   ? FIRN_OK
+                   : migrate_lmdb_fail(reading, result);
     }
     char **grown = realloc(reading->names, (reading->count + 1) * sizeof(*grown));
     if (grown != NULL) {
@@ -225,7 +228,7 @@ send_database(struct reading *reading, unsigned database, const char *name)
     int result = reading->lmdb.dbi_flags(reading->transaction, database, &flags);
     result = result == 0 ? reading->lmdb.stat(reading->transaction, database, &stat) : result;
     if (result != 0) {
-        return fail(reading, result);
+        return migrate_lmdb_fail(reading, result);
     }
     bool is_main = database == reading->main;
     size_t skipped = is_main ? reading->count : 0;
@@ -233,14 +236,12 @@ send_database(struct reading *reading, unsigned database, const char *name)
         return FIRN_OK; /* it has names only */
     }
     fi_migrate_child_put_keyspace(reading->pipe, name, (flags & ODD_ORDER) == 0);
-    int code = walk(reading, database,
-                    (flags & FLAG_DUPLICATES) != 0 ? send_duplicate
-                    : is_main && skipped > 0       ? send_unnamed
-                                                   : send_entry);
-    if (code == FIRN_OK) {
-        fi_migrate_child_put_end(reading->pipe, true, stat.entries - skipped);
-    }
-    return code;
+    FI_TRY_RETURN(migrate_lmdb_walk(reading, database,
+                                    (flags & FLAG_DUPLICATES) != 0 ? send_duplicate
+                                    : is_main && skipped > 0       ? send_unnamed
+                                                                   : send_entry));
+    fi_migrate_child_put_end(reading->pipe, true, stat.entries - skipped);
+    return FIRN_OK;
 }
 
 static int
@@ -258,7 +259,7 @@ open_environment(struct reading *reading, const char *path)
     if (is_file && !S_ISREG(info.st_mode)) {
         code = fi_migrate_fail(reading->err, FIRN_CORRUPT, "'%.400s' is not a regular file", path);
     } else if (!is_file) {
-        code = fi_migrate_check_files(path, reading->err);
+        code = fi_migrate_files_check(path, reading->err);
     }
     if (code != FIRN_OK) {
         return code;
@@ -274,7 +275,7 @@ open_environment(struct reading *reading, const char *path)
                  : result;
     result = result == 0 ? reading->lmdb.dbi_open(reading->transaction, NULL, 0, &reading->main)
                          : result;
-    return result == 0 ? FIRN_OK : fail(reading, result);
+    return result == 0 ? FIRN_OK : migrate_lmdb_fail(reading, result);
 }
 
 /* The memory is given back by the end of the process. */
@@ -288,16 +289,13 @@ fi_migrate_lmdb_read(struct fi_migrate_pipe *pipe, const char *path, const char 
     } loaded;
     (void)place;
     _Static_assert(sizeof(loaded.symbols) == sizeof(symbols) - sizeof(symbols[0]), "one for each");
-    int code = fi_migrate_library_load(&library, loaded.symbols, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_migrate_library_load(&library, loaded.symbols, err));
     struct reading reading = {.lmdb = loaded.lmdb, .pipe = pipe, .err = err};
-    code = open_environment(&reading, path);
+    int code = open_environment(&reading, path);
     unsigned flags = 0;
     if (code == FIRN_OK && reading.lmdb.dbi_flags(reading.transaction, reading.main, &flags) == 0 &&
         (flags & FLAG_DUPLICATES) == 0) {
-        code = walk(&reading, reading.main, find_database);
+        code = migrate_lmdb_walk(&reading, reading.main, find_database);
     }
     if (code != FIRN_OK) {
         return code;
@@ -308,7 +306,7 @@ fi_migrate_lmdb_read(struct fi_migrate_pipe *pipe, const char *path, const char 
         unsigned database;
         int result = reading.lmdb.dbi_open(reading.transaction, reading.names[i], 0, &database);
         code = result == 0 ? send_database(&reading, database, reading.names[i])
-                           : fail(&reading, result);
+                           : migrate_lmdb_fail(&reading, result);
     }
     return code;
 }

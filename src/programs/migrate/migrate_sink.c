@@ -13,6 +13,7 @@
 
 #include "migrate/migrate_internal.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { TELL_EVERY = 1024, PARTS_MAX = 1 << 20 };
 
@@ -48,7 +49,7 @@ fi_migrate_sink_create(firn_store *store, struct fi_migrate_sink **out, firn_err
 
 /* Makes room for a part, before it exists. */
 static int
-reserve(struct fi_migrate_sink *sink, const char *name, bool is_table, firn_error *err)
+migrate_sink_reserve(struct fi_migrate_sink *sink, const char *name, bool is_table, firn_error *err)
 {
     assert(sink->bulk == NULL && sink->table_bulk == NULL);
     if (sink->count == PARTS_MAX) {
@@ -92,12 +93,10 @@ fi_migrate_sink_keyspace(struct fi_migrate_sink *sink, const char *name, bool is
     options.unsorted = !is_sorted;
     options.callbacks.on_progress = fi_command_on_progress;
     create.fail_if_exists = true;
-    int code = reserve(sink, name, false, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = end_reserve(sink, firn_keyspace_open(sink->store, name, &create, &sink->keyspace, err));
-    return code == FIRN_OK ? firn_bulk_open(sink->keyspace, &options, &sink->bulk, err) : code;
+    FI_TRY_RETURN(migrate_sink_reserve(sink, name, false, err));
+    FI_TRY_RETURN(
+        end_reserve(sink, firn_keyspace_open(sink->store, name, &create, &sink->keyspace, err)));
+    return firn_bulk_open(sink->keyspace, &options, &sink->bulk, err);
 }
 
 int
@@ -106,18 +105,14 @@ fi_migrate_sink_table(struct fi_migrate_sink *sink, const char *name, const firn
 {
     firn_table_bulk_options options = FIRN_TABLE_BULK_OPTIONS_INIT;
     options.callbacks.on_progress = fi_command_on_progress;
-    int code = reserve(sink, name, true, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = end_reserve(sink, firn_table_create(sink->store, name, def, &sink->table, err));
-    return code == FIRN_OK ? firn_table_bulk_open(sink->table, &options, &sink->table_bulk, err)
-                           : code;
+    FI_TRY_RETURN(migrate_sink_reserve(sink, name, true, err));
+    FI_TRY_RETURN(end_reserve(sink, firn_table_create(sink->store, name, def, &sink->table, err)));
+    return firn_table_bulk_open(sink->table, &options, &sink->table_bulk, err);
 }
 
 /* After each entry: says how far it is, and whether to go on. */
 static int
-tell(struct fi_migrate_sink *sink, firn_error *err)
+migrate_sink_report(struct fi_migrate_sink *sink, firn_error *err)
 {
     if (++sink->entries % TELL_EVERY != 0) {
         return FIRN_OK;
@@ -148,7 +143,7 @@ fi_migrate_sink_entry(struct fi_migrate_sink *sink, firn_slice key, firn_slice v
                                "damaged, or has a comparator of its own",
                                name_of(sink));
     }
-    return code == FIRN_OK ? tell(sink, err) : code;
+    return code == FIRN_OK ? migrate_sink_report(sink, err) : code;
 }
 
 /* FIRN_EXISTS is for names that the store has. */
@@ -167,7 +162,7 @@ fi_migrate_sink_row(struct fi_migrate_sink *sink, const firn_value *values, size
 {
     assert(sink->table_bulk != NULL);
     int code = firn_table_bulk_put(sink->table_bulk, values, count, err);
-    return code == FIRN_OK ? tell(sink, err) : refuse_equal(code, err);
+    return code == FIRN_OK ? migrate_sink_report(sink, err) : refuse_equal(code, err);
 }
 
 /* ---- the end of a part ---- */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "migrate/migrate_internal.h"
+#include "term/term_try.h"
 
 enum { KEYSPACES_MAX = 65536, OPEN_FILES_MAX = 1000 };
 
@@ -131,7 +132,7 @@ is_of_newer(const char *message)
 
 /* A message of a library, as an error. */
 static int
-fail(const char *product, const char *message, firn_error *err)
+migrate_sorted_fail(const char *product, const char *message, firn_error *err)
 {
     if (is_of_newer(message)) {
         return fi_migrate_fail(err, FIRN_UNSUPPORTED,
@@ -171,7 +172,7 @@ send_all(struct fi_migrate_pipe *pipe, const struct iterators *iterators, struct
     }
     iterators->get_error(iterator, &error);
     iterators->destroy(iterator);
-    return error == NULL ? FIRN_OK : fail(product, error, err);
+    return error == NULL ? FIRN_OK : migrate_sorted_fail(product, error, err);
 }
 
 /* ---- RocksDB ---- */
@@ -213,16 +214,13 @@ fi_migrate_sorted_rocksdb(struct fi_migrate_pipe *pipe, const char *path, const 
     (void)place;
     _Static_assert(sizeof(loaded.symbols) == sizeof(rocksdb_symbols) - sizeof(rocksdb_symbols[0]),
                    "one for each");
-    int code = fi_migrate_library_load(&rocksdb_library, loaded.symbols, err);
-    code = code == FIRN_OK ? fi_migrate_check_files(path, err) : code;
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_migrate_library_load(&rocksdb_library, loaded.symbols, err));
+    FI_TRY_RETURN(fi_migrate_files_check(path, err));
     struct options *options = rocksdb->options_create();
     rocksdb->options_set_max_open_files(options, OPEN_FILES_MAX);
     char **names = rocksdb->list_column_families(options, path, &count, &error);
     if (error != NULL) {
-        return fail("RocksDB", error, err);
+        return migrate_sorted_fail("RocksDB", error, err);
     }
     if (count > KEYSPACES_MAX) {
         return fi_migrate_fail(err, FIRN_LIMIT, "there are more than %d column families",
@@ -241,7 +239,7 @@ fi_migrate_sorted_rocksdb(struct fi_migrate_pipe *pipe, const char *path, const 
     struct database *database = rocksdb->open(options, path, (int)count, (const char *const *)names,
                                               each, families, 0, &error);
     if (error != NULL) {
-        return fail("RocksDB", error, err);
+        return migrate_sorted_fail("RocksDB", error, err);
     }
     fi_migrate_child_put_opened(pipe);
     return send_families(pipe, rocksdb, database, families, names, count, err);
@@ -300,7 +298,7 @@ copy_database(const char *path, const char *place, firn_error *err)
         if (is_wanted(entry->d_name)) {
             (void)snprintf(from, sizeof(from), "%s/%s", path, entry->d_name);
             (void)snprintf(to, sizeof(to), "%s/%s", place, entry->d_name);
-            code = fi_migrate_copy(from, to, err);
+            code = fi_migrate_files_copy(from, to, err);
             is_database = is_database || strcmp(entry->d_name, "CURRENT") == 0;
         }
     }
@@ -322,28 +320,23 @@ fi_migrate_sorted_leveldb(struct fi_migrate_pipe *pipe, const char *path, const 
     char *error = NULL;
     _Static_assert(sizeof(loaded.symbols) == sizeof(leveldb_symbols) - sizeof(leveldb_symbols[0]),
                    "one for each");
-    int code = fi_migrate_library_load(&leveldb_library, loaded.symbols, err);
-    code = code == FIRN_OK ? check_lock(path, err) : code;
-    code = code == FIRN_OK ? copy_database(path, place, err) : code;
-    code = code == FIRN_OK ? check_lock(path, err) : code;
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_migrate_library_load(&leveldb_library, loaded.symbols, err));
+    FI_TRY_RETURN(check_lock(path, err));
+    FI_TRY_RETURN(copy_database(path, place, err));
+    FI_TRY_RETURN(check_lock(path, err));
     struct options *options = leveldb->options_create();
     leveldb->options_set_paranoid_checks(options, 1);
     struct database *database = leveldb->open(options, place, &error);
     if (error != NULL) {
-        return fail("LevelDB", error, err);
+        return migrate_sorted_fail("LevelDB", error, err);
     }
     fi_migrate_child_put_opened(pipe);
     struct read_options *reading = leveldb->readoptions_create();
     leveldb->readoptions_set_fill_cache(reading, 0);
     leveldb->readoptions_set_verify_checksums(reading, 1);
     fi_migrate_child_put_keyspace(pipe, "default", true);
-    code = send_all(pipe, &leveldb->iterators, leveldb->create_iterator(database, reading),
-                    "LevelDB", err);
-    if (code == FIRN_OK) {
-        fi_migrate_child_put_end(pipe, false, 0);
-    }
-    return code;
+    FI_TRY_RETURN(send_all(pipe, &leveldb->iterators, leveldb->create_iterator(database, reading),
+                           "LevelDB", err));
+    fi_migrate_child_put_end(pipe, false, 0);
+    return FIRN_OK;
 }

@@ -88,8 +88,8 @@ fi_migrate_span_u64(const uint8_t *data)
 }
 
 void
-fi_migrate_span_tell(const struct fi_migrate_span *span, uint64_t offset,
-                     const struct fi_migrate_taker *taker, const char *format, ...)
+fi_migrate_span_report(const struct fi_migrate_span *span, uint64_t offset,
+                       const struct fi_migrate_taker *taker, const char *format, ...)
 {
     char text[FIRN_ERROR_TEXT_SIZE];
     unsigned long long at = span->begin + offset;

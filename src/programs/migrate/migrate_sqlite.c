@@ -35,6 +35,7 @@
 #include "migrate/migrate_internal.h"
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum { TABLES_MAX = 65536, HEADER_SIZE = 100, TELL_EVERY = 4096 };
 
@@ -86,7 +87,7 @@ struct fi_migrate_sqlite {
 
 /* Whether it is in WAL mode and nobody has it open; FIRN_CORRUPT if it is no database. */
 static int
-look(const char *path, bool *out_is_idle_wal, firn_error *err)
+migrate_sqlite_inspect(const char *path, bool *out_is_idle_wal, firn_error *err)
 {
     uint8_t header[HEADER_SIZE];
     char name[PATH_MAX + 8];
@@ -121,11 +122,11 @@ copy_files(const char *path, char *out_copy, size_t size, firn_error *err)
     }
     (void)close(fd);
     (void)unlink(out_copy); /* the copy creates it */
-    int code = fi_migrate_copy(path, out_copy, err);
+    int code = fi_migrate_files_copy(path, out_copy, err);
     (void)snprintf(from, sizeof(from), "%s-wal", path);
     (void)snprintf(to, sizeof(to), "%s-wal", out_copy);
     if (code == FIRN_OK && access(from, F_OK) == 0) {
-        code = fi_migrate_copy(from, to, err);
+        code = fi_migrate_files_copy(from, to, err);
     }
     return code;
 }
@@ -190,7 +191,7 @@ fi_migrate_sqlite_open(const char *path, struct fi_migrate_sqlite **out, firn_er
         return fi_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
     }
     sqlite->err = err;
-    int code = look(path, &is_idle_wal, err);
+    int code = migrate_sqlite_inspect(path, &is_idle_wal, err);
     if (code == FIRN_OK && is_idle_wal) {
         code = copy_files(path, sqlite->copy, sizeof(sqlite->copy), err);
     } else if (code == FIRN_OK) {
@@ -242,8 +243,9 @@ begin_query(struct fi_migrate_sqlite *sqlite)
 }
 
 static int
-query(struct fi_migrate_sqlite *sqlite, const char *parameter,
-      int (*on_row)(void *ctx, const struct fi_sqlitefile_value *values, size_t count))
+migrate_sqlite_query(struct fi_migrate_sqlite *sqlite, const char *parameter,
+                     int (*on_row)(void *ctx, const struct fi_sqlitefile_value *values,
+                                   size_t count))
 {
     return sqlite->query.has_failed
                ? no_memory(sqlite)
@@ -268,7 +270,7 @@ query_rows(struct fi_migrate_sqlite *sqlite,
     }
     fi_sqlitefile_text_add(&sqlite->query, " FROM ");
     fi_sqlitefile_text_add_name(&sqlite->query, table->name);
-    return query(sqlite, NULL, on_row);
+    return migrate_sqlite_query(sqlite, NULL, on_row);
 }
 
 /* ---- what a table is ---- */
@@ -487,7 +489,7 @@ define(struct fi_migrate_sqlite *sqlite)
 /* ---- rows ---- */
 
 static firn_value
-convert(const struct fi_sqlitefile_value *value, firn_type type, char number[40])
+migrate_sqlite_convert(const struct fi_sqlitefile_value *value, firn_type type, char number[40])
 {
     bool is_bytes = type == FIRN_TYPE_TEXT || type == FIRN_TYPE_BLOB;
     firn_slice bytes = value->bytes;
@@ -523,7 +525,8 @@ on_row_sent(void *ctx, const struct fi_sqlitefile_value *values, size_t count)
     struct table *table = sqlite->table;
     assert(count <= FIRN_TABLE_COLUMNS_MAX);
     for (size_t i = 0; i < count; i++) {
-        table->values[i] = convert(&values[i], table->definition[i].type, table->numbers[i]);
+        table->values[i] =
+            migrate_sqlite_convert(&values[i], table->definition[i].type, table->numbers[i]);
     }
     return fi_migrate_sink_row(sqlite->sink, table->values, count, sqlite->err);
 }
@@ -537,13 +540,13 @@ import_table(struct fi_migrate_sqlite *sqlite)
     fi_sqlitefile_text_add(&sqlite->query, "name, type, pk FROM pragma_table_xinfo(?1) WHERE "
                                            "hidden IN (0, 3)"); /* 3: generated and stored */
     table->numbers = calloc(FIRN_TABLE_COLUMNS_MAX, sizeof(*table->numbers));
-    int code = table->numbers == NULL ? no_memory(sqlite) : query(sqlite, table->name, on_column);
-    code = code == FIRN_OK ? find_rowid(sqlite) : code;
-    code = code == FIRN_OK ? query_rows(sqlite, on_row_seen) : code;
-    code = code == FIRN_OK ? define(sqlite) : code;
-    code = code == FIRN_OK ? query_rows(sqlite, on_row_sent) : code;
-    return code == FIRN_OK ? fi_migrate_sink_end(sqlite->sink, true, table->rows, sqlite->err)
-                           : code;
+    FI_TRY_RETURN(table->numbers == NULL ? no_memory(sqlite)
+                                         : migrate_sqlite_query(sqlite, table->name, on_column));
+    FI_TRY_RETURN(find_rowid(sqlite));
+    FI_TRY_RETURN(query_rows(sqlite, on_row_seen));
+    FI_TRY_RETURN(define(sqlite));
+    FI_TRY_RETURN(query_rows(sqlite, on_row_sent));
+    return fi_migrate_sink_end(sqlite->sink, true, table->rows, sqlite->err);
 }
 
 static void
@@ -577,7 +580,7 @@ on_generated(void *ctx, const struct fi_sqlitefile_value *values, size_t count)
 }
 
 static int
-tell_left_out(struct fi_migrate_sqlite *sqlite)
+report_left_out(struct fi_migrate_sqlite *sqlite)
 {
     int code = FIRN_OK;
     for (size_t i = 0; i < sqlite->virtual_count; i++) {
@@ -590,7 +593,7 @@ tell_left_out(struct fi_migrate_sqlite *sqlite)
         sqlite->table = &named;
         begin_query(sqlite);
         fi_sqlitefile_text_add(&sqlite->query, "name FROM pragma_table_xinfo(?1) WHERE hidden = 2");
-        code = query(sqlite, named.name, on_generated);
+        code = migrate_sqlite_query(sqlite, named.name, on_generated);
         sqlite->table = NULL;
     }
     return code;
@@ -603,7 +606,7 @@ fi_migrate_sqlite_read(struct fi_migrate_sqlite *sqlite, struct fi_migrate_sink 
     assert(sqlite->reader != NULL && sink != NULL);
     sqlite->sink = sink;
     sqlite->err = err;
-    int code = tell_left_out(sqlite);
+    int code = report_left_out(sqlite);
     *out_left_out = sqlite->left_out;
     if (code == FIRN_OK && is_strict && sqlite->left_out > 0) {
         return fi_migrate_fail(err, FIRN_UNSUPPORTED,

@@ -30,6 +30,7 @@
 #include <zstd.h>
 
 #include "migrate/migrate_internal.h"
+#include "term/term_try.h"
 
 enum {
     HEADER_SIZE = 32,
@@ -94,7 +95,7 @@ are_entries(firn_slice bytes, uint32_t count)
 
 /* Finds the entries of the block in memory (I1). *out_is_block is false if it has none. */
 static int
-decode(struct table *table, size_t size, firn_slice *out, bool *out_is_block)
+migrate_table_decode(struct table *table, size_t size, firn_slice *out, bool *out_is_block)
 {
     static const uint8_t zstd_mark[4] = {0x28, 0xb5, 0x2f, 0xfd};
     const uint8_t *payload = table->block.data + BLOCK_HEADER_SIZE;
@@ -110,10 +111,7 @@ decode(struct table *table, size_t size, firn_slice *out, bool *out_is_block)
     if (*out_is_block || (!is_lz4 && !is_zstd) || plain_size > FI_MIGRATE_ALOPEX_PART_MAX) {
         return FIRN_OK;
     }
-    int code = fi_migrate_span_room_reserve(&table->plain, plain_size, table->err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_migrate_span_room_reserve(&table->plain, plain_size, table->err));
     bool is_plain = (is_lz4 && LZ4_decompress_safe((const char *)payload + 4,
                                                    (char *)table->plain.data, (int)payload_size - 4,
                                                    (int)plain_size) == (int)plain_size) ||
@@ -125,7 +123,7 @@ decode(struct table *table, size_t size, firn_slice *out, bool *out_is_block)
 }
 
 static int
-give(struct table *table, firn_slice entries)
+migrate_table_give(struct table *table, firn_slice entries)
 {
     struct fi_migrate_version version;
     int code = FIRN_OK;
@@ -151,8 +149,8 @@ read_block(struct table *table, uint64_t offset, uint32_t size, bool *out_is_blo
             fi_migrate_span_u32(table->block.data + size - CRC_SIZE)) {
         return code;
     }
-    code = decode(table, size, &entries, out_is_block);
-    return code == FIRN_OK && *out_is_block ? give(table, entries) : code;
+    code = migrate_table_decode(table, size, &entries, out_is_block);
+    return code == FIRN_OK && *out_is_block ? migrate_table_give(table, entries) : code;
 }
 
 /* Reads a block of unknown size, which ends before `limit`. *out_size is 0 if there is none. */
@@ -182,10 +180,10 @@ find_block(struct table *table, uint64_t offset, uint64_t limit, size_t *out_siz
         const uint8_t *end = table->block.data + at;
         if (fi_migrate_span_u32(end) == crc) {
             tries++;
-            code = decode(table, at + CRC_SIZE, &entries, &is_block);
+            code = migrate_table_decode(table, at + CRC_SIZE, &entries, &is_block);
             if (code == FIRN_OK && is_block) {
                 *out_size = at + CRC_SIZE;
-                return give(table, entries);
+                return migrate_table_give(table, entries);
             }
             if (code != FIRN_OK) {
                 return code;
@@ -206,7 +204,7 @@ struct window {
 
 /* data is NULL: passes over it. */
 static bool
-take(struct window *window, uint8_t *data, size_t size)
+migrate_table_take(struct window *window, uint8_t *data, size_t size)
 {
     if (size > window->end - window->at ||
         (data != NULL && !fi_migrate_span_near(&window->near, window->at, data, size))) {
@@ -222,12 +220,13 @@ take_key(struct window *window, char out[4 * KEY_SHOWN + 4])
 {
     uint8_t head[KEY_SHOWN];
     uint8_t size_bytes[4];
-    if (!take(window, size_bytes, sizeof(size_bytes))) {
+    if (!migrate_table_take(window, size_bytes, sizeof(size_bytes))) {
         return false;
     }
     size_t size = fi_migrate_span_u32(size_bytes);
     size_t shown = size < KEY_SHOWN ? size : KEY_SHOWN;
-    if (!take(window, head, shown) || !take(window, NULL, size - shown)) {
+    if (!migrate_table_take(window, head, shown) ||
+        !migrate_table_take(window, NULL, size - shown)) {
         return false;
     }
     for (size_t i = 0; i < shown; i++) {
@@ -261,7 +260,7 @@ open_index(struct index *index, const struct fi_migrate_span *span, const uint8_
     index->window.near.span = span;
     index->window.at = offset;
     index->window.end = offset + size;
-    bool is_there = take(&index->window, count, sizeof(count));
+    bool is_there = migrate_table_take(&index->window, count, sizeof(count));
     index->left = is_there ? fi_migrate_span_u32(count) : 0;
     return is_there;
 }
@@ -270,7 +269,7 @@ static bool
 next_block(struct index *index)
 {
     uint8_t head[INDEX_HEAD_SIZE];
-    if (index->left == 0 || !take(&index->window, head, sizeof(head))) {
+    if (index->left == 0 || !migrate_table_take(&index->window, head, sizeof(head))) {
         return false;
     }
     index->left--;
@@ -311,7 +310,7 @@ read_by_index(struct table *table, const uint8_t *footer, uint64_t *out_end)
         bool is_block = false;
         code = read_block(table, index.offset, index.size, &is_block);
         if (code == FIRN_OK && !is_block) {
-            fi_migrate_span_tell(
+            fi_migrate_span_report(
                 table->span, index.offset, table->taker,
                 "a block of %u bytes is damaged: what it has of the keys from '%s' "
                 "to '%s' is lost, and older values of these may be imported",
@@ -337,7 +336,8 @@ read_in_a_row(struct table *table, uint64_t *out_end)
 
 /* Tells of what is wrong outside of blocks. *out_is_known is false if nothing more can be read. */
 static void
-check(const struct table *table, const uint8_t *header, const uint8_t *footer, bool *out_is_known)
+migrate_table_check(const struct table *table, const uint8_t *header, const uint8_t *footer,
+                    bool *out_is_known)
 {
     const struct fi_migrate_span *span = table->span;
     uint32_t crc = 0;
@@ -347,13 +347,13 @@ check(const struct table *table, const uint8_t *header, const uint8_t *footer, b
     unsigned version = header[4] | (unsigned)header[5] << 8;
     *out_is_known = !is_sound || version == VERSION;
     if (!*out_is_known) {
-        fi_migrate_span_tell(span, 0, table->taker,
-                             "the table has version %u, which this firn does not know: it is not "
-                             "imported",
-                             version);
+        fi_migrate_span_report(span, 0, table->taker,
+                               "the table has version %u, which this firn does not know: it is not "
+                               "imported",
+                               version);
     } else if (!is_sound) {
-        fi_migrate_span_tell(span, 0, table->taker, "%s: its blocks are checked one by one",
-                             has_footer ? "the table is damaged" : "the table has no end");
+        fi_migrate_span_report(span, 0, table->taker, "%s: its blocks are checked one by one",
+                               has_footer ? "the table is damaged" : "the table has no end");
     }
 }
 
@@ -367,12 +367,12 @@ read_table(struct table *table, uint64_t *out_end)
     bool is_known = true;
     *out_end = span->size;
     if (!fi_migrate_span_read(span, 0, header, HEADER_SIZE)) {
-        fi_migrate_span_tell(span, 0, table->taker, "there is no whole header of a table");
+        fi_migrate_span_report(span, 0, table->taker, "there is no whole header of a table");
         return FIRN_OK;
     }
     bool has_end = span->size >= HEADER_SIZE + FOOTER_SIZE &&
                    fi_migrate_span_read(span, span->size - FOOTER_SIZE, footer, FOOTER_SIZE);
-    check(table, header, has_end ? footer : NULL, &is_known);
+    migrate_table_check(table, header, has_end ? footer : NULL, &is_known);
     if (!is_known) {
         return FIRN_OK;
     }
@@ -380,9 +380,9 @@ read_table(struct table *table, uint64_t *out_end)
     int code = has_index ? read_by_index(table, footer, out_end) : read_in_a_row(table, out_end);
     uint64_t wanted = fi_migrate_span_u64(header + 12);
     if (code == FIRN_OK && table->entries != wanted) {
-        fi_migrate_span_tell(span, *out_end, table->taker,
-                             "%llu of %llu entries of the table were read",
-                             (unsigned long long)table->entries, (unsigned long long)wanted);
+        fi_migrate_span_report(span, *out_end, table->taker,
+                               "%llu of %llu entries of the table were read",
+                               (unsigned long long)table->entries, (unsigned long long)wanted);
     }
     return code;
 }

@@ -17,6 +17,7 @@
 
 #include "migrate/migrate_internal.h"
 #include "sqlitefile/sqlitefile.h"
+#include "term/term_try.h"
 
 enum { SUFFIX_SIZE = 17, MEMORY_MIB = 64, DESCRIPTORS = 8 };
 
@@ -35,7 +36,7 @@ struct fi_migrate_versions {
 };
 
 static int
-create(struct fi_migrate_versions *versions, firn_error *err)
+migrate_versions_create(struct fi_migrate_versions *versions, firn_error *err)
 {
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
     firn_bulk_options bulk = FIRN_BULK_OPTIONS_INIT;
@@ -51,11 +52,9 @@ create(struct fi_migrate_versions *versions, firn_error *err)
                                fi_sqlitefile_place(), strerror(errno));
     }
     (void)snprintf(versions->path, sizeof(versions->path), "%s/versions", versions->place);
-    int code = firn_store_open(versions->path, &options, &versions->store, err);
-    code = code == FIRN_OK
-               ? firn_keyspace_open(versions->store, "versions", NULL, &versions->keyspace, err)
-               : code;
-    return code == FIRN_OK ? firn_bulk_open(versions->keyspace, &bulk, &versions->bulk, err) : code;
+    FI_TRY_RETURN(firn_store_open(versions->path, &options, &versions->store, err));
+    FI_TRY_RETURN(firn_keyspace_open(versions->store, "versions", NULL, &versions->keyspace, err));
+    return firn_bulk_open(versions->keyspace, &bulk, &versions->bulk, err);
 }
 
 int
@@ -63,7 +62,7 @@ fi_migrate_versions_create(struct fi_migrate_versions **out, firn_error *err)
 {
     struct fi_migrate_versions *versions = calloc(1, sizeof(*versions));
     *out = versions;
-    return versions != NULL ? create(versions, err)
+    return versions != NULL ? migrate_versions_create(versions, err)
                             : fi_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
 }
 
@@ -76,11 +75,8 @@ fi_migrate_versions_put(struct fi_migrate_versions *versions,
         return fi_migrate_fail(err, FIRN_LIMIT, "a key of %zu and a value of %zu bytes",
                                version->key.size, version->value.size);
     }
-    int code = fi_migrate_span_room_reserve(&versions->built,
-                                            2 * version->key.size + 2 + SUFFIX_SIZE, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_migrate_span_room_reserve(&versions->built,
+                                               2 * version->key.size + 2 + SUFFIX_SIZE, err));
     firn_key key = firn_key_in(versions->built.data, versions->built.capacity);
     firn_key_add_text(&key, version->key);
     firn_key_add_u64(&key, ~version->timestamp);
@@ -112,13 +108,11 @@ keep_other(struct fi_migrate_versions *versions, firn_slice key, bool *out, firn
     if (!*out) {
         return FIRN_OK;
     }
-    int code = fi_migrate_span_room_reserve(&versions->before, size, err);
-    if (code == FIRN_OK) {
-        memcpy(versions->before.data, key.data, size);
-        versions->before_size = size;
-        versions->has_before = true;
-    }
-    return code;
+    FI_TRY_RETURN(fi_migrate_span_room_reserve(&versions->before, size, err));
+    memcpy(versions->before.data, key.data, size);
+    versions->before_size = size;
+    versions->has_before = true;
+    return FIRN_OK;
 }
 
 int

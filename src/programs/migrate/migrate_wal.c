@@ -61,7 +61,7 @@ struct wal {
 
 /* Where a place in the ring is in the file. *out_left: bytes up to the end of its segment. */
 static uint64_t
-place(const struct wal *wal, uint64_t at, uint64_t *out_left)
+migrate_wal_place(const struct wal *wal, uint64_t at, uint64_t *out_left)
 {
     uint64_t room = wal->segment_size - SEGMENT_HEADER_SIZE;
     at %= wal->ring_size;
@@ -74,7 +74,7 @@ read_ring(struct wal *wal, uint64_t at, uint8_t *data, size_t size)
 {
     while (size > 0) {
         uint64_t left;
-        uint64_t offset = place(wal, at, &left);
+        uint64_t offset = migrate_wal_place(wal, at, &left);
         size_t part = size < left ? size : (size_t)left;
         bool is_read = part <= ENTRY_HEAD_SIZE
                            ? fi_migrate_span_near(&wal->near, offset, data, part)
@@ -255,7 +255,7 @@ read_entry(struct wal *wal, uint64_t at, uint64_t left, uint64_t *out_size, uint
 
 /* Looks for the next intact entry after a damaged one. *out_skipped is `left` if there is none. */
 static int
-search(struct wal *wal, uint64_t at, uint64_t left, uint64_t *out_skipped)
+migrate_wal_search(struct wal *wal, uint64_t at, uint64_t left, uint64_t *out_skipped)
 {
     uint64_t size;
     uint64_t number;
@@ -305,12 +305,13 @@ read_entries(struct wal *wal, uint64_t at, uint64_t left, bool is_told)
             code = number > wal->floor ? walk_body(wal, body, number, wal->taker, &is_body) : code;
         } else if (code == FIRN_OK) {
             wal->is_damaged = true;
-            code = search(wal, at, room, &size);
+            code = migrate_wal_search(wal, at, room, &size);
             if (code == FIRN_OK && !is_told) {
-                fi_migrate_span_tell(wal->span, place(wal, at, &end), wal->taker,
-                                     "%llu bytes of the log are damaged: what was committed there "
-                                     "is lost",
-                                     (unsigned long long)size);
+                fi_migrate_span_report(
+                    wal->span, migrate_wal_place(wal, at, &end), wal->taker,
+                    "%llu bytes of the log are damaged: what was committed there "
+                    "is lost",
+                    (unsigned long long)size);
             }
         }
         at += size;
@@ -356,20 +357,21 @@ read_wal(struct wal *wal)
     firn_slice body;
     uint8_t header[SEGMENT_HEADER_SIZE];
     if (!find_segments(wal)) {
-        fi_migrate_span_tell(wal->span, 0, wal->taker, "no segment of the log has its header");
+        fi_migrate_span_report(wal->span, 0, wal->taker, "no segment of the log has its header");
         return FIRN_OK;
     }
     if (fi_migrate_span_read(wal->span, wal->header_size, header, sizeof(header)) &&
         is_segment(header) && (header[4] | header[5] << 8) > VERSION_MAX) {
-        fi_migrate_span_tell(wal->span, wal->header_size, wal->taker,
-                             "the log has version %d, which this firn does not know: it is not "
-                             "imported",
-                             header[4] | header[5] << 8);
+        fi_migrate_span_report(wal->span, wal->header_size, wal->taker,
+                               "the log has version %d, which this firn does not know: it is not "
+                               "imported",
+                               header[4] | header[5] << 8);
         return FIRN_OK;
     }
     if (!read_bounds(wal, &start, &size)) {
-        fi_migrate_span_tell(wal->span, 0, wal->taker,
-                             "the log's header is damaged: all entries that can be found are read");
+        fi_migrate_span_report(
+            wal->span, 0, wal->taker,
+            "the log's header is damaged: all entries that can be found are read");
         wal->is_lost = true;
         return read_entries(wal, 0, wal->ring_size, true);
     }
@@ -379,7 +381,7 @@ read_wal(struct wal *wal)
     uint64_t left = wal->ring_size - size;
     code = code == FIRN_OK ? read_entry(wal, start + size, left, &beyond, &number, &body) : code;
     if (code == FIRN_OK && body.size > 0) {
-        fi_migrate_span_tell(
+        fi_migrate_span_report(
             wal->span, 0, wal->taker,
             "the log goes on after the end that its header gives: this is read, too");
         code = read_entries(wal, start + size, left, true);

@@ -13,6 +13,7 @@
 #include "mount/mount_internal.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 #ifdef FIRN_HAS_FUSE
 
@@ -70,7 +71,7 @@ find_directory(struct fi_cli *cli, const firn_workspace *workspace, char **out)
 }
 
 static void
-tell_mounted(void *ctx)
+report_mounted(void *ctx)
 {
     const struct fi_cli *cli = ctx;
     if (!cli->quiet) {
@@ -82,7 +83,7 @@ tell_mounted(void *ctx)
 }
 
 static int
-serve(struct fi_cli *cli, firn_workspace *workspace, const char *directory)
+mount_serve(struct fi_cli *cli, firn_workspace *workspace, const char *directory)
 {
     firn_error err;
     struct fi_mount_tree *tree;
@@ -99,7 +100,7 @@ serve(struct fi_cli *cli, firn_workspace *workspace, const char *directory)
     if (content == NULL) {
         exit_code = fi_command_report_no_memory(cli);
     } else if (!fi_mount_fuse_run(tree, content, directory, fi_command_has(cli, "allow-other"),
-                                  tell_mounted, cli)) {
+                                  report_mounted, cli)) {
         exit_code = fi_command_report_error(
             cli, FIRN_IO,
             "a user needs fusermount3 (Debian: apt-get install fuse3), and everybody /dev/fuse",
@@ -113,7 +114,7 @@ serve(struct fi_cli *cli, firn_workspace *workspace, const char *directory)
 }
 
 static int
-run(struct fi_cli *cli)
+mount_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     firn_workspace *workspace = NULL;
@@ -125,13 +126,11 @@ run(struct fi_cli *cli)
             "install libfuse 3 (Debian: apt-get install fuse3), or use firn restore REF --to DIR",
             "%s", missing);
     }
-    int exit_code = fi_task_workspace_open(cli, &workspace);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = find_directory(cli, workspace, &directory);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = serve(cli, workspace, directory);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &workspace));
+    FI_TRY_OUT(exit_code, find_directory(cli, workspace, &directory));
+    exit_code = mount_serve(cli, workspace, directory);
+out:
     free(directory);
     firn_workspace_close(workspace);
     return exit_code;
@@ -140,7 +139,7 @@ run(struct fi_cli *cli)
 #else
 
 static int
-run(struct fi_cli *cli)
+mount_run(struct fi_cli *cli)
 {
     return fi_command_report_error(cli, FIRN_NOT_FOUND, "use firn restore REF --to DIR",
                                    "this firn was built without libfuse");
@@ -182,5 +181,5 @@ const struct fi_command fi_mount = {
     .examples = examples,
     .refuses_json = "",
     .uses = FI_COMMAND_USES_WORKSPACE,
-    .run = run,
+    .run = mount_run,
 };

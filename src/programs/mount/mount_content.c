@@ -87,7 +87,7 @@ struct target {
 };
 
 static int
-take(void *ctx, firn_slice bytes, firn_error *err)
+mount_content_take(void *ctx, firn_slice bytes, firn_error *err)
 {
     struct target *target = ctx;
     (void)err;
@@ -106,14 +106,16 @@ read_block(struct fi_mount_content *content, const struct fi_mount_node *file, u
            size_t size, uint8_t *out)
 {
     struct target target = {.bytes = out, .size = size};
-    int failure = fi_mount_tree_read(content->tree, file, offset, size, take, &target);
+    int failure =
+        fi_mount_tree_read(content->tree, file, offset, size, mount_content_take, &target);
     assert(failure != 0 || target.at == target.size);
     return failure;
 }
 
 /* Fills *kept, which nobody else touches meanwhile. */
 static int
-fill(struct fi_mount_content *content, const struct fi_mount_node *file, struct kept *kept)
+mount_content_fill(struct fi_mount_content *content, const struct fi_mount_node *file,
+                   struct kept *kept)
 {
     kept->bytes = malloc(kept->size);
     return kept->bytes == NULL ? ENOMEM
@@ -123,7 +125,8 @@ fill(struct fi_mount_content *content, const struct fi_mount_node *file, struct 
 /* ---- what is kept ---- */
 
 static struct kept *
-find(struct fi_mount_content *content, const firn_hash *hash, uint64_t offset, size_t size)
+mount_content_find(struct fi_mount_content *content, const firn_hash *hash, uint64_t offset,
+                   size_t size)
 {
     for (size_t i = 0; i < KEPT_MAX; i++) {
         struct kept *kept = &content->kept[i];
@@ -163,7 +166,7 @@ acquire(struct fi_mount_content *content, const struct fi_mount_node *file, uint
     const size_t size = is_small || left < BLOCK_SIZE ? (size_t)left : BLOCK_SIZE;
     assert(offset < file->size_bytes && size > 0);
     struct kept *kept;
-    while ((kept = find(content, &file->hash, begin, size)) == NULL &&
+    while ((kept = mount_content_find(content, &file->hash, begin, size)) == NULL &&
            (kept = make_room(content)) == NULL) {
         (void)pthread_cond_wait(&content->was_read, &content->mutex);
     }
@@ -176,7 +179,7 @@ acquire(struct fi_mount_content *content, const struct fi_mount_node *file, uint
         kept->size = size;
         kept->is_being_read = true;
         (void)pthread_mutex_unlock(&content->mutex);
-        int failure = fill(content, file, kept);
+        int failure = mount_content_fill(content, file, kept);
         (void)pthread_mutex_lock(&content->mutex);
         kept->is_being_read = false;
         kept->failure = failure;
@@ -190,7 +193,7 @@ acquire(struct fi_mount_content *content, const struct fi_mount_node *file, uint
 
 /* Requires: the mutex. */
 static void
-release(struct fi_mount_content *content, struct kept *kept)
+mount_content_release(struct fi_mount_content *content, struct kept *kept)
 {
     assert(kept->uses > 0);
     kept->uses--;
@@ -219,7 +222,7 @@ copy_from_block(struct fi_mount_content *content, const struct fi_mount_node *fi
         memcpy(out, kept->bytes + at, *out_size);
         (void)pthread_mutex_lock(&content->mutex);
     }
-    release(content, kept);
+    mount_content_release(content, kept);
     (void)pthread_mutex_unlock(&content->mutex);
     return failure;
 }

@@ -235,7 +235,7 @@ on_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
 /* Puts files into the kernel's cache, and lets go of them. What cannot be given is asked for later,
  * and fails then. The kernel has only bytes that were verified: files are read whole. */
 static void
-give(struct mount *mount, struct fi_mount_node *const *files, size_t count)
+mount_fuse_give(struct mount *mount, struct fi_mount_node *const *files, size_t count)
 {
     uint8_t *bytes = malloc(FI_MOUNT_AHEAD_SIZE_MAX);
     bool goes_on = bytes != NULL;
@@ -292,7 +292,7 @@ on_read(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
     }
     free(bytes);
     if (ahead_count > 0) {
-        give(mount, ahead, ahead_count);
+        mount_fuse_give(mount, ahead, ahead_count);
     }
 }
 
@@ -506,7 +506,7 @@ wake(int signal)
 }
 
 static void *
-serve(void *ctx)
+mount_fuse_serve(void *ctx)
 {
     struct mount *mount = ctx;
     struct fuse_buf buffer = {0};
@@ -529,7 +529,7 @@ serve(void *ctx)
 
 /* A thread that waits for the kernel is woken by a signal, again and again: it may not wait yet. */
 static void
-join(pthread_t thread)
+mount_fuse_join(pthread_t thread)
 {
     for (;;) {
         struct timespec until = {0};
@@ -548,14 +548,14 @@ join(pthread_t thread)
 
 /* The threads leave the program's signals to this one. */
 static size_t
-start(struct mount *mount, pthread_t threads[THREADS])
+mount_fuse_start(struct mount *mount, pthread_t threads[THREADS])
 {
     sigset_t ours, before;
     size_t count = 0;
     (void)sigfillset(&ours);
     (void)sigdelset(&ours, SIGUSR1);
     (void)pthread_sigmask(SIG_SETMASK, &ours, &before);
-    while (count < THREADS && pthread_create(&threads[count], NULL, serve, mount) == 0) {
+    while (count < THREADS && pthread_create(&threads[count], NULL, mount_fuse_serve, mount) == 0) {
         count++;
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -564,14 +564,14 @@ start(struct mount *mount, pthread_t threads[THREADS])
 
 /* Returns false if there is no thread to answer. */
 static bool
-answer(struct mount *mount, void (*on_mounted)(void *ctx), void *ctx)
+mount_fuse_answer(struct mount *mount, void (*on_mounted)(void *ctx), void *ctx)
 {
     enum { WAIT_NS = 1000000000 };
     const struct sigaction waking = {.sa_handler = wake};
     struct sigaction before;
     pthread_t threads[THREADS];
     (void)sigaction(SIGUSR1, &waking, &before);
-    size_t count = start(mount, threads);
+    size_t count = mount_fuse_start(mount, threads);
     atomic_store(&mount->is_giving, count < 2);
     if (count > 0) {
         on_mounted(ctx);
@@ -581,7 +581,7 @@ answer(struct mount *mount, void (*on_mounted)(void *ctx), void *ctx)
     }
     fuse.session_exit(mount->session);
     for (size_t i = 0; i < count; i++) {
-        join(threads[i]);
+        mount_fuse_join(threads[i]);
     }
     (void)sigaction(SIGUSR1, &before, NULL);
     return count > 0;
@@ -604,7 +604,7 @@ fi_mount_fuse_run(struct fi_mount_tree *tree, struct fi_mount_content *content,
     mount.session = fuse.session_new(&arguments, &operations, sizeof operations, &mount);
     bool is_mounted = mount.session != NULL && fuse.session_mount(mount.session, directory) == 0;
     if (is_mounted) {
-        is_mounted = answer(&mount, on_mounted, ctx);
+        is_mounted = mount_fuse_answer(&mount, on_mounted, ctx);
         fuse.session_unmount(mount.session);
     }
     if (mount.session != NULL) {

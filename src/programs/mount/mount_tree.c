@@ -110,7 +110,7 @@ let_go(struct fi_mount_tree *tree, struct fi_mount_node *node)
 }
 
 static void
-hold(struct fi_mount_node *node)
+mount_tree_hold(struct fi_mount_node *node)
 {
     bool was_held = is_held(node);
     node->lookups++;
@@ -123,7 +123,7 @@ hold(struct fi_mount_node *node)
 
 /* Takes a node out of its directory's list. */
 static void
-detach(struct fi_mount_tree *tree, struct fi_mount_node *node)
+mount_tree_detach(struct fi_mount_tree *tree, struct fi_mount_node *node)
 {
     struct fi_mount_node *parent = node->parent;
     node->parent = NULL;
@@ -242,8 +242,8 @@ add_entry(void *ctx, const firn_workspace_entry *entry)
 /* The errno for a failure, which is printed. What was deleted since the kernel has got the node is
  * stale. Requires: the mutex. */
 static int
-tell(const struct fi_mount_tree *tree, const struct fi_mount_node *node, int code,
-     const firn_error *err)
+mount_tree_report(const struct fi_mount_tree *tree, const struct fi_mount_node *node, int code,
+                  const firn_error *err)
 {
     enum { PATH_SIZE_MAX = 4096 };
     char path[PATH_SIZE_MAX];
@@ -272,7 +272,7 @@ tell(const struct fi_mount_tree *tree, const struct fi_mount_node *node, int cod
 }
 
 static int
-load(struct fi_mount_tree *tree, struct fi_mount_node *directory)
+mount_tree_load(struct fi_mount_tree *tree, struct fi_mount_node *directory)
 {
     firn_error err;
     struct loading loading = {.tree = tree, .directory = directory};
@@ -281,7 +281,7 @@ load(struct fi_mount_tree *tree, struct fi_mount_node *directory)
                                              &loading, &err);
     if (code != FIRN_OK) {
         unload(directory);
-        return tell(tree, directory, code, &err);
+        return mount_tree_report(tree, directory, code, &err);
     }
     directory->is_loaded = true;
     return 0;
@@ -387,7 +387,7 @@ replace_children(struct fi_mount_tree *tree, struct fi_mount_node *directory,
     }
     for (size_t i = 0; i < old_count; i++) {
         if (old[i]->parent == directory) { /* not taken along */
-            detach(tree, old[i]);
+            mount_tree_detach(tree, old[i]);
         }
     }
     free(old);
@@ -403,7 +403,7 @@ replace_children(struct fi_mount_tree *tree, struct fi_mount_node *directory,
 }
 
 static bool
-rebuild(struct fi_mount_tree *tree)
+mount_tree_rebuild(struct fi_mount_tree *tree)
 {
     bool is_all_whole = true;
     for (size_t i = 0; i <= LISTS; i++) {
@@ -491,7 +491,7 @@ now_ns(void)
 
 /* Compares the list with the store. */
 static int
-refresh(struct fi_mount_tree *tree, firn_error *err)
+mount_tree_refresh(struct fi_mount_tree *tree, firn_error *err)
 {
     struct fi_mount_list list;
     int code = fi_mount_list_read(tree->workspace, &list, err);
@@ -501,7 +501,7 @@ refresh(struct fi_mount_tree *tree, firn_error *err)
             struct fi_mount_list old = tree->list;
             tree->list = list;
             list = old;
-            if (!rebuild(tree)) {
+            if (!mount_tree_rebuild(tree)) {
                 fi_mount_list_deinit(&tree->list); /* the next refresh does it again */
                 code = FIRN_NO_MEMORY;
             }
@@ -521,7 +521,7 @@ refresh_if_due(struct fi_mount_tree *tree)
         return;
     }
     tree->refreshed_ns = now;
-    int code = refresh(tree, &err);
+    int code = mount_tree_refresh(tree, &err);
     if (code != FIRN_OK && !tree->has_warned) {
         fi_command_report_line("the checkpoints cannot be listed again: %s",
                                code == FIRN_NO_MEMORY ? firn_code_text(code) : err.text);
@@ -562,10 +562,10 @@ fi_mount_tree_create(firn_workspace *workspace, struct fi_mount_tree **out, firn
             tree->lists[i]->place = (enum fi_mount_place)(FI_MOUNT_NUMBERS + i);
             tree->lists[i]->is_loaded = true;
             tree->lists[i]->mtime_ns = (int64_t)now.tv_sec * 1000000000;
-            hold(tree->lists[i]); /* for ever */
+            mount_tree_hold(tree->lists[i]); /* for ever */
         }
     }
-    int code = is_whole ? refresh(tree, err) : FIRN_NO_MEMORY;
+    int code = is_whole ? mount_tree_refresh(tree, err) : FIRN_NO_MEMORY;
     if (code == FIRN_OK) {
         tree->refreshed_ns = now_ns();
         *out = tree;
@@ -635,7 +635,7 @@ fi_mount_tree_changes(const struct fi_mount_node *directory)
 
 /* Makes the children of a directory known. Requires: the mutex. */
 static int
-prepare(struct fi_mount_tree *tree, struct fi_mount_node *directory)
+mount_tree_prepare(struct fi_mount_tree *tree, struct fi_mount_node *directory)
 {
     if (directory->type != FIRN_ENTRY_DIRECTORY) {
         return ENOTDIR;
@@ -644,7 +644,7 @@ prepare(struct fi_mount_tree *tree, struct fi_mount_node *directory)
         refresh_if_due(tree);
         return 0;
     }
-    return directory->is_loaded ? 0 : load(tree, directory);
+    return directory->is_loaded ? 0 : mount_tree_load(tree, directory);
 }
 
 int
@@ -654,12 +654,12 @@ fi_mount_tree_lookup(struct fi_mount_tree *tree, struct fi_mount_node *directory
     *out = NULL;
     (void)pthread_mutex_lock(&tree->mutex);
     assert(directory->lookups > 0);
-    int failure = prepare(tree, directory);
+    int failure = mount_tree_prepare(tree, directory);
     if (failure == 0) {
         struct fi_mount_node **found = find_child(directory, name);
         failure = found == NULL ? ENOENT : 0;
         if (found != NULL) {
-            hold(*found);
+            mount_tree_hold(*found);
             *out = *found;
         }
     }
@@ -691,7 +691,7 @@ fi_mount_tree_list(struct fi_mount_tree *tree, struct fi_mount_node *directory,
     *out = NULL;
     (void)pthread_mutex_lock(&tree->mutex);
     assert(directory->lookups > 0);
-    int failure = prepare(tree, directory);
+    int failure = mount_tree_prepare(tree, directory);
     if (failure == 0) {
         size_t count = directory->child_count;
         struct fi_mount_listing *listing =
@@ -702,7 +702,7 @@ fi_mount_tree_list(struct fi_mount_tree *tree, struct fi_mount_node *directory,
             listing->count = count;
             for (size_t i = 0; i < count; i++) {
                 listing->children[i] = directory->children[i];
-                hold(directory->children[i]);
+                mount_tree_hold(directory->children[i]);
             }
             *out = listing;
         }
@@ -735,7 +735,7 @@ fi_mount_tree_visit(struct fi_mount_tree *tree, const struct fi_mount_listing *l
     (void)pthread_mutex_lock(&tree->mutex);
     for (size_t i = first; i < listing->count && visit(ctx, listing->children[i]); i++) {
         if (counts) {
-            hold(listing->children[i]);
+            mount_tree_hold(listing->children[i]);
         }
     }
     (void)pthread_mutex_unlock(&tree->mutex);
@@ -774,7 +774,7 @@ ahead_of(struct fi_mount_node *directory, size_t at, size_t max,
                 child->size_bytes > FI_MOUNT_AHEAD_SIZE_MAX) {
                 break;
             }
-            hold(child);
+            mount_tree_hold(child);
             out[count++] = child;
         }
     }
@@ -831,7 +831,7 @@ fi_mount_tree_read(struct fi_mount_tree *tree, const struct fi_mount_node *file,
                         : firn_workspace_reader_part(reader->reader, &file->hash, file->size_bytes,
                                                      offset, length, write, ctx, &err);
     (void)pthread_mutex_lock(&tree->mutex);
-    int failure = code == FIRN_OK ? 0 : tell(tree, file, code, &err);
+    int failure = code == FIRN_OK ? 0 : mount_tree_report(tree, file, code, &err);
     release_reader(reader);
     (void)pthread_mutex_unlock(&tree->mutex);
     return failure;

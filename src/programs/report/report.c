@@ -23,6 +23,7 @@
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 enum {
     LIMIT_DEFAULT = 100,
@@ -149,14 +150,12 @@ read_list(struct reporting *reporting, firn_error *err)
     bool is_whole = reporting->window.is_whole;
     options.include_safety = reporting->with_safety || !is_whole;
     options.limit = is_whole && reporting->limit < UINT64_MAX ? reporting->limit + 1 : UINT64_MAX;
-    int code = firn_workspace_tag_list(reporting->workspace, keep_tag, reporting, err);
-    return code == FIRN_OK ? firn_workspace_list(reporting->workspace, &options, keep_checkpoint,
-                                                 reporting, err)
-                           : code;
+    FI_TRY_RETURN(firn_workspace_tag_list(reporting->workspace, keep_tag, reporting, err));
+    return firn_workspace_list(reporting->workspace, &options, keep_checkpoint, reporting, err);
 }
 
 static void
-release(struct reporting *reporting)
+report_release(struct reporting *reporting)
 {
     for (size_t i = 0; i < reporting->count; i++) {
         free((void *)(uintptr_t)reporting->checkpoints[i].message.data);
@@ -360,7 +359,7 @@ show_checkpoint(struct reporting *reporting, size_t i, firn_error *err)
 
 /* What the page needs for a checkpoint, its files and a long text aside. */
 static uint64_t
-measure(const struct reporting *reporting, size_t i)
+report_measure(const struct reporting *reporting, size_t i)
 {
     const uint64_t before = fi_report_html_bytes();
     fi_report_html_hold();
@@ -390,11 +389,11 @@ write_checkpoints(struct reporting *reporting, firn_error *err)
     int code = FIRN_OK;
     reporting->reserved = measure_end(&reporting->page);
     for (size_t i = 0; i < reporting->count; i++) {
-        reporting->reserved += measure(reporting, i);
+        reporting->reserved += report_measure(reporting, i);
     }
     for (size_t i = 0; code == FIRN_OK && i < reporting->count && !fi_report_html_has_failed();
          i++) {
-        reporting->reserved -= measure(reporting, i);
+        reporting->reserved -= report_measure(reporting, i);
         code = show_checkpoint(reporting, i, err);
     }
     return code;
@@ -413,12 +412,9 @@ write_page(struct reporting *reporting, firn_error *err)
                                                .is_own = reporting->is_own_path,
                                                .replaces =
                                                    fi_command_has(reporting->cli, "replace")};
-    int code = fi_report_html_begin(&place, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_report_html_begin(&place, err));
     fi_report_page_begin(page);
-    code = write_checkpoints(reporting, err);
+    int code = write_checkpoints(reporting, err);
     const struct fi_report_page_left left = {.cut = reporting->shown.entries_cut,
                                              .files = reporting->shown.entries_left,
                                              .changes = reporting->shown.changes_left,
@@ -450,7 +446,7 @@ tell(const struct reporting *reporting)
 }
 
 static int
-report(struct reporting *reporting)
+report_report(struct reporting *reporting)
 {
     assert(reporting->checkpoints == NULL && reporting->count == 0);
     firn_error err;
@@ -497,7 +493,7 @@ default_path(const char *root)
 }
 
 static int
-run(struct fi_cli *cli)
+report_run(struct fi_cli *cli)
 {
     const char *limit = fi_command_value(cli, "limit");
     const char *path = fi_command_value(cli, "output");
@@ -532,13 +528,13 @@ run(struct fi_cli *cli)
     reporting.is_own_path = own_path != NULL;
     if (exit_code == FI_EXIT_OK) {
         fi_task_notices_init(&reporting.notices, cli);
-        exit_code = report(&reporting);
+        exit_code = report_report(&reporting);
         fi_task_notices_deinit(&reporting.notices);
     }
     if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_pending_tell(cli, reporting.workspace, NULL);
+        exit_code = fi_task_pending_report(cli, reporting.workspace, NULL);
     }
-    release(&reporting);
+    report_release(&reporting);
     free(own_path);
     firn_workspace_close(reporting.workspace);
     return exit_code;
@@ -589,5 +585,5 @@ const struct fi_command fi_report = {
             "it is a report of firn, or with --replace.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE,
-    .run = run,
+    .run = report_run,
 };

@@ -51,7 +51,7 @@ static struct {
 } page;
 
 static int
-refuse(firn_error *err, int code, const char *text)
+report_html_refuse(firn_error *err, int code, const char *text)
 {
     assert(code != FIRN_OK && err != NULL);
     memset(err, 0, sizeof(*err));
@@ -84,12 +84,12 @@ open_there(bool is_own, int *out_fd, firn_error *err)
     }
     const int code = errno == EACCES ? FIRN_DENIED : FIRN_IO;
     (void)snprintf(text, sizeof(text), "cannot be read: %s", strerror(errno));
-    return refuse(err, code, text);
+    return report_html_refuse(err, code, text);
 }
 
 /* FIRN_OK if nothing is there, or what may go. */
 static int
-look(const struct fi_report_html_place *place, firn_error *err)
+report_html_inspect(const struct fi_report_html_place *place, firn_error *err)
 {
     char head[sizeof fi_report_html_mark];
     struct stat stat;
@@ -102,13 +102,13 @@ look(const struct fi_report_html_place *place, firn_error *err)
     ssize_t size = is_file ? read(fd, head, sizeof(head) - 1) : -1;
     (void)close(fd);
     if (!is_file) {
-        return refuse(err, FIRN_INVALID, "is not a file");
+        return report_html_refuse(err, FIRN_INVALID, "is not a file");
     }
     bool is_page =
         size == (ssize_t)sizeof(head) - 1 && memcmp(head, fi_report_html_mark, (size_t)size) == 0;
     return place->replaces || is_page
                ? FIRN_OK
-               : refuse(err, FIRN_EXISTS, "exists and is not a report of firn");
+               : report_html_refuse(err, FIRN_EXISTS, "exists and is not a report of firn");
 }
 
 int
@@ -127,7 +127,7 @@ fi_report_html_begin(const struct fi_report_html_place *place, firn_error *err)
             code = fi_task_beneath_open(&page.beneath, path, base_size, FI_TASK_BENEATH_MAKES_NONE,
                                         err);
         }
-        code = code == FIRN_OK ? look(place, err) : code;
+        code = code == FIRN_OK ? report_html_inspect(place, err) : code;
         if (code == FIRN_OK) {
             code = place->is_own ? fi_task_file_create_beneath(&page.file, &page.beneath,
                                                                FI_TASK_FILE_MODE, err)
@@ -142,7 +142,7 @@ fi_report_html_begin(const struct fi_report_html_place *place, firn_error *err)
 }
 
 static void
-flush(void)
+report_html_flush(void)
 {
     assert(page.buffered <= sizeof page.buffer);
     const firn_slice bytes = firn_bytes(page.buffer, page.buffered);
@@ -158,12 +158,12 @@ int
 fi_report_html_end(firn_error *err)
 {
     assert(page.holds == 0);
-    flush();
+    report_html_flush();
     if (page.has_failed) {
         *err = page.first_error;
         return err->code;
     }
-    /* command.c reports failures of standard output */
+    /* command_line.c reports failures of standard output */
     return page.path == NULL ? FIRN_OK : fi_task_file_finish(&page.file, err);
 }
 
@@ -196,7 +196,7 @@ fi_report_html_has_failed(void)
 /* ---- what is in it ---- */
 
 static void
-put(const void *data, size_t size)
+report_html_put(const void *data, size_t size)
 {
     assert(data != NULL || size == 0);
     const char *from = data;
@@ -207,7 +207,7 @@ put(const void *data, size_t size)
     page.bytes += size;
     while (size > 0) {
         if (page.buffered == BUFFER_SIZE) {
-            flush();
+            report_html_flush();
         }
         size_t part = BUFFER_SIZE - page.buffered < size ? BUFFER_SIZE - page.buffered : size;
         memcpy(page.buffer + page.buffered, from, part);
@@ -242,7 +242,7 @@ void
 fi_report_html_keep(void)
 {
     firn_slice text = end_hold();
-    put(text.data, text.size);
+    report_html_put(text.data, text.size);
 }
 
 void
@@ -251,8 +251,8 @@ fi_report_html_keep_before(void)
     assert(page.holds == HOLDS_MAX);
     firn_slice first = end_hold();
     firn_slice second = end_hold();
-    put(first.data, first.size);
-    put(second.data, second.size);
+    report_html_put(first.data, first.size);
+    report_html_put(second.data, second.size);
 }
 
 void
@@ -264,13 +264,13 @@ fi_report_html_forget(void)
 void
 fi_report_html_raw(const char *markup)
 {
-    put(markup, strlen(markup));
+    report_html_put(markup, strlen(markup));
 }
 
 void
 fi_report_html_markup(firn_slice markup)
 {
-    put(markup.data, markup.size);
+    report_html_put(markup.data, markup.size);
 }
 
 void
@@ -282,7 +282,7 @@ fi_report_html_format(const char *format, ...)
     int size = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     if (size > 0) {
-        put(text, (size_t)size < sizeof(text) ? (size_t)size : sizeof(text) - 1);
+        report_html_put(text, (size_t)size < sizeof(text) ? (size_t)size : sizeof(text) - 1);
     }
 }
 
@@ -300,12 +300,12 @@ put_text(const void *data, size_t size)
                              : from[i] == '\'' ? "&#39;"
                                                : NULL;
         if (entity != NULL) {
-            put(from + plain, i - plain);
+            report_html_put(from + plain, i - plain);
             fi_report_html_raw(entity);
             plain = i + 1;
         }
     }
-    put(from + plain, size - plain);
+    report_html_put(from + plain, size - plain);
 }
 
 void
@@ -352,7 +352,7 @@ fi_report_html_title(firn_slice text, size_t columns)
         }
     }
     const firn_slice start = firn_bytes(text.data, size);
-    fi_term_text_cut(start, columns, put_text); /* (I2) */
+    fi_term_width_cut(start, columns, put_text); /* (I2) */
     if (size < text.size && is_title(start, columns)) {
         fi_report_html_raw("…");
     }

@@ -130,7 +130,7 @@ slot_of(firn_slice text)
 
 /* Room for one more. */
 static bool
-grow(void)
+report_index_grow(void)
 {
     struct file *old = list.slots;
     size_t old_count = list.slot_count;
@@ -156,27 +156,28 @@ grow(void)
 
 /* Returns NULL when memory is out. */
 static struct file *
-find(firn_slice path)
+report_index_find(firn_slice path)
 {
     fi_term_writer_clear(&list.path);
     put_text(&list.path, "\"");
     fi_term_path_escape(path, put_escaped);
     put_text(&list.path, "\"");
-    return !fi_report_index_has_failed() && grow() ? slot_of(fi_term_writer_slice(&list.path))
-                                                   : NULL;
+    return !fi_report_index_has_failed() && report_index_grow()
+               ? slot_of(fi_term_writer_slice(&list.path))
+               : NULL;
 }
 
 uint64_t
 fi_report_index_cost(firn_slice path)
 {
-    const struct file *file = find(path);
+    const struct file *file = report_index_find(path);
     return file != NULL && file->at == 0 ? list.path.size + 1 : 0;
 }
 
 uint32_t
 fi_report_index_file(firn_slice path)
 {
-    struct file *file = find(path);
+    struct file *file = report_index_find(path);
     if (file == NULL) {
         return 0;
     }

@@ -33,7 +33,7 @@ struct browser {
 
 /* Returns false for one that is empty or too long. */
 static bool
-split(struct browser *browser, const char *command, size_t size, char *path)
+report_open_split(struct browser *browser, const char *command, size_t size, char *path)
 {
     size_t count = 0;
     bool has_path = false;
@@ -94,7 +94,7 @@ fi_report_open(const struct fi_cli *cli, const char *path)
     fi_term_out_flush();
     for (const char *at = has_list ? list : "xdg-open"; pid == 0 && *at != '\0';) {
         size_t size = strcspn(at, ":");
-        if (!split(&browser, at, size, absolute) ||
+        if (!report_open_split(&browser, at, size, absolute) ||
             fi_term_spawn(browser.arguments, -1, to, &pid) != 0) {
             pid = 0;
         }

@@ -15,6 +15,7 @@
 
 #include "data/data.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* ---- what the commands share ---- */
 
@@ -107,13 +108,12 @@ listing_init(struct fi_cli *cli, struct listing *listing)
     if (limit != NULL && !fi_command_number(limit, UINT64_MAX, &listing->limit)) {
         return fi_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
     }
-    int exit_code = read_bound(cli, "--from", &listing->from, &listing->has_from);
-    return exit_code == FI_EXIT_OK ? read_bound(cli, "--to", &listing->to, &listing->has_to)
-                                   : exit_code;
+    FI_TRY_RETURN(read_bound(cli, "--from", &listing->from, &listing->has_from));
+    return read_bound(cli, "--to", &listing->to, &listing->has_to);
 }
 
 static int
-compare(firn_slice a, firn_slice b)
+seed_alxs_compare(firn_slice a, firn_slice b)
 {
     size_t size = a.size < b.size ? a.size : b.size;
     int order = size == 0 ? 0 : memcmp(a.data, b.data, size);
@@ -126,13 +126,14 @@ is_inside(const struct listing *listing, const firn_alxs_cursor *cursor)
 {
     firn_slice key = firn_alxs_cursor_key(cursor);
     return firn_alxs_cursor_valid(cursor) &&
-           (!listing->has_from || compare(key, fi_data_bytes_slice(&listing->from)) >= 0) &&
-           (!listing->has_to || compare(key, fi_data_bytes_slice(&listing->to)) < 0);
+           (!listing->has_from ||
+            seed_alxs_compare(key, fi_data_bytes_slice(&listing->from)) >= 0) &&
+           (!listing->has_to || seed_alxs_compare(key, fi_data_bytes_slice(&listing->to)) < 0);
 }
 
 /* To the first record that may be shown. */
 static int
-start(const struct listing *listing, firn_alxs_cursor *cursor, firn_error *err)
+seed_alxs_start(const struct listing *listing, firn_alxs_cursor *cursor, firn_error *err)
 {
     if (listing->is_reverse) {
         return listing->has_to
@@ -146,9 +147,10 @@ start(const struct listing *listing, firn_alxs_cursor *cursor, firn_error *err)
 
 /* Returns a code of the library. */
 static int
-walk(const struct listing *listing, firn_alxs_cursor *cursor, uint64_t *count, firn_error *err)
+seed_alxs_walk(const struct listing *listing, firn_alxs_cursor *cursor, uint64_t *count,
+               firn_error *err)
 {
-    int code = start(listing, cursor, err);
+    int code = seed_alxs_start(listing, cursor, err);
     while (code == FIRN_OK && is_inside(listing, cursor) && *count < listing->limit) {
         fi_data_bytes_print_entry(firn_alxs_cursor_key(cursor), firn_alxs_cursor_value(cursor),
                                   &listing->look);
@@ -171,22 +173,20 @@ run_list(struct fi_cli *cli)
     firn_alxs_cursor *cursor = NULL;
     struct listing listing;
     uint64_t count = 0;
-    int exit_code = listing_init(cli, &listing);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = open_table(cli, &table);
+    int exit_code;
+    FI_TRY_OUT(exit_code, listing_init(cli, &listing));
+    FI_TRY_OUT(exit_code, open_table(cli, &table));
+    int code = firn_alxs_cursor_open(table, &cursor, &err);
+    fi_term_json_array("entries");
+    if (code == FIRN_OK) {
+        code = seed_alxs_walk(&listing, cursor, &count, &err);
     }
-    if (exit_code == FI_EXIT_OK) {
-        int code = firn_alxs_cursor_open(table, &cursor, &err);
-        fi_term_json_array("entries");
-        if (code == FIRN_OK) {
-            code = walk(&listing, cursor, &count, &err);
-        }
-        if (code != FIRN_OK) {
-            exit_code = fi_command_report_failure(cli, &err, NULL);
-        }
-        fi_term_json_unwind();
-        fi_term_json_u64("count", count);
+    if (code != FIRN_OK) {
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
+    fi_term_json_unwind();
+    fi_term_json_u64("count", count);
+out:
     firn_alxs_cursor_close(cursor);
     firn_alxs_close(table);
     listing_deinit(&listing);
@@ -205,21 +205,19 @@ run_get(struct fi_cli *cli)
     uint8_t *value = NULL;
     size_t size = 0;
     bool is_hex = fi_command_has(cli, "hex");
-    int exit_code = fi_data_bytes_from_argument(cli, "KEY", cli->arguments[1], is_hex, &key);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = open_table(cli, &table);
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_data_bytes_from_argument(cli, "KEY", cli->arguments[1], is_hex, &key));
+    FI_TRY_OUT(exit_code, open_table(cli, &table));
+    int code = firn_alxs_get(table, fi_data_bytes_slice(&key), &value, &size, &err);
+    if (code == FIRN_NOT_FOUND) {
+        exit_code = fi_command_report_error(cli, code, NULL, "'%s' has no key '%s'",
+                                            cli->arguments[0], cli->arguments[1]);
+    } else if (code != FIRN_OK) {
+        exit_code = fi_command_report_failure(cli, &err, NULL);
+    } else {
+        fi_data_bytes_print_value(fi_data_bytes_slice(&key), firn_bytes(value, size), is_hex);
     }
-    if (exit_code == FI_EXIT_OK) {
-        int code = firn_alxs_get(table, fi_data_bytes_slice(&key), &value, &size, &err);
-        if (code == FIRN_NOT_FOUND) {
-            exit_code = fi_command_report_error(cli, code, NULL, "'%s' has no key '%s'",
-                                                cli->arguments[0], cli->arguments[1]);
-        } else if (code != FIRN_OK) {
-            exit_code = fi_command_report_failure(cli, &err, NULL);
-        } else {
-            fi_data_bytes_print_value(fi_data_bytes_slice(&key), firn_bytes(value, size), is_hex);
-        }
-    }
+out:
     firn_release(value);
     fi_data_bytes_deinit(&key);
     firn_alxs_close(table);
@@ -382,7 +380,7 @@ append_rows(struct fi_cli *cli, struct fi_data_rows *rows, firn_alxs_writer *wri
 
 /* Returns an exit code. */
 static int
-finish(struct fi_cli *cli, firn_alxs_writer *writer)
+seed_alxs_finish(struct fi_cli *cli, firn_alxs_writer *writer)
 {
     assert(writer != NULL);
     firn_error err;
@@ -417,20 +415,17 @@ run_build(struct fi_cli *cli)
     if (cli->arguments[0][0] == '\0') {
         return fi_command_misused(cli, "FILE is empty");
     }
-    int exit_code = open_rows(cli, &rows);
-    if (exit_code == FI_EXIT_OK) {
-        int code = firn_alxs_writer_create(cli->arguments[0], &options, &writer, &err);
-        if (code != FIRN_OK) {
-            exit_code = fi_command_report_failure(
-                cli, &err, code == FIRN_EXISTS ? "overwrite it with --replace" : NULL);
-        }
+    int exit_code;
+    FI_TRY_OUT(exit_code, open_rows(cli, &rows));
+    int code = firn_alxs_writer_create(cli->arguments[0], &options, &writer, &err);
+    if (code != FIRN_OK) {
+        FI_TRY_OUT(exit_code,
+                   fi_command_report_failure(
+                       cli, &err, code == FIRN_EXISTS ? "overwrite it with --replace" : NULL));
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = append_rows(cli, &rows, writer);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = finish(cli, writer);
-    }
+    FI_TRY_OUT(exit_code, append_rows(cli, &rows, writer));
+    exit_code = seed_alxs_finish(cli, writer);
+out:
     firn_alxs_writer_destroy(writer);
     fi_data_rows_close(&rows);
     return exit_code;
@@ -508,11 +503,8 @@ open_whole(struct fi_cli *cli, firn_alxs **out, firn_alxs_info *info)
     firn_alxs_options options = FIRN_ALXS_OPTIONS_INIT;
     options.key_size_max = FIRN_KEY_SIZE_MAX;
     options.value_size_max = FIRN_VALUE_SIZE_MAX;
-    int exit_code = open_with(cli, &options,
-                              "this is what a store takes; nothing of the table was loaded", out);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(open_with(cli, &options,
+                            "this is what a store takes; nothing of the table was loaded", out));
     return firn_alxs_describe(*out, info, &err) == FIRN_OK
                ? FI_EXIT_OK
                : fi_command_report_failure(cli, &err, NULL);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* Objects up to this size are read as a whole. */
 enum { READ_SIZE_MAX = 16 << 20 };
@@ -199,7 +200,7 @@ run_list(struct fi_cli *cli)
 /* ---- cat ---- */
 
 static int
-drop(void *ctx, firn_slice data, firn_error *err)
+seed_chkp_drop(void *ctx, firn_slice data, firn_error *err)
 {
     (void)ctx;
     (void)data;
@@ -208,7 +209,7 @@ drop(void *ctx, firn_slice data, firn_error *err)
 }
 
 static int
-print(void *ctx, firn_slice data, firn_error *err)
+seed_chkp_print(void *ctx, firn_slice data, firn_error *err)
 {
     (void)ctx;
     (void)err;
@@ -220,8 +221,8 @@ print(void *ctx, firn_slice data, firn_error *err)
 static int
 cat_large(firn_chkp_set *set, const firn_hash *hash, firn_error *err)
 {
-    int code = firn_chkp_set_stream(set, hash, drop, NULL, err);
-    return code == FIRN_OK ? firn_chkp_set_stream(set, hash, print, NULL, err) : code;
+    FI_TRY_RETURN(firn_chkp_set_stream(set, hash, seed_chkp_drop, NULL, err));
+    return firn_chkp_set_stream(set, hash, seed_chkp_print, NULL, err);
 }
 
 static int
@@ -268,7 +269,7 @@ struct rebuilding {
 
 /* Continues with the other packs: verify reports the damage of this one. */
 static int
-rebuild(void *ctx, const char *name)
+seed_chkp_rebuild(void *ctx, const char *name)
 {
     struct rebuilding *rebuilding = ctx;
     int code = firn_chkp_rebuild_index(rebuilding->folder, name, NULL, &rebuilding->problem);
@@ -291,11 +292,11 @@ rebuild_indexes(struct fi_cli *cli)
     if (exit_code == FI_EXIT_OK) {
         int code = FIRN_OK;
         if (selection.storage == NULL) {
-            code =
-                firn_chkp_list_packs(cli->arguments[0], rebuild, &rebuilding, &rebuilding.problem);
+            code = firn_chkp_list_packs(cli->arguments[0], seed_chkp_rebuild, &rebuilding,
+                                        &rebuilding.problem);
         } else {
             for (size_t i = 0; i < selection.count && code == FIRN_OK; i++) {
-                code = rebuild(&rebuilding, selection.storage[i].text);
+                code = seed_chkp_rebuild(&rebuilding, selection.storage[i].text);
             }
         }
         if (rebuilding.code != FIRN_OK) {

@@ -187,7 +187,7 @@ bool fi_show_words_find(firn_slice removed, firn_slice added,
                         struct fi_show_words_ranges *out_added);
 
 /* Prints a part of a file's contents for a terminal: what would move the cursor as an escape. */
-void fi_show_patch_write_text(firn_slice bytes);
+void fi_show_words_write_text(firn_slice bytes);
 
 /* The array "hunks" of an object of JSON. */
 void fi_show_patch_json(const firn_workspace_difference *difference);
@@ -202,6 +202,11 @@ struct fi_show_stat {
     size_t count;
     size_t capacity;
 };
+/* Keeps the row of a difference. Returns false if memory runs out. */
+bool fi_show_stat_add(struct fi_show_stat *stat, const firn_workspace_difference *difference);
+/* Prints all rows, for lines of `width` columns. */
+void fi_show_stat_print(const struct fi_show_stat *stat, size_t width);
+void fi_show_stat_deinit(struct fi_show_stat *stat);
 
 /* ---- a list of differences in the form that the options of diff and show ask for ---- */
 

@@ -62,13 +62,13 @@ fi_show_checkpoint_put_title(const firn_workspace_checkpoint *checkpoint, size_t
     size_t width = fi_term_width_of(turn->agent) + 2;
     if (turn->agent.size == 0 || turn->prompt.size == 0 || width >= columns ||
         says_more(checkpoint)) {
-        fi_term_text_cut(checkpoint->message.size > 0 ? checkpoint->message : turn->agent, columns,
-                         put);
+        fi_term_width_cut(checkpoint->message.size > 0 ? checkpoint->message : turn->agent, columns,
+                          put);
         return;
     }
     fi_term_text_escape(turn->agent, put);
     put(": ", 2);
-    fi_term_text_cut(turn->prompt, columns - width, put);
+    fi_term_width_cut(turn->prompt, columns - width, put);
 }
 
 void

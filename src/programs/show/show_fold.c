@@ -37,7 +37,7 @@ is_below(const struct fi_show_fold *fold, const firn_workspace_change *change)
 
 /* Lets a directory wait. False where it cannot: memory is out. */
 static bool
-hold(struct fi_show_fold *fold, const firn_workspace_change *change)
+show_fold_hold(struct fi_show_fold *fold, const firn_workspace_change *change)
 {
     firn_slice path = entry_of(change)->path;
     assert(fold->path == NULL && path.size > 0);
@@ -83,7 +83,7 @@ fi_show_fold_print(struct fi_show_fold *fold, const firn_workspace_change *chang
         return;
     }
     fi_show_fold_finish(fold);
-    if (!fold->is_on || !is_directory || !is_foldable || !hold(fold, change)) {
+    if (!fold->is_on || !is_directory || !is_foldable || !show_fold_hold(fold, change)) {
         fi_show_change_print(change);
     }
 }

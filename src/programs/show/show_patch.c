@@ -89,22 +89,6 @@ unpaint(void)
     fi_term_colour(FI_TERM_PLAIN);
 }
 
-void
-fi_show_patch_write_text(firn_slice bytes)
-{
-    while (bytes.size > 0) {
-        uint32_t point;
-        size_t size = fi_term_text_decode(bytes, &point);
-        if (size > 0 && (point == '\t' || point == '\\' || !fi_term_text_is_control(point))) {
-            fi_term_out_write(bytes.data, size);
-        } else {
-            size = 1;
-            fi_term_text_escape(firn_bytes(bytes.data, 1), fi_term_out_write);
-        }
-        bytes = firn_bytes(bytes.data + size, bytes.size - size);
-    }
-}
-
 static void
 print_line(const struct fi_show_patch *patch, char sign, firn_slice line)
 {
@@ -119,7 +103,7 @@ print_line(const struct fi_show_patch *patch, char sign, firn_slice line)
         fi_term_out_write(&sign, 1);
     }
     if (patch->is_terminal) {
-        fi_show_patch_write_text(text);
+        fi_show_words_write_text(text);
     } else {
         fi_term_out_write(text.data, text.size);
     }
@@ -154,7 +138,7 @@ static bool needs_quotes;
 static size_t escaped_size;
 
 static void
-look_at_escaped(const void *data, size_t size)
+inspect_escaped(const void *data, size_t size)
 {
     needs_quotes = needs_quotes || (size > 0 && memchr(data, '"', size) != NULL);
     escaped_size += size;
@@ -169,7 +153,7 @@ print_name(const char *side, firn_slice path)
     const char *between = side[0] != '\0' ? "/" : "";
     needs_quotes = path.size > 0 && memchr(path.data, ' ', path.size) != NULL;
     escaped_size = 0;
-    fi_term_text_escape(path, look_at_escaped);
+    fi_term_text_escape(path, inspect_escaped);
     if (!needs_quotes && escaped_size == path.size) {
         fi_term_out_format("%s%s", side, between);
         fi_term_out_write(path.data, path.size);

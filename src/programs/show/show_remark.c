@@ -26,7 +26,7 @@ struct growing {
 static struct growing growing;
 
 static void
-grow(const void *data, size_t size)
+show_remark_grow(const void *data, size_t size)
 {
     assert(growing.capacity == 0 || growing.size < growing.capacity);
     if (growing.size + size + 1 > growing.capacity) {
@@ -47,7 +47,7 @@ grow(const void *data, size_t size)
 static void
 grow_text(const char *text)
 {
-    grow(text, strlen(text));
+    show_remark_grow(text, strlen(text));
 }
 
 static void grow_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -141,9 +141,9 @@ remark_change(const firn_workspace_change *change)
     }
     if ((what & FIRN_CHANGED_CONTENT) != 0 && after->type == FIRN_ENTRY_SYMLINK) {
         remark("link to ");
-        fi_term_text_escape(before->link_target, grow);
+        fi_term_text_escape(before->link_target, show_remark_grow);
         grow_text(" -> ");
-        fi_term_text_escape(after->link_target, grow);
+        fi_term_text_escape(after->link_target, show_remark_grow);
     }
     if ((what & FIRN_CHANGED_MODE) != 0) {
         remark("mode ");
@@ -171,9 +171,9 @@ static void
 grow_rename(firn_slice before, firn_slice after)
 {
     if (!fi_term_path_is_from_root()) {
-        fi_term_path_escape(before, grow);
+        fi_term_path_escape(before, show_remark_grow);
         grow_text(" => ");
-        fi_term_path_escape(after, grow);
+        fi_term_path_escape(after, show_remark_grow);
         return;
     }
     size_t shorter = before.size < after.size ? before.size : after.size;
@@ -191,13 +191,13 @@ grow_rename(firn_slice before, firn_slice after)
     bool has_braces = start + end > 0;
     size_t before_middle = before.size > start + end ? before.size - start - end : 0;
     size_t after_middle = after.size > start + end ? after.size - start - end : 0;
-    fi_term_text_escape(firn_bytes(before.data, start), grow);
+    fi_term_text_escape(firn_bytes(before.data, start), show_remark_grow);
     grow_text(has_braces ? "{" : "");
-    fi_term_text_escape(firn_bytes(before.data + start, before_middle), grow);
+    fi_term_text_escape(firn_bytes(before.data + start, before_middle), show_remark_grow);
     grow_text(" => ");
-    fi_term_text_escape(firn_bytes(after.data + start, after_middle), grow);
+    fi_term_text_escape(firn_bytes(after.data + start, after_middle), show_remark_grow);
     grow_text(has_braces ? "}" : "");
-    fi_term_text_escape(firn_bytes(after.data + after.size - end, end), grow);
+    fi_term_text_escape(firn_bytes(after.data + after.size - end, end), show_remark_grow);
 }
 
 char *
@@ -209,7 +209,7 @@ fi_show_remark_name(const firn_workspace_change *change)
         return take_grown();
     }
     const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
-    fi_term_path_escape(entry->path, grow);
+    fi_term_path_escape(entry->path, show_remark_grow);
     grow_text(entry->type == FIRN_ENTRY_DIRECTORY ? "/" : "");
     return take_grown();
 }

@@ -2,7 +2,7 @@
  *
  * show/show_step.c: the steps that undo and redo take: what each was, in words and in JSON.
  *
- * Text is composed in one static buffer, because the callback of fi_term_text_cut has no context.
+ * Text is composed in one static buffer, because the callback of fi_term_width_cut has no context.
  * So only one thread may use this file.
  */
 #include "show/show.h"
@@ -21,7 +21,7 @@ static size_t composed_size;
 
 /* Cut if there is no room. */
 static void
-compose(const void *data, size_t size)
+show_step_compose(const void *data, size_t size)
 {
     size_t room = sizeof(composed) - 1 - composed_size;
     assert(composed_size < sizeof(composed));
@@ -34,7 +34,7 @@ compose(const void *data, size_t size)
 static void
 compose_text(const char *text)
 {
-    compose(text, strlen(text));
+    show_step_compose(text, strlen(text));
 }
 
 /* " (message)" */
@@ -43,7 +43,7 @@ compose_message(firn_slice message)
 {
     if (message.size > 0) {
         compose_text(" (");
-        fi_term_text_cut(message, MESSAGE_COLUMNS, compose);
+        fi_term_width_cut(message, MESSAGE_COLUMNS, show_step_compose);
         compose_text(")");
     }
 }
@@ -52,7 +52,7 @@ static void
 compose_turn(const firn_workspace_turn *turn)
 {
     compose_text("the turn of ");
-    fi_term_text_cut(turn->agent, MESSAGE_COLUMNS, compose);
+    fi_term_width_cut(turn->agent, MESSAGE_COLUMNS, show_step_compose);
     compose_message(turn->prompt);
 }
 
@@ -66,8 +66,8 @@ compose_made(const firn_workspace_checkpoint *made, const char *doing, const cha
     size_t size = strlen(doing);
     if (message.size > size && memcmp(message.data, doing, size) == 0) {
         compose_text(of);
-        fi_term_text_cut(firn_bytes(message.data + size, message.size - size), MESSAGE_COLUMNS,
-                         compose);
+        fi_term_width_cut(firn_bytes(message.data + size, message.size - size), MESSAGE_COLUMNS,
+                          show_step_compose);
     } else {
         compose_text(else_text);
     }
@@ -112,10 +112,10 @@ compose_name(uint64_t number, firn_slice id)
         (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
         compose_text(text);
     } else {
-        fi_term_text_cut(firn_bytes(id.data, id.size < FIRN_CHECKPOINT_ID_SHORT
-                                                 ? id.size
-                                                 : FIRN_CHECKPOINT_ID_SHORT),
-                         MESSAGE_COLUMNS, compose);
+        fi_term_width_cut(firn_bytes(id.data, id.size < FIRN_CHECKPOINT_ID_SHORT
+                                                  ? id.size
+                                                  : FIRN_CHECKPOINT_ID_SHORT),
+                          MESSAGE_COLUMNS, show_step_compose);
     }
 }
 
@@ -126,7 +126,7 @@ compose_tag(const firn_workspace_fact *fact)
     compose_text(is_moved               ? "the move of the tag "
                  : fact->after.size > 0 ? "the tag "
                                         : "the deletion of the tag ");
-    fi_term_text_cut(fact->name, MESSAGE_COLUMNS, compose);
+    fi_term_width_cut(fact->name, MESSAGE_COLUMNS, show_step_compose);
     if (fact->before.size > 0) {
         compose_text(is_moved ? " from " : " of ");
         compose_name(fact->before_number, fact->before);

@@ -46,7 +46,7 @@ is_space(uint8_t byte)
 }
 
 static bool
-split(firn_slice text, struct words *out)
+show_words_split(firn_slice text, struct words *out)
 {
     *out = (struct words){0};
     size_t most = text.size / 2 + 1;
@@ -136,7 +136,7 @@ mark_way(const struct range *range, int *rows, int depth)
 
 /* Returns false if memory is out. */
 static bool
-search(const struct range *range)
+show_words_search(const struct range *range)
 {
     const int n = range->before_count;
     const int m = range->after_count;
@@ -174,7 +174,7 @@ search(const struct range *range)
 }
 
 static bool
-compare(struct comparison *words)
+show_words_compare(struct comparison *words)
 {
     size_t first = 0;
     size_t before_end = words->before.count;
@@ -194,7 +194,7 @@ compare(struct comparison *words)
         mark_all(&range);
         return true;
     }
-    return search(&range);
+    return show_words_search(&range);
 }
 
 /* The caller releases both, also after a failure. */
@@ -203,11 +203,12 @@ compare_texts(firn_slice removed, firn_slice added, struct comparison *out)
 {
     *out = (struct comparison){0};
     return removed.size <= INT32_MAX / 2 && added.size <= INT32_MAX / 2 &&
-           split(removed, &out->before) && split(added, &out->after) && compare(out);
+           show_words_split(removed, &out->before) && show_words_split(added, &out->after) &&
+           show_words_compare(out);
 }
 
 static void
-release(struct comparison *words)
+show_words_release(struct comparison *words)
 {
     free(words->before.items);
     free(words->after.items);
@@ -254,8 +255,24 @@ fi_show_words_find(firn_slice removed, firn_slice added, struct fi_show_words_ra
     bool is_done = compare_texts(removed, added, &words) &&
                    take_ranges(&words.before, removed, out_removed) &&
                    take_ranges(&words.after, added, out_added);
-    release(&words);
+    show_words_release(&words);
     return is_done;
+}
+
+void
+fi_show_words_write_text(firn_slice bytes)
+{
+    while (bytes.size > 0) {
+        uint32_t point;
+        size_t size = fi_term_text_decode(bytes, &point);
+        if (size > 0 && (point == '\t' || point == '\\' || !fi_term_text_is_control(point))) {
+            fi_term_out_write(bytes.data, size);
+        } else {
+            size = 1;
+            fi_term_text_escape(firn_bytes(bytes.data, 1), fi_term_out_write);
+        }
+        bytes = firn_bytes(bytes.data + size, bytes.size - size);
+    }
 }
 
 /* ---- printing ---- */
@@ -264,7 +281,7 @@ static bool shows_escapes;
 static bool is_at_line_start;
 
 static void
-put(firn_slice text)
+show_words_put(firn_slice text)
 {
     if (text.size == 0) {
         return;
@@ -273,7 +290,7 @@ put(firn_slice text)
         const uint8_t *end = memchr(left.data, '\n', left.size);
         size_t size = end != NULL ? (size_t)(end - left.data) : left.size;
         if (shows_escapes) {
-            fi_show_patch_write_text(firn_bytes(left.data, size));
+            fi_show_words_write_text(firn_bytes(left.data, size));
         } else {
             fi_term_out_write(left.data, size);
         }
@@ -294,13 +311,13 @@ put_marked(firn_slice text, const char *colour, const char *begin, const char *e
         if (size > 0) {
             fi_term_colour(colour);
             fi_term_out_text(begin);
-            put(firn_bytes(text.data, size));
+            show_words_put(firn_bytes(text.data, size));
             fi_term_out_text(end);
             fi_term_colour(FI_TERM_PLAIN);
             is_at_line_start = false;
         }
         if (line_end != NULL) {
-            put(firn_bytes(line_end, 1));
+            show_words_put(firn_bytes(line_end, 1));
             size++;
         }
         text = firn_bytes(text.data + size, text.size - size);
@@ -347,7 +364,7 @@ take_words(struct walk *walk)
 }
 
 static void
-print(const struct comparison *words, firn_slice removed, firn_slice added)
+show_words_print(const struct comparison *words, firn_slice removed, firn_slice added)
 {
     struct walk before = {&words->before, 0, removed.data, removed.data + removed.size};
     struct walk after = {&words->after, 0, added.data, added.data + added.size};
@@ -355,22 +372,22 @@ print(const struct comparison *words, firn_slice removed, firn_slice added)
     while (before.next < words->before.count || after.next < words->after.count) {
         firn_slice space = take_space(&before);
         if (differs(&before)) {
-            put(differs(&after) ? take_space(&after) : space);
+            show_words_put(differs(&after) ? take_space(&after) : space);
             put_marked(take_words(&before), FI_TERM_RED, "[-", "-]");
         }
         if (differs(&after)) {
-            put(take_space(&after));
+            show_words_put(take_space(&after));
             put_marked(take_words(&after), FI_TERM_GREEN, "{+", "+}");
         } else if (after.next < words->after.count && !differs(&before)) {
             assert(before.next < words->before.count);
-            put(take_space(&after));
-            put(take_words(&after));
+            show_words_put(take_space(&after));
+            show_words_put(take_words(&after));
             (void)take_space(&before);
             (void)take_words(&before);
         }
     }
-    put(take_space(&after));
-    put(firn_bytes((const uint8_t *)"\n", is_at_line_start ? 0 : 1));
+    show_words_put(take_space(&after));
+    show_words_put(firn_bytes((const uint8_t *)"\n", is_at_line_start ? 0 : 1));
 }
 
 bool
@@ -380,8 +397,8 @@ fi_show_words_print(firn_slice removed, firn_slice added, bool is_terminal)
     bool is_done = compare_texts(removed, added, &words);
     if (is_done) {
         shows_escapes = is_terminal;
-        print(&words, removed, added);
+        show_words_print(&words, removed, added);
     }
-    release(&words);
+    show_words_release(&words);
     return is_done;
 }

@@ -135,7 +135,7 @@ fi_sql_new_cursor(size_t size, sqlite3_vtab_cursor **out)
 /* ---- finding it ---- */
 
 void
-fi_sql_tell_connection(sqlite3_context *ctx, int count, sqlite3_value **values)
+fi_sql_report_connection(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     (void)count;
     struct fi_sql **to = sqlite3_value_pointer(values[0], connection_type);
@@ -239,7 +239,7 @@ fi_sql_ask(void *ctx, const firn_progress *progress)
 }
 
 void
-fi_sql_ask_end(struct fi_sql_asking *asking)
+fi_sql_query_end(struct fi_sql_asking *asking)
 {
     (void)sqlite3_finalize(asking->stmt);
     asking->stmt = NULL;

@@ -30,7 +30,7 @@ int fi_sql_confine(sqlite3 *db, const char *path);
  * does not exist. FIRN_NO_MEMORY. The program takes it back before it closes it: FIRN_BUSY while a
  * connection has it. A store that was not lent is taken back with FIRN_OK. Any thread. */
 int fi_sql_store_lend(firn_store *store, const char *path, bool read_only);
-int fi_sql_store_take_back(firn_store *store);
+int fi_sql_store_undo(firn_store *store);
 /* For a program that gives up a store while connections may have it: release(ctx), which closes the
  * store, is called once no connection has it: before this returns, or in the thread that closes the
  * last one. Any thread. */

@@ -17,6 +17,7 @@
  * somebody else made must not open stores.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -133,23 +134,6 @@ number_names(struct fi_sql_name *names, const struct names_index *index)
     }
 }
 
-static void
-free_names(struct fi_sql_name *name)
-{
-    while (name != NULL) {
-        struct fi_sql_name *next = name->next;
-        sqlite3_free(name);
-        name = next;
-    }
-}
-
-void
-fi_sql_attach_forget(struct fi_sql_store *store)
-{
-    free_names(store->names);
-    store->names = NULL;
-}
-
 struct listing {
     struct fi_sql_store *store;
     struct fi_sql_name *names;
@@ -191,7 +175,7 @@ list_names(struct fi_sql_store *store, struct fi_sql_name **out, struct names_in
         rc = fi_sqlvalue_no_memory(err);
     }
     if (rc != FIRN_OK) {
-        free_names(listing.names);
+        fi_sql_store_free_names(listing.names);
         return rc;
     }
     number_names(listing.names, out_index);
@@ -203,7 +187,7 @@ list_names(struct fi_sql_store *store, struct fi_sql_name **out, struct names_in
 
 /* Runs a statement; the caller gives the text away. */
 static int
-run(sqlite3 *db, char *text, firn_error *err)
+sql_attach_run(sqlite3 *db, char *text, firn_error *err)
 {
     char *problem = NULL;
     if (text == NULL) {
@@ -298,7 +282,8 @@ make_table(struct fi_sql_store *store, const struct fi_sql_name *name, firn_erro
         fi_sqlvalue_no_memory(err);
         return SQLITE_NOMEM;
     }
-    int rc = run(db, sqlite3_mprintf("CREATE VIRTUAL TABLE temp.\"%w\" %s", name->name, text), err);
+    int rc = sql_attach_run(
+        db, sqlite3_mprintf("CREATE VIRTUAL TABLE temp.\"%w\" %s", name->name, text), err);
     sqlite3_free(text);
     return rc;
 }
@@ -309,7 +294,7 @@ drop_table(struct fi_sql_store *store, const struct fi_sql_name *name, firn_erro
     char *shown;
     int rc = find_shown(store, name, &shown, err);
     if (rc == SQLITE_OK && shown != NULL) {
-        rc = run(store->sql->db, sqlite3_mprintf("DROP TABLE temp.\"%w\"", shown), err);
+        rc = sql_attach_run(store->sql->db, sqlite3_mprintf("DROP TABLE temp.\"%w\"", shown), err);
     }
     sqlite3_free(shown);
     return rc;
@@ -401,13 +386,20 @@ fi_sql_attach_refresh(struct fi_sql_store *store, firn_error *err)
     if (has_index) {
         sqlite3_free(index.buckets);
     }
-    free_names(present);
+    fi_sql_store_free_names(present);
     (void)fi_sql_reset(store->sql);
     return rc;
 }
 
+int
+fi_sql_attach_changed(struct fi_sql_store *store)
+{
+    fi_sql_store_bump(store);
+    return store->attached ? fi_sql_attach_refresh(store, NULL) : SQLITE_OK;
+}
+
 bool
-fi_sql_attach_look_again(sqlite3 *db)
+fi_sql_attach_recheck(sqlite3 *db)
 {
     struct fi_sql *sql = fi_sql_find(db);
     firn_error ignored;
@@ -520,7 +512,7 @@ check_alias(const struct fi_sql_store *store, firn_error *err)
 }
 
 static void
-attach(sqlite3_context *ctx, int count, sqlite3_value **values)
+sql_attach(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     enum { ARGUMENTS_MAX = 16 };
     const char *texts[ARGUMENTS_MAX];
@@ -566,7 +558,7 @@ attach(sqlite3_context *ctx, int count, sqlite3_value **values)
 }
 
 static void
-detach(sqlite3_context *ctx, int count, sqlite3_value **values)
+sql_attach_detach(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     struct fi_sql *sql = fi_sql_of(ctx);
     struct fi_sql_store *store;
@@ -593,15 +585,13 @@ detach(sqlite3_context *ctx, int count, sqlite3_value **values)
 /* ---- firn_create(STATEMENT [, STORE]), firn_drop(TABLE [, STORE]) ---- */
 
 static int
-change(struct fi_sql *sql, const struct fi_sqlcreate *create, const char *store_name,
-       const char *what, firn_error *err)
+sql_attach_change(struct fi_sql *sql, const struct fi_sqlcreate *create, const char *store_name,
+                  const char *what, firn_error *err)
 {
     struct fi_sql_store *store;
-    int rc = fi_sql_store_find(sql, store_name != NULL ? store_name : create->store, &store, err);
-    rc = rc == FIRN_OK ? fi_sql_store_check_change(store, what, err) : rc;
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    FI_TRY_RETURN(
+        fi_sql_store_find(sql, store_name != NULL ? store_name : create->store, &store, err));
+    FI_TRY_RETURN(fi_sql_store_check_change(store, what, err));
     firn_error inner;
     if (create->kind == FI_SQLCREATE_DROP_TABLE) {
         /* Its virtual table first: that fails if a statement is using it. */
@@ -619,13 +609,13 @@ change(struct fi_sql *sql, const struct fi_sqlcreate *create, const char *store_
     }
     const bool is_known =
         store->attached && store->seen_generation == fi_sql_store_generation(store);
-    rc = fi_sqlcreate_run(create, store->store, err);
+    int rc = fi_sqlcreate_run(create, store->store, err);
     fi_sql_store_bump(store);
     if (rc == FIRN_OK && is_known && show_change(store, create)) {
         store->seen_generation = fi_sql_store_generation(store);
         return FIRN_OK;
     }
-    if (fi_sql_store_changed(store) != SQLITE_OK && rc == FIRN_OK &&
+    if (fi_sql_attach_changed(store) != SQLITE_OK && rc == FIRN_OK &&
         fi_sql_attach_refresh(store, &inner) != SQLITE_OK) {
         rc = fi_sqlvalue_error(err, FIRN_INVALID,
                                "done, but the virtual table could not be made: %.900s", inner.text);
@@ -644,7 +634,7 @@ create(sqlite3_context *ctx, int count, sqlite3_value **values)
     }
     int rc = fi_sqlcreate_parse(texts[0], &create, &err);
     if (rc == FIRN_OK) {
-        rc = change(fi_sql_of(ctx), &create, texts[1], "change definitions", &err);
+        rc = sql_attach_change(fi_sql_of(ctx), &create, texts[1], "change definitions", &err);
         fi_sqlcreate_deinit(&create);
     }
     if (rc != FIRN_OK) {
@@ -653,7 +643,7 @@ create(sqlite3_context *ctx, int count, sqlite3_value **values)
 }
 
 static void
-drop(sqlite3_context *ctx, int count, sqlite3_value **values)
+sql_attach_drop(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     const char *texts[2] = {NULL, NULL};
     firn_error err;
@@ -662,8 +652,9 @@ drop(sqlite3_context *ctx, int count, sqlite3_value **values)
     }
     struct fi_sqlcreate create = {.kind = FI_SQLCREATE_DROP_TABLE};
     create.table = sqlite3_mprintf("%s", texts[0]);
-    int rc = create.table != NULL ? change(fi_sql_of(ctx), &create, texts[1], "drop a table", &err)
-                                  : fi_sqlvalue_no_memory(&err);
+    int rc = create.table != NULL
+                 ? sql_attach_change(fi_sql_of(ctx), &create, texts[1], "drop a table", &err)
+                 : fi_sqlvalue_no_memory(&err);
     fi_sqlcreate_deinit(&create);
     if (rc != FIRN_OK) {
         fi_sql_fail(ctx, &err);
@@ -678,8 +669,9 @@ fi_sql_attach_register(struct fi_sql *sql)
         int count;
         void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values);
     } functions[] = {
-        {"firn_attach", -1, attach}, {"firn_detach", 1, detach}, {"firn_create", 1, create},
-        {"firn_create", 2, create},  {"firn_drop", 1, drop},     {"firn_drop", 2, drop},
+        {"firn_attach", -1, sql_attach},   {"firn_detach", 1, sql_attach_detach},
+        {"firn_create", 1, create},        {"firn_create", 2, create},
+        {"firn_drop", 1, sql_attach_drop}, {"firn_drop", 2, sql_attach_drop},
     };
     int rc = SQLITE_OK;
     for (size_t i = 0; i < sizeof functions / sizeof functions[0] && rc == SQLITE_OK; i++) {

@@ -23,6 +23,7 @@
  * fi_sql_confine does it, the SQL function firn_confine cannot, and leaves it to its program.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -55,7 +56,7 @@ fi_sql_confine_check(const struct fi_sql *sql, const char *path, firn_error *err
 }
 
 static void
-refuse(sqlite3_context *ctx, int count, sqlite3_value **values)
+sql_confine_refuse(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     (void)count;
     (void)values;
@@ -81,16 +82,16 @@ harden(sqlite3 *db)
 static int
 confine(struct fi_sql *sql, const char *path, firn_error *err)
 {
-    int rc = path != NULL ? fi_sql_confine_check(sql, path, err) : FIRN_OK;
-    if (rc == FIRN_OK && path != NULL && sql->only == NULL) {
+    FI_TRY_RETURN(path != NULL ? fi_sql_confine_check(sql, path, err) : FIRN_OK);
+    if (path != NULL && sql->only == NULL) {
         sql->only = sqlite3_mprintf("%s", path);
-        rc = sql->only != NULL ? FIRN_OK : fi_sqlvalue_no_memory(err);
+        FI_TRY_RETURN(sql->only != NULL ? FIRN_OK : fi_sqlvalue_no_memory(err));
     }
-    if (rc == FIRN_OK && harden(sql->db) != SQLITE_OK) {
-        rc = fi_sqlvalue_error(err, FIRN_FAILED, "could not confine the connection: %s",
-                               sqlite3_errmsg(sql->db));
+    if (harden(sql->db) != SQLITE_OK) {
+        return fi_sqlvalue_error(err, FIRN_FAILED, "could not confine the connection: %s",
+                                 sqlite3_errmsg(sql->db));
     }
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -105,7 +106,7 @@ fi_sql_confine(sqlite3 *db, const char *path)
     for (int count = 1; count <= 2 && rc == SQLITE_OK; count++) {
         rc =
             sqlite3_create_function_v2(db, "fts3_tokenizer", count, SQLITE_UTF8 | SQLITE_DIRECTONLY,
-                                       NULL, refuse, NULL, NULL, NULL);
+                                       NULL, sql_confine_refuse, NULL, NULL, NULL);
     }
     return rc;
 }

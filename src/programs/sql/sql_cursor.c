@@ -14,6 +14,7 @@
  * with its plan (table->spare).
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -69,7 +70,7 @@ drop_rows(struct fi_sql_cursor *cursor)
         firn_scan_close(cursor->scan);
         cursor->scan = NULL;
     }
-    fi_sql_ask_end(&cursor->asking);
+    fi_sql_query_end(&cursor->asking);
     cursor->batch = NULL;
     sqlite3_free(cursor->kept);
     cursor->kept = NULL;
@@ -336,7 +337,7 @@ read_many(struct fi_sql_cursor *cursor, struct fi_sql_filter *filter, firn_error
     return next_key(cursor, err);
 }
 
-static int detach(struct fi_sql_reader *reader, bool keep, firn_error *err);
+static int sql_cursor_detach(struct fi_sql_reader *reader, bool keep, firn_error *err);
 
 static int
 take_view(struct fi_sql_cursor *cursor, firn_error *err)
@@ -349,12 +350,12 @@ take_view(struct fi_sql_cursor *cursor, firn_error *err)
     fi_sql_view_unlink(&cursor->reader);
     fi_sql_view_release(store, &cursor->view);
     drop_keep(cursor);
-    int rc = fi_sql_view_take(store, &cursor->view, err);
-    if (rc == FIRN_OK && cursor->view.txn != NULL) {
-        cursor->reader.detach = detach;
+    FI_TRY_RETURN(fi_sql_view_take(store, &cursor->view, err));
+    if (cursor->view.txn != NULL) {
+        cursor->reader.detach = sql_cursor_detach;
         fi_sql_view_link(store, &cursor->reader);
     }
-    return rc;
+    return FIRN_OK;
 }
 
 /* How many rows SQLite is going to count before it looks at one. */
@@ -393,16 +394,16 @@ search_rows(struct fi_sql_cursor *cursor, int number, int count, sqlite3_value *
     const struct fi_sql_table *table = fi_sql_cursor_table(cursor);
     const int first = count - fi_sql_vectors_arguments(number);
     struct fi_sql_filter filter;
-    int rc = fi_sql_filter_init(&filter, table, &cursor->plan, first, values, err);
-    if (rc == FIRN_OK) {
-        fi_sql_filter_leave_nans_out(&filter, table, &cursor->plan);
-        rc = fi_sql_vectors_search(table, &cursor->view, &filter, number, values + first,
-                                   &cursor->near, &cursor->stream, err);
-    }
-    if (rc == FIRN_OK && cursor->near != NULL) {
+    int rc;
+    FI_TRY_OUT(rc, fi_sql_filter_init(&filter, table, &cursor->plan, first, values, err));
+    fi_sql_filter_leave_nans_out(&filter, table, &cursor->plan);
+    FI_TRY_OUT(rc, fi_sql_vectors_search(table, &cursor->view, &filter, number, values + first,
+                                         &cursor->near, &cursor->stream, err));
+    if (cursor->near != NULL) {
         cursor->key_count = firn_search_result_count(cursor->near);
         rc = next_key(cursor, err);
     }
+out:
     fi_sql_filter_deinit(&filter);
     return rc;
 }
@@ -431,8 +432,8 @@ filter_rows(struct fi_sql_cursor *cursor, int number, const char *plan, int coun
         rc == FIRN_OK ? fi_sql_nearest_find(fi_sql_cursor_table(cursor), &cursor->view) : NULL;
     if (cursor->near != NULL) {
         cursor->key_count = firn_search_result_count(cursor->near);
-        rc = choose_columns(cursor, NULL, err);
-        return rc == FIRN_OK ? next_key(cursor, err) : rc;
+        FI_TRY_RETURN(choose_columns(cursor, NULL, err));
+        return next_key(cursor, err);
     }
     rc = rc == FIRN_OK ? look_up(cursor, count, values, &is_found, err) : rc;
     if (rc == FIRN_OK && !is_found) {
@@ -457,14 +458,14 @@ fi_sql_cursor_filter(sqlite3_vtab_cursor *base, int number, const char *plan, in
     firn_error err;
     drop_rows(cursor);
     if (!cursor->is_merging && (cursor->keep == NULL || cursor->keep->lookup == NULL)) {
-        fi_sql_table_check(fi_sql_cursor_table(cursor));
+        fi_sql_known_check(fi_sql_cursor_table(cursor));
     }
     int rc = filter_rows(cursor, number, plan, count, values, &err);
     cursor->is_again = true;
     if (rc != FIRN_OK) {
         release_rows(cursor);
         if (rc == FIRN_INVALID || rc == FIRN_NOT_FOUND) {
-            fi_sql_table_check_now(fi_sql_cursor_table(cursor));
+            fi_sql_known_check_now(fi_sql_cursor_table(cursor));
         }
         return fi_sql_fail_table(base->pVtab, &err);
     }
@@ -552,9 +553,7 @@ read_value(const struct fi_sql_cursor *cursor, size_t place)
     case FI_SQL_FROM_SCAN:
     case FI_SQL_FROM_KEYS:
     case FI_SQL_FROM_MERGE:
-        return fi_sqlvalue_of_array(
-            &cursor->cells[cursor->columns[place]].array,
-            fi_sql_cursor_table(cursor)->def->columns[cursor->columns[place]].type, cursor->at);
+        return fi_sql_cursor_scan_value(cursor, place);
     case FI_SQL_FROM_LOOKUP:
         return fi_sqlvalue_lookup_value(cursor->keep->lookup, cursor->found, place);
     default:
@@ -562,8 +561,9 @@ read_value(const struct fi_sql_cursor *cursor, size_t place)
     }
 }
 
-void
-fi_sql_cursor_key(const struct fi_sql_cursor *cursor, firn_value *out)
+/* Requires: the cursor is at a row that was read. */
+static void
+read_key(const struct fi_sql_cursor *cursor, firn_value *out)
 {
     for (size_t i = 0; i < fi_sql_cursor_table(cursor)->orders[0].count; i++) {
         out[i] = read_value(cursor, i); /* they come first: take_plan, fi_sql_keep_read */
@@ -589,7 +589,7 @@ read_other(struct fi_sql_cursor *cursor, firn_error *err)
     options.snapshot = cursor->view.snapshot;
     options.columns = names;
     options.column_count = table->def->column_count;
-    fi_sql_cursor_key(cursor, key);
+    read_key(cursor, key);
     int rc = cursor->other == NULL ? firn_row_create(&cursor->other, err) : FIRN_OK;
     if (rc == FIRN_OK) {
         rc =
@@ -607,7 +607,7 @@ give_key(struct fi_sql_cursor *cursor, sqlite3_context *ctx)
     uint8_t *packed;
     size_t size;
     firn_error err;
-    fi_sql_cursor_key(cursor, key);
+    read_key(cursor, key);
     if (fi_sqlvalue_pack_key(key, fi_sql_cursor_table(cursor)->orders[0].count, &packed, &size,
                              &err) != FIRN_OK) {
         return SQLITE_NOMEM;
@@ -618,7 +618,7 @@ give_key(struct fi_sql_cursor *cursor, sqlite3_context *ctx)
 
 /* Reads the row with all columns. */
 static int
-widen(struct fi_sql_cursor *cursor, firn_error *err)
+sql_cursor_widen(struct fi_sql_cursor *cursor, firn_error *err)
 {
     int rc = fi_sql_cursor_scan_widen(cursor, err);
     if (rc != FIRN_OK) {
@@ -643,8 +643,9 @@ give_rare(struct fi_sql_cursor *cursor, sqlite3_context *ctx, int number)
     if (cursor->source == FI_SQL_FROM_SKIPPED ||
         (cursor->source == FI_SQL_FROM_KEYS && !cursor->plan.is_bare &&
          (size_t)number < table->def->column_count)) {
-        return widen(cursor, &err) == FIRN_OK ? fi_sql_cursor_column(&cursor->base, ctx, number)
-                                              : fi_sql_fail_table(cursor->base.pVtab, &err);
+        return sql_cursor_widen(cursor, &err) == FIRN_OK
+                   ? fi_sql_cursor_column(&cursor->base, ctx, number)
+                   : fi_sql_fail_table(cursor->base.pVtab, &err);
     }
     if ((size_t)number >= table->def->column_count) {
         return give_key(cursor, ctx);
@@ -710,7 +711,7 @@ fi_sql_cursor_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
     }
     if (cursor->source == FI_SQL_FROM_SKIPPED) {
         firn_error err;
-        if (widen(cursor, &err) != FIRN_OK) {
+        if (sql_cursor_widen(cursor, &err) != FIRN_OK) {
             return fi_sql_fail_table(base->pVtab, &err);
         }
     }
@@ -760,10 +761,7 @@ keep_row(struct fi_sql_cursor *cursor, firn_value **rows, size_t *count, size_t 
     *total += width * sizeof row[0];
     for (size_t i = 0; i < width; i++) {
         row[i] = read_value(cursor, i);
-        int rc = keep_bytes(cursor, &row[i], total, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+        FI_TRY_RETURN(keep_bytes(cursor, &row[i], total, err));
     }
     (*count)++;
     return *total <= KEPT_BYTES_MAX
@@ -797,7 +795,7 @@ keep_rows(struct fi_sql_cursor *cursor, firn_error *err)
 }
 
 static int
-detach(struct fi_sql_reader *reader, bool keep, firn_error *err)
+sql_cursor_detach(struct fi_sql_reader *reader, bool keep, firn_error *err)
 {
     struct fi_sql_cursor *cursor =
         (struct fi_sql_cursor *)(void *)((char *)reader - offsetof(struct fi_sql_cursor, reader));

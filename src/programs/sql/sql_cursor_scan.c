@@ -25,6 +25,7 @@
  *      are not counted yet.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -171,10 +172,7 @@ fi_sql_cursor_scan_plan(struct fi_sql_cursor *cursor, const char *text, firn_err
     fi_sql_cursor_scan_forget(cursor);
     cursor->is_not_bare = false;
     fi_sql_plan_read(text, &cursor->plan);
-    int rc = take_columns(cursor, cursor->plan.used, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    FI_TRY_RETURN(take_columns(cursor, cursor->plan.used, err));
     take_seeks(cursor);
     cursor->plan_text = sqlite3_mprintf("%s", text); /* last: the plan is whole */
     return cursor->plan_text != NULL ? FIRN_OK : fi_sqlvalue_no_memory(err);
@@ -248,7 +246,7 @@ check_types(const struct fi_sql_cursor *cursor, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < scanned_count(cursor) && rc == FIRN_OK; i++) {
-        rc = fi_sql_table_check_column(fi_sql_cursor_table(cursor), cursor->columns[i],
+        rc = fi_sql_known_check_column(fi_sql_cursor_table(cursor), cursor->columns[i],
                                        cursor->scan, i, err);
     }
     return rc;
@@ -295,13 +293,15 @@ go_on(struct fi_sql_cursor *cursor, bool is_after, firn_error *err)
         options.offset = cursor->skip - cursor->skip_left;
     } else {
         const firn_table_bound here = {key, table->orders[0].count, is_after};
-        fi_sql_cursor_key(cursor, key);
+        for (size_t i = 0; i < table->orders[0].count; i++) {
+            key[i] = fi_sql_cursor_scan_value(cursor, i);
+        }
         *(cursor->plan.is_descending ? &options.upper : &options.lower) = here;
     }
     set_keys_only(cursor, false);
     cursor->few_left = UINT64_MAX;
-    int rc = open_scan(cursor, &options, err);
-    return rc == FIRN_OK ? fi_sql_cursor_scan_next(cursor, err) : rc;
+    FI_TRY_RETURN(open_scan(cursor, &options, err));
+    return fi_sql_cursor_scan_next(cursor, err);
 }
 
 int
@@ -332,7 +332,7 @@ fi_sql_cursor_scan_next(struct fi_sql_cursor *cursor, firn_error *err)
     for (size_t i = 0; i < scanned_count(cursor); i++) {
         struct fi_sqlvalue_cell *cell = &cursor->cells[cursor->columns[i]];
         firn_scan_batch_column(cursor->batch, i, &cell->array);
-        fi_sqlvalue_texts_begin(cell);
+        fi_sqlvalue_begin_batch(cell);
     }
     cursor->source = cursor->has_keys_only ? FI_SQL_FROM_KEYS : FI_SQL_FROM_SCAN;
     return FIRN_OK;
@@ -364,8 +364,8 @@ open_filtered(struct fi_sql_cursor *cursor, const struct fi_sql_filter *filter, 
         (skip > 0 || !cursor->plan.skips)) {
         options.limit = cursor->few_left = cursor->plan.few;
     }
-    int rc = open_scan(cursor, &options, err);
-    return rc == FIRN_OK ? fi_sql_cursor_scan_next(cursor, err) : rc;
+    FI_TRY_RETURN(open_scan(cursor, &options, err));
+    return fi_sql_cursor_scan_next(cursor, err);
 }
 
 int
@@ -384,8 +384,8 @@ fi_sql_cursor_scan_from(struct fi_sql_cursor *cursor, const struct fi_sql_filter
     options.lower = (firn_table_bound){&lower, 1, false};
     set_keys_only(cursor, false);
     cursor->few_left = UINT64_MAX;
-    int rc = open_scan(cursor, &options, err);
-    return rc == FIRN_OK ? fi_sql_cursor_scan_next(cursor, err) : rc;
+    FI_TRY_RETURN(open_scan(cursor, &options, err));
+    return fi_sql_cursor_scan_next(cursor, err);
 }
 
 int

@@ -16,6 +16,7 @@
  * written and not committed yet is in neither state.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <string.h>
@@ -60,11 +61,8 @@ open_diff(struct fi_sql *sql, const char *const *arguments, struct fi_sql_store 
     firn_table_diff_options options = FIRN_TABLE_DIFF_OPTIONS_INIT;
     struct fi_sql_store *store = NULL;
     const char *table = NULL;
-    int code = fi_sql_history_find(sql, arguments[0], &store, &table, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = open_state(store->store, arguments[1], &options.before, err);
+    FI_TRY_RETURN(fi_sql_store_find_past(sql, arguments[0], &store, &table, err));
+    int code = open_state(store->store, arguments[1], &options.before, err);
     if (code == FIRN_OK) {
         code = open_state(store->store, arguments[2], &options.after, err);
     }
@@ -99,7 +97,7 @@ is_taken(const firn_table_diff *diff, size_t number, const char *name)
 
 /* What a virtual table has for the columns of a comparison; of sqlite3_malloc. */
 static char *
-declare(const firn_table_diff *diff)
+sql_diff_declare(const firn_table_diff *diff)
 {
     sqlite3_str *text = sqlite3_str_new(NULL);
     const firn_table_diff_column *column = NULL;
@@ -155,7 +153,7 @@ shape_table(struct diff_table *table, int argc, const char *const *argv, char **
         *out_error = sqlite3_mprintf("%s", err.text);
         return fi_sql_code(err.code);
     }
-    table->shape = declare(diff);
+    table->shape = sql_diff_declare(diff);
     firn_table_diff_close(diff);
     fi_sql_store_unref(store);
     return table->shape != NULL ? SQLITE_OK : SQLITE_NOMEM;
@@ -261,7 +259,7 @@ check_shape(const struct diff_table *table, const struct diff_cursor *cursor)
     if (table->shape == NULL) {
         return SQLITE_OK;
     }
-    char *shape = declare(cursor->diff);
+    char *shape = sql_diff_declare(cursor->diff);
     bool is_same = shape != NULL && strcmp(shape, table->shape) == 0;
     int rc = shape == NULL ? SQLITE_NOMEM : is_same ? SQLITE_OK : SQLITE_ERROR;
     sqlite3_free(shape);
@@ -292,8 +290,8 @@ diff_filter(sqlite3_vtab_cursor *base, int given, const char *text, int argc, sq
     if (open_diff(table->sql, arguments, &cursor->store, &cursor->diff, &err) != FIRN_OK) {
         return fi_sql_fail_table(base->pVtab, &err);
     }
-    int rc = check_shape(table, cursor);
-    return rc == SQLITE_OK ? diff_next(base) : rc;
+    FI_TRY_RETURN(check_shape(table, cursor));
+    return diff_next(base);
 }
 
 static int

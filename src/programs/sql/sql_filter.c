@@ -66,7 +66,7 @@ compare_value(int op, firn_value value)
 /* ---- bytes ---- */
 
 static uint8_t *
-keep(struct fi_sql_filter *filter, const void *bytes, size_t size)
+sql_filter_keep(struct fi_sql_filter *filter, const void *bytes, size_t size)
 {
     assert(bytes != NULL || size == 0);
     struct fi_sql_memory *memory = sqlite3_malloc64(sizeof *memory + size + 1);
@@ -86,7 +86,7 @@ static bool
 keep_value(struct fi_sql_filter *filter, firn_value *value)
 {
     if (fi_type_has_bytes(value->type)) {
-        uint8_t *bytes = keep(filter, value->as.bytes.data, value->as.bytes.size);
+        uint8_t *bytes = sql_filter_keep(filter, value->as.bytes.data, value->as.bytes.size);
         value->as.bytes.data = bytes;
         return bytes != NULL;
     }
@@ -161,8 +161,8 @@ match_prefix(struct fi_sql_filter *filter, int op, sqlite3_value *argument)
         !fi_sqlvalue_is_utf8((const uint8_t *)pattern, size)) {
         return fi_sqlvalue_domain_just(FI_SQLVALUE_NOT_NULL);
     }
-    uint8_t *lower = keep(filter, pattern, size);
-    uint8_t *upper = keep(filter, pattern, size);
+    uint8_t *lower = sql_filter_keep(filter, pattern, size);
+    uint8_t *upper = sql_filter_keep(filter, pattern, size);
     if (lower == NULL || upper == NULL) {
         return fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
     }
@@ -190,8 +190,8 @@ match_prefix(struct fi_sql_filter *filter, int op, sqlite3_value *argument)
 
 /* A comparison of a column with a value that is not NULL. */
 static struct fi_sqlvalue_bounds
-compare(struct fi_sql_filter *filter, const firn_table_column *column, int op,
-        sqlite3_value *argument)
+sql_filter_compare(struct fi_sql_filter *filter, const firn_table_column *column, int op,
+                   sqlite3_value *argument)
 {
     int type = sqlite3_value_type(argument);
     if (fi_sqlvalue_is_number(column->type)) {
@@ -252,7 +252,7 @@ differ(struct fi_sql_filter *filter, const firn_table_column *column, sqlite3_va
        bool with_null)
 {
     struct fi_sqlvalue_bounds bounds =
-        compare(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
+        sql_filter_compare(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
     if (bounds.verdict == FI_SQLVALUE_NOTHING) {
         return fi_sqlvalue_domain_just(with_null ? FI_SQLVALUE_ANY : FI_SQLVALUE_NOT_NULL);
     }
@@ -264,8 +264,8 @@ differ(struct fi_sql_filter *filter, const firn_table_column *column, sqlite3_va
 }
 
 static struct fi_sqlvalue_bounds
-judge(struct fi_sql_filter *filter, const firn_table_column *column, int op,
-      sqlite3_value *argument)
+sql_filter_assess(struct fi_sql_filter *filter, const firn_table_column *column, int op,
+                  sqlite3_value *argument)
 {
     bool is_null = sqlite3_value_type(argument) == SQLITE_NULL;
     switch (op) {
@@ -275,7 +275,7 @@ judge(struct fi_sql_filter *filter, const firn_table_column *column, int op,
         return fi_sqlvalue_domain_just(FI_SQLVALUE_NOT_NULL);
     case SQLITE_INDEX_CONSTRAINT_IS:
         return is_null ? fi_sqlvalue_domain_just(FI_SQLVALUE_NULLS)
-                       : compare(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
+                       : sql_filter_compare(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
     case SQLITE_INDEX_CONSTRAINT_ISNOT:
         return is_null ? fi_sqlvalue_domain_just(FI_SQLVALUE_NOT_NULL)
                        : differ(filter, column, argument, true);
@@ -292,7 +292,7 @@ judge(struct fi_sql_filter *filter, const firn_table_column *column, int op,
     case SQLITE_INDEX_CONSTRAINT_GLOB:
         return match_prefix(filter, op, argument);
     default:
-        return compare(filter, column, op, argument);
+        return sql_filter_compare(filter, column, op, argument);
     }
 }
 
@@ -445,7 +445,7 @@ take_list(struct fi_sql_filter *filter, const firn_table_column *column, sqlite3
     *out_is_known = true;
     for (; step == SQLITE_OK && rc == FIRN_OK; step = sqlite3_vtab_in_next(list, &argument)) {
         struct fi_sqlvalue_bounds bounds =
-            judge(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
+            sql_filter_assess(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
         if (bounds.verdict == FI_SQLVALUE_NOTHING) {
             continue;
         }
@@ -488,7 +488,8 @@ add_list(struct fi_sql_filter *filter, const firn_table_column *column, sqlite3_
 
 /* Takes the range of the column after those that are fixed; false if there is a bound already. */
 static bool
-narrow(struct fi_sql_filter *filter, size_t fixed, const struct fi_sqlvalue_bounds *bounds)
+sql_filter_narrow(struct fi_sql_filter *filter, size_t fixed,
+                  const struct fi_sqlvalue_bounds *bounds)
 {
     assert(fixed < FIRN_TABLE_KEY_COLUMNS_MAX);
     bool fits = bounds->verdict == FI_SQLVALUE_RANGE &&
@@ -530,7 +531,7 @@ use_item(struct fi_sql_filter *filter, const firn_table_column *column,
     if (item->role == FI_SQL_SEEK_IN) {
         return take_list(filter, column, argument, &filter->is_many, err);
     }
-    struct fi_sqlvalue_bounds bounds = judge(filter, column, item->op, argument);
+    struct fi_sqlvalue_bounds bounds = sql_filter_assess(filter, column, item->op, argument);
     filter->is_wider = filter->is_wider || bounds.verdict == FI_SQLVALUE_UNKNOWN;
     if (item->role == FI_SQL_SEEK_EQUAL && !seeking->is_over) {
         if (is_one_value(&bounds) && fits_bound(bounds.lower)) {
@@ -542,11 +543,11 @@ use_item(struct fi_sql_filter *filter, const firn_table_column *column,
         /* Not the one value that the order counted on. */
         seeking->is_over = true;
         filter->must_sort = true;
-        if (narrow(filter, seeking->fixed, &bounds)) {
+        if (sql_filter_narrow(filter, seeking->fixed, &bounds)) {
             return FIRN_OK;
         }
     } else if (item->role == FI_SQL_SEEK_RANGE && !seeking->is_over) {
-        if (narrow(filter, seeking->fixed, &bounds)) {
+        if (sql_filter_narrow(filter, seeking->fixed, &bounds)) {
             /* Below a bound of an index there may be nulls. */
             return bounds.has_lower || column->not_null
                        ? FIRN_OK
@@ -562,7 +563,7 @@ use_item(struct fi_sql_filter *filter, const firn_table_column *column,
 
 /* An empty one. The bounds, which are many bytes, are counted, so they need no value. */
 static void
-begin(struct fi_sql_filter *filter)
+sql_filter_begin(struct fi_sql_filter *filter)
 {
     filter->is_empty = filter->is_point = filter->is_many = filter->must_sort = false;
     filter->is_wider = false;
@@ -575,7 +576,7 @@ begin(struct fi_sql_filter *filter)
 }
 
 static int
-finish(struct fi_sql_filter *filter, int rc, firn_error *err)
+sql_filter_finish(struct fi_sql_filter *filter, int rc, firn_error *err)
 {
     return rc == FIRN_OK && filter->where != NULL && sqlite3_str_errcode(filter->where) != SQLITE_OK
                ? fi_sqlvalue_no_memory(err)
@@ -589,7 +590,7 @@ fi_sql_filter_init(struct fi_sql_filter *filter, const struct fi_sql_table *tabl
 {
     struct seeking seeking = {.fixed = 0};
     int rc = FIRN_OK;
-    begin(filter);
+    sql_filter_begin(filter);
     assert(plan->order < table->order_count);
     for (size_t i = 0; i < plan->item_count && rc == FIRN_OK; i++) {
         const struct fi_sql_plan_item *item = &plan->items[i];
@@ -603,7 +604,7 @@ fi_sql_filter_init(struct fi_sql_filter *filter, const struct fi_sql_table *tabl
     filter->fixed = seeking.fixed;
     filter->is_point = plan->is_point && seeking.fixed == table->orders[plan->order].count;
     filter->must_sort = filter->must_sort && plan->is_ordered;
-    return finish(filter, rc, err);
+    return sql_filter_finish(filter, rc, err);
 }
 
 void
@@ -627,7 +628,7 @@ fi_sql_filter_init_constant(struct fi_sql_filter *filter, const struct fi_sql_ta
 {
     struct seeking seeking = {.is_over = true};
     int rc = FIRN_OK;
-    begin(filter);
+    sql_filter_begin(filter);
     for (size_t i = 0; i < plan->item_count && rc == FIRN_OK; i++) {
         const struct fi_sql_plan_item *item = &plan->items[i];
         if (item->role == FI_SQL_WHERE) {
@@ -637,7 +638,7 @@ fi_sql_filter_init_constant(struct fi_sql_filter *filter, const struct fi_sql_ta
         }
     }
     (void)count;
-    return finish(filter, rc, err);
+    return sql_filter_finish(filter, rc, err);
 }
 
 void
@@ -645,7 +646,7 @@ fi_sql_filter_init_keys(struct fi_sql_filter *filter, const struct fi_sql_table 
                         const struct fi_sql_plan *plan, sqlite3_value **values)
 {
     assert(plan->item_count <= FI_SQL_PLAN_ITEMS_MAX);
-    begin(filter);
+    sql_filter_begin(filter);
     for (size_t i = 0; i < plan->item_count; i++) {
         const struct fi_sql_plan_item *item = &plan->items[i];
         if (item->role != FI_SQL_SEEK_EQUAL && item->role != FI_SQL_WHERE_JOIN) {
@@ -655,7 +656,8 @@ fi_sql_filter_init_keys(struct fi_sql_filter *filter, const struct fi_sql_table 
         firn_value value;
         if (item->op != SQLITE_INDEX_CONSTRAINT_EQ ||
             !fi_sqlvalue_domain_find(column, values[i], &value)) {
-            const struct fi_sqlvalue_bounds bounds = judge(filter, column, item->op, values[i]);
+            const struct fi_sqlvalue_bounds bounds =
+                sql_filter_assess(filter, column, item->op, values[i]);
             filter->is_empty = filter->is_empty || bounds.verdict == FI_SQLVALUE_NOTHING;
             if (!is_one_value(&bounds)) {
                 return;
@@ -688,5 +690,5 @@ fi_sql_filter_deinit(struct fi_sql_filter *filter)
     }
     sqlite3_free(filter->parameters);
     fi_sql_filter_free_memory(filter->memory);
-    begin(filter);
+    sql_filter_begin(filter);
 }

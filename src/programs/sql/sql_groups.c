@@ -140,7 +140,7 @@ groups_reset(struct groups_cursor *cursor)
     if (cursor->has_view) {
         fi_sql_view_release(cursor->query->store, &cursor->view);
     }
-    fi_sql_ask_end(&cursor->asking);
+    fi_sql_query_end(&cursor->asking);
     for (size_t i = 0; i < cursor->text_count; i++) {
         sqlite3_free(cursor->texts[i]);
     }

@@ -22,6 +22,7 @@
  * there.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <string.h>
@@ -57,10 +58,7 @@ fill_checkpoints(struct fi_sql *sql, struct fi_sql_rows *rows, sqlite3_value *co
 {
     struct fi_sql_store *store = NULL;
     firn_store_checkpoint_list_options options = FIRN_STORE_CHECKPOINT_LIST_OPTIONS_INIT;
-    int code = fi_sql_store_find(sql, fi_sql_rows_argument(arguments[0]), &store, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_sql_store_find(sql, fi_sql_rows_argument(arguments[0]), &store, err));
     options.include_safety = arguments[1] != NULL && sqlite3_value_int(arguments[1]) != 0;
     return firn_store_checkpoint_list(store->store, &options, add_checkpoint, rows, err);
 }
@@ -259,7 +257,7 @@ fill_history(struct fi_sql *sql, struct fi_sql_rows *rows, sqlite3_value *const 
     struct fi_sql_store *store = NULL;
     struct history history = {.rows = rows};
     const char *name = fi_sql_rows_argument(arguments[0]);
-    int code = fi_sql_history_find(sql, name, &store, &history.table, err);
+    int code = fi_sql_store_find_past(sql, name, &store, &history.table, err);
     if (code != FIRN_OK) {
         return code;
     }
@@ -273,16 +271,15 @@ fill_history(struct fi_sql *sql, struct fi_sql_rows *rows, sqlite3_value *const 
     }
     char *table = sqlite3_mprintf("%s", history.table);
     history.table = table;
-    code = table == NULL ? fi_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory")
-                         : firn_store_checkpoint_list(history.store, &options, note_checkpoint,
-                                                      &history, err);
-    if (code == FIRN_OK) {
-        code = walk_history(&history, err);
-    }
-    if (code == FIRN_OK && !history.has_table) {
+    FI_TRY_OUT(code, table == NULL ? fi_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory")
+                                   : firn_store_checkpoint_list(history.store, &options,
+                                                                note_checkpoint, &history, err));
+    FI_TRY_OUT(code, walk_history(&history, err));
+    if (!history.has_table) {
         code = fi_sqlvalue_error(err, FIRN_NOT_FOUND,
                                  "there is no table '%s', now or at a checkpoint", history.table);
     }
+out:
     sqlite3_free(history.before);
     sqlite3_free(history.checkpoints);
     sqlite3_free(table);
@@ -300,22 +297,6 @@ static const struct fi_sql_rows_function history_function = {
     .argument_count_min = 2,
     .fill = fill_history,
 };
-
-int
-fi_sql_history_find(struct fi_sql *sql, const char *name, struct fi_sql_store **out,
-                    const char **out_table, firn_error *err)
-{
-    if (name == NULL) {
-        return fi_sqlvalue_error(err, FIRN_INVALID, "a table is needed, not null");
-    }
-    int code = fi_sql_store_find_table(sql, name, out, out_table, err);
-    if (code == FIRN_NOT_FOUND) { /* perhaps a table that only checkpoints have */
-        firn_error other;
-        *out_table = name;
-        code = fi_sql_store_find(sql, NULL, out, &other) == FIRN_OK ? FIRN_OK : code;
-    }
-    return code;
-}
 
 /* ==== commits of their own ==== */
 
@@ -357,7 +338,7 @@ finish_restore(sqlite3_context *ctx, struct fi_sql_store *store, int code,
         fi_sql_fail(ctx, err);
         return;
     }
-    int rc = fi_sql_store_changed(store);
+    int rc = fi_sql_attach_changed(store);
     if (rc != SQLITE_OK) {
         sqlite3_result_error_code(ctx, rc);
         return;
@@ -368,7 +349,7 @@ finish_restore(sqlite3_context *ctx, struct fi_sql_store *store, int code,
 /* firn_restore(reference, store = NULL): the id of the safety checkpoint of what was there
  * before. */
 static void
-restore(sqlite3_context *ctx, int count, sqlite3_value **values)
+sql_history_restore(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     firn_error err;
     struct fi_sql_store *store = NULL;
@@ -386,7 +367,7 @@ restore(sqlite3_context *ctx, int count, sqlite3_value **values)
 
 /* firn_undo(store = NULL): the same. */
 static void
-undo(sqlite3_context *ctx, int count, sqlite3_value **values)
+sql_history_undo(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     firn_error err;
     struct fi_sql_store *store = NULL;
@@ -418,7 +399,7 @@ make_at(sqlite3_context *ctx, int count, sqlite3_value **values)
     const char *table = NULL;
     const char *given = fi_sql_rows_argument(values[0]);
     const char *reference = fi_sql_rows_argument(values[1]);
-    if (fi_sql_history_find(sql, given, &store, &table, &err) != FIRN_OK) {
+    if (fi_sql_store_find_past(sql, given, &store, &table, &err) != FIRN_OK) {
         fi_sql_fail(ctx, &err);
         return;
     }
@@ -457,8 +438,8 @@ fi_sql_history_register(struct fi_sql *sql)
         void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values);
     } functions[] = {
         {"firn_checkpoint", 0, 2, make_checkpoint},
-        {"firn_restore", 1, 2, restore},
-        {"firn_undo", 0, 1, undo},
+        {"firn_restore", 1, 2, sql_history_restore},
+        {"firn_undo", 0, 1, sql_history_undo},
         {"firn_at", 2, 3, make_at},
     };
     int rc = fi_sql_rows_register(sql, &checkpoints_function);

@@ -8,6 +8,7 @@
  * its columns, with both; a default is a literal of SQL.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -104,7 +105,7 @@ put_columns(struct fi_sql_rows *rows, const firn_table_def *def, firn_error *err
         if (column->is_auto && strcmp(column->name, "rowid") == 0) {
             continue; /* hidden: sql_table.c */
         }
-        fi_sql_table_column_name(def, i, name);
+        fi_sqlparse_column_name(def, i, name);
         fi_sqlvalue_type(column, type);
         fi_sql_rows_text_or_null(rows, name);
         fi_sql_rows_text_or_null(rows, is_rowid(def, i) ? "INTEGER" : type);
@@ -127,14 +128,15 @@ read_definition(struct fi_sql *sql, sqlite3_value *const *arguments, firn_table_
     firn_table *table = NULL;
     char *text = NULL;
     *out = NULL;
-    int rc = fi_sql_store_find_table(sql, name != NULL ? name : "", &store, &table_name, err);
-    if (rc == FIRN_OK) {
-        rc = store->snapshot != NULL
-                 ? firn_snapshot_table_open(store->snapshot, table_name, &table, err)
-                 : firn_table_open(store->store, table_name, &table, err);
-    }
-    rc = rc == FIRN_OK ? firn_table_describe(table, NULL, store->snapshot, &text, err) : rc;
-    rc = rc == FIRN_OK ? firn_table_def_parse(text, out, err) : rc;
+    int rc;
+    FI_TRY_OUT(rc,
+               fi_sql_store_find_table(sql, name != NULL ? name : "", &store, &table_name, err));
+    FI_TRY_OUT(rc, store->snapshot != NULL
+                       ? firn_snapshot_table_open(store->snapshot, table_name, &table, err)
+                       : firn_table_open(store->store, table_name, &table, err));
+    FI_TRY_OUT(rc, firn_table_describe(table, NULL, store->snapshot, &text, err));
+    rc = firn_table_def_parse(text, out, err);
+out:
     firn_release(text);
     return rc;
 }
@@ -184,6 +186,6 @@ static const struct fi_sql_rows_function indexes_function = {
 int
 fi_sql_indexes_register(struct fi_sql *sql)
 {
-    int rc = fi_sql_rows_register(sql, &columns_function);
-    return rc == SQLITE_OK ? fi_sql_rows_register(sql, &indexes_function) : rc;
+    FI_TRY_RETURN(fi_sql_rows_register(sql, &columns_function));
+    return fi_sql_rows_register(sql, &indexes_function);
 }

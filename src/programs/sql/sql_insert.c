@@ -62,7 +62,7 @@ note_list(const struct fi_sql_table *table, const char *text, size_t at, uint8_t
         at++; /* the bracket, or a comma */
         fi_sqltext_name(text, &at, name);
         for (size_t i = 0; i < def->column_count; i++) {
-            fi_sql_table_column_name(def, i, own);
+            fi_sqlparse_column_name(def, i, own);
             given[i] = sqlite3_stricmp(own, name) == 0 ? GIVEN : given[i];
         }
         while (text[at] != '\0' && text[at] != ',' && text[at] != ')') {
@@ -125,7 +125,7 @@ note_triggers(const struct fi_sql_table *table, sqlite3 *db, uint8_t *seen)
 }
 
 static void
-look(struct fi_sql_table *table, sqlite3 *db)
+sql_insert_inspect(struct fi_sql_table *table, sqlite3 *db)
 {
     struct fi_sql_insert *insert = table->insert;
     memset(insert->seen, 0, table->def->column_count);
@@ -154,7 +154,7 @@ fi_sql_insert_gives(struct fi_sql_table *table, uint32_t column, bool *out, firn
         table->insert = insert;
     }
     if (fi_sql_effect_is_new(table->store->sql, &insert->execution)) { /* (G3) */
-        look(table, db);
+        sql_insert_inspect(table, db);
     }
     *out = insert->seen[column] == GIVEN;
     return insert->seen[column] == GIVEN || insert->seen[column] == LEFT_OUT

@@ -14,7 +14,7 @@
 #ifndef FIRN_SQL_SQL_INTERNAL_H
 #define FIRN_SQL_SQL_INTERNAL_H
 
-/* each .c but sql_extension.c has SQLITE_EXTENSION_INIT3 after this header */
+/* each .c has SQLITE_EXTENSION_INIT3 after this header */
 #include <sqlite3ext.h>
 
 #include "firn/firn.h"
@@ -64,7 +64,7 @@ struct fi_sql *fi_sql_of(sqlite3_context *ctx);
 /* Gives back a reference to the connection's struct; the last one ends it. */
 void fi_sql_give_back(void *sql);
 /* firn_connection(pointer): tells the struct of the connection. */
-void fi_sql_tell_connection(sqlite3_context *ctx, int count, sqlite3_value **values);
+void fi_sql_report_connection(sqlite3_context *ctx, int count, sqlite3_value **values);
 /* The struct of a connection; NULL: firn is not registered with it. */
 struct fi_sql *fi_sql_find(sqlite3 *db);
 /* Registers a module whose client data (pAux of xConnect) is the connection's struct. A code of
@@ -171,6 +171,10 @@ int fi_sql_store_find(struct fi_sql *sql, const char *name, struct fi_sql_store 
  * ("p_people"), or as "alias.people". FIRN_NOT_FOUND. */
 int fi_sql_store_find_table(struct fi_sql *sql, const char *name, struct fi_sql_store **out,
                             const char **out_table, firn_error *err);
+/* The store and the table that a name means: that of a virtual table, or of a table that only
+ * checkpoints of the only attached store have. Borrowed until control goes back to SQLite. */
+int fi_sql_store_find_past(struct fi_sql *sql, const char *name, struct fi_sql_store **out,
+                           const char **out_table, firn_error *err);
 /* Who names the path of a store. */
 enum fi_sql_store_namer {
     FI_SQL_BY_PROGRAM, /* a statement of the program: it is opened */
@@ -208,14 +212,18 @@ struct fi_sql_name {
     char *name;       /* in SQL; one piece of memory with the struct, as the next */
     char *table_name; /* in the store */
 };
-/* The names are given back; the virtual tables stay. */
-void fi_sql_attach_forget(struct fi_sql_store *store);
+/* Gives a list of names back; the virtual tables stay. */
+void fi_sql_store_free_names(struct fi_sql_name *name);
+/* Say that definitions or rows were changed otherwise than through the transaction (restore, undo,
+ * create, alter): later statements see the new state, virtual tables read their definitions again,
+ * and those of new tables are made. A code of SQLite. */
+int fi_sql_attach_changed(struct fi_sql_store *store);
 /* Makes virtual tables for tables and keyspaces of an attached store that have none, and drops
  * those whose table is gone. Fills the error, which may be NULL. A code of SQLite. */
 int fi_sql_attach_refresh(struct fi_sql_store *store, firn_error *err);
 
 /* The same of all attached stores, unless a transaction is open. Returns whether it was done. */
-bool fi_sql_attach_look_again(sqlite3 *db);
+bool fi_sql_attach_recheck(sqlite3 *db);
 
 /* ==== what is read, and the transaction (sql_view.c) ==== */
 
@@ -271,10 +279,6 @@ int fi_sql_store_check_change(struct fi_sql_store *store, const char *what, firn
 /* Says that definitions were changed: later statements see the new state, and each table looks at
  * its own when it is used. */
 void fi_sql_store_bump(struct fi_sql_store *store);
-/* Say that definitions or rows were changed otherwise than through the transaction (restore, undo,
- * create, alter): later statements see the new state, virtual tables read their definitions again,
- * and those of new tables are made. A code of SQLite. */
-int fi_sql_store_changed(struct fi_sql_store *store);
 
 /* ==== errors (sql.c) ==== */
 
@@ -287,14 +291,14 @@ void fi_sql_fail(sqlite3_context *ctx, const firn_error *err);
 /* Sets zErrMsg; returns the code of SQLite, for the caller to return. */
 int fi_sql_fail_table(sqlite3_vtab *table, const firn_error *err);
 /* Whether the connection was interrupted, for callbacks of scans: a callback's ctx is a struct that
- * begins as {.db = …}, and ends with fi_sql_ask_end. FIRN_CANCELLED, which fails as SQLite's own
+ * begins as {.db = …}, and ends with fi_sql_query_end. FIRN_CANCELLED, which fails as SQLite's own
  * interrupts do. */
 struct fi_sql_asking {
     sqlite3 *db;
     sqlite3_stmt *stmt; /* stepping it fails when an interrupt is due; NULL: never asked */
 };
 int fi_sql_ask(void *ctx, const firn_progress *progress);
-void fi_sql_ask_end(struct fi_sql_asking *asking);
+void fi_sql_query_end(struct fi_sql_asking *asking);
 
 /* ==== virtual tables over tables (sql_table.c) ==== */
 
@@ -350,17 +354,26 @@ struct fi_sql_table {
 
 /* How SQLite knows the rows of a table whose key is one column of this type. */
 enum fi_sql_identity fi_sql_table_identity(firn_type type);
+/* ---- what is known of a table: sql_known.c ---- */
+
+/* Rows, as well as it is known without counting; at least 1. */
+double fi_sql_known_rows(struct fi_sql_table *table);
 /* Whether a column of a scan is still the one that SQLite was told of: not one that was dropped and
  * made anew with another type. FIRN_INVALID. */
-int fi_sql_table_check_column(const struct fi_sql_table *table, uint32_t column,
+int fi_sql_known_check_column(const struct fi_sql_table *table, uint32_t column,
                               const firn_scan *scan, size_t place, firn_error *err);
 /* Checks, a few times a second, whether the table still has the definition that SQLite knows. If
  * not, SQLite reads its schemas again before the next statement; a running statement keeps its
  * column names. */
-void fi_sql_table_check(struct fi_sql_table *table);
+void fi_sql_known_check(struct fi_sql_table *table);
 /* Does that at once. Called when a statement has failed, because it may have used an old
  * definition. */
-void fi_sql_table_check_now(struct fi_sql_table *table);
+void fi_sql_known_check_now(struct fi_sql_table *table);
+/* The monotonic clock. */
+uint64_t fi_sql_known_ms(void);
+
+/* ---- connecting a table: sql_table.c ---- */
+
 /* What xConnect is given. */
 struct fi_sql_connecting {
     struct fi_sql *sql;
@@ -391,11 +404,6 @@ int fi_sql_table_savepoint(sqlite3_vtab *table, int level);
 int fi_sql_table_release(sqlite3_vtab *table, int level);
 int fi_sql_table_rollback_to(sqlite3_vtab *table, int level);
 int fi_sql_table_rename(sqlite3_vtab *vtab, const char *name);
-/* Rows, as well as it is known without counting; at least 1. */
-double fi_sql_table_rows(struct fi_sql_table *table);
-/* What SQLite calls column i: it does not tell "a" from "A", so of such columns the first keeps its
- * name, and the others get their number after it, "A:2". */
-void fi_sql_table_column_name(const firn_table_def *def, size_t i, char out[FI_SQLTEXT_NAME_SIZE]);
 /* Whether the INSERT that is being executed gives a column of the table, or leaves it out
  * (sql_insert.c). FIRN_UNSUPPORTED where that cannot be known. */
 int fi_sql_insert_gives(struct fi_sql_table *table, uint32_t column, bool *out, firn_error *err);
@@ -667,8 +675,15 @@ fi_sql_cursor_table(const struct fi_sql_cursor *cursor)
     return (struct fi_sql_table *)cursor->base.pVtab;
 }
 
-/* The key of the row where the cursor is. Requires: it is at a row that was read. */
-void fi_sql_cursor_key(const struct fi_sql_cursor *cursor, firn_value *out);
+/* A value of the row where the cursor is, in the batch of its scan. place: as of cursor->columns;
+ * those of the key come first. */
+static inline firn_value
+fi_sql_cursor_scan_value(const struct fi_sql_cursor *cursor, size_t place)
+{
+    const uint32_t number = cursor->columns[place];
+    return fi_sqlvalue_of_array(&cursor->cells[number].array,
+                                fi_sql_cursor_table(cursor)->def->columns[number].type, cursor->at);
+}
 /* Whether the cursor has this plan. */
 bool fi_sql_cursor_scan_has_plan(const struct fi_sql_cursor *cursor, const char *text);
 /* Takes a plan: which columns are read, and what gives their values to SQLite. Requires: the cursor
@@ -716,9 +731,9 @@ enum { FI_SQL_VECTORS_COLUMNS = 2 }; /* the hidden ones */
 /* Appends the hidden columns that a table with vectors has. */
 void fi_sql_vectors_declare(const struct fi_sql_table *table, sqlite3_str *text);
 /* Whether a statement searches: the plan is then that of a scan with all constraints, and
- * fi_sql_vectors_tell adds what the search needs. A code of SQLite. */
+ * fi_sql_vectors_report adds what the search needs. A code of SQLite. */
 bool fi_sql_vectors_is_search(const struct fi_sql_table *table, const sqlite3_index_info *info);
-int fi_sql_vectors_tell(const struct fi_sql_table *table, sqlite3_index_info *info);
+int fi_sql_vectors_report(const struct fi_sql_table *table, sqlite3_index_info *info);
 /* How many of the last arguments of xFilter are the search's, by idxNum; 0: it is none. */
 int fi_sql_vectors_arguments(int number);
 /* Searches. values: those arguments. *out is NULL where nothing can be found. FIRN_UNSUPPORTED
@@ -734,10 +749,6 @@ int fi_sql_vectors_more(const struct fi_sql_table *table, const struct fi_sql_vi
                         struct fi_sql_stream *stream, firn_search_result **out, firn_error *err);
 /* NULL is fine. */
 void fi_sql_vectors_end(struct fi_sql_stream *stream);
-/* Whether SQLite tells the table of each condition that stands beside its MATCH in the statement
- * that is being executed, as far as its text tells (sql_terms.c). *out is one of which it does not,
- * of sqlite3_malloc. */
-bool fi_sql_terms_check(const struct fi_sql_table *table, char **out);
 /* Searches for k rows. vector: as firn_distance takes it. where: a condition of firn, or NULL. */
 int fi_sql_vectors_find(const struct fi_sql_table *table, const struct fi_sql_view *view,
                         size_t column, sqlite3_value *vector, const char *where, uint64_t k,
@@ -827,11 +838,6 @@ void fi_sql_rows_json_text(sqlite3_str *out, const char *text, size_t size);
 void fi_sql_rows_json_value(sqlite3_str *out, const firn_table_column *column, firn_value value);
 
 /* ==== checkpoints and versions of rows (sql_history.c, sql_diff.c) ==== */
-
-/* The store and the table that a name means: that of a virtual table, or of a table that only
- * checkpoints of the only attached store have. Borrowed until control goes back to SQLite. */
-int fi_sql_history_find(struct fi_sql *sql, const char *name, struct fi_sql_store **out,
-                        const char **out_table, firn_error *err);
 
 /* firn_diff: sql_diff.c. A code of SQLite. */
 int fi_sql_diff_register(struct fi_sql *sql);

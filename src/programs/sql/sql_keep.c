@@ -32,6 +32,7 @@
  * Locking: under the mutex of the connection.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <time.h>
@@ -73,7 +74,7 @@ find_worthy(const struct fi_sql_table *table, uint64_t hash)
 
 /* Remembers whether reading the rows was worth it. The plans that were used last come first. */
 static void
-judge(struct fi_sql_table *table, const struct fi_sql_keep *keep)
+sql_keep_assess(struct fi_sql_table *table, const struct fi_sql_keep *keep)
 {
     if (keep->rows == 0) {
         return; /* they were not read */
@@ -91,7 +92,7 @@ judge(struct fi_sql_table *table, const struct fi_sql_keep *keep)
 }
 
 static void
-destroy(struct fi_sql_keep *keep)
+sql_keep_destroy(struct fi_sql_keep *keep)
 {
     fi_sqlvalue_lookup_destroy(keep->lookup);
     sqlite3_free(keep->places);
@@ -102,7 +103,7 @@ destroy(struct fi_sql_keep *keep)
 
 /* Those that no cursor uses, of other snapshots than `serial`; 0: of all. */
 static void
-forget(struct fi_sql_table *table, uint64_t serial)
+sql_keep_forget(struct fi_sql_table *table, uint64_t serial)
 {
     struct fi_sql_keep **at = &table->keeps;
     while (*at != NULL) {
@@ -110,8 +111,8 @@ forget(struct fi_sql_table *table, uint64_t serial)
         if (keep->users == 0 && keep->serial != serial) {
             *at = keep->next;
             table->store->keep_count--;
-            judge(table, keep);
-            destroy(keep);
+            sql_keep_assess(table, keep);
+            sql_keep_destroy(keep);
         } else {
             at = &keep->next;
         }
@@ -121,7 +122,7 @@ forget(struct fi_sql_table *table, uint64_t serial)
 void
 fi_sql_keep_forget(struct fi_sql_table *table)
 {
-    forget(table, 0);
+    sql_keep_forget(table, 0);
 }
 
 void
@@ -179,7 +180,7 @@ constants_of(const struct fi_sql_plan *plan, sqlite3_value **values, size_t *out
 }
 
 static struct fi_sql_keep *
-create(struct fi_sql_table *table, uint64_t serial, const char *plan_text)
+sql_keep_create(struct fi_sql_table *table, uint64_t serial, const char *plan_text)
 {
     assert(plan_text[0] != '\0' && serial > 0);
     struct fi_sql_keep *keep = sqlite3_malloc64(sizeof *keep);
@@ -194,7 +195,7 @@ create(struct fi_sql_table *table, uint64_t serial, const char *plan_text)
         return NULL;
     }
     keep->is_worthy = find_worthy(table, hash_of(plan_text)) < FI_SQL_KEEP_WORTHY;
-    forget(table, serial);
+    sql_keep_forget(table, serial);
     keep->next = table->keeps;
     table->keeps = keep;
     table->store->keep_count++;
@@ -215,7 +216,7 @@ fi_sql_keep_take(struct fi_sql_table *table, const struct fi_sql_view *view, con
         keep = keep->next;
     }
     if (keep == NULL) {
-        keep = create(table, view->serial, plan_text);
+        keep = sql_keep_create(table, view->serial, plan_text);
         if (keep != NULL) {
             keep->constants = constants;
             keep->constants_size = size;
@@ -287,7 +288,7 @@ fi_sql_keep_is_worth(struct fi_sql_keep *keep, struct fi_sql_table *table,
     if (keep->lookup != NULL || keep->has_no_lookup || keep->is_empty) {
         return !keep->has_no_lookup;
     }
-    const double rows = fi_sql_table_rows(table);
+    const double rows = fi_sql_known_rows(table);
     keep->spent += plan->is_point     ? ROWS_PER_GET
                    : has_bounds(plan) ? ROWS_PER_RANGE
                                       : ROWS_PER_RANGE + rows * fi_sql_plan_test_cost(table, rows);
@@ -353,11 +354,8 @@ check_types(const struct fi_sql_keep *keep, const struct fi_sql_table *table, fi
     assert(keep->places != NULL);
     for (size_t i = 0; i < table->def->column_count; i++) {
         if (keep->places[i] >= 0) {
-            int rc =
-                fi_sql_table_check_column(table, (uint32_t)i, scan, (size_t)keep->places[i], err);
-            if (rc != FIRN_OK) {
-                return rc;
-            }
+            FI_TRY_RETURN(
+                fi_sql_known_check_column(table, (uint32_t)i, scan, (size_t)keep->places[i], err));
         }
     }
     return FIRN_OK;
@@ -411,7 +409,7 @@ fi_sql_keep_read(struct fi_sql_keep *keep, const struct fi_sql_table *table,
     keep->has_no_lookup = keep->lookup == NULL;
 out:
     firn_scan_close(scan);
-    fi_sql_ask_end(&asking);
+    fi_sql_query_end(&asking);
     fi_sql_filter_deinit(&filter);
     sqlite3_free(select);
     return rc;

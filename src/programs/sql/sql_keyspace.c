@@ -17,6 +17,7 @@
  * and an UPDATE that sets one column keeps the other.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <time.h>
@@ -68,16 +69,13 @@ open_keyspace(struct fi_sql_table *table, const struct fi_sql_connecting *in, fi
     for (int i = 5; i < in->count; i++) {
         is_blob = is_blob || sqlite3_stricmp(in->arguments[i], "blob") == 0;
     }
-    int rc =
+    FI_TRY_RETURN(
         store->snapshot != NULL
             ? firn_snapshot_keyspace_open(store->snapshot, table->table_name, &table->keyspace, err)
-            : firn_keyspace_open(store->store, table->table_name, &options, &table->keyspace, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    rc = firn_table_def_parse(is_blob ? "key blob primary key, value blob, expires i64"
-                                      : "key text primary key, value blob, expires i64",
-                              &table->def, err);
+            : firn_keyspace_open(store->store, table->table_name, &options, &table->keyspace, err));
+    int rc = firn_table_def_parse(is_blob ? "key blob primary key, value blob, expires i64"
+                                          : "key text primary key, value blob, expires i64",
+                                  &table->def, err);
     table->orders = rc == FIRN_OK ? sqlite3_malloc64(sizeof table->orders[0]) : NULL;
     if (rc == FIRN_OK && table->orders == NULL) {
         return fi_sqlvalue_no_memory(err);
@@ -187,7 +185,7 @@ get_one(struct cursor *cursor, firn_slice key, firn_error *err)
 
 /* The first key after this one. */
 static firn_slice
-after(firn_slice key, uint8_t **out_memory)
+sql_keyspace_after(firn_slice key, uint8_t **out_memory)
 {
     *out_memory = sqlite3_malloc64(key.size + 1);
     if (*out_memory == NULL) {
@@ -208,13 +206,15 @@ walk_range(struct cursor *cursor, const struct fi_sql_filter *filter, firn_error
     uint8_t *upper = NULL;
     int rc = FIRN_OK;
     if (filter->lower_count > 0) {
-        options.lower = filter->lower_exclusive ? after(filter->lower[0].as.bytes, &lower)
-                                                : filter->lower[0].as.bytes;
+        options.lower = filter->lower_exclusive
+                            ? sql_keyspace_after(filter->lower[0].as.bytes, &lower)
+                            : filter->lower[0].as.bytes;
         rc = filter->lower_exclusive && lower == NULL ? fi_sqlvalue_no_memory(err) : rc;
     }
     if (filter->upper_count > 0) {
-        options.upper = filter->upper_exclusive ? filter->upper[0].as.bytes
-                                                : after(filter->upper[0].as.bytes, &upper);
+        options.upper = filter->upper_exclusive
+                            ? filter->upper[0].as.bytes
+                            : sql_keyspace_after(filter->upper[0].as.bytes, &upper);
         rc = !filter->upper_exclusive && upper == NULL ? fi_sqlvalue_no_memory(err) : rc;
     }
     options.keys_only = (cursor->plan.used & ~UINT64_C(1)) == 0;
@@ -264,7 +264,7 @@ keep_rest(struct cursor *cursor, firn_error *err)
 }
 
 static int
-detach(struct fi_sql_reader *reader, bool keep, firn_error *err)
+sql_keyspace_detach(struct fi_sql_reader *reader, bool keep, firn_error *err)
 {
     assert(reader->detach != NULL);
     struct cursor *cursor =
@@ -290,12 +290,12 @@ take_view(struct cursor *cursor, firn_error *err)
     }
     fi_sql_view_unlink(&cursor->reader);
     fi_sql_view_release(store, &cursor->view);
-    int rc = fi_sql_view_take(store, &cursor->view, err);
-    if (rc == FIRN_OK && cursor->view.txn != NULL) {
-        cursor->reader.detach = detach;
+    FI_TRY_RETURN(fi_sql_view_take(store, &cursor->view, err));
+    if (cursor->view.txn != NULL) {
+        cursor->reader.detach = sql_keyspace_detach;
         fi_sql_view_link(store, &cursor->reader);
     }
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -424,8 +424,8 @@ wall_ms(void)
 }
 
 static int
-put(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_slice value, uint64_t expires_ms,
-    firn_error *err)
+sql_keyspace_put(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_slice value,
+                 uint64_t expires_ms, firn_error *err)
 {
     assert(txn != NULL);
     uint64_t now = wall_ms();
@@ -447,16 +447,18 @@ read_entry(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, struct entry 
     uint8_t *memory = NULL;
     *out = NULL;
     options.lower = key;
-    options.upper = after(key, &memory);
-    int rc = memory != NULL ? firn_txn_cursor_open(txn, keyspace, &options, &walk, err)
-                            : fi_sqlvalue_no_memory(err);
-    rc = rc == FIRN_OK ? firn_cursor_first(walk, err) : rc;
-    if (rc == FIRN_OK && !firn_cursor_valid(walk)) {
+    options.upper = sql_keyspace_after(key, &memory);
+    int rc;
+    FI_TRY_OUT(rc, memory != NULL ? firn_txn_cursor_open(txn, keyspace, &options, &walk, err)
+                                  : fi_sqlvalue_no_memory(err));
+    FI_TRY_OUT(rc, firn_cursor_first(walk, err));
+    if (!firn_cursor_valid(walk)) {
         rc = FIRN_NOT_FOUND;
-    } else if (rc == FIRN_OK) {
+    } else {
         *out = make_entry(key, firn_cursor_value(walk), firn_cursor_expires_ms(walk));
         rc = *out != NULL ? FIRN_OK : fi_sqlvalue_no_memory(err);
     }
+out:
     firn_cursor_close(walk);
     sqlite3_free(memory);
     return rc;
@@ -507,21 +509,21 @@ check_given(const struct fi_sql_table *table, sqlite3_value **columns, firn_erro
 }
 
 static int
-insert(struct fi_sql_table *table, firn_txn *txn, sqlite3_value **columns, firn_error *err)
+sql_keyspace_insert(struct fi_sql_table *table, firn_txn *txn, sqlite3_value **columns,
+                    firn_error *err)
 {
     assert(table->keyspace != NULL && txn != NULL);
     uint64_t expires;
-    int rc = check_given(table, columns, err);
-    rc = rc == FIRN_OK ? take_expires(table, columns[EXPIRES], &expires, err) : rc;
-    rc = rc == FIRN_OK ? check_absent(table, txn, bytes_of(columns[KEY]), err) : rc;
-    return rc == FIRN_OK ? put(txn, table->keyspace, bytes_of(columns[KEY]),
-                               bytes_of(columns[VALUE]), expires, err)
-                         : rc;
+    FI_TRY_RETURN(check_given(table, columns, err));
+    FI_TRY_RETURN(take_expires(table, columns[EXPIRES], &expires, err));
+    FI_TRY_RETURN(check_absent(table, txn, bytes_of(columns[KEY]), err));
+    return sql_keyspace_put(txn, table->keyspace, bytes_of(columns[KEY]), bytes_of(columns[VALUE]),
+                            expires, err);
 }
 
 static int
-update(struct fi_sql_table *table, firn_txn *txn, firn_slice old_key, sqlite3_value **columns,
-       firn_error *err)
+sql_keyspace_update(struct fi_sql_table *table, firn_txn *txn, firn_slice old_key,
+                    sqlite3_value **columns, firn_error *err)
 {
     assert(table->keyspace != NULL && txn != NULL);
     struct entry *entry = NULL;
@@ -544,7 +546,7 @@ update(struct fi_sql_table *table, firn_txn *txn, firn_slice old_key, sqlite3_va
         rc = check_absent(table, txn, key, err);
         rc = rc == FIRN_OK ? firn_txn_delete(txn, table->keyspace, old_key, err) : rc;
     }
-    rc = rc == FIRN_OK ? put(txn, table->keyspace, key, value, expires, err) : rc;
+    rc = rc == FIRN_OK ? sql_keyspace_put(txn, table->keyspace, key, value, expires, err) : rc;
     sqlite3_free(entry);
     return rc;
 }
@@ -560,9 +562,9 @@ keyspace_update(sqlite3_vtab *vtab, int count, sqlite3_value **values, sqlite3_i
     if (rc == FIRN_OK && count == 1) {
         rc = firn_txn_delete(txn, table->keyspace, bytes_of(values[0]), &err);
     } else if (rc == FIRN_OK && sqlite3_value_type(values[0]) == SQLITE_NULL) {
-        rc = insert(table, txn, values + 2, &err);
+        rc = sql_keyspace_insert(table, txn, values + 2, &err);
     } else if (rc == FIRN_OK) {
-        rc = update(table, txn, bytes_of(values[0]), values + 2, &err);
+        rc = sql_keyspace_update(table, txn, bytes_of(values[0]), values + 2, &err);
     }
     if (rc == FIRN_OK) {
         return SQLITE_OK;

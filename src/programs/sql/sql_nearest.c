@@ -38,7 +38,7 @@ running(sqlite3 *db)
 
 /* Whether a text may ask for the nearest rows. */
 static bool
-may_ask(const char *text)
+may_query(const char *text)
 {
     return text != NULL && sqlite3_strlike("%firn_distance%limit%", text, 0) == 0;
 }
@@ -69,8 +69,8 @@ is_of_table(const struct fi_sql_table *table, sqlite3 *db, const char *text)
 /* Searches; the vector is computed by SQLite. *out is NULL where that fails, or too few rows are
  * found. */
 static void
-search(const struct fi_sql_table *table, const struct fi_sql_view *view, sqlite3 *db,
-       const struct fi_sqlparse_nearest *nearest, firn_search_result **out)
+sql_nearest_search(const struct fi_sql_table *table, const struct fi_sql_view *view, sqlite3 *db,
+                   const struct fi_sqlparse_nearest *nearest, firn_search_result **out)
 {
     sqlite3_stmt *values = NULL;
     firn_error err;
@@ -97,14 +97,14 @@ fi_sql_nearest_find(const struct fi_sql_table *table, const struct fi_sql_view *
     struct fi_sqlparse_nearest nearest;
     char reason[FI_SQLPARSE_REASON_SIZE];
     sqlite3_stmt *statement = table->has_vectors ? running(db) : NULL;
-    if (statement == NULL || !may_ask(sqlite3_sql(statement))) {
+    if (statement == NULL || !may_query(sqlite3_sql(statement))) {
         return NULL;
     }
     char *text = sqlite3_expanded_sql(statement);
     if (text != NULL &&
         fi_sqlparse_nearest_recognise(db, text, table->def, table->name, &nearest, reason)) {
         if (is_of_table(table, db, text)) {
-            search(table, view, db, &nearest, &found);
+            sql_nearest_search(table, view, db, &nearest, &found);
         }
         fi_sqlparse_nearest_deinit(&nearest);
     }

@@ -28,6 +28,7 @@
  * elsewhere.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <math.h>
@@ -571,7 +572,7 @@ is_bare(const struct planning *planning, const struct way *way)
 }
 
 static void
-estimate(const struct planning *planning, struct way *way)
+sql_plan_estimate(const struct planning *planning, struct way *way)
 {
     assert(planning->rows >= 1);
     double read = planning->rows;
@@ -656,7 +657,7 @@ make_way(const struct planning *planning, size_t number, struct way *way)
         find_range(planning, order->columns[way->equal_count], way);
     }
     see_order(planning, way);
-    estimate(planning, way);
+    sql_plan_estimate(planning, way);
     bool has_bounds = way->equal_count > 0 || way->range[0] >= 0 || way->range[1] >= 0;
     return number == 0 || has_bounds || (planning->info->nOrderBy > 0 && way->is_ordered);
 }
@@ -709,7 +710,7 @@ role_of(const struct planning *planning, const struct way *way, const struct wis
 }
 
 static int
-tell(struct planning *planning, const struct way *way)
+sql_plan_report(struct planning *planning, const struct way *way)
 {
     assert(way->order < planning->table->order_count &&
            way->equal_count <= FIRN_TABLE_KEY_COLUMNS_MAX);
@@ -804,7 +805,7 @@ fi_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
     struct planning planning = {.table = table, .info = info};
     struct way best;
     assert(table->order_count >= 1);
-    planning.rows = fi_sql_table_rows(table);
+    planning.rows = fi_sql_known_rows(table);
     planning.test_cost = fi_sql_plan_test_cost(table, planning.rows);
     collect_wishes(&planning);
     see_ranges(&planning);
@@ -813,8 +814,8 @@ fi_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
         best = (struct way){.order = 0, .range = {-1, -1}};
         planning.offset = -1; /* its arguments come last */
         planning.wanted = 0;
-        int rc = tell(&planning, &best);
-        return rc == SQLITE_OK ? fi_sql_vectors_tell(table, info) : rc;
+        FI_TRY_RETURN(sql_plan_report(&planning, &best));
+        return fi_sql_vectors_report(table, info);
     }
     (void)make_way(&planning, 0, &best);
     for (size_t i = 1; i < table->order_count; i++) {
@@ -823,7 +824,7 @@ fi_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
             best = way;
         }
     }
-    return tell(&planning, &best);
+    return sql_plan_report(&planning, &best);
 }
 
 /* ---- what xFilter reads ---- */

@@ -158,7 +158,7 @@ fi_sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **out, const char **o
     }
     int rc = sqlite3_prepare_v3(db, text, -1, 0, out, out_rest);
     /* Another process may have made the table or the column that is missing. */
-    return rc == SQLITE_ERROR && fi_sql_attach_look_again(db)
+    return rc == SQLITE_ERROR && fi_sql_attach_recheck(db)
                ? sqlite3_prepare_v3(db, text, -1, 0, out, out_rest)
                : rc;
 }

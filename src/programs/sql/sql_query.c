@@ -18,6 +18,7 @@
  * triggers and views, for a statement of theirs would run as if its user had typed it.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -71,15 +72,12 @@ read_definition(struct fi_sql_query *query, firn_table_def **out, firn_error *er
     if (code != FIRN_OK) {
         return code;
     }
-    code = fi_sql_groups_open_table(query, &view, &table, &text, err);
-    if (code == FIRN_OK) {
-        code = firn_table_def_parse(text, out, err);
-    }
-    if (code == FIRN_OK) {
-        query->definition = sqlite3_mprintf("%s", text);
-        code = query->definition != NULL ? FIRN_OK
-                                         : fi_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory");
-    }
+    FI_TRY_OUT(code, fi_sql_groups_open_table(query, &view, &table, &text, err));
+    FI_TRY_OUT(code, firn_table_def_parse(text, out, err));
+    query->definition = sqlite3_mprintf("%s", text);
+    code = query->definition != NULL ? FIRN_OK
+                                     : fi_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory");
+out:
     firn_release(text);
     fi_sql_view_release(query->store, &view);
     return code;
@@ -113,8 +111,8 @@ find_table(struct fi_sql_query *query, const char *text, struct fi_sql_query_rea
 }
 
 static bool
-parse(struct fi_sql_query *query, sqlite3_stmt *statement, const char *text,
-      struct fi_sql_query_reason *reason)
+sql_query_parse(struct fi_sql_query *query, sqlite3_stmt *statement, const char *text,
+                struct fi_sql_query_reason *reason)
 {
     firn_error err;
     firn_table_def *def = NULL;
@@ -164,7 +162,7 @@ open_query(struct fi_sql *sql, sqlite3_stmt *statement, struct fi_sql_query **ou
     }
     memset(query, 0, sizeof *query);
     query->sql = sql;
-    bool is_fine = parse(query, statement, text, reason);
+    bool is_fine = sql_query_parse(query, statement, text, reason);
     sqlite3_free(text);
     if (is_fine) {
         is_fine =
@@ -263,7 +261,7 @@ fail_text(sqlite3_vtab *table, int rc, const char *text)
 /* Prepares a statement that only reads, and is one. Returns a code of SQLite, with *out_error (of
  * sqlite3_malloc). */
 static int
-prepare(sqlite3 *db, const char *text, sqlite3_stmt **out, char **out_error)
+sql_query_prepare(sqlite3 *db, const char *text, sqlite3_stmt **out, char **out_error)
 {
     const char *rest = NULL;
     int rc = sqlite3_prepare_v2(db, text, -1, out, &rest);
@@ -284,7 +282,7 @@ prepare(sqlite3 *db, const char *text, sqlite3_stmt **out, char **out_error)
 
 /* What stands in the quotes of a module's argument; of sqlite3_malloc. */
 static char *
-unquote(const char *argument)
+sql_query_unquote(const char *argument)
 {
     size_t size = strlen(argument);
     char *text = sqlite3_mprintf("%s", argument);
@@ -361,8 +359,9 @@ query_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3
         *out_error = sqlite3_mprintf("firn_query takes one statement in quotes");
         rc = SQLITE_ERROR;
     } else if (argc == 4) {
-        table->text = unquote(argv[3]);
-        rc = table->text != NULL ? prepare(db, table->text, &statement, out_error) : SQLITE_NOMEM;
+        table->text = sql_query_unquote(argv[3]);
+        rc = table->text != NULL ? sql_query_prepare(db, table->text, &statement, out_error)
+                                 : SQLITE_NOMEM;
         declaration = rc == SQLITE_OK ? declare_statement(statement, &table->column_count) : NULL;
     } else {
         declaration = declare_function(&table->column_count);
@@ -479,7 +478,7 @@ query_filter(sqlite3_vtab_cursor *base, int plan, const char *plan_text, int arg
         cursor->is_over = true;
         return SQLITE_OK; /* of null nothing is asked */
     }
-    int rc = prepare(fi_sql_db(table->sql), text, &cursor->statement, &error);
+    int rc = sql_query_prepare(fi_sql_db(table->sql), text, &cursor->statement, &error);
     if (rc == SQLITE_OK && sqlite3_column_count(cursor->statement) != table->column_count &&
         (table->text != NULL || sqlite3_column_count(cursor->statement) > table->column_count)) {
         rc = SQLITE_ERROR;
@@ -550,7 +549,7 @@ static const sqlite3_module query_module = {
 
 /* firn_explain(statement): which way it goes, and why. */
 static void
-explain(sqlite3_context *ctx, int count, sqlite3_value **values)
+sql_query_explain(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     struct fi_sql *sql = fi_sql_of(ctx);
     struct fi_sql_query_reason reason;
@@ -561,7 +560,7 @@ explain(sqlite3_context *ctx, int count, sqlite3_value **values)
     if (text == NULL) {
         return;
     }
-    int rc = prepare(fi_sql_db(sql), text, &statement, &error);
+    int rc = sql_query_prepare(fi_sql_db(sql), text, &statement, &error);
     if (rc == SQLITE_OK) {
         rc = open_query(sql, statement, &query, &reason);
     }
@@ -583,12 +582,7 @@ explain(sqlite3_context *ctx, int count, sqlite3_value **values)
 int
 fi_sql_query_register(struct fi_sql *sql)
 {
-    int rc = fi_sql_module(sql, "firn_query", &query_module);
-    if (rc == SQLITE_OK) {
-        rc = fi_sql_groups_register(sql);
-    }
-    if (rc == SQLITE_OK) {
-        rc = fi_sql_function(sql, "firn_explain", 1, FI_SQL_EFFECT, explain);
-    }
-    return rc;
+    FI_TRY_RETURN(fi_sql_module(sql, "firn_query", &query_module));
+    FI_TRY_RETURN(fi_sql_groups_register(sql));
+    return fi_sql_function(sql, "firn_explain", 1, FI_SQL_EFFECT, sql_query_explain);
 }

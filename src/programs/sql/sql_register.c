@@ -15,7 +15,7 @@ SQLITE_EXTENSION_INIT3
 static const char registered_type[] = "firn_sql 1";
 
 static void
-tell_registered(sqlite3_context *ctx, int count, sqlite3_value **values)
+report_registered(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     (void)count;
     bool *is_registered = sqlite3_value_pointer(values[0], registered_type);
@@ -42,7 +42,7 @@ is_registered(sqlite3 *db)
 }
 
 static void
-tell_version(sqlite3_context *ctx, int count, sqlite3_value **values)
+report_version(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     (void)count;
     (void)values;
@@ -69,16 +69,16 @@ fi_sql_register(sqlite3 *db)
     sql->ref_count = 1;
     sql->detach_stores = fi_sql_store_detach_all;
     sql->check_effect = fi_sql_effect_check;
-    int rc = fi_sql_function(sql, "firn_version", 0, FI_SQL_PURE, tell_version);
+    int rc = fi_sql_function(sql, "firn_version", 0, FI_SQL_PURE, report_version);
     if (rc == SQLITE_OK) {
-        rc = fi_sql_function(sql, "firn_connection", 1, FI_SQL_POINTER, fi_sql_tell_connection);
+        rc = fi_sql_function(sql, "firn_connection", 1, FI_SQL_POINTER, fi_sql_report_connection);
     }
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof parts / sizeof parts[0]; i++) {
         rc = parts[i](sql);
     }
     /* Last: what is registered by half is registered again. */
     if (rc == SQLITE_OK) {
-        rc = fi_sql_function(sql, "firn_sql_registered", 1, FI_SQL_POINTER, tell_registered);
+        rc = fi_sql_function(sql, "firn_sql_registered", 1, FI_SQL_POINTER, report_registered);
     }
     fi_sql_give_back(sql);
     return rc;

@@ -11,6 +11,7 @@
  * The list of functions is filled when the first connection registers them, and never changes.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <math.h>
@@ -341,10 +342,8 @@ rows_filter(sqlite3_vtab_cursor *base, int given, const char *text, int argc, sq
             arguments[i] = argv[next++];
         }
     }
-    int rc = sqlite3_prepare_v2(fi_sql_db(table->sql), "SELECT 1", -1, &cursor->rows.asking, NULL);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
+    FI_TRY_RETURN(
+        sqlite3_prepare_v2(fi_sql_db(table->sql), "SELECT 1", -1, &cursor->rows.asking, NULL));
     int code = table->function->fill(table->sql, &cursor->rows, arguments, &err);
     if (cursor->rows.has_no_memory || code == FIRN_NO_MEMORY) {
         return SQLITE_NOMEM;

@@ -371,7 +371,7 @@ is_lent(const char *path, bool read_only)
 }
 
 int
-fi_sql_store_take_back(firn_store *store)
+fi_sql_store_undo(firn_store *store)
 {
     int rc = FIRN_OK;
     pthread_mutex_lock(&shared_mutex);
@@ -416,12 +416,22 @@ equal_or_null(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+void
+fi_sql_store_free_names(struct fi_sql_name *name)
+{
+    while (name != NULL) {
+        struct fi_sql_name *next = name->next;
+        sqlite3_free(name);
+        name = next;
+    }
+}
+
 static void
 destroy_store(struct fi_sql_store *store)
 {
     assert(store->tables == NULL);
     fi_sql_view_close(store);
-    fi_sql_attach_forget(store);
+    fi_sql_store_free_names(store->names);
     firn_snapshot_close(store->snapshot);
     if (store->shared != NULL) {
         release_shared(store->shared);
@@ -806,8 +816,17 @@ fi_sql_store_bump(struct fi_sql_store *store)
 }
 
 int
-fi_sql_store_changed(struct fi_sql_store *store)
+fi_sql_store_find_past(struct fi_sql *sql, const char *name, struct fi_sql_store **out,
+                       const char **out_table, firn_error *err)
 {
-    fi_sql_store_bump(store);
-    return store->attached ? fi_sql_attach_refresh(store, NULL) : SQLITE_OK;
+    if (name == NULL) {
+        return fi_sqlvalue_error(err, FIRN_INVALID, "a table is needed, not null");
+    }
+    int code = fi_sql_store_find_table(sql, name, out, out_table, err);
+    if (code == FIRN_NOT_FOUND) { /* perhaps a table that only checkpoints have */
+        firn_error other;
+        *out_table = name;
+        code = fi_sql_store_find(sql, NULL, out, &other) == FIRN_OK ? FIRN_OK : code;
+    }
+    return code;
 }

@@ -8,31 +8,19 @@
  * rows are named that it changes (enum fi_sql_identity); for a key of several columns that is a
  * hidden column which has them as one blob.
  *
- * A table that is changed elsewhere is noticed now and then (fi_sql_table_check). Columns are
+ * A table that is changed elsewhere is noticed now and then (fi_sql_known_check). Columns are
  * asked for by their names, so a statement that was prepared before goes on, unless it uses a
  * column that is gone.
  *
  * Dropping the virtual table drops nothing of the store.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
-#include <time.h>
 SQLITE_EXTENSION_INIT3
 
-enum { CHECK_MS = 200, STATS_MS = 5000 };
-
 /* ---- the definition ---- */
-
-static uint64_t
-now_ms(void)
-{
-    struct timespec now;
-    if (clock_gettime(CLOCK_MONOTONIC_COARSE, &now) != 0) {
-        return 0;
-    }
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static size_t
 column_named(const firn_table_def *def, const char *name)
@@ -105,55 +93,23 @@ open_table(struct fi_sql_table *table, const struct fi_sql_connecting *in, firn_
 {
     (void)in;
     struct fi_sql_store *store = table->store;
-    int rc = store->snapshot != NULL
-                 ? firn_snapshot_table_open(store->snapshot, table->table_name, &table->table, err)
-                 : firn_table_open(store->store, table->table_name, &table->table, err);
-    if (rc == FIRN_OK) {
-        rc = firn_table_describe(table->table, NULL, store->snapshot, &table->text, err);
-    }
-    if (rc == FIRN_OK) {
-        rc = firn_table_def_parse(table->text, &table->def, err);
-    }
-    for (size_t i = 0; rc == FIRN_OK && i < table->def->column_count; i++) {
+    FI_TRY_RETURN(
+        store->snapshot != NULL
+            ? firn_snapshot_table_open(store->snapshot, table->table_name, &table->table, err)
+            : firn_table_open(store->store, table->table_name, &table->table, err));
+    FI_TRY_RETURN(firn_table_describe(table->table, NULL, store->snapshot, &table->text, err));
+    FI_TRY_RETURN(firn_table_def_parse(table->text, &table->def, err));
+    for (size_t i = 0; i < table->def->column_count; i++) {
         table->has_vectors = table->has_vectors || table->def->columns[i].type == FIRN_TYPE_VECTOR;
     }
-    if (rc == FIRN_OK) {
-        rc = list_orders(table, err);
-    }
-    if (rc == FIRN_OK) {
-        const firn_table_column *key = &table->def->columns[table->orders[0].columns[0]];
-        table->identity = identity_of(table);
-        table->hides_key =
-            table->identity == FI_SQL_BY_ROWID && key->is_auto && strcmp(key->name, "rowid") == 0;
-        table->generation = fi_sql_store_generation(store);
-        table->checked_ms = now_ms();
-    }
-    return rc;
-}
-
-static bool
-has_column(const firn_table_def *def, size_t count, const char *name)
-{
-    assert(count <= def->column_count);
-    size_t i = 0;
-    while (i < count && sqlite3_stricmp(def->columns[i].name, name) != 0) {
-        i++;
-    }
-    return i < count;
-}
-
-void
-fi_sql_table_column_name(const firn_table_def *def, size_t i, char out[FI_SQLTEXT_NAME_SIZE])
-{
-    assert(i < def->column_count);
-    const char *name = def->columns[i].name;
-    size_t number = i + 1;
-    sqlite3_snprintf(FI_SQLTEXT_NAME_SIZE, out, "%s", name);
-    while (has_column(def, number == i + 1 ? i : def->column_count, out)) {
-        /* numbers of two columns never meet: each goes on in steps of the count of columns */
-        sqlite3_snprintf(FI_SQLTEXT_NAME_SIZE, out, "%s:%llu", name, (unsigned long long)number);
-        number += def->column_count;
-    }
+    FI_TRY_RETURN(list_orders(table, err));
+    const firn_table_column *key = &table->def->columns[table->orders[0].columns[0]];
+    table->identity = identity_of(table);
+    table->hides_key =
+        table->identity == FI_SQL_BY_ROWID && key->is_auto && strcmp(key->name, "rowid") == 0;
+    table->generation = fi_sql_store_generation(store);
+    table->checked_ms = fi_sql_known_ms();
+    return FIRN_OK;
 }
 
 static bool
@@ -181,7 +137,7 @@ declaration_of(const struct fi_sql_table *table)
         bool is_not_null = def->columns[i].not_null || is_in_key(table, i);
         fi_sqlvalue_type(&def->columns[i], type);
         sqlite3_str_appendall(text, i > 0 ? ", " : "");
-        fi_sql_table_column_name(def, i, name);
+        fi_sqlparse_column_name(def, i, name);
         sqlite3_str_appendf(text, "\"%w\" %s%s%s%s", name,
                             is_key && table->identity == FI_SQL_BY_ROWID ? "INTEGER" : type,
                             is_key && table->hides_key ? " HIDDEN" : "",
@@ -203,99 +159,7 @@ declaration_of(const struct fi_sql_table *table)
     return sqlite3_str_finish(text);
 }
 
-void
-fi_sql_table_check(struct fi_sql_table *table)
-{
-    struct fi_sql_store *store = table->store;
-    uint64_t generation = fi_sql_store_generation(store);
-    uint64_t now = now_ms();
-    if (store->snapshot != NULL ||
-        (table->generation == generation && now - table->checked_ms < CHECK_MS)) {
-        return;
-    }
-    firn_table *found = NULL;
-    char *text = NULL;
-    firn_error ignored;
-    int rc = FIRN_OK;
-    if (store->read_only && store->txn == NULL && store->shot == NULL) {
-        rc = firn_store_refresh(store->store, &ignored); /* another process may have changed it */
-    }
-    rc = rc == FIRN_OK ? firn_table_open(store->store, table->table_name, &found, &ignored) : rc;
-    if (rc == FIRN_OK) {
-        table->table = found;
-        rc = firn_table_describe(found, NULL, NULL, &text, &ignored);
-    }
-    if (rc == FIRN_OK && strcmp(text, table->text) != 0 && !fi_sql_reset(store->sql)) {
-        now -= CHECK_MS; /* once more, soon */
-    }
-    firn_release(text);
-    table->generation = generation;
-    table->checked_ms = now;
-}
-
-void
-fi_sql_table_check_now(struct fi_sql_table *table)
-{
-    table->checked_ms -= CHECK_MS;
-    fi_sql_table_check(table);
-}
-
-static double
-keyspace_rows(struct fi_sql_table *table, uint64_t now)
-{
-    assert(table->keyspace != NULL && table->table == NULL);
-    firn_keyspace_size size = FIRN_KEYSPACE_SIZE_INIT;
-    firn_error ignored;
-    if ((table->stats_ms == 0 || now - table->stats_ms > STATS_MS) &&
-        firn_keyspace_approximate_size(table->keyspace, firn_bytes(NULL, 0), firn_bytes(NULL, 0),
-                                       &size, &ignored) == FIRN_OK) {
-        table->rows_written = (int64_t)(size.file_entries + size.memory_entries);
-        table->stats_ms = now;
-    }
-    return table->rows_written > 1 ? (double)table->rows_written : 1;
-}
-
-double
-fi_sql_table_rows(struct fi_sql_table *table)
-{
-    uint64_t now = now_ms();
-    firn_error ignored;
-    if (table->keyspace != NULL) {
-        return keyspace_rows(table, now);
-    }
-    if (table->stats == NULL || now - table->stats_ms > STATS_MS) {
-        firn_table_stats_options options = FIRN_TABLE_STATS_OPTIONS_INIT;
-        firn_table_statistics *stats = NULL;
-        options.snapshot = table->store->snapshot;
-        if (firn_table_stats(table->table, &options, &stats, &ignored) == FIRN_OK) {
-            firn_release(table->stats);
-            table->stats = stats;
-            table->rows_written = 0;
-        }
-        table->stats_ms = now;
-    }
-    double rows = table->stats != NULL ? (double)table->stats->rows : 1000;
-    rows += (double)table->rows_written;
-    return rows > 1 ? rows : 1;
-}
-
 /* ---- connecting ---- */
-
-int
-fi_sql_table_check_column(const struct fi_sql_table *table, uint32_t number, const firn_scan *scan,
-                          size_t place, firn_error *err)
-{
-    assert(number < table->def->column_count && place < firn_scan_column_count(scan));
-    const firn_table_column *told = &table->def->columns[number];
-    firn_scan_column column = FIRN_SCAN_COLUMN_INIT;
-    firn_scan_column_at(scan, place, &column);
-    return column.type == told->type && column.scale == told->scale
-               ? FIRN_OK
-               : fi_sqlvalue_error(
-                     err, FIRN_INVALID,
-                     "column %s of the table '%s' was changed: run the statement again", told->name,
-                     table->table_name);
-}
 
 int
 fi_sql_table_disconnect(sqlite3_vtab *vtab)
@@ -363,7 +227,7 @@ take_arguments(struct fi_sql_table *table, const struct fi_sql_connecting *in, f
 }
 
 static int
-declare(struct fi_sql_table *table, const char *declaration, char **text)
+sql_table_declare(struct fi_sql_table *table, const char *declaration, char **text)
 {
     assert(table->def != NULL);
     sqlite3 *db = fi_sql_db(table->store->sql);
@@ -404,7 +268,7 @@ fi_sql_table_connect(const struct fi_sql_table_kind *kind, const struct fi_sql_c
         return fi_sql_code(rc);
     }
     char *declaration = kind->declare(table);
-    rc = declare(table, declaration, text);
+    rc = sql_table_declare(table, declaration, text);
     sqlite3_free(declaration);
     if (rc != SQLITE_OK) {
         fi_sql_table_disconnect(&table->base);
@@ -424,11 +288,9 @@ int
 fi_sql_table_create(const struct fi_sql_table_kind *kind, const struct fi_sql_connecting *in,
                     sqlite3_vtab **out, char **text)
 {
-    int rc = fi_sql_table_connect(kind, in, out, text);
-    if (rc == SQLITE_OK) {
-        (void)fi_sql_view_begin(in->sql, NULL); /* SQLite does not call xBegin */
-    }
-    return rc;
+    FI_TRY_RETURN(fi_sql_table_connect(kind, in, out, text));
+    (void)fi_sql_view_begin(in->sql, NULL); /* SQLite does not call xBegin */
+    return SQLITE_OK;
 }
 
 static const struct fi_sql_table_kind table_kind = {.open = open_table, .declare = declaration_of};

@@ -28,6 +28,7 @@
  * Limits: a row that has a time to live stays for ever once a statement changes it.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -273,19 +274,13 @@ take_inserted(struct update *update, sqlite3_value **values, sqlite3_value *rowi
         firn_value given = firn_null();
         if (sqlite3_value_type(value) == SQLITE_NULL) {
             bool is_given;
-            int rc = take_null(update, i, &is_given, err);
-            if (rc != FIRN_OK) {
-                return rc;
-            }
+            FI_TRY_RETURN(take_null(update, i, &is_given, err));
             if (is_given) {
                 give_value(writing, table, i, given);
             }
             continue;
         }
-        int rc = fi_sqlvalue_make(column, value, &writing->scratch[i], &given, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+        FI_TRY_RETURN(fi_sqlvalue_make(column, value, &writing->scratch[i], &given, err));
         give_value(writing, table, i, given);
     }
     return FIRN_OK;
@@ -306,11 +301,8 @@ take_updated(struct update *update, sqlite3_value **values, sqlite3_value *id, b
         if (sqlite3_value_nochange(values[i])) {
             continue;
         }
-        int rc =
-            fi_sqlvalue_make(&table->def->columns[i], values[i], &writing->scratch[i], &given, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+        FI_TRY_RETURN(fi_sqlvalue_make(&table->def->columns[i], values[i], &writing->scratch[i],
+                                       &given, err));
         if (firn_is_null(given) && (table->def->columns[i].not_null || is_key_column(table, i))) {
             return refuse_null(table, i, err);
         }
@@ -345,10 +337,9 @@ read_row(struct update *update, const firn_value *key, firn_error *err)
     options.txn = update->txn;
     options.columns = writing->all_names;
     options.column_count = writing->capacity;
-    int rc = writing->row == NULL ? firn_row_create(&writing->row, err) : FIRN_OK;
-    return rc == FIRN_OK ? firn_table_get(update->table->table, &options, key,
-                                          update->table->orders[0].count, writing->row, err)
-                         : rc;
+    FI_TRY_RETURN(writing->row == NULL ? firn_row_create(&writing->row, err) : FIRN_OK);
+    return firn_table_get(update->table->table, &options, key, update->table->orders[0].count,
+                          writing->row, err);
 }
 
 /* Looks for the row that has the same values in a unique order as the one that is written; its key
@@ -379,14 +370,10 @@ find_rival(struct update *update, size_t number, firn_row **out_row, const firn_
     options.columns = names;
     options.column_count = table->orders[0].count;
     options.index = order->name;
-    int rc = *out_row == NULL ? firn_row_create(out_row, err) : FIRN_OK;
-    if (rc == FIRN_OK) {
-        rc = firn_table_get(table->table, &options, wanted, order->count, *out_row, err);
-    }
-    if (rc == FIRN_OK) {
-        *out_key = firn_row_values(*out_row);
-    }
-    return rc;
+    FI_TRY_RETURN(*out_row == NULL ? firn_row_create(out_row, err) : FIRN_OK);
+    FI_TRY_RETURN(firn_table_get(table->table, &options, wanted, order->count, *out_row, err));
+    *out_key = firn_row_values(*out_row);
+    return FIRN_OK;
 }
 
 static bool
@@ -589,12 +576,10 @@ move_row(struct update *update, firn_error *err)
 {
     struct fi_sql_writing *writing = update->writing;
     const firn_row_options options = {.size = sizeof options, .txn = update->txn};
-    int rc = complete_row(update, err);
-    if (rc == FIRN_OK) {
-        rc = firn_table_delete(update->table->table, &options, writing->key,
-                               update->table->orders[0].count, err);
-    }
-    return rc == FIRN_OK ? insert_row(update, err) : rc;
+    FI_TRY_RETURN(complete_row(update, err));
+    FI_TRY_RETURN(firn_table_delete(update->table->table, &options, writing->key,
+                                    update->table->orders[0].count, err));
+    return insert_row(update, err);
 }
 
 /* Several writes, all or none. */
@@ -605,11 +590,8 @@ write_in_savepoint(struct update *update, int (*write)(struct update *, firn_err
     assert(update->txn != NULL);
     uint64_t savepoint;
     firn_error undoing;
-    int rc = firn_txn_savepoint(update->txn, &savepoint, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    rc = write(update, err);
+    FI_TRY_RETURN(firn_txn_savepoint(update->txn, &savepoint, err));
+    int rc = write(update, err);
     if (rc != FIRN_OK && firn_txn_rollback_to(update->txn, savepoint, &undoing) != FIRN_OK) {
         *err = undoing;
         rc = undoing.code;
@@ -632,19 +614,17 @@ update_row(struct update *update, sqlite3_value **values, firn_error *err)
 {
     bool moves;
     bool is_gone = false;
-    int rc = take_key(update, values[0], err);
-    if (rc == FIRN_OK && update->policy == SQLITE_REPLACE) {
+    FI_TRY_RETURN(take_key(update, values[0], err));
+    if (update->policy == SQLITE_REPLACE) {
         if (fi_sql_effect_is_new(update->table->store->sql, &update->writing->execution)) {
             forget_gone(update->writing);
         }
-        rc = was_replaced(update, &is_gone, err);
+        FI_TRY_RETURN(was_replaced(update, &is_gone, err));
     }
-    if (rc == FIRN_OK && !is_gone) {
-        rc = take_updated(update, values + 2, values[1], &moves, err);
+    if (is_gone) {
+        return FIRN_OK;
     }
-    if (rc != FIRN_OK || is_gone) {
-        return rc;
-    }
+    FI_TRY_RETURN(take_updated(update, values + 2, values[1], &moves, err));
     if (moves) {
         return write_in_savepoint(update, move_row, err);
     }
@@ -657,10 +637,9 @@ delete_row(struct update *update, sqlite3_value *id, firn_error *err)
 {
     assert(update->writing != NULL);
     const firn_row_options options = {.size = sizeof options, .txn = update->txn};
-    int rc = take_key(update, id, err);
-    return rc == FIRN_OK ? firn_table_delete(update->table->table, &options, update->writing->key,
-                                             update->table->orders[0].count, err)
-                         : rc;
+    FI_TRY_RETURN(take_key(update, id, err));
+    return firn_table_delete(update->table->table, &options, update->writing->key,
+                             update->table->orders[0].count, err);
 }
 
 static int
@@ -700,7 +679,7 @@ fi_sql_update(sqlite3_vtab *vtab, int count, sqlite3_value **values, sqlite3_int
     struct update update = {.table = table, .out = out};
     firn_error err;
     update.policy = sqlite3_vtab_on_conflict(fi_sql_db(table->store->sql));
-    fi_sql_table_check(table);
+    fi_sql_known_check(table);
     int rc = dispatch(&update, count, values, &err);
     if (rc == FIRN_OK) {
         return SQLITE_OK;

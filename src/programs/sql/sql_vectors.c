@@ -14,7 +14,7 @@
  * k counts rows before SQLite tests what firn cannot compute (LIKE, functions, other collations),
  * so beside such a condition it is refused: else rows would be missing without a word. SQLite tells
  * of some of them (HAS_OTHERS, fi_sql_filter's is_wider), the text of the statement of the others
- * (sql_terms.c).
+ * (sqlparse_terms.c).
  *
  * Without k all rows that have a vector come, in the order of their distances, as many as the
  * statement reads: ORDER BY distance LIMIT n gives the n nearest that fulfil any condition. A
@@ -30,6 +30,7 @@
  * sql_nearest.c.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -146,7 +147,7 @@ has_others(const struct fi_sql_table *table, const sqlite3_index_info *info, int
 }
 
 int
-fi_sql_vectors_tell(const struct fi_sql_table *table, sqlite3_index_info *info)
+fi_sql_vectors_report(const struct fi_sql_table *table, sqlite3_index_info *info)
 {
     const int match = find_match(table, info);
     int arguments = 0;
@@ -265,19 +266,17 @@ fi_sql_vectors_take_damage(sqlite3 *db)
 
 /* With all options but the metric. */
 static int
-find(const struct fi_sql_table *table, size_t column, sqlite3_value *vector,
-     firn_search_options *options, firn_search_result **out, firn_error *err)
+sql_vectors_find(const struct fi_sql_table *table, size_t column, sqlite3_value *vector,
+                 firn_search_options *options, firn_search_result **out, firn_error *err)
 {
     float *numbers = NULL;
     size_t count = 0;
-    int rc = read_vector(vector, &numbers, &count, &options->metric, err);
-    if (rc == FIRN_OK) {
-        rc = firn_table_search(table->table, table->def->columns[column].name, numbers, count,
-                               options, out, err);
-    }
-    if (rc == FIRN_OK) {
-        note_damage(table, *out);
-    }
+    int rc;
+    FI_TRY_OUT(rc, read_vector(vector, &numbers, &count, &options->metric, err));
+    FI_TRY_OUT(rc, firn_table_search(table->table, table->def->columns[column].name, numbers, count,
+                                     options, out, err));
+    note_damage(table, *out);
+out:
     sqlite3_free(numbers);
     return rc;
 }
@@ -292,7 +291,7 @@ fi_sql_vectors_find(const struct fi_sql_table *table, const struct fi_sql_view *
     options.snapshot = view->snapshot;
     options.k = k;
     options.where = where;
-    return find(table, column, vector, &options, out, err);
+    return sql_vectors_find(table, column, vector, &options, out, err);
 }
 
 /* ---- searches without k ---- */
@@ -365,8 +364,9 @@ make_stream(const struct fi_sql_filter *filter, int number, sqlite3_value *vecto
     }
     memset(stream, 0, sizeof *stream);
     stream->column = (size_t)(number >> COLUMN_SHIFT);
-    int rc = read_vector(vector, &stream->numbers, &stream->number_count, &stream->metric, err);
-    return rc == FIRN_OK ? copy_filter(stream, filter, err) : rc;
+    FI_TRY_RETURN(
+        read_vector(vector, &stream->numbers, &stream->number_count, &stream->metric, err));
+    return copy_filter(stream, filter, err);
 }
 
 int
@@ -392,14 +392,12 @@ fi_sql_vectors_more(const struct fi_sql_table *table, const struct fi_sql_view *
     options.parameters = stream->parameters;
     options.parameter_count = stream->parameter_count;
     options.exact = true;
-    int rc = firn_table_search(table->table, table->def->columns[stream->column].name,
-                               stream->numbers, stream->number_count, &options, &found, err);
-    if (rc == FIRN_OK) {
-        note_damage(table, found);
-        firn_search_result_destroy(*out);
-        *out = found;
-    }
-    return rc;
+    FI_TRY_RETURN(firn_table_search(table->table, table->def->columns[stream->column].name,
+                                    stream->numbers, stream->number_count, &options, &found, err));
+    note_damage(table, found);
+    firn_search_result_destroy(*out);
+    *out = found;
+    return FIRN_OK;
 }
 
 /* ---- searches with k ---- */
@@ -423,7 +421,9 @@ check_terms(const struct fi_sql_table *table, const struct fi_sql_filter *filter
     if ((number & HAS_OTHERS) != 0 || filter->is_wider) {
         return refuse_terms(k, NULL, err);
     }
-    int rc = fi_sql_terms_check(table, &term) ? FIRN_OK : refuse_terms(k, term, err);
+    int rc = fi_sqlparse_terms_check(fi_sql_db(table->store->sql), table->def, table->name, &term)
+                 ? FIRN_OK
+                 : refuse_terms(k, term, err);
     sqlite3_free(term);
     return rc;
 }
@@ -459,7 +459,7 @@ fi_sql_vectors_search(const struct fi_sql_table *table, const struct fi_sql_view
     options.where = filter->where != NULL ? sqlite3_str_value(filter->where) : NULL;
     options.parameters = filter->parameters;
     options.parameter_count = filter->parameter_count;
-    return find(table, (size_t)(number >> COLUMN_SHIFT), values[0], &options, out, err);
+    return sql_vectors_find(table, (size_t)(number >> COLUMN_SHIFT), values[0], &options, out, err);
 }
 
 void
@@ -532,7 +532,7 @@ make_vector(sqlite3_context *ctx, int count, sqlite3_value **values)
 
 /* firn_distance(A, B [, METRIC]) */
 static void
-tell_distance(sqlite3_context *ctx, int count, sqlite3_value **values)
+report_distance(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     float *numbers[2] = {NULL, NULL};
     size_t counts[2] = {0, 0};
@@ -570,7 +570,7 @@ tell_distance(sqlite3_context *ctx, int count, sqlite3_value **values)
 
 /* firn_rrf(RANK, RANK …): null is the rank of what a list does not have. */
 static void
-tell_fusion(sqlite3_context *ctx, int count, sqlite3_value **values)
+report_fusion(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     double score = 0;
     for (int i = 0; i < count; i++) {
@@ -590,9 +590,9 @@ fi_sql_vectors_register(struct fi_sql *sql)
         void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values);
     } functions[] = {{"firn_vector", 1, make_vector},
                      {"firn_vector", 2, make_vector},
-                     {"firn_distance", 2, tell_distance},
-                     {"firn_distance", 3, tell_distance},
-                     {"firn_rrf", -1, tell_fusion}};
+                     {"firn_distance", 2, report_distance},
+                     {"firn_distance", 3, report_distance},
+                     {"firn_rrf", -1, report_fusion}};
     int rc = SQLITE_OK;
     for (size_t i = 0; i < sizeof functions / sizeof functions[0] && rc == SQLITE_OK; i++) {
         rc = fi_sql_function(sql, functions[i].name, functions[i].count, FI_SQL_PURE,

@@ -37,6 +37,7 @@
  * Locking: all of it is under the mutex of the connection.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -304,11 +305,9 @@ pin_create(sqlite3 *db, void *client, int count, const char *const *values, sqli
            char **text)
 {
     /* What is created belongs to the transaction without a call of xBegin. */
-    int rc = pin_connect(db, client, count, values, out, text);
-    if (rc == SQLITE_OK) {
-        (void)fi_sql_view_begin(client, NULL);
-    }
-    return rc;
+    FI_TRY_RETURN(pin_connect(db, client, count, values, out, text));
+    (void)fi_sql_view_begin(client, NULL);
+    return SQLITE_OK;
 }
 
 static int

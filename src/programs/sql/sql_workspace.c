@@ -15,12 +15,14 @@
  * firn_changes   kind, path, old_path, old_size, size, old_hash, hash, what: from one checkpoint
  *                ("latest") to another (null, or left out: the disk)
  * firn_log       number, id, created, created_ns, message, files, directories, bytes, new_objects,
- *                added_bytes, agent, session, turn, prompt: checkpoints, newest first
+ *                added_bytes, agent, session, turn, prompt, safety, root, excluded, skipped,
+ *                forgotten, include_deps, git_branch, git_commit: checkpoints, newest first
  *
  * Paths are relative to the root of the workspace; what is no UTF-8 is a BLOB. A size is that of a
  * file, the hash that of its content, 64 hexadecimal digits, null where there is none.
  */
 #include "sql/sql_internal.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 #include <string.h>
@@ -195,11 +197,23 @@ static const struct fi_sql_rows_function changes_function = {
 
 /* ---- firn_log ---- */
 
+/* A name of git's, which is bytes of any encoding; null where it is not known. */
+static void
+add_git(struct fi_sql_rows *rows, const char *name)
+{
+    if (name[0] != '\0') {
+        fi_sql_rows_bytes(rows, firn_str(name));
+    } else {
+        fi_sql_rows_null(rows);
+    }
+}
+
 static int
 add_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct fi_sql_rows *rows = ctx;
     const firn_workspace_turn *turn = &checkpoint->turn;
+    char root[FIRN_HASH_HEX_SIZE];
     if (checkpoint->is_safety) {
         fi_sql_rows_null(rows);
     } else {
@@ -224,6 +238,15 @@ add_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
         fi_sql_rows_integer(rows, (sqlite3_int64)turn->number);
         fi_sql_rows_bytes(rows, turn->prompt);
     }
+    firn_hash_to_hex(&checkpoint->root, root);
+    fi_sql_rows_integer(rows, checkpoint->is_safety);
+    fi_sql_rows_text(rows, root, strlen(root));
+    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->excluded);
+    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->skipped);
+    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->forgotten);
+    fi_sql_rows_integer(rows, checkpoint->include_deps);
+    add_git(rows, checkpoint->git.branch);
+    add_git(rows, checkpoint->git.commit);
     return fi_sql_rows_go_on(rows);
 }
 
@@ -246,8 +269,10 @@ static const struct fi_sql_rows_function log_function = {
     .name = "firn_log",
     .columns = "number INTEGER, id TEXT, created TEXT, created_ns INTEGER, message TEXT, "
                "files INTEGER, directories INTEGER, bytes INTEGER, new_objects INTEGER, "
-               "added_bytes INTEGER, agent TEXT, session TEXT, turn INTEGER, prompt TEXT",
-    .column_count = 14,
+               "added_bytes INTEGER, agent TEXT, session TEXT, turn INTEGER, prompt TEXT, "
+               "safety INTEGER, root TEXT, excluded INTEGER, skipped INTEGER, forgotten INTEGER, "
+               "include_deps INTEGER, git_branch TEXT, git_commit TEXT",
+    .column_count = 22,
     .arguments = "directory,all",
     .argument_count = 2,
     .fill = fill_log,
@@ -256,9 +281,7 @@ static const struct fi_sql_rows_function log_function = {
 int
 fi_sql_workspace_register(struct fi_sql *sql)
 {
-    int rc = fi_sql_rows_register(sql, &files_function);
-    if (rc == SQLITE_OK) {
-        rc = fi_sql_rows_register(sql, &changes_function);
-    }
-    return rc == SQLITE_OK ? fi_sql_rows_register(sql, &log_function) : rc;
+    FI_TRY_RETURN(fi_sql_rows_register(sql, &files_function));
+    FI_TRY_RETURN(fi_sql_rows_register(sql, &changes_function));
+    return fi_sql_rows_register(sql, &log_function);
 }

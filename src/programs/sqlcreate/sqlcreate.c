@@ -16,6 +16,7 @@
 #include "sqlcreate/sqlcreate.h"
 #include "sqltext/sqltext.h"
 #include "sqlvalue/sqlvalue.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -46,7 +47,7 @@ is_digit(char letter)
 }
 
 static int
-refuse(struct parser *parser, const char *what)
+sqlcreate_refuse(struct parser *parser, const char *what)
 {
     assert(parser->err != NULL && what != NULL);
     if (parser->token.kind == FI_SQLTEXT_END) {
@@ -59,7 +60,7 @@ refuse(struct parser *parser, const char *what)
 }
 
 static int
-advance(struct parser *parser)
+sqlcreate_advance(struct parser *parser)
 {
     fi_sqltext_token(parser->text, &parser->at, &parser->token);
     parser->from = parser->text + parser->token.from;
@@ -86,22 +87,22 @@ is_sign(const struct parser *parser, char sign)
 
 /* Takes the word if it is there. */
 static int
-take_word(struct parser *parser, const char *word, bool *out)
+parse_word(struct parser *parser, const char *word, bool *out)
 {
     *out = is_word(parser, word);
-    return *out ? advance(parser) : FIRN_OK;
+    return *out ? sqlcreate_advance(parser) : FIRN_OK;
 }
 
 static int
 want_word(struct parser *parser, const char *word, const char *what)
 {
-    return is_word(parser, word) ? advance(parser) : refuse(parser, what);
+    return is_word(parser, word) ? sqlcreate_advance(parser) : sqlcreate_refuse(parser, what);
 }
 
 static int
 want_sign(struct parser *parser, char sign, const char *what)
 {
-    return is_sign(parser, sign) ? advance(parser) : refuse(parser, what);
+    return is_sign(parser, sign) ? sqlcreate_advance(parser) : sqlcreate_refuse(parser, what);
 }
 
 static int
@@ -110,7 +111,7 @@ want_name(struct parser *parser, char **out)
     assert(*out == NULL);
     if (parser->token.kind != FI_SQLTEXT_WORD && parser->token.kind != FI_SQLTEXT_QUOTED &&
         parser->token.kind != FI_SQLTEXT_STRING) {
-        return refuse(parser, "a name is wanted");
+        return sqlcreate_refuse(parser, "a name is wanted");
     }
     char *name = sqlite3_malloc64(parser->size + 1);
     if (name == NULL) {
@@ -120,7 +121,7 @@ want_name(struct parser *parser, char **out)
     name[size] = '\0';
     sqlite3_free(*out);
     *out = name;
-    return advance(parser);
+    return sqlcreate_advance(parser);
 }
 
 /* [STORE.]NAME */
@@ -128,28 +129,30 @@ static int
 want_table(struct parser *parser)
 {
     assert(parser->out->table == NULL);
-    int rc = want_name(parser, &parser->out->table);
-    if (rc == FIRN_OK && is_sign(parser, '.')) {
+    FI_TRY_RETURN(want_name(parser, &parser->out->table));
+    if (is_sign(parser, '.')) {
         sqlite3_free(parser->out->store);
         parser->out->store = parser->out->table;
         parser->out->table = NULL;
-        rc = advance(parser);
-        rc = rc == FIRN_OK ? want_name(parser, &parser->out->table) : rc;
+        FI_TRY_RETURN(sqlcreate_advance(parser));
+        return want_name(parser, &parser->out->table);
     }
-    return rc;
+    return FIRN_OK;
 }
 
 static int
-take_exists(struct parser *parser, bool with_not)
+parse_exists(struct parser *parser, bool with_not)
 {
     bool has_if;
-    int rc = take_word(parser, "if", &has_if);
-    if (rc == FIRN_OK && has_if) {
+    FI_TRY_RETURN(parse_word(parser, "if", &has_if));
+    if (has_if) {
         parser->out->may_exist = true;
-        rc = with_not ? want_word(parser, "not", "IF NOT EXISTS is wanted") : FIRN_OK;
-        rc = rc == FIRN_OK ? want_word(parser, "exists", "EXISTS is wanted") : rc;
+        if (with_not) {
+            FI_TRY_RETURN(want_word(parser, "not", "IF NOT EXISTS is wanted"));
+        }
+        return want_word(parser, "exists", "EXISTS is wanted");
     }
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- types ---- */
@@ -233,31 +236,31 @@ want_number(struct parser *parser, unsigned *out)
     for (size_t i = 0; i < parser->size; i++) {
         if (parser->token.kind != FI_SQLTEXT_NUMBER || !is_digit(parser->from[i]) ||
             number > 1000000) {
-            return refuse(parser, "a whole number is wanted");
+            return sqlcreate_refuse(parser, "a whole number is wanted");
         }
         number = 10 * number + (unsigned)(parser->from[i] - '0');
     }
     *out = number;
-    return advance(parser);
+    return sqlcreate_advance(parser);
 }
 
 /* (N) or (N, M) */
 static int
-take_sizes(struct parser *parser, unsigned sizes[2], int *out_count)
+parse_sizes(struct parser *parser, unsigned sizes[2], int *out_count)
 {
     *out_count = 0;
     if (!is_sign(parser, '(')) {
         return FIRN_OK;
     }
-    int rc = advance(parser);
-    while (rc == FIRN_OK && *out_count < 2) {
-        rc = want_number(parser, &sizes[(*out_count)++]);
-        if (rc != FIRN_OK || !is_sign(parser, ',')) {
+    FI_TRY_RETURN(sqlcreate_advance(parser));
+    while (*out_count < 2) {
+        FI_TRY_RETURN(want_number(parser, &sizes[(*out_count)++]));
+        if (!is_sign(parser, ',')) {
             break;
         }
-        rc = advance(parser);
+        FI_TRY_RETURN(sqlcreate_advance(parser));
     }
-    return rc == FIRN_OK ? want_sign(parser, ')', "a ) is wanted") : rc;
+    return want_sign(parser, ')', "a ) is wanted");
 }
 
 static int
@@ -267,10 +270,9 @@ want_type(struct parser *parser)
     unsigned sizes[2] = {0, 0};
     int count = 0;
     size_t size = 0;
-    int rc = FIRN_OK;
-    while (rc == FIRN_OK && !ends_type(parser)) {
+    while (!ends_type(parser)) {
         if (size + parser->size + 2 > sizeof name) {
-            return refuse(parser, "a type is wanted");
+            return sqlcreate_refuse(parser, "a type is wanted");
         }
         if (size > 0) {
             name[size++] = ' ';
@@ -278,16 +280,11 @@ want_type(struct parser *parser)
         memcpy(name + size, parser->from, parser->size);
         size += parser->size;
         name[size] = '\0';
-        rc = advance(parser);
-        if (rc == FIRN_OK && is_sign(parser, '(')) {
-            rc = take_sizes(parser, sizes, &count);
-        }
-    }
-    if (rc != FIRN_OK) {
-        return rc;
+        FI_TRY_RETURN(sqlcreate_advance(parser));
+        FI_TRY_RETURN(parse_sizes(parser, sizes, &count));
     }
     if (size == 0) {
-        return refuse(parser, "a type is wanted");
+        return sqlcreate_refuse(parser, "a type is wanted");
     }
     const firn_type type = type_named(name);
     char text[FI_TYPE_TEXT_SIZE];
@@ -306,51 +303,45 @@ want_type(struct parser *parser)
 /* ---- columns ---- */
 
 static int
-take_default(struct parser *parser)
+parse_default(struct parser *parser)
 {
     bool is_negative = is_sign(parser, '-');
-    int rc = FIRN_OK;
     if (is_negative || is_sign(parser, '+')) {
-        rc = advance(parser);
+        FI_TRY_RETURN(sqlcreate_advance(parser));
     }
     bool is_literal =
         parser->token.kind == FI_SQLTEXT_NUMBER ||
         (!is_negative &&
          (parser->token.kind == FI_SQLTEXT_STRING || parser->token.kind == FI_SQLTEXT_BLOB ||
           is_word(parser, "null") || is_word(parser, "true") || is_word(parser, "false")));
-    if (rc == FIRN_OK && !is_literal) {
-        rc = refuse(parser, "a default is a literal");
+    if (!is_literal) {
+        return sqlcreate_refuse(parser, "a default is a literal");
     }
-    if (rc == FIRN_OK) {
-        sqlite3_str_appendf(parser->columns, " default %s%.*s", is_negative ? "-" : "",
-                            (int)parser->size, parser->from);
-        rc = advance(parser);
-    }
-    return rc;
+    sqlite3_str_appendf(parser->columns, " default %s%.*s", is_negative ? "-" : "",
+                        (int)parser->size, parser->from);
+    return sqlcreate_advance(parser);
 }
 
 static int
 refuse_conflict_clause(struct parser *parser)
 {
     return is_word(parser, "on")
-               ? refuse(parser, "firn has no ON CONFLICT in definitions; a comma or ) is wanted")
+               ? sqlcreate_refuse(parser,
+                                  "firn has no ON CONFLICT in definitions; a comma or ) is wanted")
                : FIRN_OK;
 }
 
 /* After PRIMARY: of a column. */
 static int
-take_column_key(struct parser *parser, const char *name, bool is_integer)
+parse_column_key(struct parser *parser, const char *name, bool is_integer)
 {
     bool given;
-    int rc = want_word(parser, "key", "KEY is wanted");
-    rc = rc == FIRN_OK ? take_word(parser, "asc", &given) : rc;
-    rc = rc == FIRN_OK ? take_word(parser, "autoincrement", &given) : rc;
-    if (rc == FIRN_OK && parser->has_key) {
-        rc =
-            fi_sqlvalue_error(parser->err, FIRN_INVALID, "the table has more than one primary key");
-    }
-    if (rc != FIRN_OK) {
-        return rc;
+    FI_TRY_RETURN(want_word(parser, "key", "KEY is wanted"));
+    FI_TRY_RETURN(parse_word(parser, "asc", &given));
+    FI_TRY_RETURN(parse_word(parser, "autoincrement", &given));
+    if (parser->has_key) {
+        return fi_sqlvalue_error(parser->err, FIRN_INVALID,
+                                 "the table has more than one primary key");
     }
     if (given && !is_integer) {
         return fi_sqlvalue_error(parser->err, FIRN_INVALID,
@@ -367,62 +358,58 @@ take_column_key(struct parser *parser, const char *name, bool is_integer)
 }
 
 static int
-take_column_constraint(struct parser *parser, const char *name, bool is_integer, bool *out)
+parse_column_constraint(struct parser *parser, const char *name, bool is_integer, bool *out)
 {
     bool taken;
     char *ignored = NULL;
-    int rc = take_word(parser, "constraint", &taken);
-    if (rc == FIRN_OK && taken) {
-        rc = want_name(parser, &ignored);
+    FI_TRY_RETURN(parse_word(parser, "constraint", &taken));
+    if (taken) {
+        const int rc = want_name(parser, &ignored);
         sqlite3_free(ignored);
+        FI_TRY_RETURN(rc);
     }
     *out = true;
-    if (rc != FIRN_OK) {
-        return rc;
-    }
     if (is_word(parser, "primary")) {
-        rc = advance(parser);
-        return rc == FIRN_OK ? take_column_key(parser, name, is_integer) : rc;
+        FI_TRY_RETURN(sqlcreate_advance(parser));
+        return parse_column_key(parser, name, is_integer);
     }
     if (is_word(parser, "not")) {
-        rc = advance(parser);
-        rc = rc == FIRN_OK ? want_word(parser, "null", "NULL is wanted") : rc;
+        FI_TRY_RETURN(sqlcreate_advance(parser));
+        FI_TRY_RETURN(want_word(parser, "null", "NULL is wanted"));
         sqlite3_str_appendall(parser->columns, " not null");
-        return rc == FIRN_OK ? refuse_conflict_clause(parser) : rc;
+        return refuse_conflict_clause(parser);
     }
     if (is_word(parser, "null")) {
-        return advance(parser);
+        return sqlcreate_advance(parser);
     }
     if (is_word(parser, "auto")) {
         sqlite3_str_appendall(parser->columns, parser->is_auto ? "" : " auto");
         parser->is_auto = true;
-        return advance(parser);
+        return sqlcreate_advance(parser);
     }
     if (is_word(parser, "bloom")) {
         sqlite3_str_appendall(parser->columns, " bloom");
-        return advance(parser);
+        return sqlcreate_advance(parser);
     }
     if (is_word(parser, "default")) {
-        rc = advance(parser);
-        return rc == FIRN_OK ? take_default(parser) : rc;
+        FI_TRY_RETURN(sqlcreate_advance(parser));
+        return parse_default(parser);
     }
     if (is_word(parser, "unique")) {
         sqlite3_str_appendf(parser->indexes, ", unique index \"unique_%w\" (\"%w\")", name, name);
-        rc = advance(parser);
-        return rc == FIRN_OK ? refuse_conflict_clause(parser) : rc;
+        FI_TRY_RETURN(sqlcreate_advance(parser));
+        return refuse_conflict_clause(parser);
     }
     if (is_word(parser, "collate")) {
-        rc = advance(parser);
-        return rc == FIRN_OK
-                   ? want_word(parser, "binary", "the only collation is BINARY; it is wanted")
-                   : rc;
+        FI_TRY_RETURN(sqlcreate_advance(parser));
+        return want_word(parser, "binary", "the only collation is BINARY; it is wanted");
     }
     *out = false;
-    return taken ? refuse(parser, "a constraint is wanted") : FIRN_OK;
+    return taken ? sqlcreate_refuse(parser, "a constraint is wanted") : FIRN_OK;
 }
 
 static int
-take_column(struct parser *parser)
+parse_column(struct parser *parser)
 {
     char *name = NULL;
     bool is_integer = false;
@@ -436,7 +423,7 @@ take_column(struct parser *parser)
         rc = want_type(parser);
     }
     while (rc == FIRN_OK && more) {
-        rc = take_column_constraint(parser, name, is_integer, &more);
+        rc = parse_column_constraint(parser, name, is_integer, &more);
     }
     sqlite3_free(name);
     return rc;
@@ -448,16 +435,16 @@ take_column(struct parser *parser)
  * backwards where a statement orders by them so. The order of rows of a SELECT follows from its
  * ORDER BY alone. */
 static int
-take_direction(struct parser *parser)
+parse_direction(struct parser *parser)
 {
     bool given = false;
-    int rc = take_word(parser, "asc", &given);
-    return rc == FIRN_OK && !given ? take_word(parser, "desc", &given) : rc;
+    FI_TRY_RETURN(parse_word(parser, "asc", &given));
+    return given ? FIRN_OK : parse_word(parser, "desc", &given);
 }
 
 /* (NAME, …), to where a definition or a list wants them. */
 static int
-take_names(struct parser *parser, sqlite3_str *text, sqlite3_str *joined)
+parse_names(struct parser *parser, sqlite3_str *text, sqlite3_str *joined)
 {
     int rc = want_sign(parser, '(', "a ( is wanted");
     for (size_t i = 0; rc == FIRN_OK; i++) {
@@ -468,32 +455,32 @@ take_names(struct parser *parser, sqlite3_str *text, sqlite3_str *joined)
             if (joined != NULL) {
                 sqlite3_str_appendf(joined, "_%s", name);
             }
-            rc = take_direction(parser);
+            rc = parse_direction(parser);
         }
         sqlite3_free(name);
         if (rc == FIRN_OK && !is_sign(parser, ',')) {
             return want_sign(parser, ')', "a comma or ) is wanted");
         }
-        rc = rc == FIRN_OK ? advance(parser) : rc;
+        rc = rc == FIRN_OK ? sqlcreate_advance(parser) : rc;
     }
     return rc;
 }
 
 /* [UNIQUE] (NAME, …), [UNIQUE] INDEX NAME (NAME, …) */
 static int
-take_unique(struct parser *parser, char *name, bool is_unique)
+parse_unique(struct parser *parser, char *name, bool is_unique)
 {
     char *own = name;
     sqlite3_str *columns = sqlite3_str_new(NULL);
     sqlite3_str *joined = sqlite3_str_new(NULL);
     int rc = FIRN_OK;
     if (is_word(parser, "index")) {
-        rc = advance(parser);
+        rc = sqlcreate_advance(parser);
         own = NULL;
         rc = rc == FIRN_OK ? want_name(parser, &own) : rc;
     }
     sqlite3_str_appendall(joined, "unique");
-    rc = rc == FIRN_OK ? take_names(parser, columns, joined) : rc;
+    rc = rc == FIRN_OK ? parse_names(parser, columns, joined) : rc;
     char *names = sqlite3_str_finish(columns);
     char *made = sqlite3_str_finish(joined);
     if (rc == FIRN_OK && (names == NULL || made == NULL)) {
@@ -513,50 +500,49 @@ take_unique(struct parser *parser, char *name, bool is_unique)
 }
 
 static int
-take_table_key(struct parser *parser)
+parse_table_key(struct parser *parser)
 {
     if (parser->has_key) {
         return fi_sqlvalue_error(parser->err, FIRN_INVALID,
                                  "the table has more than one primary key");
     }
     parser->has_key = true;
-    int rc = want_word(parser, "key", "KEY is wanted");
-    if (rc == FIRN_OK) {
-        sqlite3_str_appendall(parser->indexes, ", primary key (");
-        rc = take_names(parser, parser->indexes, NULL);
-        sqlite3_str_appendall(parser->indexes, ")");
-    }
-    return rc == FIRN_OK ? refuse_conflict_clause(parser) : rc;
+    FI_TRY_RETURN(want_word(parser, "key", "KEY is wanted"));
+    sqlite3_str_appendall(parser->indexes, ", primary key (");
+    FI_TRY_RETURN(parse_names(parser, parser->indexes, NULL));
+    sqlite3_str_appendall(parser->indexes, ")");
+    return refuse_conflict_clause(parser);
 }
 
 /* An item between commas. */
 static int
-take_item(struct parser *parser)
+parse_item(struct parser *parser)
 {
     static const char *const refused[] = {"check", "foreign"};
     char *name = NULL;
     bool has_name;
     bool is_unique = false;
-    int rc = take_word(parser, "constraint", &has_name);
-    rc = rc == FIRN_OK && has_name ? want_name(parser, &name) : rc;
-    for (size_t i = 0; i < sizeof refused / sizeof refused[0] && rc == FIRN_OK; i++) {
+    int rc;
+    FI_TRY_OUT(rc, parse_word(parser, "constraint", &has_name));
+    if (has_name) {
+        FI_TRY_OUT(rc, want_name(parser, &name));
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         if (is_word(parser, refused[i])) {
-            rc = refuse(parser, "firn has no such constraints; a column is wanted");
+            FI_TRY_OUT(
+                rc, sqlcreate_refuse(parser, "firn has no such constraints; a column is wanted"));
         }
     }
-    if (rc != FIRN_OK) {
-        sqlite3_free(name);
-        return rc;
-    }
     if (is_word(parser, "primary")) {
-        rc = advance(parser);
-        rc = rc == FIRN_OK ? take_table_key(parser) : rc;
+        FI_TRY_OUT(rc, sqlcreate_advance(parser));
+        rc = parse_table_key(parser);
     } else if (is_word(parser, "unique") || is_word(parser, "index")) {
-        rc = take_word(parser, "unique", &is_unique);
-        rc = rc == FIRN_OK ? take_unique(parser, name, is_unique) : rc;
+        FI_TRY_OUT(rc, parse_word(parser, "unique", &is_unique));
+        rc = parse_unique(parser, name, is_unique);
     } else {
-        rc = has_name ? refuse(parser, "a constraint is wanted") : take_column(parser);
+        rc = has_name ? sqlcreate_refuse(parser, "a constraint is wanted") : parse_column(parser);
     }
+out:
     sqlite3_free(name);
     return rc;
 }
@@ -583,30 +569,28 @@ parse_table(struct parser *parser)
 {
     assert(parser->column_count == 0 && !parser->has_key);
     bool taken = true;
-    int rc = take_exists(parser, true);
-    rc = rc == FIRN_OK ? want_table(parser) : rc;
-    rc = rc == FIRN_OK ? want_sign(parser, '(', "a ( is wanted") : rc;
-    while (rc == FIRN_OK) {
-        rc = take_item(parser);
-        if (rc != FIRN_OK || !is_sign(parser, ',')) {
-            break;
-        }
-        rc = advance(parser);
+    FI_TRY_RETURN(parse_exists(parser, true));
+    FI_TRY_RETURN(want_table(parser));
+    FI_TRY_RETURN(want_sign(parser, '(', "a ( is wanted"));
+    FI_TRY_RETURN(parse_item(parser));
+    while (is_sign(parser, ',')) {
+        FI_TRY_RETURN(sqlcreate_advance(parser));
+        FI_TRY_RETURN(parse_item(parser));
     }
-    rc = rc == FIRN_OK ? want_sign(parser, ')', "a comma or ) is wanted") : rc;
-    while (rc == FIRN_OK && taken) {
-        rc = take_word(parser, "strict", &taken);
-        if (rc == FIRN_OK && is_word(parser, "without")) {
-            rc = advance(parser);
-            rc = rc == FIRN_OK ? want_word(parser, "rowid", "ROWID is wanted") : rc;
+    FI_TRY_RETURN(want_sign(parser, ')', "a comma or ) is wanted"));
+    while (taken) {
+        FI_TRY_RETURN(parse_word(parser, "strict", &taken));
+        if (is_word(parser, "without")) {
+            FI_TRY_RETURN(sqlcreate_advance(parser));
+            FI_TRY_RETURN(want_word(parser, "rowid", "ROWID is wanted"));
             taken = true;
         }
-        if (rc == FIRN_OK && is_sign(parser, ',')) {
-            rc = advance(parser);
+        if (is_sign(parser, ',')) {
+            FI_TRY_RETURN(sqlcreate_advance(parser));
             taken = true;
         }
     }
-    return rc == FIRN_OK ? finish_definition(parser) : rc;
+    return finish_definition(parser);
 }
 
 /* ---- other statements ---- */
@@ -617,51 +601,50 @@ parse_index(struct parser *parser)
     assert(parser->out->column_count == 0);
     struct fi_sqlcreate *out = parser->out;
     out->kind = FI_SQLCREATE_INDEX;
-    int rc = take_exists(parser, true);
-    rc = rc == FIRN_OK ? want_name(parser, &out->name) : rc;
-    rc = rc == FIRN_OK ? want_word(parser, "on", "ON is wanted") : rc;
-    rc = rc == FIRN_OK ? want_table(parser) : rc;
-    rc = rc == FIRN_OK ? want_sign(parser, '(', "a ( is wanted") : rc;
-    while (rc == FIRN_OK) {
+    FI_TRY_RETURN(parse_exists(parser, true));
+    FI_TRY_RETURN(want_name(parser, &out->name));
+    FI_TRY_RETURN(want_word(parser, "on", "ON is wanted"));
+    FI_TRY_RETURN(want_table(parser));
+    FI_TRY_RETURN(want_sign(parser, '(', "a ( is wanted"));
+    for (;;) {
         if (out->column_count == FIRN_TABLE_KEY_COLUMNS_MAX) {
             return fi_sqlvalue_error(parser->err, FIRN_LIMIT, "an index has at most %d columns",
                                      FIRN_TABLE_KEY_COLUMNS_MAX);
         }
-        rc = want_name(parser, &out->columns[out->column_count++]);
-        rc = rc == FIRN_OK ? take_direction(parser) : rc;
-        if (rc != FIRN_OK || !is_sign(parser, ',')) {
-            break;
+        FI_TRY_RETURN(want_name(parser, &out->columns[out->column_count++]));
+        FI_TRY_RETURN(parse_direction(parser));
+        if (!is_sign(parser, ',')) {
+            return want_sign(parser, ')', "a comma or ) is wanted");
         }
-        rc = advance(parser);
+        FI_TRY_RETURN(sqlcreate_advance(parser));
     }
-    return rc == FIRN_OK ? want_sign(parser, ')', "a comma or ) is wanted") : rc;
 }
 
 static int
 parse_create(struct parser *parser)
 {
-    int rc = take_word(parser, "unique", &parser->out->is_unique);
-    if (rc == FIRN_OK && is_word(parser, "index")) {
-        rc = advance(parser);
-        return rc == FIRN_OK ? parse_index(parser) : rc;
+    FI_TRY_RETURN(parse_word(parser, "unique", &parser->out->is_unique));
+    if (is_word(parser, "index")) {
+        FI_TRY_RETURN(sqlcreate_advance(parser));
+        return parse_index(parser);
     }
-    if (rc == FIRN_OK && is_word(parser, "table") && !parser->out->is_unique) {
+    if (is_word(parser, "table") && !parser->out->is_unique) {
         parser->out->kind = FI_SQLCREATE_TABLE;
-        rc = advance(parser);
-        return rc == FIRN_OK ? parse_table(parser) : rc;
+        FI_TRY_RETURN(sqlcreate_advance(parser));
+        return parse_table(parser);
     }
-    if (rc == FIRN_OK && is_word(parser, "keyspace") && !parser->out->is_unique) {
+    if (is_word(parser, "keyspace") && !parser->out->is_unique) {
         parser->out->kind = FI_SQLCREATE_KEYSPACE;
-        rc = advance(parser);
-        rc = rc == FIRN_OK ? take_exists(parser, true) : rc;
-        return rc == FIRN_OK ? want_table(parser) : rc;
+        FI_TRY_RETURN(sqlcreate_advance(parser));
+        FI_TRY_RETURN(parse_exists(parser, true));
+        return want_table(parser);
     }
-    if (rc == FIRN_OK && (is_word(parser, "view") || is_word(parser, "trigger"))) {
+    if (is_word(parser, "view") || is_word(parser, "trigger")) {
         return fi_sqlvalue_error(parser->err, FIRN_UNSUPPORTED,
                                  "a store keeps no views and triggers: CREATE TEMP VIEW or "
                                  "TRIGGER makes one for this connection");
     }
-    return rc == FIRN_OK ? refuse(parser, "TABLE, INDEX or KEYSPACE is wanted") : rc;
+    return sqlcreate_refuse(parser, "TABLE, INDEX or KEYSPACE is wanted");
 }
 
 static int
@@ -669,14 +652,14 @@ parse_add(struct parser *parser)
 {
     bool ignored;
     parser->out->kind = FI_SQLCREATE_ADD_COLUMN;
-    int rc = take_word(parser, "column", &ignored);
+    FI_TRY_RETURN(parse_word(parser, "column", &ignored));
     /* The second column of a table that is not made. */
     sqlite3_str_appendall(parser->columns, "\" \" i64");
     sqlite3_str_appendall(parser->indexes, ", primary key (\" \")");
     parser->column_count = 1;
     parser->has_key = true;
-    rc = rc == FIRN_OK ? take_column(parser) : rc;
-    return rc == FIRN_OK ? finish_definition(parser) : rc;
+    FI_TRY_RETURN(parse_column(parser));
+    return finish_definition(parser);
 }
 
 static int
@@ -685,27 +668,27 @@ parse_alter(struct parser *parser)
     struct fi_sqlcreate *out = parser->out;
     bool ignored;
     bool taken = false;
-    int rc = want_word(parser, "table", "TABLE is wanted");
-    rc = rc == FIRN_OK ? want_table(parser) : rc;
-    if (rc == FIRN_OK && is_word(parser, "add")) {
-        rc = advance(parser);
-        return rc == FIRN_OK ? parse_add(parser) : rc;
+    FI_TRY_RETURN(want_word(parser, "table", "TABLE is wanted"));
+    FI_TRY_RETURN(want_table(parser));
+    if (is_word(parser, "add")) {
+        FI_TRY_RETURN(sqlcreate_advance(parser));
+        return parse_add(parser);
     }
-    rc = rc == FIRN_OK ? take_word(parser, "drop", &taken) : rc;
-    if (rc == FIRN_OK && taken) {
+    FI_TRY_RETURN(parse_word(parser, "drop", &taken));
+    if (taken) {
         out->kind = FI_SQLCREATE_DROP_COLUMN;
-        rc = take_word(parser, "column", &ignored);
-        return rc == FIRN_OK ? want_name(parser, &out->name) : rc;
+        FI_TRY_RETURN(parse_word(parser, "column", &ignored));
+        return want_name(parser, &out->name);
     }
     out->kind = FI_SQLCREATE_RENAME_COLUMN;
-    rc = rc == FIRN_OK ? want_word(parser, "rename", "ADD, DROP or RENAME COLUMN is wanted") : rc;
-    if (rc == FIRN_OK && is_word(parser, "to")) {
+    FI_TRY_RETURN(want_word(parser, "rename", "ADD, DROP or RENAME COLUMN is wanted"));
+    if (is_word(parser, "to")) {
         return fi_sqlvalue_error(parser->err, FIRN_UNSUPPORTED, "tables of firn cannot be renamed");
     }
-    rc = rc == FIRN_OK ? take_word(parser, "column", &ignored) : rc;
-    rc = rc == FIRN_OK ? want_name(parser, &out->name) : rc;
-    rc = rc == FIRN_OK ? want_word(parser, "to", "TO is wanted") : rc;
-    return rc == FIRN_OK ? want_name(parser, &out->new_name) : rc;
+    FI_TRY_RETURN(parse_word(parser, "column", &ignored));
+    FI_TRY_RETURN(want_name(parser, &out->name));
+    FI_TRY_RETURN(want_word(parser, "to", "TO is wanted"));
+    return want_name(parser, &out->new_name);
 }
 
 /* DROP TABLE [STORE.]NAME, DROP INDEX [STORE.]TABLE.NAME or NAME ON TABLE */
@@ -714,43 +697,40 @@ parse_drop(struct parser *parser)
 {
     struct fi_sqlcreate *out = parser->out;
     bool is_index;
-    int rc = take_word(parser, "index", &is_index);
-    if (rc == FIRN_OK && !is_index) {
+    FI_TRY_RETURN(parse_word(parser, "index", &is_index));
+    if (!is_index) {
         out->kind = FI_SQLCREATE_DROP_TABLE;
-        rc = is_word(parser, "keyspace") ? advance(parser)
-                                         : want_word(parser, "table", "TABLE or INDEX is wanted");
-        rc = rc == FIRN_OK ? take_exists(parser, false) : rc;
-        return rc == FIRN_OK ? want_table(parser) : rc;
+        FI_TRY_RETURN(is_word(parser, "keyspace")
+                          ? sqlcreate_advance(parser)
+                          : want_word(parser, "table", "TABLE or INDEX is wanted"));
+        FI_TRY_RETURN(parse_exists(parser, false));
+        return want_table(parser);
     }
     out->kind = FI_SQLCREATE_DROP_INDEX;
-    rc = rc == FIRN_OK ? take_exists(parser, false) : rc;
-    rc = rc == FIRN_OK ? want_name(parser, &out->name) : rc;
-    rc = rc == FIRN_OK
-             ? want_word(parser, "on", "ON TABLE is wanted: names of indexes belong to a table")
-             : rc;
-    return rc == FIRN_OK ? want_table(parser) : rc;
+    FI_TRY_RETURN(parse_exists(parser, false));
+    FI_TRY_RETURN(want_name(parser, &out->name));
+    FI_TRY_RETURN(
+        want_word(parser, "on", "ON TABLE is wanted: names of indexes belong to a table"));
+    return want_table(parser);
 }
 
 static int
 parse_statement(struct parser *parser)
 {
-    int rc = advance(parser);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    FI_TRY_RETURN(sqlcreate_advance(parser));
     if (is_word(parser, "create")) {
-        rc = advance(parser);
-        return rc == FIRN_OK ? parse_create(parser) : rc;
+        FI_TRY_RETURN(sqlcreate_advance(parser));
+        return parse_create(parser);
     }
     if (is_word(parser, "alter")) {
-        rc = advance(parser);
-        return rc == FIRN_OK ? parse_alter(parser) : rc;
+        FI_TRY_RETURN(sqlcreate_advance(parser));
+        return parse_alter(parser);
     }
     if (is_word(parser, "drop")) {
-        rc = advance(parser);
-        return rc == FIRN_OK ? parse_drop(parser) : rc;
+        FI_TRY_RETURN(sqlcreate_advance(parser));
+        return parse_drop(parser);
     }
-    return refuse(parser, "CREATE, ALTER or DROP is wanted");
+    return sqlcreate_refuse(parser, "CREATE, ALTER or DROP is wanted");
 }
 
 int
@@ -767,10 +747,10 @@ fi_sqlcreate_parse(const char *text, struct fi_sqlcreate *out, firn_error *err)
     parser.indexes = sqlite3_str_new(NULL);
     int rc = parse_statement(&parser);
     if (rc == FIRN_OK && is_sign(&parser, ';')) {
-        rc = advance(&parser);
+        rc = sqlcreate_advance(&parser);
     }
     if (rc == FIRN_OK && parser.token.kind != FI_SQLTEXT_END) {
-        rc = refuse(&parser, "the end of the statement is wanted");
+        rc = sqlcreate_refuse(&parser, "the end of the statement is wanted");
     }
     sqlite3_free(sqlite3_str_finish(parser.columns));
     sqlite3_free(sqlite3_str_finish(parser.indexes));

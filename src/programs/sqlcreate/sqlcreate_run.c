@@ -9,6 +9,7 @@
  */
 #include "sqlcreate/sqlcreate.h"
 #include "sqlvalue/sqlvalue.h"
+#include "term/term_try.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -62,20 +63,20 @@ add_column(const struct fi_sqlcreate *create, firn_table *table, firn_error *err
 {
     assert(create->definition != NULL);
     firn_table_def *def = NULL;
-    int rc = firn_table_def_parse(create->definition, &def, err);
-    if (rc == FIRN_OK &&
-        (def->column_count != 2 || def->index_count > 0 || def->columns[1].is_auto)) {
-        rc = fi_sqlvalue_error(err, FIRN_INVALID, "a column that is added has no key and no index");
+    int rc;
+    FI_TRY_OUT(rc, firn_table_def_parse(create->definition, &def, err));
+    if (def->column_count != 2 || def->index_count > 0 || def->columns[1].is_auto) {
+        FI_TRY_OUT(rc, fi_sqlvalue_error(err, FIRN_INVALID,
+                                         "a column that is added has no key and no index"));
     }
-    if (rc == FIRN_OK) {
-        rc = firn_table_add_column(table, &def->columns[1], err);
-    }
+    rc = firn_table_add_column(table, &def->columns[1], err);
+out:
     firn_release(def);
     return rc;
 }
 
 static int
-drop(const struct fi_sqlcreate *create, firn_store *store, firn_error *err)
+sqlcreate_run_drop(const struct fi_sqlcreate *create, firn_store *store, firn_error *err)
 {
     int rc = firn_table_drop(store, create->table, err);
     /* Or a keyspace. */
@@ -87,10 +88,7 @@ change_table(const struct fi_sqlcreate *create, firn_store *store, firn_error *e
 {
     assert(create->table != NULL);
     firn_table *table = NULL;
-    int rc = firn_table_open(store, create->table, &table, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    FI_TRY_RETURN(firn_table_open(store, create->table, &table, err));
     switch (create->kind) {
     case FI_SQLCREATE_INDEX:
         return create_index(create, table, err);
@@ -128,7 +126,7 @@ fi_sqlcreate_run(const struct fi_sqlcreate *create, firn_store *store, firn_erro
         rc = create_keyspace(create, store, err);
         break;
     case FI_SQLCREATE_DROP_TABLE:
-        rc = drop(create, store, err);
+        rc = sqlcreate_run_drop(create, store, err);
         break;
     default:
         rc = change_table(create, store, err);

@@ -24,7 +24,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +31,7 @@
 #include <unistd.h>
 
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* The same name since SQLite 3; the library of the development package has another one. */
 static const char library_name[] = "libsqlite3.so.0";
@@ -126,7 +126,7 @@ find_all(void *handle)
 }
 
 static void
-load(void)
+sqlitefile_load(void)
 {
     void *handle = dlopen(library_name, RTLD_NOW | RTLD_LOCAL);
     is_loaded = handle != NULL && find_all(handle);
@@ -142,7 +142,7 @@ load(void)
 const struct fi_sqlitefile_library *
 fi_sqlitefile_load(firn_error *err)
 {
-    (void)pthread_once(&once, load);
+    (void)pthread_once(&once, sqlitefile_load);
     if (!is_loaded) {
         (void)fi_sqlitefile_fail(err, FIRN_UNSUPPORTED,
                                  "could not load SQLite, install Debian's libsqlite3-0: %s",
@@ -157,25 +157,22 @@ fi_sqlitefile_open(const struct fi_sqlitefile_library *library, const char *path
 {
     *out = NULL;
     assert(path[0] == '/'); /* else it could be a URI */
-    int rc = library->open_v2(
+    FI_TRY_RETURN(library->open_v2(
         path, out, flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOMUTEX,
-        NULL);
-    if (rc == SQLITE_OK) {
-        (void)library->db_config(*out, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
-        (void)library->db_config(*out, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
-            (void)library->limit(*out, limits[i].id, limits[i].value);
-        }
-        (void)library->drop_modules(*out, NULL); /* those of PRAGMA come back when they are named */
-        rc = library->exec(*out, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0", NULL, NULL,
-                           NULL);
+        NULL));
+    (void)library->db_config(*out, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
+    (void)library->db_config(*out, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        (void)library->limit(*out, limits[i].id, limits[i].value);
     }
-    return rc;
+    (void)library->drop_modules(*out, NULL); /* those of PRAGMA come back when they are named */
+    return library->exec(*out, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0", NULL, NULL,
+                         NULL);
 }
 
 /* ---- budgets ---- */
@@ -201,21 +198,6 @@ is_over(void *ctx)
     return fi_term_signals_caught() != 0 || !fi_sqlitefile_spend(ctx, STEPS_BETWEEN_LOOKS);
 }
 
-int
-fi_sqlitefile_fail_statement(const struct fi_sqlitefile_library *library, sqlite3 *db,
-                             const struct fi_sqlitefile_budget *budget, int rc, firn_error *err)
-{
-    if (fi_term_signals_caught() != 0) {
-        return fi_sqlitefile_fail(err, FIRN_CANCELLED, "cancelled");
-    }
-    if (budget->whole > 0 && budget->left == 0) {
-        return fi_sqlitefile_fail(err, FIRN_LIMIT,
-                                  "its rows take more work than the size of the file allows");
-    }
-    return fi_sqlitefile_fail(err, (rc & 0xff) == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_CORRUPT,
-                              "%s", db != NULL ? library->errmsg(db) : "out of memory");
-}
-
 static void
 bound_by_size(const struct fi_sqlitefile_library *library, sqlite3 *db, uint64_t size,
               struct fi_sqlitefile_budget *budget)
@@ -234,7 +216,7 @@ bound_by_size(const struct fi_sqlitefile_library *library, sqlite3 *db, uint64_t
 /* ---- copies ---- */
 
 static int
-fail(const struct fi_sqlitefile_library *library, int rc, sqlite3 *db, firn_error *err)
+sqlitefile_fail(const struct fi_sqlitefile_library *library, int rc, sqlite3 *db, firn_error *err)
 {
     return fi_sqlitefile_fail(err, (rc & 0xff) == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_CORRUPT,
                               "%s", db != NULL ? library->errmsg(db) : "out of memory");
@@ -254,7 +236,7 @@ play_back(const struct fi_sqlitefile_library *library, sqlite3 *db, firn_error *
     if (rc == SQLITE_OK) {
         rc = library->wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     }
-    return rc == SQLITE_OK ? FIRN_OK : fail(library, rc, db, err);
+    return rc == SQLITE_OK ? FIRN_OK : sqlitefile_fail(library, rc, db, err);
 }
 
 /* The first pages of all trees but the schema's, which was walked before. */
@@ -275,7 +257,7 @@ walk_trees(const struct fi_sqlitefile_library *library, sqlite3 *db,
     }
     int end_rc = library->finalize(statement);
     rc = rc == SQLITE_OK || rc == SQLITE_DONE ? end_rc : rc;
-    return code != FIRN_OK || rc == SQLITE_OK ? code : fail(library, rc, db, err);
+    return code != FIRN_OK || rc == SQLITE_OK ? code : sqlitefile_fail(library, rc, db, err);
 }
 
 int
@@ -285,7 +267,8 @@ fi_sqlitefile_open_copy(const struct fi_sqlitefile_library *library, const char 
     struct fi_sqlitefile_pages *pages = NULL;
     struct stat info = {.st_size = 0};
     int rc = fi_sqlitefile_open(library, path, SQLITE_OPEN_READWRITE, out);
-    int code = rc == SQLITE_OK ? play_back(library, *out, err) : fail(library, rc, *out, err);
+    int code =
+        rc == SQLITE_OK ? play_back(library, *out, err) : sqlitefile_fail(library, rc, *out, err);
     if (code == FIRN_OK && stat(path, &info) != 0) {
         code = fi_sqlitefile_fail(err, FIRN_IO, "could not look at a copy: %s", strerror(errno));
     }
@@ -304,26 +287,6 @@ fi_sqlitefile_open_copy(const struct fi_sqlitefile_library *library, const char 
     code = code == FIRN_OK ? fi_sqlitefile_pages_walk(pages, 1, err) : code;
     code = code == FIRN_OK ? walk_trees(library, *out, pages, err) : code;
     fi_sqlitefile_pages_close(pages);
-    return code;
-}
-
-int
-fi_sqlitefile_fail(firn_error *err, int code, const char *format, ...)
-{
-    assert(code != FIRN_OK);
-    if (err != NULL) {
-        va_list values;
-        va_start(values, format);
-        memset(err, 0, sizeof *err);
-        err->code = code;
-        (void)vsnprintf(err->text, sizeof err->text, format, values);
-        va_end(values);
-        for (char *at = err->text; *at != '\0'; at++) {
-            if (*at == '\n') {
-                *at = ' ';
-            }
-        }
-    }
     return code;
 }
 

@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #include "sqlitefile/sqlitefile_internal.h"
+#include "term/term_try.h"
 
 enum {
     BUSY_TIMEOUT_MS = 5000,
@@ -182,7 +183,7 @@ code_of(int rc)
 }
 
 static int
-fail(const struct copying *copying, int rc, sqlite3 *db)
+sqlitefile_copy_fail(const struct copying *copying, int rc, sqlite3 *db)
 {
     int code = code_of(rc);
     const char *why = db != NULL ? copying->library->errmsg(db) : "out of memory";
@@ -228,7 +229,7 @@ now_ms(void)
  * a hot journal, but also if a writer begins or ends between SQLite's looks at the lock and at the
  * journal (hasHotJournal in its pager.c). */
 static int
-begin(const struct copying *copying, uint32_t *out_cookie)
+sqlitefile_copy_begin(const struct copying *copying, uint32_t *out_cookie)
 {
     assert(copying->from != NULL);
     int64_t begun = now_ms();
@@ -239,7 +240,7 @@ begin(const struct copying *copying, uint32_t *out_cookie)
         const struct timespec pause = {.tv_nsec = (1 + tries % 3) * 1000000L};
         if (!(code_of(rc) == FIRN_BUSY && waited < BUSY_TIMEOUT_MS) &&
             !(is_rollback && waited < ROLLBACK_TIMEOUT_MS)) {
-            return fail(copying, rc, copying->from);
+            return sqlitefile_copy_fail(copying, rc, copying->from);
         }
         if (fi_term_signals_caught() != 0) {
             return fi_sqlitefile_fail(copying->err, FIRN_CANCELLED, "cancelled");
@@ -261,7 +262,7 @@ back_up(const struct copying *copying)
     sqlite3_backup *backup =
         rc == SQLITE_OK ? library->backup_init(copying->to, "main", copying->from, "main") : NULL;
     if (backup == NULL) {
-        return fail(copying, rc != SQLITE_OK ? rc : SQLITE_ERROR, copying->to);
+        return sqlitefile_copy_fail(copying, rc != SQLITE_OK ? rc : SQLITE_ERROR, copying->to);
     }
     do {
         rc = library->backup_step(backup, PAGES_BETWEEN_LOOKS);
@@ -271,7 +272,7 @@ back_up(const struct copying *copying)
         return fi_sqlitefile_fail(copying->err, FIRN_CANCELLED, "cancelled");
     }
     rc = rc == SQLITE_DONE ? finish_rc : rc;
-    return rc == SQLITE_OK ? FIRN_OK : fail(copying, rc, copying->to);
+    return rc == SQLITE_OK ? FIRN_OK : sqlitefile_copy_fail(copying, rc, copying->to);
 }
 
 static int
@@ -296,19 +297,16 @@ copy_to(struct copying *copying, int file, const char *copy)
     assert(copying->from == NULL && copying->to == NULL);
     const struct fi_sqlitefile_library *library = copying->library;
     uint32_t cookie = 0;
-    int code = check_beside(copying);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(check_beside(copying));
     int rc = fi_sqlitefile_open(library, copying->path, SQLITE_OPEN_READONLY, &copying->from);
     if (rc != SQLITE_OK) {
-        return fail(copying, rc, copying->from);
+        return sqlitefile_copy_fail(copying, rc, copying->from);
     }
     rc = fi_sqlitefile_open(library, copy, SQLITE_OPEN_READWRITE, &copying->to);
     if (rc != SQLITE_OK) {
-        return fail(copying, rc, copying->to);
+        return sqlitefile_copy_fail(copying, rc, copying->to);
     }
-    code = begin(copying, &cookie);
+    int code = sqlitefile_copy_begin(copying, &cookie);
     if (code == FIRN_OK) {
         code = back_up(copying);
     }

@@ -25,6 +25,7 @@
 
 #include "sqlitefile/sqlitefile_internal.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 static const char virtual_table[] = "CREATE VIRTUAL";
 
@@ -77,7 +78,7 @@ struct comparing {
 };
 
 static int
-fail(const struct comparing *comparing, const struct side *side, int rc)
+sqlitefile_diff_fail(const struct comparing *comparing, const struct side *side, int rc)
 {
     assert(rc != SQLITE_OK);
     return fi_sqlitefile_fail_statement(comparing->library, side->db, &side->budget, rc,
@@ -137,7 +138,7 @@ read_objects(const struct comparing *comparing, struct side *side, const char *s
     }
     int end_rc = library->finalize(statement);
     rc = rc == SQLITE_OK ? end_rc : rc;
-    return code != FIRN_OK || rc == SQLITE_OK ? code : fail(comparing, side, rc);
+    return code != FIRN_OK || rc == SQLITE_OK ? code : sqlitefile_diff_fail(comparing, side, rc);
 }
 
 /* ---- values ---- */
@@ -385,12 +386,14 @@ next_row(const struct comparing *comparing, struct side *side)
                      : 0;
     }
     const bool is_fine = fi_sqlitefile_spend(&side->budget, bytes);
-    return is_fine && (rc == SQLITE_ROW || rc == SQLITE_DONE) ? FIRN_OK : fail(comparing, side, rc);
+    return is_fine && (rc == SQLITE_ROW || rc == SQLITE_DONE)
+               ? FIRN_OK
+               : sqlitefile_diff_fail(comparing, side, rc);
 }
 
 static void
-tell_row(struct comparing *comparing, const struct fi_sqlitefile_columns *columns, bool is_before,
-         bool is_after)
+report_row(struct comparing *comparing, const struct fi_sqlitefile_columns *columns, bool is_before,
+           bool is_after)
 {
     assert(is_before || is_after);
     struct fi_sqlitefile_show *show = comparing->show;
@@ -406,7 +409,7 @@ tell_row(struct comparing *comparing, const struct fi_sqlitefile_columns *column
 }
 
 static int
-merge(struct comparing *comparing, const struct fi_sqlitefile_columns *columns)
+sqlitefile_diff_merge(struct comparing *comparing, const struct fi_sqlitefile_columns *columns)
 {
     assert(columns->key_count > 0 && columns->key_count <= columns->count);
     struct side *before = &comparing->before;
@@ -418,7 +421,7 @@ merge(struct comparing *comparing, const struct fi_sqlitefile_columns *columns)
                     : !after->has_row ? -1
                                       : compare_keys(comparing, columns->key_count);
         if (order != 0 || !is_same_row(comparing, columns->count)) {
-            tell_row(comparing, columns, order <= 0, order >= 0);
+            report_row(comparing, columns, order <= 0, order >= 0);
         }
         code = order <= 0 ? next_row(comparing, before) : FIRN_OK;
         code = code == FIRN_OK && order >= 0 ? next_row(comparing, after) : code;
@@ -427,12 +430,12 @@ merge(struct comparing *comparing, const struct fi_sqlitefile_columns *columns)
 }
 
 static int
-prepare(const struct comparing *comparing, struct side *side, const char *sql)
+sqlitefile_diff_prepare(const struct comparing *comparing, struct side *side, const char *sql)
 {
     assert(side->statement == NULL);
     fi_sqlitefile_renew(&side->budget);
     int rc = comparing->library->prepare_v2(side->db, sql, -1, &side->statement, NULL);
-    return rc == SQLITE_OK ? FIRN_OK : fail(comparing, side, rc);
+    return rc == SQLITE_OK ? FIRN_OK : sqlitefile_diff_fail(comparing, side, rc);
 }
 
 static int
@@ -443,27 +446,29 @@ compare_rows(struct comparing *comparing, const char *table, bool has_before, bo
     struct objects b = {.items = NULL};
     struct fi_sqlitefile_text sql = {.data = NULL};
     struct fi_sqlitefile_columns *columns = calloc(1, sizeof *columns);
-    int code = columns == NULL ? no_memory(comparing) : FIRN_OK;
-    if (code == FIRN_OK && has_before) {
-        code = read_columns(comparing, &comparing->before, table, &a);
-    }
-    if (code == FIRN_OK && has_after) {
-        code = read_columns(comparing, &comparing->after, table, &b);
-    }
     const struct objects *left = has_before ? &a : &b;
     const struct objects *right = has_after ? &b : &a;
-    if (code == FIRN_OK && !has_same_key(left, right)) {
-        code = fi_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED,
-                                  "its primary key has other columns now");
+    int code;
+    FI_TRY_OUT(code, columns == NULL ? no_memory(comparing) : FIRN_OK);
+    if (has_before) {
+        FI_TRY_OUT(code, read_columns(comparing, &comparing->before, table, &a));
     }
-    code = code == FIRN_OK ? make_statement(comparing, table, left, right, &sql, columns) : code;
-    if (code == FIRN_OK && has_before) {
-        code = prepare(comparing, &comparing->before, sql.data);
+    if (has_after) {
+        FI_TRY_OUT(code, read_columns(comparing, &comparing->after, table, &b));
     }
-    if (code == FIRN_OK && has_after) {
-        code = prepare(comparing, &comparing->after, sql.data);
+    if (!has_same_key(left, right)) {
+        FI_TRY_OUT(code, fi_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED,
+                                            "its primary key has other columns now"));
     }
-    code = code == FIRN_OK ? merge(comparing, columns) : code;
+    FI_TRY_OUT(code, make_statement(comparing, table, left, right, &sql, columns));
+    if (has_before) {
+        FI_TRY_OUT(code, sqlitefile_diff_prepare(comparing, &comparing->before, sql.data));
+    }
+    if (has_after) {
+        FI_TRY_OUT(code, sqlitefile_diff_prepare(comparing, &comparing->after, sql.data));
+    }
+    code = sqlitefile_diff_merge(comparing, columns);
+out:
     (void)comparing->library->finalize(comparing->before.statement);
     (void)comparing->library->finalize(comparing->after.statement);
     comparing->before.statement = NULL;
@@ -502,21 +507,18 @@ static int
 open_side(struct comparing *comparing, struct side *side, const char *path)
 {
     assert(side->db == NULL);
-    int code =
-        fi_sqlitefile_open_copy(comparing->library, path, &side->budget, &side->db, comparing->err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(fi_sqlitefile_open_copy(comparing->library, path, &side->budget, &side->db,
+                                          comparing->err));
     int rc = comparing->library->exec(side->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
-        return fail(comparing, side, rc);
+        return sqlitefile_diff_fail(comparing, side, rc);
     }
-    code = read_schema(comparing, side);
-    return code == FIRN_OK ? check_encoding(comparing, side) : code;
+    FI_TRY_RETURN(read_schema(comparing, side));
+    return check_encoding(comparing, side);
 }
 
 static int
-compare(struct comparing *comparing)
+sqlitefile_diff_compare(struct comparing *comparing)
 {
     const struct object *before;
     const struct object *after;
@@ -556,13 +558,13 @@ fi_sqlitefile_diff(const char *before, const char *after, struct fi_sqlitefile_s
     if (comparing.library == NULL) {
         return FIRN_UNSUPPORTED;
     }
-    int code = open_side(&comparing, &comparing.before, before);
-    code = code == FIRN_OK ? open_side(&comparing, &comparing.after, after) : code;
-    if (code == FIRN_OK) {
-        fi_sqlitefile_show_begin(show);
-        code = compare(&comparing);
-        fi_sqlitefile_show_end(show);
-    }
+    int code;
+    FI_TRY_OUT(code, open_side(&comparing, &comparing.before, before));
+    FI_TRY_OUT(code, open_side(&comparing, &comparing.after, after));
+    fi_sqlitefile_show_begin(show);
+    code = sqlitefile_diff_compare(&comparing);
+    fi_sqlitefile_show_end(show);
+out:
     free_objects(&comparing.before.schema);
     free_objects(&comparing.after.schema);
     (void)comparing.library->close(comparing.before.db);

@@ -9,7 +9,7 @@
 #include "sqlitefile/sqlitefile.h"
 
 static int
-fail(firn_error *err)
+sqlitefile_none_fail(firn_error *err)
 {
     memset(err, 0, sizeof *err);
     err->code = FIRN_UNSUPPORTED;
@@ -25,7 +25,7 @@ fi_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_size
     if (copy_size > 0) {
         out_copy[0] = '\0';
     }
-    return fail(err);
+    return sqlitefile_none_fail(err);
 }
 
 int
@@ -35,7 +35,7 @@ fi_sqlitefile_diff(const char *before, const char *after, struct fi_sqlitefile_s
     (void)before;
     (void)after;
     (void)show;
-    return fail(err);
+    return sqlitefile_none_fail(err);
 }
 
 const char *
@@ -49,7 +49,7 @@ fi_sqlitefile_reader_open(const char *path, struct fi_sqlitefile_reader **out, f
 {
     (void)path;
     *out = NULL;
-    return fail(err);
+    return sqlitefile_none_fail(err);
 }
 
 void
@@ -70,5 +70,5 @@ fi_sqlitefile_reader_query(struct fi_sqlitefile_reader *reader, const char *sql,
     (void)parameter;
     (void)on_row;
     (void)ctx;
-    return fail(err);
+    return sqlitefile_none_fail(err);
 }

@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "sqlitefile/sqlitefile_pages.h"
+#include "term/term_try.h"
 
 enum {
     HEADER_SIZE = 100,
@@ -81,7 +82,7 @@ load_be16(const uint8_t *at)
 }
 
 static int
-damaged(const struct fi_sqlitefile_pages *pages, uint32_t page, const char *what)
+sqlitefile_pages_damaged(const struct fi_sqlitefile_pages *pages, uint32_t page, const char *what)
 {
     return fi_sqlitefile_fail(pages->err, FIRN_CORRUPT, "page %" PRIu32 " of the database %s", page,
                               what);
@@ -97,10 +98,10 @@ no_memory(const struct fi_sqlitefile_pages *pages)
 
 /* Notes a page. (I1) */
 static int
-mark(struct fi_sqlitefile_pages *pages, uint32_t from, uint32_t page)
+sqlitefile_pages_mark(struct fi_sqlitefile_pages *pages, uint32_t from, uint32_t page)
 {
     if (page == 0 || page > pages->count) {
-        return damaged(pages, from, "names one that does not exist");
+        return sqlitefile_pages_damaged(pages, from, "names one that does not exist");
     }
     uint8_t **part = &pages->seen[page / PART_PAGES];
     if (*part == NULL) {
@@ -112,7 +113,7 @@ mark(struct fi_sqlitefile_pages *pages, uint32_t from, uint32_t page)
     uint8_t *byte = *part + page % PART_PAGES / 8;
     const uint8_t bit = (uint8_t)(1U << page % 8);
     if ((*byte & bit) != 0) {
-        return damaged(pages, page, "is in two places");
+        return sqlitefile_pages_damaged(pages, page, "is in two places");
     }
     *byte |= bit;
     return FIRN_OK;
@@ -129,7 +130,7 @@ read_page(const struct fi_sqlitefile_pages *pages, uint32_t page, size_t size, u
             continue;
         }
         if (got <= 0) {
-            return got == 0 ? damaged(pages, page, "is not all there")
+            return got == 0 ? sqlitefile_pages_damaged(pages, page, "is not all there")
                             : fi_sqlitefile_fail(pages->err, FIRN_IO,
                                                  "could not read a database: %s", strerror(errno));
         }
@@ -184,7 +185,7 @@ walk_overflow(struct fi_sqlitefile_pages *pages, uint32_t from, uint32_t page, u
     int code = FIRN_OK;
     while (code == FIRN_OK && left > 0) {
         const uint64_t part = pages->usable - 4;
-        code = mark(pages, from, page);
+        code = sqlitefile_pages_mark(pages, from, page);
         code = code == FIRN_OK ? read_page(pages, page, sizeof next, next) : code;
         left -= left < part ? left : part;
         from = page;
@@ -199,7 +200,7 @@ take_rowid(struct fi_sqlitefile_pages *pages, const struct level *level, int64_t
 {
     const bool is_leaf = level->kind == LEAF_TABLE;
     if (pages->has_last && (is_leaf ? rowid <= pages->last : rowid < pages->last)) {
-        return damaged(pages, level->number, "has rowids that do not ascend");
+        return sqlitefile_pages_damaged(pages, level->number, "has rowids that do not ascend");
     }
     pages->has_last = true;
     pages->last = rowid;
@@ -229,28 +230,30 @@ take_cell(struct fi_sqlitefile_pages *pages, struct level *level)
     over = payload - local;
     is_whole = is_whole && end - at >= local + (over > 0 ? 4 : 0);
     if (!is_whole) {
-        return damaged(pages, level->number, "has a cell outside of itself");
+        return sqlitefile_pages_damaged(pages, level->number, "has a cell outside of itself");
     }
     const size_t size = at - begin + local + (over > 0 ? 4 : 0);
     level->used += size < CELL_SIZE_MIN ? CELL_SIZE_MIN : size;
     if (level->used > end) {
-        return damaged(pages, level->number, "has cells in each other's place"); /* (I2) */
+        return sqlitefile_pages_damaged(pages, level->number,
+                                        "has cells in each other's place"); /* (I2) */
     }
-    int code = is_table ? take_rowid(pages, level, (int64_t)rowid) : FIRN_OK;
-    if (code == FIRN_OK && over > 0) {
-        code = walk_overflow(pages, level->number, load_be32(page + at + local), over);
+    FI_TRY_RETURN(is_table ? take_rowid(pages, level, (int64_t)rowid) : FIRN_OK);
+    if (over > 0) {
+        return walk_overflow(pages, level->number, load_be32(page + at + local), over);
     }
-    return code;
+    return FIRN_OK;
 }
 
 /* ---- trees ---- */
 
 /* Reads a page of a tree; like is one of the same tree, or NULL. */
 static int
-enter(struct fi_sqlitefile_pages *pages, size_t depth, uint32_t from, uint32_t page)
+sqlitefile_pages_enter(struct fi_sqlitefile_pages *pages, size_t depth, uint32_t from,
+                       uint32_t page)
 {
     if (depth == DEPTH_MAX) {
-        return damaged(pages, from, "is too deep in its tree");
+        return sqlitefile_pages_damaged(pages, from, "is too deep in its tree");
     }
     struct level *level = &pages->levels[depth];
     if (level->page == NULL) {
@@ -259,16 +262,13 @@ enter(struct fi_sqlitefile_pages *pages, size_t depth, uint32_t from, uint32_t p
     if (level->page == NULL) {
         return no_memory(pages);
     }
-    int code = mark(pages, from, page);
-    code = code == FIRN_OK ? read_page(pages, page, pages->page_size, level->page) : code;
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(sqlitefile_pages_mark(pages, from, page));
+    FI_TRY_RETURN(read_page(pages, page, pages->page_size, level->page));
     const size_t head = page == 1 ? HEADER_SIZE : 0;
     const uint8_t kind = level->page[head];
     const bool is_inner = kind == INNER_INDEX || kind == INNER_TABLE;
     if (!is_inner && kind != LEAF_INDEX && kind != LEAF_TABLE) {
-        return damaged(pages, page, "is none of a tree");
+        return sqlitefile_pages_damaged(pages, page, "is none of a tree");
     }
     const bool is_table = kind == INNER_TABLE || kind == LEAF_TABLE;
     level->number = page;
@@ -278,10 +278,11 @@ enter(struct fi_sqlitefile_pages *pages, size_t depth, uint32_t from, uint32_t p
     level->next = 0;
     level->used = head + (is_inner ? 12 : 8) + 2 * (size_t)level->cells;
     if (depth > 0 && is_table != (pages->levels[0].kind == INNER_TABLE)) {
-        return damaged(pages, page, "is of another kind of tree");
+        return sqlitefile_pages_damaged(pages, page, "is of another kind of tree");
     }
-    return level->used <= pages->usable ? FIRN_OK
-                                        : damaged(pages, page, "has more cells than room");
+    return level->used <= pages->usable
+               ? FIRN_OK
+               : sqlitefile_pages_damaged(pages, page, "has more cells than room");
 }
 
 /* The child before the next cell of an inner page, or after its last. */
@@ -310,15 +311,16 @@ fi_sqlitefile_pages_walk(struct fi_sqlitefile_pages *pages, uint32_t root, firn_
     bool is_below[DEPTH_MAX] = {false}; /* whether the child before the next cell was walked */
     pages->err = err;
     pages->has_last = false;
-    int code = enter(pages, 0, root, root);
+    int code = sqlitefile_pages_enter(pages, 0, root, root);
     while (code == FIRN_OK) {
         struct level *level = &pages->levels[depth];
         const bool is_inner = level->kind == INNER_INDEX || level->kind == INNER_TABLE;
         if (is_inner && !is_below[depth]) {
             is_below[depth] = true;
             code = has_child(pages, level)
-                       ? enter(pages, depth + 1, level->number, child_of(level))
-                       : damaged(pages, level->number, "has a cell outside of itself");
+                       ? sqlitefile_pages_enter(pages, depth + 1, level->number, child_of(level))
+                       : sqlitefile_pages_damaged(pages, level->number,
+                                                  "has a cell outside of itself");
             depth++;
             if (code == FIRN_OK) {
                 is_below[depth] = false;

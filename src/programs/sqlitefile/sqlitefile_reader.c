@@ -17,7 +17,7 @@ struct fi_sqlitefile_reader {
 };
 
 static int
-fail(const struct fi_sqlitefile_reader *reader, int rc, firn_error *err)
+sqlitefile_reader_fail(const struct fi_sqlitefile_reader *reader, int rc, firn_error *err)
 {
     firn_error why = {.code = FIRN_OK};
     const int code =
@@ -107,7 +107,7 @@ fi_sqlitefile_reader_query(struct fi_sqlitefile_reader *reader, const char *sql,
     if (values == NULL || count > COLUMNS_MAX) {
         code = fi_sqlitefile_fail(err, FIRN_NO_MEMORY, "out of memory");
     } else if (rc != SQLITE_OK) {
-        code = fail(reader, rc, err);
+        code = sqlitefile_reader_fail(reader, rc, err);
     }
     while (code == FIRN_OK && (rc = library->step(statement)) == SQLITE_ROW) {
         assert(values != NULL);
@@ -116,10 +116,11 @@ fi_sqlitefile_reader_query(struct fi_sqlitefile_reader *reader, const char *sql,
             values[i] = value_of(library, statement, i);
             is_fine = fi_sqlitefile_spend(&reader->budget, values[i].bytes.size);
         }
-        code = is_fine ? on_row(ctx, values, (size_t)count) : fail(reader, rc, err);
+        code =
+            is_fine ? on_row(ctx, values, (size_t)count) : sqlitefile_reader_fail(reader, rc, err);
     }
     if (code == FIRN_OK && rc != SQLITE_DONE) {
-        code = fail(reader, rc, err);
+        code = sqlitefile_reader_fail(reader, rc, err);
     }
     free(values);
     (void)library->finalize(statement);

@@ -63,7 +63,7 @@ bytes_of(const struct fi_sqlitefile_library *library, sqlite3_stmt *row, int col
 
 /* The first bytes, at most so many, not cut within a character. */
 static firn_slice
-cut(firn_slice bytes, size_t size_max)
+sqlitefile_show_cut(firn_slice bytes, size_t size_max)
 {
     size_t size = bytes.size < size_max ? bytes.size : size_max;
     while (size < bytes.size && size > 0 && (bytes.data[size] & 0xC0) == 0x80) {
@@ -126,7 +126,7 @@ put_value(struct fi_term_writer *out, const struct fi_sqlitefile_library *librar
     case SQLITE_BLOB:
         bytes = bytes_of(library, row, column);
         if (library->column_type(row, column) == SQLITE_TEXT) {
-            shown = cut(bytes, TEXT_SHOWN_MAX);
+            shown = sqlitefile_show_cut(bytes, TEXT_SHOWN_MAX);
             put_text(out, "'");
             put_escaped(out, shown);
         } else {
@@ -201,7 +201,7 @@ json_value(const struct fi_sqlitefile_library *library, sqlite3_stmt *row, int c
         }
         fi_term_json_object(NULL);
         if (type == SQLITE_TEXT) {
-            fi_term_json_text("text", cut(bytes, JSON_SHOWN_MAX));
+            fi_term_json_text("text", sqlitefile_show_cut(bytes, JSON_SHOWN_MAX));
         } else {
             struct fi_term_writer hex = {.put = NULL};
             size_t size = bytes.size < JSON_SHOWN_MAX ? bytes.size : JSON_SHOWN_MAX;

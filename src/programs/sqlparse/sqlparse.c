@@ -481,7 +481,7 @@ is_alias(const struct statement *statement, const struct node *node)
 
 /* Copies what is before the node, and the replacement. */
 static void
-replace(struct copying *copying, const struct node *node, const char *by)
+sqlparse_replace(struct copying *copying, const struct node *node, const char *by)
 {
     assert(node->from >= copying->at || by == NULL);
     const char *text = copying->statement->parser->text;
@@ -503,13 +503,13 @@ copy_node(struct copying *copying, int number)
     }
     for (size_t i = 0; i < statement->group_count; i++) {
         if (fi_sqlparse_tree_same(parser, number, statement->groups[i])) {
-            replace(copying, node, column_of(statement, add_group(statement, number)));
+            sqlparse_replace(copying, node, column_of(statement, add_group(statement, number)));
             return;
         }
     }
     bool has_many = node->first != NO_NODE && parser->nodes[node->first].next != NO_NODE;
     if (node->kind == NODE_CALL && fi_sqlparse_is_aggregate(node) && !has_many) {
-        replace(copying, node, aggregate_of(statement, number));
+        sqlparse_replace(copying, node, aggregate_of(statement, number));
         return;
     }
     if (node->kind == NODE_CALL && !fi_sqlparse_tree_is_known(node)) {
@@ -745,4 +745,31 @@ out:
         fi_sqlparse_deinit(out);
     }
     return !parser.has_failed;
+}
+
+/* ---- names of columns ---- */
+
+static bool
+has_column(const firn_table_def *def, size_t count, const char *name)
+{
+    assert(count <= def->column_count);
+    size_t i = 0;
+    while (i < count && sqlite3_stricmp(def->columns[i].name, name) != 0) {
+        i++;
+    }
+    return i < count;
+}
+
+void
+fi_sqlparse_column_name(const firn_table_def *def, size_t i, char out[FI_SQLTEXT_NAME_SIZE])
+{
+    assert(i < def->column_count);
+    const char *name = def->columns[i].name;
+    size_t number = i + 1;
+    sqlite3_snprintf(FI_SQLTEXT_NAME_SIZE, out, "%s", name);
+    while (has_column(def, number == i + 1 ? i : def->column_count, out)) {
+        /* numbers of two columns never meet: each goes on in steps of the count of columns */
+        sqlite3_snprintf(FI_SQLTEXT_NAME_SIZE, out, "%s:%llu", name, (unsigned long long)number);
+        number += def->column_count;
+    }
 }

@@ -27,6 +27,7 @@
 #include <stddef.h>
 
 #include "firn/firn.h"
+#include "sqltext/sqltext.h"
 
 enum {
     FI_SQLPARSE_VALUES_MAX = 64,
@@ -107,7 +108,15 @@ void fi_sqlparse_nearest_deinit(struct fi_sqlparse_nearest *nearest);
 bool fi_sqlparse_nearest_recognise(sqlite3 *db, const char *text, const firn_table_def *def,
                                    const char *table, struct fi_sqlparse_nearest *out,
                                    char *reason);
+/* Whether SQLite tells the table of that name of each condition that stands beside its MATCH in the
+ * statement that is being executed, as far as its text tells. *out is one of which it does not, of
+ * sqlite3_malloc. */
+bool fi_sqlparse_terms_check(sqlite3 *db, const firn_table_def *def, const char *table, char **out);
 /* Whether a column of the definition has this name for SQLite, which folds the case of ASCII. */
 bool fi_sqlparse_tree_same_name(const char *a, size_t a_size, const char *b);
+
+/* What SQLite calls column i: it does not tell "a" from "A", so of such columns the first keeps its
+ * name, and the others get their number after it, "A:2". */
+void fi_sqlparse_column_name(const firn_table_def *def, size_t i, char out[FI_SQLTEXT_NAME_SIZE]);
 
 #endif

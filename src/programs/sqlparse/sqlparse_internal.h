@@ -12,7 +12,7 @@
 
 #include "sqlparse/sqlparse.h"
 #include "sqltext/sqltext.h"
-#include "tuple/type.h"
+#include "type/type.h"
 
 /* ---- words: sqlparse_tree.c ---- */
 

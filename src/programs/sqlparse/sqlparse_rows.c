@@ -33,7 +33,7 @@ enum { DIGITS_MAX = 15, INTEGER_DIGITS_MAX = 18 };
 static const struct piece no_piece = {.text = NULL};
 
 static struct piece
-refuse(struct parser *parser, const char *what)
+sqlparse_rows_refuse(struct parser *parser, const char *what)
 {
     (void)fi_sqlparse_tree_refuse(parser, "%s", what);
     return no_piece;
@@ -117,7 +117,7 @@ column_piece(struct parser *parser, const struct node *node)
     case FI_TYPE_CLASS_VECTOR:
         break;
     }
-    return refuse(parser, "a vector");
+    return sqlparse_rows_refuse(parser, "a vector");
 }
 
 /* Digits of a number that count, without zeros in front. */
@@ -147,7 +147,7 @@ number_piece(struct parser *parser, const struct node *node)
     }
     if (is_integer || digits > DIGITS_MAX || piece.bound > 1e15 ||
         (piece.bound > 0 && piece.bound < 1e-15)) {
-        return refuse(parser, "a number with so many digits");
+        return sqlparse_rows_refuse(parser, "a number with so many digits");
     }
     piece.class = PIECE_REAL;
     return piece;
@@ -188,7 +188,7 @@ real_piece(struct parser *parser, double number)
     struct piece piece = {.class = PIECE_REAL, .is_literal = true, .bound = fabs(number)};
     char digits[40];
     if (!isfinite(number)) {
-        return refuse(parser, "a number that is not finite");
+        return sqlparse_rows_refuse(parser, "a number that is not finite");
     }
     sqlite3_snprintf((int)sizeof digits, digits, "%!.15g", number);
     if (strtod(digits, NULL) != number) {
@@ -196,7 +196,7 @@ real_piece(struct parser *parser, double number)
         sqlite3_snprintf((int)sizeof digits, digits, "%!.17e", number);
     }
     if (strtod(digits, NULL) != number) {
-        return refuse(parser, "a number with so many digits");
+        return sqlparse_rows_refuse(parser, "a number with so many digits");
     }
     piece.text = fi_sqlparse_tree_keep(parser, sqlite3_mprintf("%s", digits));
     return piece;
@@ -207,7 +207,7 @@ constant_text(struct parser *parser, sqlite3_stmt *statement)
 {
     const char *value = (const char *)sqlite3_column_text(statement, 0);
     if (value == NULL || strlen(value) != (size_t)sqlite3_column_bytes(statement, 0)) {
-        return refuse(parser, "a text with a NUL");
+        return sqlparse_rows_refuse(parser, "a text with a NUL");
     }
     const char *text = fi_sqlparse_tree_keep(parser, sqlite3_mprintf("%Q", value));
     struct piece piece = {.class = PIECE_TEXT, .text = text, .is_literal = true};
@@ -240,7 +240,7 @@ constant_piece(struct parser *parser, const struct node *node)
     } else if (type == SQLITE_TEXT) {
         piece = constant_text(parser, statement);
     } else {
-        piece = refuse(parser, "a constant that firn does not write");
+        piece = sqlparse_rows_refuse(parser, "a constant that firn does not write");
     }
     (void)sqlite3_finalize(statement);
     sqlite3_free(sql);
@@ -290,7 +290,7 @@ computed(struct parser *parser, const struct piece *a, char sign, const struct p
                                                 (b->class == PIECE_REAL && !b->is_literal));
     struct piece piece = {.class = is_decimal ? PIECE_COMPUTED : PIECE_REAL};
     if (sign == '%') {
-        return refuse(parser, "% of numbers that are not whole");
+        return sqlparse_rows_refuse(parser, "% of numbers that are not whole");
     }
     /* Divided decimals are f64 in firn; sums of those have another exactness, and the same
      * promise. */
@@ -319,7 +319,7 @@ binary_piece(struct parser *parser, const struct node *node)
     }
     if (strchr("+-*/%", node->sign) == NULL || !is_number(&a) || !is_number(&b) || a.is_unsigned ||
         b.is_unsigned) {
-        return refuse(parser, "an operator that SQLite has to compute");
+        return sqlparse_rows_refuse(parser, "an operator that SQLite has to compute");
     }
     if (a.class != PIECE_INTEGER || b.class != PIECE_INTEGER) {
         return computed(parser, &a, node->sign, &b);
@@ -329,7 +329,7 @@ binary_piece(struct parser *parser, const struct node *node)
     switch (node->sign) {
     case '/':
         if (a.bound > FI_SQLPARSE_EXACT_MAX || b.bound > FI_SQLPARSE_EXACT_MAX) {
-            return refuse(parser, "a division of large integers");
+            return sqlparse_rows_refuse(parser, "a division of large integers");
         }
         text = sqlite3_mprintf("cast((%s - %s %% %s) / %s as i64)", a.text, a.text, b.text, b.text);
         piece.bound = a.bound;
@@ -357,7 +357,7 @@ signed_piece(struct parser *parser, const struct node *node)
         return piece; /* in SQLite a + takes the affinity away: classes agree anyway */
     }
     if (node->sign != '-' || !is_number(&piece) || piece.is_unsigned) {
-        return refuse(parser, "an operator that SQLite has to compute");
+        return sqlparse_rows_refuse(parser, "an operator that SQLite has to compute");
     }
     const char *format = piece.is_literal ? "-%s" : "(-%s)";
     bool is_negative = piece.text[0] == '-';
@@ -371,7 +371,7 @@ signed_piece(struct parser *parser, const struct node *node)
 
 /* Whether one class can stand for both; what is known of both goes into *a. */
 static bool
-unite(struct piece *a, const struct piece *b)
+sqlparse_rows_unite(struct piece *a, const struct piece *b)
 {
     bool is_same = a->class == b->class && a->is_unsigned == b->is_unsigned;
     a->may_be_nan |= b->may_be_nan;
@@ -403,7 +403,7 @@ branch_piece(struct parser *parser, int node, struct piece *all, bool *has_any, 
         piece.may_be_nan = false;
     }
     if (*has_any) {
-        return unite(all, &piece) ||
+        return sqlparse_rows_unite(all, &piece) ||
                fi_sqlparse_tree_refuse(parser, "branches with values of different classes");
     }
     *all = piece;
@@ -419,7 +419,7 @@ case_piece(struct parser *parser, const struct node *node)
     struct piece all = no_piece;
     bool has_any = false;
     if (node->has_base) {
-        return refuse(parser, "CASE with a value");
+        return sqlparse_rows_refuse(parser, "CASE with a value");
     }
     sqlite3_str *text = sqlite3_str_new(NULL);
     sqlite3_str_appendall(text, "case");
@@ -441,7 +441,7 @@ case_piece(struct parser *parser, const struct node *node)
     sqlite3_str_appendall(text, " end");
     const char *kept = fi_sqlparse_tree_keep(parser, sqlite3_str_finish(text));
     if (!is_fine || !has_any) {
-        return refuse(parser, "a CASE that SQLite has to compute");
+        return sqlparse_rows_refuse(parser, "a CASE that SQLite has to compute");
     }
     all.text = kept;
     return all;
@@ -528,7 +528,7 @@ part_of_time(struct parser *parser, const struct node *node)
     bool is_moment = piece.text != NULL && piece.class == PIECE_TIMESTAMP && from + count <= 20 &&
                      fi_sqlparse_tree_is_call(node, "substr");
     if (!is_day && !is_moment) {
-        return refuse(parser, "a function of what is no date");
+        return sqlparse_rows_refuse(parser, "a function of what is no date");
     }
     char *text =
         sqlite3_mprintf("substr(cast(%s as text), %d, %d)", piece.text, (int)from, (int)count);
@@ -561,7 +561,7 @@ cast_piece(struct parser *parser, const struct node *node)
     }
     return piece.text != NULL && is_real && piece.class == PIECE_REAL
                ? piece
-               : refuse(parser, "a CAST that SQLite has to compute");
+               : sqlparse_rows_refuse(parser, "a CAST that SQLite has to compute");
 }
 
 static struct piece
@@ -574,7 +574,7 @@ call_piece(struct parser *parser, const struct node *node)
         struct piece piece =
             fi_sqlparse_rows_integer(parser, fi_sqlparse_rows_value(parser, node->first));
         if (piece.text != NULL && (!is_number(&piece) || piece.is_unsigned)) {
-            return refuse(parser, "abs() of what is no number");
+            return sqlparse_rows_refuse(parser, "abs() of what is no number");
         }
         if (piece.text != NULL) {
             piece.is_literal = false;
@@ -586,7 +586,7 @@ call_piece(struct parser *parser, const struct node *node)
     if (is_plain && has_one && (is_lower || fi_sqlparse_tree_is_call(node, "upper"))) {
         struct piece piece = fi_sqlparse_rows_value(parser, node->first);
         if (piece.text != NULL && (piece.class != PIECE_TEXT || piece.is_literal)) {
-            return refuse(parser, "lower() or upper() of what is no text");
+            return sqlparse_rows_refuse(parser, "lower() or upper() of what is no text");
         }
         if (piece.text != NULL) {
             piece.text = fi_sqlparse_tree_keep(
@@ -636,7 +636,7 @@ fi_sqlparse_rows_value(struct parser *parser, int number)
     case NODE_CALL:
         return call_piece(parser, node);
     case NODE_NULL:
-        return refuse(parser, "NULL as a value");
+        return sqlparse_rows_refuse(parser, "NULL as a value");
     case NODE_CAST:
         return cast_piece(parser, node);
     default: {

@@ -164,7 +164,7 @@ fi_sqlparse_tree_take(struct parser *parser, const char *word)
 
 /* Goes past the word, which must be this one. */
 static bool
-expect(struct parser *parser, const char *word)
+sqlparse_tree_expect(struct parser *parser, const char *word)
 {
     return fi_sqlparse_tree_take(parser, word) ||
            fi_sqlparse_tree_refuse(parser, "\"%.*s\" where %s is known", (int)parser->word.size,
@@ -304,7 +304,7 @@ read_call(struct parser *parser)
         may_have_more = fi_sqlparse_tree_take(parser, ",");
     }
     size_t end = parser->word.to;
-    if (expect(parser, ")")) {
+    if (sqlparse_tree_expect(parser, ")")) {
         end_node(parser, number, end);
     }
     if (fi_sqlparse_tree_is(parser, "over") || fi_sqlparse_tree_is(parser, "filter")) {
@@ -327,7 +327,7 @@ read_case(struct parser *parser)
     }
     while (!parser->has_failed && fi_sqlparse_tree_take(parser, "when")) {
         add_operand(parser, number, fi_sqlparse_tree_expression(parser));
-        if (expect(parser, "then")) {
+        if (sqlparse_tree_expect(parser, "then")) {
             add_operand(parser, number, fi_sqlparse_tree_expression(parser));
         }
     }
@@ -336,7 +336,7 @@ read_case(struct parser *parser)
         parser->nodes[number].has_else = true;
     }
     size_t end = parser->word.to;
-    if (expect(parser, "end")) {
+    if (sqlparse_tree_expect(parser, "end")) {
         end_node(parser, number, end);
     }
     return number;
@@ -350,7 +350,7 @@ read_cast(struct parser *parser)
     fi_sqlparse_tree_next(parser);
     fi_sqlparse_tree_next(parser);
     add_operand(parser, number, fi_sqlparse_tree_expression(parser));
-    if (expect(parser, "as") && number != NO_NODE) {
+    if (sqlparse_tree_expect(parser, "as") && number != NO_NODE) {
         parser->nodes[number].text = parser->word.text;
         parser->nodes[number].size = parser->word.size;
         if (parser->word.kind != WORD_NAME) {
@@ -359,7 +359,7 @@ read_cast(struct parser *parser)
         fi_sqlparse_tree_next(parser);
     }
     size_t end = parser->word.to;
-    if (expect(parser, ")")) {
+    if (sqlparse_tree_expect(parser, ")")) {
         end_node(parser, number, end);
     }
     return number;
@@ -407,7 +407,7 @@ read_primary(struct parser *parser)
     if (fi_sqlparse_tree_take(parser, "(")) {
         int inner = fi_sqlparse_tree_expression(parser);
         size_t end = parser->word.to;
-        if (!expect(parser, ")") || inner == NO_NODE) {
+        if (!sqlparse_tree_expect(parser, ")") || inner == NO_NODE) {
             return NO_NODE;
         }
         parser->nodes[inner].from = from;
@@ -532,13 +532,13 @@ static int
 read_in(struct parser *parser, int left, size_t from)
 {
     int node = new_over(parser, NODE_IN, left, from);
-    if (expect(parser, "(") && !fi_sqlparse_tree_is(parser, ")")) {
+    if (sqlparse_tree_expect(parser, "(") && !fi_sqlparse_tree_is(parser, ")")) {
         do {
             add_operand(parser, node, fi_sqlparse_tree_expression(parser));
         } while (!parser->has_failed && fi_sqlparse_tree_take(parser, ","));
     }
     size_t end = parser->word.to;
-    if (expect(parser, ")")) {
+    if (sqlparse_tree_expect(parser, ")")) {
         end_node(parser, node, end);
     }
     return node;
@@ -549,7 +549,7 @@ read_between(struct parser *parser, int left, size_t from)
 {
     int node = new_over(parser, NODE_BETWEEN, left, from);
     add_operand(parser, node, read_binary(parser, RANK_RELATIONAL));
-    if (expect(parser, "and")) {
+    if (sqlparse_tree_expect(parser, "and")) {
         add_operand(parser, node, read_binary(parser, RANK_RELATIONAL));
     }
     return node;

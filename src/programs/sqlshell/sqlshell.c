@@ -15,6 +15,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 #ifdef FIRN_HAS_SQL
 
@@ -55,7 +56,7 @@ run_all(struct fi_sqlshell *shell)
 }
 
 static int
-run(struct fi_cli *cli)
+sqlshell_run(struct fi_cli *cli)
 {
     struct fi_sqlshell shell = {.cli = cli, .path = cli->arguments[0]};
     shell.at = fi_command_value(cli, "at");
@@ -74,21 +75,17 @@ run(struct fi_cli *cli)
         return fi_command_misused(cli, "--create cannot be used with --read-only and --at");
     }
     shell.pages = true;
-    int exit_code = read_mode(&shell);
+    int exit_code;
+    FI_TRY_OUT(exit_code, read_mode(&shell));
+    FI_TRY_OUT(exit_code, fi_sqlshell_session_open(&shell));
+    FI_TRY_OUT(exit_code, fi_sqlshell_session_attach(&shell, shell.may_create));
+    fi_task_foreign_report(cli, shell.path);
+    fi_term_json_array("results");
+    exit_code = run_all(&shell);
     if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_sqlshell_session_open(&shell);
+        fi_term_json_unwind();
     }
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_sqlshell_session_attach(&shell, shell.may_create);
-    }
-    if (exit_code == FI_EXIT_OK) {
-        fi_task_foreign_tell(cli, shell.path);
-        fi_term_json_array("results");
-        exit_code = run_all(&shell);
-        if (exit_code == FI_EXIT_OK) {
-            fi_term_json_unwind();
-        }
-    }
+out:
     fi_sqlshell_session_close(&shell);
     return exit_code;
 }
@@ -96,7 +93,7 @@ run(struct fi_cli *cli)
 #else
 
 static int
-run(struct fi_cli *cli)
+sqlshell_run(struct fi_cli *cli)
 {
     return fi_command_report_error(cli, FIRN_UNSUPPORTED,
                                    cli->program->lacks != NULL
@@ -150,5 +147,5 @@ const struct fi_command fi_sqlshell = {
             {NULL, NULL},
         },
     .uses = FI_COMMAND_USES_LOCK,
-    .run = run,
+    .run = sqlshell_run,
 };

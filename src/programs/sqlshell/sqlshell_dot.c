@@ -414,7 +414,7 @@ run_mode(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words)
 
 /* "on", "off", or without a word the other one of both. */
 static int
-turn(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words, bool *what)
+sqlshell_dot_turn(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words, bool *what)
 {
     assert(words->count >= 1 && what != NULL);
     bool is_on = words->count == 2 && strcmp(words->items[1], "on") == 0;
@@ -430,13 +430,13 @@ turn(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words, bool *wha
 static int
 run_timer(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words)
 {
-    return turn(shell, words, &shell->shows_time);
+    return sqlshell_dot_turn(shell, words, &shell->shows_time);
 }
 
 static int
 run_pager(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words)
 {
-    return turn(shell, words, &shell->pages);
+    return sqlshell_dot_turn(shell, words, &shell->pages);
 }
 
 static int

@@ -136,7 +136,7 @@ next_dot_word(const char *text, int state)
 }
 
 static char **
-complete(const char *text, int from, int to)
+sqlshell_edit_complete(const char *text, int from, int to)
 {
     assert(from >= 0 && from <= to);
     (void)to;
@@ -203,7 +203,7 @@ fi_sqlshell_edit_open(struct fi_sqlshell *shell)
                     find_function(library, "rl_completion_matches", &edit.completion_matches) &&
                     find_function(library, "rl_attempted_completion_function", &completes);
     if (edit.is_there) {
-        *completes = complete;
+        *completes = sqlshell_edit_complete;
         (void)edit.stifle_history(HISTORY_MAX);
         if (history_path[0] != '\0') {
             (void)edit.read_history(history_path);

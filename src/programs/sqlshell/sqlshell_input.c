@@ -33,7 +33,7 @@ struct text {
 };
 
 static bool
-append(struct text *text, const char *data, size_t size)
+sqlshell_input_append(struct text *text, const char *data, size_t size)
 {
     assert(text->size <= text->capacity);
     if (text->size + size + 1 > text->capacity) {
@@ -63,7 +63,7 @@ struct input {
 
 /* Returns an exit code. */
 static int
-keep(struct input *input, const char *data, size_t size)
+sqlshell_input_keep(struct input *input, const char *data, size_t size)
 {
     struct fi_cli *cli = input->shell->cli;
     if (memchr(data, '\0', size) != NULL) {
@@ -74,7 +74,7 @@ keep(struct input *input, const char *data, size_t size)
             cli, FIRN_LIMIT, "divide it, or insert the rows with .import or firn db table import",
             "a statement of %s is longer than %d MiB", input->name, FI_SQL_STATEMENT_MAX >> 20);
     }
-    return append(&input->text, data, size)
+    return sqlshell_input_append(&input->text, data, size)
                ? FI_EXIT_OK
                : fi_command_report_error(cli, FIRN_NO_MEMORY, NULL, "out of memory");
 }
@@ -101,7 +101,7 @@ take_part(struct input *input, const char *data, size_t size, size_t *out_used)
 {
     bool is_end = false;
     *out_used = fi_sqltext_split_feed(&input->split, data, size, &is_end);
-    int exit_code = keep(input, data, *out_used);
+    int exit_code = sqlshell_input_keep(input, data, *out_used);
     if (exit_code == FI_EXIT_OK && is_end && !input->shell->is_interactive) {
         return run_text(input);
     }
@@ -124,7 +124,7 @@ take_line(struct input *input, const char *line, size_t size)
         input->text.size = 0;
     }
     if (input->is_dot) {
-        exit_code = keep(input, line, size);
+        exit_code = sqlshell_input_keep(input, line, size);
         exit_code = exit_code == FI_EXIT_OK && is_whole ? run_text(input) : exit_code;
     } else {
         for (size_t from = 0, used;
@@ -141,7 +141,7 @@ take_line(struct input *input, const char *line, size_t size)
 }
 
 static void
-forget(struct input *input)
+sqlshell_input_forget(struct input *input)
 {
     input->text.size = 0;
     input->is_dot = false;
@@ -209,7 +209,7 @@ fi_sqlshell_input_type(struct fi_sqlshell *shell)
             break;
         }
         if (line == NULL) {
-            forget(&input);
+            sqlshell_input_forget(&input);
             fi_term_out_text("\n");
             continue;
         }
@@ -221,7 +221,7 @@ fi_sqlshell_input_type(struct fi_sqlshell *shell)
         if (whole != NULL) {
             (void)snprintf(whole, size + 2, "%s\n", line);
             if (take_line(&input, whole, size + 1) != FI_EXIT_OK) {
-                forget(&input); /* told, and on it goes */
+                sqlshell_input_forget(&input); /* told, and on it goes */
             }
         }
         free(whole);

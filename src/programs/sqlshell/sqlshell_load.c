@@ -23,7 +23,7 @@
 /* The same name since SQLite 3; the library of the development package has another one. */
 static const char library_name[] = "libsqlite3.so.0";
 
-/* sql/sql_extension.c; sets sqlite3_api. */
+/* sqlextension/sqlextension.c; sets sqlite3_api. */
 int sqlite3_firnsqlite_init(sqlite3 *db, char **text, const sqlite3_api_routines *api);
 
 struct library {
@@ -36,7 +36,7 @@ struct library {
 
 /* A function pointer is read as what dlsym says it is. */
 static bool
-find(void *handle, const char *name, void *out)
+sqlshell_load_find(void *handle, const char *name, void *out)
 {
     void *symbol = dlsym(handle, name);
     assert(sizeof symbol == sizeof(void (*)(void)));
@@ -47,11 +47,12 @@ find(void *handle, const char *name, void *out)
 static bool
 find_all(void *handle, struct library *library)
 {
-    return find(handle, "sqlite3_auto_extension", &library->auto_extension) &&
-           find(handle, "sqlite3_cancel_auto_extension", &library->cancel_auto_extension) &&
-           find(handle, "sqlite3_open", &library->open) &&
-           find(handle, "sqlite3_close", &library->close) &&
-           find(handle, "sqlite3_errmsg", &library->errmsg);
+    return sqlshell_load_find(handle, "sqlite3_auto_extension", &library->auto_extension) &&
+           sqlshell_load_find(handle, "sqlite3_cancel_auto_extension",
+                              &library->cancel_auto_extension) &&
+           sqlshell_load_find(handle, "sqlite3_open", &library->open) &&
+           sqlshell_load_find(handle, "sqlite3_close", &library->close) &&
+           sqlshell_load_find(handle, "sqlite3_errmsg", &library->errmsg);
 }
 
 static int

@@ -69,7 +69,7 @@ static struct fi_sqlshell_print
     *collecting; /* the functions of term.h call back without a context */
 
 static void
-collect(const void *data, size_t size)
+sqlshell_print_collect(const void *data, size_t size)
 {
     assert(data != NULL || size == 0);
     struct fi_sqlshell_print *print = collecting;
@@ -90,7 +90,7 @@ collect(const void *data, size_t size)
 static void
 collect_text(const char *text)
 {
-    collect(text, strlen(text));
+    sqlshell_print_collect(text, strlen(text));
 }
 
 /* ---- values ---- */
@@ -127,7 +127,7 @@ collect_hex(firn_slice bytes)
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < bytes.size; i++) {
         char pair[2] = {digits[bytes.data[i] >> 4], digits[bytes.data[i] & 15]};
-        collect(pair, 2);
+        sqlshell_print_collect(pair, 2);
     }
 }
 
@@ -151,19 +151,19 @@ collect_value(struct fi_sqlshell_print *print, sqlite3_stmt *statement, int i,
         break;
     default:
         if (escape != NULL) {
-            escape(bytes_of(statement, i), collect);
+            escape(bytes_of(statement, i), sqlshell_print_collect);
         } else {
             firn_slice bytes = bytes_of(statement, i);
-            collect(bytes.data, bytes.size);
+            sqlshell_print_collect(bytes.data, bytes.size);
         }
         break;
     }
 }
 
 static void
-cut(firn_slice text, void (*put)(const void *data, size_t size))
+sqlshell_print_cut(firn_slice text, void (*put)(const void *data, size_t size))
 {
-    fi_term_text_cut(text, CELL_COLUMNS_MAX, put);
+    fi_term_width_cut(text, CELL_COLUMNS_MAX, put);
 }
 
 /* ---- tables ---- */
@@ -200,7 +200,7 @@ static void
 end_cell(struct fi_sqlshell_print *print, size_t from)
 {
     collecting = print;
-    collect("", 1);
+    sqlshell_print_collect("", 1);
     if (print->has_no_memory) {
         return;
     }
@@ -239,7 +239,7 @@ add_table_row(struct fi_sqlshell_print *print, sqlite3_stmt *statement)
             }
             collect_text(digits);
         } else {
-            collect_value(print, statement, i, cut);
+            collect_value(print, statement, i, sqlshell_print_cut);
         }
         end_cell(print, from);
     }
@@ -427,13 +427,13 @@ put_names(struct fi_sqlshell_print *print, sqlite3_stmt *statement)
         size_t from = print->size;
         collecting = print;
         if (mode == FI_SQLSHELL_TABLE) {
-            cut(name, collect);
+            sqlshell_print_cut(name, sqlshell_print_collect);
             end_cell(print, from);
         } else if (mode == FI_SQLSHELL_CSV) {
             fi_term_out_text(i > 0 ? "," : "");
             put_csv(print, name, false);
         } else if (mode == FI_SQLSHELL_MARKDOWN) {
-            fi_term_text_escape(name, collect);
+            fi_term_text_escape(name, sqlshell_print_collect);
             fi_term_out_text("| ");
             put_markdown(firn_bytes(print->text, print->size));
             fi_term_out_text(" ");

@@ -40,6 +40,7 @@
 #include "sqltext/sqltext.h"
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* ==== interrupts ==== */
 
@@ -166,10 +167,7 @@ report_no_memory(struct fi_sqlshell *shell)
 static int
 open_database(struct fi_sqlshell *shell)
 {
-    int exit_code = fi_sqlshell_load(shell);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
-    }
+    FI_TRY_RETURN(fi_sqlshell_load(shell));
     /* ATTACH and VACUUM INTO open their files with these flags: with SQLITE_OPEN_MEMORY they would
      * open none, and without SQLITE_OPEN_CREATE make none. */
     int rc =
@@ -186,12 +184,10 @@ int
 fi_sqlshell_session_open(struct fi_sqlshell *shell)
 {
     assert(shell->db == NULL && shell->path != NULL);
-    int exit_code = open_database(shell);
-    if (exit_code == FI_EXIT_OK) {
-        atomic_store(&interruptible, shell->db);
-        take_signals(shell->is_interactive);
-    }
-    return exit_code;
+    FI_TRY_RETURN(open_database(shell));
+    atomic_store(&interruptible, shell->db);
+    take_signals(shell->is_interactive);
+    return FI_EXIT_OK;
 }
 
 void
@@ -302,7 +298,7 @@ is_whole_number(const char *text)
 
 /* What stands in single quotes; of sqlite3_malloc. NULL: it stands in none, or memory ran out. */
 static char *
-unquote(const char *text)
+sqlshell_session_unquote(const char *text)
 {
     size_t size = strlen(text);
     if (size < 2 || text[0] != '\'' || text[size - 1] != '\'') {
@@ -363,7 +359,7 @@ bind_text(sqlite3_stmt *statement, int i, const char *text)
     if (is_number && isfinite(number)) {
         return sqlite3_bind_double(statement, i, number);
     }
-    char *quoted = unquote(text);
+    char *quoted = sqlshell_session_unquote(text);
     return quoted != NULL ? sqlite3_bind_text(statement, i, quoted, -1, sqlite3_free)
                           : sqlite3_bind_text(statement, i, text, -1, SQLITE_STATIC);
 }
@@ -423,16 +419,17 @@ static int
 explain_scan(struct fi_sqlshell *shell, const char *what)
 {
     sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(shell->db, "SELECT 'firn: ' || ?1 AS detail", -1, &statement, NULL);
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_bind_text(statement, 1, what, -1, SQLITE_STATIC);
-    }
-    if (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+    int rc;
+    FI_TRY_OUT(
+        rc, sqlite3_prepare_v2(shell->db, "SELECT 'firn: ' || ?1 AS detail", -1, &statement, NULL));
+    FI_TRY_OUT(rc, sqlite3_bind_text(statement, 1, what, -1, SQLITE_STATIC));
+    if (sqlite3_step(statement) == SQLITE_ROW) {
         struct fi_sqlshell_print *print = fi_sqlshell_print_begin(shell, statement);
         bool is_fine = print != NULL && fi_sqlshell_print_row(print, statement);
         fi_sqlshell_print_end(print);
         rc = is_fine ? SQLITE_OK : SQLITE_NOMEM;
     }
+out:
     (void)sqlite3_finalize(statement);
     return rc;
 }
@@ -580,7 +577,7 @@ run_prepared(struct run *run)
 }
 
 static double
-now(void)
+sqlshell_session_now(void)
 {
     struct timespec time = {0, 0};
     (void)clock_gettime(CLOCK_MONOTONIC, &time);
@@ -592,7 +589,7 @@ show_time(const struct run *run, double started)
 {
     assert(run->shell->shows_time);
     char text[96];
-    (void)snprintf(text, sizeof text, "%.3f s, %llu %s%s", now() - started,
+    (void)snprintf(text, sizeof text, "%.3f s, %llu %s%s", sqlshell_session_now() - started,
                    (unsigned long long)run->rows, fi_term_text_plural(run->rows, "row", "rows"),
                    run->query != NULL ? ", by a scan of firn" : "");
     fi_command_report_more("time", text);
@@ -619,7 +616,7 @@ run_first(struct fi_sqlshell *shell, const char *text, const char **out_rest, bo
           int *out_exit_code)
 {
     struct run run = {.shell = shell};
-    double started = now();
+    double started = sqlshell_session_now();
     bool is_definition;
     *out_rest = text;
     *out_has_rows = false;

@@ -41,7 +41,7 @@ enum mode {
 enum token { TOKEN_OTHER, TOKEN_EXPLAIN, TOKEN_CREATE, TOKEN_TEMP, TOKEN_TRIGGER, TOKEN_END };
 
 static void
-take_token(struct fi_sqltext_split *split, enum token token)
+parse_token(struct fi_sqltext_split *split, enum token token)
 {
     switch ((enum state)split->state) {
     case STATE_START:
@@ -87,13 +87,13 @@ end_word(struct fi_sqltext_split *split)
         }
     }
     split->mode = MODE_BETWEEN;
-    take_token(split, token);
+    parse_token(split, token);
 }
 
 /* A semicolon outside of quotes and comments. Returns whether a statement ends, be it an empty
  * one. */
 static bool
-take_semicolon(struct fi_sqltext_split *split)
+parse_semicolon(struct fi_sqltext_split *split)
 {
     if (split->state == STATE_TRIGGER || split->state == STATE_SEMI) {
         split->state = STATE_SEMI;
@@ -113,21 +113,21 @@ begin_mode(struct fi_sqltext_split *split, char c)
         split->word[0] = (char)tolower((unsigned char)c);
         split->word_size = 1;
     } else if (c == ';') {
-        return take_semicolon(split);
+        return parse_semicolon(split);
     } else if (c == '/' || c == '-') {
         split->mode = c == '/' ? MODE_SLASH : MODE_DASH;
     } else if (c == '\'' || c == '"' || c == '`' || c == '[') {
         split->mode = MODE_QUOTED;
         split->quote = (char)(c == '[' ? ']' : c);
     } else if (strchr(" \t\r\n\f", c) == NULL) {
-        take_token(split, TOKEN_OTHER);
+        parse_token(split, TOKEN_OTHER);
     }
     return false;
 }
 
 /* Returns whether the byte ends a statement. */
 static bool
-take_byte(struct fi_sqltext_split *split, char c)
+parse_byte(struct fi_sqltext_split *split, char c)
 {
     switch ((enum mode)split->mode) {
     case MODE_BETWEEN:
@@ -148,7 +148,7 @@ take_byte(struct fi_sqltext_split *split, char c)
             split->mode = split->mode == MODE_SLASH ? MODE_BLOCK : MODE_LINE;
             return false;
         }
-        take_token(split, TOKEN_OTHER);
+        parse_token(split, TOKEN_OTHER);
         return begin_mode(split, c);
     case MODE_BLOCK:
     case MODE_STAR:
@@ -162,7 +162,7 @@ take_byte(struct fi_sqltext_split *split, char c)
     case MODE_QUOTED:
         if (c == split->quote) {
             split->mode = MODE_BETWEEN;
-            take_token(split, TOKEN_OTHER);
+            parse_token(split, TOKEN_OTHER);
         }
         return false;
     }
@@ -175,7 +175,7 @@ fi_sqltext_split_feed(struct fi_sqltext_split *split, const char *text, size_t s
 {
     *out_is_end = false;
     for (size_t i = 0; i < size; i++) {
-        if (take_byte(split, text[i])) {
+        if (parse_byte(split, text[i])) {
             *out_is_end = true;
             return i + 1;
         }

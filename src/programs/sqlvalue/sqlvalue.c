@@ -273,10 +273,21 @@ fi_sqlvalue_set_giver(struct fi_sqlvalue_cell *cell)
     cell->is_integer = cell->give == give_integer;
 }
 
+void
+fi_sqlvalue_begin_batch(struct fi_sqlvalue_cell *cell)
+{
+    if (cell->known != NULL && !fi_sqlvalue_texts_begin(cell->known)) {
+        sqlite3_free(cell->known);
+        cell->known = NULL;
+        fi_sqlvalue_set_giver(cell);
+    }
+}
+
 /* ---- SQLite to firn ---- */
 
 static int
-refuse(const firn_table_column *column, sqlite3_value *from, const char *why, firn_error *err)
+sqlvalue_refuse(const firn_table_column *column, sqlite3_value *from, const char *why,
+                firn_error *err)
 {
     const char *text = "";
     if (sqlite3_value_type(from) != SQLITE_BLOB) {
@@ -303,7 +314,7 @@ make_integer(const firn_table_column *column, sqlite3_value *from, firn_value *o
     if (sqlite3_value_type(from) == SQLITE_FLOAT) {
         double number = sqlite3_value_double(from);
         if (number != floor(number)) {
-            return refuse(column, from, "is no whole number", err);
+            return sqlvalue_refuse(column, from, "is no whole number", err);
         }
         if (number >= 0x1p64 || number < -0x1p63) {
             return refuse_range(column, from, err);
@@ -343,7 +354,7 @@ make_decimal(const firn_table_column *column, sqlite3_value *from, firn_value *o
     if (fabs(fi_sqlvalue_decimal(whole, column->scale) - number) > fabs(number) * 2e-15) {
         char why[80];
         (void)snprintf(why, sizeof why, "has more than %u digits after the point", column->scale);
-        return refuse(column, from, why, err);
+        return sqlvalue_refuse(column, from, why, err);
     }
     *out = firn_typed_i64(FIRN_TYPE_DECIMAL, whole);
     return FIRN_OK;
@@ -395,7 +406,7 @@ make_blob(const firn_table_column *column, sqlite3_value *from, size_t size, fir
         char why[80];
         (void)snprintf(why, sizeof why, "of %zu bytes is no %s, which has %zu", given,
                        firn_type_name(column->type), size);
-        return refuse(column, from, why, err);
+        return sqlvalue_refuse(column, from, why, err);
     }
     *out = firn_blob(firn_bytes(bytes != NULL ? bytes : "", given));
     out->type = column->type;
@@ -427,10 +438,10 @@ fi_sqlvalue_make(const firn_table_column *column, sqlite3_value *from,
     switch (fi_type_class_of(column->type)) {
     case FI_TYPE_CLASS_TEXT:
         return type != SQLITE_BLOB ? make_text(from, out, err)
-                                   : refuse(column, from, "is no text", err);
+                                   : sqlvalue_refuse(column, from, "is no text", err);
     case FI_TYPE_CLASS_BLOB:
         return !is_number ? make_blob(column, from, 0, out, err)
-                          : refuse(column, from, "is no blob", err);
+                          : sqlvalue_refuse(column, from, "is no blob", err);
     case FI_TYPE_CLASS_FIXED:
     case FI_TYPE_CLASS_VECTOR:
         if (type == SQLITE_BLOB && fi_type_has_bytes(column->type)) {
@@ -462,7 +473,7 @@ fi_sqlvalue_make(const firn_table_column *column, sqlite3_value *from,
     if (type == SQLITE_BLOB || is_number) {
         char why[40];
         (void)snprintf(why, sizeof why, "is no %s", firn_type_name(column->type));
-        return refuse(column, from, why, err);
+        return sqlvalue_refuse(column, from, why, err);
     }
     return make_parsed(column, from, scratch, out, err);
 }

@@ -11,7 +11,7 @@
 #include <sqlite3ext.h> /* each .c has SQLITE_EXTENSION_INIT3 after this header */
 
 #include "firn/firn.h"
-#include "tuple/type.h"
+#include "type/type.h"
 
 /* ==== failures ==== */
 
@@ -20,7 +20,9 @@ int fi_sqlvalue_error(firn_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int fi_sqlvalue_no_memory(firn_error *err);
 
-/* ==== values ====
+/* ==== values ==== */
+
+/* What the values of a type are in SQLite:
  *
  *     firn            SQLite, both ways          declared as           what else a column takes
  *     bool            INTEGER 0, 1               BOOLEAN               TEXT that is a bool
@@ -38,8 +40,6 @@ int fi_sqlvalue_no_memory(firn_error *err);
  *     blob            BLOB                       BLOB                  TEXT: its bytes
  *     vector(n)       BLOB, n f32 little endian  BLOB VECTOR(n)        TEXT [1.0,2.5]
  */
-
-/* What the values of a type are in SQLite, as above. */
 enum fi_sqlvalue_class { FI_SQLVALUE_NUMBER, FI_SQLVALUE_TEXT, FI_SQLVALUE_BLOB };
 enum fi_sqlvalue_class fi_sqlvalue_class_of(firn_type type);
 static inline bool
@@ -73,6 +73,8 @@ struct fi_sqlvalue_cell {
 };
 /* Sets what gives values of the cell's column, and is_integer. */
 void fi_sqlvalue_set_giver(struct fi_sqlvalue_cell *cell);
+/* The cell has another batch. Where knowing texts is not worth it, they are copied from now on. */
+void fi_sqlvalue_begin_batch(struct fi_sqlvalue_cell *cell);
 firn_value fi_sqlvalue_of_array(const firn_scan_array *array, firn_type type, size_t row);
 
 double fi_sqlvalue_decimal(int64_t units, uint32_t scale);
@@ -122,9 +124,8 @@ const char *fi_sqlvalue_texts_learn(struct fi_sqlvalue_texts *texts,
  * column is of texts, and there is memory. *texts: those of the table, made if they are NULL;
  * destroyed by the caller. */
 void fi_sqlvalue_texts_open(struct fi_sqlvalue_texts **texts, struct fi_sqlvalue_cell *cell);
-/* The cell has another batch. Where knowing texts is not worth it, they are copied from now on:
- * cell->give. */
-void fi_sqlvalue_texts_begin(struct fi_sqlvalue_cell *cell);
+/* The column has another batch. Returns false where knowing its texts is not worth it. */
+bool fi_sqlvalue_texts_begin(struct fi_sqlvalue_known *known);
 
 /* Memory that values made of SQLite's refer to; zero it. One value at a time. */
 struct fi_sqlvalue_scratch {

@@ -126,7 +126,7 @@ text_of(uint64_t cell)
 
 /* Eight bytes, the lowest first. */
 static uint64_t
-load(const uint8_t *bytes)
+sqlvalue_lookup_load(const uint8_t *bytes)
 {
     uint64_t word;
     memcpy(&word, bytes, sizeof word);
@@ -137,7 +137,7 @@ load(const uint8_t *bytes)
 }
 
 static void
-store(uint8_t *bytes, uint64_t word)
+sqlvalue_lookup_store(uint8_t *bytes, uint64_t word)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     word = __builtin_bswap64(word);
@@ -153,7 +153,7 @@ cell_at(const struct fi_sqlvalue_lookup *lookup, size_t row, size_t place)
     const struct frame *frame = &lookup->frames[number * lookup->width + place];
     const size_t at = ((row - 1) & (PAGE_ROWS - 1)) * page->stride + frame->offset;
     const uint64_t mask = frame->bits < WORD ? (UINT64_C(1) << frame->bits) - 1 : UINT64_MAX;
-    return frame->base + (load(page->bytes + at / 8) >> at % 8 & mask);
+    return frame->base + (sqlvalue_lookup_load(page->bytes + at / 8) >> at % 8 & mask);
 }
 
 firn_value
@@ -177,7 +177,7 @@ fi_sqlvalue_lookup_value(const struct fi_sqlvalue_lookup *lookup, size_t row, si
 }
 
 static uint64_t
-mix(uint64_t hash, uint64_t word)
+sqlvalue_lookup_mix(uint64_t hash, uint64_t word)
 {
     hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
     return hash ^ hash >> 32;
@@ -186,17 +186,17 @@ mix(uint64_t hash, uint64_t word)
 static uint64_t
 mix_bytes(uint64_t hash, const uint8_t *bytes, size_t size)
 {
-    hash = mix(hash, size);
+    hash = sqlvalue_lookup_mix(hash, size);
     for (; size >= 8; bytes += 8, size -= 8) {
         uint64_t word;
         memcpy(&word, bytes, sizeof word);
-        hash = mix(hash, word);
+        hash = sqlvalue_lookup_mix(hash, word);
     }
     uint64_t last = 0;
     if (size > 0) {
         memcpy(&last, bytes, size);
     }
-    return mix(hash, last);
+    return sqlvalue_lookup_mix(hash, last);
 }
 
 static uint64_t
@@ -214,7 +214,7 @@ slot_of_row(const struct fi_sqlvalue_lookup *lookup, size_t row)
         uint64_t cell = cell_at(lookup, row, lookup->keys[i]);
         hash = fi_type_has_bytes(column->type)
                    ? mix_bytes(hash, text_of(cell)->bytes, text_of(cell)->size)
-                   : mix(hash, cell);
+                   : sqlvalue_lookup_mix(hash, cell);
     }
     return (size_t)hash & lookup->slot_mask;
 }
@@ -250,7 +250,7 @@ fi_sqlvalue_lookup_find(const struct fi_sqlvalue_lookup *lookup, const firn_valu
     for (size_t i = 0; i < lookup->key_count; i++) {
         hash = fi_type_has_bytes(lookup->columns[lookup->keys[i]].type)
                    ? mix_bytes(hash, key[i].as.bytes.data, key[i].as.bytes.size)
-                   : mix(hash, cell_of(&key[i]));
+                   : sqlvalue_lookup_mix(hash, cell_of(&key[i]));
     }
     for (size_t at = (size_t)hash & lookup->slot_mask; lookup->slots[at] != 0;
          at = (at + 1) & lookup->slot_mask) {
@@ -272,7 +272,7 @@ fi_sqlvalue_lookup_next(const struct fi_sqlvalue_lookup *lookup, size_t row)
 /* ---- making it ---- */
 
 static void *
-take_bytes(struct fi_sqlvalue_lookup *lookup, size_t size)
+parse_bytes(struct fi_sqlvalue_lookup *lookup, size_t size)
 {
     struct block *block = lookup->blocks;
     size = (size + 7) & ~(size_t)7;
@@ -388,7 +388,7 @@ append_bits(struct packer *packer, uint64_t value, uint32_t bits)
     packer->word |= value << packer->fill;
     packer->fill += bits;
     if (packer->fill >= WORD) {
-        store(packer->to, packer->word);
+        sqlvalue_lookup_store(packer->to, packer->word);
         packer->to += sizeof packer->word;
         packer->fill -= WORD;
         packer->word = packer->fill > 0 ? value >> (bits - packer->fill) : 0;
@@ -421,7 +421,7 @@ pack_rows(const struct fi_sqlvalue_lookup *lookup, const struct frame *frames,
         }
         append_bits(&packer, 0, (uint32_t)(page->stride - row_bits));
     }
-    store(packer.to, packer.word);
+    sqlvalue_lookup_store(packer.to, packer.word);
 }
 
 /* Packs the rows of the open page, if there are any. */
@@ -488,7 +488,7 @@ make_texts(struct fi_sqlvalue_lookup *lookup, uint64_t *cells, const firn_scan_a
     for (size_t i = 0; i < count; i++) {
         const bool is_there = is_valid(array, first + i);
         firn_slice bytes = is_there ? array->as.bytes[first + i] : firn_bytes(NULL, 0);
-        struct text *text = take_bytes(lookup, sizeof *text + bytes.size);
+        struct text *text = parse_bytes(lookup, sizeof *text + bytes.size);
         if (text == NULL) {
             return false;
         }
@@ -622,7 +622,7 @@ has_same_key(const struct fi_sqlvalue_lookup *lookup, size_t a, size_t b)
 
 /* The slot of a row's key, which may be empty. */
 static size_t
-take_slot(const struct fi_sqlvalue_lookup *lookup, size_t row)
+parse_slot(const struct fi_sqlvalue_lookup *lookup, size_t row)
 {
     if (lookup->is_dense) {
         return (size_t)(cell_at(lookup, row, lookup->keys[0]) - lookup->first);
@@ -655,7 +655,7 @@ index_rows(struct fi_sqlvalue_lookup *lookup, firn_error *err)
         if (has_null_key(lookup, row)) {
             continue; /* equal to nothing */
         }
-        size_t at = take_slot(lookup, row);
+        size_t at = parse_slot(lookup, row);
         lookup->next[row - 1] = lookup->slots[at];
         lookup->slots[at] = (uint32_t)row;
     }

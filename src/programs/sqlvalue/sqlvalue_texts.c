@@ -51,7 +51,7 @@ struct fi_sqlvalue_texts {
 };
 
 static struct fi_sqlvalue_texts *
-create(void)
+sqlvalue_texts_create(void)
 {
     struct fi_sqlvalue_texts *texts = sqlite3_malloc64(sizeof *texts);
     if (texts != NULL) {
@@ -172,7 +172,7 @@ fi_sqlvalue_texts_open(struct fi_sqlvalue_texts **texts, struct fi_sqlvalue_cell
         return;
     }
     if (*texts == NULL) {
-        *texts = create();
+        *texts = sqlvalue_texts_create();
     }
     cell->made.texts = *texts;
     cell->known = *texts != NULL ? sqlite3_malloc64(sizeof *cell->known) : NULL;
@@ -181,18 +181,13 @@ fi_sqlvalue_texts_open(struct fi_sqlvalue_texts **texts, struct fi_sqlvalue_cell
     }
 }
 
-void
-fi_sqlvalue_texts_begin(struct fi_sqlvalue_cell *cell)
+bool
+fi_sqlvalue_texts_begin(struct fi_sqlvalue_known *known)
 {
-    if (cell->known == NULL) {
-        return;
+    if (known->batch > 0 && is_full(known)) {
+        return false;
     }
-    if (cell->known->batch > 0 && is_full(cell->known)) {
-        sqlite3_free(cell->known);
-        cell->known = NULL;
-        fi_sqlvalue_set_giver(cell);
-        return;
-    }
-    cell->known->batch++;
-    cell->known->misses = 0;
+    known->batch++;
+    known->misses = 0;
+    return true;
 }

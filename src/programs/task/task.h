@@ -33,10 +33,10 @@ struct fi_task_settings_today {
 };
 /* A file of settings that cannot be read is reported where something is done, and by firn status:
  * tells. */
-struct fi_task_settings_today fi_task_settings_look(firn_workspace *workspace, bool tells);
+struct fi_task_settings_today fi_task_settings_inspect(firn_workspace *workspace, bool tells);
 
 /* Tells, on standard error, of a file of settings that cannot be read, and what to do about it. */
-void fi_task_settings_tell(const firn_workspace *workspace, const firn_notice *notice);
+void fi_task_settings_report(const firn_workspace *workspace, const firn_notice *notice);
 
 /* The files that were reported since the settings were taken, for the member "notices". */
 void fi_task_settings_unread(void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx);
@@ -61,13 +61,13 @@ int fi_task_workspace_adopt(struct fi_cli *cli, firn_workspace *workspace, const
 
 /* Tells, on standard error and with --json in the member "foreign_files" of the open object, of
  * what is in a store inside of a tree that firn did not make there, if there is any. */
-void fi_task_foreign_tell(const struct fi_cli *cli, const char *store_path);
+void fi_task_foreign_report(const struct fi_cli *cli, const char *store_path);
 
 /* Why the first save of this workspace is to be asked about (firn_workspace_too_broad); NULL where
  * it is not, or is not the first. */
 const char *fi_task_workspace_unwanted(firn_workspace *workspace);
 /* Says, where it is so, which store could not be read that may hold this directory's history. */
-void fi_task_workspace_tell_unread(const firn_workspace *workspace);
+void fi_task_workspace_report_unread(const firn_workspace *workspace);
 
 /* Paths below the workspace's root, as the library wants them. */
 struct fi_task_workspace_paths {
@@ -151,13 +151,13 @@ const char *fi_task_workspace_hint_paths(const char *hint, size_t path_count, in
 /* ---- a restore that was interrupted, told by the commands that only look ---- */
 
 /* What there is before a command looks at the files; zeroed where that cannot be known. */
-void fi_task_pending_look(firn_workspace *workspace, firn_workspace_pending_restore *out);
+void fi_task_pending_inspect(firn_workspace *workspace, firn_workspace_pending_restore *out);
 /* Says on standard error what to do about it, if there is one; with --json also as the members
  * "pending" and "running" of the open object, null if there is none. To be called after what the
- * command itself has to say; earlier is what fi_task_pending_look found, or NULL. Returns an exit
- * code: FI_EXIT_OK, or that of a failure, which has been reported. */
-int fi_task_pending_tell(struct fi_cli *cli, firn_workspace *workspace,
-                         const firn_workspace_pending_restore *earlier);
+ * command itself has to say; earlier is what fi_task_pending_inspect found, or NULL. Returns an
+ * exit code: FI_EXIT_OK, or that of a failure, which has been reported. */
+int fi_task_pending_report(struct fi_cli *cli, firn_workspace *workspace,
+                           const firn_workspace_pending_restore *earlier);
 /* "a restore of 3 is under way by process 12, for 4 s: 1,200 of 80,000 files are in place", of one
  * that is running. */
 void fi_task_pending_running(const firn_workspace_pending_restore *pending, char *out, size_t size);

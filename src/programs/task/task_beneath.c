@@ -23,7 +23,7 @@
 enum { SHOWN_MAX = 600 };
 
 static int
-fail(int error, const char *what, const char *path, size_t size, firn_error *err)
+task_beneath_fail(int error, const char *what, const char *path, size_t size, firn_error *err)
 {
     assert(error != 0);
     memset(err, 0, sizeof(*err));
@@ -39,7 +39,7 @@ fail(int error, const char *what, const char *path, size_t size, firn_error *err
 }
 
 static int
-refuse(int error, const char *path, size_t size, const char *text, firn_error *err)
+task_beneath_refuse(int error, const char *path, size_t size, const char *text, firn_error *err)
 {
     memset(err, 0, sizeof(*err));
     err->code = FIRN_INVALID;
@@ -52,7 +52,8 @@ refuse(int error, const char *path, size_t size, const char *text, firn_error *e
 static int
 refuse_link(const char *path, size_t size, firn_error *err)
 {
-    return refuse(ELOOP, path, size, "is a symbolic link, which is not followed here", err);
+    return task_beneath_refuse(ELOOP, path, size, "is a symbolic link, which is not followed here",
+                               err);
 }
 
 int
@@ -64,7 +65,7 @@ fi_task_beneath_refuse_link(const char *path, firn_error *err)
 int
 fi_task_beneath_refuse_kind(const char *path, firn_error *err)
 {
-    return refuse(ENOTSUP, path, strlen(path), "is not a regular file", err);
+    return task_beneath_refuse(ENOTSUP, path, strlen(path), "is not a regular file", err);
 }
 
 /* ---- the walk ---- */
@@ -74,23 +75,23 @@ open_base(const char *path, size_t size, int *out, firn_error *err)
 {
     char base[PATH_MAX];
     if (size >= sizeof(base)) {
-        return fail(ENAMETOOLONG, "open the directory", path, size, err);
+        return task_beneath_fail(ENAMETOOLONG, "open the directory", path, size, err);
     }
     memcpy(base, path, size);
     base[size] = '\0';
     *out = open(size > 0 ? base : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return *out >= 0 ? FIRN_OK : fail(errno, "open the directory", path, size, err);
+    return *out >= 0 ? FIRN_OK : task_beneath_fail(errno, "open the directory", path, size, err);
 }
 
 /* Replaces *fd by the directory `name` in it; -1 if that is not there. `size` is how much of the
  * path leads to it, for messages. (I1) */
 static int
-enter(const struct fi_task_beneath *beneath, int *fd, const char *name, size_t size, bool makes,
-      firn_error *err)
+task_beneath_enter(const struct fi_task_beneath *beneath, int *fd, const char *name, size_t size,
+                   bool makes, firn_error *err)
 {
     struct stat there;
     if (makes && mkdirat(*fd, name, 0777) != 0 && errno != EEXIST) {
-        return fail(errno, "make the directory", beneath->path, size, err);
+        return task_beneath_fail(errno, "make the directory", beneath->path, size, err);
     }
     const int next = openat(*fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     const int error = errno;
@@ -102,7 +103,7 @@ enter(const struct fi_task_beneath *beneath, int *fd, const char *name, size_t s
         return FIRN_OK;
     }
     return is_link ? refuse_link(beneath->path, size, err)
-                   : fail(error, "open the directory", beneath->path, size, err);
+                   : task_beneath_fail(error, "open the directory", beneath->path, size, err);
 }
 
 int
@@ -122,20 +123,20 @@ fi_task_beneath_open(struct fi_task_beneath *out, const char *path, size_t base_
             continue;
         }
         if (size >= sizeof(name) || (size == 2 && memcmp(at, "..", 2) == 0)) {
-            code = fail(size == 2 ? EINVAL : ENAMETOOLONG, "open the directory", path,
-                        (size_t)(slash - path), err);
+            code = task_beneath_fail(size == 2 ? EINVAL : ENAMETOOLONG, "open the directory", path,
+                                     (size_t)(slash - path), err);
             break;
         }
         memcpy(name, at, size);
         name[size] = '\0';
-        code = enter(out, &out->fd, name, (size_t)(slash - path),
-                     makes == FI_TASK_BENEATH_MAKES_ALL ||
-                         (makes == FI_TASK_BENEATH_MAKES_LAST && is_last),
-                     err);
+        code = task_beneath_enter(out, &out->fd, name, (size_t)(slash - path),
+                                  makes == FI_TASK_BENEATH_MAKES_ALL ||
+                                      (makes == FI_TASK_BENEATH_MAKES_LAST && is_last),
+                                  err);
     }
     at = strrchr(path + base_size, '/') != NULL ? strrchr(path, '/') + 1 : path + base_size;
     if (code == FIRN_OK && (at[0] == '\0' || strcmp(at, ".") == 0 || strcmp(at, "..") == 0)) {
-        code = refuse(EISDIR, path, strlen(path), "is not the name of a file", err);
+        code = task_beneath_refuse(EISDIR, path, strlen(path), "is not the name of a file", err);
     }
     out->name = at;
     if (code != FIRN_OK) {
@@ -166,8 +167,9 @@ fi_task_beneath_read(const struct fi_task_beneath *beneath, int *out_fd, firn_er
     if (fd < 0) {
         return errno == ENOENT  ? FIRN_OK
                : errno == ELOOP ? fi_task_beneath_refuse_link(beneath->path, err)
-               : errno == ENXIO ? fi_task_beneath_refuse_kind(beneath->path, err)
-                                : fail(errno, "open", beneath->path, strlen(beneath->path), err);
+               : errno == ENXIO
+                   ? fi_task_beneath_refuse_kind(beneath->path, err)
+                   : task_beneath_fail(errno, "open", beneath->path, strlen(beneath->path), err);
     }
     if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) {
         (void)close(fd);

@@ -71,7 +71,7 @@ become_program(char *const *arguments)
 }
 
 static void
-start(const firn_workspace *workspace)
+task_collect_start(const firn_workspace *workspace)
 {
     /* The store's path may be relative to the directory that we are in. */
     char *store = realpath(firn_workspace_store_path(workspace), NULL);
@@ -105,6 +105,6 @@ void
 fi_task_collect_if_due(firn_workspace *workspace)
 {
     if (is_due(workspace)) {
-        start(workspace);
+        task_collect_start(workspace);
     }
 }

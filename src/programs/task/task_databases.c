@@ -101,7 +101,7 @@ struct receiving {
 };
 
 static int
-take(void *ctx, firn_slice data, firn_error *err)
+task_databases_take(void *ctx, firn_slice data, firn_error *err)
 {
     (void)err;
     struct receiving *receiving = ctx;
@@ -121,7 +121,7 @@ take(void *ctx, firn_slice data, firn_error *err)
 }
 
 static int
-create(const struct fetching *fetching, const char *suffix)
+task_databases_create(const struct fetching *fetching, const char *suffix)
 {
     char path[PATH_ROOM];
     int size = snprintf(path, sizeof path, "%s/%s%s", fetching->to, fetching->name, suffix);
@@ -132,25 +132,26 @@ create(const struct fetching *fetching, const char *suffix)
 
 /* One file of a checkpoint; *out_size 0 where there is none. */
 static int
-receive(const struct fetching *fetching, const char *suffix, struct receiving *receiving)
+task_databases_receive(const struct fetching *fetching, const char *suffix,
+                       struct receiving *receiving)
 {
     assert(fetching->reference != NULL);
     char path[PATH_ROOM];
     int size = snprintf(path, sizeof path, "%s%s", fetching->path, suffix);
     int code = size < (int)sizeof path
                    ? firn_workspace_cat(fetching->workspace, fetching->reference, firn_str(path),
-                                        take, receiving, NULL, fetching->err)
+                                        task_databases_take, receiving, NULL, fetching->err)
                    : FIRN_NOT_FOUND;
     return receiving->is_other || code == FIRN_NOT_FOUND || code == FIRN_INVALID ? FIRN_OK : code;
 }
 
 /* Whether a database in a checkpoint has a journal beside it that was not played back. */
 static int
-look_for_journal(const struct fetching *fetching, bool *out)
+find_journal(const struct fetching *fetching, bool *out)
 {
     struct receiving receiving = {
         .file = -1, .head = (const char *)journal_magic, .head_size = sizeof journal_magic};
-    int code = receive(fetching, "-journal", &receiving);
+    int code = task_databases_receive(fetching, "-journal", &receiving);
     /* With that head it was to be written, to no file. */
     *out = receiving.has_failed;
     return receiving.has_failed ? FIRN_OK : code;
@@ -162,8 +163,8 @@ fetch_saved(const struct fetching *fetching)
     assert(fetching->reference != NULL);
     struct receiving receiving = {.head = magic, .head_size = sizeof magic};
     bool has_journal = false;
-    receiving.file = create(fetching, "");
-    int code = receiving.file >= 0 ? receive(fetching, "", &receiving) : FIRN_IO;
+    receiving.file = task_databases_create(fetching, "");
+    int code = receiving.file >= 0 ? task_databases_receive(fetching, "", &receiving) : FIRN_IO;
     if (receiving.file < 0 || receiving.has_failed) {
         (void)cannot(fetching, strerror(errno));
     }
@@ -171,15 +172,15 @@ fetch_saved(const struct fetching *fetching)
     if (receiving.is_other || code != FIRN_OK || !is_closed) {
         return receiving.is_other ? NO_DATABASE : CANNOT;
     }
-    code = look_for_journal(fetching, &has_journal);
+    code = find_journal(fetching, &has_journal);
     if (code != FIRN_OK) {
         return CANNOT;
     }
     if (has_journal) {
         return cannot(fetching, "it has an unfinished transaction");
     }
-    receiving = (struct receiving){.file = create(fetching, "-wal")};
-    code = receiving.file >= 0 ? receive(fetching, "-wal", &receiving) : FIRN_IO;
+    receiving = (struct receiving){.file = task_databases_create(fetching, "-wal")};
+    code = receiving.file >= 0 ? task_databases_receive(fetching, "-wal", &receiving) : FIRN_IO;
     is_closed = receiving.file >= 0 && close(receiving.file) == 0;
     return code == FIRN_OK && is_closed ? FETCHED : CANNOT;
 }
@@ -202,10 +203,11 @@ copy_file(const struct fetching *fetching, const char *from, const char *suffix)
         (void)(file < 0 || close(file));
         return result;
     }
-    receiving.file = create(fetching, suffix);
+    receiving.file = task_databases_create(fetching, suffix);
     uint8_t *block = malloc(BLOCK);
     ssize_t got = receiving.file >= 0 && block != NULL ? read(file, block, BLOCK) : -1;
-    while (got > 0 && take(&receiving, firn_bytes(block, (size_t)got), NULL) == FIRN_OK) {
+    while (got > 0 &&
+           task_databases_take(&receiving, firn_bytes(block, (size_t)got), NULL) == FIRN_OK) {
         got = read(file, block, BLOCK);
     }
     free(block);
@@ -217,7 +219,7 @@ copy_file(const struct fetching *fetching, const char *from, const char *suffix)
 /* The state of a file on disk: whether it is a database, in use, or with a journal to be played
  * back. */
 static enum fetched
-look_at_disk(const struct fetching *fetching, const char *from, bool *out_is_in_use)
+inspect_disk(const struct fetching *fetching, const char *from, bool *out_is_in_use)
 {
     char head[HEAD_SIZE];
     char path[PATH_ROOM];
@@ -276,7 +278,7 @@ fetch_present(const struct fetching *fetching)
     if (size >= (int)sizeof from) {
         return cannot(fetching, "its path is too long");
     }
-    enum fetched fetched = look_at_disk(fetching, from, &is_in_use);
+    enum fetched fetched = inspect_disk(fetching, from, &is_in_use);
     if (fetched != FETCHED) {
         return fetched;
     }

@@ -30,11 +30,12 @@
 #include <unistd.h>
 
 #include "task/task.h"
+#include "term/term_try.h"
 
 enum { SHOWN_MAX = 800, MODE_BITS = 0777, TRIES_MAX = 100 };
 
 static int
-fail(const struct fi_task_file *file, const char *what, firn_error *err)
+task_file_fail(const struct fi_task_file *file, const char *what, firn_error *err)
 {
     assert(errno != 0);
     const int error = errno;
@@ -62,21 +63,22 @@ mode_of_new(mode_t mode)
 
 /* Fills file->path, and *out_before if anything is there. */
 static int
-resolve(struct fi_task_file *file, bool *out_is_there, struct stat *out_before, firn_error *err)
+task_file_resolve(struct fi_task_file *file, bool *out_is_there, struct stat *out_before,
+                  firn_error *err)
 {
     struct stat target;
     if (file->name[0] == '\0') {
         errno = ENOENT;
-        return fail(file, "create", err);
+        return task_file_fail(file, "create", err);
     }
     if (strlen(file->name) >= sizeof(file->path)) {
         errno = ENAMETOOLONG;
-        return fail(file, "create", err);
+        return task_file_fail(file, "create", err);
     }
     (void)snprintf(file->path, sizeof(file->path), "%s", file->name);
     *out_is_there = lstat(file->name, out_before) == 0;
     if (!*out_is_there) {
-        return errno == ENOENT ? FIRN_OK : fail(file, "find", err);
+        return errno == ENOENT ? FIRN_OK : task_file_fail(file, "find", err);
     }
     if (S_ISLNK(out_before->st_mode)) {
         if (stat(file->name, &target) != 0 || S_ISREG(target.st_mode) || S_ISDIR(target.st_mode)) {
@@ -116,16 +118,16 @@ make_temporary(struct fi_task_file *file)
 
 /* Begins the file beside one that is there (`before`), or is not (NULL), with this mode. */
 static int
-begin(struct fi_task_file *file, const struct stat *before, mode_t mode, firn_error *err)
+task_file_begin(struct fi_task_file *file, const struct stat *before, mode_t mode, firn_error *err)
 {
     if (!make_temporary(file)) {
-        return fail(file, "make a file beside", err);
+        return task_file_fail(file, "make a file beside", err);
     }
     const bool is_owned =
         before == NULL || geteuid() != 0 || fchown(file->fd, before->st_uid, before->st_gid) == 0;
     if (!is_owned ||
         fchmod(file->fd, before != NULL ? before->st_mode & MODE_BITS : mode_of_new(mode)) != 0) {
-        const int code = fail(file, "make a file beside", err);
+        const int code = task_file_fail(file, "make a file beside", err);
         fi_task_file_discard(file);
         return code;
     }
@@ -139,22 +141,19 @@ fi_task_file_create(struct fi_task_file *file, const char *path, bool may_replac
     bool is_there = false;
     *file = (struct fi_task_file){
         .name = path, .may_replace = may_replace, .fd = -1, .directory = AT_FDCWD};
-    int code = resolve(file, &is_there, &before, err);
-    if (code != FIRN_OK) {
-        return code;
-    }
+    FI_TRY_RETURN(task_file_resolve(file, &is_there, &before, err));
     if (is_there && !may_replace) {
         errno = EEXIST;
-        return fail(file, "create", err);
+        return task_file_fail(file, "create", err);
     }
     if (is_there && access(file->path, W_OK) != 0) {
-        return fail(file, "write", err);
+        return task_file_fail(file, "write", err);
     }
     file->is_direct = is_there && !S_ISREG(before.st_mode); /* (I2) */
     if (file->is_direct) {
         file->fd = open(file->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
         if (file->fd < 0) {
-            return fail(file, "write", err);
+            return task_file_fail(file, "write", err);
         }
         if (fstat(file->fd, &before) != 0 || S_ISREG(before.st_mode)) { /* it was exchanged */
             fi_task_file_discard(file);
@@ -162,7 +161,7 @@ fi_task_file_create(struct fi_task_file *file, const char *path, bool may_replac
         }
         return FIRN_OK;
     }
-    return begin(file, is_there ? &before : NULL, FI_TASK_FILE_MODE, err);
+    return task_file_begin(file, is_there ? &before : NULL, FI_TASK_FILE_MODE, err);
 }
 
 int
@@ -175,21 +174,21 @@ fi_task_file_create_beneath(struct fi_task_file *file, const struct fi_task_bene
         .name = beneath->path, .may_replace = true, .fd = -1, .directory = beneath->fd};
     const bool is_there = fstatat(beneath->fd, beneath->name, &before, AT_SYMLINK_NOFOLLOW) == 0;
     if (!is_there && errno != ENOENT) {
-        return fail(file, "find", err);
+        return task_file_fail(file, "find", err);
     }
     if (is_there && !S_ISREG(before.st_mode)) {
         return S_ISLNK(before.st_mode) ? fi_task_beneath_refuse_link(beneath->path, err)
                                        : fi_task_beneath_refuse_kind(beneath->path, err);
     }
     if (is_there && faccessat(beneath->fd, beneath->name, W_OK, 0) != 0) {
-        return fail(file, "write", err);
+        return task_file_fail(file, "write", err);
     }
     if (strlen(beneath->name) >= sizeof(file->path)) {
         errno = ENAMETOOLONG;
-        return fail(file, "create", err);
+        return task_file_fail(file, "create", err);
     }
     (void)snprintf(file->path, sizeof(file->path), "%s", beneath->name);
-    return begin(file, is_there ? &before : NULL, mode, err);
+    return task_file_begin(file, is_there ? &before : NULL, mode, err);
 }
 
 int
@@ -199,13 +198,10 @@ fi_task_file_write(struct fi_task_file *file, firn_slice bytes, firn_error *err)
     while (bytes.size > 0) {
         const ssize_t written = write(file->fd, bytes.data, bytes.size);
         if (written < 0 && errno != EINTR) {
-            return fail(file, "write", err);
+            return task_file_fail(file, "write", err);
         }
         if (written < 0) { /* a fifo may keep it waiting for ever */
-            int code = fi_command_go_on(err);
-            if (code != FIRN_OK) {
-                return code;
-            }
+            FI_TRY_RETURN(fi_command_go_on(err));
             continue;
         }
         bytes = firn_bytes(bytes.data + written, bytes.size - (size_t)written);
@@ -280,11 +276,11 @@ fi_task_file_finish(struct fi_task_file *file, firn_error *err)
     if (is_fine) {
         const bool is_synced = file->is_direct || sync_directory(file);
         file->temporary[0] = '\0';
-        return is_synced ? FIRN_OK : fail(file, "sync the directory of", err);
+        return is_synced ? FIRN_OK : task_file_fail(file, "sync the directory of", err);
     }
     fi_task_file_discard(file);
     errno = error;
-    return fail(file, "write", err);
+    return task_file_fail(file, "write", err);
 }
 
 void

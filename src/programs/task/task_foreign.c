@@ -18,7 +18,7 @@ struct foreign {
 };
 
 static int
-tell_file(void *ctx, const char *path, bool is_replaced)
+report_file(void *ctx, const char *path, bool is_replaced)
 {
     struct foreign *foreign = ctx;
     foreign->has_replaced = foreign->has_replaced || is_replaced;
@@ -41,11 +41,11 @@ tell_file(void *ctx, const char *path, bool is_replaced)
 }
 
 void
-fi_task_foreign_tell(const struct fi_cli *cli, const char *store_path)
+fi_task_foreign_report(const struct fi_cli *cli, const char *store_path)
 {
     assert(store_path != NULL);
     struct foreign foreign = {.store = store_path, .is_json = cli->json};
-    int code = firn_trust_foreign_files(store_path, tell_file, &foreign, NULL);
+    int code = firn_trust_foreign_files(store_path, report_file, &foreign, NULL);
     (void)code; /* the command says why, if it needs them */
     if (foreign.count == 0) {
         return;

@@ -100,7 +100,8 @@ recognise_text(firn_slice start)
 }
 
 static int
-refuse(struct fi_cli *cli, const char *name, const struct magic *magic, const char *wanted)
+task_form_refuse(struct fi_cli *cli, const char *name, const struct magic *magic,
+                 const char *wanted)
 {
     char hint[512];
     const char *mark = strstr(magic->hint, "%s");
@@ -119,12 +120,12 @@ int
 fi_task_form_refuse(struct fi_cli *cli, const char *name, firn_slice start)
 {
     const struct magic *magic = recognise(start);
-    return magic == NULL ? FI_EXIT_OK : refuse(cli, name, magic, "CSV or JSON lines");
+    return magic == NULL ? FI_EXIT_OK : task_form_refuse(cli, name, magic, "CSV or JSON lines");
 }
 
 int
 fi_task_form_expect_csv(struct fi_cli *cli, const char *name, firn_slice start)
 {
     const struct magic *magic = recognise_text(start);
-    return magic == NULL ? FI_EXIT_OK : refuse(cli, name, magic, "CSV");
+    return magic == NULL ? FI_EXIT_OK : task_form_refuse(cli, name, magic, "CSV");
 }

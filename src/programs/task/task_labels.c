@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* A tag, and the checkpoint that it names. */
 struct fi_task_labels_tag {
@@ -63,14 +64,12 @@ compare_tags(const void *a, const void *b)
 int
 fi_task_labels_read(struct fi_task_labels *labels, firn_workspace *workspace, firn_error *err)
 {
-    int code = firn_workspace_tag_list(workspace, keep_tag, labels, err);
-    if (code == FIRN_OK) {
-        code = firn_workspace_pin_list(workspace, keep_pin, labels, err);
-    }
-    if (code == FIRN_OK && labels->count > 0) {
+    FI_TRY_RETURN(firn_workspace_tag_list(workspace, keep_tag, labels, err));
+    FI_TRY_RETURN(firn_workspace_pin_list(workspace, keep_pin, labels, err));
+    if (labels->count > 0) {
         qsort(labels->tags, labels->count, sizeof(*labels->tags), compare_tags);
     }
-    return code;
+    return FIRN_OK;
 }
 
 void

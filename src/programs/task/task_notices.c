@@ -74,7 +74,7 @@ fi_task_notices_init(struct fi_task_notices *notices, const struct fi_cli *cli)
 }
 
 static void
-forget(struct fi_task_notices_kept *kept)
+task_notices_forget(struct fi_task_notices_kept *kept)
 {
     free(kept->path);
     free(kept->text);
@@ -84,7 +84,7 @@ static void
 forget_all(struct fi_task_notices *notices)
 {
     for (size_t i = 0; i < notices->kept_count; i++) {
-        forget(&notices->kept[i]);
+        task_notices_forget(&notices->kept[i]);
     }
     free(notices->kept);
     for (size_t i = 0; i < notices->group_count; i++) {
@@ -242,7 +242,7 @@ make_room(struct fi_task_notices *notices)
 
 /* Keeps a notice; if there are too many, those with the first paths stay. */
 static void
-keep(struct fi_task_notices *notices, const firn_notice *notice)
+task_notices_keep(struct fi_task_notices *notices, const firn_notice *notice)
 {
     assert(notice->text != NULL);
     const size_t most = notices->cli->json ? KEPT_MAX : NAMES_MAX;
@@ -256,7 +256,7 @@ keep(struct fi_task_notices *notices, const firn_notice *notice)
         kept.text = strdup(notice->text);
     }
     if (kept.path == NULL || kept.text == NULL) {
-        forget(&kept);
+        task_notices_forget(&kept);
         notices->not_kept++;
         return;
     }
@@ -264,7 +264,7 @@ keep(struct fi_task_notices *notices, const firn_notice *notice)
         memcpy(kept.path, notice->path.data, notice->path.size);
     }
     if (notices->kept_count == most) {
-        forget(&notices->kept[--notices->kept_count]);
+        task_notices_forget(&notices->kept[--notices->kept_count]);
         notices->not_kept++;
     }
     memmove(&notices->kept[at + 1], &notices->kept[at],
@@ -277,7 +277,7 @@ void
 fi_task_notices_add(struct fi_task_notices *notices, const firn_notice *notice)
 {
     if (notices->cli->json) {
-        keep(notices, notice);
+        task_notices_keep(notices, notice);
     }
 }
 
@@ -396,7 +396,7 @@ on_notice(void *ctx, const firn_notice *notice)
     bool is_grouped = is_named && notice->is_reserved && !notices->cli->json &&
                       add_to_group(notices, notice->path);
     if ((is_named && !is_grouped) || notices->cli->json) {
-        keep(notices, notice);
+        task_notices_keep(notices, notice);
     }
     bool is_news = notice->kind != FIRN_NOTICE_GROWING || notices->tells_special;
     if (is_news && is_told(notices, notice->kind) && is_first(notices, notice)) {

@@ -52,8 +52,8 @@ show_waiting(const struct fi_cli *cli)
 }
 
 static int
-run(const struct fi_cli *cli, int (*attempt)(void *ctx, firn_error *err), void *ctx,
-    firn_error *err)
+task_patience_run(const struct fi_cli *cli, int (*attempt)(void *ctx, firn_error *err), void *ctx,
+                  firn_error *err)
 {
     assert(cli->wait_ms >= 0);
     for (;;) {
@@ -75,7 +75,7 @@ fi_task_patience_run(const struct fi_cli *cli, int (*attempt)(void *ctx, firn_er
                      void *ctx, firn_error *err)
 {
     fi_term_meter_start(!cli->quiet);
-    int code = run(cli, attempt, ctx, err);
+    int code = task_patience_run(cli, attempt, ctx, err);
     fi_term_meter_stop();
     if (code == FIRN_BUSY) {
         char text[TEXT_SIZE];

@@ -92,7 +92,7 @@ way_out(const firn_workspace_pending_restore *pending)
 }
 
 static void
-tell_pending(const firn_workspace_pending_restore *pending)
+report_pending(const firn_workspace_pending_restore *pending)
 {
     assert(pending->is_pending);
     char what[64];
@@ -164,7 +164,7 @@ fi_task_pending_running(const firn_workspace_pending_restore *pending, char *out
 }
 
 static void
-tell_running(const firn_workspace_pending_restore *pending, bool is_over)
+report_running(const firn_workspace_pending_restore *pending, bool is_over)
 {
     assert(pending->is_running);
     char text[320];
@@ -181,7 +181,7 @@ tell_running(const firn_workspace_pending_restore *pending, bool is_over)
 }
 
 void
-fi_task_pending_look(firn_workspace *workspace, firn_workspace_pending_restore *out)
+fi_task_pending_inspect(firn_workspace *workspace, firn_workspace_pending_restore *out)
 {
     const firn_workspace_pending_restore none = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     *out = none;
@@ -191,8 +191,8 @@ fi_task_pending_look(firn_workspace *workspace, firn_workspace_pending_restore *
 }
 
 int
-fi_task_pending_tell(struct fi_cli *cli, firn_workspace *workspace,
-                     const firn_workspace_pending_restore *earlier)
+fi_task_pending_report(struct fi_cli *cli, firn_workspace *workspace,
+                       const firn_workspace_pending_restore *earlier)
 {
     firn_error err;
     firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
@@ -201,11 +201,11 @@ fi_task_pending_tell(struct fi_cli *cli, firn_workspace *workspace,
     }
     bool was_running = !pending.is_running && earlier != NULL && earlier->is_running;
     if (pending.is_pending) {
-        tell_pending(&pending);
+        report_pending(&pending);
     } else if (pending.is_running) {
-        tell_running(&pending, false);
+        report_running(&pending, false);
     } else if (was_running) {
-        tell_running(earlier, true);
+        report_running(earlier, true);
     }
     pending_json(&pending);
     running_json(was_running ? earlier : &pending);

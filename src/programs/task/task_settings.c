@@ -78,7 +78,7 @@ is_of_store(const firn_workspace *workspace, firn_slice path)
 }
 
 void
-fi_task_settings_tell(const firn_workspace *workspace, const firn_notice *notice)
+fi_task_settings_report(const firn_workspace *workspace, const firn_notice *notice)
 {
     fi_command_report_path("settings", notice->path, notice->text);
     bool says_what_to_do = strstr(notice->text, "firn trust") != NULL;
@@ -94,7 +94,7 @@ fi_task_settings_tell(const firn_workspace *workspace, const firn_notice *notice
 
 /* Keeps a notice for fi_task_settings_unread; there are two files. */
 static void
-keep(const firn_notice *notice)
+task_settings_keep(const firn_notice *notice)
 {
     assert(kept_count <= FILES && notice->text != NULL);
     if (kept_count < FILES) {
@@ -119,8 +119,8 @@ static void
 on_notice(void *ctx, const firn_notice *notice)
 {
     const struct taking *taking = ctx;
-    keep(notice);
-    fi_task_settings_tell(taking->workspace, notice);
+    task_settings_keep(notice);
+    fi_task_settings_report(taking->workspace, notice);
 }
 
 static bool
@@ -137,7 +137,7 @@ is_without_settings(const struct fi_cli *cli)
 
 /* How results are shown: what the command line does not say. */
 static int
-take_look(void *ctx, const firn_config_setting *setting)
+take_inspect(void *ctx, const firn_config_setting *setting)
 {
     const struct fi_cli *cli = ctx;
     if (strcmp(setting->key, "ui.color") == 0 && cli->colour == NULL) {
@@ -156,7 +156,7 @@ fi_task_settings_take(struct fi_cli *cli, firn_workspace *workspace)
     kept_count = 0;
     if ((cli->command->uses & (FI_COMMAND_USES_COLOUR | FI_COMMAND_USES_PAGER)) != 0 &&
         !cli->json &&
-        firn_config_list_readable(workspace, take_look, NULL, cli, &err) == FIRN_NO_MEMORY) {
+        firn_config_list_readable(workspace, take_inspect, NULL, cli, &err) == FIRN_NO_MEMORY) {
         return fi_command_report_no_memory(cli);
     }
     if ((cli->command->uses & FI_COMMAND_USES_LOCK) == 0 || is_without_settings(cli) ||
@@ -178,7 +178,7 @@ fi_task_settings_save(const struct fi_command_settings *settings, firn_workspace
 }
 
 static int
-look_at_setting(void *ctx, const firn_config_setting *setting)
+inspect_setting(void *ctx, const firn_config_setting *setting)
 {
     struct fi_task_settings_today *today = &((struct taking *)ctx)->today;
     if (strcmp(setting->key, "save.max-file-size") == 0) {
@@ -191,11 +191,11 @@ look_at_setting(void *ctx, const firn_config_setting *setting)
 }
 
 struct fi_task_settings_today
-fi_task_settings_look(firn_workspace *workspace, bool tells)
+fi_task_settings_inspect(firn_workspace *workspace, bool tells)
 {
     struct taking taking = {.workspace = workspace};
     firn_error err;
-    if (firn_config_list_readable(workspace, look_at_setting, tells ? on_notice : NULL, &taking,
+    if (firn_config_list_readable(workspace, inspect_setting, tells ? on_notice : NULL, &taking,
                                   &err) != FIRN_OK) {
         taking.today = (struct fi_task_settings_today){false, 0};
     }

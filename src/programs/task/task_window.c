@@ -11,7 +11,7 @@
 
 /* The id of a checkpoint, or "" if none is named. Returns an exit code. */
 static int
-find(struct fi_cli *cli, firn_workspace *workspace, const char *reference, char *out)
+task_window_find(struct fi_cli *cli, firn_workspace *workspace, const char *reference, char *out)
 {
     firn_workspace_checkpoint *checkpoint;
     firn_error err;
@@ -47,10 +47,10 @@ fi_task_window_init(struct fi_cli *cli, firn_workspace *workspace, struct fi_tas
             cli, "'%s' is not a range of checkpoints, such as 3..7 or 3..", cli->arguments[0]);
     }
     if (exit_code == FI_EXIT_OK) {
-        exit_code = find(cli, workspace, range.first, out->before);
+        exit_code = task_window_find(cli, workspace, range.first, out->before);
     }
     if (exit_code == FI_EXIT_OK) {
-        exit_code = find(cli, workspace, range.second, out->last);
+        exit_code = task_window_find(cli, workspace, range.second, out->last);
     }
     fi_task_workspace_range_deinit(&range);
     return exit_code;

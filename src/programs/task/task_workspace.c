@@ -26,6 +26,7 @@
 
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 const char fi_task_workspace_choose_hint[] =
     "name a checkpoint by its number, by at least four letters of its id, or as latest; firn list "
@@ -275,7 +276,7 @@ struct question {
 };
 
 static int
-ask_about(void *ctx, const firn_trust_info *info)
+prompt_about(void *ctx, const firn_trust_info *info)
 {
     struct question *question = ctx;
     fi_command_report_line("%s is a store that you did not make here; id %s, owner %lu",
@@ -283,7 +284,7 @@ ask_about(void *ctx, const firn_trust_info *info)
                            (unsigned long)info->owner);
     fi_command_report_more("hint",
                            "if it came with the directory, say no: it can change files in it");
-    question->is_yes = fi_command_report_ask("trust it from now on?");
+    question->is_yes = fi_command_report_prompt("trust it from now on?");
     return FIRN_OK;
 }
 
@@ -293,11 +294,12 @@ static bool
 is_made_again(const struct fi_cli *cli)
 {
     char root[PATH_MAX];
-    if (!fi_command_report_may_ask(cli) || !fi_command_gone_find(cli, root)) {
+    if (!fi_command_report_may_prompt(cli) || !fi_command_gone_find(cli, root)) {
         return false;
     }
     fi_command_report_line("'%s' was saved and is gone", root);
-    return fi_command_report_ask("make the directory again, for its files to be brought back?") &&
+    return fi_command_report_prompt(
+               "make the directory again, for its files to be brought back?") &&
            mkdir(root, 0777) == 0 && chdir(root) == 0;
 }
 
@@ -312,12 +314,12 @@ open_asking(struct fi_cli *cli, const firn_workspace_options *options, bool may_
     if (code == FIRN_NOT_FOUND && may_ask && is_made_again(cli)) {
         code = firn_workspace_open(path, options, out, err);
     }
-    if (code != FIRN_UNTRUSTED || !may_ask || !fi_command_report_may_ask(cli) ||
-        firn_trust_find(path, ask_about, &question, NULL) != FIRN_OK || !question.is_yes) {
+    if (code != FIRN_UNTRUSTED || !may_ask || !fi_command_report_may_prompt(cli) ||
+        firn_trust_find(path, prompt_about, &question, NULL) != FIRN_OK || !question.is_yes) {
         return code;
     }
-    code = firn_trust_add(path, err);
-    return code == FIRN_OK ? firn_workspace_open(path, options, out, err) : code;
+    FI_TRY_RETURN(firn_trust_add(path, err));
+    return firn_workspace_open(path, options, out, err);
 }
 
 int
@@ -367,12 +369,12 @@ static bool
 is_to_be_adopted(const struct fi_cli *cli, const firn_workspace *workspace)
 {
     assert(firn_workspace_moved_from(workspace) != NULL);
-    if (!fi_command_report_may_ask(cli)) {
+    if (!fi_command_report_may_prompt(cli)) {
         return false;
     }
     fi_command_report_line("%s is the directory that was saved as %s",
                            firn_workspace_root(workspace), firn_workspace_moved_from(workspace));
-    return fi_command_report_ask("keep its checkpoints here?");
+    return fi_command_report_prompt("keep its checkpoints here?");
 }
 
 /* Opens the workspace again where a setting, which can be read only once it is open, says to wait
@@ -419,7 +421,7 @@ open_workspace(struct fi_cli *cli, bool may_ask, firn_workspace **out, int *out_
         exit_code = fi_task_workspace_adopt(cli, *out, NULL);
     }
     if (exit_code == FI_EXIT_OK) {
-        fi_task_foreign_tell(cli, firn_workspace_store_path(*out));
+        fi_task_foreign_report(cli, firn_workspace_store_path(*out));
     } else {
         firn_workspace_close(*out);
         *out = NULL;
@@ -453,7 +455,7 @@ fi_task_workspace_unwanted(firn_workspace *workspace)
 }
 
 void
-fi_task_workspace_tell_unread(const firn_workspace *workspace)
+fi_task_workspace_report_unread(const firn_workspace *workspace)
 {
     const char *store = firn_workspace_unread_store(workspace);
     if (store != NULL) {
@@ -483,7 +485,7 @@ below(const char *path, const char *root)
 /* Appends the components of `path` to the first *size bytes of out; false if ".." leads above
  * them. */
 static bool
-normalize(const char *path, char *out, size_t *size)
+task_workspace_normalize(const char *path, char *out, size_t *size)
 {
     while (*path != '\0') {
         size_t part = strcspn(path, "/");
@@ -526,8 +528,8 @@ fi_task_workspace_path(const struct fi_cli *cli, const firn_workspace *workspace
     if (bytes == NULL) {
         return FIRN_NO_MEMORY;
     }
-    if (path[0] == '\0' || inside == NULL || !normalize(base, bytes, &size) ||
-        !normalize(inside, bytes, &size)) {
+    if (path[0] == '\0' || inside == NULL || !task_workspace_normalize(base, bytes, &size) ||
+        !task_workspace_normalize(inside, bytes, &size)) {
         free(bytes);
         return FIRN_INVALID;
     }

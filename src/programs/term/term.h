@@ -58,7 +58,7 @@ const char *fi_term_text_ellipsis(void);
 
 /* Hands the first line of a text to put(), escaped; of more than `columns` columns, or where
  * further lines follow, the beginning and an ellipsis. */
-void fi_term_text_cut(firn_slice text, size_t columns, void (*put)(const void *data, size_t size));
+void fi_term_width_cut(firn_slice text, size_t columns, void (*put)(const void *data, size_t size));
 
 enum { FI_TERM_TEXT_NUMBER_SIZE = 28, FI_TERM_TEXT_SIZE_SIZE = 16, FI_TERM_TEXT_TIME_SIZE = 40 };
 
@@ -113,6 +113,8 @@ void fi_term_out_format(const char *format, ...) __attribute__((format(printf, 1
 void fi_term_out_flush(void);
 /* The same for what is to go out in any case: the object itself. */
 void fi_term_out_put(const void *data, size_t size);
+/* From now on lines are dropped: the object of --json is open. fi_term_out_put is not concerned. */
+void fi_term_out_drop_lines(bool drops);
 
 /* From now on output goes to another descriptor, a pager's; with STDOUT_FILENO to standard output
  * again. That the other one could not be written to is forgotten then. */
@@ -146,7 +148,7 @@ bool fi_term_pager_arm(void);
 void fi_term_pager_disarm(void);
 /* The same if what waits to be written fits the terminal: for the end of the output, or where a
  * message interrupts it. */
-void fi_term_pager_settle(void);
+void fi_term_pager_resolve(void);
 
 /* The columns of the terminal that standard output is; 0: it is none. */
 size_t fi_term_out_columns(void);

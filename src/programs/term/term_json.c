@@ -33,12 +33,14 @@ fi_term_json_begin(void)
     if (writer.depth == 0) {
         fi_term_writer_object(&writer, NULL);
     }
+    fi_term_out_drop_lines(true);
 }
 
 void
 fi_term_json_into(struct fi_term_writer *result)
 {
     atomic_store(&other, result);
+    fi_term_out_drop_lines(fi_term_json_is_open());
 }
 
 struct fi_term_writer *
@@ -70,6 +72,7 @@ fi_term_json_finish(void)
         fi_term_writer_end(&writer);
         fi_term_out_put("\n", 1);
         fi_term_writer_clear(&writer);
+        fi_term_out_drop_lines(fi_term_json_is_open());
     }
 }
 

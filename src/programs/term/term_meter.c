@@ -65,7 +65,7 @@ static bool is_answered;
 static const char *interrupted_hint;
 
 static double
-now(void)
+term_meter_now(void)
 {
     struct timespec time = {0, 0};
     (void)clock_gettime(CLOCK_MONOTONIC, &time);
@@ -143,7 +143,7 @@ static void
 draw_if_due_locked(void)
 {
     assert(pthread_mutex_trylock(&mutex) != 0);
-    double time = now();
+    double time = term_meter_now();
     if (is_wanted && is_shown && time - shown_from >= first_after_seconds &&
         time - drawn_at >= again_after_seconds) {
         draw_locked(time);
@@ -178,7 +178,7 @@ answer_if_due_locked(void)
     if (!is_working || is_answered || fi_term_signals_caught() == 0) {
         return;
     }
-    double time = now();
+    double time = term_meter_now();
     interrupted_at = interrupted_at == 0 ? time : interrupted_at;
     if (is_finishing) {
         answer_locked("finishing", finishing_text, interrupted_hint);
@@ -190,7 +190,7 @@ answer_if_due_locked(void)
 /* ---- the thread ---- */
 
 static void *
-tick(void *ctx)
+term_meter_tick(void *ctx)
 {
     (void)ctx;
     for (bool goes_on = true; goes_on;) {
@@ -218,7 +218,7 @@ start_thread_locked(void)
     is_over = false;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    has_thread = pthread_create(&thread, NULL, tick, NULL) == 0;
+    has_thread = pthread_create(&thread, NULL, term_meter_tick, NULL) == 0;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -242,7 +242,7 @@ fi_term_meter_start(bool wanted)
     is_shown = false;
     is_finishing = false;
     phase = NULL;
-    started = now();
+    started = term_meter_now();
     shown_from = started;
     drawn_at = 0;
     start_thread_locked();
@@ -258,7 +258,7 @@ fi_term_meter_is_wanted(void)
 double
 fi_term_meter_elapsed(void)
 {
-    return now() - started;
+    return term_meter_now() - started;
 }
 
 void
@@ -268,7 +268,7 @@ fi_term_meter_show(const struct fi_term_meter_state *state)
     (void)pthread_mutex_lock(&mutex);
     if (phase == NULL || strcmp(phase, state->phase) != 0) {
         phase = state->phase;
-        phase_started = now();
+        phase_started = term_meter_now();
         share_started = state->share;
         bytes_started = state->bytes;
     }
@@ -278,7 +278,7 @@ fi_term_meter_show(const struct fi_term_meter_state *state)
     is_finishing = state->finishing != NULL;
     (void)snprintf(finishing_text, sizeof(finishing_text), "%s",
                    is_finishing ? state->finishing : "");
-    shown_from = shown_from == 0 ? now() : shown_from;
+    shown_from = shown_from == 0 ? term_meter_now() : shown_from;
     is_shown = true;
     answer_if_due_locked();
     draw_if_due_locked();

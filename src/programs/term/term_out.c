@@ -5,8 +5,8 @@
  * The C library's streams remember that a write failed but not why, and a program must not say
  * "done" after its output went to a full disk. So the program has a small writer of its own: a
  * fixed buffer, whole writes, and the errno of the first failed write, after which everything is
- * dropped. command.c turns that errno into a message and an exit code when the command is over;
- * commands that print much ask fi_term_out_error between lines.
+ * dropped. command_line.c turns that errno into a message and an exit code when the command is
+ * over; commands that print much ask fi_term_out_error between lines.
  *
  * SIGPIPE is ignored by the program (see term_signals.c): a reader that has gone shows up here as
  * EPIPE and never kills a restore half way.
@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,7 @@ static int error_before; /* while it is another one */
 static void (*before_first)(void);
 static struct fi_term_writer *memory; /* where output goes instead; NULL: nowhere else */
 static size_t memory_max;
+static atomic_bool drops_lines; /* the MCP server's other thread asks, too */
 
 /* A descriptor that another process made non-blocking is waited for. */
 static void
@@ -118,9 +120,15 @@ fi_term_out_put(const void *data, size_t size)
 }
 
 void
+fi_term_out_drop_lines(bool drops)
+{
+    atomic_store(&drops_lines, drops);
+}
+
+void
 fi_term_out_write(const void *data, size_t size)
 {
-    if (!fi_term_json_is_open()) {
+    if (!atomic_load(&drops_lines)) {
         fi_term_out_put(data, size);
     }
 }
@@ -157,7 +165,7 @@ fi_term_out_format(const char *format, ...)
     char text[FORMAT_SIZE];
     va_list arguments;
     va_list again;
-    if (fi_term_json_is_open()) {
+    if (atomic_load(&drops_lines)) {
         return;
     }
     va_start(arguments, format);

@@ -68,7 +68,7 @@ find_command(void)
 }
 
 static int
-start(const char *command, int from)
+term_pager_start(const char *command, int from)
 {
     assert(from >= 0);
     char *const arguments[] = {(char[]){"/bin/sh"}, (char[]){"-c"}, strdup(command), NULL};
@@ -86,7 +86,7 @@ fi_term_pager_open(void)
         return false;
     }
     (void)setenv("LESS", "FRX", 0);
-    if (start(command, ends[0]) != 0) {
+    if (term_pager_start(command, ends[0]) != 0) {
         pager.pid = 0;
         (void)close(ends[1]);
     }
@@ -136,7 +136,7 @@ fi_term_pager_disarm(void)
 }
 
 void
-fi_term_pager_settle(void)
+fi_term_pager_resolve(void)
 {
     if (fi_term_out_fits()) {
         fi_term_pager_disarm();

@@ -50,7 +50,7 @@ common_size(firn_slice a, firn_slice b)
 }
 
 static firn_slice
-after(firn_slice path, size_t size)
+term_path_after(firn_slice path, size_t size)
 {
     assert(size <= path.size);
     size += size < path.size && path.data[size] == '/';
@@ -66,8 +66,8 @@ fi_term_path_escape(firn_slice path, void (*put)(const void *data, size_t size))
         return;
     }
     size_t common = common_size(path, from);
-    firn_slice down = after(path, common);
-    firn_slice up = after(from, common);
+    firn_slice down = term_path_after(path, common);
+    firn_slice up = term_path_after(from, common);
     bool is_first = true;
     for (size_t i = 0; i < up.size; i++) {
         if (i == 0 || up.data[i - 1] == '/') {

@@ -286,18 +286,6 @@ fi_term_text_plural(uint64_t number, const char *one, const char *many)
 
 /* ---- first lines ---- */
 
-/* Bytes of the UTF-8 sequence that begins the text; 1 for what is none. */
-static size_t
-first_size(firn_slice text)
-{
-    assert(text.size > 0);
-    size_t size = 1;
-    while (size < 4 && size < text.size && (text.data[size] & 0xC0) == 0x80) {
-        size++;
-    }
-    return (text.data[0] & 0xC0) == 0xC0 ? size : 1;
-}
-
 /* Where nothing is said about the locale, terminals of today show UTF-8. */
 static bool
 is_ascii(void)
@@ -322,38 +310,6 @@ const char *
 fi_term_text_ellipsis(void)
 {
     return is_ascii() ? "..." : "\xE2\x80\xA6";
-}
-
-static size_t escaped_columns;
-
-static void
-count_columns(const void *data, size_t size)
-{
-    escaped_columns += fi_term_width_of(firn_bytes(data, size));
-}
-
-void
-fi_term_text_cut(firn_slice text, size_t columns, void (*put)(const void *data, size_t size))
-{
-    const char *ellipsis = fi_term_text_ellipsis();
-    const size_t room = fi_term_width_of(firn_str(ellipsis));
-    size_t fits = 0; /* bytes that leave room for the ellipsis */
-    size_t at = 0;
-    escaped_columns = 0;
-    while (at < text.size && text.data[at] != '\n') {
-        size_t size = first_size(firn_bytes(text.data + at, text.size - at));
-        fi_term_text_escape(firn_bytes(text.data + at, size), count_columns);
-        if (escaped_columns > columns) {
-            break;
-        }
-        at += size;
-        fits = escaped_columns + room <= columns ? at : fits;
-    }
-    bool is_whole = at == text.size || (at + 1 == text.size && text.data[at] == '\n');
-    fi_term_text_escape(firn_bytes(text.data, is_whole ? at : fits), put);
-    if (!is_whole) {
-        put(ellipsis, strlen(ellipsis));
-    }
 }
 
 void

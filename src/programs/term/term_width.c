@@ -123,7 +123,7 @@ static const struct range two[] = {
     {0x1f93c, 0x1f945}, {0x1f947, 0x1f9ff}, {0x1fa70, 0x1faf6}, {0x20000, 0x3fffd}};
 
 static bool
-has(const struct range *ranges, size_t count, uint32_t point)
+term_width_has(const struct range *ranges, size_t count, uint32_t point)
 {
     assert(count > 0);
     size_t low = 0;
@@ -150,9 +150,55 @@ fi_term_width_of(firn_slice text)
         at += size > 0 ? size : 1;
         if (size < 2) {
             columns++;
-        } else if (!has(none, sizeof(none) / sizeof(none[0]), point)) {
-            columns += has(two, sizeof(two) / sizeof(two[0]), point) ? 2 : 1;
+        } else if (!term_width_has(none, sizeof(none) / sizeof(none[0]), point)) {
+            columns += term_width_has(two, sizeof(two) / sizeof(two[0]), point) ? 2 : 1;
         }
     }
     return columns;
+}
+
+/* ---- first lines ---- */
+
+/* Bytes of the UTF-8 sequence that begins the text; 1 for what is none. */
+static size_t
+first_size(firn_slice text)
+{
+    assert(text.size > 0);
+    size_t size = 1;
+    while (size < 4 && size < text.size && (text.data[size] & 0xC0) == 0x80) {
+        size++;
+    }
+    return (text.data[0] & 0xC0) == 0xC0 ? size : 1;
+}
+
+static size_t escaped_columns;
+
+static void
+count_columns(const void *data, size_t size)
+{
+    escaped_columns += fi_term_width_of(firn_bytes(data, size));
+}
+
+void
+fi_term_width_cut(firn_slice text, size_t columns, void (*put)(const void *data, size_t size))
+{
+    const char *ellipsis = fi_term_text_ellipsis();
+    const size_t room = fi_term_width_of(firn_str(ellipsis));
+    size_t fits = 0; /* bytes that leave room for the ellipsis */
+    size_t at = 0;
+    escaped_columns = 0;
+    while (at < text.size && text.data[at] != '\n') {
+        size_t size = first_size(firn_bytes(text.data + at, text.size - at));
+        fi_term_text_escape(firn_bytes(text.data + at, size), count_columns);
+        if (escaped_columns > columns) {
+            break;
+        }
+        at += size;
+        fits = escaped_columns + room <= columns ? at : fits;
+    }
+    bool is_whole = at == text.size || (at + 1 == text.size && text.data[at] == '\n');
+    fi_term_text_escape(firn_bytes(text.data, is_whole ? at : fits), put);
+    if (!is_whole) {
+        put(ellipsis, strlen(ellipsis));
+    }
 }

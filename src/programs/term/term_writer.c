@@ -66,7 +66,7 @@ fi_term_writer_slice(const struct fi_term_writer *writer)
 }
 
 static bool
-reserve(struct fi_term_writer *writer, size_t more)
+term_writer_reserve(struct fi_term_writer *writer, size_t more)
 {
     assert(writer->put == NULL && writer->size <= writer->capacity);
     size_t capacity = writer->capacity < 256 ? 256 : writer->capacity;
@@ -94,7 +94,7 @@ fi_term_writer_put(struct fi_term_writer *writer, const void *data, size_t size)
     }
     if (writer->put != NULL) {
         writer->put(data, size);
-    } else if (reserve(writer, size)) {
+    } else if (term_writer_reserve(writer, size)) {
         memcpy(writer->data + writer->size, data, size);
         writer->size += size;
     } else {

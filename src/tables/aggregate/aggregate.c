@@ -14,6 +14,7 @@
 
 #include "aggregate/aggregate_internal.h"
 #include "base/mem.h"
+#include "base/vec.h"
 
 enum { ROWS = FI_AGGREGATE_ROWS, PREFETCH_AHEAD = 8, LINE = 64 };
 
@@ -172,8 +173,8 @@ set_calls(struct fi_aggregate *aggregate, const struct fi_aggregate_spec *spec)
                                                                          : offset;
 }
 
-static int create(const struct fi_aggregate_spec *spec, size_t keys_max, struct fi_aggregate **out,
-                  firn_error *err);
+static int aggregate_create(const struct fi_aggregate_spec *spec, size_t keys_max,
+                            struct fi_aggregate **out, firn_error *err);
 
 /* Creates the aggregates of COUNT_DISTINCT. */
 static int
@@ -194,15 +195,16 @@ create_distinct(struct fi_aggregate *aggregate, const struct fi_aggregate_spec *
             own.key_count = spec->key_count + 1;
             own.call_count = 0;
             own.memory_bytes = memory_bytes;
-            rc = create(&own, FI_AGGREGATE_KEYS_MAX + 1, &aggregate->calls[i].distinct, err);
+            rc = aggregate_create(&own, FI_AGGREGATE_KEYS_MAX + 1, &aggregate->calls[i].distinct,
+                                  err);
         }
     }
     return rc;
 }
 
 static int
-create(const struct fi_aggregate_spec *spec, size_t keys_max, struct fi_aggregate **out,
-       firn_error *err)
+aggregate_create(const struct fi_aggregate_spec *spec, size_t keys_max, struct fi_aggregate **out,
+                 firn_error *err)
 {
     struct fi_aggregate *aggregate = NULL;
     uint64_t tables = 1;
@@ -253,7 +255,7 @@ int
 fi_aggregate_create(const struct fi_aggregate_spec *spec, struct fi_aggregate **out,
                     firn_error *err)
 {
-    return create(spec, FI_AGGREGATE_KEYS_MAX, out, err);
+    return aggregate_create(spec, FI_AGGREGATE_KEYS_MAX, out, err);
 }
 
 void
@@ -299,19 +301,12 @@ fi_aggregate_begin_codes(struct fi_aggregate *aggregate, const struct fi_chunk *
         aggregate->codes[k].chunk = chunks[k];
         CHECK(aggregate->key_count == 1 || count <= FI_AGGREGATE_CODES_MAX);
     }
-    uint8_t **groups =
-        fi_grow_array(aggregate->code_groups, count, &aggregate->code_capacity, sizeof *groups);
-    if (groups == NULL) {
-        return fi_error_no_memory(err, "the groups of a chunk's codes");
-    }
-    aggregate->code_groups = groups;
+    FI_TRY_RETURN(FI_VEC_RESERVE(aggregate->code_groups, count, aggregate->code_capacity, err));
+    uint8_t **groups = aggregate->code_groups;
     size_t room = count < FI_AGGREGATE_CODES_LEAST ? FI_AGGREGATE_CODES_LEAST : count;
-    uint8_t *numbers = fi_grow_array(aggregate->code_numbers, room,
-                                     &aggregate->code_number_capacity, sizeof *numbers);
-    if (numbers == NULL) {
-        return fi_error_no_memory(err, "the groups of a chunk's codes");
-    }
-    aggregate->code_numbers = numbers;
+    FI_TRY_RETURN(
+        FI_VEC_RESERVE(aggregate->code_numbers, room, aggregate->code_number_capacity, err));
+    uint8_t *numbers = aggregate->code_numbers;
     memset(groups, 0, count * sizeof *groups);
     memset(numbers, FI_AGGREGATE_FEW, room);
     aggregate->code_count = count;
@@ -498,7 +493,7 @@ fi_aggregate_finish(struct fi_aggregate *aggregate, firn_error *err)
     if (aggregate->is_spilled) {
         FI_TRY_RETURN(fi_aggregate_spill_table(aggregate, err));
         for (size_t i = 0; i < aggregate->levels[0].file_count; i++) {
-            fi_row_spill_seal(aggregate->levels[0].files[i]);
+            fi_spill_seal(aggregate->levels[0].files[i]);
         }
     }
     int rc = fi_aggregate_make_outputs(aggregate, err);

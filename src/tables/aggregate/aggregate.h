@@ -31,9 +31,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "aggregate/row_spill.h"
 #include "base/error.h"
-#include "encoding/encoding.h"
+#include "chunk/chunk_encoding.h"
+#include "spill/spill.h"
 
 enum fi_aggregate_function {
     FI_AGGREGATE_COUNT_ROWS = 1,
@@ -83,9 +83,9 @@ struct fi_aggregate_spec {
     const struct fi_aggregate_call *calls;
     size_t call_count;
     uint64_t memory_bytes;
-    const struct fi_row_spill *spill; /* NULL: none; then FIRN_LIMIT when the memory is used up */
-    struct fi_os *os;                 /* the source of large pages of memory; NULL: none are used */
-    uint64_t seed;                    /* of hashes, so that nobody can choose keys that collide */
+    const struct fi_spill *spill; /* NULL: none; then FIRN_LIMIT when the memory is used up */
+    struct fi_os *os;             /* the source of large pages of memory; NULL: none are used */
+    uint64_t seed;                /* of hashes, so that nobody can choose keys that collide */
 };
 
 struct fi_aggregate;

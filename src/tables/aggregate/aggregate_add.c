@@ -34,8 +34,9 @@ is_left_out(const struct fi_aggregate_function_of *call, const struct fi_chunk_v
 
 /* Updates one call for chosen rows [start, end), whose groups are known. */
 static int
-update(struct fi_aggregate *aggregate, const struct fi_aggregate_function_of *call,
-       const struct fi_chunk_values *argument, size_t start, size_t end, firn_error *err)
+aggregate_add_update(struct fi_aggregate *aggregate, const struct fi_aggregate_function_of *call,
+                     const struct fi_chunk_values *argument, size_t start, size_t end,
+                     firn_error *err)
 {
     const uint16_t *rows = aggregate->batch.rows + start;
     uint8_t *const *groups = aggregate->batch.groups + start;
@@ -77,7 +78,7 @@ update_calls(struct fi_aggregate *aggregate, const struct fi_chunk_values *argum
             continue;
         }
         if (!is_listed || !fi_aggregate_few_update(few, call, &arguments[i])) {
-            rc = update(aggregate, call, &arguments[i], start, end, err);
+            rc = aggregate_add_update(aggregate, call, &arguments[i], start, end, err);
         }
     }
     return rc;
@@ -164,7 +165,7 @@ add_to_only(struct fi_aggregate *aggregate, const struct fi_chunk_values *argume
             continue;
         }
         if (call->state_kind == FI_AGGREGATE_STATE_BYTES) {
-            rc = update(aggregate, call, &arguments[i], 0, batch->count, err);
+            rc = aggregate_add_update(aggregate, call, &arguments[i], 0, batch->count, err);
             continue;
         }
         if (call->function != FI_AGGREGATE_COUNT_ROWS) {
@@ -222,7 +223,8 @@ add_to_places(struct fi_aggregate *aggregate, const struct fi_chunk_values *keys
                      fi_aggregate_few_list_places(&aggregate->few, batch, direct->numbers);
     if (direct->has_own_count &&
         (!is_listed || !fi_aggregate_few_update(&aggregate->few, &direct->rows_call, NULL))) {
-        FI_TRY_RETURN(update(aggregate, &direct->rows_call, NULL, 0, batch->count, err));
+        FI_TRY_RETURN(
+            aggregate_add_update(aggregate, &direct->rows_call, NULL, 0, batch->count, err));
     }
     FI_TRY_RETURN(update_calls(aggregate, arguments, 0, batch->count, is_listed, err));
     memcpy(batch->rows, rest, rest_count * sizeof rest[0]);
@@ -352,7 +354,7 @@ update_listed(struct fi_aggregate *aggregate, const uint32_t *codes,
             DCHECK(batch->groups[r] != NULL);
         }
         has_groups = true;
-        rc = update(aggregate, call, &arguments[i], 0, batch->count, err);
+        rc = aggregate_add_update(aggregate, call, &arguments[i], 0, batch->count, err);
     }
     return rc;
 }

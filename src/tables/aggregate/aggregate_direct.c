@@ -156,7 +156,7 @@ record_at(const struct fi_aggregate_direct *direct, uint64_t place)
 }
 
 static void
-touch(struct fi_aggregate_direct *direct, uint64_t place)
+aggregate_direct_touch(struct fi_aggregate_direct *direct, uint64_t place)
 {
     direct->touched[place >> TOUCHED_SHIFT] = 1;
 }
@@ -287,7 +287,7 @@ fi_aggregate_direct_group(struct fi_aggregate *aggregate, const uint64_t *words)
         place += local * key->factor;
     }
     uint8_t *record = record_at(direct, place);
-    touch(direct, place);
+    aggregate_direct_touch(direct, place);
     *rows_of(direct, record) += direct->has_own_count;
     return record;
 }
@@ -330,7 +330,7 @@ add_places(struct fi_aggregate_direct *to, const struct fi_aggregate_direct *fro
     for (size_t i = 0; i < count; i++) {
         uint8_t *group = record_at(to, places[i]);
         uint8_t *other = record_at(from, places[i]);
-        touch(to, places[i]);
+        aggregate_direct_touch(to, places[i]);
         if (to->has_own_count) {
             *rows_of(to, group) += *rows_of(from, other);
         }

@@ -232,7 +232,7 @@ fi_aggregate_few_join(const struct fi_aggregate_few *few, uint32_t *codes, const
 }
 
 static bool
-mark(const struct fi_aggregate_few *few, struct fi_aggregate_few_marks *marks)
+aggregate_few_mark(const struct fi_aggregate_few *few, struct fi_aggregate_few_marks *marks)
 {
     return few->has_hardware ? mark_hardware(few, marks) : mark_plain(few, marks);
 }
@@ -288,7 +288,7 @@ fi_aggregate_few_list(struct fi_aggregate_few *few, const struct fi_aggregate_ta
     for (size_t i = start; i < end; i++) {
         few->numbers[batch->rows[i]] = (uint8_t)number_of(&numbering, batch->groups[i]);
     }
-    bool is_all = mark(few, &few->all);
+    bool is_all = aggregate_few_mark(few, &few->all);
     DCHECK(is_all);
     return is_all;
 }
@@ -307,7 +307,7 @@ fi_aggregate_few_list_codes(struct fi_aggregate_few *few, const struct fi_aggreg
     } else {
         number_plain(codes, count, numbers, few->numbers);
     }
-    return mark(few, &few->all);
+    return aggregate_few_mark(few, &few->all);
 }
 
 bool
@@ -331,7 +331,7 @@ fi_aggregate_few_list_places(struct fi_aggregate_few *few, const struct fi_aggre
     few->group_count = few->place_count;
     memcpy(few->groups, few->place_groups, sizeof few->groups);
     choose_some(few, batch->rows, 0, batch->count);
-    bool is_all = mark(few, &few->all);
+    bool is_all = aggregate_few_mark(few, &few->all);
     DCHECK(is_all);
     return is_all;
 }
@@ -632,7 +632,7 @@ fi_aggregate_few_update(struct fi_aggregate_few *few, const struct fi_aggregate_
             uint64_t chosen = few->all.chosen[w];
             few->valid.chosen[w] = chosen == 0 ? 0 : chosen & values->valid[w];
         }
-        bool is_all = mark(few, &few->valid);
+        bool is_all = aggregate_few_mark(few, &few->valid);
         DCHECK(is_all);
         (void)is_all;
         marks = &few->valid;

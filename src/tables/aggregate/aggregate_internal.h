@@ -465,14 +465,14 @@ size_t fi_aggregate_direct_next(struct fi_aggregate *aggregate, struct fi_chunk_
 
 /* One spill of a table: where each part begins in a file. */
 struct fi_aggregate_run {
-    struct fi_row_spill_file *file;
+    struct fi_spill_file *file;
     uint64_t starts[FI_AGGREGATE_PARTS + 1];
 };
 struct fi_aggregate_level {
     struct fi_aggregate_run *runs;
     size_t run_count;
     size_t run_capacity;
-    struct fi_row_spill_file **files; /* owned; the first one is written to */
+    struct fi_spill_file **files; /* owned; the first one is written to */
     size_t file_count;
     size_t file_capacity;
     unsigned part; /* the next one that is read */
@@ -511,7 +511,7 @@ struct fi_aggregate {
     uint8_t *code_numbers; /* fi_aggregate_few_number of each; FEW: not known */
     size_t code_number_capacity;
     /* Temporary files. */
-    const struct fi_row_spill *spill;
+    const struct fi_spill *spill;
     struct fi_aggregate_level levels[FI_AGGREGATE_LEVELS];
     unsigned depth; /* of the level that is being read */
     uint64_t spilled_bytes;

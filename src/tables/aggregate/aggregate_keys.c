@@ -211,7 +211,7 @@ place_of(const struct look *look, uint64_t hash)
 
 /* The record of the first slot that has the row's tag, or NULL. */
 static inline uint8_t *
-first_look(const struct look *look, uint64_t hash)
+first_inspect(const struct look *look, uint64_t hash)
 {
     uint64_t tag = hash << look->left >> 32;
     size_t at = place_of(look, hash);
@@ -228,7 +228,7 @@ first_look(const struct look *look, uint64_t hash)
 }
 
 static void
-look_at_all(const struct fi_aggregate_table *table, struct fi_aggregate_batch *batch, size_t start)
+inspect_all(const struct fi_aggregate_table *table, struct fi_aggregate_batch *batch, size_t start)
 {
     const struct look look = {
         .slots = table->slots,
@@ -244,7 +244,7 @@ look_at_all(const struct fi_aggregate_table *table, struct fi_aggregate_batch *b
     size_t count = batch->count;
     if (table->count < PREFETCH_FROM) {
         for (size_t i = start; i < count; i++) {
-            batch->groups[i] = first_look(&look, hashes[i]);
+            batch->groups[i] = first_inspect(&look, hashes[i]);
         }
         return;
     }
@@ -256,7 +256,7 @@ look_at_all(const struct fi_aggregate_table *table, struct fi_aggregate_batch *b
         if (ahead < count) {
             __builtin_prefetch(&look.slots[place_of(&look, hashes[ahead++])]);
         }
-        uint8_t *record = first_look(&look, hashes[i]);
+        uint8_t *record = first_inspect(&look, hashes[i]);
         batch->groups[i] = record;
         __builtin_prefetch(record, 1);
     }
@@ -317,7 +317,7 @@ fi_aggregate_keys_find(struct fi_aggregate_table *table, struct fi_aggregate_bat
     if (table->slots == NULL) {
         memset(batch->groups + start, 0, (batch->count - start) * sizeof batch->groups[0]);
     } else {
-        look_at_all(table, batch, start);
+        inspect_all(table, batch, start);
     }
     for (size_t i = start; (i += confirm(batch, words, i)) < batch->count; i++) {
         gather_key(table, words, i, key);

@@ -20,6 +20,7 @@
  */
 #include "aggregate/aggregate_internal.h"
 #include "base/mem.h"
+#include "base/vec.h"
 
 /* ---- records ---- */
 
@@ -30,7 +31,7 @@ is_long_key(const struct fi_aggregate_key *key, const uint64_t *words)
 }
 
 static int
-encode(struct fi_aggregate *aggregate, const uint8_t *record)
+aggregate_spill_encode(struct fi_aggregate *aggregate, const uint8_t *record)
 {
     struct fi_buf *buf = &aggregate->buf;
     const uint64_t *words = (const uint64_t *)(const void *)record;
@@ -62,20 +63,20 @@ encode(struct fi_aggregate *aggregate, const uint8_t *record)
 /* Decodes a record into buf; its bytes are borrowed. False: the bytes are no valid
  * record. */
 static bool
-decode(struct fi_aggregate *aggregate, firn_slice bytes)
+aggregate_spill_decode(struct fi_aggregate *aggregate, firn_slice bytes)
 {
     uint8_t *record = aggregate->buf.data;
     uint64_t *words = (uint64_t *)(void *)record;
     const uint8_t *at;
     DCHECK(aggregate->buf.size == aggregate->table.record_size);
-    if (!fi_row_spill_take(&bytes, aggregate->table.record_size, &at)) {
+    if (!fi_spill_take(&bytes, aggregate->table.record_size, &at)) {
         return false;
     }
     memcpy(record, at, aggregate->table.record_size);
     for (size_t k = 0; k < aggregate->key_count; k++) {
         const struct fi_aggregate_key *key = &aggregate->keys[k];
         if (is_long_key(key, words)) {
-            if (!fi_row_spill_take(&bytes, fi_aggregate_words_size(words + key->word), &at)) {
+            if (!fi_spill_take(&bytes, fi_aggregate_words_size(words + key->word), &at)) {
                 return false;
             }
             words[key->word + 1] = (uintptr_t)at;
@@ -86,7 +87,7 @@ decode(struct fi_aggregate *aggregate, firn_slice bytes)
         if (call->state_kind == FI_AGGREGATE_STATE_BYTES) {
             struct fi_aggregate_bytes state;
             memcpy(&state, record + call->offset, sizeof state);
-            if (!fi_row_spill_take(&bytes, state.size, &at)) {
+            if (!fi_spill_take(&bytes, state.size, &at)) {
                 return false;
             }
             /* Combining copies bytes, and never writes to them. */
@@ -104,16 +105,12 @@ decode(struct fi_aggregate *aggregate, firn_slice bytes)
 
 static int
 file_of(struct fi_aggregate *aggregate, struct fi_aggregate_level *level,
-        struct fi_row_spill_file **out, firn_error *err)
+        struct fi_spill_file **out, firn_error *err)
 {
     if (level->file_count == 0) {
-        struct fi_row_spill_file **files = fi_grow_array(level->files, 1, &level->file_capacity,
-                                                         sizeof(struct fi_row_spill_file *));
-        if (files == NULL) {
-            return fi_error_no_memory(err, "a temporary file");
-        }
-        level->files = files;
-        int rc = fi_row_spill_create(aggregate->spill, &files[0], err);
+        FI_TRY_RETURN(FI_VEC_RESERVE(level->files, 1, level->file_capacity, err));
+        struct fi_spill_file **files = level->files;
+        int rc = fi_spill_create(aggregate->spill, &files[0], err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -126,17 +123,17 @@ file_of(struct fi_aggregate *aggregate, struct fi_aggregate_level *level,
 
 struct write_context {
     struct fi_aggregate *aggregate;
-    struct fi_row_spill_file *file;
+    struct fi_spill_file *file;
 };
 
 static int
 write_group(void *ctx, uint8_t *record, firn_error *err)
 {
     struct write_context *context = ctx;
-    if (encode(context->aggregate, record) != FIRN_OK) {
+    if (aggregate_spill_encode(context->aggregate, record) != FIRN_OK) {
         return fi_error_no_memory(err, "a group for a temporary file");
     }
-    return fi_row_spill_add(context->file, fi_buf_slice(&context->aggregate->buf), err);
+    return fi_spill_add(context->file, fi_buf_slice(&context->aggregate->buf), err);
 }
 
 int
@@ -155,19 +152,15 @@ fi_aggregate_spill_table(struct fi_aggregate *aggregate, firn_error *err)
     }
     CHECK(table->level < FI_AGGREGATE_LEVELS && table->word_count > 0);
     struct fi_aggregate_level *level = &aggregate->levels[table->level];
-    struct fi_aggregate_run *runs =
-        fi_grow_array(level->runs, level->run_count + 1, &level->run_capacity, sizeof *runs);
-    if (runs == NULL) {
-        return fi_error_no_memory(err, "a temporary file");
-    }
-    level->runs = runs;
+    FI_TRY_RETURN(FI_VEC_RESERVE(level->runs, level->run_count + 1, level->run_capacity, err));
+    struct fi_aggregate_run *runs = level->runs;
     struct fi_aggregate_run *run = &runs[level->run_count];
     FI_TRY_RETURN(file_of(aggregate, level, &run->file, err));
     struct write_context context = {aggregate, run->file};
-    run->starts[0] = fi_row_spill_size_bytes(run->file);
+    run->starts[0] = fi_spill_size_bytes(run->file);
     for (unsigned part = 0; part < FI_AGGREGATE_PARTS; part++) {
         FI_TRY_RETURN(fi_aggregate_table_visit(table, part, write_group, &context, err));
-        FI_TRY_RETURN(fi_row_spill_end(run->file, &run->starts[part + 1], err));
+        FI_TRY_RETURN(fi_spill_end(run->file, &run->starts[part + 1], err));
     }
     level->run_count++;
     aggregate->spilled_bytes += run->starts[FI_AGGREGATE_PARTS] - run->starts[0];
@@ -189,19 +182,12 @@ fi_aggregate_spill_take(struct fi_aggregate *aggregate, struct fi_aggregate *oth
     if (from->run_count == 0) {
         return FIRN_OK;
     }
-    struct fi_aggregate_run *runs =
-        fi_grow_array(to->runs, to->run_count + from->run_count, &to->run_capacity, sizeof *runs);
-    to->runs = runs == NULL ? to->runs : runs;
-    struct fi_row_spill_file **files =
-        fi_grow_array(to->files, to->file_count + from->file_count, &to->file_capacity,
-                      sizeof(struct fi_row_spill_file *));
-    to->files = files == NULL ? to->files : files;
-    if (runs == NULL || files == NULL) {
-        return fi_error_no_memory(err, "a temporary file");
-    }
-    memcpy(runs + to->run_count, from->runs, from->run_count * sizeof *runs);
-    memcpy(files + to->file_count, from->files,
-           from->file_count * sizeof(struct fi_row_spill_file *));
+    FI_TRY_RETURN(FI_VEC_RESERVE(to->runs, to->run_count + from->run_count, to->run_capacity, err));
+    FI_TRY_RETURN(
+        FI_VEC_RESERVE(to->files, to->file_count + from->file_count, to->file_capacity, err));
+    memcpy(to->runs + to->run_count, from->runs, from->run_count * sizeof *to->runs);
+    memcpy(to->files + to->file_count, from->files,
+           from->file_count * sizeof(struct fi_spill_file *));
     to->run_count += from->run_count;
     to->file_count += from->file_count;
     from->run_count = 0;
@@ -215,7 +201,7 @@ void
 fi_aggregate_spill_deinit(struct fi_aggregate_level *level)
 {
     for (size_t i = 0; i < level->file_count; i++) {
-        fi_row_spill_destroy(level->files[i]);
+        fi_spill_destroy(level->files[i]);
     }
     fi_free(level->files);
     fi_free(level->runs);
@@ -261,20 +247,20 @@ out:
 }
 
 static int
-read_stretch(struct fi_aggregate *aggregate, struct fi_row_spill_reader *reader, firn_error *err)
+read_stretch(struct fi_aggregate *aggregate, struct fi_spill_reader *reader, firn_error *err)
 {
     size_t size = aggregate->table.record_size;
     bool is_end;
     firn_slice bytes;
     for (;;) {
-        FI_TRY_RETURN(fi_row_spill_next(reader, &bytes, &is_end, err));
+        FI_TRY_RETURN(fi_spill_next(reader, &bytes, &is_end, err));
         if (is_end) {
             return FIRN_OK;
         }
         if (fi_buf_set_size(&aggregate->buf, size) != FIRN_OK) {
             return fi_error_no_memory(err, "a group from a temporary file");
         }
-        if (!decode(aggregate, bytes)) {
+        if (!aggregate_spill_decode(aggregate, bytes)) {
             return fi_error_set(err, FIRN_CORRUPT, "a group in a temporary file is damaged");
         }
         FI_TRY_RETURN(fi_aggregate_spill_combine(aggregate, aggregate->buf.data, err));
@@ -286,14 +272,14 @@ static int
 read_part(struct fi_aggregate *aggregate, const struct fi_aggregate_level *level, unsigned part,
           firn_error *err)
 {
-    struct fi_row_spill_reader reader = {.file = NULL};
+    struct fi_spill_reader reader = {.file = NULL};
     int rc = FIRN_OK;
     for (size_t i = 0; i < level->run_count && rc == FIRN_OK; i++) {
         const struct fi_aggregate_run *run = &level->runs[i];
-        fi_row_spill_reader_init(&reader, run->file, run->starts[part], run->starts[part + 1]);
+        fi_spill_reader_init(&reader, run->file, run->starts[part], run->starts[part + 1]);
         rc = read_stretch(aggregate, &reader, err);
     }
-    fi_row_spill_reader_deinit(&reader);
+    fi_spill_reader_deinit(&reader);
     return rc;
 }
 

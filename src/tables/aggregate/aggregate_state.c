@@ -61,8 +61,8 @@ compare_bytes(firn_slice a, firn_slice b)
 
 /* Replaces the extreme of a state of BYTES if the new bytes are beyond it. */
 static int
-offer(const struct fi_aggregate_function_of *call, struct fi_aggregate_bytes *state,
-      firn_slice bytes, struct fi_arena *arena, firn_error *err)
+aggregate_state_offer(const struct fi_aggregate_function_of *call, struct fi_aggregate_bytes *state,
+                      firn_slice bytes, struct fi_arena *arena, firn_error *err)
 {
     if (state->data != NULL) {
         int order = compare_bytes(bytes, firn_bytes(state->data, state->size));
@@ -168,8 +168,8 @@ fi_aggregate_state_update(const struct fi_aggregate_function_of *call,
         break;
     case FI_AGGREGATE_STATE_BYTES:
         for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-            rc = offer(call, STATE(struct fi_aggregate_bytes, groups[i]), values->as.bytes[rows[i]],
-                       arena, err);
+            rc = aggregate_state_offer(call, STATE(struct fi_aggregate_bytes, groups[i]),
+                                       values->as.bytes[rows[i]], arena, err);
         }
         break;
     }
@@ -195,7 +195,7 @@ count_bits(uint64_t word)
     return word * UINT64_C(0x0101010101010101) >> 56;
 }
 
-/* As in encoding/chunk_sum.c: halves of 32 bits, of numbers that are all positive. */
+/* As in chunk/chunk_sum.c: halves of 32 bits, of numbers that are all positive. */
 static fi_aggregate_u128
 sum_integers(const uint64_t *numbers, size_t count, uint64_t sign, const uint64_t *mask,
              uint64_t chosen)
@@ -336,8 +336,8 @@ fi_aggregate_state_combine(const struct fi_aggregate_function_of *call, uint8_t 
     case FI_AGGREGATE_STATE_BYTES: {
         const struct fi_aggregate_bytes *more = STATE_OF(struct fi_aggregate_bytes, other);
         if (more->data != NULL) {
-            return offer(call, STATE(struct fi_aggregate_bytes, group),
-                         firn_bytes(more->data, more->size), arena, err);
+            return aggregate_state_offer(call, STATE(struct fi_aggregate_bytes, group),
+                                         firn_bytes(more->data, more->size), arena, err);
         }
         break;
     }

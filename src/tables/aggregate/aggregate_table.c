@@ -20,6 +20,7 @@
  * (I1) At most five eighths of the slots are used, so every search ends at an empty one.
  */
 #include "base/mem.h"
+#include "base/vec.h"
 
 #include "aggregate/aggregate_internal.h"
 #include "codec/xxh3.h"
@@ -191,7 +192,7 @@ empty_slot(const uint64_t *slots, unsigned bits, uint32_t tag)
 }
 
 static int
-grow(struct fi_aggregate_table *table, firn_error *err)
+aggregate_table_grow(struct fi_aggregate_table *table, firn_error *err)
 {
     unsigned bits = table->slots == NULL ? SLOT_BITS_MIN : table->slot_bits + 1;
     struct fi_os_pages pages;
@@ -260,12 +261,8 @@ is_full(const struct fi_aggregate_table *table, const uint64_t *key)
 static int
 add_page(struct fi_aggregate_table *table, firn_error *err)
 {
-    struct fi_os_pages *pages =
-        fi_grow_array(table->pages, table->page_count + 1, &table->page_capacity, sizeof *pages);
-    if (pages == NULL) {
-        return fi_error_no_memory(err, "the groups of a query");
-    }
-    table->pages = pages;
+    FI_TRY_RETURN(FI_VEC_RESERVE(table->pages, table->page_count + 1, table->page_capacity, err));
+    struct fi_os_pages *pages = table->pages;
     /* Few groups use little of the first page, and should not get a large page. */
     int rc = fi_aggregate_table_map(table->page_count == 0 ? NULL : table->os, table->page_size,
                                     &pages[table->page_count], err);
@@ -309,7 +306,7 @@ static int
 add_group(struct fi_aggregate_table *table, const uint64_t *key, uint32_t tag, uint8_t **out,
           firn_error *err)
 {
-    int rc = needs_slots(table) ? grow(table, err) : FIRN_OK;
+    int rc = needs_slots(table) ? aggregate_table_grow(table, err) : FIRN_OK;
     if (rc == FIRN_OK) {
         rc = make_record(table, key, out, err);
     }

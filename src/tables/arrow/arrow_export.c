@@ -491,7 +491,7 @@ block_of(const struct fi_column_pin *pin, firn_slice values)
 
 /* Whether values follow the lent ones. */
 static bool
-follows(const struct owner *owner, firn_slice values)
+arrow_export_follows(const struct owner *owner, firn_slice values)
 {
     return owner->lease != NULL && values.data == owner->lent.data + owner->lent.size &&
            is_inside(values, owner->block);
@@ -505,7 +505,7 @@ is_worth_it(const struct owner *owner)
 
 /* Copies the lent values. */
 static int
-take_back(struct owner *owner)
+arrow_export_undo(struct owner *owner)
 {
     DCHECK(owner->data[1].size == 0);
     int rc = owner->lease != NULL ? fi_buf_append_slice(&owner->data[1], owner->lent) : FIRN_OK;
@@ -520,11 +520,11 @@ take_back(struct owner *owner)
 static int
 lend(struct owner *owner, const struct fi_column_pin *pin, firn_slice values, bool *out)
 {
-    *out = follows(owner, values);
+    *out = arrow_export_follows(owner, values);
     if (*out) {
         owner->lent.size += values.size;
     } else if (owner->lease != NULL) {
-        return take_back(owner);
+        return arrow_export_undo(owner);
     } else if (owner->data[1].size == 0) {
         const firn_slice block = block_of(pin, values);
         owner->lease = block.size > 0 ? fi_block_cache_lease(pin->cache, &pin->pin) : NULL;
@@ -628,7 +628,7 @@ errno_of(int code)
 }
 
 static int
-fail(struct stream *stream, int number)
+arrow_export_fail(struct stream *stream, int number)
 {
     DCHECK(number != 0);
     if (number == ENOMEM) {
@@ -648,7 +648,7 @@ get_schema(struct ArrowArrayStream *self, struct ArrowSchema *out)
     if (rc != 0 && out->release != NULL) {
         out->release(out);
     }
-    return rc != 0 ? fail(stream, rc) : 0;
+    return rc != 0 ? arrow_export_fail(stream, rc) : 0;
 }
 
 static int
@@ -681,7 +681,7 @@ ends_here(const struct stream *stream, const struct ArrowArray *array)
             const firn_slice block = block_of(fi_query_batch_pin(stream->scan, i), bytes);
             bool begins_block =
                 block.size > 0 && bytes.size > (uintptr_t)bytes.data - (uintptr_t)block.data;
-            if (!follows(owner, bytes) && (begins_block || is_worth_it(owner))) {
+            if (!arrow_export_follows(owner, bytes) && (begins_block || is_worth_it(owner))) {
                 return true;
             }
         }
@@ -713,7 +713,7 @@ add_batch(struct stream *stream, struct ArrowArray *array)
 }
 
 static int
-fill(struct stream *stream, struct ArrowArray *array)
+arrow_export_fill(struct stream *stream, struct ArrowArray *array)
 {
     DCHECK(array->length == 0);
     int rc;
@@ -738,7 +738,7 @@ fill(struct stream *stream, struct ArrowArray *array)
             return EOVERFLOW;
         }
         if (rc != FIRN_OK) {
-            return fail(stream, ENOMEM);
+            return arrow_export_fail(stream, ENOMEM);
         }
         stream->batch = NULL;
     }
@@ -747,7 +747,7 @@ fill(struct stream *stream, struct ArrowArray *array)
 
 /* Copies values that are not worth their lease, and sets the buffers. */
 static int
-finish(struct stream *stream, struct ArrowArray *array)
+arrow_export_finish(struct stream *stream, struct ArrowArray *array)
 {
     end_array(array);
     for (size_t i = 0; i < stream->column_count; i++) {
@@ -756,8 +756,8 @@ finish(struct stream *stream, struct ArrowArray *array)
         if (child->n_children > 0) {
             owner = child->children[0]->private_data;
         }
-        if (owner->lease != NULL && !is_worth_it(owner) && take_back(owner) != FIRN_OK) {
-            return fail(stream, ENOMEM);
+        if (owner->lease != NULL && !is_worth_it(owner) && arrow_export_undo(owner) != FIRN_OK) {
+            return arrow_export_fail(stream, ENOMEM);
         }
         end_array(child);
         if (child->n_children > 0) {
@@ -775,8 +775,8 @@ get_next(struct ArrowArrayStream *self, struct ArrowArray *out)
     for (size_t i = 0; rc == 0 && i < stream->column_count; i++) {
         rc = make_column(&stream->columns[i], out->children[i]);
     }
-    rc = rc == 0 ? fill(stream, out) : fail(stream, rc);
-    rc = rc == 0 ? finish(stream, out) : rc;
+    rc = rc == 0 ? arrow_export_fill(stream, out) : arrow_export_fail(stream, rc);
+    rc = rc == 0 ? arrow_export_finish(stream, out) : rc;
     if ((rc != 0 || out->length == 0) && out->release != NULL) {
         out->release(out); /* a released array marks the end */
     }

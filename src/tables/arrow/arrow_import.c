@@ -55,7 +55,7 @@ struct column {
 };
 
 static int
-refuse(firn_error *err, const char *name, const char *why)
+arrow_import_refuse(firn_error *err, const char *name, const char *why)
 {
     return fi_error_set(err, FIRN_INVALID, "the Arrow data of '%s' %s", name, why);
 }
@@ -236,21 +236,22 @@ check_array(const struct ArrowArray *array, const struct field *field, const cha
         [WAY_F32] = 2,      [WAY_F64] = 2,   [WAY_DECIMAL] = 2, [WAY_OFFSETS] = 3,
         [WAY_OFFSETS8] = 3, [WAY_VIEWS] = 3, [WAY_FIXED] = 2,   [WAY_FLOATS] = 1};
     if (array->length < 0 || array->offset < 0 || array->length > INT64_MAX - array->offset) {
-        return refuse(err, name, "has an impossible length");
+        return arrow_import_refuse(err, name, "has an impossible length");
     }
     if (array->null_count < -1 || array->null_count > array->length ||
         (array->null_count > 0 && field->way != WAY_NULL && array->n_buffers > 0 &&
          array->buffers != NULL && array->buffers[0] == NULL)) {
-        return refuse(err, name, "has nulls without a bitmap, or an impossible number of them");
+        return arrow_import_refuse(err, name,
+                                   "has nulls without a bitmap, or an impossible number of them");
     }
     if (array->n_buffers < buffers[field->way] ||
         (field->way != WAY_VIEWS && array->n_buffers != buffers[field->way]) ||
         (array->n_buffers > 0 && array->buffers == NULL)) {
-        return refuse(err, name, "has a wrong number of buffers");
+        return arrow_import_refuse(err, name, "has a wrong number of buffers");
     }
     if (field->way == WAY_FLOATS) {
         if (array->n_children != 1 || array->children == NULL || array->children[0] == NULL) {
-            return refuse(err, name, "has a wrong number of children");
+            return arrow_import_refuse(err, name, "has a wrong number of children");
         }
         const struct ArrowArray *child = array->children[0];
         const int64_t rows = array->offset + array->length;
@@ -259,12 +260,12 @@ check_array(const struct ArrowArray *array, const struct field *field, const cha
             child->length > INT64_MAX - child->offset ||
             (child->null_count > 0 && child->buffers[0] == NULL) ||
             (rows > 0 && child->buffers[1] == NULL)) {
-            return refuse(err, name, "has vectors of a wrong length");
+            return arrow_import_refuse(err, name, "has vectors of a wrong length");
         }
         return FIRN_OK;
     }
     if (field->way != WAY_NULL && array->offset + array->length > 0 && array->buffers[1] == NULL) {
-        return refuse(err, name, "lacks its values");
+        return arrow_import_refuse(err, name, "lacks its values");
     }
     return FIRN_OK;
 }
@@ -324,10 +325,10 @@ read_bytes(const struct ArrowArray *array, const struct field *field, int64_t at
         to = offsets[at + 1];
     }
     if (from < 0 || to < from) {
-        return refuse(err, name, "has offsets that do not ascend");
+        return arrow_import_refuse(err, name, "has offsets that do not ascend");
     }
     if (to > from && array->buffers[2] == NULL) {
-        return refuse(err, name, "lacks its bytes");
+        return arrow_import_refuse(err, name, "lacks its bytes");
     }
     *out = to > from ? firn_bytes((const uint8_t *)array->buffers[2] + from, (size_t)(to - from))
                      : firn_bytes("", 0);
@@ -347,7 +348,7 @@ read_view(const struct ArrowArray *array, int64_t at, const char *name, firn_sli
     int32_t offset;
     memcpy(&size, view, sizeof size);
     if (size < 0) {
-        return refuse(err, name, "has a view of a negative size");
+        return arrow_import_refuse(err, name, "has a view of a negative size");
     }
     if (size <= 12) {
         *out = firn_bytes(view + 4, (size_t)size);
@@ -359,7 +360,7 @@ read_view(const struct ArrowArray *array, int64_t at, const char *name, firn_sli
     if (buffer < 0 || buffer >= array->n_buffers - 3 || offset < 0 || sizes == NULL ||
         array->buffers[2 + buffer] == NULL || sizes[buffer] < size ||
         offset > sizes[buffer] - size) {
-        return refuse(err, name, "has a view of bytes that are not there");
+        return arrow_import_refuse(err, name, "has a view of bytes that are not there");
     }
     *out = firn_bytes((const uint8_t *)array->buffers[2 + buffer] + offset, (size_t)size);
     return FIRN_OK;
@@ -443,7 +444,7 @@ read_vector(const struct ArrowArray *array, const struct field *field, int64_t a
     const int64_t first = child->offset + at * (int64_t)field->size;
     for (int64_t i = first; bits != NULL && i < first + (int64_t)field->size; i++) {
         if ((bits[i / 8] >> (i % 8) & 1) == 0) {
-            return refuse(err, name, "has a vector with a null in it");
+            return arrow_import_refuse(err, name, "has a vector with a null in it");
         }
     }
     *out = firn_bytes((const uint8_t *)(floats + first), (size_t)field->size * sizeof(float));
@@ -461,7 +462,7 @@ read_value(const struct ArrowArray *array, const struct field *field, int64_t ro
     int rc = FIRN_OK;
     *out = (firn_value){.type = field->type};
     if (data == NULL && field->way != WAY_NULL && field->way != WAY_FLOATS) {
-        return refuse(err, name, "lacks its values");
+        return arrow_import_refuse(err, name, "lacks its values");
     }
     switch (field->way) {
     case WAY_NULL:
@@ -518,8 +519,8 @@ read_cell(const struct column *column, const struct ArrowArray *array, int64_t r
         return rc;
     }
     if (index.as.i64 < 0 || index.as.i64 >= dictionary->length) {
-        return refuse(err, (const char *)column->to->name.data,
-                      "has an index beyond its dictionary");
+        return arrow_import_refuse(err, (const char *)column->to->name.data,
+                                   "has an index beyond its dictionary");
     }
     return is_valid(dictionary, &column->values, index.as.i64)
                ? read_value(dictionary, &column->values, index.as.i64, column->to, out, err)
@@ -584,16 +585,16 @@ read_column(const struct ArrowSchema *schema, struct column *out, firn_error *er
         return rc;
     }
     if (out->field.way != WAY_SIGNED && out->field.way != WAY_UNSIGNED) {
-        return refuse(err, schema->name, "has a dictionary without indexes");
+        return arrow_import_refuse(err, schema->name, "has a dictionary without indexes");
     }
     if (schema->dictionary->dictionary != NULL) {
-        return refuse(err, schema->name, "has a dictionary of a dictionary");
+        return arrow_import_refuse(err, schema->name, "has a dictionary of a dictionary");
     }
     return read_field(schema->dictionary, &out->values, err);
 }
 
 static int
-begin(struct import *import, struct firn_table *table, firn_error *err)
+arrow_import_begin(struct import *import, struct firn_table *table, firn_error *err)
 {
     DCHECK(import->stream != NULL && import->bulk == NULL);
     int number = import->stream->get_schema(import->stream, &import->schema);
@@ -641,15 +642,15 @@ check_arrays(const struct import *import, const struct ArrowArray *array, firn_e
         const struct column *column = &import->columns[i];
         const struct ArrowArray *child = array->children[i];
         rc = child != NULL ? check_array(child, &column->field, import->names[i], err)
-                           : refuse(err, import->names[i], "is missing");
+                           : arrow_import_refuse(err, import->names[i], "is missing");
         if (rc == FIRN_OK && (array->length > INT64_MAX - array->offset ||
                               child->length < array->offset + array->length)) {
-            rc = refuse(err, import->names[i], "has fewer rows than the others");
+            rc = arrow_import_refuse(err, import->names[i], "has fewer rows than the others");
         }
         if (rc == FIRN_OK && column->has_dictionary) {
             rc = child->dictionary != NULL
                      ? check_array(child->dictionary, &column->values, import->names[i], err)
-                     : refuse(err, import->names[i], "lacks its dictionary");
+                     : arrow_import_refuse(err, import->names[i], "lacks its dictionary");
         }
     }
     return rc;
@@ -704,7 +705,7 @@ fi_arrow_import(struct firn_table *table, struct ArrowArrayStream *stream,
     int rc;
     *out_rows = 0;
     FI_TRY(fi_storefile_progress_begin(progress, "read", 0, 0, err));
-    FI_TRY(begin(&import, table, err));
+    FI_TRY(arrow_import_begin(&import, table, err));
     FI_TRY(add_all(&import, err));
     FI_TRY(fi_rows_bulk_commit(import.bulk, err));
     *out_rows = fi_rows_bulk_count(import.bulk);

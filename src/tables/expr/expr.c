@@ -17,7 +17,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "expr/expr_bind.h"
+#include "base/vec.h"
+#include "expr/expr_internal.h"
 
 enum { TABLE_SIZE_MIN = 64, COLUMN_ARENA_SIZE = 256 };
 
@@ -80,7 +81,7 @@ is_node_equal(const struct fi_expr_node *a, const struct fi_expr_node *b)
 }
 
 static uint64_t
-mix(uint64_t hash, uint64_t word)
+expr_mix(uint64_t hash, uint64_t word)
 {
     hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
     return hash ^ hash >> 29;
@@ -90,16 +91,16 @@ static uint64_t
 hash_cell(uint64_t hash, const struct fi_cell *cell)
 {
     uint32_t narrow;
-    hash = mix(hash, (uint64_t)cell->kind);
+    hash = expr_mix(hash, (uint64_t)cell->kind);
     if (cell->kind == FI_PHYSICAL_F32) {
         memcpy(&narrow, &cell->as.f32, sizeof narrow);
-        return mix(hash, narrow);
+        return expr_mix(hash, narrow);
     }
     if (cell->kind != FI_PHYSICAL_BYTES) {
-        return cell->kind == FI_PHYSICAL_NONE ? hash : mix(hash, cell->as.u64);
+        return cell->kind == FI_PHYSICAL_NONE ? hash : expr_mix(hash, cell->as.u64);
     }
     for (size_t i = 0; i < cell->as.bytes.size; i++) {
-        hash = mix(hash, cell->as.bytes.data[i]);
+        hash = expr_mix(hash, cell->as.bytes.data[i]);
     }
     return hash;
 }
@@ -107,12 +108,12 @@ hash_cell(uint64_t hash, const struct fi_cell *cell)
 static uint64_t
 hash_node(const struct fi_expr_node *node)
 {
-    uint64_t hash = mix((uint64_t)node->op << 16 | (uint64_t)node->detail << 8, node->number);
-    hash = mix(hash, (uint64_t)node->type.type << 32 | node->type.scale << 8 |
-                         (uint64_t)(node->is_negated ? 1 : 0));
+    uint64_t hash = expr_mix((uint64_t)node->op << 16 | (uint64_t)node->detail << 8, node->number);
+    hash = expr_mix(hash, (uint64_t)node->type.type << 32 | node->type.scale << 8 |
+                              (uint64_t)(node->is_negated ? 1 : 0));
     hash = hash_cell(hash_cell(hash, &node->a), &node->b);
     for (uint32_t i = 0; i < node->arg_count; i++) {
-        hash = mix(hash, node->args[i]);
+        hash = expr_mix(hash, node->args[i]);
     }
     for (size_t i = 0; i < node->list_count; i++) {
         hash = hash_cell(hash, &node->list[i]);
@@ -219,12 +220,7 @@ fi_expr_builder_add(struct fi_expr_builder *builder, const struct fi_expr_node *
     if (builder->count >= UINT32_MAX / 4) {
         return fi_error_set(err, FIRN_LIMIT, "the expression has too many parts");
     }
-    struct fi_expr_node *nodes =
-        fi_grow_array(builder->nodes, builder->count + 1, &builder->capacity, sizeof *nodes);
-    if (nodes == NULL) {
-        return fi_error_no_memory(err, "an expression");
-    }
-    builder->nodes = nodes;
+    FI_TRY_RETURN(FI_VEC_RESERVE(builder->nodes, builder->count + 1, builder->capacity, err));
     if (!copy_node(&builder->arena, &node)) {
         return fi_error_no_memory(err, "an expression");
     }
@@ -400,30 +396,6 @@ fi_expr_create_column(const struct fi_schema *schema, uint32_t place, struct fi_
     expr = NULL;
 out:
     fi_expr_destroy(expr);
-    return rc;
-}
-
-int
-fi_expr_create(firn_slice text, const struct fi_expr_env *env, struct fi_expr **out,
-               firn_error *err)
-{
-    struct fi_arena arena = {.chunk_size = 2048};
-    struct fi_expr_parse_input input = {.text = text, .of = env->of};
-    struct fi_expr_syntax_item *items;
-    size_t count;
-    size_t first = 0;
-    struct fi_expr_binder binder = {.env = env,
-                                    .text = text,
-                                    .next_parameter =
-                                        env->next_parameter != NULL ? env->next_parameter : &first,
-                                    .err = err};
-    int rc;
-    *out = NULL;
-    FI_TRY(fi_expr_parse(&input, &arena, &items, &count, err));
-    DCHECK(count == 1);
-    FI_TRY(fi_expr_bind_expression(&binder, items[0].root, out));
-out:
-    fi_arena_deinit(&arena);
     return rc;
 }
 

@@ -41,7 +41,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "encoding/encoding.h"
+#include "chunk/chunk_encoding.h"
 #include "firn/value.h"
 #include "schema/schema.h"
 

@@ -49,22 +49,22 @@ least(uint32_t a, uint32_t b)
 static int
 to_scale(struct fi_expr_binder *binder, uint32_t *node, uint32_t scale)
 {
-    const struct fi_expr_type *from = &fi_expr_bind_node(binder, *node)->type;
+    const struct fi_expr_type *from = &fi_expr_typed_node(binder, *node)->type;
     struct fi_expr_type type = {
         .type = FIRN_TYPE_DECIMAL, .precision = FI_EXPR_PRECISION_MAX, .scale = scale};
     DCHECK(scale <= FI_EXPR_PRECISION_MAX);
     if (from->type == FIRN_TYPE_DECIMAL && from->scale == scale) {
         return FIRN_OK;
     }
-    return fi_expr_bind_cast(binder, *node, &type, node);
+    return fi_expr_typed_cast(binder, *node, &type, node);
 }
 
 static int
 decimal_operands(struct fi_expr_binder *binder, size_t at, uint8_t sign, uint32_t *args,
                  struct fi_expr_type *out)
 {
-    const struct fi_expr_type *a = &fi_expr_bind_node(binder, args[0])->type;
-    const struct fi_expr_type *b = &fi_expr_bind_node(binder, args[1])->type;
+    const struct fi_expr_type *a = &fi_expr_typed_node(binder, args[0])->type;
+    const struct fi_expr_type *b = &fi_expr_typed_node(binder, args[1])->type;
     uint32_t larger = a->scale > b->scale ? a->scale : b->scale;
     uint32_t sum = a->scale + b->scale;
     int rc;
@@ -74,16 +74,16 @@ decimal_operands(struct fi_expr_binder *binder, size_t at, uint8_t sign, uint32_
         uint32_t digits = a->precision + b->precision;
         bool is_known = a->type == FIRN_TYPE_DECIMAL && b->type == FIRN_TYPE_DECIMAL;
         if (sum > FI_EXPR_PRECISION_MAX) {
-            return fi_expr_bind_fail(binder, at,
-                                     "the product would have %u digits after the point, and a "
-                                     "decimal has at most 18: cast one of the factors",
-                                     sum);
+            return fi_expr_typed_fail(binder, at,
+                                      "the product would have %u digits after the point, and a "
+                                      "decimal has at most 18: cast one of the factors",
+                                      sum);
         }
         out->scale = sum;
         out->precision =
             is_known ? least(digits, FI_EXPR_PRECISION_MAX) : (uint32_t)FI_EXPR_PRECISION_MAX;
-        FI_TRY(to_scale(binder, &args[0], fi_expr_bind_node(binder, args[0])->type.scale));
-        FI_TRY(to_scale(binder, &args[1], fi_expr_bind_node(binder, args[1])->type.scale));
+        FI_TRY(to_scale(binder, &args[0], fi_expr_typed_node(binder, args[0])->type.scale));
+        FI_TRY(to_scale(binder, &args[1], fi_expr_typed_node(binder, args[1])->type.scale));
         goto out;
     }
     out->scale = larger;
@@ -103,9 +103,10 @@ static int
 fail_operands(struct fi_expr_binder *binder, size_t at, uint8_t sign, uint32_t a, uint32_t b)
 {
     char names[2][FI_TYPE_TEXT_SIZE];
-    return fi_expr_bind_fail(binder, at, "there is no %s %c %s",
-                             fi_expr_type_text(&fi_expr_bind_node(binder, a)->type, names[0]), sign,
-                             fi_expr_type_text(&fi_expr_bind_node(binder, b)->type, names[1]));
+    return fi_expr_typed_fail(binder, at, "there is no %s %c %s",
+                              fi_expr_type_text(&fi_expr_typed_node(binder, a)->type, names[0]),
+                              sign,
+                              fi_expr_type_text(&fi_expr_typed_node(binder, b)->type, names[1]));
 }
 
 /* Casts the arguments of arithmetic with dates and timestamps; *out is the result's type. */
@@ -114,8 +115,8 @@ time_operands(struct fi_expr_binder *binder, size_t at, uint8_t sign, uint32_t *
               struct fi_expr_type *out)
 {
     struct fi_expr_type whole = {.type = FIRN_TYPE_I64};
-    firn_type a = fi_expr_bind_node(binder, args[0])->type.type;
-    firn_type b = fi_expr_bind_node(binder, args[1])->type.type;
+    firn_type a = fi_expr_typed_node(binder, args[0])->type.type;
+    firn_type b = fi_expr_typed_node(binder, args[1])->type.type;
     int rc;
     if (sign == '+' && fi_type_is_integer(a) && fi_type_is_time(b)) {
         uint32_t swap = args[0];
@@ -124,7 +125,7 @@ time_operands(struct fi_expr_binder *binder, size_t at, uint8_t sign, uint32_t *
         return time_operands(binder, at, sign, args, out);
     }
     if (sign == '-' && fi_type_is_time(a) && fi_type_is_time(b)) {
-        FI_TRY(fi_expr_bind_unify(binder, at, args, 2, out));
+        FI_TRY(fi_expr_typed_unify(binder, at, args, 2, out));
         *out = whole;
         goto out;
     }
@@ -132,7 +133,7 @@ time_operands(struct fi_expr_binder *binder, size_t at, uint8_t sign, uint32_t *
         return fail_operands(binder, at, sign, args[0], args[1]);
     }
     *out = (struct fi_expr_type){.type = a};
-    FI_TRY(fi_expr_bind_cast(binder, args[1], &whole, &args[1]));
+    FI_TRY(fi_expr_typed_cast(binder, args[1], &whole, &args[1]));
 out:
     return rc;
 }
@@ -161,21 +162,21 @@ bind_concat(struct fi_expr_binder *binder, size_t at, uint32_t *args, uint32_t *
 {
     struct fi_expr_node node = {.op = FI_EXPR_OP_CONCAT, .args = args, .arg_count = 2};
     struct fi_expr_type text = {.type = FIRN_TYPE_TEXT};
-    firn_type types[] = {fi_expr_bind_node(binder, args[0])->type.type,
-                         fi_expr_bind_node(binder, args[1])->type.type};
+    firn_type types[] = {fi_expr_typed_node(binder, args[0])->type.type,
+                         fi_expr_typed_node(binder, args[1])->type.type};
     node.type = text;
     if (types[0] == FIRN_TYPE_BLOB && types[1] == FIRN_TYPE_BLOB) {
         node.type.type = FIRN_TYPE_BLOB;
     } else if (types[0] == FIRN_TYPE_BLOB || types[1] == FIRN_TYPE_BLOB) {
         return fail_operands(binder, at, '|', args[0], args[1]);
     }
-    FI_TRY_RETURN(fi_expr_bind_cast(binder, args[0], &node.type, &args[0]));
-    FI_TRY_RETURN(fi_expr_bind_cast(binder, args[1], &node.type, &args[1]));
-    DCHECK(fi_expr_bind_node(binder, args[0])->type.type == node.type.type &&
-           fi_expr_bind_node(binder, args[1])->type.type == node.type.type);
-    node.type.is_nullable = fi_expr_bind_node(binder, args[0])->type.is_nullable ||
-                            fi_expr_bind_node(binder, args[1])->type.is_nullable;
-    return fi_expr_bind_make(binder, &node, out);
+    FI_TRY_RETURN(fi_expr_typed_cast(binder, args[0], &node.type, &args[0]));
+    FI_TRY_RETURN(fi_expr_typed_cast(binder, args[1], &node.type, &args[1]));
+    DCHECK(fi_expr_typed_node(binder, args[0])->type.type == node.type.type &&
+           fi_expr_typed_node(binder, args[1])->type.type == node.type.type);
+    node.type.is_nullable = fi_expr_typed_node(binder, args[0])->type.is_nullable ||
+                            fi_expr_typed_node(binder, args[1])->type.is_nullable;
+    return fi_expr_typed_make(binder, &node, out);
 }
 
 int
@@ -184,14 +185,14 @@ fi_expr_arith_binary(struct fi_expr_binder *binder, size_t at, uint8_t sign, uin
 {
     uint32_t args[] = {a, b};
     struct fi_expr_node node = {.op = op_of(sign), .args = args, .arg_count = 2};
-    struct fi_expr_type types[] = {fi_expr_bind_node(binder, a)->type,
-                                   fi_expr_bind_node(binder, b)->type};
+    struct fi_expr_type types[] = {fi_expr_typed_node(binder, a)->type,
+                                   fi_expr_typed_node(binder, b)->type};
     bool are_numbers = fi_type_is_number(types[0].type) && fi_type_is_number(types[1].type);
     if (sign == '|') {
         return bind_concat(binder, at, args, out);
     }
     if (types[0].scale == FI_EXPR_SCALE_UNKNOWN || types[1].scale == FI_EXPR_SCALE_UNKNOWN) {
-        return fi_expr_bind_unify(binder, at, args, 1, &node.type);
+        return fi_expr_typed_unify(binder, at, args, 1, &node.type);
     }
     if (types[0].type == FIRN_TYPE_NULL && types[1].type == FIRN_TYPE_NULL) {
         *out = a;
@@ -206,26 +207,26 @@ fi_expr_arith_binary(struct fi_expr_binder *binder, size_t at, uint8_t sign, uin
             return fail_operands(binder, at, sign, a, b);
         }
         node.type.type = FIRN_TYPE_F64;
-        FI_TRY_RETURN(fi_expr_bind_cast(binder, a, &node.type, &args[0]));
-        FI_TRY_RETURN(fi_expr_bind_cast(binder, b, &node.type, &args[1]));
+        FI_TRY_RETURN(fi_expr_typed_cast(binder, a, &node.type, &args[0]));
+        FI_TRY_RETURN(fi_expr_typed_cast(binder, b, &node.type, &args[1]));
     } else if (types[0].type == FIRN_TYPE_DECIMAL || types[1].type == FIRN_TYPE_DECIMAL) {
         FI_TRY_RETURN(decimal_operands(binder, at, sign, args, &node.type));
     } else {
-        node.type = integer_result(fi_expr_bind_node(binder, a), fi_expr_bind_node(binder, b));
-        FI_TRY_RETURN(fi_expr_bind_cast(binder, a, &node.type, &args[0]));
-        FI_TRY_RETURN(fi_expr_bind_cast(binder, b, &node.type, &args[1]));
+        node.type = integer_result(fi_expr_typed_node(binder, a), fi_expr_typed_node(binder, b));
+        FI_TRY_RETURN(fi_expr_typed_cast(binder, a, &node.type, &args[0]));
+        FI_TRY_RETURN(fi_expr_typed_cast(binder, b, &node.type, &args[1]));
     }
     node.type.is_nullable =
         types[0].is_nullable || types[1].is_nullable || sign == '/' || sign == '%';
-    DCHECK(fi_expr_physical(fi_expr_bind_node(binder, args[0])->type.type) ==
-           fi_expr_physical(fi_expr_bind_node(binder, args[1])->type.type));
-    return fi_expr_bind_make(binder, &node, out);
+    DCHECK(fi_expr_physical(fi_expr_typed_node(binder, args[0])->type.type) ==
+           fi_expr_physical(fi_expr_typed_node(binder, args[1])->type.type));
+    return fi_expr_typed_make(binder, &node, out);
 }
 
 int
 fi_expr_arith_negate(struct fi_expr_binder *binder, size_t at, uint32_t a, uint32_t *out)
 {
-    struct fi_expr_type type = fi_expr_bind_node(binder, a)->type;
+    struct fi_expr_type type = fi_expr_typed_node(binder, a)->type;
     struct fi_expr_node node = {.op = FI_EXPR_OP_NEGATE, .args = &a, .arg_count = 1};
     char name[FI_TYPE_TEXT_SIZE];
     if (type.type == FIRN_TYPE_NULL) {
@@ -233,8 +234,8 @@ fi_expr_arith_negate(struct fi_expr_binder *binder, size_t at, uint32_t a, uint3
         return FIRN_OK;
     }
     if (!fi_type_is_number(type.type)) {
-        return fi_expr_bind_fail(binder, at, "there is no negative %s",
-                                 fi_expr_type_text(&type, name));
+        return fi_expr_typed_fail(binder, at, "there is no negative %s",
+                                  fi_expr_type_text(&type, name));
     }
     node.type = type;
     if (fi_type_is_integer(type.type)) {
@@ -242,7 +243,7 @@ fi_expr_arith_negate(struct fi_expr_binder *binder, size_t at, uint32_t a, uint3
     } else if (type.type == FIRN_TYPE_F32) {
         node.type = (struct fi_expr_type){.type = FIRN_TYPE_F64};
     }
-    FI_TRY_RETURN(fi_expr_bind_cast(binder, a, &node.type, &a));
+    FI_TRY_RETURN(fi_expr_typed_cast(binder, a, &node.type, &a));
     node.type.is_nullable = type.is_nullable;
-    return fi_expr_bind_make(binder, &node, out);
+    return fi_expr_typed_make(binder, &node, out);
 }

@@ -17,283 +17,10 @@
  */
 #include "expr/expr_bind.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
-#include "text/value_text.h"
-
-/* ---- messages ---- */
-
-int
-fi_expr_bind_fail(struct fi_expr_binder *binder, size_t at, const char *format, ...)
-{
-    char place[FI_EXPR_PLACE_SIZE];
-    char what[FIRN_ERROR_TEXT_SIZE - FI_EXPR_PLACE_SIZE - 4];
-    va_list args;
-    DCHECK(at <= binder->text.size);
-    va_start(args, format);
-    (void)vsnprintf(what, sizeof what, format, args);
-    va_end(args);
-    (void)fi_expr_parse_place(binder->env->of, binder->text, at, place);
-    return fi_error_set(binder->err, FIRN_INVALID, "%s: %s", place, what);
-}
-
-const struct fi_expr_node *
-fi_expr_bind_node(const struct fi_expr_binder *binder, uint32_t node)
-{
-    DCHECK(node < binder->builder->count);
-    return &binder->builder->nodes[node];
-}
-
-static const struct fi_expr_type *
-type_of(const struct fi_expr_binder *binder, uint32_t node)
-{
-    return &fi_expr_bind_node(binder, node)->type;
-}
-
-static bool
-is_constant(const struct fi_expr_binder *binder, uint32_t node)
-{
-    return fi_expr_bind_node(binder, node)->op == FI_EXPR_OP_CONSTANT;
-}
-
-static bool
-is_null(const struct fi_expr_binder *binder, uint32_t node)
-{
-    return fi_expr_is_null_constant(fi_expr_bind_node(binder, node));
-}
-
-int
-fi_expr_bind_make(struct fi_expr_binder *binder, const struct fi_expr_node *model, uint32_t *out)
-{
-    for (uint32_t i = 0; i < model->arg_count; i++) {
-        if (type_of(binder, model->args[i])->scale == FI_EXPR_SCALE_UNKNOWN) {
-            return fi_expr_bind_fail(binder, 0,
-                                     "a decimal parameter takes its scale from what it is "
-                                     "compared or joined with, and there is nothing here");
-        }
-    }
-    return fi_expr_fold(binder->builder, model, out, binder->err);
-}
-
-int
-fi_expr_bind_constant(struct fi_expr_binder *binder, const struct fi_expr_type *type,
-                      const struct fi_cell *cell, uint32_t *out)
-{
-    struct fi_expr_node node = {.op = FI_EXPR_OP_CONSTANT, .type = *type, .a = *cell};
-    DCHECK(cell->kind == FI_PHYSICAL_NONE || cell->kind == fi_expr_physical(type->type));
-    node.type.is_nullable = cell->kind == FI_PHYSICAL_NONE;
-    return fi_expr_builder_add(binder->builder, &node, out, binder->err);
-}
-
-int
-fi_expr_bind_null(struct fi_expr_binder *binder, firn_type type, uint32_t *out)
-{
-    struct fi_expr_type null_type = {.type = type};
-    struct fi_cell cell = {.kind = FI_PHYSICAL_NONE};
-    return fi_expr_bind_constant(binder, &null_type, &cell, out);
-}
-
-/* ---- types ---- */
-
-static bool
-is_same_type(const struct fi_expr_type *a, const struct fi_expr_type *b)
-{
-    return a->type == b->type && a->scale == b->scale && a->precision == b->precision &&
-           a->dimensions == b->dimensions;
-}
-
-int
-fi_expr_bind_cast(struct fi_expr_binder *binder, uint32_t node, const struct fi_expr_type *type,
-                  uint32_t *out)
-{
-    const struct fi_expr_type *from = type_of(binder, node);
-    struct fi_expr_node cast = {.op = FI_EXPR_OP_CAST, .type = *type};
-    if (is_same_type(from, type)) {
-        *out = node;
-        return FIRN_OK;
-    }
-    if (is_null(binder, node)) {
-        struct fi_cell cell = {.kind = FI_PHYSICAL_NONE};
-        return fi_expr_bind_constant(binder, type, &cell, out);
-    }
-    DCHECK(fi_expr_cast_is_allowed(from, type));
-    cast.type.is_nullable = from->is_nullable;
-    cast.args = &node;
-    cast.arg_count = 1;
-    return fi_expr_bind_make(binder, &cast, out);
-}
-
-static int
-fail_constant(struct fi_expr_binder *binder, size_t at, firn_slice text,
-              const struct fi_expr_type *type)
-{
-    char shown[FI_VALUE_TEXT_SHORT_SIZE];
-    char name[FI_TYPE_TEXT_SIZE];
-    fi_value_text_shorten(text, shown);
-    return fi_expr_bind_fail(binder, at, "'%s' is not a value of type %s", shown,
-                             fi_expr_type_text(type, name));
-}
-
-/* Reads a text as a constant of a type. */
-static int
-adapt_text(struct fi_expr_binder *binder, size_t at, const struct fi_expr_type *type,
-           uint32_t *node)
-{
-    struct fi_expr_type own = *type_of(binder, *node);
-    firn_slice text = fi_expr_bind_node(binder, *node)->a.as.bytes;
-    struct fi_buf memory = {.data = NULL};
-    struct fi_expr_type target = *type;
-    struct fi_cell cell = {.kind = FI_PHYSICAL_BYTES, .as.bytes = text};
-    struct fi_cell result;
-    int rc;
-    DCHECK(own.type == FIRN_TYPE_TEXT);
-    if (fi_type_is_integer(type->type) || type->type == FIRN_TYPE_DECIMAL) {
-        bool is_negative = text.size > 0 && text.data[0] == '-';
-        firn_slice digits =
-            firn_bytes(text.data + (is_negative ? 1 : 0), text.size - (is_negative ? 1 : 0));
-        if (digits.size == 0 ||
-            fi_expr_literal_number(digits, is_negative, &target, &result) != NULL) {
-            return fail_constant(binder, at, text, type);
-        }
-        return fi_expr_bind_constant(binder, &target, &result, node);
-    }
-    rc = fi_expr_cast_cell(&own, &cell, &target, &memory, &result, NULL);
-    if (rc == FIRN_INVALID || rc == FIRN_LIMIT) {
-        rc = fail_constant(binder, at, text, type);
-    } else if (rc == FIRN_OK) {
-        rc = fi_expr_bind_constant(binder, &target, &result, node);
-    } else {
-        rc = fi_error_no_memory(binder->err, "an expression");
-    }
-    fi_buf_deinit(&memory);
-    return rc;
-}
-
-int
-fi_expr_bind_adapt(struct fi_expr_binder *binder, size_t at, const struct fi_expr_type *type,
-                   uint32_t *node)
-{
-    const struct fi_expr_node *constant = fi_expr_bind_node(binder, *node);
-    struct fi_expr_type target = *type;
-    if (constant->op != FI_EXPR_OP_CONSTANT || type->type == FIRN_TYPE_NULL) {
-        return FIRN_OK;
-    }
-    if (constant->type.type == FIRN_TYPE_NULL) {
-        return fi_expr_bind_cast(binder, *node, &target, node);
-    }
-    if (constant->type.type == FIRN_TYPE_TEXT && type->type != FIRN_TYPE_TEXT &&
-        constant->a.kind == FI_PHYSICAL_BYTES) {
-        return adapt_text(binder, at, type, node);
-    }
-    if (constant->type.type == FIRN_TYPE_BLOB && constant->a.kind == FI_PHYSICAL_BYTES &&
-        constant->a.as.bytes.size > 0 &&
-        constant->a.as.bytes.size == fi_type_bytes_size(type->type, type->dimensions)) {
-        struct fi_cell cell = constant->a;
-        return fi_expr_bind_constant(binder, &target, &cell, node);
-    }
-    if (constant->type.type == FIRN_TYPE_DECIMAL && constant->type.scale == FI_EXPR_SCALE_UNKNOWN &&
-        type->type == FIRN_TYPE_DECIMAL && type->scale != FI_EXPR_SCALE_UNKNOWN) {
-        struct fi_cell cell = constant->a;
-        target.precision = FI_EXPR_PRECISION_MAX;
-        return fi_expr_bind_constant(binder, &target, &cell, node);
-    }
-    return FIRN_OK;
-}
-
-static int
-adapt_both(struct fi_expr_binder *binder, size_t at, uint32_t *a, uint32_t *b)
-{
-    struct fi_expr_type a_type = *type_of(binder, *a);
-    struct fi_expr_type b_type = *type_of(binder, *b);
-    FI_TRY_RETURN(fi_expr_bind_adapt(binder, at, &b_type, a));
-    return fi_expr_bind_adapt(binder, at, &a_type, b);
-}
-
-static uint32_t
-whole_digits(const struct fi_expr_type *type)
-{
-    return type->type == FIRN_TYPE_DECIMAL ? type->precision - type->scale : FI_EXPR_PRECISION_MAX;
-}
-
-/* The type that two have in common; false: there is none. */
-static bool
-common_type(const struct fi_expr_type *a, const struct fi_expr_type *b, struct fi_expr_type *out)
-{
-    *out = *a;
-    if (a->type == FIRN_TYPE_NULL || is_same_type(a, b)) {
-        *out = *b;
-    } else if (b->type == FIRN_TYPE_NULL) {
-        *out = *a;
-    } else if (fi_type_is_number(a->type) && fi_type_is_number(b->type)) {
-        *out = (struct fi_expr_type){.type = FIRN_TYPE_I64};
-        if (fi_type_is_float(a->type) || fi_type_is_float(b->type)) {
-            out->type = FIRN_TYPE_F64;
-        } else if (a->type == FIRN_TYPE_DECIMAL || b->type == FIRN_TYPE_DECIMAL) {
-            uint32_t whole = whole_digits(a) > whole_digits(b) ? whole_digits(a) : whole_digits(b);
-            out->type = FIRN_TYPE_DECIMAL;
-            out->scale = a->scale > b->scale ? a->scale : b->scale;
-            out->precision = whole + out->scale < FI_EXPR_PRECISION_MAX ? whole + out->scale
-                                                                        : FI_EXPR_PRECISION_MAX;
-        } else if (fi_type_is_unsigned(a->type) && fi_type_is_unsigned(b->type)) {
-            out->type = FIRN_TYPE_U64;
-        }
-    } else if (fi_type_is_time(a->type) && fi_type_is_time(b->type)) {
-        *out = (struct fi_expr_type){.type = FIRN_TYPE_TIMESTAMP};
-    } else {
-        return a->type == b->type && a->dimensions == b->dimensions && a->type != FIRN_TYPE_DECIMAL;
-    }
-    return true;
-}
-
-static int
-fail_types(struct fi_expr_binder *binder, size_t at, const struct fi_expr_type *a,
-           const struct fi_expr_type *b)
-{
-    char names[2][FI_TYPE_TEXT_SIZE];
-    return fi_expr_bind_fail(binder, at, "%s and %s have no type in common: use cast(… as TYPE)",
-                             fi_expr_type_text(a, names[0]), fi_expr_type_text(b, names[1]));
-}
-
-int
-fi_expr_bind_unify(struct fi_expr_binder *binder, size_t at, uint32_t *nodes, size_t count,
-                   struct fi_expr_type *out_type)
-{
-    struct fi_expr_type type = {.type = FIRN_TYPE_NULL};
-    DCHECK(count > 0);
-    /* First the nodes that have a type of their own; then texts and the like, which take that
-     * type. */
-    for (int round = 0; round < 2; round++) {
-        for (size_t i = 0; i < count; i++) {
-            bool is_loose = is_constant(binder, nodes[i]) &&
-                            (type_of(binder, nodes[i])->type == FIRN_TYPE_TEXT ||
-                             type_of(binder, nodes[i])->type == FIRN_TYPE_BLOB ||
-                             type_of(binder, nodes[i])->scale == FI_EXPR_SCALE_UNKNOWN);
-            if (is_loose != (round == 1)) {
-                continue;
-            }
-            FI_TRY_RETURN(fi_expr_bind_adapt(binder, at, &type, &nodes[i]));
-            struct fi_expr_type before = type;
-            if (!common_type(&before, type_of(binder, nodes[i]), &type)) {
-                return fail_types(binder, at, &before, type_of(binder, nodes[i]));
-            }
-        }
-    }
-    if (type.scale == FI_EXPR_SCALE_UNKNOWN) {
-        return fi_expr_bind_fail(binder, at,
-                                 "a decimal parameter takes its scale from what it is compared "
-                                 "or joined with, and there is nothing here");
-    }
-    for (size_t i = 0; i < count; i++) {
-        FI_TRY_RETURN(fi_expr_bind_cast(binder, nodes[i], &type, &nodes[i]));
-        DCHECK(is_same_type(type_of(binder, nodes[i]), &type));
-    }
-    *out_type = type;
-    return FIRN_OK;
-}
+#include "text/text_value.h"
 
 /* ---- comparisons ---- */
 
@@ -319,11 +46,11 @@ static int
 compare_constant(struct fi_expr_binder *binder, enum fi_expr_comparison comparison, uint32_t a,
                  uint32_t b, uint32_t *out)
 {
-    const struct fi_expr_node *constant = fi_expr_bind_node(binder, b);
-    struct fi_expr_type type = *type_of(binder, a);
+    const struct fi_expr_node *constant = fi_expr_typed_node(binder, b);
+    struct fi_expr_type type = *fi_expr_typed_type_of(binder, a);
     struct fi_expr_range range;
     struct fi_expr_node node = {.op = FI_EXPR_OP_RANGE, .args = &a, .arg_count = 1};
-    DCHECK(is_constant(binder, b) && !is_null(binder, b));
+    DCHECK(fi_expr_typed_is_constant(binder, b) && !fi_expr_typed_is_null(binder, b));
     DCHECK(fi_expr_physical(type.type) != FI_PHYSICAL_BYTES);
     fi_expr_order_range(&type, comparison, &constant->type, &constant->a, &range);
     node.type = (struct fi_expr_type){.type = FIRN_TYPE_BOOL, .is_nullable = type.is_nullable};
@@ -334,7 +61,7 @@ compare_constant(struct fi_expr_binder *binder, enum fi_expr_comparison comparis
         /* The lower bound is above the upper one. */
         fi_expr_order_limits(&type, &node.b, &node.a);
     }
-    return fi_expr_bind_make(binder, &node, out);
+    return fi_expr_typed_make(binder, &node, out);
 }
 
 int
@@ -343,43 +70,44 @@ fi_expr_bind_compare(struct fi_expr_binder *binder, size_t at, enum fi_expr_comp
 {
     struct fi_expr_type real = {.type = FIRN_TYPE_F64};
     struct fi_expr_type common;
-    FI_TRY_RETURN(adapt_both(binder, at, &a, &b));
-    if (is_null(binder, a) || is_null(binder, b)) {
-        return fi_expr_bind_null(binder, FIRN_TYPE_BOOL, out);
+    FI_TRY_RETURN(fi_expr_typed_adapt_both(binder, at, &a, &b));
+    if (fi_expr_typed_is_null(binder, a) || fi_expr_typed_is_null(binder, b)) {
+        return fi_expr_typed_null(binder, FIRN_TYPE_BOOL, out);
     }
-    struct fi_expr_type a_type = *type_of(binder, a);
-    struct fi_expr_type b_type = *type_of(binder, b);
-    if (!common_type(&a_type, &b_type, &common)) {
-        return fail_types(binder, at, &a_type, &b_type);
+    struct fi_expr_type a_type = *fi_expr_typed_type_of(binder, a);
+    struct fi_expr_type b_type = *fi_expr_typed_type_of(binder, b);
+    if (!fi_expr_typed_common(&a_type, &b_type, &common)) {
+        return fi_expr_typed_fail_types(binder, at, &a_type, &b_type);
     }
     if (common.scale == FI_EXPR_SCALE_UNKNOWN) {
-        return fi_expr_bind_unify(binder, at, &a, 1, &common);
+        return fi_expr_typed_unify(binder, at, &a, 1, &common);
     }
     if (common.type == FIRN_TYPE_VECTOR && comparison > FI_EXPR_NOT_EQUAL) {
-        return fi_expr_bind_fail(binder, at, "vectors have no order");
+        return fi_expr_typed_fail(binder, at, "vectors have no order");
     }
-    if (is_constant(binder, a) && !is_constant(binder, b)) {
+    if (fi_expr_typed_is_constant(binder, a) && !fi_expr_typed_is_constant(binder, b)) {
         uint32_t swap = a;
         a = b;
         b = swap;
         comparison = mirrored(comparison);
     }
-    if (is_constant(binder, b) && fi_expr_physical(common.type) != FI_PHYSICAL_BYTES) {
+    if (fi_expr_typed_is_constant(binder, b) &&
+        fi_expr_physical(common.type) != FI_PHYSICAL_BYTES) {
         return compare_constant(binder, comparison, a, b, out);
     }
     if (fi_type_is_float(common.type)) {
-        FI_TRY_RETURN(fi_expr_bind_cast(binder, a, &real, &a));
-        FI_TRY_RETURN(fi_expr_bind_cast(binder, b, &real, &b));
+        FI_TRY_RETURN(fi_expr_typed_cast(binder, a, &real, &a));
+        FI_TRY_RETURN(fi_expr_typed_cast(binder, b, &real, &b));
     } else if (fi_type_is_time(common.type)) {
-        FI_TRY_RETURN(fi_expr_bind_cast(binder, a, &common, &a));
-        FI_TRY_RETURN(fi_expr_bind_cast(binder, b, &common, &b));
+        FI_TRY_RETURN(fi_expr_typed_cast(binder, a, &common, &a));
+        FI_TRY_RETURN(fi_expr_typed_cast(binder, b, &common, &b));
     }
     uint32_t args[] = {a, b};
     struct fi_expr_node node = {
         .op = FI_EXPR_OP_COMPARE, .detail = (uint8_t)comparison, .args = args, .arg_count = 2};
     node.type.type = FIRN_TYPE_BOOL;
     node.type.is_nullable = a_type.is_nullable || b_type.is_nullable;
-    return fi_expr_bind_make(binder, &node, out);
+    return fi_expr_typed_make(binder, &node, out);
 }
 
 /* ---- truth ---- */
@@ -391,12 +119,12 @@ truth_node(struct fi_expr_binder *binder, const struct fi_expr_node *model, uint
     DCHECK(fi_expr_is_truth(node.op));
     node.type = (struct fi_expr_type){.type = FIRN_TYPE_BOOL};
     for (uint32_t i = 0; i < node.arg_count; i++) {
-        node.type.is_nullable |= type_of(binder, node.args[i])->is_nullable;
+        node.type.is_nullable |= fi_expr_typed_type_of(binder, node.args[i])->is_nullable;
     }
     if (node.op == FI_EXPR_OP_IS_NULL || node.op == FI_EXPR_OP_IS_TRUE) {
         node.type.is_nullable = false;
     }
-    return fi_expr_bind_make(binder, &node, out);
+    return fi_expr_typed_make(binder, &node, out);
 }
 
 static int
@@ -421,10 +149,10 @@ bind_truth(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, u
     char name[FI_TYPE_TEXT_SIZE];
     int rc;
     FI_TRY(fi_expr_bind(binder, syntax, out));
-    FI_TRY(fi_expr_bind_adapt(binder, syntax->at, &type, out));
-    if (type_of(binder, *out)->type != FIRN_TYPE_BOOL) {
-        rc = fi_expr_bind_fail(binder, syntax->at, "expected a condition, and this is of type %s",
-                               fi_expr_type_text(type_of(binder, *out), name));
+    FI_TRY(fi_expr_typed_adapt(binder, syntax->at, &type, out));
+    if (fi_expr_typed_type_of(binder, *out)->type != FIRN_TYPE_BOOL) {
+        rc = fi_expr_typed_fail(binder, syntax->at, "expected a condition, and this is of type %s",
+                                fi_expr_type_text(fi_expr_typed_type_of(binder, *out), name));
     }
 out:
     return rc;
@@ -471,13 +199,13 @@ bind_between(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax,
         fi_expr_bind_compare(binder, low->at, FI_EXPR_GREATER_EQUAL, value, bounds[0], &args[0]));
     FI_TRY_RETURN(fi_expr_bind_compare(binder, low->next->at, FI_EXPR_LESS_EQUAL, value, bounds[1],
                                        &args[1]));
-    struct fi_expr_node range = *fi_expr_bind_node(binder, args[0]);
-    const struct fi_expr_node *upper = fi_expr_bind_node(binder, args[1]);
+    struct fi_expr_node range = *fi_expr_typed_node(binder, args[0]);
+    const struct fi_expr_node *upper = fi_expr_typed_node(binder, args[1]);
     if (range.op == FI_EXPR_OP_RANGE && upper->op == FI_EXPR_OP_RANGE && range.args[0] == value &&
         upper->args[0] == value) {
         range.a = fi_expr_order_same(&range.a, &upper->a) < 0 ? upper->a : range.a;
         range.b = fi_expr_order_same(&range.b, &upper->b) > 0 ? upper->b : range.b;
-        FI_TRY_RETURN(fi_expr_bind_make(binder, &range, out));
+        FI_TRY_RETURN(fi_expr_typed_make(binder, &range, out));
     } else {
         struct fi_expr_node both = {.op = FI_EXPR_OP_AND, .args = args, .arg_count = 2};
         FI_TRY_RETURN(truth_node(binder, &both, out));
@@ -538,7 +266,7 @@ add_entry(struct fi_expr_binder *binder, struct in_list *list, const struct fi_e
     FI_TRY_RETURN(fi_expr_bind(binder, syntax, &entry));
     FI_TRY_RETURN(
         fi_expr_bind_compare(binder, syntax->at, FI_EXPR_EQUAL, list->value, entry, &equal));
-    const struct fi_expr_node *node = fi_expr_bind_node(binder, equal);
+    const struct fi_expr_node *node = fi_expr_typed_node(binder, equal);
     bool is_range = node->op == FI_EXPR_OP_RANGE && node->args[0] == list->value;
     int order = is_range ? fi_expr_order_same(&node->a, &node->b) : -1;
     if (order > 0) {
@@ -547,8 +275,8 @@ add_entry(struct fi_expr_binder *binder, struct in_list *list, const struct fi_e
     } else if (order == 0) {
         list->cells[list->cell_count++] = node->a;
     } else if (node->op == FI_EXPR_OP_COMPARE && node->args[0] == list->value &&
-               is_constant(binder, node->args[1])) {
-        list->cells[list->cell_count++] = fi_expr_bind_node(binder, node->args[1])->a;
+               fi_expr_typed_is_constant(binder, node->args[1])) {
+        list->cells[list->cell_count++] = fi_expr_typed_node(binder, node->args[1])->a;
     } else {
         list->args[list->arg_count++] = equal;
     }
@@ -612,20 +340,20 @@ bind_like(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, ui
     DCHECK(syntax->child_count == 2);
     FI_TRY_RETURN(fi_expr_bind(binder, syntax->first, &args[0]));
     FI_TRY_RETURN(fi_expr_bind(binder, syntax->first->next, &args[1]));
-    FI_TRY_RETURN(fi_expr_bind_adapt(binder, syntax->at, &text, &args[0]));
-    FI_TRY_RETURN(fi_expr_bind_adapt(binder, syntax->at, &text, &args[1]));
-    if (type_of(binder, args[0])->type != FIRN_TYPE_TEXT ||
-        type_of(binder, args[1])->type != FIRN_TYPE_TEXT) {
-        return fi_expr_bind_fail(binder, syntax->at, "\"like\" compares texts only");
+    FI_TRY_RETURN(fi_expr_typed_adapt(binder, syntax->at, &text, &args[0]));
+    FI_TRY_RETURN(fi_expr_typed_adapt(binder, syntax->at, &text, &args[1]));
+    if (fi_expr_typed_type_of(binder, args[0])->type != FIRN_TYPE_TEXT ||
+        fi_expr_typed_type_of(binder, args[1])->type != FIRN_TYPE_TEXT) {
+        return fi_expr_typed_fail(binder, syntax->at, "\"like\" compares texts only");
     }
     struct fi_expr_node node = {.op = FI_EXPR_OP_LIKE, .args = args, .arg_count = 2};
-    firn_slice pattern = fi_expr_bind_node(binder, args[1])->a.as.bytes;
-    if (is_constant(binder, args[1]) && !is_null(binder, args[1]) && pattern.size > 0 &&
-        memchr(pattern.data, '_', pattern.size) == NULL &&
+    firn_slice pattern = fi_expr_typed_node(binder, args[1])->a.as.bytes;
+    if (fi_expr_typed_is_constant(binder, args[1]) && !fi_expr_typed_is_null(binder, args[1]) &&
+        pattern.size > 0 && memchr(pattern.data, '_', pattern.size) == NULL &&
         memchr(pattern.data, '%', pattern.size) == pattern.data + pattern.size - 1) {
         struct fi_cell cell = {.kind = FI_PHYSICAL_BYTES,
                                .as.bytes = firn_bytes(pattern.data, pattern.size - 1)};
-        FI_TRY_RETURN(fi_expr_bind_constant(binder, &text, &cell, &args[1]));
+        FI_TRY_RETURN(fi_expr_typed_constant(binder, &text, &cell, &args[1]));
         node.op = FI_EXPR_OP_PREFIX;
     }
     FI_TRY_RETURN(truth_node(binder, &node, out));
@@ -671,15 +399,15 @@ bind_case(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, ui
         FI_TRY(fi_expr_bind(binder, part->next, &values[i]));
     }
     FI_TRY(syntax->detail != 0 ? fi_expr_bind(binder, part, &values[branches])
-                               : fi_expr_bind_null(binder, FIRN_TYPE_NULL, &values[branches]));
-    FI_TRY(fi_expr_bind_unify(binder, syntax->at, values, (size_t)branches + 1, &node.type));
+                               : fi_expr_typed_null(binder, FIRN_TYPE_NULL, &values[branches]));
+    FI_TRY(fi_expr_typed_unify(binder, syntax->at, values, (size_t)branches + 1, &node.type));
     for (uint32_t i = 0; i <= branches; i++) {
         args[i < branches ? 2 * i + 1 : 2 * i] = values[i];
-        is_nullable |= type_of(binder, values[i])->is_nullable;
+        is_nullable |= fi_expr_typed_type_of(binder, values[i])->is_nullable;
     }
     node.type.is_nullable = is_nullable;
     node.args = args;
-    FI_TRY(fi_expr_bind_make(binder, &node, out));
+    FI_TRY(fi_expr_typed_make(binder, &node, out));
 out:
     fi_free(args);
     fi_free(values);
@@ -692,23 +420,25 @@ bind_cast(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, ui
     char names[2][FI_TYPE_TEXT_SIZE];
     uint32_t arg;
     FI_TRY_RETURN(fi_expr_bind(binder, syntax->first, &arg));
-    if (type_of(binder, arg)->scale == FI_EXPR_SCALE_UNKNOWN) {
-        FI_TRY_RETURN(fi_expr_bind_adapt(binder, syntax->at, syntax->type, &arg));
+    if (fi_expr_typed_type_of(binder, arg)->scale == FI_EXPR_SCALE_UNKNOWN) {
+        FI_TRY_RETURN(fi_expr_typed_adapt(binder, syntax->at, syntax->type, &arg));
     }
-    if (is_constant(binder, arg) && type_of(binder, arg)->type == FIRN_TYPE_TEXT &&
-        !is_null(binder, arg) &&
+    if (fi_expr_typed_is_constant(binder, arg) &&
+        fi_expr_typed_type_of(binder, arg)->type == FIRN_TYPE_TEXT &&
+        !fi_expr_typed_is_null(binder, arg) &&
         (fi_type_is_time(syntax->type->type) ||
          fi_type_class_of(syntax->type->type) == FI_TYPE_CLASS_FIXED)) {
         *out = arg;
-        return adapt_text(binder, syntax->at, syntax->type, out);
+        return fi_expr_typed_adapt_text(binder, syntax->at, syntax->type, out);
     }
-    if (!is_null(binder, arg) && (type_of(binder, arg)->scale == FI_EXPR_SCALE_UNKNOWN ||
-                                  !fi_expr_cast_is_allowed(type_of(binder, arg), syntax->type))) {
-        return fi_expr_bind_fail(binder, syntax->at, "%s cannot be cast to %s",
-                                 fi_expr_type_text(type_of(binder, arg), names[0]),
-                                 fi_expr_type_text(syntax->type, names[1]));
+    if (!fi_expr_typed_is_null(binder, arg) &&
+        (fi_expr_typed_type_of(binder, arg)->scale == FI_EXPR_SCALE_UNKNOWN ||
+         !fi_expr_cast_is_allowed(fi_expr_typed_type_of(binder, arg), syntax->type))) {
+        return fi_expr_typed_fail(binder, syntax->at, "%s cannot be cast to %s",
+                                  fi_expr_type_text(fi_expr_typed_type_of(binder, arg), names[0]),
+                                  fi_expr_type_text(syntax->type, names[1]));
     }
-    return fi_expr_bind_cast(binder, arg, syntax->type, out);
+    return fi_expr_typed_cast(binder, arg, syntax->type, out);
 }
 
 static int
@@ -728,7 +458,7 @@ bind_operator(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax
                                     args[0], args[1], out);
     }
     if (syntax->detail != '|') {
-        FI_TRY_RETURN(adapt_both(binder, syntax->at, &args[0], &args[1]));
+        FI_TRY_RETURN(fi_expr_typed_adapt_both(binder, syntax->at, &args[0], &args[1]));
     }
     return fi_expr_arith_binary(binder, syntax->at, syntax->detail, args[0], args[1], out);
 }
@@ -802,9 +532,9 @@ fi_expr_bind_expression(struct fi_expr_binder *binder, const struct fi_expr_synt
     FI_TRY(fi_expr_bind(binder, syntax, &root));
     DCHECK(binder->depth == 0);
     if (builder.nodes[root].type.scale == FI_EXPR_SCALE_UNKNOWN) {
-        rc = fi_expr_bind_fail(binder, syntax->at,
-                               "a decimal parameter takes its scale from what it is compared or "
-                               "joined with, and there is nothing here");
+        rc = fi_expr_typed_fail(binder, syntax->at,
+                                "a decimal parameter takes its scale from what it is compared or "
+                                "joined with, and there is nothing here");
         goto out;
     }
     FI_TRY(fi_expr_extract(builder.nodes, root, out, binder->err));

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "expr/expr_bind.h"
-#include "text/value_text.h"
+#include "text/text_value.h"
 
 struct call;
 typedef int (*bind_function)(struct fi_expr_binder *binder, struct call *call, uint32_t *out);
@@ -30,7 +30,7 @@ struct call {
 static const struct fi_expr_type *
 type_of(const struct fi_expr_binder *binder, uint32_t node)
 {
-    return &fi_expr_bind_node(binder, node)->type;
+    return &fi_expr_typed_node(binder, node)->type;
 }
 
 static int
@@ -38,21 +38,21 @@ fail_argument(struct fi_expr_binder *binder, const struct call *call, uint32_t i
               const char *wanted)
 {
     char name[FI_TYPE_TEXT_SIZE];
-    return fi_expr_bind_fail(binder, call->syntax->at, "%s takes %s, not %s", call->function->name,
-                             wanted, fi_expr_type_text(type_of(binder, call->args[i]), name));
+    return fi_expr_typed_fail(binder, call->syntax->at, "%s takes %s, not %s", call->function->name,
+                              wanted, fi_expr_type_text(type_of(binder, call->args[i]), name));
 }
 
 static int
 adapt_to(struct fi_expr_binder *binder, struct call *call, uint32_t i, firn_type type)
 {
     struct fi_expr_type target = {.type = type};
-    return fi_expr_bind_adapt(binder, call->syntax->at, &target, &call->args[i]);
+    return fi_expr_typed_adapt(binder, call->syntax->at, &target, &call->args[i]);
 }
 
 /* A node of all arguments that is null if one of them is. */
 static int
-make(struct fi_expr_binder *binder, const struct call *call, const struct fi_expr_node *model,
-     uint32_t *out)
+expr_call_make(struct fi_expr_binder *binder, const struct call *call,
+               const struct fi_expr_node *model, uint32_t *out)
 {
     struct fi_expr_node node = *model;
     node.args = call->args;
@@ -62,7 +62,7 @@ make(struct fi_expr_binder *binder, const struct call *call, const struct fi_exp
     for (uint32_t i = 0; i < call->count; i++) {
         node.type.is_nullable |= type_of(binder, call->args[i])->is_nullable;
     }
-    return fi_expr_bind_make(binder, &node, out);
+    return fi_expr_typed_make(binder, &node, out);
 }
 
 /* ---- any type ---- */
@@ -75,7 +75,7 @@ bind_coalesce(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
                                 .arg_count = call->count};
     bool is_nullable = true;
     FI_TRY_RETURN(
-        fi_expr_bind_unify(binder, call->syntax->at, call->args, call->count, &node.type));
+        fi_expr_typed_unify(binder, call->syntax->at, call->args, call->count, &node.type));
     if (node.op != FI_EXPR_OP_COALESCE && node.type.type == FIRN_TYPE_VECTOR) {
         return fail_argument(binder, call, 0, "what has an order");
     }
@@ -87,7 +87,7 @@ bind_coalesce(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
         *out = call->args[0];
         return FIRN_OK;
     }
-    return fi_expr_bind_make(binder, &node, out);
+    return fi_expr_typed_make(binder, &node, out);
 }
 
 static int
@@ -97,16 +97,16 @@ bind_nullif(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
     struct fi_cell null_cell = {.kind = FI_PHYSICAL_NONE};
     uint32_t args[3];
     DCHECK(call->count == 2);
-    FI_TRY_RETURN(fi_expr_bind_adapt(binder, call->syntax->at, type_of(binder, call->args[1]),
-                                     &call->args[0]));
+    FI_TRY_RETURN(fi_expr_typed_adapt(binder, call->syntax->at, type_of(binder, call->args[1]),
+                                      &call->args[0]));
     node.type = *type_of(binder, call->args[0]);
     FI_TRY_RETURN(fi_expr_bind_compare(binder, call->syntax->at, FI_EXPR_EQUAL, call->args[0],
                                        call->args[1], &args[0]));
-    FI_TRY_RETURN(fi_expr_bind_constant(binder, &node.type, &null_cell, &args[1]));
+    FI_TRY_RETURN(fi_expr_typed_constant(binder, &node.type, &null_cell, &args[1]));
     args[2] = call->args[0];
     node.type.is_nullable = true;
     node.args = args;
-    return fi_expr_bind_make(binder, &node, out);
+    return fi_expr_typed_make(binder, &node, out);
 }
 
 /* ---- numbers ---- */
@@ -131,8 +131,8 @@ bind_abs(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
         node.type.type = FIRN_TYPE_F64;
     }
     node.type.is_nullable = type.is_nullable;
-    FI_TRY_RETURN(fi_expr_bind_cast(binder, call->args[0], &node.type, &call->args[0]));
-    return make(binder, call, &node, out);
+    FI_TRY_RETURN(fi_expr_typed_cast(binder, call->args[0], &node.type, &call->args[0]));
+    return expr_call_make(binder, call, &node, out);
 }
 
 /* round(x), round(x, digits), floor(x), ceil(x). */
@@ -144,12 +144,12 @@ bind_round(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
     DCHECK(call->count == 1 || call->count == 2);
     DCHECK(node.detail >= FI_EXPR_NEAREST && node.detail <= FI_EXPR_CEIL);
     if (call->count == 2) {
-        const struct fi_expr_node *digits = fi_expr_bind_node(binder, call->args[1]);
+        const struct fi_expr_node *digits = fi_expr_typed_node(binder, call->args[1]);
         if (digits->op != FI_EXPR_OP_CONSTANT || digits->a.kind != FI_PHYSICAL_I64 ||
             digits->type.type != FIRN_TYPE_I64 || digits->a.as.i64 < 0 ||
             digits->a.as.i64 > FI_EXPR_PRECISION_MAX) {
-            return fi_expr_bind_fail(binder, call->syntax->at,
-                                     "the digits of round are a number from 0 to 18");
+            return fi_expr_typed_fail(binder, call->syntax->at,
+                                      "the digits of round are a number from 0 to 18");
         }
         node.number = (uint32_t)digits->a.as.i64;
         call->count = 1;
@@ -171,9 +171,9 @@ bind_round(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
         node.number = 0;
     } else {
         node.type = (struct fi_expr_type){.type = FIRN_TYPE_F64};
-        FI_TRY_RETURN(fi_expr_bind_cast(binder, call->args[0], &node.type, &call->args[0]));
+        FI_TRY_RETURN(fi_expr_typed_cast(binder, call->args[0], &node.type, &call->args[0]));
     }
-    return make(binder, call, &node, out);
+    return expr_call_make(binder, call, &node, out);
 }
 
 /* ---- texts ---- */
@@ -196,7 +196,7 @@ bind_length(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
 {
     struct fi_expr_node node = {.op = FI_EXPR_OP_LENGTH, .type.type = FIRN_TYPE_I64};
     FI_TRY_RETURN(check_text(binder, call, 0, true));
-    return make(binder, call, &node, out);
+    return expr_call_make(binder, call, &node, out);
 }
 
 static int
@@ -206,7 +206,7 @@ bind_case_of(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
                                 .type.type = FIRN_TYPE_TEXT};
     DCHECK(node.op == FI_EXPR_OP_LOWER || node.op == FI_EXPR_OP_UPPER);
     FI_TRY_RETURN(check_text(binder, call, 0, false));
-    return make(binder, call, &node, out);
+    return expr_call_make(binder, call, &node, out);
 }
 
 static int
@@ -222,9 +222,9 @@ bind_substr(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
         if (!fi_type_is_integer(type_of(binder, call->args[i])->type)) {
             return fail_argument(binder, call, i, "whole numbers after the text");
         }
-        FI_TRY_RETURN(fi_expr_bind_cast(binder, call->args[i], &whole, &call->args[i]));
+        FI_TRY_RETURN(fi_expr_typed_cast(binder, call->args[i], &whole, &call->args[i]));
     }
-    return make(binder, call, &node, out);
+    return expr_call_make(binder, call, &node, out);
 }
 
 static int
@@ -238,7 +238,7 @@ bind_prefix(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
     if (type_of(binder, call->args[0])->type != type_of(binder, call->args[1])->type) {
         return fail_argument(binder, call, 1, "two texts, or two blobs");
     }
-    return make(binder, call, &node, out);
+    return expr_call_make(binder, call, &node, out);
 }
 
 /* ---- time ---- */
@@ -250,7 +250,7 @@ check_time(struct fi_expr_binder *binder, struct call *call, uint32_t i)
 {
     struct fi_expr_type timestamp = {.type = FIRN_TYPE_TIMESTAMP};
     int rc;
-    FI_TRY(fi_expr_bind_adapt(binder, call->syntax->at, &timestamp, &call->args[i]));
+    FI_TRY(fi_expr_typed_adapt(binder, call->syntax->at, &timestamp, &call->args[i]));
     if (!fi_type_is_time(type_of(binder, call->args[i])->type)) {
         rc = fail_argument(binder, call, i, "a date or a timestamp");
     }
@@ -266,13 +266,13 @@ bind_extract(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
                                 .type.type = FIRN_TYPE_I64};
     DCHECK(node.detail >= FI_EXPR_YEAR && node.detail <= FI_EXPR_SECOND);
     FI_TRY_RETURN(check_time(binder, call, 0));
-    return make(binder, call, &node, out);
+    return expr_call_make(binder, call, &node, out);
 }
 
 static int
 bind_date_trunc(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
 {
-    const struct fi_expr_node *unit = fi_expr_bind_node(binder, call->args[0]);
+    const struct fi_expr_node *unit = fi_expr_typed_node(binder, call->args[0]);
     struct fi_expr_node node = {.op = FI_EXPR_OP_TRUNCATE};
     DCHECK(call->count == 2);
     for (unsigned i = FI_EXPR_YEAR; i <= FI_EXPR_SECOND; i++) {
@@ -283,15 +283,15 @@ bind_date_trunc(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
         }
     }
     if (node.detail == 0) {
-        return fi_expr_bind_fail(binder, call->syntax->at,
-                                 "the first argument of date_trunc is one of 'year', 'month', "
-                                 "'day', 'hour', 'minute', 'second'");
+        return fi_expr_typed_fail(binder, call->syntax->at,
+                                  "the first argument of date_trunc is one of 'year', 'month', "
+                                  "'day', 'hour', 'minute', 'second'");
     }
     FI_TRY_RETURN(check_time(binder, call, 1));
     node.type.type = type_of(binder, call->args[1])->type;
     call->args[0] = call->args[1];
     call->count = 1;
-    return make(binder, call, &node, out);
+    return expr_call_make(binder, call, &node, out);
 }
 
 /* ---- aggregates ---- */
@@ -341,9 +341,9 @@ bind_aggregate(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
     } else if (call->syntax->is_negated && function == FI_EXPR_COUNT) {
         function = FI_EXPR_COUNT_DISTINCT;
     } else if (call->syntax->is_negated && (function == FI_EXPR_SUM || function == FI_EXPR_AVG)) {
-        return fi_expr_bind_fail(binder, call->syntax->at,
-                                 "\"distinct\" is for count alone, not for %s",
-                                 call->function->name);
+        return fi_expr_typed_fail(binder, call->syntax->at,
+                                  "\"distinct\" is for count alone, not for %s",
+                                  call->function->name);
     }
     if ((function == FI_EXPR_SUM || function == FI_EXPR_AVG) && !fi_type_is_number(type->type)) {
         return fail_argument(binder, call, 0, "a number");
@@ -357,7 +357,7 @@ bind_aggregate(struct fi_expr_binder *binder, struct call *call, uint32_t *out)
     }
     node.detail = (uint8_t)function;
     node.type = aggregate_type(function, type);
-    return fi_expr_bind_make(binder, &node, out);
+    return fi_expr_typed_make(binder, &node, out);
 }
 
 /* ---- the table ---- */
@@ -407,29 +407,29 @@ static int
 check_call(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax,
            const struct function *function, bool has_star)
 {
-    char name[FI_VALUE_TEXT_SHORT_SIZE];
+    char name[FI_TEXT_VALUE_SHORT_SIZE];
     bool is_aggregate = function != NULL && function->bind == bind_aggregate;
-    fi_value_text_shorten(syntax->text, name);
+    fi_text_value_shorten(syntax->text, name);
     if (function == NULL) {
-        return fi_expr_bind_fail(binder, syntax->at, "there is no function \"%s\"", name);
+        return fi_expr_typed_fail(binder, syntax->at, "there is no function \"%s\"", name);
     }
     if (is_aggregate && binder->env->no_aggregates) {
-        return fi_expr_bind_fail(binder, syntax->at, "there can be no aggregates here");
+        return fi_expr_typed_fail(binder, syntax->at, "there can be no aggregates here");
     }
     if (is_aggregate && binder->is_in_aggregate) {
-        return fi_expr_bind_fail(binder, syntax->at, "an aggregate stands in another one");
+        return fi_expr_typed_fail(binder, syntax->at, "an aggregate stands in another one");
     }
     if ((has_star && function->detail != FI_EXPR_COUNT) || (has_star && !is_aggregate)) {
-        return fi_expr_bind_fail(binder, syntax->at, "* stands alone, or in count(*)");
+        return fi_expr_typed_fail(binder, syntax->at, "* stands alone, or in count(*)");
     }
     if (syntax->is_negated && !is_aggregate) {
-        return fi_expr_bind_fail(binder, syntax->at, "\"distinct\" is for count alone");
+        return fi_expr_typed_fail(binder, syntax->at, "\"distinct\" is for count alone");
     }
     if (syntax->child_count < function->args_min || syntax->child_count > function->args_max) {
-        return fi_expr_bind_fail(binder, syntax->at, "%s takes %u%s argument%s, not %u",
-                                 function->name, function->args_min,
-                                 function->args_max > function->args_min ? " or more" : "",
-                                 function->args_max == 1 ? "" : "s", syntax->child_count);
+        return fi_expr_typed_fail(binder, syntax->at, "%s takes %u%s argument%s, not %u",
+                                  function->name, function->args_min,
+                                  function->args_max > function->args_min ? " or more" : "",
+                                  function->args_max == 1 ? "" : "s", syntax->child_count);
     }
     return FIRN_OK;
 }

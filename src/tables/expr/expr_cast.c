@@ -13,7 +13,7 @@
 #include "base/check.h"
 #include "codec/calendar.h"
 #include "expr/expr_internal.h"
-#include "text/value_text.h"
+#include "text/text_value.h"
 
 __extension__ typedef __int128 int128;
 
@@ -38,10 +38,10 @@ fi_expr_cast_is_allowed(const struct fi_expr_type *from, const struct fi_expr_ty
            (a == FIRN_TYPE_VECTOR && b == FIRN_TYPE_VECTOR && from->dimensions == to->dimensions);
 }
 
-static struct fi_value_text_type
+static struct fi_text_value_type
 text_type(const struct fi_expr_type *type)
 {
-    return (struct fi_value_text_type){.type = type->type,
+    return (struct fi_text_value_type){.type = type->type,
                                        .precision = (uint8_t)type->precision,
                                        .scale = (uint8_t)type->scale,
                                        .dimensions = type->dimensions};
@@ -158,14 +158,14 @@ cast_text(const struct fi_expr_type *from, const struct fi_cell *cell,
     firn_value value = fi_cell_value(cell, from->type);
     int rc;
     if (to->type == FIRN_TYPE_TEXT) {
-        struct fi_value_text_type type = text_type(from);
+        struct fi_text_value_type type = text_type(from);
         size_t start = memory->size;
-        FI_TRY(fi_value_text_append(&type, value, memory));
+        FI_TRY(fi_text_value_append(&type, value, memory));
         *out = (struct fi_cell){.kind = FI_PHYSICAL_BYTES};
         out->as.bytes = firn_bytes(memory->data + start, memory->size - start);
     } else {
-        struct fi_value_text_type type = text_type(to);
-        FI_TRY(fi_value_text_read(&type, cell->as.bytes, memory, &value, err));
+        struct fi_text_value_type type = text_type(to);
+        FI_TRY(fi_text_value_read(&type, cell->as.bytes, memory, &value, err));
         if (value.type == FIRN_TYPE_NULL) {
             return fi_error_set(err, FIRN_INVALID, "a text is empty");
         }

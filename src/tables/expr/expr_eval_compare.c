@@ -18,7 +18,7 @@ __extension__ typedef __int128 int128;
 
 /* A bit for each of 64 bytes, set if the byte is 1. */
 static uint64_t
-pack(const uint8_t *bytes)
+expr_eval_compare_pack(const uint8_t *bytes)
 {
     uint64_t bits = 0;
     for (unsigned i = 0; i < 8; i++) {
@@ -42,7 +42,7 @@ pack(const uint8_t *bytes)
                 size_t i = start_ + j_;                                  \
                 bytes_[j_] = (uint8_t)(condition);                       \
             }                                                            \
-            (bits)[start_ / 64] = pack(bytes_);                          \
+            (bits)[start_ / 64] = expr_eval_compare_pack(bytes_);        \
         }                                                                \
         for (size_t i = start_; i < (work)->count; i++) {                \
             (bits)[i / 64] |= (uint64_t)((condition) ? 1 : 0) << i % 64; \

@@ -11,7 +11,7 @@
 
 /* The day, and the microseconds of the day, both in range. */
 static void
-split(firn_type type, int64_t number, int64_t *days, int64_t *us)
+expr_eval_time_split(firn_type type, int64_t number, int64_t *days, int64_t *us)
 {
     *days = number;
     *us = 0;
@@ -71,7 +71,7 @@ fi_expr_eval_time(struct fi_expr_work *work)
     for (size_t i = 0; i < work->count; i++) {
         int64_t days;
         int64_t us;
-        split(type, work->args[0]->as.i64[i], &days, &us);
+        expr_eval_time_split(type, work->args[0]->as.i64[i], &days, &us);
         work->out.i64[i] = is_extract ? extract(unit, days, us) : truncate_to(unit, type, days, us);
     }
     return FIRN_OK;

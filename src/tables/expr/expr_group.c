@@ -9,8 +9,9 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/vec.h"
 #include "expr/expr_internal.h"
-#include "text/value_text.h"
+#include "text/text_value.h"
 
 struct grouping {
     const struct fi_expr_group_input *input;
@@ -49,18 +50,10 @@ find_aggregate(struct grouping *grouping, const struct fi_expr_node *nodes, uint
         }
     }
     size_t count = groups->aggregate_count + 1;
-    uint32_t *numbers =
-        fi_grow_array(grouping->aggregates, count, &grouping->aggregate_capacity, sizeof *numbers);
-    if (numbers == NULL) {
-        return fi_error_no_memory(err, "aggregates");
-    }
-    grouping->aggregates = numbers;
-    struct fi_expr_aggregate *aggregates =
-        fi_grow_array(groups->aggregates, count, &grouping->out_capacity, sizeof *aggregates);
-    if (aggregates == NULL) {
-        return fi_error_no_memory(err, "aggregates");
-    }
-    groups->aggregates = aggregates;
+    FI_TRY_RETURN(FI_VEC_RESERVE(grouping->aggregates, count, grouping->aggregate_capacity, err));
+    uint32_t *numbers = grouping->aggregates;
+    FI_TRY_RETURN(FI_VEC_RESERVE(groups->aggregates, count, grouping->out_capacity, err));
+    struct fi_expr_aggregate *aggregates = groups->aggregates;
     struct fi_expr_aggregate *aggregate = &aggregates[groups->aggregate_count];
     *aggregate = (struct fi_expr_aggregate){.function = (enum fi_expr_function)nodes[node].detail,
                                             .type = nodes[node].type};
@@ -72,8 +65,8 @@ find_aggregate(struct grouping *grouping, const struct fi_expr_node *nodes, uint
 }
 
 static bool
-replace(void *ctx, const struct fi_expr_node *nodes, uint32_t node, uint32_t *out, int *rc,
-        firn_error *err)
+expr_group_replace(void *ctx, const struct fi_expr_node *nodes, uint32_t node, uint32_t *out,
+                   int *rc, firn_error *err)
 {
     struct grouping *grouping = ctx;
     struct fi_expr_node input = {.type = nodes[node].type};
@@ -88,8 +81,8 @@ replace(void *ctx, const struct fi_expr_node *nodes, uint32_t node, uint32_t *ou
         input.op = FI_EXPR_OP_RESULT;
         *rc = find_aggregate(grouping, nodes, node, &input.number, err);
     } else if (input.op == 0 && nodes[node].op == FI_EXPR_OP_COLUMN) {
-        char name[FI_VALUE_TEXT_SHORT_SIZE];
-        fi_value_text_shorten(nodes[node].a.as.bytes, name);
+        char name[FI_TEXT_VALUE_SHORT_SIZE];
+        fi_text_value_shorten(nodes[node].a.as.bytes, name);
         *rc = fi_error_set(err, FIRN_INVALID,
                            "column \"%s\" is neither grouped by nor in an aggregate", name);
     }
@@ -108,7 +101,7 @@ rewrite(struct grouping *grouping, size_t i, firn_error *err)
     struct fi_expr_builder target = {.arena = {.chunk_size = 1024}};
     struct fi_expr_graft graft = {.nodes = grouping->all.nodes,
                                   .root = grouping->exprs[i],
-                                  .replace = replace,
+                                  .replace = expr_group_replace,
                                   .ctx = grouping};
     uint32_t root;
     int rc;

@@ -11,7 +11,7 @@
 #include "base/slice.h"
 #include "codec/hex.h"
 #include "expr/expr_bind.h"
-#include "text/value_text.h"
+#include "text/text_value.h"
 
 static int
 bind_parameter(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
@@ -19,33 +19,33 @@ bind_parameter(struct fi_expr_binder *binder, const struct fi_expr_syntax *synta
     const struct fi_expr_env *env = binder->env;
     size_t number = *binder->next_parameter;
     if (number >= env->parameter_count) {
-        return fi_expr_bind_fail(binder, syntax->at,
-                                 "there are %zu parameters, and this is question mark %zu",
-                                 env->parameter_count, number + 1);
+        return fi_expr_typed_fail(binder, syntax->at,
+                                  "there are %zu parameters, and this is question mark %zu",
+                                  env->parameter_count, number + 1);
     }
     const firn_value *value = &env->parameters[number];
     struct fi_expr_type type = {.type = value->type};
     (*binder->next_parameter)++;
     if ((unsigned)value->type > FIRN_TYPE_MAX) {
-        return fi_expr_bind_fail(binder, syntax->at, "parameter %zu has no type", number + 1);
+        return fi_expr_typed_fail(binder, syntax->at, "parameter %zu has no type", number + 1);
     }
     struct fi_cell cell = fi_cell_of(value);
     if (value->type == FIRN_TYPE_DECIMAL) {
         type.precision = FI_EXPR_PRECISION_MAX;
         type.scale = FI_EXPR_SCALE_UNKNOWN;
         if (cell.as.i64 > fi_expr_decimal_max || cell.as.i64 < -fi_expr_decimal_max) {
-            return fi_expr_bind_fail(binder, syntax->at, "parameter %zu has more than 18 digits",
-                                     number + 1);
+            return fi_expr_typed_fail(binder, syntax->at, "parameter %zu has more than 18 digits",
+                                      number + 1);
         }
     }
     if (value->type == FIRN_TYPE_VECTOR) {
         type.dimensions = (uint32_t)(cell.as.bytes.size / 4);
     } else if (fi_type_bytes_size(value->type, 0) > 0 &&
                cell.as.bytes.size != fi_type_bytes_size(value->type, 0)) {
-        return fi_expr_bind_fail(binder, syntax->at, "parameter %zu is a %s of %zu bytes",
-                                 number + 1, firn_type_name(value->type), cell.as.bytes.size);
+        return fi_expr_typed_fail(binder, syntax->at, "parameter %zu is a %s of %zu bytes",
+                                  number + 1, firn_type_name(value->type), cell.as.bytes.size);
     }
-    return fi_expr_bind_constant(binder, &type, &cell, out);
+    return fi_expr_typed_constant(binder, &type, &cell, out);
 }
 
 /* How many letters differ in two similar names; large if the names are not similar. */
@@ -70,8 +70,8 @@ static int
 fail_name(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax)
 {
     const struct fi_schema *schema = binder->env->schema;
-    char name[FI_VALUE_TEXT_SHORT_SIZE];
-    char near_name[FI_VALUE_TEXT_SHORT_SIZE];
+    char name[FI_TEXT_VALUE_SHORT_SIZE];
+    char near_name[FI_TEXT_VALUE_SHORT_SIZE];
     const struct fi_schema_column *nearest = NULL;
     size_t least = syntax->text.size / 3 + 2;
     for (size_t i = 0; i < schema->column_count; i++) {
@@ -81,15 +81,15 @@ fail_name(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax)
             nearest = &schema->columns[i];
         }
     }
-    fi_value_text_shorten(syntax->text, name);
+    fi_text_value_shorten(syntax->text, name);
     int rc;
     if (nearest != NULL) {
-        fi_value_text_shorten(nearest->name, near_name);
-        rc = fi_expr_bind_fail(binder, syntax->at,
-                               "there is no column \"%s\"; perhaps \"%s\" is meant", name,
-                               near_name);
+        fi_text_value_shorten(nearest->name, near_name);
+        rc = fi_expr_typed_fail(binder, syntax->at,
+                                "there is no column \"%s\"; perhaps \"%s\" is meant", name,
+                                near_name);
     } else {
-        rc = fi_expr_bind_fail(binder, syntax->at, "there is no column \"%s\"", name);
+        rc = fi_expr_typed_fail(binder, syntax->at, "there is no column \"%s\"", name);
     }
     DCHECK(rc == FIRN_INVALID);
     if (binder->err != NULL) {
@@ -118,7 +118,7 @@ bind_name(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, ui
     if (column == NULL && item != NULL && !binder->is_in_aggregate) {
         struct fi_expr_graft graft = {.nodes = item->expr->nodes, .root = fi_expr_root(item->expr)};
         if (item->expr->has_aggregates && binder->env->no_aggregates) {
-            return fi_expr_bind_fail(binder, syntax->at, "there can be no aggregates here");
+            return fi_expr_typed_fail(binder, syntax->at, "there can be no aggregates here");
         }
         return fi_expr_builder_graft(binder->builder, &graft, out, binder->err);
     }
@@ -146,9 +146,9 @@ fi_expr_leaf_number(struct fi_expr_binder *binder, const struct fi_expr_syntax *
     struct fi_cell cell;
     const char *wrong = fi_expr_literal_number(syntax->text, is_negative, &type, &cell);
     if (wrong != NULL) {
-        return fi_expr_bind_fail(binder, syntax->at, "the number %s", wrong);
+        return fi_expr_typed_fail(binder, syntax->at, "the number %s", wrong);
     }
-    return fi_expr_bind_constant(binder, &type, &cell, out);
+    return fi_expr_typed_constant(binder, &type, &cell, out);
 }
 
 static int
@@ -164,12 +164,12 @@ bind_bytes(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, u
         FI_TRY(fi_buf_set_size(&bytes, size + 1));
         if (syntax->text.size % 2 != 0 ||
             (size > 0 && !fi_hex_decode((const char *)syntax->text.data, bytes.data, size))) {
-            rc = fi_expr_bind_fail(binder, syntax->at, "x'…' has pairs of hexadecimal digits");
+            rc = fi_expr_typed_fail(binder, syntax->at, "x'…' has pairs of hexadecimal digits");
             goto out;
         }
         cell.as.bytes = firn_bytes(bytes.data, size);
     }
-    FI_TRY(fi_expr_bind_constant(binder, &type, &cell, out));
+    FI_TRY(fi_expr_typed_constant(binder, &type, &cell, out));
 out:
     fi_buf_deinit(&bytes);
     return rc;
@@ -187,13 +187,13 @@ fi_expr_leaf_bind(struct fi_expr_binder *binder, const struct fi_expr_syntax *sy
     case FI_EXPR_SYNTAX_HEX:
         return bind_bytes(binder, syntax, out);
     case FI_EXPR_SYNTAX_NULL:
-        return fi_expr_bind_null(binder, FIRN_TYPE_NULL, out);
+        return fi_expr_typed_null(binder, FIRN_TYPE_NULL, out);
     case FI_EXPR_SYNTAX_BOOL:
-        return fi_expr_bind_constant(binder, &type, &cell, out);
+        return fi_expr_typed_constant(binder, &type, &cell, out);
     case FI_EXPR_SYNTAX_PARAMETER:
         return bind_parameter(binder, syntax, out);
     case FI_EXPR_SYNTAX_STAR:
-        return fi_expr_bind_fail(binder, syntax->at, "* stands alone, or in count(*)");
+        return fi_expr_typed_fail(binder, syntax->at, "* stands alone, or in count(*)");
     default:
         DCHECK(syntax->kind == FI_EXPR_SYNTAX_NAME);
         return bind_name(binder, syntax, out);

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "expr/expr_bind.h"
 
 /* A text with one space for each run of blanks outside of quotes, cut between characters if it is
@@ -55,12 +56,8 @@ set_name(struct fi_expr_item *item, firn_slice text, bool is_source)
 static int
 grow_list(struct fi_expr_list *list, size_t *capacity, struct fi_expr_item **out, firn_error *err)
 {
-    struct fi_expr_item *items =
-        fi_grow_array(list->items, list->count + 1, capacity, sizeof *items);
-    if (items == NULL) {
-        return fi_error_no_memory(err, "a list of expressions");
-    }
-    list->items = items;
+    FI_TRY_RETURN(FI_VEC_RESERVE(list->items, list->count + 1, *capacity, err));
+    struct fi_expr_item *items = list->items;
     *out = &items[list->count++];
     **out = (struct fi_expr_item){.selected = FI_EXPR_NONE};
     return FIRN_OK;
@@ -97,9 +94,9 @@ find_selected(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax
             number = byte >= '0' && byte <= '9' ? number * 10 + (size_t)(byte - '0') : SIZE_MAX;
         }
         if (number == 0 || number > selected->count) {
-            return fi_expr_bind_fail(binder, syntax->at,
-                                     "a number here is that of a selected item, from 1 to %zu",
-                                     selected->count);
+            return fi_expr_typed_fail(binder, syntax->at,
+                                      "a number here is that of a selected item, from 1 to %zu",
+                                      selected->count);
         }
         *out = number - 1;
         return FIRN_OK;
@@ -144,7 +141,7 @@ add_item(struct fi_expr_binder *binder, const struct fi_expr_syntax_item *syntax
     if (item->selected != FI_EXPR_NONE) {
         const struct fi_expr *expr = binder->env->selected->items[item->selected].expr;
         if (expr->has_aggregates && binder->env->no_aggregates) {
-            return fi_expr_bind_fail(binder, syntax->root->at, "there can be no aggregates here");
+            return fi_expr_typed_fail(binder, syntax->root->at, "there can be no aggregates here");
         }
         FI_TRY(fi_expr_extract(expr->nodes, fi_expr_root(expr), &item->expr, binder->err));
     } else {

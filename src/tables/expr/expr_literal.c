@@ -8,7 +8,7 @@
  */
 #include "base/check.h"
 #include "expr/expr_bind.h"
-#include "text/float_text.h"
+#include "text/text_float.h"
 
 const char *
 fi_expr_literal_number(firn_slice text, bool is_negative, struct fi_expr_type *out_type,
@@ -57,7 +57,7 @@ fi_expr_literal_number(firn_slice text, bool is_negative, struct fi_expr_type *o
         return NULL;
     }
     double real = 0;
-    const char *wrong = fi_float_text_read64(text, &real);
+    const char *wrong = fi_text_float_read64(text, &real);
     out_type->type = FIRN_TYPE_F64;
     *out = (struct fi_cell){.kind = FI_PHYSICAL_F64, .as.f64 = is_negative ? -real : real};
     return wrong;

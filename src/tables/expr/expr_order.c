@@ -67,8 +67,8 @@ units_of(const struct fi_expr_type *type, const struct fi_cell *cell, uint32_t s
 /* Compares numbers, dates and timestamps: -1, 0 or 1. The comparison is exact, or as F64 if one is
  * a float; NaN is the largest. Requires: both are such cells, of these types, and not null. */
 static int
-compare(const struct fi_expr_type *a_type, const struct fi_cell *a,
-        const struct fi_expr_type *b_type, const struct fi_cell *b)
+expr_order_compare(const struct fi_expr_type *a_type, const struct fi_cell *a,
+                   const struct fi_expr_type *b_type, const struct fi_cell *b)
 {
     DCHECK(a->kind != FI_PHYSICAL_NONE && b->kind != FI_PHYSICAL_NONE);
     if (fi_type_is_float(a_type->type) || fi_type_is_float(b_type->type)) {
@@ -197,11 +197,13 @@ find_first(const struct search *search, int least, bool *out_none)
     uint64_t low = rank_min(kind);
     uint64_t high = rank_max(kind);
     struct fi_cell last = cell_of_rank(kind, high);
-    *out_none = compare(search->type, &last, search->constant_type, search->constant) < least;
+    *out_none =
+        expr_order_compare(search->type, &last, search->constant_type, search->constant) < least;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         struct fi_cell cell = cell_of_rank(kind, middle);
-        if (compare(search->type, &cell, search->constant_type, search->constant) >= least) {
+        if (expr_order_compare(search->type, &cell, search->constant_type, search->constant) >=
+            least) {
             high = middle;
         } else {
             low = middle + 1;

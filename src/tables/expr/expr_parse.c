@@ -17,15 +17,16 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "expr/expr_internal.h"
-#include "text/token_text.h"
-#include "text/value_text.h"
+#include "text/text_token.h"
+#include "text/text_value.h"
 
 struct parser {
     firn_slice text;
     const char *of;
     struct fi_arena *arena;
-    struct fi_token_text token; /* not taken yet */
+    struct fi_text_token token; /* not taken yet */
     size_t at;                  /* after it */
     size_t end;                 /* of the token taken last */
     unsigned depth;
@@ -48,13 +49,13 @@ fi_expr_parse_place(const char *of, firn_slice text, size_t at, char out[FI_EXPR
 }
 
 static int
-fail(struct parser *parser, const char *what)
+expr_parse_fail(struct parser *parser, const char *what)
 {
     char place[FI_EXPR_PLACE_SIZE];
-    char found[FI_VALUE_TEXT_SHORT_SIZE];
+    char found[FI_TEXT_VALUE_SHORT_SIZE];
     size_t at = parser->token.at;
     firn_slice rest = firn_bytes(parser->text.data + at, parser->text.size - at);
-    rest.size = parser->token.text.size > 0 && parser->token.kind != FI_TOKEN_TEXT_HEX
+    rest.size = parser->token.text.size > 0 && parser->token.kind != FI_TEXT_TOKEN_HEX
                     ? parser->token.text.size
                     : rest.size;
     DCHECK(at <= parser->text.size);
@@ -62,7 +63,7 @@ fail(struct parser *parser, const char *what)
     if (rest.size == 0) {
         return fi_error_set(parser->err, FIRN_INVALID, "%s: %s, but the text ends", place, what);
     }
-    fi_value_text_shorten(rest, found);
+    fi_text_value_shorten(rest, found);
     return fi_error_set(parser->err, FIRN_INVALID, "%s: %s, at \"%s\"", place, what, found);
 }
 
@@ -77,13 +78,13 @@ fail_limit(struct parser *parser, const char *what, int limit)
 /* ---- tokens and nodes ---- */
 
 static int
-advance(struct parser *parser)
+expr_parse_advance(struct parser *parser)
 {
     parser->end = parser->at;
-    const char *wrong = fi_token_text_next(parser->text, &parser->at, &parser->token);
+    const char *wrong = fi_text_token_next(parser->text, &parser->at, &parser->token);
     if (wrong != NULL) {
         parser->token.text.size = 0;
-        return fail(parser, wrong);
+        return expr_parse_fail(parser, wrong);
     }
     return FIRN_OK;
 }
@@ -91,26 +92,26 @@ advance(struct parser *parser)
 static bool
 is_next(const struct parser *parser, const char *what)
 {
-    return fi_token_text_is(&parser->token, what);
+    return fi_text_token_is(&parser->token, what);
 }
 
 /* Takes the token if it is this one. */
 static int
-accept(struct parser *parser, const char *what, bool *out_taken)
+expr_parse_accept(struct parser *parser, const char *what, bool *out_taken)
 {
     *out_taken = is_next(parser, what);
-    return *out_taken ? advance(parser) : FIRN_OK;
+    return *out_taken ? expr_parse_advance(parser) : FIRN_OK;
 }
 
 static int
-expect(struct parser *parser, const char *what)
+expr_parse_expect(struct parser *parser, const char *what)
 {
     char message[64];
     if (!is_next(parser, what)) {
         (void)snprintf(message, sizeof message, "expected \"%s\"", what);
-        return fail(parser, message);
+        return expr_parse_fail(parser, message);
     }
-    return advance(parser);
+    return expr_parse_advance(parser);
 }
 
 static int
@@ -147,13 +148,13 @@ add_child(struct fi_expr_syntax *node, struct fi_expr_syntax *child)
 
 /* The text between the quotes of the token. */
 static int
-unquote(struct parser *parser, firn_slice *out)
+expr_parse_unquote(struct parser *parser, firn_slice *out)
 {
     uint8_t *bytes = fi_arena_alloc(parser->arena, parser->token.text.size);
     if (bytes == NULL) {
         return fi_error_no_memory(parser->err, "an expression");
     }
-    *out = firn_bytes(bytes, fi_token_text_unquote(&parser->token, bytes));
+    *out = firn_bytes(bytes, fi_text_token_unquote(&parser->token, bytes));
     return FIRN_OK;
 }
 
@@ -163,14 +164,14 @@ static int parse_expression(struct parser *parser, struct fi_expr_syntax **out);
 static int parse_sum(struct parser *parser, struct fi_expr_syntax **out);
 
 static bool
-is_reserved(const struct fi_token_text *token)
+is_reserved(const struct fi_text_token *token)
 {
     static const char *const words[] = {
         "and",  "or",   "not",  "is",   "null", "true", "false",    "between", "in",  "like",
         "case", "when", "then", "else", "end",  "as",   "distinct", "from",    "asc", "desc",
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (token->kind == FI_TOKEN_TEXT_WORD && fi_token_text_is(token, words[i])) {
+        if (token->kind == FI_TEXT_TOKEN_WORD && fi_text_token_is(token, words[i])) {
             return true;
         }
     }
@@ -179,15 +180,15 @@ is_reserved(const struct fi_token_text *token)
 
 /* Takes the token into a node. */
 static int
-take_leaf(struct parser *parser, enum fi_expr_syntax_kind kind, struct fi_expr_syntax **out)
+parse_leaf(struct parser *parser, enum fi_expr_syntax_kind kind, struct fi_expr_syntax **out)
 {
     FI_TRY_RETURN(new_node(parser, kind, out));
     DCHECK(*out != NULL);
     (*out)->text = parser->token.text;
-    if (parser->token.kind == FI_TOKEN_TEXT_STRING || parser->token.kind == FI_TOKEN_TEXT_QUOTED) {
-        FI_TRY_RETURN(unquote(parser, &(*out)->text));
+    if (parser->token.kind == FI_TEXT_TOKEN_STRING || parser->token.kind == FI_TEXT_TOKEN_QUOTED) {
+        FI_TRY_RETURN(expr_parse_unquote(parser, &(*out)->text));
     }
-    return advance(parser);
+    return expr_parse_advance(parser);
 }
 
 /* Reads parts up to the closing parenthesis, which is taken. */
@@ -199,9 +200,9 @@ parse_parts(struct parser *parser, struct fi_expr_syntax *node)
     do {
         FI_TRY_RETURN(parse_expression(parser, &part));
         add_child(node, part);
-        FI_TRY_RETURN(accept(parser, ",", &is_more));
+        FI_TRY_RETURN(expr_parse_accept(parser, ",", &is_more));
     } while (is_more);
-    return expect(parser, ")");
+    return expr_parse_expect(parser, ")");
 }
 
 /* A whole number from 0 to max. */
@@ -209,7 +210,7 @@ static int
 parse_small(struct parser *parser, uint32_t max, uint32_t *out)
 {
     uint32_t number = 0;
-    bool is_good = parser->token.kind == FI_TOKEN_TEXT_NUMBER && parser->token.text.size <= 6;
+    bool is_good = parser->token.kind == FI_TEXT_TOKEN_NUMBER && parser->token.text.size <= 6;
     for (size_t i = 0; is_good && i < parser->token.text.size; i++) {
         uint8_t byte = parser->token.text.data[i];
         is_good = byte >= '0' && byte <= '9';
@@ -218,10 +219,10 @@ parse_small(struct parser *parser, uint32_t max, uint32_t *out)
     if (!is_good || number > max) {
         char message[64];
         (void)snprintf(message, sizeof message, "expected a number from 0 to %u", max);
-        return fail(parser, message);
+        return expr_parse_fail(parser, message);
     }
     *out = number;
-    return advance(parser);
+    return expr_parse_advance(parser);
 }
 
 static int
@@ -234,34 +235,34 @@ parse_type(struct parser *parser, const struct fi_expr_type **out)
     }
     *type = (struct fi_expr_type){.type = FIRN_TYPE_NULL};
     *out = type;
-    if (parser->token.kind == FI_TOKEN_TEXT_WORD) {
+    if (parser->token.kind == FI_TEXT_TOKEN_WORD) {
         type->type = fi_type_named(parser->token.text);
     }
     if (type->type == FIRN_TYPE_NULL) {
-        return fail(parser, "expected a type, as i64 or decimal(12, 2)");
+        return expr_parse_fail(parser, "expected a type, as i64 or decimal(12, 2)");
     }
-    FI_TRY_RETURN(advance(parser));
+    FI_TRY_RETURN(expr_parse_advance(parser));
     if (type->type == FIRN_TYPE_F64) {
-        FI_TRY_RETURN(accept(parser, "precision", &is_taken));
+        FI_TRY_RETURN(expr_parse_accept(parser, "precision", &is_taken));
     }
     if (type->type == FIRN_TYPE_DECIMAL) {
-        FI_TRY_RETURN(expect(parser, "("));
+        FI_TRY_RETURN(expr_parse_expect(parser, "("));
         FI_TRY_RETURN(parse_small(parser, FI_EXPR_PRECISION_MAX, &type->precision));
-        FI_TRY_RETURN(accept(parser, ",", &is_taken));
+        FI_TRY_RETURN(expr_parse_accept(parser, ",", &is_taken));
         if (is_taken) {
             FI_TRY_RETURN(parse_small(parser, type->precision, &type->scale));
         }
         if (type->precision == 0) {
-            return fail(parser, "a decimal has 1 to 18 digits");
+            return expr_parse_fail(parser, "a decimal has 1 to 18 digits");
         }
-        FI_TRY_RETURN(expect(parser, ")"));
+        FI_TRY_RETURN(expr_parse_expect(parser, ")"));
     } else if (type->type == FIRN_TYPE_VECTOR) {
-        FI_TRY_RETURN(expect(parser, "("));
+        FI_TRY_RETURN(expr_parse_expect(parser, "("));
         FI_TRY_RETURN(parse_small(parser, FIRN_TABLE_DIMENSIONS_MAX, &type->dimensions));
         if (type->dimensions == 0) {
-            return fail(parser, "a vector has 1 to 65535 dimensions");
+            return expr_parse_fail(parser, "a vector has 1 to 65535 dimensions");
         }
-        FI_TRY_RETURN(expect(parser, ")"));
+        FI_TRY_RETURN(expr_parse_expect(parser, ")"));
     }
     return FIRN_OK;
 }
@@ -272,26 +273,26 @@ parse_case(struct parser *parser, struct fi_expr_syntax **out)
     struct fi_expr_syntax *part;
     bool is_more;
     FI_TRY_RETURN(new_node(parser, FI_EXPR_SYNTAX_CASE, out));
-    FI_TRY_RETURN(advance(parser));
+    FI_TRY_RETURN(expr_parse_advance(parser));
     if (!is_next(parser, "when")) {
-        return fail(parser, "expected \"when\": write case when x = 1 then …");
+        return expr_parse_fail(parser, "expected \"when\": write case when x = 1 then …");
     }
-    FI_TRY_RETURN(accept(parser, "when", &is_more));
+    FI_TRY_RETURN(expr_parse_accept(parser, "when", &is_more));
     while (is_more) {
         FI_TRY_RETURN(parse_expression(parser, &part));
         add_child(*out, part);
-        FI_TRY_RETURN(expect(parser, "then"));
+        FI_TRY_RETURN(expr_parse_expect(parser, "then"));
         FI_TRY_RETURN(parse_expression(parser, &part));
         add_child(*out, part);
-        FI_TRY_RETURN(accept(parser, "when", &is_more));
+        FI_TRY_RETURN(expr_parse_accept(parser, "when", &is_more));
     }
-    FI_TRY_RETURN(accept(parser, "else", &is_more));
+    FI_TRY_RETURN(expr_parse_accept(parser, "else", &is_more));
     if (is_more) {
         (*out)->detail = 1;
         FI_TRY_RETURN(parse_expression(parser, &part));
         add_child(*out, part);
     }
-    return expect(parser, "end");
+    return expr_parse_expect(parser, "end");
 }
 
 /* Reads a call after its name: the parenthesis is next. */
@@ -302,29 +303,29 @@ parse_call(struct parser *parser, struct fi_expr_syntax *call)
     bool is_taken;
     int rc;
     call->kind = FI_EXPR_SYNTAX_CALL;
-    FI_TRY(advance(parser));
+    FI_TRY(expr_parse_advance(parser));
     if (fi_slice_is_word(call->text, "cast")) {
         call->kind = FI_EXPR_SYNTAX_CAST;
         FI_TRY(parse_expression(parser, &part));
         add_child(call, part);
-        FI_TRY(expect(parser, "as"));
+        FI_TRY(expr_parse_expect(parser, "as"));
         FI_TRY(parse_type(parser, &call->type));
-        FI_TRY(expect(parser, ")"));
+        FI_TRY(expr_parse_expect(parser, ")"));
         goto out;
     }
     if (fi_slice_is_word(call->text, "extract")) {
         call->text = parser->token.text;
-        FI_TRY(advance(parser));
-        FI_TRY(expect(parser, "from"));
+        FI_TRY(expr_parse_advance(parser));
+        FI_TRY(expr_parse_expect(parser, "from"));
     } else if (is_next(parser, "*")) {
-        FI_TRY(take_leaf(parser, FI_EXPR_SYNTAX_STAR, &part));
+        FI_TRY(parse_leaf(parser, FI_EXPR_SYNTAX_STAR, &part));
         add_child(call, part);
-        FI_TRY(expect(parser, ")"));
+        FI_TRY(expr_parse_expect(parser, ")"));
         goto out;
     }
-    FI_TRY(accept(parser, ")", &is_taken));
+    FI_TRY(expr_parse_accept(parser, ")", &is_taken));
     if (!is_taken) {
-        FI_TRY(accept(parser, "distinct", &call->is_negated));
+        FI_TRY(expr_parse_accept(parser, "distinct", &call->is_negated));
         FI_TRY(parse_parts(parser, call));
     }
 out:
@@ -341,21 +342,22 @@ parse_word(struct parser *parser, struct fi_expr_syntax **out)
         return parse_case(parser, out);
     }
     if (is_next(parser, "null")) {
-        return take_leaf(parser, FI_EXPR_SYNTAX_NULL, out);
+        return parse_leaf(parser, FI_EXPR_SYNTAX_NULL, out);
     }
     if (is_next(parser, "true") || is_next(parser, "false")) {
         uint8_t detail = is_next(parser, "true") ? 1 : 0;
-        FI_TRY(take_leaf(parser, FI_EXPR_SYNTAX_BOOL, out));
+        FI_TRY(parse_leaf(parser, FI_EXPR_SYNTAX_BOOL, out));
         (*out)->detail = detail;
         goto out;
     }
     if (is_reserved(&parser->token)) {
-        return fail(parser, "expected a value; write a column of this name in double quotes");
+        return expr_parse_fail(parser,
+                               "expected a value; write a column of this name in double quotes");
     }
-    FI_TRY(take_leaf(parser, FI_EXPR_SYNTAX_NAME, out));
+    FI_TRY(parse_leaf(parser, FI_EXPR_SYNTAX_NAME, out));
     if (is_next(parser, "(")) {
         FI_TRY(parse_call(parser, *out));
-    } else if (parser->token.kind == FI_TOKEN_TEXT_STRING &&
+    } else if (parser->token.kind == FI_TEXT_TOKEN_STRING &&
                fi_type_named((*out)->text) != FIRN_TYPE_NULL) {
         struct fi_expr_type *type = fi_arena_alloc(parser->arena, sizeof *type);
         if (type == NULL) {
@@ -363,12 +365,12 @@ parse_word(struct parser *parser, struct fi_expr_syntax **out)
         }
         *type = (struct fi_expr_type){.type = fi_type_named((*out)->text)};
         if (type->type == FIRN_TYPE_DECIMAL || type->type == FIRN_TYPE_VECTOR) {
-            return fail(parser,
-                        "expected an operator; cast('…' as TYPE) needs a type with numbers");
+            return expr_parse_fail(
+                parser, "expected an operator; cast('…' as TYPE) needs a type with numbers");
         }
         (*out)->kind = FI_EXPR_SYNTAX_CAST;
         (*out)->type = type;
-        FI_TRY(take_leaf(parser, FI_EXPR_SYNTAX_STRING, &part));
+        FI_TRY(parse_leaf(parser, FI_EXPR_SYNTAX_STRING, &part));
         add_child(*out, part);
     }
 out:
@@ -381,33 +383,33 @@ parse_primary(struct parser *parser, struct fi_expr_syntax **out)
     bool is_taken;
     *out = NULL;
     switch (parser->token.kind) {
-    case FI_TOKEN_TEXT_NUMBER:
-        return take_leaf(parser, FI_EXPR_SYNTAX_NUMBER, out);
-    case FI_TOKEN_TEXT_STRING:
-        return take_leaf(parser, FI_EXPR_SYNTAX_STRING, out);
-    case FI_TOKEN_TEXT_HEX:
-        return take_leaf(parser, FI_EXPR_SYNTAX_HEX, out);
-    case FI_TOKEN_TEXT_QUOTED:
-        return take_leaf(parser, FI_EXPR_SYNTAX_NAME, out);
-    case FI_TOKEN_TEXT_WORD:
+    case FI_TEXT_TOKEN_NUMBER:
+        return parse_leaf(parser, FI_EXPR_SYNTAX_NUMBER, out);
+    case FI_TEXT_TOKEN_STRING:
+        return parse_leaf(parser, FI_EXPR_SYNTAX_STRING, out);
+    case FI_TEXT_TOKEN_HEX:
+        return parse_leaf(parser, FI_EXPR_SYNTAX_HEX, out);
+    case FI_TEXT_TOKEN_QUOTED:
+        return parse_leaf(parser, FI_EXPR_SYNTAX_NAME, out);
+    case FI_TEXT_TOKEN_WORD:
         return parse_word(parser, out);
     default:
         break;
     }
     if (is_next(parser, "?")) {
-        return take_leaf(parser, FI_EXPR_SYNTAX_PARAMETER, out);
+        return parse_leaf(parser, FI_EXPR_SYNTAX_PARAMETER, out);
     }
-    FI_TRY_RETURN(accept(parser, "(", &is_taken));
+    FI_TRY_RETURN(expr_parse_accept(parser, "(", &is_taken));
     if (!is_taken) {
-        return fail(parser, "expected a value");
+        return expr_parse_fail(parser, "expected a value");
     }
     FI_TRY_RETURN(parse_expression(parser, out));
-    return expect(parser, ")");
+    return expr_parse_expect(parser, ")");
 }
 
 /* Goes one level deeper; the caller returns with leave. */
 static int
-enter(struct parser *parser)
+expr_parse_enter(struct parser *parser)
 {
     if (parser->depth == FI_EXPR_DEPTH_MAX) {
         return fail_limit(parser, "the depth of parts in each other is limited to",
@@ -423,14 +425,14 @@ parse_unary(struct parser *parser, struct fi_expr_syntax **out)
     struct fi_expr_syntax *part;
     bool is_taken;
     if (is_next(parser, "+")) {
-        FI_TRY_RETURN(accept(parser, "+", &is_taken));
+        FI_TRY_RETURN(expr_parse_accept(parser, "+", &is_taken));
     }
     if (!is_next(parser, "-")) {
         return parse_primary(parser, out);
     }
-    FI_TRY_RETURN(enter(parser));
+    FI_TRY_RETURN(expr_parse_enter(parser));
     FI_TRY_RETURN(new_node(parser, FI_EXPR_SYNTAX_NEGATE, out));
-    FI_TRY_RETURN(advance(parser));
+    FI_TRY_RETURN(expr_parse_advance(parser));
     FI_TRY_RETURN(parse_unary(parser, &part));
     add_child(*out, part);
     parser->depth--;
@@ -445,12 +447,12 @@ parse_binary(struct parser *parser, const char *signs,
     struct fi_expr_syntax *node;
     struct fi_expr_syntax *part;
     FI_TRY_RETURN(operand(parser, out));
-    while (parser->token.kind == FI_TOKEN_TEXT_SIGN &&
+    while (parser->token.kind == FI_TEXT_TOKEN_SIGN &&
            strchr(signs, parser->token.text.data[0]) != NULL) {
         FI_TRY_RETURN(new_node(parser, FI_EXPR_SYNTAX_BINARY, &node));
         DCHECK(node != NULL);
         node->detail = parser->token.text.data[0];
-        FI_TRY_RETURN(advance(parser));
+        FI_TRY_RETURN(expr_parse_advance(parser));
         FI_TRY_RETURN(operand(parser, &part));
         add_child(node, *out);
         add_child(node, part);
@@ -476,29 +478,29 @@ static int
 parse_is(struct parser *parser, struct fi_expr_syntax *node)
 {
     struct fi_expr_syntax *part;
-    FI_TRY_RETURN(accept(parser, "not", &node->is_negated));
+    FI_TRY_RETURN(expr_parse_accept(parser, "not", &node->is_negated));
     if (is_next(parser, "null")) {
         node->kind = FI_EXPR_SYNTAX_IS_NULL;
-        return advance(parser);
+        return expr_parse_advance(parser);
     }
     if (is_next(parser, "true") || is_next(parser, "false")) {
         node->kind = FI_EXPR_SYNTAX_IS_TRUE;
         node->detail = is_next(parser, "true") ? 1 : 0;
-        return advance(parser);
+        return expr_parse_advance(parser);
     }
     if (!is_next(parser, "distinct")) {
-        return fail(parser, "expected null, true, false or distinct from");
+        return expr_parse_fail(parser, "expected null, true, false or distinct from");
     }
     node->kind = FI_EXPR_SYNTAX_DISTINCT;
-    FI_TRY_RETURN(advance(parser));
-    FI_TRY_RETURN(expect(parser, "from"));
+    FI_TRY_RETURN(expr_parse_advance(parser));
+    FI_TRY_RETURN(expr_parse_expect(parser, "from"));
     FI_TRY_RETURN(parse_sum(parser, &part));
     add_child(node, part);
     return FIRN_OK;
 }
 
 static enum fi_expr_comparison
-comparison_of(const struct fi_token_text *token)
+comparison_of(const struct fi_text_token *token)
 {
     static const struct {
         const char *sign;
@@ -509,7 +511,7 @@ comparison_of(const struct fi_token_text *token)
         {">", FI_EXPR_GREATER},    {">=", FI_EXPR_GREATER_EQUAL},
     };
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
-        if (token->kind == FI_TOKEN_TEXT_SIGN && fi_token_text_is(token, signs[i].sign)) {
+        if (token->kind == FI_TEXT_TOKEN_SIGN && fi_text_token_is(token, signs[i].sign)) {
             return signs[i].comparison;
         }
     }
@@ -528,36 +530,36 @@ parse_test(struct parser *parser, struct fi_expr_syntax *node)
     if (comparison != 0) {
         node->kind = FI_EXPR_SYNTAX_COMPARE;
         node->detail = (uint8_t)comparison;
-        FI_TRY(advance(parser));
+        FI_TRY(expr_parse_advance(parser));
         FI_TRY(parse_sum(parser, &part));
         add_child(node, part);
         goto out;
     }
-    FI_TRY(accept(parser, "is", &is_taken));
+    FI_TRY(expr_parse_accept(parser, "is", &is_taken));
     if (is_taken) {
         return parse_is(parser, node);
     }
-    FI_TRY(accept(parser, "not", &node->is_negated));
+    FI_TRY(expr_parse_accept(parser, "not", &node->is_negated));
     if (is_next(parser, "between")) {
         node->kind = FI_EXPR_SYNTAX_BETWEEN;
-        FI_TRY(advance(parser));
+        FI_TRY(expr_parse_advance(parser));
         FI_TRY(parse_sum(parser, &part));
         add_child(node, part);
-        FI_TRY(expect(parser, "and"));
+        FI_TRY(expr_parse_expect(parser, "and"));
         FI_TRY(parse_sum(parser, &part));
         add_child(node, part);
     } else if (is_next(parser, "in")) {
         node->kind = FI_EXPR_SYNTAX_IN;
-        FI_TRY(advance(parser));
-        FI_TRY(expect(parser, "("));
+        FI_TRY(expr_parse_advance(parser));
+        FI_TRY(expr_parse_expect(parser, "("));
         FI_TRY(parse_parts(parser, node));
     } else if (is_next(parser, "like")) {
         node->kind = FI_EXPR_SYNTAX_LIKE;
-        FI_TRY(advance(parser));
+        FI_TRY(expr_parse_advance(parser));
         FI_TRY(parse_sum(parser, &part));
         add_child(node, part);
     } else {
-        return fail(parser, "expected between, in or like");
+        return expr_parse_fail(parser, "expected between, in or like");
     }
 out:
     return rc;
@@ -585,9 +587,9 @@ parse_not(struct parser *parser, struct fi_expr_syntax **out)
     if (!is_next(parser, "not")) {
         return parse_comparison(parser, out);
     }
-    FI_TRY_RETURN(enter(parser));
+    FI_TRY_RETURN(expr_parse_enter(parser));
     FI_TRY_RETURN(new_node(parser, FI_EXPR_SYNTAX_NOT, out));
-    FI_TRY_RETURN(advance(parser));
+    FI_TRY_RETURN(expr_parse_advance(parser));
     FI_TRY_RETURN(parse_not(parser, &part));
     add_child(*out, part);
     parser->depth--;
@@ -609,7 +611,7 @@ parse_joined(struct parser *parser, bool is_or, struct fi_expr_syntax **out)
     add_child(node, *out);
     *out = node;
     while (is_next(parser, word)) {
-        FI_TRY(advance(parser));
+        FI_TRY(expr_parse_advance(parser));
         FI_TRY(is_or ? parse_joined(parser, false, &part) : parse_not(parser, &part));
         add_child(node, part);
     }
@@ -620,7 +622,7 @@ out:
 static int
 parse_expression(struct parser *parser, struct fi_expr_syntax **out)
 {
-    FI_TRY_RETURN(enter(parser));
+    FI_TRY_RETURN(expr_parse_enter(parser));
     FI_TRY_RETURN(parse_joined(parser, true, out));
     parser->depth--;
     return FIRN_OK;
@@ -634,7 +636,7 @@ static bool
 is_lone_name(const struct parser *parser)
 {
     DCHECK(parser->at <= parser->text.size);
-    return parser->token.kind == FI_TOKEN_TEXT_QUOTED &&
+    return parser->token.kind == FI_TEXT_TOKEN_QUOTED &&
            (parser->at == parser->text.size || parser->text.data[parser->at] == ',');
 }
 
@@ -645,29 +647,29 @@ parse_item(struct parser *parser, const enum fi_expr_list_kind *kind,
     bool is_taken = false;
     *out = (struct fi_expr_syntax_item){.start = (uint32_t)parser->token.at};
     if (kind != NULL && *kind == FI_EXPR_SELECT && is_next(parser, "*")) {
-        return take_leaf(parser, FI_EXPR_SYNTAX_STAR, &out->root);
+        return parse_leaf(parser, FI_EXPR_SYNTAX_STAR, &out->root);
     }
-    FI_TRY_RETURN(is_lone_name(parser) ? take_leaf(parser, FI_EXPR_SYNTAX_NAME, &out->root)
+    FI_TRY_RETURN(is_lone_name(parser) ? parse_leaf(parser, FI_EXPR_SYNTAX_NAME, &out->root)
                                        : parse_expression(parser, &out->root));
     out->end = (uint32_t)parser->end;
     if (kind != NULL && *kind == FI_EXPR_ORDER) {
-        FI_TRY_RETURN(accept(parser, "desc", &out->is_descending));
+        FI_TRY_RETURN(expr_parse_accept(parser, "desc", &out->is_descending));
         if (!out->is_descending) {
-            FI_TRY_RETURN(accept(parser, "asc", &is_taken));
+            FI_TRY_RETURN(expr_parse_accept(parser, "asc", &is_taken));
         }
     } else if (kind != NULL && *kind == FI_EXPR_SELECT) {
-        FI_TRY_RETURN(accept(parser, "as", &is_taken));
-        if (is_taken && parser->token.kind == FI_TOKEN_TEXT_QUOTED) {
-            FI_TRY_RETURN(unquote(parser, &out->name));
-            FI_TRY_RETURN(advance(parser));
-        } else if (is_taken && parser->token.kind == FI_TOKEN_TEXT_WORD) {
+        FI_TRY_RETURN(expr_parse_accept(parser, "as", &is_taken));
+        if (is_taken && parser->token.kind == FI_TEXT_TOKEN_QUOTED) {
+            FI_TRY_RETURN(expr_parse_unquote(parser, &out->name));
+            FI_TRY_RETURN(expr_parse_advance(parser));
+        } else if (is_taken && parser->token.kind == FI_TEXT_TOKEN_WORD) {
             out->name = parser->token.text;
-            FI_TRY_RETURN(advance(parser));
+            FI_TRY_RETURN(expr_parse_advance(parser));
         } else if (is_taken) {
-            return fail(parser, "expected a name");
+            return expr_parse_fail(parser, "expected a name");
         }
         if (is_taken && (out->name.size == 0 || out->name.size > FI_EXPR_NAME_SIZE_MAX)) {
-            return fail(parser, "the name before this has 0, or more than 255 bytes");
+            return expr_parse_fail(parser, "the name before this has 0, or more than 255 bytes");
         }
     }
     return FIRN_OK;
@@ -690,26 +692,22 @@ fi_expr_parse(const struct fi_expr_parse_input *input, struct fi_arena *arena,
                             input->of != NULL ? input->of : "", input->of != NULL ? ": " : "",
                             input->text.size, FI_EXPR_TEXT_SIZE_MAX);
     }
-    FI_TRY(advance(&parser));
+    FI_TRY(expr_parse_advance(&parser));
     while (is_more) {
         if (count == FI_EXPR_ITEMS_MAX) {
             FI_TRY(fail_limit(&parser, "the number of items is limited to", FI_EXPR_ITEMS_MAX));
         }
-        struct fi_expr_syntax_item *grown =
-            fi_grow_array(items, count + 1, &capacity, sizeof *items);
-        if (grown == NULL) {
-            FI_TRY(fi_error_no_memory(err, "an expression"));
-        }
-        items = grown;
+        FI_TRY(FI_VEC_RESERVE(items, count + 1, capacity, err));
         FI_TRY(parse_item(&parser, input->kind, &items[count++]));
         is_more = false;
         if (input->kind != NULL) {
-            FI_TRY(accept(&parser, ",", &is_more));
+            FI_TRY(expr_parse_accept(&parser, ",", &is_more));
         }
     }
-    if (parser.token.kind != FI_TOKEN_TEXT_END) {
-        FI_TRY(fail(&parser, input->kind != NULL ? "expected an operator, a comma or the end"
-                                                 : "expected an operator or the end"));
+    if (parser.token.kind != FI_TEXT_TOKEN_END) {
+        FI_TRY(expr_parse_fail(&parser, input->kind != NULL
+                                            ? "expected an operator, a comma or the end"
+                                            : "expected an operator or the end"));
     }
     DCHECK(parser.depth == 0 && count > 0);
     *out = fi_arena_alloc(arena, count * sizeof *items);

@@ -14,6 +14,7 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/vec.h"
 #include "expr/expr_internal.h"
 
 enum { NOT_IN_MAX = 4 }; /* entries of "not in" that become conditions */
@@ -48,13 +49,9 @@ add_condition(struct splitter *splitter, const struct fi_expr_node *column,
     if (predicate->test == FI_CHUNK_IS_NOT_NULL && !column->type.is_nullable) {
         return FIRN_OK;
     }
-    struct fi_expr_condition *conditions =
-        fi_grow_array(where->conditions, where->count + 1, &splitter->capacity, sizeof *conditions);
-    if (conditions == NULL) {
-        return fi_error_no_memory(splitter->err, "conditions of an expression");
-    }
-    where->conditions = conditions;
-    struct fi_expr_condition *condition = &conditions[where->count++];
+    FI_TRY_RETURN(
+        FI_VEC_RESERVE(where->conditions, where->count + 1, splitter->capacity, splitter->err));
+    struct fi_expr_condition *condition = &where->conditions[where->count++];
     *condition = (struct fi_expr_condition){.place = column->number, .predicate = *predicate};
     bool is_good = keep_cell(&where->arena, &condition->predicate.a) &&
                    keep_cell(&where->arena, &condition->predicate.b);

@@ -7,8 +7,8 @@
  * reads all rows into groups; the groups then stream, or go through a sort of their own. A query
  * with a visitor passes it the batches of all threads as they come (query_visit.c).
  *
- * Opening fixes the state that is read: a view, or a cursor in a transaction. Reading begins with
- * the first call of next, which takes the time.
+ * Opening fixes the state that is read: a snapshot, or a cursor in a transaction. Reading begins
+ * with the first call of next, which takes the time.
  *
  * A failure is final: next returns it again. There is one exception: if nothing can be spilled, and
  * a thread has used up its share of the memory, one thread reads everything again with all of the
@@ -34,9 +34,9 @@ struct firn_scan {
     struct fi_schema *schema;
     struct fi_query_plan *plan;
     struct fi_query_input input;
-    struct firn_db_view *own_view; /* NULL: in a transaction */
-    struct fi_db_pieces *pieces;   /* NULL: there is a cursor */
-    struct fi_row_spill spill;     /* dir NULL: nothing can be spilled */
+    struct firn_snapshot *own_snapshot; /* NULL: in a transaction */
+    struct fi_db_pieces *pieces;        /* NULL: there is a cursor */
+    struct fi_spill spill;              /* dir NULL: nothing can be spilled */
     struct fi_storefile_progress progress;
     uint64_t memory_bytes;
     uint64_t seed;
@@ -48,8 +48,8 @@ struct firn_scan {
     bool has_begun;
     bool has_ended;
     /* of groups; if rows are sorted, it is borrowed from the first worker */
-    struct fi_row_sort *sort;
-    struct fi_row_sort *own_sort;
+    struct fi_rowsort *sort;
+    struct fi_rowsort *own_sort;
     struct fi_expr_eval *outputs; /* of each group */
     struct fi_chunk_values *keys; /* of a batch of groups, as the next two */
     struct fi_chunk_values *results;
@@ -81,7 +81,7 @@ open_cursor(struct firn_scan *scan, const struct fi_query_options *options, firn
         names[i] = (const char *)scan->schema->columns[plan->places[i]].name.data;
     }
     const struct fi_rows_cursor_options cursor = {.read = {.txn = options->txn,
-                                                           .view = options->view,
+                                                           .snapshot = options->snapshot,
                                                            .index = options->index,
                                                            .columns = names,
                                                            .column_count = plan->place_count},
@@ -96,7 +96,7 @@ open_cursor(struct firn_scan *scan, const struct fi_query_options *options, firn
 
 static int
 open_pieces(struct firn_scan *scan, const struct fi_query_options *options,
-            struct firn_db_view *view, firn_error *err)
+            struct firn_snapshot *snapshot, firn_error *err)
 {
     struct fi_buf lower = {0};
     struct fi_buf upper = {0};
@@ -110,14 +110,14 @@ open_pieces(struct firn_scan *scan, const struct fi_query_options *options,
     const firn_slice high = fi_buf_slice(&upper);
     struct firn_db_keyspace *rows = fi_rows_keyspace(scan->table);
     if (options->txn != NULL) {
-        FI_TRY(fi_db_txn_read_range(options->txn, rows, has_lower ? &low : NULL,
-                                    has_upper ? &high : NULL, err));
+        FI_TRY(fi_txn_read_range(options->txn, rows, has_lower ? &low : NULL,
+                                 has_upper ? &high : NULL, err));
     }
     FI_TRY(fi_schema_layout_create(&scan->schema, 1, &layout, err));
     DCHECK(!options->is_loose || (options->is_visited && !has_lower && !has_upper));
     rc = options->is_loose
-             ? fi_db_pieces_open_loose(rows, view, layout, &scan->pieces, err)
-             : fi_db_pieces_open(rows, view, has_lower ? &low : NULL, has_upper ? &high : NULL,
+             ? fi_db_pieces_open_loose(rows, snapshot, layout, &scan->pieces, err)
+             : fi_db_pieces_open(rows, snapshot, has_lower ? &low : NULL, has_upper ? &high : NULL,
                                  layout, &scan->pieces, err);
     FI_TRY(rc);
     scan->input.pieces = fi_db_pieces_lsm(scan->pieces);
@@ -164,18 +164,18 @@ choose_use(const struct firn_scan *scan)
 
 static int
 open_input(struct firn_scan *scan, const struct fi_query_options *options,
-           struct firn_db_view *view, firn_error *err)
+           struct firn_snapshot *snapshot, firn_error *err)
 {
     scan->input.plan = scan->plan;
     atomic_init(&scan->input.piece_next, 0);
     atomic_init(&scan->input.is_stopped, false);
-    bool by_cursor = options->index != NULL ||
-                     (options->txn != NULL &&
-                      fi_db_txn_has_written(options->txn, fi_rows_keyspace(scan->table)));
+    bool by_cursor =
+        options->index != NULL ||
+        (options->txn != NULL && fi_txn_has_written(options->txn, fi_rows_keyspace(scan->table)));
     if (by_cursor) {
         return open_cursor(scan, options, err);
     }
-    int rc = open_pieces(scan, options, view, err);
+    int rc = open_pieces(scan, options, snapshot, err);
     if (rc == FIRN_OK) {
         scan->input.use = reads_few(scan->plan, options) ? FI_BLOCK_CACHE_DATA : choose_use(scan);
     }
@@ -227,7 +227,7 @@ fi_query_open(struct firn_table *table, const struct fi_query_options *options,
     struct fi_query_options given = *options;
     int rc;
     *out = NULL;
-    DCHECK(options->txn == NULL || options->view == NULL);
+    DCHECK(options->txn == NULL || options->snapshot == NULL);
     struct firn_scan *scan = fi_alloc_zeroed(sizeof *scan);
     if (scan == NULL) {
         return fi_error_no_memory(err, "a scan");
@@ -240,19 +240,20 @@ fi_query_open(struct firn_table *table, const struct fi_query_options *options,
                                                     .os = fi_db_os(scan->db)};
     scan->skip_left = options->offset;
     scan->limit_left = options->limit != 0 ? options->limit : UINT64_MAX;
-    struct firn_db_view *view = options->txn != NULL ? fi_db_txn_view(options->txn) : NULL;
-    if (view == NULL) {
-        /* A copy: the caller may close the view before the scan, and rows that an index finds are
-         * read later. */
-        FI_TRY(options->view != NULL ? fi_db_view_open_copy(options->view, &scan->own_view, err)
-                                     : fi_db_view_open(scan->db, &scan->own_view, err));
-        view = scan->own_view;
-        given.view = view;
+    struct firn_snapshot *snapshot = options->txn != NULL ? fi_txn_snapshot(options->txn) : NULL;
+    if (snapshot == NULL) {
+        /* A copy: the caller may close the snapshot before the scan, and rows that an index finds
+         * are read later. */
+        FI_TRY(options->snapshot != NULL
+                   ? fi_db_snapshot_open_copy(options->snapshot, &scan->own_snapshot, err)
+                   : fi_db_snapshot_open(scan->db, &scan->own_snapshot, err));
+        snapshot = scan->own_snapshot;
+        given.snapshot = snapshot;
     }
-    FI_TRY(fi_rows_schema(table, view, &scan->schema, err));
+    FI_TRY(fi_rows_schema(table, snapshot, &scan->schema, err));
     FI_TRY(fi_query_plan_open(table, scan->schema, options, &scan->plan, err));
     given.is_descending = scan->plan->is_descending;
-    FI_TRY(open_input(scan, &given, view, err));
+    FI_TRY(open_input(scan, &given, snapshot, err));
     FI_TRY(alloc_outputs(scan, err));
     scan->memory_bytes =
         options->memory_bytes != 0 ? options->memory_bytes : fi_db_memory_bytes(scan->db) / 4;
@@ -286,7 +287,7 @@ fi_query_close(struct firn_scan *scan)
     for (unsigned i = 0; i < scan->worker_count; i++) {
         fi_query_worker_deinit(&scan->workers[i]);
     }
-    fi_row_sort_destroy(scan->own_sort);
+    fi_rowsort_destroy(scan->own_sort);
     fi_expr_eval_destroy(scan->outputs);
     for (size_t i = 0; scan->selected != NULL && i < scan->plan->output_count; i++) {
         fi_query_column_deinit(&scan->selected[i]);
@@ -301,15 +302,14 @@ fi_query_close(struct firn_scan *scan)
     fi_free(scan->batch.columns);
     fi_query_plan_close(scan->table, scan->plan);
     fi_schema_unref(scan->schema);
-    fi_db_view_close(scan->own_view);
+    fi_db_snapshot_close(scan->own_snapshot);
     fi_free(scan);
 }
 
 /* ---- reading everything first ---- */
 
 static int
-create_sort(struct firn_scan *scan, uint64_t memory_bytes, struct fi_row_sort **out,
-            firn_error *err)
+create_sort(struct firn_scan *scan, uint64_t memory_bytes, struct fi_rowsort **out, firn_error *err)
 {
     const struct fi_query_plan *plan = scan->plan;
     struct fi_aggregate_column *columns = fi_alloc_zeroed(plan->output_count * sizeof columns[0]);
@@ -323,14 +323,14 @@ create_sort(struct firn_scan *scan, uint64_t memory_bytes, struct fi_row_sort **
     if (scan->limit_left < UINT64_MAX && scan->skip_left < UINT64_MAX - scan->limit_left) {
         limit = scan->limit_left + scan->skip_left;
     }
-    const struct fi_row_sort_spec spec = {.columns = columns,
-                                          .column_count = plan->output_count,
-                                          .keys = plan->sort,
-                                          .key_count = plan->order.count,
-                                          .limit = limit,
-                                          .memory_bytes = memory_bytes,
-                                          .spill = scan->spill.dir != NULL ? &scan->spill : NULL};
-    int rc = fi_row_sort_create(&spec, out, err);
+    const struct fi_rowsort_spec spec = {.columns = columns,
+                                         .column_count = plan->output_count,
+                                         .keys = plan->sort,
+                                         .key_count = plan->order.count,
+                                         .limit = limit,
+                                         .memory_bytes = memory_bytes,
+                                         .spill = scan->spill.dir != NULL ? &scan->spill : NULL};
+    int rc = fi_rowsort_create(&spec, out, err);
     fi_free(columns);
     return rc;
 }
@@ -392,7 +392,7 @@ share_of(const struct firn_scan *scan, unsigned i)
 static int
 begin_progress(struct firn_scan *scan, firn_error *err)
 {
-    fi_query_source_tell(scan->workers[0].source, &scan->progress);
+    fi_query_source_report(scan->workers[0].source, &scan->progress);
     return fi_storefile_progress_begin(&scan->progress, "read", 0, 0, err);
 }
 
@@ -469,11 +469,11 @@ sort_groups(struct firn_scan *scan, firn_error *err)
     while (count > 0) {
         FI_TRY_RETURN(next_groups(scan, &count, err));
         if (count > 0) {
-            FI_TRY_RETURN(fi_row_sort_add(scan->own_sort, scan->computed, count, NULL,
-                                          FI_ROW_SORT_ARRIVAL, err));
+            FI_TRY_RETURN(fi_rowsort_add(scan->own_sort, scan->computed, count, NULL,
+                                         FI_ROWSORT_ARRIVAL, err));
         }
     }
-    FI_TRY_RETURN(fi_row_sort_finish(scan->own_sort, err));
+    FI_TRY_RETURN(fi_rowsort_finish(scan->own_sort, err));
     scan->sort = scan->own_sort;
     return FIRN_OK;
 }
@@ -506,9 +506,9 @@ read_sorted(struct firn_scan *scan, firn_error *err)
     FI_TRY_RETURN(run_workers(scan, err));
     scan->sort = scan->workers[0].sort;
     for (unsigned i = 1; i < scan->worker_count; i++) {
-        FI_TRY_RETURN(fi_row_sort_merge(scan->sort, scan->workers[i].sort, err));
+        FI_TRY_RETURN(fi_rowsort_merge(scan->sort, scan->workers[i].sort, err));
     }
-    return fi_row_sort_finish(scan->sort, err);
+    return fi_rowsort_finish(scan->sort, err);
 }
 
 static int
@@ -525,7 +525,7 @@ start_anew(struct firn_scan *scan, firn_error *err)
     for (unsigned i = 0; i < scan->worker_count; i++) {
         fi_query_worker_deinit(&scan->workers[i]);
     }
-    fi_row_sort_destroy(scan->own_sort);
+    fi_rowsort_destroy(scan->own_sort);
     fi_expr_eval_destroy(scan->outputs);
     scan->own_sort = NULL;
     scan->sort = NULL;
@@ -537,12 +537,12 @@ start_anew(struct firn_scan *scan, firn_error *err)
 }
 
 static int
-begin(struct firn_scan *scan, firn_error *err)
+query_begin(struct firn_scan *scan, firn_error *err)
 {
     int rc = FIRN_OK;
     scan->has_begun = true;
     if (scan->plan->is_grouped || scan->plan->order.count > 0) {
-        scan->spill = (struct fi_row_spill){
+        scan->spill = (struct fi_spill){
             .dir = fi_db_scratch_dir(scan->db), .make_name = fi_db_scratch_name, .ctx = scan->db};
         FI_TRY(fi_os_random(fi_db_os(scan->db), &scan->seed, sizeof scan->seed, err));
         rc = read_all(scan, err);
@@ -619,7 +619,7 @@ next_of_stream(struct firn_scan *scan, size_t *out_count, firn_error *err)
                                   &scan->selection);
         /* If cut() leaves nothing, nothing is decoded. */
         if (scan->selection.count > scan->skip_left) {
-            rc = fi_query_worker_values(worker, err);
+            rc = fi_query_values_read(worker, err);
         }
         memcpy(scan->computed, worker->values, scan->plan->output_count * sizeof scan->computed[0]);
     }
@@ -630,7 +630,7 @@ next_of_stream(struct firn_scan *scan, size_t *out_count, firn_error *err)
 static int
 next_of_rest(struct firn_scan *scan, size_t *out_count, firn_error *err)
 {
-    int rc = scan->sort != NULL ? fi_row_sort_next(scan->sort, scan->computed, out_count, err)
+    int rc = scan->sort != NULL ? fi_rowsort_next(scan->sort, scan->computed, out_count, err)
                                 : next_groups(scan, out_count, err);
     if (rc == FIRN_OK) {
         struct fi_query_mask all;
@@ -642,7 +642,7 @@ next_of_rest(struct firn_scan *scan, size_t *out_count, firn_error *err)
 
 /* Applies the offset and the limit to the selection. */
 static void
-cut(struct firn_scan *scan)
+query_cut(struct firn_scan *scan)
 {
     size_t count = scan->selection.count;
     size_t skip = scan->skip_left < count ? (size_t)scan->skip_left : count;
@@ -656,7 +656,7 @@ cut(struct firn_scan *scan)
 }
 
 static int
-show(struct firn_scan *scan, firn_error *err)
+query_show(struct firn_scan *scan, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < scan->batch.column_count; i++) {
@@ -669,20 +669,20 @@ show(struct firn_scan *scan, firn_error *err)
 }
 
 static int
-next(struct firn_scan *scan, const struct firn_scan_batch **out, firn_error *err)
+query_next(struct firn_scan *scan, const struct firn_scan_batch **out, firn_error *err)
 {
     const bool streams = !scan->plan->is_grouped && scan->plan->order.count == 0;
     size_t count = 1;
-    int rc = scan->has_begun ? FIRN_OK : begin(scan, err);
+    int rc = scan->has_begun ? FIRN_OK : query_begin(scan, err);
     while (rc == FIRN_OK && !scan->has_ended) {
         rc = streams ? next_of_stream(scan, &count, err) : next_of_rest(scan, &count, err);
         if (rc != FIRN_OK || count == 0) {
             scan->has_ended = true;
             break;
         }
-        cut(scan);
+        query_cut(scan);
         if (scan->selection.count > 0) {
-            rc = show(scan, err);
+            rc = query_show(scan, err);
             *out = rc == FIRN_OK ? &scan->batch : NULL;
             break;
         }
@@ -695,7 +695,7 @@ fi_query_next(struct firn_scan *scan, const struct firn_scan_batch **out, firn_e
 {
     *out = NULL;
     if (scan->rc == FIRN_OK) {
-        scan->rc = next(scan, out, &scan->error);
+        scan->rc = query_next(scan, out, &scan->error);
         fi_schema_text_explain(scan->schema, fi_rows_name(scan->table), scan->rc, &scan->error);
     }
     if (scan->rc != FIRN_OK) {
@@ -796,11 +796,11 @@ fi_query_get_stats(const struct firn_scan *scan, firn_scan_stats *out)
             out->bytes_spilled += fi_aggregate_spilled_bytes(worker->aggregate);
         }
         if (worker->sort != NULL) {
-            out->bytes_spilled += fi_row_sort_spilled_bytes(worker->sort);
+            out->bytes_spilled += fi_rowsort_spilled_bytes(worker->sort);
         }
     }
     if (scan->own_sort != NULL) {
-        out->bytes_spilled += fi_row_sort_spilled_bytes(scan->own_sort);
+        out->bytes_spilled += fi_rowsort_spilled_bytes(scan->own_sort);
     }
     out->rows_returned = scan->rows_returned;
     out->threads = scan->worker_count;

@@ -9,7 +9,7 @@
 #ifndef FIRN_QUERY_QUERY_H
 #define FIRN_QUERY_QUERY_H
 
-#include "encoding/encoding.h"
+#include "chunk/chunk_encoding.h"
 #include "firn/scan.h"
 #include "rows/rows.h"
 
@@ -18,8 +18,8 @@ struct fi_column_pin;
 struct fi_lsm_pieces;
 
 struct fi_query_options {
-    struct firn_db_txn *txn;   /* its state, with its writes; or */
-    struct firn_db_view *view; /* both NULL: now */
+    struct firn_txn *txn;           /* its state, with its writes; or */
+    struct firn_snapshot *snapshot; /* both NULL: now */
     /* As in firn_scan_options; borrowed until the query is open. */
     const char *select;
     const char *where;

@@ -80,7 +80,7 @@ fi_query_column_deinit(struct fi_query_column *column)
 
 /* Allocates enough for values of every kind: a column may be used for one kind after another. */
 static int
-reserve(struct fi_query_column *column, firn_error *err)
+query_column_reserve(struct fi_query_column *column, firn_error *err)
 {
     if (column->numbers == NULL) {
         column->numbers = fi_alloc(FI_CHUNK_BLOCK * sizeof(firn_slice));
@@ -89,8 +89,8 @@ reserve(struct fi_query_column *column, firn_error *err)
 }
 
 static void
-show(const struct fi_query_column *column, enum fi_physical kind, uint32_t fixed_size, size_t count,
-     bool has_nulls, struct fi_chunk_values *out)
+query_column_show(const struct fi_query_column *column, enum fi_physical kind, uint32_t fixed_size,
+                  size_t count, bool has_nulls, struct fi_chunk_values *out)
 {
     *out = (struct fi_chunk_values){.kind = kind,
                                     .fixed_size = fixed_size,
@@ -117,7 +117,8 @@ show(const struct fi_query_column *column, enum fi_physical kind, uint32_t fixed
 }
 
 static void
-gather(void *to, const struct fi_chunk_values *values, const struct fi_query_selection *selection)
+query_column_gather(void *to, const struct fi_chunk_values *values,
+                    const struct fi_query_selection *selection)
 {
     const uint16_t *rows = selection->rows;
     const size_t count = selection->count;
@@ -165,14 +166,14 @@ fi_query_column_select(struct fi_query_column *column, const struct fi_chunk_val
         out->count = selection->count;
         return FIRN_OK;
     }
-    int rc = reserve(column, err);
+    int rc = query_column_reserve(column, err);
     if (rc == FIRN_OK) {
-        gather(column->numbers, values, selection);
+        query_column_gather(column->numbers, values, selection);
         if (values->valid != NULL) {
             gather_valid(column->valid, values->valid, selection);
         }
-        show(column, values->kind, values->fixed_size, selection->count, values->valid != NULL,
-             out);
+        query_column_show(column, values->kind, values->fixed_size, selection->count,
+                          values->valid != NULL, out);
     }
     return rc;
 }
@@ -180,7 +181,7 @@ fi_query_column_select(struct fi_query_column *column, const struct fi_chunk_val
 int
 fi_query_column_begin(struct fi_query_column *column, enum fi_physical kind, firn_error *err)
 {
-    int rc = reserve(column, err);
+    int rc = query_column_reserve(column, err);
     if (rc == FIRN_OK) {
         memset(column->numbers, 0,
                FI_CHUNK_BLOCK *
@@ -227,7 +228,7 @@ fi_query_column_end(const struct fi_query_column *column, enum fi_physical kind,
     for (size_t i = 0; i < count && !has_nulls; i++) {
         has_nulls = (column->valid[i / 64] >> (i % 64) & 1) == 0;
     }
-    show(column, kind, fixed_size, count, has_nulls, out);
+    query_column_show(column, kind, fixed_size, count, has_nulls, out);
 }
 
 int
@@ -250,6 +251,6 @@ fi_query_column_repeat(struct fi_query_column *column, const struct fi_column_de
             ((uint64_t *)column->numbers)[i] = cell->as.u64;
         }
     }
-    show(column, kind, def->fixed_size, count, cell->kind == FI_PHYSICAL_NONE, out);
+    query_column_show(column, kind, def->fixed_size, count, cell->kind == FI_PHYSICAL_NONE, out);
     return FIRN_OK;
 }

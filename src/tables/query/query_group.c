@@ -42,8 +42,8 @@ is_below(enum fi_physical kind, uint64_t a, uint64_t b)
 }
 
 static void
-widen(struct fi_aggregate_range *range, bool *has_range, const struct fi_cell *min,
-      const struct fi_cell *max)
+query_group_widen(struct fi_aggregate_range *range, bool *has_range, const struct fi_cell *min,
+                  const struct fi_cell *max)
 {
     if (!*has_range || is_below(min->kind, min->as.u64, range->min)) {
         range->min = min->as.u64;
@@ -71,9 +71,9 @@ find_range(const struct fi_query_input *input, const struct fi_column_def *def,
         }
         int rc = fi_column_info_of(piece.run, piece.group, def->id, &info);
         if (rc == FIRN_OK && info.bounds.min.kind == kind && info.bounds.max.kind == kind) {
-            widen(out, &has_range, &info.bounds.min, &info.bounds.max);
+            query_group_widen(out, &has_range, &info.bounds.min, &info.bounds.max);
         } else if (rc == FIRN_NOT_FOUND && def->initial.kind == kind) {
-            widen(out, &has_range, &def->initial, &def->initial);
+            query_group_widen(out, &has_range, &def->initial, &def->initial);
         }
     }
     return has_range;
@@ -294,7 +294,7 @@ add_batch(struct fi_query_worker *worker, firn_error *err)
     }
     FI_TRY_RETURN(add_by_codes(worker, &is_done, err));
     if (!is_done) {
-        FI_TRY_RETURN(fi_query_worker_values(worker, err));
+        FI_TRY_RETURN(fi_query_values_read(worker, err));
         FI_TRY_RETURN(fi_aggregate_add(worker->aggregate, worker->values, worker->values + keys,
                                        fi_query_source_rows(worker->source),
                                        fi_query_source_mask(worker->source)->words, err));

@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 
 #include "aggregate/aggregate.h"
-#include "aggregate/row_sort.h"
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "column/column.h"
@@ -17,6 +16,7 @@
 #include "lsm/lsm_winners.h"
 #include "os/os_process.h"
 #include "query/query.h"
+#include "rowsort/rowsort.h"
 #include "storefile/storefile.h"
 #include "threads/os_thread.h"
 
@@ -42,7 +42,7 @@ fi_query_mask_is_empty(const struct fi_query_mask *mask)
 static inline size_t
 fi_query_mask_count(const struct fi_query_mask *mask)
 {
-    return fi_chunk_filter_mask_count(mask->words);
+    return fi_chunk_mask_count(mask->words);
 }
 /* The rows [first, end). Requires: first <= end <= FI_CHUNK_BLOCK. */
 void fi_query_column_mask(struct fi_query_mask *mask, size_t first, size_t end);
@@ -86,8 +86,8 @@ struct fi_query_plan {
     /* The outputs: what is selected, then what it is ordered by and is not selected. */
     struct fi_expr_type *outputs;
     size_t output_count;
-    struct fi_row_sort_key *sort; /* of each item of order */
-    bool may_list;                /* batches of few rows may be read as lists of them */
+    struct fi_rowsort_key *sort; /* of each item of order */
+    bool may_list;               /* batches of few rows may be read as lists of them */
 };
 /* Makes a plan, or takes the one that a scan of the same columns has left. */
 FIRN_MUST_CHECK int fi_query_plan_open(struct firn_table *table, struct fi_schema *schema,
@@ -127,7 +127,7 @@ void fi_query_source_destroy(struct fi_query_source *source);
 /* From now on fi_query_source_next reports the rows that it reads as progress, including those
  * that do not fulfil the condition. It returns FIRN_CANCELLED if the user has cancelled the
  * query. */
-void fi_query_source_tell(struct fi_query_source *source, struct fi_storefile_progress *progress);
+void fi_query_source_report(struct fi_query_source *source, struct fi_storefile_progress *progress);
 /* begin starts a piece; next reads its next batch with rows that fulfil the plan's condition. *out
  * is false at the end of the piece. */
 FIRN_MUST_CHECK int fi_query_source_begin(struct fi_query_source *source, size_t piece,
@@ -181,7 +181,7 @@ struct fi_query_worker {
     size_t *eval_index;             /* of each value that is computed: its number in eval */
     struct fi_chunk_values *values; /* of each value of the plan */
     struct fi_aggregate *aggregate; /* NULL: the query has no groups */
-    struct fi_row_sort *sort; /* NULL: the query has groups, or has no order to be sorted by */
+    struct fi_rowsort *sort; /* NULL: the query has groups, or has no order to be sorted by */
     const struct fi_query_visitor *visitor; /* NULL: the query has no visitor */
     unsigned number;
     uint32_t codes[FI_CHUNK_BLOCK];
@@ -195,7 +195,7 @@ FIRN_MUST_CHECK int fi_query_worker_init(struct fi_query_worker *worker,
 /* A zeroed one is fine. */
 void fi_query_worker_deinit(struct fi_query_worker *worker);
 /* All values of the plan for the batch of the source. */
-FIRN_MUST_CHECK int fi_query_worker_values(struct fi_query_worker *worker, firn_error *err);
+FIRN_MUST_CHECK int fi_query_values_read(struct fi_query_worker *worker, firn_error *err);
 /* A job that reads pieces until none is left, into the worker's groups or sort. The result is in
  * the worker. */
 void fi_query_worker_run(void *worker);

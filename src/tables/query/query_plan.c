@@ -162,7 +162,7 @@ plan_outputs(struct fi_query_plan *plan, const struct fi_expr **exprs, firn_erro
             return fi_error_set(err, FIRN_INVALID, "order by: vectors have no order");
         }
         plan->sort[i] =
-            (struct fi_row_sort_key){.column = (uint32_t)at, .is_descending = item->is_descending};
+            (struct fi_rowsort_key){.column = (uint32_t)at, .is_descending = item->is_descending};
     }
     DCHECK(extra == plan->output_count);
     return FIRN_OK;

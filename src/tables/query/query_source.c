@@ -181,7 +181,7 @@ fi_query_source_destroy(struct fi_query_source *source)
 }
 
 void
-fi_query_source_tell(struct fi_query_source *source, struct fi_storefile_progress *progress)
+fi_query_source_report(struct fi_query_source *source, struct fi_storefile_progress *progress)
 {
     source->progress = progress;
 }
@@ -208,8 +208,8 @@ bounds_of_initial(const struct fi_cell *initial, size_t rows)
 /* Tests a condition on the bounds of a group's chunk; *out_is_direct: it can be tested on the
  * encoded values. */
 static int
-judge_group(struct fi_query_source *source, size_t condition, size_t rows,
-            enum fi_chunk_verdict *out, bool *out_is_direct)
+assess_group(struct fi_query_source *source, size_t condition, size_t rows,
+             enum fi_chunk_verdict *out, bool *out_is_direct)
 {
     const struct fi_column_def *def = &source->plan->columns[source->asked[condition].column];
     const struct fi_chunk_predicate *predicate =
@@ -226,7 +226,7 @@ judge_group(struct fi_query_source *source, size_t condition, size_t rows,
     } else {
         return rc;
     }
-    *out = *out_is_direct || rc == FIRN_NOT_FOUND ? fi_chunk_judge(&bounds, rows, predicate)
+    *out = *out_is_direct || rc == FIRN_NOT_FOUND ? fi_chunk_assess(&bounds, rows, predicate)
                                                   : FI_CHUNK_SOME;
     /* Bounds of a float do not say which NaN it is, and those of bytes may be cut. */
     if (rc == FIRN_NOT_FOUND && *out != FI_CHUNK_ALL) {
@@ -237,8 +237,8 @@ judge_group(struct fi_query_source *source, size_t condition, size_t rows,
 
 /* Asks a Bloom filter; *out becomes NONE if no row of the group fulfils the condition. */
 static int
-ask_filter(struct fi_query_source *source, size_t condition, enum fi_chunk_verdict *out,
-           firn_error *err)
+query_filter(struct fi_query_source *source, size_t condition, enum fi_chunk_verdict *out,
+             firn_error *err)
 {
     const uint32_t column = source->plan->columns[source->asked[condition].column].id;
     const struct fi_chunk_predicate *predicate =
@@ -257,16 +257,16 @@ ask_filter(struct fi_query_source *source, size_t condition, enum fi_chunk_verdi
 }
 
 static int
-prune(struct fi_query_source *source, size_t rows, firn_error *err)
+query_source_prune(struct fi_query_source *source, size_t rows, firn_error *err)
 {
     const struct fi_expr_where *split = &source->plan->split;
     DCHECK(source->way == WAY_DIRECT && source->run != NULL); /* (I1) */
     for (size_t i = 0; i < split->count; i++) {
         enum fi_chunk_verdict verdict;
         bool is_direct;
-        int rc = judge_group(source, i, rows, &verdict, &is_direct);
+        int rc = assess_group(source, i, rows, &verdict, &is_direct);
         if (rc == FIRN_OK && verdict == FI_CHUNK_SOME && is_direct) {
-            rc = ask_filter(source, i, &verdict, err);
+            rc = query_filter(source, i, &verdict, err);
         }
         if (rc != FIRN_OK) {
             return rc;
@@ -306,7 +306,7 @@ begin_direct(struct fi_query_source *source, const struct fi_lsm_piece *piece, f
         source->end = source->next;
         return FIRN_OK;
     }
-    return prune(source, group.rows, err);
+    return query_source_prune(source, group.rows, err);
 }
 
 int
@@ -487,7 +487,7 @@ is_part_of(const struct fi_query_mask *mask, const struct fi_query_mask *all)
 }
 
 static int
-apply(struct fi_query_source *source, struct fi_expr_eval *eval, firn_error *err)
+query_source_apply(struct fi_query_source *source, struct fi_expr_eval *eval, firn_error *err)
 {
     /* The evaluator reads the source's mask as the wanted rows, so it writes the result to a
      * copy. */
@@ -503,7 +503,7 @@ apply(struct fi_query_source *source, struct fi_expr_eval *eval, firn_error *err
 
 /* Tests a condition on the block's bounds, then on its encoded values. */
 static int
-ask_chunk(struct fi_query_source *source, size_t condition, firn_error *err)
+query_chunk(struct fi_query_source *source, size_t condition, firn_error *err)
 {
     struct asked *asked = &source->asked[condition];
     struct column *column = &source->columns[asked->column];
@@ -533,7 +533,7 @@ ask_chunk(struct fi_query_source *source, size_t condition, firn_error *err)
 /* The values of a few rows are far apart in memory: prefetches those of the next block while this
  * one is read. */
 static void
-prefetch(struct fi_query_source *source)
+query_source_prefetch(struct fi_query_source *source)
 {
     const size_t next = source->block + 1;
     for (size_t i = 0; source->expects_list && i < source->plan->place_count; i++) {
@@ -555,19 +555,19 @@ filter(struct fi_query_source *source, firn_error *err)
         return FIRN_OK;
     }
     if (source->tests_whole) {
-        return apply(source, source->where, err);
+        return query_source_apply(source, source->where, err);
     }
-    prefetch(source);
+    query_source_prefetch(source);
     for (size_t i = 0; rc == FIRN_OK && i < plan->split.count; i++) {
         if (fi_query_mask_is_empty(&source->mask)) {
             return FIRN_OK;
         }
         if (!source->asked[i].is_met) {
-            rc = ask_chunk(source, i, err);
+            rc = query_chunk(source, i, err);
         }
     }
     if (rc == FIRN_OK && plan->split.rest != NULL && !fi_query_mask_is_empty(&source->mask)) {
-        rc = apply(source, source->rest, err);
+        rc = query_source_apply(source, source->rest, err);
     }
     return rc;
 }
@@ -671,7 +671,7 @@ next_rows(struct fi_query_source *source, firn_error *err)
 
 /* The next batch, before the condition; *out: there is one. */
 static int
-advance(struct fi_query_source *source, bool *out, firn_error *err)
+query_source_advance(struct fi_query_source *source, bool *out, firn_error *err)
 {
     int rc = FIRN_OK;
     forget_columns(source);
@@ -697,7 +697,7 @@ advance(struct fi_query_source *source, bool *out, firn_error *err)
 
 /* Leaves out rows beyond a limit, so that only the needed rows of the last block are decoded. */
 static void
-trim(struct fi_query_source *source)
+query_source_trim(struct fi_query_source *source)
 {
     uint64_t left = source->input->wanted;
     if (left == 0 || left >= source->count) {
@@ -720,7 +720,7 @@ fi_query_source_next(struct fi_query_source *source, bool *out, firn_error *err)
     int rc = FIRN_OK;
     *out = true;
     while (rc == FIRN_OK && *out) {
-        rc = advance(source, out, err);
+        rc = query_source_advance(source, out, err);
         if (rc != FIRN_OK || !*out) {
             break;
         }
@@ -732,7 +732,7 @@ fi_query_source_next(struct fi_query_source *source, bool *out, firn_error *err)
                 fi_storefile_progress_step(source->progress, source->count, 8 * source->count, err);
         }
         if (rc == FIRN_OK && !fi_query_mask_is_empty(&source->mask)) {
-            trim(source);
+            query_source_trim(source);
             list_rows(source);
             return FIRN_OK;
         }

@@ -53,32 +53,13 @@ void
 fi_query_worker_deinit(struct fi_query_worker *worker)
 {
     fi_aggregate_destroy(worker->aggregate);
-    fi_row_sort_destroy(worker->sort);
+    fi_rowsort_destroy(worker->sort);
     fi_query_source_destroy(worker->source);
     fi_expr_eval_destroy(worker->eval);
     fi_chunk_scratch_deinit(&worker->scratch);
     fi_free(worker->eval_index);
     fi_free(worker->values);
     *worker = (struct fi_query_worker){.input = NULL};
-}
-
-int
-fi_query_worker_values(struct fi_query_worker *worker, firn_error *err)
-{
-    const struct fi_query_plan *plan = worker->input->plan;
-    int rc = worker->eval != NULL ? fi_query_source_begin_eval(worker->source, worker->eval, err)
-                                  : FIRN_OK;
-    for (size_t i = 0; rc == FIRN_OK && i < plan->value_count; i++) {
-        const struct fi_query_value *value = &plan->values[i];
-        if (value->expr == NULL) {
-            worker->values[i] = (struct fi_chunk_values){.kind = FI_PHYSICAL_NONE};
-        } else if (value->column != SIZE_MAX) {
-            rc = fi_query_source_column(worker->source, value->column, &worker->values[i], err);
-        } else {
-            rc = fi_expr_eval_values(worker->eval, worker->eval_index[i], &worker->values[i], err);
-        }
-    }
-    return rc;
 }
 
 static int
@@ -95,10 +76,10 @@ sort_piece(struct fi_query_worker *worker, firn_error *err)
             break;
         }
         size_t rows = fi_query_source_rows(worker->source);
-        rc = fi_query_worker_values(worker, err);
+        rc = fi_query_values_read(worker, err);
         rc = rc == FIRN_OK
-                 ? fi_row_sort_add(worker->sort, worker->values, rows,
-                                   fi_query_source_mask(worker->source)->words, sequence, err)
+                 ? fi_rowsort_add(worker->sort, worker->values, rows,
+                                  fi_query_source_mask(worker->source)->words, sequence, err)
                  : rc;
         sequence += rows;
     }

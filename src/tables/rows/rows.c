@@ -4,8 +4,8 @@
  *
  * A table is created in steps, each a commit: the keyspaces of its indexes, the record of its
  * schema, and last its name, which makes it visible. It is dropped in the reverse order. So every
- * view that has the name has the rest. A crash or a failure can leave records that no table has,
- * and keyspaces of indexes without a record: these are dropped when the next table is created.
+ * snapshot that has the name has the rest. A crash or a failure can leave records that no table
+ * has, and keyspaces of indexes without a record: these are dropped when the next table is created.
  *
  * One thread of the process creates or changes tables at a time (struct fi_rows_catalog, kept
  * with the keyspace of the schemas); no other process can. A restore of the store also changes
@@ -17,7 +17,7 @@
  *      used.
  * (I2) No number of a column or an index is given twice in a table, even if a restore has removed
  *      the first one from the schema: rows of the other history may still have it. So the next
- *      numbers are also kept outside of views, in the keyspace "firn.tables", and written there
+ *      numbers are also kept outside of snapshots, in the keyspace "firn.tables", and written there
  *      before they are used.
  * (I3) After a table's name was committed no step of creating it can fail, and nothing of the table
  *      is removed: memory for the handles is allocated before.
@@ -157,23 +157,23 @@ attach_handle(struct firn_table *table, struct firn_db_keyspace *rows,
               struct firn_db_keyspace *schemas)
 {
     DCHECK(table->rows == NULL && fi_db_keyspace_db(rows) == table->db);
-    DCHECK(fi_db_keyspace_type(rows) == FI_KEYSPACE_ENTRY_TABLE);
+    DCHECK(fi_db_keyspace_type(rows) == FI_STOREFILE_KEYSPACE_TABLE);
     table->rows = rows;
     table->schemas = schemas;
     encode_schema_key(fi_db_keyspace_schema(rows), table->schema_key);
     return fi_db_keyspace_attach(rows, table, destroy_table);
 }
 
-/* The handle of a keyspace that was found by its name, in a view or (NULL) now. The keyspace of the
- * schemas comes from the same state: another history may have a different one. */
+/* The handle of a keyspace that was found by its name, in a snapshot or (NULL) now. The keyspace of
+ * the schemas comes from the same state: another history may have a different one. */
 static int
-handle_of(struct firn_db_view *view, struct firn_db_keyspace *rows, struct firn_table **out,
+handle_of(struct firn_snapshot *snapshot, struct firn_db_keyspace *rows, struct firn_table **out,
           firn_error *err)
 {
     struct firn_db *db = fi_db_keyspace_db(rows);
     struct firn_db_keyspace *schemas;
     struct firn_table *made;
-    if (fi_db_keyspace_type(rows) != FI_KEYSPACE_ENTRY_TABLE) {
+    if (fi_db_keyspace_type(rows) != FI_STOREFILE_KEYSPACE_TABLE) {
         return fi_error_set(err, FIRN_INVALID, "'%s' is a keyspace, not a table",
                             fi_db_keyspace_name(rows));
     }
@@ -181,8 +181,8 @@ handle_of(struct firn_db_view *view, struct firn_db_keyspace *rows, struct firn_
     if (*out != NULL) {
         return FIRN_OK;
     }
-    int rc = view != NULL ? fi_db_keyspace_open_in(view, FI_DB_SCHEMAS, &schemas, err)
-                          : fi_db_keyspace_open_existing(db, FI_DB_SCHEMAS, &schemas, err);
+    int rc = snapshot != NULL ? fi_db_keyspace_open_in(snapshot, FI_DB_SCHEMAS, &schemas, err)
+                              : fi_db_keyspace_open_existing(db, FI_DB_SCHEMAS, &schemas, err);
     if (rc == FIRN_NOT_FOUND) {
         return fi_error_set(err, FIRN_CORRUPT, "the store has no schema of the table '%s'",
                             fi_db_keyspace_name(rows));
@@ -212,13 +212,13 @@ fi_rows_open(struct firn_db *db, const char *name, struct firn_table **out, firn
 }
 
 int
-fi_rows_open_at(struct firn_db_view *view, const char *name, struct firn_table **out,
+fi_rows_open_at(struct firn_snapshot *snapshot, const char *name, struct firn_table **out,
                 firn_error *err)
 {
     struct firn_db_keyspace *rows;
     *out = NULL;
-    int rc = fi_db_keyspace_open_in(view, name, &rows, err);
-    return rc == FIRN_OK          ? handle_of(view, rows, out, err)
+    int rc = fi_db_keyspace_open_in(snapshot, name, &rows, err);
+    return rc == FIRN_OK          ? handle_of(snapshot, rows, out, err)
            : rc == FIRN_NOT_FOUND ? fi_rows_say_missing(name, err)
                                   : rc;
 }
@@ -325,17 +325,17 @@ schema_of(struct firn_table *table, firn_slice record, uint64_t stamp, struct fi
 }
 
 int
-fi_rows_schema(struct firn_table *table, struct firn_db_view *view, struct fi_schema **out,
+fi_rows_schema(struct firn_table *table, struct firn_snapshot *snapshot, struct fi_schema **out,
                firn_error *err)
 {
     uint8_t memory[512];
     struct fi_buf record = fi_buf_borrowed(memory, sizeof memory);
-    uint64_t stamp = fi_db_get_stamp(table->schemas, view);
+    uint64_t stamp = fi_db_get_stamp(table->schemas, snapshot);
     *out = stamp != 0 ? take_stamped(table, stamp) : NULL;
     if (*out != NULL) {
         return FIRN_OK;
     }
-    int rc = fi_db_get_at(table->schemas, view, fi_rows_schema_key(table), &record, err);
+    int rc = fi_db_get_at(table->schemas, snapshot, fi_rows_schema_key(table), &record, err);
     if (rc == FIRN_OK) {
         rc = schema_of(table, fi_buf_slice(&record), stamp, out, err);
     } else if (rc == FIRN_NOT_FOUND || rc == FIRN_MISUSE) {
@@ -348,13 +348,13 @@ fi_rows_schema(struct firn_table *table, struct firn_db_view *view, struct fi_sc
 }
 
 int
-fi_rows_schema_for_write(struct firn_table *table, struct firn_db_txn *txn, struct fi_schema **out,
+fi_rows_schema_for_write(struct firn_table *table, struct firn_txn *txn, struct fi_schema **out,
                          firn_error *err)
 {
     *out = NULL;
     DCHECK(txn != NULL);
-    int rc = fi_db_txn_depend(txn, table->schemas, fi_rows_schema_key(table), err);
-    return rc == FIRN_OK ? fi_rows_schema(table, fi_db_txn_view(txn), out, err) : rc;
+    int rc = fi_txn_depend(txn, table->schemas, fi_rows_schema_key(table), err);
+    return rc == FIRN_OK ? fi_rows_schema(table, fi_txn_snapshot(txn), out, err) : rc;
 }
 
 /* ---- strays: records and keyspaces without a table ---- */
@@ -377,7 +377,7 @@ read_schema_of_index(const char *name, uint8_t out[FI_DB_SCHEMA_KEY_SIZE])
 }
 
 static int
-look_at_name(void *ctx, const char *name)
+inspect_name(void *ctx, const char *name)
 {
     struct stray *stray = ctx;
     uint8_t key[FI_DB_SCHEMA_KEY_SIZE];
@@ -425,7 +425,7 @@ drop_stray(struct firn_db *db, struct firn_db_keyspace *schemas, const char *nam
 }
 
 struct owners {
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct fi_buf numbers; /* of the schemas of all tables: keys of their records */
     size_t count;          /* of tables */
     firn_error *err;
@@ -446,11 +446,11 @@ note_owner(void *ctx, const char *name)
     struct owners *owners = ctx;
     struct firn_db_keyspace *rows;
     uint8_t key[FI_DB_SCHEMA_KEY_SIZE];
-    int rc = fi_db_keyspace_open_in(owners->view, name, &rows, owners->err);
+    int rc = fi_db_keyspace_open_in(owners->snapshot, name, &rows, owners->err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    DCHECK(fi_db_keyspace_type(rows) == FI_KEYSPACE_ENTRY_TABLE);
+    DCHECK(fi_db_keyspace_type(rows) == FI_STOREFILE_KEYSPACE_TABLE);
     encode_schema_key(fi_db_keyspace_schema(rows), key);
     return fi_buf_append(&owners->numbers, key, sizeof key) == FIRN_OK
                ? FIRN_OK
@@ -470,20 +470,20 @@ has_owner(const struct owners *owners, firn_slice key)
 
 /* Visits the records that the transaction sees; with owners, deletes those that no owner has. */
 static int
-walk_records(struct firn_db_txn *txn, struct firn_db_keyspace *schemas, const struct owners *owners,
+walk_records(struct firn_txn *txn, struct firn_db_keyspace *schemas, const struct owners *owners,
              size_t *out_count, firn_error *err)
 {
     const struct fi_db_cursor_options keys = {.keys_only = true};
     struct firn_db_cursor *cursor = NULL;
     int rc;
     *out_count = 0;
-    FI_TRY(fi_db_txn_cursor_open(txn, schemas, &keys, &cursor, err));
+    FI_TRY(fi_txn_cursor_open(txn, schemas, &keys, &cursor, err));
     FI_TRY(fi_db_cursor_first(cursor, err));
     while (fi_db_cursor_valid(cursor)) {
         firn_slice key = fi_db_cursor_key(cursor);
         (*out_count)++;
         if (owners != NULL && !has_owner(owners, key)) {
-            FI_TRY(fi_db_txn_delete(txn, schemas, key, err));
+            FI_TRY(fi_txn_delete(txn, schemas, key, err));
         }
         FI_TRY(fi_db_cursor_next(cursor, err));
     }
@@ -499,20 +499,20 @@ struct sweep {
 
 /* Deletes records that no table has. If the store is restored meanwhile, nothing is deleted. */
 static int
-delete_stray_records(void *ctx, struct firn_db_txn *txn, firn_error *err)
+delete_stray_records(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     struct sweep *sweep = ctx;
     struct firn_db_keyspace *schemas = sweep->schemas;
-    struct owners owners = {.view = fi_db_txn_view(txn), .err = err};
+    struct owners owners = {.snapshot = fi_txn_snapshot(txn), .err = err};
     size_t records;
     int rc;
     FI_TRY(walk_records(txn, schemas, NULL, &records, err));
-    FI_TRY(
-        fi_db_keyspace_list_of_in(owners.view, FI_KEYSPACE_ENTRY_TABLE, count_table, &owners, err));
+    FI_TRY(fi_db_keyspace_list_of_in(owners.snapshot, FI_STOREFILE_KEYSPACE_TABLE, count_table,
+                                     &owners, err));
     sweep->count = owners.count;
     if (records > owners.count) {
-        FI_TRY(fi_db_keyspace_list_of_in(owners.view, FI_KEYSPACE_ENTRY_TABLE, note_owner, &owners,
-                                         err));
+        FI_TRY(fi_db_keyspace_list_of_in(owners.snapshot, FI_STOREFILE_KEYSPACE_TABLE, note_owner,
+                                         &owners, err));
         FI_TRY(walk_records(txn, schemas, &owners, &records, err));
     }
 out:
@@ -526,13 +526,13 @@ drop_strays(struct firn_db *db, const struct fi_rows_changing *changing, firn_er
 {
     struct firn_db_keyspace *schemas = changing->schemas;
     struct sweep sweep = {.schemas = schemas};
-    const struct fi_db_txn_run run = {
+    const struct fi_txn_run run = {
         .attempts_max = CHANGE_ATTEMPTS_MAX, .work = delete_stray_records, .ctx = &sweep};
     fi_os_mutex_assert_held(&changing->catalog->mutex);
-    int rc = fi_db_txn_run(db, &run, err);
+    int rc = fi_txn_run(db, &run, err);
     while (rc == FIRN_OK) {
         struct stray stray = {.schemas = schemas, .err = err};
-        rc = fi_db_keyspace_list(db, look_at_name, &stray, err);
+        rc = fi_db_keyspace_list(db, inspect_name, &stray, err);
         if (rc != FIRN_OK || stray.name[0] == '\0') {
             break;
         }
@@ -558,7 +558,7 @@ static int
 refuse_taken(const struct firn_db_keyspace *taken, firn_error *err)
 {
     DCHECK(taken != NULL);
-    bool is_table = fi_db_keyspace_type(taken) == FI_KEYSPACE_ENTRY_TABLE;
+    bool is_table = fi_db_keyspace_type(taken) == FI_STOREFILE_KEYSPACE_TABLE;
     return fi_error_set(err, FIRN_EXISTS, "there is a %s '%s' already",
                         is_table ? "table" : "keyspace", fi_db_keyspace_name(taken));
 }
@@ -605,18 +605,18 @@ drop_indexes(struct firn_db *db, struct firn_db_keyspace *schemas, uint64_t numb
     for (size_t i = 0; i < schema->index_count; i++) {
         char name[FI_ROWS_INDEX_NAME_SIZE];
         fi_rows_name_index(number, schema->indexes[i].id, name);
-        FI_IGNORE(drop_stray(db, schemas, name, NULL));
+        FI_RULES_IGNORE(drop_stray(db, schemas, name, NULL));
     }
 }
 
 /* The steps, with the right to change tables. */
 static int
-create(struct firn_db *db, const char *name, const struct fi_schema *schema,
-       const struct fi_rows_changing *changing, struct firn_db_keyspace **out, firn_error *err)
+rows_create(struct firn_db *db, const char *name, const struct fi_schema *schema,
+            const struct fi_rows_changing *changing, struct firn_db_keyspace **out, firn_error *err)
 {
     struct firn_db_keyspace *schemas = changing->schemas;
     struct fi_rows_catalog *catalog = changing->catalog;
-    struct fi_keyspace_entry entry = {.type = FI_KEYSPACE_ENTRY_TABLE};
+    struct fi_storefile_keyspace entry = {.type = FI_STOREFILE_KEYSPACE_TABLE};
     uint8_t key[FI_DB_SCHEMA_KEY_SIZE];
     struct record_guard own = {.schemas = schemas, .key = key, .must_exist = true};
     const struct fi_db_keyspace_guard guard = {check_record, &own};
@@ -641,7 +641,7 @@ create(struct firn_db *db, const char *name, const struct fi_schema *schema,
         rc = fi_db_keyspace_create_if(db, name, &entry, &guard, out, err);
     }
     if (rc != FIRN_OK) { /* the name was not created (I3) */
-        FI_IGNORE(
+        FI_RULES_IGNORE(
             fi_db_delete(schemas, firn_bytes(key, sizeof key), FIRN_DURABILITY_DEFAULT, NULL));
         drop_indexes(db, schemas, entry.schema, schema);
         catalog->creations_left = 0;
@@ -664,7 +664,7 @@ fi_rows_create(struct firn_db *db, const char *name, const firn_table_def *def,
     FI_TRY(fi_schema_def_create(def, &schema, err));
     FI_TRY(fi_rows_begin_change(db, &changing, err));
     FI_TRY(prepare_handle(db, &prepared, err));
-    FI_TRY(create(db, name, schema, &changing, &rows, err));
+    FI_TRY(rows_create(db, name, schema, &changing, &rows, err));
     CHECK(prepared != NULL && rows != NULL); /* (I3) */
     *out = attach_handle(prepared, rows, changing.schemas);
     prepared = NULL;
@@ -694,13 +694,13 @@ check_own_name(void *ctx, firn_error *err)
 
 /* Deletes the record, unless a restore has brought the table back. */
 static int
-delete_record(void *ctx, struct firn_db_txn *txn, firn_error *err)
+delete_record(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     const struct firn_table *table = ctx;
     struct firn_db_keyspace *found;
-    int rc = fi_db_keyspace_open_in(fi_db_txn_view(txn), fi_rows_name(table), &found, err);
+    int rc = fi_db_keyspace_open_in(fi_txn_snapshot(txn), fi_rows_name(table), &found, err);
     if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && found != table->rows)) {
-        rc = fi_db_txn_delete(txn, table->schemas, fi_rows_schema_key(table), err);
+        rc = fi_txn_delete(txn, table->schemas, fi_rows_schema_key(table), err);
     }
     return rc;
 }
@@ -718,9 +718,9 @@ fi_rows_drop(struct firn_db *db, const char *name, firn_error *err)
     const struct fi_db_keyspace_guard guard = {check_own_name, table};
     FI_TRY(fi_db_keyspace_drop_if(db, name, &guard, err));
     /* The table is gone: if this fails, creating the next table drops the rest. */
-    const struct fi_db_txn_run run = {
+    const struct fi_txn_run run = {
         .attempts_max = CHANGE_ATTEMPTS_MAX, .work = delete_record, .ctx = table};
-    FI_IGNORE(fi_db_txn_run(db, &run, NULL));
+    FI_RULES_IGNORE(fi_txn_run(db, &run, NULL));
     drop_indexes(db, table->schemas, fi_db_keyspace_schema(table->rows), schema);
 out:
     fi_rows_end_change(&changing);
@@ -808,7 +808,7 @@ keep_numbers(const struct firn_table *table, const struct fi_schema *schema, fir
 }
 
 int
-fi_rows_change_schema(struct firn_table *table, struct firn_db_txn *txn,
+fi_rows_change_schema(struct firn_table *table, struct firn_txn *txn,
                       const struct fi_rows_change *change, struct fi_schema **out, firn_error *err)
 {
     struct fi_schema *old = NULL;
@@ -833,14 +833,13 @@ out:
 }
 
 int
-fi_rows_write_schema(struct firn_table *table, struct firn_db_txn *txn,
-                     const struct fi_schema *schema, firn_error *err)
+fi_rows_write_schema(struct firn_table *table, struct firn_txn *txn, const struct fi_schema *schema,
+                     firn_error *err)
 {
     struct fi_buf record = {0};
     int rc = fi_schema_record_encode(schema, &record, err);
     if (rc == FIRN_OK) {
-        rc = fi_db_txn_put(txn, table->schemas, fi_rows_schema_key(table), fi_buf_slice(&record),
-                           err);
+        rc = fi_txn_put(txn, table->schemas, fi_rows_schema_key(table), fi_buf_slice(&record), err);
     }
     fi_buf_deinit(&record);
     return rc;
@@ -855,7 +854,7 @@ struct altering {
 
 /* Rewrites the record (I1). */
 static int
-alter(void *ctx, struct firn_db_txn *txn, firn_error *err)
+rows_alter(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     const struct altering *altering = ctx;
     struct fi_schema *made;
@@ -872,12 +871,12 @@ int
 fi_rows_alter(struct firn_table *table, const struct fi_rows_change *change, firn_error *err)
 {
     struct altering altering = {table, change};
-    const struct fi_db_txn_run run = {
-        .attempts_max = CHANGE_ATTEMPTS_MAX, .work = alter, .ctx = &altering};
+    const struct fi_txn_run run = {
+        .attempts_max = CHANGE_ATTEMPTS_MAX, .work = rows_alter, .ctx = &altering};
     struct fi_rows_changing changing;
     int rc = fi_rows_begin_change(table->db, &changing, err);
     if (rc == FIRN_OK) {
-        rc = fi_db_txn_run(table->db, &run, err);
+        rc = fi_txn_run(table->db, &run, err);
         fi_rows_end_change(&changing);
     }
     return rc;

@@ -7,7 +7,7 @@
  * the list of keyspaces has the number of the table's schema, 64 random bits, which never changes.
  * The record of the schema is the value of that number in the keyspace "firn:schemas"; a change of
  * the table rewrites it. Each index is a keyspace "firn:index:<number of the schema>:<number of the
- * index>". All of these are part of views, so every checkpoint has tables as they were, and a
+ * index>". All of these are part of snapshots, so every checkpoint has tables as they were, and a
  * restore brings back schema, rows and indexes together.
  *
  * A transaction that writes rows depends on the record: if the table is changed before it commits,
@@ -27,7 +27,7 @@
 #include "schema/schema.h"
 #include "store/db.h"
 #include "storefile/storefile.h"
-#include "txn/db_txn.h"
+#include "txn/txn.h"
 
 struct firn_table;
 
@@ -40,8 +40,8 @@ FIRN_MUST_CHECK int fi_rows_create(struct firn_db *db, const char *name, const f
  * table has one, until the store is closed. */
 FIRN_MUST_CHECK int fi_rows_open(struct firn_db *db, const char *name, struct firn_table **out,
                                  firn_error *err);
-/* Opens a table as a view has it, for reading at that view. */
-FIRN_MUST_CHECK int fi_rows_open_at(struct firn_db_view *view, const char *name,
+/* Opens a table as a snapshot has it, for reading at that snapshot. */
+FIRN_MUST_CHECK int fi_rows_open_at(struct firn_snapshot *snapshot, const char *name,
                                     struct firn_table **out, firn_error *err);
 FIRN_MUST_CHECK int fi_rows_drop(struct firn_db *db, const char *name, firn_error *err);
 struct firn_db *fi_rows_db(const struct firn_table *table);
@@ -56,9 +56,9 @@ struct fi_rows_spare {
 struct fi_rows_spare *fi_rows_take_spare(struct firn_table *table);
 /* The table owns it, and destroys the one before. */
 void fi_rows_leave_spare(struct firn_table *table, struct fi_rows_spare *spare);
-/* The schema as a view (NULL: now) sees it; the caller must unref it. FIRN_NOT_FOUND: the view does
- * not have the table. */
-FIRN_MUST_CHECK int fi_rows_schema(struct firn_table *table, struct firn_db_view *view,
+/* The schema as a snapshot (NULL: now) sees it; the caller must unref it. FIRN_NOT_FOUND: the
+ * snapshot does not have the table. */
+FIRN_MUST_CHECK int fi_rows_schema(struct firn_table *table, struct firn_snapshot *snapshot,
                                    struct fi_schema **out, firn_error *err);
 
 /* Makes a table's new schema from the current one; may be called more than once. */
@@ -92,7 +92,7 @@ FIRN_MUST_CHECK int fi_rows_index_rebuild(struct firn_table *table, const char *
 FIRN_MUST_CHECK int fi_rows_mend(struct firn_db *db, void (*on_damage)(void *ctx, const char *text),
                                  void *ctx, firn_error *err);
 
-/* A report of fi_mend or of a check about a run, with the names of table and column in place of
+/* A report of fi_rescue or of a check about a run, with the names of table and column in place of
  * their numbers, as far as the store has them. out may be text. */
 void fi_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TEXT_SIZE]);
 
@@ -129,11 +129,11 @@ struct fi_rows_put {
  * (may be NULL) is the number that an auto column got, or was given; FIRN_INVALID if there is no
  * such column. FIRN_EXISTS also if another row has the same values in a unique index. A failed call
  * has written nothing; earlier writes of the caller's transaction stay. */
-FIRN_MUST_CHECK int fi_rows_write_put(struct firn_table *table, struct firn_db_txn *txn,
+FIRN_MUST_CHECK int fi_rows_write_put(struct firn_table *table, struct firn_txn *txn,
                                       const struct fi_rows_put *put, firn_durability durability,
                                       firn_value *out_auto, firn_error *err);
 /* FIRN_NOT_FOUND: there is no such row. */
-FIRN_MUST_CHECK int fi_rows_write_delete(struct firn_table *table, struct firn_db_txn *txn,
+FIRN_MUST_CHECK int fi_rows_write_delete(struct firn_table *table, struct firn_txn *txn,
                                          const firn_value *key, size_t key_count,
                                          firn_durability durability, firn_error *err);
 
@@ -145,11 +145,11 @@ struct fi_rows_add {
     firn_value number;
     uint64_t ttl_ms; /* 0: for ever */
 };
-FIRN_MUST_CHECK int fi_rows_write_add(struct firn_table *table, struct firn_db_txn *txn,
+FIRN_MUST_CHECK int fi_rows_write_add(struct firn_table *table, struct firn_txn *txn,
                                       const struct fi_rows_add *add, firn_durability durability,
                                       firn_value *out, firn_error *err);
 /* Deletes the rows within the bounds of the primary key (count 0: no bound), with their entries. */
-FIRN_MUST_CHECK int fi_rows_write_delete_range(struct firn_table *table, struct firn_db_txn *txn,
+FIRN_MUST_CHECK int fi_rows_write_delete_range(struct firn_table *table, struct firn_txn *txn,
                                                const struct fi_rows_span *span,
                                                firn_durability durability, firn_error *err);
 
@@ -199,10 +199,10 @@ const firn_value *fi_rows_read_row_values(const struct firn_row *row, size_t *ou
 
 /* The columns to read, and the state. */
 struct fi_rows_read {
-    struct firn_db_txn *txn;    /* its state, with its writes; or */
-    struct firn_db_view *view;  /* both NULL: now */
-    const char *index;          /* NULL: the primary key */
-    const char *const *columns; /* NULL: all of the schema, in its order */
+    struct firn_txn *txn;           /* its state, with its writes; or */
+    struct firn_snapshot *snapshot; /* both NULL: now */
+    const char *index;              /* NULL: the primary key */
+    const char *const *columns;     /* NULL: all of the schema, in its order */
     size_t column_count;
 };
 /* Finds a row by the whole primary key, or by all columns of a unique index, none of them null.
@@ -255,8 +255,8 @@ uint64_t fi_rows_read_cursor_expires_ms(const struct firn_table_cursor *cursor);
 /* ---- differences between two states: rows_diff.c ---- */
 
 struct fi_rows_diff_options {
-    const struct firn_db_view *before; /* NULL: now; only open uses either of the two */
-    const struct firn_db_view *after;
+    const struct firn_snapshot *before; /* NULL: now; only open uses either of the two */
+    const struct firn_snapshot *after;
     struct fi_storefile_progress progress; /* zeroed: none */
 };
 struct firn_table_diff;
@@ -276,8 +276,8 @@ FIRN_MUST_CHECK int fi_rows_diff_next(struct firn_table_diff *diff,
 /* ---- the size of a table: rows_stats.c ---- */
 
 struct fi_rows_stats_options {
-    struct firn_db_view *view; /* NULL: now */
-    bool counts;               /* walk the keys of rows and entries */
+    struct firn_snapshot *snapshot; /* NULL: now */
+    bool counts;                    /* walk the keys of rows and entries */
 };
 /* As firn_table_stats; the caller frees *out with fi_free. Any thread. */
 FIRN_MUST_CHECK int fi_rows_stats(struct firn_table *table,
@@ -287,7 +287,7 @@ FIRN_MUST_CHECK int fi_rows_stats(struct firn_table *table,
 /* ---- whether a table is sound: rows_check.c ---- */
 
 struct fi_rows_check_options {
-    struct firn_db_view *view;                      /* NULL: now */
+    struct firn_snapshot *snapshot;                 /* NULL: now */
     void (*on_damage)(void *ctx, const char *text); /* NULL: damage is only counted */
     void *ctx;
     struct fi_storefile_progress *progress; /* NULL: none */

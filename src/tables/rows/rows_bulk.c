@@ -125,13 +125,13 @@ append_key(const struct fi_schema *schema, const struct fi_schema_index *index, 
             out->size--;
         }
         out->size -= out->size > 0; /* the first byte of a character that may be cut */
-        FI_IGNORE(fi_buf_append_slice(out, firn_str("...")));
+        FI_RULES_IGNORE(fi_buf_append_slice(out, firn_str("...")));
     }
-    FI_IGNORE(fi_buf_append_slice(out, firn_str(")")));
+    FI_RULES_IGNORE(fi_buf_append_slice(out, firn_str(")")));
 }
 
 static int
-refuse(void *ctx, size_t part, firn_slice key, firn_error *err)
+rows_bulk_refuse(void *ctx, size_t part, firn_slice key, firn_error *err)
 {
     const struct firn_table_bulk *bulk = ctx;
     const struct fi_schema *schema = bulk->schema;
@@ -187,19 +187,19 @@ has_plain_key(const struct fi_schema *schema)
 }
 
 static int
-read_schema(struct firn_table_bulk *bulk, struct firn_db_view *view, firn_error *err)
+read_schema(struct firn_table_bulk *bulk, struct firn_snapshot *snapshot, firn_error *err)
 {
     struct firn_table *table = bulk->table;
-    FI_TRY_RETURN(fi_rows_schema(table, view, &bulk->schema, err));
+    FI_TRY_RETURN(fi_rows_schema(table, snapshot, &bulk->schema, err));
     FI_TRY_RETURN(
-        fi_db_get_at(table->schemas, view, fi_rows_schema_key(table), &bulk->record, err));
+        fi_db_get_at(table->schemas, snapshot, fi_rows_schema_key(table), &bulk->record, err));
     bulk->number = fi_rows_auto_column(bulk->schema);
     bulk->may_gather = has_plain_key(bulk->schema);
     return FIRN_OK;
 }
 
 static int
-allocate(struct firn_table_bulk *bulk, firn_error *err)
+rows_bulk_allocate(struct firn_table_bulk *bulk, firn_error *err)
 {
     const struct fi_schema *schema = bulk->schema;
     bulk->places = fi_alloc_array(schema->column_count, sizeof *bulk->places);
@@ -263,7 +263,7 @@ take_defaults(struct firn_table_bulk *bulk, firn_error *err)
 
 static int
 open_inner(struct firn_table_bulk *bulk, const struct fi_rows_bulk_options *options,
-           struct firn_db_view *view, firn_error *err)
+           struct firn_snapshot *snapshot, firn_error *err)
 {
     const struct fi_schema *schema = bulk->schema;
     struct fi_db_bulk_part parts[1 + FIRN_TABLE_INDEXES_MAX] = {
@@ -279,13 +279,13 @@ open_inner(struct firn_table_bulk *bulk, const struct fi_rows_bulk_options *opti
         struct fi_db_bulk_part *part = &parts[1 + i];
         part->is_scattered = true;
         part->is_unique = schema->indexes[i].is_unique;
-        FI_TRY_RETURN(
-            fi_rows_index_keyspace(bulk->table, view, &schema->indexes[i], &part->keyspace, err));
+        FI_TRY_RETURN(fi_rows_index_keyspace(bulk->table, snapshot, &schema->indexes[i],
+                                             &part->keyspace, err));
     }
     const struct fi_db_bulk_insert insert = {.parts = parts,
                                              .count = 1 + schema->index_count,
                                              .progress = options->progress,
-                                             .refuse = refuse,
+                                             .refuse = rows_bulk_refuse,
                                              .check = check_schema,
                                              .ctx = bulk};
     return fi_db_bulk_open_insert(bulk->table->db, &insert, &bulk->inner, err);
@@ -295,7 +295,7 @@ int
 fi_rows_bulk_open(struct firn_table *table, const struct fi_rows_bulk_options *options,
                   struct firn_table_bulk **out, firn_error *err)
 {
-    struct firn_db_view *view = NULL;
+    struct firn_snapshot *snapshot = NULL;
     int rc;
     *out = NULL;
     if (fi_db_is_read_only(table->db)) {
@@ -309,16 +309,16 @@ fi_rows_bulk_open(struct firn_table *table, const struct fi_rows_bulk_options *o
     bulk->table = table;
     fi_os_mutex_init(fi_db_os(table->db), &bulk->mutex, FI_LOCK_TABLE);
     fi_os_cond_init(fi_db_os(table->db), &bulk->has_ended);
-    FI_TRY(fi_db_view_open(table->db, &view, err));
-    FI_TRY(read_schema(bulk, view, err));
-    FI_TRY(allocate(bulk, err));
+    FI_TRY(fi_db_snapshot_open(table->db, &snapshot, err));
+    FI_TRY(read_schema(bulk, snapshot, err));
+    FI_TRY(rows_bulk_allocate(bulk, err));
     FI_TRY(take_columns(bulk, options, err));
     FI_TRY(take_defaults(bulk, err));
-    FI_TRY(open_inner(bulk, options, view, err));
+    FI_TRY(open_inner(bulk, options, snapshot, err));
     *out = bulk;
     bulk = NULL;
 out:
-    fi_db_view_close(view);
+    fi_db_snapshot_close(snapshot);
     fi_rows_bulk_close(bulk);
     return rc;
 }
@@ -537,7 +537,7 @@ out:
 }
 
 static int
-gather(struct firn_table_bulk *bulk, firn_error *err)
+rows_bulk_gather(struct firn_table_bulk *bulk, firn_error *err)
 {
     struct fi_rows_batch *rows = batch_at(bulk, bulk->begun)->rows;
     if (fi_rows_batch_put(rows, bulk->cells, fi_buf_slice(&bulk->key)) != FIRN_OK) {
@@ -603,7 +603,7 @@ take_values(struct firn_table_bulk *bulk, const firn_value *values, const bool *
 
 /* Makes the key of a row, and all entries of indexes. */
 static int
-encode(struct firn_table_bulk *bulk, firn_error *err)
+rows_bulk_encode(struct firn_table_bulk *bulk, firn_error *err)
 {
     const struct fi_schema *schema = bulk->schema;
     fi_buf_clear(&bulk->key);
@@ -642,7 +642,7 @@ put_row(struct firn_table_bulk *bulk, firn_error *err)
 {
     bool gathers;
     int rc = choose_way(bulk, &gathers, err);
-    rc = rc == FIRN_OK && gathers ? gather(bulk, err) : rc;
+    rc = rc == FIRN_OK && gathers ? rows_bulk_gather(bulk, err) : rc;
     bulk->has_failed = rc != FIRN_OK;
     if (rc != FIRN_OK || gathers) {
         return rc;
@@ -667,7 +667,7 @@ put_cells(struct firn_table_bulk *bulk, firn_error *err)
         is_numbered = cell->kind == FI_PHYSICAL_NONE;
         FI_TRY(is_numbered ? number_row(bulk, cell, err) : FIRN_OK);
     }
-    FI_TRY(encode(bulk, err));
+    FI_TRY(rows_bulk_encode(bulk, err));
     DCHECK(has_all_entries(bulk)); /* (I1) */
     FI_TRY(put_row(bulk, err));
     for (size_t i = 0; i < bulk->schema->index_count; i++) {

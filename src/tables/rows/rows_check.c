@@ -45,7 +45,7 @@ struct sum {
 
 struct check {
     struct firn_table *table;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     const struct fi_rows_check_options *options;
     const struct fi_step *step;
     struct fi_schema *schema;
@@ -66,7 +66,7 @@ struct check {
 /* ---- reports ---- */
 
 static void
-tell(struct check *check, const firn_error *found)
+rows_check_report(struct check *check, const firn_error *found)
 {
     DCHECK(found->code == FIRN_CORRUPT);
     if (check->report->damaged_count == 0) {
@@ -89,8 +89,8 @@ key_text(firn_slice key, char out[KEY_TEXT_SIZE])
 
 /* Reports a mistake of an index; only the first ones are reported one by one. */
 static void
-tell_of_index(struct check *check, const struct fi_schema_index *index, firn_slice key,
-              const char *what)
+report_of_index(struct check *check, const struct fi_schema_index *index, firn_slice key,
+                const char *what)
 {
     char text[KEY_TEXT_SIZE];
     firn_error found;
@@ -104,11 +104,11 @@ tell_of_index(struct check *check, const struct fi_schema_index *index, firn_sli
                        "index and add it again",
                        (const char *)index->name.data, fi_rows_name(check->table), what,
                        key_text(key, text));
-    tell(check, &found);
+    rows_check_report(check, &found);
 }
 
 static void
-tell_how_many(struct check *check, const struct fi_schema_index *index)
+report_how_many(struct check *check, const struct fi_schema_index *index)
 {
     firn_error found;
     if (check->told > TOLD_MAX) {
@@ -127,7 +127,7 @@ static int
 pass_over(struct check *check, int rc, const firn_error *found, firn_error *err)
 {
     if (rc == FIRN_CORRUPT) {
-        tell(check, found);
+        rows_check_report(check, found);
         return FIRN_OK;
     }
     if (rc != FIRN_OK) {
@@ -224,12 +224,12 @@ check_row(struct check *check, firn_slice key, firn_slice tuple, firn_error *err
 /* Calls visit with each entry of a keyspace. Damage that ends the walk sets *out_is_readable to
  * false. */
 static int
-walk(struct check *check, struct firn_db_keyspace *keyspace,
-     int (*visit)(struct check *check, void *ctx, firn_slice key, firn_slice value,
-                  firn_error *err),
-     void *ctx, bool *out_is_readable, firn_error *err)
+rows_check_walk(struct check *check, struct firn_db_keyspace *keyspace,
+                int (*visit)(struct check *check, void *ctx, firn_slice key, firn_slice value,
+                             firn_error *err),
+                void *ctx, bool *out_is_readable, firn_error *err)
 {
-    const struct fi_db_cursor_options all = {.view = check->view};
+    const struct fi_db_cursor_options all = {.snapshot = check->snapshot};
     struct firn_db_cursor *cursor = NULL;
     firn_error found;
     int rc = fi_db_cursor_open(keyspace, &all, &cursor, &found);
@@ -238,7 +238,7 @@ walk(struct check *check, struct firn_db_keyspace *keyspace,
         firn_slice key = fi_db_cursor_key(cursor);
         firn_slice value = fi_db_cursor_value(cursor);
         rc = visit(check, ctx, key, value, err);
-        rc = rc == FIRN_OK ? fi_step_tell(check->step, 0, key.size + value.size, err) : rc;
+        rc = rc == FIRN_OK ? fi_step_report(check->step, 0, key.size + value.size, err) : rc;
         if (rc != FIRN_OK) {
             fi_db_cursor_close(cursor);
             return rc;
@@ -289,15 +289,15 @@ find_entry(struct check *check, void *ctx, firn_slice key, firn_slice value, fir
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = fi_db_get_at(looking->keyspace, check->view, fi_buf_slice(&check->entry_key),
+    rc = fi_db_get_at(looking->keyspace, check->snapshot, fi_buf_slice(&check->entry_key),
                       &check->found, &found);
     if (rc == FIRN_NOT_FOUND) {
-        tell_of_index(check, looking->index, key, "has no entry for");
+        report_of_index(check, looking->index, key, "has no entry for");
         return FIRN_OK;
     }
     if (rc == FIRN_OK &&
         !fi_slice_equal(fi_buf_slice(&check->found), fi_buf_slice(&check->entry_value))) {
-        tell_of_index(check, looking->index, key, "has the entry of another row for");
+        report_of_index(check, looking->index, key, "has the entry of another row for");
     }
     return pass_over(check, rc, &found, err);
 }
@@ -313,9 +313,10 @@ find_row(struct check *check, void *ctx, firn_slice key, firn_slice value, firn_
     if (rc != FIRN_OK) {
         return pass_over(check, rc, &found, err);
     }
-    rc = fi_db_get_at(check->table->rows, check->view, primary, &check->tuple, &found);
+    rc = fi_db_get_at(check->table->rows, check->snapshot, primary, &check->tuple, &found);
     if (rc == FIRN_NOT_FOUND) {
-        tell_of_index(check, looking->index, primary, "has an entry, but the table does not have");
+        report_of_index(check, looking->index, primary,
+                        "has an entry, but the table does not have");
         return FIRN_OK;
     }
     if (rc == FIRN_OK) {
@@ -329,7 +330,7 @@ find_row(struct check *check, void *ctx, firn_slice key, firn_slice value, firn_
     }
     rc = make_entry(check, looking->index, primary, err);
     if (rc == FIRN_OK && !fi_slice_equal(fi_buf_slice(&check->entry_key), key)) {
-        tell_of_index(check, looking->index, primary, "has an entry with other values for");
+        report_of_index(check, looking->index, primary, "has an entry with other values for");
     }
     return rc;
 }
@@ -342,21 +343,21 @@ check_index(struct check *check, size_t i, firn_error *err)
     bool is_readable;
     bool unwanted;
     firn_error found;
-    int rc =
-        fi_rows_index_keyspace(check->table, check->view, looking.index, &looking.keyspace, &found);
+    int rc = fi_rows_index_keyspace(check->table, check->snapshot, looking.index, &looking.keyspace,
+                                    &found);
     if (rc != FIRN_OK) {
         return pass_over(check, rc, &found, err);
     }
-    FI_TRY(walk(check, looking.keyspace, visit_entry, &looking, &is_readable, err));
+    FI_TRY(rows_check_walk(check, looking.keyspace, visit_entry, &looking, &is_readable, err));
     bool agrees = looking.there.count == expected->count && looking.there.low == expected->low &&
                   looking.there.high == expected->high;
     if (agrees || !is_readable || !check->is_readable) {
         return FIRN_OK;
     }
     check->told = 0;
-    FI_TRY(walk(check, check->table->rows, find_entry, &looking, &unwanted, err));
-    FI_TRY(walk(check, looking.keyspace, find_row, &looking, &unwanted, err));
-    tell_how_many(check, looking.index);
+    FI_TRY(rows_check_walk(check, check->table->rows, find_entry, &looking, &unwanted, err));
+    FI_TRY(rows_check_walk(check, looking.keyspace, find_row, &looking, &unwanted, err));
+    report_how_many(check, looking.index);
 out:
     return rc;
 }
@@ -369,7 +370,7 @@ check_all(struct check *check, firn_error *err)
     struct fi_storefile_progress *progress = check->options->progress;
     firn_error found;
     FI_TRY_RETURN(fi_storefile_progress_begin_steps(progress, "check", 0, 0, &check->step, err));
-    int rc = fi_rows_schema(check->table, check->view, &check->schema, &found);
+    int rc = fi_rows_schema(check->table, check->snapshot, &check->schema, &found);
     if (rc != FIRN_OK) {
         return pass_over(check, rc, &found, err);
     }
@@ -377,7 +378,8 @@ check_all(struct check *check, firn_error *err)
     if (check->cells == NULL) {
         return fi_error_no_memory(err, "a check");
     }
-    FI_TRY_RETURN(walk(check, check->table->rows, visit_row, NULL, &check->is_readable, err));
+    FI_TRY_RETURN(
+        rows_check_walk(check, check->table->rows, visit_row, NULL, &check->is_readable, err));
     CHECK(check->schema->index_count <= FIRN_TABLE_INDEXES_MAX);
     for (size_t i = 0; i < check->schema->index_count; i++) {
         FI_TRY_RETURN(check_index(check, i, err));
@@ -403,19 +405,19 @@ fi_rows_check(struct firn_table *table, const struct fi_rows_check_options *opti
               firn_table_check_result *report, firn_error *err)
 {
     struct check check = {
-        .table = table, .view = options->view, .options = options, .report = report};
-    struct firn_db_view *own = NULL;
+        .table = table, .snapshot = options->snapshot, .options = options, .report = report};
+    struct firn_snapshot *own = NULL;
     int rc = FIRN_OK;
     report->rows = 0;
     report->index_entries = 0;
     report->damaged_count = 0;
-    if (options->view == NULL) {
-        rc = fi_db_view_open(table->db, &own, err);
-        check.view = own;
+    if (options->snapshot == NULL) {
+        rc = fi_db_snapshot_open(table->db, &own, err);
+        check.snapshot = own;
     }
     rc = rc == FIRN_OK ? check_all(&check, err) : rc;
     check_deinit(&check);
-    fi_db_view_close(own);
+    fi_db_snapshot_close(own);
     if (rc == FIRN_OK && report->damaged_count > 0) {
         *err = check.first;
         rc = FIRN_CORRUPT;

@@ -2,7 +2,7 @@
  *
  * rows/rows_diff.c: the rows that differ between two states of a table.
  *
- * The store compares the two keyspaces (inspect/db_diff.c), and visits keys whose tuples differ.
+ * The store compares the two keyspaces (inspect_diff.c), and visits keys whose tuples differ.
  * Tuples may differ although the rows are equal: a tuple from a run of columns has all columns of
  * its layout, and one that was written after a column was dropped lacks it. So rows are compared as
  * cells, both read with the schema of the later state, which gives a row that is older than a
@@ -20,7 +20,7 @@
  *      when they were written last, and a row of the earlier state may have none although the
  *      column is not null. (Not checked: it is the rule by which counts() decides.)
  *
- * Both views are copies of the caller's, who may close theirs.
+ * Both snapshots are copies of the caller's, who may close theirs.
  */
 #include "base/arena.h"
 #include "base/check.h"
@@ -31,7 +31,7 @@
 
 /* One state. */
 struct side {
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct firn_db_keyspace *rows; /* NULL: the state does not have the table */
     struct fi_schema *schema;      /* NULL: likewise */
     struct fi_buf memory;          /* of the row that was read last */
@@ -47,7 +47,7 @@ struct firn_table_diff {
     struct side after;
     bool is_one_table; /* both states have the same table */
     unsigned walks_left;
-    struct fi_db_diff_walk *walk; /* NULL: the next one has not begun */
+    struct fi_inspect_diff_walk *walk; /* NULL: the next one has not begun */
     struct fi_storefile_progress progress;
     struct fi_arena arena; /* what follows, and the sides' arrays */
     struct firn_table_diff_column *columns;
@@ -66,14 +66,14 @@ struct firn_table_diff {
 
 /* Finds the table that a state has under the name. */
 static int
-open_side(struct firn_table_diff *diff, const char *name, const struct firn_db_view *view,
+open_side(struct firn_table_diff *diff, const char *name, const struct firn_snapshot *snapshot,
           struct side *side, firn_error *err)
 {
     struct firn_table *table;
     firn_error unwanted;
-    FI_TRY_RETURN(view != NULL ? fi_db_view_open_copy(view, &side->view, err)
-                               : fi_db_view_open(diff->db, &side->view, err));
-    int rc = fi_rows_open_at(side->view, name, &table, &unwanted);
+    FI_TRY_RETURN(snapshot != NULL ? fi_db_snapshot_open_copy(snapshot, &side->snapshot, err)
+                                   : fi_db_snapshot_open(diff->db, &side->snapshot, err));
+    int rc = fi_rows_open_at(side->snapshot, name, &table, &unwanted);
     if (rc == FIRN_NOT_FOUND || rc == FIRN_INVALID) {
         return FIRN_OK; /* there is none, or a keyspace that is no table */
     }
@@ -82,11 +82,11 @@ open_side(struct firn_table_diff *diff, const char *name, const struct firn_db_v
         return rc;
     }
     side->rows = table->rows;
-    return fi_rows_schema(table, side->view, &side->schema, err);
+    return fi_rows_schema(table, side->snapshot, &side->schema, err);
 }
 
 static void *
-take(struct firn_table_diff *diff, size_t count, size_t size)
+rows_diff_take(struct firn_table_diff *diff, size_t count, size_t size)
 {
     DCHECK(count <= (size_t)2 * FIRN_TABLE_COLUMNS_MAX);
     void *memory = fi_arena_alloc(&diff->arena, (count > 0 ? count : 1) * size);
@@ -173,7 +173,7 @@ choose_compared(struct firn_table_diff *diff)
 
 /* Joins the columns of both states by number, or lists those of one table after the other. */
 static void
-join(struct firn_table_diff *diff)
+rows_diff_join(struct firn_table_diff *diff)
 {
     const struct fi_schema *before = diff->before.schema;
     const struct fi_schema *after = diff->after.schema;
@@ -204,25 +204,25 @@ static void
 allocate_side(struct firn_table_diff *diff, size_t all, struct side *side)
 {
     size_t count = side->schema != NULL ? side->schema->column_count : 0;
-    side->decoded = take(diff, count, sizeof(firn_value));
-    side->places = take(diff, count, sizeof(size_t));
-    side->values = take(diff, all, sizeof(firn_value));
+    side->decoded = rows_diff_take(diff, count, sizeof(firn_value));
+    side->places = rows_diff_take(diff, count, sizeof(size_t));
+    side->values = rows_diff_take(diff, all, sizeof(firn_value));
 }
 
 static int
-allocate(struct firn_table_diff *diff, firn_error *err)
+rows_diff_allocate(struct firn_table_diff *diff, firn_error *err)
 {
     size_t old_count = diff->before.schema != NULL ? diff->before.schema->column_count : 0;
     size_t new_count = diff->after.schema != NULL ? diff->after.schema->column_count : 0;
     size_t all = old_count + new_count;
     allocate_side(diff, all, &diff->before);
     allocate_side(diff, all, &diff->after);
-    diff->columns = take(diff, all, sizeof *diff->columns);
-    diff->compared = take(diff, new_count, sizeof *diff->compared);
-    diff->definitions = take(diff, all, sizeof *diff->definitions);
-    diff->old_cells = take(diff, new_count, sizeof *diff->old_cells);
-    diff->new_cells = take(diff, new_count, sizeof *diff->new_cells);
-    diff->changed = take(diff, all, sizeof *diff->changed);
+    diff->columns = rows_diff_take(diff, all, sizeof *diff->columns);
+    diff->compared = rows_diff_take(diff, new_count, sizeof *diff->compared);
+    diff->definitions = rows_diff_take(diff, all, sizeof *diff->definitions);
+    diff->old_cells = rows_diff_take(diff, new_count, sizeof *diff->old_cells);
+    diff->new_cells = rows_diff_take(diff, new_count, sizeof *diff->new_cells);
+    diff->changed = rows_diff_take(diff, all, sizeof *diff->changed);
     bool has_all = has_arrays(&diff->before) && has_arrays(&diff->after) && diff->columns != NULL &&
                    diff->definitions != NULL && diff->compared != NULL && diff->old_cells != NULL &&
                    diff->new_cells != NULL && diff->changed != NULL;
@@ -247,8 +247,8 @@ open_all(struct firn_table_diff *diff, const char *name, const struct fi_rows_di
     }
     diff->is_one_table = is_one_table(diff);
     diff->walks_left = diff->is_one_table ? 1 : 2;
-    FI_TRY_RETURN(allocate(diff, err));
-    join(diff);
+    FI_TRY_RETURN(rows_diff_allocate(diff, err));
+    rows_diff_join(diff);
     choose_compared(diff);
     return FIRN_OK;
 }
@@ -279,14 +279,14 @@ close_side(struct side *side)
 {
     fi_schema_unref(side->schema);
     fi_buf_deinit(&side->memory);
-    fi_db_view_close(side->view);
+    fi_db_snapshot_close(side->snapshot);
 }
 
 void
 fi_rows_diff_close(struct firn_table_diff *diff)
 {
     if (diff != NULL) {
-        fi_db_diff_walk_close(diff->walk);
+        fi_inspect_diff_walk_close(diff->walk);
         close_side(&diff->before);
         close_side(&diff->after);
         fi_buf_deinit(&diff->old_memory);
@@ -305,7 +305,8 @@ fi_rows_diff_column_at(const struct firn_table_diff *diff, size_t i)
 
 /* Fills the side's values from a key and a tuple. */
 static int
-show(struct side *side, size_t column_count, firn_slice key, firn_slice tuple, firn_error *err)
+rows_diff_show(struct side *side, size_t column_count, firn_slice key, firn_slice tuple,
+               firn_error *err)
 {
     int rc =
         fi_schema_row_decode(side->schema, key, tuple, NULL, &side->memory, side->decoded, err);
@@ -350,7 +351,8 @@ is_same(const struct fi_cell *a, const struct fi_cell *b)
 
 /* Marks the columns that differ in a row of both states; *out: at least one does. */
 static int
-compare(struct firn_table_diff *diff, const struct fi_db_diff_key *key, bool *out, firn_error *err)
+rows_diff_compare(struct firn_table_diff *diff, const struct fi_inspect_diff_key *key, bool *out,
+                  firn_error *err)
 {
     const struct side *after = &diff->after;
     const struct fi_schema_wanted wanted = {diff->compared, diff->compared_count};
@@ -370,22 +372,24 @@ compare(struct firn_table_diff *diff, const struct fi_db_diff_key *key, bool *ou
 
 /* Describes how the rows of a key differ; *out: they do. */
 static int
-look(struct firn_table_diff *diff, const struct fi_db_diff_key *key, bool *out, firn_error *err)
+rows_diff_inspect(struct firn_table_diff *diff, const struct fi_inspect_diff_key *key, bool *out,
+                  firn_error *err)
 {
     bool is_changed = key->is_before && key->is_after;
     *out = true;
     DCHECK(key->is_before || key->is_after);
     if (is_changed) {
-        FI_TRY_RETURN(compare(diff, key, out, err));
+        FI_TRY_RETURN(rows_diff_compare(diff, key, out, err));
     }
     if (!*out) {
         return FIRN_OK;
     }
     if (key->is_before) {
-        FI_TRY_RETURN(show(&diff->before, diff->column_count, key->key, key->before, err));
+        FI_TRY_RETURN(
+            rows_diff_show(&diff->before, diff->column_count, key->key, key->before, err));
     }
     if (key->is_after) {
-        FI_TRY_RETURN(show(&diff->after, diff->column_count, key->key, key->after, err));
+        FI_TRY_RETURN(rows_diff_show(&diff->after, diff->column_count, key->key, key->after, err));
     }
     diff->found = (firn_row_difference){.kind = is_changed       ? FIRN_ROW_DIFFERENCE_CHANGED
                                                 : key->is_before ? FIRN_ROW_DIFFERENCE_REMOVED
@@ -404,19 +408,20 @@ begin_walk(struct firn_table_diff *diff, firn_error *err)
 {
     bool has_before = diff->is_one_table || diff->walks_left == 2;
     bool has_after = diff->is_one_table || diff->walks_left == 1;
-    const struct fi_db_diff_side before = {diff->before.view,
-                                           has_before ? diff->before.rows : NULL};
-    const struct fi_db_diff_side after = {diff->after.view, has_after ? diff->after.rows : NULL};
+    const struct fi_inspect_diff_side before = {diff->before.snapshot,
+                                                has_before ? diff->before.rows : NULL};
+    const struct fi_inspect_diff_side after = {diff->after.snapshot,
+                                               has_after ? diff->after.rows : NULL};
     struct fi_storefile_progress *progress =
         diff->progress.on_progress != NULL ? &diff->progress : NULL;
     CHECK(diff->walks_left > 0);
-    return fi_db_diff_walk_open(diff->db, &before, &after, progress, &diff->walk, err);
+    return fi_inspect_diff_walk_open(diff->db, &before, &after, progress, &diff->walk, err);
 }
 
 int
 fi_rows_diff_next(struct firn_table_diff *diff, const firn_row_difference **out, firn_error *err)
 {
-    struct fi_db_diff_key key;
+    struct fi_inspect_diff_key key;
     bool is_found = false;
     *out = NULL;
     while (!is_found && diff->walks_left > 0) {
@@ -424,11 +429,11 @@ fi_rows_diff_next(struct firn_table_diff *diff, const firn_row_difference **out,
         if (diff->walk == NULL) {
             FI_TRY_RETURN(begin_walk(diff, err));
         }
-        FI_TRY_RETURN(fi_db_diff_walk_next(diff->walk, &key, &has_key, err));
+        FI_TRY_RETURN(fi_inspect_diff_walk_next(diff->walk, &key, &has_key, err));
         if (has_key) {
-            FI_TRY_RETURN(look(diff, &key, &is_found, err));
+            FI_TRY_RETURN(rows_diff_inspect(diff, &key, &is_found, err));
         } else {
-            fi_db_diff_walk_close(diff->walk);
+            fi_inspect_diff_walk_close(diff->walk);
             diff->walk = NULL;
             diff->walks_left--;
         }

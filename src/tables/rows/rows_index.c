@@ -23,7 +23,7 @@ enum { ATTEMPTS_MAX = 16 };
 /* ---- keyspaces ---- */
 
 int
-fi_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
+fi_rows_index_keyspace(struct firn_table *table, struct firn_snapshot *snapshot,
                        const struct fi_schema_index *index, struct firn_db_keyspace **out,
                        firn_error *err)
 {
@@ -41,8 +41,8 @@ fi_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
     char name[FI_ROWS_INDEX_NAME_SIZE];
     fi_rows_name_index(fi_db_keyspace_schema(table->rows), index->id, name);
     struct fi_rows_index found = {.id = index->id};
-    int rc = view != NULL ? fi_db_keyspace_open_in(view, name, &found.keyspace, err)
-                          : fi_db_keyspace_open_existing(table->db, name, &found.keyspace, err);
+    int rc = snapshot != NULL ? fi_db_keyspace_open_in(snapshot, name, &found.keyspace, err)
+                              : fi_db_keyspace_open_existing(table->db, name, &found.keyspace, err);
     if (rc == FIRN_NOT_FOUND) {
         return fi_error_set(err, FIRN_CORRUPT, "the index '%s' of the table '%s' is missing",
                             (const char *)index->name.data, fi_rows_name(table));
@@ -56,7 +56,7 @@ fi_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
         }
         if (is_new) {
             /* If there is no memory, the next call looks for it again. */
-            FI_IGNORE(fi_buf_append(&table->indexes, &found, sizeof found));
+            FI_RULES_IGNORE(fi_buf_append(&table->indexes, &found, sizeof found));
         }
         if (table->cached != NULL) {
             fi_db_keyspace_note_schema(found.keyspace, table->cached, index->id, table->rows);
@@ -134,12 +134,12 @@ load_row(struct loading *loading, const struct firn_db_cursor *cursor, firn_erro
 }
 
 static int
-load_rows(struct loading *loading, struct firn_db_txn *txn, firn_error *err)
+load_rows(struct loading *loading, struct firn_txn *txn, firn_error *err)
 {
-    const struct fi_db_cursor_options all = {.view = NULL};
+    const struct fi_db_cursor_options all = {.snapshot = NULL};
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FI_TRY(fi_db_txn_cursor_open(txn, loading->table->rows, &all, &cursor, err));
+    FI_TRY(fi_txn_cursor_open(txn, loading->table->rows, &all, &cursor, err));
     FI_TRY(fi_db_cursor_first(cursor, err));
     while (fi_db_cursor_valid(cursor)) {
         FI_TRY(load_row(loading, cursor, err));
@@ -164,7 +164,7 @@ refuse_twice(void *ctx, firn_slice key, firn_error *err)
 
 /* Loads the entries of all rows that the transaction sees into a new keyspace. */
 static int
-load(struct loading *loading, struct firn_db_txn *txn, firn_error *err)
+rows_index_load(struct loading *loading, struct firn_txn *txn, firn_error *err)
 {
     static const struct fi_storefile_progress quiet = {0};
     struct firn_db_keyspace *keyspace;
@@ -198,7 +198,7 @@ loading_deinit(struct loading *loading)
 /* ---- adding ---- */
 
 static int
-add(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
+rows_index_add(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
     return fi_schema_change_add_index(old, ctx, out, err);
 }
@@ -207,28 +207,28 @@ add(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *
 static int
 add_once(struct firn_table *table, const struct fi_rows_change *change, firn_error *err)
 {
-    static const struct fi_db_txn_options plain = {.is_serializable = false};
+    static const struct fi_txn_options plain = {.is_serializable = false};
     struct loading loading = {.table = table};
     struct fi_schema *made = NULL;
-    struct firn_db_txn *txn = NULL;
+    struct firn_txn *txn = NULL;
     bool has_keyspace = false;
     int rc;
-    FI_TRY(fi_db_txn_begin(table->db, &plain, &txn, err));
+    FI_TRY(fi_txn_begin(table->db, &plain, &txn, err));
     FI_TRY(fi_rows_change_schema(table, txn, change, &made, err));
-    FI_TRY(fi_db_txn_depend_on_all(txn, table->rows, err));
+    FI_TRY(fi_txn_depend_on_all(txn, table->rows, err));
     loading.schema = made;
     DCHECK(made->index_count > 0);
     loading.index = &made->indexes[made->index_count - 1];
     has_keyspace = true;
-    FI_TRY(load(&loading, txn, err));
+    FI_TRY(rows_index_load(&loading, txn, err));
     FI_TRY(fi_rows_write_schema(table, txn, made, err));
-    FI_TRY(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, err));
+    FI_TRY(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, err));
 out:
     loading_deinit(&loading); /* before the keyspace that it loads into is dropped */
     if (rc != FIRN_OK && has_keyspace) {
-        FI_IGNORE(drop_keyspace(table, loading.index->id, NULL, NULL));
+        FI_RULES_IGNORE(drop_keyspace(table, loading.index->id, NULL, NULL));
     }
-    fi_db_txn_close(txn);
+    fi_txn_close(txn);
     fi_schema_unref(made);
     return rc;
 }
@@ -253,7 +253,7 @@ int
 fi_rows_index_add(struct firn_table *table, const firn_table_index *index, firn_error *err)
 {
     firn_table_index own = *index;
-    const struct fi_rows_change change = {add, &own};
+    const struct fi_rows_change change = {rows_index_add, &own};
     return add_all(table, &change, err);
 }
 
@@ -300,7 +300,7 @@ struct dropping {
 };
 
 static int
-drop(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
+rows_index_drop(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
     struct dropping *dropping = ctx;
     const struct fi_schema_index *index = fi_schema_find_index(old, firn_str(dropping->name));
@@ -330,11 +330,11 @@ fi_rows_index_drop(struct firn_table *table, const char *name, firn_error *err)
 {
     struct dropping dropping = {.table = table, .name = name};
     const struct fi_db_keyspace_guard guard = {check_gone, &dropping};
-    const struct fi_rows_change change = {drop, &dropping};
+    const struct fi_rows_change change = {rows_index_drop, &dropping};
     int rc = fi_rows_alter(table, &change, err);
     if (rc == FIRN_OK && dropping.id != 0) { /* one of vectors has no keyspace */
         /* The current schema does not name it: if this fails, only space is lost. */
-        FI_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
+        FI_RULES_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
     }
     return rc;
 }
@@ -343,7 +343,7 @@ fi_rows_index_drop(struct firn_table *table, const char *name, firn_error *err)
 
 /* The same index with a new number. */
 static int
-replace(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
+rows_index_replace(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
     struct dropping *dropping = ctx;
     const struct fi_schema_index *index = fi_schema_find_index(old, firn_str(dropping->name));
@@ -369,10 +369,10 @@ fi_rows_index_rebuild(struct firn_table *table, const char *name, firn_error *er
 {
     struct dropping dropping = {.table = table, .name = name};
     const struct fi_db_keyspace_guard guard = {check_gone, &dropping};
-    const struct fi_rows_change change = {replace, &dropping};
+    const struct fi_rows_change change = {rows_index_replace, &dropping};
     int rc = add_all(table, &change, err);
     if (rc == FIRN_OK) {
-        FI_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
+        FI_RULES_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
     }
     return rc;
 }

@@ -46,8 +46,8 @@ fi_rows_schema_key(const struct firn_table *table)
 int fi_rows_say_missing(const char *name, firn_error *err);
 /* Drops records and keyspaces of indexes that belong to no table. */
 FIRN_MUST_CHECK int fi_rows_drop_strays(struct firn_db *db, firn_error *err);
-/* The keyspace of an index of the schema. view NULL: now. */
-FIRN_MUST_CHECK int fi_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
+/* The keyspace of an index of the schema. snapshot NULL: now. */
+FIRN_MUST_CHECK int fi_rows_index_keyspace(struct firn_table *table, struct firn_snapshot *snapshot,
                                            const struct fi_schema_index *index,
                                            struct firn_db_keyspace **out, firn_error *err);
 /* Takes the right to change tables, which one thread has at a time, and returns it. schemas is the
@@ -64,13 +64,13 @@ enum { FI_ROWS_INDEX_NAME_SIZE = 64 };
 void fi_rows_name_index(uint64_t schema, uint32_t index, char *out);
 /* Makes a new schema from the one that the transaction sees, with numbers that the table has never
  * given, and writes its record. Requires: the caller has the right to change tables. */
-FIRN_MUST_CHECK int fi_rows_change_schema(struct firn_table *table, struct firn_db_txn *txn,
+FIRN_MUST_CHECK int fi_rows_change_schema(struct firn_table *table, struct firn_txn *txn,
                                           const struct fi_rows_change *change,
                                           struct fi_schema **out, firn_error *err);
-FIRN_MUST_CHECK int fi_rows_write_schema(struct firn_table *table, struct firn_db_txn *txn,
+FIRN_MUST_CHECK int fi_rows_write_schema(struct firn_table *table, struct firn_txn *txn,
                                          const struct fi_schema *schema, firn_error *err);
 /* The schema for a transaction that will write rows; the transaction depends on it from now on. */
-FIRN_MUST_CHECK int fi_rows_schema_for_write(struct firn_table *table, struct firn_db_txn *txn,
+FIRN_MUST_CHECK int fi_rows_schema_for_write(struct firn_table *table, struct firn_txn *txn,
                                              struct fi_schema **out, firn_error *err);
 
 /* ---- auto numbers: rows_auto.c ---- */

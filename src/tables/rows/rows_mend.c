@@ -44,8 +44,8 @@ is_finding(int rc)
 }
 
 static void
-tell(const struct mending *mending, const char *what, const char *table, const char *part,
-     const char *name)
+rows_mend_report(const struct mending *mending, const char *what, const char *table,
+                 const char *part, const char *name)
 {
     char text[TEXT_SIZE];
     DCHECK(mending->on_damage != NULL);
@@ -60,17 +60,17 @@ mend_index(const struct mending *mending, struct firn_table *table, const char *
     static const char index[] = "the index '";
     int rc = fi_rows_index_rebuild(table, name, mending->err);
     if (rc == FIRN_OK) {
-        tell(mending, "' was made again from the rows that are there", fi_rows_name(table), index,
-             name);
+        rows_mend_report(mending, "' was made again from the rows that are there",
+                         fi_rows_name(table), index, name);
     } else if (rc == FIRN_EXISTS) {
         rc = fi_rows_index_drop(table, name, mending->err);
         if (rc == FIRN_OK) {
-            tell(mending, "' is dropped: rows that came back have the same values",
-                 fi_rows_name(table), index, name);
+            rows_mend_report(mending, "' is dropped: rows that came back have the same values",
+                             fi_rows_name(table), index, name);
         }
     } else if (is_finding(rc)) {
-        tell(mending, "' cannot be made again: rows of the table cannot be read",
-             fi_rows_name(table), index, name);
+        rows_mend_report(mending, "' cannot be made again: rows of the table cannot be read",
+                         fi_rows_name(table), index, name);
         rc = FIRN_OK;
     }
     return rc;
@@ -101,8 +101,8 @@ mend_column(const struct mending *mending, struct firn_table *table, const char 
     if (rc == FIRN_CORRUPT) {
         rc = fi_rows_alter(table, &change, mending->err);
         if (rc == FIRN_OK) {
-            tell(mending, "' may be null from now on: values of it are lost", fi_rows_name(table),
-                 "the column '", name);
+            rows_mend_report(mending, "' may be null from now on: values of it are lost",
+                             fi_rows_name(table), "the column '", name);
         }
     }
     return rc;
@@ -133,7 +133,7 @@ mend_table(void *ctx, const char *name)
     if (is_finding(rc)) {
         rc = fi_db_keyspace_drop(mending->db, name, mending->err);
         if (rc == FIRN_OK) {
-            tell(mending, "its definition is lost, so it is taken out", name, "", "");
+            rows_mend_report(mending, "its definition is lost, so it is taken out", name, "", "");
         }
         return rc;
     }
@@ -210,7 +210,7 @@ name_loss(void *ctx, const char *name)
 void
 fi_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TEXT_SIZE])
 {
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     char copy[FIRN_ERROR_TEXT_SIZE];
     (void)snprintf(copy, sizeof copy, "%s", text);
     (void)snprintf(out, FIRN_ERROR_TEXT_SIZE, "%s", copy);
@@ -221,10 +221,10 @@ fi_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TEXT
     const char *at = text + sizeof FI_LSM_DAMAGE_KEYSPACE - 1;
     struct naming naming = {.db = db, .number = read_number(&at), .out = out};
     naming.text = at + strspn(at, ": ");
-    if (fi_db_view_open(db, &view, NULL) == FIRN_OK) {
-        FI_IGNORE(
-            fi_db_keyspace_list_of_in(view, FI_KEYSPACE_ENTRY_TABLE, name_loss, &naming, NULL));
-        fi_db_view_close(view);
+    if (fi_db_snapshot_open(db, &snapshot, NULL) == FIRN_OK) {
+        FI_RULES_IGNORE(fi_db_keyspace_list_of_in(snapshot, FI_STOREFILE_KEYSPACE_TABLE, name_loss,
+                                                  &naming, NULL));
+        fi_db_snapshot_close(snapshot);
     }
 }
 
@@ -235,12 +235,13 @@ fi_rows_mend(struct firn_db *db, void (*on_damage)(void *ctx, const char *text),
              firn_error *err)
 {
     struct mending mending = {db, on_damage, ctx, err};
-    struct firn_db_view *view;
-    int rc = fi_db_view_open(db, &view, err);
+    struct firn_snapshot *snapshot;
+    int rc = fi_db_snapshot_open(db, &snapshot, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = fi_db_keyspace_list_of_in(view, FI_KEYSPACE_ENTRY_TABLE, mend_table, &mending, err);
-    fi_db_view_close(view);
+    rc =
+        fi_db_keyspace_list_of_in(snapshot, FI_STOREFILE_KEYSPACE_TABLE, mend_table, &mending, err);
+    fi_db_snapshot_close(snapshot);
     return rc == FIRN_OK ? fi_rows_drop_strays(db, err) : rc;
 }

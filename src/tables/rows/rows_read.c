@@ -3,8 +3,8 @@
  * rows/rows_read.c: reading rows by key, by an index, and with cursors.
  *
  * A row is read with the schema of the state that is read: that of the transaction's beginning, of
- * the view, or the current one. A row of the current state may have been written after the schema
- * was looked up. That makes no difference, because a tuple says which columns it has.
+ * the snapshot, or the current one. A row of the current state may have been written after the
+ * schema was looked up. That makes no difference, because a tuple says which columns it has.
  *
  * In an index, the entry gives the primary key, and the key gives the row. A cursor over an index
  * reads both in one state, so the row of an entry is missing only if one of them has expired.
@@ -12,14 +12,15 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "rows/rows_internal.h"
 #include "run/run_kind.h"
 
 /* What a read needs of its table: the schema, and the columns and the index that were chosen. */
 struct reading {
     struct firn_table *table;
-    struct firn_db_txn *txn;
-    struct firn_db_view *view; /* NULL: what the transaction sees, or now */
+    struct firn_txn *txn;
+    struct firn_snapshot *snapshot; /* NULL: what the transaction sees, or now */
     struct fi_schema *schema;
     const struct fi_schema_index *index; /* NULL: the primary key */
     struct firn_db_keyspace *index_keyspace;
@@ -182,9 +183,10 @@ choose_index(struct reading *reading, const char *name, firn_error *err)
         return fi_error_set(err, FIRN_NOT_FOUND, "the table '%s' has no index '%s'",
                             fi_rows_name(reading->table), name);
     }
-    struct firn_db_view *view = reading->txn != NULL ? fi_db_txn_view(reading->txn) : reading->view;
-    return fi_rows_index_keyspace(reading->table, view, reading->index, &reading->index_keyspace,
-                                  err);
+    struct firn_snapshot *snapshot =
+        reading->txn != NULL ? fi_txn_snapshot(reading->txn) : reading->snapshot;
+    return fi_rows_index_keyspace(reading->table, snapshot, reading->index,
+                                  &reading->index_keyspace, err);
 }
 
 /* Whether the columns that were chosen are those of a read of the same schema. */
@@ -209,14 +211,14 @@ reading_renew(struct reading *reading, struct firn_table *table, const struct fi
               firn_error *err)
 {
     struct fi_schema *schema = NULL;
-    struct firn_db_view *view = read->view;
+    struct firn_snapshot *snapshot = read->snapshot;
     int rc;
-    DCHECK(read->txn == NULL || read->view == NULL);
+    DCHECK(read->txn == NULL || read->snapshot == NULL);
     if (read->txn != NULL) {
-        FI_TRY(fi_db_txn_check_open(read->txn, err));
-        view = fi_db_txn_view(read->txn);
+        FI_TRY(fi_txn_check_open(read->txn, err));
+        snapshot = fi_txn_snapshot(read->txn);
     }
-    FI_TRY(fi_rows_schema(table, view, &schema, err));
+    FI_TRY(fi_rows_schema(table, snapshot, &schema, err));
     DCHECK(schema != NULL);
     if (schema == reading->schema && has_same_columns(reading, read)) {
         fi_schema_unref(schema);
@@ -230,7 +232,7 @@ reading_renew(struct reading *reading, struct firn_table *table, const struct fi
     }
     reading->table = table;
     reading->txn = read->txn;
-    reading->view = read->view;
+    reading->snapshot = read->snapshot;
     reading->index = NULL;
     FI_TRY(choose_index(reading, read->index, err));
 out:
@@ -256,17 +258,17 @@ columns_of(const struct reading *reading)
 }
 
 static int
-get(const struct reading *reading, struct firn_db_keyspace *keyspace, firn_slice key,
-    struct fi_buf *out, firn_error *err)
+rows_read_get(const struct reading *reading, struct firn_db_keyspace *keyspace, firn_slice key,
+              struct fi_buf *out, firn_error *err)
 {
     const struct fi_run_projection *columns = columns_of(reading);
     return reading->txn != NULL
-               ? fi_db_txn_get_columns(reading->txn, keyspace, key, columns, out, err)
-               : fi_db_get_columns(keyspace, reading->view, key, columns, out, err);
+               ? fi_txn_get_columns(reading->txn, keyspace, key, columns, out, err)
+               : fi_db_get_columns(keyspace, reading->snapshot, key, columns, out, err);
 }
 
 static void
-explain(const struct reading *reading, int rc, firn_error *err)
+rows_read_explain(const struct reading *reading, int rc, firn_error *err)
 {
     fi_schema_text_explain(reading->schema, fi_rows_name(reading->table), rc, err);
 }
@@ -276,18 +278,12 @@ explain(const struct reading *reading, int rc, firn_error *err)
 static int
 reserve_values(struct firn_row *row, size_t count, firn_error *err)
 {
-    firn_value *values =
-        fi_grow_array(row->values, count > 0 ? count : 1, &row->capacity, sizeof *values);
-    if (values == NULL) {
-        return fi_error_no_memory(err, "a row");
-    }
-    row->values = values;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(row->values, count > 0 ? count : 1, row->capacity, err);
 }
 
 /* Fills the row's values from its key and tuple. */
 static int
-decode(const struct reading *reading, struct firn_row *row, firn_error *err)
+rows_read_decode(const struct reading *reading, struct firn_row *row, firn_error *err)
 {
     const struct fi_schema_wanted wanted = {reading->places, reading->place_count};
     DCHECK(reading->schema != NULL && row->key.size > 0);
@@ -350,7 +346,7 @@ find_by_index(const struct reading *reading, const firn_value *key, size_t count
     firn_slice primary;
     int rc;
     FI_TRY(make_entry_key(reading, key, count, &entry, err));
-    FI_TRY(get(reading, reading->index_keyspace, fi_buf_slice(&entry), &value, err));
+    FI_TRY(rows_read_get(reading, reading->index_keyspace, fi_buf_slice(&entry), &value, err));
     FI_TRY(fi_schema_index_primary(reading->schema, reading->index, fi_buf_slice(&entry),
                                    fi_buf_slice(&value), &primary, err));
     if (fi_buf_assign(out, primary) != FIRN_OK) {
@@ -386,16 +382,16 @@ get_row(struct firn_table *table, const struct fi_rows_read *read, const firn_va
     rc = reading->index != NULL ? find_by_index(reading, key, key_count, &row->key, err)
                                 : find_by_key(reading, key, key_count, &row->key, err);
     if (rc == FIRN_OK) {
-        rc = get(reading, table->rows, fi_buf_slice(&row->key), &row->tuple, err);
+        rc = rows_read_get(reading, table->rows, fi_buf_slice(&row->key), &row->tuple, err);
     }
     if (rc == FIRN_OK) {
-        rc = decode(reading, row, err);
+        rc = rows_read_decode(reading, row, err);
     } else if (rc == FIRN_NOT_FOUND) {
         rc = say_missing(reading, err);
     } else if (rc == FIRN_MISUSE) { /* it was dropped after its schema was read */
         rc = fi_rows_say_missing(fi_rows_name(table), err);
     } else {
-        explain(reading, rc, err);
+        rows_read_explain(reading, rc, err);
     }
     return rc;
 }
@@ -405,19 +401,19 @@ fi_rows_read_get(struct firn_table *table, const struct fi_rows_read *read, cons
                  size_t key_count, struct firn_row *row, firn_error *err)
 {
     struct fi_rows_read at = *read;
-    struct firn_db_view *own = NULL;
+    struct firn_snapshot *own = NULL;
     row->count = 0;
     /* An entry and its row are read in one state: in between, another row may take over the
      * value. */
-    if (read->index != NULL && read->txn == NULL && read->view == NULL) {
-        int rc = fi_db_view_open(table->db, &own, err);
+    if (read->index != NULL && read->txn == NULL && read->snapshot == NULL) {
+        int rc = fi_db_snapshot_open(table->db, &own, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        at.view = own;
+        at.snapshot = own;
     }
     int rc = get_row(table, &at, key, key_count, row, err);
-    fi_db_view_close(own);
+    fi_db_snapshot_close(own);
     return rc;
 }
 
@@ -473,7 +469,7 @@ group_commit(struct group *group, size_t number)
 }
 
 static int
-answer(struct many *many, const struct firn_row *row)
+rows_read_answer(struct many *many, const struct firn_row *row)
 {
     DCHECK(many->next < many->what->count && many->answered == FIRN_OK);
     many->answered = many->what->visit(many->what->ctx, many->next, row);
@@ -487,7 +483,7 @@ answer_missing(struct many *many, size_t end)
 {
     int rc = FIRN_OK;
     while (many->next < end && rc == FIRN_OK) {
-        rc = answer(many, NULL);
+        rc = rows_read_answer(many, NULL);
     }
     return rc;
 }
@@ -508,8 +504,8 @@ take_row(void *ctx, size_t i, struct fi_buf *value, firn_error *err)
     if (fi_buf_assign(&row->key, many->rows.slices[i]) != FIRN_OK) {
         return fi_error_no_memory(err, "a row");
     }
-    FI_TRY_RETURN(decode(&many->reading, row, err));
-    return answer(many, row);
+    FI_TRY_RETURN(rows_read_decode(&many->reading, row, err));
+    return rows_read_answer(many, row);
 }
 
 /* The entry leads to a row. */
@@ -540,7 +536,7 @@ look_up(struct many *many, struct firn_db_keyspace *keyspace, const struct group
 {
     const struct reading *reading = &many->reading;
     if (reading->txn == NULL) {
-        const struct fi_db_get_many what = {.view = reading->view,
+        const struct fi_db_get_many what = {.snapshot = reading->snapshot,
                                             .keys = group->slices,
                                             .count = group->count,
                                             .visit = take,
@@ -551,7 +547,7 @@ look_up(struct many *many, struct firn_db_keyspace *keyspace, const struct group
     struct fi_buf value = {0};
     int rc = FIRN_OK;
     for (size_t i = 0; i < group->count && rc == FIRN_OK; i++) {
-        rc = get(reading, keyspace, group->slices[i], &value, err);
+        rc = rows_read_get(reading, keyspace, group->slices[i], &value, err);
         if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
             rc = take(many, i, rc == FIRN_OK ? &value : NULL, err);
         }
@@ -592,16 +588,16 @@ fi_rows_read_get_many(struct firn_table *table, const struct fi_rows_read *read,
                       const struct fi_rows_many *what, firn_error *err)
 {
     struct fi_rows_read at = *read;
-    struct firn_db_view *own = NULL;
+    struct firn_snapshot *own = NULL;
     struct many *many = fi_alloc_zeroed(sizeof *many);
     int rc;
     if (many == NULL) {
         return fi_error_no_memory(err, "keys");
     }
     many->what = what;
-    if (read->txn == NULL && read->view == NULL) {
-        FI_TRY(fi_db_view_open(table->db, &own, err));
-        at.view = own;
+    if (read->txn == NULL && read->snapshot == NULL) {
+        FI_TRY(fi_db_snapshot_open(table->db, &own, err));
+        at.snapshot = own;
     }
     FI_TRY(reading_init(&many->reading, table, &at, err));
     for (size_t i = 0; i < what->count && rc == FIRN_OK; i += GROUP) {
@@ -609,7 +605,7 @@ fi_rows_read_get_many(struct firn_table *table, const struct fi_rows_read *read,
         rc = get_group(many, i, i + (left < GROUP ? left : GROUP), err);
     }
     if (many->answered == FIRN_OK) {
-        explain(&many->reading, rc, err);
+        rows_read_explain(&many->reading, rc, err);
     }
     if (rc == FIRN_MISUSE && many->answered == FIRN_OK) { /* as in get_row */
         rc = fi_rows_say_missing(fi_rows_name(table), err);
@@ -619,7 +615,7 @@ out:
     group_deinit(&many->rows);
     row_deinit(&many->row);
     reading_deinit(&many->reading);
-    fi_db_view_close(own);
+    fi_db_snapshot_close(own);
     fi_free(many);
     return rc;
 }
@@ -629,8 +625,8 @@ out:
 struct firn_table_cursor {
     struct fi_os_process_mark mark; /* first: see api_process.h */
     struct reading reading;
-    struct firn_db_view *own_view; /* NULL: it needs none */
-    struct firn_db_cursor *inner;  /* over rows, or entries of the index */
+    struct firn_snapshot *own_snapshot; /* NULL: it needs none */
+    struct firn_db_cursor *inner;       /* over rows, or entries of the index */
     bool is_descending;
     bool has_begun;
     struct firn_row row;
@@ -713,13 +709,13 @@ open_inner(struct firn_table_cursor *cursor, const struct fi_rows_cursor_options
     const struct fi_db_cursor_options inner = {
         .lower = has_lower ? &low : NULL,
         .upper = has_upper ? &high : NULL,
-        .view = reading->view,
+        .snapshot = reading->snapshot,
         .projection = reading->index == NULL ? &reading->projection : NULL};
     struct firn_db_keyspace *keyspace =
         reading->index != NULL ? reading->index_keyspace : reading->table->rows;
     DCHECK(cursor->inner == NULL && keyspace != NULL);
     rc = reading->txn != NULL
-             ? fi_db_txn_cursor_open(reading->txn, keyspace, &inner, &cursor->inner, err)
+             ? fi_txn_cursor_open(reading->txn, keyspace, &inner, &cursor->inner, err)
              : fi_db_cursor_open(keyspace, &inner, &cursor->inner, err);
 out:
     fi_buf_deinit(&lower);
@@ -741,9 +737,9 @@ fi_rows_read_cursor_open(struct firn_table *table, const struct fi_rows_cursor_o
     fi_os_process_init_mark(&cursor->mark);
     cursor->is_descending = options->is_descending;
     /* Read entries and their rows in one state. */
-    if (read.index != NULL && read.txn == NULL && read.view == NULL) {
-        FI_TRY(fi_db_view_open(table->db, &cursor->own_view, err));
-        read.view = cursor->own_view;
+    if (read.index != NULL && read.txn == NULL && read.snapshot == NULL) {
+        FI_TRY(fi_db_snapshot_open(table->db, &cursor->own_snapshot, err));
+        read.snapshot = cursor->own_snapshot;
     }
     FI_TRY(reading_init(&cursor->reading, table, &read, err));
     if (cursor->reading.ids == NULL) {
@@ -762,7 +758,7 @@ fi_rows_read_cursor_close(struct firn_table_cursor *cursor)
 {
     if (cursor != NULL) {
         fi_db_cursor_close(cursor->inner);
-        fi_db_view_close(cursor->own_view);
+        fi_db_snapshot_close(cursor->own_snapshot);
         reading_deinit(&cursor->reading);
         row_deinit(&cursor->row);
         fi_free(cursor);
@@ -770,7 +766,7 @@ fi_rows_read_cursor_close(struct firn_table_cursor *cursor)
 }
 
 static int
-move(struct firn_table_cursor *cursor, firn_error *err)
+rows_read_move(struct firn_table_cursor *cursor, firn_error *err)
 {
     bool begins = !cursor->has_begun;
     cursor->has_begun = true;
@@ -784,7 +780,7 @@ move(struct firn_table_cursor *cursor, firn_error *err)
 /* Key and tuple of the row that the cursor stands at; FIRN_NOT_FOUND: the entry's row has
  * expired. */
 static int
-load(struct firn_table_cursor *cursor, firn_error *err)
+rows_read_load(struct firn_table_cursor *cursor, firn_error *err)
 {
     const struct reading *reading = &cursor->reading;
     struct firn_row *row = &cursor->row;
@@ -806,7 +802,7 @@ load(struct firn_table_cursor *cursor, firn_error *err)
         fi_buf_clear(&row->tuple); /* the entry has the key, and nothing else is wanted */
         return FIRN_OK;
     }
-    return get(reading, reading->table->rows, fi_buf_slice(&row->key), &row->tuple, err);
+    return rows_read_get(reading, reading->table->rows, fi_buf_slice(&row->key), &row->tuple, err);
 }
 
 int
@@ -819,18 +815,18 @@ fi_rows_read_cursor_next(struct firn_table_cursor *cursor, const struct firn_row
         return FIRN_OK;
     }
     while (rc == FIRN_NOT_FOUND) {
-        rc = move(cursor, err);
+        rc = rows_read_move(cursor, err);
         if (rc != FIRN_OK || !fi_db_cursor_valid(cursor->inner)) {
-            explain(&cursor->reading, rc, err);
+            rows_read_explain(&cursor->reading, rc, err);
             return rc;
         }
-        rc = load(cursor, err);
+        rc = rows_read_load(cursor, err);
     }
     if (rc == FIRN_OK) {
-        rc = decode(&cursor->reading, &cursor->row, err);
+        rc = rows_read_decode(&cursor->reading, &cursor->row, err);
     }
     *out = rc == FIRN_OK ? &cursor->row : NULL;
-    explain(&cursor->reading, rc, err);
+    rows_read_explain(&cursor->reading, rc, err);
     return rc;
 }
 

@@ -24,7 +24,7 @@
 #include "lsm/lsm.h"
 #include "memtable/memtable.h"
 #include "rows/rows_internal.h"
-#include "version/run_file.h"
+#include "version/version_file.h"
 
 /* The bounds of a column over several chunks; bytes are in the struct. */
 struct bound {
@@ -53,7 +53,7 @@ compare_bytes(firn_slice a, firn_slice b)
 }
 
 static int
-compare(const struct fi_cell *a, const struct fi_cell *b)
+rows_stats_compare(const struct fi_cell *a, const struct fi_cell *b)
 {
     DCHECK(a->kind == b->kind);
     switch (a->kind) {
@@ -92,10 +92,13 @@ add_bounds(const struct fi_chunk_bounds *bounds, struct bound *smallest, struct 
     if (bounds->is_empty || bounds->min.kind == FI_PHYSICAL_NONE) {
         return;
     }
-    if (smallest->cell.kind == FI_PHYSICAL_NONE || compare(&bounds->min, &smallest->cell) < 0) {
+    if (smallest->cell.kind == FI_PHYSICAL_NONE ||
+        rows_stats_compare(&bounds->min, &smallest->cell) < 0) {
         take_bound(smallest, &bounds->min, false);
     }
-    int order = largest->cell.kind == FI_PHYSICAL_NONE ? 1 : compare(&bounds->max, &largest->cell);
+    int order = largest->cell.kind == FI_PHYSICAL_NONE
+                    ? 1
+                    : rows_stats_compare(&bounds->max, &largest->cell);
     if (order > 0 || (order == 0 && bounds->max_is_cut)) {
         take_bound(largest, &bounds->max, bounds->max_is_cut);
     }
@@ -174,10 +177,10 @@ visit_part(void *ctx, const struct fi_lsm_part *part, firn_error *err)
 
 /* How many keys a keyspace has. */
 static int
-count_keys(struct firn_db_keyspace *keyspace, struct firn_db_view *view, uint64_t *out,
+count_keys(struct firn_db_keyspace *keyspace, struct firn_snapshot *snapshot, uint64_t *out,
            firn_error *err)
 {
-    const struct fi_db_cursor_options keys = {.view = view, .keys_only = true};
+    const struct fi_db_cursor_options keys = {.snapshot = snapshot, .keys_only = true};
     struct firn_db_cursor *cursor = NULL;
     int rc;
     *out = 0;
@@ -193,7 +196,7 @@ out:
 }
 
 static uint64_t
-estimate(const struct gathering *gathering)
+rows_stats_estimate(const struct gathering *gathering)
 {
     return gathering->versions > gathering->tombstones ? gathering->versions - gathering->tombstones
                                                        : 0;
@@ -202,7 +205,7 @@ estimate(const struct gathering *gathering)
 /* ---- indexes ---- */
 
 static int
-look_at_index(struct firn_table *table, const struct fi_rows_stats_options *options,
+inspect_index(struct firn_table *table, const struct fi_rows_stats_options *options,
               const struct fi_schema_index *index, firn_table_index_statistics *out,
               firn_error *err)
 {
@@ -211,13 +214,14 @@ look_at_index(struct firn_table *table, const struct fi_rows_stats_options *opti
     struct firn_db_keyspace *keyspace;
     *out = (firn_table_index_statistics){.name = (const char *)index->name.data,
                                          .is_unique = index->is_unique};
-    FI_TRY_RETURN(fi_rows_index_keyspace(table, options->view, index, &keyspace, err));
-    FI_TRY_RETURN(fi_db_stats_visit_parts(keyspace, options->view, visit_part, &parts, err));
-    out->entries = estimate(&parts);
+    FI_TRY_RETURN(fi_rows_index_keyspace(table, options->snapshot, index, &keyspace, err));
+    FI_TRY_RETURN(
+        fi_inspect_stats_visit_parts(keyspace, options->snapshot, visit_part, &parts, err));
+    out->entries = rows_stats_estimate(&parts);
     out->file_bytes = parts.stats.file_bytes;
     out->memory_bytes = parts.stats.memory_bytes;
     if (options->counts) {
-        FI_TRY_RETURN(count_keys(keyspace, options->view, &out->entries, err));
+        FI_TRY_RETURN(count_keys(keyspace, options->snapshot, &out->entries, err));
     }
     return FIRN_OK;
 }
@@ -231,7 +235,7 @@ struct packing {
 };
 
 static void *
-reserve(struct packing *packing, size_t size)
+rows_stats_reserve(struct packing *packing, size_t size)
 {
     size_t aligned = (size + 15) / 16 * 16;
     uint8_t *at = packing->at;
@@ -241,9 +245,9 @@ reserve(struct packing *packing, size_t size)
 }
 
 static void *
-pack(struct packing *packing, const void *data, size_t size)
+rows_stats_pack(struct packing *packing, const void *data, size_t size)
 {
-    void *at = reserve(packing, size);
+    void *at = rows_stats_reserve(packing, size);
     if (at != NULL && size > 0) {
         memcpy(at, data, size);
     }
@@ -254,7 +258,7 @@ static const char *
 pack_name(struct packing *packing, const char *name)
 {
     DCHECK(name != NULL);
-    return pack(packing, name, strlen(name) + 1);
+    return rows_stats_pack(packing, name, strlen(name) + 1);
 }
 
 /* The size of a text without an incomplete character at its end. */
@@ -285,7 +289,7 @@ pack_bound(struct packing *packing, const struct fi_schema_column *column,
             size = whole_characters(cell.as.bytes);
             *out_is_cut = *out_is_cut || size < cell.as.bytes.size;
         }
-        cell.as.bytes = firn_bytes(pack(packing, cell.as.bytes.data, size), size);
+        cell.as.bytes = firn_bytes(rows_stats_pack(packing, cell.as.bytes.data, size), size);
     }
     return fi_schema_value_of(column, &cell);
 }
@@ -295,17 +299,17 @@ pack_all(struct packing *packing, const struct gathering *gathering,
          const firn_table_index_statistics *indexes)
 {
     const struct fi_schema *schema = gathering->schema;
-    firn_table_statistics *out = pack(packing, &gathering->stats, sizeof *out);
+    firn_table_statistics *out = rows_stats_pack(packing, &gathering->stats, sizeof *out);
     firn_table_column_statistics *columns =
-        pack(packing, gathering->columns, schema->column_count * sizeof *columns);
-    firn_table_column *definitions =
-        pack(packing, gathering->definitions, schema->column_count * sizeof *definitions);
+        rows_stats_pack(packing, gathering->columns, schema->column_count * sizeof *columns);
+    firn_table_column *definitions = rows_stats_pack(packing, gathering->definitions,
+                                                     schema->column_count * sizeof *definitions);
     firn_table_index_statistics *own =
-        pack(packing, indexes, schema->index_count * sizeof *indexes);
+        rows_stats_pack(packing, indexes, schema->index_count * sizeof *indexes);
     const firn_table_column_statistics **column_places =
-        reserve(packing, schema->column_count * sizeof(void *));
+        rows_stats_reserve(packing, schema->column_count * sizeof(void *));
     const firn_table_index_statistics **index_places =
-        reserve(packing, schema->index_count * sizeof(void *));
+        rows_stats_reserve(packing, schema->index_count * sizeof(void *));
     for (size_t i = 0; i < schema->column_count; i++) {
         bool is_cut;
         const struct fi_schema_column *column = &schema->columns[i];
@@ -353,7 +357,7 @@ make_answer(const struct gathering *gathering, const firn_table_index_statistics
 /* ---- the whole table ---- */
 
 static int
-begin(struct gathering *gathering, struct fi_arena *arena, firn_error *err)
+rows_stats_begin(struct gathering *gathering, struct fi_arena *arena, firn_error *err)
 {
     size_t count = gathering->schema->column_count;
     gathering->columns = fi_arena_alloc(arena, count * sizeof *gathering->columns);
@@ -394,18 +398,19 @@ fi_rows_stats(struct firn_table *table, const struct fi_rows_stats_options *opti
     int rc;
     *out = NULL;
     memset(indexes, 0, sizeof indexes);
-    FI_TRY(fi_rows_schema(table, options->view, &schema, err));
+    FI_TRY(fi_rows_schema(table, options->snapshot, &schema, err));
     gathering.schema = schema;
-    FI_TRY(begin(&gathering, &arena, err));
-    FI_TRY(fi_db_stats_visit_parts(table->rows, options->view, visit_part, &gathering, err));
-    gathering.stats.rows = estimate(&gathering);
+    FI_TRY(rows_stats_begin(&gathering, &arena, err));
+    FI_TRY(
+        fi_inspect_stats_visit_parts(table->rows, options->snapshot, visit_part, &gathering, err));
+    gathering.stats.rows = rows_stats_estimate(&gathering);
     gathering.stats.rows_are_exact = gathering.versions == 0 || options->counts;
     if (options->counts) {
-        FI_TRY(count_keys(table->rows, options->view, &gathering.stats.rows, err));
+        FI_TRY(count_keys(table->rows, options->snapshot, &gathering.stats.rows, err));
     }
     CHECK(schema->index_count <= FIRN_TABLE_INDEXES_MAX);
     for (size_t i = 0; i < schema->index_count; i++) {
-        FI_TRY(look_at_index(table, options, &schema->indexes[i], &indexes[i], err));
+        FI_TRY(inspect_index(table, options, &schema->indexes[i], &indexes[i], err));
     }
     FI_TRY(make_answer(&gathering, indexes, out, err));
 out:

@@ -26,7 +26,7 @@ enum { CELLS_ON_STACK = 32 };
 /* A write of one row, in a transaction. */
 struct writing {
     struct firn_table *table;
-    struct firn_db_txn *txn;
+    struct firn_txn *txn;
     struct fi_schema *schema;
     uint64_t ttl_ms;        /* 0: for ever */
     uint64_t expires_ms;    /* of the row and its entries; 0: never */
@@ -44,12 +44,11 @@ struct writing {
 };
 
 static int
-begin(struct writing *writing, firn_error *err)
+rows_write_begin(struct writing *writing, firn_error *err)
 {
     FI_TRY_RETURN(fi_rows_schema_for_write(writing->table, writing->txn, &writing->schema, err));
     /* Not earlier: a transaction that has ended may have outlived its store. */
-    writing->expires_ms =
-        writing->ttl_ms != 0 ? fi_db_txn_end_ms(writing->txn, writing->ttl_ms) : 0;
+    writing->expires_ms = writing->ttl_ms != 0 ? fi_txn_end_ms(writing->txn, writing->ttl_ms) : 0;
     size_t count = writing->schema->column_count;
     DCHECK(count > 0 && count <= FIRN_TABLE_COLUMNS_MAX && writing->cells == NULL);
     writing->cells = writing->on_stack;
@@ -65,7 +64,7 @@ begin(struct writing *writing, firn_error *err)
 }
 
 static void
-end(struct writing *writing)
+rows_write_end(struct writing *writing)
 {
     if (writing->cells != writing->on_stack) {
         fi_free(writing->cells);
@@ -210,8 +209,8 @@ static int
 read_before(struct writing *writing, firn_error *err)
 {
     DCHECK(writing->key.size > 0);
-    int rc = fi_db_txn_get(writing->txn, writing->table->rows, fi_buf_slice(&writing->key),
-                           &writing->old_tuple, err);
+    int rc = fi_txn_get(writing->txn, writing->table->rows, fi_buf_slice(&writing->key),
+                        &writing->old_tuple, err);
     writing->has_before = rc == FIRN_OK;
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
@@ -249,8 +248,8 @@ check_unique(struct writing *writing, const struct fi_schema_index *index,
     if (!index->is_unique || writing->index_value.size == 0) {
         return FIRN_OK;
     }
-    int rc = fi_db_txn_get(writing->txn, keyspace, fi_buf_slice(&writing->index_key),
-                           &writing->found, err);
+    int rc =
+        fi_txn_get(writing->txn, keyspace, fi_buf_slice(&writing->index_key), &writing->found, err);
     if (rc == FIRN_OK &&
         !fi_slice_equal(fi_buf_slice(&writing->found), fi_buf_slice(&writing->index_value))) {
         return fi_error_set(
@@ -263,20 +262,20 @@ check_unique(struct writing *writing, const struct fi_schema_index *index,
 
 /* A row and its entries expire at the same moment (I1). */
 static int
-put(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
-    firn_error *err)
+rows_write_put(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice key,
+               firn_slice value, firn_error *err)
 {
     return writing->expires_ms == 0
-               ? fi_db_txn_put(writing->txn, keyspace, key, value, err)
-               : fi_db_txn_put_until(writing->txn, keyspace, key, value, writing->expires_ms, err);
+               ? fi_txn_put(writing->txn, keyspace, key, value, err)
+               : fi_txn_put_until(writing->txn, keyspace, key, value, writing->expires_ms, err);
 }
 
 static int
 put_entry(struct writing *writing, struct firn_db_keyspace *keyspace, firn_error *err)
 {
     DCHECK(writing->index_key.size > 0);
-    return put(writing, keyspace, fi_buf_slice(&writing->index_key),
-               fi_buf_slice(&writing->index_value), err);
+    return rows_write_put(writing, keyspace, fi_buf_slice(&writing->index_key),
+                          fi_buf_slice(&writing->index_value), err);
 }
 
 /* Updates the row's entry in one index; puts: there is a row afterwards. */
@@ -288,7 +287,7 @@ write_entry(struct writing *writing, const struct fi_schema_index *index, bool p
     DCHECK(puts || writing->has_before);
     bool differs = !puts || !writing->has_before ||
                    fi_schema_index_differs(index, writing->before, writing->cells);
-    FI_TRY_RETURN(fi_rows_index_keyspace(writing->table, fi_db_txn_view(writing->txn), index,
+    FI_TRY_RETURN(fi_rows_index_keyspace(writing->table, fi_txn_snapshot(writing->txn), index,
                                          &keyspace, err));
     if (puts) {
         FI_TRY_RETURN(make_entry(writing, index, writing->cells, err));
@@ -299,7 +298,7 @@ write_entry(struct writing *writing, const struct fi_schema_index *index, bool p
     if (writing->has_before && differs) {
         FI_TRY_RETURN(make_entry(writing, index, writing->before, err));
         FI_TRY_RETURN(
-            fi_db_txn_delete(writing->txn, keyspace, fi_buf_slice(&writing->index_key), err));
+            fi_txn_delete(writing->txn, keyspace, fi_buf_slice(&writing->index_key), err));
     }
     return FIRN_OK;
 }
@@ -320,13 +319,13 @@ static int
 put_row(struct writing *writing, firn_error *err)
 {
     DCHECK(writing->key.size > 0);
-    return put(writing, writing->table->rows, fi_buf_slice(&writing->key),
-               fi_buf_slice(&writing->tuple), err);
+    return rows_write_put(writing, writing->table->rows, fi_buf_slice(&writing->key),
+                          fi_buf_slice(&writing->tuple), err);
 }
 
 /* Makes the cells of the new row, and its key. */
 static int
-compose(struct writing *writing, const struct fi_rows_put *put, firn_error *err)
+rows_write_compose(struct writing *writing, const struct fi_rows_put *put, firn_error *err)
 {
     uint64_t given[FIRN_TABLE_COLUMNS_MAX / 64] = {0};
     const struct fi_schema *schema = writing->schema;
@@ -353,8 +352,8 @@ compose(struct writing *writing, const struct fi_rows_put *put, firn_error *err)
 static int
 write_row(struct writing *writing, const struct fi_rows_put *put, firn_error *err)
 {
-    FI_TRY_RETURN(begin(writing, err));
-    FI_TRY_RETURN(compose(writing, put, err));
+    FI_TRY_RETURN(rows_write_begin(writing, err));
+    FI_TRY_RETURN(rows_write_compose(writing, put, err));
     if (put->mode == FI_ROWS_INSERT && writing->has_before) {
         return fi_error_set(err, FIRN_EXISTS, "the table '%s' has a row with that key already",
                             fi_rows_name(writing->table));
@@ -373,7 +372,7 @@ write_all_or_nothing(struct writing *writing, int (*write)(struct writing *, voi
                      void *ctx, firn_error *err)
 {
     uint64_t savepoint;
-    int rc = fi_db_txn_savepoint(writing->txn, &savepoint, err);
+    int rc = fi_txn_savepoint(writing->txn, &savepoint, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -385,14 +384,14 @@ write_all_or_nothing(struct writing *writing, int (*write)(struct writing *, voi
     }
     if (rc != FIRN_OK) {
         firn_error undoing;
-        int undone = fi_db_txn_rollback_to(writing->txn, savepoint, &undoing);
+        int undone = fi_txn_rollback_to(writing->txn, savepoint, &undoing);
         if (undone != FIRN_OK) {
             *err = undoing;
             rc = undone;
         }
     }
     firn_error releasing;
-    int released = fi_db_txn_release(writing->txn, savepoint, &releasing);
+    int released = fi_txn_release(writing->txn, savepoint, &releasing);
     if (rc == FIRN_OK && released != FIRN_OK) {
         *err = releasing;
         rc = released;
@@ -424,19 +423,20 @@ write_put(struct writing *writing, void *ctx, firn_error *err)
 }
 
 static int
-put_in(void *ctx, struct firn_db_txn *txn, firn_error *err)
+put_in(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     struct put_work *work = ctx;
     struct writing writing = {.table = work->table, .txn = txn, .ttl_ms = work->put->ttl_ms};
     int rc = write_all_or_nothing(&writing, write_put, work, err);
-    end(&writing);
+    rows_write_end(&writing);
     return rc;
 }
 
 /* In the caller's transaction, or in one of its own. */
 static int
-run(struct firn_table *table, struct firn_db_txn *txn, firn_durability durability,
-    int (*work)(void *ctx, struct firn_db_txn *txn, firn_error *err), void *ctx, firn_error *err)
+rows_write_run(struct firn_table *table, struct firn_txn *txn, firn_durability durability,
+               int (*work)(void *ctx, struct firn_txn *txn, firn_error *err), void *ctx,
+               firn_error *err)
 {
     if (txn != NULL) {
         return work(ctx, txn, err);
@@ -444,17 +444,17 @@ run(struct firn_table *table, struct firn_db_txn *txn, firn_durability durabilit
     if (fi_db_is_read_only(table->db)) {
         return fi_error_set(err, FIRN_READ_ONLY, "the store was opened read-only");
     }
-    const struct fi_db_txn_run own = {
+    const struct fi_txn_run own = {
         .durability = durability, .attempts_max = UINT32_MAX, .work = work, .ctx = ctx};
-    return fi_db_txn_run(table->db, &own, err);
+    return fi_txn_run(table->db, &own, err);
 }
 
 int
-fi_rows_write_put(struct firn_table *table, struct firn_db_txn *txn, const struct fi_rows_put *put,
+fi_rows_write_put(struct firn_table *table, struct firn_txn *txn, const struct fi_rows_put *put,
                   firn_durability durability, firn_value *out_auto, firn_error *err)
 {
     struct put_work work = {table, put, out_auto};
-    return run(table, txn, durability, put_in, &work, err);
+    return rows_write_run(table, txn, durability, put_in, &work, err);
 }
 
 /* ---- adding to a number ---- */
@@ -488,7 +488,7 @@ write_add(struct writing *writing, void *ctx, firn_error *err)
     const struct fi_rows_add *add = work->add;
     const struct fi_schema_column *column;
     DCHECK(work->table == writing->table);
-    FI_TRY_RETURN(begin(writing, err));
+    FI_TRY_RETURN(rows_write_begin(writing, err));
     FI_TRY_RETURN(fi_schema_require(writing->schema, firn_str(add->column), &column, err));
     if (column->is_key) {
         return fi_error_set(err, FIRN_INVALID, "the column '%s' of the key cannot be added to",
@@ -508,21 +508,21 @@ write_add(struct writing *writing, void *ctx, firn_error *err)
 }
 
 static int
-add_in(void *ctx, struct firn_db_txn *txn, firn_error *err)
+add_in(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     struct add_work *work = ctx;
     struct writing writing = {.table = work->table, .txn = txn, .ttl_ms = work->add->ttl_ms};
     int rc = write_all_or_nothing(&writing, write_add, work, err);
-    end(&writing);
+    rows_write_end(&writing);
     return rc;
 }
 
 int
-fi_rows_write_add(struct firn_table *table, struct firn_db_txn *txn, const struct fi_rows_add *add,
+fi_rows_write_add(struct firn_table *table, struct firn_txn *txn, const struct fi_rows_add *add,
                   firn_durability durability, firn_value *out, firn_error *err)
 {
     struct add_work work = {table, add, out};
-    return run(table, txn, durability, add_in, &work, err);
+    return rows_write_run(table, txn, durability, add_in, &work, err);
 }
 
 /* ---- deleting ---- */
@@ -538,28 +538,28 @@ write_delete(struct writing *writing, void *ctx, firn_error *err)
 {
     const struct delete_work *work = ctx;
     DCHECK(work->table == writing->table && writing->expires_ms == 0);
-    FI_TRY_RETURN(begin(writing, err));
+    FI_TRY_RETURN(rows_write_begin(writing, err));
     FI_TRY_RETURN(find_row(writing, work->key, work->key_count, err));
     FI_TRY_RETURN(write_entries(writing, false, err));
-    return fi_db_txn_delete(writing->txn, writing->table->rows, fi_buf_slice(&writing->key), err);
+    return fi_txn_delete(writing->txn, writing->table->rows, fi_buf_slice(&writing->key), err);
 }
 
 static int
-delete_in(void *ctx, struct firn_db_txn *txn, firn_error *err)
+delete_in(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     struct delete_work *work = ctx;
     struct writing writing = {.table = work->table, .txn = txn};
     int rc = write_all_or_nothing(&writing, write_delete, work, err);
-    end(&writing);
+    rows_write_end(&writing);
     return rc;
 }
 
 int
-fi_rows_write_delete(struct firn_table *table, struct firn_db_txn *txn, const firn_value *key,
+fi_rows_write_delete(struct firn_table *table, struct firn_txn *txn, const firn_value *key,
                      size_t key_count, firn_durability durability, firn_error *err)
 {
     struct delete_work work = {table, key, key_count};
-    return run(table, txn, durability, delete_in, &work, err);
+    return rows_write_run(table, txn, durability, delete_in, &work, err);
 }
 
 /* ---- deleting a range ----
@@ -647,7 +647,7 @@ delete_entries(struct writing *writing, firn_slice lower, const firn_slice *uppe
     const struct fi_run_projection projection = {.columns = columns.ids, .count = columns.id_count};
     const struct fi_db_cursor_options options = {
         .lower = &lower, .upper = upper, .projection = &projection};
-    FI_TRY(fi_db_txn_cursor_open(writing->txn, writing->table->rows, &options, &cursor, err));
+    FI_TRY(fi_txn_cursor_open(writing->txn, writing->table->rows, &options, &cursor, err));
     FI_TRY(fi_db_cursor_first(cursor, err));
     while (fi_db_cursor_valid(cursor)) {
         FI_TRY(take_before(writing, cursor, &columns, err));
@@ -669,7 +669,7 @@ find_last_key(struct writing *writing, struct firn_db_keyspace *keyspace, firn_s
     struct firn_db_cursor *cursor = NULL;
     int rc;
     DCHECK(out->size == 0);
-    FI_TRY(fi_db_txn_cursor_open(writing->txn, keyspace, &options, &cursor, err));
+    FI_TRY(fi_txn_cursor_open(writing->txn, keyspace, &options, &cursor, err));
     FI_TRY(fi_db_cursor_last(cursor, err));
     if (fi_db_cursor_valid(cursor) &&
         fi_buf_append_slice(out, fi_db_cursor_key(cursor)) != FIRN_OK) {
@@ -726,7 +726,7 @@ delete_keys(struct writing *writing, struct firn_db_keyspace *keyspace, firn_sli
     }
     firn_slice high = upper != NULL ? *upper : fi_buf_slice(&end);
     if (fi_slice_compare(lower, high) < 0) {
-        rc = fi_db_txn_delete_range(writing->txn, keyspace, lower, high, err);
+        rc = fi_txn_delete_range(writing->txn, keyspace, lower, high, err);
     }
 out:
     fi_buf_deinit(&end);
@@ -739,7 +739,7 @@ delete_all_entries(struct writing *writing, firn_error *err)
     int rc = FIRN_OK;
     for (size_t i = 0; i < writing->schema->index_count && rc == FIRN_OK; i++) {
         struct firn_db_keyspace *keyspace;
-        rc = fi_rows_index_keyspace(writing->table, fi_db_txn_view(writing->txn),
+        rc = fi_rows_index_keyspace(writing->table, fi_txn_snapshot(writing->txn),
                                     &writing->schema->indexes[i], &keyspace, err);
         rc = rc == FIRN_OK ? delete_keys(writing, keyspace, firn_str(""), NULL, err) : rc;
     }
@@ -761,7 +761,7 @@ write_delete_range(struct writing *writing, void *ctx, firn_error *err)
     bool has_upper;
     int rc;
     DCHECK(work->table == writing->table && writing->expires_ms == 0);
-    FI_TRY(begin(writing, err));
+    FI_TRY(rows_write_begin(writing, err));
     FI_TRY(fi_rows_read_bound(writing->schema, NULL, &work->span->lower, false, &lower, &has_lower,
                               err));
     FI_TRY(fi_rows_read_bound(writing->schema, NULL, &work->span->upper, true, &upper, &has_upper,
@@ -784,20 +784,20 @@ out:
 }
 
 static int
-delete_range_in(void *ctx, struct firn_db_txn *txn, firn_error *err)
+delete_range_in(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     struct range_work *work = ctx;
     struct writing writing = {.table = work->table, .txn = txn};
     int rc = write_all_or_nothing(&writing, write_delete_range, work, err);
-    end(&writing);
+    rows_write_end(&writing);
     return rc;
 }
 
 int
-fi_rows_write_delete_range(struct firn_table *table, struct firn_db_txn *txn,
+fi_rows_write_delete_range(struct firn_table *table, struct firn_txn *txn,
                            const struct fi_rows_span *span, firn_durability durability,
                            firn_error *err)
 {
     struct range_work work = {table, span};
-    return run(table, txn, durability, delete_range_in, &work, err);
+    return rows_write_run(table, txn, durability, delete_range_in, &work, err);
 }

@@ -311,7 +311,7 @@ check_counts(const struct fi_schema *model, firn_error *err)
 }
 
 static int
-check(const struct fi_schema *schema, firn_error *err)
+schema_check(const struct fi_schema *schema, firn_error *err)
 {
     if (schema->key_count == 0) {
         return fi_error_set(err, FIRN_INVALID,
@@ -442,7 +442,7 @@ copy_vector_indexes(struct fi_schema *schema, const struct fi_schema *model)
 }
 
 static bool
-copy(struct fi_schema *schema, const struct fi_schema *model)
+schema_copy(struct fi_schema *schema, const struct fi_schema *model)
 {
     struct fi_arena *arena = &schema->arena;
     schema->version = model->version;
@@ -478,7 +478,8 @@ fi_schema_create(const struct fi_schema *model, struct fi_schema **out, firn_err
     }
     atomic_init(&schema->refs, 1);
     schema->arena.chunk_size = 4096;
-    rc = copy(schema, model) ? check(schema, err) : fi_error_no_memory(err, "a schema");
+    rc = schema_copy(schema, model) ? schema_check(schema, err)
+                                    : fi_error_no_memory(err, "a schema");
     if (rc != FIRN_OK) {
         fi_schema_unref(schema);
         return rc;

@@ -24,7 +24,7 @@ struct draft {
 };
 
 static void
-abandon(struct draft *draft)
+schema_change_abandon(struct draft *draft)
 {
     fi_free(draft->columns);
     fi_free(draft->indexes);
@@ -32,7 +32,7 @@ abandon(struct draft *draft)
 }
 
 static int
-begin(const struct fi_schema *old, struct draft *draft, firn_error *err)
+schema_change_begin(const struct fi_schema *old, struct draft *draft, firn_error *err)
 {
     DCHECK(old->column_count > 0);
     *draft = (struct draft){.schema = {.version = old->version + 1,
@@ -49,7 +49,7 @@ begin(const struct fi_schema *old, struct draft *draft, firn_error *err)
     draft->vector_indexes =
         fi_alloc_array(old->vector_index_count + 1, sizeof *draft->vector_indexes);
     if (draft->columns == NULL || draft->indexes == NULL || draft->vector_indexes == NULL) {
-        abandon(draft);
+        schema_change_abandon(draft);
         return fi_error_no_memory(err, "a change of a table");
     }
     memcpy(draft->columns, old->columns, old->column_count * sizeof *draft->columns);
@@ -67,11 +67,11 @@ begin(const struct fi_schema *old, struct draft *draft, firn_error *err)
 }
 
 static int
-end(struct draft *draft, struct fi_schema **out, firn_error *err)
+schema_change_end(struct draft *draft, struct fi_schema **out, firn_error *err)
 {
     DCHECK(draft->schema.version > 0);
     int rc = fi_schema_create(&draft->schema, out, err);
-    abandon(draft);
+    schema_change_abandon(draft);
     DCHECK(rc != FIRN_OK || (*out)->version == draft->schema.version);
     return rc;
 }
@@ -106,14 +106,14 @@ fi_schema_change_add_column(const struct fi_schema *old, const firn_table_column
             "or allow null",
             column->name);
     }
-    rc = begin(old, &draft, err);
+    rc = schema_change_begin(old, &draft, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     added.id = draft.schema.next_column++;
     added.initial = added.default_value;
     draft.columns[draft.schema.column_count++] = added;
-    return end(&draft, out, err);
+    return schema_change_end(&draft, out, err);
 }
 
 /* The name of an index that has a column; NULL: none has. */
@@ -160,7 +160,7 @@ fi_schema_change_drop_column(const struct fi_schema *old, firn_slice name, struc
                             "column %s is in the index %s: drop that index first",
                             (const char *)column->name.data, index);
     }
-    rc = begin(old, &draft, err);
+    rc = schema_change_begin(old, &draft, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -168,7 +168,7 @@ fi_schema_change_drop_column(const struct fi_schema *old, firn_slice name, struc
     memmove(&draft.columns[place], &draft.columns[place + 1],
             (old->column_count - place - 1) * sizeof *draft.columns);
     draft.schema.column_count--;
-    return end(&draft, out, err);
+    return schema_change_end(&draft, out, err);
 }
 
 /* A draft in which one column can be changed. */
@@ -178,7 +178,7 @@ begin_with_column(const struct fi_schema *old, firn_slice name, struct draft *dr
 {
     const struct fi_schema_column *column;
     int rc = fi_schema_require(old, name, &column, err);
-    rc = rc == FIRN_OK ? begin(old, draft, err) : rc;
+    rc = rc == FIRN_OK ? schema_change_begin(old, draft, err) : rc;
     if (rc == FIRN_OK) {
         *out = &draft->columns[column - old->columns];
     }
@@ -197,7 +197,7 @@ fi_schema_change_rename_column(const struct fi_schema *old, firn_slice name, fir
         return rc;
     }
     column->name = new_name;
-    return end(&draft, out, err);
+    return schema_change_end(&draft, out, err);
 }
 
 int
@@ -212,7 +212,7 @@ fi_schema_change_allow_null(const struct fi_schema *old, firn_slice name, struct
         return rc;
     }
     column->is_nullable = true;
-    return end(&draft, out, err);
+    return schema_change_end(&draft, out, err);
 }
 
 int
@@ -227,7 +227,7 @@ fi_schema_change_bloom_filter(const struct fi_schema *old, firn_slice name, bool
         return rc;
     }
     column->has_bloom_filter = has_filter;
-    return end(&draft, out, err);
+    return schema_change_end(&draft, out, err);
 }
 
 int
@@ -257,7 +257,7 @@ fi_schema_change_default(const struct fi_schema *old, firn_slice name, const fir
         return rc;
     }
     column->default_value = with.default_value;
-    return end(&draft, out, err);
+    return schema_change_end(&draft, out, err);
 }
 
 /* ---- indexes ---- */
@@ -301,7 +301,7 @@ fi_schema_change_add_index(const struct fi_schema *old, const firn_table_index *
         return fi_error_set(err, FIRN_LIMIT, "the table has had as many indexes as it can have");
     }
     rc = fi_schema_def_ids(old, index->columns, index->column_count, "an index", ids, err);
-    rc = rc == FIRN_OK ? begin(old, &draft, err) : rc;
+    rc = rc == FIRN_OK ? schema_change_begin(old, &draft, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -311,7 +311,7 @@ fi_schema_change_add_index(const struct fi_schema *old, const firn_table_index *
                                  .name = firn_str(index->name),
                                  .columns = ids,
                                  .column_count = index->column_count};
-    return end(&draft, out, err);
+    return schema_change_end(&draft, out, err);
 }
 
 int
@@ -329,7 +329,7 @@ fi_schema_change_add_vector_index(const struct fi_schema *old,
     if (old->next_index == UINT32_MAX) {
         return fi_error_set(err, FIRN_LIMIT, "the table has given all its numbers of indexes");
     }
-    int rc = begin(old, &draft, err);
+    int rc = schema_change_begin(old, &draft, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -337,7 +337,7 @@ fi_schema_change_add_vector_index(const struct fi_schema *old,
     *added = *model;
     added->id = draft.schema.next_index++;
     added->others = firn_bytes(NULL, 0);
-    return end(&draft, out, err);
+    return schema_change_end(&draft, out, err);
 }
 
 static int
@@ -346,7 +346,7 @@ drop_vector_index(const struct fi_schema *old, const struct fi_schema_vector_ind
 {
     DCHECK(index >= old->vector_indexes && index < old->vector_indexes + old->vector_index_count);
     struct draft draft;
-    int rc = begin(old, &draft, err);
+    int rc = schema_change_begin(old, &draft, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -354,7 +354,7 @@ drop_vector_index(const struct fi_schema *old, const struct fi_schema_vector_ind
     memmove(&draft.vector_indexes[place], &draft.vector_indexes[place + 1],
             (old->vector_index_count - place - 1) * sizeof *draft.vector_indexes);
     draft.schema.vector_index_count--;
-    return end(&draft, out, err);
+    return schema_change_end(&draft, out, err);
 }
 
 int
@@ -369,7 +369,7 @@ fi_schema_change_drop_index(const struct fi_schema *old, firn_slice name, struct
         return drop_vector_index(old, of_vectors, out, err);
     }
     int rc = require_index(old, name, &index, err);
-    rc = rc == FIRN_OK ? begin(old, &draft, err) : rc;
+    rc = rc == FIRN_OK ? schema_change_begin(old, &draft, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -377,7 +377,7 @@ fi_schema_change_drop_index(const struct fi_schema *old, firn_slice name, struct
     memmove(&draft.indexes[place], &draft.indexes[place + 1],
             (old->index_count - place - 1) * sizeof *draft.indexes);
     draft.schema.index_count--;
-    return end(&draft, out, err);
+    return schema_change_end(&draft, out, err);
 }
 
 int
@@ -388,10 +388,10 @@ fi_schema_change_rename_index(const struct fi_schema *old, firn_slice name, firn
     struct draft draft;
     *out = NULL;
     int rc = require_index(old, name, &index, err);
-    rc = rc == FIRN_OK ? begin(old, &draft, err) : rc;
+    rc = rc == FIRN_OK ? schema_change_begin(old, &draft, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }
     draft.indexes[index - old->indexes].name = new_name;
-    return end(&draft, out, err);
+    return schema_change_end(&draft, out, err);
 }

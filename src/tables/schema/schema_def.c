@@ -218,7 +218,7 @@ struct draft {
 };
 
 static int
-take_columns(struct draft *draft, const firn_table_def *def, firn_error *err)
+parse_columns(struct draft *draft, const firn_table_def *def, firn_error *err)
 {
     DCHECK(draft->schema.column_count == 0);
     int rc = FIRN_OK;
@@ -238,7 +238,7 @@ out:
 }
 
 static int
-take_key(struct draft *draft, const firn_table_def *def, firn_error *err)
+parse_key(struct draft *draft, const firn_table_def *def, firn_error *err)
 {
     int rc = fi_schema_def_ids(&draft->schema, def->key, def->key_count, "the primary key",
                                draft->key, err);
@@ -251,7 +251,7 @@ take_key(struct draft *draft, const firn_table_def *def, firn_error *err)
 }
 
 static int
-take_indexes(struct draft *draft, const firn_table_def *def, firn_error *err)
+parse_indexes(struct draft *draft, const firn_table_def *def, firn_error *err)
 {
     int rc = FIRN_OK;
     DCHECK(def->index_count <= FIRN_TABLE_INDEXES_MAX);
@@ -283,7 +283,7 @@ out:
 }
 
 static int
-take_vector_indexes(struct draft *draft, const firn_table_def *def, firn_error *err)
+parse_vector_indexes(struct draft *draft, const firn_table_def *def, firn_error *err)
 {
     const uint8_t *at = (const uint8_t *)def->vector_indexes;
     DCHECK(def->vector_index_count <= FIRN_TABLE_INDEXES_MAX);
@@ -335,10 +335,10 @@ fi_schema_def_create(const firn_table_def *given, struct fi_schema **out, firn_e
         return fi_error_no_memory(err, "a definition");
     }
     draft->schema.version = 1;
-    FI_TRY(take_columns(draft, def, err));
-    FI_TRY(take_key(draft, def, err));
-    FI_TRY(take_indexes(draft, def, err));
-    FI_TRY(take_vector_indexes(draft, def, err));
+    FI_TRY(parse_columns(draft, def, err));
+    FI_TRY(parse_key(draft, def, err));
+    FI_TRY(parse_indexes(draft, def, err));
+    FI_TRY(parse_vector_indexes(draft, def, err));
     FI_TRY(fi_schema_create(&draft->schema, out, err));
 out:
     fi_free(draft);

@@ -92,8 +92,8 @@ merge_next(struct merge *merge, bool *out_agrees)
 
 /* Counts columns and bytes, or, with a layout, fills it in. */
 static int
-walk(struct fi_schema *const *schemas, size_t count, struct fi_column_layout *layout,
-     uint8_t *bytes, size_t *out_columns, size_t *out_bytes, firn_error *err)
+schema_layout_walk(struct fi_schema *const *schemas, size_t count, struct fi_column_layout *layout,
+                   uint8_t *bytes, size_t *out_columns, size_t *out_bytes, firn_error *err)
 {
     DCHECK(count > 0);
     struct fi_column_def *columns =
@@ -173,7 +173,7 @@ fi_schema_layout_create(struct fi_schema *const *schemas, size_t count,
                                 "two schemas of a table do not agree about its key");
         }
     }
-    rc = walk(schemas, count, NULL, NULL, &columns, &bytes, err);
+    rc = schema_layout_walk(schemas, count, NULL, NULL, &columns, &bytes, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -203,7 +203,8 @@ fi_schema_layout_create(struct fi_schema *const *schemas, size_t count,
     write_graphs(newest, graphs);
     layout->graphs = graphs;
     layout->graph_count = newest->vector_index_count;
-    rc = walk(schemas, count, layout, key + key_size + graphs_size, &columns, &bytes, err);
+    rc = schema_layout_walk(schemas, count, layout, key + key_size + graphs_size, &columns, &bytes,
+                            err);
     if (rc != FIRN_OK) {
         fi_free(layout);
         return rc;

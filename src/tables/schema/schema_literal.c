@@ -11,8 +11,8 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/hex.h"
-#include "text/float_text.h"
-#include "text/value_text.h"
+#include "text/text_float.h"
+#include "text/text_value.h"
 
 /* ---- from text ---- */
 
@@ -20,33 +20,33 @@ static const char *
 read_number(firn_slice text, firn_type type, uint32_t scale, firn_value *out)
 {
     const enum fi_type_class class = fi_type_class_of(type);
-    const struct fi_value_text_type signed_type = {.type = FIRN_TYPE_I64};
-    const struct fi_value_text_type unsigned_type = {.type = FIRN_TYPE_U64};
-    const struct fi_value_text_type decimal_type = {
+    const struct fi_text_value_type signed_type = {.type = FIRN_TYPE_I64};
+    const struct fi_text_value_type unsigned_type = {.type = FIRN_TYPE_U64};
+    const struct fi_text_value_type decimal_type = {
         .type = FIRN_TYPE_DECIMAL, .precision = FIRN_TABLE_PRECISION_MAX, .scale = (uint8_t)scale};
     const char *wrong;
     if (type == FIRN_TYPE_F32) {
         float single = 0;
-        wrong = fi_float_text_read32(text, &single);
+        wrong = fi_text_float_read32(text, &single);
         *out = firn_f64(single);
         return wrong;
     }
     if (type == FIRN_TYPE_F64) {
         double real = 0;
-        wrong = fi_float_text_read64(text, &real);
+        wrong = fi_text_float_read64(text, &real);
         *out = firn_f64(real);
         return wrong;
     }
     if (class == FI_TYPE_CLASS_DECIMAL) {
         return scale > FIRN_TABLE_PRECISION_MAX /* the definition is refused later */
                    ? "has too many digits"
-                   : fi_value_text_parse(&decimal_type, text, NULL, out);
+                   : fi_text_value_parse(&decimal_type, text, NULL, out);
     }
     /* The caller asks whether a smaller type can hold the number. */
-    wrong = fi_value_text_parse(&signed_type, text, NULL, out);
+    wrong = fi_text_value_parse(&signed_type, text, NULL, out);
     return wrong == NULL || text.size == 0 || text.data[0] == '-'
                ? wrong
-               : fi_value_text_parse(&unsigned_type, text, NULL, out);
+               : fi_text_value_parse(&unsigned_type, text, NULL, out);
 }
 
 static const char *
@@ -65,9 +65,9 @@ read_hex(firn_slice text, firn_type type, uint8_t *memory, firn_value *out)
 static const char *
 read_quoted(firn_slice text, firn_type type, uint8_t *memory, firn_value *out)
 {
-    const struct fi_value_text_type of = {.type = type};
+    const struct fi_text_value_type of = {.type = type};
     struct fi_buf bytes = fi_buf_borrowed(memory, text.size);
-    return fi_value_text_parse(&of, text, &bytes, out);
+    return fi_text_value_parse(&of, text, &bytes, out);
 }
 
 static const char *
@@ -148,7 +148,7 @@ int
 fi_schema_literal_append(const struct fi_schema_column *column, const struct fi_cell *cell,
                          struct fi_buf *out)
 {
-    const struct fi_value_text_type type = {.type = column->type,
+    const struct fi_text_value_type type = {.type = column->type,
                                             .precision = (uint8_t)column->precision,
                                             .scale = (uint8_t)column->scale,
                                             .dimensions = column->dimensions};
@@ -161,6 +161,6 @@ fi_schema_literal_append(const struct fi_schema_column *column, const struct fi_
     FI_TRY_RETURN(is_hex ? append_hex(cell->as.bytes, out)
                   : column->type == FIRN_TYPE_TEXT
                       ? append_text(cell->as.bytes, out)
-                      : fi_value_text_append(&type, fi_schema_value_of(column, cell), out));
+                      : fi_text_value_append(&type, fi_schema_value_of(column, cell), out));
     return has_quotes ? fi_buf_append_u8(out, '\'') : FIRN_OK;
 }

@@ -71,7 +71,7 @@ struct writer {
 };
 
 static void
-keep(struct writer *writer, int rc)
+schema_record_keep(struct writer *writer, int rc)
 {
     writer->rc = writer->rc == FIRN_OK ? rc : writer->rc;
 }
@@ -80,8 +80,8 @@ static void
 put_bytes(struct writer *writer, unsigned tag, firn_slice bytes)
 {
     DCHECK(tag < FIRST_OTHER && tag % 2 == 1);
-    keep(writer, fi_buf_append_varint(writer->out, tag));
-    keep(writer, fi_buf_append_sized(writer->out, bytes));
+    schema_record_keep(writer, fi_buf_append_varint(writer->out, tag));
+    schema_record_keep(writer, fi_buf_append_sized(writer->out, bytes));
 }
 
 static void
@@ -111,7 +111,7 @@ put_constant(struct writer *writer, unsigned tag, const struct fi_cell *cell)
         fi_buf_clear(&writer->field);
         fi_tuple_begin(&tuple, &writer->field);
         fi_tuple_add(&tuple, 0, cell);
-        keep(writer, fi_tuple_end(&tuple));
+        schema_record_keep(writer, fi_tuple_end(&tuple));
         put_bytes(writer, tag, fi_buf_slice(&writer->field));
     }
 }
@@ -136,7 +136,7 @@ put_column(struct writer *writer, const struct fi_schema_column *column)
     }
     put_constant(writer, COLUMN_DEFAULT, &column->default_value);
     put_constant(writer, COLUMN_INITIAL, &column->initial);
-    keep(writer, fi_buf_append_slice(writer->out, column->others));
+    schema_record_keep(writer, fi_buf_append_slice(writer->out, column->others));
 }
 
 static void
@@ -148,7 +148,7 @@ put_index(struct writer *writer, const struct fi_schema_index *index)
     if (index->is_unique) {
         put_number(writer, INDEX_FLAGS, FLAG_UNIQUE);
     }
-    keep(writer, fi_buf_append_slice(writer->out, index->others));
+    schema_record_keep(writer, fi_buf_append_slice(writer->out, index->others));
 }
 
 static void
@@ -159,7 +159,7 @@ put_vector_index(struct writer *writer, const struct fi_schema_vector_index *ind
     put_number(writer, VECTOR_INDEX_COLUMN, index->column);
     put_ids(writer, VECTOR_INDEX_PARAMETERS,
             (const uint32_t[]){index->metric, index->m, index->ef_construction}, 3);
-    keep(writer, fi_buf_append_slice(writer->out, index->others));
+    schema_record_keep(writer, fi_buf_append_slice(writer->out, index->others));
 }
 
 /* Writes all columns, or all indexes, as one field. */
@@ -181,9 +181,9 @@ put_list(struct writer *writer, unsigned tag, const struct fi_schema *schema)
         } else {
             put_vector_index(&inner, &schema->vector_indexes[i]);
         }
-        keep(&inner, fi_buf_append_sized(&list, fi_buf_slice(&element)));
+        schema_record_keep(&inner, fi_buf_append_sized(&list, fi_buf_slice(&element)));
     }
-    keep(writer, inner.rc);
+    schema_record_keep(writer, inner.rc);
     put_bytes(writer, tag, fi_buf_slice(&list));
     fi_buf_deinit(&inner.field);
     fi_buf_deinit(&element);
@@ -206,7 +206,7 @@ fi_schema_record_encode(const struct fi_schema *schema, struct fi_buf *out, firn
     if (schema->vector_index_count > 0) {
         put_list(&writer, RECORD_VECTOR_INDEXES, schema);
     }
-    keep(&writer, fi_buf_append_slice(out, schema->others));
+    schema_record_keep(&writer, fi_buf_append_slice(out, schema->others));
     fi_buf_deinit(&writer.field);
     size_t size = out->size - start;
     if (writer.rc != FIRN_OK || size > FI_SCHEMA_RECORD_SIZE_MAX) {
@@ -237,13 +237,13 @@ struct decoder {
 };
 
 static int
-corrupt(struct decoder *decoder, const char *what)
+schema_record_corrupt(struct decoder *decoder, const char *what)
 {
     return fi_error_set(decoder->err, FIRN_CORRUPT, "the record of a schema %s", what);
 }
 
 static int
-newer(struct decoder *decoder, const char *what)
+schema_record_newer(struct decoder *decoder, const char *what)
 {
     return fi_error_set(decoder->err, FIRN_NEWER,
                         "the schema of a table has %s that this version of firn does not know",
@@ -294,7 +294,7 @@ get_constant(firn_slice bytes, struct fi_cell *out)
 }
 
 static int
-take_column_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
+parse_column_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
 {
     struct fi_schema_column *column = target;
     uint32_t numbers[FIRN_TABLE_KEY_COLUMNS_MAX];
@@ -312,7 +312,7 @@ take_column_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void 
     case COLUMN_TYPE:
         is_good = get_number(bytes, UINT64_MAX, &number) && number > 0;
         if (is_good && number > FIRN_TYPE_MAX) {
-            return newer(decoder, "a type");
+            return schema_record_newer(decoder, "a type");
         }
         column->type = (firn_type)number;
         break;
@@ -328,7 +328,7 @@ take_column_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void 
     case COLUMN_FLAGS:
         is_good = get_number(bytes, UINT64_MAX, &number) && number > 0;
         if (is_good && number > COLUMN_FLAGS_ALL) {
-            return newer(decoder, "a property of a column");
+            return schema_record_newer(decoder, "a property of a column");
         }
         column->is_nullable = (number & FLAG_NULLABLE) != 0;
         column->is_auto = (number & FLAG_AUTO) != 0;
@@ -341,13 +341,14 @@ take_column_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void 
         is_good = get_constant(bytes, &column->initial);
         break;
     default:
-        return newer(decoder, "something of a column");
+        return schema_record_newer(decoder, "something of a column");
     }
-    return is_good ? FIRN_OK : corrupt(decoder, "has an impossible field of a column");
+    return is_good ? FIRN_OK
+                   : schema_record_corrupt(decoder, "has an impossible field of a column");
 }
 
 static int
-take_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
+parse_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
 {
     struct fi_schema_index *index = target;
     size_t place = (size_t)(index - decoder->indexes);
@@ -368,18 +369,19 @@ take_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *
     case INDEX_FLAGS:
         is_good = get_number(bytes, UINT64_MAX, &number) && number > 0;
         if (is_good && number > INDEX_FLAGS_ALL) {
-            return newer(decoder, "a property of an index");
+            return schema_record_newer(decoder, "a property of an index");
         }
         index->is_unique = true;
         break;
     default:
-        return newer(decoder, "something of an index");
+        return schema_record_newer(decoder, "something of an index");
     }
-    return is_good ? FIRN_OK : corrupt(decoder, "has an impossible field of an index");
+    return is_good ? FIRN_OK
+                   : schema_record_corrupt(decoder, "has an impossible field of an index");
 }
 
 static int
-take_vector_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
+parse_vector_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
 {
     struct fi_schema_vector_index *index = target;
     uint32_t numbers[FIRN_TABLE_KEY_COLUMNS_MAX] = {0};
@@ -403,17 +405,18 @@ take_vector_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes,
         index->ef_construction = numbers[2];
         break;
     default:
-        return newer(decoder, "something of an index");
+        return schema_record_newer(decoder, "something of an index");
     }
-    return is_good ? FIRN_OK : corrupt(decoder, "has an impossible field of an index");
+    return is_good ? FIRN_OK
+                   : schema_record_corrupt(decoder, "has an impossible field of an index");
 }
 
 /* Passes each known field of a list to `take`. seen: a bit for each tag; others: the unknown
  * fields. */
 static int
-take_fields(struct decoder *decoder, firn_slice bytes,
-            int (*take)(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target),
-            void *target, uint32_t *seen, firn_slice *others)
+parse_fields(struct decoder *decoder, firn_slice bytes,
+             int (*take)(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target),
+             void *target, uint32_t *seen, firn_slice *others)
 {
     struct fi_reader reader = fi_reader_of(bytes);
     uint64_t before = 0;
@@ -425,10 +428,10 @@ take_fields(struct decoder *decoder, firn_slice bytes,
         firn_slice field;
         if (!fi_reader_varint(&reader, &tag) || tag <= before ||
             (tag < FIRST_OTHER && tag % 2 == 0) || !fi_reader_sized(&reader, bytes.size, &field)) {
-            return corrupt(decoder, "has an impossible field");
+            return schema_record_corrupt(decoder, "has an impossible field");
         }
         if (tag >= FIRST_OTHER && tag % 2 == 1) {
-            return newer(decoder, "something");
+            return schema_record_newer(decoder, "something");
         }
         int rc = tag < FIRST_OTHER ? take(decoder, (unsigned)tag, field, target) : FIRN_OK;
         if (rc != FIRN_OK) {
@@ -461,14 +464,14 @@ count_list(firn_slice bytes, size_t max)
 }
 
 static int
-take_columns(struct decoder *decoder, firn_slice bytes)
+parse_columns(struct decoder *decoder, firn_slice bytes)
 {
     static const uint32_t needed = 1u << COLUMN_ID | 1u << COLUMN_NAME | 1u << COLUMN_TYPE;
     struct fi_reader reader = fi_reader_of(bytes);
     size_t count = count_list(bytes, FIRN_TABLE_COLUMNS_MAX);
     int rc = FIRN_OK;
     if (count == SIZE_MAX || count == 0) {
-        return corrupt(decoder, "has an impossible list of columns");
+        return schema_record_corrupt(decoder, "has an impossible list of columns");
     }
     decoder->columns = fi_alloc_zeroed(count * sizeof *decoder->columns);
     if (decoder->columns == NULL) {
@@ -479,9 +482,9 @@ take_columns(struct decoder *decoder, firn_slice bytes)
         firn_slice element;
         uint32_t seen;
         CHECK(fi_reader_sized(&reader, bytes.size, &element));
-        rc = take_fields(decoder, element, take_column_field, column, &seen, &column->others);
+        rc = parse_fields(decoder, element, parse_column_field, column, &seen, &column->others);
         if (rc == FIRN_OK && (seen & needed) != needed) {
-            rc = corrupt(decoder, "has a column without a number, name or type");
+            rc = schema_record_corrupt(decoder, "has a column without a number, name or type");
         }
     }
     decoder->schema.columns = decoder->columns;
@@ -490,14 +493,14 @@ take_columns(struct decoder *decoder, firn_slice bytes)
 }
 
 static int
-take_indexes(struct decoder *decoder, firn_slice bytes)
+parse_indexes(struct decoder *decoder, firn_slice bytes)
 {
     static const uint32_t needed = 1u << INDEX_ID | 1u << INDEX_NAME | 1u << INDEX_COLUMNS;
     struct fi_reader reader = fi_reader_of(bytes);
     size_t count = count_list(bytes, FIRN_TABLE_INDEXES_MAX);
     int rc = FIRN_OK;
     if (count == SIZE_MAX || count == 0) {
-        return corrupt(decoder, "has an impossible list of indexes");
+        return schema_record_corrupt(decoder, "has an impossible list of indexes");
     }
     decoder->indexes = fi_alloc_zeroed(count * sizeof *decoder->indexes);
     decoder->index_columns = fi_alloc_array(count, sizeof *decoder->index_columns);
@@ -509,9 +512,9 @@ take_indexes(struct decoder *decoder, firn_slice bytes)
         firn_slice element;
         uint32_t seen;
         CHECK(fi_reader_sized(&reader, bytes.size, &element));
-        rc = take_fields(decoder, element, take_index_field, index, &seen, &index->others);
+        rc = parse_fields(decoder, element, parse_index_field, index, &seen, &index->others);
         if (rc == FIRN_OK && (seen & needed) != needed) {
-            rc = corrupt(decoder, "has an index without a number, name or columns");
+            rc = schema_record_corrupt(decoder, "has an index without a number, name or columns");
         }
     }
     decoder->schema.indexes = decoder->indexes;
@@ -520,7 +523,7 @@ take_indexes(struct decoder *decoder, firn_slice bytes)
 }
 
 static int
-take_vector_indexes(struct decoder *decoder, firn_slice bytes)
+parse_vector_indexes(struct decoder *decoder, firn_slice bytes)
 {
     static const uint32_t needed = 1u << VECTOR_INDEX_ID | 1u << VECTOR_INDEX_NAME |
                                    1u << VECTOR_INDEX_COLUMN | 1u << VECTOR_INDEX_PARAMETERS;
@@ -528,7 +531,7 @@ take_vector_indexes(struct decoder *decoder, firn_slice bytes)
     size_t count = count_list(bytes, FIRN_TABLE_INDEXES_MAX);
     int rc = FIRN_OK;
     if (count == SIZE_MAX || count == 0) {
-        return corrupt(decoder, "has an impossible list of indexes");
+        return schema_record_corrupt(decoder, "has an impossible list of indexes");
     }
     decoder->vector_indexes = fi_alloc_zeroed(count * sizeof *decoder->vector_indexes);
     if (decoder->vector_indexes == NULL) {
@@ -539,9 +542,10 @@ take_vector_indexes(struct decoder *decoder, firn_slice bytes)
         firn_slice element;
         uint32_t seen;
         CHECK(fi_reader_sized(&reader, bytes.size, &element));
-        rc = take_fields(decoder, element, take_vector_index_field, index, &seen, &index->others);
+        rc = parse_fields(decoder, element, parse_vector_index_field, index, &seen, &index->others);
         if (rc == FIRN_OK && (seen & needed) != needed) {
-            rc = corrupt(decoder, "has an index without a number, name, column or parameters");
+            rc = schema_record_corrupt(decoder,
+                                       "has an index without a number, name, column or parameters");
         }
     }
     decoder->schema.vector_indexes = decoder->vector_indexes;
@@ -550,7 +554,7 @@ take_vector_indexes(struct decoder *decoder, firn_slice bytes)
 }
 
 static int
-take_record_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
+parse_record_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
 {
     struct fi_schema *schema = &decoder->schema;
     bool is_good = false;
@@ -566,19 +570,19 @@ take_record_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void 
         is_good = get_u32(bytes, &schema->next_index);
         break;
     case RECORD_COLUMNS:
-        return take_columns(decoder, bytes);
+        return parse_columns(decoder, bytes);
     case RECORD_KEY:
         is_good = get_ids(bytes, decoder->key, &schema->key_count);
         schema->key = decoder->key;
         break;
     case RECORD_INDEXES:
-        return take_indexes(decoder, bytes);
+        return parse_indexes(decoder, bytes);
     case RECORD_VECTOR_INDEXES:
-        return take_vector_indexes(decoder, bytes);
+        return parse_vector_indexes(decoder, bytes);
     default:
-        return newer(decoder, "something");
+        return schema_record_newer(decoder, "something");
     }
-    return is_good ? FIRN_OK : corrupt(decoder, "has an impossible field");
+    return is_good ? FIRN_OK : schema_record_corrupt(decoder, "has an impossible field");
 }
 
 int
@@ -593,11 +597,11 @@ fi_schema_record_decode(firn_slice record, struct fi_schema **out, firn_error *e
     int rc;
     *out = NULL;
     if (record.size > FI_SCHEMA_RECORD_SIZE_MAX) {
-        return corrupt(&decoder, "is too large");
+        return schema_record_corrupt(&decoder, "is too large");
     }
-    FI_TRY(take_fields(&decoder, record, take_record_field, NULL, &seen, &decoder.schema.others));
+    FI_TRY(parse_fields(&decoder, record, parse_record_field, NULL, &seen, &decoder.schema.others));
     if ((seen & needed) != needed) {
-        rc = corrupt(&decoder, "lacks a field");
+        rc = schema_record_corrupt(&decoder, "lacks a field");
         goto out;
     }
     rc = fi_schema_create(&decoder.schema, out, decoder.err);

@@ -154,7 +154,7 @@ find_wanted(const struct fi_schema_wanted *wanted, uint32_t place)
 }
 
 static int
-refuse(const struct fi_schema_column *column, const char *why, firn_error *err)
+schema_row_refuse(const struct fi_schema_column *column, const char *why, firn_error *err)
 {
     return fi_error_set(err, FIRN_CORRUPT, "a row's column %s %s", (const char *)column->name.data,
                         why);
@@ -179,7 +179,7 @@ read_key(const struct fi_schema *schema, firn_slice key, const struct fi_schema_
             return fi_error_no_memory(err, "a key");
         }
         if (rc != FIRN_OK || !fi_schema_value_is_sound(column, &cell)) {
-            return refuse(column, "has an impossible part in the key", err);
+            return schema_row_refuse(column, "has an impossible part in the key", err);
         }
         if (at < wanted->count && wanted_place(wanted, at) == place) {
             out[at] = cell;
@@ -197,7 +197,7 @@ fill_in(const struct fi_schema_column *column, struct fi_cell *out, firn_error *
         return FIRN_OK; /* read_key does that */
     }
     if (column->initial.kind == FI_PHYSICAL_NONE && !column->is_nullable) {
-        return refuse(column, "is missing", err);
+        return schema_row_refuse(column, "is missing", err);
     }
     *out = column->initial;
     return FIRN_OK;
@@ -225,7 +225,7 @@ read_tuple(const struct fi_schema *schema, firn_slice tuple, const struct fi_sch
         if (!is_there || id > column->id) {
             rc = fill_in(column, &out[i], err);
         } else if (column->is_key || !fi_schema_value_is_sound(column, &cell)) {
-            rc = refuse(column, "has an impossible value", err);
+            rc = schema_row_refuse(column, "has an impossible value", err);
         } else {
             out[i] = cell;
         }

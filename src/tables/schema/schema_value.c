@@ -26,7 +26,7 @@ enum { F32_BITS = 24, F64_BITS = 53 };
 
 /* A value for a message, without control characters. */
 static const char *
-show(const firn_value *value, char out[VALUE_TEXT_SIZE])
+schema_value_show(const firn_value *value, char out[VALUE_TEXT_SIZE])
 {
     const struct fi_cell cell = fi_cell_of(value);
     const size_t bytes = cell.kind == FI_PHYSICAL_BYTES ? cell.as.bytes.size : 0;
@@ -70,27 +70,27 @@ show(const firn_value *value, char out[VALUE_TEXT_SIZE])
 }
 
 static int
-refuse(const struct fi_schema_column *column, const firn_value *value, int code, const char *why,
-       firn_error *err)
+schema_value_refuse(const struct fi_schema_column *column, const firn_value *value, int code,
+                    const char *why, firn_error *err)
 {
     char type[FI_TYPE_TEXT_SIZE];
     char text[VALUE_TEXT_SIZE];
     const char *of = firn_type_name(value->type);
     return fi_error_set(err, code, "column %s, %s: %s%s%s %s", (const char *)column->name.data,
                         fi_schema_type_text(column, type), firn_is_null(*value) ? "" : of,
-                        firn_is_null(*value) ? "" : " ", show(value, text), why);
+                        firn_is_null(*value) ? "" : " ", schema_value_show(value, text), why);
 }
 
 static int
 refuse_type(const struct fi_schema_column *column, const firn_value *value, firn_error *err)
 {
-    return refuse(column, value, FIRN_INVALID, "is of another type", err);
+    return schema_value_refuse(column, value, FIRN_INVALID, "is of another type", err);
 }
 
 static int
 refuse_range(const struct fi_schema_column *column, const firn_value *value, firn_error *err)
 {
-    return refuse(column, value, FIRN_LIMIT, "is out of range", err);
+    return schema_value_refuse(column, value, FIRN_LIMIT, "is out of range", err);
 }
 
 /* ---- numbers ---- */
@@ -210,7 +210,7 @@ real_to_cell(const struct fi_schema_column *column, const firn_value *value, str
     } else if (!integer_of(value, &integer)) {
         return refuse_type(column, value, err);
     } else if (!fits_bits(integer.magnitude, is_f32 ? F32_BITS : F64_BITS)) {
-        return refuse(column, value, FIRN_LIMIT, "would have to be rounded", err);
+        return schema_value_refuse(column, value, FIRN_LIMIT, "would have to be rounded", err);
     } else {
         number = (double)integer.magnitude * (integer.is_negative ? -1 : 1);
     }
@@ -251,21 +251,21 @@ bytes_to_cell(const struct fi_schema_column *column, const firn_value *value, st
     }
     firn_slice bytes = value->as.bytes;
     if (bytes.data == NULL && bytes.size > 0) {
-        return refuse(column, value, FIRN_INVALID, "have no address", err);
+        return schema_value_refuse(column, value, FIRN_INVALID, "have no address", err);
     }
     if (is_sized && bytes.size != column->fixed_size) {
         char why[48];
         bool is_vector = value->type == FIRN_TYPE_VECTOR && bytes.size % sizeof(float) == 0;
         (void)snprintf(why, sizeof why, "where %u are needed",
                        column->fixed_size / (is_vector ? (unsigned)sizeof(float) : 1));
-        return refuse(column, value, FIRN_INVALID, why, err);
+        return schema_value_refuse(column, value, FIRN_INVALID, why, err);
     }
     if (column->type == FIRN_TYPE_TEXT && !fi_utf8_is_valid(bytes)) {
         firn_value blob = firn_blob(bytes); /* the message must not show the bytes */
-        return refuse(column, &blob, FIRN_INVALID, "are not UTF-8", err);
+        return schema_value_refuse(column, &blob, FIRN_INVALID, "are not UTF-8", err);
     }
     if (column->type == FIRN_TYPE_VECTOR && !is_finite_vector(bytes)) {
-        return refuse(column, value, FIRN_INVALID, "has an infinity or a NaN", err);
+        return schema_value_refuse(column, value, FIRN_INVALID, "has an infinity or a NaN", err);
     }
     out->kind = FI_PHYSICAL_BYTES;
     out->as.bytes = bytes;
@@ -281,8 +281,9 @@ fi_schema_value_to_cell(const struct fi_schema_column *column, const firn_value 
     out->kind = FI_PHYSICAL_NONE;
     out->as.u64 = 0;
     if (value->type == FIRN_TYPE_NULL) {
-        return column->is_nullable ? FIRN_OK
-                                   : refuse(column, value, FIRN_INVALID, "is not allowed", err);
+        return column->is_nullable
+                   ? FIRN_OK
+                   : schema_value_refuse(column, value, FIRN_INVALID, "is not allowed", err);
     }
     if (!fi_type_is_valid(value->type)) {
         return fi_error_set(err, FIRN_INVALID, "column %s: a value of type %d, which is none",
@@ -315,7 +316,8 @@ is_addable(const struct fi_schema_column *column, const firn_value *number)
 static int
 refuse_sum(const struct fi_schema_column *column, const firn_value *number, firn_error *err)
 {
-    return refuse(column, number, FIRN_LIMIT, "cannot be added, the sum is out of range", err);
+    return schema_value_refuse(column, number, FIRN_LIMIT,
+                               "cannot be added, the sum is out of range", err);
 }
 
 /* The number that is added to an integer, or to the units of a decimal. */

@@ -22,7 +22,7 @@
 #include "base/slice.h"
 #include "schema/schema.h"
 #include "schema/schema_literal.h"
-#include "text/token_text.h"
+#include "text/text_token.h"
 
 /* The arrays in one piece of memory. */
 struct pool {
@@ -44,7 +44,7 @@ struct pool {
 struct parser {
     firn_slice text;
     size_t at; /* after the token */
-    struct fi_token_text token;
+    struct fi_text_token token;
     const char *defect; /* of a token that is wrong */
     firn_table_def *def;
     struct pool pool;
@@ -54,35 +54,35 @@ struct parser {
 /* ---- tokens ---- */
 
 static void
-advance(struct parser *parser)
+table_def_advance(struct parser *parser)
 {
-    parser->defect = fi_token_text_next(parser->text, &parser->at, &parser->token);
+    parser->defect = fi_text_token_next(parser->text, &parser->at, &parser->token);
 }
 
 static bool
-is_word(const struct fi_token_text *token, const char *word)
+is_word(const struct fi_text_token *token, const char *word)
 {
-    return token->kind == FI_TOKEN_TEXT_WORD && fi_slice_is_word(token->text, word);
+    return token->kind == FI_TEXT_TOKEN_WORD && fi_slice_is_word(token->text, word);
 }
 
 /* Takes the token if it is that word. */
 static bool
-take_word(struct parser *parser, const char *word)
+parse_word(struct parser *parser, const char *word)
 {
     bool is_there = is_word(&parser->token, word);
     if (is_there) {
-        advance(parser);
+        table_def_advance(parser);
     }
     return is_there;
 }
 
 static bool
-take_sign(struct parser *parser, char sign)
+parse_sign(struct parser *parser, char sign)
 {
     bool is_there =
-        parser->token.kind == FI_TOKEN_TEXT_SIGN && parser->token.text.data[0] == (uint8_t)sign;
+        parser->token.kind == FI_TEXT_TOKEN_SIGN && parser->token.text.data[0] == (uint8_t)sign;
     if (is_there) {
-        advance(parser);
+        table_def_advance(parser);
     }
     return is_there;
 }
@@ -93,9 +93,9 @@ enum { SHOWN_BYTES = 30 };
 
 /* Fails at the token: what was expected there, or what is wrong with it. */
 static int
-fail(struct parser *parser, const char *text)
+table_def_fail(struct parser *parser, const char *text)
 {
-    const struct fi_token_text *token = &parser->token;
+    const struct fi_text_token *token = &parser->token;
     size_t left = parser->text.size - token->at;
     DCHECK(token->at <= parser->text.size);
     char near[SHOWN_BYTES + 1] = {0};
@@ -131,7 +131,7 @@ expect_sign(struct parser *parser, char sign)
 {
     char text[] = "expected ?";
     text[sizeof text - 2] = sign;
-    return take_sign(parser, sign) ? FIRN_OK : fail(parser, text);
+    return parse_sign(parser, sign) ? FIRN_OK : table_def_fail(parser, text);
 }
 
 /* ---- parts ---- */
@@ -142,7 +142,7 @@ copy_token(struct parser *parser, uint8_t **out)
 {
     *out = parser->pool.bytes + parser->pool.byte_count;
     CHECK(parser->token.text.size < parser->pool.byte_max - parser->pool.byte_count);
-    return fi_token_text_unquote(&parser->token, *out);
+    return fi_text_token_unquote(&parser->token, *out);
 }
 
 /* Fails: says what is wrong with a token that has begun, or what was expected instead of it. */
@@ -151,24 +151,24 @@ refuse_token(struct parser *parser, const char *expected)
 {
     const bool has_begun = parser->defect != NULL && parser->token.at < parser->text.size &&
                            strchr("'\"xX.0123456789", parser->text.data[parser->token.at]) != NULL;
-    return fail(parser, has_begun ? parser->defect : expected);
+    return table_def_fail(parser, has_begun ? parser->defect : expected);
 }
 
 static int
 parse_name(struct parser *parser, const char **out)
 {
     uint8_t *copy;
-    if (parser->token.kind != FI_TOKEN_TEXT_WORD && parser->token.kind != FI_TOKEN_TEXT_QUOTED) {
+    if (parser->token.kind != FI_TEXT_TOKEN_WORD && parser->token.kind != FI_TEXT_TOKEN_QUOTED) {
         return refuse_token(parser, "expected a name");
     }
     size_t size = copy_token(parser, &copy);
     if (size == 0 || size > FIRN_TABLE_NAME_SIZE_MAX) {
-        return fail(parser, "a name has 1 to 255 bytes");
+        return table_def_fail(parser, "a name has 1 to 255 bytes");
     }
     copy[size] = '\0';
     parser->pool.byte_count += size + 1;
     *out = (const char *)copy;
-    advance(parser);
+    table_def_advance(parser);
     return FIRN_OK;
 }
 
@@ -187,7 +187,7 @@ parse_names(struct parser *parser, const char *const **out, size_t *out_count)
         FI_TRY_RETURN(parse_name(parser, &pool->names[pool->name_count]));
         pool->name_count++;
         ++*out_count;
-    } while (take_sign(parser, ','));
+    } while (parse_sign(parser, ','));
     return expect_sign(parser, ')');
 }
 
@@ -196,16 +196,16 @@ static int
 parse_count(struct parser *parser, uint32_t *out)
 {
     firn_slice text = parser->token.text;
-    bool is_good = parser->token.kind == FI_TOKEN_TEXT_NUMBER && text.size <= 5;
+    bool is_good = parser->token.kind == FI_TEXT_TOKEN_NUMBER && text.size <= 5;
     *out = 0;
     for (size_t i = 0; i < text.size && is_good; i++) {
         is_good = text.data[i] >= '0' && text.data[i] <= '9';
         *out = *out * 10 + (uint32_t)(text.data[i] - '0');
     }
     if (!is_good) {
-        return fail(parser, "expected a number of at most 5 digits");
+        return table_def_fail(parser, "expected a number of at most 5 digits");
     }
-    advance(parser);
+    table_def_advance(parser);
     return FIRN_OK;
 }
 
@@ -213,22 +213,23 @@ static int
 parse_type(struct parser *parser, firn_table_column *column)
 {
     if (is_word(&parser->token, "int8")) {
-        return fail(parser, "int8 is one byte to some and eight to others: write i8 or i64");
+        return table_def_fail(parser,
+                              "int8 is one byte to some and eight to others: write i8 or i64");
     }
-    column->type = parser->token.kind == FI_TOKEN_TEXT_WORD ? fi_type_named(parser->token.text)
+    column->type = parser->token.kind == FI_TEXT_TOKEN_WORD ? fi_type_named(parser->token.text)
                                                             : FIRN_TYPE_NULL;
     if (column->type == FIRN_TYPE_NULL) {
-        return fail(parser, "expected a type, such as i64, text or decimal(12, 2)");
+        return table_def_fail(parser, "expected a type, such as i64, text or decimal(12, 2)");
     }
     bool is_double = is_word(&parser->token, "double");
-    advance(parser);
+    table_def_advance(parser);
     if (is_double) {
-        (void)take_word(parser, "precision");
+        (void)parse_word(parser, "precision");
     }
     if (column->type == FIRN_TYPE_DECIMAL) {
         FI_TRY_RETURN(expect_sign(parser, '('));
         FI_TRY_RETURN(parse_count(parser, &column->precision));
-        if (take_sign(parser, ',')) {
+        if (parse_sign(parser, ',')) {
             FI_TRY_RETURN(parse_count(parser, &column->scale));
         }
         FI_TRY_RETURN(expect_sign(parser, ')'));
@@ -236,9 +237,9 @@ parse_type(struct parser *parser, firn_table_column *column)
         FI_TRY_RETURN(expect_sign(parser, '('));
         FI_TRY_RETURN(parse_count(parser, &column->dimensions));
         FI_TRY_RETURN(expect_sign(parser, ')'));
-    } else if (parser->token.kind == FI_TOKEN_TEXT_SIGN && parser->token.text.data[0] == '(') {
-        return fail(parser,
-                    "only decimal and vector have numbers; lengths of texts are not limited");
+    } else if (parser->token.kind == FI_TEXT_TOKEN_SIGN && parser->token.text.data[0] == '(') {
+        return table_def_fail(
+            parser, "only decimal and vector have numbers; lengths of texts are not limited");
     }
     return FIRN_OK;
 }
@@ -250,27 +251,27 @@ parse_default(struct parser *parser, firn_table_column *column)
     struct fi_schema_literal literal;
     uint8_t *copy;
     size_t bytes = 0;
-    const struct fi_token_text sign = parser->token;
-    if (fi_token_text_is(&sign, "-") || fi_token_text_is(&sign, "+")) {
-        advance(parser);
-        if (parser->token.at != sign.at + 1 || (parser->token.kind != FI_TOKEN_TEXT_NUMBER &&
-                                                parser->token.kind != FI_TOKEN_TEXT_WORD)) {
+    const struct fi_text_token sign = parser->token;
+    if (fi_text_token_is(&sign, "-") || fi_text_token_is(&sign, "+")) {
+        table_def_advance(parser);
+        if (parser->token.at != sign.at + 1 || (parser->token.kind != FI_TEXT_TOKEN_NUMBER &&
+                                                parser->token.kind != FI_TEXT_TOKEN_WORD)) {
             parser->token = sign;
             return refuse_token(parser, "expected a value after 'default'");
         }
-        parser->token.kind = FI_TOKEN_TEXT_NUMBER;
+        parser->token.kind = FI_TEXT_TOKEN_NUMBER;
         parser->token.at = sign.at;
         parser->token.text = firn_bytes(sign.text.data, parser->token.text.size + 1);
     }
-    const enum fi_token_text_kind kind = parser->token.kind;
-    if (kind != FI_TOKEN_TEXT_WORD && kind != FI_TOKEN_TEXT_NUMBER &&
-        kind != FI_TOKEN_TEXT_STRING && kind != FI_TOKEN_TEXT_HEX) {
+    const enum fi_text_token_kind kind = parser->token.kind;
+    if (kind != FI_TEXT_TOKEN_WORD && kind != FI_TEXT_TOKEN_NUMBER &&
+        kind != FI_TEXT_TOKEN_STRING && kind != FI_TEXT_TOKEN_HEX) {
         return refuse_token(parser, "expected a value after 'default'");
     }
     size_t size = copy_token(parser, &copy);
-    literal.form = kind == FI_TOKEN_TEXT_WORD     ? FI_SCHEMA_LITERAL_WORD
-                   : kind == FI_TOKEN_TEXT_NUMBER ? FI_SCHEMA_LITERAL_NUMBER
-                   : kind == FI_TOKEN_TEXT_STRING ? FI_SCHEMA_LITERAL_STRING
+    literal.form = kind == FI_TEXT_TOKEN_WORD     ? FI_SCHEMA_LITERAL_WORD
+                   : kind == FI_TEXT_TOKEN_NUMBER ? FI_SCHEMA_LITERAL_NUMBER
+                   : kind == FI_TEXT_TOKEN_STRING ? FI_SCHEMA_LITERAL_STRING
                                                   : FI_SCHEMA_LITERAL_HEX;
     literal.text = firn_bytes(copy, size);
     DCHECK(pool->value_count < pool->column_max); /* one for each column, at most */
@@ -280,14 +281,14 @@ parse_default(struct parser *parser, firn_table_column *column)
     if (wrong != NULL) {
         char text[128];
         (void)snprintf(text, sizeof text, "the default %s", wrong);
-        return fail(parser, text);
+        return table_def_fail(parser, text);
     }
     pool->byte_count += bytes;
     if (!firn_is_null(*value)) {
         column->default_value = value;
         pool->value_count++;
     }
-    advance(parser);
+    table_def_advance(parser);
     return FIRN_OK;
 }
 
@@ -298,7 +299,7 @@ parse_key(struct parser *parser)
 {
     firn_table_def *def = parser->def;
     if (def->key_count > 0) {
-        return fail(parser, "a second primary key");
+        return table_def_fail(parser, "a second primary key");
     }
     return parse_names(parser, &def->key, &def->key_count);
 }
@@ -326,10 +327,10 @@ parse_parameters(struct parser *parser, firn_vector_index *index)
     bool has_m = false;
     bool has_ef = false;
     for (;;) {
-        if (!has_m && take_word(parser, "m")) {
+        if (!has_m && parse_word(parser, "m")) {
             has_m = true;
             FI_TRY_RETURN(parse_count(parser, &index->m));
-        } else if (!has_ef && take_word(parser, "ef")) {
+        } else if (!has_ef && parse_word(parser, "ef")) {
             has_ef = true;
             FI_TRY_RETURN(parse_count(parser, &index->ef_construction));
         } else {
@@ -355,11 +356,11 @@ parse_vector_index(struct parser *parser)
     FI_TRY_RETURN(expect_sign(parser, ')'));
     uint32_t metric = 1;
     const char *word;
-    while ((word = fi_schema_text_metric(metric)) != NULL && !take_word(parser, word)) {
+    while ((word = fi_schema_text_metric(metric)) != NULL && !parse_word(parser, word)) {
         metric++;
     }
     if (word == NULL) {
-        return fail(parser, "expected l2, dot or cosine");
+        return table_def_fail(parser, "expected l2, dot or cosine");
     }
     index->metric = (firn_metric)metric;
     FI_TRY_RETURN(parse_parameters(parser, index));
@@ -369,11 +370,11 @@ parse_vector_index(struct parser *parser)
 
 /* Takes "vector index"; "vector" alone may be the name of a column. */
 static bool
-take_vector_index(struct parser *parser)
+table_def_parse_vector_index(struct parser *parser)
 {
     const size_t at = parser->at;
-    const struct fi_token_text token = parser->token;
-    if (take_word(parser, "vector") && take_word(parser, "index")) {
+    const struct fi_text_token token = parser->token;
+    if (parse_word(parser, "vector") && parse_word(parser, "index")) {
         return true;
     }
     parser->at = at;
@@ -389,51 +390,52 @@ parse_properties(struct parser *parser, firn_table_column *column)
     firn_table_def *def = parser->def;
     struct pool *pool = &parser->pool;
     unsigned seen = 0;
-    while (parser->token.kind == FI_TOKEN_TEXT_WORD) {
-        struct fi_token_text begin = parser->token;
+    while (parser->token.kind == FI_TEXT_TOKEN_WORD) {
+        struct fi_text_token begin = parser->token;
         unsigned found = 0;
-        if (take_word(parser, "null")) {
+        if (parse_word(parser, "null")) {
             found = NULLS;
-        } else if (take_word(parser, "not")) {
-            if (!take_word(parser, "null")) {
-                return fail(parser, "expected null after not");
+        } else if (parse_word(parser, "not")) {
+            if (!parse_word(parser, "null")) {
+                return table_def_fail(parser, "expected null after not");
             }
             found = NULLS;
             column->not_null = true;
-        } else if (take_word(parser, "default")) {
+        } else if (parse_word(parser, "default")) {
             found = DEFAULT;
             FI_TRY_RETURN((seen & DEFAULT) == 0 ? parse_default(parser, column) : FIRN_OK);
-        } else if (take_word(parser, "auto")) {
+        } else if (parse_word(parser, "auto")) {
             found = AUTO;
             column->is_auto = true;
-        } else if (take_word(parser, "bloom")) {
+        } else if (parse_word(parser, "bloom")) {
             found = BLOOM;
             column->has_bloom_filter = true;
-        } else if (take_word(parser, "primary")) {
+        } else if (parse_word(parser, "primary")) {
             found = KEY;
-            if (!take_word(parser, "key")) {
-                return fail(parser, "expected key after primary");
+            if (!parse_word(parser, "key")) {
+                return table_def_fail(parser, "expected key after primary");
             }
             if (def->key_count > 0 || pool->name_count == pool->name_max) {
-                return fail(parser, "a second primary key: list its columns as primary key (a, b)");
+                return table_def_fail(
+                    parser, "a second primary key: list its columns as primary key (a, b)");
             }
             def->key = pool->names + pool->name_count;
             def->key_count = 1;
             pool->names[pool->name_count++] = column->name;
         } else if (is_word(&parser->token, "unique")) {
-            return fail(parser, "write an item of its own: unique index NAME (COLUMN)");
+            return table_def_fail(parser, "write an item of its own: unique index NAME (COLUMN)");
         }
         if (found == 0 || (seen & found) != 0) {
             parser->token = begin;
-            return fail(parser,
-                        found == 0 ? "expected a comma, or null, not null, default, auto, bloom or "
+            return table_def_fail(
+                parser, found == 0 ? "expected a comma, or null, not null, default, auto, bloom or "
                                      "primary key"
                                    : "repeated for one column");
         }
         seen |= found;
         if ((seen & (NULLS | KEY)) == (NULLS | KEY) && !column->not_null) {
             parser->token = begin;
-            return fail(parser, "a column of the primary key is never null");
+            return table_def_fail(parser, "a column of the primary key is never null");
         }
     }
     return FIRN_OK;
@@ -459,30 +461,30 @@ parse_column(struct parser *parser)
 static int
 parse_item(struct parser *parser)
 {
-    if (take_word(parser, "primary")) {
-        return take_word(parser, "key") ? parse_key(parser)
-                                        : fail(parser, "expected key after primary");
+    if (parse_word(parser, "primary")) {
+        return parse_word(parser, "key") ? parse_key(parser)
+                                         : table_def_fail(parser, "expected key after primary");
     }
-    if (take_word(parser, "unique")) {
-        return take_word(parser, "index") ? parse_index(parser, true)
-                                          : fail(parser, "expected index after unique");
+    if (parse_word(parser, "unique")) {
+        return parse_word(parser, "index") ? parse_index(parser, true)
+                                           : table_def_fail(parser, "expected index after unique");
     }
-    if (take_vector_index(parser)) {
+    if (table_def_parse_vector_index(parser)) {
         return parse_vector_index(parser);
     }
-    return take_word(parser, "index") ? parse_index(parser, false) : parse_column(parser);
+    return parse_word(parser, "index") ? parse_index(parser, false) : parse_column(parser);
 }
 
 static int
-parse(struct parser *parser)
+table_def_parse(struct parser *parser)
 {
     int rc;
-    advance(parser);
+    table_def_advance(parser);
     do {
         FI_TRY(parse_item(parser));
-    } while (take_sign(parser, ','));
-    if (parser->token.kind != FI_TOKEN_TEXT_END) {
-        rc = fail(parser, "expected a comma or the end");
+    } while (parse_sign(parser, ','));
+    if (parser->token.kind != FI_TEXT_TOKEN_END) {
+        rc = table_def_fail(parser, "expected a comma or the end");
     }
 out:
     return rc;
@@ -491,7 +493,7 @@ out:
 /* ---- memory ---- */
 
 static size_t
-smaller(size_t a, size_t b)
+table_def_smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
@@ -527,10 +529,11 @@ make_room(firn_slice text, size_t column_size, size_t index_size, struct pool *p
     for (size_t i = 0; i < text.size; i++) {
         items += text.data[i] == ',';
     }
-    pool->column_max = smaller(items, FIRN_TABLE_COLUMNS_MAX);
-    pool->index_max = smaller(items, FIRN_TABLE_INDEXES_MAX);
-    pool->name_max =
-        smaller(items, (FIRN_TABLE_INDEXES_MAX + (size_t)1) * FIRN_TABLE_KEY_COLUMNS_MAX) + 1;
+    pool->column_max = table_def_smaller(items, FIRN_TABLE_COLUMNS_MAX);
+    pool->index_max = table_def_smaller(items, FIRN_TABLE_INDEXES_MAX);
+    pool->name_max = table_def_smaller(items, (FIRN_TABLE_INDEXES_MAX + (size_t)1) *
+                                                  FIRN_TABLE_KEY_COLUMNS_MAX) +
+                     1;
     pool->byte_max = 2 * text.size + 16;
     size_t columns_size = pool->column_max * larger(column_size, sizeof *pool->columns);
     size_t values_size = pool->column_max * sizeof *pool->values;
@@ -584,7 +587,7 @@ firn_table_def_parse_sized(const char *text, size_t column_size, size_t index_si
     if (parser.def == NULL) {
         return fi_error_no_memory(err, "a definition of a table");
     }
-    int rc = parse(&parser);
+    int rc = table_def_parse(&parser);
     if (rc != FIRN_OK) {
         fi_free(parser.def);
         return rc;

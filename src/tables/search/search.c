@@ -176,8 +176,8 @@ is_seen(struct search *search, struct worker *worker, const struct batch *batch,
 
 /* Measures a row that may be near enough exactly, and takes it if it is. */
 static int
-offer(struct search *search, struct worker *worker, struct batch *batch, size_t row,
-      firn_error *err)
+search_offer(struct search *search, struct worker *worker, struct batch *batch, size_t row,
+             firn_error *err)
 {
     const double distance =
         fi_search_measure_exact(&search->measure, batch->vectors.as.bytes[row].data);
@@ -204,8 +204,8 @@ offer(struct search *search, struct worker *worker, struct batch *batch, size_t 
 
 /* Measures up to four rows of a batch. */
 static int
-measure(struct search *search, struct worker *worker, struct batch *batch, const uint16_t *rows,
-        size_t count, firn_error *err)
+search_measure(struct search *search, struct worker *worker, struct batch *batch,
+               const uint16_t *rows, size_t count, firn_error *err)
 {
     const size_t size = search->measure.dimensions * sizeof(float);
     const void *vectors[FOUR];
@@ -224,14 +224,14 @@ measure(struct search *search, struct worker *worker, struct batch *batch, const
     unsigned near = fi_search_measure_four(&search->measure, vectors, own < shared ? own : shared);
     for (size_t i = 0; rc == FIRN_OK && near != 0 && i < count; i++) {
         if ((near >> i & 1) != 0) {
-            rc = offer(search, worker, batch, rows[i], err);
+            rc = search_offer(search, worker, batch, rows[i], err);
         }
     }
     return rc;
 }
 
 static int
-visit(void *ctx, unsigned number, struct fi_query_rows *rows, firn_error *err)
+search_visit(void *ctx, unsigned number, struct fi_query_rows *rows, firn_error *err)
 {
     struct search *search = ctx;
     struct worker *worker = &search->workers[number];
@@ -258,13 +258,13 @@ visit(void *ctx, unsigned number, struct fi_query_rows *rows, firn_error *err)
         for (; bits != 0; bits &= bits - 1) {
             four[count++] = (uint16_t)(word * 64 + (size_t)__builtin_ctzll(bits));
             if (count == FOUR) {
-                FI_TRY_RETURN(measure(search, worker, &batch, four, count, err));
+                FI_TRY_RETURN(search_measure(search, worker, &batch, four, count, err));
                 count = 0;
             }
         }
     }
     if (count > 0) {
-        FI_TRY_RETURN(measure(search, worker, &batch, four, count, err));
+        FI_TRY_RETURN(search_measure(search, worker, &batch, four, count, err));
     }
     worker->measured +=
         measured; /* once a batch: other threads' counts may be in the same cache line */
@@ -272,8 +272,8 @@ visit(void *ctx, unsigned number, struct fi_query_rows *rows, firn_error *err)
 }
 
 static bool
-take(void *ctx, struct fi_run *run, size_t group, size_t row, size_t count, bool is_loose,
-     bool is_met)
+search_take(void *ctx, struct fi_run *run, size_t group, size_t row, size_t count, bool is_loose,
+            bool is_met)
 {
     const struct search *search = ctx;
     return is_met ? fi_search_source_note_all(search->sources, run, group, row, count, is_loose)
@@ -337,7 +337,7 @@ write_select(const struct fi_search_request *request, const struct fi_schema *sc
 
 static int
 open_query(struct firn_table *table, const struct fi_search_request *request,
-           const struct fi_schema *schema, struct firn_db_view *view, bool is_loose,
+           const struct fi_schema *schema, struct firn_snapshot *snapshot, bool is_loose,
            struct firn_scan **out, firn_error *err)
 {
     struct fi_buf select = {0};
@@ -348,7 +348,7 @@ open_query(struct firn_table *table, const struct fi_search_request *request,
         return fi_error_no_memory(err, "a search");
     }
     const struct fi_query_options options = {.txn = request->txn,
-                                             .view = request->txn != NULL ? NULL : view,
+                                             .snapshot = request->txn != NULL ? NULL : snapshot,
                                              .select = text,
                                              .where = request->where,
                                              .parameters = request->parameters,
@@ -366,7 +366,7 @@ open_query(struct firn_table *table, const struct fi_search_request *request,
 /* ---- the search ---- */
 
 static void
-deinit(struct search *search)
+search_deinit(struct search *search)
 {
     for (unsigned i = 0; search->workers != NULL && i < search->worker_count; i++) {
         fi_search_top_deinit(&search->workers[i].top);
@@ -380,7 +380,7 @@ deinit(struct search *search)
 
 /* Moves the nearest rows of all threads into out. */
 static int
-join(struct search *search, struct fi_search_top *out, firn_error *err)
+search_join(struct search *search, struct fi_search_top *out, firn_error *err)
 {
     struct fi_search_top *tops = fi_alloc_zeroed(search->worker_count * sizeof tops[0]);
     if (tops == NULL) {
@@ -401,11 +401,11 @@ join(struct search *search, struct fi_search_top *out, firn_error *err)
 /* Visits all rows, and puts the nearest into out. *out_lacks: a source named too few of them, or,
  * without a scan, some rows have no source. */
 static int
-look(struct search *search, struct firn_scan *scan, struct fi_lsm_pieces *pieces,
-     struct fi_search_top *out, bool *out_lacks, firn_error *err)
+search_inspect(struct search *search, struct firn_scan *scan, struct fi_lsm_pieces *pieces,
+               struct fi_search_top *out, bool *out_lacks, firn_error *err)
 {
     const struct fi_query_visitor visitor = {
-        .visit = visit, .take = search->sources != NULL ? take : NULL, .ctx = search};
+        .visit = search_visit, .take = search->sources != NULL ? search_take : NULL, .ctx = search};
     const double infinity = __builtin_inf();
     uint64_t bits;
     search->scan = scan;
@@ -432,14 +432,14 @@ look(struct search *search, struct firn_scan *scan, struct fi_lsm_pieces *pieces
                                                    search->request->where != NULL, &search->rows);
     }
     if (search->sources != NULL && !*out_lacks) {
-        FI_TRY_RETURN(fi_search_source_ask(search->sources, pieces, search->request,
-                                           &search->workers[0].top, out_lacks, err));
+        FI_TRY_RETURN(fi_search_source_query(search->sources, pieces, search->request,
+                                             &search->workers[0].top, out_lacks, err));
     }
-    return join(search, out, err);
+    return search_join(search, out, err);
 }
 
 static void
-count(const struct search *search, firn_search_stats *out)
+search_count(const struct search *search, firn_search_stats *out)
 {
     firn_scan_stats read = FIRN_SCAN_STATS_INIT;
     read.rows_read = search->rows;
@@ -482,23 +482,23 @@ enum way {
 };
 
 static int
-open_pieces(struct firn_table *table, struct fi_schema *schema, struct firn_db_view *view,
+open_pieces(struct firn_table *table, struct fi_schema *schema, struct firn_snapshot *snapshot,
             struct fi_db_pieces **out, firn_error *err)
 {
     struct fi_column_layout *layout;
     int rc = fi_schema_layout_create(&schema, 1, &layout, err);
     if (rc == FIRN_OK) {
-        rc = fi_db_pieces_open_loose(fi_rows_keyspace(table), view, layout, out, err);
+        rc = fi_db_pieces_open_loose(fi_rows_keyspace(table), snapshot, layout, out, err);
         fi_free(layout);
     }
     return rc;
 }
 
-/* One search, in a view or a transaction; with sources if they are not NULL, or by graphs, which
- * add to the counts of *graphs. If *out_lacks, *out is NULL. */
+/* One search, in a snapshot or a transaction; with sources if they are not NULL, or by graphs,
+ * which add to the counts of *graphs. If *out_lacks, *out is NULL. */
 static int
 search_in(struct firn_table *table, const struct fi_search_request *given, enum way way,
-          struct fi_search_graphs *graphs, struct fi_schema *schema, struct firn_db_view *view,
+          struct fi_search_graphs *graphs, struct fi_schema *schema, struct firn_snapshot *snapshot,
           struct firn_search_result **out, bool *out_lacks, firn_error *err)
 {
     struct fi_search_request own = *given;
@@ -513,10 +513,10 @@ search_in(struct firn_table *table, const struct fi_search_request *given, enum 
     *out_lacks = false;
     /* Even if no rows are wanted, so that an invalid condition is reported. */
     if (way == BY_GRAPHS_ALONE) {
-        FI_TRY(open_pieces(table, schema, view, &pieces, err));
+        FI_TRY(open_pieces(table, schema, snapshot, &pieces, err));
         inner = fi_db_pieces_lsm(pieces);
     } else {
-        FI_TRY(open_query(table, request, schema, view, way == BY_GRAPHS, &scan, err));
+        FI_TRY(open_query(table, request, schema, snapshot, way == BY_GRAPHS, &scan, err));
         inner = fi_query_pieces(scan);
     }
     if (request->k > 0 && way != BY_ALL_ROWS) {
@@ -525,15 +525,15 @@ search_in(struct firn_table *table, const struct fi_search_request *given, enum 
     }
     if (request->k > 0) {
         FI_TRY(fi_search_source_open(request, column->id, inner, &search.sources, err));
-        FI_TRY(look(&search, scan, inner, &top, out_lacks, err));
+        FI_TRY(search_inspect(&search, scan, inner, &top, out_lacks, err));
     }
     if (!*out_lacks) {
-        FI_TRY(fi_search_result_make(table, request, view, schema, &top, out, err));
-        count(&search, &(*out)->stats);
+        FI_TRY(fi_search_result_make(table, request, snapshot, schema, &top, out, err));
+        search_count(&search, &(*out)->stats);
     }
 out:
     fi_search_top_deinit(&top);
-    deinit(&search);
+    search_deinit(&search);
     fi_search_graph_close(graphs);
     fi_query_close(scan);
     fi_db_pieces_close(pieces);
@@ -551,19 +551,20 @@ fi_search_run(struct firn_table *table, const struct fi_search_request *request,
 {
     struct fi_search_request exact = *request;
     struct fi_schema *schema = NULL;
-    struct firn_db_view *own_view = NULL;
+    struct firn_snapshot *own_snapshot = NULL;
     struct fi_search_graphs graphs = {.damaged = 0};
     bool lacks;
     int rc;
     *out = NULL;
     exact.sources = NULL;
-    DCHECK(request->txn == NULL || request->view == NULL);
-    struct firn_db_view *view = request->txn != NULL ? fi_db_txn_view(request->txn) : request->view;
-    if (view == NULL) {
-        FI_TRY(fi_db_view_open(fi_rows_db(table), &own_view, err));
-        view = own_view;
+    DCHECK(request->txn == NULL || request->snapshot == NULL);
+    struct firn_snapshot *snapshot =
+        request->txn != NULL ? fi_txn_snapshot(request->txn) : request->snapshot;
+    if (snapshot == NULL) {
+        FI_TRY(fi_db_snapshot_open(fi_rows_db(table), &own_snapshot, err));
+        snapshot = own_snapshot;
     }
-    FI_TRY(fi_rows_schema(table, view, &schema, err));
+    FI_TRY(fi_rows_schema(table, snapshot, &schema, err));
     FI_TRY(check_column(request, schema, err));
     enum way way = BY_ALL_ROWS;
     if (may_have_graphs(schema, request)) {
@@ -571,12 +572,12 @@ fi_search_run(struct firn_table *table, const struct fi_search_request *request,
                              request->txn == NULL && request->on_progress == NULL;
         way = is_bare && request->k > 0 ? BY_GRAPHS_ALONE : BY_GRAPHS;
     }
-    FI_TRY(search_in(table, request, way, &graphs, schema, view, out, &lacks, err));
+    FI_TRY(search_in(table, request, way, &graphs, schema, snapshot, out, &lacks, err));
     if (lacks && way == BY_GRAPHS_ALONE) {
-        FI_TRY(search_in(table, request, BY_GRAPHS, &graphs, schema, view, out, &lacks, err));
+        FI_TRY(search_in(table, request, BY_GRAPHS, &graphs, schema, snapshot, out, &lacks, err));
     }
     if (lacks) {
-        FI_TRY(search_in(table, &exact, BY_ALL_ROWS, &graphs, schema, view, out, &lacks, err));
+        FI_TRY(search_in(table, &exact, BY_ALL_ROWS, &graphs, schema, snapshot, out, &lacks, err));
     }
     CHECK(*out != NULL); /* without graphs, *out_lacks is never set */
     (*out)->stats.rows_walked = graphs.evaluated;
@@ -584,6 +585,6 @@ fi_search_run(struct firn_table *table, const struct fi_search_request *request,
     (*out)->stats.graphs_damaged = graphs.damaged;
 out:
     fi_schema_unref(schema);
-    fi_db_view_close(own_view);
+    fi_db_snapshot_close(own_snapshot);
     return rc;
 }

@@ -95,7 +95,7 @@ make_room(struct fi_search_graphs *graphs, size_t room, firn_error *err)
 }
 
 static size_t
-smaller(size_t a, size_t b)
+search_graph_smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
@@ -114,8 +114,8 @@ find_candidates(struct fi_search_graphs *graphs, const struct fi_graph *graph,
     struct fi_graph_search_counts counts;
     uint64_t judged = 0;
     int rc = FIRN_OK;
-    options.wanted = smaller(options.wanted, FI_GRAPH_EF_MAX);
-    options.most = smaller(options.ef, FI_GRAPH_EF_MAX);
+    options.wanted = search_graph_smaller(options.wanted, FI_GRAPH_EF_MAX);
+    options.most = search_graph_smaller(options.ef, FI_GRAPH_EF_MAX);
     options.most = options.most > options.wanted ? options.most : options.wanted;
     FI_TRY(make_room(graphs, options.most, err));
     do {
@@ -133,7 +133,7 @@ out:
 }
 
 static int
-compare(const void *a, const void *b)
+search_graph_compare(const void *a, const void *b)
 {
     const struct fi_search_candidate *left = a;
     const struct fi_search_candidate *right = b;
@@ -201,7 +201,7 @@ find_near(void *ctx, void *source, const struct fi_search_ask *ask, struct fi_se
     for (size_t i = 0; i < count; i++) {
         all[i] = (struct fi_search_candidate){graphs->candidates[i].row, graphs->distances[i]};
     }
-    fi_sort(all, count, sizeof *all, compare);
+    fi_sort(all, count, sizeof *all, search_graph_compare);
     count = count < ask->wanted ? count : ask->wanted;
     if (!may_miss_zeros(graph, all, count)) {
         *out_count = count;
@@ -223,7 +223,7 @@ known_to(void *ctx, void *source)
 }
 
 static void
-learn(void *ctx, void *source, const uint64_t *bits, uint64_t count)
+search_graph_learn(void *ctx, void *source, const uint64_t *bits, uint64_t count)
 {
     const struct fi_search_graphs *graphs = ctx;
     if (graphs->key.size > 0) {
@@ -292,7 +292,7 @@ fi_search_graph_open(struct fi_search_graphs *graphs, struct fi_lsm_pieces *piec
         .close = close_source,
         .find = find_near,
         .known = known_to,
-        .learn = learn,
+        .learn = search_graph_learn,
     };
     graphs->request = request;
     graphs->damaged = 0;

@@ -97,11 +97,11 @@ bool fi_search_source_note_pieces(struct fi_search_source_set *set,
 void fi_search_source_teach(struct fi_search_source_set *set, const struct fi_lsm_pieces *pieces);
 /* Asks all sources for near rows among the noted ones, and puts them into top. *out_lacks: a source
  * named too few, or is damaged, and all rows must be measured. */
-FIRN_MUST_CHECK int fi_search_source_ask(const struct fi_search_source_set *set,
-                                         struct fi_lsm_pieces *pieces,
-                                         const struct fi_search_request *request,
-                                         struct fi_search_top *top, bool *out_lacks,
-                                         firn_error *err);
+FIRN_MUST_CHECK int fi_search_source_query(const struct fi_search_source_set *set,
+                                           struct fi_lsm_pieces *pieces,
+                                           const struct fi_search_request *request,
+                                           struct fi_search_top *top, bool *out_lacks,
+                                           firn_error *err);
 
 /* ---- graphs as sources: search_graph.c ---- */
 
@@ -131,10 +131,11 @@ void fi_search_graph_close(struct fi_search_graphs *graphs);
 /* ---- results: search_result.c ---- */
 
 /* Decodes keys, and reads the requested columns. Rows that have expired since the search are left
- * out. view: the state that was searched; NULL: that of the transaction. */
+ * out. snapshot: the state that was searched; NULL: that of the transaction. */
 FIRN_MUST_CHECK int fi_search_result_make(struct firn_table *table,
                                           const struct fi_search_request *request,
-                                          struct firn_db_view *view, const struct fi_schema *schema,
+                                          struct firn_snapshot *snapshot,
+                                          const struct fi_schema *schema,
                                           const struct fi_search_top *top,
                                           struct firn_search_result **out, firn_error *err);
 

@@ -25,7 +25,8 @@ fi_search_result_free(struct firn_search_result *result)
 
 /* Copies a value, with its bytes, to the arena. */
 static int
-keep(struct fi_arena *arena, const firn_value *value, firn_value *out, firn_error *err)
+search_result_keep(struct fi_arena *arena, const firn_value *value, firn_value *out,
+                   firn_error *err)
 {
     *out = *value;
     if (value->type == FIRN_TYPE_NULL || fi_physical_of(value->type) != FI_PHYSICAL_BYTES) {
@@ -56,7 +57,7 @@ decode_key(const struct fi_schema *schema, firn_slice key, struct fi_buf *memory
         rc = fi_tuple_key_read(&key, column->type, false, memory, &cell);
         if (rc == FIRN_OK) {
             const firn_value value = fi_schema_value_of(column, &cell);
-            rc = keep(arena, &value, &out[i], err);
+            rc = search_result_keep(arena, &value, &out[i], err);
         }
     }
     CHECK(rc != FIRN_CORRUPT); /* this search encoded it */
@@ -86,7 +87,7 @@ take_row(void *ctx, size_t i, const struct firn_row *row)
     firn_value *out = fetching->values + i * result->column_count;
     DCHECK(count == result->column_count);
     for (size_t k = 0; rc == FIRN_OK && k < count; k++) {
-        rc = keep(&result->arena, &values[k], &out[k], fetching->err);
+        rc = search_result_keep(&result->arena, &values[k], &out[k], fetching->err);
     }
     result->rows[i].values = out;
     return rc;
@@ -106,11 +107,12 @@ close_up(struct firn_search_result *result, const bool *is_gone)
 }
 
 static int
-fetch(struct firn_table *table, const struct fi_search_request *request, struct firn_db_view *view,
-      const firn_value *keys, struct firn_search_result *result, firn_error *err)
+search_result_fetch(struct firn_table *table, const struct fi_search_request *request,
+                    struct firn_snapshot *snapshot, const firn_value *keys,
+                    struct firn_search_result *result, firn_error *err)
 {
     const struct fi_rows_read read = {.txn = request->txn,
-                                      .view = request->txn != NULL ? NULL : view,
+                                      .snapshot = request->txn != NULL ? NULL : snapshot,
                                       .columns = request->columns,
                                       .column_count = request->column_count};
     struct fetching fetching = {.result = result, .err = err};
@@ -137,7 +139,7 @@ fetch(struct firn_table *table, const struct fi_search_request *request, struct 
 
 int
 fi_search_result_make(struct firn_table *table, const struct fi_search_request *request,
-                      struct firn_db_view *view, const struct fi_schema *schema,
+                      struct firn_snapshot *snapshot, const struct fi_schema *schema,
                       const struct fi_search_top *top, struct firn_search_result **out,
                       firn_error *err)
 {
@@ -165,7 +167,7 @@ fi_search_result_make(struct firn_table *table, const struct fi_search_request *
         result->rows[i] = (struct fi_search_row){.distance = top->heap[i].distance, .key = key};
     }
     result->count = top->count;
-    FI_TRY(fetch(table, request, view, keys, result, err));
+    FI_TRY(search_result_fetch(table, request, snapshot, keys, result, err));
     *out = result;
     result = NULL;
 out:

@@ -15,8 +15,8 @@
 #include "vector/vector_distance.h"
 
 struct fi_search_request {
-    struct firn_db_txn *txn;   /* its state, with its writes; or */
-    struct firn_db_view *view; /* both NULL: now */
+    struct firn_txn *txn;           /* its state, with its writes; or */
+    struct firn_snapshot *snapshot; /* both NULL: now */
     const char *column;
     const float *query; /* of so many numbers */
     size_t dimensions;

@@ -7,9 +7,9 @@
  * source, and reads the keys of the rows that it named.
  *
  * (S2) A row is allowed only if it was in a batch, or a piece, that was read directly. Then it is
- *      the version that the view sees; if the piece was loose, this is checked before the row is
- *      taken. If too few rows pass, the source is asked for more. (Not checked: other batches have
- *      no place in a run, so their rows cannot be noted.)
+ *      the version that the snapshot sees; if the piece was loose, this is checked before the row
+ *      is taken. If too few rows pass, the source is asked for more. (Not checked: other batches
+ *      have no place in a run, so their rows cannot be noted.)
  *
  * Locking: bits of rows are set by atomic operations, because a word may have rows of two groups.
  * They are read after all threads have ended.
@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/sort.h"
+#include "base/vec.h"
 #include "column/column.h"
 #include "lsm/lsm_group.h"
 #include "lsm/lsm_pieces.h"
@@ -115,13 +116,8 @@ fi_search_source_open(const struct fi_search_request *request, uint32_t column,
         if (piece.run == NULL || find_part(set, piece.run) != NULL) {
             continue;
         }
-        struct part *parts =
-            fi_grow_array(set->parts, set->count + 1, &set->capacity, sizeof *parts);
-        if (parts == NULL) {
-            rc = fi_error_no_memory(err, "a search");
-            goto out;
-        }
-        set->parts = parts;
+        FI_TRY(FI_VEC_RESERVE(set->parts, set->count + 1, set->capacity, err));
+        struct part *parts = set->parts;
         parts[set->count] = (struct part){.run = piece.run};
         FI_TRY(open_part(set, &parts[set->count++], column, request->metric, err));
         has_any = has_any || parts[set->count - 1].source != NULL;
@@ -421,9 +417,9 @@ add_top(struct fi_search_top *top, const struct fi_search_top *own, firn_error *
 }
 
 static int
-ask_part(const struct fi_search_source_set *set, struct part *part,
-         const struct fi_search_request *request, struct fi_search_top *top,
-         struct reading *reading, bool *out_lacks, firn_error *err)
+query_part(const struct fi_search_source_set *set, struct part *part,
+           const struct fi_search_request *request, struct fi_search_top *top,
+           struct reading *reading, bool *out_lacks, firn_error *err)
 {
     const uint64_t *allowed;
     const uint64_t count = count_allowed(part, &allowed);
@@ -468,8 +464,8 @@ ask_part(const struct fi_search_source_set *set, struct part *part,
             break;
         }
         if (found_count < ask.wanted || ask.wanted >= count) {
-            /* The missing rows may lack a vector, so that they are never named, or the view may not
-             * see them: only a look at all of them can tell. */
+            /* The missing rows may lack a vector, so that they are never named, or the snapshot may
+             * not see them: only a look at all of them can tell. */
             *out_lacks = true;
             goto out;
         }
@@ -483,16 +479,16 @@ out:
 }
 
 int
-fi_search_source_ask(const struct fi_search_source_set *set, struct fi_lsm_pieces *pieces,
-                     const struct fi_search_request *request, struct fi_search_top *top,
-                     bool *out_lacks, firn_error *err)
+fi_search_source_query(const struct fi_search_source_set *set, struct fi_lsm_pieces *pieces,
+                       const struct fi_search_request *request, struct fi_search_top *top,
+                       bool *out_lacks, firn_error *err)
 {
     struct reading reading = {.pieces = pieces};
     int rc = FIRN_OK;
     *out_lacks = false;
     for (size_t i = 0; rc == FIRN_OK && !*out_lacks && i < set->count; i++) {
         if (set->parts[i].source != NULL) {
-            rc = ask_part(set, &set->parts[i], request, top, &reading, out_lacks, err);
+            rc = query_part(set, &set->parts[i], request, top, &reading, out_lacks, err);
         }
     }
     fi_lsm_group_deinit(&reading.group);

@@ -6,8 +6,8 @@
  * A search asks for a source of each run whose rows it could read directly. Rows of a run that has
  * one are not measured: the rows that fulfil the condition are noted, and the source names near
  * ones among those. All other rows, including those that must be merged with newer versions, are
- * measured one by one. If pieces are loose (lsm/lsm_pieces.h), a source may name rows that the view
- * no longer sees; then it is asked for more.
+ * measured one by one. If pieces are loose (lsm/lsm_pieces.h), a source may name rows that the
+ * snapshot no longer sees; then it is asked for more.
  *
  * Rows of a run have numbers from 0 on over all of its groups, in order.
  */

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
+#include "base/vec.h"
 
 void
 fi_search_top_deinit(struct fi_search_top *top)
@@ -27,7 +28,7 @@ fi_search_top_deinit(struct fi_search_top *top)
 }
 
 static int
-compare(double a, firn_slice a_key, double b, firn_slice b_key)
+search_top_compare(double a, firn_slice a_key, double b, firn_slice b_key)
 {
     return a != b ? (a > b) - (a < b) : fi_slice_compare(a_key, b_key);
 }
@@ -37,8 +38,8 @@ compare_near(const void *a, const void *b)
 {
     const struct fi_search_near *left = a;
     const struct fi_search_near *right = b;
-    return compare(left->distance, fi_buf_slice(&left->key), right->distance,
-                   fi_buf_slice(&right->key));
+    return search_top_compare(left->distance, fi_buf_slice(&left->key), right->distance,
+                              fi_buf_slice(&right->key));
 }
 
 double
@@ -48,7 +49,7 @@ fi_search_top_most(const struct fi_search_top *top)
 }
 
 static void
-swap(struct fi_search_top *top, size_t a, size_t b)
+search_top_swap(struct fi_search_top *top, size_t a, size_t b)
 {
     DCHECK(a < top->count && b < top->count);
     struct fi_search_near kept = top->heap[a];
@@ -61,7 +62,7 @@ sift_up(struct fi_search_top *top, size_t at)
 {
     DCHECK(at < top->count);
     while (at > 0 && compare_near(&top->heap[at], &top->heap[(at - 1) / 2]) > 0) {
-        swap(top, at, (at - 1) / 2);
+        search_top_swap(top, at, (at - 1) / 2);
         at = (at - 1) / 2;
     }
 }
@@ -78,7 +79,7 @@ sift_down(struct fi_search_top *top)
         if (child >= top->count || compare_near(&top->heap[at], &top->heap[child]) >= 0) {
             return;
         }
-        swap(top, at, child);
+        search_top_swap(top, at, child);
         at = child;
     }
 }
@@ -89,7 +90,8 @@ fi_search_top_put(struct fi_search_top *top, double distance, firn_slice key, fi
     DCHECK(top->k > 0 && top->count <= top->k);
     if (top->count == top->k) {
         struct fi_search_near *furthest = &top->heap[0];
-        if (compare(distance, key, furthest->distance, fi_buf_slice(&furthest->key)) >= 0) {
+        if (search_top_compare(distance, key, furthest->distance, fi_buf_slice(&furthest->key)) >=
+            0) {
             return FIRN_OK;
         }
         if (fi_buf_assign(&furthest->key, key) != FIRN_OK) {
@@ -99,12 +101,8 @@ fi_search_top_put(struct fi_search_top *top, double distance, firn_slice key, fi
         sift_down(top);
         return FIRN_OK;
     }
-    struct fi_search_near *heap =
-        fi_grow_array(top->heap, top->count + 1, &top->capacity, sizeof *heap);
-    if (heap == NULL) {
-        return fi_error_no_memory(err, "a search");
-    }
-    top->heap = heap;
+    FI_TRY_RETURN(FI_VEC_RESERVE(top->heap, top->count + 1, top->capacity, err));
+    struct fi_search_near *heap = top->heap;
     heap[top->count] = (struct fi_search_near){.distance = distance};
     if (fi_buf_assign(&heap[top->count].key, key) != FIRN_OK) {
         return fi_error_no_memory(err, "a search");

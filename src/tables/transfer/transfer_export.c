@@ -7,8 +7,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "exchange/csv_writer.h"
-#include "exchange/json_writer.h"
+#include "csv/csv_writer.h"
+#include "json/json_writer.h"
 
 enum { PIECE_SIZE = 256 << 10 };
 
@@ -20,7 +20,7 @@ struct export
     firn_export_statistics *statistics;
     bool is_json;
     struct fi_csv_format format;
-    struct fi_value_text_column *columns;
+    struct fi_text_value_column *columns;
     size_t column_count;
     struct fi_buf text;
 };
@@ -29,7 +29,7 @@ static int
 take_column(struct export *export, const struct fi_schema_column *column)
 {
     DCHECK(export->columns != NULL && column->name.size > 0);
-    export->columns[export->column_count++] = (struct fi_value_text_column){
+    export->columns[export->column_count++] = (struct fi_text_value_column){
         .name = column->name,
         .type = {.type = column->type,
                  .precision = (uint8_t)column->precision,
@@ -62,7 +62,7 @@ take_columns(struct export *export, const struct fi_schema *schema, const struct
 }
 
 static int
-flush(struct export *export, firn_error *err)
+transfer_export_flush(struct export *export, firn_error *err)
 {
     int rc = FIRN_OK;
     size_t size = export->text.size;
@@ -87,7 +87,7 @@ write_row(struct export *export, const struct firn_row *row, firn_error *err)
                       : fi_csv_writer_row(&export->format, export->columns, values, count,
                                           &export->text, err));
     export->statistics->rows++;
-    return export->text.size >= PIECE_SIZE ? flush(export, err) : FIRN_OK;
+    return export->text.size >= PIECE_SIZE ? transfer_export_flush(export, err) : FIRN_OK;
 }
 
 static int
@@ -97,7 +97,7 @@ write_rows(struct export *export, struct firn_table_cursor *cursor, firn_error *
     for (;;) {
         FI_TRY_RETURN(fi_rows_read_cursor_next(cursor, &row, err));
         if (row == NULL) {
-            return flush(export, err);
+            return transfer_export_flush(export, err);
         }
         FI_TRY_RETURN(write_row(export, row, err));
     }
@@ -117,11 +117,12 @@ fi_transfer_export(struct firn_table *table, const struct fi_transfer_sink *sink
                             .is_json = form->kind == FIRN_TEXT_JSON_LINES};
     const struct fi_rows_cursor_options options = {.read = *read};
     struct firn_table_cursor *cursor = NULL;
-    struct firn_db_view *view = read->txn != NULL ? fi_db_txn_view(read->txn) : read->view;
+    struct firn_snapshot *snapshot =
+        read->txn != NULL ? fi_txn_snapshot(read->txn) : read->snapshot;
     struct fi_schema *schema = NULL;
     int rc;
     FI_TRY(fi_transfer_import_format(form, &export.format, err));
-    FI_TRY(fi_rows_schema(table, view, &schema, err));
+    FI_TRY(fi_rows_schema(table, snapshot, &schema, err));
     FI_TRY(take_columns(&export, schema, read, err));
     FI_TRY(fi_rows_read_cursor_open(table, &options, &cursor, err));
     FI_TRY(fi_storefile_progress_begin(progress, "write", 0, 0, err));

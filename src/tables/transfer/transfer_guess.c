@@ -2,7 +2,7 @@
  *
  * transfer/transfer_guess.c: the definition of a table from a sample of CSV.
  *
- * exchange/csv_infer.c guesses the types. Every column outside of the primary key may be null,
+ * csv/csv_infer.c guesses the types. Every column outside of the primary key may be null,
  * because the text after the sample is unknown. Without a key, a new first column numbers the rows.
  */
 #include "transfer/transfer.h"
@@ -12,9 +12,9 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "exchange/csv_infer.h"
-#include "exchange/csv_reader.h"
-#include "exchange/csv_sniff.h"
+#include "csv/csv_infer.h"
+#include "csv/csv_reader.h"
+#include "csv/csv_sniff.h"
 
 enum { PIECE_SIZE = 64 << 10, NUMBER_NAME_SIZE = 32 };
 static const char number_name[] = "row";
@@ -102,7 +102,7 @@ make_columns(struct guess *guess, const struct fi_csv_infer_result *result, size
         return fi_error_no_memory(err, "a definition");
     }
     for (uint32_t i = 0; i < result->count; i++) {
-        const struct fi_value_text_column *column = &result->columns[i];
+        const struct fi_text_value_column *column = &result->columns[i];
         char *name = guess->names + (size_t)i * (FI_CSV_INFER_NAME_SIZE_MAX + 1);
         CHECK(column->name.size <= FI_CSV_INFER_NAME_SIZE_MAX);
         memcpy(name, column->name.data, column->name.size);

@@ -21,11 +21,11 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "exchange/csv_reader.h"
-#include "exchange/csv_sniff.h"
-#include "exchange/json_reader.h"
-#include "text/time_pattern.h"
+#include "csv/csv_reader.h"
+#include "csv/csv_sniff.h"
+#include "text/text_pattern.h"
 #include "threads/os_callback.h"
+#include "json/json_reader.h"
 
 enum { PIECE_SIZE = 1 << 18 }; /* stays in the processor's cache */
 
@@ -45,12 +45,12 @@ struct import {
     struct fi_json_reader *json;
     /* One of them, once the columns are known. */
     struct firn_table_bulk *bulk;
-    struct firn_db_txn *txn;
+    struct firn_txn *txn;
     bool replaces;  /* the load replaces rows */
     bool has_begun; /* a record was seen */
 
     /* Of the fields of a record; those that are left out have type NULL, and no place. */
-    struct fi_value_text_column *columns;
+    struct fi_text_value_column *columns;
     size_t column_count;
     size_t *places; /* of each field, among the values of the load; SIZE_MAX: left out */
     firn_value *fields;
@@ -94,7 +94,7 @@ fi_transfer_import_reading(const firn_text_form *form, const firn_text_reading *
     const char *const patterns[] = {reading->date_pattern, reading->timestamp_pattern};
     for (size_t i = 0; i < 2; i++) {
         const char *defect =
-            patterns[i] != NULL ? fi_time_pattern_defect(firn_str(patterns[i])) : NULL;
+            patterns[i] != NULL ? fi_text_pattern_defect(firn_str(patterns[i])) : NULL;
         if (defect != NULL) {
             return fi_error_set(err, FIRN_INVALID, "'%.200s': %s", patterns[i], defect);
         }
@@ -105,10 +105,10 @@ fi_transfer_import_reading(const firn_text_form *form, const firn_text_reading *
     return FIRN_OK;
 }
 
-static struct fi_value_text_column
+static struct fi_text_value_column
 text_column_of(const struct fi_schema_column *column)
 {
-    return (struct fi_value_text_column){
+    return (struct fi_text_value_column){
         .name = column->name,
         .type = {.type = column->type,
                  .precision = (uint8_t)column->precision,
@@ -119,11 +119,11 @@ text_column_of(const struct fi_schema_column *column)
 
 /* Lets dates and timestamps be read as the caller says. */
 static void
-set_pattern(const struct import *import, struct fi_value_text_type *type)
+set_pattern(const struct import *import, struct fi_text_value_type *type)
 {
     const firn_text_reading *reading = import->options->reading;
     if (reading != NULL) {
-        fi_value_text_set_pattern(
+        fi_text_value_set_pattern(
             type, firn_str(reading->date_pattern != NULL ? reading->date_pattern : ""),
             firn_str(reading->timestamp_pattern != NULL ? reading->timestamp_pattern : ""));
     }
@@ -176,8 +176,8 @@ write_row(struct import *import, const firn_value *values, const bool *is_given,
 
 /* Gives a row to the load, or rejects it. */
 static int
-put(struct import *import, const firn_value *values, const bool *is_given, uint64_t line,
-    firn_slice text, firn_error *err)
+transfer_import_put(struct import *import, const firn_value *values, const bool *is_given,
+                    uint64_t line, firn_slice text, firn_error *err)
 {
     DCHECK((import->bulk != NULL || import->txn != NULL) && line > 0);
     int rc;
@@ -197,7 +197,7 @@ put(struct import *import, const firn_value *values, const bool *is_given, uint6
 /* ---- columns of CSV ---- */
 
 static int
-allocate(struct import *import, size_t fields, firn_error *err)
+transfer_import_allocate(struct import *import, size_t fields, firn_error *err)
 {
     DCHECK(import->columns == NULL && fields > 0);
     import->columns = fi_alloc_zeroed(fields * sizeof *import->columns);
@@ -238,7 +238,7 @@ take_field(struct import *import, size_t i, const struct fi_schema_column *colum
 {
     DCHECK(i < import->column_count);
     import->places[i] = SIZE_MAX;
-    import->columns[i] = (struct fi_value_text_column){.name = firn_str("")};
+    import->columns[i] = (struct fi_text_value_column){.name = firn_str("")};
     if (column == NULL) {
         return FIRN_OK;
     }
@@ -261,8 +261,8 @@ take_header(struct import *import, const struct fi_schema *schema,
             column = fi_schema_find(schema, without_spaces(name));
         }
         if (column == NULL && !import->options->ignore_unknown) {
-            char text[FI_VALUE_TEXT_SHORT_SIZE];
-            fi_value_text_shorten(name, text);
+            char text[FI_TEXT_VALUE_SHORT_SIZE];
+            fi_text_value_shorten(name, text);
             return fi_error_set(err, FIRN_INVALID, "line %llu: the table '%s' has no column '%s'",
                                 (unsigned long long)record->line, fi_rows_name(import->table),
                                 text);
@@ -332,7 +332,7 @@ open_row(struct import *import, firn_error *err)
 static int
 begin_txn(struct import *import, firn_error *err)
 {
-    const struct fi_db_txn_options defaults = {.is_read_only = false};
+    const struct fi_txn_options defaults = {.is_read_only = false};
     firn_import_conflict conflict = import->options->on_conflict;
     struct fi_schema *schema;
     int rc = fi_rows_schema(import->table, NULL, &schema, err);
@@ -341,7 +341,7 @@ begin_txn(struct import *import, firn_error *err)
         fi_schema_unref(schema);
     }
     return rc == FIRN_OK && conflict != FIRN_IMPORT_CONFLICT_FAIL && !import->replaces
-               ? fi_db_txn_begin(fi_rows_db(import->table), &defaults, &import->txn, err)
+               ? fi_txn_begin(fi_rows_db(import->table), &defaults, &import->txn, err)
                : rc;
 }
 
@@ -376,7 +376,7 @@ begin_csv(struct import *import, const struct fi_csv_record *record, firn_error 
     struct fi_schema *schema = NULL;
     int rc;
     import->has_begun = true;
-    FI_TRY(allocate(import, record->count, err));
+    FI_TRY(transfer_import_allocate(import, record->count, err));
     FI_TRY(fi_rows_schema(import->table, NULL, &schema, err));
     if (import->options->columns != NULL) {
         rc = take_named(import, schema, record->count, err);
@@ -414,7 +414,7 @@ put_csv(struct import *import, const struct fi_csv_record *record, firn_error *e
             }
         }
     }
-    return put(import, values, NULL, record->line, record->raw, err);
+    return transfer_import_put(import, values, NULL, record->line, record->raw, err);
 }
 
 /* Imports all records of a piece. */
@@ -460,7 +460,8 @@ take_json(struct import *import, firn_error *err)
         if (record.values == NULL) {
             return FIRN_OK;
         }
-        FI_TRY(put(import, record.values, record.is_given, record.line, record.raw, err));
+        FI_TRY(transfer_import_put(import, record.values, record.is_given, record.line, record.raw,
+                                   err));
     }
 out:
     return rc;
@@ -490,13 +491,13 @@ open_json(struct import *import, firn_error *err)
     const struct fi_schema *schema;
     if (import->txn != NULL) {
         FI_TRY_RETURN(
-            fi_rows_schema(import->table, fi_db_txn_view(import->txn), &import->schema, err));
+            fi_rows_schema(import->table, fi_txn_snapshot(import->txn), &import->schema, err));
         schema = import->schema;
     } else {
         FI_TRY_RETURN(fi_rows_bulk_open(import->table, &all, &import->bulk, err));
         schema = fi_rows_bulk_schema(import->bulk);
     }
-    FI_TRY_RETURN(allocate(import, schema->column_count, err));
+    FI_TRY_RETURN(transfer_import_allocate(import, schema->column_count, err));
     import->value_count = schema->column_count;
     FI_TRY_RETURN(open_row(import, err));
     for (size_t i = 0; i < schema->column_count; i++) {
@@ -540,10 +541,10 @@ take_pieces(struct import *import, firn_error *err)
 }
 
 static void
-deinit(struct import *import)
+transfer_import_deinit(struct import *import)
 {
     fi_rows_bulk_close(import->bulk);
-    fi_db_txn_close(import->txn);
+    fi_txn_close(import->txn);
     fi_schema_unref(import->schema);
     fi_free(import->columns_names);
     fi_free(import->given_names);
@@ -586,9 +587,9 @@ fi_transfer_import(struct firn_table *table, const struct fi_transfer_source *so
     if (import.bulk != NULL) {
         rc = fi_rows_bulk_commit(import.bulk, err);
     } else if (import.txn != NULL) {
-        rc = fi_db_txn_commit(import.txn, FIRN_DURABILITY_DEFAULT, err);
+        rc = fi_txn_commit(import.txn, FIRN_DURABILITY_DEFAULT, err);
     }
 out:
-    deinit(&import);
+    transfer_import_deinit(&import);
     return rc;
 }

@@ -11,19 +11,19 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "exchange/vector_reader.h"
+#include "vectorfile/vectorfile.h"
 
 enum { PIECE_SIZE = 1 << 18 };
 
 /* Visits the vectors that the reader has. */
 static int
-visit_all(struct fi_vector_reader *reader, const struct fi_transfer_vectors *what, uint64_t *count,
+visit_all(struct fi_vectorfile *reader, const struct fi_transfer_vectors *what, uint64_t *count,
           firn_error *err)
 {
     for (;;) {
         const float *vector;
         size_t dimensions;
-        int rc = fi_vector_reader_next(reader, &vector, &dimensions, err);
+        int rc = fi_vectorfile_next(reader, &vector, &dimensions, err);
         if (rc != FIRN_OK || vector == NULL) {
             return rc;
         }
@@ -38,12 +38,12 @@ int
 fi_transfer_vectors_read(const struct fi_transfer_source *source,
                          const struct fi_transfer_vectors *what, firn_error *err)
 {
-    struct fi_vector_reader *reader = NULL;
+    struct fi_vectorfile *reader = NULL;
     uint8_t *piece = NULL;
     uint64_t count = 0;
     bool is_over = false;
     int rc;
-    FI_TRY(fi_vector_reader_create(what->kind, what->dimensions, &reader, err));
+    FI_TRY(fi_vectorfile_create(what->kind, what->dimensions, &reader, err));
     piece = fi_alloc(PIECE_SIZE);
     if (piece == NULL) {
         rc = fi_error_no_memory(err, "a file of vectors");
@@ -60,7 +60,7 @@ fi_transfer_vectors_read(const struct fi_transfer_source *source,
         if (what->out_bytes != NULL) {
             *what->out_bytes += size;
         }
-        FI_TRY(fi_vector_reader_feed(reader, firn_bytes(piece, size), err));
+        FI_TRY(fi_vectorfile_feed(reader, firn_bytes(piece, size), err));
         FI_TRY(visit_all(reader, what, &count, err));
         if (what->progress != NULL) {
             FI_TRY(fi_storefile_progress_step(what->progress, 0, size, err));
@@ -68,7 +68,7 @@ fi_transfer_vectors_read(const struct fi_transfer_source *source,
     }
 out:
     fi_free(piece);
-    fi_vector_reader_destroy(reader);
+    fi_vectorfile_destroy(reader);
     return rc;
 }
 
@@ -83,7 +83,7 @@ struct import {
 };
 
 static int
-put(void *ctx, uint64_t number, const float *vector, size_t dimensions)
+transfer_vectors_put(void *ctx, uint64_t number, const float *vector, size_t dimensions)
 {
     struct import *import = ctx;
     int64_t key;
@@ -163,7 +163,7 @@ fi_transfer_vectors_import(struct firn_table *table, const struct fi_transfer_so
 {
     struct import import = {.first = options->first, .statistics = statistics, .err = err};
     struct fi_transfer_vectors what = {.kind = options->kind,
-                                       .visit = put,
+                                       .visit = transfer_vectors_put,
                                        .ctx = &import,
                                        .progress = progress,
                                        .out_bytes = &statistics->bytes};

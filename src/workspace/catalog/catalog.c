@@ -189,19 +189,6 @@ fi_catalog_put(struct fi_catalog *catalog, struct firn_db_batch *batch, uint32_t
     return fi_db_batch_put(batch, catalog->unpacked, key, firn_bytes(NULL, 0), err);
 }
 
-int
-fi_catalog_delete(struct fi_catalog *catalog, struct firn_db_batch *batch, uint32_t workspace,
-                  const struct fi_catalog_record *record, firn_error *err)
-{
-    uint8_t key_bytes[FI_CATALOG_KEY_SIZE];
-    firn_slice key = fi_catalog_make_key(workspace, record->order, key_bytes);
-    DCHECK(workspace != 0);
-    FI_TRY_RETURN(fi_db_batch_delete(batch, catalog->checkpoints, key, err));
-    FI_TRY_RETURN(fi_db_batch_delete(batch, catalog->unpacked, key, err));
-    FI_TRY_RETURN(fi_catalog_tags_batch_remove(catalog, workspace, record->id, batch, err));
-    return fi_catalog_pins_remove(catalog, batch, workspace, record->order, err);
-}
-
 static int
 batch_put_record(struct fi_catalog *catalog, struct firn_db_batch *batch, uint32_t workspace,
                  const struct fi_catalog_record *record, firn_error *err)

@@ -316,8 +316,8 @@ void fi_catalog_due_add(struct fi_catalog_due *due, uint64_t bytes);
 bool fi_catalog_due_is(const struct fi_catalog_due *due, uint64_t packs_bytes, uint64_t bytes_min,
                        int64_t now_ns);
 /* Whether an open store is due, with the usual minimum. False without a store, if both are NULL. */
-FIRN_MUST_CHECK int fi_catalog_due_ask(struct firn_db *db, const struct fi_objects *objects,
-                                       bool *out, firn_error *err);
+FIRN_MUST_CHECK int fi_catalog_due_query(struct firn_db *db, const struct fi_objects *objects,
+                                         bool *out, firn_error *err);
 /* The size of all packs in the list. */
 uint64_t fi_catalog_due_packs_bytes(const struct fi_objects *objects);
 
@@ -347,7 +347,21 @@ FIRN_MUST_CHECK int fi_catalog_forgotten_remove_gone(struct fi_objects *objects,
                                                      const struct fi_hash_map *set,
                                                      firn_error *err);
 
-/* Which checkpoints are kept: a policy, its text, and the walk that applies it.
+/* ---- which checkpoints are kept: catalog_policy.c ---- */
+
+enum { FI_CATALOG_POLICY_TEXT_SIZE_MAX = 200 };
+
+enum fi_catalog_policy_kind {
+    FI_CATALOG_POLICY_ALL,
+    FI_CATALOG_POLICY_HOURLY,
+    FI_CATALOG_POLICY_DAILY,
+    FI_CATALOG_POLICY_WEEKLY,
+    FI_CATALOG_POLICY_MONTHLY,
+    FI_CATALOG_POLICY_YEARLY,
+    FI_CATALOG_POLICY_KINDS
+};
+
+/* A policy. Its text:
  *
  *   policy := "forever" | rule (" " rule)*
  *   rule := "last:" count | kind ":" span
@@ -357,42 +371,30 @@ FIRN_MUST_CHECK int fi_catalog_forgotten_remove_gone(struct fi_objects *objects,
  *
  * Each kind at most once, in any order. Any number of blanks may surround rules. A year is 365
  * days. */
-
-enum { FI_CATALOG_KEEP_TEXT_SIZE_MAX = 200 };
-
-enum fi_catalog_keep_kind {
-    FI_CATALOG_KEEP_ALL,
-    FI_CATALOG_KEEP_HOURLY,
-    FI_CATALOG_KEEP_DAILY,
-    FI_CATALOG_KEEP_WEEKLY,
-    FI_CATALOG_KEEP_MONTHLY,
-    FI_CATALOG_KEEP_YEARLY,
-    FI_CATALOG_KEEP_KINDS
-};
-
-struct fi_catalog_keep {
-    bool is_forever;                          /* nothing expires */
-    uint64_t last;                            /* so many of the newest are kept */
-    uint64_t spans_ns[FI_CATALOG_KEEP_KINDS]; /* 0: no such rule; UINT64_MAX: forever */
+struct fi_catalog_policy {
+    bool is_forever;                            /* nothing expires */
+    uint64_t last;                              /* so many of the newest are kept */
+    uint64_t spans_ns[FI_CATALOG_POLICY_KINDS]; /* 0: no such rule; UINT64_MAX: forever */
 };
 
 /* FIRN_INVALID, with the reason. */
-FIRN_MUST_CHECK int fi_catalog_keep_read(firn_slice text, struct fi_catalog_keep *out,
-                                         firn_error *err);
+FIRN_MUST_CHECK int fi_catalog_policy_read(firn_slice text, struct fi_catalog_policy *out,
+                                           firn_error *err);
 
 /* A walk through the checkpoints of one workspace, newest first. */
-struct fi_catalog_keep_walk {
-    const struct fi_catalog_keep *policy; /* borrowed */
+struct fi_catalog_policy_walk {
+    const struct fi_catalog_policy *policy; /* borrowed */
     uint64_t pause_ns;
     uint64_t met;
     int64_t last_ns; /* when the previous one in the walk was made */
     uint64_t age_ns; /* age of the current one, relative to the first */
-    bool has_bucket[FI_CATALOG_KEEP_KINDS];
-    int64_t buckets[FI_CATALOG_KEEP_KINDS]; /* of the last checkpoint in a rule's span */
+    bool has_bucket[FI_CATALOG_POLICY_KINDS];
+    int64_t buckets[FI_CATALOG_POLICY_KINDS]; /* of the last checkpoint in a rule's span */
 };
-void fi_catalog_keep_begin(struct fi_catalog_keep_walk *walk, const struct fi_catalog_keep *policy);
+void fi_catalog_policy_begin(struct fi_catalog_policy_walk *walk,
+                             const struct fi_catalog_policy *policy);
 /* Whether the policy keeps the next checkpoint of the walk. */
-bool fi_catalog_keep_next(struct fi_catalog_keep_walk *walk, int64_t created_ns);
+bool fi_catalog_policy_next(struct fi_catalog_policy_walk *walk, int64_t created_ns);
 
 /* The entries that saves of a workspace have reported as left out, so that each is reported once.
  *
@@ -420,7 +422,11 @@ void fi_catalog_told_deinit(struct fi_catalog_told *told);
 FIRN_MUST_CHECK int fi_catalog_told_join(void *ctx, struct firn_db_batch *batch,
                                          const struct fi_catalog_record *record, firn_error *err);
 
-/* The turns of coding agents that have begun.
+/* ---- the turns of coding agents that have begun: catalog_turns.c ---- */
+
+enum { FI_CATALOG_TURNS_MAX = 64 }; /* of a workspace; the oldest are deleted */
+
+/* A turn as it is noted:
  *
  *   "firn.turns":   be32 workspace | sized agent | session
  *                   → u8 format (2) | le64 when it began, in ns | varint number | sized prompt |
@@ -430,10 +436,6 @@ FIRN_MUST_CHECK int fi_catalog_told_join(void *ctx, struct firn_db_batch *batch,
  * An agent gives the prompt when a turn begins, and not every agent gives it again at the end. An
  * entry stays until the session's next turn, so that a turn that ends twice has its prompt both
  * times. */
-
-enum { FI_CATALOG_TURNS_MAX = 64 }; /* of a workspace; the oldest are deleted */
-
-/* A turn as it is noted. */
 struct fi_catalog_turns_noted {
     firn_workspace_turn turn; /* its agent is empty if there is none */
     int64_t begun_ns;

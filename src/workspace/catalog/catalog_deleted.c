@@ -5,8 +5,8 @@
  *
  * A deleted checkpoint leaves the catalog in the commit that enters it here, with its tags, under
  * the same key; bringing it back is the reverse (I1; not checked: the two are in one batch). A
- * garbage collection keeps what these checkpoints need (reclaim_mark.c) until they are ended, which
- * removes the entry (reclaim_delete.c). Checkpoints that expire never come here.
+ * garbage collection keeps what these checkpoints need (gc_mark.c) until they are ended, which
+ * removes the entry (gc_delete.c). Checkpoints that expire never come here.
  *
  * A store of an older version has no such keyspace: a reader finds nothing that was deleted. An
  * older version that opens this store does not know of it, and its collection frees what was
@@ -27,7 +27,8 @@ no_memory(firn_error *err)
 }
 
 static int
-decode(firn_slice key, firn_slice value, struct fi_catalog_deleted *out, firn_error *err)
+catalog_deleted_decode(firn_slice key, firn_slice value, struct fi_catalog_deleted *out,
+                       firn_error *err)
 {
     struct fi_reader reader = fi_reader_of(value);
     uint8_t format = 0;
@@ -117,7 +118,7 @@ fi_catalog_deleted_find(struct fi_catalog *catalog, uint32_t workspace, uint64_t
     FI_TRY(fi_db_keyspace_open_if_any(catalog->db, FI_CATALOG_DELETED, &deleted, err));
     rc = deleted == NULL ? fi_error_set(err, FIRN_NOT_FOUND, "no checkpoint was deleted")
                          : fi_db_get(deleted, key, buf, err);
-    rc = rc == FIRN_OK ? decode(key, fi_buf_slice(buf), out, err) : rc;
+    rc = rc == FIRN_OK ? catalog_deleted_decode(key, fi_buf_slice(buf), out, err) : rc;
 out:
     return rc;
 }
@@ -143,7 +144,8 @@ fi_catalog_deleted_list(struct fi_catalog *catalog, uint32_t workspace,
     for (rc = fi_db_cursor_last(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
          rc = fi_db_cursor_prev(cursor, err)) {
         struct fi_catalog_deleted entry;
-        FI_TRY(decode(fi_db_cursor_key(cursor), fi_db_cursor_value(cursor), &entry, err));
+        FI_TRY(catalog_deleted_decode(fi_db_cursor_key(cursor), fi_db_cursor_value(cursor), &entry,
+                                      err));
         FI_TRY(visit(ctx, &entry, err));
     }
 out:

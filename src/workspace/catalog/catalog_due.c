@@ -10,7 +10,7 @@
  *
  * A collection is due when the sum is a quarter of all packs, and 16 MiB at least: a store is at
  * most a third larger than it needs to be. An automatic collection leaves less than an eighth dead
- * (reclaim_plan.c), so no other one is due right after it, and a live byte is moved only a few
+ * (gc_plan.c), so no other one is due right after it, and a live byte is moved only a few
  * times.
  *
  * An automatic collection notes the time when it begins. For an hour after that no other one is
@@ -34,7 +34,7 @@ static const char key_name[] = "due";
 /* ---- in the store ---- */
 
 static void
-decode(firn_slice value, struct fi_catalog_due *out)
+catalog_due_decode(firn_slice value, struct fi_catalog_due *out)
 {
     *out = (struct fi_catalog_due){0};
     if (value.size == VALUE_SIZE && value.data[0] == VALUE_VERSION) { /* (I3) */
@@ -54,7 +54,7 @@ fi_catalog_due_read(struct firn_db *db, struct fi_catalog_due *out, firn_error *
         rc = fi_db_get(keyspace, firn_str(key_name), &value, err);
     }
     if (rc == FIRN_OK) {
-        decode(fi_buf_slice(&value), out);
+        catalog_due_decode(fi_buf_slice(&value), out);
     }
     fi_buf_deinit(&value);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -129,7 +129,8 @@ fi_catalog_due_packs_bytes(const struct fi_objects *objects)
 }
 
 int
-fi_catalog_due_ask(struct firn_db *db, const struct fi_objects *objects, bool *out, firn_error *err)
+fi_catalog_due_query(struct firn_db *db, const struct fi_objects *objects, bool *out,
+                     firn_error *err)
 {
     struct fi_catalog_due due;
     *out = false;

@@ -6,7 +6,7 @@
  * A step is entered in the commit that makes its changes, with an order of its workspace as if it
  * were a checkpoint (I1; not checked: the two are in one batch). So orders say what came after
  * what, and the undo line adds the steps that are newer than itself as it adds checkpoints
- * (ws_line.c).
+ * (ws_undo_line.c).
  *
  * A restore of some paths leads to a state, which is a checkpoint; its entry has the order of that,
  * and only adds the paths. It is entered in the commit that ends the restore.
@@ -133,8 +133,9 @@ out:
 
 /* Visits the orders of the steps of a workspace, newest first, until visit returns false. */
 static int
-walk(struct fi_catalog *catalog, uint32_t workspace,
-     bool (*visit)(void *ctx, uint64_t order, firn_slice key), void *ctx, firn_error *err)
+catalog_facts_walk(struct fi_catalog *catalog, uint32_t workspace,
+                   bool (*visit)(void *ctx, uint64_t order, firn_slice key), void *ctx,
+                   firn_error *err)
 {
     uint8_t number[FI_CATALOG_WORKSPACE_KEY_SIZE];
     fi_store_be32(number, workspace);
@@ -213,7 +214,7 @@ fi_catalog_facts_put_at(struct fi_catalog *catalog, struct firn_db_batch *batch,
         goto out;
     }
     FI_TRY(fi_db_keyspace_open(catalog->db, FI_CATALOG_FACTS, &dropping.steps, err));
-    FI_TRY(walk(catalog, workspace, drop_old, &dropping, err));
+    FI_TRY(catalog_facts_walk(catalog, workspace, drop_old, &dropping, err));
     FI_TRY(dropping.rc);
     rc = fi_db_batch_put(batch, dropping.steps, fi_catalog_make_key(workspace, order, key),
                          fi_buf_slice(&value), err);
@@ -239,7 +240,7 @@ fi_catalog_facts_put(struct fi_catalog *catalog, struct firn_db_batch *batch, fi
 }
 
 static bool
-decode(struct fi_catalog_facts *facts)
+catalog_facts_decode(struct fi_catalog_facts *facts)
 {
     struct fi_reader reader = fi_reader_of(fi_buf_slice(&facts->bytes));
     uint8_t format;
@@ -274,7 +275,7 @@ fi_catalog_facts_get(struct fi_catalog *catalog, uint32_t workspace, uint64_t or
     rc = steps == NULL
              ? FIRN_NOT_FOUND
              : fi_db_get(steps, fi_catalog_make_key(workspace, order, key), &out->bytes, err);
-    if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && !decode(out))) {
+    if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && !catalog_facts_decode(out))) {
         rc = fi_error_set(err, FIRN_NOT_FOUND, "there is no such step");
     }
 out:
@@ -320,6 +321,6 @@ fi_catalog_facts_newer(struct fi_catalog *catalog, uint32_t workspace, uint64_t 
                        struct fi_buf *out, firn_error *err)
 {
     struct newer newer = {.orders = out, .than = order};
-    int rc = walk(catalog, workspace, note_newer, &newer, err);
+    int rc = catalog_facts_walk(catalog, workspace, note_newer, &newer, err);
     return newer.is_out_of_memory ? fi_error_no_memory(err, "an undo line") : rc;
 }

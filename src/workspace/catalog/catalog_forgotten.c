@@ -5,46 +5,31 @@
  * A collection leaves dead objects in place while most of their pack is alive, and keeps a dead
  * object that is the base of a delta. Neither is right for contents that a user wants to be gone.
  * So a forget notes the hashes of the objects, and the next collection rewrites every pack that has
- * one of them dead, and first the deltas that depend on them (reclaim.c). A hash stays in the list
+ * one of them dead, and first the deltas that depend on them (gc.c). A hash stays in the list
  * until the index no longer has it.
  *
  * A live object is never removed because of the list (I1; not checked here: the collection decides,
- * reclaim.c): another path, or another workspace, may have the same content. So a wrong hash in the
+ * gc.c): another path, or another workspace, may have the same content. So a wrong hash in the
  * list is harmless, and a forget need not note its hashes in the same commit as the new records.
  */
 #include "catalog/catalog.h"
 
-#include "base/bytes.h"
 #include "base/check.h"
-#include "base/slice.h"
 
 enum { BATCH_SIZE = 1 << 20, SCRATCH_FRAMES = 4 };
 
 /* ---- sets ---- */
 
-static uint64_t
-hash_of(const void *record)
-{
-    const firn_hash *hash = record;
-    return fi_load_le64(hash->bytes);
-}
-
-static bool
-is_equal(const void *record, const void *key)
-{
-    return fi_hash_equal(record, key);
-}
-
 void
 fi_catalog_forgotten_init(struct fi_hash_map *set)
 {
-    fi_hash_map_init(set, sizeof(firn_hash), hash_of, is_equal);
+    fi_hash_map_init(set, sizeof(firn_hash), fi_hash_map_first, fi_hash_map_same_hash);
 }
 
 bool
 fi_catalog_forgotten_has(const struct fi_hash_map *set, const firn_hash *hash)
 {
-    return fi_hash_map_find(set, hash_of(hash), hash) != NULL;
+    return fi_hash_map_find(set, fi_hash_map_first(hash), hash) != NULL;
 }
 
 int
@@ -52,7 +37,7 @@ fi_catalog_forgotten_add(struct fi_hash_map *set, const firn_hash *hash, firn_er
 {
     DCHECK(set->record_size == sizeof *hash);
     if (fi_catalog_forgotten_has(set, hash) ||
-        fi_hash_map_insert(set, hash_of(hash), hash) != NULL) {
+        fi_hash_map_insert(set, fi_hash_map_first(hash), hash) != NULL) {
         return FIRN_OK;
     }
     return fi_error_no_memory(err, "a list of objects");
@@ -64,7 +49,7 @@ struct adding {
 };
 
 static int
-add_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
+add_piece(void *ctx, uint64_t offset, const struct fi_pack_piece *piece, firn_error *err)
 {
     struct adding *adding = ctx;
     (void)offset;
@@ -77,17 +62,17 @@ int
 fi_catalog_forgotten_add_pieces(struct fi_hash_map *set, struct fi_objects *objects,
                                 firn_error *err)
 {
-    struct fi_packfile_scratch *scratch = NULL;
+    struct fi_pack_scratch *scratch = NULL;
     struct adding adding = {.set = set};
     int rc;
-    FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    FI_TRY(fi_pack_scratch_create(SCRATCH_FRAMES, &scratch, err));
     /* The set grows during the loop: pieces may be cut into pieces. */
     for (size_t i = 0; i < set->count; i++) {
         const firn_hash hash = *(const firn_hash *)fi_hash_map_at(set, i);
         struct fi_objects_place place;
-        rc = fi_objects_find(objects, &hash, &place, err);
-        if (rc == FIRN_OK && place.at.kind == FI_PACKFILE_PIECES) {
-            rc = fi_objects_pieces(objects, scratch, &hash, add_piece, &adding, err);
+        rc = fi_objects_index_find(objects, &hash, &place, err);
+        if (rc == FIRN_OK && place.at.kind == FI_PACK_PIECES) {
+            rc = fi_objects_read_pieces(objects, scratch, &hash, add_piece, &adding, err);
         }
         if (rc == FIRN_NO_MEMORY) {
             goto out;
@@ -96,7 +81,7 @@ fi_catalog_forgotten_add_pieces(struct fi_hash_map *set, struct fi_objects *obje
     }
     rc = FIRN_OK;
 out:
-    fi_packfile_scratch_destroy(scratch);
+    fi_pack_scratch_destroy(scratch);
     return rc;
 }
 

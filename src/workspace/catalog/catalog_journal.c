@@ -125,7 +125,7 @@ read_paths(struct fi_reader *reader, struct fi_catalog_journal *out, bool *out_n
 }
 
 static int
-newer(firn_error *err, const char *what, unsigned value)
+catalog_journal_newer(firn_error *err, const char *what, unsigned value)
 {
     return fi_error_set(err, FIRN_NEWER,
                         "the journal of a restore has %s %u, which this version does not know",
@@ -142,14 +142,14 @@ fi_catalog_journal_decode(firn_slice bytes, struct fi_catalog_journal *out, firn
     uint64_t end;
     bool no_memory = false;
     if (fi_reader_u8(&reader, &format) && format != FORMAT) {
-        return newer(err, "format", format);
+        return catalog_journal_newer(err, "format", format);
     }
     if (bytes.size > 0 && fi_reader_u8(&reader, &state) && fi_reader_u8(&reader, &flags)) {
         if (state < FI_CATALOG_JOURNAL_DONE || state > FI_CATALOG_JOURNAL_BEGUN) {
-            return newer(err, "state", state);
+            return catalog_journal_newer(err, "state", state);
         }
         if ((flags & ~(unsigned)(FLAG_UNDO | FLAG_PARTIAL | FLAG_REDO | FLAG_REVERT)) != 0) {
-            return newer(err, "flags", flags);
+            return catalog_journal_newer(err, "flags", flags);
         }
         out->state = (enum fi_catalog_journal_state)state;
         out->is_partial = (flags & FLAG_PARTIAL) != 0;
@@ -161,7 +161,7 @@ fi_catalog_journal_decode(firn_slice bytes, struct fi_catalog_journal *out, firn
             fi_reader_sized(&reader, PREVIOUS_SIZE_MAX, &out->previous) &&
             fi_reader_varint(&reader, &end)) {
             if (end != 0) {
-                return newer(err, "a field", (unsigned)end);
+                return catalog_journal_newer(err, "a field", (unsigned)end);
             }
             if (fi_reader_left(&reader) == 0) {
                 return FIRN_OK;

@@ -16,7 +16,8 @@
 enum { PIN_FORMAT = 1 };
 
 static int
-decode(firn_slice key, firn_slice value, struct fi_catalog_pins_pin *out, firn_error *err)
+catalog_pins_decode(firn_slice key, firn_slice value, struct fi_catalog_pins_pin *out,
+                    firn_error *err)
 {
     struct fi_reader reader = fi_reader_of(value);
     uint8_t format = 0;
@@ -53,7 +54,7 @@ fi_catalog_pins_has(struct fi_catalog *catalog, uint32_t workspace,
         goto out;
     }
     FI_TRY(rc);
-    FI_TRY(decode(key, fi_buf_slice(&value), &pin, err));
+    FI_TRY(catalog_pins_decode(key, fi_buf_slice(&value), &pin, err));
     *out = true;
     if (memcmp(pin.id, record->id, sizeof pin.id) != 0) {
         rc = fi_error_set(err, FIRN_CORRUPT, "a pin names another checkpoint than its key");
@@ -104,7 +105,8 @@ fi_catalog_pins_list(struct fi_catalog *catalog, uint32_t workspace,
     for (rc = fi_db_cursor_last(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
          rc = fi_db_cursor_prev(cursor, err)) {
         struct fi_catalog_pins_pin pin;
-        FI_TRY(decode(fi_db_cursor_key(cursor), fi_db_cursor_value(cursor), &pin, err));
+        FI_TRY(
+            catalog_pins_decode(fi_db_cursor_key(cursor), fi_db_cursor_value(cursor), &pin, err));
         FI_TRY(visit(ctx, &pin, err));
     }
 out:

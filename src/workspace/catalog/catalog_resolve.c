@@ -36,7 +36,8 @@ struct wanted {
 };
 
 static bool
-matches(const struct wanted *wanted, const struct fi_catalog_record *record, const char *id)
+catalog_resolve_matches(const struct wanted *wanted, const struct fi_catalog_record *record,
+                        const char *id)
 {
     const struct fi_reference *reference = wanted->reference;
     switch (reference->kind) {
@@ -56,7 +57,7 @@ matches(const struct wanted *wanted, const struct fi_catalog_record *record, con
 }
 
 static int
-keep(struct fi_buf *out, firn_slice bytes, firn_error *err)
+catalog_resolve_keep(struct fi_buf *out, firn_slice bytes, firn_error *err)
 {
     fi_buf_clear(out);
     int rc = fi_buf_append_slice(out, bytes);
@@ -73,13 +74,13 @@ visit_base(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, 
         wanted->oldest = record->number;
         wanted->oldest_ns = record->created_ns;
     }
-    if (!matches(wanted, record, id)) {
+    if (!catalog_resolve_matches(wanted, record, id)) {
         return FIRN_OK;
     }
     if (wanted->reference->kind == FI_REFERENCE_TIME) {
         wanted->found = 1;
         wanted->found_ns = record->created_ns;
-        return keep(wanted->out, bytes, err);
+        return catalog_resolve_keep(wanted->out, bytes, err);
     }
     wanted->found++;
     if (wanted->found == 2) {
@@ -89,7 +90,7 @@ visit_base(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, 
         return FIRN_OK;
     }
     memcpy(wanted->first_id, id, sizeof id);
-    int rc = keep(wanted->out, bytes, err);
+    int rc = catalog_resolve_keep(wanted->out, bytes, err);
     bool is_sure =
         wanted->reference->kind != FI_REFERENCE_ID || wanted->reference->id_size == ID_LETTERS;
     return rc == FIRN_OK && is_sure ? ENOUGH : rc;
@@ -174,7 +175,7 @@ visit_earlier(void *ctx, firn_slice bytes, const struct fi_catalog_record *recor
     if (earlier->left > 0) {
         return FIRN_OK;
     }
-    int rc = keep(earlier->out, bytes, err);
+    int rc = catalog_resolve_keep(earlier->out, bytes, err);
     return rc == FIRN_OK ? ENOUGH : rc;
 }
 

@@ -112,7 +112,7 @@ put_in_order(struct fi_buf *hashes)
 }
 
 static int
-put(struct fi_catalog_told *told, struct firn_db_batch *batch, firn_error *err)
+catalog_told_put(struct fi_catalog_told *told, struct firn_db_batch *batch, firn_error *err)
 {
     uint8_t key[KEY_SIZE];
     const uint64_t *hashes = (const void *)told->now.data;
@@ -146,5 +146,5 @@ fi_catalog_told_join(void *ctx, struct firn_db_batch *batch, const struct fi_cat
     put_in_order(&told->now);
     return fi_slice_equal(fi_buf_slice(&told->now), fi_buf_slice(&told->known))
                ? FIRN_OK
-               : put(told, batch, err);
+               : catalog_told_put(told, batch, err);
 }

@@ -33,7 +33,7 @@ make_key(uint32_t workspace, firn_slice agent, firn_slice session, struct fi_buf
 
 /* Of the turn only its number and prompt. */
 static int
-decode(firn_slice value, struct fi_catalog_turns_noted *out, firn_error *err)
+catalog_turns_decode(firn_slice value, struct fi_catalog_turns_noted *out, firn_error *err)
 {
     struct fi_reader reader = fi_reader_of(value);
     uint8_t format = 0;
@@ -67,7 +67,7 @@ fi_catalog_turns_get(struct fi_catalog *catalog, uint32_t workspace, firn_slice 
     FI_TRY(make_key(workspace, agent, session, &key, err));
     FI_TRY(fi_db_keyspace_open(fi_catalog_db(catalog), FI_CATALOG_TURNS, &turns, err));
     FI_TRY(fi_db_get(turns, fi_buf_slice(&key), out, err));
-    FI_TRY(decode(fi_buf_slice(out), &noted, err));
+    FI_TRY(catalog_turns_decode(fi_buf_slice(out), &noted, err));
     noted.turn.agent = agent;
     noted.turn.session = session;
     *out_noted = noted;
@@ -95,8 +95,8 @@ turn_of(const struct fi_buf *entry, size_t key_size, firn_workspace_turn *turn)
     struct fi_reader reader =
         fi_reader_of(firn_bytes(entry->data + WORKSPACE_SIZE, key_size - WORKSPACE_SIZE));
     if (!fi_reader_sized(&reader, FI_CATALOG_RECORD_TURN_NAME_SIZE_MAX, &turn->agent) ||
-        decode(firn_bytes(entry->data + key_size, entry->size - key_size), &noted, NULL) !=
-            FIRN_OK) {
+        catalog_turns_decode(firn_bytes(entry->data + key_size, entry->size - key_size), &noted,
+                             NULL) != FIRN_OK) {
         return false;
     }
     size_t left = fi_reader_left(&reader);
@@ -127,7 +127,7 @@ fi_catalog_turns_newest(struct fi_catalog *catalog, uint32_t workspace, struct f
         struct fi_catalog_turns_noted noted;
         firn_slice key = fi_db_cursor_key(cursor);
         firn_slice value = fi_db_cursor_value(cursor);
-        if (decode(value, &noted, NULL) == FIRN_OK && !noted.is_over &&
+        if (catalog_turns_decode(value, &noted, NULL) == FIRN_OK && !noted.is_over &&
             noted.begun_ns > *out_begun_ns) {
             FI_TRY(copy_entry(key, value, out, err));
             *out_begun_ns = noted.begun_ns;
@@ -163,7 +163,7 @@ make_room(struct firn_db_keyspace *turns, uint32_t workspace, firn_slice key,
          rc = fi_db_cursor_next(cursor, err), count++) {
         struct fi_catalog_turns_noted noted;
         is_replaced |= fi_slice_equal(fi_db_cursor_key(cursor), key);
-        int64_t time_ns = decode(fi_db_cursor_value(cursor), &noted, NULL) == FIRN_OK
+        int64_t time_ns = catalog_turns_decode(fi_db_cursor_value(cursor), &noted, NULL) == FIRN_OK
                               ? noted.begun_ns
                               : INT64_MIN; /* unreadable turns are deleted first */
         if (time_ns <= oldest_ns) {
@@ -185,7 +185,8 @@ out:
 }
 
 static int
-encode(const firn_workspace_turn *turn, int64_t begun_ns, bool is_over, struct fi_buf *out)
+catalog_turns_encode(const firn_workspace_turn *turn, int64_t begun_ns, bool is_over,
+                     struct fi_buf *out)
 {
     DCHECK(turn->prompt.size <= FI_CATALOG_RECORD_PROMPT_SIZE_MAX);
     FI_TRY_RETURN(fi_buf_append_u8(out, TURN_FORMAT));
@@ -207,8 +208,9 @@ fi_catalog_turns_put(struct fi_catalog *catalog, uint32_t workspace,
     struct fi_buf value = {0};
     int rc;
     FI_TRY(make_key(workspace, turn->agent, turn->session, &key, err));
-    FI_TRY(encode(turn, begun_ns, is_over, &value) == FIRN_OK ? FIRN_OK
-                                                              : fi_error_no_memory(err, "a turn"));
+    FI_TRY(catalog_turns_encode(turn, begun_ns, is_over, &value) == FIRN_OK
+               ? FIRN_OK
+               : fi_error_no_memory(err, "a turn"));
     FI_TRY(fi_db_keyspace_open(db, FI_CATALOG_TURNS, &turns, err));
     FI_TRY(fi_db_batch_create(&batch, err));
     FI_TRY(make_room(turns, workspace, fi_buf_slice(&key), batch, err));

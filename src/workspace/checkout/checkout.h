@@ -108,8 +108,8 @@ bool fi_checkout_is_undone(const struct fi_checkout *checkout);
 /* The temporary name beside a path: ".firn-<tag>-<16 hex digits of the path's hash>"; and the name
  * that the old entry has for a moment if two names cannot be exchanged in one step. Both are
  * written to FI_CHECKOUT_NAME_SIZE bytes. */
-void fi_checkout_temporary_name(const uint8_t *tag, firn_slice path, char *out);
-void fi_checkout_aside_name(const uint8_t *tag, firn_slice path, char *out);
+void fi_checkout_place_temporary(const uint8_t *tag, firn_slice path, char *out);
+void fi_checkout_place_aside(const uint8_t *tag, firn_slice path, char *out);
 
 /* Settling what an interrupted restore left on the disk, so that an ordinary restore can
  * continue. */

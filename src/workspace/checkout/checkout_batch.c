@@ -55,7 +55,7 @@ fi_checkout_batch_link_of(struct fi_checkout *checkout, const struct fi_tree_ent
 }
 
 static void
-fail(struct batch *batch, int rc, const firn_error *err)
+checkout_batch_fail(struct batch *batch, int rc, const firn_error *err)
 {
     DCHECK(rc != FIRN_OK);
     fi_os_mutex_lock(&batch->checkout->mutex);
@@ -109,7 +109,7 @@ run_worker(void *arg)
             rc = fi_checkout_progress(batch->checkout, files, bytes, &err);
         }
         if (rc != FIRN_OK) {
-            fail(batch, rc, &err);
+            checkout_batch_fail(batch, rc, &err);
             return;
         }
     }
@@ -189,11 +189,11 @@ work_off(struct batch *batch, firn_error *err)
 /* The visitor of fi_checkout_walk gets the checkout and finds the batch being filled through
  * it. */
 static int
-collect(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
+checkout_batch_collect(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct fi_checkout *checkout = ctx;
     struct batch *batch = checkout->batch;
-    if (!fi_checkout_needs_content(change)) {
+    if (!fi_checkout_walk_needs_content(change)) {
         return FIRN_OK;
     }
     CHECK(batch->count < BATCH_CHANGES);
@@ -210,7 +210,8 @@ collect(void *ctx, const struct fi_difference_walk_change *change, firn_error *e
     }
     item->place = (struct fi_objects_place){0};
     if (item->entry.kind == FI_TREE_FILE && item->entry.hard_link.size == 0) {
-        int rc = fi_objects_find(checkout->options.objects, &item->entry.hash, &item->place, err);
+        int rc =
+            fi_objects_index_find(checkout->options.objects, &item->entry.hash, &item->place, err);
         if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
             return rc; /* work reports an object that is not found, with its path */
         }
@@ -271,12 +272,13 @@ fi_checkout_batch_run(struct fi_checkout *checkout, const char *phase,
     DCHECK(checkout->batch == NULL);
     struct batch *batch = NULL;
     int rc;
-    FI_TRY(fi_checkout_phase(checkout, phase, checkout->counts.added + checkout->counts.changed,
-                             checkout->counts.bytes, err));
+    FI_TRY(fi_checkout_progress_phase(checkout, phase,
+                                      checkout->counts.added + checkout->counts.changed,
+                                      checkout->counts.bytes, err));
     FI_TRY(create_batch(checkout, &batch, err));
     batch->work = work;
     checkout->batch = batch;
-    FI_TRY(fi_checkout_walk(checkout, collect, err));
+    FI_TRY(fi_checkout_walk(checkout, checkout_batch_collect, err));
     FI_TRY(work_off(batch, err));
 out:
     checkout->batch = NULL;

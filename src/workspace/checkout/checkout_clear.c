@@ -48,7 +48,7 @@ remove_empty_dir(struct fi_os_dir *root, firn_slice path, size_t *out_parent_siz
     struct fi_checkout_place place = {0};
     struct fi_os_dir *parent = NULL;
     int rc;
-    FI_TRY(fi_checkout_final_place(path, &place, err));
+    FI_TRY(fi_checkout_place_final(path, &place, err));
     FI_TRY(fi_os_dir_open_beneath(root, (const char *)place.dir.data, &parent, err));
     FI_TRY(fi_os_remove_dir(parent, place.name, err));
     *out_parent_size = place.dir.size;

@@ -21,31 +21,43 @@
 #include "threads/os_thread.h"
 #include "tree/tree.h"
 
-/* Making one entry of a tree on disk: content, then owner, attributes, mode, time. */
+/* ---- one entry of a tree, made on disk: checkout_write.c ---- */
 
 /* Of one thread. Set objects in a zeroed struct, then call init. */
 struct fi_checkout_write {
     struct fi_objects *objects; /* borrowed */
-    struct fi_packfile_scratch *scratch;
+    struct fi_pack_scratch *scratch;
     /* If not NULL, all of its threads read the content of files, and not this one alone. */
     const struct fi_objects_spread *spread;
     struct fi_buf buf;
-    bool is_foreign; /* another user's store may not grant rights: checkout_stage.c */
+    bool is_foreign; /* another user's store may not grant rights: checkout_write.c */
     bool sync;       /* makes each new file durable with its attributes, but not its name */
     /* Reports what could not be set on an entry that was otherwise written; may be NULL. */
     void (*on_incomplete)(void *ctx, firn_slice path, const char *text);
     void *ctx;
 };
 
-FIRN_MUST_CHECK int fi_checkout_stage_write_init(struct fi_checkout_write *write,
-                                                 struct fi_objects *objects, firn_error *err);
-void fi_checkout_stage_write_deinit(struct fi_checkout_write *write);
+FIRN_MUST_CHECK int fi_checkout_write_init(struct fi_checkout_write *write,
+                                           struct fi_objects *objects, firn_error *err);
+void fi_checkout_write_deinit(struct fi_checkout_write *write);
 
 /* Sets owner, attributes (removing others), mode and time of an existing entry. */
-FIRN_MUST_CHECK int fi_checkout_stage_write_metadata(struct fi_checkout_write *write,
-                                                     struct fi_os_node node, firn_slice path,
-                                                     const struct fi_tree_entry *entry,
-                                                     firn_error *err);
+FIRN_MUST_CHECK int fi_checkout_write_metadata(struct fi_checkout_write *write,
+                                               struct fi_os_node node, firn_slice path,
+                                               const struct fi_tree_entry *entry, firn_error *err);
+
+/* The new name in dir under which to make an entry. path is for notices. */
+struct fi_checkout_write_target {
+    struct fi_os_dir *dir;
+    const char *name;
+    firn_slice path;
+    bool may_inherit; /* new entries may inherit attributes (a default ACL) */
+};
+/* Makes a file or a link. Requires: the name is free. On failure nothing is left there. Every byte
+ * is verified. */
+FIRN_MUST_CHECK int fi_checkout_write_entry(struct fi_checkout_write *write,
+                                            const struct fi_checkout_write_target *target,
+                                            const struct fi_tree_entry *entry, firn_error *err);
 
 /* The changes of the plan, for the passes that follow: checkout_record.c. A zeroed struct is
  * empty. */
@@ -129,13 +141,14 @@ struct fi_checkout {
     int64_t progress_due_ns;
 };
 
-/* ---- names ---- */
+/* ---- names and places: checkout_place.c ---- */
 
+void fi_checkout_place_init(struct fi_checkout *checkout);
 /* Whether a change makes a new directory that is built under a temporary name: one whose parent
  * is there already. */
-bool fi_checkout_is_new_root(struct fi_checkout *checkout, firn_slice path);
-FIRN_MUST_CHECK int fi_checkout_add_new_root(struct fi_checkout *checkout, firn_slice path,
-                                             firn_error *err);
+bool fi_checkout_place_is_new_root(struct fi_checkout *checkout, firn_slice path);
+FIRN_MUST_CHECK int fi_checkout_place_add_new_root(struct fi_checkout *checkout, firn_slice path,
+                                                   firn_error *err);
 
 /* Where the new entry for a path is built before the swap. Inside a new root that is the final name
  * below the root's temporary one. */
@@ -144,18 +157,18 @@ struct fi_checkout_place {
     char name[FI_TREE_NAME_SIZE_MAX + 1];
     bool is_direct; /* under its own name: nothing to swap */
 };
-FIRN_MUST_CHECK int fi_checkout_staged_place(struct fi_checkout *checkout, firn_slice path,
+FIRN_MUST_CHECK int fi_checkout_place_staged(struct fi_checkout *checkout, firn_slice path,
                                              struct fi_checkout_place *out, firn_error *err);
 /* Where an entry is while a directory above it has its temporary name; root_size is the size of
  * that directory's path within path. */
-FIRN_MUST_CHECK int fi_checkout_moved_place(struct fi_checkout *checkout, firn_slice path,
+FIRN_MUST_CHECK int fi_checkout_place_moved(struct fi_checkout *checkout, firn_slice path,
                                             size_t root_size, struct fi_checkout_place *out,
                                             firn_error *err);
 /* The final place of a path. */
-FIRN_MUST_CHECK int fi_checkout_final_place(firn_slice path, struct fi_checkout_place *out,
+FIRN_MUST_CHECK int fi_checkout_place_final(firn_slice path, struct fi_checkout_place *out,
                                             firn_error *err);
 
-/* ---- walking ---- */
+/* ---- walking: checkout_walk.c ---- */
 
 /* Calls visit for each change that is not left alone: those of the plan's record or, without one,
  * of a walk over the trees. */
@@ -170,12 +183,12 @@ FIRN_MUST_CHECK int fi_checkout_walk_with(
     int (*visit)(void *ctx, const struct fi_difference_walk_change *change, firn_error *err),
     void *ctx, firn_error *err);
 /* The options of that walk. */
-struct fi_difference_walk_options fi_checkout_diff_options(const struct fi_checkout *checkout);
+struct fi_difference_walk_options fi_checkout_walk_options(const struct fi_checkout *checkout);
 
 /* Whether a change needs new content on disk (a file or link to be written or linked). */
-bool fi_checkout_needs_content(const struct fi_difference_walk_change *change);
+bool fi_checkout_walk_needs_content(const struct fi_difference_walk_change *change);
 /* Whether a change makes a directory that was not there. */
-bool fi_checkout_makes_dir(const struct fi_difference_walk_change *change);
+bool fi_checkout_walk_makes_dir(const struct fi_difference_walk_change *change);
 
 /* One thread's part in a batch. */
 struct fi_checkout_worker {
@@ -210,15 +223,18 @@ FIRN_MUST_CHECK int fi_checkout_clear_tree(struct fi_os_dir *root, struct fi_buf
 FIRN_MUST_CHECK int fi_checkout_clear_place(struct fi_checkout *checkout,
                                             const struct fi_checkout_place *place, firn_error *err);
 
+/* ---- directories: checkout_dir.c ---- */
+
 /* Opens the directory of a place, or keeps the open one if it is the same. A directory that is not
- * writable is made writable until fi_checkout_tighten. */
-FIRN_MUST_CHECK int fi_checkout_open_dir(struct fi_checkout *checkout, const struct fi_buf *dir,
+ * writable is made writable until fi_checkout_dir_tighten. */
+FIRN_MUST_CHECK int fi_checkout_dir_open(struct fi_checkout *checkout, const struct fi_buf *dir,
                                          struct fi_os_dir **cache, struct fi_buf *cache_path,
                                          firn_error *err);
 
 /* Sets back the modes of directories that were made writable: of all, or only of those that the
  * filter leaves out, if the directories of the walk have their final modes already. */
-FIRN_MUST_CHECK int fi_checkout_tighten(struct fi_checkout *checkout, bool all, firn_error *err);
+FIRN_MUST_CHECK int fi_checkout_dir_tighten(struct fi_checkout *checkout, bool all,
+                                            firn_error *err);
 
 /* ---- what no pass changes: checkout_left.c ---- */
 
@@ -242,20 +258,23 @@ FIRN_MUST_CHECK int fi_checkout_left_behind(struct fi_checkout *checkout, firn_s
 FIRN_MUST_CHECK int fi_checkout_left_attributes(struct fi_checkout *checkout, firn_slice path,
                                                 const char *text, firn_error *err);
 
+/* ---- what the caller is told: checkout_progress.c ---- */
+
 /* Begins a phase and reports it. FIRN_CANCELLED if the caller cancels, unless it is too late for
- * that (fi_checkout_finishing). */
-FIRN_MUST_CHECK int fi_checkout_phase(struct fi_checkout *checkout, const char *phase,
-                                      uint64_t files_total, uint64_t bytes_total, firn_error *err);
+ * that (fi_checkout_progress_finishing). */
+FIRN_MUST_CHECK int fi_checkout_progress_phase(struct fi_checkout *checkout, const char *phase,
+                                               uint64_t files_total, uint64_t bytes_total,
+                                               firn_error *err);
 /* The same, without resetting the counts. */
-FIRN_MUST_CHECK int fi_checkout_phase_next(struct fi_checkout *checkout, const char *phase,
-                                           firn_error *err);
+FIRN_MUST_CHECK int fi_checkout_progress_phase_next(struct fi_checkout *checkout, const char *phase,
+                                                    firn_error *err);
 /* From here on the restore cannot be cancelled. */
-void fi_checkout_finishing(struct fi_checkout *checkout);
+void fi_checkout_progress_finishing(struct fi_checkout *checkout);
 /* Reports progress, a few times a second; FIRN_CANCELLED as above. Any thread. */
 FIRN_MUST_CHECK int fi_checkout_progress(struct fi_checkout *checkout, uint64_t files,
                                          uint64_t bytes, firn_error *err);
-void fi_checkout_notice(struct fi_checkout *checkout, firn_notice_kind kind, firn_slice path,
-                        const char *text);
+void fi_checkout_progress_notice(struct fi_checkout *checkout, firn_notice_kind kind,
+                                 firn_slice path, const char *text);
 
 /* The last component of a path. */
 static inline firn_slice
@@ -280,11 +299,34 @@ FIRN_MUST_CHECK int fi_checkout_sync_swapped(struct fi_checkout *checkout, firn_
 /* Counts the changes again, after more entries were left alone than planned. */
 FIRN_MUST_CHECK int fi_checkout_plan_recount(struct fi_checkout *checkout, firn_error *err);
 
-/* Changes that the system does not permit. */
+/* ---- changes that the system does not permit: checkout_able.c ---- */
+
+enum { FI_CHECKOUT_ABLE_WHY_SIZE = FIRN_ERROR_TEXT_SIZE };
+
+/* The state of one walk over the changes. Ready for use if all fields after the first two are
+ * zero. */
+struct fi_checkout_able {
+    struct fi_os_dir *root; /* of the tree on disk; borrowed */
+    uint32_t user;
+    bool is_taken;         /* the fields below are of dir_path */
+    struct fi_os_dir *dir; /* NULL: does not exist, or cannot be opened */
+    struct fi_os_stat dir_stat;
+    char dir_why[FI_CHECKOUT_ABLE_WHY_SIZE]; /* why no name in it can be changed, or "" */
+    struct fi_buf dir_path;
+    struct fi_checkout_place place;
+    struct fi_buf mount; /* path of the last mount point */
+};
+/* Why a change cannot be made, or "". Requires: called for all changes in the order of the walk,
+ * except those in new directories. */
+FIRN_MUST_CHECK int fi_checkout_able_query(struct fi_checkout_able *able,
+                                           const struct fi_difference_walk_change *change,
+                                           char out_why[FI_CHECKOUT_ABLE_WHY_SIZE],
+                                           firn_error *err);
+void fi_checkout_able_deinit(struct fi_checkout_able *able);
 
 /* Whether a failure means that the system refuses a change, and says nothing about other
  * entries. */
-bool fi_checkout_plan_is_refusal(int rc);
+bool fi_checkout_able_is_refusal(int rc);
 
 /* Setting aside a user's entry whose own name is taken, under a visible name. */
 
@@ -314,9 +356,9 @@ struct fi_checkout_look {
 /* Whether it is a file with the same bytes, a link with the same target, or a directory too. Modes,
  * owners and times do not count, except that an unreadable file is compared by size, mode and
  * times. */
-FIRN_MUST_CHECK int fi_checkout_look_equal(const struct fi_checkout_look *look,
-                                           const struct fi_tree_entry *entry, bool *out,
-                                           firn_error *err);
+FIRN_MUST_CHECK int fi_checkout_inspect_equal(const struct fi_checkout_look *look,
+                                              const struct fi_tree_entry *entry, bool *out,
+                                              firn_error *err);
 
 /* Copies the bytes of a slice; an empty one gets no data. False if memory runs out. */
 static inline bool

@@ -47,7 +47,7 @@ fi_checkout_left_init(struct fi_checkout *checkout)
 }
 
 static const struct left *
-find(const struct fi_checkout *checkout, firn_slice path)
+checkout_left_find(const struct fi_checkout *checkout, firn_slice path)
 {
     const struct left key = {.path = path};
     return fi_hash_map_find(&checkout->left, left_hash(&key), &key);
@@ -61,7 +61,7 @@ fi_checkout_left_has_whole(const struct fi_checkout *checkout, firn_slice path)
     }
     for (size_t end = 1; end <= path.size; end++) {
         if (end == path.size || path.data[end] == '/') {
-            const struct left *left = find(checkout, firn_bytes(path.data, end));
+            const struct left *left = checkout_left_find(checkout, firn_bytes(path.data, end));
             if (left != NULL && left->is_whole) {
                 return true;
             }
@@ -73,15 +73,15 @@ fi_checkout_left_has_whole(const struct fi_checkout *checkout, firn_slice path)
 bool
 fi_checkout_left_has(const struct fi_checkout *checkout, firn_slice path)
 {
-    return checkout->left.count > 0 &&
-           (find(checkout, path) != NULL || fi_checkout_left_has_whole(checkout, path));
+    return checkout->left.count > 0 && (checkout_left_find(checkout, path) != NULL ||
+                                        fi_checkout_left_has_whole(checkout, path));
 }
 
 static int
-add(struct fi_checkout *checkout, firn_slice path, bool is_whole, firn_error *err)
+checkout_left_add(struct fi_checkout *checkout, firn_slice path, bool is_whole, firn_error *err)
 {
     DCHECK(path.size > 0 || !is_whole); /* without the root nothing would be restored */
-    DCHECK(find(checkout, path) == NULL);
+    DCHECK(checkout_left_find(checkout, path) == NULL);
     struct left left = {.path = {.size = path.size}, .is_whole = is_whole};
     left.path.data = fi_arena_copy(&checkout->arena, path.data, path.size);
     if (left.path.data == NULL ||
@@ -96,7 +96,7 @@ int
 fi_checkout_left_itself(struct fi_checkout *checkout, firn_slice path, firn_error *err)
 {
     DCHECK(checkout->batch == NULL); /* no other thread */
-    return add(checkout, path, false, err);
+    return checkout_left_add(checkout, path, false, err);
 }
 
 int
@@ -108,7 +108,7 @@ fi_checkout_left_excluded(struct fi_checkout *checkout, firn_slice path, size_t 
     const firn_slice excluded = firn_bytes(path.data, excluded_size);
     /* The entries of one directory come one after the other. */
     const bool is_told = fi_slice_equal(fi_buf_slice(&checkout->excluded), excluded);
-    int rc = add(checkout, path, true, err);
+    int rc = checkout_left_add(checkout, path, true, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -120,23 +120,23 @@ fi_checkout_left_excluded(struct fi_checkout *checkout, firn_slice path, size_t 
     if (fi_buf_append_slice(&checkout->excluded, excluded) != FIRN_OK) {
         return fi_error_no_memory(err, "a path");
     }
-    fi_checkout_notice(checkout, FIRN_NOTICE_LEFT_ALONE, excluded,
-                       excluded_size == path.size
-                           ? "rules exclude it now: it stays as it is"
-                           : "rules exclude it now: its other content stays");
+    fi_checkout_progress_notice(checkout, FIRN_NOTICE_LEFT_ALONE, excluded,
+                                excluded_size == path.size
+                                    ? "rules exclude it now: it stays as it is"
+                                    : "rules exclude it now: its other content stays");
     return FIRN_OK;
 }
 
 static int
-leave(struct fi_checkout *checkout, firn_slice path, bool is_whole, const char *text,
-      firn_error *err)
+checkout_left_leave(struct fi_checkout *checkout, firn_slice path, bool is_whole, const char *text,
+                    firn_error *err)
 {
     fi_os_mutex_lock(&checkout->mutex);
-    int rc = add(checkout, path, is_whole, err);
+    int rc = checkout_left_add(checkout, path, is_whole, err);
     checkout->counts.not_restored += rc == FIRN_OK ? 1 : 0;
     fi_os_mutex_unlock(&checkout->mutex);
     if (rc == FIRN_OK && !checkout->is_silent) {
-        fi_checkout_notice(checkout, FIRN_NOTICE_NOT_RESTORED, path, text);
+        fi_checkout_progress_notice(checkout, FIRN_NOTICE_NOT_RESTORED, path, text);
     }
     return rc;
 }
@@ -145,12 +145,12 @@ int
 fi_checkout_left_behind(struct fi_checkout *checkout, firn_slice path, const char *text,
                         firn_error *err)
 {
-    return leave(checkout, path, true, text, err);
+    return checkout_left_leave(checkout, path, true, text, err);
 }
 
 int
 fi_checkout_left_attributes(struct fi_checkout *checkout, firn_slice path, const char *text,
                             firn_error *err)
 {
-    return leave(checkout, path, false, text, err);
+    return checkout_left_leave(checkout, path, false, text, err);
 }

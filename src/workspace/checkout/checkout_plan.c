@@ -5,7 +5,7 @@
  * The plan reports each change to the caller. It also checks whether an entry that is in neither
  * tree is where a new one must go: an entry that a rule excludes, a special file, or one that could
  * not be read. Such an entry was not saved, so it must not be replaced or removed (I1): it stays,
- * nothing is put in its place, and that is reported (checkout.c). If it equals what would be
+ * nothing is put in its place, and that is reported (checkout_left.c). If it equals what would be
  * written, or is the lock of a store, there is nothing to do (I3). A directory to be removed that
  * holds such entries stays, and is no change; one that must become a file and holds some stays with
  * everything in it. Only files that a store in the tree makes again are removed with their
@@ -25,22 +25,6 @@
 #include "checkout/checkout.h"
 #include "checkout/checkout_internal.h"
 #include "tree/tree.h"
-
-enum { WHY_SIZE = FIRN_ERROR_TEXT_SIZE };
-
-/* The state of one walk over the changes. Ready for use if all fields after the first two are
- * zero. */
-struct fi_checkout_able {
-    struct fi_os_dir *root; /* of the tree on disk; borrowed */
-    uint32_t user;
-    bool is_taken;         /* the fields below are of dir_path */
-    struct fi_os_dir *dir; /* NULL: does not exist, or cannot be opened */
-    struct fi_os_stat dir_stat;
-    char dir_why[WHY_SIZE]; /* why no name in it can be changed, or "" */
-    struct fi_buf dir_path;
-    struct fi_checkout_place place;
-    struct fi_buf mount; /* path of the last mount point */
-};
 
 /* ---- what stays as it is ---- */
 
@@ -120,7 +104,7 @@ static int
 may_stay(const struct fi_checkout_look *look, const struct fi_tree_entry *after, bool *out,
          firn_error *err)
 {
-    int rc = fi_checkout_look_equal(look, after, out, err);
+    int rc = fi_checkout_inspect_equal(look, after, out, err);
     if (after->kind == FI_TREE_FILE) {
         bool is_group = after->hard_link.size > 0 || look->stat->nlink > 1;
         *out = *out && look->stat->mode == after->mode && !is_group;
@@ -142,7 +126,7 @@ static int
 open_above(struct fi_checkout *checkout, firn_slice path, struct fi_checkout_place *place,
            struct fi_os_dir **out, firn_error *err)
 {
-    int rc = fi_checkout_final_place(path, place, err);
+    int rc = fi_checkout_place_final(path, place, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -151,7 +135,7 @@ open_above(struct fi_checkout *checkout, firn_slice path, struct fi_checkout_pla
 }
 
 static int
-tick(void *ctx, uint64_t bytes, firn_error *err)
+checkout_plan_tick(void *ctx, uint64_t bytes, firn_error *err)
 {
     (void)bytes;
     return fi_checkout_progress(ctx, 0, 0, err);
@@ -181,7 +165,7 @@ check_is_free(struct fi_checkout *checkout, const struct fi_difference_walk_chan
                                         .stat = &stat,
                                         .buf = &checkout->path,
                                         .objects = checkout->options.objects,
-                                        .tick = tick,
+                                        .tick = checkout_plan_tick,
                                         .ctx = checkout};
         if (why_unsaved(checkout, change->path, &size) != FI_CHECKOUT_UNREAD) {
             FI_TRY(may_stay(&look, change->after, &is_equal, err));
@@ -273,8 +257,8 @@ enum hindrance { NO_HINDRANCE, EXCLUDED_INSIDE, UNSAVED_INSIDE, FIXED_INSIDE };
 
 /* Checks one directory: it may hold only what its tree has. */
 static int
-look_inside(struct fi_checkout *checkout, firn_slice path, const struct fi_tree_entry *directory,
-            enum hindrance *out, firn_error *err)
+inspect_inside(struct fi_checkout *checkout, firn_slice path, const struct fi_tree_entry *directory,
+               enum hindrance *out, firn_error *err)
 {
     struct names names = {.checkout = checkout, .path_size = path.size, .err = err};
     uint64_t known;
@@ -304,206 +288,8 @@ struct vanishing {
     enum hindrance hindrance;
 };
 
-/* Changes that the system does not permit.
- *
- * The plan, and so a dry run too, checks before anything is written: whether names in the directory
- * may be changed, whether the entry is immutable or a mount point, and whether it belongs to
- * another user. An entry that cannot be changed is left as it is (checkout.c). An answer may soon
- * be out of date, and some refusals show only at the attempt: so the later passes also leave alone
- * what the system refuses.
- *
- * A mount in the tree is another file system (I5): a mount point is neither removed nor replaced,
- * and nothing on the mounted file system is removed. Entries on it are added and changed like all
- * others.
- *
- * The walk goes directory by directory, so only the answer about the last directory is kept. */
-
-enum { MAY_CHANGE_NAMES = 0300, STICKY = 01000 };
-
-static void
-able_deinit(struct fi_checkout_able *able)
-{
-    fi_os_dir_close(able->dir);
-    fi_buf_deinit(&able->dir_path);
-    fi_buf_deinit(&able->place.dir);
-    fi_buf_deinit(&able->mount);
-}
-
-static bool
-is_below(const struct fi_buf *root, firn_slice path)
-{
-    return root->size > 0 && path.size > root->size && path.data[root->size] == '/' &&
-           memcmp(path.data, root->data, root->size) == 0;
-}
-
-bool
-fi_checkout_plan_is_refusal(int rc)
-{
-    return rc == FIRN_DENIED || rc == FIRN_READ_ONLY || rc == FIRN_BUSY || rc == FIRN_UNSUPPORTED ||
-           rc == FIRN_LIMIT || rc == FIRN_INVALID;
-}
-
-/* Fills the fields about the directory that was opened. */
 static int
-judge_directory(struct fi_checkout_able *able, firn_error *err)
-{
-    DCHECK(able->dir != NULL && !able->is_taken);
-    firn_error cause;
-    int rc = fi_os_dir_stat(able->dir, &able->dir_stat, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    able->dir_why[0] = '\0';
-    rc = fi_os_dir_check_names(able->dir, &cause);
-    /* A directory of the user's own gets a missing permission temporarily
-     * (fi_checkout_open_dir). */
-    bool is_loosened = rc == FIRN_DENIED && able->dir_stat.uid == able->user &&
-                       (able->dir_stat.mode & MAY_CHANGE_NAMES) != MAY_CHANGE_NAMES;
-    if (able->dir_stat.is_fixed) {
-        (void)snprintf(able->dir_why, sizeof able->dir_why,
-                       "its directory is immutable or append-only (lsattr shows it)");
-    } else if (rc != FIRN_OK && !fi_checkout_plan_is_refusal(rc)) {
-        fi_error_copy(err, &cause);
-        return rc;
-    } else if (rc != FIRN_OK && !is_loosened) {
-        (void)snprintf(able->dir_why, sizeof able->dir_why, "%.900s", cause.text);
-    }
-    return FIRN_OK;
-}
-
-/* Opens the directory of a path; able->dir is NULL if there is none. */
-static int
-take_directory(struct fi_checkout_able *able, firn_slice path, firn_error *err)
-{
-    int rc;
-    FI_TRY(fi_checkout_final_place(path, &able->place, err));
-    const firn_slice dir = fi_buf_slice(&able->place.dir);
-    if (able->is_taken && fi_slice_equal(dir, fi_buf_slice(&able->dir_path))) {
-        return FIRN_OK;
-    }
-    fi_os_dir_close(able->dir);
-    able->dir = NULL;
-    able->is_taken = false;
-    fi_buf_clear(&able->dir_path);
-    if (fi_buf_append_slice(&able->dir_path, dir) != FIRN_OK) {
-        return fi_error_no_memory(err, "a path");
-    }
-    firn_error cause;
-    rc = fi_os_dir_open_beneath(able->root, (const char *)able->place.dir.data, &able->dir, &cause);
-    if (rc == FIRN_OK) {
-        FI_TRY(judge_directory(able, err));
-    } else if (fi_checkout_plan_is_refusal(rc)) {
-        (void)snprintf(able->dir_why, sizeof able->dir_why, "%.900s", cause.text);
-        rc = FIRN_OK;
-    } else if (rc == FIRN_NOT_FOUND) {
-        able->dir_why[0] = '\0'; /* the passes that need it will report it */
-        rc = FIRN_OK;
-    } else
-        fi_error_copy(err, &cause);
-    able->is_taken = rc == FIRN_OK;
-    DCHECK(!able->is_taken || fi_slice_equal(dir, fi_buf_slice(&able->dir_path)));
-out:
-    return rc;
-}
-
-struct wish {
-    bool is_dir;     /* the existing entry is one */
-    bool names;      /* a name in the directory is made, replaced or removed */
-    bool displaces;  /* the existing entry is removed or replaced */
-    bool attributes; /* it gets other attributes */
-};
-
-static struct wish
-wish_of(const struct fi_difference_walk_change *change)
-{
-    const bool changes_type =
-        change->kind == FI_DIFFERENCE_WALK_CHANGED && (change->what & FI_DIFFERENCE_WALK_TYPE) != 0;
-    const bool goes = change->kind == FI_DIFFERENCE_WALK_REMOVED || changes_type;
-    const unsigned own = FI_DIFFERENCE_WALK_MODE | FI_DIFFERENCE_WALK_OWNER |
-                         FI_DIFFERENCE_WALK_MTIME | FI_DIFFERENCE_WALK_XATTRS;
-    struct wish wish = {.is_dir = change->before != NULL && change->before->kind == FI_TREE_DIR,
-                        .displaces =
-                            change->before != NULL && (goes || fi_checkout_needs_content(change))};
-    wish.names = wish.displaces || change->kind == FI_DIFFERENCE_WALK_ADDED;
-    wish.attributes =
-        !wish.names && change->kind == FI_DIFFERENCE_WALK_CHANGED && (change->what & own) != 0;
-    DCHECK(!goes || wish.displaces); /* what is removed exists */
-    return wish;
-}
-
-/* Why the entry at a name cannot be changed as wished; NULL if it can. */
-static const char *
-judge_entry(const struct fi_checkout_able *able, const struct wish *wish,
-            const struct fi_os_stat *stat)
-{
-    if (stat->is_mount_root && wish->displaces) {
-        return "it is a mount point: unmount it first";
-    }
-    if (stat->is_fixed && (wish->displaces || wish->attributes)) {
-        return "it is immutable or append-only (lsattr shows it)";
-    }
-    if (able->user == 0) {
-        return NULL;
-    }
-    if (wish->displaces && (able->dir_stat.mode & STICKY) != 0 &&
-        able->dir_stat.uid != able->user && stat->uid != able->user) {
-        return "it belongs to another user, and its directory lets only owners remove";
-    }
-    return wish->attributes && stat->uid != able->user
-               ? "only its owner, another user, may change its attributes"
-               : NULL;
-}
-
-static void
-set_why(char out[WHY_SIZE], const char *why)
-{
-    (void)snprintf(out, WHY_SIZE, "%s", why);
-}
-
-/* Why a change cannot be made, or "". Requires: called for all changes in the order of the walk,
- * except those in new directories. */
-static int
-able_ask(struct fi_checkout_able *able, const struct fi_difference_walk_change *change,
-         char out_why[WHY_SIZE], firn_error *err)
-{
-    const struct wish wish = wish_of(change);
-    const bool looks_for_mount = wish.is_dir && change->after != NULL && change->is_entered;
-    out_why[0] = '\0';
-    if (change->path.size == 0 || !(wish.names || wish.attributes || looks_for_mount)) {
-        return FIRN_OK;
-    }
-    if (wish.displaces && !fi_checkout_needs_content(change) &&
-        is_below(&able->mount, change->path)) { /* (I5) */
-        set_why(out_why, "it is on a file system mounted here, from which nothing is removed");
-        return FIRN_OK;
-    }
-    FI_TRY_RETURN(take_directory(able, change->path, err));
-    if (wish.names && able->dir_why[0] != '\0') {
-        set_why(out_why, able->dir_why);
-    }
-    if (out_why[0] != '\0' || able->dir == NULL || change->before == NULL) {
-        return FIRN_OK;
-    }
-    struct fi_os_stat stat;
-    int rc = fi_os_stat(able->dir, able->place.name, &stat, err);
-    if (rc != FIRN_OK) {
-        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it is gone: the swap finds that out */
-    }
-    const char *why = judge_entry(able, &wish, &stat);
-    if (why != NULL) {
-        set_why(out_why, why);
-    } else if (stat.is_mount_root && wish.is_dir) {
-        DCHECK(!wish.displaces); /* (I5) */
-        fi_buf_clear(&able->mount);
-        if (fi_buf_append_slice(&able->mount, change->path) != FIRN_OK) {
-            return fi_error_no_memory(err, "a path");
-        }
-    }
-    return rc;
-}
-
-static int
-look_at_vanishing(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
+inspect_vanishing(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct vanishing *vanishing = ctx;
     const firn_slice root = vanishing->root;
@@ -518,14 +304,15 @@ look_at_vanishing(void *ctx, const struct fi_difference_walk_change *change, fir
     if (why == FI_CHECKOUT_WITHOUT_ATTRIBUTES) {
         return refuse_unsaved(change->path, err);
     }
-    char not_able[WHY_SIZE];
-    FI_TRY_RETURN(able_ask(&vanishing->able, change, not_able, err));
+    char not_able[FI_CHECKOUT_ABLE_WHY_SIZE];
+    FI_TRY_RETURN(fi_checkout_able_query(&vanishing->able, change, not_able, err));
     if (not_able[0] != '\0') {
         found = FIXED_INSIDE;
     } else if (why != FI_CHECKOUT_SAVED) {
         found = UNSAVED_INSIDE;
     } else if (change->before->kind == FI_TREE_DIR) {
-        FI_TRY_RETURN(look_inside(vanishing->checkout, change->path, change->before, &found, err));
+        FI_TRY_RETURN(
+            inspect_inside(vanishing->checkout, change->path, change->before, &found, err));
     }
     vanishing->hindrance = found > vanishing->hindrance ? found : vanishing->hindrance;
     return FIRN_OK;
@@ -549,9 +336,9 @@ check_may_vanish(struct fi_checkout *checkout, const struct fi_difference_walk_c
     }
     struct fi_difference_walk_options options = {.filter = &filter};
     rc = fi_difference_walk(&checkout->options.before, &checkout->options.after, &options,
-                            look_at_vanishing, &vanishing, err);
+                            inspect_vanishing, &vanishing, err);
     fi_tree_filter_deinit(&filter);
-    able_deinit(&vanishing.able);
+    fi_checkout_able_deinit(&vanishing.able);
     if (rc == FIRN_OK && vanishing.hindrance == EXCLUDED_INSIDE &&
         !is_asked_for(checkout, change->path)) {
         rc = fi_checkout_left_excluded(checkout, change->path, change->path.size, err);
@@ -601,13 +388,14 @@ count_file(struct fi_checkout *checkout, const struct fi_difference_walk_change 
         bool has_dir = (change->before != NULL && !was_file) || (change->after != NULL && !is_file);
         counts->directories += has_dir && dir_differs ? 1 : 0;
     }
-    if (fi_checkout_needs_content(change)) {
+    if (fi_checkout_walk_needs_content(change)) {
         counts->bytes += change->after->size;
     }
 }
 
 static int
-tell(struct fi_checkout *checkout, const struct fi_difference_walk_change *change, firn_error *err)
+checkout_plan_report(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
+                     firn_error *err)
 {
     if (checkout->options.visit == NULL || change->kind == FI_DIFFERENCE_WALK_SAME ||
         change->path.size == 0) {
@@ -626,7 +414,7 @@ on_reserved(void *ctx, firn_slice path, const char *reason)
     struct fi_checkout *checkout = ctx;
     char text[128];
     (void)snprintf(text, sizeof text, "never restored: it %s", reason);
-    fi_checkout_notice(checkout, FIRN_NOTICE_RESERVED, path, text);
+    fi_checkout_progress_notice(checkout, FIRN_NOTICE_RESERVED, path, text);
     checkout->counts.incomplete++;
 }
 
@@ -669,7 +457,7 @@ check_room(struct plan *plan, const struct fi_difference_walk_change *change, fi
     struct fi_checkout *checkout = plan->checkout;
     bool type_changes =
         change->kind == FI_DIFFERENCE_WALK_CHANGED && (change->what & FI_DIFFERENCE_WALK_TYPE) != 0;
-    bool comes = fi_checkout_makes_dir(change);
+    bool comes = fi_checkout_walk_makes_dir(change);
     size_t size;
     if (is_inside(&plan->coming, change->path)) {
         return FIRN_OK;
@@ -689,8 +477,8 @@ check_room(struct plan *plan, const struct fi_difference_walk_change *change, fi
         }
     }
     if (!fi_checkout_left_has(checkout, change->path)) {
-        char why[WHY_SIZE];
-        FI_TRY_RETURN(able_ask(&plan->able, change, why, err));
+        char why[FI_CHECKOUT_ABLE_WHY_SIZE];
+        FI_TRY_RETURN(fi_checkout_able_query(&plan->able, change, why, err));
         if (why[0] != '\0') {
             FI_TRY_RETURN(leave_refused(checkout, change, why, err));
         }
@@ -745,16 +533,16 @@ plan_change(void *ctx, const struct fi_difference_walk_change *change, firn_erro
     plan->has_symlinks =
         plan->has_symlinks || (change->kind != FI_DIFFERENCE_WALK_SAME && change->after != NULL &&
                                change->after->kind == FI_TREE_SYMLINK);
-    if (fi_checkout_needs_content(change) &&
+    if (fi_checkout_walk_needs_content(change) &&
         fi_checkout_batch_link_of(checkout, change->after).size > 0) {
         /* (I2) */
         FI_TRY_RETURN(fi_tree_lookup_check_link(&plan->links, change->path, change->after, err));
     }
-    return checkout->is_silent ? FIRN_OK : tell(checkout, change, err);
+    return checkout->is_silent ? FIRN_OK : checkout_plan_report(checkout, change, err);
 }
 
 static int
-pass(struct fi_checkout *checkout, bool is_silent, firn_error *err)
+checkout_plan_pass(struct fi_checkout *checkout, bool is_silent, firn_error *err)
 {
     struct plan plan = {
         .checkout = checkout,
@@ -762,7 +550,7 @@ pass(struct fi_checkout *checkout, bool is_silent, firn_error *err)
     /* Entries left by an earlier pass would be skipped as if they had been reported. */
     DCHECK(checkout->left.count == 0 && checkout->new_roots.count == 0 && checkout->batch == NULL);
     checkout->is_silent = is_silent;
-    struct fi_difference_walk_options options = fi_checkout_diff_options(checkout);
+    struct fi_difference_walk_options options = fi_checkout_walk_options(checkout);
     options.with_same = checkout->options.count_same;
     options.on_reserved = is_silent ? NULL : on_reserved;
     options.reserved_ctx = checkout;
@@ -775,7 +563,7 @@ pass(struct fi_checkout *checkout, bool is_silent, firn_error *err)
         !plan.has_symlinks &&
         counts->added + counts->changed + counts->removed + counts->directories <= FI_CHECKOUT_FEW;
     checkout->is_silent = false;
-    able_deinit(&plan.able);
+    fi_checkout_able_deinit(&plan.able);
     fi_buf_deinit(&plan.coming);
     fi_tree_lookup_deinit(&plan.links);
     return rc;
@@ -785,13 +573,13 @@ int
 fi_checkout_plan(struct fi_checkout *checkout, firn_error *err)
 {
     const struct fi_checkout_stores *stores = checkout->options.stores;
-    int rc = fi_checkout_phase(checkout, "compare", 0, 0, err);
+    int rc = fi_checkout_progress_phase(checkout, "compare", 0, 0, err);
     if (rc == FIRN_OK && stores != NULL && stores->stores.count > 0) { /* (I4) */
-        rc = pass(checkout, true, err);
+        rc = checkout_plan_pass(checkout, true, err);
         checkout->counts = (struct fi_checkout_counts){0};
         fi_hash_map_clear(&checkout->left);
     }
-    rc = rc == FIRN_OK ? pass(checkout, false, err) : rc;
+    rc = rc == FIRN_OK ? checkout_plan_pass(checkout, false, err) : rc;
     if (rc == FIRN_OK) {
         fi_checkout_record_finish(&checkout->record);
     }
@@ -818,7 +606,7 @@ fi_checkout_plan_recount(struct fi_checkout *checkout, firn_error *err)
 {
     struct fi_checkout_counts *counts = &checkout->counts;
     DCHECK(counts->not_restored > checkout->planned_left && checkout->swapping == NULL);
-    struct fi_difference_walk_options options = fi_checkout_diff_options(checkout);
+    struct fi_difference_walk_options options = fi_checkout_walk_options(checkout);
     options.with_same = checkout->options.count_same;
     counts->added = counts->changed = counts->removed = 0;
     counts->same = counts->directories = counts->left_files = 0;

@@ -12,7 +12,7 @@
  * saves). A walk depends only on the two trees, which do not change, on the filter, and on the
  * state of stores in the tree, which the plan finds out before it records (checkout_plan.c, I4).
  * The record does not say which entries a pass leaves alone: every pass checks that itself
- * (checkout.c, I5).
+ * (checkout_left.c, I5).
  */
 #include "base/check.h"
 #include "base/slice.h"

@@ -34,7 +34,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "checkout/checkout_internal.h"
-#include "copy/copy_capture.h"
+#include "copy/copy_hot.h"
 #include "threads/os_callback.h"
 
 struct recovering {
@@ -57,8 +57,8 @@ enum { MAY_CHANGE_NAMES = 0300 };
 /* ---- what is where ---- */
 
 static int
-look(struct recovering *recovering, const char *name, struct fi_os_stat *out, bool *out_is_there,
-     firn_error *err)
+checkout_recover_inspect(struct recovering *recovering, const char *name, struct fi_os_stat *out,
+                         bool *out_is_there, firn_error *err)
 {
     firn_error cause;
     int rc = fi_os_stat(recovering->dir, name, out, &cause);
@@ -86,7 +86,7 @@ is_known(struct recovering *recovering, const char *name, const struct fi_os_sta
         if (entries[i] == NULL || entries[i]->kind == FI_TREE_DIR) {
             continue;
         }
-        int rc = fi_checkout_look_equal(&at, entries[i], out, err);
+        int rc = fi_checkout_inspect_equal(&at, entries[i], out, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -162,12 +162,13 @@ recover_entry(struct recovering *recovering, const char *name, firn_error *err)
         bool is_taken;
         bool was_again = again;
         int rc;
-        FI_TRY(look(recovering, name, &stat, &is_there, err));
+        FI_TRY(checkout_recover_inspect(recovering, name, &stat, &is_there, err));
         if (!is_there) {
             return FIRN_OK;
         }
         recovering->has_changed_something = true;
-        FI_TRY(look(recovering, recovering->place.name, &final, &is_taken, err));
+        FI_TRY(
+            checkout_recover_inspect(recovering, recovering->place.name, &final, &is_taken, err));
         if (!is_taken) {
             return fi_os_rename(recovering->dir, name, recovering->dir, recovering->place.name,
                                 FI_OS_RENAME_NO_REPLACE, err);
@@ -194,14 +195,14 @@ recover_aside(struct recovering *recovering, const char *aside, const char *temp
     bool is_there;
     bool is_taken;
     DCHECK(recovering->journal->state == FI_CATALOG_JOURNAL_BEGUN);
-    int rc = look(recovering, aside, &stat, &is_there, err);
+    int rc = checkout_recover_inspect(recovering, aside, &stat, &is_there, err);
     if (rc != FIRN_OK || !is_there) {
         return rc;
     }
     recovering->has_changed_something = true;
     const char *free_names[] = {recovering->place.name, temporary};
     for (size_t i = 0; i < 2; i++) {
-        FI_TRY(look(recovering, free_names[i], &other, &is_taken, err));
+        FI_TRY(checkout_recover_inspect(recovering, free_names[i], &other, &is_taken, err));
         if (!is_taken) {
             return fi_os_rename(recovering->dir, aside, recovering->dir, free_names[i],
                                 FI_OS_RENAME_NO_REPLACE, err);
@@ -223,7 +224,7 @@ discard(struct recovering *recovering, const char *name, firn_error *err)
     CHECK(recovering->journal->state == FI_CATALOG_JOURNAL_PREPARED);
     struct fi_os_stat stat;
     bool is_there;
-    int rc = look(recovering, name, &stat, &is_there, err);
+    int rc = checkout_recover_inspect(recovering, name, &stat, &is_there, err);
     if (rc != FIRN_OK || !is_there) {
         return rc;
     }
@@ -284,9 +285,9 @@ rest_one(void *ctx, const struct fi_difference_walk_change *change, firn_error *
     char aside[FI_CHECKOUT_NAME_SIZE];
     const uint8_t *tag = recovering->journal->tag;
     recovering->change = change;
-    fi_checkout_temporary_name(tag, change->path, temporary);
-    fi_checkout_aside_name(tag, change->path, aside);
-    int rc = fi_checkout_final_place(change->path, &recovering->place, err);
+    fi_checkout_place_temporary(tag, change->path, temporary);
+    fi_checkout_place_aside(tag, change->path, aside);
+    int rc = fi_checkout_place_final(change->path, &recovering->place, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -343,12 +344,12 @@ may_be_replaced(const void *ctx, firn_slice path)
     char text[FI_TREE_NAME_SIZE_MAX + 1];
     memcpy(text, name.data, name.size);
     text[name.size] = '\0';
-    return fi_copy_capture_is_own(text);
+    return fi_copy_hot_is_own(text);
 }
 
 static int
-walk(struct recovering *recovering, const struct fi_difference_walk_side *before,
-     const struct fi_difference_walk_side *after, firn_error *err)
+checkout_recover_walk(struct recovering *recovering, const struct fi_difference_walk_side *before,
+                      const struct fi_difference_walk_side *after, firn_error *err)
 {
     struct fi_tree_filter filter;
     int rc = fi_tree_filter_init(&filter, recovering->journal->paths,
@@ -405,12 +406,12 @@ fi_checkout_recover_rest(struct fi_ws_opened *opened, const struct fi_catalog_jo
         }
     }
     const struct fi_difference_walk_side nothing = {.source = trees};
-    rc = walk(&recovering, &sides[0], &sides[1], err);
+    rc = checkout_recover_walk(&recovering, &sides[0], &sides[1], err);
     if (rc == FIRN_CORRUPT) {
-        rc = walk(&recovering, &sides[0], &nothing, err);
+        rc = checkout_recover_walk(&recovering, &sides[0], &nothing, err);
     }
     if (rc == FIRN_CORRUPT) {
-        rc = walk(&recovering, &nothing, &sides[1], err);
+        rc = checkout_recover_walk(&recovering, &nothing, &sides[1], err);
     }
 out:
     fi_os_dir_close(recovering.dir);

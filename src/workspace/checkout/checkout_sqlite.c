@@ -54,7 +54,7 @@ may_be_one(const struct fi_difference_walk_change *change, bool is_beside)
 }
 
 static int
-look(struct fi_os_file *file, firn_slice path, firn_error *err)
+checkout_sqlite_inspect(struct fi_os_file *file, firn_slice path, firn_error *err)
 {
     bool is_locked;
     int rc = fi_scan_sqlite_is_in_use(file, PAGE_SIZE_MIN, &is_locked, err);
@@ -100,7 +100,7 @@ fi_checkout_sqlite_change(const struct fi_checkout_stores *stores,
                              &file, err);
     }
     if (rc == FIRN_OK) {
-        rc = look(file, path, err);
+        rc = checkout_sqlite_inspect(file, path, err);
         if (rc == FIRN_OK && fi_checkout_stores_has_database(stores, path)) { /* (I1) */
             rc = fi_error_set(err, FIRN_BUSY,
                               "'%.*s' was in use until now; nothing was changed, run it again",

@@ -38,7 +38,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/xxh3.h"
-#include "copy/copy_capture.h"
+#include "copy/copy_hot.h"
 #include "scan/scan.h"
 #include "storefile/storefile.h"
 #include "tree/tree.h"
@@ -50,7 +50,7 @@ struct store {
     bool is_database; /* an SQLite database, not a store: copied while in use */
     bool is_seen;
     struct fi_storefile_lock *lock;
-    struct fi_copy_capture *capture; /* the saved state, once it cannot change */
+    struct fi_copy_hot *capture; /* the saved state, once it cannot change */
 };
 
 static uint64_t
@@ -110,7 +110,7 @@ fi_checkout_stores_deinit(struct fi_checkout_stores *stores)
     for (size_t i = 0; i < stores->stores.count; i++) {
         struct store *store = fi_hash_map_at(&stores->stores, i);
         fi_storefile_lock_release(store->lock);
-        fi_copy_capture_close(store->capture);
+        fi_copy_hot_close(store->capture);
     }
     fi_hash_map_deinit(&stores->stores);
     fi_hash_map_deinit(&stores->tails);
@@ -141,12 +141,12 @@ find_state(const struct fi_checkout_stores *stores, struct store *store, struct 
 {
     DCHECK(store->print != 0 && store->capture == NULL);
     DCHECK(stores->is_dry || store->lock != NULL); /* (I1): it cannot change */
-    int rc = fi_copy_capture_open(dir, &store->capture, err);
+    int rc = fi_copy_hot_open(dir, &store->capture, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    fi_copy_capture_let_go(store->capture);
-    return stores->is_dry || fi_copy_capture_print(store->capture) == store->print
+    fi_copy_hot_let_go(store->capture);
+    return stores->is_dry || fi_copy_hot_print(store->capture) == store->print
                ? FIRN_OK
                : refuse_written(store, err);
 }
@@ -164,9 +164,9 @@ note_tail(void *ctx, const struct fi_os_dirent *entry)
     struct looking *looking = ctx;
     firn_slice dir = looking->store->path;
     size_t name_at = dir.size > 0 ? dir.size + 1 : 0;
-    struct fi_copy_capture_file file = fi_copy_capture_judge(looking->store->capture, entry->name);
+    struct fi_copy_hot_file file = fi_copy_hot_assess(looking->store->capture, entry->name);
     struct fi_os_stat stat;
-    if (file.kind != FI_COPY_CAPTURE_CUT ||
+    if (file.kind != FI_COPY_HOT_CUT ||
         fi_os_stat(looking->dir, entry->name, &stat, NULL) != FIRN_OK ||
         stat.size_bytes <= file.size_bytes) {
         return FIRN_OK;
@@ -188,17 +188,16 @@ note_tail(void *ctx, const struct fi_os_dirent *entry)
 /* Takes the lock. If it has to wait for the lock, the holder may have written anything, or replaced
  * the store: the scan is out of date, and the lock is released again (I3). */
 static int
-lock(const struct fi_checkout_stores *stores, struct store *store, struct fi_os_dir *dir,
-     firn_error *err)
+checkout_stores_lock(const struct fi_checkout_stores *stores, struct store *store,
+                     struct fi_os_dir *dir, firn_error *err)
 {
     bool may_create = store->print != 0 && !stores->is_dry;
     DCHECK(store->lock == NULL);
-    int rc = fi_copy_capture_keep_writers_out(dir, may_create, 0, &store->lock, err);
+    int rc = fi_storefile_lock_hold(dir, may_create, 0, &store->lock, err);
     if (rc != FIRN_BUSY) {
         return rc;
     }
-    rc = fi_copy_capture_keep_writers_out(dir, may_create, stores->lock_timeout_ms, &store->lock,
-                                          err);
+    rc = fi_storefile_lock_hold(dir, may_create, stores->lock_timeout_ms, &store->lock, err);
     if (rc == FIRN_OK) {
         fi_storefile_lock_release(store->lock);
         store->lock = NULL;
@@ -210,7 +209,7 @@ lock(const struct fi_checkout_stores *stores, struct store *store, struct fi_os_
 }
 
 static int
-enter(struct fi_checkout_stores *stores, struct store *store, firn_error *err)
+checkout_stores_enter(struct fi_checkout_stores *stores, struct store *store, firn_error *err)
 {
     struct fi_os_dir *dir;
     const char *path = (const char *)store->path.data; /* ends in NUL */
@@ -220,7 +219,7 @@ enter(struct fi_checkout_stores *stores, struct store *store, firn_error *err)
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* gone since it was scanned */
     }
-    rc = lock(stores, store, dir, err);
+    rc = checkout_stores_lock(stores, store, dir, err);
     if (rc == FIRN_OK && store->print != 0) {
         struct looking looking = {stores, store, dir, err};
         rc = find_state(stores, store, dir, err);
@@ -253,7 +252,7 @@ is_own(firn_slice path)
 {
     char name[FI_TREE_NAME_SIZE_MAX + 1];
     first_name(path, name);
-    return path.size == 0 || fi_copy_capture_is_own(name);
+    return path.size == 0 || fi_copy_hot_is_own(name);
 }
 
 int
@@ -274,7 +273,7 @@ fi_checkout_stores_change(struct fi_checkout_stores *stores,
         size_t begin = end == 0 || end == path.size ? end : end + 1;
         if (store != NULL && !store->is_seen && !store->is_database &&
             is_own(firn_bytes(path.data + begin, path.size - begin))) {
-            int rc = enter(stores, store, err);
+            int rc = checkout_stores_enter(stores, store, err);
             if (rc != FIRN_OK) {
                 return rc;
             }
@@ -294,7 +293,7 @@ fi_checkout_stores_has_database(const struct fi_checkout_stores *stores, firn_sl
 
 /* Splits a path into directory and name. */
 static firn_slice
-split(firn_slice path, char name[FI_TREE_NAME_SIZE_MAX + 1])
+checkout_stores_split(firn_slice path, char name[FI_TREE_NAME_SIZE_MAX + 1])
 {
     size_t at = path.size;
     while (at > 0 && path.data[at - 1] != '/') {
@@ -305,7 +304,7 @@ split(firn_slice path, char name[FI_TREE_NAME_SIZE_MAX + 1])
 }
 
 /* The state of the store in a directory, or NULL if unknown. */
-static const struct fi_copy_capture *
+static const struct fi_copy_hot *
 capture_at(const struct fi_checkout_stores *stores, firn_slice path)
 {
     const struct store *store = stores->stores.count == 0 ? NULL : store_at(stores, path);
@@ -316,9 +315,9 @@ bool
 fi_checkout_stores_is_cut(const struct fi_checkout_stores *stores, firn_slice path)
 {
     char name[FI_TREE_NAME_SIZE_MAX + 1];
-    const struct fi_copy_capture *capture = capture_at(stores, split(path, name));
+    const struct fi_copy_hot *capture = capture_at(stores, checkout_stores_split(path, name));
     return path.size > 0 && capture != NULL &&
-           fi_copy_capture_judge(capture, name).kind == FI_COPY_CAPTURE_CUT;
+           fi_copy_hot_assess(capture, name).kind == FI_COPY_HOT_CUT;
 }
 
 bool
@@ -334,7 +333,7 @@ static bool
 is_lock_in(const struct fi_checkout_stores *stores, firn_slice path, const char *name)
 {
     const struct store *store =
-        stores->stores.count > 0 && fi_copy_capture_is_lock(name) ? store_at(stores, path) : NULL;
+        stores->stores.count > 0 && fi_copy_hot_is_lock(name) ? store_at(stores, path) : NULL;
     return store != NULL && store->is_store;
 }
 
@@ -342,7 +341,7 @@ bool
 fi_checkout_stores_is_lock(const struct fi_checkout_stores *stores, firn_slice path)
 {
     char name[FI_TREE_NAME_SIZE_MAX + 1];
-    firn_slice dir = split(path, name);
+    firn_slice dir = checkout_stores_split(path, name);
     return is_lock_in(stores, dir, name);
 }
 
@@ -350,16 +349,16 @@ static bool
 is_left_out(const struct fi_checkout_stores *stores, firn_slice path, const char *name)
 {
     char folder[FI_TREE_NAME_SIZE_MAX + 1];
-    const struct fi_copy_capture *capture = capture_at(stores, path);
+    const struct fi_copy_hot *capture = capture_at(stores, path);
     if (is_lock_in(stores, path, name)) {
         return true;
     }
     if (capture != NULL) {
-        return fi_copy_capture_judge(capture, name).kind == FI_COPY_CAPTURE_LEFT_OUT;
+        return fi_copy_hot_assess(capture, name).kind == FI_COPY_HOT_LEFT_OUT;
     }
-    capture = capture_at(stores, split(path, folder));
-    return path.size > 0 && capture != NULL && fi_copy_capture_has_folder(folder) &&
-           fi_copy_capture_judge_in_folder(name).kind == FI_COPY_CAPTURE_LEFT_OUT;
+    capture = capture_at(stores, checkout_stores_split(path, folder));
+    return path.size > 0 && capture != NULL && fi_copy_hot_has_folder(folder) &&
+           fi_copy_hot_assess_in_folder(name).kind == FI_COPY_HOT_LEFT_OUT;
 }
 
 bool
@@ -389,7 +388,7 @@ clear_one(void *ctx, const struct fi_os_dirent *entry)
         clearing->has_more = true;
         return FIRN_OK;
     }
-    if (fi_copy_capture_is_lock(entry->name)) {
+    if (fi_copy_hot_is_lock(entry->name)) {
         clearing->has_lock = true;
         return FIRN_OK;
     }
@@ -403,6 +402,6 @@ fi_checkout_stores_clear(const struct fi_checkout_stores *stores, struct fi_os_d
     struct clearing clearing = {.stores = stores, .dir = dir, .path = path, .err = err};
     int rc = fi_os_dir_list(dir, clear_one, &clearing, err);
     return rc == FIRN_OK && clearing.has_lock && !clearing.has_more
-               ? fi_copy_capture_remove_lock(dir, err)
+               ? fi_copy_hot_remove_lock(dir, err)
                : rc;
 }

@@ -6,16 +6,24 @@
  * If an entry differs, it was edited after it was saved, and the restore is given up before the
  * first rename, with everything as it was.
  *
- * Then, in the order of the walk, staged entries are renamed to their final names. A later edit is
- * not overwritten either (I1): a new file is exchanged with the old one, which is compared under
- * its temporary name and removed only if it is the one that was saved; otherwise the two are
- * exchanged back. A file to be removed is first renamed aside and compared there. An entry that is
- * kept in this way is reported and counted; it has its own name, or, if that is taken, a visible
- * one beside it (I2; not checked: the rename finds out). Where a type changes, the new and the old
- * entry are exchanged (RENAME_EXCHANGE, or three renames where the file system cannot), and the old
- * one has the temporary name until the deletions, which come last. If the system refuses one of
- * these steps, what was staged for it is removed and the old entry stays (I3). At the very end
- * directories get their metadata, deepest first, because every change inside one moves its time.
+ * Then, in the order of the walk, staged entries are renamed to their final names:
+ *
+ *             before              exchange             compare the old one
+ *   f         the old one    -->  the new one     -->  the new one
+ *   .firn-f   the new one    -->  the old one     -->  removed, if it is as it was saved
+ *                                                      else: exchanged back, the edit stays in f
+ *
+ * A later edit is not overwritten either (I1): a new file is exchanged with the old one, which is
+ * compared under its temporary name and removed only if it is the one that was saved; otherwise the
+ * two are exchanged back. A file to be removed is first renamed aside and compared there. An entry
+ * that is kept in this way is reported and counted; it has its own name, or, if that is taken, a
+ * visible one beside it (I2; not checked: the rename finds out).
+ *
+ * Where a type changes, the new and the old entry are exchanged (RENAME_EXCHANGE, or three renames
+ * where the file system cannot), and the old one has the temporary name until the deletions, which
+ * come last. If the system refuses one of these steps, what was staged for it is removed and the
+ * old entry stays (I3). At the very end directories get their metadata, deepest first, because
+ * every change inside one moves its time.
  */
 #include <stdio.h>
 
@@ -46,11 +54,11 @@ static int
 open_final(struct fi_checkout *checkout, firn_slice path, firn_error *err)
 {
     struct swapping *swapping = checkout->swapping;
-    int rc = fi_checkout_final_place(path, &swapping->final, err);
+    int rc = fi_checkout_place_final(path, &swapping->final, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    return fi_checkout_open_dir(checkout, &swapping->final.dir, &swapping->dir, &swapping->dir_path,
+    return fi_checkout_dir_open(checkout, &swapping->final.dir, &swapping->dir, &swapping->dir_path,
                                 err);
 }
 
@@ -73,7 +81,7 @@ check_still_free(struct fi_checkout *checkout, firn_slice path, firn_error *err)
     struct swapping *swapping = checkout->swapping;
     struct fi_os_stat stat;
     int rc;
-    FI_TRY(fi_checkout_staged_place(checkout, path, &swapping->staged, err));
+    FI_TRY(fi_checkout_place_staged(checkout, path, &swapping->staged, err));
     if (swapping->staged.is_direct) {
         return FIRN_OK;
     }
@@ -161,7 +169,7 @@ displaced_set_aside(struct fi_checkout *checkout, struct fi_os_dir *dir, const c
         (void)snprintf(
             text, sizeof text,
             "kept beside it as '%s': it was changed by another process during the restore", kept);
-        fi_checkout_notice(checkout, FIRN_NOTICE_KEPT, path, text);
+        fi_checkout_progress_notice(checkout, FIRN_NOTICE_KEPT, path, text);
         checkout->counts.kept++;
     }
     return rc;
@@ -180,8 +188,9 @@ may_hide_a_write(const struct fi_checkout *checkout, const struct fi_os_stat *st
 
 /* Whether the displaced entry, which is now under `name`, is what was saved. */
 static int
-displaced_look(struct fi_checkout *checkout, struct fi_os_dir *dir, const char *name,
-               const struct fi_difference_walk_change *change, bool *out_is_same, firn_error *err)
+displaced_inspect(struct fi_checkout *checkout, struct fi_os_dir *dir, const char *name,
+                  const struct fi_difference_walk_change *change, bool *out_is_same,
+                  firn_error *err)
 {
     const struct fi_tree_entry *before = change->before;
     struct fi_os_stat stat;
@@ -204,19 +213,19 @@ displaced_look(struct fi_checkout *checkout, struct fi_os_dir *dir, const char *
                                     .is_cut = is_cut,
                                     .buf = &buf,
                                     .objects = checkout->options.objects};
-    rc = fi_checkout_look_equal(&look, before, out_is_same, err);
+    rc = fi_checkout_inspect_equal(&look, before, out_is_same, err);
     fi_buf_deinit(&buf);
     return rc;
 }
 
 /* Reports an entry that another process changed too late for the restore to be given up. */
 static void
-displaced_tell(struct fi_checkout *checkout, firn_slice path)
+displaced_report(struct fi_checkout *checkout, firn_slice path)
 {
     DCHECK(checkout->swapping != NULL && checkout->batch == NULL); /* no other thread counts */
     checkout->counts.kept++;
-    fi_checkout_notice(checkout, FIRN_NOTICE_KEPT, path,
-                       "it was changed by another process during the restore");
+    fi_checkout_progress_notice(checkout, FIRN_NOTICE_KEPT, path,
+                                "it was changed by another process during the restore");
 }
 
 static int
@@ -276,8 +285,8 @@ fail_with(int rc, const firn_error *cause, firn_error *err)
 
 /* Replaces the old file by the staged one, unless the old one was changed meanwhile. */
 static int
-replace(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
-        firn_error *err)
+checkout_swap_replace(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
+                      firn_error *err)
 {
     struct swapping *swapping = checkout->swapping;
     const char *staged = swapping->staged.name;
@@ -286,7 +295,7 @@ replace(struct fi_checkout *checkout, const struct fi_difference_walk_change *ch
     firn_error cause;
     DCHECK(change->before->kind != FI_TREE_DIR && change->after->kind != FI_TREE_DIR);
     int rc = fi_checkout_swap_exchange(swapping->dir, staged, final, &cause);
-    if (fi_checkout_plan_is_refusal(rc)) {
+    if (fi_checkout_able_is_refusal(rc)) {
         return leave_refused(checkout, change, &cause, err);
     }
     rc = fail_with(rc, &cause, err);
@@ -295,17 +304,17 @@ replace(struct fi_checkout *checkout, const struct fi_difference_walk_change *ch
                             err);
     }
     if (rc == FIRN_OK) {
-        rc = displaced_look(checkout, checkout->swapping->dir, staged, change, &is_same, err);
+        rc = displaced_inspect(checkout, checkout->swapping->dir, staged, change, &is_same, err);
     }
     if (rc == FIRN_OK && !is_same) {
-        displaced_tell(checkout, change->path);
+        displaced_report(checkout, change->path);
         rc = fi_checkout_swap_exchange(swapping->dir, staged, final, err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
     rc = fi_os_remove_file(swapping->dir, staged, &cause);
-    if (fi_checkout_plan_is_refusal(rc) && is_same) { /* the old one cannot be removed: exchange
+    if (fi_checkout_able_is_refusal(rc) && is_same) { /* the old one cannot be removed: exchange
                                                          * back */
         rc = fi_checkout_swap_exchange(swapping->dir, staged, final, err);
         return rc == FIRN_OK ? leave_refused(checkout, change, &cause, err) : rc;
@@ -320,7 +329,7 @@ put_in_place(struct fi_checkout *checkout, const struct fi_difference_walk_chang
     struct swapping *swapping = checkout->swapping;
     int rc;
     DCHECK(checkout->progress.is_finishing && !fi_checkout_left_has(checkout, change->path));
-    FI_TRY(fi_checkout_staged_place(checkout, change->path, &swapping->staged, err));
+    FI_TRY(fi_checkout_place_staged(checkout, change->path, &swapping->staged, err));
     if (swapping->staged.is_direct) {
         return FIRN_OK;
     }
@@ -328,7 +337,7 @@ put_in_place(struct fi_checkout *checkout, const struct fi_difference_walk_chang
     DCHECK(fi_slice_equal(fi_buf_slice(&swapping->staged.dir),
                           fi_buf_slice(&swapping->final.dir))); /* both names are in dir */
     if (change->kind == FI_DIFFERENCE_WALK_CHANGED && !changes_type(change)) {
-        return replace(checkout, change, err);
+        return checkout_swap_replace(checkout, change, err);
     }
     firn_error cause;
     if (changes_type(change)) {
@@ -338,11 +347,11 @@ put_in_place(struct fi_checkout *checkout, const struct fi_difference_walk_chang
         rc = fi_os_rename(swapping->dir, swapping->staged.name, swapping->dir, swapping->final.name,
                           FI_OS_RENAME_NO_REPLACE, &cause);
         if (rc == FIRN_EXISTS && change->after->kind != FI_TREE_DIR) {
-            displaced_tell(checkout, change->path);
+            displaced_report(checkout, change->path);
             rc = fi_os_remove_file(swapping->dir, swapping->staged.name, &cause);
         }
     }
-    rc = fi_checkout_plan_is_refusal(rc) ? leave_refused(checkout, change, &cause, err)
+    rc = fi_checkout_able_is_refusal(rc) ? leave_refused(checkout, change, &cause, err)
                                          : fail_with(rc, &cause, err);
 out:
     return rc;
@@ -414,14 +423,14 @@ swap_one(void *ctx, const struct fi_difference_walk_change *change, firn_error *
     }
     bool is_dir = change->after->kind == FI_TREE_DIR;
     int rc = FIRN_OK;
-    if (fi_checkout_needs_content(change) || fi_checkout_makes_dir(change)) {
+    if (fi_checkout_walk_needs_content(change) || fi_checkout_walk_makes_dir(change)) {
         FI_TRY(put_in_place(checkout, change, err));
     } else if (!is_dir && change->kind == FI_DIFFERENCE_WALK_CHANGED) {
         FI_TRY(open_final(checkout, change->path, err));
         struct fi_os_node node = {.dir = checkout->swapping->dir,
                                   .name = checkout->swapping->final.name};
-        FI_TRY(fi_checkout_stage_write_metadata(&checkout->writers[0], node, change->path,
-                                                change->after, err));
+        FI_TRY(fi_checkout_write_metadata(&checkout->writers[0], node, change->path, change->after,
+                                          err));
     }
     if (!is_dir) {
         return fi_checkout_progress(checkout, change->kind != FI_DIFFERENCE_WALK_SAME, 0, err);
@@ -454,14 +463,14 @@ open_removed(struct fi_checkout *checkout, const struct fi_difference_walk_chang
     struct swapping *swapping = checkout->swapping;
     firn_slice path = change->path;
     if (changes_type(change)) {
-        FI_TRY_RETURN(fi_checkout_staged_place(checkout, path, &swapping->final, err));
+        FI_TRY_RETURN(fi_checkout_place_staged(checkout, path, &swapping->final, err));
     } else if (is_in_vanishing(checkout, path)) {
-        FI_TRY_RETURN(fi_checkout_moved_place(checkout, path, swapping->vanishing.size,
+        FI_TRY_RETURN(fi_checkout_place_moved(checkout, path, swapping->vanishing.size,
                                               &swapping->final, err));
     } else {
-        FI_TRY_RETURN(fi_checkout_final_place(path, &swapping->final, err));
+        FI_TRY_RETURN(fi_checkout_place_final(path, &swapping->final, err));
     }
-    return fi_checkout_open_dir(checkout, &swapping->final.dir, &swapping->dir, &swapping->dir_path,
+    return fi_checkout_dir_open(checkout, &swapping->final.dir, &swapping->dir, &swapping->dir_path,
                                 err);
 }
 
@@ -487,7 +496,7 @@ remove_displaced(struct fi_checkout *checkout, const struct fi_difference_walk_c
                  const char *name, bool *out_keep, firn_error *err)
 {
     bool is_same = false;
-    int rc = displaced_look(checkout, checkout->swapping->dir, name, change, &is_same, err);
+    int rc = displaced_inspect(checkout, checkout->swapping->dir, name, change, &is_same, err);
     *out_keep = rc == FIRN_OK && !is_same;
     if (*out_keep) {
         return FIRN_OK;
@@ -507,15 +516,15 @@ remove_in_place(struct fi_checkout *checkout, const struct fi_difference_walk_ch
     bool is_kept;
     int rc;
     firn_error cause;
-    DCHECK(!fi_checkout_left_has(checkout, change->path)); /* (I5) of checkout.c */
-    fi_checkout_temporary_name(checkout->options.tag, change->path, aside);
+    DCHECK(!fi_checkout_left_has(checkout, change->path)); /* (I5) of checkout_left.c */
+    fi_checkout_place_temporary(checkout->options.tag, change->path, aside);
     rc = fi_os_rename(dir, final, dir, aside, FI_OS_RENAME_NO_REPLACE, &cause);
-    if (fi_checkout_plan_is_refusal(rc)) {
+    if (fi_checkout_able_is_refusal(rc)) {
         return fi_checkout_left_behind(checkout, change->path, cause.text, err);
     }
     FI_TRY(fail_with(rc, &cause, err));
     rc = remove_displaced(checkout, change, aside, &is_kept, &cause);
-    if (fi_checkout_plan_is_refusal(rc)) {
+    if (fi_checkout_able_is_refusal(rc)) {
         FI_TRY(fi_os_rename(dir, aside, dir, final, FI_OS_RENAME_NO_REPLACE, err));
         return fi_checkout_left_behind(checkout, change->path, cause.text, err);
     }
@@ -523,7 +532,7 @@ remove_in_place(struct fi_checkout *checkout, const struct fi_difference_walk_ch
     if (is_kept) {
         rc = fi_os_rename(dir, aside, dir, final, FI_OS_RENAME_NO_REPLACE, err);
         if (rc == FIRN_OK) {
-            displaced_tell(checkout, change->path);
+            displaced_report(checkout, change->path);
         } else if (rc == FIRN_EXISTS) { /* (I2) */
             rc = displaced_set_aside(checkout, dir, aside, change->path, err);
         }
@@ -555,13 +564,13 @@ remove_one(void *ctx, const struct fi_difference_walk_change *change, firn_error
     if (is_type_change || is_in_vanishing(checkout, change->path)) {
         firn_error cause;
         rc = remove_displaced(checkout, change, checkout->swapping->final.name, &is_kept, &cause);
-        is_kept = is_kept || fi_checkout_plan_is_refusal(rc);
-        FI_TRY(fi_checkout_plan_is_refusal(rc) ? FIRN_OK : fail_with(rc, &cause, err));
+        is_kept = is_kept || fi_checkout_able_is_refusal(rc);
+        FI_TRY(fi_checkout_able_is_refusal(rc) ? FIRN_OK : fail_with(rc, &cause, err));
         if (is_kept && is_type_change) {
             rc = displaced_set_aside(checkout, checkout->swapping->dir,
                                      checkout->swapping->final.name, change->path, err);
         } else if (is_kept) { /* so its directory stays too */
-            displaced_tell(checkout, change->path);
+            displaced_report(checkout, change->path);
         }
     } else {
         FI_TRY(remove_in_place(checkout, change, err));
@@ -621,17 +630,17 @@ remove_dirs(struct fi_checkout *checkout, firn_error *err)
         firn_error cause;
         rc = remove_dir(checkout, dir, name, firn_str(path), &cause);
         bool is_displaced = !fi_slice_equal(firn_str(name), fi_checkout_name_in(firn_str(path)));
-        if ((rc == FIRN_EXISTS || fi_checkout_plan_is_refusal(rc)) && is_displaced) {
+        if ((rc == FIRN_EXISTS || fi_checkout_able_is_refusal(rc)) && is_displaced) {
             rc = displaced_set_aside(checkout, dir, name, firn_str(path), err);
-        } else if (fi_checkout_plan_is_refusal(rc)) {
+        } else if (fi_checkout_able_is_refusal(rc)) {
             rc = fi_checkout_left_behind(checkout, firn_str(path), cause.text, err);
         } else {
             rc = fail_with(rc, &cause, err);
         }
         fi_os_dir_close(dir);
         if (rc == FIRN_EXISTS) {
-            fi_checkout_notice(checkout, FIRN_NOTICE_KEPT, firn_str(path),
-                               "it contains something that stays");
+            fi_checkout_progress_notice(checkout, FIRN_NOTICE_KEPT, firn_str(path),
+                                        "it contains something that stays");
             rc = FIRN_OK;
         }
     }
@@ -660,7 +669,7 @@ finish_dir(struct fi_checkout *checkout, const struct fi_checkout_dir *item, fir
     struct fi_os_node node = {.dir = dir};
     if (item->only_time && checkout->loosened != NULL) {
         rc = fi_os_set_mode(node, item->entry.mode, err);
-        rc = fi_checkout_plan_is_refusal(rc) ? FIRN_OK : rc;
+        rc = fi_checkout_able_is_refusal(rc) ? FIRN_OK : rc;
     }
     if (rc != FIRN_OK) {
         fi_os_dir_close(dir);
@@ -668,10 +677,10 @@ finish_dir(struct fi_checkout *checkout, const struct fi_checkout_dir *item, fir
     }
     if (item->only_time) { /* only its owner may set a directory's time */
         rc = fi_os_set_mtime(node, item->entry.mtime_ns, err);
-        rc = fi_checkout_plan_is_refusal(rc) ? FIRN_OK : rc;
+        rc = fi_checkout_able_is_refusal(rc) ? FIRN_OK : rc;
     } else {
-        rc = fi_checkout_stage_write_metadata(&checkout->writers[0], node, firn_str(item->path),
-                                              &item->entry, err);
+        rc = fi_checkout_write_metadata(&checkout->writers[0], node, firn_str(item->path),
+                                        &item->entry, err);
     }
     fi_os_dir_close(dir);
     return rc;
@@ -690,7 +699,7 @@ fi_checkout_swap(struct fi_checkout *checkout, firn_error *err)
     checkout->swapping = swapping;
     const struct fi_checkout_counts *counts = &checkout->counts;
     const uint64_t total = counts->added + counts->changed + counts->removed;
-    int rc = fi_checkout_phase(checkout, "look", total, 0, err);
+    int rc = fi_checkout_progress_phase(checkout, "look", total, 0, err);
     if (rc == FIRN_OK && !checkout->into_empty) {
         rc = fi_checkout_walk(checkout, check_untouched, err);
     }
@@ -698,13 +707,13 @@ fi_checkout_swap(struct fi_checkout *checkout, firn_error *err)
         fi_checkout_stage_undo(checkout);
         goto out;
     }
-    fi_checkout_finishing(checkout);
-    FI_TRY(fi_checkout_phase(checkout, "place", total, 0, err));
+    fi_checkout_progress_finishing(checkout);
+    FI_TRY(fi_checkout_progress_phase(checkout, "place", total, 0, err));
     FI_TRY(fi_checkout_walk(checkout, swap_one, err));
-    FI_TRY(fi_checkout_phase_next(checkout, "remove", err));
+    FI_TRY(fi_checkout_progress_phase_next(checkout, "remove", err));
     FI_TRY(fi_checkout_walk(checkout, remove_one, err));
     FI_TRY(remove_dirs(checkout, err));
-    FI_TRY(fi_checkout_phase(checkout, "finish", counts->directories, 0, err));
+    FI_TRY(fi_checkout_progress_phase(checkout, "finish", counts->directories, 0, err));
     for (struct fi_checkout_dir **at = &checkout->dirs; *at != NULL;) {
         if (is_passed_through(checkout, *at)) {
             *at = (*at)->next; /* neither finished nor synced */
@@ -714,7 +723,7 @@ fi_checkout_swap(struct fi_checkout *checkout, firn_error *err)
         }
         FI_TRY(fi_checkout_progress(checkout, 1, 0, err));
     }
-    FI_TRY(fi_checkout_tighten(checkout, false, err));
+    FI_TRY(fi_checkout_dir_tighten(checkout, false, err));
 out:
     fi_os_dir_close(swapping->dir);
     fi_buf_deinit(&swapping->dir_path);

@@ -46,10 +46,10 @@ static int
 sync_staged_one(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct syncing *syncing = ctx;
-    if (!fi_checkout_needs_content(change) && !fi_checkout_makes_dir(change)) {
+    if (!fi_checkout_walk_needs_content(change) && !fi_checkout_walk_makes_dir(change)) {
         return FIRN_OK;
     }
-    int rc = fi_checkout_staged_place(syncing->checkout, change->path, &syncing->place, err);
+    int rc = fi_checkout_place_staged(syncing->checkout, change->path, &syncing->place, err);
     return rc == FIRN_OK ? take_dir(syncing, true, err) : rc;
 }
 
@@ -77,11 +77,11 @@ sync_swapped_one(void *ctx, const struct fi_difference_walk_change *change, firn
         return FIRN_OK;
     }
     int rc;
-    FI_TRY(fi_checkout_final_place(change->path, &syncing->place, err));
+    FI_TRY(fi_checkout_place_final(change->path, &syncing->place, err));
     /* A directory of the walk is synced when it has got its attributes. */
     FI_TRY(take_dir(syncing, syncing->checkout->options.filter != NULL, err));
     if (change->kind == FI_DIFFERENCE_WALK_CHANGED && change->after->kind == FI_TREE_FILE &&
-        !fi_checkout_needs_content(change)) {
+        !fi_checkout_walk_needs_content(change)) {
         rc = sync_attributes(syncing, err);
     }
 out:
@@ -90,9 +90,10 @@ out:
 }
 
 static int
-walk(struct fi_checkout *checkout,
-     int (*visit)(void *ctx, const struct fi_difference_walk_change *change, firn_error *err),
-     firn_error *err)
+checkout_sync_walk(struct fi_checkout *checkout,
+                   int (*visit)(void *ctx, const struct fi_difference_walk_change *change,
+                                firn_error *err),
+                   firn_error *err)
 {
     struct syncing syncing = {.checkout = checkout};
     int rc = fi_checkout_walk_with(checkout, visit, &syncing, err);
@@ -157,7 +158,7 @@ int
 fi_checkout_sync_staged(struct fi_checkout *checkout, firn_error *err)
 {
     DCHECK(!checkout->into_empty && !checkout->progress.is_finishing);
-    return checkout->syncs_each ? walk(checkout, sync_staged_one, err)
+    return checkout->syncs_each ? checkout_sync_walk(checkout, sync_staged_one, err)
                                 : fi_os_dir_sync_filesystem(checkout->options.root, err);
 }
 
@@ -168,6 +169,6 @@ fi_checkout_sync_swapped(struct fi_checkout *checkout, firn_error *err)
     if (!checkout->syncs_each) {
         return fi_os_dir_sync_filesystem(checkout->options.root, err);
     }
-    int rc = walk(checkout, sync_swapped_one, err);
+    int rc = checkout_sync_walk(checkout, sync_swapped_one, err);
     return rc == FIRN_OK ? sync_finished_dirs(checkout, err) : rc;
 }

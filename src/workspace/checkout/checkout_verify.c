@@ -36,7 +36,8 @@ is_finding(int rc)
 
 /* *out_is_told is false once enough has been reported. */
 static int
-note(struct fi_checkout *checkout, firn_slice path, const firn_error *found, bool *out_is_told)
+checkout_verify_note(struct fi_checkout *checkout, firn_slice path, const firn_error *found,
+                     bool *out_is_told)
 {
     DCHECK(is_finding(found->code)); /* the error for all of them is one of these */
     struct verifying *verifying = checkout->verifying;
@@ -114,18 +115,18 @@ verify_one(struct fi_checkout_worker *worker, firn_slice path, const struct fi_t
         *err = rc == FIRN_OK ? *err : found;
         return rc;
     }
-    if (note(checkout, path, &found, &is_told) != FIRN_OK) {
+    if (checkout_verify_note(checkout, path, &found, &is_told) != FIRN_OK) {
         return fi_error_no_memory(err, "a path");
     }
     if (is_told) {
-        fi_checkout_notice(checkout, FIRN_NOTICE_DAMAGED, path, found.text);
+        fi_checkout_progress_notice(checkout, FIRN_NOTICE_DAMAGED, path, found.text);
     }
     return FIRN_OK;
 }
 
 /* The error for all that was found. */
 static int
-judge(const struct verifying *verifying, firn_error *err)
+checkout_verify_assess(const struct verifying *verifying, firn_error *err)
 {
     if (verifying->count == 0) {
         return FIRN_OK;
@@ -151,7 +152,7 @@ fi_checkout_verify(struct fi_checkout *checkout, firn_error *err)
     checkout->verifying = &verifying;
     int rc = fi_checkout_batch_run(checkout, "verify", verify_one, err);
     if (rc == FIRN_OK) {
-        rc = judge(&verifying, err);
+        rc = checkout_verify_assess(&verifying, err);
     }
     checkout->verifying = NULL;
     fi_buf_deinit(&verifying.path);

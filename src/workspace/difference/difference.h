@@ -12,10 +12,10 @@
 #include "base/error.h"
 #include "base/hash_map.h"
 #include "firn/workspace.h"
-#include "lines/line_diff.h"
+#include "lines/lines_diff.h"
 #include "objects/objects.h"
 #include "os/os.h"
-#include "pack/packfile.h"
+#include "pack/pack.h"
 #include "tree/tree.h"
 
 /* What differs, as bits: the public ones. */
@@ -230,12 +230,12 @@ FIRN_MUST_CHECK int fi_difference_graft(const struct fi_difference_graft_options
 struct fi_difference_lines {
     struct fi_objects *objects;
     struct fi_os_dir *disk; /* the root of the second side; NULL: that side is stored too */
-    struct fi_packfile_scratch *scratch;
+    struct fi_pack_scratch *scratch;
     firn_callbacks callbacks;
     firn_diff_algorithm algorithm; /* FIRN_DIFF_MYERS at first */
     struct fi_buf before;
     struct fi_buf after;
-    struct fi_line_diff diff;
+    struct fi_lines_diff diff;
 };
 
 /* objects and disk are borrowed. */

@@ -18,7 +18,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
-#include "lines/line_diff.h"
+#include "lines/lines_diff.h"
 
 enum { LOOK_SIZE = 8000, LINES_WORK = 8 /* for each byte, to compare and show it */ };
 
@@ -44,17 +44,17 @@ take_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
     } else {
         memcpy(loading->out->data + size, data.data, data.size);
     }
-    loading->is_binary = size < LOOK_SIZE && fi_line_diff_is_binary(fi_buf_slice(loading->out));
+    loading->is_binary = size < LOOK_SIZE && fi_lines_diff_is_binary(fi_buf_slice(loading->out));
     return loading->is_binary ? fi_error_set(err, FIRN_CANCELLED, "no text") : FIRN_OK;
 }
 
 int
-fi_difference_content_load_stored(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+fi_difference_content_load_stored(struct fi_objects *objects, struct fi_pack_scratch *scratch,
                                   const struct fi_tree_entry *entry, struct fi_buf *out,
                                   bool *out_is_text, firn_error *err)
 {
     struct loading loading = {.out = out};
-    DCHECK(entry->kind == FI_TREE_FILE && entry->size <= FI_LINE_DIFF_TEXT_SIZE_MAX);
+    DCHECK(entry->kind == FI_TREE_FILE && entry->size <= FI_LINES_DIFF_TEXT_SIZE_MAX);
     fi_buf_clear(out);
     int rc = fi_budget_spend(fi_objects_budget(objects), LINES_WORK * entry->size, err);
     rc = rc == FIRN_OK ? fi_objects_stream(objects, scratch, &entry->hash, entry->size, take_piece,
@@ -133,7 +133,7 @@ fi_difference_content_load_disk(struct fi_os_dir *root, firn_slice path,
     struct fi_os_file *file;
     *out_is_same = false;
     *out_is_text = false;
-    DCHECK(entry->kind == FI_TREE_FILE && entry->size <= FI_LINE_DIFF_TEXT_SIZE_MAX);
+    DCHECK(entry->kind == FI_TREE_FILE && entry->size <= FI_LINES_DIFF_TEXT_SIZE_MAX);
     fi_buf_clear(out);
     int rc = open_file(root, path, &file, err);
     if (rc == FIRN_OK) {
@@ -142,7 +142,7 @@ fi_difference_content_load_disk(struct fi_os_dir *root, firn_slice path,
     fi_os_file_close(file);
     DCHECK(!*out_is_same || (rc == FIRN_OK && out->size == entry->size)); /* (I1) */
     if (*out_is_same) {
-        *out_is_text = !fi_line_diff_is_binary(fi_buf_slice(out));
+        *out_is_text = !fi_lines_diff_is_binary(fi_buf_slice(out));
     }
     return rc == FIRN_NOT_FOUND || rc == FIRN_INVALID ? FIRN_OK : rc;
 }

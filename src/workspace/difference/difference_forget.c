@@ -21,10 +21,10 @@
  */
 #include "difference/difference.h"
 
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "catalog/catalog.h"
 #include "codec/xxh3.h"
 
@@ -75,24 +75,10 @@ struct fi_difference_forget {
 
 /* ---- maps ---- */
 
-static uint64_t
-known_hash(const void *record)
-{
-    const struct known *known = record;
-    return fi_load_le64(known->hash.bytes);
-}
-
-static bool
-known_equal(const void *record, const void *key)
-{
-    const struct known *known = record;
-    return fi_hash_equal(&known->hash, key);
-}
-
 static const struct known *
 find_known(const struct fi_hash_map *map, const firn_hash *hash)
 {
-    return fi_hash_map_find(map, fi_load_le64(hash->bytes), hash);
+    return fi_hash_map_find(map, fi_hash_map_first(hash), hash);
 }
 
 static uint64_t
@@ -136,8 +122,10 @@ fi_difference_forget_create(const struct fi_tree_source *source, struct fi_tree_
     forget->source = source;
     forget->paths = paths;
     forget->gone = gone;
-    fi_hash_map_init(&forget->forgotten, sizeof(struct known), known_hash, known_equal);
-    fi_hash_map_init(&forget->nothing, sizeof(struct known), known_hash, known_equal);
+    fi_hash_map_init(&forget->forgotten, sizeof(struct known), fi_hash_map_first,
+                     fi_hash_map_same_hash);
+    fi_hash_map_init(&forget->nothing, sizeof(struct known), fi_hash_map_first,
+                     fi_hash_map_same_hash);
     fi_hash_map_init(&forget->links, sizeof(struct moved), moved_hash, moved_equal);
     return FIRN_OK;
 }
@@ -183,19 +171,13 @@ reserve_level(struct fi_difference_forget *forget, firn_error *err)
         return fi_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
                             FI_TREE_DEPTH_MAX);
     }
-    struct level *levels =
-        fi_grow_array(forget->levels, forget->depth + 1, &forget->capacity, sizeof *levels);
-    if (levels == NULL) {
-        return fi_error_no_memory(err, "a walk through trees");
-    }
-    forget->levels = levels;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(forget->levels, forget->depth + 1, forget->capacity, err);
 }
 
 /* forget->path is the path of the directory; its first path_size bytes are that of its parent. */
 static int
-enter(struct fi_difference_forget *forget, const struct fi_tree_entry *entry, size_t path_size,
-      bool is_forgotten, firn_error *err)
+difference_forget_enter(struct fi_difference_forget *forget, const struct fi_tree_entry *entry,
+                        size_t path_size, bool is_forgotten, firn_error *err)
 {
     DCHECK(entry->kind == FI_TREE_DIR && path_size <= forget->path.size);
     int rc = reserve_level(forget, err);
@@ -265,11 +247,11 @@ add_counts(struct fi_difference_forget_counts *to, const struct fi_difference_fo
 }
 
 static int
-remember(struct fi_hash_map *map, const struct level *level, firn_error *err)
+difference_forget_remember(struct fi_hash_map *map, const struct level *level, firn_error *err)
 {
     const struct known known = {level->entry.hash, level->counts};
     if (find_known(map, &known.hash) != NULL ||
-        fi_hash_map_insert(map, known_hash(&known), &known) != NULL) {
+        fi_hash_map_insert(map, fi_hash_map_first(&known), &known) != NULL) {
         return FIRN_OK;
     }
     return fi_error_no_memory(err, "a walk through trees");
@@ -343,7 +325,7 @@ survey_directory(struct fi_difference_forget *forget, const struct fi_tree_entry
             go_back(forget, parent_size);
             return FIRN_OK;
         }
-        return enter(forget, entry, parent_size, false, err);
+        return difference_forget_enter(forget, entry, parent_size, false, err);
     }
     level->counts.directories++;
     const struct known *known = find_known(&forget->forgotten, &entry->hash);
@@ -353,7 +335,7 @@ survey_directory(struct fi_difference_forget *forget, const struct fi_tree_entry
         return FIRN_OK;
     }
     int rc = fi_catalog_forgotten_add(forget->gone, &entry->hash, err);
-    return rc == FIRN_OK ? enter(forget, entry, parent_size, true, err) : rc;
+    return rc == FIRN_OK ? difference_forget_enter(forget, entry, parent_size, true, err) : rc;
 }
 
 static int
@@ -385,10 +367,10 @@ survey_leave(struct fi_difference_forget *forget, struct fi_difference_forget_co
     struct level level = forget->levels[--forget->depth];
     int rc = FIRN_OK;
     if (level.is_forgotten) {
-        rc = remember(&forget->forgotten, &level, err);
+        rc = difference_forget_remember(&forget->forgotten, &level, err);
     } else if (level.has_nothing && !leads_on(forget)) {
         DCHECK(level.counts.files + level.counts.directories == 0);
-        rc = remember(&forget->nothing, &level, err);
+        rc = difference_forget_remember(&forget->nothing, &level, err);
     }
     if (forget->depth > 0) {
         struct level *parent = &forget->levels[forget->depth - 1];
@@ -404,15 +386,16 @@ survey_leave(struct fi_difference_forget *forget, struct fi_difference_forget_co
 
 /* One of the two walks, until all directories have been left. */
 static int
-walk(struct fi_difference_forget *forget, const firn_hash *root,
-     int (*visit)(struct fi_difference_forget *forget, const struct fi_tree_entry *entry,
-                  firn_error *err),
-     int (*leave)(struct fi_difference_forget *forget, void *ctx, firn_error *err), void *ctx,
-     firn_error *err)
+difference_forget_walk(struct fi_difference_forget *forget, const firn_hash *root,
+                       int (*visit)(struct fi_difference_forget *forget,
+                                    const struct fi_tree_entry *entry, firn_error *err),
+                       int (*leave)(struct fi_difference_forget *forget, void *ctx,
+                                    firn_error *err),
+                       void *ctx, firn_error *err)
 {
     const struct fi_tree_entry entry = {.kind = FI_TREE_DIR, .hash = *root};
     DCHECK(forget->depth == 0 && forget->path.size == 0);
-    int rc = enter(forget, &entry, 0, false, err);
+    int rc = difference_forget_enter(forget, &entry, 0, false, err);
     while (rc == FIRN_OK && forget->depth > 0) {
         const struct fi_tree_entry *next;
         bool is_end;
@@ -438,7 +421,7 @@ fi_difference_forget_survey(struct fi_difference_forget *forget, const firn_hash
     fi_hash_map_clear(&forget->links);
     fi_buf_clear(&forget->link_paths);
     *out = (struct fi_difference_forget_counts){0};
-    int rc = walk(forget, root, survey_entry, leave_surveyed, out, err);
+    int rc = difference_forget_walk(forget, root, survey_entry, leave_surveyed, out, err);
     for (size_t i = 0; rc == FIRN_OK && i < forget->links.count; i++) {
         const struct moved *moved = fi_hash_map_at(&forget->links, i);
         out->bytes -= moved->size < out->bytes ? moved->size : out->bytes;
@@ -449,7 +432,7 @@ fi_difference_forget_survey(struct fi_difference_forget *forget, const firn_hash
 /* ---- rewrite ---- */
 
 static int
-emit(struct level *level, const struct fi_tree_entry *entry, firn_error *err)
+difference_forget_emit(struct level *level, const struct fi_tree_entry *entry, firn_error *err)
 {
     return fi_tree_encode_entry(&level->encoded, entry) == FIRN_OK
                ? FIRN_OK
@@ -484,7 +467,7 @@ rewrite_leaf(struct fi_difference_forget *forget, struct level *level,
     struct fi_tree_entry changed = *entry;
     changed.hard_link = fi_difference_forget_link(forget, fi_buf_slice(&forget->path), entry);
     level->is_changed = level->is_changed || !fi_slice_equal(changed.hard_link, entry->hard_link);
-    return emit(level, &changed, err);
+    return difference_forget_emit(level, &changed, err);
 }
 
 static int
@@ -502,9 +485,9 @@ rewrite_entry(struct fi_difference_forget *forget, const struct fi_tree_entry *e
     } else if (entry->kind != FI_TREE_DIR) {
         rc = rewrite_leaf(forget, level, entry, err);
     } else if (leads_on(forget) || find_known(&forget->nothing, &entry->hash) == NULL) {
-        return enter(forget, entry, parent_size, false, err);
+        return difference_forget_enter(forget, entry, parent_size, false, err);
     } else {
-        rc = emit(level, entry, err);
+        rc = difference_forget_emit(level, entry, err);
     }
     go_back(forget, parent_size);
     return rc;
@@ -515,8 +498,7 @@ put_directory(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *er
 {
     const struct fi_difference_forget *forget = ctx;
     DCHECK(forget->lane != NULL);
-    const struct fi_objects_object object = {
-        .kind = FI_PACKFILE_TREE, .hash = *hash, .content = bytes};
+    const struct fi_objects_object object = {.kind = FI_PACK_TREE, .hash = *hash, .content = bytes};
     bool is_new;
     return fi_objects_session_lane_add(forget->lane, &object, &is_new, err);
 }
@@ -537,7 +519,7 @@ rewrite_leave(struct fi_difference_forget *forget, void *ctx, firn_error *err)
     if (forget->depth > 0) {
         struct level *parent = &forget->levels[forget->depth - 1];
         parent->is_changed = parent->is_changed || level.is_changed;
-        FI_TRY(emit(parent, &level.entry, err));
+        FI_TRY(difference_forget_emit(parent, &level.entry, err));
     } else {
         *out_root = level.entry.hash;
     }
@@ -554,5 +536,7 @@ fi_difference_forget_rewrite(struct fi_difference_forget *forget, const firn_has
     struct fi_difference_forget_counts counts;
     int rc = fi_difference_forget_survey(forget, root, &counts, err);
     forget->lane = lane;
-    return rc == FIRN_OK ? walk(forget, root, rewrite_entry, rewrite_leave, out, err) : rc;
+    return rc == FIRN_OK
+               ? difference_forget_walk(forget, root, rewrite_entry, rewrite_leave, out, err)
+               : rc;
 }

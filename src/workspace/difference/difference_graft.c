@@ -25,6 +25,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "catalog/catalog.h"
 #include "difference/difference.h"
 
@@ -59,24 +60,25 @@ close_level(struct level *level)
 }
 
 static struct level *
-top(struct graft *graft)
+difference_graft_top(struct graft *graft)
 {
     DCHECK(graft->depth > 0);
     return &graft->levels[graft->depth - 1];
 }
 
 static int
-emit(struct graft *graft, const struct fi_tree_entry *entry, firn_error *err)
+difference_graft_emit(struct graft *graft, const struct fi_tree_entry *entry, firn_error *err)
 {
-    return fi_tree_encode_entry(&top(graft)->encoded, entry) == FIRN_OK
+    return fi_tree_encode_entry(&difference_graft_top(graft)->encoded, entry) == FIRN_OK
                ? FIRN_OK
                : fi_error_no_memory(err, "the entries of a directory");
 }
 
 /* Goes into a directory that the path names; entry is that of the result, of one of the sides. */
 static int
-enter(struct graft *graft, const struct fi_tree_entry *ours, const struct fi_tree_entry *theirs,
-      bool is_selected, size_t path_size, firn_error *err)
+difference_graft_enter(struct graft *graft, const struct fi_tree_entry *ours,
+                       const struct fi_tree_entry *theirs, bool is_selected, size_t path_size,
+                       firn_error *err)
 {
     const struct fi_tree_entry *sides[SIDES] = {ours, theirs};
     const struct fi_tree_source *sources[SIDES] = {graft->options->ours.source,
@@ -85,12 +87,8 @@ enter(struct graft *graft, const struct fi_tree_entry *ours, const struct fi_tre
         return fi_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
                             FI_TREE_DEPTH_MAX);
     }
-    struct level *levels =
-        fi_grow_array(graft->levels, graft->depth + 1, &graft->capacity, sizeof *levels);
-    if (levels == NULL) {
-        return fi_error_no_memory(err, "a walk through trees");
-    }
-    graft->levels = levels;
+    FI_TRY_RETURN(FI_VEC_RESERVE(graft->levels, graft->depth + 1, graft->capacity, err));
+    struct level *levels = graft->levels;
     struct level *level = &levels[graft->depth++];
     *level = (struct level){.entry = is_selected || ours == NULL ? *theirs : *ours,
                             .path_size = path_size,
@@ -118,13 +116,14 @@ static int
 place_theirs(struct graft *graft, const struct fi_tree_entry *ours,
              const struct fi_tree_entry *theirs, size_t path_size, firn_error *err)
 {
-    struct level *level = top(graft);
+    struct level *level = difference_graft_top(graft);
     level->is_changed = level->is_changed || !level->is_selected;
     if (theirs == NULL) {
         return FIRN_OK;
     }
     if (is_dir(theirs) && !(is_dir(ours) && fi_hash_equal(&ours->hash, &theirs->hash))) {
-        return enter(graft, is_dir(ours) ? ours : NULL, theirs, true, path_size, err);
+        return difference_graft_enter(graft, is_dir(ours) ? ours : NULL, theirs, true, path_size,
+                                      err);
     }
     struct fi_tree_entry entry = *theirs;
     bool is_same = ours != NULL && fi_difference_walk_what(ours, theirs) == 0;
@@ -133,56 +132,57 @@ place_theirs(struct graft *graft, const struct fi_tree_entry *ours,
         entry.hard_link = firn_bytes(NULL, 0);
         level->is_changed = true;
     }
-    return emit(graft, &entry, err);
+    return difference_graft_emit(graft, &entry, err);
 }
 
 /* What is neither at a path nor above one. */
 static int
 place_ours(struct graft *graft, const struct fi_tree_entry *ours, size_t path_size, firn_error *err)
 {
-    struct level *level = top(graft);
+    struct level *level = difference_graft_top(graft);
     if (ours == NULL) {
         level->is_changed = level->is_changed || level->iterators[OURS] == NULL;
         return FIRN_OK;
     }
     if (is_dir(ours) && fi_difference_forget_concerns(graft->forget, &ours->hash)) {
-        return enter(graft, ours, NULL, false, path_size, err);
+        return difference_graft_enter(graft, ours, NULL, false, path_size, err);
     }
     struct fi_tree_entry entry = *ours;
     entry.hard_link =
         fi_difference_forget_link(graft->forget, fi_buf_slice(&graft->path), ours); /* (I1) */
     level->is_changed = level->is_changed || !fi_slice_equal(entry.hard_link, ours->hard_link);
-    return emit(graft, &entry, err);
+    return difference_graft_emit(graft, &entry, err);
 }
 
 static int
-place(struct graft *graft, const struct fi_tree_entry *ours, const struct fi_tree_entry *theirs,
-      size_t path_size, firn_error *err)
+difference_graft_place(struct graft *graft, const struct fi_tree_entry *ours,
+                       const struct fi_tree_entry *theirs, size_t path_size, firn_error *err)
 {
     const firn_slice path = fi_buf_slice(&graft->path);
-    if (top(graft)->is_selected || fi_tree_filter_selects(graft->options->filter, path)) {
+    if (difference_graft_top(graft)->is_selected ||
+        fi_tree_filter_selects(graft->options->filter, path)) {
         return place_theirs(graft, ours, theirs, path_size, err);
     }
     if ((!is_dir(ours) && !is_dir(theirs)) ||
         !fi_tree_filter_leads_on(graft->options->filter, path)) {
         return place_ours(graft, ours, path_size, err);
     }
-    top(graft)->is_changed = top(graft)->is_changed || !is_dir(ours);
-    return enter(graft, is_dir(ours) ? ours : NULL, is_dir(theirs) ? theirs : NULL, false,
-                 path_size, err);
+    difference_graft_top(graft)->is_changed =
+        difference_graft_top(graft)->is_changed || !is_dir(ours);
+    return difference_graft_enter(graft, is_dir(ours) ? ours : NULL, is_dir(theirs) ? theirs : NULL,
+                                  false, path_size, err);
 }
 
 static int
 put_directory(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
 {
     const struct graft *graft = ctx;
-    const struct fi_objects_object object = {
-        .kind = FI_PACKFILE_TREE, .hash = *hash, .content = bytes};
+    const struct fi_objects_object object = {.kind = FI_PACK_TREE, .hash = *hash, .content = bytes};
     return graft->options->put(graft->options->ctx, &object, err);
 }
 
 static int
-leave(struct graft *graft, firn_hash *out_root, firn_error *err)
+difference_graft_leave(struct graft *graft, firn_hash *out_root, firn_error *err)
 {
     struct level level = graft->levels[--graft->depth];
     int rc = FIRN_OK;
@@ -194,8 +194,9 @@ leave(struct graft *graft, firn_hash *out_root, firn_error *err)
         *out_root = level.entry.hash;
         goto out;
     }
-    top(graft)->is_changed = top(graft)->is_changed || level.is_changed;
-    rc = emit(graft, &level.entry, err);
+    difference_graft_top(graft)->is_changed =
+        difference_graft_top(graft)->is_changed || level.is_changed;
+    rc = difference_graft_emit(graft, &level.entry, err);
 out:
     graft->path.size = level.path_size;
     close_level(&level);
@@ -204,7 +205,7 @@ out:
 
 /* The next entry of a side, borrowed; NULL at the end. */
 static int
-advance(struct level *level, size_t side, firn_error *err)
+difference_graft_advance(struct level *level, size_t side, firn_error *err)
 {
     bool is_end = true;
     int rc = FIRN_OK;
@@ -218,15 +219,15 @@ advance(struct level *level, size_t side, firn_error *err)
 
 /* Handles the next name of the deepest level. */
 static int
-step(struct graft *graft, firn_hash *out_root, firn_error *err)
+difference_graft_step(struct graft *graft, firn_hash *out_root, firn_error *err)
 {
-    struct level *level = top(graft);
-    FI_TRY_RETURN(advance(level, OURS, err));
-    FI_TRY_RETURN(advance(level, THEIRS, err));
+    struct level *level = difference_graft_top(graft);
+    FI_TRY_RETURN(difference_graft_advance(level, OURS, err));
+    FI_TRY_RETURN(difference_graft_advance(level, THEIRS, err));
     const struct fi_tree_entry *ours = level->next[OURS];
     const struct fi_tree_entry *theirs = level->next[THEIRS];
     if (ours == NULL && theirs == NULL) {
-        return leave(graft, out_root, err);
+        return difference_graft_leave(graft, out_root, err);
     }
     const int order = ours == NULL     ? 1
                       : theirs == NULL ? -1
@@ -240,7 +241,8 @@ step(struct graft *graft, firn_hash *out_root, firn_error *err)
         fi_buf_append_slice(&graft->path, name) != FIRN_OK) {
         return fi_error_no_memory(err, "a path");
     }
-    int rc = place(graft, order <= 0 ? ours : NULL, order >= 0 ? theirs : NULL, parent_size, err);
+    int rc = difference_graft_place(graft, order <= 0 ? ours : NULL, order >= 0 ? theirs : NULL,
+                                    parent_size, err);
     if (rc == FIRN_OK && graft->depth == depth) {
         graft->path.size = parent_size;
     }
@@ -260,9 +262,9 @@ fi_difference_graft(const struct fi_difference_graft_options *options, firn_hash
     FI_TRY(fi_difference_forget_create(options->ours.source, options->filter, &unused,
                                        &graft.forget, err));
     FI_TRY(fi_difference_forget_survey(graft.forget, &options->ours.root->hash, &counts, err));
-    FI_TRY(enter(&graft, options->ours.root, options->theirs.root, false, 0, err));
+    FI_TRY(difference_graft_enter(&graft, options->ours.root, options->theirs.root, false, 0, err));
     while (rc == FIRN_OK && graft.depth > 0) {
-        rc = step(&graft, out_root, err);
+        rc = difference_graft_step(&graft, out_root, err);
     }
 out:
     while (graft.depth > 0) {

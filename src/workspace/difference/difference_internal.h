@@ -15,7 +15,7 @@
 /* Loads a version from the store into *out. If its first bytes show that it is not text,
  * *out_is_text is false, and *out is incomplete. FIRN_CORRUPT. */
 FIRN_MUST_CHECK int fi_difference_content_load_stored(struct fi_objects *objects,
-                                                      struct fi_packfile_scratch *scratch,
+                                                      struct fi_pack_scratch *scratch,
                                                       const struct fi_tree_entry *entry,
                                                       struct fi_buf *out, bool *out_is_text,
                                                       firn_error *err);
@@ -76,7 +76,7 @@ bool fi_difference_merge_entry_equal(const struct fi_tree_entry *a, const struct
 
 /* Requires: at least one side has an entry. */
 struct fi_difference_merge_entry_ruling
-fi_difference_merge_entry_judge(const struct fi_difference_merge_entry_sides *sides);
+fi_difference_merge_entry_assess(const struct fi_difference_merge_entry_sides *sides);
 
 /* Makes the entry of a path. Requires: ours and theirs are both files, links or directories (base
  * may be missing or of another kind), or only one of them exists and is a directory. The content in

@@ -6,7 +6,7 @@
  * exactly the two contents that differ. If a file on the disk has changed since, or is gone, a
  * notice says so and no lines are counted.
  *
- * Both contents are in memory at once, so their size is limited (line_diff.h). A side that is
+ * Both contents are in memory at once, so their size is limited (lines_diff.h). A side that is
  * missing, or is not a file, counts as empty.
  */
 #include "difference/difference.h"
@@ -22,22 +22,22 @@ fi_difference_lines_init(struct fi_difference_lines *out, struct fi_objects *obj
                          struct fi_os_dir *disk, const firn_callbacks *callbacks, firn_error *err)
 {
     *out = (struct fi_difference_lines){.objects = objects, .disk = disk, .callbacks = *callbacks};
-    return fi_packfile_scratch_create(SCRATCH_FRAMES, &out->scratch, err);
+    return fi_pack_scratch_create(SCRATCH_FRAMES, &out->scratch, err);
 }
 
 void
 fi_difference_lines_deinit(struct fi_difference_lines *lines)
 {
-    fi_packfile_scratch_destroy(lines->scratch);
+    fi_pack_scratch_destroy(lines->scratch);
     fi_buf_deinit(&lines->before);
     fi_buf_deinit(&lines->after);
-    fi_line_diff_deinit(&lines->diff);
+    fi_lines_diff_deinit(&lines->diff);
     *lines = (struct fi_difference_lines){0};
 }
 
 static void
-tell(const struct fi_difference_lines *lines, firn_notice_kind kind, firn_slice path,
-     const char *text)
+difference_lines_report(const struct fi_difference_lines *lines, firn_notice_kind kind,
+                        firn_slice path, const char *text)
 {
     if (lines->callbacks.on_notice != NULL) {
         firn_notice notice = {.kind = kind, .path = path, .text = text};
@@ -59,10 +59,10 @@ load_disk(struct fi_difference_lines *lines, firn_slice path, const struct fi_tr
         return fi_error_no_memory(err, "the content of a file");
     }
     if (rc != FIRN_OK) {
-        tell(lines, FIRN_NOTICE_UNREADABLE, path, cause.text);
+        difference_lines_report(lines, FIRN_NOTICE_UNREADABLE, path, cause.text);
         *out_kind = FIRN_LINES_UNREADABLE;
     } else if (!is_same) {
-        tell(lines, FIRN_NOTICE_CHANGING, path, "changed while it was compared");
+        difference_lines_report(lines, FIRN_NOTICE_CHANGING, path, "changed while it was compared");
         *out_kind = FIRN_LINES_UNREADABLE;
     } else if (!is_text) {
         *out_kind = FIRN_LINES_BINARY;
@@ -91,14 +91,15 @@ is_file(const struct fi_tree_entry *entry)
 
 /* Loads a version, if there is one; *out_kind stays NONE if it is text or missing. */
 static int
-load(struct fi_difference_lines *lines, firn_slice path, const struct fi_tree_entry *entry,
-     bool from_disk, struct fi_buf *out, firn_workspace_lines_kind *out_kind, firn_error *err)
+difference_lines_load(struct fi_difference_lines *lines, firn_slice path,
+                      const struct fi_tree_entry *entry, bool from_disk, struct fi_buf *out,
+                      firn_workspace_lines_kind *out_kind, firn_error *err)
 {
     fi_buf_clear(out);
     if (!is_file(entry) || *out_kind != FIRN_LINES_NONE) {
         return FIRN_OK;
     }
-    if (entry->size > FI_LINE_DIFF_TEXT_SIZE_MAX) {
+    if (entry->size > FI_LINES_DIFF_TEXT_SIZE_MAX) {
         *out_kind = FIRN_LINES_TOO_LARGE;
         return FIRN_OK;
     }
@@ -107,14 +108,15 @@ load(struct fi_difference_lines *lines, firn_slice path, const struct fi_tree_en
 }
 
 static int
-compare(struct fi_difference_lines *lines, firn_workspace_difference *out, firn_error *err)
+difference_lines_compare(struct fi_difference_lines *lines, firn_workspace_difference *out,
+                         firn_error *err)
 {
-    struct fi_line_diff *diff = &lines->diff;
-    DCHECK(lines->before.size <= FI_LINE_DIFF_TEXT_SIZE_MAX &&
-           lines->after.size <= FI_LINE_DIFF_TEXT_SIZE_MAX);
-    fi_line_diff_deinit(diff);
-    int rc = fi_line_diff_init_by(diff, fi_buf_slice(&lines->before), fi_buf_slice(&lines->after),
-                                  lines->algorithm, FI_LINE_DIFF_WORK_DEFAULT, err);
+    struct fi_lines_diff *diff = &lines->diff;
+    DCHECK(lines->before.size <= FI_LINES_DIFF_TEXT_SIZE_MAX &&
+           lines->after.size <= FI_LINES_DIFF_TEXT_SIZE_MAX);
+    fi_lines_diff_deinit(diff);
+    int rc = fi_lines_diff_init_by(diff, fi_buf_slice(&lines->before), fi_buf_slice(&lines->after),
+                                   lines->algorithm, FI_LINES_DIFF_WORK_DEFAULT, err);
     if (rc == FIRN_LIMIT) {
         out->lines = FIRN_LINES_TOO_LARGE;
         return FIRN_OK;
@@ -147,14 +149,15 @@ fi_difference_lines_compare(struct fi_difference_lines *lines,
         return FIRN_OK;
     }
     int rc;
-    FI_TRY(load(lines, change->path, change->before, false, &lines->before, &kind, err));
-    FI_TRY(
-        load(lines, change->path, change->after, lines->disk != NULL, &lines->after, &kind, err));
+    FI_TRY(difference_lines_load(lines, change->path, change->before, false, &lines->before, &kind,
+                                 err));
+    FI_TRY(difference_lines_load(lines, change->path, change->after, lines->disk != NULL,
+                                 &lines->after, &kind, err));
     if (kind != FIRN_LINES_NONE) {
         out->lines = kind;
         return FIRN_OK;
     }
-    rc = compare(lines, out, err);
+    rc = difference_lines_compare(lines, out, err);
 out:
     if (rc == FIRN_CORRUPT) {
         (void)fi_error_prefix(err, "%.*s", (int)(change->path.size < 256 ? change->path.size : 256),

@@ -27,10 +27,11 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "codec/blake3_hash.h"
 #include "difference/difference_internal.h"
-#include "lines/line_diff.h"
-#include "lines/line_merge.h"
+#include "lines/lines_diff.h"
+#include "lines/lines_merge.h"
 #include "tree/tree.h"
 
 enum fi_difference_merge_content_outcome {
@@ -42,11 +43,11 @@ enum fi_difference_merge_content_outcome {
 struct fi_difference_merge_content {
     struct fi_objects *objects;
     struct fi_os_dir *disk;
-    struct fi_packfile_scratch *scratch;
+    struct fi_pack_scratch *scratch;
     struct fi_buf base;
     struct fi_buf ours;
     struct fi_buf theirs;
-    struct fi_line_merge merge; /* of the last call */
+    struct fi_lines_merge merge; /* of the last call */
 };
 
 enum { BASE, OURS, THEIRS, SIDES };
@@ -98,8 +99,8 @@ info_of(firn_slice path, const struct fi_tree_entry *entry, firn_workspace_entry
 
 /* Completes a conflict whose kind is set, and reports it. */
 static int
-tell(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
-     firn_workspace_revert_conflict *conflict, firn_error *err)
+difference_merge_report(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
+                        firn_workspace_revert_conflict *conflict, firn_error *err)
 {
     firn_workspace_entry infos[SIDES];
     DCHECK(sides->base != NULL || sides->ours != NULL || sides->theirs != NULL);
@@ -111,18 +112,18 @@ tell(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
 }
 
 static int
-tell_kind(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
-          firn_workspace_revert_conflict_kind kind, firn_error *err)
+report_kind(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
+            firn_workspace_revert_conflict_kind kind, firn_error *err)
 {
     firn_workspace_revert_conflict conflict = {.kind = kind};
-    return tell(merge, sides, &conflict, err);
+    return difference_merge_report(merge, sides, &conflict, err);
 }
 
 /* ---- entries of the result ---- */
 
 /* Adds an entry to the result of the current directory; NULL: none. */
 static int
-emit(struct merge *merge, const struct fi_tree_entry *entry, firn_error *err)
+difference_merge_emit(struct merge *merge, const struct fi_tree_entry *entry, firn_error *err)
 {
     if (entry == NULL) {
         return FIRN_OK;
@@ -138,7 +139,7 @@ put_text(struct merge *merge, struct fi_tree_entry *entry, firn_error *err)
 {
     firn_slice text = fi_buf_slice(&merge->content.merge.text);
     DCHECK(text.size <= FI_DIFFERENCE_MERGE_CONTENT_SIZE_MAX);
-    struct fi_objects_object object = {.kind = FI_PACKFILE_BLOB, .content = text};
+    struct fi_objects_object object = {.kind = FI_PACK_BLOB, .content = text};
     fi_blake3_hash_of(text.data, text.size, &object.hash);
     if (fi_hash_equal(&object.hash, &entry->hash)) {
         return FIRN_OK; /* ours had it all */
@@ -159,7 +160,7 @@ put_text(struct merge *merge, struct fi_tree_entry *entry, firn_error *err)
 
 enum { SCRATCH_FRAMES = 4 };
 
-_Static_assert((int)FI_DIFFERENCE_MERGE_CONTENT_SIZE_MAX <= (int)FI_LINE_DIFF_TEXT_SIZE_MAX,
+_Static_assert((int)FI_DIFFERENCE_MERGE_CONTENT_SIZE_MAX <= (int)FI_LINES_DIFF_TEXT_SIZE_MAX,
                "what is merged is within the limits of texts");
 
 /* objects and disk are borrowed. */
@@ -168,18 +169,18 @@ content_init(struct fi_difference_merge_content *out, struct fi_objects *objects
              struct fi_os_dir *disk, firn_error *err)
 {
     *out = (struct fi_difference_merge_content){.objects = objects, .disk = disk};
-    return fi_packfile_scratch_create(SCRATCH_FRAMES, &out->scratch, err);
+    return fi_pack_scratch_create(SCRATCH_FRAMES, &out->scratch, err);
 }
 
 /* A zeroed struct is fine. */
 static void
 content_deinit(struct fi_difference_merge_content *content)
 {
-    fi_packfile_scratch_destroy(content->scratch);
+    fi_pack_scratch_destroy(content->scratch);
     fi_buf_deinit(&content->base);
     fi_buf_deinit(&content->ours);
     fi_buf_deinit(&content->theirs);
-    fi_line_merge_deinit(&content->merge);
+    fi_lines_merge_deinit(&content->merge);
     *content = (struct fi_difference_merge_content){0};
 }
 
@@ -204,8 +205,9 @@ load_ours(struct fi_difference_merge_content *content, firn_slice path,
 }
 
 static int
-load(struct fi_difference_merge_content *content, firn_slice path,
-     const struct fi_difference_merge_entry_sides *sides, bool *out_is_text, firn_error *err)
+difference_merge_load(struct fi_difference_merge_content *content, firn_slice path,
+                      const struct fi_difference_merge_entry_sides *sides, bool *out_is_text,
+                      firn_error *err)
 {
     int rc;
     /* The base first: a database in use is not text, and its file on disk is not what the scan
@@ -239,7 +241,7 @@ content_run(struct fi_difference_merge_content *content, firn_slice path,
             const struct fi_difference_merge_entry_sides *sides,
             enum fi_difference_merge_content_outcome *out, firn_error *err)
 {
-    struct fi_line_merge *merge = &content->merge;
+    struct fi_lines_merge *merge = &content->merge;
     bool is_text;
     DCHECK(sides->base->kind == FI_TREE_FILE && sides->ours->kind == FI_TREE_FILE &&
            sides->theirs->kind == FI_TREE_FILE);
@@ -247,18 +249,18 @@ content_run(struct fi_difference_merge_content *content, firn_slice path,
     if (is_too_large(sides->base) || is_too_large(sides->ours) || is_too_large(sides->theirs)) {
         return FIRN_OK;
     }
-    int rc = load(content, path, sides, &is_text, err);
+    int rc = difference_merge_load(content, path, sides, &is_text, err);
     if (rc != FIRN_OK || !is_text) {
         return rc;
     }
     DCHECK(content->base.size <= FI_DIFFERENCE_MERGE_CONTENT_SIZE_MAX &&
            content->ours.size <= FI_DIFFERENCE_MERGE_CONTENT_SIZE_MAX &&
            content->theirs.size <= FI_DIFFERENCE_MERGE_CONTENT_SIZE_MAX);
-    const struct fi_line_merge_texts texts = {.base = fi_buf_slice(&content->base),
-                                              .ours = fi_buf_slice(&content->ours),
-                                              .theirs = fi_buf_slice(&content->theirs)};
-    fi_line_merge_deinit(merge);
-    rc = fi_line_merge_init(merge, &texts, FI_LINE_DIFF_WORK_DEFAULT, err);
+    const struct fi_lines_merge_texts texts = {.base = fi_buf_slice(&content->base),
+                                               .ours = fi_buf_slice(&content->ours),
+                                               .theirs = fi_buf_slice(&content->theirs)};
+    fi_lines_merge_deinit(merge);
+    rc = fi_lines_merge_init(merge, &texts, FI_LINES_DIFF_WORK_DEFAULT, err);
     if (rc == FIRN_LIMIT ||
         (rc == FIRN_OK && merge->text.size > FI_DIFFERENCE_MERGE_CONTENT_SIZE_MAX)) {
         return FIRN_OK;
@@ -274,7 +276,7 @@ static int
 merge_lines(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
             struct fi_tree_entry *entry, firn_error *err)
 {
-    const struct fi_line_merge *lines = &merge->content.merge;
+    const struct fi_lines_merge *lines = &merge->content.merge;
     enum fi_difference_merge_content_outcome outcome;
     firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_CONFLICT_CONTENT};
     int rc = content_run(&merge->content, path_of(merge), sides, &outcome, err);
@@ -289,7 +291,7 @@ merge_lines(struct merge *merge, const struct fi_difference_merge_entry_sides *s
         conflict.regions = lines->conflicts;
         conflict.region_count = lines->conflict_count;
     }
-    return tell(merge, sides, &conflict, err);
+    return difference_merge_report(merge, sides, &conflict, err);
 }
 
 /* ---- attribute by attribute ---- */
@@ -307,20 +309,20 @@ merge_leaf(struct merge *merge, const struct fi_difference_merge_entry_sides *si
     DCHECK(sides->theirs != NULL && sides->ours->kind == sides->theirs->kind);
     if (content == FI_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT) {
         bool is_new = sides->base == NULL;
-        FI_TRY_RETURN(tell_kind(
+        FI_TRY_RETURN(report_kind(
             merge, sides, is_new ? FIRN_REVERT_CONFLICT_ADDED : FIRN_REVERT_CONFLICT_CONTENT, err));
     } else if (conflict.what != 0) {
-        FI_TRY_RETURN(tell(merge, sides, &conflict, err));
+        FI_TRY_RETURN(difference_merge_report(merge, sides, &conflict, err));
     } else if (content == FI_DIFFERENCE_MERGE_ENTRY_CONTENT_BOTH) {
         FI_TRY_RETURN(merge_lines(merge, sides, &entry, err));
     }
-    return emit(merge, &entry, err);
+    return difference_merge_emit(merge, &entry, err);
 }
 
 /* ---- directories ---- */
 
 static int
-advance(struct level *level, int side, firn_error *err)
+difference_merge_advance(struct level *level, int side, firn_error *err)
 {
     bool is_end;
     DCHECK(level->iterators[side] != NULL || level->next[side] == NULL);
@@ -346,13 +348,7 @@ reserve_level(struct merge *merge, firn_error *err)
         return fi_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
                             FI_TREE_DEPTH_MAX);
     }
-    struct level *levels =
-        fi_grow_array(merge->levels, merge->depth + 1, &merge->capacity, sizeof *levels);
-    if (levels == NULL) {
-        return fi_error_no_memory(err, "merging trees");
-    }
-    merge->levels = levels;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(merge->levels, merge->depth + 1, merge->capacity, err);
 }
 
 /* Whether a directory is not selected itself, but an entry below it may be. */
@@ -365,7 +361,8 @@ is_on_the_way(const struct merge *merge)
 
 /* Enters a directory. Requires: at least one side has it. */
 static int
-enter(struct merge *merge, const struct fi_difference_merge_entry_sides *sides, firn_error *err)
+difference_merge_enter(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
+                       firn_error *err)
 {
     const struct fi_tree_entry *entries[SIDES] = {sides->base, sides->ours, sides->theirs};
     struct level level = {.path_size = merge->path.size,
@@ -377,14 +374,14 @@ enter(struct merge *merge, const struct fi_difference_merge_entry_sides *sides, 
     if (sides->ours != NULL && is_on_the_way(merge)) {
         level.entry = *sides->ours;
     } else if (conflict.what != 0) {
-        FI_TRY(tell(merge, sides, &conflict, err));
+        FI_TRY(difference_merge_report(merge, sides, &conflict, err));
     }
     for (int i = 0; i < SIDES; i++) {
         level.was_next[i] = entries[i] != NULL;
         if (is_dir(entries[i])) {
             FI_TRY(fi_tree_iterator_create(merge->sources[i], &entries[i]->hash,
                                            &level.iterators[i], err));
-            FI_TRY(advance(&level, i, err));
+            FI_TRY(difference_merge_advance(&level, i, err));
         }
     }
     merge->levels[merge->depth++] = level;
@@ -405,13 +402,13 @@ put_directory(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *er
 {
     const struct putting *putting = ctx;
     const struct fi_objects_object object = {
-        .kind = FI_PACKFILE_TREE, .hash = *hash, .content = bytes, .base = putting->base};
+        .kind = FI_PACK_TREE, .hash = *hash, .content = bytes, .base = putting->base};
     return putting->merge->options->put(putting->merge->options->ctx, &object, err);
 }
 
 /* Leaves a directory after all its entries have been handled. */
 static int
-leave(struct merge *merge, firn_error *err)
+difference_merge_leave(struct merge *merge, firn_error *err)
 {
     struct level level = merge->levels[--merge->depth];
     const firn_hash before = level.entry.hash;
@@ -428,11 +425,11 @@ leave(struct merge *merge, firn_error *err)
         merge->result->root = level.entry;
         goto out;
     }
-    FI_TRY(is_left ? emit(merge, &level.entry, err) : FIRN_OK);
+    FI_TRY(is_left ? difference_merge_emit(merge, &level.entry, err) : FIRN_OK);
     struct level *parent = &merge->levels[merge->depth - 1];
     for (int i = 0; i < SIDES; i++) {
         DCHECK(!level.was_next[i] || parent->next[i] != NULL); /* (I2) */
-        FI_TRY(level.was_next[i] ? advance(parent, i, err) : FIRN_OK);
+        FI_TRY(level.was_next[i] ? difference_merge_advance(parent, i, err) : FIRN_OK);
     }
 out:
     close_level(&level);
@@ -475,10 +472,10 @@ replace_directory(struct merge *merge, const struct fi_difference_merge_entry_si
     DCHECK(is_dir(sides->base) && is_dir(kept) && !is_dir(other));
     FI_TRY_RETURN(is_unchanged(merge, sides->base, side, kept, &is_same, err));
     if (is_same) {
-        return emit(merge, other, err);
+        return difference_merge_emit(merge, other, err);
     }
-    FI_TRY_RETURN(tell_kind(merge, sides, kind, err));
-    return emit(merge, sides->ours, err);
+    FI_TRY_RETURN(report_kind(merge, sides, kind, err));
+    return difference_merge_emit(merge, sides->ours, err);
 }
 
 /* ---- one name ---- */
@@ -503,7 +500,7 @@ apply_filter(struct merge *merge, const struct fi_difference_merge_entry_sides *
 
 /* *out_is_left_alone: ours has no entry, but the disk has one, which a rule excludes. */
 static int
-ask_disk(struct merge *merge, bool *out_is_left_alone, firn_error *err)
+query_disk(struct merge *merge, bool *out_is_left_alone, firn_error *err)
 {
     firn_slice path = path_of(merge);
     int rc = fi_difference_content_stands(merge->options->disk, path, out_is_left_alone, err);
@@ -524,34 +521,34 @@ leave_reserved(struct merge *merge, const struct fi_difference_merge_entry_sides
         !fi_difference_merge_entry_equal(sides->base, sides->theirs)) {
         options->on_reserved(options->ctx, path_of(merge), reason);
     }
-    return emit(merge, sides->ours, err);
+    return difference_merge_emit(merge, sides->ours, err);
 }
 
 /* Handles one name; if *out_entered, it is a directory that the walk has entered. */
 static int
-handle(struct merge *merge, const struct fi_difference_merge_entry_sides *sides, bool *out_entered,
-       firn_error *err)
+difference_merge_handle(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
+                        bool *out_entered, firn_error *err)
 {
-    struct fi_difference_merge_entry_ruling ruling = fi_difference_merge_entry_judge(sides);
+    struct fi_difference_merge_entry_ruling ruling = fi_difference_merge_entry_assess(sides);
     *out_entered = false;
     apply_filter(merge, sides, &ruling);
     if (ruling.asks_disk && ruling.verdict != FI_DIFFERENCE_MERGE_ENTRY_OURS) {
         bool is_left_alone;
-        int rc = ask_disk(merge, &is_left_alone, err);
+        int rc = query_disk(merge, &is_left_alone, err);
         if (rc != FIRN_OK || is_left_alone) {
             return rc;
         }
     }
     switch (ruling.verdict) {
     case FI_DIFFERENCE_MERGE_ENTRY_OURS:
-        return emit(merge, sides->ours, err);
+        return difference_merge_emit(merge, sides->ours, err);
     case FI_DIFFERENCE_MERGE_ENTRY_THEIRS:
-        return emit(merge, sides->theirs, err);
+        return difference_merge_emit(merge, sides->theirs, err);
     case FI_DIFFERENCE_MERGE_ENTRY_NOTHING:
         return FIRN_OK;
     case FI_DIFFERENCE_MERGE_ENTRY_DESCEND:
         *out_entered = true;
-        return enter(merge, sides, err);
+        return difference_merge_enter(merge, sides, err);
     case FI_DIFFERENCE_MERGE_ENTRY_LEAF:
         return merge_leaf(merge, sides, err);
     case FI_DIFFERENCE_MERGE_ENTRY_THEIRS_OF_DIR:
@@ -561,8 +558,8 @@ handle(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
     case FI_DIFFERENCE_MERGE_ENTRY_CONFLICT:
         break;
     }
-    int rc = tell_kind(merge, sides, ruling.conflict, err);
-    return rc == FIRN_OK ? emit(merge, sides->ours, err) : rc;
+    int rc = report_kind(merge, sides, ruling.conflict, err);
+    return rc == FIRN_OK ? difference_merge_emit(merge, sides->ours, err) : rc;
 }
 
 /* The first of the next names of a directory; NULL at its end. */
@@ -596,14 +593,14 @@ set_path(struct merge *merge, size_t parent_size, firn_slice name, firn_error *e
 }
 
 static int
-step(struct merge *merge, firn_error *err)
+difference_merge_step(struct merge *merge, firn_error *err)
 {
     DCHECK(merge->depth > 0);
     size_t at = merge->depth - 1;
     struct level *level = &merge->levels[at];
     const struct fi_tree_entry *first = first_of(level);
     if (first == NULL) {
-        return leave(merge, err);
+        return difference_merge_leave(merge, err);
     }
     const struct fi_tree_entry *entries[SIDES];
     for (int i = 0; i < SIDES; i++) {
@@ -618,10 +615,10 @@ step(struct merge *merge, firn_error *err)
     FI_TRY_RETURN(fi_budget_spend(merge->sources[BASE]->budget, fi_budget_visit(merge->path.size),
                                   err)); /* (I4) */
     FI_TRY_RETURN(reason != NULL ? leave_reserved(merge, &sides, reason, err)
-                                 : handle(merge, &sides, &is_entered, err));
+                                 : difference_merge_handle(merge, &sides, &is_entered, err));
     level = &merge->levels[at]; /* entering may have moved it */
     for (int i = 0; i < SIDES && !is_entered; i++) {
-        FI_TRY_RETURN(entries[i] != NULL ? advance(level, i, err) : FIRN_OK);
+        FI_TRY_RETURN(entries[i] != NULL ? difference_merge_advance(level, i, err) : FIRN_OK);
     }
     return FIRN_OK;
 }
@@ -639,9 +636,9 @@ fi_difference_merge(const struct fi_difference_merge_options *options,
     int rc;
     *out = (struct fi_difference_merge_result){0};
     FI_TRY(content_init(&merge.content, options->objects, options->disk, err));
-    FI_TRY(enter(&merge, &roots, err));
+    FI_TRY(difference_merge_enter(&merge, &roots, err));
     while (merge.depth > 0) {
-        FI_TRY(step(&merge, err));
+        FI_TRY(difference_merge_step(&merge, err));
     }
 out:
     while (merge.depth > 0) {

@@ -67,7 +67,7 @@ conflict(firn_workspace_revert_conflict_kind kind)
 
 /* Ours and theirs are directories, or one is and the other is missing. */
 static struct fi_difference_merge_entry_ruling
-judge_dirs(const struct fi_difference_merge_entry_sides *sides)
+assess_dirs(const struct fi_difference_merge_entry_sides *sides)
 {
     DCHECK(sides->ours != NULL || sides->theirs != NULL);
     struct fi_difference_merge_entry_ruling result = ruling(FI_DIFFERENCE_MERGE_ENTRY_DESCEND);
@@ -82,7 +82,7 @@ judge_dirs(const struct fi_difference_merge_entry_sides *sides)
 
 /* Either ours or theirs is missing; the other is a file or a link that differs from the base. */
 static struct fi_difference_merge_entry_ruling
-judge_removed(const struct fi_difference_merge_entry_sides *sides)
+assess_removed(const struct fi_difference_merge_entry_sides *sides)
 {
     const struct fi_tree_entry *left = sides->ours != NULL ? sides->ours : sides->theirs;
     DCHECK((sides->ours == NULL) != (sides->theirs == NULL) && sides->base != NULL);
@@ -97,7 +97,7 @@ judge_removed(const struct fi_difference_merge_entry_sides *sides)
 
 /* Ours and theirs are of different kinds. */
 static struct fi_difference_merge_entry_ruling
-judge_kinds(const struct fi_difference_merge_entry_sides *sides)
+assess_kinds(const struct fi_difference_merge_entry_sides *sides)
 {
     const struct fi_tree_entry *base = sides->base;
     if (base == NULL) {
@@ -120,7 +120,7 @@ judge_kinds(const struct fi_difference_merge_entry_sides *sides)
 }
 
 struct fi_difference_merge_entry_ruling
-fi_difference_merge_entry_judge(const struct fi_difference_merge_entry_sides *sides)
+fi_difference_merge_entry_assess(const struct fi_difference_merge_entry_sides *sides)
 {
     const struct fi_tree_entry *ours = sides->ours;
     const struct fi_tree_entry *theirs = sides->theirs;
@@ -135,12 +135,13 @@ fi_difference_merge_entry_judge(const struct fi_difference_merge_entry_sides *si
     /* From here on at least one of ours and theirs exists, and the base does if one of them does
      * not. */
     if ((ours == NULL || is_dir(ours)) && (theirs == NULL || is_dir(theirs))) {
-        return judge_dirs(sides);
+        return assess_dirs(sides);
     }
     if (ours == NULL || theirs == NULL) {
-        return judge_removed(sides);
+        return assess_removed(sides);
     }
-    return ours->kind == theirs->kind ? ruling(FI_DIFFERENCE_MERGE_ENTRY_LEAF) : judge_kinds(sides);
+    return ours->kind == theirs->kind ? ruling(FI_DIFFERENCE_MERGE_ENTRY_LEAF)
+                                      : assess_kinds(sides);
 }
 
 /* ---- attribute by attribute ---- */

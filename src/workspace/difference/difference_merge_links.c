@@ -8,7 +8,7 @@
  * it: a file that was changed or removed may have further names anywhere, also in directories that
  * neither side changed. So the whole merged tree is walked once, and each name that no longer
  * agrees with the first one is a conflict. A tree with conflicts is never stored (I1; not checked
- * here: ws_revert.c, which makes it, checks it).
+ * here: ws_revert_tree.c, which makes it, checks it).
  *
  * A link to a path that is never written (tree.h) becomes a file of its own in a restore, so it is
  * no conflict. The walk visits every entry, so it also counts them.
@@ -25,7 +25,8 @@ struct checking {
 };
 
 static int
-tell(struct checking *checking, const struct fi_difference_walk_change *change, firn_error *err)
+difference_merge_links_report(struct checking *checking,
+                              const struct fi_difference_walk_change *change, firn_error *err)
 {
     firn_workspace_entry now;
     fi_difference_walk_to_info(change->path, change->after, &now);
@@ -58,7 +59,7 @@ check_entry(void *ctx, const struct fi_difference_walk_change *change, firn_erro
     firn_error found;
     int rc = fi_tree_lookup_check_link(&checking->links, change->path, entry, &found);
     if (rc == FIRN_CORRUPT) {
-        return tell(checking, change, err);
+        return difference_merge_links_report(checking, change, err);
     }
     if (rc != FIRN_OK && err != NULL) {
         *err = found;

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
+#include "base/vec.h"
 #include "codec/xxh3.h"
 
 struct fi_difference_renames_file {
@@ -71,7 +72,7 @@ fi_difference_renames_deinit(struct fi_difference_renames *renames)
 /* ---- collecting ---- */
 
 static bool
-copy(struct fi_arena *arena, firn_slice *slice)
+difference_renames_copy(struct fi_arena *arena, firn_slice *slice)
 {
     if (slice->size == 0) {
         *slice = firn_bytes(NULL, 0);
@@ -92,13 +93,9 @@ name_of(firn_slice path)
 }
 
 static bool
-reserve(struct fi_difference_renames *renames)
+difference_renames_reserve(struct fi_difference_renames *renames)
 {
-    struct fi_difference_renames_file **files =
-        fi_grow_array(renames->files, renames->count + 1, &renames->capacity,
-                      sizeof(struct fi_difference_renames_file *));
-    renames->files = files != NULL ? files : renames->files;
-    return files != NULL;
+    return FI_VEC_RESERVE(renames->files, renames->count + 1, renames->capacity, NULL) == FIRN_OK;
 }
 
 int
@@ -118,14 +115,15 @@ fi_difference_renames_add(struct fi_difference_renames *renames,
     }
     DCHECK(renames->count < FI_DIFFERENCE_RENAMES_FILES_MAX); /* (I1) */
     struct fi_difference_renames_file *file =
-        reserve(renames) ? fi_arena_alloc(&renames->arena, sizeof *file) : NULL;
+        difference_renames_reserve(renames) ? fi_arena_alloc(&renames->arena, sizeof *file) : NULL;
     if (file == NULL) {
         return fi_error_no_memory(err, "the renames of a difference");
     }
     *file = (struct fi_difference_renames_file){
         .path = change->path, .has_come = has_come, .entry = *entry};
-    if (!copy(&renames->arena, &file->path) || !copy(&renames->arena, &file->entry.xattrs) ||
-        !copy(&renames->arena, &file->entry.hard_link)) {
+    if (!difference_renames_copy(&renames->arena, &file->path) ||
+        !difference_renames_copy(&renames->arena, &file->entry.xattrs) ||
+        !difference_renames_copy(&renames->arena, &file->entry.hard_link)) {
         return fi_error_no_memory(err, "the renames of a difference");
     }
     file->entry.target = firn_bytes(NULL, 0);
@@ -139,7 +137,7 @@ fi_difference_renames_add(struct fi_difference_renames *renames,
 
 /* By content; then removed files before added ones; then by name. */
 static int
-compare(const void *left, const void *right)
+difference_renames_compare(const void *left, const void *right)
 {
     const struct fi_difference_renames_file *a = *(struct fi_difference_renames_file *const *)left;
     const struct fi_difference_renames_file *b = *(struct fi_difference_renames_file *const *)right;
@@ -154,7 +152,8 @@ compare(const void *left, const void *right)
 }
 
 static void
-join(struct fi_difference_renames_file *gone, struct fi_difference_renames_file *come)
+difference_renames_join(struct fi_difference_renames_file *gone,
+                        struct fi_difference_renames_file *come)
 {
     DCHECK(gone->partner == NULL && come->partner == NULL); /* each is in at most one pair */
     DCHECK(!gone->has_come && come->has_come &&
@@ -180,7 +179,7 @@ join_same_names(const struct group *group)
     while (i < group->middle && j < group->to) {
         int order = fi_slice_compare(group->files[i]->name, group->files[j]->name);
         if (order == 0) {
-            join(group->files[i], group->files[j]);
+            difference_renames_join(group->files[i], group->files[j]);
         }
         i += order <= 0;
         j += order >= 0;
@@ -208,7 +207,7 @@ join_the_rest(const struct group *group)
             j++;
         }
         if (j < group->to && files[i]->partner == NULL) {
-            join(files[i], files[j]);
+            difference_renames_join(files[i], files[j]);
         }
     }
 }
@@ -234,7 +233,8 @@ fi_difference_renames_match(struct fi_difference_renames *renames, firn_error *e
         return FIRN_OK;
     }
     DCHECK(renames->by_path.count == 0);
-    fi_sort(renames->files, renames->count, sizeof(struct fi_difference_renames_file *), compare);
+    fi_sort(renames->files, renames->count, sizeof(struct fi_difference_renames_file *),
+            difference_renames_compare);
     for (size_t i = 0; i < renames->count;) {
         struct group group = group_at(renames, i);
         join_same_names(&group);

@@ -21,6 +21,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "tree/tree.h"
 
 /* One side of a directory being walked; iterator is NULL if this side does not have it. */
@@ -81,7 +82,7 @@ fi_difference_walk_what(const struct fi_tree_entry *before, const struct fi_tree
 }
 
 static int
-advance(struct side *side, firn_error *err)
+difference_walk_advance(struct side *side, firn_error *err)
 {
     if (side->iterator == NULL) {
         side->entry = NULL;
@@ -107,8 +108,8 @@ advance_both(const struct diff *diff, struct level *level, firn_error *err)
         FI_TRY_RETURN(
             fi_tree_iterator_pass_equal(level->before.iterator, level->after.iterator, err));
     }
-    FI_TRY_RETURN(advance(&level->before, err));
-    return advance(&level->after, err);
+    FI_TRY_RETURN(difference_walk_advance(&level->before, err));
+    return difference_walk_advance(&level->after, err);
 }
 
 static bool
@@ -136,19 +137,14 @@ close_level(struct level *level)
 
 /* Enters a directory that is on one side or on both. */
 static int
-enter(struct diff *diff, const struct fi_tree_entry *before, const struct fi_tree_entry *after,
-      firn_error *err)
+difference_walk_enter(struct diff *diff, const struct fi_tree_entry *before,
+                      const struct fi_tree_entry *after, firn_error *err)
 {
     if (diff->depth >= FI_TREE_DEPTH_MAX) {
         return fi_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
                             FI_TREE_DEPTH_MAX);
     }
-    struct level *levels =
-        fi_grow_array(diff->levels, diff->depth + 1, &diff->capacity, sizeof *levels);
-    if (levels == NULL) {
-        return fi_error_no_memory(err, "comparing trees");
-    }
-    diff->levels = levels;
+    FI_TRY_RETURN(FI_VEC_RESERVE(diff->levels, diff->depth + 1, diff->capacity, err));
     struct level level = {.path_size = diff->path.size};
     int rc = open_side(&level.before, diff->before_source, before, err);
     if (rc == FIRN_OK) {
@@ -281,7 +277,7 @@ is_passed(struct diff *diff, firn_slice name)
 
 /* Handles the next name of the deepest level. */
 static int
-step(struct diff *diff, firn_error *err)
+difference_walk_step(struct diff *diff, firn_error *err)
 {
     size_t at = diff->depth - 1;
     struct level *level = &diff->levels[at];
@@ -297,15 +293,15 @@ step(struct diff *diff, firn_error *err)
         FI_TRY_RETURN(compare_entry(diff, before, after, &go_below, err));
     }
     if (go_below) {
-        FI_TRY_RETURN(enter(diff, before, after, err));
+        FI_TRY_RETURN(difference_walk_enter(diff, before, after, err));
     }
     /* Entering may have moved the levels; the entries are no longer needed. */
     level = &diff->levels[at];
     DCHECK((order > 0 || level->before.entry == before) &&
            (order < 0 || level->after.entry == after)); /* (I2) */
     return order == 0  ? advance_both(diff, level, err)
-           : order < 0 ? advance(&level->before, err)
-                       : advance(&level->after, err);
+           : order < 0 ? difference_walk_advance(&level->before, err)
+                       : difference_walk_advance(&level->after, err);
 }
 
 int
@@ -332,7 +328,7 @@ fi_difference_walk(const struct fi_difference_walk_side *before,
     }
     FI_TRY(compare_entry(&diff, before->root, after->root, &go_below, err));
     if (go_below) {
-        FI_TRY(enter(&diff, before->root, after->root, err));
+        FI_TRY(difference_walk_enter(&diff, before->root, after->root, err));
     }
     while (diff.depth > 0) {
         struct level *level = &diff.levels[diff.depth - 1];
@@ -341,7 +337,7 @@ fi_difference_walk(const struct fi_difference_walk_side *before,
             diff.depth--;
             continue;
         }
-        FI_TRY(step(&diff, err));
+        FI_TRY(difference_walk_step(&diff, err));
     }
 out:
     while (diff.depth > 0) {

@@ -20,7 +20,7 @@
  * before the first commit that depends on it.
  *
  * A directory that was saved under another path is refused until the user decides whether its
- * history continues here or a new one begins (I3): fi_ws_init begins one, ws_workspaces.c
+ * history continues here or a new one begins (I3): fi_ws_init begins one, ws_workspaces_adopt.c
  * continues one.
  */
 #include "handle/ws.h"
@@ -196,7 +196,7 @@ fi_ws_unread_store(const struct firn_ws *ws)
 }
 
 void
-fi_ws_tell_damage(const firn_callbacks *callbacks, const char *text)
+fi_ws_report_damage(const firn_callbacks *callbacks, const char *text)
 {
     if (callbacks->on_notice != NULL) {
         firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
@@ -411,7 +411,7 @@ check_not_moved(struct firn_ws *ws, struct fi_ws_opened *opened, firn_error *err
     const struct fi_place_roots_root *moved;
     FI_TRY(fi_place_roots_find_moved(&roots, &opened->root_stat, &moved, err));
     if (moved != NULL && ws->named_store_path != NULL) {
-        FI_TRY(fi_place_claim_judge(ws->os, moved, ws->place.root, &claim, err));
+        FI_TRY(fi_place_claim_assess(ws->os, moved, ws->place.root, &claim, err));
     }
     if (moved != NULL && claim != FI_PLACE_CLAIM_NONE) {
         rc = refuse_moved(ws->place.root, moved->root, err);
@@ -555,7 +555,7 @@ fi_ws_opened_open_store(struct firn_ws *ws, enum fi_ws_open_mode mode, struct fi
     DCHECK(ws->is_new || ws->place.moved_from == NULL); /* (I3) */
     return FIRN_OK;
 out:
-    FI_IGNORE(close_store(out, true, NULL));
+    FI_RULES_IGNORE(close_store(out, true, NULL));
     fi_os_dir_close(out->root);
     *out = (struct fi_ws_opened){0};
     return rc;
@@ -582,9 +582,9 @@ fi_ws_opened_close(struct firn_ws *ws, struct fi_ws_opened *opened, int rc, firn
     if (failed && was_writing) {
         struct fi_ws_opened again = {.root_stat = opened->root_stat};
         if (open_store(ws, FI_WS_WRITE, false, &again, NULL) == FIRN_OK) {
-            FI_IGNORE(fi_objects_leftovers_remove(again.objects, NULL));
+            FI_RULES_IGNORE(fi_objects_leftovers_remove(again.objects, NULL));
         }
-        FI_IGNORE(close_store(&again, true, NULL));
+        FI_RULES_IGNORE(close_store(&again, true, NULL));
         DCHECK(again.db == NULL && again.store_dir == NULL); /* (I1) */
     }
     fi_place_nested_destroy(opened->nested);

@@ -11,7 +11,7 @@
  *      memory for its result when its work is done. If the result is known only afterwards, room is
  *      reserved (fi_ws_given_reserve) and filled later, which cannot fail.
  * (I2) An operation that may run inside a callback of another one releases nothing: the other one's
- *      result is in use. This is fi_reclaim, which a watch's on_event may call when it is
+ *      result is in use. This is fi_gc, which a watch's on_event may call when it is
  *      notified of a save. (Not checked here: the list does not record whose memory it has.)
  */
 #include "base/check.h"
@@ -36,7 +36,7 @@ fi_ws_given_own(struct firn_ws *ws, void *memory)
 
 /* Memory of this size, zeroed and owned by the handle; NULL if there is none. */
 static void *
-allocate(struct firn_ws *ws, size_t size, firn_error *err)
+ws_given_allocate(struct firn_ws *ws, size_t size, firn_error *err)
 {
     void *memory = NULL;
     if (fi_ws_given_expect(ws, err) == FIRN_OK) {
@@ -73,7 +73,7 @@ int
 fi_ws_given_reserve(struct firn_ws *ws, size_t text_size, firn_workspace_checkpoint **out,
                     firn_error *err)
 {
-    *out = allocate(ws, sizeof **out + text_size, err);
+    *out = ws_given_allocate(ws, sizeof **out + text_size, err);
     return *out != NULL ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
@@ -107,7 +107,7 @@ fi_ws_given_entry(struct firn_ws *ws, const firn_workspace_entry *entry, firn_wo
 {
     size_t size =
         entry->path.size + entry->link_target.size + entry->hard_link.size + entry->xattrs.size;
-    *out = allocate(ws, sizeof *entry + size, err);
+    *out = ws_given_allocate(ws, sizeof *entry + size, err);
     if (*out == NULL) {
         return FIRN_NO_MEMORY;
     }

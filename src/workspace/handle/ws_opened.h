@@ -133,7 +133,7 @@ void fi_ws_given_own(struct firn_ws *ws, void *memory);
 /* Locates the workspace and its store again. */
 FIRN_MUST_CHECK int fi_ws_relocate(struct firn_ws *ws, firn_error *err);
 /* Reports damage by a notice; text is borrowed for the call. */
-void fi_ws_tell_damage(const firn_callbacks *callbacks, const char *text);
+void fi_ws_report_damage(const firn_callbacks *callbacks, const char *text);
 
 /* The options of a scan of an opened workspace. */
 struct fi_scan_options fi_ws_scan_options_of(const struct fi_ws_opened *opened, bool include_deps,
@@ -165,7 +165,7 @@ struct fi_ws_rules {
      * forgotten. */
     struct fi_buf bytes[3];
     struct fi_buf forgotten[3];
-    struct fi_ignore_rules sets; /* borrow from both */
+    struct fi_rules_list sets; /* borrow from both */
     /* How a scan of the disk uses today's rule files. */
     bool include_deps;
     bool gitignore;
@@ -215,16 +215,16 @@ struct fi_ws_running {
     int64_t started_ns;
     uint64_t done;
     uint64_t total;
-    uint64_t process; /* set by fi_ws_running_ask */
+    uint64_t process; /* set by fi_ws_running_query */
 };
 
 /* Reports *running to other processes, until the next call or until the store is closed. */
-void fi_ws_running_tell(struct firn_db *db, const struct fi_ws_running *running);
+void fi_ws_running_report(struct firn_db *db, const struct fi_ws_running *running);
 /* The restore of a workspace that another handle of the store is running. *out_is_running is false
  * if there is none, or none that is reported. */
-FIRN_MUST_CHECK int fi_ws_running_ask(struct firn_db *db, uint32_t workspace,
-                                      struct fi_ws_running *out, bool *out_is_running,
-                                      firn_error *err);
+FIRN_MUST_CHECK int fi_ws_running_query(struct firn_db *db, uint32_t workspace,
+                                        struct fi_ws_running *out, bool *out_is_running,
+                                        firn_error *err);
 
 /* For tests. False if note is not such a note. */
 bool fi_ws_running_decode(firn_slice note, struct fi_ws_running *out);

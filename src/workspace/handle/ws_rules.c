@@ -37,24 +37,24 @@ enum { SCRATCH_FRAMES = 1 };
 static int
 read_object(struct fi_objects *objects, const firn_hash *hash, struct fi_buf *out, firn_error *err)
 {
-    struct fi_packfile_scratch *scratch = NULL;
+    struct fi_pack_scratch *scratch = NULL;
     int rc;
-    FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    FI_TRY(fi_pack_scratch_create(SCRATCH_FRAMES, &scratch, err));
     FI_TRY(fi_objects_stream_whole(objects, scratch, hash, out, err));
 out:
-    fi_packfile_scratch_destroy(scratch);
+    fi_pack_scratch_destroy(scratch);
     return rc;
 }
 
 static int
 make_plain(const struct fi_catalog_record *record, struct fi_ws_rules *out, firn_error *err)
 {
-    struct fi_ignore_rules_set *set = fi_ignore_rules_add(&out->sets, 0);
+    struct fi_rules_list_set *set = fi_rules_list_add(&out->sets, 0);
     if (set == NULL) {
         return fi_error_no_memory(err, "the rules of a checkpoint");
     }
     set->include_deps = record->include_deps;
-    /* No set is both (ignore_rules.c), even if a record from elsewhere says so. */
+    /* No set is both (rules_list.c), even if a record from elsewhere says so. */
     set->is_narrow = record->is_narrow && !record->include_deps;
     return FIRN_OK;
 }
@@ -74,12 +74,12 @@ exclude_forgotten(const struct fi_catalog_record *record, struct fi_buf *rules,
         rc = rc == FIRN_LIMIT ? FIRN_OK : rc; /* fi_ws_forget refuses such a path */
     }
     if (rc == FIRN_OK && rules->size > 0) {
-        struct fi_ignore_rules_set *set = fi_ignore_rules_add(&out->sets, 1);
+        struct fi_rules_list_set *set = fi_rules_list_add(&out->sets, 1);
         rc = set == NULL ? FIRN_NO_MEMORY : FIRN_OK;
         if (set != NULL) {
             set->include_deps = true; /* this set does not exclude dependencies */
-            set->files[0] = (struct fi_ignore_rules_file){.kind = FI_IGNORE_RULES_FIRNIGNORE,
-                                                          .content = fi_buf_slice(rules)};
+            set->files[0] = (struct fi_rules_list_file){.kind = FI_RULES_LIST_FIRNIGNORE,
+                                                        .content = fi_buf_slice(rules)};
         }
     }
     return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "the rules of a checkpoint");
@@ -87,8 +87,8 @@ exclude_forgotten(const struct fi_catalog_record *record, struct fi_buf *rules,
 
 /* Adds the sets of a checkpoint. Requires: bytes is empty. */
 static int
-load(struct fi_objects *objects, const struct fi_catalog_record *record, struct fi_buf *bytes,
-     struct fi_ws_rules *out, firn_error *err)
+ws_rules_load(struct fi_objects *objects, const struct fi_catalog_record *record,
+              struct fi_buf *bytes, struct fi_ws_rules *out, firn_error *err)
 {
     DCHECK(bytes->size == 0);
     if (!record->has_rules) {
@@ -96,7 +96,7 @@ load(struct fi_objects *objects, const struct fi_catalog_record *record, struct 
     }
     int rc = read_object(objects, &record->rules, bytes, err);
     if (rc == FIRN_OK) {
-        rc = fi_ignore_rules_decode(fi_buf_slice(bytes), &out->sets, err);
+        rc = fi_rules_list_decode(fi_buf_slice(bytes), &out->sets, err);
     }
     if (rc != FIRN_OK) {
         char id[FIRN_CHECKPOINT_ID_SIZE];
@@ -120,7 +120,7 @@ load_more(struct fi_objects *objects, const struct fi_catalog_record *first,
                    (first->has_rules ? fi_hash_equal(&first->rules, &further->rules)
                                      : first->include_deps == further->include_deps &&
                                            first->is_narrow == further->is_narrow);
-    int rc = is_same ? FIRN_OK : load(objects, further, &rules->bytes[i], rules, err);
+    int rc = is_same ? FIRN_OK : ws_rules_load(objects, further, &rules->bytes[i], rules, err);
     return rc == FIRN_OK && !fi_slice_equal(first->forgotten, further->forgotten)
                ? exclude_forgotten(further, &rules->forgotten[i], rules, err)
                : rc;
@@ -134,14 +134,14 @@ is_damage(int code)
 
 /* Whether .gitignore files applied to the newest checkpoint. */
 static int
-ask_newest(struct fi_ws_opened *opened, bool *out, firn_error *err)
+query_newest(struct fi_ws_opened *opened, bool *out, firn_error *err)
 {
     struct fi_ws_rules rules = {0};
     struct fi_catalog_record newest;
     struct fi_buf bytes = {0};
     int rc = fi_catalog_newest(opened->catalog, opened->workspace.number, &bytes, &newest, err);
     if (rc == FIRN_OK) {
-        rc = load(opened->objects, &newest, &rules.bytes[0], &rules, err);
+        rc = ws_rules_load(opened->objects, &newest, &rules.bytes[0], &rules, err);
         *out = is_damage(rc) || rules.gitignore;
         rc = is_damage(rc) ? FIRN_OK : rc;
     }
@@ -183,7 +183,7 @@ load_last(struct fi_ws_opened *opened, const struct fi_catalog_record *first,
     if (rules->sets.set_count > set_count + 1) { /* one is that of its rule files */
         for (size_t i = rules->sets.set_count; i > set_count; i--) {
             if (fi_rules_left_out_is(&rules->sets.sets[i - 1])) {
-                fi_ignore_rules_remove(&rules->sets, i - 1);
+                fi_rules_list_remove(&rules->sets, i - 1);
             }
         }
     }
@@ -192,7 +192,7 @@ load_last(struct fi_ws_opened *opened, const struct fi_catalog_record *first,
     }
     if (is_damage(rc) || rules->bytes[LAST].size > SIZE_MAX_OF_SETS ||
         rules->sets.set_count > SETS_MAX) {
-        fi_ignore_rules_truncate(&rules->sets, set_count);
+        fi_rules_list_truncate(&rules->sets, set_count);
     }
     fi_buf_deinit(&bytes);
     return is_damage(rc) ? FIRN_OK : rc;
@@ -203,7 +203,7 @@ fi_ws_rules_load(struct fi_objects *objects, const struct fi_catalog_record *rec
                  struct fi_ws_rules *out, firn_error *err)
 {
     *out = (struct fi_ws_rules){.include_deps = record->include_deps};
-    int rc = load(objects, record, &out->bytes[0], out, err);
+    int rc = ws_rules_load(objects, record, &out->bytes[0], out, err);
     return rc == FIRN_OK ? exclude_forgotten(record, &out->forgotten[0], out, err) : rc;
 }
 
@@ -222,7 +222,7 @@ fi_ws_rules_load_today(struct fi_ws_opened *opened, const struct fi_catalog_reco
     out->file_size_max = today->file_size_max;
     out->gitignore = out->gitignore || today->gitignore;
     if (!out->gitignore) {
-        FI_TRY_RETURN(ask_newest(opened, &out->gitignore, err));
+        FI_TRY_RETURN(query_newest(opened, &out->gitignore, err));
     }
     return FIRN_OK;
 }
@@ -230,7 +230,7 @@ fi_ws_rules_load_today(struct fi_ws_opened *opened, const struct fi_catalog_reco
 void
 fi_ws_rules_deinit(struct fi_ws_rules *rules)
 {
-    fi_ignore_rules_deinit(&rules->sets);
+    fi_rules_list_deinit(&rules->sets);
     for (size_t i = 0; i < sizeof rules->bytes / sizeof rules->bytes[0]; i++) {
         fi_buf_deinit(&rules->bytes[i]);
         fi_buf_deinit(&rules->forgotten[i]);
@@ -243,7 +243,7 @@ fi_ws_rules_add(struct fi_objects_session *session, firn_slice bytes, firn_hash 
                 firn_error *err)
 {
     struct fi_objects_session_lane *lane;
-    struct fi_objects_object object = {.kind = FI_PACKFILE_BLOB, .content = bytes};
+    struct fi_objects_object object = {.kind = FI_PACK_BLOB, .content = bytes};
     bool is_new;
     DCHECK(bytes.size > 0);
     fi_blake3_hash_of(bytes.data, bytes.size, &object.hash);

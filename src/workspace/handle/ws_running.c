@@ -39,7 +39,7 @@ number_of(const char *phase)
 }
 
 void
-fi_ws_running_tell(struct firn_db *db, const struct fi_ws_running *running)
+fi_ws_running_report(struct firn_db *db, const struct fi_ws_running *running)
 {
     struct fi_ws_running read;
     uint8_t note[NOTE_SIZE] = {VERSION, (uint8_t)running->kind, number_of(running->phase),
@@ -51,7 +51,7 @@ fi_ws_running_tell(struct firn_db *db, const struct fi_ws_running *running)
     fi_store_le64(note + 40, running->total);
     DCHECK(fi_ws_running_decode(firn_bytes(note, sizeof note), &read));
     DCHECK(running->phase == NULL || strcmp(read.phase, running->phase) == 0);
-    fi_db_holder_tell(db, note, sizeof note);
+    fi_db_holder_report(db, note, sizeof note);
 }
 
 bool
@@ -74,13 +74,13 @@ fi_ws_running_decode(firn_slice note, struct fi_ws_running *out)
 }
 
 int
-fi_ws_running_ask(struct firn_db *db, uint32_t workspace, struct fi_ws_running *out,
-                  bool *out_is_running, firn_error *err)
+fi_ws_running_query(struct firn_db *db, uint32_t workspace, struct fi_ws_running *out,
+                    bool *out_is_running, firn_error *err)
 {
     struct fi_db_holder holder;
     *out = (struct fi_ws_running){0};
     *out_is_running = false;
-    int rc = fi_db_holder_ask(db, &holder, err);
+    int rc = fi_db_holder_query(db, &holder, err);
     if (rc == FIRN_OK && holder.is_held && holder.size > 0) {
         *out_is_running = fi_ws_running_decode(firn_bytes(holder.note, holder.size), out) &&
                           out->workspace == workspace;

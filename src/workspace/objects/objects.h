@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "codec/compress.h"
 #include "os/os.h"
-#include "pack/packfile.h"
+#include "pack/pack.h"
 #include "store/db.h"
 #include "threads/os_thread.h"
 #include "tree/tree.h"
@@ -42,27 +42,27 @@ FIRN_MUST_CHECK int fi_objects_are_present(struct fi_objects *objects, bool *out
 /* Where an object is, according to the index. FIRN_NOT_FOUND. */
 struct fi_objects_place {
     uint32_t pack;
-    struct fi_packfile_location at;
+    struct fi_pack_location at;
 };
-FIRN_MUST_CHECK int fi_objects_find(struct fi_objects *objects, const firn_hash *hash,
-                                    struct fi_objects_place *out, firn_error *err);
+FIRN_MUST_CHECK int fi_objects_index_find(struct fi_objects *objects, const firn_hash *hash,
+                                          struct fi_objects_place *out, firn_error *err);
 FIRN_MUST_CHECK int fi_objects_contains(struct fi_objects *objects, const firn_hash *hash,
                                         bool *out, firn_error *err);
 
 /* The stored bytes of an object that is not cut into pieces (a tree, a small blob), borrowed
  * from scratch until its next use. A missing object is FIRN_CORRUPT here: the caller holds a
  * reference to it. */
-FIRN_MUST_CHECK int fi_objects_read(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+FIRN_MUST_CHECK int fi_objects_read(struct fi_objects *objects, struct fi_pack_scratch *scratch,
                                     const firn_hash *hash, firn_slice *out, firn_error *err);
 
 /* A file's content in order: data or, if data.data is NULL, data.size zero bytes of a hole. Every
  * piece is verified before sink gets it, and the whole after the last one. FIRN_CORRUPT also if the
  * content is not `size` bytes long. */
-FIRN_MUST_CHECK int
-fi_objects_stream(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
-                  const firn_hash *hash, uint64_t size,
-                  int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
-                  void *ctx, firn_error *err);
+FIRN_MUST_CHECK int fi_objects_stream(struct fi_objects *objects, struct fi_pack_scratch *scratch,
+                                      const firn_hash *hash, uint64_t size,
+                                      int (*sink)(void *ctx, uint64_t offset, firn_slice data,
+                                                  firn_error *err),
+                                      void *ctx, firn_error *err);
 
 /* Which part of which content. Requires: offset <= size. */
 struct fi_objects_part_of {
@@ -74,7 +74,7 @@ struct fi_objects_part_of {
 /* Passes on a part of a content in order, with offsets in the whole; data.data is NULL for a hole
  * of data.size bytes. Reads only the pieces that the part touches, each verified by its own name;
  * the name of the whole is not compared. */
-FIRN_MUST_CHECK int fi_objects_part(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+FIRN_MUST_CHECK int fi_objects_part(struct fi_objects *objects, struct fi_pack_scratch *scratch,
                                     const struct fi_objects_part_of *of,
                                     int (*sink)(void *ctx, uint64_t offset, firn_slice data,
                                                 firn_error *err),
@@ -87,36 +87,33 @@ typedef int fi_objects_tick(void *ctx, uint64_t bytes, firn_error *err);
 /* Reads and verifies the same content. tick is called for about every MiB of work; content that is
  * named in many places counts once. */
 FIRN_MUST_CHECK int fi_objects_stream_verify(struct fi_objects *objects,
-                                             struct fi_packfile_scratch *scratch,
-                                             const firn_hash *hash, uint64_t size,
-                                             fi_objects_tick *tick, void *ctx, firn_error *err);
+                                             struct fi_pack_scratch *scratch, const firn_hash *hash,
+                                             uint64_t size, fi_objects_tick *tick, void *ctx,
+                                             firn_error *err);
 
-/* Sets *out to all bytes of an object of at most FI_PACKFILE_OBJECT_SIZE_MAX, however it is
+/* Sets *out to all bytes of an object of at most FI_PACK_OBJECT_SIZE_MAX, however it is
  * stored. */
 FIRN_MUST_CHECK int fi_objects_stream_whole(struct fi_objects *objects,
-                                            struct fi_packfile_scratch *scratch,
-                                            const firn_hash *hash, struct fi_buf *out,
-                                            firn_error *err);
+                                            struct fi_pack_scratch *scratch, const firn_hash *hash,
+                                            struct fi_buf *out, firn_error *err);
 
 /* Calls visit for each piece of an object that is stored in pieces (or cells:
- * pack/packfile_cells.h); never for one that is stored whole. A piece may be stored in pieces
+ * pack/pack_cells.h); never for one that is stored whole. A piece may be stored in pieces
  * itself (objects_stream.c); these are not visited. visit must not use the scratch. */
-FIRN_MUST_CHECK int fi_objects_pieces(struct fi_objects *objects,
-                                      struct fi_packfile_scratch *scratch, const firn_hash *hash,
-                                      int (*visit)(void *ctx, uint64_t offset,
-                                                   const struct fi_packfile_piece *piece,
-                                                   firn_error *err),
-                                      void *ctx, firn_error *err);
+FIRN_MUST_CHECK int fi_objects_read_pieces(
+    struct fi_objects *objects, struct fi_pack_scratch *scratch, const firn_hash *hash,
+    int (*visit)(void *ctx, uint64_t offset, const struct fi_pack_piece *piece, firn_error *err),
+    void *ctx, firn_error *err);
 
 /* The level of an object that is a list of cells; -1 for any other object. */
 FIRN_MUST_CHECK int fi_objects_cells_level(struct fi_objects *objects,
-                                           struct fi_packfile_scratch *scratch,
-                                           const firn_hash *hash, int *out, firn_error *err);
+                                           struct fi_pack_scratch *scratch, const firn_hash *hash,
+                                           int *out, firn_error *err);
 
 /* The delta that the index has for an object; its frame is borrowed from scratch. */
-FIRN_MUST_CHECK int fi_objects_delta(struct fi_objects *objects,
-                                     struct fi_packfile_scratch *scratch, const firn_hash *hash,
-                                     struct fi_packfile_delta *out, firn_error *err);
+FIRN_MUST_CHECK int fi_objects_read_delta(struct fi_objects *objects,
+                                          struct fi_pack_scratch *scratch, const firn_hash *hash,
+                                          struct fi_pack_delta *out, firn_error *err);
 
 /* The source of all directory objects, for as long as objects lives. Any thread. */
 const struct fi_tree_source *fi_objects_trees(const struct fi_objects *objects);
@@ -127,7 +124,7 @@ void fi_objects_trees_trim(struct fi_objects *objects);
 
 /* An object to add. */
 struct fi_objects_object {
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_hash hash;
     firn_slice content;
     /* The name of an object that this may be a new version of; if the store has that object, it may
@@ -148,7 +145,7 @@ void fi_objects_session_remember_level(struct fi_objects_session *session, int l
 /* The pack takes the place of others, which take up more: its entries count as deletes do on a full
  * disk. */
 void fi_objects_session_free_space(struct fi_objects_session *session);
-/* As fi_packfile_writer_set_frame_size. */
+/* As fi_pack_writer_set_frame_size. */
 void fi_objects_session_set_frame_size(struct fi_objects_session *session, size_t size);
 /* Opens a lane; each thread needs its own. */
 FIRN_MUST_CHECK int fi_objects_session_lane_open(struct fi_objects_session *session,
@@ -169,17 +166,17 @@ FIRN_MUST_CHECK int fi_objects_session_lane_add(struct fi_objects_session_lane *
 /* Adds an object that the store has in another pack, in the form in which it is stored there. The
  * new pack becomes its place. */
 FIRN_MUST_CHECK int fi_objects_session_lane_move(struct fi_objects_session_lane *lane,
-                                                 enum fi_packfile_kind kind, const firn_hash *hash,
+                                                 enum fi_pack_kind kind, const firn_hash *hash,
                                                  firn_slice content, firn_error *err);
 /* Adds a whole frame of another pack, as lane_move does with each of its objects, without
  * compressing it again. Requires: the session has none of these objects. */
 FIRN_MUST_CHECK int fi_objects_session_lane_copy(struct fi_objects_session_lane *lane,
-                                                 const struct fi_packfile_frame_object *objects,
+                                                 const struct fi_pack_frame_object *objects,
                                                  size_t count, enum fi_codec codec,
                                                  firn_slice stored, uint32_t raw_size,
                                                  firn_error *err);
 /* Notes that frames given to lane_copy may have lists of cells
- * (fi_packfile_writer_note_cells). */
+ * (fi_pack_writer_note_cells). */
 void fi_objects_session_note_cells(struct fi_objects_session *session);
 /* Bytes in the pack's file so far. Any thread. */
 uint64_t fi_objects_session_size_bytes(const struct fi_objects_session *session);
@@ -229,7 +226,7 @@ enum { FI_OBJECTS_SPREAD_SIZE_MIN = 16 << 20 };
 struct fi_objects_spread {
     struct fi_objects *objects;
     struct fi_os_jobs *jobs;
-    struct fi_packfile_scratch **scratches; /* one for each of thread_count threads */
+    struct fi_pack_scratch **scratches; /* one for each of thread_count threads */
     unsigned thread_count;
     /* Called from any thread with the bytes read and passed on since the last call, to show
      * progress; a return other than FIRN_OK ends the reading. May be NULL. */
@@ -240,8 +237,7 @@ struct fi_objects_spread {
 /* Runs work once for each thread, with its scratch, and waits until all have ended. Fails if not
  * all of them could be started. */
 FIRN_MUST_CHECK int fi_objects_spread_run(const struct fi_objects_spread *spread,
-                                          void (*work)(void *ctx,
-                                                       struct fi_packfile_scratch *scratch),
+                                          void (*work)(void *ctx, struct fi_pack_scratch *scratch),
                                           void *ctx, firn_error *err);
 
 /* As fi_objects_stream, but sink is called from several threads, with pieces of the content in
@@ -355,9 +351,9 @@ uint64_t fi_objects_retired_bytes(const struct fi_objects *objects);
 /* The index of objects; NULL if the store has none. */
 struct firn_db_keyspace *fi_objects_index(const struct fi_objects *objects);
 /* Opens (or finds open) a pack's file and keeps it open until release. */
-FIRN_MUST_CHECK int fi_objects_acquire(struct fi_objects *objects, uint32_t number,
-                                       struct firn_packfile **out, firn_error *err);
-void fi_objects_release(struct fi_objects *objects, uint32_t number);
+FIRN_MUST_CHECK int fi_objects_pack_acquire(struct fi_objects *objects, uint32_t number,
+                                            struct firn_pack **out, firn_error *err);
+void fi_objects_pack_release(struct fi_objects *objects, uint32_t number);
 /* The number of the next pack: one more than the largest number ever used. */
 uint64_t fi_objects_retire_next(const struct fi_objects *objects);
 

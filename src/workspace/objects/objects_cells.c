@@ -20,7 +20,6 @@
  * Memory: a list for each level and a cell for each thread; in a verification, 36 bytes for each
  * list.
  */
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
@@ -31,7 +30,7 @@
 enum { CELLS_AT_ONCE = 8 };
 
 static int
-wrong(const firn_hash *hash, const char *what, firn_error *err)
+objects_cells_wrong(const firn_hash *hash, const char *what, firn_error *err)
 {
     char hex[FIRN_HASH_HEX_SIZE];
     fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
@@ -40,39 +39,28 @@ wrong(const firn_hash *hash, const char *what, firn_error *err)
 
 /* ---- the walk ---- */
 
-static uint64_t
-hash_of_hash(const void *record)
-{
-    return fi_load_le64(((const firn_hash *)record)->bytes);
-}
-
-static bool
-hash_is(const void *record, const void *key)
-{
-    return fi_hash_equal(record, key);
-}
-
 /* Reads a list into its level; the list must be for `size` bytes. (I1) */
 static int
-load(struct fi_objects_cells *cells, struct fi_packfile_scratch *scratch, const firn_hash *hash,
-     unsigned level, uint64_t offset, uint64_t size, firn_error *err)
+objects_cells_load(struct fi_objects_cells *cells, struct fi_pack_scratch *scratch,
+                   const firn_hash *hash, unsigned level, uint64_t offset, uint64_t size,
+                   firn_error *err)
 {
     DCHECK(level == cells->top || level + 1 == cells->level);
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_slice stored;
     FI_TRY_RETURN(fi_objects_read_stored(cells->objects, scratch, hash, &kind, &stored, err));
-    if (kind != FI_PACKFILE_PIECES || !fi_packfile_cells_is_list(stored)) {
-        return wrong(hash, "is not the list of cells that it should be", err);
+    if (kind != FI_PACK_PIECES || !fi_pack_cells_is_list(stored)) {
+        return objects_cells_wrong(hash, "is not the list of cells that it should be", err);
     }
     struct fi_buf *list = &cells->levels[level].list;
-    struct fi_packfile_cells *at = &cells->levels[level].at;
+    struct fi_pack_cells *at = &cells->levels[level].at;
     if (fi_buf_assign(list, stored) != FIRN_OK) {
         return fi_error_no_memory(err, "a list of cells");
     }
-    FI_TRY_RETURN(fi_packfile_cells_open(fi_buf_slice(list), at, err));
+    FI_TRY_RETURN(fi_pack_cells_open(fi_buf_slice(list), at, err));
     if (at->level != level || at->size != size ||
         (level < cells->top && fi_reader_left(&at->rest) == 0)) {
-        return wrong(hash, "is a list of cells for something else", err);
+        return objects_cells_wrong(hash, "is a list of cells for something else", err);
     }
     DCHECK(offset + size <= cells->size); /* (I1) */
     cells->levels[level].offset = offset;
@@ -83,25 +71,26 @@ load(struct fi_objects_cells *cells, struct fi_packfile_scratch *scratch, const 
 /* size is the expected size of the content. FIRN_CORRUPT if the list is not one for that size. */
 static int
 open_cells(struct fi_objects_cells *cells, struct fi_objects *objects,
-           struct fi_packfile_scratch *scratch, const firn_hash *hash, uint64_t size,
-           bool is_each_once, firn_error *err)
+           struct fi_pack_scratch *scratch, const firn_hash *hash, uint64_t size, bool is_each_once,
+           firn_error *err)
 {
     *cells =
         (struct fi_objects_cells){.objects = objects, .size = size, .is_each_once = is_each_once};
-    fi_hash_map_init(&cells->seen, sizeof(firn_hash), hash_of_hash, hash_is);
-    if (size < FI_PACKFILE_CELLS_CONTENT_MIN || size > FI_PACKFILE_CELLS_CONTENT_MAX) {
-        return wrong(hash, "is a list of cells, and its size is not one of such content", err);
+    fi_hash_map_init(&cells->seen, sizeof(firn_hash), fi_hash_map_first, fi_hash_map_same_hash);
+    if (size < FI_PACK_CELLS_CONTENT_MIN || size > FI_PACK_CELLS_CONTENT_MAX) {
+        return objects_cells_wrong(
+            hash, "is a list of cells, and its size is not one of such content", err);
     }
-    cells->top = fi_packfile_cells_level_of(size);
-    DCHECK(cells->top < FI_PACKFILE_CELLS_LEVELS);
-    return load(cells, scratch, hash, cells->top, 0, size, err);
+    cells->top = fi_pack_cells_level_of(size);
+    DCHECK(cells->top < FI_PACK_CELLS_LEVELS);
+    return objects_cells_load(cells, scratch, hash, cells->top, 0, size, err);
 }
 
 /* Must be called after open_cells, even if that failed. */
 static void
 close_cells(struct fi_objects_cells *cells)
 {
-    for (unsigned i = 0; i < FI_PACKFILE_CELLS_LEVELS; i++) {
+    for (unsigned i = 0; i < FI_PACK_CELLS_LEVELS; i++) {
         fi_buf_deinit(&cells->levels[i].list);
     }
     fi_hash_map_deinit(&cells->seen);
@@ -115,23 +104,23 @@ pass_over(struct fi_objects_cells *cells, const firn_hash *list, bool *out, firn
     if (!cells->is_each_once) {
         return FIRN_OK;
     }
-    *out = fi_hash_map_find(&cells->seen, hash_of_hash(list), list) != NULL;
-    return *out || fi_hash_map_insert(&cells->seen, hash_of_hash(list), list) != NULL
+    *out = fi_hash_map_find(&cells->seen, fi_hash_map_first(list), list) != NULL;
+    return *out || fi_hash_map_insert(&cells->seen, fi_hash_map_first(list), list) != NULL
                ? FIRN_OK
                : fi_error_no_memory(err, "lists of cells");
 }
 
 /* out->offset counts from the beginning of the whole. */
 static int
-next_cell(struct fi_objects_cells *cells, struct fi_packfile_scratch *scratch,
-          struct fi_packfile_cells_item *out, bool *out_is_end, firn_error *err)
+next_cell(struct fi_objects_cells *cells, struct fi_pack_scratch *scratch,
+          struct fi_pack_cells_item *out, bool *out_is_end, firn_error *err)
 {
     *out_is_end = false;
     for (;;) {
         unsigned level = cells->level;
         bool is_passed;
         DCHECK(level <= cells->top);
-        if (!fi_packfile_cells_next(&cells->levels[level].at, out)) {
+        if (!fi_pack_cells_next(&cells->levels[level].at, out)) {
             *out_is_end = level == cells->top;
             if (*out_is_end) {
                 break;
@@ -146,7 +135,8 @@ next_cell(struct fi_objects_cells *cells, struct fi_packfile_scratch *scratch,
         }
         FI_TRY_RETURN(pass_over(cells, &out->hash, &is_passed, err));
         if (!is_passed) {
-            FI_TRY_RETURN(load(cells, scratch, &out->hash, level - 1, out->offset, out->size, err));
+            FI_TRY_RETURN(objects_cells_load(cells, scratch, &out->hash, level - 1, out->offset,
+                                             out->size, err));
         }
     }
     return FIRN_OK;
@@ -154,13 +144,13 @@ next_cell(struct fi_objects_cells *cells, struct fi_packfile_scratch *scratch,
 
 /* Sets *out to the bytes of one cell, verified. */
 static int
-read_cell(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
-          const struct fi_packfile_cells_item *cell, struct fi_buf *out, firn_error *err)
+read_cell(struct fi_objects *objects, struct fi_pack_scratch *scratch,
+          const struct fi_pack_cells_item *cell, struct fi_buf *out, firn_error *err)
 {
-    const struct fi_packfile_piece piece = {.size = cell->size, .hash = cell->hash};
+    const struct fi_pack_piece piece = {.size = cell->size, .hash = cell->hash};
     firn_hash found;
     fi_buf_clear(out);
-    int rc = fi_objects_stream_piece(objects, scratch, &piece, UINT64_MAX, out, err);
+    int rc = fi_objects_list_piece(objects, scratch, &piece, UINT64_MAX, out, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -168,20 +158,20 @@ read_cell(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
     fi_blake3_hash_of(out->data, out->size, &found);
     return fi_hash_equal(&found, &cell->hash)
                ? FIRN_OK
-               : wrong(&cell->hash, "is not made up by its pieces", err);
+               : objects_cells_wrong(&cell->hash, "is not made up by its pieces", err);
 }
 
 int
-fi_objects_cells_level(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+fi_objects_cells_level(struct fi_objects *objects, struct fi_pack_scratch *scratch,
                        const firn_hash *hash, int *out, firn_error *err)
 {
-    struct fi_packfile_cells cells;
-    enum fi_packfile_kind kind;
+    struct fi_pack_cells cells;
+    enum fi_pack_kind kind;
     firn_slice stored;
     *out = -1;
     int rc = fi_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
-    if (rc == FIRN_OK && kind == FI_PACKFILE_PIECES && fi_packfile_cells_is_list(stored)) {
-        rc = fi_packfile_cells_open(stored, &cells, err);
+    if (rc == FIRN_OK && kind == FI_PACK_PIECES && fi_pack_cells_is_list(stored)) {
+        rc = fi_pack_cells_open(stored, &cells, err);
         *out = rc == FIRN_OK ? (int)cells.level : -1;
     }
     return rc;
@@ -200,13 +190,13 @@ give_hole(int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *e
 }
 
 int
-fi_objects_cells_stream(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+fi_objects_cells_stream(struct fi_objects *objects, struct fi_pack_scratch *scratch,
                         const firn_hash *hash, uint64_t size,
                         int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
                         void *ctx, firn_error *err)
 {
     struct fi_objects_cells cells;
-    struct fi_packfile_cells_item cell;
+    struct fi_pack_cells_item cell;
     struct fi_buf data = {0};
     bool is_end;
     uint64_t at = 0;
@@ -232,12 +222,12 @@ out:
 }
 
 int
-fi_objects_cells_verify(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+fi_objects_cells_verify(struct fi_objects *objects, struct fi_pack_scratch *scratch,
                         const firn_hash *hash, uint64_t size, fi_objects_tick *tick, void *ctx,
                         firn_error *err)
 {
     struct fi_objects_cells cells;
-    struct fi_packfile_cells_item cell;
+    struct fi_pack_cells_item cell;
     struct fi_buf data = {0};
     firn_hash last = {{0}};
     bool is_end;
@@ -283,11 +273,11 @@ struct run {
     uint64_t number;
     size_t count;
     uint64_t size; /* zeros before them and between them included */
-    struct fi_packfile_cells_item cells[CELLS_AT_ONCE];
+    struct fi_pack_cells_item cells[CELLS_AT_ONCE];
 };
 
 static int
-take_locked(struct reading *reading, struct fi_packfile_scratch *scratch, struct run *run,
+take_locked(struct reading *reading, struct fi_pack_scratch *scratch, struct run *run,
             firn_error *err)
 {
     fi_os_mutex_assert_held(&reading->mutex);
@@ -296,7 +286,7 @@ take_locked(struct reading *reading, struct fi_packfile_scratch *scratch, struct
     run->count = 0;
     run->number = reading->taken++;
     while (rc == FIRN_OK && run->count < CELLS_AT_ONCE && !reading->is_ended) {
-        struct fi_packfile_cells_item *cell = &run->cells[run->count];
+        struct fi_pack_cells_item *cell = &run->cells[run->count];
         rc = next_cell(&reading->cells, scratch, cell, &reading->is_ended, err);
         if (rc == FIRN_OK && !reading->is_ended) {
             DCHECK(cell->offset >= reading->told);
@@ -311,13 +301,13 @@ take_locked(struct reading *reading, struct fi_packfile_scratch *scratch, struct
 }
 
 static int
-read_run(struct reading *reading, struct fi_packfile_scratch *scratch, const struct run *run,
+read_run(struct reading *reading, struct fi_pack_scratch *scratch, const struct run *run,
          struct fi_buf *data, firn_error *err)
 {
     const struct fi_objects_spread *spread = reading->spread;
     uint64_t passed = run->size;
     for (size_t i = 0; i < run->count; i++) {
-        const struct fi_packfile_cells_item *cell = &run->cells[i];
+        const struct fi_pack_cells_item *cell = &run->cells[i];
         FI_TRY_RETURN(read_cell(spread->objects, scratch, cell, data, err));
         if (reading->sink != NULL) {
             FI_TRY_RETURN(reading->sink(reading->ctx, cell->offset, fi_buf_slice(data), err));
@@ -347,7 +337,7 @@ fail_locked(struct reading *reading, const struct run *run, int rc, const firn_e
 }
 
 static void
-work(void *ctx, struct fi_packfile_scratch *scratch)
+objects_cells_work(void *ctx, struct fi_pack_scratch *scratch)
 {
     struct reading *reading = ctx;
     struct fi_buf data = {0};
@@ -370,7 +360,7 @@ work(void *ctx, struct fi_packfile_scratch *scratch)
 static int
 run_jobs(struct reading *reading, firn_error *err)
 {
-    int rc = fi_objects_spread_run(reading->spread, work, reading, err);
+    int rc = fi_objects_spread_run(reading->spread, objects_cells_work, reading, err);
     if (rc == FIRN_OK && reading->rc != FIRN_OK) {
         rc = reading->rc;
         fi_error_copy(err, &reading->err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * objects/objects_index.c: encoding and decoding of the two keyspaces through which objects are
- * found.
+ * objects/objects_index.c: the two keyspaces through which objects are found: encoding, decoding,
+ * and the look-up of an object.
  *
  * The index is derived data: every pack lists its own objects, so a lost index can be rebuilt from
  * the packs. There is an entry for each object of a store, so entries are small: about ten bytes
@@ -13,14 +13,14 @@
 
 #include "base/check.h"
 #include "base/reader.h"
+#include "objects/objects_internal.h"
 
 enum { PACK_USED_SIZE = 32, PACK_LEVEL_SIZE = 33 };
 
 size_t
 fi_objects_index_encode_place(const struct fi_objects_place *place, uint8_t *out)
 {
-    DCHECK(place->pack != 0 && place->at.kind >= FI_PACKFILE_BLOB &&
-           place->at.kind <= FI_PACKFILE_DELTA);
+    DCHECK(place->pack != 0 && place->at.kind >= FI_PACK_BLOB && place->at.kind <= FI_PACK_DELTA);
     size_t size = fi_store_varint(out, place->pack);
     size += fi_store_varint(out + size, place->at.frame);
     size += fi_store_varint(out + size, place->at.offset);
@@ -53,14 +53,14 @@ fi_objects_index_decode_place(firn_slice bytes, struct fi_objects_place *out, fi
         !fi_reader_varint_max(&reader, UINT32_MAX, &frame) ||
         !fi_reader_varint_max(&reader, UINT32_MAX, &offset) ||
         !fi_reader_varint_max(&reader, UINT32_MAX, &size) || !fi_reader_u8(&reader, &kind) ||
-        fi_reader_left(&reader) != 0 || kind < FI_PACKFILE_BLOB || kind > FI_PACKFILE_DELTA) {
+        fi_reader_left(&reader) != 0 || kind < FI_PACK_BLOB || kind > FI_PACK_DELTA) {
         return fi_error_set(err, FIRN_CORRUPT, "an entry of the object index is malformed");
     }
     out->pack = (uint32_t)pack;
-    out->at = (struct fi_packfile_location){.frame = (uint32_t)frame,
-                                            .offset = (uint32_t)offset,
-                                            .size = (uint32_t)size,
-                                            .kind = (enum fi_packfile_kind)kind};
+    out->at = (struct fi_pack_location){.frame = (uint32_t)frame,
+                                        .offset = (uint32_t)offset,
+                                        .size = (uint32_t)size,
+                                        .kind = (enum fi_pack_kind)kind};
     return FIRN_OK;
 }
 
@@ -122,4 +122,22 @@ void
 fi_objects_index_pack_name(uint32_t number, char *out)
 {
     (void)snprintf(out, FI_OBJECTS_INDEX_PACK_NAME_SIZE, "%08u.pack", number);
+}
+
+/* ---- finding ---- */
+
+int
+fi_objects_index_find(struct fi_objects *objects, const firn_hash *hash,
+                      struct fi_objects_place *out, firn_error *err)
+{
+    if (objects->index == NULL) {
+        return fi_error_set(err, FIRN_NOT_FOUND, "the store holds no objects");
+    }
+    struct fi_buf value = {0};
+    int rc = fi_db_get(objects->index, firn_bytes(hash->bytes, sizeof hash->bytes), &value, err);
+    if (rc == FIRN_OK) {
+        rc = fi_objects_index_decode_place(fi_buf_slice(&value), out, err);
+    }
+    fi_buf_deinit(&value);
+    return rc;
 }

@@ -11,8 +11,8 @@
 #include "base/budget.h"
 #include "base/hash_map.h"
 #include "objects/objects.h"
-#include "pack/packfile.h"
-#include "pack/packfile_cells.h"
+#include "pack/pack.h"
+#include "pack/pack_cells.h"
 #include "threads/os_thread.h"
 
 /* Directories that differ between two states of a tree of 80,000 files are in five to seven
@@ -24,12 +24,12 @@ enum fi_objects_presence { FI_OBJECTS_NOT_LOOKED_FOR, FI_OBJECTS_PRESENT, FI_OBJ
 
 struct fi_objects_pack {
     struct fi_objects_index_pack entry;
-    atomic_int presence;        /* enum fi_objects_presence */
-    struct firn_packfile *file; /* NULL while closed; under mutex */
-    unsigned users;             /* readers inside a call; under mutex */
-    uint64_t last_use;          /* under mutex */
-    uint64_t unearned;          /* bytes that may still be earned; under mutex */
-    bool was_opened;            /* under mutex */
+    atomic_int presence;    /* enum fi_objects_presence */
+    struct firn_pack *file; /* NULL while closed; under mutex */
+    unsigned users;         /* readers inside a call; under mutex */
+    uint64_t last_use;      /* under mutex */
+    uint64_t unearned;      /* bytes that may still be earned; under mutex */
+    bool was_opened;        /* under mutex */
 };
 
 struct fi_objects {
@@ -42,7 +42,7 @@ struct fi_objects {
     /* ascending by number; the array itself changes only by one thread */
     struct fi_objects_pack *packs;
     size_t pack_count;
-    struct fi_packfile_pool pool; /* for reading trees and bases of deltas */
+    struct fi_pack_pool pool; /* for reading trees and bases of deltas */
     struct fi_tree_source trees;
     struct fi_objects_index_pack *retired; /* ascending by number; changes as packs does */
     size_t retired_count;
@@ -59,30 +59,67 @@ struct fi_objects_pack *fi_objects_pack_of(struct fi_objects *objects, uint32_t 
 /* Finds an object and reads its bytes, or its list of pieces, borrowed from scratch until its next
  * use. A missing one is FIRN_CORRUPT. */
 FIRN_MUST_CHECK int fi_objects_read_stored(struct fi_objects *objects,
-                                           struct fi_packfile_scratch *scratch,
-                                           const firn_hash *hash, enum fi_packfile_kind *out_kind,
-                                           firn_slice *out, firn_error *err);
+                                           struct fi_pack_scratch *scratch, const firn_hash *hash,
+                                           enum fi_pack_kind *out_kind, firn_slice *out,
+                                           firn_error *err);
 
 /* The same without comparing the bytes with their name, for callers that verify the whole content
  * of which the object is a piece. */
 FIRN_MUST_CHECK int fi_objects_read_piece(struct fi_objects *objects,
-                                          struct fi_packfile_scratch *scratch,
-                                          const firn_hash *hash, enum fi_packfile_kind *out_kind,
-                                          firn_slice *out, firn_error *err);
+                                          struct fi_pack_scratch *scratch, const firn_hash *hash,
+                                          enum fi_pack_kind *out_kind, firn_slice *out,
+                                          firn_error *err);
 
 /* The same in the stored form: a delta is not turned into the object that it stands for. */
-FIRN_MUST_CHECK int fi_objects_read_raw(struct fi_objects *objects,
-                                        struct fi_packfile_scratch *scratch, const firn_hash *hash,
-                                        enum fi_packfile_kind *out_kind, firn_slice *out,
-                                        firn_error *err);
+FIRN_MUST_CHECK int fi_objects_read_raw(struct fi_objects *objects, struct fi_pack_scratch *scratch,
+                                        const firn_hash *hash, enum fi_pack_kind *out_kind,
+                                        firn_slice *out, firn_error *err);
 
+/* ---- objects_trees.c ---- */
+
+void fi_objects_trees_init(struct fi_objects *objects);
+
+/* ---- objects_list.c: content that a list of pieces names ---- */
+
+struct fi_objects_list {
+    const firn_hash *hash; /* of the content */
+    firn_slice stored;     /* the list; may be borrowed from the scratch */
+    uint64_t size;         /* of the content */
+};
+/* As fi_objects_stream and fi_objects_stream_verify, for a list of pieces. */
+FIRN_MUST_CHECK int
+fi_objects_list_stream(struct fi_objects *objects, struct fi_pack_scratch *scratch,
+                       const struct fi_objects_list *list,
+                       int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                       void *ctx, firn_error *err);
+FIRN_MUST_CHECK int fi_objects_list_verify(struct fi_objects *objects,
+                                           struct fi_pack_scratch *scratch,
+                                           const struct fi_objects_list *list,
+                                           fi_objects_tick *tick, void *ctx, firn_error *err);
+/* Appends the whole content. FIRN_CORRUPT if it is larger than an object can be. */
+FIRN_MUST_CHECK int fi_objects_list_whole(struct fi_objects *objects,
+                                          struct fi_pack_scratch *scratch, const firn_hash *hash,
+                                          firn_slice stored, struct fi_buf *out, firn_error *err);
 /* Appends the content of one piece of a list for whole_size bytes. The caller must verify it, by
- * the name of the whole. objects_stream.c. Requires: the piece is not a hole. */
-FIRN_MUST_CHECK int fi_objects_stream_piece(struct fi_objects *objects,
-                                            struct fi_packfile_scratch *scratch,
-                                            const struct fi_packfile_piece *piece,
-                                            uint64_t whole_size, struct fi_buf *out,
-                                            firn_error *err);
+ * the name of the whole. Requires: the piece is not a hole. */
+FIRN_MUST_CHECK int fi_objects_list_piece(struct fi_objects *objects,
+                                          struct fi_pack_scratch *scratch,
+                                          const struct fi_pack_piece *piece, uint64_t whole_size,
+                                          struct fi_buf *out, firn_error *err);
+
+/* ---- objects_delta.c ---- */
+
+struct fi_objects_delta;
+FIRN_MUST_CHECK int fi_objects_delta_create(struct fi_objects *objects,
+                                            struct fi_objects_delta **out, firn_error *err);
+/* NULL is fine. */
+void fi_objects_delta_destroy(struct fi_objects_delta *delta);
+/* The bytes of a DELTA object for an object that names a base, borrowed until the next call; empty
+ * if the object is better stored whole, or its base cannot be read. Fails only if memory runs
+ * out. */
+FIRN_MUST_CHECK int fi_objects_delta_make(struct fi_objects_delta *delta,
+                                          const struct fi_objects_object *object, firn_slice *out,
+                                          firn_error *err);
 
 /* ---- objects_budget.c ---- */
 
@@ -90,8 +127,7 @@ void fi_objects_budget_init(struct fi_objects *objects);
 void fi_objects_budget_deinit(struct fi_objects *objects);
 /* Pays for an object that was read from an open file: `bytes` were decompressed and passed on.
  * FIRN_LIMIT. */
-FIRN_MUST_CHECK int fi_objects_budget_read(struct fi_objects *objects,
-                                           const struct firn_packfile *file,
+FIRN_MUST_CHECK int fi_objects_budget_read(struct fi_objects *objects, const struct firn_pack *file,
                                            const struct fi_objects_place *place, uint64_t bytes,
                                            firn_error *err);
 /* Earns for the pieces of a list before its holes are paid for. */
@@ -108,7 +144,7 @@ FIRN_MUST_CHECK int fi_objects_retire_note(struct fi_objects *objects,
 /* Whether the list has a pack of that number that is not in use. */
 bool fi_objects_retire_has(const struct fi_objects *objects, uint32_t number);
 
-/* ---- objects_cells.c: content that lists of cells name (pack/packfile_cells.h) ---- */
+/* ---- objects_cells.c: content that lists of cells name (pack/pack_cells.h) ---- */
 
 /* A walk over the cells of one content that are not zeros, in order. */
 struct fi_objects_cells {
@@ -118,23 +154,23 @@ struct fi_objects_cells {
     unsigned level; /* of the list that is being read */
     struct {
         struct fi_buf list;
-        struct fi_packfile_cells at;
+        struct fi_pack_cells at;
         uint64_t offset; /* of the list's content in the whole */
-    } levels[FI_PACKFILE_CELLS_LEVELS];
+    } levels[FI_PACK_CELLS_LEVELS];
     bool is_each_once;       /* each list is visited once: for verifying */
     struct fi_hash_map seen; /* firn_hash of each list, then */
 };
 
 /* As fi_objects_stream and fi_objects_stream_verify, for a list of cells. */
 FIRN_MUST_CHECK int
-fi_objects_cells_stream(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+fi_objects_cells_stream(struct fi_objects *objects, struct fi_pack_scratch *scratch,
                         const firn_hash *hash, uint64_t size,
                         int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
                         void *ctx, firn_error *err);
 FIRN_MUST_CHECK int fi_objects_cells_verify(struct fi_objects *objects,
-                                            struct fi_packfile_scratch *scratch,
-                                            const firn_hash *hash, uint64_t size,
-                                            fi_objects_tick *tick, void *ctx, firn_error *err);
+                                            struct fi_pack_scratch *scratch, const firn_hash *hash,
+                                            uint64_t size, fi_objects_tick *tick, void *ctx,
+                                            firn_error *err);
 /* As fi_objects_spread_read, for a list of cells. */
 FIRN_MUST_CHECK int fi_objects_cells_spread(const struct fi_objects_spread *spread,
                                             const firn_hash *hash, uint64_t size,

@@ -49,7 +49,7 @@ is_listed(struct fi_objects *objects, uint32_t number)
 }
 
 static int
-visit(void *ctx, const struct fi_os_dirent *entry)
+objects_leftovers_visit(void *ctx, const struct fi_os_dirent *entry)
 {
     struct leftovers *leftovers = ctx;
     uint32_t number;
@@ -66,9 +66,9 @@ visit(void *ctx, const struct fi_os_dirent *entry)
 
 /* Collects leftovers to remove, and packs that the list should have. */
 static int
-look(struct leftovers *leftovers, firn_error *err)
+objects_leftovers_inspect(struct leftovers *leftovers, firn_error *err)
 {
-    int rc = fi_os_dir_list(leftovers->objects->dir, visit, leftovers, err);
+    int rc = fi_os_dir_list(leftovers->objects->dir, objects_leftovers_visit, leftovers, err);
     return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "a list of left-over packs") : rc;
 }
 
@@ -81,7 +81,8 @@ leftovers_deinit(struct leftovers *leftovers)
 
 /* FIRN_CORRUPT for the first pack that was seen and is missing from the list of `objects`. */
 static int
-judge(const struct leftovers *leftovers, struct fi_objects *objects, firn_error *err)
+objects_leftovers_assess(const struct leftovers *leftovers, struct fi_objects *objects,
+                         firn_error *err)
 {
     const uint32_t *numbers = (const void *)leftovers->lost.data;
     DCHECK(leftovers->lost.size % sizeof *numbers == 0);
@@ -100,7 +101,7 @@ judge(const struct leftovers *leftovers, struct fi_objects *objects, firn_error 
 /* The folder was listed after the list of packs was read, and another process may have saved in
  * between. So the packs are compared with a list that is read now. */
 static int
-judge_by_newest(const struct leftovers *leftovers, firn_error *err)
+assess_by_newest(const struct leftovers *leftovers, firn_error *err)
 {
     enum { MEMORY_BYTES = 8 << 20 };
     const struct fi_db_options options = {.read_only = true, .memory_bytes = MEMORY_BYTES};
@@ -111,7 +112,7 @@ judge_by_newest(const struct leftovers *leftovers, firn_error *err)
         return rc;
     }
     FI_TRY(fi_objects_open(db, &newest, err));
-    FI_TRY(judge(leftovers, newest, err));
+    FI_TRY(objects_leftovers_assess(leftovers, newest, err));
 out:
     fi_objects_close(newest);
     int close_rc = fi_db_close(db, rc == FIRN_OK ? err : NULL);
@@ -125,9 +126,9 @@ fi_objects_leftovers_check(struct fi_objects *objects, firn_error *err)
         return FIRN_OK;
     }
     struct leftovers leftovers = {.objects = objects};
-    int rc = look(&leftovers, err);
+    int rc = objects_leftovers_inspect(&leftovers, err);
     if (rc == FIRN_OK && leftovers.lost.size > 0) {
-        rc = judge_by_newest(&leftovers, err);
+        rc = assess_by_newest(&leftovers, err);
     }
     leftovers_deinit(&leftovers);
     return rc;
@@ -189,8 +190,8 @@ fi_objects_leftovers_remove(struct fi_objects *objects, firn_error *err)
     CHECK(!fi_db_is_read_only(objects->db)); /* (I1) */
     struct leftovers leftovers = {.objects = objects};
     struct fi_objects_retire_result collected;
-    FI_TRY(look(&leftovers, err));
-    FI_TRY(judge(&leftovers, objects, err));
+    FI_TRY(objects_leftovers_inspect(&leftovers, err));
+    FI_TRY(objects_leftovers_assess(&leftovers, objects, err));
     FI_TRY(remove_all(&leftovers, err));
     FI_TRY(fi_objects_retire_collect(objects, &collected, err));
 out:

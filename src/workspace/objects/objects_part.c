@@ -17,11 +17,11 @@
 #include "base/slice.h"
 #include "codec/hex.h"
 #include "objects/objects_internal.h"
-#include "pack/packfile_cells.h"
+#include "pack/pack_cells.h"
 
 struct part {
     struct fi_objects *objects;
-    struct fi_packfile_scratch *scratch;
+    struct fi_pack_scratch *scratch;
     uint64_t from; /* in the whole */
     uint64_t to;
     int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err);
@@ -30,7 +30,7 @@ struct part {
 };
 
 static int
-wrong(const firn_hash *hash, const char *what, firn_error *err)
+objects_part_wrong(const firn_hash *hash, const char *what, firn_error *err)
 {
     char hex[FIRN_HASH_HEX_SIZE];
     fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
@@ -39,7 +39,8 @@ wrong(const firn_hash *hash, const char *what, firn_error *err)
 
 /* Passes on what the part has of a stretch; data is NULL: a hole. */
 static int
-give(const struct part *part, uint64_t at, uint64_t size, const uint8_t *data, firn_error *err)
+objects_part_give(const struct part *part, uint64_t at, uint64_t size, const uint8_t *data,
+                  firn_error *err)
 {
     const uint64_t from = at > part->from ? at : part->from;
     const uint64_t to = at + size < part->to ? at + size : part->to;
@@ -60,16 +61,18 @@ is_touched(const struct part *part, uint64_t at, uint64_t size)
 static int
 give_object(struct part *part, uint64_t at, uint64_t size, const firn_hash *hash, firn_error *err)
 {
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_slice stored;
     FI_TRY_RETURN(fi_objects_read_stored(part->objects, part->scratch, hash, &kind, &stored, err));
-    if (kind != FI_PACKFILE_PIECES) {
-        return stored.size == size ? give(part, at, size, stored.data, err)
-                                   : wrong(hash, "has another size than its list says", err);
+    if (kind != FI_PACK_PIECES) {
+        return stored.size == size
+                   ? objects_part_give(part, at, size, stored.data, err)
+                   : objects_part_wrong(hash, "has another size than its list says", err);
     }
     FI_TRY_RETURN(fi_objects_stream_whole(part->objects, part->scratch, hash, &part->object, err));
-    return part->object.size == size ? give(part, at, size, part->object.data, err)
-                                     : wrong(hash, "has another size than its list says", err);
+    return part->object.size == size
+               ? objects_part_give(part, at, size, part->object.data, err)
+               : objects_part_wrong(hash, "has another size than its list says", err);
 }
 
 /* ---- lists of pieces ---- */
@@ -78,17 +81,17 @@ static int
 give_list(struct part *part, firn_slice list, uint64_t size, const firn_hash *hash, firn_error *err)
 {
     struct fi_reader pieces;
-    struct fi_packfile_piece piece;
+    struct fi_pack_piece piece;
     uint64_t total;
     uint64_t at = 0;
-    FI_TRY_RETURN(fi_packfile_open_pieces(list, &pieces, &total, err));
+    FI_TRY_RETURN(fi_pack_pieces_open(list, &pieces, &total, err));
     if (total != size) {
-        return wrong(hash, "has another size than its entry says", err);
+        return objects_part_wrong(hash, "has another size than its entry says", err);
     }
-    while (at < part->to && fi_packfile_next_piece(&pieces, &piece)) {
+    while (at < part->to && fi_pack_pieces_next(&pieces, &piece)) {
         DCHECK(piece.size <= size - at);
         if (piece.is_hole) {
-            FI_TRY_RETURN(give(part, at, piece.size, NULL, err));
+            FI_TRY_RETURN(objects_part_give(part, at, piece.size, NULL, err));
         } else if (is_touched(part, at, piece.size)) {
             FI_TRY_RETURN(give_object(part, at, piece.size, &piece.hash, err));
         }
@@ -103,15 +106,14 @@ static int give_cells_of(struct part *part, uint64_t at, uint64_t size, const fi
                          unsigned level, firn_error *err);
 
 static int
-give_cells(struct part *part, const struct fi_packfile_cells *cells, uint64_t begin,
-           firn_error *err)
+give_cells(struct part *part, const struct fi_pack_cells *cells, uint64_t begin, firn_error *err)
 {
-    struct fi_packfile_cells rest = *cells;
-    struct fi_packfile_cells_item item;
+    struct fi_pack_cells rest = *cells;
+    struct fi_pack_cells_item item;
     uint64_t at = begin;
-    while (at < part->to && fi_packfile_cells_next(&rest, &item)) {
+    while (at < part->to && fi_pack_cells_next(&rest, &item)) {
         item.offset += begin;
-        FI_TRY_RETURN(give(part, at, item.offset - at, NULL, err));
+        FI_TRY_RETURN(objects_part_give(part, at, item.offset - at, NULL, err));
         if (is_touched(part, item.offset, item.size)) {
             FI_TRY_RETURN(cells->level == 0
                               ? give_object(part, item.offset, item.size, &item.hash, err)
@@ -120,7 +122,7 @@ give_cells(struct part *part, const struct fi_packfile_cells *cells, uint64_t be
         }
         at = item.offset + item.size;
     }
-    return give(part, at, begin + cells->size - at, NULL, err);
+    return objects_part_give(part, at, begin + cells->size - at, NULL, err);
 }
 
 /* A list of cells by its name. (I1) */
@@ -128,23 +130,23 @@ static int
 give_cells_of(struct part *part, uint64_t at, uint64_t size, const firn_hash *hash, unsigned level,
               firn_error *err)
 {
-    enum fi_packfile_kind kind;
-    struct fi_packfile_cells cells;
+    enum fi_pack_kind kind;
+    struct fi_pack_cells cells;
     struct fi_buf list = {0};
     firn_slice stored;
     int rc;
-    DCHECK(level < FI_PACKFILE_CELLS_LEVELS);
+    DCHECK(level < FI_PACK_CELLS_LEVELS);
     FI_TRY(fi_objects_read_stored(part->objects, part->scratch, hash, &kind, &stored, err));
-    if (kind != FI_PACKFILE_PIECES || !fi_packfile_cells_is_list(stored)) {
-        return wrong(hash, "is not the list of cells that it should be", err);
+    if (kind != FI_PACK_PIECES || !fi_pack_cells_is_list(stored)) {
+        return objects_part_wrong(hash, "is not the list of cells that it should be", err);
     }
     if (fi_buf_assign(&list, stored) != FIRN_OK) {
         return fi_error_no_memory(err, "a list of cells");
     }
-    FI_TRY(fi_packfile_cells_open(fi_buf_slice(&list), &cells, err));
+    FI_TRY(fi_pack_cells_open(fi_buf_slice(&list), &cells, err));
     rc = cells.level == level && cells.size == size
              ? give_cells(part, &cells, at, err)
-             : wrong(hash, "is a list of cells for something else", err);
+             : objects_part_wrong(hash, "is a list of cells for something else", err);
 out:
     fi_buf_deinit(&list);
     return rc;
@@ -153,7 +155,7 @@ out:
 /* ---- the content ---- */
 
 int
-fi_objects_part(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+fi_objects_part(struct fi_objects *objects, struct fi_pack_scratch *scratch,
                 const struct fi_objects_part_of *of,
                 int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
                 void *ctx, firn_error *err)
@@ -166,23 +168,24 @@ fi_objects_part(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
                         .sink = sink,
                         .ctx = ctx};
     struct fi_buf list = {0};
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_slice stored;
     int rc;
     DCHECK(of->offset <= of->size);
     FI_TRY(fi_objects_read_stored(objects, scratch, &of->hash, &kind, &stored, err));
-    if (kind != FI_PACKFILE_PIECES) {
+    if (kind != FI_PACK_PIECES) {
         rc = stored.size == of->size
-                 ? give(&part, 0, stored.size, stored.data, err)
-                 : wrong(&of->hash, "has another size than its entry says", err);
+                 ? objects_part_give(&part, 0, stored.size, stored.data, err)
+                 : objects_part_wrong(&of->hash, "has another size than its entry says", err);
         goto out;
     }
-    if (fi_packfile_cells_is_list(stored)) {
+    if (fi_pack_cells_is_list(stored)) {
         const bool is_of_cells =
-            of->size >= FI_PACKFILE_CELLS_CONTENT_MIN && of->size <= FI_PACKFILE_CELLS_CONTENT_MAX;
-        rc = is_of_cells ? give_cells_of(&part, 0, of->size, &of->hash,
-                                         fi_packfile_cells_level_of(of->size), err)
-                         : wrong(&of->hash, "is a list of cells for something else", err);
+            of->size >= FI_PACK_CELLS_CONTENT_MIN && of->size <= FI_PACK_CELLS_CONTENT_MAX;
+        rc = is_of_cells
+                 ? give_cells_of(&part, 0, of->size, &of->hash, fi_pack_cells_level_of(of->size),
+                                 err)
+                 : objects_part_wrong(&of->hash, "is a list of cells for something else", err);
         goto out;
     }
     /* Reading the pieces uses the scratch that the list was borrowed from. */

@@ -61,7 +61,7 @@ fi_objects_retire_has(const struct fi_objects *objects, uint32_t number)
 }
 
 static int
-reserve(struct fi_objects *objects, size_t more, firn_error *err)
+objects_retire_reserve(struct fi_objects *objects, size_t more, firn_error *err)
 {
     struct fi_objects_index_pack *retired =
         fi_resize_array(objects->retired, objects->retired_count + more, sizeof *retired);
@@ -74,7 +74,7 @@ reserve(struct fi_objects *objects, size_t more, firn_error *err)
 
 /* Requires: there is room for one more entry. */
 static void
-insert(struct fi_objects *objects, const struct fi_objects_index_pack *entry)
+objects_retire_insert(struct fi_objects *objects, const struct fi_objects_index_pack *entry)
 {
     size_t at = objects->retired_count++;
     for (; at > 0 && objects->retired[at - 1].number > entry->number; at--) {
@@ -89,9 +89,9 @@ int
 fi_objects_retire_note(struct fi_objects *objects, const struct fi_objects_index_pack *entry,
                        firn_error *err)
 {
-    int rc = reserve(objects, 1, err);
+    int rc = objects_retire_reserve(objects, 1, err);
     if (rc == FIRN_OK) {
-        insert(objects, entry);
+        objects_retire_insert(objects, entry);
     }
     return rc;
 }
@@ -120,11 +120,11 @@ move_to_retired(struct fi_objects *objects, uint32_t number, uint64_t version)
     entry.state = FI_OBJECTS_INDEX_PACK_RETIRED;
     entry.version = version;
     objects->open_count -= pack->file != NULL ? 1 : 0;
-    fi_packfile_close(pack->file);
+    fi_pack_close(pack->file);
     size_t after = objects->pack_count - (size_t)(pack - objects->packs) - 1;
     memmove(pack, pack + 1, after * sizeof *pack);
     objects->pack_count--;
-    insert(objects, &entry);
+    objects_retire_insert(objects, &entry);
 }
 
 int
@@ -132,7 +132,7 @@ fi_objects_retire(struct fi_objects *objects, const uint32_t *numbers, size_t co
                   firn_error *err)
 {
     struct firn_db_batch *batch = NULL;
-    int rc = reserve(objects, count, err);
+    int rc = objects_retire_reserve(objects, count, err);
     if (rc == FIRN_OK) {
         rc = fi_db_batch_create(&batch, err);
     }

@@ -33,7 +33,7 @@ enum { INDEX_BATCH_SIZE = 1 << 20, SCRATCH_FRAMES = 1 };
 
 struct fi_objects_session {
     struct fi_objects *objects;
-    struct firn_packfile_writer *writer;
+    struct firn_pack_writer *writer;
     bool may_lean; /* new versions may be stored as deltas of objects that the store has */
     uint32_t number;
     int level; /* recorded in the list of packs */
@@ -43,9 +43,9 @@ struct fi_objects_session {
 
 struct fi_objects_session_lane {
     struct fi_objects_session *session;
-    struct fi_packfile_lane *contents;
-    struct fi_packfile_lane *trees; /* and records */
-    struct delta *delta;
+    struct fi_pack_lane *contents;
+    struct fi_pack_lane *trees; /* and records */
+    struct fi_objects_delta *delta;
 };
 
 /* Opens the folder of packs, creating it at the first save. */
@@ -90,7 +90,7 @@ fi_objects_session_begin(struct fi_objects *objects, int level, struct fi_object
         rc = fi_objects_are_present(objects, &session->may_lean, err); /* (I4) */
     }
     if (rc == FIRN_OK) {
-        rc = fi_packfile_writer_create(objects->dir, session->name, level, &session->writer, err);
+        rc = fi_pack_writer_create(objects->dir, session->name, level, &session->writer, err);
     }
     if (rc != FIRN_OK) {
         fi_objects_session_end(session);
@@ -104,197 +104,9 @@ void
 fi_objects_session_end(struct fi_objects_session *session)
 {
     if (session != NULL) {
-        fi_packfile_writer_destroy(session->writer);
+        fi_pack_writer_destroy(session->writer);
         fi_free(session);
     }
-}
-
-/* New versions of files and directories as deltas of old ones.
- *
- * The scan names the object that a new one may be a version of: the one at the same path before. If
- * the store has that object whole, it is the base; if the store has it as a delta, the base of that
- * delta is (one step only, packfile_delta.c). So the versions of a file are deltas of one whole
- * version, until one differs so much that a delta does not pay. That version is stored whole, and
- * becomes the base of later ones.
- *
- * A delta pays if it takes at most half of what the object would take whole. That size is not known
- * before the object's frame is full. But the base was compressed in the same way, and the sizes of
- * its frame show how well such bytes compress (I5; an estimate, like (I6): not checked). So mostly
- * nothing is compressed twice. In packs that were joined these sizes mislead: versions are side by
- * side there (reclaim_move.c) and take a tenth of what the new one will take in a pack without
- * them. So a delta that is too large by this estimate, but small enough for bytes that compress
- * like text, is compared with the object compressed by itself (I6). Such a delta saves more than
- * its own space: when packs are joined next, it shows that the object is a version, which is then
- * placed beside the others.
- *
- * An object that is small, or would save less than a few dozen bytes, is stored whole: the saving
- * is not worth decoding another object's frame at each read.
- *
- * If a base cannot be read, the new version is stored whole. The damage is reported by the
- * operations that need the lost object.
- *
- * Memory: a scratch of the objects' pool, the zstd states (2 to 8 MiB), the delta, and an object
- * compressed. */
-
-enum {
-    CONTENT_SIZE_MIN = 256,
-    SAVING_MIN = 64,
-    GAIN = 2,
-    TEXT_PART = 2, /* text compresses to this part of its size or less */
-    QUICK_LEVEL = 1
-};
-
-struct delta {
-    struct fi_objects *objects;
-    struct fi_packfile_scratch *scratch; /* of the pool, while a delta is made */
-    struct fi_compress *compress;        /* NULL until it is needed */
-    struct fi_buf bytes;
-    struct fi_buf alone; /* the object, compressed by itself */
-};
-
-static int
-delta_create(struct fi_objects *objects, struct delta **out, firn_error *err)
-{
-    *out = fi_alloc_zeroed(sizeof **out);
-    if (*out == NULL) {
-        return fi_error_no_memory(err, "a save");
-    }
-    (*out)->objects = objects;
-    return FIRN_OK;
-}
-
-/* NULL is fine. */
-static void
-delta_destroy(struct delta *delta)
-{
-    if (delta != NULL) {
-        fi_compress_destroy(delta->compress);
-        fi_buf_deinit(&delta->bytes);
-        fi_buf_deinit(&delta->alone);
-        fi_free(delta);
-    }
-}
-
-static int
-prepare(struct delta *delta, firn_error *err)
-{
-    int rc = delta->compress != NULL ? FIRN_OK : fi_compress_create(&delta->compress, err);
-    return rc == FIRN_OK
-               ? fi_packfile_scratch_pool_take(&delta->objects->pool, &delta->scratch, err)
-               : rc;
-}
-
-/* Finds the whole object for a name: the object itself or, if it is a delta, its base. */
-static int
-find_base(struct delta *delta, const firn_hash *name, firn_hash *out_hash,
-          struct fi_objects_place *out, firn_error *err)
-{
-    *out_hash = *name;
-    DCHECK(delta->scratch != NULL);
-    int rc = fi_objects_find(delta->objects, name, out, err);
-    if (rc != FIRN_OK || out->at.kind != FI_PACKFILE_DELTA) {
-        return rc;
-    }
-    struct fi_packfile_delta other;
-    rc = fi_objects_delta(delta->objects, delta->scratch, name, &other, err);
-    if (rc == FIRN_OK) {
-        *out_hash = other.base;
-        rc = fi_objects_find(delta->objects, &other.base, out, err);
-    }
-    return rc;
-}
-
-/* The largest size at which a delta pays if the object takes `whole` bytes; 0: no delta pays. */
-static size_t
-size_max_for(uint64_t whole)
-{
-    uint64_t size_max = whole / GAIN;
-    return whole - size_max >= SAVING_MIN ? (size_t)size_max : 0;
-}
-
-/* The same, estimated from how well the base was compressed (I5). */
-static int
-size_max_of(struct delta *delta, const struct fi_objects_place *base, size_t content_size,
-            size_t *out, firn_error *err)
-{
-    struct firn_packfile *file;
-    *out = 0;
-    FI_TRY_RETURN(fi_objects_acquire(delta->objects, base->pack, &file, err));
-    if (base->at.frame < fi_packfile_walk_count(file)) {
-        struct fi_packfile_frame_size frame = fi_packfile_frame_size_of(file, base->at.frame);
-        *out = size_max_for(frame.raw > 0 ? (uint64_t)content_size * frame.stored / frame.raw : 0);
-    }
-    fi_objects_release(delta->objects, base->pack);
-    return FIRN_OK;
-}
-
-/* Whether the delta pays, compared with the object compressed by itself (I6). */
-static int
-compare_with_alone(struct delta *delta, firn_slice content, bool *out_pays, firn_error *err)
-{
-    DCHECK(delta->compress != NULL && delta->bytes.size > 0);
-    int rc = fi_compress_encode(delta->compress, FI_CODEC_ZSTD, QUICK_LEVEL, content, &delta->alone,
-                                err);
-    *out_pays = rc == FIRN_OK && delta->bytes.size <= size_max_for(delta->alone.size);
-    return rc;
-}
-
-static int
-make(struct delta *delta, const struct fi_objects_object *object, bool *out_made, firn_error *err)
-{
-    struct fi_objects_place place;
-    struct fi_packfile_delta_base base;
-    enum fi_packfile_kind kind;
-    size_t size_max;
-    size_t size_max_alone = size_max_for(object->content.size / TEXT_PART);
-    int rc;
-    *out_made = false;
-    DCHECK(delta->scratch == NULL && object->base != NULL);
-    FI_TRY(prepare(delta, err));
-    FI_TRY(find_base(delta, object->base, &base.hash, &place, err));
-    if (fi_packfile_kind_is_named(place.at.kind)) {
-        goto out;
-    }
-    FI_TRY(size_max_of(delta, &place, object->content.size, &size_max, err));
-    FI_TRY(
-        fi_objects_read_raw(delta->objects, delta->scratch, &base.hash, &kind, &base.content, err));
-    if (base.content.size > 0) {
-        FI_TRY(fi_packfile_delta_encode(delta->compress, &base, object->kind, object->content,
-                                        size_max > size_max_alone ? size_max : size_max_alone,
-                                        &delta->bytes, out_made, err));
-    }
-    if (*out_made && delta->bytes.size > size_max) {
-        FI_TRY(compare_with_alone(delta, object->content, out_made, err));
-    }
-out:
-    fi_packfile_scratch_pool_give(&delta->objects->pool, delta->scratch);
-    delta->scratch = NULL;
-    return rc;
-}
-
-/* The bytes of a DELTA object for an object that names a base, borrowed until the next call; empty
- * if the object is better stored whole, or its base cannot be read. Fails only if memory runs
- * out. */
-static int
-delta_make(struct delta *delta, const struct fi_objects_object *object, firn_slice *out,
-           firn_error *err)
-{
-    bool is_made = false;
-    *out = firn_bytes(NULL, 0);
-    if (object->content.size < CONTENT_SIZE_MIN ||
-        (object->kind != FI_PACKFILE_BLOB && object->kind != FI_PACKFILE_TREE)) {
-        return FIRN_OK;
-    }
-    firn_error found;
-    int rc = make(delta, object, &is_made, &found);
-    if (rc == FIRN_NO_MEMORY) {
-        fi_error_copy(err, &found);
-        return rc;
-    }
-    if (rc == FIRN_OK && is_made) {
-        *out = fi_buf_slice(&delta->bytes);
-    }
-    return FIRN_OK;
 }
 
 int
@@ -309,13 +121,13 @@ fi_objects_session_lane_open(struct fi_objects_session *session,
     }
     lane->session = session;
     int rc;
-    FI_TRY(fi_packfile_lane_create(session->writer, &lane->contents, err));
-    FI_TRY(fi_packfile_lane_create(session->writer, &lane->trees, err));
-    FI_TRY(delta_create(session->objects, &lane->delta, err));
+    FI_TRY(fi_pack_lane_create(session->writer, &lane->contents, err));
+    FI_TRY(fi_pack_lane_create(session->writer, &lane->trees, err));
+    FI_TRY(fi_objects_delta_create(session->objects, &lane->delta, err));
     *out = lane;
     return FIRN_OK;
 out:
-    FI_IGNORE(fi_objects_session_lane_close(lane, false, NULL));
+    FI_RULES_IGNORE(fi_objects_session_lane_close(lane, false, NULL));
     return rc;
 }
 
@@ -327,13 +139,13 @@ fi_objects_session_lane_close(struct fi_objects_session_lane *lane, bool keep, f
     }
     int rc = FIRN_OK;
     if (keep) {
-        FI_TRY(fi_packfile_lane_flush(lane->contents, err));
-        FI_TRY(fi_packfile_lane_flush(lane->trees, err));
+        FI_TRY(fi_pack_lane_flush(lane->contents, err));
+        FI_TRY(fi_pack_lane_flush(lane->trees, err));
     }
 out:
-    fi_packfile_lane_destroy(lane->contents);
-    fi_packfile_lane_destroy(lane->trees);
-    delta_destroy(lane->delta);
+    fi_pack_lane_destroy(lane->contents);
+    fi_pack_lane_destroy(lane->trees);
+    fi_objects_delta_destroy(lane->delta);
     fi_free(lane);
     return rc;
 }
@@ -342,7 +154,7 @@ int
 fi_objects_session_contains(struct fi_objects_session *session, const firn_hash *hash, bool *out,
                             firn_error *err)
 {
-    *out = fi_packfile_writer_contains(session->writer, hash);
+    *out = fi_pack_writer_contains(session->writer, hash);
     return *out ? FIRN_OK : fi_objects_contains(session->objects, hash, out, err);
 }
 
@@ -361,20 +173,20 @@ fi_objects_session_free_space(struct fi_objects_session *session)
 void
 fi_objects_session_set_frame_size(struct fi_objects_session *session, size_t size)
 {
-    fi_packfile_writer_set_frame_size(session->writer, size);
+    fi_pack_writer_set_frame_size(session->writer, size);
 }
 
 bool
 fi_objects_session_has_added(struct fi_objects_session *session, const firn_hash *hash)
 {
-    return fi_packfile_writer_contains(session->writer, hash);
+    return fi_pack_writer_contains(session->writer, hash);
 }
 
 /* The frames that an object of a kind goes to. */
-static struct fi_packfile_lane *
-lane_of(struct fi_objects_session_lane *lane, enum fi_packfile_kind kind)
+static struct fi_pack_lane *
+lane_of(struct fi_objects_session_lane *lane, enum fi_pack_kind kind)
 {
-    bool is_content = kind == FI_PACKFILE_BLOB || kind == FI_PACKFILE_PIECES;
+    bool is_content = kind == FI_PACK_BLOB || kind == FI_PACK_PIECES;
     return is_content ? lane->contents : lane->trees;
 }
 
@@ -384,7 +196,7 @@ fi_objects_session_lane_add(struct fi_objects_session_lane *lane,
                             firn_error *err)
 {
     struct fi_objects_session *session = lane->session;
-    struct fi_packfile_lane *into = lane_of(lane, object->kind);
+    struct fi_pack_lane *into = lane_of(lane, object->kind);
     bool is_stored;
     firn_slice delta = {NULL, 0};
     *out_is_new = false;
@@ -393,61 +205,61 @@ fi_objects_session_lane_add(struct fi_objects_session_lane *lane,
         return rc;
     }
     if (session->may_lean && object->base != NULL &&
-        !fi_packfile_writer_contains(session->writer, &object->hash)) {
-        rc = delta_make(lane->delta, object, &delta, err);
+        !fi_pack_writer_contains(session->writer, &object->hash)) {
+        rc = fi_objects_delta_make(lane->delta, object, &delta, err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
     DCHECK(delta.size == 0 || session->may_lean); /* (I4) */
-    return delta.size > 0 ? fi_packfile_lane_add(into, FI_PACKFILE_DELTA, &object->hash, delta,
-                                                 out_is_new, err)
-                          : fi_packfile_lane_add(into, object->kind, &object->hash, object->content,
-                                                 out_is_new, err);
+    return delta.size > 0
+               ? fi_pack_lane_add(into, FI_PACK_DELTA, &object->hash, delta, out_is_new, err)
+               : fi_pack_lane_add(into, object->kind, &object->hash, object->content, out_is_new,
+                                  err);
 }
 
 int
-fi_objects_session_lane_move(struct fi_objects_session_lane *lane, enum fi_packfile_kind kind,
+fi_objects_session_lane_move(struct fi_objects_session_lane *lane, enum fi_pack_kind kind,
                              const firn_hash *hash, firn_slice content, firn_error *err)
 {
     bool is_new;
-    enum fi_packfile_kind own = kind;
-    if (kind == FI_PACKFILE_DELTA) {
-        struct fi_packfile_delta delta;
-        int rc = fi_packfile_delta_decode(content, &delta, err);
+    enum fi_pack_kind own = kind;
+    if (kind == FI_PACK_DELTA) {
+        struct fi_pack_delta delta;
+        int rc = fi_pack_delta_decode(content, &delta, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         own = delta.kind;
     }
-    return fi_packfile_lane_add(lane_of(lane, own), kind, hash, content, &is_new, err);
+    return fi_pack_lane_add(lane_of(lane, own), kind, hash, content, &is_new, err);
 }
 
 int
 fi_objects_session_lane_copy(struct fi_objects_session_lane *lane,
-                             const struct fi_packfile_frame_object *objects, size_t count,
+                             const struct fi_pack_frame_object *objects, size_t count,
                              enum fi_codec codec, firn_slice stored, uint32_t raw_size,
                              firn_error *err)
 {
-    return fi_packfile_lane_copy(lane->contents, objects, count, codec, stored, raw_size, err);
+    return fi_pack_lane_copy(lane->contents, objects, count, codec, stored, raw_size, err);
 }
 
 void
 fi_objects_session_note_cells(struct fi_objects_session *session)
 {
-    fi_packfile_writer_note_cells(session->writer);
+    fi_pack_writer_note_cells(session->writer);
 }
 
 uint64_t
 fi_objects_session_size_bytes(const struct fi_objects_session *session)
 {
-    return fi_packfile_writer_size_bytes(session->writer);
+    return fi_pack_writer_size_bytes(session->writer);
 }
 
 uint64_t
 fi_objects_session_object_count(const struct fi_objects_session *session)
 {
-    return fi_packfile_writer_count(session->writer);
+    return fi_pack_writer_count(session->writer);
 }
 
 /* ---- commit ---- */
@@ -471,8 +283,7 @@ write_batch(struct indexing *indexing, firn_error *err)
 }
 
 static int
-index_object(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
-             firn_error *err)
+index_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_error *err)
 {
     struct indexing *indexing = ctx;
     struct fi_objects_place place = {.pack = indexing->pack, .at = *at};
@@ -488,23 +299,23 @@ index_object(void *ctx, const firn_hash *hash, const struct fi_packfile_location
 }
 
 static int
-index_pack(struct indexing *indexing, struct firn_packfile *file,
+index_pack(struct indexing *indexing, struct firn_pack *file,
            const struct fi_objects_index_pack *entry, firn_error *err)
 {
     uint8_t key[FI_OBJECTS_INDEX_PACK_KEY_SIZE];
     uint8_t value[FI_OBJECTS_INDEX_PACK_SIZE_MAX];
     size_t value_size = fi_objects_index_encode_pack(entry, key, value);
-    struct fi_packfile_scratch *scratch = NULL;
+    struct fi_pack_scratch *scratch = NULL;
     int rc;
     DCHECK(fi_db_batch_count(indexing->batch) == 0); /* (I3): this entry comes first */
     DCHECK(entry->number == indexing->pack && entry->state == FI_OBJECTS_INDEX_PACK_USED);
     FI_TRY(fi_db_batch_put(indexing->batch, indexing->objects->pack_list,
                            firn_bytes(key, sizeof key), firn_bytes(value, value_size), err));
-    FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
-    FI_TRY(fi_packfile_list(file, scratch, index_object, indexing, err));
+    FI_TRY(fi_pack_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    FI_TRY(fi_pack_list(file, scratch, index_object, indexing, err));
     FI_TRY(write_batch(indexing, err));
 out:
-    fi_packfile_scratch_destroy(scratch);
+    fi_pack_scratch_destroy(scratch);
     return rc;
 }
 
@@ -523,16 +334,16 @@ reserve_pack(struct fi_objects *objects, firn_error *err)
 }
 
 static int
-seal(struct fi_objects_session *session, struct firn_packfile **out, firn_error *err)
+seal(struct fi_objects_session *session, struct firn_pack **out, firn_error *err)
 {
     uint64_t size;
-    int rc = fi_packfile_writer_finish(session->writer, &size, err);
+    int rc = fi_pack_writer_finish(session->writer, &size, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    fi_packfile_writer_destroy(session->writer);
+    fi_pack_writer_destroy(session->writer);
     session->writer = NULL;
-    return fi_packfile_open(session->objects->dir, session->name, out, err);
+    return fi_pack_open(session->objects->dir, session->name, out, err);
 }
 
 int
@@ -540,13 +351,13 @@ fi_objects_session_commit(struct fi_objects_session *session, uint64_t *out_adde
                           firn_error *err)
 {
     *out_added_bytes = 0;
-    if (fi_packfile_writer_count(session->writer) == 0) {
+    if (fi_pack_writer_count(session->writer) == 0) {
         return FIRN_OK;
     }
     struct fi_objects *objects = session->objects;
     struct indexing indexing = {
         .objects = objects, .pack = session->number, .frees_space = session->frees_space};
-    struct firn_packfile *file = NULL;
+    struct firn_pack *file = NULL;
     int rc;
     FI_TRY(reserve_pack(objects, err));
     FI_TRY(fi_db_batch_create(&indexing.batch, err));
@@ -555,16 +366,16 @@ fi_objects_session_commit(struct fi_objects_session *session, uint64_t *out_adde
     DCHECK(session->writer == NULL); /* (I2) */
     struct fi_objects_index_pack entry = {
         .number = session->number,
-        .id = *fi_packfile_id(file),
-        .size_bytes = fi_packfile_size_bytes(file),
+        .id = *fi_pack_id(file),
+        .size_bytes = fi_pack_size_bytes(file),
         .level = session->level > FI_OBJECTS_SESSION_LEVEL ? (uint8_t)session->level : 0,
-        .object_count = fi_packfile_count(file)};
+        .object_count = fi_pack_count(file)};
     FI_TRY(index_pack(&indexing, file, &entry, err));
     objects->packs[objects->pack_count++] =
         (struct fi_objects_pack){.entry = entry, .presence = FI_OBJECTS_PRESENT};
     *out_added_bytes = entry.size_bytes;
 out:
-    fi_packfile_close(file);
+    fi_pack_close(file);
     fi_db_batch_destroy(indexing.batch);
     return rc;
 }

@@ -56,7 +56,7 @@ struct slot {
     uint64_t offset;
     uint64_t hole_size; /* of a run that is a hole; else 0 */
     size_t piece_count;
-    struct fi_packfile_piece pieces[RUN_PIECES_MAX];
+    struct fi_pack_piece pieces[RUN_PIECES_MAX];
     struct fi_buf data;
 };
 
@@ -71,7 +71,7 @@ struct reading {
     struct fi_os_cond changed;
     /* Under the mutex. */
     struct fi_reader list; /* the pieces not yet taken */
-    struct fi_packfile_piece next;
+    struct fi_pack_piece next;
     bool has_next;
     uint64_t offset;    /* of next */
     uint64_t taken;     /* runs */
@@ -85,41 +85,6 @@ struct reading {
     size_t slot_count;
     struct slot *slots;
 };
-
-struct job {
-    void (*work)(void *ctx, struct fi_packfile_scratch *scratch);
-    void *ctx;
-    struct fi_packfile_scratch *scratch;
-};
-
-/* ---- threads ---- */
-
-static void
-run_job(void *arg)
-{
-    const struct job *job = arg;
-    job->work(job->ctx, job->scratch);
-}
-
-int
-fi_objects_spread_run(const struct fi_objects_spread *spread,
-                      void (*work)(void *ctx, struct fi_packfile_scratch *scratch), void *ctx,
-                      firn_error *err)
-{
-    DCHECK(spread->thread_count > 0);
-    struct job *jobs = fi_alloc_array(spread->thread_count, sizeof *jobs);
-    if (jobs == NULL) {
-        return fi_error_no_memory(err, "a large file");
-    }
-    int rc = FIRN_OK;
-    for (unsigned i = 0; i < spread->thread_count && rc == FIRN_OK; i++) {
-        jobs[i] = (struct job){work, ctx, spread->scratches[i]};
-        rc = fi_os_jobs_submit(spread->jobs, run_job, &jobs[i], err);
-    }
-    fi_os_jobs_wait(spread->jobs);
-    fi_free(jobs);
-    return rc;
-}
 
 /* ---- runs ---- */
 
@@ -135,7 +100,7 @@ advance_locked(struct reading *reading)
     fi_os_mutex_assert_held(&reading->mutex);
     DCHECK(reading->has_next && reading->next.size <= reading->size - reading->offset);
     reading->offset += reading->next.size;
-    reading->has_next = fi_packfile_next_piece(&reading->list, &reading->next);
+    reading->has_next = fi_pack_pieces_next(&reading->list, &reading->next);
 }
 
 /* Fills a slot with the pieces of the next run. */
@@ -184,7 +149,7 @@ hand_on_in_order(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 }
 
 static int
-read_run(struct reading *reading, struct fi_packfile_scratch *scratch, struct slot *slot,
+read_run(struct reading *reading, struct fi_pack_scratch *scratch, struct slot *slot,
          firn_error *err)
 {
     if (slot->hole_size > 0) {
@@ -193,8 +158,8 @@ read_run(struct reading *reading, struct fi_packfile_scratch *scratch, struct sl
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < slot->piece_count; i++) {
         size_t before = slot->data.size;
-        rc = fi_objects_stream_piece(reading->spread->objects, scratch, &slot->pieces[i],
-                                     reading->size, &slot->data, err);
+        rc = fi_objects_list_piece(reading->spread->objects, scratch, &slot->pieces[i],
+                                   reading->size, &slot->data, err);
         if (rc == FIRN_OK) {
             rc = hand_on(reading, slot->offset + before,
                          firn_bytes(slot->data.data + before, slot->data.size - before), err);
@@ -263,7 +228,7 @@ hash_locked(struct reading *reading)
 
 /* Reads the next run of the list, if its slot is free. */
 static bool
-read_locked(struct reading *reading, struct fi_packfile_scratch *scratch)
+read_locked(struct reading *reading, struct fi_pack_scratch *scratch)
 {
     fi_os_mutex_assert_held(&reading->mutex);
     uint64_t run = reading->taken;
@@ -284,7 +249,7 @@ read_locked(struct reading *reading, struct fi_packfile_scratch *scratch)
 }
 
 static void
-work(void *ctx, struct fi_packfile_scratch *scratch)
+work(void *ctx, struct fi_pack_scratch *scratch)
 {
     struct reading *reading = ctx;
     fi_os_mutex_lock(&reading->mutex);
@@ -311,7 +276,7 @@ run_jobs(struct reading *reading, firn_error *err)
 /* ---- all of it ---- */
 
 static int
-tell(void *ctx, uint64_t bytes, firn_error *err)
+objects_spread_report(void *ctx, uint64_t bytes, firn_error *err)
 {
     const struct fi_objects_spread *spread = ((const struct reading *)ctx)->spread;
     (void)bytes; /* reported before */
@@ -329,7 +294,7 @@ check_whole(struct reading *reading, const firn_hash *hash, firn_error *err)
     }
     const struct fi_objects_spread *spread = reading->spread;
     int rc = fi_objects_stream_verify(spread->objects, spread->scratches[0], hash, reading->size,
-                                      tell, reading, err);
+                                      objects_spread_report, reading, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -350,7 +315,7 @@ static int
 read_list(struct reading *reading, firn_slice list, const firn_hash *hash, firn_error *err)
 {
     uint64_t total;
-    int rc = fi_packfile_open_pieces(list, &reading->list, &total, err);
+    int rc = fi_pack_pieces_open(list, &reading->list, &total, err);
     if (rc == FIRN_OK && total != reading->size) {
         rc = fi_error_set(err, FIRN_CORRUPT,
                           "a list of pieces has %llu bytes in all instead of %llu",
@@ -363,7 +328,7 @@ read_list(struct reading *reading, firn_slice list, const firn_hash *hash, firn_
     if (rc != FIRN_OK) {
         return rc;
     }
-    reading->has_next = fi_packfile_next_piece(&reading->list, &reading->next);
+    reading->has_next = fi_pack_pieces_next(&reading->list, &reading->next);
     fi_blake3_hash_init(&reading->whole);
     rc = run_jobs(reading, err);
     DCHECK(rc != FIRN_OK || is_all_hashed(reading)); /* (I3) */
@@ -400,26 +365,27 @@ fi_objects_spread_read(const struct fi_objects_spread *spread, const firn_hash *
                        void *ctx, firn_error *err)
 {
     DCHECK(spread->thread_count > 0);
-    struct fi_packfile_scratch *scratch = spread->scratches[0];
+    struct fi_pack_scratch *scratch = spread->scratches[0];
     struct reading reading = {.spread = spread, .sink = sink, .ctx = ctx, .size = size};
     struct fi_buf list = {0};
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_slice stored;
     int rc = fi_objects_read_stored(spread->objects, scratch, hash, &kind, &stored, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (kind == FI_PACKFILE_PIECES && fi_packfile_cells_is_list(stored)) {
+    if (kind == FI_PACK_PIECES && fi_pack_cells_is_list(stored)) {
         return fi_objects_cells_spread(spread, hash, size, sink, ctx, err);
     }
     bool is_thin = false;
-    if (kind == FI_PACKFILE_PIECES && spread->objects->limit == NULL) {
-        FI_TRY(fi_packfile_thin_judge(stored, &is_thin, err));
+    if (kind == FI_PACK_PIECES && spread->objects->limit == NULL) {
+        FI_TRY(fi_pack_thin_assess(stored, &is_thin, err));
     }
     if (is_thin && sink == NULL) {
-        return fi_objects_stream_verify(spread->objects, scratch, hash, size, tell, &reading, err);
+        return fi_objects_stream_verify(spread->objects, scratch, hash, size, objects_spread_report,
+                                        &reading, err);
     }
-    if (kind != FI_PACKFILE_PIECES || spread->thread_count < 2 || is_thin) {
+    if (kind != FI_PACK_PIECES || spread->thread_count < 2 || is_thin) {
         return fi_objects_stream(spread->objects, scratch, hash, size, hand_on_in_order, &reading,
                                  err);
     }

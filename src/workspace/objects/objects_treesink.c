@@ -14,11 +14,9 @@
  * is held, since directories are few and small. Nothing is removed before the sink is destroyed.
  */
 #include "base/arena.h"
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/hash_map.h"
 #include "base/mem.h"
-#include "base/slice.h"
 #include "codec/hex.h"
 #include "objects/objects.h"
 #include "threads/os_thread.h"
@@ -37,24 +35,6 @@ struct fi_objects_treesink {
     struct fi_tree_source fallback; /* read is NULL if there is none */
 };
 
-static uint64_t
-number_of(const firn_hash *hash)
-{
-    return fi_load_le64(hash->bytes);
-}
-
-static uint64_t
-object_hash(const void *record)
-{
-    return number_of(&((const struct object *)record)->hash);
-}
-
-static bool
-object_equal(const void *record, const void *key)
-{
-    return fi_hash_equal(&((const struct object *)record)->hash, key);
-}
-
 int
 fi_objects_treesink_create(struct fi_os *os, struct fi_objects_treesink **out, firn_error *err)
 {
@@ -64,7 +44,8 @@ fi_objects_treesink_create(struct fi_os *os, struct fi_objects_treesink **out, f
         return fi_error_no_memory(err, "the directories of a workspace");
     }
     fi_os_mutex_init(os, &sink->mutex, FI_LOCK_WORKSPACE_TREE);
-    fi_hash_map_init(&sink->objects, sizeof(struct object), object_hash, object_equal);
+    fi_hash_map_init(&sink->objects, sizeof(struct object), fi_hash_map_first,
+                     fi_hash_map_same_hash);
     sink->arena.chunk_size = ARENA_CHUNK_SIZE;
     *out = sink;
     return FIRN_OK;
@@ -107,7 +88,7 @@ static struct object *
 find_locked(const struct fi_objects_treesink *sink, const firn_hash *hash)
 {
     fi_os_mutex_assert_held(&sink->mutex);
-    return fi_hash_map_find(&sink->objects, number_of(hash), hash);
+    return fi_hash_map_find(&sink->objects, fi_hash_map_first(hash), hash);
 }
 
 static int
@@ -118,15 +99,16 @@ insert_locked(struct fi_objects_treesink *sink, const firn_hash *hash, firn_slic
     DCHECK(find_locked(sink, hash) == NULL);
     uint8_t *copy = fi_arena_copy(&sink->arena, content.data, content.size);
     struct object object = {.hash = *hash, .bytes = firn_bytes(copy, content.size)};
-    if (copy == NULL || fi_hash_map_insert(&sink->objects, number_of(hash), &object) == NULL) {
+    if (copy == NULL ||
+        fi_hash_map_insert(&sink->objects, fi_hash_map_first(hash), &object) == NULL) {
         return fi_error_no_memory(err, "a directory object");
     }
     return FIRN_OK;
 }
 
 static int
-keep(struct fi_objects_treesink *sink, const firn_hash *hash, firn_slice content, bool *out_is_new,
-     firn_error *err)
+objects_treesink_keep(struct fi_objects_treesink *sink, const firn_hash *hash, firn_slice content,
+                      bool *out_is_new, firn_error *err)
 {
     int rc = FIRN_OK;
     *out_is_new = false;
@@ -140,11 +122,12 @@ keep(struct fi_objects_treesink *sink, const firn_hash *hash, firn_slice content
 }
 
 static int
-add(void *lane, const struct fi_objects_object *object, bool *out_is_new, firn_error *err)
+objects_treesink_add(void *lane, const struct fi_objects_object *object, bool *out_is_new,
+                     firn_error *err)
 {
     *out_is_new = false;
-    return object->kind == FI_PACKFILE_TREE
-               ? keep(lane, &object->hash, object->content, out_is_new, err)
+    return object->kind == FI_PACK_TREE
+               ? objects_treesink_keep(lane, &object->hash, object->content, out_is_new, err)
                : FIRN_OK;
 }
 
@@ -153,7 +136,7 @@ fi_objects_treesink_hold(struct fi_objects_treesink *sink, const firn_hash *hash
                          firn_error *err)
 {
     bool is_new;
-    return keep(sink, hash, object, &is_new, err);
+    return objects_treesink_keep(sink, hash, object, &is_new, err);
 }
 
 struct fi_objects_sink
@@ -162,7 +145,7 @@ fi_objects_treesink_sink(struct fi_objects_treesink *sink)
     return (struct fi_objects_sink){
         .lane_open = open_lane,
         .lane_close = close_lane,
-        .add = add,
+        .add = objects_treesink_add,
         .wants_content = false,
         .ctx = sink,
     };

@@ -14,7 +14,7 @@
 #include "base/hash_map.h"
 #include "catalog/catalog_facts.h"
 #include "catalog/catalog_journal.h"
-#include "catalog/catalog_line.h"
+#include "catalog/catalog_undo_line.h"
 #include "checkout/checkout.h"
 #include "difference/difference.h"
 #include "firn/workspace.h"
@@ -24,12 +24,11 @@
 /* ==== contents (ws_cat.c) ==== */
 
 /* Hands the content of one file over, piece by piece, each verified. */
-FIRN_MUST_CHECK int fi_ws_cat_stream(struct fi_ws_opened *opened,
-                                     struct fi_packfile_scratch *scratch, const firn_hash *hash,
-                                     uint64_t size_bytes, firn_write_bytes write, void *ctx,
-                                     firn_error *err);
+FIRN_MUST_CHECK int fi_ws_cat_stream(struct fi_ws_opened *opened, struct fi_pack_scratch *scratch,
+                                     const firn_hash *hash, uint64_t size_bytes,
+                                     firn_write_bytes write, void *ctx, firn_error *err);
 
-/* ==== saves (ws_save.c, ws_save_tree.c) ==== */
+/* ==== saves (ws_save.c, ws_save_tree.c, ws_save_record.c) ==== */
 
 struct fi_statcache;
 struct fi_watchlink;
@@ -42,7 +41,7 @@ struct fi_ws_save_request {
     bool is_safety;
     bool include_deps;
     bool gitignore;
-    const struct fi_ignore_rules *stored_rules; /* see scan.h; may be NULL */
+    const struct fi_rules_list *stored_rules; /* see scan.h; may be NULL */
     bool strict;
     uint64_t file_size_max; /* see scan.h */
     bool is_full;           /* the stat cache is not used */
@@ -115,7 +114,7 @@ struct fi_tree_source fi_ws_save_tree_source(struct fi_ws_save_tree *tree,
                                              const struct fi_tree_source *stored);
 /* Makes the record of a checkpoint of that tree, without a parent. *out borrows from tree, request
  * and ws. */
-FIRN_MUST_CHECK int fi_ws_save_make_record(struct firn_ws *ws, struct fi_ws_opened *opened,
+FIRN_MUST_CHECK int fi_ws_save_record_make(struct firn_ws *ws, struct fi_ws_opened *opened,
                                            const struct fi_ws_save_request *request,
                                            const struct fi_ws_save_tree *tree,
                                            struct fi_catalog_record *out, firn_error *err);
@@ -169,7 +168,7 @@ struct fi_ws_paths {
     size_t count;
 };
 
-/* A step along the undo line (ws_line.c). Zeroed: none was chosen. */
+/* A step along the undo line (ws_undo_line.c). Zeroed: none was chosen. */
 struct fi_ws_step {
     bool has_here;
     struct fi_catalog_record here; /* if has_here: the present state of the line */
@@ -207,36 +206,37 @@ struct fi_ws_restoring {
     /* The checkpoint that an undo of this restore brings back; NULL: that of the present state. Of
      * the journal: its safety checkpoint if it is finished, its target if it is taken back. */
     const uint8_t *undo_to;
-    struct fi_catalog_line line; /* before this restore */
-    struct fi_ws_step *step;     /* NULL: it is none; borrowed */
-    bool is_idle;                /* nothing, not even a directory, had to change */
+    struct fi_catalog_undo_line line; /* before this restore */
+    struct fi_ws_step *step;          /* NULL: it is none; borrowed */
+    bool is_idle;                     /* nothing, not even a directory, had to change */
 };
 
-/* ---- the undo line (ws_line.c) ---- */
+/* ---- the undo line (ws_undo_line.c) ---- */
 
 /* The record of a state; FIRN_NOT_FOUND if it was deleted. */
-FIRN_MUST_CHECK int fi_ws_line_state(struct fi_ws_opened *opened, uint64_t order,
-                                     struct fi_buf *bytes, struct fi_catalog_record *out,
-                                     firn_error *err);
+FIRN_MUST_CHECK int fi_ws_undo_line_state(struct fi_ws_opened *opened, uint64_t order,
+                                          struct fi_buf *bytes, struct fi_catalog_record *out,
+                                          firn_error *err);
 /* Whether two trees differ in more than the times of directories; filter may be NULL. */
-FIRN_MUST_CHECK int fi_ws_line_compare(const struct fi_difference_walk_side *a,
-                                       const struct fi_difference_walk_side *b,
-                                       struct fi_tree_filter *filter, bool *out_is_different,
-                                       firn_error *err);
+FIRN_MUST_CHECK int fi_ws_undo_line_compare(const struct fi_difference_walk_side *a,
+                                            const struct fi_difference_walk_side *b,
+                                            struct fi_tree_filter *filter, bool *out_is_different,
+                                            firn_error *err);
 /* The paths to which the step from the cursor to an item is limited; none: the whole tree. The
  * caller deinits *out, also after a failure. */
-FIRN_MUST_CHECK int fi_ws_line_paths(const struct fi_ws_restoring *restoring, size_t to,
-                                     struct fi_ws_paths *out, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_undo_line_paths(const struct fi_ws_restoring *restoring, size_t to,
+                                          struct fi_ws_paths *out, firn_error *err);
 /* Reads the undo line, for a restore that does not step on it. */
-FIRN_MUST_CHECK int fi_ws_line_load(struct fi_ws_restoring *restoring, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_undo_line_load(struct fi_ws_restoring *restoring, firn_error *err);
 /* Also of its step. */
-void fi_ws_line_deinit(struct fi_ws_restoring *restoring);
+void fi_ws_undo_line_deinit(struct fi_ws_restoring *restoring);
 /* Adds the line after a step that changed facts to the commit that changes them. */
-FIRN_MUST_CHECK int fi_ws_line_put_facts(struct fi_ws_restoring *restoring,
-                                         struct firn_db_batch *batch, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_undo_line_put_facts(struct fi_ws_restoring *restoring,
+                                              struct firn_db_batch *batch, firn_error *err);
 /* Adds the line after a restore to the commit that ends it. */
-FIRN_MUST_CHECK int fi_ws_line_put(struct fi_ws_restoring *restoring, struct firn_db_batch *batch,
-                                   const struct fi_catalog_journal *journal, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_undo_line_put(struct fi_ws_restoring *restoring,
+                                        struct firn_db_batch *batch,
+                                        const struct fi_catalog_journal *journal, firn_error *err);
 
 /* ---- which state an undo or a redo restores (ws_choose.c) ---- */
 
@@ -246,51 +246,46 @@ FIRN_MUST_CHECK int fi_ws_line_put(struct fi_ws_restoring *restoring, struct fir
 FIRN_MUST_CHECK int fi_ws_choose(struct fi_ws_restoring *restoring, struct fi_ws_step *step,
                                  firn_error *err);
 static inline bool
-fi_ws_line_is_forward(const struct fi_ws_restoring *restoring)
+fi_ws_undo_line_is_forward(const struct fi_ws_restoring *restoring)
 {
     return restoring->kind == FI_CATALOG_JOURNAL_REDO;
 }
 /* Whether it goes to where the last turn of an agent began. */
 static inline bool
-fi_ws_line_is_turn(const struct fi_ws_restoring *restoring)
+fi_ws_undo_line_is_turn(const struct fi_ws_restoring *restoring)
 {
     return restoring->step != NULL && restoring->options->last_turn &&
-           !fi_ws_line_is_forward(restoring);
+           !fi_ws_undo_line_is_forward(restoring);
 }
 /* The present state of the line; NULL if it is not known, or was deleted. */
 static inline const struct fi_catalog_record *
-fi_ws_line_here(const struct fi_ws_restoring *restoring)
+fi_ws_undo_line_here(const struct fi_ws_restoring *restoring)
 {
     return restoring->step != NULL && restoring->step->has_here ? &restoring->step->here : NULL;
+}
+/* Whether edits on the disk are all that an interrupted turn made. */
+static inline bool
+fi_ws_undo_line_is_open_turn(const struct fi_ws_restoring *restoring)
+{
+    return restoring->step->open_ns != 0 && restoring->step->open_to == restoring->line.cursor;
 }
 /* Chooses the state after the one chosen, in the same direction. */
 FIRN_MUST_CHECK int fi_ws_choose_next(struct fi_ws_restoring *restoring, firn_error *err);
 /* The directory was scanned: chooses anew if it is not at the present state of the line, and sets
  * the checkpoint of the result. Does nothing for a restore that is no step. options are those of
  * the checkout to come; it gets the filter of what is chosen. */
-FIRN_MUST_CHECK int fi_ws_choose_settle(struct fi_ws_restoring *restoring,
-                                        const struct fi_difference_walk_side *before,
-                                        struct fi_checkout_options *options, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_choose_resolve(struct fi_ws_restoring *restoring,
+                                         const struct fi_difference_walk_side *before,
+                                         struct fi_checkout_options *options, firn_error *err);
 /* Reads the record of the present state of the line for the step, if it was not deleted (has_here).
  * Requires: the line is loaded and not empty. */
 FIRN_MUST_CHECK int fi_ws_choose_read_here(struct fi_ws_restoring *restoring, firn_error *err);
-/* Whether restoring the present state of the line would change the directory; how many files is in
- * the step's edits. With a filter only what it selects counts. */
-FIRN_MUST_CHECK int fi_ws_choose_differs(struct fi_ws_restoring *restoring,
-                                         const struct fi_difference_walk_side *before,
-                                         const struct fi_checkout_options *options,
-                                         struct fi_tree_filter *filter, bool *out, firn_error *err);
-/* Whether edits on the disk are all that an interrupted turn made. */
-bool fi_ws_choose_is_open_turn(const struct fi_ws_restoring *restoring);
+/* ---- the paths of a step (ws_paths.c) ---- */
 
-/* ---- restores of some paths (ws_paths.c) ---- */
-
-/* Restores restoring->record at restoring->paths, in place, as a step of its own. */
-FIRN_MUST_CHECK int fi_ws_paths_restore(struct fi_ws_restoring *restoring, firn_error *err);
 /* The paths to which the step that led to a state is limited; none: the whole tree. The caller
  * deinits *out, also after a failure. */
 FIRN_MUST_CHECK int fi_ws_paths_read(struct fi_ws_opened *opened,
-                                     const struct fi_catalog_line_state *state,
+                                     const struct fi_catalog_undo_line_state *state,
                                      struct fi_ws_paths *out, firn_error *err);
 void fi_ws_paths_deinit(struct fi_ws_paths *paths);
 /* Whether these are the paths of a journal. */
@@ -300,23 +295,46 @@ FIRN_MUST_CHECK int fi_ws_paths_put(struct fi_ws_opened *opened, struct firn_db_
                                     uint64_t order, const struct fi_catalog_journal *journal,
                                     firn_error *err);
 
+/* ---- edits on the disk (ws_edits.c) ---- */
+
+/* Whether restoring the present state of the line would change the directory; how many files is in
+ * the step's edits. With a filter only what it selects counts. */
+FIRN_MUST_CHECK int fi_ws_edits_differ(struct fi_ws_restoring *restoring,
+                                       const struct fi_difference_walk_side *before,
+                                       const struct fi_checkout_options *options,
+                                       struct fi_tree_filter *filter, bool *out, firn_error *err);
 /* How many steps, to either side of the present state, are limited to paths at which the directory
  * has no edits: they can be taken before the edits are. */
-struct fi_ws_steps_free {
+struct fi_ws_edits_free {
     size_t back;
     size_t ahead;
 };
 /* Compares the disk with the present state of the line, as a dry run does. *out_differs: as
- * fi_ws_choose_differs says. out_free may be NULL. Requires: has_here. */
-FIRN_MUST_CHECK int fi_ws_steps_look_at_disk(struct fi_ws_restoring *restoring,
-                                             const firn_callbacks *callbacks, bool *out_differs,
-                                             struct fi_ws_steps_free *out_free, firn_error *err);
+ * fi_ws_edits_differ says. out_free may be NULL. Requires: has_here. */
+FIRN_MUST_CHECK int fi_ws_edits_inspect(struct fi_ws_restoring *restoring,
+                                        const firn_callbacks *callbacks, bool *out_differs,
+                                        struct fi_ws_edits_free *out_free, firn_error *err);
+
+/* ---- steps that change facts (ws_facts.c, ws_facts_take.c) ---- */
+
 /* Undo and redo of the step that changes facts (facts_at). If the directory differs from the
  * present state, it is not taken: then *out_differs is true, and what a restore is to do stands in
  * *restoring. A value that is not as the step left it stays; a notice says so. is_idle: all values
  * were as they are to be. */
 FIRN_MUST_CHECK int fi_ws_facts_take(struct fi_ws_restoring *restoring, bool *out_differs,
                                      firn_error *err);
+/* Whether the checkpoint of a fact exists, or can be brought back. */
+enum fi_ws_facts_being { FI_WS_FACTS_GONE, FI_WS_FACTS_ALIVE, FI_WS_FACTS_DELETED };
+/* Looks up the checkpoint with an order and an id. *out_number: its number, unless it is gone.
+ * bytes is overwritten. */
+FIRN_MUST_CHECK int fi_ws_facts_look_up(struct fi_ws_opened *opened, uint64_t order,
+                                        const uint8_t *id, struct fi_buf *bytes,
+                                        enum fi_ws_facts_being *out, uint64_t *out_number,
+                                        firn_error *err);
+/* The order and the id of the checkpoint that a value of a tag or a pin is about. False: of
+ * none. */
+bool fi_ws_facts_subject(firn_workspace_step_kind kind, firn_slice name, firn_slice value,
+                         uint64_t *out_order, uint8_t *out_id);
 /* Commits the changes in a batch as a step, with full durability; nothing, if there are none. */
 FIRN_MUST_CHECK int fi_ws_facts_commit(struct firn_ws *ws, struct fi_ws_opened *opened,
                                        struct firn_db_batch *batch,
@@ -327,39 +345,64 @@ struct fi_ws_facts_told {
     struct fi_buf list;  /* of firn_workspace_fact */
     struct fi_buf texts; /* of ids */
 };
-FIRN_MUST_CHECK int fi_ws_facts_tell(struct fi_ws_opened *opened, uint64_t order,
-                                     struct fi_ws_facts_told *told, firn_workspace_step *step,
-                                     firn_error *err);
+FIRN_MUST_CHECK int fi_ws_facts_report(struct fi_ws_opened *opened, uint64_t order,
+                                       struct fi_ws_facts_told *told, firn_workspace_step *step,
+                                       firn_error *err);
 void fi_ws_facts_told_deinit(struct fi_ws_facts_told *told);
 
-/* Tells edits that are only on the disk to the caller (on_step), and counts them as a step. */
-FIRN_MUST_CHECK int fi_ws_steps_tell_edits(struct fi_ws_restoring *restoring, firn_error *err);
-/* The same with the steps from the state that was told last to the one that is to be restored. */
-FIRN_MUST_CHECK int fi_ws_steps_tell(struct fi_ws_restoring *restoring, firn_error *err);
+/* ---- telling steps (ws_steps.c) ---- */
 
-/* The options of the checkout for a restore; fi_ws_restore_report fills result from the
+/* A state, and the one before it, as a visitor of steps gets them. Zeroed: none. */
+struct fi_ws_steps_told {
+    firn_workspace_step step;
+    struct fi_ws_facts_told facts;
+    firn_workspace_checkpoint checkpoint;
+    struct fi_catalog_record record;
+    struct fi_catalog_record base;
+    struct fi_buf bytes;
+    struct fi_buf base_bytes;
+};
+void fi_ws_steps_told_deinit(struct fi_ws_steps_told *told);
+/* Describes the step that led to a state, and counts what an undo, or a redo, of it changes. */
+FIRN_MUST_CHECK int fi_ws_steps_report_state(struct fi_ws_opened *opened,
+                                             const struct fi_catalog_undo_line *line, size_t i,
+                                             bool is_forward, struct fi_ws_steps_told *told,
+                                             firn_error *err);
+/* Tells edits that are only on the disk to the caller (on_step), and counts them as a step. */
+FIRN_MUST_CHECK int fi_ws_steps_report_edits(struct fi_ws_restoring *restoring, firn_error *err);
+/* The same with the steps from the state that was told last to the one that is to be restored. */
+FIRN_MUST_CHECK int fi_ws_steps_report(struct fi_ws_restoring *restoring, firn_error *err);
+
+/* ---- from a request to a checkout, and back (ws_restoring.c) ---- */
+
+/* The options of the checkout for a restore; fi_ws_restoring_report fills result from the
  * checkout's counts. */
-struct fi_checkout_options fi_ws_restore_apply_options(struct fi_ws_restoring *restoring,
-                                                       struct fi_os_dir *root,
-                                                       const struct fi_difference_walk_side *before,
-                                                       const struct fi_difference_walk_side *after);
+struct fi_checkout_options
+fi_ws_restoring_apply_options(struct fi_ws_restoring *restoring, struct fi_os_dir *root,
+                              const struct fi_difference_walk_side *before,
+                              const struct fi_difference_walk_side *after);
 /* The name of a checkpoint for users: its number, or the start of its id for a safety
  * checkpoint. */
-enum { FI_WS_RESTORE_NAME_SIZE = 24 };
-void fi_ws_restore_name(const struct fi_catalog_record *record, char out[FI_WS_RESTORE_NAME_SIZE]);
+enum { FI_WS_RESTORING_NAME_SIZE = 24 };
+void fi_ws_restoring_name(const struct fi_catalog_record *record,
+                          char out[FI_WS_RESTORING_NAME_SIZE]);
 /* Makes the filter that of restoring->paths. Only those that the caller gave must exist. */
-FIRN_MUST_CHECK int fi_ws_restore_set_filter(struct fi_ws_restoring *restoring, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_restoring_set_filter(struct fi_ws_restoring *restoring, firn_error *err);
+/* The rules of today's saves, from the options of the restore. */
+struct fi_ws_rules_today fi_ws_restoring_today(const struct fi_ws_restoring *restoring);
+void fi_ws_restoring_report(struct fi_ws_restoring *restoring, const struct fi_checkout *checkout);
+
+/* ---- restores in place ---- */
+
 /* Opens the store for a restore in place, or for a dry run of one. If the store cannot be opened
  * for writing, the message says why that is needed. */
 FIRN_MUST_CHECK int fi_ws_restore_open_store(struct firn_ws *ws, bool is_dry,
                                              struct fi_ws_opened *out, firn_error *err);
-/* The rules of today's saves, from the options of the restore. */
-struct fi_ws_rules_today fi_ws_restore_today(const struct fi_ws_restoring *restoring);
-void fi_ws_restore_report(struct fi_ws_restoring *restoring, const struct fi_checkout *checkout);
-
 /* Brings the workspace to restoring->record. Requires: what a pending restore left has been
  * recovered. */
 FIRN_MUST_CHECK int fi_ws_restore_in_place(struct fi_ws_restoring *restoring, firn_error *err);
+/* Restores restoring->record at restoring->paths, in place, as a step of its own. */
+FIRN_MUST_CHECK int fi_ws_restore_paths(struct fi_ws_restoring *restoring, firn_error *err);
 
 /* ---- the stat cache after a restore (ws_refresh.c) ---- */
 
@@ -449,6 +492,11 @@ struct fi_ws_revert {
     struct fi_objects_session_lane *lane;
 };
 
+/* Makes the tree of a revert and restores it. Requires: all fields above the results of the check
+ * are set. Fills restoring.result, and in result what the merge found. The caller releases the
+ * results of the check, also after a failure. */
+FIRN_MUST_CHECK int fi_ws_revert_tree(struct fi_ws_revert *revert, firn_error *err);
+
 /* A checkpoint and the present disk as the two sides of a difference; nothing is stored. */
 
 struct fi_ws_compare {
@@ -501,8 +549,8 @@ FIRN_MUST_CHECK int fi_ws_compare_is_left_alone(struct fi_ws_compare *compare,
                                                 bool *out, firn_error *err);
 /* Reports such an entry (FIRN_NOTICE_LEFT_ALONE): once for the topmost one that rules exclude.
  * Requires: the changes come in the order of a walk. */
-FIRN_MUST_CHECK int fi_ws_compare_tell_left_alone(struct fi_ws_compare *compare, firn_slice path,
-                                                  firn_error *err);
+FIRN_MUST_CHECK int fi_ws_compare_report_left_alone(struct fi_ws_compare *compare, firn_slice path,
+                                                    firn_error *err);
 
 /* ==== dry runs (ws_restore.c) ==== */
 
@@ -519,5 +567,18 @@ struct fi_ws_restore_dry {
  * not be written to: FIRN_READ_ONLY or FIRN_DENIED. */
 FIRN_MUST_CHECK int fi_ws_restore_dry_run(struct fi_ws_restoring *restoring,
                                           const struct fi_ws_restore_dry *dry, firn_error *err);
+
+/* ==== the workspaces of all stores (ws_workspaces.c) ==== */
+
+enum { FI_WS_WORKSPACES_MEMORY_BYTES = 8 << 20 }; /* of a store that is opened for its catalog */
+/* Whether a workspace (0: any) has a checkpoint; safety checkpoints count. */
+FIRN_MUST_CHECK int fi_ws_workspaces_has_checkpoints(struct fi_catalog *catalog, uint32_t number,
+                                                     bool *out, firn_error *err);
+/* Removes a store in the usual place if it holds nothing. */
+FIRN_MUST_CHECK int fi_ws_workspaces_remove_empty(struct fi_os *os, const char *store_path,
+                                                  int64_t lock_timeout_ms, bool *out_removed,
+                                                  firn_error *err);
+/* Removes the note of a directory that is no longer a workspace of a named store. Best effort. */
+void fi_ws_workspaces_forget_note(struct fi_os *os, const struct firn_db *db, const char *path);
 
 #endif

@@ -51,7 +51,7 @@ take_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 }
 
 int
-fi_ws_cat_stream(struct fi_ws_opened *opened, struct fi_packfile_scratch *scratch,
+fi_ws_cat_stream(struct fi_ws_opened *opened, struct fi_pack_scratch *scratch,
                  const firn_hash *hash, uint64_t size_bytes, firn_write_bytes write, void *ctx,
                  firn_error *err)
 {
@@ -95,11 +95,11 @@ clean_path(firn_slice path, firn_slice *out, firn_error *err)
 }
 
 static int
-stream(struct firn_ws *ws, struct fi_ws_opened *opened, const struct fi_catalog_record *record,
-       firn_slice path, firn_write_bytes write, void *ctx, firn_workspace_entry **out,
-       firn_error *err)
+ws_cat_stream(struct firn_ws *ws, struct fi_ws_opened *opened,
+              const struct fi_catalog_record *record, firn_slice path, firn_write_bytes write,
+              void *ctx, firn_workspace_entry **out, firn_error *err)
 {
-    struct fi_packfile_scratch *scratch = NULL;
+    struct fi_pack_scratch *scratch = NULL;
     struct fi_tree_lookup lookup = {0};
     const struct fi_tree_entry *entry = NULL;
     firn_workspace_entry info;
@@ -109,7 +109,7 @@ stream(struct firn_ws *ws, struct fi_ws_opened *opened, const struct fi_catalog_
         rc = fi_error_set(err, FIRN_INVALID, "the root is a directory, not a file");
         goto out;
     }
-    FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    FI_TRY(fi_pack_scratch_create(SCRATCH_FRAMES, &scratch, err));
     fi_tree_lookup_init(&lookup, fi_objects_trees(opened->objects), &record->root.hash);
     FI_TRY(fi_tree_lookup_find(&lookup, path, &entry, err));
     FI_TRY(check_is_file(path, entry, err));
@@ -122,7 +122,7 @@ stream(struct firn_ws *ws, struct fi_ws_opened *opened, const struct fi_catalog_
     }
 out:
     fi_tree_lookup_deinit(&lookup);
-    fi_packfile_scratch_destroy(scratch);
+    fi_pack_scratch_destroy(scratch);
     return rc;
 }
 
@@ -139,7 +139,7 @@ fi_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path, firn_write
     }
     rc = fi_ws_find_record(ws, &opened, reference, &record, err);
     if (rc == FIRN_OK) {
-        rc = stream(ws, &opened, &record, path, write, ctx, out, err);
+        rc = ws_cat_stream(ws, &opened, &record, path, write, ctx, out, err);
     }
     return fi_ws_opened_close(ws, &opened, rc, err);
 }

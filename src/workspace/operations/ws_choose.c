@@ -6,7 +6,7 @@
  * what it takes back are edits that were not saved. Its safety checkpoint becomes the next state,
  * so that a redo brings the edits back. Otherwise the undo goes to the state before. A redo goes to
  * the next state, and only if the directory is as the undo left it: new work ends the states that
- * could be redone (I1; not checked: fi_ws_choose_settle refuses). Their checkpoints stay.
+ * could be redone (I1; not checked: fi_ws_choose_resolve refuses). Their checkpoints stay.
  *
  * A step that is limited to paths (ws_paths.c) is compared, and taken, at these alone: edits
  * elsewhere are none to it, and stay. One that changes facts (ws_facts.c) is taken if there are no
@@ -16,8 +16,7 @@
  * the states. A turn that is over is known from the checkpoint after it, one that was interrupted
  * from the note of its beginning (catalog_turns.c), until the next one of its session begins.
  *
- * "Differs" means that restoring the state would change something. Entries that rules exclude or
- * that cannot be restored do not count, nor does the time of a directory.
+ * When the directory "differs" says ws_edits.c.
  */
 #include "base/check.h"
 #include "base/slice.h"
@@ -34,7 +33,7 @@ limit(struct fi_ws_restoring *restoring, bool is_limited, firn_error *err)
     int rc = FIRN_OK;
     fi_ws_paths_deinit(paths);
     if (is_limited) {
-        rc = fi_ws_line_paths(restoring, step->to, paths, err);
+        rc = fi_ws_undo_line_paths(restoring, step->to, paths, err);
     }
     restoring->paths = paths->items;
     restoring->path_count = paths->count;
@@ -45,9 +44,9 @@ static int
 nothing_to(const struct fi_ws_restoring *restoring, firn_error *err)
 {
     return fi_error_set(err, FIRN_NOT_FOUND, "there is %s",
-                        fi_ws_line_is_turn(restoring)      ? "no turn of an agent to undo"
-                        : fi_ws_line_is_forward(restoring) ? "nothing to redo"
-                                                           : "nothing to undo");
+                        fi_ws_undo_line_is_turn(restoring)      ? "no turn of an agent to undo"
+                        : fi_ws_undo_line_is_forward(restoring) ? "nothing to redo"
+                                                                : "nothing to undo");
 }
 
 /* Finds the nearest state before or after index *at that was not deleted, and moves *at there. With
@@ -55,34 +54,35 @@ nothing_to(const struct fi_ws_restoring *restoring, firn_error *err)
 static int
 find_next_of(struct fi_ws_restoring *restoring, bool only_stops, size_t *at, firn_error *err)
 {
-    const struct fi_catalog_line *line = &restoring->line;
-    size_t count = fi_catalog_line_count(line);
+    const struct fi_catalog_undo_line *line = &restoring->line;
+    size_t count = fi_catalog_undo_line_count(line);
     size_t i = *at;
     int rc = FIRN_NOT_FOUND;
-    while (rc == FIRN_NOT_FOUND && (fi_ws_line_is_forward(restoring) ? i + 1 < count : i > 0)) {
-        i = fi_ws_line_is_forward(restoring) ? i + 1 : i - 1;
-        if (fi_ws_line_is_forward(restoring) && fi_catalog_line_is_facts(line, i)) {
+    while (rc == FIRN_NOT_FOUND &&
+           (fi_ws_undo_line_is_forward(restoring) ? i + 1 < count : i > 0)) {
+        i = fi_ws_undo_line_is_forward(restoring) ? i + 1 : i - 1;
+        if (fi_ws_undo_line_is_forward(restoring) && fi_catalog_undo_line_is_facts(line, i)) {
             continue;
         }
-        const struct fi_catalog_line_state *state =
-            fi_catalog_line_at(line, fi_catalog_line_state_at(line, i));
+        const struct fi_catalog_undo_line_state *state =
+            fi_catalog_undo_line_at(line, fi_catalog_undo_line_state_at(line, i));
         if (only_stops && state->is_passed) {
             continue;
         }
-        rc = fi_ws_line_state(restoring->opened, state->order, &restoring->ws->record,
-                              &restoring->record, err);
+        rc = fi_ws_undo_line_state(restoring->opened, state->order, &restoring->ws->record,
+                                   &restoring->record, err);
         *at = rc == FIRN_OK ? i : *at;
     }
     return rc;
 }
 
-/* A redo goes to where the undo was done (I2; not checked: fi_catalog_line_move marks the states
- * in between), or to the nearest state if that one was deleted. */
+/* A redo goes to where the undo was done (I2; not checked: fi_catalog_undo_line_move marks the
+ * states in between), or to the nearest state if that one was deleted. */
 static int
 find_next(struct fi_ws_restoring *restoring, size_t *at, firn_error *err)
 {
-    int rc = find_next_of(restoring, fi_ws_line_is_forward(restoring), at, err);
-    return rc == FIRN_NOT_FOUND && fi_ws_line_is_forward(restoring)
+    int rc = find_next_of(restoring, fi_ws_undo_line_is_forward(restoring), at, err);
+    return rc == FIRN_NOT_FOUND && fi_ws_undo_line_is_forward(restoring)
                ? find_next_of(restoring, false, at, err)
                : rc;
 }
@@ -91,10 +91,10 @@ int
 fi_ws_choose_read_here(struct fi_ws_restoring *restoring, firn_error *err)
 {
     struct fi_ws_step *step = restoring->step;
-    const struct fi_catalog_line *line = &restoring->line;
-    size_t at = fi_catalog_line_state_at(line, line->cursor);
-    int rc = fi_ws_line_state(restoring->opened, fi_catalog_line_at(line, at)->order,
-                              &step->here_bytes, &step->here, err);
+    const struct fi_catalog_undo_line *line = &restoring->line;
+    size_t at = fi_catalog_undo_line_state_at(line, line->cursor);
+    int rc = fi_ws_undo_line_state(restoring->opened, fi_catalog_undo_line_at(line, at)->order,
+                                   &step->here_bytes, &step->here, err);
     step->has_here = rc == FIRN_OK;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
@@ -104,15 +104,15 @@ fi_ws_choose_read_here(struct fi_ws_restoring *restoring, firn_error *err)
 static int
 find_by_time(struct fi_ws_restoring *restoring, int64_t time_ns, size_t *at, firn_error *err)
 {
-    const struct fi_catalog_line *line = &restoring->line;
+    const struct fi_catalog_undo_line *line = &restoring->line;
     int rc = FIRN_NOT_FOUND;
     for (size_t i = *at + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
-        const struct fi_catalog_line_state *state = fi_catalog_line_at(line, i);
+        const struct fi_catalog_undo_line_state *state = fi_catalog_undo_line_at(line, i);
         if (state->time_ns > time_ns) {
             continue;
         }
-        rc = fi_ws_line_state(restoring->opened, state->order, &restoring->ws->record,
-                              &restoring->record, err);
+        rc = fi_ws_undo_line_state(restoring->opened, state->order, &restoring->ws->record,
+                                   &restoring->record, err);
         *at = rc == FIRN_OK ? i : *at;
     }
     return rc;
@@ -123,16 +123,16 @@ find_by_time(struct fi_ws_restoring *restoring, int64_t time_ns, size_t *at, fir
 static int
 find_turn(struct fi_ws_restoring *restoring, size_t *at, int64_t *out_begun_ns, firn_error *err)
 {
-    const struct fi_catalog_line *line = &restoring->line;
+    const struct fi_catalog_undo_line *line = &restoring->line;
     struct fi_catalog_record record;
     struct fi_buf bytes = {0};
     int rc = FIRN_NOT_FOUND;
     for (size_t i = *at + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
-        const struct fi_catalog_line_state *state = fi_catalog_line_at(line, i);
+        const struct fi_catalog_undo_line_state *state = fi_catalog_undo_line_at(line, i);
         if (state->kind != FIRN_STEP_SAVE) {
             continue;
         }
-        rc = fi_ws_line_state(restoring->opened, state->order, &bytes, &record, err);
+        rc = fi_ws_undo_line_state(restoring->opened, state->order, &bytes, &record, err);
         if (rc == FIRN_OK && record.turn.agent.size > 0) {
             *at = i;
             *out_begun_ns = record.turn_begun_ns;
@@ -158,7 +158,7 @@ choose_turn(struct fi_ws_restoring *restoring, size_t from, int64_t *out_begun_n
     if (rc == FIRN_OK) {
         bool is_known = *out_begun_ns != 0;
         *out_begun_ns =
-            is_known ? *out_begun_ns : fi_catalog_line_at(&restoring->line, at)->time_ns;
+            is_known ? *out_begun_ns : fi_catalog_undo_line_at(&restoring->line, at)->time_ns;
         step->to = at - 1;
         rc = find_by_time(restoring, is_known ? *out_begun_ns : INT64_MAX, &step->to, err);
     }
@@ -172,7 +172,7 @@ static int
 find_open_turn(struct fi_ws_restoring *restoring, int64_t newer_than_ns, firn_error *err)
 {
     struct fi_ws_step *step = restoring->step;
-    const struct fi_catalog_line *line = &restoring->line;
+    const struct fi_catalog_undo_line *line = &restoring->line;
     const struct fi_ws_opened *opened = restoring->opened;
     int64_t begun_ns;
     firn_error cause;
@@ -191,12 +191,12 @@ find_open_turn(struct fi_ws_restoring *restoring, int64_t newer_than_ns, firn_er
 }
 
 /* If nothing was saved since an interrupted turn began, only a look at the disk can tell whether
- * the turn changed anything; fi_ws_choose_settle decides. */
+ * the turn changed anything; fi_ws_choose_resolve decides. */
 static int
 choose_last_turn(struct fi_ws_restoring *restoring, firn_error *err)
 {
     struct fi_ws_step *step = restoring->step;
-    const struct fi_catalog_line *line = &restoring->line;
+    const struct fi_catalog_undo_line *line = &restoring->line;
     int64_t begun_ns;
     int rc;
     FI_TRY(choose_turn(restoring, line->cursor, &begun_ns, err));
@@ -205,8 +205,9 @@ choose_last_turn(struct fi_ws_restoring *restoring, firn_error *err)
         step->to = step->open_to;
         step->has_next = true;
     } else if (step->has_next) {
-        rc = fi_ws_line_state(restoring->opened, fi_catalog_line_at(line, step->to)->order,
-                              &restoring->ws->record, &restoring->record, err);
+        rc =
+            fi_ws_undo_line_state(restoring->opened, fi_catalog_undo_line_at(line, step->to)->order,
+                                  &restoring->ws->record, &restoring->record, err);
     } else if (step->open_ns != 0 && step->has_here) {
         restoring->record = step->here; /* if the directory differs from it */
     } else {
@@ -220,7 +221,7 @@ out:
 static bool
 is_of_files(const struct fi_ws_restoring *restoring)
 {
-    return fi_ws_line_is_turn(restoring) || restoring->options->path_count > 0 ||
+    return fi_ws_undo_line_is_turn(restoring) || restoring->options->path_count > 0 ||
            restoring->options->to_dir != NULL;
 }
 
@@ -228,21 +229,21 @@ int
 fi_ws_choose(struct fi_ws_restoring *restoring, struct fi_ws_step *step, firn_error *err)
 {
     DCHECK(!fi_catalog_journal_is_pending(&restoring->journal));
-    struct fi_catalog_line *line = &restoring->line;
+    struct fi_catalog_undo_line *line = &restoring->line;
     restoring->step = step;
-    FI_TRY_RETURN(fi_ws_line_load(restoring, err));
-    if (fi_catalog_line_count(line) == 0) {
+    FI_TRY_RETURN(fi_ws_undo_line_load(restoring, err));
+    if (fi_catalog_undo_line_count(line) == 0) {
         return nothing_to(restoring, err);
     }
-    const size_t here = fi_catalog_line_state_at(line, line->cursor);
-    if (fi_ws_line_is_turn(restoring)) {
-        fi_catalog_line_drop_facts(line, here, line->cursor); /* no undo of files drops them */
+    const size_t here = fi_catalog_undo_line_state_at(line, line->cursor);
+    if (fi_ws_undo_line_is_turn(restoring)) {
+        fi_catalog_undo_line_drop_facts(line, here, line->cursor); /* no undo of files drops them */
     }
     step->to = is_of_files(restoring) ? here : line->cursor;
     step->told_to = step->to;
     FI_TRY_RETURN(fi_ws_choose_read_here(restoring, err));
-    return fi_ws_line_is_turn(restoring) ? choose_last_turn(restoring, err)
-                                         : fi_ws_choose_next(restoring, err);
+    return fi_ws_undo_line_is_turn(restoring) ? choose_last_turn(restoring, err)
+                                              : fi_ws_choose_next(restoring, err);
 }
 
 static int
@@ -260,13 +261,13 @@ static bool
 choose_facts(struct fi_ws_restoring *restoring)
 {
     struct fi_ws_step *step = restoring->step;
-    const struct fi_catalog_line *line = &restoring->line;
-    size_t at = step->to + (fi_ws_line_is_forward(restoring) ? 1 : 0);
-    bool is_facts = !is_of_files(restoring) && at < fi_catalog_line_count(line) &&
-                    fi_catalog_line_is_facts(line, at);
+    const struct fi_catalog_undo_line *line = &restoring->line;
+    size_t at = step->to + (fi_ws_undo_line_is_forward(restoring) ? 1 : 0);
+    bool is_facts = !is_of_files(restoring) && at < fi_catalog_undo_line_count(line) &&
+                    fi_catalog_undo_line_is_facts(line, at);
     step->facts_at = is_facts ? at : 0;
     if (is_facts) {
-        step->to = fi_ws_line_is_forward(restoring) ? at : at - 1;
+        step->to = fi_ws_undo_line_is_forward(restoring) ? at : at - 1;
         step->has_next = true;
         restoring->record = step->here; /* if the directory differs from it */
     }
@@ -277,7 +278,7 @@ int
 fi_ws_choose_next(struct fi_ws_restoring *restoring, firn_error *err)
 {
     struct fi_ws_step *step = restoring->step;
-    if (fi_ws_line_is_turn(restoring)) {
+    if (fi_ws_undo_line_is_turn(restoring)) {
         return choose_next_turn(restoring, err);
     }
     if (!is_of_files(restoring)) {
@@ -294,7 +295,8 @@ fi_ws_choose_next(struct fi_ws_restoring *restoring, firn_error *err)
     if (rc != FIRN_NOT_FOUND) {
         return rc;
     }
-    if (fi_ws_line_is_forward(restoring) || !step->has_here || restoring->options->to_dir != NULL) {
+    if (fi_ws_undo_line_is_forward(restoring) || !step->has_here ||
+        restoring->options->to_dir != NULL) {
         return nothing_to(restoring, err);
     }
     restoring->record = step->here; /* if the directory differs from it */
@@ -303,98 +305,30 @@ fi_ws_choose_next(struct fi_ws_restoring *restoring, firn_error *err)
 
 /* ---- settling ---- */
 
-bool
-fi_ws_choose_is_open_turn(const struct fi_ws_restoring *restoring)
-{
-    struct fi_ws_step *step = restoring->step;
-    return step->open_ns != 0 && step->open_to == restoring->line.cursor;
-}
-
-/* Whether a directory above a path is not there any more. */
-static int
-is_blocked(const struct fi_difference_walk_side *side, const struct fi_tree_filter *filter,
-           bool *out, firn_error *err)
-{
-    struct fi_tree_lookup lookup;
-    const struct fi_tree_entry *entry;
-    int rc = FIRN_OK;
-    *out = false;
-    fi_tree_lookup_init(&lookup, side->source, &side->root->hash);
-    for (size_t i = 0; i < filter->count; i++) {
-        const firn_slice path = filter->paths[i];
-        for (size_t end = 1; end < path.size && !*out; end++) {
-            if (path.data[end] == '/') {
-                FI_TRY(fi_tree_lookup_find(&lookup, firn_bytes(path.data, end), &entry, err));
-                *out = entry == NULL || entry->kind != FI_TREE_DIR;
-            }
-        }
-    }
-out:
-    fi_tree_lookup_deinit(&lookup);
-    return rc;
-}
-
-int
-fi_ws_choose_differs(struct fi_ws_restoring *restoring,
-                     const struct fi_difference_walk_side *before,
-                     const struct fi_checkout_options *options, struct fi_tree_filter *filter,
-                     bool *out, firn_error *err)
-{
-    struct fi_ws_step *step = restoring->step;
-    const struct fi_difference_walk_side here = {
-        .source = fi_objects_trees(restoring->opened->objects), .root = &step->here.root};
-    struct fi_checkout_options quiet = *options;
-    struct fi_checkout *apply = NULL;
-    int rc = filter != NULL ? is_blocked(before, filter, out, err) : FIRN_OK;
-    if (rc != FIRN_OK || (filter != NULL && *out)) {
-        return rc;
-    }
-    rc = fi_ws_line_compare(before, &here, filter, out, err);
-    if (rc != FIRN_OK || !*out) {
-        return rc;
-    }
-    quiet.after = here;
-    quiet.filter = filter;
-    quiet.count_same = false;
-    quiet.callbacks = (firn_callbacks){0};
-    quiet.visit = NULL;
-    quiet.stores = NULL;
-    quiet.on_step = NULL;
-    FI_TRY(fi_checkout_create(&quiet, &apply, err));
-    FI_TRY(fi_checkout_plan(apply, err));
-    const struct fi_checkout_counts *counts = fi_checkout_counts(apply);
-    *out = counts->added + counts->changed + counts->removed + counts->directories > 0;
-    step->edits.added = counts->added;
-    step->edits.changed = counts->changed;
-    step->edits.removed = counts->removed;
-out:
-    fi_checkout_destroy(apply);
-    return rc;
-}
-
 /* The directory has edits: an undo takes back those alone, the undo of a turn what it has
  * chosen. */
 static int
-settle_edits(struct fi_ws_restoring *restoring, firn_error *err)
+resolve_edits(struct fi_ws_restoring *restoring, firn_error *err)
 {
     struct fi_ws_step *step = restoring->step;
-    if (fi_ws_line_is_forward(restoring)) { /* (I1) */
+    if (fi_ws_undo_line_is_forward(restoring)) { /* (I1) */
         return fi_error_set(err, FIRN_NOT_FOUND,
                             "there is nothing to redo: files were changed after the undo");
     }
-    if (!fi_ws_line_is_turn(restoring) || fi_ws_choose_is_open_turn(restoring)) {
+    if (!fi_ws_undo_line_is_turn(restoring) || fi_ws_undo_line_is_open_turn(restoring)) {
         restoring->record = step->here;
         step->to = restoring->line.cursor;
         step->told_to = step->to;
     } else if (!step->has_next) {
         return nothing_to(restoring, err);
     }
-    return fi_ws_steps_tell_edits(restoring, err);
+    return fi_ws_steps_report_edits(restoring, err);
 }
 
 int
-fi_ws_choose_settle(struct fi_ws_restoring *restoring, const struct fi_difference_walk_side *before,
-                    struct fi_checkout_options *options, firn_error *err)
+fi_ws_choose_resolve(struct fi_ws_restoring *restoring,
+                     const struct fi_difference_walk_side *before,
+                     struct fi_checkout_options *options, firn_error *err)
 {
     struct fi_ws_step *step = restoring->step;
     bool differs = true;
@@ -403,27 +337,27 @@ fi_ws_choose_settle(struct fi_ws_restoring *restoring, const struct fi_differenc
     }
     if (step->paths.count > 0) { /* edits elsewhere stay as they are */
         FI_TRY_RETURN(
-            fi_ws_choose_differs(restoring, before, options, &restoring->filter, &differs, err));
+            fi_ws_edits_differ(restoring, before, options, &restoring->filter, &differs, err));
         if (differs) {
             FI_TRY_RETURN(limit(restoring, false, err));
-            FI_TRY_RETURN(fi_ws_restore_set_filter(restoring, err));
+            FI_TRY_RETURN(fi_ws_restoring_set_filter(restoring, err));
             options->filter = NULL;
             options->count_same = false;
         }
     }
     if (step->has_here && step->paths.count == 0) {
-        FI_TRY_RETURN(fi_ws_choose_differs(restoring, before, options, NULL, &differs, err));
+        FI_TRY_RETURN(fi_ws_edits_differ(restoring, before, options, NULL, &differs, err));
     }
     step->is_clean = !differs;
     if (differs && step->has_here) {
-        FI_TRY_RETURN(settle_edits(restoring, err));
+        FI_TRY_RETURN(resolve_edits(restoring, err));
     } else if (!step->has_next) {
         return nothing_to(restoring, err);
     }
     if (step->to != step->open_to) {
         step->open_ns = 0; /* the interrupted turn had changed nothing */
     }
-    FI_TRY_RETURN(fi_ws_steps_tell(restoring, err));
+    FI_TRY_RETURN(fi_ws_steps_report(restoring, err));
     return fi_ws_given_checkpoint(restoring->ws, &restoring->record, &restoring->result->checkpoint,
                                   err);
 }

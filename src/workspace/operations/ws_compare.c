@@ -54,8 +54,8 @@ scan_watched(struct fi_ws_compare *compare, struct fi_ws_opened *opened,
 
 /* Scans with the stat cache, or without it if it is wrong. *err is not NULL. */
 static int
-scan(struct fi_ws_compare *compare, struct fi_ws_opened *opened, struct fi_scan_options *options,
-     struct fi_watchlink *watched, firn_error *err)
+ws_compare_scan(struct fi_ws_compare *compare, struct fi_ws_opened *opened,
+                struct fi_scan_options *options, struct fi_watchlink *watched, firn_error *err)
 {
     struct fi_statcache_options stat_options = {.objects = opened->objects,
                                                 .workspace = opened->workspace.number};
@@ -73,8 +73,8 @@ scan(struct fi_ws_compare *compare, struct fi_ws_opened *opened, struct fi_scan_
 
 /* Asks the watch of the workspace, if there is one. */
 static int
-ask_watch(const struct request *request, const struct fi_scan_options *options,
-          struct fi_watchlink **out, firn_error *err)
+query_watch(const struct request *request, const struct fi_scan_options *options,
+            struct fi_watchlink **out, firn_error *err)
 {
     struct fi_ws_opened *opened = request->opened;
     struct fi_catalog_record newest;
@@ -94,7 +94,8 @@ ask_watch(const struct request *request, const struct fi_scan_options *options,
 
 /* Requires: the rules are loaded. */
 static int
-fill(struct fi_ws_compare *out, const struct request *request, bool is_for_restore, firn_error *err)
+ws_compare_fill(struct fi_ws_compare *out, const struct request *request, bool is_for_restore,
+                firn_error *err)
 {
     struct fi_ws_opened *opened = request->opened;
     const struct fi_tree_source *stored = fi_objects_trees(opened->objects);
@@ -113,10 +114,10 @@ fill(struct fi_ws_compare *out, const struct request *request, bool is_for_resto
         options.stored_rules = &out->rules.sets;
     } else {
         FI_TRY(fi_ws_save_tree_last(opened, &options.last, err));
-        FI_TRY(ask_watch(request, &options, &watched, err));
+        FI_TRY(query_watch(request, &options, &watched, err));
         out->is_watched = watched != NULL;
     }
-    FI_TRY(scan(out, opened, &options, watched, err));
+    FI_TRY(ws_compare_scan(out, opened, &options, watched, err));
     if (!is_for_restore) {
         FI_TRY(fi_ws_restore_unsaved_check(&out->unsaved, err));
     }
@@ -138,7 +139,7 @@ fi_ws_compare_init(struct fi_ws_compare *out, struct firn_ws *ws, struct fi_ws_o
     *out = (struct fi_ws_compare){.root = opened->root};
     fi_ws_restore_unsaved_init(&out->unsaved, options->callbacks, &out->callbacks);
     int rc = fi_ws_rules_load_today(opened, record, NULL, &options->today, &out->rules, err);
-    return rc == FIRN_OK ? fill(out, &request, false, err) : rc;
+    return rc == FIRN_OK ? ws_compare_fill(out, &request, false, err) : rc;
 }
 
 int
@@ -150,7 +151,7 @@ fi_ws_compare_init_for_restore(struct fi_ws_compare *out, struct firn_ws *ws,
     const struct request request = {ws, opened, record, *options};
     *out = (struct fi_ws_compare){0};
     int rc = fi_ws_rules_load_today(opened, record, second, &options->today, &out->rules, err);
-    return rc == FIRN_OK ? fill(out, &request, true, err) : rc;
+    return rc == FIRN_OK ? ws_compare_fill(out, &request, true, err) : rc;
 }
 
 /* ---- what rules exclude ---- */
@@ -221,7 +222,7 @@ out:
 }
 
 int
-fi_ws_compare_tell_left_alone(struct fi_ws_compare *compare, firn_slice path, firn_error *err)
+fi_ws_compare_report_left_alone(struct fi_ws_compare *compare, firn_slice path, firn_error *err)
 {
     size_t size;
     if (fi_ws_restore_unsaved_why(&compare->unsaved, path, &size) != FI_CHECKOUT_EXCLUDED) {

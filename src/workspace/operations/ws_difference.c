@@ -57,7 +57,7 @@ reads_disk(const firn_workspace_diff_options *options)
 }
 
 static int
-progress(struct difference *difference, firn_error *err)
+ws_difference_progress(struct difference *difference, firn_error *err)
 {
     const firn_callbacks *callbacks = &difference->options->callbacks;
     if (callbacks->on_progress == NULL) {
@@ -74,7 +74,8 @@ progress(struct difference *difference, firn_error *err)
 }
 
 static void
-count(firn_workspace_diff_result *result, const struct fi_difference_walk_change *change)
+ws_difference_count(firn_workspace_diff_result *result,
+                    const struct fi_difference_walk_change *change)
 {
     enum fi_difference_walk_kind kind = fi_difference_walk_of_file(change);
     DCHECK(kind != FI_DIFFERENCE_WALK_SAME);
@@ -88,8 +89,8 @@ count(firn_workspace_diff_result *result, const struct fi_difference_walk_change
 /* Reports a change that is half of a rename, at the new path. *out_is_told is true for the other
  * half too, which is not reported by itself. */
 static int
-tell_rename(struct difference *difference, const struct fi_difference_walk_change *change,
-            bool *out_is_told, firn_error *err)
+report_rename(struct difference *difference, const struct fi_difference_walk_change *change,
+              bool *out_is_told, firn_error *err)
 {
     const struct fi_tree_entry *gone;
     firn_slice path;
@@ -132,7 +133,7 @@ collect_rename(void *ctx, const struct fi_difference_walk_change *change, firn_e
 {
     struct difference *difference = ctx;
     bool is_none = false;
-    int rc = progress(difference, err);
+    int rc = ws_difference_progress(difference, err);
     rc = rc == FIRN_OK ? is_left_alone(difference, change, &is_none, err) : rc;
     return rc == FIRN_OK && !is_none ? fi_difference_renames_add(&difference->renames, change, err)
                                      : rc;
@@ -160,7 +161,7 @@ has_budget(struct difference *difference, const struct fi_difference_walk_change
 }
 
 static int
-tell_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
+report_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct difference *difference = ctx;
     firn_workspace_diff_result *result = difference->result;
@@ -173,17 +174,17 @@ tell_change(void *ctx, const struct fi_difference_walk_change *change, firn_erro
     firn_workspace_entry after;
     int rc;
     bool is_told;
-    FI_TRY(progress(difference, err));
+    FI_TRY(ws_difference_progress(difference, err));
     FI_TRY(is_left_alone(difference, change, &is_told, err));
     if (is_told) {
-        rc = fi_ws_compare_tell_left_alone(difference->scanned, change->path, err);
+        rc = fi_ws_compare_report_left_alone(difference->scanned, change->path, err);
         goto out;
     }
-    FI_TRY(tell_rename(difference, change, &is_told, err));
+    FI_TRY(report_rename(difference, change, &is_told, err));
     if (is_told) {
         goto out;
     }
-    count(result, change);
+    ws_difference_count(result, change);
     difference->files_done++;
     if (difference->options->without_times && fi_difference_walk_is_times_only(change)) {
         goto out;
@@ -251,9 +252,9 @@ check_paths(const struct fi_tree_filter *filter, const struct fi_difference_walk
 /* ---- the two sides ---- */
 
 static int
-compare(struct difference *difference, struct fi_ws_opened *opened,
-        const struct fi_difference_walk_side *before, const struct fi_difference_walk_side *after,
-        firn_error *err)
+ws_difference_compare(struct difference *difference, struct fi_ws_opened *opened,
+                      const struct fi_difference_walk_side *before,
+                      const struct fi_difference_walk_side *after, firn_error *err)
 {
     const firn_workspace_diff_options *options = difference->options;
     struct fi_tree_filter filter = {0};
@@ -271,7 +272,7 @@ compare(struct difference *difference, struct fi_ws_opened *opened,
         FI_TRY(fi_difference_walk(before, after, &diff_options, collect_rename, difference, err));
         FI_TRY(fi_difference_renames_match(&difference->renames, err));
     }
-    FI_TRY(fi_difference_walk(before, after, &diff_options, tell_change, difference, err));
+    FI_TRY(fi_difference_walk(before, after, &diff_options, report_change, difference, err));
     rc = difference->may_miss ? FIRN_OK : check_paths(&filter, before, after, is_disk, err);
 out:
     fi_tree_filter_deinit(&filter);
@@ -292,7 +293,8 @@ compare_with_disk(struct difference *difference, struct fi_ws_opened *opened,
     if (rc == FIRN_OK) {
         difference->result->skipped = scanned.scan.skipped;
         difference->scanned = &scanned;
-        rc = compare(difference, opened, &scanned.checkpoint_side, &scanned.disk_side, err);
+        rc = ws_difference_compare(difference, opened, &scanned.checkpoint_side, &scanned.disk_side,
+                                   err);
     }
     difference->scanned = NULL;
     fi_ws_compare_deinit(&scanned);
@@ -308,7 +310,7 @@ compare_stored(struct difference *difference, struct fi_ws_opened *opened,
     struct fi_difference_walk_side before_side = {.source = trees,
                                                   .root = before != NULL ? &before->root : NULL};
     struct fi_difference_walk_side after_side = {.source = trees, .root = &after->root};
-    return compare(difference, opened, &before_side, &after_side, err);
+    return ws_difference_compare(difference, opened, &before_side, &after_side, err);
 }
 
 struct sides {
@@ -488,7 +490,7 @@ visit_record(void *ctx, firn_slice bytes, const struct fi_catalog_record *record
     if (rc == FIRN_OK && is_compared) {
         rc = compare_record(history, record, &checkpoint, err);
     }
-    return rc == FIRN_OK ? progress(&history->difference, err) : rc;
+    return rc == FIRN_OK ? ws_difference_progress(&history->difference, err) : rc;
 }
 
 int

@@ -12,7 +12,7 @@ struct entries {
 };
 
 static int
-tell_entry(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
+report_entry(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct entries *entries = ctx;
     if (change->path.size == 0) {
@@ -25,14 +25,14 @@ tell_entry(void *ctx, const struct fi_difference_walk_change *change, firn_error
 }
 
 static int
-walk(struct fi_ws_opened *opened, const struct fi_catalog_record *record, struct entries *entries,
-     firn_error *err)
+ws_entries_walk(struct fi_ws_opened *opened, const struct fi_catalog_record *record,
+                struct entries *entries, firn_error *err)
 {
     struct fi_difference_walk_side nothing = {0};
     struct fi_difference_walk_side tree = {.source = fi_objects_trees(opened->objects),
                                            .root = &record->root};
     struct fi_difference_walk_options options = {0};
-    return fi_difference_walk(&nothing, &tree, &options, tell_entry, entries, err);
+    return fi_difference_walk(&nothing, &tree, &options, report_entry, entries, err);
 }
 
 int
@@ -49,7 +49,7 @@ fi_ws_entries(struct firn_ws *ws, const char *reference,
     }
     rc = fi_ws_find_record(ws, &opened, reference, &record, err);
     if (rc == FIRN_OK) {
-        rc = walk(&opened, &record, &entries, err);
+        rc = ws_entries_walk(&opened, &record, &entries, err);
     }
     return fi_ws_opened_close(ws, &opened, rc, err);
 }

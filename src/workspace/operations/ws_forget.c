@@ -80,7 +80,7 @@ found_record(struct forgetting *forgetting, size_t i, struct fi_catalog_record *
 
 /* Called for each checkpoint. May fail with FIRN_CANCELLED. */
 static int
-progress(struct forgetting *forgetting, const char *phase, uint64_t done, firn_error *err)
+ws_forget_progress(struct forgetting *forgetting, const char *phase, uint64_t done, firn_error *err)
 {
     const firn_callbacks *callbacks = &forgetting->options->callbacks;
     firn_progress state = {.phase = phase, .files_done = done};
@@ -112,12 +112,12 @@ survey_one(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, 
         fi_buf_append(&forgetting->found, &found, sizeof found) != FIRN_OK) {
         return fi_error_no_memory(err, "a list of checkpoints");
     }
-    return progress(forgetting, "look", found_count(forgetting), err);
+    return ws_forget_progress(forgetting, "look", found_count(forgetting), err);
 }
 
 /* (I1) */
 static int
-survey(struct forgetting *forgetting, firn_error *err)
+ws_forget_survey(struct forgetting *forgetting, firn_error *err)
 {
     struct fi_ws_opened *opened = &forgetting->opened;
     int rc;
@@ -150,7 +150,7 @@ make_trees(struct forgetting *forgetting, struct fi_objects_session_lane *lane, 
     for (size_t i = 0; rc == FIRN_OK && i < found_count(forgetting); i++) {
         struct found *found = found_at(forgetting, i);
         struct fi_catalog_record record;
-        FI_TRY(progress(forgetting, "make", i, err));
+        FI_TRY(ws_forget_progress(forgetting, "make", i, err));
         FI_TRY(found_record(forgetting, i, &record, err));
         rc = fi_difference_forget_rewrite(forgetting->tree, &record.root.hash, lane, &found->root,
                                           err);
@@ -160,7 +160,7 @@ out:
 }
 
 static int
-make(struct forgetting *forgetting, firn_error *err)
+ws_forget_make(struct forgetting *forgetting, firn_error *err)
 {
     struct fi_objects_session *session = NULL;
     struct fi_objects_session_lane *lane;
@@ -271,7 +271,7 @@ end_deleted(void *ctx, const struct fi_catalog_deleted *deleted, firn_error *err
 
 /* (I2) */
 static int
-commit(struct forgetting *forgetting, firn_error *err)
+ws_forget_commit(struct forgetting *forgetting, firn_error *err)
 {
     struct firn_db_batch *batch = NULL;
     struct fi_buf paths = {0};
@@ -309,7 +309,7 @@ refuse_pending(struct forgetting *forgetting, firn_error *err)
 }
 
 static int
-run(struct forgetting *forgetting, firn_error *err)
+ws_forget_run(struct forgetting *forgetting, firn_error *err)
 {
     struct fi_ws_opened *opened = &forgetting->opened;
     if (opened->workspace.number == 0) {
@@ -317,12 +317,12 @@ run(struct forgetting *forgetting, firn_error *err)
                             forgetting->ws->place.root);
     }
     FI_TRY_RETURN(refuse_pending(forgetting, err));
-    FI_TRY_RETURN(survey(forgetting, err));
+    FI_TRY_RETURN(ws_forget_survey(forgetting, err));
     if (!forgetting->options->dry_run) {
-        FI_TRY_RETURN(make(forgetting, err));
+        FI_TRY_RETURN(ws_forget_make(forgetting, err));
         FI_TRY_RETURN(fi_catalog_forgotten_add_pieces(&forgetting->gone, opened->objects, err));
         FI_TRY_RETURN(fi_catalog_forgotten_note(opened->db, &forgetting->gone, err));
-        FI_TRY_RETURN(commit(forgetting, err));
+        FI_TRY_RETURN(ws_forget_commit(forgetting, err));
     }
     forgetting->result->checkpoints = found_count(forgetting);
     return FIRN_OK;
@@ -330,8 +330,9 @@ run(struct forgetting *forgetting, firn_error *err)
 
 /* Reports from copies of the records: the new ones or, in a dry run, the present ones. */
 static int
-tell(struct forgetting *forgetting,
-     int (*visit)(void *ctx, const firn_workspace_forgotten *forgotten), void *ctx, firn_error *err)
+ws_forget_report(struct forgetting *forgetting,
+                 int (*visit)(void *ctx, const firn_workspace_forgotten *forgotten), void *ctx,
+                 firn_error *err)
 {
     firn_slice changed = fi_buf_slice(&forgetting->changed);
     int rc = FIRN_OK;
@@ -403,14 +404,14 @@ fi_ws_forget(struct firn_ws *ws, const firn_workspace_forget_options *options,
         rc = fi_ws_opened_open_store(ws, mode, &forgetting.opened, err);
     }
     if (rc == FIRN_OK) {
-        rc = run(&forgetting, err);
+        rc = ws_forget_run(&forgetting, err);
         fi_difference_forget_destroy(forgetting.tree);
         /* The commit is durable: a store that cannot be closed properly is recovered by the next
          * open. */
-        FI_IGNORE(fi_ws_opened_close(ws, &forgetting.opened, rc, NULL));
+        FI_RULES_IGNORE(fi_ws_opened_close(ws, &forgetting.opened, rc, NULL));
     }
     if (rc == FIRN_OK && visit != NULL) {
-        rc = tell(&forgetting, visit, ctx, err);
+        rc = ws_forget_report(&forgetting, visit, ctx, err);
     }
     fi_hash_map_deinit(&forgetting.gone);
     fi_tree_filter_deinit(&forgetting.paths);

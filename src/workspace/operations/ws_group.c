@@ -27,9 +27,9 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "gc/gc.h"
 #include "operations/operations.h"
 #include "operations/operations_internal.h"
-#include "reclaim/reclaim.h"
 #include "statcache/statcache.h"
 
 enum { SAVES_MAX = 512 };
@@ -88,7 +88,7 @@ fi_ws_group_begin(struct firn_ws *ws, firn_error *err)
     return FIRN_OK;
 out:
     free_parts(group);
-    FI_IGNORE(fi_ws_opened_close(ws, opened, rc, NULL));
+    FI_RULES_IGNORE(fi_ws_opened_close(ws, opened, rc, NULL));
     fi_free(group);
     return rc;
 }
@@ -139,7 +139,7 @@ fi_ws_group_save(struct firn_ws *ws, const firn_workspace_save_options *options,
     FI_TRY(fi_ws_save_tree_scan(&group->opened, &request, &tree, err));
     FI_TRY(fi_statcache_commit(tree.stat, err));
     tree.added_bytes = fi_objects_session_size_bytes(group->session) - before;
-    FI_TRY(fi_ws_save_make_record(ws, &group->opened, &request, &tree, &record, err));
+    FI_TRY(fi_ws_save_record_make(ws, &group->opened, &request, &tree, &record, err));
     memcpy(record.parent, group->last, sizeof record.parent);
     FI_TRY(fi_catalog_stage(group->opened.catalog, firn_str(ws->place.catalog_root),
                             &group->opened.workspace, &record, NULL, group->batch, err));
@@ -159,7 +159,7 @@ out:
 }
 
 static int
-commit(struct firn_ws *ws, struct fi_ws_group *group, firn_error *err)
+ws_group_commit(struct firn_ws *ws, struct fi_ws_group *group, firn_error *err)
 {
     struct fi_ws_opened *opened = &group->opened;
     const firn_callbacks silent = FIRN_CALLBACKS_INIT;
@@ -176,7 +176,7 @@ commit(struct firn_ws *ws, struct fi_ws_group *group, firn_error *err)
     FI_TRY_RETURN(fi_statcache_forget(opened->db, FI_STATCACHE_COPIES, err));
     FI_TRY_RETURN(fi_db_write(opened->db, group->batch, FIRN_DURABILITY_FULL, err));
     free_parts(group); /* joining packs needs the number of the next one */
-    FI_IGNORE(fi_reclaim_join(ws, opened, &silent, NULL));
+    FI_RULES_IGNORE(fi_gc_join(ws, opened, &silent, NULL));
     return FIRN_OK;
 }
 
@@ -189,11 +189,11 @@ fi_ws_group_end(struct firn_ws *ws, bool keep, firn_error *err)
     }
     ws->group = NULL;
     bool has_any = group->count > 0 || group->is_broken;
-    int rc = keep && has_any ? commit(ws, group, err) : FIRN_OK;
+    int rc = keep && has_any ? ws_group_commit(ws, group, err) : FIRN_OK;
     free_parts(group);
     /* What was committed is durable: a store that cannot be closed properly is recovered by the
      * next open. */
-    FI_IGNORE(fi_ws_opened_close(ws, &group->opened, rc, NULL));
+    FI_RULES_IGNORE(fi_ws_opened_close(ws, &group->opened, rc, NULL));
     fi_free(group);
     return rc;
 }

@@ -85,7 +85,7 @@ fi_ws_pending_rest(struct fi_ws_restoring *restoring, firn_error *err)
 }
 
 static void
-tell_as(const firn_callbacks *callbacks, firn_notice_kind kind, const char *text)
+report_as(const firn_callbacks *callbacks, firn_notice_kind kind, const char *text)
 {
     if (callbacks->on_notice != NULL) {
         firn_notice notice = {.kind = kind, .text = text};
@@ -94,24 +94,24 @@ tell_as(const firn_callbacks *callbacks, firn_notice_kind kind, const char *text
 }
 
 static void
-tell(const firn_callbacks *callbacks, const char *text)
+ws_pending_report(const firn_callbacks *callbacks, const char *text)
 {
-    tell_as(callbacks, FIRN_NOTICE_RESUMED, text);
+    report_as(callbacks, FIRN_NOTICE_RESUMED, text);
 }
 
 static void
-tell_foreign(const firn_callbacks *callbacks)
+report_foreign(const firn_callbacks *callbacks)
 {
-    tell_as(callbacks, FIRN_NOTICE_FOREIGN,
-            "the store records an interrupted restore that you did not start here: it is left "
-            "alone; firn restore --resume --trust-journal finishes it");
+    report_as(callbacks, FIRN_NOTICE_FOREIGN,
+              "the store records an interrupted restore that you did not start here: it is left "
+              "alone; firn restore --resume --trust-journal finishes it");
 }
 
 /* Reads the journal, and whether what is pending is foreign. What only reads does so beside others:
  * a restore of this user that ends meanwhile has taken its note away, but is still in the journal
  * that was read. So a journal that looks foreign is read again until two reads see the same one. */
 static int
-look_at_journal(struct fi_ws_restoring *restoring, bool *out_is_foreign, firn_error *err)
+inspect_journal(struct fi_ws_restoring *restoring, bool *out_is_foreign, firn_error *err)
 {
     enum { LOOKS_MAX = 8 };
     const struct fi_ws_opened *opened = restoring->opened;
@@ -137,7 +137,7 @@ fi_ws_pending_read(struct fi_ws_restoring *restoring, enum fi_ws_pending_asked a
     const bool is_about_it = asked == FI_WS_PENDING_MEANT;
     bool is_foreign;
     int rc;
-    FI_TRY(look_at_journal(restoring, &is_foreign, err));
+    FI_TRY(inspect_journal(restoring, &is_foreign, err));
     if (!is_foreign || (is_about_it && restoring->options->trust_journal)) {
         goto out;
     }
@@ -149,7 +149,7 @@ fi_ws_pending_read(struct fi_ws_restoring *restoring, enum fi_ws_pending_asked a
         goto out;
     }
     if (asked == FI_WS_PENDING_TELL) {
-        tell_foreign(&restoring->options->callbacks);
+        report_foreign(&restoring->options->callbacks);
     }
     fi_catalog_journal_deinit(&restoring->journal);
     DCHECK(!fi_catalog_journal_is_pending(&restoring->journal)); /* (I4) */
@@ -173,7 +173,7 @@ has_moved(const struct fi_catalog_journal *journal, bool *out, firn_error *err)
 
 /* Drops a restore that had moved nothing: the journal is set back to what it was before. */
 static int
-drop(struct fi_ws_restoring *restoring, firn_error *err)
+ws_pending_drop(struct fi_ws_restoring *restoring, firn_error *err)
 {
     struct fi_ws_opened *opened = restoring->opened;
     CHECK(restoring->journal.state == FI_CATALOG_JOURNAL_PREPARED); /* (I2) */
@@ -183,9 +183,9 @@ drop(struct fi_ws_restoring *restoring, firn_error *err)
                                             restoring->journal.previous, err);
     }
     if (rc == FIRN_OK) {
-        FI_IGNORE(fi_ws_begun_clear(restoring->ws, opened, NULL));
-        tell(&restoring->options->callbacks,
-             "an interrupted restore had changed nothing yet and was dropped");
+        FI_RULES_IGNORE(fi_ws_begun_clear(restoring->ws, opened, NULL));
+        ws_pending_report(&restoring->options->callbacks,
+                          "an interrupted restore had changed nothing yet and was dropped");
     }
     return rc;
 }
@@ -209,11 +209,11 @@ write_set_aside(struct fi_ws_restoring *restoring, firn_error *err)
     int rc;
     memcpy(before.target, before.safety, sizeof before.target);
     before.kind = FI_CATALOG_JOURNAL_RESTORE;
-    FI_TRY(fi_ws_line_load(restoring, err));
+    FI_TRY(fi_ws_undo_line_load(restoring, err));
     FI_TRY(fi_db_batch_create(&batch, err));
     FI_TRY(fi_catalog_journal_put(opened->db, batch, opened->workspace.number, &restoring->journal,
                                   err));
-    FI_TRY(fi_ws_line_put(restoring, batch, &before, err));
+    FI_TRY(fi_ws_undo_line_put(restoring, batch, &before, err));
     FI_TRY(fi_db_write(opened->db, batch, FIRN_DURABILITY_FULL, err));
 out:
     fi_db_batch_destroy(batch);
@@ -231,25 +231,25 @@ set_aside(struct fi_ws_restoring *restoring, const firn_error *cause, firn_error
     FI_TRY(fi_catalog_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
     if (!fi_catalog_journal_is_pending(&restoring->journal)) {
         /* The restore was finished, and an entry that another process changed was kept. */
-        tell(&restoring->options->callbacks, cause->text);
+        ws_pending_report(&restoring->options->callbacks, cause->text);
         goto out;
     }
     FI_TRY(fi_ws_pending_rest(restoring, err));
     restoring->journal.state = FI_CATALOG_JOURNAL_DONE;
     restoring->journal.previous = firn_bytes(NULL, 0);
     FI_TRY(write_set_aside(restoring, err));
-    FI_IGNORE(fi_ws_begun_clear(restoring->ws, opened, NULL));
+    FI_RULES_IGNORE(fi_ws_begun_clear(restoring->ws, opened, NULL));
     (void)snprintf(text, sizeof text,
                    "an interrupted restore could not be finished and is left as it is; undo brings "
                    "back the previous state: %s",
                    cause->text);
-    tell(&restoring->options->callbacks, text);
+    ws_pending_report(&restoring->options->callbacks, text);
 out:
     return rc;
 }
 
 static int
-finish(struct fi_ws_restoring *restoring, firn_error *err)
+ws_pending_finish(struct fi_ws_restoring *restoring, firn_error *err)
 {
     firn_error cause;
     int rc;
@@ -257,7 +257,7 @@ finish(struct fi_ws_restoring *restoring, firn_error *err)
     FI_TRY(fi_ws_pending_rest(restoring, err));
     rc = fi_ws_pending_choose(restoring, true, &cause);
     if (rc == FIRN_OK) {
-        rc = fi_ws_restore_set_filter(restoring, &cause);
+        rc = fi_ws_restoring_set_filter(restoring, &cause);
     }
     if (rc == FIRN_OK) {
         rc = fi_ws_restore_in_place(restoring, &cause);
@@ -268,7 +268,7 @@ finish(struct fi_ws_restoring *restoring, firn_error *err)
         (void)snprintf(text, sizeof text, "an interrupted restore was finished first%s%.*s",
                        restoring->result->safety_id[0] == '\0' ? "" : "; the state before it is ",
                        FIRN_CHECKPOINT_ID_SHORT, restoring->result->safety_id);
-        tell(&restoring->options->callbacks, text);
+        ws_pending_report(&restoring->options->callbacks, text);
     } else if (is_lasting(rc)) {
         rc = set_aside(restoring, &cause, err);
     } else {
@@ -294,10 +294,10 @@ fi_ws_pending_finish(struct firn_ws *ws, struct fi_ws_opened *opened, unsigned t
     FI_TRY(fi_ws_pending_read(&restoring, FI_WS_PENDING_TELL, err));
     if (fi_catalog_journal_is_pending(&restoring.journal)) {
         FI_TRY(has_moved(&restoring.journal, &moved, err));
-        rc = moved ? finish(&restoring, err) : drop(&restoring, err);
+        rc = moved ? ws_pending_finish(&restoring, err) : ws_pending_drop(&restoring, err);
     }
 out:
-    fi_ws_line_deinit(&restoring);
+    fi_ws_undo_line_deinit(&restoring);
     fi_catalog_journal_deinit(&restoring.journal);
     return rc;
 }
@@ -305,7 +305,7 @@ out:
 /* ---- reporting an interrupted restore ---- */
 
 static void
-tell_kind(enum fi_catalog_journal_kind kind, firn_workspace_pending_restore *out)
+report_kind(enum fi_catalog_journal_kind kind, firn_workspace_pending_restore *out)
 {
     out->is_undo = kind == FI_CATALOG_JOURNAL_UNDO;
     out->is_redo = kind == FI_CATALOG_JOURNAL_REDO;
@@ -340,14 +340,14 @@ fill_running(struct firn_ws *ws, struct fi_ws_opened *opened, const struct fi_ws
                                             .phase = running->phase,
                                             .files_done = running->done,
                                             .files_total = running->total};
-    tell_kind(running->kind, out);
+    report_kind(running->kind, out);
     return out->is_revert ? FIRN_OK : fill_checkpoint(ws, opened, running->target, out, err);
 }
 
 /* Reads the journal once; *tag identifies one that is pending. */
 static int
-look(struct firn_ws *ws, struct fi_ws_opened *opened, firn_workspace_pending_restore *out,
-     uint8_t *tag, firn_error *err)
+ws_pending_inspect(struct firn_ws *ws, struct fi_ws_opened *opened,
+                   firn_workspace_pending_restore *out, uint8_t *tag, firn_error *err)
 {
     struct fi_catalog_journal journal = {0};
     struct fi_ws_running running;
@@ -357,7 +357,7 @@ look(struct firn_ws *ws, struct fi_ws_opened *opened, firn_workspace_pending_res
         goto out;
     }
     FI_TRY(fi_catalog_journal_read(opened->db, opened->workspace.number, &journal, err));
-    FI_TRY(fi_ws_running_ask(opened->db, opened->workspace.number, &running, &is_running, err));
+    FI_TRY(fi_ws_running_query(opened->db, opened->workspace.number, &running, &is_running, err));
     if (is_running) {
         rc = fill_running(ws, opened, &running, out, err);
         goto out;
@@ -366,7 +366,7 @@ look(struct firn_ws *ws, struct fi_ws_opened *opened, firn_workspace_pending_res
         goto out;
     }
     out->is_pending = true;
-    tell_kind(journal.kind, out);
+    report_kind(journal.kind, out);
     memcpy(tag, journal.tag, sizeof journal.tag);
     FI_TRY(fi_ws_begun_is_foreign(ws, opened, &journal, &out->is_foreign, err));
     FI_TRY(has_moved(&journal, &out->has_begun, err));
@@ -378,7 +378,7 @@ out:
 }
 
 static int
-look_once(struct firn_ws *ws, firn_workspace_pending_restore *out, uint8_t *tag, firn_error *err)
+inspect_once(struct firn_ws *ws, firn_workspace_pending_restore *out, uint8_t *tag, firn_error *err)
 {
     *out = (firn_workspace_pending_restore)FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     struct fi_ws_opened opened;
@@ -386,7 +386,7 @@ look_once(struct firn_ws *ws, firn_workspace_pending_restore *out, uint8_t *tag,
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = look(ws, &opened, out, tag, err);
+    rc = ws_pending_inspect(ws, &opened, out, tag, err);
     DCHECK(!out->is_pending || !out->is_running);
     return fi_ws_opened_close(ws, &opened, rc, err);
 }
@@ -402,7 +402,7 @@ fi_ws_pending(struct firn_ws *ws, firn_workspace_pending_restore *out, firn_erro
     bool was_pending = false;
     int rc = FIRN_OK;
     for (unsigned i = 0; i < LOOKS_MAX; i++) {
-        rc = look_once(ws, out, tag, err);
+        rc = inspect_once(ws, out, tag, err);
         if (rc != FIRN_OK || !out->is_pending ||
             (was_pending && memcmp(tag, last, sizeof tag) == 0)) {
             break;

@@ -24,7 +24,7 @@ struct pinning {
 };
 
 static int
-change(struct pinning *pinning, const struct fi_catalog_record *record, firn_error *err)
+ws_pin_change(struct pinning *pinning, const struct fi_catalog_record *record, firn_error *err)
 {
     struct fi_ws_opened *opened = &pinning->opened;
     struct fi_catalog_pins_pin pin = {.created_ns = fi_os_now_ns(pinning->ws->os)};
@@ -52,14 +52,14 @@ out:
 }
 
 static int
-run(struct pinning *pinning, const char *const *references, size_t count, firn_error *err)
+ws_pin_run(struct pinning *pinning, const char *const *references, size_t count, firn_error *err)
 {
     int rc;
     FI_TRY(fi_db_batch_create(&pinning->batch, err));
     for (size_t i = 0; i < count; i++) {
         struct fi_catalog_record record;
         FI_TRY(fi_ws_find_record(pinning->ws, &pinning->opened, references[i], &record, err));
-        FI_TRY(change(pinning, &record, err));
+        FI_TRY(ws_pin_change(pinning, &record, err));
     }
     rc = fi_ws_facts_commit(pinning->ws, &pinning->opened, pinning->batch, &pinning->facts, err);
 out:
@@ -78,10 +78,10 @@ fi_ws_pin_set(struct firn_ws *ws, const char *const *references, size_t count, b
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = run(&pinning, references, count, err);
+    rc = ws_pin_run(&pinning, references, count, err);
     /* The pins are durable: a store that cannot be closed properly is recovered by the next
      * open. */
-    FI_IGNORE(fi_ws_opened_close(ws, &pinning.opened, rc, NULL));
+    FI_RULES_IGNORE(fi_ws_opened_close(ws, &pinning.opened, rc, NULL));
     firn_workspace_checkpoint *const *told = (const void *)pinning.told.data;
     DCHECK(rc != FIRN_OK || pinning.told.size == count * sizeof(void *));
     for (size_t i = 0; rc == FIRN_OK && visit != NULL && i < count; i++) {

@@ -24,7 +24,7 @@ struct firn_workspace_reader {
     struct fi_os_process_mark mark; /* first: see api_process.h */
     struct firn_ws *ws;             /* borrowed */
     struct fi_ws_opened opened;
-    struct fi_packfile_pool pool;
+    struct fi_pack_pool pool;
 };
 
 int
@@ -48,7 +48,7 @@ fi_ws_reader_open(struct firn_ws *ws, firn_workspace_reader **out, firn_error *e
     }
     fi_os_process_init_mark(&reader->mark);
     reader->ws = ws;
-    fi_packfile_scratch_pool_init(&reader->pool, ws->os, SCRATCH_FRAMES);
+    fi_pack_scratch_pool_init(&reader->pool, ws->os, SCRATCH_FRAMES);
     *out = reader;
     return FIRN_OK;
 }
@@ -57,8 +57,8 @@ void
 fi_ws_reader_close(firn_workspace_reader *reader)
 {
     if (reader != NULL) {
-        fi_packfile_scratch_pool_deinit(&reader->pool);
-        FI_IGNORE(fi_ws_opened_close(reader->ws, &reader->opened, FIRN_OK, NULL));
+        fi_pack_scratch_pool_deinit(&reader->pool);
+        FI_RULES_IGNORE(fi_ws_opened_close(reader->ws, &reader->opened, FIRN_OK, NULL));
         fi_free(reader);
     }
 }
@@ -96,7 +96,7 @@ struct taker {
 };
 
 static int
-take(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
+ws_reader_take(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 {
     const struct taker *taker = ctx;
     (void)offset; /* parts come in order, without a gap */
@@ -111,14 +111,14 @@ fi_ws_reader_part(firn_workspace_reader *reader, const firn_hash *file, uint64_t
     const struct fi_objects_part_of of = {
         .hash = *file, .size = size_bytes, .offset = offset, .length = length};
     struct taker taker = {write, ctx};
-    struct fi_packfile_scratch *scratch;
+    struct fi_pack_scratch *scratch;
     if (offset > size_bytes) {
         return fi_error_set(err, FIRN_INVALID, "the part begins beyond the end of the file");
     }
-    int rc = fi_packfile_scratch_pool_take(&reader->pool, &scratch, err);
+    int rc = fi_pack_scratch_pool_take(&reader->pool, &scratch, err);
     if (rc == FIRN_OK) {
-        rc = fi_objects_part(reader->opened.objects, scratch, &of, take, &taker, err);
-        fi_packfile_scratch_pool_give(&reader->pool, scratch);
+        rc = fi_objects_part(reader->opened.objects, scratch, &of, ws_reader_take, &taker, err);
+        fi_pack_scratch_pool_give(&reader->pool, scratch);
     }
     return rc;
 }
@@ -127,12 +127,12 @@ int
 fi_ws_reader_cat(firn_workspace_reader *reader, const firn_hash *file, uint64_t size_bytes,
                  firn_write_bytes write, void *ctx, firn_error *err)
 {
-    struct fi_packfile_scratch *scratch;
+    struct fi_pack_scratch *scratch;
     fi_budget_renew(fi_objects_budget(reader->opened.objects));
-    int rc = fi_packfile_scratch_pool_take(&reader->pool, &scratch, err);
+    int rc = fi_pack_scratch_pool_take(&reader->pool, &scratch, err);
     if (rc == FIRN_OK) {
         rc = fi_ws_cat_stream(&reader->opened, scratch, file, size_bytes, write, ctx, err);
-        fi_packfile_scratch_pool_give(&reader->pool, scratch);
+        fi_pack_scratch_pool_give(&reader->pool, scratch);
     }
     return rc;
 }

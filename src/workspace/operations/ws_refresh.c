@@ -92,7 +92,7 @@ on_progress(void *ctx, const firn_progress *progress)
 }
 
 static int
-scan(struct refresh *refresh, const struct fi_ws_save_request *request, firn_error *err)
+ws_refresh_scan(struct refresh *refresh, const struct fi_ws_save_request *request, firn_error *err)
 {
     struct fi_ws_opened *opened = refresh->opened;
     DCHECK(opened->workspace.number != 0 && refresh->after->root != NULL);
@@ -140,7 +140,7 @@ fi_ws_refresh_statcache(struct fi_ws_opened *opened, const struct fi_ws_save_req
         goto out;
     }
     fi_sort_u64((void *)refresh.inside.data, refresh.inside.size / sizeof(uint64_t));
-    FI_TRY(scan(&refresh, request, err));
+    FI_TRY(ws_refresh_scan(&refresh, request, err));
 out:
     fi_buf_deinit(&refresh.inside);
     return rc;

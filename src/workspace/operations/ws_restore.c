@@ -11,8 +11,8 @@
  * A dry run compares in memory and stores nothing. Another directory must be empty or missing;
  * nothing in it can be lost, so nothing is saved first.
  *
- * Undo and redo restore a state of the undo line (ws_line.c). The undo of a pending restore takes
- * that restore back, with its paths; the undo of a pending undo finishes it. Both are in the
+ * Undo and redo restore a state of the undo line (ws_undo_line.c). The undo of a pending restore
+ * takes that restore back, with its paths; the undo of a pending undo finishes it. Both are in the
  * journal too, so that taking back again brings back what was taken away. A safety checkpoint that
  * neither the journal nor the line names belongs to a restore that came to nothing.
  */
@@ -23,90 +23,9 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "checkout/checkout.h"
-#include "reclaim/reclaim.h"
+#include "gc/gc.h"
 #include "threads/os_callback.h"
 #include "tree/tree.h"
-
-struct fi_checkout_options
-fi_ws_restore_apply_options(struct fi_ws_restoring *restoring, struct fi_os_dir *root,
-                            const struct fi_difference_walk_side *before,
-                            const struct fi_difference_walk_side *after)
-{
-    bool is_filtered = restoring->filter.count > 0;
-    return (struct fi_checkout_options){.root = root,
-                                        .objects = restoring->opened->objects,
-                                        .before = *before,
-                                        .after = *after,
-                                        .filter = is_filtered ? &restoring->filter : NULL,
-                                        .count_same = is_filtered,
-                                        .threads = restoring->options->threads,
-                                        .is_foreign = restoring->opened->is_foreign,
-                                        .callbacks = restoring->options->callbacks,
-                                        .visit = restoring->options->on_change};
-}
-
-struct fi_ws_rules_today
-fi_ws_restore_today(const struct fi_ws_restoring *restoring)
-{
-    return (struct fi_ws_rules_today){.gitignore = restoring->options->gitignore,
-                                      .is_asked_for = restoring->options->path_count > 0,
-                                      .file_size_max = restoring->options->file_size_max};
-}
-
-void
-fi_ws_restore_report(struct fi_ws_restoring *restoring, const struct fi_checkout *checkout)
-{
-    const struct fi_checkout_counts *counts = fi_checkout_counts(checkout);
-    firn_workspace_restore_result *result = restoring->result;
-    result->added = counts->added;
-    result->changed = counts->changed;
-    result->removed = counts->removed;
-    result->unchanged = restoring->filter.count > 0 ? counts->same
-                                                    : restoring->record.files - counts->added -
-                                                          counts->changed - counts->left_files;
-    restoring->is_idle =
-        counts->added + counts->changed + counts->removed + counts->directories == 0;
-    result->incomplete = counts->incomplete;
-    result->left_alone = counts->left_alone;
-    result->not_restored = counts->not_restored;
-    if (counts->written_at_ns != 0) {
-        DCHECK(counts->written_at_ns >= restoring->begun_ns);
-        result->written_ns = counts->written_at_ns - restoring->begun_ns;
-    }
-}
-
-void
-fi_ws_restore_name(const struct fi_catalog_record *record, char out[FI_WS_RESTORE_NAME_SIZE])
-{
-    char id[FIRN_CHECKPOINT_ID_SIZE];
-    fi_catalog_record_id_text(record->id, id);
-    if (record->is_safety) {
-        (void)snprintf(out, FI_WS_RESTORE_NAME_SIZE, "%.*s", FIRN_CHECKPOINT_ID_SHORT, id);
-    } else {
-        (void)snprintf(out, FI_WS_RESTORE_NAME_SIZE, "%llu", (unsigned long long)record->number);
-    }
-}
-
-/* Paths that come from the journal, or from a step, need not exist any more. */
-int
-fi_ws_restore_set_filter(struct fi_ws_restoring *restoring, firn_error *err)
-{
-    struct fi_tree_filter *filter = &restoring->filter;
-    fi_tree_filter_deinit(filter);
-    bool is_given = restoring->paths == restoring->options->paths;
-    int rc = fi_tree_filter_init(filter, restoring->paths, restoring->path_count, err);
-    for (size_t i = 0; i < filter->count && rc == FIRN_OK; i++) {
-        firn_slice path = filter->paths[i];
-        const char *reason = is_given ? fi_tree_reserved_path(path) : NULL;
-        filter->was_met[i] = !is_given;
-        if (reason != NULL) {
-            rc = fi_error_set(err, FIRN_INVALID, "'%.*s' is never restored: it %s",
-                              (int)(path.size < 512 ? path.size : 512), (const char *)path.data,
-                              reason);
-        }
-    }
-    return rc;
-}
 
 /* ---- a store that cannot be written ---- */
 
@@ -157,11 +76,11 @@ fi_ws_restore_dry_run(struct fi_ws_restoring *restoring, const struct fi_ws_rest
     DCHECK(dry->record != NULL && dry->choose != NULL);
     fi_ws_restore_unsaved_init(&unsaved, &restoring->options->callbacks, &callbacks);
     const struct fi_ws_compare_options given = {restoring->options->threads,
-                                                fi_ws_restore_today(restoring), &callbacks};
+                                                fi_ws_restoring_today(restoring), &callbacks};
     FI_TRY(fi_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened, dry->record,
                                           dry->second, &given, err));
     FI_TRY(fi_ws_restore_unsaved_check(&unsaved, err));
-    struct fi_checkout_options options = fi_ws_restore_apply_options(
+    struct fi_checkout_options options = fi_ws_restoring_apply_options(
         restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
     options.unsaved_why = fi_ws_restore_unsaved_why;
     options.holds_unsaved = fi_ws_restore_unsaved_holds;
@@ -172,7 +91,7 @@ fi_ws_restore_dry_run(struct fi_ws_restoring *restoring, const struct fi_ws_rest
     FI_TRY(fi_checkout_create(&options, &checkout, err));
     FI_TRY(fi_checkout_plan(checkout, err));
     FI_TRY(fi_checkout_verify(checkout, err));
-    fi_ws_restore_report(restoring, checkout);
+    fi_ws_restoring_report(restoring, checkout);
     rc = foretell_store(restoring->opened, err);
 out:
     fi_checkout_stores_deinit(&stores);
@@ -187,7 +106,7 @@ choose_after(void *ctx, const struct fi_ws_compare *compare, struct fi_checkout_
              firn_error *err)
 {
     struct fi_ws_restoring *restoring = ctx;
-    int rc = fi_ws_choose_settle(restoring, &compare->disk_side, options, err);
+    int rc = fi_ws_choose_resolve(restoring, &compare->disk_side, options, err);
     options->after.root = &restoring->record.root;
     return rc;
 }
@@ -196,7 +115,7 @@ static int
 dry_run(struct fi_ws_restoring *restoring, firn_error *err)
 {
     const struct fi_ws_restore_dry dry = {.record = &restoring->record,
-                                          .second = fi_ws_line_here(restoring),
+                                          .second = fi_ws_undo_line_here(restoring),
                                           .choose = choose_after,
                                           .ctx = restoring};
     return fi_ws_restore_dry_run(restoring, &dry, err);
@@ -240,7 +159,7 @@ into_directory(struct fi_ws_restoring *restoring, firn_error *err)
     DCHECK(target != NULL || restoring->options->dry_run);
     struct fi_difference_walk_side nothing = {.source = trees};
     struct fi_difference_walk_side after = {.source = trees, .root = &restoring->record.root};
-    struct fi_checkout_options options = fi_ws_restore_apply_options(
+    struct fi_checkout_options options = fi_ws_restoring_apply_options(
         restoring, target != NULL ? target : restoring->opened->store_dir, &nothing, &after);
     FI_TRY(fi_checkout_create(&options, &checkout, err));
     FI_TRY(fi_checkout_plan(checkout, err));
@@ -250,7 +169,7 @@ into_directory(struct fi_ws_restoring *restoring, firn_error *err)
         FI_TRY(fi_checkout_prepare(checkout, err));
         FI_TRY(fi_checkout_finish(checkout, err));
     }
-    fi_ws_restore_report(restoring, checkout);
+    fi_ws_restoring_report(restoring, checkout);
 out:
     fi_checkout_destroy(checkout);
     fi_os_dir_close(target);
@@ -269,7 +188,7 @@ struct request {
 
 /* What the journal names, whatever was saved since. */
 static int
-choose_take_back(struct fi_ws_restoring *restoring, firn_error *err)
+choose_undo(struct fi_ws_restoring *restoring, firn_error *err)
 {
     const struct fi_catalog_journal *journal = &restoring->journal;
     if (journal->state == FI_CATALOG_JOURNAL_NONE) {
@@ -284,8 +203,8 @@ choose_take_back(struct fi_ws_restoring *restoring, firn_error *err)
 }
 
 static int
-choose(struct fi_ws_restoring *restoring, const struct request *request, struct fi_ws_step *step,
-       firn_error *err)
+ws_restore_choose(struct fi_ws_restoring *restoring, const struct request *request,
+                  struct fi_ws_step *step, firn_error *err)
 {
     const bool is_pending = fi_catalog_journal_is_pending(&restoring->journal);
     const bool is_pending_undo = restoring->journal.kind == FI_CATALOG_JOURNAL_UNDO;
@@ -308,7 +227,7 @@ choose(struct fi_ws_restoring *restoring, const struct request *request, struct 
             request->operation == RESUME || (request->operation != REDO) == is_pending_undo;
         return fi_ws_pending_choose(restoring, finishes, err);
     }
-    return request->operation == TAKE_BACK ? choose_take_back(restoring, err)
+    return request->operation == TAKE_BACK ? choose_undo(restoring, err)
                                            : fi_ws_choose(restoring, step, err);
 }
 
@@ -339,14 +258,14 @@ restore_in_place(struct fi_ws_restoring *restoring, firn_error *err)
         fi_ws_given_release(restoring->ws);
         restoring->result->checkpoint = NULL;
         rc = fi_ws_choose_next(restoring, err);
-        rc = rc == FIRN_OK ? fi_ws_restore_set_filter(restoring, err) : rc;
+        rc = rc == FIRN_OK ? fi_ws_restoring_set_filter(restoring, err) : rc;
         rc = rc == FIRN_OK ? once(restoring, err) : rc;
     }
     return rc;
 }
 
 static int
-run(struct fi_ws_restoring *restoring, const struct request *request, firn_error *err)
+ws_restore_run(struct fi_ws_restoring *restoring, const struct request *request, firn_error *err)
 {
     bool only_reads = restoring->options->dry_run || restoring->options->to_dir != NULL;
     struct fi_ws_step step = {.to = 0};
@@ -357,8 +276,8 @@ run(struct fi_ws_restoring *restoring, const struct request *request, firn_error
                                                                              : FI_WS_PENDING_TELL;
         FI_TRY(fi_ws_pending_read(restoring, asked, err));
     }
-    FI_TRY(choose(restoring, request, &step, err));
-    FI_TRY(fi_ws_restore_set_filter(restoring, err));
+    FI_TRY(ws_restore_choose(restoring, request, &step, err));
+    FI_TRY(fi_ws_restoring_set_filter(restoring, err));
     if (restoring->step == NULL || restoring->options->to_dir != NULL) {
         FI_TRY(fi_ws_given_checkpoint(restoring->ws, &restoring->record,
                                       &restoring->result->checkpoint, err));
@@ -372,18 +291,19 @@ run(struct fi_ws_restoring *restoring, const struct request *request, firn_error
         FI_TRY(fi_ws_pending_rest(restoring, err));
     }
     rc = request->operation == RESTORE && restoring->filter.count > 0
-             ? fi_ws_paths_restore(restoring, err)
+             ? fi_ws_restore_paths(restoring, err)
              : restore_in_place(restoring, err);
 out:
     fi_tree_filter_deinit(&restoring->filter);
-    fi_ws_line_deinit(restoring);
+    fi_ws_undo_line_deinit(restoring);
     fi_catalog_journal_deinit(&restoring->journal);
     return rc;
 }
 
 static int
-restore(struct firn_ws *ws, struct request request, const firn_workspace_restore_options *options,
-        firn_workspace_restore_result *out, firn_error *err)
+ws_restore(struct firn_ws *ws, struct request request,
+           const firn_workspace_restore_options *options, firn_workspace_restore_result *out,
+           firn_error *err)
 {
     *out = (firn_workspace_restore_result)FIRN_WORKSPACE_RESTORE_RESULT_INIT;
     struct fi_ws_opened opened;
@@ -405,21 +325,21 @@ restore(struct firn_ws *ws, struct request request, const firn_workspace_restore
         request.is_foreign_told = true;
     }
     if (rc == FIRN_OK) {
-        rc = run(&restoring, &request, err);
+        rc = ws_restore_run(&restoring, &request, err);
     }
     if (options->to_dir == NULL) {
         fi_place_git_read(ws->os, ws->place.root, &out->git);
     }
     if (rc == FIRN_OK && !only_reads) {
         /* Housekeeping: what could not be deleted now expires again at the next restore. */
-        struct fi_reclaim_expire_counts expired;
-        struct fi_reclaim_expire_rule rule = {.workspace = opened.workspace.number,
-                                              .now_ns = fi_os_now_ns(ws->os)};
-        FI_IGNORE(fi_reclaim_expire(&opened, &rule, &expired, NULL));
+        struct fi_gc_expire_counts expired;
+        struct fi_gc_expire_rule rule = {.workspace = opened.workspace.number,
+                                         .now_ns = fi_os_now_ns(ws->os)};
+        FI_RULES_IGNORE(fi_gc_expire(&opened, &rule, &expired, NULL));
     }
     /* What was restored is durable: a store that cannot be closed properly is recovered by the
      * next open. */
-    FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
+    FI_RULES_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
     return rc;
 }
 
@@ -435,7 +355,7 @@ fi_ws_restore(struct firn_ws *ws, const char *reference,
             given.path_count = 0;
         }
     }
-    return restore(ws, request, &given, out, err);
+    return ws_restore(ws, request, &given, out, err);
 }
 
 int
@@ -443,7 +363,7 @@ fi_ws_restore_undo(struct firn_ws *ws, const firn_workspace_restore_options *opt
                    firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = UNDO};
-    return restore(ws, request, options, out, err);
+    return ws_restore(ws, request, options, out, err);
 }
 
 int
@@ -451,7 +371,7 @@ fi_ws_restore_redo(struct firn_ws *ws, const firn_workspace_restore_options *opt
                    firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = REDO};
-    return restore(ws, request, options, out, err);
+    return ws_restore(ws, request, options, out, err);
 }
 
 int
@@ -459,7 +379,7 @@ fi_ws_restore_take_back(struct firn_ws *ws, const firn_workspace_restore_options
                         firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = TAKE_BACK};
-    return restore(ws, request, options, out, err);
+    return ws_restore(ws, request, options, out, err);
 }
 
 int
@@ -467,5 +387,5 @@ fi_ws_restore_resume(struct firn_ws *ws, const firn_workspace_restore_options *o
                      firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = RESUME};
-    return restore(ws, request, options, out, err);
+    return ws_restore(ws, request, options, out, err);
 }

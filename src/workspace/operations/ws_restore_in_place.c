@@ -9,7 +9,7 @@
  *   prepare   everything new, beside its place, durable
  *   commit    the journal: BEGUN
  *   finish    everything in its place, durable
- *   commit    the journal: DONE; and the undo line (ws_line.c)
+ *   commit    the journal: DONE; and the undo line (ws_undo_line.c)
  *
  * The tree to restore may be made from the present state (a target: ws_revert.c). Then a check
  * between scan and seal finds out whether the tree can be made, and the first commit enters that
@@ -57,8 +57,8 @@ changes_something(const struct fi_checkout *checkout)
 /* ---- the journal ---- */
 
 static int
-join(void *ctx, struct firn_db_batch *batch, const struct fi_catalog_record *safety,
-     firn_error *err)
+ws_restore_in_place_join(void *ctx, struct firn_db_batch *batch,
+                         const struct fi_catalog_record *safety, firn_error *err)
 {
     struct in_place *in_place = ctx;
     const struct fi_ws_restoring *restoring = in_place->restoring;
@@ -117,7 +117,7 @@ set_state(struct in_place *in_place, enum fi_catalog_journal_state state, firn_e
     FI_TRY(fi_catalog_journal_put(opened->db, batch, opened->workspace.number, &in_place->journal,
                                   err));
     if (state == FI_CATALOG_JOURNAL_DONE) {
-        FI_TRY(fi_ws_line_put(in_place->restoring, batch, &in_place->journal, err));
+        FI_TRY(fi_ws_undo_line_put(in_place->restoring, batch, &in_place->journal, err));
     }
     FI_TRY(fi_db_write(opened->db, batch, FIRN_DURABILITY_FULL, err));
 out:
@@ -129,7 +129,7 @@ out:
 static void
 clear_note(struct in_place *in_place)
 {
-    FI_IGNORE(fi_ws_begun_clear(in_place->restoring->ws, in_place->restoring->opened, NULL));
+    FI_RULES_IGNORE(fi_ws_begun_clear(in_place->restoring->ws, in_place->restoring->opened, NULL));
 }
 
 /* Sets the journal back after a restore that came to nothing. If even that cannot be written,
@@ -158,11 +158,11 @@ on_step(void *ctx, const firn_progress *progress)
     running->has_begun = progress->is_finishing;
     running->done = progress->files_done;
     running->total = progress->files_total;
-    fi_ws_running_tell(in_place->restoring->opened->db, running);
+    fi_ws_running_report(in_place->restoring->opened->db, running);
 }
 
 static void
-tell_others(struct in_place *in_place)
+report_others(struct in_place *in_place)
 {
     const struct fi_ws_restoring *restoring = in_place->restoring;
     in_place->running = (struct fi_ws_running){.kind = restoring->kind,
@@ -171,7 +171,7 @@ tell_others(struct in_place *in_place)
     if (restoring->kind != FI_CATALOG_JOURNAL_REVERT) {
         memcpy(in_place->running.target, restoring->record.id, sizeof in_place->running.target);
     }
-    fi_ws_running_tell(restoring->opened->db, &in_place->running);
+    fi_ws_running_report(restoring->opened->db, &in_place->running);
 }
 
 /* ---- the steps ---- */
@@ -180,13 +180,14 @@ static int
 commit_safety(struct in_place *in_place, firn_error *err)
 {
     struct fi_ws_restoring *restoring = in_place->restoring;
-    char name[FI_WS_RESTORE_NAME_SIZE];
+    char name[FI_WS_RESTORING_NAME_SIZE];
     const struct fi_ws_restore_target *target = restoring->target;
-    fi_ws_restore_name(&restoring->record, name);
+    fi_ws_restoring_name(&restoring->record, name);
     (void)snprintf(in_place->safety_message, sizeof in_place->safety_message, "before %s%s",
                    target != NULL ? target->doing : "restoring ", target != NULL ? "" : name);
-    const struct fi_catalog_joint joint = {
-        .join = join, .ctx = in_place, .also = target != NULL ? &restoring->record : NULL};
+    const struct fi_catalog_joint joint = {.join = ws_restore_in_place_join,
+                                           .ctx = in_place,
+                                           .also = target != NULL ? &restoring->record : NULL};
     in_place->request.message = firn_str(in_place->safety_message);
     in_place->request.joint = &joint;
     struct fi_catalog_record safety;
@@ -275,11 +276,11 @@ apply_tree(struct in_place *in_place, firn_error *err)
                                                   .root = &in_place->tree.scan.root};
     struct fi_difference_walk_side after_side = {.source = trees, .root = &restoring->record.root};
     struct fi_checkout_options options =
-        fi_ws_restore_apply_options(restoring, opened->root, &before_side, &after_side);
+        fi_ws_restoring_apply_options(restoring, opened->root, &before_side, &after_side);
     options.unsaved_why = fi_ws_restore_unsaved_why;
     options.holds_unsaved = fi_ws_restore_unsaved_holds;
     options.unsaved = &in_place->unsaved;
-    FI_TRY(fi_ws_choose_settle(restoring, &before_side, &options, err));
+    FI_TRY(fi_ws_choose_resolve(restoring, &before_side, &options, err));
     FI_TRY(begin_journal(in_place, err));
     if (restoring->target == NULL) {
         memcpy(in_place->running.target, restoring->record.id, sizeof in_place->running.target);
@@ -302,12 +303,12 @@ apply_tree(struct in_place *in_place, firn_error *err)
         FI_TRY(commit_safety(in_place, err));
         FI_TRY(change_tree(in_place, err));
         /* This only saves the next save some reading. */
-        FI_IGNORE(
+        FI_RULES_IGNORE(
             fi_ws_refresh_statcache(opened, &in_place->request, &before_side, &after_side, NULL));
     } else {
         FI_TRY(close_pending(in_place, err));
     }
-    fi_ws_restore_report(restoring, in_place->checkout);
+    fi_ws_restoring_report(restoring, in_place->checkout);
     rc = say_kept(fi_checkout_counts(in_place->checkout)->kept, err);
 out:
     fi_checkout_destroy(in_place->checkout);
@@ -382,18 +383,18 @@ fi_ws_restore_in_place(struct fi_ws_restoring *restoring, firn_error *err)
         .scanned_ns = fi_os_now_ns(restoring->ws->os)};
     fi_ws_restore_unsaved_init(&in_place.unsaved, &restoring->options->callbacks,
                                &in_place.request.callbacks);
-    const struct fi_ws_rules_today today = fi_ws_restore_today(restoring);
+    const struct fi_ws_rules_today today = fi_ws_restoring_today(restoring);
     struct fi_ws_rules rules = {0};
     int rc;
     CHECK(!restoring->options->dry_run && restoring->options->to_dir == NULL);
     DCHECK(restoring->opened->workspace.number != 0);
-    tell_others(&in_place);
+    report_others(&in_place);
     if (restoring->step == NULL) {
-        FI_TRY(fi_ws_line_load(restoring, err));
+        FI_TRY(fi_ws_undo_line_load(restoring, err));
     }
     FI_TRY(fi_ws_rules_load_today(restoring->opened, &restoring->record,
                                   restoring->target != NULL ? restoring->target->also_rules
-                                                            : fi_ws_line_here(restoring),
+                                                            : fi_ws_undo_line_here(restoring),
                                   &today, &rules, err));
     in_place.request.include_deps = rules.include_deps;
     in_place.request.gitignore = rules.gitignore;

@@ -43,7 +43,7 @@ path_equal(const void *record, const void *key)
 }
 
 static bool
-tells_a_loss(firn_notice_kind kind)
+reports_a_loss(firn_notice_kind kind)
 {
     return kind == FIRN_NOTICE_METADATA || kind == FIRN_NOTICE_UNREADABLE ||
            kind == FIRN_NOTICE_CHANGING || kind == FIRN_NOTICE_VANISHED ||
@@ -51,18 +51,18 @@ tells_a_loss(firn_notice_kind kind)
 }
 
 static struct item *
-find(const struct fi_ws_restore_unsaved *unsaved, firn_slice path)
+ws_restore_unsaved_find(const struct fi_ws_restore_unsaved *unsaved, firn_slice path)
 {
     const struct item key = {.path = path};
     return fi_hash_map_find(&unsaved->paths, path_hash(&key), &key);
 }
 
 static void
-remember(struct fi_ws_restore_unsaved *unsaved, const firn_notice *notice)
+ws_restore_unsaved_remember(struct fi_ws_restore_unsaved *unsaved, const firn_notice *notice)
 {
     bool is_whole = notice->kind != FIRN_NOTICE_METADATA;
-    DCHECK(tells_a_loss(notice->kind));
-    struct item *known = find(unsaved, notice->path);
+    DCHECK(reports_a_loss(notice->kind));
+    struct item *known = ws_restore_unsaved_find(unsaved, notice->path);
     struct item item = {.path = {.size = notice->path.size}, .is_whole = is_whole};
     if (known != NULL) {
         known->is_whole = known->is_whole || is_whole;
@@ -119,8 +119,8 @@ static void
 on_notice(void *ctx, const firn_notice *notice)
 {
     struct fi_ws_restore_unsaved *unsaved = ctx;
-    if (tells_a_loss(notice->kind)) {
-        remember(unsaved, notice);
+    if (reports_a_loss(notice->kind)) {
+        ws_restore_unsaved_remember(unsaved, notice);
     } else if (notice->kind == FIRN_NOTICE_EXCLUDED) {
         remember_excluded(unsaved, notice->path);
     }
@@ -201,7 +201,7 @@ fi_ws_restore_unsaved_why(void *ctx, firn_slice path, size_t *out_size)
             continue;
         }
         const firn_slice part = firn_bytes(path.data, end);
-        const struct item *item = find(unsaved, part);
+        const struct item *item = ws_restore_unsaved_find(unsaved, part);
         *out_size = end;
         if (item != NULL && (item->is_whole || end == path.size)) {
             return item->is_whole ? FI_CHECKOUT_UNREAD : FI_CHECKOUT_WITHOUT_ATTRIBUTES;
@@ -210,6 +210,6 @@ fi_ws_restore_unsaved_why(void *ctx, firn_slice path, size_t *out_size)
             return FI_CHECKOUT_EXCLUDED;
         }
     }
-    const struct item *root = path.size == 0 ? find(unsaved, path) : NULL;
+    const struct item *root = path.size == 0 ? ws_restore_unsaved_find(unsaved, path) : NULL;
     return root != NULL ? FI_CHECKOUT_WITHOUT_ATTRIBUTES : FI_CHECKOUT_SAVED;
 }

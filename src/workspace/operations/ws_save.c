@@ -8,10 +8,11 @@
  *   seal     the pack becomes durable, and is entered in the index and the stat cache
  *   commit   one commit with full durability names the tree: from here on the checkpoint exists
  *            (catalog.c)
- *   join     packs of many small saves become few (reclaim_join.c); if that fails, they stay
+ *   join     packs of many small saves become few (gc_join.c); if that fails, they stay
  *
- * Tree and record are made by separate functions: a restore takes its safety checkpoint in the same
- * way, but looks at the tree before it decides whether to make a record.
+ * Tree (ws_save_tree.c) and record (ws_save_record.c) are made by separate functions: a restore
+ * takes its safety checkpoint in the same way, but looks at the tree before it decides whether to
+ * make a record.
  *
  * While a watch runs, a save visits only what the watch does not report as unchanged, and reports
  * to the watch what it has visited (watchlink.c).
@@ -28,76 +29,11 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
-#include "catalog/catalog_line.h"
+#include "catalog/catalog_undo_line.h"
+#include "gc/gc.h"
 #include "operations/operations_internal.h"
-#include "reclaim/reclaim.h"
 #include "threads/os_callback.h"
 #include "watchlink/watchlink.h"
-
-/* ---- the record ---- */
-
-static int
-set_parent(struct firn_ws *ws, struct fi_ws_opened *opened, struct fi_catalog_record *record,
-           firn_error *err)
-{
-    struct fi_catalog_record parent;
-    int rc =
-        fi_catalog_newest(opened->catalog, opened->workspace.number, &ws->record, &parent, err);
-    if (rc == FIRN_OK) {
-        memcpy(record->parent, parent.id, sizeof record->parent);
-    }
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-}
-
-int
-fi_ws_save_make_record(struct firn_ws *ws, struct fi_ws_opened *opened,
-                       const struct fi_ws_save_request *request, const struct fi_ws_save_tree *tree,
-                       struct fi_catalog_record *out, firn_error *err)
-{
-    *out = (struct fi_catalog_record){
-        .is_safety = request->is_safety,
-        .include_deps = request->include_deps,
-        .is_narrow = !request->include_deps && !tree->has_rules,
-        .order = opened->workspace.next_order,
-        .number = request->is_safety ? 0 : opened->workspace.next_number,
-        .created_ns = request->created_ns != 0 ? request->created_ns : fi_os_now_ns(ws->os),
-        .workspace_path = firn_str(ws->place.root),
-        .message = request->message,
-        .turn = request->turn,
-        .turn_begun_ns = request->turn_begun_ns,
-        .root = tree->scan.root,
-        .files = tree->scan.files,
-        .directories = tree->scan.directories,
-        .bytes = tree->scan.bytes,
-        .new_objects = tree->scan.new_objects,
-        .added_bytes = tree->added_bytes,
-        .excluded = tree->scan.excluded,
-        .skipped = tree->scan.skipped,
-        .has_rules = tree->has_rules,
-        .rules = tree->rules};
-    DCHECK(opened->workspace.number != 0 && out->root.kind == FI_TREE_DIR);
-    DCHECK(out->workspace_path.data[0] == '/');
-    return fi_os_random(ws->os, out->id, sizeof out->id, err);
-}
-
-int
-fi_ws_save_record(struct firn_ws *ws, struct fi_ws_opened *opened,
-                  const struct fi_ws_save_request *request, const struct fi_ws_save_tree *tree,
-                  struct fi_catalog_record *out, firn_error *err)
-{
-    struct fi_catalog_record record;
-    CHECK(tree->session == NULL && tree->stat == NULL); /* sealed: all objects are durable */
-    FI_TRY_RETURN(fi_ws_save_make_record(ws, opened, request, tree, &record, err));
-    if (request->tree_path == NULL) {
-        fi_place_git_read(ws->os, ws->place.root, &record.git);
-    }
-    FI_TRY_RETURN(set_parent(ws, opened, &record, err));
-    FI_TRY_RETURN(fi_catalog_commit(opened->catalog, firn_str(ws->place.catalog_root),
-                                    &opened->workspace, &record, tree->records_were_packed,
-                                    request->joint, err));
-    *out = record;
-    return FIRN_OK;
-}
 
 /* ---- comparing with the checkpoint before ---- */
 
@@ -235,15 +171,15 @@ complete_turn(struct turn *turn, struct fi_ws_opened *opened, firn_workspace_tur
 static int
 was_interrupted(const struct turn *turn, struct fi_ws_opened *opened, bool *out, firn_error *err)
 {
-    struct fi_catalog_line line;
+    struct fi_catalog_undo_line line;
     bool is_there;
     *out = false;
     if (!turn->begins || turn->noted.turn.agent.size == 0 || turn->noted.is_over) {
         return FIRN_OK;
     }
-    int rc = fi_catalog_line_read(opened->db, opened->workspace.number, &line, &is_there, err);
+    int rc = fi_catalog_undo_line_read(opened->db, opened->workspace.number, &line, &is_there, err);
     *out = rc == FIRN_OK && (!is_there || turn->noted.begun_ns > line.turn_ns);
-    fi_catalog_line_deinit(&line);
+    fi_catalog_undo_line_deinit(&line);
     return rc;
 }
 
@@ -296,7 +232,7 @@ find_previous(struct saving *saving, firn_error *err)
 }
 
 static int
-ask_watch(struct saving *saving, firn_error *err)
+query_watch(struct saving *saving, firn_error *err)
 {
     const struct fi_watchlink_options options = {
         .tree = saving->has_previous ? &saving->previous.root.hash : NULL,
@@ -309,7 +245,7 @@ ask_watch(struct saving *saving, firn_error *err)
 }
 
 static void
-compare(struct saving *saving)
+ws_save_compare(struct saving *saving)
 {
     firn_workspace_save_result *result = saving->result;
     firn_error damage;
@@ -321,7 +257,7 @@ compare(struct saving *saving)
     if (compare_with_previous(saving->opened, &saving->previous, &saving->tree, result, &damage) !=
         FIRN_OK) {
         result->is_unchanged = false;
-        fi_ws_tell_damage(&saving->request.callbacks, damage.text);
+        fi_ws_report_damage(&saving->request.callbacks, damage.text);
     }
 }
 
@@ -348,7 +284,7 @@ return_previous(struct saving *saving, firn_error *err)
         FI_TRY_RETURN(fi_ws_save_tree_seal(saving->opened, &saving->tree, err));
     }
     if (fi_hash_equal(&saving->tree.scan.root.hash, &saving->previous.root.hash)) {
-        fi_watchlink_tell(saving->request.watched, &saving->tree.scan);
+        fi_watchlink_report(saving->request.watched, &saving->tree.scan);
     }
     return FIRN_OK;
 }
@@ -384,7 +320,7 @@ make_checkpoint(struct saving *saving, firn_error *err)
     fi_ws_given_fill(saving->made, &record);
     saving->result->checkpoint = saving->made;
     saving->result->is_made = true;
-    fi_watchlink_tell(saving->request.watched, &saving->tree.scan);
+    fi_watchlink_report(saving->request.watched, &saving->tree.scan);
     return FIRN_OK;
 }
 
@@ -397,11 +333,11 @@ note_turn(struct saving *saving, const firn_workspace_turn *turn)
     struct fi_catalog *catalog = saving->opened->catalog;
     uint32_t workspace = saving->opened->workspace.number;
     if (known->begins) {
-        FI_IGNORE(fi_catalog_turns_put(catalog, workspace, turn, fi_os_now_ns(saving->ws->os),
-                                       false, NULL));
+        FI_RULES_IGNORE(fi_catalog_turns_put(catalog, workspace, turn, fi_os_now_ns(saving->ws->os),
+                                             false, NULL));
     } else if (known->noted.turn.agent.size > 0 && !known->continues) {
-        FI_IGNORE(fi_catalog_turns_put(catalog, workspace, &known->noted.turn,
-                                       known->noted.begun_ns, true, NULL));
+        FI_RULES_IGNORE(fi_catalog_turns_put(catalog, workspace, &known->noted.turn,
+                                             known->noted.begun_ns, true, NULL));
     }
 }
 
@@ -419,11 +355,11 @@ save_opened(struct saving *saving, firn_error *err)
         &saving->made, err));
     FI_TRY(find_previous(saving, err));
     if (saving->request.tree_path == NULL) {
-        FI_TRY(ask_watch(saving, err));
+        FI_TRY(query_watch(saving, err));
     }
     saving->request.is_to_be_compared = saving->has_previous;
     FI_TRY(fi_ws_save_tree_scan(saving->opened, &saving->request, &saving->tree, err));
-    compare(saving);
+    ws_save_compare(saving);
     FI_TRY(saving->only_if_changed && saving->result->is_unchanged && !ends_saved_turn(saving)
                ? return_previous(saving, err)
                : make_checkpoint(saving, err));
@@ -438,14 +374,14 @@ out:
 
 /* Housekeeping: what could not be deleted now expires again at the next save. */
 static void
-expire(struct fi_ws_opened *opened, const struct fi_catalog_keep *keep,
-       firn_workspace_save_result *out)
+ws_save_expire(struct fi_ws_opened *opened, const struct fi_catalog_policy *keep,
+               firn_workspace_save_result *out)
 {
-    struct fi_reclaim_expire_counts expired;
-    struct fi_reclaim_expire_rule rule = {.workspace = opened->workspace.number,
-                                          .now_ns = fi_os_now_ns(fi_db_os(opened->db)),
-                                          .keep = keep};
-    if (keep != NULL && fi_reclaim_expire(opened, &rule, &expired, NULL) == FIRN_OK) {
+    struct fi_gc_expire_counts expired;
+    struct fi_gc_expire_rule rule = {.workspace = opened->workspace.number,
+                                     .now_ns = fi_os_now_ns(fi_db_os(opened->db)),
+                                     .keep = keep};
+    if (keep != NULL && fi_gc_expire(opened, &rule, &expired, NULL) == FIRN_OK) {
         out->expired = expired.checkpoints;
     }
 }
@@ -491,9 +427,9 @@ fi_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
                                      .continues = options->turn_continues},
                             .only_if_changed = options->if_changed,
                             .result = out};
-    struct fi_catalog_keep keep;
-    rc =
-        options->keep == NULL ? FIRN_OK : fi_catalog_keep_read(firn_str(options->keep), &keep, err);
+    struct fi_catalog_policy keep;
+    rc = options->keep == NULL ? FIRN_OK
+                               : fi_catalog_policy_read(firn_str(options->keep), &keep, err);
     if (rc == FIRN_OK) {
         rc = fi_ws_opened_open(ws, FI_WS_CREATE, &opened, err);
     }
@@ -513,12 +449,12 @@ fi_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
     }
     fi_catalog_told_deinit(&told);
     if (rc == FIRN_OK && out->is_made) {
-        expire(&opened, options->keep == NULL ? NULL : &keep, out);
-        FI_IGNORE(fi_reclaim_join(ws, &opened, &options->callbacks, NULL));
-        FI_IGNORE(fi_catalog_due_ask(opened.db, opened.objects, &out->gc_is_due, NULL));
+        ws_save_expire(&opened, options->keep == NULL ? NULL : &keep, out);
+        FI_RULES_IGNORE(fi_gc_join(ws, &opened, &options->callbacks, NULL));
+        FI_RULES_IGNORE(fi_catalog_due_query(opened.db, opened.objects, &out->gc_is_due, NULL));
     }
     /* The checkpoint is durable: a store that cannot be closed properly is recovered by the next
      * open. */
-    FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
+    FI_RULES_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
     return rc;
 }

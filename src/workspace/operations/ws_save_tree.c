@@ -78,8 +78,7 @@ sink_add(void *opened, const struct fi_objects_object *object, bool *out_is_new,
 {
     struct lane *lane = opened;
     int rc = fi_objects_session_lane_add(lane->packed, object, out_is_new, err);
-    if (rc == FIRN_OK && *out_is_new && object->kind == FI_PACKFILE_TREE &&
-        lane->tree->fresh != NULL) {
+    if (rc == FIRN_OK && *out_is_new && object->kind == FI_PACK_TREE && lane->tree->fresh != NULL) {
         rc = fi_objects_treesink_hold(lane->tree->fresh, &object->hash, object->content, err);
         lane->tree_bytes += object->content.size;
     }
@@ -124,8 +123,8 @@ fi_ws_save_tree_last(struct fi_ws_opened *opened, struct fi_scan_last *out, firn
 
 /* *out_is_usable is false if the cache was wrong, and *err has the reason. */
 static int
-scan(struct fi_ws_opened *opened, const struct fi_ws_save_request *request, bool is_blind,
-     struct fi_ws_save_tree *tree, bool *out_is_usable, firn_error *err)
+ws_save_tree_scan(struct fi_ws_opened *opened, const struct fi_ws_save_request *request,
+                  bool is_blind, struct fi_ws_save_tree *tree, bool *out_is_usable, firn_error *err)
 {
     struct fi_scan_options options = fi_ws_scan_options_of(
         opened, request->include_deps, request->strict, request->threads, &request->callbacks);
@@ -200,16 +199,16 @@ fi_ws_save_tree_scan(struct fi_ws_opened *opened, const struct fi_ws_save_reques
     firn_error own_err;
     err = err != NULL ? err : &own_err;
     bool is_usable;
-    int rc = scan(opened, request, request->is_full, out, &is_usable, err);
+    int rc = ws_save_tree_scan(opened, request, request->is_full, out, &is_usable, err);
     if (rc == FIRN_CONFLICT && fi_watchlink_widen(request->watched)) {
         fi_ws_save_tree_deinit(out);
-        rc = scan(opened, request, request->is_full, out, &is_usable, err);
+        rc = ws_save_tree_scan(opened, request, request->is_full, out, &is_usable, err);
     }
     if (rc != FIRN_OK && !is_usable && !request->is_full && request->group == NULL) {
-        fi_ws_tell_damage(&request->callbacks, err->text);
+        fi_ws_report_damage(&request->callbacks, err->text);
         fi_ws_save_tree_deinit(out);
         (void)fi_watchlink_widen(request->watched);
-        rc = scan(opened, request, true, out, &is_usable, err);
+        rc = ws_save_tree_scan(opened, request, true, out, &is_usable, err);
     }
     if (rc != FIRN_OK) {
         fi_ws_save_tree_deinit(out);
@@ -247,7 +246,7 @@ fi_ws_save_tree_is_stored(const struct fi_ws_save_tree *tree)
 static int
 pack_record(void *ctx, firn_slice bytes, firn_error *err)
 {
-    struct fi_objects_object record = {.kind = FI_PACKFILE_RECORD, .content = bytes};
+    struct fi_objects_object record = {.kind = FI_PACK_RECORD, .content = bytes};
     bool is_new;
     fi_blake3_hash_of(bytes.data, bytes.size, &record.hash);
     return fi_objects_session_lane_add(ctx, &record, &is_new, err);

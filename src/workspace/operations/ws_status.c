@@ -20,7 +20,8 @@ struct status {
 };
 
 static void
-count(firn_workspace_status_result *result, const struct fi_difference_walk_change *change)
+ws_status_count(firn_workspace_status_result *result,
+                const struct fi_difference_walk_change *change)
 {
     enum fi_difference_walk_kind kind = fi_difference_walk_of_file(change);
     result->unchanged += kind == FI_DIFFERENCE_WALK_SAME;
@@ -32,16 +33,16 @@ count(firn_workspace_status_result *result, const struct fi_difference_walk_chan
 }
 
 static int
-tell_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
+report_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct status *status = ctx;
     bool is_left_alone;
     int rc = fi_ws_compare_is_left_alone(status->compare, change, &is_left_alone, err);
     if (rc != FIRN_OK || is_left_alone) {
-        return rc == FIRN_OK ? fi_ws_compare_tell_left_alone(status->compare, change->path, err)
+        return rc == FIRN_OK ? fi_ws_compare_report_left_alone(status->compare, change->path, err)
                              : rc;
     }
-    count(status->result, change);
+    ws_status_count(status->result, change);
     if (status->visit == NULL || change->kind == FI_DIFFERENCE_WALK_SAME ||
         fi_difference_walk_is_dir_time(change) || change->path.size == 0 ||
         (status->without_times && fi_difference_walk_is_times_only(change))) {
@@ -55,9 +56,9 @@ tell_change(void *ctx, const struct fi_difference_walk_change *change, firn_erro
 }
 
 static int
-compare(struct firn_ws *ws, struct fi_ws_opened *opened,
-        const firn_workspace_status_options *options, const struct fi_catalog_record *record,
-        struct status *status, firn_error *err)
+ws_status_compare(struct firn_ws *ws, struct fi_ws_opened *opened,
+                  const firn_workspace_status_options *options,
+                  const struct fi_catalog_record *record, struct status *status, firn_error *err)
 {
     struct fi_ws_compare compare = {0};
     struct fi_tree_filter filter = {0};
@@ -74,7 +75,7 @@ compare(struct firn_ws *ws, struct fi_ws_opened *opened,
     struct fi_difference_walk_options diff_options = {.filter = filter.count > 0 ? &filter : NULL,
                                                       .with_same = filter.count > 0};
     FI_TRY(fi_difference_walk(&compare.checkpoint_side, &compare.disk_side, &diff_options,
-                              tell_change, status, err));
+                              report_change, status, err));
     FI_TRY(fi_tree_filter_check_met(&filter, err));
     if (filter.count == 0) {
         firn_workspace_status_result *result = status->result;
@@ -114,7 +115,7 @@ fi_ws_status(struct firn_ws *ws, const firn_workspace_status_options *options,
         rc = fi_ws_given_checkpoint(ws, &record, &out->checkpoint, err);
     }
     if (rc == FIRN_OK) {
-        rc = compare(ws, &opened, options, &record, &status, err);
+        rc = ws_status_compare(ws, &opened, options, &record, &status, err);
     }
     out->git_tracks_store = rc == FIRN_OK && git_tracks_store(ws);
     return fi_ws_opened_close(ws, &opened, rc, err);

@@ -29,9 +29,9 @@ check_name(const char *name, firn_error *err)
 
 /* Sets a tag by the batch, and adds that to a step. */
 static int
-put(struct firn_ws *ws, struct fi_ws_opened *opened, struct firn_db_batch *batch,
-    struct fi_catalog_facts *facts, const char *name, const struct fi_catalog_record *record,
-    bool may_replace, firn_error *err)
+ws_tag_put(struct firn_ws *ws, struct fi_ws_opened *opened, struct firn_db_batch *batch,
+           struct fi_catalog_facts *facts, const char *name, const struct fi_catalog_record *record,
+           bool may_replace, firn_error *err)
 {
     uint32_t number = opened->workspace.number;
     uint8_t value[FI_CATALOG_TAGS_SIZE];
@@ -67,7 +67,7 @@ fi_ws_tag_stage(struct firn_ws *ws, struct fi_ws_opened *opened, struct firn_db_
 {
     struct fi_catalog_facts facts = {.kind = FIRN_STEP_TAG}; /* part of a save: no step */
     int rc = check_name(name, err);
-    rc = rc == FIRN_OK ? put(ws, opened, batch, &facts, name, record, may_replace, err) : rc;
+    rc = rc == FIRN_OK ? ws_tag_put(ws, opened, batch, &facts, name, record, may_replace, err) : rc;
     fi_catalog_facts_deinit(&facts);
     return rc;
 }
@@ -90,11 +90,11 @@ fi_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference, bool 
     FI_TRY(fi_ws_find_record(ws, &opened, reference, &record, err));
     FI_TRY(fi_ws_given_checkpoint(ws, &record, out, err));
     FI_TRY(fi_db_batch_create(&batch, err));
-    FI_TRY(put(ws, &opened, batch, &facts, name, &record, may_replace, err));
+    FI_TRY(ws_tag_put(ws, &opened, batch, &facts, name, &record, may_replace, err));
     rc = fi_ws_facts_commit(ws, &opened, batch, &facts, err);
 out:
     /* The tag is durable: a store that cannot be closed properly is recovered by the next open. */
-    FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
+    FI_RULES_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
     fi_db_batch_destroy(batch);
     fi_catalog_facts_deinit(&facts);
     return rc;
@@ -117,7 +117,7 @@ fi_ws_tag_delete(struct firn_ws *ws, const char *name, firn_error *err)
              ? fi_ws_facts_commit(ws, &opened, batch, &facts, err)
              : fi_error_set(err, FIRN_NOT_FOUND, "there is no tag '%.300s'", name);
 out:
-    FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
+    FI_RULES_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
     fi_db_batch_destroy(batch);
     fi_catalog_facts_deinit(&facts);
     return rc;

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
+#include "os/os_names.h"
 
 enum { NAME_LETTERS_MAX = 64, DIGEST_BYTES = 8, DIGEST_LETTERS = 2 * DIGEST_BYTES };
 
@@ -120,36 +121,27 @@ out:
 
 /* ---- looking at stores ---- */
 
-struct listing {
-    struct fi_buf names; /* of stores, each with its NUL */
-};
-
-static int
-keep_name(void *ctx, const struct fi_os_dirent *entry)
+static bool
+is_store_name(const struct fi_os_dirent *entry)
 {
-    struct listing *listing = ctx;
     uint64_t ignored;
-    if (!fi_place_digest_of_name(entry->name, &ignored)) {
-        return FIRN_OK; /* not a store */
-    }
-    return fi_buf_append(&listing->names, entry->name, entry->name_size + 1);
+    return fi_place_digest_of_name(entry->name, &ignored);
 }
 
 static int
-visit_names(const struct listing *listing, const char *home,
+visit_names(const struct fi_buf *names, const char *home,
             int (*visit)(void *ctx, const char *path, firn_error *err), void *ctx, firn_error *err)
 {
     struct fi_buf path = {0};
+    const char *name = NULL;
     int rc = FIRN_OK;
-    for (size_t at = 0; at < listing->names.size && rc == FIRN_OK;) {
-        const char *name = (const char *)listing->names.data + at;
+    while (rc == FIRN_OK && (name = fi_os_names_next(names, name)) != NULL) {
         fi_buf_clear(&path);
         const char *text = NULL;
         if (fi_buf_append_format(&path, "%s/%s", home, name) == FIRN_OK) {
             text = fi_buf_text(&path);
         }
         rc = text == NULL ? fi_error_no_memory(err, "the path of a store") : visit(ctx, text, err);
-        at += strlen(name) + 1;
     }
     fi_buf_deinit(&path);
     return rc;
@@ -159,7 +151,7 @@ int
 fi_place_list(struct fi_os *os, int (*visit)(void *ctx, const char *path, firn_error *err),
               void *ctx, firn_error *err)
 {
-    struct listing listing = {0};
+    struct fi_buf names = {0};
     struct fi_os_dir *dir = NULL;
     char *home = NULL;
     int rc;
@@ -170,14 +162,14 @@ fi_place_list(struct fi_os *os, int (*visit)(void *ctx, const char *path, firn_e
         goto out;
     }
     if (rc == FIRN_OK) {
-        rc = fi_os_dir_list(dir, keep_name, &listing, err);
+        rc = fi_os_names_list(dir, is_store_name, &names, err);
     }
     if (rc == FIRN_OK) {
-        rc = visit_names(&listing, home, visit, ctx, err);
+        rc = visit_names(&names, home, visit, ctx, err);
     }
 out:
     fi_os_dir_close(dir);
-    fi_buf_deinit(&listing.names);
+    fi_buf_deinit(&names);
     fi_free(home);
     return rc;
 }

@@ -143,10 +143,10 @@ FIRN_MUST_CHECK int fi_place_claim_store_init(struct fi_os_dir *store, const uin
 struct fi_place_roots_root;
 /* Judges an entry of a catalog. `path` is the real path of the directory that it is to be about:
  * its root, or where that was moved to. Never FI_PLACE_CLAIM_NAMED or FI_PLACE_CLAIM_NEW. */
-FIRN_MUST_CHECK int fi_place_claim_judge(struct fi_os *os,
-                                         const struct fi_place_roots_root *claimed,
-                                         const char *path, enum fi_place_claim *out,
-                                         firn_error *err);
+FIRN_MUST_CHECK int fi_place_claim_assess(struct fi_os *os,
+                                          const struct fi_place_roots_root *claimed,
+                                          const char *path, enum fi_place_claim *out,
+                                          firn_error *err);
 /* To be called before the store in the directory `to`, which has another id, replaces the one in
  * `from` at store_path: what this user noted about the roots of the one is noted about the other,
  * durably. */
@@ -266,7 +266,7 @@ const struct fi_place_roots_root *fi_place_roots_find(const struct fi_place_root
                                                       const char *real_path);
 
 /* Whether a workspace of the catalog was saved from the directory with this stat. */
-bool fi_place_roots_is_same(const struct fi_catalog_workspace *workspace,
+bool fi_place_claim_is_same(const struct fi_catalog_workspace *workspace,
                             const struct fi_os_stat *stat);
 /* The root that was this directory, if it is no longer at its path; otherwise NULL. */
 FIRN_MUST_CHECK int fi_place_roots_find_moved(const struct fi_place_roots *roots,

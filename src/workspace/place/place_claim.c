@@ -92,6 +92,17 @@ fi_place_claim_store_init(struct fi_os_dir *store, const uint8_t *id,
 
 /* ---- the directory ---- */
 
+/* Whether a workspace of the catalog was saved from the directory with this stat. A renamed
+ * directory keeps its inode and birth time. The number of its device may change when the machine
+ * restarts and does not count. Without a birth time no directory is recognised: inodes are reused,
+ * and a wrong guess would block people's work. */
+bool
+fi_place_claim_is_same(const struct fi_catalog_workspace *workspace, const struct fi_os_stat *stat)
+{
+    return workspace->inode == stat->inode && workspace->btime_ns != 0 &&
+           workspace->btime_ns == stat->btime_ns;
+}
+
 /* Whether a path is a directory, or above it; both are real paths. */
 static bool
 is_at_or_above(const char *path, firn_slice below)
@@ -125,8 +136,8 @@ out:
 }
 
 int
-fi_place_claim_judge(struct fi_os *os, const struct fi_place_roots_root *claimed, const char *path,
-                     enum fi_place_claim *out, firn_error *err)
+fi_place_claim_assess(struct fi_os *os, const struct fi_place_roots_root *claimed, const char *path,
+                      enum fi_place_claim *out, firn_error *err)
 {
     const struct fi_trust_root noted = {.store_id = claimed->store.id, .path = claimed->root};
     struct fi_os_dir *dir = NULL;
@@ -162,51 +173,12 @@ fi_place_claim_judge(struct fi_os *os, const struct fi_place_roots_root *claimed
     }
     FI_TRY(rc);
     FI_TRY(fi_os_dir_stat(dir, &stat, err));
-    if (fi_place_roots_is_same(&claimed->workspace, &stat)) {
+    if (fi_place_claim_is_same(&claimed->workspace, &stat)) {
         *out = FI_PLACE_CLAIM_SAME;
     }
 out:
     DCHECK(rc == FIRN_OK || *out == FI_PLACE_CLAIM_NONE);
     fi_os_dir_close(dir);
-    return rc;
-}
-
-/* Requires: the root is a path. */
-static int
-carry_root(struct fi_os *os, const uint8_t *from, const struct fi_place_roots_root *root,
-           firn_error *err)
-{
-    const struct fi_trust_root old = {.store_id = from, .path = root->root};
-    const struct fi_trust_root new = {.store_id = root->store.id, .path = root->root};
-    bool is_noted;
-    int rc = fi_trust_root_is_noted(os, &old, &is_noted, err);
-    if (rc == FIRN_OK && is_noted) {
-        rc = fi_trust_root_note(os, &new, err);
-    }
-    return rc;
-}
-
-int
-fi_place_claim_carry(struct fi_os_dir *from, struct fi_os_dir *to, const char *store_path,
-                     firn_error *err)
-{
-    struct fi_place_roots roots = {.os = fi_os_dir_os(from)};
-    uint8_t id[FI_STOREFILE_ID_SIZE];
-    bool has_id;
-    int rc;
-    FI_TRY(fi_trust_store_id(from, id, &has_id, err));
-    if (!has_id) { /* nothing says what was noted about it */
-        goto out;
-    }
-    FI_TRY(fi_place_roots_add_dir(&roots, to, store_path, err));
-    for (size_t i = 0; i < roots.count; i++) {
-        const struct fi_place_roots_root *root = &roots.items[i];
-        if (root->root[0] == '/' && !root->is_inside) {
-            FI_TRY(carry_root(roots.os, id, root, err));
-        }
-    }
-out:
-    fi_place_roots_deinit(&roots);
     return rc;
 }
 

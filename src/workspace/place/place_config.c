@@ -48,7 +48,7 @@ enum { ASIDE_MAX = 1000, ASIDE_NAME_SIZE = 32 };
  * byte; the result is readable, unless it has become too large (I5). */
 
 enum { WAIT_MAX = INT32_MAX };
-_Static_assert((int)FI_CATALOG_KEEP_TEXT_SIZE_MAX < (int)FI_PLACE_CONFIG_TEXT_VALUE_SIZE,
+_Static_assert((int)FI_CATALOG_POLICY_TEXT_SIZE_MAX < (int)FI_PLACE_CONFIG_TEXT_VALUE_SIZE,
                "a policy fits");
 
 struct key {
@@ -168,9 +168,9 @@ text_value(enum fi_place_config_key key, firn_slice value, uint64_t *out, firn_e
                                   keys[key].name);
     }
     if (keys[key].max == MAX_POLICY) {
-        struct fi_catalog_keep keep;
+        struct fi_catalog_policy keep;
         *out = 0;
-        return fi_catalog_keep_read(value, &keep, err);
+        return fi_catalog_policy_read(value, &keep, err);
     }
     if (keys[key].max == MAX_WHEN) {
         *out = 0;
@@ -221,7 +221,7 @@ is_blank(uint8_t byte)
 }
 
 static firn_slice
-trim(firn_slice text)
+place_config_trim(firn_slice text)
 {
     while (text.size > 0 && is_blank(text.data[0])) {
         text = firn_bytes(text.data + 1, text.size - 1);
@@ -244,7 +244,7 @@ take_line(firn_slice *text, firn_slice *out)
     if (end != NULL && said > 0 && line.data[said - 1] == '\r') {
         said--;
     }
-    *out = trim(firn_bytes(line.data, said));
+    *out = place_config_trim(firn_bytes(line.data, said));
     *text = firn_bytes(text->data + size, text->size - size);
     return line;
 }
@@ -264,8 +264,8 @@ read_setting(firn_slice said, enum fi_place_config_key *out_key, firn_slice *out
         return fi_error_set(err, FIRN_INVALID, "a setting is written as key = value");
     }
     size_t size = (size_t)(sign - said.data);
-    firn_slice value = trim(firn_bytes(sign + 1, said.size - size - 1));
-    int rc = text_find(trim(firn_bytes(said.data, size)), out_key, err);
+    firn_slice value = place_config_trim(firn_bytes(sign + 1, said.size - size - 1));
+    int rc = text_find(place_config_trim(firn_bytes(said.data, size)), out_key, err);
     *out_text = value;
     return rc == FIRN_OK ? text_value(*out_key, value, out_value, err) : rc;
 }
@@ -490,7 +490,7 @@ struct telling {
 };
 
 static int
-tell_unread(const struct telling *telling, const char *folder, const char *why, firn_error *err)
+report_unread(const struct telling *telling, const char *folder, const char *why, firn_error *err)
 {
     struct fi_buf path = {0};
     int rc = FIRN_OK;
@@ -524,7 +524,7 @@ read_one(struct fi_os *os, const char *folder, const struct telling *telling, bo
     }
     if (telling->goes_on) {
         *is_unread = true;
-        return tell_unread(telling, folder, why.text, err);
+        return report_unread(telling, folder, why.text, err);
     }
     return fi_error_set(err, rc, "'%.500s/%s': %.400s", folder, file_name, why.text);
 }
@@ -567,8 +567,9 @@ setting_of(const struct files *files, enum fi_place_config_key key, char *value)
 }
 
 static int
-list(struct fi_os *os, const char *store_path, const struct telling *telling,
-     int (*visit)(void *ctx, const firn_config_setting *setting), void *ctx, firn_error *err)
+place_config_list(struct fi_os *os, const char *store_path, const struct telling *telling,
+                  int (*visit)(void *ctx, const firn_config_setting *setting), void *ctx,
+                  firn_error *err)
 {
     struct files files;
     int rc = read_both(os, store_path, telling, &files, err);
@@ -589,7 +590,7 @@ fi_place_config_list(struct fi_os *os, const char *store_path,
                      firn_error *err)
 {
     const struct telling telling = {.goes_on = false};
-    return list(os, store_path, &telling, visit, ctx, err);
+    return place_config_list(os, store_path, &telling, visit, ctx, err);
 }
 
 int
@@ -599,7 +600,7 @@ fi_place_config_list_readable(struct fi_os *os, const char *store_path,
                               firn_error *err)
 {
     const struct telling telling = {.goes_on = true, .on_notice = on_notice, .ctx = ctx};
-    return list(os, store_path, &telling, visit, ctx, err);
+    return place_config_list(os, store_path, &telling, visit, ctx, err);
 }
 
 /* ---- changing ---- */
@@ -636,13 +637,13 @@ write_text(struct fi_os_dir *dir, firn_slice text, firn_error *err)
     FI_TRY_RETURN(write_new(dir, text, err));
     FI_TRY_RETURN(fi_os_rename(dir, new_name, dir, file_name, FI_OS_RENAME_REPLACE, err));
     FI_TRY_RETURN(fi_os_dir_sync(dir, err));
-    FI_IGNORE(fi_trust_settings_expect(dir, text, NULL));
+    FI_RULES_IGNORE(fi_trust_settings_expect(dir, text, NULL));
     return FIRN_OK;
 }
 
 /* Passes on an error in the file; FIRN_INVALID would mean an error of the caller. */
 static int
-refuse(struct fi_os_dir *dir, int rc, const firn_error *why, firn_error *err)
+place_config_refuse(struct fi_os_dir *dir, int rc, const firn_error *why, firn_error *err)
 {
     return fi_error_set(err, rc == FIRN_INVALID ? FIRN_UNSUPPORTED : rc, "'%.500s/%s': %.400s",
                         fi_os_dir_path(dir), file_name, why->text);
@@ -679,7 +680,7 @@ out:
     if (rc == FIRN_NO_MEMORY) {
         return fi_error_no_memory(err, "the settings");
     }
-    return rc == FIRN_OK ? FIRN_OK : refuse(dir, rc, &why, err);
+    return rc == FIRN_OK ? FIRN_OK : place_config_refuse(dir, rc, &why, err);
 }
 
 /* Whether the settings of two texts differ at most in one key, and is_set says whether the new text
@@ -700,7 +701,8 @@ differs_only_in(firn_slice before, firn_slice after, enum fi_place_config_key ke
 }
 
 static int
-change(struct fi_os_dir *dir, enum fi_place_config_key key, const char *value, firn_error *err)
+place_config_change(struct fi_os_dir *dir, enum fi_place_config_key key, const char *value,
+                    firn_error *err)
 {
     struct fi_buf before = {0};
     struct fi_buf after = {0};
@@ -761,7 +763,7 @@ fi_place_config_set(struct fi_os *os, const char *store_path, const char *key_na
     }
     FI_TRY(fi_trust_home_open_dir(os, store_path != NULL ? store_path : folder, store_path == NULL,
                                   &dir, err));
-    rc = change(dir, key, value, err);
+    rc = place_config_change(dir, key, value, err);
 out:
     fi_os_dir_close(dir);
     fi_free(folder);
@@ -784,7 +786,7 @@ fi_place_config_check(struct fi_os_dir *dir, const firn_callbacks *callbacks, bo
     if (rc == FIRN_NO_MEMORY) {
         return fi_error_no_memory(err, "the settings");
     }
-    return rc == FIRN_OK ? FIRN_OK : tell_unread(&telling, fi_os_dir_path(dir), why.text, err);
+    return rc == FIRN_OK ? FIRN_OK : report_unread(&telling, fi_os_dir_path(dir), why.text, err);
 }
 
 /* Writes a new file in place of one that cannot be repaired, which gets a free name. The two are

@@ -54,7 +54,7 @@ struct reader {
 /* The next bytes, at most BUFFER_SIZE; NULL if the file ends before, or cannot be read. Valid until
  * the next call. */
 static const uint8_t *
-take(struct reader *reader, size_t size)
+place_git_index_take(struct reader *reader, size_t size)
 {
     DCHECK(size <= BUFFER_SIZE && reader->at <= reader->end);
     if (reader->end - reader->at < size) {
@@ -82,10 +82,10 @@ take(struct reader *reader, size_t size)
 static bool
 drop_end(struct reader *reader, struct fi_buf *path)
 {
-    const uint8_t *byte = take(reader, 1);
+    const uint8_t *byte = place_git_index_take(reader, 1);
     size_t drop = byte != NULL ? *byte & 0x7F : 0;
     while (byte != NULL && (*byte & 0x80) != 0 && drop < DROP_MAX) {
-        byte = take(reader, 1);
+        byte = place_git_index_take(reader, 1);
         drop = byte != NULL ? (drop + 1) << 7 | (*byte & 0x7F) : 0;
     }
     if (byte == NULL || drop > path->size) {
@@ -100,7 +100,7 @@ static bool
 read_rest(struct reader *reader, struct fi_buf *path)
 {
     const uint8_t *byte;
-    while ((byte = take(reader, 1)) != NULL && *byte != '\0') {
+    while ((byte = place_git_index_take(reader, 1)) != NULL && *byte != '\0') {
         if (path->size == PATH_SIZE_MAX || fi_buf_append_u8(path, *byte) != FIRN_OK) {
             return false;
         }
@@ -112,7 +112,7 @@ static bool
 skip_padding(struct reader *reader, size_t entry_size)
 {
     size_t size = PADDING - entry_size % PADDING - 1; /* after the first NUL */
-    const uint8_t *padding = take(reader, size);
+    const uint8_t *padding = place_git_index_take(reader, size);
     for (size_t i = 0; padding != NULL && i < size; i++) {
         if (padding[i] != 0) {
             return false;
@@ -126,14 +126,14 @@ static bool
 next_path(struct reader *reader, uint32_t version, size_t hash_size, struct fi_buf *path)
 {
     size_t size = ATTRIBUTES_SIZE + hash_size + FLAGS_SIZE;
-    const uint8_t *head = take(reader, size);
+    const uint8_t *head = place_git_index_take(reader, size);
     if (head == NULL) {
         return false;
     }
     const unsigned flags = (unsigned)head[size - FLAGS_SIZE] << 8 | head[size - 1];
     if ((flags & EXTENDED) != 0) {
         size += FLAGS_SIZE;
-        if (version < 3 || take(reader, FLAGS_SIZE) == NULL) {
+        if (version < 3 || place_git_index_take(reader, FLAGS_SIZE) == NULL) {
             return false;
         }
     }
@@ -151,9 +151,10 @@ next_path(struct reader *reader, uint32_t version, size_t hash_size, struct fi_b
 }
 
 static enum found
-search(struct reader *reader, size_t hash_size, firn_slice below, struct fi_buf *path)
+place_git_index_search(struct reader *reader, size_t hash_size, firn_slice below,
+                       struct fi_buf *path)
 {
-    const uint8_t *head = take(reader, HEAD_SIZE);
+    const uint8_t *head = place_git_index_take(reader, HEAD_SIZE);
     if (head == NULL || memcmp(head, "DIRC", 4) != 0) {
         return DAMAGED;
     }
@@ -189,7 +190,7 @@ fi_place_git_index_has(struct fi_os_dir *repository, firn_slice below)
         fi_os_file_open(repository, "index", FI_OS_READ, 0, &reader.file, NULL) == FIRN_OK) {
         for (size_t i = 0; i < 2 && found == DAMAGED; i++) {
             reader.offset = reader.at = reader.end = 0;
-            found = search(&reader, hash_sizes[i], below, &path);
+            found = place_git_index_search(&reader, hash_sizes[i], below, &path);
         }
     }
     fi_os_file_close(reader.file);

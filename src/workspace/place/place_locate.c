@@ -64,7 +64,7 @@ fi_place_locate_deinit(struct fi_place_located *located)
 }
 
 static int
-copy(char **out, const char *text, firn_error *err)
+place_locate_copy(char **out, const char *text, firn_error *err)
 {
     fi_free(*out);
     *out = fi_strdup(text);
@@ -127,12 +127,12 @@ static int
 find_store(struct locating *locating, const char *path, firn_error *err)
 {
     struct fi_place_located *out = locating->out;
-    struct fi_trust_store_look look;
+    struct fi_trust_store_inspect look;
     struct fi_buf inside = {0};
     char *store = NULL;
     bool has;
     int rc;
-    FI_TRY(fi_trust_store_look(locating->os, path, &look, err));
+    FI_TRY(fi_trust_store_inspect(locating->os, path, &look, err));
     if (look.has_store && look.is_trusted) {
         const char *slash = path[1] == '\0' ? "" : "/";
         if (fi_buf_append_format(&inside, "%s%s" FI_TRUST_INSIDE, path, slash) != FIRN_OK ||
@@ -140,9 +140,9 @@ find_store(struct locating *locating, const char *path, firn_error *err)
             rc = fi_error_no_memory(err, "the path of the store");
             goto out;
         }
-        FI_TRY(copy(&out->store_path, (const char *)inside.data, err));
-        FI_TRY(copy(&out->catalog_root, FI_PLACE_ROOTS_INSIDE, err));
-        rc = copy(&out->root, path, err);
+        FI_TRY(place_locate_copy(&out->store_path, (const char *)inside.data, err));
+        FI_TRY(place_locate_copy(&out->catalog_root, FI_PLACE_ROOTS_INSIDE, err));
+        rc = place_locate_copy(&out->root, path, err);
         goto out;
     }
     rc = fi_place_default_store(locating->os, path, &store, err);
@@ -158,8 +158,8 @@ find_store(struct locating *locating, const char *path, firn_error *err)
     if (rc == FIRN_OK && has) {
         out->store_path = store;
         store = NULL;
-        FI_TRY(copy(&out->catalog_root, path, err));
-        rc = copy(&out->root, path, err);
+        FI_TRY(place_locate_copy(&out->catalog_root, path, err));
+        rc = place_locate_copy(&out->root, path, err);
     } else if (rc == FIRN_OK && look.has_store) {
         rc = fi_trust_store_refuse(path, &look, err);
     } else if (rc == FIRN_OK) {
@@ -174,9 +174,9 @@ out:
 static int
 take_known(struct locating *locating, const struct fi_place_roots_root *known, firn_error *err)
 {
-    FI_TRY_RETURN(copy(&locating->out->store_path, known->store_path, err));
-    FI_TRY_RETURN(copy(&locating->out->catalog_root, known->catalog_root, err));
-    return copy(&locating->out->root, known->root, err);
+    FI_TRY_RETURN(place_locate_copy(&locating->out->store_path, known->store_path, err));
+    FI_TRY_RETURN(place_locate_copy(&locating->out->catalog_root, known->catalog_root, err));
+    return place_locate_copy(&locating->out->root, known->root, err);
 }
 
 static int
@@ -196,7 +196,7 @@ find_claimed(struct locating *locating, const char *path, firn_error *err)
     if (known == NULL) {
         return FIRN_OK;
     }
-    int rc = fi_place_claim_judge(locating->os, known, path, claim, err);
+    int rc = fi_place_claim_assess(locating->os, known, path, claim, err);
     bool is_named = (request->names_root || request->is_exact) &&
                     strcmp(path, (const char *)locating->path.data) == 0;
     if (*claim == FI_PLACE_CLAIM_NONE && is_named) {
@@ -225,15 +225,15 @@ find_moved(struct locating *locating, const char *path, firn_error *err)
     }
     if (locating->request->store_path != NULL) {
         enum fi_place_claim claim;
-        rc = fi_place_claim_judge(locating->os, known, path, &claim, err);
+        rc = fi_place_claim_assess(locating->os, known, path, &claim, err);
         if (rc != FIRN_OK || claim == FI_PLACE_CLAIM_NONE) {
             return rc;
         }
     }
     DCHECK(locating->out->store_path == NULL && locating->out->catalog_root == NULL); /* (I1) */
-    FI_TRY(copy(&locating->out->moved_from, known->root, err));
-    FI_TRY(copy(&locating->out->moved_store, known->store_path, err));
-    FI_TRY(copy(&locating->out->root, path, err));
+    FI_TRY(place_locate_copy(&locating->out->moved_from, known->root, err));
+    FI_TRY(place_locate_copy(&locating->out->moved_store, known->store_path, err));
+    FI_TRY(place_locate_copy(&locating->out->root, path, err));
 out:
     return rc;
 }
@@ -242,24 +242,24 @@ out:
 
 /* Fills in defaults for what was not found, and the sub-path. */
 static int
-complete(struct locating *locating, firn_error *err)
+place_locate_complete(struct locating *locating, firn_error *err)
 {
     struct fi_place_located *out = locating->out;
     const char *path = (const char *)locating->path.data;
     if (out->root == NULL) {
-        FI_TRY_RETURN(copy(&out->root, path, err));
+        FI_TRY_RETURN(place_locate_copy(&out->root, path, err));
     }
     if (out->store_path == NULL && locating->request->store_path == NULL) {
         FI_TRY_RETURN(fi_place_default_store(locating->os, out->root, &out->store_path, err));
     } else if (out->store_path == NULL) {
-        FI_TRY_RETURN(copy(&out->store_path, locating->request->store_path, err));
+        FI_TRY_RETURN(place_locate_copy(&out->store_path, locating->request->store_path, err));
     }
     if (out->catalog_root == NULL) {
-        FI_TRY_RETURN(copy(&out->catalog_root, out->root, err));
+        FI_TRY_RETURN(place_locate_copy(&out->catalog_root, out->root, err));
     }
     CHECK(strncmp(path, out->root, strlen(out->root)) == 0); /* the root is the path or above it */
     const char *rest = path + strlen(out->root);
-    return copy(&out->sub_path, *rest == '/' ? rest + 1 : rest, err);
+    return place_locate_copy(&out->sub_path, *rest == '/' ? rest + 1 : rest, err);
 }
 
 static void
@@ -312,12 +312,13 @@ by_store(struct locating *locating, firn_error *err)
         FI_TRY(walk_up(locating, find_moved, err));
     }
     if (out->root == NULL) {
-        FI_TRY(copy(&out->root, (const char *)locating->path.data, err));
+        FI_TRY(place_locate_copy(&out->root, (const char *)locating->path.data, err));
     }
     if (out->catalog_root == NULL) {
         FI_TRY(fi_place_roots_inside_of(locating->os, store_path, &parent, err));
         bool is_inside = parent != NULL && strcmp(parent, out->root) == 0;
-        FI_TRY(copy(&out->catalog_root, is_inside ? FI_PLACE_ROOTS_INSIDE : out->root, err));
+        FI_TRY(place_locate_copy(&out->catalog_root, is_inside ? FI_PLACE_ROOTS_INSIDE : out->root,
+                                 err));
     }
 out:
     fi_free(parent);
@@ -340,7 +341,7 @@ fi_place_locate(struct fi_os *os, const struct fi_place_locate_request *request,
         goto out;
     }
     FI_TRY(request->store_path == NULL ? by_place(&locating, err) : by_store(&locating, err));
-    FI_TRY(complete(&locating, err));
+    FI_TRY(place_locate_complete(&locating, err));
     DCHECK((out->moved_from == NULL) == (out->moved_store == NULL));
     DCHECK(out->is_sure || request->store_path != NULL); /* (I3) */
 out:

@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/sort.h"
+#include "base/vec.h"
 #include "catalog/catalog.h"
 #include "codec/blake3_hash.h"
 #include "codec/xxh3.h"
@@ -44,12 +45,7 @@ struct fi_place_nested {
 static int
 add_digest(struct fi_place_nested *nested, uint64_t digest, firn_error *err)
 {
-    uint64_t *digests =
-        fi_grow_array(nested->digests, nested->count + 1, &nested->capacity, sizeof *digests);
-    if (digests == NULL) {
-        return fi_error_no_memory(err, "the list of workspaces");
-    }
-    nested->digests = digests;
+    FI_TRY_RETURN(FI_VEC_RESERVE(nested->digests, nested->count + 1, nested->capacity, err));
     DCHECK(nested->count < nested->capacity);
     nested->digests[nested->count++] = digest;
     return FIRN_OK;
@@ -89,8 +85,8 @@ read_notes(struct fi_place_nested *nested, firn_error *err)
 
 /* Whether a root in the catalog of a named store counts. */
 static int
-judge(const struct fi_place_nested *nested, firn_slice root,
-      const struct fi_catalog_workspace *workspace, bool *out, firn_error *err)
+place_nested_assess(const struct fi_place_nested *nested, firn_slice root,
+                    const struct fi_catalog_workspace *workspace, bool *out, firn_error *err)
 {
     enum fi_place_claim claim = FI_PLACE_CLAIM_NONE;
     struct fi_place_roots_root claimed = {.workspace = *workspace, .store = *nested->named};
@@ -102,7 +98,7 @@ judge(const struct fi_place_nested *nested, firn_slice root,
     claimed.root = fi_strndup((const char *)root.data, root.size);
     rc = claimed.root == NULL
              ? fi_error_no_memory(err, "the list of workspaces")
-             : fi_place_claim_judge(nested->os, &claimed, claimed.root, &claim, err);
+             : fi_place_claim_assess(nested->os, &claimed, claimed.root, &claim, err);
     *out = claim != FI_PLACE_CLAIM_NONE;
     fi_free(claimed.root);
     return rc;
@@ -122,7 +118,8 @@ visit_root(void *ctx, firn_slice root, const struct fi_catalog_workspace *worksp
         root.data[size] != '/') {
         return FIRN_OK;
     }
-    int rc = nested->named != NULL ? judge(nested, root, workspace, &counts, err) : FIRN_OK;
+    int rc = nested->named != NULL ? place_nested_assess(nested, root, workspace, &counts, err)
+                                   : FIRN_OK;
     if (rc != FIRN_OK || !counts) {
         return rc;
     }
@@ -295,7 +292,7 @@ int
 fi_place_nested_find_store(const struct fi_place_nested *nested, struct fi_os_dir *dir,
                            firn_slice path, bool *out_has, bool *out_is_trusted, firn_error *err)
 {
-    struct fi_trust_store_look look;
+    struct fi_trust_store_inspect look;
     struct fi_buf real = {0};
     int rc;
     *out_is_trusted = false;
@@ -304,7 +301,7 @@ fi_place_nested_find_store(const struct fi_place_nested *nested, struct fi_os_di
     }
     *out_has = false;
     FI_TRY(real_path(nested, path, &real, err));
-    FI_TRY(fi_trust_store_look_in(dir, (const char *)real.data, &look, err));
+    FI_TRY(fi_trust_store_inspect_in(dir, (const char *)real.data, &look, err));
     *out_has = look.has_store;
     *out_is_trusted = look.is_trusted;
 out:

@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/vec.h"
 #include "catalog/catalog.h"
 #include "place/place.h"
 #include "trust/trust.h"
@@ -67,10 +68,7 @@ count_checkpoint(void *ctx, firn_slice bytes, const struct fi_catalog_record *re
 static int
 make_room(struct fi_place_roots *roots)
 {
-    struct fi_place_roots_root *items =
-        fi_grow_array(roots->items, roots->count + 1, &roots->capacity, sizeof *items);
-    roots->items = items != NULL ? items : roots->items;
-    return items != NULL ? FIRN_OK : FIRN_NO_MEMORY;
+    return FI_VEC_RESERVE(roots->items, roots->count + 1, roots->capacity, NULL);
 }
 
 static int
@@ -155,7 +153,7 @@ fi_place_roots_add_dir(struct fi_place_roots *roots, struct fi_os_dir *dir, cons
 out:
     fi_catalog_close(catalog);
     if (db != NULL) {
-        FI_IGNORE(fi_db_close(db, NULL)); /* nothing was written */
+        FI_RULES_IGNORE(fi_db_close(db, NULL)); /* nothing was written */
     }
     return rc;
 }
@@ -221,17 +219,6 @@ fi_place_roots_find(const struct fi_place_roots *roots, const char *real_path)
     return NULL;
 }
 
-/* Whether a workspace of the catalog was saved from the directory with this stat. A renamed
- * directory keeps its inode and birth time. The number of its device may change when the machine
- * restarts and does not count. Without a birth time no directory is recognised: inodes are reused,
- * and a wrong guess would block people's work. */
-bool
-fi_place_roots_is_same(const struct fi_catalog_workspace *workspace, const struct fi_os_stat *stat)
-{
-    return workspace->inode == stat->inode && workspace->btime_ns != 0 &&
-           workspace->btime_ns == stat->btime_ns;
-}
-
 /* Whether the directory that the catalog means is no longer at its path. A link at that path which
  * leads to the directory does not count: the catalog has real paths, without links. */
 static int
@@ -247,7 +234,7 @@ check_gone(const struct fi_place_roots *roots, const struct fi_place_roots_root 
         return *out || rc == FIRN_DENIED ? FIRN_OK : rc;
     }
     FI_TRY(fi_os_dir_stat(dir, &stat, err));
-    *out = !fi_place_roots_is_same(&root->workspace, &stat);
+    *out = !fi_place_claim_is_same(&root->workspace, &stat);
     if (!*out && root->root[0] == '/') {
         FI_TRY(fi_os_dir_real_path(dir, &path, err));
         *out = !fi_slice_equal(fi_buf_slice(&path), firn_str(root->root));
@@ -266,7 +253,7 @@ fi_place_roots_find_moved(const struct fi_place_roots *roots, const struct fi_os
     for (size_t i = 0; i < roots->count && *out == NULL; i++) {
         const struct fi_place_roots_root *root = &roots->items[i];
         bool is_gone;
-        if (!fi_place_roots_is_same(&root->workspace, stat)) {
+        if (!fi_place_claim_is_same(&root->workspace, stat)) {
             continue;
         }
         int rc = check_gone(roots, root, &is_gone, err);

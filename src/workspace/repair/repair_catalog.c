@@ -29,7 +29,7 @@
 #include "place/place.h"
 #include "repair/repair_internal.h"
 
-enum { KEY_SIZE = 12, BATCH_SIZE = 1 << 20 };
+enum { KEY_SIZE = 12 };
 
 /* ---- which workspace ---- */
 
@@ -163,10 +163,7 @@ add_missing(struct fi_repair *repair, firn_error *err)
         struct fi_repair_record *record = fi_repair_record_at(repair, i);
         uint32_t number = record->workspace;
         if (number != 0 && workspace_of(repair, number) == NULL) {
-            int rc = add_workspace(repair, number, record->record.workspace_path, err);
-            if (rc != FIRN_OK) {
-                return rc;
-            }
+            FI_TRY_RETURN(add_workspace(repair, number, record->record.workspace_path, err));
         }
     }
     return FIRN_OK;
@@ -361,10 +358,7 @@ separate(struct fi_repair *repair, firn_error *err)
         record->record.order = entry->next_order++;
         record->record.number = record->record.is_safety ? 0 : entry->next_number++;
         record->is_changed = true;
-        int rc = fi_repair_records_encode(record, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+        FI_TRY_RETURN(fi_repair_records_encode(record, err));
     }
     /* Not earlier: the loop above compares the orders of neighbours. */
     for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
@@ -415,17 +409,6 @@ struct writing {
 };
 
 static int
-write_batch(struct writing *writing, size_t at_least, firn_durability durability, firn_error *err)
-{
-    int rc = FIRN_OK;
-    if (fi_db_batch_size_bytes(writing->batch) >= at_least) {
-        rc = fi_db_write(writing->repair->opened.db, writing->batch, durability, err);
-        fi_db_batch_clear(writing->batch);
-    }
-    return rc;
-}
-
-static int
 put_record(struct writing *writing, const struct fi_repair_record *record, firn_error *err)
 {
     struct fi_repair *repair = writing->repair;
@@ -451,7 +434,7 @@ put_record(struct writing *writing, const struct fi_repair_record *record, firn_
     FI_TRY(is_packed ? fi_db_batch_delete(writing->batch, writing->unpacked, key, err)
                      : fi_db_batch_put(writing->batch, writing->unpacked, key, firn_bytes(NULL, 0),
                                        err)); /* (I3) */
-    FI_TRY(write_batch(writing, BATCH_SIZE, FIRN_DURABILITY_OS, err));
+    FI_TRY(fi_repair_write(repair, writing->batch, FI_REPAIR_BATCH_SIZE, FIRN_DURABILITY_OS, err));
 out:
     return rc;
 }
@@ -534,73 +517,11 @@ fi_repair_catalog_write(struct fi_repair *repair, firn_error *err)
     for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
         FI_TRY(put_record(&writing, fi_repair_record_at(repair, i), err));
     }
-    if (fi_db_batch_count(writing.batch) > 0) {
-        FI_TRY(write_batch(&writing, 0, FIRN_DURABILITY_FULL, err));
-    }
+    FI_TRY(fi_repair_write(repair, writing.batch, 0, FIRN_DURABILITY_FULL, err));
     DCHECK(fi_db_batch_count(writing.batch) == 0);
     FI_TRY(put_tags(repair, err));
     FI_TRY(fi_db_log_sync(db, err));
 out:
     fi_db_batch_destroy(writing.batch);
-    return rc;
-}
-
-/* Removing pins that have no checkpoint.
- *
- * Pins are in a keyspace of their own. If a checkpoint is lost, or the catalog is older than its
- * pins, a pin may be left that leads to nothing. Its order may be assigned again, and then it would
- * be a pin of another checkpoint, which is damage. So it is removed, after all checkpoints of the
- * new store are written. A record's own order is not always the one that the pin was made for: both
- * the order and the id have to be the same (I4; not checked: that is the comparison). A pin that
- * cannot be read is no reason to give up on the rest (I5; not checked: it is what the damaged store
- * holds). */
-
-struct sweeping {
-    const struct fi_repair *repair;
-    struct firn_db_batch *batch;
-    uint32_t workspace;
-};
-
-static bool
-has_checkpoint(const struct sweeping *sweeping, const struct fi_catalog_pins_pin *pin)
-{
-    for (size_t i = 0; i < fi_repair_record_count(sweeping->repair); i++) {
-        const struct fi_repair_record *record = fi_repair_record_at(sweeping->repair, i);
-        if (record->workspace == sweeping->workspace && record->order == pin->order &&
-            memcmp(record->record.id, pin->id, sizeof pin->id) == 0) { /* (I4) */
-            return record->state != FIRN_REPAIR_STATE_LOST;
-        }
-    }
-    return false;
-}
-
-static int
-delete_pin(void *ctx, const struct fi_catalog_pins_pin *pin, firn_error *err)
-{
-    struct sweeping *sweeping = ctx;
-    return has_checkpoint(sweeping, pin)
-               ? FIRN_OK
-               : fi_catalog_pins_remove(sweeping->repair->opened.catalog, sweeping->batch,
-                                        sweeping->workspace, pin->order, err);
-}
-
-int
-fi_repair_catalog_pins(struct fi_repair *repair, firn_error *err)
-{
-    struct sweeping sweeping = {.repair = repair};
-    int rc;
-    FI_TRY(fi_db_batch_create(&sweeping.batch, err));
-    for (size_t i = 0; i < fi_repair_workspace_count(repair); i++) {
-        sweeping.workspace = fi_repair_workspace_at(repair, i)->entry.number;
-        rc = fi_catalog_pins_list(repair->opened.catalog, sweeping.workspace, delete_pin, &sweeping,
-                                  err);
-        rc = rc == FIRN_CORRUPT ? FIRN_OK : rc; /* (I5) */
-        FI_TRY(rc);
-    }
-    if (fi_db_batch_count(sweeping.batch) > 0) {
-        FI_TRY(fi_db_write(repair->opened.db, sweeping.batch, FIRN_DURABILITY_FULL, err));
-    }
-out:
-    fi_db_batch_destroy(sweeping.batch);
     return rc;
 }

@@ -70,7 +70,7 @@ struct fi_repair {
     struct fi_hash_map refused; /* names of salvaged objects whose content has another name */
     bool is_thorough;           /* a first attempt was not clean: check links in every tree */
     struct fi_ws_opened opened; /* the new store; no root */
-    struct fi_packfile_scratch *scratch;
+    struct fi_pack_scratch *scratch;
     struct fi_buf records;           /* of struct fi_repair_record */
     struct fi_buf workspaces;        /* of struct fi_repair_workspace */
     struct fi_buf tags;              /* of struct fi_repair_tag */
@@ -105,42 +105,49 @@ fi_repair_workspace_at(const struct fi_repair *repair, size_t i)
     return (struct fi_repair_workspace *)(void *)repair->workspaces.data + i;
 }
 
+enum { FI_REPAIR_BATCH_SIZE = 1 << 20 };
+
+/* Writes a batch to the new store once it has so many bytes, and clears it. */
+FIRN_MUST_CHECK static inline int
+fi_repair_write(struct fi_repair *repair, struct firn_db_batch *batch, size_t at_least,
+                firn_durability durability, firn_error *err)
+{
+    if (fi_db_batch_count(batch) == 0 || fi_db_batch_size_bytes(batch) < at_least) {
+        return FIRN_OK;
+    }
+    int rc = fi_db_write(repair->opened.db, batch, durability, err);
+    fi_db_batch_clear(batch);
+    return rc;
+}
+
+/* ---- repair_report.c ---- */
+
 /* Reports damage, or a path that is lost. */
-void fi_repair_tell(struct fi_repair *repair, firn_slice path, const char *text);
+void fi_repair_report(struct fi_repair *repair, firn_slice path, const char *text);
+/* The same without a path; ctx is the repair. A report about a run may wait for _losses. */
+void fi_repair_report_damage(void *ctx, const char *text);
+void fi_repair_report_damage_of_run(void *ctx, const char *text);
+/* Requires: the new store is open. */
+void fi_repair_report_losses(struct fi_repair *repair);
 /* Reports progress; FIRN_CANCELLED. */
-FIRN_MUST_CHECK int fi_repair_progress(struct fi_repair *repair, const char *phase, uint64_t done,
-                                       firn_error *err);
+FIRN_MUST_CHECK int fi_repair_report_progress(struct fi_repair *repair, const char *phase,
+                                              uint64_t done, firn_error *err);
+/* The same during a long read, now and then; ctx is the repair. */
+FIRN_MUST_CHECK int fi_repair_report_tick(void *ctx, firn_error *err);
 
-/* ---- repair_check.c ---- */
+/* ---- repair_place.c ---- */
 
-/* Does what fi_repair_check does. Requires: db, objects and catalog are open. */
-FIRN_MUST_CHECK int fi_repair_check_opened(struct firn_ws *ws, struct fi_ws_opened *opened,
-                                           const firn_workspace_check_options *options,
-                                           firn_workspace_check_result *out, firn_error *err);
-
-/* ---- repair_check_content.c ---- */
-
-/* Looks into the contents of files. The first fields are the caller's, set before anything is
- * looked for. */
-struct fi_repair_check_content {
-    struct fi_objects *objects;
-    struct fi_packfile_scratch *scratch;
-    bool read_data; /* compares what no pack can verify by itself */
-    int (*tick)(void *ctx, firn_error *err);
-    void *ctx;
-    struct fi_hash_map damaged; /* hashes of objects and contents */
-    struct fi_hash_map sound;   /* contents in pieces */
-};
-void fi_repair_check_content_init(struct fi_repair_check_content *contents);
-void fi_repair_check_content_deinit(struct fi_repair_check_content *contents);
-/* Notes an object or a content that is damaged. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int fi_repair_check_content_note_damaged(struct fi_repair_check_content *contents,
-                                                         const firn_hash *hash, firn_error *err);
-/* Whether the content of a file is there and is what its entry says: *out_why is NULL, or says what
- * is wrong. A failure may be damage, too. */
-FIRN_MUST_CHECK int fi_repair_check_content_look(struct fi_repair_check_content *contents,
-                                                 const struct fi_tree_entry *entry,
-                                                 const char **out_why, firn_error *err);
+/* Finds the store and takes its lock, then puts away what an earlier repair left. A dry run puts
+ * nothing away, and takes the lock only if that needs no writing. */
+FIRN_MUST_CHECK int fi_repair_place_open(struct fi_repair *repair, firn_error *err);
+/* Makes an empty directory for the new store, replacing an existing one. */
+FIRN_MUST_CHECK int fi_repair_place_begin(struct fi_repair *repair, firn_error *err);
+/* Exchanges the two stores; *out_path is where the damaged one is then, allocated. Requires: the
+ * new store is closed, except for its directory. */
+FIRN_MUST_CHECK int fi_repair_place_exchange(struct fi_repair *repair, char **out_path,
+                                             firn_error *err);
+/* Removes the new store, unless it has taken the old one's place, and closes everything. */
+void fi_repair_place_close(struct fi_repair *repair);
 
 /* ---- repair_packs.c ---- */
 
@@ -166,8 +173,11 @@ FIRN_MUST_CHECK int fi_repair_records_add_workspace(struct fi_repair *repair, fi
 FIRN_MUST_CHECK int fi_repair_catalog_assign(struct fi_repair *repair, firn_error *err);
 /* Writes all remaining checkpoints to the catalog, durably. */
 FIRN_MUST_CHECK int fi_repair_catalog_write(struct fi_repair *repair, firn_error *err);
+
+/* ---- repair_pins.c ---- */
+
 /* Removes the pins of checkpoints that do not exist, durably. Requires: the catalog is written. */
-FIRN_MUST_CHECK int fi_repair_catalog_pins(struct fi_repair *repair, firn_error *err);
+FIRN_MUST_CHECK int fi_repair_pins_sweep(struct fi_repair *repair, firn_error *err);
 
 /* ---- repair_trees.c ---- */
 

@@ -26,7 +26,6 @@
  */
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
@@ -34,7 +33,7 @@
 #include "os/os_clone.h"
 #include "repair/repair_internal.h"
 
-enum { BATCH_SIZE = 1 << 20, KEY_SIZE_MAX = 33 };
+enum { KEY_SIZE_MAX = 33 };
 
 struct found_pack {
     struct fi_objects_index_pack entry; /* of a damaged pack only its number */
@@ -143,15 +142,13 @@ compare_with_list(struct packing *packing, firn_error *err)
     size_t count = pack_count(packing);
     firn_error found;
     packing->last = count == 0 ? 0 : pack_at(packing, count - 1)->entry.number;
+    bool is_sound;
     int rc = fi_objects_open(packing->repair->opened.db, &objects, &found);
-    if (rc != FIRN_OK) {
+    FI_TRY_RETURN(fi_rescue_sift(rc, &found, &is_sound, err));
+    if (!is_sound) {
         packing->repair->is_current = false;
-        if (fi_rescue_is_finding(rc)) {
-            fi_repair_tell(packing->repair, firn_bytes(NULL, 0), found.text);
-            return FIRN_OK;
-        }
-        fi_error_copy(err, &found);
-        return rc;
+        fi_repair_report_damage(packing->repair, found.text);
+        return FIRN_OK;
     }
     uint64_t next = fi_objects_retire_next(objects);
     DCHECK(next > 0 && next - 1 <= UINT32_MAX);
@@ -171,31 +168,26 @@ static void
 on_damage(void *ctx, const firn_hash *hash, const char *text)
 {
     (void)hash;
-    fi_repair_tell(ctx, firn_bytes(NULL, 0), text);
+    fi_repair_report_damage(ctx, text);
 }
 
 static int
 verify(struct packing *packing, struct found_pack *pack, const char *name, firn_error *err)
 {
     DCHECK(packing->from != NULL && !pack->is_whole);
-    struct firn_packfile *file;
+    struct firn_pack *file;
     firn_error found;
-    int rc = fi_packfile_open(packing->from, name, &file, &found);
+    int rc = fi_pack_open(packing->from, name, &file, &found);
     if (rc == FIRN_OK) {
-        rc = fi_packfile_verify(file, packing->repair->scratch, on_damage, packing->repair, &found);
-        pack->entry.id = *fi_packfile_id(file);
-        pack->entry.size_bytes = fi_packfile_size_bytes(file);
-        pack->entry.object_count = fi_packfile_count(file);
-        fi_packfile_close(file);
+        rc = fi_pack_verify(file, packing->repair->scratch, on_damage, packing->repair, &found);
+        pack->entry.id = *fi_pack_id(file);
+        pack->entry.size_bytes = fi_pack_size_bytes(file);
+        pack->entry.object_count = fi_pack_count(file);
+        fi_pack_close(file);
     } else if (fi_rescue_is_finding(rc)) {
-        fi_repair_tell(packing->repair, firn_bytes(NULL, 0), found.text);
+        fi_repair_report_damage(packing->repair, found.text);
     }
-    pack->is_whole = rc == FIRN_OK;
-    if (rc != FIRN_OK && !fi_rescue_is_finding(rc)) {
-        fi_error_copy(err, &found);
-        return rc;
-    }
-    return FIRN_OK;
+    return fi_rescue_sift(rc, &found, &pack->is_whole, err);
 }
 
 static int
@@ -211,7 +203,7 @@ take_packs(struct packing *packing, firn_error *err)
         struct found_pack *pack = pack_at(packing, i);
         char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
         fi_objects_index_pack_name(pack->entry.number, name);
-        FI_TRY(fi_repair_progress(repair, "packs", i, err));
+        FI_TRY(fi_repair_report_progress(repair, "packs", i, err));
         FI_TRY(verify(packing, pack, name, err));
         if (pack->is_whole) {
             FI_TRY(fi_os_clone_file(packing->from, to, name, err));
@@ -230,19 +222,8 @@ out:
 /* ---- list and index ---- */
 
 static int
-write_batch(struct packing *packing, size_t at_least, firn_error *err)
-{
-    int rc = FIRN_OK;
-    if (fi_db_batch_size_bytes(packing->batch) >= at_least &&
-        fi_db_batch_count(packing->batch) > 0) {
-        rc = fi_db_write(packing->repair->opened.db, packing->batch, FIRN_DURABILITY_OS, err);
-        fi_db_batch_clear(packing->batch);
-    }
-    return rc;
-}
-
-static int
-clear(struct packing *packing, const char *name, struct firn_db_keyspace **out, firn_error *err)
+repair_packs_clear(struct packing *packing, const char *name, struct firn_db_keyspace **out,
+                   firn_error *err)
 {
     uint8_t upper[KEY_SIZE_MAX];
     memset(upper, 0xff, sizeof upper);
@@ -269,14 +250,15 @@ write_list(struct packing *packing, firn_error *err)
 {
     struct firn_db_keyspace *stat;
     uint32_t last_whole = 0;
-    FI_TRY_RETURN(clear(packing, FI_OBJECTS_INDEX_PACKS, &packing->list, err));
-    FI_TRY_RETURN(clear(packing, FI_OBJECTS_INDEX_OBJECTS, &packing->index, err));
-    FI_TRY_RETURN(clear(packing, FI_DB_SYSTEM_PREFIX "stat", &stat, err)); /* (I3) */
+    FI_TRY_RETURN(repair_packs_clear(packing, FI_OBJECTS_INDEX_PACKS, &packing->list, err));
+    FI_TRY_RETURN(repair_packs_clear(packing, FI_OBJECTS_INDEX_OBJECTS, &packing->index, err));
+    FI_TRY_RETURN(repair_packs_clear(packing, FI_DB_SYSTEM_PREFIX "stat", &stat, err)); /* (I3) */
     for (size_t i = 0; i < pack_count(packing); i++) {
         const struct found_pack *pack = pack_at(packing, i);
         if (pack->is_whole) {
             FI_TRY_RETURN(put_entry(packing, &pack->entry, err));
-            FI_TRY_RETURN(write_batch(packing, BATCH_SIZE, err));
+            FI_TRY_RETURN(fi_repair_write(packing->repair, packing->batch, FI_REPAIR_BATCH_SIZE,
+                                          FIRN_DURABILITY_OS, err));
             last_whole = pack->entry.number;
         }
     }
@@ -286,52 +268,55 @@ write_list(struct packing *packing, firn_error *err)
                                                    .state = FI_OBJECTS_INDEX_PACK_REMOVED};
         FI_TRY_RETURN(put_entry(packing, &gone, err));
     }
-    return write_batch(packing, 0, err);
+    return fi_repair_write(packing->repair, packing->batch, 0, FIRN_DURABILITY_OS, err);
 }
 
 static int
-put_place(struct packing *packing, const firn_hash *hash, const struct fi_packfile_location *at,
+put_place(struct packing *packing, const firn_hash *hash, const struct fi_pack_location *at,
           firn_error *err)
 {
     DCHECK(packing->pack != 0);
-    DCHECK((at->kind == FI_PACKFILE_DELTA) == packing->takes_deltas); /* (I4) */
+    DCHECK((at->kind == FI_PACK_DELTA) == packing->takes_deltas); /* (I4) */
     const struct fi_objects_place place = {.pack = packing->pack, .at = *at};
     uint8_t value[FI_OBJECTS_INDEX_PLACE_SIZE_MAX];
     firn_slice key = firn_bytes(hash->bytes, sizeof hash->bytes);
     int rc = fi_db_batch_put(packing->batch, packing->index, key,
                              firn_bytes(value, fi_objects_index_encode_place(&place, value)), err);
-    return rc == FIRN_OK ? write_batch(packing, BATCH_SIZE, err) : rc;
+    return rc == FIRN_OK ? fi_repair_write(packing->repair, packing->batch, FI_REPAIR_BATCH_SIZE,
+                                           FIRN_DURABILITY_OS, err)
+                         : rc;
 }
 
 static int
-index_whole_object(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
+index_whole_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at,
                    firn_error *err)
 {
-    return at->kind != FI_PACKFILE_DELTA ? put_place(ctx, hash, at, err) : FIRN_OK;
+    return at->kind != FI_PACK_DELTA ? put_place(ctx, hash, at, err) : FIRN_OK;
 }
 
 /* Whether the base of a delta is in the index, whole (I4). */
 static int
 has_base(struct packing *packing, firn_slice content, bool *out, firn_error *err)
 {
-    struct fi_packfile_delta delta;
+    struct fi_pack_delta delta;
     struct fi_objects_place place;
     firn_error found;
     *out = false;
-    if (fi_packfile_delta_decode(content, &delta, NULL) != FIRN_OK) {
+    if (fi_pack_delta_decode(content, &delta, NULL) != FIRN_OK) {
         return FIRN_OK;
     }
-    int rc = fi_objects_find(packing->repair->opened.objects, &delta.base, &place, &found);
-    *out = rc == FIRN_OK && place.at.kind != FI_PACKFILE_DELTA;
-    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && err != NULL) {
-        *err = found;
+    int rc = fi_objects_index_find(packing->repair->opened.objects, &delta.base, &place, &found);
+    *out = rc == FIRN_OK && place.at.kind != FI_PACK_DELTA;
+    if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
     }
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    fi_error_copy(err, &found);
+    return rc;
 }
 
 static int
-index_delta(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
-            firn_slice content, firn_error *err)
+index_delta(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_slice content,
+            firn_error *err)
 {
     struct packing *packing = ctx;
     bool is_there = false;
@@ -350,12 +335,11 @@ out:
 }
 
 static int
-index_pack(struct packing *packing, struct firn_packfile *file, firn_error *err)
+index_pack(struct packing *packing, struct firn_pack *file, firn_error *err)
 {
-    struct fi_packfile_scratch *scratch = packing->repair->scratch;
-    return packing->takes_deltas
-               ? fi_packfile_walk_deltas(file, scratch, index_delta, packing, err)
-               : fi_packfile_list(file, scratch, index_whole_object, packing, err);
+    struct fi_pack_scratch *scratch = packing->repair->scratch;
+    return packing->takes_deltas ? fi_pack_walk_deltas(file, scratch, index_delta, packing, err)
+                                 : fi_pack_list(file, scratch, index_whole_object, packing, err);
 }
 
 static int
@@ -364,15 +348,17 @@ index_packs(struct packing *packing, firn_error *err)
     struct fi_objects *objects = packing->repair->opened.objects;
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < fi_objects_pack_count(objects); i++) {
-        struct firn_packfile *file;
+        struct firn_pack *file;
         packing->pack = fi_objects_pack_at(objects, i)->number;
-        rc = fi_objects_acquire(objects, packing->pack, &file, err);
+        rc = fi_objects_pack_acquire(objects, packing->pack, &file, err);
         if (rc == FIRN_OK) {
             rc = index_pack(packing, file, err);
-            fi_objects_release(objects, packing->pack);
+            fi_objects_pack_release(objects, packing->pack);
         }
     }
-    return rc == FIRN_OK ? write_batch(packing, 0, err) : rc;
+    return rc == FIRN_OK
+               ? fi_repair_write(packing->repair, packing->batch, 0, FIRN_DURABILITY_OS, err)
+               : rc;
 }
 
 /* ---- what damaged packs still have ---- */
@@ -381,18 +367,18 @@ index_packs(struct packing *packing, firn_error *err)
 static bool
 is_refused(const struct fi_repair *repair, const firn_hash *hash)
 {
-    return fi_hash_map_find(&repair->refused, fi_load_le64(hash->bytes), hash) != NULL;
+    return fi_hash_map_find(&repair->refused, fi_hash_map_first(hash), hash) != NULL;
 }
 
 static int
-salvage_object(void *ctx, const firn_hash *hash, enum fi_packfile_kind kind, firn_slice content,
+salvage_object(void *ctx, const firn_hash *hash, enum fi_pack_kind kind, firn_slice content,
                firn_error *err)
 {
     struct packing *packing = ctx;
     bool is_there = false;
     uint64_t before = fi_objects_session_object_count(packing->session);
     int rc = FIRN_OK;
-    if ((kind == FI_PACKFILE_DELTA) != packing->takes_deltas || is_refused(packing->repair, hash)) {
+    if ((kind == FI_PACK_DELTA) != packing->takes_deltas || is_refused(packing->repair, hash)) {
         return FIRN_OK;
     }
     FI_TRY(fi_objects_session_contains(packing->session, hash, &is_there, err));
@@ -422,15 +408,12 @@ salvage_all(struct packing *packing, firn_error *err)
             continue;
         }
         fi_objects_index_pack_name(pack->entry.number, name);
-        int rc = fi_packfile_salvage(packing->from, name, salvage_object, packing, err);
+        int rc = fi_pack_salvage(packing->from, name, salvage_object, packing, err);
         if (packing->failure != FIRN_OK || (rc != FIRN_OK && !fi_rescue_is_finding(rc))) {
             return packing->failure != FIRN_OK ? packing->failure : rc;
         }
-        rc = fi_repair_progress(packing->repair, "salvage",
-                                packing->repair->result->objects_salvaged, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+        FI_TRY_RETURN(fi_repair_report_progress(packing->repair, "salvage",
+                                                packing->repair->result->objects_salvaged, err));
     }
     return FIRN_OK;
 }
@@ -449,7 +432,7 @@ salvage(struct packing *packing, firn_error *err)
     FI_TRY(rc);
     FI_TRY(fi_objects_session_commit(packing->session, &size, err));
 out:
-    FI_IGNORE(fi_objects_session_lane_close(packing->lane, false, NULL));
+    FI_RULES_IGNORE(fi_objects_session_lane_close(packing->lane, false, NULL));
     fi_objects_session_end(packing->session);
     return rc;
 }
@@ -472,12 +455,12 @@ struct refusing {
 };
 
 static void
-refuse(void *ctx, const firn_hash *hash, const char *text)
+repair_packs_refuse(void *ctx, const firn_hash *hash, const char *text)
 {
     struct refusing *refusing = ctx;
     (void)text; /* the damaged pack was reported when it was read */
     if (hash != NULL && !is_refused(refusing->repair, hash) &&
-        fi_hash_map_insert(&refusing->repair->refused, fi_load_le64(hash->bytes), hash) == NULL) {
+        fi_hash_map_insert(&refusing->repair->refused, fi_hash_map_first(hash), hash) == NULL) {
         refusing->is_out_of_memory = true;
     }
 }
@@ -500,13 +483,13 @@ refuse_wrong_names(struct packing *packing, firn_error *err)
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < fi_objects_pack_count(objects); i++) {
         uint32_t number = fi_objects_pack_at(objects, i)->number;
-        struct firn_packfile *file;
+        struct firn_pack *file;
         if (is_linked(packing, number)) {
             continue;
         }
-        FI_TRY(fi_objects_acquire(objects, number, &file, err));
-        rc = fi_packfile_verify(file, packing->repair->scratch, refuse, &refusing, err);
-        fi_objects_release(objects, number);
+        FI_TRY(fi_objects_pack_acquire(objects, number, &file, err));
+        rc = fi_pack_verify(file, packing->repair->scratch, repair_packs_refuse, &refusing, err);
+        fi_objects_pack_release(objects, number);
         rc = rc == FIRN_CORRUPT ? FIRN_OK : rc;
     }
     if (rc == FIRN_OK && refusing.is_out_of_memory) {

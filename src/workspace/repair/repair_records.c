@@ -33,9 +33,14 @@
 
 enum { CHECKPOINT_KEY_SIZE = 12, WORKSPACE_KEY_SIZE = 4, TAG_SIZE = 33, TAG_FORMAT = 1 };
 
+struct collecting;
+typedef int taker(struct collecting *collecting, firn_slice key, firn_slice value, firn_error *err);
+
 struct collecting {
     struct fi_repair *repair;
-    struct fi_hash_map ids; /* of struct known */
+    struct fi_hash_map ids;            /* of struct known */
+    struct firn_db_keyspace *keyspace; /* being read */
+    taker *take;                       /* an entry of it, if it is one of the catalog's */
 };
 
 /* Which record has an id. */
@@ -43,14 +48,6 @@ struct known {
     uint8_t id[FI_CATALOG_RECORD_ID_SIZE];
     size_t index;
 };
-
-static uint64_t
-id_hash(const void *id)
-{
-    uint64_t value;
-    memcpy(&value, id, sizeof value);
-    return value;
-}
 
 static bool
 id_equal(const void *record, const void *key)
@@ -105,7 +102,7 @@ add_record(struct collecting *collecting, const struct fi_repair_record *found, 
 {
     struct fi_repair *repair = collecting->repair;
     const uint8_t *id = found->record.id;
-    const struct known *before = fi_hash_map_find(&collecting->ids, id_hash(id), id);
+    const struct known *before = fi_hash_map_find(&collecting->ids, fi_hash_map_first(id), id);
     struct fi_repair_record *to;
     if (before != NULL && !found->is_listed) {
         DCHECK(before->index < fi_repair_record_count(repair));
@@ -121,7 +118,8 @@ add_record(struct collecting *collecting, const struct fi_repair_record *found, 
         const struct fi_repair_record empty = {0};
         memcpy(known.id, id, sizeof known.id);
         if (fi_buf_append(&repair->records, &empty, sizeof empty) != FIRN_OK ||
-            (before == NULL && fi_hash_map_insert(&collecting->ids, id_hash(id), &known) == NULL)) {
+            (before == NULL &&
+             fi_hash_map_insert(&collecting->ids, fi_hash_map_first(id), &known) == NULL)) {
             return fi_error_no_memory(err, "a list of checkpoints");
         }
         to = fi_repair_record_at(repair, known.index);
@@ -145,14 +143,14 @@ fi_repair_records_add_workspace(struct fi_repair *repair, firn_slice root,
 }
 
 static int
-delete_record(struct collecting *collecting, struct firn_db_keyspace *keyspace, firn_slice key,
-              const firn_error *why, firn_error *err)
+delete_record(struct collecting *collecting, firn_slice key, const firn_error *why, firn_error *err)
 {
     struct fi_buf copy = {0};
     int rc = fi_buf_append_slice(&copy, key);
-    fi_repair_tell(collecting->repair, firn_bytes(NULL, 0), why->text);
-    rc = rc == FIRN_OK ? fi_db_delete(keyspace, fi_buf_slice(&copy), FIRN_DURABILITY_OS, err)
-                       : fi_error_no_memory(err, "a key of the catalog");
+    fi_repair_report_damage(collecting->repair, why->text);
+    rc = rc == FIRN_OK
+             ? fi_db_delete(collecting->keyspace, fi_buf_slice(&copy), FIRN_DURABILITY_OS, err)
+             : fi_error_no_memory(err, "a key of the catalog");
     fi_buf_deinit(&copy);
     return rc;
 }
@@ -186,39 +184,44 @@ take_workspace(struct collecting *collecting, firn_slice key, firn_slice value, 
     return fi_repair_records_add_workspace(collecting->repair, root, &found, err);
 }
 
-/* Shows every entry of a keyspace; one that is malformed is removed. */
+/* Shows every entry of a keyspace. */
 static int
-read_keyspace(struct collecting *collecting, const char *name,
-              int (*take)(struct collecting *collecting, firn_slice key, firn_slice value,
-                          firn_error *err),
-              firn_error *err)
+visit_keyspace(struct collecting *collecting, const char *name, taker *take, firn_error *err)
 {
-    struct firn_db_keyspace *keyspace;
-    struct firn_db_cursor *cursor;
-    firn_error found;
-    int rc = fi_db_keyspace_open(collecting->repair->opened.db, name, &keyspace, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    rc = fi_db_cursor_open(keyspace, NULL, &cursor, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    struct firn_db_cursor *cursor = NULL;
+    int rc;
+    FI_TRY(fi_db_keyspace_open(collecting->repair->opened.db, name, &collecting->keyspace, err));
+    FI_TRY(fi_db_cursor_open(collecting->keyspace, NULL, &cursor, err));
     FI_TRY(fi_db_cursor_first(cursor, err));
     while (fi_db_cursor_valid(cursor)) {
-        firn_slice key = fi_db_cursor_key(cursor);
-        rc = take(collecting, key, fi_db_cursor_value(cursor), &found);
-        if (rc == FIRN_CORRUPT) {
-            rc = delete_record(collecting, keyspace, key, &found, err);
-        } else if (rc != FIRN_OK && err != NULL) {
-            *err = found;
-        }
-        FI_TRY(rc);
+        FI_TRY(take(collecting, fi_db_cursor_key(cursor), fi_db_cursor_value(cursor), err));
         FI_TRY(fi_db_cursor_next(cursor, err));
     }
 out:
     fi_db_cursor_close(cursor);
     return rc;
+}
+
+/* An entry of the catalog; one that is malformed is removed. */
+static int
+take_or_delete(struct collecting *collecting, firn_slice key, firn_slice value, firn_error *err)
+{
+    firn_error found;
+    int rc = collecting->take(collecting, key, value, &found);
+    if (rc == FIRN_CORRUPT) {
+        return delete_record(collecting, key, &found, err);
+    }
+    if (rc != FIRN_OK) {
+        fi_error_copy(err, &found);
+    }
+    return rc;
+}
+
+static int
+read_catalog(struct collecting *collecting, const char *name, taker *take, firn_error *err)
+{
+    collecting->take = take;
+    return visit_keyspace(collecting, name, take_or_delete, err);
 }
 
 /* ---- the log and the runs ---- */
@@ -312,7 +315,7 @@ meet_tag(struct fi_repair *repair, const struct fi_rescue_salvage_entry *entry, 
 }
 
 static int
-meet(void *ctx, const struct fi_rescue_salvage_entry *entry, firn_error *err)
+repair_records_meet(void *ctx, const struct fi_rescue_salvage_entry *entry, firn_error *err)
 {
     struct collecting *collecting = ctx;
     bool is_put = entry->kind == FI_ENTRY_PUT;
@@ -351,7 +354,7 @@ read_object(struct collecting *collecting, const firn_hash *hash, firn_error *er
         return add_record(collecting, &found, bytes, err);
     }
     if (rc == FIRN_CORRUPT) {
-        fi_repair_tell(repair, firn_bytes(NULL, 0), why.text);
+        fi_repair_report_damage(repair, why.text);
         return FIRN_OK;
     }
     fi_error_copy(err, &why);
@@ -359,33 +362,16 @@ read_object(struct collecting *collecting, const firn_hash *hash, firn_error *er
 }
 
 static int
-read_packs(struct collecting *collecting, firn_error *err)
+meet_object(struct collecting *collecting, firn_slice key, firn_slice value, firn_error *err)
 {
-    struct firn_db_keyspace *index;
-    struct firn_db_cursor *cursor;
-    int rc =
-        fi_db_keyspace_open(collecting->repair->opened.db, FI_OBJECTS_INDEX_OBJECTS, &index, err);
-    if (rc != FIRN_OK) {
-        return rc;
+    struct fi_objects_place place;
+    firn_hash hash;
+    FI_TRY_RETURN(fi_objects_index_decode_hash(key, &hash, err));
+    FI_TRY_RETURN(fi_objects_index_decode_place(value, &place, err));
+    if (place.at.kind == FI_PACK_RECORD) {
+        FI_TRY_RETURN(read_object(collecting, &hash, err));
     }
-    rc = fi_db_cursor_open(index, NULL, &cursor, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    FI_TRY(fi_db_cursor_first(cursor, err));
-    while (fi_db_cursor_valid(cursor)) {
-        struct fi_objects_place place;
-        firn_hash hash;
-        FI_TRY(fi_objects_index_decode_hash(fi_db_cursor_key(cursor), &hash, err));
-        FI_TRY(fi_objects_index_decode_place(fi_db_cursor_value(cursor), &place, err));
-        if (place.at.kind == FI_PACKFILE_RECORD) {
-            FI_TRY(read_object(collecting, &hash, err));
-        }
-        FI_TRY(fi_db_cursor_next(cursor, err));
-    }
-out:
-    fi_db_cursor_close(cursor);
-    return rc;
+    return FIRN_OK;
 }
 
 int
@@ -394,12 +380,12 @@ fi_repair_records_collect(struct fi_repair *repair, firn_error *err)
     struct collecting collecting = {.repair = repair};
     int rc;
     DCHECK(repair->records.size == 0 && repair->workspaces.size == 0 && repair->tags.size == 0);
-    fi_hash_map_init(&collecting.ids, sizeof(struct known), id_hash, id_equal);
-    FI_TRY(read_keyspace(&collecting, FI_CATALOG_WORKSPACES, take_workspace, err));
-    FI_TRY(read_keyspace(&collecting, FI_CATALOG_CHECKPOINTS, take_checkpoint, err));
+    fi_hash_map_init(&collecting.ids, sizeof(struct known), fi_hash_map_first, id_equal);
+    FI_TRY(read_catalog(&collecting, FI_CATALOG_WORKSPACES, take_workspace, err));
+    FI_TRY(read_catalog(&collecting, FI_CATALOG_CHECKPOINTS, take_checkpoint, err));
     if (!repair->is_current) {
-        FI_TRY(fi_rescue_salvage(repair->place.from, meet, &collecting, err));
-        FI_TRY(read_packs(&collecting, err));
+        FI_TRY(fi_rescue_salvage(repair->place.from, repair_records_meet, &collecting, err));
+        FI_TRY(visit_keyspace(&collecting, FI_OBJECTS_INDEX_OBJECTS, meet_object, err));
     }
 out:
     fi_hash_map_deinit(&collecting.ids);

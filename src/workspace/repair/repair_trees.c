@@ -69,14 +69,6 @@ struct repairing {
     uint64_t bytes;
 };
 
-static uint64_t
-known_hash(const void *record)
-{
-    uint64_t value;
-    memcpy(&value, record, sizeof value);
-    return value;
-}
-
 static bool
 known_equal(const void *record, const void *key)
 {
@@ -89,27 +81,27 @@ known_equal(const void *record, const void *key)
 static const struct known *
 find_known(const struct repairing *repairing, const struct known *wanted)
 {
-    return fi_hash_map_find(&repairing->known, known_hash(wanted), wanted);
+    return fi_hash_map_find(&repairing->known, fi_hash_map_first(wanted), wanted);
 }
 
 static int
-remember(struct repairing *repairing, const struct known *known, firn_error *err)
+repair_trees_remember(struct repairing *repairing, const struct known *known, firn_error *err)
 {
     return find_known(repairing, known) != NULL ||
-                   fi_hash_map_insert(&repairing->known, known_hash(known), known) != NULL
+                   fi_hash_map_insert(&repairing->known, fi_hash_map_first(known), known) != NULL
                ? FIRN_OK
                : fi_error_no_memory(err, "what is known of objects");
 }
 
 static struct level *
-top(const struct repairing *repairing)
+repair_trees_top(const struct repairing *repairing)
 {
     DCHECK(repairing->levels.size >= sizeof(struct level));
     return (struct level *)(void *)(repairing->levels.data + repairing->levels.size) - 1;
 }
 
 static size_t
-depth(const struct repairing *repairing)
+repair_trees_depth(const struct repairing *repairing)
 {
     return repairing->levels.size / sizeof(struct level);
 }
@@ -120,8 +112,8 @@ depth(const struct repairing *repairing)
 static int
 set_path(struct repairing *repairing, firn_slice name, firn_error *err)
 {
-    DCHECK(top(repairing)->path_size <= repairing->path.size);
-    repairing->path.size = top(repairing)->path_size;
+    DCHECK(repair_trees_top(repairing)->path_size <= repairing->path.size);
+    repairing->path.size = repair_trees_top(repairing)->path_size;
     int rc = repairing->path.size > 0 && name.size > 0 ? fi_buf_append_u8(&repairing->path, '/')
                                                        : FIRN_OK;
     rc = rc == FIRN_OK ? fi_buf_append_slice(&repairing->path, name) : rc;
@@ -130,7 +122,7 @@ set_path(struct repairing *repairing, firn_slice name, firn_error *err)
 
 /* Reports repairing->path as lost. */
 static void
-tell_lost(struct repairing *repairing, const char *why)
+report_lost(struct repairing *repairing, const char *why)
 {
     char text[FIRN_ERROR_TEXT_SIZE];
     char id[FIRN_CHECKPOINT_ID_SIZE];
@@ -138,19 +130,16 @@ tell_lost(struct repairing *repairing, const char *why)
     (void)snprintf(text, sizeof text, "lost from checkpoint %.*s: %s", FIRN_CHECKPOINT_ID_SHORT, id,
                    why);
     repairing->lost++;
-    fi_repair_tell(repairing->repair, fi_buf_slice(&repairing->path), text);
+    fi_repair_report(repairing->repair, fi_buf_slice(&repairing->path), text);
 }
 
 /* FIRN_OK if something is lost; *out_why then says why. */
 static int
-judge(int rc, const firn_error *found, bool *out_is_lost, firn_error *err)
+repair_trees_assess(int rc, const firn_error *found, bool *out_is_lost, firn_error *err)
 {
     *out_is_lost = fi_rescue_is_finding(rc);
-    if (*out_is_lost || rc == FIRN_OK) {
-        return FIRN_OK;
-    }
-    fi_error_copy(err, found);
-    return rc;
+    bool is_sound;
+    return fi_rescue_sift(rc, found, &is_sound, err);
 }
 
 /* ---- entries ---- */
@@ -160,11 +149,11 @@ pass_on(void *ctx, uint64_t bytes, firn_error *err)
 {
     struct repairing *repairing = ctx;
     (void)bytes;
-    return fi_packfile_scratch_tick(repairing->repair->scratch, err);
+    return fi_pack_scratch_tick(repairing->repair->scratch, err);
 }
 
 static int
-look_at_content(struct repairing *repairing, const struct fi_tree_entry *entry, bool *out_is_lost,
+inspect_content(struct repairing *repairing, const struct fi_tree_entry *entry, bool *out_is_lost,
                 firn_error *err)
 {
     struct fi_repair *repair = repairing->repair;
@@ -175,10 +164,10 @@ look_at_content(struct repairing *repairing, const struct fi_tree_entry *entry, 
     if (known == NULL) {
         int read = fi_objects_stream_verify(repair->opened.objects, repair->scratch, &entry->hash,
                                             entry->size, pass_on, repairing, &found);
-        FI_TRY_RETURN(judge(read, &found, out_is_lost, err));
+        FI_TRY_RETURN(repair_trees_assess(read, &found, out_is_lost, err));
         wanted.is_whole = !*out_is_lost;
-        FI_TRY_RETURN(remember(repairing, &wanted, err));
-        FI_TRY_RETURN(fi_repair_progress(repair, "read", repairing->known.count, err));
+        FI_TRY_RETURN(repair_trees_remember(repairing, &wanted, err));
+        FI_TRY_RETURN(fi_repair_report_progress(repair, "read", repairing->known.count, err));
     } else {
         wanted.is_whole = known->is_whole;
     }
@@ -187,9 +176,9 @@ look_at_content(struct repairing *repairing, const struct fi_tree_entry *entry, 
 }
 
 static int
-keep(struct repairing *repairing, const struct fi_tree_entry *entry, firn_error *err)
+repair_trees_keep(struct repairing *repairing, const struct fi_tree_entry *entry, firn_error *err)
 {
-    return fi_tree_encode_entry(&top(repairing)->kept, entry) == FIRN_OK
+    return fi_tree_encode_entry(&repair_trees_top(repairing)->kept, entry) == FIRN_OK
                ? FIRN_OK
                : fi_error_no_memory(err, "a directory");
 }
@@ -203,23 +192,24 @@ keep_with_link(struct repairing *repairing, const struct fi_tree_entry *entry, f
     firn_error found;
     int read =
         fi_tree_lookup_check_link(&repairing->links, fi_buf_slice(&repairing->path), entry, &found);
-    int rc = judge(read, &found, &is_lost, err);
+    int rc = repair_trees_assess(read, &found, &is_lost, err);
     if (rc == FIRN_OK && is_lost) {
         alone.hard_link = firn_bytes(NULL, 0);
-        top(repairing)->is_changed = true;
+        repair_trees_top(repairing)->is_changed = true;
     }
-    return rc == FIRN_OK ? keep(repairing, &alone, err) : rc;
+    return rc == FIRN_OK ? repair_trees_keep(repairing, &alone, err) : rc;
 }
 
 static void
 raise_level(struct repairing *repairing, uint32_t height_below)
 {
-    struct level *level = top(repairing);
+    struct level *level = repair_trees_top(repairing);
     level->height = level->height > height_below ? level->height : height_below + 1;
-    DCHECK(depth(repairing) + level->height <= FI_TREE_DEPTH_MAX);
+    DCHECK(repair_trees_depth(repairing) + level->height <= FI_TREE_DEPTH_MAX);
 }
 
-static int push(struct repairing *repairing, const struct fi_tree_entry *entry, firn_error *err);
+static int repair_trees_push(struct repairing *repairing, const struct fi_tree_entry *entry,
+                             firn_error *err);
 
 static int
 take_entry(struct repairing *repairing, const struct fi_tree_entry *entry, firn_error *err)
@@ -229,33 +219,33 @@ take_entry(struct repairing *repairing, const struct fi_tree_entry *entry, firn_
     FI_TRY_RETURN(set_path(repairing, entry->name, err));
     if (entry->kind == FI_TREE_DIR) {
         const struct known *known = repairing->looks_at_links ? NULL : find_known(repairing, &dir);
-        if (known == NULL || depth(repairing) + known->height >= FI_TREE_DEPTH_MAX) {
-            return push(repairing, entry, err);
+        if (known == NULL || repair_trees_depth(repairing) + known->height >= FI_TREE_DEPTH_MAX) {
+            return repair_trees_push(repairing, entry, err);
         }
         raise_level(repairing, known->height);
-        return keep(repairing, entry, err);
+        return repair_trees_keep(repairing, entry, err);
     }
     repairing->files++;
     repairing->bytes += entry->size;
     if (entry->kind == FI_TREE_FILE && !repairing->looks_at_links) {
-        FI_TRY_RETURN(look_at_content(repairing, entry, &is_lost, err));
+        FI_TRY_RETURN(inspect_content(repairing, entry, &is_lost, err));
     }
     if (is_lost) {
-        top(repairing)->is_changed = true;
-        tell_lost(repairing, "its content is damaged or missing");
+        repair_trees_top(repairing)->is_changed = true;
+        report_lost(repairing, "its content is damaged or missing");
         return FIRN_OK;
     }
     return repairing->looks_at_links && entry->hard_link.size > 0
                ? keep_with_link(repairing, entry, err)
-               : keep(repairing, entry, err);
+               : repair_trees_keep(repairing, entry, err);
 }
 
 /* ---- directories ---- */
 
 static void
-pop(struct repairing *repairing)
+repair_trees_pop(struct repairing *repairing)
 {
-    struct level *level = top(repairing);
+    struct level *level = repair_trees_top(repairing);
     fi_tree_iterator_destroy(level->iterator);
     fi_buf_deinit(&level->entry);
     fi_buf_deinit(&level->kept);
@@ -267,16 +257,16 @@ static int
 push_level(struct repairing *repairing, const struct fi_tree_entry *entry, const firn_hash *hash,
            bool *out_is_lost, firn_error *err)
 {
-    DCHECK((entry == NULL) == (depth(repairing) == 0));
+    DCHECK((entry == NULL) == (repair_trees_depth(repairing) == 0));
     struct level level = {.hash = *hash, .path_size = repairing->path.size};
     firn_error found;
     int rc;
-    if (depth(repairing) >= FI_TREE_DEPTH_MAX) {
+    if (repair_trees_depth(repairing) >= FI_TREE_DEPTH_MAX) {
         *out_is_lost = true; /* no reader of trees goes deeper */
         return FIRN_OK;
     }
     int read = fi_tree_iterator_create(repairing->trees, hash, &level.iterator, &found);
-    FI_TRY(judge(read, &found, out_is_lost, err));
+    FI_TRY(repair_trees_assess(read, &found, out_is_lost, err));
     if (*out_is_lost) {
         return FIRN_OK;
     }
@@ -294,13 +284,13 @@ out:
 }
 
 static int
-push(struct repairing *repairing, const struct fi_tree_entry *entry, firn_error *err)
+repair_trees_push(struct repairing *repairing, const struct fi_tree_entry *entry, firn_error *err)
 {
     bool is_lost;
     int rc = push_level(repairing, entry, &entry->hash, &is_lost, err);
     if (rc == FIRN_OK && is_lost) {
-        top(repairing)->is_changed = true;
-        tell_lost(repairing, "the list of what is in it is damaged or missing");
+        repair_trees_top(repairing)->is_changed = true;
+        report_lost(repairing, "the list of what is in it is damaged or missing");
     }
     return rc;
 }
@@ -309,8 +299,7 @@ static int
 put_object(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
 {
     struct repairing *repairing = ctx;
-    const struct fi_objects_object added = {
-        .kind = FI_PACKFILE_TREE, .hash = *hash, .content = object};
+    const struct fi_objects_object added = {.kind = FI_PACK_TREE, .hash = *hash, .content = object};
     bool is_new;
     if (repairing->session == NULL) {
         FI_TRY_RETURN(fi_objects_session_begin(repairing->repair->opened.objects,
@@ -325,7 +314,7 @@ put_object(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
 static int
 finish_level(struct repairing *repairing, firn_hash *out_root, firn_error *err)
 {
-    struct level *level = top(repairing);
+    struct level *level = repair_trees_top(repairing);
     const struct known whole = {
         .hash = level->hash, .height = level->height, .is_dir = true, .is_whole = true};
     struct fi_tree_entry entry;
@@ -335,24 +324,25 @@ finish_level(struct repairing *repairing, firn_hash *out_root, firn_error *err)
     if (is_changed) {
         FI_TRY(fi_tree_build(fi_buf_slice(&level->kept), put_object, repairing, &hash, err));
     } else if (!repairing->looks_at_links) {
-        FI_TRY(remember(repairing, &whole, err));
+        FI_TRY(repair_trees_remember(repairing, &whole, err));
     }
-    if (depth(repairing) == 1) {
+    if (repair_trees_depth(repairing) == 1) {
         *out_root = hash;
-        pop(repairing);
+        repair_trees_pop(repairing);
         return FIRN_OK;
     }
     struct fi_buf bytes = level->entry;
     DCHECK(bytes.size > 0);
     level->entry = (struct fi_buf){0};
-    pop(repairing);
+    repair_trees_pop(repairing);
     firn_slice rest = fi_buf_slice(&bytes);
     rc = fi_tree_decode_entry(&rest, &entry, err);
     if (rc == FIRN_OK) {
         entry.hash = hash;
         raise_level(repairing, whole.height);
-        top(repairing)->is_changed = top(repairing)->is_changed || is_changed;
-        rc = keep(repairing, &entry, err);
+        repair_trees_top(repairing)->is_changed =
+            repair_trees_top(repairing)->is_changed || is_changed;
+        rc = repair_trees_keep(repairing, &entry, err);
     }
     fi_buf_deinit(&bytes);
 out:
@@ -360,18 +350,19 @@ out:
 }
 
 static int
-step(struct repairing *repairing, firn_hash *out_root, firn_error *err)
+repair_trees_step(struct repairing *repairing, firn_hash *out_root, firn_error *err)
 {
     const struct fi_tree_entry *entry;
     bool is_end = false;
     bool is_lost;
     firn_error found;
-    int read = fi_tree_iterator_next(top(repairing)->iterator, &entry, &is_end, &found);
-    FI_TRY_RETURN(judge(read, &found, &is_lost, err));
+    int read =
+        fi_tree_iterator_next(repair_trees_top(repairing)->iterator, &entry, &is_end, &found);
+    FI_TRY_RETURN(repair_trees_assess(read, &found, &is_lost, err));
     if (is_lost) {
         FI_TRY_RETURN(set_path(repairing, firn_bytes(NULL, 0), err));
-        top(repairing)->is_changed = true;
-        tell_lost(repairing, "a part of the list of what is in it is damaged or missing");
+        repair_trees_top(repairing)->is_changed = true;
+        report_lost(repairing, "a part of the list of what is in it is damaged or missing");
         is_end = true;
     }
     return is_end ? finish_level(repairing, out_root, err) : take_entry(repairing, entry, err);
@@ -379,11 +370,11 @@ step(struct repairing *repairing, firn_hash *out_root, firn_error *err)
 
 /* *out_is_lost: there is no root. */
 static int
-walk(struct repairing *repairing, firn_hash *root, bool *out_is_lost, firn_error *err)
+repair_trees_walk(struct repairing *repairing, firn_hash *root, bool *out_is_lost, firn_error *err)
 {
     int rc;
     const firn_hash start = *root;
-    DCHECK(depth(repairing) == 0);
+    DCHECK(repair_trees_depth(repairing) == 0);
     *out_is_lost = false;
     repairing->lost = 0;
     repairing->files = 0;
@@ -392,12 +383,12 @@ walk(struct repairing *repairing, firn_hash *root, bool *out_is_lost, firn_error
     repairing->path.size = 0;
     fi_tree_lookup_init(&repairing->links, repairing->trees, &start);
     FI_TRY(push_level(repairing, NULL, &start, out_is_lost, err));
-    while (depth(repairing) > 0 && !*out_is_lost) {
-        FI_TRY(step(repairing, root, err));
+    while (repair_trees_depth(repairing) > 0 && !*out_is_lost) {
+        FI_TRY(repair_trees_step(repairing, root, err));
     }
 out:
-    while (depth(repairing) > 0) {
-        pop(repairing);
+    while (repair_trees_depth(repairing) > 0) {
+        repair_trees_pop(repairing);
     }
     fi_tree_lookup_deinit(&repairing->links);
     return rc;
@@ -406,7 +397,7 @@ out:
 /* ---- checkpoints ---- */
 
 static int
-look_at_rules(struct repairing *repairing, struct fi_repair_record *record, firn_error *err)
+inspect_rules(struct repairing *repairing, struct fi_repair_record *record, firn_error *err)
 {
     struct fi_ws_rules rules;
     firn_error found;
@@ -416,10 +407,10 @@ look_at_rules(struct repairing *repairing, struct fi_repair_record *record, firn
     }
     int read = fi_ws_rules_load(repairing->repair->opened.objects, &record->record, &rules, &found);
     fi_ws_rules_deinit(&rules);
-    int rc = judge(read, &found, &is_lost, err);
+    int rc = repair_trees_assess(read, &found, &is_lost, err);
     if (rc == FIRN_OK && is_lost) {
         repairing->path.size = 0;
-        tell_lost(repairing, "the rules by which it was saved; a restore goes by those of today");
+        report_lost(repairing, "the rules by which it was saved; a restore goes by those of today");
         record->record.has_rules = false;
         memset(&record->record.rules, 0, sizeof record->record.rules);
         record->is_changed = true;
@@ -429,13 +420,13 @@ look_at_rules(struct repairing *repairing, struct fi_repair_record *record, firn
 }
 
 static int
-look_at_tree(struct repairing *repairing, struct fi_repair_record *record, firn_error *err)
+inspect_tree(struct repairing *repairing, struct fi_repair_record *record, firn_error *err)
 {
     firn_hash root = record->record.root.hash;
     bool is_lost = false;
     repairing->record = record;
-    FI_TRY_RETURN(look_at_rules(repairing, record, err));
-    FI_TRY_RETURN(walk(repairing, &root, &is_lost, err));
+    FI_TRY_RETURN(inspect_rules(repairing, record, err));
+    FI_TRY_RETURN(repair_trees_walk(repairing, &root, &is_lost, err));
     if (is_lost) {
         record->state = FIRN_REPAIR_STATE_LOST;
     } else if (!fi_hash_equal(&root, &record->record.root.hash)) {
@@ -447,7 +438,7 @@ look_at_tree(struct repairing *repairing, struct fi_repair_record *record, firn_
 }
 
 static int
-commit(struct repairing *repairing, firn_error *err)
+repair_trees_commit(struct repairing *repairing, firn_error *err)
 {
     uint64_t size;
     int rc = FIRN_OK;
@@ -492,7 +483,7 @@ finish_record(struct repairing *repairing, struct fi_repair_record *record, firn
     int rc;
     DCHECK(repairing->looks_at_links && record->state != FIRN_REPAIR_STATE_LOST);
     repairing->record = record;
-    FI_TRY(walk(repairing, &root, &is_lost, err));
+    FI_TRY(repair_trees_walk(repairing, &root, &is_lost, err));
     if (is_lost || repairing->lost > 0) {
         rc = fi_error_set(err, FIRN_FAILED, "a repaired tree cannot be read");
         goto out;
@@ -517,9 +508,9 @@ repair_all(struct repairing *repairing, firn_error *err)
 {
     struct fi_repair *repair = repairing->repair;
     for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
-        FI_TRY_RETURN(look_at_tree(repairing, fi_repair_record_at(repair, i), err));
+        FI_TRY_RETURN(inspect_tree(repairing, fi_repair_record_at(repair, i), err));
     }
-    FI_TRY_RETURN(commit(repairing, err));
+    FI_TRY_RETURN(repair_trees_commit(repairing, err));
     DCHECK(repairing->session == NULL); /* (I1) */
     repairing->looks_at_links = true;
     for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
@@ -529,7 +520,7 @@ repair_all(struct repairing *repairing, firn_error *err)
             FI_TRY_RETURN(finish_record(repairing, record, err));
         }
     }
-    return commit(repairing, err);
+    return repair_trees_commit(repairing, err);
 }
 
 int
@@ -537,9 +528,9 @@ fi_repair_trees(struct fi_repair *repair, firn_error *err)
 {
     struct repairing repairing = {.repair = repair,
                                   .trees = fi_objects_trees(repair->opened.objects)};
-    fi_hash_map_init(&repairing.known, sizeof(struct known), known_hash, known_equal);
+    fi_hash_map_init(&repairing.known, sizeof(struct known), fi_hash_map_first, known_equal);
     int rc = repair_all(&repairing, err);
-    FI_IGNORE(fi_objects_session_lane_close(repairing.lane, false, NULL));
+    FI_RULES_IGNORE(fi_objects_session_lane_close(repairing.lane, false, NULL));
     fi_objects_session_end(repairing.session);
     fi_hash_map_deinit(&repairing.known);
     fi_buf_deinit(&repairing.levels);

@@ -70,7 +70,7 @@ fi_rules_walk_create(struct fi_os *os, const struct fi_rules_walk_options *optio
         return fi_error_no_memory(err, "rules");
     }
     for (size_t i = 1; i < ignore->view_count; i++) {
-        const struct fi_ignore_rules_set *set = fi_rules_walk_stored_set(ignore, i);
+        const struct fi_rules_list_set *set = fi_rules_walk_stored_set(ignore, i);
         ignore->outermost->views[i].is_as_today =
             set->include_deps == options->include_deps && (set->is_narrow || set->include_deps);
     }
@@ -82,7 +82,7 @@ static void
 destroy_layer(struct fi_rules_walk_layer *layer)
 {
     if (layer != NULL) {
-        fi_ignore_file_destroy(layer->file);
+        fi_rules_ignore_file_destroy(layer->file);
         fi_free(layer->dir);
         fi_free(layer);
     }
@@ -120,13 +120,13 @@ fi_rules_walk_outermost(const struct fi_rules_walk *ignore)
 
 bool
 fi_rules_walk_is_rule_file(const struct fi_rules_walk *ignore, firn_slice name, bool is_root,
-                           enum fi_ignore_rules_kind *out_kind)
+                           enum fi_rules_list_kind *out_kind)
 {
     for (int i = 1; i <= FI_RULES_WALK_KINDS; i++) {
-        enum fi_ignore_rules_kind kind = (enum fi_ignore_rules_kind)i;
-        bool counts = (kind != FI_IGNORE_RULES_CHKPTIGNORE || is_root) &&
-                      (kind != FI_IGNORE_RULES_GITIGNORE || ignore->options.gitignore);
-        if (counts && fi_slice_equal(name, firn_str(fi_ignore_rules_name(kind)))) {
+        enum fi_rules_list_kind kind = (enum fi_rules_list_kind)i;
+        bool counts = (kind != FI_RULES_LIST_CHKPTIGNORE || is_root) &&
+                      (kind != FI_RULES_LIST_GITIGNORE || ignore->options.gitignore);
+        if (counts && fi_slice_equal(name, firn_str(fi_rules_list_name(kind)))) {
             *out_kind = kind;
             return true;
         }
@@ -138,7 +138,7 @@ void
 fi_rules_walk_files_deinit(struct fi_rules_walk_files *files)
 {
     for (size_t i = 0; i < FI_RULES_WALK_KINDS; i++) {
-        fi_ignore_file_destroy(files->files[i]);
+        fi_rules_ignore_file_destroy(files->files[i]);
         files->files[i] = NULL;
     }
 }
@@ -147,7 +147,7 @@ fi_rules_walk_files_deinit(struct fi_rules_walk_files *files)
 
 /* The first file of a set in a directory, or the place where it would be. */
 static size_t
-find_stored(const struct fi_ignore_rules_set *set, firn_slice path)
+find_stored(const struct fi_rules_list_set *set, firn_slice path)
 {
     size_t at = 0;
     size_t end = set->file_count;
@@ -162,7 +162,7 @@ struct contents {
 };
 
 static struct contents
-stored_contents(const struct fi_ignore_rules_set *set, firn_slice path)
+stored_contents(const struct fi_rules_list_set *set, firn_slice path)
 {
     struct contents contents = {0};
     DCHECK(find_stored(set, path) <= set->file_count);
@@ -181,7 +181,7 @@ contents_on_disk(const struct fi_rules_walk_files *files)
     struct contents contents = {0};
     for (size_t i = 0; i < FI_RULES_WALK_KINDS; i++) {
         if (files->files[i] != NULL) {
-            contents.of[i] = fi_ignore_file_content(files->files[i]);
+            contents.of[i] = fi_rules_ignore_file_content(files->files[i]);
             contents.any = true;
         }
     }
@@ -212,12 +212,12 @@ struct entering {
 
 /* Takes ownership of the file, even if it fails. */
 static int
-put_on_top(struct entering *entering, struct fi_rules_walk_view *view,
-           enum fi_ignore_rules_kind kind, bool is_stored, struct fi_ignore_file *file)
+put_on_top(struct entering *entering, struct fi_rules_walk_view *view, enum fi_rules_list_kind kind,
+           bool is_stored, struct fi_rules_ignore_file *file)
 {
     struct fi_rules_walk_layer *layer = fi_alloc_zeroed(sizeof *layer);
     if (layer == NULL) {
-        fi_ignore_file_destroy(file);
+        fi_rules_ignore_file_destroy(file);
         return FIRN_NO_MEMORY;
     }
     *layer =
@@ -239,10 +239,10 @@ static int
 enter_today(struct entering *entering, struct fi_rules_walk_files *files)
 {
     for (int i = 1; i <= FI_RULES_WALK_KINDS; i++) {
-        struct fi_ignore_file *file = files->files[i - 1];
+        struct fi_rules_ignore_file *file = files->files[i - 1];
         files->files[i - 1] = NULL;
         if (file != NULL && put_on_top(entering, &entering->scope->views[0],
-                                       (enum fi_ignore_rules_kind)i, false, file) != FIRN_OK) {
+                                       (enum fi_rules_list_kind)i, false, file) != FIRN_OK) {
             return FIRN_NO_MEMORY;
         }
     }
@@ -253,7 +253,7 @@ static int
 enter_stored(struct entering *entering, size_t index, const struct contents *today, firn_error *err)
 {
     DCHECK(index >= 1 && index < entering->ignore->view_count);
-    const struct fi_ignore_rules_set *set = fi_rules_walk_stored_set(entering->ignore, index);
+    const struct fi_rules_list_set *set = fi_rules_walk_stored_set(entering->ignore, index);
     struct fi_rules_walk_view *view = &entering->scope->views[index];
     struct contents contents = stored_contents(set, entering->path);
     if (view->is_as_today && contents_are_equal(&contents, today)) {
@@ -265,13 +265,13 @@ enter_stored(struct entering *entering, size_t index, const struct contents *tod
         memcpy(view->tops, entering->above->views[0].tops, sizeof view->tops);
     }
     for (int i = 1; i <= FI_RULES_WALK_KINDS; i++) {
-        struct fi_ignore_file *file;
+        struct fi_rules_ignore_file *file;
         if (contents.of[i - 1].data == NULL) {
             continue;
         }
-        int rc = fi_ignore_file_create(contents.of[i - 1], NULL, NULL, &file, err);
+        int rc = fi_rules_ignore_file_create(contents.of[i - 1], NULL, NULL, &file, err);
         if (rc == FIRN_OK) {
-            rc = put_on_top(entering, view, (enum fi_ignore_rules_kind)i, true, file);
+            rc = put_on_top(entering, view, (enum fi_rules_list_kind)i, true, file);
         }
         if (rc != FIRN_OK) {
             return rc;
@@ -291,12 +291,12 @@ count_files_locked(struct fi_rules_walk *ignore, firn_slice path, const struct c
             ignore->file_count++;
         }
     }
-    return ignore->files_size <= FI_IGNORE_RULES_FILES_SIZE_MAX;
+    return ignore->files_size <= FI_RULES_LIST_FILES_SIZE_MAX;
 }
 
 /* Adds the new parts to the lists. */
 static void
-publish(struct entering *entering)
+rules_publish(struct entering *entering)
 {
     struct fi_rules_walk *ignore = entering->ignore;
     DCHECK(entering->scope->next == NULL && !entering->scope->views[0].is_as_today);
@@ -320,7 +320,7 @@ is_of_interest(const struct fi_rules_walk *ignore, firn_slice path, const struct
         return true;
     }
     for (size_t i = 1; i < ignore->view_count; i++) {
-        const struct fi_ignore_rules_set *set = fi_rules_walk_stored_set(ignore, i);
+        const struct fi_rules_list_set *set = fi_rules_walk_stored_set(ignore, i);
         if (set->file_count > 0 && stored_contents(set, path).any) {
             return true;
         }
@@ -366,10 +366,10 @@ fi_rules_walk_enter(struct fi_rules_walk *ignore, const struct fi_rules_walk_sco
                   : fi_error_set(err, FIRN_LIMIT,
                                  "the rule files of the workspace have more than %d bytes in all: "
                                  "shorten them, or save without those of git",
-                                 FI_IGNORE_RULES_FILES_SIZE_MAX);
+                                 FI_RULES_LIST_FILES_SIZE_MAX);
     fi_rules_walk_files_deinit(files);
     if (rc == FIRN_OK) {
-        publish(&entering);
+        rules_publish(&entering);
         *out = entering.scope;
         return FIRN_OK;
     }
@@ -385,9 +385,9 @@ fi_rules_walk_enter(struct fi_rules_walk *ignore, const struct fi_rules_walk_sco
 /* ---- afterwards ---- */
 
 static int
-collect_today(const struct fi_rules_walk *ignore, struct fi_ignore_rules *rules)
+collect_today(const struct fi_rules_walk *ignore, struct fi_rules_list *rules)
 {
-    struct fi_ignore_rules_set *set = fi_ignore_rules_add(rules, ignore->file_count);
+    struct fi_rules_list_set *set = fi_rules_list_add(rules, ignore->file_count);
     if (set == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -400,20 +400,20 @@ collect_today(const struct fi_rules_walk *ignore, struct fi_ignore_rules *rules)
         if (!layer->is_stored) {
             CHECK(set->file_count < ignore->file_count);
             set->files[set->file_count++] =
-                (struct fi_ignore_rules_file){.dir = firn_bytes(layer->dir, layer->dir_size),
-                                              .kind = layer->kind,
-                                              .content = fi_ignore_file_content(layer->file)};
+                (struct fi_rules_list_file){.dir = firn_bytes(layer->dir, layer->dir_size),
+                                            .kind = layer->kind,
+                                            .content = fi_rules_ignore_file_content(layer->file)};
         }
     }
     return FIRN_OK;
 }
 
 static int
-collect_stored(const struct fi_ignore_rules *stored, struct fi_ignore_rules *rules)
+collect_stored(const struct fi_rules_list *stored, struct fi_rules_list *rules)
 {
     for (size_t i = 0; stored != NULL && i < stored->set_count; i++) {
-        const struct fi_ignore_rules_set *from = &stored->sets[i];
-        struct fi_ignore_rules_set *set = fi_ignore_rules_add(rules, from->file_count);
+        const struct fi_rules_list_set *from = &stored->sets[i];
+        struct fi_rules_list_set *set = fi_rules_list_add(rules, from->file_count);
         if (set == NULL) {
             return FIRN_NO_MEMORY;
         }
@@ -427,157 +427,24 @@ collect_stored(const struct fi_ignore_rules *stored, struct fi_ignore_rules *rul
     return FIRN_OK;
 }
 
-/* What a walk left out although no rule said so.
- *
- * A file that cannot be read, or that changes at every try, is not in the checkpoint. Once it can
- * be read again, a restore of that checkpoint would remove it as a file that the checkpoint does
- * not have. So the checkpoint's rules have one more set, which consists of these paths: restores do
- * not touch them.
- *
- * Each path becomes a pattern, anchored at the root. A line end, which a pattern cannot express,
- * becomes "any one character": at worst that protects a few names too many.
- *
- * Limits: LINES_MAX paths, each with a line that a rule file may have, and all lines together at
- * most as long as a rule file may be (I4); otherwise the rules could not be read again. A path
- * beyond these limits is treated like a file that was created later: a restore removes it, and the
- * safety checkpoint has it. fi_rules_left_out_note reports this to its caller. */
-
-enum { LINES_MAX = 1024 };
-
-int
-fi_rules_left_out_pattern(struct fi_buf *out, firn_slice path)
-{
-    const size_t begin = out->size;
-    int rc;
-    FI_TRY(fi_buf_append_u8(out, '/'));
-    for (size_t i = 0; i < path.size; i++) {
-        uint8_t byte = path.data[i];
-        bool is_end = byte == '\n' || byte == '\r';
-        if (byte == '\\' || byte == '*' || byte == '?' || byte == '[' || byte == ' ') {
-            FI_TRY(fi_buf_append_u8(out, '\\'));
-        }
-        FI_TRY(fi_buf_append_u8(out, is_end ? '?' : byte));
-    }
-    rc = out->size - begin <= FI_IGNORE_PATTERN_SIZE_MAX ? fi_buf_append_u8(out, '\n') : FIRN_LIMIT;
-out:
-    if (rc != FIRN_OK) {
-        out->size = begin;
-    }
-    return rc;
-}
-
-int
-fi_rules_left_out_note(struct fi_rules_walk *ignore, firn_slice path, bool *out_is_noted,
-                       firn_error *err)
-{
-    int rc = FIRN_LIMIT;
-    fi_os_mutex_lock(&ignore->mutex);
-    const size_t size = ignore->left_out.size;
-    if (ignore->left_out_count < LINES_MAX && path.size <= FI_IGNORE_PATTERN_SIZE_MAX) {
-        rc = fi_rules_left_out_pattern(&ignore->left_out, path);
-    }
-    if (rc == FIRN_OK && ignore->left_out.size > FI_IGNORE_FILE_SIZE_MAX) { /* (I4) */
-        ignore->left_out.size = size;
-        rc = FIRN_LIMIT;
-    }
-    *out_is_noted = rc == FIRN_OK;
-    ignore->left_out_count += rc == FIRN_OK ? 1 : 0;
-    fi_os_mutex_unlock(&ignore->mutex);
-    return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "what was left out") : FIRN_OK;
-}
-
-static int
-compare_lines(const void *a, const void *b)
-{
-    return fi_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
-}
-
-/* Sorts the lines, so that their order does not depend on threads. */
-static int
-sort_lines(struct fi_buf *text)
-{
-    struct fi_buf lines = {0};
-    struct fi_buf sorted = {0};
-    size_t at = 0;
-    int rc;
-    while (at < text->size) {
-        const uint8_t *end = memchr(text->data + at, '\n', text->size - at);
-        CHECK(end != NULL); /* a line is noted whole or not at all */
-        const firn_slice line = firn_bytes(text->data + at, (size_t)(end - text->data) + 1 - at);
-        FI_TRY(fi_buf_append(&lines, &line, sizeof line));
-        at += line.size;
-    }
-    size_t count = lines.size / sizeof(firn_slice);
-    const firn_slice *slices = (const firn_slice *)(const void *)lines.data;
-    fi_sort(lines.data, count, sizeof(firn_slice), compare_lines);
-    for (size_t i = 0; i < count; i++) {
-        FI_TRY(fi_buf_append_slice(&sorted, slices[i]));
-    }
-    DCHECK(sorted.size == text->size);
-    fi_buf_deinit(text);
-    *text = sorted;
-    sorted = (struct fi_buf){0};
-    rc = FIRN_OK;
-out:
-    fi_buf_deinit(&lines);
-    fi_buf_deinit(&sorted);
-    return rc;
-}
-
-/* Adds a set that excludes what was left out, if anything was. It borrows from ignore.
- * FIRN_NO_MEMORY. */
-static int
-left_out_collect(struct fi_rules_walk *ignore, struct fi_ignore_rules *rules)
-{
-    if (ignore->left_out_count == 0) {
-        return FIRN_OK;
-    }
-    DCHECK(ignore->left_out.size <= FI_IGNORE_FILE_SIZE_MAX); /* (I4) */
-    struct fi_ignore_rules_set *set = fi_ignore_rules_add(rules, 1);
-    if (set == NULL || sort_lines(&ignore->left_out) != FIRN_OK) {
-        return FIRN_NO_MEMORY;
-    }
-    set->include_deps = true;
-    set->files[0] = (struct fi_ignore_rules_file){.dir = firn_bytes(NULL, 0),
-                                                  .kind = FI_IGNORE_RULES_FIRNIGNORE,
-                                                  .content = fi_buf_slice(&ignore->left_out)};
-    return FIRN_OK;
-}
-
-bool
-fi_rules_left_out_is(const struct fi_ignore_rules_set *set)
-{
-    if (!set->include_deps || set->is_narrow || set->gitignore || set->file_count != 1 ||
-        set->files[0].dir.size > 0 || set->files[0].kind != FI_IGNORE_RULES_FIRNIGNORE) {
-        return false;
-    }
-    const firn_slice text = set->files[0].content;
-    for (size_t i = 0; i < text.size; i++) {
-        if ((i == 0 || text.data[i - 1] == '\n') && text.data[i] != '/') {
-            return false;
-        }
-    }
-    return text.size > 0;
-}
-
 int
 fi_rules_walk_encode(struct fi_rules_walk *ignore, struct fi_buf *out, firn_error *err)
 {
-    struct fi_ignore_rules rules = {0};
+    struct fi_rules_list rules = {0};
     fi_buf_clear(out);
     int rc = collect_today(ignore, &rules);
     if (rc == FIRN_OK) {
         rc = collect_stored(ignore->options.stored, &rules);
     }
     if (rc == FIRN_OK) {
-        rc = left_out_collect(ignore, &rules);
+        rc = fi_rules_left_out_collect(ignore, &rules);
     }
     if (rc != FIRN_OK) {
         rc = fi_error_no_memory(err, "rules");
-    } else if (!fi_ignore_rules_are_plain(&rules)) {
-        rc = fi_ignore_rules_encode(&rules, out, err);
+    } else if (!fi_rules_list_are_plain(&rules)) {
+        rc = fi_rules_list_encode(&rules, out, err);
     }
-    fi_ignore_rules_deinit(&rules);
+    fi_rules_list_deinit(&rules);
     return rc;
 }
 
@@ -587,17 +454,17 @@ fi_rules_walk_encode(struct fi_rules_walk *ignore, struct fi_buf *out, firn_erro
  * matches decides: from the highest kind to the lowest, within a kind from the deepest file
  * upwards, within a file from the last line to the first. If none matches, the default exclusions
  * decide. All layers and scopes are immutable, so nothing here locks, allocates or fails; one call
- * costs as much as the patterns on the way up (ignore.c bounds each). */
+ * costs as much as the patterns on the way up (rules_ignore.c bounds each). */
 
 enum verdict { SAYS_NOTHING, SAYS_EXCLUDED, SAYS_KEPT };
 
 static enum verdict
-ask(const struct fi_rules_walk_view *view, const struct fi_rules_walk_entry *entry,
-    struct fi_rules_walk_reason *out_reason)
+rules_query(const struct fi_rules_walk_view *view, const struct fi_rules_walk_entry *entry,
+            struct fi_rules_walk_reason *out_reason)
 {
     firn_slice path = entry->path;
     DCHECK(entry->name_size > 0 && entry->name_size <= path.size);
-    struct fi_ignore_pattern_entry seen = {.is_dir = entry->is_dir};
+    struct fi_rules_ignore_pattern_entry seen = {.is_dir = entry->is_dir};
     seen.name = firn_bytes(path.data + path.size - entry->name_size, entry->name_size);
     for (size_t i = 0; i < FI_RULES_WALK_KINDS; i++) {
         for (const struct fi_rules_walk_layer *layer = view->tops[i]; layer != NULL;
@@ -605,7 +472,8 @@ ask(const struct fi_rules_walk_view *view, const struct fi_rules_walk_entry *ent
             size_t skipped = layer->dir_size > 0 ? layer->dir_size + 1 : 0;
             DCHECK(skipped < path.size); /* the entry is below the rule file's directory */
             seen.path = firn_bytes(path.data + skipped, path.size - skipped);
-            const struct fi_ignore_pattern *pattern = fi_ignore_file_find(layer->file, &seen);
+            const struct fi_rules_ignore_pattern *pattern =
+                fi_rules_ignore_file_find(layer->file, &seen);
             if (pattern != NULL) {
                 *out_reason =
                     (struct fi_rules_walk_reason){.pattern = pattern,
@@ -648,9 +516,10 @@ include_deps_of(const struct fi_rules_walk *ignore, size_t view)
 
 /* inside: NULL as long as the directory's contents are not known. */
 static bool
-excludes(const struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *scope,
-         const struct fi_rules_walk_entry *entry, const struct fi_rules_exclude_inside *inside,
-         struct fi_rules_walk_reason *out_reason)
+rules_excludes(const struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *scope,
+               const struct fi_rules_walk_entry *entry,
+               const struct fi_rules_exclude_inside *inside,
+               struct fi_rules_walk_reason *out_reason)
 {
     struct fi_rules_exclude_entry plain = {
         .name =
@@ -664,7 +533,7 @@ excludes(const struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *s
         if (scope->views[i].is_as_today) {
             continue;
         }
-        enum verdict verdict = ask(&scope->views[i], entry, out_reason);
+        enum verdict verdict = rules_query(&scope->views[i], entry, out_reason);
         if (verdict == SAYS_EXCLUDED) {
             return true;
         }
@@ -682,8 +551,8 @@ excludes(const struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *s
 }
 
 bool
-fi_rules_judge(const struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *scope,
-               const struct fi_rules_walk_entry *entry, struct fi_rules_walk_reason *out_reason)
+fi_rules_assess(const struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *scope,
+                const struct fi_rules_walk_entry *entry, struct fi_rules_walk_reason *out_reason)
 {
     firn_slice name =
         firn_bytes(entry->path.data + entry->path.size - entry->name_size, entry->name_size);
@@ -692,31 +561,31 @@ fi_rules_judge(const struct fi_rules_walk *ignore, const struct fi_rules_walk_sc
         *out_reason = (struct fi_rules_walk_reason){.by_default = reason};
         return true;
     }
-    return excludes(ignore, scope, entry, NULL, out_reason);
+    return rules_excludes(ignore, scope, entry, NULL, out_reason);
 }
 
 bool
-fi_rules_judge_inside(const struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *scope,
-                      const struct fi_rules_walk_entry *entry,
-                      const struct fi_rules_exclude_inside *inside,
-                      struct fi_rules_walk_reason *out_reason)
+fi_rules_assess_inside(const struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *scope,
+                       const struct fi_rules_walk_entry *entry,
+                       const struct fi_rules_exclude_inside *inside,
+                       struct fi_rules_walk_reason *out_reason)
 {
-    return excludes(ignore, scope, entry, inside, out_reason);
+    return rules_excludes(ignore, scope, entry, inside, out_reason);
 }
 
 void
-fi_rules_judge_text(const struct fi_rules_walk_reason *reason, char out[FI_RULES_WALK_TEXT_SIZE])
+fi_rules_assess_text(const struct fi_rules_walk_reason *reason, char out[FI_RULES_WALK_TEXT_SIZE])
 {
     if (reason->by_default != NULL) {
         (void)snprintf(out, FI_RULES_WALK_TEXT_SIZE, "%s", reason->by_default);
         return;
     }
-    const struct fi_ignore_pattern *pattern = reason->pattern;
+    const struct fi_rules_ignore_pattern *pattern = reason->pattern;
     (void)snprintf(out, FI_RULES_WALK_TEXT_SIZE, "%s%.*s%s%s:%u: %.*s",
                    reason->is_stored ? "the checkpoint's " : "",
                    (int)(reason->dir.size < 100 ? reason->dir.size : 100),
                    (const char *)reason->dir.data, reason->dir.size > 0 ? "/" : "",
-                   fi_ignore_rules_name(reason->kind), (unsigned)pattern->line,
+                   fi_rules_list_name(reason->kind), (unsigned)pattern->line,
                    (int)(pattern->size < 100 ? pattern->size : 100), (const char *)pattern->text);
 }
 
@@ -731,8 +600,8 @@ fi_rules_judge_text(const struct fi_rules_walk_reason *reason, char out[FI_RULES
 static int
 read_content(struct fi_os_file *file, uint64_t size, struct fi_buf *out, firn_error *err)
 {
-    if (size > FI_IGNORE_FILE_SIZE_MAX) {
-        return fi_error_set(err, FIRN_LIMIT, "larger than %d bytes", FI_IGNORE_FILE_SIZE_MAX);
+    if (size > FI_RULES_IGNORE_FILE_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "larger than %d bytes", FI_RULES_IGNORE_FILE_SIZE_MAX);
     }
     size_t read = 0;
     if (fi_buf_set_size(out, (size_t)size) != FIRN_OK) {
@@ -747,15 +616,15 @@ read_content(struct fi_os_file *file, uint64_t size, struct fi_buf *out, firn_er
 }
 
 int
-fi_rules_read(struct fi_os_dir *dir, enum fi_ignore_rules_kind kind,
+fi_rules_read(struct fi_os_dir *dir, enum fi_rules_list_kind kind,
               void (*on_bad)(void *ctx, uint32_t line, const char *defect), void *ctx,
-              struct fi_ignore_file **out, firn_error *err)
+              struct fi_rules_ignore_file **out, firn_error *err)
 {
     *out = NULL;
     struct fi_os_file *file = NULL;
     struct fi_os_stat stat;
     struct fi_buf content = {0};
-    int rc = fi_os_file_open_stat(dir, fi_ignore_rules_name(kind), FI_OS_READ | FI_OS_NO_ATIME, 0,
+    int rc = fi_os_file_open_stat(dir, fi_rules_list_name(kind), FI_OS_READ | FI_OS_NO_ATIME, 0,
                                   &file, &stat, err);
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
@@ -767,7 +636,7 @@ fi_rules_read(struct fi_os_dir *dir, enum fi_ignore_rules_kind kind,
         rc = read_content(file, stat.size_bytes, &content, err);
     }
     if (rc == FIRN_OK) {
-        rc = fi_ignore_file_create(fi_buf_slice(&content), on_bad, ctx, out, err);
+        rc = fi_rules_ignore_file_create(fi_buf_slice(&content), on_bad, ctx, out, err);
     }
     fi_buf_deinit(&content);
     fi_os_file_close(file);

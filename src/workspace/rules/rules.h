@@ -21,69 +21,69 @@
  *   file  := sized directory | u8 kind | sized content   ascending by directory, then kind */
 
 enum {
-    FI_IGNORE_RULES_SIZE_MAX = 16 << 20, /* of the object */
-    FI_IGNORE_RULES_SETS_MAX = 1024,
-    FI_IGNORE_RULES_FILES_MAX = 1 << 20,     /* in all sets */
-    FI_IGNORE_RULES_FILES_SIZE_MAX = 4 << 20 /* of the files that one scan uses, names and all */
+    FI_RULES_LIST_SIZE_MAX = 16 << 20, /* of the object */
+    FI_RULES_LIST_SETS_MAX = 1024,
+    FI_RULES_LIST_FILES_MAX = 1 << 20,     /* in all sets */
+    FI_RULES_LIST_FILES_SIZE_MAX = 4 << 20 /* of the files that one scan uses, names and all */
 };
 
 /* The kind of a rule file, and its rank: rules of a smaller kind outrank those of a larger one. On
  * disk. */
-enum fi_ignore_rules_kind {
-    FI_IGNORE_RULES_FIRNIGNORE = 1,  /* .firnignore, in any directory */
-    FI_IGNORE_RULES_CHKPTIGNORE = 2, /* .chkptignore, in the root */
-    FI_IGNORE_RULES_GITIGNORE = 3,   /* .gitignore, in any directory, if requested */
-    FI_IGNORE_RULES_KIND_COUNT = 3
+enum fi_rules_list_kind {
+    FI_RULES_LIST_FIRNIGNORE = 1,  /* .firnignore, in any directory */
+    FI_RULES_LIST_CHKPTIGNORE = 2, /* .chkptignore, in the root */
+    FI_RULES_LIST_GITIGNORE = 3,   /* .gitignore, in any directory, if requested */
+    FI_RULES_LIST_KIND_COUNT = 3
 };
 /* The name of such a file. */
-const char *fi_ignore_rules_name(enum fi_ignore_rules_kind kind);
+const char *fi_rules_list_name(enum fi_rules_list_kind kind);
 
 /* All slices are borrowed. */
-struct fi_ignore_rules_file {
+struct fi_rules_list_file {
     firn_slice dir; /* path from the root, "" for the root itself */
-    enum fi_ignore_rules_kind kind;
+    enum fi_rules_list_kind kind;
     firn_slice content;
 };
 
 /* The rules of one walk over one tree. */
-struct fi_ignore_rules_set {
+struct fi_rules_list_set {
     bool include_deps;
     bool is_narrow; /* without include_deps: today's default exclusions, not the first ones */
     bool gitignore;
-    struct fi_ignore_rules_file *files;
+    struct fi_rules_list_file *files;
     size_t file_count;
 };
 
 /* Several sets: what any of them excludes is excluded. A zeroed struct is empty. */
-struct fi_ignore_rules {
-    struct fi_ignore_rules_set *sets; /* owned, as are their arrays of files */
+struct fi_rules_list {
+    struct fi_rules_list_set *sets; /* owned, as are their arrays of files */
     size_t set_count;
 };
 
 /* Frees the arrays, not what the slices borrow. */
-void fi_ignore_rules_deinit(struct fi_ignore_rules *rules);
+void fi_rules_list_deinit(struct fi_rules_list *rules);
 /* Keeps only the first `count` sets. */
-void fi_ignore_rules_truncate(struct fi_ignore_rules *rules, size_t count);
-void fi_ignore_rules_remove(struct fi_ignore_rules *rules, size_t index);
+void fi_rules_list_truncate(struct fi_rules_list *rules, size_t count);
+void fi_rules_list_remove(struct fi_rules_list *rules, size_t index);
 
 /* Adds a set with room for that many files, all zeroed; NULL if there is no memory. Valid until the
  * next call. */
-struct fi_ignore_rules_set *fi_ignore_rules_add(struct fi_ignore_rules *rules, size_t file_count)
+struct fi_rules_list_set *fi_rules_list_add(struct fi_rules_list *rules, size_t file_count)
     __attribute__((warn_unused_result));
 
 /* Whether nothing needs to be stored: no files, and no flag but include_deps or is_narrow, in all
  * sets or in none (the checkpoint's record holds that as well). */
-bool fi_ignore_rules_are_plain(const struct fi_ignore_rules *rules);
+bool fi_rules_list_are_plain(const struct fi_rules_list *rules);
 
 /* Sorts sets and files, removes duplicates, and replaces out by the object. FIRN_LIMIT if it would
  * be too large; FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int fi_ignore_rules_encode(struct fi_ignore_rules *rules, struct fi_buf *out,
-                                           firn_error *err);
+FIRN_MUST_CHECK int fi_rules_list_encode(struct fi_rules_list *rules, struct fi_buf *out,
+                                         firn_error *err);
 /* Appends the sets of an object to *rules, which then borrows from bytes. FIRN_CORRUPT for bytes
  * that encode does not write; FIRN_NEWER; FIRN_NO_MEMORY. A failure may have appended some: deinit
  * or truncate. */
-FIRN_MUST_CHECK int fi_ignore_rules_decode(firn_slice bytes, struct fi_ignore_rules *rules,
-                                           firn_error *err);
+FIRN_MUST_CHECK int fi_rules_list_decode(firn_slice bytes, struct fi_rules_list *rules,
+                                         firn_error *err);
 
 /* Which entries of a workspace are left out of its checkpoints unless a rule of the user's says
  * otherwise. Pure functions over names: any thread, no failure.
@@ -124,7 +124,7 @@ void fi_rules_exclude_see_inside(firn_slice name, bool is_dir,
                                  struct fi_rules_exclude_inside *inside);
 
 /* The rules of one walk. */
-struct fi_ignore_file;
+struct fi_rules_ignore_file;
 struct fi_rules_walk;
 /* The rules in effect inside one directory. Does not change; lives as long as the rules. */
 struct fi_rules_walk_scope;
@@ -134,7 +134,7 @@ struct fi_rules_walk_options {
     bool gitignore;    /* .gitignore files apply */
     /* Sets that apply as well: what any of them excludes is left out. May be NULL; borrowed, with
      * what it borrows. */
-    const struct fi_ignore_rules *stored;
+    const struct fi_rules_list *stored;
 };
 
 FIRN_MUST_CHECK int fi_rules_walk_create(struct fi_os *os,
@@ -150,18 +150,18 @@ const struct fi_rules_walk_scope *fi_rules_walk_outermost(const struct fi_rules_
 
 /* Whether a file of this name in a directory is a rule file. is_root: the directory is the root. */
 bool fi_rules_walk_is_rule_file(const struct fi_rules_walk *ignore, firn_slice name, bool is_root,
-                                enum fi_ignore_rules_kind *out_kind);
+                                enum fi_rules_list_kind *out_kind);
 
 /* Reads a rule file that was listed in `dir`. *out is NULL if the file no longer exists.
  * FIRN_INVALID, with a text to be reported, if it is not a regular file; FIRN_LIMIT if it is too
- * large. on_bad as in fi_ignore_file_create. Pass the result to enter, or destroy it. */
-FIRN_MUST_CHECK int fi_rules_read(struct fi_os_dir *dir, enum fi_ignore_rules_kind kind,
+ * large. on_bad as in fi_rules_ignore_file_create. Pass the result to enter, or destroy it. */
+FIRN_MUST_CHECK int fi_rules_read(struct fi_os_dir *dir, enum fi_rules_list_kind kind,
                                   void (*on_bad)(void *ctx, uint32_t line, const char *defect),
-                                  void *ctx, struct fi_ignore_file **out, firn_error *err);
+                                  void *ctx, struct fi_rules_ignore_file **out, firn_error *err);
 
 /* The rule files of one directory, by kind - 1; NULL if there is none. */
 struct fi_rules_walk_files {
-    struct fi_ignore_file *files[FI_IGNORE_RULES_KIND_COUNT];
+    struct fi_rules_ignore_file *files[FI_RULES_LIST_KIND_COUNT];
 };
 void fi_rules_walk_files_deinit(struct fi_rules_walk_files *files);
 
@@ -185,29 +185,29 @@ struct fi_rules_walk_entry {
 
 /* Why an entry is left out. */
 struct fi_rules_walk_reason {
-    const char *by_default;                  /* NULL: by the rule below */
-    const struct fi_ignore_pattern *pattern; /* borrowed from the rules */
-    firn_slice dir;                          /* of the rule file; borrowed from the entry's path */
-    enum fi_ignore_rules_kind kind;
+    const char *by_default;                        /* NULL: by the rule below */
+    const struct fi_rules_ignore_pattern *pattern; /* borrowed from the rules */
+    firn_slice dir; /* of the rule file; borrowed from the entry's path */
+    enum fi_rules_list_kind kind;
     bool is_stored; /* it is a checkpoint's rule, not one on disk */
 };
 
 /* Whether an entry of a directory is left out; then *out_reason is filled. */
-bool fi_rules_judge(const struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *scope,
-                    const struct fi_rules_walk_entry *entry,
-                    struct fi_rules_walk_reason *out_reason);
-/* The same for a directory whose contents are known, and which fi_rules_judge did not leave out.
+bool fi_rules_assess(const struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *scope,
+                     const struct fi_rules_walk_entry *entry,
+                     struct fi_rules_walk_reason *out_reason);
+/* The same for a directory whose contents are known, and which fi_rules_assess did not leave out.
  * scope is that of its parent directory. */
-bool fi_rules_judge_inside(const struct fi_rules_walk *ignore,
-                           const struct fi_rules_walk_scope *scope,
-                           const struct fi_rules_walk_entry *entry,
-                           const struct fi_rules_exclude_inside *inside,
-                           struct fi_rules_walk_reason *out_reason);
+bool fi_rules_assess_inside(const struct fi_rules_walk *ignore,
+                            const struct fi_rules_walk_scope *scope,
+                            const struct fi_rules_walk_entry *entry,
+                            const struct fi_rules_exclude_inside *inside,
+                            struct fi_rules_walk_reason *out_reason);
 
 /* Writes the reason as one line, e.g. "src/.firnignore:3: *.o", truncated if it is longer. */
 enum { FI_RULES_WALK_TEXT_SIZE = 256 };
-void fi_rules_judge_text(const struct fi_rules_walk_reason *reason,
-                         char out[FI_RULES_WALK_TEXT_SIZE]);
+void fi_rules_assess_text(const struct fi_rules_walk_reason *reason,
+                          char out[FI_RULES_WALK_TEXT_SIZE]);
 
 /* Notes that an entry was left out for another reason than a rule: a restore of what is saved now
  * must not touch it. *out_is_noted is false if the limits of rules.c are exceeded. Any thread.
@@ -220,12 +220,12 @@ FIRN_MUST_CHECK int fi_rules_left_out_note(struct fi_rules_walk *ignore, firn_sl
 FIRN_MUST_CHECK int fi_rules_left_out_pattern(struct fi_buf *out, firn_slice path);
 /* Whether a set has the form of the one with such paths. So may that of rule files, if dependencies
  * are included and each line of the only file is anchored. */
-bool fi_rules_left_out_is(const struct fi_ignore_rules_set *set);
+bool fi_rules_left_out_is(const struct fi_rules_list_set *set);
 
 /* ---- afterwards ---- */
 
 /* Replaces out by the rules object of everything that applied or was left out; by nothing if the
- * rules are plain (fi_ignore_rules_are_plain). Requires: no other call at the same time. */
+ * rules are plain (fi_rules_list_are_plain). Requires: no other call at the same time. */
 FIRN_MUST_CHECK int fi_rules_walk_encode(struct fi_rules_walk *ignore, struct fi_buf *out,
                                          firn_error *err);
 

@@ -17,21 +17,21 @@
 /* One line of a rule file as a pattern, and whether it matches an entry. Pure functions: any
  * thread, no memory, no failure. */
 
-enum { FI_IGNORE_PATTERN_SIZE_MAX = 4096 /* of a line */ };
+enum { FI_RULES_IGNORE_PATTERN_SIZE_MAX = 4096 /* of a line */ };
 
-enum fi_ignore_pattern_kind {
-    FI_IGNORE_PATTERN_LITERAL, /* matches only itself */
-    FI_IGNORE_PATTERN_SUFFIX,  /* a star, then no special byte */
-    FI_IGNORE_PATTERN_GLOB
+enum fi_rules_ignore_pattern_kind {
+    FI_RULES_IGNORE_PATTERN_LITERAL, /* matches only itself */
+    FI_RULES_IGNORE_PATTERN_SUFFIX,  /* a star, then no special byte */
+    FI_RULES_IGNORE_PATTERN_GLOB
 };
 
 /* Borrows from the line. */
-struct fi_ignore_pattern {
+struct fi_rules_ignore_pattern {
     const uint8_t *text; /* without '!' and without slashes at its ends */
     uint32_t size;
     uint32_t line;         /* from 1 */
     uint16_t literal_size; /* bytes at its beginning that stand for themselves */
-    uint8_t kind;          /* enum fi_ignore_pattern_kind */
+    uint8_t kind;          /* enum fi_rules_ignore_pattern_kind */
     uint8_t last;          /* its last byte, if the kind is LITERAL or SUFFIX */
     bool is_negated;       /* '!': what it matches is kept */
     bool is_for_dirs;      /* it ended in '/' */
@@ -39,94 +39,96 @@ struct fi_ignore_pattern {
 };
 
 /* An entry as the rules of one directory see it. */
-struct fi_ignore_pattern_entry {
+struct fi_rules_ignore_pattern_entry {
     firn_slice name; /* not empty */
     firn_slice path; /* from the directory of the rule file; ends with the name */
     bool is_dir;
 };
 
-enum fi_ignore_pattern_line {
-    FI_IGNORE_PATTERN_RULE,
-    FI_IGNORE_PATTERN_NOTHING, /* empty, or a comment */
-    FI_IGNORE_PATTERN_BAD      /* can match nothing: *out_defect says why */
+enum fi_rules_ignore_pattern_line {
+    FI_RULES_IGNORE_PATTERN_RULE,
+    FI_RULES_IGNORE_PATTERN_NOTHING, /* empty, or a comment */
+    FI_RULES_IGNORE_PATTERN_BAD      /* can match nothing: *out_defect says why */
 };
 
 /* Parses a line without its line break. *out has no line number yet. */
-enum fi_ignore_pattern_line fi_ignore_pattern_read(firn_slice line, struct fi_ignore_pattern *out,
-                                                   const char **out_defect);
+enum fi_rules_ignore_pattern_line fi_rules_ignore_pattern_read(firn_slice line,
+                                                               struct fi_rules_ignore_pattern *out,
+                                                               const char **out_defect);
 
 /* A check of two bytes that rules out most patterns: if false, the pattern does not match. */
 static inline bool
-fi_ignore_pattern_may_match(const struct fi_ignore_pattern *pattern,
-                            const struct fi_ignore_pattern_entry *entry)
+fi_rules_ignore_pattern_may_match(const struct fi_rules_ignore_pattern *pattern,
+                                  const struct fi_rules_ignore_pattern_entry *entry)
 {
     firn_slice text = pattern->is_path ? entry->path : entry->name;
-    switch ((enum fi_ignore_pattern_kind)pattern->kind) {
-    case FI_IGNORE_PATTERN_LITERAL:
+    switch ((enum fi_rules_ignore_pattern_kind)pattern->kind) {
+    case FI_RULES_IGNORE_PATTERN_LITERAL:
         return text.size == pattern->size && text.data[text.size - 1] == pattern->last;
-    case FI_IGNORE_PATTERN_SUFFIX:
+    case FI_RULES_IGNORE_PATTERN_SUFFIX:
         return pattern->size == 1 || text.data[text.size - 1] == pattern->last;
-    case FI_IGNORE_PATTERN_GLOB:
+    case FI_RULES_IGNORE_PATTERN_GLOB:
         break;
     }
     return pattern->literal_size == 0 || text.data[0] == pattern->text[0];
 }
 
-bool fi_ignore_pattern_matches(const struct fi_ignore_pattern *pattern,
-                               const struct fi_ignore_pattern_entry *entry);
+bool fi_rules_ignore_pattern_matches(const struct fi_rules_ignore_pattern *pattern,
+                                     const struct fi_rules_ignore_pattern_entry *entry);
 
 /* Shell patterns as gitignore defines them. Pure functions over bytes: any thread, no memory, no
  * failure. */
 
-enum fi_ignore_glob_kind {
-    FI_IGNORE_GLOB_NAME, /* against one name: '*' matches anything */
-    FI_IGNORE_GLOB_PATH  /* against a path: only a double star crosses '/' */
+enum fi_rules_glob_kind {
+    FI_RULES_GLOB_NAME, /* against one name: '*' matches anything */
+    FI_RULES_GLOB_PATH  /* against a path: only a double star crosses '/' */
 };
 
 /* Whether the glob matches the whole text. Takes at most about glob.size * text.size steps. */
-bool fi_ignore_glob_matches(firn_slice glob, enum fi_ignore_glob_kind kind, firn_slice text);
+bool fi_rules_glob_matches(firn_slice glob, enum fi_rules_glob_kind kind, firn_slice text);
 
 /* Why a glob can never match anything (a set that is not closed, an unknown class, a backslash with
  * nothing after it); NULL if it may. */
-const char *fi_ignore_glob_defect(firn_slice glob);
+const char *fi_rules_glob_defect(firn_slice glob);
 
 /* How many bytes at the beginning stand for themselves: those before the first of * ? [ \. */
-size_t fi_ignore_glob_literal_size(firn_slice glob);
+size_t fi_rules_glob_literal_size(firn_slice glob);
 
 /* The patterns of one rule file. */
 
 enum {
-    FI_IGNORE_FILE_SIZE_MAX = 1 << 20,
-    FI_IGNORE_FILE_PATTERNS_MAX = 1 << 16 /* those beyond are bad lines */
+    FI_RULES_IGNORE_FILE_SIZE_MAX = 1 << 20,
+    FI_RULES_IGNORE_FILE_PATTERNS_MAX = 1 << 16 /* those beyond are bad lines */
 };
 
 /* Does not change once it is made: any thread. */
-struct fi_ignore_file;
+struct fi_rules_ignore_file;
 
-/* Reads at most FI_IGNORE_FILE_SIZE_MAX bytes, of which it keeps a copy. on_bad (may be NULL) is
- * called for each line that cannot be used, with its number, from 1. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int fi_ignore_file_create(firn_slice content,
-                                          void (*on_bad)(void *ctx, uint32_t line,
-                                                         const char *defect),
-                                          void *ctx, struct fi_ignore_file **out, firn_error *err);
+/* Reads at most FI_RULES_IGNORE_FILE_SIZE_MAX bytes, of which it keeps a copy. on_bad (may be NULL)
+ * is called for each line that cannot be used, with its number, from 1. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int
+fi_rules_ignore_file_create(firn_slice content,
+                            void (*on_bad)(void *ctx, uint32_t line, const char *defect), void *ctx,
+                            struct fi_rules_ignore_file **out, firn_error *err);
 /* NULL is fine. */
-void fi_ignore_file_destroy(struct fi_ignore_file *file);
+void fi_rules_ignore_file_destroy(struct fi_rules_ignore_file *file);
 
 /* The bytes it was made from. */
-firn_slice fi_ignore_file_content(const struct fi_ignore_file *file);
+firn_slice fi_rules_ignore_file_content(const struct fi_rules_ignore_file *file);
 
 /* The pattern that decides about an entry below the file's directory: the last one that matches.
  * NULL if none does. */
-const struct fi_ignore_pattern *fi_ignore_file_find(const struct fi_ignore_file *file,
-                                                    const struct fi_ignore_pattern_entry *entry);
+const struct fi_rules_ignore_pattern *
+fi_rules_ignore_file_find(const struct fi_rules_ignore_file *file,
+                          const struct fi_rules_ignore_pattern_entry *entry);
 
-enum { FI_RULES_WALK_KINDS = FI_IGNORE_RULES_KIND_COUNT };
+enum { FI_RULES_WALK_KINDS = FI_RULES_LIST_KIND_COUNT };
 
 /* A rule file in effect. */
 struct fi_rules_walk_layer {
     const struct fi_rules_walk_layer *above; /* the next of its kind, in a directory further up */
-    struct fi_ignore_file *file;             /* owned */
-    enum fi_ignore_rules_kind kind;
+    struct fi_rules_ignore_file *file;       /* owned */
+    enum fi_rules_list_kind kind;
     bool is_stored;
     char *dir; /* owned */
     size_t dir_size;
@@ -160,10 +162,15 @@ struct fi_rules_walk {
 };
 
 /* Of a view from 1. */
-static inline const struct fi_ignore_rules_set *
+static inline const struct fi_rules_list_set *
 fi_rules_walk_stored_set(const struct fi_rules_walk *ignore, size_t view)
 {
     return &ignore->options.stored->sets[view - 1];
 }
+
+/* Adds a set that excludes what was left out, if anything was. It borrows from ignore.
+ * FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int fi_rules_left_out_collect(struct fi_rules_walk *ignore,
+                                              struct fi_rules_list *rules);
 
 #endif

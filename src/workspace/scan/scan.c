@@ -89,7 +89,7 @@ release_linked_locked(struct fi_scan *scan)
 /* The next piece of work; waits while other workers may still find some. False when there will be
  * no more. */
 static bool
-claim(struct fi_scan *scan, struct claim *out)
+scan_claim(struct fi_scan *scan, struct claim *out)
 {
     bool is_found = false;
     fi_os_mutex_lock(&scan->mutex);
@@ -156,7 +156,7 @@ run_worker(void *arg)
     struct fi_scan_worker *worker = arg;
     struct fi_scan *scan = worker->scan;
     struct claim next;
-    while (claim(scan, &next)) {
+    while (scan_claim(scan, &next)) {
         firn_error err = {0};
         int rc = take_up(worker, &next, &err);
         if (rc != FIRN_OK) {
@@ -214,7 +214,7 @@ init_workers(struct fi_scan *scan, firn_error *err)
 }
 
 static void
-deinit(struct fi_scan *scan)
+scan_deinit(struct fi_scan *scan)
 {
     while (scan->alive != NULL) {
         fi_scan_node_destroy(scan, scan->alive);
@@ -257,7 +257,7 @@ note_gaps(struct fi_scan *scan, firn_error *err)
 }
 
 static int
-init(struct fi_scan *scan, firn_error *err)
+scan_init(struct fi_scan *scan, firn_error *err)
 {
     struct fi_rules_walk_options rules = {.include_deps = scan->options->include_deps,
                                           .gitignore = scan->options->gitignore,
@@ -274,7 +274,7 @@ init(struct fi_scan *scan, firn_error *err)
     FI_TRY(fi_scan_window_reserve(scan, err));
 out:
     if (rc != FIRN_OK) {
-        deinit(scan);
+        scan_deinit(scan);
     }
     return rc;
 }
@@ -294,7 +294,7 @@ run_first_worker(struct fi_scan *scan)
 }
 
 static int
-run(struct fi_scan *scan, firn_error *err)
+scan_run(struct fi_scan *scan, firn_error *err)
 {
     struct fi_os_jobs *jobs = NULL;
     int rc;
@@ -374,11 +374,11 @@ fi_scan_tree(struct fi_os_dir *root, const struct fi_scan_options *options,
     }
     firn_error own_err;
     err = err != NULL ? err : &own_err;
-    int rc = init(&scan, err);
+    int rc = scan_init(&scan, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = run(&scan, err);
+    rc = scan_run(&scan, err);
     if (rc == FIRN_OK) {
         fill_result(&scan, out);
         rc = fi_rules_walk_encode(scan.ignore, &out->rules, err);
@@ -388,7 +388,7 @@ fi_scan_tree(struct fi_os_dir *root, const struct fi_scan_options *options,
     } else {
         keep_notes(&scan);
     }
-    deinit(&scan);
+    scan_deinit(&scan);
     return rc;
 }
 

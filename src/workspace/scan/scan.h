@@ -14,8 +14,8 @@
 #include "firn/workspace.h"
 #include "objects/objects.h"
 #include "os/os.h"
-#include "pack/packfile.h"
-#include "pack/packfile_cells.h"
+#include "pack/pack.h"
+#include "pack/pack_cells.h"
 #include "rules/rules.h"
 #include "tree/tree.h"
 
@@ -73,7 +73,7 @@ struct fi_scan_options {
     bool include_deps;
     bool gitignore; /* .gitignore files count as well */
     /* Entries that these exclude are left out too (rules.h). May be NULL; borrowed. */
-    const struct fi_ignore_rules *stored_rules;
+    const struct fi_rules_list *stored_rules;
     bool no_rules;          /* rule files on disk are files like any other */
     uint64_t file_size_max; /* larger files are left out as if by a rule; 0: none */
     bool strict;
@@ -101,7 +101,7 @@ struct fi_scan_result {
     /* the root directory itself: name empty; xattrs borrowed from root_xattrs */
     struct fi_tree_entry root;
     struct fi_buf root_xattrs;
-    struct fi_buf stores; /* firn stores in the tree: of each fi_copy_capture_print, eight bytes,
+    struct fi_buf stores; /* firn stores in the tree: of each fi_copy_hot_print, eight bytes,
                                or 0 if it is saved file by file; then 1, or 0 if only its names look
                                like a store's; then its path and a NUL. SQLite databases that are in
                                use, likewise: 0 and FI_SCAN_DATABASE */
@@ -146,7 +146,7 @@ FIRN_MUST_CHECK int fi_scan_tree(struct fi_os_dir *root, const struct fi_scan_op
                                  firn_error *err);
 void fi_scan_result_deinit(struct fi_scan_result *result);
 
-/* The cells of a file on disk that are not holes (pack/packfile_cells.h), in order, and the name of
+/* The cells of a file on disk that are not holes (pack/pack_cells.h), in order, and the name of
  * the file that results from them. */
 
 /* The caller sets file, size (how much of the file is read), tick and ctx. */
@@ -165,7 +165,7 @@ struct fi_scan_cell_walk {
 
 /* Moves to the next cell that has data, unless the walk is at one; sets is_end if there is none. */
 FIRN_MUST_CHECK int fi_scan_cell_walk_find(struct fi_scan_cell_walk *walk, firn_error *err);
-/* Reads the current cell into FI_PACKFILE_CELLS_SIZE bytes; *out_size is its size. */
+/* Reads the current cell into FI_PACK_CELLS_SIZE bytes; *out_size is its size. */
 FIRN_MUST_CHECK int fi_scan_cell_walk_read(struct fi_scan_cell_walk *walk, uint8_t *data,
                                            size_t *out_size, firn_error *err);
 

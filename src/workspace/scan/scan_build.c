@@ -28,13 +28,13 @@ put_object(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
 {
     struct putting *putting = ctx;
     struct fi_objects_object object = {
-        .kind = FI_PACKFILE_TREE, .hash = *hash, .content = bytes, .base = putting->before};
+        .kind = FI_PACK_TREE, .hash = *hash, .content = bytes, .base = putting->before};
     bool is_new;
     return fi_scan_sink_add(putting->worker, &object, &is_new, err);
 }
 
 static int
-tell_witness(struct fi_scan_worker *worker, const struct fi_scan_node *node, firn_error *err)
+report_witness(struct fi_scan_worker *worker, const struct fi_scan_node *node, firn_error *err)
 {
     const struct fi_scan_witness *witness = worker->scan->options->witness;
     if (witness == NULL) {
@@ -49,7 +49,7 @@ tell_witness(struct fi_scan_worker *worker, const struct fi_scan_node *node, fir
 
 /* Stores the directory's entry in the record of its parent, or, for the root, in the scan. */
 static void
-report(struct fi_scan_worker *worker, struct fi_scan_node *node, const firn_hash *hash)
+scan_build_report(struct fi_scan_worker *worker, struct fi_scan_node *node, const firn_hash *hash)
 {
     const struct fi_os_stat *stat = &node->stat;
     if (node->parent != NULL) {
@@ -150,7 +150,8 @@ pass_by(struct assembly *assembly, const struct fi_tree_entry *entry, firn_error
 
 /* Advances to the entry at a place; if `place` is UNKNOWN, to the end. */
 static int
-advance(struct assembly *assembly, size_t place, const struct fi_tree_entry **out, firn_error *err)
+scan_build_advance(struct assembly *assembly, size_t place, const struct fi_tree_entry **out,
+                   firn_error *err)
 {
     for (;;) {
         bool is_end;
@@ -183,7 +184,7 @@ take_known(struct assembly *assembly, size_t place, const struct fi_tree_entry *
     if (place < assembly->old_at) {
         return broken(assembly, err, "it knows entries in another order"); /* (I2) */
     }
-    int rc = advance(assembly, place, out, err);
+    int rc = scan_build_advance(assembly, place, out, err);
     if (rc == FIRN_OK && (*out)->kind == FI_TREE_DIR) {
         rc = broken(assembly, err, "it takes a directory for a file");
     }
@@ -390,7 +391,7 @@ assemble(struct fi_scan_worker *worker, const struct fi_scan_node *node,
     }
     FI_TRY(append_all(&assembly, err));
     if (with_old) {
-        FI_TRY(advance(&assembly, FI_SCAN_UNKNOWN, &ignored, err));
+        FI_TRY(scan_build_advance(&assembly, FI_SCAN_UNKNOWN, &ignored, err));
         FI_TRY(check_order(&assembly, err));
     }
     out->encoded = fi_buf_slice(&worker->assembly);
@@ -402,7 +403,7 @@ out:
 }
 
 static int
-build(struct fi_scan_worker *worker, struct fi_scan_node *node, firn_error *err)
+scan_build(struct fi_scan_worker *worker, struct fi_scan_node *node, firn_error *err)
 {
     struct fi_scan_entries entries = {{NULL, 0}, {NULL, 0}};
     struct putting putting = {worker,
@@ -416,9 +417,9 @@ build(struct fi_scan_worker *worker, struct fi_scan_node *node, firn_error *err)
         FI_TRY_RETURN(fi_tree_build(entries.encoded, put_object, &putting, &hash, err));
     }
     FI_TRY_RETURN(fi_scan_known_note(worker, node, is_same, &hash, &entries, err));
-    FI_TRY_RETURN(tell_witness(worker, node, err));
+    FI_TRY_RETURN(report_witness(worker, node, err));
     FI_TRY_RETURN(fi_scan_report_date(worker, node, "", node->stat.mtime_ns, err));
-    report(worker, node, &hash);
+    scan_build_report(worker, node, &hash);
     return FIRN_OK;
 }
 
@@ -448,7 +449,7 @@ fi_scan_build_due(struct fi_scan_worker *worker, struct fi_scan_node *node, firn
 {
     struct fi_scan *scan = worker->scan;
     for (bool is_complete = true; is_complete;) {
-        int rc = build(worker, node, err);
+        int rc = scan_build(worker, node, err);
         if (rc != FIRN_OK) {
             return rc;
         }

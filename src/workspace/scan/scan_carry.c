@@ -64,8 +64,8 @@ is_of_tree(int rc)
 
 /* The entry of worker->path, borrowed until the next call; NULL if there is none of that kind. */
 static int
-find(struct fi_scan_worker *worker, enum fi_tree_kind kind, const struct fi_tree_entry **out,
-     firn_error *err)
+scan_carry_find(struct fi_scan_worker *worker, enum fi_tree_kind kind,
+                const struct fi_tree_entry **out, firn_error *err)
 {
     const struct fi_scan_last *last = &worker->scan->options->last;
     firn_slice path = firn_bytes(worker->path.data, worker->path.size);
@@ -100,7 +100,7 @@ fi_scan_carry_entry(struct fi_scan_worker *worker, const struct fi_scan_node *no
     if (fi_scan_node_path(node, name, &worker->path) != FIRN_OK) {
         return fi_error_no_memory(err, "a path");
     }
-    FI_TRY_RETURN(find(worker, kind, &entry, err));
+    FI_TRY_RETURN(scan_carry_find(worker, kind, &entry, err));
     if (entry == NULL) {
         *err = why;
         return FIRN_OK;
@@ -115,22 +115,22 @@ fi_scan_carry_entry(struct fi_scan_worker *worker, const struct fi_scan_node *no
 /* ---- a directory ---- */
 
 static struct level *
-top(const struct carrying *carrying)
+scan_carry_top(const struct carrying *carrying)
 {
     DCHECK(carrying->levels.size >= sizeof(struct level));
     return (struct level *)(void *)(carrying->levels.data + carrying->levels.size) - 1;
 }
 
 static size_t
-depth(const struct carrying *carrying)
+scan_carry_depth(const struct carrying *carrying)
 {
     return carrying->levels.size / sizeof(struct level);
 }
 
 static void
-pop(struct carrying *carrying)
+scan_carry_pop(struct carrying *carrying)
 {
-    struct level *level = top(carrying);
+    struct level *level = scan_carry_top(carrying);
     fi_tree_iterator_destroy(level->iterator);
     fi_buf_deinit(&level->entry);
     fi_buf_deinit(&level->kept);
@@ -139,13 +139,13 @@ pop(struct carrying *carrying)
 
 /* entry is NULL for the topmost. */
 static int
-push(struct carrying *carrying, const struct fi_tree_entry *entry, const firn_hash *hash,
-     firn_error *err)
+scan_carry_push(struct carrying *carrying, const struct fi_tree_entry *entry, const firn_hash *hash,
+                firn_error *err)
 {
     struct level level = {.hash = *hash};
     int rc;
-    DCHECK((entry == NULL) == (depth(carrying) == 0));
-    if (depth(carrying) >= FI_TREE_DEPTH_MAX) {
+    DCHECK((entry == NULL) == (scan_carry_depth(carrying) == 0));
+    if (scan_carry_depth(carrying) >= FI_TREE_DEPTH_MAX) {
         return fi_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
                             FI_TREE_DEPTH_MAX);
     }
@@ -164,9 +164,9 @@ push(struct carrying *carrying, const struct fi_tree_entry *entry, const firn_ha
 }
 
 static int
-keep(struct carrying *carrying, const struct fi_tree_entry *entry, firn_error *err)
+scan_carry_keep(struct carrying *carrying, const struct fi_tree_entry *entry, firn_error *err)
 {
-    return fi_tree_encode_entry(&top(carrying)->kept, entry) == FIRN_OK
+    return fi_tree_encode_entry(&scan_carry_top(carrying)->kept, entry) == FIRN_OK
                ? FIRN_OK
                : fi_error_no_memory(err, "a directory");
 }
@@ -184,24 +184,23 @@ take_entry(struct carrying *carrying, const struct fi_tree_entry *entry, firn_er
     struct fi_tree_entry own = *entry;
     if (entry->kind == FI_TREE_DIR) {
         carrying->directories++;
-        return push(carrying, entry, &entry->hash, err);
+        return scan_carry_push(carrying, entry, &entry->hash, err);
     }
     carrying->files++;
     carrying->bytes += entry->kind == FI_TREE_FILE && entry->hard_link.size == 0 ? entry->size : 0;
     if (entry->hard_link.size > 0 && !is_inside(carrying, entry->hard_link)) { /* (I1) */
         own.hard_link = firn_bytes(NULL, 0);
-        top(carrying)->is_changed = true;
+        scan_carry_top(carrying)->is_changed = true;
         carrying->bytes += entry->kind == FI_TREE_FILE ? entry->size : 0;
     }
-    return keep(carrying, &own, err);
+    return scan_carry_keep(carrying, &own, err);
 }
 
 static int
 put_object(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
 {
     struct carrying *carrying = ctx;
-    const struct fi_objects_object object = {
-        .kind = FI_PACKFILE_TREE, .hash = *hash, .content = bytes};
+    const struct fi_objects_object object = {.kind = FI_PACK_TREE, .hash = *hash, .content = bytes};
     bool is_new;
     return fi_scan_sink_add(carrying->worker, &object, &is_new, err);
 }
@@ -210,7 +209,7 @@ put_object(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
 static int
 finish_level(struct carrying *carrying, firn_hash *out_hash, firn_error *err)
 {
-    struct level *level = top(carrying);
+    struct level *level = scan_carry_top(carrying);
     struct fi_tree_entry entry;
     bool is_changed = level->is_changed;
     firn_hash hash = level->hash;
@@ -222,8 +221,8 @@ finish_level(struct carrying *carrying, firn_hash *out_hash, firn_error *err)
     }
     struct fi_buf bytes = level->entry;
     level->entry = (struct fi_buf){0};
-    pop(carrying);
-    if (depth(carrying) == 0) {
+    scan_carry_pop(carrying);
+    if (scan_carry_depth(carrying) == 0) {
         *out_hash = hash;
         return FIRN_OK;
     }
@@ -232,32 +231,33 @@ finish_level(struct carrying *carrying, firn_hash *out_hash, firn_error *err)
     int rc = fi_tree_decode_entry(&rest, &entry, err);
     if (rc == FIRN_OK) {
         entry.hash = hash;
-        top(carrying)->is_changed = top(carrying)->is_changed || is_changed;
-        rc = keep(carrying, &entry, err);
+        scan_carry_top(carrying)->is_changed = scan_carry_top(carrying)->is_changed || is_changed;
+        rc = scan_carry_keep(carrying, &entry, err);
     }
     fi_buf_deinit(&bytes);
     return rc;
 }
 
 static int
-walk(struct carrying *carrying, const firn_hash *root, firn_hash *out_hash, firn_error *err)
+scan_carry_walk(struct carrying *carrying, const firn_hash *root, firn_hash *out_hash,
+                firn_error *err)
 {
-    DCHECK(depth(carrying) == 0);
-    int rc = push(carrying, NULL, root, err);
-    while (rc == FIRN_OK && depth(carrying) > 0) {
+    DCHECK(scan_carry_depth(carrying) == 0);
+    int rc = scan_carry_push(carrying, NULL, root, err);
+    while (rc == FIRN_OK && scan_carry_depth(carrying) > 0) {
         const struct fi_tree_entry *entry;
         bool is_end;
         if (fi_scan_is_stopped(carrying->worker->scan)) {
             rc = fi_error_set(err, FIRN_CANCELLED, "cancelled");
             break;
         }
-        rc = fi_tree_iterator_next(top(carrying)->iterator, &entry, &is_end, err);
+        rc = fi_tree_iterator_next(scan_carry_top(carrying)->iterator, &entry, &is_end, err);
         if (rc == FIRN_OK) {
             rc = is_end ? finish_level(carrying, out_hash, err) : take_entry(carrying, entry, err);
         }
     }
-    while (depth(carrying) > 0) {
-        pop(carrying);
+    while (scan_carry_depth(carrying) > 0) {
+        scan_carry_pop(carrying);
     }
     fi_buf_deinit(&carrying->levels);
     return rc;
@@ -285,13 +285,13 @@ fi_scan_carry_dir(struct fi_scan_worker *worker, const struct fi_scan_node *node
         goto out;
     }
     carrying.root = fi_buf_slice(&path);
-    FI_TRY(find(worker, FI_TREE_DIR, &entry, err));
+    FI_TRY(scan_carry_find(worker, FI_TREE_DIR, &entry, err));
     if (entry == NULL) {
         *err = why;
         goto out;
     }
     struct fi_tree_entry own = *entry;
-    rc = walk(&carrying, &entry->hash, &own.hash, &found);
+    rc = scan_carry_walk(&carrying, &entry->hash, &own.hash, &found);
     if (is_of_tree(rc) && !fi_scan_is_stopped(worker->scan)) {
         *err = why;
         rc = FIRN_OK;

@@ -15,10 +15,10 @@
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 
-enum { CELL_SIZE = FI_PACKFILE_CELLS_SIZE };
+enum { CELL_SIZE = FI_PACK_CELLS_SIZE };
 
 static int
-tell(struct fi_scan_cell_walk *walk, uint64_t bytes, firn_error *err)
+scan_cell_walk_report(struct fi_scan_cell_walk *walk, uint64_t bytes, firn_error *err)
 {
     return walk->tick == NULL ? FIRN_OK : walk->tick(walk->ctx, bytes, err);
 }
@@ -42,7 +42,7 @@ fi_scan_cell_walk_find(struct fi_scan_cell_walk *walk, firn_error *err)
     start = start < walk->size ? start - start % CELL_SIZE : walk->size;
     DCHECK(start >= walk->offset);
     walk->data_end = end;
-    FI_TRY(tell(walk, start - walk->offset, err));
+    FI_TRY(scan_cell_walk_report(walk, start - walk->offset, err));
     walk->offset = start;
     walk->is_end = start == walk->size;
 out:
@@ -59,7 +59,7 @@ fi_scan_cell_walk_read(struct fi_scan_cell_walk *walk, uint8_t *data, size_t *ou
     size_t got;
     int rc = fi_os_file_read(walk->file, walk->offset, data, size, &got, err);
     if (rc == FIRN_OK) {
-        rc = tell(walk, got, err);
+        rc = scan_cell_walk_report(walk, got, err);
     }
     walk->is_shorter = rc == FIRN_OK && got < size;
     *out_size = size;
@@ -70,8 +70,8 @@ fi_scan_cell_walk_read(struct fi_scan_cell_walk *walk, uint8_t *data, size_t *ou
 
 /* The two contents that are named; the first one is not the longer one. */
 struct naming {
-    struct fi_packfile_cells_builder part; /* size 0: its name is not wanted */
-    struct fi_packfile_cells_builder all;
+    struct fi_pack_cells_builder part; /* size 0: its name is not wanted */
+    struct fi_pack_cells_builder all;
 };
 
 static int
@@ -85,7 +85,7 @@ name_cell(struct naming *naming, uint64_t offset, const uint8_t *data, size_t si
         return FIRN_OK;
     }
     fi_blake3_hash_of(data, size, &hash);
-    FI_TRY(fi_packfile_cells_builder_add(&naming->all, number, &hash, err));
+    FI_TRY(fi_pack_cells_builder_add(&naming->all, number, &hash, err));
     if (in_part < size && in_part > 0) {
         if (fi_bytes_are_zero(data, (size_t)in_part)) {
             goto out;
@@ -93,7 +93,7 @@ name_cell(struct naming *naming, uint64_t offset, const uint8_t *data, size_t si
         fi_blake3_hash_of(data, (size_t)in_part, &hash);
     }
     if (in_part > 0) {
-        FI_TRY(fi_packfile_cells_builder_add(&naming->part, number, &hash, err));
+        FI_TRY(fi_pack_cells_builder_add(&naming->part, number, &hash, err));
     }
 out:
     return rc;
@@ -126,21 +126,21 @@ fi_scan_cell_walk_name(struct fi_scan_cell_walk *walk, firn_hash *out, uint64_t 
     struct naming naming = {.part = {.size = 0}};
     uint8_t *data = fi_alloc(CELL_SIZE);
     int rc = FIRN_OK;
-    fi_packfile_cells_builder_init(&naming.all, walk->size, NULL, NULL);
+    fi_pack_cells_builder_init(&naming.all, walk->size, NULL, NULL);
     if (part_size > 0) {
-        fi_packfile_cells_builder_init(&naming.part, part_size, NULL, NULL);
+        fi_pack_cells_builder_init(&naming.part, part_size, NULL, NULL);
     }
     if (data == NULL) {
         FI_TRY(fi_error_no_memory(err, "a cell of a file"));
     }
     FI_TRY(name_all(&naming, walk, data, err));
-    FI_TRY(fi_packfile_cells_builder_finish(&naming.all, out, err));
+    FI_TRY(fi_pack_cells_builder_finish(&naming.all, out, err));
     if (part_size > 0) {
-        FI_TRY(fi_packfile_cells_builder_finish(&naming.part, out_part, err));
+        FI_TRY(fi_pack_cells_builder_finish(&naming.part, out_part, err));
     }
 out:
-    fi_packfile_cells_builder_deinit(&naming.part);
-    fi_packfile_cells_builder_deinit(&naming.all);
+    fi_pack_cells_builder_deinit(&naming.part);
+    fi_pack_cells_builder_deinit(&naming.all);
     fi_free(data);
     return rc;
 }

@@ -105,7 +105,7 @@ fi_scan_confined_allow_file(const struct fi_scan_worker *worker, const struct fi
                             const struct fi_scan_item *item, bool is_known, firn_error *err)
 {
     const struct fi_scan *scan = worker->scan;
-    enum fi_ignore_rules_kind kind;
+    enum fi_rules_list_kind kind;
     bool is_rules =
         scan->options->confines != NULL &&
         fi_rules_walk_is_rule_file(scan->ignore, firn_bytes(item->name.text, item->name_size),

@@ -47,18 +47,18 @@ open_dir(struct fi_scan_worker *worker, const struct fi_scan_node *node, struct 
 }
 
 static int
-collect(void *ctx, const struct fi_os_dirent *entry)
+scan_dir_collect(void *ctx, const struct fi_os_dirent *entry)
 {
     return fi_scan_listing_add(ctx, firn_bytes(entry->name, entry->name_size), entry->kind);
 }
 
 /* Fills worker->listing, in order. */
 static int
-list(struct fi_scan_worker *worker, struct fi_os_dir *dir, firn_error *err)
+scan_dir_list(struct fi_scan_worker *worker, struct fi_os_dir *dir, firn_error *err)
 {
     struct fi_scan_listing *listing = &worker->listing;
     fi_scan_listing_clear(listing);
-    int rc = fi_os_dir_list(dir, collect, listing, err);
+    int rc = fi_os_dir_list(dir, scan_dir_collect, listing, err);
     if (rc == FIRN_OK) {
         fi_scan_listing_sort(listing);
     }
@@ -129,8 +129,8 @@ find_signs(struct fi_scan_worker *worker, const struct fi_scan_node *node, struc
             fi_rules_exclude_see_inside(item_name(item), item->kind == FI_OS_DIR, &signs.inside);
         }
         if (item->kind == FI_OS_FILE) {
-            signs.has_identity = signs.has_identity || fi_copy_capture_is_identity(item->name.text);
-            signs.has_log = signs.has_log || fi_copy_capture_is_log(item->name.text);
+            signs.has_identity = signs.has_identity || fi_copy_hot_is_identity(item->name.text);
+            signs.has_log = signs.has_log || fi_copy_hot_is_log(item->name.text);
             signs.has_beside =
                 signs.has_beside || fi_scan_sqlite_may_be_beside(item->name.text, item->name_size);
         }
@@ -221,7 +221,7 @@ struct telling {
 };
 
 static void
-tell(struct telling *telling, const char *text)
+scan_dir_report(struct telling *telling, const char *text)
 {
     if (telling->failure == FIRN_OK) {
         telling->failure = fi_scan_report_bad_rule(telling->worker, telling->node, telling->name,
@@ -236,18 +236,18 @@ on_bad_line(void *ctx, uint32_t line, const char *defect)
     char text[TEXT_SIZE];
     if (++telling->bad_lines <= BAD_LINES_TOLD_MAX) {
         (void)snprintf(text, sizeof text, "line %u is not used: %s", (unsigned)line, defect);
-        tell(telling, text);
+        scan_dir_report(telling, text);
     }
 }
 
 static void
-tell_rest(struct telling *telling)
+report_rest(struct telling *telling)
 {
     char text[TEXT_SIZE];
     if (telling->bad_lines > BAD_LINES_TOLD_MAX) {
         (void)snprintf(text, sizeof text, "%llu more lines are not used",
                        (unsigned long long)(telling->bad_lines - BAD_LINES_TOLD_MAX));
-        tell(telling, text);
+        scan_dir_report(telling, text);
     }
 }
 
@@ -256,20 +256,20 @@ tell_rest(struct telling *telling)
 /* *out stays NULL if the file cannot be used. */
 static int
 read_rules(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
-           enum fi_ignore_rules_kind kind, struct fi_ignore_file **out, firn_error *err)
+           enum fi_rules_list_kind kind, struct fi_rules_ignore_file **out, firn_error *err)
 {
     struct telling telling = {.worker = worker,
                               .node = node,
-                              .name = fi_ignore_rules_name(kind),
+                              .name = fi_rules_list_name(kind),
                               .failure = FIRN_OK,
                               .err = err};
     int rc = fi_rules_read(dir, kind, on_bad_line, &telling, out, err);
     if (rc == FIRN_OK) {
-        tell_rest(&telling);
+        report_rest(&telling);
     } else if (!fi_scan_report_is_fatal(worker, rc, err)) {
         char text[sizeof err->text];
         (void)snprintf(text, sizeof text, "not used: %.900s", err->text);
-        tell(&telling, text);
+        scan_dir_report(&telling, text);
         rc = FIRN_OK;
     }
     return rc == FIRN_OK ? telling.failure : rc;
@@ -288,7 +288,7 @@ rules_enter(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_
     DCHECK(node->rules == NULL);
     for (size_t i = 0; i < listing->count; i++) {
         const struct fi_scan_item *item = &listing->items[i];
-        enum fi_ignore_rules_kind kind;
+        enum fi_rules_list_kind kind;
         if (item->name.text[0] == '.' && item->kind != FI_OS_DIR &&
             !worker->scan->options->no_rules &&
             fi_rules_walk_is_rule_file(ignore, firn_bytes(item->name.text, item->name_size),
@@ -335,9 +335,9 @@ rules_exclude(struct fi_scan_worker *worker, const struct fi_scan_node *node,
                                         .is_dir = item->kind == FI_OS_DIR,
                                         .is_link = item->kind == FI_OS_SYMLINK,
                                         .is_beside_manifest = is_beside_manifest};
-    bool is_excluded = fi_rules_judge(worker->scan->ignore, node->rules, &entry, &why);
+    bool is_excluded = fi_rules_assess(worker->scan->ignore, node->rules, &entry, &why);
     if (is_excluded) {
-        fi_rules_judge_text(&why, reason);
+        fi_rules_assess_text(&why, reason);
     }
     return is_excluded;
 }
@@ -355,23 +355,24 @@ rules_exclude_inside(struct fi_scan_worker *worker, const struct fi_scan_node *n
     }
     struct fi_rules_walk_entry entry = {
         .path = fi_buf_slice(&worker->judged), .name_size = strlen(node->name), .is_dir = true};
-    *out = fi_rules_judge_inside(worker->scan->ignore, node->parent->rules, &entry, inside, &why);
+    *out = fi_rules_assess_inside(worker->scan->ignore, node->parent->rules, &entry, inside, &why);
     if (*out) {
-        fi_rules_judge_text(&why, reason);
+        fi_rules_assess_text(&why, reason);
     }
     return FIRN_OK;
 }
 
 /* Whether an entry is to be saved; if not, it has been reported. */
 static int
-examine(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
-        struct signs signs, const struct fi_scan_item *item, bool *out_is_kept, firn_error *err)
+scan_dir_examine(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
+                 struct signs signs, const struct fi_scan_item *item, bool *out_is_kept,
+                 firn_error *err)
 {
     const char *name = item->name.text;
     char reason[FI_RULES_WALK_TEXT_SIZE];
-    enum fi_copy_capture_kind kind = fi_scan_store_judge(node, name).kind;
+    enum fi_copy_hot_kind kind = fi_scan_store_assess(node, name).kind;
     *out_is_kept = false;
-    if ((kind == FI_COPY_CAPTURE_LEFT_OUT && item->kind != FI_OS_DIR) ||
+    if ((kind == FI_COPY_HOT_LEFT_OUT && item->kind != FI_OS_DIR) ||
         (node->databases.count > 0 && fi_scan_sqlite_leaves_out(node, item))) {
         return FIRN_OK;
     }
@@ -381,7 +382,7 @@ examine(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_d
     if (signs.has_store && strcmp(name, FI_TRUST_INSIDE) == 0) {
         return fi_scan_report_excluded(worker, node, name, "the store itself", err);
     }
-    if (kind == FI_COPY_CAPTURE_FOREIGN &&
+    if (kind == FI_COPY_HOT_FOREIGN &&
         rules_exclude(worker, node, item, signs.has_manifest, reason)) {
         return fi_scan_report_excluded(worker, node, name, reason, err);
     }
@@ -409,7 +410,7 @@ thin(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir 
     for (size_t i = 0; i < listing->count; i++) {
         struct fi_scan_item item = listing->items[i];
         bool is_kept;
-        int rc = examine(worker, node, dir, signs, &item, &is_kept, err);
+        int rc = scan_dir_examine(worker, node, dir, signs, &item, &is_kept, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -485,7 +486,7 @@ enter_store(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_
 {
     FI_TRY_RETURN(fi_scan_store_enter(worker, node, dir, has_log, err));
     if (node->store != NULL) {
-        FI_TRY_RETURN(list(worker, dir, err));
+        FI_TRY_RETURN(scan_dir_list(worker, dir, err));
         FI_TRY_RETURN(find_kinds(worker, node, dir, err));
     }
     return FIRN_OK;
@@ -519,8 +520,8 @@ enter_databases(struct fi_scan_worker *worker, struct fi_scan_node *node, struct
 /* Does the part of a visit that needs no lock. *out_is_kept is false if the directory is to be left
  * out, for the given reason. */
 static int
-survey(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
-       bool *out_is_kept, char reason[FI_RULES_WALK_TEXT_SIZE], firn_error *err)
+scan_dir_survey(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
+                bool *out_is_kept, char reason[FI_RULES_WALK_TEXT_SIZE], firn_error *err)
 {
     const struct fi_scan_counts before = fi_scan_counts_of(worker);
     int rc;
@@ -540,7 +541,7 @@ survey(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_di
         FI_TRY(fi_os_dir_stat(dir, &node->stat, err));
     }
     FI_TRY(fi_scan_known_find(worker, node, err));
-    FI_TRY(list(worker, dir, err));
+    FI_TRY(scan_dir_list(worker, dir, err));
     FI_TRY(find_kinds(worker, node, dir, err));
     struct signs signs;
     const bool depends_on_inside =
@@ -582,7 +583,7 @@ out:
 
 /* Publishes segments and subdirectories to all workers. The first segment is the caller's. */
 static void
-publish(struct fi_scan_worker *worker, struct fi_scan_node *node)
+scan_dir_publish(struct fi_scan_worker *worker, struct fi_scan_node *node)
 {
     struct fi_scan *scan = worker->scan;
     size_t count = worker->listing.count;
@@ -603,7 +604,7 @@ publish(struct fi_scan_worker *worker, struct fi_scan_node *node)
 
 /* Removes the node of a directory that is not visited after all; the parent uses its record. */
 static int
-drop(struct fi_scan_worker *worker, struct fi_scan_node *node, firn_error *err)
+scan_dir_drop(struct fi_scan_worker *worker, struct fi_scan_node *node, firn_error *err)
 {
     struct fi_scan_node *parent = node->parent;
     DCHECK(parent->subdirs[node->index].state != FI_SCAN_SUBDIR_WAITING);
@@ -630,7 +631,7 @@ go_on_without(struct fi_scan_worker *worker, struct fi_scan_node *node, int code
         FI_TRY_RETURN(code == FIRN_OK ? fi_scan_report_excluded(worker, node, "", reason, err)
                                       : fi_scan_report_left_out(worker, node, "", code, err));
     }
-    return drop(worker, node, err);
+    return scan_dir_drop(worker, node, err);
 }
 
 /* One segment of the entries of a directory.
@@ -664,8 +665,8 @@ enter_subdir(struct fi_scan_worker *worker, const struct fi_scan_item *item, fir
 
 /* Encodes an entry that has been read, or notes where it belongs. */
 static int
-enter(struct fi_scan_worker *worker, struct fi_scan_node *node, const char *name,
-      struct fi_scan_found *found, firn_error *err)
+scan_dir_enter(struct fi_scan_worker *worker, struct fi_scan_node *node, const char *name,
+               struct fi_scan_found *found, firn_error *err)
 {
     if (found->is_left_out) {
         return FIRN_OK;
@@ -696,7 +697,7 @@ static bool
 is_cut(const struct fi_scan_node *node, const struct fi_scan_item *item)
 {
     return (node->store != NULL &&
-            fi_scan_store_judge(node, item->name.text).kind == FI_COPY_CAPTURE_CUT) ||
+            fi_scan_store_assess(node, item->name.text).kind == FI_COPY_HOT_CUT) ||
            (node->databases.count > 0 &&
             fi_scan_sqlite_is_apart(node, item->name.text, item->name_size));
 }
@@ -732,7 +733,7 @@ work_on(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_d
     }
     rc = item->kind == FI_OS_FILE ? fi_scan_file_save(worker, node, dir, name, &found, err)
                                   : fi_scan_file_save_symlink(worker, node, dir, name, &found, err);
-    return rc == FIRN_OK ? enter(worker, node, name, &found, err) : rc;
+    return rc == FIRN_OK ? scan_dir_enter(worker, node, name, &found, err) : rc;
 }
 
 /* The entries of a segment: *out_end is after the last. */
@@ -849,10 +850,10 @@ fi_scan_dir_visit(struct fi_scan_worker *worker, struct fi_scan_node *parent, ui
     bool is_kept = false;
     int rc = open_dir(worker, node, &dir, err);
     if (rc == FIRN_OK) {
-        rc = survey(worker, node, dir, &is_kept, reason, err);
+        rc = scan_dir_survey(worker, node, dir, &is_kept, reason, err);
     }
     if (rc == FIRN_OK && is_kept) {
-        publish(worker, node);
+        scan_dir_publish(worker, node);
         rc = entries_work(worker, node, dir, 0, err);
     } else if (parent != NULL) {
         rc = go_on_without(worker, node, rc, reason, err);

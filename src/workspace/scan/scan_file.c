@@ -93,11 +93,11 @@ struct attempt {
     bool is_last;
     bool needs_proof; /* the times prove nothing (I3) */
     bool is_growing;
-    enum fi_packfile_kind content_kind; /* of what is in worker->content */
+    enum fi_pack_kind content_kind; /* of what is in worker->content */
     unsigned missing_attributes;
     bool is_stable;
-    struct fi_statcache_print print;  /* of the look before reading */
-    struct fi_copy_capture_file part; /* of a store: CUT where only the beginning is read */
+    struct fi_statcache_print print; /* of the look before reading */
+    struct fi_copy_hot_file part;    /* of a store: CUT where only the beginning is read */
     struct fi_os_file
         *copy;      /* of a database in use; it is read instead; NULL: the file itself is read */
     bool minds_use; /* whether a database that is in use has to be read from a copy */
@@ -107,7 +107,7 @@ struct attempt {
 static bool
 is_cut(const struct attempt *attempt)
 {
-    return attempt->part.kind == FI_COPY_CAPTURE_CUT;
+    return attempt->part.kind == FI_COPY_HOT_CUT;
 }
 
 /* Whether looks at the file cannot show whether what is read has changed. */
@@ -170,8 +170,8 @@ let_age(struct fi_scan_worker *worker, struct fi_os_file *file, struct attempt *
 
 /* Prepares an attempt; attempt->is_stable is false if the file cannot be read as it is. */
 static int
-begin(struct fi_scan_worker *worker, struct fi_os_file *file, const char *name,
-      struct attempt *attempt, firn_error *err)
+scan_file_begin(struct fi_scan_worker *worker, struct fi_os_file *file, const char *name,
+                struct attempt *attempt, firn_error *err)
 {
     if (is_cut(attempt)) {
         attempt->is_stable = attempt->stat.size_bytes >= attempt->part.size_bytes;
@@ -213,8 +213,8 @@ prove(struct fi_scan_worker *worker, struct fi_os_file *file, const firn_hash *h
 
 /* The look after reading; hash is that of the content. */
 static int
-look_again(struct fi_scan_worker *worker, struct fi_os_file *file, const char *name,
-           const firn_hash *hash, struct attempt *attempt, firn_error *err)
+recheck(struct fi_scan_worker *worker, struct fi_os_file *file, const char *name,
+        const firn_hash *hash, struct attempt *attempt, firn_error *err)
 {
     const struct fi_os_stat *before = &attempt->stat;
     struct fi_os_stat after;
@@ -225,8 +225,8 @@ look_again(struct fi_scan_worker *worker, struct fi_os_file *file, const char *n
         return FIRN_OK;
     }
     if (attempt->minds_use && before->nlink == 1) { /* before the look: (I1) of scan_sqlite.c */
-        FI_TRY_RETURN(fi_scan_sqlite_look_again(attempt->node, attempt->dir, name, file,
-                                                before->size_bytes, &attempt->is_in_use, err));
+        FI_TRY_RETURN(fi_scan_sqlite_recheck(attempt->node, attempt->dir, name, file,
+                                             before->size_bytes, &attempt->is_in_use, err));
     }
     FI_TRY_RETURN(fi_os_file_stat(file, &after, err));
     if (attempt->is_in_use) {
@@ -248,7 +248,7 @@ read_open(struct fi_scan_worker *worker, struct fi_os_file *file, const char *na
           struct attempt *attempt, struct fi_tree_entry *entry, firn_error *err)
 {
     int rc;
-    FI_TRY(begin(worker, file, name, attempt, err));
+    FI_TRY(scan_file_begin(worker, file, name, attempt, err));
     if (!attempt->is_stable) {
         goto out;
     }
@@ -256,7 +256,7 @@ read_open(struct fi_scan_worker *worker, struct fi_os_file *file, const char *na
     struct fi_os_file *content = attempt->copy != NULL ? attempt->copy : file;
     bool is_large;
     FI_TRY(fi_scan_large_applies(content, stat, &is_large, err));
-    attempt->content_kind = is_large ? FI_PACKFILE_PIECES : FI_PACKFILE_BLOB;
+    attempt->content_kind = is_large ? FI_PACK_PIECES : FI_PACK_BLOB;
     if (is_large) {
         FI_TRY(fi_scan_large_read(worker, content, stat, is_apart(attempt), &entry->hash,
                                   &attempt->is_stable, err));
@@ -269,8 +269,8 @@ read_open(struct fi_scan_worker *worker, struct fi_os_file *file, const char *na
     }
     FI_TRY(fi_scan_xattrs_read(worker, (struct fi_os_node){.file = file},
                                &attempt->missing_attributes, err));
-    FI_TRY(look_again(worker, file, name, &entry->hash, attempt,
-                      err)); /* on success err still says which attribute is missing */
+    FI_TRY(recheck(worker, file, name, &entry->hash, attempt,
+                   err)); /* on success err still says which attribute is missing */
     fill_entry(worker, FI_TREE_FILE, stat, entry);
     entry->size = stat->size_bytes;
 out:
@@ -346,12 +346,12 @@ static int
 add_content(struct fi_scan_worker *worker, const struct fi_scan_node *node, const char *name,
             const struct fi_objects_object *object, firn_error *err)
 {
-    DCHECK(object->kind == FI_PACKFILE_BLOB || object->kind == FI_PACKFILE_PIECES);
+    DCHECK(object->kind == FI_PACK_BLOB || object->kind == FI_PACK_PIECES);
     struct fi_objects_object versioned = *object;
     firn_hash before;
     bool has_before = false;
     bool is_new = false;
-    if (object->kind == FI_PACKFILE_BLOB) {
+    if (object->kind == FI_PACK_BLOB) {
         FI_TRY_RETURN(version_find(worker, node, name, &before, &has_before, err));
     }
     versioned.base = has_before ? &before : NULL;
@@ -362,8 +362,8 @@ add_content(struct fi_scan_worker *worker, const struct fi_scan_node *node, cons
 
 /* Adds what one attempt has read, and counts it. */
 static int
-keep(struct fi_scan_worker *worker, const struct fi_scan_node *node, const char *name,
-     const struct attempt *attempt, struct fi_scan_found *out, firn_error *err)
+scan_file_keep(struct fi_scan_worker *worker, const struct fi_scan_node *node, const char *name,
+               const struct attempt *attempt, struct fi_scan_found *out, firn_error *err)
 {
     DCHECK(attempt->is_stable);
     DCHECK(!(is_apart(attempt) || attempt->is_growing) ||
@@ -411,8 +411,8 @@ save_once(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os
     }
     FI_TRY(read_open(worker, file, name, &attempt, &out->entry, err));
     if (attempt.minds_use) {
-        FI_TRY(fi_scan_sqlite_judge_beside(worker, node, name, file, &attempt.stat,
-                                           &attempt.is_stable, &out->is_left_out, err));
+        FI_TRY(fi_scan_sqlite_assess_beside(worker, node, name, file, &attempt.stat,
+                                            &attempt.is_stable, &out->is_left_out, err));
     }
     if (attempt.is_stable && !out->is_left_out) {
         if (attempt.missing_attributes > 0) {
@@ -422,7 +422,7 @@ save_once(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os
             FI_TRY(fi_scan_report_growing(worker, node, name, attempt.stat.size_bytes, err));
         }
         FI_TRY(fi_scan_report_date(worker, node, name, attempt.stat.mtime_ns, err));
-        FI_TRY(keep(worker, node, name, &attempt, out, err));
+        FI_TRY(scan_file_keep(worker, node, name, &attempt, out, err));
     }
 out:
     *out_attempt = attempt;
@@ -476,7 +476,7 @@ fi_scan_file_save(struct fi_scan_worker *worker, struct fi_scan_node *node, stru
                                       .earlier = &earlier,
                                       .is_last = i + 1 == FI_SCAN_READ_TRIES,
                                       .is_stable = true,
-                                      .part = fi_scan_store_judge(node, name),
+                                      .part = fi_scan_store_assess(node, name),
                                       .copy = copy,
                                       .minds_use = minds_use};
         rc = save_once(worker, node, dir, name, &begun, out, &tried, err);
@@ -492,7 +492,7 @@ fi_scan_file_save(struct fi_scan_worker *worker, struct fi_scan_node *node, stru
         return fi_scan_report_work(worker, 1, out->entry.size, err);
     }
     out->is_left_out = true;
-    if (rc == FIRN_NOT_FOUND && fi_scan_store_judge(node, name).kind == FI_COPY_CAPTURE_WHOLE) {
+    if (rc == FIRN_NOT_FOUND && fi_scan_store_assess(node, name).kind == FI_COPY_HOT_WHOLE) {
         return FIRN_OK; /* deleted before the store's state was captured, so it is not part of it */
     }
     return go_on_without(worker, node, name, FI_TREE_FILE, rc, out, err);

@@ -16,7 +16,7 @@
 
 #include "base/arena.h"
 #include "base/hash_map.h"
-#include "copy/copy_capture.h"
+#include "copy/copy_hot.h"
 #include "rules/rules.h"
 #include "scan/scan.h"
 #include "statcache/statcache.h"
@@ -131,7 +131,7 @@ struct fi_scan_node {
     struct fi_buf xattrs;
     struct fi_statcache_memo memo;  /* what an earlier scan saw; empty if none did */
     struct fi_statcache_print self; /* of the directory, if it is settled */
-    struct fi_copy_capture *store;  /* of a store's directory: the state that is saved; or NULL */
+    struct fi_copy_hot *store;      /* of a store's directory: the state that is saved; or NULL */
     bool is_store;                  /* a store's directory, readable as one or not */
     bool is_in_store;               /* the directory of a readable store, or a folder of one */
     void (*leave)(struct fi_scan_node *node); /* frees these; NULL: there are none */
@@ -463,10 +463,10 @@ FIRN_MUST_CHECK int fi_scan_store_note(struct fi_scan_worker *worker,
 /* For any directory: checks whether it is a folder of a store. */
 void fi_scan_store_enter_folder(struct fi_scan_node *node);
 /* The role of an entry in the store that its directory belongs to; FOREIGN if there is no store. */
-struct fi_copy_capture_file fi_scan_store_judge(const struct fi_scan_node *node, const char *name);
+struct fi_copy_hot_file fi_scan_store_assess(const struct fi_scan_node *node, const char *name);
 /* Whether a file that is CUT is still the one that was captured. */
 FIRN_MUST_CHECK int fi_scan_store_is_current(struct fi_os_file *file,
-                                             const struct fi_copy_capture_file *part, bool *out,
+                                             const struct fi_copy_hot_file *part, bool *out,
                                              firn_error *err);
 
 enum fi_scan_sqlite_state {
@@ -513,17 +513,17 @@ FIRN_MUST_CHECK int fi_scan_sqlite_copy_late(struct fi_scan_worker *worker,
 /* Whether an open file is a database in use, asked after it was read: as
  * fi_scan_sqlite_is_in_use, and if it is not, but there are files beside it, notes which of them
  * belong to what was read. */
-FIRN_MUST_CHECK int fi_scan_sqlite_look_again(struct fi_scan_node *node, struct fi_os_dir *dir,
-                                              const char *name, struct fi_os_file *file,
-                                              uint64_t size, bool *out_is_in_use, firn_error *err);
+FIRN_MUST_CHECK int fi_scan_sqlite_recheck(struct fi_scan_node *node, struct fi_os_dir *dir,
+                                           const char *name, struct fi_os_file *file, uint64_t size,
+                                           bool *out_is_in_use, firn_error *err);
 /* After an attempt to read a file: whether it is to be left out because it is beside a database
  * that it does not belong to as that was read; stat is of the look before reading. If it is,
  * *is_stable becomes true: it needs no other attempt. */
-FIRN_MUST_CHECK int fi_scan_sqlite_judge_beside(struct fi_scan_worker *worker,
-                                                const struct fi_scan_node *node, const char *name,
-                                                struct fi_os_file *file,
-                                                const struct fi_os_stat *stat, bool *is_stable,
-                                                bool *out_is_left_out, firn_error *err);
+FIRN_MUST_CHECK int fi_scan_sqlite_assess_beside(struct fi_scan_worker *worker,
+                                                 const struct fi_scan_node *node, const char *name,
+                                                 struct fi_os_file *file,
+                                                 const struct fi_os_stat *stat, bool *is_stable,
+                                                 bool *out_is_left_out, firn_error *err);
 
 /* scan_large.c. Whether a file is saved in pieces: because it is large, or has holes. */
 FIRN_MUST_CHECK int fi_scan_large_applies(struct fi_os_file *file, const struct fi_os_stat *stat,
@@ -570,14 +570,13 @@ FIRN_MUST_CHECK int fi_scan_window_work(struct fi_scan_worker *worker, struct fi
 /* Chooses the slot that the next piece of a file is read to: a free slot of the window, if the
  * caller has it or can take it (*has_window), else its own. */
 FIRN_MUST_CHECK int fi_scan_window_choose(struct fi_scan_worker *worker, bool *has_window,
-                                          struct fi_scan_slot *own,
-                                          struct fi_packfile_piece *pieces,
+                                          struct fi_scan_slot *own, struct fi_pack_piece *pieces,
                                           struct fi_scan_slot **out, firn_error *err);
 /* Offers a filled slot to the first free thread. */
 void fi_scan_window_offer(struct fi_scan *scan, struct fi_scan_slot *slot);
 /* Finishes all slots and releases the window, also after a failure. */
 FIRN_MUST_CHECK int fi_scan_window_release(struct fi_scan_worker *worker,
-                                           struct fi_packfile_piece *pieces, firn_error *err);
+                                           struct fi_pack_piece *pieces, firn_error *err);
 
 /* scan_links.c */
 void fi_scan_links_init(struct fi_scan *scan);

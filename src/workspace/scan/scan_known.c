@@ -88,7 +88,7 @@ fi_scan_known_see(const struct fi_scan *scan, const char *name, const struct fi_
 {
     *out = (struct fi_statcache_print){{0}};
     if (fi_scan_known_applies(scan) && is_settled(scan, stat)) {
-        fi_statcache_print_of_look(scan->stat_seed, firn_str(name), stat, out);
+        fi_statcache_print_of_inspect(scan->stat_seed, firn_str(name), stat, out);
     }
 }
 
@@ -132,8 +132,8 @@ fi_scan_known_enter(struct fi_scan_worker *worker, struct fi_scan_node *node, st
         fi_scan_is_too_large(worker->scan, node, &stat)) {
         return FIRN_OK; /* the attempt to read it will report the cause */
     }
-    fi_statcache_print_of_look(worker->scan->stat_seed, firn_bytes(name, item->name_size), &stat,
-                               &print);
+    fi_statcache_print_of_inspect(worker->scan->stat_seed, firn_bytes(name, item->name_size), &stat,
+                                  &print);
     if (fi_statcache_memo_find(&node->memo, &print, *guess, &known, out_is_known) != FIRN_OK) {
         return no_memory(err);
     }

@@ -3,7 +3,7 @@
  * scan/scan_large.c: files that are saved in pieces: large files, and files with holes.
  *
  * A file is named by the hash of its whole content, zeros of holes included, however it is cut. The
- * object of that name is a list of pieces and holes (pack/packfile.h); a piece is a group of
+ * object of that name is a list of pieces and holes (pack/pack.h); a piece is a group of
  * chunks, cut by content. Pieces also end where a run of data ends. Only the list grows with the
  * file, by 48 bytes a piece of about half a MiB.
  *
@@ -27,9 +27,10 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/vec.h"
 #include "codec/blake3_hash.h"
-#include "codec/chunk_cut.h"
-#include "pack/packfile_cells.h"
+#include "codec/cdc.h"
+#include "pack/pack_cells.h"
 #include "scan/scan.h"
 #include "scan/scan_internal.h"
 
@@ -38,7 +39,7 @@ enum {
     PIECES_MAX = 400000, /* an encoding of 40 bytes each fits into one object */
     PIECES_BETWEEN_LOOKS = 64,
     READ_STEP = 256 << 10,
-    CARRY_MAX = READ_STEP + FI_CHUNK_CUT_SIZE_MAX
+    CARRY_MAX = READ_STEP + FI_CDC_SIZE_MAX
 };
 
 struct stream {
@@ -55,7 +56,7 @@ struct stream {
     struct fi_scan_slot own; /* used without a window; its data is the worker's */
     uint8_t *carry;          /* CARRY_MAX bytes: data read past a group */
     size_t carried;
-    struct fi_packfile_piece *pieces;
+    struct fi_pack_piece *pieces;
     size_t count;
     size_t capacity;
     struct fi_blake3_hash whole;
@@ -91,19 +92,13 @@ reserve_piece(struct stream *stream, firn_error *err)
         return fi_error_set(err, FIRN_LIMIT, "cannot save '%s': more than %d pieces",
                             fi_os_file_path(stream->file), PIECES_MAX);
     }
-    struct fi_packfile_piece *pieces =
-        fi_grow_array(stream->pieces, stream->count + 1, &stream->capacity, sizeof *pieces);
-    if (pieces == NULL) {
-        return fi_error_no_memory(err, "the pieces of a file");
-    }
-    stream->pieces = pieces;
-    return FIRN_OK;
+    return FI_VEC_RESERVE(stream->pieces, stream->count + 1, stream->capacity, err);
 }
 
 /* Looks whether a file that is being read is unchanged or has only become longer. */
 static int
-large_look(struct fi_os_file *file, const struct fi_os_stat *before, bool *out_is_stable,
-           firn_error *err)
+large_inspect(struct fi_os_file *file, const struct fi_os_stat *before, bool *out_is_stable,
+              firn_error *err)
 {
     struct fi_os_stat now;
     int rc = fi_os_file_stat(file, &now, err);
@@ -116,13 +111,13 @@ large_look(struct fi_os_file *file, const struct fi_os_stat *before, bool *out_i
 
 /* The same every PIECES_BETWEEN_LOOKS pieces. */
 static int
-look(struct stream *stream, firn_error *err)
+scan_large_inspect(struct stream *stream, firn_error *err)
 {
     if (stream->is_part || ++stream->since_look < PIECES_BETWEEN_LOOKS) {
         return FIRN_OK;
     }
     stream->since_look = 0;
-    return large_look(stream->file, stream->stat, &stream->is_stable, err);
+    return large_inspect(stream->file, stream->stat, &stream->is_stable, err);
 }
 
 static int
@@ -150,7 +145,7 @@ static int
 put_hole(struct stream *stream, uint64_t size, firn_error *err)
 {
     FI_TRY_RETURN(reserve_piece(stream, err));
-    stream->pieces[stream->count++] = (struct fi_packfile_piece){.size = size, .is_hole = true};
+    stream->pieces[stream->count++] = (struct fi_pack_piece){.size = size, .is_hole = true};
     return hash_zeros(stream->worker, &stream->whole, size, err);
 }
 
@@ -158,7 +153,7 @@ put_hole(struct stream *stream, uint64_t size, firn_error *err)
 
 /* Chunks of a large file, and the groups that they form.
  *
- * A large file is cut into chunks of some 17 KiB by its content (codec/chunk_cut.h), so that a
+ * A large file is cut into chunks of some 17 KiB by its content (codec/cdc.h), so that a
  * change stores little more than the changed bytes, even if it moves the rest. A list of 60,000
  * chunks for each GiB would take two megabytes, most of them hashes that do not compress, and would
  * be new with each change. So chunks form groups of about half a MiB, which also end by content: at
@@ -173,7 +168,7 @@ put_hole(struct stream *stream, uint64_t size, firn_error *err)
  * A cell of a file of 16 GiB and more is stored like a group. Its end is given, so the worker that
  * adds it cuts it into chunks, and only if it is new. */
 
-_Static_assert(FI_SCAN_GROUP_CHUNKS_MAX *FI_CHUNK_CUT_SIZE_MIN >= FI_SCAN_PIECE_SIZE,
+_Static_assert(FI_SCAN_GROUP_CHUNKS_MAX *FI_CDC_SIZE_MIN >= FI_SCAN_PIECE_SIZE,
                "a slot has room for the sizes of its chunks");
 
 /* Cuts the part of the first `filled` bytes of a slot that has not been cut yet into chunks;
@@ -186,7 +181,7 @@ group_cut(struct fi_scan_slot *slot, size_t filled, bool is_end)
     DCHECK(slot->size <= filled && filled <= FI_SCAN_PIECE_SIZE);
     while (slot->size < filled) {
         firn_slice rest = firn_bytes(slot->data + slot->size, filled - slot->size);
-        struct fi_chunk_cut cut = fi_chunk_cut_next(rest, is_end);
+        struct fi_cdc cut = fi_cdc_next(rest, is_end);
         if (cut.size == 0) {
             break;
         }
@@ -214,23 +209,23 @@ static int
 add_chunks(struct fi_scan_worker *worker, const struct fi_scan_slot *slot, struct fi_buf *list,
            firn_error *err)
 {
-    struct fi_packfile_piece pieces[FI_SCAN_GROUP_CHUNKS_MAX];
+    struct fi_pack_piece pieces[FI_SCAN_GROUP_CHUNKS_MAX];
     size_t at = 0;
     for (size_t i = 0; i < slot->chunk_count; i++) {
         struct fi_objects_object chunk = {
-            .kind = FI_PACKFILE_BLOB, .content = firn_bytes(slot->data + at, slot->chunk_sizes[i])};
+            .kind = FI_PACK_BLOB, .content = firn_bytes(slot->data + at, slot->chunk_sizes[i])};
         bool is_new;
         fi_blake3_hash_of(chunk.content.data, chunk.content.size, &chunk.hash);
         int rc = fi_scan_sink_add(worker, &chunk, &is_new, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        pieces[i] = (struct fi_packfile_piece){.size = chunk.content.size, .hash = chunk.hash};
+        pieces[i] = (struct fi_pack_piece){.size = chunk.content.size, .hash = chunk.hash};
         at += chunk.content.size;
     }
     DCHECK(at == slot->size);
     fi_buf_clear(list);
-    return fi_packfile_encode_pieces(pieces, slot->chunk_count, list) == FIRN_OK
+    return fi_pack_pieces_encode(pieces, slot->chunk_count, list) == FIRN_OK
                ? FIRN_OK
                : fi_error_no_memory(err, "the pieces of a file");
 }
@@ -238,7 +233,7 @@ add_chunks(struct fi_scan_worker *worker, const struct fi_scan_slot *slot, struc
 int
 fi_scan_large_group_add(struct fi_scan_worker *worker, struct fi_scan_slot *slot, firn_error *err)
 {
-    struct fi_objects_object group = {.kind = FI_PACKFILE_BLOB,
+    struct fi_objects_object group = {.kind = FI_PACK_BLOB,
                                       .content = firn_bytes(slot->data, slot->size)};
     bool is_known = false;
     bool is_new;
@@ -260,7 +255,7 @@ fi_scan_large_group_add(struct fi_scan_worker *worker, struct fi_scan_slot *slot
     }
     if (slot->chunk_count > 1) {
         FI_TRY(add_chunks(worker, slot, &worker->list, err));
-        group.kind = FI_PACKFILE_PIECES;
+        group.kind = FI_PACK_PIECES;
         group.content = fi_buf_slice(&worker->list);
     }
     FI_TRY(fi_scan_sink_add(worker, &group, &is_new, err)); /* (I5) */
@@ -332,7 +327,7 @@ put_group(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_siz
     *out_size = slot->size;
     size_t number = stream->count++;
     DCHECK(number < stream->capacity && slot->size > 0 && slot->size <= left);
-    stream->pieces[number] = (struct fi_packfile_piece){.size = slot->size};
+    stream->pieces[number] = (struct fi_pack_piece){.size = slot->size};
     if (slot != &stream->own) {
         slot->piece = number;
         fi_scan_window_offer(worker->scan, slot);
@@ -374,7 +369,7 @@ put_data(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size
     FI_TRY_RETURN(stream->has_groups ? put_group(stream, offset, left, out_size, err)
                                      : pass_piece(stream, offset, left, out_size, err));
     FI_TRY_RETURN(fi_scan_report_work(stream->worker, 0, *out_size, err));
-    return look(stream, err);
+    return scan_large_inspect(stream, err);
 }
 
 /* The next run of data at or after offset. The bytes before it are a hole that is kept as one. */
@@ -454,7 +449,7 @@ list_pieces(struct stream *stream, firn_error *err)
         stream->is_stable = false;
         return FIRN_OK;
     }
-    int rc = fi_packfile_encode_pieces(stream->pieces, stream->count, content);
+    int rc = fi_pack_pieces_encode(stream->pieces, stream->count, content);
     return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "the pieces of a file");
 }
 
@@ -468,7 +463,7 @@ size_of_pieces(const struct stream *stream)
     return size;
 }
 
-/* A file of 16 GiB and more, cell by cell (pack/packfile_cells.h).
+/* A file of 16 GiB and more, cell by cell (pack/pack_cells.h).
  *
  * Holes are skipped (scan_cell_walk.c). A cell that has data is read whole, and left out if it is
  * all zeros. So the name depends on the bytes alone, however a file system stores them (I2; not
@@ -486,11 +481,7 @@ size_of_pieces(const struct stream *stream)
  * Memory: names and numbers of the cells of one list, 114 KiB; the lists that are open, 68 KiB
  * each. */
 
-enum {
-    CELL_SIZE = FI_PACKFILE_CELLS_SIZE,
-    IN_LIST = FI_PACKFILE_CELLS_IN_LIST,
-    CELLS_BETWEEN_LOOKS = 64
-};
+enum { CELL_SIZE = FI_PACK_CELLS_SIZE, IN_LIST = FI_PACK_CELLS_IN_LIST, CELLS_BETWEEN_LOOKS = 64 };
 #define CHUNKS_SIZE_MAX (UINT64_C(128) << 30)
 
 _Static_assert((int)CELL_SIZE == (int)FI_SCAN_PIECE_SIZE, "a slot holds a cell");
@@ -515,10 +506,10 @@ struct cell_stream {
     bool has_chunks;
     unsigned since_look;
     struct fi_scan_slot own;
-    struct fi_packfile_piece *pieces; /* IN_LIST; of the current list, in the order of numbers */
+    struct fi_pack_piece *pieces; /* IN_LIST; of the current list, in the order of numbers */
     uint64_t *numbers;
     size_t count;
-    struct fi_packfile_cells_builder builder;
+    struct fi_pack_cells_builder builder;
 };
 
 /* Takes a list: the whole file's becomes the worker's content, which the caller adds. */
@@ -527,9 +518,9 @@ put_list(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
 {
     struct cell_stream *stream = ctx;
     struct fi_scan_worker *worker = stream->worker;
-    struct fi_packfile_cells cells;
+    struct fi_pack_cells cells;
     bool is_new;
-    int rc = fi_packfile_cells_open(list, &cells, err);
+    int rc = fi_pack_cells_open(list, &cells, err);
     DCHECK(rc == FIRN_OK && cells.level <= stream->builder.top);
     if (rc == FIRN_OK && cells.level == stream->builder.top) {
         return fi_buf_assign(&worker->content, list) == FIRN_OK
@@ -538,7 +529,7 @@ put_list(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
     }
     if (rc == FIRN_OK && worker->scan->sink->wants_content) {
         const struct fi_objects_object object = {
-            .kind = FI_PACKFILE_PIECES, .hash = *hash, .content = list};
+            .kind = FI_PACK_PIECES, .hash = *hash, .content = list};
         rc = fi_scan_sink_add(worker, &object, &is_new, err);
     }
     return rc;
@@ -558,21 +549,21 @@ finish_cells(struct cell_stream *stream, firn_error *err)
     }
     DCHECK(!stream->has_window && stream->count <= IN_LIST); /* (I3) */
     for (size_t i = 0; i < stream->count; i++) {
-        FI_TRY_RETURN(fi_packfile_cells_builder_add(&stream->builder, stream->numbers[i],
-                                                    &stream->pieces[i].hash, err));
+        FI_TRY_RETURN(fi_pack_cells_builder_add(&stream->builder, stream->numbers[i],
+                                                &stream->pieces[i].hash, err));
     }
     stream->count = 0;
     return FIRN_OK;
 }
 
 static int
-cells_look(struct cell_stream *stream, struct fi_os_file *file, firn_error *err)
+cells_inspect(struct cell_stream *stream, struct fi_os_file *file, firn_error *err)
 {
     if (stream->is_part || ++stream->since_look < CELLS_BETWEEN_LOOKS) {
         return FIRN_OK;
     }
     stream->since_look = 0;
-    return large_look(file, stream->stat, &stream->is_stable, err);
+    return large_inspect(file, stream->stat, &stream->is_stable, err);
 }
 
 /* The cell that the walk is at. */
@@ -592,7 +583,7 @@ put_cell(struct cell_stream *stream, struct fi_scan_cell_walk *walk, firn_error 
     FI_TRY(fi_scan_window_choose(worker, &stream->has_window, &stream->own, stream->pieces, &slot,
                                  err));
     FI_TRY(fi_scan_cell_walk_read(walk, slot->data, &size, err));
-    FI_TRY(cells_look(stream, walk->file, err));
+    FI_TRY(cells_inspect(stream, walk->file, err));
     if (walk->is_shorter || fi_bytes_are_zero(slot->data, size)) { /* (I2) */
         goto out;
     }
@@ -627,12 +618,12 @@ cells_put_all(struct cell_stream *stream, struct fi_scan_cell_walk *walk, firn_h
     stream->is_stable = stream->is_stable && !walk->is_shorter;
     if (stream->is_stable) {
         FI_TRY_RETURN(finish_cells(stream, err));
-        FI_TRY_RETURN(fi_packfile_cells_builder_finish(&stream->builder, out_hash, err));
+        FI_TRY_RETURN(fi_pack_cells_builder_finish(&stream->builder, out_hash, err));
     }
     return FIRN_OK;
 }
 
-/* fi_scan_large_read for files of FI_PACKFILE_CELLS_CONTENT_MIN and more. */
+/* fi_scan_large_read for files of FI_PACK_CELLS_CONTENT_MIN and more. */
 static int
 cells_read(struct fi_scan_worker *worker, struct fi_os_file *file, const struct fi_os_stat *stat,
            bool is_part, firn_hash *out_hash, bool *out_is_stable, firn_error *err)
@@ -646,14 +637,14 @@ cells_read(struct fi_scan_worker *worker, struct fi_os_file *file, const struct 
         .file = file, .size = stat->size_bytes, .tick = pass_on, .ctx = worker};
     int rc;
     *out_is_stable = false;
-    DCHECK(stat->size_bytes >= FI_PACKFILE_CELLS_CONTENT_MIN);
-    if (stat->size_bytes > FI_PACKFILE_CELLS_CONTENT_MAX) {
+    DCHECK(stat->size_bytes >= FI_PACK_CELLS_CONTENT_MIN);
+    if (stat->size_bytes > FI_PACK_CELLS_CONTENT_MAX) {
         return fi_error_set(err, FIRN_LIMIT,
                             "cannot save '%s': it has %llu bytes, a file may have %llu (8 PiB)",
                             fi_os_file_path(file), (unsigned long long)stat->size_bytes,
-                            (unsigned long long)FI_PACKFILE_CELLS_CONTENT_MAX);
+                            (unsigned long long)FI_PACK_CELLS_CONTENT_MAX);
     }
-    fi_packfile_cells_builder_init(&stream.builder, stat->size_bytes, put_list, &stream);
+    fi_pack_cells_builder_init(&stream.builder, stat->size_bytes, put_list, &stream);
     stream.pieces = fi_alloc_array(IN_LIST, sizeof *stream.pieces);
     stream.numbers = fi_alloc_array(IN_LIST, sizeof *stream.numbers);
     stream.own.data = fi_alloc(CELL_SIZE);
@@ -668,7 +659,7 @@ out:
         rc = rc == FIRN_OK ? released : rc;
     }
     *out_is_stable = rc == FIRN_OK && stream.is_stable;
-    fi_packfile_cells_builder_deinit(&stream.builder);
+    fi_pack_cells_builder_deinit(&stream.builder);
     fi_free(stream.pieces);
     fi_free(stream.numbers);
     fi_free(stream.own.data);
@@ -705,7 +696,7 @@ fi_scan_large_read(struct fi_scan_worker *worker, struct fi_os_file *file,
         .is_part = is_part,
         .is_stable = true,
     };
-    if (stat->size_bytes >= FI_PACKFILE_CELLS_CONTENT_MIN) {
+    if (stat->size_bytes >= FI_PACK_CELLS_CONTENT_MIN) {
         return cells_read(worker, file, stat, is_part, out_hash, out_is_stable, err);
     }
     choose_sizes(&stream, stat->size_bytes);
@@ -802,10 +793,10 @@ fi_scan_large_hash_again(struct fi_scan_worker *worker, struct fi_os_file *file,
                          struct fi_scan_beginning *part, struct fi_scan_beginning *all,
                          bool *out_is_read, firn_error *err)
 {
-    if (all->size < FI_PACKFILE_CELLS_CONTENT_MIN) {
+    if (all->size < FI_PACK_CELLS_CONTENT_MIN) {
         return hash_both(worker, file, part, all, out_is_read, err);
     }
-    if (part->size >= FI_PACKFILE_CELLS_CONTENT_MIN) {
+    if (part->size >= FI_PACK_CELLS_CONTENT_MIN) {
         return cells_hash_again(worker, file, part, all, out_is_read, err);
     }
     /* The beginning, being shorter, is named by the hash of its bytes, and the whole by its

@@ -33,7 +33,7 @@ fi_scan_listing_clear(struct fi_scan_listing *listing)
 }
 
 static int
-grow(struct fi_scan_listing *listing)
+scan_listing_grow(struct fi_scan_listing *listing)
 {
     size_t capacity = listing->capacity == 0 ? 64 : listing->capacity + listing->capacity / 2;
     struct fi_scan_item *items = fi_resize_array(listing->items, capacity, sizeof *listing->items);
@@ -50,7 +50,7 @@ fi_scan_listing_add(struct fi_scan_listing *listing, firn_slice name, enum fi_os
 {
     name.size = name.size < UINT16_MAX ? name.size : UINT16_MAX;
     if (listing->count == listing->capacity) {
-        FI_TRY_RETURN(grow(listing));
+        FI_TRY_RETURN(scan_listing_grow(listing));
     }
     size_t offset = listing->names.size;
     FI_TRY_RETURN(fi_buf_reserve(&listing->names, name.size + 1));
@@ -63,7 +63,7 @@ fi_scan_listing_add(struct fi_scan_listing *listing, firn_slice name, enum fi_os
 }
 
 static int
-compare(const void *a, const void *b)
+scan_listing_compare(const void *a, const void *b)
 {
     const struct fi_scan_item *left = a;
     const struct fi_scan_item *right = b;
@@ -77,7 +77,7 @@ drop_repeated(struct fi_scan_listing *listing)
     size_t kept = 0;
     for (size_t i = 0; i < listing->count; i++) {
         const struct fi_scan_item *item = &listing->items[i];
-        if (kept == 0 || compare(&listing->items[kept - 1], item) != 0) {
+        if (kept == 0 || scan_listing_compare(&listing->items[kept - 1], item) != 0) {
             listing->items[kept++] = *item;
         }
     }
@@ -88,7 +88,7 @@ static bool
 is_ascending(const struct fi_scan_listing *listing)
 {
     for (size_t i = 1; i < listing->count; i++) {
-        if (compare(&listing->items[i - 1], &listing->items[i]) >= 0) {
+        if (scan_listing_compare(&listing->items[i - 1], &listing->items[i]) >= 0) {
             return false;
         }
     }
@@ -102,7 +102,7 @@ fi_scan_listing_sort(struct fi_scan_listing *listing)
         struct fi_scan_item *item = &listing->items[i];
         item->name.text = (const char *)listing->names.data + item->name.offset;
     }
-    fi_sort(listing->items, listing->count, sizeof *listing->items, compare);
+    fi_sort(listing->items, listing->count, sizeof *listing->items, scan_listing_compare);
     drop_repeated(listing);
     DCHECK(is_ascending(listing));
 }

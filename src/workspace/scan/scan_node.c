@@ -77,7 +77,7 @@ fi_scan_node_empty(struct fi_scan_node *node)
     node->subdir_count = 0;
     fi_scan_listing_deinit(&node->listing);
     fi_buf_deinit(&node->xattrs);
-    fi_copy_capture_close(node->store);
+    fi_copy_hot_close(node->store);
     node->store = NULL;
     if (node->leave_databases != NULL) {
         node->leave_databases(node);

@@ -46,8 +46,8 @@ fi_scan_report_failure(struct fi_scan *scan, int code, const firn_error *err)
 }
 
 static int
-tell(struct fi_scan_worker *worker, firn_notice_kind kind, const struct fi_scan_node *node,
-     const char *name, const char *text, firn_error *err)
+scan_report(struct fi_scan_worker *worker, firn_notice_kind kind, const struct fi_scan_node *node,
+            const char *name, const char *text, firn_error *err)
 {
     struct fi_scan *scan = worker->scan;
     const firn_callbacks *callbacks = &scan->options->callbacks;
@@ -119,7 +119,7 @@ fi_scan_report_left_out(struct fi_scan_worker *worker, const struct fi_scan_node
         bool is_noted;
         rc = note_left_out(worker, node, name, &is_noted, err);
     }
-    return rc == FIRN_OK ? tell(worker, kind, node, name, err->text, err) : rc;
+    return rc == FIRN_OK ? scan_report(worker, kind, node, name, err->text, err) : rc;
 }
 
 int
@@ -130,7 +130,7 @@ fi_scan_report_incomplete(struct fi_scan_worker *worker, const struct fi_scan_no
         return err->code;
     }
     worker->skipped++;
-    return tell(worker, FIRN_NOTICE_METADATA, node, name, err->text, err);
+    return scan_report(worker, FIRN_NOTICE_METADATA, node, name, err->text, err);
 }
 
 int
@@ -140,7 +140,7 @@ fi_scan_report_carried(struct fi_scan_worker *worker, const struct fi_scan_node 
     char text[sizeof why->text];
     (void)snprintf(text, sizeof text, "%.900s; it stays as the last checkpoint has it", why->text);
     worker->skipped++;
-    return tell(worker, FIRN_NOTICE_CARRIED, node, name, text, err);
+    return scan_report(worker, FIRN_NOTICE_CARRIED, node, name, text, err);
 }
 
 int
@@ -150,7 +150,7 @@ fi_scan_report_growing(struct fi_scan_worker *worker, const struct fi_scan_node 
     char text[96];
     (void)snprintf(text, sizeof text, "was being appended to: its first %llu bytes are saved",
                    (unsigned long long)size);
-    return tell(worker, FIRN_NOTICE_GROWING, node, name, text, err);
+    return scan_report(worker, FIRN_NOTICE_GROWING, node, name, text, err);
 }
 
 /* Times outside the range of 64 bits are given as its ends (os_posix_name.c). */
@@ -161,10 +161,10 @@ fi_scan_report_date(struct fi_scan_worker *worker, const struct fi_scan_node *no
     if (mtime_ns != INT64_MAX && mtime_ns != INT64_MIN) {
         return FIRN_OK;
     }
-    return tell(worker, FIRN_NOTICE_DATE, node, name,
-                mtime_ns == INT64_MAX ? "its date is after 2262-04-11: saved as that day"
-                                      : "its date is before 1677-09-21: saved as that day",
-                err);
+    return scan_report(worker, FIRN_NOTICE_DATE, node, name,
+                       mtime_ns == INT64_MAX ? "its date is after 2262-04-11: saved as that day"
+                                             : "its date is before 1677-09-21: saved as that day",
+                       err);
 }
 
 int
@@ -177,7 +177,7 @@ fi_scan_report_excluded(struct fi_scan_worker *worker, const struct fi_scan_node
         return fi_error_set(err, FIRN_UNSUPPORTED, "cannot save '%.400s': %s", name, reason);
     }
     worker->excluded++;
-    return tell(worker, FIRN_NOTICE_EXCLUDED, node, name, reason, err);
+    return scan_report(worker, FIRN_NOTICE_EXCLUDED, node, name, reason, err);
 }
 
 int
@@ -199,14 +199,14 @@ fi_scan_report_too_large(struct fi_scan_worker *worker, const struct fi_scan_nod
     (void)snprintf(text, sizeof text, "%llu bytes, more than are to be saved",
                    (unsigned long long)size);
     worker->excluded += rc == FIRN_OK ? 1 : 0;
-    return rc == FIRN_OK ? tell(worker, FIRN_NOTICE_EXCLUDED, node, name, text, err) : rc;
+    return rc == FIRN_OK ? scan_report(worker, FIRN_NOTICE_EXCLUDED, node, name, text, err) : rc;
 }
 
 int
 fi_scan_report_bad_rule(struct fi_scan_worker *worker, const struct fi_scan_node *node,
                         const char *name, const char *text, firn_error *err)
 {
-    return tell(worker, FIRN_NOTICE_BAD_RULE, node, name, text, err);
+    return scan_report(worker, FIRN_NOTICE_BAD_RULE, node, name, text, err);
 }
 
 int
@@ -218,7 +218,7 @@ fi_scan_report_store(struct fi_scan_worker *worker, const struct fi_scan_node *n
         return code;
     }
     (void)snprintf(text, sizeof text, "a firn store, saved file by file: %.900s", err->text);
-    return tell(worker, FIRN_NOTICE_STORE, node, "", text, err);
+    return scan_report(worker, FIRN_NOTICE_STORE, node, "", text, err);
 }
 
 int
@@ -229,7 +229,7 @@ fi_scan_report_store_lacks(struct fi_scan_worker *worker, const struct fi_scan_n
     DCHECK(node->is_in_store);
     (void)snprintf(text, sizeof text, "a firn store, saved as it is, but damaged: %s is missing",
                    missing);
-    return tell(worker, FIRN_NOTICE_STORE, node, "", text, err);
+    return scan_report(worker, FIRN_NOTICE_STORE, node, "", text, err);
 }
 
 int
@@ -247,7 +247,7 @@ fi_scan_report_sqlite(struct fi_scan_worker *worker, const struct fi_scan_node *
     fi_os_mutex_unlock(&scan->mutex);
     (void)snprintf(text, sizeof text, "an SQLite database in use, saved file by file: %.900s",
                    err->text);
-    return is_told ? FIRN_OK : tell(worker, FIRN_NOTICE_SQLITE, node, name, text, err);
+    return is_told ? FIRN_OK : scan_report(worker, FIRN_NOTICE_SQLITE, node, name, text, err);
 }
 
 static const char *
@@ -277,7 +277,7 @@ fi_scan_report_special(struct fi_scan_worker *worker, const struct fi_scan_node 
                    : fi_error_no_memory(err, "a path");
     }
     worker->skipped++;
-    return tell(worker, FIRN_NOTICE_SPECIAL, node, name, kind_text(kind), err);
+    return scan_report(worker, FIRN_NOTICE_SPECIAL, node, name, kind_text(kind), err);
 }
 
 int

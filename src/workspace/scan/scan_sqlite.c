@@ -108,7 +108,7 @@ is_locked(struct fi_os_file *file)
 {
     bool is_held = false;
     /* A file system without locks counts as no lock held. */
-    FI_IGNORE(fi_os_file_is_range_held(file, locking_byte, LOCKING_SIZE, &is_held, NULL));
+    FI_RULES_IGNORE(fi_os_file_is_range_held(file, locking_byte, LOCKING_SIZE, &is_held, NULL));
     return is_held;
 }
 
@@ -133,15 +133,15 @@ open_copy(struct fi_os *os, char *path, struct fi_os_file **out, firn_error *err
     *name++ = '\0';
     FI_TRY(fi_os_dir_open_path(os, path, &dir, err));
     rc = fi_os_file_open(dir, name, FI_OS_READ, 0, out, err);
-    FI_IGNORE(fi_os_remove_file(dir, name, NULL));
+    FI_RULES_IGNORE(fi_os_remove_file(dir, name, NULL));
 out:
     fi_os_dir_close(dir);
     return rc;
 }
 
 static int
-copy(struct fi_scan *scan, struct fi_os_dir *dir, const char *name, struct fi_os_file **out,
-     firn_error *err)
+scan_sqlite_copy(struct fi_scan *scan, struct fi_os_dir *dir, const char *name,
+                 struct fi_os_file **out, firn_error *err)
 {
     const struct fi_scan_sqlite *sqlite = &scan->options->sqlite;
     struct fi_buf path = {0};
@@ -179,7 +179,7 @@ database_equal(const void *record, const void *key)
 }
 
 static struct fi_scan_database *
-find(const struct fi_scan_node *node, const char *name, size_t size)
+scan_sqlite_find(const struct fi_scan_node *node, const char *name, size_t size)
 {
     const struct fi_scan_database key = {.name = firn_bytes(name, size)};
     return node->databases.count == 0
@@ -242,8 +242,8 @@ test_use(const struct fi_scan_database *database, struct fi_os_dir *dir, struct 
 
 /* Whether a file with a single name is a database in use; false if it cannot be read. */
 static bool
-look(const struct fi_scan *scan, const struct fi_scan_node *node, struct fi_os_dir *dir,
-     struct fi_scan_database *database)
+scan_sqlite_inspect(const struct fi_scan *scan, const struct fi_scan_node *node,
+                    struct fi_os_dir *dir, struct fi_scan_database *database)
 {
     struct fi_os_file *file = NULL;
     struct fi_os_stat stat;
@@ -260,11 +260,10 @@ look(const struct fi_scan *scan, const struct fi_scan_node *node, struct fi_os_d
 }
 
 int
-fi_scan_sqlite_look_again(struct fi_scan_node *node, struct fi_os_dir *dir, const char *name,
-                          struct fi_os_file *file, uint64_t size, bool *out_is_in_use,
-                          firn_error *err)
+fi_scan_sqlite_recheck(struct fi_scan_node *node, struct fi_os_dir *dir, const char *name,
+                       struct fi_os_file *file, uint64_t size, bool *out_is_in_use, firn_error *err)
 {
-    struct fi_scan_database *database = find(node, name, strlen(name));
+    struct fi_scan_database *database = scan_sqlite_find(node, name, strlen(name));
     struct note note;
     if (database == NULL || database->state != FI_SCAN_SQLITE_PLAIN) {
         return fi_scan_sqlite_is_in_use(file, size, out_is_in_use, err);
@@ -277,13 +276,13 @@ fi_scan_sqlite_look_again(struct fi_scan_node *node, struct fi_os_dir *dir, cons
 }
 
 int
-fi_scan_sqlite_judge_beside(struct fi_scan_worker *worker, const struct fi_scan_node *node,
-                            const char *name, struct fi_os_file *file,
-                            const struct fi_os_stat *stat, bool *is_stable, bool *out_is_left_out,
-                            firn_error *err)
+fi_scan_sqlite_assess_beside(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                             const char *name, struct fi_os_file *file,
+                             const struct fi_os_stat *stat, bool *is_stable, bool *out_is_left_out,
+                             firn_error *err)
 {
     size_t size = node->databases.count == 0 ? 0 : fi_scan_sqlite_beside_size(name, strlen(name));
-    const struct fi_scan_database *database = size == 0 ? NULL : find(node, name, size);
+    const struct fi_scan_database *database = size == 0 ? NULL : scan_sqlite_find(node, name, size);
     *out_is_left_out = false;
     if (database == NULL || database->state != FI_SCAN_SQLITE_PLAIN || !database->note.is_taken) {
         return FIRN_OK;
@@ -318,7 +317,7 @@ int
 fi_scan_sqlite_enter(struct fi_scan_worker *worker, struct fi_scan_node *node,
                      struct fi_os_dir *dir, const char *name, firn_error *err)
 {
-    struct fi_scan_database *database = find(node, name, strlen(name));
+    struct fi_scan_database *database = scan_sqlite_find(node, name, strlen(name));
     const struct fi_scan_database made = {.name = firn_str(name)};
     DCHECK(!node->is_in_store);
     if (database != NULL) {
@@ -332,11 +331,11 @@ fi_scan_sqlite_enter(struct fi_scan_worker *worker, struct fi_scan_node *node,
     if (database == NULL) {
         return fi_error_no_memory(err, "a database");
     }
-    if (!look(worker->scan, node, dir, database)) {
+    if (!scan_sqlite_inspect(worker->scan, node, dir, database)) {
         return FIRN_OK;
     }
     node->has_more_to_tell = true; /* (I2) */
-    int rc = copy(worker->scan, dir, name, &database->copy, err);
+    int rc = scan_sqlite_copy(worker->scan, dir, name, &database->copy, err);
     if (rc != FIRN_OK && rc != FIRN_BUSY) {
         database->state = FI_SCAN_SQLITE_TOLD;
         return fi_scan_report_sqlite(worker, node, name, rc, err);
@@ -351,13 +350,13 @@ fi_scan_sqlite_copy_late(struct fi_scan_worker *worker, struct fi_scan_node *nod
                          struct fi_os_dir *dir, const char *name, struct fi_os_file **out,
                          firn_error *err)
 {
-    struct fi_scan_database *database = find(node, name, strlen(name));
+    struct fi_scan_database *database = scan_sqlite_find(node, name, strlen(name));
     *out = NULL;
     DCHECK(!node->is_in_store);
     /* In a directory of several segments, other workers may be reading the files beside it. */
     int rc = database != NULL && node->segment_count > 1
                  ? fi_error_set(err, FIRN_CONFLICT, "it was opened while its files were read")
-                 : copy(worker->scan, dir, name, out, err);
+                 : scan_sqlite_copy(worker->scan, dir, name, out, err);
     if (database != NULL && (rc == FIRN_OK || rc == FIRN_BUSY)) {
         DCHECK(database->state == FI_SCAN_SQLITE_PLAIN);
         database->state = rc == FIRN_OK ? FI_SCAN_SQLITE_LATE : FI_SCAN_SQLITE_LOCKED;
@@ -380,12 +379,12 @@ fi_scan_sqlite_state(const struct fi_scan_node *node, const char *name, size_t s
         *out_copy = NULL;
         return FI_SCAN_SQLITE_NONE;
     }
-    const struct fi_scan_database *database = find(node, name, size);
+    const struct fi_scan_database *database = scan_sqlite_find(node, name, size);
     bool is_beside = database == NULL;
     *out_copy = database != NULL ? database->copy : NULL;
     if (is_beside) { /* of a database that is LOCKED? */
         size = fi_scan_sqlite_beside_size(name, size);
-        database = size > 0 ? find(node, name, size) : NULL;
+        database = size > 0 ? scan_sqlite_find(node, name, size) : NULL;
     }
     if (database != NULL && database->state == FI_SCAN_SQLITE_LOCKED) {
         (void)fi_error_set(err, FIRN_BUSY, "a process keeps the SQLite database '%.*s' locked",

@@ -7,7 +7,7 @@
  * like those of any directory, would combine states that never existed together: a MANIFEST that
  * names runs which were deleted before they were read, or a log that continues after them. So the
  * state to save is captured first, and its files are kept while the directory and its folders are
- * read (copy/copy_capture.h). Of the logs, the part that belongs to that state is saved; the
+ * read (copy/copy_hot.h). Of the logs, the part that belongs to that state is saved; the
  * store's other files are saved as they are. Files that only its writer needs are left out without
  * a notice.
  *
@@ -43,7 +43,7 @@ fi_scan_store_note(struct fi_scan_worker *worker, const struct fi_scan_node *nod
 {
     struct fi_scan *scan = worker->scan;
     uint64_t print =
-        kind == FI_SCAN_DATABASE || node->store == NULL ? 0 : fi_copy_capture_print(node->store);
+        kind == FI_SCAN_DATABASE || node->store == NULL ? 0 : fi_copy_hot_print(node->store);
     int rc = fi_scan_node_path(node, name, &worker->path);
     fi_os_mutex_lock(&scan->mutex);
     size_t size = scan->stores.size;
@@ -66,18 +66,18 @@ fi_scan_store_enter(struct fi_scan_worker *worker, struct fi_scan_node *node, st
                     bool has_log, firn_error *err)
 {
     DCHECK(node->store == NULL && !node->is_in_store);
-    int rc = fi_copy_capture_is_claimed(dir, &node->is_store, err);
+    int rc = fi_copy_hot_is_claimed(dir, &node->is_store, err);
     if (rc != FIRN_OK || (!has_log && !node->is_store)) {
         return rc;
     }
-    rc = fi_copy_capture_open(dir, &node->store, err);
+    rc = fi_copy_hot_open(dir, &node->store, err);
     node->has_more_to_tell = true; /* (I1) */
     node->is_in_store = rc == FIRN_OK;
     node->is_store = node->is_store || rc == FIRN_OK;
     if (rc != FIRN_OK) {
         rc = fi_scan_report_store(worker, node, rc, err);
-    } else if (fi_copy_capture_missing(node->store) != NULL) {
-        rc = fi_scan_report_store_lacks(worker, node, fi_copy_capture_missing(node->store), err);
+    } else if (fi_copy_hot_missing(node->store) != NULL) {
+        rc = fi_scan_report_store_lacks(worker, node, fi_copy_hot_missing(node->store), err);
     }
     DCHECK(node->store == NULL || node->is_in_store);
     DCHECK(node->has_more_to_tell); /* (I1) */
@@ -87,34 +87,32 @@ fi_scan_store_enter(struct fi_scan_worker *worker, struct fi_scan_node *node, st
 void
 fi_scan_store_enter_folder(struct fi_scan_node *node)
 {
-    if (node->parent != NULL && node->parent->store != NULL &&
-        fi_copy_capture_has_folder(node->name)) {
+    if (node->parent != NULL && node->parent->store != NULL && fi_copy_hot_has_folder(node->name)) {
         node->is_in_store = true;
         node->has_more_to_tell = true;
     }
 }
 
-struct fi_copy_capture_file
-fi_scan_store_judge(const struct fi_scan_node *node, const char *name)
+struct fi_copy_hot_file
+fi_scan_store_assess(const struct fi_scan_node *node, const char *name)
 {
     if (node->store != NULL) {
-        return fi_copy_capture_judge(node->store, name);
+        return fi_copy_hot_assess(node->store, name);
     }
     if (node->is_in_store) {
-        return fi_copy_capture_judge_in_folder(name);
+        return fi_copy_hot_assess_in_folder(name);
     }
-    bool is_lock = node->is_store && fi_copy_capture_is_lock(name);
-    return (struct fi_copy_capture_file){.kind = is_lock ? FI_COPY_CAPTURE_LEFT_OUT
-                                                         : FI_COPY_CAPTURE_FOREIGN};
+    bool is_lock = node->is_store && fi_copy_hot_is_lock(name);
+    return (struct fi_copy_hot_file){.kind = is_lock ? FI_COPY_HOT_LEFT_OUT : FI_COPY_HOT_FOREIGN};
 }
 
 int
-fi_scan_store_is_current(struct fi_os_file *file, const struct fi_copy_capture_file *part,
-                         bool *out, firn_error *err)
+fi_scan_store_is_current(struct fi_os_file *file, const struct fi_copy_hot_file *part, bool *out,
+                         firn_error *err)
 {
-    uint8_t head[FI_COPY_CAPTURE_HEAD_SIZE];
+    uint8_t head[FI_COPY_HOT_HEAD_SIZE];
     size_t got;
-    DCHECK(part->kind == FI_COPY_CAPTURE_CUT);
+    DCHECK(part->kind == FI_COPY_HOT_CUT);
     int rc = fi_os_file_read(file, 0, head, sizeof head, &got, err);
     *out = rc == FIRN_OK && got == sizeof head && memcmp(head, part->head, sizeof head) == 0;
     return rc;

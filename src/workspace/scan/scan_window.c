@@ -90,7 +90,7 @@ find_locked(struct fi_scan *scan, enum fi_scan_slot_state state)
 
 /* Notes the hashes of slots that are done, and frees the slots. */
 static void
-gather_locked(struct fi_scan *scan, struct fi_packfile_piece *pieces)
+gather_locked(struct fi_scan *scan, struct fi_pack_piece *pieces)
 {
     fi_os_mutex_assert_held(&scan->mutex);
     struct fi_scan_window *window = &scan->window;
@@ -156,8 +156,8 @@ step_locked(struct fi_scan_worker *worker, firn_error *err)
 /* Finds a free slot of the caller's window, and notes the hashes of slots that are done. If none is
  * free it works on ready slots, so that it waits only for threads that are working on one. */
 static int
-window_slot(struct fi_scan_worker *worker, struct fi_packfile_piece *pieces,
-            struct fi_scan_slot **out, firn_error *err)
+window_slot(struct fi_scan_worker *worker, struct fi_pack_piece *pieces, struct fi_scan_slot **out,
+            firn_error *err)
 {
     struct fi_scan *scan = worker->scan;
     struct fi_scan_slot *slot = NULL;
@@ -182,7 +182,7 @@ window_slot(struct fi_scan_worker *worker, struct fi_packfile_piece *pieces,
 
 int
 fi_scan_window_choose(struct fi_scan_worker *worker, bool *has_window, struct fi_scan_slot *own,
-                      struct fi_packfile_piece *pieces, struct fi_scan_slot **out, firn_error *err)
+                      struct fi_pack_piece *pieces, struct fi_scan_slot **out, firn_error *err)
 {
     if (!*has_window) {
         *has_window = window_take(worker->scan);
@@ -222,8 +222,7 @@ is_all_free_locked(const struct fi_scan *scan)
 }
 
 int
-fi_scan_window_release(struct fi_scan_worker *worker, struct fi_packfile_piece *pieces,
-                       firn_error *err)
+fi_scan_window_release(struct fi_scan_worker *worker, struct fi_pack_piece *pieces, firn_error *err)
 {
     struct fi_scan *scan = worker->scan;
     int first = FIRN_OK;

@@ -365,7 +365,7 @@ fi_statcache_memo_find(struct fi_statcache_memo *memo, const struct fi_statcache
 /* ---- bytes ---- */
 
 static int
-malformed(firn_error *err)
+statcache_malformed(firn_error *err)
 {
     return fi_error_set(err, FIRN_CORRUPT, "an entry of the stat cache is malformed");
 }
@@ -376,7 +376,7 @@ fi_statcache_memo_decode(struct fi_statcache_memo *memo, size_t *out_part_count,
     const uint8_t *at = memo->value.data;
     *out_part_count = 0;
     if (memo->value.size < WS_STAT_HEADER_SIZE || (at[1] & ~WS_STAT_FLAG_XATTRS) != 0) {
-        return malformed(err);
+        return statcache_malformed(err);
     }
     if (at[0] != WS_STAT_FORMAT) {
         return fi_error_set(err, FIRN_NEWER, "the stat cache has format %u, this version knows %u",
@@ -387,7 +387,7 @@ fi_statcache_memo_decode(struct fi_statcache_memo *memo, size_t *out_part_count,
     size_t item_size = part_count == 0 ? FI_STATCACHE_PRINT_SIZE : WS_STAT_PART_SIZE;
     if (rest % item_size != 0 || rest / item_size > UINT32_MAX / 4 ||
         (part_count != 0 && rest / item_size != part_count)) {
-        return malformed(err);
+        return statcache_malformed(err);
     }
     memo->has_xattrs = (at[1] & WS_STAT_FLAG_XATTRS) != 0;
     memo->noted_ns = (int64_t)fi_load_le64(at + WS_STAT_NOTED_AT);
@@ -430,7 +430,7 @@ memo_add_part(struct fi_statcache_memo *memo, const struct fi_statcache_part *pa
     if (part->count > UINT32_MAX / 4 - memo->count ||
         prints.size != part->count * FI_STATCACHE_PRINT_SIZE ||
         memcmp(digest, part->digest, sizeof digest) != 0) {
-        return malformed(err);
+        return statcache_malformed(err);
     }
     if (fi_buf_append_slice(&memo->parts, prints) != FIRN_OK) {
         return fi_error_no_memory(err, "the stat cache");
@@ -683,7 +683,7 @@ add_part(struct fi_buf *parts, const uint8_t *prints, size_t count)
 
 /* Cuts the prints of a memo; *out is an array of parts. */
 static int
-cut(const struct fi_statcache_memo *memo, firn_slice entries, struct fi_buf *out)
+statcache_cut(const struct fi_statcache_memo *memo, firn_slice entries, struct fi_buf *out)
 {
     size_t begin = 0;
     for (size_t i = 0; i < memo->count; i++) {
@@ -802,7 +802,8 @@ fi_statcache_lane_note(struct fi_statcache_lane *lane, firn_slice path,
     if (!fits) {
         return FIRN_OK;
     }
-    if ((memo->count > WS_STAT_WHOLE_COUNT_MAX && cut(memo, entries, &parts) != FIRN_OK) ||
+    if ((memo->count > WS_STAT_WHOLE_COUNT_MAX &&
+         statcache_cut(memo, entries, &parts) != FIRN_OK) ||
         collect_parts(before, &old) != FIRN_OK) {
         rc = fi_error_no_memory(err, "the stat cache");
         goto out;

@@ -35,8 +35,8 @@ struct fi_statcache_print {
 };
 
 /* The print of a file, a link or, with name "", of the directory itself, from its stat. */
-void fi_statcache_print_of_look(uint64_t seed, firn_slice name, const struct fi_os_stat *stat,
-                                struct fi_statcache_print *out);
+void fi_statcache_print_of_inspect(uint64_t seed, firn_slice name, const struct fi_os_stat *stat,
+                                   struct fi_statcache_print *out);
 /* The print of a subdirectory, from its encoded entry. */
 void fi_statcache_print_of_entry(uint64_t seed, firn_slice encoded, struct fi_statcache_print *out);
 bool fi_statcache_print_is_zero(const struct fi_statcache_print *print);

@@ -67,8 +67,8 @@ put32(uint8_t *at, uint32_t value)
 }
 
 void
-fi_statcache_print_of_look(uint64_t seed, firn_slice name, const struct fi_os_stat *stat,
-                           struct fi_statcache_print *out)
+fi_statcache_print_of_inspect(uint64_t seed, firn_slice name, const struct fi_os_stat *stat,
+                              struct fi_statcache_print *out)
 {
     uint8_t look[LOOK_SIZE + NAME_SIZE_MAX];
     uint8_t *at = look;

@@ -51,7 +51,7 @@ remove_key(struct sweep *sweep, firn_slice key, firn_error *err)
 }
 
 static int
-look_at_memo(struct sweep *sweep, firn_slice value, bool *out_is_live, firn_error *err)
+inspect_memo(struct sweep *sweep, firn_slice value, bool *out_is_live, firn_error *err)
 {
     size_t part_count;
     *out_is_live = false;
@@ -66,7 +66,7 @@ look_at_memo(struct sweep *sweep, firn_slice value, bool *out_is_live, firn_erro
 }
 
 static int
-look_at(struct sweep *sweep, firn_slice key, firn_slice value, firn_error *err)
+statcache_sweep_inspect(struct sweep *sweep, firn_slice key, firn_slice value, firn_error *err)
 {
     const uint8_t *nul = NULL;
     if (key.size > WS_STAT_KEY_PREFIX_SIZE) {
@@ -78,7 +78,7 @@ look_at(struct sweep *sweep, firn_slice key, firn_slice value, firn_error *err)
         return is_kept ? FIRN_OK : remove_key(sweep, key, err);
     }
     bool is_live;
-    int rc = look_at_memo(sweep, value, &is_live, err);
+    int rc = inspect_memo(sweep, value, &is_live, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -100,7 +100,8 @@ sweep_all(struct sweep *sweep, firn_error *err)
     FI_TRY(fi_db_cursor_open(sweep->keyspace, NULL, &cursor, err));
     for (rc = fi_db_cursor_first(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
          rc = fi_db_cursor_next(cursor, err)) {
-        FI_TRY(look_at(sweep, fi_db_cursor_key(cursor), fi_db_cursor_value(cursor), err));
+        FI_TRY(statcache_sweep_inspect(sweep, fi_db_cursor_key(cursor), fi_db_cursor_value(cursor),
+                                       err));
     }
     if (rc == FIRN_OK) {
         rc = write_batch(sweep, err);

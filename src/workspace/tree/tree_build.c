@@ -53,7 +53,7 @@ next_element(firn_slice *rest, unsigned level, firn_slice *out_element, firn_sli
 
 /* Whether names ascend over the contents of one object, or of all parts of one level. */
 static bool
-ascends(firn_slice rest, unsigned level)
+tree_build_ascends(firn_slice rest, unsigned level)
 {
     firn_slice element;
     firn_slice name;
@@ -114,7 +114,7 @@ put_parts(struct builder *builder, unsigned level, firn_slice body, firn_error *
     firn_slice rest = body;
     firn_slice part = firn_bytes(body.data, 0);
     firn_slice last_name = {NULL, 0};
-    DCHECK(ascends(body, level));
+    DCHECK(tree_build_ascends(body, level));
     while (rest.size > 0) {
         firn_slice element;
         firn_slice name;
@@ -161,7 +161,7 @@ fi_tree_build(firn_slice encoded_entries,
         bytes = fi_buf_slice(&body);
         level++;
     }
-    DCHECK(ascends(bytes, level));
+    DCHECK(tree_build_ascends(bytes, level));
     rc = put_object(&builder, level, bytes, out_hash, err);
 out:
     fi_buf_deinit(&body);

@@ -44,7 +44,7 @@ struct fi_tree_iterator {
 };
 
 static int
-corrupt(struct fi_tree_iterator *iterator, firn_error *err, const char *what)
+tree_iterator_corrupt(struct fi_tree_iterator *iterator, firn_error *err, const char *what)
 {
     char hex[FIRN_HASH_HEX_SIZE];
     fi_hex_encode(iterator->directory.bytes, sizeof iterator->directory.bytes, hex);
@@ -53,13 +53,13 @@ corrupt(struct fi_tree_iterator *iterator, firn_error *err, const char *what)
 
 /* Loads an object into the level that it states; *out_level is that level. */
 static int
-load(struct fi_tree_iterator *iterator, const firn_hash *hash, struct level *into,
-     unsigned *out_level, firn_error *err)
+tree_iterator_load(struct fi_tree_iterator *iterator, const firn_hash *hash, struct level *into,
+                   unsigned *out_level, firn_error *err)
 {
     FI_TRY_RETURN(iterator->source.read(iterator->source.ctx, hash, &into->object, err));
     FI_TRY_RETURN(fi_budget_hold(iterator->source.budget, &into->held, into->object.capacity, err));
     if (into->object.size < FI_TREE_HEADER_SIZE || into->object.size > FI_TREE_OBJECT_SIZE_MAX) {
-        return corrupt(iterator, err, "its size is out of range");
+        return tree_iterator_corrupt(iterator, err, "its size is out of range");
     }
     if (into->object.data[0] != FI_TREE_FORMAT) {
         fi_error_set(err, FIRN_NEWER, "directory object has format %u, this version knows %u",
@@ -70,10 +70,10 @@ load(struct fi_tree_iterator *iterator, const firn_hash *hash, struct level *int
     into->rest = firn_bytes(into->object.data + FI_TREE_HEADER_SIZE,
                             into->object.size - FI_TREE_HEADER_SIZE);
     if (*out_level >= FI_TREE_LEVELS_MAX) {
-        return corrupt(iterator, err, "it has too many levels");
+        return tree_iterator_corrupt(iterator, err, "it has too many levels");
     }
     if (*out_level > 0 && into->rest.size == 0) {
-        return corrupt(iterator, err, "its index is empty");
+        return tree_iterator_corrupt(iterator, err, "its index is empty");
     }
     return FIRN_OK;
 }
@@ -91,7 +91,7 @@ fi_tree_iterator_create(const struct fi_tree_source *source, const firn_hash *di
     iterator->directory = *directory;
     struct level first = {0};
     unsigned level = 0;
-    int rc = load(iterator, directory, &first, &level, err);
+    int rc = tree_iterator_load(iterator, directory, &first, &level, err);
     if (rc != FIRN_OK) {
         fi_budget_release(iterator->source.budget, &first.held);
         fi_buf_deinit(&first.object);
@@ -146,25 +146,25 @@ take_item(firn_slice *rest, struct item *out)
 
 /* Takes the next item of level n and loads the object it names into level n - 1. */
 static int
-descend(struct fi_tree_iterator *iterator, unsigned n, firn_error *err)
+tree_iterator_descend(struct fi_tree_iterator *iterator, unsigned n, firn_error *err)
 {
     DCHECK(n > 0 && n <= iterator->top && iterator->levels[n - 1].rest.size == 0);
     struct level *lower = &iterator->levels[n - 1];
     struct item item;
     if (!take_item(&iterator->levels[n].rest, &item)) {
-        return corrupt(iterator, err, "its index is malformed");
+        return tree_iterator_corrupt(iterator, err, "its index is malformed");
     }
     const firn_slice name = item.name;
     DCHECK(name.size <= sizeof lower->last_name);
     memcpy(lower->last_name, name.data, name.size);
     lower->last_name_size = name.size;
     unsigned level;
-    FI_TRY_RETURN(load(iterator, &item.hash, lower, &level, err));
+    FI_TRY_RETURN(tree_iterator_load(iterator, &item.hash, lower, &level, err));
     if (level != n - 1) {
-        return corrupt(iterator, err, "a part has the wrong level");
+        return tree_iterator_corrupt(iterator, err, "a part has the wrong level");
     }
     if (lower->rest.size == 0) {
-        return corrupt(iterator, err, "a part is empty");
+        return tree_iterator_corrupt(iterator, err, "a part is empty");
     }
     return FIRN_OK;
 }
@@ -180,7 +180,8 @@ refill(struct fi_tree_iterator *iterator, bool *out_is_end, firn_error *err)
     unsigned n = 0;
     while (iterator->levels[n].rest.size == 0) {
         if (!promise_is_kept(iterator, &iterator->levels[n])) {
-            return corrupt(iterator, err, "a part does not end with the name its index gives");
+            return tree_iterator_corrupt(iterator, err,
+                                         "a part does not end with the name its index gives");
         }
         if (n == iterator->top) {
             *out_is_end = true;
@@ -189,7 +190,7 @@ refill(struct fi_tree_iterator *iterator, bool *out_is_end, firn_error *err)
         n++;
     }
     for (; n > 0; n--) {
-        int rc = descend(iterator, n, err);
+        int rc = tree_iterator_descend(iterator, n, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -266,8 +267,8 @@ pass_parts(struct fi_tree_iterator *a, struct fi_tree_iterator *b, firn_error *e
         if (n == 1) {
             break;
         }
-        FI_TRY_RETURN(descend(a, n, err));
-        FI_TRY_RETURN(descend(b, n, err));
+        FI_TRY_RETURN(tree_iterator_descend(a, n, err));
+        FI_TRY_RETURN(tree_iterator_descend(b, n, err));
     }
     return FIRN_OK;
 }
@@ -296,14 +297,14 @@ fi_tree_iterator_next(struct fi_tree_iterator *iterator, const struct fi_tree_en
     }
     rc = fi_tree_decode_entry(&iterator->levels[0].rest, &iterator->entry, err);
     if (rc == FIRN_CORRUPT) {
-        return corrupt(iterator, err, "an entry is malformed");
+        return tree_iterator_corrupt(iterator, err, "an entry is malformed");
     }
     if (rc != FIRN_OK) {
         return rc;
     }
     firn_slice previous = firn_bytes(iterator->previous, iterator->previous_size);
     if (fi_slice_compare(previous, iterator->entry.name) >= 0) {
-        return corrupt(iterator, err, "its names are out of order or repeated");
+        return tree_iterator_corrupt(iterator, err, "its names are out of order or repeated");
     }
     memcpy(iterator->previous, iterator->entry.name.data, iterator->entry.name.size);
     iterator->previous_size = iterator->entry.name.size;

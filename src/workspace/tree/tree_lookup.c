@@ -70,7 +70,7 @@ fi_tree_lookup_deinit(struct fi_tree_lookup *lookup)
 }
 
 static int
-advance(struct fi_tree_lookup *lookup, firn_error *err)
+tree_lookup_advance(struct fi_tree_lookup *lookup, firn_error *err)
 {
     bool is_end;
     DCHECK(lookup->iterator != NULL);
@@ -84,17 +84,17 @@ open_dir(struct fi_tree_lookup *lookup, const firn_hash *hash, firn_error *err)
     lookup->iterator = NULL;
     lookup->entry = NULL;
     int rc = fi_tree_iterator_create(lookup->source, hash, &lookup->iterator, err);
-    return rc == FIRN_OK ? advance(lookup, err) : rc;
+    return rc == FIRN_OK ? tree_lookup_advance(lookup, err) : rc;
 }
 
 /* Advances to a name; lookup->entry is NULL if the directory does not have it. */
 static int
-seek(struct fi_tree_lookup *lookup, firn_slice name, firn_error *err)
+tree_lookup_seek(struct fi_tree_lookup *lookup, firn_slice name, firn_error *err)
 {
     int rc = FIRN_OK;
     while (rc == FIRN_OK && lookup->entry != NULL &&
            fi_slice_compare(lookup->entry->name, name) < 0) {
-        rc = advance(lookup, err);
+        rc = tree_lookup_advance(lookup, err);
     }
     if (rc == FIRN_OK && lookup->entry != NULL && !fi_slice_equal(lookup->entry->name, name)) {
         lookup->entry = NULL;
@@ -104,7 +104,8 @@ seek(struct fi_tree_lookup *lookup, firn_slice name, firn_error *err)
 
 /* Descends to a directory; *out_found is false if there is none at that path. */
 static int
-descend(struct fi_tree_lookup *lookup, firn_slice path, bool *out_found, firn_error *err)
+tree_lookup_descend(struct fi_tree_lookup *lookup, firn_slice path, bool *out_found,
+                    firn_error *err)
 {
     *out_found = true;
     fi_buf_clear(&lookup->path);
@@ -112,7 +113,7 @@ descend(struct fi_tree_lookup *lookup, firn_slice path, bool *out_found, firn_er
     for (firn_slice rest = path; rc == FIRN_OK && rest.size > 0;) {
         const uint8_t *slash = memchr(rest.data, '/', rest.size);
         size_t size = slash == NULL ? rest.size : (size_t)(slash - rest.data);
-        rc = seek(lookup, firn_bytes(rest.data, size), err);
+        rc = tree_lookup_seek(lookup, firn_bytes(rest.data, size), err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -147,9 +148,9 @@ look_up(struct fi_tree_lookup *lookup, firn_slice path, firn_error *err)
     DCHECK(name.size > 0); /* the path is clean */
     bool found = true;
     lookup->turns += is_ahead || lookup->turns > TURNS_MAX ? 0 : 1;
-    int rc = is_ahead ? FIRN_OK : descend(lookup, dir, &found, err);
+    int rc = is_ahead ? FIRN_OK : tree_lookup_descend(lookup, dir, &found, err);
     if (rc == FIRN_OK && found) {
-        rc = seek(lookup, name, err);
+        rc = tree_lookup_seek(lookup, name, err);
     } else {
         lookup->entry = NULL;
     }
@@ -225,7 +226,7 @@ digest_fields(const struct fi_tree_entry *entry, uint8_t *out)
 }
 
 static int
-remember(struct fi_tree_lookup *lookup, const struct known *known, firn_error *err)
+tree_lookup_remember(struct fi_tree_lookup *lookup, const struct known *known, firn_error *err)
 {
     return fi_hash_map_insert(&lookup->known, hash_of_known(known), known) != NULL
                ? FIRN_OK
@@ -235,30 +236,31 @@ remember(struct fi_tree_lookup *lookup, const struct known *known, firn_error *e
 /* Reads a directory as a whole. Entries that are further names themselves are left out: no link may
  * name them. */
 static int
-learn(struct fi_tree_lookup *lookup, firn_slice dir, const struct known *itself, firn_error *err)
+tree_lookup_learn(struct fi_tree_lookup *lookup, firn_slice dir, const struct known *itself,
+                  firn_error *err)
 {
     bool found = true;
     if (lookup->known.count >= KNOWN_MAX) {
         fi_hash_map_clear(&lookup->known);
     }
-    FI_TRY_RETURN(remember(lookup, itself, err));
-    FI_TRY_RETURN(descend(lookup, dir, &found, err));
+    FI_TRY_RETURN(tree_lookup_remember(lookup, itself, err));
+    FI_TRY_RETURN(tree_lookup_descend(lookup, dir, &found, err));
     while (found && lookup->entry != NULL) {
         struct known known;
         if (lookup->entry->hard_link.size == 0) {
             digest_path(dir, lookup->entry->name, known.path);
             digest_fields(lookup->entry, known.fields);
-            FI_TRY_RETURN(remember(lookup, &known, err));
+            FI_TRY_RETURN(tree_lookup_remember(lookup, &known, err));
         }
-        FI_TRY_RETURN(advance(lookup, err));
+        FI_TRY_RETURN(tree_lookup_advance(lookup, err));
     }
     return FIRN_OK;
 }
 
 /* Whether a link names a first name, by what is remembered. */
 static int
-ask_known(struct fi_tree_lookup *lookup, const struct fi_tree_entry *link, bool *out,
-          firn_error *err)
+query_known(struct fi_tree_lookup *lookup, const struct fi_tree_entry *link, bool *out,
+            firn_error *err)
 {
     const firn_slice path = link->hard_link;
     size_t at = path.size;
@@ -270,7 +272,7 @@ ask_known(struct fi_tree_lookup *lookup, const struct fi_tree_entry *link, bool 
     struct known wanted;
     digest_path(dir, firn_bytes(NULL, 0), itself.path);
     if (fi_hash_map_find(&lookup->known, hash_of_known(&itself), &itself) == NULL) {
-        FI_TRY_RETURN(learn(lookup, dir, &itself, err));
+        FI_TRY_RETURN(tree_lookup_learn(lookup, dir, &itself, err));
     }
     digest_path(dir, firn_bytes(path.data + at, path.size - at), wanted.path);
     digest_fields(link, wanted.fields);
@@ -287,7 +289,7 @@ fi_tree_lookup_check_link(struct fi_tree_lookup *lookup, firn_slice path,
     bool is_sound = false;
     int rc = FIRN_OK;
     if (is_earlier && lookup->turns > TURNS_MAX) {
-        rc = ask_known(lookup, link, &is_sound, err);
+        rc = query_known(lookup, link, &is_sound, err);
     } else if (is_earlier) {
         rc = look_up(lookup, link->hard_link, err);
         is_sound = rc == FIRN_OK && is_first_name(lookup->entry, link);

@@ -7,7 +7,7 @@
  * one that could remove it would lose a history. The same holds for a store of firn. So every save
  * leaves these names out under any rules, and a restore treats an entry of such a name as if
  * neither the checkpoint nor the disk had it (difference_walk.c). Code that writes or removes an
- * entry asks again here, where a path becomes the name in a system call (checkout.c).
+ * entry asks again here, where a path becomes the name in a system call (checkout_place.c).
  *
  * A file system may treat two names as one. The test assumes the worst of all of them, on every
  * file system: a tree that is restored here may be copied, shared or checked out elsewhere. A name
@@ -83,7 +83,7 @@ is_ignored(uint32_t point)
 }
 
 static uint8_t
-fold(uint32_t point)
+tree_reserved_fold(uint32_t point)
 {
     if (point >= 'A' && point <= 'Z') {
         return (uint8_t)(point - 'A' + 'a');
@@ -124,7 +124,7 @@ fold_name(firn_slice name, uint8_t out[FOLDED_MAX], size_t *out_size)
             continue;
         }
         bool is_ligature = length > 0 && point == LIGATURE_FI;
-        uint8_t folded = is_ligature ? 'i' : length > 0 ? fold(point) : NO_LETTER;
+        uint8_t folded = is_ligature ? 'i' : length > 0 ? tree_reserved_fold(point) : NO_LETTER;
         if ((is_ligature && !put_folded(out, &size, 'f')) || !put_folded(out, &size, folded)) {
             *out_size = 0;
             return;
@@ -174,7 +174,7 @@ may_be_reserved(firn_slice name)
 
 /* Judges a name without backslashes. */
 static const char *
-judge(firn_slice name)
+tree_reserved_assess(firn_slice name)
 {
     uint8_t bytes[FOLDED_MAX];
     if (name.size == 0 || name.data[0] == 0 || !may_be_reserved(name)) {
@@ -193,7 +193,7 @@ judge(firn_slice name)
 
 /* Judges the parts of a text between separators; the first reserved one counts. */
 static const char *
-judge_parts(firn_slice text, char separator, const char *(*judge_part)(firn_slice part))
+assess_parts(firn_slice text, char separator, const char *(*judge_part)(firn_slice part))
 {
     for (;;) {
         const uint8_t *end = text.size > 0 ? memchr(text.data, separator, text.size) : NULL;
@@ -209,13 +209,13 @@ judge_parts(firn_slice text, char separator, const char *(*judge_part)(firn_slic
 const char *
 fi_tree_reserved_name(firn_slice name)
 {
-    return judge_parts(name, '\\', judge);
+    return assess_parts(name, '\\', tree_reserved_assess);
 }
 
 const char *
 fi_tree_reserved_path(firn_slice path)
 {
-    return judge_parts(path, '/', fi_tree_reserved_name);
+    return assess_parts(path, '/', fi_tree_reserved_name);
 }
 
 /* Such a name is ".firn-", 16 hexadecimal digits, "-", 16 more, and optionally ".old". */

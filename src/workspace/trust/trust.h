@@ -30,7 +30,7 @@ FIRN_MUST_CHECK int fi_trust_inside_is_store(struct fi_os_dir *dir, bool *out, f
 /* Whether a directory holds a store of its own (".firn"): a real directory that belongs to this
  * user, to root, or to the owner of the directory around it; one that belongs to another user does
  * not count. One that this user may not read counts. Whether the store is used is decided elsewhere
- * (fi_trust_store_look). */
+ * (fi_trust_store_inspect). */
 FIRN_MUST_CHECK int fi_trust_inside_holds(struct fi_os_dir *dir, bool *out, firn_error *err);
 
 /* Makes git ignore a store inside a tree, unless something says how git is to treat it. */
@@ -149,7 +149,7 @@ FIRN_MUST_CHECK int fi_trust_restore_is_noted(struct fi_os *os,
 /* Whether a store inside a tree was made there by this user. */
 
 /* What was found in a directory. */
-struct fi_trust_store_look {
+struct fi_trust_store_inspect {
     bool has_store;         /* it has a store ".firn", as far as this user can see */
     bool is_trusted;        /* this user made it there or trusts it */
     struct fi_os_stat stat; /* of the store's directory */
@@ -160,20 +160,21 @@ struct fi_trust_store_look {
 /* Examines one directory, given by its real path. A missing or unreadable directory has no store. A
  * store counts only if it belongs to this user, to root, or to the owner of the directory. Changes
  * nothing. */
-FIRN_MUST_CHECK int fi_trust_store_look(struct fi_os *os, const char *real_root,
-                                        struct fi_trust_store_look *out, firn_error *err);
+FIRN_MUST_CHECK int fi_trust_store_inspect(struct fi_os *os, const char *real_root,
+                                           struct fi_trust_store_inspect *out, firn_error *err);
 /* The same of an open directory. */
-FIRN_MUST_CHECK int fi_trust_store_look_in(struct fi_os_dir *dir, const char *real_root,
-                                           struct fi_trust_store_look *out, firn_error *err);
+FIRN_MUST_CHECK int fi_trust_store_inspect_in(struct fi_os_dir *dir, const char *real_root,
+                                              struct fi_trust_store_inspect *out, firn_error *err);
 /* Returns FIRN_UNTRUSTED; the message says why the store is not used. */
 FIRN_MUST_CHECK int fi_trust_store_refuse(const char *real_root,
-                                          const struct fi_trust_store_look *look, firn_error *err);
+                                          const struct fi_trust_store_inspect *look,
+                                          firn_error *err);
 
 /* The id in a store's file FIRN; *out_has is false if it is missing or damaged. */
 FIRN_MUST_CHECK int fi_trust_store_id(struct fi_os_dir *store, uint8_t *out, bool *out_has,
                                       firn_error *err);
 /* Why there is none: FIRN_NEWER if a newer firn made the store, else FIRN_INVALID. */
-FIRN_MUST_CHECK int fi_trust_store_refuse_id(struct fi_os_dir *store, firn_error *err);
+FIRN_MUST_CHECK int fi_trust_store_id_refuse(struct fi_os_dir *store, firn_error *err);
 /* Records the store in the directory as trusted, with the files that it has now; durable when it
  * returns FIRN_OK. FIRN_BUSY if a process writes to it. */
 FIRN_MUST_CHECK int fi_trust_store_enter(struct fi_os *os, const char *real_root, firn_error *err);

@@ -57,4 +57,26 @@ FIRN_MUST_CHECK int fi_trust_settings_remove(struct fi_os_dir *notes, const char
 FIRN_MUST_CHECK int fi_trust_repair_remove(struct fi_os_dir *notes, const char *note,
                                            firn_error *err);
 
+/* Whether an entry is for the directory that was looked at. */
+bool fi_trust_store_note_agrees(struct fi_buf *entry, const struct fi_trust_store_inspect *look,
+                                const char *real_root);
+/* Reads the entry of a directory; FIRN_NOT_FOUND if there is none. */
+FIRN_MUST_CHECK int fi_trust_store_note_read(struct fi_os *os, const struct fi_os_stat *stat,
+                                             const char *real_root, struct fi_buf *out,
+                                             firn_error *err);
+/* Writes the entry of a directory that was looked at. */
+FIRN_MUST_CHECK int fi_trust_store_note_put(struct fi_os *os,
+                                            const struct fi_trust_store_inspect *look,
+                                            const char *real_root, firn_error *err);
+/* Writes a note about a directory, with the id of its store, if it has one. */
+FIRN_MUST_CHECK int fi_trust_store_note_put_for(struct fi_os_dir *store, const char *root,
+                                                firn_error *err);
+
+/* Reads the id of a store; fails if there is none. */
+FIRN_MUST_CHECK int fi_trust_store_id_read(struct fi_os_dir *store,
+                                           struct fi_trust_store_inspect *out, firn_error *err);
+/* Whether a failure to read the id is lasting, because of the store itself. Other failures may be
+ * transient and say nothing about the store. */
+bool fi_trust_store_id_is_damaged(int rc);
+
 #endif

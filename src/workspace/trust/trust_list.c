@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "codec/hex.h"
+#include "os/os_names.h"
 #include "trust/trust_internal.h"
 
 static int
@@ -25,8 +26,8 @@ out_of_memory(firn_error *err)
 }
 
 static int
-show(const char *real_root, const struct fi_trust_store_look *look,
-     int (*visit)(void *ctx, const firn_trust_info *info), void *ctx, firn_error *err)
+trust_list_show(const char *real_root, const struct fi_trust_store_inspect *look,
+                int (*visit)(void *ctx, const firn_trust_info *info), void *ctx, firn_error *err)
 {
     char id[2 * FI_STOREFILE_ID_SIZE + 1] = "";
     struct fi_buf path = {0};
@@ -58,8 +59,8 @@ out:
 /* The nearest directory from a path upward that has a store in it, and what was found there.
  * *out_root is allocated. FIRN_NOT_FOUND if there is none. */
 static int
-find(struct fi_os *os, const char *path, char **out_root, struct fi_trust_store_look *out,
-     firn_error *err)
+trust_list_find(struct fi_os *os, const char *path, char **out_root,
+                struct fi_trust_store_inspect *out, firn_error *err)
 {
     struct fi_os_dir *dir = NULL;
     struct fi_buf real = {0};
@@ -74,7 +75,7 @@ find(struct fi_os *os, const char *path, char **out_root, struct fi_trust_store_
         goto out;
     }
     for (;;) {
-        FI_TRY(fi_trust_store_look(os, root, out, err));
+        FI_TRY(fi_trust_store_inspect(os, root, out, err));
         if (out->has_store) {
             *out_root = root;
             root = NULL;
@@ -100,7 +101,7 @@ int
 fi_trust_list_find(struct fi_os *os, const char *path,
                    int (*visit)(void *ctx, const firn_trust_info *info), void *ctx, firn_error *err)
 {
-    struct fi_trust_store_look look;
+    struct fi_trust_store_inspect look;
     struct fi_os_dir *named = NULL;
     char *root = NULL;
     int rc;
@@ -109,8 +110,8 @@ fi_trust_list_find(struct fi_os *os, const char *path,
         rc = fi_trust_named_show(named, visit, ctx, err);
         goto out;
     }
-    FI_TRY(find(os, path, &root, &look, err));
-    rc = show(root, &look, visit, ctx, err);
+    FI_TRY(trust_list_find(os, path, &root, &look, err));
+    rc = trust_list_show(root, &look, visit, ctx, err);
 out:
     fi_os_dir_close(named);
     fi_free(root);
@@ -120,7 +121,7 @@ out:
 int
 fi_trust_list_add(struct fi_os *os, const char *path, firn_error *err)
 {
-    struct fi_trust_store_look look;
+    struct fi_trust_store_inspect look;
     struct fi_os_dir *named = NULL;
     char *root = NULL;
     int rc;
@@ -129,7 +130,7 @@ fi_trust_list_add(struct fi_os *os, const char *path, firn_error *err)
         rc = fi_trust_named_note(named, err);
         goto out;
     }
-    FI_TRY(find(os, path, &root, &look, err));
+    FI_TRY(trust_list_find(os, path, &root, &look, err));
     rc = fi_trust_store_enter(os, root, err);
 out:
     fi_os_dir_close(named);
@@ -137,12 +138,10 @@ out:
     return rc;
 }
 
-static int
-keep_name(void *ctx, const struct fi_os_dirent *entry)
+static bool
+is_entry(const struct fi_os_dirent *entry)
 {
-    return entry->name_size == FI_TRUST_PRIVATE_NAME_SIZE - 1
-               ? fi_buf_append(ctx, entry->name, entry->name_size + 1)
-               : FIRN_OK;
+    return entry->name_size == FI_TRUST_PRIVATE_NAME_SIZE - 1;
 }
 
 struct entry {
@@ -180,23 +179,21 @@ visit_entry(struct fi_os_dir *dir, const char *name,
 
 /* Calls visit with each entry, also with files that have the name of one and cannot be read. */
 static int
-walk(struct fi_os *os, int (*visit)(void *ctx, const struct entry *entry, firn_error *err),
-     void *ctx, firn_error *err)
+trust_list_walk(struct fi_os *os,
+                int (*visit)(void *ctx, const struct entry *entry, firn_error *err), void *ctx,
+                firn_error *err)
 {
     struct fi_os_dir *dir = NULL;
     struct fi_buf names = {0};
+    const char *name = NULL;
     int rc = fi_trust_private_open(os, FI_TRUST_PRIVATE_TRUSTED, false, &dir, err);
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
     FI_TRY(rc);
-    rc = fi_os_dir_list(dir, keep_name, &names, err);
-    if (rc == FIRN_NO_MEMORY) {
-        rc = out_of_memory(err);
-    }
-    DCHECK(rc != FIRN_OK || names.size % FI_TRUST_PRIVATE_NAME_SIZE == 0);
-    for (size_t at = 0; rc == FIRN_OK && at < names.size; at += FI_TRUST_PRIVATE_NAME_SIZE) {
-        rc = visit_entry(dir, (const char *)names.data + at, visit, ctx, err);
+    FI_TRY(fi_os_names_list(dir, is_entry, &names, err));
+    while ((name = fi_os_names_next(&names, name)) != NULL) {
+        FI_TRY(visit_entry(dir, name, visit, ctx, err));
     }
 out:
     fi_os_dir_close(dir);
@@ -216,7 +213,7 @@ keep_root(void *ctx, const struct entry *entry, firn_error *err)
 int
 fi_trust_list_roots(struct fi_os *os, struct fi_buf *out, firn_error *err)
 {
-    int rc = walk(os, keep_root, out, err);
+    int rc = trust_list_walk(os, keep_root, out, err);
     return rc == FIRN_DENIED || rc == FIRN_INVALID ? FIRN_OK : rc;
 }
 
@@ -263,16 +260,16 @@ static int
 list_one(void *ctx, const struct entry *entry, firn_error *err)
 {
     const struct listing *listing = ctx;
-    struct fi_trust_store_look look;
+    struct fi_trust_store_inspect look;
     firn_error why;
     if (entry->root == NULL) {
         return show_unread(listing, entry, entry->why->text, err);
     }
-    int rc = fi_trust_store_look(listing->os, entry->root, &look, &why);
+    int rc = fi_trust_store_inspect(listing->os, entry->root, &look, &why);
     if (rc == FIRN_NO_MEMORY) {
         return out_of_memory(err);
     }
-    return rc == FIRN_OK ? show(entry->root, &look, listing->visit, listing->ctx, err)
+    return rc == FIRN_OK ? trust_list_show(entry->root, &look, listing->visit, listing->ctx, err)
                          : show_unread(listing, entry, why.text, err);
 }
 
@@ -281,7 +278,7 @@ fi_trust_list_visit(struct fi_os *os, int (*visit)(void *ctx, const firn_trust_i
                     void *ctx, firn_error *err)
 {
     struct listing listing = {.os = os, .visit = visit, .ctx = ctx};
-    return walk(os, list_one, &listing, err);
+    return trust_list_walk(os, list_one, &listing, err);
 }
 
 struct removal {
@@ -340,21 +337,21 @@ find_real(struct fi_os *os, const char *path, char **out, firn_error *err)
 /* The directory that a path means: itself, if a note has it, or the nearest one upward that has a
  * store. *out_root is allocated; look->has_store is false if the directory or the store is gone. */
 static int
-find_meant(struct fi_os *os, const char *path, char **out_root, struct fi_trust_store_look *look,
+find_meant(struct fi_os *os, const char *path, char **out_root, struct fi_trust_store_inspect *look,
            firn_error *err)
 {
     struct fi_buf roots = {0};
     char *root = NULL;
     bool is_noted = false;
     int rc;
-    *look = (struct fi_trust_store_look){.has_store = false};
+    *look = (struct fi_trust_store_inspect){.has_store = false};
     FI_TRY(find_real(os, path, out_root, err));
     FI_TRY(fi_trust_list_roots(os, &roots, err));
     for (size_t at = 0; at < roots.size; at += strlen((const char *)roots.data + at) + 1) {
         is_noted = is_noted || strcmp((const char *)roots.data + at, *out_root) == 0;
     }
-    rc =
-        is_noted ? fi_trust_store_look(os, *out_root, look, err) : find(os, path, &root, look, err);
+    rc = is_noted ? fi_trust_store_inspect(os, *out_root, look, err)
+                  : trust_list_find(os, path, &root, look, err);
     if (!is_noted && rc == FIRN_OK) {
         fi_free(*out_root);
         *out_root = root;
@@ -368,7 +365,7 @@ out:
 int
 fi_trust_list_remove(struct fi_os *os, const char *path, firn_error *err)
 {
-    struct fi_trust_store_look look;
+    struct fi_trust_store_inspect look;
     char name[FI_TRUST_PRIVATE_NAME_SIZE];
     struct fi_os_dir *named = NULL;
     char *root = NULL;
@@ -385,7 +382,7 @@ fi_trust_list_remove(struct fi_os *os, const char *path, firn_error *err)
         FI_TRY(fi_trust_store_note_name(&look.stat, root, name, err));
         removal.name = name;
     }
-    FI_TRY(walk(os, remove_one, &removal, err));
+    FI_TRY(trust_list_walk(os, remove_one, &removal, err));
     if (removal.removed == 0) {
         FI_TRY(sync_entries(os, err));
         rc = fi_error_set(err, FIRN_NOT_FOUND, "no trusted store is known at '%.900s'", path);

@@ -33,7 +33,8 @@ out_of_memory(firn_error *err)
 
 /* Appends the whole note; name is that of its file. *out_has is false for a store without an id. */
 static int
-make(struct fi_os_dir *store, struct fi_buf *out, char *name, bool *out_has, firn_error *err)
+trust_named_make(struct fi_os_dir *store, struct fi_buf *out, char *name, bool *out_has,
+                 firn_error *err)
 {
     char hex[2 * FI_STOREFILE_ID_SIZE + 1];
     uint8_t id[FI_STOREFILE_ID_SIZE];
@@ -68,9 +69,9 @@ fi_trust_named_note(struct fi_os_dir *store, firn_error *err)
     struct fi_buf note = {0};
     bool has_id;
     int rc;
-    FI_TRY(make(store, &note, name, &has_id, err));
+    FI_TRY(trust_named_make(store, &note, name, &has_id, err));
     if (!has_id) {
-        rc = fi_trust_store_refuse_id(store, err);
+        rc = fi_trust_store_id_refuse(store, err);
         goto out;
     }
     rc = fi_trust_private_keep(fi_os_dir_os(store), FI_TRUST_PRIVATE_STORES, name,
@@ -87,7 +88,7 @@ fi_trust_named_remove(struct fi_os_dir *store, firn_error *err)
     struct fi_buf note = {0};
     bool has_id;
     int rc;
-    FI_TRY(make(store, &note, name, &has_id, err));
+    FI_TRY(trust_named_make(store, &note, name, &has_id, err));
     if (has_id) {
         rc = fi_trust_private_drop(fi_os_dir_os(store), FI_TRUST_PRIVATE_STORES, name, err);
     }
@@ -111,7 +112,7 @@ fi_trust_named_is_noted(struct fi_os_dir *store, bool *out, firn_error *err)
         *out = true;
         goto out;
     }
-    FI_TRY(make(store, &expected, name, &has_id, err));
+    FI_TRY(trust_named_make(store, &expected, name, &has_id, err));
     if (!has_id) {
         goto out;
     }

@@ -40,7 +40,7 @@ is_private(const struct fi_os_stat *stat, uint32_t user)
 }
 
 static int
-look_at_entry(void *ctx, const struct fi_os_dirent *entry)
+inspect_entry(void *ctx, const struct fi_os_dirent *entry)
 {
     struct finding *finding = ctx;
     struct fi_os_stat stat;
@@ -69,7 +69,7 @@ fi_trust_owner_is_own(struct fi_os_dir *store, bool *out, firn_error *err)
     finding.is_own = rc == FIRN_NOT_FOUND || (rc == FIRN_OK && is_private(&stat, finding.user));
     rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it is about to be made */
     if (rc == FIRN_OK && finding.is_own && is_entered) {
-        rc = fi_os_dir_list(store, look_at_entry, &finding, err);
+        rc = fi_os_dir_list(store, inspect_entry, &finding, err);
         rc = rc == FIRN_CANCELLED && !finding.is_own ? FIRN_OK : rc;
     }
     *out = rc == FIRN_OK && finding.is_own;

@@ -29,7 +29,7 @@ name_of(const char *note, char out[NAME_SIZE])
 }
 
 static int
-make(struct fi_os_dir *dir, struct fi_buf *out, firn_error *err)
+trust_repair_make(struct fi_os_dir *dir, struct fi_buf *out, firn_error *err)
 {
     struct fi_os_stat stat;
     int rc = fi_os_dir_stat(dir, &stat, err);
@@ -52,7 +52,7 @@ fi_trust_repair_note(struct fi_os_dir *store, struct fi_os_dir *dir, firn_error 
         goto out;
     }
     name_of(note.name, name);
-    FI_TRY(make(dir, &text, err));
+    FI_TRY(trust_repair_make(dir, &text, err));
     rc = fi_trust_private_keep(fi_os_dir_os(store), FI_TRUST_PRIVATE_TRUSTED, name,
                                fi_buf_slice(&text), err);
 out:
@@ -75,7 +75,7 @@ fi_trust_repair_is_noted(struct fi_os_dir *store, struct fi_os_dir *dir, bool *o
         goto out;
     }
     name_of(note.name, name);
-    FI_TRY(make(dir, &expected, err));
+    FI_TRY(trust_repair_make(dir, &expected, err));
     FI_TRY(fi_trust_private_find(fi_os_dir_os(store), FI_TRUST_PRIVATE_TRUSTED, name, &text, err));
     *out = fi_slice_equal(fi_buf_slice(&text), fi_buf_slice(&expected));
 out:

@@ -89,8 +89,8 @@ is_tag(const uint8_t *line)
 
 /* Whether a note is `head` and one or two lines of tags, and has the tag. */
 static int
-holds(const struct fi_buf *note, const struct fi_buf *head, const uint8_t *tag, bool *out,
-      firn_error *err)
+trust_restore_holds(const struct fi_buf *note, const struct fi_buf *head, const uint8_t *tag,
+                    bool *out, firn_error *err)
 {
     struct fi_buf line = {0};
     int rc = append_tag(&line, tag, err);
@@ -114,7 +114,7 @@ vouches(const struct fi_buf *note, size_t head_size, const uint8_t *tag)
 {
     const struct fi_buf head = {.data = note->data, .size = head_size};
     bool is_held;
-    return holds(note, &head, tag, &is_held, NULL) != FIRN_OK || is_held;
+    return trust_restore_holds(note, &head, tag, &is_held, NULL) != FIRN_OK || is_held;
 }
 
 int
@@ -135,7 +135,7 @@ fi_trust_restore_note(struct fi_os *os, const struct fi_trust_restore *restore, 
     DCHECK(vouches(&note, head_size, tag)); /* (I1) */
     rc = fi_trust_private_keep(os, FI_TRUST_PRIVATE_RESTORING, name, fi_buf_slice(&note), err);
     if (rc != FIRN_OK && rc != FIRN_NO_MEMORY && err != NULL) {
-        FI_IGNORE(fi_error_prefix(
+        FI_RULES_IGNORE(fi_error_prefix(
             err, "nothing was changed: the start of the restore could not be recorded"));
     }
 out:
@@ -171,7 +171,7 @@ fi_trust_restore_is_noted(struct fi_os *os, const struct fi_trust_restore *resto
     FI_TRY(make_head(os, restore, &head, name, err));
     FI_TRY(fi_trust_private_find(os, FI_TRUST_PRIVATE_RESTORING, name, &note, err));
     if (note.size > 0) {
-        rc = holds(&note, &head, tag, out, err);
+        rc = trust_restore_holds(&note, &head, tag, out, err);
     }
     DCHECK(rc == FIRN_OK || !*out);
 out:

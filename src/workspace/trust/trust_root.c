@@ -34,8 +34,8 @@ out_of_memory(firn_error *err)
 
 /* Appends the whole note; name is that of its file. */
 static int
-make(struct fi_os *os, const struct fi_trust_root *root, struct fi_buf *out, char *name,
-     firn_error *err)
+trust_root_make(struct fi_os *os, const struct fi_trust_root *root, struct fi_buf *out, char *name,
+                firn_error *err)
 {
     char id[2 * FI_STOREFILE_ID_SIZE + 1];
     struct fi_buf key = {0};
@@ -63,7 +63,7 @@ fi_trust_root_note(struct fi_os *os, const struct fi_trust_root *root, firn_erro
     char name[FI_TRUST_PRIVATE_NAME_SIZE];
     struct fi_buf note = {0};
     int rc;
-    FI_TRY(make(os, root, &note, name, err));
+    FI_TRY(trust_root_make(os, root, &note, name, err));
     rc = fi_trust_private_keep(os, FI_TRUST_PRIVATE_ROOTS, name, fi_buf_slice(&note),
                                err); /* (I2) */
 out:
@@ -77,7 +77,7 @@ fi_trust_root_remove(struct fi_os *os, const struct fi_trust_root *root, firn_er
     char name[FI_TRUST_PRIVATE_NAME_SIZE];
     struct fi_buf note = {0};
     int rc;
-    FI_TRY(make(os, root, &note, name, err));
+    FI_TRY(trust_root_make(os, root, &note, name, err));
     rc = fi_trust_private_drop(os, FI_TRUST_PRIVATE_ROOTS, name, err);
 out:
     fi_buf_deinit(&note);
@@ -93,7 +93,7 @@ fi_trust_root_is_noted(struct fi_os *os, const struct fi_trust_root *root, bool 
     struct fi_buf note = {0};
     int rc;
     *out = false;
-    FI_TRY(make(os, root, &expected, name, err));
+    FI_TRY(trust_root_make(os, root, &expected, name, err));
     FI_TRY(fi_trust_private_find(os, FI_TRUST_PRIVATE_ROOTS, name, &note, err));
     *out = fi_slice_equal(fi_buf_slice(&note), fi_buf_slice(&expected)); /* (I1) */
 out:

@@ -78,7 +78,7 @@ is_line(const uint8_t *line)
 
 /* Whether a note has a text. */
 static int
-holds(const struct fi_buf *note, firn_slice text, bool *out, firn_error *err)
+trust_settings_holds(const struct fi_buf *note, firn_slice text, bool *out, firn_error *err)
 {
     struct fi_buf line = {0};
     size_t magic_size = sizeof MAGIC - 1;
@@ -125,14 +125,14 @@ out:
 /* ---- notes ---- */
 
 static void
-deinit(struct knowledge *known)
+trust_settings_deinit(struct knowledge *known)
 {
     fi_buf_deinit(&known->bytes);
 }
 
 /* The caller deinits *out, also after a failure. A note that cannot be believed knows nothing. */
 static int
-look(struct fi_os_dir *store, struct knowledge *out, firn_error *err)
+trust_settings_inspect(struct fi_os_dir *store, struct knowledge *out, firn_error *err)
 {
     struct fi_trust_store_note note;
     struct fi_os_dir *dir = NULL;
@@ -159,8 +159,8 @@ out:
 
 /* Writes the note about one text or two (`second` may be NULL). */
 static int
-write(struct fi_os_dir *store, const char *name, firn_slice first, const firn_slice *second,
-      firn_error *err)
+trust_settings_write(struct fi_os_dir *store, const char *name, firn_slice first,
+                     const firn_slice *second, firn_error *err)
 {
     struct fi_buf note = {0};
     bool is_held;
@@ -173,7 +173,7 @@ write(struct fi_os_dir *store, const char *name, firn_slice first, const firn_sl
     if (second != NULL) {
         FI_TRY(append_line(&note, *second, err));
     }
-    DCHECK(holds(&note, first, &is_held, NULL) != FIRN_OK || is_held);
+    DCHECK(trust_settings_holds(&note, first, &is_held, NULL) != FIRN_OK || is_held);
     rc = fi_trust_private_keep(fi_os_dir_os(store), FI_TRUST_PRIVATE_TRUSTED, name,
                                fi_buf_slice(&note), err);
 out:
@@ -185,7 +185,7 @@ static int
 find_is_known(const struct knowledge *known, firn_slice text, bool *out, firn_error *err)
 {
     *out = !known->has_note || !known->is_there;
-    return *out ? FIRN_OK : holds(&known->bytes, text, out, err);
+    return *out ? FIRN_OK : trust_settings_holds(&known->bytes, text, out, err);
 }
 
 int
@@ -193,9 +193,9 @@ fi_trust_settings_is_known(struct fi_os_dir *store, firn_slice text, bool *out, 
 {
     struct knowledge known;
     *out = false;
-    int rc = look(store, &known, err);
+    int rc = trust_settings_inspect(store, &known, err);
     rc = rc == FIRN_OK ? find_is_known(&known, text, out, err) : rc;
-    deinit(&known);
+    trust_settings_deinit(&known);
     return rc;
 }
 
@@ -205,7 +205,7 @@ fi_trust_settings_expect(struct fi_os_dir *store, firn_slice text, firn_error *e
     struct knowledge known;
     struct fi_buf present = {0};
     bool is_known = false;
-    int rc = look(store, &known, err);
+    int rc = trust_settings_inspect(store, &known, err);
     if (rc != FIRN_OK || !known.has_note) {
         goto out;
     }
@@ -213,11 +213,12 @@ fi_trust_settings_expect(struct fi_os_dir *store, firn_slice text, firn_error *e
     FI_TRY(find_is_known(&known, fi_buf_slice(&present), &is_known, err));
     if (is_known) { /* (I1), (I2) */
         bool is_same = fi_slice_equal(fi_buf_slice(&present), text);
-        rc = write(store, known.name, fi_buf_slice(&present), is_same ? NULL : &text, err);
+        rc = trust_settings_write(store, known.name, fi_buf_slice(&present), is_same ? NULL : &text,
+                                  err);
     }
 out:
     fi_buf_deinit(&present);
-    deinit(&known);
+    trust_settings_deinit(&known);
     return rc;
 }
 
@@ -226,14 +227,14 @@ fi_trust_settings_take(struct fi_os_dir *store, bool is_anew, firn_error *err)
 {
     struct knowledge known;
     struct fi_buf present = {0};
-    int rc = look(store, &known, err);
+    int rc = trust_settings_inspect(store, &known, err);
     if (rc == FIRN_OK && known.has_note && (is_anew || !known.is_there)) {
         FI_TRY(read_present(store, &present, err));
-        rc = write(store, known.name, fi_buf_slice(&present), NULL, err);
+        rc = trust_settings_write(store, known.name, fi_buf_slice(&present), NULL, err);
     }
 out:
     fi_buf_deinit(&present);
-    deinit(&known);
+    trust_settings_deinit(&known);
     return rc;
 }
 
@@ -242,7 +243,7 @@ fi_trust_settings_begin(struct fi_os_dir *store, const char *note, firn_error *e
 {
     char name[NAME_SIZE];
     (void)snprintf(name, sizeof name, "%s.settings", note);
-    return write(store, name, firn_bytes(NULL, 0), NULL, err);
+    return trust_settings_write(store, name, firn_bytes(NULL, 0), NULL, err);
 }
 
 int
@@ -253,21 +254,21 @@ fi_trust_settings_carry(struct fi_os_dir *from, struct fi_os_dir *to, const char
     struct fi_buf present = {0};
     char name[NAME_SIZE];
     bool is_known = false;
-    int rc = look(from, &known, err);
+    int rc = trust_settings_inspect(from, &known, err);
     FI_TRY(rc);
     (void)snprintf(name, sizeof name, "%s.settings", note);
     FI_TRY(read_present(from, &present, err));
     FI_TRY(find_is_known(&known, fi_buf_slice(&present), &is_known, err));
     if (is_known) {
         FI_TRY(read_present(to, &present, err));
-        rc = write(to, name, fi_buf_slice(&present), NULL, err);
+        rc = trust_settings_write(to, name, fi_buf_slice(&present), NULL, err);
     } else { /* (I2) */
         rc = fi_trust_private_keep(fi_os_dir_os(to), FI_TRUST_PRIVATE_TRUSTED, name,
                                    fi_buf_slice(&known.bytes), err);
     }
 out:
     fi_buf_deinit(&present);
-    deinit(&known);
+    trust_settings_deinit(&known);
     return rc;
 }
 

@@ -81,7 +81,7 @@ ms(int64_t count)
 }
 
 static void
-tell_event(struct watching *watching, const firn_workspace_watch_event *event)
+report_event(struct watching *watching, const firn_workspace_watch_event *event)
 {
     const firn_workspace_watch_options *options = watching->options;
     if (options->on_event != NULL) {
@@ -192,7 +192,7 @@ take_in(struct watching *watching, firn_error *err)
         const firn_workspace_watch_event lost = {
             .kind = FIRN_WATCH_EVENT_LOST,
             .text = "changes were lost: all directories are looked at again"};
-        tell_event(watching, &lost);
+        report_event(watching, &lost);
     }
     if (watching->is_lost || info.is_broken) {
         FI_TRY_RETURN(begin_anew(watching, err));
@@ -204,7 +204,8 @@ take_in(struct watching *watching, firn_error *err)
 /* ---- questions and reports, of our own saves and of others ---- */
 
 static int
-ask(void *ctx, const struct fi_watch_question *question, struct fi_buf *out_answer, firn_error *err)
+watch_query(void *ctx, const struct fi_watch_question *question, struct fi_buf *out_answer,
+            firn_error *err)
 {
     struct watching *watching = ctx;
     struct fi_watch_question asked = *question;
@@ -218,7 +219,7 @@ ask(void *ctx, const struct fi_watch_question *question, struct fi_buf *out_answ
     FI_TRY_RETURN(take_in(watching, err));
     asked.is_full =
         asked.is_full || now_of(watching) - watching->full_ns >= ms(watching->options->rescan_ms);
-    FI_TRY_RETURN(fi_watch_set_ask(watching->set, &asked, out_answer, err));
+    FI_TRY_RETURN(fi_watch_set_query(watching->set, &asked, out_answer, err));
     if (asked.will_report) {
         watching->is_full_asked = asked.is_full;
     }
@@ -227,11 +228,11 @@ ask(void *ctx, const struct fi_watch_question *question, struct fi_buf *out_answ
 
 /* The same for our own save, which sees all changes so far. */
 static int
-ask_ourselves(void *ctx, const struct fi_watch_question *question, struct fi_buf *out_answer,
-              firn_error *err)
+query_ourselves(void *ctx, const struct fi_watch_question *question, struct fi_buf *out_answer,
+                firn_error *err)
 {
     struct watching *watching = ctx;
-    int rc = ask(ctx, question, out_answer, err);
+    int rc = watch_query(ctx, question, out_answer, err);
     if (rc == FIRN_OK) {
         watching->first_change_ns = 0;
     }
@@ -239,18 +240,18 @@ ask_ourselves(void *ctx, const struct fi_watch_question *question, struct fi_buf
 }
 
 static void
-enter(void *ctx, struct fi_os_dir *dir, firn_slice path)
+watch_enter(void *ctx, struct fi_os_dir *dir, firn_slice path)
 {
     struct watching *watching = ctx;
     fi_watch_set_enter(watching->set, dir, path);
 }
 
 static void
-tell(void *ctx, firn_slice report)
+watch_report(void *ctx, firn_slice report)
 {
     struct watching *watching = ctx;
     struct fi_watch_set_info info;
-    bool is_taken = fi_watch_set_tell(watching->set, report, NULL) == FIRN_OK;
+    bool is_taken = fi_watch_set_report(watching->set, report, NULL) == FIRN_OK;
     /* A report on another question does not show that everything was visited. */
     if (is_taken && watching->is_full_asked) {
         watching->full_ns = now_of(watching);
@@ -262,12 +263,12 @@ tell(void *ctx, firn_slice report)
                                                     .directories = info.unwatched,
                                                     .text = info.unwatched_error.text};
         watching->has_told_limit = true;
-        tell_event(watching, &limited);
+        report_event(watching, &limited);
     }
 }
 
 static void
-look(void *ctx, struct fi_watch_set_info *out)
+watch_inspect(void *ctx, struct fi_watch_set_info *out)
 {
     struct watching *watching = ctx;
     fi_watch_set_info(watching->set, out);
@@ -275,7 +276,7 @@ look(void *ctx, struct fi_watch_set_info *out)
 }
 
 static void
-stop(void *ctx)
+watch_stop(void *ctx)
 {
     struct watching *watching = ctx;
     watching->is_stopping = true;
@@ -311,7 +312,7 @@ due_ns(const struct watching *watching)
 }
 
 static void
-save(struct watching *watching)
+watch_save(struct watching *watching)
 {
     firn_workspace_save_options options = *watching->options->save;
     firn_workspace_save_result result;
@@ -332,7 +333,7 @@ save(struct watching *watching)
         if (result.is_made) {
             const firn_workspace_watch_event saved = {.kind = FIRN_WATCH_EVENT_SAVED,
                                                       .saved = &result};
-            tell_event(watching, &saved);
+            report_event(watching, &saved);
         }
         fi_ws_given_release(watching->ws);
         return;
@@ -345,7 +346,7 @@ save(struct watching *watching)
         watching->last_failure = err;
         const firn_workspace_watch_event failed = {.kind = FIRN_WATCH_EVENT_FAILED,
                                                    .text = err.text};
-        tell_event(watching, &failed);
+        report_event(watching, &failed);
     }
 }
 
@@ -414,7 +415,7 @@ out:
 }
 
 static int
-start(struct watching *watching, firn_error *err)
+watch_start(struct watching *watching, firn_error *err)
 {
     struct firn_ws *ws = watching->ws;
     struct fi_os_socket *other = NULL;
@@ -440,9 +441,10 @@ out:
 }
 
 static int
-loop(struct watching *watching, firn_error *err)
+watch_loop(struct watching *watching, firn_error *err)
 {
-    const struct fi_watch_serve serve = {ask, tell, look, stop, watching};
+    const struct fi_watch_serve serve = {watch_query, watch_report, watch_inspect, watch_stop,
+                                         watching};
     DCHECK(watching->set != NULL && watching->kernel != NULL && watching->listener != NULL);
     bool has_started = false;
     while (!is_stopped(watching)) {
@@ -454,14 +456,14 @@ loop(struct watching *watching, firn_error *err)
         }
         fi_watch_serve(watching->listener, &serve);
         if (now_of(watching) >= due_ns(watching) && !is_stopped(watching)) {
-            save(watching);
+            watch_save(watching);
         }
         struct fi_watch_set_info info;
         fi_watch_set_info(watching->set, &info);
         if (!has_started && (watching->options->only_watch || info.directories > 0)) {
             const firn_workspace_watch_event started = {.kind = FIRN_WATCH_EVENT_STARTED,
                                                         .directories = info.directories};
-            tell_event(watching, &started);
+            report_event(watching, &started);
             has_started = true;
         }
         int64_t left =
@@ -473,10 +475,10 @@ loop(struct watching *watching, firn_error *err)
 }
 
 static void
-finish(struct watching *watching)
+watch_finish(struct watching *watching)
 {
     if (watching->listener != NULL && check_name(watching, NULL) == FIRN_OK) {
-        FI_IGNORE(fi_os_remove_file(watching->store_dir, watching->name, NULL));
+        FI_RULES_IGNORE(fi_os_remove_file(watching->store_dir, watching->name, NULL));
     }
     fi_os_socket_close(watching->listener);
     fi_watch_new_deinit(&watching->fresh);
@@ -490,18 +492,19 @@ int
 fi_watch(struct firn_ws *ws, const firn_workspace_watch_options *options, firn_error *err)
 {
     struct watching watching = {.ws = ws, .options = options};
-    watching.link = (struct fi_watchlink_local){ask_ourselves, enter, tell, &watching};
+    watching.link =
+        (struct fi_watchlink_local){query_ourselves, watch_enter, watch_report, &watching};
     watching.fresh.os = ws->os;
     watching.fresh.rules = (struct fi_rules_walk_options){
         .include_deps = options->save->include_deps, .gitignore = options->save->gitignore};
     watching.full_ns = now_of(&watching);
-    int rc = start(&watching, err);
+    int rc = watch_start(&watching, err);
     if (rc == FIRN_OK) {
         ws->never_waits = true; /* (I2), for the host's collections too */
-        rc = loop(&watching, err);
+        rc = watch_loop(&watching, err);
         ws->never_waits = false;
     }
-    finish(&watching);
+    watch_finish(&watching);
     return rc;
 }
 
@@ -588,7 +591,7 @@ fi_watch_serve(struct fi_os_socket *listener, const struct fi_watch_serve *serve
         if (fi_os_socket_accept(listener, &socket, NULL) != FIRN_OK || socket == NULL) {
             return;
         }
-        FI_IGNORE(serve_one(socket, serve, NULL));
+        FI_RULES_IGNORE(serve_one(socket, serve, NULL));
         fi_os_socket_close(socket);
     }
 }
@@ -651,7 +654,7 @@ out:
 }
 
 int
-fi_watch_look(struct firn_ws *ws, firn_workspace_watch_info *out, firn_error *err)
+fi_watch_inspect(struct firn_ws *ws, firn_workspace_watch_info *out, firn_error *err)
 {
     return request(ws, FI_WATCHLINK_WIRE_LOOK, out, err);
 }

@@ -10,8 +10,8 @@
 
 FIRN_MUST_CHECK int fi_watch(struct firn_ws *ws, const firn_workspace_watch_options *options,
                              firn_error *err);
-FIRN_MUST_CHECK int fi_watch_look(struct firn_ws *ws, firn_workspace_watch_info *out,
-                                  firn_error *err);
+FIRN_MUST_CHECK int fi_watch_inspect(struct firn_ws *ws, firn_workspace_watch_info *out,
+                                     firn_error *err);
 FIRN_MUST_CHECK int fi_watch_stop(struct firn_ws *ws, firn_workspace_watch_info *out,
                                   firn_error *err);
 

@@ -42,16 +42,17 @@ bool fi_watch_set_path(struct fi_watch_set *set, int id, firn_slice *out);
 bool fi_watch_set_add(struct fi_watch_set *set, struct fi_os_dir *dir, firn_slice path);
 
 /* Appends the answer to a question. Requires: all events that were due have been handled. */
-FIRN_MUST_CHECK int fi_watch_set_ask(struct fi_watch_set *set,
-                                     const struct fi_watch_question *question, struct fi_buf *out,
-                                     firn_error *err);
+FIRN_MUST_CHECK int fi_watch_set_query(struct fi_watch_set *set,
+                                       const struct fi_watch_question *question, struct fi_buf *out,
+                                       firn_error *err);
 /* A save of the same process calls this, between its question and its report, when a directory is
  * about to be listed. Any thread. */
 void fi_watch_set_enter(struct fi_watch_set *set, struct fi_os_dir *dir, firn_slice path);
 /* Applies the report of a save, which lists what it has visited since its question. FIRN_NOT_FOUND
  * if it does not belong to the last question, FIRN_INVALID if it makes no sense; nothing has
  * changed then. */
-FIRN_MUST_CHECK int fi_watch_set_tell(struct fi_watch_set *set, firn_slice report, firn_error *err);
+FIRN_MUST_CHECK int fi_watch_set_report(struct fi_watch_set *set, firn_slice report,
+                                        firn_error *err);
 
 struct fi_watch_set_info {
     uint64_t directories; /* in the set */

@@ -46,14 +46,14 @@ clear_rules(struct fi_watch_new *fresh)
 
 /* Adds the rules of the rule files in one directory; a file that cannot be used is ignored. */
 static int
-enter(struct fi_watch_new *fresh, struct fi_os_dir *dir, firn_slice path)
+watch_new_enter(struct fi_watch_new *fresh, struct fi_os_dir *dir, firn_slice path)
 {
     struct fi_rules_walk_files files = {{NULL}};
     int rc = FIRN_OK;
     DCHECK(fresh->ignore != NULL && fresh->scope != NULL);
-    for (int i = 1; i <= FI_IGNORE_RULES_KIND_COUNT && rc == FIRN_OK; i++) {
-        const char *name = fi_ignore_rules_name((enum fi_ignore_rules_kind)i);
-        enum fi_ignore_rules_kind kind;
+    for (int i = 1; i <= FI_RULES_LIST_KIND_COUNT && rc == FIRN_OK; i++) {
+        const char *name = fi_rules_list_name((enum fi_rules_list_kind)i);
+        enum fi_rules_list_kind kind;
         if (fi_rules_walk_is_rule_file(fresh->ignore, firn_str(name), path.size == 0, &kind)) {
             rc = fi_rules_read(dir, kind, NULL, NULL, &files.files[kind - 1], NULL);
             rc = rc == FIRN_NO_MEMORY ? rc : FIRN_OK;
@@ -101,7 +101,7 @@ enter_all(struct fi_watch_new *fresh, struct fi_os_dir *root, firn_slice path)
         FI_TRY(fi_buf_assign(&text, firn_bytes(path.data, size)));
         FI_TRY(fi_buf_append_u8(&text, '\0'));
         FI_TRY(fi_os_dir_open_beneath(root, (const char *)text.data, &dir, NULL));
-        FI_TRY(enter(fresh, dir, firn_bytes(path.data, size)));
+        FI_TRY(watch_new_enter(fresh, dir, firn_bytes(path.data, size)));
     }
     fresh->has_manifest =
         fi_os_stat(dir, "Cargo.toml", &stat, NULL) == FIRN_OK && stat.kind != FI_OS_DIR;
@@ -131,14 +131,14 @@ is_wanted(struct fi_watch_new *fresh, struct fi_os_dir *root, firn_slice path)
                                               .name_size = path.size - name_at,
                                               .is_dir = true,
                                               .is_beside_manifest = fresh->has_manifest};
-    return !fi_rules_judge(fresh->ignore, fresh->scope, &entry, &reason);
+    return !fi_rules_assess(fresh->ignore, fresh->scope, &entry, &reason);
 }
 
 /* ---- directories ---- */
 
 /* Appends the path of a name in a directory; all or nothing. */
 static int
-push(struct fi_watch_new *fresh, firn_slice dir, firn_slice name)
+watch_new_push(struct fi_watch_new *fresh, firn_slice dir, firn_slice name)
 {
     size_t before = fresh->paths.size;
     if (before > PATHS_SIZE_MAX) {
@@ -158,7 +158,7 @@ out:
 
 /* Removes the path noted last, with its NUL, and puts it into fresh->path. */
 static int
-pop(struct fi_watch_new *fresh)
+watch_new_pop(struct fi_watch_new *fresh)
 {
     DCHECK(fresh->paths.size > 0 && fresh->paths.data[fresh->paths.size - 1] == '\0');
     size_t at = fresh->paths.size - 1;
@@ -179,12 +179,12 @@ on_entry(void *ctx, const struct fi_os_dirent *entry)
         return FIRN_OK;
     }
     const firn_slice dir = firn_bytes(fresh->path.data, fresh->path.size - 1);
-    return push(fresh, dir, firn_bytes(entry->name, entry->name_size));
+    return watch_new_push(fresh, dir, firn_bytes(entry->name, entry->name_size));
 }
 
 /* Watches the directory that was popped, and notes those in it. */
 static bool
-look_at(struct fi_watch_new *fresh, struct fi_watch_set *set, struct fi_os_dir *root)
+watch_new_inspect(struct fi_watch_new *fresh, struct fi_watch_set *set, struct fi_os_dir *root)
 {
     const firn_slice path = firn_bytes(fresh->path.data, fresh->path.size - 1);
     struct fi_os_dir *dir = NULL;
@@ -194,7 +194,7 @@ look_at(struct fi_watch_new *fresh, struct fi_watch_set *set, struct fi_os_dir *
     }
     bool is_watched = is_wanted(fresh, root, path) && fi_watch_set_add(set, dir, path);
     if (is_watched) {
-        FI_IGNORE(fi_os_dir_list(dir, on_entry, fresh, NULL)); /* (I2) */
+        FI_RULES_IGNORE(fi_os_dir_list(dir, on_entry, fresh, NULL)); /* (I2) */
     }
     fi_os_dir_close(dir);
     return is_watched;
@@ -224,7 +224,7 @@ fi_watch_new_note(struct fi_watch_new *fresh, struct fi_watch_set *set,
     firn_slice dir;
     if (event->kind == FI_OS_WATCH_NAMES && event->is_dir &&
         fi_watch_set_path(set, event->id, &dir)) {
-        FI_IGNORE(push(fresh, dir, firn_str(event->name)));
+        FI_RULES_IGNORE(watch_new_push(fresh, dir, firn_str(event->name)));
     }
 }
 
@@ -239,7 +239,7 @@ fi_watch_new_work(struct fi_watch_new *fresh, struct fi_watch_set *set, struct f
 {
     bool is_any = false;
     for (int i = 0; i < ROUND_MAX && fresh->paths.size > 0; i++) {
-        if (pop(fresh) == FIRN_OK && look_at(fresh, set, root)) {
+        if (watch_new_pop(fresh) == FIRN_OK && watch_new_inspect(fresh, set, root)) {
             is_any = true;
         }
     }

@@ -180,7 +180,7 @@ static struct fi_watch_node *tree_next(const struct fi_watch_node *top, struct f
                                        bool is_entering);
 
 static int
-grow(struct fi_watch_tree *tree)
+watch_set_grow(struct fi_watch_tree *tree)
 {
     if (tree->count < tree->table_size) {
         return FIRN_OK;
@@ -333,7 +333,7 @@ tree_add(struct fi_watch_tree *tree, struct fi_watch_node *parent, firn_slice na
 {
     CHECK(dirty > 0 && (parent != NULL) == (tree->root != NULL));
     DCHECK(tree_child(tree, parent, name) == NULL);
-    if (grow(tree) != FIRN_OK) {
+    if (watch_set_grow(tree) != FIRN_OK) {
         return NULL;
     }
     struct fi_watch_node *node = fi_alloc_zeroed(sizeof *node + name.size);
@@ -517,7 +517,7 @@ is_rule_file(const char *name)
 }
 
 static void
-lose(struct fi_watch_set *set, struct fi_watch_node *node)
+watch_set_lose(struct fi_watch_set *set, struct fi_watch_node *node)
 {
     DCHECK(node->id >= 0); /* the event had it */
     if (node->parent == NULL) {
@@ -554,7 +554,7 @@ fi_watch_set_event(struct fi_watch_set *set, const struct fi_os_watch_event *eve
         break;
     case FI_OS_WATCH_MOVED:
     case FI_OS_WATCH_GONE:
-        lose(set, node);
+        watch_set_lose(set, node);
         break;
     case FI_OS_WATCH_LOST:
         break;
@@ -609,7 +609,7 @@ lead_of(const struct fi_watch_set *set)
 }
 
 static bool
-fits(const struct fi_watch_set *set, const struct fi_watch_question *question)
+watch_set_fits(const struct fi_watch_set *set, const struct fi_watch_question *question)
 {
     return set->has_base && !set->is_broken && !question->is_full &&
            fi_hash_equal(&set->base.tree, &question->base.tree) &&
@@ -665,11 +665,11 @@ out:
 }
 
 int
-fi_watch_set_ask(struct fi_watch_set *set, const struct fi_watch_question *question,
-                 struct fi_buf *out, firn_error *err)
+fi_watch_set_query(struct fi_watch_set *set, const struct fi_watch_question *question,
+                   struct fi_buf *out, firn_error *err)
 {
     uint64_t token = question->will_report ? set->clock : 0;
-    bool is_fit = fits(set, question);
+    bool is_fit = watch_set_fits(set, question);
     struct fi_watch_node *root = set->tree.root;
     int rc;
     FI_TRY(fi_watchlink_wire_put_token(out, token));
@@ -700,7 +700,8 @@ out:
 
 /* Watches a node's directory. */
 static void
-watch(struct fi_watch_set *set, struct fi_watch_node *node, struct fi_os_dir *dir, firn_slice path)
+watch_set_watch(struct fi_watch_set *set, struct fi_watch_node *node, struct fi_os_dir *dir,
+                firn_slice path)
 {
     firn_error err;
     int id;
@@ -718,7 +719,7 @@ watch(struct fi_watch_set *set, struct fi_watch_node *node, struct fi_os_dir *di
 
 /* The node of a path, created and watched if necessary; NULL if that is not possible. */
 static struct fi_watch_node *
-need(struct fi_watch_set *set, struct fi_os_dir *dir, firn_slice path, uint64_t dirty)
+watch_set_need(struct fi_watch_set *set, struct fi_os_dir *dir, firn_slice path, uint64_t dirty)
 {
     DCHECK(dirty > 0 && dirty <= set->clock);
     struct fi_watch_node *parent;
@@ -733,7 +734,7 @@ need(struct fi_watch_set *set, struct fi_os_dir *dir, firn_slice path, uint64_t 
     }
     if (node != NULL && node->id < 0 && !set->is_broken) {
         tree_set_dirty(node, dirty);
-        watch(set, node, dir, path);
+        watch_set_watch(set, node, dir, path);
     }
     return node;
 }
@@ -743,7 +744,7 @@ fi_watch_set_enter(struct fi_watch_set *set, struct fi_os_dir *dir, firn_slice p
 {
     fi_os_mutex_lock(&set->mutex);
     if (set->asked != 0 && !set->is_broken) {
-        (void)need(set, dir, path, set->asked);
+        (void)watch_set_need(set, dir, path, set->asked);
     }
     fi_os_mutex_unlock(&set->mutex);
 }
@@ -761,7 +762,7 @@ may_be_clean(const struct fi_watch_node *node)
 static void
 note_visit(struct fi_watch_set *set, const struct fi_watch_visited *visited)
 {
-    struct fi_watch_node *node = need(set, NULL, visited->path, set->clock);
+    struct fi_watch_node *node = watch_set_need(set, NULL, visited->path, set->clock);
     if (node == NULL) {
         return;
     }
@@ -829,7 +830,7 @@ count_unwatched(const struct fi_watch_set *set)
 }
 
 int
-fi_watch_set_tell(struct fi_watch_set *set, firn_slice report, firn_error *err)
+fi_watch_set_report(struct fi_watch_set *set, firn_slice report, firn_error *err)
 {
     struct fi_reader reader = fi_reader_of(report);
     struct fi_watch_base base;

@@ -105,7 +105,7 @@ enum { FLAG_FULL = 1, FLAG_WILL_REPORT = 2, FLAG_STEADY = 1, NUMBER_MAX_BITS = 6
 static const uint8_t magic[3] = {'f', 'w', '2'};
 
 static int
-malformed(firn_error *err)
+watchlink_malformed(firn_error *err)
 {
     return fi_error_set(err, FIRN_INVALID, "another process talks nonsense about a watch");
 }
@@ -127,7 +127,7 @@ fi_watchlink_wire_parse_header(const uint8_t header[FI_WATCHLINK_WIRE_HEADER_SIZ
 {
     uint32_t size = fi_load_le32(header + 4);
     if (memcmp(header, magic, sizeof magic) != 0 || size > FI_WATCHLINK_WIRE_SIZE_MAX) {
-        return malformed(err);
+        return watchlink_malformed(err);
     }
     *out_kind = (enum fi_watchlink_wire_kind)header[3];
     *out_size = size;
@@ -223,18 +223,18 @@ fi_watchlink_wire_get_question(firn_slice bytes, struct fi_watch_question *out, 
     uint8_t flags;
     if (!fi_reader_u8(&reader, &flags) || (flags & ~(FLAG_FULL | FLAG_WILL_REPORT)) != 0 ||
         !fi_reader_le64(&reader, &out->device) || !fi_reader_le64(&reader, &out->inode)) {
-        return malformed(err);
+        return watchlink_malformed(err);
     }
     out->is_full = (flags & FLAG_FULL) != 0;
     out->will_report = (flags & FLAG_WILL_REPORT) != 0;
     int rc = fi_watchlink_wire_get_base(&reader, &out->base, err);
-    return rc == FIRN_OK && fi_reader_left(&reader) > 0 ? malformed(err) : rc;
+    return rc == FIRN_OK && fi_reader_left(&reader) > 0 ? watchlink_malformed(err) : rc;
 }
 
 int
 fi_watchlink_wire_get_token(struct fi_reader *reader, uint64_t *out, firn_error *err)
 {
-    return fi_reader_le64(reader, out) ? FIRN_OK : malformed(err);
+    return fi_reader_le64(reader, out) ? FIRN_OK : watchlink_malformed(err);
 }
 
 int
@@ -242,7 +242,7 @@ fi_watchlink_wire_get_begun(struct fi_reader *reader, int64_t *out_ns, firn_erro
 {
     uint64_t begun;
     if (!fi_reader_le64(reader, &begun)) {
-        return malformed(err);
+        return watchlink_malformed(err);
     }
     *out_ns = (int64_t)begun;
     return FIRN_OK;
@@ -254,7 +254,7 @@ fi_watchlink_wire_get_base(struct fi_reader *reader, struct fi_watch_base *out, 
     return fi_reader_copy(reader, out->tree.bytes, sizeof out->tree.bytes) &&
                    fi_reader_copy(reader, out->key, sizeof out->key)
                ? FIRN_OK
-               : malformed(err);
+               : watchlink_malformed(err);
 }
 
 int
@@ -265,7 +265,7 @@ fi_watchlink_wire_get_visited(struct fi_reader *reader, struct fi_watch_visited 
     if (!get_path(reader, &out->path) || !fi_reader_u8(reader, &flags) ||
         (flags & ~FLAG_STEADY) != 0 || !get_number(reader, &out->files) ||
         !get_number(reader, &out->bytes)) {
-        return malformed(err);
+        return watchlink_malformed(err);
     }
     out->is_steady = flags != 0;
     return FIRN_OK;
@@ -280,13 +280,13 @@ get_group(struct fi_reader *reader,
     uint64_t count;
     if (!get_path(reader, &passed.parent) ||
         !fi_reader_varint_max(reader, fi_reader_left(reader), &count)) {
-        return malformed(err);
+        return watchlink_malformed(err);
     }
     for (; count > 0; count--) {
         if (!fi_reader_sized(reader, FI_TREE_PATH_SIZE_MAX, &passed.name) ||
             !fi_tree_name_is_valid(passed.name) || !get_number(reader, &passed.files) ||
             !get_number(reader, &passed.bytes) || !get_number(reader, &passed.directories)) {
-            return malformed(err);
+            return watchlink_malformed(err);
         }
         int rc = visit(ctx, &passed, err);
         if (rc != FIRN_OK) {
@@ -364,7 +364,7 @@ make_key(const struct fi_ws_opened *opened, const struct fi_watchlink_options *o
 
 /* Connects to the watch. */
 static int
-reach(const struct fi_watchlink *watched, struct fi_os_socket **out, firn_error *err)
+watchlink_reach(const struct fi_watchlink *watched, struct fi_os_socket **out, firn_error *err)
 {
     char name[FI_WATCHLINK_NAME_SIZE];
     fi_watchlink_name(watched->workspace, name);
@@ -372,14 +372,14 @@ reach(const struct fi_watchlink *watched, struct fi_os_socket **out, firn_error 
 }
 
 static int
-ask_by_socket(struct fi_watchlink *watched, struct fi_buf *out_answer, firn_error *err)
+query_by_socket(struct fi_watchlink *watched, struct fi_buf *out_answer, firn_error *err)
 {
     const int64_t timeout_ns = (int64_t)ANSWER_TIMEOUT_MS * NS_PER_MS;
     struct fi_os_socket *socket = NULL;
     struct fi_buf bytes = {0};
     enum fi_watchlink_wire_kind kind;
     int rc;
-    FI_TRY(reach(watched, &socket, err));
+    FI_TRY(watchlink_reach(watched, &socket, err));
     if (fi_watchlink_wire_put_question(&bytes, &watched->question) != FIRN_OK) {
         rc = fi_error_no_memory(err, "a question");
         goto out;
@@ -422,8 +422,8 @@ passed_equal(const void *record, const void *key)
 }
 
 static int
-keep(struct fi_watchlink *watched, firn_slice path, const struct fi_watch_passed *passed,
-     const struct fi_tree_entry *entry, firn_error *err)
+watchlink_keep(struct fi_watchlink *watched, firn_slice path, const struct fi_watch_passed *passed,
+               const struct fi_tree_entry *entry, firn_error *err)
 {
     struct passed kept = {.entry = *entry,
                           .files = passed->files,
@@ -445,7 +445,7 @@ keep(struct fi_watchlink *watched, firn_slice path, const struct fi_watch_passed
 }
 
 static int
-take(void *ctx, const struct fi_watch_passed *passed, firn_error *err)
+watchlink_take(void *ctx, const struct fi_watch_passed *passed, firn_error *err)
 {
     struct taking *taking = ctx;
     struct fi_watchlink *watched = taking->watched;
@@ -463,7 +463,7 @@ take(void *ctx, const struct fi_watch_passed *passed, firn_error *err)
         fi_hash_map_find(&watched->passed, path_hash(path), &path) != NULL) {
         goto out;
     }
-    FI_TRY(keep(watched, path, passed, entry, err));
+    FI_TRY(watchlink_keep(watched, path, passed, entry, err));
 out:
     return rc;
 }
@@ -480,7 +480,7 @@ take_answer(struct fi_watchlink *watched, struct fi_ws_opened *opened, firn_slic
     FI_TRY(fi_watchlink_wire_get_begun(&reader, &watched->confines.known_ns, err));
     fi_tree_lookup_init(&taking.lookup, fi_objects_trees(opened->objects),
                         &watched->question.base.tree);
-    FI_TRY(fi_watchlink_wire_get_passed(&reader, take, &taking, err));
+    FI_TRY(fi_watchlink_wire_get_passed(&reader, watchlink_take, &taking, err));
 out:
     fi_tree_lookup_deinit(&taking.lookup);
     fi_buf_deinit(&taking.path);
@@ -516,7 +516,8 @@ entry_of(void *ctx, firn_slice path, const struct fi_tree_entry **out, firn_erro
 }
 
 static int
-leave(void *ctx, firn_slice path, uint64_t files, uint64_t bytes, bool is_steady, firn_error *err)
+watchlink_leave(void *ctx, firn_slice path, uint64_t files, uint64_t bytes, bool is_steady,
+                firn_error *err)
 {
     struct fi_watchlink *watched = ctx;
     const struct fi_watch_visited visited = {
@@ -534,7 +535,7 @@ leave(void *ctx, firn_slice path, uint64_t files, uint64_t bytes, bool is_steady
 }
 
 static void
-enter(void *ctx, struct fi_os_dir *dir, firn_slice path)
+watchlink_enter(void *ctx, struct fi_os_dir *dir, firn_slice path)
 {
     const struct fi_watchlink *watched = ctx;
     DCHECK(watched->link != NULL);
@@ -595,7 +596,7 @@ notices_clear(struct fi_scan_notices *notices)
 
 /* Passes on the notices of a scan that has succeeded. */
 static void
-notices_tell(struct fi_scan_notices *notices)
+notices_report(struct fi_scan_notices *notices)
 {
     const firn_notice *kept = (const void *)notices->kept.data;
     DCHECK(notices->kept.size == 0 || notices->callbacks.on_notice != NULL);
@@ -624,7 +625,7 @@ void
 fi_watchlink_complete(struct fi_watchlink *watched, struct fi_scan_result *result)
 {
     if (watched != NULL) {
-        notices_tell(&watched->notices);
+        notices_report(&watched->notices);
         result->files += watched->totals.files;
         result->bytes += watched->totals.bytes;
         result->directories += watched->totals.directories;
@@ -649,8 +650,8 @@ fi_watchlink_widen(struct fi_watchlink *watched)
 /* ---- the whole ---- */
 
 static void
-init(struct fi_watchlink *watched, struct firn_ws *ws, struct fi_ws_opened *opened,
-     const struct fi_watchlink_options *options)
+watchlink_init(struct fi_watchlink *watched, struct firn_ws *ws, struct fi_ws_opened *opened,
+               const struct fi_watchlink_options *options)
 {
     watched->link = ws->watch;
     watched->store_dir = opened->store_dir;
@@ -667,8 +668,10 @@ init(struct fi_watchlink *watched, struct firn_ws *ws, struct fi_ws_opened *open
     fi_os_mutex_init(ws->os, &watched->mutex, FI_LOCK_WORKSPACE_TREE);
     watched->confines = (struct fi_scan_confines){
         .is_inside = is_inside, .entry = entry_of, .needs_known = true, .ctx = watched};
-    watched->witness = (struct fi_scan_witness){
-        .enter = watched->link != NULL ? enter : NULL, .leave = leave, .ctx = watched};
+    watched->witness =
+        (struct fi_scan_witness){.enter = watched->link != NULL ? watchlink_enter : NULL,
+                                 .leave = watchlink_leave,
+                                 .ctx = watched};
 }
 
 int
@@ -682,10 +685,10 @@ fi_watchlink_begin(struct firn_ws *ws, struct fi_ws_opened *opened,
     if (watched == NULL) {
         return fi_error_no_memory(err, "asking a watch");
     }
-    init(watched, ws, opened, options);
+    watchlink_init(watched, ws, opened, options);
     int rc = watched->link != NULL
                  ? watched->link->ask(watched->link->ctx, &watched->question, &answer, err)
-                 : ask_by_socket(watched, &answer, err);
+                 : query_by_socket(watched, &answer, err);
     if (rc == FIRN_OK) {
         rc = take_answer(watched, opened, fi_buf_slice(&answer), err);
     }
@@ -713,7 +716,7 @@ fi_watchlink_end(struct fi_watchlink *watched)
 }
 
 void
-fi_watchlink_tell(struct fi_watchlink *watched, const struct fi_scan_result *scan)
+fi_watchlink_report(struct fi_watchlink *watched, const struct fi_scan_result *scan)
 {
     struct fi_os_socket *socket = NULL;
     struct fi_buf report = {0};
@@ -736,7 +739,7 @@ fi_watchlink_tell(struct fi_watchlink *watched, const struct fi_scan_result *sca
         watched->link->tell(watched->link->ctx, fi_buf_slice(&report));
         goto out;
     }
-    FI_TRY(reach(watched, &socket, NULL));
+    FI_TRY(watchlink_reach(watched, &socket, NULL));
     FI_TRY(fi_watchlink_send(socket, FI_WATCHLINK_WIRE_TELL, fi_buf_slice(&report), NULL));
 out:
     fi_os_socket_close(socket);

@@ -14,6 +14,13 @@
 #include "os/os.h"
 #include "scan/scan.h"
 
+enum {
+    FI_WATCHLINK_WIRE_HEADER_SIZE = 8,
+    FI_WATCHLINK_WIRE_SIZE_MAX = 32 << 20,
+    FI_WATCHLINK_WIRE_ANSWER_HEAD_SIZE = 2 * 8, /* before the groups */
+    FI_WATCHLINK_WIRE_KEY_SIZE = 16
+};
+
 /* The messages between a save and a watch (prose: docs/watch.md).
  *
  * A connection carries one message each way; a report is not answered:
@@ -29,14 +36,6 @@
  *   info     := varint directories | varint dirty | varint unwatched | varint flags (1 fanotify)
  *
  * The messages "look" and "stop" have no bytes; a stop is answered by an info. */
-
-enum {
-    FI_WATCHLINK_WIRE_HEADER_SIZE = 8,
-    FI_WATCHLINK_WIRE_SIZE_MAX = 32 << 20,
-    FI_WATCHLINK_WIRE_ANSWER_HEAD_SIZE = 2 * 8, /* before the groups */
-    FI_WATCHLINK_WIRE_KEY_SIZE = 16
-};
-
 enum fi_watchlink_wire_kind {
     FI_WATCHLINK_WIRE_ASK = 'a',
     FI_WATCHLINK_WIRE_TELL = 't',
@@ -157,7 +156,7 @@ void fi_watchlink_complete(struct fi_watchlink *watched, struct fi_scan_result *
 bool fi_watchlink_widen(struct fi_watchlink *watched);
 /* Reports the visit to the watch. Requires: the tree of the scan is in the store, and will be that
  * of the next question. NULL is fine. */
-void fi_watchlink_tell(struct fi_watchlink *watched, const struct fi_scan_result *scan);
+void fi_watchlink_report(struct fi_watchlink *watched, const struct fi_scan_result *scan);
 
 /* The name of the socket, in the store's directory. */
 enum { FI_WATCHLINK_NAME_SIZE = 32 };

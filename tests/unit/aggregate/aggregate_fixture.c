@@ -252,15 +252,15 @@ fixture_mask(struct test_random *random, size_t count, uint64_t mask[FI_CHUNK_MA
 }
 
 static void
-make_name(void *ctx, char out[FI_ROW_SPILL_NAME_SIZE])
+make_name(void *ctx, char out[FI_SPILL_NAME_SIZE])
 {
     struct fixture_files *files = ctx;
-    (void)snprintf(out, FI_ROW_SPILL_NAME_SIZE, "spill-%u", files->made++);
+    (void)snprintf(out, FI_SPILL_NAME_SIZE, "spill-%u", files->made++);
 }
 
 void
 fixture_files_init(struct fixture_files *files, struct fi_os_dir *dir)
 {
     files->made = 0;
-    files->spill = (struct fi_row_spill){.dir = dir, .make_name = make_name, .ctx = files};
+    files->spill = (struct fi_spill){.dir = dir, .make_name = make_name, .ctx = files};
 }

@@ -7,15 +7,9 @@
 #ifndef FIRN_TEST_AGGREGATE_FIXTURE_H
 #define FIRN_TEST_AGGREGATE_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "aggregate/aggregate.h"
-#include "aggregate/row_sort.h"
+#include "rowsort/rowsort.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 enum { VARIETY_MAX = 16384, IS_NULL = -1, BATCH = FI_CHUNK_BLOCK };
@@ -63,7 +57,7 @@ void fixture_end(void);
 
 /* Temporary files of a test. */
 struct fixture_files {
-    struct fi_row_spill spill;
+    struct fi_spill spill;
     unsigned made;
 };
 void fixture_files_init(struct fixture_files *files, struct fi_os_dir *dir);

@@ -78,7 +78,6 @@ sum_of(firn_type type, const void *values, size_t count, bool has_key, uint64_t 
 static void
 test_sums_are_exact_or_refused(void **state)
 {
-    (void)state;
     uint64_t sum;
     for (int has_key = 0; has_key < 2; has_key++) {
         int64_t large[] = {INT64_MAX, 1, -1};
@@ -108,7 +107,6 @@ test_sums_are_exact_or_refused(void **state)
 static void
 test_averages_of_large_numbers(void **state)
 {
-    (void)state;
     struct fi_aggregate *aggregate = create(FIRN_TYPE_NULL, FI_AGGREGATE_AVG, FIRN_TYPE_I64);
     int64_t values[] = {INT64_MIN, INT64_MIN, INT64_MIN, -4};
     struct fi_chunk_values column = numbers(FIRN_TYPE_I64, values, 4);
@@ -123,7 +121,6 @@ test_averages_of_large_numbers(void **state)
 static void
 test_floating_point_sums_have_an_order(void **state)
 {
-    (void)state;
     double values[100];
     double parts[8] = {0};
     double in_a_row = 0;
@@ -152,7 +149,6 @@ test_floating_point_sums_have_an_order(void **state)
 static void
 test_no_rows_are_one_group_without_keys(void **state)
 {
-    (void)state;
     for (int f = FI_AGGREGATE_COUNT_ROWS; f <= FI_AGGREGATE_COUNT_DISTINCT; f++) {
         struct fi_aggregate *aggregate =
             create(FIRN_TYPE_NULL, (enum fi_aggregate_function)f, FIRN_TYPE_I64);
@@ -176,7 +172,6 @@ test_no_rows_are_one_group_without_keys(void **state)
 static void
 test_facts_add_to_calls_that_are_left_out(void **state)
 {
-    (void)state;
     struct fi_aggregate_column i64 = {.type = FIRN_TYPE_I64};
     struct fi_aggregate_column f64 = {.type = FIRN_TYPE_F64};
     struct fi_aggregate_column text = {.type = FIRN_TYPE_TEXT};
@@ -226,7 +221,6 @@ test_facts_add_to_calls_that_are_left_out(void **state)
 static void
 test_bad_specifications_are_refused(void **state)
 {
-    (void)state;
     static struct fi_aggregate_column many[FI_AGGREGATE_KEYS_MAX + 1];
     struct fi_aggregate_call call = {.function = FI_AGGREGATE_SUM,
                                      .argument = {.type = FIRN_TYPE_TEXT}};
@@ -266,29 +260,28 @@ test_bad_specifications_are_refused(void **state)
     fi_aggregate_destroy(aggregate);
 
     struct fi_aggregate_column column = {.type = FIRN_TYPE_I64};
-    struct fi_row_sort_key key = {.column = 1};
-    struct fi_row_sort_spec rows = {
+    struct fi_rowsort_key key = {.column = 1};
+    struct fi_rowsort_spec rows = {
         .columns = &column, .column_count = 1, .keys = &key, .key_count = 1};
-    struct fi_row_sort *sort;
-    assert_int_equal(fi_row_sort_create(&rows, &sort, &err), FIRN_INVALID);
+    struct fi_rowsort *sort;
+    assert_int_equal(fi_rowsort_create(&rows, &sort, &err), FIRN_INVALID);
     assert_null(sort);
     column.type = (firn_type)99;
-    assert_int_equal(fi_row_sort_create(&rows, &sort, &err), FIRN_INVALID);
+    assert_int_equal(fi_rowsort_create(&rows, &sort, &err), FIRN_INVALID);
 }
 
 static void
 test_memory_ends_without_temporary_files(void **state)
 {
-    (void)state;
     struct fi_aggregate_column column = {.type = FIRN_TYPE_I64};
     struct fi_aggregate_spec spec = {.keys = &column, .key_count = 1};
-    struct fi_row_sort_spec rows = {.columns = &column, .column_count = 1};
+    struct fi_rowsort_spec rows = {.columns = &column, .column_count = 1};
     struct fi_aggregate *aggregate;
-    struct fi_row_sort *sort;
+    struct fi_rowsort *sort;
     int rc = FIRN_OK;
     int64_t values[BATCH];
     TEST_OK(fi_aggregate_create(&spec, &aggregate, &err), &err);
-    TEST_OK(fi_row_sort_create(&rows, &sort, &err), &err);
+    TEST_OK(fi_rowsort_create(&rows, &sort, &err), &err);
     for (int64_t b = 0; b < 20 && rc == FIRN_OK; b++) {
         for (int64_t i = 0; i < BATCH; i++) {
             values[i] = b * BATCH + i;
@@ -301,12 +294,12 @@ test_memory_ends_without_temporary_files(void **state)
     rc = FIRN_OK;
     for (int64_t b = 0; b < 20 && rc == FIRN_OK; b++) {
         struct fi_chunk_values batch = numbers(FIRN_TYPE_I64, values, BATCH);
-        rc = fi_row_sort_add(sort, &batch, BATCH, NULL, FI_ROW_SORT_ARRIVAL, &err);
+        rc = fi_rowsort_add(sort, &batch, BATCH, NULL, FI_ROWSORT_ARRIVAL, &err);
     }
     assert_int_equal(rc, FIRN_LIMIT);
     assert_non_null(strstr(err.text, "65536 bytes"));
     fi_aggregate_destroy(aggregate);
-    fi_row_sort_destroy(sort);
+    fi_rowsort_destroy(sort);
 }
 
 /* ---- places ---- */
@@ -322,7 +315,6 @@ struct place_case {
 static void
 test_places_are_made_where_they_are_worth_it(void **state)
 {
-    (void)state;
     const uint64_t smallest = UINT64_C(1) << 63;
     const uint64_t largest = smallest - 1;
     const struct place_case cases[] = {
@@ -350,7 +342,7 @@ test_places_are_made_where_they_are_worth_it(void **state)
         {{FIRN_TYPE_I64, FIRN_TYPE_NULL}, {{.max = 10000}}, 10000, 655000, 0},
         {{FIRN_TYPE_I64, FIRN_TYPE_NULL}, {{.max = 10000}}, 10000, 665000, 10002},
     };
-    const struct fi_row_spill spill = {.dir = NULL};
+    const struct fi_spill spill = {.dir = NULL};
     const struct fi_aggregate_call calls[] = {
         {.function = FI_AGGREGATE_COUNT_ROWS},
         {.function = FI_AGGREGATE_SUM, .argument = {.type = FIRN_TYPE_I64}},
@@ -395,7 +387,6 @@ test_places_are_made_where_they_are_worth_it(void **state)
 static void
 test_places_end_where_their_range_does(void **state)
 {
-    (void)state;
     const struct fi_aggregate_column key = {.type = FIRN_TYPE_I64};
     const struct fi_aggregate_range range = {.min = (uint64_t)-3, .max = 40};
     const struct fi_aggregate_call call = {.function = FI_AGGREGATE_AVG,
@@ -452,13 +443,12 @@ enum { LONG = 1 << 20, LONG_KEYS = 24 };
 static void
 test_long_keys_stay_within_memory(void **state)
 {
-    (void)state;
     struct fi_os *os;
     struct fixture_files files;
     struct fi_aggregate_column text = {.type = FIRN_TYPE_TEXT};
     struct fi_aggregate_call calls[] = {{.function = FI_AGGREGATE_COUNT_ROWS},
                                         {.function = FI_AGGREGATE_MIN, .argument = text}};
-    struct fi_row_sort_key sort_key = {.column = 0, .is_descending = true};
+    struct fi_rowsort_key sort_key = {.column = 0, .is_descending = true};
     firn_slice slices[LONG_KEYS];
     TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
     struct fi_os_dir *dir = test_os_temp_dir();
@@ -476,18 +466,18 @@ test_long_keys_stay_within_memory(void **state)
                                      .call_count = 2,
                                      .memory_bytes = 4 << 20,
                                      .spill = &files.spill};
-    struct fi_row_sort_spec rows = {.columns = &text,
-                                    .column_count = 1,
-                                    .keys = &sort_key,
-                                    .key_count = 1,
-                                    .memory_bytes = 8 << 20,
-                                    .spill = &files.spill};
+    struct fi_rowsort_spec rows = {.columns = &text,
+                                   .column_count = 1,
+                                   .keys = &sort_key,
+                                   .key_count = 1,
+                                   .memory_bytes = 8 << 20,
+                                   .spill = &files.spill};
     struct fi_chunk_values batch = numbers(FIRN_TYPE_TEXT, slices, LONG_KEYS);
     struct fi_chunk_values arguments[] = {batch, batch};
     struct fi_chunk_values key;
     struct fi_chunk_values results[2];
     struct fi_aggregate *aggregate;
-    struct fi_row_sort *sort;
+    struct fi_rowsort *sort;
     size_t count;
     size_t seen = 0;
     test_peak_install();
@@ -507,18 +497,18 @@ test_long_keys_stay_within_memory(void **state)
     fi_aggregate_destroy(aggregate);
     /* The memory, a group that is encoded, a block with it, and what is read. */
     assert_true(test_peak_take() < 17 << 20);
-    TEST_OK(fi_row_sort_create(&rows, &sort, &err), &err);
-    TEST_OK(fi_row_sort_add(sort, &batch, LONG_KEYS, NULL, 0, &err), &err);
-    TEST_OK(fi_row_sort_finish(sort, &err), &err);
+    TEST_OK(fi_rowsort_create(&rows, &sort, &err), &err);
+    TEST_OK(fi_rowsort_add(sort, &batch, LONG_KEYS, NULL, 0, &err), &err);
+    TEST_OK(fi_rowsort_finish(sort, &err), &err);
     seen = 0;
     do {
-        TEST_OK(fi_row_sort_next(sort, &key, &count, &err), &err);
+        TEST_OK(fi_rowsort_next(sort, &key, &count, &err), &err);
         for (size_t i = 0; i < count; i++, seen++) {
             assert_int_equal(key.as.bytes[i].data[LONG - 1], 11 - seen / 2);
         }
     } while (count > 0);
     assert_int_equal(seen, LONG_KEYS);
-    fi_row_sort_destroy(sort);
+    fi_rowsort_destroy(sort);
     assert_true(test_peak_take() < 40 << 20);
     test_peak_uninstall();
     for (int i = 0; i < LONG_KEYS; i++) {
@@ -535,7 +525,6 @@ enum { SKEW_BATCHES = 200 };
 static void
 test_memory_is_bounded_whatever_the_keys_are(void **state)
 {
-    (void)state;
     struct fi_os *os;
     struct fixture_files files;
     struct fi_aggregate_column column = {.type = FIRN_TYPE_I64};
@@ -599,7 +588,6 @@ enum { MANY_BATCHES = 1200 };
 static void
 test_parts_that_do_not_fit_are_parted_again(void **state)
 {
-    (void)state;
     struct fixture_files files;
     struct fi_aggregate_column column = {.type = FIRN_TYPE_U64};
     struct fi_aggregate_call call = {.function = FI_AGGREGATE_COUNT_ROWS};
@@ -668,7 +656,6 @@ count_visit(void *ctx, uint8_t *record, firn_error *visit_err)
 static void
 test_keys_whose_hashes_are_equal_are_kept_apart(void **state)
 {
-    (void)state;
     static const uint64_t hashes[] = {UINT64_MAX, UINT64_MAX << 4, UINT64_C(0xfbffffff) << 32, 0};
     struct fi_aggregate_table table = {
         .record_size = 64, .word_count = 3, .byte_words = {2}, .has_bytes = true};

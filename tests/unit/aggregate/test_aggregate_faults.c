@@ -49,7 +49,7 @@ struct outcome {
     uint64_t rows;
     uint64_t check;
 };
-typedef int (*work)(const struct fi_row_spill *spill, struct outcome *out, firn_error *err);
+typedef int (*work)(const struct fi_spill *spill, struct outcome *out, firn_error *err);
 
 static uint64_t
 check_of(const struct fi_chunk_values *values, size_t row)
@@ -68,7 +68,7 @@ check_of(const struct fi_chunk_values *values, size_t row)
 }
 
 static int
-group_all(const struct fi_row_spill *spill, struct outcome *out, firn_error *err)
+group_all(const struct fi_spill *spill, struct outcome *out, firn_error *err)
 {
     const struct fi_aggregate_call calls[] = {
         {.function = FI_AGGREGATE_COUNT_ROWS},
@@ -115,7 +115,7 @@ out:
 
 /* By one key, some of whose values have places: in both aggregates, in one of them, or in the other. */
 static int
-group_by_places(const struct fi_row_spill *spill, struct outcome *out, firn_error *err)
+group_by_places(const struct fi_spill *spill, struct outcome *out, firn_error *err)
 {
     const struct fi_aggregate_call calls[] = {
         {.function = FI_AGGREGATE_COUNT, .argument = types[1]},
@@ -164,28 +164,28 @@ group_by_places(const struct fi_row_spill *spill, struct outcome *out, firn_erro
 }
 
 static int
-sort_all(const struct fi_row_spill *spill, struct outcome *out, firn_error *err)
+sort_all(const struct fi_spill *spill, struct outcome *out, firn_error *err)
 {
-    const struct fi_row_sort_key keys[] = {{1, true}, {0, false}};
-    struct fi_row_sort_spec spec = {
+    const struct fi_rowsort_key keys[] = {{1, true}, {0, false}};
+    struct fi_rowsort_spec spec = {
         .columns = types, .column_count = COLUMNS, .keys = keys, .key_count = 2, .spill = spill};
-    struct fi_row_sort *sorts[2] = {NULL, NULL};
+    struct fi_rowsort *sorts[2] = {NULL, NULL};
     struct fi_chunk_values values[COLUMNS];
     size_t count;
     int rc;
     *out = (struct outcome){0, 0};
-    FI_TRY(fi_row_sort_create(&spec, &sorts[0], err));
-    FI_TRY(fi_row_sort_create(&spec, &sorts[1], err));
+    FI_TRY(fi_rowsort_create(&spec, &sorts[0], err));
+    FI_TRY(fi_rowsort_create(&spec, &sorts[1], err));
     for (size_t b = 0; b < BATCHES; b++) {
         for (size_t i = 0; i < COLUMNS; i++) {
             values[i] = batches[b][i].values;
         }
-        FI_TRY(fi_row_sort_add(sorts[b % 5 == 0], values, BATCH, NULL, FI_ROW_SORT_ARRIVAL, err));
+        FI_TRY(fi_rowsort_add(sorts[b % 5 == 0], values, BATCH, NULL, FI_ROWSORT_ARRIVAL, err));
     }
-    FI_TRY(fi_row_sort_merge(sorts[0], sorts[1], err));
-    FI_TRY(fi_row_sort_finish(sorts[0], err));
+    FI_TRY(fi_rowsort_merge(sorts[0], sorts[1], err));
+    FI_TRY(fi_rowsort_finish(sorts[0], err));
     do {
-        FI_TRY(fi_row_sort_next(sorts[0], values, &count, err));
+        FI_TRY(fi_rowsort_next(sorts[0], values, &count, err));
         for (size_t row = 0; row < count; row++) {
             out->rows++;
             for (size_t i = 0; i < COLUMNS; i++) {
@@ -194,8 +194,8 @@ sort_all(const struct fi_row_spill *spill, struct outcome *out, firn_error *err)
         }
     } while (count > 0);
 out:
-    fi_row_sort_destroy(sorts[0]);
-    fi_row_sort_destroy(sorts[1]);
+    fi_rowsort_destroy(sorts[0]);
+    fi_rowsort_destroy(sorts[1]);
     return rc;
 }
 
@@ -253,21 +253,18 @@ fail_memory(work run, uint64_t loop)
 static void
 test_memory_may_fail_while_grouping(void **state)
 {
-    (void)state;
     fail_memory(group_all, 1);
 }
 
 static void
 test_memory_may_fail_while_grouping_by_places(void **state)
 {
-    (void)state;
     fail_memory(group_by_places, 3);
 }
 
 static void
 test_memory_may_fail_while_sorting(void **state)
 {
-    (void)state;
     fail_memory(sort_all, 2);
 }
 
@@ -312,7 +309,6 @@ fail_disk(work run, int error_number, enum fi_sim_fault_kind kind, int code, uin
 static void
 test_the_disk_may_fail_while_grouping(void **state)
 {
-    (void)state;
     fail_disk(group_all, EIO, FI_SIM_FAULT_FAILS, FIRN_IO, 3);
     fail_disk(group_all, EIO, FI_SIM_FAULT_SHORT, FIRN_OK, 4);
 }
@@ -320,7 +316,6 @@ test_the_disk_may_fail_while_grouping(void **state)
 static void
 test_the_disk_may_fail_while_sorting(void **state)
 {
-    (void)state;
     fail_disk(sort_all, EIO, FI_SIM_FAULT_TORN, FIRN_IO, 5);
     fail_disk(sort_all, EIO, FI_SIM_FAULT_SHORT, FIRN_OK, 6);
 }
@@ -328,7 +323,6 @@ test_the_disk_may_fail_while_sorting(void **state)
 static void
 test_the_disk_may_be_full(void **state)
 {
-    (void)state;
     static const work works[] = {group_all, sort_all};
     for (size_t w = 0; w < 2; w++) {
         struct fi_os *os;
@@ -450,14 +444,12 @@ damage_files(uint32_t times, struct test_random *forger)
 static void
 test_damaged_files_are_noticed(void **state)
 {
-    (void)state;
     damage_files(24, NULL);
 }
 
 static void
 test_forged_files_do_no_harm(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "forged files", 5);
     damage_files(30, &random);
@@ -466,7 +458,6 @@ test_forged_files_do_no_harm(void **state)
 static int
 setup(void **state)
 {
-    (void)state;
     make_batches();
     return 0;
 }
@@ -474,7 +465,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     fixture_end();
     return 0;
 }

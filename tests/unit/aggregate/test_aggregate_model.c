@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "aggregate/aggregate_internal.h"
-#include "encoding/encoding_internal.h"
+#include "chunk/chunk_encoding_internal.h"
 #include "sim/sim_memory.h"
 #include "support/test_os.h"
 #include "support/test_share.h"
@@ -486,28 +486,24 @@ run_many(const char *name, uint64_t seed, unsigned times, const struct mode *mod
 static void
 test_few_groups_are_those_of_a_model(void **state)
 {
-    (void)state;
     run_many("few groups", 1, 150, &(struct mode){.is_large = false});
 }
 
 static void
 test_many_groups_are_those_of_a_model(void **state)
 {
-    (void)state;
     run_many("many groups", 2, 25, &(struct mode){.is_large = true});
 }
 
 static void
 test_spilled_groups_are_those_of_a_model(void **state)
 {
-    (void)state;
     run_many("spilled groups", 3, 40, &(struct mode){.is_large = true, .is_tight = true});
 }
 
 static void
 test_groups_by_codes_are_those_of_a_model(void **state)
 {
-    (void)state;
     run_many("codes", 4, 60, &(struct mode){.by_codes = true});
     run_many("codes, spilled", 5, 20,
              &(struct mode){.is_large = true, .is_tight = true, .by_codes = true});
@@ -516,7 +512,6 @@ test_groups_by_codes_are_those_of_a_model(void **state)
 static void
 test_groups_with_places_are_those_of_a_model(void **state)
 {
-    (void)state;
     run_many("few places", 6, 150, &(struct mode){.has_ranges = true});
     run_many("many places", 7, 40, &(struct mode){.is_large = true, .has_ranges = true});
     run_many("places, spilled", 8, 60,

@@ -104,7 +104,6 @@ fill(void)
 static void
 test_groups_in_order_are_those_of_sqlite(void **state)
 {
-    (void)state;
     struct fi_os *os;
     struct fixture_files files;
     firn_error err;
@@ -142,23 +141,23 @@ test_groups_in_order_are_those_of_sqlite(void **state)
     for (size_t c = 0; c < CALLS; c++) {
         result_types[2 + c].type = fi_aggregate_result_type(&calls[c]);
     }
-    const struct fi_row_sort_key keys[] = {{2, true}, {1, false}, {0, true}};
-    struct fi_row_sort_spec rows = {.columns = result_types,
-                                    .column_count = 2 + CALLS,
-                                    .keys = keys,
-                                    .key_count = 3,
-                                    .spill = &files.spill};
-    struct fi_row_sort *sort;
-    TEST_OK(fi_row_sort_create(&rows, &sort, &err), &err);
+    const struct fi_rowsort_key keys[] = {{2, true}, {1, false}, {0, true}};
+    struct fi_rowsort_spec rows = {.columns = result_types,
+                                   .column_count = 2 + CALLS,
+                                   .keys = keys,
+                                   .key_count = 3,
+                                   .spill = &files.spill};
+    struct fi_rowsort *sort;
+    TEST_OK(fi_rowsort_create(&rows, &sort, &err), &err);
     TEST_OK(fi_aggregate_finish(aggregate, &err), &err);
     do {
         TEST_OK(fi_aggregate_next(aggregate, out, out + 2, &count, &err), &err);
-        TEST_OK(fi_row_sort_add(sort, out, count, NULL, FI_ROW_SORT_ARRIVAL, &err), &err);
+        TEST_OK(fi_rowsort_add(sort, out, count, NULL, FI_ROWSORT_ARRIVAL, &err), &err);
     } while (count > 0);
     assert_true(fi_aggregate_spilled_bytes(aggregate) > 0);
     fi_aggregate_destroy(aggregate);
-    TEST_OK(fi_row_sort_finish(sort, &err), &err);
-    assert_true(fi_row_sort_spilled_bytes(sort) > 0);
+    TEST_OK(fi_rowsort_finish(sort, &err), &err);
+    assert_true(fi_rowsort_spilled_bytes(sort) > 0);
 
     sqlite3_stmt *select;
     sqlite_ok(
@@ -167,7 +166,7 @@ test_groups_in_order_are_those_of_sqlite(void **state)
                                "count(distinct d) from t group by a, b order by 3 desc, 2, 1 desc",
                                -1, &select, NULL));
     do {
-        TEST_OK(fi_row_sort_next(sort, out, &count, &err), &err);
+        TEST_OK(fi_rowsort_next(sort, out, &count, &err), &err);
         for (size_t row = 0; row < count; row++) {
             assert_int_equal(sqlite3_step(select), SQLITE_ROW);
             for (int i = 0; i < 2 + CALLS; i++) {
@@ -177,7 +176,7 @@ test_groups_in_order_are_those_of_sqlite(void **state)
     } while (count > 0);
     assert_int_equal(sqlite3_step(select), SQLITE_DONE);
     sqlite_ok(db, sqlite3_finalize(select));
-    fi_row_sort_destroy(sort);
+    fi_rowsort_destroy(sort);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     fi_os_dir_close(dir);
     fi_sim_memory_destroy(os);

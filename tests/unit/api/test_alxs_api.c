@@ -3,19 +3,11 @@
  * unit/api: the public side of ALXS tables on the real disk, and every argument that cannot be
  * meant.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_temp.h"
 
 static firn_error err;
@@ -28,7 +20,6 @@ static char path[128];
 static int
 set_up(void **state)
 {
-    (void)state;
     test_temp_make(folder, sizeof folder);
     (void)snprintf(path, sizeof path, "%s/t.alxs", folder);
     return 0;
@@ -37,7 +28,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     (void)unlink(path);
     /* Nothing else is there. */
     return rmdir(folder);
@@ -67,7 +57,6 @@ is(firn_slice slice, const char *text)
 static void
 a_table_goes_in_and_comes_out(void **state)
 {
-    (void)state;
     firn_alxs *table;
     firn_alxs_cursor *cursor;
     uint8_t *value;
@@ -150,7 +139,6 @@ refuse_progress(void *ctx, const firn_progress *progress)
 static void
 verify_tells_what_it_finds(void **state)
 {
-    (void)state;
     struct told told = {0};
     firn_alxs_info info = FIRN_ALXS_INFO_INIT;
     firn_alxs_verify_options options = FIRN_ALXS_VERIFY_OPTIONS_INIT;
@@ -184,7 +172,6 @@ verify_tells_what_it_finds(void **state)
 static void
 links_are_followed_by_readers_only(void **state)
 {
-    (void)state;
     char link_path[128];
     firn_alxs *table;
     firn_alxs_writer *writer;
@@ -212,7 +199,6 @@ links_are_followed_by_readers_only(void **state)
 static void
 options_of_other_versions_are_understood(void **state)
 {
-    (void)state;
     firn_alxs *table;
     firn_alxs_writer *writer;
     struct {
@@ -241,7 +227,6 @@ options_of_other_versions_are_understood(void **state)
 static void
 what_cannot_be_meant_is_refused(void **state)
 {
-    (void)state;
     firn_alxs *table;
     firn_alxs_writer *writer;
     firn_alxs_cursor *cursor;

@@ -4,18 +4,10 @@
  * does, callers of other versions, and every argument that cannot be meant.
  */
 #include <glob.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_temp.h"
 
 static firn_error err;
@@ -28,7 +20,6 @@ static firn_keyspace *keyspace;
 static int
 set_up(void **state)
 {
-    (void)state;
     OK(firn_store_open_memory(1 << 24, NULL, &store, &err));
     OK(firn_keyspace_open(store, "k", NULL, &keyspace, &err));
     OK(firn_put(keyspace, firn_str("a"), firn_str("1"), NULL, &err));
@@ -38,7 +29,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     OK(firn_store_close(store, &err));
     return 0;
 }
@@ -66,7 +56,6 @@ count(void *ctx, const firn_store_checkpoint *checkpoint)
 static void
 an_application_goes_back_and_forth(void **state)
 {
-    (void)state;
     firn_store_checkpoint made = {.size = sizeof made};
     firn_store_checkpoint found = {.size = sizeof found};
     firn_store_restore_result report = {.size = sizeof report};
@@ -109,7 +98,6 @@ an_application_goes_back_and_forth(void **state)
 static void
 a_visitor_ends_the_listing(void **state)
 {
-    (void)state;
     int seen = 7;
     for (int i = 0; i < 3; i++) {
         OK(firn_store_checkpoint_create(store, "", NULL, NULL, &err));
@@ -122,32 +110,31 @@ a_visitor_ends_the_listing(void **state)
 }
 
 static void
-views_are_opened_at_checkpoints(void **state)
+snapshots_are_opened_at_checkpoints(void **state)
 {
-    (void)state;
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
     uint8_t *value;
     size_t size;
     OK(firn_store_checkpoint_create(store, "one", NULL, NULL, &err));
     OK(firn_put(keyspace, firn_str("a"), firn_str("2"), NULL, &err));
-    OK(firn_snapshot_open(store, &options, &view, &err));
-    firn_snapshot_close(view);
+    OK(firn_snapshot_open(store, &options, &snapshot, &err));
+    firn_snapshot_close(snapshot);
     options.checkpoint = "one";
-    OK(firn_snapshot_open(store, &options, &view, &err));
+    OK(firn_snapshot_open(store, &options, &snapshot, &err));
     /* It stays when the checkpoint goes. */
     OK(firn_store_checkpoint_delete(store, &options.checkpoint, 1, &err));
     OK(firn_store_compact(store, NULL, &err));
-    OK(firn_snapshot_get(view, keyspace, firn_str("a"), &value, &size, &err));
+    OK(firn_snapshot_get(snapshot, keyspace, firn_str("a"), &value, &size, &err));
     assert_int_equal(value[0], '1');
     firn_release(value);
-    firn_snapshot_close(view);
-    assert_int_equal(firn_snapshot_open(store, &options, &view, &err), FIRN_NOT_FOUND);
-    assert_null(view);
+    firn_snapshot_close(snapshot);
+    assert_int_equal(firn_snapshot_open(store, &options, &snapshot, &err), FIRN_NOT_FOUND);
+    assert_null(snapshot);
     options.checkpoint = "";
-    assert_int_equal(firn_snapshot_open(store, &options, &view, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_open(store, &options, &snapshot, &err), FIRN_INVALID);
     options.size = 1;
-    assert_int_equal(firn_snapshot_open(store, &options, &view, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_open(store, &options, &snapshot, &err), FIRN_INVALID);
 }
 
 struct told {
@@ -172,7 +159,6 @@ tell(void *ctx, const firn_store_difference *difference)
 static void
 two_states_are_compared(void **state)
 {
-    (void)state;
     struct told told = {.code = FIRN_OK};
     firn_keyspace *other;
     firn_store_diff_options options = FIRN_STORE_DIFF_OPTIONS_INIT;
@@ -205,7 +191,6 @@ two_states_are_compared(void **state)
 static void
 structures_of_other_versions_are_understood(void **state)
 {
-    (void)state;
     /* A caller that knows the number alone, and one that knows more than this version. */
     struct {
         firn_store_checkpoint known;
@@ -225,7 +210,6 @@ structures_of_other_versions_are_understood(void **state)
 static void
 arguments_that_cannot_be_meant_are_refused(void **state)
 {
-    (void)state;
     firn_store_checkpoint out = {.size = sizeof out};
     firn_store_checkpoint unset = {0};
     firn_store_restore_result bad = {0};
@@ -303,7 +287,6 @@ remove_store(const char *path)
 static void
 a_checkpoint_goes_into_a_file_and_back(void **state)
 {
-    (void)state;
     char dir[TEST_TEMP_SIZE];
     char file[64];
     char copy[64];
@@ -358,7 +341,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_application_goes_back_and_forth),
         TEST(a_visitor_ends_the_listing),
-        TEST(views_are_opened_at_checkpoints),
+        TEST(snapshots_are_opened_at_checkpoints),
         TEST(two_states_are_compared),
         TEST(a_checkpoint_goes_into_a_file_and_back),
         TEST(structures_of_other_versions_are_understood),

@@ -3,18 +3,10 @@
  * unit/api: the public side of CHKP packs on the real disk, and every argument that cannot be
  * meant.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_temp.h"
 
 #define VECTOR "153248292f8297b9"
@@ -30,7 +22,6 @@ static firn_hash hello;
 static int
 set_up(void **state)
 {
-    (void)state;
     test_temp_make(folder, sizeof folder);
     OK(firn_hash_from_hex(firn_str(HELLO_HASH), &hello));
     return 0;
@@ -39,7 +30,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     static const char *const files[] = {"pack-" VECTOR ".dat", "pack-" VECTOR ".idx"};
     char path[128];
     for (size_t i = 0; i < 2; i++) {
@@ -137,7 +127,6 @@ count_name(void *ctx, const char *name)
 static void
 a_pack_is_written_and_read(void **state)
 {
-    (void)state;
     firn_chkp *pack;
     firn_chkp_entry entry = FIRN_CHKP_ENTRY_INIT;
     bool is_there = false;
@@ -184,7 +173,6 @@ refuse_progress(void *ctx, const firn_progress *progress)
 static void
 verifying_can_be_cancelled(void **state)
 {
-    (void)state;
     firn_chkp *pack;
     firn_chkp_set *set;
     size_t count = 0;
@@ -207,7 +195,6 @@ verifying_can_be_cancelled(void **state)
 static void
 a_set_is_read(void **state)
 {
-    (void)state;
     firn_chkp_set *set;
     firn_chkp_entry entry = FIRN_CHKP_ENTRY_INIT;
     const char *name;
@@ -268,7 +255,6 @@ notice_and_use_handles(void *ctx, const firn_notice *notice)
 static void
 a_pack_that_is_left_out_is_a_notice(void **state)
 {
-    (void)state;
     char path[128];
     struct noticed noticed = {.count = 0};
     firn_chkp_set *set;
@@ -295,7 +281,6 @@ a_pack_that_is_left_out_is_a_notice(void **state)
 static void
 frames_can_be_given(void **state)
 {
-    (void)state;
     static const uint8_t frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x48, 0x31, 0x00,
                                     0x00, 0x68, 0x65, 0x6c, 0x6c, 0x6f, 0x0a};
     firn_chkp_writer *writer;
@@ -314,7 +299,6 @@ frames_can_be_given(void **state)
 static void
 writers_refuse_what_cannot_be_meant(void **state)
 {
-    (void)state;
     firn_chkp_writer *writer;
     char name[FIRN_CHKP_NAME_SIZE] = "x";
     int answer = FIRN_OK;
@@ -341,7 +325,6 @@ writers_refuse_what_cannot_be_meant(void **state)
 static void
 readers_refuse_what_cannot_be_meant(void **state)
 {
-    (void)state;
     firn_chkp *pack;
     firn_chkp_entry entry = FIRN_CHKP_ENTRY_INIT;
     bool is_there;
@@ -378,7 +361,6 @@ readers_refuse_what_cannot_be_meant(void **state)
 static void
 sets_refuse_what_cannot_be_meant(void **state)
 {
-    (void)state;
     firn_chkp_set *set;
     firn_chkp_entry entry = FIRN_CHKP_ENTRY_INIT;
     bool is_there;

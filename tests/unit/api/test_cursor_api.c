@@ -3,19 +3,11 @@
  * unit/api: more cursors than the process may have open files, each in files of its own.
  */
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_descriptors.h"
 #include "support/test_temp.h"
 
@@ -130,7 +122,6 @@ scene_deinit(void)
 static void
 a_cursor_goes_on_when_others_took_all_descriptors(void **state)
 {
-    (void)state;
     static int taken[LIMIT];
     unsigned count = 0;
     do {
@@ -148,7 +139,6 @@ a_cursor_goes_on_when_others_took_all_descriptors(void **state)
 static void
 cursors_do_not_use_up_the_descriptors_of_the_process(void **state)
 {
-    (void)state;
     for (unsigned k = 0; k < CURSORS; k++) {
         OK(firn_cursor_first(scene.cursors[k], &err));
         expect_row(scene.cursors[k], k, 0);
@@ -182,7 +172,6 @@ cursors_do_not_use_up_the_descriptors_of_the_process(void **state)
 static int
 set_up(void **state)
 {
-    (void)state;
     if (getrlimit(RLIMIT_NOFILE, &before) != 0) {
         return -1;
     }
@@ -197,7 +186,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     scene_deinit();
     return setrlimit(RLIMIT_NOFILE, &before);
 }

@@ -7,22 +7,14 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/arrow.h"
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_temp.h"
 
 static firn_error err;
@@ -38,7 +30,7 @@ static struct {
     firn_store *reader;
     firn_store *memory;
     firn_keyspace *keyspace;
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_cursor *cursor;
     firn_pin *pin;
     firn_batch *batch;
@@ -142,7 +134,7 @@ open_store(void)
     OK(firn_table_diff_open(opened.store, "t", NULL, &opened.table_diff, &err));
     OK(firn_row_create(&opened.row, &err));
     OK(firn_store_checkpoint_create(opened.store, "one", NULL, NULL, &err));
-    OK(firn_snapshot_open(opened.store, NULL, &opened.view, &err));
+    OK(firn_snapshot_open(opened.store, NULL, &opened.snapshot, &err));
     OK(firn_cursor_open(opened.keyspace, NULL, &opened.cursor, &err));
     OK(firn_cursor_first(opened.cursor, &err));
     OK(firn_get_pinned(opened.keyspace, NULL, firn_str("k001"), &opened.pin, &pinned, &err));
@@ -172,7 +164,6 @@ open_workspace(void)
 static int
 setup(void **state)
 {
-    (void)state;
     test_temp_make(root, sizeof root);
     open_packs();
     open_tables();
@@ -194,7 +185,6 @@ remove_one(const char *path, const struct stat *stat, int kind, struct FTW *plac
 static int
 teardown(void **state)
 {
-    (void)state;
     uint8_t *value;
     size_t size;
     firn_bulk_close(opened.bulk);
@@ -211,7 +201,7 @@ teardown(void **state)
     firn_table_diff_close(opened.table_diff);
     firn_row_destroy(opened.row);
     firn_pin_release(opened.pin);
-    firn_snapshot_close(opened.view);
+    firn_snapshot_close(opened.snapshot);
     OK(firn_store_refresh(opened.reader, &err));
     OK(firn_store_close(opened.reader, &err));
     OK(firn_store_close(opened.memory, &err));
@@ -402,7 +392,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_exists, opened.keyspace, k, &flag)                                                      \
     X(firn_get, opened.keyspace, k, &value, &size)                                                 \
     X(firn_get_into, opened.keyspace, k, text, sizeof text, &size)                                 \
-    X(firn_snapshot_get, opened.view, opened.keyspace, k, &value, &size)                           \
+    X(firn_snapshot_get, opened.snapshot, opened.keyspace, k, &value, &size)                       \
     X(firn_get_many, opened.keyspace, NULL, &k, 1, &(uint8_t *){NULL}, &(size_t){0})               \
     X(firn_get_pinned, opened.keyspace, NULL, k, OUT(firn_pin), &slice_out)                        \
     X(firn_insert, opened.keyspace, k, k, NULL)                                                    \
@@ -429,8 +419,8 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
       &(firn_store_statistics){.size = sizeof(firn_store_statistics)})                             \
     X(firn_store_stats_json, opened.memory, OUT(char))                                             \
     X(firn_store_sync, opened.store)                                                               \
-    X(firn_snapshot_table_list, opened.view, VISIT(const char *), NULL)                            \
-    X(firn_snapshot_table_open, opened.view, "t", &table_out)                                      \
+    X(firn_snapshot_table_list, opened.snapshot, VISIT(const char *), NULL)                        \
+    X(firn_snapshot_table_open, opened.snapshot, "t", &table_out)                                  \
     X(firn_scan_next, opened.scan, OUT(const firn_scan_batch))                                     \
     X(firn_scan_open, opened.table, NULL, OUT(firn_scan))                                          \
     X(firn_scan_to_arrow, opened.scan, &arrow_stream)                                              \
@@ -488,8 +478,8 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_txn_rollback_to, opened.txn, 1)                                                         \
     X(firn_txn_run, opened.store, NULL, work, NULL)                                                \
     X(firn_txn_savepoint, opened.txn, &number)                                                     \
-    X(firn_snapshot_keyspace_list, opened.view, VISIT(const char *), NULL)                         \
-    X(firn_snapshot_keyspace_open, opened.view, "k", &keyspace_out)                                \
+    X(firn_snapshot_keyspace_list, opened.snapshot, VISIT(const char *), NULL)                     \
+    X(firn_snapshot_keyspace_open, opened.snapshot, "k", &keyspace_out)                            \
     X(firn_snapshot_open, opened.store, NULL, OUT(firn_snapshot))                                  \
     X(firn_workspace_adopt, opened.workspace, NULL)                                                \
     X(firn_workspace_cat, opened.workspace, "1", k, sink, NULL, NULL)                              \
@@ -588,7 +578,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_table_cursor_close, firn_table_cursor_close(opened.table_cursor))             \
     X(firn_table_diff_close, firn_table_diff_close(opened.table_diff))                   \
     X(firn_pin_release, firn_pin_release(opened.pin))                                    \
-    X(firn_snapshot_close, firn_snapshot_close(opened.view))                             \
+    X(firn_snapshot_close, firn_snapshot_close(opened.snapshot))                         \
     X(firn_alxs_cursor_close, firn_alxs_cursor_close(opened.alxs_cursor))                \
     X(firn_alxs_close, firn_alxs_close(opened.alxs))                                     \
     X(firn_alxs_writer_destroy, firn_alxs_writer_destroy(opened.alxs_writer))            \
@@ -712,7 +702,6 @@ is_known(const char *name)
 static void
 the_tables_have_every_public_function(void **state)
 {
-    (void)state;
     char line[128];
     FILE *list = fopen("src/exports.list", "r");
     assert_non_null(list);
@@ -836,7 +825,6 @@ sum_of_files(void)
 static void
 a_child_is_refused_by_every_function_and_changes_nothing(void **state)
 {
-    (void)state;
     uint64_t before = sum_of_files();
     pid_t child = fork();
     assert_true(child >= 0);
@@ -854,7 +842,6 @@ a_child_is_refused_by_every_function_and_changes_nothing(void **state)
 static void
 a_child_opens_stores_of_its_own_and_its_child_is_refused_these(void **state)
 {
-    (void)state;
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
@@ -885,7 +872,6 @@ a_child_opens_stores_of_its_own_and_its_child_is_refused_these(void **state)
 static void
 locks_are_the_parents(void **state)
 {
-    (void)state;
     firn_store *store;
     firn_store *second;
     int go[2];
@@ -969,7 +955,6 @@ compact_until_over(void *arg)
 static void
 threads_of_the_parent_may_be_anywhere(void **state)
 {
-    (void)state;
     enum { THREADS = 3, FORKS = 25 };
     pthread_t threads[THREADS];
     atomic_store(&is_over, false);
@@ -1026,7 +1011,6 @@ fork_and_write(void *ctx, firn_txn *txn, firn_error *error)
 static void
 a_child_that_returns_from_a_callback_writes_nothing(void **state)
 {
-    (void)state;
     pid_t child = -1;
     firn_error *no_error = NULL;
     int rc = firn_txn_run(opened.store, NULL, fork_and_write, &child, no_error);

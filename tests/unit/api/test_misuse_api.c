@@ -4,20 +4,12 @@
  * a table of open handles is so in debug builds alone.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-
-#include <cmocka.h>
 
 #include "api/api_handle.h"
 #include "firn/arrow.h"
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_temp.h"
 
 static firn_error err;
@@ -88,7 +80,6 @@ assert_cursor_refuses(firn_cursor *cursor)
 static void
 an_ended_transaction_refuses_everything(void **state)
 {
-    (void)state;
     for (int way = 0; way < 3; way++) {
         firn_store *store = open_store();
         firn_keyspace *keyspace = open_keyspace(store);
@@ -122,7 +113,6 @@ an_ended_transaction_refuses_everything(void **state)
 static void
 options_that_cannot_be_meant_do_not_end_a_transaction(void **state)
 {
-    (void)state;
     firn_store *store = open_store();
     firn_keyspace *keyspace = open_keyspace(store);
     firn_txn *txn;
@@ -140,17 +130,16 @@ options_that_cannot_be_meant_do_not_end_a_transaction(void **state)
 static void
 a_store_with_open_children_stays_open(void **state)
 {
-    (void)state;
     firn_store *store = open_store();
     firn_keyspace *keyspace = open_keyspace(store);
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_cursor *cursor;
     firn_txn *txn;
     firn_bulk *bulk;
-    OK(firn_snapshot_open(store, NULL, &view, &err));
+    OK(firn_snapshot_open(store, NULL, &snapshot, &err));
     MISUSED(firn_store_close(store, &err));
     OK(firn_put(keyspace, key, key, NULL, &err));
-    firn_snapshot_close(view);
+    firn_snapshot_close(snapshot);
     OK(firn_cursor_open(keyspace, NULL, &cursor, &err));
     MISUSED(firn_store_close(store, &err));
     OK(firn_cursor_first(cursor, &err));
@@ -188,17 +177,16 @@ close_at_difference(void *ctx, const firn_store_difference *difference)
 static void
 visitors_cannot_close_what_they_visit(void **state)
 {
-    (void)state;
     firn_store *store = open_store();
     firn_keyspace *keyspace = open_keyspace(store);
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     OK(firn_store_checkpoint_create(store, "a", NULL, NULL, &err));
     OK(firn_put(keyspace, key, key, NULL, &err));
     MISUSED(firn_keyspace_list(store, close_store, store, &err));
     MISUSED(firn_store_diff(store, "a", NULL, NULL, close_at_difference, store, &err));
-    OK(firn_snapshot_open(store, NULL, &view, &err));
-    MISUSED(firn_snapshot_keyspace_list(view, close_store, store, &err));
-    firn_snapshot_close(view);
+    OK(firn_snapshot_open(store, NULL, &snapshot, &err));
+    MISUSED(firn_snapshot_keyspace_list(snapshot, close_store, store, &err));
+    firn_snapshot_close(snapshot);
     OK(firn_store_close(store, &err));
 }
 
@@ -207,7 +195,6 @@ visitors_cannot_close_what_they_visit(void **state)
 static void
 a_batch_of_a_closed_store_is_refused_by_the_next(void **state)
 {
-    (void)state;
     firn_batch *batch;
     OK(firn_batch_create(&batch, &err));
     for (int i = 0; i < 20; i++) {
@@ -233,12 +220,11 @@ a_batch_of_a_closed_store_is_refused_by_the_next(void **state)
 static void
 handles_of_two_stores_do_not_mix(void **state)
 {
-    (void)state;
     firn_store *one = open_store();
     firn_store *two = open_store();
     firn_keyspace *mine = open_keyspace(one);
     firn_keyspace *other = open_keyspace(two);
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_txn *txn;
     firn_batch *batch;
     firn_cursor *cursor;
@@ -249,15 +235,15 @@ handles_of_two_stores_do_not_mix(void **state)
     uint8_t *value;
     size_t size;
     firn_cursor_options at = FIRN_CURSOR_OPTIONS_INIT;
-    OK(firn_snapshot_open(one, NULL, &view, &err));
+    OK(firn_snapshot_open(one, NULL, &snapshot, &err));
     OK(firn_txn_begin(one, NULL, &txn, &err));
     OK(firn_batch_create(&batch, &err));
     OK(firn_batch_put(batch, mine, key, key, &err));
-    at.snapshot = view;
-    INVALID(firn_snapshot_get(view, other, key, &value, &size, &err));
+    at.snapshot = snapshot;
+    INVALID(firn_snapshot_get(snapshot, other, key, &value, &size, &err));
     assert_string_equal(err.text, "the snapshot is one of another store");
-    INVALID(firn_get_many(other, view, &key, 1, &got, &got_size, &err));
-    INVALID(firn_get_pinned(other, view, key, &pin, &pinned, &err));
+    INVALID(firn_get_many(other, snapshot, &key, 1, &got, &got_size, &err));
+    INVALID(firn_get_pinned(other, snapshot, key, &pin, &pinned, &err));
     INVALID(firn_cursor_open(other, &at, &cursor, &err));
     INVALID(firn_txn_get(txn, other, key, &value, &size, &err));
     INVALID(firn_txn_put(txn, other, key, key, &err));
@@ -270,7 +256,7 @@ handles_of_two_stores_do_not_mix(void **state)
     INVALID(firn_store_write(two, batch, NULL, &err));
     firn_batch_destroy(batch);
     firn_txn_close(txn);
-    firn_snapshot_close(view);
+    firn_snapshot_close(snapshot);
     OK(firn_store_close(one, &err));
     OK(firn_store_close(two, &err));
 }
@@ -295,7 +281,6 @@ commit_and_close_inside(void *ctx, firn_txn *txn, firn_error *error)
 static void
 work_that_closes_its_transaction_rolls_it_back(void **state)
 {
-    (void)state;
     firn_store *store = open_store();
     firn_keyspace *keyspace = open_keyspace(store);
     uint8_t *value;
@@ -311,7 +296,6 @@ work_that_closes_its_transaction_rolls_it_back(void **state)
 static void
 a_store_is_not_closed_while_its_tables_are_read_or_loaded(void **state)
 {
-    (void)state;
     firn_store *store = open_store();
     firn_table_def *def;
     firn_table *table;
@@ -343,7 +327,6 @@ a_store_is_not_closed_while_its_tables_are_read_or_loaded(void **state)
 static void
 closing_nothing_is_fine(void **state)
 {
-    (void)state;
     OK(firn_store_close(NULL, &err));
     firn_snapshot_close(NULL);
     firn_cursor_close(NULL);
@@ -374,7 +357,7 @@ assert_store_refuses(firn_store *store)
     firn_store_statistics stats = {.size = sizeof stats};
     firn_store_checkpoint found = {.size = sizeof found};
     firn_keyspace *keyspace;
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_txn *txn;
     char *json;
     MISUSED(firn_store_close(store, &err));
@@ -389,7 +372,7 @@ assert_store_refuses(firn_store *store)
     MISUSED(firn_keyspace_open(store, "k", NULL, &keyspace, &err));
     MISUSED(firn_keyspace_drop(store, "k", &err));
     MISUSED(firn_keyspace_list(store, visit_name, NULL, &err));
-    MISUSED(firn_snapshot_open(store, NULL, &view, &err));
+    MISUSED(firn_snapshot_open(store, NULL, &snapshot, &err));
     MISUSED(firn_txn_begin(store, NULL, &txn, &err));
     MISUSED(firn_txn_run(store, NULL, close_inside, NULL, &err));
     MISUSED(firn_store_checkpoint_create(store, "a", NULL, NULL, &err));
@@ -430,10 +413,9 @@ assert_keyspace_refuses(firn_keyspace *keyspace)
 static void
 closed_handles_are_known(void **state)
 {
-    (void)state;
     firn_store *store = open_store();
     firn_keyspace *keyspace = open_keyspace(store);
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_cursor *cursor;
     firn_txn *txn;
     firn_bulk *bulk;
@@ -441,12 +423,12 @@ closed_handles_are_known(void **state)
     firn_keyspace *found;
     uint8_t *value;
     size_t size;
-    OK(firn_snapshot_open(store, NULL, &view, &err));
-    firn_snapshot_close(view);
-    firn_snapshot_close(view);
-    MISUSED(firn_snapshot_get(view, keyspace, key, &value, &size, &err));
-    MISUSED(firn_snapshot_keyspace_open(view, "k", &found, &err));
-    MISUSED(firn_snapshot_keyspace_list(view, visit_name, NULL, &err));
+    OK(firn_snapshot_open(store, NULL, &snapshot, &err));
+    firn_snapshot_close(snapshot);
+    firn_snapshot_close(snapshot);
+    MISUSED(firn_snapshot_get(snapshot, keyspace, key, &value, &size, &err));
+    MISUSED(firn_snapshot_keyspace_open(snapshot, "k", &found, &err));
+    MISUSED(firn_snapshot_keyspace_list(snapshot, visit_name, NULL, &err));
     OK(firn_cursor_open(keyspace, NULL, &cursor, &err));
     firn_cursor_close(cursor);
     firn_cursor_close(cursor);
@@ -480,7 +462,6 @@ closed_handles_are_known(void **state)
 static void
 a_handle_that_is_in_use_is_refused(void **state)
 {
-    (void)state;
     firn_store *store = open_store();
     firn_keyspace *keyspace = open_keyspace(store);
     firn_cursor *cursor;
@@ -560,7 +541,6 @@ visit_both(void *arg)
 static void
 two_threads_inside_one_handle_do_no_harm(void **state)
 {
-    (void)state;
     firn_store *store = open_store();
     struct shared shared = {.keyspace = open_keyspace(store)};
     struct visitor visitors[2] = {{&shared, 0}, {&shared, 1}};
@@ -585,7 +565,6 @@ two_threads_inside_one_handle_do_no_harm(void **state)
 static void
 any_number_of_handles_may_be_open(void **state)
 {
-    (void)state;
     enum { COUNT = 9000 };
     static firn_batch *batches[COUNT];
     for (int i = 0; i < COUNT; i++) {
@@ -721,7 +700,6 @@ remove_folder(const char *folder)
 static void
 callbacks_of_stores_cannot_use_handles(void **state)
 {
-    (void)state;
     char folder[TEST_TEMP_SIZE];
     char path[128];
     test_temp_make(folder, sizeof folder);
@@ -784,7 +762,6 @@ use_handles_in_write(void *ctx, firn_slice bytes, firn_error *error)
 static void
 callbacks_of_imports_and_exports_cannot_use_handles(void **state)
 {
-    (void)state;
     struct within within = {.store = open_store()};
     firn_table_def *def;
     firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
@@ -808,7 +785,6 @@ callbacks_of_imports_and_exports_cannot_use_handles(void **state)
 static void
 callbacks_of_workspaces_cannot_use_handles(void **state)
 {
-    (void)state;
     char folder[TEST_TEMP_SIZE];
     char root[64];
     char path[128];

@@ -2,19 +2,11 @@
  *
  * unit/api: firn/pack.h through its public names, on a real disk.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_temp.h"
 
 static char folder[TEST_TEMP_SIZE];
@@ -23,7 +15,6 @@ static char path[TEST_TEMP_SIZE + 16];
 static int
 make_folder(void **state)
 {
-    (void)state;
     test_temp_make(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/a.pack", folder);
     return 0;
@@ -32,7 +23,6 @@ make_folder(void **state)
 static int
 remove_folder(void **state)
 {
-    (void)state;
     unlink(path);
     return rmdir(folder);
 }
@@ -97,7 +87,6 @@ open_large(void)
 static void
 objects_of_any_size_come_back(void **state)
 {
-    (void)state;
     firn_error err;
     firn_pack_writer *writer;
     firn_hash small;
@@ -165,7 +154,6 @@ objects_of_any_size_come_back(void **state)
 static void
 damage_is_told(void **state)
 {
-    (void)state;
     firn_error err;
     FILE *file = fopen(path, "r+b");
     assert_non_null(file);
@@ -229,7 +217,6 @@ note_damage(void *ctx, const firn_notice *notice)
 static void
 verifying_tells_how_far_it_is_and_can_be_cancelled(void **state)
 {
-    (void)state;
     firn_error err;
     firn_pack *pack;
     struct stat stat_of;
@@ -258,7 +245,6 @@ verifying_tells_how_far_it_is_and_can_be_cancelled(void **state)
 static void
 arguments_are_checked(void **state)
 {
-    (void)state;
     firn_error err;
     firn_pack *pack;
     firn_pack_writer *writer;

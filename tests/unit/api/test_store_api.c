@@ -5,20 +5,12 @@
  */
 #include <glob.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
 
@@ -103,7 +95,6 @@ expect_walk(const firn_batch *batch, const char *text)
 static void
 batches_can_be_walked_and_joined(void **state)
 {
-    (void)state;
     firn_store *store;
     firn_store *other;
     firn_batch *first;
@@ -168,7 +159,6 @@ batches_can_be_walked_and_joined(void **state)
 static void
 a_store_is_destroyed_with_nothing_but_its_own(void **state)
 {
-    (void)state;
     struct place place;
     char other[160];
     firn_store *store;
@@ -231,7 +221,6 @@ entries_of(firn_store *store)
 static void
 a_range_is_compacted_and_the_rest_is_left(void **state)
 {
-    (void)state;
     enum { KEYS = 6000, SIZE = 500 };
     firn_store *store;
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
@@ -283,7 +272,6 @@ expect_addresses(void *ctx, const firn_store_difference *difference)
 static void
 empty_keys_and_values_have_an_address(void **state)
 {
-    (void)state;
     struct place place;
     firn_store *store;
     firn_txn *txn;
@@ -334,7 +322,6 @@ empty_keys_and_values_have_an_address(void **state)
 static void
 numbers_are_what_merges_make_them(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store;
@@ -390,7 +377,6 @@ numbers_are_what_merges_make_them(void **state)
 static void
 a_load_brings_many_entries_at_once(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store;
@@ -443,7 +429,6 @@ expects_no_expiry(void *ctx, const firn_batch_write *write)
 static void
 a_time_to_live_of_0_is_none(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store;
@@ -511,7 +496,6 @@ keys_between(firn_keyspace *keyspace, firn_slice lower, firn_slice upper)
 static void
 a_bound_without_an_address_is_none(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store;
@@ -561,7 +545,6 @@ a_bound_without_an_address_is_none(void **state)
 static void
 an_application_stores_and_finds(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store;
@@ -647,7 +630,6 @@ count_name(void *ctx, const char *name)
 static void
 names_of_firn_itself_are_refused(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store;
@@ -669,7 +651,6 @@ names_of_firn_itself_are_refused(void **state)
 static void
 structures_of_other_versions_are_understood(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store;
@@ -714,7 +695,6 @@ structures_of_other_versions_are_understood(void **state)
 static void
 arguments_that_cannot_be_meant_are_refused(void **state)
 {
-    (void)state;
     struct place place;
     place_init(&place);
     firn_store *store = NULL;
@@ -850,12 +830,14 @@ arguments_that_cannot_be_meant_are_refused(void **state)
 /* ---- what the engine adds ---- */
 
 static void
-assert_value(firn_keyspace *keyspace, firn_snapshot *view, const char *key, const char *expected)
+assert_value(firn_keyspace *keyspace, firn_snapshot *snapshot, const char *key,
+             const char *expected)
 {
     uint8_t *value;
     size_t size;
-    int rc = view == NULL ? firn_get(keyspace, firn_str(key), &value, &size, &err)
-                          : firn_snapshot_get(view, keyspace, firn_str(key), &value, &size, &err);
+    int rc = snapshot == NULL
+                 ? firn_get(keyspace, firn_str(key), &value, &size, &err)
+                 : firn_snapshot_get(snapshot, keyspace, firn_str(key), &value, &size, &err);
     if (expected == NULL) {
         assert_int_equal(rc, FIRN_NOT_FOUND);
         return;
@@ -868,7 +850,7 @@ assert_value(firn_keyspace *keyspace, firn_snapshot *view, const char *key, cons
 
 /* Of now only c is there, of the view a and b. */
 static void
-use_get_many(firn_keyspace *keyspace, firn_snapshot *view)
+use_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot)
 {
     const firn_slice keys[] = {firn_str("c"), firn_str("a"), firn_str("c"), firn_str("b")};
     const firn_slice holes[] = {firn_str("c"), {NULL, 3}};
@@ -879,7 +861,7 @@ use_get_many(firn_keyspace *keyspace, firn_snapshot *view)
     assert_true(got[0] != got[2] && got[1] == NULL && got[3] == NULL);
     firn_release(got[0]);
     firn_release(got[2]);
-    OK(firn_get_many(keyspace, view, keys, 4, got, sizes, &err));
+    OK(firn_get_many(keyspace, snapshot, keys, 4, got, sizes, &err));
     assert_true(got[0] == NULL && got[1][0] == '1' && got[3][0] == '1');
     firn_release(got[1]);
     firn_release(got[3]);
@@ -904,13 +886,13 @@ use_engine(firn_store *store)
 {
     firn_keyspace *keyspace = open_keyspace(store, "k");
     firn_keyspace *seen;
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_batch *batch;
     firn_cursor *cursor;
     int count = 0;
     OK(firn_put(keyspace, firn_str("a"), firn_str("1"), NULL, &err));
     OK(firn_put(keyspace, firn_str("b"), firn_str("1"), NULL, &err));
-    OK(firn_snapshot_open(store, NULL, &view, &err));
+    OK(firn_snapshot_open(store, NULL, &snapshot, &err));
     OK(firn_delete_range(keyspace, firn_str("a"), firn_str("b"), NULL, &err));
     OK(firn_batch_create(&batch, &err));
     OK(firn_batch_delete_range(batch, keyspace, firn_str("b"), firn_str("c"), &err));
@@ -922,19 +904,19 @@ use_engine(firn_store *store)
     OK(firn_store_refresh(store, &err));
     assert_value(keyspace, NULL, "a", NULL);
     assert_value(keyspace, NULL, "c", "2");
-    assert_value(keyspace, view, "a", "1");
-    assert_value(keyspace, view, "c", NULL);
-    use_get_many(keyspace, view);
+    assert_value(keyspace, snapshot, "a", "1");
+    assert_value(keyspace, snapshot, "c", NULL);
+    use_get_many(keyspace, snapshot);
     OK(firn_keyspace_drop(store, "k", &err));
     OK(firn_keyspace_list(store, count_name, &count, &err));
     assert_int_equal(count, 0);
-    OK(firn_snapshot_keyspace_list(view, count_name, &count, &err));
+    OK(firn_snapshot_keyspace_list(snapshot, count_name, &count, &err));
     assert_int_equal(count, 1);
-    OK(firn_snapshot_keyspace_open(view, "k", &seen, &err));
+    OK(firn_snapshot_keyspace_open(snapshot, "k", &seen, &err));
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
-    options.snapshot = view;
+    options.snapshot = snapshot;
     OK(firn_cursor_open(seen, &options, &cursor, &err));
-    firn_snapshot_close(view);
+    firn_snapshot_close(snapshot);
     OK(firn_cursor_last(cursor, &err));
     assert_true(firn_cursor_key(cursor).size == 1 && firn_cursor_key(cursor).data[0] == 'b');
     assert_true(firn_cursor_value(cursor).size > 0);
@@ -952,9 +934,8 @@ use_engine(firn_store *store)
 }
 
 static void
-views_and_ranges_and_drops_go_through_the_interface(void **state)
+snapshots_and_ranges_and_drops_go_through_the_interface(void **state)
 {
-    (void)state;
     struct place place;
     firn_store *store;
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
@@ -971,7 +952,6 @@ views_and_ranges_and_drops_go_through_the_interface(void **state)
 static void
 a_store_in_memory_is_a_store(void **state)
 {
-    (void)state;
     firn_store *store;
     OK(firn_store_open_memory(1 << 20, NULL, &store, &err));
     use_engine(store);
@@ -997,7 +977,6 @@ a_store_in_memory_is_a_store(void **state)
 static void
 statistics_have_a_structure_and_a_text(void **state)
 {
-    (void)state;
     firn_store *store;
     char *text;
     OK(firn_store_open_memory(1 << 24, NULL, &store, &err));
@@ -1029,9 +1008,8 @@ statistics_have_a_structure_and_a_text(void **state)
 static void
 arguments_of_the_engine_are_checked(void **state)
 {
-    (void)state;
     firn_store *store;
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_batch *batch;
     firn_keyspace *keyspace;
     uint8_t *value;
@@ -1050,7 +1028,7 @@ arguments_of_the_engine_are_checked(void **state)
     assert_int_equal(firn_store_open_memory(1 << 24, &options, &store, &err), FIRN_INVALID);
     OK(firn_store_open_memory(1 << 24, NULL, &store, &err));
     keyspace = open_keyspace(store, "k");
-    OK(firn_snapshot_open(store, NULL, &view, &err));
+    OK(firn_snapshot_open(store, NULL, &snapshot, &err));
     OK(firn_batch_create(&batch, &err));
     firn_store_statistics stats = {0};
     assert_int_equal(firn_store_stats(store, &stats, &err), FIRN_INVALID);
@@ -1086,26 +1064,28 @@ arguments_of_the_engine_are_checked(void **state)
                      FIRN_INVALID);
     assert_int_equal(firn_snapshot_open(store, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_snapshot_keyspace_list(NULL, count_name, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_snapshot_keyspace_list(view, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_keyspace_list(snapshot, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_snapshot_keyspace_open(NULL, "k", &keyspace, &err), FIRN_INVALID);
-    assert_int_equal(firn_snapshot_keyspace_open(view, "firn.x", &keyspace, &err), FIRN_INVALID);
-    assert_int_equal(firn_snapshot_keyspace_open(view, "none", &keyspace, &err), FIRN_NOT_FOUND);
-    OK(firn_snapshot_keyspace_open(view, "k", &keyspace, &err));
+    assert_int_equal(firn_snapshot_keyspace_open(snapshot, "firn.x", &keyspace, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_snapshot_keyspace_open(snapshot, "none", &keyspace, &err),
+                     FIRN_NOT_FOUND);
+    OK(firn_snapshot_keyspace_open(snapshot, "k", &keyspace, &err));
     assert_int_equal(firn_snapshot_get(NULL, keyspace, key, &value, &size, &err), FIRN_INVALID);
-    assert_int_equal(firn_snapshot_get(view, NULL, key, &value, &size, &err), FIRN_INVALID);
-    assert_int_equal(firn_snapshot_get(view, keyspace, hole, &value, &size, &err), FIRN_INVALID);
-    assert_int_equal(firn_snapshot_get(view, keyspace, key, NULL, &size, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_get(snapshot, NULL, key, &value, &size, &err), FIRN_INVALID);
+    assert_int_equal(firn_snapshot_get(snapshot, keyspace, hole, &value, &size, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_snapshot_get(snapshot, keyspace, key, NULL, &size, &err), FIRN_INVALID);
     firn_snapshot_close(NULL);
     firn_batch_destroy(batch);
     assert_int_equal(firn_store_close(store, &err), FIRN_MISUSE);
-    firn_snapshot_close(view);
+    firn_snapshot_close(snapshot);
     OK(firn_store_close(store, &err));
 }
 
 static void
 hashes_are_read_and_written_as_hex(void **state)
 {
-    (void)state;
     firn_hash hash;
     char text[FIRN_HASH_HEX_SIZE];
     for (size_t i = 0; i < sizeof hash.bytes; i++) {
@@ -1193,7 +1173,6 @@ check_mixed(firn_keyspace *k, bool is_clustered, bool is_in_memory)
 static void
 the_size_of_a_range_tells_large_values_from_small_ones(void **state)
 {
-    (void)state;
     for (unsigned is_clustered = 0; is_clustered < 2; is_clustered++) {
         firn_store *store;
         firn_store_options options = FIRN_STORE_OPTIONS_INIT;
@@ -1213,7 +1192,6 @@ the_size_of_a_range_tells_large_values_from_small_ones(void **state)
 static void
 the_size_of_a_range_is_told_about(void **state)
 {
-    (void)state;
     enum { KEYS = 20000, VALUE = 120, BLOCK_ENTRIES = 4096 / (VALUE + 6) + 2 };
     firn_store *store;
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
@@ -1281,7 +1259,6 @@ the_size_of_a_range_is_told_about(void **state)
 static void
 a_value_goes_into_the_callers_buffer(void **state)
 {
-    (void)state;
     firn_store *store;
     firn_keyspace *keyspace;
     uint8_t buffer[2000];
@@ -1339,7 +1316,6 @@ a_value_goes_into_the_callers_buffer(void **state)
 static void
 what_exists_is_told_without_its_value(void **state)
 {
-    (void)state;
     firn_store *store;
     firn_keyspace *keyspace;
     bool exists;
@@ -1383,7 +1359,6 @@ what_exists_is_told_without_its_value(void **state)
 static void
 writes_depend_on_the_value(void **state)
 {
-    (void)state;
     firn_store *store;
     firn_keyspace *keyspace;
     uint8_t buffer[20];
@@ -1447,7 +1422,6 @@ count_up(void *ctx)
 static void
 no_count_is_lost_between_threads(void **state)
 {
-    (void)state;
     firn_store *store;
     firn_keyspace *keyspace;
     pthread_t threads[COUNTERS];
@@ -1473,7 +1447,6 @@ no_count_is_lost_between_threads(void **state)
 static void
 keyspaces_are_opened_as_options_say(void **state)
 {
-    (void)state;
     firn_store *store;
     firn_keyspace *keyspace;
     firn_keyspace *again;
@@ -1495,7 +1468,6 @@ keyspaces_are_opened_as_options_say(void **state)
 static void
 enumerators_have_names(void **state)
 {
-    (void)state;
     assert_string_equal(firn_notice_kind_name(FIRN_NOTICE_LEFT_ALONE), "left alone");
     assert_string_equal(firn_notice_kind_name((firn_notice_kind)0), "unknown");
     assert_string_equal(firn_notice_kind_name((firn_notice_kind)1000), "unknown");
@@ -1559,7 +1531,6 @@ damage_runs(const struct place *place)
 static void
 damage_is_an_error_also_where_no_text_is_wanted(void **state)
 {
-    (void)state;
     struct place place;
     firn_store *store;
     unsigned damaged = 0;
@@ -1624,7 +1595,7 @@ main(void)
         cmocka_unit_test(names_of_firn_itself_are_refused),
         cmocka_unit_test(structures_of_other_versions_are_understood),
         cmocka_unit_test(arguments_that_cannot_be_meant_are_refused),
-        cmocka_unit_test(views_and_ranges_and_drops_go_through_the_interface),
+        cmocka_unit_test(snapshots_and_ranges_and_drops_go_through_the_interface),
         cmocka_unit_test(a_store_in_memory_is_a_store),
         cmocka_unit_test(statistics_have_a_structure_and_a_text),
         cmocka_unit_test(arguments_of_the_engine_are_checked),

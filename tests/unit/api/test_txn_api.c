@@ -3,15 +3,8 @@
  * unit/api: the public face of transactions: what an application does, and every argument that
  * cannot be meant.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 
 static firn_error err;
 
@@ -30,7 +23,6 @@ static firn_keyspace *k;
 static int
 set_up(void **state)
 {
-    (void)state;
     OK(firn_store_open_memory(64 << 20, NULL, &store, &err));
     OK(firn_keyspace_open(store, "k", NULL, &k, &err));
     return 0;
@@ -39,7 +31,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     OK(firn_store_close(store, &err));
     return 0;
 }
@@ -58,7 +49,6 @@ assert_value(firn_txn *txn, const char *key, const char *value)
 static void
 an_application_changes_several_keys_at_once(void **state)
 {
-    (void)state;
     firn_txn *txn;
     uint64_t savepoint;
     uint8_t *value = (uint8_t *)"";
@@ -125,7 +115,6 @@ append_one(void *ctx, firn_txn *txn, firn_error *inner)
 static void
 a_transaction_is_run_until_it_goes_through(void **state)
 {
-    (void)state;
     unsigned attempts = 0;
     firn_txn_run_options options = FIRN_TXN_RUN_OPTIONS_INIT;
     OK(firn_txn_run(store, NULL, append_one, &attempts, &err));
@@ -141,7 +130,6 @@ a_transaction_is_run_until_it_goes_through(void **state)
 static void
 options_of_other_versions_are_understood(void **state)
 {
-    (void)state;
     struct {
         firn_txn_options known;
         uint64_t more;
@@ -165,7 +153,6 @@ options_of_other_versions_are_understood(void **state)
 static void
 arguments_that_cannot_be_meant_are_refused(void **state)
 {
-    (void)state;
     firn_txn *txn;
     firn_txn *none = (firn_txn *)1;
     uint8_t *value;
@@ -179,7 +166,7 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     firn_txn_run_options run = FIRN_TXN_RUN_OPTIONS_INIT;
     firn_write_options writing = FIRN_WRITE_OPTIONS_INIT;
     firn_cursor_options bounds = FIRN_CURSOR_OPTIONS_INIT;
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
 
     FAILS(firn_txn_begin(NULL, NULL, &none, &err), FIRN_INVALID);
     assert_null(none);
@@ -218,11 +205,11 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     bounds.lower.size = 1;
     FAILS(firn_txn_cursor_open(txn, k, &bounds, &cursor, &err), FIRN_INVALID);
     bounds.lower.size = 0;
-    OK(firn_snapshot_open(store, NULL, &view, &err));
-    bounds.snapshot = view;
+    OK(firn_snapshot_open(store, NULL, &snapshot, &err));
+    bounds.snapshot = snapshot;
     FAILS(firn_txn_cursor_open(txn, k, &bounds, &cursor, &err), FIRN_INVALID);
     assert_null(cursor);
-    firn_snapshot_close(view);
+    firn_snapshot_close(snapshot);
     FAILS(firn_txn_savepoint(NULL, &savepoint, &err), FIRN_INVALID);
     FAILS(firn_txn_savepoint(txn, NULL, &err), FIRN_INVALID);
     FAILS(firn_txn_rollback_to(NULL, 1, &err), FIRN_INVALID);

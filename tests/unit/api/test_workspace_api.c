@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/api: firn/workspace.h: what its functions refuse, and callers of other versions. What they
- * do is tested in unit/workspace.
+ * do is tested in unit/operations.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "firn/firn.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_temp.h"
 
@@ -60,7 +52,6 @@ take_content(void *ctx, firn_slice data, firn_error *error)
 static void
 arguments_are_checked(void **state)
 {
-    (void)state;
     firn_error err;
     firn_workspace *workspace;
     firn_workspace_checkpoint *checkpoint;
@@ -100,7 +91,6 @@ arguments_are_checked(void **state)
 static void
 callers_of_other_versions_are_served_or_refused(void **state)
 {
-    (void)state;
     char folder[TEST_TEMP_SIZE];
     char store[64];
     firn_error err;
@@ -203,7 +193,6 @@ visit_workspace(void *ctx, const firn_workspace_info *info)
 static void
 tags_and_lists_of_workspaces_check_their_arguments(void **state)
 {
-    (void)state;
     char folder[TEST_TEMP_SIZE];
     char store[64];
     firn_error err;
@@ -296,7 +285,6 @@ put_text(const char *folder, const char *name, const char *text)
 static void
 a_caller_that_knows_no_gitignore_does_not_set_it(void **state)
 {
-    (void)state;
     char folder[TEST_TEMP_SIZE];
     char store[64];
     char command[128];
@@ -330,7 +318,6 @@ a_caller_that_knows_no_gitignore_does_not_set_it(void **state)
 static void
 what_has_not_changed_makes_no_checkpoint_where_that_is_asked_for(void **state)
 {
-    (void)state;
     char folder[TEST_TEMP_SIZE];
     char tree[64];
     char store[64];
@@ -431,7 +418,6 @@ visit_change(void *ctx, const firn_workspace_change *change)
 static void
 results_belong_to_the_caller(void **state)
 {
-    (void)state;
     struct scene scene;
     firn_error *err = &scene.err;
     scene_open(&scene);
@@ -543,7 +529,6 @@ end_at_step(void *ctx, const firn_workspace_step *step)
 static void
 undo_and_redo_tell_their_steps(void **state)
 {
-    (void)state;
     struct scene scene;
     struct told_step told = {.count = 0};
     firn_error *err = &scene.err;
@@ -598,7 +583,6 @@ count_steps(void *ctx, const firn_workspace_step *step)
 static void
 steps_are_listed(void **state)
 {
-    (void)state;
     struct scene scene;
     int counts[2] = {0, 0};
     firn_error *err = &scene.err;
@@ -646,7 +630,6 @@ count_compared(void *ctx, const firn_workspace_diff_result *result)
 static void
 a_log_refuses_what_it_cannot_use_and_returns_what_ended_it(void **state)
 {
-    (void)state;
     struct scene scene;
     firn_error *err = &scene.err;
     uint64_t left = 5;
@@ -708,7 +691,6 @@ a_reader_stays_in_its_time(void **state)
 {
     firn_workspace_gc_options now = FIRN_WORKSPACE_GC_OPTIONS_INIT;
     now.now = true;
-    (void)state;
     struct scene scene;
     firn_error *err = &scene.err;
     struct through_reader through = {0};
@@ -777,7 +759,6 @@ a_reader_stays_in_its_time(void **state)
 static void
 an_entry_has_its_attributes_after_the_handle(void **state)
 {
-    (void)state;
     static const char expected[] = "\x06user.k\x05value";
     struct scene scene;
     char path[TEST_TEMP_SIZE + 32];
@@ -803,7 +784,6 @@ an_entry_has_its_attributes_after_the_handle(void **state)
 static void
 encoded_attributes_are_taken_apart(void **state)
 {
-    (void)state;
     static const char two[] = "\x01"
                               "a\x00\x02"
                               "bc\x03xyz";
@@ -831,7 +811,6 @@ encoded_attributes_are_taken_apart(void **state)
 static void
 a_call_that_fails_gives_nothing(void **state)
 {
-    (void)state;
     struct scene scene;
     firn_error *err = &scene.err;
     firn_workspace_checkpoint before = {.number = 7};
@@ -888,7 +867,6 @@ a_call_that_fails_gives_nothing(void **state)
 static void
 results_of_other_versions_are_filled_as_far_as_they_go(void **state)
 {
-    (void)state;
     struct scene scene;
     firn_error *err = &scene.err;
     scene_open(&scene);
@@ -1048,7 +1026,6 @@ use_once(struct use *use)
 static void
 no_memory_is_lost_where_it_runs_out(void **state)
 {
-    (void)state;
     struct scene scene;
     uint64_t points = 0;
     test_alloc_install();
@@ -1089,7 +1066,6 @@ put_file(const char *path, const char *text)
 static void
 a_root_that_became_a_link_is_refused(void **state)
 {
-    (void)state;
     char folder[TEST_TEMP_SIZE];
     char paths[5][TEST_TEMP_SIZE + 16];
     static const char *const names[] = {"store", "root", "moved", "other", "other/f"};
@@ -1128,7 +1104,6 @@ a_root_that_became_a_link_is_refused(void **state)
 static void
 groups_of_saves_are_kept_or_dropped_whole(void **state)
 {
-    (void)state;
     char folder[TEST_TEMP_SIZE];
     char root[64];
     char copy[64];

@@ -4,15 +4,6 @@
  * bytes.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -24,14 +15,15 @@
 #include "base/reader.h"
 #include "base/search.h"
 #include "base/slice.h"
-#include "base/view.h"
+#include "base/snapshot.h"
+#include "base/vec.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
 static void
 error_text_is_cut_visibly_and_codes_follow_errno(void **state)
 {
-    (void)state;
     firn_error err;
     char longer[2 * FIRN_ERROR_TEXT_SIZE];
     memset(longer, 'x', sizeof longer - 1);
@@ -66,7 +58,6 @@ error_text_is_cut_visibly_and_codes_follow_errno(void **state)
 static void
 buf_grows_and_survives_failed_allocation(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_buf buf = {0};
     assert_int_equal(fi_buf_append_str(&buf, "hello"), FIRN_OK);
@@ -87,7 +78,6 @@ buf_grows_and_survives_failed_allocation(void **state)
 static void
 an_assigned_slice_takes_the_place_of_the_contents(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_buf buf = {0};
     uint8_t bytes[300];
@@ -118,7 +108,6 @@ an_assigned_slice_takes_the_place_of_the_contents(void **state)
 static void
 buf_keeps_every_byte_while_it_grows(void **state)
 {
-    (void)state;
     struct fi_buf buf = {0};
     for (size_t i = 0; i < 1000; i++) {
         assert_int_equal(fi_buf_append_u8(&buf, (uint8_t)(i * 7)), FIRN_OK);
@@ -133,7 +122,6 @@ buf_keeps_every_byte_while_it_grows(void **state)
 static void
 varints_round_trip_and_have_one_form(void **state)
 {
-    (void)state;
     struct fi_buf buf = {0};
     for (unsigned bit = 0; bit < 64; bit++) {
         for (uint64_t delta = 0; delta < 3; delta++) {
@@ -169,7 +157,6 @@ varints_round_trip_and_have_one_form(void **state)
 static void
 arena_gives_aligned_memory_and_frees_all(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_arena arena = {.chunk_size = 256};
     for (size_t i = 0; i < 500; i++) {
@@ -205,7 +192,6 @@ u64_equal(const void *record, const void *key)
 static void
 hash_map_finds_what_was_inserted(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_hash_map map;
     fi_hash_map_init(&map, 8, u64_hash, u64_equal);
@@ -241,7 +227,6 @@ hash_map_finds_what_was_inserted(void **state)
 static void
 checked_arithmetic_refuses_what_does_not_fit(void **state)
 {
-    (void)state;
     size_t size = 1;
     uint64_t wide = 1;
     assert_false(fi_add_size(SIZE_MAX, 1, &size));
@@ -258,7 +243,6 @@ checked_arithmetic_refuses_what_does_not_fit(void **state)
 static void
 slices_order_by_bytes_then_length(void **state)
 {
-    (void)state;
     assert_true(fi_slice_compare(firn_str("a"), firn_str("b")) < 0);
     assert_true(fi_slice_compare(firn_bytes("a", 1), firn_bytes("a\0b", 3)) < 0);
     assert_true(fi_slice_compare(firn_bytes("\xff", 1), firn_bytes("a", 1)) > 0);
@@ -271,10 +255,9 @@ slices_order_by_bytes_then_length(void **state)
 static void
 guides_lead_to_the_right_interval(void **state)
 {
-    (void)state;
     enum { COUNT_MAX = 300 };
     struct test_random random;
-    static struct fi_view_interval intervals[COUNT_MAX];
+    static struct fi_snapshot_interval intervals[COUNT_MAX];
     test_random_init(&random, "guides", 1);
     for (unsigned round = 0; round < 400; round++) {
         size_t count = 4 + (size_t)test_random_below(&random, COUNT_MAX - 4);
@@ -287,59 +270,88 @@ guides_lead_to_the_right_interval(void **state)
             intervals[i].last = at;
         }
         intervals[count - 1].last = round % 3 == 0 ? UINT64_MAX : at;
-        struct fi_view_guide *guide = malloc(fi_view_guide_size_bytes(count));
+        struct fi_snapshot_guide *guide = malloc(fi_snapshot_guide_size_bytes(count));
         assert_non_null(guide);
-        fi_view_guide_init(guide, intervals, count);
-        const struct fi_view plain = {intervals, count, 0, NULL};
-        const struct fi_view guided = {intervals, count, 0, guide};
+        fi_snapshot_guide_init(guide, intervals, count);
+        const struct fi_snapshot plain = {intervals, count, 0, NULL};
+        const struct fi_snapshot guided = {intervals, count, 0, guide};
         for (unsigned ask = 0; ask < 2000; ask++) {
-            const struct fi_view_interval *near = &intervals[test_random_below(&random, count)];
+            const struct fi_snapshot_interval *near = &intervals[test_random_below(&random, count)];
             uint64_t sequence = ask == 0   ? 0
                                 : ask == 1 ? UINT64_MAX
                                            : (ask % 2 == 0 ? near->first : near->last) - 2 +
                                                  test_random_below(&random, 5);
-            assert_int_equal(fi_view_count_from(&guided, sequence),
-                             fi_view_count_from(&plain, sequence));
-            assert_int_equal(fi_view_sees(&guided, sequence), fi_view_sees(&plain, sequence));
+            assert_int_equal(fi_snapshot_count_from(&guided, sequence),
+                             fi_snapshot_count_from(&plain, sequence));
+            assert_int_equal(fi_snapshot_sees(&guided, sequence),
+                             fi_snapshot_sees(&plain, sequence));
         }
         free(guide);
     }
-    assert_int_equal(fi_view_guide_size_bytes(1), 0);
+    assert_int_equal(fi_snapshot_guide_size_bytes(1), 0);
+}
+
+static void
+an_array_whose_size_overflows_stays_as_it_is(void **state)
+{
+    (void)state;
+    firn_error err = {0};
+    uint32_t place = 1;
+    uint32_t *array = &place;           /* never touched: each request is refused before */
+    size_t capacity = SIZE_MAX / 2 + 1; /* twice it overflows */
+    assert_int_equal(FI_VEC_RESERVE(array, SIZE_MAX, capacity, &err), FIRN_NO_MEMORY);
+    assert_int_equal(err.code, FIRN_NO_MEMORY);
+    assert_true(capacity == SIZE_MAX / 2 + 1 && array == &place);
+    capacity = 1;
+    assert_int_equal(FI_VEC_RESERVE(array, SIZE_MAX / 4 + 1, capacity, NULL), FIRN_NO_MEMORY);
+    assert_true(capacity == 1 && array == &place && place == 1);
+}
+
+static void
+room_for_nothing_allocates_nothing(void **state)
+{
+    (void)state;
+    const char **array = NULL;
+    size_t capacity = 0;
+    assert_int_equal(FI_VEC_RESERVE(array, 0, capacity, NULL), FIRN_OK);
+    assert_true(array == NULL && capacity == 0);
+    assert_int_equal(FI_VEC_RESERVE(array, 1, capacity, NULL), FIRN_OK);
+    assert_true(array != NULL && capacity == 8);
+    fi_free(array);
 }
 
 static void
 an_array_doubles_and_stays_when_memory_is_out(void **state)
 {
-    (void)state;
     enum { COUNT = 5000 };
     uint32_t *array = NULL;
     size_t capacity = 0;
     unsigned moves = 0;
+    firn_error err = {0};
     test_alloc_install();
     for (uint32_t i = 0; i < COUNT; i++) {
         size_t before = capacity;
         test_alloc_fail_at(1, false);
-        uint32_t *grown = fi_grow_array(array, i + 1, &capacity, sizeof *array);
+        int rc = FI_VEC_RESERVE(array, i + 1, capacity, &err);
         test_alloc_fail_at(0, false);
-        if (grown == NULL) { /* once for each step: what is there stays */
+        if (rc != FIRN_OK) { /* once for each step: what is there stays */
+            assert_int_equal(rc, FIRN_NO_MEMORY);
+            assert_int_equal(err.code, FIRN_NO_MEMORY);
             assert_true(before == i && capacity == before);
-            grown = fi_grow_array(array, i + 1, &capacity, sizeof *array);
-            assert_true(grown != NULL && capacity >= 2 * before && capacity > i);
+            assert_int_equal(FI_VEC_RESERVE(array, i + 1, capacity, NULL), FIRN_OK);
+            assert_true(array != NULL && capacity >= 2 * before && capacity > i);
             moves++;
         }
-        array = grown;
         array[i] = i;
     }
     for (uint32_t i = 0; i < COUNT; i++) {
         assert_int_equal(array[i], i);
     }
     assert_true(moves > 0 && moves <= 12);
-    uint32_t *larger = fi_grow_array(array, 10 * COUNT, &capacity, sizeof *array);
-    assert_true(larger != NULL && capacity == 10 * COUNT);
-    size_t none = SIZE_MAX / 2 + 1;
-    assert_null(fi_grow_array(larger, SIZE_MAX, &none, sizeof *array));
-    assert_true(none == SIZE_MAX / 2 + 1);
-    fi_free(larger);
+    assert_int_equal(FI_VEC_RESERVE(array, 10 * COUNT, capacity, NULL), FIRN_OK);
+    assert_int_equal(capacity, 10 * COUNT); /* not twice: one step may ask for more */
+    assert_int_equal(array[COUNT - 1], COUNT - 1);
+    fi_free(array);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
@@ -347,7 +359,6 @@ an_array_doubles_and_stays_when_memory_is_out(void **state)
 static void
 halving_finds_the_first_place_that_does_not_lie_before(void **state)
 {
-    (void)state;
     uint32_t numbers[40];
     for (size_t count = 0; count <= 40; count++) {
         for (size_t i = 0; i < count; i++) {
@@ -381,6 +392,8 @@ main(void)
         cmocka_unit_test(slices_order_by_bytes_then_length),
         cmocka_unit_test(guides_lead_to_the_right_interval),
         cmocka_unit_test(an_array_doubles_and_stays_when_memory_is_out),
+        cmocka_unit_test(an_array_whose_size_overflows_stays_as_it_is),
+        cmocka_unit_test(room_for_nothing_allocates_nothing),
         cmocka_unit_test(halving_finds_the_first_place_that_does_not_lie_before),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

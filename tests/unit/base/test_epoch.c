@@ -3,15 +3,9 @@
  * unit/base: epochs: what is retired goes when nobody can see it any more, and not before.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "base/epoch.h"
+#include "support/test.h"
 
 struct thing {
     struct fi_epoch_node node;
@@ -29,7 +23,6 @@ release(struct fi_epoch_node *node)
 static void
 a_thing_goes_when_those_who_entered_before_have_left(void **state)
 {
-    (void)state;
     struct fi_epoch epoch;
     unsigned released = 0;
     struct thing things[3] = {
@@ -57,7 +50,6 @@ a_thing_goes_when_those_who_entered_before_have_left(void **state)
 static void
 more_readers_than_slots_only_delay(void **state)
 {
-    (void)state;
     enum { READERS = FI_EPOCH_SLOTS + 3 };
     struct fi_epoch epoch;
     unsigned released = 0;
@@ -130,7 +122,6 @@ read_things(void *arg)
 static void
 readers_never_see_what_was_released(void **state)
 {
-    (void)state;
     enum { READERS = 4, CHANGES = 20000 };
     static struct shared shared;
     pthread_t threads[READERS];

@@ -4,21 +4,13 @@
  * runs out, and readers beside a writer.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "base/bytes.h"
 #include "base/range_set.h"
 #include "base/slice.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -70,62 +62,63 @@ covers(const struct model_range *range, uint64_t key)
 }
 
 static uint64_t
-model_covering(const struct model *model, uint64_t key, const struct fi_view *view, uint64_t above)
+model_covering(const struct model *model, uint64_t key, const struct fi_snapshot *snapshot,
+               uint64_t above)
 {
     uint64_t newest = 0;
     for (size_t i = 0; i < model->count; i++) {
         const struct model_range *range = &model->ranges[i];
         if (covers(range, key) && range->sequence > above && range->sequence > newest &&
-            fi_view_sees(view, range->sequence)) {
+            fi_snapshot_sees(snapshot, range->sequence)) {
             newest = range->sequence;
         }
     }
     return newest;
 }
 
-struct some_view {
-    struct fi_view_interval intervals[4];
-    struct fi_view view;
+struct some_snapshot {
+    struct fi_snapshot_interval intervals[4];
+    struct fi_snapshot snapshot;
 };
 
 static void
-make_view(struct test_random *random, uint64_t newest, struct some_view *out)
+make_snapshot(struct test_random *random, uint64_t newest, struct some_snapshot *out)
 {
-    out->view = (struct fi_view){out->intervals, 0, 0, NULL};
+    out->snapshot = (struct fi_snapshot){out->intervals, 0, 0, NULL};
     uint64_t at = 1 + test_random_below(random, 2) * test_random_below(random, newest + 1);
-    while (out->view.count < 4 && at <= newest) {
+    while (out->snapshot.count < 4 && at <= newest) {
         uint64_t last = at + test_random_below(random, newest - at + 3);
-        out->intervals[out->view.count++] = (struct fi_view_interval){at, last};
+        out->intervals[out->snapshot.count++] = (struct fi_snapshot_interval){at, last};
         at = last + 2 + test_random_below(random, 9);
     }
 }
 
 static void
 check_covered(const struct fi_range_set *set, const struct model *model, uint64_t key,
-              const struct fi_view *view, uint64_t above, uint64_t keys)
+              const struct fi_snapshot *snapshot, uint64_t above, uint64_t keys)
 {
     uint8_t bytes[KEY_SIZE];
     struct fi_range_stretch stretch;
-    bool is_covered = fi_range_set_covered(set, make_key(key, bytes), view, above, &stretch);
-    assert_int_equal(is_covered, model_covering(model, key, view, above) != 0);
+    bool is_covered = fi_range_set_covered(set, make_key(key, bytes), snapshot, above, &stretch);
+    assert_int_equal(is_covered, model_covering(model, key, snapshot, above) != 0);
     if (is_covered) {
         assert_true(stretch.has_lower && stretch.has_upper && stretch.sequence > above);
         uint64_t lower = number_of(stretch.lower);
         uint64_t upper = number_of(stretch.upper);
         assert_true(lower <= key && key < upper);
         for (uint64_t i = lower; i < upper; i++) {
-            assert_true(model_covering(model, i, view, stretch.sequence - 1) != 0);
+            assert_true(model_covering(model, i, snapshot, stretch.sequence - 1) != 0);
         }
     }
     stretch = (struct fi_range_stretch){0};
-    bool is_free = fi_range_set_free(set, make_key(key, bytes), view, above, &stretch);
-    assert_int_equal(is_free, model_covering(model, key, view, above) == 0);
+    bool is_free = fi_range_set_free(set, make_key(key, bytes), snapshot, above, &stretch);
+    assert_int_equal(is_free, model_covering(model, key, snapshot, above) == 0);
     if (is_free) {
         uint64_t lower = stretch.has_lower ? number_of(stretch.lower) : 0;
         uint64_t upper = stretch.has_upper ? number_of(stretch.upper) : keys;
         assert_true(lower <= key && key < upper);
         for (uint64_t i = lower; i < upper; i++) {
-            assert_int_equal(model_covering(model, i, view, above), 0);
+            assert_int_equal(model_covering(model, i, snapshot, above), 0);
         }
     }
 }
@@ -198,21 +191,20 @@ static void
 check_lookups(struct test_random *random, const struct fi_range_set *set, const struct model *model,
               uint64_t keys, uint64_t newest)
 {
-    struct some_view some;
+    struct some_snapshot some;
     uint8_t bytes[KEY_SIZE];
-    make_view(random, newest, &some);
+    make_snapshot(random, newest, &some);
     uint64_t key = test_random_below(random, keys);
     uint64_t above = test_random_below(random, 3) == 0 ? 0 : test_random_below(random, newest + 1);
-    assert_int_equal(fi_range_set_covering(set, make_key(key, bytes), &some.view, above),
-                     model_covering(model, key, &some.view, above));
-    check_covered(set, model, key, &some.view, above, keys);
+    assert_int_equal(fi_range_set_covering(set, make_key(key, bytes), &some.snapshot, above),
+                     model_covering(model, key, &some.snapshot, above));
+    check_covered(set, model, key, &some.snapshot, above, keys);
     check_visits(set, model, key, key + test_random_below(random, 1 + keys - key));
 }
 
 static void
 agrees_with_a_list_of_ranges(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "range_set", 21);
     static struct model model;
@@ -256,7 +248,6 @@ agrees_with_a_list_of_ranges(void **state)
 static void
 a_range_that_is_empty_or_reversed_is_no_range(void **state)
 {
-    (void)state;
     struct fi_range_set set = {0};
     struct fi_range range = {firn_str("b"), firn_str("b"), 7};
     assert_int_equal(fi_range_set_add(&set, &range, NULL), FIRN_OK);
@@ -271,10 +262,9 @@ a_range_that_is_empty_or_reversed_is_no_range(void **state)
 static void
 bounds_may_be_empty_or_long_and_are_copied(void **state)
 {
-    (void)state;
     struct fi_range_set set = {0};
-    struct fi_view_interval now = {1, UINT64_MAX};
-    struct fi_view view = {&now, 1, 0, NULL};
+    struct fi_snapshot_interval now = {1, UINT64_MAX};
+    struct fi_snapshot snapshot = {&now, 1, 0, NULL};
     enum { LONG = 65536 };
     uint8_t *bytes = malloc(LONG);
     assert_non_null(bytes);
@@ -282,12 +272,12 @@ bounds_may_be_empty_or_long_and_are_copied(void **state)
     struct fi_range range = {firn_str(""), firn_bytes(bytes, LONG), 5};
     assert_int_equal(fi_range_set_add(&set, &range, NULL), FIRN_OK);
     memset(bytes, 'y', LONG);
-    assert_int_equal(fi_range_set_covering(&set, firn_str(""), &view, 0), 5);
-    assert_int_equal(fi_range_set_covering(&set, firn_str("xxx"), &view, 0), 5);
-    assert_int_equal(fi_range_set_covering(&set, firn_str("xxxy"), &view, 0), 0);
+    assert_int_equal(fi_range_set_covering(&set, firn_str(""), &snapshot, 0), 5);
+    assert_int_equal(fi_range_set_covering(&set, firn_str("xxx"), &snapshot, 0), 5);
+    assert_int_equal(fi_range_set_covering(&set, firn_str("xxxy"), &snapshot, 0), 0);
     memset(bytes, 'x', LONG);
-    assert_int_equal(fi_range_set_covering(&set, firn_bytes(bytes, LONG - 1), &view, 0), 5);
-    assert_int_equal(fi_range_set_covering(&set, firn_bytes(bytes, LONG), &view, 0), 0);
+    assert_int_equal(fi_range_set_covering(&set, firn_bytes(bytes, LONG - 1), &snapshot, 0), 5);
+    assert_int_equal(fi_range_set_covering(&set, firn_bytes(bytes, LONG), &snapshot, 0), 0);
     free(bytes);
     fi_range_set_deinit(&set);
 }
@@ -295,16 +285,15 @@ bounds_may_be_empty_or_long_and_are_copied(void **state)
 static void
 ranges_that_touch_are_one_stretch(void **state)
 {
-    (void)state;
     struct fi_range_set set = {0};
-    struct fi_view_interval now = {1, UINT64_MAX};
-    struct fi_view view = {&now, 1, 0, NULL};
+    struct fi_snapshot_interval now = {1, UINT64_MAX};
+    struct fi_snapshot snapshot = {&now, 1, 0, NULL};
     for (uint64_t i = 0; i < 1024; i++) {
         assert_int_equal(add(&set, &(struct model_range){i, i + 1, i + 1}), FIRN_OK);
     }
     uint8_t bytes[KEY_SIZE];
     struct fi_range_stretch stretch;
-    assert_true(fi_range_set_covered(&set, make_key(500, bytes), &view, 0, &stretch));
+    assert_true(fi_range_set_covered(&set, make_key(500, bytes), &snapshot, 0, &stretch));
     assert_int_equal(number_of(stretch.lower), 0);
     assert_int_equal(number_of(stretch.upper), 1024);
     assert_int_equal(stretch.sequence, 1);
@@ -361,19 +350,20 @@ seconds(void)
 }
 
 static double
-ask_many(struct test_random *random, const struct fi_range_set *set, const struct fi_view *view)
+ask_many(struct test_random *random, const struct fi_range_set *set,
+         const struct fi_snapshot *snapshot)
 {
     enum { LOOKUPS = 2000 };
     double begin = seconds();
     for (unsigned i = 0; i < LOOKUPS; i++) {
         uint8_t bytes[KEY_SIZE];
         firn_slice key = make_key(test_random_below(random, 3 * MANY), bytes);
-        uint64_t newest = fi_range_set_covering(set, key, view, 0);
-        assert_true(newest == 0 || fi_view_sees(view, newest));
+        uint64_t newest = fi_range_set_covering(set, key, snapshot, 0);
+        assert_true(newest == 0 || fi_snapshot_sees(snapshot, newest));
         struct fi_range_stretch stretch = {0};
-        assert_int_equal(fi_range_set_covered(set, key, view, 0, &stretch), newest != 0);
+        assert_int_equal(fi_range_set_covered(set, key, snapshot, 0, &stretch), newest != 0);
         stretch = (struct fi_range_stretch){0};
-        assert_int_equal(fi_range_set_free(set, key, view, 0, &stretch), newest == 0);
+        assert_int_equal(fi_range_set_free(set, key, snapshot, 0, &stretch), newest == 0);
     }
     return (seconds() - begin) / LOOKUPS;
 }
@@ -381,14 +371,13 @@ ask_many(struct test_random *random, const struct fi_range_set *set, const struc
 static void
 no_shape_of_many_ranges_is_slow(void **state)
 {
-    (void)state;
     static const char *const names[] = {"identical", "growing", "shrinking",       "adjacent",
                                         "apart",     "random",  "long under short"};
     struct test_random random;
     test_random_init(&random, "many ranges", 8);
-    struct fi_view_interval now = {1, MANY};
-    struct fi_view_interval middle = {1, MANY / 2 + 7};
-    struct fi_view_interval gaps[3] = {{1, 100}, {200, MANY / 3}, {MANY / 3 + 50, MANY - 100}};
+    struct fi_snapshot_interval now = {1, MANY};
+    struct fi_snapshot_interval middle = {1, MANY / 2 + 7};
+    struct fi_snapshot_interval gaps[3] = {{1, 100}, {200, MANY / 3}, {MANY / 3 + 50, MANY - 100}};
     for (unsigned round = 0; round < 2 * SHAPES; round++) {
         enum shape shape = round / 2;
         bool is_unordered = round % 2 == 1;
@@ -403,9 +392,9 @@ no_shape_of_many_ranges_is_slow(void **state)
             assert_int_equal(fi_range_set_seal(&set, NULL), FIRN_OK);
         }
         double added = seconds() - begin;
-        double asked = ask_many(&random, &set, &(struct fi_view){&now, 1, 0, NULL});
-        asked += ask_many(&random, &set, &(struct fi_view){&middle, 1, 0, NULL});
-        asked += ask_many(&random, &set, &(struct fi_view){gaps, 3, 0, NULL});
+        double asked = ask_many(&random, &set, &(struct fi_snapshot){&now, 1, 0, NULL});
+        asked += ask_many(&random, &set, &(struct fi_snapshot){&middle, 1, 0, NULL});
+        asked += ask_many(&random, &set, &(struct fi_snapshot){gaps, 3, 0, NULL});
         (void)printf("%s%s: add %.0f ns, three lookups %.1f us, %.0f bytes a range\n", names[shape],
                      is_unordered ? ", sealed" : "", added / MANY * 1e9, asked / 3 * 1e6,
                      (double)fi_range_set_size_bytes(&set) / MANY);
@@ -422,7 +411,6 @@ no_shape_of_many_ranges_is_slow(void **state)
 static void
 a_small_set_is_small(void **state)
 {
-    (void)state;
     struct fi_range_set set = {0};
     assert_int_equal(add(&set, &(struct model_range){1, 2, 3}), FIRN_OK);
     assert_true(fi_range_set_size_bytes(&set) < 512);
@@ -432,7 +420,6 @@ a_small_set_is_small(void **state)
 static void
 a_failed_allocation_leaves_the_set_as_it_was(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "no memory", 4);
     test_alloc_install();
@@ -487,7 +474,6 @@ a_failed_allocation_leaves_the_set_as_it_was(void **state)
 static void
 reserved_ranges_need_no_memory(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "reserve", 5);
     test_alloc_install();
@@ -527,19 +513,19 @@ struct shared {
 static void
 check_shared(struct shared *shared, struct test_random *random, uint64_t published)
 {
-    struct fi_view_interval interval = {1, published};
-    struct fi_view view = {&interval, 1, 0, NULL};
+    struct fi_snapshot_interval interval = {1, published};
+    struct fi_snapshot snapshot = {&interval, 1, 0, NULL};
     uint64_t key = test_random_below(random, published + 20);
     uint8_t bytes[KEY_SIZE];
     uint64_t newest = key < published ? key : published - 1;
     bool is_covered = newest + 10 > key;
     firn_slice slice = make_key(key, bytes);
-    assert_int_equal(fi_range_set_covering(&shared->set, slice, &view, 0),
+    assert_int_equal(fi_range_set_covering(&shared->set, slice, &snapshot, 0),
                      is_covered ? newest + 1 : 0);
     struct fi_range_stretch stretch = {0};
-    assert_int_equal(fi_range_set_covered(&shared->set, slice, &view, 0, &stretch), is_covered);
+    assert_int_equal(fi_range_set_covered(&shared->set, slice, &snapshot, 0, &stretch), is_covered);
     stretch = (struct fi_range_stretch){0};
-    assert_int_equal(fi_range_set_free(&shared->set, slice, &view, 0, &stretch), !is_covered);
+    assert_int_equal(fi_range_set_free(&shared->set, slice, &snapshot, 0, &stretch), !is_covered);
 }
 
 static void *
@@ -566,7 +552,6 @@ read_beside(void *arg)
 static void
 readers_miss_nothing_beside_a_writer(void **state)
 {
-    (void)state;
     static struct shared shared;
     pthread_t readers[READERS];
     for (size_t i = 0; i < READERS; i++) {

@@ -3,16 +3,7 @@
  * unit/base: the shares of several builds in the points of a loop (support/test_share.h), without
  * which a point that nobody takes would go unnoticed.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
+#include "support/test.h"
 #include "support/test_share.h"
 
 enum { POINTS = 500, BUILDS_MAX = 6, EVERY_MAX = 9, LOOPS = 20 };
@@ -40,7 +31,6 @@ take(struct test_share share, unsigned taken[POINTS + 1])
 static void
 builds_take_each_point_once_between_them(void **state)
 {
-    (void)state;
     for (unsigned builds = 1; builds <= BUILDS_MAX; builds++) {
         for (uint64_t every = 1; every <= EVERY_MAX; every++) {
             for (uint64_t loop = 0; loop < LOOPS; loop++) {
@@ -62,7 +52,6 @@ builds_take_each_point_once_between_them(void **state)
 static void
 without_a_share_all_are_taken(void **state)
 {
-    (void)state;
     for (uint64_t every = 1; every <= EVERY_MAX; every++) {
         unsigned taken[POINTS + 1] = {0};
         for (uint64_t loop = 0; loop < every; loop++) {
@@ -79,7 +68,6 @@ without_a_share_all_are_taken(void **state)
 static void
 a_long_run_takes_all(void **state)
 {
-    (void)state;
     struct test_share share = share_with("2/3", "1", 7, 5);
     assert_int_equal(share.first, 1);
     assert_int_equal(share.step, 1);
@@ -88,7 +76,6 @@ a_long_run_takes_all(void **state)
 static void
 half_of_the_random_runs_where_many_share_points(void **state)
 {
-    (void)state;
     (void)share_with("2/6", NULL, 1, 0);
     assert_int_equal(test_share_of_seeds(8), 4);
     assert_int_equal(test_share_of_seeds(1), 1);

@@ -2,15 +2,8 @@
  *
  * unit/base: sorting, compared with a simpler way.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/sort.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 struct record {
@@ -64,7 +57,6 @@ sort_and_compare(struct test_random *random, size_t count, uint64_t keys)
 static void
 any_input_comes_out_sorted_and_complete(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "sort", 11);
     for (size_t count = 0; count < 70; count++) {
@@ -89,7 +81,6 @@ compare_numbers(const void *a, const void *b)
 static void
 sorted_and_reversed_input_comes_out_sorted(void **state)
 {
-    (void)state;
     uint64_t numbers[1000];
     for (int turn = 0; turn < 2; turn++) {
         for (uint64_t i = 0; i < 1000; i++) {
@@ -105,7 +96,6 @@ sorted_and_reversed_input_comes_out_sorted(void **state)
 static void
 numbers_are_sorted_made_unique_and_found(void **state)
 {
-    (void)state;
     struct test_random random;
     uint64_t numbers[100];
     test_random_init(&random, "sort", 2);

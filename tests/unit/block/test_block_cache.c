@@ -75,7 +75,6 @@ count_kept(const struct world *world, const struct cache_file *file)
 static void
 a_block_is_read_once_and_then_found(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, MIB);
     struct cache_file *file = world_add(&world, 0, 100, 0, 4096);
@@ -97,7 +96,6 @@ a_block_is_read_once_and_then_found(void **state)
 static void
 files_with_blocks_at_the_same_offsets_are_told_apart(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, MIB);
     for (uint32_t i = 0; i < 4; i++) {
@@ -116,7 +114,6 @@ files_with_blocks_at_the_same_offsets_are_told_apart(void **state)
 static void
 blocks_whose_hashes_are_equal_are_told_apart(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, MIB);
     struct cache_file *file = world_add(&world, 0, 20, 1000, 1000);
@@ -142,7 +139,6 @@ blocks_whose_hashes_are_equal_are_told_apart(void **state)
 static void
 numbers_of_files_are_never_given_out_again(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, 0);
     uint64_t last = 0;
@@ -160,7 +156,6 @@ numbers_of_files_are_never_given_out_again(void **state)
 static void
 more_blocks_than_fit_push_others_out(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, MIB);
     struct cache_file *file = world_add(&world, 0, 1000, 4096, 4096);
@@ -179,7 +174,6 @@ more_blocks_than_fit_push_others_out(void **state)
 static void
 blocks_in_use_outlive_a_stream_of_others(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, MIB);
     struct cache_file *file = world_add(&world, 0, 2000, 4096, 4096);
@@ -198,7 +192,6 @@ blocks_in_use_outlive_a_stream_of_others(void **state)
 static void
 index_blocks_outlive_data_read_once(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, MIB);
     struct cache_file *file = world_add(&world, 0, 1000, 4096, 4096);
@@ -217,7 +210,6 @@ index_blocks_outlive_data_read_once(void **state)
 static void
 a_scan_uses_what_is_there_and_displaces_nothing(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, MIB);
     struct cache_file *file = world_add(&world, 0, 1000, 4096, 4096);
@@ -242,7 +234,6 @@ a_scan_uses_what_is_there_and_displaces_nothing(void **state)
 static void
 pinned_bytes_stay_while_everything_else_goes(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, MIB);
     struct cache_file *file = world_add(&world, 0, 1500, 0, 4096);
@@ -268,7 +259,6 @@ pinned_bytes_stay_while_everything_else_goes(void **state)
 static void
 where_all_is_pinned_blocks_are_read_beyond_the_budget(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, 256 * KIB);
     struct cache_file *file = world_add(&world, 0, 200, 4096, 4096);
@@ -296,7 +286,6 @@ where_all_is_pinned_blocks_are_read_beyond_the_budget(void **state)
 static void
 a_block_may_be_pinned_many_times(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, 128 * KIB);
     struct cache_file *file = world_add(&world, 0, 200, 4096, 4096);
@@ -322,7 +311,6 @@ a_block_may_be_pinned_many_times(void **state)
 static void
 a_dropped_file_leaves_its_room_to_others(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, MIB);
     struct cache_file *one = world_add(&world, 0, 100, 0, 9000);
@@ -350,7 +338,6 @@ a_dropped_file_leaves_its_room_to_others(void **state)
 static void
 a_pin_outlives_the_drop_of_its_file(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, 256 * KIB);
     struct cache_file *file = world_add(&world, 0, 300, 4000, 4096);
@@ -378,7 +365,7 @@ a_pin_outlives_the_drop_of_its_file(void **state)
         fi_block_cache_find(world.cache, old, file->refs[7].offset, FI_BLOCK_CACHE_DATA, &none));
     fi_block_cache_unpin(world.cache, &pin);
     fi_block_cache_unpin(world.cache, &large_pin);
-    for (size_t i = 0; i < file->count; i++) { /* its frame is used again */
+    for (size_t i = 0; i < file->count; i++) { /* its slot is used again */
         cache_file_visit(world.cache, file, i, FI_BLOCK_CACHE_DATA);
     }
     /* The larger block has made room for a slab of two. */
@@ -389,9 +376,8 @@ a_pin_outlives_the_drop_of_its_file(void **state)
 /* ---- larger blocks ---- */
 
 static void
-larger_blocks_and_frames_give_way_to_each_other(void **state)
+larger_blocks_and_slots_give_way_to_each_other(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, 2 * MIB);
     struct cache_file *small = world_add(&world, 0, 1000, 4096, 4096);
@@ -414,7 +400,6 @@ larger_blocks_and_frames_give_way_to_each_other(void **state)
 static void
 blocks_too_large_for_the_budget_are_not_kept(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, MIB);
     struct cache_file *file = world_add(&world, 0, 3, 300000, 300000);
@@ -432,7 +417,6 @@ blocks_too_large_for_the_budget_are_not_kept(void **state)
 static void
 without_a_budget_everything_is_read_and_nothing_kept(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, 0);
     struct cache_file *file = world_add(&world, 0, 20, 0, 9000);
@@ -448,7 +432,6 @@ without_a_budget_everything_is_read_and_nothing_kept(void **state)
 static void
 a_huge_budget_takes_no_more_memory_than_there_are_blocks(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, SIZE_MAX / 4096 < UINT64_C(1) << 30 ? 64 * MIB : UINT64_C(1) << 30);
     struct cache_file *file = world_add(&world, 0, 100, 0, 20000);
@@ -494,7 +477,6 @@ stay_within(struct world *world, struct cache_file *file, size_t budget, struct 
 static void
 a_budget_beyond_all_memory_is_used_or_refused(void **state)
 {
-    (void)state;
     static const size_t budgets[] = {SIZE_MAX, SIZE_MAX - 4095, SIZE_MAX / 2, SIZE_MAX / 4096};
     for (size_t i = 0; i < sizeof budgets / sizeof budgets[0]; i++) {
         firn_error err;
@@ -524,7 +506,6 @@ a_budget_beyond_all_memory_is_used_or_refused(void **state)
 static void
 no_budget_is_ever_exceeded(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "no_budget_is_ever_exceeded", 11);
     cache_bytes_install();
@@ -630,7 +611,6 @@ run_model(uint64_t seed, size_t budget)
 static void
 random_use_shows_right_blocks_and_counts_them(void **state)
 {
-    (void)state;
     size_t seeds = getenv("FIRN_TEST_LONG") != NULL ? 200 : 5;
     static const size_t budgets[] = {0, 30 * KIB, 200 * KIB, 700 * KIB, 3 * MIB};
     for (size_t seed = 0; seed < seeds; seed++) {
@@ -641,7 +621,6 @@ random_use_shows_right_blocks_and_counts_them(void **state)
 static void
 the_same_calls_keep_the_same_blocks(void **state)
 {
-    (void)state;
     struct fi_block_cache_stats one = run_model(77, 300 * KIB);
     struct fi_block_cache_stats two = run_model(77, 300 * KIB);
     assert_true(one.evictions > 100);
@@ -665,7 +644,7 @@ main(void)
         cmocka_unit_test(a_block_may_be_pinned_many_times),
         cmocka_unit_test(a_dropped_file_leaves_its_room_to_others),
         cmocka_unit_test(a_pin_outlives_the_drop_of_its_file),
-        cmocka_unit_test(larger_blocks_and_frames_give_way_to_each_other),
+        cmocka_unit_test(larger_blocks_and_slots_give_way_to_each_other),
         cmocka_unit_test(blocks_too_large_for_the_budget_are_not_kept),
         cmocka_unit_test(without_a_budget_everything_is_read_and_nothing_kept),
         cmocka_unit_test(a_huge_budget_takes_no_more_memory_than_there_are_blocks),

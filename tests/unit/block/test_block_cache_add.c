@@ -73,7 +73,6 @@ count_kept(struct world *world)
 static void
 a_block_that_was_handed_over_is_not_read(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, 1024 * KIB, 20);
     for (size_t i = 0; i < 20; i += 2) {
@@ -95,7 +94,6 @@ a_block_that_was_handed_over_is_not_read(void **state)
 static void
 others_make_room_for_what_is_handed_over(void **state)
 {
-    (void)state;
     struct world world;
     struct fi_block_cache_stats stats;
     world_init(&world, 256 * KIB, 200);
@@ -114,7 +112,6 @@ others_make_room_for_what_is_handed_over(void **state)
 static void
 a_block_is_found_from_the_second_time_on(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, 1024 * KIB, 4);
     hand_over(&world, 0);
@@ -138,7 +135,6 @@ a_block_is_found_from_the_second_time_on(void **state)
 static void
 what_was_handed_over_goes_with_its_file(void **state)
 {
-    (void)state;
     struct world world;
     struct fi_block_cache_stats stats;
     world_init(&world, 1024 * KIB, 50);
@@ -158,7 +154,6 @@ what_was_handed_over_goes_with_its_file(void **state)
 static void
 a_cache_that_keeps_nothing_takes_nothing(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, 0, 3);
     hand_over(&world, 1);
@@ -169,7 +164,6 @@ a_cache_that_keeps_nothing_takes_nothing(void **state)
 static void
 memory_that_is_out_leaves_a_block_unkept(void **state)
 {
-    (void)state;
     struct world world;
     static uint8_t large[3 * SIZE];
     test_alloc_install();
@@ -215,7 +209,6 @@ read_from(struct world *world, size_t i, const uint8_t *bytes, struct fi_block_p
 static void
 bytes_that_were_read_ahead_are_verified_and_kept(void **state)
 {
-    (void)state;
     firn_error err;
     struct world world;
     struct fi_block_pin pin;

@@ -10,6 +10,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 enum { KIB = 1024, BLOCKS = 12 };
 
@@ -76,7 +77,6 @@ flip(struct faulty *faulty, uint64_t offset)
 static void
 a_damaged_block_is_never_seen(void **state)
 {
-    (void)state;
     firn_error err;
     struct faulty faulty;
     faulty_init(&faulty, 1024 * KIB);
@@ -89,7 +89,7 @@ a_damaged_block_is_never_seen(void **state)
                                              (enum fi_block_cache_use)use, &pin, &err),
                              FIRN_CORRUPT);
             assert_null(pin.data);
-            assert_null(pin.frame);
+            assert_null(pin.slot);
             assert_non_null(strstr(err.text, "a': block at"));
             assert_false(cache_file_has(faulty.cache, faulty.file, i));
         }
@@ -124,7 +124,6 @@ accept_all(firn_slice raw, firn_error *err)
 static void
 a_block_that_its_user_refuses_is_never_seen(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_block_pin pin;
     struct faulty faulty;
@@ -154,7 +153,6 @@ a_block_that_its_user_refuses_is_never_seen(void **state)
 static void
 a_ref_that_lies_about_the_size_is_refused_by_a_hit_too(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_block_pin pin;
     struct faulty faulty;
@@ -177,7 +175,6 @@ a_ref_that_lies_about_the_size_is_refused_by_a_hit_too(void **state)
 static void
 a_block_that_cannot_be_read_is_read_again_later(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_block_pin pin;
     struct faulty faulty;
@@ -234,25 +231,22 @@ use_a_cache(struct faulty *faulty, size_t budget, firn_error *err)
 static void
 memory_that_runs_out_leaks_nothing(void **state)
 {
-    (void)state;
     static const size_t budgets[] = {0, 20 * KIB, 60 * KIB, 400 * KIB};
     test_alloc_install();
     struct faulty faulty;
     faulty_init(&faulty, 0);
     size_t unkept = 0;
     for (size_t n = 0; n < 8; n++) {
-        bool failed = true;
-        for (uint64_t at = 1; failed; at++) {
+        struct test_fault fault = {.for_ever = n >= 4, .limit = 1000};
+        while (test_fault_next(&fault)) {
             firn_error err;
             int64_t before = test_alloc_alive();
-            test_alloc_fail_at(at, n >= 4);
+            test_fault_allocation(&fault);
             int rc = use_a_cache(&faulty, budgets[n % 4], &err);
-            failed = test_alloc_calls() >= at;
-            test_alloc_fail_at(0, false);
-            assert_true(rc == FIRN_OK || (failed && rc == FIRN_NO_MEMORY));
+            test_fault_end(&fault);
+            assert_true(rc == FIRN_OK || (fault.was_hit && rc == FIRN_NO_MEMORY));
             assert_int_equal(test_alloc_alive(), before);
-            unkept += failed && rc == FIRN_OK;
-            assert_true(at < 1000);
+            unkept += fault.was_hit && rc == FIRN_OK;
         }
     }
     assert_true(unkept > 0); /* a block that could not be kept was read all the same */

@@ -26,7 +26,6 @@ used_bytes(const struct cache_world *world)
 static void
 half_of_the_budget_can_be_held_and_more_by_graphs(void **state)
 {
-    (void)state;
     struct cache_world world;
     cache_world_init(&world, MIB, 1, 1, 100);
     struct fi_block_cache *cache = world.cache;
@@ -52,7 +51,6 @@ half_of_the_budget_can_be_held_and_more_by_graphs(void **state)
 static void
 memory_that_is_held_stays_while_blocks_come_and_go(void **state)
 {
-    (void)state;
     struct cache_world world;
     cache_world_init(&world, 200 * KIB, CACHE_FIXTURE_BLOCKS_MAX, 1, 4096);
     static const size_t sizes[] = {1, 4096, 4097, 20000};
@@ -61,7 +59,7 @@ memory_that_is_held_stays_while_blocks_come_and_go(void **state)
         size_t before = used_bytes(&world);
         assert_true(fi_block_cache_hold_take(world.cache, sizes[n], &taken[n]));
         assert_int_equal((uintptr_t)taken[n].data % 64, 0);
-        assert_true(sizes[n] <= FI_BLOCK_CACHE_FRAME_SIZE || used_bytes(&world) > before);
+        assert_true(sizes[n] <= FI_BLOCK_CACHE_SLOT_SIZE || used_bytes(&world) > before);
         uint8_t *bytes = taken[n].data;
         for (size_t i = 0; i < sizes[n]; i++) {
             assert_int_equal(bytes[i], 0);
@@ -89,7 +87,6 @@ memory_that_is_held_stays_while_blocks_come_and_go(void **state)
 static void
 what_was_held_is_room_again(void **state)
 {
-    (void)state;
     struct cache_world world;
     cache_world_init(&world, 400 * KIB, 1, 1, 100);
     struct fi_block_memory taken[256];
@@ -115,7 +112,6 @@ what_was_held_is_room_again(void **state)
 static void
 what_is_held_finds_room_up_to_half_of_the_budget(void **state)
 {
-    (void)state;
     enum { LARGE = 30000, PINS = 32 };
     struct cache_world world;
     static struct cache_file large;
@@ -146,7 +142,6 @@ what_is_held_finds_room_up_to_half_of_the_budget(void **state)
 static void
 without_a_budget_nothing_can_be_held(void **state)
 {
-    (void)state;
     struct cache_world world;
     struct fi_block_memory memory;
     cache_world_init(&world, 0, 1, 1, 100);
@@ -186,7 +181,6 @@ read_and_note(struct cache_world *world, size_t i, struct fi_block_guide *guide)
 static void
 a_guide_leads_to_its_block_and_to_no_other(void **state)
 {
-    (void)state;
     struct cache_world world;
     cache_world_init(&world, MIB, 50, 1, 9000);
     struct fi_block_guide guides[50] = {{0}};
@@ -217,7 +211,6 @@ a_guide_leads_to_its_block_and_to_no_other(void **state)
 static void
 guides_never_lead_to_what_has_taken_the_place(void **state)
 {
-    (void)state;
     struct cache_world world;
     cache_world_init(&world, 400 * KIB, 200, 1, 6000);
     static struct fi_block_guide guides[CACHE_FIXTURE_BLOCKS_MAX];
@@ -244,7 +237,6 @@ guides_never_lead_to_what_has_taken_the_place(void **state)
 static void
 a_followed_block_is_kept_like_one_that_was_read(void **state)
 {
-    (void)state;
     struct cache_world world;
     cache_world_init(&world, 300 * KIB, CACHE_FIXTURE_BLOCKS_MAX, 1, 4096);
     struct fi_block_guide guide = {0};
@@ -259,7 +251,6 @@ a_followed_block_is_kept_like_one_that_was_read(void **state)
 static void
 a_block_beyond_the_budget_has_no_guide(void **state)
 {
-    (void)state;
     struct cache_world world;
     cache_world_init(&world, 0, 1, 1, 100);
     struct fi_block_guide guide = {0};
@@ -318,7 +309,6 @@ walk(void *ctx)
 static void
 threads_share_guides(void **state)
 {
-    (void)state;
     struct cache_world world;
     cache_world_init(&world, 200 * KIB, CACHE_FIXTURE_BLOCKS_MAX, 1, 4096);
     static struct fi_block_guide guides[CACHE_FIXTURE_BLOCKS_MAX];

@@ -33,7 +33,6 @@ read_blocks(struct cache_world *world, size_t count)
 static void
 what_blocks_do_not_need_is_lent_but_for_a_quarter(void **state)
 {
-    (void)state;
     struct cache_world world;
     cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
     assert_int_equal(fi_block_cache_lend(world.cache, 0), 0);
@@ -52,7 +51,6 @@ what_blocks_do_not_need_is_lent_but_for_a_quarter(void **state)
 static void
 what_blocks_have_is_not_lent(void **state)
 {
-    (void)state;
     struct cache_world world;
     cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
     read_blocks(&world, 128); /* 512 KiB */
@@ -65,7 +63,6 @@ what_blocks_have_is_not_lent(void **state)
 static void
 blocks_want_back_what_they_need_and_keep_it(void **state)
 {
-    (void)state;
     struct cache_world world;
     cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
     assert_int_equal(fi_block_cache_lend(world.cache, SIZE_MAX), 768 * KIB);
@@ -91,7 +88,6 @@ blocks_want_back_what_they_need_and_keep_it(void **state)
 static void
 a_cache_that_grows_asks_a_few_times_and_then_has_everything(void **state)
 {
-    (void)state;
     struct cache_world world;
     unsigned rounds = 0;
     cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
@@ -110,7 +106,6 @@ a_cache_that_grows_asks_a_few_times_and_then_has_everything(void **state)
 static void
 memory_that_is_held_and_large_blocks_ask_too(void **state)
 {
-    (void)state;
     struct cache_world world;
     struct fi_block_memory taken[64];
     size_t count = 0;
@@ -133,7 +128,6 @@ memory_that_is_held_and_large_blocks_ask_too(void **state)
 static void
 a_cache_without_a_budget_lends_nothing(void **state)
 {
-    (void)state;
     struct cache_world world;
     cache_world_init(&world, 0, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
     assert_int_equal(fi_block_cache_lend(world.cache, SIZE_MAX), 0);
@@ -159,7 +153,6 @@ visit_and_measure(struct cache_world *world, size_t count)
 static void
 large_blocks_use_what_is_added_and_give_it_back(void **state)
 {
-    (void)state;
     enum { COUNT = 64 }; /* of 40,000 bytes: 2.5 MB */
     struct cache_world world;
     struct fi_block_cache_stats stats;
@@ -182,7 +175,6 @@ large_blocks_use_what_is_added_and_give_it_back(void **state)
 static void
 a_pinned_block_is_given_back_later(void **state)
 {
-    (void)state;
     enum { COUNT = 64, PINS = 40 };
     struct cache_world world;
     struct fi_block_cache_stats stats;
@@ -213,7 +205,6 @@ a_pinned_block_is_given_back_later(void **state)
 static void
 small_blocks_stay_within_the_budget(void **state)
 {
-    (void)state;
     struct cache_world world;
     cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
     fi_block_cache_lend_set_extra(world.cache, 2 * MIB);
@@ -245,7 +236,6 @@ run_reader(void *arg)
 static void
 lending_goes_on_beside_readers(void **state)
 {
-    (void)state;
     struct shared shared = {.is_over = false};
     pthread_t readers[2];
     cache_world_init(&shared.world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
@@ -267,7 +257,6 @@ lending_goes_on_beside_readers(void **state)
 static void
 adding_and_taking_back_go_on_beside_readers(void **state)
 {
-    (void)state;
     enum { COUNT = 64 };
     struct shared shared = {.is_over = false};
     pthread_t readers[2];

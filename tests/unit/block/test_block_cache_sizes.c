@@ -91,7 +91,6 @@ static const size_t row_and_chunk_counts[2] = {1500, 300};
 static void
 blocks_in_use_stay_beside_a_stream_of_another_size(void **state)
 {
-    (void)state;
     enum { STREAM = 12, ROUNDS = 40 };
     for (uint32_t used = 0; used < 2; used++) {
         struct world *world = world_create(8 * MIB, rows_and_chunks, row_and_chunk_counts);
@@ -134,7 +133,6 @@ count_first(struct world *world, uint32_t file, size_t count)
 static void
 memory_follows_what_is_read(void **state)
 {
-    (void)state;
     static const size_t wanted[2] = {1300, 85}; /* about 5 MiB each */
     struct world *world = world_create(8 * MIB, rows_and_chunks, row_and_chunk_counts);
     for (uint32_t turn = 0; turn < 4; turn++) {
@@ -160,11 +158,10 @@ enum { MODEL_BLOCKS = 200 };
 
 /* A block that was there and is not any more was evicted; one that was read is there, or found no
  * room. */
-/* Blocks that are hardly larger than a frame are the most that there can be of larger ones. */
+/* Blocks that are hardly larger than a slot are the most that there can be of larger ones. */
 static void
-blocks_a_little_larger_than_a_frame_have_the_budget(void **state)
+blocks_a_little_larger_than_a_slot_have_the_budget(void **state)
 {
-    (void)state;
     enum { SIZE = 5 * KIB, COUNT = 1300, ROUNDS = 40 }; /* 6.3 MiB of 8 */
     static const uint32_t sizes[2][2] = {{SIZE, SIZE}, {3000, 4096}};
     static const size_t counts[2] = {COUNT, 100};
@@ -183,7 +180,6 @@ blocks_a_little_larger_than_a_frame_have_the_budget(void **state)
 static void
 blocks_of_all_sizes_come_and_go(void **state)
 {
-    (void)state;
     static const uint32_t sizes[2][2] = {{0, 70 * KIB}, {0, 9000}};
     static const size_t counts[2] = {MODEL_BLOCKS, MODEL_BLOCKS};
     static const size_t budgets[] = {256 * KIB, MIB, 3 * MIB, 8 * MIB, 64 * MIB};
@@ -272,7 +268,6 @@ read_all_sizes(void *ctx)
 static void
 threads_read_blocks_of_all_sizes(void **state)
 {
-    (void)state;
     static const uint32_t sizes[2][2] = {{0, 6000}, {8000, 66 * KIB}};
     static const size_t counts[2] = {600, 200};
     static const size_t budgets[] = {512 * KIB, 2 * MIB, 6 * MIB};
@@ -302,7 +297,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_in_use_stay_beside_a_stream_of_another_size),
         cmocka_unit_test(memory_follows_what_is_read),
-        cmocka_unit_test(blocks_a_little_larger_than_a_frame_have_the_budget),
+        cmocka_unit_test(blocks_a_little_larger_than_a_slot_have_the_budget),
         cmocka_unit_test(blocks_of_all_sizes_come_and_go),
         cmocka_unit_test(threads_read_blocks_of_all_sizes),
     };

@@ -196,30 +196,26 @@ run_in(size_t budget, uint32_t size_max, uint64_t seed)
 }
 
 static void
-threads_see_right_blocks_in_frames(void **state)
+threads_see_right_blocks_in_slots(void **state)
 {
-    (void)state;
     run_in(300 << 10, 4096, 1);
 }
 
 static void
-threads_see_right_blocks_in_a_few_frames(void **state)
+threads_see_right_blocks_in_a_few_slots(void **state)
 {
-    (void)state;
     run_in(50 << 10, 600, 2);
 }
 
 static void
 threads_see_right_blocks_of_all_sizes(void **state)
 {
-    (void)state;
     run_in(600 << 10, 20000, 3);
 }
 
 static void
 threads_see_right_blocks_where_all_have_room(void **state)
 {
-    (void)state;
     run_in(100 << 20, 20000, 4);
 }
 
@@ -227,8 +223,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_see_right_blocks_in_frames),
-        cmocka_unit_test(threads_see_right_blocks_in_a_few_frames),
+        cmocka_unit_test(threads_see_right_blocks_in_slots),
+        cmocka_unit_test(threads_see_right_blocks_in_a_few_slots),
         cmocka_unit_test(threads_see_right_blocks_of_all_sizes),
         cmocka_unit_test(threads_see_right_blocks_where_all_have_room),
     };

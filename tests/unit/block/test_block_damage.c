@@ -65,7 +65,6 @@ damage_read(struct damage *damage, firn_error *err)
 static void
 every_changed_byte_is_found(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     damage_init(&damage);
@@ -87,7 +86,6 @@ every_changed_byte_is_found(void **state)
 static void
 every_length_is_found(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     damage_init(&damage);
@@ -109,7 +107,6 @@ every_length_is_found(void **state)
 static void
 a_block_from_another_place_or_file_is_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
@@ -170,7 +167,6 @@ a_block_from_another_place_or_file_is_refused(void **state)
 static void
 refs_that_name_no_block_are_refused_without_allocating(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     damage_init(&damage);
@@ -233,7 +229,6 @@ store(uint8_t *at, int size, uint64_t value)
 static void
 headers_and_footers_that_lie_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     damage_init(&damage);
@@ -278,7 +273,6 @@ headers_and_footers_that_lie_are_refused(void **state)
 static void
 tables_of_contents_that_lie_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     damage_init(&damage);
@@ -322,7 +316,6 @@ tables_of_contents_that_lie_are_refused(void **state)
 static void
 blocks_that_lie_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     damage_init(&damage);
@@ -356,7 +349,6 @@ blocks_that_lie_are_refused(void **state)
 static void
 a_bomb_of_zstd_is_bounded_by_its_declared_size(void **state)
 {
-    (void)state;
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
@@ -391,7 +383,6 @@ a_bomb_of_zstd_is_bounded_by_its_declared_size(void **state)
 static void
 body_verification_names_the_first_bad_range(void **state)
 {
-    (void)state;
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);

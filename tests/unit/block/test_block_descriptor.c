@@ -5,13 +5,9 @@
 #include "block/block_descriptor.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 
-#include <cmocka.h>
-
+#include "support/test.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
 #include "support/test_random.h"
@@ -77,7 +73,6 @@ is_right(struct scene *scene, unsigned i)
 static void
 no_more_are_open_than_the_budget(void **state)
 {
-    (void)state;
     struct scene scene;
     scene_init(&scene);
     for (unsigned round = 0; round < 3; round++) {
@@ -92,7 +87,6 @@ no_more_are_open_than_the_budget(void **state)
 static void
 one_that_is_used_again_and_again_stays_open(void **state)
 {
-    (void)state;
     struct scene scene;
     scene_init(&scene);
     assert_true(is_right(&scene, 0));
@@ -109,7 +103,6 @@ one_that_is_used_again_and_again_stays_open(void **state)
 static void
 a_file_that_is_missing_fails_and_can_be_read_later(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     uint8_t byte;
@@ -150,7 +143,6 @@ read_many(void *arg)
 static void
 threads_read_the_same_files(void **state)
 {
-    (void)state;
     struct scene scene;
     struct reader readers[THREADS];
     scene_init(&scene);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "sim/sim_fault.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 /* Everything that this folder does, once: write, read, salvage. */
 static int
@@ -39,18 +40,16 @@ write_read_salvage(struct block_fixture *fixture, firn_error *err)
 static void
 memory_that_runs_out_leaves_nothing_behind(void **state)
 {
-    (void)state;
     for (int for_ever = 0; for_ever < 2; for_ever++) {
-        int rc = FIRN_NO_MEMORY;
-        for (uint64_t n = 1; rc != FIRN_OK; n++) {
-            test_alloc_install();
+        struct test_fault fault = {.counts = true, .for_ever = for_ever != 0, .limit = 10000};
+        while (test_fault_next(&fault)) {
             firn_error err;
             struct block_fixture fixture;
             block_fixture_init(&fixture);
             block_fixture_fill(&fixture);
-            test_alloc_fail_at(n, for_ever != 0);
-            rc = write_read_salvage(&fixture, &err);
-            test_alloc_fail_at(0, false);
+            test_fault_allocation(&fault);
+            int rc = write_read_salvage(&fixture, &err);
+            test_fault_end(&fault);
             if (rc != FIRN_OK) {
                 assert_int_equal(rc, FIRN_NO_MEMORY);
                 assert_int_equal(err.code, FIRN_NO_MEMORY);
@@ -61,9 +60,6 @@ memory_that_runs_out_leaves_nothing_behind(void **state)
                 }
             }
             block_fixture_deinit(&fixture);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
-            assert_true(n < 10000);
         }
     }
 }
@@ -129,7 +125,6 @@ fail_one_write(uint64_t n, bool for_ever, enum fi_sim_fault_kind kind, bool *out
 static void
 a_call_that_fails_while_writing_leaves_nothing_behind(void **state)
 {
-    (void)state;
     test_alloc_install();
     bool hit = true;
     for (uint64_t n = 1; hit; n++) {
@@ -149,7 +144,6 @@ a_call_that_fails_while_writing_leaves_nothing_behind(void **state)
 static void
 a_call_that_fails_while_reading_is_reported(void **state)
 {
-    (void)state;
     test_alloc_install();
     firn_error err;
     bool hit = true;
@@ -180,7 +174,6 @@ a_call_that_fails_while_reading_is_reported(void **state)
 static void
 salvage_steps_over_what_cannot_be_read_and_says_so(void **state)
 {
-    (void)state;
     firn_error err;
     for (uint64_t n = 1; n < 40; n++) {
         size_t count = 0;
@@ -224,7 +217,6 @@ check_after_cut(struct block_fixture *fixture, uint64_t seed, bool must_exist)
 static void
 power_that_fails_at_any_call_leaves_no_file_or_a_whole_one(void **state)
 {
-    (void)state;
     uint64_t seeds = getenv("FIRN_TEST_LONG") != NULL ? 200 : 20;
     bool is_done = false;
     for (uint64_t call = 1; !is_done; call++) {
@@ -249,7 +241,6 @@ power_that_fails_at_any_call_leaves_no_file_or_a_whole_one(void **state)
 static void
 power_that_fails_later_cannot_hurt_a_finished_file(void **state)
 {
-    (void)state;
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
@@ -264,7 +255,6 @@ power_that_fails_later_cannot_hurt_a_finished_file(void **state)
 static void
 a_full_disk_is_reported_and_leaves_nothing_behind(void **state)
 {
-    (void)state;
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
@@ -280,7 +270,6 @@ a_full_disk_is_reported_and_leaves_nothing_behind(void **state)
 static void
 after_a_failed_write_the_writer_refuses_and_says_why(void **state)
 {
-    (void)state;
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);

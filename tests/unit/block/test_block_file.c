@@ -17,7 +17,6 @@
 static void
 blocks_of_all_codecs_come_back_with_their_sections(void **state)
 {
-    (void)state;
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
@@ -52,7 +51,6 @@ blocks_of_all_codecs_come_back_with_their_sections(void **state)
 static void
 blocks_may_end_anywhere_in_a_chunk(void **state)
 {
-    (void)state;
     static const uint32_t sizes[] = {0,       7,       (1 << 20) - 128 - 24 - 24 - 8 - 24 - 16,
                                      1 << 20, 1,       (1 << 20) - 24,
                                      65536,   3 << 20, (2 << 20) + 5};
@@ -102,7 +100,6 @@ blocks_may_end_anywhere_in_a_chunk(void **state)
 static void
 a_body_that_ends_with_a_chunk_is_whole(void **state)
 {
-    (void)state;
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
@@ -131,7 +128,6 @@ a_body_that_ends_with_a_chunk_is_whole(void **state)
 static void
 a_file_without_blocks_is_a_file(void **state)
 {
-    (void)state;
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
@@ -153,7 +149,6 @@ a_file_without_blocks_is_a_file(void **state)
 static void
 what_is_too_large_or_contradicts_itself_is_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
@@ -185,7 +180,6 @@ what_is_too_large_or_contradicts_itself_is_refused(void **state)
 static void
 the_name_appears_when_finished_and_nothing_stays_otherwise(void **state)
 {
-    (void)state;
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
@@ -211,7 +205,6 @@ the_name_appears_when_finished_and_nothing_stays_otherwise(void **state)
 static void
 a_name_that_was_taken_meanwhile_is_not_overwritten(void **state)
 {
-    (void)state;
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
@@ -240,7 +233,6 @@ a_name_that_was_taken_meanwhile_is_not_overwritten(void **state)
 static void
 a_leftover_is_taken_over_but_not_another_writer_nor_another_name(void **state)
 {
-    (void)state;
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
@@ -312,7 +304,6 @@ add_blocks(void *arg)
 static void
 threads_add_at_once_and_every_block_comes_back(void **state)
 {
-    (void)state;
     firn_error err;
     char path[TEST_TEMP_SIZE];
     test_temp_make(path, sizeof path);

@@ -74,7 +74,6 @@ read_golden_contents(struct fi_os_dir *dir, struct fi_compress *compress)
 static void
 the_writer_makes_the_golden_file_and_the_reader_reads_it(void **state)
 {
-    (void)state;
     struct fi_os_ops ops;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
@@ -92,7 +91,6 @@ the_writer_makes_the_golden_file_and_the_reader_reads_it(void **state)
 static void
 every_field_is_where_the_document_says(void **state)
 {
-    (void)state;
     struct fi_os_ops ops;
     struct block_fixture fixture;
     block_fixture_init(&fixture);

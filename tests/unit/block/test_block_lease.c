@@ -29,7 +29,6 @@ what_is_leased_stays(void **state)
     struct cache_world *world = calloc(1, sizeof *world);
     struct fi_block_pin first;
     struct fi_block_pin second;
-    (void)state;
     assert_non_null(world);
     cache_bytes_install();
     cache_world_init(world, 2 * MIB, BLOCKS, 40 * KIB, 50 * KIB);
@@ -68,7 +67,6 @@ leases_have_a_bound(void **state)
     struct fi_block_lease *leases[BLOCKS];
     struct fi_block_pin pin;
     size_t count = 0;
-    (void)state;
     assert_non_null(world);
     cache_world_init(world, 2 * MIB, BLOCKS, SIZE, SIZE);
     for (size_t i = 0; i < BLOCKS; i++) {
@@ -97,7 +95,6 @@ small_blocks_are_not_leased(void **state)
 {
     struct cache_world *world = calloc(1, sizeof *world);
     struct fi_block_pin pin;
-    (void)state;
     assert_non_null(world);
     cache_world_init(world, 2 * MIB, 4, 100, 4096);
     assert_null(lease_block(world, 1, FI_BLOCK_CACHE_DATA, &pin));
@@ -126,7 +123,6 @@ static void
 leases_end_in_any_thread(void **state)
 {
     enum { BLOCKS = 64, THREADS = 8 };
-    (void)state;
     for (unsigned round = 0; round < 20; round++) {
         struct cache_world *world = calloc(1, sizeof *world);
         struct given given[THREADS];

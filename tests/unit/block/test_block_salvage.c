@@ -64,7 +64,6 @@ sample(struct block_fixture *fixture, struct fi_buf *out)
 static void
 all_blocks_are_found_without_contents_header_or_footer(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf file;
     struct block_fixture fixture;
@@ -94,7 +93,6 @@ all_blocks_are_found_without_contents_header_or_footer(void **state)
 static void
 a_changed_byte_costs_one_block_and_no_other(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf file;
     struct block_fixture fixture;
@@ -119,7 +117,6 @@ a_changed_byte_costs_one_block_and_no_other(void **state)
 static void
 a_file_cut_short_gives_what_is_whole(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf file;
     struct block_fixture fixture;
@@ -139,7 +136,6 @@ a_file_cut_short_gives_what_is_whole(void **state)
 static void
 content_that_looks_like_blocks_is_not_taken_for_blocks(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf inner;
     struct block_fixture fixture;
@@ -173,7 +169,6 @@ content_that_looks_like_blocks_is_not_taken_for_blocks(void **state)
 static void
 the_visitor_ends_the_walk(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf file;
     struct block_fixture fixture;
@@ -190,7 +185,6 @@ the_visitor_ends_the_walk(void **state)
 static void
 a_file_made_to_be_slow_is_not(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf file;
     struct block_fixture fixture;
@@ -216,7 +210,6 @@ a_file_made_to_be_slow_is_not(void **state)
 static void
 damage_at_random_never_yields_a_wrong_block(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf file;
     struct block_fixture fixture;
@@ -243,7 +236,6 @@ damage_at_random_never_yields_a_wrong_block(void **state)
 static void
 holes_are_not_read_and_hide_nothing(void **state)
 {
-    (void)state;
     enum { CALLS_MAX = 64 };
     firn_error err;
     struct fi_buf bytes;

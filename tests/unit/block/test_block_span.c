@@ -21,7 +21,6 @@ open_sample(struct block_fixture *fixture)
 static void
 blocks_read_at_once_are_those_read_one_by_one(void **state)
 {
-    (void)state;
     firn_error err;
     struct block_fixture fixture;
     struct fi_block_reader *reader = open_sample(&fixture);
@@ -68,7 +67,6 @@ blocks_read_at_once_are_those_read_one_by_one(void **state)
 static void
 spans_outside_the_body_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     uint8_t bytes[64];
     struct block_fixture fixture;

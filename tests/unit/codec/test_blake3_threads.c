@@ -4,16 +4,9 @@
  * thread sanitizer; a program of its own, because only a process's first hashes are special.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "codec/blake3_hash.h"
+#include "support/test.h"
 
 enum { THREADS = 4 };
 
@@ -30,7 +23,6 @@ hash_nothing(void *out)
 static void
 the_first_hashes_may_run_side_by_side(void **state)
 {
-    (void)state;
     /* BLAKE3's published test vector for the empty input. */
     static const uint8_t expected[4] = {0xaf, 0x13, 0x49, 0xb9};
     pthread_t threads[THREADS];

@@ -2,19 +2,11 @@
  *
  * unit/codec: CRC-32C, XXH3-64 and BLAKE3-256 against published vectors and against their twins.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "codec/blake3_hash.h"
 #include "codec/crc32c.h"
 #include "codec/hex.h"
 #include "codec/xxh3.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 /* The definition of the checksum, bit by bit. */
@@ -34,7 +26,6 @@ crc32c_bit_by_bit(uint32_t crc, const uint8_t *data, size_t size)
 static void
 crc32c_gives_the_published_values(void **state)
 {
-    (void)state;
     /* RFC 3720, appendix B.4; the last is the check value of the catalogue of parametrised CRC
      * algorithms. */
     static const struct {
@@ -59,7 +50,6 @@ crc32c_gives_the_published_values(void **state)
 static void
 crc32c_twins_agree_at_every_length_and_alignment(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "crc32c", 11);
     enum { SIZE = 3 * 3 * 1024 + 3 * 64 + 128 };
@@ -86,7 +76,6 @@ crc32c_twins_agree_at_every_length_and_alignment(void **state)
 static void
 crc32c_continues_where_it_stopped(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "crc32c_parts", 12);
     uint8_t bytes[8192];
@@ -104,7 +93,6 @@ crc32c_continues_where_it_stopped(void **state)
 static void
 xxh3_gives_the_published_values(void **state)
 {
-    (void)state;
     /* The input and the values are those of the self-test of xxHash 0.8
      * (cli/xsum_sanity_check.c). */
     static const uint64_t prime32 = UINT64_C(2654435761);
@@ -143,7 +131,6 @@ xxh3_gives_the_published_values(void **state)
 static void
 blake3_gives_the_published_values(void **state)
 {
-    (void)state;
     /* test_vectors/test_vectors.json of BLAKE3: input byte i is i % 251; the first 32 bytes of
      * "hash". */
     static const struct {
@@ -175,7 +162,6 @@ blake3_gives_the_published_values(void **state)
 static void
 blake3_in_pieces_is_blake3_of_the_whole(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "blake3", 13);
     enum { SIZE = 200000 };

@@ -2,18 +2,9 @@
  *
  * unit/codec: where content is cut: by what stands there and by nothing else.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "codec/chunk_cut.h"
+#include "codec/cdc.h"
 #include "codec/xxh3.h"
+#include "support/test.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
 
@@ -31,14 +22,14 @@ cut_all(firn_slice content, size_t sight, struct chunks *out)
 {
     out->count = 0;
     for (size_t at = 0; at < content.size;) {
-        struct fi_chunk_cut cut = {0};
+        struct fi_cdc cut = {0};
         for (size_t seen = sight; cut.size == 0; seen += sight) {
             size_t left = content.size - at;
             size_t size = seen < left ? seen : left;
             uint8_t *exact = malloc(size); /* so that a sanitizer sees a look after it */
             assert_non_null(exact);
             memcpy(exact, content.data + at, size);
-            cut = fi_chunk_cut_next(firn_bytes(exact, size), size == left);
+            cut = fi_cdc_next(firn_bytes(exact, size), size == left);
             free(exact);
         }
         at += cut.size;
@@ -61,15 +52,14 @@ make_noise(uint64_t seed, size_t size)
 static void
 chunks_have_their_sizes(void **state)
 {
-    (void)state;
     static struct chunks chunks;
     size_t majors = 0;
     uint8_t *noise = make_noise(1, 32 * MIB);
     cut_all(firn_bytes(noise, 32 * MIB), 1 << 20, &chunks);
     for (size_t i = 0; i < chunks.count; i++) {
         size_t size = chunks.ends[i] - (i == 0 ? 0 : chunks.ends[i - 1]);
-        assert_true(size <= FI_CHUNK_CUT_SIZE_MAX);
-        assert_true(size > FI_CHUNK_CUT_SIZE_MIN || i + 1 == chunks.count);
+        assert_true(size <= FI_CDC_SIZE_MAX);
+        assert_true(size > FI_CDC_SIZE_MIN || i + 1 == chunks.count);
         majors += chunks.is_major[i] ? 1 : 0;
     }
     assert_int_equal(chunks.ends[chunks.count - 1], 32 * MIB);
@@ -81,7 +71,6 @@ chunks_have_their_sizes(void **state)
 static void
 how_much_is_seen_at_a_time_changes_nothing(void **state)
 {
-    (void)state;
     static struct chunks one;
     static struct chunks other;
     uint8_t *noise = make_noise(2, 3 * MIB + 77);
@@ -99,7 +88,6 @@ how_much_is_seen_at_a_time_changes_nothing(void **state)
 static void
 boundaries_come_together_behind_a_change(void **state)
 {
-    (void)state;
     static struct chunks before;
     static struct chunks after;
     enum { SIZE = 4 * MIB };
@@ -142,16 +130,14 @@ boundaries_come_together_behind_a_change(void **state)
 static void
 short_and_monotonous_content_is_cut_too(void **state)
 {
-    (void)state;
     uint8_t *zeros = calloc(1, MIB);
     assert_non_null(zeros);
-    for (size_t size = 1; size <= FI_CHUNK_CUT_SIZE_MIN; size += 97) {
-        assert_int_equal(fi_chunk_cut_next(firn_bytes(zeros, size), true).size, size);
-        assert_int_equal(fi_chunk_cut_next(firn_bytes(zeros, size), false).size, 0);
+    for (size_t size = 1; size <= FI_CDC_SIZE_MIN; size += 97) {
+        assert_int_equal(fi_cdc_next(firn_bytes(zeros, size), true).size, size);
+        assert_int_equal(fi_cdc_next(firn_bytes(zeros, size), false).size, 0);
     }
-    assert_int_equal(fi_chunk_cut_next(firn_bytes(zeros, MIB), false).size, FI_CHUNK_CUT_SIZE_MAX);
-    assert_int_equal(fi_chunk_cut_next(firn_bytes(zeros, FI_CHUNK_CUT_SIZE_MAX), false).size,
-                     FI_CHUNK_CUT_SIZE_MAX);
+    assert_int_equal(fi_cdc_next(firn_bytes(zeros, MIB), false).size, FI_CDC_SIZE_MAX);
+    assert_int_equal(fi_cdc_next(firn_bytes(zeros, FI_CDC_SIZE_MAX), false).size, FI_CDC_SIZE_MAX);
     free(zeros);
 }
 
@@ -159,7 +145,6 @@ short_and_monotonous_content_is_cut_too(void **state)
 static void
 boundaries_are_what_they_always_were(void **state)
 {
-    (void)state;
     static struct chunks chunks;
     uint8_t *noise = make_noise(4, 2 * MIB);
     cut_all(firn_bytes(noise, 2 * MIB), MIB, &chunks);

@@ -3,18 +3,10 @@
  * unit/codec: zstd and LZ4 in one call and in pieces: round trips, foreign frames, damaged input,
  * failed allocations.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "codec/compress.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -76,7 +68,6 @@ decode(struct fi_compress *context, enum fi_codec codec, firn_slice input, size_
 static void
 blocks_round_trip_in_a_reused_context(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct test_random random;
     test_random_init(&random, "blocks_round_trip", 21);
@@ -122,7 +113,6 @@ blocks_round_trip_in_a_reused_context(void **state)
 static void
 a_level_leaves_nothing_behind(void **state)
 {
-    (void)state;
     enum { SIZE = 400000 };
     static const int levels[] = {FI_COMPRESS_LEVEL_QUICK, 1, 3, FI_COMPRESS_LEVEL_QUICK, 3, 1};
     struct test_random random;
@@ -166,7 +156,6 @@ a_level_leaves_nothing_behind(void **state)
 static void
 frames_of_others_are_read(void **state)
 {
-    (void)state;
     struct fi_compress *context = create();
     assert_int_equal(decode(context, FI_CODEC_ZSTD, firn_bytes(verse_zstd, sizeof verse_zstd),
                             VERSE_SIZE, verse),
@@ -184,7 +173,6 @@ frames_of_others_are_read(void **state)
 static void
 only_one_frame_is_one_frame(void **state)
 {
-    (void)state;
     struct fi_compress *context = create();
     uint8_t bytes[2 * sizeof verse_zstd + 16];
     memcpy(bytes, verse_zstd, sizeof verse_zstd);
@@ -226,7 +214,6 @@ only_one_frame_is_one_frame(void **state)
 static void
 declared_sizes_are_not_believed(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_compress *context = create();
     /* A frame header that declares 2^40 bytes in one segment, then the blocks of the verse. */
@@ -253,7 +240,6 @@ declared_sizes_are_not_believed(void **state)
 static void
 damaged_blocks_never_overrun(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "damaged_blocks", 22);
     struct fi_compress *context = create();
@@ -319,7 +305,6 @@ encode_and_decode(firn_slice input, struct fi_buf *stored, uint8_t *raw)
 static void
 every_failed_allocation_of_a_block_is_reported(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "failed_allocations", 23);
     enum { RAW_SIZE = 20000 };
@@ -412,7 +397,6 @@ write_stream(firn_slice input, struct test_random *random, size_t piece_max, str
 static void
 streams_round_trip_in_any_pieces(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct test_random random;
     test_random_init(&random, "streams_round_trip", 24);
@@ -452,7 +436,6 @@ streams_round_trip_in_any_pieces(void **state)
 static void
 streams_take_exactly_one_frame(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "streams_one_frame", 25);
     struct fi_buf back = {0};
@@ -484,7 +467,6 @@ streams_take_exactly_one_frame(void **state)
 static void
 a_window_beyond_the_limit_is_refused(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "window", 26);
     struct fi_buf back = {0};
@@ -502,7 +484,6 @@ a_window_beyond_the_limit_is_refused(void **state)
 static void
 a_stream_fails_once_and_stays_failed(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_compress_stream *stream = NULL;
     assert_int_equal(fi_compress_stream_create(100, &stream, &err), FIRN_OK);
@@ -526,7 +507,6 @@ a_stream_fails_once_and_stays_failed(void **state)
 static void
 a_writer_makes_frame_after_frame(void **state)
 {
-    (void)state;
     struct fi_compress *context = create();
     firn_error err;
     struct fi_compress_writer *writer = NULL;
@@ -547,7 +527,6 @@ a_writer_makes_frame_after_frame(void **state)
 static void
 every_failed_allocation_of_a_stream_is_reported(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "failed_stream_allocations", 27);
     enum { RAW_SIZE = 200000 };

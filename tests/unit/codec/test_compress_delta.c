@@ -3,18 +3,10 @@
  * unit/codec: new content against old: round trips, what it saves, limits, damaged input, failed
  * allocations.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "codec/compress.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -67,7 +59,6 @@ decode(struct fi_compress *context, firn_slice base, firn_slice frame, size_t ra
 static void
 new_content_takes_what_is_new_in_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct test_random random;
     test_random_init(&random, "new_content", 31);
@@ -110,7 +101,6 @@ new_content_takes_what_is_new_in_it(void **state)
 static void
 a_base_that_looks_like_a_dictionary_is_bytes(void **state)
 {
-    (void)state;
     firn_error err;
     struct test_random random;
     test_random_init(&random, "dictionary", 32);
@@ -136,7 +126,6 @@ a_base_that_looks_like_a_dictionary_is_bytes(void **state)
 static void
 what_would_be_too_much_does_not_fit(void **state)
 {
-    (void)state;
     firn_error err;
     struct test_random random;
     test_random_init(&random, "too_much", 33);
@@ -175,7 +164,6 @@ what_would_be_too_much_does_not_fit(void **state)
 static void
 damaged_frames_and_wrong_bases_never_overrun(void **state)
 {
-    (void)state;
     firn_error err;
     struct test_random random;
     test_random_init(&random, "damaged_deltas", 34);
@@ -239,7 +227,6 @@ encode_and_decode(firn_slice base, firn_slice content, uint8_t *raw)
 static void
 every_failed_allocation_is_reported(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "failed_allocations_of_deltas", 35);
     enum { SIZE = 1 << 20 };

@@ -2,19 +2,12 @@
  *
  * unit/codec: the sets of instructions that were found are those that the compiler's own library finds.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "codec/cpu.h"
+#include "support/test.h"
 
 static void
 it_finds_what_the_compilers_library_finds(void **state)
 {
-    (void)state;
 #if defined(__x86_64__)
     const bool crc = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&

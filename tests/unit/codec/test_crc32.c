@@ -2,16 +2,8 @@
  *
  * unit/codec: CRC-32 against published values and against its twins.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "codec/crc32.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 /* The definition of the checksum, bit by bit. */
@@ -31,7 +23,6 @@ bit_by_bit(uint32_t crc, const uint8_t *data, size_t size)
 static void
 it_gives_the_published_values(void **state)
 {
-    (void)state;
     /* The check value of the catalogue of parametrised CRC algorithms (CRC-32/ISO-HDLC); the CRC
      * of the chunk IEND, which ends every PNG file; and a sentence that every implementation
      * shows. */
@@ -55,7 +46,6 @@ it_gives_the_published_values(void **state)
 static void
 twins_agree_at_every_length_and_alignment(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "crc32", 21);
     enum { SIZE = 40000 };
@@ -82,7 +72,6 @@ twins_agree_at_every_length_and_alignment(void **state)
 static void
 it_continues_where_it_stopped(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "crc32_parts", 22);
     uint8_t bytes[8192];

@@ -3,22 +3,15 @@
  * unit/codec: keys that are ordered as their parts are (docs/formats/key.md).
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "firn/key.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 static void
 encodings_are_those_of_the_specification(void **state)
 {
-    (void)state;
     uint8_t memory[64];
     firn_key key = firn_key_in(memory, sizeof memory);
     firn_key_add_text(&key, firn_str("brest"));
@@ -140,7 +133,6 @@ add_part(firn_key *key, const struct parts *parts, size_t at)
 static void
 keys_are_ordered_as_their_parts_are(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, __func__, 20261122);
     for (int round = 0; round < 20000; round++) {
@@ -174,7 +166,6 @@ keys_are_ordered_as_their_parts_are(void **state)
 static void
 parts_are_read_as_they_were_added(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, __func__, 20261122);
     for (int round = 0; round < 5000; round++) {
@@ -215,7 +206,6 @@ parts_are_read_as_they_were_added(void **state)
 static void
 what_does_not_fit_makes_a_key_invalid(void **state)
 {
-    (void)state;
     uint8_t memory[64];
     for (size_t capacity = 0; capacity < 23; capacity++) {
         firn_key key = firn_key_in(memory, capacity);
@@ -240,7 +230,6 @@ what_does_not_fit_makes_a_key_invalid(void **state)
 static void
 what_is_no_part_is_refused(void **state)
 {
-    (void)state;
     static const char *const texts[] = {"", "a", "a\x00", "\x00\x02", "\x00\x00", "\x00\xff"};
     static const size_t sizes[] = {0, 1, 2, 2, 2, 2};
     uint8_t out[8];
@@ -266,7 +255,6 @@ what_is_no_part_is_refused(void **state)
 static void
 what_is_read_of_random_bytes_is_what_is_there(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 20000; round++) {

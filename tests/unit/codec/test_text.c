@@ -2,21 +2,13 @@
  *
  * unit/codec: hexadecimal digits and UTF-8.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "codec/hex.h"
 #include "codec/utf8.h"
+#include "support/test.h"
 
 static void
 hex_round_trips_in_both_cases(void **state)
 {
-    (void)state;
     uint8_t bytes[256];
     for (size_t i = 0; i < sizeof bytes; i++) {
         bytes[i] = (uint8_t)i;
@@ -43,7 +35,6 @@ hex_round_trips_in_both_cases(void **state)
 static void
 hex_refuses_every_other_character(void **state)
 {
-    (void)state;
     for (int c = 0; c < 256; c++) {
         char digits[3] = {'0', (char)c, 0};
         uint8_t byte;
@@ -76,7 +67,6 @@ encode(uint32_t value, uint8_t *out)
 static void
 utf8_decodes_every_scalar_value(void **state)
 {
-    (void)state;
     for (uint32_t value = 0; value <= 0x10ffff; value++) {
         uint8_t text[4];
         size_t size = encode(value, text);
@@ -95,7 +85,6 @@ utf8_decodes_every_scalar_value(void **state)
 static void
 utf8_refuses_what_no_value_encodes_to(void **state)
 {
-    (void)state;
     static uint8_t is_encoding[1 << 16];
     for (uint32_t value = 0x80; value < 0x800; value++) {
         uint8_t text[4];
@@ -137,7 +126,6 @@ utf8_refuses_what_no_value_encodes_to(void **state)
 static void
 utf8_finds_one_bad_byte_anywhere(void **state)
 {
-    (void)state;
     static const char text[] =
         "plain text, then gr\xc3\xbc\xc3\x9f, \xe6\xbc\xa2\xe5\xad\x97 and \xf0\x9f\x98\x80 "
         "and again plain text of some length";

@@ -392,7 +392,7 @@ column_fixture_compare_seek(const struct row_model *model, struct fi_run_cursor 
 
 void
 column_fixture_compare_get(const struct row_model *model, struct fi_run *run, firn_slice key,
-                           const struct fi_view *view)
+                           const struct fi_snapshot *snapshot)
 {
     firn_error err;
     struct fi_run_hit hit = {.kind = (enum fi_entry_kind)99, .sequence = 99};
@@ -400,11 +400,11 @@ column_fixture_compare_get(const struct row_model *model, struct fi_run *run, fi
     assert_int_equal(fi_buf_append_str(&value, "what was there before"), FIRN_OK);
     size_t i = row_model_lower_bound(model, key, UINT64_MAX);
     while (i < model->count && fi_slice_equal(model->entries[i].key, key) &&
-           !fi_view_sees(view, model->entries[i].sequence)) {
+           !fi_snapshot_sees(snapshot, model->entries[i].sequence)) {
         i++;
     }
     bool is_there = i < model->count && fi_slice_equal(model->entries[i].key, key);
-    int rc = fi_column_kind.get(run, key, view, &hit, &value, &err);
+    int rc = fi_column_kind.get(run, key, snapshot, &hit, &value, &err);
     assert_int_equal(rc, is_there ? FIRN_OK : FIRN_NOT_FOUND);
     if (is_there) {
         const struct fi_entry *entry = &model->entries[i];
@@ -414,7 +414,7 @@ column_fixture_compare_get(const struct row_model *model, struct fi_run *run, fi
             found.value = firn_bytes(NULL, 0);
         }
         row_model_compare_entry(entry, &found);
-        assert_int_equal(fi_column_kind.get(run, key, view, &hit, NULL, NULL), FIRN_OK);
+        assert_int_equal(fi_column_kind.get(run, key, snapshot, &hit, NULL, NULL), FIRN_OK);
     } else {
         assert_int_equal(err.code, FIRN_NOT_FOUND);
     }

@@ -57,7 +57,7 @@ void column_fixture_compare_scan(const struct row_model *model, struct fi_run *r
 void column_fixture_compare_seek(const struct row_model *model, struct fi_run_cursor *cursor,
                                  firn_slice key, uint64_t sequence);
 void column_fixture_compare_get(const struct row_model *model, struct fi_run *run, firn_slice key,
-                                const struct fi_view *view);
+                                const struct fi_snapshot *snapshot);
 /* Nothing is wrong with the run. */
 void column_fixture_check(struct fi_run *run);
 /* Numbers of the summary but for content_bytes; bounds. */

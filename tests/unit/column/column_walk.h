@@ -21,12 +21,12 @@ static inline void
 column_walk_get(struct fi_run *run, firn_slice key, uint64_t sequence)
 {
     struct fi_buf value = {0};
-    struct fi_view_interval intervals[] = {{0, sequence / 2}, {sequence, sequence}};
-    struct fi_view view = {intervals + (sequence < 3), sequence < 3 ? 1U : 2U, 0, NULL};
+    struct fi_snapshot_interval intervals[] = {{0, sequence / 2}, {sequence, sequence}};
+    struct fi_snapshot snapshot = {intervals + (sequence < 3), sequence < 3 ? 1U : 2U, 0, NULL};
     struct fi_run_hit hit;
-    int rc = fi_column_kind.get(run, key, &view, &hit, &value, NULL);
+    int rc = fi_column_kind.get(run, key, &snapshot, &hit, &value, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND || column_walk_is_refusal(rc));
-    CHECK(rc != FIRN_OK || fi_view_sees(&view, hit.sequence));
+    CHECK(rc != FIRN_OK || fi_snapshot_sees(&snapshot, hit.sequence));
     fi_buf_deinit(&value);
 }
 

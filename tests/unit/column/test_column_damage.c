@@ -139,10 +139,10 @@ check_gets(struct damage *damage, struct fi_run *run)
     struct fi_buf value = {0};
     for (size_t i = 0; i < damage->model.count; i += 31) {
         const struct fi_entry *entry = &damage->model.entries[i];
-        struct fi_view_interval only = {entry->sequence, entry->sequence};
-        struct fi_view view = {&only, 1, 0, NULL};
+        struct fi_snapshot_interval only = {entry->sequence, entry->sequence};
+        struct fi_snapshot snapshot = {&only, 1, 0, NULL};
         struct fi_run_hit hit;
-        int rc = fi_column_kind.get(run, entry->key, &view, &hit, &value, &err);
+        int rc = fi_column_kind.get(run, entry->key, &snapshot, &hit, &value, &err);
         if (rc != FIRN_OK) {
             assert_is_damage(rc, &err);
             assert_non_null(strstr(err.text, "of row group"));
@@ -193,7 +193,6 @@ take_report(void *ctx, const char *text)
 static void
 one_bit_takes_one_column_of_one_group_away(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     damage_init(&damage, 6000, 1500);
@@ -245,7 +244,7 @@ compare_entry(const struct damage *damage, const struct fi_entry *wanted,
     for (size_t slot = 1; wanted->kind == FI_ENTRY_PUT && slot < layout->count; slot++) {
         struct fi_cell a = {.kind = FI_PHYSICAL_NONE};
         struct fi_cell b = {.kind = FI_PHYSICAL_NONE};
-        FI_IGNORE(fi_tuple_find(wanted->value, layout->columns[slot].id, &a));
+        FI_RULES_IGNORE(fi_tuple_find(wanted->value, layout->columns[slot].id, &a));
         assert_int_equal(fi_tuple_find(found->value, layout->columns[slot].id, &b), FIRN_OK);
         bool is_same = a.kind == b.kind &&
                        (a.kind == FI_PHYSICAL_NONE ||
@@ -312,7 +311,6 @@ write_again(const struct damage *damage, struct fi_run *run, struct fi_run_mend 
 static void
 a_damaged_run_is_written_again_without_what_is_lost(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     unsigned runs = 0;
@@ -356,7 +354,6 @@ a_damaged_run_is_written_again_without_what_is_lost(void **state)
 static void
 a_run_is_written_again_or_not_while_memory_runs_out(void **state)
 {
-    (void)state;
     firn_error err;
     uint64_t n = 1;
     bool is_reached = true;
@@ -393,7 +390,6 @@ a_run_is_written_again_or_not_while_memory_runs_out(void **state)
 static void
 a_run_that_was_cut_is_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     damage_init(&damage, 2000, 700);
@@ -441,7 +437,6 @@ passes(struct damage *damage)
 static void
 whatever_an_index_says_that_is_not_so_is_found(void **state)
 {
-    (void)state;
     struct damage damage;
     size_t size;
     damage_init(&damage, 300, 100);
@@ -472,7 +467,6 @@ whatever_an_index_says_that_is_not_so_is_found(void **state)
 static void
 runs_that_anybody_may_have_made_are_read_within_bounds(void **state)
 {
-    (void)state;
     struct damage damage;
     struct test_random random;
     size_t size;

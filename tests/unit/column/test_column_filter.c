@@ -96,7 +96,6 @@ static void
 each_value_is_known(void **state)
 {
     size_t filters = 0;
-    (void)state;
     for (uint64_t seed = 0; seed < 60; seed++) {
         struct rig rig;
         begin(&rig, seed, 3000);
@@ -158,7 +157,6 @@ static void
 few_others_are_known(void **state)
 {
     struct rig rig;
-    (void)state;
     begin_numbers(&rig, 20000);
     assert_true(count_false(&rig, 10000) < 300); /* one in ninety */
     end(&rig);
@@ -202,14 +200,12 @@ damage_block(bool is_section)
 static void
 a_damaged_filter_is_not_used(void **state)
 {
-    (void)state;
     damage_block(false);
 }
 
 static void
 a_damaged_list_is_not_used(void **state)
 {
-    (void)state;
     damage_block(true);
 }
 
@@ -222,7 +218,6 @@ a_filter_that_lies_is_found(void **state)
     struct fi_buf bytes = {0};
     firn_error err;
     size_t damages = 0;
-    (void)state;
     begin_numbers(&rig, 5000);
     assert_true(fi_column_filter_find(fi_column_read_const(rig.run), 0, 2, &ref));
     test_file_read(rig.fixture.dir, "r", &bytes);
@@ -244,7 +239,6 @@ lists_are_checked(void **state)
 {
     struct fi_buf list = {0};
     const struct fi_block_ref ref = {.offset = 64, .stored_size = 64, .raw_size = 64};
-    (void)state;
     assert_int_equal(fi_column_filter_check(fi_buf_slice(&list), NULL), FIRN_CORRUPT);
     assert_int_equal(fi_column_filter_add(&list, 0, 9, &ref), FIRN_OK);
     assert_int_equal(fi_column_filter_add(&list, 1, 2, &ref), FIRN_OK);

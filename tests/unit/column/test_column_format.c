@@ -138,8 +138,8 @@ compare_file(const struct column_fixture_table *table, const struct row_model *m
     struct row_fixture fixture;
     struct fi_run *run;
     struct row_model expected;
-    const struct fi_view_interval interval = {1, UINT64_MAX};
-    const struct fi_view view = {&interval, 1, 0, NULL};
+    const struct fi_snapshot_interval interval = {1, UINT64_MAX};
+    const struct fi_snapshot snapshot = {&interval, 1, 0, NULL};
     row_fixture_init(&fixture, 1 << 20);
     test_file_write(fixture.dir, "run", bytes.data, bytes.size);
     struct fi_run_env env = row_fixture_env(&fixture);
@@ -148,7 +148,7 @@ compare_file(const struct column_fixture_table *table, const struct row_model *m
     column_fixture_compare_summary(model, fi_column_kind.summary(run));
     column_fixture_compare_scan(&expected, run, true);
     for (size_t i = 0; i < expected.count; i++) {
-        column_fixture_compare_get(&expected, run, expected.entries[i].key, &view);
+        column_fixture_compare_get(&expected, run, expected.entries[i].key, &snapshot);
     }
     column_fixture_check(run);
     assert_int_equal(fi_column_group_count(run), (ROWS + GROUP_ROWS - 1) / GROUP_ROWS);
@@ -184,14 +184,12 @@ compare_golden(const char *path, bool has_filters)
 static void
 the_builder_makes_the_golden_run(void **state)
 {
-    (void)state;
     compare_golden("tests/formats/column/all.column", false);
 }
 
 static void
 the_builder_makes_the_golden_run_with_filters(void **state)
 {
-    (void)state;
     compare_golden("tests/formats/column/filters.column", true);
 }
 
@@ -199,7 +197,6 @@ the_builder_makes_the_golden_run_with_filters(void **state)
 static void
 the_packed_golden_run_is_read_for_ever(void **state)
 {
-    (void)state;
     static const char path[] = "tests/formats/column/packed.column";
     struct column_fixture_table table;
     struct row_model model;
@@ -228,7 +225,6 @@ assert_zeros(const uint8_t *bytes, size_t size)
 static void
 every_field_of_the_index_has_its_place(void **state)
 {
-    (void)state;
     static const struct {
         uint32_t id;
         uint8_t type;
@@ -317,7 +313,6 @@ every_field_of_the_index_has_its_place(void **state)
 static void
 an_index_whose_groups_are_out_of_order_is_refused(void **state)
 {
-    (void)state;
     struct column_fixture_table table;
     struct row_model model;
     struct fi_buf bytes = {0};

@@ -6,10 +6,10 @@
 #include "unit/column/column_fixture.h"
 
 #include "base/slice.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 
-static struct fi_view_interval all_interval = {1, UINT64_MAX};
-static const struct fi_view all = {&all_interval, 1, 0, NULL};
+static struct fi_snapshot_interval all_interval = {1, UINT64_MAX};
+static const struct fi_snapshot all = {&all_interval, 1, 0, NULL};
 
 /* A key of an i64 and a text; a number, a UUID. */
 static void
@@ -54,7 +54,6 @@ add_entry(struct fi_run_builder *builder, firn_slice key, uint64_t sequence,
 static void
 what_is_refused_changes_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     struct column_fixture_table table;
@@ -126,7 +125,6 @@ what_is_refused_changes_nothing(void **state)
 static void
 layouts_that_make_no_sense_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     row_fixture_init(&fixture, 0);
@@ -208,7 +206,6 @@ unpin(void *some_pin)
 static void
 a_value_that_lies_in_a_value_file_is_stored(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     struct column_fixture_table table;
@@ -230,14 +227,15 @@ a_value_that_lies_in_a_value_file_is_stored(void **state)
     fi_tuple_add(&tuple_writer, 6, &null);
     fi_tuple_add(&tuple_writer, 8, &bytes);
     assert_int_equal(fi_tuple_end(&tuple_writer), FIRN_OK);
-    const struct fi_value_writer_options value_options = {.number = 9};
-    struct fi_value_writer *writer;
-    assert_int_equal(fi_value_writer_create(&env, "v", &value_options, &writer, &err), FIRN_OK);
+    const struct fi_run_value_writer_options value_options = {.number = 9};
+    struct fi_run_value_writer *writer;
+    assert_int_equal(fi_run_value_writer_create(&env, "v", &value_options, &writer, &err), FIRN_OK);
     assert_int_equal(fi_buf_append_le64(&reference, 77), FIRN_OK); /* a moment */
-    assert_int_equal(fi_value_writer_add(writer, fi_buf_slice(&tuple), &reference, &err), FIRN_OK);
-    assert_int_equal(fi_value_writer_finish(writer, NULL, &err), FIRN_OK);
-    fi_value_writer_destroy(writer);
-    assert_int_equal(fi_value_file_kind.open(&env, "v", &value_file, &err), FIRN_OK);
+    assert_int_equal(fi_run_value_writer_add(writer, fi_buf_slice(&tuple), &reference, &err),
+                     FIRN_OK);
+    assert_int_equal(fi_run_value_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_run_value_writer_destroy(writer);
+    assert_int_equal(fi_run_value_file_kind.open(&env, "v", &value_file, &err), FIRN_OK);
 
     const struct fi_run_values values = {.pin = pin, .unpin = unpin};
     struct fi_run_builder_options options = {.layout = &table.layout};
@@ -269,7 +267,7 @@ a_value_that_lies_in_a_value_file_is_stored(void **state)
         fi_slice_equal(fi_entry_expiring_value(fi_buf_slice(&value)), fi_buf_slice(&tuple)));
     column_fixture_check(run);
     fi_column_kind.close(run);
-    fi_value_file_kind.close(value_file);
+    fi_run_value_file_kind.close(value_file);
     fi_buf_deinit(&value);
     fi_buf_deinit(&key);
     fi_buf_deinit(&tuple);
@@ -282,7 +280,6 @@ a_value_that_lies_in_a_value_file_is_stored(void **state)
 static void
 opening_and_asking_for_places_reads_no_chunk(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     struct column_fixture_table table;

@@ -9,8 +9,8 @@
 
 #include "base/slice.h"
 
-static struct fi_view_interval all_interval = {1, UINT64_MAX};
-static const struct fi_view all = {&all_interval, 1, 0, NULL};
+static struct fi_snapshot_interval all_interval = {1, UINT64_MAX};
+static const struct fi_snapshot all = {&all_interval, 1, 0, NULL};
 
 struct machine {
     struct row_fixture fixture;
@@ -75,15 +75,15 @@ draw_key(struct test_random *random, const struct row_model *model, struct fi_bu
     }
 }
 
-static struct fi_view
-draw_view(struct test_random *random, struct fi_view_interval intervals[2])
+static struct fi_snapshot
+draw_snapshot(struct test_random *random, struct fi_snapshot_interval intervals[2])
 {
     uint64_t a = test_random_below(random, 300);
     uint64_t b = a + test_random_below(random, 300);
-    intervals[0] = (struct fi_view_interval){a, b};
+    intervals[0] = (struct fi_snapshot_interval){a, b};
     uint64_t c = b + 2 + test_random_below(random, test_random_below(random, 2) * 300 + 1);
-    intervals[1] = (struct fi_view_interval){c, c + test_random_below(random, 1000)};
-    return (struct fi_view){intervals, 1 + test_random_below(random, 2), 0, NULL};
+    intervals[1] = (struct fi_snapshot_interval){c, c + test_random_below(random, 1000)};
+    return (struct fi_snapshot){intervals, 1 + test_random_below(random, 2), 0, NULL};
 }
 
 static void
@@ -94,13 +94,13 @@ ask(struct test_random *random, const struct row_model *model, struct fi_run *ru
     struct fi_run_cursor *cursor;
     assert_int_equal(fi_column_kind.cursor_create(run, NULL, &cursor, &err), FIRN_OK);
     for (unsigned i = 0; i < count; i++) {
-        struct fi_view_interval intervals[2];
-        struct fi_view view = draw_view(random, intervals);
+        struct fi_snapshot_interval intervals[2];
+        struct fi_snapshot snapshot = draw_snapshot(random, intervals);
         draw_key(random, model, &key);
         uint64_t sequence =
             i % 2 == 0 ? UINT64_MAX : test_random_below(random, 3 * model->count + 2);
         column_fixture_compare_seek(model, cursor, fi_buf_slice(&key), sequence);
-        column_fixture_compare_get(model, run, fi_buf_slice(&key), i % 3 == 0 ? &all : &view);
+        column_fixture_compare_get(model, run, fi_buf_slice(&key), i % 3 == 0 ? &all : &snapshot);
     }
     fi_column_kind.cursor_destroy(cursor);
     fi_buf_deinit(&key);
@@ -341,7 +341,6 @@ compare_all(struct test_random *random, const struct column_fixture_table *table
 static void
 runs_answer_as_the_model_does(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "column_model", 11);
     uint64_t rounds = getenv("FIRN_TEST_LONG") != NULL ? 3000 : 120;
@@ -393,7 +392,6 @@ add_simple(const struct column_fixture_table *table, int64_t number, uint64_t se
 static void
 groups_end_where_they_are_full(void **state)
 {
-    (void)state;
     static const size_t counts[] = {1023, 1024, 1025, 65535, 65536, 65537};
     struct test_random random;
     test_random_init(&random, "column_edges", 12);
@@ -424,7 +422,6 @@ groups_end_where_they_are_full(void **state)
 static void
 groups_of_long_texts_have_few_rows(void **state)
 {
-    (void)state;
     enum { ROWS = 5000, SIZE = 1000 };
     struct test_random random;
     test_random_init(&random, "column_texts", 13);
@@ -461,7 +458,6 @@ groups_of_long_texts_have_few_rows(void **state)
 static void
 groups_end_before_they_have_too_many_bytes(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "column_bytes", 13);
     struct machine machine;
@@ -711,7 +707,6 @@ compare_mixed(struct test_random *random, struct fi_run *run, const struct row_m
 static void
 a_column_has_another_encoding_in_each_group(void **state)
 {
-    (void)state;
     struct test_random random;
     struct column_fixture_table table;
     struct machine machine;
@@ -774,7 +769,6 @@ a_column_has_another_encoding_in_each_group(void **state)
 static void
 batches_make_the_same_groups_as_rows(void **state)
 {
-    (void)state;
     struct test_random random;
     struct machine machine;
     struct column_fixture_table table;
@@ -815,7 +809,6 @@ batches_make_the_same_groups_as_rows(void **state)
 static void
 a_column_that_was_added_has_its_initial_value_after_a_merge(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "column_added", 14);
     struct machine machine;
@@ -856,7 +849,6 @@ a_column_that_was_added_has_its_initial_value_after_a_merge(void **state)
 static void
 versions_of_one_key_that_fill_many_groups_are_found_by_sequence(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "column_versions", 15);
     struct machine machine;
@@ -874,9 +866,9 @@ versions_of_one_key_that_fill_many_groups_are_found_by_sequence(void **state)
     struct fi_run *run = build_and_open(&machine, &model, "run", &options);
     for (uint64_t i = 0; i < 500; i++) {
         uint64_t first = test_random_below(&random, 5100);
-        struct fi_view_interval only = {first, first + test_random_below(&random, 3)};
-        struct fi_view view = {&only, 1, 0, NULL};
-        column_fixture_compare_get(&model, run, model.entries[1].key, &view);
+        struct fi_snapshot_interval only = {first, first + test_random_below(&random, 3)};
+        struct fi_snapshot snapshot = {&only, 1, 0, NULL};
+        column_fixture_compare_get(&model, run, model.entries[1].key, &snapshot);
     }
     ask(&random, &model, run, 200);
     column_fixture_check(run);

@@ -54,7 +54,6 @@ build(const struct sample *sample, const struct fi_run_env *env, firn_error *err
 static void
 the_file_has_the_same_bytes_however_many_threads_make_it(void **state)
 {
-    (void)state;
     for (uint64_t seed = 1; seed <= 40; seed++) {
         struct fi_buf files[3] = {{.data = NULL}};
         for (unsigned i = 0; i < 3; i++) {
@@ -84,7 +83,6 @@ the_file_has_the_same_bytes_however_many_threads_make_it(void **state)
 static void
 memory_that_runs_out_on_any_thread_is_told_once(void **state)
 {
-    (void)state;
     struct fi_buf whole = {.data = NULL};
     struct fi_buf made = {.data = NULL};
     for (int for_ever = -1; for_ever < 2; for_ever++) {
@@ -126,7 +124,6 @@ memory_that_runs_out_on_any_thread_is_told_once(void **state)
 static void
 helpers_of_a_simulation_make_the_same_file(void **state)
 {
-    (void)state;
     struct fi_buf files[2] = {{.data = NULL}};
     for (unsigned i = 0; i < 2; i++) {
         struct sample sample;

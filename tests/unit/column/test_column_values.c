@@ -189,7 +189,6 @@ odd_real(int64_t i)
 static void
 numbers_of_all_sizes_come_back_as_they_were(void **state)
 {
-    (void)state;
     static const uint32_t groups[] = {1, 100, 1024, 0};
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
         check(FIRN_TYPE_I64, groups[i], i == 0 ? 30 : 1100, steps_then_leaps);
@@ -203,7 +202,6 @@ numbers_of_all_sizes_come_back_as_they_were(void **state)
 static void
 a_million_equal_values_take_no_space(void **state)
 {
-    (void)state;
     struct rig rig;
     const struct fi_cell cell = always_the_same(0);
     rig_init(&rig, FIRN_TYPE_I64, 0);
@@ -252,7 +250,6 @@ null_but_at_edges(int64_t i)
 static void
 nulls_are_where_they_were_and_are_counted(void **state)
 {
-    (void)state;
     static struct fi_cell (*const makers[])(int64_t) = {all_null, steps_then_leaps, alternating,
                                                         null_at_edges, null_but_at_edges};
     for (size_t i = 0; i < sizeof makers / sizeof *makers; i++) {
@@ -324,7 +321,6 @@ flip(struct rig *rig, uint64_t at)
 static void
 of_ten_mebibytes_each_flipped_bit_is_found_and_takes_one_chunk(void **state)
 {
-    (void)state;
     firn_error err;
     struct rig rig;
     struct fi_buf bytes = {0};
@@ -429,7 +425,6 @@ find_places(struct rig *rig, struct places *out)
 static void
 claims_of_great_sizes_fail_and_take_no_memory(void **state)
 {
-    (void)state;
     static const struct {
         bool is_of_index; /* else of the chunk */
         bool is_of_data;  /* of its first block */

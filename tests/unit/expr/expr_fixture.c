@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "expr_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/mem.h"
 #include "schema/schema.h"
-#include "text/value_text.h"
+#include "support/test.h"
+#include "text/text_value.h"
 
 struct fi_schema *
 fixture_schema(void)
@@ -210,11 +203,11 @@ fixture_text(const struct fi_expr_type *type, const struct fi_cell *cell)
     } else if (type->type == FIRN_TYPE_BOOL) {
         value = firn_bool(cell->as.u64 != 0);
     }
-    struct fi_value_text_type text_type = {.type = type->type,
+    struct fi_text_value_type text_type = {.type = type->type,
                                            .precision = (uint8_t)type->precision,
                                            .scale = (uint8_t)type->scale,
                                            .dimensions = type->dimensions};
-    assert_int_equal(fi_value_text_append(&text_type, value, &buf), FIRN_OK);
+    assert_int_equal(fi_text_value_append(&text_type, value, &buf), FIRN_OK);
     assert_non_null(fi_buf_text(&buf));
     assert_true(buf.is_borrowed);
     return out;

@@ -2,19 +2,10 @@
  *
  * unit/expr: the language: what texts mean, their types, and what is wrong with others.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/mem.h"
 #include "base/slice.h"
 #include "expr_fixture.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 
 static struct fi_schema *schema;
@@ -22,7 +13,6 @@ static struct fi_schema *schema;
 static int
 set_up(void **state)
 {
-    (void)state;
     schema = fixture_schema();
     return 0;
 }
@@ -30,7 +20,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     fi_schema_unref(schema);
     return 0;
 }
@@ -60,7 +49,6 @@ expect(const char *text, const char *expected)
 static void
 numbers_are_exact(void **state)
 {
-    (void)state;
     expect("1 + 2 * 3", "i64 7");
     expect("(1 + 2) * 3 - -1", "i64 10");
     expect("7 % 3", "i64 1");
@@ -111,7 +99,6 @@ numbers_are_exact(void **state)
 static void
 truth_has_three_values(void **state)
 {
-    (void)state;
     expect("true and null", "bool null");
     expect("false and null", "bool false");
     expect("true or null", "bool true");
@@ -144,7 +131,6 @@ truth_has_three_values(void **state)
 static void
 texts_and_times_have_functions(void **state)
 {
-    (void)state;
     expect("'it''s'", "text it's");
     expect("'a' || 'b' || 1", "text ab1");
     expect("'a' || null", "text null");
@@ -213,7 +199,6 @@ expect_type(const char *text, const char *expected)
 static void
 types_follow_rules(void **state)
 {
-    (void)state;
     expect_type("id", "i64(0, 0) not null");
     expect_type("i8 + 1", "i64(0, 0)");
     expect_type("u8 + 1", "i64(0, 0)");
@@ -255,7 +240,6 @@ expect_failure(const char *text, int code, const char *part)
 static void
 errors_say_where_and_what(void **state)
 {
-    (void)state;
     expect_failure("", FIRN_INVALID, "where, character 1: expected a value, but the text ends");
     expect_failure("i8 +", FIRN_INVALID, "character 5");
     expect_failure("(i8", FIRN_INVALID, "expected \")\"");
@@ -289,7 +273,6 @@ errors_say_where_and_what(void **state)
 static void
 texts_are_limited(void **state)
 {
-    (void)state;
     char *text = fi_alloc(FI_EXPR_TEXT_SIZE_MAX + 2);
     assert_non_null(text);
     memset(text, '(', 10000);
@@ -325,7 +308,6 @@ texts_are_limited(void **state)
 static void
 lists_have_names_numbers_and_directions(void **state)
 {
-    (void)state;
     struct fi_expr_env env = {.schema = schema, .of = "select"};
     struct fi_expr_list selected;
     struct fi_expr_list order;
@@ -365,7 +347,6 @@ lists_have_names_numbers_and_directions(void **state)
 static void
 parameters_are_taken_in_order(void **state)
 {
-    (void)state;
     firn_value parameters[] = {firn_i64(5), firn_text("2026-01-01"),
                                firn_typed_i64(FIRN_TYPE_DECIMAL, 1230), firn_null()};
     size_t next = 0;
@@ -395,7 +376,6 @@ parameters_are_taken_in_order(void **state)
 static void
 groups_have_keys_and_aggregates(void **state)
 {
-    (void)state;
     struct fi_expr *key = fixture_expr(schema, "year(day)");
     struct fi_expr *exprs[] = {
         fixture_expr(schema, "year(day) + 1"), fixture_expr(schema, "sum(i8) / count(*)"),
@@ -502,7 +482,6 @@ static void
 what_does_not_fit_fails_where_it_counts(void **state)
 {
     struct fi_cell out[3];
-    (void)state;
     assert_int_equal(eval_three("id + 1", 7, out), FIRN_LIMIT);
     assert_int_equal(eval_three("id + 1", 5, out), FIRN_OK);
     assert_int_equal(out[0].as.i64, 6);
@@ -581,7 +560,6 @@ expect_split(const char *text, size_t conditions, bool has_rest, bool is_never)
 static void
 conditions_are_split(void **state)
 {
-    (void)state;
     expect_split("i8 < 1000", 1, false, false); /* is not null */
     expect_split("id < 9223372036854775807 or id is null", 1, false, false);
     expect_split("i8 > 1000", 0, false, true);
@@ -679,7 +657,6 @@ run_all(void)
 static void
 every_allocation_may_fail(void **state)
 {
-    (void)state;
     fi_schema_unref(schema);
     test_alloc_install();
     schema = fixture_schema();

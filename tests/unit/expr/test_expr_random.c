@@ -4,18 +4,9 @@
  * types but whole numbers of 128 bits, doubles and bytes; and what chunks test themselves plus the rest against
  * the whole.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "expr_fixture.h"
+#include "support/test.h"
 
 __extension__ typedef __int128 int128;
 
@@ -692,7 +683,6 @@ random_conditions_agree_with_an_interpreter(void **state)
     struct fixture_rows *rows = malloc(sizeof *rows);
     size_t kept = 0;
     size_t total = 0;
-    (void)state;
     assert_non_null(rows);
     schema = fixture_schema();
     test_random_init(&dice, "expr_random", 20261123);

@@ -5,17 +5,9 @@
 #ifndef FIRN_GRAPH_FIXTURE_H
 #define FIRN_GRAPH_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "graph/graph.h"
 #include "os/os.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 enum graph_fixture_style {

@@ -8,7 +8,7 @@
 #include "block/block_cache.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
-#include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_file.h"
 
 enum { ROWS = 300, DIMENSIONS = 10 };
@@ -67,8 +67,8 @@ read_file(const struct graph_fixture *fixture, const struct machine *machine, fi
         assert_int_equal(count, 10);
         double distances[10];
         uint64_t judged;
-        FI_TRY(fi_graph_read_judge(fi_graph_read_of(run), graph_fixture_vector(fixture, row), found,
-                                   count, distances, err));
+        FI_TRY(fi_graph_read_assess(fi_graph_read_of(run), graph_fixture_vector(fixture, row),
+                                    found, count, distances, err));
         assert_true(found[0].distance <= found[9].distance);
         FI_TRY(fi_graph_exact_rank(fi_graph_read_of(run), graph_fixture_vector(fixture, row),
                                    &options, scratch, found, distances, &count, &judged, err));
@@ -107,22 +107,19 @@ init(struct graph_fixture *fixture)
 static void
 memory_that_runs_out_leaves_nothing_behind(void **state)
 {
-    (void)state;
     for (int for_ever = 0; for_ever < 2; for_ever++) {
-        int rc = FIRN_NO_MEMORY;
-        for (uint64_t n = 1; rc != FIRN_OK; n++) {
+        struct test_fault fault = {.counts = true, .for_ever = for_ever != 0, .limit = 20000};
+        while (test_fault_next(&fault)) {
             struct graph_fixture fixture;
             struct machine machine;
             firn_error err;
-            test_alloc_install();
             init(&fixture);
             open_machine(&machine);
-            test_alloc_fail_at(n, for_ever != 0);
-            rc = graph_fixture_build(&fixture, machine.os, 3, &err);
+            test_fault_allocation(&fault);
+            int rc = graph_fixture_build(&fixture, machine.os, 3, &err);
             rc = rc == FIRN_OK ? write_file(&fixture, &machine, &err) : rc;
             rc = rc == FIRN_OK ? read_file(&fixture, &machine, &err) : rc;
-            bool was_hit = test_alloc_calls() >= n;
-            test_alloc_fail_at(0, false);
+            test_fault_end(&fault);
             if (rc != FIRN_OK) {
                 assert_int_equal(rc, FIRN_NO_MEMORY);
                 assert_int_equal(err.code, FIRN_NO_MEMORY);
@@ -130,10 +127,6 @@ memory_that_runs_out_leaves_nothing_behind(void **state)
             }
             graph_fixture_deinit(&fixture);
             close_machine(&machine);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
-            assert_true(n < 20000);
-            rc = was_hit ? FIRN_NO_MEMORY : rc;
         }
     }
 }
@@ -143,32 +136,25 @@ a_call_that_fails_leaves_no_file_or_a_whole_one(void **state)
 {
     struct graph_fixture fixture;
     firn_error err;
-    (void)state;
     init(&fixture);
     assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_OK);
     for (int is_torn = 0; is_torn < 2; is_torn++) {
-        bool hit = true;
-        for (uint64_t n = 1; hit; n++) {
+        struct test_fault fault = {.for_ever = true,
+                                   .kind = is_torn != 0 ? FI_SIM_FAULT_TORN : FI_SIM_FAULT_FAILS,
+                                   .limit = 200};
+        while (test_fault_next(&fault)) {
             struct machine machine;
             open_machine(&machine);
-            const struct fi_sim_fault_plan plan = {.call = n,
-                                                   .for_ever = true,
-                                                   .classes = FI_SIM_FAULT_ALL,
-                                                   .kind = is_torn != 0 ? FI_SIM_FAULT_TORN
-                                                                        : FI_SIM_FAULT_FAILS,
-                                                   .error_number = 5};
-            fi_sim_fault_set_plan(machine.faulty, &plan);
+            test_fault_call(&fault, machine.faulty);
             int rc = write_file(&fixture, &machine, &err);
-            hit = fi_sim_fault_hits(machine.faulty) > 0;
-            fi_sim_fault_set_plan(machine.faulty, NULL);
-            assert_true((rc == FIRN_OK) == !hit);
+            test_fault_end(&fault);
+            assert_true((rc == FIRN_OK) == !fault.was_hit);
             if (!test_file_exists(machine.inner, "graph")) {
                 assert_int_not_equal(rc, FIRN_OK);
                 assert_int_equal(write_file(&fixture, &machine, &err), FIRN_OK);
             }
             assert_int_equal(read_file(&fixture, &machine, &err), FIRN_OK);
             close_machine(&machine);
-            assert_true(n < 200);
         }
     }
     graph_fixture_deinit(&fixture);
@@ -179,27 +165,20 @@ a_call_that_fails_while_reading_is_an_error(void **state)
 {
     struct graph_fixture fixture;
     firn_error err;
-    bool hit = true;
-    (void)state;
     init(&fixture);
     assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_OK);
-    for (uint64_t n = 1; hit; n++) {
+    struct test_fault fault = {.classes = FI_SIM_FAULT_OPENS | FI_SIM_FAULT_READS, .limit = 1000};
+    while (test_fault_next(&fault)) {
         struct machine machine;
         open_machine(&machine);
         assert_int_equal(write_file(&fixture, &machine, &err), FIRN_OK);
-        const struct fi_sim_fault_plan plan = {.call = n,
-                                               .classes = FI_SIM_FAULT_OPENS | FI_SIM_FAULT_READS,
-                                               .kind = FI_SIM_FAULT_FAILS,
-                                               .error_number = 5};
-        fi_sim_fault_set_plan(machine.faulty, &plan);
+        test_fault_call(&fault, machine.faulty);
         int rc = read_file(&fixture, &machine, &err);
-        hit = fi_sim_fault_hits(machine.faulty) > 0;
-        fi_sim_fault_set_plan(machine.faulty, NULL);
-        assert_true(rc == FIRN_OK ? !hit : hit);
+        test_fault_end(&fault);
+        assert_true(rc == FIRN_OK ? !fault.was_hit : fault.was_hit);
         assert_true(rc == FIRN_OK || rc == FIRN_IO || rc == FIRN_CORRUPT);
         assert_int_equal(read_file(&fixture, &machine, &err), FIRN_OK);
         close_machine(&machine);
-        assert_true(n < 1000);
     }
     graph_fixture_deinit(&fixture);
 }
@@ -209,7 +188,6 @@ a_source_that_fails_ends_the_building(void **state)
 {
     struct graph_fixture fixture;
     firn_error err;
-    (void)state;
     init(&fixture);
     for (int n = 1; n <= 3; n++) { /* the rows, their codes, the nearest of some queries */
         fixture.read_fails = n;
@@ -254,7 +232,6 @@ work_that_is_no_longer_wanted_ends(void **state)
     struct graph_fixture fixture;
     firn_error err;
     int rc = FIRN_CANCELLED;
-    (void)state;
     init(&fixture);
     for (uint64_t n = 0; rc != FIRN_OK; n++) {
         struct patience patience = {.left = n};

@@ -108,7 +108,7 @@ assert_same(struct file *file, const struct fi_graph *graph)
         assert_int_equal(counts[0], counts[1]);
         assert_int_equal(how[0].evaluated, how[1].evaluated);
         double distances[25];
-        assert_int_equal(fi_graph_read_judge(graph, query, found[1], counts[1], distances, &err),
+        assert_int_equal(fi_graph_read_assess(graph, query, found[1], counts[1], distances, &err),
                          FIRN_OK);
         for (size_t i = 0; i < counts[0]; i++) {
             assert_int_equal(found[0][i].row, found[1][i].row);
@@ -154,7 +154,6 @@ check_whole(enum fi_vector_metric metric, uint32_t rows, uint32_t dimensions, bo
 static void
 test_what_was_written_is_found(void **state)
 {
-    (void)state;
     check_whole(FI_VECTOR_L2, 2000, 20, false, 8 << 20);
     check_whole(FI_VECTOR_COSINE, 1000, 100, true, 8 << 20);
     check_whole(FI_VECTOR_DOT, 1000, 63, false, 8 << 20);
@@ -165,7 +164,6 @@ test_what_was_written_is_found(void **state)
 static void
 test_without_room_in_the_cache_all_is_found(void **state)
 {
-    (void)state;
     check_whole(FI_VECTOR_L2, 2000, 20, true, 128 << 10);
     check_whole(FI_VECTOR_L2, 500, 300, false, 0);
 }
@@ -173,7 +171,6 @@ test_without_room_in_the_cache_all_is_found(void **state)
 static void
 test_small_files_are_whole(void **state)
 {
-    (void)state;
     for (uint32_t rows = 0; rows < 4; rows++) {
         check_whole(FI_VECTOR_L2, rows, 2, false, 1 << 20);
         check_whole(FI_VECTOR_L2, rows, 2, rows > 0, 1 << 20);
@@ -186,7 +183,6 @@ test_the_budget_is_given_back(void **state)
     struct file file;
     struct fi_run *run;
     firn_error err;
-    (void)state;
     open_file(&file, FI_VECTOR_L2, 2000, 20, false, 8 << 20);
     struct fi_run_env env = env_of(&file);
     for (int i = 0; i < 40; i++) {
@@ -233,7 +229,6 @@ test_the_memory_of_an_open_graph_is_known_before(void **state)
         uint32_t m;
     } cases[] = {{3, 16}, {64, 4}, {100, 16}, {768, 16}, {1100, 64}};
     firn_error err;
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct file file;
         struct fi_run *run;
@@ -317,7 +312,6 @@ test_threads_share_an_open_graph(void **state)
     struct real_file real;
     struct fi_run *run;
     firn_error err;
-    (void)state;
     open_real_file(&real, GRAPH_UNIFORM, 1500, false);
     for (int round = 0; round < 5; round++) {
         assert_int_equal(fi_graph_read_kind.open(&real.env, "good", &run, &err), FIRN_OK);
@@ -364,7 +358,6 @@ test_threads_share_what_is_remembered(void **state)
     firn_error err;
     static const uint64_t none[MEMO_ROWS / 64 + 1];
     static char long_key[5000];
-    (void)state;
     open_file(&file, FI_VECTOR_L2, MEMO_ROWS, 20, false, 8 << 20);
     struct fi_run_env env = env_of(&file);
     assert_int_equal(fi_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
@@ -454,7 +447,6 @@ test_threads_share_copies_of_codes(void **state)
     struct real_file real;
     struct fi_run *run;
     firn_error err;
-    (void)state;
     for (int way = 0; way < 4; way++) { /* with equal vectors, a row may have another row's node */
         const enum graph_fixture_style style = way < 2 ? GRAPH_UNIFORM : GRAPH_TWINS;
         open_real_file(&real, style, MEMO_ROWS, way % 2 == 1);
@@ -477,7 +469,6 @@ test_copies_have_a_limit(void **state)
     const struct fi_graph_memo *memos[3];
     struct fi_graph_gathered *copies[3];
     static const uint64_t bits[MEMO_ROWS / 64 + 1];
-    (void)state;
     open_file(&file, FI_VECTOR_L2, MEMO_ROWS, 20, false, 8 << 20);
     struct fi_run_env env = env_of(&file);
     assert_int_equal(fi_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
@@ -555,7 +546,7 @@ walk_file(struct file *file, bool *out_opens)
             assert_true(found[i].row < fi_graph_search_rows(graph));
         }
         double distances[20];
-        rc = fi_graph_read_judge(graph, query, found, count, distances, &err);
+        rc = fi_graph_read_assess(graph, query, found, count, distances, &err);
         assert_true(rc == FIRN_OK || is_refusal(rc));
         is_refused = is_refused || rc != FIRN_OK;
     }
@@ -574,7 +565,6 @@ test_every_flipped_bit_is_seen(void **state)
     struct fi_buf good = {0};
     struct test_random random;
     bool opens;
-    (void)state;
     test_random_init(&random, "flip", 32);
     open_file(&file, FI_VECTOR_L2, 150, 12, true, 1 << 20);
     test_file_read(file.dir, "good", &good);
@@ -610,7 +600,6 @@ test_lies_are_survived(void **state)
     struct test_random random;
     bool opens;
     size_t opened = 0;
-    (void)state;
     test_random_init(&random, "lies", 33);
     open_file(&file, FI_VECTOR_L2, 150, 12, true, 1 << 20);
     test_file_read(file.dir, "good", &good);
@@ -641,7 +630,6 @@ test_queries_far_from_all_rows_are_answered(void **state)
     struct test_random random;
     struct fi_os *os;
     firn_error err;
-    (void)state;
     test_random_init(&random, "far", 34);
     graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, 300, 12, &random);
     for (size_t i = 0; i < (size_t)300 * 12; i++) {
@@ -697,7 +685,6 @@ test_headers_that_make_no_sense_are_refused(void **state)
     struct fi_buf good = {0};
     struct fi_buf bad = {0};
     bool opens;
-    (void)state;
     open_file(&file, FI_VECTOR_L2, 150, 12, true, 1 << 20);
     test_file_read(file.dir, "good", &good);
     size_t header = find_header(&good);
@@ -767,7 +754,6 @@ test_measured_widths_are_kept(void **state)
     struct fi_buf good = {0};
     struct fi_run *run;
     firn_error err;
-    (void)state;
     open_file(&file, FI_VECTOR_L2, 300, 12, true, 1 << 20);
     assert_true(file.fixture.graph->widths.is_measured);
     file.fixture.graph->widths = widths;
@@ -812,7 +798,6 @@ test_files_without_measured_widths_are_read(void **state)
     struct file file;
     struct fi_run *run;
     firn_error err;
-    (void)state;
     open_file(&file, FI_VECTOR_L2, 300, 12, false, 1 << 20);
     file.fixture.graph->widths.is_measured = false;
     assert_int_equal(

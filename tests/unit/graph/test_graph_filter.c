@@ -36,7 +36,6 @@ test_any_share_of_rows_is_found(void **state)
     struct graph_fixture fixture;
     struct test_random random;
     firn_error err;
-    (void)state;
     test_random_init(&random, "filter", 21);
     graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, rows, DIMENSIONS, &random);
     fixture.parameters.m = 12;
@@ -77,7 +76,6 @@ graph_of_few_links(void)
 static int
 end_few_links(void **state)
 {
-    (void)state;
     if (few_links.graph != NULL) {
         graph_fixture_deinit(&few_links);
     }
@@ -92,7 +90,6 @@ test_narrow_walks_find_enough(void **state)
     struct test_random random;
     firn_error err;
     size_t walks = 0;
-    (void)state;
     if (rows < ROWS_MAX) {
         return; /* all rows of a small graph are compared: this is for the build with all of them */
     }
@@ -122,7 +119,6 @@ test_far_rows_are_found(void **state)
 {
     static uint64_t allowed[WORDS];
     struct test_random random;
-    (void)state;
     test_random_init(&random, "far", 22);
     const struct graph_fixture *fixture = graph_of_few_links();
     for (size_t share = 0; share < 3; share++) {
@@ -161,7 +157,6 @@ test_a_few_rows_here_do_not_hide_those_elsewhere(void **state)
     struct graph_fixture fixture;
     struct test_random random;
     firn_error err;
-    (void)state;
     test_random_init(&random, "two", 28);
     graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, 2 * EACH, DIMENSIONS, &random);
     fixture.parameters.m = 8;
@@ -196,7 +191,6 @@ test_rows_without_vectors_are_never_found(void **state)
     struct graph_fixture fixture;
     struct test_random random;
     firn_error err;
-    (void)state;
     test_random_init(&random, "missing", 23);
     graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, 3000, DIMENSIONS, &random);
     fixture.missing = calloc(3000, 1);
@@ -235,7 +229,6 @@ test_nothing_wanted_is_nothing_found(void **state)
     firn_error err;
     size_t count = 1;
     float query[DIMENSIONS] = {0};
-    (void)state;
     test_random_init(&random, "nothing", 24);
     graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, 1000, DIMENSIONS, &random);
     assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_OK);

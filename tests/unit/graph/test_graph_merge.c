@@ -235,7 +235,6 @@ check_merges(const char *name, enum graph_fixture_style style, enum fi_vector_me
 static void
 recall_stays_after_merges(void **state)
 {
-    (void)state;
     check_merges("uniform", GRAPH_UNIFORM, FI_VECTOR_L2, 2500, 24);
     check_merges("clustered", GRAPH_CLUSTERED, FI_VECTOR_L2, 2000, 32);
     check_merges("cosine", GRAPH_CLUSTERED, FI_VECTOR_COSINE, 1200, 32);
@@ -247,7 +246,6 @@ static void
 a_merge_compares_less(void **state)
 {
     struct chain chain;
-    (void)state;
     open_chain(&chain, "less", GRAPH_UNIFORM, FI_VECTOR_L2, 3000, 24);
     chain.fixture.parameters.m = FI_GRAPH_M_DEFAULT;
     chain.fixture.parameters.ef_construction = FI_GRAPH_EF_CONSTRUCTION_DEFAULT;
@@ -301,7 +299,6 @@ islands_are_reached(void **state)
     struct fi_graph_candidate found[K];
     size_t count;
     size_t reached = 0;
-    (void)state;
     open_chain(&chain, "islands", GRAPH_UNIFORM, FI_VECTOR_L2, 1500, 12);
     build(&chain, 1);
     for (uint32_t node = 7; node < 1500; node += 10) {
@@ -360,7 +357,6 @@ static void
 a_graph_grows(void **state)
 {
     struct chain chain;
-    (void)state;
     open_chain(&chain, "grows", GRAPH_UNIFORM, FI_VECTOR_L2, 1, 8);
     build(&chain, 1);
     for (uint32_t rows = 2; rows < 3000; rows = rows * 3 / 2 + 1) {
@@ -390,7 +386,6 @@ static void
 beyond_a_fifth_nothing_is_kept(void **state)
 {
     struct chain chain;
-    (void)state;
     open_chain(&chain, "fifth", GRAPH_UNIFORM, FI_VECTOR_L2, 2000, 16);
     build(&chain, 1);
     keep(&chain);
@@ -406,7 +401,6 @@ static void
 other_parameters_keep_nothing(void **state)
 {
     struct chain chain;
-    (void)state;
     open_chain(&chain, "other", GRAPH_UNIFORM, FI_VECTOR_L2, 1000, 16);
     build(&chain, 1);
     keep(&chain);
@@ -436,7 +430,6 @@ threads_make_the_same_graph(void **state)
     struct chain chain;
     struct fi_buf one = {0};
     struct fi_buf many = {0};
-    (void)state;
     open_chain(&chain, "same", GRAPH_CLUSTERED, FI_VECTOR_L2, 3000, 24);
     build(&chain, 1);
     keep(&chain);
@@ -478,7 +471,6 @@ a_damaged_graph_is_left_alone(void **state)
     size_t damaged = 0;
     size_t opened = 0;
     size_t kept = 0;
-    (void)state;
     open_chain(&chain, "damaged", GRAPH_UNIFORM, FI_VECTOR_L2, 300, 8);
     chain.fixture.parameters.m = 5;
     chain.fixture.parameters.ef_construction = 30;
@@ -527,7 +519,6 @@ nodes_with_one_vector_do_not_become_one_node(void **state)
     struct chain chain;
     struct fi_buf file = {0};
     size_t replaced = 0;
-    (void)state;
     open_chain(&chain, "one vector", GRAPH_UNIFORM, FI_VECTOR_L2, 400, 8);
     build(&chain, 1);
     keep(&chain);

@@ -56,7 +56,6 @@ static void
 test_uniform_vectors_are_found(void **state)
 {
     const struct floors floors[] = {{100, 0.95}, {200, 0.98}};
-    (void)state;
     check_recall("uniform", GRAPH_UNIFORM, FI_VECTOR_L2, 8000, 64, floors, 2);
 }
 
@@ -64,7 +63,6 @@ static void
 test_clustered_vectors_are_found(void **state)
 {
     const struct floors floors[] = {{100, 0.97}, {200, 0.98}};
-    (void)state;
     check_recall("clustered", GRAPH_CLUSTERED, FI_VECTOR_L2, 8000, 48, floors, 2);
 }
 
@@ -72,7 +70,6 @@ static void
 test_cosine_finds_directions(void **state)
 {
     const struct floors floors[] = {{100, 0.95}, {200, 0.98}};
-    (void)state;
     check_recall("cosine", GRAPH_CLUSTERED, FI_VECTOR_COSINE, 6000, 100, floors, 2);
 }
 
@@ -80,7 +77,6 @@ static void
 test_products_are_found_whatever_the_lengths(void **state)
 {
     const struct floors floors[] = {{100, 0.90}, {200, 0.95}};
-    (void)state;
     check_recall("dot", GRAPH_SPREAD, FI_VECTOR_DOT, 6000, 40, floors, 2);
 }
 
@@ -88,7 +84,6 @@ static void
 test_many_equal_vectors_are_found(void **state)
 {
     const struct floors floors[] = {{100, 0.95}};
-    (void)state;
     check_recall("twins", GRAPH_TWINS, FI_VECTOR_L2, 5000, 24, floors, 1);
 }
 
@@ -96,7 +91,6 @@ static void
 test_one_number_is_a_vector(void **state)
 {
     const struct floors floors[] = {{64, 0.95}};
-    (void)state;
     check_recall("one", GRAPH_UNIFORM, FI_VECTOR_L2, 2000, 1, floors, 1);
 }
 
@@ -104,7 +98,6 @@ static void
 test_long_vectors_are_found(void **state)
 {
     const struct floors floors[] = {{64, 0.90}};
-    (void)state;
     check_recall("long", GRAPH_CLUSTERED, FI_VECTOR_COSINE, 600, 5000, floors, 1);
 }
 
@@ -115,7 +108,6 @@ test_all_equal_vectors_are_reached(void **state)
     struct graph_fixture fixture;
     struct test_random random;
     firn_error err;
-    (void)state;
     test_random_init(&random, "equal", 12);
     graph_fixture_init(&fixture, GRAPH_TWINS, FI_VECTOR_L2, 3000, 16, &random);
     assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_OK);
@@ -150,7 +142,6 @@ test_after_deletes_there_are_others(void **state)
     firn_error err;
     uint64_t alive[4000 / 64 + 1];
     size_t hits = 0;
-    (void)state;
     test_random_init(&random, "deletes", 13);
     graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, 4000, 32, &random);
     assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
@@ -238,7 +229,6 @@ static void
 test_walks_descend_into_the_right_cluster(void **state)
 {
     enum { GRAPHS = 4, ASKED = 2000 };
-    (void)state;
     for (uint64_t i = 0; i < GRAPHS; i++) {
         assert_true(miss_clusters(1 + i, ASKED) <= ASKED / 500);
     }
@@ -283,7 +273,6 @@ test_threads_make_the_same_graph(void **state)
     struct graph_fixture many;
     struct test_random random;
     firn_error err;
-    (void)state;
     test_random_init(&random, "threads", 14);
     struct test_random again = random;
     graph_fixture_init(&one, GRAPH_UNIFORM, FI_VECTOR_L2, 3000, 24, &random);
@@ -304,7 +293,6 @@ test_small_graphs_find_all(void **state)
 {
     struct test_random random;
     firn_error err;
-    (void)state;
     test_random_init(&random, "small", 15);
     for (uint32_t rows = 0; rows < 70; rows++) {
         struct graph_fixture fixture;
@@ -331,7 +319,6 @@ test_odd_numbers_do_no_harm(void **state)
     static const float odd[] = {0, -0.0F, 1e-45F, -1e-38F, 3.4e38F, -3.4e38F, 1e-30F, 1e30F, 1, -1};
     struct test_random random;
     firn_error err;
-    (void)state;
     test_random_init(&random, "odd", 16);
     for (unsigned metric = FI_VECTOR_L2; metric <= FI_VECTOR_METRIC_LAST; metric++) {
         struct graph_fixture fixture;
@@ -368,7 +355,6 @@ test_the_code_of_a_node_becomes_a_query(void **state)
 {
     const uint32_t numbers[] = {1, 7, 8, 15, 1023, 1024, 1031, 3000, FI_VECTOR_DIMENSIONS_MAX};
     struct test_random random;
-    (void)state;
     test_random_init(&random, "code", 13);
     for (size_t n = 0; n < 2 * sizeof numbers / sizeof *numbers; n++) {
         struct fi_graph graph = {.numbers = numbers[n / 2]};
@@ -403,7 +389,6 @@ test_impossible_parameters_are_refused(void **state)
     struct graph_fixture fixture;
     struct test_random random;
     firn_error err;
-    (void)state;
     test_random_init(&random, "parameters", 17);
     graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, 10, 4, &random);
     const struct fi_graph_parameters fine = fixture.parameters;

@@ -4,13 +4,8 @@
  */
 #include "log_support.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/bytes.h"
+#include "support/test.h"
 
 static size_t
 payload_size(uint64_t i)

@@ -3,17 +3,8 @@
  * unit/log: the record log on a real disk: appending, closing, opening again, segments, removal,
  * limits.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "log_support.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_temp.h"
 

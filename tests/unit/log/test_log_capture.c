@@ -3,19 +3,11 @@
  * unit/log: copying a log beside its writer: which bytes are it, and that the gate keeps them where
  * they are for as long as it is shut.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "log/log.h"
 #include "log_support.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 
 struct machine {
     struct fi_os *os;
@@ -90,7 +82,6 @@ reopen(struct machine *machine, uint64_t first)
 static void
 files_stay_while_the_gate_is_shut(void **state)
 {
-    (void)state;
     struct machine machine;
     struct fi_buf before = {0};
     struct fi_buf after = {0};
@@ -125,7 +116,6 @@ files_stay_while_the_gate_is_shut(void **state)
 static void
 kept_files_go_with_a_later_turn(void **state)
 {
-    (void)state;
     struct machine machine;
     open_machine(&machine);
     machine.is_open = false;
@@ -179,7 +169,6 @@ check_copy(struct machine *machine, const struct fi_buf *list, uint64_t first, u
 static void
 what_is_listed_stays_the_log_that_it_was(void **state)
 {
-    (void)state;
     firn_error err;
     struct machine machine;
     struct fi_buf list = {0};
@@ -246,7 +235,6 @@ turn_at_first_record(void *ctx, uint8_t type, firn_slice record, struct fi_log_p
 static void
 a_log_that_begins_later_while_it_is_read_is_listed_from_there(void **state)
 {
-    (void)state;
     firn_error err;
     struct machine machine;
     struct fi_buf list = {0};

@@ -5,20 +5,11 @@
  *
  * FIRN_TEST_LONG=1 runs many more histories; FIRN_TEST_SEED sets the first seed.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/bytes.h"
 #include "log/log_format.h"
 #include "log_support.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
 
@@ -374,7 +365,6 @@ run_histories(uint64_t first_seed, uint64_t seeds)
 static void
 what_was_durable_survives_a_power_cut_at_every_call(void **state)
 {
-    (void)state;
     const char *seed = getenv("FIRN_TEST_SEED");
     const char *is_long = getenv("FIRN_TEST_LONG");
     run_histories(seed != NULL ? strtoull(seed, NULL, 0) : 1, is_long != NULL ? 400 : 4);
@@ -428,7 +418,6 @@ lose_power(struct bench *bench)
 static void
 a_close_that_returned_is_durable_with_its_end_record(void **state)
 {
-    (void)state;
     firn_error err;
     struct bench bench;
     make_bench(&bench, 5);
@@ -446,7 +435,6 @@ a_close_that_returned_is_durable_with_its_end_record(void **state)
 static void
 after_a_rotation_that_returned_the_next_segment_is_missed(void **state)
 {
-    (void)state;
     firn_error err;
     struct bench bench;
     make_bench(&bench, 5);
@@ -464,7 +452,6 @@ after_a_rotation_that_returned_the_next_segment_is_missed(void **state)
 static void
 a_segment_whose_name_is_not_durable_gets_it_before_records(void **state)
 {
-    (void)state;
     firn_error err;
     struct bench bench;
     make_bench(&bench, 5);
@@ -506,7 +493,6 @@ a_segment_whose_name_is_not_durable_gets_it_before_records(void **state)
 static void
 what_an_open_removes_is_excluded_durably(void **state)
 {
-    (void)state;
     firn_error err;
     struct bench bench;
     make_bench(&bench, 5);
@@ -549,7 +535,6 @@ what_an_open_removes_is_excluded_durably(void **state)
 static void
 a_log_cut_in_its_last_record_keeps_the_ones_before(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = NULL;
     assert_int_equal(fi_sim_memory_create(3, &os, &err), FIRN_OK);

@@ -4,18 +4,10 @@
  * The answer is damage that names the file, or the same records, or, in the two cases of
  * docs/formats/log.md, an earlier prefix.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "log/log_internal.h"
 #include "log_support.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 
 enum { RECORDS_MAX = 64, SEGMENTS_MAX = 16 };
 
@@ -258,14 +250,12 @@ flip_every_bit(enum ending ending)
 static void
 every_bit_of_a_closed_log_is_guarded(void **state)
 {
-    (void)state;
     flip_every_bit(CLOSED);
 }
 
 static void
 only_the_last_group_of_a_crashed_log_is_unguarded(void **state)
 {
-    (void)state;
     flip_every_bit(SYNCED);
     flip_every_bit(UNSYNCED);
 }
@@ -273,14 +263,12 @@ only_the_last_group_of_a_crashed_log_is_unguarded(void **state)
 static void
 an_end_record_in_the_middle_is_guarded_too(void **state)
 {
-    (void)state;
     flip_every_bit(REOPENED);
 }
 
 static void
 a_file_of_every_length_is_damage_or_a_prefix(void **state)
 {
-    (void)state;
     for (enum ending ending = CLOSED; ending <= REOPENED; ending++) {
         struct sample sample;
         make_sample(&sample, ending);
@@ -311,7 +299,6 @@ a_file_of_every_length_is_damage_or_a_prefix(void **state)
 static void
 a_missing_or_foreign_segment_is_damage(void **state)
 {
-    (void)state;
     struct sample sample;
     make_sample(&sample, CLOSED);
     assert_true(sample.newest == 3);
@@ -340,7 +327,6 @@ a_missing_or_foreign_segment_is_damage(void **state)
 static void
 a_segment_of_another_log_does_not_continue_this_one(void **state)
 {
-    (void)state;
     struct sample sample;
     struct sample other;
     make_sample(&sample, CLOSED);
@@ -371,7 +357,6 @@ a_segment_of_another_log_does_not_continue_this_one(void **state)
 static void
 a_changed_byte_in_the_fifth_of_ten_is_never_silent(void **state)
 {
-    (void)state;
     for (int is_closed = 0; is_closed < 2; is_closed++) {
         firn_error err;
         struct sample sample = {0};
@@ -406,7 +391,6 @@ a_changed_byte_in_the_fifth_of_ten_is_never_silent(void **state)
 static void
 a_record_written_after_a_torn_tail_is_found(void **state)
 {
-    (void)state;
     firn_error err;
     struct sample sample;
     make_sample(&sample, UNSYNCED);

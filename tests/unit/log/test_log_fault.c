@@ -5,20 +5,13 @@
  * leaks.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/bytes.h"
 #include "log/log_format.h"
 #include "log_support.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 
 /* A small log, whose records are written, and one that was under load, whose records go through
@@ -224,7 +217,6 @@ run_with_fault(const struct fi_sim_fault_plan *plan)
 static void
 every_call_that_fails_leaves_what_was_durable(void **state)
 {
-    (void)state;
     static const enum fi_sim_fault_kind kinds[] = {FI_SIM_FAULT_FAILS, FI_SIM_FAULT_TORN};
     static const int errors[] = {EIO, ENOSPC};
     for (int kind = 0; kind < 2; kind++) {
@@ -246,7 +238,6 @@ every_call_that_fails_leaves_what_was_durable(void **state)
 static void
 short_reads_and_writes_are_continued(void **state)
 {
-    (void)state;
     struct fi_sim_fault_plan plan = {.classes = FI_SIM_FAULT_READS | FI_SIM_FAULT_WRITES,
                                      .kind = FI_SIM_FAULT_SHORT};
     do {
@@ -260,7 +251,6 @@ short_reads_and_writes_are_continued(void **state)
 static void
 every_allocation_that_fails_leaves_what_was_durable(void **state)
 {
-    (void)state;
     for (int for_ever = 0; for_ever < 2; for_ever++) {
         uint64_t n = 0;
         uint64_t calls;
@@ -303,7 +293,6 @@ assert_ends_clean(struct world *world)
 static void
 an_append_without_space_can_be_repeated(void **state)
 {
-    (void)state;
     for (uint64_t seed = 0; seed < 40; seed++) {
         struct world world;
         firn_error err;
@@ -346,7 +335,6 @@ an_append_without_space_can_be_repeated(void **state)
 static void
 an_append_without_memory_can_be_repeated(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct world world;
     make_world(&world);
@@ -385,7 +373,6 @@ append_during_sync(void *ctx, const struct fi_sim_fault_call *call)
 static void
 a_mark_covers_what_was_written_when_the_sync_began(void **state)
 {
-    (void)state;
     struct world world;
     make_world(&world);
     firn_error err;
@@ -411,7 +398,6 @@ a_mark_covers_what_was_written_when_the_sync_began(void **state)
 static void
 zeros_for_which_there_is_no_space_refuse_nothing(void **state)
 {
-    (void)state;
     struct world world;
     make_world(&world);
     firn_error err;

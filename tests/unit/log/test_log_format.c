@@ -3,20 +3,12 @@
  * unit/log: the bytes on disk: golden files of tests/formats/log (made by make_golden.py from the
  * specification), newer versions, preallocated and recycled space.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/bytes.h"
 #include "codec/crc32c.h"
 #include "log/log_format.h"
 #include "log_support.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 
 struct fixture {
     struct fi_os *os;
@@ -252,7 +244,6 @@ newer_segments_are_refused_as_newer(void **state)
 static void
 a_segment_with_the_last_number_is_damage(void **state)
 {
-    (void)state;
     uint8_t bytes[FI_LOG_FORMAT_SEGMENT_SIZE];
     firn_error err;
     struct fi_log_format_segment got;

@@ -3,21 +3,13 @@
  * unit/log: segments whose files somebody keeps: which can be lent, that their bytes stay whatever
  * the log does afterwards, in this handle and in later ones, and that nothing else changes.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "log/log_format.h"
 #include "log_support.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
-#include "support/test_alloc.h"
+#include "support/test.h"
+#include "support/test_fault.h"
 
 static const struct fi_log_options wal = {.prefix = "wal", .ready_after_bytes = 4096};
 
@@ -85,7 +77,6 @@ has_bytes(struct machine *machine, const char *name, const struct fi_buf *expect
 static void
 only_whole_segments_are_lent(void **state)
 {
-    (void)state;
     firn_error err;
     struct machine machine;
     struct fi_buf bytes = {0};
@@ -122,7 +113,6 @@ only_whole_segments_are_lent(void **state)
 static void
 a_lent_file_is_no_spare(void **state)
 {
-    (void)state;
     firn_error err;
     for (int is_lent = 0; is_lent <= 1; is_lent++) {
         struct machine machine;
@@ -152,7 +142,6 @@ a_lent_file_is_no_spare(void **state)
 static void
 a_lent_file_is_no_spare_of_a_later_handle(void **state)
 {
-    (void)state;
     firn_error err;
     struct machine machine;
     struct fi_buf first = {0};
@@ -185,25 +174,19 @@ a_lent_file_is_no_spare_of_a_later_handle(void **state)
 static void
 a_call_that_fails_leaves_the_log_whole(void **state)
 {
-    (void)state;
     firn_error err;
-    bool has_passed = false;
     unsigned failures = 0;
-    for (uint64_t call = 1; !has_passed; call++) {
-        const struct fi_sim_fault_plan plan = {.call = call,
-                                               .classes = FI_SIM_FAULT_ALL,
-                                               .kind = FI_SIM_FAULT_FAILS,
-                                               .error_number = 5};
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct machine machine;
         struct fi_buf bytes = {0};
         open_machine(&machine);
         log_support_fill(machine.log, &machine.count);
         assert_int_equal(fi_log_rotate_begin(machine.log, &err), FIRN_OK);
-        fi_sim_fault_set_plan(machine.os, &plan);
+        test_fault_call(&fault, machine.os);
         int rc = fi_log_lend(machine.log, 1, machine.dir, "kept", &err);
-        has_passed = fi_sim_fault_hits(machine.os) == 0;
-        fi_sim_fault_set_plan(machine.os, NULL);
-        assert_int_equal(rc == FIRN_OK, has_passed);
+        test_fault_end(&fault);
+        assert_int_equal(rc == FIRN_OK, !fault.was_hit);
         failures += rc != FIRN_OK;
         reopen(&machine, 0);
         log_support_fill(machine.log, &machine.count);

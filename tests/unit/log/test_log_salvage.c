@@ -2,21 +2,13 @@
  *
  * unit/log: salvaging: each record of a log is shown or not by itself, whatever became of the others.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/bytes.h"
 #include "log/log.h"
 #include "log/log_format.h"
 #include "log_support.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_os.h"
 
 enum { RECORDS = 40 };
@@ -86,7 +78,6 @@ salvage(struct sample *sample)
 static void
 all_is_shown_of_a_log_that_is_whole(void **state)
 {
-    (void)state;
     struct sample sample;
     make_sample(&sample);
     assert_true(sample.begins[RECORDS - 1].segment > 3);
@@ -101,7 +92,6 @@ all_is_shown_of_a_log_that_is_whole(void **state)
 static void
 a_bad_byte_costs_one_record(void **state)
 {
-    (void)state;
     struct sample sample;
     make_sample(&sample);
     for (uint64_t i = 0; i < RECORDS; i++) {
@@ -126,7 +116,6 @@ a_bad_byte_costs_one_record(void **state)
 static void
 a_segment_that_is_gone_costs_what_was_in_it(void **state)
 {
-    (void)state;
     struct sample sample;
     firn_error err;
     make_sample(&sample);
@@ -147,7 +136,6 @@ a_segment_that_is_gone_costs_what_was_in_it(void **state)
 static void
 nothing_is_shown_where_there_is_no_log(void **state)
 {
-    (void)state;
     struct sample sample;
     make_sample(&sample);
     assert_int_equal(fi_log_recover_salvage(sample.dir, "other", visit, &sample, NULL), FIRN_OK);
@@ -262,7 +250,6 @@ hollow_salvage(struct hollow *hollow)
 static void
 holes_are_not_read_and_hide_nothing(void **state)
 {
-    (void)state;
     struct hollow hollow;
     struct log_support_seen seen;
     struct fi_log_recovery recovery;
@@ -298,7 +285,6 @@ holes_are_not_read_and_hide_nothing(void **state)
 static void
 a_record_over_a_hole_is_read_whole(void **state)
 {
-    (void)state;
     enum { SIZE = 1 << 20 };
     struct hollow hollow;
     struct fi_buf bytes = {0};

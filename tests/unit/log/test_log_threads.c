@@ -4,18 +4,10 @@
  */
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "log_support.h"
+#include "support/test.h"
 #include "support/test_temp.h"
 
 enum { RECORDS = 4000, SYNCERS = 2, READERS = 2 };
@@ -139,7 +131,6 @@ remove_entry(void *ctx, const struct fi_os_dirent *entry)
 static void
 appending_syncing_and_reading_at_once(void **state)
 {
-    (void)state;
     static struct shared shared;
     firn_error err;
     test_temp_make(shared.path, sizeof shared.path);

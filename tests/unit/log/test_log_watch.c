@@ -4,15 +4,9 @@
  * long ago the log was read and whatever has happened to its files; and where nothing has happened, the answer is
  * that nothing has changed.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "log_support.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 /* Small segments, and space that is prepared early, so that files are used again. */
@@ -106,7 +100,6 @@ step(struct machine *machine, struct test_random *random)
 static void
 no_record_is_overlooked(void **state)
 {
-    (void)state;
     struct machine machine;
     struct test_random random;
     struct fi_log_watch watches[WATCHES];
@@ -154,7 +147,6 @@ ask(void *ctx, struct fi_log_position *out, bool *out_is_there, firn_error *err)
 static void
 a_record_beyond_the_fence_is_no_change(void **state)
 {
-    (void)state;
     struct machine machine;
     struct fi_log_watch watch;
     open_machine(&machine, 2);
@@ -178,7 +170,6 @@ a_record_beyond_the_fence_is_no_change(void **state)
 static void
 what_the_fence_hid_is_not_forgotten(void **state)
 {
-    (void)state;
     firn_error err;
     struct machine machine;
     struct fi_log *log;

@@ -4,7 +4,7 @@
  * bring back; when runs of history go, are merged, and stay; reading now, with a thousand checkpoints or restores,
  * touches none of them.
  */
-#include "lsm_fixture.h"
+#include "support/lsm/lsm_fixture.h"
 
 #include "lsm/lsm_internal.h"
 #include "sim/sim_memory.h"
@@ -19,7 +19,6 @@ set_up(void **state)
 {
     struct fi_os *os;
     firn_error err;
-    (void)state;
     TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
     fixture_init(&fixture, os);
     TEST_OK(fixture_open(&fixture, &err), &err);
@@ -30,7 +29,6 @@ static int
 tear_down(void **state)
 {
     struct fi_os *os = fixture.os;
-    (void)state;
     fixture_deinit(&fixture);
     fi_sim_memory_destroy(os);
     return 0;
@@ -40,86 +38,85 @@ tear_down(void **state)
 
 enum { SEQUENCES = 40, INTERVALS = 5, VERSIONS = 12 };
 
-static struct fi_view
-random_view(struct test_random *random, struct fi_view_interval *intervals)
+static struct fi_snapshot
+random_snapshot(struct test_random *random, struct fi_snapshot_interval *intervals)
 {
     size_t count = 0;
     uint64_t at = 1;
     while (count < INTERVALS && (count == 0 || test_random_below(random, 3) > 0)) {
         uint64_t first = at + test_random_below(random, 6);
         at = first + test_random_below(random, 12);
-        intervals[count++] = (struct fi_view_interval){first, at};
+        intervals[count++] = (struct fi_snapshot_interval){first, at};
         at += 2;
     }
     if (test_random_below(random, 2) == 0) {
         intervals[count - 1].last = UINT64_MAX;
     }
-    return (struct fi_view){intervals, count, 0, NULL};
+    return (struct fi_snapshot){intervals, count, 0, NULL};
 }
 
 /* A run made under one now, merged under another; any view that skips it reads none of its versions. */
 static void
 who_skips_a_run_reads_nothing_of_it(void **state)
 {
-    (void)state;
     struct test_random random;
     unsigned skipped = 0;
     unsigned read = 0;
     test_random_init(&random, "groups", 1);
     for (unsigned round = 0; round < 5000; round++) {
-        struct fi_view_interval intervals[3][INTERVALS];
-        struct fi_view now = random_view(&random, intervals[0]);
-        struct fi_view later = random_view(&random, intervals[1]);
-        struct fi_view view = random_view(&random, intervals[2]);
-        struct fi_run_history_groups groups;
-        struct fi_run_history_groups merged;
+        struct fi_snapshot_interval intervals[3][INTERVALS];
+        struct fi_snapshot now = random_snapshot(&random, intervals[0]);
+        struct fi_snapshot later = random_snapshot(&random, intervals[1]);
+        struct fi_snapshot snapshot = random_snapshot(&random, intervals[2]);
+        struct fi_version_history_groups groups;
+        struct fi_version_history_groups merged;
         struct fi_manifest_run info = {.group_count = 0};
         struct fi_manifest_run merged_info = {.group_count = 0};
         uint64_t newer[VERSIONS];
         uint64_t versions[VERSIONS];
         size_t count = 1 + (size_t)test_random_below(&random, VERSIONS);
-        assert_int_equal(fi_run_history_groups_init(&groups, &now, NULL), FIRN_OK);
-        assert_int_equal(fi_run_history_groups_init(&merged, &later, NULL), FIRN_OK);
+        assert_int_equal(fi_version_history_groups_init(&groups, &now, NULL), FIRN_OK);
+        assert_int_equal(fi_version_history_groups_init(&merged, &later, NULL), FIRN_OK);
         for (size_t i = 0; i < count; i++) {
             do {
                 versions[i] = 1 + test_random_below(&random, SEQUENCES);
                 newer[i] = versions[i] + 1 + test_random_below(&random, 10);
-            } while (fi_view_sees(&now, versions[i]) && !fi_view_sees(&now, newer[i]));
-            newer[i] = fi_view_sees(&now, versions[i]) ? newer[i] : 0;
+            } while (fi_snapshot_sees(&now, versions[i]) && !fi_snapshot_sees(&now, newer[i]));
+            newer[i] = fi_snapshot_sees(&now, versions[i]) ? newer[i] : 0;
             /* A tombstone that hides the version before alone names itself. */
             bool is_itself = i > 0 && versions[i] > versions[i - 1] && newer[i] > 0 &&
                              (newer[i - 1] == 0 || newer[i - 1] == versions[i]);
             newer[i] = is_itself && test_random_below(&random, 2) == 0 ? versions[i] : newer[i];
-            fi_run_history_groups_add(&groups, versions[i], newer[i]);
+            fi_version_history_groups_add(&groups, versions[i], newer[i]);
         }
-        assert_int_equal(fi_run_history_groups_list(&groups, &info, NULL), FIRN_OK);
+        assert_int_equal(fi_version_history_groups_list(&groups, &info, NULL), FIRN_OK);
         assert_true(info.group_count <= 2 * now.count + 1);
         for (size_t i = 0; i < info.group_count; i++) { /* as MANIFEST can say it */
             const struct fi_manifest_group *group = &info.groups[i];
             assert_true(group->newer_first == 0 || group->newer_first > group->first);
             assert_true(group->newer_first == 0 || group->newer_last >= group->last);
         }
-        assert_true(fi_run_history_is_skipped(&info, &now));
-        assert_int_equal(fi_run_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
-        assert_int_equal(fi_run_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
-        assert_int_equal(fi_run_history_groups_list(&merged, &merged_info, NULL), FIRN_OK);
-        assert_int_equal(fi_run_history_is_skipped(&info, &later),
-                         fi_run_history_is_skipped(&merged_info, &later));
+        assert_true(fi_version_history_is_skipped(&info, &now));
+        assert_int_equal(fi_version_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
+        assert_int_equal(fi_version_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
+        assert_int_equal(fi_version_history_groups_list(&merged, &merged_info, NULL), FIRN_OK);
+        assert_int_equal(fi_version_history_is_skipped(&info, &later),
+                         fi_version_history_is_skipped(&merged_info, &later));
         for (size_t i = 1; i < merged_info.group_count; i++) {
             assert_true(merged_info.groups[i - 1].first <= merged_info.groups[i].first);
         }
         bool reads = false;
         for (size_t i = 0; i < count; i++) {
             bool is_tombstone = newer[i] == versions[i];
-            reads |= fi_view_sees(&view, versions[i]) && !is_tombstone &&
-                     (newer[i] == 0 || !fi_view_sees(&view, newer[i]));
+            reads |= fi_snapshot_sees(&snapshot, versions[i]) && !is_tombstone &&
+                     (newer[i] == 0 || !fi_snapshot_sees(&snapshot, newer[i]));
         }
-        assert_false(reads && fi_run_history_is_skipped(&info, &view));
-        assert_false(reads && fi_run_history_is_skipped(&merged_info, &view));
-        skipped += fi_run_history_is_skipped(&info, &view);
+        assert_false(reads && fi_version_history_is_skipped(&info, &snapshot));
+        assert_false(reads && fi_version_history_is_skipped(&merged_info, &snapshot));
+        skipped += fi_version_history_is_skipped(&info, &snapshot);
         read += reads;
-        fi_run_history_groups_deinit(&groups);
-        fi_run_history_groups_deinit(&merged);
+        fi_version_history_groups_deinit(&groups);
+        fi_version_history_groups_deinit(&merged);
     }
     assert_true(skipped > 200 && read > 200);
 }
@@ -161,16 +158,15 @@ settle(bool is_unhurried)
 static bool
 now_skips_all(void)
 {
-    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
     struct fi_version *version = atomic_load(&fixture.trees[0]->state)->version;
-    return fi_run_history_is_all_skipped(version, &now) &&
-           fi_run_history_is_all_skipped(version, &now); /* as it remembers, too */
+    return fi_version_history_is_all_skipped(version, &now) &&
+           fi_version_history_is_all_skipped(version, &now); /* as it remembers, too */
 }
 
 static void
 what_only_checkpoints_read_lies_apart(void **state)
 {
-    (void)state;
     struct fi_lsm_stats stats;
     for (unsigned round = 0; round < 4; round++) {
         put_all(0, 100);
@@ -184,13 +180,13 @@ what_only_checkpoints_read_lies_apart(void **state)
     assert_true(now_skips_all());
     fixture_check(&fixture);
     /* As they go, the oldest first or from amid the others, so does what only they read. */
-    fixture_remove_view(&fixture, 1);
+    fixture_remove_snapshot(&fixture, 1);
     settle(true);
     last = last_and_history(&stats);
     assert_int_equal(last[0].entries, 100);
     assert_int_equal(last[1].entries, 300);
-    while (fixture.view_count > 1) {
-        fixture_remove_view(&fixture, 1);
+    while (fixture.snapshot_count > 1) {
+        fixture_remove_snapshot(&fixture, 1);
     }
     settle(false);
     last = last_and_history(&stats);
@@ -201,19 +197,18 @@ what_only_checkpoints_read_lies_apart(void **state)
 static void
 a_thousand_checkpoints_or_restores_leave_the_last_level_as_large(void **state)
 {
-    (void)state;
     struct fi_lsm_stats stats;
     put_all(0, 100);
     settle(true);
     for (unsigned round = 0; round < 60; round++) {
-        size_t view = fixture_checkpoint(&fixture);
+        size_t snapshot = fixture_checkpoint(&fixture);
         put_all(round % 10 * 10, round % 10 * 10 + 10);
-        if (round % 3 == 2 && fixture.views[0].count + 2 < FIXTURE_INTERVALS_MAX) {
-            fixture_restore(&fixture, view);
+        if (round % 3 == 2 && fixture.snapshots[0].count + 2 < FIXTURE_INTERVALS_MAX) {
+            fixture_restore(&fixture, snapshot);
         }
         settle(false);
-        if (view + 1 == FIXTURE_VIEWS_MAX) {
-            fixture_remove_view(&fixture, 1 + round % (FIXTURE_VIEWS_MAX - 1));
+        if (snapshot + 1 == FIXTURE_SNAPSHOTS_MAX) {
+            fixture_remove_snapshot(&fixture, 1 + round % (FIXTURE_SNAPSHOTS_MAX - 1));
         }
     }
     settle(true);
@@ -224,7 +219,6 @@ a_thousand_checkpoints_or_restores_leave_the_last_level_as_large(void **state)
 static void
 a_restore_needs_no_rewriting_and_history_comes_back(void **state)
 {
-    (void)state;
     struct fi_lsm_stats stats;
     firn_error err;
     put_all(0, 100);
@@ -261,7 +255,6 @@ a_restore_needs_no_rewriting_and_history_comes_back(void **state)
 static void
 what_now_does_not_see_leaves_the_last_level(void **state)
 {
-    (void)state;
     struct fi_lsm_stats stats;
     put_all(0, 10);
     size_t old = fixture_checkpoint(&fixture);
@@ -282,7 +275,6 @@ what_now_does_not_see_leaves_the_last_level(void **state)
 static void
 tombstones_go_to_history_with_what_they_hide(void **state)
 {
-    (void)state;
     struct fi_lsm_stats stats;
     firn_error err;
     put_all(0, 40);
@@ -308,11 +300,11 @@ tombstones_go_to_history_with_what_they_hide(void **state)
     fixture_close(&fixture);
     TEST_OK(fixture_open(&fixture, &err), &err);
     fixture_compare_all(&fixture);
-    fixture_remove_view(&fixture, full);
+    fixture_remove_snapshot(&fixture, full);
     settle(true);
     fixture_check(&fixture);
-    while (fixture.view_count > 1) {
-        fixture_remove_view(&fixture, 1);
+    while (fixture.snapshot_count > 1) {
+        fixture_remove_snapshot(&fixture, 1);
     }
     settle(true);
     last = last_and_history(&stats);
@@ -323,7 +315,6 @@ tombstones_go_to_history_with_what_they_hide(void **state)
 static void
 tombstones_hide_what_lies_in_history(void **state)
 {
-    (void)state;
     struct fi_lsm_stats stats;
     firn_error err;
     put_all(0, 20);
@@ -338,7 +329,7 @@ tombstones_hide_what_lies_in_history(void **state)
     const struct fi_lsm_level_stats *last = last_and_history(&stats);
     assert_int_equal(last[0].tombstones, 20);
     fixture_compare(&fixture, 0, empty);
-    fixture_remove_view(&fixture, old);
+    fixture_remove_snapshot(&fixture, old);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     last = last_and_history(&stats);
     assert_int_equal(last[0].entries + last[1].entries, 0);
@@ -348,15 +339,14 @@ tombstones_hide_what_lies_in_history(void **state)
 static void
 small_runs_become_few(void **state)
 {
-    (void)state;
     struct fi_lsm_stats stats;
     fixture.lsm->options.run_bytes_target = 256 << 10;
     fixture.lsm->options.history_runs_target = 4;
     put_all(0, 40);
     (void)fixture_checkpoint(&fixture);
     for (unsigned round = 0; round < 40; round++) {
-        if (fixture.view_count == FIXTURE_VIEWS_MAX) {
-            fixture_remove_view(&fixture, 2);
+        if (fixture.snapshot_count == FIXTURE_SNAPSHOTS_MAX) {
+            fixture_remove_snapshot(&fixture, 2);
         }
         put_all(0, 40);
         (void)fixture_checkpoint(&fixture);

@@ -2,19 +2,19 @@
  *
  * unit/lsm: trees of rows and trees of another kind of runs in one lsm.
  */
-#include "lsm_fixture.h"
+#include "support/lsm/lsm_fixture.h"
 
 #include <stdio.h>
 
 #include "base/buf.h"
 #include "codec/xxh3.h"
 #include "lsm/lsm_internal.h"
-#include "mend/mend.h"
+#include "rescue/rescue_internal.h"
 #include "row/row.h"
 #include "sim/sim_memory.h"
+#include "support/lsm/twin_kind.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
-#include "twin_kind.h"
 
 enum { ROWS, TWINS }; /* the trees */
 
@@ -23,7 +23,6 @@ static struct fixture fixture;
 static int
 setup(void **state)
 {
-    (void)state;
     struct fi_os *os;
     firn_error err;
     TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
@@ -37,7 +36,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     struct fi_os *os = fixture.os;
     fixture_deinit(&fixture);
     fi_sim_memory_destroy(os);
@@ -99,14 +97,14 @@ count_files(struct fi_os_dir *dir, const char *end)
 static uint64_t
 first_run(unsigned tree)
 {
-    struct fi_lsm_state *state = fi_lsm_state_of(fixture.trees[tree]);
+    struct fi_lsm_superversion *state = fi_lsm_superversion_of(fixture.trees[tree]);
     uint64_t number = 0;
     for (unsigned level = 0; level < FI_VERSION_LEVELS && number == 0; level++) {
         if (state->version->levels[level].count > 0) {
             number = fi_version_file(&state->version->levels[level], 0)->info.number;
         }
     }
-    fi_lsm_state_unref(state);
+    fi_lsm_superversion_unref(state);
     assert_true(number > 0);
     return number;
 }
@@ -132,7 +130,6 @@ assert_files(void)
 static void
 flushes_and_compactions_write_the_kind_of_the_tree(void **state)
 {
-    (void)state;
     firn_error err;
     fill(2);
     assert_files();
@@ -163,7 +160,6 @@ flushes_and_compactions_write_the_kind_of_the_tree(void **state)
 static void
 a_tree_keeps_its_kind(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_lsm_tree *tree;
     fill(1);
@@ -197,45 +193,44 @@ give_to_load(void *ctx, const struct fi_entry *entry, firn_error *err)
 {
     struct fi_entry loaded = *entry;
     loaded.sequence = fixture.sequence;
-    return fi_bulk_load_add(ctx, &loaded, err);
+    return fi_compaction_load_add(ctx, &loaded, err);
 }
 
 static void
 a_load_sorts_in_rows_and_ends_in_the_kind_of_the_tree(void **state)
 {
-    (void)state;
     enum { COUNT = 400 };
     firn_error err;
-    struct fi_bulk_sort *sort;
-    struct fi_bulk_load *load;
+    struct fi_compaction_sort *sort;
+    struct fi_compaction_load *load;
     char key[FIXTURE_KEY_SIZE];
     char value[100] = {0};
     fixture.sequence = 1;
-    TEST_OK(fi_bulk_sort_create(fixture.lsm, 4 << 10, &sort, &err), &err);
+    TEST_OK(fi_compaction_sort_create(fixture.lsm, 4 << 10, &sort, &err), &err);
     for (unsigned i = 0; i < COUNT; i++) {
         struct fi_entry entry = {.key = fixture_key(10 + i * 37 % COUNT, key),
                                  .kind = FI_ENTRY_PUT,
                                  .value = firn_bytes(value, sizeof value)};
-        TEST_OK(fi_bulk_sort_add(sort, &entry, &err), &err);
+        TEST_OK(fi_compaction_sort_add(sort, &entry, &err), &err);
     }
     assert_true(count_files(fixture.dir, ".row") > 0);
     assert_int_equal(count_files(fixture.dir, ".twin"), 0);
-    TEST_OK(fi_bulk_load_create(fixture.trees[TWINS], &load, &err), &err);
-    TEST_OK(fi_bulk_sort_finish(sort, give_to_load, load, &err), &err);
-    fi_bulk_sort_destroy(sort);
-    TEST_OK(fi_bulk_load_finish(load, &err), &err);
-    fi_bulk_load_hold(load);
+    TEST_OK(fi_compaction_load_create(fixture.trees[TWINS], &load, &err), &err);
+    TEST_OK(fi_compaction_sort_finish(sort, give_to_load, load, &err), &err);
+    fi_compaction_sort_destroy(sort);
+    TEST_OK(fi_compaction_load_finish(load, &err), &err);
+    fi_compaction_load_hold(load);
     bool is_certain;
-    TEST_OK(fi_bulk_load_install(&load, 1, &is_certain, &err), &err);
+    TEST_OK(fi_compaction_load_install(&load, 1, &is_certain, &err), &err);
     assert_true(is_certain);
-    fi_bulk_load_release(load);
-    fi_bulk_load_destroy(load);
+    fi_compaction_load_release(load);
+    fi_compaction_load_destroy(load);
     assert_int_equal(count_files(fixture.dir, ".row"), 0);
     assert_true(count_files(fixture.dir, ".twin") > 1);
     reopen();
     fixture_check(&fixture);
-    const struct fi_view_interval all = {1, UINT64_MAX};
-    const struct fi_view now = {&all, 1, 0, NULL};
+    const struct fi_snapshot_interval all = {1, UINT64_MAX};
+    const struct fi_snapshot now = {&all, 1, 0, NULL};
     struct fi_buf found = {0};
     for (unsigned i = 0; i < COUNT; i++) {
         TEST_OK(fi_lsm_tree_get(fixture.trees[TWINS], fixture_key(10 + i, key), &now, &found, &err),
@@ -283,7 +278,6 @@ make_dir(const char *name)
 static void
 a_clone_and_a_capture_have_the_runs_of_all_kinds(void **state)
 {
-    (void)state;
     firn_error err;
     fixture.separates = true;
     reopen();
@@ -297,19 +291,19 @@ a_clone_and_a_capture_have_the_runs_of_all_kinds(void **state)
     struct fi_buf segments = {0};
     uint64_t version;
     uint64_t sequence;
-    char missing[FI_LSM_CAPTURE_MISSING_SIZE];
-    TEST_OK(fi_lsm_capture(fixture.dir, twin_kinds, &segments, &version, &sequence, missing, &err),
+    char missing[FI_LSM_HOT_COPY_MISSING_SIZE];
+    TEST_OK(fi_lsm_hot_copy(fixture.dir, twin_kinds, &segments, &version, &sequence, missing, &err),
             &err);
     assert_string_equal(missing, "");
     assert_int_equal(version, fi_lsm_version(fixture.lsm));
-    char name[FI_RUN_FILE_NAME_SIZE];
+    char name[FI_VERSION_FILE_NAME_SIZE];
     char path[80];
-    fi_run_file_name(first_run(TWINS), &twin_kind, name);
+    fi_version_file_name(first_run(TWINS), &twin_kind, name);
     TEST_OK(fi_os_dir_open(fixture.dir, "runs", &dir, &err), &err);
     TEST_OK(fi_os_remove_file(dir, name, &err), &err);
     fi_os_dir_close(dir);
     (void)snprintf(path, sizeof path, "runs/%s", name);
-    TEST_OK(fi_lsm_capture(fixture.dir, twin_kinds, &segments, &version, &sequence, missing, &err),
+    TEST_OK(fi_lsm_hot_copy(fixture.dir, twin_kinds, &segments, &version, &sequence, missing, &err),
             &err);
     assert_string_equal(missing, path);
     fi_buf_deinit(&segments);
@@ -339,15 +333,15 @@ copy_file(void *ctx, const struct fi_os_dirent *entry)
     return FIRN_OK;
 }
 
-/* The runs of the fixture's directory in another one, without a MANIFEST. */
+/* The runs of a store in another directory, without a MANIFEST. */
 static struct fi_os_dir *
-copy_runs(const char *name)
+copy_runs(struct fi_os_dir *from, const char *name)
 {
     firn_error err;
     struct fi_os_dir *dir = make_dir(name);
     struct fi_os_dir *dirs[2];
     TEST_OK(fi_os_make_dir(dir, "runs", 0700, &err), &err);
-    TEST_OK(fi_os_dir_open(fixture.dir, "runs", &dirs[0], &err), &err);
+    TEST_OK(fi_os_dir_open(from, "runs", &dirs[0], &err), &err);
     TEST_OK(fi_os_dir_open(dir, "runs", &dirs[1], &err), &err);
     TEST_OK(fi_os_dir_list(dirs[0], copy_file, dirs, &err), &err);
     fi_os_dir_close(dirs[0]);
@@ -358,7 +352,6 @@ copy_runs(const char *name)
 static void
 a_manifest_is_made_anew_of_runs_of_all_kinds(void **state)
 {
-    (void)state;
     firn_error err;
     struct told told = {0};
     fill(2);
@@ -366,40 +359,55 @@ a_manifest_is_made_anew_of_runs_of_all_kinds(void **state)
     fill(2);
     struct fi_lsm_options reading = fixture.options;
     reading.is_read_only = true;
-    struct fi_mend_gather_options options = {
+    struct fi_rescue_manifest_options options = {
         .lsm = reading, .log_sequence = UINT64_MAX, .on_damage = note_damage, .ctx = &told};
-    struct fi_mend_gather_result gathered;
-    struct fi_mend_result mended;
+    struct fi_rescue_manifest_result gathered;
     /* From nothing but the runs, and from what MANIFEST says too. */
     struct fi_os_dir *empty = make_dir("empty");
     struct fi_os_dir *const froms[] = {empty, fixture.dir};
     static const char *const names[] = {"of-runs", "of-manifest"};
     for (unsigned i = 0; i < 2; i++) {
-        struct fi_os_dir *dir = copy_runs(names[i]);
-        TEST_OK(fi_mend_gather(froms[i], dir, &options, &gathered, &err), &err);
+        struct fi_os_dir *dir = copy_runs(fixture.dir, names[i]);
+        TEST_OK(fi_rescue_manifest(froms[i], dir, &options, &gathered, &err), &err);
         assert_int_equal(gathered.runs_lost, 0);
-        TEST_OK(fi_mend(dir, &reading, note_damage, &told, &mended, &err), &err);
-        assert_int_equal(mended.runs_lost, 0);
         assert_int_equal(told.count, 0);
         fi_buf_deinit(&gathered.history);
         compare_in(dir);
         fi_os_dir_close(dir);
     }
     /* What is damaged goes, and is named as what it is. */
-    struct fi_os_dir *dir = copy_runs("damaged");
+    struct fi_os_dir *dir = copy_runs(fixture.dir, "damaged");
     struct fi_os_dir *runs;
-    char name[FI_RUN_FILE_NAME_SIZE];
-    fi_run_file_name(first_run(TWINS), &twin_kind, name);
+    char name[FI_VERSION_FILE_NAME_SIZE];
+    fi_version_file_name(first_run(TWINS), &twin_kind, name);
     TEST_OK(fi_os_dir_open(dir, "runs", &runs, &err), &err);
     TEST_OK(fi_os_remove_file(runs, name, &err), &err);
     fi_os_dir_close(runs);
-    TEST_OK(fi_mend_gather(fixture.dir, dir, &options, &gathered, &err), &err);
+    TEST_OK(fi_rescue_manifest(fixture.dir, dir, &options, &gathered, &err), &err);
     assert_int_equal(gathered.runs_lost, 1);
     assert_int_equal(told.count, 1);
     assert_non_null(strstr(told.last, name));
     fi_buf_deinit(&gathered.history);
     fi_os_dir_close(dir);
     fi_os_dir_close(empty);
+    /* So does what is there and cannot be read; its file stays. */
+    struct fi_rescue_inspect_files found;
+    struct fi_buf bytes = {0};
+    dir = copy_runs(fixture.dir, "unreadable");
+    TEST_OK(fi_os_dir_open(dir, "runs", &runs, &err), &err);
+    test_file_read(runs, name, &bytes);
+    bytes.data[bytes.size / 2] ^= 1;
+    test_file_write(runs, name, bytes.data, bytes.size);
+    fi_os_dir_close(runs);
+    fi_buf_deinit(&bytes);
+    TEST_OK(fi_rescue_manifest(fixture.dir, dir, &options, &gathered, &err), &err);
+    assert_int_equal(gathered.runs_lost, 1);
+    assert_non_null(strstr(told.last, name));
+    TEST_OK(fi_rescue_inspect_files(dir, &found, &err), &err);
+    assert_int_equal(found.missing, 0);
+    assert_int_equal(found.unnamed, 1);
+    fi_buf_deinit(&gathered.history);
+    fi_os_dir_close(dir);
 }
 
 /* ---- attachments ---- */
@@ -427,7 +435,7 @@ visit_part(void *ctx, const struct fi_lsm_part *part, firn_error *err)
                      part->file->info.entry_count);
     for (size_t i = 0; i < part->file->info.attachment_count; i++) {
         struct fi_run *graph;
-        struct fi_run_file_handle *pin;
+        struct fi_version_file_handle *pin;
         uint64_t count;
         int rc = fi_lsm_tree_pin_attachment(part, i, &graph, &pin, err);
         if (rc == FIRN_CORRUPT) {
@@ -437,18 +445,19 @@ visit_part(void *ctx, const struct fi_lsm_part *part, firn_error *err)
         TEST_OK(rc, err);
         TEST_OK(twin_graph_count(graph, &count, err), err);
         assert_int_equal(count, part->file->info.entry_count);
-        fi_run_file_unpin(pin);
+        fi_version_file_unpin(pin);
         visited->attachments++;
     }
     return FIRN_OK;
 }
 
 static struct visited
-visit(unsigned tree, const struct fi_view *view)
+visit(unsigned tree, const struct fi_snapshot *snapshot)
 {
     struct visited visited = {0};
     firn_error err;
-    TEST_OK(fi_lsm_tree_visit_parts(fixture.trees[tree], view, visit_part, &visited, &err), &err);
+    TEST_OK(fi_lsm_tree_visit_parts(fixture.trees[tree], snapshot, visit_part, &visited, &err),
+            &err);
     return visited;
 }
 
@@ -486,7 +495,6 @@ teardown_attaching(void **state)
 static void
 attachments_live_and_die_with_their_runs(void **state)
 {
-    (void)state;
     firn_error err;
     fill(2);
     assert_attached();
@@ -506,8 +514,8 @@ attachments_live_and_die_with_their_runs(void **state)
     fixture_check(&fixture);
     /* A cursor keeps the files. */
     struct fi_lsm_cursor *cursor;
-    struct fi_view now = fixture_view_of(&fixture, 0);
-    const struct fi_lsm_cursor_options options = {.view = &now};
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
+    const struct fi_lsm_cursor_options options = {.snapshot = &now};
     TEST_OK(fi_lsm_cursor_create(fixture.trees[TWINS], &options, &cursor, &err), &err);
     unsigned before = count_files(fixture.dir, ".graph");
     fill(4);
@@ -524,17 +532,17 @@ attachments_live_and_die_with_their_runs(void **state)
     fill(3);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     assert_int_equal(fixture_put(&fixture, TWINS, 3, 10), FIRN_OK);
-    now = fixture_view_of(&fixture, 0);
+    now = fixture_snapshot_of(&fixture, 0);
     assert_true(visit(TWINS, &now).runs < visit(TWINS, NULL).runs);
     /* Where a view ends takes the place of where its last interval ends. */
-    const struct fi_view_interval interval = {1, 1};
-    const struct fi_view longer = {
-        .intervals = &interval, .count = 1, .last = fi_view_at(&now, now.count - 1).last};
-    const struct fi_view_interval all = {1, longer.last};
-    const struct fi_view same = {.intervals = &all, .count = 1};
+    const struct fi_snapshot_interval interval = {1, 1};
+    const struct fi_snapshot longer = {
+        .intervals = &interval, .count = 1, .last = fi_snapshot_at(&now, now.count - 1).last};
+    const struct fi_snapshot_interval all = {1, longer.last};
+    const struct fi_snapshot same = {.intervals = &all, .count = 1};
     assert_int_equal(visit(TWINS, &longer).runs, visit(TWINS, &same).runs);
-    const struct fi_view first = {.intervals = &all, .count = 1, .last = 1};
-    const struct fi_view only = {.intervals = &interval, .count = 1};
+    const struct fi_snapshot first = {.intervals = &all, .count = 1, .last = 1};
+    const struct fi_snapshot only = {.intervals = &interval, .count = 1};
     assert_int_equal(visit(TWINS, &first).runs, visit(TWINS, &only).runs);
     assert_int_equal(visit(TWINS, &now).memtables, 1);
     assert_attached();
@@ -563,13 +571,13 @@ keep_graph(void *ctx, const struct fi_os_dirent *entry)
 {
     char *name = ctx;
     if (entry->name_size > 6 && strcmp(entry->name + entry->name_size - 6, ".graph") == 0) {
-        (void)snprintf(name, FI_RUN_FILE_NAME_SIZE, "%s", entry->name);
+        (void)snprintf(name, FI_VERSION_FILE_NAME_SIZE, "%s", entry->name);
     }
     return FIRN_OK;
 }
 
 static void
-remove_graph(struct fi_os_dir *dir, char out_name[FI_RUN_FILE_NAME_SIZE])
+remove_graph(struct fi_os_dir *dir, char out_name[FI_VERSION_FILE_NAME_SIZE])
 {
     firn_error err;
     struct fi_os_dir *runs;
@@ -584,16 +592,14 @@ remove_graph(struct fi_os_dir *dir, char out_name[FI_RUN_FILE_NAME_SIZE])
 static void
 a_missing_attachment_is_damage_and_a_repair_does_without(void **state)
 {
-    (void)state;
     firn_error err;
     struct told told = {0};
-    char name[FI_RUN_FILE_NAME_SIZE];
+    char name[FI_VERSION_FILE_NAME_SIZE];
     const char *missing;
-    char captured[FI_LSM_CAPTURE_MISSING_SIZE];
+    char captured[FI_LSM_HOT_COPY_MISSING_SIZE];
     uint64_t number;
     struct fi_buf segments = {0};
-    struct fi_mend_result mended;
-    struct fi_mend_found found;
+    struct fi_rescue_inspect_files found;
     fill(3);
     /* A clone has them. */
     struct fi_os_dir *dir = make_dir("clone");
@@ -601,12 +607,12 @@ a_missing_attachment_is_damage_and_a_repair_does_without(void **state)
     TEST_OK(fi_lsm_clone(fixture.lsm, &clone, &err), &err);
     compare_in(dir);
     assert_int_equal(count_files(dir, ".graph"), count_files(fixture.dir, ".graph"));
-    TEST_OK(fi_mend_look(dir, &found, &err), &err);
+    TEST_OK(fi_rescue_inspect_files(dir, &found, &err), &err);
     assert_int_equal(found.unnamed + found.missing, 0);
     remove_graph(dir, name);
-    TEST_OK(fi_mend_look(dir, &found, &err), &err);
+    TEST_OK(fi_rescue_inspect_files(dir, &found, &err), &err);
     assert_int_equal(found.missing, 1);
-    TEST_OK(fi_lsm_capture(dir, twin_kinds, &segments, &number, &number, captured, &err), &err);
+    TEST_OK(fi_lsm_hot_copy(dir, twin_kinds, &segments, &number, &number, captured, &err), &err);
     assert_string_equal(captured + strlen("runs/"), name); /* a copy does without it, and says so */
     fi_buf_deinit(&segments);
     struct fi_lsm *lsm;
@@ -621,21 +627,26 @@ a_missing_attachment_is_damage_and_a_repair_does_without(void **state)
     assert_non_null(strstr(told.last, "which is attached to run"));
     TEST_OK(fi_lsm_close(lsm, &err), &err);
     /* No entry is lost; the other attachments stay. */
-    TEST_OK(fi_mend(dir, &reading, note_damage, &told, &mended, &err), &err);
-    assert_int_equal(mended.runs_lost, 0);
+    struct fi_rescue_manifest_options options = {
+        .lsm = reading, .log_sequence = UINT64_MAX, .on_damage = note_damage, .ctx = &told};
+    struct fi_rescue_manifest_result gathered;
+    struct fi_os_dir *mended = copy_runs(dir, "mended");
+    options.is_newest = true;
+    TEST_OK(fi_rescue_manifest(dir, mended, &options, &gathered, &err), &err);
+    assert_int_equal(gathered.runs_lost, 0);
     assert_int_equal(told.count, 2);
-    compare_in(dir);
-    TEST_OK(fi_mend_look(dir, &found, &err), &err);
+    compare_in(mended);
+    TEST_OK(fi_rescue_inspect_files(mended, &found, &err), &err);
     assert_int_equal(found.missing + found.unnamed, 0);
-    assert_int_equal(count_files(dir, ".graph") + 1, count_files(fixture.dir, ".graph"));
+    assert_int_equal(count_files(mended, ".graph") + 1, count_files(fixture.dir, ".graph"));
+    fi_buf_deinit(&gathered.history);
+    fi_os_dir_close(mended);
     fi_os_dir_close(dir);
     /* So it is where MANIFEST is lost: what runs do not say of themselves they do without. */
-    struct fi_mend_gather_options options = {
-        .lsm = reading, .log_sequence = UINT64_MAX, .on_damage = note_damage, .ctx = &told};
-    struct fi_mend_gather_result gathered;
+    options.is_newest = false;
     struct fi_os_dir *empty = make_dir("empty");
-    dir = copy_runs("gathered");
-    TEST_OK(fi_mend_gather(empty, dir, &options, &gathered, &err), &err);
+    dir = copy_runs(fixture.dir, "gathered");
+    TEST_OK(fi_rescue_manifest(empty, dir, &options, &gathered, &err), &err);
     assert_int_equal(gathered.runs_lost, 0);
     fi_buf_deinit(&gathered.history);
     fi_os_dir_close(empty);
@@ -644,7 +655,7 @@ a_missing_attachment_is_damage_and_a_repair_does_without(void **state)
 
 /* Names two graphs. */
 struct two_graphs {
-    char names[2][FI_RUN_FILE_NAME_SIZE];
+    char names[2][FI_VERSION_FILE_NAME_SIZE];
     unsigned count;
 };
 
@@ -652,7 +663,7 @@ static int
 keep_two_graphs(void *ctx, const struct fi_os_dirent *entry)
 {
     struct two_graphs *graphs = ctx;
-    char name[FI_RUN_FILE_NAME_SIZE] = "";
+    char name[FI_VERSION_FILE_NAME_SIZE] = "";
     int rc = keep_graph(name, entry);
     if (name[0] != '\0' && graphs->count < 2) {
         (void)snprintf(graphs->names[graphs->count++], sizeof graphs->names[0], "%s", name);
@@ -663,7 +674,6 @@ keep_two_graphs(void *ctx, const struct fi_os_dirent *entry)
 static void
 an_attachment_of_another_run_is_noticed(void **state)
 {
-    (void)state;
     firn_error err;
     struct told told = {0};
     struct two_graphs graphs = {.count = 0};
@@ -690,11 +700,10 @@ an_attachment_of_another_run_is_noticed(void **state)
 static void
 what_stays_usable_without_an_attachment(void **state)
 {
-    (void)state;
     firn_error err;
-    char name[FI_RUN_FILE_NAME_SIZE];
+    char name[FI_VERSION_FILE_NAME_SIZE];
     struct fi_os_dir *runs;
-    struct fi_mend_found found;
+    struct fi_rescue_inspect_files found;
     fill(3);
     unsigned before = count_files(fixture.dir, ".graph");
     remove_graph(fixture.dir, name);
@@ -704,7 +713,7 @@ what_stays_usable_without_an_attachment(void **state)
     TEST_OK(fi_lsm_clone(fixture.lsm, &clone, &err), &err);
     compare_in(dir);
     assert_int_equal(count_files(dir, ".graph"), before - 1);
-    TEST_OK(fi_mend_look(dir, &found, &err), &err);
+    TEST_OK(fi_rescue_inspect_files(dir, &found, &err), &err);
     assert_int_equal(found.unnamed + found.missing, 0);
     fi_os_dir_close(dir);
     /* Nor does what a crash left beside it make it damage. */
@@ -727,7 +736,7 @@ hash_versions(void)
 {
     firn_error err;
     struct fi_lsm_cursor *cursor;
-    const struct fi_lsm_cursor_options all = {.view = NULL};
+    const struct fi_lsm_cursor_options all = {.snapshot = NULL};
     uint64_t hash = 0;
     TEST_OK(fi_lsm_cursor_create(fixture.trees[TWINS], &all, &cursor, &err), &err);
     TEST_OK(fi_lsm_cursor_first(cursor, &err), &err);
@@ -805,7 +814,6 @@ run_with(bool batches, bool has_ranges, size_t run_bytes_target, struct batch_ru
 static void
 batches_keep_what_entries_one_by_one_keep(void **state)
 {
-    (void)state;
     static const size_t targets[] = {3 << 10, 1 << 20};
     for (unsigned i = 0; i < 4; i++) {
         struct batch_run single;
@@ -828,13 +836,12 @@ batches_keep_what_entries_one_by_one_keep(void **state)
 static void
 a_cursor_passes_on_which_columns_are_wanted(void **state)
 {
-    (void)state;
     static const uint32_t columns[] = {1, 5, 6};
     static const struct fi_run_projection projection = {.columns = columns, .count = 3};
     firn_error err;
     struct fi_lsm_cursor *cursor;
-    struct fi_view now = fixture_view_of(&fixture, 0);
-    struct fi_lsm_cursor_options options = {.view = &now, .projection = &projection};
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
+    struct fi_lsm_cursor_options options = {.snapshot = &now, .projection = &projection};
     fill(1);
     TEST_OK(fi_lsm_cursor_create(fixture.trees[TWINS], &options, &cursor, &err), &err);
     TEST_OK(fi_lsm_cursor_first(cursor, &err), &err);

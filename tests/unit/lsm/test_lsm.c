@@ -2,7 +2,7 @@
  *
  * unit/lsm: trees through their interface, case by case.
  */
-#include "lsm_fixture.h"
+#include "support/lsm/lsm_fixture.h"
 
 #include "base/buf.h"
 #include "lsm/lsm_internal.h"
@@ -14,7 +14,6 @@ static struct fixture fixture;
 static int
 setup(void **state)
 {
-    (void)state;
     struct fi_os *os;
     firn_error err;
     TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
@@ -26,7 +25,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     struct fi_os *os = fixture.os;
     fixture_deinit(&fixture);
     fi_sim_memory_destroy(os);
@@ -55,7 +53,6 @@ count_runs(void)
 static void
 a_key_is_found_after_each_of_many_flushes_and_after_reopening(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned i = 0; i < 6; i++) {
         assert_int_equal(fixture_put(&fixture, 0, 20, 10 + i), FIRN_OK);
@@ -74,7 +71,6 @@ a_key_is_found_after_each_of_many_flushes_and_after_reopening(void **state)
 static void
 what_was_not_flushed_comes_from_the_log_alone(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned i = 10; i < 40; i++) {
         assert_int_equal(fixture_put(&fixture, i % FIXTURE_TREES, i, 50), FIRN_OK);
@@ -92,7 +88,6 @@ what_was_not_flushed_comes_from_the_log_alone(void **state)
 static void
 a_range_delete_covers_what_lies_in_older_runs(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned i = 0; i < FIXTURE_KEYS; i++) {
         assert_int_equal(fixture_put(&fixture, 0, i, 30), FIRN_OK);
@@ -108,7 +103,7 @@ a_range_delete_covers_what_lies_in_older_runs(void **state)
     fixture_compare_all(&fixture);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     fixture_compare_all(&fixture);
-    fixture_remove_view(&fixture, before);
+    fixture_remove_snapshot(&fixture, before);
     TEST_OK(fixture_flush(&fixture, &err), &err);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     fixture_compare_all(&fixture);
@@ -122,7 +117,6 @@ a_range_delete_covers_what_lies_in_older_runs(void **state)
 static void
 compacting_to_the_bottom_leaves_one_version_of_each_key(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned round = 0; round < 30; round++) {
         for (unsigned i = 0; i < 40; i++) {
@@ -152,9 +146,8 @@ compacting_to_the_bottom_leaves_one_version_of_each_key(void **state)
 static void
 a_dropped_tree_is_gone_with_its_files(void **state)
 {
-    (void)state;
     firn_error err;
-    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
     assert_int_equal(fixture_put(&fixture, 0, 20, 10), FIRN_OK);
     assert_int_equal(fixture_put(&fixture, 1, 21, 10), FIRN_OK);
     TEST_OK(fixture_flush(&fixture, &err), &err);
@@ -177,16 +170,15 @@ a_dropped_tree_is_gone_with_its_files(void **state)
 static void
 files_wait_for_cursors_and_for_readers_elsewhere(void **state)
 {
-    (void)state;
     firn_error err;
-    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
     struct fi_lsm_stats stats;
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(fixture_put(&fixture, 0, 20, 10), FIRN_OK);
         TEST_OK(fixture_flush(&fixture, &err), &err);
     }
     struct fi_lsm_cursor *cursor;
-    struct fi_lsm_cursor_options options = {.view = &now};
+    struct fi_lsm_cursor_options options = {.snapshot = &now};
     TEST_OK(fi_lsm_cursor_create(fixture.trees[0], &options, &cursor, &err), &err);
     fixture.reader_version = fi_lsm_version(fixture.lsm);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
@@ -221,13 +213,12 @@ make_more_runs_than_may_be_open(void)
 static void
 no_more_runs_are_open_than_allowed(void **state)
 {
-    (void)state;
     firn_error err;
     make_more_runs_than_may_be_open();
     fixture_compare_all(&fixture);
     fi_lsm_collect(fixture.lsm);
     assert_int_equal(fixture.lsm->files.open_count, 3);
-    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
     for (unsigned i = 0; i < 12; i++) {
         char key[FIXTURE_KEY_SIZE];
         TEST_OK(fi_lsm_tree_get(fixture.trees[0], fixture_key(20 + i, key), &now, NULL, &err),
@@ -242,7 +233,6 @@ no_more_runs_are_open_than_allowed(void **state)
 static void
 a_reader_that_is_kept_waiting_does_not_let_files_be_opened_without_end(void **state)
 {
-    (void)state;
     make_more_runs_than_may_be_open();
     size_t slot = fi_epoch_enter(&fixture.lsm->epoch);
     for (unsigned round = 0; round < 10; round++) {
@@ -275,7 +265,6 @@ manifest_bytes(void)
 static void
 manifest_stays_small_however_much_is_changed(void **state)
 {
-    (void)state;
     firn_error err;
     size_t most = 0;
     for (unsigned i = 0; i < 2500; i++) {

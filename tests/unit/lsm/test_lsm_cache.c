@@ -2,7 +2,7 @@
  *
  * unit/lsm: what flushes and compactions hand over to the cache.
  */
-#include "lsm_fixture.h"
+#include "support/lsm/lsm_fixture.h"
 
 #include "lsm/lsm_internal.h"
 #include "sim/sim_memory.h"
@@ -15,7 +15,6 @@ static struct fixture fixture;
 static int
 setup(void **state)
 {
-    (void)state;
     struct fi_os *os;
     firn_error err;
     TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
@@ -32,7 +31,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     struct fi_os *os = fixture.os;
     fixture_deinit(&fixture);
     fi_sim_memory_destroy(os);
@@ -68,7 +66,6 @@ misses_of_reading_all(void)
 static void
 a_flush_takes_no_memory_for_the_cache(void **state)
 {
-    (void)state;
     uint64_t used = stats().used_bytes;
     put_all_and_flush();
     assert_int_equal(stats().blocks, 0);
@@ -78,7 +75,6 @@ a_flush_takes_no_memory_for_the_cache(void **state)
 static void
 what_was_in_the_cache_is_there_after_a_compaction(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned i = 0; i < 4; i++) {
         put_all_and_flush();
@@ -95,7 +91,6 @@ what_was_in_the_cache_is_there_after_a_compaction(void **state)
 static void
 what_nobody_looks_at_between_two_compactions_goes(void **state)
 {
-    (void)state;
     firn_error err;
     put_all_and_flush();
     (void)misses_of_reading_all();
@@ -109,7 +104,6 @@ what_nobody_looks_at_between_two_compactions_goes(void **state)
 static void
 what_was_not_in_the_cache_does_not_come_there_by_a_compaction(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned i = 0; i < 2; i++) {
         put_all_and_flush();
@@ -129,7 +123,6 @@ what_was_not_in_the_cache_does_not_come_there_by_a_compaction(void **state)
 static void
 what_now_does_not_read_is_not_handed_over(void **state)
 {
-    (void)state;
     firn_error err;
     put_all_and_flush();
     (void)fixture_checkpoint(&fixture);
@@ -149,7 +142,6 @@ what_now_does_not_read_is_not_handed_over(void **state)
 static void
 runs_that_nobody_opened_leave_nothing_in_the_cache(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned i = 0; i < 2; i++) {
         put_all_and_flush();

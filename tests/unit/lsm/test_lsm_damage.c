@@ -3,7 +3,7 @@
  * unit/lsm: runs and MANIFEST that are missing, cut short or changed: an error that says what
  * cannot be read, everything else readable, never a wrong answer.
  */
-#include "lsm_fixture.h"
+#include "support/lsm/lsm_fixture.h"
 
 #include "base/buf.h"
 #include "row/row_format.h"
@@ -51,7 +51,6 @@ list_runs(void)
 static int
 setup(void **state)
 {
-    (void)state;
     firn_error err;
     struct fixture *fixture = &world.fixture;
     TEST_OK(fi_sim_memory_create(4, &world.os, &err), &err);
@@ -80,7 +79,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     fixture_deinit(&world.fixture);
     fi_os_dir_close(world.runs);
     fi_sim_memory_destroy(world.os);
@@ -93,15 +91,16 @@ count_unreadable(const char *expected_name)
 {
     struct fixture *fixture = &world.fixture;
     const struct fixture_record *model[FIXTURE_KEYS];
-    struct fi_view view = fixture_view_of(fixture, 0);
+    struct fi_snapshot snapshot = fixture_snapshot_of(fixture, 0);
     struct fi_buf value = {0};
     struct fi_buf expected = {0};
     firn_error err;
     unsigned unreadable = 0;
-    fixture_model(fixture, fixture->tree_ids[0], &view, model);
+    fixture_model(fixture, fixture->tree_ids[0], &snapshot, model);
     for (unsigned key = 0; key < FIXTURE_KEYS; key++) {
         char bytes[FIXTURE_KEY_SIZE];
-        int rc = fi_lsm_tree_get(fixture->trees[0], fixture_key(key, bytes), &view, &value, &err);
+        int rc =
+            fi_lsm_tree_get(fixture->trees[0], fixture_key(key, bytes), &snapshot, &value, &err);
         if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
             unreadable++;
             assert_non_null(strstr(err.text, expected_name));
@@ -125,12 +124,12 @@ count_walked(void)
 {
     struct fixture *fixture = &world.fixture;
     const struct fixture_record *model[FIXTURE_KEYS];
-    struct fi_view view = fixture_view_of(fixture, 0);
-    struct fi_lsm_cursor_options options = {.view = &view};
+    struct fi_snapshot snapshot = fixture_snapshot_of(fixture, 0);
+    struct fi_lsm_cursor_options options = {.snapshot = &snapshot};
     struct fi_lsm_cursor *cursor;
     firn_error err;
     unsigned walked = 0;
-    fixture_model(fixture, fixture->tree_ids[0], &view, model);
+    fixture_model(fixture, fixture->tree_ids[0], &snapshot, model);
     TEST_OK(fi_lsm_cursor_create(fixture->trees[0], &options, &cursor, &err), &err);
     for (unsigned key = 0; key < FIXTURE_KEYS; key++) {
         char bytes[FIXTURE_KEY_SIZE];
@@ -170,7 +169,6 @@ note_damage(void *ctx, const char *text)
 static void
 a_missing_run_hides_its_keys_and_no_others(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf bytes = {0};
     for (size_t i = 0; i < world.count; i++) {
@@ -207,7 +205,6 @@ a_missing_run_hides_its_keys_and_no_others(void **state)
 static void
 writing_and_flushing_go_on_beside_a_missing_run(void **state)
 {
-    (void)state;
     firn_error err;
     TEST_OK(fi_os_remove_file(world.runs, world.names[1], &err), &err);
     TEST_OK(fixture_open(&world.fixture, &err), &err);
@@ -226,7 +223,6 @@ writing_and_flushing_go_on_beside_a_missing_run(void **state)
 static void
 a_damaged_run_keeps_only_its_own_compactions_from_running(void **state)
 {
-    (void)state;
     firn_error err;
     unsigned frozen;
     unsigned level0;
@@ -330,7 +326,6 @@ a_range_delete_over_a_missing_run_heals_the_tree(void **state)
 static void
 range_deletes_heal_together(void **state)
 {
-    (void)state;
     firn_error err;
     struct fixture *fixture = &world.fixture;
     begin_without(world.names[0]);
@@ -352,7 +347,6 @@ range_deletes_heal_together(void **state)
 static void
 a_range_delete_hides_no_newer_run(void **state)
 {
-    (void)state;
     firn_error err;
     struct fixture *fixture = &world.fixture;
     TEST_OK(fixture_open(fixture, &err), &err);
@@ -377,16 +371,15 @@ a_range_delete_hides_no_newer_run(void **state)
 }
 
 static void
-a_missing_run_stays_as_long_as_a_view_needs_it(void **state)
+a_missing_run_stays_as_long_as_a_snapshot_needs_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf bytes = {0};
     struct fixture *fixture = &world.fixture;
     const char *name = world.names[0];
     test_file_read(world.runs, name, &bytes);
     begin_without(name);
-    const size_t view = fixture_checkpoint(fixture);
+    const size_t snapshot = fixture_checkpoint(fixture);
     forget_all(0);
     TEST_OK(fixture_flush(fixture, &err), &err);
     for (unsigned round = 0; round < 2; round++) {
@@ -398,12 +391,12 @@ a_missing_run_stays_as_long_as_a_view_needs_it(void **state)
     fixture_close(fixture);
     test_file_write(world.runs, name, bytes.data, bytes.size);
     TEST_OK(fixture_open(fixture, &err), &err);
-    fixture_compare(fixture, 0, view);
+    fixture_compare(fixture, 0, snapshot);
     fixture_compare(fixture, 0, 0);
     fixture_close(fixture);
     TEST_OK(fi_os_remove_file(world.runs, name, &err), &err);
     TEST_OK(fixture_open(fixture, &err), &err);
-    fixture_remove_view(fixture, view);
+    fixture_remove_snapshot(fixture, snapshot);
     check_forgotten();
     fi_buf_deinit(&bytes);
 }
@@ -412,21 +405,20 @@ a_missing_run_stays_as_long_as_a_view_needs_it(void **state)
 static void
 a_range_delete_that_was_taken_back_hides_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     struct fixture *fixture = &world.fixture;
     const char *name = world.names[0];
     begin_without(name);
-    const size_t view = fixture_checkpoint(fixture);
+    const size_t snapshot = fixture_checkpoint(fixture);
     const unsigned unreadable = count_unreadable(name);
     forget_all(0);
     fixture_compare(fixture, 0, 0);
-    fixture_restore(fixture, view);
-    fixture_remove_view(fixture, view);
+    fixture_restore(fixture, snapshot);
+    fixture_remove_snapshot(fixture, snapshot);
     assert_int_equal(count_unreadable(name), unreadable);
     assert_true(count_walked() < FIXTURE_KEYS);
     TEST_OK(fixture_flush(fixture, &err), &err);
-    FI_IGNORE(fixture_work(fixture, true, &err));
+    FI_RULES_IGNORE(fixture_work(fixture, true, &err));
     assert_int_equal(count_unreadable(name), unreadable);
     assert_int_equal(count_damages(), 1);
     forget_all(0);
@@ -436,7 +428,6 @@ a_range_delete_that_was_taken_back_hides_nothing(void **state)
 static void
 a_changed_or_shortened_run_never_gives_a_wrong_answer(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf bytes = {0};
     const char *name = world.names[1];
@@ -483,7 +474,6 @@ index_of(const char *name)
 static void
 a_run_whose_index_is_damaged_hides_the_keys_that_manifest_names(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf bytes = {0};
     for (size_t i = 0; i < world.count; i++) {
@@ -514,7 +504,6 @@ a_run_whose_index_is_damaged_hides_the_keys_that_manifest_names(void **state)
 static void
 another_run_under_its_name_is_noticed(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf bytes = {0};
     test_file_read(world.runs, world.names[0], &bytes);
@@ -527,7 +516,6 @@ another_run_under_its_name_is_noticed(void **state)
 static void
 a_store_without_its_manifest_is_not_taken_for_an_empty_one(void **state)
 {
-    (void)state;
     firn_error err;
     size_t count = world.count;
     TEST_OK(fi_os_remove_file(world.fixture.dir, "manifest-000001.log", &err), &err);
@@ -540,7 +528,6 @@ a_store_without_its_manifest_is_not_taken_for_an_empty_one(void **state)
 static void
 files_that_belong_to_nothing_are_removed_and_others_left(void **state)
 {
-    (void)state;
     firn_error err;
     size_t count = world.count;
     const char *const strays[] = {"000500.row", "000500.row.tmp", "000777.column",
@@ -571,7 +558,6 @@ files_that_belong_to_nothing_are_removed_and_others_left(void **state)
 static void
 readers_see_what_the_writer_left_and_change_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_lsm *lsm;
     struct fi_compaction_work *work;
@@ -609,7 +595,6 @@ readers_see_what_the_writer_left_and_change_nothing(void **state)
 static void
 names_of_the_trees_are_known(void **state)
 {
-    (void)state;
     assert_true(fi_lsm_is_name("runs"));
     assert_true(fi_lsm_is_name("manifest-000001.log"));
     assert_true(fi_lsm_is_name("manifest-1000001.log.tmp"));
@@ -634,7 +619,7 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(range_deletes_heal_together, setup, teardown),
         cmocka_unit_test_setup_teardown(a_range_delete_hides_no_newer_run, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_missing_run_stays_as_long_as_a_view_needs_it, setup,
+        cmocka_unit_test_setup_teardown(a_missing_run_stays_as_long_as_a_snapshot_needs_it, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_range_delete_that_was_taken_back_hides_nothing, setup,
                                         teardown),

@@ -4,8 +4,8 @@
  * opening, writing, flushing, compacting, reading. Nothing leaks, nothing is lost, and what failed
  * may be tried again. FIRN_TEST_LONG=1 tries every point.
  */
-#include "lsm_fixture.h"
-#include "twin_kind.h"
+#include "support/lsm/lsm_fixture.h"
+#include "support/lsm/twin_kind.h"
 
 #include <errno.h>
 
@@ -13,6 +13,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_os.h"
 #include "support/test_share.h"
 
@@ -75,16 +76,16 @@ fill(struct fixture *fixture)
 
 /* Reads all that a view sees of one tree, both ways and by gets; damage is none. */
 static int
-read_view(struct fixture *fixture, size_t number, firn_error *err)
+read_snapshot(struct fixture *fixture, size_t number, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct fi_view view = fixture_view_of(fixture, number);
-    struct fi_lsm_cursor_options options = {.view = &view};
+    struct fi_snapshot snapshot = fixture_snapshot_of(fixture, number);
+    struct fi_lsm_cursor_options options = {.snapshot = &snapshot};
     struct fi_lsm_cursor *cursor = NULL;
     struct fi_buf value = {0};
     for (unsigned key = 0; key < FIXTURE_KEYS; key += 5) {
         char bytes[FIXTURE_KEY_SIZE];
-        rc = fi_lsm_tree_get(fixture->trees[1], fixture_key(key, bytes), &view, &value, err);
+        rc = fi_lsm_tree_get(fixture->trees[1], fixture_key(key, bytes), &snapshot, &value, err);
         if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
             goto out;
         }
@@ -111,7 +112,7 @@ read_all(struct fixture *fixture, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < 2 && rc == FIRN_OK; i++) {
-        rc = read_view(fixture, i, err);
+        rc = read_snapshot(fixture, i, err);
     }
     return rc;
 }
@@ -137,7 +138,6 @@ everything(struct fixture *fixture, firn_error *err)
 static void
 without_memory_nothing_is_lost_and_nothing_leaks(void **state)
 {
-    (void)state;
     test_alloc_install();
     uint64_t failures = 0;
     for (unsigned for_ever = 0; for_ever < 2; for_ever++) {
@@ -158,7 +158,7 @@ without_memory_nothing_is_lost_and_nothing_leaks(void **state)
             }
             assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY || rc == FIRN_FAILED);
             failures += rc != FIRN_OK;
-            assert_int_equal(world.fixture.views_taken, 0);
+            assert_int_equal(world.fixture.snapshots_taken, 0);
             assert_true(n < 10000000);
         }
         fixture_compare_all(&world.fixture);
@@ -176,7 +176,6 @@ without_memory_nothing_is_lost_and_nothing_leaks(void **state)
 static void
 opening_without_memory_fails_cleanly(void **state)
 {
-    (void)state;
     test_alloc_install();
     static struct world world;
     firn_error err;
@@ -186,18 +185,21 @@ opening_without_memory_fails_cleanly(void **state)
     fixture_close(&world.fixture);
     int64_t alive = test_alloc_alive();
     struct fi_lsm *lsm = NULL;
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        test_alloc_fail_at(n, n % 2 == 0);
-        rc = fi_lsm_open(world.fixture.dir, &world.fixture.options, false, &lsm, &err);
-        test_alloc_fail_at(0, false);
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
+        fault.for_ever = fault.n % 2 == 0;
+        test_fault_allocation(&fault);
+        int rc = fi_lsm_open(world.fixture.dir, &world.fixture.options, false, &lsm, &err);
+        test_fault_end(&fault);
         if (rc != FIRN_OK) {
             assert_int_equal(rc, FIRN_NO_MEMORY);
             assert_null(lsm);
-            assert_int_equal(test_alloc_alive(), alive);
         }
+        if (lsm != NULL) {
+            fi_lsm_abandon(lsm);
+        }
+        assert_int_equal(test_alloc_alive(), alive);
     }
-    fi_lsm_abandon(lsm);
     TEST_OK(fixture_open(&world.fixture, &err), &err);
     fixture_compare_all(&world.fixture);
     world_deinit(&world);
@@ -253,7 +255,7 @@ fail_works(const struct fi_sim_fault_plan *sample, uint64_t step)
         hits += fi_sim_fault_hits(world.os);
         fi_sim_fault_set_plan(world.os, NULL);
         assert_true(is_expected(rc));
-        assert_int_equal(fixture->views_taken, 0);
+        assert_int_equal(fixture->snapshots_taken, 0);
         /* Reads go on, with MANIFEST in any state. */
         fixture_compare(fixture, 1, 0);
         int again = fixture_work(fixture, true, &err);
@@ -275,7 +277,6 @@ fail_works(const struct fi_sim_fault_plan *sample, uint64_t step)
 static void
 a_call_that_fails_during_works_loses_nothing(void **state)
 {
-    (void)state;
     const struct fi_sim_fault_plan once = {
         .classes = FI_SIM_FAULT_ALL, .kind = FI_SIM_FAULT_FAILS, .error_number = EIO};
     fail_works(&once, stride(13));
@@ -284,7 +285,6 @@ a_call_that_fails_during_works_loses_nothing(void **state)
 static void
 calls_that_fail_for_ever_lose_nothing(void **state)
 {
-    (void)state;
     const struct fi_sim_fault_plan for_ever = {.for_ever = true,
                                                .classes = FI_SIM_FAULT_ALL,
                                                .kind = FI_SIM_FAULT_FAILS,
@@ -295,7 +295,6 @@ calls_that_fail_for_ever_lose_nothing(void **state)
 static void
 a_full_disk_stops_works_until_there_is_space(void **state)
 {
-    (void)state;
     static struct world world;
     firn_error err;
     unsigned failures = 0;
@@ -332,24 +331,18 @@ a_full_disk_stops_works_until_there_is_space(void **state)
 static void
 reads_that_fail_say_so_and_work_again(void **state)
 {
-    (void)state;
     static struct world world;
     firn_error err;
     world_init(&world);
     fill(&world.fixture);
-    bool has_passed = false;
     unsigned failures = 0;
-    for (uint64_t n = 1; !has_passed; n++) {
+    struct test_fault fault = {.classes = FI_SIM_FAULT_OPENS | FI_SIM_FAULT_READS};
+    while (test_fault_next(&fault)) {
         fixture_close(&world.fixture);
         TEST_OK(fixture_open(&world.fixture, &err), &err);
-        struct fi_sim_fault_plan plan = {.call = n,
-                                         .classes = FI_SIM_FAULT_OPENS | FI_SIM_FAULT_READS,
-                                         .kind = FI_SIM_FAULT_FAILS,
-                                         .error_number = EIO};
-        fi_sim_fault_set_plan(world.os, &plan);
+        test_fault_call(&fault, world.os);
         int rc = read_all(&world.fixture, &err);
-        has_passed = fi_sim_fault_hits(world.os) == 0;
-        fi_sim_fault_set_plan(world.os, NULL);
+        test_fault_end(&fault);
         /* A run without its filter is read all the same. */
         assert_true(rc == FIRN_IO || rc == FIRN_OK);
         failures += rc == FIRN_IO;
@@ -362,7 +355,6 @@ reads_that_fail_say_so_and_work_again(void **state)
 static void
 a_log_that_cannot_be_synced_keeps_memtables(void **state)
 {
-    (void)state;
     static struct world world;
     firn_error err;
     world_init(&world);

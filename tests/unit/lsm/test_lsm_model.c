@@ -7,8 +7,8 @@
  * FIRN_TEST_SEED sets the first seed, FIRN_TEST_SEEDS how many there are, FIRN_TEST_STEPS how many
  * steps each has.
  */
-#include "lsm_fixture.h"
-#include "twin_kind.h"
+#include "support/lsm/lsm_fixture.h"
+#include "support/lsm/twin_kind.h"
 
 #include "codec/xxh3.h"
 #include "sim/sim_memory.h"
@@ -20,8 +20,8 @@ enum { WORKS_MAX = 3, CURSORS_MAX = 3 };
 /* A cursor that is held for long, and what it must still show. */
 struct held_cursor {
     struct fi_lsm_cursor *cursor;
-    struct fixture_view view;
-    struct fi_view borrowed;
+    struct fixture_snapshot snapshot;
+    struct fi_snapshot borrowed;
     const struct fixture_record *model[FIXTURE_KEYS];
     struct fixture_record records[FIXTURE_KEYS];
     unsigned at; /* the next key to come */
@@ -76,10 +76,10 @@ hold_cursor(struct run *run, firn_error *err)
     unsigned tree = (unsigned)below(run, FIXTURE_TREES);
     drop_cursor(held);
     /* As a reader of now would: a view that ends at the newest commit. */
-    size_t view = fixture->view_count < FIXTURE_VIEWS_MAX ? fixture_checkpoint(fixture)
-                                                          : fixture->view_count - 1;
-    held->view = fixture->views[view];
-    held->borrowed = (struct fi_view){held->view.intervals, held->view.count, 0, NULL};
+    size_t snapshot = fixture->snapshot_count < FIXTURE_SNAPSHOTS_MAX ? fixture_checkpoint(fixture)
+                                                                      : fixture->snapshot_count - 1;
+    held->snapshot = fixture->snapshots[snapshot];
+    held->borrowed = (struct fi_snapshot){held->snapshot.intervals, held->snapshot.count, 0, NULL};
     fixture_model(fixture, fixture->tree_ids[tree], &held->borrowed, held->model);
     for (unsigned key = 0; key < FIXTURE_KEYS; key++) {
         if (held->model[key] != NULL) {
@@ -88,7 +88,7 @@ hold_cursor(struct run *run, firn_error *err)
         }
     }
     held->at = 0;
-    struct fi_lsm_cursor_options options = {.view = &held->borrowed};
+    struct fi_lsm_cursor_options options = {.snapshot = &held->borrowed};
     int rc = fi_lsm_cursor_create(fixture->trees[tree], &options, &held->cursor, err);
     return rc != FIRN_OK ? rc : fi_lsm_cursor_first(held->cursor, err);
 }
@@ -243,15 +243,15 @@ restart(struct run *run, firn_error *err)
 }
 
 static void
-lose_views(struct fixture *fixture)
+lose_snapshots(struct fixture *fixture)
 {
     /* A view that saw lost commits is gone with them: views are commits too. */
     uint64_t last =
         fixture->record_count == 0 ? 0 : fixture->records[fixture->record_count - 1].sequence;
-    for (size_t i = fixture->view_count; i > 1; i--) {
-        struct fixture_view *view = &fixture->views[i - 1];
-        if (view->count > 0 && view->intervals[view->count - 1].last > last) {
-            fixture_remove_view(fixture, i - 1);
+    for (size_t i = fixture->snapshot_count; i > 1; i--) {
+        struct fixture_snapshot *snapshot = &fixture->snapshots[i - 1];
+        if (snapshot->count > 0 && snapshot->intervals[snapshot->count - 1].last > last) {
+            fixture_remove_snapshot(fixture, i - 1);
         }
     }
 }
@@ -265,7 +265,7 @@ recover(struct run *run)
     fixture_abandon(fixture);
     fi_sim_memory_power_cut(fixture->os, 2 + test_random_next(&run->random));
     fixture_lose_records(fixture, &run->random);
-    lose_views(fixture);
+    lose_snapshots(fixture);
     /* The handle from before is dead. */
     fi_os_dir_close(fixture->dir);
     fixture->dir = test_os_root(fixture->os);
@@ -310,18 +310,18 @@ trim_log(struct fixture *fixture)
 }
 
 static void
-change_views(struct run *run)
+change_snapshots(struct run *run)
 {
     struct fixture *fixture = &run->fixture;
     uint64_t choice = below(run, 4);
-    if (fixture->view_count < FIXTURE_VIEWS_MAX && choice < 2) {
+    if (fixture->snapshot_count < FIXTURE_SNAPSHOTS_MAX && choice < 2) {
         (void)fixture_checkpoint(fixture);
-    } else if (fixture->view_count > 1) {
-        size_t i = 1 + (size_t)below(run, fixture->view_count - 1);
-        if (choice == 2 && fixture->views[i].count + 1 < FIXTURE_INTERVALS_MAX) {
+    } else if (fixture->snapshot_count > 1) {
+        size_t i = 1 + (size_t)below(run, fixture->snapshot_count - 1);
+        if (choice == 2 && fixture->snapshots[i].count + 1 < FIXTURE_INTERVALS_MAX) {
             fixture_restore(fixture, i);
         } else {
-            fixture_remove_view(fixture, i);
+            fixture_remove_snapshot(fixture, i);
         }
     }
 }
@@ -344,14 +344,14 @@ step(struct run *run, firn_error *err)
         return run_work(run, err);
     }
     if (choice < 920) {
-        change_views(run);
+        change_snapshots(run);
     } else if (choice < 930) {
         return hold_cursor(run, err);
     } else if (choice < 970) {
         return walk_cursor(run, err);
     } else if (choice < 980) {
         fixture_compare(fixture, (unsigned)below(run, FIXTURE_TREES),
-                        (size_t)below(run, fixture->view_count));
+                        (size_t)below(run, fixture->snapshot_count));
     } else if (choice < 985) {
         trim_log(fixture);
         fixture->reader_version = below(run, 2) == 0 ? UINT64_MAX : fi_lsm_version(fixture->lsm);
@@ -416,7 +416,6 @@ assert_no_dead_values(struct fixture *fixture)
 static void
 trees_read_as_the_model_does(void **state)
 {
-    (void)state;
     uint64_t seeds = environment("FIRN_TEST_SEEDS", 3);
     uint64_t steps = environment("FIRN_TEST_STEPS", 1500);
     struct test_random random;
@@ -458,7 +457,6 @@ trees_read_as_the_model_does(void **state)
 static void
 after_a_power_cut_trees_and_log_make_the_same_commits(void **state)
 {
-    (void)state;
     uint64_t seeds = environment("FIRN_TEST_SEEDS", 3);
     uint64_t steps = environment("FIRN_TEST_STEPS", 1500);
     struct test_random random;
@@ -542,7 +540,6 @@ hash_of_run(uint64_t seed)
 static void
 the_same_seed_gives_the_same_bytes(void **state)
 {
-    (void)state;
     assert_int_equal(hash_of_run(77), hash_of_run(77));
     assert_int_not_equal(hash_of_run(77), hash_of_run(78));
 }

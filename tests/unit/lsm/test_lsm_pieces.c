@@ -2,7 +2,7 @@
  *
  * unit/lsm: which row groups are read as they lie, and which ranges are merged.
  */
-#include "pieces_fixture.h"
+#include "support/lsm/pieces_fixture.h"
 
 #include "base/mem.h"
 #include "base/slice.h"
@@ -16,7 +16,6 @@ static struct pieces_fixture fixture;
 static int
 setup(void **state)
 {
-    (void)state;
     struct fi_os *os;
     firn_error err;
     TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
@@ -28,7 +27,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     struct fi_os *os = fixture.base.os;
     pieces_fixture_deinit(&fixture);
     fi_sim_memory_destroy(os);
@@ -78,16 +76,16 @@ reshape(struct test_random *random)
         pieces_fixture_work(&fixture);
         break;
     case 5:
-        if (fixture.base.view_count < FIXTURE_VIEWS_MAX) {
+        if (fixture.base.snapshot_count < FIXTURE_SNAPSHOTS_MAX) {
             (void)fixture_checkpoint(&fixture.base);
         } else {
-            fixture_remove_view(&fixture.base, 1 + test_random_below(random, 5));
+            fixture_remove_snapshot(&fixture.base, 1 + test_random_below(random, 5));
         }
         break;
     case 6:
-        if (fixture.base.view_count > 1 && fixture.base.views[0].count < 8) {
+        if (fixture.base.snapshot_count > 1 && fixture.base.snapshots[0].count < 8) {
             fixture_restore(&fixture.base,
-                            1 + (size_t)test_random_below(random, fixture.base.view_count - 1));
+                            1 + (size_t)test_random_below(random, fixture.base.snapshot_count - 1));
         }
         break;
     case 7: {
@@ -109,9 +107,9 @@ compare_random(struct test_random *random,
 {
     struct fi_buf lower = {0};
     struct fi_buf upper = {0};
-    size_t number = (size_t)test_random_below(random, fixture.base.view_count);
-    struct fi_view view = fixture_view_of(&fixture.base, number);
-    struct fi_lsm_pieces_options options = {.view = &view, .time_ms = fixture.time_ms};
+    size_t number = (size_t)test_random_below(random, fixture.base.snapshot_count);
+    struct fi_snapshot snapshot = fixture_snapshot_of(&fixture.base, number);
+    struct fi_lsm_pieces_options options = {.snapshot = &snapshot, .time_ms = fixture.time_ms};
     pieces_fixture_key((unsigned)test_random_below(random, PIECES_KEYS), &lower);
     pieces_fixture_key((unsigned)test_random_below(random, PIECES_KEYS), &upper);
     const firn_slice lower_slice = fi_buf_slice(&lower);
@@ -146,7 +144,6 @@ go(uint64_t seed, unsigned rounds,
 static void
 pieces_show_what_a_cursor_shows(void **state)
 {
-    (void)state;
     const unsigned seeds = test_share_of_seeds(6);
     pieces_met = (struct pieces_met){0};
     for (uint64_t seed = 1; seed <= seeds; seed++) {
@@ -162,7 +159,6 @@ pieces_show_what_a_cursor_shows(void **state)
 static void
 no_other_version_that_is_seen_lies_in_a_direct_piece(void **state)
 {
-    (void)state;
     for (uint64_t seed = 101; seed <= 100 + test_share_of_seeds(6); seed++) {
         go(seed, 120, pieces_fixture_prove);
     }

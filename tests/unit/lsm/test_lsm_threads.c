@@ -6,15 +6,6 @@
  * FIRN_TEST_SECONDS says for how long; 1 if it is not set.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/bytes.h"
@@ -22,15 +13,16 @@
 #include "lsm/lsm_internal.h"
 #include "os/os.h"
 #include "row/row.h"
+#include "support/test.h"
 #include "support/test_os.h"
 #include "support/test_random.h"
 #include "threads/os_thread.h"
 
-enum { KEYS = 96, TREES = 2, READERS = 3, VIEWS_MAX = 16, RANGE_SIZE = 9 };
+enum { KEYS = 96, TREES = 2, READERS = 3, SNAPSHOTS_MAX = 16, RANGE_SIZE = 9 };
 
-struct reader_view {
+struct reader_snapshot {
     bool is_used;
-    struct fi_view_interval interval;
+    struct fi_snapshot_interval interval;
 };
 
 struct world {
@@ -45,7 +37,7 @@ struct world {
     _Atomic uint64_t readings;
     _Atomic uint64_t works;
     pthread_mutex_t mutex;
-    struct reader_view views[VIEWS_MAX]; /* the last one is now */
+    struct reader_snapshot snapshots[SNAPSHOTS_MAX]; /* the last one is now */
     struct test_random seeds;
 };
 
@@ -110,36 +102,36 @@ sync_log(void *ctx, firn_error *err)
 
 /* All views begin with the first commit. */
 static const struct fi_run_kind *const test_kinds[] = {&fi_row_kind, NULL};
-static const struct fi_view_branch only_branch = {1, 0, FI_VIEW_ROOT};
-static const struct fi_view_interval everything = {1, UINT64_MAX};
-static const struct fi_view now = {&everything, 1, 0, NULL};
+static const struct fi_snapshot_branch only_branch = {1, 0, FI_SNAPSHOT_ROOT};
+static const struct fi_snapshot_interval everything = {1, UINT64_MAX};
+static const struct fi_snapshot now = {&everything, 1, 0, NULL};
 
 static int
-take_views(void *ctx, uint32_t tree_id, struct fi_view_list *out, firn_error *err)
+take_snapshots(void *ctx, uint32_t tree_id, struct fi_snapshot_list *out, firn_error *err)
 {
     struct world *world = ctx;
-    struct fi_view_place *places = calloc(VIEWS_MAX, sizeof *places);
+    struct fi_snapshot_place *places = calloc(SNAPSHOTS_MAX, sizeof *places);
     size_t count = 0;
     (void)tree_id;
     (void)err;
     require(places != NULL, "views", "no memory");
     require(pthread_mutex_lock(&world->mutex) == 0, "mutex", "lock");
-    for (size_t i = 0; i < VIEWS_MAX; i++) {
-        if (world->views[i].is_used) {
-            places[count++] = (struct fi_view_place){world->views[i].interval.last, 0, 0};
+    for (size_t i = 0; i < SNAPSHOTS_MAX; i++) {
+        if (world->snapshots[i].is_used) {
+            places[count++] = (struct fi_snapshot_place){world->snapshots[i].interval.last, 0, 0};
         }
     }
     require(pthread_mutex_unlock(&world->mutex) == 0, "mutex", "unlock");
-    *out = (struct fi_view_list){&only_branch, 1, places, count, 0, &now};
+    *out = (struct fi_snapshot_list){&only_branch, 1, places, count, 0, &now};
     return FIRN_OK;
 }
 
 static void
-release_views(void *ctx, struct fi_view_list *views)
+release_snapshots(void *ctx, struct fi_snapshot_list *snapshots)
 {
     (void)ctx;
     /* Allocated above; the list has it as const. */
-    free((void *)(uintptr_t)views->places);
+    free((void *)(uintptr_t)snapshots->places);
 }
 
 static bool
@@ -151,28 +143,29 @@ no_reader_below(void *ctx, uint64_t version)
 }
 
 static uint64_t
-open_view(struct world *world, size_t slot)
+open_snapshot(struct world *world, size_t slot)
 {
     require(pthread_mutex_lock(&world->mutex) == 0, "mutex", "lock");
     uint64_t n = atomic_load(&world->published);
-    world->views[slot].interval = (struct fi_view_interval){1, n};
-    world->views[slot].is_used = true;
+    world->snapshots[slot].interval = (struct fi_snapshot_interval){1, n};
+    world->snapshots[slot].is_used = true;
     require(pthread_mutex_unlock(&world->mutex) == 0, "mutex", "unlock");
     return n;
 }
 
 static void
-close_view(struct world *world, size_t slot)
+close_snapshot(struct world *world, size_t slot)
 {
     require(pthread_mutex_lock(&world->mutex) == 0, "mutex", "lock");
-    world->views[slot].is_used = false;
+    world->snapshots[slot].is_used = false;
     require(pthread_mutex_unlock(&world->mutex) == 0, "mutex", "unlock");
 }
 
 /* ---- readers ---- */
 
 static void
-check_gets(struct world *world, uint64_t n, const struct fi_view *view, struct test_random *random)
+check_gets(struct world *world, uint64_t n, const struct fi_snapshot *snapshot,
+           struct test_random *random)
 {
     struct fi_buf value = {0};
     firn_error err;
@@ -181,7 +174,7 @@ check_gets(struct world *world, uint64_t n, const struct fi_view *view, struct t
         unsigned tree = (unsigned)test_random_below(random, TREES);
         unsigned key = (unsigned)test_random_below(random, KEYS);
         uint64_t s = expected(n, tree, key);
-        int rc = fi_lsm_tree_get(world->trees[tree], key_bytes(key, bytes), view, &value, &err);
+        int rc = fi_lsm_tree_get(world->trees[tree], key_bytes(key, bytes), snapshot, &value, &err);
         require(rc == FIRN_OK || rc == FIRN_NOT_FOUND, "get", err.text);
         require((rc == FIRN_OK) == (s > 0), "get", "found what is not there, or the reverse");
         require(s == 0 || fi_load_le64(value.data) == s, "get", "wrong value");
@@ -190,10 +183,10 @@ check_gets(struct world *world, uint64_t n, const struct fi_view *view, struct t
 }
 
 static void
-check_cursor(struct world *world, uint64_t n, const struct fi_view *view, unsigned tree,
+check_cursor(struct world *world, uint64_t n, const struct fi_snapshot *snapshot, unsigned tree,
              bool is_backward)
 {
-    struct fi_lsm_cursor_options options = {.view = view};
+    struct fi_lsm_cursor_options options = {.snapshot = snapshot};
     struct fi_lsm_cursor *cursor;
     firn_error err;
     int rc = fi_lsm_cursor_create(world->trees[tree], &options, &cursor, &err);
@@ -227,15 +220,15 @@ read_all_the_time(void *arg)
     struct reader *reader = arg;
     struct world *world = reader->world;
     while (!atomic_load(&world->is_done)) {
-        uint64_t n = open_view(world, reader->slot);
-        struct fi_view_interval interval = {1, n};
-        struct fi_view view = {&interval, n > 0, 0, NULL};
+        uint64_t n = open_snapshot(world, reader->slot);
+        struct fi_snapshot_interval interval = {1, n};
+        struct fi_snapshot snapshot = {&interval, n > 0, 0, NULL};
         for (unsigned i = 0; i < 4; i++) {
-            check_gets(world, n, &view, &reader->random);
-            check_cursor(world, n, &view, (unsigned)test_random_below(&reader->random, TREES),
+            check_gets(world, n, &snapshot, &reader->random);
+            check_cursor(world, n, &snapshot, (unsigned)test_random_below(&reader->random, TREES),
                          test_random_below(&reader->random, 2) == 0);
         }
-        close_view(world, reader->slot);
+        close_snapshot(world, reader->slot);
         atomic_fetch_add(&world->readings, 1);
     }
     return NULL;
@@ -320,8 +313,8 @@ open_world(struct world *world)
         .cache = world->cache,
         .host = {.ctx = world,
                  .sync_log = sync_log,
-                 .take_views = take_views,
-                 .release_views = release_views,
+                 .take_snapshots = take_snapshots,
+                 .release_snapshots = release_snapshots,
                  .no_reader_below = no_reader_below},
         .run_bytes_target = 4 << 10,
         .level_bytes_base = 8 << 10,
@@ -341,9 +334,8 @@ open_world(struct world *world)
 }
 
 static void
-readers_beside_a_writer_and_works_see_their_views(void **state)
+readers_beside_a_writer_and_works_see_their_snapshots(void **state)
 {
-    (void)state;
     static struct world world;
     firn_error err;
     const char *seconds = getenv("FIRN_TEST_SECONDS");
@@ -354,7 +346,7 @@ readers_beside_a_writer_and_works_see_their_views(void **state)
     world.os = fi_os_default();
     world.dir = test_os_temp_dir();
     assert_int_equal(pthread_mutex_init(&world.mutex, NULL), 0);
-    world.views[VIEWS_MAX - 1] = (struct reader_view){true, {1, UINT64_MAX}};
+    world.snapshots[SNAPSHOTS_MAX - 1] = (struct reader_snapshot){true, {1, UINT64_MAX}};
     TEST_OK(fi_block_cache_create(world.os, 64 << 10, &world.cache, &err), &err);
     TEST_OK(fi_os_jobs_create(world.os, 2, &world.jobs, &err), &err);
     open_world(&world);
@@ -382,7 +374,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(readers_beside_a_writer_and_works_see_their_views),
+        cmocka_unit_test(readers_beside_a_writer_and_works_see_their_snapshots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
  * unit/lsm: the rows of pieces: large row groups, failures, damage, and threads that read beside flushes
  * and compactions. FIRN_TEST_LONG=1 tries every point of failure.
  */
-#include "pieces_fixture.h"
+#include "support/lsm/pieces_fixture.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -21,13 +21,12 @@
 static struct fi_os *memory;
 static struct fi_os *faulty;
 static struct pieces_fixture fixture;
-static const struct fi_view_interval everything = {1, UINT64_MAX};
-static const struct fi_view now = {&everything, 1, 0, NULL};
+static const struct fi_snapshot_interval everything = {1, UINT64_MAX};
+static const struct fi_snapshot now = {&everything, 1, 0, NULL};
 
 static int
 setup(void **state)
 {
-    (void)state;
     firn_error err;
     TEST_OK(fi_sim_memory_create(1, &memory, &err), &err);
     TEST_OK(fi_sim_fault_create(memory, &faulty, &err), &err);
@@ -39,7 +38,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     pieces_fixture_deinit(&fixture);
     fi_sim_fault_destroy(faulty);
     fi_sim_memory_destroy(memory);
@@ -56,9 +54,9 @@ use_large_runs(void)
 }
 
 static struct fi_lsm_pieces_options
-options_of(const struct fi_view *view)
+options_of(const struct fi_snapshot *snapshot)
 {
-    return (struct fi_lsm_pieces_options){.view = view, .time_ms = fixture.time_ms};
+    return (struct fi_lsm_pieces_options){.snapshot = snapshot, .time_ms = fixture.time_ms};
 }
 
 /* How many pieces are direct. */
@@ -80,9 +78,9 @@ count_direct(const struct fi_lsm_pieces_options *options, size_t *out_all)
 }
 
 static void
-assert_pieces(const struct fi_view *view, size_t direct, size_t all)
+assert_pieces(const struct fi_snapshot *snapshot, size_t direct, size_t all)
 {
-    const struct fi_lsm_pieces_options options = options_of(view);
+    const struct fi_lsm_pieces_options options = options_of(snapshot);
     size_t found_all;
     size_t found = count_direct(&options, &found_all);
     assert_int_equal(found, direct);
@@ -94,13 +92,12 @@ assert_pieces(const struct fi_view *view, size_t direct, size_t all)
 static void
 groups_are_direct_where_nothing_else_is_seen(void **state)
 {
-    (void)state;
     use_large_runs();
     assert_pieces(&now, 0, 0);
     pieces_fixture_load(&fixture, 0, 80);
     assert_pieces(&now, 10, 10);
-    const struct fi_view_interval then = {1, fixture.base.sequence};
-    const struct fi_view before = {&then, 1, 0, NULL};
+    const struct fi_snapshot_interval then = {1, fixture.base.sequence};
+    const struct fi_snapshot before = {&then, 1, 0, NULL};
     /* A version in a memtable: its group is merged, for those who see it. */
     pieces_fixture_put(&fixture, 20);
     assert_pieces(&now, 9, 10);
@@ -154,7 +151,6 @@ fill_large(void)
 static void
 rows_of_large_groups_win_block_by_block(void **state)
 {
-    (void)state;
     struct fi_buf lower = {0};
     struct fi_buf upper = {0};
     fill_large();
@@ -200,7 +196,6 @@ fill_some(void)
 static void
 an_allocation_that_fails_leaves_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     test_alloc_install();
     assert_int_equal(setup(state), 0);
@@ -242,7 +237,6 @@ reopen(void)
 static void
 a_call_that_fails_is_told(void **state)
 {
-    (void)state;
     firn_error err;
     uint64_t rows;
     uint64_t hits = 0;
@@ -284,7 +278,6 @@ first_run(void *ctx, const struct fi_os_dirent *entry)
 static void
 damage_is_told_or_does_no_harm(void **state)
 {
-    (void)state;
     firn_error err;
     char name[64] = "";
     struct fi_os_dir *runs;
@@ -327,7 +320,7 @@ damage_is_told_or_does_no_harm(void **state)
 /* ---- threads ---- */
 
 struct world {
-    struct fi_view view;
+    struct fi_snapshot snapshot;
     uint64_t rows;
     struct fi_lsm_pieces *shared;
     _Atomic bool is_done;
@@ -340,7 +333,7 @@ static void *
 read_on(void *ctx)
 {
     struct world *world = ctx;
-    const struct fi_lsm_pieces_options options = options_of(&world->view);
+    const struct fi_lsm_pieces_options options = options_of(&world->snapshot);
     do {
         firn_error err;
         uint64_t rows;
@@ -364,7 +357,6 @@ read_on(void *ctx)
 static void
 threads_read_beside_flushes_and_compactions(void **state)
 {
-    (void)state;
     enum { THREADS = 3 };
     static struct world world;
     pthread_t threads[THREADS];
@@ -375,8 +367,8 @@ threads_read_beside_flushes_and_compactions(void **state)
     pieces_fixture_init(&fixture, os);
     fill_some();
     size_t number = fixture_checkpoint(&fixture.base);
-    world = (struct world){.view = fixture_view_of(&fixture.base, number)};
-    const struct fi_lsm_pieces_options options = options_of(&world.view);
+    world = (struct world){.snapshot = fixture_snapshot_of(&fixture.base, number)};
+    const struct fi_lsm_pieces_options options = options_of(&world.snapshot);
     TEST_OK(pieces_fixture_read(&fixture, &options, false, &world.rows, &err), &err);
     TEST_OK(fi_lsm_pieces_open(pieces_fixture_tree(&fixture), &options, &world.shared, &err), &err);
     for (size_t i = 0; i < THREADS; i++) {

@@ -3,7 +3,7 @@
  * unit/lsm: trees whose large values lie in value files: when they are written, which compactions
  * leave alone, when a file goes; clones, loads, readers elsewhere, damage.
  */
-#include "lsm_fixture.h"
+#include "support/lsm/lsm_fixture.h"
 
 #include "base/buf.h"
 #include "compaction/compaction.h"
@@ -21,7 +21,6 @@ static struct fi_os_dir *runs;
 static int
 setup(void **state)
 {
-    (void)state;
     struct fi_os *os;
     firn_error err;
     TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
@@ -37,7 +36,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     struct fi_os *os = fixture.os;
     fi_os_dir_close(runs);
     fixture_deinit(&fixture);
@@ -115,7 +113,6 @@ work(bool is_unhurried)
 static void
 values_are_separated_from_a_size_on(void **state)
 {
-    (void)state;
     assert_int_equal(fixture_put(&fixture, 0, 20, 99), FIRN_OK);
     flush();
     assert_int_equal(value_files().count, 0);
@@ -141,7 +138,6 @@ values_are_separated_from_a_size_on(void **state)
 static void
 compactions_leave_living_values_where_they_lie(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 8; i++) {
         put_keys(KEYS_FROM + 10 * i, KEYS_FROM + 10 * (i + 1), LARGE);
         flush();
@@ -163,7 +159,6 @@ compactions_leave_living_values_where_they_lie(void **state)
 static void
 a_file_goes_when_more_than_half_of_it_is_dead(void **state)
 {
-    (void)state;
     put_keys(20, 40, LARGE);
     flush();
     work(false);
@@ -195,12 +190,11 @@ a_file_goes_when_more_than_half_of_it_is_dead(void **state)
 }
 
 static void
-what_a_view_sees_is_alive(void **state)
+what_a_snapshot_sees_is_alive(void **state)
 {
-    (void)state;
     put_keys(20, 40, LARGE);
     flush();
-    size_t view = fixture_checkpoint(&fixture);
+    size_t snapshot = fixture_checkpoint(&fixture);
     struct names first = value_files();
     for (unsigned i = 0; i < 4; i++) {
         put_keys(20, 40, 10);
@@ -209,7 +203,7 @@ what_a_view_sees_is_alive(void **state)
     work(true);
     assert_true(test_os_has(runs, first.names[0]));
     fixture_compare_all(&fixture);
-    fixture_remove_view(&fixture, view);
+    fixture_remove_snapshot(&fixture, snapshot);
     put_keys(20, 21, 10);
     flush();
     work(true);
@@ -222,7 +216,6 @@ what_a_view_sees_is_alive(void **state)
 static void
 without_a_hurry_everything_dead_is_freed(void **state)
 {
-    (void)state;
     put_keys(20, 60, LARGE);
     flush();
     put_keys(20, 22, 10);
@@ -237,7 +230,6 @@ without_a_hurry_everything_dead_is_freed(void **state)
 static void
 small_files_become_one(void **state)
 {
-    (void)state;
     fixture.options.value_file_bytes_small = 8000;
     reopen();
     for (unsigned i = 0; i < 6; i++) {
@@ -263,7 +255,6 @@ small_files_become_one(void **state)
 static void
 large_outputs_have_several_files(void **state)
 {
-    (void)state;
     fixture.options.value_file_bytes_target = 5000;
     fixture.options.value_file_bytes_small = 1;
     reopen();
@@ -277,7 +268,6 @@ large_outputs_have_several_files(void **state)
 static void
 a_dropped_tree_takes_its_value_files_along(void **state)
 {
-    (void)state;
     firn_error err;
     put_keys(20, 30, LARGE);
     flush();
@@ -293,15 +283,14 @@ a_dropped_tree_takes_its_value_files_along(void **state)
 static void
 value_files_wait_for_cursors_and_for_readers_elsewhere(void **state)
 {
-    (void)state;
     firn_error err;
     put_keys(20, 24, LARGE);
     flush();
     struct names names = value_files();
-    struct fi_view_interval interval = {1, fixture.sequence};
-    const struct fi_view before = {&interval, 1, 0, NULL};
+    struct fi_snapshot_interval interval = {1, fixture.sequence};
+    const struct fi_snapshot before = {&interval, 1, 0, NULL};
     struct fi_lsm_cursor *cursor;
-    struct fi_lsm_cursor_options options = {.view = &before};
+    struct fi_lsm_cursor_options options = {.snapshot = &before};
     TEST_OK(fi_lsm_cursor_create(fixture.trees[0], &options, &cursor, &err), &err);
     fixture.reader_version = fi_lsm_version(fixture.lsm);
     put_keys(20, 24, 10);
@@ -327,34 +316,33 @@ value_files_wait_for_cursors_and_for_readers_elsewhere(void **state)
 static void
 a_load_separates_values_too(void **state)
 {
-    (void)state;
     firn_error err;
-    struct fi_bulk_load *bulk;
+    struct fi_compaction_load *bulk;
     static const uint8_t value[LARGE] = {1, 2, 3};
     for (unsigned round = 0; round < 2; round++) {
         bool is_installed = round == 1;
-        TEST_OK(fi_bulk_load_create(fixture.trees[0], &bulk, &err), &err);
+        TEST_OK(fi_compaction_load_create(fixture.trees[0], &bulk, &err), &err);
         for (unsigned key = 20; key < 40; key++) {
             char bytes[FIXTURE_KEY_SIZE];
             const struct fi_entry entry = {.key = fixture_key(key, bytes),
                                            .value = firn_bytes(value, sizeof value),
                                            .sequence = 1,
                                            .kind = FI_ENTRY_PUT};
-            TEST_OK(fi_bulk_load_add(bulk, &entry, &err), &err);
+            TEST_OK(fi_compaction_load_add(bulk, &entry, &err), &err);
         }
-        TEST_OK(fi_bulk_load_finish(bulk, &err), &err);
+        TEST_OK(fi_compaction_load_finish(bulk, &err), &err);
         assert_int_equal(value_files().count, 1);
         if (is_installed) {
-            fi_bulk_load_hold(bulk);
+            fi_compaction_load_hold(bulk);
             bool is_certain;
-            TEST_OK(fi_bulk_load_install(&bulk, 1, &is_certain, &err), &err);
-            fi_bulk_load_release(bulk);
+            TEST_OK(fi_compaction_load_install(&bulk, 1, &is_certain, &err), &err);
+            fi_compaction_load_release(bulk);
         }
-        fi_bulk_load_destroy(bulk);
+        fi_compaction_load_destroy(bulk);
         assert_int_equal(value_files().count, is_installed ? 1 : 0);
     }
     assert_int_equal(stats_of().values.files, 1);
-    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
     struct fi_buf out = {0};
     char bytes[FIXTURE_KEY_SIZE];
     TEST_OK(fi_lsm_tree_get(fixture.trees[0], fixture_key(30, bytes), &now, &out, &err), &err);
@@ -377,12 +365,11 @@ apply(enum fi_entry_kind kind, firn_slice value)
 static void
 operands_stay_beside_the_value_that_they_change(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf out = {0};
     struct fi_lsm_cursor *cursor;
-    struct fi_view now = fixture_view_of(&fixture, 0);
-    const struct fi_lsm_cursor_options options = {.view = &now};
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
+    const struct fi_lsm_cursor_options options = {.snapshot = &now};
     static const uint8_t plus[] = {FIRN_MERGE_APPEND, '+'};
     static uint8_t value[LARGE + 3];
     memset(value, 'v', LARGE);
@@ -411,7 +398,6 @@ operands_stay_beside_the_value_that_they_change(void **state)
 static void
 a_clone_has_the_value_files(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_dir *target;
     struct fi_lsm *clone;
@@ -454,7 +440,7 @@ assert_unreadable(const char *text)
 {
     firn_error err;
     struct fi_buf out = {0};
-    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
     char bytes[FIXTURE_KEY_SIZE];
     unsigned damages = 0;
     TEST_OK(fixture_open(&fixture, &err), &err);
@@ -475,7 +461,6 @@ assert_unreadable(const char *text)
 static void
 a_value_file_that_is_missing_hides_its_values_alone(void **state)
 {
-    (void)state;
     firn_error err;
     put_keys(20, 30, LARGE);
     put_keys(60, 61, 10);
@@ -489,7 +474,6 @@ a_value_file_that_is_missing_hides_its_values_alone(void **state)
 static void
 a_damaged_value_hides_itself_alone(void **state)
 {
-    (void)state;
     struct fi_buf bytes = {0};
     put_keys(20, 30, LARGE);
     put_keys(60, 61, 10);
@@ -504,7 +488,7 @@ a_damaged_value_hides_itself_alone(void **state)
     char key[FIXTURE_KEY_SIZE];
     firn_error err;
     struct fi_buf out = {0};
-    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
     TEST_OK(fi_lsm_tree_get(fixture.trees[0], fixture_key(21, key), &now, &out, &err), &err);
     fi_buf_deinit(&out);
 }
@@ -512,7 +496,6 @@ a_damaged_value_hides_itself_alone(void **state)
 static void
 another_file_under_the_name_is_noticed(void **state)
 {
-    (void)state;
     struct fi_buf bytes = {0};
     put_keys(40, 50, LARGE);
     flush();
@@ -532,7 +515,6 @@ another_file_under_the_name_is_noticed(void **state)
 static void
 a_damaged_value_stops_the_compaction_that_would_move_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf bytes = {0};
     put_keys(20, 40, LARGE);
@@ -565,7 +547,6 @@ a_damaged_value_stops_the_compaction_that_would_move_it(void **state)
 static void
 strays_are_removed_and_named_files_are_not(void **state)
 {
-    (void)state;
     put_keys(20, 30, LARGE);
     flush();
     struct names names = value_files();
@@ -586,7 +567,6 @@ strays_are_removed_and_named_files_are_not(void **state)
 static void
 runs_that_contradict_each_other_keep_the_store_closed(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_dir *dir;
     struct fi_lsm *lsm;
@@ -651,7 +631,7 @@ make_liar(void)
     struct fi_os_dir *dir;
     struct fi_os_dir *copies;
     struct fi_manifest *manifest;
-    struct fi_lsm_state *tree_state = fi_lsm_state_of(fixture.trees[0]);
+    struct fi_lsm_superversion *tree_state = fi_lsm_superversion_of(fixture.trees[0]);
     const struct fi_version_level *level = &tree_state->version->levels[0];
     assert_int_equal(level->count, 2);
     struct fi_manifest_run lies[2];
@@ -679,21 +659,20 @@ make_liar(void)
     TEST_OK(fi_manifest_append(manifest, &edit, &err), &err);
     TEST_OK(fi_manifest_close(manifest, &err), &err);
     fi_os_dir_close(copies);
-    fi_lsm_state_unref(tree_state);
+    fi_lsm_superversion_unref(tree_state);
     return dir;
 }
 
 static void
 a_run_reaches_no_file_but_those_that_manifest_gives_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_lsm *lsm;
     struct fi_lsm_tree *tree;
     struct fi_compaction_work *job;
     struct fi_buf out = {0};
     const struct fi_compaction_work_wish wish = {.compactions = true, .is_unhurried = true};
-    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_snapshot now = fixture_snapshot_of(&fixture, 0);
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned key = 20; key < 30; key++) {
             assert_int_equal(fixture_put(&fixture, 0, 2 * key + round, LARGE), FIRN_OK);
@@ -727,7 +706,7 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_file_goes_when_more_than_half_of_it_is_dead, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(what_a_view_sees_is_alive, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_snapshot_sees_is_alive, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_hurry_everything_dead_is_freed, setup, teardown),
         cmocka_unit_test_setup_teardown(small_files_become_one, setup, teardown),
         cmocka_unit_test_setup_teardown(large_outputs_have_several_files, setup, teardown),

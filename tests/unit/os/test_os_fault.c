@@ -4,18 +4,12 @@
  * changes.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 #include "os/os_window.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_os.h"
 
@@ -30,7 +24,6 @@ static struct machine machine;
 static int
 setup(void **state)
 {
-    (void)state;
     firn_error err;
     test_alloc_install();
     TEST_OK(fi_sim_memory_create(1, &machine.memory, &err), &err);
@@ -42,7 +35,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     fi_os_dir_close(machine.root);
     fi_sim_fault_destroy(machine.os);
     fi_sim_memory_destroy(machine.memory);
@@ -163,7 +155,6 @@ out:
 static void
 each_call_can_fail_and_is_the_only_one(void **state)
 {
-    (void)state;
     firn_error err;
     fi_sim_fault_set_plan(machine.os, NULL);
     TEST_OK(do_everything(&err), &err);
@@ -187,7 +178,6 @@ each_call_can_fail_and_is_the_only_one(void **state)
 static void
 classes_choose_what_is_counted(void **state)
 {
-    (void)state;
     firn_error err;
     static const struct {
         unsigned classes;
@@ -210,7 +200,6 @@ classes_choose_what_is_counted(void **state)
 static void
 for_ever_is_from_that_call_on(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_file *file = open_rw("f");
     struct fi_sim_fault_plan wanted = {
@@ -232,7 +221,6 @@ for_ever_is_from_that_call_on(void **state)
 static void
 short_and_interrupted_transfers_are_made_up_for(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_file *file = open_rw("f");
     char text[1000];
@@ -263,7 +251,6 @@ short_and_interrupted_transfers_are_made_up_for(void **state)
 static void
 an_interrupted_sync_is_not_tried_again(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_file *file = open_rw("f");
     plan(1, FI_SIM_FAULT_SYNCS, FI_SIM_FAULT_FAILS, EINTR);
@@ -278,7 +265,6 @@ an_interrupted_sync_is_not_tried_again(void **state)
 static void
 a_torn_write_leaves_its_first_half(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_file *file = open_rw("f");
     plan(1, FI_SIM_FAULT_ALL, FI_SIM_FAULT_TORN, EIO);
@@ -311,7 +297,6 @@ replace_beneath(void *ctx, const struct fi_sim_fault_call *call)
 static void
 a_hook_can_change_things_beneath_a_call(void **state)
 {
-    (void)state;
     firn_error err;
     test_os_put(machine.root, "f", "unmoved", 7);
     struct fi_os_file *file = open_rw("f");
@@ -331,7 +316,6 @@ a_hook_can_change_things_beneath_a_call(void **state)
 static void
 the_rest_is_the_inner_machines(void **state)
 {
-    (void)state;
     firn_error err;
     assert_int_equal(fi_os_cpu_count(machine.os), fi_os_cpu_count(machine.memory));
     assert_int_equal(fi_os_process_id(machine.os), fi_os_process_id(machine.memory));
@@ -355,7 +339,6 @@ the_rest_is_the_inner_machines(void **state)
 static void
 without_memory_there_is_none(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os;
     test_alloc_fail_at(1, false);

@@ -3,25 +3,18 @@
  * unit/os: the machine in memory: where it dies, clones, determinism, its settings, its limits.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 #include "machine.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_os.h"
 #include "threads/os_thread.h"
 
 static void
 the_machine_dies_at_the_chosen_call(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);
@@ -68,7 +61,6 @@ the_machine_dies_at_the_chosen_call(void **state)
 static void
 locks_go_with_the_power(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create(1);
     struct fi_os_dir *root = test_os_root(os);
@@ -107,7 +99,6 @@ locks_go_with_the_power(void **state)
 static void
 clones_do_not_see_each_other(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);
@@ -218,7 +209,6 @@ history_of(uint64_t seed)
 static void
 the_seed_decides_everything(void **state)
 {
-    (void)state;
     struct fi_buf first = history_of(7);
     struct fi_buf again = history_of(7);
     struct fi_buf other = history_of(8);
@@ -234,7 +224,6 @@ the_seed_decides_everything(void **state)
 static void
 a_full_disk_refuses_and_recovers(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create(1);
     struct fi_os_dir *root = test_os_root(os);
@@ -272,7 +261,6 @@ a_full_disk_refuses_and_recovers(void **state)
 static void
 users_meet_the_mode_bits(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create(1);
     struct fi_os_dir *root = test_os_root(os);
@@ -321,7 +309,6 @@ expect_no_kind(void *ctx, const struct fi_os_dirent *entry)
 static void
 time_and_kinds_are_as_set(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create(1);
     struct fi_os_dir *root = test_os_root(os);
@@ -341,7 +328,6 @@ time_and_kinds_are_as_set(void **state)
 static void
 contents_may_lie_far_out_but_not_everywhere(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create(1);
     struct fi_os_dir *root = test_os_root(os);
@@ -369,7 +355,6 @@ count_job(void *arg)
 static void
 jobs_run_inline(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create(3);
     struct fi_os_jobs *jobs;
@@ -386,10 +371,10 @@ jobs_run_inline(void **state)
 static void
 failed_allocations_leave_no_machine_behind(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned for_ever = 0; for_ever < 2; for_ever++) {
-        for (uint64_t n = 1;; n++) {
+        struct test_fault fault = {.for_ever = for_ever != 0};
+        while (test_fault_next(&fault)) {
             test_alloc_install();
             struct fi_os *os = machine_create(1);
             struct fi_os_dir *root = test_os_root(os);
@@ -401,22 +386,18 @@ failed_allocations_leave_no_machine_behind(void **state)
             fi_os_dir_close(root);
             struct fi_os *made = NULL;
             struct fi_os *clone = NULL;
-            test_alloc_fail_at(n, for_ever != 0);
+            test_fault_allocation(&fault);
             int rc = fi_sim_memory_create(2, &made, &err);
             if (rc == FIRN_OK) {
                 rc = fi_sim_memory_clone(os, &clone, &err);
             }
-            bool reached = test_alloc_calls() >= n;
-            test_alloc_fail_at(0, false);
-            assert_int_equal(rc, reached ? FIRN_NO_MEMORY : FIRN_OK);
+            test_fault_end(&fault);
+            assert_int_equal(rc, fault.was_hit ? FIRN_NO_MEMORY : FIRN_OK);
             fi_sim_memory_destroy(clone);
             fi_sim_memory_destroy(made);
             fi_sim_memory_destroy(os);
             assert_int_equal(test_alloc_alive(), 0);
             test_alloc_uninstall();
-            if (!reached) {
-                break;
-            }
         }
     }
 }

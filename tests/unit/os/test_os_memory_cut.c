@@ -3,19 +3,12 @@
  * unit/os: what a power cut leaves of the machine in memory, case by case.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 #include "machine.h"
 #include "os/os_window.h"
 #include "sim/sim_fault.h"
+#include "support/test.h"
 #include "support/test_os.h"
 
 enum { CUTS = 200 };
@@ -23,7 +16,6 @@ enum { CUTS = 200 };
 static void
 a_name_needs_its_directory_synced_and_contents_their_file(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);
@@ -66,7 +58,6 @@ a_name_needs_its_directory_synced_and_contents_their_file(void **state)
 static void
 a_directory_without_a_durable_name_is_lost_with_its_contents(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);
@@ -86,7 +77,6 @@ a_directory_without_a_durable_name_is_lost_with_its_contents(void **state)
 static void
 a_rename_is_seen_old_new_or_both_but_never_neither(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);
@@ -130,7 +120,6 @@ a_rename_is_seen_old_new_or_both_but_never_neither(void **state)
 static void
 an_exchange_is_seen_whole_or_not_at_all(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);
@@ -159,7 +148,6 @@ an_exchange_is_seen_whole_or_not_at_all(void **state)
 static void
 moved_directories_never_form_a_ring(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);
@@ -211,7 +199,6 @@ moved_directories_never_form_a_ring(void **state)
 static void
 what_left_a_removed_directory_is_not_lost_with_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);
@@ -241,7 +228,6 @@ what_left_a_removed_directory_is_not_lost_with_it(void **state)
 static void
 a_name_where_nothing_durable_leads_does_not_count(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);
@@ -309,7 +295,6 @@ letters_of(struct fi_os *os, const char *name, char out[64])
 static void
 unsynced_sectors_are_kept_or_lost_one_by_one(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);
@@ -347,7 +332,6 @@ unsynced_sectors_are_kept_or_lost_one_by_one(void **state)
 static void
 an_append_may_leave_any_size_and_zeros(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);
@@ -394,7 +378,6 @@ an_append_may_leave_any_size_and_zeros(void **state)
 static void
 a_truncation_that_is_not_seen_hides_what_came_after(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);
@@ -433,7 +416,6 @@ a_truncation_that_is_not_seen_hides_what_came_after(void **state)
 static void
 attributes_need_the_sync_that_promises_them(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);
@@ -476,7 +458,6 @@ attributes_need_the_sync_that_promises_them(void **state)
 static void
 kernels_write_back_in_their_own_time(void **state)
 {
-    (void)state;
     firn_error err;
     unsigned kept = 0;
     for (uint64_t seed = 0; seed < 50; seed++) {
@@ -517,7 +498,6 @@ kernels_write_back_in_their_own_time(void **state)
 static void
 a_failed_sync_loses_what_a_later_one_will_not_write(void **state)
 {
-    (void)state;
     firn_error err;
     unsigned lost = 0;
     unsigned readable = 0;
@@ -575,7 +555,6 @@ a_failed_sync_loses_what_a_later_one_will_not_write(void **state)
 static void
 what_was_stored_to_a_window_needs_commit_and_sync(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os = machine_create_lazy();
     struct fi_os_dir *root = test_os_root(os);

@@ -5,18 +5,9 @@
  * file held, since it was last made durable; after a cut each must be one of these. FIRN_TEST_STEPS
  * sets the steps a seed, FIRN_TEST_SEEDS the seeds.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/mem.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_os.h"
 #include "support/test_random.h"
 
@@ -612,7 +603,6 @@ number_from(const char *variable, unsigned otherwise)
 static void
 every_cut_leaves_a_state_that_syncs_allow(void **state)
 {
-    (void)state;
     static struct model model;
     unsigned steps = number_from("FIRN_TEST_STEPS", 600);
     unsigned seeds = number_from("FIRN_TEST_SEEDS", 8);

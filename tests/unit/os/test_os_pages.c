@@ -2,17 +2,11 @@
  *
  * unit/os: large stretches of memory, of the real system and in simulation.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
 #include <sys/mman.h>
-
-#include <cmocka.h>
 
 #include "os/os_pages.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_os.h"
 
@@ -46,7 +40,6 @@ use_pages(struct fi_os *os, size_t size, size_t alignment)
 static void
 pages_are_zeros_and_aligned(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os;
     TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
@@ -62,7 +55,6 @@ pages_are_zeros_and_aligned(void **state)
 static void
 pages_take_no_memory_until_they_are_touched(void **state)
 {
-    (void)state;
     enum { COUNT = 1024, PAGE = 4096 };
     firn_error err;
     struct fi_os_pages pages;
@@ -83,7 +75,6 @@ pages_take_no_memory_until_they_are_touched(void **state)
 static void
 in_simulation_pages_are_counted_as_any_memory(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *os;
     struct fi_os_pages pages;
@@ -106,7 +97,6 @@ in_simulation_pages_are_counted_as_any_memory(void **state)
 static void
 more_than_there_is_is_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_pages pages;
     static const size_t huge[] = {SIZE_MAX, SIZE_MAX - FI_OS_PAGES_LARGE_SIZE + 1, SIZE_MAX / 2};

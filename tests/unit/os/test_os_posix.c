@@ -4,23 +4,15 @@
  * /proc.
  */
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "os/os_posix.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_descriptors.h"
 #include "support/test_os.h"
 #include "threads/os_thread.h"
@@ -55,7 +47,6 @@ start_locker(struct fi_os_dir *dir, const char *name, uint64_t offset, int *out_
 static void
 locks_of_ranges_are_seen_by_other_processes_and_end_with_theirs(void **state)
 {
-    (void)state;
     const uint64_t version = (UINT64_C(1) << 62) - 1;
     firn_error err;
     struct fi_os_dir *dir = test_os_temp_dir();
@@ -92,7 +83,6 @@ locks_of_ranges_are_seen_by_other_processes_and_end_with_theirs(void **state)
 static void
 the_process_that_holds_a_lock_of_a_range_is_named(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_dir *dir = test_os_temp_dir();
     struct fi_os_file *file;
@@ -136,7 +126,6 @@ the_process_that_holds_a_lock_of_a_range_is_named(void **state)
 static void
 a_real_path_is_opened_without_following_links(void **state)
 {
-    (void)state;
     size_t before = test_descriptors_count();
     firn_error err;
     struct fi_os_dir *dir = test_os_temp_dir();
@@ -176,7 +165,6 @@ a_real_path_is_opened_without_following_links(void **state)
 static void
 descriptors_are_closed_on_exec_and_by_close(void **state)
 {
-    (void)state;
     size_t before = test_descriptors_count();
     firn_error err;
     struct fi_os_dir *dir = test_os_temp_dir();
@@ -210,7 +198,6 @@ descriptors_are_closed_on_exec_and_by_close(void **state)
 static void
 no_atime_is_given_up_where_the_owner_is_another(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_dir *etc;
     struct fi_os_file *file;
@@ -276,7 +263,6 @@ use_handles(void *arg)
 static void
 handles_serve_many_threads_at_once(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_dir *temp = test_os_temp_dir();
     struct fi_os_jobs *jobs;
@@ -360,7 +346,6 @@ check_without_proc(void)
 static void
 a_missing_proc_is_told_from_a_missing_file(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_dir *temp = test_os_temp_dir();
     struct fi_os_dir *inner;
@@ -379,7 +364,6 @@ a_missing_proc_is_told_from_a_missing_file(void **state)
 static void
 the_real_path_follows_a_directory_that_moves(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os_dir *temp = test_os_temp_dir();
     struct fi_os_dir *inner;
@@ -398,7 +382,6 @@ the_real_path_follows_a_directory_that_moves(void **state)
 static void
 descriptors_and_variables_are_those_of_a_real_process(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_os *memory;
     TEST_OK(fi_sim_memory_create(1, &memory, &err), &err);

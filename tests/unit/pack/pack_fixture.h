@@ -6,12 +6,12 @@
 #define FIRN_PACK_FIXTURE_H
 
 #include "base/buf.h"
-#include "pack/packfile.h"
+#include "pack/pack.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"
 
 struct pack_object {
-    enum fi_packfile_kind kind;
+    enum fi_pack_kind kind;
     firn_hash hash;
     struct fi_buf content; /* of PIECES: the list */
 };
@@ -19,7 +19,7 @@ struct pack_object {
 struct pack_fixture {
     struct fi_os *os;
     struct fi_os_dir *dir;
-    struct fi_packfile_scratch *scratch;
+    struct fi_pack_scratch *scratch;
     struct pack_object *objects;
     size_t count;
 };
@@ -28,7 +28,7 @@ void pack_fixture_init(struct pack_fixture *fixture);
 void pack_fixture_deinit(struct pack_fixture *fixture);
 /* Appends an object that is to be written; its name is computed (for PIECES the caller sets
  * hash). */
-struct pack_object *pack_fixture_add(struct pack_fixture *fixture, enum fi_packfile_kind kind,
+struct pack_object *pack_fixture_add(struct pack_fixture *fixture, enum fi_pack_kind kind,
                                      const void *data, size_t size);
 /* Appends `size` bytes of noise (which zstd cannot shrink) or of text, by seed. */
 struct pack_object *pack_fixture_add_noise(struct pack_fixture *fixture, uint64_t seed,

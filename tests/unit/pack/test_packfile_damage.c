@@ -10,7 +10,7 @@
 #include "base/slice.h"
 #include "block/block_format.h"
 #include "codec/blake3_hash.h"
-#include "pack/packfile_format.h"
+#include "pack/pack_format.h"
 #include "support/test_random.h"
 #include "support/test_seal.h"
 
@@ -70,8 +70,8 @@ damage_copy(struct damage *damage)
 static void
 renew_scratch(struct damage *damage)
 {
-    fi_packfile_scratch_destroy(damage->fixture.scratch);
-    assert_int_equal(fi_packfile_scratch_create(3, &damage->fixture.scratch, NULL), FIRN_OK);
+    fi_pack_scratch_destroy(damage->fixture.scratch);
+    assert_int_equal(fi_pack_scratch_create(3, &damage->fixture.scratch, NULL), FIRN_OK);
 }
 
 static int
@@ -85,7 +85,6 @@ damage_read(struct damage *damage, size_t size, firn_error *err)
 static void
 every_changed_byte_is_found(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     damage_init(&damage);
@@ -107,7 +106,6 @@ every_changed_byte_is_found(void **state)
 static void
 every_length_is_found(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     damage_init(&damage);
@@ -123,7 +121,6 @@ every_length_is_found(void **state)
 static void
 changed_bytes_of_a_larger_pack_are_found(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage = {0};
     pack_fixture_init(&damage.fixture);
@@ -178,16 +175,15 @@ tell(struct damage *damage, const struct lie *lie)
 static void
 packs_that_lie_are_refused(void **state)
 {
-    (void)state;
     struct damage damage;
     damage_init(&damage);
-    enum { FRAME = 0, PAGE = 3, OBJECTS = 4, FRAMES = 5, E = FI_PACKFILE_FORMAT_ENTRY_SIZE };
+    enum { FRAME = 0, PAGE = 3, OBJECTS = 4, FRAMES = 5, E = FI_PACK_FORMAT_ENTRY_SIZE };
     const struct lie lies[] = {
         {"frame without mark", FRAME, 0, 4, 0},
         {"no list", FRAME, 4, 4, 0},
         {"list one byte shorter", FRAME, 4, 4, 7},
         {"list one byte longer", FRAME, 4, 4, 9},
-        {"list as long as can be", FRAME, 4, 4, FI_PACKFILE_FORMAT_LIST_SIZE_MAX},
+        {"list as long as can be", FRAME, 4, 4, FI_PACK_FORMAT_LIST_SIZE_MAX},
         {"list longer than can be", FRAME, 4, 4, UINT32_MAX},
         {"no objects", FRAME, 8, 4, 0},
         {"one object less", FRAME, 8, 4, 3},
@@ -195,8 +191,8 @@ packs_that_lie_are_refused(void **state)
         {"endless objects", FRAME, 8, 4, UINT32_MAX},
         {"kind 0 in a list", FRAME, 12, 1, 0},
         {"kind 5 in a list", FRAME, 12, 1, 5},
-        {"another kind in a list", FRAME, 12, 1, FI_PACKFILE_RECORD},
-        {"pieces in a list without a name", FRAME, 12, 1, FI_PACKFILE_PIECES},
+        {"another kind in a list", FRAME, 12, 1, FI_PACK_RECORD},
+        {"pieces in a list without a name", FRAME, 12, 1, FI_PACK_PIECES},
         {"another size in a list", FRAME, 13, 1, 1},
         {"a size beyond the frame in a list", FRAME, 13, 1, 127},
         {"a varint that goes on", FRAME, 13, 1, 0x80},
@@ -208,7 +204,7 @@ packs_that_lie_are_refused(void **state)
         {"another offset", PAGE, 36, 4, 55},
         {"an offset far away", PAGE, 36, 4, UINT32_MAX},
         {"another size", PAGE, 40, 4, 77},
-        {"a size too large", PAGE, 40, 4, FI_PACKFILE_OBJECT_SIZE_MAX + 1},
+        {"a size too large", PAGE, 40, 4, FI_PACK_OBJECT_SIZE_MAX + 1},
         {"endless size", PAGE, 40, 4, UINT32_MAX},
         {"kind 0", PAGE, 44, 1, 0},
         {"kind 5", PAGE, 44, 1, 5},
@@ -218,7 +214,7 @@ packs_that_lie_are_refused(void **state)
         {"one object more in all", OBJECTS, 0, 8, 11},
         {"a page full of objects", OBJECTS, 0, 8, 728},
         {"endless objects in all", OBJECTS, 0, 8, UINT64_MAX},
-        {"as many objects as can be", OBJECTS, 0, 8, FI_PACKFILE_OBJECTS_MAX},
+        {"as many objects as can be", OBJECTS, 0, 8, FI_PACK_OBJECTS_MAX},
         {"no pages", OBJECTS, 8, 4, 0},
         {"two pages", OBJECTS, 8, 4, 2},
         {"endless pages", OBJECTS, 8, 4, UINT32_MAX},
@@ -236,7 +232,7 @@ packs_that_lie_are_refused(void **state)
         {"two frames at one place", FRAMES, 8, 8, damage.blocks[1] - 24},
         {"another stored size", FRAMES, 16, 4, 3},
         {"a stored size above the raw size", FRAMES, 16, 4, 100000},
-        {"a raw size too large", FRAMES, 20, 4, FI_PACKFILE_FORMAT_FRAME_SIZE_MAX + 1},
+        {"a raw size too large", FRAMES, 20, 4, FI_PACK_FORMAT_FRAME_SIZE_MAX + 1},
         {"another raw size", FRAMES, 20, 4, 1000},
     };
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
@@ -257,7 +253,6 @@ packs_that_lie_are_refused(void **state)
 static void
 random_lies_never_give_wrong_bytes(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     damage_init(&damage);
@@ -289,18 +284,17 @@ count_damage(struct pack_fixture *fixture, const char *name, const firn_hash *ha
              int *out_verified)
 {
     firn_error err;
-    struct firn_packfile *pack;
-    assert_int_equal(fi_packfile_open(fixture->dir, name, &pack, &err), FIRN_OK);
-    int rc = fi_packfile_stream_read(pack, fixture->scratch, hash, NULL, NULL, &err);
-    *out_verified = fi_packfile_verify(pack, fixture->scratch, NULL, NULL, &err);
-    fi_packfile_close(pack);
+    struct firn_pack *pack;
+    assert_int_equal(fi_pack_open(fixture->dir, name, &pack, &err), FIRN_OK);
+    int rc = fi_pack_stream_read(pack, fixture->scratch, hash, NULL, NULL, &err);
+    *out_verified = fi_pack_verify(pack, fixture->scratch, NULL, NULL, &err);
+    fi_pack_close(pack);
     return rc;
 }
 
 static void
 lists_of_pieces_that_lie_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     for (int which = 0; which < 5; which++) {
         struct pack_fixture fixture;
@@ -308,7 +302,7 @@ lists_of_pieces_that_lie_are_refused(void **state)
         (void)pack_fixture_add_noise(&fixture, 1, 40);
         (void)pack_fixture_add_noise(&fixture, 2, 30);
         (void)pack_fixture_add_pieces(&fixture, 0, 3, 1);
-        struct fi_packfile_piece piece = {.size = 40, .hash = fixture.objects[0].hash};
+        struct fi_pack_piece piece = {.size = 40, .hash = fixture.objects[0].hash};
         firn_hash name = piece.hash;
         int read = FIRN_CORRUPT;
         int verified = FIRN_CORRUPT;
@@ -330,9 +324,9 @@ lists_of_pieces_that_lie_are_refused(void **state)
             piece.hash = name;
         }
         struct fi_buf list = {0};
-        assert_int_equal(fi_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
+        assert_int_equal(fi_pack_pieces_encode(&piece, 1, &list), FIRN_OK);
         struct pack_object *object =
-            pack_fixture_add(&fixture, FI_PACKFILE_PIECES, list.data, list.size);
+            pack_fixture_add(&fixture, FI_PACK_PIECES, list.data, list.size);
         object->hash = name;
         assert_int_equal(pack_fixture_write(&fixture, "p", 0, &err), FIRN_OK);
         int found;
@@ -354,7 +348,6 @@ collect(void *ctx, firn_slice data, firn_error *err)
 static void
 a_piece_may_be_a_list_that_is_smaller(void **state)
 {
-    (void)state;
     firn_error err;
     for (int is_here = 0; is_here < 2; is_here++) {
         struct pack_fixture fixture;
@@ -369,16 +362,16 @@ a_piece_may_be_a_list_that_is_smaller(void **state)
         assert_int_equal(fi_buf_append(&content, zeros, 3), FIRN_OK);
         assert_int_equal(fi_buf_append_slice(&content, fi_buf_slice(&fixture.objects[1].content)),
                          FIRN_OK);
-        const struct fi_packfile_piece pieces[] = {
+        const struct fi_pack_piece pieces[] = {
             {.size = content.size, .hash = inner},
             {.size = 40, .hash = fixture.objects[0].hash},
         };
         assert_int_equal(fi_buf_append_slice(&content, fi_buf_slice(&fixture.objects[0].content)),
                          FIRN_OK);
         struct fi_buf list = {0};
-        assert_int_equal(fi_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
+        assert_int_equal(fi_pack_pieces_encode(pieces, 2, &list), FIRN_OK);
         struct pack_object *outer =
-            pack_fixture_add(&fixture, FI_PACKFILE_PIECES, list.data, list.size);
+            pack_fixture_add(&fixture, FI_PACK_PIECES, list.data, list.size);
         fi_blake3_hash_of(content.data, content.size, &outer->hash);
         firn_hash name = outer->hash;
         if (!is_here) {
@@ -392,16 +385,15 @@ a_piece_may_be_a_list_that_is_smaller(void **state)
         assert_int_equal(rc, is_here ? FIRN_OK : FIRN_CORRUPT);
         assert_int_equal(verified, FIRN_OK);
         if (is_here) {
-            struct firn_packfile *pack;
+            struct firn_pack *pack;
             struct fi_buf found = {0};
-            assert_int_equal(fi_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+            assert_int_equal(fi_pack_open(fixture.dir, "p", &pack, &err), FIRN_OK);
             assert_int_equal(
-                fi_packfile_stream_read(pack, fixture.scratch, &name, collect, &found, &err),
-                FIRN_OK);
+                fi_pack_stream_read(pack, fixture.scratch, &name, collect, &found, &err), FIRN_OK);
             assert_int_equal(found.size, content.size);
             assert_memory_equal(found.data, content.data, content.size);
             fi_buf_deinit(&found);
-            fi_packfile_close(pack);
+            fi_pack_close(pack);
         }
         fi_buf_deinit(&list);
         fi_buf_deinit(&content);
@@ -424,11 +416,10 @@ hand_frame(struct by_hand *hand, firn_slice content)
 {
     struct fi_buf raw = {0};
     struct fi_block_ref ref;
-    uint8_t head[FI_PACKFILE_FORMAT_FRAME_HEAD_SIZE];
-    uint8_t item[FI_PACKFILE_FORMAT_ITEM_SIZE_MAX];
-    size_t item_size =
-        fi_packfile_format_encode_item(FI_PACKFILE_BLOB, (uint32_t)content.size, NULL, item);
-    fi_packfile_format_encode_frame_head((uint32_t)item_size, 1, head);
+    uint8_t head[FI_PACK_FORMAT_FRAME_HEAD_SIZE];
+    uint8_t item[FI_PACK_FORMAT_ITEM_SIZE_MAX];
+    size_t item_size = fi_pack_format_encode_item(FI_PACK_BLOB, (uint32_t)content.size, NULL, item);
+    fi_pack_format_encode_frame_head((uint32_t)item_size, 1, head);
     assert_int_equal(fi_buf_append(&raw, head, sizeof head), FIRN_OK);
     assert_int_equal(fi_buf_append(&raw, item, item_size), FIRN_OK);
     assert_int_equal(fi_buf_append_slice(&raw, content), FIRN_OK);
@@ -455,12 +446,12 @@ hand_section(struct by_hand *hand, uint32_t kind, const struct fi_buf *bytes)
 static void
 hand_finish(struct by_hand *hand, firn_slice content, uint32_t frame_count)
 {
-    struct fi_packfile_format_entry entry = {
-        .at = {.size = (uint32_t)content.size, .kind = FI_PACKFILE_BLOB}};
-    uint8_t bytes[FI_PACKFILE_FORMAT_ENTRY_SIZE];
+    struct fi_pack_format_entry entry = {
+        .at = {.size = (uint32_t)content.size, .kind = FI_PACK_BLOB}};
+    uint8_t bytes[FI_PACK_FORMAT_ENTRY_SIZE];
     struct fi_block_ref ref;
     fi_blake3_hash_of(content.data, content.size, &entry.hash);
-    fi_packfile_format_encode_entry(&entry, bytes);
+    fi_pack_format_encode_entry(&entry, bytes);
     assert_int_equal(fi_block_writer_add(hand->writer, FI_CODEC_NONE,
                                          firn_bytes(bytes, sizeof bytes), sizeof bytes, &ref, NULL),
                      FIRN_OK);
@@ -471,8 +462,8 @@ hand_finish(struct by_hand *hand, firn_slice content, uint32_t frame_count)
     struct fi_buf frames = {0};
     assert_int_equal(fi_buf_append_le64(&frames, frame_count), FIRN_OK);
     assert_int_equal(fi_buf_append_slice(&frames, fi_buf_slice(&hand->frames)), FIRN_OK);
-    hand_section(hand, FI_PACKFILE_FORMAT_SECTION_FRAMES, &frames);
-    hand_section(hand, FI_PACKFILE_FORMAT_SECTION_OBJECTS, &hand->fences);
+    hand_section(hand, FI_PACK_FORMAT_SECTION_FRAMES, &frames);
+    hand_section(hand, FI_PACK_FORMAT_SECTION_OBJECTS, &hand->fences);
     assert_int_equal(fi_block_writer_finish(hand->writer, NULL, NULL), FIRN_OK);
     fi_block_writer_destroy(hand->writer);
     fi_buf_deinit(&frames);
@@ -499,11 +490,11 @@ static int
 judge(struct pack_fixture *fixture, const char *name, struct verdict *verdict)
 {
     firn_error err;
-    struct firn_packfile *pack;
+    struct firn_pack *pack;
     *verdict = (struct verdict){0};
-    assert_int_equal(fi_packfile_open(fixture->dir, name, &pack, &err), FIRN_OK);
-    int rc = fi_packfile_verify(pack, fixture->scratch, note_damage, verdict, &err);
-    fi_packfile_close(pack);
+    assert_int_equal(fi_pack_open(fixture->dir, name, &pack, &err), FIRN_OK);
+    int rc = fi_pack_verify(pack, fixture->scratch, note_damage, verdict, &err);
+    fi_pack_close(pack);
     assert_true((rc == FIRN_OK) == (verdict->damages == 0));
     return rc;
 }
@@ -511,7 +502,6 @@ judge(struct pack_fixture *fixture, const char *name, struct verdict *verdict)
 static void
 packs_made_by_hand_are_judged(void **state)
 {
-    (void)state;
     static const struct {
         const char *what;
         bool stray_block;
@@ -555,7 +545,6 @@ packs_made_by_hand_are_judged(void **state)
 static void
 verification_names_what_is_lost(void **state)
 {
-    (void)state;
     struct damage damage;
     damage_init(&damage);
     struct verdict verdict;
@@ -567,7 +556,7 @@ verification_names_what_is_lost(void **state)
     assert_int_equal(verdict.damages, 7); /* and the frame, and the chunk of the body */
     /* A padding byte takes no object along. */
     renew_scratch(&damage);
-    size_t page = damage.blocks[3] + 10 * FI_PACKFILE_FORMAT_ENTRY_SIZE;
+    size_t page = damage.blocks[3] + 10 * FI_PACK_FORMAT_ENTRY_SIZE;
     damage_copy(&damage)[page] ^= 1;
     test_file_write(damage.fixture.dir, "bad", damage.bad.data, damage.bad.size);
     assert_int_equal(judge(&damage.fixture, "bad", &verdict), FIRN_CORRUPT);
@@ -583,7 +572,7 @@ struct salvage {
 };
 
 static int
-check_salvaged(void *ctx, const firn_hash *hash, enum fi_packfile_kind kind, firn_slice content,
+check_salvaged(void *ctx, const firn_hash *hash, enum fi_pack_kind kind, firn_slice content,
                firn_error *err)
 {
     (void)err;
@@ -607,7 +596,7 @@ salvage_bad(struct damage *damage, size_t size)
     firn_error err;
     struct salvage salvage = {.damage = damage};
     test_file_write(damage->fixture.dir, "bad", damage->bad.data, size);
-    int rc = fi_packfile_salvage(damage->fixture.dir, "bad", check_salvaged, &salvage, &err);
+    int rc = fi_pack_salvage(damage->fixture.dir, "bad", check_salvaged, &salvage, &err);
     assert_true(rc == FIRN_OK || (rc == FIRN_CORRUPT && salvage.found == 0));
     return salvage.found;
 }
@@ -615,7 +604,6 @@ salvage_bad(struct damage *damage, size_t size)
 static void
 salvage_brings_back_every_whole_frame(void **state)
 {
-    (void)state;
     struct damage damage;
     damage_init(&damage);
     damage_copy(&damage);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "sim/sim_fault.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 /* Enough for two chunks of the body, a frame of its own, compressed and plain frames, a list of
  * pieces. */
@@ -19,8 +20,8 @@ fill(struct pack_fixture *fixture)
     if (noise[0] == 0 && noise[1] == 0) {
         pack_fixture_noise(1, noise, sizeof noise);
     }
-    (void)pack_fixture_add(fixture, FI_PACKFILE_BLOB, noise, ALONE);
-    (void)pack_fixture_add(fixture, FI_PACKFILE_BLOB, noise + ALONE, SHARED);
+    (void)pack_fixture_add(fixture, FI_PACK_BLOB, noise, ALONE);
+    (void)pack_fixture_add(fixture, FI_PACK_BLOB, noise + ALONE, SHARED);
     (void)pack_fixture_add_noise(fixture, 3, 3000);
     (void)pack_fixture_add_text(fixture, 4, 30000);
     (void)pack_fixture_add_noise(fixture, 5, 0);
@@ -49,7 +50,7 @@ read_in(struct pack_fixture *fixture, struct fi_os_dir *dir, firn_error *err)
 }
 
 static int
-count_object(void *ctx, const firn_hash *hash, enum fi_packfile_kind kind, firn_slice content,
+count_object(void *ctx, const firn_hash *hash, enum fi_pack_kind kind, firn_slice content,
              firn_error *err)
 {
     (void)hash;
@@ -64,7 +65,7 @@ static int
 salvage_in(struct pack_fixture *fixture, struct fi_os_dir *dir, firn_error *err)
 {
     size_t count = 0;
-    int rc = fi_packfile_salvage(dir, "p", count_object, &count, err);
+    int rc = fi_pack_salvage(dir, "p", count_object, &count, err);
     assert_true(rc != FIRN_OK || count == fixture->count);
     return rc;
 }
@@ -74,24 +75,19 @@ salvage_in(struct pack_fixture *fixture, struct fi_os_dir *dir, firn_error *err)
 static void
 memory_that_runs_out_while_writing_leaves_nothing_behind(void **state)
 {
-    (void)state;
     firn_error err;
     for (int for_ever = 0; for_ever < 2; for_ever++) {
-        int rc = FIRN_NO_MEMORY;
-        for (uint64_t n = 1; rc != FIRN_OK; n++) {
-            test_alloc_install();
+        struct test_fault fault = {.counts = true, .for_ever = for_ever != 0, .limit = 10000};
+        while (test_fault_next(&fault)) {
             struct pack_fixture fixture;
             pack_fixture_init(&fixture);
             fill(&fixture);
-            test_alloc_fail_at(n, for_ever != 0);
-            rc = pack_fixture_write(&fixture, "p", 3, &err);
-            test_alloc_fail_at(0, false);
-            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+            test_fault_allocation(&fault);
+            int rc = pack_fixture_write(&fixture, "p", 3, &err);
+            test_fault_end(&fault);
+            test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
             assert_int_equal(test_file_count(fixture.dir), rc == FIRN_OK ? 1 : 0);
             pack_fixture_deinit(&fixture);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
-            assert_true(n < 10000);
         }
     }
 }
@@ -99,25 +95,20 @@ memory_that_runs_out_while_writing_leaves_nothing_behind(void **state)
 static void
 memory_that_runs_out_while_reading_is_reported(void **state)
 {
-    (void)state;
     firn_error err;
     for (int salvages = 0; salvages < 2; salvages++) {
-        int rc = FIRN_NO_MEMORY;
-        for (uint64_t n = 1; rc != FIRN_OK; n++) {
-            test_alloc_install();
+        struct test_fault fault = {.counts = true, .limit = 10000};
+        while (test_fault_next(&fault)) {
             struct pack_fixture fixture;
             pack_fixture_init(&fixture);
             fill(&fixture);
             assert_int_equal(pack_fixture_write(&fixture, "p", 3, &err), FIRN_OK);
-            test_alloc_fail_at(n, false);
-            rc = salvages ? salvage_in(&fixture, fixture.dir, &err)
-                          : read_in(&fixture, fixture.dir, &err);
-            test_alloc_fail_at(0, false);
-            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+            test_fault_allocation(&fault);
+            int rc = salvages ? salvage_in(&fixture, fixture.dir, &err)
+                              : read_in(&fixture, fixture.dir, &err);
+            test_fault_end(&fault);
+            test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
             pack_fixture_deinit(&fixture);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
-            assert_true(n < 10000);
         }
     }
 }
@@ -125,19 +116,17 @@ memory_that_runs_out_while_reading_is_reported(void **state)
 static void
 a_pool_of_lanes_survives_the_want_of_memory(void **state)
 {
-    (void)state;
     firn_error err;
     test_alloc_install();
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
-    struct firn_packfile_writer *writer;
-    assert_int_equal(fi_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
+    struct firn_pack_writer *writer;
+    assert_int_equal(fi_pack_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
     test_alloc_fail_at(1, false);
-    assert_int_equal(fi_packfile_writer_add(writer, firn_str("x"), NULL, NULL, &err),
-                     FIRN_NO_MEMORY);
-    assert_int_equal(fi_packfile_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_OK);
-    assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
-    fi_packfile_writer_destroy(writer);
+    assert_int_equal(fi_pack_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_NO_MEMORY);
+    assert_int_equal(fi_pack_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_OK);
+    assert_int_equal(fi_pack_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_pack_writer_destroy(writer);
     pack_fixture_deinit(&fixture);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
@@ -201,7 +190,6 @@ fail_one_write(uint64_t n, bool for_ever, enum fi_sim_fault_kind kind, int error
 static void
 a_call_that_fails_while_writing_leaves_nothing_behind(void **state)
 {
-    (void)state;
     test_alloc_install();
     bool hit = true;
     for (uint64_t n = 1; hit; n++) {
@@ -218,22 +206,19 @@ a_call_that_fails_while_writing_leaves_nothing_behind(void **state)
 static void
 a_call_that_fails_while_reading_is_reported(void **state)
 {
-    (void)state;
     firn_error err;
     test_alloc_install();
-    bool hit = true;
-    for (uint64_t n = 1; hit; n++) {
+    struct test_fault fault = {.limit = 1000};
+    while (test_fault_next(&fault)) {
         struct faulty faulty;
         faulty_init(&faulty);
         assert_int_equal(write_pooled(&faulty.fixture, faulty.fixture.dir, &err), FIRN_OK);
-        struct fi_sim_fault_plan plan = {
-            .call = n, .for_ever = n % 2 == 0, .classes = FI_SIM_FAULT_ALL, .error_number = 5};
-        fi_sim_fault_set_plan(faulty.os, &plan);
+        fault.for_ever = fault.n % 2 == 0;
+        test_fault_call(&fault, faulty.os);
         int rc = read_in(&faulty.fixture, faulty.dir, &err);
-        hit = fi_sim_fault_hits(faulty.os) > 0;
-        assert_int_equal(rc, hit ? FIRN_IO : FIRN_OK);
+        test_fault_end(&fault);
+        assert_int_equal(rc, fault.was_hit ? FIRN_IO : FIRN_OK);
         faulty_deinit(&faulty);
-        assert_true(n < 1000);
     }
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
@@ -265,7 +250,6 @@ check_after_cut(struct pack_fixture *fixture, uint64_t seed, bool must_exist)
 static void
 power_that_fails_at_any_call_leaves_no_pack_or_a_whole_one(void **state)
 {
-    (void)state;
     uint64_t seeds = getenv("FIRN_TEST_LONG") != NULL ? 100 : 4;
     bool is_done = false;
     for (uint64_t call = 1; !is_done; call++) {
@@ -292,41 +276,40 @@ power_that_fails_at_any_call_leaves_no_pack_or_a_whole_one(void **state)
 static void
 after_a_failed_frame_no_lane_can_go_on(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
     fill(&fixture);
-    struct firn_packfile_writer *writer;
-    struct fi_packfile_lane *lanes[2];
+    struct firn_pack_writer *writer;
+    struct fi_pack_lane *lanes[2];
     bool is_new;
-    assert_int_equal(fi_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_pack_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(fi_packfile_lane_create(writer, &lanes[i], &err), FIRN_OK);
+        assert_int_equal(fi_pack_lane_create(writer, &lanes[i], &err), FIRN_OK);
     }
     fi_sim_memory_set_space(fixture.os, 1000);
     int rc = FIRN_OK;
     for (size_t i = 0; i < 3 && rc == FIRN_OK; i++) {
         const struct pack_object *object = &fixture.objects[i];
-        rc = fi_packfile_lane_add(lanes[0], object->kind, &object->hash,
-                                  fi_buf_slice(&object->content), &is_new, &err);
+        rc = fi_pack_lane_add(lanes[0], object->kind, &object->hash, fi_buf_slice(&object->content),
+                              &is_new, &err);
     }
     if (rc == FIRN_OK) {
-        rc = fi_packfile_lane_flush(lanes[0], &err);
+        rc = fi_pack_lane_flush(lanes[0], &err);
     }
     assert_int_equal(rc, FIRN_NO_SPACE);
     fi_sim_memory_set_space(fixture.os, UINT64_MAX);
     /* The name of an object whose bytes are lost must not be relied upon. */
     const struct pack_object *object = &fixture.objects[0];
-    assert_int_equal(fi_packfile_lane_add(lanes[1], object->kind, &object->hash,
-                                          fi_buf_slice(&object->content), &is_new, &err),
+    assert_int_equal(fi_pack_lane_add(lanes[1], object->kind, &object->hash,
+                                      fi_buf_slice(&object->content), &is_new, &err),
                      FIRN_FAILED);
     for (size_t i = 0; i < 2; i++) {
-        fi_packfile_lane_destroy(lanes[i]);
+        fi_pack_lane_destroy(lanes[i]);
     }
-    assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_FAILED);
+    assert_int_equal(fi_pack_writer_finish(writer, NULL, &err), FIRN_FAILED);
     assert_non_null(strstr(err.text, "p.tmp"));
-    fi_packfile_writer_destroy(writer);
+    fi_pack_writer_destroy(writer);
     assert_int_equal(test_file_count(fixture.dir), 0);
     pack_fixture_deinit(&fixture);
 }

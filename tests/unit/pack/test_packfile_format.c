@@ -29,7 +29,6 @@ write_with_fixed_identity(struct pack_fixture *fixture, size_t flush_every)
 static void
 the_writer_makes_the_plain_golden_pack(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -53,14 +52,13 @@ fill_zstd(struct pack_fixture *fixture)
     for (size_t i = 0; i < 600 << 10; i++) {
         large[i] = (uint8_t)(i % 251);
     }
-    (void)pack_fixture_add(fixture, FI_PACKFILE_BLOB, large, 600 << 10);
+    (void)pack_fixture_add(fixture, FI_PACK_BLOB, large, 600 << 10);
     fi_free(large);
 }
 
 static void
 the_zstd_golden_pack_is_read_for_ever(void **state)
 {
-    (void)state;
     static const char path[] = "tests/formats/pack/zstd.pack";
     firn_error err;
     struct pack_fixture fixture;
@@ -88,10 +86,9 @@ the_zstd_golden_pack_is_read_for_ever(void **state)
 static void
 every_field_is_where_the_document_says(void **state)
 {
-    (void)state;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
-    (void)pack_fixture_add(&fixture, FI_PACKFILE_TREE, "a", 1);
+    (void)pack_fixture_add(&fixture, FI_PACK_TREE, "a", 1);
     (void)pack_fixture_add_noise(&fixture, 1, 200);
     (void)pack_fixture_add_pieces(&fixture, 0, 5, 1);
     write_with_fixed_identity(&fixture, 0);

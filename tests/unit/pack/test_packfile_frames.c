@@ -17,31 +17,31 @@
 enum { OBJECTS_MAX = 64 };
 
 struct listed {
-    struct fi_packfile_frame_object objects[OBJECTS_MAX];
+    struct fi_pack_frame_object objects[OBJECTS_MAX];
     size_t count;
 };
 
 static int
-list_object(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
-            firn_slice content, firn_error *err)
+list_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_slice content,
+            firn_error *err)
 {
     struct listed *listed = ctx;
     (void)content;
     (void)err;
     assert_true(listed->count < OBJECTS_MAX);
-    listed->objects[listed->count++] = (struct fi_packfile_frame_object){.hash = *hash, .at = *at};
+    listed->objects[listed->count++] = (struct fi_pack_frame_object){.hash = *hash, .at = *at};
     return FIRN_OK;
 }
 
 /* Writes what is left; both are gone then. */
 static void
-finish(struct firn_packfile_writer *writer, struct fi_packfile_lane *lane)
+finish(struct firn_pack_writer *writer, struct fi_pack_lane *lane)
 {
     firn_error err;
-    assert_int_equal(fi_packfile_lane_flush(lane, &err), FIRN_OK);
-    fi_packfile_lane_destroy(lane);
-    assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
-    fi_packfile_writer_destroy(writer);
+    assert_int_equal(fi_pack_lane_flush(lane, &err), FIRN_OK);
+    fi_pack_lane_destroy(lane);
+    assert_int_equal(fi_pack_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_pack_writer_destroy(writer);
 }
 
 /* Frame by frame, in the order of numbers or the other one. */
@@ -49,14 +49,14 @@ static void
 copy_pack(struct pack_fixture *fixture, const char *from, const char *to, bool is_backwards)
 {
     firn_error err;
-    struct firn_packfile *pack;
-    struct firn_packfile_writer *writer;
-    struct fi_packfile_lane *lane;
+    struct firn_pack *pack;
+    struct firn_pack_writer *writer;
+    struct fi_pack_lane *lane;
     struct fi_buf buf = {0};
-    assert_int_equal(fi_packfile_open(fixture->dir, from, &pack, &err), FIRN_OK);
-    assert_int_equal(fi_packfile_writer_create(fixture->dir, to, 1, &writer, &err), FIRN_OK);
-    assert_int_equal(fi_packfile_lane_create(writer, &lane, &err), FIRN_OK);
-    uint32_t count = fi_packfile_walk_count(pack);
+    assert_int_equal(fi_pack_open(fixture->dir, from, &pack, &err), FIRN_OK);
+    assert_int_equal(fi_pack_writer_create(fixture->dir, to, 1, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_pack_lane_create(writer, &lane, &err), FIRN_OK);
+    uint32_t count = fi_pack_walk_count(pack);
     for (uint32_t i = 0; i < count; i++) {
         struct listed listed = {.count = 0};
         enum fi_codec codec;
@@ -64,24 +64,22 @@ copy_pack(struct pack_fixture *fixture, const char *from, const char *to, bool i
         uint32_t raw_size;
         uint32_t frame = is_backwards ? count - 1 - i : i;
         assert_int_equal(
-            fi_packfile_walk_frame(pack, fixture->scratch, frame, list_object, &listed, &err),
-            FIRN_OK);
-        assert_int_equal(
-            fi_packfile_walk_stored(pack, frame, &buf, &codec, &stored, &raw_size, &err), FIRN_OK);
-        assert_int_equal(fi_packfile_lane_copy(lane, listed.objects, listed.count, codec, stored,
-                                               raw_size, &err),
+            fi_pack_walk_frame(pack, fixture->scratch, frame, list_object, &listed, &err), FIRN_OK);
+        assert_int_equal(fi_pack_walk_stored(pack, frame, &buf, &codec, &stored, &raw_size, &err),
                          FIRN_OK);
+        assert_int_equal(
+            fi_pack_lane_copy(lane, listed.objects, listed.count, codec, stored, raw_size, &err),
+            FIRN_OK);
     }
-    assert_int_equal(fi_packfile_writer_count(writer), fi_packfile_count(pack));
+    assert_int_equal(fi_pack_writer_count(writer), fi_pack_count(pack));
     finish(writer, lane);
     fi_buf_deinit(&buf);
-    fi_packfile_close(pack);
+    fi_pack_close(pack);
 }
 
 static void
 frames_are_taken_over_as_they_are(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -103,10 +101,9 @@ frames_are_taken_over_as_they_are(void **state)
 static void
 a_damaged_frame_is_not_taken_over(void **state)
 {
-    (void)state;
     firn_error err;
     struct pack_fixture fixture;
-    struct firn_packfile *pack;
+    struct firn_pack *pack;
     struct fi_buf buf = {0};
     enum fi_codec codec;
     firn_slice stored;
@@ -116,36 +113,35 @@ a_damaged_frame_is_not_taken_over(void **state)
     pack_fixture_init(&fixture);
     (void)pack_fixture_add_text(&fixture, 1, 300000);
     assert_int_equal(pack_fixture_write(&fixture, "p", 0, &err), FIRN_OK);
-    assert_int_equal(fi_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+    assert_int_equal(fi_pack_open(fixture.dir, "p", &pack, &err), FIRN_OK);
     assert_int_equal(fi_os_file_open(fixture.dir, "p", FI_OS_READ | FI_OS_WRITE, 0, &file, &err),
                      FIRN_OK);
     for (uint64_t at = FI_BLOCK_BODY_START; at < FI_BLOCK_BODY_START + 400; at += 7) {
         assert_int_equal(fi_os_file_read_exact(file, at, &byte, 1, &err), FIRN_OK);
         byte ^= 0x10;
         assert_int_equal(fi_os_file_write(file, at, &byte, 1, &err), FIRN_OK);
-        assert_int_equal(fi_packfile_walk_stored(pack, 0, &buf, &codec, &stored, &raw_size, &err),
+        assert_int_equal(fi_pack_walk_stored(pack, 0, &buf, &codec, &stored, &raw_size, &err),
                          FIRN_CORRUPT);
         byte ^= 0x10;
         assert_int_equal(fi_os_file_write(file, at, &byte, 1, &err), FIRN_OK);
     }
-    assert_int_equal(fi_packfile_walk_stored(pack, 0, &buf, &codec, &stored, &raw_size, &err),
-                     FIRN_OK);
+    assert_int_equal(fi_pack_walk_stored(pack, 0, &buf, &codec, &stored, &raw_size, &err), FIRN_OK);
     fi_os_file_close(file);
     fi_buf_deinit(&buf);
-    fi_packfile_close(pack);
+    fi_pack_close(pack);
     pack_fixture_deinit(&fixture);
 }
 
 /* ---- their size ---- */
 
 /* The pack, in which all objects are as they should be. */
-static struct firn_packfile *
+static struct firn_pack *
 open_checked(struct pack_fixture *fixture, const char *name)
 {
     firn_error err;
-    struct firn_packfile *pack;
+    struct firn_pack *pack;
     assert_int_equal(pack_fixture_read(fixture, name, &err), FIRN_OK);
-    assert_int_equal(fi_packfile_open(fixture->dir, name, &pack, &err), FIRN_OK);
+    assert_int_equal(fi_pack_open(fixture->dir, name, &pack, &err), FIRN_OK);
     return pack;
 }
 
@@ -154,40 +150,39 @@ static uint32_t
 write_in_frames_of(struct pack_fixture *fixture, size_t size)
 {
     firn_error err;
-    struct firn_packfile_writer *writer;
-    struct fi_packfile_lane *lane;
+    struct firn_pack_writer *writer;
+    struct fi_pack_lane *lane;
     bool is_new;
     char name[16];
     snprintf(name, sizeof name, "%zu", size);
-    assert_int_equal(fi_packfile_writer_create(fixture->dir, name, 1, &writer, &err), FIRN_OK);
-    fi_packfile_writer_set_frame_size(writer, size);
-    assert_int_equal(fi_packfile_lane_create(writer, &lane, &err), FIRN_OK);
+    assert_int_equal(fi_pack_writer_create(fixture->dir, name, 1, &writer, &err), FIRN_OK);
+    fi_pack_writer_set_frame_size(writer, size);
+    assert_int_equal(fi_pack_lane_create(writer, &lane, &err), FIRN_OK);
     for (size_t i = 0; i < fixture->count; i++) {
         const struct pack_object *object = &fixture->objects[i];
-        assert_int_equal(fi_packfile_lane_add(lane, object->kind, &object->hash,
-                                              fi_buf_slice(&object->content), &is_new, &err),
+        assert_int_equal(fi_pack_lane_add(lane, object->kind, &object->hash,
+                                          fi_buf_slice(&object->content), &is_new, &err),
                          FIRN_OK);
     }
     finish(writer, lane);
-    struct firn_packfile *pack = open_checked(fixture, name);
-    uint32_t count = fi_packfile_walk_count(pack);
-    fi_packfile_close(pack);
+    struct firn_pack *pack = open_checked(fixture, name);
+    uint32_t count = fi_pack_walk_count(pack);
+    fi_pack_close(pack);
     return count;
 }
 
 static void
 a_frame_ends_where_the_writer_is_told(void **state)
 {
-    (void)state;
     enum { COUNT = 30, SIZE = 100000 };
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
     for (uint64_t i = 0; i < COUNT; i++) {
         (void)pack_fixture_add_text(&fixture, i, SIZE);
     }
-    assert_int_equal(write_in_frames_of(&fixture, FI_PACKFILE_FRAME_SIZE), COUNT / 6);
+    assert_int_equal(write_in_frames_of(&fixture, FI_PACK_FRAME_SIZE), COUNT / 6);
     assert_int_equal(write_in_frames_of(&fixture, 10 * SIZE), COUNT / 10);
-    assert_int_equal(write_in_frames_of(&fixture, FI_PACKFILE_FRAME_SIZE_MAX), 1);
+    assert_int_equal(write_in_frames_of(&fixture, FI_PACK_FRAME_SIZE_MAX), 1);
     pack_fixture_deinit(&fixture);
 }
 
@@ -195,8 +190,7 @@ a_frame_ends_where_the_writer_is_told(void **state)
 static void
 what_closes_a_frame_has_room_in_it(void **state)
 {
-    (void)state;
-    const size_t sizes[] = {FI_PACKFILE_FRAME_SIZE, 1 << 20, FI_PACKFILE_FRAME_SIZE_MAX};
+    const size_t sizes[] = {FI_PACK_FRAME_SIZE, 1 << 20, FI_PACK_FRAME_SIZE_MAX};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct pack_fixture fixture;
         pack_fixture_init(&fixture);
@@ -205,7 +199,7 @@ what_closes_a_frame_has_room_in_it(void **state)
             (void)pack_fixture_add_noise(&fixture, left, size);
             left -= size;
         }
-        (void)pack_fixture_add_noise(&fixture, 1, FI_PACKFILE_FRAME_SIZE - 1);
+        (void)pack_fixture_add_noise(&fixture, 1, FI_PACK_FRAME_SIZE - 1);
         assert_int_equal(write_in_frames_of(&fixture, sizes[i]), 1);
         pack_fixture_deinit(&fixture);
     }
@@ -214,39 +208,38 @@ what_closes_a_frame_has_room_in_it(void **state)
 /* ---- making them smaller ---- */
 
 /* Stored and raw size of the only frame of a pack written at a level. */
-static struct fi_packfile_frame_size
+static struct fi_pack_frame_size
 write_at(struct pack_fixture *fixture, int level)
 {
     firn_error err;
-    struct firn_packfile_writer *writer;
-    struct fi_packfile_lane *lane;
+    struct firn_pack_writer *writer;
+    struct fi_pack_lane *lane;
     const struct pack_object *object = &fixture->objects[0];
     bool is_new;
     char name[16];
     snprintf(name, sizeof name, "level-%d", level);
-    assert_int_equal(fi_packfile_writer_create(fixture->dir, name, level, &writer, &err), FIRN_OK);
-    assert_int_equal(fi_packfile_lane_create(writer, &lane, &err), FIRN_OK);
-    assert_int_equal(fi_packfile_lane_add(lane, object->kind, &object->hash,
-                                          fi_buf_slice(&object->content), &is_new, &err),
+    assert_int_equal(fi_pack_writer_create(fixture->dir, name, level, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_pack_lane_create(writer, &lane, &err), FIRN_OK);
+    assert_int_equal(fi_pack_lane_add(lane, object->kind, &object->hash,
+                                      fi_buf_slice(&object->content), &is_new, &err),
                      FIRN_OK);
     finish(writer, lane);
-    struct firn_packfile *pack = open_checked(fixture, name);
-    assert_int_equal(fi_packfile_walk_count(pack), 1);
-    struct fi_packfile_frame_size size = fi_packfile_frame_size_of(pack, 0);
-    fi_packfile_close(pack);
+    struct firn_pack *pack = open_checked(fixture, name);
+    assert_int_equal(fi_pack_walk_count(pack), 1);
+    struct fi_pack_frame_size size = fi_pack_frame_size_of(pack, 0);
+    fi_pack_close(pack);
     return size;
 }
 
 static void
 a_higher_level_makes_text_smaller(void **state)
 {
-    (void)state;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
     (void)pack_fixture_add_text(&fixture, 1, 400000);
     uint32_t size = UINT32_MAX;
     for (int level = 1; level <= 19; level += 9) {
-        struct fi_packfile_frame_size found = write_at(&fixture, level);
+        struct fi_pack_frame_size found = write_at(&fixture, level);
         assert_true(found.stored <= size && found.stored < found.raw);
         size = found.stored;
     }
@@ -258,7 +251,6 @@ a_higher_level_makes_text_smaller(void **state)
 static void
 what_the_quick_test_finds_nothing_in_is_stored_plain(void **state)
 {
-    (void)state;
     enum { SIZE = 400000, STRIDE = 700, STRETCH = 14 };
     static uint8_t bytes[SIZE];
     struct pack_fixture fixture;
@@ -276,9 +268,9 @@ what_the_quick_test_finds_nothing_in_is_stored_plain(void **state)
     printf("level 19 alone: %zu of %d\n", out.size, (int)SIZE);
     assert_true(out.size < SIZE - SIZE / 64 - 100);
     pack_fixture_init(&fixture);
-    (void)pack_fixture_add(&fixture, FI_PACKFILE_BLOB, bytes, SIZE);
+    (void)pack_fixture_add(&fixture, FI_PACK_BLOB, bytes, SIZE);
     for (int level = 1; level <= 19; level += 18) {
-        struct fi_packfile_frame_size size = write_at(&fixture, level);
+        struct fi_pack_frame_size size = write_at(&fixture, level);
         assert_int_equal(size.stored, size.raw);
     }
     fi_buf_deinit(&out);
@@ -298,27 +290,27 @@ numbered(uint32_t number, uint8_t bytes[4], firn_hash *out_hash)
 }
 
 static int
-add_numbered(struct fi_packfile_lane *lane, uint32_t number, bool *out_is_new, firn_error *err)
+add_numbered(struct fi_pack_lane *lane, uint32_t number, bool *out_is_new, firn_error *err)
 {
     uint8_t bytes[4];
     firn_hash hash;
     firn_slice content = numbered(number, bytes, &hash);
-    int rc = fi_packfile_lane_add(lane, FI_PACKFILE_BLOB, &hash, content, out_is_new, err);
-    return rc != FIRN_OK ? rc : fi_packfile_lane_flush(lane, err);
+    int rc = fi_pack_lane_add(lane, FI_PACK_BLOB, &hash, content, out_is_new, err);
+    return rc != FIRN_OK ? rc : fi_pack_lane_flush(lane, err);
 }
 
 static void
-expect_numbered(struct firn_packfile *pack, struct fi_packfile_scratch *scratch, uint32_t number)
+expect_numbered(struct firn_pack *pack, struct fi_pack_scratch *scratch, uint32_t number)
 {
     firn_error err;
     uint8_t bytes[4];
     firn_hash hash;
-    struct fi_packfile_location at;
+    struct fi_pack_location at;
     firn_slice found;
     firn_slice content = numbered(number, bytes, &hash);
-    assert_int_equal(fi_packfile_find(pack, scratch, &hash, &at, &err), FIRN_OK);
+    assert_int_equal(fi_pack_find(pack, scratch, &hash, &at, &err), FIRN_OK);
     assert_int_equal(at.frame, number);
-    assert_int_equal(fi_packfile_read(pack, scratch, &hash, &at, &found, &err), FIRN_OK);
+    assert_int_equal(fi_pack_read(pack, scratch, &hash, &at, &found, &err), FIRN_OK);
     assert_true(fi_slice_equal(found, content));
 }
 
@@ -327,22 +319,20 @@ expect_numbered(struct firn_packfile *pack, struct fi_packfile_scratch *scratch,
 static void
 a_pack_has_as_many_frames_as_the_format_allows(void **state)
 {
-    (void)state;
-    enum { MAX = FI_PACKFILE_FRAMES_MAX };
+    enum { MAX = FI_PACK_FRAMES_MAX };
     firn_error err;
     bool is_new;
     struct pack_fixture fixture;
-    struct firn_packfile_writer *writer;
-    struct fi_packfile_lane *lane;
-    struct firn_packfile *pack;
+    struct firn_pack_writer *writer;
+    struct fi_pack_lane *lane;
+    struct firn_pack *pack;
     char place[TEST_TEMP_SIZE];
     char path[TEST_TEMP_SIZE + 8];
     test_temp_make(place, sizeof place);
     (void)snprintf(path, sizeof path, "%s/pack", place);
     pack_fixture_init(&fixture);
-    assert_int_equal(fi_packfile_writer_create_path(fi_os_default(), path, 1, &writer, &err),
-                     FIRN_OK);
-    assert_int_equal(fi_packfile_lane_create(writer, &lane, &err), FIRN_OK);
+    assert_int_equal(fi_pack_writer_create_path(fi_os_default(), path, 1, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_pack_lane_create(writer, &lane, &err), FIRN_OK);
     for (uint32_t i = 0; i < MAX; i++) {
         assert_int_equal(add_numbered(lane, i, &is_new, &err), FIRN_OK);
         assert_true(is_new);
@@ -354,15 +344,15 @@ a_pack_has_as_many_frames_as_the_format_allows(void **state)
         assert_false(is_new);
     }
     finish(writer, lane);
-    assert_int_equal(fi_packfile_open_path(fi_os_default(), path, &pack, &err), FIRN_OK);
-    assert_int_equal(fi_packfile_count(pack), MAX);
-    assert_int_equal(fi_packfile_walk_count(pack), MAX);
+    assert_int_equal(fi_pack_open_path(fi_os_default(), path, &pack, &err), FIRN_OK);
+    assert_int_equal(fi_pack_count(pack), MAX);
+    assert_int_equal(fi_pack_walk_count(pack), MAX);
     for (uint32_t i = 0; i < MAX; i += i < 10 || i > MAX - 10 ? 1 : 4999) {
         expect_numbered(pack, fixture.scratch, i);
     }
     expect_numbered(pack, fixture.scratch, MAX - 1);
-    assert_int_equal(fi_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_OK);
-    fi_packfile_close(pack);
+    assert_int_equal(fi_pack_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_OK);
+    fi_pack_close(pack);
     pack_fixture_deinit(&fixture);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(place), 0);

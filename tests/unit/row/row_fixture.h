@@ -58,7 +58,7 @@ void row_model_compare_seek(const struct row_model *model, struct fi_run_cursor 
                             firn_slice key, uint64_t sequence);
 /* What the view reads of a key. */
 void row_model_compare_get(const struct row_model *model, struct fi_run *run, firn_slice key,
-                           const struct fi_view *view);
+                           const struct fi_snapshot *snapshot);
 void row_model_compare_entry(const struct fi_entry *expected, const struct fi_entry *found);
 /* check() reports nothing. */
 void row_model_check_is_clean(struct fi_run *run);

@@ -8,11 +8,12 @@
 #include "row/row_internal.h"
 #include "sim/sim_fault.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 enum { COUNT = 20000, MIB = 1 << 20 };
 
-static struct fi_view_interval all_interval = {1, UINT64_MAX};
-static const struct fi_view all = {&all_interval, 1, 0, NULL};
+static struct fi_snapshot_interval all_interval = {1, UINT64_MAX};
+static const struct fi_snapshot all = {&all_interval, 1, 0, NULL};
 static const struct fi_sim_fault_plan reads = {.classes = FI_SIM_FAULT_READS};
 
 /* A machine in memory whose reads are counted. */
@@ -121,7 +122,6 @@ walk(struct world *world, bool is_backward)
 static void
 a_walk_reads_many_blocks_at_once_and_keeps_them(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 6; i++) {
         struct world world;
         struct fi_run_builder_options options = {.codec = codecs[i / 2], .codec_level = 1};
@@ -146,7 +146,6 @@ a_walk_reads_many_blocks_at_once_and_keeps_them(void **state)
 static void
 a_walk_beyond_the_cache_reads_no_byte_twice(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 4; i++) {
         struct world world;
         struct fi_run_builder_options options = {.codec = FI_CODEC_NONE};
@@ -165,7 +164,6 @@ a_walk_beyond_the_cache_reads_no_byte_twice(void **state)
 static void
 blocks_of_the_cache_may_lie_between(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 2; i++) {
         struct world world;
         struct fi_run_builder_options options = {.codec = FI_CODEC_NONE};
@@ -184,7 +182,6 @@ blocks_of_the_cache_may_lie_between(void **state)
 static void
 a_cursor_that_jumps_reads_one_block_at_a_time(void **state)
 {
-    (void)state;
     firn_error err;
     struct world world;
     struct fi_run_cursor *cursor;
@@ -213,7 +210,6 @@ a_cursor_that_jumps_reads_one_block_at_a_time(void **state)
 static void
 memory_for_reading_ahead_goes_when_the_cursor_jumps(void **state)
 {
-    (void)state;
     firn_error err;
     struct world world;
     struct fi_run_cursor *cursor;
@@ -260,7 +256,6 @@ walk_as_far_as_it_goes(struct world *world, firn_error *err)
 static void
 a_read_ahead_that_fails_is_done_without(void **state)
 {
-    (void)state;
     struct world world;
     struct fi_run_builder_options options = {.codec = FI_CODEC_LZ4};
     world_init(&world, 8 * MIB, 2000);
@@ -296,25 +291,22 @@ a_read_ahead_that_fails_is_done_without(void **state)
 static void
 memory_that_is_out_ends_a_walk_with_an_error_at_most(void **state)
 {
-    (void)state;
     struct world world;
     struct fi_run_builder_options options = {.codec = FI_CODEC_LZ4};
     test_alloc_install();
     world_init(&world, 8 * MIB, 2000);
     build(&world, &options);
-    for (uint64_t n = 1;; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         firn_error err;
         assert_int_equal(fi_row_kind.open(&world.env, "run", &world.run, &err), FIRN_OK);
-        test_alloc_fail_at(n, n % 2 == 0);
+        fault.for_ever = fault.n % 2 == 0;
+        test_fault_allocation(&fault);
         int rc = walk_as_far_as_it_goes(&world, &err);
-        bool was_hit = test_alloc_calls() >= n;
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || (was_hit && rc == FIRN_NO_MEMORY));
+        test_fault_end(&fault);
+        assert_true(rc == FIRN_OK || (fault.was_hit && rc == FIRN_NO_MEMORY));
         assert_int_equal(walk_as_far_as_it_goes(&world, &err), FIRN_OK);
         fi_row_kind.close(world.run);
-        if (!was_hit) {
-            break;
-        }
     }
     world.run = NULL;
     world_deinit(&world);
@@ -357,7 +349,6 @@ build_found(struct world *world, enum fi_codec codec, size_t begin, size_t end, 
 static void
 a_run_whose_blocks_were_handed_over_is_not_read(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 3; i++) {
         struct world world;
         world_init(&world, 8 * MIB, COUNT);
@@ -378,7 +369,6 @@ a_run_whose_blocks_were_handed_over_is_not_read(void **state)
 static void
 blocks_that_were_found_are_handed_over_and_others_not(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, 8 * MIB, COUNT);
     build_found(&world, FI_CODEC_LZ4, COUNT / 2, COUNT, 10);
@@ -398,7 +388,6 @@ blocks_that_were_found_are_handed_over_and_others_not(void **state)
 static void
 no_more_blocks_are_handed_over_than_were_found(void **state)
 {
-    (void)state;
     for (size_t every = 100; every <= 1000; every += 300) {
         struct world world;
         world_init(&world, 8 * MIB, COUNT);
@@ -411,7 +400,6 @@ no_more_blocks_are_handed_over_than_were_found(void **state)
 static void
 what_was_found_in_one_place_counts_for_two_blocks_at_most(void **state)
 {
-    (void)state;
     struct world world;
     world_init(&world, 8 * MIB, COUNT);
     build_found(&world, FI_CODEC_NONE, 1000, 1020, 1);
@@ -439,7 +427,6 @@ count_found(struct world *world)
 static void
 a_merge_counts_what_readers_have_found(void **state)
 {
-    (void)state;
     struct world world;
     struct fi_run_builder_options options = {.codec = FI_CODEC_NONE};
     world_init(&world, 8 * MIB, COUNT);
@@ -461,7 +448,6 @@ a_merge_counts_what_readers_have_found(void **state)
 static void
 a_builder_that_is_given_up_leaves_nothing_in_the_cache(void **state)
 {
-    (void)state;
     firn_error err;
     struct world world;
     struct fi_run_builder *builder;
@@ -483,18 +469,18 @@ a_builder_that_is_given_up_leaves_nothing_in_the_cache(void **state)
 static void
 a_run_that_cannot_be_opened_leaves_nothing_in_the_cache(void **state)
 {
-    (void)state;
     firn_error err;
     struct world world;
     test_alloc_install();
-    for (uint64_t n = 1;; n++) {
+    struct test_fault fault = {.for_ever = true};
+    while (test_fault_next(&fault)) {
         world_init(&world, 8 * MIB, 300);
         build_found(&world, FI_CODEC_NONE, 0, 300, 1);
         assert_true(stats_of(&world).blocks > 5);
         world.env.cache_file = world.summary.cache_file;
-        test_alloc_fail_at(n, true);
+        test_fault_allocation(&fault);
         int rc = fi_row_kind.open(&world.env, "run", &world.run, &err);
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
         assert_true(rc == FIRN_OK || stats_of(&world).blocks == 0);
         world_deinit(&world);
         if (rc == FIRN_OK) {

@@ -11,8 +11,8 @@
 #include "sim/sim_fault.h"
 #include "support/test_seal.h"
 
-static struct fi_view_interval all_interval = {1, UINT64_MAX};
-static const struct fi_view all = {&all_interval, 1, 0, NULL};
+static struct fi_snapshot_interval all_interval = {1, UINT64_MAX};
+static const struct fi_snapshot all = {&all_interval, 1, 0, NULL};
 
 /* A run as a model and as bytes. */
 struct damage {
@@ -114,10 +114,10 @@ check_gets(const struct damage *damage, struct fi_run *run)
     struct fi_buf value = {0};
     for (size_t i = 0; i < damage->model.count; i++) {
         const struct fi_entry *entry = &damage->model.entries[i];
-        struct fi_view_interval only = {entry->sequence, entry->sequence};
-        struct fi_view view = {&only, 1, 0, NULL};
+        struct fi_snapshot_interval only = {entry->sequence, entry->sequence};
+        struct fi_snapshot snapshot = {&only, 1, 0, NULL};
         struct fi_run_hit hit;
-        int rc = fi_row_kind.get(run, entry->key, &view, &hit, &value, &err);
+        int rc = fi_row_kind.get(run, entry->key, &snapshot, &hit, &value, &err);
         if (rc != FIRN_OK) {
             assert_is_damage(rc, &err);
             continue;
@@ -206,7 +206,6 @@ check_bad_copy(struct damage *damage, size_t size)
 static void
 every_changed_byte_is_found_and_answers_nothing_wrong(void **state)
 {
-    (void)state;
     for (int codec = FI_CODEC_LZ4; codec <= FI_CODEC_ZSTD; codec++) {
         struct damage damage;
         damage_init_small(&damage, (enum fi_codec)codec);
@@ -226,7 +225,6 @@ every_changed_byte_is_found_and_answers_nothing_wrong(void **state)
 static void
 every_length_is_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_run *run;
     struct damage damage;
@@ -246,7 +244,6 @@ every_length_is_refused(void **state)
 static void
 changed_bytes_behind_right_checksums_do_no_harm(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     struct test_random random;
@@ -305,7 +302,6 @@ block_ref(const struct damage *damage, size_t i)
 static void
 a_bad_block_takes_its_own_keys_away_and_no_others(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     struct fi_run *run;
@@ -342,7 +338,6 @@ a_bad_block_takes_its_own_keys_away_and_no_others(void **state)
 static void
 two_bad_blocks_are_both_reported(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     struct fi_run *run;
@@ -358,19 +353,18 @@ two_bad_blocks_are_both_reported(void **state)
 }
 
 static void
-a_bad_block_is_no_matter_to_views_that_do_not_see_it(void **state)
+a_bad_block_is_no_matter_to_snapshots_that_do_not_see_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     struct fi_run *run;
     damage_init_large(&damage);
     damage.bad.data[block_ref(&damage, 10).offset + 2000] ^= 1;
     assert_int_equal(damage_open(&damage, damage.bad.size, &run, &err), FIRN_OK);
-    struct fi_view_interval early = {1, 20};
-    struct fi_view view = {&early, 1, 0, NULL};
+    struct fi_snapshot_interval early = {1, 20};
+    struct fi_snapshot snapshot = {&early, 1, 0, NULL};
     for (size_t i = 0; i < damage.model.count; i++) {
-        row_model_compare_get(&damage.model, run, damage.model.entries[i].key, &view);
+        row_model_compare_get(&damage.model, run, damage.model.entries[i].key, &snapshot);
     }
     fi_row_kind.close(run);
     damage_deinit(&damage);
@@ -379,7 +373,6 @@ a_bad_block_is_no_matter_to_views_that_do_not_see_it(void **state)
 static void
 a_bad_filter_costs_time_but_no_answer(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     struct fi_run *run;
@@ -404,7 +397,6 @@ a_bad_filter_costs_time_but_no_answer(void **state)
 static void
 a_bad_index_takes_all_keys_away_and_none_is_not_found(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     struct fi_run *run;
@@ -438,7 +430,6 @@ a_bad_index_takes_all_keys_away_and_none_is_not_found(void **state)
 static void
 one_sector_that_cannot_be_read_hides_one_block_from_a_walk(void **state)
 {
-    (void)state;
     firn_error err;
     struct damage damage;
     struct fi_os *os;
@@ -486,7 +477,7 @@ main(void)
         cmocka_unit_test(changed_bytes_behind_right_checksums_do_no_harm),
         cmocka_unit_test(a_bad_block_takes_its_own_keys_away_and_no_others),
         cmocka_unit_test(two_bad_blocks_are_both_reported),
-        cmocka_unit_test(a_bad_block_is_no_matter_to_views_that_do_not_see_it),
+        cmocka_unit_test(a_bad_block_is_no_matter_to_snapshots_that_do_not_see_it),
         cmocka_unit_test(a_bad_filter_costs_time_but_no_answer),
         cmocka_unit_test(a_bad_index_takes_all_keys_away_and_none_is_not_found),
         cmocka_unit_test(one_sector_that_cannot_be_read_hides_one_block_from_a_walk),

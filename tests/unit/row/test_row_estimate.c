@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "row/row_internal.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 
 /* About 2,000 blocks. */
 enum { ENTRIES = 100000, SMALL = 60, LARGE = 5000, LARGE_SPREAD = 3000, NUMBER = 9 };
@@ -61,14 +61,14 @@ build(bool (*is_large)(size_t i))
                      FIRN_OK);
     for (size_t i = 0; i < ENTRIES; i++) {
         char key[16];
-        uint8_t bytes[FI_VALUE_FILE_BARE_REFERENCE_SIZE];
-        const struct fi_value_file_reference reference = {
+        uint8_t bytes[FI_RUN_VALUE_FILE_BARE_REFERENCE_SIZE];
+        const struct fi_run_value_file_reference reference = {
             .file = NUMBER,
             .value_size = LARGE + test_random_below(&random, LARGE_SPREAD),
-            .offset = FI_VALUE_FILE_HEAD_SIZE + i * (LARGE + LARGE_SPREAD),
+            .offset = FI_RUN_VALUE_FILE_HEAD_SIZE + i * (LARGE + LARGE_SPREAD),
             .is_bare = true,
         };
-        fi_value_file_encode_bare(&reference, bytes);
+        fi_run_value_file_encode_bare(&reference, bytes);
         test_random_fill(&random, small, sizeof small);
         struct fi_entry entry = {.key = key_of(i, key),
                                  .value = firn_bytes(small, sizeof small),
@@ -133,7 +133,6 @@ check_ranges(uint64_t thousandths)
 static int
 setup(void **state)
 {
-    (void)state;
     memset(&world, 0, sizeof world);
     row_fixture_init(&world.fixture, 16 << 20);
     world.env = row_fixture_env(&world.fixture);
@@ -144,7 +143,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     fi_row_kind.close(world.run);
     row_fixture_deinit(&world.fixture);
     return 0;
@@ -153,7 +151,6 @@ teardown(void **state)
 static void
 values_that_are_distributed_are_known_to_a_few_per_cent(void **state)
 {
-    (void)state;
     build(is_everywhere);
     check_ranges(20);
 }
@@ -161,7 +158,6 @@ values_that_are_distributed_are_known_to_a_few_per_cent(void **state)
 static void
 values_that_stand_together_are_known_to_a_few_per_cent(void **state)
 {
-    (void)state;
     build(is_in_one_third);
     check_ranges(20);
 }
@@ -170,7 +166,6 @@ values_that_stand_together_are_known_to_a_few_per_cent(void **state)
 static void
 a_few_values_are_found_from_near(void **state)
 {
-    (void)state;
     build(is_among_a_few);
     for (size_t around = 0; around < 126 * 4 / 2; around += 9) {
         const struct fi_run_weight found = weigh(40000 - around, 40010 + around);
@@ -187,7 +182,6 @@ a_few_values_are_found_from_near(void **state)
 static void
 few_blocks_are_read(void **state)
 {
-    (void)state;
     build(is_everywhere);
     struct fi_block_cache_stats before;
     struct fi_block_cache_stats after;
@@ -202,7 +196,6 @@ few_blocks_are_read(void **state)
 static void
 what_is_not_there_has_no_weight(void **state)
 {
-    (void)state;
     build(is_everywhere);
     for (size_t i = 0; i < ENTRIES; i += 9901) {
         assert_int_equal(weigh(i, i).entries, 0);

@@ -10,9 +10,10 @@
 #include "row/row_format.h"
 #include "sim/sim_fault.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
-static struct fi_view_interval all_interval = {1, UINT64_MAX};
-static const struct fi_view all = {&all_interval, 1, 0, NULL};
+static struct fi_snapshot_interval all_interval = {1, UINT64_MAX};
+static const struct fi_snapshot all = {&all_interval, 1, 0, NULL};
 
 /* Some blocks, a large value, versions, ranges. */
 static void
@@ -80,9 +81,9 @@ read_run(const void *ctx, struct fi_os_dir *dir, struct fi_block_cache *cache, f
     for (size_t i = 0; rc == FIRN_OK && i < model->count; i += 6) {
         struct fi_run_hit hit;
         const struct fi_entry *entry = &model->entries[i];
-        struct fi_view_interval only = {entry->sequence, entry->sequence};
-        struct fi_view view = {&only, 1, 0, NULL};
-        rc = fi_row_kind.get(run, entry->key, &view, &hit, &value, err);
+        struct fi_snapshot_interval only = {entry->sequence, entry->sequence};
+        struct fi_snapshot snapshot = {&only, 1, 0, NULL};
+        rc = fi_row_kind.get(run, entry->key, &snapshot, &hit, &value, err);
         assert_true(rc != FIRN_OK || (hit.sequence == entry->sequence &&
                                       (hit.kind != FI_ENTRY_PUT ||
                                        fi_slice_equal(fi_buf_slice(&value), entry->value))));
@@ -111,27 +112,25 @@ out:
 static void
 memory_that_runs_out_leaves_nothing_behind(void **state)
 {
-    (void)state;
     struct row_model model;
     fill(&model);
     for (int mode = 0; mode < 4; mode++) {
-        int rc = FIRN_NO_MEMORY;
-        for (uint64_t n = 1; rc != FIRN_OK; n++) {
-            test_alloc_install();
+        struct test_fault fault = {.counts = true, .for_ever = mode % 2, .limit = 20000};
+        while (test_fault_next(&fault)) {
             firn_error err;
             struct row_fixture fixture;
             row_fixture_init(&fixture, mode < 2 ? 0 : 4 << 20);
-            test_alloc_fail_at(n, mode % 2 != 0);
-            rc = build(&model, fixture.dir, fixture.cache, &err);
+            test_fault_allocation(&fault);
+            int rc = build(&model, fixture.dir, fixture.cache, &err);
             if (rc == FIRN_OK) {
                 rc = read_run(&model, fixture.dir, fixture.cache, &err);
             }
             /* What found no memory and was done without may have gone unnoticed. */
-            bool was_hit = test_alloc_calls() >= n;
-            test_alloc_fail_at(0, false);
+            test_fault_end(&fault);
             if (rc != FIRN_OK) {
                 if (rc != FIRN_NO_MEMORY) {
-                    fail_msg("allocation %llu, mode %d: %s", (unsigned long long)n, mode, err.text);
+                    fail_msg("allocation %llu, mode %d: %s", (unsigned long long)fault.n, mode,
+                             err.text);
                 }
                 assert_int_equal(err.code, FIRN_NO_MEMORY);
                 assert_false(test_file_exists(fixture.dir, "run.tmp"));
@@ -140,10 +139,6 @@ memory_that_runs_out_leaves_nothing_behind(void **state)
                 }
             }
             row_fixture_deinit(&fixture);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
-            assert_true(n < 20000);
-            rc = was_hit ? FIRN_NO_MEMORY : rc;
         }
     }
     row_model_deinit(&model);
@@ -179,27 +174,22 @@ static const enum fi_sim_fault_kind kinds[] = {FI_SIM_FAULT_FAILS, FI_SIM_FAULT_
 static void
 a_call_that_fails_while_building_leaves_no_run_or_a_whole_one(void **state)
 {
-    (void)state;
     struct row_model model;
     fill(&model);
     test_alloc_install();
     for (int mode = 0; mode < 6; mode++) {
-        bool hit = true;
-        for (uint64_t n = 1; hit; n++) {
+        struct test_fault fault = {.for_ever = mode < 3 && kinds[mode % 3] != FI_SIM_FAULT_SHORT,
+                                   .kind = kinds[mode % 3],
+                                   .error_number = mode % 2 == 0 ? 5 : 28,
+                                   .limit = 200};
+        while (test_fault_next(&fault)) {
             firn_error err;
             struct faulty faulty;
             faulty_init(&faulty);
-            struct fi_sim_fault_plan plan = {.call = n,
-                                             .for_ever =
-                                                 mode < 3 && kinds[mode % 3] != FI_SIM_FAULT_SHORT,
-                                             .classes = FI_SIM_FAULT_ALL,
-                                             .kind = kinds[mode % 3],
-                                             .error_number = mode % 2 == 0 ? 5 : 28};
-            fi_sim_fault_set_plan(faulty.os, &plan);
+            test_fault_call(&fault, faulty.os);
             int rc = build(&model, faulty.dir, faulty.fixture.cache, &err);
-            hit = fi_sim_fault_hits(faulty.os) > 0;
-            fi_sim_fault_set_plan(faulty.os, NULL);
-            bool is_harmless = !hit || kinds[mode % 3] == FI_SIM_FAULT_SHORT;
+            test_fault_end(&fault);
+            bool is_harmless = !fault.was_hit || kinds[mode % 3] == FI_SIM_FAULT_SHORT;
             assert_int_equal(rc == FIRN_OK, is_harmless);
             if (!test_file_exists(faulty.fixture.dir, "run")) {
                 assert_int_not_equal(rc, FIRN_OK);
@@ -207,7 +197,6 @@ a_call_that_fails_while_building_leaves_no_run_or_a_whole_one(void **state)
             }
             assert_int_equal(read_run(&model, faulty.dir, faulty.fixture.cache, &err), FIRN_OK);
             faulty_deinit(&faulty);
-            assert_true(n < 200);
         }
     }
     assert_int_equal(test_alloc_alive(), 0);
@@ -218,29 +207,23 @@ a_call_that_fails_while_building_leaves_no_run_or_a_whole_one(void **state)
 static void
 a_call_that_fails_while_reading_is_reported(void **state)
 {
-    (void)state;
     struct row_model model;
     fill(&model);
     test_alloc_install();
     for (int mode = 0; mode < 3; mode++) {
-        bool hit = true;
-        for (uint64_t n = 1; hit; n++) {
+        struct test_fault fault = {.for_ever = mode == 1,
+                                   .kind = mode == 2 ? FI_SIM_FAULT_SHORT : FI_SIM_FAULT_FAILS,
+                                   .limit = 1000};
+        while (test_fault_next(&fault)) {
             firn_error err;
             struct faulty faulty;
             faulty_init(&faulty);
             assert_int_equal(build(&model, faulty.fixture.dir, faulty.fixture.cache, &err),
                              FIRN_OK);
-            struct fi_sim_fault_plan plan = {.call = n,
-                                             .for_ever = mode == 1,
-                                             .classes = FI_SIM_FAULT_ALL,
-                                             .kind = mode == 2 ? FI_SIM_FAULT_SHORT
-                                                               : FI_SIM_FAULT_FAILS,
-                                             .error_number = 5};
-            fi_sim_fault_set_plan(faulty.os, &plan);
+            test_fault_call(&fault, faulty.os);
             int rc = read_run(&model, faulty.dir, faulty.fixture.cache, &err);
-            hit = fi_sim_fault_hits(faulty.os) > 0;
-            fi_sim_fault_set_plan(faulty.os, NULL);
-            if (!hit || mode == 2) {
+            test_fault_end(&fault);
+            if (!fault.was_hit || mode == 2) {
                 assert_int_equal(rc, FIRN_OK);
             } else if (rc != FIRN_OK) {
                 assert_int_equal(rc, FIRN_IO);
@@ -250,7 +233,6 @@ a_call_that_fails_while_reading_is_reported(void **state)
             }
             assert_int_equal(read_run(&model, faulty.dir, faulty.fixture.cache, &err), FIRN_OK);
             faulty_deinit(&faulty);
-            assert_true(n < 1000);
         }
     }
     assert_int_equal(test_alloc_alive(), 0);
@@ -261,7 +243,6 @@ a_call_that_fails_while_reading_is_reported(void **state)
 static void
 a_full_disk_is_reported_and_the_builder_refuses_to_go_on(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     row_fixture_init(&fixture, 1 << 20);
@@ -301,7 +282,6 @@ a_full_disk_is_reported_and_the_builder_refuses_to_go_on(void **state)
 static void
 power_that_fails_at_any_call_leaves_no_run_or_a_whole_one(void **state)
 {
-    (void)state;
     uint64_t seeds = getenv("FIRN_TEST_LONG") != NULL ? 200 : 12;
     struct row_model model;
     fill(&model);

@@ -100,10 +100,10 @@ compare_file(const struct row_model *model, firn_slice bytes)
     assert_int_equal(fi_row_kind.open(&env, "run", &run, &err), FIRN_OK);
     row_model_compare_summary(model, fi_row_kind.summary(run));
     row_model_compare_scan(model, run, false);
-    struct fi_view_interval interval = {1, UINT64_MAX};
-    struct fi_view view = {&interval, 1, 0, NULL};
+    struct fi_snapshot_interval interval = {1, UINT64_MAX};
+    struct fi_snapshot snapshot = {&interval, 1, 0, NULL};
     for (size_t i = 0; i < model->count; i++) {
-        row_model_compare_get(model, run, model->entries[i].key, &view);
+        row_model_compare_get(model, run, model->entries[i].key, &snapshot);
     }
     row_model_check_is_clean(run);
     fi_row_kind.close(run);
@@ -113,7 +113,6 @@ compare_file(const struct row_model *model, firn_slice bytes)
 static void
 the_builder_makes_the_plain_golden_run(void **state)
 {
-    (void)state;
     struct row_model model;
     struct fi_buf bytes = {0};
     fill_plain(&model);
@@ -127,7 +126,6 @@ the_builder_makes_the_plain_golden_run(void **state)
 static void
 the_builder_makes_the_golden_run_of_all_kinds(void **state)
 {
-    (void)state;
     struct row_model model;
     struct fi_buf bytes = {0};
     fill_values(&model);
@@ -142,7 +140,6 @@ the_builder_makes_the_golden_run_of_all_kinds(void **state)
 static void
 the_packed_golden_run_is_read_for_ever(void **state)
 {
-    (void)state;
     static const char path[] = "tests/formats/row/packed.row";
     struct row_model model;
     struct fi_buf bytes = {0};
@@ -161,7 +158,6 @@ the_packed_golden_run_is_read_for_ever(void **state)
 static void
 every_field_of_the_plain_golden_run_has_its_place(void **state)
 {
-    (void)state;
     struct fi_buf file = {0};
     read_golden("tests/formats/row/plain.row", &file);
     /* The first block: four entries, nothing shared, sequences of two bytes from 3 on. */
@@ -264,7 +260,6 @@ check_lies(firn_slice good, const struct lie *lies, size_t count,
 static void
 blocks_that_lie_are_refused(void **state)
 {
-    (void)state;
     struct fi_row_pending pending = {0};
     struct fi_buf raw = {0};
     uint8_t locator[16 + 8] = {0};
@@ -327,7 +322,6 @@ blocks_that_lie_are_refused(void **state)
 static void
 indexes_that_lie_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_row_index_builder builder = {.records = {0}};
     struct fi_buf raw = {0};
@@ -393,7 +387,6 @@ check_summary(firn_slice raw, firn_error *err)
 static void
 summaries_that_lie_are_refused(void **state)
 {
-    (void)state;
     struct fi_run_summary summary = {.entry_count = 5,
                                      .tombstone_count = 2,
                                      .content_bytes = 100,
@@ -435,7 +428,6 @@ take_range(void *ctx, const struct fi_range *range, firn_error *err)
 static void
 ranges_that_lie_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     static const struct {
         firn_slice raw;
@@ -554,7 +546,6 @@ open_bad(const struct row_fixture *fixture, firn_error *err)
 static void
 files_without_a_part_or_with_two_of_it_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     struct parts parts;
@@ -599,7 +590,6 @@ files_without_a_part_or_with_two_of_it_are_refused(void **state)
 static void
 parts_that_contradict_each_other_are_found(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     struct parts parts;
@@ -661,7 +651,6 @@ parts_that_contradict_each_other_are_found(void **state)
 static void
 a_section_that_is_named_as_a_block_meets_the_check_of_blocks(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     struct parts parts;
@@ -677,10 +666,11 @@ a_section_that_is_named_as_a_block_meets_the_check_of_blocks(void **state)
     struct fi_run *run;
     struct fi_run_env env = row_fixture_env(&fixture);
     assert_int_equal(fi_row_kind.open(&env, "bad", &run, &err), FIRN_OK);
-    struct fi_view_interval interval = {1, UINT64_MAX};
-    struct fi_view view = {&interval, 1, 0, NULL};
+    struct fi_snapshot_interval interval = {1, UINT64_MAX};
+    struct fi_snapshot snapshot = {&interval, 1, 0, NULL};
     struct fi_run_hit hit;
-    assert_int_equal(fi_row_kind.get(run, firn_str("b"), &view, &hit, NULL, &err), FIRN_CORRUPT);
+    assert_int_equal(fi_row_kind.get(run, firn_str("b"), &snapshot, &hit, NULL, &err),
+                     FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "malformed"));
     fi_row_kind.close(run);
     parts_deinit(&parts);
@@ -692,7 +682,6 @@ a_section_that_is_named_as_a_block_meets_the_check_of_blocks(void **state)
 static void
 a_filter_knows_all_its_keys_and_few_others(void **state)
 {
-    (void)state;
     firn_error err;
     struct test_random random;
     test_random_init(&random, "row_filter", 21);

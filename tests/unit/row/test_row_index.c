@@ -127,7 +127,6 @@ run(struct test_random *random)
 static void
 a_search_finds_what_looking_at_all_separators_finds(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "index", 11);
     for (int round = 0; round < 300; round++) {

@@ -3,20 +3,13 @@
  * unit/row: the kernels of the searches against their plain twins: every tag at every place, heads
  * of many distributions.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "row/row_heads.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 static void
 tags_are_matched_as_one_by_one(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "tags", 11);
     for (int round = 0; round < 20000; round++) {
@@ -78,7 +71,6 @@ count_below(const uint8_t *heads, size_t count, uint64_t head)
 static void
 heads_are_found_where_counting_finds_them(void **state)
 {
-    (void)state;
     enum { COUNT_MAX = 700 };
     static uint8_t heads[8 * COUNT_MAX];
     struct test_random random;
@@ -114,7 +106,6 @@ compare_short_numbers(const void *a, const void *b)
 static void
 short_heads_are_found_where_counting_finds_them(void **state)
 {
-    (void)state;
     enum { COUNT_MAX = 1000 };
     static const uint16_t masks[] = {0xffff, 0x0003, 0x8001, 0xff00};
     struct test_random random;
@@ -142,7 +133,6 @@ short_heads_are_found_where_counting_finds_them(void **state)
 static void
 heads_have_the_order_of_their_keys(void **state)
 {
-    (void)state;
     static const char *const keys[] = {"", "\001", "a", "ab", "abcdefgh", "abcdefgi", "b", "\377"};
     for (size_t i = 0; i + 1 < sizeof keys / sizeof keys[0]; i++) {
         assert_true(fi_row_heads_of(firn_str(keys[i])) < fi_row_heads_of(firn_str(keys[i + 1])));

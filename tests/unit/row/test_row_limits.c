@@ -11,8 +11,8 @@
 #include "row/row_format.h"
 #include "row/row_internal.h"
 
-static struct fi_view_interval all_interval = {1, UINT64_MAX};
-static const struct fi_view all = {&all_interval, 1, 0, NULL};
+static struct fi_snapshot_interval all_interval = {1, UINT64_MAX};
+static const struct fi_snapshot all = {&all_interval, 1, 0, NULL};
 
 /* Builds and opens a run of the model. */
 static struct fi_run *
@@ -48,7 +48,6 @@ compare_all(const struct row_model *model, struct fi_run *run)
 static void
 the_empty_key_is_a_key_and_the_empty_value_a_value(void **state)
 {
-    (void)state;
     struct row_fixture fixture;
     struct row_model model = {0};
     row_fixture_init(&fixture, 1 << 20);
@@ -74,7 +73,6 @@ the_empty_key_is_a_key_and_the_empty_value_a_value(void **state)
 static void
 the_longest_keys_and_values_around_every_edge_come_back(void **state)
 {
-    (void)state;
     struct row_fixture fixture;
     struct row_model model = {0};
     struct test_random random;
@@ -161,7 +159,6 @@ compare_keys_that_differ_late(size_t key_size, size_t count, uint64_t bytes_most
 static void
 long_keys_that_differ_late_do_not_blow_up_the_index(void **state)
 {
-    (void)state;
     compare_keys_that_differ_late(65535, 600, 4000000, 6);
     compare_keys_that_differ_late(65536, 600, 4000000, 6);
     compare_keys_that_differ_late(65537, 100, 4000000, 6);
@@ -175,7 +172,6 @@ long_keys_that_differ_late_do_not_blow_up_the_index(void **state)
 static void
 keys_around_the_bounds_of_fields_come_back(void **state)
 {
-    (void)state;
     static const size_t sizes[] = {(1 << 11) - 1,
                                    1 << 11,
                                    (1 << 16) - 1,
@@ -215,7 +211,6 @@ keys_around_the_bounds_of_fields_come_back(void **state)
 static void
 versions_of_a_long_key_fill_blocks_with_wide_offsets(void **state)
 {
-    (void)state;
     struct row_fixture fixture;
     struct row_model model = {0};
     row_fixture_init(&fixture, 64 << 20);
@@ -230,9 +225,9 @@ versions_of_a_long_key_fill_blocks_with_wide_offsets(void **state)
     const struct fi_row *row = fi_row_read_run(run);
     assert_true(row->sections.index.raw_size < fi_row_kind.summary(run)->file_bytes / 6);
     for (uint64_t i = 0; i < 1502; i += 11) {
-        struct fi_view_interval interval = {i, i + i % 3};
-        struct fi_view view = {&interval, 1, 0, NULL};
-        row_model_compare_get(&model, run, model.entries[0].key, &view);
+        struct fi_snapshot_interval interval = {i, i + i % 3};
+        struct fi_snapshot snapshot = {&interval, 1, 0, NULL};
+        row_model_compare_get(&model, run, model.entries[0].key, &snapshot);
     }
     row_model_compare_scan(&model, run, false);
     row_model_check_is_clean(run);
@@ -253,7 +248,6 @@ struct refusal {
 static void
 what_a_run_cannot_hold_is_refused_and_changes_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     struct row_model model = {0};
@@ -348,7 +342,6 @@ what_a_run_cannot_hold_is_refused_and_changes_nothing(void **state)
 static void
 a_builder_that_is_given_up_leaves_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     row_fixture_init(&fixture, 1 << 20);
@@ -366,7 +359,6 @@ a_builder_that_is_given_up_leaves_nothing(void **state)
 static void
 the_size_that_a_builder_tells_is_near_that_of_the_file(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     row_fixture_init(&fixture, 1 << 20);
@@ -404,7 +396,6 @@ the_size_that_a_builder_tells_is_near_that_of_the_file(void **state)
 static void
 blocks_of_small_entries_fit_a_frame_of_the_cache(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     struct row_model model = {0};
@@ -428,11 +419,11 @@ blocks_of_small_entries_fit_a_frame_of_the_cache(void **state)
     for (size_t i = 0; i < index.index.block_count; i++) {
         struct fi_row_index_block block;
         fi_row_index_block(&index.index, i, &block);
-        assert_true(block.ref.raw_size <= FI_BLOCK_CACHE_FRAME_SIZE);
+        assert_true(block.ref.raw_size <= FI_BLOCK_CACHE_SLOT_SIZE);
         sum += block.ref.raw_size;
     }
     /* And fill it well. */
-    assert_true(sum / index.index.block_count > FI_BLOCK_CACHE_FRAME_SIZE * 85 / 100);
+    assert_true(sum / index.index.block_count > FI_BLOCK_CACHE_SLOT_SIZE * 85 / 100);
     fi_row_read_index_release(fi_row_read_run(run), &index);
     fi_row_kind.close(run);
     row_model_deinit(&model);
@@ -442,7 +433,6 @@ blocks_of_small_entries_fit_a_frame_of_the_cache(void **state)
 static void
 a_cursor_may_seek_to_the_key_that_it_shows(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     struct row_model model = {0};
@@ -490,7 +480,6 @@ misses_of(const struct row_fixture *fixture)
 static void
 a_walk_reads_the_index_once(void **state)
 {
-    (void)state;
     struct row_fixture fixture;
     struct row_model model = {0};
     static uint8_t value[300];

@@ -75,25 +75,26 @@ fill_model(struct row_model *model, struct test_random *random, enum shape shape
 enum { INTERVALS_MAX = 12 };
 
 /* A random set of intervals over sequences up to sequence_max; sometimes all, sometimes none. */
-static struct fi_view
-random_view(struct test_random *random, uint64_t sequence_max,
-            struct fi_view_interval intervals[INTERVALS_MAX])
+static struct fi_snapshot
+random_snapshot(struct test_random *random, uint64_t sequence_max,
+                struct fi_snapshot_interval intervals[INTERVALS_MAX])
 {
-    struct fi_view view = {.intervals = intervals};
+    struct fi_snapshot snapshot = {.intervals = intervals};
     if (test_random_below(random, 3) == 0) {
-        intervals[0] = (struct fi_view_interval){1, 1 + test_random_below(random, sequence_max)};
-        view.count = 1;
-        return view;
+        intervals[0] =
+            (struct fi_snapshot_interval){1, 1 + test_random_below(random, sequence_max)};
+        snapshot.count = 1;
+        return snapshot;
     }
     size_t count = test_random_below(random, INTERVALS_MAX + 1);
     uint64_t at = 1;
-    for (; view.count < count && at <= sequence_max; view.count++) {
+    for (; snapshot.count < count && at <= sequence_max; snapshot.count++) {
         uint64_t first = at + test_random_below(random, sequence_max / 8 + 2);
         uint64_t last = first + test_random_below(random, sequence_max / 8 + 2);
-        intervals[view.count] = (struct fi_view_interval){first, last};
+        intervals[snapshot.count] = (struct fi_snapshot_interval){first, last};
         at = last + 2;
     }
-    return view;
+    return snapshot;
 }
 
 /* ---- comparisons ---- */
@@ -138,18 +139,18 @@ compare_gets(const struct row_model *model, struct fi_run *run, struct test_rand
              enum shape shape)
 {
     static uint8_t buffer[4096];
-    struct fi_view_interval intervals[INTERVALS_MAX];
+    struct fi_snapshot_interval intervals[INTERVALS_MAX];
     uint64_t sequence_max = 5 * model->count + 1;
     for (size_t i = 0; i < model->count; i++) {
-        struct fi_view view = random_view(random, sequence_max, intervals);
-        row_model_compare_get(model, run, model->entries[i].key, &view);
-        intervals[0] = (struct fi_view_interval){1, UINT64_MAX};
-        view = (struct fi_view){intervals, 1, 0, NULL};
-        row_model_compare_get(model, run, model->entries[i].key, &view);
-        row_model_compare_get(model, run, random_key(random, shape, buffer), &view);
+        struct fi_snapshot snapshot = random_snapshot(random, sequence_max, intervals);
+        row_model_compare_get(model, run, model->entries[i].key, &snapshot);
+        intervals[0] = (struct fi_snapshot_interval){1, UINT64_MAX};
+        snapshot = (struct fi_snapshot){intervals, 1, 0, NULL};
+        row_model_compare_get(model, run, model->entries[i].key, &snapshot);
+        row_model_compare_get(model, run, random_key(random, shape, buffer), &snapshot);
         uint64_t only = model->entries[i].sequence;
-        intervals[0] = (struct fi_view_interval){only, only};
-        row_model_compare_get(model, run, model->entries[i].key, &view);
+        intervals[0] = (struct fi_snapshot_interval){only, only};
+        row_model_compare_get(model, run, model->entries[i].key, &snapshot);
     }
 }
 
@@ -194,7 +195,6 @@ compare_one(struct test_random *random, enum shape shape, size_t count)
 static void
 runs_answer_as_the_model_does(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "row_model", 20261);
     unsigned rounds = getenv("FIRN_TEST_LONG") != NULL ? 60 : 3;
@@ -209,7 +209,6 @@ runs_answer_as_the_model_does(void **state)
 static void
 runs_of_every_small_size_answer_as_the_model_does(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "row_small", 5);
     for (size_t count = 1; count < 40; count++) {
@@ -220,7 +219,6 @@ runs_of_every_small_size_answer_as_the_model_does(void **state)
 static void
 versions_of_one_key_that_fill_many_blocks_are_found_by_sequence(void **state)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     struct row_model model = {0};
@@ -247,25 +245,25 @@ versions_of_one_key_that_fill_many_blocks_are_found_by_sequence(void **state)
     assert_int_equal(fi_row_kind.cursor_create(run, NULL, &cursor, &err), FIRN_OK);
     for (int i = 0; i < 2000; i++) {
         uint64_t at = test_random_below(&random, 3 * VERSIONS + 20);
-        struct fi_view_interval intervals[2] = {{1, 11}, {at + 13, at + 13 + at % 5}};
-        struct fi_view view = {intervals, 2, 0, NULL};
-        row_model_compare_get(&model, run, firn_str("key"), &view);
-        view = (struct fi_view){intervals, 1, 0, NULL};
-        row_model_compare_get(&model, run, firn_str("key"), &view);
+        struct fi_snapshot_interval intervals[2] = {{1, 11}, {at + 13, at + 13 + at % 5}};
+        struct fi_snapshot snapshot = {intervals, 2, 0, NULL};
+        row_model_compare_get(&model, run, firn_str("key"), &snapshot);
+        snapshot = (struct fi_snapshot){intervals, 1, 0, NULL};
+        row_model_compare_get(&model, run, firn_str("key"), &snapshot);
         row_model_compare_seek(&model, cursor, firn_str("key"), at);
     }
-    struct fi_view_interval all = {1, UINT64_MAX};
-    struct fi_view view = {&all, 1, 0, NULL};
-    row_model_compare_get(&model, run, firn_str("key"), &view);
-    row_model_compare_get(&model, run, firn_str("key\001"), &view);
-    row_model_compare_get(&model, run, firn_str("kez"), &view);
+    struct fi_snapshot_interval all = {1, UINT64_MAX};
+    struct fi_snapshot snapshot = {&all, 1, 0, NULL};
+    row_model_compare_get(&model, run, firn_str("key"), &snapshot);
+    row_model_compare_get(&model, run, firn_str("key\001"), &snapshot);
+    row_model_compare_get(&model, run, firn_str("kez"), &snapshot);
     /* A view of one old commit is answered from one or two blocks, not from all newer ones. */
     struct fi_block_cache_stats before;
     struct fi_block_cache_stats after;
     fi_block_cache_stats(fixture.cache, &before);
-    struct fi_view_interval old = {10, 10};
-    view = (struct fi_view){&old, 1, 0, NULL};
-    row_model_compare_get(&model, run, firn_str("key"), &view);
+    struct fi_snapshot_interval old = {10, 10};
+    snapshot = (struct fi_snapshot){&old, 1, 0, NULL};
+    row_model_compare_get(&model, run, firn_str("key"), &snapshot);
     fi_block_cache_stats(fixture.cache, &after);
     assert_true(after.hits + after.misses <= before.hits + before.misses + 12);
     fi_row_kind.cursor_destroy(cursor);
@@ -321,9 +319,9 @@ check_ranges(const struct row_model *model)
         fi_range_set_visit(fi_row_kind.ranges(run), NULL, NULL, see_range, &seen, &err), FIRN_OK);
     assert_int_equal(seen.count, model->range_count);
     row_model_compare_scan(model, run, true);
-    struct fi_view_interval all = {1, UINT64_MAX};
-    struct fi_view view = {&all, 1, 0, NULL};
-    row_model_compare_get(model, run, firn_str("m"), &view);
+    struct fi_snapshot_interval all = {1, UINT64_MAX};
+    struct fi_snapshot snapshot = {&all, 1, 0, NULL};
+    row_model_compare_get(model, run, firn_str("m"), &snapshot);
     row_model_check_is_clean(run);
     fi_row_kind.close(run);
     row_fixture_deinit(&fixture);
@@ -332,7 +330,6 @@ check_ranges(const struct row_model *model)
 static void
 range_deletes_come_back_and_widen_the_bounds(void **state)
 {
-    (void)state;
     struct row_model model = {0};
     row_model_add_range(&model, firn_str("b"), firn_str("x"), 9);
     check_ranges(&model); /* nothing but a range */

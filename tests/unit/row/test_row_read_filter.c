@@ -11,8 +11,8 @@
 
 enum { KEYS = 3000, CACHE_BYTES = 8 << 20 };
 
-static const struct fi_view_interval everything = {1, UINT64_MAX};
-static const struct fi_view now = {&everything, 1, 0, NULL};
+static const struct fi_snapshot_interval everything = {1, UINT64_MAX};
+static const struct fi_snapshot now = {&everything, 1, 0, NULL};
 
 struct scene {
     struct row_fixture fixture;

@@ -9,13 +9,14 @@
 #include "base/slice.h"
 #include "row/row_format.h"
 #include "row/row_internal.h"
-#include "run/value_file.h"
+#include "run/run_value_file.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 enum { NUMBER = 9, ENTRIES = 60 };
 
-static struct fi_view_interval all_interval = {1, UINT64_MAX};
-static const struct fi_view all = {&all_interval, 1, 0, NULL};
+static struct fi_snapshot_interval all_interval = {1, UINT64_MAX};
+static const struct fi_snapshot all = {&all_interval, 1, 0, NULL};
 
 struct world {
     struct row_fixture fixture;
@@ -79,7 +80,7 @@ is_separated(const struct fi_entry *entry)
 }
 
 static int
-place(struct fi_value_writer *writer, const struct fi_entry *entry, struct fi_buf *stored,
+place(struct fi_run_value_writer *writer, const struct fi_entry *entry, struct fi_buf *stored,
       struct fi_entry *out, firn_error *err)
 {
     *out = *entry;
@@ -90,7 +91,7 @@ place(struct fi_value_writer *writer, const struct fi_entry *entry, struct fi_bu
     fi_buf_clear(stored);
     int rc = fi_buf_append(stored, entry->value.data, head);
     if (rc == FIRN_OK) {
-        rc = fi_value_writer_add(
+        rc = fi_run_value_writer_add(
             writer, firn_bytes(entry->value.data + head, entry->value.size - head), stored, err);
     }
     out->value = fi_buf_slice(stored);
@@ -101,28 +102,28 @@ place(struct fi_value_writer *writer, const struct fi_entry *entry, struct fi_bu
 static int
 build(firn_error *err)
 {
-    const struct fi_value_writer_options options = {.number = NUMBER, .codec = FI_CODEC_LZ4};
+    const struct fi_run_value_writer_options options = {.number = NUMBER, .codec = FI_CODEC_LZ4};
     const struct fi_run_builder_options run_options = {.codec = FI_CODEC_LZ4};
-    struct fi_value_writer *writer = NULL;
+    struct fi_run_value_writer *writer = NULL;
     struct fi_run_builder *builder = NULL;
     struct fi_run_summary summary = {0};
     struct fi_buf stored = {0};
     int rc;
-    FI_TRY(fi_value_writer_create(&world.env, "v", &options, &writer, err));
+    FI_TRY(fi_run_value_writer_create(&world.env, "v", &options, &writer, err));
     FI_TRY(fi_row_kind.builder_create(&world.env, "run", &run_options, &builder, err));
     for (size_t i = 0; i < world.model.count; i++) {
         struct fi_entry entry;
         FI_TRY(place(writer, &world.model.entries[i], &stored, &entry, err));
         FI_TRY(fi_row_kind.builder_add(builder, &entry, err));
     }
-    FI_TRY(fi_value_writer_finish(writer, NULL, err));
+    FI_TRY(fi_run_value_writer_finish(writer, NULL, err));
     FI_TRY(fi_row_kind.builder_finish(builder, &summary, err));
     assert_true(summary.has_references);
     row_model_compare_summary(&world.model, &summary);
 out:
     fi_run_summary_deinit(&summary);
     fi_row_kind.builder_destroy(builder);
-    fi_value_writer_destroy(writer);
+    fi_run_value_writer_destroy(writer);
     fi_buf_deinit(&stored);
     return rc;
 }
@@ -130,7 +131,6 @@ out:
 static int
 setup(void **state)
 {
-    (void)state;
     firn_error err;
     world = (struct world){0};
     row_fixture_init(&world.fixture, 1 << 20);
@@ -139,7 +139,7 @@ setup(void **state)
     world.env.values = &world.values;
     fill();
     assert_int_equal(build(&err), FIRN_OK);
-    assert_int_equal(fi_value_file_kind.open(&world.env, "v", &world.file, &err), FIRN_OK);
+    assert_int_equal(fi_run_value_file_kind.open(&world.env, "v", &world.file, &err), FIRN_OK);
     assert_int_equal(fi_row_kind.open(&world.env, "run", &world.run, &err), FIRN_OK);
     return 0;
 }
@@ -147,13 +147,12 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     assert_int_equal(world.pins, 0);
     if (world.run != NULL) {
         fi_row_kind.close(world.run);
     }
     if (world.file != NULL) {
-        fi_value_file_kind.close(world.file);
+        fi_run_value_file_kind.close(world.file);
     }
     row_model_deinit(&world.model);
     row_fixture_deinit(&world.fixture);
@@ -163,7 +162,6 @@ teardown(void **state)
 static void
 a_run_with_references_reads_as_one_without(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_run_cursor *cursor;
     struct fi_run_cursor_options options = {0};
@@ -174,9 +172,9 @@ a_run_with_references_reads_as_one_without(void **state)
             (void)snprintf(key, sizeof key, "key/%03u", i);
             row_model_compare_get(&world.model, world.run, firn_str(key), &all);
             for (uint64_t until = 99; until < 100 + ENTRIES; until += 7) {
-                struct fi_view_interval interval = {1, until};
-                const struct fi_view view = {&interval, 1, 0, NULL};
-                row_model_compare_get(&world.model, world.run, firn_str(key), &view);
+                struct fi_snapshot_interval interval = {1, until};
+                const struct fi_snapshot snapshot = {&interval, 1, 0, NULL};
+                row_model_compare_get(&world.model, world.run, firn_str(key), &snapshot);
             }
         }
     }
@@ -191,14 +189,14 @@ a_run_with_references_reads_as_one_without(void **state)
 static void
 a_get_without_a_value_reads_none(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_run_hit hit;
     for (size_t i = 0; i < world.model.count; i++) {
         const struct fi_entry *entry = &world.model.entries[i];
-        struct fi_view_interval interval = {1, entry->sequence};
-        const struct fi_view view = {&interval, 1, 0, NULL};
-        assert_int_equal(fi_row_kind.get(world.run, entry->key, &view, &hit, NULL, &err), FIRN_OK);
+        struct fi_snapshot_interval interval = {1, entry->sequence};
+        const struct fi_snapshot snapshot = {&interval, 1, 0, NULL};
+        assert_int_equal(fi_row_kind.get(world.run, entry->key, &snapshot, &hit, NULL, &err),
+                         FIRN_OK);
         assert_int_equal(hit.kind, entry->kind);
     }
     assert_int_equal(world.pinned, 0);
@@ -207,7 +205,6 @@ a_get_without_a_value_reads_none(void **state)
 static void
 references_are_taken_along_without_reading(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_run_cursor *cursor;
     struct fi_buf value = {0};
@@ -226,9 +223,9 @@ references_are_taken_along_without_reading(void **state)
             firn_slice reference = firn_bytes(entry->value.data + head, entry->value.size - head);
             assert_memory_equal(entry->value.data, expected->value.data, head);
             fi_buf_clear(&value);
-            assert_int_equal(
-                fi_value_file_resolve(entry->values, reference, FI_BLOCK_CACHE_SCAN, &value, &err),
-                FIRN_OK);
+            assert_int_equal(fi_run_value_file_resolve(entry->values, reference,
+                                                       FI_BLOCK_CACHE_SCAN, &value, &err),
+                             FIRN_OK);
             assert_int_equal(value.size, expected->value.size - head);
             assert_memory_equal(value.data, expected->value.data + head, value.size);
             world.pinned = 0;
@@ -244,19 +241,18 @@ references_are_taken_along_without_reading(void **state)
 static void
 values_that_cannot_be_read_name_their_keys_and_no_others(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf value = {0};
     struct fi_run_hit hit;
     size_t lost = 0;
     size_t reported = 0;
-    fi_value_file_kind.close(world.file);
+    fi_run_value_file_kind.close(world.file);
     world.file = NULL;
     for (size_t i = 0; i < world.model.count; i++) {
         const struct fi_entry *entry = &world.model.entries[i];
-        struct fi_view_interval interval = {1, entry->sequence};
-        const struct fi_view view = {&interval, 1, 0, NULL};
-        int rc = fi_row_kind.get(world.run, entry->key, &view, &hit, &value, &err);
+        struct fi_snapshot_interval interval = {1, entry->sequence};
+        const struct fi_snapshot snapshot = {&interval, 1, 0, NULL};
+        int rc = fi_row_kind.get(world.run, entry->key, &snapshot, &hit, &value, &err);
         assert_int_equal(rc, is_separated(entry) ? FIRN_CORRUPT : FIRN_OK);
         assert_true(rc == FIRN_OK || strstr(err.text, "the value of 'key/0") != NULL);
         lost += rc != FIRN_OK;
@@ -277,11 +273,10 @@ values_that_cannot_be_read_name_their_keys_and_no_others(void **state)
 static void
 references_that_break_the_rules_are_not_built(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_run_builder *builder;
     const struct fi_run_builder_options options = {0};
-    uint8_t bytes[8 + FI_VALUE_FILE_REFERENCE_SIZE + 4] = {0};
+    uint8_t bytes[8 + FI_RUN_VALUE_FILE_REFERENCE_SIZE + 4] = {0};
     uint8_t *reference = bytes + 8;
     fi_store_le64(reference, NUMBER);
     fi_store_le64(reference + 8, 5000);
@@ -320,7 +315,6 @@ references_that_break_the_rules_are_not_built(void **state)
 static void
 blocks_with_references_that_lie_are_refused(void **state)
 {
-    (void)state;
     firn_error err;
     uint8_t raw[128] = {0};
     uint8_t *entry = raw + 16 + 16 + 2 + 2;
@@ -357,27 +351,26 @@ blocks_with_references_that_lie_are_refused(void **state)
 static void
 without_memory_it_fails_cleanly(void **state)
 {
-    (void)state;
     firn_error err;
     fi_row_kind.close(world.run);
     world.run = NULL;
     assert_int_equal(fi_os_remove_file(world.fixture.dir, "run", &err), FIRN_OK);
     assert_int_equal(fi_os_remove_file(world.fixture.dir, "v", &err), FIRN_OK);
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        assert_true(n < 5000);
-        test_alloc_fail_at(n, false);
-        rc = build(&err);
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-        if (rc != FIRN_OK) {
-            FI_IGNORE(fi_os_remove_file(world.fixture.dir, "v", NULL));
-            assert_false(test_file_exists(world.fixture.dir, "run"));
+    struct test_fault fault = {.limit = 5000};
+    while (test_fault_next(&fault)) {
+        test_fault_allocation(&fault);
+        int rc = build(&err);
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
+        if (rc == FIRN_OK) {
+            break; /* it may have done without the memory, and there is a run now */
         }
+        FI_RULES_IGNORE(fi_os_remove_file(world.fixture.dir, "v", NULL));
+        assert_false(test_file_exists(world.fixture.dir, "run"));
     }
     assert_int_equal(fi_row_kind.open(&world.env, "run", &world.run, &err), FIRN_OK);
-    fi_value_file_kind.close(world.file);
-    assert_int_equal(fi_value_file_kind.open(&world.env, "v", &world.file, &err), FIRN_OK);
+    fi_run_value_file_kind.close(world.file);
+    assert_int_equal(fi_run_value_file_kind.open(&world.env, "v", &world.file, &err), FIRN_OK);
     row_model_compare_scan(&world.model, world.run, false);
 }
 

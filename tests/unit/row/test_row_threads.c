@@ -46,10 +46,10 @@ get_one(struct reader *reader, struct fi_buf *value)
     struct shared *shared = reader->shared;
     const struct fi_entry *entry =
         &shared->model->entries[test_random_below(&reader->random, shared->model->count)];
-    struct fi_view_interval interval = {1, entry->sequence};
-    struct fi_view view = {&interval, 1, 0, NULL};
+    struct fi_snapshot_interval interval = {1, entry->sequence};
+    struct fi_snapshot snapshot = {&interval, 1, 0, NULL};
     struct fi_run_hit hit;
-    int rc = fi_row_kind.get(shared->run, entry->key, &view, &hit, value, NULL);
+    int rc = fi_row_kind.get(shared->run, entry->key, &snapshot, &hit, value, NULL);
     expect(shared,
            rc == FIRN_OK && hit.sequence == entry->sequence &&
                fi_slice_equal(fi_buf_slice(value), entry->value),
@@ -148,21 +148,18 @@ share(size_t cache_bytes)
 static void
 threads_share_a_run_that_the_cache_holds(void **state)
 {
-    (void)state;
     share(64 << 20);
 }
 
 static void
 threads_share_a_run_that_the_cache_does_not_hold(void **state)
 {
-    (void)state;
     share(200 << 10);
 }
 
 static void
 threads_share_a_run_without_a_cache(void **state)
 {
-    (void)state;
     share(0);
 }
 

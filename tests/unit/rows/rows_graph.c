@@ -25,7 +25,7 @@ enum { SEARCHES = 3 };
 
 /* Every 16th row gets another vector. */
 static int
-change_rows(void *ctx, struct firn_db_txn *txn, firn_error *err)
+change_rows(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     int rc = FIRN_OK;
     for (int64_t i = 0; i < ROWS_GRAPH_ROWS && rc == FIRN_OK; i += 16) {
@@ -39,7 +39,7 @@ change_rows(void *ctx, struct firn_db_txn *txn, firn_error *err)
 }
 
 static int
-put_rows(void *ctx, struct firn_db_txn *txn, firn_error *err)
+put_rows(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     struct test_random random = {7};
     int rc = FIRN_OK;
@@ -66,8 +66,8 @@ rows_graph_make_store(struct db_support *support)
     db_support_init(support, 3);
     DB_OK(fi_db_open(support->dir, &db_support_create, &db, &err));
     DB_OK(rows_make(db, "t", "id i64, v vector(3), primary key (id)", &table, &err));
-    const struct fi_db_txn_run run = {.attempts_max = 3, .work = put_rows, .ctx = table};
-    DB_OK(fi_db_txn_run(db, &run, &err));
+    const struct fi_txn_run run = {.attempts_max = 3, .work = put_rows, .ctx = table};
+    DB_OK(fi_txn_run(db, &run, &err));
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
     DB_OK(fi_db_close(db, &err));
 }
@@ -125,8 +125,8 @@ rows_graph_make_store_with_graph(struct db_support *support)
     DB_OK(rows_graph_index_and_build(support->dir, &err));
     DB_OK(fi_db_open(support->dir, &db_support_existing, &db, &err));
     DB_OK(fi_rows_open(db, "t", &table, &err));
-    const struct fi_db_txn_run run = {.attempts_max = 3, .work = change_rows, .ctx = table};
-    DB_OK(fi_db_txn_run(db, &run, &err));
+    const struct fi_txn_run run = {.attempts_max = 3, .work = change_rows, .ctx = table};
+    DB_OK(fi_txn_run(db, &run, &err));
     DB_OK(fi_db_close(db, &err));
 }
 
@@ -137,7 +137,7 @@ struct rows_to_put {
 };
 
 static int
-put_some(void *ctx, struct firn_db_txn *txn, firn_error *err)
+put_some(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     const struct rows_to_put *what = ctx;
     int rc = FIRN_OK;
@@ -156,9 +156,9 @@ rows_graph_put_range(struct firn_db *db, int64_t first, int64_t end)
 {
     firn_error err;
     struct rows_to_put what = {.first = first, .end = end};
-    const struct fi_db_txn_run run = {.attempts_max = 3, .work = put_some, .ctx = &what};
+    const struct fi_txn_run run = {.attempts_max = 3, .work = put_some, .ctx = &what};
     DB_OK(fi_rows_open(db, "t", &what.table, &err));
-    DB_OK(fi_db_txn_run(db, &run, &err));
+    DB_OK(fi_txn_run(db, &run, &err));
 }
 
 /* A store with three runs in the last level, which no index has made one. */
@@ -173,7 +173,7 @@ rows_graph_make_store_with_parts(struct db_support *support)
         DB_OK(fi_db_open(support->dir, &db_support_existing, &db, &err));
         rows_graph_put_range(db, part * ROWS_GRAPH_ROWS, part * ROWS_GRAPH_ROWS + ROWS_GRAPH_ROWS);
         DB_OK(fi_db_maintain_compact(db, NULL, &err));
-        DB_OK(fi_db_stats(db, &stats, &err));
+        DB_OK(fi_inspect_stats(db, &stats, &err));
         DB_OK(fi_db_close(db, &err));
     }
     assert_true(stats.levels[FIRN_STORE_LEVELS - 1].files >= ROWS_GRAPH_PARTS);
@@ -347,7 +347,7 @@ rows_graph_verify(struct fi_os_dir *dir, uint64_t sum, uint64_t point)
     firn_store_check_result report = FIRN_STORE_CHECK_RESULT_INIT;
     DB_OK(fi_db_open(dir, &db_support_existing, &db, &err));
     check_searches(db);
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_true(rows_graph_sum_rows(db) == sum);
     DB_OK(fi_db_close(db, &err));
     if (point % 4 != 0 && !test_is_long()) {
@@ -355,7 +355,7 @@ rows_graph_verify(struct fi_os_dir *dir, uint64_t sum, uint64_t point)
     }
     DB_OK(rows_graph_index_and_build(dir, &err));
     DB_OK(fi_db_open(dir, &db_support_existing, &db, &err));
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_true(rows_graph_sum_rows(db) == sum);
     check_searches(db);
     DB_OK(fi_db_close(db, &err));

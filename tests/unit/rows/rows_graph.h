@@ -6,8 +6,8 @@
 #ifndef FIRN_TEST_ROWS_GRAPH_H
 #define FIRN_TEST_ROWS_GRAPH_H
 
-#include "../store/db_support.h"
 #include "search/search_run.h"
+#include "support/store/db_support.h"
 
 enum { ROWS_GRAPH_ROWS = 4200, ROWS_GRAPH_DIMENSIONS = 3, ROWS_GRAPH_PARTS = 3, ROWS_GRAPH_K = 10 };
 

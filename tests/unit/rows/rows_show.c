@@ -62,10 +62,10 @@ add_value(char out[ROWS_SHOW_SIZE], const firn_value *value)
 /* ---- indexes and rows ---- */
 
 static int
-count_entries(struct firn_db_keyspace *keyspace, struct firn_db_view *view, size_t *out,
+count_entries(struct firn_db_keyspace *keyspace, struct firn_snapshot *snapshot, size_t *out,
               firn_error *err)
 {
-    const struct fi_db_cursor_options options = {.view = view, .keys_only = true};
+    const struct fi_db_cursor_options options = {.snapshot = snapshot, .keys_only = true};
     struct firn_db_cursor *cursor = NULL;
     int rc;
     *out = 0;
@@ -81,7 +81,7 @@ out:
 }
 
 struct checking {
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct firn_table *table;
     const struct fi_schema *schema;
     const struct fi_schema_index *index;
@@ -105,7 +105,7 @@ check_row(struct checking *checking, const struct firn_db_cursor *cursor, firn_e
     fi_buf_clear(&checking->value);
     FI_TRY_RETURN(fi_schema_index_entry(checking->schema, checking->index, cells, primary,
                                         &checking->key, &checking->value, err));
-    int rc = fi_db_get_at(checking->entries, checking->view, fi_buf_slice(&checking->key),
+    int rc = fi_db_get_at(checking->entries, checking->snapshot, fi_buf_slice(&checking->key),
                           &checking->found, err);
     assert_int_not_equal(rc, FIRN_NOT_FOUND);
     assert_true(rc != FIRN_OK ||
@@ -116,7 +116,7 @@ check_row(struct checking *checking, const struct firn_db_cursor *cursor, firn_e
 static int
 check_index(struct checking *checking, firn_error *err)
 {
-    const struct fi_db_cursor_options options = {.view = checking->view};
+    const struct fi_db_cursor_options options = {.snapshot = checking->snapshot};
     struct firn_db_keyspace *rows = fi_rows_keyspace(checking->table);
     struct firn_db_cursor *cursor = NULL;
     char name[80];
@@ -125,10 +125,10 @@ check_index(struct checking *checking, firn_error *err)
     int rc;
     (void)snprintf(name, sizeof name, "firn:index:%016" PRIx64 ":%" PRIu32,
                    fi_db_keyspace_schema(rows), checking->index->id);
-    rc = fi_db_keyspace_open_in(checking->view, name, &checking->entries, err);
+    rc = fi_db_keyspace_open_in(checking->snapshot, name, &checking->entries, err);
     assert_int_not_equal(rc, FIRN_NOT_FOUND);
     FI_TRY(rc);
-    FI_TRY(count_entries(checking->entries, checking->view, &entries, err));
+    FI_TRY(count_entries(checking->entries, checking->snapshot, &entries, err));
     FI_TRY(fi_db_cursor_open(rows, &options, &cursor, err));
     FI_TRY(fi_db_cursor_first(cursor, err));
     while (fi_db_cursor_valid(cursor)) {
@@ -143,10 +143,10 @@ out:
 }
 
 static int
-check_indexes(struct firn_table *table, struct firn_db_view *view, const struct fi_schema *schema,
-              firn_error *err)
+check_indexes(struct firn_table *table, struct firn_snapshot *snapshot,
+              const struct fi_schema *schema, firn_error *err)
 {
-    struct checking checking = {.view = view, .table = table, .schema = schema};
+    struct checking checking = {.snapshot = snapshot, .table = table, .schema = schema};
     int rc = FIRN_OK;
     for (size_t i = 0; i < schema->index_count && rc == FIRN_OK; i++) {
         checking.index = &schema->indexes[i];
@@ -162,10 +162,10 @@ check_indexes(struct firn_table *table, struct firn_db_view *view, const struct 
 /* ---- tables ---- */
 
 static int
-show_rows(struct firn_table *table, struct firn_db_view *view, char out[ROWS_SHOW_SIZE],
+show_rows(struct firn_table *table, struct firn_snapshot *snapshot, char out[ROWS_SHOW_SIZE],
           firn_error *err)
 {
-    const struct fi_rows_cursor_options options = {.read = {.view = view}};
+    const struct fi_rows_cursor_options options = {.read = {.snapshot = snapshot}};
     struct firn_table_cursor *cursor = NULL;
     const struct firn_row *row;
     int rc;
@@ -186,7 +186,7 @@ out:
 }
 
 struct showing {
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     char *out;
     firn_error *err;
 };
@@ -199,14 +199,14 @@ show_table(void *ctx, const char *name)
     struct fi_buf text = {0};
     struct firn_table *table;
     int rc;
-    FI_TRY(fi_rows_open_at(showing->view, name, &table, showing->err));
-    rc = fi_rows_schema(table, showing->view, &schema, showing->err);
+    FI_TRY(fi_rows_open_at(showing->snapshot, name, &table, showing->err));
+    rc = fi_rows_schema(table, showing->snapshot, &schema, showing->err);
     assert_int_not_equal(rc, FIRN_NOT_FOUND);
     FI_TRY(rc);
     FI_TRY(fi_schema_text_append(schema, &text));
     rows_show_add(showing->out, "%s: %.*s\n", name, (int)text.size, (const char *)text.data);
-    FI_TRY(check_indexes(table, showing->view, schema, showing->err));
-    FI_TRY(show_rows(table, showing->view, showing->out, showing->err));
+    FI_TRY(check_indexes(table, showing->snapshot, schema, showing->err));
+    FI_TRY(show_rows(table, showing->snapshot, showing->out, showing->err));
 out:
     fi_buf_deinit(&text);
     fi_schema_unref(schema);
@@ -214,10 +214,11 @@ out:
 }
 
 int
-rows_show_view(struct firn_db_view *view, char out[ROWS_SHOW_SIZE], firn_error *err)
+rows_show_snapshot(struct firn_snapshot *snapshot, char out[ROWS_SHOW_SIZE], firn_error *err)
 {
-    struct showing showing = {view, out, err};
-    return fi_db_keyspace_list_of_in(view, FI_KEYSPACE_ENTRY_TABLE, show_table, &showing, err);
+    struct showing showing = {snapshot, out, err};
+    return fi_db_keyspace_list_of_in(snapshot, FI_STOREFILE_KEYSPACE_TABLE, show_table, &showing,
+                                     err);
 }
 
 struct names {
@@ -239,23 +240,23 @@ take_name(void *ctx, const struct fi_db_checkpoint_info *info)
 int
 rows_show(struct firn_db *db, char out[ROWS_SHOW_SIZE], firn_error *err)
 {
-    struct firn_db_view *view = NULL;
+    struct firn_snapshot *snapshot = NULL;
     struct names names = {.count = 0};
     const struct fi_db_checkpoint_visitor visitor = {.visit = take_name, .ctx = &names};
     int rc;
     out[0] = '\0';
-    FI_TRY(fi_db_view_open(db, &view, err));
-    FI_TRY(rows_show_view(view, out, err));
+    FI_TRY(fi_db_snapshot_open(db, &snapshot, err));
+    FI_TRY(rows_show_snapshot(snapshot, out, err));
     FI_TRY(fi_db_checkpoint_list(db, &visitor, err));
     for (size_t i = 0; i < names.count; i++) {
-        fi_db_view_close(view);
-        view = NULL;
+        fi_db_snapshot_close(snapshot);
+        snapshot = NULL;
         rows_show_add(out, "at %s:\n", names.names[i]);
-        FI_TRY(fi_db_checkpoint_view(db, names.names[i], &view, err));
-        FI_TRY(rows_show_view(view, out, err));
+        FI_TRY(fi_db_checkpoint_snapshot(db, names.names[i], &snapshot, err));
+        FI_TRY(rows_show_snapshot(snapshot, out, err));
     }
 out:
-    fi_db_view_close(view);
+    fi_db_snapshot_close(snapshot);
     return rc;
 }
 
@@ -274,7 +275,7 @@ rows_make(struct firn_db *db, const char *name, const char *definition, struct f
 }
 
 int
-rows_put(struct firn_table *table, struct firn_db_txn *txn, enum fi_rows_mode mode,
+rows_put(struct firn_table *table, struct firn_txn *txn, enum fi_rows_mode mode,
          const firn_value *values, size_t count, firn_error *err)
 {
     const struct fi_rows_put put = {.mode = mode, .values = values, .count = count};

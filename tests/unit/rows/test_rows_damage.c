@@ -21,7 +21,7 @@ enum { ROWS = 72000, COLUMNS = 4, PLACES = 9, NAME_SIZE = 64 };
 static const char *const names[COLUMNS] = {"id", "name", "price", "note"};
 
 static firn_error err;
-static const struct fi_db_txn_options defaults = {.is_read_only = false};
+static const struct fi_txn_options defaults = {.is_read_only = false};
 
 struct found {
     char names[8][NAME_SIZE];
@@ -64,25 +64,25 @@ fill(struct fi_os_dir *dir)
 {
     struct firn_db *db = db_support_open(dir);
     struct firn_table *table;
-    struct firn_db_txn *txn;
+    struct firn_txn *txn;
     firn_value values[COLUMNS];
     char memory[2][64];
     DB_OK(rows_make(db, "goods",
                     "id i64, name text not null, price i64 not null, note text, primary key (id), "
                     "index by_price (price)",
                     &table, &err));
-    DB_OK(fi_db_txn_begin(db, &defaults, &txn, &err));
+    DB_OK(fi_txn_begin(db, &defaults, &txn, &err));
     for (int64_t id = 0; id < ROWS; id++) {
         if (id % 10000 == 9999) {
-            DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
-            fi_db_txn_close(txn);
-            DB_OK(fi_db_txn_begin(db, &defaults, &txn, &err));
+            DB_OK(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+            fi_txn_close(txn);
+            DB_OK(fi_txn_begin(db, &defaults, &txn, &err));
         }
         make_row(id, values, memory);
         DB_OK(rows_put(table, txn, FI_ROWS_INSERT, values, COLUMNS, &err));
     }
-    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
-    fi_db_txn_close(txn);
+    DB_OK(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+    fi_txn_close(txn);
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
     DB_OK(fi_db_close(db, &err));
 }
@@ -166,8 +166,8 @@ read_column(struct firn_db *db, struct firn_table *table, size_t column)
         gets = gets && is_there;
     }
     /* In a transaction, and all at once. */
-    struct firn_db_txn *txn;
-    DB_OK(fi_db_txn_begin(db, &defaults, &txn, &err));
+    struct firn_txn *txn;
+    DB_OK(fi_txn_begin(db, &defaults, &txn, &err));
     for (int in_txn = 0; in_txn < 2; in_txn++) {
         struct many many = {column, ROWS / KEYS, 0};
         struct fi_rows_read at = read;
@@ -176,7 +176,7 @@ read_column(struct firn_db *db, struct firn_table *table, size_t column)
         assert_int_equal(is_read(fi_rows_read_get_many(table, &at, &what, &err), column), gets);
         assert_true(!gets || many.seen == KEYS);
     }
-    fi_db_txn_close(txn);
+    fi_txn_close(txn);
     /* By a cursor. */
     int64_t id = 0;
     int rc = fi_rows_read_cursor_open(table, &all, &cursor, &err);
@@ -330,7 +330,7 @@ damage(struct db_support *support, const char *file, size_t at, unsigned number,
     }
     check_repaired(db, is_lost, &told);
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
     fi_buf_deinit(&told);
     fi_os_dir_close(bad);
@@ -340,7 +340,6 @@ damage(struct db_support *support, const char *file, size_t at, unsigned number,
 static void
 a_damaged_chunk_takes_one_column_of_one_row_group_away(void **state)
 {
-    (void)state;
     struct db_support support;
     struct found found = {.count = 0};
     struct fi_os_dir *runs;
@@ -419,7 +418,6 @@ check_rows(struct firn_table *table, int64_t expected)
 static void
 a_table_whose_rows_are_lost_is_emptied_and_used_again(void **state)
 {
-    (void)state;
     struct db_support support;
     struct found found = {.count = 0};
     struct fi_os_dir *runs;
@@ -445,10 +443,10 @@ a_table_whose_rows_are_lost_is_emptied_and_used_again(void **state)
     make_row(7, values, memory);
     DB_OK(rows_put(table, NULL, FI_ROWS_INSERT, values, COLUMNS, &err));
     check_rows(table, 1);
-    assert_int_equal(fi_db_check(db, NULL, &report, &err), FIRN_CORRUPT);
+    assert_int_equal(fi_inspect_check(db, NULL, &report, &err), FIRN_CORRUPT);
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
     check_rows(table, 1);
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }

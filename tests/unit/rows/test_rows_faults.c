@@ -16,6 +16,7 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_share.h"
 
 struct life {
@@ -52,17 +53,17 @@ make_points(struct life *life, firn_error *err)
 
 /* Several rows in one transaction. */
 static int
-in_transaction(const struct life *life, int (*work)(void *, struct firn_db_txn *, firn_error *),
+in_transaction(const struct life *life, int (*work)(void *, struct firn_txn *, firn_error *),
                const char *name, firn_error *err)
 {
     struct firn_table *table;
     int rc = open_table(life, name, &table, err);
-    const struct fi_db_txn_run run = {.attempts_max = 3, .work = work, .ctx = table};
-    return rc == FIRN_OK ? fi_db_txn_run(life->db, &run, err) : rc;
+    const struct fi_txn_run run = {.attempts_max = 3, .work = work, .ctx = table};
+    return rc == FIRN_OK ? fi_txn_run(life->db, &run, err) : rc;
 }
 
 static int
-put_people(void *ctx, struct firn_db_txn *txn, firn_error *err)
+put_people(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     static const char *const names[] = {"ada", "grace", "alan", "konrad", "edsger", "barbara"};
     int rc = FIRN_OK;
@@ -81,7 +82,7 @@ insert_people(struct life *life, firn_error *err)
 }
 
 static int
-put_points(void *ctx, struct firn_db_txn *txn, firn_error *err)
+put_points(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     int rc = FIRN_OK;
     for (int i = 0; i < 20 && rc == FIRN_OK; i++) {
@@ -118,7 +119,7 @@ compact(struct life *life, firn_error *err)
 
 /* Of the first three columns, whatever the others are. */
 static int
-change_some(void *ctx, struct firn_db_txn *txn, firn_error *err)
+change_some(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     static const char *const id_and_name[] = {"id", "name"};
     const firn_value renamed[] = {firn_i64(1), firn_text("Grace")};
@@ -280,7 +281,7 @@ drop_by_city(struct life *life, firn_error *err)
 }
 
 static int
-put_passing(void *ctx, struct firn_db_txn *txn, firn_error *err)
+put_passing(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     static const char *const columns[] = {"id", "name"};
     int rc = FIRN_OK;
@@ -313,11 +314,11 @@ let_time_pass(struct life *life, firn_error *err)
 }
 
 static int
-delete_range(void *ctx, struct firn_db_txn *txn, firn_error *err)
+delete_range(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     struct firn_table *table = ctx;
-    return fi_db_txn_delete_range(txn, fi_rows_keyspace(table), firn_str("point 05"),
-                                  firn_str("point 15"), err);
+    return fi_txn_delete_range(txn, fi_rows_keyspace(table), firn_str("point 05"),
+                               firn_str("point 15"), err);
 }
 
 static int
@@ -432,7 +433,7 @@ make_people_again(struct life *life, firn_error *err)
 }
 
 static int
-put_photos(void *ctx, struct firn_db_txn *txn, firn_error *err)
+put_photos(void *ctx, struct firn_txn *txn, firn_error *err)
 {
     static uint8_t photo[3000];
     const firn_value values[] = {firn_text("ada"), firn_blob(firn_bytes(photo, sizeof photo))};
@@ -539,7 +540,6 @@ count_kept(struct firn_db *db, size_t *out_keyspaces, size_t *out_records)
 static int
 live_without_faults(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -615,7 +615,7 @@ live(struct progress *progress, struct fi_os *os, struct fi_os_dir *dir, unsigne
         }
         if (progress->may_be_more && !look(progress, life.db, &err)) {
             note(progress, err.code, &err);
-            FI_IGNORE(fi_db_close(life.db, NULL));
+            FI_RULES_IGNORE(fi_db_close(life.db, NULL));
             life.db = NULL;
             continue;
         }
@@ -647,7 +647,7 @@ verify(struct progress *progress, struct db_support *support)
     struct firn_db *db = db_support_open(support->dir);
     firn_store_check_result report = {.size = sizeof report};
     assert_true(look(progress, db, &err));
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
     struct progress rest = {.done = progress->done};
     live(&rest, support->os, support->dir, 1);
@@ -662,7 +662,7 @@ verify(struct progress *progress, struct db_support *support)
         assert_int_equal(keyspaces, kept_keyspaces);
         assert_int_equal(records, kept_records);
     }
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
 }
 
@@ -671,31 +671,26 @@ enum { FAILURES_MAX = 6 };
 static void
 every_failed_allocation_is_survived(void **state)
 {
-    (void)state;
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
-        bool is_reached = true;
-        const struct test_share share = test_share_of(for_ever ? 397 : 97, (uint64_t)for_ever);
-        uint64_t n = share.first;
-        unsigned lives = 0;
-        for (; is_reached; n += share.step) {
+        struct test_fault fault = {.counts = true,
+                                   .for_ever = for_ever != 0,
+                                   .every = for_ever ? 397 : 97,
+                                   .loop = (uint64_t)for_ever};
+        while (test_fault_next(&fault)) {
             struct db_support support;
             struct progress progress = {.done = 0};
-            test_alloc_install();
-            db_support_init(&support, n);
-            test_alloc_fail_at(n, for_ever != 0);
+            db_support_init(&support, fault.n);
+            test_fault_allocation(&fault);
             live(&progress, support.os, support.dir, FAILURES_MAX);
-            is_reached = test_alloc_calls() >= n;
-            test_alloc_fail_at(0, false);
-            assert_true(is_reached || progress.failures == 0);
+            test_fault_end(&fault);
+            assert_true(fault.was_hit || progress.failures == 0);
             verify(&progress, &support);
             db_support_deinit(&support);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
-            lives++;
         }
-        print_message("count: %u lives of tables in which an allocation fails, of %" PRIu64 "\n",
-                      lives, n - share.step);
-        assert_true(n > 10000);
+        print_message("count: %" PRIu64 " lives of tables in which an allocation fails, of %" PRIu64
+                      "\n",
+                      fault.passes, fault.n);
+        assert_true(fault.n > 10000);
     }
 }
 
@@ -728,7 +723,6 @@ live_with(const struct fi_sim_fault_plan *plan)
 static void
 every_failed_call_is_survived(void **state)
 {
-    (void)state;
     static const struct {
         enum fi_sim_fault_kind kind;
         unsigned classes;
@@ -763,7 +757,6 @@ every_failed_call_is_survived(void **state)
 static void
 a_power_cut_at_any_call_leaves_whole_steps(void **state)
 {
-    (void)state;
     const struct test_share share = test_share_of(3, 9);
     bool is_reached = true;
     uint64_t n = share.first;

@@ -42,7 +42,6 @@ static const char all_types[] =
 static void
 the_golden_record_is_written_and_read(void **state)
 {
-    (void)state;
     struct fi_schema *schema;
     struct fi_schema *again;
     firn_table_def *def;
@@ -83,7 +82,6 @@ take_varint(const uint8_t *at, uint64_t *out)
 static void
 the_golden_record_has_the_fields_of_the_specification(void **state)
 {
-    (void)state;
     static const uint64_t tags[] = {1, 3, 5, 7, 9, 11};
     static const uint8_t types[] = {5,  1,  2,  3,  4,  6,  7,  8,  9, 10,
                                     11, 12, 13, 14, 15, 16, 17, 18, 15};
@@ -226,11 +224,11 @@ static void
 assert_golden(struct firn_db *db)
 {
     static char shown[ROWS_SHOW_SIZE];
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     shown[0] = '\0';
-    DB_OK(fi_db_view_open(db, &view, &err));
-    DB_OK(rows_show_view(view, shown, &err));
-    fi_db_view_close(view);
+    DB_OK(fi_db_snapshot_open(db, &snapshot, &err));
+    DB_OK(rows_show_snapshot(snapshot, shown, &err));
+    fi_db_snapshot_close(snapshot);
     assert_string_equal(shown, golden_text);
     DB_OK(rows_show(db, shown, &err));
     const char *second = strstr(shown, "at second:\n");
@@ -248,7 +246,6 @@ assert_golden(struct firn_db *db)
 static void
 the_golden_store_with_tables_opens_for_ever(void **state)
 {
-    (void)state;
     struct fi_os_dir *dir;
     struct firn_db *db;
     struct firn_table *people;
@@ -273,7 +270,7 @@ the_golden_store_with_tables_opens_for_ever(void **state)
     DB_OK(fi_rows_write_delete(people, NULL, &eight, 1, FIRN_DURABILITY_DEFAULT, &err));
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
     assert_golden(db);
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
@@ -282,7 +279,6 @@ the_golden_store_with_tables_opens_for_ever(void **state)
 static void
 a_store_with_tables_is_of_a_version_of_its_own(void **state)
 {
-    (void)state;
     uint8_t bytes[64];
     FILE *file = fopen(STORE "/FIRN", "rb");
     assert_non_null(file);

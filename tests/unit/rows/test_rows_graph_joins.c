@@ -8,21 +8,18 @@
 static void
 a_power_cut_at_any_call_of_a_join_leaves_all_rows(void **state)
 {
-    (void)state;
     rows_graph_cut_everywhere(rows_graph_make_store_with_parts);
 }
 
 static void
 a_call_of_a_join_that_fails_leaves_all_rows(void **state)
 {
-    (void)state;
     rows_graph_fail_everywhere(rows_graph_make_store_with_parts);
 }
 
 static void
 an_allocation_of_a_join_that_fails_leaves_all_rows(void **state)
 {
-    (void)state;
     rows_graph_run_out_everywhere(rows_graph_make_store_with_parts);
 }
 
@@ -33,7 +30,6 @@ runs_of_a_table_that_gets_an_index_become_one(void **state)
     struct db_support support;
     struct firn_db *db;
     firn_error err;
-    (void)state;
     rows_graph_make_store_with_parts(&support);
     const uint64_t sum = rows_graph_sum_store(&support);
     DB_OK(rows_graph_index_and_build(support.dir, &err));

@@ -22,42 +22,36 @@
 static void
 a_power_cut_at_any_call_leaves_the_old_or_the_new(void **state)
 {
-    (void)state;
     rows_graph_cut_everywhere(rows_graph_make_store);
 }
 
 static void
 a_power_cut_at_any_call_of_a_merge_leaves_the_old_or_the_new(void **state)
 {
-    (void)state;
     rows_graph_cut_everywhere(rows_graph_make_store_with_graph);
 }
 
 static void
 a_call_that_fails_leaves_the_old_or_the_new(void **state)
 {
-    (void)state;
     rows_graph_fail_everywhere(rows_graph_make_store);
 }
 
 static void
 a_call_of_a_merge_that_fails_leaves_the_old_or_the_new(void **state)
 {
-    (void)state;
     rows_graph_fail_everywhere(rows_graph_make_store_with_graph);
 }
 
 static void
 an_allocation_that_fails_leaves_the_old_or_the_new(void **state)
 {
-    (void)state;
     rows_graph_run_out_everywhere(rows_graph_make_store);
 }
 
 static void
 an_allocation_of_a_merge_that_fails_leaves_the_old_or_the_new(void **state)
 {
-    (void)state;
     rows_graph_run_out_everywhere(rows_graph_make_store_with_graph);
 }
 
@@ -71,7 +65,6 @@ a_call_that_fails_while_a_graph_is_searched_is_no_wrong_answer(void **state)
     struct db_support base;
     bool was_hit = true;
     uint64_t failed = 0;
-    (void)state;
     rows_graph_make_store_with_graph(&base);
     for (uint64_t n = 1; was_hit; n++) {
         struct db_support support;
@@ -123,11 +116,10 @@ a_merge_keeps_the_graph(void **state)
     struct firn_db *db;
     firn_error err;
     firn_store_statistics stats = FIRN_STORE_STATISTICS_INIT;
-    (void)state;
     rows_graph_make_store_with_graph(&support);
     DB_OK(fi_db_open(support.dir, &db_support_existing, &db, &err));
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     assert_int_equal(stats.graphs_built, 1);
     assert_int_equal(stats.graphs_merged, 1);
     assert_int_equal(stats.graphs_damaged, 0);
@@ -157,7 +149,6 @@ a_full_disk_keeps_no_run_for_its_graph(void **state)
     struct fi_os_dir *dir;
     struct firn_db *db;
     firn_error err;
-    (void)state;
     rows_graph_make_store_with_graph(&support);
     DB_OK(fi_sim_fault_create(support.os, &faulty, &err));
     DB_OK(fi_os_dir_open_path(faulty, "/store", &dir, &err));
@@ -192,7 +183,7 @@ stats_of(struct firn_db *db)
 {
     firn_error err;
     firn_store_statistics stats = FIRN_STORE_STATISTICS_INIT;
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     return stats;
 }
 
@@ -279,7 +270,6 @@ of_two_graphs_the_larger_one_is_kept(void **state)
                   {SMALLER, 0, 2, 1, false},
                   {LARGER, 0, 2, 1, false},
                   {LARGER, 1500000, 1, 0, true}};
-    (void)state;
     for (size_t round = 0; round < sizeof rounds / sizeof rounds[0]; round++) {
         struct db_support support;
         struct firn_db *db;
@@ -299,7 +289,7 @@ of_two_graphs_the_larger_one_is_kept(void **state)
         assert_int_equal(stats.graphs_built, rounds[round].built);
         assert_int_equal(stats.graphs_merged, rounds[round].merged);
         assert_int_equal(stats.graphs_damaged > 0, rounds[round].is_met);
-        DB_OK(fi_db_check(db, NULL, &report, &err));
+        DB_OK(fi_inspect_check(db, NULL, &report, &err));
         DB_OK(fi_db_close(db, &err));
         assert_int_equal(rows_graph_count_graphs(support.dir), 1);
         db_support_deinit(&support);
@@ -332,7 +322,6 @@ each_of_two_indexes_keeps_its_graph(void **state)
     struct db_support support;
     struct firn_table *table;
     firn_error err;
-    (void)state;
     rows_graph_make_store(&support);
     DB_OK(rows_graph_index_and_build(support.dir, &err));
     struct firn_db *db = open_db(&support);
@@ -369,7 +358,6 @@ a_graph_is_handed_on_until_one_is_built(void **state)
     struct db_support base;
     uint64_t ended = 0;
     int rc = FIRN_CANCELLED;
-    (void)state;
     rows_graph_make_store_with_graph(&base);
     for (uint64_t n = 0; rc != FIRN_OK; n++) {
         struct db_support support;

@@ -11,7 +11,7 @@
 #include "inspect/inspect.h"
 #include "rows_show.h"
 #include "sim/sim_memory.h"
-#include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_random.h"
 
 static struct db_support support;
@@ -24,7 +24,6 @@ static const char *const by_name_columns[] = {"name"};
 static int
 set_up(void **state)
 {
-    (void)state;
     db_support_init(&support, 1);
     db = db_support_open(support.dir);
     return 0;
@@ -33,7 +32,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
     return 0;
@@ -48,27 +46,27 @@ make(const char *name)
 }
 
 static int
-put(struct firn_table *table, struct firn_db_txn *txn, int64_t id, const char *name)
+put(struct firn_table *table, struct firn_txn *txn, int64_t id, const char *name)
 {
     const firn_value values[] = {firn_i64(id), firn_text(name)};
     return rows_put(table, txn, FI_ROWS_UPSERT, values, 2, &err);
 }
 
-static struct firn_db_txn *
+static struct firn_txn *
 begin(void)
 {
-    static const struct fi_db_txn_options plain = {.is_serializable = false};
-    struct firn_db_txn *txn;
-    DB_OK(fi_db_txn_begin(db, &plain, &txn, &err));
+    static const struct fi_txn_options plain = {.is_serializable = false};
+    struct firn_txn *txn;
+    DB_OK(fi_txn_begin(db, &plain, &txn, &err));
     return txn;
 }
 
 /* The key of the row with a name; -1: there is none. Asserts that the row has the name. */
 static int64_t
-id_of(struct firn_table *table, struct firn_db_txn *txn, struct firn_db_view *view,
+id_of(struct firn_table *table, struct firn_txn *txn, struct firn_snapshot *snapshot,
       const char *name)
 {
-    const struct fi_rows_read read = {.txn = txn, .view = view, .index = "by_name"};
+    const struct fi_rows_read read = {.txn = txn, .snapshot = snapshot, .index = "by_name"};
     const firn_value wanted = firn_text(name);
     struct firn_row *row;
     size_t count;
@@ -133,24 +131,23 @@ enum { CHANGES = sizeof changes / sizeof *changes };
 static void
 transactions_that_wrote_conflict_with_what_was_dropped_under_them(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < CHANGES; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "t%zu", i);
         struct firn_table *table = make(name);
         DB_OK(put(table, NULL, 1, "ada"));
-        struct firn_db_txn *wrote = begin();
-        struct firn_db_txn *writes = begin();
+        struct firn_txn *wrote = begin();
+        struct firn_txn *writes = begin();
         DB_OK(put(table, wrote, 2, "grace"));
         DB_OK(changes[i](table));
         /* It sees the table as it was, and cannot write it. */
         assert_int_equal(id_of(table, writes, NULL, "ada"), 1);
         assert_int_equal(put(table, writes, 3, "alan"), FIRN_CONFLICT);
         assert_int_equal(put(table, wrote, 3, "alan"), FIRN_CONFLICT);
-        assert_int_equal(fi_db_txn_commit(wrote, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT);
-        fi_db_txn_close(wrote);
-        DB_OK(fi_db_txn_rollback(writes, &err));
-        fi_db_txn_close(writes);
+        assert_int_equal(fi_txn_commit(wrote, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT);
+        fi_txn_close(wrote);
+        DB_OK(fi_txn_rollback(writes, &err));
+        fi_txn_close(writes);
         int rc = put(table, NULL, 4, "konrad");
         assert_int_equal(rc, i < 2 ? FIRN_OK : FIRN_NOT_FOUND);
     }
@@ -159,17 +156,16 @@ transactions_that_wrote_conflict_with_what_was_dropped_under_them(void **state)
 static void
 a_transaction_that_has_ended_reads_no_rows(void **state)
 {
-    (void)state;
     struct firn_table *table = make("t");
     const firn_value one = firn_i64(1);
     struct firn_row *row;
     struct firn_table_cursor *cursor;
     const struct firn_row *found;
-    struct firn_db_txn *txn = begin();
+    struct firn_txn *txn = begin();
     struct fi_rows_cursor_options options = {.read = {.txn = txn, .index = "by_name"}};
     DB_OK(put(table, txn, 1, "ada"));
     DB_OK(fi_rows_read_cursor_open(table, &options, &cursor, &err));
-    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
     DB_FAILS(fi_rows_read_cursor_next(cursor, &found, &err), FIRN_MISUSE, "has ended");
     fi_rows_read_cursor_close(cursor);
     DB_FAILS(fi_rows_read_cursor_open(table, &options, &cursor, &err), FIRN_MISUSE, "has ended");
@@ -179,7 +175,7 @@ a_transaction_that_has_ended_reads_no_rows(void **state)
              FIRN_MISUSE, "has ended");
     DB_FAILS(put(table, txn, 2, "grace"), FIRN_MISUSE, "has ended");
     fi_rows_read_row_destroy(row);
-    fi_db_txn_close(txn);
+    fi_txn_close(txn);
 }
 
 /* ---- handles ---- */
@@ -194,7 +190,6 @@ keep_schema(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn
 static void
 a_handle_of_a_dropped_table_finds_none(void **state)
 {
-    (void)state;
     for (int is_made_again = 0; is_made_again < 2; is_made_again++) {
         const struct fi_rows_change change = {keep_schema, NULL};
         const struct fi_rows_cursor_options all = {.is_descending = false};
@@ -229,11 +224,10 @@ a_handle_of_a_dropped_table_finds_none(void **state)
 }
 
 static void
-a_view_goes_on_reading_a_table_that_was_dropped(void **state)
+a_snapshot_goes_on_reading_a_table_that_was_dropped(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < CHANGES; i++) {
-        struct firn_db_view *view;
+        struct firn_snapshot *snapshot;
         char before[ROWS_SHOW_SIZE] = "";
         char after[ROWS_SHOW_SIZE] = "";
         char name[16];
@@ -243,17 +237,17 @@ a_view_goes_on_reading_a_table_that_was_dropped(void **state)
         DB_OK(put(table, NULL, 1, "ada"));
         DB_OK(fi_db_maintain_flush(db, &err));
         DB_OK(put(table, NULL, 2, "grace"));
-        DB_OK(fi_db_view_open(db, &view, &err));
-        DB_OK(rows_show_view(view, before, &err));
+        DB_OK(fi_db_snapshot_open(db, &snapshot, &err));
+        DB_OK(rows_show_snapshot(snapshot, before, &err));
         assert_non_null(strstr(before, "1 'ada'\n 2 'grace'"));
         DB_OK(changes[i](table));
         DB_OK(fi_db_maintain_compact(db, NULL, &err));
-        DB_OK(fi_rows_open_at(view, name, &again, &err));
+        DB_OK(fi_rows_open_at(snapshot, name, &again, &err));
         assert_ptr_equal(again, table);
-        assert_int_equal(id_of(table, NULL, view, "grace"), 2);
-        DB_OK(rows_show_view(view, after, &err));
+        assert_int_equal(id_of(table, NULL, snapshot, "grace"), 2);
+        DB_OK(rows_show_snapshot(snapshot, after, &err));
         assert_string_equal(after, before);
-        fi_db_view_close(view);
+        fi_db_snapshot_close(snapshot);
     }
 }
 
@@ -261,10 +255,9 @@ a_view_goes_on_reading_a_table_that_was_dropped(void **state)
 static void
 a_table_of_another_history_is_opened_at_its_checkpoint(void **state)
 {
-    (void)state;
     struct fi_db_checkpoint_info info;
     struct fi_db_checkpoint_info safety;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct firn_table *table;
     char shown[ROWS_SHOW_SIZE] = "";
     DB_OK(fi_db_checkpoint_create(db, "empty", NULL, &err));
@@ -282,10 +275,10 @@ a_table_of_another_history_is_opened_at_its_checkpoint(void **state)
         }
         DB_OK(fi_db_close(db, &err)); /* no handle knows anything */
         db = db_support_open(support.dir);
-        DB_OK(fi_db_checkpoint_view(db, "first", &view, &err));
-        DB_OK(fi_rows_open_at(view, "t", &table, &err));
-        assert_int_equal(id_of(table, NULL, view, "ada"), 1);
-        fi_db_view_close(view);
+        DB_OK(fi_db_checkpoint_snapshot(db, "first", &snapshot, &err));
+        DB_OK(fi_rows_open_at(snapshot, "t", &table, &err));
+        assert_int_equal(id_of(table, NULL, snapshot, "ada"), 1);
+        fi_db_snapshot_close(snapshot);
     }
     DB_OK(fi_db_checkpoint_restore(db, "first", &info, &safety, &err));
     DB_OK(fi_rows_open(db, "t", &table, &err));
@@ -303,7 +296,6 @@ a_table_of_another_history_is_opened_at_its_checkpoint(void **state)
 static void
 an_index_that_is_made_again_has_the_rows_of_now(void **state)
 {
-    (void)state;
     struct firn_table *table = make("t");
     struct fi_db_checkpoint_info info;
     struct fi_db_checkpoint_info safety;
@@ -331,7 +323,6 @@ an_index_that_is_made_again_has_the_rows_of_now(void **state)
 static void
 an_index_is_made_while_a_row_expires(void **state)
 {
-    (void)state;
     enum { START_S = 1700000000, TTL_MS = 1000, STEPS = 300 };
     const firn_value values[] = {firn_i64(1), firn_text("ada")};
     const struct fi_rows_put ending = {
@@ -361,7 +352,6 @@ an_index_is_made_while_a_row_expires(void **state)
 static void
 all_rows_are_deleted_whatever_the_size_of_the_last_key(void **state)
 {
-    (void)state;
     static char text[FIRN_TABLE_KEY_SIZE_MAX + 1];
     struct firn_table *table;
     const struct fi_rows_span all = {.lower = {.values = NULL}};
@@ -392,24 +382,22 @@ all_rows_are_deleted_whatever_the_size_of_the_last_key(void **state)
 static void
 a_table_is_made_whole_or_not_at_all(void **state)
 {
-    (void)state;
     unsigned failures = 0;
     for (int has_another = 0; has_another < 2; has_another++) {
-        int rc = FIRN_NO_MEMORY;
-        for (uint64_t n = 1; rc != FIRN_OK; n++) {
+        struct test_fault fault = {.counts = true};
+        while (test_fault_next(&fault)) {
             struct db_support own;
             struct firn_table *table;
             char shown[ROWS_SHOW_SIZE];
-            test_alloc_install();
-            db_support_init(&own, n);
+            db_support_init(&own, fault.n);
             struct firn_db *store = db_support_open(own.dir);
             if (has_another) {
                 DB_OK(rows_make(store, "another", definition, &table, &err));
             }
-            test_alloc_fail_at(n, false);
-            rc = rows_make(store, "t", definition, &table, &err);
-            test_alloc_fail_at(0, false);
-            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+            test_fault_allocation(&fault);
+            int rc = rows_make(store, "t", definition, &table, &err);
+            test_fault_end(&fault);
+            test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
             assert_true((rc == FIRN_OK) == (table != NULL));
             if (rc != FIRN_OK) {
                 failures++;
@@ -434,8 +422,6 @@ a_table_is_made_whole_or_not_at_all(void **state)
             assert_int_equal(id_of(table, NULL, NULL, "ada"), 1);
             DB_OK(fi_db_close(store, &err));
             db_support_deinit(&own);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
         }
     }
     print_message("count: %u tables of which an allocation failed\n", failures);
@@ -453,7 +439,6 @@ count_index(void *ctx, const char *name)
 static void
 what_belongs_to_no_table_goes_with_the_next_one(void **state)
 {
-    (void)state;
     struct firn_table *table = make("t");
     struct firn_db_keyspace *schemas = db_support_keyspace(db, FI_DB_SCHEMAS);
     struct firn_db_keyspace *made;
@@ -510,11 +495,11 @@ put_some(struct firn_table *table, unsigned number)
 
 /* The definition that a handle knows, or that a view reads. */
 static void
-show_schema(struct firn_table *table, struct firn_db_view *view, struct fi_buf *out)
+show_schema(struct firn_table *table, struct firn_snapshot *snapshot, struct fi_buf *out)
 {
     struct fi_schema *schema;
     fi_buf_clear(out);
-    DB_OK(fi_rows_schema(table, view, &schema, &err));
+    DB_OK(fi_rows_schema(table, snapshot, &schema, &err));
     assert_int_equal(fi_schema_text_append(schema, out), FIRN_OK);
     assert_int_equal(fi_buf_append_format(out, " version %u", (unsigned)schema->version), FIRN_OK);
     fi_schema_unref(schema);
@@ -525,7 +510,6 @@ show_schema(struct firn_table *table, struct firn_db_view *view, struct fi_buf *
 static void
 a_handle_knows_the_schema_of_now(void **state)
 {
-    (void)state;
     struct test_random random;
     struct fi_buf known = {0};
     struct fi_buf now = {0};
@@ -538,7 +522,7 @@ a_handle_knows_the_schema_of_now(void **state)
     struct firn_table *table = make("t");
     struct firn_table *second = make("u");
     for (unsigned i = 0; i < 600; i++) {
-        struct firn_db_view *view;
+        struct firn_snapshot *snapshot;
         char name[8];
         unsigned at = (unsigned)test_random_below(&random, 4);
         uint64_t dice = test_random_below(&random, 10);
@@ -559,11 +543,11 @@ a_handle_knows_the_schema_of_now(void **state)
             DB_OK(fi_db_checkpoint_undo(db, &restored, &safety, &err));
             can_undo = false;
         }
-        DB_OK(fi_db_view_open(db, &view, &err));
+        DB_OK(fi_db_snapshot_open(db, &snapshot, &err));
         show_schema(table, NULL, &known);
-        show_schema(table, view, &now);
+        show_schema(table, snapshot, &now);
         assert_true(fi_slice_equal(fi_buf_slice(&known), fi_buf_slice(&now)));
-        fi_db_view_close(view);
+        fi_db_snapshot_close(snapshot);
     }
     print_message("count: %u restores under a handle\n", restores);
     assert_true(restores > 20);
@@ -575,7 +559,7 @@ static uint64_t
 blocks_used(void)
 {
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     return stats.cache_hits + stats.cache_misses;
 }
 
@@ -597,7 +581,6 @@ blocks_to_make(unsigned first, unsigned count)
 static void
 a_table_is_made_without_a_look_at_all_others(void **state)
 {
-    (void)state;
     enum { TABLES = 700, MORE = 20 };
     (void)blocks_to_make(0, TABLES);
     const uint64_t blocks = blocks_to_make(TABLES, MORE);
@@ -614,7 +597,7 @@ main(void)
         ROWS_TEST(transactions_that_wrote_conflict_with_what_was_dropped_under_them),
         ROWS_TEST(a_transaction_that_has_ended_reads_no_rows),
         ROWS_TEST(a_handle_of_a_dropped_table_finds_none),
-        ROWS_TEST(a_view_goes_on_reading_a_table_that_was_dropped),
+        ROWS_TEST(a_snapshot_goes_on_reading_a_table_that_was_dropped),
         ROWS_TEST(a_table_of_another_history_is_opened_at_its_checkpoint),
         ROWS_TEST(an_index_that_is_made_again_has_the_rows_of_now),
         ROWS_TEST(an_index_is_made_while_a_row_expires),

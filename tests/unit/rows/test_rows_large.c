@@ -66,14 +66,13 @@ static firn_store_statistics
 stats_of(void)
 {
     firn_store_statistics stats = {.size = sizeof stats};
-    DB_OK(fi_db_stats(world.db, &stats, &err));
+    DB_OK(fi_inspect_stats(world.db, &stats, &err));
     return stats;
 }
 
 static int
 setup(void **state)
 {
-    (void)state;
     world = (struct world){.db = NULL};
     db_support_init(&world.support, 1);
     world.db = db_support_open(world.support.dir);
@@ -85,7 +84,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     DB_OK(fi_db_close(world.db, &err));
     db_support_deinit(&world.support);
     return 0;
@@ -140,7 +138,7 @@ static void
 check(void)
 {
     firn_store_check_result report = {.size = sizeof report};
-    DB_OK(fi_db_check(world.db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(world.db, NULL, &report, &err));
 }
 
 /* ---- writing ---- */
@@ -148,7 +146,6 @@ check(void)
 static void
 compactions_leave_large_values_where_they_lie(void **state)
 {
-    (void)state;
     put_all();
     flush();
     firn_store_statistics stats = stats_of();
@@ -180,7 +177,6 @@ compactions_leave_large_values_where_they_lie(void **state)
 static void
 what_was_overwritten_or_deleted_is_given_up(void **state)
 {
-    (void)state;
     for (unsigned round = 0; round < 5; round++) {
         put_all();
         flush();
@@ -220,7 +216,6 @@ drop_body(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_e
 static void
 a_column_that_is_dropped_takes_its_values_along(void **state)
 {
-    (void)state;
     const struct fi_rows_change change = {drop_body, NULL};
     put_all();
     flush();
@@ -241,7 +236,6 @@ a_column_that_is_dropped_takes_its_values_along(void **state)
 static void
 checkpoints_and_restores_have_their_values(void **state)
 {
-    (void)state;
     struct fi_db_checkpoint_info restored;
     struct fi_db_checkpoint_info safety;
     put_all();
@@ -297,7 +291,6 @@ keep_text(void *ctx, const char *text)
 static void
 who_does_not_ask_for_a_damaged_value_does_not_notice(void **state)
 {
-    (void)state;
     static const char *const columns[] = {"n", "id"};
     const struct fi_rows_cursor_options some = {.read = {.columns = columns, .column_count = 2}};
     const struct fi_rows_cursor_options all = {.is_descending = false};
@@ -306,7 +299,7 @@ who_does_not_ask_for_a_damaged_value_does_not_notice(void **state)
     struct damaging damaging = {.count = 0};
     struct fi_buf texts = {0};
     firn_store_check_result report = {.size = sizeof report};
-    const struct fi_db_check_options options = {.on_damage = keep_text, .ctx = &texts};
+    const struct fi_inspect_check_options options = {.on_damage = keep_text, .ctx = &texts};
     put_all();
     flush();
     compact();
@@ -329,7 +322,7 @@ who_does_not_ask_for_a_damaged_value_does_not_notice(void **state)
     assert_non_null(strstr(err.text, ".values'"));
     assert_non_null(strstr(err.text, "column 3 of the row"));
     fi_rows_read_cursor_close(cursor);
-    assert_int_equal(fi_db_check(world.db, &options, &report, &err), FIRN_CORRUPT);
+    assert_int_equal(fi_inspect_check(world.db, &options, &report, &err), FIRN_CORRUPT);
     assert_int_equal(fi_buf_append_u8(&texts, 0), FIRN_OK);
     assert_non_null(strstr((const char *)texts.data, "column"));
     assert_non_null(strstr((const char *)texts.data, ".values'"));

@@ -23,7 +23,7 @@
 #include "support/test_random.h"
 #include "support/test_share.h"
 
-enum { KEYS = 24, VIEWS_MAX = 5, CHECKPOINTS_MAX = 4, STEPS = 160, JOURNAL_MAX = 512 };
+enum { KEYS = 24, SNAPSHOTS_MAX = 5, CHECKPOINTS_MAX = 4, STEPS = 160, JOURNAL_MAX = 512 };
 
 struct model_row {
     bool is_there;
@@ -47,10 +47,10 @@ struct rig {
     struct model now;
     int64_t time_ms;
     unsigned extras;
-    struct firn_db_view *views[VIEWS_MAX];
-    struct model seen[VIEWS_MAX];
-    int64_t seen_ms[VIEWS_MAX];
-    size_t view_count;
+    struct firn_snapshot *snapshots[SNAPSHOTS_MAX];
+    struct model seen[SNAPSHOTS_MAX];
+    int64_t seen_ms[SNAPSHOTS_MAX];
+    size_t snapshot_count;
     struct model kept[CHECKPOINTS_MAX];
     int64_t kept_ms[CHECKPOINTS_MAX]; /* a checkpoint has what had not expired when it was made */
     size_t checkpoint_count;
@@ -85,7 +85,7 @@ text_of(unsigned number)
 /* ---- writing ---- */
 
 static void
-put(struct rig *rig, struct firn_db_txn *txn, size_t key, uint64_t ttl_ms)
+put(struct rig *rig, struct firn_txn *txn, size_t key, uint64_t ttl_ms)
 {
     struct model_row *row = &rig->now.rows[key];
     int64_t value = (int64_t)below(rig, 5);
@@ -111,7 +111,7 @@ is_alive(const struct model_row *row, int64_t time_ms)
     return row->is_there && (row->expires_ms == 0 || row->expires_ms > time_ms);
 }
 
-static void delete (struct rig *rig, struct firn_db_txn *txn, size_t key)
+static void delete (struct rig *rig, struct firn_txn *txn, size_t key)
 {
     const firn_value wanted = firn_i64((int64_t)key);
     int rc = fi_rows_write_delete(rig->table, txn, &wanted, 1, FIRN_DURABILITY_OS, &err);
@@ -120,7 +120,7 @@ static void delete (struct rig *rig, struct firn_db_txn *txn, size_t key)
 }
 
 static void
-delete_range(struct rig *rig, struct firn_db_txn *txn)
+delete_range(struct rig *rig, struct firn_txn *txn)
 {
     size_t first = below(rig, KEYS);
     size_t end = first + below(rig, 8);
@@ -133,7 +133,7 @@ delete_range(struct rig *rig, struct firn_db_txn *txn)
 }
 
 static void
-add(struct rig *rig, struct firn_db_txn *txn, size_t key)
+add(struct rig *rig, struct firn_txn *txn, size_t key)
 {
     struct model_row *row = &rig->now.rows[key];
     const firn_value wanted = firn_i64((int64_t)key);
@@ -172,15 +172,15 @@ note_durable(struct rig *rig)
 static int
 write_some(struct rig *rig)
 {
-    static const struct fi_db_txn_options plain = {.is_serializable = false};
-    struct firn_db_txn *txn;
-    int rc = fi_db_txn_begin(rig->db, &plain, &txn, &err);
+    static const struct fi_txn_options plain = {.is_serializable = false};
+    struct firn_txn *txn;
+    int rc = fi_txn_begin(rig->db, &plain, &txn, &err);
     if (rc == FIRN_OK) {
         for (uint64_t n = 1 + below(rig, 4); n > 0; n--) {
             put(rig, txn, below(rig, KEYS), 0);
         }
-        rc = fi_db_txn_commit(txn, FIRN_DURABILITY_OS, &err);
-        fi_db_txn_close(txn);
+        rc = fi_txn_commit(txn, FIRN_DURABILITY_OS, &err);
+        fi_txn_close(txn);
         note_commit(rig);
     }
     return rc;
@@ -189,10 +189,10 @@ write_some(struct rig *rig)
 static void
 commit(struct rig *rig)
 {
-    static const struct fi_db_txn_options plain = {.is_serializable = false};
-    struct firn_db_txn *txn;
+    static const struct fi_txn_options plain = {.is_serializable = false};
+    struct firn_txn *txn;
     const struct model before = rig->now;
-    DB_OK(fi_db_txn_begin(rig->db, &plain, &txn, &err));
+    DB_OK(fi_txn_begin(rig->db, &plain, &txn, &err));
     for (uint64_t n = 1 + below(rig, 4); n > 0; n--) {
         size_t key = below(rig, KEYS);
         uint64_t dice = below(rig, 24);
@@ -207,13 +207,13 @@ commit(struct rig *rig)
         }
     }
     if (below(rig, 5) == 0) {
-        DB_OK(fi_db_txn_rollback(txn, &err));
+        DB_OK(fi_txn_rollback(txn, &err));
         rig->now = before;
     } else {
-        DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_txn_commit(txn, FIRN_DURABILITY_OS, &err));
         note_commit(rig);
     }
-    fi_db_txn_close(txn);
+    fi_txn_close(txn);
     if (rig->journal_count > JOURNAL_MAX / 2) {
         DB_OK(fi_db_log_sync(rig->db, &err));
         note_durable(rig);
@@ -249,23 +249,23 @@ change_columns(struct rig *rig)
 /* ---- moments ---- */
 
 static void
-open_view(struct rig *rig)
+open_snapshot(struct rig *rig)
 {
-    if (rig->view_count < VIEWS_MAX) {
-        DB_OK(fi_db_view_open(rig->db, &rig->views[rig->view_count], &err));
-        rig->seen_ms[rig->view_count] = rig->time_ms;
-        rig->seen[rig->view_count++] = rig->now;
+    if (rig->snapshot_count < SNAPSHOTS_MAX) {
+        DB_OK(fi_db_snapshot_open(rig->db, &rig->snapshots[rig->snapshot_count], &err));
+        rig->seen_ms[rig->snapshot_count] = rig->time_ms;
+        rig->seen[rig->snapshot_count++] = rig->now;
     }
 }
 
 static void
-close_view(struct rig *rig, size_t at)
+close_snapshot(struct rig *rig, size_t at)
 {
-    fi_db_view_close(rig->views[at]);
-    rig->view_count--;
-    rig->views[at] = rig->views[rig->view_count];
-    rig->seen[at] = rig->seen[rig->view_count];
-    rig->seen_ms[at] = rig->seen_ms[rig->view_count];
+    fi_db_snapshot_close(rig->snapshots[at]);
+    rig->snapshot_count--;
+    rig->snapshots[at] = rig->snapshots[rig->snapshot_count];
+    rig->seen[at] = rig->seen[rig->snapshot_count];
+    rig->seen_ms[at] = rig->seen_ms[rig->snapshot_count];
 }
 
 static void
@@ -300,7 +300,7 @@ restore(struct rig *rig)
 static bool
 is_now(struct rig *rig, const struct model *model)
 {
-    const struct fi_rows_cursor_options all = {.read = {.view = NULL}};
+    const struct fi_rows_cursor_options all = {.read = {.snapshot = NULL}};
     struct firn_table_cursor *cursor;
     const struct firn_row *row;
     bool is_same = true;
@@ -330,9 +330,9 @@ is_now(struct rig *rig, const struct model *model)
 
 /* What a view (NULL: now) reads at a time. Rows may go a little before or after their time. */
 static void
-compare(struct rig *rig, struct firn_db_view *view, const struct model *model, int64_t time_ms)
+compare(struct rig *rig, struct firn_snapshot *snapshot, const struct model *model, int64_t time_ms)
 {
-    const struct fi_rows_cursor_options all = {.read = {.view = view}};
+    const struct fi_rows_cursor_options all = {.read = {.snapshot = snapshot}};
     struct firn_table_cursor *cursor;
     const struct firn_row *row;
     DB_OK(fi_rows_read_cursor_open(rig->table, &all, &cursor, &err));
@@ -361,16 +361,16 @@ compare_all(struct rig *rig)
 {
     static char shown[ROWS_SHOW_SIZE];
     compare(rig, NULL, &rig->now, rig->time_ms);
-    for (size_t i = 0; i < rig->view_count; i++) {
-        compare(rig, rig->views[i], &rig->seen[i], rig->seen_ms[i]);
+    for (size_t i = 0; i < rig->snapshot_count; i++) {
+        compare(rig, rig->snapshots[i], &rig->seen[i], rig->seen_ms[i]);
     }
     for (size_t i = 0; i < rig->checkpoint_count; i++) {
         char name[32];
-        struct firn_db_view *view;
+        struct firn_snapshot *snapshot;
         (void)snprintf(name, sizeof name, "c%zu", i);
-        DB_OK(fi_db_checkpoint_view(rig->db, name, &view, &err));
-        compare(rig, view, &rig->kept[i], rig->kept_ms[i]);
-        fi_db_view_close(view);
+        DB_OK(fi_db_checkpoint_snapshot(rig->db, name, &snapshot, &err));
+        compare(rig, snapshot, &rig->kept[i], rig->kept_ms[i]);
+        fi_db_snapshot_close(snapshot);
     }
     DB_OK(rows_show(rig->db, shown, &err)); /* indexes */
 }
@@ -399,8 +399,8 @@ let_time_pass(struct rig *rig)
 static void
 reopen(struct rig *rig)
 {
-    while (rig->view_count > 0) {
-        close_view(rig, 0);
+    while (rig->snapshot_count > 0) {
+        close_snapshot(rig, 0);
     }
     DB_OK(fi_db_close(rig->db, &err));
     rig->db = db_support_open(rig->support.dir);
@@ -411,8 +411,8 @@ reopen(struct rig *rig)
 static void
 cut(struct rig *rig)
 {
-    while (rig->view_count > 0) {
-        close_view(rig, 0);
+    while (rig->snapshot_count > 0) {
+        close_snapshot(rig, 0);
     }
     fi_db_abandon(rig->db);
     fi_sim_memory_set_cut_at(rig->support.os, 0);
@@ -468,10 +468,10 @@ step(struct rig *rig)
         restore(rig);
         sync_all(rig);
     } else if (dice < 68) {
-        open_view(rig);
+        open_snapshot(rig);
     } else if (dice < 71) {
-        if (rig->view_count > 0) {
-            close_view(rig, below(rig, rig->view_count));
+        if (rig->snapshot_count > 0) {
+            close_snapshot(rig, below(rig, rig->snapshot_count));
         }
     } else if (dice < 74) {
         change_columns(rig);
@@ -527,7 +527,6 @@ run_history(uint64_t seed, uint64_t *cuts)
 static void
 no_reading_of_a_table_ever_changes(void **state)
 {
-    (void)state;
     const uint64_t histories = test_is_long() ? 3000 : 60;
     const struct test_share share = test_share_of(1, 1);
     uint64_t compared = 0;

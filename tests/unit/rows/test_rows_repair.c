@@ -204,13 +204,13 @@ repair(struct db_support *support, const char *file, bool is_missing, unsigned n
         total += rows > 0 ? rows : 0;
     }
     /* Each index has the entries of its rows, and no others. */
-    struct firn_db_view *view;
-    DB_OK(fi_db_view_open(db, &view, &err));
+    struct firn_snapshot *snapshot;
+    DB_OK(fi_db_snapshot_open(db, &snapshot, &err));
     shown[0] = '\0';
-    DB_OK(rows_show_view(view, shown, &err));
-    fi_db_view_close(view);
+    DB_OK(rows_show_snapshot(snapshot, shown, &err));
+    fi_db_snapshot_close(snapshot);
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
     fi_buf_deinit(&told);
     fi_os_dir_close(bad);
@@ -221,7 +221,6 @@ repair(struct db_support *support, const char *file, bool is_missing, unsigned n
 static void
 a_repair_keeps_what_can_be_kept_of_tables(void **state)
 {
-    (void)state;
     struct db_support support;
     struct names names = {.count = 0};
     struct fi_os_dir *runs;

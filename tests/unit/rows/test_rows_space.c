@@ -167,7 +167,6 @@ fill_and_delete(bool has_index, int64_t step, bool reopens)
 static void
 a_table_that_fills_its_disk_goes_on_after_deletes(void **state)
 {
-    (void)state;
     unsigned rounds = 0;
     for (unsigned i = 0; i < 12; i++, rounds++) {
         fill_and_delete(i % 2 != 0, i / 2 % 3, i >= 6);

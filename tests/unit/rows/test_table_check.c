@@ -4,21 +4,14 @@
  * put, taken or changed without the table is found. And that a row and its entries expire together.
  */
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/slice.h"
 #include "firn/firn.h"
 #include "rows/rows_internal.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 
@@ -116,7 +109,7 @@ index_of(const char *name)
 static void
 entry_at(struct firn_db_keyspace *keyspace, unsigned i, struct fi_buf *key, struct fi_buf *value)
 {
-    const struct fi_db_cursor_options all = {.view = NULL};
+    const struct fi_db_cursor_options all = {.snapshot = NULL};
     struct firn_db_cursor *cursor;
     OK(fi_db_cursor_open(keyspace, &all, &cursor, &err));
     OK(fi_db_cursor_first(cursor, &err));
@@ -146,7 +139,6 @@ db_delete(struct firn_db_keyspace *keyspace, firn_slice key)
 static void
 tables_that_were_changed_are_sound(void **state)
 {
-    (void)state;
     struct test_random random;
     for (uint64_t seed = 1; seed <= 6; seed++) {
         test_random_init(&random, "tables_that_were_changed_are_sound", seed);
@@ -190,7 +182,6 @@ tables_that_were_changed_are_sound(void **state)
 static void
 a_snapshot_is_checked_as_it_was(void **state)
 {
-    (void)state;
     firn_table_check_options options = FIRN_TABLE_CHECK_OPTIONS_INIT;
     firn_table_check_result result = FIRN_TABLE_CHECK_RESULT_INIT;
     make("id i32 primary key, a text, n i64, index by_a (a)");
@@ -222,7 +213,6 @@ make_three(void)
 static void
 entries_that_are_missing_are_found(void **state)
 {
-    (void)state;
     struct fi_buf key = {0};
     struct fi_buf value = {0};
     make_three();
@@ -244,7 +234,6 @@ entries_that_are_missing_are_found(void **state)
 static void
 entries_without_a_row_are_found(void **state)
 {
-    (void)state;
     struct fi_buf key = {0};
     struct fi_buf value = {0};
     make_three();
@@ -259,7 +248,6 @@ entries_without_a_row_are_found(void **state)
 static void
 two_rows_with_the_same_in_a_unique_index_are_found(void **state)
 {
-    (void)state;
     struct fi_buf key = {0};
     struct fi_buf value = {0};
     struct fi_buf first = {0};
@@ -279,7 +267,6 @@ two_rows_with_the_same_in_a_unique_index_are_found(void **state)
 static void
 an_entry_that_leads_to_another_row_is_found(void **state)
 {
-    (void)state;
     struct fi_buf key = {0};
     struct fi_buf value = {0};
     struct fi_buf other = {0};
@@ -299,7 +286,6 @@ an_entry_that_leads_to_another_row_is_found(void **state)
 static void
 rows_that_do_not_decode_are_found(void **state)
 {
-    (void)state;
     struct fi_buf key = {0};
     struct fi_buf value = {0};
     make_three();
@@ -323,7 +309,6 @@ rows_that_do_not_decode_are_found(void **state)
 static void
 much_that_is_wrong_is_told_in_short(void **state)
 {
-    (void)state;
     struct notes notes;
     firn_table_check_result result;
     make("id i32 primary key, a text, n i64, index by_a (a)");
@@ -344,7 +329,6 @@ much_that_is_wrong_is_told_in_short(void **state)
 static void
 no_allocation_that_fails_is_overlooked(void **state)
 {
-    (void)state;
     struct notes notes;
     firn_table_check_result result;
     struct fi_buf key = {0};
@@ -357,16 +341,13 @@ no_allocation_that_fails_is_overlooked(void **state)
     fi_buf_deinit(&key);
     fi_buf_deinit(&value);
     assert_int_equal(check(&notes, &result), FIRN_CORRUPT);
-    for (uint64_t n = 1;; n++) {
-        test_alloc_fail_at(n, false);
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
+        test_fault_allocation(&fault);
         int rc = check(&notes, &result);
-        bool has_failed = test_alloc_calls() >= n;
-        test_alloc_fail_at(0, false);
+        test_fault_end(&fault);
         assert_true(rc == FIRN_NO_MEMORY || (rc == FIRN_CORRUPT && notes.count == 1));
         failures += rc == FIRN_NO_MEMORY;
-        if (!has_failed) {
-            break;
-        }
     }
     assert_true(failures > 10);
     OK(firn_store_close(store, &err));
@@ -385,7 +366,6 @@ cancel(void *ctx, const firn_progress *progress)
 static void
 what_cannot_be_meant_is_refused(void **state)
 {
-    (void)state;
     firn_table_check_result small = {.size = 1};
     firn_table_check_options options = FIRN_TABLE_CHECK_OPTIONS_INIT;
     make_three();
@@ -421,7 +401,6 @@ only_expiry(struct firn_db_keyspace *keyspace, bool *out_same)
 static void
 a_row_and_its_entries_expire_together(void **state)
 {
-    (void)state;
     enum { INDEXES = 30, ROWS = 400 };
     struct fi_buf text = {0};
     OK(fi_buf_append_str(&text, "id i32 primary key, a i64"));

@@ -4,20 +4,13 @@
  * told, nothing is held afterwards, and the next attempt has the right answer.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 #include "firn/firn.h"
 #include "rows/rows.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_ok.h"
 
@@ -69,12 +62,12 @@ static int
 compare(struct firn_db *db, unsigned *out)
 {
     struct fi_rows_diff_options options = {.before = NULL};
-    struct firn_db_view *view = NULL;
+    struct firn_snapshot *snapshot = NULL;
     struct firn_table_diff *diff = NULL;
     const struct firn_row_difference *found = NULL;
     *out = 0;
-    int rc = fi_db_checkpoint_view(db, "first", &view, &err);
-    options.before = view;
+    int rc = fi_db_checkpoint_snapshot(db, "first", &snapshot, &err);
+    options.before = snapshot;
     rc = rc == FIRN_OK ? fi_rows_diff_open(db, "t", &options, &diff, &err) : rc;
     rc = rc == FIRN_OK ? fi_rows_diff_next(diff, &found, &err) : rc;
     while (rc == FIRN_OK && found != NULL) {
@@ -82,7 +75,7 @@ compare(struct firn_db *db, unsigned *out)
         rc = fi_rows_diff_next(diff, &found, &err);
     }
     fi_rows_diff_close(diff);
-    fi_db_view_close(view);
+    fi_db_snapshot_close(snapshot);
     return rc;
 }
 
@@ -109,7 +102,7 @@ ask(struct firn_db *db, unsigned question, uint64_t *out)
             fi_free(stats);
         }
     } else if (rc == FIRN_OK) {
-        const struct fi_rows_check_options options = {.view = NULL};
+        const struct fi_rows_check_options options = {.snapshot = NULL};
         firn_table_check_result report = FIRN_TABLE_CHECK_RESULT_INIT;
         rc = fi_rows_check(table, &options, &report, &err);
         *out = report.rows + report.index_entries;
@@ -145,7 +138,6 @@ ask_with(struct fi_os *inner, unsigned question, const struct fi_sim_fault_plan 
 static void
 files_that_cannot_be_read_are_told(void **state)
 {
-    (void)state;
     struct fi_os *os;
     struct fi_os_dir *root;
     unsigned hits = 0;

@@ -2,22 +2,14 @@
  *
  * unit/rules: globs, lines, rule files and the rules object, each by itself.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "base/slice.h"
 #include "os/os.h"
 #include "rules/rules.h"
 #include "rules/rules_internal.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 /* ---- globs ---- */
 
@@ -90,14 +82,13 @@ static const struct glob_case GLOBS[] = {
 static void
 globs_match_what_they_say(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof GLOBS / sizeof GLOBS[0]; i++) {
         const struct glob_case *at = &GLOBS[i];
         firn_slice glob = firn_str(at->glob);
         firn_slice text = firn_str(at->text);
-        assert_null(fi_ignore_glob_defect(glob));
-        if (fi_ignore_glob_matches(glob, FI_IGNORE_GLOB_NAME, text) != at->as_name ||
-            fi_ignore_glob_matches(glob, FI_IGNORE_GLOB_PATH, text) != at->as_path) {
+        assert_null(fi_rules_glob_defect(glob));
+        if (fi_rules_glob_matches(glob, FI_RULES_GLOB_NAME, text) != at->as_name ||
+            fi_rules_glob_matches(glob, FI_RULES_GLOB_PATH, text) != at->as_path) {
             fail_msg("'%s' and '%s'", at->glob, at->text);
         }
     }
@@ -106,19 +97,18 @@ globs_match_what_they_say(void **state)
 static void
 defects_are_found_and_match_nothing(void **state)
 {
-    (void)state;
     static const char *const globs[] = {
         "[",      "a[",          "[a",  "[]",   "[!",        "[!]",        "[a-",
         "[a-\\",  "\\",          "a\\", "[\\]", "[[:alpha:", "[[:alpha:]", "[[:nothing:]]",
         "[[::]]", "[[:ALPHA:]]", "*[",  "**/[z"};
     static const char *const texts[] = {"", "a", "[", "\\", "x/z", "[a", "]", "a["};
     for (size_t i = 0; i < sizeof globs / sizeof globs[0]; i++) {
-        assert_non_null(fi_ignore_glob_defect(firn_str(globs[i])));
+        assert_non_null(fi_rules_glob_defect(firn_str(globs[i])));
         for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
-            assert_false(fi_ignore_glob_matches(firn_str(globs[i]), FI_IGNORE_GLOB_NAME,
-                                                firn_str(texts[k])));
-            assert_false(fi_ignore_glob_matches(firn_str(globs[i]), FI_IGNORE_GLOB_PATH,
-                                                firn_str(texts[k])));
+            assert_false(
+                fi_rules_glob_matches(firn_str(globs[i]), FI_RULES_GLOB_NAME, firn_str(texts[k])));
+            assert_false(
+                fi_rules_glob_matches(firn_str(globs[i]), FI_RULES_GLOB_PATH, firn_str(texts[k])));
         }
     }
 }
@@ -136,7 +126,6 @@ fill(char *out, size_t size, const char *unit)
 static void
 patterns_full_of_stars_come_to_an_end(void **state)
 {
-    (void)state;
     enum { SIZE = 4095 };
     static const char *const pairs[][2] = {
         {"a*", "a"},       {"*a", "a"},     {"**/", "a/"}, {"**/*a", "a/"},        {"*a/", "a/"},
@@ -153,8 +142,8 @@ patterns_full_of_stars_come_to_an_end(void **state)
             glob[glob_size] = 'b';
             fill(text, SIZE, pairs[i][1]);
             firn_slice all = firn_bytes(glob, glob_size + 1);
-            assert_false(fi_ignore_glob_matches(all, FI_IGNORE_GLOB_NAME, firn_bytes(text, SIZE)));
-            assert_false(fi_ignore_glob_matches(all, FI_IGNORE_GLOB_PATH, firn_bytes(text, SIZE)));
+            assert_false(fi_rules_glob_matches(all, FI_RULES_GLOB_NAME, firn_bytes(text, SIZE)));
+            assert_false(fi_rules_glob_matches(all, FI_RULES_GLOB_PATH, firn_bytes(text, SIZE)));
         }
     }
     int64_t spent = fi_os_monotonic_ns(fi_os_default()) - begin;
@@ -165,24 +154,25 @@ patterns_full_of_stars_come_to_an_end(void **state)
 
 /* ---- lines and files ---- */
 
-static const struct fi_ignore_pattern *
-find(const struct fi_ignore_file *file, const char *path, bool is_dir)
+static const struct fi_rules_ignore_pattern *
+find(const struct fi_rules_ignore_file *file, const char *path, bool is_dir)
 {
     const char *slash = strrchr(path, '/');
-    struct fi_ignore_pattern_entry entry = {.name = firn_str(slash != NULL ? slash + 1 : path),
-                                            .path = firn_str(path),
-                                            .is_dir = is_dir};
-    return fi_ignore_file_find(file, &entry);
+    struct fi_rules_ignore_pattern_entry entry = {.name =
+                                                      firn_str(slash != NULL ? slash + 1 : path),
+                                                  .path = firn_str(path),
+                                                  .is_dir = is_dir};
+    return fi_rules_ignore_file_find(file, &entry);
 }
 
-static struct fi_ignore_file *
+static struct fi_rules_ignore_file *
 make(const char *content, size_t size, void (*on_bad)(void *ctx, uint32_t line, const char *defect),
      void *ctx)
 {
-    struct fi_ignore_file *file;
+    struct fi_rules_ignore_file *file;
     firn_error err;
-    assert_int_equal(fi_ignore_file_create(firn_bytes(content, size), on_bad, ctx, &file, &err),
-                     FIRN_OK);
+    assert_int_equal(
+        fi_rules_ignore_file_create(firn_bytes(content, size), on_bad, ctx, &file, &err), FIRN_OK);
     return file;
 }
 
@@ -190,17 +180,16 @@ make(const char *content, size_t size, void (*on_bad)(void *ctx, uint32_t line, 
 static unsigned
 line_for(const char *content, const char *path, bool is_dir)
 {
-    struct fi_ignore_file *file = make(content, strlen(content), NULL, NULL);
-    const struct fi_ignore_pattern *pattern = find(file, path, is_dir);
+    struct fi_rules_ignore_file *file = make(content, strlen(content), NULL, NULL);
+    const struct fi_rules_ignore_pattern *pattern = find(file, path, is_dir);
     unsigned line = pattern != NULL ? pattern->line : 0;
-    fi_ignore_file_destroy(file);
+    fi_rules_ignore_file_destroy(file);
     return line;
 }
 
 static void
 the_last_line_that_matches_decides(void **state)
 {
-    (void)state;
     assert_int_equal(line_for("a\n!a\nb\na\n", "a", false), 4);
     assert_int_equal(line_for("a\n!a\nb\n", "a", false), 2);
     assert_int_equal(line_for("a/\na\n", "a", false), 2);
@@ -219,7 +208,6 @@ the_last_line_that_matches_decides(void **state)
 static void
 lines_end_as_in_git(void **state)
 {
-    (void)state;
     assert_int_equal(line_for("a\r\nb\r\n", "b", false), 2);
     assert_int_equal(line_for("a\r\nb\r", "b", false), 2);
     assert_int_equal(line_for("a\nb", "b", false), 2);
@@ -254,10 +242,9 @@ note_bad(void *ctx, uint32_t line, const char *defect)
 static void
 bad_lines_are_told_by_number(void **state)
 {
-    (void)state;
     static const char content[] = "good\n[\n\n# [\n!\n/\nx\0y\na\\\n[[:no:]]\r\nalso good";
     char text[512] = "";
-    struct fi_ignore_file *file = make(content, sizeof content - 1, note_bad, text);
+    struct fi_rules_ignore_file *file = make(content, sizeof content - 1, note_bad, text);
     assert_string_equal(text, "2: a '[' without its ']'\n"
                               "5: no pattern\n"
                               "6: no pattern\n"
@@ -267,8 +254,8 @@ bad_lines_are_told_by_number(void **state)
     assert_non_null(find(file, "good", false));
     assert_non_null(find(file, "also good", false));
     assert_null(find(file, "x", false));
-    assert_int_equal(fi_ignore_file_content(file).size, sizeof content - 1);
-    fi_ignore_file_destroy(file);
+    assert_int_equal(fi_rules_ignore_file_content(file).size, sizeof content - 1);
+    fi_rules_ignore_file_destroy(file);
 }
 
 static void
@@ -282,17 +269,17 @@ count_bad(void *ctx, uint32_t line, const char *defect)
 static void
 rule_files_have_limits(void **state)
 {
-    (void)state;
     struct fi_buf content = {0};
     uint64_t bad = 0;
-    for (int i = 0; i < FI_IGNORE_PATTERN_SIZE_MAX; i++) {
+    for (int i = 0; i < FI_RULES_IGNORE_PATTERN_SIZE_MAX; i++) {
         assert_int_equal(fi_buf_append_u8(&content, 'l'), FIRN_OK);
     }
-    struct fi_ignore_file *file = make((const char *)content.data, content.size, count_bad, &bad);
+    struct fi_rules_ignore_file *file =
+        make((const char *)content.data, content.size, count_bad, &bad);
     assert_int_equal(bad, 0);
-    fi_ignore_file_destroy(file);
+    fi_rules_ignore_file_destroy(file);
     assert_int_equal(fi_buf_append_str(&content, "l\n"), FIRN_OK);
-    for (int i = 0; i < FI_IGNORE_FILE_PATTERNS_MAX - 1; i++) {
+    for (int i = 0; i < FI_RULES_IGNORE_FILE_PATTERNS_MAX - 1; i++) {
         assert_int_equal(fi_buf_append_str(&content, "a\n"), FIRN_OK);
     }
     assert_int_equal(fi_buf_append_str(&content, "last\none\nmany\n"), FIRN_OK);
@@ -300,41 +287,40 @@ rule_files_have_limits(void **state)
     assert_int_equal(bad, 3);
     assert_non_null(find(file, "last", false));
     assert_null(find(file, "one", false));
-    fi_ignore_file_destroy(file);
+    fi_rules_ignore_file_destroy(file);
     fi_buf_deinit(&content);
 }
 
 /* ---- the rules object ---- */
 
 static void
-add_set(struct fi_ignore_rules *rules, bool gitignore, const char *const *files, size_t count)
+add_set(struct fi_rules_list *rules, bool gitignore, const char *const *files, size_t count)
 {
-    struct fi_ignore_rules_set *set = fi_ignore_rules_add(rules, count);
+    struct fi_rules_list_set *set = fi_rules_list_add(rules, count);
     assert_non_null(set);
     set->gitignore = gitignore;
     for (size_t i = 0; i < count; i++) {
-        set->files[i] = (struct fi_ignore_rules_file){.dir = firn_str(files[i]),
-                                                      .kind = FI_IGNORE_RULES_FIRNIGNORE,
-                                                      .content = firn_str("x\n")};
+        set->files[i] = (struct fi_rules_list_file){.dir = firn_str(files[i]),
+                                                    .kind = FI_RULES_LIST_FIRNIGNORE,
+                                                    .content = firn_str("x\n")};
     }
 }
 
 static void
-encode(struct fi_ignore_rules *rules, struct fi_buf *out)
+encode(struct fi_rules_list *rules, struct fi_buf *out)
 {
     firn_error err;
-    assert_int_equal(fi_ignore_rules_encode(rules, out, &err), FIRN_OK);
+    assert_int_equal(fi_rules_list_encode(rules, out, &err), FIRN_OK);
 }
 
 static void
 rules_have_one_encoding(void **state)
 {
-    (void)state;
     static const char *const forward[] = {"", "a", "a/b", "b"};
     static const char *const backward[] = {"b", "a/b", "a", ""};
-    struct fi_ignore_rules one = {0};
-    struct fi_ignore_rules other = {0};
-    struct fi_ignore_rules again = {0};
+    struct fi_rules_list one = {0};
+    struct fi_rules_list other = {0};
+    struct fi_rules_list again = {0};
     struct fi_buf first = {0};
     struct fi_buf second = {0};
     add_set(&one, false, forward, 4);
@@ -345,14 +331,14 @@ rules_have_one_encoding(void **state)
     encode(&one, &first);
     encode(&other, &second);
     assert_true(fi_slice_equal(fi_buf_slice(&first), fi_buf_slice(&second)));
-    assert_int_equal(fi_ignore_rules_decode(fi_buf_slice(&first), &again, NULL), FIRN_OK);
+    assert_int_equal(fi_rules_list_decode(fi_buf_slice(&first), &again, NULL), FIRN_OK);
     assert_int_equal(again.set_count, 2);
     encode(&again, &second);
     assert_true(fi_slice_equal(fi_buf_slice(&first), fi_buf_slice(&second)));
-    assert_false(fi_ignore_rules_are_plain(&again));
-    fi_ignore_rules_deinit(&one);
-    fi_ignore_rules_deinit(&other);
-    fi_ignore_rules_deinit(&again);
+    assert_false(fi_rules_list_are_plain(&again));
+    fi_rules_list_deinit(&one);
+    fi_rules_list_deinit(&other);
+    fi_rules_list_deinit(&again);
     fi_buf_deinit(&first);
     fi_buf_deinit(&second);
 }
@@ -360,10 +346,9 @@ rules_have_one_encoding(void **state)
 static void
 these_bytes_are_version_one(void **state)
 {
-    (void)state;
     static const uint8_t expected[] = {1, 2, 0, 1, 3, 'a', '/', 'b', 1, 2, 'x', '\n', 3, 0};
     static const char *const files[] = {"a/b"};
-    struct fi_ignore_rules rules = {0};
+    struct fi_rules_list rules = {0};
     struct fi_buf out = {0};
     add_set(&rules, false, files, 1);
     add_set(&rules, true, files, 0);
@@ -371,40 +356,39 @@ these_bytes_are_version_one(void **state)
     encode(&rules, &out);
     assert_int_equal(out.size, sizeof expected);
     assert_memory_equal(out.data, expected, sizeof expected);
-    fi_ignore_rules_deinit(&rules);
+    fi_rules_list_deinit(&rules);
     fi_buf_deinit(&out);
 }
 
 static void
 a_set_of_todays_exclusions_makes_it_version_two(void **state)
 {
-    (void)state;
     static const uint8_t expected[] = {2, 2, 0, 0, 4, 0};
     static const char *const none[] = {NULL};
-    struct fi_ignore_rules rules = {0};
+    struct fi_rules_list rules = {0};
     struct fi_buf out = {0};
     add_set(&rules, false, none, 0);
-    assert_true(fi_ignore_rules_are_plain(&rules));
+    assert_true(fi_rules_list_are_plain(&rules));
     add_set(&rules, false, none, 0);
     rules.sets[1].is_narrow = true;
-    assert_false(fi_ignore_rules_are_plain(&rules));
+    assert_false(fi_rules_list_are_plain(&rules));
     encode(&rules, &out);
     assert_int_equal(out.size, sizeof expected);
     assert_memory_equal(out.data, expected, sizeof expected);
-    struct fi_ignore_rules again = {0};
-    assert_int_equal(fi_ignore_rules_decode(fi_buf_slice(&out), &again, NULL), FIRN_OK);
+    struct fi_rules_list again = {0};
+    assert_int_equal(fi_rules_list_decode(fi_buf_slice(&out), &again, NULL), FIRN_OK);
     assert_true(!again.sets[0].is_narrow && again.sets[1].is_narrow);
-    fi_ignore_rules_deinit(&again);
-    fi_ignore_rules_deinit(&rules);
+    fi_rules_list_deinit(&again);
+    fi_rules_list_deinit(&rules);
     fi_buf_deinit(&out);
 }
 
 static int
 decode(const uint8_t *bytes, size_t size)
 {
-    struct fi_ignore_rules rules = {0};
+    struct fi_rules_list rules = {0};
     firn_error err = {0};
-    int rc = fi_ignore_rules_decode(firn_bytes(bytes, size), &rules, &err);
+    int rc = fi_rules_list_decode(firn_bytes(bytes, size), &rules, &err);
     assert_int_equal(err.code, rc);
     if (rc == FIRN_OK) {
         struct fi_buf again = {0};
@@ -413,14 +397,13 @@ decode(const uint8_t *bytes, size_t size)
         assert_memory_equal(again.data, bytes, size);
         fi_buf_deinit(&again);
     }
-    fi_ignore_rules_deinit(&rules);
+    fi_rules_list_deinit(&rules);
     return rc;
 }
 
 static void
 other_bytes_are_refused(void **state)
 {
-    (void)state;
     static const uint8_t good[] = {1, 2, 0, 1, 3, 'a', '/', 'b', 1, 2, 'x', '\n', 3, 0};
     static const struct {
         uint8_t bytes[16];
@@ -475,21 +458,20 @@ other_bytes_are_refused(void **state)
 static void
 an_object_that_is_too_large_is_not_made(void **state)
 {
-    (void)state;
     static const char *const files[] = {"d"};
-    uint8_t *large = calloc(1, FI_IGNORE_FILE_SIZE_MAX);
+    uint8_t *large = calloc(1, FI_RULES_IGNORE_FILE_SIZE_MAX);
     assert_non_null(large);
-    struct fi_ignore_rules rules = {0};
+    struct fi_rules_list rules = {0};
     struct fi_buf out = {0};
     int rc = FIRN_OK;
     for (uint8_t i = 0; i < 16; i++) {
         assert_int_equal(rc, FIRN_OK);
         add_set(&rules, false, files, 1);
-        rules.sets[i].files[0].content = firn_bytes(large, FI_IGNORE_FILE_SIZE_MAX - i);
-        rc = fi_ignore_rules_encode(&rules, &out, NULL);
+        rules.sets[i].files[0].content = firn_bytes(large, FI_RULES_IGNORE_FILE_SIZE_MAX - i);
+        rc = fi_rules_list_encode(&rules, &out, NULL);
     }
     assert_int_equal(rc, FIRN_LIMIT);
-    fi_ignore_rules_deinit(&rules);
+    fi_rules_list_deinit(&rules);
     fi_buf_deinit(&out);
     free(large);
 }
@@ -497,25 +479,24 @@ an_object_that_is_too_large_is_not_made(void **state)
 static void
 plain_rules_are_known(void **state)
 {
-    (void)state;
-    struct fi_ignore_rules rules = {0};
+    struct fi_rules_list rules = {0};
     static const char *const none[] = {NULL};
     static const char *const files[] = {""};
     add_set(&rules, false, none, 0);
-    assert_true(fi_ignore_rules_are_plain(&rules));
+    assert_true(fi_rules_list_are_plain(&rules));
     add_set(&rules, false, none, 0);
-    assert_true(fi_ignore_rules_are_plain(&rules));
+    assert_true(fi_rules_list_are_plain(&rules));
     rules.sets[1].include_deps = true;
-    assert_false(fi_ignore_rules_are_plain(&rules));
+    assert_false(fi_rules_list_are_plain(&rules));
     rules.sets[0].include_deps = true;
-    assert_true(fi_ignore_rules_are_plain(&rules));
+    assert_true(fi_rules_list_are_plain(&rules));
     rules.sets[1].gitignore = true;
-    assert_false(fi_ignore_rules_are_plain(&rules));
+    assert_false(fi_rules_list_are_plain(&rules));
     rules.sets[1].gitignore = false;
     add_set(&rules, false, files, 1);
     rules.sets[2].include_deps = true;
-    assert_false(fi_ignore_rules_are_plain(&rules));
-    fi_ignore_rules_deinit(&rules);
+    assert_false(fi_rules_list_are_plain(&rules));
+    fi_rules_list_deinit(&rules);
 }
 
 /* ---- memory ---- */
@@ -523,28 +504,27 @@ plain_rules_are_known(void **state)
 static void
 any_allocation_may_fail(void **state)
 {
-    (void)state;
     static const uint8_t good[] = {1, 2, 0, 1, 3, 'a', '/', 'b', 1, 2, 'x', '\n', 3, 0};
     test_alloc_install();
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        struct fi_ignore_file *file;
-        struct fi_ignore_rules rules = {0};
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
+        struct fi_rules_ignore_file *file;
+        struct fi_rules_list rules = {0};
         struct fi_buf out = {0};
         firn_error err;
-        test_alloc_fail_at(n, false);
-        rc = fi_ignore_file_create(firn_str("a\nb\n"), NULL, NULL, &file, &err);
+        test_fault_allocation(&fault);
+        int rc = fi_rules_ignore_file_create(firn_str("a\nb\n"), NULL, NULL, &file, &err);
         assert_true((file != NULL) == (rc == FIRN_OK));
         if (rc == FIRN_OK) {
-            rc = fi_ignore_rules_decode(firn_bytes(good, sizeof good), &rules, &err);
+            rc = fi_rules_list_decode(firn_bytes(good, sizeof good), &rules, &err);
         }
         if (rc == FIRN_OK) {
-            rc = fi_ignore_rules_encode(&rules, &out, &err);
+            rc = fi_rules_list_encode(&rules, &out, &err);
         }
         assert_true(rc == FIRN_OK || (rc == FIRN_NO_MEMORY && err.code == rc));
-        test_alloc_fail_at(0, false);
-        fi_ignore_file_destroy(file);
-        fi_ignore_rules_deinit(&rules);
+        test_fault_end(&fault);
+        fi_rules_ignore_file_destroy(file);
+        fi_rules_list_deinit(&rules);
         fi_buf_deinit(&out);
         assert_int_equal(test_alloc_alive(), 0);
     }

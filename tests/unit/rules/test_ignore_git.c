@@ -12,17 +12,8 @@
  * skipped.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/slice.h"
@@ -30,6 +21,7 @@
 #include "os/os.h"
 #include "rules/rules.h"
 #include "rules/rules_internal.h"
+#include "support/test.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
 
@@ -386,10 +378,10 @@ enter(struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *above,
     firn_error err;
     for (size_t i = 0; i < rules->count; i++) {
         if (fi_slice_equal(firn_str(rules->dirs[i]), path)) {
-            assert_int_equal(fi_ignore_file_create(fi_buf_slice(&rules->contents[i]), NULL, NULL,
-                                                   &files.files[FI_IGNORE_RULES_GITIGNORE - 1],
-                                                   &err),
-                             FIRN_OK);
+            assert_int_equal(
+                fi_rules_ignore_file_create(fi_buf_slice(&rules->contents[i]), NULL, NULL,
+                                            &files.files[FI_RULES_LIST_GITIGNORE - 1], &err),
+                FIRN_OK);
         }
     }
     assert_int_equal(fi_rules_walk_enter(ignore, above, path, &files, &scope, &err), FIRN_OK);
@@ -414,7 +406,7 @@ ask_ours(const struct rules *rules, const struct entry *entry, struct verdict *o
                                             .name_size = end - begin,
                                             .is_dir = slash != NULL || entry->is_dir};
         struct fi_rules_walk_reason reason = {0};
-        out->is_excluded = fi_rules_judge(ignore, scope, &asked, &reason);
+        out->is_excluded = fi_rules_assess(ignore, scope, &asked, &reason);
         if (reason.pattern != NULL && (out->is_excluded || slash == NULL)) {
             snprintf(out->text, sizeof out->text, "%.*s%s.gitignore:%u", (int)reason.dir.size,
                      (const char *)reason.dir.data, reason.dir.size > 0 ? "/" : "",
@@ -575,7 +567,6 @@ close_world(struct world *world)
 static void
 the_table_says_what_git_says(void **state)
 {
-    (void)state;
     struct world *world = open_world();
     for (size_t i = 0; i < IGNORE_TABLE_COUNT; i++) {
         put_path(world, IGNORE_TABLE[i].path);
@@ -596,7 +587,6 @@ the_table_says_what_git_says(void **state)
 static void
 the_same_rule_decides_as_in_git(void **state)
 {
-    (void)state;
     struct world *world = open_world();
     test_random_init(&world->random, "ignore_git", 20261120);
     make_tree(world);

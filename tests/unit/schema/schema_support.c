@@ -4,15 +4,9 @@
  */
 #include "schema_support.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/mem.h"
 #include "base/slice.h"
+#include "support/test.h"
 
 enum { NAMES = 80, NAME_SIZE = 12 };
 

@@ -2,26 +2,17 @@
  *
  * unit/schema: what makes a table, and its record (docs/formats/schema.md).
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/mem.h"
 #include "base/slice.h"
 #include "column/column.h"
 #include "schema_support.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 
 static void
 a_definition_makes_a_schema(void **state)
 {
-    (void)state;
     struct fi_schema *schema =
         schema_of("a text, id i64, price decimal(12, 2) not null default 9.95, emb vector(3), "
                   "primary key (id), unique index by_a (a, price), index by_price (price)");
@@ -58,7 +49,6 @@ a_definition_makes_a_schema(void **state)
 static void
 what_makes_no_table_is_refused(void **state)
 {
-    (void)state;
     static const struct {
         const char *text;
         int code;
@@ -111,7 +101,6 @@ what_makes_no_table_is_refused(void **state)
 static void
 limits_are_reached_and_not_passed(void **state)
 {
-    (void)state;
     enum { COLUMNS = FIRN_TABLE_COLUMNS_MAX + 1 };
     static char names[COLUMNS][8];
     static firn_table_column columns[COLUMNS];
@@ -180,7 +169,6 @@ limits_are_reached_and_not_passed(void **state)
 static void
 definitions_of_other_versions_are_understood(void **state)
 {
-    (void)state;
     struct wide {
         firn_table_column column;
         uint64_t unknown;
@@ -223,7 +211,6 @@ definitions_of_other_versions_are_understood(void **state)
 static void
 records_are_as_the_specification_says(void **state)
 {
-    (void)state;
     static const char expected[] =
         "\x01\x01\x01"
         "\x03\x01\x04"
@@ -279,7 +266,6 @@ decode_alone(const uint8_t *data, size_t size)
 static void
 records_are_read_as_they_were_written(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 1000; round++) {
@@ -295,7 +281,6 @@ records_are_read_as_they_were_written(void **state)
 static void
 cut_and_flipped_records_are_refused_or_other_schemas(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 30; round++) {
@@ -319,7 +304,6 @@ cut_and_flipped_records_are_refused_or_other_schemas(void **state)
 static void
 fields_of_newer_versions_are_kept_or_refused(void **state)
 {
-    (void)state;
     static const char head[] = "\x01\x01\x01\x03\x01\x02\x05\x01\x02";
     static const struct {
         const char *column; /* after number, name and type */
@@ -388,12 +372,12 @@ fields_of_newer_versions_are_kept_or_refused(void **state)
 static void
 making_and_reading_fail_well_without_memory(void **state)
 {
-    (void)state;
     static const char text[] =
         "id i64, t text default 'abc', v vector(2) default x'0000000000000000', "
         "primary key (id, t), unique index i (t)";
     test_alloc_install();
-    for (uint64_t at = 1;; at++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         struct fi_schema *schema = NULL;
         struct fi_schema *again = NULL;
         struct fi_schema *next = NULL;
@@ -401,7 +385,7 @@ making_and_reading_fail_well_without_memory(void **state)
         struct fi_buf record = {0};
         struct fi_buf words = {0};
         firn_table_def *def = NULL;
-        test_alloc_fail_at(at, false);
+        test_fault_allocation(&fault);
         int rc = firn_table_def_parse(text, &def, NULL);
         rc = rc == FIRN_OK ? fi_schema_def_create(def, &schema, NULL) : rc;
         rc = rc == FIRN_OK ? fi_schema_record_encode(schema, &record, NULL) : rc;
@@ -409,9 +393,8 @@ making_and_reading_fail_well_without_memory(void **state)
         rc = rc == FIRN_OK ? fi_schema_change_drop_index(again, firn_str("i"), &next, NULL) : rc;
         rc = rc == FIRN_OK ? fi_schema_text_append(again, &words) : rc;
         rc = rc == FIRN_OK ? fi_schema_layout_create(&again, 1, &layout, NULL) : rc;
-        bool is_done = test_alloc_calls() < at;
-        test_alloc_fail_at(0, false);
-        assert_int_equal(rc, is_done ? FIRN_OK : FIRN_NO_MEMORY);
+        test_fault_end(&fault);
+        assert_int_equal(rc, !fault.was_hit ? FIRN_OK : FIRN_NO_MEMORY);
         fi_buf_deinit(&record);
         fi_buf_deinit(&words);
         fi_free(def);
@@ -420,8 +403,8 @@ making_and_reading_fail_well_without_memory(void **state)
         fi_schema_unref(again);
         fi_schema_unref(next);
         assert_int_equal(test_alloc_alive(), 0);
-        if (is_done) {
-            assert_true(at > 10);
+        if (!fault.was_hit) {
+            assert_true(fault.n > 10);
             break;
         }
     }

@@ -2,18 +2,11 @@
  *
  * unit/schema: changes of a table, and the layout of runs over several schemas.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/mem.h"
 #include "base/slice.h"
 #include "column/column.h"
 #include "schema_support.h"
+#include "support/test.h"
 
 /* A change that worked: the new schema in the place of the old one. */
 static struct fi_schema *
@@ -28,7 +21,6 @@ advance(struct fi_schema *old, struct fi_schema *next, int rc)
 static void
 changes_make_the_next_schema(void **state)
 {
-    (void)state;
     const firn_value five = firn_i64(5);
     const firn_value nine = firn_i64(9);
     const firn_value null = firn_null();
@@ -99,7 +91,6 @@ changes_make_the_next_schema(void **state)
 static void
 changes_that_cannot_be_say_what_to_do(void **state)
 {
-    (void)state;
     const firn_value wrong = firn_text("x");
     const char *const parts[] = {"t", "nope"};
     struct fi_schema *schema =
@@ -154,7 +145,6 @@ changes_that_cannot_be_say_what_to_do(void **state)
 static void
 the_last_number_of_a_column_is_given(void **state)
 {
-    (void)state;
     struct fi_schema *schema = schema_of("id i64 primary key");
     struct fi_schema model = *schema;
     struct fi_schema *last;
@@ -194,7 +184,6 @@ check_numbers(const struct fi_schema *old, const struct fi_schema *next)
 static void
 random_changes_keep_numbers_and_records(void **state)
 {
-    (void)state;
     struct test_random random;
     uint64_t made = 0;
     test_random_init(&random, __func__, 20261123);
@@ -249,7 +238,6 @@ random_changes_keep_numbers_and_records(void **state)
 static void
 schemas_of_different_tables_have_no_layout(void **state)
 {
-    (void)state;
     struct fi_column_layout *layout;
     firn_error err;
     struct fi_schema *tables[] = {schema_of("a i64 primary key, b text"),

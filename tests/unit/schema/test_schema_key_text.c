@@ -3,19 +3,11 @@
  * unit/schema: keys of rows and of index entries as values: what they look like, how long they get,
  * and bytes that are no such key.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/slice.h"
 #include "schema_support.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "tuple/tuple.h"
 
 enum { TEXT_MAX = 500, MANY = 2000 };
@@ -55,7 +47,6 @@ shows(const struct fi_schema *schema, const char *index, struct fi_buf *key, con
 static void
 keys_are_shown_as_values(void **state)
 {
-    (void)state;
     struct fi_buf key = {0};
     struct fi_schema *schema =
         schema_of("a i64, b text, c decimal(12, 2), d date, e blob, f bool, primary key (a, b), "
@@ -107,7 +98,6 @@ keys_are_shown_as_values(void **state)
 static void
 long_keys_are_cut(void **state)
 {
-    (void)state;
     struct fi_buf key = {0};
     struct fi_buf text = {0};
     char control[4001];
@@ -131,7 +121,6 @@ long_keys_are_cut(void **state)
 static void
 other_bytes_are_refused_or_shown_within_bounds(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "schema_key_text", 9);
     unsigned shown = 0;
@@ -161,20 +150,18 @@ other_bytes_are_refused_or_shown_within_bounds(void **state)
 static void
 without_memory_nothing_is_shown(void **state)
 {
-    (void)state;
     struct fi_buf key = {0};
     struct fi_schema *schema = schema_of("a text, primary key (a)");
     char large[1000];
     memset(large, 'x', sizeof large - 1);
     large[sizeof large - 1] = '\0';
     add(&key, FIRN_TYPE_TEXT, false, bytes(large));
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+    struct test_fault fault = {.limit = 100};
+    while (test_fault_next(&fault)) {
         struct fi_buf text = {0};
-        assert_true(n < 100);
-        test_alloc_fail_at(n, false);
-        rc = fi_schema_key_text_append(schema, NULL, fi_buf_slice(&key), &text);
-        test_alloc_fail_at(0, false);
+        test_fault_allocation(&fault);
+        int rc = fi_schema_key_text_append(schema, NULL, fi_buf_slice(&key), &text);
+        test_fault_end(&fault);
         assert_true(rc == FIRN_OK || (rc == FIRN_NO_MEMORY && text.size == 0));
         fi_buf_deinit(&text);
     }

@@ -3,18 +3,11 @@
  * unit/schema: rows as entries of a table's tree and of its indexes.
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
 #include "firn/store.h"
 #include "schema_support.h"
+#include "support/test.h"
 
 enum { COLUMNS = 20 };
 
@@ -80,7 +73,6 @@ expect(const struct fi_schema_column *column, const firn_value *found, firn_valu
 static void
 rows_come_back_column_by_column(void **state)
 {
-    (void)state;
     struct test_random random;
     struct row row = {.key = {0}};
     struct fi_buf memory = {0};
@@ -130,7 +122,6 @@ rows_come_back_column_by_column(void **state)
 static void
 rows_outlive_changes_of_their_table(void **state)
 {
-    (void)state;
     struct test_random random;
     struct row row = {.key = {0}};
     struct fi_buf memory = {0};
@@ -170,7 +161,6 @@ rows_outlive_changes_of_their_table(void **state)
 static void
 cut_and_flipped_rows_are_refused_or_other_rows(void **state)
 {
-    (void)state;
     struct test_random random;
     struct row row = {.key = {0}};
     struct fi_buf memory = {0};
@@ -217,7 +207,6 @@ cut_and_flipped_rows_are_refused_or_other_rows(void **state)
 static void
 rows_that_are_none_are_refused(void **state)
 {
-    (void)state;
     struct fi_schema *schema = schema_of("k i8, v i64 not null, w text, primary key (k)");
     struct fi_buf memory = {0};
     struct fi_buf key = {0};
@@ -264,7 +253,6 @@ rows_that_are_none_are_refused(void **state)
 static void
 keys_have_a_largest_size(void **state)
 {
-    (void)state;
     enum { SIZE = FIRN_TABLE_KEY_SIZE_MAX };
     struct fi_schema *schema =
         schema_of("t text, u text, primary key (t), unique index i (u), index j (u)");
@@ -307,7 +295,6 @@ keys_have_a_largest_size(void **state)
 static void
 entries_of_indexes_lead_to_their_rows(void **state)
 {
-    (void)state;
     struct test_random random;
     struct row rows[2] = {{.key = {0}}, {.key = {0}}};
     struct fi_buf keys[2] = {{0}, {0}};
@@ -375,7 +362,6 @@ entries_of_indexes_lead_to_their_rows(void **state)
 static void
 zeros_and_nans_are_one_value_in_an_index(void **state)
 {
-    (void)state;
     struct fi_schema *schema =
         schema_of("k i64, f f32, d f64, primary key (k), unique index i (f, d)");
     struct fi_cell cells[2][3] = {
@@ -411,7 +397,6 @@ zeros_and_nans_are_one_value_in_an_index(void **state)
 static void
 entries_that_are_none_are_refused(void **state)
 {
-    (void)state;
     struct fi_schema *schema =
         schema_of("k i64, b bool, primary key (k), unique index u (b), index n (b)");
     firn_slice out;

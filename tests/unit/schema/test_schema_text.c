@@ -3,19 +3,11 @@
  * unit/schema: definitions of tables as text.
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 #include "schema/schema_literal.h"
 #include "schema_support.h"
+#include "support/test.h"
 
 static void
 expect_text(const char *text, const char *expected)
@@ -31,7 +23,6 @@ expect_text(const char *text, const char *expected)
 static void
 texts_are_read_and_written(void **state)
 {
-    (void)state;
     expect_text("id i64 auto, name text BLOOM not null, born date null bloom default '2000-01-01', "
                 "price decimal(12,2), "
                 "emb vector(100), primary key (id), unique index by_name (name)",
@@ -63,7 +54,6 @@ texts_are_read_and_written(void **state)
 static void
 constants_are_what_they_say(void **state)
 {
-    (void)state;
     static const struct {
         const char *type;
         const char *given;
@@ -138,7 +128,6 @@ constants_are_what_they_say(void **state)
 static void
 errors_say_where(void **state)
 {
-    (void)state;
     static const struct {
         const char *text;
         const char *says;
@@ -241,7 +230,6 @@ repeat(const char *begin, const char *item, size_t count, const char *end)
 static void
 texts_have_limits(void **state)
 {
-    (void)state;
     static const struct {
         const char *begin;
         const char *item;
@@ -275,7 +263,6 @@ texts_have_limits(void **state)
 static void
 random_tables_are_read_as_they_are_written(void **state)
 {
-    (void)state;
     struct test_random random;
     struct fi_buf text = {0};
     struct fi_buf again = {0};
@@ -311,7 +298,6 @@ random_tables_are_read_as_they_are_written(void **state)
 static void
 real_numbers_are_read_as_they_are_written(void **state)
 {
-    (void)state;
     struct test_random random;
     struct fi_buf text = {0};
     test_random_init(&random, __func__, 20261123);
@@ -361,7 +347,6 @@ real_numbers_are_read_as_they_are_written(void **state)
 static void
 numbers_with_a_scale_are_refused(void **state)
 {
-    (void)state;
     static const firn_type types[] = {FIRN_TYPE_I64, FIRN_TYPE_U8, FIRN_TYPE_F32, FIRN_TYPE_DATE,
                                       FIRN_TYPE_BOOL};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
@@ -391,7 +376,6 @@ numbers_with_a_scale_are_refused(void **state)
 static void
 dates_of_all_years_are_written(void **state)
 {
-    (void)state;
     static const struct {
         firn_type type;
         int64_t number;

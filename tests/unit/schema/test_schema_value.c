@@ -4,16 +4,9 @@
  */
 #include <float.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "schema_support.h"
+#include "support/test.h"
 
 static const char table[] =
     "k i64 primary key, \"bool\" bool, i8 i8, i16 i16, i32 i32, i64 i64, u8 u8, u16 u16, u32 u32, "
@@ -26,7 +19,6 @@ static struct fi_schema *schema;
 static int
 begin(void **state)
 {
-    (void)state;
     schema = schema_of(table);
     return 0;
 }
@@ -34,7 +26,6 @@ begin(void **state)
 static int
 end(void **state)
 {
-    (void)state;
     fi_schema_unref(schema);
     return 0;
 }
@@ -91,7 +82,6 @@ bytes(firn_type type, const void *data, size_t size)
 static void
 integers_are_taken_in_range(void **state)
 {
-    (void)state;
     static const struct {
         const char *name;
         int64_t min;
@@ -131,7 +121,6 @@ integers_are_taken_in_range(void **state)
 static void
 decimals_are_scaled_and_never_rounded(void **state)
 {
-    (void)state;
     assert_int_equal(put("d42", firn_i64(-99)), FIRN_OK);
     assert_true(cell.as.i64 == -9900);
     assert_int_equal(put("d42", firn_u64(100)), FIRN_LIMIT);
@@ -156,7 +145,6 @@ decimals_are_scaled_and_never_rounded(void **state)
 static void
 floating_point_numbers_keep_what_they_are(void **state)
 {
-    (void)state;
     assert_int_equal(put("f64", firn_f64(0.1)), FIRN_OK);
     assert_true(cell.as.f64 == 0.1);
     assert_int_equal(put("f64", f32(0.1F)), FIRN_OK);
@@ -187,7 +175,6 @@ floating_point_numbers_keep_what_they_are(void **state)
 static void
 days_and_times_have_four_digits_of_years(void **state)
 {
-    (void)state;
     const int64_t day = 86400000000;
     assert_int_equal(put("date", firn_typed_i64(FIRN_TYPE_DATE, -719162)), FIRN_OK);
     assert_int_equal(put("date", firn_typed_i64(FIRN_TYPE_DATE, -719163)), FIRN_LIMIT);
@@ -206,7 +193,6 @@ days_and_times_have_four_digits_of_years(void **state)
 static void
 bytes_are_what_the_type_says(void **state)
 {
-    (void)state;
     static const uint8_t zeros[16];
     static const uint8_t infinite[8] = {0, 0, 0, 0, 0, 0, 0x80, 0xff};
     assert_int_equal(put("text", firn_text("")), FIRN_OK);
@@ -232,7 +218,6 @@ bytes_are_what_the_type_says(void **state)
 static void
 nulls_are_taken_where_they_may_be(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < schema->column_count; i++) {
         const char *name = (const char *)schema->columns[i].name.data;
         bool may_be = strcmp(name, "k") != 0 && strcmp(name, "needed") != 0;
@@ -248,7 +233,6 @@ nulls_are_taken_where_they_may_be(void **state)
 static void
 messages_hold_no_control_characters_and_end(void **state)
 {
-    (void)state;
     char text[200];
     memset(text, 'x', sizeof text);
     text[3] = '\n';
@@ -277,7 +261,6 @@ messages_hold_no_control_characters_and_end(void **state)
 static void
 what_a_store_cannot_have_is_not_sound(void **state)
 {
-    (void)state;
     static const struct {
         const char *name;
         struct fi_cell cell;
@@ -303,7 +286,6 @@ what_a_store_cannot_have_is_not_sound(void **state)
 static void
 random_values_come_back(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 20000; round++) {

@@ -3,19 +3,13 @@
  * sql: functions act only in a statement of the program itself, and schemas open only what it has named. tests/sql/effects.py attacks
  * each function and module; this has one case for each of the rules (E1) to (E3) of sql_effect.c.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "firn/firn.h"
 #include "sql/sql.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_temp.h"
 
@@ -82,7 +76,6 @@ attach(const char *options)
 static int
 setup(void **state)
 {
-    (void)state;
     test_temp_make(dir, sizeof dir);
     (void)snprintf(path, sizeof path, "%s/app.firn", dir);
     (void)snprintf(file, sizeof file, "%s/foreign.db", dir);
@@ -95,7 +88,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     firn_error err;
     OK(firn_store_destroy(path, &err));
@@ -132,7 +124,6 @@ attach_foreign(const char *script)
 static void
 test_a_check_of_a_file_calls_nothing(void **state)
 {
-    (void)state;
     attach_foreign("CREATE TABLE notes(a, CHECK(firn_checkpoint('x') IS NOT NULL))");
     assert_int_not_equal(run("INSERT INTO f.notes VALUES (1)"), SQLITE_OK);
     (void)run("PRAGMA f.quick_check");
@@ -144,7 +135,6 @@ static void
 test_only_a_select_without_tables_acts(void **state)
 {
     static const char why[] = "acts only in a statement of its own";
-    (void)state;
     must("CREATE TABLE mine(a); INSERT INTO mine VALUES ('x')");
     refused("INSERT INTO mine SELECT firn_checkpoint('x')", why);
     refused("SELECT firn_checkpoint(a) FROM mine", why);
@@ -158,7 +148,6 @@ test_only_a_select_without_tables_acts(void **state)
 static void
 test_a_statement_inside_of_another_does_not_act(void **state)
 {
-    (void)state;
     refused("SELECT * FROM firn_query('SELECT firn_checkpoint(''x'')')", "");
     assert_int_equal(checkpoints(), 0);
 }
@@ -167,7 +156,6 @@ static void
 test_a_statement_between_two_rows_does_not_matter(void **state)
 {
     sqlite3_stmt *reading = NULL;
-    (void)state;
     must("CREATE TABLE rows(a); INSERT INTO rows VALUES (1), (2)");
     assert_int_equal(sqlite3_prepare_v2(db, "SELECT a FROM rows", -1, &reading, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(reading), SQLITE_ROW);
@@ -182,7 +170,6 @@ test_an_open_blob_refuses(void **state)
 {
     sqlite3_blob *blob = NULL;
     static const char why[] = "inside of another statement";
-    (void)state;
     must("CREATE TABLE blobs(b); INSERT INTO blobs VALUES (x'00ff')");
     assert_int_equal(sqlite3_blob_open(db, "main", "blobs", "b", 1, 0, &blob), SQLITE_OK);
     refused("SELECT firn_checkpoint('blob')", why);
@@ -194,7 +181,6 @@ static void
 test_a_schema_opens_what_the_program_has_named(void **state)
 {
     char text[2 * PATH_SIZE + 200];
-    (void)state;
     (void)snprintf(text, sizeof text, "CREATE VIRTUAL TABLE f.evil USING firn('%s', 't')", path);
     attach_foreign("CREATE TABLE notes(a)");
     must(text);
@@ -228,7 +214,6 @@ define(const char *statement)
 static void
 test_a_reader_notices_what_a_writer_defines(void **state)
 {
-    (void)state;
     define("CREATE TABLE u (id INTEGER PRIMARY KEY, a TEXT)");
     must("SELECT firn_detach('app')");
     attach(", 'read-only'");
@@ -254,7 +239,6 @@ test_attaching_again_does_not_read_the_schema_for_each_table(void **state)
 {
     enum { TABLES = 150, STEPS = 10 };
     int tens = 0;
-    (void)state;
     for (int i = 0; i < TABLES; i++) {
         char text[80];
         (void)snprintf(text, sizeof text, "SELECT firn_create('CREATE TABLE t%d (id INTEGER)')", i);
@@ -277,7 +261,6 @@ static void
 test_a_confined_connection(void **state)
 {
     char text[2 * PATH_SIZE + 200];
-    (void)state;
     assert_int_equal(fi_sql_confine(db, path), SQLITE_OK);
     (void)snprintf(text, sizeof text, "SELECT firn_attach('%s/other.firn', 'create')", dir);
     refused(text, "opens nothing but its own store");

@@ -3,18 +3,11 @@
  * sql: what a statement reads and keeps that looks a table up again and again: rows in memory take no more bytes than their
  * numbers need, and lookups in the store read no columns that SQLite does not ask for.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "firn/firn.h"
 #include "sql/sql.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_table.h"
@@ -79,7 +72,6 @@ setup(void **state)
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
     firn_error err;
     firn_table *table;
-    (void)state;
     test_table_create(dir, path,
                       "k i64, part i64, a i64, b i64, c i64, note text, primary key (k, part)",
                       &store, &table);
@@ -106,9 +98,8 @@ static int
 teardown(void **state)
 {
     firn_error err;
-    (void)state;
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    OK(fi_sql_store_take_back(store));
+    OK(fi_sql_store_undo(store));
     OK(firn_store_close(store, &err));
     OK(firn_store_destroy(path, &err));
     return rmdir(dir);
@@ -138,7 +129,6 @@ number_without_memory(const char *text, uint64_t *out_misses)
 static void
 numbers_in_memory_take_the_bytes_that_they_need(void **state)
 {
-    (void)state;
     (void)sqlite3_memory_highwater(1);
     const int64_t before = sqlite3_memory_used();
     /* Keys descend, so that no scan goes along. */
@@ -157,7 +147,6 @@ static void
 lookups_leave_columns_alone_that_are_not_asked_for(void **state)
 {
     uint64_t missed;
-    (void)state;
     assert_int_equal(
         number_without_memory("SELECT count(*) FROM keys WHERE EXISTS (SELECT * FROM t "
                               "WHERE t.k = keys.k AND t.a <> keys.n)",
@@ -172,7 +161,6 @@ static void
 a_column_that_is_asked_for_late_is_read(void **state)
 {
     uint64_t missed;
-    (void)state;
     assert_int_equal(
         number_without_memory("SELECT sum(n) FROM keys WHERE EXISTS (SELECT * FROM t WHERE t.k = "
                               "keys.k AND keys.n > 200 AND length(t.note) = 700 AND t.b = -7)",

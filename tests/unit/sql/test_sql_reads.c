@@ -4,18 +4,10 @@
  * with the same rows, as a constant, as a parameter and as a value of another table, in every order; and transactions do as
  * SQLite's do.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "sql/sql.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 enum { ROWS = 260, TEXT_MAX = 600, RESULT_MAX = 1 << 18 };
@@ -194,7 +186,6 @@ make_outer_tables(void)
 static int
 set_up(void **state)
 {
-    (void)state;
     struct test_random random;
     test_random_init(&random, "sql_reads", 20);
     assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
@@ -221,7 +212,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     return 0;
 }
@@ -233,7 +223,6 @@ test_comparisons(void **state)
 {
     static const char *const signs[] = {"=", "<", "<=", ">", ">=", "<>", "IS", "IS NOT"};
     char format[TEXT_MAX];
-    (void)state;
     for (size_t c = 0; c < COLUMNS; c++) {
         for (size_t o = 0; o < OPERANDS; o++) {
             for (size_t s = 0; s < sizeof signs / sizeof signs[0]; s++) {
@@ -269,7 +258,6 @@ test_patterns(void **state)
 {
     static const char *const patterns[] = {"a%", "A%", "a_",    "%b", "",  "ab", "\xc3\xa4%",
                                            "a*", "A*", "[ab]*", "?b", "5", NULL};
-    (void)state;
     for (size_t i = 0; patterns[i] != NULL; i++) {
         char quoted[40];
         (void)snprintf(quoted, sizeof quoted, "'%s'", patterns[i]);
@@ -283,7 +271,6 @@ static void
 test_orders(void **state)
 {
     char format[TEXT_MAX];
-    (void)state;
     for (size_t c = 0; c < COLUMNS; c++) {
         for (int direction = 0; direction < 2; direction++) {
             const char *word = direction == 0 ? "" : "DESC";
@@ -344,7 +331,6 @@ both(const char *format)
 static void
 test_savepoints(void **state)
 {
-    (void)state;
     must("SELECT firn_create('CREATE KEYSPACE k')");
     must("BEGIN");
     must("SAVEPOINT early");
@@ -389,7 +375,6 @@ test_savepoints(void **state)
 static void
 test_more_savepoints_than_there_may_be(void **state)
 {
-    (void)state;
     must("BEGIN");
     both("DELETE FROM %s WHERE id = 9");
     for (int i = 0; i < 1000; i++) {
@@ -413,7 +398,6 @@ test_a_failed_statement_changes_nothing(void **state)
         "INSERT INTO %s (id, n) VALUES (7000, 1), (1, 2)",
         "UPDATE %s SET id = id + 1 WHERE id IN (10, 20)",
     };
-    (void)state;
     must("BEGIN");
     for (size_t i = 0; i < 2; i++) {
         char text[TEXT_MAX];
@@ -442,7 +426,6 @@ test_joins_by_each_column(void **state)
                                         " AND b.day IS NOT NULL",
                                         " AND b.name LIKE 'A%%'"};
     char format[TEXT_MAX];
-    (void)state;
     for (size_t c = 0; c < COLUMNS; c++) {
         for (size_t r = 0; r < sizeof rests / sizeof rests[0]; r++) {
             (void)snprintf(format, sizeof format,
@@ -490,7 +473,6 @@ test_joins_of_several_columns(void **state)
         "SELECT o.rowid, b.id FROM o CROSS JOIN %s b WHERE b.flag = (o.w > 0) AND b.day > "
         "'2026-06-01' ORDER BY o.rowid, b.flag, b.day DESC, b.id DESC LIMIT 300",
     };
-    (void)state;
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         compare(formats[i], NULL);
     }
@@ -506,7 +488,6 @@ test_joins_of_several_columns(void **state)
 static void
 test_offsets(void **state)
 {
-    (void)state;
     static const char *const formats[] = {
         "SELECT * FROM %s LIMIT 10 OFFSET 100",
         "SELECT * FROM %s ORDER BY id DESC LIMIT 10 OFFSET 100",
@@ -536,7 +517,6 @@ static void
 test_joins_with_parameters(void **state)
 {
     static const char *const parameters[] = {"3", "-7", "'a'", "NULL", "2.5"};
-    (void)state;
     for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
         compare(
             "SELECT o.rowid, b.id FROM o CROSS JOIN %s b WHERE b.name = o.v AND b.n > ? ORDER BY "
@@ -554,7 +534,6 @@ test_joins_that_run_again(void **state)
     static const char *const limits[] = {"700", "3", "700", "60", "60", "1", "700", "20000"};
     static const char *const by[] = {"b.id", "b.k", "b.k + 0"};
     char format[TEXT_MAX];
-    (void)state;
     must("SELECT firn_create('CREATE TABLE big_t (id INTEGER PRIMARY KEY, k INT, s TEXT, INDEX "
          "by_k (k))');"
          "CREATE TABLE big_plain (id INTEGER PRIMARY KEY, k INT, s TEXT);"
@@ -600,7 +579,6 @@ test_joins_in_the_order_of_the_key(void **state)
         "CROSS JOIN line_%s l CROSS JOIN line_%s m WHERE l.a = k.v AND l.b = 1 AND m.a = l.a",
         "CROSS JOIN single_%s l WHERE l.a = k.v"};
     char select[TEXT_MAX];
-    (void)state;
     must("SELECT firn_create('CREATE TABLE line_t (a INT, b INT, s TEXT, PRIMARY KEY (a, b))');"
          "SELECT firn_create('CREATE TABLE single_t (a INTEGER PRIMARY KEY, b INT, s TEXT)');"
          "CREATE TABLE line_plain (a INT, b INT, s TEXT, PRIMARY KEY (a, b)) WITHOUT ROWID;"

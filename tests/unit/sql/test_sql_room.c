@@ -3,18 +3,10 @@
  * sql: the room in a program of its own: registered twice, closed in any order, and without memory wherever that
  * may be missed, SQLite's and firn's.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "sql/sql.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 
 /* ---- SQLite's memory, of which the n-th call may fail ---- */
@@ -38,7 +30,6 @@ failing_realloc(void *memory, int size)
 static int
 set_up_all(void **state)
 {
-    (void)state;
     assert_int_equal(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_methods), SQLITE_OK);
     sqlite3_mem_methods methods = real_methods;
     methods.xMalloc = failing_malloc;
@@ -108,7 +99,6 @@ open_with_rows(void)
 static void
 test_registering_twice_changes_nothing(void **state)
 {
-    (void)state;
     sqlite3 *db = open_with_rows();
     assert_int_equal(fi_sql_register(db), SQLITE_OK);
     assert_int_equal(number(db, "SELECT count(*) FROM t"), 200);
@@ -118,7 +108,6 @@ test_registering_twice_changes_nothing(void **state)
 static void
 test_closing_with_an_open_statement(void **state)
 {
-    (void)state;
     sqlite3 *db = open_with_rows();
     sqlite3_stmt *stmt = NULL;
     assert_int_equal(sqlite3_prepare_v2(db, "SELECT * FROM t", -1, &stmt, NULL), SQLITE_OK);
@@ -132,7 +121,6 @@ test_closing_with_an_open_statement(void **state)
 static void
 test_closing_inside_of_a_transaction(void **state)
 {
-    (void)state;
     sqlite3 *db = open_with_rows();
     must(db, "BEGIN");
     must(db, "DELETE FROM t");
@@ -142,7 +130,6 @@ test_closing_inside_of_a_transaction(void **state)
 static void
 test_an_open_statement_keeps_its_state_and_the_next_one_sees_what_was_written(void **state)
 {
-    (void)state;
     sqlite3 *db = open_with_rows();
     sqlite3_stmt *stmt = NULL;
     int count = 1;
@@ -161,7 +148,6 @@ test_an_open_statement_keeps_its_state_and_the_next_one_sees_what_was_written(vo
 static void
 test_codes_of_failures(void **state)
 {
-    (void)state;
     sqlite3 *db = open_with_rows();
     assert_int_equal(run(db, "INSERT INTO t (a, b) VALUES ('a1', 1)"), SQLITE_CONSTRAINT);
     assert_string_equal(sqlite3_errmsg(db), "UNIQUE constraint failed: t.a, t.b");
@@ -176,7 +162,6 @@ test_codes_of_failures(void **state)
 static void
 test_names_that_differ_only_in_case(void **state)
 {
-    (void)state;
     sqlite3 *db = open_with_rows();
     must(
         db,
@@ -201,7 +186,6 @@ test_names_that_differ_only_in_case(void **state)
 static void
 test_entries_keep_their_time_to_live(void **state)
 {
-    (void)state;
     sqlite3 *db = open_with_rows();
     must(db, "UPDATE k SET value = 'y' WHERE key = 'two'");
     assert_int_equal(number(db, "SELECT expires / 1000 FROM k WHERE key = 'two' AND value = 'y'"),
@@ -221,7 +205,6 @@ test_entries_keep_their_time_to_live(void **state)
 static void
 test_numbers_of_rows_are_told_after_the_statement(void **state)
 {
-    (void)state;
     sqlite3 *db = open_with_rows();
     must(db, "SELECT firn_create('CREATE TABLE f (id INTEGER PRIMARY KEY, x INT)')");
     must(db, "INSERT INTO f (x) VALUES (7), (8)");
@@ -282,7 +265,6 @@ check_rows(sqlite3 *db)
 static void
 test_sqlite_without_memory(void **state)
 {
-    (void)state;
     uint64_t step = 1;
     uint64_t tried = 0;
     assert_int_equal(sqlite3_close(open_with_rows()), SQLITE_OK);
@@ -318,7 +300,6 @@ test_sqlite_without_memory(void **state)
 static void
 test_firn_without_memory(void **state)
 {
-    (void)state;
     uint64_t tried = 0;
     uint64_t step = 1;
     test_alloc_install();

@@ -3,18 +3,11 @@
  * sql: scans of rows in files give what SQLite gives for a table of its own with the same rows: texts that come again and
  * again, some of which outlive their batch, and limits that are not enough.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "firn/firn.h"
 #include "sql/sql.h"
+#include "support/test.h"
 #include "support/test_ok.h"
 #include "support/test_table.h"
 
@@ -59,7 +52,6 @@ setup(void **state)
     firn_error err;
     firn_store *store;
     firn_table *table;
-    (void)state;
     test_table_create(dir, path, "id i64 primary key, few text, some text, many text, n i64",
                       &store, &table);
     fill(table);
@@ -77,7 +69,6 @@ static int
 teardown(void **state)
 {
     firn_error err;
-    (void)state;
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     OK(firn_store_destroy(path, &err));
     return rmdir(dir);
@@ -148,7 +139,6 @@ texts_outlive_their_batch(void **state)
         "SELECT DISTINCT few, some FROM %s ORDER BY 1, 2",
         "SELECT a.few, b.some FROM %s a JOIN %s b ON b.id = a.n WHERE a.some > 'some 15'",
     };
-    (void)state;
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         compare(formats[i]);
     }
@@ -160,7 +150,6 @@ statements_share_texts(void **state)
 {
     sqlite3_stmt *first = prepare("SELECT few, some FROM %s", "t");
     sqlite3_stmt *second = prepare("SELECT few, some FROM %s ORDER BY id", "plain");
-    (void)state;
     for (int row = 0; row < ROWS; row++) {
         assert_int_equal(sqlite3_step(first), SQLITE_ROW);
         assert_int_equal(sqlite3_step(second), SQLITE_ROW);
@@ -192,7 +181,6 @@ limits_that_are_not_enough(void **state)
         "SELECT id FROM %s UNION ALL SELECT id + 1 FROM %s LIMIT 10 OFFSET 4995",
         "SELECT id FROM %s UNION ALL SELECT -id FROM %s LIMIT 300",
     };
-    (void)state;
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         compare(formats[i]);
     }

@@ -6,20 +6,13 @@
  * thread. After a fork the child's statements fail, and the parent's do not.
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "sql/sql.h"
+#include "support/test.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
 #include "support/test_threads.h"
@@ -178,7 +171,6 @@ join(struct worker *workers, size_t count)
 static void
 threads_share_a_store(void **state)
 {
-    (void)state;
     struct worker workers[THREADS] = {{.number = 0}};
     struct worker self = {.problem = ""};
     char text[TEXT_MAX];
@@ -226,7 +218,6 @@ interrupt(void *context)
 static void
 another_thread_interrupts(void **state)
 {
-    (void)state;
     struct worker worker = {.problem = ""};
     struct test_random random = {.state = seed};
     struct interrupter interrupter = {.db = connect_store(&worker)};
@@ -250,7 +241,6 @@ another_thread_interrupts(void **state)
 static void
 a_child_after_fork_is_refused(void **state)
 {
-    (void)state;
     struct worker worker = {.problem = ""};
     sqlite3 *db = connect_store(&worker);
     int status = 0;

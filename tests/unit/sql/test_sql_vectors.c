@@ -4,19 +4,11 @@
  * for keys of several columns; what is refused. Words and vectors in one statement, against both lists fused here; and a
  * table whose vectors have a graph.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "firn/firn.h"
 #include "sql/sql.h"
+#include "support/test.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
 
@@ -115,7 +107,6 @@ static int
 begin(void **state)
 {
     struct test_random random;
-    (void)state;
     test_random_init(&random, "sql_vectors", 11);
     assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
     assert_int_equal(fi_sql_register(db), SQLITE_OK);
@@ -138,7 +129,6 @@ begin(void **state)
 static int
 end(void **state)
 {
-    (void)state;
     return sqlite3_close(db) == SQLITE_OK ? 0 : 1;
 }
 
@@ -176,7 +166,6 @@ static void
 a_match_gives_the_nearest_rows(void **state)
 {
     struct test_random random;
-    (void)state;
     test_random_init(&random, "sql_vectors", 12);
     compare_all(&random);
     must("BEGIN");
@@ -193,7 +182,6 @@ a_match_gives_the_nearest_rows(void **state)
 static void
 a_match_takes_part_in_other_statements(void **state)
 {
-    (void)state;
     same("SELECT n.id FROM one o JOIN one n ON n.v MATCH o.v AND n.k = 3 WHERE o.id = 7 "
          "ORDER BY n.distance",
          "SELECT id FROM one WHERE v MATCH (SELECT v FROM one WHERE id = 7) AND k = 3 "
@@ -234,7 +222,6 @@ a_match_without_k_gives_all_rows_in_their_order(void **state)
                                          "distance > 3",
                                          "name GLOB 'n?' AND kind = 3"};
     struct test_random random;
-    (void)state;
     test_random_init(&random, "sql_vectors", 14);
     for (size_t t = 0; t < 2; t++) {
         for (size_t i = 0; i < sizeof wheres / sizeof wheres[0]; i++) {
@@ -304,7 +291,6 @@ k_beside_what_only_sqlite_tests_is_refused(void **state)
                                        "temp.one.kind != 4 AND id < 200"};
     char text[3 * TEXT_MAX];
     char same_text[3 * TEXT_MAX];
-    (void)state;
     for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) {
         (void)snprintf(text, sizeof text,
                        "SELECT id FROM one WHERE %s AND v MATCH '[1,2,3]' AND k = 10", hidden[i]);
@@ -369,7 +355,6 @@ an_order_by_distance_is_a_search(void **state)
                                          "v IS NOT NULL AND kind > 100",
                                          "v IS NOT NULL AND length(name) = 2"};
     struct test_random random;
-    (void)state;
     test_random_init(&random, "sql_vectors", 13);
     for (size_t t = 0; t < 2; t++) {
         for (size_t i = 0; i < sizeof wheres / sizeof wheres[0]; i++) {
@@ -548,7 +533,6 @@ static void
 words_and_vectors_are_fused_in_one_statement(void **state)
 {
     struct test_random random;
-    (void)state;
     test_random_init(&random, "sql_hybrid", 14);
     must("SELECT firn_create('CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT, "
          "v BLOB VECTOR(3))')");
@@ -648,7 +632,6 @@ both_forms_find_the_rows_of_a_graph(void **state)
     sqlite3 *other = NULL;
     size_t hits[2] = {0, 0};
     firn_error err;
-    (void)state;
     test_random_init(&random, "sql_graph", 15);
     test_temp_make(dir, sizeof dir);
     (void)snprintf(path, sizeof path, "%s/s.firn", dir);
@@ -693,7 +676,6 @@ both_forms_find_the_rows_of_a_graph(void **state)
 static void
 what_makes_no_sense_is_refused(void **state)
 {
-    (void)state;
     refuses("SELECT 1 FROM one WHERE v MATCH '[1,2,3]' AND k = -1", "from 0");
     refuses("SELECT 1 FROM one WHERE v MATCH '[1,2,3]' AND k = 'x'", "from 0");
     refuses("SELECT 1 FROM one WHERE v MATCH '[1,2]' AND k = 3", "dimensions");

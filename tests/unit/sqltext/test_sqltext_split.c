@@ -2,16 +2,10 @@
  *
  * sql: texts are divided into statements where sqlite3_complete says that they are whole, in whatever pieces they come.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "sqltext/sqltext.h"
+#include "support/test.h"
 #include "support/test_random.h"
 
 enum { TEXTS = 20000, PARTS_MAX = 12, TEXT_MAX = 256 };
@@ -65,7 +59,6 @@ test_texts_are_divided_as_sqlite_would(void **state)
                                         "creates",
                                         "create trigger x begin select 1; end;"};
     struct test_random random;
-    (void)state;
     test_random_init(&random, "sqltext_split", 7);
     for (int t = 0; t < TEXTS; t++) {
         char text[TEXT_MAX] = "";
@@ -116,7 +109,6 @@ test_what_is_idle(void **state)
                  {";;", true},
                  {"create trigger a begin b;", false},
                  {"create trigger a begin b; end;", true}};
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fi_sqltext_split split = {0};
         bool is_end;

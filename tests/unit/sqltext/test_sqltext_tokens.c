@@ -2,20 +2,12 @@
  *
  * unit/sqltext: where the tokens of a statement begin and end.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "sqltext/sqltext.h"
+#include "support/test.h"
 
 static void
 tokens_are_what_sqlite_sees(void **state)
 {
-    (void)state;
     static const struct {
         const char *text;
         const char *kinds;  /* the letters below */
@@ -57,7 +49,6 @@ tokens_are_what_sqlite_sees(void **state)
 static void
 signs_and_numbers_are_divided(void **state)
 {
-    (void)state;
     static const struct {
         const char *text;
         size_t count;
@@ -78,7 +69,6 @@ signs_and_numbers_are_divided(void **state)
 static void
 quotes_are_taken_off(void **state)
 {
-    (void)state;
     static const char *const cases[][2] = {
         {"'it''s'", "it's"}, {"\"a\"\"b\"", "a\"b"},   {"`c`", "c"},
         {"[d\"e]", "d\"e"},  {"plain", "plain"},       {"''", ""},

@@ -9,18 +9,17 @@
 
 #include "base/mem.h"
 #include "base/slice.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "log/log.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/store/db_support.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 
 static void
 what_is_put_is_there_after_reopening(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -69,7 +68,6 @@ what_is_put_is_there_after_reopening(void **state)
 static void
 creation_is_asked_for_and_refused_by_the_options(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -92,7 +90,6 @@ creation_is_asked_for_and_refused_by_the_options(void **state)
 static void
 a_directory_that_is_something_else_is_left_alone(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -118,7 +115,6 @@ a_directory_that_is_something_else_is_left_alone(void **state)
 static void
 an_unfinished_creation_is_begun_anew(void **state)
 {
-    (void)state;
     firn_error err;
     for (uint64_t seed = 0; seed < 40; seed++) {
         bool is_ended = false;
@@ -149,7 +145,6 @@ an_unfinished_creation_is_begun_anew(void **state)
 static void
 one_writer_at_a_time_and_the_loser_learns_who(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -186,7 +181,6 @@ one_writer_at_a_time_and_the_loser_learns_who(void **state)
 static void
 a_reader_sees_its_moment_and_changes_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -211,7 +205,7 @@ a_reader_sees_its_moment_and_changes_nothing(void **state)
              FIRN_READ_ONLY, "reading only");
     DB_OK(fi_db_log_sync(reader, &err));
     firn_store_check_result report;
-    DB_OK(fi_db_check(reader, NULL, &report, &err));
+    DB_OK(fi_inspect_check(reader, NULL, &report, &err));
     assert_int_equal(report.log_records, 2);
     DB_OK(fi_db_close(reader, &err));
     assert_int_equal(fi_sim_memory_calls(support.os), calls);
@@ -293,7 +287,6 @@ move_on(void *ctx, const struct fi_sim_fault_call *call)
 static void
 a_reader_begins_anew_when_the_log_moves_on(void **state)
 {
-    (void)state;
     firn_error err;
     static const unsigned counts[] = {0, 1, 2, 3, 5, 8, 13, 1000};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
@@ -335,7 +328,6 @@ a_reader_begins_anew_when_the_log_moves_on(void **state)
 static void
 keyspaces_have_names_and_are_listed_in_order(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -377,7 +369,6 @@ keyspaces_have_names_and_are_listed_in_order(void **state)
 static void
 many_keyspaces_keep_apart(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -405,7 +396,6 @@ many_keyspaces_keep_apart(void **state)
 static void
 a_batch_is_one_commit_and_its_last_word_counts(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -439,7 +429,7 @@ a_batch_is_one_commit_and_its_last_word_counts(void **state)
         assert_string_equal(db_support_get(a, "y"), "3");
         assert_string_equal(db_support_get(a, "z"), "5");
         firn_store_check_result report;
-        DB_OK(fi_db_check(db, NULL, &report, &err));
+        DB_OK(fi_inspect_check(db, NULL, &report, &err));
         assert_int_equal(report.entries, 3);
         assert_int_equal(report.keyspaces, 2);
         assert_int_equal(report.log_records, 5);
@@ -463,7 +453,6 @@ a_batch_is_one_commit_and_its_last_word_counts(void **state)
 static void
 a_batch_belongs_to_one_store(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support one;
     struct db_support two;
@@ -495,7 +484,6 @@ a_batch_belongs_to_one_store(void **state)
 static void
 limits_are_refused_and_what_is_inside_comes_back(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -549,7 +537,6 @@ limits_are_refused_and_what_is_inside_comes_back(void **state)
 static void
 a_batch_ends_at_its_limit(void **state)
 {
-    (void)state;
     if (getenv("FIRN_TEST_LONG") == NULL) {
         return; /* takes a second and a gigabyte */
     }
@@ -598,7 +585,6 @@ keys_between(struct firn_db_keyspace *keyspace, const char *lower, const char *u
 static void
 cursors_keep_to_their_bounds_both_ways(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -660,9 +646,8 @@ key_at(const struct firn_db_cursor *cursor)
 }
 
 static void
-cursors_seek_and_turn_and_keep_their_view(void **state)
+cursors_seek_and_turn_and_keep_their_snapshot(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -732,7 +717,6 @@ cursors_seek_and_turn_and_keep_their_view(void **state)
 static void
 bounds_hold_for_seeks_too(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -768,7 +752,6 @@ bounds_hold_for_seeks_too(void **state)
 static void
 abandoning_takes_open_cursors_along(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     test_alloc_install();
@@ -786,7 +769,6 @@ abandoning_takes_open_cursors_along(void **state)
 static void
 durability_says_what_a_power_cut_may_take(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -825,7 +807,6 @@ durability_says_what_a_power_cut_may_take(void **state)
 static void
 opening_by_path_makes_the_last_component(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -864,7 +845,6 @@ opening_by_path_makes_the_last_component(void **state)
 static void
 a_new_directory_is_durable_before_anything_is_in_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_os *faulty;
@@ -887,7 +867,6 @@ a_new_directory_is_durable_before_anything_is_in_it(void **state)
 static void
 a_failed_sync_ends_commits_but_not_reading(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -935,7 +914,7 @@ main(void)
         cmocka_unit_test(limits_are_refused_and_what_is_inside_comes_back),
         cmocka_unit_test(a_batch_ends_at_its_limit),
         cmocka_unit_test(cursors_keep_to_their_bounds_both_ways),
-        cmocka_unit_test(cursors_seek_and_turn_and_keep_their_view),
+        cmocka_unit_test(cursors_seek_and_turn_and_keep_their_snapshot),
         cmocka_unit_test(bounds_hold_for_seeks_too),
         cmocka_unit_test(abandoning_takes_open_cursors_along),
         cmocka_unit_test(durability_says_what_a_power_cut_may_take),

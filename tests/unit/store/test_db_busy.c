@@ -16,8 +16,8 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
+#include "support/store/db_support.h"
 #include "support/test_random.h"
 
 enum { WRITERS = 4, READERS = 4, KEYS = 24, VALUE = 600 };
@@ -93,14 +93,14 @@ number_in(firn_slice value)
 
 /* All keys have one number, and not an older one than `least`. */
 static void
-check_walk(struct firn_db_keyspace *keyspace, struct firn_db_view *view, uint64_t least,
+check_walk(struct firn_db_keyspace *keyspace, struct firn_snapshot *snapshot, uint64_t least,
            bool is_back)
 {
     firn_error err;
     struct firn_db_cursor *cursor;
     uint64_t number = 0;
     unsigned count = 0;
-    const struct fi_db_cursor_options options = {.view = view};
+    const struct fi_db_cursor_options options = {.snapshot = snapshot};
     DB_OK(fi_db_cursor_open(keyspace, &options, &cursor, &err));
     DB_OK(is_back ? fi_db_cursor_last(cursor, &err) : fi_db_cursor_first(cursor, &err));
     while (fi_db_cursor_valid(cursor)) {
@@ -138,18 +138,18 @@ check_gets(struct shared *shared, unsigned writer, struct test_random *random)
 }
 
 static void
-check_view(struct shared *shared, unsigned writer, struct test_random *random)
+check_snapshot(struct shared *shared, unsigned writer, struct test_random *random)
 {
     firn_error err;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct fi_buf out = {0};
     uint64_t least = atomic_load(&shared->acknowledged[writer]);
-    DB_OK(fi_db_view_open(shared->db, &view, &err));
+    DB_OK(fi_db_snapshot_open(shared->db, &snapshot, &err));
     uint64_t number = 0;
     for (unsigned i = 0; i < 20; i++) {
         char text[16];
         firn_slice key = key_of((unsigned)test_random_below(random, KEYS), text);
-        int rc = fi_db_get_at(shared->keyspaces[writer], view, key, &out, &err);
+        int rc = fi_db_get_at(shared->keyspaces[writer], snapshot, key, &out, &err);
         assert_true(rc == FIRN_OK || (rc == FIRN_NOT_FOUND && least == 0 && number == 0));
         if (rc == FIRN_OK) {
             assert_true(number == 0 || number == number_in(fi_buf_slice(&out)));
@@ -157,8 +157,8 @@ check_view(struct shared *shared, unsigned writer, struct test_random *random)
         }
     }
     assert_true(number >= least);
-    check_walk(shared->keyspaces[writer], view, least, false);
-    fi_db_view_close(view);
+    check_walk(shared->keyspaces[writer], snapshot, least, false);
+    fi_db_snapshot_close(snapshot);
     fi_buf_deinit(&out);
 }
 
@@ -179,7 +179,7 @@ read_numbers(void *arg)
             check_walk(shared->keyspaces[writer], NULL, least, worker->rounds % 2 == 0);
             break;
         default:
-            check_view(shared, writer, &random);
+            check_snapshot(shared, writer, &random);
             break;
         }
         worker->rounds++;
@@ -219,12 +219,12 @@ maintain(void *arg)
         firn_store_statistics stats;
         firn_store_check_result report;
         DB_OK(fi_db_maintain_flush(db, &err));
-        DB_OK(fi_db_stats(db, &stats, &err));
+        DB_OK(fi_inspect_stats(db, &stats, &err));
         if (worker->rounds % 4 == 0) {
             DB_OK(fi_db_maintain_compact(db, NULL, &err));
         }
         if (worker->rounds % 8 == 0) {
-            DB_OK(fi_db_check(db, NULL, &report, &err));
+            DB_OK(fi_inspect_check(db, NULL, &report, &err));
         }
         assert_int_equal(stats.background_failures, 0);
         worker->rounds++;
@@ -264,7 +264,6 @@ start(struct worker *worker, struct shared *shared, unsigned index, void *(*run)
 static void
 everything_at_once_agrees(void **state)
 {
-    (void)state;
     firn_error err;
     static struct shared shared;
     static struct worker workers[WRITERS + READERS + 4];
@@ -299,7 +298,7 @@ everything_at_once_agrees(void **state)
         assert_true(workers[i].rounds > 0);
     }
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(shared.db, &stats, &err));
+    DB_OK(fi_inspect_stats(shared.db, &stats, &err));
     (void)printf("%llu commits, %llu flushes, %llu compactions, %llu stalls\n",
                  (unsigned long long)stats.commits, (unsigned long long)stats.flushes,
                  (unsigned long long)stats.compactions, (unsigned long long)stats.stalls);
@@ -312,7 +311,7 @@ everything_at_once_agrees(void **state)
         check_walk(db_support_keyspace(shared.db, name), NULL, number, true);
     }
     firn_store_check_result report;
-    DB_OK(fi_db_check(shared.db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(shared.db, NULL, &report, &err));
     assert_int_equal(report.keyspaces, WRITERS);
     DB_OK(fi_db_close(shared.db, &err));
     db_support_disk_deinit(&shared.disk);

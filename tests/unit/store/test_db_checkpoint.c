@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "db_scene.h"
 #include "inspect/inspect.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
-#include "txn/db_txn.h"
+#include "support/store/db_scene.h"
+#include "txn/txn.h"
 
 /* Another round, with everything in memory, in runs, merged, or replayed. */
 enum { ROUNDS = 5 };
@@ -89,15 +89,15 @@ get_at(struct scene *scene, const char *reference, const char *key)
 {
     static char text[64];
     firn_error err;
-    struct firn_db_view *view;
+    struct firn_snapshot *view;
     struct firn_db_keyspace *keyspace;
     struct fi_buf value = {0};
-    DB_OK(fi_db_checkpoint_view(scene->db, reference, &view, &err));
+    DB_OK(fi_db_checkpoint_snapshot(scene->db, reference, &view, &err));
     int rc = fi_db_keyspace_open_in(view, "k", &keyspace, &err);
     if (rc == FIRN_OK) {
         rc = fi_db_get_at(keyspace, view, firn_str(key), &value, &err);
     }
-    fi_db_view_close(view);
+    fi_db_snapshot_close(view);
     if (rc == FIRN_OK) {
         assert_true(value.size < sizeof text);
         memcpy(text, value.data, value.size);
@@ -358,20 +358,20 @@ a_restore_counts_as_a_write_to_every_key(void **state)
 {
     struct scene *scene = *state;
     firn_error err;
-    const struct fi_db_txn_options snapshot = {0};
-    struct firn_db_txn *before;
-    struct firn_db_txn *after;
+    const struct fi_txn_options snapshot = {0};
+    struct firn_txn *before;
+    struct firn_txn *after;
     put(scene, "a", "1");
     checkpoint(scene, "c");
-    DB_OK(fi_db_txn_begin(scene->db, &snapshot, &before, &err));
-    DB_OK(fi_db_txn_put(before, keyspace_of(scene), firn_str("b"), firn_str("2"), &err));
+    DB_OK(fi_txn_begin(scene->db, &snapshot, &before, &err));
+    DB_OK(fi_txn_put(before, keyspace_of(scene), firn_str("b"), firn_str("2"), &err));
     restore(scene, "c");
-    DB_OK(fi_db_txn_begin(scene->db, &snapshot, &after, &err));
-    DB_OK(fi_db_txn_put(after, keyspace_of(scene), firn_str("c"), firn_str("3"), &err));
-    DB_FAILS(fi_db_txn_commit(before, FIRN_DURABILITY_OS, &err), FIRN_CONFLICT, "restored");
-    DB_OK(fi_db_txn_commit(after, FIRN_DURABILITY_OS, &err));
-    fi_db_txn_close(before);
-    fi_db_txn_close(after);
+    DB_OK(fi_txn_begin(scene->db, &snapshot, &after, &err));
+    DB_OK(fi_txn_put(after, keyspace_of(scene), firn_str("c"), firn_str("3"), &err));
+    DB_FAILS(fi_txn_commit(before, FIRN_DURABILITY_OS, &err), FIRN_CONFLICT, "restored");
+    DB_OK(fi_txn_commit(after, FIRN_DURABILITY_OS, &err));
+    fi_txn_close(before);
+    fi_txn_close(after);
     assert_string_equal(db_support_keys(keyspace_of(scene), NULL, false), "a c ");
 }
 
@@ -380,7 +380,7 @@ open_views_and_cursors_keep_what_they_see(void **state)
 {
     struct scene *scene = *state;
     firn_error err;
-    struct firn_db_view *view;
+    struct firn_snapshot *view;
     struct firn_db_cursor *cursor;
     struct fi_buf value = {0};
     put(scene, "a", "1");
@@ -388,7 +388,7 @@ open_views_and_cursors_keep_what_they_see(void **state)
     put(scene, "a", "2");
     put(scene, "b", "2");
     struct firn_db_keyspace *keyspace = keyspace_of(scene);
-    DB_OK(fi_db_view_open(scene->db, &view, &err));
+    DB_OK(fi_db_snapshot_open(scene->db, &view, &err));
     DB_OK(fi_db_cursor_open(keyspace, NULL, &cursor, &err));
     restore(scene, "c");
     put(scene, "b", "3");
@@ -402,7 +402,7 @@ open_views_and_cursors_keep_what_they_see(void **state)
     assert_string_equal(get(scene, "a"), "1");
     assert_string_equal(get(scene, "b"), "3");
     fi_db_cursor_close(cursor);
-    fi_db_view_close(view);
+    fi_db_snapshot_close(view);
     fi_buf_deinit(&value);
 }
 
@@ -467,7 +467,7 @@ system_keyspaces_are_outside(void **state)
         settle(scene, round);
         assert_string_equal(db_support_get(db_support_keyspace(scene->db, system), "a"), "2");
         firn_store_check_result report = {.size = sizeof report};
-        DB_OK(fi_db_check(scene->db, NULL, &report, &err));
+        DB_OK(fi_inspect_check(scene->db, NULL, &report, &err));
         assert_true(report.keyspaces >= (uint64_t)round + 1);
     }
 }
@@ -479,7 +479,7 @@ struct told {
 };
 
 static int
-tell(void *ctx, const char *keyspace, const struct fi_db_diff_key *found)
+tell(void *ctx, const char *keyspace, const struct fi_inspect_diff_key *found)
 {
     struct told *told = ctx;
     size_t size = strlen(told->text);
@@ -498,9 +498,9 @@ diff(struct scene *scene, const char *before, const char *after)
 {
     static struct told told;
     firn_error err;
-    const struct fi_db_diff_visitor visitor = {.keyspace = "k", .visit = tell, .ctx = &told};
+    const struct fi_inspect_diff_visitor visitor = {.keyspace = "k", .visit = tell, .ctx = &told};
     told.text[0] = '\0';
-    DB_OK(fi_db_diff(scene->db, before, after, &visitor, &err));
+    DB_OK(fi_inspect_diff(scene->db, before, after, &visitor, &err));
     return told.text;
 }
 
@@ -547,7 +547,7 @@ entries_in_files(struct scene *scene)
     firn_store_statistics stats = {.size = sizeof stats};
     uint64_t entries = 0;
     DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
-    DB_OK(fi_db_stats(scene->db, &stats, &err));
+    DB_OK(fi_inspect_stats(scene->db, &stats, &err));
     for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
         entries += stats.levels[i].entries;
     }
@@ -644,8 +644,8 @@ what_cannot_be_done_changes_nothing(void **state)
     DB_OK(fi_db_checkpoint_delete(scene->db, twice, 2, &err));
     assert_string_equal(list(scene, true), "s0 ");
     /* The safety checkpoint of the restore can go too; then there is no undo. */
-    struct firn_db_view *view;
-    DB_FAILS(fi_db_checkpoint_view(scene->db, "c", &view, &err), FIRN_NOT_FOUND, "'c'");
+    struct firn_snapshot *view;
+    DB_FAILS(fi_db_checkpoint_snapshot(scene->db, "c", &view, &err), FIRN_NOT_FOUND, "'c'");
     struct firn_db *reader;
     DB_OK(fi_db_open(scene->support.dir, &db_support_read_only, &reader, &err));
     DB_FAILS(fi_db_checkpoint_create(reader, "x", NULL, &err), FIRN_READ_ONLY, "reading");
@@ -798,7 +798,6 @@ readers_see_checkpoints_and_follow_restores(void **state)
 static void
 a_checkpoint_makes_durable_what_it_sees(void **state)
 {
-    (void)state;
     firn_error err;
     const struct fi_db_options fast = {.create_if_missing = true, .durability = FIRN_DURABILITY_OS};
     for (uint64_t seed = 1; seed <= 20; seed++) {

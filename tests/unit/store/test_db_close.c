@@ -10,10 +10,11 @@
 #include <string.h>
 
 #include "base/slice.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/store/db_support.h"
+#include "support/test_fault.h"
 #include "support/test_random.h"
 
 /* Two lives fill a log that is emptied at closing; the keys are always the same ones. */
@@ -78,7 +79,7 @@ check_life(struct fi_os_dir *dir, unsigned life)
     firn_store_check_result report;
     struct firn_db *db = db_support_open(dir);
     each_entry(db, life, check);
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     fi_db_abandon(db);
 }
 
@@ -105,7 +106,6 @@ count_runs(struct fi_os_dir *dir)
 static void
 short_lives_leave_one_run_of_each_small_tree(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -123,7 +123,6 @@ short_lives_leave_one_run_of_each_small_tree(void **state)
 static void
 large_trees_are_left_to_background_work(void **state)
 {
-    (void)state;
     enum { LARGE_LIVES = 6, COUNT = 1000 };
     firn_error err;
     struct db_support support;
@@ -158,7 +157,7 @@ prepare(struct db_support *support)
     for (; flushes < 2; life++) {
         struct firn_db *db = begin_life(support->dir, life);
         firn_store_statistics before;
-        DB_OK(fi_db_stats(db, &before, &err));
+        DB_OK(fi_inspect_stats(db, &before, &err));
         if (before.log_bytes > 96 << 10 && ++flushes == 2) {
             fi_db_abandon(db);
             return life + 1;
@@ -171,10 +170,9 @@ prepare(struct db_support *support)
 static void
 whatever_fails_while_it_is_closed_all_is_there(void **state)
 {
-    (void)state;
-    bool was_hit = true;
     unsigned closed = 0;
-    for (uint64_t n = 1; was_hit; n++) {
+    struct test_fault fault = {.n = 0};
+    while (test_fault_next(&fault)) {
         firn_error err;
         struct db_support support;
         struct fi_os *faulty;
@@ -183,20 +181,17 @@ whatever_fails_while_it_is_closed_all_is_there(void **state)
         DB_OK(fi_sim_fault_create(support.os, &faulty, &err));
         DB_OK(fi_os_dir_open_path(faulty, "/store", &dir, &err));
         struct firn_db *db = begin_life(dir, life);
-        const struct fi_sim_fault_plan plan = {.call = n,
-                                               .for_ever = n % 3 == 0,
-                                               .classes = FI_SIM_FAULT_ALL,
-                                               .error_number = n % 2 == 0 ? EIO : ENOSPC};
-        fi_sim_fault_set_plan(faulty, &plan);
+        fault.for_ever = fault.n % 3 == 0;
+        fault.error_number = fault.n % 2 == 0 ? EIO : ENOSPC;
+        test_fault_call(&fault, faulty);
         int rc = fi_db_close(db, &err);
-        was_hit = fi_sim_fault_hits(faulty) > 0;
-        fi_sim_fault_set_plan(faulty, NULL);
-        assert_true(was_hit || rc == FIRN_OK);
-        closed += was_hit && rc == FIRN_OK ? 1 : 0;
+        test_fault_end(&fault);
+        assert_true(fault.was_hit || rc == FIRN_OK);
+        closed += fault.was_hit && rc == FIRN_OK ? 1 : 0;
         fi_os_dir_close(dir);
         fi_sim_fault_destroy(faulty);
         check_life(support.dir, life);
-        db_support_cut(&support, n);
+        db_support_cut(&support, fault.n);
         check_life(support.dir, life);
         /* What did not come about is made up for. */
         DB_OK(fi_db_close(begin_life(support.dir, life), &err));
@@ -209,7 +204,6 @@ whatever_fails_while_it_is_closed_all_is_there(void **state)
 static void
 the_power_may_go_while_it_is_closed(void **state)
 {
-    (void)state;
     bool was_cut = true;
     for (uint64_t n = 1; was_cut; n++) {
         firn_error err;
@@ -217,7 +211,7 @@ the_power_may_go_while_it_is_closed(void **state)
         unsigned life = prepare(&support);
         struct firn_db *db = begin_life(support.dir, life);
         fi_sim_memory_set_cut_at(support.os, fi_sim_memory_calls(support.os) + n);
-        FI_IGNORE(fi_db_close(db, &err));
+        FI_RULES_IGNORE(fi_db_close(db, &err));
         was_cut = fi_sim_memory_is_off(support.os);
         db_support_cut(&support, n);
         check_life(support.dir, life);

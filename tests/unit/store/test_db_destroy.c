@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "db_support.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/store/db_support.h"
 
 static const char *const foreign[] = {"mine",         "wal-notes.txt",  "wal-1.log.bak",
                                       "manifest.txt", "runs/notes.txt", "runs/000123.jpg",
@@ -98,7 +98,6 @@ verify(struct fi_os *os, int destroy_rc)
 static void
 what_is_not_the_stores_stays(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -118,7 +117,6 @@ what_is_not_the_stores_stays(void **state)
 static void
 each_power_cut_while_destroying_leaves_all_or_none(void **state)
 {
-    (void)state;
     uint64_t cuts = 0;
     bool was_cut = true;
     for (uint64_t call = 1; was_cut; call++) {
@@ -143,7 +141,6 @@ each_power_cut_while_destroying_leaves_all_or_none(void **state)
 static void
 each_failed_call_while_destroying_leaves_all_or_none(void **state)
 {
-    (void)state;
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
         struct fi_sim_fault_plan plan = {
             .call = 1, .for_ever = for_ever != 0, .classes = FI_SIM_FAULT_ALL, .error_number = EIO};

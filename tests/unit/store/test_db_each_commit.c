@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "store/db.h"
+#include "support/store/db_support.h"
 #include "support/test_random.h"
 
 enum { KEYS = 24, COMMITS = 1500 };
@@ -106,13 +106,13 @@ make_all(struct world *world)
 
 /* What the view, NULL for now, shows is that state. */
 static void
-assert_state(struct world *world, struct firn_db_view *view, const unsigned *state)
+assert_state(struct world *world, struct firn_snapshot *snapshot, const unsigned *state)
 {
     firn_error err;
     char name[8];
     char value[16];
     struct firn_db_cursor *cursor;
-    const struct fi_db_cursor_options options = {.view = view};
+    const struct fi_db_cursor_options options = {.snapshot = snapshot};
     DB_OK(fi_db_cursor_open(db_support_keyspace(world->db, "k"), &options, &cursor, &err));
     DB_OK(fi_db_cursor_first(cursor, &err));
     for (unsigned key = 0; key < KEYS; key++) {
@@ -139,15 +139,15 @@ assert_checkpoint(struct world *world, unsigned number)
 {
     firn_error err;
     char name[16];
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     checkpoint_name(number, name);
     if (world->is_deleted[number]) {
-        DB_FAILS(fi_db_checkpoint_view(world->db, name, &view, &err), FIRN_NOT_FOUND, name);
+        DB_FAILS(fi_db_checkpoint_snapshot(world->db, name, &snapshot, &err), FIRN_NOT_FOUND, name);
         return;
     }
-    DB_OK(fi_db_checkpoint_view(world->db, name, &view, &err));
-    assert_state(world, view, world->states[number]);
-    fi_db_view_close(view);
+    DB_OK(fi_db_checkpoint_snapshot(world->db, name, &snapshot, &err));
+    assert_state(world, snapshot, world->states[number]);
+    fi_db_snapshot_close(snapshot);
 }
 
 struct difference {
@@ -157,7 +157,7 @@ struct difference {
 };
 
 static int
-visit(void *ctx, const char *keyspace, const struct fi_db_diff_key *found)
+visit(void *ctx, const char *keyspace, const struct fi_inspect_diff_key *found)
 {
     struct difference *difference = ctx;
     unsigned key;
@@ -183,13 +183,13 @@ assert_difference(struct world *world, unsigned a, unsigned b)
         return;
     }
     struct difference difference = {world->states[a], world->states[b], 0};
-    const struct fi_db_diff_visitor visitor = {.visit = visit, .ctx = &difference};
+    const struct fi_inspect_diff_visitor visitor = {.visit = visit, .ctx = &difference};
     checkpoint_name(a, before);
     checkpoint_name(b, after);
     for (unsigned key = 0; key < KEYS; key++) {
         expected += world->states[a][key] != world->states[b][key];
     }
-    DB_OK(fi_db_diff(world->db, before, after, &visitor, &err));
+    DB_OK(fi_inspect_diff(world->db, before, after, &visitor, &err));
     assert_int_equal(difference.count, expected);
 }
 
@@ -203,7 +203,7 @@ assert_all(struct world *world, unsigned step)
         assert_difference(world, i, (i + 1) % COMMITS);
         assert_difference(world, i, (unsigned)test_random_below(&world->random, COMMITS));
     }
-    DB_OK(fi_db_check(world->db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(world->db, NULL, &report, &err));
 }
 
 /* ---- the test ---- */
@@ -246,7 +246,6 @@ restore_some(struct world *world)
 static void
 every_commit_can_be_seen_and_brought_back(void **state)
 {
-    (void)state;
     firn_error err;
     static struct world world;
     memset(&world, 0, sizeof world);

@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "base/slice.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/store/db_support.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
 
@@ -110,7 +110,7 @@ run_bytes(struct firn_db *db)
 {
     firn_error err;
     firn_store_statistics stats = {.size = sizeof stats};
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     return stats.file_bytes;
 }
 
@@ -119,7 +119,6 @@ run_bytes(struct firn_db *db)
 static void
 a_value_stays_through_flushes(void **state) /* S-B1 */
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -155,7 +154,7 @@ overwrite(struct fi_os_dir *dir, const struct fi_db_options *options, uint64_t r
         assert_number(keyspace, key, VALUE, rounds - 1);
     }
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     assert_true(stats.flushes > 0);
     assert_true(stats.log_bytes <= stats.memory_bytes * 3 / 2);
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
@@ -174,7 +173,6 @@ overwrite(struct fi_os_dir *dir, const struct fi_db_options *options, uint64_t r
 static void
 overwriting_for_long_costs_no_space(void **state) /* S-B2 */
 {
-    (void)state;
     struct db_support support;
     struct db_support_disk disk;
     db_support_init(&support, 1);
@@ -221,7 +219,6 @@ scan(struct firn_db_keyspace *keyspace)
 static void
 many_keys_are_sorted_and_compact(void **state) /* S-B11, S-C17 */
 {
-    (void)state;
     firn_error err;
     uint64_t keys = is_long() ? 1000000 : 20000;
     enum { VALUE = 100 };
@@ -250,7 +247,7 @@ many_keys_are_sorted_and_compact(void **state) /* S-B11, S-C17 */
     assert_true(fi_slice_equal(fi_db_cursor_key(cursor), firn_str(last)));
     fi_db_cursor_close(cursor);
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, keys);
     assert_int_equal(report.log_records, 0);
     DB_OK(fi_db_close(db, &err));
@@ -260,7 +257,6 @@ many_keys_are_sorted_and_compact(void **state) /* S-B11, S-C17 */
 static void
 tidying_makes_one_keyspace_whole(void **state)
 {
-    (void)state;
     enum { KEYS = 4000, VALUE_SIZE = 500, KEYSPACE_BYTES = KEYS * VALUE_SIZE };
     const struct fi_db_options roomy = {.create_if_missing = true, .memory_bytes = 32 << 20};
     struct db_support support;
@@ -291,7 +287,6 @@ tidying_makes_one_keyspace_whole(void **state)
 static void
 sizes_at_the_limits_come_back_from_runs(void **state) /* S-B13 */
 {
-    (void)state;
     firn_error err;
     static const size_t key_sizes[] = {0, 1, 65535, 65536, FIRN_KEY_SIZE_MAX};
     static const size_t value_sizes[] = {0, 1, 65535, 65536, 1 << 20, 5 << 20};
@@ -340,7 +335,6 @@ count_damage(void *ctx, const char *text)
 static void
 a_damaged_block_costs_its_keys_and_no_others(void **state) /* S-B14 */
 {
-    (void)state;
     firn_error err;
     enum { KEYS = 8000, VALUE = 100 };
     struct db_support support;
@@ -397,8 +391,8 @@ a_damaged_block_costs_its_keys_and_no_others(void **state) /* S-B14 */
     fi_db_cursor_close(cursor);
     firn_store_check_result report;
     unsigned count = 0;
-    const struct fi_db_check_options options = {.on_damage = count_damage, .ctx = &count};
-    DB_FAILS(fi_db_check(db, &options, &report, &err), FIRN_CORRUPT, sizes.largest);
+    const struct fi_inspect_check_options options = {.on_damage = count_damage, .ctx = &count};
+    DB_FAILS(fi_inspect_check(db, &options, &report, &err), FIRN_CORRUPT, sizes.largest);
     assert_int_equal(count, report.damaged_count);
     assert_true(count > 0);
     /* Writing goes on. */
@@ -411,7 +405,6 @@ a_damaged_block_costs_its_keys_and_no_others(void **state) /* S-B14 */
 static void
 a_missing_run_costs_its_keys_and_no_others(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -439,7 +432,7 @@ a_missing_run_costs_its_keys_and_no_others(void **state)
                  sizes.largest);
         fi_buf_deinit(&out);
         firn_store_check_result report;
-        DB_FAILS(fi_db_check(db, NULL, &report, &err), FIRN_CORRUPT, sizes.largest);
+        DB_FAILS(fi_inspect_check(db, NULL, &report, &err), FIRN_CORRUPT, sizes.largest);
         DB_OK(fi_db_close(db, &err));
     }
     db_support_deinit(&support);
@@ -448,7 +441,6 @@ a_missing_run_costs_its_keys_and_no_others(void **state)
 static void
 a_store_in_a_read_only_directory_is_read_and_not_changed(void **state) /* S-B21 */
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -468,7 +460,7 @@ a_store_in_a_read_only_directory_is_read_and_not_changed(void **state) /* S-B21 
     assert_int_equal(scan(keyspace), 3001);
     assert_number(keyspace, 17, 200, 1);
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, 3001);
     DB_OK(fi_db_refresh(db, &err));
     assert_number(keyspace, 3000, 200, 1);
@@ -487,7 +479,6 @@ a_store_in_a_read_only_directory_is_read_and_not_changed(void **state) /* S-B21 
 static void
 a_small_store_stays_small(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -505,7 +496,6 @@ a_small_store_stays_small(void **state)
 static void
 a_long_log_is_emptied_at_closing(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -520,7 +510,7 @@ a_long_log_is_emptied_at_closing(void **state)
     assert_true(sizes.others < 300000); /* the reserve, for the most part */
     firn_store_check_result report;
     db = db_support_open(support.dir);
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.log_records, 0);
     assert_int_equal(report.entries, 1000);
     assert_number(db_support_keyspace(db, "k"), 999, 1000, 1);
@@ -531,7 +521,6 @@ a_long_log_is_emptied_at_closing(void **state)
 static void
 memory_and_log_keep_to_their_bounds(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db *db;
@@ -547,12 +536,12 @@ memory_and_log_keep_to_their_bounds(void **state)
         /* One is written rarely: it must not hold the log for ever. */
         put_number(keyspaces[i % 1000 == 0 ? 0 : 1 + i % 19], i, 400, 1);
         firn_store_statistics stats;
-        DB_OK(fi_db_stats(db, &stats, &err));
+        DB_OK(fi_inspect_stats(db, &stats, &err));
         assert_true(stats.memtable_bytes < 3U << 20);
         assert_true(stats.log_bytes < 3U << 20);
     }
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     assert_true(stats.flushes > 5 && stats.compactions + stats.moves > 0);
     for (uint64_t i = 0; i < 8000; i += 37) {
         assert_number(keyspaces[i % 1000 == 0 ? 0 : 1 + i % 19], i, 400, 1);
@@ -571,7 +560,6 @@ memory_and_log_keep_to_their_bounds(void **state)
 static void
 a_log_that_is_larger_than_memory_is_replayed(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     for (int is_cut = 0; is_cut < 2; is_cut++) {
@@ -591,14 +579,14 @@ a_log_that_is_larger_than_memory_is_replayed(void **state)
         keyspace = db_support_keyspace(db, "k");
         other = db_support_keyspace(db, "other");
         firn_store_statistics stats;
-        DB_OK(fi_db_stats(db, &stats, &err));
+        DB_OK(fi_inspect_stats(db, &stats, &err));
         assert_true(stats.memtable_bytes < 1 << 20);
         assert_true(stats.flushes > 0);
         for (uint64_t i = 0; i < 6000; i++) {
             assert_number(i % 5 == 0 ? other : keyspace, i, 500, 1);
         }
         firn_store_check_result report;
-        DB_OK(fi_db_check(db, NULL, &report, &err));
+        DB_OK(fi_inspect_check(db, NULL, &report, &err));
         assert_int_equal(report.entries, 6000);
         DB_OK(fi_db_close(db, &err));
         db_support_deinit(&support);
@@ -610,7 +598,6 @@ a_log_that_is_larger_than_memory_is_replayed(void **state)
 static void
 a_flush_that_fails_is_told_and_done_later(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_os *faulty;
@@ -643,7 +630,7 @@ a_flush_that_fails_is_told_and_done_later(void **state)
             assert_int_equal(rc, FIRN_IO);
             refused++;
             firn_store_statistics stats;
-            DB_OK(fi_db_stats(db, &stats, &err));
+            DB_OK(fi_inspect_stats(db, &stats, &err));
             assert_true(stats.background_failures > 0);
             assert_int_equal(stats.background_code, FIRN_IO);
             assert_true(stats.memtable_bytes < 1 << 20);
@@ -656,13 +643,13 @@ a_flush_that_fails_is_told_and_done_later(void **state)
     }
     assert_true(refused > 10 && taken >= 2000);
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, taken);
     DB_OK(fi_db_close(db, &err));
     fi_os_dir_close(dir);
     fi_sim_fault_destroy(faulty);
     db = db_support_open(support.dir);
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, taken);
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
@@ -671,7 +658,6 @@ a_flush_that_fails_is_told_and_done_later(void **state)
 static void
 the_same_seed_gives_the_same_files(void **state)
 {
-    (void)state;
     firn_error err;
     struct sizes sizes[2];
     struct fi_buf bytes[2] = {{0}, {0}};

@@ -11,13 +11,14 @@
 
 #include "base/error.h"
 #include "base/slice.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "lsm/lsm.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
+#include "support/store/db_support.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_share.h"
 
 enum { COMMITS = 14, BIG = 70000 };
@@ -205,7 +206,7 @@ use_checkpoints(struct life *life, struct firn_db *db)
     firn_error err;
     struct fi_db_checkpoint_info made;
     struct fi_db_checkpoint_info safety;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     const char *const names[] = {"latest"};
     const struct fi_db_checkpoint_visitor visitor = {true, ignore_checkpoint, NULL};
     note(life, fi_db_checkpoint_list(db, &visitor, &err), &err);
@@ -214,10 +215,10 @@ use_checkpoints(struct life *life, struct firn_db *db)
     if (rc != FIRN_OK) {
         return;
     }
-    rc = fi_db_checkpoint_view(db, names[0], &view, &err);
+    rc = fi_db_checkpoint_snapshot(db, names[0], &snapshot, &err);
     note(life, rc, &err);
     if (rc == FIRN_OK) {
-        fi_db_view_close(view);
+        fi_db_snapshot_close(snapshot);
     }
     note(life, fi_db_checkpoint_restore(db, names[0], &made, &safety, &err), &err);
     note(life, fi_db_checkpoint_delete(db, names, 1, &err), &err);
@@ -237,7 +238,7 @@ use_ranges(struct life *life, struct firn_db *db)
     note(life, rc, &err);
     if (rc == FIRN_OK) {
         note(life, fi_db_maintain_compact_range(a, &range, NULL, &err), &err);
-        note(life, fi_db_stats_range(a, lower, &upper, &size, &err), &err);
+        note(life, fi_inspect_stats_range(a, lower, &upper, &size, &err), &err);
     }
 }
 
@@ -247,7 +248,7 @@ use_more(struct life *life, struct firn_db *db)
 {
     firn_error err;
     struct firn_db_keyspace *passing;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     firn_store_statistics stats;
     int rc = fi_db_keyspace_open(db, "passing", &passing, &err);
     if (rc == FIRN_OK) {
@@ -260,13 +261,13 @@ use_more(struct life *life, struct firn_db *db)
     if (rc == FIRN_OK) {
         note(life, fi_db_keyspace_drop(db, "passing", &err), &err);
     }
-    rc = fi_db_view_open(db, &view, &err);
+    rc = fi_db_snapshot_open(db, &snapshot, &err);
     note(life, rc, &err);
     if (rc == FIRN_OK) {
-        note(life, fi_db_keyspace_list_in(view, ignore_name, NULL, &err), &err);
-        fi_db_view_close(view);
+        note(life, fi_db_keyspace_list_in(snapshot, ignore_name, NULL, &err), &err);
+        fi_db_snapshot_close(snapshot);
     }
-    note(life, fi_db_stats(db, &stats, &err), &err);
+    note(life, fi_inspect_stats(db, &stats, &err), &err);
     use_ranges(life, db);
     use_checkpoints(life, db);
 }
@@ -296,7 +297,7 @@ live(struct life *life, struct fi_os_dir *dir)
             note(life, fi_db_maintain_compact(db, NULL, &err), &err);
         }
         firn_store_check_result report;
-        note(life, fi_db_check(db, NULL, &report, &err), &err);
+        note(life, fi_inspect_check(db, NULL, &report, &err), &err);
         note(life, fi_db_keyspace_list(db, ignore_name, NULL, &err), &err);
         read_all(life, db, from);
         if (opening == 0) {
@@ -335,7 +336,7 @@ verify(const struct life *life, struct fi_os_dir *dir, bool was_cut)
     }
     fi_buf_deinit(&out);
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     db_support_put(a, "after", "1");
     DB_OK(fi_db_close(db, &err));
 }
@@ -350,30 +351,26 @@ choose_stride(void)
 static void
 every_failed_allocation_is_survived(void **state)
 {
-    (void)state;
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
-        bool is_reached = true;
-        const struct test_share share = test_share_of(choose_stride(), (uint64_t)for_ever);
-        uint64_t n = share.first;
-        for (; is_reached; n += share.step) {
+        struct test_fault fault = {.counts = true,
+                                   .for_ever = for_ever != 0,
+                                   .every = choose_stride(),
+                                   .loop = (uint64_t)for_ever};
+        while (test_fault_next(&fault)) {
             struct db_support support;
             struct life life = {.may_lack_memory = true};
-            test_alloc_install();
-            db_support_init(&support, n);
-            test_alloc_fail_at(n, for_ever != 0);
+            db_support_init(&support, fault.n);
+            test_fault_allocation(&fault);
             live(&life, support.dir);
-            is_reached = test_alloc_calls() >= n;
-            test_alloc_fail_at(0, false);
+            test_fault_end(&fault);
             verify(&life, support.dir, false);
-            db_support_cut(&support, n);
+            db_support_cut(&support, fault.n);
             verify(&life, support.dir, true);
             db_support_deinit(&support);
-            assert_int_equal(test_alloc_alive(), 0);
-            test_alloc_uninstall();
-            assert_true(is_reached || !life.had_failure);
+            assert_true(fault.was_hit || !life.had_failure);
         }
-        (void)printf("%llu allocations\n", (unsigned long long)(n - share.step));
-        assert_true(n > 100);
+        (void)printf("%llu allocations\n", (unsigned long long)fault.n);
+        assert_true(fault.n > 100);
     }
 }
 
@@ -411,7 +408,6 @@ live_with(const struct fi_sim_fault_plan *plan, bool is_harmless)
 static void
 every_failed_call_is_survived(void **state)
 {
-    (void)state;
     static const struct {
         enum fi_sim_fault_kind kind;
         unsigned classes;
@@ -447,7 +443,6 @@ every_failed_call_is_survived(void **state)
 static void
 a_sync_that_fails_once_is_not_tried_again(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_os *faulty;
@@ -494,7 +489,6 @@ a_sync_that_fails_once_is_not_tried_again(void **state)
 static void
 memory_that_ends_while_a_batch_is_applied_latches(void **state)
 {
-    (void)state;
     firn_error err;
     enum { LOADED = 48 * 300, SCATTERED = 300 };
     bool is_seen_after_all = false;
@@ -538,7 +532,7 @@ memory_that_ends_while_a_batch_is_applied_latches(void **state)
         is_seen_after_all = is_latched && is_there;
         assert_true(is_latched || is_there);
         firn_store_check_result report;
-        DB_OK(fi_db_check(db, NULL, &report, &err));
+        DB_OK(fi_inspect_check(db, NULL, &report, &err));
         assert_int_equal(report.entries, is_there ? LOADED + SCATTERED : LOADED);
         DB_OK(fi_db_close(db, &err));
         db_support_deinit(&support);
@@ -550,7 +544,6 @@ memory_that_ends_while_a_batch_is_applied_latches(void **state)
 static int
 init_big(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < BIG; i++) {
         big[i] = (uint8_t)(i * 7 + (i >> 8));
     }

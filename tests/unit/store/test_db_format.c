@@ -10,12 +10,12 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "codec/crc32c.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "log/log.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
 #include "storefile/storefile.h"
+#include "support/store/db_support.h"
 #include "support/test_file.h"
 
 #define GOLDEN "tests/formats/store/"
@@ -31,7 +31,6 @@ static const uint8_t identity_v1[FI_STOREFILE_IDENTITY_SIZE] = {
 static void
 the_identity_has_its_bytes(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_storefile_identity identity = {.version = 1,
                                              .created_ns = INT64_C(1234567890123456789)};
@@ -59,7 +58,6 @@ seal(uint8_t *bytes)
 static void
 an_identity_that_is_newer_or_damaged_is_named_so(void **state)
 {
-    (void)state;
     firn_error err;
     uint8_t bytes[FI_STOREFILE_IDENTITY_SIZE + 1] = {0};
     struct fi_storefile_identity back;
@@ -101,7 +99,6 @@ an_identity_that_is_newer_or_damaged_is_named_so(void **state)
 static void
 a_newer_store_is_refused_and_left_alone(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -123,7 +120,6 @@ a_newer_store_is_refused_and_left_alone(void **state)
 static void
 a_commit_has_its_bytes(void **state)
 {
-    (void)state;
     static const uint8_t expected[] = {
         0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01,      /* sequence */
         0x00,                                                /* flags */
@@ -187,7 +183,6 @@ open_with_record(uint8_t type, firn_slice record, firn_error *err)
 static void
 records_that_break_the_rules_are_refused(void **state)
 {
-    (void)state;
     static const struct {
         const char *bytes;
         size_t size;
@@ -271,7 +266,6 @@ records_that_break_the_rules_are_refused(void **state)
 static void
 the_last_sequence_leaves_no_further_commit(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_log *log;
@@ -298,7 +292,6 @@ the_last_sequence_leaves_no_further_commit(void **state)
 static void
 sizes_beyond_the_limits_are_refused_in_records_too(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf record = {0};
     for (size_t more = 0; more <= 1; more++) {
@@ -384,7 +377,7 @@ assert_golden(struct firn_db *db, const struct golden *golden)
     assert_int_equal(out.size, 0);
     fi_buf_deinit(&out);
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.keyspaces, 2);
     assert_int_equal(report.entries, 3);
     assert_int_equal(report.log_records, golden->log_records);
@@ -478,7 +471,6 @@ use_copy(struct fi_os_dir *dir, const struct golden *golden)
 static void
 golden_stores_open_for_ever(void **state)
 {
-    (void)state;
     firn_error err;
     for (size_t i = 0; i < sizeof goldens / sizeof *goldens; i++) {
         const struct golden *golden = &goldens[i];
@@ -501,7 +493,6 @@ golden_stores_open_for_ever(void **state)
 static void
 a_store_without_its_manifest_is_damaged_whatever_its_version(void **state)
 {
-    (void)state;
     firn_error err;
     for (size_t i = 2; i < sizeof goldens / sizeof *goldens; i++) {
         struct db_support support;
@@ -650,9 +641,9 @@ use_golden_values(const char *path, uint32_t version)
     DB_OK(fi_db_maintain_compact(db, NULL, &err));
     assert_golden_values(db, version);
     firn_store_check_result report = {.size = sizeof report};
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     firn_store_statistics stats = {.size = sizeof stats};
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     assert_int_equal(stats.value_files > 0, version > 3);
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
@@ -661,7 +652,6 @@ use_golden_values(const char *path, uint32_t version)
 static void
 golden_stores_of_all_kinds_of_entries_open_for_ever(void **state)
 {
-    (void)state;
     if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
         write_golden_values(GOLDEN "v8-values");
         fi_os_sleep_ns(fi_os_default(), 1100000000);
@@ -708,19 +698,19 @@ static void
 assert_at(struct firn_db *db, const char *reference, const char *key, const char *expected)
 {
     firn_error err;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct firn_db_keyspace *users;
     struct fi_buf value = {0};
-    DB_OK(fi_db_checkpoint_view(db, reference, &view, &err));
-    DB_OK(fi_db_keyspace_open_in(view, "users", &users, &err));
-    int rc = fi_db_get_at(users, view, firn_str(key), &value, &err);
+    DB_OK(fi_db_checkpoint_snapshot(db, reference, &snapshot, &err));
+    DB_OK(fi_db_keyspace_open_in(snapshot, "users", &users, &err));
+    int rc = fi_db_get_at(users, snapshot, firn_str(key), &value, &err);
     assert_int_equal(rc, expected != NULL ? FIRN_OK : FIRN_NOT_FOUND);
     if (expected != NULL) {
         assert_int_equal(value.size, strlen(expected));
         assert_memory_equal(value.data, expected, value.size);
     }
     fi_buf_deinit(&value);
-    fi_db_view_close(view);
+    fi_db_snapshot_close(snapshot);
 }
 
 static int
@@ -775,7 +765,7 @@ use_golden_checkpoints(const char *path)
     DB_OK(fi_db_checkpoint_undo(db, &restored, &safety, &err));
     assert_string_equal(db_support_keys(db_support_keyspace(db, "users"), NULL, false),
                         "ada grace ");
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
@@ -783,7 +773,6 @@ use_golden_checkpoints(const char *path)
 static void
 golden_stores_with_checkpoints_open_for_ever(void **state)
 {
-    (void)state;
     if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
         write_golden_checkpoints(GOLDEN "v8-checkpoints");
     }

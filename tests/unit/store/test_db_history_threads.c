@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "store/db.h"
+#include "support/store/db_support.h"
 
 enum { KEYS = 20, ROUNDS = 60, READERS = 3 };
 
@@ -40,10 +40,10 @@ write_number(struct shared *shared, uint64_t number)
 }
 
 static uint64_t
-walk(struct shared *shared, struct firn_db_view *view, bool is_back)
+walk(struct shared *shared, struct firn_snapshot *snapshot, bool is_back)
 {
     firn_error err;
-    const struct fi_db_cursor_options options = {.view = view};
+    const struct fi_db_cursor_options options = {.snapshot = snapshot};
     struct firn_db_cursor *cursor;
     uint64_t first = 0;
     unsigned count = 0;
@@ -65,22 +65,22 @@ static void
 read_once(struct shared *shared, unsigned round)
 {
     firn_error err;
-    struct firn_db_view *view;
+    struct firn_snapshot *snapshot;
     struct fi_buf value = {0};
     uint8_t key = (uint8_t)(round % KEYS);
     DB_OK(fi_db_get(shared->keyspace, firn_bytes(&key, 1), &value, &err));
     assert_int_equal(value.size, 100);
     fi_buf_deinit(&value);
     (void)walk(shared, NULL, round % 2 == 0);
-    DB_OK(fi_db_view_open(shared->db, &view, &err));
-    uint64_t seen = walk(shared, view, false);
-    assert_int_equal(walk(shared, view, true), seen);
-    fi_db_view_close(view);
+    DB_OK(fi_db_snapshot_open(shared->db, &snapshot, &err));
+    uint64_t seen = walk(shared, snapshot, false);
+    assert_int_equal(walk(shared, snapshot, true), seen);
+    fi_db_snapshot_close(snapshot);
     /* Deleted and made again all the time. */
-    int rc = fi_db_checkpoint_view(shared->db, "passing", &view, &err);
+    int rc = fi_db_checkpoint_snapshot(shared->db, "passing", &snapshot, &err);
     if (rc == FIRN_OK) {
-        assert_int_equal(walk(shared, view, false), walk(shared, view, true));
-        fi_db_view_close(view);
+        assert_int_equal(walk(shared, snapshot, false), walk(shared, snapshot, true));
+        fi_db_snapshot_close(snapshot);
     } else {
         assert_int_equal(rc, FIRN_NOT_FOUND);
     }
@@ -138,7 +138,6 @@ change(struct shared *shared, unsigned round)
 static void
 every_reading_is_of_one_state(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     struct shared shared = {.is_over = false};
@@ -164,7 +163,7 @@ every_reading_is_of_one_state(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     firn_store_check_result report;
-    DB_OK(fi_db_check(shared.db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(shared.db, NULL, &report, &err));
     DB_OK(fi_db_close(shared.db, &err));
     db_support_disk_deinit(&disk);
 }

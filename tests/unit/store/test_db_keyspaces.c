@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/slice.h"
-#include "db_support.h"
 #include "sim/sim_memory.h"
 #include "store/db_internal.h"
+#include "support/store/db_support.h"
 #include "support/test_peak.h"
 #include "support/test_random.h"
 
@@ -79,7 +79,6 @@ check_many(struct firn_db *db, unsigned count)
 static void
 keyspaces_with_little_in_them_stay_in_the_log(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -90,9 +89,9 @@ keyspaces_with_little_in_them_stay_in_the_log(void **state)
     for (unsigned life = 0; life < 3; life++) {
         db = open_with(support.dir, (uint64_t)64 << 20);
         db_support_put(db_support_keyspace(db, "tenant0000000"), "again", "1");
-        (void)fi_db_rest_look(db);
+        (void)fi_db_rest_inspect(db);
         fi_os_sleep_ns(support.os, INT64_C(20000000000));
-        (void)fi_db_rest_look(db);
+        (void)fi_db_rest_inspect(db);
         DB_OK(fi_db_close(db, &err));
         assert_int_equal(run_count(support.dir), 0);
     }
@@ -106,7 +105,6 @@ keyspaces_with_little_in_them_stay_in_the_log(void **state)
 static void
 keyspaces_with_enough_in_them_are_flushed_at_closing(void **state)
 {
-    (void)state;
     firn_error err;
     enum { FEW = 50 };
     static const char value[4000];
@@ -134,7 +132,6 @@ keyspaces_with_enough_in_them_are_flushed_at_closing(void **state)
 static void
 small_keyspaces_hold_the_log_only_so_long(void **state)
 {
-    (void)state;
     firn_error err;
     enum { FEW = 100, VALUE = 100000, PUTS = 100 };
     static uint8_t value[VALUE];
@@ -156,7 +153,6 @@ small_keyspaces_hold_the_log_only_so_long(void **state)
 static void
 keyspaces_take_what_is_set_aside_for_them(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -190,7 +186,6 @@ keyspaces_take_what_is_set_aside_for_them(void **state)
 static void
 there_is_a_largest_number_of_keyspaces(void **state)
 {
-    (void)state;
     firn_error err;
     char name[NAME_SIZE];
     struct db_support support;
@@ -222,7 +217,6 @@ there_is_a_largest_number_of_keyspaces(void **state)
 static void
 dropped_keyspaces_do_not_count(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);
@@ -244,7 +238,6 @@ dropped_keyspaces_do_not_count(void **state)
 static void
 power_cuts_lose_no_small_keyspace(void **state)
 {
-    (void)state;
     firn_error err;
     enum { SEEDS = 6, LIVES = 8, TENANTS = 300, WRITES = 120 };
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -308,16 +301,16 @@ forge(struct firn_db *db, uint64_t sequence, uint64_t first, uint64_t count, siz
     uint8_t name[FIRN_KEYSPACE_NAME_SIZE_MAX];
     memset(name, 'n', sizeof name);
     for (uint64_t i = first; i < first + count; i++) {
-        struct fi_keyspace_entry entry = {.id = i};
+        struct fi_storefile_keyspace entry = {.id = i};
         if (is_table) {
-            entry.type = FI_KEYSPACE_ENTRY_TABLE;
+            entry.type = FI_STOREFILE_KEYSPACE_TABLE;
             entry.schema = 1;
         }
         struct fi_storefile_place place;
         char digits[NAME_SIZE];
         (void)snprintf(digits, sizeof digits, "%07llu", (unsigned long long)i);
         memcpy(name + name_size - 7, digits, 7);
-        assert_int_equal(fi_keyspace_entry_encode(&entry, &value), FIRN_OK);
+        assert_int_equal(fi_storefile_keyspace_encode(&entry, &value), FIRN_OK);
         const struct fi_storefile_op op = {.kind = FI_ENTRY_PUT,
                                            .key = firn_bytes(name, name_size),
                                            .value = fi_buf_slice(&value)};
@@ -353,7 +346,6 @@ expect_bounded(struct fi_os_dir *dir, uint64_t memory, int code)
 static void
 a_log_that_creates_keyspaces_without_end_is_refused(void **state)
 {
-    (void)state;
     enum { CREATED = 120000 };
     static const struct {
         unsigned records;
@@ -381,7 +373,6 @@ a_log_that_creates_keyspaces_without_end_is_refused(void **state)
 static void
 a_manifest_that_names_trees_without_end_is_refused(void **state)
 {
-    (void)state;
     enum { TREES = 400000 };
     firn_error err;
     struct db_support support;
@@ -415,7 +406,6 @@ a_manifest_that_names_trees_without_end_is_refused(void **state)
 static void
 a_log_that_creates_many_keyspaces_at_once_is_read(void **state)
 {
-    (void)state;
     enum { CREATED = 30000 };
     for (unsigned is_twice = 0; is_twice <= 1; is_twice++) {
         firn_error err;

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
+#include "support/store/db_support.h"
 #include "support/test_random.h"
 
 enum { COMMITS = 1000, KEYS = 3 };
@@ -126,7 +126,7 @@ run_round(struct db_support_disk *disk, uint64_t first, useconds_t delay)
     /* The last one may have been made and not told. */
     assert_true(there == acknowledged || there == acknowledged + 1);
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     fi_db_abandon(db);
     return there;
 }
@@ -134,7 +134,6 @@ run_round(struct db_support_disk *disk, uint64_t first, useconds_t delay)
 static void
 a_killed_writer_loses_nothing_it_acknowledged(void **state)
 {
-    (void)state;
     struct test_random random;
     struct db_support_disk disk;
     test_random_init(&random, "db_kill", 1);
@@ -152,7 +151,6 @@ a_killed_writer_loses_nothing_it_acknowledged(void **state)
 static void
 the_lock_of_another_process_is_named_and_goes_with_it(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     int ends[2];
@@ -190,7 +188,6 @@ the_lock_of_another_process_is_named_and_goes_with_it(void **state)
 static void
 without_an_end_to_it_a_lock_is_waited_for(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     int ends[2];

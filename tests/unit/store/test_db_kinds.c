@@ -2,18 +2,18 @@
  *
  * unit/store: keyspaces of keys and values and a table, whose runs are of another kind, in one store.
  */
-#include "db_support.h"
+#include "support/store/db_support.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "../lsm/twin_kind.h"
 #include "copy/copy.h"
-#include "copy/copy_capture.h"
+#include "copy/copy_hot.h"
 #include "inspect/inspect.h"
 #include "lsm/lsm_internal.h"
 #include "rescue/rescue.h"
 #include "store/db_internal.h"
+#include "support/lsm/twin_kind.h"
 
 enum { KEYS = 200, VALUE_SIZE = 300 };
 
@@ -24,7 +24,6 @@ static const struct fi_run_kind *rows_alone[2];
 static int
 setup(void **state)
 {
-    (void)state;
     own_kinds = fi_db_image_kinds;
     rows_alone[0] = own_kinds[0];
     fi_db_image_kinds = twin_kinds;
@@ -35,7 +34,6 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    (void)state;
     fi_db_image_kinds = own_kinds;
     twin_attaches = false;
     return 0;
@@ -59,8 +57,8 @@ put_all(struct firn_db_keyspace *keyspace, char letter)
 static struct firn_db *
 make_store(struct fi_os_dir *dir)
 {
-    static const struct fi_keyspace_entry table = {
-        .type = FI_KEYSPACE_ENTRY_TABLE,
+    static const struct fi_storefile_keyspace table = {
+        .type = FI_STOREFILE_KEYSPACE_TABLE,
         .schema = 7,
         .others = {(const uint8_t *)"\x06\x02hi", 4},
     };
@@ -86,35 +84,34 @@ assert_store(struct firn_db *db, char in_table, char in_keys)
     firn_error err;
     firn_store_check_result result;
     char value[VALUE_SIZE + 1];
-    struct firn_db_view *view;
-    struct fi_keyspace_entry entry;
+    struct firn_snapshot *snapshot;
+    struct fi_storefile_keyspace entry;
     struct fi_buf bytes = {0};
     memset(value, in_table, VALUE_SIZE);
     value[VALUE_SIZE] = '\0';
     assert_string_equal(db_support_get(db_support_keyspace(db, "table"), "key0100"), value);
     memset(value, in_keys, VALUE_SIZE);
     assert_string_equal(db_support_get(db_support_keyspace(db, "keys"), "key0100"), value);
-    DB_OK(fi_db_check(db, NULL, &result, &err));
-    DB_OK(fi_db_view_open(db, &view, &err));
-    DB_OK(fi_db_keyspace_entry_in(view, "table", &bytes, &entry, &err));
-    assert_int_equal(entry.type, FI_KEYSPACE_ENTRY_TABLE);
+    DB_OK(fi_inspect_check(db, NULL, &result, &err));
+    DB_OK(fi_db_snapshot_open(db, &snapshot, &err));
+    DB_OK(fi_db_keyspace_entry_in(snapshot, "table", &bytes, &entry, &err));
+    assert_int_equal(entry.type, FI_STOREFILE_KEYSPACE_TABLE);
     assert_int_equal(entry.schema, 7);
     assert_int_equal(entry.others.size, 4);
     const struct fi_db_tree *tree = fi_db_trees_find(fi_db_image(db), entry.id);
     assert_ptr_equal(tree->lsm_tree->kind, &twin_kind);
     assert_int_equal(tree->schema, 7);
-    DB_OK(fi_db_keyspace_entry_in(view, "keys", &bytes, &entry, &err));
-    assert_int_equal(entry.type, FI_KEYSPACE_ENTRY_KEYS);
+    DB_OK(fi_db_keyspace_entry_in(snapshot, "keys", &bytes, &entry, &err));
+    assert_int_equal(entry.type, FI_STOREFILE_KEYSPACE_KEYS);
     tree = fi_db_trees_find(fi_db_image(db), entry.id);
     assert_ptr_equal(tree->lsm_tree->kind, fi_db_image_kinds[0]);
-    fi_db_view_close(view);
+    fi_db_snapshot_close(snapshot);
     fi_buf_deinit(&bytes);
 }
 
 static void
 a_table_is_stored_in_runs_of_its_own_kind_beside_others(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_db_checkpoint_info info;
@@ -147,22 +144,21 @@ a_table_is_stored_in_runs_of_its_own_kind_beside_others(void **state)
 static void
 a_number_is_of_one_type_and_schema(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
-    struct firn_db_view *view;
-    struct fi_keyspace_entry named;
+    struct firn_snapshot *snapshot;
+    struct fi_storefile_keyspace named;
     struct fi_buf bytes = {0};
     struct fi_db_tree *tree;
     const struct fi_entry entry = {.key = firn_str("other"), .kind = FI_ENTRY_PUT};
     db_support_init(&support, 1);
     struct firn_db *db = make_store(support.dir);
-    DB_OK(fi_db_view_open(db, &view, &err));
-    DB_OK(fi_db_keyspace_entry_in(view, "table", &bytes, &named, &err));
-    fi_db_view_close(view);
-    struct fi_keyspace_entry wrong[2] = {named, named};
+    DB_OK(fi_db_snapshot_open(db, &snapshot, &err));
+    DB_OK(fi_db_keyspace_entry_in(snapshot, "table", &bytes, &named, &err));
+    fi_db_snapshot_close(snapshot);
+    struct fi_storefile_keyspace wrong[2] = {named, named};
     wrong[0].schema++;
-    wrong[1].type = FI_KEYSPACE_ENTRY_KEYS;
+    wrong[1].type = FI_STOREFILE_KEYSPACE_KEYS;
     wrong[1].schema = 0;
     struct fi_db_image *image = fi_db_image(db);
     DB_OK(fi_db_image_name(image, &named, &entry, &tree, &err));
@@ -179,7 +175,6 @@ a_number_is_of_one_type_and_schema(void **state)
 static void
 numbers_of_keyspaces_are_used_up_before_they_are_too_large(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct firn_db_keyspace *keyspace;
@@ -188,7 +183,7 @@ numbers_of_keyspaces_are_used_up_before_they_are_too_large(void **state)
     fi_db_image(db)->next_id = UINT32_MAX - 1;
     put_all(db_support_keyspace(db, "last"), 'a');
     for (unsigned round = 0; round < 3; round++) {
-        const struct fi_keyspace_entry keys = {.id = 0};
+        const struct fi_storefile_keyspace keys = {.id = 0};
         DB_FAILS(fi_db_keyspace_create_as(db, "more", &keys, &keyspace, &err), FIRN_LIMIT,
                  "used up");
         if (round == 1) {
@@ -205,8 +200,7 @@ numbers_of_keyspaces_are_used_up_before_they_are_too_large(void **state)
 static void
 a_table_that_no_run_has_yet_is_refused_by_a_program_without_tables(void **state)
 {
-    (void)state;
-    static const struct fi_keyspace_entry table = {.type = FI_KEYSPACE_ENTRY_TABLE};
+    static const struct fi_storefile_keyspace table = {.type = FI_STOREFILE_KEYSPACE_TABLE};
     firn_error err;
     struct db_support support;
     struct firn_db_keyspace *keyspace;
@@ -241,12 +235,11 @@ make_dir(struct fi_os *os, const char *name)
 static void
 copies_have_the_table(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_storefile_progress progress = {0};
     struct fi_db_checkpoint_info info;
-    struct fi_copy_capture *capture;
+    struct fi_copy_hot *capture;
     struct firn_db *copy;
     db_support_init(&support, 1);
     struct firn_db *db = make_store(support.dir);
@@ -262,9 +255,9 @@ copies_have_the_table(void **state)
     DB_OK(fi_db_path_open(support.os, "/import", &db_support_existing, &copy, &err));
     assert_store(copy, 'a', 'b');
     DB_OK(fi_db_close(copy, &err));
-    DB_OK(fi_copy_capture_open(support.dir, &capture, &err));
-    assert_null(fi_copy_capture_missing(capture));
-    fi_copy_capture_close(capture);
+    DB_OK(fi_copy_hot_open(support.dir, &capture, &err));
+    assert_null(fi_copy_hot_missing(capture));
+    fi_copy_hot_close(capture);
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
@@ -297,7 +290,6 @@ remove_manifest(void *ctx, const struct fi_os_dirent *entry)
 static void
 runs_of_all_kinds_are_rescued(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     struct fi_rescue_result result;

@@ -13,13 +13,13 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "copy/copy.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
+#include "support/store/db_support.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
-#include "txn/db_txn.h"
+#include "txn/txn.h"
 
 enum { SIZES = 9 };
 static const size_t sizes[SIZES] = {
@@ -128,22 +128,22 @@ take_one(void *ctx, size_t i, struct fi_buf *value, firn_error *err)
 }
 
 static void
-assert_all(struct firn_db_keyspace *keyspace, struct firn_db_view *view, unsigned round)
+assert_all(struct firn_db_keyspace *keyspace, struct firn_snapshot *snapshot, unsigned round)
 {
     firn_error err;
     struct fi_buf out = {0};
     struct firn_db_cursor *cursor;
     static char bytes[SIZES][16];
     firn_slice keys[SIZES];
-    const struct fi_db_cursor_options options = {.view = view};
+    const struct fi_db_cursor_options options = {.snapshot = snapshot};
     for (unsigned key = 0; key < SIZES; key++) {
-        DB_OK(fi_db_get_at(keyspace, view, key_of(key), &out, &err));
+        DB_OK(fi_db_get_at(keyspace, snapshot, key_of(key), &out, &err));
         assert_value(fi_buf_slice(&out), key, round);
         memcpy(bytes[key], key_of(key).data, 8);
         keys[key] = firn_bytes(bytes[key], 7);
     }
     const struct fi_db_get_many many = {
-        .view = view, .keys = keys, .count = SIZES, .visit = take_one, .ctx = &round};
+        .snapshot = snapshot, .keys = keys, .count = SIZES, .visit = take_one, .ctx = &round};
     DB_OK(fi_db_get_many(keyspace, &many, &err));
     DB_OK(fi_db_cursor_open(keyspace, &options, &cursor, &err));
     DB_OK(fi_db_cursor_first(cursor, &err));
@@ -207,7 +207,7 @@ assert_clean(struct firn_db *db)
 {
     firn_error err;
     firn_store_check_result report = {.size = sizeof report};
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
 }
 
 static firn_store_statistics
@@ -215,14 +215,13 @@ stats_of(struct firn_db *db)
 {
     firn_error err;
     firn_store_statistics stats = {.size = sizeof stats};
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     return stats;
 }
 
 static void
 values_of_all_sizes_are_read_wherever_they_lie(void **state)
 {
-    (void)state;
     for (unsigned first = 0; first < WAYS; first++) {
         for (unsigned second = 0; second < WAYS; second++) {
             struct scene scene;
@@ -240,30 +239,29 @@ values_of_all_sizes_are_read_wherever_they_lie(void **state)
 }
 
 static void
-views_and_checkpoints_keep_theirs(void **state)
+snapshots_and_checkpoints_keep_theirs(void **state)
 {
-    (void)state;
     firn_error err;
     for (unsigned way = 0; way < WAYS; way++) {
         struct scene scene;
-        struct firn_db_view *view;
+        struct firn_snapshot *snapshot;
         struct fi_db_checkpoint_info restored;
         struct fi_db_checkpoint_info safety;
         scene_init(&scene);
         put_all(&scene, 1);
         go_a_way(&scene, way);
         DB_OK(fi_db_checkpoint_create(scene.db, "c", NULL, &err));
-        DB_OK(fi_db_view_open(scene.db, &view, &err));
+        DB_OK(fi_db_snapshot_open(scene.db, &snapshot, &err));
         for (unsigned round = 2; round < 6; round++) {
             put_all(&scene, round);
             DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
         }
-        assert_all(scene.keyspace, view, 1);
+        assert_all(scene.keyspace, snapshot, 1);
         assert_all(scene.keyspace, NULL, 5);
-        fi_db_view_close(view);
-        DB_OK(fi_db_checkpoint_view(scene.db, "c", &view, &err));
-        assert_all(scene.keyspace, view, 1);
-        fi_db_view_close(view);
+        fi_db_snapshot_close(snapshot);
+        DB_OK(fi_db_checkpoint_snapshot(scene.db, "c", &snapshot, &err));
+        assert_all(scene.keyspace, snapshot, 1);
+        fi_db_snapshot_close(snapshot);
         DB_OK(fi_db_checkpoint_restore(scene.db, "c", &restored, &safety, &err));
         assert_all(scene.keyspace, NULL, 1);
         DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
@@ -276,7 +274,6 @@ views_and_checkpoints_keep_theirs(void **state)
 static void
 overwritten_and_deleted_values_give_their_space_back(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     scene_init(&scene);
@@ -303,7 +300,6 @@ overwritten_and_deleted_values_give_their_space_back(void **state)
 static void
 own_keyspaces_keep_their_values_in_runs(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     scene_init(&scene);
@@ -320,7 +316,6 @@ own_keyspaces_keep_their_values_in_runs(void **state)
 static void
 merges_stand_upon_large_values(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf out = {0};
     struct fi_buf expected = {0};
@@ -358,7 +353,6 @@ merges_stand_upon_large_values(void **state)
 static void
 large_values_expire(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf out = {0};
     for (unsigned way = 0; way < WAYS; way++) {
@@ -398,28 +392,27 @@ large_values_expire(void **state)
 static void
 transactions_read_and_write_them(void **state)
 {
-    (void)state;
     firn_error err;
     struct fi_buf out = {0};
     struct scene scene;
-    struct firn_db_txn *txn;
-    const struct fi_db_txn_options options = {0};
+    struct firn_txn *txn;
+    const struct fi_txn_options options = {0};
     scene_init(&scene);
     put_all(&scene, 1);
     DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
-    DB_OK(fi_db_txn_begin(scene.db, &options, &txn, &err));
-    DB_OK(fi_db_txn_get(txn, scene.keyspace, key_of(7), &out, &err));
+    DB_OK(fi_txn_begin(scene.db, &options, &txn, &err));
+    DB_OK(fi_txn_get(txn, scene.keyspace, key_of(7), &out, &err));
     assert_value(fi_buf_slice(&out), 7, 1);
-    DB_OK(fi_db_txn_put(txn, scene.keyspace, key_of(7), value_of(7, 2), &err));
-    DB_OK(fi_db_txn_get(txn, scene.keyspace, key_of(7), &out, &err));
+    DB_OK(fi_txn_put(txn, scene.keyspace, key_of(7), value_of(7, 2), &err));
+    DB_OK(fi_txn_get(txn, scene.keyspace, key_of(7), &out, &err));
     assert_value(fi_buf_slice(&out), 7, 2);
     /* Meanwhile the same key gets another value, and moves. */
     put_all(&scene, 3);
     DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
-    DB_OK(fi_db_txn_get(txn, scene.keyspace, key_of(5), &out, &err));
+    DB_OK(fi_txn_get(txn, scene.keyspace, key_of(5), &out, &err));
     assert_value(fi_buf_slice(&out), 5, 1);
-    DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT, "key-007");
-    fi_db_txn_close(txn);
+    DB_FAILS(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT, "key-007");
+    fi_txn_close(txn);
     assert_all(scene.keyspace, NULL, 3);
     fi_buf_deinit(&out);
     scene_deinit(&scene);
@@ -428,7 +421,6 @@ transactions_read_and_write_them(void **state)
 static void
 loads_and_clones_have_them(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct firn_db_bulk *bulk;
@@ -464,7 +456,6 @@ loads_and_clones_have_them(void **state)
 static void
 readers_keep_the_files_that_they_read(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct firn_db *reader;
@@ -492,7 +483,7 @@ readers_keep_the_files_that_they_read(void **state)
 /* ---- differences ---- */
 
 static int
-take_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *key)
+take_difference(void *ctx, const char *keyspace, const struct fi_inspect_diff_key *key)
 {
     assert_string_equal(keyspace, "k");
     assert_true(fi_slice_equal(key->key, key_of(6)));
@@ -505,7 +496,6 @@ take_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *ke
 static void
 differences_compare_what_references_lead_to(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     unsigned count = 0;
@@ -518,8 +508,8 @@ differences_compare_what_references_lead_to(void **state)
     DB_OK(fi_db_put(scene.keyspace, key_of(6), value_of(6, 2), FIRN_DURABILITY_DEFAULT, &err));
     DB_OK(fi_db_checkpoint_create(scene.db, "b", NULL, &err));
     DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
-    const struct fi_db_diff_visitor visitor = {.visit = take_difference, .ctx = &count};
-    DB_OK(fi_db_diff(scene.db, "a", "b", &visitor, &err));
+    const struct fi_inspect_diff_visitor visitor = {.visit = take_difference, .ctx = &count};
+    DB_OK(fi_inspect_diff(scene.db, "a", "b", &visitor, &err));
     assert_int_equal(count, 1);
     scene_deinit(&scene);
 }
@@ -527,7 +517,6 @@ differences_compare_what_references_lead_to(void **state)
 static void
 keys_are_walked_without_their_values(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct fi_os_dir *runs;
@@ -559,7 +548,6 @@ keys_are_walked_without_their_values(void **state)
 static void
 exports_have_them(void **state)
 {
-    (void)state;
     firn_error err;
     struct scene scene;
     struct firn_db *file;
@@ -599,7 +587,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_of_all_sizes_are_read_wherever_they_lie),
-        cmocka_unit_test(views_and_checkpoints_keep_theirs),
+        cmocka_unit_test(snapshots_and_checkpoints_keep_theirs),
         cmocka_unit_test(overwritten_and_deleted_values_give_their_space_back),
         cmocka_unit_test(own_keyspaces_keep_their_values_in_runs),
         cmocka_unit_test(merges_stand_upon_large_values),

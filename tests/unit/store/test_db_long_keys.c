@@ -11,13 +11,13 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "copy/copy.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "rescue/rescue.h"
 #include "store/db.h"
+#include "support/store/db_support.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
-#include "txn/db_txn.h"
+#include "txn/txn.h"
 
 enum { KEYS = 28, VALUE_MAX = 256, CHECKPOINTS = 4 };
 
@@ -157,7 +157,7 @@ compare_now(const struct world *world)
     firn_error err;
     firn_store_check_result report;
     compare_with(world, &world->now, world->keyspace);
-    DB_OK(fi_db_check(world->db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(world->db, NULL, &report, &err));
 }
 
 /* ---- what is done ---- */
@@ -253,33 +253,32 @@ static void
 write_txn(struct world *world)
 {
     firn_error err;
-    struct firn_db_txn *txn;
+    struct firn_txn *txn;
     struct fi_buf out = {0};
-    const struct fi_db_txn_options options = {.is_serializable = true};
+    const struct fi_txn_options options = {.is_serializable = true};
     const struct state before = world->now;
     size_t i = any_key(world);
     int rc = FIRN_OK;
-    DB_OK(fi_db_txn_begin(world->db, &options, &txn, &err));
+    DB_OK(fi_txn_begin(world->db, &options, &txn, &err));
     if (i + 2 < KEYS) {
-        rc = fi_db_txn_delete_range(txn, world->keyspace, world->keys[i], world->keys[i + 2], &err);
+        rc = fi_txn_delete_range(txn, world->keyspace, world->keys[i], world->keys[i + 2], &err);
         clear_range(world, i, i + 2);
     }
     for (int n = 0; n < 3 && rc == FIRN_OK; n++) {
         size_t k = any_key(world);
         put_anew(world, k);
-        rc = fi_db_txn_put(txn, world->keyspace, world->keys[k], firn_str(world->now.values[k]),
-                           &err);
+        rc = fi_txn_put(txn, world->keyspace, world->keys[k], firn_str(world->now.values[k]), &err);
         if (rc == FIRN_OK) {
-            rc = fi_db_txn_get(txn, world->keyspace, world->keys[k], &out, &err);
+            rc = fi_txn_get(txn, world->keyspace, world->keys[k], &out, &err);
         }
     }
-    rc = rc == FIRN_OK ? fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err) : rc;
+    rc = rc == FIRN_OK ? fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err) : rc;
     if (rc != FIRN_OK) {
         assert_int_equal(rc, FIRN_LIMIT);
         assert_in_range(world->options->memory_bytes, 1, 8 << 20);
         world->now = before;
     }
-    fi_db_txn_close(txn);
+    fi_txn_close(txn);
     fi_buf_deinit(&out);
 }
 
@@ -354,7 +353,6 @@ work(struct world *world)
 static void
 long_keys_behave_as_the_model_does(void **state)
 {
-    (void)state;
     static const struct fi_db_options sizes[] = {
         {.create_if_missing = true, .memory_bytes = 1 << 20},
         {.create_if_missing = true, .memory_bytes = 64 << 20, .threads = 2}};
@@ -386,7 +384,7 @@ struct differing {
 };
 
 static int
-see_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *key)
+see_difference(void *ctx, const char *keyspace, const struct fi_inspect_diff_key *key)
 {
     struct differing *differing = ctx;
     assert_string_equal(keyspace, "k");
@@ -399,7 +397,6 @@ see_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *key
 static void
 long_keys_are_in_checkpoints_differences_and_exports(void **state)
 {
-    (void)state;
     firn_error err;
     struct world *world = fi_alloc_zeroed(sizeof *world);
     struct fi_db_checkpoint_info info;
@@ -418,8 +415,8 @@ long_keys_are_in_checkpoints_differences_and_exports(void **state)
         DB_OK(fi_db_delete(world->keyspace, world->keys[i], FIRN_DURABILITY_DEFAULT, &err));
     }
     struct differing differing = {world, 0};
-    const struct fi_db_diff_visitor visitor = {.visit = see_difference, .ctx = &differing};
-    DB_OK(fi_db_diff(world->db, "c0", NULL, &visitor, &err));
+    const struct fi_inspect_diff_visitor visitor = {.visit = see_difference, .ctx = &differing};
+    DB_OK(fi_inspect_diff(world->db, "c0", NULL, &visitor, &err));
     assert_int_equal(differing.count, (KEYS + 2) / 3);
     const struct fi_copy_export_target target = {.os = world->support.os, .path = "/c0.firnx"};
     struct fi_storefile_progress progress = {.os = world->support.os};
@@ -443,7 +440,6 @@ long_keys_are_in_checkpoints_differences_and_exports(void **state)
 static void
 long_keys_are_loaded_sorted_and_unsorted(void **state)
 {
-    (void)state;
     firn_error err;
     for (int is_sorted = 0; is_sorted < 2; is_sorted++) {
         struct world *world = fi_alloc_zeroed(sizeof *world);
@@ -474,7 +470,6 @@ long_keys_are_loaded_sorted_and_unsorted(void **state)
 static void
 many_keys_of_the_largest_size_are_kept(void **state)
 {
-    (void)state;
     const size_t many = test_is_long() ? 160 : 80; /* 7 divides neither */
     firn_error err;
     static uint8_t key[FIRN_KEY_SIZE_MAX];
@@ -501,7 +496,7 @@ many_keys_of_the_largest_size_are_kept(void **state)
         DB_OK(fi_db_get(keyspace, firn_bytes(key, sizeof key), &out, &err));
         assert_int_equal(out.size, 100 + i);
     }
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     key[sizeof key - 1] = (uint8_t)(many / 2);
     DB_OK(fi_db_delete_range(keyspace, firn_str(""), firn_bytes(key, sizeof key),
                              FIRN_DURABILITY_DEFAULT, &err));
@@ -663,7 +658,7 @@ check_family(const struct family *family)
         }
     }
     seek_family(family);
-    DB_OK(fi_db_check(family->db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(family->db, NULL, &report, &err));
 }
 
 /* In memory, in a run, merged, and opened again. */
@@ -724,21 +719,19 @@ conflict_in_family(struct family *family)
 {
     firn_error err;
     static uint8_t bytes[LONG_VALUE];
-    const struct fi_db_txn_options serializable = {.is_serializable = true};
+    const struct fi_txn_options serializable = {.is_serializable = true};
     for (size_t at = 9; at < 14; at++) {
-        struct firn_db_txn *txn;
-        DB_OK(fi_db_txn_begin(family->db, &serializable, &txn, &err));
-        DB_OK(fi_db_txn_read_range(txn, family->keyspace, &family->keys[10], &family->keys[13],
-                                   &err));
-        DB_OK(
-            fi_db_txn_put(txn, family->keyspace, family->keys[20], family_value(20, bytes), &err));
+        struct firn_txn *txn;
+        DB_OK(fi_txn_begin(family->db, &serializable, &txn, &err));
+        DB_OK(fi_txn_read_range(txn, family->keyspace, &family->keys[10], &family->keys[13], &err));
+        DB_OK(fi_txn_put(txn, family->keyspace, family->keys[20], family_value(20, bytes), &err));
         DB_OK(fi_db_put(family->keyspace, family->keys[at], family_value(at, bytes),
                         FIRN_DURABILITY_DEFAULT, &err));
         family->is_there[at] = true;
-        int rc = fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err);
+        int rc = fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err);
         assert_int_equal(rc, at >= 10 && at < 13 ? FIRN_CONFLICT : FIRN_OK);
         family->is_there[20] = family->is_there[20] || rc == FIRN_OK;
-        fi_db_txn_close(txn);
+        fi_txn_close(txn);
     }
 }
 
@@ -758,7 +751,6 @@ prefixes_of_any_size_are_shared(void **state)
                                    FIRN_KEY_SIZE_MAX - 1,
                                    FIRN_KEY_SIZE_MAX};
     const struct test_share share = test_share_of(1, 1);
-    (void)state;
     for (size_t n = (size_t)share.first - 1; n < sizeof sizes / sizeof sizes[0];
          n += (size_t)share.step) {
         firn_error err;
@@ -807,18 +799,17 @@ prefixes_of_any_size_are_shared(void **state)
 static void
 one_byte_more_is_refused_and_changes_nothing(void **state)
 {
-    (void)state;
     firn_error err;
     static uint8_t bytes[FIRN_KEY_SIZE_MAX + 1];
     const firn_slice longer = firn_bytes(bytes, sizeof bytes);
     struct world *world = fi_alloc_zeroed(sizeof *world);
     struct firn_db_batch *batch;
-    struct firn_db_txn *txn;
+    struct firn_txn *txn;
     struct fi_buf out = {0};
-    const struct fi_db_txn_options plain = {.is_serializable = false};
+    const struct fi_txn_options plain = {.is_serializable = false};
     make_world(world, &some, 11);
     DB_OK(fi_db_batch_create(&batch, &err));
-    DB_OK(fi_db_txn_begin(world->db, &plain, &txn, &err));
+    DB_OK(fi_txn_begin(world->db, &plain, &txn, &err));
     memset(bytes, 'x', sizeof bytes);
     for (int i = 0; i < 2; i++) {
         const char *told = i == 0 ? "of 524289 bytes" : "at most 524288";
@@ -832,15 +823,15 @@ one_byte_more_is_refused_and_changes_nothing(void **state)
         DB_FAILS(fi_db_delete_range(k, firn_str("a"), longer, durability, &err), FIRN_LIMIT, told);
         DB_FAILS(fi_db_delete_range(k, longer, firn_str("z"), durability, &err), FIRN_LIMIT, told);
         DB_FAILS(fi_db_batch_put(batch, k, longer, firn_str("v"), &err), FIRN_LIMIT, told);
-        DB_FAILS(fi_db_txn_put(txn, k, longer, firn_str("v"), &err), FIRN_LIMIT, told);
-        DB_FAILS(fi_db_txn_delete_range(txn, k, firn_str("a"), longer, &err), FIRN_LIMIT, told);
+        DB_FAILS(fi_txn_put(txn, k, longer, firn_str("v"), &err), FIRN_LIMIT, told);
+        DB_FAILS(fi_txn_delete_range(txn, k, firn_str("a"), longer, &err), FIRN_LIMIT, told);
         /* A key that is asked for may have any size: there is none of this one. */
         assert_int_equal(fi_db_get(k, longer, &out, &err), FIRN_NOT_FOUND);
     }
     assert_int_equal(fi_db_batch_count(batch), 0);
     fi_db_batch_destroy(batch);
-    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
-    fi_db_txn_close(txn);
+    DB_OK(fi_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+    fi_txn_close(txn);
     compare_now(world);
     fi_buf_deinit(&out);
     end_world(world);

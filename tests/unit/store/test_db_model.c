@@ -20,10 +20,10 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
+#include "support/store/db_support.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
 
@@ -33,7 +33,7 @@ enum {
     OPS_MAX = 25,
     JOURNAL_MAX = 400,
     VALUE_MAX = 70000,
-    VIEWS = 3,
+    SNAPSHOTS = 3,
     CHECKPOINTS = 4
 };
 
@@ -66,8 +66,8 @@ struct model_commit {
 };
 
 /* A view, or a handle of its own, with what it must show. */
-struct model_view {
-    struct firn_db_view *view;
+struct model_snapshot {
+    struct firn_snapshot *snapshot;
     struct firn_db *reader;
     struct firn_db_keyspace *keyspaces[KEYSPACES];
     struct model model;
@@ -86,10 +86,10 @@ struct world {
     size_t journal_count;
     size_t journal_durable; /* so many must survive a power cut */
     uint64_t last_value;
-    struct model_view views[VIEWS];
-    struct model_view other; /* with a reader */
-    bool is_tiny;            /* memory for little */
-    bool is_armed;           /* the power fails somewhere ahead */
+    struct model_snapshot snapshots[SNAPSHOTS];
+    struct model_snapshot other; /* with a reader */
+    bool is_tiny;                /* memory for little */
+    bool is_armed;               /* the power fails somewhere ahead */
     unsigned cuts;
 };
 
@@ -197,7 +197,7 @@ make_keys(struct world *world)
 
 /* Whether a keyspace (NULL: one that does not exist) holds exactly a state. */
 static bool
-holds(struct world *world, struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+holds(struct world *world, struct firn_db_keyspace *keyspace, struct firn_snapshot *snapshot,
       const uint64_t *values)
 {
     firn_error err;
@@ -205,7 +205,7 @@ holds(struct world *world, struct firn_db_keyspace *keyspace, struct firn_db_vie
     struct fi_buf out = {0};
     for (size_t i = 0; i < KEYS; i++) {
         int rc = keyspace == NULL ? FIRN_NOT_FOUND
-                                  : fi_db_get_at(keyspace, view, world->keys[i], &out, &err);
+                                  : fi_db_get_at(keyspace, snapshot, world->keys[i], &out, &err);
         if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
             (void)fprintf(stderr, "%s: %s\n", firn_code_name(rc), err.text);
         }
@@ -218,11 +218,11 @@ holds(struct world *world, struct firn_db_keyspace *keyspace, struct firn_db_vie
 }
 
 static bool
-holds_at(struct world *world, struct firn_db_keyspace **keyspaces, struct firn_db_view *view,
+holds_at(struct world *world, struct firn_db_keyspace **keyspaces, struct firn_snapshot *snapshot,
          const struct model_values *values)
 {
     for (unsigned k = 0; k < KEYSPACES; k++) {
-        if (!holds(world, keyspaces[k], view, values->of[k])) {
+        if (!holds(world, keyspaces[k], snapshot, values->of[k])) {
             return false;
         }
     }
@@ -237,19 +237,19 @@ holds_checkpoint(struct world *world, struct firn_db *db, unsigned slot,
     firn_error err;
     char name[] = {'c', (char)('0' + slot), 0};
     struct firn_db_keyspace *keyspaces[KEYSPACES];
-    struct firn_db_view *view;
-    int rc = fi_db_checkpoint_view(db, name, &view, &err);
+    struct firn_snapshot *snapshot;
+    int rc = fi_db_checkpoint_snapshot(db, name, &snapshot, &err);
     if (rc == FIRN_NOT_FOUND || !checkpoint->is_there) {
-        fi_db_view_close(view);
+        fi_db_snapshot_close(snapshot);
         return (rc == FIRN_NOT_FOUND) == !checkpoint->is_there;
     }
     DB_OK(rc);
     for (unsigned k = 0; k < KEYSPACES; k++) {
         char keyspace[] = {'k', (char)('0' + k), 0};
-        DB_OK(fi_db_keyspace_open_in(view, keyspace, &keyspaces[k], &err));
+        DB_OK(fi_db_keyspace_open_in(snapshot, keyspace, &keyspaces[k], &err));
     }
-    bool is_held = holds_at(world, keyspaces, view, &checkpoint->values);
-    fi_db_view_close(view);
+    bool is_held = holds_at(world, keyspaces, snapshot, &checkpoint->values);
+    fi_db_snapshot_close(snapshot);
     return is_held;
 }
 
@@ -282,8 +282,8 @@ holds_all(struct world *world, struct firn_db_keyspace **keyspaces, const struct
 
 /* Walks a random range in one direction, or turns about at random, beside the model. */
 static void
-compare_walk(struct world *world, struct firn_db_keyspace **keyspaces, struct firn_db_view *view,
-             const struct model *model)
+compare_walk(struct world *world, struct firn_db_keyspace **keyspaces,
+             struct firn_snapshot *snapshot, const struct model *model)
 {
     firn_error err;
     unsigned k = (unsigned)below(world, KEYSPACES);
@@ -296,7 +296,7 @@ compare_walk(struct world *world, struct firn_db_keyspace **keyspaces, struct fi
         .lower = below(world, 2) == 0 ? &lower : NULL,
         .upper = below(world, 2) == 0 ? &upper : NULL,
         .prefix = below(world, 3) == 0 ? &prefix : NULL,
-        .view = view,
+        .snapshot = snapshot,
     };
     size_t shown[KEYS];
     size_t count = 0;
@@ -449,10 +449,10 @@ resolve(struct world *world, size_t durable)
 
 /* Handles of a machine whose power failed; views go with their store. */
 static void
-forget_views(struct world *world)
+forget_snapshots(struct world *world)
 {
-    for (unsigned i = 0; i < VIEWS; i++) {
-        world->views[i].view = NULL;
+    for (unsigned i = 0; i < SNAPSHOTS; i++) {
+        world->snapshots[i].snapshot = NULL;
     }
     fi_db_abandon(world->other.reader);
     world->other.reader = NULL;
@@ -461,7 +461,7 @@ forget_views(struct world *world)
 static void
 crash(struct world *world)
 {
-    forget_views(world);
+    forget_snapshots(world);
     fi_db_abandon(world->db);
     world->db = NULL;
     cut(world);
@@ -612,8 +612,8 @@ step_reopen(struct world *world)
     firn_error err;
     int rc = FIRN_OK;
     if (below(world, 2) == 0) {
-        for (unsigned i = 0; i < VIEWS; i++) {
-            fi_db_view_close(world->views[i].view);
+        for (unsigned i = 0; i < SNAPSHOTS; i++) {
+            fi_db_snapshot_close(world->snapshots[i].snapshot);
         }
         rc = fi_db_close(world->db, &err);
         world->journal_durable = rc == FIRN_OK ? world->journal_count : world->journal_durable;
@@ -621,12 +621,12 @@ step_reopen(struct world *world)
         fi_db_abandon(world->db);
     }
     world->db = NULL;
-    for (unsigned i = 0; i < VIEWS; i++) {
-        world->views[i].view = NULL;
+    for (unsigned i = 0; i < SNAPSHOTS; i++) {
+        world->snapshots[i].snapshot = NULL;
     }
     unsigned cuts = world->cuts;
     if (fi_sim_memory_is_off(world->support.os)) {
-        forget_views(world);
+        forget_snapshots(world);
         cut(world);
     } else {
         DB_OK(rc);
@@ -641,7 +641,7 @@ static void
 step_read_only(struct world *world)
 {
     firn_error err;
-    struct model_view *other = &world->other;
+    struct model_snapshot *other = &world->other;
     uint64_t dice = below(world, 4);
     if (other->reader == NULL) {
         DB_OK(fi_db_open(world->support.dir, &db_support_read_only, &other->reader, &err));
@@ -664,21 +664,21 @@ step_read_only(struct world *world)
 }
 
 static void
-step_view(struct world *world)
+step_snapshot(struct world *world)
 {
     firn_error err;
-    struct model_view *view = &world->views[below(world, VIEWS)];
-    if (view->view == NULL) {
-        DB_OK(fi_db_view_open(world->db, &view->view, &err));
-        memcpy(view->keyspaces, world->keyspaces, sizeof view->keyspaces);
-        view->model = world->now;
+    struct model_snapshot *snapshot = &world->snapshots[below(world, SNAPSHOTS)];
+    if (snapshot->snapshot == NULL) {
+        DB_OK(fi_db_snapshot_open(world->db, &snapshot->snapshot, &err));
+        memcpy(snapshot->keyspaces, world->keyspaces, sizeof snapshot->keyspaces);
+        snapshot->model = world->now;
     } else if (below(world, 6) == 0) {
-        fi_db_view_close(view->view);
-        view->view = NULL;
+        fi_db_snapshot_close(snapshot->snapshot);
+        snapshot->snapshot = NULL;
     } else if (below(world, 2) == 0) {
-        assert_true(holds_at(world, view->keyspaces, view->view, &view->model.now));
+        assert_true(holds_at(world, snapshot->keyspaces, snapshot->snapshot, &snapshot->model.now));
     } else {
-        compare_walk(world, view->keyspaces, view->view, &view->model);
+        compare_walk(world, snapshot->keyspaces, snapshot->snapshot, &snapshot->model);
     }
 }
 
@@ -750,7 +750,7 @@ go_to_difference(struct expected_diff *diff)
 }
 
 static int
-compare_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *found)
+compare_difference(void *ctx, const char *keyspace, const struct fi_inspect_diff_key *found)
 {
     struct expected_diff *diff = ctx;
     assert_true(go_to_difference(diff));
@@ -792,8 +792,8 @@ step_diff(struct world *world)
     struct expected_diff diff = {.world = world};
     diff.before = choose_state(world, names[0], &before);
     diff.after = choose_state(world, names[1], &after);
-    const struct fi_db_diff_visitor visitor = {.visit = compare_difference, .ctx = &diff};
-    DB_OK(fi_db_diff(world->db, before, after, &visitor, &err));
+    const struct fi_inspect_diff_visitor visitor = {.visit = compare_difference, .ctx = &diff};
+    DB_OK(fi_inspect_diff(world->db, before, after, &visitor, &err));
     assert_false(go_to_difference(&diff));
 }
 
@@ -849,7 +849,7 @@ step_check(struct world *world)
 {
     firn_error err;
     firn_store_check_result report;
-    int rc = fi_db_check(world->db, NULL, &report, &err);
+    int rc = fi_inspect_check(world->db, NULL, &report, &err);
     if (rc != FIRN_OK) {
         survive(world, rc, &err);
         return;
@@ -893,7 +893,7 @@ step(struct world *world)
     } else if (dice < 206) {
         step_drop(world);
     } else if (dice < 226) {
-        step_view(world);
+        step_snapshot(world);
     } else if (dice < 238) {
         step_checkpoint(world);
     } else if (dice < 248) {
@@ -923,7 +923,7 @@ run_store(struct test_random *random, unsigned steps)
     }
     assert_true(holds_all(world, world->keyspaces, &world->now));
     assert_true(holds_checkpoints(world, world->db, &world->now));
-    forget_views(world);
+    forget_snapshots(world);
     fi_db_abandon(world->db);
     db_support_deinit(&world->support);
     unsigned cuts = world->cuts;
@@ -934,7 +934,6 @@ run_store(struct test_random *random, unsigned steps)
 static void
 random_histories_agree_with_the_model(void **state)
 {
-    (void)state;
     unsigned stores = getenv("FIRN_TEST_LONG") != NULL ? 250 : 25;
     unsigned seeds = getenv("FIRN_TEST_SEED") != NULL ? 1 : test_share_of_seeds(8);
     unsigned steps = 0;

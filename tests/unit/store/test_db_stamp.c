@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/slice.h"
-#include "db_support.h"
+#include "support/store/db_support.h"
 #include "support/test_random.h"
 
 static firn_error err;
@@ -16,7 +16,6 @@ static firn_error err;
 static void
 a_stamp_changes_with_what_is_read(void **state)
 {
-    (void)state;
     struct db_support support;
     db_support_init(&support, 1);
     struct firn_db *db = db_support_open(support.dir);
@@ -55,13 +54,12 @@ a_stamp_changes_with_what_is_read(void **state)
 }
 
 static void
-views_have_the_stamp_of_what_they_see(void **state)
+snapshots_have_the_stamp_of_what_they_see(void **state)
 {
-    (void)state;
     struct db_support support;
-    struct firn_db_view *view;
-    struct firn_db_view *copy;
-    struct firn_db_view *past;
+    struct firn_snapshot *snapshot;
+    struct firn_snapshot *copy;
+    struct firn_snapshot *past;
     db_support_init(&support, 1);
     struct firn_db *db = db_support_open(support.dir);
     struct firn_db_keyspace *k = db_support_keyspace(db, "k");
@@ -72,25 +70,25 @@ views_have_the_stamp_of_what_they_see(void **state)
     DB_OK(fi_db_close(db, &err));
     db = db_support_open(support.dir);
     k = db_support_keyspace(db, "k");
-    DB_OK(fi_db_view_open(db, &view, &err));
-    DB_OK(fi_db_view_open_copy(view, &copy, &err));
-    DB_OK(fi_db_checkpoint_view(db, "one", &past, &err));
+    DB_OK(fi_db_snapshot_open(db, &snapshot, &err));
+    DB_OK(fi_db_snapshot_open_copy(snapshot, &copy, &err));
+    DB_OK(fi_db_checkpoint_snapshot(db, "one", &past, &err));
     uint64_t now = fi_db_get_stamp(k, NULL);
     assert_int_not_equal(now, 0);
-    assert_int_equal(fi_db_get_stamp(k, view), now);
+    assert_int_equal(fi_db_get_stamp(k, snapshot), now);
     assert_int_equal(fi_db_get_stamp(k, copy), now);
     assert_int_equal(fi_db_get_stamp(k, past), 0); /* this handle has not seen what came after it */
     db_support_put(k, "a", "3");
-    assert_int_equal(fi_db_get_stamp(k, view), 0);
+    assert_int_equal(fi_db_get_stamp(k, snapshot), 0);
     assert_int_equal(fi_db_get_stamp(k, copy), 0);
-    fi_db_view_close(past);
-    fi_db_view_close(copy);
-    fi_db_view_close(view);
+    fi_db_snapshot_close(past);
+    fi_db_snapshot_close(copy);
+    fi_db_snapshot_close(snapshot);
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
-enum { STEPS = 4000, STAMPS_MAX = 2 * (STEPS + 1), CHECKPOINTS = 6, VIEWS = 4 };
+enum { STEPS = 4000, STAMPS_MAX = 2 * (STEPS + 1), CHECKPOINTS = 6, SNAPSHOTS = 4 };
 
 /* What a stamp stood for: the value of the only key. */
 struct seen {
@@ -101,11 +99,11 @@ struct seen {
 struct states {
     struct firn_db *db;
     struct firn_db_keyspace *k, *other;
-    struct firn_db_view *views[VIEWS]; /* NULL: none is open */
+    struct firn_snapshot *snapshots[SNAPSHOTS]; /* NULL: none is open */
     bool has[CHECKPOINTS];
     struct seen seen[STAMPS_MAX];
     size_t count;
-    unsigned known, known_of_views, reads_of_views;
+    unsigned known, known_of_snapshots, reads_of_snapshots;
 };
 
 static void
@@ -120,21 +118,21 @@ open_states(struct states *states, struct fi_os_dir *dir)
 static void
 close_states(struct states *states)
 {
-    for (size_t i = 0; i < VIEWS; i++) {
-        fi_db_view_close(states->views[i]);
-        states->views[i] = NULL;
+    for (size_t i = 0; i < SNAPSHOTS; i++) {
+        fi_db_snapshot_close(states->snapshots[i]);
+        states->snapshots[i] = NULL;
     }
     DB_OK(fi_db_close(states->db, &err));
 }
 
 /* The stamp of what a view (NULL: now) finds stands for that, and for nothing else. Returns whether there is one. */
 static bool
-check_stamp(struct states *states, struct firn_db_view *view)
+check_stamp(struct states *states, struct firn_snapshot *snapshot)
 {
     struct fi_buf found = {0};
     char value[16] = "none";
-    uint64_t stamp = fi_db_get_stamp(states->k, view);
-    int rc = fi_db_get_at(states->k, view, firn_str("key"), &found, &err);
+    uint64_t stamp = fi_db_get_stamp(states->k, snapshot);
+    int rc = fi_db_get_at(states->k, snapshot, firn_str("key"), &found, &err);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
     if (rc == FIRN_OK) {
         (void)snprintf(value, sizeof value, "%.*s", (int)found.size, (const char *)found.data);
@@ -156,29 +154,28 @@ check_stamp(struct states *states, struct firn_db_view *view)
 
 /* Closes a view that is open, or opens one of now, of a checkpoint, or of what another one sees. */
 static void
-change_view(struct states *states, struct test_random *random, const char *checkpoint)
+change_snapshot(struct states *states, struct test_random *random, const char *checkpoint)
 {
-    struct firn_db_view **view = &states->views[test_random_below(random, VIEWS)];
-    const struct firn_db_view *other = states->views[test_random_below(random, VIEWS)];
+    struct firn_snapshot **snapshot = &states->snapshots[test_random_below(random, SNAPSHOTS)];
+    const struct firn_snapshot *other = states->snapshots[test_random_below(random, SNAPSHOTS)];
     uint64_t dice = test_random_below(random, 4);
-    if (*view != NULL) {
-        fi_db_view_close(*view);
-        *view = NULL;
+    if (*snapshot != NULL) {
+        fi_db_snapshot_close(*snapshot);
+        *snapshot = NULL;
     } else if (dice == 0 && checkpoint != NULL) {
-        DB_OK(fi_db_checkpoint_view(states->db, checkpoint, view, &err));
-        assert_int_equal(fi_db_get_stamp(states->k, *view), 0);
+        DB_OK(fi_db_checkpoint_snapshot(states->db, checkpoint, snapshot, &err));
+        assert_int_equal(fi_db_get_stamp(states->k, *snapshot), 0);
     } else if (dice == 1 && other != NULL) {
-        DB_OK(fi_db_view_open_copy(other, view, &err));
-        assert_int_equal(fi_db_get_stamp(states->k, *view), fi_db_get_stamp(states->k, other));
+        DB_OK(fi_db_snapshot_open_copy(other, snapshot, &err));
+        assert_int_equal(fi_db_get_stamp(states->k, *snapshot), fi_db_get_stamp(states->k, other));
     } else {
-        DB_OK(fi_db_view_open(states->db, view, &err));
+        DB_OK(fi_db_snapshot_open(states->db, snapshot, &err));
     }
 }
 
 static void
 one_stamp_never_stands_for_two_states(void **state)
 {
-    (void)state;
     static struct states states;
     struct db_support support;
     struct test_random random;
@@ -211,22 +208,22 @@ one_stamp_never_stands_for_two_states(void **state)
         } else if (dice < 73) {
             DB_OK(fi_db_maintain_compact(states.db, NULL, &err));
         } else if (dice < 83) {
-            change_view(&states, &random, states.has[at] ? name : NULL);
+            change_snapshot(&states, &random, states.has[at] ? name : NULL);
         } else if (dice < 84 && step % 4 == 0) {
             close_states(&states);
             open_states(&states, support.dir);
         }
         states.known += check_stamp(&states, NULL);
-        struct firn_db_view *view = states.views[test_random_below(&random, VIEWS)];
-        if (view != NULL) {
-            states.reads_of_views++;
-            states.known_of_views += check_stamp(&states, view);
+        struct firn_snapshot *snapshot = states.snapshots[test_random_below(&random, SNAPSHOTS)];
+        if (snapshot != NULL) {
+            states.reads_of_snapshots++;
+            states.known_of_snapshots += check_stamp(&states, snapshot);
         }
     }
     print_message("count: %u of %u states, and %u of %u of views, had a stamp\n", states.known,
-                  (unsigned)STEPS, states.known_of_views, states.reads_of_views);
-    assert_true(states.known > STEPS * 9 / 10);       /* else nothing is saved by them */
-    assert_true(states.known_of_views > STEPS / 100); /* until the next change */
+                  (unsigned)STEPS, states.known_of_snapshots, states.reads_of_snapshots);
+    assert_true(states.known > STEPS * 9 / 10);           /* else nothing is saved by them */
+    assert_true(states.known_of_snapshots > STEPS / 100); /* until the next change */
     close_states(&states);
     db_support_deinit(&support);
 }
@@ -236,7 +233,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stamp_changes_with_what_is_read),
-        cmocka_unit_test(views_have_the_stamp_of_what_they_see),
+        cmocka_unit_test(snapshots_have_the_stamp_of_what_they_see),
         cmocka_unit_test(one_stamp_never_stands_for_two_states),
     };
     return cmocka_run_group_tests_name("db_stamp", tests, NULL, NULL);

@@ -11,10 +11,10 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
-#include "db_support.h"
 #include "inspect/inspect.h"
 #include "sim/sim_fault.h"
 #include "store/db_internal.h"
+#include "support/store/db_support.h"
 
 enum { WRITERS = 4, READERS = 4, COMMITS = 150, KEYS = 8 };
 
@@ -145,7 +145,7 @@ read_numbers(void *arg)
             look_through_own_handle(shared, round % WRITERS);
             firn_error err;
             firn_store_check_result report;
-            DB_OK(fi_db_check(shared->db, NULL, &report, &err));
+            DB_OK(fi_inspect_check(shared->db, NULL, &report, &err));
         }
         (void)sched_yield();
     }
@@ -186,7 +186,6 @@ open_shared(struct shared *shared)
 static void
 readers_see_whole_commits_beside_writers(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     db_support_disk_init(&disk);
@@ -194,7 +193,7 @@ readers_see_whole_commits_beside_writers(void **state)
     open_shared(&shared);
     run_threads(&shared);
     firn_store_check_result report;
-    DB_OK(fi_db_check(shared.db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(shared.db, NULL, &report, &err));
     assert_int_equal(report.log_records, WRITERS * COMMITS + WRITERS + 3);
     DB_OK(fi_db_close(shared.db, &err));
     open_shared(&shared);
@@ -202,7 +201,7 @@ readers_see_whole_commits_beside_writers(void **state)
         assert_int_equal(atomic_load(&shared.acknowledged[i]), COMMITS);
         look_through_cursor(&shared, i, true);
     }
-    DB_OK(fi_db_check(shared.db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(shared.db, NULL, &report, &err));
     DB_OK(fi_db_close(shared.db, &err));
     db_support_disk_deinit(&disk);
 }
@@ -239,7 +238,6 @@ delay_sync(void *ctx, const struct fi_sim_fault_call *call)
 static void
 waiting_commits_share_a_sync(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     struct fi_os *counting;
@@ -294,7 +292,6 @@ put_until_refused(void *arg)
 static void
 a_failed_sync_refuses_the_whole_group_and_all_after_it(void **state)
 {
-    (void)state;
     for (uint64_t call = 1; call < 12; call += 5) {
         firn_error err;
         struct db_support_disk disk;
@@ -337,7 +334,6 @@ a_failed_sync_refuses_the_whole_group_and_all_after_it(void **state)
 static void
 a_failure_in_the_background_refuses_one_commit(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     struct fi_os *faulty;
@@ -374,11 +370,11 @@ a_failure_in_the_background_refuses_one_commit(void **state)
     assert_int_equal(fi_sim_fault_hits(faulty), 1);
     assert_int_equal(refused, 1);
     firn_store_statistics stats;
-    DB_OK(fi_db_stats(db, &stats, &err));
+    DB_OK(fi_inspect_stats(db, &stats, &err));
     assert_int_equal(stats.background_failures, 1);
     DB_OK(fi_db_maintain_flush(db, &err));
     firn_store_check_result report;
-    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_inspect_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, 999);
     DB_OK(fi_db_close(db, &err));
     fi_os_dir_close(dir);
@@ -471,7 +467,6 @@ watch(void *arg)
 static void
 loads_and_merges_go_on_beside_readers(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support_disk disk;
     struct counting counting = {.running = COUNTERS + 1};
@@ -501,7 +496,6 @@ loads_and_merges_go_on_beside_readers(void **state)
 static void
 barriers_do_not_count_as_commits(void **state)
 {
-    (void)state;
     firn_error err;
     struct db_support support;
     db_support_init(&support, 1);

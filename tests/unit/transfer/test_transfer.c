@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../exchange/exchange_fixture.h"
-#include "../store/db_program.h"
 #include "base/slice.h"
 #include "schema/schema.h"
 #include "sim/sim_fault.h"
+#include "support/store/db_program.h"
 #include "transfer/transfer.h"
+#include "unit/text/exchange_fixture.h"
 
 /* ---- texts in memory ---- */
 
@@ -98,7 +98,6 @@ static struct firn_db *db;
 static int
 set_up(void **state)
 {
-    (void)state;
     db_support_init(&support, 1);
     db = db_support_open(support.dir);
     return 0;
@@ -107,7 +106,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    (void)state;
     firn_error err;
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
@@ -174,7 +172,7 @@ random_table(struct test_random *random, const char *name, size_t *out_count, si
         places[i - 1] = place;
     }
     for (size_t i = 0; i < count; i++) {
-        const struct fi_value_text_column *column = &fixture_columns[places[i]];
+        const struct fi_text_value_column *column = &fixture_columns[places[i]];
         (void)snprintf(names[i], sizeof names[i], "%.*s", (int)column->name.size,
                        (const char *)column->name.data);
         columns[i + 1] = (firn_table_column){.name = names[i],
@@ -238,7 +236,6 @@ random_form(struct test_random *random, firn_text_form *out)
 static void
 what_is_exported_is_imported_as_the_same_rows(void **state)
 {
-    (void)state;
     firn_error err;
     uint64_t seed = 7;
     struct test_random random = {seed};
@@ -319,7 +316,6 @@ expect_rejects(const char *text, firn_text_kind kind, const char *rows, const ch
 static void
 lines_that_are_no_rows_are_rejected(void **state)
 {
-    (void)state;
     const firn_text_kind csv = FIRN_TEXT_CSV;
     const firn_text_kind json = FIRN_TEXT_JSON_LINES;
     REJECTS("id,n,s\n1,2,a\n", csv, "1,2,a\n", NULL);
@@ -347,7 +343,6 @@ lines_that_are_no_rows_are_rejected(void **state)
 static void
 deep_texts_are_refused_and_large_ones_taken(void **state)
 {
-    (void)state;
     firn_error err;
     firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
     firn_import_statistics statistics;
@@ -387,7 +382,6 @@ deep_texts_are_refused_and_large_ones_taken(void **state)
 static void
 whoever_rejects_may_end_the_import(void **state)
 {
-    (void)state;
     firn_error err;
     firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
     firn_import_statistics statistics;
@@ -416,7 +410,6 @@ whoever_rejects_may_end_the_import(void **state)
 static void
 columns_are_found(void **state)
 {
-    (void)state;
     firn_error err;
     firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
     firn_import_statistics statistics;
@@ -464,7 +457,6 @@ columns_are_found(void **state)
 static void
 rows_that_are_there_fail_stay_or_are_replaced(void **state)
 {
-    (void)state;
     firn_error err;
     static const char *const definitions[] = {
         "id i64, s text default 'z', n i64, primary key (id)",
@@ -531,7 +523,6 @@ guess(const char *text, const firn_guess_options *options, const char *wanted)
 static void
 definitions_are_guessed(void **state)
 {
-    (void)state;
     firn_error err;
     firn_guess_options options = FIRN_GUESS_OPTIONS_INIT;
     const char *const key[] = {"b", "a"};
@@ -630,14 +621,12 @@ static const struct db_program program = {.run = run_program, .check = check_sta
 static void
 a_power_cut_at_any_call_leaves_all_of_an_import_or_nothing(void **state)
 {
-    (void)state;
     db_program_cut_everywhere(&program);
 }
 
 static void
 a_call_that_fails_leaves_all_of_an_import_or_nothing(void **state)
 {
-    (void)state;
     db_program_fail_calls(&program,
                           FI_SIM_FAULT_WRITES | FI_SIM_FAULT_SYNCS | FI_SIM_FAULT_METADATA);
 }
@@ -645,7 +634,6 @@ a_call_that_fails_leaves_all_of_an_import_or_nothing(void **state)
 static void
 memory_that_runs_out_leaves_all_of_an_import_or_nothing(void **state)
 {
-    (void)state;
     db_program_fail_allocations(&program);
 }
 

@@ -3,22 +3,14 @@
  * unit/tree: directory objects: one encoding for one directory, no second reading of any
  * bytes, splitting.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
+#include "support/test_fault.h"
 #include "support/test_random.h"
 #include "tree/tree.h"
 
@@ -154,7 +146,6 @@ encode_all_kinds(struct fi_buf *out)
 static void
 entries_of_every_kind_round_trip(void **state)
 {
-    (void)state;
     struct fi_buf encoded = {0};
     encode_all_kinds(&encoded);
     fi_buf_deinit(&encoded);
@@ -164,7 +155,6 @@ entries_of_every_kind_round_trip(void **state)
 static void
 decoding_accepts_one_form_only(void **state)
 {
-    (void)state;
     struct fi_buf encoded = {0};
     struct fi_buf again = {0};
     encode_all_kinds(&encoded);
@@ -226,7 +216,6 @@ decode_with_name(firn_slice name)
 static void
 hostile_names_are_refused(void **state)
 {
-    (void)state;
     char longest[256];
     memset(longest, 'n', sizeof longest);
     assert_int_equal(decode_with_name(firn_str("good")), FIRN_OK);
@@ -243,7 +232,6 @@ hostile_names_are_refused(void **state)
 static void
 an_unknown_field_is_newer_not_corrupt(void **state)
 {
-    (void)state;
     struct fi_buf encoded = {0};
     struct fi_tree_entry entry = file_entry("x", 1);
     assert_int_equal(fi_tree_encode_entry(&encoded, &entry), FIRN_OK);
@@ -297,7 +285,6 @@ count_entries(struct objects *objects, const firn_hash *hash)
 static void
 directories_of_any_size_are_read_back(void **state)
 {
-    (void)state;
     struct fi_buf encoded = {0};
     const size_t counts[] = {0, 1, 2, 700, 1000, 5000, 20000};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
@@ -319,7 +306,6 @@ directories_of_any_size_are_read_back(void **state)
 static void
 one_edit_in_a_huge_directory_changes_one_part(void **state)
 {
-    (void)state;
     struct fi_buf encoded = {0};
     struct objects *objects = objects_create();
     firn_hash before;
@@ -453,7 +439,6 @@ equal_parts_of_two_directories_are_passed(void **state)
 {
     struct test_random random;
     struct pair *pair = fi_alloc(sizeof *pair);
-    (void)state;
     assert_non_null(pair);
     test_random_init(&random, "pairs", 12);
     for (size_t round = 0; round < 24; round++) {
@@ -545,7 +530,6 @@ damage_in_parts_that_differ_is_found(void **state)
     firn_hash hashes[2];
     uint64_t sums[3];
     size_t refused = 0;
-    (void)state;
     assert_non_null(pair);
     test_random_init(&random, "damaged pairs", 12);
     pair->name_size = 250;
@@ -601,7 +585,6 @@ damage_in_parts_that_differ_is_found(void **state)
 static void
 hostile_directories_are_refused(void **state)
 {
-    (void)state;
     struct fi_buf a = {0};
     struct fi_buf b = {0};
     struct fi_tree_entry entry_a = file_entry("a", 1);
@@ -641,7 +624,6 @@ hostile_directories_are_refused(void **state)
 static void
 a_part_under_the_wrong_index_is_refused(void **state)
 {
-    (void)state;
     struct fi_buf encoded = {0};
     struct objects *objects = objects_create();
     firn_hash root;
@@ -665,23 +647,21 @@ a_part_under_the_wrong_index_is_refused(void **state)
 static void
 building_survives_failed_allocations(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_buf encoded = {0};
     encode_many(&encoded, 2000, SIZE_MAX);
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        assert_true(n < 1000);
+    struct test_fault fault = {.for_ever = true, .limit = 1000};
+    while (test_fault_next(&fault)) {
         struct objects *objects = objects_create();
         firn_hash hash;
-        test_alloc_fail_at(n, true);
-        rc = fi_tree_build(fi_buf_slice(&encoded), put_object, objects, &hash, NULL);
+        test_fault_allocation(&fault);
+        int rc = fi_tree_build(fi_buf_slice(&encoded), put_object, objects, &hash, NULL);
         firn_error err;
         if (rc == FIRN_OK) {
             rc = walk_all(objects, &hash, &err);
         }
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
         objects_deinit(objects);
     }
     fi_buf_deinit(&encoded);
@@ -693,7 +673,6 @@ building_survives_failed_allocations(void **state)
 static void
 the_format_does_not_change(void **state)
 {
-    (void)state;
     struct fi_buf encoded = {0};
     encode_all_kinds(&encoded);
     struct objects *objects = objects_create();
@@ -765,7 +744,6 @@ walk_paths(const struct fi_tree_source *source, const firn_hash *root, int *rc, 
 static void
 a_walk_ends_with_its_budget(void **state)
 {
-    (void)state;
     struct objects *objects = objects_create();
     struct fi_budget budget = {0};
     struct fi_tree_source source = {.read = read_object, .ctx = objects};
@@ -800,7 +778,6 @@ a_walk_ends_with_its_budget(void **state)
 static void
 copies_of_a_directory_are_walked_without_a_budget(void **state)
 {
-    (void)state;
     struct objects *objects = objects_create();
     const struct fi_tree_source source = {.read = read_object, .ctx = objects};
     firn_error err;
@@ -816,7 +793,6 @@ copies_of_a_directory_are_walked_without_a_budget(void **state)
 static void
 the_memory_of_a_walk_is_bounded(void **state)
 {
-    (void)state;
     struct objects *objects = objects_create();
     struct fi_budget budget = {0};
     struct fi_tree_source source = {.read = read_object, .ctx = objects};
@@ -881,7 +857,6 @@ put_links(struct objects *objects)
 static void
 links_that_jump_are_checked_as_others(void **state)
 {
-    (void)state;
     struct objects *objects = objects_create();
     const struct fi_tree_source source = {.read = read_object, .ctx = objects};
     const firn_hash root = put_links(objects);

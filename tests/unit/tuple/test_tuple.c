@@ -3,16 +3,9 @@
  * unit/tuple: rows as tuples (docs/formats/tuple.md).
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "tuple/tuple.h"
@@ -56,7 +49,6 @@ cells_equal(const struct fi_cell *a, const struct fi_cell *b)
 static void
 the_example_of_the_specification_is_as_it_says(void **state)
 {
-    (void)state;
     struct fi_buf out = {0};
     struct fi_tuple_writer writer;
     struct fi_cell cell = cell_u64(1);
@@ -154,7 +146,6 @@ write_row(const struct row *row, struct fi_buf *out)
 static void
 rows_are_read_as_they_were_written(void **state)
 {
-    (void)state;
     struct test_random random;
     struct fi_buf out = {0};
     test_random_init(&random, __func__, 20261123);
@@ -241,7 +232,6 @@ again_alone(const uint8_t *data, size_t size, struct fi_buf *out)
 static void
 cut_and_flipped_tuples_are_refused_or_other_rows(void **state)
 {
-    (void)state;
     struct test_random random;
     struct fi_buf tuple = {0};
     struct fi_buf out = {0};
@@ -269,7 +259,6 @@ cut_and_flipped_tuples_are_refused_or_other_rows(void **state)
 static void
 what_is_no_tuple_is_refused(void **state)
 {
-    (void)state;
     static const struct {
         const char *bytes;
         size_t size;
@@ -307,7 +296,6 @@ what_is_no_tuple_is_refused(void **state)
 static void
 a_writer_without_memory_leaves_the_buffer_as_it_was(void **state)
 {
-    (void)state;
     test_alloc_install();
     struct fi_buf out = {0};
     struct fi_tuple_writer writer;
@@ -334,7 +322,6 @@ a_writer_without_memory_leaves_the_buffer_as_it_was(void **state)
 static void
 types_have_names_and_ways_to_be_stored(void **state)
 {
-    (void)state;
     for (int type = 1; type <= FIRN_TYPE_MAX; type++) {
         assert_true(fi_physical_of((firn_type)type) >= FI_PHYSICAL_I64);
         assert_true(strlen(firn_type_name((firn_type)type)) > 1);

@@ -4,17 +4,9 @@
  * which make_golden.py there made from the specification alone, are what the writer writes, and are read.
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
+#include "support/test.h"
 #include "support/test_file.h"
 #include "tuple/tuple.h"
 
@@ -65,7 +57,6 @@ assert_cell(const struct fi_cell *found, const struct fi_cell *wanted)
 static void
 the_golden_tuple_is_written_and_read(void **state)
 {
-    (void)state;
     uint8_t counting[200];
     for (size_t i = 0; i < sizeof counting; i++) {
         counting[i] = (uint8_t)i;
@@ -154,7 +145,6 @@ compare_key(const char *path, const struct part *parts, size_t count, bool is_nu
 static void
 the_golden_keys_are_written_and_read(void **state)
 {
-    (void)state;
     uint8_t uuid[16];
     for (size_t i = 0; i < sizeof uuid; i++) {
         uuid[i] = (uint8_t)i;

@@ -3,16 +3,9 @@
  * unit/tuple: parts of keys by type (docs/formats/tuple.md, "Typed keys").
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/slice.h"
+#include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "tuple/tuple.h"
@@ -140,7 +133,6 @@ draw_parts(struct test_random *random, struct part *parts)
 static void
 keys_are_ordered_as_their_values_are(void **state)
 {
-    (void)state;
     struct test_random random;
     struct fi_buf keys[2] = {{0}, {0}};
     test_random_init(&random, __func__, 20261123);
@@ -174,7 +166,6 @@ keys_are_ordered_as_their_values_are(void **state)
 static void
 keys_are_read_as_they_were_added(void **state)
 {
-    (void)state;
     struct test_random random;
     struct fi_buf key = {0};
     test_random_init(&random, __func__, 20261123);
@@ -260,7 +251,6 @@ read_alone(const uint8_t *data, size_t size, const struct part *parts, size_t co
 static void
 cut_and_flipped_keys_are_refused_or_other_keys(void **state)
 {
-    (void)state;
     struct test_random random;
     struct fi_buf key = {0};
     test_random_init(&random, __func__, 20261123);
@@ -290,7 +280,6 @@ cut_and_flipped_keys_are_refused_or_other_keys(void **state)
 static void
 what_is_no_part_is_refused(void **state)
 {
-    (void)state;
     static const struct {
         struct part part;
         const char *bytes;
@@ -329,7 +318,6 @@ what_is_no_part_is_refused(void **state)
 static void
 parts_are_as_the_specification_says(void **state)
 {
-    (void)state;
     struct fi_buf key = {0};
     const struct fi_cell null = {.kind = FI_PHYSICAL_NONE};
     const struct fi_cell small = {.kind = FI_PHYSICAL_I64, .as.i64 = -1};
@@ -352,7 +340,6 @@ parts_are_as_the_specification_says(void **state)
 static void
 without_memory_nothing_changes(void **state)
 {
-    (void)state;
     static const uint8_t bytes[100] = {1, 0, 2};
     const struct fi_cell text = {.kind = FI_PHYSICAL_BYTES,
                                  .as.bytes = firn_bytes(bytes, sizeof bytes)};

@@ -4,16 +4,8 @@
  */
 #include <float.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
+#include "support/test.h"
 #include "support/test_random.h"
 #include "vector/vector_distance.h"
 
@@ -179,7 +171,6 @@ floats_of_every_set_are_near_the_sums_in_double_precision(void **state)
 {
     struct test_random random;
     struct five five;
-    (void)state;
     test_random_init(&random, "vector_distance", 1);
     for (unsigned round = 0; round < 10000; round++) {
         size_t n = round < N_MAX ? round + 1 : 1 + test_random_below(&random, N_MAX);
@@ -268,7 +259,6 @@ static void
 each_set_finds_the_nearest_that_the_scalar_set_finds(void **state)
 {
     struct test_random random;
-    (void)state;
     test_random_init(&random, "vector_nearest", 3);
     for (unsigned round = 0; round < 300; round++) {
         const size_t n = round < 100 ? round + 1 : 1 + test_random_below(&random, N_MAX);
@@ -320,7 +310,6 @@ codes_of_every_set_give_the_same_whole_numbers(void **state)
 {
     struct test_random random;
     struct five five;
-    (void)state;
     test_random_init(&random, "vector_codes", 2);
     for (unsigned round = 0; round < 3000; round++) {
         size_t n = round < N_MAX ? round + 1 : 1 + test_random_below(&random, N_MAX);
@@ -357,7 +346,6 @@ static void
 the_last_set_is_scalar_and_the_first_one_is_used(void **state)
 {
     const char *last = NULL;
-    (void)state;
     assert_ptr_equal(fi_vector_distance_kernels(), fi_vector_distance_kernels_at(0));
     for (size_t i = 0; fi_vector_distance_kernels_at(i) != NULL; i++) {
         last = fi_vector_distance_kernels_at(i)->name;
@@ -370,7 +358,6 @@ static void
 what_is_not_finite_is_found(void **state)
 {
     float numbers[9] = {0, -0.0F, FLT_MAX, -FLT_MAX, FLT_MIN, 0x1p-149F, 1, 2, 3};
-    (void)state;
     assert_true(fi_vector_distance_is_finite(numbers, 9));
     for (size_t i = 0; i < 9; i++) {
         static const uint32_t bad[] = {0x7f800000, 0xff800000, 0x7fc00000, 0xff800001};

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/operations: the turns of coding agents: what the checkpoint after one of them knows of it.
+ */
+#include <errno.h>
+
+#include "base/bytes.h"
+#include "base/slice.h"
+#include "catalog/catalog.h"
+#include "handle/ws_opened.h"
+#include "sim/sim_memory.h"
+#include "support/test.h"
+#include "support/test_alloc.h"
+#include "support/workspace/ws_break.h"
+
+static int
+try_turn(struct ws_world *world, const char *session, const char *prompt, bool begins,
+         firn_workspace_save_result *out)
+{
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
+    options.message = firn_str(begins ? "before" : "after");
+    options.threads = 1;
+    options.if_changed = true;
+    options.turn.agent = firn_str("Claude Code");
+    options.turn.session = firn_str(session);
+    options.turn.prompt = firn_str(prompt);
+    options.turn_begins = begins;
+    return fi_ws_save(world->ws, &options, out == NULL ? &result : out, &world->err);
+}
+
+static void
+begin(struct ws_world *world, const char *session, const char *prompt)
+{
+    assert_int_equal(try_turn(world, session, prompt, true, NULL), FIRN_OK);
+}
+
+/* Something changes, and the turn ends. */
+static const firn_workspace_checkpoint *
+end(struct ws_world *world, const char *session, const char *prompt)
+{
+    static unsigned n;
+    char text[32];
+    firn_workspace_save_result result;
+    snprintf(text, sizeof text, "content %u", ++n);
+    scan_put_text(&world->tree, "file", text);
+    assert_int_equal(try_turn(world, session, prompt, false, &result), FIRN_OK);
+    assert_true(result.is_made);
+    return result.checkpoint;
+}
+
+static void
+assert_turn(const firn_workspace_checkpoint *checkpoint, const char *session, uint64_t number,
+            const char *prompt, const char *message)
+{
+    assert_true(fi_slice_equal(checkpoint->turn.agent, firn_str("Claude Code")));
+    assert_true(fi_slice_equal(checkpoint->turn.session, firn_str(session)));
+    assert_true(fi_slice_equal(checkpoint->turn.prompt, firn_str(prompt)));
+    assert_int_equal(checkpoint->turn.number, number);
+    assert_true(fi_slice_equal(checkpoint->message, firn_str(message)));
+}
+
+static void
+each_turn_keeps_its_prompt(void **state)
+{
+    struct ws_world world;
+    firn_workspace_checkpoint *found;
+    ws_world_open_memory(&world, 1);
+    scan_put_text(&world.tree, "file", "first");
+    begin(&world, "s", " one\nmore");
+    const firn_workspace_checkpoint *after = end(&world, "s", "");
+    assert_turn(after, "s", 1, " one\nmore", "after: one");
+    begin(&world, "s", "two"); /* nothing has changed: no checkpoint, and the prompt is kept */
+    after = end(&world, "s", "");
+    assert_turn(after, "s", 2, "two", "after: two");
+    assert_int_equal(after->number, 3);
+    /* It ends once more, after something else changed. */
+    after = end(&world, "s", "");
+    assert_turn(after, "s", 2, "two", "after: two");
+    ws_world_reopen(&world);
+    assert_int_equal(fi_ws_find(world.ws, "3", &found, &world.err), FIRN_OK);
+    assert_turn(found, "s", 2, "two", "after: two");
+    assert_int_equal(fi_ws_find(world.ws, "1", &found, &world.err), FIRN_OK);
+    assert_int_equal(found->turn.agent.size, 0); /* what was there before is nobody's turn */
+    assert_true(fi_slice_equal(found->message, firn_str("before: one")));
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+conversations_are_told_apart(void **state)
+{
+    struct ws_world world;
+    ws_world_open_memory(&world, 2);
+    scan_put_text(&world.tree, "file", "first");
+    begin(&world, "a", "of a");
+    begin(&world, "b", "of b");
+    begin(&world, "", "of none");
+    const firn_workspace_checkpoint *after = end(&world, "a", "");
+    assert_turn(after, "a", 1, "of a", "after: of a");
+    after = end(&world, "b", "");
+    assert_turn(after, "b", 1, "of b", "after: of b");
+    after = end(&world, "", "");
+    assert_turn(after, "", 1, "of none", "after: of none");
+    after = end(&world, "never seen", "");
+    assert_turn(after, "never seen", 0, "", "after");
+    after = end(&world, "a", "the agent says it itself");
+    assert_turn(after, "a", 1, "the agent says it itself", "after: the agent says it itself");
+    ws_world_close(&world);
+}
+
+static void
+old_conversations_make_room(void **state)
+{
+    struct ws_world world;
+    char session[32];
+    ws_world_open_memory(&world, 3);
+    scan_put_text(&world.tree, "file", "first");
+    for (unsigned i = 0; i < FI_CATALOG_TURNS_MAX + 10; i++) {
+        snprintf(session, sizeof session, "session %u", i);
+        begin(&world, session, session);
+    }
+    begin(&world, session, "once more"); /* replaces its own turn, and deletes none */
+    const firn_workspace_checkpoint *after = end(&world, "session 9", "");
+    assert_turn(after, "session 9", 0, "", "after");
+    after = end(&world, "session 10", "");
+    assert_turn(after, "session 10", 1, "session 10", "after: session 10");
+    after = end(&world, session, "");
+    assert_turn(after, session, 2, "once more", "after: once more");
+    ws_world_close(&world);
+}
+
+static void
+a_long_prompt_is_cut_between_characters(void **state)
+{
+    struct ws_world world;
+    size_t size = 20000;
+    char *prompt = calloc(2 * size + 2, 1);
+    ws_world_open_memory(&world, 4);
+    prompt[0] = 'x';
+    for (size_t i = 0; i < size; i++) {
+        memcpy(prompt + 1 + 2 * i, "\xc3\xa9", 2);
+    }
+    scan_put_text(&world.tree, "file", "first");
+    begin(&world, "s", prompt);
+    const firn_workspace_checkpoint *after = end(&world, "s", "");
+    assert_int_equal(after->turn.prompt.size, FI_CATALOG_RECORD_PROMPT_SIZE_MAX - 1);
+    assert_int_equal(after->message.size, strlen("after: ") + 99);
+    assert_memory_equal(after->turn.prompt.data, prompt, after->turn.prompt.size);
+    free(prompt);
+    ws_world_close(&world);
+}
+
+static void
+a_turn_without_an_agent_is_refused(void **state)
+{
+    struct ws_world world;
+    char name[300];
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
+    ws_world_open_memory(&world, 5);
+    memset(name, 'n', sizeof name);
+    options.turn_begins = true;
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    options.turn_begins = false;
+    options.turn.prompt = firn_str("nobody's");
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    options.turn.prompt = firn_str("");
+    options.turn.session = firn_str("nobody's");
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    options.turn.session = firn_str("");
+    options.turn_begins = true;
+    options.turn.agent = firn_bytes(name, 257);
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    options.turn.agent = firn_bytes(name, 256);
+    options.turn.session = firn_bytes(name, 257);
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    options.turn.session = firn_bytes(name, 256);
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
+    ws_world_close(&world);
+}
+
+/* ---- notes of turns ---- */
+
+/* Puts a note of a turn of the session "s" in place of the one that is there. */
+static void
+put_note(struct ws_world *world, firn_slice note)
+{
+    static const char agent[] = "Claude Code";
+    struct fi_ws_opened opened;
+    struct firn_db_keyspace *keyspace;
+    struct firn_db_batch *batch;
+    struct fi_buf key = {0};
+    uint8_t number[4];
+    firn_error *err = &world->err;
+    assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_WRITE, &opened, err), FIRN_OK);
+    fi_store_be32(number, opened.workspace.number);
+    assert_int_equal(fi_buf_append(&key, number, sizeof number), FIRN_OK);
+    assert_int_equal(fi_buf_append_sized(&key, firn_str(agent)), FIRN_OK);
+    assert_int_equal(fi_buf_append_slice(&key, firn_str("s")), FIRN_OK);
+    assert_int_equal(fi_db_keyspace_open(opened.db, "firn.turns", &keyspace, err), FIRN_OK);
+    assert_int_equal(fi_db_batch_create(&batch, err), FIRN_OK);
+    assert_int_equal(fi_db_batch_put(batch, keyspace, fi_buf_slice(&key), note, err), FIRN_OK);
+    assert_int_equal(fi_db_write(opened.db, batch, FIRN_DURABILITY_FULL, err), FIRN_OK);
+    fi_db_batch_destroy(batch);
+    fi_buf_deinit(&key);
+    assert_int_equal(fi_ws_opened_close(world->ws, &opened, FIRN_OK, err), FIRN_OK);
+}
+
+static int
+take_prompt(void *ctx, const firn_workspace_step *step)
+{
+    char *out = ctx;
+    if (step->turn != NULL) {
+        snprintf(out, 32, "%.*s", (int)step->turn->prompt.size,
+                 (const char *)step->turn->prompt.data);
+    }
+    return FIRN_OK;
+}
+
+/* Undoes the last turn, and says whose prompt it was; "" if there is none. */
+static const char *
+undo_turn(struct ws_world *world)
+{
+    static char prompt[32];
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
+    options.threads = 1;
+    options.last_turn = true;
+    options.on_step = take_prompt;
+    options.callbacks.ctx = prompt;
+    prompt[0] = '\0';
+    int rc = fi_ws_restore_undo(world->ws, &options, &result, &world->err);
+    assert_true(rc == FIRN_OK || (rc == FIRN_NOT_FOUND && prompt[0] == '\0'));
+    return prompt;
+}
+
+static void
+notes_of_turns_have_two_formats(void **state)
+{
+    static const uint8_t first[] = {1, 1, 0, 0, 0, 0, 0, 0, 0x20, 7, 3, 'o', 'l', 'd'};
+    static const uint8_t open[] = {2, 1, 0, 0, 0, 0, 0, 0, 0x20, 7, 3, 'n', 'e', 'w', 0};
+    static const uint8_t over[] = {2, 1, 0, 0, 0, 0, 0, 0, 0x20, 7, 3, 'n', 'e', 'w', 1};
+    static const uint8_t cut[] = {2, 1, 0, 0, 0, 0, 0, 0, 0x20, 7, 3, 'n', 'e', 'w'};
+    static const uint8_t neither[] = {2, 1, 0, 0, 0, 0, 0, 0, 0x20, 7, 3, 'n', 'e', 'w', 2};
+    static const uint8_t newer[] = {3, 1, 0, 0, 0, 0, 0, 0, 0x20, 7, 3, 'n', 'e', 'w', 0};
+    const struct {
+        firn_slice note;
+        const char *prompt; /* of the turn that is under way; "": none is */
+        uint64_t number;
+    } notes[] = {
+        {firn_bytes(first, sizeof first), "old", 7},  {firn_bytes(open, sizeof open), "new", 7},
+        {firn_bytes(over, sizeof over), "", 7},       {firn_bytes(cut, sizeof cut), "", 0},
+        {firn_bytes(neither, sizeof neither), "", 0}, {firn_bytes(newer, sizeof newer), "", 0}};
+    for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
+        struct ws_world world;
+        ws_world_open_memory(&world, 10 + i);
+        scan_put_text(&world.tree, "file", "first");
+        begin(&world, "s", "before");
+        put_note(&world, notes[i].note);
+        scan_put_text(&world.tree, "other", "made in the turn");
+        assert_string_equal(undo_turn(&world), notes[i].prompt);
+        const firn_workspace_checkpoint *after = end(&world, "s", "");
+        assert_int_equal(after->turn.number, notes[i].number);
+        assert_string_equal(undo_turn(&world), notes[i].number == 7 ? i == 0 ? "old" : "new" : "");
+        ws_assert_check_clean(&world);
+        ws_world_close(&world);
+    }
+}
+
+/* Two turns at once: the checkpoint after one of them is before neither. */
+static void
+turns_may_go_on_at_once(void **state)
+{
+    struct ws_world world;
+    int64_t now_ns = INT64_C(1800000000) * 1000000000;
+    ws_world_open_memory(&world, 8);
+    struct fi_os *os = world.tree.os;
+    scan_put_text(&world.tree, "file", "first");
+    fi_sim_memory_set_time(os, now_ns);
+    begin(&world, "a", "of a");
+    fi_sim_memory_set_time(os, now_ns += 1000000000);
+    begin(&world, "b", "of b");
+    fi_sim_memory_set_time(os, now_ns += 1000000000);
+    scan_put_text(&world.tree, "other", "by both");
+    end(&world, "a", "");
+    fi_sim_memory_set_time(os, now_ns += 1000000000);
+    assert_string_equal(undo_turn(&world), "of a"); /* its checkpoint has what b did, too */
+    assert_false(ws_dump_has(&world, "other"));
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+/* ---- turns that nobody ended, or that others saved ---- */
+
+static void
+pass_time(struct ws_world *world)
+{
+    static int64_t now_ns = INT64_C(1900000000) * 1000000000;
+    fi_sim_memory_set_time(world->tree.os, now_ns += 1000000000);
+}
+
+static void
+a_turn_that_was_interrupted_ends_with_the_next_one(void **state)
+{
+    struct ws_world world;
+    firn_workspace_save_result result;
+    ws_world_open_memory(&world, 20);
+    pass_time(&world);
+    scan_put_text(&world.tree, "file", "first");
+    begin(&world, "s", "delete it");
+    pass_time(&world);
+    scan_put_text(&world.tree, "wrong", "made in the turn");
+    pass_time(&world);
+    assert_int_equal(try_turn(&world, "s", "why?", true, &result), FIRN_OK);
+    assert_turn(result.checkpoint, "s", 1, "delete it", "before: why?");
+    pass_time(&world);
+    assert_int_equal(try_turn(&world, "s", "", false, NULL), FIRN_OK);
+    assert_string_equal(undo_turn(&world), "delete it");
+    assert_false(ws_dump_has(&world, "wrong"));
+    assert_string_equal(undo_turn(&world), "");
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+an_interrupted_turn_that_was_undone_ends_nothing(void **state)
+{
+    struct ws_world world;
+    firn_workspace_save_result result;
+    ws_world_open_memory(&world, 21);
+    pass_time(&world);
+    scan_put_text(&world.tree, "file", "first");
+    begin(&world, "s", "delete it");
+    pass_time(&world);
+    scan_put_text(&world.tree, "wrong", "made in the turn");
+    assert_string_equal(undo_turn(&world), "delete it");
+    pass_time(&world);
+    scan_put_text(&world.tree, "own", "made by hand");
+    assert_int_equal(try_turn(&world, "s", "go on", true, &result), FIRN_OK);
+    assert_int_equal(result.checkpoint->turn.agent.size, 0);
+    pass_time(&world);
+    end(&world, "s", "");
+    assert_string_equal(undo_turn(&world), "go on");
+    assert_true(ws_dump_has(&world, "own"));
+    assert_string_equal(undo_turn(&world), "");
+    ws_world_close(&world);
+}
+
+/* A watch, or the agent itself, has saved all that the turn made. */
+static void
+a_turn_that_others_saved_is_a_turn(void **state)
+{
+    for (int interrupted = 0; interrupted < 2; interrupted++) {
+        struct ws_world world;
+        firn_workspace_save_result result;
+        ws_world_open_memory(&world, 22);
+        pass_time(&world);
+        scan_put_text(&world.tree, "file", "first");
+        begin(&world, "s", "make it");
+        pass_time(&world);
+        scan_put_text(&world.tree, "made", "in the turn");
+        ws_save(&world);
+        pass_time(&world);
+        assert_int_equal(try_turn(&world, "s", "", interrupted == 1, &result), FIRN_OK);
+        assert_true(result.is_made && result.is_unchanged);
+        assert_turn(result.checkpoint, "s", 1, "make it",
+                    interrupted ? "before" : "after: make it");
+        pass_time(&world);
+        assert_int_equal(try_turn(&world, "s", "", false, &result), FIRN_OK);
+        assert_false(result.is_made);
+        assert_string_equal(undo_turn(&world), "make it");
+        assert_false(ws_dump_has(&world, "made"));
+        firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+        firn_workspace_restore_result redone;
+        options.threads = 1;
+        assert_int_equal(fi_ws_restore_redo(world.ws, &options, &redone, &world.err), FIRN_OK);
+        assert_int_equal(redone.steps, 1);
+        assert_true(ws_dump_has(&world, "made"));
+        ws_assert_check_clean(&world);
+        ws_world_close(&world);
+    }
+}
+
+/* ---- faults ---- */
+
+enum { BEGIN, END, OPERATIONS };
+
+static int
+run_broken(struct ws_world *world, int operation)
+{
+    return try_turn(world, "s", operation == BEGIN ? "two" : "", operation == BEGIN, NULL);
+}
+
+/* The store is sound, and turns go on. */
+static void
+judge_broken(struct ws_world *world, int operation, const struct ws_broken *broken)
+{
+    ws_assert_check_clean(world);
+    if (operation == END && broken->rc == FIRN_OK && !broken->is_cut) {
+        firn_workspace_checkpoint *latest;
+        assert_int_equal(fi_ws_find(world->ws, "latest", &latest, &world->err), FIRN_OK);
+        if (latest->number > 1) { /* else the file that is new could not be read */
+            assert_turn(latest, "s", 1, "one", "after: one");
+        }
+    }
+    begin(world, "s", "three");
+    const firn_workspace_checkpoint *after = end(world, "s", "");
+    assert_true(after->turn.number >= 1 && after->turn.number <= 3);
+    assert_turn(after, "s", after->turn.number, "three", "after: three");
+}
+
+static void
+break_turns(void (*break_it)(const struct ws_break *how))
+{
+    struct ws_world world;
+    ws_world_open_memory(&world, 6);
+    scan_put_text(&world.tree, "file", "first");
+    begin(&world, "s", "one");
+    scan_put_text(&world.tree, "other", "made in the turn");
+    assert_int_equal(fi_os_dir_sync_filesystem(world.tree.root, &world.err), FIRN_OK);
+    for (int operation = BEGIN; operation < OPERATIONS; operation++) {
+        struct ws_break_numbered numbered = {run_broken, judge_broken, operation};
+        struct ws_break how = ws_break_numbered(&world, &numbered, 1);
+        break_it(&how);
+    }
+    ws_world_close(&world);
+}
+
+static void
+break_memory(const struct ws_break *how)
+{
+    assert_true(ws_break_is_enough(ws_break_allocations(how, WS_BREAK_ONCE)));
+}
+
+static void
+any_call_may_fail(void **state)
+{
+    break_turns(ws_break_any_call);
+}
+
+static void
+any_allocation_may_fail(void **state)
+{
+    break_turns(break_memory);
+}
+
+static void
+the_power_may_go_at_any_moment(void **state)
+{
+    break_turns(ws_break_any_power);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_turn_keeps_its_prompt),
+        cmocka_unit_test(conversations_are_told_apart),
+        cmocka_unit_test(old_conversations_make_room),
+        cmocka_unit_test(a_long_prompt_is_cut_between_characters),
+        cmocka_unit_test(a_turn_without_an_agent_is_refused),
+        cmocka_unit_test(notes_of_turns_have_two_formats),
+        cmocka_unit_test(turns_may_go_on_at_once),
+        cmocka_unit_test(a_turn_that_was_interrupted_ends_with_the_next_one),
+        cmocka_unit_test(an_interrupted_turn_that_was_undone_ends_nothing),
+        cmocka_unit_test(a_turn_that_others_saved_is_a_turn),
+        cmocka_unit_test(any_call_may_fail),
+        cmocka_unit_test(any_allocation_may_fail),
+        cmocka_unit_test(the_power_may_go_at_any_moment),
+    };
+    test_alloc_install();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
