@@ -26,6 +26,9 @@
 #ifndef FIRN_REMOTE_REMOTE_H
 #define FIRN_REMOTE_REMOTE_H
 
+#include <string.h>
+
+#include "base/check.h"
 #include "base/error.h"
 #include "bucket/bucket.h"
 #include "os/os.h"
@@ -80,9 +83,15 @@ enum { FI_REMOTE_FILE_NAME_SIZE = 64 };
 FIRN_MUST_CHECK int fi_remote_upload(struct fi_remote *remote, firn_slice bytes, firn_slice value,
                                      char out_name[FI_REMOTE_FILE_NAME_SIZE], firn_error *err);
 /* The name of a file or an upload, as the bucket takes it. */
-void fi_remote_file_name(const struct fi_remote_item *item, char out[FI_BUCKET_NAME_SIZE_MAX + 1]);
+static inline void
+fi_remote_file_name(const struct fi_remote_item *item, char out[FI_BUCKET_NAME_SIZE_MAX + 1])
+{
+    CHECK(item->key.size <= FI_BUCKET_NAME_SIZE_MAX);
+    memcpy(out, item->key.data, item->key.size);
+    out[item->key.size] = 0;
+}
 /* Afterwards each item of remote->uploads is there, and may be added by the next state. */
-FIRN_MUST_CHECK int fi_remote_check_uploads(struct fi_remote *remote, firn_error *err);
+FIRN_MUST_CHECK int fi_remote_upload_check(struct fi_remote *remote, firn_error *err);
 
 /* Makes the next state. *out_is_published is false if another machine was first: the present state
  * is that machine's, or a later one. */

@@ -13,5 +13,7 @@ FIRN_MUST_CHECK int fi_remote_read_state(struct fi_remote *remote, uint64_t numb
 /* Makes the record's the present state; after an error nothing is known of the remote. */
 FIRN_MUST_CHECK int fi_remote_apply(struct fi_remote *remote, const struct fi_remote_record *record,
                                     firn_error *err);
+/* Forgets uploads that the present state names, for they are files now, or dead ones. */
+void fi_remote_resolve_uploads(struct fi_remote *remote);
 
 #endif

@@ -19,9 +19,6 @@
 #include "remote/remote.h"
 #include "remote/remote_internal.h"
 
-/* A lost race is repeated after a random time of at most so long. */
-enum { PAUSE_NS = 100000000 };
-
 static int
 note_any(void *ctx, const struct fi_bucket_object *object)
 {
@@ -51,7 +48,7 @@ is_on_chain(struct fi_remote *remote, const struct fi_remote_record *record, boo
     }
     FI_TRY_RETURN(rc);
     *out = memcmp(next.prev, record->nonce, sizeof next.prev) == 0;
-    fi_remote_record_deinit(&next);
+    fi_remote_state_record_deinit(&next);
     return FIRN_OK;
 }
 
@@ -86,7 +83,7 @@ compare_winner(struct fi_remote *remote, const struct fi_remote_record *record,
         bool follows = memcmp(winner.prev, record->prev, sizeof winner.prev) == 0;
         rc = follows ? fi_remote_apply(remote, &winner, err) : fi_remote_resync(remote, err);
     }
-    fi_remote_record_deinit(&winner);
+    fi_remote_state_record_deinit(&winner);
     return rc;
 }
 
@@ -98,8 +95,8 @@ fi_remote_publish(struct fi_remote *remote, const struct fi_remote_change *chang
         .number = remote->state.number + 1, .at_ns = fi_os_now_ns(remote->os), .change = *change};
     char name[FI_REMOTE_STATE_NAME_SIZE];
     struct fi_buf bytes = {0};
-    size_t by_size = strnlen(remote->by, FI_REMOTE_BY_SIZE_MAX);
-    memcpy(record.by, remote->by, by_size);
+    size_t by_size = strlen(remote->by);
+    memcpy(record.by, remote->by, by_size < sizeof record.by ? by_size : sizeof record.by - 1);
     memcpy(record.prev, remote->state.nonce, sizeof record.prev);
     int rc;
     FI_TRY(fi_os_random(remote->os, record.nonce, sizeof record.nonce, err));
@@ -113,39 +110,5 @@ fi_remote_publish(struct fi_remote *remote, const struct fi_remote_change *chang
     }
 out:
     fi_buf_deinit(&bytes);
-    return rc;
-}
-
-/* Machines that lost the same race do not meet again at the same time. */
-static int
-pause_before_next(struct fi_remote *remote, firn_error *err)
-{
-    uint32_t dice;
-    FI_TRY_RETURN(fi_os_random(remote->os, &dice, sizeof dice, err));
-    fi_os_sleep_ns(remote->os, dice % PAUSE_NS);
-    return FIRN_OK;
-}
-
-int
-fi_remote_push(struct fi_remote *remote, fi_remote_plan *plan, void *ctx, firn_error *err)
-{
-    struct fi_remote_change change = {0};
-    bool is_published = false;
-    int rc;
-    FI_TRY(fi_remote_sync(remote, err));
-    while (!is_published) {
-        FI_TRY(fi_remote_check_uploads(remote, err));
-        FI_TRY(plan(ctx, remote, &change, err));
-        if (fi_remote_change_is_empty(&change)) {
-            break;
-        }
-        FI_TRY(fi_remote_publish(remote, &change, &is_published, err));
-        fi_remote_change_clear(&change);
-        if (!is_published) {
-            FI_TRY(pause_before_next(remote, err));
-        }
-    }
-out:
-    fi_remote_change_deinit(&change);
     return rc;
 }

@@ -2,8 +2,8 @@
  *
  * remote/remote_state.c: applies changes to a state, and the bytes of a state.
  *
- *   line     {"firn":"state","n":42,"prev":"...","by":"...","at":"...","nonce":"..."} and a newline:
- *            for people; what is not needed by firn, nor trusted
+ *   line     {"firn":"state","n":42,"prev":"...","by":"...","at":1700000000,"nonce":"..."} and a
+ *            newline: for people; firn does not read it
  *   body     version u8 = 1 | flags u8 (1: full) | number | prev | nonce | at u64 | by (sized)
  *            | six lists: set, removed, added, doomed, killed, gone
  *   list     count | each: key (sized) [| value (sized)] [| status u8, in "added"]
@@ -36,7 +36,7 @@ fi_remote_state_deinit(struct fi_remote_state *state)
 }
 
 void
-fi_remote_change_deinit(struct fi_remote_change *change)
+fi_remote_state_change_clear(struct fi_remote_change *change)
 {
     fi_remote_table_deinit(&change->set);
     fi_remote_table_deinit(&change->removed);
@@ -46,23 +46,17 @@ fi_remote_change_deinit(struct fi_remote_change *change)
     fi_remote_table_deinit(&change->gone);
 }
 
-void
-fi_remote_change_clear(struct fi_remote_change *change)
-{
-    fi_remote_change_deinit(change);
-}
-
 bool
-fi_remote_change_is_empty(const struct fi_remote_change *change)
+fi_remote_state_change_is_empty(const struct fi_remote_change *change)
 {
     return change->set.count == 0 && change->removed.count == 0 && change->added.count == 0 &&
            change->doomed.count == 0 && change->killed.count == 0 && change->gone.count == 0;
 }
 
 void
-fi_remote_record_deinit(struct fi_remote_record *record)
+fi_remote_state_record_deinit(struct fi_remote_record *record)
 {
-    fi_remote_change_deinit(&record->change);
+    fi_remote_state_change_clear(&record->change);
 }
 
 /* ==== applying ==== */
@@ -270,7 +264,7 @@ fi_remote_state_encode(const struct fi_remote_state *state, const struct fi_remo
     FI_TRY(make_full(state, record, &full, err));
     rc = encode(&full, out, err);
 out:
-    fi_remote_change_deinit(&full.change);
+    fi_remote_state_change_clear(&full.change);
     return rc;
 }
 
@@ -376,7 +370,7 @@ fi_remote_state_decode(firn_slice bytes, uint64_t number, struct fi_remote_recor
         rc = fi_error_set(err, FIRN_CORRUPT, "state %" PRIu64 " of the remote is damaged", number);
     }
     if (rc != FIRN_OK) {
-        fi_remote_record_deinit(out);
+        fi_remote_state_record_deinit(out);
     }
     return rc;
 }

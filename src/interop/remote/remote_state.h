@@ -75,11 +75,10 @@ struct fi_remote_record {
 };
 
 void fi_remote_state_deinit(struct fi_remote_state *state);
-void fi_remote_change_deinit(struct fi_remote_change *change);
-/* Makes it empty again. */
-void fi_remote_change_clear(struct fi_remote_change *change);
-bool fi_remote_change_is_empty(const struct fi_remote_change *change);
-void fi_remote_record_deinit(struct fi_remote_record *record);
+/* Releases what it has; it is empty, and usable, afterwards. */
+void fi_remote_state_change_clear(struct fi_remote_change *change);
+bool fi_remote_state_change_is_empty(const struct fi_remote_change *change);
+void fi_remote_state_record_deinit(struct fi_remote_record *record);
 
 /* Makes *state the one that the record says. FIRN_CORRUPT if the record cannot follow it: another
  * number, or another state before it; for a full one any state may be there. After an error the

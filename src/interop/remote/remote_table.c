@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/slice.h"
+#include "base/vec.h"
 
 static void
 remote_table_release(struct fi_remote_item *item)
@@ -66,13 +67,8 @@ fi_remote_table_put(struct fi_remote_table *table, firn_slice key, firn_slice va
 {
     size_t place = place_of(table, key);
     bool is_new = !is_at(table, place, key);
-    if (is_new && table->count == table->capacity) {
-        struct fi_remote_item *items =
-            fi_grow_array(table->items, table->count + 1, &table->capacity, sizeof *items);
-        if (items == NULL) {
-            return fi_error_no_memory(err, "a table of a remote");
-        }
-        table->items = items;
+    if (is_new) {
+        FI_TRY_RETURN(FI_VEC_RESERVE(table->items, table->count + 1, table->capacity, err));
     }
     uint8_t *memory = fi_alloc(key.size + value.size + 1);
     if (memory == NULL) {

@@ -17,20 +17,13 @@
  * FIRN_TEST_SEED: one run. FIRN_TEST_LONG: so many that take FIRN_TEST_SECONDS (600).
  */
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "remote/remote.h"
 #include "sim/sim_bucket.h"
+#include "support/test.h"
 
 enum { SHARED = 40, NEEDED = 5, CHECKPOINT_MAX = 600, KEEP = 12, RUN_MAX = 16 };
 
@@ -124,7 +117,7 @@ on_made(void *ctx, const char *name, firn_slice bytes)
         }
         check_files(world);
     }
-    fi_remote_record_deinit(&record);
+    fi_remote_state_record_deinit(&record);
 }
 
 static void
@@ -530,7 +523,6 @@ run_world(uint64_t seed, struct totals *totals)
 static void
 pushed_checkpoints_are_never_lost(void **state)
 {
-    (void)state;
     const char *seed = getenv("FIRN_TEST_SEED");
     const char *seconds = getenv("FIRN_TEST_SECONDS");
     struct totals totals = {0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * remote/remote_sync.c: finding out which state is the newest, and what it says; uploads.
+ * remote/remote.c: the handle; finding out which state is the newest, and what it says.
  *
  * One list names all states after the one that is known, that one included: if it is not there any
  * more, it has been removed as old, or the bucket is not what it was. The states are then read and
@@ -8,13 +8,12 @@
  * machine has not seen every state, and uploads have to be asked for again (e).
  */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "codec/hex.h"
+#include "base/vec.h"
 #include "remote/remote.h"
 #include "remote/remote_internal.h"
 
@@ -47,12 +46,7 @@ note_number(void *ctx, const struct fi_bucket_object *object)
     if (number == 0) {
         return FIRN_OK; /* nothing of ours */
     }
-    uint64_t *items =
-        fi_grow_array(numbers->items, numbers->count + 1, &numbers->capacity, sizeof *items);
-    if (items == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    numbers->items = items;
+    FI_TRY_RETURN(FI_VEC_RESERVE(numbers->items, numbers->count + 1, numbers->capacity, NULL));
     numbers->items[numbers->count++] = number;
     return FIRN_OK;
 }
@@ -97,9 +91,8 @@ out:
     return rc;
 }
 
-/* What states say of uploads: a file that a state names is no mere upload any more. */
-static void
-settle_uploads(struct fi_remote *remote)
+void
+fi_remote_resolve_uploads(struct fi_remote *remote)
 {
     for (size_t i = remote->uploads.count; i > 0; i--) {
         firn_slice name = remote->uploads.items[i - 1].key;
@@ -127,12 +120,12 @@ fi_remote_apply(struct fi_remote *remote, const struct fi_remote_record *record,
         lose_sight(remote);
         return rc;
     }
-    settle_uploads(remote);
+    fi_remote_resolve_uploads(remote);
     return FIRN_OK;
 }
 
-/* Applies the states first, first + 1, ... up to last. FIRN_NOT_FOUND: one was removed; FIRN_EXISTS:
- * one does not name the one before it. */
+/* Applies the states from first to last. FIRN_NOT_FOUND: one was removed; FIRN_EXISTS: one does not
+ * name the one before it. */
 static int
 apply_range(struct fi_remote *remote, uint64_t first, uint64_t last, firn_error *err)
 {
@@ -150,7 +143,7 @@ apply_range(struct fi_remote *remote, uint64_t first, uint64_t last, firn_error 
             }
             rc = fi_remote_apply(remote, &record, err);
         }
-        fi_remote_record_deinit(&record);
+        fi_remote_state_record_deinit(&record);
         FI_TRY_RETURN(rc);
     }
     return FIRN_OK;
@@ -223,55 +216,4 @@ fi_remote_sync(struct fi_remote *remote, firn_error *err)
 out:
     fi_free(numbers.items);
     return rc;
-}
-
-/* ==== uploads ==== */
-
-int
-fi_remote_upload(struct fi_remote *remote, firn_slice bytes, firn_slice value,
-                 char out_name[FI_REMOTE_FILE_NAME_SIZE], firn_error *err)
-{
-    uint8_t identity[8];
-    char digits[2 * sizeof identity + 1];
-    FI_TRY_RETURN(fi_os_random(remote->os, identity, sizeof identity, err));
-    fi_hex_encode(identity, sizeof identity, digits);
-    snprintf(out_name, FI_REMOTE_FILE_NAME_SIZE, "packs/%s.pack", digits);
-    int rc = fi_bucket_put(remote->bucket, out_name, bytes, err);
-    if (rc != FIRN_OK && rc != FIRN_EXISTS) {
-        return rc; /* EXISTS: an answer was lost, since names are used once */
-    }
-    return fi_remote_table_put(&remote->uploads, firn_str(out_name), value, FI_REMOTE_UPLOAD_SEEN,
-                               err);
-}
-
-int
-fi_remote_check_uploads(struct fi_remote *remote, firn_error *err)
-{
-    settle_uploads(remote);
-    for (size_t i = remote->uploads.count; i > 0; i--) {
-        struct fi_remote_item *upload = &remote->uploads.items[i - 1];
-        if (upload->status == FI_REMOTE_UPLOAD_SEEN) {
-            continue;
-        }
-        char name[FI_BUCKET_NAME_SIZE_MAX + 1];
-        uint64_t size;
-        fi_remote_file_name(upload, name);
-        int rc = fi_bucket_head(remote->bucket, name, &size, err);
-        if (rc == FIRN_NOT_FOUND) {
-            fi_remote_table_remove(&remote->uploads, firn_str(name));
-        } else if (rc == FIRN_OK) {
-            upload->status = FI_REMOTE_UPLOAD_SEEN;
-        } else {
-            return rc;
-        }
-    }
-    return FIRN_OK;
-}
-
-void
-fi_remote_file_name(const struct fi_remote_item *item, char out[FI_BUCKET_NAME_SIZE_MAX + 1])
-{
-    CHECK(item->key.size <= FI_BUCKET_NAME_SIZE_MAX);
-    memcpy(out, item->key.data, item->key.size);
-    out[item->key.size] = 0;
 }
