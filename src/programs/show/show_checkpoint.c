@@ -130,6 +130,7 @@ json_field(const firn_workspace_checkpoint *checkpoint, const struct fi_catalog_
     case FI_CATALOG_FIELD_TEXT:
         fi_term_json_bytes(field->key, *(const firn_slice *)at);
         break;
+    case FI_CATALOG_FIELD_ID:
     case FI_CATALOG_FIELD_NAME:
         fi_term_json_bytes(field->key, firn_str(at));
         break;

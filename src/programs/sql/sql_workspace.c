@@ -221,7 +221,8 @@ put_log_columns(sqlite3_str *out)
             sqlite3_str_appendf(out, "TEXT, %s_ns INTEGER", field->name);
             break;
         case FI_CATALOG_FIELD_TEXT:
-        case FI_CATALOG_FIELD_NAME:
+        case FI_CATALOG_FIELD_ID:
+    case FI_CATALOG_FIELD_NAME:
         case FI_CATALOG_FIELD_HASH:
             sqlite3_str_appendall(out, "TEXT");
             break;
@@ -256,6 +257,7 @@ add_field(struct fi_sql_rows *rows, const firn_workspace_checkpoint *checkpoint,
     case FI_CATALOG_FIELD_TEXT:
         fi_sql_rows_bytes(rows, *(const firn_slice *)at);
         break;
+    case FI_CATALOG_FIELD_ID:
     case FI_CATALOG_FIELD_NAME:
         fi_sql_rows_bytes(rows, firn_str(at));
         break;

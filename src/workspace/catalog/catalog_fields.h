@@ -19,7 +19,7 @@
 
 #define FI_CATALOG_FIELDS(ROW)                                     \
     ROW("number", NONE, "number", NUMBER, number, 0)               \
-    ROW("id", NONE, "id", NAME, id, 1)                             \
+    ROW("id", NONE, "id", ID, id, 1)                             \
     ROW("safety", NONE, "safety", BOOL, is_safety, 13)             \
     ROW("created", NONE, "created", TIME, created_ns, 2)           \
     ROW("message", NONE, "message", TEXT, message, 3)              \
@@ -46,6 +46,7 @@ enum fi_catalog_field_kind {
     FI_CATALOG_FIELD_BOOL,
     FI_CATALOG_FIELD_TIME, /* int64_t, nanoseconds since 1970 */
     FI_CATALOG_FIELD_TEXT, /* firn_slice, bytes of any encoding */
+    FI_CATALOG_FIELD_ID,   /* an array of char that ends with a NUL */
     FI_CATALOG_FIELD_NAME, /* an array of char that ends with a NUL; "": null */
     FI_CATALOG_FIELD_HASH,
 };
