@@ -14,8 +14,8 @@
  *                checkpoint ("latest")
  * firn_changes   kind, path, old_path, old_size, size, old_hash, hash, what: from one checkpoint
  *                ("latest") to another (null, or left out: the disk)
- * firn_log       the fields of catalog/catalog_fields.h, and created_ns behind created: checkpoints,
- *                newest first
+ * firn_log       the fields of catalog/catalog_fields.h, and created_ns behind created: of
+ *                checkpoints, newest first
  *
  * Paths are relative to the root of the workspace; what is no UTF-8 is a BLOB. A size is that of a
  * file, the hash that of its content, 64 hexadecimal digits, null where there is none.

@@ -19,7 +19,7 @@
 
 #define FI_CATALOG_FIELDS(ROW)                                     \
     ROW("number", NONE, "number", NUMBER, number, 0)               \
-    ROW("id", NONE, "id", ID, id, 1)                             \
+    ROW("id", NONE, "id", ID, id, 1)                               \
     ROW("safety", NONE, "safety", BOOL, is_safety, 13)             \
     ROW("created", NONE, "created", TIME, created_ns, 2)           \
     ROW("message", NONE, "message", TEXT, message, 3)              \
