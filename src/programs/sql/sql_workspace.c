@@ -222,7 +222,7 @@ put_log_columns(sqlite3_str *out)
             break;
         case FI_CATALOG_FIELD_TEXT:
         case FI_CATALOG_FIELD_ID:
-    case FI_CATALOG_FIELD_NAME:
+        case FI_CATALOG_FIELD_NAME:
         case FI_CATALOG_FIELD_HASH:
             sqlite3_str_appendall(out, "TEXT");
             break;
