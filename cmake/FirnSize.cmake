@@ -35,7 +35,7 @@ endif()
 
 # Rooms in which inlining is not limited, and those whose loops are aligned, too.
 set(FIRN_HOT_ROOMS base codec log block run row memtable merge version lsm instance reading upkeep commit store txn tree)
-set(FIRN_LOOP_ROOMS column chunk vector graph aggregate expr query search)
+set(FIRN_LOOP_ROOMS column chunk vector graph aggregate rowsort expr query search)
 
 # Rooms of which each file is cold.
 set(FIRN_COLD_ROOMS
@@ -82,12 +82,17 @@ set(FIRN_COLD_FILES
     base/range_set.c
     codec/compress.c # zstd and LZ4 take nearly all of its time
     hosted/os_ram.c
+    hosted/os_ram_chunks.c
     hosted/os_ram_tree.c
     hosted/os_within.c
     oswatch/os_watch.c
+    oswatch/os_watch_fanotify.c
+    oswatch/os_watch_inotify.c
     reference/reference.c
     reference/reference_time.c
     threads/os_jobs.c
+    threads/os_pool.c
+    threads/os_scheduler.c
     # engine
     block/block_publisher.c
     block/block_salvage.c
@@ -174,6 +179,7 @@ set(FIRN_COLD_FILES
     expr/expr_bind.c
     expr/expr_call.c
     expr/expr_cast.c
+    expr/expr_create.c
     expr/expr_eval.c
     expr/expr_eval_text.c
     expr/expr_eval_time.c
@@ -186,6 +192,7 @@ set(FIRN_COLD_FILES
     expr/expr_order.c
     expr/expr_parse.c
     expr/expr_split.c
+    expr/expr_typed.c
     query/query.c
     query/query_group.c
     query/query_plan.c
@@ -219,7 +226,10 @@ set(FIRN_COLD_FILES
     gc/gc_mark.c
     gc/gc_move.c
     gc/gc_plan.c
+    gc/gc_versions.c
+    gc/gc_wants.c
     rules/rules_list.c
+    rules/rules_left_out.c
     rules/rules.c
     scan/scan.c
     scan/scan_carry.c

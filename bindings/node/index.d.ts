@@ -608,6 +608,16 @@ export class ColumnBatch {
 
 // ---- workspaces ----
 
+/** A turn of a coding agent: a prompt, and the work that the agent did for it. */
+export interface Turn {
+  agent: string
+  /** The agent's name for the conversation. */
+  session: string
+  /** Of the turn in its session; undefined if its start was not recorded. */
+  number?: number
+  prompt: string
+}
+
 export interface WorkspaceCheckpoint {
   number: number
   id: string
@@ -632,6 +642,8 @@ export interface WorkspaceCheckpoint {
   /** Where HEAD was in the git repository that the directory is in. */
   gitBranch?: string
   gitCommit?: string
+  /** The turn that ended with it. */
+  turn?: Turn
 }
 
 export interface Change {

@@ -354,6 +354,8 @@ A workspace.
   $ firn db sql --allow-paths shop.firn "SELECT number, safety, length(root), excluded, skipped, forgotten, include_deps, git_branch, git_commit FROM firn_log('w')"
   2	0	64	0	0	0	0	\N	\N
   1	0	64	0	0	0	0	\N	\N
+  $ firn db sql --allow-paths --json shop.firn "SELECT * FROM firn_log('w') LIMIT 0"
+  {"results":[{"columns":["number","id","created","created_ns","message","files","directories","bytes","new_objects","added_bytes","agent","session","turn","prompt","safety","root","excluded","skipped","forgotten","include_deps","git_branch","git_commit"],"rows":[]}]}
 
   $ printf x >"w/$(printf 'bad\377')" && ln -s 'tar get' w/link && (cd w && firn save -q)
   3

@@ -85,6 +85,17 @@ ws_keep(struct ws_call *self, firn_slice from, firn_slice *out)
     return out->data != NULL;
 }
 
+bool
+ws_keep_checkpoint(struct ws_call *self, const firn_workspace_checkpoint *from,
+                   firn_workspace_checkpoint *out)
+{
+    *out = *from;
+    return ws_keep(self, from->message, &out->message) &&
+           ws_keep(self, from->turn.agent, &out->turn.agent) &&
+           ws_keep(self, from->turn.session, &out->turn.session) &&
+           ws_keep(self, from->turn.prompt, &out->turn.prompt);
+}
+
 static int
 on_change(void *ctx, const firn_workspace_change *from)
 {
@@ -161,6 +172,20 @@ changes_to_js(napi_env env, const struct ws_call *self)
     return list_to_js(env, self->first_change, self->change_count);
 }
 
+static napi_value
+turn_to_js(napi_env env, const firn_workspace_turn *turn)
+{
+    napi_value object = NULL;
+    (void)napi_create_object(env, &object);
+    set_slice(env, object, "agent", turn->agent);
+    set_slice(env, object, "session", turn->session);
+    if (turn->number != 0) {
+        set_number(env, object, "number", (double)turn->number);
+    }
+    set_slice(env, object, "prompt", turn->prompt);
+    return object;
+}
+
 napi_value
 ws_checkpoint_to_js(napi_env env, const firn_workspace_checkpoint *checkpoint)
 {
@@ -188,6 +213,9 @@ ws_checkpoint_to_js(napi_env env, const firn_workspace_checkpoint *checkpoint)
     }
     if (checkpoint->git.commit[0] != '\0') {
         set_text(env, object, "gitCommit", checkpoint->git.commit);
+    }
+    if (checkpoint->turn.agent.size > 0) {
+        set_value(env, object, "turn", turn_to_js(env, &checkpoint->turn));
     }
     return object;
 }
@@ -436,14 +464,13 @@ on_compared(void *ctx, const firn_workspace_diff_result *result)
         return FIRN_NO_MEMORY;
     }
     memset(logged, 0, sizeof(*logged));
-    logged->checkpoint = *result->after;
     logged->result = *result;
     logged->first_change = self->first_change;
     logged->change_count = self->change_count;
     self->first_change = NULL;
     self->end_change = &self->first_change;
     self->change_count = 0;
-    if (!ws_keep(self, result->after->message, &logged->checkpoint.message)) {
+    if (!ws_keep_checkpoint(self, result->after, &logged->checkpoint)) {
         return FIRN_NO_MEMORY;
     }
     *self->end_logged = logged;
@@ -508,8 +535,7 @@ on_step(void *ctx, const firn_workspace_step *from)
     memset(step, 0, sizeof(*step));
     step->step = *from;
     if (from->checkpoint != NULL) {
-        step->checkpoint = *from->checkpoint;
-        is_kept = ws_keep(self, from->checkpoint->message, &step->checkpoint.message);
+        is_kept = ws_keep_checkpoint(self, from->checkpoint, &step->checkpoint);
     }
     if (from->turn != NULL) {
         is_kept = is_kept && ws_keep(self, from->turn->agent, &step->turn.agent) &&

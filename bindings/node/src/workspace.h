@@ -123,6 +123,9 @@ struct ws_call {
 bool ws_begin(struct args *args, struct ws_call *self);
 /* Copies bytes into the call. */
 bool ws_keep(struct ws_call *self, firn_slice from, firn_slice *out);
+/* Copies a checkpoint into the call, with all its texts. */
+bool ws_keep_checkpoint(struct ws_call *self, const firn_workspace_checkpoint *from,
+                        firn_workspace_checkpoint *out);
 napi_value ws_checkpoint_to_js(napi_env env, const firn_workspace_checkpoint *checkpoint);
 
 #endif

@@ -29,8 +29,7 @@ on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
     if (item == NULL) {
         return FIRN_NO_MEMORY;
     }
-    item->checkpoint = *checkpoint;
-    return ws_keep(self, checkpoint->message, &item->checkpoint.message) ? FIRN_OK : FIRN_NO_MEMORY;
+    return ws_keep_checkpoint(self, checkpoint, &item->checkpoint) ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
 static bool

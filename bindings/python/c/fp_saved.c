@@ -69,6 +69,23 @@ text_or_none(firn_slice text)
     return text_of(text);
 }
 
+/* None without one. */
+static PyObject *
+turn_object(const firn_workspace_turn *turn)
+{
+    if (turn->agent.size == 0) {
+        Py_RETURN_NONE;
+    }
+    PyObject *number = Py_None;
+    if (turn->number != 0) {
+        number = PyLong_FromUnsignedLongLong(turn->number);
+    } else {
+        Py_INCREF(Py_None);
+    }
+    return fp_result("Turn", Py_BuildValue("(NNNN)", text_of(turn->agent), text_of(turn->session),
+                                           number, text_of(turn->prompt)));
+}
+
 PyObject *
 fp_saved_checkpoint(const firn_workspace_checkpoint *checkpoint)
 {
@@ -80,7 +97,7 @@ fp_saved_checkpoint(const firn_workspace_checkpoint *checkpoint)
     return fp_result(
         "SavedTree",
         Py_BuildValue(
-            "(KsOLNsKKKKKKKNzKO)", (unsigned long long)checkpoint->number, checkpoint->id,
+            "(KsOLNsKKKKKKKNzKON)", (unsigned long long)checkpoint->number, checkpoint->id,
             checkpoint->is_safety ? Py_True : Py_False, (long long)checkpoint->created_ns,
             text_of(checkpoint->message), root, (unsigned long long)checkpoint->files,
             (unsigned long long)checkpoint->directories, (unsigned long long)checkpoint->bytes,
@@ -89,7 +106,7 @@ fp_saved_checkpoint(const firn_workspace_checkpoint *checkpoint)
             (unsigned long long)checkpoint->skipped, text_or_none(firn_str(checkpoint->git.branch)),
             checkpoint->git.commit[0] != '\0' ? checkpoint->git.commit : NULL,
             (unsigned long long)checkpoint->forgotten,
-            checkpoint->include_deps ? Py_True : Py_False));
+            checkpoint->include_deps ? Py_True : Py_False, turn_object(&checkpoint->turn)));
 }
 
 PyObject *

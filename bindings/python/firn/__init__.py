@@ -75,6 +75,7 @@ from ._results import (
     SavedTree,
     Step,
     Tag,
+    Turn,
 )
 from ._sqlite import load_sqlite
 from ._store import Store, memory, open
@@ -86,6 +87,6 @@ __all__ = [
     "Denied", "Difference", "Entry", "Error", "Exists", "Failed", "Hit", "ImportResult", "InputOutput", "Internal", "Invalid",
     "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Locked", "Logged", "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice",
     "Progress", "ReadOnly", "Restored", "RestoredTree", "Reverted", "RowDifference", "Saved", "SavedTree", "Scan", "Snapshot",
-    "Step", "Store", "Table", "Tag", "Transaction", "Unsupported", "Untrusted", "Workspace", "destroy", "import_store", "load_sqlite",
-    "memory", "number", "number_of", "open", "version",
+    "Step", "Store", "Table", "Tag", "Transaction", "Turn", "Unsupported", "Untrusted", "Workspace", "destroy", "import_store",
+    "load_sqlite", "memory", "number", "number_of", "open", "version",
 ]

@@ -126,9 +126,19 @@ class ImportResult(NamedTuple):
 # ---- workspaces ----
 
 
+class Turn(NamedTuple):
+    """A turn of a coding agent: a prompt, and the work that the agent did for it. session is the agent's name for the conversation;
+    number, of the turn in it, is None if the start of the turn was not recorded."""
+
+    agent: str
+    session: str
+    number: Optional[int]
+    prompt: str
+
+
 class SavedTree(NamedTuple):
     """A checkpoint of a workspace. number is 0 for a safety checkpoint. git_branch and git_commit are where HEAD was, if there was
-    a git repository."""
+    a git repository. turn is the turn of a coding agent that ended with it, if one did."""
 
     number: int
     id: str
@@ -147,6 +157,7 @@ class SavedTree(NamedTuple):
     git_commit: Optional[str]
     forgotten: int
     include_deps: bool
+    turn: Optional[Turn]
 
     @property
     def created(self) -> datetime.datetime:

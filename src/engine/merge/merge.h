@@ -378,7 +378,7 @@ bool fi_merge_rule_now_sees(const struct fi_merge_rule *rule, uint64_t sequence)
 
 /* The following calls are about one key: its versions, range deletes among them, newest first. */
 void fi_merge_rule_begin_key(struct fi_merge_rule *rule);
-/* Whether the next version must be kept in snapshot of the newer ones: some snapshot sees it and
+/* Whether the next version must be kept in view of the newer ones: some snapshot sees it and
  * none of the versions before. */
 bool fi_merge_rule_needs(struct fi_merge_rule *rule, uint64_t sequence);
 /* The same for a merge operand, which does not make older versions unneeded. */

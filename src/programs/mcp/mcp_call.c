@@ -485,14 +485,16 @@ fi_mcp_call_write_name(const firn_workspace_checkpoint *checkpoint)
 }
 
 void
-fi_mcp_call_write_stats(const firn_workspace_checkpoint *checkpoint)
+fi_mcp_call_write_checkpoint(const firn_workspace_checkpoint *checkpoint)
 {
     assert(checkpoint != NULL);
+    fi_term_json_time("created_at", checkpoint->created_ns);
     fi_term_json_object("stats");
     fi_term_json_u64("total_files", checkpoint->files);
     fi_term_json_u64("total_bytes", checkpoint->bytes);
     fi_term_json_u64("new_objects", checkpoint->new_objects);
     fi_term_json_end();
+    fi_show_checkpoint_json_fields(checkpoint);
 }
 
 void

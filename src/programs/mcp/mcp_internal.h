@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "catalog/catalog_fields.h"
 #include "command/command.h"
 #include "firn/firn.h"
 #include "firn/types.h"
@@ -294,8 +295,8 @@ void fi_mcp_call_write_notices(struct fi_mcp_call *call);
 
 /* snapshot_id and number. */
 void fi_mcp_call_write_name(const firn_workspace_checkpoint *checkpoint);
-/* The object stats. */
-void fi_mcp_call_write_stats(const firn_workspace_checkpoint *checkpoint);
+/* All that a checkpoint has: what JSON has of it, created_at and the object stats. */
+void fi_mcp_call_write_checkpoint(const firn_workspace_checkpoint *checkpoint);
 /* One row of an array of changes; another member may follow before fi_term_writer_end. */
 void fi_mcp_call_begin_change(const firn_workspace_change *change);
 /* A visitor for the library that writes such rows. */
@@ -374,6 +375,29 @@ extern const struct fi_mcp_tool fi_mcp_diff_tool;
     FI_MCP_TOOL_INTEGER("total_bytes") "," \
     FI_MCP_TOOL_INTEGER("new_objects") \
     "},\"required\":[\"total_files\",\"total_bytes\",\"new_objects\"]}"
+/* clang-format on */
+/* What fi_mcp_call_write_checkpoint writes. */
+/* clang-format off */
+#define FI_MCP_TOOL_TURN \
+    FI_MCP_TOOL_OBJECT("turn", \
+        FI_MCP_TOOL_STRING("agent") "," FI_MCP_TOOL_STRING("session") "," \
+        FI_MCP_TOOL_NUMBER_OR_NULL("number") "," FI_MCP_TOOL_STRING("prompt"))
+#define FI_MCP_TOOL_FIELD_NUMBER(key) FI_MCP_TOOL_NUMBER_OR_NULL(key)
+#define FI_MCP_TOOL_FIELD_COUNT(key) FI_MCP_TOOL_INTEGER(key)
+#define FI_MCP_TOOL_FIELD_BOOL(key) FI_MCP_TOOL_BOOL(key)
+#define FI_MCP_TOOL_FIELD_TIME(key) FI_MCP_TOOL_STRING(key)
+#define FI_MCP_TOOL_FIELD_TEXT(key) FI_MCP_TOOL_STRING(key)
+#define FI_MCP_TOOL_FIELD_ID(key) FI_MCP_TOOL_STRING(key)
+#define FI_MCP_TOOL_FIELD_NAME(key) FI_MCP_TOOL_STRING_OR_NULL(key)
+#define FI_MCP_TOOL_FIELD_HASH(key) FI_MCP_TOOL_STRING(key)
+#define FI_MCP_TOOL_FIELD_OF_NONE(key, kind) "," FI_MCP_TOOL_FIELD_##kind(key)
+#define FI_MCP_TOOL_FIELD_OF_TURN(key, kind)
+#define FI_MCP_TOOL_FIELD_OF_GIT(key, kind)
+#define FI_MCP_TOOL_FIELD(name, object, key, kind, member, place) \
+    FI_MCP_TOOL_FIELD_OF_##object(key, kind)
+#define FI_MCP_TOOL_CHECKPOINT \
+    FI_MCP_TOOL_STRING("created_at") "," FI_MCP_TOOL_STATS "," FI_MCP_TOOL_TURN "," \
+    FI_MCP_TOOL_GIT("git") FI_CATALOG_FIELDS(FI_MCP_TOOL_FIELD)
 /* clang-format on */
 #define FI_MCP_TOOL_NOTICES                                                           \
     FI_MCP_TOOL_OBJECTS("notices", FI_MCP_TOOL_STRING("kind") "," FI_MCP_TOOL_STRING( \

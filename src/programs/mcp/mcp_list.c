@@ -17,17 +17,7 @@ mcp_list_visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
         return FIRN_OK;
     }
     fi_term_json_object(NULL);
-    fi_term_json_string("id", checkpoint->id);
-    fi_term_json_u64_if("number", checkpoint->number, !checkpoint->is_safety);
-    fi_term_json_time("created_at", checkpoint->created_ns);
-    if (checkpoint->message.size > 0) {
-        fi_term_json_bytes("message", checkpoint->message);
-    } else {
-        fi_term_json_null("message");
-    }
-    fi_show_checkpoint_json_turn(&checkpoint->turn);
-    fi_show_checkpoint_json_git("git", &checkpoint->git);
-    fi_mcp_call_write_stats(checkpoint);
+    fi_mcp_call_write_checkpoint(checkpoint);
     fi_term_json_end();
     return FIRN_OK;
 }
@@ -61,18 +51,7 @@ const struct fi_mcp_tool fi_mcp_list_tool = {
     .params = params,
     /* clang-format off */
     .output =
-        FI_MCP_TOOL_OBJECTS("checkpoints",
-            FI_MCP_TOOL_STRING("id") ","
-            FI_MCP_TOOL_NUMBER_OR_NULL("number") ","
-            FI_MCP_TOOL_STRING("created_at") ","
-            FI_MCP_TOOL_STRING_OR_NULL("message") ","
-            FI_MCP_TOOL_OBJECT("turn",
-                FI_MCP_TOOL_STRING("agent") ","
-                FI_MCP_TOOL_STRING("session") ","
-                FI_MCP_TOOL_NUMBER_OR_NULL("number") ","
-                FI_MCP_TOOL_STRING("prompt")) ","
-            FI_MCP_TOOL_GIT("git") ","
-            FI_MCP_TOOL_STATS) ","
+        FI_MCP_TOOL_OBJECTS("checkpoints", FI_MCP_TOOL_CHECKPOINT) ","
         FI_MCP_TOOL_INTEGER("checkpoints_not_shown"),
     /* clang-format on */
     .required = "[\"checkpoints\"]",

@@ -119,11 +119,7 @@ const struct fi_mcp_tool fi_mcp_log_tool = {
             FI_MCP_TOOL_NAME ","
             FI_MCP_TOOL_STRING("created_at") ","
             FI_MCP_TOOL_STRING("message") ","
-            FI_MCP_TOOL_OBJECT("turn",
-                FI_MCP_TOOL_STRING("agent") ","
-                FI_MCP_TOOL_STRING("session") ","
-                FI_MCP_TOOL_NUMBER_OR_NULL("number") ","
-                FI_MCP_TOOL_STRING("prompt")) ","
+            FI_MCP_TOOL_TURN ","
             FI_MCP_TOOL_GIT("git") ","
             FI_MCP_TOOL_INTEGER("added") ","
             FI_MCP_TOOL_INTEGER("changed") ","

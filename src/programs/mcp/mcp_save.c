@@ -25,15 +25,13 @@ static void
 write_result(struct fi_mcp_call *call, const firn_workspace_save_result *result)
 {
     assert(result->checkpoint != NULL);
-    fi_mcp_call_write_name(result->checkpoint);
-    fi_mcp_call_write_stats(result->checkpoint);
+    fi_term_json_string("snapshot_id", result->checkpoint->id);
+    fi_mcp_call_write_checkpoint(result->checkpoint);
     fi_term_json_bool("made", result->is_made);
     fi_term_json_bool("unchanged", result->is_unchanged);
     fi_term_json_u64("files_added", result->added);
     fi_term_json_u64("files_changed", result->changed);
     fi_term_json_u64("files_removed", result->removed);
-    fi_term_json_u64("excluded", result->checkpoint->excluded);
-    fi_term_json_u64("skipped", result->checkpoint->skipped);
     fi_mcp_call_write_notices(call);
 }
 
@@ -94,10 +92,15 @@ const struct fi_mcp_tool fi_mcp_save_tool = {
         "restored exactly. Quick, and changes no file: call it before changes that you may have "
         "to undo.",
     .params = params,
-    .output = FI_MCP_TOOL_NAME
-    "," FI_MCP_TOOL_STATS "," FI_MCP_TOOL_COUNTS
-    "," FI_MCP_TOOL_BOOL("made") "," FI_MCP_TOOL_BOOL("unchanged") "," FI_MCP_TOOL_INTEGER(
-        "excluded") "," FI_MCP_TOOL_INTEGER("skipped") "," FI_MCP_TOOL_NOTICES,
+    /* clang-format off */
+    .output =
+        FI_MCP_TOOL_STRING("snapshot_id") ","
+        FI_MCP_TOOL_CHECKPOINT ","
+        FI_MCP_TOOL_COUNTS ","
+        FI_MCP_TOOL_BOOL("made") ","
+        FI_MCP_TOOL_BOOL("unchanged") ","
+        FI_MCP_TOOL_NOTICES,
+    /* clang-format on */
     .required = "[\"snapshot_id\",\"stats\",\"made\",\"unchanged\"]",
     .run = mcp_save_run,
 };

@@ -62,13 +62,8 @@ mcp_show_run(struct fi_mcp_call *call)
     if (code != FIRN_OK) {
         return code;
     }
-    fi_mcp_call_write_name(checkpoint);
-    fi_term_json_time("created_at", checkpoint->created_ns);
-    fi_term_json_bytes("message", checkpoint->message);
-    fi_mcp_call_write_stats(checkpoint);
-    fi_term_json_u64("directories", checkpoint->directories);
-    fi_term_json_u64("excluded", checkpoint->excluded);
-    fi_term_json_u64("skipped", checkpoint->skipped);
+    fi_term_json_string("snapshot_id", checkpoint->id);
+    fi_mcp_call_write_checkpoint(checkpoint);
     fi_term_json_array("entries");
     code =
         firn_workspace_entries(call->workspace, checkpoint->id, mcp_show_visit, call, &call->error);
@@ -93,13 +88,8 @@ const struct fi_mcp_tool fi_mcp_show_tool = {
     .params = params,
     /* clang-format off */
     .output =
-        FI_MCP_TOOL_NAME ","
-        FI_MCP_TOOL_STRING("created_at") ","
-        FI_MCP_TOOL_STRING("message") ","
-        FI_MCP_TOOL_STATS ","
-        FI_MCP_TOOL_INTEGER("directories") ","
-        FI_MCP_TOOL_INTEGER("excluded") ","
-        FI_MCP_TOOL_INTEGER("skipped") ","
+        FI_MCP_TOOL_STRING("snapshot_id") ","
+        FI_MCP_TOOL_CHECKPOINT ","
         FI_MCP_TOOL_OBJECTS("entries",
             FI_MCP_TOOL_STRING("path") ","
             FI_MCP_TOOL_STRING("type") ","

@@ -51,6 +51,8 @@ void fi_show_checkpoint_git(const firn_workspace_git *git);
 bool fi_show_checkpoint_git_is_known(const firn_workspace_git *git);
 /* Whether both are known, and differ. */
 bool fi_show_checkpoint_git_has_moved(const firn_workspace_git *from, const firn_workspace_git *to);
+/* The members of a checkpoint, all of catalog/catalog_fields.h. */
+void fi_show_checkpoint_json_fields(const firn_workspace_checkpoint *checkpoint);
 /* The object of a checkpoint or an entry. key is NULL inside an array. */
 void fi_show_checkpoint_json(const char *key, const firn_workspace_checkpoint *checkpoint);
 void fi_show_checkpoint_entry_json(const char *key, const firn_workspace_entry *entry);

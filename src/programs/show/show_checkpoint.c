@@ -9,7 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "catalog/catalog_fields.h"
 #include "term/term.h"
+
+static const struct fi_catalog_field fields[] = {FI_CATALOG_FIELDS(FI_CATALOG_FIELD_ROW)};
+enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
 
 const char *
 fi_show_checkpoint_name(const firn_workspace_checkpoint *checkpoint, char *out)
@@ -71,20 +75,6 @@ fi_show_checkpoint_put_title(const firn_workspace_checkpoint *checkpoint, size_t
     fi_term_width_cut(turn->prompt, columns - width, put);
 }
 
-void
-fi_show_checkpoint_json_turn(const firn_workspace_turn *turn)
-{
-    if (turn->agent.size == 0) {
-        return;
-    }
-    fi_term_json_object("turn");
-    fi_term_json_bytes("agent", turn->agent);
-    fi_term_json_bytes("session", turn->session);
-    fi_term_json_u64_if("number", turn->number, turn->number != 0);
-    fi_term_json_bytes("prompt", turn->prompt);
-    fi_term_json_end();
-}
-
 bool
 fi_show_checkpoint_git_is_known(const firn_workspace_git *git)
 {
@@ -109,22 +99,6 @@ fi_show_checkpoint_git(const firn_workspace_git *git)
 }
 
 void
-fi_show_checkpoint_json_git(const char *key, const firn_workspace_git *git)
-{
-    if (!fi_show_checkpoint_git_is_known(git)) {
-        return;
-    }
-    fi_term_json_object(key);
-    if (git->branch[0] != '\0') {
-        fi_term_json_bytes("branch", firn_str(git->branch));
-    } else {
-        fi_term_json_null("branch");
-    }
-    fi_term_json_string_if("commit", git->commit, git->commit[0] != '\0');
-    fi_term_json_end();
-}
-
-void
 fi_show_checkpoint_json_entry(const firn_workspace_entry *entry)
 {
     char mode[8];
@@ -134,27 +108,87 @@ fi_show_checkpoint_json_entry(const firn_workspace_entry *entry)
     fi_term_json_string("mode", mode);
 }
 
+static void
+json_field(const firn_workspace_checkpoint *checkpoint, const struct fi_catalog_field *field)
+{
+    const void *at = fi_catalog_field_at(checkpoint, field);
+    if (fi_catalog_field_is_null(checkpoint, field)) {
+        fi_term_json_null(field->key);
+        return;
+    }
+    switch (field->kind) {
+    case FI_CATALOG_FIELD_NUMBER:
+    case FI_CATALOG_FIELD_COUNT:
+        fi_term_json_u64(field->key, *(const uint64_t *)at);
+        break;
+    case FI_CATALOG_FIELD_BOOL:
+        fi_term_json_bool(field->key, *(const bool *)at);
+        break;
+    case FI_CATALOG_FIELD_TIME:
+        fi_term_json_time(field->key, *(const int64_t *)at);
+        break;
+    case FI_CATALOG_FIELD_TEXT:
+        fi_term_json_bytes(field->key, *(const firn_slice *)at);
+        break;
+    case FI_CATALOG_FIELD_ID:
+    case FI_CATALOG_FIELD_NAME:
+        fi_term_json_bytes(field->key, firn_str(at));
+        break;
+    case FI_CATALOG_FIELD_HASH:
+        fi_term_json_hash(field->key, at);
+        break;
+    }
+}
+
+/* The member with an object of the checkpoint, if it has that one. */
+static void
+json_object(const char *key, const firn_workspace_checkpoint *checkpoint,
+            enum fi_catalog_field_object object)
+{
+    if (!fi_catalog_field_has_object(checkpoint, object)) {
+        return;
+    }
+    fi_term_json_object(key);
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        if (fields[i].object == object) {
+            json_field(checkpoint, &fields[i]);
+        }
+    }
+    fi_term_json_end();
+}
+
+void
+fi_show_checkpoint_json_turn(const firn_workspace_turn *turn)
+{
+    const firn_workspace_checkpoint of = {.turn = *turn};
+    json_object("turn", &of, FI_CATALOG_FIELD_OF_TURN);
+}
+
+void
+fi_show_checkpoint_json_git(const char *key, const firn_workspace_git *git)
+{
+    const firn_workspace_checkpoint of = {.git = *git};
+    json_object(key, &of, FI_CATALOG_FIELD_OF_GIT);
+}
+
+void
+fi_show_checkpoint_json_fields(const firn_workspace_checkpoint *checkpoint)
+{
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        if (fields[i].object == FI_CATALOG_FIELD_OF_NONE) {
+            json_field(checkpoint, &fields[i]);
+        } else if (fields[i].object != fields[i - 1].object) {
+            json_object(fields[i].object == FI_CATALOG_FIELD_OF_TURN ? "turn" : "git", checkpoint,
+                        fields[i].object);
+        }
+    }
+}
+
 void
 fi_show_checkpoint_json(const char *key, const firn_workspace_checkpoint *checkpoint)
 {
     fi_term_json_object(key);
-    fi_term_json_u64_if("number", checkpoint->number, !checkpoint->is_safety);
-    fi_term_json_string("id", checkpoint->id);
-    fi_term_json_bool("safety", checkpoint->is_safety);
-    fi_term_json_time("created", checkpoint->created_ns);
-    fi_term_json_bytes("message", checkpoint->message);
-    fi_show_checkpoint_json_turn(&checkpoint->turn);
-    fi_show_checkpoint_json_git("git", &checkpoint->git);
-    fi_term_json_hash("root", &checkpoint->root);
-    fi_term_json_u64("files", checkpoint->files);
-    fi_term_json_u64("directories", checkpoint->directories);
-    fi_term_json_u64("bytes", checkpoint->bytes);
-    fi_term_json_u64("new_objects", checkpoint->new_objects);
-    fi_term_json_u64("added_bytes", checkpoint->added_bytes);
-    fi_term_json_u64("excluded", checkpoint->excluded);
-    fi_term_json_u64("skipped", checkpoint->skipped);
-    fi_term_json_u64("forgotten", checkpoint->forgotten);
-    fi_term_json_bool("include_deps", checkpoint->include_deps);
+    fi_show_checkpoint_json_fields(checkpoint);
     fi_term_json_end();
 }
 

@@ -813,7 +813,8 @@ int fi_sql_rows_on_progress(void *ctx, const firn_progress *progress);
 /* A function of the table kind. */
 struct fi_sql_rows_function {
     const char *name;
-    const char *columns; /* as CREATE TABLE has them */
+    const char *columns; /* as CREATE TABLE has them; NULL: put_columns appends them */
+    void (*put_columns)(sqlite3_str *out);
     int column_count;
     const char *arguments; /* names with commas between them; they are hidden columns */
     int argument_count;

@@ -230,7 +230,12 @@ rows_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_
         return SQLITE_ERROR;
     }
     sqlite3_str *text = sqlite3_str_new(db);
-    sqlite3_str_appendf(text, "CREATE TABLE x(%s", function->columns);
+    sqlite3_str_appendall(text, "CREATE TABLE x(");
+    if (function->columns != NULL) {
+        sqlite3_str_appendall(text, function->columns);
+    } else {
+        function->put_columns(text);
+    }
     for (const char *at = function->arguments; *at != '\0';) {
         size_t size = strcspn(at, ",");
         sqlite3_str_appendf(text, ",\"%.*w\" HIDDEN", (int)size, at);

@@ -14,13 +14,13 @@
  *                checkpoint ("latest")
  * firn_changes   kind, path, old_path, old_size, size, old_hash, hash, what: from one checkpoint
  *                ("latest") to another (null, or left out: the disk)
- * firn_log       number, id, created, created_ns, message, files, directories, bytes, new_objects,
- *                added_bytes, agent, session, turn, prompt, safety, root, excluded, skipped,
- *                forgotten, include_deps, git_branch, git_commit: checkpoints, newest first
+ * firn_log       the fields of catalog/catalog_fields.h, and created_ns behind created: of
+ *                checkpoints, newest first
  *
  * Paths are relative to the root of the workspace; what is no UTF-8 is a BLOB. A size is that of a
  * file, the hash that of its content, 64 hexadecimal digits, null where there is none.
  */
+#include "catalog/catalog_fields.h"
 #include "sql/sql_internal.h"
 #include "term/term_try.h"
 
@@ -197,14 +197,74 @@ static const struct fi_sql_rows_function changes_function = {
 
 /* ---- firn_log ---- */
 
-/* A name of git's, which is bytes of any encoding; null where it is not known. */
+/* A TIME has a second column, "..._ns". */
+static const struct fi_catalog_field log_fields[] = {FI_CATALOG_FIELDS(FI_CATALOG_FIELD_PLACE)};
+enum { LOG_FIELD_COUNT = sizeof log_fields / sizeof log_fields[0] };
+
+#define ONE_IF_TIME(name, object, key, kind, member, place) \
+    +(FI_CATALOG_FIELD_##kind == FI_CATALOG_FIELD_TIME ? 1 : 0)
+enum { LOG_TIME_COUNT = 0 FI_CATALOG_FIELDS(ONE_IF_TIME) };
+
 static void
-add_git(struct fi_sql_rows *rows, const char *name)
+put_log_columns(sqlite3_str *out)
 {
-    if (name[0] != '\0') {
-        fi_sql_rows_bytes(rows, firn_str(name));
-    } else {
+    for (size_t i = 0; i < LOG_FIELD_COUNT; i++) {
+        const struct fi_catalog_field *field = &log_fields[i];
+        sqlite3_str_appendf(out, "%s%s ", i > 0 ? ", " : "", field->name);
+        switch (field->kind) {
+        case FI_CATALOG_FIELD_NUMBER:
+        case FI_CATALOG_FIELD_COUNT:
+        case FI_CATALOG_FIELD_BOOL:
+            sqlite3_str_appendall(out, "INTEGER");
+            break;
+        case FI_CATALOG_FIELD_TIME:
+            sqlite3_str_appendf(out, "TEXT, %s_ns INTEGER", field->name);
+            break;
+        case FI_CATALOG_FIELD_TEXT:
+        case FI_CATALOG_FIELD_ID:
+        case FI_CATALOG_FIELD_NAME:
+        case FI_CATALOG_FIELD_HASH:
+            sqlite3_str_appendall(out, "TEXT");
+            break;
+        }
+    }
+}
+
+static void
+add_field(struct fi_sql_rows *rows, const firn_workspace_checkpoint *checkpoint,
+          const struct fi_catalog_field *field)
+{
+    const void *at = fi_catalog_field_at(checkpoint, field);
+    char hex[FIRN_HASH_HEX_SIZE];
+    uint64_t number;
+    if (fi_catalog_field_is_null(checkpoint, field)) {
         fi_sql_rows_null(rows);
+        return;
+    }
+    switch (field->kind) {
+    case FI_CATALOG_FIELD_NUMBER:
+    case FI_CATALOG_FIELD_COUNT:
+        memcpy(&number, at, sizeof number);
+        fi_sql_rows_integer(rows, (sqlite3_int64)number);
+        break;
+    case FI_CATALOG_FIELD_BOOL:
+        fi_sql_rows_integer(rows, *(const bool *)at);
+        break;
+    case FI_CATALOG_FIELD_TIME:
+        fi_sql_rows_time(rows, *(const int64_t *)at);
+        fi_sql_rows_integer(rows, *(const int64_t *)at);
+        break;
+    case FI_CATALOG_FIELD_TEXT:
+        fi_sql_rows_bytes(rows, *(const firn_slice *)at);
+        break;
+    case FI_CATALOG_FIELD_ID:
+    case FI_CATALOG_FIELD_NAME:
+        fi_sql_rows_bytes(rows, firn_str(at));
+        break;
+    case FI_CATALOG_FIELD_HASH:
+        firn_hash_to_hex(at, hex);
+        fi_sql_rows_text(rows, hex, strlen(hex));
+        break;
     }
 }
 
@@ -212,41 +272,9 @@ static int
 add_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct fi_sql_rows *rows = ctx;
-    const firn_workspace_turn *turn = &checkpoint->turn;
-    char root[FIRN_HASH_HEX_SIZE];
-    if (checkpoint->is_safety) {
-        fi_sql_rows_null(rows);
-    } else {
-        fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->number);
+    for (size_t i = 0; i < LOG_FIELD_COUNT; i++) {
+        add_field(rows, checkpoint, &log_fields[i]);
     }
-    fi_sql_rows_text_or_null(rows, checkpoint->id);
-    fi_sql_rows_time(rows, checkpoint->created_ns);
-    fi_sql_rows_integer(rows, checkpoint->created_ns);
-    fi_sql_rows_bytes(rows, checkpoint->message);
-    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->files);
-    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->directories);
-    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->bytes);
-    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->new_objects);
-    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->added_bytes);
-    if (turn->agent.size == 0) {
-        for (int i = 0; i < 4; i++) {
-            fi_sql_rows_null(rows);
-        }
-    } else {
-        fi_sql_rows_bytes(rows, turn->agent);
-        fi_sql_rows_bytes(rows, turn->session);
-        fi_sql_rows_integer(rows, (sqlite3_int64)turn->number);
-        fi_sql_rows_bytes(rows, turn->prompt);
-    }
-    firn_hash_to_hex(&checkpoint->root, root);
-    fi_sql_rows_integer(rows, checkpoint->is_safety);
-    fi_sql_rows_text(rows, root, strlen(root));
-    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->excluded);
-    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->skipped);
-    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->forgotten);
-    fi_sql_rows_integer(rows, checkpoint->include_deps);
-    add_git(rows, checkpoint->git.branch);
-    add_git(rows, checkpoint->git.commit);
     return fi_sql_rows_go_on(rows);
 }
 
@@ -267,12 +295,8 @@ fill_log(struct fi_sql *sql, struct fi_sql_rows *rows, sqlite3_value *const *arg
 
 static const struct fi_sql_rows_function log_function = {
     .name = "firn_log",
-    .columns = "number INTEGER, id TEXT, created TEXT, created_ns INTEGER, message TEXT, "
-               "files INTEGER, directories INTEGER, bytes INTEGER, new_objects INTEGER, "
-               "added_bytes INTEGER, agent TEXT, session TEXT, turn INTEGER, prompt TEXT, "
-               "safety INTEGER, root TEXT, excluded INTEGER, skipped INTEGER, forgotten INTEGER, "
-               "include_deps INTEGER, git_branch TEXT, git_commit TEXT",
-    .column_count = 22,
+    .put_columns = put_log_columns,
+    .column_count = LOG_FIELD_COUNT + LOG_TIME_COUNT,
     .arguments = "directory,all",
     .argument_count = 2,
     .fill = fill_log,
