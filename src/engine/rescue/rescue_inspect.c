@@ -72,6 +72,7 @@ count_beyond(const struct fi_buf *numbers, size_t count, const struct fi_buf *ot
 {
     const uint64_t *number = (const void *)numbers->data;
     uint64_t beyond = 0;
+    CHECK(count == 0 || number != NULL);
     for (size_t i = 0; i < count; i++) {
         beyond += !fi_sort_has_u64((const void *)others->data, other_count, number[i]);
     }

@@ -15,7 +15,8 @@
  * and capacity stay as they are. `array` is a pointer and `capacity` a size_t, both are variables;
  * each is evaluated once. `err` may be NULL. */
 #define FI_VEC_RESERVE(array, count, capacity, err) \
-    fi_vec_reserve(&(array), (count), &(capacity), sizeof *(array), (err))
+    fi_vec_reserve(&(array), (count), &(capacity), FI_VEC_ELEMENT_SIZE(array), (err))
+#define FI_VEC_ELEMENT_SIZE(array) (sizeof *(array)) /* NOLINT(bugprone-sizeof-expression) */
 
 /* What FI_VEC_RESERVE calls: array is the address of the pointer, size is that of an element. */
 FIRN_MUST_CHECK int fi_vec_grow(void *array, size_t count, size_t *capacity, size_t size,

@@ -41,8 +41,8 @@ const char *const fi_report_script[] = {
     "const changesOf = article => article.querySelector('.changes');\n",
     "const go = article => {\n",
     "  if (!article) return;\n",
-    "  for (let e = article.parentElement; e; e = e.parentElement) if (e.tagName === 'DETAILS') "
-    "e.open = true;\n",
+    ("  for (let e = article.parentElement; e; e = e.parentElement) if (e.tagName === 'DETAILS') "
+     "e.open = true;\n"),
     "  article.focus();\n",
     "};\n",
     "const step = by => {\n",
@@ -56,16 +56,16 @@ const char *const fi_report_script[] = {
     "  go(article);\n",
     "  if (changesOf(article)) changesOf(article).open = true;\n",
     "};\n",
-    "document.addEventListener('focusin', event => { current = event.target.closest('article') "
-    "|| current; });\n",
+    ("document.addEventListener('focusin', event => { current = event.target.closest('article') "
+     "|| current; });\n"),
     "window.addEventListener('hashchange', follow);\n",
     "\n",
     "// The filter, and the button that opens and closes everything.\n",
     "const sift = () => {\n",
     "  const wanted = filter.value.toLowerCase();\n",
     "  articles.forEach(a => { a.hidden = !a.textContent.toLowerCase().includes(wanted); });\n",
-    "  all('.day,.session').forEach(g => { g.hidden = !g.querySelector('article:not([hidden])'); "
-    "});\n",
+    ("  all('.day,.session').forEach(g => { g.hidden = !g.querySelector('article:not([hidden])'); "
+     "});\n"),
     "};\n",
     "const foldAll = () => {\n",
     "  const opens = fold.getAttribute('aria-pressed') !== 'true';\n",
@@ -79,14 +79,14 @@ const char *const fi_report_script[] = {
     "// Buttons that copy a command.\n",
     "const copy = made => {\n",
     "  const code = made.previousElementSibling;\n",
-    "  const say = text => { made.textContent = text; setTimeout(() => { made.textContent = "
-    "'copy'; }, 1500); };\n",
+    ("  const say = text => { made.textContent = text; setTimeout(() => { made.textContent = "
+     "'copy'; }, 1500); };\n"),
     "  const select = () => {\n",
     "    getSelection().selectAllChildren(code);\n",
     "    say(document.execCommand('copy') ? 'copied' : 'selected');\n",
     "  };\n",
-    "  if (navigator.clipboard) navigator.clipboard.writeText(code.textContent).then(() => "
-    "say('copied'), select);\n",
+    ("  if (navigator.clipboard) navigator.clipboard.writeText(code.textContent).then(() => "
+     "say('copied'), select);\n"),
     "  else select();\n",
     "};\n",
     "all('.facts code').forEach(code => { code.after(button('copy', copy)); });\n",
@@ -94,8 +94,8 @@ const char *const fi_report_script[] = {
     "// The history of a file, through renames. changed[file]: where it changed, newest first.\n",
     "const changed = data.files.map(() => []);\n",
     "data.changes.forEach(([id, list], at) => list.forEach(change => {\n",
-    "  const entry = {id, at, file: change[0], kind: change[1], added: change[2], removed: "
-    "change[3], before: change[4]};\n",
+    ("  const entry = {id, at, file: change[0], kind: change[1], added: change[2], removed: "
+     "change[3], before: change[4]};\n"),
     "  changed[entry.file].push(entry);\n",
     "  if (entry.before !== undefined) changed[entry.before].push(entry);\n",
     "}));\n",
@@ -103,8 +103,8 @@ const char *const fi_report_script[] = {
     "  const found = [];\n",
     "  for (let name = file, at = start; name !== undefined;) {\n",
     "    const older = changed[name].filter(e => e.at >= at);\n",
-    "    const end = older.findIndex(e => e.before !== undefined); // it came from another name, "
-    "or was given another\n",
+    ("    const end = older.findIndex(e => e.before !== undefined); // it came from another name, "
+     "or was given another\n"),
     "    const came = end >= 0 && older[end].file === name;\n",
     "    found.push(...(end < 0 ? older : older.slice(0, came ? end + 1 : end)));\n",
     "    name = came ? older[end].before : undefined;\n",
@@ -121,8 +121,8 @@ const char *const fi_report_script[] = {
     "};\n",
     "const describe = entry => {\n",
     "  const article = one(entry.id), item = make('li', '');\n",
-    "  const title = [...article.querySelector('h3').childNodes].filter(n => n.className !== "
-    "'tag');\n",
+    ("  const title = [...article.querySelector('h3').childNodes].filter(n => n.className !== "
+     "'tag');\n"),
     "  const link = make('a', title.map(n => n.textContent).join(''));\n",
     "  link.href = '#' + entry.id;\n",
     "  link.addEventListener('click', event => {\n",
@@ -133,12 +133,12 @@ const char *const fi_report_script[] = {
     "    follow();\n",
     "    if (row) { row.open = true; row.scrollIntoView(); }\n",
     "  });\n",
-    "  item.append(make('small', article.closest('.day').querySelector('h2').textContent), ' ', "
-    "link, ' ',\n",
-    "    make('em', data.kinds[entry.kind]), ' ', make('ins', '+' + entry.added), ' ', "
-    "make('del', '\\u2212' + entry.removed));\n",
-    "  if (entry.before !== undefined) item.append(' ' + data.files[entry.before] + ' => ' + "
-    "data.files[entry.file]);\n",
+    ("  item.append(make('small', article.closest('.day').querySelector('h2').textContent), ' ', "
+     "link, ' ',\n"),
+    ("    make('em', data.kinds[entry.kind]), ' ', make('ins', '+' + entry.added), ' ', "
+     "make('del', '\\u2212' + entry.removed));\n"),
+    ("  if (entry.before !== undefined) item.append(' ' + data.files[entry.before] + ' => ' + "
+     "data.files[entry.file]);\n"),
     "  return item;\n",
     "};\n",
     "const showHistory = (file, start) => {\n",
@@ -164,8 +164,8 @@ const char *const fi_report_script[] = {
     "const press = {\n",
     "  j: () => step(1),\n",
     "  k: () => step(-1),\n",
-    "  o: () => { if (current && changesOf(current)) changesOf(current).open = "
-    "!changesOf(current).open; },\n",
+    ("  o: () => { if (current && changesOf(current)) changesOf(current).open = "
+     "!changesOf(current).open; },\n"),
     "  a: foldAll,\n",
     "  c: () => { if (current) current.querySelector('.facts button').click(); },\n",
     "  '/': () => filter.focus(),\n",
@@ -174,8 +174,8 @@ const char *const fi_report_script[] = {
     "document.addEventListener('keydown', event => {\n",
     "  const isTyping = event.target === filter;\n",
     "  if (isTyping && event.key === 'Escape') { filter.value = ''; sift(); filter.blur(); }\n",
-    "  if (isTyping || panel.open || event.ctrlKey || event.metaKey || event.altKey || "
-    "!press[event.key]) return;\n",
+    ("  if (isTyping || panel.open || event.ctrlKey || event.metaKey || event.altKey || "
+     "!press[event.key]) return;\n"),
     "  event.preventDefault();\n",
     "  press[event.key]();\n",
     "});\n",

@@ -60,16 +60,16 @@ enum fi_catalog_field_object {
 
 struct fi_catalog_field {
     const char *name;
-    enum fi_catalog_field_object object;
     const char *key;
-    enum fi_catalog_field_kind kind;
     size_t offset;
+    enum fi_catalog_field_object object;
+    enum fi_catalog_field_kind kind;
 };
 
 /* An element of an array of fields: in the order of the rows, and in that of the places. */
-#define FI_CATALOG_FIELD_ROW(name, object, key, kind, member, place)   \
-    {name, FI_CATALOG_FIELD_OF_##object, key, FI_CATALOG_FIELD_##kind, \
-     offsetof(firn_workspace_checkpoint, member)},
+#define FI_CATALOG_FIELD_ROW(name, object, key, kind, member, place)                       \
+    {name, key, offsetof(firn_workspace_checkpoint, member), FI_CATALOG_FIELD_OF_##object, \
+     FI_CATALOG_FIELD_##kind},
 #define FI_CATALOG_FIELD_PLACE(name, object, key, kind, member, place) \
     [place] = FI_CATALOG_FIELD_ROW(name, object, key, kind, member, place)
 
