@@ -9,7 +9,7 @@
  * themselves, so FIRN_EXISTS may mean the caller's own object: who needs to know reads it.
  * (I2) What one call has answered is true for calls that begin afterwards: an object that a put
  * made is listed and found, and one that was removed is neither. An implementation that cannot
- * promise it refuses to open.
+ * promise it refuses to open. Not checked: only two machines can see it.
  *
  * Implementations: a directory (bucket_folder.h); tests have one in memory whose answers are lost,
  * late or stale (tests/sim/sim_bucket.h). Any thread, unless an implementation says otherwise.

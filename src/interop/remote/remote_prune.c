@@ -122,6 +122,7 @@ remove_dead(struct fi_remote *remote, firn_error *err)
         if (file->status == FI_REMOTE_DEAD) {
             char name[FI_BUCKET_NAME_SIZE_MAX + 1];
             fi_remote_file_name(file, name);
+            /* (M2) of remote_state.h: it stays dead, whatever other machines publish. */
             FI_TRY(fi_bucket_remove(remote->bucket, name, err));
             FI_TRY(fi_remote_table_put(&removed, file->key, firn_bytes(NULL, 0), 0, err));
         }

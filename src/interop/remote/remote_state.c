@@ -67,7 +67,7 @@ add_files(struct fi_remote_state *state, const struct fi_remote_record *record, 
     for (size_t i = 0; i < record->change.added.count; i++) {
         const struct fi_remote_item *item = &record->change.added.items[i];
         const struct fi_remote_item *known = fi_remote_table_find(&state->files, item->key);
-        if (known != NULL && known->status == FI_REMOTE_DEAD) {
+        if (known != NULL && known->status == FI_REMOTE_DEAD) { /* (M1) */
             return fi_error_set(err, FIRN_CORRUPT,
                                 "state %" PRIu64 " of the remote uses a file that is dead: %.*s",
                                 record->number, (int)item->key.size, (const char *)item->key.data);
@@ -183,11 +183,11 @@ put_line(struct put *put, const struct fi_remote_record *record)
     char by[FI_REMOTE_BY_SIZE_MAX + 1];
     fi_hex_encode(record->prev, sizeof record->prev, prev);
     fi_hex_encode(record->nonce, sizeof record->nonce, nonce);
-    size_t size = strlen(record->by);
-    for (size_t i = 0; i <= size; i++) {
-        uint8_t byte = (uint8_t)record->by[i];
-        bool is_plain = byte == 0 || (byte >= ' ' && byte < 0x7f && byte != '"' && byte != '\\');
-        by[i] = is_plain ? (char)byte : '?';
+    memcpy(by, record->by, sizeof by);
+    for (char *at = by; *at != 0; at++) {
+        if (*at < ' ' || *at >= 0x7f || *at == '"' || *at == '\\') {
+            *at = '?';
+        }
     }
     if (put->rc == FIRN_OK) {
         put->rc = fi_buf_append_format(
@@ -380,7 +380,7 @@ fi_remote_state_decode(firn_slice bytes, uint64_t number, struct fi_remote_recor
 void
 fi_remote_state_name(uint64_t number, char out[FI_REMOTE_STATE_NAME_SIZE])
 {
-    snprintf(out, FI_REMOTE_STATE_NAME_SIZE, "states/%010" PRIu64, number);
+    (void)snprintf(out, FI_REMOTE_STATE_NAME_SIZE, "states/%010" PRIu64, number);
 }
 
 uint64_t

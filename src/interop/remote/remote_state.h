@@ -19,8 +19,10 @@
  *                                +--- a state kills it -> DEAD --- object removed, ---> (none)
  *                                                                  a state says gone
  *
- * (M1) The name of a file is never used again: what is DEAD stays dead.
- * (M2) An object is removed only while the newest state says that it is DEAD.
+ * (M1) The name of a file is never used again: what is DEAD stays dead. Not asserted: names come
+ *      from the bucket, and applying a state refuses one that breaks this.
+ * (M2) An object is removed only while the newest state says that it is DEAD. Not checked: only a
+ *      judge who sees all machines can (tests/unit/remote).
  */
 #ifndef FIRN_REMOTE_REMOTE_STATE_H
 #define FIRN_REMOTE_REMOTE_STATE_H

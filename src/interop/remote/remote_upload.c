@@ -22,7 +22,7 @@ fi_remote_upload(struct fi_remote *remote, firn_slice bytes, firn_slice value,
     char digits[2 * sizeof identity + 1];
     FI_TRY_RETURN(fi_os_random(remote->os, identity, sizeof identity, err));
     fi_hex_encode(identity, sizeof identity, digits);
-    snprintf(out_name, FI_REMOTE_FILE_NAME_SIZE, "packs/%s.pack", digits);
+    (void)snprintf(out_name, FI_REMOTE_FILE_NAME_SIZE, "packs/%s.pack", digits);
     int rc = fi_bucket_put(remote->bucket, out_name, bytes, err);
     if (rc != FIRN_OK && rc != FIRN_EXISTS) {
         return rc; /* EXISTS: an answer was lost, since names are used once */
