@@ -6,13 +6,14 @@
  * object storage: parts of lower-case letters, digits, capitals, '.' and '-', separated by '/'.
  *
  * (I1) A put whose answer was lost may have been carried out. Implementations try again by
- * themselves, so FIRN_EXISTS may mean the caller's own object: who needs to know reads it.
- * (I2) What one call has answered is true for calls that begin afterwards: an object that a put
- * made is listed and found, and one that was removed is neither. An implementation that cannot
- * promise it refuses to open. Not checked: only two machines can see it.
+ *      themselves, so FIRN_EXISTS may mean the caller's own object; a caller that has to know reads
+ *      it. Not checked: the network is not ours.
+ * (I2) What list, head or put has answered is true for calls that begin afterwards: an object that
+ *      was made is listed, and one that was removed is not. An implementation that cannot promise it
+ *      refuses to open. A get may be answered by a cache. Not checked: it takes two machines.
  *
- * Implementations: a directory (bucket_folder.h); tests have one in memory whose answers are lost,
- * late or stale (tests/sim/sim_bucket.h). Any thread, unless an implementation says otherwise.
+ * So far there is the one for tests, in memory, whose answers are lost, late or stale
+ * (tests/sim/sim_bucket.h). One thread at a time uses a handle.
  */
 #ifndef FIRN_BUCKET_BUCKET_H
 #define FIRN_BUCKET_BUCKET_H
