@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * bucket/bucket.h: the seam to object storage: six calls over objects with names.
+ *
+ * An object is written once and whole, and never changes; it can only be removed. Names are as in
+ * object storage: parts of lower-case letters, digits, capitals, '.' and '-', separated by '/'.
+ *
+ * (I1) A put whose answer was lost may have been carried out. Implementations try again by
+ *      themselves, so FIRN_EXISTS may mean the caller's own object; a caller that has to know reads
+ *      it. Not checked: the network is not ours.
+ * (I2) What list, head or put has answered is true for calls that begin afterwards: an object that
+ *      was made is listed, and one that was removed is not. An implementation that cannot promise it
+ *      refuses to open. A get may be answered by a cache. Not checked: it takes two machines.
+ *
+ * So far there is the one for tests, in memory, whose answers are lost, late or stale
+ * (tests/sim/sim_bucket.h). One thread at a time uses a handle.
+ */
+#ifndef FIRN_BUCKET_BUCKET_H
+#define FIRN_BUCKET_BUCKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "firn/types.h"
+
+/* Without a NUL. */
+enum { FI_BUCKET_NAME_SIZE_MAX = 200 };
+/* The most objects that one call of fi_bucket_list names. */
+enum { FI_BUCKET_LIST_MAX = 1000 };
+
+struct fi_bucket_object {
+    const char *name; /* borrowed until the visitor returns */
+    uint64_t size_bytes;
+    /* How long ago it was made, both times by the clock of the storage; 0 if it does not say. */
+    int64_t age_s;
+};
+
+struct fi_bucket;
+
+struct fi_bucket_ops {
+    int (*put)(struct fi_bucket *bucket, const char *name, firn_slice bytes, firn_error *err);
+    int (*get)(struct fi_bucket *bucket, const char *name, uint64_t offset, uint64_t size,
+               struct fi_buf *out, firn_error *err);
+    int (*head)(struct fi_bucket *bucket, const char *name, uint64_t *out_size_bytes,
+                firn_error *err);
+    int (*list)(struct fi_bucket *bucket, const char *prefix, const char *after, size_t count_max,
+                int (*visit)(void *ctx, const struct fi_bucket_object *object), void *ctx,
+                bool *out_has_more, firn_error *err);
+    int (*remove)(struct fi_bucket *bucket, const char *name, firn_error *err);
+    void (*close)(struct fi_bucket *bucket);
+};
+
+/* Embedded at the beginning of an implementation's struct. */
+struct fi_bucket {
+    const struct fi_bucket_ops *ops;
+    uint64_t request_count; /* since it was opened; tries of one call count as one */
+};
+
+/* Makes an object. FIRN_EXISTS, and nothing changed, if there is one of that name (I1). */
+FIRN_MUST_CHECK int fi_bucket_put(struct fi_bucket *bucket, const char *name, firn_slice bytes,
+                                  firn_error *err);
+/* Replaces the contents of out with `size` bytes from offset on, fewer only at the end of the
+ * object. UINT64_MAX: all. FIRN_NOT_FOUND. */
+FIRN_MUST_CHECK int fi_bucket_get(struct fi_bucket *bucket, const char *name, uint64_t offset,
+                                  uint64_t size, struct fi_buf *out, firn_error *err);
+/* The size of an object; FIRN_NOT_FOUND. */
+FIRN_MUST_CHECK int fi_bucket_head(struct fi_bucket *bucket, const char *name,
+                                   uint64_t *out_size_bytes, firn_error *err);
+/* Visits objects whose names begin with prefix and come after `after` (NULL: all), in the order of
+ * their bytes, at most count_max of them (≤ FI_BUCKET_LIST_MAX). *out_has_more: there may be more.
+ * A visitor that does not return FIRN_OK ends the list with what it returned. */
+FIRN_MUST_CHECK int fi_bucket_list(struct fi_bucket *bucket, const char *prefix, const char *after,
+                                   size_t count_max,
+                                   int (*visit)(void *ctx, const struct fi_bucket_object *object),
+                                   void *ctx, bool *out_has_more, firn_error *err);
+/* Removes an object; FIRN_OK also if there is none. */
+FIRN_MUST_CHECK int fi_bucket_remove(struct fi_bucket *bucket, const char *name, firn_error *err);
+/* NULL is fine. */
+void fi_bucket_close(struct fi_bucket *bucket);
+
+/* Whether a text can be the name of an object: so a name from a bucket leads nowhere else. */
+bool fi_bucket_is_name(const char *name);
+
+#endif

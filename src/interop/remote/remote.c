@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * remote/remote.c: the handle; finding out which state is the newest, and what it says.
+ *
+ * One list names all states after the one that is known, that one included: if it is not there any
+ * more, it has been removed as old, or the bucket is not what it was. The states are then read and
+ * applied one by one; if one is missing, or there are many, from the newest full one on. Then this
+ * machine has not seen every state, and uploads have to be asked for again (e).
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "base/vec.h"
+#include "remote/remote.h"
+#include "remote/remote_internal.h"
+
+void
+fi_remote_init(struct fi_remote *remote, struct fi_bucket *bucket, struct fi_os *os, const char *by)
+{
+    *remote = (struct fi_remote){.bucket = bucket, .os = os, .by = by};
+}
+
+void
+fi_remote_deinit(struct fi_remote *remote)
+{
+    fi_remote_state_deinit(&remote->state);
+    fi_remote_table_deinit(&remote->uploads);
+}
+
+/* ==== which states there are ==== */
+
+struct numbers {
+    uint64_t *items; /* ascending */
+    size_t count;
+    size_t capacity;
+};
+
+static int
+note_number(void *ctx, const struct fi_bucket_object *object)
+{
+    struct numbers *numbers = ctx;
+    uint64_t number = fi_remote_state_number(object->name);
+    if (number == 0) {
+        return FIRN_OK; /* nothing of ours */
+    }
+    FI_TRY_RETURN(FI_VEC_RESERVE(numbers->items, numbers->count + 1, numbers->capacity, NULL));
+    numbers->items[numbers->count++] = number;
+    return FIRN_OK;
+}
+
+/* The numbers of the states from `first` on. */
+static int
+list_numbers(struct fi_remote *remote, uint64_t first, struct numbers *numbers, firn_error *err)
+{
+    remote->looked_ns = fi_os_monotonic_ns(remote->os);
+    numbers->count = 0;
+    bool has_more = true;
+    while (has_more) {
+        char after[FI_REMOTE_STATE_NAME_SIZE];
+        fi_remote_state_name(numbers->count > 0 ? numbers->items[numbers->count - 1] : first - 1,
+                             after);
+        size_t before = numbers->count;
+        int rc = fi_bucket_list(remote->bucket, "states/", after, FI_BUCKET_LIST_MAX, note_number,
+                                numbers, &has_more, err);
+        if (rc == FIRN_NO_MEMORY) {
+            return fi_error_no_memory(err, "the numbers of the states of a remote");
+        }
+        FI_TRY_RETURN(rc);
+        has_more = has_more && numbers->count > before;
+    }
+    return FIRN_OK;
+}
+
+/* ==== reading and applying them ==== */
+
+int
+fi_remote_read_state(struct fi_remote *remote, uint64_t number, struct fi_remote_record *out,
+                     firn_error *err)
+{
+    char name[FI_REMOTE_STATE_NAME_SIZE];
+    struct fi_buf bytes = {0};
+    fi_remote_state_name(number, name);
+    int rc;
+    FI_TRY(fi_bucket_get(remote->bucket, name, 0, FI_REMOTE_STATE_SIZE_MAX, &bytes, err));
+    rc = fi_remote_state_decode(fi_buf_slice(&bytes), number, out, err);
+out:
+    fi_buf_deinit(&bytes);
+    return rc;
+}
+
+void
+fi_remote_resolve_uploads(struct fi_remote *remote)
+{
+    for (size_t i = remote->uploads.count; i > 0; i--) {
+        firn_slice name = remote->uploads.items[i - 1].key;
+        const struct fi_remote_item *file = fi_remote_table_find(&remote->state.files, name);
+        if (file != NULL && file->status != FI_REMOTE_DOOMED) {
+            fi_remote_table_remove(&remote->uploads, name);
+        }
+    }
+}
+
+static void
+lose_sight(struct fi_remote *remote)
+{
+    for (size_t i = 0; i < remote->uploads.count; i++) {
+        remote->uploads.items[i].status = FI_REMOTE_UPLOAD_NOTED;
+    }
+}
+
+int
+fi_remote_apply(struct fi_remote *remote, const struct fi_remote_record *record, firn_error *err)
+{
+    int rc = fi_remote_state_apply(&remote->state, record, err);
+    if (rc != FIRN_OK) {
+        fi_remote_state_deinit(&remote->state);
+        lose_sight(remote);
+        return rc;
+    }
+    fi_remote_resolve_uploads(remote);
+    return FIRN_OK;
+}
+
+/* Applies the states from first to last. FIRN_NOT_FOUND: one was removed; FIRN_EXISTS: one does not
+ * name the one before it. */
+static int
+apply_range(struct fi_remote *remote, uint64_t first, uint64_t last, firn_error *err)
+{
+    for (uint64_t number = first; number <= last; number++) {
+        struct fi_remote_record record;
+        FI_TRY_RETURN(fi_remote_read_state(remote, number, &record, err));
+        bool follows = remote->state.number + 1 == number &&
+                       memcmp(record.prev, remote->state.nonce, sizeof record.prev) == 0;
+        int rc = FIRN_OK;
+        if (!follows && !(record.is_full && number == first)) {
+            rc = fi_error_set(err, FIRN_EXISTS, "state %" PRIu64 " follows another one", number);
+        } else {
+            if (!follows) {
+                lose_sight(remote);
+            }
+            rc = fi_remote_apply(remote, &record, err);
+        }
+        fi_remote_state_record_deinit(&record);
+        FI_TRY_RETURN(rc);
+    }
+    return FIRN_OK;
+}
+
+/* The newest full state and what follows it, or all from the first state on. */
+static int
+apply_from_full(struct fi_remote *remote, const struct numbers *numbers, firn_error *err)
+{
+    uint64_t last = numbers->items[numbers->count - 1];
+    uint64_t first = last - last % FI_REMOTE_FULL_EVERY;
+    fi_remote_state_deinit(&remote->state);
+    lose_sight(remote);
+    return apply_range(remote, first > 0 ? first : 1, last, err);
+}
+
+int
+fi_remote_resync(struct fi_remote *remote, firn_error *err)
+{
+    struct numbers numbers = {NULL, 0, 0};
+    int rc;
+    /* A state may be removed while it is about to be read; then there are newer ones. */
+    for (int tries = 0;; tries++) {
+        FI_TRY(list_numbers(remote, 1, &numbers, err));
+        if (numbers.count == 0) {
+            fi_remote_state_deinit(&remote->state);
+            lose_sight(remote);
+            break;
+        }
+        rc = apply_from_full(remote, &numbers, err);
+        if (rc != FIRN_NOT_FOUND && rc != FIRN_EXISTS) {
+            break;
+        }
+        if (tries == 4) {
+            rc = fi_error_set(err, FIRN_CORRUPT, "the states of the remote are incomplete: %s",
+                              err != NULL ? err->text : "one is missing");
+            break;
+        }
+    }
+out:
+    fi_free(numbers.items);
+    return rc;
+}
+
+int
+fi_remote_sync(struct fi_remote *remote, firn_error *err)
+{
+    uint64_t known = remote->state.number;
+    if (known == 0) {
+        return fi_remote_resync(remote, err);
+    }
+    struct numbers numbers = {NULL, 0, 0};
+    int rc;
+    FI_TRY(list_numbers(remote, known, &numbers, err));
+    if (numbers.count == 0) {
+        rc = fi_error_set(err, FIRN_CORRUPT,
+                          "the remote has lost states: this machine has seen state %" PRIu64
+                          ", which is not there any more, nor is a later one",
+                          known);
+        goto out;
+    }
+    uint64_t last = numbers.items[numbers.count - 1];
+    bool is_whole = numbers.items[0] == known && last - known + 1 == numbers.count;
+    rc = is_whole && last - known <= FI_REMOTE_FULL_EVERY
+             ? apply_range(remote, known + 1, last, err)
+             : FIRN_NOT_FOUND;
+    if (rc == FIRN_NOT_FOUND || rc == FIRN_EXISTS) {
+        rc = fi_remote_resync(remote, err);
+    }
+out:
+    fi_free(numbers.items);
+    return rc;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * remote/remote.h: a remote as one machine knows it: the newest state, uploads that no state names
+ * yet, and the operations that make new states. Machines need neither locks nor right clocks, and
+ * may die or sleep at any request.
+ *
+ * What is safe, and why:
+ *
+ * (a) Names of files are random and used once (M1).
+ * (b) An object of the bucket matters only if the newest state says so.
+ * (c) Whatever changes what is needed is a state; states have one order, since each is made by a
+ *     put if absent of the number after the newest. Who loses that race reads the winner's state
+ *     and plans again.
+ * (d) A pusher that uses a file that was doomed meanwhile adds it again; if it is dead already, it
+ *     uploads the contents again, under another name.
+ * (e) An upload is believed to be there only while this machine has seen every state since it was
+ *     made: such a state cannot have killed it unseen. Otherwise the bucket is asked again, after
+ *     the newest state is known.
+ * (f) Nothing is removed but what the newest state says is dead, and states that are old.
+ * (g) States that are old are removed, so their numbers could be made again by a machine that
+ *     slept. If much time has passed since it looked, it makes sure that the next state names its
+ *     own as the one before, or that there is none.
+ *
+ * One thread at a time; other machines, and processes, at any time.
+ */
+#ifndef FIRN_REMOTE_REMOTE_H
+#define FIRN_REMOTE_REMOTE_H
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "bucket/bucket.h"
+#include "os/os.h"
+#include "remote/remote_state.h"
+
+enum fi_remote_upload_status {
+    FI_REMOTE_UPLOAD_NOTED = 1, /* made once; it may have been removed since (e) */
+    FI_REMOTE_UPLOAD_SEEN = 2   /* there, as of the present state */
+};
+
+struct fi_remote {
+    struct fi_bucket *bucket; /* borrowed */
+    struct fi_os *os;         /* clock and randomness */
+    const char *by;           /* borrowed: the author of states, for people */
+    struct fi_remote_state state;
+    /* Files that this machine put and no state names; value: as the caller gave it. */
+    struct fi_remote_table uploads;
+    int64_t looked_ns; /* when the last complete look at the states began */
+    uint64_t lost_race_count;
+};
+
+/* What a push, or a prune, wants of the present state: fills *change, which is empty. Called again
+ * whenever another machine was first. */
+typedef int fi_remote_plan(void *ctx, struct fi_remote *remote, struct fi_remote_change *change,
+                           firn_error *err);
+
+struct fi_remote_prune_options {
+    int64_t orphan_age_s; /* younger uploads that no state names are left to their pushers */
+    int64_t state_age_s;  /* states younger than this stay */
+};
+/* Safety does not depend on them, but for state_age_s: it is far more than FI_REMOTE_LOOK_NS. */
+#define FI_REMOTE_PRUNE_OPTIONS_INIT                    \
+    {                                                   \
+        .orphan_age_s = 86400, .state_age_s = 7 * 86400 \
+    }
+/* How long a look at the states is good for (g). */
+#define FI_REMOTE_LOOK_NS (INT64_C(300) * 1000000000)
+
+/* Nothing is read yet. bucket, os and by must outlive it. */
+void fi_remote_init(struct fi_remote *remote, struct fi_bucket *bucket, struct fi_os *os,
+                    const char *by);
+void fi_remote_deinit(struct fi_remote *remote);
+
+/* Reads what other machines have published since. FIRN_CORRUPT: a state is damaged, or the bucket
+ * has lost states that were seen here. */
+FIRN_MUST_CHECK int fi_remote_sync(struct fi_remote *remote, firn_error *err);
+/* The same, but without trust in what is known here. */
+FIRN_MUST_CHECK int fi_remote_resync(struct fi_remote *remote, firn_error *err);
+
+enum { FI_REMOTE_FILE_NAME_SIZE = 64 };
+/* Puts a file under a new name, "packs/2026-11-26T2209Z-4c0b9e7f5a31d2e8.pack", and notes it. */
+FIRN_MUST_CHECK int fi_remote_upload(struct fi_remote *remote, firn_slice bytes, firn_slice value,
+                                     char out_name[FI_REMOTE_FILE_NAME_SIZE], firn_error *err);
+/* The name of a file or an upload, as the bucket takes it. */
+static inline void
+fi_remote_file_name(const struct fi_remote_item *item, char out[FI_BUCKET_NAME_SIZE_MAX + 1])
+{
+    CHECK(item->key.size <= FI_BUCKET_NAME_SIZE_MAX);
+    memcpy(out, item->key.data, item->key.size);
+    out[item->key.size] = 0;
+}
+/* Afterwards each item of remote->uploads is there, and may be added by the next state. */
+FIRN_MUST_CHECK int fi_remote_upload_check(struct fi_remote *remote, firn_error *err);
+
+/* Makes the next state. *out_is_published is false if another machine was first: the present state
+ * is that machine's, or a later one. */
+FIRN_MUST_CHECK int fi_remote_publish(struct fi_remote *remote,
+                                      const struct fi_remote_change *change, bool *out_is_published,
+                                      firn_error *err);
+
+/* Publishes what plan wants of the newest state. A plan that wants nothing ends it. */
+FIRN_MUST_CHECK int fi_remote_push(struct fi_remote *remote, fi_remote_plan *plan, void *ctx,
+                                   firn_error *err);
+
+/* Publishes what plan removes and kills, and removes what nothing needs: killed files, uploads that
+ * no state came to name, states that are old. Any machine, at any time, beside others. */
+FIRN_MUST_CHECK int fi_remote_prune(struct fi_remote *remote,
+                                    const struct fi_remote_prune_options *options,
+                                    fi_remote_plan *plan, void *ctx, firn_error *err);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * remote/remote_internal.h: what the files of this room share. Only remote*.c include it.
+ */
+#ifndef FIRN_REMOTE_REMOTE_INTERNAL_H
+#define FIRN_REMOTE_REMOTE_INTERNAL_H
+
+#include "remote/remote.h"
+
+/* FIRN_NOT_FOUND: there is none of that number. */
+FIRN_MUST_CHECK int fi_remote_read_state(struct fi_remote *remote, uint64_t number,
+                                         struct fi_remote_record *out, firn_error *err);
+/* Makes the record's the present state; after an error nothing is known of the remote. */
+FIRN_MUST_CHECK int fi_remote_apply(struct fi_remote *remote, const struct fi_remote_record *record,
+                                    firn_error *err);
+/* Forgets uploads that the present state names, for they are files now, or dead ones. */
+void fi_remote_resolve_uploads(struct fi_remote *remote);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * remote/remote_push.c: publishing what a caller wants, however often others are first.
+ */
+#include "remote/remote.h"
+
+/* A lost race is repeated after a random time of at most so long. */
+enum { PAUSE_NS = 100000000 };
+
+/* Machines that lost the same race do not meet again at the same time. */
+static int
+pause_before_next(struct fi_remote *remote, firn_error *err)
+{
+    uint32_t dice;
+    FI_TRY_RETURN(fi_os_random(remote->os, &dice, sizeof dice, err));
+    fi_os_sleep_ns(remote->os, dice % PAUSE_NS);
+    return FIRN_OK;
+}
+
+int
+fi_remote_push(struct fi_remote *remote, fi_remote_plan *plan, void *ctx, firn_error *err)
+{
+    struct fi_remote_change change = {0};
+    bool is_published = false;
+    int rc;
+    FI_TRY(fi_remote_sync(remote, err));
+    while (!is_published) {
+        FI_TRY(fi_remote_upload_check(remote, err));
+        FI_TRY(plan(ctx, remote, &change, err));
+        if (fi_remote_state_change_is_empty(&change)) {
+            break;
+        }
+        FI_TRY(fi_remote_publish(remote, &change, &is_published, err));
+        fi_remote_state_change_clear(&change);
+        if (!is_published) {
+            FI_TRY(pause_before_next(remote, err));
+        }
+    }
+out:
+    fi_remote_state_change_clear(&change);
+    return rc;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * remote/remote_table.c: an array sorted by key; key and value of an item are one allocation. The
+ * tables of a state are written and read in the order of their keys, so that filling one appends.
+ */
+#include "remote/remote_table.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/search.h"
+#include "base/slice.h"
+#include "base/vec.h"
+
+static void
+remote_table_release(struct fi_remote_item *item)
+{
+    fi_free((void *)(uintptr_t)item->key.data);
+}
+
+void
+fi_remote_table_clear(struct fi_remote_table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        remote_table_release(&table->items[i]);
+    }
+    table->count = 0;
+}
+
+void
+fi_remote_table_deinit(struct fi_remote_table *table)
+{
+    fi_remote_table_clear(table);
+    fi_free(table->items);
+    *table = (struct fi_remote_table){NULL, 0, 0};
+}
+
+/* The first item that does not come before the key. */
+static size_t
+place_of(const struct fi_remote_table *table, firn_slice key)
+{
+    size_t low = 0;
+    size_t high = table->count;
+    if (high > 0 && fi_slice_compare(table->items[high - 1].key, key) < 0) {
+        return high;
+    }
+    FI_SEARCH_FIRST(low, high, middle, fi_slice_compare(table->items[middle].key, key) < 0)
+    return low;
+}
+
+static bool
+is_at(const struct fi_remote_table *table, size_t place, firn_slice key)
+{
+    return place < table->count && fi_slice_equal(table->items[place].key, key);
+}
+
+struct fi_remote_item *
+fi_remote_table_find(const struct fi_remote_table *table, firn_slice key)
+{
+    size_t place = place_of(table, key);
+    return is_at(table, place, key) ? &table->items[place] : NULL;
+}
+
+int
+fi_remote_table_put(struct fi_remote_table *table, firn_slice key, firn_slice value, uint8_t status,
+                    firn_error *err)
+{
+    size_t place = place_of(table, key);
+    bool is_new = !is_at(table, place, key);
+    if (is_new) {
+        FI_TRY_RETURN(FI_VEC_RESERVE(table->items, table->count + 1, table->capacity, err));
+    }
+    uint8_t *memory = fi_alloc(key.size + value.size + 1);
+    if (memory == NULL) {
+        return fi_error_no_memory(err, "an item of a remote");
+    }
+    memcpy(memory, key.data, key.size);
+    if (value.size > 0) {
+        memcpy(memory + key.size, value.data, value.size);
+    }
+    if (is_new) {
+        memmove(table->items + place + 1, table->items + place,
+                (table->count - place) * sizeof *table->items);
+        table->count++;
+    } else {
+        remote_table_release(&table->items[place]);
+    }
+    table->items[place] =
+        (struct fi_remote_item){.key = firn_bytes(memory, key.size),
+                                .value = firn_bytes(memory + key.size, value.size),
+                                .status = status};
+    return FIRN_OK;
+}
+
+void
+fi_remote_table_remove(struct fi_remote_table *table, firn_slice key)
+{
+    size_t place = place_of(table, key);
+    if (is_at(table, place, key)) {
+        remote_table_release(&table->items[place]);
+        table->count--;
+        memmove(table->items + place, table->items + place + 1,
+                (table->count - place) * sizeof *table->items);
+    }
+}
+
+int
+fi_remote_table_copy(struct fi_remote_table *to, const struct fi_remote_table *from,
+                     firn_error *err)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const struct fi_remote_item *item = &from->items[i];
+        FI_TRY_RETURN(fi_remote_table_put(to, item->key, item->value, item->status, err));
+    }
+    return FIRN_OK;
+}
