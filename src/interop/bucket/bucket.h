@@ -9,8 +9,8 @@
  *      themselves, so FIRN_EXISTS may mean the caller's own object; a caller that has to know reads
  *      it. Not checked: the network is not ours.
  * (I2) What list, head or put has answered is true for calls that begin afterwards: an object that
- *      was made is listed, and one that was removed is not. An implementation that cannot promise it
- *      refuses to open. A get may be answered by a cache. Not checked: it takes two machines.
+ *      was made is listed, and one that was removed is not. An implementation that cannot promise
+ *      it refuses to open. A get may be answered by a cache. Not checked: it takes two machines.
  *
  * So far there is the one for tests, in memory, whose answers are lost, late or stale
  * (tests/sim/sim_bucket.h). One thread at a time uses a handle.
