@@ -16,7 +16,7 @@
 #include "os/os_ops.h"
 #include "os/os_prng.h"
 
-enum { STACK_SIZE = 256 << 10, MACHINE_MAX = 16 };
+enum { STACK_SIZE = 256 << 10, MACHINE_MAX = 16, LATE_MAX = 64 };
 #define MS INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
 /* What a cache may still answer. */
@@ -39,12 +39,24 @@ struct fi_sim_machine {
     void *ctx;
     int64_t wakes_ns;
     int64_t clock_error_ns;
+    int64_t suspended_ns; /* in all; its monotonic clock stood still */
+    bool is_paused;       /* suspended from outside: all its clocks stand still */
     struct fi_os_prng prng;
     bool is_dead;
     bool has_returned;
 };
 
+/* A put that nobody waits for any more. */
+struct late_put {
+    char *name; /* NULL: none */
+    struct fi_buf bytes;
+    int64_t arrives_ns;
+};
+
 struct fi_sim_bucket {
+    struct late_put late[LATE_MAX];
+    size_t late_count;
+    bool has_clock; /* answers say what time it is */
     struct object *objects; /* by name; removed ones stay for stale answers */
     size_t count;
     size_t capacity;
@@ -98,13 +110,21 @@ static int64_t
 now_ns(struct fi_os *os)
 {
     struct fi_sim_machine *machine = machine_of(os);
-    return INT64_C(1700000000) * SECOND + machine->server->now_ns + machine->clock_error_ns;
+    return INT64_C(1700000000) * SECOND + machine->server->now_ns + machine->clock_error_ns -
+           (machine->is_paused ? machine->suspended_ns : 0);
 }
 
 static int64_t
 monotonic_ns(struct fi_os *os)
 {
-    return machine_of(os)->server->now_ns;
+    return machine_of(os)->server->now_ns - machine_of(os)->suspended_ns;
+}
+
+static int64_t
+boottime_ns(struct fi_os *os)
+{
+    struct fi_sim_machine *machine = machine_of(os);
+    return machine->server->now_ns - (machine->is_paused ? machine->suspended_ns : 0);
 }
 
 static void
@@ -127,6 +147,7 @@ static const struct fi_os_ops machine_ops = {
     .refusal = ENOSYS,
     .now_ns = now_ns,
     .monotonic_ns = monotonic_ns,
+    .boottime_ns = boottime_ns,
     .sleep_ns = sleep_ns,
     .random = fill_random,
 };
@@ -238,9 +259,37 @@ make(struct fi_sim_bucket *server, const char *name, firn_slice bytes)
     }
 }
 
+static void
+carry_out(struct fi_sim_bucket *server, struct late_put *put)
+{
+    if (put->name != NULL && find(server, put->name) == NULL) {
+        make(server, put->name, fi_buf_slice(&put->bytes));
+    }
+    free(put->name);
+    fi_buf_deinit(&put->bytes);
+    put->name = NULL;
+}
+
 /* ==== requests ==== */
 
-enum fate { FATE_ANSWERED, FATE_LOST, FATE_GIVEN_UP, FATE_DEAD };
+enum fate { FATE_ANSWERED, FATE_LOST, FATE_DEAD };
+
+/* Minutes, hours, days or weeks. */
+static int64_t
+long_time(struct fi_sim_bucket *server)
+{
+    int64_t unit = 60 * SECOND;
+    unit *= (const int64_t[]){1, 60, 1440, 10080}[fi_os_prng_below(&server->prng, 4)];
+    return unit + (int64_t)fi_os_prng_below(&server->prng, (uint64_t)unit * 2);
+}
+
+static void
+fall_asleep(struct fi_sim_machine *machine)
+{
+    int64_t duration_ns = long_time(machine->server);
+    wait_ns(machine, duration_ns);
+    machine->suspended_ns += duration_ns;
+}
 
 /* Before a request is carried out: the way there, and what will become of it. */
 static enum fate
@@ -248,11 +297,9 @@ begin(struct fi_sim_machine *machine)
 {
     struct fi_sim_bucket *server = machine->server;
     server->request_count++;
-    if (happens(server, server->faults.sleeps)) {
-        /* minutes, hours, days or weeks */
-        int64_t unit = 60 * SECOND;
-        unit *= (const int64_t[]){1, 60, 1440, 10080}[fi_os_prng_below(&server->prng, 4)];
-        wait_ns(machine, unit + (int64_t)fi_os_prng_below(&server->prng, (uint64_t)unit * 2));
+    bool has_slept = happens(server, server->faults.sleeps);
+    if (has_slept) {
+        fall_asleep(machine);
     }
     int64_t way_ns = MS + (int64_t)fi_os_prng_below(&server->prng, 100 * (uint64_t)MS);
     if (happens(server, server->faults.late)) {
@@ -263,10 +310,10 @@ begin(struct fi_sim_machine *machine)
     if (machine->is_dead) {
         return FATE_DEAD;
     }
-    if (!happens(server, server->faults.answer_lost)) {
-        return FATE_ANSWERED;
-    }
-    return happens(server, server->faults.gives_up) ? FATE_GIVEN_UP : FATE_LOST;
+    /* Answers are lost when networks change, and so beside sleeps. */
+    uint32_t lost_in_10000 = server->faults.answer_lost;
+    return happens(server, has_slept ? 10 * lost_in_10000 : lost_in_10000) ? FATE_LOST
+                                                                           : FATE_ANSWERED;
 }
 
 /* After it: the way back; a machine may die while it waits. */
@@ -274,35 +321,58 @@ static int
 end(struct fi_sim_machine *machine, enum fate fate, firn_error *err)
 {
     struct fi_sim_bucket *server = machine->server;
+    int64_t answered_s = server->now_ns / SECOND;
     wait_ns(machine, (int64_t)fi_os_prng_below(&server->prng, 50 * (uint64_t)MS));
     machine->is_dead |= happens(server, server->faults.dies);
-    if (machine->is_dead || fate == FATE_GIVEN_UP) {
+    if (machine->is_dead || fate == FATE_LOST) {
+        if (happens(server, 20 * server->faults.sleeps)) {
+            fall_asleep(machine);
+        }
         return fi_error_set(err, FIRN_IO, "no answer");
     }
+    machine->bucket.answered_s = machine->is_paused || server->has_clock ? answered_s : 0;
     return FIRN_OK;
 }
 
+/* A request that is still under way when nobody waits for its answer. */
+static void
+put_later(struct fi_sim_bucket *server, const char *name, const struct fi_buf *bytes)
+{
+    struct late_put *put = &server->late[server->late_count % LATE_MAX];
+    if (server->late_count >= LATE_MAX) {
+        carry_out(server, put);
+    }
+    server->late_count++;
+    *put = (struct late_put){need(strdup(name)), *bytes, server->now_ns + long_time(server)};
+}
+
 static int
-put(struct fi_bucket *bucket, const char *name, firn_slice bytes, firn_error *err)
+put(struct fi_bucket *bucket, const char *name, const struct fi_bucket_body *body, firn_error *err)
 {
     struct fi_sim_machine *machine = (struct fi_sim_machine *)bucket;
-    enum fate fate;
-    int rc;
-    do {
-        fate = begin(machine);
-        rc = FIRN_OK;
-        if (fate != FATE_DEAD) {
-            if (find(machine->server, name) != NULL) {
-                rc = FIRN_EXISTS;
-            } else {
-                make(machine->server, name, bytes);
-            }
+    struct fi_sim_bucket *server = machine->server;
+    struct fi_buf bytes = {0};
+    if (fi_buf_set_size(&bytes, (size_t)body->size_bytes) != FIRN_OK) {
+        need(NULL);
+    }
+    int rc = body->read(body->ctx, 0, bytes.data, bytes.size, err);
+    enum fate fate = begin(machine);
+    if (fate == FATE_LOST && happens(server, 3000)) {
+        put_later(server, name, &bytes);
+        return end(machine, fate, err);
+    }
+    if (rc == FIRN_OK && fate != FATE_DEAD) {
+        if (find(server, name) != NULL) {
+            rc = FIRN_EXISTS;
+        } else {
+            make(server, name, fi_buf_slice(&bytes));
         }
-        int lost = end(machine, fate, err);
-        if (lost != FIRN_OK) {
-            return lost;
-        }
-    } while (fate == FATE_LOST);
+    }
+    fi_buf_deinit(&bytes);
+    int lost = end(machine, fate, err);
+    if (lost != FIRN_OK) {
+        return lost;
+    }
     return rc == FIRN_OK ? rc : fi_error_set(err, rc, "%s exists", name);
 }
 
@@ -432,6 +502,7 @@ fi_sim_bucket_create(uint64_t seed, const struct fi_sim_bucket_faults *faults,
     struct fi_sim_bucket *server = need(calloc(1, sizeof *server));
     server->prng.state = seed;
     server->faults = *faults;
+    server->has_clock = fi_os_prng_below(&server->prng, 2) == 0;
     server->watcher = *watcher;
     server->now_ns = 1;
     return server;
@@ -445,6 +516,10 @@ fi_sim_bucket_destroy(struct fi_sim_bucket *server)
         fi_buf_deinit(&server->objects[i].bytes);
     }
     free(server->objects);
+    for (size_t i = 0; i < LATE_MAX; i++) {
+        free(server->late[i].name);
+        fi_buf_deinit(&server->late[i].bytes);
+    }
     for (size_t i = 0; i < server->machine_count; i++) {
         free(server->machines[i]->stack);
         free(server->machines[i]);
@@ -463,6 +538,7 @@ fi_sim_bucket_add(struct fi_sim_bucket *server, int64_t clock_error_ns,
     machine->work = work;
     machine->ctx = ctx;
     machine->clock_error_ns = clock_error_ns;
+    machine->is_paused = fi_os_prng_below(&server->prng, 4) == 0;
     machine->prng.state = fi_os_prng_next(&server->prng);
     machine->stack = need(malloc(STACK_SIZE));
     getcontext(&machine->context);
@@ -490,6 +566,11 @@ fi_sim_bucket_run(struct fi_sim_bucket *server)
             return;
         }
         server->now_ns = next->wakes_ns > server->now_ns ? next->wakes_ns : server->now_ns;
+        for (size_t i = 0; i < LATE_MAX; i++) {
+            if (server->late[i].name != NULL && server->late[i].arrives_ns <= server->now_ns) {
+                carry_out(server, &server->late[i]);
+            }
+        }
         server->running = next;
         swapcontext(&server->context, &next->context);
         server->running = NULL;

@@ -7,8 +7,10 @@
  * simulated: a request takes milliseconds, a machine may sleep for weeks.
  *
  * What may go wrong with a request: the machine dies before it; it is carried out and its answer is
- * lost, so that the client tries again, or gives up; it is late; a get is answered by a cache that
- * has not heard of what was made or removed since. Lists, puts and heads are never stale
+ * lost; so is that of a put which is carried out up to weeks later; it is late; a get is answered by
+ * a cache that has not heard of what was made or removed since. A machine sleeps, and its monotonic
+ * clock stands still; one in four is suspended from outside, and no clock of its goes on. Then, and
+ * in half of the runs for all, answers say the time. Lists, puts and heads are never stale
  * (bucket/bucket.h, I2).
  */
 #ifndef FIRN_SIM_SIM_BUCKET_H
@@ -23,10 +25,9 @@ struct fi_sim_machine;
 struct fi_sim_bucket_faults { /* each of so many requests, in 10,000 */
     uint32_t dies;
     uint32_t answer_lost;
-    uint32_t gives_up; /* of the lost ones: no second try */
     uint32_t late;     /* takes minutes */
     uint32_t stale;    /* gets */
-    uint32_t sleeps;   /* before the request, for minutes to weeks */
+    uint32_t sleeps; /* before a request, or after one without an answer, for minutes to weeks */
 };
 
 /* Judges: called when an object was made, and before one is removed. */

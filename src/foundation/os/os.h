@@ -278,6 +278,8 @@ int64_t fi_os_now_ns(struct fi_os *os); /* since the epoch */
 /* How many seconds the local time of this process (TZ) is ahead of UTC then; 0 if unknown. */
 int64_t fi_os_zone(int64_t since_epoch_s);
 int64_t fi_os_monotonic_ns(struct fi_os *os); /* from an arbitrary start */
+/* The same, but it goes on while the machine is suspended. */
+int64_t fi_os_boottime_ns(struct fi_os *os);
 void fi_os_sleep_ns(struct fi_os *os, int64_t duration_ns);
 /* Yields to other threads; false in simulation, where there are none. */
 bool fi_os_yield(struct fi_os *os);

@@ -42,6 +42,13 @@ fi_os_monotonic_ns(struct fi_os *os)
     return os->ops->monotonic_ns(os);
 }
 
+int64_t
+fi_os_boottime_ns(struct fi_os *os)
+{
+    os = machine_of(os);
+    return os->ops->boottime_ns != NULL ? os->ops->boottime_ns(os) : os->ops->monotonic_ns(os);
+}
+
 void
 fi_os_sleep_ns(struct fi_os *os, int64_t duration_ns)
 {

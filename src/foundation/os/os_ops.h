@@ -143,6 +143,7 @@ struct fi_os_ops {
     int64_t (*now_ns)(struct fi_os *os);
     /* The other entries of the machine are never called if `machine` is another one. */
     int64_t (*monotonic_ns)(struct fi_os *os);
+    int64_t (*boottime_ns)(struct fi_os *os); /* NULL: as monotonic_ns */
     void (*sleep_ns)(struct fi_os *os, int64_t duration_ns);
     int (*random)(struct fi_os *os, void *out, size_t size);
     unsigned (*cpu_count)(struct fi_os *os);

@@ -39,7 +39,7 @@ static int64_t
 read_clock(clockid_t clock)
 {
     struct timespec now = {0, 0};
-    (void)clock_gettime(clock, &now); /* cannot fail for the two clocks asked for */
+    (void)clock_gettime(clock, &now); /* cannot fail for the clocks asked for */
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
@@ -55,6 +55,13 @@ monotonic_ns(struct fi_os *os)
 {
     (void)os;
     return read_clock(CLOCK_MONOTONIC);
+}
+
+static int64_t
+boottime_ns(struct fi_os *os)
+{
+    (void)os;
+    return read_clock(CLOCK_BOOTTIME);
 }
 
 static void
@@ -194,6 +201,7 @@ static const struct fi_os_ops ops = {
     .xattr_remove = fi_os_posix_node_xattr_remove,
     .now_ns = now_ns,
     .monotonic_ns = monotonic_ns,
+    .boottime_ns = boottime_ns,
     .sleep_ns = sleep_ns,
     .random = random_bytes,
     .cpu_count = cpu_count,

@@ -17,6 +17,9 @@
 #include "remote/remote.h"
 #include "remote/remote_internal.h"
 
+/* The first pause before states that were incomplete are read again; each is twice as long. */
+#define PAUSE_NS INT64_C(250000000)
+
 void
 fi_remote_init(struct fi_remote *remote, struct fi_bucket *bucket, struct fi_os *os, const char *by)
 {
@@ -30,18 +33,49 @@ fi_remote_deinit(struct fi_remote *remote)
     fi_remote_table_deinit(&remote->uploads);
 }
 
-/* ==== which states there are ==== */
+/* ==== time ==== */
 
-struct numbers {
-    uint64_t *items; /* ascending */
-    size_t count;
-    size_t capacity;
-};
+static struct fi_remote_moment
+read_clocks(const struct fi_remote *remote)
+{
+    return (struct fi_remote_moment){.boot_ns = fi_os_boottime_ns(remote->os),
+                                     .now_ns = fi_os_now_ns(remote->os),
+                                     .storage_s = remote->bucket->answered_s};
+}
+
+/* A clock that went backwards says nothing, so that is long. */
+static bool
+is_long(int64_t from, int64_t to, int64_t max)
+{
+    return to < from || to - from > max;
+}
+
+bool
+fi_remote_look_is_old(const struct fi_remote *remote)
+{
+    const int64_t max_ns = FI_REMOTE_LOOK_S * INT64_C(1000000000);
+    struct fi_remote_moment now = read_clocks(remote);
+    const struct fi_remote_moment *looked = &remote->looked;
+    return !remote->has_looked || is_long(looked->boot_ns, now.boot_ns, max_ns) ||
+           is_long(looked->now_ns, now.now_ns, max_ns) ||
+           (looked->storage_s != 0 && is_long(looked->storage_s, now.storage_s, FI_REMOTE_LOOK_S));
+}
+
+int
+fi_remote_pause(struct fi_remote *remote, int64_t max_ns, firn_error *err)
+{
+    uint32_t dice;
+    FI_TRY_RETURN(fi_os_random(remote->os, &dice, sizeof dice, err));
+    fi_os_sleep_ns(remote->os, dice % max_ns);
+    return FIRN_OK;
+}
+
+/* ==== which states there are ==== */
 
 static int
 note_number(void *ctx, const struct fi_bucket_object *object)
 {
-    struct numbers *numbers = ctx;
+    struct fi_remote_numbers *numbers = ctx;
     uint64_t number = fi_remote_state_number(object->name);
     if (number == 0) {
         return FIRN_OK; /* nothing of ours */
@@ -51,25 +85,38 @@ note_number(void *ctx, const struct fi_bucket_object *object)
     return FIRN_OK;
 }
 
-/* The numbers of the states from `first` on. */
-static int
-list_numbers(struct fi_remote *remote, uint64_t first, struct numbers *numbers, firn_error *err)
+int
+fi_remote_list_numbers(struct fi_remote *remote, uint64_t first, struct fi_remote_numbers *numbers,
+                       firn_error *err)
 {
-    remote->looked_ns = fi_os_monotonic_ns(remote->os);
+    char after[FI_REMOTE_STATE_NAME_SIZE];
+    fi_remote_state_name(first - 1, after);
     numbers->count = 0;
-    bool has_more = true;
-    while (has_more) {
-        char after[FI_REMOTE_STATE_NAME_SIZE];
-        fi_remote_state_name(numbers->count > 0 ? numbers->items[numbers->count - 1] : first - 1,
-                             after);
-        size_t before = numbers->count;
-        int rc = fi_bucket_list(remote->bucket, "states/", after, FI_BUCKET_LIST_MAX, note_number,
-                                numbers, &has_more, err);
-        if (rc == FIRN_NO_MEMORY) {
-            return fi_error_no_memory(err, "the numbers of the states of a remote");
-        }
-        FI_TRY_RETURN(rc);
-        has_more = has_more && numbers->count > before;
+    int rc = fi_bucket_list(remote->bucket, "states/", after, note_number, numbers, err);
+    if (rc == FIRN_NO_MEMORY) {
+        return fi_error_no_memory(err, "the numbers of the states of a remote");
+    }
+    return rc;
+}
+
+/* A look: what it finds is all there was when it began. The storage says the time of its answer,
+ * not of the question; the difference is a request's, far below FI_REMOTE_LOOK_S. */
+static int
+look(struct fi_remote *remote, uint64_t first, struct fi_remote_numbers *numbers, firn_error *err)
+{
+    struct fi_remote_moment began = read_clocks(remote);
+    FI_TRY_RETURN(fi_remote_list_numbers(remote, first, numbers, err));
+    began.storage_s = remote->bucket->answered_s;
+    remote->looked = began;
+    remote->has_looked = true;
+    uint64_t last = numbers->count > 0 ? numbers->items[numbers->count - 1] : 0;
+    if (last < remote->number_seen) {
+        remote->has_looked = false;
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "the remote has lost states: state %" PRIu64
+                            " was there, and now the newest one is %" PRIu64
+                            "; it was emptied, or replaced by an older copy",
+                            remote->number_seen, last);
     }
     return FIRN_OK;
 }
@@ -120,6 +167,9 @@ fi_remote_apply(struct fi_remote *remote, const struct fi_remote_record *record,
         lose_sight(remote);
         return rc;
     }
+    if (remote->state.number > remote->number_seen) {
+        remote->number_seen = remote->state.number;
+    }
     fi_remote_resolve_uploads(remote);
     return FIRN_OK;
 }
@@ -151,7 +201,7 @@ apply_range(struct fi_remote *remote, uint64_t first, uint64_t last, firn_error 
 
 /* The newest full state and what follows it, or all from the first state on. */
 static int
-apply_from_full(struct fi_remote *remote, const struct numbers *numbers, firn_error *err)
+apply_from_full(struct fi_remote *remote, const struct fi_remote_numbers *numbers, firn_error *err)
 {
     uint64_t last = numbers->items[numbers->count - 1];
     uint64_t first = last - last % FI_REMOTE_FULL_EVERY;
@@ -163,11 +213,12 @@ apply_from_full(struct fi_remote *remote, const struct numbers *numbers, firn_er
 int
 fi_remote_resync(struct fi_remote *remote, firn_error *err)
 {
-    struct numbers numbers = {NULL, 0, 0};
+    struct fi_remote_numbers numbers = {NULL, 0, 0};
     int rc;
-    /* A state may be removed while it is about to be read; then there are newer ones. */
+    /* A state may be removed while it is about to be read; then there are newer ones. Or a cache
+     * has not heard of it yet. */
     for (int tries = 0;; tries++) {
-        FI_TRY(list_numbers(remote, 1, &numbers, err));
+        FI_TRY(look(remote, 1, &numbers, err));
         if (numbers.count == 0) {
             fi_remote_state_deinit(&remote->state);
             lose_sight(remote);
@@ -182,6 +233,7 @@ fi_remote_resync(struct fi_remote *remote, firn_error *err)
                               err != NULL ? err->text : "one is missing");
             break;
         }
+        FI_TRY(fi_remote_pause(remote, PAUSE_NS << tries, err));
     }
 out:
     fi_free(numbers.items);
@@ -195,16 +247,9 @@ fi_remote_sync(struct fi_remote *remote, firn_error *err)
     if (known == 0) {
         return fi_remote_resync(remote, err);
     }
-    struct numbers numbers = {NULL, 0, 0};
+    struct fi_remote_numbers numbers = {NULL, 0, 0};
     int rc;
-    FI_TRY(list_numbers(remote, known, &numbers, err));
-    if (numbers.count == 0) {
-        rc = fi_error_set(err, FIRN_CORRUPT,
-                          "the remote has lost states: this machine has seen state %" PRIu64
-                          ", which is not there any more, nor is a later one",
-                          known);
-        goto out;
-    }
+    FI_TRY(look(remote, known, &numbers, err));
     uint64_t last = numbers.items[numbers.count - 1];
     bool is_whole = numbers.items[0] == known && last - known + 1 == numbers.count;
     rc = is_whole && last - known <= FI_REMOTE_FULL_EVERY

@@ -6,7 +6,8 @@
  *
  * What is safe, and why:
  *
- * (a) Names of files are random and used once (M1).
+ * (a) Names of files are random and put once (M1): a put without an answer may be carried out at any
+ *     later time, so it is not repeated under its name, which a prune may have removed meanwhile.
  * (b) An object of the bucket matters only if the newest state says so.
  * (c) Whatever changes what is needed is a state; states have one order, since each is made by a
  *     put if absent of the number after the newest. Who loses that race reads the winner's state
@@ -18,8 +19,9 @@
  *     the newest state is known.
  * (f) Nothing is removed but what the newest state says is dead, and states that are old.
  * (g) States that are old are removed, so their numbers could be made again by a machine that
- *     slept. If much time has passed since it looked, it makes sure that the next state names its
- *     own as the one before, or that there is none.
+ *     slept. If much time has passed since it looked, by any clock that it can ask, it makes sure
+ *     that the next state names its own as the one before, or that there is none; and a state that
+ *     it finds in the place of its own is believed only as part of all states.
  *
  * One thread at a time; other machines, and processes, at any time.
  */
@@ -39,6 +41,14 @@ enum fi_remote_upload_status {
     FI_REMOTE_UPLOAD_SEEN = 2   /* there, as of the present state */
 };
 
+/* A moment, by each clock that there is: one that is wrong, or stands still while a machine is
+ * suspended, can only make an age seem greater. */
+struct fi_remote_moment {
+    int64_t boot_ns;
+    int64_t now_ns;
+    int64_t storage_s; /* 0: unknown */
+};
+
 struct fi_remote {
     struct fi_bucket *bucket; /* borrowed */
     struct fi_os *os;         /* clock and randomness */
@@ -46,7 +56,9 @@ struct fi_remote {
     struct fi_remote_state state;
     /* Files that this machine put and no state names; value: as the caller gave it. */
     struct fi_remote_table uploads;
-    int64_t looked_ns; /* when the last complete look at the states began */
+    uint64_t number_seen; /* the highest number of a state that was ever seen here */
+    bool has_looked;
+    struct fi_remote_moment looked; /* when the last complete look at the states began */
     uint64_t lost_race_count;
 };
 
@@ -59,29 +71,35 @@ struct fi_remote_prune_options {
     int64_t orphan_age_s; /* younger uploads that no state names are left to their pushers */
     int64_t state_age_s;  /* states younger than this stay */
 };
-/* Safety does not depend on them, but for state_age_s: it is far more than FI_REMOTE_LOOK_NS. */
+/* Safety does not depend on them, but for state_age_s: less than FI_REMOTE_STATE_AGE_MIN_S is
+ * FIRN_INVALID. */
 #define FI_REMOTE_PRUNE_OPTIONS_INIT                    \
     {                                                   \
         .orphan_age_s = 86400, .state_age_s = 7 * 86400 \
     }
 /* How long a look at the states is good for (g). */
-#define FI_REMOTE_LOOK_NS (INT64_C(300) * 1000000000)
+enum { FI_REMOTE_LOOK_S = 300, FI_REMOTE_STATE_AGE_MIN_S = 100 * FI_REMOTE_LOOK_S };
 
-/* Nothing is read yet. bucket, os and by must outlive it. */
+/* Nothing is read yet; a caller that remembers number_seen from before sets it. bucket, os and by
+ * must outlive it. */
 void fi_remote_init(struct fi_remote *remote, struct fi_bucket *bucket, struct fi_os *os,
                     const char *by);
 void fi_remote_deinit(struct fi_remote *remote);
 
 /* Reads what other machines have published since. FIRN_CORRUPT: a state is damaged, or the bucket
- * has lost states that were seen here. */
+ * has lost states that were seen here; what is known stays. */
 FIRN_MUST_CHECK int fi_remote_sync(struct fi_remote *remote, firn_error *err);
 /* The same, but without trust in what is known here. */
 FIRN_MUST_CHECK int fi_remote_resync(struct fi_remote *remote, firn_error *err);
 
 enum { FI_REMOTE_FILE_NAME_SIZE = 64 };
-/* Puts a file under a new name, "packs/2026-11-26T2209Z-4c0b9e7f5a31d2e8.pack", and notes it. */
-FIRN_MUST_CHECK int fi_remote_upload(struct fi_remote *remote, firn_slice bytes, firn_slice value,
-                                     char out_name[FI_REMOTE_FILE_NAME_SIZE], firn_error *err);
+/* A new name, "packs/2026-11-26T2209Z-4c0b9e7f5a31d2e86b1d0f3c.pack". */
+FIRN_MUST_CHECK int fi_remote_upload_name(struct fi_remote *remote,
+                                          char out_name[FI_REMOTE_FILE_NAME_SIZE], firn_error *err);
+/* Puts a file under a new name, and notes it. Without an answer it tries other names. */
+FIRN_MUST_CHECK int fi_remote_upload(struct fi_remote *remote, const struct fi_bucket_body *body,
+                                     firn_slice value, char out_name[FI_REMOTE_FILE_NAME_SIZE],
+                                     firn_error *err);
 /* The name of a file or an upload, as the bucket takes it. */
 static inline void
 fi_remote_file_name(const struct fi_remote_item *item, char out[FI_BUCKET_NAME_SIZE_MAX + 1])
@@ -94,7 +112,8 @@ fi_remote_file_name(const struct fi_remote_item *item, char out[FI_BUCKET_NAME_S
 FIRN_MUST_CHECK int fi_remote_upload_check(struct fi_remote *remote, firn_error *err);
 
 /* Makes the next state. *out_is_published is false if another machine was first: the present state
- * is that machine's, or a later one. */
+ * is that machine's, or a later one; and if nobody knows whether it was made. FIRN_INVALID: the
+ * change has a name or key that no state may have, or adds a file that is dead; nothing is put. */
 FIRN_MUST_CHECK int fi_remote_publish(struct fi_remote *remote,
                                       const struct fi_remote_change *change, bool *out_is_published,
                                       firn_error *err);

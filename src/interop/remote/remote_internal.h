@@ -13,6 +13,19 @@ FIRN_MUST_CHECK int fi_remote_read_state(struct fi_remote *remote, uint64_t numb
 /* Makes the record's the present state; after an error nothing is known of the remote. */
 FIRN_MUST_CHECK int fi_remote_apply(struct fi_remote *remote, const struct fi_remote_record *record,
                                     firn_error *err);
+/* Whether the last look at the states is too old to be relied on (g). */
+bool fi_remote_look_is_old(const struct fi_remote *remote);
+/* Numbers of states, ascending. */
+struct fi_remote_numbers {
+    uint64_t *items;
+    size_t count;
+    size_t capacity;
+};
+/* Those from `first` on; the caller frees items. */
+FIRN_MUST_CHECK int fi_remote_list_numbers(struct fi_remote *remote, uint64_t first,
+                                           struct fi_remote_numbers *numbers, firn_error *err);
+/* Waits a random time of at most so long: machines that lost a race do not meet again at once. */
+FIRN_MUST_CHECK int fi_remote_pause(struct fi_remote *remote, int64_t max_ns, firn_error *err);
 /* Forgets uploads that the present state names, for they are files now, or dead ones. */
 void fi_remote_resolve_uploads(struct fi_remote *remote);
 

@@ -22,7 +22,6 @@
 struct listing {
     struct fi_remote_table table;
     int64_t age_min_s;
-    char last[FI_BUCKET_NAME_SIZE_MAX + 1];
     firn_error *err;
 };
 
@@ -30,11 +29,6 @@ static int
 note_object(void *ctx, const struct fi_bucket_object *object)
 {
     struct listing *listing = ctx;
-    size_t size = strlen(object->name);
-    if (size > FI_BUCKET_NAME_SIZE_MAX) {
-        return FIRN_OK; /* nothing of ours, and too long for a name after which to list */
-    }
-    memcpy(listing->last, object->name, size + 1);
     if (object->age_s < listing->age_min_s || !fi_bucket_is_name(object->name)) {
         return FIRN_OK;
     }
@@ -46,15 +40,8 @@ note_object(void *ctx, const struct fi_bucket_object *object)
 static int
 list_objects(struct fi_remote *remote, const char *prefix, struct listing *listing, firn_error *err)
 {
-    bool has_more = true;
     listing->err = err;
-    listing->last[0] = 0;
-    while (has_more) {
-        FI_TRY_RETURN(fi_bucket_list(remote->bucket, prefix,
-                                     listing->last[0] == 0 ? NULL : listing->last,
-                                     FI_BUCKET_LIST_MAX, note_object, listing, &has_more, err));
-    }
-    return FIRN_OK;
+    return fi_bucket_list(remote->bucket, prefix, NULL, note_object, listing, err);
 }
 
 /* ==== steps 1 and 2 ==== */
@@ -68,7 +55,8 @@ complete_change(struct fi_remote *remote, const struct fi_remote_table *there,
     for (size_t i = 0; i < there->count; i++) {
         firn_slice name = there->items[i].key;
         if (fi_remote_table_find(files, name) == NULL) {
-            FI_TRY_RETURN(fi_remote_table_put(&change->doomed, name, firn_bytes(NULL, 0), 0, err));
+            FI_TRY_RETURN(fi_remote_table_put(&change->doomed, name, firn_bytes(NULL, 0),
+                                              FI_REMOTE_DOOMED, err));
         }
     }
     for (size_t i = 0; i < files->count; i++) {
@@ -170,6 +158,10 @@ fi_remote_prune(struct fi_remote *remote, const struct fi_remote_prune_options *
     struct listing listing = {.age_min_s = options->orphan_age_s};
     struct pruning pruning = {.plan = plan, .ctx = ctx, .there = &listing.table};
     int rc;
+    if (options->state_age_s < FI_REMOTE_STATE_AGE_MIN_S) {
+        return fi_error_set(err, FIRN_INVALID, "states of a remote have to be kept for %d hours",
+                            FI_REMOTE_STATE_AGE_MIN_S / 3600 + 1);
+    }
     FI_TRY(list_objects(remote, "packs/", &listing, err));
     FI_TRY(list_objects(remote, "runs/", &listing, err));
     FI_TRY(fi_remote_push(remote, plan_removal, &pruning, err));

@@ -4,52 +4,49 @@
  *
  *     put states/N+1 if absent
  *       made        -> ours
- *       not made    -> get it: our nonce?  -> ours: an answer was lost
- *                                  no      -> the winner's: it is applied, the caller plans again
- *       unknown     -> an error; a later look will find it, if it was made
+ *       not made    -> get it: our nonce?  -> ours
+ *                              another one -> the winner's: it is applied, the caller plans again
+ *       no answer   -> get it: there       -> as above
+ *                              not there   -> not published: the caller tries again. If the put is
+ *                                             carried out after all, the next one finds it there
  *
- * A number that is ours may have been free because its state was removed as old while this machine
- * slept (g). So if its look at the states is old, it looks once more: the state after ours must
- * name ours, or there must be none.
+ * A number that is ours may have been free because its state was removed as old while this machine,
+ * or the request, slept (g). So if the last look at the states is old, it looks once more: the state
+ * after ours must name ours, or there must be none. For the same reason, a winner is then read along
+ * with all states instead of being applied by itself.
  */
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "remote/remote.h"
 #include "remote/remote_internal.h"
-
-static int
-note_any(void *ctx, const struct fi_bucket_object *object)
-{
-    *(bool *)ctx |= fi_remote_state_number(object->name) != 0;
-    return FIRN_OK;
-}
 
 /* Whether the state that was just made is on the chain of the newest one. */
 static int
 is_on_chain(struct fi_remote *remote, const struct fi_remote_record *record, bool *out,
             firn_error *err)
 {
-    char name[FI_REMOTE_STATE_NAME_SIZE];
-    bool is_followed = false;
-    bool has_more;
-    fi_remote_state_name(record->number, name);
-    FI_TRY_RETURN(
-        fi_bucket_list(remote->bucket, "states/", name, 1, note_any, &is_followed, &has_more, err));
-    *out = !is_followed;
-    if (!is_followed) {
-        return FIRN_OK;
-    }
+    struct fi_remote_numbers numbers = {NULL, 0, 0};
     struct fi_remote_record next;
-    int rc = fi_remote_read_state(remote, record->number + 1, &next, err);
-    if (rc == FIRN_NOT_FOUND) {
-        return FIRN_OK; /* collected: so ours was old when it was made */
+    int rc;
+    *out = false;
+    FI_TRY(fi_remote_list_numbers(remote, record->number + 1, &numbers, err));
+    if (numbers.count == 0) {
+        *out = true;
+    } else if (numbers.items[0] == record->number + 1) {
+        rc = fi_remote_read_state(remote, record->number + 1, &next, err);
+        if (rc == FIRN_OK) {
+            *out = memcmp(next.prev, record->nonce, sizeof next.prev) == 0;
+            fi_remote_state_record_deinit(&next);
+        } else if (rc == FIRN_NOT_FOUND) {
+            rc = FIRN_OK; /* removed as old: so ours was old when it was made */
+        }
     }
-    FI_TRY_RETURN(rc);
-    *out = memcmp(next.prev, record->nonce, sizeof next.prev) == 0;
-    fi_remote_state_record_deinit(&next);
-    return FIRN_OK;
+out:
+    fi_free(numbers.items);
+    return rc;
 }
 
 /* The number is ours. */
@@ -58,33 +55,65 @@ win(struct fi_remote *remote, const struct fi_remote_record *record, bool *out_i
     firn_error *err)
 {
     *out_is_published = true;
-    if (fi_os_monotonic_ns(remote->os) - remote->looked_ns > FI_REMOTE_LOOK_NS) {
+    if (fi_remote_look_is_old(remote)) {
         FI_TRY_RETURN(is_on_chain(remote, record, out_is_published, err));
     }
     return *out_is_published ? fi_remote_apply(remote, record, err) : fi_remote_resync(remote, err);
 }
 
-/* The number exists: whose is it? */
+/* The number is not free: whose is it? */
 static int
 compare_winner(struct fi_remote *remote, const struct fi_remote_record *record,
-               bool *out_is_published, firn_error *err)
+               const struct fi_remote_record *winner, bool *out_is_published, firn_error *err)
+{
+    if (memcmp(winner->nonce, record->nonce, sizeof winner->nonce) == 0) {
+        return win(remote, record, out_is_published, err);
+    }
+    remote->lost_race_count++;
+    bool follows = memcmp(winner->prev, record->prev, sizeof winner->prev) == 0;
+    return follows && !fi_remote_look_is_old(remote) ? fi_remote_apply(remote, winner, err)
+                                                     : fi_remote_resync(remote, err);
+}
+
+/* The put made nothing, or had no answer. */
+static int
+read_winner(struct fi_remote *remote, const struct fi_remote_record *record, bool was_there,
+            bool *out_is_published, firn_error *err)
 {
     struct fi_remote_record winner;
-    *out_is_published = false;
     int rc = fi_remote_read_state(remote, record->number, &winner, err);
     if (rc == FIRN_NOT_FOUND) {
-        return fi_remote_resync(remote, err); /* made, and removed as old: much time has passed */
+        /* Made, and removed as old: much time has passed. Or hidden by a cache. */
+        return was_there ? fi_remote_resync(remote, err) : FIRN_OK;
     }
     FI_TRY_RETURN(rc);
-    if (memcmp(winner.nonce, record->nonce, sizeof winner.nonce) == 0) {
-        rc = win(remote, record, out_is_published, err);
-    } else {
-        remote->lost_race_count++;
-        bool follows = memcmp(winner.prev, record->prev, sizeof winner.prev) == 0;
-        rc = follows ? fi_remote_apply(remote, &winner, err) : fi_remote_resync(remote, err);
-    }
+    rc = compare_winner(remote, record, &winner, out_is_published, err);
     fi_remote_state_record_deinit(&winner);
     return rc;
+}
+
+/* Bytes that other machines would refuse would end the remote for all, so they are read here. */
+static int
+check_bytes(const struct fi_remote *remote, const struct fi_remote_record *record, firn_slice bytes,
+            firn_error *err)
+{
+    struct fi_remote_record read;
+    for (size_t i = 0; i < record->change.added.count; i++) {
+        const struct fi_remote_item *file =
+            fi_remote_table_find(&remote->state.files, record->change.added.items[i].key);
+        if (file != NULL && file->status == FI_REMOTE_DEAD) {
+            return fi_error_set(err, FIRN_INVALID, "a file that is dead cannot be added: %.*s",
+                                (int)file->key.size, (const char *)file->key.data);
+        }
+    }
+    int rc = fi_remote_state_decode(bytes, record->number, &read, err);
+    if (rc == FIRN_CORRUPT) {
+        return fi_error_set(err, FIRN_INVALID,
+                            "a state of a remote cannot have such names or values");
+    }
+    FI_TRY_RETURN(rc);
+    fi_remote_state_record_deinit(&read);
+    return FIRN_OK;
 }
 
 int
@@ -98,15 +127,17 @@ fi_remote_publish(struct fi_remote *remote, const struct fi_remote_change *chang
     size_t by_size = strlen(remote->by);
     memcpy(record.by, remote->by, by_size < sizeof record.by ? by_size : sizeof record.by - 1);
     memcpy(record.prev, remote->state.nonce, sizeof record.prev);
+    *out_is_published = false;
     int rc;
     FI_TRY(fi_os_random(remote->os, record.nonce, sizeof record.nonce, err));
     FI_TRY(fi_remote_state_encode(&remote->state, &record, &bytes, err));
+    FI_TRY(check_bytes(remote, &record, fi_buf_slice(&bytes), err));
     fi_remote_state_name(record.number, name);
-    rc = fi_bucket_put(remote->bucket, name, fi_buf_slice(&bytes), err);
+    rc = fi_bucket_put_bytes(remote->bucket, name, fi_buf_slice(&bytes), err);
     if (rc == FIRN_OK) {
         rc = win(remote, &record, out_is_published, err);
-    } else if (rc == FIRN_EXISTS) {
-        rc = compare_winner(remote, &record, out_is_published, err);
+    } else if (rc == FIRN_EXISTS || rc == FIRN_IO) {
+        rc = read_winner(remote, &record, rc == FIRN_EXISTS, out_is_published, err);
     }
 out:
     fi_buf_deinit(&bytes);

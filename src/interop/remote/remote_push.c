@@ -2,20 +2,10 @@
  *
  * remote/remote_push.c: publishing what a caller wants, however often others are first.
  */
-#include "remote/remote.h"
+#include "remote/remote_internal.h"
 
 /* A lost race is repeated after a random time of at most so long. */
 enum { PAUSE_NS = 100000000 };
-
-/* Machines that lost the same race do not meet again at the same time. */
-static int
-pause_before_next(struct fi_remote *remote, firn_error *err)
-{
-    uint32_t dice;
-    FI_TRY_RETURN(fi_os_random(remote->os, &dice, sizeof dice, err));
-    fi_os_sleep_ns(remote->os, dice % PAUSE_NS);
-    return FIRN_OK;
-}
 
 int
 fi_remote_push(struct fi_remote *remote, fi_remote_plan *plan, void *ctx, firn_error *err)
@@ -33,7 +23,7 @@ fi_remote_push(struct fi_remote *remote, fi_remote_plan *plan, void *ctx, firn_e
         FI_TRY(fi_remote_publish(remote, &change, &is_published, err));
         fi_remote_state_change_clear(&change);
         if (!is_published) {
-            FI_TRY(pause_before_next(remote, err));
+            FI_TRY(fi_remote_pause(remote, PAUSE_NS, err));
         }
     }
 out:

@@ -61,19 +61,19 @@ fi_remote_state_record_deinit(struct fi_remote_record *record)
 
 /* ==== applying ==== */
 
+/* (M1): no file that is dead is added. */
 static int
-add_files(struct fi_remote_state *state, const struct fi_remote_record *record, firn_error *err)
+check_added(const struct fi_remote_state *state, const struct fi_remote_record *record,
+            firn_error *err)
 {
     for (size_t i = 0; i < record->change.added.count; i++) {
-        const struct fi_remote_item *item = &record->change.added.items[i];
-        const struct fi_remote_item *known = fi_remote_table_find(&state->files, item->key);
-        if (known != NULL && known->status == FI_REMOTE_DEAD) { /* (M1) */
+        firn_slice name = record->change.added.items[i].key;
+        const struct fi_remote_item *known = fi_remote_table_find(&state->files, name);
+        if (known != NULL && known->status == FI_REMOTE_DEAD) {
             return fi_error_set(err, FIRN_CORRUPT,
                                 "state %" PRIu64 " of the remote uses a file that is dead: %.*s",
-                                record->number, (int)item->key.size, (const char *)item->key.data);
+                                record->number, (int)name.size, (const char *)name.data);
         }
-        FI_TRY_RETURN(
-            fi_remote_table_put(&state->files, item->key, item->value, item->status, err));
     }
     return FIRN_OK;
 }
@@ -82,21 +82,11 @@ static int
 apply_change(struct fi_remote_state *state, const struct fi_remote_record *record, firn_error *err)
 {
     const struct fi_remote_change *change = &record->change;
-    for (size_t i = 0; i < change->set.count; i++) {
-        const struct fi_remote_item *item = &change->set.items[i];
-        FI_TRY_RETURN(fi_remote_table_put(&state->entries, item->key, item->value, 0, err));
-    }
-    for (size_t i = 0; i < change->removed.count; i++) {
-        fi_remote_table_remove(&state->entries, change->removed.items[i].key);
-    }
-    FI_TRY_RETURN(add_files(state, record, err));
-    for (size_t i = 0; i < change->doomed.count; i++) {
-        firn_slice name = change->doomed.items[i].key;
-        if (fi_remote_table_find(&state->files, name) == NULL) {
-            FI_TRY_RETURN(fi_remote_table_put(&state->files, name, firn_bytes(NULL, 0),
-                                              FI_REMOTE_DOOMED, err));
-        }
-    }
+    FI_TRY_RETURN(check_added(state, record, err));
+    FI_TRY_RETURN(fi_remote_table_put_all(&state->entries, &change->set, false, err));
+    fi_remote_table_remove_all(&state->entries, &change->removed, 0);
+    FI_TRY_RETURN(fi_remote_table_put_all(&state->files, &change->added, false, err));
+    FI_TRY_RETURN(fi_remote_table_put_all(&state->files, &change->doomed, true, err));
     for (size_t i = 0; i < change->killed.count; i++) {
         struct fi_remote_item *file =
             fi_remote_table_find(&state->files, change->killed.items[i].key);
@@ -104,13 +94,7 @@ apply_change(struct fi_remote_state *state, const struct fi_remote_record *recor
             file->status = FI_REMOTE_DEAD;
         }
     }
-    for (size_t i = 0; i < change->gone.count; i++) {
-        firn_slice name = change->gone.items[i].key;
-        const struct fi_remote_item *file = fi_remote_table_find(&state->files, name);
-        if (file != NULL && file->status == FI_REMOTE_DEAD) {
-            fi_remote_table_remove(&state->files, name);
-        }
-    }
+    fi_remote_table_remove_all(&state->files, &change->gone, FI_REMOTE_DEAD);
     return FIRN_OK;
 }
 
@@ -225,6 +209,12 @@ encode(const struct fi_remote_record *record, struct fi_buf *out, firn_error *er
     if (put.rc != FIRN_OK) {
         return fi_error_no_memory(err, "a state of a remote");
     }
+    if (out->size - start > FI_REMOTE_STATE_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT,
+                            "a state of the remote would have %zu bytes, and may have %" PRIu64
+                            "; prune the remote, or begin another one",
+                            out->size - start, FI_REMOTE_STATE_SIZE_MAX);
+    }
     return FIRN_OK;
 }
 
@@ -239,8 +229,8 @@ make_full(const struct fi_remote_state *state, const struct fi_remote_record *re
     out->change = (struct fi_remote_change){0};
     out->is_full = true;
     int rc;
-    FI_TRY(fi_remote_table_copy(&after.entries, &state->entries, err));
-    FI_TRY(fi_remote_table_copy(&after.files, &state->files, err));
+    FI_TRY(fi_remote_table_put_all(&after.entries, &state->entries, false, err));
+    FI_TRY(fi_remote_table_put_all(&after.files, &state->files, false, err));
     FI_TRY(fi_remote_state_apply(&after, record, err));
     out->change.set = after.entries;
     out->change.added = after.files;
@@ -269,7 +259,7 @@ out:
 }
 
 /* What of an item a list has. */
-enum list_kind { LIST_KEYS, LIST_VALUES, LIST_FILES, LIST_NAMES };
+enum list_kind { LIST_KEYS, LIST_VALUES, LIST_FILES, LIST_NAMES, LIST_DOOMED };
 
 static bool
 is_file_name(firn_slice key)
@@ -296,9 +286,9 @@ read_list(struct fi_reader *reader, enum list_kind kind, bool is_full,
     for (uint64_t i = 0; i < count && *out_rc == FIRN_OK; i++) {
         firn_slice key;
         firn_slice value = firn_bytes(NULL, 0);
-        uint8_t status = 0;
+        uint8_t status = kind == LIST_DOOMED ? FI_REMOTE_DOOMED : 0;
         if (!fi_reader_sized(reader, FI_REMOTE_KEY_SIZE_MAX, &key) || key.size == 0 ||
-            ((kind == LIST_FILES || kind == LIST_NAMES) && !is_file_name(key)) ||
+            (kind != LIST_KEYS && kind != LIST_VALUES && !is_file_name(key)) ||
             (table->count > 0 && fi_slice_compare(table->items[table->count - 1].key, key) >= 0) ||
             ((kind == LIST_VALUES || kind == LIST_FILES) &&
              !fi_reader_sized(reader, fi_reader_left(reader), &value)) ||
@@ -354,7 +344,7 @@ decode(firn_slice bytes, uint64_t number, struct fi_remote_record *out, int *out
     return read_list(&reader, LIST_VALUES, is_full, &change->set, out_rc, err) &&
            read_list(&reader, LIST_KEYS, is_full, &change->removed, out_rc, err) &&
            read_list(&reader, LIST_FILES, is_full, &change->added, out_rc, err) &&
-           read_list(&reader, LIST_NAMES, is_full, &change->doomed, out_rc, err) &&
+           read_list(&reader, LIST_DOOMED, is_full, &change->doomed, out_rc, err) &&
            read_list(&reader, LIST_NAMES, is_full, &change->killed, out_rc, err) &&
            read_list(&reader, LIST_NAMES, is_full, &change->gone, out_rc, err) &&
            (*out_rc != FIRN_OK || fi_reader_left(&reader) == 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * remote/remote_state.h: what a remote contains, as its newest state says, and changes of that
- * (docs/formats/remote.md).
+ * remote/remote_state.h: what a remote contains, as its newest state says, and changes of that. The
+ * bytes are in remote_state.c.
  *
  * A remote is a sequence of states, numbered from 1. Each is one object, made by one put if absent,
  * so each number has one author. A state is a change of the one before it, or, at multiples of
@@ -60,7 +60,8 @@ struct fi_remote_change {
     /* Files that become LIVE, each with its value; in a full state all files. One that is DEAD
      * cannot be among them. */
     struct fi_remote_table added;
-    struct fi_remote_table doomed; /* files, by their names; skipped if the state knows them */
+    /* Files, by their names, each with the status DOOMED; skipped if the state knows them. */
+    struct fi_remote_table doomed;
     struct fi_remote_table killed; /* LIVE or DOOMED; others are skipped */
     struct fi_remote_table gone;   /* DEAD; others are skipped */
 };
@@ -90,7 +91,7 @@ FIRN_MUST_CHECK int fi_remote_state_apply(struct fi_remote_state *state,
 
 /* Appends the bytes of the state that a change of `state` makes; those of a full one if its number
  * wants that. `state` is as before. record: number, nonces, at and by are taken from it, and its
- * change. */
+ * change. FIRN_LIMIT: more than FI_REMOTE_STATE_SIZE_MAX. */
 FIRN_MUST_CHECK int fi_remote_state_encode(const struct fi_remote_state *state,
                                            const struct fi_remote_record *record,
                                            struct fi_buf *out, firn_error *err);

@@ -61,15 +61,11 @@ fi_remote_table_find(const struct fi_remote_table *table, firn_slice key)
     return is_at(table, place, key) ? &table->items[place] : NULL;
 }
 
-int
-fi_remote_table_put(struct fi_remote_table *table, firn_slice key, firn_slice value, uint8_t status,
-                    firn_error *err)
+/* Copies key and value. */
+static int
+make_item(firn_slice key, firn_slice value, uint8_t status, struct fi_remote_item *out,
+          firn_error *err)
 {
-    size_t place = place_of(table, key);
-    bool is_new = !is_at(table, place, key);
-    if (is_new) {
-        FI_TRY_RETURN(FI_VEC_RESERVE(table->items, table->count + 1, table->capacity, err));
-    }
     uint8_t *memory = fi_alloc(key.size + value.size + 1);
     if (memory == NULL) {
         return fi_error_no_memory(err, "an item of a remote");
@@ -78,6 +74,23 @@ fi_remote_table_put(struct fi_remote_table *table, firn_slice key, firn_slice va
     if (value.size > 0) {
         memcpy(memory + key.size, value.data, value.size);
     }
+    *out = (struct fi_remote_item){.key = firn_bytes(memory, key.size),
+                                   .value = firn_bytes(memory + key.size, value.size),
+                                   .status = status};
+    return FIRN_OK;
+}
+
+int
+fi_remote_table_put(struct fi_remote_table *table, firn_slice key, firn_slice value, uint8_t status,
+                    firn_error *err)
+{
+    size_t place = place_of(table, key);
+    bool is_new = !is_at(table, place, key);
+    struct fi_remote_item item;
+    if (is_new) {
+        FI_TRY_RETURN(FI_VEC_RESERVE(table->items, table->count + 1, table->capacity, err));
+    }
+    FI_TRY_RETURN(make_item(key, value, status, &item, err));
     if (is_new) {
         memmove(table->items + place + 1, table->items + place,
                 (table->count - place) * sizeof *table->items);
@@ -85,10 +98,7 @@ fi_remote_table_put(struct fi_remote_table *table, firn_slice key, firn_slice va
     } else {
         remote_table_release(&table->items[place]);
     }
-    table->items[place] =
-        (struct fi_remote_item){.key = firn_bytes(memory, key.size),
-                                .value = firn_bytes(memory + key.size, value.size),
-                                .status = status};
+    table->items[place] = item;
     return FIRN_OK;
 }
 
@@ -104,13 +114,79 @@ fi_remote_table_remove(struct fi_remote_table *table, firn_slice key)
     }
 }
 
-int
-fi_remote_table_copy(struct fi_remote_table *to, const struct fi_remote_table *from,
-                     firn_error *err)
+/* ==== many at once ==== */
+
+/* Replaces items that are there; *out_new_count: how many are not. */
+static int
+replace_all(struct fi_remote_table *table, const struct fi_remote_table *from, bool has_only_new,
+            size_t *out_new_count, firn_error *err)
 {
+    size_t place = 0;
+    *out_new_count = 0;
     for (size_t i = 0; i < from->count; i++) {
         const struct fi_remote_item *item = &from->items[i];
-        FI_TRY_RETURN(fi_remote_table_put(to, item->key, item->value, item->status, err));
+        while (place < table->count && fi_slice_compare(table->items[place].key, item->key) < 0) {
+            place++;
+        }
+        if (!is_at(table, place, item->key)) {
+            ++*out_new_count;
+        } else if (!has_only_new) {
+            struct fi_remote_item copy;
+            FI_TRY_RETURN(make_item(item->key, item->value, item->status, &copy, err));
+            remote_table_release(&table->items[place]);
+            table->items[place] = copy;
+        }
     }
     return FIRN_OK;
+}
+
+int
+fi_remote_table_put_all(struct fi_remote_table *table, const struct fi_remote_table *from,
+                        bool has_only_new, firn_error *err)
+{
+    size_t new_count;
+    FI_TRY_RETURN(replace_all(table, from, has_only_new, &new_count, err));
+    if (new_count == 0) {
+        return FIRN_OK;
+    }
+    struct fi_remote_table merged = {NULL, 0, 0};
+    FI_TRY_RETURN(FI_VEC_RESERVE(merged.items, table->count + new_count, merged.capacity, err));
+    size_t place = 0;
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < from->count && rc == FIRN_OK; i++) {
+        const struct fi_remote_item *item = &from->items[i];
+        while (place < table->count && fi_slice_compare(table->items[place].key, item->key) < 0) {
+            merged.items[merged.count++] = table->items[place++];
+        }
+        if (!is_at(table, place, item->key)) {
+            rc = make_item(item->key, item->value, item->status, &merged.items[merged.count], err);
+            merged.count += rc == FIRN_OK;
+        }
+    }
+    while (place < table->count) {
+        merged.items[merged.count++] = table->items[place++];
+    }
+    fi_free(table->items);
+    *table = merged;
+    return rc;
+}
+
+void
+fi_remote_table_remove_all(struct fi_remote_table *table, const struct fi_remote_table *keys,
+                           uint8_t status)
+{
+    size_t kept = 0;
+    size_t at = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        struct fi_remote_item *item = &table->items[i];
+        while (at < keys->count && fi_slice_compare(keys->items[at].key, item->key) < 0) {
+            at++;
+        }
+        if (is_at(keys, at, item->key) && (status == 0 || item->status == status)) {
+            remote_table_release(item);
+        } else {
+            table->items[kept++] = *item;
+        }
+    }
+    table->count = kept;
 }

@@ -6,6 +6,7 @@
 #ifndef FIRN_REMOTE_REMOTE_TABLE_H
 #define FIRN_REMOTE_REMOTE_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,8 +36,13 @@ FIRN_MUST_CHECK int fi_remote_table_put(struct fi_remote_table *table, firn_slic
                                         firn_slice value, uint8_t status, firn_error *err);
 /* Removes the item, if there is one. */
 void fi_remote_table_remove(struct fi_remote_table *table, firn_slice key);
-/* The contents of from; to must be empty. */
-FIRN_MUST_CHECK int fi_remote_table_copy(struct fi_remote_table *to,
-                                         const struct fi_remote_table *from, firn_error *err);
+/* Puts all items of `from`, in one sweep over both; if has_only_new, those whose keys are in the
+ * table already are skipped. After FIRN_NO_MEMORY some are there. */
+FIRN_MUST_CHECK int fi_remote_table_put_all(struct fi_remote_table *table,
+                                            const struct fi_remote_table *from, bool has_only_new,
+                                            firn_error *err);
+/* Removes the items of those keys that have the status (0: any), in one sweep. */
+void fi_remote_table_remove_all(struct fi_remote_table *table, const struct fi_remote_table *keys,
+                                uint8_t status);
 
 #endif

@@ -49,6 +49,7 @@ struct acknowledged {
 struct world {
     struct fi_sim_bucket *server;
     struct fi_remote_state newest; /* the judge's own */
+    struct fi_remote_table made_files;
     struct made_state *made;
     size_t made_count;
     size_t made_capacity;
@@ -98,6 +99,15 @@ on_made(void *ctx, const char *name, firn_slice bytes)
     struct world *world = ctx;
     uint64_t number = fi_remote_state_number(name);
     if (number == 0) {
+        const struct fi_remote_item *file =
+            fi_remote_table_find(&world->made_files, firn_str(name));
+        firn_error error;
+        if (file != NULL) {
+            violate(world, "%s is made twice", name); /* (a) */
+        } else if (fi_remote_table_put(&world->made_files, firn_str(name), firn_str(""), 0,
+                                       &error) != FIRN_OK) {
+            violate(world, "%s", error.text);
+        }
         return;
     }
     struct fi_remote_record record;
@@ -201,6 +211,15 @@ uploads_have(const struct fi_remote *remote, uint32_t content)
     return false;
 }
 
+static int
+read_buf(void *ctx, uint64_t offset, void *out, size_t size, firn_error *err)
+{
+    (void)err;
+    const struct fi_buf *buf = ctx;
+    memcpy(out, buf->data + offset, size);
+    return FIRN_OK;
+}
+
 /* One more checkpoint: what no live file has is uploaded, and uploads that help are added. */
 static int
 plan_push(void *ctx, struct fi_remote *remote, struct fi_remote_change *change, firn_error *err)
@@ -220,7 +239,8 @@ plan_push(void *ctx, struct fi_remote *remote, struct fi_remote_change *change, 
     }
     if (missing.size > 0) {
         char name[FI_REMOTE_FILE_NAME_SIZE];
-        FI_TRY(fi_remote_upload(remote, fi_buf_slice(&missing), fi_buf_slice(&missing), name, err));
+        const struct fi_bucket_body body = {missing.size, read_buf, &missing};
+        FI_TRY(fi_remote_upload(remote, &body, fi_buf_slice(&missing), name, err));
     }
     for (size_t i = 0; i < remote->uploads.count; i++) {
         const struct fi_remote_item *upload = &remote->uploads.items[i];
@@ -487,7 +507,6 @@ run_world(uint64_t seed, struct totals *totals)
     struct world world = {.server = NULL};
     const struct fi_sim_bucket_faults faults = {.dies = (uint32_t)BELOW(3) * 50,
                                                 .answer_lost = (uint32_t)BELOW(3) * 200,
-                                                .gives_up = 1000,
                                                 .late = (uint32_t)BELOW(2) * 100,
                                                 .stale = (uint32_t)BELOW(3) * 200,
                                                 .sleeps = (uint32_t)BELOW(3) * 60};
@@ -524,6 +543,7 @@ run_world(uint64_t seed, struct totals *totals)
     totals->requests += fi_sim_bucket_request_count(world.server);
     fi_sim_bucket_destroy(world.server);
     fi_remote_state_deinit(&world.newest);
+    fi_remote_table_deinit(&world.made_files);
     free(world.made);
 }
 
