@@ -19,6 +19,8 @@
 enum { STACK_SIZE = 256 << 10, MACHINE_MAX = 16, LATE_MAX = 64 };
 #define MS INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
+/* Since 1970, when a simulation begins. */
+#define START_NS (INT64_C(1700000000) * SECOND)
 /* What a cache may still answer. */
 #define STALE_NS (60 * SECOND)
 
@@ -110,7 +112,7 @@ static int64_t
 now_ns(struct fi_os *os)
 {
     struct fi_sim_machine *machine = machine_of(os);
-    return INT64_C(1700000000) * SECOND + machine->server->now_ns + machine->clock_error_ns -
+    return START_NS + machine->server->now_ns + machine->clock_error_ns -
            (machine->is_paused ? machine->suspended_ns : 0);
 }
 
@@ -272,7 +274,7 @@ carry_out(struct fi_sim_bucket *server, struct late_put *put)
 
 /* ==== requests ==== */
 
-enum fate { FATE_ANSWERED, FATE_LOST, FATE_DEAD };
+enum fate { FATE_ANSWERED, FATE_LOST, FATE_LATE, FATE_DEAD };
 
 /* Minutes, hours, days or weeks. */
 static int64_t
@@ -321,11 +323,11 @@ static int
 end(struct fi_sim_machine *machine, enum fate fate, firn_error *err)
 {
     struct fi_sim_bucket *server = machine->server;
-    int64_t answered_s = server->now_ns / SECOND;
+    int64_t answered_s = (START_NS + server->now_ns) / SECOND;
     wait_ns(machine, (int64_t)fi_os_prng_below(&server->prng, 50 * (uint64_t)MS));
     machine->is_dead |= happens(server, server->faults.dies);
-    if (machine->is_dead || fate == FATE_LOST) {
-        if (happens(server, 20 * server->faults.sleeps)) {
+    if (machine->is_dead || fate == FATE_LOST || fate == FATE_LATE) {
+        if (happens(server, (fate == FATE_LATE ? 50 : 20) * server->faults.sleeps)) {
             fall_asleep(machine);
         }
         return fi_error_set(err, FIRN_IO, "no answer");
@@ -359,7 +361,7 @@ put(struct fi_bucket *bucket, const char *name, const struct fi_bucket_body *bod
     enum fate fate = begin(machine);
     if (fate == FATE_LOST && happens(server, 3000)) {
         put_later(server, name, &bytes);
-        return end(machine, fate, err);
+        return end(machine, FATE_LATE, err);
     }
     if (rc == FIRN_OK && fate != FATE_DEAD) {
         if (find(server, name) != NULL) {

@@ -114,9 +114,9 @@ look(struct fi_remote *remote, uint64_t first, struct fi_remote_numbers *numbers
         remote->has_looked = false;
         return fi_error_set(err, FIRN_CORRUPT,
                             "the remote has lost states: state %" PRIu64
-                            " was there, and now the newest one is %" PRIu64
-                            "; it was emptied, or replaced by an older copy",
-                            remote->number_seen, last);
+                            " was there, and now neither it nor a later one is; the remote was "
+                            "emptied, or replaced by an older copy",
+                            remote->number_seen);
     }
     return FIRN_OK;
 }

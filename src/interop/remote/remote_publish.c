@@ -10,10 +10,10 @@
  *                              not there   -> not published: the caller tries again. If the put is
  *                                             carried out after all, the next one finds it there
  *
- * A number that is ours may have been free because its state was removed as old while this machine,
- * or the request, slept (g). So if the last look at the states is old, it looks once more: the state
- * after ours must name ours, or there must be none. For the same reason, a winner is then read along
- * with all states instead of being applied by itself.
+ * A number that is ours may have been free because its state was removed as old while this
+ * machine, or the request, slept (g). So if the last look at the states is old, it looks once more:
+ * the state after ours must name ours, or there must be none. For the same reason, a winner is then
+ * read along with all states instead of being applied by itself.
  */
 #include <inttypes.h>
 #include <string.h>

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a remote says of buckets that are not what they should be, and of changes that no state may
+ * make. The machines of test_remote_model.c share buckets that are right.
+ */
+#include "base/slice.h"
+#include "remote/remote.h"
+#include "sim/sim_bucket.h"
+#include "support/test.h"
+
+#define EMPTY firn_bytes(NULL, 0)
+
+static struct fi_bucket *bucket;
+static struct fi_os *os;
+static struct fi_remote remote;
+static firn_error err;
+
+/* Runs as the only machine of a bucket in which nothing goes wrong. */
+static void
+run_alone(void *ctx, struct fi_sim_machine *machine)
+{
+    void (*test)(void) = *(void (**)(void))ctx;
+    bucket = fi_sim_machine_bucket(machine);
+    os = fi_sim_machine_os(machine);
+    fi_remote_init(&remote, bucket, os, "tester");
+    test();
+    fi_remote_deinit(&remote);
+}
+
+static void
+with_bucket(void (*test)(void))
+{
+    const struct fi_sim_bucket_faults faults = {0};
+    const struct fi_sim_bucket_watcher watcher = {0};
+    struct fi_sim_bucket *server = fi_sim_bucket_create(1, &faults, &watcher);
+    fi_sim_bucket_add(server, 0, run_alone, &test);
+    fi_sim_bucket_run(server);
+    fi_sim_bucket_destroy(server);
+}
+
+static void
+put(const char *name)
+{
+    assert_int_equal(fi_bucket_put_bytes(bucket, name, firn_str("x"), &err), FIRN_OK);
+}
+
+/* Publishes an entry. */
+static int
+publish(const char *key)
+{
+    struct fi_remote_change change = {0};
+    bool is_published = false;
+    assert_int_equal(fi_remote_table_put(&change.set, firn_str(key), EMPTY, 0, &err), FIRN_OK);
+    int rc = fi_remote_publish(&remote, &change, &is_published, &err);
+    fi_remote_state_change_clear(&change);
+    assert_true(rc != FIRN_OK || is_published);
+    return rc;
+}
+
+static int
+plan_nothing(void *ctx, struct fi_remote *at, struct fi_remote_change *change, firn_error *error)
+{
+    (void)ctx, (void)at, (void)change, (void)error;
+    return FIRN_OK;
+}
+
+/* ==== foreign objects ==== */
+
+static void
+put_foreign_names(void)
+{
+    char name[FI_BUCKET_NAME_SIZE_MAX + 1];
+    put("states/0000000002.bak");
+    put("states/0000000001-old");
+    put("states/00000000010");
+    put("states/zz");
+    for (int i = 0; i < 2 * FI_BUCKET_LIST_MAX + 1; i++) {
+        snprintf(name, sizeof name, "states/0%09d.copy", i);
+        put(name);
+        snprintf(name, sizeof name, "other/%d", i);
+        put(name);
+    }
+    memset(name, 'a', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    memcpy(name, "packs/", 6);
+    put(name);
+}
+
+static void
+check_foreign_names(void)
+{
+    const struct fi_remote_prune_options options = FI_REMOTE_PRUNE_OPTIONS_INIT;
+    put_foreign_names();
+    assert_int_equal(fi_remote_sync(&remote, &err), FIRN_OK);
+    for (int i = 0; i < 70; i++) {
+        assert_int_equal(publish("a"), FIRN_OK);
+        if (i % 7 == 0) {
+            fi_os_sleep_ns(os, INT64_C(3600) * 1000000000); /* rule (g) looks for followers */
+        }
+    }
+    assert_int_equal(fi_remote_prune(&remote, &options, plan_nothing, NULL, &err), FIRN_OK);
+    struct fi_remote other;
+    fi_remote_init(&other, bucket, os, "other");
+    assert_int_equal(fi_remote_sync(&other, &err), FIRN_OK);
+    assert_int_equal(other.state.number, remote.state.number);
+    fi_remote_deinit(&other);
+}
+
+static void
+foreign_names_are_passed_over(void **state)
+{
+    (void)state;
+    with_bucket(check_foreign_names);
+}
+
+/* ==== lost states ==== */
+
+static void
+check_lost_states(void)
+{
+    assert_int_equal(fi_remote_sync(&remote, &err), FIRN_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(publish("a"), FIRN_OK);
+    }
+    assert_int_equal(fi_bucket_remove(bucket, "states/0000000003", &err), FIRN_OK);
+    assert_int_equal(fi_remote_sync(&remote, &err), FIRN_CORRUPT);
+    assert_non_null(strstr(err.text, "state 3 was there, and now neither it nor a later one is"));
+    assert_int_equal(remote.state.number, 3); /* what is known stays */
+    assert_int_equal(fi_remote_resync(&remote, &err), FIRN_CORRUPT);
+    assert_int_equal(fi_bucket_remove(bucket, "states/0000000002", &err), FIRN_OK);
+    assert_int_equal(fi_bucket_remove(bucket, "states/0000000001", &err), FIRN_OK);
+    assert_int_equal(fi_remote_sync(&remote, &err), FIRN_CORRUPT);
+    /* So does a machine that has only the number, from before. */
+    struct fi_remote other;
+    fi_remote_init(&other, bucket, os, "other");
+    other.number_seen = 3;
+    assert_int_equal(fi_remote_sync(&other, &err), FIRN_CORRUPT);
+    fi_remote_deinit(&other);
+}
+
+static void
+lost_states_are_reported(void **state)
+{
+    (void)state;
+    with_bucket(check_lost_states);
+}
+
+static void
+check_damage(void)
+{
+    assert_int_equal(fi_remote_sync(&remote, &err), FIRN_OK);
+    assert_int_equal(publish("a"), FIRN_OK);
+    assert_int_equal(fi_bucket_put_bytes(bucket, "states/0000000002", firn_str("{}\n"), &err),
+                     FIRN_OK);
+    assert_int_equal(fi_remote_sync(&remote, &err), FIRN_CORRUPT);
+    assert_non_null(strstr(err.text, "state 2 of the remote is damaged"));
+    assert_int_equal(remote.state.number, 1);
+}
+
+static void
+damaged_states_are_reported(void **state)
+{
+    (void)state;
+    with_bucket(check_damage);
+}
+
+/* ==== changes that no state may make ==== */
+
+/* Nothing is put. */
+static void
+assert_refused(const struct fi_remote_change *change, int code)
+{
+    bool is_published;
+    uint64_t requests = bucket->request_count;
+    assert_int_equal(fi_remote_publish(&remote, change, &is_published, &err), code);
+    assert_int_equal(bucket->request_count, requests);
+}
+
+static void
+check_changes(void)
+{
+    struct fi_remote_change change = {0};
+    char key[FI_REMOTE_KEY_SIZE_MAX + 2];
+    bool is_published;
+    memset(key, 'k', sizeof key - 1);
+    key[sizeof key - 1] = 0;
+    assert_int_equal(fi_remote_sync(&remote, &err), FIRN_OK);
+
+    assert_int_equal(fi_remote_table_put(&change.set, firn_str(key), EMPTY, 0, &err), FIRN_OK);
+    assert_refused(&change, FIRN_INVALID);
+    fi_remote_state_change_clear(&change);
+
+    firn_slice elsewhere = firn_str("packs/../../etc/passwd");
+    assert_int_equal(fi_remote_table_put(&change.added, elsewhere, EMPTY, FI_REMOTE_LIVE, &err),
+                     FIRN_OK);
+    assert_refused(&change, FIRN_INVALID);
+    fi_remote_state_change_clear(&change);
+
+    firn_slice file = firn_str("packs/a");
+    assert_int_equal(fi_remote_table_put(&change.doomed, file, EMPTY, FI_REMOTE_DOOMED, &err),
+                     FIRN_OK);
+    assert_int_equal(fi_remote_table_put(&change.killed, file, EMPTY, 0, &err), FIRN_OK);
+    assert_int_equal(fi_remote_publish(&remote, &change, &is_published, &err), FIRN_OK);
+    fi_remote_state_change_clear(&change);
+    assert_int_equal(fi_remote_table_put(&change.added, file, EMPTY, FI_REMOTE_LIVE, &err),
+                     FIRN_OK);
+    assert_refused(&change, FIRN_INVALID);
+    fi_remote_state_change_clear(&change);
+
+    size_t size = (size_t)FI_REMOTE_STATE_SIZE_MAX;
+    uint8_t *large = calloc(size, 1);
+    assert_non_null(large);
+    assert_int_equal(
+        fi_remote_table_put(&change.set, firn_str("a"), firn_bytes(large, size), 0, &err), FIRN_OK);
+    free(large);
+    assert_refused(&change, FIRN_LIMIT);
+    fi_remote_state_change_clear(&change);
+
+    struct fi_remote_prune_options options = FI_REMOTE_PRUNE_OPTIONS_INIT;
+    options.state_age_s = 3600;
+    assert_int_equal(fi_remote_prune(&remote, &options, plan_nothing, NULL, &err), FIRN_INVALID);
+}
+
+static void
+changes_that_others_could_not_read_are_refused(void **state)
+{
+    (void)state;
+    with_bucket(check_changes);
+}
+
+/* ==== lists that are none ==== */
+
+static int list_calls;
+static enum { REPEATS, GOES_BACK, SAYS_MORE, OTHER_PREFIX } list_kind;
+
+static int
+list(struct fi_bucket *self, const char *prefix, const char *after, size_t count_max,
+     int (*visit)(void *ctx, const struct fi_bucket_object *object), void *ctx, bool *out_has_more,
+     firn_error *error)
+{
+    (void)self, (void)prefix, (void)after, (void)count_max, (void)error;
+    assert_true(++list_calls < 10);
+    *out_has_more = true;
+    const struct fi_bucket_object objects[] = {{list_kind == OTHER_PREFIX ? "x/2" : "states/2", 1, 0},
+                                               {"states/1", 1, 0}};
+    for (size_t i = 0; i < (list_kind == SAYS_MORE ? 0 : list_kind == GOES_BACK ? 2 : 1); i++) {
+        int rc = visit(ctx, &objects[i]);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+static void
+lists_without_order_are_refused(void **state)
+{
+    (void)state;
+    const struct fi_bucket_ops ops = {.list = list};
+    for (list_kind = REPEATS; list_kind <= OTHER_PREFIX; list_kind++) {
+        struct fi_bucket fake = {.ops = &ops};
+        struct fi_remote at;
+        list_calls = 0;
+        fi_remote_init(&at, &fake, fi_os_default(), "tester");
+        assert_int_equal(fi_remote_sync(&at, &err), FIRN_CORRUPT);
+        assert_non_null(strstr(err.text, "order of their names"));
+        fi_remote_deinit(&at);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(foreign_names_are_passed_over),
+        cmocka_unit_test(lost_states_are_reported),
+        cmocka_unit_test(damaged_states_are_reported),
+        cmocka_unit_test(changes_that_others_could_not_read_are_refused),
+        cmocka_unit_test(lists_without_order_are_refused),
+    };
+    return cmocka_run_group_tests_name("remote", tests, NULL, NULL);
+}
