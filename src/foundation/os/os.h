@@ -98,6 +98,9 @@ struct fi_os_dirent {
 FIRN_MUST_CHECK int fi_os_dir_list(struct fi_os_dir *dir,
                                    int (*visit)(void *ctx, const struct fi_os_dirent *entry),
                                    void *ctx, firn_error *err);
+/* Asks the server for the directory's attributes if it is on a network file system: so the next
+ * list has what was there when this began. A hint elsewhere; never fails. */
+void fi_os_dir_refresh(struct fi_os_dir *dir);
 /* To be called before a file that is needed is taken for missing, as a listing lacks its name:
  * FIRN_UNTRUSTED, which names the entry, if there is one with a name that `is_needed` wants, but
  * that the guard of the directory (os_guard.h) does not let count. */

@@ -273,6 +273,14 @@ fi_os_dir_list(struct fi_os_dir *dir, int (*visit)(void *ctx, const struct fi_os
                               : list_all(dir, visit_known, &list, err);
 }
 
+void
+fi_os_dir_refresh(struct fi_os_dir *dir)
+{
+    if (dir->os->ops->dir_refresh != NULL) {
+        dir->os->ops->dir_refresh(dir);
+    }
+}
+
 /* What a guard has admitted is durable before the names are. */
 static int
 sync_guard(struct fi_os_dir *dir, firn_error *err)

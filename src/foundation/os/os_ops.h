@@ -70,6 +70,7 @@ struct fi_os_ops {
     int (*dir_list)(struct fi_os_dir *dir,
                     int (*visit)(void *ctx, const struct fi_os_dirent *entry), void *ctx,
                     int *out_visited);
+    void (*dir_refresh)(struct fi_os_dir *dir); /* NULL: nothing to do */
     int (*dir_sync)(struct fi_os_dir *dir);
     int (*dir_sync_filesystem)(struct fi_os_dir *dir);
     int (*dir_real_path)(struct fi_os_dir *dir, struct fi_buf *out);

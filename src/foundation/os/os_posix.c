@@ -157,6 +157,7 @@ static const struct fi_os_ops ops = {
     .dir_open_beneath = fi_os_posix_dir_open_beneath,
     .dir_close = fi_os_posix_dir_close,
     .dir_list = fi_os_posix_dir_list,
+    .dir_refresh = fi_os_posix_dir_refresh,
     .dir_sync = fi_os_posix_dir_sync,
     .dir_sync_filesystem = fi_os_posix_dir_sync_filesystem,
     .dir_real_path = fi_os_posix_dir_real_path,

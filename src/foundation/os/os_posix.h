@@ -61,6 +61,7 @@ void fi_os_posix_dir_close(struct fi_os_dir *dir);
 int fi_os_posix_dir_list(struct fi_os_dir *dir,
                          int (*visit)(void *ctx, const struct fi_os_dirent *entry), void *ctx,
                          int *out_visited);
+void fi_os_posix_dir_refresh(struct fi_os_dir *dir);
 int fi_os_posix_dir_sync(struct fi_os_dir *dir);
 int fi_os_posix_dir_sync_filesystem(struct fi_os_dir *dir);
 int fi_os_posix_dir_real_path(struct fi_os_dir *dir, struct fi_buf *out);

@@ -30,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -319,6 +320,14 @@ fi_os_posix_dir_list(struct fi_os_dir *dir,
     }
     fi_free(records);
     return error_number;
+}
+
+void
+fi_os_posix_dir_refresh(struct fi_os_dir *dir)
+{
+    struct statx now;
+    (void)statx(fi_os_posix_dir_fd(dir), "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_MTIME,
+                &now);
 }
 
 int
