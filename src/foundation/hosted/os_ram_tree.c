@@ -16,7 +16,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/search.h"
-#include "base/vec.h"
 #include "hosted/os_ram_fs.h"
 
 enum { NAME_SIZE_MAX = 255 };

@@ -10,7 +10,6 @@
  */
 #include "base/mem.h"
 #include "base/slice.h"
-#include "base/vec.h"
 #include "operations/operations_internal.h"
 
 void
