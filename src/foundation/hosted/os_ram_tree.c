@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "hosted/os_ram_fs.h"
+#include "posix/os_default.h"
 
 enum { NAME_SIZE_MAX = 255 };
 

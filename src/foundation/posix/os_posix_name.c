@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_posix_name.c: names in directories by Linux system calls, and reading attributes.
+ * posix/os_posix_name.c: names in directories by Linux system calls, and reading attributes.
  *
  * statx requests everything at once, the time of birth included, and never follows a link or mounts
  * anything. Modification times before 1970 are negative and exact.
@@ -9,7 +9,7 @@
  * EINVAL; then link and remove do the same, except for directories: a crash between the two leaves
  * both names, never none. An exchange has no such substitute and fails as unsupported.
  */
-#include "os/os_posix.h"
+#include "posix/os_posix.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_posix.h: what the files of the posix implementation share, and its switches for tests.
+ * posix/os_posix.h: what the files of the posix implementation share, and its switches for tests.
  *
- * Each function implements the entry of the same name in os_ops.h with Linux system calls.
+ * Each function implements the entry of the same name in os_ops.h with Linux system calls. Outside
+ * of this room os_default.h is enough, but for what takes a descriptor from a handle.
  */
-#ifndef FIRN_OS_OS_POSIX_H
-#define FIRN_OS_OS_POSIX_H
+#ifndef FIRN_POSIX_OS_POSIX_H
+#define FIRN_POSIX_OS_POSIX_H
 
 #include <assert.h>
 #include <errno.h>

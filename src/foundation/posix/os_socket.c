@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_socket.c: Unix sockets.
+ * posix/os_socket.c: Unix sockets.
  *
  * The address of a Unix socket has room for a path of 107 bytes, fewer than a store's path may
  * have. So a name is reached through its directory's descriptor: /proc/self/fd/N/name (I1).
@@ -11,7 +11,7 @@
  * Nothing here waits for ever: a peer that stops half way costs only the caller's timeout. SIGPIPE
  * is never raised.
  */
-#include "os/os_socket.h"
+#include "posix/os_socket.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -24,7 +24,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "os/os_posix.h"
+#include "posix/os_default.h"
+#include "posix/os_posix.h"
 
 enum { BACKLOG = 128, NS_PER_MS = 1000000 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_posix_window.c: windows as shared mappings, where the file system makes that safe.
+ * posix/os_posix_window.c: windows as shared mappings, where the file system makes that safe.
  *
  *
  * A store into a mapped page cannot report a failure: the process is ended instead. So
@@ -20,7 +20,7 @@
  * a window were written a moment ago; and a file system that has given up after an error (ext4 then
  * refuses to make a page writable). Both end the process, which is a crash like another.
  */
-#include "os/os_posix.h"
+#include "posix/os_posix.h"
 
 #include <errno.h>
 #include <stdint.h>

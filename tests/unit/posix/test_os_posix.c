@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/os: what only the real system has: descriptors, other users, threads at once, a missing
+ * unit/posix: what only the real system has: descriptors, other users, threads at once, a missing
  * /proc.
  */
 #include <fcntl.h>
@@ -10,7 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "os/os_posix.h"
+#include "posix/os_default.h"
+#include "posix/os_posix.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/test_descriptors.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_posix_dir.c: directories by Linux system calls.
+ * posix/os_posix_dir.c: directories by Linux system calls.
  *
  * Opening below a root. openat2 resolves a whole relative path in the kernel and refuses symbolic
  * links and any way out of the root (RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS).
@@ -21,7 +21,7 @@
  * /proc. It is used only if it leads back to the same directory. Without /proc, the path by which
  * the directory was opened is resolved instead, and checked in the same way.
  */
-#include "os/os_posix.h"
+#include "posix/os_posix.h"
 
 #include <dirent.h>
 #include <fcntl.h>

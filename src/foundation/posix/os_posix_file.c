@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_posix_file.c: files by Linux system calls.
+ * posix/os_posix_file.c: files by Linux system calls.
  *
  *
  * Opening. O_NOFOLLOW refuses a symbolic link, O_NONBLOCK keeps a fifo from holding the caller up,
@@ -19,7 +19,7 @@
  *
  * Reserved space (allocate) keeps the size: what is read does not change.
  */
-#include "os/os_posix.h"
+#include "posix/os_posix.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_posix.c: the posix implementation of the seam: its table, its clocks, its randomness.
+ * posix/os_posix.c: the posix implementation of the seam: its table, its clocks, its randomness.
  *
  * Linux system calls, with descriptors as handles. The primitives are in os_posix_dir.c
  * (directories), os_posix_name.c (names) and below (files, windows, metadata). Mutexes and jobs are
@@ -16,7 +16,7 @@
  * (I4) As few calls as possible: a tree of 80,000 files is opened, read and restored through this
  *      file. (Not checked: (I2) to (I4) say which calls are made.)
  */
-#include "os/os_posix.h"
+#include "posix/os_posix.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "posix/os_default.h"
 
 static int64_t
 read_clock(clockid_t clock)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_fd.c: reading from a file descriptor that a user of the library opened: a file, a pipe, a
- * socket.
+ * posix/os_fd.c: reading from a file descriptor that a user of the library opened: a file, a pipe,
+ * a socket.
  *
  * It is read in order and belongs to the caller, so there is no handle. A simulated machine has no
  * descriptors.
@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "os/os.h"
+#include "posix/os_default.h"
 
 int
 fi_os_fd_read(struct fi_os *os, int fd, void *data, size_t size, size_t *out_size, firn_error *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_posix_node.c: modes, owners, times and extended attributes by Linux system calls.
+ * posix/os_posix_node.c: modes, owners, times and extended attributes by Linux system calls.
  *
  *
  * A file with a descriptor is changed through it. An entry that has only a name is changed by the
@@ -14,7 +14,7 @@
  * bounds lists and values at 64 KiB. A file system without extended attributes has none, which is
  * no error when listing.
  */
-#include "os/os_posix.h"
+#include "posix/os_posix.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_socket.h: communication between two processes on one machine, through a name in a
+ * posix/os_socket.h: communication between two processes on one machine, through a name in a
  * directory.
  *
  * Only a real process has this: elsewhere FIRN_UNSUPPORTED. A handle is for one thread at a time.
  */
-#ifndef FIRN_OS_OS_SOCKET_H
-#define FIRN_OS_OS_SOCKET_H
+#ifndef FIRN_POSIX_OS_SOCKET_H
+#define FIRN_POSIX_OS_SOCKET_H
 
 #include <stdint.h>
 
