@@ -48,6 +48,8 @@ set(FIRN_COLD_ROOMS
     catalog
     place
     handle
+    present
+    undo
     operations
     repair
     verify

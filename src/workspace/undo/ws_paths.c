@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_paths.c: the paths to which a step of the undo line is limited.
+ * undo/ws_paths.c: the paths to which a step of the undo line is limited.
  *
  * A restore of some paths (ws_restore_paths.c) has them in a record of its own (catalog_facts.c),
  * entered in the commit that ends the restore (I1; not checked: the two are in one batch). An undo
@@ -10,7 +10,7 @@
  */
 #include "base/mem.h"
 #include "base/slice.h"
-#include "operations/operations_internal.h"
+#include "undo/undo.h"
 
 void
 fi_ws_paths_deinit(struct fi_ws_paths *paths)

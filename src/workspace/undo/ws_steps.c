@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_steps.c: the steps of the undo line, for those who watch an undo or a redo.
+ * undo/ws_steps.c: the steps of the undo line, for those who watch an undo or a redo.
  *
  * A step leads from one state of the line to the next. What its undo or redo changes is counted
  * from the trees of the two states: only directories that differ are read. A step whose checkpoint
@@ -14,7 +14,7 @@
 #include "base/slice.h"
 #include "catalog/catalog_undo_line.h"
 #include "handle/ws_opened.h"
-#include "operations/operations_internal.h"
+#include "undo/undo.h"
 
 static int
 count_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_choose.c: which state of the undo line an undo or a redo restores.
+ * undo/ws_choose.c: which state of the undo line an undo or a redo restores.
  *
  * An undo of a directory that differs from the present state of the line brings that state back:
  * what it takes back are edits that were not saved. Its safety checkpoint becomes the next state,
@@ -20,7 +20,7 @@
  */
 #include "base/check.h"
 #include "base/slice.h"
-#include "operations/operations_internal.h"
+#include "undo/undo.h"
 
 /* ---- choosing ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_facts_take.c: undo and redo of the steps that change facts: tags, pins, deletions.
+ * undo/ws_facts_take.c: undo and redo of the steps that change facts: tags, pins, deletions.
  *
  * The undo of such a step gives each value back that it had before, its redo the one after, in the
  * commit that moves the line's cursor (I1; not checked: the two are in one batch). No file is
@@ -14,8 +14,8 @@
  */
 #include "base/check.h"
 #include "base/slice.h"
-#include "operations/operations_internal.h"
 #include "threads/os_callback.h"
+#include "undo/undo.h"
 
 struct taking {
     struct fi_ws_restoring *restoring;

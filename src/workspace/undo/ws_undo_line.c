@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_undo_line.c: the undo line: reading it, and writing it after a restore.
+ * undo/ws_undo_line.c: the undo line: reading it, and writing it after a restore.
  *
  * The line lists the states of the workspace, each by a checkpoint and the kind of step that led to
  * it. A save adds one; a restore or revert adds the state before it, if that was not saved, and the
@@ -16,7 +16,7 @@
  * a turn drops such steps after the state that it goes to (I2; not checked: drop_facts is called
  * there).
  */
-#include "operations/operations_internal.h"
+#include "undo/undo.h"
 
 #include "base/check.h"
 #include "base/slice.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_compare.c: scanning the disk to compare it with a checkpoint.
+ * present/ws_compare.c: scanning the disk to compare it with a checkpoint.
  *
  * The scan applies today's rules (ws_rules.c): its tree is what a save would make now, with
  * dependencies as the checkpoint has them. For a restore it applies the checkpoint's rules as well.
@@ -16,7 +16,7 @@
  * difference either: it must not be called removed (I1). Only entries that the checkpoint has and a
  * rule excludes are looked up on the disk.
  */
-#include "operations/operations_internal.h"
+#include "present/present.h"
 
 #include "base/check.h"
 #include "base/slice.h"

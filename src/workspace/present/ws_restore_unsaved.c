@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_restore_unsaved.c: the entries that a safety checkpoint lacks or has only in part.
+ * present/ws_restore_unsaved.c: the entries that a safety checkpoint lacks or has only in part.
  *
  * If an attribute cannot be read, a save reports it and continues: the rest is worth having. For a
  * restore that is not enough: an entry that it displaces must be whole in the safety checkpoint, or
@@ -16,7 +16,7 @@
  *
  * The scan gives one notice at a time, so nothing is locked here.
  */
-#include "operations/operations_internal.h"
+#include "present/present.h"
 
 #include "base/check.h"
 #include "base/slice.h"

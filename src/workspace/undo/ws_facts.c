@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_facts.c: steps that change facts: tags, pins, deletions.
+ * undo/ws_facts.c: steps that change facts: tags, pins, deletions.
  *
  * Such a step is made in the commit of its changes (catalog_facts.c), and joins the undo line when
  * that is read next (ws_undo_line.c). Its undo and its redo give values back (ws_facts_take.c). For
  * those who watch them, and for lists, a step is told as the values before and after it.
  */
 #include "base/slice.h"
-#include "operations/operations_internal.h"
+#include "undo/undo.h"
 
 /* ---- values ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_restoring.c: what every way of restoring takes from its request, and reports.
+ * undo/ws_restoring.c: what every way of restoring takes from its request, and reports.
  *
  * A restore in place, one into another directory, a dry run, a step of the undo line and the end of
  * an interrupted restore all work on one struct fi_ws_restoring. Here it becomes the options of a
@@ -11,8 +11,8 @@
 
 #include "base/check.h"
 #include "checkout/checkout.h"
-#include "operations/operations_internal.h"
 #include "tree/tree.h"
+#include "undo/undo.h"
 
 struct fi_checkout_options
 fi_ws_restoring_apply_options(struct fi_ws_restoring *restoring, struct fi_os_dir *root,

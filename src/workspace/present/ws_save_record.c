@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_save_record.c: the record of a checkpoint: made from a tree that was scanned, and
+ * present/ws_save_record.c: the record of a checkpoint: made from a tree that was scanned, and
  * committed.
  *
  * A save, a save of a group (ws_group.c) and the safety checkpoint of a restore make it in the same
@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
-#include "operations/operations_internal.h"
+#include "present/present.h"
 
 static int
 set_parent(struct firn_ws *ws, struct fi_ws_opened *opened, struct fi_catalog_record *record,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_save_tree.c: the tree of a save: scanned into a pack, compared, sealed.
+ * present/ws_save_tree.c: the tree of a save: scanned into a pack, compared, sealed.
  *
  *   scan   what has changed since the stat cache saw it is read and hashed; what the store does not
  *          have goes into a new pack (scan.c)
@@ -20,7 +20,7 @@
 #include "base/slice.h"
 #include "catalog/catalog.h"
 #include "codec/blake3_hash.h"
-#include "operations/operations_internal.h"
+#include "present/present.h"
 #include "statcache/statcache.h"
 #include "watchlink/watchlink.h"
 

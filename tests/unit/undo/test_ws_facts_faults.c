@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/operations: tags, pins and deletions, their undo and their redo, with their n-th call of the
+ * unit/undo: tags, pins and deletions, their undo and their redo, with their n-th call of the
  * system, their n-th allocation and their n-th moment of power gone. Afterwards the fact is changed and
  * its step can be taken back, or neither; and undo and redo change it again.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_edits.c: whether a directory has edits: differs from the present state of its undo
+ * undo/ws_edits.c: whether a directory has edits: differs from the present state of its undo
  * line.
  *
  * It does if restoring that state would change something. Entries that rules exclude or that cannot
@@ -16,7 +16,8 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "catalog/catalog_undo_line.h"
-#include "operations/operations_internal.h"
+#include "present/present.h"
+#include "undo/undo.h"
 
 /* Whether a directory above a path is not there any more. */
 static int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/operations: undo, redo, restores of some paths and the list of steps with their n-th call of the system, their n-th
+ * unit/undo: undo, redo, restores of some paths and the list of steps with their n-th call of the system, their n-th
  * allocation and their n-th moment of power gone. Afterwards the tree is that before the step or
  * that after it, or a restore between the two is pending, which each command that may come next
  * settles. Then every state can be undone to and redone to: the line is intact.

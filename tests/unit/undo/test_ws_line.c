@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/operations: undo and redo against a plain list of states. Random trees are edited, saved,
+ * unit/undo: undo and redo against a plain list of states. Random trees are edited, saved,
  * restored, in whole or in part, reverted, undone and redone, and checkpoints are tagged, pinned and deleted, in any
  * order. The list says which state each undo and redo brings back, and when there is none; so it does for turns of
  * agents, which begin and end, or are interrupted, in between. A restore of a path is undone and redone at that path
