@@ -48,6 +48,8 @@ set(FIRN_COLD_ROOMS
     catalog
     place
     handle
+    present
+    undo
     operations
     repair
     verify
@@ -59,6 +61,7 @@ set(FIRN_COLD_ROOMS
     alxs
     # where system calls, hashing and compression take nearly all of the time
     os
+    posix
     objects
     pack
     # once a query or a statement, a table, or a file
@@ -70,7 +73,7 @@ set(FIRN_COLD_ROOMS
 set(FIRN_WARM_FILES
     storefile/storefile.c
     os/os_dir.c
-    os/os_posix_name.c
+    posix/os_posix_name.c
     objects/objects_index.c
     pack/pack_format.c
     place/place_nested.c)

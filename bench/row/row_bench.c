@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "posix/os_default.h"
 #include "row/row.h"
 
 enum { KEY_SIZE = 16, VALUE_SIZE = 100, ROUNDS = 5 };

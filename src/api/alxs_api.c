@@ -15,6 +15,7 @@
 #include "firn/alxs.h"
 #include "os/os.h"
 #include "os/os_user_path.h"
+#include "posix/os_default.h"
 
 static int
 complete_options(const firn_alxs_options *given, firn_alxs_options *out, firn_error *err)

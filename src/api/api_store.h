@@ -12,6 +12,7 @@
 #include "firn/cursor.h"
 #include "firn/store.h"
 #include "os/os.h"
+#include "posix/os_default.h"
 #include "store/db.h"
 #include "storefile/storefile.h"
 #include "threads/os_callback.h"

@@ -13,6 +13,7 @@
 #include "copy/copy.h"
 #include "firn/checkpoint.h"
 #include "inspect/inspect.h"
+#include "posix/os_default.h"
 #include "store/db.h"
 
 static void

@@ -14,6 +14,7 @@
 #include "chkp/chkp.h"
 #include "firn/chkp.h"
 #include "os/os.h"
+#include "posix/os_default.h"
 
 static int
 complete_options(const firn_chkp_options *given, firn_chkp_options *out, firn_error *err)

@@ -8,6 +8,7 @@
 #include "api/api_options.h"
 #include "firn/pack.h"
 #include "pack/pack.h"
+#include "posix/os_default.h"
 #include "threads/os_callback.h"
 
 enum { COMPRESSION_LEVEL = 3 };

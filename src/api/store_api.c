@@ -16,6 +16,7 @@
 #include "inspect/inspect.h"
 #include "lsm/lsm.h"
 #include "os/os.h"
+#include "posix/os_default.h"
 #include "rows/rows.h"
 #include "store/db.h"
 #include "storefile/storefile.h"

@@ -18,6 +18,7 @@
 #include "handle/ws.h"
 #include "operations/operations.h"
 #include "place/place.h"
+#include "posix/os_default.h"
 #include "repair/repair.h"
 #include "tree/tree.h"
 #include "verify/verify.h"

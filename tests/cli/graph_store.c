@@ -29,6 +29,7 @@
 
 #include "base/slice.h"
 #include "pack/pack_cells.h"
+#include "posix/os_default.h"
 #include "support/workspace/ws_plant.h"
 
 enum {

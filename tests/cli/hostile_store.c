@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "posix/os_default.h"
 #include "support/workspace/ws_plant.h"
 
 static void

@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/slice.h"
+#include "posix/os_default.h"
 #include "store/db.h"
 #include "support/test_seal.h"
 #include "support/workspace/ws_plant.h"

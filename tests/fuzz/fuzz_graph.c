@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "fuzz/fuzz_machine.h"
 #include "graph/graph_internal.h"
+#include "posix/os_default.h"
 #include "support/test_seal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

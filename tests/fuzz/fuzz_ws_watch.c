@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/check.h"
+#include "posix/os_default.h"
 #include "tree/tree.h"
 #include "watch/watch_internal.h"
 

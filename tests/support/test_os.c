@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "posix/os_default.h"
 #include "support/test_temp.h"
 
 void

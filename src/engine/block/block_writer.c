@@ -41,7 +41,6 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
-#include "base/vec.h"
 #include "block/block_format.h"
 #include "codec/blake3_hash.h"
 #include "threads/os_thread.h"

@@ -18,7 +18,6 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/vec.h"
 #include "column/column.h"
 
 /* For struct fi_run_attacher. */

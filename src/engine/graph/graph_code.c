@@ -33,7 +33,6 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/vec.h"
 
 /* ---- numbers ---- */
 

@@ -32,7 +32,6 @@
 
 #include "base/mem.h"
 #include "base/sort.h"
-#include "base/vec.h"
 
 enum {
     QUERIES = 64,

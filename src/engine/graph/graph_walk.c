@@ -35,7 +35,6 @@
 
 #include "base/mem.h"
 #include "base/search.h"
-#include "base/vec.h"
 
 enum {
     CACHE_LINE = 64,

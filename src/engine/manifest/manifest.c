@@ -34,7 +34,6 @@
 #include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
-#include "base/vec.h"
 
 /* ==== applying the edits of MANIFEST one after the other ====
  *

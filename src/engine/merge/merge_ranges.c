@@ -44,7 +44,6 @@
 #include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
-#include "base/vec.h"
 
 /* The ranges of a segment that cover the place, and some that have ended: a binary heap. */
 struct heap {

@@ -18,7 +18,6 @@
 #include "row/row_internal.h"
 
 #include "base/mem.h"
-#include "base/vec.h"
 #include "row/row_heads.h"
 
 struct fi_row_pending_item {

@@ -24,7 +24,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "base/vec.h"
 
 int
 fi_run_output_init(struct fi_run_output *output, const struct fi_run_env *env, const char *name,

@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/checked.h"
+#include "base/error.h"
 
 static void *
 libc_resize(void *ctx, void *memory, size_t size)
@@ -138,4 +139,28 @@ const uint8_t *
 fi_zeros(void)
 {
     return zeros;
+}
+
+enum { CAPACITY_LEAST = 8 };
+
+/* The pointer has a type that is not known here, so it is read and written as bytes: all pointers
+ * to objects have one representation. */
+int
+fi_vec_grow(void *array, size_t count, size_t *capacity, size_t size, firn_error *err)
+{
+    DCHECK(count > *capacity && size > 0);
+    size_t room = CAPACITY_LEAST;
+    if (*capacity >= CAPACITY_LEAST / 2 && !fi_mul_size(*capacity, 2, &room)) {
+        return fi_error_no_memory(err, "a list");
+    }
+    room = room < count ? count : room;
+    void *items;
+    memcpy(&items, array, sizeof items);
+    items = fi_resize_array(items, room, size);
+    if (items == NULL) {
+        return fi_error_no_memory(err, "a list");
+    }
+    memcpy(array, &items, sizeof items);
+    *capacity = room;
+    return FIRN_OK;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/mem.h: the only source of memory. All allocations of firn, including those of zstd's
- * contexts, come from here.
+ * base/mem.h: the only source of memory, and arrays of it that grow. All allocations of firn,
+ * including those of zstd's contexts, come from here.
  */
 #ifndef FIRN_BASE_MEM_H
 #define FIRN_BASE_MEM_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "firn/error.h"
 
 /* The replaceable allocator. resize(ctx, NULL, n) allocates, resize(ctx, p, n) resizes, release
  * frees; n is never 0. Both are called from any thread. NULL from resize means out of memory.
@@ -44,5 +46,28 @@ char *fi_strndup(const char *text, size_t size) __attribute__((warn_unused_resul
  * which takes no space in the library file. */
 enum { FI_ZEROS_SIZE = 64 << 10 };
 const uint8_t *fi_zeros(void);
+
+/* ---- arrays that grow ---- */
+
+/* An array is three variables or fields: a pointer (NULL at first), a size_t for its count, and a
+ * size_t for its capacity (0 at first). fi_free frees it. */
+
+/* Makes room for at least `count` elements in all. A larger array has at least twice the old
+ * capacity. The result is FIRN_OK or FIRN_NO_MEMORY; on failure (also if the size overflows), array
+ * and capacity stay as they are. `array` is a pointer and `capacity` a size_t, both are variables;
+ * each is evaluated once. `err` may be NULL. */
+#define FI_VEC_RESERVE(array, count, capacity, err) \
+    fi_vec_reserve(&(array), (count), &(capacity), FI_VEC_ELEMENT_SIZE(array), (err))
+#define FI_VEC_ELEMENT_SIZE(array) (sizeof *(array)) /* NOLINT(bugprone-sizeof-expression) */
+
+/* What FI_VEC_RESERVE calls: array is the address of the pointer, size is that of an element. */
+FIRN_MUST_CHECK int fi_vec_grow(void *array, size_t count, size_t *capacity, size_t size,
+                                firn_error *err);
+
+FIRN_MUST_CHECK static inline int
+fi_vec_reserve(void *array, size_t count, size_t *capacity, size_t size, firn_error *err)
+{
+    return count <= *capacity ? FIRN_OK : fi_vec_grow(array, count, capacity, size, err);
+}
 
 #endif

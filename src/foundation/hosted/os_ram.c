@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "hosted/os_ram_fs.h"
+#include "posix/os_default.h"
 
 /* ==== files in RAM: contents in chunks, handles, locks ====
  *

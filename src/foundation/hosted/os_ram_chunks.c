@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "hosted/os_ram_fs.h"
+#include "posix/os_default.h"
 
 bool
 fi_os_ram_reserve(struct fi_os_ram *fs, uint64_t bytes)

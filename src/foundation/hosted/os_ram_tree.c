@@ -16,8 +16,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/search.h"
-#include "base/vec.h"
 #include "hosted/os_ram_fs.h"
+#include "posix/os_default.h"
 
 enum { NAME_SIZE_MAX = 255 };
 

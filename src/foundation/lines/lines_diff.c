@@ -25,7 +25,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/search.h"
-#include "base/vec.h"
 #include "lines/lines_internal.h"
 
 /* ==== patience difference ====

@@ -2,13 +2,12 @@
  *
  * os/os.h: the seam: all access of firn to the outside world goes through one `struct fi_os`.
  *
- * Implementations: posix (os_posix.h), ram (os_ram.h: files in the memory of this process), within
- * (os_within.h: files inside of one file). Two more serve tests: memory (tests/sim/sim_memory.h: a
- * file system that records what was synced, and a deterministic scheduler) and fault
- * (tests/sim/sim_fault.h: wraps another one and makes calls fail).
+ * Implementations: posix (os_default.h: Linux), ram (os_ram.h: files in the memory of this
+ * process), within (os_within.h: files inside of one file). Two more serve tests: memory
+ * (tests/sim/sim_memory.h: a file system that records what was synced, and a deterministic
+ * scheduler) and fault (tests/sim/sim_fault.h: wraps another one and makes calls fail).
  *
  * Names. (I1) A name given together with a directory is ONE component: not empty, no '/', no NUL,
- * not "." or "..". The wrappers refuse anything else with FIRN_INVALID, so a hostile name cannot
  * not "." or "..". The wrappers refuse anything else with FIRN_INVALID, so a hostile name cannot
  * leave its directory. Only fi_os_dir_open_path accepts a user's path. No operation on a name
  * follows a symbolic link.
@@ -292,16 +291,8 @@ uint64_t fi_os_process_id(struct fi_os *os);
 uint64_t fi_os_boot_id(struct fi_os *os); /* another after each start of the machine; 0: unknown */
 uint32_t fi_os_user_id(struct fi_os *os); /* effective; 0 may set owners */
 
-/* Reads at most size bytes from a file descriptor of the caller's, at its own position; *out_size
- * is 0 only at the end. FIRN_UNSUPPORTED except in the posix implementation. */
-FIRN_MUST_CHECK int fi_os_fd_read(struct fi_os *os, int fd, void *data, size_t size,
-                                  size_t *out_size, firn_error *err);
-
 /* A variable of the environment, or NULL. The posix implementation has those of the process, the
  * memory implementation only XDG_DATA_HOME=/data. Borrowed until the environment is changed. */
 const char *fi_os_environment(struct fi_os *os, const char *name);
-
-/* The posix implementation; one for the process, never released. */
-struct fi_os *fi_os_default(void);
 
 #endif

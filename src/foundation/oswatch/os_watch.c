@@ -33,9 +33,10 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/mem.h"
-#include "os/os_posix.h"
-#include "os/os_socket.h"
 #include "oswatch/os_watch_internal.h"
+#include "posix/os_default.h"
+#include "posix/os_posix.h"
+#include "posix/os_socket.h"
 
 enum {
     READ_SIZE = 64 << 10,

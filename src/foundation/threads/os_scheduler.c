@@ -29,7 +29,6 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/vec.h"
 #include "threads/os_lock_check.h"
 
 struct scheduler_job {

@@ -16,7 +16,6 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/search.h"
-#include "base/vec.h"
 #include "codec/crc32.h"
 
 void

@@ -14,8 +14,8 @@
  *
  * One thread at a time uses a handle; fi_bucket_open_again makes one for another thread.
  *
- * The implementation for tests is in memory; its answers are lost, late or stale
- * (tests/sim/sim_bucket.h).
+ * Implementations: a directory (bucket_folder.h), and one for tests, in memory, whose answers are
+ * lost, late or stale (tests/sim/sim_bucket.h).
  */
 #ifndef FIRN_BUCKET_BUCKET_H
 #define FIRN_BUCKET_BUCKET_H
@@ -69,7 +69,7 @@ struct fi_bucket_ops {
 struct fi_bucket {
     const struct fi_bucket_ops *ops;
     uint64_t request_count; /* since it was opened; tries of one call count as one */
-    /* By the clock of the storage, when it answered last; seconds since 1970. 0: it does not say. */
+    /* By the clock of the storage, when it answered last; in seconds. 0: it does not say. */
     int64_t answered_s;
 };
 

@@ -21,13 +21,12 @@
  */
 #include "bucket/bucket_folder.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "base/vec.h"
+#include "base/sort.h"
 #include "os/os_user_path.h"
 #include "tempfile/tempfile.h"
 
@@ -313,7 +312,7 @@ list(struct fi_bucket *bucket, const char *prefix, const char *after, size_t cou
     fi_os_dir_refresh(dir);
     FI_TRY(fi_os_dir_list(dir, note_name, &names, err));
     if (names.count > 0) {
-        qsort(names.items, names.count, sizeof *names.items, compare_names);
+        fi_sort(names.items, names.count, sizeof *names.items, compare_names);
     }
     rc = visit_names(dir, &names, prefix, part_size, count_max, visit, ctx, out_has_more, err);
 out:

@@ -13,7 +13,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "base/vec.h"
 #include "remote/remote.h"
 #include "remote/remote_internal.h"
 

@@ -6,8 +6,9 @@
  *
  * What is safe, and why:
  *
- * (a) Names of files are random and put once (M1): a put without an answer may be carried out at any
- *     later time, so it is not repeated under its name, which a prune may have removed meanwhile.
+ * (a) Names of files are random and put once (M1): a put without an answer may be carried out at
+ *     any later time, so it is not repeated under its name, which a prune may have removed
+ *     meanwhile.
  * (b) An object of the bucket matters only if the newest state says so.
  * (c) Whatever changes what is needed is a state; states have one order, since each is made by a
  *     put if absent of the number after the newest. Who loses that race reads the winner's state

@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/slice.h"
-#include "base/vec.h"
 
 static void
 remote_table_release(struct fi_remote_item *item)

@@ -14,7 +14,6 @@
 
 #include "aggregate/aggregate_internal.h"
 #include "base/mem.h"
-#include "base/vec.h"
 
 enum { ROWS = FI_AGGREGATE_ROWS, PREFETCH_AHEAD = 8, LINE = 64 };
 

@@ -20,7 +20,6 @@
  */
 #include "aggregate/aggregate_internal.h"
 #include "base/mem.h"
-#include "base/vec.h"
 
 /* ---- records ---- */
 

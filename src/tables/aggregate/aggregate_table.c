@@ -20,7 +20,6 @@
  * (I1) At most five eighths of the slots are used, so every search ends at an empty one.
  */
 #include "base/mem.h"
-#include "base/vec.h"
 
 #include "aggregate/aggregate_internal.h"
 #include "codec/xxh3.h"

@@ -17,7 +17,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "base/vec.h"
 #include "expr/expr_internal.h"
 
 enum { TABLE_SIZE_MIN = 64, COLUMN_ARENA_SIZE = 256 };

@@ -9,7 +9,6 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/vec.h"
 #include "expr/expr_internal.h"
 #include "text/text_value.h"
 

@@ -9,7 +9,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "base/vec.h"
 #include "expr/expr_bind.h"
 
 /* A text with one space for each run of blanks outside of quotes, cut between characters if it is

@@ -17,7 +17,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "base/vec.h"
 #include "expr/expr_internal.h"
 #include "text/text_token.h"
 #include "text/text_value.h"

@@ -14,7 +14,6 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/vec.h"
 #include "expr/expr_internal.h"
 
 enum { NOT_IN_MAX = 4 }; /* entries of "not in" that become conditions */

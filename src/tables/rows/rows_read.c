@@ -12,7 +12,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "base/vec.h"
 #include "rows/rows_internal.h"
 #include "run/run_kind.h"
 

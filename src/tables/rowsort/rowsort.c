@@ -20,7 +20,6 @@
 
 #include "base/mem.h"
 #include "base/sort.h"
-#include "base/vec.h"
 #include "rowsort/rowsort_internal.h"
 
 enum {

@@ -15,7 +15,6 @@
  * (I1) A run has at most `limit` rows.
  */
 #include "base/mem.h"
-#include "base/vec.h"
 #include "rowsort/rowsort_internal.h"
 
 enum { BUFFER_SIZE = 128 << 10, FAN_IN_MIN = 4, FAN_IN_MAX = 64 };

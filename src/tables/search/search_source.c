@@ -20,7 +20,6 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/sort.h"
-#include "base/vec.h"
 #include "column/column.h"
 #include "lsm/lsm_group.h"
 #include "lsm/lsm_pieces.h"

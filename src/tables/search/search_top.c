@@ -15,7 +15,6 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
-#include "base/vec.h"
 
 void
 fi_search_top_deinit(struct fi_search_top *top)

@@ -24,7 +24,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "base/vec.h"
 #include "catalog/catalog.h"
 #include "codec/xxh3.h"
 

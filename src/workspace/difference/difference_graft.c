@@ -25,7 +25,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "base/vec.h"
 #include "catalog/catalog.h"
 #include "difference/difference.h"
 

@@ -27,7 +27,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "base/vec.h"
 #include "codec/blake3_hash.h"
 #include "difference/difference_internal.h"
 #include "lines/lines_diff.h"

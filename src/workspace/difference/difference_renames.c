@@ -20,7 +20,6 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
-#include "base/vec.h"
 #include "codec/xxh3.h"
 
 struct fi_difference_renames_file {

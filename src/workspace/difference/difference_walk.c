@@ -21,7 +21,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "base/vec.h"
 #include "tree/tree.h"
 
 /* One side of a directory being walked; iterator is NULL if this side does not have it. */

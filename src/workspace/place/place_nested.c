@@ -23,7 +23,6 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/sort.h"
-#include "base/vec.h"
 #include "catalog/catalog.h"
 #include "codec/blake3_hash.h"
 #include "codec/xxh3.h"

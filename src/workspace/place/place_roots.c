@@ -13,7 +13,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "base/vec.h"
 #include "catalog/catalog.h"
 #include "place/place.h"
 #include "trust/trust.h"

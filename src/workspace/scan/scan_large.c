@@ -27,7 +27,6 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/vec.h"
 #include "codec/blake3_hash.h"
 #include "codec/cdc.h"
 #include "pack/pack_cells.h"

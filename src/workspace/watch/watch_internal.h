@@ -8,8 +8,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "os/os.h"
-#include "os/os_socket.h"
 #include "oswatch/os_watch.h"
+#include "posix/os_socket.h"
 #include "rules/rules.h"
 #include "watchlink/watchlink.h"
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "posix/os_default.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_temp.h"

@@ -7,6 +7,7 @@
 #include "codec/blake3_hash.h"
 #include "gc/gc_internal.h"
 #include "objects/objects.h"
+#include "posix/os_default.h"
 #include "support/test.h"
 
 static void

@@ -7,6 +7,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "objects/objects.h"
+#include "posix/os_default.h"
 #include "scan_support.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"

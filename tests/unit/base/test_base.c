@@ -16,7 +16,6 @@
 #include "base/search.h"
 #include "base/slice.h"
 #include "base/snapshot.h"
-#include "base/vec.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"

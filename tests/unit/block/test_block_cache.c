@@ -5,6 +5,7 @@
 #include "unit/block/cache_fixture.h"
 
 #include "block/block_cache_internal.h"
+#include "posix/os_default.h"
 #include "sim/sim_memory.h"
 #include "support/test_random.h"
 

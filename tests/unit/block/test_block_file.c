@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "block/block_format.h"
+#include "posix/os_default.h"
 #include "support/test_random.h"
 #include "threads/os_thread.h"
 

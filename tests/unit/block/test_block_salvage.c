@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "block/block_format.h"
+#include "posix/os_default.h"
 #include "sim/sim_fault.h"
 #include "support/test_os.h"
 #include "support/test_random.h"

@@ -10,6 +10,7 @@
 
 #include "base/slice.h"
 #include "bucket/bucket_folder.h"
+#include "posix/os_default.h"
 #include "sim/sim_fault.h"
 #include "support/test.h"
 #include "support/test_alloc.h"

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
+#include "posix/os_default.h"
 #include "support/test.h"
 #include "support/test_temp.h"
 

@@ -6,6 +6,7 @@
 #include "unit/column/column_fixture.h"
 
 #include "os/os_ops.h"
+#include "posix/os_default.h"
 #include "sim/sim_fault.h"
 #include "support/test_alloc.h"
 #include "threads/os_thread.h"

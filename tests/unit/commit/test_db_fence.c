@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "posix/os_default.h"
 #include "sim/sim_fault.h"
 #include "store/db.h"
 #include "store/db_internal.h"

@@ -13,6 +13,7 @@
 #include "codec/xxh3.h"
 #include "copy/copy.h"
 #include "inspect/inspect.h"
+#include "posix/os_default.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
 #include "support/store/db_support.h"

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "copy/copy.h"
 #include "inspect/inspect.h"
+#include "posix/os_default.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"

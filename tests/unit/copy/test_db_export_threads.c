@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "copy/copy.h"
+#include "posix/os_default.h"
 #include "store/db.h"
 #include "support/store/db_support.h"
 

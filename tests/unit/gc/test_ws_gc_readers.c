@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "base/slice.h"
+#include "posix/os_default.h"
 #include "support/test.h"
 #include "support/test_random.h"
 #include "support/workspace/gc_support.h"

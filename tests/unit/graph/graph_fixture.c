@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "posix/os_default.h"
 
 enum { CENTRES = 40, TWINS = 50 };
 

@@ -14,6 +14,7 @@
 #include "block/block_cache.h"
 #include "graph/graph_format.h"
 #include "graph/graph_internal.h"
+#include "posix/os_default.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_seal.h"

@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 
 #include "hosted/os_ram.h"
-#include "os/os_posix.h"
+#include "posix/os_default.h"
+#include "posix/os_posix.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"

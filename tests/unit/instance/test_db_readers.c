@@ -16,6 +16,7 @@
 
 #include "base/slice.h"
 #include "inspect/inspect.h"
+#include "posix/os_default.h"
 #include "store/db_internal.h"
 #include "support/store/db_support.h"
 #include "support/test_random.h"

@@ -4,6 +4,7 @@
  * limits.
  */
 #include "log_support.h"
+#include "posix/os_default.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_temp.h"

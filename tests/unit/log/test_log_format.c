@@ -7,6 +7,7 @@
 #include "codec/crc32c.h"
 #include "log/log_format.h"
 #include "log_support.h"
+#include "posix/os_default.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
 

@@ -6,6 +6,7 @@
 #include "log/log.h"
 #include "log/log_format.h"
 #include "log_support.h"
+#include "posix/os_default.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"

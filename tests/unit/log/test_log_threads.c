@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "log_support.h"
+#include "posix/os_default.h"
 #include "support/test.h"
 #include "support/test_temp.h"
 

@@ -12,6 +12,7 @@
 #include "compaction/compaction.h"
 #include "lsm/lsm_internal.h"
 #include "os/os.h"
+#include "posix/os_default.h"
 #include "row/row.h"
 #include "support/test.h"
 #include "support/test_os.h"

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "os/os_pages.h"
+#include "posix/os_default.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/test_alloc.h"

@@ -9,10 +9,11 @@
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
-#include "os/os_posix.h"
-#include "os/os_socket.h"
 #include "oswatch/os_watch.h"
 #include "oswatch/os_watch_internal.h"
+#include "posix/os_default.h"
+#include "posix/os_posix.h"
+#include "posix/os_socket.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/test_alloc.h"

@@ -10,6 +10,7 @@
 #include "codec/blake3_hash.h"
 #include "pack/pack.h"
 #include "pack/pack_format.h"
+#include "posix/os_default.h"
 #include "support/test_random.h"
 
 static void

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
+#include "posix/os_default.h"
 #include "support/test_temp.h"
 
 /* ---- taking frames over ---- */

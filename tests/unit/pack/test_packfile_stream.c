@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
+#include "posix/os_default.h"
 #include "support/test_random.h"
 #include "threads/os_thread.h"
 

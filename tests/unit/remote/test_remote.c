@@ -4,6 +4,7 @@
  * make. The machines of test_remote_model.c share buckets that are right.
  */
 #include "base/slice.h"
+#include "posix/os_default.h"
 #include "remote/remote.h"
 #include "sim/sim_bucket.h"
 #include "support/test.h"

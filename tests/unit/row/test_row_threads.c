@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/slice.h"
+#include "posix/os_default.h"
 #include "support/test_os.h"
 
 enum { THREADS = 4, KEYS = 4000 };

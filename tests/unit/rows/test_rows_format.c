@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "inspect/inspect.h"
+#include "posix/os_default.h"
 #include "rows_show.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"

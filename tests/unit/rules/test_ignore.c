@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/slice.h"
 #include "os/os.h"
+#include "posix/os_default.h"
 #include "rules/rules.h"
 #include "rules/rules_internal.h"
 #include "support/test.h"

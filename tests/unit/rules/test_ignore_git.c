@@ -19,6 +19,7 @@
 #include "base/slice.h"
 #include "ignore_table.h"
 #include "os/os.h"
+#include "posix/os_default.h"
 #include "rules/rules.h"
 #include "rules/rules_internal.h"
 #include "support/test.h"

@@ -5,6 +5,7 @@
  */
 #include <pthread.h>
 
+#include "posix/os_default.h"
 #include "support/test.h"
 #include "support/test_random.h"
 #include "support/workspace/scan_support.h"

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/slice.h"
+#include "posix/os_default.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/test_alloc.h"

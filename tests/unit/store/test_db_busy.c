@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "inspect/inspect.h"
+#include "posix/os_default.h"
 #include "support/store/db_support.h"
 #include "support/test_random.h"
 

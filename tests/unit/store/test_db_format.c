@@ -12,6 +12,7 @@
 #include "codec/crc32c.h"
 #include "inspect/inspect.h"
 #include "log/log.h"
+#include "posix/os_default.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
 #include "storefile/storefile.h"

@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "inspect/inspect.h"
+#include "posix/os_default.h"
 #include "support/store/db_support.h"
 #include "support/test_random.h"
 

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "inspect/inspect.h"
+#include "posix/os_default.h"
 #include "sim/sim_fault.h"
 #include "store/db_internal.h"
 #include "support/store/db_support.h"

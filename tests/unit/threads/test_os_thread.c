@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "os/os_ops.h"
+#include "posix/os_default.h"
 #include "support/test.h"
 #include "support/test_fault.h"
 #include "threads/os_callback.h"

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "posix/os_default.h"
 #include "sim/sim_fault.h"
 #include "support/store/db_support.h"
 #include "support/store/elle.h"

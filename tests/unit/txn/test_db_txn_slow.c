@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "posix/os_default.h"
 #include "sim/sim_fault.h"
 #include "support/store/db_support.h"
 #include "support/test_temp.h"

@@ -5,6 +5,7 @@
  * a number.
  */
 #include "merge/merge.h"
+#include "posix/os_default.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_fault.h"

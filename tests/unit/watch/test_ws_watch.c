@@ -9,8 +9,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "os/os_socket.h"
 #include "place/place.h"
+#include "posix/os_socket.h"
 #include "support/test.h"
 #include "support/test_os.h"
 #include "support/workspace/ws_edit.h"

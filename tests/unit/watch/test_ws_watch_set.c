@@ -3,6 +3,7 @@
  * unit/watch: what a watch knows, by itself: a kernel that gives numbers, and saves that ask,
  * visit what they are told to, and report.
  */
+#include "posix/os_default.h"
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_fault.h"
