@@ -58,7 +58,7 @@ struct late_put {
 struct fi_sim_bucket {
     struct late_put late[LATE_MAX];
     size_t late_count;
-    bool has_clock; /* answers say what time it is */
+    bool has_clock;         /* answers say what time it is */
     struct object *objects; /* by name; removed ones stay for stale answers */
     size_t count;
     size_t capacity;

@@ -285,8 +285,9 @@ visit_names(struct fi_os_dir *dir, const struct names *names, const char *prefix
         FI_TRY_RETURN(rc);
         memcpy(name, prefix, part_size);
         memcpy(name + part_size, names->items[i], size + 1);
-        const struct fi_bucket_object object = {
-            .name = name, .size_bytes = stat.size_bytes, .age_s = age_s(stat.mtime_ns, now.mtime_ns)};
+        const struct fi_bucket_object object = {.name = name,
+                                                .size_bytes = stat.size_bytes,
+                                                .age_s = age_s(stat.mtime_ns, now.mtime_ns)};
         FI_TRY_RETURN(visit(ctx, &object));
     }
     return FIRN_OK;

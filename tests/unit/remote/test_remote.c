@@ -242,8 +242,8 @@ list(struct fi_bucket *self, const char *prefix, const char *after, size_t count
     (void)self, (void)prefix, (void)after, (void)count_max, (void)error;
     assert_true(++list_calls < 10);
     *out_has_more = true;
-    const struct fi_bucket_object objects[] = {{list_kind == OTHER_PREFIX ? "x/2" : "states/2", 1, 0},
-                                               {"states/1", 1, 0}};
+    const struct fi_bucket_object objects[] = {
+        {list_kind == OTHER_PREFIX ? "x/2" : "states/2", 1, 0}, {"states/1", 1, 0}};
     for (size_t i = 0; i < (list_kind == SAYS_MORE ? 0 : list_kind == GOES_BACK ? 2 : 1); i++) {
         int rc = visit(ctx, &objects[i]);
         if (rc != FIRN_OK) {
