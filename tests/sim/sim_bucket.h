@@ -25,8 +25,8 @@ struct fi_sim_machine;
 struct fi_sim_bucket_faults { /* each of so many requests, in 10,000 */
     uint32_t dies;
     uint32_t answer_lost;
-    uint32_t late;     /* takes minutes */
-    uint32_t stale;    /* gets */
+    uint32_t late;   /* takes minutes */
+    uint32_t stale;  /* gets */
     uint32_t sleeps; /* before a request, or after one without an answer, for minutes to weeks */
 };
 
