@@ -233,6 +233,10 @@ void fi_manifest_state_deinit(struct fi_manifest_state *state);
  * may only be deinited. */
 FIRN_MUST_CHECK int fi_manifest_state_apply(struct fi_manifest_state *state,
                                             const struct fi_manifest_edit *edit, firn_error *err);
+/* Whether each number is that of one file only. FIRN_CORRUPT. For a state to which all records were
+ * applied. */
+FIRN_MUST_CHECK int fi_manifest_state_check_numbers(const struct fi_manifest_state *state,
+                                                    firn_error *err);
 
 /* The name of the record log. */
 #define FI_MANIFEST_NAME "manifest"

@@ -12,7 +12,7 @@
  * Closing for writing: background work ends. If the log has grown long, the memtables are flushed,
  * so that the next opening need not replay it. Small trees are merged into one run each, and space
  * of the log and the reserve that is not needed is freed. A small store is just a log, and stays
- * one. Last, the log and MANIFEST each record where the other one ends (db_replay.c).
+ * one. Last, the log and MANIFEST each record where the other one ends (db_replay_attest.c).
  *
  * The memory budget is divided once, at opening: half for the block cache, three eighths for
  * memtables (one is flushed when it has an eighth, and at most 64 MiB), the rest for what the
