@@ -130,6 +130,7 @@ set(FIRN_COLD_FILES
     graph/graph_read.c
     graph/graph_write.c
     log/log_capture.c
+    log/log_reader.c
     log/log_recover.c
     log/log_rotate.c
     log/log_segment.c
