@@ -454,7 +454,7 @@ firn_number_of(const void *value, size_t size)
     return bits <= INT64_MAX ? (int64_t)bits : -(int64_t)(UINT64_MAX - bits) - 1;
 }
 
-/* Write one entry; firn_put_ttl writes one that expires. Each of these is one commit. */
+/* Write one entry, which expires if the options say so (ttl_ms). Each of these is one commit. */
 FIRN_API FIRN_MUST_CHECK int firn_put(firn_keyspace *keyspace, firn_slice key, firn_slice value,
                                       const firn_write_options *options, firn_error *err);
 /* Puts the value only if the key has none; FIRN_EXISTS otherwise, and nothing changes. */

@@ -174,8 +174,8 @@ firn_alxs_verify(const char *path, const firn_alxs_verify_options *options, firn
     complete.key_size_max = given.key_size_max;
     FI_TRY(fi_os_user_path_init_followed(&place, fi_os_default(), path, err));
     FI_TRY(fi_storefile_progress_begin_steps(&progress, "verify", 0, 0, &step, err));
-    FI_TRY(fi_alxs_verify(place.dir, place.name, &complete, api_store_tell_damage, &given.callbacks,
-                          step, &found, err));
+    FI_TRY(fi_alxs_verify(place.dir, place.name, &complete, api_store_report_damage,
+                          &given.callbacks, step, &found, err));
 out:
     if (info != NULL) {
         fi_api_options_write(info, &found, sizeof found);

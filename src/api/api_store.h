@@ -43,7 +43,7 @@ api_store_progress_of(const firn_callbacks *callbacks)
 
 /* An on_damage for the rooms below that reports to on_notice; ctx is the callbacks. */
 static inline void
-api_store_tell_damage(void *ctx, const char *text)
+api_store_report_damage(void *ctx, const char *text)
 {
     const firn_callbacks *callbacks = ctx;
     const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};

@@ -317,7 +317,7 @@ firn_chkp_verify(firn_chkp *pack, const firn_chkp_verify_options *options, firn_
     struct public_verify public;
     API_OWN(pack, "pack", err);
     int rc = begin_verify(&public, options, err);
-    rc = rc == FIRN_OK ? fi_chkp_verify(pack, api_store_tell_damage, &public.options.callbacks,
+    rc = rc == FIRN_OK ? fi_chkp_verify(pack, api_store_report_damage, &public.options.callbacks,
                                         public.step, err)
                        : rc;
     return api_check_told(rc, err);
@@ -387,7 +387,7 @@ firn_chkp_set_open(const char *folder, const char *const *names, size_t name_cou
                             given.pack.size));
     }
     FI_TRY(open_folder(folder, &dir, err));
-    FI_TRY(fi_chkp_set_open(dir, names, name_count, &given.pack, api_store_tell_damage,
+    FI_TRY(fi_chkp_set_open(dir, names, name_count, &given.pack, api_store_report_damage,
                             &given.callbacks, out, err));
 out:
     fi_os_dir_close(dir);
@@ -499,7 +499,7 @@ firn_chkp_set_verify(firn_chkp_set *set, const firn_chkp_verify_options *options
     struct public_verify public;
     API_OWN(set, "set of packs", err);
     int rc = begin_verify(&public, options, err);
-    rc = rc == FIRN_OK ? fi_chkp_set_verify(set, api_store_tell_damage, &public.options.callbacks,
+    rc = rc == FIRN_OK ? fi_chkp_set_verify(set, api_store_report_damage, &public.options.callbacks,
                                             public.step, err)
                        : rc;
     return api_check_told(rc, err);

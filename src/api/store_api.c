@@ -289,7 +289,7 @@ report_damage(void *ctx, const char *text)
     const struct checking *checking = ctx;
     char named[FIRN_ERROR_TEXT_SIZE];
     fi_rows_mend_name(checking->store, text, named);
-    api_store_tell_damage((void *)(uintptr_t)checking->callbacks, named);
+    api_store_report_damage((void *)(uintptr_t)checking->callbacks, named);
 }
 
 int

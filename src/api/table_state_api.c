@@ -118,7 +118,7 @@ firn_table_check(firn_table *table, const firn_table_check_options *options,
     struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
     const struct fi_rows_check_options inner = {
         .snapshot = given.snapshot,
-        .on_damage = given.callbacks.on_notice != NULL ? api_store_tell_damage : NULL,
+        .on_damage = given.callbacks.on_notice != NULL ? api_store_report_damage : NULL,
         .ctx = &given.callbacks,
         .progress = given.callbacks.on_progress != NULL ? &progress : NULL};
     int rc = fi_rows_check(table, &inner, &found, err);

@@ -18,7 +18,7 @@
  *
  * (I1) Everything random is drawn from the seed, in the order of calls. So the same calls on the
  *      same seed see the same machine, cuts included.
- * (I2) An entry of the table begins with firn_sim_memory_begin_*, which counts it, and answers EIO
+ * (I2) An entry of the table begins with fi_sim_memory_begin_*, which counts it, and answers EIO
  *      where the machine is off; so a cut can be placed at every call that changes anything.
  */
 #include "sim/sim_memory.h"

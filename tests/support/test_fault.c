@@ -32,12 +32,18 @@ test_fault_next(struct test_fault *fault)
             assert_int_equal(test_alloc_alive(), 0);
             test_alloc_uninstall();
         }
-        if (!fault->was_hit) {
+        if (!fault->was_hit && fault->passes > 0) {
             return false;
         }
-        fault->n += fault->step;
-        fault->passes++;
-        assert_true(fault->passes < fault->limit);
+        if (fault->was_hit) {
+            fault->n += fault->step;
+            fault->passes++;
+            assert_true(fault->passes < fault->limit);
+        } else if (fault->n > 1) {
+            fault->n = 1; /* the share begins beyond the end of the operation */
+        } else {
+            fail_msg("no point was reached: nothing was made to fail");
+        }
     }
     fault->was_hit = false;
     if (fault->counts) {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * support/test_fault.h: the loop over all points at which an operation can be broken: its first allocation fails, its second,
- * its n-th, or its n-th call of the system. The loop ends with the pass in which the operation came to its end unbroken.
+ * its n-th, or its n-th call of the system. The loop ends with the pass in which the operation came to its end unbroken. A loop in
+ * which nothing failed fails itself: it would show nothing. So a share (test_share.h) that begins beyond the operation's end takes
+ * its first point.
  *
  *     struct test_fault fault = {.for_ever = true};
  *     while (test_fault_next(&fault)) {

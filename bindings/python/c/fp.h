@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fp.h: what the files of the Python extension share. The extension uses the stable ABI of CPython 3.9 and, of firn, only
- * include/firn (and firn_sql_share of the SQL extension, which is linked into the same file).
+ * include/firn (and fi_sql_store_lend and its like of the SQL extension, which is linked into the same file).
  *
  * Objects and their owners
  * - A Store object owns a core: the native handle, counted, because Arrow streams outlive Python objects and are released

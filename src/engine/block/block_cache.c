@@ -19,6 +19,21 @@
  * A block may also be in the cache before its file is read for the first time: its writer hands
  * over what it has in memory, under the number with which the file will be read.
  *
+ * Holding. A file that is asked often has its index, its filter and tables of its own at hand,
+ * pinned when the file is opened, without asking the cache each time. A block that is pinned cannot
+ * give way, so pins of that kind are counted, and together they may have half of the budget: the
+ * other half is left for what comes and goes. A file that is refused pins for the time of an
+ * operation, as all others do. Graphs are useless if they come and go: with them it may be seven
+ * eighths. Memory for such tables lies in a slot that is owned and never published: the table does
+ * not know it and the clock passes it by.
+ *
+ * Leases. To use the bytes of a block after its file was closed, a caller takes a lease: a share of
+ * the block's memory, if the block has memory of its own. The slot has a share, too, and releases
+ * it when its block is evicted. So a lease neither pins the slot nor refers to the cache, and ends
+ * without a mutex, in any thread. Leased blocks that were evicted are beyond the budget: all leases
+ * of a process, of blocks that caches keep, have at most half of the budget of the cache that is
+ * asked. Blocks that are not kept do not count: a copy would take the same memory.
+ *
  * Files in reading order: block_cache_internal.h (the states of a slot, the structures, finding),
  * this one, block_cache_table.c (publishing and removing), block_cache_guide.c (hits without the
  * table), block_cache_memory.c (the clock and the budget), block_cache_lend.c (adding to the
@@ -31,6 +46,8 @@
  *      ref with a wrong size for the block is refused when the block is read.
  * (I3) No mutex is held during I/O, and never two at once. (Not checked here: all mutexes here have
  *      a rank in the lock order, which is checked, and reading begins by taking the pool's.)
+ * (I4) held_bytes <= 7/8 of budget_bytes, always. It counts what its users mean to keep, not where
+ *      that is: the memory itself is charged as it is taken (block_cache_memory.c).
  *
  * Failure: an error of reading or of the check is returned to the caller. If memory runs out, the
  * block is not kept; the call fails only if there is no memory for the pin either.
@@ -666,23 +683,7 @@ fi_block_cache_stats(struct fi_block_cache *cache, struct fi_block_cache_stats *
     out->beyond_bytes = atomic_load_explicit(&cache->beyond_bytes, memory_order_relaxed);
 }
 
-/* ==== what stays in the cache for as long as a file is open ====
- *
- * A file that is asked often should have its index, its filter and tables of its own at hand,
- * without asking the cache each time: they are pinned when the file is opened. A block that is
- * pinned cannot give way, so pins of that kind are counted, and together they may have half of the
- * budget: the other half is left for what comes and goes. A file that is refused pins for the time
- * of an operation, as all others do. Graphs are useless if they come and go: with them it may be
- * seven eighths.
- *
- * (I4) held_bytes <= 7/8 of budget_bytes, always. It counts what its users mean to keep, not where
- *      that is: the memory itself is charged as it is taken (block_cache_memory.c).
- *
- * Memory that is taken here lies in a slot that is owned and never published: the table does not
- * know it and the clock passes it by.
- *
- * Any thread; no mutex but those of block_cache_memory.c. Nothing here fails: there is room or not.
- */
+/* ---- what stays in the cache for as long as a file is open ---- */
 
 static bool
 block_cache_hold(struct fi_block_cache *cache, size_t bytes, size_t most)
@@ -745,17 +746,7 @@ fi_block_cache_hold_give(struct fi_block_cache *cache, struct fi_block_memory *m
     *memory = (struct fi_block_memory){NULL, NULL};
 }
 
-/* ==== blocks that stay when the cache has gone ====
- *
- * To use the bytes of a block after its file was closed, a caller takes a lease: a share of the
- * block's memory, if the block has memory of its own. The slot has a share, too, and releases it
- * when its block is evicted. So a lease neither pins the slot nor refers to the cache, and ends
- * without a mutex, in any thread.
- *
- * Leased blocks that were evicted are beyond the budget. All leases of a process, of blocks that
- * caches keep, have at most half of the budget of the cache that is asked. Blocks that are not kept
- * do not count: a copy would take the same memory.
- */
+/* ---- blocks that stay when the cache has gone ---- */
 
 /* Relaxed, as all counts here: nothing is published by it. */
 static _Atomic size_t leased_bytes;

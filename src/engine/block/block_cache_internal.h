@@ -4,21 +4,8 @@
  *
  * All mutexes here have one rank, so that no two are ever held at once; none is held during I/O or
  * while memory is allocated.
- */
-#ifndef FIRN_BLOCK_BLOCK_CACHE_INTERNAL_H
-#define FIRN_BLOCK_BLOCK_CACHE_INTERNAL_H
-
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/check.h"
-#include "base/mem.h"
-#include "block/block_cache.h"
-#include "os/os_pages.h"
-#include "threads/os_thread.h"
-
-/* ==== a slot of the cache, and its states ====
+ *
+ * A slot of the cache, and its states:
  *
  *            publish                claim
  *   owned ------------> visible ------------> owned
@@ -26,9 +13,9 @@
  *     | give back          v           claim    |
  *   free                 dropped ---------------+
  *
- * An owned slot belongs to one thread, which alone reads and writes its fields. A visible slot
- * can be pinned, and then its fields do not change until it is unpinned. A dropped slot can no
- * longer be pinned, and a thread that finds that its last pin is gone may claim it.
+ * An owned slot belongs to one thread, which alone reads and writes its fields. A visible slot can
+ * be pinned, and then its fields do not change until it is unpinned. A dropped slot can no longer
+ * be pinned, and a thread that finds that its last pin is gone may claim it.
  *
  * The word `state` contains all of this: the number of pins, the two bits, and a version that each
  * publication advances, so that a claim fails if the slot was reused since it was looked at.
@@ -45,6 +32,18 @@
  * still reads what the owner overwrites. Pins and unpins in between are read-modify-writes and
  * continue both chains.
  */
+#ifndef FIRN_BLOCK_BLOCK_CACHE_INTERNAL_H
+#define FIRN_BLOCK_BLOCK_CACHE_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "block/block_cache.h"
+#include "os/os_pages.h"
+#include "threads/os_thread.h"
 
 #define FI_BLOCK_CACHE_SLOT_PIN UINT64_C(1)
 #define FI_BLOCK_CACHE_SLOT_PINS UINT64_C(0xffffffff)

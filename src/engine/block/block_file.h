@@ -83,7 +83,7 @@ FIRN_MUST_CHECK int fi_block_writer_add(struct fi_block_writer *writer, enum fi_
 FIRN_MUST_CHECK int fi_block_writer_add_section(struct fi_block_writer *writer, uint32_t kind,
                                                 const struct fi_block_ref *ref, firn_error *err);
 /* Sets which features a reader needs for this file, as recorded in the table of contents: bits of
- * FIRN_BLOCK_NEEDS_*. One thread. */
+ * FI_BLOCK_NEEDS_*. One thread. */
 void fi_block_writer_set_needs(struct fi_block_writer *writer, uint32_t needs);
 /* Bytes of the file so far. Any thread. */
 uint64_t fi_block_writer_size_bytes(struct fi_block_writer *writer);
@@ -121,7 +121,7 @@ FIRN_MUST_CHECK int fi_block_reader_open_in(struct fi_block_descriptors *descrip
 void fi_block_reader_close(struct fi_block_reader *reader);
 const struct fi_block_file_id *fi_block_reader_id(const struct fi_block_reader *reader);
 const char *fi_block_reader_path(const struct fi_block_reader *reader);
-/* Bits of FIRN_BLOCK_NEEDS_*. */
+/* Bits of FI_BLOCK_NEEDS_*. */
 uint32_t fi_block_reader_needs(const struct fi_block_reader *reader);
 uint64_t fi_block_reader_size_bytes(const struct fi_block_reader *reader);
 

@@ -49,7 +49,7 @@ struct fi_block_reader {
     struct fi_block_format_footer footer;
     struct fi_block_section *sections;
     size_t section_count;
-    uint32_t needs; /* FIRN_BLOCK_NEEDS_* */
+    uint32_t needs; /* FI_BLOCK_NEEDS_* */
 };
 
 static int open_file(struct fi_block_reader *reader, struct fi_block_descriptors *descriptors,

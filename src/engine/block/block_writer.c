@@ -82,7 +82,7 @@ struct fi_block_writer {
 
     struct fi_buf sections; /* encoded; for the one thread that adds sections and finishes */
     uint32_t section_count;
-    uint32_t needs; /* FIRN_BLOCK_NEEDS_* */
+    uint32_t needs; /* FI_BLOCK_NEEDS_* */
 };
 
 /* The bytes of one block, or of the header, as they will lie in the file. */

@@ -16,6 +16,18 @@
  *   6. freezes memtables that have grown too large (db_throttle.c).
  * Then it takes the mutex, hands out the results in order, and wakes the next head.
  *
+ * Waiting for more commits. Writers that wait for syncs tend to fall into two halves: one half
+ * queues up while the other is being synced, and when writers of the first half are released, they
+ * just miss the sync of the second. Each sync then serves half of the writers. All of them would
+ * fit into one: those just released come back within some microseconds, a small part of the time
+ * that a sync takes. So a leader whose predecessor synced first waits for as many commits as there
+ * were lately: those of the last group plus those that were waiting when it ended. It waits at most
+ * 20 microseconds, and not at all if that was one commit, so a single writer pays nothing. A writer
+ * that has stopped costs the others one such wait, since the next expectation is the number that
+ * then came. Barriers are not counted, and do not wait. The leader waits by yielding: the writers
+ * that it waits for need the processor, and no timer of the system is fine enough. In simulation
+ * there are no others to wait for.
+ *
  * Some other operations must not run beside a commit: freezing everything for a flush, removing
  * dropped trees, removing old segments of the log. They take the leader's place without a commit
  * (fi_db_lead_begin); heads that would lead let them go first.
@@ -54,25 +66,7 @@
 
 #include "base/check.h"
 
-/* ==== how many commits share one sync ====
- *
- * Writers that wait for syncs tend to fall into two halves: one half queues up while the other is
- * being synced, and when writers of the first half are released, they just miss the sync of the
- * second. Each sync then serves half of the writers. All of them would fit into one: those just
- * released come back within some microseconds, a small part of the time that a sync takes.
- *
- * So a leader whose predecessor synced first waits for as many commits as there were lately: those
- * of the last group plus those that were waiting when it ended. It waits at most 20 microseconds,
- * and not at all if that was one commit, so a single writer pays nothing. A writer that has stopped
- * costs the others one such wait, since the next expectation is the number that then came. Barriers
- * are not counted, and do not wait.
- *
- * The leader waits by yielding: the writers that it waits for need the processor, and no timer of
- * the system is fine enough. In simulation there are no others to wait for.
- *
- * Locking: the mutex of commits guards the fields; it is free while the leader yields. The leader's
- * place is taken, so no other thread takes from the queue.
- */
+/* ---- how many commits share one sync ---- */
 
 enum { WAIT_NS_MAX = 20000 };
 

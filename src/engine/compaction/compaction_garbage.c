@@ -11,24 +11,9 @@
  * Versions that now no longer reads after a restore move from the last level to history in the same
  * way: at once if now does not see at least half of a run's sequences, else if no work is urgent.
  *
- * If none of this is to be done, there may be something to do in history.
- *
- * If the table has an index of vectors, each run has a graph, and a search walks all of them. So
- * neighbouring runs are merged if one graph over them is not too large, and none of them is more
- * than half of the result: so a version is rewritten only when its run doubles. If no work is
- * urgent, two thirds of the result suffice. Loads that are older than the index have runs of the
- * usual size.
- */
-#include "compaction/compaction_internal.h"
-
-#include "base/check.h"
-#include "base/sort.h"
-#include "version/version.h"
-
-/* ==== history runs: when they are removed, recalled or merged ====
- *
- * Flushes and compactions write history runs, each for the range of keys that it covered, and
- * compactions of the levels do not rewrite them. The remaining work, in this order:
+ * If none of this is to be done, there may be something to do in history. Flushes and compactions
+ * write history runs, each for the range of keys that it covered, and compactions of the levels do
+ * not rewrite them. The remaining work, in this order:
  *
  * Removal. A run is removed without rewriting when every live snapshot skips it. If checkpoints
  * expire from the oldest on, the runs that only they read are removed in the same order, and
@@ -42,11 +27,10 @@
  *
  * Merge. Many small runs cost files, and sources when checkpoints are read. As soon as there are
  * history_runs_target runs of one size (within a factor of eight) or smaller, they are merged; but
- * only up to half of run_bytes_target, so a version is rewritten a few times at most. Large runs
- * stay as they are. Only runs that now skips are merged, and it skips the result too
- * (version_history.c). Runs that no snapshot reads are not among them, as they have been removed
- * before: compactions have ignored such a run, and in a merged run, whose groups say less,
- * snapshots would read it again.
+ * only up to half of run_bytes_target, so a version is rewritten a few times at most. Only runs
+ * that now skips are merged, and it skips the result too (version_history.c). Runs that no snapshot
+ * reads are not among them, as they have been removed before: in a merged run, whose groups say
+ * less, snapshots would read them again.
  *
  * Rewriting. A deleted checkpoint may leave runs of which other snapshots read only a part.
  * Unhurried compactions rewrite each run whose mark has changed (merge.h).
@@ -54,7 +38,20 @@
  * Snapshots are taken before the mutex is locked. A snapshot that is opened later sees what now
  * saw, or what a checkpoint in the list sees, so a run that no snapshot reads then is not read
  * later.
+ *
+ * If the table has an index of vectors, each run has a graph, and a search walks all of them. So
+ * neighbouring runs are merged if one graph over them is not too large, and none of them is more
+ * than half of the result: so a version is rewritten only when its run doubles. If no work is
+ * urgent, two thirds of the result suffice. Loads that are older than the index have runs of the
+ * usual size.
  */
+#include "compaction/compaction_internal.h"
+
+#include "base/check.h"
+#include "base/sort.h"
+#include "version/version.h"
+
+/* ---- history runs: when they are removed, recalled or merged ---- */
 
 enum { SIZE_BITS = 3 }; /* sizes of one class differ by a factor of two to that */
 
@@ -329,7 +326,7 @@ history_is_beside_locked(const struct fi_lsm_tree *tree, const struct fi_version
     return false;
 }
 
-/* ==== what rewriting a run of the last level would free ==== */
+/* ---- what rewriting a run of the last level would free ---- */
 
 enum {
     LEVEL_LAST = FI_VERSION_LEVELS - 1,
@@ -467,7 +464,7 @@ assess_run_locked(const struct fi_lsm_tree *tree, const struct fi_version *versi
     return rc;
 }
 
-/* ==== runs whose graphs would be small ==== */
+/* ---- runs whose graphs would be small ---- */
 
 /* Whether runs with that many bytes and rows together may be merged. */
 static bool

@@ -406,6 +406,25 @@ struct fi_compaction_result {
     uint64_t entries_above; /* of levels above the output's */
 };
 
+/* ==== flushes (compaction_flush.c) ==== */
+
+/* Writes the output of a work of kind FLUSH; out says what is to be installed. The publisher makes
+ * the files durable; if it is NULL, they are durable already. After a failure out is empty.
+ * Requires: the log is durable up to everything that was applied. */
+FIRN_MUST_CHECK int fi_compaction_flush_write(struct fi_compaction_work *work,
+                                              struct fi_block_publisher *publisher,
+                                              struct fi_compaction_result *out, firn_error *err);
+/* Counts a flush that was installed. */
+void fi_compaction_flush_count_locked(const struct fi_compaction_work *work,
+                                      const struct fi_compaction_result *output);
+
+/* ==== which runs to rewrite, so that a value file can be removed (compaction_sparse.c) ==== */
+
+/* Picks a compaction that rewrites a run in place for that; false: there is none to run now. If
+ * room_bytes is not 0, it empties a few files, with at most that many live bytes. */
+bool fi_compaction_sparse_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
+                                      uint64_t room_bytes, struct fi_compaction_plan *out);
+
 /* ==== which run of the last level to rewrite ==== */
 
 /* Whether rewriting some run of the last level, or of history, may free anything, as far as is

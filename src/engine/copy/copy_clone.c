@@ -87,7 +87,7 @@ make_log(struct fi_os_dir *to, firn_error *err)
 {
     struct fi_log_options options = fi_db_log_options(false);
     struct fi_log *log;
-    /* The clone's MANIFEST has one version (db_replay.c). */
+    /* The clone's MANIFEST has one version (db_replay_attest.c). */
     options.note = FI_LSM_CLONE_VERSION;
     int rc = fi_log_create(to, &options, &log, err);
     return rc == FIRN_OK ? fi_log_close(log, err) : rc;

@@ -24,8 +24,8 @@
  *      MANIFEST named, if the log continues beyond that. Chance can produce the same (a commit that
  *      failed had just this sequence), so after some attempts the state is accepted.
  *
- * (I5) The log names versions of MANIFEST (db_replay.c). If it names one that is newer than the
- *      MANIFEST that was read, the copy of the log ends before that record: what follows was
+ * (I5) The log names versions of MANIFEST (db_replay_attest.c). If it names one that is newer than
+ *      the MANIFEST that was read, the copy of the log ends before that record: what follows was
  *      committed after the capture began. If MANIFEST does not have that version now, it has lost
  *      its end, and everything is copied as it is.
  * (I4) and (I5) are not asserted: they concern bytes from outside, and are tested.

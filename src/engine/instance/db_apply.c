@@ -11,6 +11,12 @@
  * (I3) A replay leaves out what a tree already has in runs: trees are flushed one by one, and the
  *      log is kept until the last one is.
  *
+ * The range deletes of a commit are kept by tree, with the number of their operation (plus one) as
+ * sequence, since all operations of the commit have one sequence. An operation is left out if a
+ * range delete with a larger number covers its key. The owner of a batch fills the sets while it
+ * fills the batch. While the commit is applied, each tree has a pointer to its set, so finding it
+ * costs nothing. Only the leader applies, one commit at a time.
+ *
  * Memtables are larger than the processor's caches. So the place of each entry is prefetched before
  * the entry that precedes it is inserted, and that of the first entry while the log is written.
  */
@@ -19,18 +25,7 @@
 #include "base/search.h"
 #include "instance/db_handle.h"
 
-/* ==== range deletes within one commit ====
- *
- * All operations of a commit have one sequence, and a range delete covers only versions with
- * smaller sequences. So it would not cover what the same commit wrote to the range before the
- * delete, and it must not cover what the commit writes after it. The range deletes of a commit are
- * therefore kept by tree, with the number of their operation (plus one) as sequence. An operation
- * is left out if a range delete with a larger number covers its key.
- *
- * The owner of a batch fills the sets while it fills the batch. While the commit is applied, each
- * tree has a pointer to its set, so finding it costs nothing. Only the leader applies, one commit
- * at a time.
- */
+/* ---- range deletes within one commit ---- */
 
 struct fi_db_ranges_set {
     struct fi_db_tree *tree;

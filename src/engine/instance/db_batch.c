@@ -6,22 +6,7 @@
  * are. An array beside them records where keys and values are, for the memtables. A batch belongs
  * to the store of its first write. Most writes look nothing up: of several writes to one key the
  * last one wins when the commit is applied (db_apply.c). Range deletes are also kept in sets, so
- * that applying them needs no memory. Only a merge looks at what the batch did to its key before,
- * because it adds to that.
- */
-#include "instance/db_handle.h"
-
-#include <inttypes.h>
-
-#include "base/bytes.h"
-#include "base/check.h"
-#include "base/checked.h"
-#include "base/mem.h"
-#include "base/slice.h"
-#include "codec/xxh3.h"
-#include "merge/merge.h"
-
-/* ==== merge operands in a batch ====
+ * that applying them needs no memory.
  *
  * A commit has one version of a key: all its writes have one sequence, and of several operations on
  * a key the last one counts (docs/formats/store.md). A merge does not replace what the batch did to
@@ -47,8 +32,21 @@
  * A hash map over the batch finds the earlier operation. It is created with the first merge and
  * brought up to date with each later one: batches without merges pay nothing.
  *
- * Failure: the batch is unchanged.
+ * Failure of a merge: the batch is unchanged.
  */
+#include "instance/db_handle.h"
+
+#include <inttypes.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/checked.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/xxh3.h"
+#include "merge/merge.h"
+
+/* ---- merge operands in a batch ---- */
 
 /* The last operation on a key, in the map of a batch. */
 struct newest {
@@ -408,7 +406,7 @@ out:
     return rc;
 }
 
-/* ==== writes collected before they are committed ==== */
+/* ---- all writes ---- */
 
 int
 fi_db_batch_create(struct firn_db_batch **out, firn_error *err)

@@ -325,7 +325,8 @@ struct fi_db_commits {
 /* Only the leader reads and writes these, except for the two that are atomic. */
 struct fi_db_lead {
     uint64_t log_floor; /* the log was told to remove what is older */
-    uint64_t vouched;   /* the newest version of MANIFEST that the log names: see db_replay.c */
+    uint64_t
+        vouched; /* the newest version of MANIFEST that the log names: see db_replay_attest.c */
     struct fi_log_position fence; /* as LOCK has it: see db_log.c */
     int64_t slowdown_debt_ns;
     atomic_int rotate_phase;         /* see db_turn.c */

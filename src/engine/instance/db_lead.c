@@ -124,7 +124,7 @@ fi_db_lead_end(struct firn_db *db)
     fi_os_mutex_unlock(&db->commits.mutex);
 }
 
-/* ---- what the leader says of MANIFEST (db_replay.c) ---- */
+/* ---- what the leader says of MANIFEST (db_replay_attest.c) ---- */
 
 int
 fi_db_lead_attest(struct firn_db *db, firn_error *err)

@@ -11,21 +11,12 @@
  *
  * Only one thread at a time can list a handle of a directory, and any thread may check a store: so
  * each pass over the log opens a handle of its own.
- */
-#include "base/check.h"
-#include "instance/db_handle.h"
-
-#include <inttypes.h>
-
-#include "base/bytes.h"
-#include "codec/crc32c.h"
-
-/* ==== up to where the log is acknowledged, for readers in other processes ====
  *
- * A commit is in the log before it is durable. A reader of the files would see it before its put
- * has returned, or see one whose sync then fails. So the writer records in the file LOCK where
- * readers must stop: at the fence, a position in the log. The bytes after it belong to commits that
- * are still being synced.
+ * The fence: up to where the log is acknowledged, for readers in other processes. A commit is in
+ * the log before it is durable. A reader of the files would see it before its put has returned, or
+ * see one whose sync then fails. So the writer records in the file LOCK where readers must stop: at
+ * the fence, a position in the log. The bytes after it belong to commits that are still being
+ * synced.
  *
  * The leader of commits writes the fence around a group that wants a sync:
  *   before the append   at the end of the log (raise),
@@ -51,6 +42,13 @@
  * CRC-32C of these 20 bytes. Segment 0 means that there is no fence. An opening truncates the file,
  * which removes the fence with the text before it (storefile_lock.c).
  */
+#include "base/check.h"
+#include "instance/db_handle.h"
+
+#include <inttypes.h>
+
+#include "base/bytes.h"
+#include "codec/crc32c.h"
 
 enum { FENCE_OFFSET = 32, FENCE_SIZE = 24, CHECKED_SIZE = 20, READS_MAX = 100 };
 
@@ -170,7 +168,7 @@ fi_db_log_is_unchanged(struct firn_db *db, const struct fi_log_watch *watch)
     return fi_log_watch_is_unchanged(watch, &fence);
 }
 
-/* ==== the store's log: its name, its options, and reading it beside a writer ==== */
+/* ---- the log: its name, its options, and reading it beside a writer ---- */
 
 enum { ATTEMPTS_MAX = 10, PAUSE_NS = 5000000 };
 

@@ -201,7 +201,7 @@ FIRN_MUST_CHECK int fi_log_segment_use_spare(struct fi_os_dir *dir, const char *
 /* Removes the spare. If that fails, the file stays until the log is opened again. */
 void fi_log_segment_remove_spare(struct fi_os_dir *dir, const char *prefix);
 
-/* ==== reading the records of one segment, and searching for records after bad bytes ==== */
+/* ==== log_reader.c: the records of one segment, and searching for records after bad bytes ==== */
 
 /* Embedded in the caller's memory. A zeroed one may be closed. */
 struct fi_log_reader {
@@ -225,6 +225,41 @@ struct fi_log_reader_tail {
     bool has_later_record; /* there is a whole record of this segment further on */
     uint64_t durable;      /* the highest mark of those, in bytes; 0 without any */
 };
+
+/* A search for records among other bytes (log_reader.c, I1). */
+enum { FI_LOG_READER_VAIN_BYTES_MIN = 1 << 30 };
+struct fi_log_reader_search {
+    uint64_t vain_bytes;     /* read for headers without a valid record */
+    uint64_t vain_bytes_max; /* grows by each run of data */
+    uint64_t data_end;       /* of the run that the search has come to */
+};
+
+/* Opens a segment for reading. FIRN_NOT_FOUND where there is none. */
+FIRN_MUST_CHECK int fi_log_reader_open(struct fi_log_reader *reader, struct fi_os_dir *dir,
+                                       const char *prefix, uint64_t number, firn_error *err);
+void fi_log_reader_close(struct fi_log_reader *reader);
+/* Discards what was read and asks for the file's size again: another process may be appending. */
+FIRN_MUST_CHECK int fi_log_reader_refresh(struct fi_log_reader *reader, firn_error *err);
+/* Whether the file is still that segment: another process may have given up the segment and reused
+ * its file for a later one. */
+FIRN_MUST_CHECK int fi_log_reader_is_current(struct fi_log_reader *reader, bool *out,
+                                             firn_error *err);
+/* Reads the record at an offset that is a multiple of 8. If there is no whole, verified record of
+ * this segment, *out_is_valid is false and *out undefined; that is not an error. */
+FIRN_MUST_CHECK int fi_log_reader_read(struct fi_log_reader *reader, uint64_t offset,
+                                       struct fi_log_reader_record *out, bool *out_is_valid,
+                                       firn_error *err);
+/* Searches everything from offset to the end of the file. FIRN_CORRUPT if the bytes are such that
+ * finding records among them would take unreasonably long. */
+FIRN_MUST_CHECK int fi_log_reader_tail(struct fi_log_reader *reader, uint64_t offset,
+                                       struct fi_log_reader_tail *out, firn_error *err);
+/* The first whole record at or after *offset, a multiple of 8, which is set to the place after it;
+ * *out_is_found is false if there is none. *search, kept for the whole segment, counts bytes read
+ * in vain: FIRN_CORRUPT when there are unreasonably many. */
+FIRN_MUST_CHECK int fi_log_reader_find(struct fi_log_reader *reader, uint64_t *offset,
+                                       struct fi_log_reader_search *search,
+                                       struct fi_log_reader_record *out, bool *out_is_found,
+                                       firn_error *err);
 
 /* ==== walking a log from its oldest segment to its end, and judging what is found ==== */
 

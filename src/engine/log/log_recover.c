@@ -42,43 +42,22 @@
  * about a record only after the record was read: a record that was there when the fence has passed
  * it may be shown. One answer holds for everything that the reader had read by then. After the
  * first hidden record all are hidden, so that what is shown stays a prefix; they are still judged.
+ *
+ * Opening shows a prefix of the log or fails: what stands after a bad place must not be taken for a
+ * state of the store. A repair of a store (fi_log_recover_salvage) looks for single facts, and
+ * takes every record that is whole. Its checksum covers the segment's salt and its place, so
+ * nothing that was copied, or left from an earlier use of the file, is taken for one. A segment
+ * that cannot be read, or whose header is bad, is passed over: without the salt none of its records
+ * can be recognised. So is the rest of a segment that was made to be slow to search.
  */
 #include "log/log_internal.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/check.h"
-#include "base/checked.h"
 
-/* ==== every record that can still be read ====
- *
- * Opening a log shows a prefix of it or fails: what stands after a bad place must not be taken for
- * a state of the store. A repair of a store looks for single facts, and takes every record that is
- * whole. Its checksum covers the segment's salt and its place, so nothing that was copied, or left
- * from an earlier use of the file, is taken for one.
- *
- * A segment that cannot be read, or whose header is bad, is passed over: without the salt none of
- * its records can be recognised. So is the rest of a segment that was made to be slow to search.
- *
- * Memory: the numbers of the segments, and one record.
- */
-
-/* A search for records among other bytes; see (I5). */
-enum { VAIN_BYTES_MIN = 1 << 30 };
-struct search {
-    uint64_t vain_bytes;     /* read for headers without a valid record */
-    uint64_t vain_bytes_max; /* grows by each run of data */
-    uint64_t data_end;       /* of the run that the search has come to */
-};
-
-static int recover_reader_open(struct fi_log_reader *reader, struct fi_os_dir *dir,
-                               const char *prefix, uint64_t number, firn_error *err);
-static void recover_reader_close(struct fi_log_reader *reader);
-static int recover_reader_find(struct fi_log_reader *reader, uint64_t *offset,
-                               struct search *search, struct fi_log_reader_record *out,
-                               bool *out_is_found, firn_error *err);
+/* ---- every record that can still be read ---- */
 
 /* Failures that lie in the file, not in the machine. */
 static bool
@@ -93,11 +72,11 @@ salvage_segment(struct fi_log_reader *reader,
                 void *ctx, firn_error *err)
 {
     uint64_t offset = FI_LOG_FORMAT_SEGMENT_SIZE;
-    struct search search = {.vain_bytes_max = VAIN_BYTES_MIN};
+    struct fi_log_reader_search search = {.vain_bytes_max = FI_LOG_READER_VAIN_BYTES_MIN};
     for (;;) {
         struct fi_log_reader_record record;
         bool is_found;
-        int rc = recover_reader_find(reader, &offset, &search, &record, &is_found, err);
+        int rc = fi_log_reader_find(reader, &offset, &search, &record, &is_found, err);
         if (rc != FIRN_OK || !is_found) {
             return is_of_file(rc) ? FIRN_OK : rc;
         }
@@ -121,345 +100,19 @@ fi_log_recover_salvage(struct fi_os_dir *dir, const char *prefix,
         struct fi_log_reader reader = {0};
         uint64_t number;
         memcpy(&number, numbers.data + at, sizeof number);
-        rc = recover_reader_open(&reader, dir, prefix, number, err);
+        rc = fi_log_reader_open(&reader, dir, prefix, number, err);
         if (rc == FIRN_OK) {
             rc = salvage_segment(&reader, visit, ctx, err);
         } else if (is_of_file(rc)) {
             rc = FIRN_OK;
         }
-        recover_reader_close(&reader);
+        fi_log_reader_close(&reader);
     }
     fi_buf_deinit(&numbers);
     return rc;
 }
 
-/* ==== one segment, record by record ====
- *
- * The file is read through a window of 256 KiB, which grows for a longer record but never beyond
- * the size of the file: a length is believed only after the header's check, and only if that many
- * bytes are there.
- *
- * Nothing is judged here. A place either has a whole record that verifies or it has not; the
- * meaning of a place without one depends on the durable marks, and is decided below.
- *
- * The tail. After the last record of a segment there may be: nothing; zeros, if space was reserved;
- * old bytes, if the file was used before (the segment's header says so); or the remains of records
- * that were being written at a crash, whose pages may have reached the disk in any order. The
- * search for later records proceeds in steps of 8 to the end of the file, so that a damaged length
- * hides nothing after it. Holes are stepped over: they are zeros, and no record begins in zeros. So
- * a file of a TiB that takes up 10 KiB costs no more than these.
- *
- * (I5) The search takes time proportional to the data of the file. A false header is skipped
- *      without reading its payload unless its 16-bit check fits; then its payload is summed up in
- *      vain. By chance this hardly ever happens; malicious bytes could make millions of such
- *      headers. So bytes summed in vain are counted, and when they exceed 1 GiB and eight times the
- *      data of the tail the file is reported as damaged. Each step of the search advances by at
- *      least 8.
- *
- * A reader is used by one thread. Another process may be appending to the file meanwhile. A record
- * that is being written looks bad; reader_refresh() allows a second look.
- */
-
-enum { WINDOW_SIZE = 256 << 10 };
-
-static int reader_refresh(struct fi_log_reader *reader, firn_error *err);
-
-/* Opens a segment for reading. FIRN_NOT_FOUND where there is none. */
-static int
-recover_reader_open(struct fi_log_reader *reader, struct fi_os_dir *dir, const char *prefix,
-                    uint64_t number, firn_error *err)
-{
-    *reader = (struct fi_log_reader){0};
-    int rc = FIRN_OK;
-    FI_TRY(
-        fi_log_segment_open(dir, prefix, number, FI_OS_READ, &reader->file, &reader->segment, err));
-    FI_TRY(reader_refresh(reader, err));
-out:
-    if (rc != FIRN_OK) {
-        recover_reader_close(reader);
-    }
-    return rc;
-}
-
-static void
-recover_reader_close(struct fi_log_reader *reader)
-{
-    fi_os_file_close(reader->file);
-    fi_buf_deinit(&reader->window);
-    *reader = (struct fi_log_reader){0};
-}
-
-/* Discards what was read and asks for the file's size again: another process may be appending. */
-static int
-reader_refresh(struct fi_log_reader *reader, firn_error *err)
-{
-    fi_buf_clear(&reader->window);
-    struct fi_os_stat stat;
-    int rc = fi_os_file_stat(reader->file, &stat, err);
-    if (rc == FIRN_OK) {
-        reader->size_bytes = stat.size_bytes;
-    }
-    return rc;
-}
-
-/* Whether the file is still that segment: another process may have given up the segment and reused
- * its file for a later one. */
-static int
-reader_is_current(struct fi_log_reader *reader, bool *out, firn_error *err)
-{
-    uint8_t bytes[FI_LOG_FORMAT_SEGMENT_SIZE];
-    struct fi_log_format_segment segment;
-    size_t got;
-    firn_error ignored;
-    int rc = fi_os_file_read(reader->file, 0, bytes, sizeof bytes, &got, err);
-    *out = rc == FIRN_OK && got == sizeof bytes &&
-           fi_log_format_get_segment(bytes, "", &segment, &ignored) == FIRN_OK &&
-           segment.salt == reader->segment.salt;
-    return rc;
-}
-
-/* Reads [offset, offset + size), which is inside the file, into the window and returns those bytes.
- * The slice is shorter if the file has become shorter since its size was asked. */
-static int
-log_recover_load(struct fi_log_reader *reader, uint64_t offset, uint64_t size, firn_slice *out,
-                 firn_error *err)
-{
-    DCHECK(fi_range_inside(offset, size, reader->size_bytes));
-    *out = firn_bytes(NULL, 0);
-    struct fi_buf *window = &reader->window;
-    bool is_there = offset >= reader->window_offset &&
-                    fi_range_inside(offset - reader->window_offset, size, window->size);
-    if (!is_there) {
-        uint64_t left = reader->size_bytes - offset;
-        uint64_t wanted = size > WINDOW_SIZE ? size : left < WINDOW_SIZE ? left : WINDOW_SIZE;
-        fi_buf_clear(window);
-        if (fi_buf_reserve(window, (size_t)wanted) != FIRN_OK) {
-            return fi_error_no_memory(err, "reading a log");
-        }
-        int rc =
-            fi_os_file_read(reader->file, offset, window->data, (size_t)wanted, &window->size, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        reader->window_offset = offset;
-    }
-    DCHECK(offset >= reader->window_offset);
-    size_t start = (size_t)(offset - reader->window_offset);
-    size_t there = window->size - start;
-    *out = firn_bytes(window->data + start, there < size ? there : (size_t)size);
-    return FIRN_OK;
-}
-
-/* Reads the record at an offset that is a multiple of 8. If there is no whole, verified record of
- * this segment, *out_is_valid is false and *out undefined; that is not an error. */
-static int
-reader_read(struct fi_log_reader *reader, uint64_t offset, struct fi_log_reader_record *out,
-            bool *out_is_valid, firn_error *err)
-{
-    DCHECK(offset % 8 == 0);
-    *out_is_valid = false;
-    int rc = FIRN_OK;
-    uint64_t salt = reader->segment.salt;
-    firn_slice bytes;
-    if (!fi_range_inside(offset, FI_LOG_FORMAT_RECORD_SIZE, reader->size_bytes)) {
-        goto out;
-    }
-    FI_TRY(log_recover_load(reader, offset, FI_LOG_FORMAT_RECORD_SIZE, &bytes, err));
-    struct fi_log_format_record header;
-    if (bytes.size < FI_LOG_FORMAT_RECORD_SIZE ||
-        !fi_log_format_get_record(bytes.data, salt, offset, &header) ||
-        header.length > FI_LOG_RECORD_SIZE_MAX) {
-        goto out;
-    }
-    uint64_t room = fi_log_format_record_room(header.length);
-    if (!fi_range_inside(offset, room, reader->size_bytes) ||
-        offset + room >= FI_LOG_FORMAT_OFFSET_MAX) {
-        goto out;
-    }
-    FI_TRY(log_recover_load(reader, offset, room, &bytes, err));
-    if (bytes.size < room || !fi_log_format_verify_record(bytes.data, &header, salt, offset)) {
-        goto out;
-    }
-    out->header = header;
-    out->payload = firn_bytes(bytes.data + FI_LOG_FORMAT_RECORD_SIZE, header.length);
-    out->end = offset + room;
-    *out_is_valid = true;
-out:
-    return rc;
-}
-
-/* ---- the tail ---- */
-
-static bool
-is_zero(firn_slice bytes)
-{
-    return bytes.size == 0 ||
-           (bytes.data[0] == 0 && memcmp(bytes.data, bytes.data + 1, bytes.size - 1) == 0);
-}
-
-/* Whether a record of this segment begins here, according to its header. */
-static bool
-has_header(const struct fi_log_reader *reader, uint64_t offset, firn_slice bytes)
-{
-    struct fi_log_format_record header;
-    return bytes.size >= FI_LOG_FORMAT_RECORD_SIZE &&
-           fi_log_format_get_record(bytes.data, reader->segment.salt, offset, &header);
-}
-
-/* The first offset at or after `offset`, in steps of 8 and inside the slice, where a header may be;
- * else the offset after the last one tried. */
-static uint64_t
-next_candidate(uint64_t salt, uint64_t offset, firn_slice bytes, bool *out_found)
-{
-    *out_found = false;
-    for (size_t at = 0; at + FI_LOG_FORMAT_RECORD_SIZE <= bytes.size; at += 8, offset += 8) {
-        struct fi_log_format_record header;
-        if (fi_log_format_get_record(bytes.data + at, salt, offset, &header)) {
-            *out_found = true;
-            break;
-        }
-    }
-    return offset;
-}
-
-/* Moves the offset to where the search continues: after the hole, if it is in one. A record's first
- * 8 bytes may be zeros, the 8 bytes after them are not: it may begin that much before a run of
- * data. */
-static int
-skip_hole(struct fi_log_reader *reader, uint64_t *offset, struct search *search, firn_error *err)
-{
-    if (*offset < search->data_end) {
-        return FIRN_OK;
-    }
-    uint64_t start;
-    uint64_t end;
-    int rc = fi_os_file_next_data(reader->file, *offset, &start, &end, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    start = start > *offset ? start : *offset;
-    search->vain_bytes_max += end > start ? 8 * (end - start) : 0;
-    search->data_end = end;
-    uint64_t from = start - start % 8;
-    from = from >= 8 ? from - 8 : 0;
-    if (start >= end) {
-        *offset = reader->size_bytes > *offset ? reader->size_bytes : *offset;
-    } else if (from > *offset) {
-        *offset = from;
-    }
-    return FIRN_OK;
-}
-
-/* Tries the candidate at offset; the search continues at *out_next. */
-static int
-try_candidate(struct fi_log_reader *reader, uint64_t offset, struct search *search,
-              struct fi_log_reader_tail *tail, uint64_t *out_next, firn_error *err)
-{
-    struct fi_log_reader_record record;
-    bool is_valid = false;
-    FI_TRY_RETURN(reader_read(reader, offset, &record, &is_valid, err));
-    if (is_valid) {
-        tail->has_later_record = true;
-        if (record.header.durable > tail->durable) {
-            tail->durable = record.header.durable;
-        }
-        *out_next = record.end;
-        return FIRN_OK;
-    }
-    *out_next = offset + 8;
-    firn_slice bytes;
-    int rc = log_recover_load(reader, offset, FI_LOG_FORMAT_RECORD_SIZE, &bytes, err);
-    if (rc == FIRN_OK && bytes.size == FI_LOG_FORMAT_RECORD_SIZE) {
-        uint64_t room = fi_log_format_record_room(fi_load_le32(bytes.data + 4));
-        search->vain_bytes += fi_range_inside(offset, room, reader->size_bytes) ? room : 0;
-    }
-    if (rc == FIRN_OK && search->vain_bytes > search->vain_bytes_max) {
-        return fi_error_set(err, FIRN_CORRUPT,
-                            "%s: offset %" PRIu64 ": bad bytes with too many false records",
-                            fi_os_file_path(reader->file), offset);
-    }
-    return rc;
-}
-
-/* Searches everything from offset to the end of the file. FIRN_CORRUPT if the bytes are such that
- * finding records among them would take unreasonably long. */
-static int
-reader_tail(struct fi_log_reader *reader, uint64_t offset, struct fi_log_reader_tail *out,
-            firn_error *err)
-{
-    DCHECK(offset % 8 == 0);
-    *out = (struct fi_log_reader_tail){.is_blank = true};
-    const uint64_t start = offset;
-    struct search search = {.vain_bytes_max = VAIN_BYTES_MIN};
-    bool has_header_first = false;
-    while (offset < reader->size_bytes) {
-        FI_TRY_RETURN(skip_hole(reader, &offset, &search, err));
-        if (offset >= reader->size_bytes) {
-            break;
-        }
-        uint64_t left = reader->size_bytes - offset;
-        firn_slice bytes;
-        FI_TRY_RETURN(log_recover_load(
-            reader, offset, left < WINDOW_SIZE / 2 ? left : WINDOW_SIZE / 2, &bytes, err));
-        out->is_blank = out->is_blank && is_zero(bytes);
-        has_header_first =
-            has_header_first || (offset == start && has_header(reader, offset, bytes));
-        bool is_found;
-        uint64_t next = next_candidate(reader->segment.salt, offset, bytes, &is_found);
-        if (is_found) {
-            FI_TRY_RETURN(try_candidate(reader, next, &search, out, &next, err));
-        }
-        DCHECK(next % 8 == 0 && next >= offset); /* (I5) */
-        if (next == offset) {
-            break; /* less than a header is left */
-        }
-        offset = next;
-    }
-    /* Unused space is all zeros; in a recycled file it has any contents, and only a header shows
-     * that it was used. */
-    bool is_recycled = (reader->segment.flags & FI_LOG_FORMAT_RECYCLED) != 0;
-    out->has_torn_record = is_recycled ? has_header_first : !out->is_blank;
-    return FIRN_OK;
-}
-
-/* The first whole record at or after *offset, a multiple of 8, which is set to the place after it;
- * *out_is_found is false if there is none. *search, kept for the whole segment, counts bytes read
- * in vain: FIRN_CORRUPT when there are unreasonably many. */
-static int
-recover_reader_find(struct fi_log_reader *reader, uint64_t *offset, struct search *search,
-                    struct fi_log_reader_record *out, bool *out_is_found, firn_error *err)
-{
-    DCHECK(*offset % 8 == 0);
-    struct fi_log_reader_tail tail = {0};
-    *out_is_found = false;
-    while (*offset < reader->size_bytes && !*out_is_found) {
-        FI_TRY_RETURN(skip_hole(reader, offset, search, err));
-        if (*offset >= reader->size_bytes) {
-            break;
-        }
-        uint64_t left = reader->size_bytes - *offset;
-        firn_slice bytes;
-        bool is_candidate;
-        FI_TRY_RETURN(log_recover_load(
-            reader, *offset, left < WINDOW_SIZE / 2 ? left : WINDOW_SIZE / 2, &bytes, err));
-        uint64_t at = next_candidate(reader->segment.salt, *offset, bytes, &is_candidate);
-        uint64_t next = at;
-        if (is_candidate) {
-            FI_TRY_RETURN(try_candidate(reader, at, search, &tail, &next, err));
-        }
-        if (tail.has_later_record) {
-            FI_TRY_RETURN(reader_read(reader, at, out, out_is_found, err));
-        }
-        DCHECK(next % 8 == 0 && next >= *offset); /* (I5) */
-        if (next == *offset) {
-            break; /* less than a header is left */
-        }
-        *offset = next;
-    }
-    return FIRN_OK;
-}
-
-/* ==== reading a log and judging whether it is whole ==== */
+/* ---- the whole log ---- */
 
 enum { ATTEMPTS_MAX = 8 };
 
@@ -485,7 +138,7 @@ static int
 check_current(struct fi_log_reader *reader, firn_error *err)
 {
     bool is_current;
-    int rc = reader_is_current(reader, &is_current, err);
+    int rc = fi_log_reader_is_current(reader, &is_current, err);
     if (rc == FIRN_OK && !is_current) {
         return fi_error_set(err, FIRN_BUSY, "%s was given up while the log was read",
                             fi_os_file_path(reader->file));
@@ -600,7 +253,7 @@ read_closed_segment(struct walk *walk, uint64_t end, firn_error *err)
     while (offset < end) {
         struct fi_log_reader_record record;
         bool is_valid;
-        FI_TRY_RETURN(reader_read(&walk->reader, offset, &record, &is_valid, err));
+        FI_TRY_RETURN(fi_log_reader_read(&walk->reader, offset, &record, &is_valid, err));
         if (!is_valid) {
             FI_TRY_RETURN(check_current(&walk->reader, err));
             return damage(&walk->reader, offset, "bad bytes where a durable record stood", err);
@@ -622,12 +275,12 @@ static int
 read_with_second_inspect(struct walk *walk, uint64_t offset, struct fi_log_reader_record *record,
                          bool *out_is_valid, struct fi_log_reader_tail *out_tail, firn_error *err)
 {
-    FI_TRY_RETURN(reader_read(&walk->reader, offset, record, out_is_valid, err));
+    FI_TRY_RETURN(fi_log_reader_read(&walk->reader, offset, record, out_is_valid, err));
     if (!*out_is_valid) {
-        FI_TRY_RETURN(reader_refresh(&walk->reader, err));
-        FI_TRY_RETURN(reader_tail(&walk->reader, offset, out_tail, err));
-        FI_TRY_RETURN(reader_refresh(&walk->reader, err));
-        FI_TRY_RETURN(reader_read(&walk->reader, offset, record, out_is_valid, err));
+        FI_TRY_RETURN(fi_log_reader_refresh(&walk->reader, err));
+        FI_TRY_RETURN(fi_log_reader_tail(&walk->reader, offset, out_tail, err));
+        FI_TRY_RETURN(fi_log_reader_refresh(&walk->reader, err));
+        FI_TRY_RETURN(fi_log_reader_read(&walk->reader, offset, record, out_is_valid, err));
     }
     return FIRN_OK;
 }
@@ -706,10 +359,10 @@ open_successor(struct walk *walk, struct fi_log_reader *next, firn_error *err)
 {
     const struct fi_log_format_segment *segment = &walk->reader.segment;
     int rc;
-    FI_TRY(recover_reader_open(next, walk->dir, walk->prefix, segment->number + 1, err));
+    FI_TRY(fi_log_reader_open(next, walk->dir, walk->prefix, segment->number + 1, err));
     if (next->segment.previous_salt != segment->salt || next->segment.oldest < segment->oldest) {
         rc = damage(next, 32, "this segment does not continue the one before it", err);
-        recover_reader_close(next);
+        fi_log_reader_close(next);
     }
 out:
     return rc;
@@ -719,7 +372,7 @@ static void
 step_to(struct walk *walk, struct fi_log_reader *next)
 {
     DCHECK(next->segment.number == walk->reader.segment.number + 1);
-    recover_reader_close(&walk->reader);
+    fi_log_reader_close(&walk->reader);
     walk->reader = *next;
     walk->shown_end = 0;
     *next = (struct fi_log_reader){0};
@@ -734,7 +387,7 @@ missing_segment(struct walk *walk, uint64_t number, firn_error *err)
     int rc = FIRN_OK;
     FI_TRY(fi_log_segment_newest(walk->dir, walk->prefix, &newest, err));
     if (newest > number) {
-        FI_TRY(recover_reader_open(&reader, walk->dir, walk->prefix, newest, err));
+        FI_TRY(fi_log_reader_open(&reader, walk->dir, walk->prefix, newest, err));
     }
     char name[FI_LOG_SEGMENT_NAME_SIZE];
     fi_log_segment_name(walk->prefix, number, name);
@@ -746,7 +399,7 @@ missing_segment(struct walk *walk, uint64_t number, firn_error *err)
                           fi_os_dir_path(walk->dir), name);
     }
 out:
-    recover_reader_close(&reader);
+    fi_log_reader_close(&reader);
     return rc;
 }
 
@@ -783,7 +436,7 @@ walk_chain(struct walk *walk, uint64_t newest, firn_error *err)
         }
     }
 out:
-    recover_reader_close(&next);
+    fi_log_reader_close(&next);
     return rc;
 }
 
@@ -791,12 +444,12 @@ out:
 static int
 open_oldest(struct walk *walk, uint64_t newest, firn_error *err)
 {
-    int rc = recover_reader_open(&walk->reader, walk->dir, walk->prefix, newest, err);
+    int rc = fi_log_reader_open(&walk->reader, walk->dir, walk->prefix, newest, err);
     uint64_t number = newest;
     if (rc == FIRN_OK && walk->reader.segment.oldest != newest) {
         number = walk->reader.segment.oldest;
-        recover_reader_close(&walk->reader);
-        rc = recover_reader_open(&walk->reader, walk->dir, walk->prefix, number, err);
+        fi_log_reader_close(&walk->reader);
+        rc = fi_log_reader_open(&walk->reader, walk->dir, walk->prefix, number, err);
     }
     return rc == FIRN_NOT_FOUND ? missing_segment(walk, number, err) : rc;
 }
@@ -821,7 +474,7 @@ log_recover_attempt(struct walk *walk, firn_error *err)
     /* For the visitor the log ends before the record that it was shown. */
     rc = rc == FI_LOG_STOP ? FIRN_OK : rc;
 out:
-    recover_reader_close(&walk->reader);
+    fi_log_reader_close(&walk->reader);
     return rc;
 }
 

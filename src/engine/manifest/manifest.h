@@ -4,24 +4,8 @@
  * directory (docs/formats/manifest.md).
  *
  * One thread at a time. The directory handle is borrowed and must outlive the manifest.
- */
-#ifndef FIRN_MANIFEST_MANIFEST_H
-#define FIRN_MANIFEST_MANIFEST_H
-
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/error.h"
-#include "firn/types.h"
-#include "log/log.h"
-#include "os/os.h"
-#include "run/run_kind.h"
-
-/* ==== the bytes of MANIFEST's records ====
  *
- * docs/formats/manifest.md specifies the same in prose.
+ * The bytes of the records (docs/formats/manifest.md specifies the same in prose):
  *
  * Numbers are little-endian; "varint" is LEB128 in its shortest form, "sized" a varint length and
  * that many bytes.
@@ -66,6 +50,19 @@
  *     varint number; 8 bytes, beginning of the file's identity; varints: bytes of values in the
  *     file, bytes of those that the run refers to
  */
+#ifndef FIRN_MANIFEST_MANIFEST_H
+#define FIRN_MANIFEST_MANIFEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "firn/types.h"
+#include "log/log.h"
+#include "os/os.h"
+#include "run/run_kind.h"
 
 /* Types of records in the log "manifest". LOG_END changes no version. */
 enum { FI_MANIFEST_SNAPSHOT = 16, FI_MANIFEST_EDIT = 17, FI_MANIFEST_LOG_END = 18 };
@@ -233,6 +230,10 @@ void fi_manifest_state_deinit(struct fi_manifest_state *state);
  * may only be deinited. */
 FIRN_MUST_CHECK int fi_manifest_state_apply(struct fi_manifest_state *state,
                                             const struct fi_manifest_edit *edit, firn_error *err);
+/* Whether each number is that of one file only. FIRN_CORRUPT. For a state to which all records were
+ * applied. */
+FIRN_MUST_CHECK int fi_manifest_state_check_numbers(const struct fi_manifest_state *state,
+                                                    firn_error *err);
 
 /* The name of the record log. */
 #define FI_MANIFEST_NAME "manifest"

@@ -29,6 +29,15 @@
  * (ascending or descending keys, or versions of one key): then the cut is at that place and the new
  * entry goes to the smaller side, so that loading in order leaves full nodes.
  *
+ * Preparing. The inner nodes of a table are few and stay in the processor's caches; the leaf nearly
+ * always comes from slow memory. So a commit prepares the entries that it will add: the path down
+ * to the leaf is found, and the leaf's cache lines are prefetched while the log is written. The
+ * path is kept and stays valid until a node is split. Adding that entry then only has to search the
+ * leaf. Two paths are kept, so that the next entry of a batch can be prepared before the current
+ * one is added. An entry is identified by its key, of which a copy is kept, and its sequence;
+ * entries with long keys are not prepared, nor is anything while consecutive entries go to the same
+ * leaf, which is cached then. Readers do not see any of this.
+ *
  * A large table has a filter of its keys (memtable_filter.c), so that most gets of absent keys need
  * not search the tree.
  *
@@ -54,20 +63,7 @@
 #include "base/mem.h"
 #include "memtable/memtable_internal.h"
 
-/* ==== how the writer finds the place of an entry ====
- *
- * The inner nodes of a table are few and stay in the processor's caches; the leaf nearly always
- * comes from slow memory. So a commit prepares the entries that it will add: the path down to the
- * leaf is found, and the leaf's cache lines are prefetched while the log is written. The path is
- * kept and stays valid until a node is split. Adding that entry then only has to search the leaf.
- *
- * Two paths are kept, so that the next entry of a batch can be prepared before the current one is
- * added. An entry is identified by its key, of which a copy is kept, and its sequence; entries with
- * long keys are not prepared. Nor is anything prepared while consecutive entries go to the same
- * leaf, which is cached then.
- *
- * Nothing here changes a node, and readers do not see it.
- */
+/* ---- how the writer finds the place of an entry ---- */
 
 /* Only for the writer, like all of this. */
 static inline struct fi_memtable_node *

@@ -6,22 +6,19 @@
  * step is a step in an array. Otherwise the leaf has changed, perhaps been split: the cursor looks
  * for its place again, after or before the entry that it was on. That entry is still there, because
  * entries are never removed, so no older one can be missed.
+ *
+ * A descent (memtable.c has the structure and its invariants) holds the version of one node at a
+ * time. It reads the child's version before it validates the parent's: if the child was split in
+ * between, the parent was marked as changing before the child was (I4 of memtable.c), so the
+ * validation fails and the descent starts again. The same holds sideways: a leaf's neighbour is
+ * read, then the leaf is validated. A reader starts again only if a writer began or finished a
+ * change in the very node that it was reading, so some thread always makes progress. Nothing here
+ * writes.
  */
 #include "base/check.h"
 #include "memtable/memtable_internal.h"
 
-/* ==== finding a position without locks ====
- *
- * The structure and its invariants are in memtable.c.
- *
- * A descent holds the version of one node at a time. It reads the child's version before it
- * validates the parent's: if the child was split in between, the parent was marked as changing
- * before the child was (I4), so the validation fails and the descent starts again. The same holds
- * sideways: a leaf's neighbour is read, then the leaf is validated.
- *
- * A reader starts again only if a writer began or finished a change in the very node that it was
- * reading, so some thread always makes progress. Nothing here writes.
- */
+/* ---- finding a position without locks ---- */
 
 /* Goes down to the leaf of the probe's place, without searching the leaf. */
 static bool
@@ -156,7 +153,7 @@ memtable_seek_before(const struct fi_memtable *table, const struct fi_memtable_p
     }
 }
 
-/* ==== walking the leaves in both directions, concurrently with a writer ==== */
+/* ---- walking the leaves ---- */
 
 /* Entries are in memory in the order in which they were added; the one a few slots further is
  * prefetched while this one is used. */

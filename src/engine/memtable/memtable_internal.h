@@ -2,6 +2,14 @@
  *
  * memtable/memtable_internal.h: what the files of the room share: nodes, entries, the reading
  * protocol, searches in a node.
+ *
+ * Finding a slot in a node is inline, because descents of readers and the writer do little else. A
+ * node's heads are sorted, so they alone decide unless some are equal to the one looked for; only
+ * then are keys compared. fi_memtable_heads_below is the kernel: a build that need not treat every
+ * access as atomic may replace it with one that compares many heads at once. A reader may search a
+ * node that a writer is changing. It then sees any mixture of old and new fields: counts within the
+ * fan-out, entries that are complete or NULL. The result is within bounds but meaningless, and is
+ * discarded (I2 of memtable.c).
  */
 #ifndef FIRN_MEMTABLE_MEMTABLE_INTERNAL_H
 #define FIRN_MEMTABLE_MEMTABLE_INTERNAL_H
@@ -242,18 +250,7 @@ void fi_memtable_cursor_place(const struct fi_memtable *table,
                               const struct fi_memtable_probe *probe,
                               struct fi_memtable_position *out);
 
-/* ==== finding a slot in a node ====
- *
- * Inline, because descents of readers and the writer do little else.
- *
- * A node's heads are sorted, so the heads alone decide unless some are equal to the one looked for;
- * only then are keys compared. fi_memtable_heads_below is the kernel: a build that need not treat
- * every access as atomic may replace it with one that compares many heads at once.
- *
- * A reader may run this over a node that a writer is changing. It then sees any mixture of old and
- * new fields: counts within the fan-out, entries that are complete or NULL. The result is within
- * bounds but meaningless, and is discarded (I2).
- */
+/* ==== finding a slot in a node ==== */
 
 static inline uint64_t
 fi_memtable_node_head(const struct fi_memtable_node *node, size_t slot)

@@ -346,19 +346,17 @@ bool fi_merge_snapshot_mark_sees_all(const struct fi_merge_snapshot_map *snapsho
 uint64_t fi_merge_snapshot_mark_time_ms(const struct fi_merge_snapshot_map *snapshots,
                                         uint64_t first, uint64_t last);
 
-/* ==== which versions of a key may be dropped: the one rule, for flush and compaction ====
- *
- *   A version of a key may be dropped if every live snapshot that sees it also sees a newer version
- *   of that key. At the bottom of the tree (nothing older of the key elsewhere) a tombstone that is
- *   the oldest version kept may be dropped too, repeatedly. Range deletes count as tombstones of
- *   the keys that they cover. So do puts that have expired for every snapshot that sees them. A
- *   merge operand needs what is older: it does not count as "a newer version". Tombstones that are
- *   newer than the beginning of an open transaction stay: without them the transaction could not
- *   find out that their keys were written since it began.
- *
- * Most callers want fi_merge_stream, which applies the rule to a merge. One thread.
- */
+/* ==== which versions of a key may be dropped: the one rule, for flush and compaction ==== */
 
+/* A version of a key may be dropped if every live snapshot that sees it also sees a newer version
+ * of that key. At the bottom of the tree (nothing older of the key elsewhere) a tombstone that is
+ * the oldest version kept may be dropped too, repeatedly. Range deletes count as tombstones of the
+ * keys that they cover. So do puts that have expired for every snapshot that sees them. A merge
+ * operand needs what is older: it does not count as "a newer version". Tombstones that are newer
+ * than the beginning of an open transaction stay: without them the transaction could not find out
+ * that their keys were written since it began.
+ *
+ * Most callers want fi_merge_stream, which applies the rule to a merge. One thread. */
 struct fi_merge_rule;
 
 /* The map is borrowed until the rule is destroyed; its `now` is only looked at during the call. */
@@ -384,9 +382,9 @@ bool fi_merge_rule_needs(struct fi_merge_rule *rule, uint64_t sequence);
 /* The same for a merge operand, which does not make older versions unneeded. */
 bool fi_merge_rule_needs_operand(struct fi_merge_rule *rule, uint64_t sequence);
 
-/* ==== what a flush or a compaction has to write ====
- *
- * The versions of a merge and the range deletes, without those that may be dropped.
+/* ==== what a flush or a compaction has to write ==== */
+
+/* The versions of a merge and the range deletes, without those that may be dropped.
  *
  * Use: next returns entries one by one. Before an entry with a new key the output may be cut, which
  * returns the range deletes that belong to the keys before it; a cut at the end returns the last
@@ -395,9 +393,7 @@ bool fi_merge_rule_needs_operand(struct fi_merge_rule *rule, uint64_t sequence);
  *
  * Memory: range deletes, the pieces of them between two cuts, and one sequence for each tombstone
  * that is held back; keys with millions of versions are streamed. One thread. After an error the
- * stream may only be destroyed.
- */
-
+ * stream may only be destroyed. */
 struct fi_merge_stream;
 
 /* The keys k with lower <= k < upper. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reading/db_get.c: reading one key.
+ * reading/db_get.c: reading one key, or many.
  *
  * A read of now takes no lock and registers no snapshot: it reads [1, published]. That is safe
  * unless a flush or compaction asked for the snapshots after `published` was read, and has already
@@ -22,24 +22,29 @@
  * is_out says whether a keyspace does not exist now. A read of now checks it first; a read at a
  * snapshot checks what came later under the name. A read that has checked just before a drop or a
  * restore may still find everything, or nothing, as if the drop or restore came in between.
+ *
+ * Many keys. A read of one key waits for slow memory several times in sequence: for a filter, for
+ * an index, for the place of its block. The addresses are known before the read gets there. So keys
+ * are taken in groups. What all keys of a group need first is prefetched together, then what they
+ * need next (fi_lsm_tree_get_prefetch). The reads themselves follow, and find most of it in the
+ * caches. All keys are read at one snapshot: one of now that is registered during the call, or one
+ * that the caller has opened. The first key that cannot be read ends the call; the caller's visitor
+ * has seen the keys before it.
+ *
+ * Without a copy. A value in a cached block is returned in place: the block is pinned, and a pinned
+ * block stays even if its file is removed. Values in memtables are copied, because a memtable is
+ * freed as a whole, and one reader must not keep all of it. Also copied are values that expire,
+ * results of merge operands, values in history runs, and values that are too large for the cache. A
+ * pin counts as a user of the store, and of its memory: if so many blocks are pinned that others
+ * find no room in the cache, further ones use memory beyond it (block_cache.h). Unlike the other
+ * reads here, this one registers a snapshot and so takes a mutex, which is cheap compared to the
+ * copy that it saves.
  */
 #include "base/check.h"
 #include "base/mem.h"
 #include "reading/db_reading_handle.h"
 
-/* ==== reading many keys of one keyspace at one snapshot ====
- *
- * A read of one key waits for slow memory several times in sequence: for a filter, for an index,
- * for the place of its block. The addresses are known before the read gets there. So keys are taken
- * in groups. What all keys of a group need first is prefetched together, then what they need next
- * (fi_lsm_tree_get_prefetch). The reads themselves follow, and find most of it in the caches.
- *
- * All keys are read at one snapshot: a snapshot of now that is registered during the call, or one
- * that the caller has opened. So compaction drops nothing that is read here, and the image stays.
- *
- * Failure: the first key that cannot be read ends the call. The caller's visitor has seen the keys
- * before it.
- */
+/* ---- reading many keys of one keyspace at one snapshot ---- */
 
 /* The prefetched memory of a group must stay in the processor's nearest caches until it is used. */
 enum { GROUP = FI_LSM_PREFETCH_MAX };
@@ -115,7 +120,7 @@ fi_db_get_many(struct firn_db_keyspace *keyspace, const struct fi_db_get_many *w
     return rc;
 }
 
-/* ==== reading one key ==== */
+/* ---- reading one key ---- */
 
 /* Reads with a registered snapshot. */
 static int
@@ -300,20 +305,7 @@ fi_db_get_columns(struct firn_db_keyspace *keyspace, struct firn_snapshot *snaps
     return rc == FIRN_NOT_FOUND ? fi_db_get_refuse_missing(keyspace, err) : rc;
 }
 
-/* ==== reading one key without a copy ====
- *
- * A value in a cached block is returned in place: the block is pinned, and a pinned block stays
- * even if its file is removed. Values in memtables are copied, because a memtable is freed as a
- * whole, and one reader must not keep all of it. Also copied are values that expire, results of
- * merge operands, values in history runs, and values that are too large for the cache.
- *
- * A pin counts as a user of the store, and of its memory: a pinned block belongs to the budget of
- * the cache and cannot be evicted. If so many are pinned that blocks find no room in the cache,
- * further ones use memory beyond it (block_cache.h).
- *
- * Unlike the other reads here, this one registers a snapshot and so takes a mutex, which is cheap
- * compared to the copy that it saves.
- */
+/* ---- reading one key without a copy ---- */
 
 static int
 get_pinned(struct firn_db_keyspace *keyspace, const struct fi_db_snapshot_node *node,

@@ -17,6 +17,28 @@
  * is held; each step copies only the rest. Values are borrowed from the block. A large one is read
  * into a second buffer when the cursor reaches it, and freed when the cursor moves on.
  *
+ * A window: one large read in place of many small ones. Data blocks lie in the file in the order of
+ * their keys, side by side but for the pieces of large values between them. A window is the longest
+ * stretch of them from the wanted block on (or up to it, for a cursor that walks backwards) that
+ * fits into its room and has nothing else in between; where it goes follows from the index. It is
+ * read with one call, and each block is verified and decoded as it is asked for. So a merge of many
+ * runs costs the system one call for 256 KiB of each, keeps no trace in the cache, and uses
+ * uncompressed blocks where they were read, without a copy. A stretch that cannot be read may have
+ * one bad sector in it: then the wanted block is read alone, and only what is really lost is
+ * reported. Memory: the room, and a decoded block; a block that is larger than the room is read
+ * alone.
+ *
+ * Reading ahead, for cursors that were not opened as sequential. A cursor that is placed and takes
+ * a few steps wants one block or two, and anything beyond would be read in vain. One that goes on
+ * wants all that follow, and a call to the system for each of them costs as much as all else that
+ * is done with it. So the first ALONE blocks that the cache lacks are read one by one. If the next
+ * in order is lacking too, it is read with those after it, ROOM_FIRST bytes at once and then twice
+ * as many each time, at most FI_ROW_WINDOW_SIZE_MAX. Blocks that were read ahead are in a window as
+ * they are in the file; a block is verified, decoded and put into the cache when the cursor comes
+ * to it, like any other. A few blocks that the cache has may lie between: NEAR is how far the next
+ * one that it lacks may be. Farther away the cursor begins anew, and the window's memory goes. What
+ * cannot be read ahead is read alone.
+ *
  * (I1) While the cursor is valid, block_at and slot name the entry that base.entry shows, and the
  *      block is held.
  * (I2) After a failure the cursor is not valid and holds no block: the next seek begins anew.
@@ -40,21 +62,7 @@ struct window {
     struct fi_compress *compress;
 };
 
-/* ==== one large read in the place of many small ones ====
- *
- * Data blocks lie in the file in the order of their keys, side by side but for the pieces of large
- * values between them. A window is the longest stretch of them from the wanted block on (or up to
- * it, for a cursor that walks backwards) that fits into its room and has nothing else in between;
- * where it goes follows from the index. It is read with one call, and each block is verified and
- * decoded as it is asked for. So a merge of many runs costs the system one call for 256 KiB of
- * each, keeps no trace in the cache, and uses uncompressed blocks where they were read, without a
- * copy.
- *
- * A stretch that cannot be read may have one bad sector in it: then the wanted block is read alone,
- * and only what is really lost is reported.
- *
- * Memory: the room, and a decoded block. A block that is larger than the room is read alone.
- */
+/* ---- windows ---- */
 
 /* It is empty afterwards. */
 static void
@@ -192,27 +200,9 @@ window_read(struct window *window, struct fi_row *run, const struct fi_row_index
     return rc == FIRN_OK || err == NULL ? rc : fi_row_read_explain(run, index, i, err);
 }
 
-/* ==== reading ahead for cursors that were not opened as sequential ====
- *
- * A cursor that is placed and takes a few steps wants one block or two, and anything beyond would
- * be read in vain. One that goes on wants all that follow, and a call to the system for each of
- * them costs as much as all else that is done with it. So the first ALONE blocks that the cache
- * lacks are read one by one; where the next in order is lacking too, it is read with those after
- * it, ROOM_FIRST bytes at once and then twice as many each time. Blocks that were read ahead are in
- * a window as it is in the file; a block is verified, decoded and put into the cache when the
- * cursor comes to it, like any other.
- *
- * A few blocks that the cache has may lie between: NEAR is how far the next one that it lacks may
- * be. Farther away the cursor begins anew, and the window's memory goes.
- *
- * Memory: at most FI_ROW_WINDOW_SIZE_MAX bytes, of a cursor that walks through what the cache
- * does not have.
- *
- * Failure: what cannot be read ahead is read alone.
- *
- * One thread. A zeroed struct is ready.
- */
+/* ---- reading ahead ---- */
 
+/* A zeroed struct is ready. */
 struct ahead {
     struct window window;
     size_t missed;     /* the block that the cache lacked last */

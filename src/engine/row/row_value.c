@@ -6,7 +6,7 @@
  * Only puts and expiring puts have references: merge operands are read and written together with
  * their neighbours anyway.
  *
- * Failure: FIRN_CORRUPT, as in run/value_file.c.
+ * Failure: FIRN_CORRUPT, as in run/run_value_file.c.
  */
 #include "row/row_internal.h"
 

@@ -26,9 +26,7 @@
 #include "codec/compress.h"
 #include "os/os.h"
 
-/* ==== the origin of a run ====
- *
- * What a run records about its origin, so that a repair can work without MANIFEST
+/* What a run records about its origin, so that a repair can work without MANIFEST
  * (rescue/rescue_find.c).
  *
  *   0         4      5       6      8
@@ -41,7 +39,6 @@
  * ascending numbers: the first one as it is, each other one as its difference from the previous
  * one.
  */
-
 enum { FI_RUN_ORIGIN_VERSION = 1 };
 
 enum fi_run_origin_kind {

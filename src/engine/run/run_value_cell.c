@@ -8,7 +8,7 @@
  * cursor and a reader that wants the row as it was written. Readers of tuples refuse these cells
  * unless they ask for them.
  *
- * Failure: FIRN_CORRUPT, as in run/value_file.c.
+ * Failure: FIRN_CORRUPT, as in run/run_value_file.c.
  */
 #include "run/run_value_file.h"
 

@@ -18,7 +18,14 @@
  * opened (version_file.c), so that another file under the same name is not mistaken for it.
  *
  * A file that does not begin as a sealed one is a bare one. Each of the two has references of its
- * own form, which the other refuses.
+ * own form, which the other refuses. The log has every large value once already. A segment of it
+ * that has hardly anything else becomes a value file by a second name
+ * (compaction/compaction_adopt.c), so its values are not written again. Nothing is known here of
+ * records: a reference says where the value's bytes begin, how many there are, and what they hash
+ * to. A value has one checksum and is always read whole. The checksum depends on the place and on
+ * the file, as that of a block does. The file's identity is the hash of its first bytes; the random
+ * salt in them makes them differ from those of every other segment. The file may be longer than
+ * MANIFEST says, because what lies beyond the end of the log in it need not be there.
  *
  * Threads: any number at once; nothing changes after opening.
  */
@@ -31,21 +38,7 @@
 #include "block/block_descriptor.h"
 #include "codec/xxh3.h"
 
-/* ==== reading values out of a file that has no blocks ====
- *
- * The log has every large value once already. A segment of it that has hardly anything else becomes
- * a value file by a second name (compaction/compaction_adopt.c), so its values are not written
- * again. Nothing is known here of records: a reference says where the value's bytes begin, how many
- * there are, and what they hash to. A value has one checksum and is always read whole.
- *
- * The checksum depends on the place and on the file, as that of a block does. The file's identity
- * is the hash of its first bytes; the random salt in them makes them differ from those of every
- * other segment. It is held against MANIFEST's when the file is opened, its size too: the file may
- * be longer, because what lies beyond the end of the log in it need not be there.
- *
- * Values of up to FI_RUN_VALUE_FILE_CACHED_MAX bytes are kept in the cache, as those of sealed
- * files are.
- */
+/* ---- bare files ---- */
 
 struct bare;
 
@@ -207,7 +200,7 @@ out:
     return rc;
 }
 
-/* ==== reading values that lie outside of runs ==== */
+/* ---- both kinds of files ---- */
 
 enum { PIECE_SIZE = FI_RUN_VALUE_FILE_PIECE_SIZE, CACHED_MAX = FI_RUN_VALUE_FILE_CACHED_MAX };
 /* Of an offset in a reference. */

@@ -86,11 +86,9 @@ FIRN_MUST_CHECK int fi_run_value_file_resolve(const struct fi_run_values *values
 FIRN_MUST_CHECK int fi_run_value_file_pin(const struct fi_run_values *values, firn_slice reference,
                                           struct fi_block_pin *out, firn_error *err);
 
-/* ==== cells of rows that refer to value files (run/run_value_cell.c) ====
- *
- * A column of a run of columns may have a reference in place of one value of a row. On the way into
- * runs, and out of them if a cursor keeps references, a tuple has it as a cell of
- * FI_PHYSICAL_REFERENCE:
+/* Cells of rows that refer to value files (run/run_value_cell.c). A column of a run of columns may
+ * have a reference in place of one value of a row. On the way into runs, and out of them if a
+ * cursor keeps references, a tuple has it as a cell of FI_PHYSICAL_REFERENCE:
  *
  *   0                      17
  *   +----------------------+--------------+
@@ -100,7 +98,6 @@ FIRN_MUST_CHECK int fi_run_value_file_pin(const struct fi_run_values *values, fi
  *
  * The first bytes are there so that bounds of columns are known without reading the value.
  */
-
 enum {
     FI_RUN_VALUE_CELL_HEAD_SIZE = 17,
     FI_RUN_VALUE_CELL_SIZE_MIN = 64 /* smaller values would be shorter than their reference */

@@ -12,7 +12,15 @@
  * Closing for writing: background work ends. If the log has grown long, the memtables are flushed,
  * so that the next opening need not replay it. Small trees are merged into one run each, and space
  * of the log and the reserve that is not needed is freed. A small store is just a log, and stays
- * one. Last, the log and MANIFEST each record where the other one ends (db_replay.c).
+ * one. Last, the log and MANIFEST each record where the other one ends (db_replay_attest.c).
+ *
+ * Refreshing a read-only handle. Where neither the log nor MANIFEST has changed (log/log_watch.c),
+ * nothing happens. Otherwise a whole new image is opened and replayed beside the present one and
+ * then replaces it. Cursors and snapshots keep the image in which they were opened. The image is
+ * closed together with the last of them, and this releases the lock by which the writer sees it.
+ * Reads of single keys do not count as users: they are inside the epoch while they use the image,
+ * and a replaced image is closed only after all of them have left. The state mutex guards the user
+ * counts and the replacement.
  *
  * The memory budget is divided once, at opening: half for the block cache, three eighths for
  * memtables (one is flushed when it has an eighth, and at most 64 MiB), the rest for what the
@@ -33,17 +41,7 @@
 #include "base/mem.h"
 #include "hosted/os_ram.h"
 
-/* ==== moving a read-only handle to the newest state ====
- *
- * Where neither the log nor MANIFEST has changed (log/log_watch.c), nothing happens. Otherwise
- * a whole new image is opened and replayed beside the present one and then replaces it. Cursors and
- * snapshots keep the image in which they were opened. The image is closed together with the last of
- * them, and this releases the lock by which the writer sees it. Reads of single keys do not count
- * as users: they are inside the epoch while they use the image, and a replaced image is closed only
- * after all of them have left.
- *
- * Locking: the state mutex guards the user counts and the replacement.
- */
+/* ---- moving a read-only handle to the newest state ---- */
 
 /* Whether a new image would show what the present one does. */
 static bool
@@ -84,7 +82,7 @@ fi_db_refresh(struct firn_db *db, firn_error *err)
     return FIRN_OK;
 }
 
-/* ==== a store in memory ====
+/* ---- a store in memory ----
  *
  * This is an ordinary store in a directory of an in-memory file system (os_ram.h), so it has all
  * features of a store and runs the same tests. The file system sets the limit: a commit beyond it
@@ -123,7 +121,7 @@ memory_close(struct fi_os *os)
     fi_os_ram_destroy(os);
 }
 
-/* ==== the handle: opening and closing ==== */
+/* ---- the handle ---- */
 
 /* A log that is longer than this is flushed when the store is closed: compressed runs take less
  * room, and every opening of a store with a long log replays it. */

@@ -82,7 +82,7 @@ void fi_db_keyspace_end_change(struct firn_db *db);
 FIRN_MUST_CHECK int fi_db_layout_take(void *ctx, uint32_t tree_id, struct fi_column_layout **out,
                                       firn_error *err);
 
-/* ---- db_replay.c ---- */
+/* ---- db_replay.c, db_replay_attest.c ---- */
 
 /* The facts in MANIFEST against which the log is checked while it is read. */
 struct fi_db_vouch {
@@ -91,8 +91,18 @@ struct fi_db_vouch {
     struct fi_log_position log_end;
     uint64_t vouched; /* the newest version named in the log */
 };
+void fi_db_replay_attest_begin(struct fi_db_vouch *vouch, struct firn_db *db, struct fi_lsm *lsm);
+/* A judge of what was found in the log (struct fi_log_options); ctx is the vouch. FIRN_CORRUPT if
+ * the log or MANIFEST has lost its end. */
+FIRN_MUST_CHECK int fi_db_replay_attest_assess(void *ctx, const struct fi_log_found *found,
+                                               firn_error *err);
+/* Checks a record of type FI_STOREFILE_TYPE_VOUCH. FIRN_CORRUPT likewise; FI_LOG_STOP if for a
+ * reader the log ends before it. */
+FIRN_MUST_CHECK int fi_db_replay_attest_read(struct fi_db_vouch *vouch, firn_slice record,
+                                             struct fi_log_position position, firn_error *err);
 /* Before a store is closed: records in the log and in MANIFEST where the other one ends. */
 FIRN_MUST_CHECK int fi_db_replay_attest_close(struct firn_db *db, firn_error *err);
+
 /* Opens an image and, unless read-only, the log, and fills the image from the log. */
 FIRN_MUST_CHECK int fi_db_replay(struct firn_db *db, struct fi_db_image **out, firn_error *err);
 

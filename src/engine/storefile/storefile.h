@@ -52,9 +52,9 @@ enum {
     FI_STOREFILE_OP_SIZE_MIN = 4
 };
 
-/* A record of the log that names a version of MANIFEST: db_replay.c. 8 bytes; from format version 7
- * on 8 more: the sequence of the last change in the history that this version has, or 0. Commits
- * have type 16, changes of the history 17. */
+/* A record of the log that names a version of MANIFEST (db_replay_attest.c). 8 bytes; from format
+ * version 7 on 8 more: the sequence of the last change in the history that this version has, or 0.
+ * Commits have type 16, changes of the history 17. */
 enum {
     FI_STOREFILE_TYPE_VOUCH = 18,
     FI_STOREFILE_VOUCH_OLD_SIZE = 8,

@@ -55,4 +55,13 @@ FIRN_MUST_CHECK int fi_lines_myers_mark(const struct fi_lines_myers_side *before
                                         const struct fi_lines_myers_side *after, uint64_t work_max,
                                         bool *out_is_minimal, firn_error *err);
 
+/* Patience difference: marks the changes of two texts whose lines are numbers: the lines that are
+ * not marked are the same on both sides, in order. Requires: both arrays are all false and have an
+ * element for each line. If nothing is unique, the shortest way is taken, in about work_max steps
+ * in all. *out_is_minimal is true if the whole way is proved to be the shortest. */
+FIRN_MUST_CHECK int fi_lines_patience_mark(const struct fi_lines_intern *lines,
+                                           bool *before_changed, bool *after_changed,
+                                           uint64_t work_max, bool *out_is_minimal,
+                                           firn_error *err);
+
 #endif

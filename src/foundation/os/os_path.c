@@ -2,7 +2,6 @@
  *
  * os/os_path.c: names, the memory of handles, and errors that name a path.
  *
- *
  * Opening a file is on the hot path of a walk over a hundred thousand files; an error is not. So a
  * handle does not carry its path: it carries its own name and a counted pointer to the directory it
  * was opened from, and the path is put together along that chain only when a message wants it. One

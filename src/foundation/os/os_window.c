@@ -2,7 +2,6 @@
  *
  * os/os_window.c: the wrappers for windows.
  *
- *
  * An implementation with windows maps a range of a file to memory (file_map) and unmaps it
  * (file_unmap). There are two kinds of that memory:
  *

@@ -2,7 +2,6 @@
  *
  * oswatch/os_watch_fanotify.c: notifications by fanotify.
  *
- *
  * fanotify(7), fanotify_init(2), fanotify_mark(2), since Linux 5.9: for processes with
  * CAP_SYS_ADMIN. It limits neither the number of directories nor that of waiting events. Without
  * that capability it has the limits of inotify, and is not used.

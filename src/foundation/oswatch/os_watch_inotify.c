@@ -2,7 +2,6 @@
  *
  * oswatch/os_watch_inotify.c: notifications by inotify.
  *
- *
  * inotify(7): for processes that may not use fanotify, and if fanotify does not work.
  *
  * The kernel numbers the watched directories, counting up, and never reuses a number. So an event

@@ -2,7 +2,6 @@
  *
  * posix/os_posix_file.c: files by Linux system calls.
  *
- *
  * Opening. O_NOFOLLOW refuses a symbolic link, O_NONBLOCK keeps a fifo from holding the caller up,
  * O_NOCTTY a terminal from taking the process over. The opened file is then looked at once: only
  * regular files pass. The look is left out if the call itself made the file (O_EXCL) and the caller

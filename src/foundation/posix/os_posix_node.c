@@ -2,7 +2,6 @@
  *
  * posix/os_posix_node.c: modes, owners, times and extended attributes by Linux system calls.
  *
- *
  * A file with a descriptor is changed through it. An entry that has only a name is changed by the
  * calls that take a directory and do not follow links; for extended attributes Linux had no such
  * call for long, so they go through /proc/self/fd/<directory>/<name> with the l* calls, which

@@ -2,7 +2,6 @@
  *
  * posix/os_posix_window.c: windows as shared mappings, where the file system makes that safe.
  *
- *
  * A store into a mapped page cannot report a failure: the process is ended instead. So
  * the question is on which file systems a store into bytes that were written before cannot need
  * anything that may be missing. The answers, by what fstatfs tells:

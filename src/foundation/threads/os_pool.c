@@ -2,7 +2,6 @@
  *
  * threads/os_pool.c: a pool of real threads.
  *
- *
  * Jobs are in one ring, in order of submission; threads take them from its front. A thread is
  * started when a job finds no idle one and the pool does not have all its threads yet. So a pool
  * that is never used costs nothing.

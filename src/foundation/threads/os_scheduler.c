@@ -2,7 +2,6 @@
  *
  * threads/os_scheduler.c: jobs of a simulation.
  *
- *
  * Nothing runs in parallel. A submitted job stays in the queue of its pool until a caller waits:
  * then one job is picked by the seed and run to its end on the stack of the waiting caller. So a
  * run of a whole store, with all its background work, depends only on one seed.

@@ -33,7 +33,7 @@
 #include "type/type.h"
 
 /* For a cell of a tuple that is being written to a run: as.bytes is described in
- * run/value_file.h. No other cell has it, so it is not one of the kinds. */
+ * run/run_value_file.h. No other cell has it, so it is not one of the kinds. */
 #define FI_PHYSICAL_REFERENCE ((enum fi_physical)6)
 /* One column of a row. Bytes are borrowed. */
 struct fi_cell {

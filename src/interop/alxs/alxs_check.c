@@ -8,6 +8,20 @@
  *
  * Checked in addition to what the original checks: the zeros in the header, the order of the keys,
  * and that the number of records leaves 8 bytes for each, before that number is used.
+ *
+ * Every byte of the records is read in order through one window and goes into the checksum; the
+ * sizes and the keys are checked on the way. So the memory is that of the window and of two keys,
+ * for any sizes: values are only skipped.
+ *
+ * (I1) window_offset ≤ crc_end ≤ window_offset + window_size, and crc_end ≤ next.
+ * (I2) What is checked is what goes into the checksum. A window is filled again from the first byte
+ *      that was not checked yet; bytes before it have gone into the checksum from the window in
+ *      which they were checked. So a file that changes meanwhile cannot show the walk other sizes
+ *      or keys than those that the checksum covers.
+ * (I3) A size is accepted only if the record ends before the footer, and a key only up to
+ *      key_size_max; both before anything is allocated.
+ *
+ * One thread at a time.
  */
 #include "alxs/alxs.h"
 
@@ -63,22 +77,7 @@ damaged_beyond(struct fi_alxs_sink *sink, int rc, const firn_error *problem, fir
     return rc;
 }
 
-/* ---- the walk over the records ----
- *
- * Every byte of the records is read in order through one window and goes into the checksum; the
- * sizes and the keys are checked on the way. So the memory is that of the window and of two keys,
- * for any sizes: values are only skipped.
- *
- * (I1) window_offset ≤ crc_end ≤ window_offset + window_size, and crc_end ≤ next.
- * (I2) What is checked is what goes into the checksum. A window is filled again from the first
- *      byte that was not checked yet; bytes before it have gone into the checksum from the window
- *      in which they were checked. So a file that changes meanwhile cannot show the walk other
- *      sizes or keys than those that the checksum covers.
- * (I3) A size is accepted only if the record ends before the footer, and a key only up to
- *      key_size_max; both before anything is allocated.
- *
- * One thread at a time.
- */
+/* ---- the walk over the records ---- */
 
 struct scan {
     struct fi_os_file *file; /* borrowed */

@@ -2,7 +2,6 @@
  *
  * chkp/chkp_index_check.c: whether an .idx lists exactly the entries of its .dat.
  *
- *
  * An .idx has no checksum of its own. But everything in it is in the .dat too, in another order. So
  * both are read once, in bounded memory, and compared as multisets: each entry's 48 bytes are
  * hashed with BLAKE3, and the hashes are added up as four 64-bit numbers each. Equal sums mean

@@ -112,7 +112,7 @@ import_bitcode_load(const uint8_t *data, size_t width)
     return value;
 }
 
-/* Unpacks integers of 8 or 4 bytes. Requires: count is not beyond what is left, as room_for
+/* Unpacks integers of 8 or 4 bytes. Requires: count is not beyond what is left, as has_room
  * says. */
 static bool
 unpack_integers(firn_slice *rest, uint64_t *out, size_t count, size_t width)

@@ -566,7 +566,7 @@ static void
 read_key(const struct fi_sql_cursor *cursor, firn_value *out)
 {
     for (size_t i = 0; i < fi_sql_cursor_table(cursor)->orders[0].count; i++) {
-        out[i] = read_value(cursor, i); /* they come first: take_plan, fi_sql_keep_read */
+        out[i] = read_value(cursor, i); /* they come first: take_columns, fi_sql_keep_read */
     }
 }
 

@@ -84,7 +84,7 @@ fi_aggregate_few_number(const struct fi_aggregate_table *table, const uint8_t *g
 
 /* ---- masks ---- */
 
-/* As firn_chunk_count_bits of encoding: the compiler's builtin may be a call. */
+/* As fi_chunk_mask_count, for one word: the compiler's builtin may be a call. */
 static inline uint32_t
 count_bits(uint64_t word)
 {

@@ -185,7 +185,7 @@ chosen_bits(const uint64_t *mask, size_t i)
     return 0 - (mask[i / 64] >> i % 64 & 1);
 }
 
-/* As firn_chunk_count_bits of encoding: the compiler's builtin may be a call. */
+/* As fi_chunk_mask_count, for one word: the compiler's builtin may be a call. */
 static uint64_t
 count_bits(uint64_t word)
 {

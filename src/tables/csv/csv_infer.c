@@ -7,7 +7,7 @@
  * decides, it is only known at the end whether the first record is a header, so its fields are kept
  * until then.
  *
- * A value belongs to a type only if it is written as firn would write it. value_text reads more
+ * A value belongs to a type only if it is written as firn would write it. text_value.c reads more
  * than that ("007" as an integer), so the shape of numbers is checked first.
  */
 #include "csv/csv_infer.h"

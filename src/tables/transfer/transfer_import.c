@@ -2,7 +2,7 @@
  *
  * transfer/transfer_import.c: imports a text into a table.
  *
- * The text comes in pieces, which a reader of exchange/ divides into records. Each record becomes
+ * The text comes in pieces, which a reader (csv/, json/) divides into records. Each record becomes
  * values of its columns, and a row of a load. The columns are known with the first record: the
  * caller, the header or the number of fields determines them; a JSON line may have any columns.
  * Then the load is opened. A load refuses rows whose key exists, or replaces them if they have no

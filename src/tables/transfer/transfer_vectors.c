@@ -2,8 +2,8 @@
  *
  * transfer/transfer_vectors.c: imports a file of vectors into a table.
  *
- * The file comes in pieces, which a reader of exchange/ divides into vectors. Each vector becomes a
- * row of a load. Its key is a number of the table, or its position in the file.
+ * The file comes in pieces, which a reader (vectorfile/) divides into vectors. Each vector becomes
+ * a row of a load. Its key is a number of the table, or its position in the file.
  *
  * Memory: a piece, and the part of a vector whose end was not read yet.
  */

@@ -6,7 +6,7 @@
  * Each row has the name where fields are flat (SQL; Python; Node, in camel case), the name in JSON,
  * within the object that has the field there, the kind, the member of firn_workspace_checkpoint,
  * and its place among the columns of SQL, which programs may count. The rows are in the order of
- * JSON. A new field becomes the last row, and takes the next place.
+ * JSON. A new field becomes the last row of its object, and takes the next place.
  */
 #ifndef FIRN_CATALOG_CATALOG_FIELDS_H
 #define FIRN_CATALOG_CATALOG_FIELDS_H

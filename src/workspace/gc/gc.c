@@ -34,6 +34,12 @@
  * those that may still need the files.
  *
  * Forgotten objects (catalog_forgotten.c) stay on record until the index no longer contains them.
+ * One that is alive stays. If it is dead, no byte of it may be left: the plan rewrites every pack
+ * that has it. But a live object may be stored as a delta of it, which normally keeps a base alive.
+ * Such deltas are stored whole, in a new pack, before anything is planned, in the order of
+ * gc_move.c: until the index has the new place, the old one is valid. If a delta cannot be read,
+ * the old place stays valid: its base is kept, and this is reported (I3). That takes one object at
+ * a time, and 64 bytes for each such delta.
  *
  * Memory: 9 bytes for each object of the store (a quarter more while they are read in), one
  * directory object and 32 bytes for each waiting directory, what a writer of packs needs for
@@ -244,18 +250,7 @@ gc_estimate(struct fi_gc *gc)
     result->packs_after += result->packs_rewritten > 0 ? 1 : 0;
 }
 
-/* Removes forgotten objects for good.
- *
- * A forgotten object (catalog_forgotten.c) that is alive stays. If it is dead, no byte of it may be
- * left: the plan rewrites every pack that has it (gc_plan.c). But a live object may be stored
- * as a delta of it, which normally keeps a base alive. Such deltas are stored whole here, in a new
- * pack, before anything is planned; the index then leads there, and marking has nothing more to do
- * for them.
- *
- * The order is that of gc_move.c: until the index has the new place, the old one is valid. If
- * a delta cannot be read, the old place stays valid: its base is kept, and this is reported (I3).
- *
- * Memory: one object at a time, and 64 bytes for each such delta. */
+/* ---- removing forgotten objects for good ---- */
 
 /* (I3) */
 static void

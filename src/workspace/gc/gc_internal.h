@@ -66,7 +66,7 @@ struct fi_gc_pack {
     struct fi_buf dead_frames; /* likewise: that the index has something dead in */
     struct fi_buf dead_sizes;  /* le32 each: bytes of it that are dead, before compression */
     uint64_t moved;            /* of the live ones, so far */
-    uint64_t swept;            /* of the dead ones, by slices so far (gc_auto.c) */
+    uint64_t swept;            /* of the dead ones, by slices so far (gc_slice.c) */
 };
 
 /* Bounds of memory, and of the space that is needed beside the store. */
@@ -76,7 +76,7 @@ struct fi_gc_limits {
     uint64_t give_back_bytes; /* of packs that were left empty: reason enough to retire them */
     /* Of an automatic collection (gc_auto.c): */
     uint64_t due_bytes;     /* less is not worth it; 0: any number is */
-    uint64_t slice_bytes;   /* of frames that are moved in one slice (gc_auto.c) */
+    uint64_t slice_bytes;   /* of frames that are moved in one slice (gc_slice.c) */
     uint64_t slice_objects; /* that are moved or swept in one slice */
     int64_t pause_ns;       /* between two */
     int64_t patience_ns;    /* with another writer */
@@ -164,6 +164,17 @@ FIRN_MUST_CHECK int fi_gc_move_parts(struct fi_gc *gc, struct fi_gc_part *parts,
 FIRN_MUST_CHECK int fi_gc_auto(struct firn_ws *ws, const firn_workspace_gc_options *options,
                                const struct fi_gc_limits *limits, firn_workspace_gc_result *out,
                                firn_error *err);
+
+/* How far slices have come. */
+struct fi_gc_place {
+    size_t pack; /* of gc->packs */
+    uint32_t frame;
+};
+/* Advances to the next pack that is to go; false if there is none left. gc_slice.c. */
+bool fi_gc_slice_seek(const struct fi_gc *gc, struct fi_gc_place *at);
+/* One slice, starting from `at`. Requires: the store is open for writing, only slices have changed
+ * it since it was marked, and its stat cache was swept. gc_slice.c. */
+FIRN_MUST_CHECK int fi_gc_slice(struct fi_gc *gc, struct fi_gc_place *at, firn_error *err);
 
 /* Deletes dead directories from the stat cache. gc_steps.c. */
 FIRN_MUST_CHECK int fi_gc_steps_sweep_stat(struct fi_gc *gc, firn_error *err);

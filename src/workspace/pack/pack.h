@@ -3,7 +3,7 @@
  * pack/pack.h: a sealed block file of immutable objects, each named by the BLAKE3-256 of its
  * bytes (docs/formats/pack.md). pack_writer.c and pack_lane.c write, pack.c reads,
  * pack_verify.c verifies a whole pack, pack_salvage.c lists a pack whose tables are lost.
- * Content of any size goes through firn_packfile_stream_*, below.
+ * Content of any size goes through fi_pack_stream_*, below.
  *
  * Objects are in solid zstd frames of 512 KiB and more; each frame begins with a list of its
  * objects, so a pack can be listed even without its object table. The table is sorted by hash, in

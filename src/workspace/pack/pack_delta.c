@@ -4,7 +4,7 @@
  *
  * A new version of a file shares nearly all of its bytes with the old one. A DELTA object holds the
  * name of the old one, its base, and a zstd frame that refers to the base's bytes
- * (codec/compress.c): often a hundredth of what the object would take by itself.
+ * (codec/compress_delta.c): often a hundredth of what the object would take by itself.
  *
  * One step only: a base is stored whole (I1, tested at each reading, because it is data). So
  * reading an object needs at most one other, a damaged frame affects only the deltas directly based

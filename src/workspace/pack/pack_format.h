@@ -48,8 +48,8 @@ struct fi_pack_format_item {
     firn_hash name; /* only for PIECES and DELTA: of what they stand for */
 };
 
-/* A decoded frame taken apart; slices of it. Start with .list_reader from _open_frame, then
- * _next_item. */
+/* A decoded frame taken apart: slices of it. To visit the objects, fi_pack_format_next_item takes
+ * items whose reader is at the start of the list. */
 struct fi_pack_format_frame {
     firn_slice list;
     firn_slice contents;

@@ -50,7 +50,8 @@ FIRN_MUST_CHECK int fi_place_config_list(struct fi_os *os, const char *store_pat
                                          int (*visit)(void *ctx,
                                                       const firn_config_setting *setting),
                                          void *ctx, firn_error *err);
-/* An unreadable file counts as empty, but with values that delete nothing (text_cautious), and is
+/* An unreadable file counts as empty, but with values that delete nothing
+ * (fi_place_config_text_cautious), and is
  * reported to on_notice, which may be NULL. Fails only if memory runs out or visit fails. */
 FIRN_MUST_CHECK int
 fi_place_config_list_readable(struct fi_os *os, const char *store_path,
@@ -71,7 +72,7 @@ FIRN_MUST_CHECK int fi_place_config_repair(struct fi_os_dir *dir, firn_error *er
 /* Writes settings in place of ones that were lost: nothing expires. */
 FIRN_MUST_CHECK int fi_place_config_lost(struct fi_os_dir *dir, firn_error *err);
 
-/* The text of a file of settings.
+/* The text of a file of settings: place_config_text.c.
  *
  *   file := line*, of at most 64 KiB
  *   line := (setting | comment)? ("\n" | "\r\n" | end of the file)
@@ -118,6 +119,19 @@ FIRN_MUST_CHECK int fi_place_config_text_change(firn_slice text, enum fi_place_c
 void fi_place_config_text_show(const struct fi_place_config_text *config,
                                enum fi_place_config_key key,
                                char out[FI_PLACE_CONFIG_TEXT_VALUE_SIZE]);
+
+const char *fi_place_config_text_name(enum fi_place_config_key key);
+/* FIRN_INVALID, with the names of all settings, if there is no such key. */
+FIRN_MUST_CHECK int fi_place_config_text_find(firn_slice name, enum fi_place_config_key *out,
+                                              firn_error *err);
+/* Reads a size (firn_config_size); false, with *out unchanged, if it is none. */
+bool fi_place_config_text_size(firn_slice text, uint64_t *out);
+/* FIRN_INVALID, with the values that the key takes. */
+FIRN_MUST_CHECK int fi_place_config_text_value(enum fi_place_config_key key, firn_slice value,
+                                               uint64_t *out, firn_error *err);
+/* The value that is used for a key while a file cannot be read; NULL: as if the key were not
+ * set. */
+const char *fi_place_config_text_cautious(enum fi_place_config_key key);
 
 /* Whether a directory that the catalog of a named store calls a workspace is one. */
 

@@ -15,6 +15,32 @@
  * Patterns are tried from the last to the first, and the first match counts. Most are ruled out by
  * two bytes: the ninety rules of the Linux source cost each entry less than half a
  * microsecond.
+ *
+ * What a line means, in the language of gitignore(5):
+ *
+ *   # ...      at the beginning of a line: a comment
+ *   !p         what p matches is kept after all
+ *   p/         directories only
+ *   /p, a/b    with a slash that is not the last byte the pattern is matched against the path from
+ *              the rule file's directory, otherwise against the name of an entry anywhere below
+ *   spaces     at the end do not count, unless a backslash is before one; tabs do count
+ *
+ * Where gitignore(5) leaves a question open, git itself was tested, and firn does the same:
+ * - the part of a path pattern before its first special byte is compared by itself, and what comes
+ *   after it counts as the beginning of a glob: in `a**` followed by `/b` the stars therefore mean
+ *   directories, although they are not alone between slashes;
+ * - a slash inside a set makes the pattern a path pattern, although the set never matches a slash;
+ * - a slash that follows a backslash at the end still means directories, and leaves the backslash
+ *   with nothing after it.
+ *
+ * A line that can never match is bad: it is reported, because the user meant something by it. So is
+ * a line with a NUL, which git cuts there. In a file of another encoding that leaves patterns like
+ * `*` that were not intended, and a backup that silently leaves out everything is worse than one
+ * rule that does not work. A line of more than 4,096 bytes is bad, too: this limits what one
+ * comparison costs.
+ *
+ * Most patterns are a plain name, or a star and a suffix: these are compared without the glob
+ * matcher, by size and last byte first.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -158,31 +184,7 @@ fi_rules_ignore_file_find(const struct fi_rules_ignore_file *file,
     return NULL;
 }
 
-/* What a line of a rule file means, in the language of gitignore(5).
- *
- *   # ...      at the beginning of a line: a comment
- *   !p         what p matches is kept after all
- *   p/         directories only
- *   /p, a/b    with a slash that is not the last byte the pattern is matched against the path from
- *              the rule file's directory, otherwise against the name of an entry anywhere below
- *   spaces     at the end do not count, unless a backslash is before one; tabs do count
- *
- * Where gitignore(5) leaves a question open, git itself was tested, and firn does the same:
- * - the part of a path pattern before its first special byte is compared by itself, and what comes
- *   after it counts as the beginning of a glob: in `a**` followed by `/b` the stars therefore mean
- *   directories, although they are not alone between slashes;
- * - a slash inside a set makes the pattern a path pattern, although the set never matches a slash;
- * - a slash that follows a backslash at the end still means directories, and leaves the backslash
- *   with nothing after it.
- *
- * A line that can never match is bad: it is reported, because the user meant something by it. So is
- * a line with a NUL, which git cuts there. In a file of another encoding that leaves patterns like
- * `*` that were not intended, and a backup that silently leaves out everything is worse than one
- * rule that does not work. A line of more than 4,096 bytes is bad, too: this limits what one
- * comparison costs.
- *
- * Most patterns are a plain name, or a star and a suffix: these are compared without the glob
- * matcher, by size and last byte first. */
+/* ---- what a line means ---- */
 
 static firn_slice
 without_front(firn_slice text, size_t size)

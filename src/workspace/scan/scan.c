@@ -139,7 +139,7 @@ take_up(struct fi_scan_worker *worker, const struct claim *claim, firn_error *er
     case CLAIM_VISIT:
         return fi_scan_dir_visit(worker, claim->node, (uint32_t)claim->index, err);
     case CLAIM_SEGMENT:
-        return fi_scan_dir_segment(worker, claim->node, claim->index, err);
+        return fi_scan_segment_reopen(worker, claim->node, claim->index, err);
     case CLAIM_BUILD:
         return fi_scan_build_due(worker, claim->node, err);
     case CLAIM_PIECE:

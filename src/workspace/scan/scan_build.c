@@ -12,6 +12,20 @@
  *
  * Only the builder of a subdirectory writes its record, before it reports under the mutex; the
  * parent's builder reads the record after the last report (I1). The same holds for parts.
+ *
+ * Putting together. Most entries of a new directory are already encoded in its part. Late entries
+ * come from elsewhere and are inserted in their places: a subdirectory from the record that its
+ * builder wrote, one of several names of an inode from the inode's group, and a run of known
+ * entries from the object that the directory had at the last scan. That object is read once, from
+ * front to back: its entries and the new ones are both in the order of names, so known entries come
+ * up in ascending places (I2; tested, not asserted, like (I3): the cache may be wrong). This
+ * reading also finds subdirectories that no longer exist; their memos are removed. The prints of
+ * the entries, one each, are put together in the same order, for the next scan.
+ *
+ * If a memo does not fit the object that it names, the cache is wrong, and a tree built from it
+ * would be wrong as well. So the object must have as many entries as the memo has prints, and the
+ * names of the result are checked to ascend (I3). Inconsistent values make the cache invalid, and
+ * end the scan.
  */
 #include "base/check.h"
 #include "base/error.h"
@@ -80,23 +94,7 @@ scan_build_report(struct fi_scan_worker *worker, struct fi_scan_node *node, cons
     node->xattrs = (struct fi_buf){0};
 }
 
-/* All entries of a directory, put together in order.
- *
- * Most entries of a new directory are already encoded in its part. Late entries come from elsewhere
- * and are inserted in their places: a subdirectory from the record that its builder wrote, one of
- * several names of an inode from the inode's group, and a run of known entries from the object that
- * the directory had at the last scan. That object is read once, from front to back: its entries and
- * the new ones are both in the order of names, so known entries come up in ascending places (I2;
- * tested, not asserted, like (I3): the cache may be wrong).
- *
- * This reading also finds subdirectories that no longer exist; their memos are removed.
- *
- * The prints of the entries, one each, are put together in the same order, for the next scan.
- *
- * If a memo does not fit the object that it names, the cache is wrong, and a tree built from it
- * would be wrong as well. So the object must have as many entries as the memo has prints, and the
- * names of the result are checked to ascend (I3). Inconsistent values make the cache invalid, and
- * end the scan. */
+/* ---- all entries of a directory, in order ---- */
 
 struct assembly {
     struct fi_scan_worker *worker;

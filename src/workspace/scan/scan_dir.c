@@ -35,10 +35,9 @@ item_name(const struct fi_scan_item *item)
 
 /* ---- opening and listing ---- */
 
-/* Opens the directory of a node; its path is then in worker->path. */
-static int
-open_dir(struct fi_scan_worker *worker, const struct fi_scan_node *node, struct fi_os_dir **out,
-         firn_error *err)
+int
+fi_scan_dir_open(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                 struct fi_os_dir **out, firn_error *err)
 {
     if (fi_scan_node_path(node, "", &worker->path) != FIRN_OK) {
         return fi_error_no_memory(err, "a path");
@@ -193,175 +192,6 @@ is_temporary(const struct fi_scan_worker *worker, const struct fi_scan_item *ite
            fi_tree_reserved_is_temporary(item_name(item));
 }
 
-/* Rule files found by a scan, and how they apply to entries.
- *
- * A directory's rule files are read after the directory has been listed and before excluded entries
- * are dropped, since they apply to those entries first. The rules in effect belong to the node
- * (rules.c) and are inherited by the directories below.
- *
- * A rule that cannot be used, or a whole rule file, is reported by a notice and otherwise ignored:
- * it is better to save an unwanted file than to miss one that is needed. The notices of one file
- * are limited, because any file may have the name of a rule file. With `strict` a rule file that
- * cannot be read ends the scan, as any file does.
- *
- * Rules are matched against paths. The directory's part of a path is built once; the name of each
- * entry is then appended to it. */
-
-enum { BAD_LINES_TOLD_MAX = 10, NAME_ROOM = UINT16_MAX + 2, TEXT_SIZE = 160 };
-
-/* ---- notices ---- */
-
-struct telling {
-    struct fi_scan_worker *worker;
-    struct fi_scan_node *node;
-    const char *name;
-    uint64_t bad_lines;
-    int failure;
-    firn_error *err;
-};
-
-static void
-scan_dir_report(struct telling *telling, const char *text)
-{
-    if (telling->failure == FIRN_OK) {
-        telling->failure = fi_scan_report_bad_rule(telling->worker, telling->node, telling->name,
-                                                   text, telling->err);
-    }
-}
-
-static void
-on_bad_line(void *ctx, uint32_t line, const char *defect)
-{
-    struct telling *telling = ctx;
-    char text[TEXT_SIZE];
-    if (++telling->bad_lines <= BAD_LINES_TOLD_MAX) {
-        (void)snprintf(text, sizeof text, "line %u is not used: %s", (unsigned)line, defect);
-        scan_dir_report(telling, text);
-    }
-}
-
-static void
-report_rest(struct telling *telling)
-{
-    char text[TEXT_SIZE];
-    if (telling->bad_lines > BAD_LINES_TOLD_MAX) {
-        (void)snprintf(text, sizeof text, "%llu more lines are not used",
-                       (unsigned long long)(telling->bad_lines - BAD_LINES_TOLD_MAX));
-        scan_dir_report(telling, text);
-    }
-}
-
-/* ---- entering ---- */
-
-/* *out stays NULL if the file cannot be used. */
-static int
-read_rules(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
-           enum fi_rules_list_kind kind, struct fi_rules_ignore_file **out, firn_error *err)
-{
-    struct telling telling = {.worker = worker,
-                              .node = node,
-                              .name = fi_rules_list_name(kind),
-                              .failure = FIRN_OK,
-                              .err = err};
-    int rc = fi_rules_read(dir, kind, on_bad_line, &telling, out, err);
-    if (rc == FIRN_OK) {
-        report_rest(&telling);
-    } else if (!fi_scan_report_is_fatal(worker, rc, err)) {
-        char text[sizeof err->text];
-        (void)snprintf(text, sizeof text, "not used: %.900s", err->text);
-        scan_dir_report(&telling, text);
-        rc = FIRN_OK;
-    }
-    return rc == FIRN_OK ? telling.failure : rc;
-}
-
-/* Reads the rule files in the worker's listing, which is that of node's directory. After that the
- * node's rules are complete, and its entries may be judged. */
-static int
-rules_enter(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
-            firn_error *err)
-{
-    struct fi_rules_walk *ignore = worker->scan->ignore;
-    const struct fi_scan_listing *listing = &worker->listing;
-    struct fi_rules_walk_files files = {{NULL}};
-    int rc;
-    DCHECK(node->rules == NULL);
-    for (size_t i = 0; i < listing->count; i++) {
-        const struct fi_scan_item *item = &listing->items[i];
-        enum fi_rules_list_kind kind;
-        if (item->name.text[0] == '.' && item->kind != FI_OS_DIR &&
-            !worker->scan->options->no_rules &&
-            fi_rules_walk_is_rule_file(ignore, firn_bytes(item->name.text, item->name_size),
-                                       node->parent == NULL, &kind)) {
-            node->has_more_to_tell = true;
-            FI_TRY(read_rules(worker, node, dir, kind, &files.files[kind - 1], err));
-        }
-    }
-    if (fi_scan_node_path(node, "", &worker->judged) != FIRN_OK ||
-        fi_buf_reserve(&worker->judged, NAME_ROOM) != FIRN_OK) {
-        rc = fi_error_no_memory(err, "a path");
-        goto out;
-    }
-    const struct fi_rules_walk_scope *above =
-        node->parent != NULL ? node->parent->rules : fi_rules_walk_outermost(ignore);
-    rc = fi_rules_walk_enter(ignore, above, fi_buf_slice(&worker->judged), &files, &node->rules,
-                             err);
-    if (rc != FIRN_OK) { /* it concerns more than this directory, so it ends the scan */
-        rc = fi_scan_report_failure(worker->scan, rc, err);
-    }
-out:
-    fi_rules_walk_files_deinit(&files);
-    return rc;
-}
-
-/* ---- judging ---- */
-
-/* Whether an entry of the directory that the worker entered last is left out, and why. */
-static bool
-rules_exclude(struct fi_scan_worker *worker, const struct fi_scan_node *node,
-              const struct fi_scan_item *item, bool is_beside_manifest,
-              char reason[FI_RULES_WALK_TEXT_SIZE])
-{
-    uint8_t *path = worker->judged.data;
-    size_t size = node->path_size;
-    struct fi_rules_walk_reason why;
-    if (size > 0) {
-        path[size++] = '/';
-    }
-    DCHECK(node->rules != NULL && size + item->name_size <= worker->judged.capacity);
-    memcpy(path + size, item->name.text, item->name_size);
-    struct fi_rules_walk_entry entry = {.path = firn_bytes(path, size + item->name_size),
-                                        .name_size = item->name_size,
-                                        .is_dir = item->kind == FI_OS_DIR,
-                                        .is_link = item->kind == FI_OS_SYMLINK,
-                                        .is_beside_manifest = is_beside_manifest};
-    bool is_excluded = fi_rules_assess(worker->scan->ignore, node->rules, &entry, &why);
-    if (is_excluded) {
-        fi_rules_assess_text(&why, reason);
-    }
-    return is_excluded;
-}
-
-/* Whether a directory, not the root, is left out because of its contents, and why. */
-static int
-rules_exclude_inside(struct fi_scan_worker *worker, const struct fi_scan_node *node,
-                     const struct fi_rules_exclude_inside *inside, bool *out,
-                     char reason[FI_RULES_WALK_TEXT_SIZE], firn_error *err)
-{
-    struct fi_rules_walk_reason why;
-    DCHECK(node->parent != NULL && node->parent->rules != NULL);
-    if (fi_scan_node_path(node, "", &worker->judged) != FIRN_OK) {
-        return fi_error_no_memory(err, "a path");
-    }
-    struct fi_rules_walk_entry entry = {
-        .path = fi_buf_slice(&worker->judged), .name_size = strlen(node->name), .is_dir = true};
-    *out = fi_rules_assess_inside(worker->scan->ignore, node->parent->rules, &entry, inside, &why);
-    if (*out) {
-        fi_rules_assess_text(&why, reason);
-    }
-    return FIRN_OK;
-}
-
 /* Whether an entry is to be saved; if not, it has been reported. */
 static int
 scan_dir_examine(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
@@ -383,7 +213,7 @@ scan_dir_examine(struct fi_scan_worker *worker, struct fi_scan_node *node, struc
         return fi_scan_report_excluded(worker, node, name, "the store itself", err);
     }
     if (kind == FI_COPY_HOT_FOREIGN &&
-        rules_exclude(worker, node, item, signs.has_manifest, reason)) {
+        fi_scan_rules_exclude(worker, node, item, signs.has_manifest, reason)) {
         return fi_scan_report_excluded(worker, node, name, reason, err);
     }
     if (!fi_tree_name_is_valid(item_name(item)) ||
@@ -506,7 +336,7 @@ enter_databases(struct fi_scan_worker *worker, struct fi_scan_node *node, struct
     for (size_t i = 0; i < listing->count; i++) {
         const struct fi_scan_item *found = fi_scan_sqlite_beside(listing, &listing->items[i]);
         if (found == NULL || is_temporary(worker, found) ||
-            rules_exclude(worker, node, found, signs.has_manifest, reason)) {
+            fi_scan_rules_exclude(worker, node, found, signs.has_manifest, reason)) {
             continue;
         }
         int rc = fi_scan_sqlite_enter(worker, node, dir, found->name.text, err);
@@ -553,14 +383,15 @@ scan_dir_survey(struct fi_scan_worker *worker, struct fi_scan_node *node, struct
     }
     if (depends_on_inside) {
         bool is_excluded;
-        FI_TRY(rules_exclude_inside(worker, node, &signs.inside, &is_excluded, reason, err));
+        FI_TRY(
+            fi_scan_rules_exclude_inside(worker, node, &signs.inside, &is_excluded, reason, err));
         if (is_excluded) {
             goto out;
         }
     }
     *out_is_kept = true;
     FI_TRY(read_metadata(worker, node, dir, err));
-    FI_TRY(rules_enter(worker, node, dir, err));
+    FI_TRY(fi_scan_rules_enter(worker, node, dir, err));
     if (signs.has_identity && !worker->scan->options->is_copy) {
         FI_TRY(enter_store(worker, node, dir, signs.has_log, err));
     }
@@ -634,201 +465,6 @@ go_on_without(struct fi_scan_worker *worker, struct fi_scan_node *node, int code
     return scan_dir_drop(worker, node, err);
 }
 
-/* One segment of the entries of a directory.
- *
- * A segment is a run of 256 entries in the order of names. The visitor of a directory takes the
- * first one while the handle is open. Any worker may take a further one; it opens the directory
- * again and makes sure that it is the one that was listed.
- *
- * An entry that could be read becomes bytes in the part. A subdirectory, which another visit reads,
- * or one of several names of an inode becomes a note of its place. An entry that is as an earlier
- * scan saw it joins a run of known entries (scan_known.c). An entry that is left out is reported.
- *
- * The kind that the kernel reports for an entry in a listing may be outdated when the entry is
- * opened. Each open states the kind it expects, so at worst an entry is reported as changing. */
-
-static bool
-is_readable_kind(uint8_t kind)
-{
-    return kind == FI_OS_FILE || kind == FI_OS_SYMLINK;
-}
-
-static int
-enter_subdir(struct fi_scan_worker *worker, const struct fi_scan_item *item, firn_error *err)
-{
-    DCHECK(item->kind == FI_OS_DIR);
-    struct fi_scan_late late = {.kind = FI_SCAN_LATE_SUBDIR, .index = item->subdir};
-    return fi_scan_node_add_late(&worker->part, &late) == FIRN_OK
-               ? FIRN_OK
-               : fi_error_no_memory(err, "a directory entry");
-}
-
-/* Encodes an entry that has been read, or notes where it belongs. */
-static int
-scan_dir_enter(struct fi_scan_worker *worker, struct fi_scan_node *node, const char *name,
-               struct fi_scan_found *found, firn_error *err)
-{
-    if (found->is_left_out) {
-        return FIRN_OK;
-    }
-    worker->files++;
-    if (found->is_link) {
-        int rc = fi_scan_confined_allow(worker->scan, INT64_MAX, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        struct fi_scan_late link = {.kind = FI_SCAN_LATE_LINK,
-                                    .index = found->group,
-                                    .known = FI_SCAN_UNKNOWN,
-                                    .name = name};
-        return fi_scan_links_join(worker, node, &link, &found->print, err);
-    }
-    found->entry.name = firn_str(name);
-    int rc = fi_tree_encode_entry(&worker->part.encoded, &found->entry);
-    if (rc == FIRN_OK && fi_scan_known_applies(worker->scan)) {
-        rc = fi_scan_node_add_print(&worker->part, &found->print);
-    }
-    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a directory entry");
-}
-
-/* Whether only the beginning or a copy of a file is saved; a look at the file cannot show whether
- * what is saved has changed. */
-static bool
-is_cut(const struct fi_scan_node *node, const struct fi_scan_item *item)
-{
-    return (node->store != NULL &&
-            fi_scan_store_assess(node, item->name.text).kind == FI_COPY_HOT_CUT) ||
-           (node->databases.count > 0 &&
-            fi_scan_sqlite_is_apart(node, item->name.text, item->name_size));
-}
-
-/* *guess is where in the memo the entry may be, and is advanced. */
-static int
-work_on(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
-        const struct fi_scan_item *item, size_t *guess, firn_error *err)
-{
-    const char *name = item->name.text;
-    struct fi_scan_found found;
-    bool is_known = false;
-    int rc = FIRN_OK;
-    if (item->kind == FI_OS_DIR) {
-        *guess += 1;
-        return enter_subdir(worker, item, err);
-    }
-    if (node->databases.count > 0 &&
-        fi_scan_sqlite_leaves_out(node, item)) { /* decided after the directory was listed */
-        return FIRN_OK;
-    }
-    if (!is_readable_kind(item->kind)) {
-        return fi_scan_report_special(worker, node, name, (enum fi_os_kind)item->kind, err);
-    }
-    if (!fi_statcache_memo_is_empty(&node->memo) && !is_cut(node, item)) {
-        rc = fi_scan_known_enter(worker, node, dir, item, guess, &is_known, err);
-    }
-    if (rc == FIRN_OK && item->kind == FI_OS_FILE) {
-        rc = fi_scan_confined_allow_file(worker, node, item, is_known, err);
-    }
-    if (rc != FIRN_OK || is_known) {
-        return rc;
-    }
-    rc = item->kind == FI_OS_FILE ? fi_scan_file_save(worker, node, dir, name, &found, err)
-                                  : fi_scan_file_save_symlink(worker, node, dir, name, &found, err);
-    return rc == FIRN_OK ? scan_dir_enter(worker, node, name, &found, err) : rc;
-}
-
-/* The entries of a segment: *out_end is after the last. */
-static const struct fi_scan_listing *
-find_segment(const struct fi_scan_worker *worker, const struct fi_scan_node *node, size_t segment,
-             size_t *out_begin, size_t *out_end)
-{
-    const struct fi_scan_listing *listing =
-        node->segment_count > 1 ? &node->listing : &worker->listing;
-    *out_begin = segment * FI_SCAN_SEGMENT_ENTRIES;
-    DCHECK(segment < node->segment_count && *out_begin <= listing->count);
-    size_t left = listing->count - *out_begin;
-    *out_end = *out_begin + (left < FI_SCAN_SEGMENT_ENTRIES ? left : FI_SCAN_SEGMENT_ENTRIES);
-    return listing;
-}
-
-/* Works through one segment of an open directory, and finishes the segment. */
-static int
-entries_work(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
-             size_t segment, firn_error *err)
-{
-    size_t at;
-    size_t end;
-    const struct fi_scan_listing *listing = find_segment(worker, node, segment, &at, &end);
-    size_t guess = at;
-    fi_scan_node_part_clear(&worker->part);
-    worker->before = fi_scan_counts_of(worker);
-    for (; at < end; at++) {
-        if (fi_scan_is_stopped(worker->scan)) {
-            return fi_error_set(err, FIRN_CANCELLED, "cancelled");
-        }
-        int rc = work_on(worker, node, dir, &listing->items[at], &guess, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-    }
-    return fi_scan_build_segment(worker, node, segment, err);
-}
-
-/* ---- a segment by itself ---- */
-
-/* Whether a directory opened a second time is the one that was listed. */
-static int
-reopen(struct fi_scan_worker *worker, const struct fi_scan_node *node, struct fi_os_dir **out,
-       firn_error *err)
-{
-    int rc = open_dir(worker, node, out, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    struct fi_os_stat now;
-    rc = fi_os_dir_stat(*out, &now, err);
-    if (rc == FIRN_OK && (now.inode != node->stat.inode || now.device != node->stat.device)) {
-        rc = fi_error_set(err, FIRN_CONFLICT, "'%s' was replaced while it was read",
-                          fi_os_dir_path(*out));
-    }
-    return rc;
-}
-
-/* A directory that is gone, or another, by the time of a later segment: none of the segment's
- * entries is saved. */
-static int
-leave_out_segment(struct fi_scan_worker *worker, struct fi_scan_node *node, size_t segment,
-                  int code, firn_error *err)
-{
-    size_t at;
-    size_t end;
-    const struct fi_scan_listing *listing = find_segment(worker, node, segment, &at, &end);
-    fi_scan_node_part_clear(&worker->part);
-    worker->before = fi_scan_counts_of(worker);
-    for (; at < end; at++) {
-        const struct fi_scan_item *item = &listing->items[at];
-        int rc = item->kind == FI_OS_DIR
-                     ? enter_subdir(worker, item, err)
-                     : fi_scan_report_left_out(worker, node, item->name.text, code, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-    }
-    return fi_scan_build_segment(worker, node, segment, err);
-}
-
-int
-fi_scan_dir_segment(struct fi_scan_worker *worker, struct fi_scan_node *node, size_t segment,
-                    firn_error *err)
-{
-    DCHECK(segment > 0); /* the first one is worked on while the directory is open */
-    struct fi_os_dir *dir = NULL;
-    int rc = reopen(worker, node, &dir, err);
-    rc = rc == FIRN_OK ? entries_work(worker, node, dir, segment, err)
-                       : leave_out_segment(worker, node, segment, rc, err);
-    fi_os_dir_close(dir);
-    return rc;
-}
-
 int
 fi_scan_dir_visit(struct fi_scan_worker *worker, struct fi_scan_node *parent, uint32_t index,
                   firn_error *err)
@@ -848,13 +484,13 @@ fi_scan_dir_visit(struct fi_scan_worker *worker, struct fi_scan_node *parent, ui
     struct fi_os_dir *dir = NULL;
     char reason[FI_RULES_WALK_TEXT_SIZE];
     bool is_kept = false;
-    int rc = open_dir(worker, node, &dir, err);
+    int rc = fi_scan_dir_open(worker, node, &dir, err);
     if (rc == FIRN_OK) {
         rc = scan_dir_survey(worker, node, dir, &is_kept, reason, err);
     }
     if (rc == FIRN_OK && is_kept) {
         scan_dir_publish(worker, node);
-        rc = entries_work(worker, node, dir, 0, err);
+        rc = fi_scan_segment_work(worker, node, dir, 0, err);
     } else if (parent != NULL) {
         rc = go_on_without(worker, node, rc, reason, err);
     }

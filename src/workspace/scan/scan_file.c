@@ -34,6 +34,15 @@
  * belongs to the saved state is read (scan_store.c). Appending to the log does not change that
  * part, so the looks are not compared, and no print is kept. The same holds for an SQLite database
  * in use, of which a copy is read (scan_sqlite.c).
+ *
+ * A store can keep a new version of a file as a difference from the old version, if it is given the
+ * old one's name. The memo of a directory names the object that the directory had at the last scan,
+ * and the file's entry there names the content of that time. Files of a directory come up in the
+ * order of their names, so a lookup that continues from its last place reads that object once, from
+ * front to back, however many files have changed (I4; not checked, like (I5): it depends on what is
+ * in the cache). If none has changed, nothing is read. If the memo does not fit its object the
+ * cache is broken, as in scan_build.c; this ends the scan, and is no reason to leave the file out
+ * (I5).
  */
 #include <string.h>
 
@@ -292,17 +301,7 @@ join_group(struct fi_scan_worker *worker, const struct fi_os_stat *stat, struct 
     return rc;
 }
 
-/* The earlier content of a file that has changed.
- *
- * A store can keep a new version of a file as a difference from the old version, if it is given the
- * old one's name. The memo of a directory names the object that the directory had at the last scan,
- * and the file's entry there names the content of that time.
- *
- * Files of a directory come up in the order of their names, so a lookup that continues from its
- * last place reads that object once, from front to back, however many files have changed (I4; not
- * checked, like (I5): it depends on what is in the cache). If none has changed, nothing is read. If
- * the memo does not fit its object the cache is broken, as in scan_build.c; this ends the scan, and
- * is no reason to leave the file out (I5). */
+/* ---- the earlier content of a file that has changed ---- */
 
 /* The name of the content that a file had when its directory was last scanned; *out_has is false
  * if none is known. A failure here stops the scan. */

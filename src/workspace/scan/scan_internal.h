@@ -3,11 +3,11 @@
  * scan/scan_internal.h: what the files of one scan share. Only scan*.c include it.
  *
  * In reading order: scan.c (the workers and how they choose work), scan_window.c (pieces of a large
- * file that they share), scan_sink.c (where the objects go), scan_dir.c (one directory, its
- * entries, what is left out), scan_file.c (one file), scan_large.c (files in pieces), scan_links.c
- * (hard links), scan_node.c (what is kept of a directory), scan_build.c (its object),
- * scan_listing.c, scan_xattrs.c, scan_store.c (stores in the tree), scan_sqlite.c (databases),
- * scan_report.c.
+ * file that they share), scan_sink.c (where the objects go), scan_dir.c (one directory, what
+ * is left out), scan_rules.c (its rule files), scan_segment.c (its entries), scan_file.c (one
+ * file), scan_large.c (files in pieces), scan_links.c (hard links), scan_node.c (what is kept of a
+ * directory), scan_build.c (its object), scan_listing.c, scan_xattrs.c, scan_store.c (stores in the
+ * tree), scan_sqlite.c (databases), scan_report.c.
  */
 #ifndef FIRN_SCAN_SCAN_INTERNAL_H
 #define FIRN_SCAN_SCAN_INTERNAL_H
@@ -367,9 +367,30 @@ FIRN_MUST_CHECK int fi_scan_confined_allow_file(const struct fi_scan_worker *wor
                                                 const struct fi_scan_item *item, bool is_known,
                                                 firn_error *err);
 
-/* scan_dir.c. Works through a further segment of a directory that has been closed. */
-FIRN_MUST_CHECK int fi_scan_dir_segment(struct fi_scan_worker *worker, struct fi_scan_node *node,
-                                        size_t segment, firn_error *err);
+/* scan_dir.c. Opens the directory of a node; its path is then in worker->path. */
+FIRN_MUST_CHECK int fi_scan_dir_open(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                                     struct fi_os_dir **out, firn_error *err);
+/* scan_segment.c. Works through one segment of an open directory, and finishes the segment. */
+FIRN_MUST_CHECK int fi_scan_segment_work(struct fi_scan_worker *worker, struct fi_scan_node *node,
+                                         struct fi_os_dir *dir, size_t segment, firn_error *err);
+/* scan_segment.c. Works through a further segment of a directory that has been closed. */
+FIRN_MUST_CHECK int fi_scan_segment_reopen(struct fi_scan_worker *worker, struct fi_scan_node *node,
+                                           size_t segment, firn_error *err);
+/* scan_rules.c. Whether an entry of the directory that the worker entered last is left out, and
+ * why. */
+bool fi_scan_rules_exclude(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                           const struct fi_scan_item *item, bool is_beside_manifest,
+                           char reason[FI_RULES_WALK_TEXT_SIZE]);
+/* scan_rules.c. Whether a directory, not the root, is left out because of its contents, and why. */
+FIRN_MUST_CHECK int fi_scan_rules_exclude_inside(struct fi_scan_worker *worker,
+                                                 const struct fi_scan_node *node,
+                                                 const struct fi_rules_exclude_inside *inside,
+                                                 bool *out, char reason[FI_RULES_WALK_TEXT_SIZE],
+                                                 firn_error *err);
+/* scan_rules.c. Reads the rule files in the worker's listing, which is that of node's directory.
+ * After that the node's rules are complete, and its entries may be judged. */
+FIRN_MUST_CHECK int fi_scan_rules_enter(struct fi_scan_worker *worker, struct fi_scan_node *node,
+                                        struct fi_os_dir *dir, firn_error *err);
 
 /* scan_known.c. Whether this scan has a stat cache. */
 static inline bool

@@ -22,6 +22,29 @@
  * A look every 64 pieces notices if the file is written to, so that the pieces of a failed attempt
  * do not fill the disk. A file that has become longer is still read to its old end, since the bytes
  * that it had may be unchanged (scan_file.c).
+ *
+ * Groups. A large file is cut into chunks of some 17 KiB by its content (codec/cdc.h), so that a
+ * change stores little more than the changed bytes, even if it moves the rest. A list of 60,000
+ * chunks for each GiB would take two megabytes, most of them hashes that do not compress, and would
+ * be new with each change. So chunks form groups of about half a MiB, which also end by content: at
+ * a major boundary, or where a group would become larger than GROUP_MAX. A group is a list of
+ * pieces under the name of its content, and the file is a list of groups. Unchanged parts are then
+ * found by group, without looking at chunks (I4; not checked: it is a reason, not a condition). One
+ * thread adds the chunks of a group in a row, so that they are side by side in frames. It adds the
+ * group after them, so that no object names one that is not there yet (I5; not checked: it is the
+ * order of two calls).
+ *
+ * A file of 16 GiB and more, cell by cell (pack/pack_cells.h). Holes are skipped
+ * (scan_cell_walk.c). A cell that has data is read whole, and left out if it is all zeros. So the
+ * name depends on the bytes alone, however a file system stores them (I2; not checked: tests
+ * compare the names). No hash covers the whole file. The reading thread passes each cell to an idle
+ * worker, through the window (scan_window.c); if there is none, it names and adds the cell itself.
+ * Up to 2,048 cells of one list wait for their names. Then the window is given back, which waits
+ * for all of them, and the list is added (I3). A cell is stored in chunks, like a group, so that
+ * data that moves within a file is stored once: the worker that adds it cuts it, and only if it is
+ * new. In files of more than 128 GiB a cell is one object, or there would be too many objects. The
+ * name of a cell does not depend on this. Memory: names and numbers of the cells of one list, 114
+ * KiB; the lists that are open, 68 KiB each.
  */
 #include "base/bytes.h"
 #include "base/check.h"
@@ -150,22 +173,7 @@ put_hole(struct stream *stream, uint64_t size, firn_error *err)
 
 /* ---- data in groups ---- */
 
-/* Chunks of a large file, and the groups that they form.
- *
- * A large file is cut into chunks of some 17 KiB by its content (codec/cdc.h), so that a
- * change stores little more than the changed bytes, even if it moves the rest. A list of 60,000
- * chunks for each GiB would take two megabytes, most of them hashes that do not compress, and would
- * be new with each change. So chunks form groups of about half a MiB, which also end by content: at
- * a major boundary, or where a group would become larger than GROUP_MAX. A group is a list of
- * pieces under the name of its content, and the file is a list of groups. Unchanged parts are then
- * found by group, without looking at chunks (I4; not checked: it is a reason, not a condition).
- *
- * One thread adds the chunks of a group in a row, so that they are side by side in frames. It adds
- * the group after them, so that no object names one that is not there yet (I5; not checked: it is
- * the order of two calls).
- *
- * A cell of a file of 16 GiB and more is stored like a group. Its end is given, so the worker that
- * adds it cuts it into chunks, and only if it is new. */
+/* ---- chunks and the groups that they form ---- */
 
 _Static_assert(FI_SCAN_GROUP_CHUNKS_MAX *FI_CDC_SIZE_MIN >= FI_SCAN_PIECE_SIZE,
                "a slot has room for the sizes of its chunks");
@@ -462,23 +470,7 @@ size_of_pieces(const struct stream *stream)
     return size;
 }
 
-/* A file of 16 GiB and more, cell by cell (pack/pack_cells.h).
- *
- * Holes are skipped (scan_cell_walk.c). A cell that has data is read whole, and left out if it is
- * all zeros. So the name depends on the bytes alone, however a file system stores them (I2; not
- * checked: tests compare the names).
- *
- * No hash covers the whole file. The reading thread passes each cell to an idle worker, through the
- * window (scan_window.c); if there is none, it names and adds the cell itself. Up to 2,048 cells of
- * one list wait for their names. Then the window is given back, which waits for all of them, and
- * the list is added (I3).
- *
- * A cell is stored in chunks, like a group, so that data that moves within a file is stored once.
- * In files of more than 128 GiB a cell is one object, or there would be too many objects. The name
- * of a cell does not depend on this.
- *
- * Memory: names and numbers of the cells of one list, 114 KiB; the lists that are open, 68 KiB
- * each. */
+/* ---- cell by cell ---- */
 
 enum { CELL_SIZE = FI_PACK_CELLS_SIZE, IN_LIST = FI_PACK_CELLS_IN_LIST, CELLS_BETWEEN_LOOKS = 64 };
 #define CHUNKS_SIZE_MAX (UINT64_C(128) << 30)

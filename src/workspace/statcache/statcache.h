@@ -25,7 +25,7 @@
 
 #define FI_STATCACHE_KEYSPACE "firn.stat"
 
-/* ---- prints: statcache.c ---- */
+/* ---- prints: statcache_print.c ---- */
 
 enum { FI_STATCACHE_PRINT_SIZE = 16 };
 
@@ -48,7 +48,7 @@ bool fi_statcache_print_survives(const struct fi_os_stat *stat, int64_t noted_ns
  * before. */
 bool fi_statcache_print_is_settled(const struct fi_os_stat *stat, int64_t looked_ns);
 
-/* ---- memos: statcache.c ---- */
+/* ---- memos: statcache_memo.c ---- */
 
 /* What the cache has for one directory. A zeroed struct is empty: there is nothing. */
 struct fi_statcache_memo {
@@ -132,7 +132,7 @@ bool fi_statcache_is_broken(const struct fi_statcache *stat);
  * notes name are in the index. */
 FIRN_MUST_CHECK int fi_statcache_commit(struct fi_statcache *stat, firn_error *err);
 
-/* ---- lanes: one a thread: statcache.c ---- */
+/* ---- lanes: one a thread: statcache_lane.c ---- */
 
 struct fi_statcache_lane;
 
@@ -166,7 +166,7 @@ FIRN_MUST_CHECK int fi_statcache_lane_note_self(struct fi_statcache_lane *lane, 
 FIRN_MUST_CHECK int fi_statcache_lane_remove(struct fi_statcache_lane *lane, firn_slice path,
                                              firn_error *err);
 
-/* ---- for others: statcache.c ---- */
+/* ---- for others: statcache_sweep.c ---- */
 
 /* Removes the memo of every directory for whose object is_live gives false, in commits that are not
  * synced. Requires: the objects have not been deleted yet. */

@@ -40,6 +40,13 @@ enum {
     WS_STAT_KEY_PREFIX_SIZE = 4
 };
 
+/* Records of one write each, one after the other. */
+enum fi_statcache_note_kind {
+    FI_STATCACHE_NOTE_PUT = 1,
+    FI_STATCACHE_NOTE_DELETE = 2,      /* no value */
+    FI_STATCACHE_NOTE_DELETE_RANGE = 3 /* the value is the upper end */
+};
+
 struct fi_statcache_notes {
     struct fi_statcache_notes *next;
     struct fi_buf bytes;
@@ -66,5 +73,28 @@ struct fi_statcache_lane {
     struct fi_buf value;
     struct fi_tree_source source;
 };
+
+/* Makes the key of a directory; *out_fits is false if the key would be too long. */
+FIRN_MUST_CHECK int fi_statcache_key(const struct fi_statcache *stat, firn_slice path,
+                                     struct fi_buf *out, bool *out_fits);
+/* Adds a write to notes. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int fi_statcache_note(struct fi_statcache_notes *notes,
+                                      enum fi_statcache_note_kind kind, firn_slice key,
+                                      firn_slice value);
+
+/* ---- statcache_memo.c ---- */
+
+struct fi_statcache_part fi_statcache_memo_part(const struct fi_statcache_memo *memo, size_t i);
+/* The number of parts of a decoded memo; 0 if it is empty, or its prints are in the value
+ * itself. */
+size_t fi_statcache_memo_part_count(const struct fi_statcache_memo *memo);
+/* Adds the prints of the next part. FIRN_CORRUPT if they do not match what the value names. */
+FIRN_MUST_CHECK int fi_statcache_memo_add_part(struct fi_statcache_memo *memo,
+                                               const struct fi_statcache_part *part,
+                                               firn_slice prints, firn_error *err);
+/* As fi_statcache_memo_encode, with the prints and parts of before's value. */
+FIRN_MUST_CHECK int fi_statcache_memo_encode_self(const struct fi_statcache_memo *memo,
+                                                  const struct fi_statcache_memo *before,
+                                                  struct fi_buf *out);
 
 #endif

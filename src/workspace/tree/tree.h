@@ -44,7 +44,7 @@ struct fi_tree_entry {
     uint64_t size;        /* of a file's content; 0 for others */
     firn_hash hash;       /* of a file's content, of a directory's object; zero for links */
     firn_slice target;    /* of a symbolic link, 1 to 4095 bytes without NUL */
-    firn_slice xattrs;    /* encoded by firn_tree_xattrs_*; empty if there are none */
+    firn_slice xattrs;    /* encoded by fi_tree_xattrs_*; empty if there are none */
     firn_slice hard_link; /* path from the root of the group's first name, unless it is that one */
 };
 

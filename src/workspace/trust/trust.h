@@ -117,7 +117,7 @@ FIRN_MUST_CHECK int fi_trust_named_is_noted(struct fi_os_dir *store, bool *out, 
 /* Opens the directory if it is a store itself, and not one inside a tree; else *out is NULL. */
 FIRN_MUST_CHECK int fi_trust_named_open(struct fi_os *os, const char *path, struct fi_os_dir **out,
                                         firn_error *err);
-/* Describes it, as firn_trust_store_find does. */
+/* Describes it, as fi_trust_list_find does. */
 FIRN_MUST_CHECK int fi_trust_named_show(struct fi_os_dir *store,
                                         int (*visit)(void *ctx, const firn_trust_info *info),
                                         void *ctx, firn_error *err);

@@ -164,5 +164,3 @@ fi_ws_steps_report_edits(struct fi_ws_restoring *restoring, firn_error *err)
     restoring->result->is_unsaved = true;
     return visit_step(restoring, &step, err);
 }
-
-/* ---- listing ---- */

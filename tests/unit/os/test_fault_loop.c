@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/os: the loop over all points at which an operation can be broken (support/test_fault.h): it takes each point once, ends with
- * the operation, and a test that fails within it names the call. With TEST_FAULT_FAILS there are tests that fail.
+ * the operation, and a test that fails within it names the call. A loop in which nothing fails fails. With TEST_FAULT_FAILS there
+ * are tests that fail.
  */
 #include "support/test_fault.h"
 
@@ -90,6 +91,33 @@ a_failed_test_names_the_allocation(void **state)
     }
 }
 
+/* The operation has fewer points than the loop leaves out. */
+static void
+a_late_share_takes_the_first_point(void **state)
+{
+    struct test_fault fault = {.counts = true, .every = STEPS + 3, .loop = STEPS + 1};
+    uint64_t passes = 0;
+    while (test_fault_next(&fault)) {
+        passes++;
+        test_fault_allocation(&fault);
+        int rc = allocate();
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
+    }
+    assert_true(fault.refused >= 1);
+    assert_true(passes > fault.refused);
+}
+
+static void
+a_loop_in_which_nothing_fails_fails(void **state)
+{
+    struct test_fault fault = {.counts = true};
+    while (getenv("TEST_FAULT_FAILS") != NULL && test_fault_next(&fault)) {
+        test_fault_allocation(&fault);
+        test_fault_end(&fault);
+    }
+}
+
 int
 main(void)
 {
@@ -97,6 +125,8 @@ main(void)
         cmocka_unit_test(each_allocation_fails_once),
         cmocka_unit_test(each_call_fails_once),
         cmocka_unit_test(a_failed_test_names_the_allocation),
+        cmocka_unit_test(a_late_share_takes_the_first_point),
+        cmocka_unit_test(a_loop_in_which_nothing_fails_fails),
     };
     return cmocka_run_group_tests_name("fault_loop", tests, NULL, NULL);
 }

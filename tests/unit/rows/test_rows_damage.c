@@ -143,7 +143,7 @@ take_many(void *ctx, size_t i, const struct firn_row *row)
 
 enum { KEYS = 90 };
 
-/* Whether all of a column can be read, by each way alike; *out_gets: of single gets of keys KEYS apart. */
+/* Whether all of a column can be read, by each way alike; by single gets KEYS of them, equally far apart. */
 static bool
 read_column(struct firn_db *db, struct firn_table *table, size_t column)
 {

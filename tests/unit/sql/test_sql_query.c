@@ -433,7 +433,7 @@ compare(const char *sql, const char *what, const struct rows *ours, const struct
     }
 }
 
-/* Runs one statement both ways. may_order_differ: sums whose last bits differ may change an order. */
+/* Runs one statement both ways. */
 static void
 try_statement(struct rig *rig, const char *sql)
 {
