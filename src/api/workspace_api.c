@@ -79,7 +79,7 @@ firn_workspace_close(firn_workspace *workspace)
 {
     if (api_process_may_close(workspace)) {
         if (workspace != NULL) {
-            FI_RULES_IGNORE(fi_ws_group_end(workspace, false, NULL));
+            FI_IGNORE(fi_ws_group_end(workspace, false, NULL));
         }
         fi_ws_close(workspace);
     }

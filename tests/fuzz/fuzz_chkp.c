@@ -126,7 +126,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         write_file(dir, fi_chkp_format_idx_name(name).text, idx);
     }
     if (flags & FLAG_INDEX) {
-        FI_RULES_IGNORE(fi_chkp_rebuild_index(dir, name, &options, NULL));
+        FI_IGNORE(fi_chkp_rebuild_index(dir, name, &options, NULL));
     }
     read_pack(dir, name, &options);
     options.ignore_index = true;

@@ -204,7 +204,7 @@ move_in(struct writing *writing, struct fi_archive_format_file *file, firn_error
     FI_TRY(fi_os_dir_open_beneath(writing->store, directory, &inner, err));
     FI_TRY(fi_os_file_open(inner, name, FI_OS_READ, 0, &from, err));
     FI_TRY(copy_content(writing, from, file, err));
-    FI_RULES_IGNORE(fi_os_remove_file(inner, name, NULL));
+    FI_IGNORE(fi_os_remove_file(inner, name, NULL));
     FI_TRY(fi_storefile_progress_step(writing->progress, 1, 0, err));
 out:
     fi_os_file_close(from);

@@ -36,7 +36,7 @@ block_publisher_clear(struct fi_block_publisher *publisher, bool gone)
         struct fi_block_publisher_file *file = &publisher->files[i];
         if (gone) {
             /* Nothing more can be done where even this fails. */
-            FI_RULES_IGNORE(fi_os_remove_file(
+            FI_IGNORE(fi_os_remove_file(
                 publisher->dir, i < publisher->renamed ? file->name : file->temp_name, NULL));
         }
         fi_os_file_close(file->file);

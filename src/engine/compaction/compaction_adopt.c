@@ -183,7 +183,7 @@ adopt_segment(struct fi_lsm *lsm, struct fi_compaction_adopt_segment *segment)
         segment->file = fi_version_file_create_values(&lsm->files, &reference);
     }
     if (is_lent && segment->file == NULL) {
-        FI_RULES_IGNORE(fi_os_remove_file(lsm->runs_dir, name, NULL));
+        FI_IGNORE(fi_os_remove_file(lsm->runs_dir, name, NULL));
     }
 }
 

@@ -309,7 +309,7 @@ fi_compaction_remove_file(struct fi_lsm *lsm, const struct fi_run_kind *kind, ui
 {
     char name[FI_VERSION_FILE_NAME_SIZE];
     fi_version_file_name(number, kind, name);
-    FI_RULES_IGNORE(fi_os_remove_file(lsm->runs_dir, name, NULL));
+    FI_IGNORE(fi_os_remove_file(lsm->runs_dir, name, NULL));
 }
 
 /* ==== what a compaction reads (compaction_inputs.c) ==== */

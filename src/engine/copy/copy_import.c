@@ -146,7 +146,7 @@ copy_import_fill(struct fi_archive *archive, struct fi_os_dir *to,
         /* The failure may be a full disk. FIRN.tmp is removed after their removal is durable: files
          * without it would look like a store that has lost its identity. */
         if (fi_db_create_clear(to, NULL) == FIRN_OK && fi_os_dir_sync(to, NULL) == FIRN_OK) {
-            FI_RULES_IGNORE(fi_os_remove_file(to, FI_STOREFILE_IDENTITY_TMP_NAME, NULL));
+            FI_IGNORE(fi_os_remove_file(to, FI_STOREFILE_IDENTITY_TMP_NAME, NULL));
         }
         return rc;
     }

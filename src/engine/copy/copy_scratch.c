@@ -38,7 +38,7 @@ fi_copy_scratch_remove(struct fi_copy_scratch *scratch)
 {
     DCHECK(scratch->name[0] == '\0' || scratch->parent != NULL);
     if (scratch->name[0] != '\0') {
-        FI_RULES_IGNORE(fi_storefile_remove_tree(scratch->parent, scratch->name, NULL));
+        FI_IGNORE(fi_storefile_remove_tree(scratch->parent, scratch->name, NULL));
     }
     fi_storefile_lock_release(scratch->lock);
     fi_os_dir_close(scratch->dir);
@@ -62,7 +62,7 @@ remove_abandoned(struct fi_os_dir *parent, const char *name)
         return;
     }
     if (fi_storefile_lock_acquire(dir, 0, &lock, NULL) == FIRN_OK) {
-        FI_RULES_IGNORE(fi_storefile_remove_tree(parent, name, NULL));
+        FI_IGNORE(fi_storefile_remove_tree(parent, name, NULL));
         fi_storefile_lock_release(lock);
     }
     fi_os_dir_close(dir);
@@ -78,7 +78,7 @@ remove_all_abandoned(struct fi_os_dir *parent)
     if (fi_os_dir_open_beneath(parent, "", &own, NULL) != FIRN_OK) {
         return;
     }
-    FI_RULES_IGNORE(fi_os_names_list(own, is_scratch, &names, NULL));
+    FI_IGNORE(fi_os_names_list(own, is_scratch, &names, NULL));
     while ((name = fi_os_names_next(&names, name)) != NULL) {
         remove_abandoned(parent, name);
     }

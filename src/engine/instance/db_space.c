@@ -87,7 +87,7 @@ fi_db_space_of(struct fi_os_dir *parent, const char *name, bool (*counts)(const 
 {
     struct survey survey = {.counts = counts};
     if (fi_os_dir_open_beneath(parent, name, &survey.dir, NULL) == FIRN_OK) {
-        FI_RULES_IGNORE(fi_os_dir_list(survey.dir, add_file, &survey, NULL));
+        FI_IGNORE(fi_os_dir_list(survey.dir, add_file, &survey, NULL));
     }
     fi_os_dir_close(survey.dir);
     return survey.bytes;
@@ -158,7 +158,7 @@ resize_file(struct fi_os_file *file, uint64_t had, uint64_t size)
     if (rc == FIRN_OK) {
         rc = fi_os_file_truncate(file, size, NULL);
     } else {
-        FI_RULES_IGNORE(fi_os_file_truncate(file, had, NULL));
+        FI_IGNORE(fi_os_file_truncate(file, had, NULL));
     }
     return rc;
 }
@@ -178,7 +178,7 @@ db_space_resize(struct firn_db *db, uint64_t size)
         fi_os_file_close(file);
     }
     if (rc != FIRN_OK && had == 0) {
-        FI_RULES_IGNORE(fi_os_remove_file(db->dir, FI_STOREFILE_RESERVE_NAME, NULL));
+        FI_IGNORE(fi_os_remove_file(db->dir, FI_STOREFILE_RESERVE_NAME, NULL));
     }
     return rc == FIRN_OK ? size : had;
 }
@@ -375,7 +375,7 @@ void
 fi_db_space_sync_removals(struct firn_db *db)
 {
     if (atomic_load(&db->space.is_full)) {
-        FI_RULES_IGNORE(fi_os_dir_sync_filesystem(db->dir, NULL));
+        FI_IGNORE(fi_os_dir_sync_filesystem(db->dir, NULL));
     }
 }
 

@@ -511,7 +511,7 @@ write_end(struct fi_log *log, firn_error *err)
     CHECK(log->durable == log->end && log->old_file == NULL); /* (I6) */
     int rc = fi_log_writer_seal(log->file, log->segment.salt, log->end, FI_LOG_FORMAT_END, err);
     if (rc == FIRN_NO_SPACE) {
-        FI_RULES_IGNORE(fi_log_writer_trim(&log->writer, log->file, log->end, NULL));
+        FI_IGNORE(fi_log_writer_trim(&log->writer, log->file, log->end, NULL));
         rc = FIRN_OK;
     }
     return rc;
@@ -523,7 +523,7 @@ static void
 log_trim(struct fi_log *log)
 {
     if (log->writer.ready_end > log->end) {
-        FI_RULES_IGNORE(fi_log_writer_trim(&log->writer, log->file, log->end, NULL));
+        FI_IGNORE(fi_log_writer_trim(&log->writer, log->file, log->end, NULL));
     }
 }
 

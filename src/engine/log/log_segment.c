@@ -335,7 +335,7 @@ fi_log_segment_remove_spare(struct fi_os_dir *dir, const char *prefix)
 {
     char name[FI_LOG_SEGMENT_NAME_SIZE];
     name_of_spare(prefix, name);
-    FI_RULES_IGNORE(remove_if_there(dir, name, NULL));
+    FI_IGNORE(remove_if_there(dir, name, NULL));
 }
 
 static int

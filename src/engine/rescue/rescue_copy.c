@@ -126,7 +126,7 @@ link_all(struct fi_os_dir *from, struct fi_os_dir *to, const struct fi_buf *name
     DCHECK(from != to); /* (I1) */
     while ((name = fi_os_names_next(names, name)) != NULL) {
         /* An earlier candidate may have written it again (rescue_runs.c). */
-        FI_RULES_IGNORE(fi_os_remove_file(to, name, NULL));
+        FI_IGNORE(fi_os_remove_file(to, name, NULL));
         int rc = fi_os_clone_file(from, to, name, err);
         if (rc != FIRN_OK && rc != FIRN_EXISTS) {
             return rc;

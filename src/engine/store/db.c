@@ -418,13 +418,13 @@ lighten(struct firn_db *db)
     DCHECK(db->jobs.is_closing);
     bool is_long = fi_log_size_bytes(db->log) > CLOSE_LOG_BYTES_MAX;
     if (is_long && fi_db_turn_flush_pays(db)) {
-        FI_RULES_IGNORE(fi_db_maintain_flush_memtables(db, NULL));
+        FI_IGNORE(fi_db_maintain_flush_memtables(db, NULL));
     }
-    FI_RULES_IGNORE(fi_db_jobs_finish(db, &brief, NULL));
-    FI_RULES_IGNORE(fi_db_dropped_remove(db, NULL));
-    FI_RULES_IGNORE(fi_db_turn_trim(db, &has_more, NULL));
+    FI_IGNORE(fi_db_jobs_finish(db, &brief, NULL));
+    FI_IGNORE(fi_db_dropped_remove(db, NULL));
+    FI_IGNORE(fi_db_turn_trim(db, &has_more, NULL));
     if (has_more && db->lead.log_floor > fi_log_oldest(db->log)) {
-        FI_RULES_IGNORE(fi_log_rotate(db->log, NULL));
+        FI_IGNORE(fi_log_rotate(db->log, NULL));
     }
     fi_db_space_trim(db);
 }

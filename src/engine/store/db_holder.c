@@ -52,8 +52,8 @@ fi_db_holder_report(struct firn_db *db, const void *note, size_t size)
         memcpy(record + HEAD_SIZE, note, size);
     }
     fi_store_le32(record + 4, checksum_of(record));
-    FI_RULES_IGNORE(fi_os_file_write(fi_storefile_lock_file(db->lock), NOTE_OFFSET, record,
-                                     sizeof record, NULL));
+    FI_IGNORE(fi_os_file_write(fi_storefile_lock_file(db->lock), NOTE_OFFSET, record, sizeof record,
+                               NULL));
 }
 
 /* *out_is_whole is false if a write was half done. */

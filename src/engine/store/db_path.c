@@ -194,7 +194,7 @@ remove_own_dir(struct fi_os *os, const char *path)
     if (text != NULL && cut_path(text, &parent_path, &name) &&
         fi_os_dir_open_path(os, parent_path, &parent, NULL) == FIRN_OK &&
         fi_os_remove_dir(parent, name, NULL) == FIRN_OK) {
-        FI_RULES_IGNORE(fi_os_dir_sync(parent, NULL));
+        FI_IGNORE(fi_os_dir_sync(parent, NULL));
     }
     fi_os_dir_close(parent);
     fi_free(text);

@@ -256,7 +256,7 @@ storefile_lock_make(firn_error *err)
 {
     struct fi_storefile_lock *lock = fi_alloc_zeroed(sizeof *lock);
     if (lock == NULL) {
-        FI_RULES_IGNORE(fi_error_no_memory(err, "the lock of a store"));
+        FI_IGNORE(fi_error_no_memory(err, "the lock of a store"));
     }
     return lock;
 }

@@ -644,7 +644,7 @@ txn_commit(struct firn_txn *txn, firn_durability durability, firn_error *err)
     release_savepoints(txn, 0);
     if (is_untidy(txn, 2)) {
         /* Overwritten values need not go to the log; without memory to tidy, they do. */
-        FI_RULES_IGNORE(txn_tidy(txn, NULL));
+        FI_IGNORE(txn_tidy(txn, NULL));
     }
     fi_db_batch_close_gaps(&txn->writes.batch);
     FI_TRY_RETURN(fi_txn_conflict_check(txn, err));

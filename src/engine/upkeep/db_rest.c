@@ -44,7 +44,7 @@ leave_segment(struct firn_db *db)
         fi_db_lead_latch(db, &err);
     }
     fi_db_lead_end(db);
-    FI_RULES_IGNORE(fi_db_maintain_flush(db, NULL));
+    FI_IGNORE(fi_db_maintain_flush(db, NULL));
 }
 
 static void

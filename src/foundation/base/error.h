@@ -79,7 +79,7 @@ int fi_error_code_of_errno(int error_number);
     } while (0)
 
 /* Ignores a failure that no longer matters, while cleaning up after another one. */
-#define FI_RULES_IGNORE(expression)     \
+#define FI_IGNORE(expression)           \
     do {                                \
         int fi_ignored_ = (expression); \
         (void)fi_ignored_;              \

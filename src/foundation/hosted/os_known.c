@@ -532,7 +532,7 @@ state_pending(struct fi_os_known *known, const struct fi_buf *prefix)
         }
     }
     if (rc == FIRN_OK && lines.size > 0) {
-        FI_RULES_IGNORE(fi_os_known_file_append(known, &lines, NULL));
+        FI_IGNORE(fi_os_known_file_append(known, &lines, NULL));
     }
     fi_os_known_file_unlock(known);
     fi_buf_deinit(&lines);

@@ -75,14 +75,13 @@ fi_os_make_dir_for_owner(struct fi_os_dir *dir, const char *name, struct fi_os_d
     rc = fi_os_dir_list(made, stop_at_entry, NULL, err);
     if (rc == FIRN_OK) {
         /* Where this is not permitted it stays the superuser's. */
-        FI_RULES_IGNORE(
-            fi_os_set_owner((struct fi_os_node){.dir = made}, stat.uid, stat.gid, NULL));
+        FI_IGNORE(fi_os_set_owner((struct fi_os_node){.dir = made}, stat.uid, stat.gid, NULL));
     }
     rc = rc == FIRN_EXISTS ? FIRN_OK : rc;
 out:
     fi_os_dir_close(made);
     if (rc != FIRN_OK) { /* the next attempt would take it for one that is durable */
-        FI_RULES_IGNORE(fi_os_remove_dir(dir, name, NULL));
+        FI_IGNORE(fi_os_remove_dir(dir, name, NULL));
     }
     return rc;
 }

@@ -52,7 +52,7 @@ os_clone_copy(struct fi_os_dir *from, struct fi_os_dir *to, const char *name, fi
                            0600, &target, err));
     rc = copy_content(source, target, &buffer, err);
     if (rc != FIRN_OK) {
-        FI_RULES_IGNORE(fi_os_remove_file(to, name, NULL));
+        FI_IGNORE(fi_os_remove_file(to, name, NULL));
     }
 out:
     fi_os_file_close(source);

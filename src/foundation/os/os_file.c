@@ -172,8 +172,7 @@ open_for_owner(struct fi_os_dir *dir, const char *name, unsigned flags, uint32_t
     }
     if (rc == FIRN_OK) {
         /* Where this is not permitted it stays the superuser's. */
-        FI_RULES_IGNORE(
-            fi_os_set_owner((struct fi_os_node){.file = *out}, stat.uid, stat.gid, NULL));
+        FI_IGNORE(fi_os_set_owner((struct fi_os_node){.file = *out}, stat.uid, stat.gid, NULL));
     }
     return rc;
 }

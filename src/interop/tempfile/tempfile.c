@@ -91,7 +91,7 @@ remove_leftover(struct fi_os_dir *dir, const char *name)
     struct fi_os_file *file = NULL;
     if (fi_os_file_open(dir, name, FI_OS_READ | FI_OS_WRITE, 0, &file, NULL) == FIRN_OK &&
         fi_os_file_lock(file, FI_OS_LOCK_EXCLUSIVE, NULL) == FIRN_OK) {
-        FI_RULES_IGNORE(fi_os_remove_file(dir, name, NULL));
+        FI_IGNORE(fi_os_remove_file(dir, name, NULL));
     }
     fi_os_file_close(file);
 }
@@ -197,7 +197,7 @@ fi_tempfile_discard(struct fi_tempfile *temp)
 {
     if (temp->name[0] != '\0') {
         /* Best effort: the next create removes what stays. */
-        FI_RULES_IGNORE(fi_os_remove_file(temp->dir, temp->name, NULL));
+        FI_IGNORE(fi_os_remove_file(temp->dir, temp->name, NULL));
         temp->name[0] = '\0';
     }
     fi_os_file_close(temp->file);

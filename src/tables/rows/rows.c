@@ -605,7 +605,7 @@ drop_indexes(struct firn_db *db, struct firn_db_keyspace *schemas, uint64_t numb
     for (size_t i = 0; i < schema->index_count; i++) {
         char name[FI_ROWS_INDEX_NAME_SIZE];
         fi_rows_name_index(number, schema->indexes[i].id, name);
-        FI_RULES_IGNORE(drop_stray(db, schemas, name, NULL));
+        FI_IGNORE(drop_stray(db, schemas, name, NULL));
     }
 }
 
@@ -641,7 +641,7 @@ rows_create(struct firn_db *db, const char *name, const struct fi_schema *schema
         rc = fi_db_keyspace_create_if(db, name, &entry, &guard, out, err);
     }
     if (rc != FIRN_OK) { /* the name was not created (I3) */
-        FI_RULES_IGNORE(
+        FI_IGNORE(
             fi_db_delete(schemas, firn_bytes(key, sizeof key), FIRN_DURABILITY_DEFAULT, NULL));
         drop_indexes(db, schemas, entry.schema, schema);
         catalog->creations_left = 0;
@@ -720,7 +720,7 @@ fi_rows_drop(struct firn_db *db, const char *name, firn_error *err)
     /* The table is gone: if this fails, creating the next table drops the rest. */
     const struct fi_txn_run run = {
         .attempts_max = CHANGE_ATTEMPTS_MAX, .work = delete_record, .ctx = table};
-    FI_RULES_IGNORE(fi_txn_run(db, &run, NULL));
+    FI_IGNORE(fi_txn_run(db, &run, NULL));
     drop_indexes(db, table->schemas, fi_db_keyspace_schema(table->rows), schema);
 out:
     fi_rows_end_change(&changing);

@@ -125,9 +125,9 @@ append_key(const struct fi_schema *schema, const struct fi_schema_index *index, 
             out->size--;
         }
         out->size -= out->size > 0; /* the first byte of a character that may be cut */
-        FI_RULES_IGNORE(fi_buf_append_slice(out, firn_str("...")));
+        FI_IGNORE(fi_buf_append_slice(out, firn_str("...")));
     }
-    FI_RULES_IGNORE(fi_buf_append_slice(out, firn_str(")")));
+    FI_IGNORE(fi_buf_append_slice(out, firn_str(")")));
 }
 
 static int

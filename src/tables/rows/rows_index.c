@@ -56,7 +56,7 @@ fi_rows_index_keyspace(struct firn_table *table, struct firn_snapshot *snapshot,
         }
         if (is_new) {
             /* If there is no memory, the next call looks for it again. */
-            FI_RULES_IGNORE(fi_buf_append(&table->indexes, &found, sizeof found));
+            FI_IGNORE(fi_buf_append(&table->indexes, &found, sizeof found));
         }
         if (table->cached != NULL) {
             fi_db_keyspace_note_schema(found.keyspace, table->cached, index->id, table->rows);
@@ -226,7 +226,7 @@ add_once(struct firn_table *table, const struct fi_rows_change *change, firn_err
 out:
     loading_deinit(&loading); /* before the keyspace that it loads into is dropped */
     if (rc != FIRN_OK && has_keyspace) {
-        FI_RULES_IGNORE(drop_keyspace(table, loading.index->id, NULL, NULL));
+        FI_IGNORE(drop_keyspace(table, loading.index->id, NULL, NULL));
     }
     fi_txn_close(txn);
     fi_schema_unref(made);
@@ -334,7 +334,7 @@ fi_rows_index_drop(struct firn_table *table, const char *name, firn_error *err)
     int rc = fi_rows_alter(table, &change, err);
     if (rc == FIRN_OK && dropping.id != 0) { /* one of vectors has no keyspace */
         /* The current schema does not name it: if this fails, only space is lost. */
-        FI_RULES_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
+        FI_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
     }
     return rc;
 }
@@ -372,7 +372,7 @@ fi_rows_index_rebuild(struct firn_table *table, const char *name, firn_error *er
     const struct fi_rows_change change = {rows_index_replace, &dropping};
     int rc = add_all(table, &change, err);
     if (rc == FIRN_OK) {
-        FI_RULES_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
+        FI_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
     }
     return rc;
 }

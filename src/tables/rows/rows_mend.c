@@ -222,8 +222,8 @@ fi_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TEXT
     struct naming naming = {.db = db, .number = read_number(&at), .out = out};
     naming.text = at + strspn(at, ": ");
     if (fi_db_snapshot_open(db, &snapshot, NULL) == FIRN_OK) {
-        FI_RULES_IGNORE(fi_db_keyspace_list_of_in(snapshot, FI_STOREFILE_KEYSPACE_TABLE, name_loss,
-                                                  &naming, NULL));
+        FI_IGNORE(fi_db_keyspace_list_of_in(snapshot, FI_STOREFILE_KEYSPACE_TABLE, name_loss,
+                                            &naming, NULL));
         fi_db_snapshot_close(snapshot);
     }
 }

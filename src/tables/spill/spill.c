@@ -69,7 +69,7 @@ fi_spill_destroy(struct fi_spill_file *file)
         return;
     }
     fi_os_file_close(file->file);
-    FI_RULES_IGNORE(fi_os_remove_file(file->dir, file->name, NULL));
+    FI_IGNORE(fi_os_remove_file(file->dir, file->name, NULL));
     fi_buf_deinit(&file->block);
     fi_free(file);
 }

@@ -365,7 +365,7 @@ write_file(struct fi_checkout_write *write, const struct fi_checkout_write_targe
 out:
     fi_os_file_close(file);
     if (rc != FIRN_OK) {
-        FI_RULES_IGNORE(fi_os_remove_file(target->dir, target->name, NULL));
+        FI_IGNORE(fi_os_remove_file(target->dir, target->name, NULL));
     }
     return rc;
 }
@@ -385,7 +385,7 @@ write_symlink(struct fi_checkout_write *write, const struct fi_checkout_write_ta
     struct fi_os_node node = {.dir = target->dir, .name = target->name};
     rc = set_all(write, node, target->path, entry, false, err);
     if (rc != FIRN_OK) {
-        FI_RULES_IGNORE(fi_os_remove_file(target->dir, target->name, NULL));
+        FI_IGNORE(fi_os_remove_file(target->dir, target->name, NULL));
     }
     return rc;
 }

@@ -267,7 +267,7 @@ fi_gc_delete(struct firn_ws *ws, const char *const *references, size_t count,
     rc = gc_delete_run(&deleting, references, count, options->dry_run, err);
     /* The commit is durable: a store that cannot be closed properly is recovered by the next
      * open. */
-    FI_RULES_IGNORE(fi_ws_opened_close(ws, &deleting.opened, rc, NULL));
+    FI_IGNORE(fi_ws_opened_close(ws, &deleting.opened, rc, NULL));
     if (rc == FIRN_OK && visit != NULL) {
         rc = gc_delete_report(&deleting, visit, ctx, err);
     }
@@ -441,7 +441,7 @@ fi_gc_delete_undo(struct firn_ws *ws, const char *const *references, size_t coun
         return rc;
     }
     rc = run_back(&returning, references, count, err);
-    FI_RULES_IGNORE(fi_ws_opened_close(ws, &deleting->opened, rc, NULL)); /* as above */
+    FI_IGNORE(fi_ws_opened_close(ws, &deleting->opened, rc, NULL)); /* as above */
     if (rc == FIRN_OK && visit != NULL) {
         rc = gc_delete_report(deleting, visit, ctx, err);
     }

@@ -251,7 +251,7 @@ fi_gc_expire_request(struct firn_ws *ws, const firn_workspace_expire_options *op
     }
     /* The commit is durable: a store that cannot be closed properly is recovered by the next
      * open. */
-    FI_RULES_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
+    FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
     if (rc == FIRN_OK && visit != NULL) {
         rc = gc_expire_report(fi_buf_slice(&told), visit, ctx, err);
     }

@@ -108,7 +108,7 @@ gc_move_begin(struct moving *moving, firn_error *err)
 static void
 gc_move_abandon(struct moving *moving)
 {
-    FI_RULES_IGNORE(fi_objects_session_lane_close(moving->lane, false, NULL));
+    FI_IGNORE(fi_objects_session_lane_close(moving->lane, false, NULL));
     fi_objects_session_end(moving->session);
     moving->lane = NULL;
     moving->session = NULL;

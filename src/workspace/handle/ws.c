@@ -555,7 +555,7 @@ fi_ws_opened_open_store(struct firn_ws *ws, enum fi_ws_open_mode mode, struct fi
     DCHECK(ws->is_new || ws->place.moved_from == NULL); /* (I3) */
     return FIRN_OK;
 out:
-    FI_RULES_IGNORE(close_store(out, true, NULL));
+    FI_IGNORE(close_store(out, true, NULL));
     fi_os_dir_close(out->root);
     *out = (struct fi_ws_opened){0};
     return rc;
@@ -582,9 +582,9 @@ fi_ws_opened_close(struct firn_ws *ws, struct fi_ws_opened *opened, int rc, firn
     if (failed && was_writing) {
         struct fi_ws_opened again = {.root_stat = opened->root_stat};
         if (open_store(ws, FI_WS_WRITE, false, &again, NULL) == FIRN_OK) {
-            FI_RULES_IGNORE(fi_objects_leftovers_remove(again.objects, NULL));
+            FI_IGNORE(fi_objects_leftovers_remove(again.objects, NULL));
         }
-        FI_RULES_IGNORE(close_store(&again, true, NULL));
+        FI_IGNORE(close_store(&again, true, NULL));
         DCHECK(again.db == NULL && again.store_dir == NULL); /* (I1) */
     }
     fi_place_nested_destroy(opened->nested);

@@ -127,7 +127,7 @@ fi_objects_session_lane_open(struct fi_objects_session *session,
     *out = lane;
     return FIRN_OK;
 out:
-    FI_RULES_IGNORE(fi_objects_session_lane_close(lane, false, NULL));
+    FI_IGNORE(fi_objects_session_lane_close(lane, false, NULL));
     return rc;
 }
 

@@ -408,7 +408,7 @@ fi_ws_forget(struct firn_ws *ws, const firn_workspace_forget_options *options,
         fi_difference_forget_destroy(forgetting.tree);
         /* The commit is durable: a store that cannot be closed properly is recovered by the next
          * open. */
-        FI_RULES_IGNORE(fi_ws_opened_close(ws, &forgetting.opened, rc, NULL));
+        FI_IGNORE(fi_ws_opened_close(ws, &forgetting.opened, rc, NULL));
     }
     if (rc == FIRN_OK && visit != NULL) {
         rc = ws_forget_report(&forgetting, visit, ctx, err);

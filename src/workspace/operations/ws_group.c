@@ -88,7 +88,7 @@ fi_ws_group_begin(struct firn_ws *ws, firn_error *err)
     return FIRN_OK;
 out:
     free_parts(group);
-    FI_RULES_IGNORE(fi_ws_opened_close(ws, opened, rc, NULL));
+    FI_IGNORE(fi_ws_opened_close(ws, opened, rc, NULL));
     fi_free(group);
     return rc;
 }
@@ -176,7 +176,7 @@ ws_group_commit(struct firn_ws *ws, struct fi_ws_group *group, firn_error *err)
     FI_TRY_RETURN(fi_statcache_forget(opened->db, FI_STATCACHE_COPIES, err));
     FI_TRY_RETURN(fi_db_write(opened->db, group->batch, FIRN_DURABILITY_FULL, err));
     free_parts(group); /* joining packs needs the number of the next one */
-    FI_RULES_IGNORE(fi_gc_join(ws, opened, &silent, NULL));
+    FI_IGNORE(fi_gc_join(ws, opened, &silent, NULL));
     return FIRN_OK;
 }
 
@@ -193,7 +193,7 @@ fi_ws_group_end(struct firn_ws *ws, bool keep, firn_error *err)
     free_parts(group);
     /* What was committed is durable: a store that cannot be closed properly is recovered by the
      * next open. */
-    FI_RULES_IGNORE(fi_ws_opened_close(ws, &group->opened, rc, NULL));
+    FI_IGNORE(fi_ws_opened_close(ws, &group->opened, rc, NULL));
     fi_free(group);
     return rc;
 }

@@ -183,7 +183,7 @@ ws_pending_drop(struct fi_ws_restoring *restoring, firn_error *err)
                                             restoring->journal.previous, err);
     }
     if (rc == FIRN_OK) {
-        FI_RULES_IGNORE(fi_ws_begun_clear(restoring->ws, opened, NULL));
+        FI_IGNORE(fi_ws_begun_clear(restoring->ws, opened, NULL));
         ws_pending_report(&restoring->options->callbacks,
                           "an interrupted restore had changed nothing yet and was dropped");
     }
@@ -238,7 +238,7 @@ set_aside(struct fi_ws_restoring *restoring, const firn_error *cause, firn_error
     restoring->journal.state = FI_CATALOG_JOURNAL_DONE;
     restoring->journal.previous = firn_bytes(NULL, 0);
     FI_TRY(write_set_aside(restoring, err));
-    FI_RULES_IGNORE(fi_ws_begun_clear(restoring->ws, opened, NULL));
+    FI_IGNORE(fi_ws_begun_clear(restoring->ws, opened, NULL));
     (void)snprintf(text, sizeof text,
                    "an interrupted restore could not be finished and is left as it is; undo brings "
                    "back the previous state: %s",

@@ -81,7 +81,7 @@ fi_ws_pin_set(struct firn_ws *ws, const char *const *references, size_t count, b
     rc = ws_pin_run(&pinning, references, count, err);
     /* The pins are durable: a store that cannot be closed properly is recovered by the next
      * open. */
-    FI_RULES_IGNORE(fi_ws_opened_close(ws, &pinning.opened, rc, NULL));
+    FI_IGNORE(fi_ws_opened_close(ws, &pinning.opened, rc, NULL));
     firn_workspace_checkpoint *const *told = (const void *)pinning.told.data;
     DCHECK(rc != FIRN_OK || pinning.told.size == count * sizeof(void *));
     for (size_t i = 0; rc == FIRN_OK && visit != NULL && i < count; i++) {

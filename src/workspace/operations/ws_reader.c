@@ -58,7 +58,7 @@ fi_ws_reader_close(firn_workspace_reader *reader)
 {
     if (reader != NULL) {
         fi_pack_scratch_pool_deinit(&reader->pool);
-        FI_RULES_IGNORE(fi_ws_opened_close(reader->ws, &reader->opened, FIRN_OK, NULL));
+        FI_IGNORE(fi_ws_opened_close(reader->ws, &reader->opened, FIRN_OK, NULL));
         fi_free(reader);
     }
 }

@@ -335,11 +335,11 @@ ws_restore(struct firn_ws *ws, struct request request,
         struct fi_gc_expire_counts expired;
         struct fi_gc_expire_rule rule = {.workspace = opened.workspace.number,
                                          .now_ns = fi_os_now_ns(ws->os)};
-        FI_RULES_IGNORE(fi_gc_expire(&opened, &rule, &expired, NULL));
+        FI_IGNORE(fi_gc_expire(&opened, &rule, &expired, NULL));
     }
     /* What was restored is durable: a store that cannot be closed properly is recovered by the
      * next open. */
-    FI_RULES_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
+    FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
     return rc;
 }
 

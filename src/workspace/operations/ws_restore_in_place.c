@@ -129,7 +129,7 @@ out:
 static void
 clear_note(struct in_place *in_place)
 {
-    FI_RULES_IGNORE(fi_ws_begun_clear(in_place->restoring->ws, in_place->restoring->opened, NULL));
+    FI_IGNORE(fi_ws_begun_clear(in_place->restoring->ws, in_place->restoring->opened, NULL));
 }
 
 /* Sets the journal back after a restore that came to nothing. If even that cannot be written,
@@ -303,7 +303,7 @@ apply_tree(struct in_place *in_place, firn_error *err)
         FI_TRY(commit_safety(in_place, err));
         FI_TRY(change_tree(in_place, err));
         /* This only saves the next save some reading. */
-        FI_RULES_IGNORE(
+        FI_IGNORE(
             fi_ws_refresh_statcache(opened, &in_place->request, &before_side, &after_side, NULL));
     } else {
         FI_TRY(close_pending(in_place, err));

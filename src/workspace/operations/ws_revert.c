@@ -152,7 +152,7 @@ revert_opened(struct fi_ws_revert *revert, firn_error *err)
         struct fi_gc_expire_counts expired;
         struct fi_gc_expire_rule rule = {.workspace = restoring->opened->workspace.number,
                                          .now_ns = revert->now_ns};
-        FI_RULES_IGNORE(fi_gc_expire(restoring->opened, &rule, &expired, NULL));
+        FI_IGNORE(fi_gc_expire(restoring->opened, &rule, &expired, NULL));
     }
     return rc;
 }
@@ -190,6 +190,6 @@ fi_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
     }
     /* What was restored is durable: a store that cannot be closed properly is recovered by the
      * next open. */
-    FI_RULES_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
+    FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
     return rc;
 }

@@ -333,11 +333,11 @@ note_turn(struct saving *saving, const firn_workspace_turn *turn)
     struct fi_catalog *catalog = saving->opened->catalog;
     uint32_t workspace = saving->opened->workspace.number;
     if (known->begins) {
-        FI_RULES_IGNORE(fi_catalog_turns_put(catalog, workspace, turn, fi_os_now_ns(saving->ws->os),
-                                             false, NULL));
+        FI_IGNORE(fi_catalog_turns_put(catalog, workspace, turn, fi_os_now_ns(saving->ws->os),
+                                       false, NULL));
     } else if (known->noted.turn.agent.size > 0 && !known->continues) {
-        FI_RULES_IGNORE(fi_catalog_turns_put(catalog, workspace, &known->noted.turn,
-                                             known->noted.begun_ns, true, NULL));
+        FI_IGNORE(fi_catalog_turns_put(catalog, workspace, &known->noted.turn,
+                                       known->noted.begun_ns, true, NULL));
     }
 }
 
@@ -450,11 +450,11 @@ fi_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
     fi_catalog_told_deinit(&told);
     if (rc == FIRN_OK && out->is_made) {
         ws_save_expire(&opened, options->keep == NULL ? NULL : &keep, out);
-        FI_RULES_IGNORE(fi_gc_join(ws, &opened, &options->callbacks, NULL));
-        FI_RULES_IGNORE(fi_catalog_due_query(opened.db, opened.objects, &out->gc_is_due, NULL));
+        FI_IGNORE(fi_gc_join(ws, &opened, &options->callbacks, NULL));
+        FI_IGNORE(fi_catalog_due_query(opened.db, opened.objects, &out->gc_is_due, NULL));
     }
     /* The checkpoint is durable: a store that cannot be closed properly is recovered by the next
      * open. */
-    FI_RULES_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
+    FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
     return rc;
 }

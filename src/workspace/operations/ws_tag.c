@@ -94,7 +94,7 @@ fi_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference, bool 
     rc = fi_ws_facts_commit(ws, &opened, batch, &facts, err);
 out:
     /* The tag is durable: a store that cannot be closed properly is recovered by the next open. */
-    FI_RULES_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
+    FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
     fi_db_batch_destroy(batch);
     fi_catalog_facts_deinit(&facts);
     return rc;
@@ -117,7 +117,7 @@ fi_ws_tag_delete(struct firn_ws *ws, const char *name, firn_error *err)
              ? fi_ws_facts_commit(ws, &opened, batch, &facts, err)
              : fi_error_set(err, FIRN_NOT_FOUND, "there is no tag '%.300s'", name);
 out:
-    FI_RULES_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
+    FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
     fi_db_batch_destroy(batch);
     fi_catalog_facts_deinit(&facts);
     return rc;

@@ -248,7 +248,7 @@ fi_ws_workspaces_forget_note(struct fi_os *os, const struct firn_db *db, const c
 {
     const struct fi_trust_root root = {.store_id = fi_db_id(db), .path = path};
     if (path[0] == '/') {
-        FI_RULES_IGNORE(fi_trust_root_remove(os, &root, NULL));
+        FI_IGNORE(fi_trust_root_remove(os, &root, NULL));
     }
 }
 
@@ -282,7 +282,7 @@ fi_ws_workspaces_remove(struct fi_os *os, const char *root, const firn_workspace
 out:
     if (db != NULL) {
         /* What was committed is durable; the next open recovers the rest. */
-        FI_RULES_IGNORE(fi_db_close(db, NULL));
+        FI_IGNORE(fi_db_close(db, NULL));
     }
     fi_os_dir_close(dir);
     fi_place_roots_deinit(&roots);
@@ -372,7 +372,7 @@ fi_ws_workspaces_remove_empty(struct fi_os *os, const char *store_path, int64_t 
     }
 out:
     if (db != NULL) {
-        FI_RULES_IGNORE(fi_db_close(db, NULL)); /* nothing needed was written */
+        FI_IGNORE(fi_db_close(db, NULL)); /* nothing needed was written */
     }
     fi_os_dir_close(dir);
     return rc == FIRN_OK && *out_removed ? remove_put_aside(os, err) : rc;

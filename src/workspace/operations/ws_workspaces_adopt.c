@@ -318,7 +318,7 @@ out:
     fi_catalog_close(adopting.catalog);
     if (adopting.db != NULL) {
         /* What was committed is durable; the next open recovers the rest. */
-        FI_RULES_IGNORE(fi_db_close(adopting.db, NULL));
+        FI_IGNORE(fi_db_close(adopting.db, NULL));
     }
     fi_os_dir_close(adopting.store_dir);
     fi_free(store_path);

@@ -152,7 +152,7 @@ fi_place_roots_add_dir(struct fi_place_roots *roots, struct fi_os_dir *dir, cons
 out:
     fi_catalog_close(catalog);
     if (db != NULL) {
-        FI_RULES_IGNORE(fi_db_close(db, NULL)); /* nothing was written */
+        FI_IGNORE(fi_db_close(db, NULL)); /* nothing was written */
     }
     return rc;
 }

@@ -432,7 +432,7 @@ salvage(struct packing *packing, firn_error *err)
     FI_TRY(rc);
     FI_TRY(fi_objects_session_commit(packing->session, &size, err));
 out:
-    FI_RULES_IGNORE(fi_objects_session_lane_close(packing->lane, false, NULL));
+    FI_IGNORE(fi_objects_session_lane_close(packing->lane, false, NULL));
     fi_objects_session_end(packing->session);
     return rc;
 }

@@ -365,7 +365,7 @@ fi_repair_place_close(struct fi_repair *repair)
     struct fi_repair_place *place = &repair->place;
     if (place->to != NULL) {
         fi_os_dir_close(place->to);
-        FI_RULES_IGNORE(fi_storefile_remove_tree(place->parent, place->new_name, NULL));
+        FI_IGNORE(fi_storefile_remove_tree(place->parent, place->new_name, NULL));
     }
     fi_storefile_lock_release(place->lock);
     fi_os_dir_close(place->from);

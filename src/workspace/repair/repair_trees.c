@@ -530,7 +530,7 @@ fi_repair_trees(struct fi_repair *repair, firn_error *err)
                                   .trees = fi_objects_trees(repair->opened.objects)};
     fi_hash_map_init(&repairing.known, sizeof(struct known), fi_hash_map_first, known_equal);
     int rc = repair_all(&repairing, err);
-    FI_RULES_IGNORE(fi_objects_session_lane_close(repairing.lane, false, NULL));
+    FI_IGNORE(fi_objects_session_lane_close(repairing.lane, false, NULL));
     fi_objects_session_end(repairing.session);
     fi_hash_map_deinit(&repairing.known);
     fi_buf_deinit(&repairing.levels);

@@ -78,7 +78,7 @@ make_last(struct fi_os *os, const char *path, bool is_for_owner, firn_error *err
     } else if (rc == FIRN_OK) {
         rc = fi_os_dir_sync(dir, err);
         if (rc != FIRN_OK) { /* the next attempt has to sync it */
-            FI_RULES_IGNORE(fi_os_remove_dir(dir, name, NULL));
+            FI_IGNORE(fi_os_remove_dir(dir, name, NULL));
         }
     }
 out:

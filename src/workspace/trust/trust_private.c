@@ -78,7 +78,7 @@ fi_trust_private_open(struct fi_os *os, const char *folder, bool create, struct 
         if (rc == FIRN_OK) {
             rc = fi_os_dir_sync(home, err);
             if (rc != FIRN_OK) { /* the next attempt has to sync it */
-                FI_RULES_IGNORE(fi_os_remove_dir(home, folder, NULL));
+                FI_IGNORE(fi_os_remove_dir(home, folder, NULL));
                 goto out;
             }
         } else if (rc != FIRN_EXISTS) {

@@ -478,7 +478,7 @@ static void
 watch_finish(struct watching *watching)
 {
     if (watching->listener != NULL && check_name(watching, NULL) == FIRN_OK) {
-        FI_RULES_IGNORE(fi_os_remove_file(watching->store_dir, watching->name, NULL));
+        FI_IGNORE(fi_os_remove_file(watching->store_dir, watching->name, NULL));
     }
     fi_os_socket_close(watching->listener);
     fi_watch_new_deinit(&watching->fresh);
@@ -591,7 +591,7 @@ fi_watch_serve(struct fi_os_socket *listener, const struct fi_watch_serve *serve
         if (fi_os_socket_accept(listener, &socket, NULL) != FIRN_OK || socket == NULL) {
             return;
         }
-        FI_RULES_IGNORE(serve_one(socket, serve, NULL));
+        FI_IGNORE(serve_one(socket, serve, NULL));
         fi_os_socket_close(socket);
     }
 }

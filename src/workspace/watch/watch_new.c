@@ -194,7 +194,7 @@ watch_new_inspect(struct fi_watch_new *fresh, struct fi_watch_set *set, struct f
     }
     bool is_watched = is_wanted(fresh, root, path) && fi_watch_set_add(set, dir, path);
     if (is_watched) {
-        FI_RULES_IGNORE(fi_os_dir_list(dir, on_entry, fresh, NULL)); /* (I2) */
+        FI_IGNORE(fi_os_dir_list(dir, on_entry, fresh, NULL)); /* (I2) */
     }
     fi_os_dir_close(dir);
     return is_watched;
@@ -224,7 +224,7 @@ fi_watch_new_note(struct fi_watch_new *fresh, struct fi_watch_set *set,
     firn_slice dir;
     if (event->kind == FI_OS_WATCH_NAMES && event->is_dir &&
         fi_watch_set_path(set, event->id, &dir)) {
-        FI_RULES_IGNORE(watch_new_push(fresh, dir, firn_str(event->name)));
+        FI_IGNORE(watch_new_push(fresh, dir, firn_str(event->name)));
     }
 }
 

@@ -442,7 +442,7 @@ builder_finish(struct fi_run_builder *builder, struct fi_run_summary *out, firn_
         rc = fi_error_no_memory(err, "an attachment");
     }
     if (rc != FIRN_OK) {
-        FI_RULES_IGNORE(fi_os_remove_file(twin->dir, name, NULL));
+        FI_IGNORE(fi_os_remove_file(twin->dir, name, NULL));
     }
 out:
     return rc;

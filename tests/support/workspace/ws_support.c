@@ -136,7 +136,7 @@ enter(void *ctx, struct fi_os_dir *dir, firn_slice path)
 static void
 tell(void *ctx, firn_slice report)
 {
-    FI_RULES_IGNORE(fi_watch_set_report(ctx, report, NULL));
+    FI_IGNORE(fi_watch_set_report(ctx, report, NULL));
 }
 
 struct fi_watchlink_local

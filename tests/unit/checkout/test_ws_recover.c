@@ -406,7 +406,7 @@ the_power_may_go_in_what_deals_with_a_power_cut(void **state)
                 char *before = is_another ? ws_dump(&trial.world) : NULL;
                 trial.before = before;
                 fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + second);
-                FI_RULES_IGNORE(try_way(&trial.world, way));
+                FI_IGNORE(try_way(&trial.world, way));
                 was_off = fi_sim_memory_is_off(os);
                 power_back(&trial.world, second + call);
                 assert_int_equal(fi_ws_pending(trial.world.ws, &pending, NULL), FIRN_OK);

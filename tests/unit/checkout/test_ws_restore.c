@@ -292,7 +292,7 @@ what_was_written_under_a_temporary_name_is_kept(void **state)
             ws_world_clone(&whole, &world);
             struct fi_os *os = world.tree.os;
             fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + call);
-            FI_RULES_IGNORE(ws_try_restore(&world, "1", NULL));
+            FI_IGNORE(ws_try_restore(&world, "1", NULL));
             was_off = fi_sim_memory_is_off(os);
             fi_sim_memory_power_cut(os, 1);
             fi_sim_memory_set_cut_at(os, 0);
@@ -340,7 +340,7 @@ what_was_put_to_rest_stays_at_rest(void **state)
             struct fi_os *os = world.tree.os;
             fi_sim_memory_set_writeback(os, 0);
             fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + call);
-            FI_RULES_IGNORE(try_resume(&world));
+            FI_IGNORE(try_resume(&world));
             was_off = fi_sim_memory_is_off(os);
             fi_sim_memory_power_cut(os, seed == 3 ? call + 100 : seed);
             fi_sim_memory_set_cut_at(os, 0);

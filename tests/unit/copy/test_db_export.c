@@ -662,7 +662,7 @@ fail_at(uint64_t n, bool for_ever, bool *out_done)
     int rc = fi_db_path_open(fault, "/store", &read_only, &db, &err);
     if (rc == FIRN_OK) {
         rc = export_to(db, fault, "it", "/it.firnx", &err);
-        FI_RULES_IGNORE(fi_db_close(db, &err));
+        FI_IGNORE(fi_db_close(db, &err));
     }
     if (rc == FIRN_OK) {
         rc = import_to(fault, "/it.firnx", "/copy", &info, &err);

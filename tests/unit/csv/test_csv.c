@@ -422,9 +422,9 @@ read_simply(firn_slice text, struct fi_buf *out)
             bool is_good = is_closed && (!is_end || at == text.size || text.data[at] == '\n' ||
                                          text.data[at] == '\r');
             bool is_null = !is_quoted && field.size == 0;
-            FI_RULES_IGNORE(fi_buf_append_str(&record, is_null ? "~" : is_quoted ? "<" : "["));
-            FI_RULES_IGNORE(fi_buf_append_slice(&record, fi_buf_slice(&field)));
-            FI_RULES_IGNORE(fi_buf_append_str(&record, is_null ? "" : is_quoted ? ">" : "]"));
+            FI_IGNORE(fi_buf_append_str(&record, is_null ? "~" : is_quoted ? "<" : "["));
+            FI_IGNORE(fi_buf_append_slice(&record, fi_buf_slice(&field)));
+            FI_IGNORE(fi_buf_append_str(&record, is_null ? "" : is_quoted ? ">" : "]"));
             fi_buf_deinit(&field);
             if (!is_good) {
                 fi_buf_deinit(&record);
@@ -441,16 +441,16 @@ read_simply(firn_slice text, struct fi_buf *out)
         if (end > start || expected == 1) {
             expected = expected == 0 ? count : expected;
             if (count == expected) {
-                FI_RULES_IGNORE(fi_buf_append_format(out, "%llu:", first));
-                FI_RULES_IGNORE(fi_buf_append_slice(out, fi_buf_slice(&record)));
+                FI_IGNORE(fi_buf_append_format(out, "%llu:", first));
+                FI_IGNORE(fi_buf_append_slice(out, fi_buf_slice(&record)));
             } else {
-                FI_RULES_IGNORE(fi_buf_append_format(
+                FI_IGNORE(fi_buf_append_format(
                     out, "%llu!-4 line %llu: the record has %u fields, not %u{", first, first,
                     count, expected));
-                FI_RULES_IGNORE(fi_buf_append(out, text.data + start, end - start));
-                FI_RULES_IGNORE(fi_buf_append_str(out, "}"));
+                FI_IGNORE(fi_buf_append(out, text.data + start, end - start));
+                FI_IGNORE(fi_buf_append_str(out, "}"));
             }
-            FI_RULES_IGNORE(fi_buf_append_str(out, "|"));
+            FI_IGNORE(fi_buf_append_str(out, "|"));
         }
         fi_buf_deinit(&record);
     }

@@ -208,8 +208,8 @@ a_user_who_may_not_write_the_identity_file_locks_what_he_can(void **state)
                                  "runs", "wal-000001.log", "manifest-000001.log"};
     DB_OK(fi_os_set_mode((struct fi_os_node){.dir = scene.dir}, 0777, &err));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        FI_RULES_IGNORE(fi_os_set_mode((struct fi_os_node){.dir = scene.dir, .name = names[i]},
-                                       i == 0 ? 0444 : 0777, NULL));
+        FI_IGNORE(fi_os_set_mode((struct fi_os_node){.dir = scene.dir, .name = names[i]},
+                                 i == 0 ? 0444 : 0777, NULL));
     }
     fi_sim_memory_set_user(scene.support.os, USER);
     take_away(&scene, "LOCK");

@@ -418,7 +418,7 @@ a_range_delete_that_was_taken_back_hides_nothing(void **state)
     assert_int_equal(count_unreadable(name), unreadable);
     assert_true(count_walked() < FIXTURE_KEYS);
     TEST_OK(fixture_flush(fixture, &err), &err);
-    FI_RULES_IGNORE(fixture_work(fixture, true, &err));
+    FI_IGNORE(fixture_work(fixture, true, &err));
     assert_int_equal(count_unreadable(name), unreadable);
     assert_int_equal(count_damages(), 1);
     forget_all(0);

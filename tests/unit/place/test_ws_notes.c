@@ -163,7 +163,7 @@ note(struct ws_world *world, const uint8_t *tag, enum fi_catalog_journal_state f
     if (rc == FIRN_OK) {
         rc = fi_ws_begun_note(world->ws, &opened, tag, &found, &world->err);
         /* The note is what is asked for here. */
-        FI_RULES_IGNORE(fi_ws_opened_close(world->ws, &opened, false, NULL));
+        FI_IGNORE(fi_ws_opened_close(world->ws, &opened, false, NULL));
     }
     return rc;
 }
@@ -175,7 +175,7 @@ clear(struct ws_world *world)
     int rc = fi_ws_opened_open(world->ws, FI_WS_WRITE, &opened, &world->err);
     if (rc == FIRN_OK) {
         rc = fi_ws_begun_clear(world->ws, &opened, &world->err);
-        FI_RULES_IGNORE(fi_ws_opened_close(world->ws, &opened, false, NULL));
+        FI_IGNORE(fi_ws_opened_close(world->ws, &opened, false, NULL));
     }
     return rc;
 }
@@ -188,7 +188,7 @@ ask_foreign(struct ws_world *world, const uint8_t *tag, bool *out)
     int rc = fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &world->err);
     if (rc == FIRN_OK) {
         rc = fi_ws_begun_is_foreign(world->ws, &opened, &journal, out, &world->err);
-        FI_RULES_IGNORE(fi_ws_opened_close(world->ws, &opened, false, NULL));
+        FI_IGNORE(fi_ws_opened_close(world->ws, &opened, false, NULL));
     }
     return rc;
 }

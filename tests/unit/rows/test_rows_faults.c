@@ -615,7 +615,7 @@ live(struct progress *progress, struct fi_os *os, struct fi_os_dir *dir, unsigne
         }
         if (progress->may_be_more && !look(progress, life.db, &err)) {
             note(progress, err.code, &err);
-            FI_RULES_IGNORE(fi_db_close(life.db, NULL));
+            FI_IGNORE(fi_db_close(life.db, NULL));
             life.db = NULL;
             continue;
         }
