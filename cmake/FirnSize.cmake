@@ -231,6 +231,7 @@ set(FIRN_COLD_FILES
     difference/difference_walk.c
     gc/gc.c
     gc/gc_auto.c
+    gc/gc_slice.c
     gc/gc_delete.c
     gc/gc_expire.c
     gc/gc_join.c

@@ -31,9 +31,9 @@ void fi_block_descriptor_init_all(struct fi_block_descriptors *all, struct fi_os
 void fi_block_descriptor_deinit_all(struct fi_block_descriptors *all);
 
 /* Opens a file for reading; *out_stat is its state. If `all` is NULL, its descriptor stays open and
- * `dir` is not needed after this. Otherwise both are borrowed until close; and the name must stay
- * that of the file: one that replaces it would be read instead, so what is read must be verified by
- * something that belongs to this file. */
+ * `dir` is not needed after this. Otherwise both are borrowed until close, and the name must stay
+ * that of the file. A file that replaces it would be read instead, so the caller must verify what
+ * is read by something that belongs to this file. */
 FIRN_MUST_CHECK int fi_block_descriptor_open(struct fi_block_descriptors *all,
                                              struct fi_os_dir *dir, const char *name,
                                              struct fi_os_stat *out_stat,

@@ -3,8 +3,8 @@
  * chunk/chunk_encoding_internal.h: what the files of this room share.
  *
  * Numbers of all kinds have an order and a rank, both of 64 bits. Orders are one to one with the
- * bits of values and ascend with them: what is packed. Ranks are what is compared: those of -0 and
- * 0 are equal, those of all NaNs too, and are the largest.
+ * bits of values and ascend with them: what is packed. Values are compared by their ranks. -0 and 0
+ * have one rank, and all NaNs have one rank, the largest.
  */
 #ifndef FIRN_CHUNK_CHUNK_ENCODING_INTERNAL_H
 #define FIRN_CHUNK_CHUNK_ENCODING_INTERNAL_H

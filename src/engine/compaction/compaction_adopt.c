@@ -22,10 +22,10 @@
  *
  * A segment is adopted if at least three quarters of its bytes are values without a newer version
  * in these memtables: an adopted file is kept, with the rest of the segment, as long as one of its
- * values is needed. That rest counts as garbage of the file (compaction_work.c), so if more values
- * die, the live ones are moved. Values that should be compressed, and can be, are written to a
- * value file as usual: whether they can is judged by the beginnings of some, and by the gain that a
- * value file requires (run_value_writer.c).
+ * values is needed. That rest counts as garbage of the file (compaction_sparse.c), so if more
+ * values die, the live ones are moved. Values that should be compressed, and can be, are written to
+ * a value file as usual: whether they can is judged by the beginnings of some, and by the gain that
+ * a value file requires (run_value_writer.c).
  *
  * Failure: none. Values that cannot be adopted, for any reason, are written from the memtable to
  * value files.

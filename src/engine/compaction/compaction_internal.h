@@ -38,7 +38,7 @@ struct fi_compaction_plan {
     firn_slice lower; /* of all of them; the bytes belong to their files */
     firn_slice upper;
     bool is_move;     /* nothing needs to be written */
-    bool is_thorough; /* values leave every value file that has garbage: see compaction_work.c */
+    bool is_thorough; /* values leave every value file that has garbage: see compaction_sparse.c */
     struct fi_compaction_leaving leaving;
 };
 

@@ -378,7 +378,7 @@ compaction_pick_offer(struct search *search, uint64_t urgency,
     *search->pick = (struct fi_compaction_pick){search->tree, urgency, *plan};
     search->pick->plan.is_move = may_move(search->version, search->options, plan);
     /* If space is short, values stay where they are: moving them takes space
-     * (compaction_work.c). */
+     * (compaction_sparse.c). */
     search->pick->plan.leaving.from =
         search->room_bytes == 0 ? FI_COMPACTION_LEAVE_ANY : FI_COMPACTION_LEAVE_LISTED;
     return true;

@@ -6,7 +6,7 @@
  * A value of at least value_size_min bytes, of a put or an expiring put, goes to a value file when
  * a flush, a load or a compaction first writes it to a run; the run gets a reference. From then on
  * compactions copy the reference and leave the value in place, with its sequence, until its file
- * should be emptied: when more than half of it is dead (compaction_work.c), or when it is small.
+ * should be emptied: when more than half of it is dead (compaction_sparse.c), or when it is small.
  * Flushes with few large values make small files; merging these limits the number of files. Values
  * that move are written once more, in the order of keys.
  *

@@ -348,9 +348,9 @@ FIRN_MUST_CHECK int fi_graph_merge_match(struct fi_graph_merge *merge, uint64_t 
                                          const void *ctx, firn_error *err);
 /* Makes nodes of these rows. Requires: graph->rows_of is there. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int fi_graph_merge_keep(struct fi_graph_merge *merge, const struct fi_graph *graph);
-/* The links that a node that is kept has at a level, as many as it had at most, into list, in which
- * there is room for as many as a list of the old graph has. Reads what does not change; any thread
- * with a scratch that is prepared. Fails where the old graph is damaged. */
+/* Writes the links that a kept node has at a level into list: at most as many as it had before.
+ * Requires: list has room for as many as a list of the old graph has. Reads what does not change;
+ * any thread with a scratch that is prepared. Fails where the old graph is damaged. */
 FIRN_MUST_CHECK int fi_graph_merge_links(const struct fi_graph_merge *merge,
                                          const struct fi_graph *graph,
                                          struct fi_graph_scratch *scratch, uint32_t node,
@@ -365,7 +365,7 @@ void fi_graph_merge_forget(struct fi_graph_merge *merge);
 struct fi_graph_memos *fi_graph_memo_create(void);
 /* No thread may be inside. NULL is fine. */
 void fi_graph_memo_destroy(struct fi_graph_memos *memos);
-/* The most memory that those of a run of so many rows take, whose codes have that stride. */
+/* The most memory that the memos of a run take that has so many rows and codes of that stride. */
 uint64_t fi_graph_memo_bytes(uint64_t rows, size_t stride);
 
 /* The codes of the nodes of a memo, side by side: so they come from memory several times as

@@ -3,7 +3,7 @@
  * lsm/lsm.c: the trees of a store as a whole: opening, closing, numbers.
  *
  * A tree consists of memtables and of runs in levels below them. Writes go to the active memtable;
- * freezing closes it; a flush (compaction.c) writes frozen memtables as a run of level 0;
+ * freezing closes it; a flush (compaction_flush.c) writes frozen memtables as a run of level 0;
  * compactions (compaction.c) merge runs into deeper levels. MANIFEST (manifest.c) lists the runs.
  * Readers use one immutable object of each tree, its state (lsm_superversion.c), which is replaced
  * when something changes (lsm_install.c).

@@ -241,7 +241,7 @@ FIRN_MUST_CHECK int fi_lsm_tree_newer_range(struct fi_lsm_tree *tree,
                                             const struct fi_snapshot_interval *written,
                                             struct fi_buf *out_key, bool *out, firn_error *err);
 
-/* About how much space a range of keys takes up: see lsm_tree.c. */
+/* About how much space a range of keys takes up: see lsm_tree_size.c. */
 struct fi_lsm_size {
     uint64_t file_bytes;
     uint64_t file_entries;

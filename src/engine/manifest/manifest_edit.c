@@ -3,7 +3,7 @@
  * manifest/manifest_edit.c: encoding and decoding the records of MANIFEST.
  *
  * The records of the log have checksums, so wrong bytes here are forged or a bug of firn. They are
- * refused too: each number is checked by itself and against its neighbours. manifest.c and
+ * refused too: each number is checked by itself and against its neighbours. manifest_state.c and
  * version.c check rules about the whole MANIFEST (a removed run was there, levels do not overlap).
  *
  * The encoding is canonical: a decoded record encodes to the same bytes (shortest varints,

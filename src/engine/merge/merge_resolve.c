@@ -21,9 +21,9 @@
  * is shown or operands are applied to it, and shown from a copy: versions that are passed cost no
  * reads.
  *
- * Range deletes. The answer for a key usually holds for its neighbours, so it is kept: a stretch in
- * which everything older than some sequence is deleted, and a stretch in which no version newer
- * than some sequence is. The range sets are asked only about entries outside of both.
+ * Range deletes. The answer for a key usually holds for its neighbours. So two stretches of keys
+ * are kept: in one, everything older than some sequence is deleted; in the other, nothing newer
+ * than some sequence is deleted. The range sets are asked only about entries outside of both.
  *
  * Skipping. A few versions are stepped over, more are skipped by a seek: the rest of a key,
  * versions that are too new for the snapshot, and those that a range delete covers. In a covered

@@ -3,9 +3,9 @@
  * reading/db_pieces.c: what a column scan reads of a keyspace, at a snapshot.
  *
  * The pieces themselves are in lsm/ (lsm_pieces.h): they keep the memtables and runs as they were
- * when they were opened. This file adds the snapshot, which is registered while the pieces are
- * open, as that of a cursor is (db_cursor.c), and the time by which values expire. Scans by other
- * threads use the same snapshot, which does not change.
+ * when they were opened. This file adds the time by which values expire, and the snapshot, which is
+ * registered while the pieces are open (as in db_cursor.c). Scans by other threads use the same
+ * snapshot, which does not change.
  *
  * (I1) `inner` is NULL if there is nothing to read: an empty range, or a keyspace that the snapshot
  *      does not have.

@@ -34,10 +34,10 @@ struct fi_rescue_options {
     void *ctx;
 };
 
-/* Creates a store in `to`, which must not have one, from that in `from`, whose lock the caller
- * holds and where nothing is changed. Sealed files are shared. The caller handles packs. FIRN_NEWER
- * if `from` is of a newer firn; damage is reported and is no failure. After a failure the caller
- * removes what is left. */
+/* Creates a store in `to` from the store in `from`, which is not changed. Requires: `to` has no
+ * store, and the caller holds the lock of `from`. Sealed files are shared. The caller handles
+ * packs. FIRN_NEWER if `from` is of a newer firn; damage is reported and is no failure. After a
+ * failure the caller removes what is left. */
 FIRN_MUST_CHECK int fi_rescue(struct fi_os_dir *from, struct fi_os_dir *to,
                               const struct fi_rescue_options *options, struct fi_rescue_result *out,
                               firn_error *err);

@@ -3,10 +3,10 @@
  * row/row_check.c: reads all of a run from the disk, past the cache, and compares its parts with
  * each other.
  *
- * Beyond fi_row_block_check, this verifies that tags and filter match every key, that blocks are
- * in order and where their separators say, that their sequences are those of the index, that large
- * values can be read, and that everything adds up to the summary. At the end every byte of the body
- * is compared with the table of contents, to find damage between the blocks, where no reader reads.
+ * This verifies more than fi_row_block_check: tags and filter match every key; blocks are in order
+ * and where their separators say; their sequences are those of the index; large values can be read;
+ * and everything adds up to the summary. At the end every byte of the body is compared with the
+ * table of contents, to find damage between the blocks, where no reader reads.
  *
  * Damage is reported, and the check continues after it. A bad block loses only its own keys. A bad
  * index loses all keys: without it nothing says where a key would be. A bad filter loses none. A

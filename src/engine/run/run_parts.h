@@ -272,9 +272,9 @@ FIRN_MUST_CHECK int fi_run_output_check_usable(const struct fi_run_output *outpu
 /* Adds a block: compressed if that saves enough, else uncompressed. */
 FIRN_MUST_CHECK int fi_run_output_add(struct fi_run_output *output, firn_slice raw,
                                       struct fi_block_ref *out, firn_error *err);
-/* The two halves of fi_run_output_add, so that blocks can be compressed by several threads, each
- * with a context and memory of its own. pack changes nothing of the output: *out_codec is that of
- * the contents of stored, or FI_CODEC_NONE where raw is what add_packed gets. */
+/* The two halves of fi_run_output_add: several threads can compress blocks at once, each with a
+ * context and memory of its own. pack changes nothing of the output. *out_codec is the codec of
+ * stored. If it is FI_CODEC_NONE, the caller passes raw to add_packed instead. */
 FIRN_MUST_CHECK int fi_run_output_pack(const struct fi_run_output *output,
                                        struct fi_compress *compress, firn_slice raw,
                                        struct fi_buf *stored, enum fi_codec *out_codec,

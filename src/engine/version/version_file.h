@@ -57,9 +57,9 @@ struct fi_version_file {
     /* Of a run that got attachments: its replacement, with a reference, so that the file they share
      * stays. */
     struct fi_version_file *successor;
-    /* Of a run that a compaction wrote, guarded by the mutex of the trees: one of its inputs, with
-     * a reference, from whose graphs those of this run may be made (compaction_graph.c). NULL:
-     * none. */
+    /* Of a run that a compaction wrote: one of its inputs, with a reference. The graphs of this run
+     * may be made from those of the input (compaction_graph.c). Guarded by the mutex of the trees.
+     * NULL: none. */
     struct fi_version_file *forerunner;
     /* of a run: what it was found to need no more; see compaction_graph.c */
     _Atomic uint64_t graphs_seen;

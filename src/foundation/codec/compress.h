@@ -38,7 +38,7 @@ FIRN_MUST_CHECK int fi_compress_decode(struct fi_compress *context, enum fi_code
                                        firn_slice input, void *out, size_t raw_size,
                                        firn_error *err);
 
-/* ---- compress.c: deltas against a base that both sides have ---- */
+/* ---- compress_delta.c: deltas against a base that both sides have ---- */
 
 /* Replaces the contents of out with a zstd frame that describes content relative to base (not
  * empty), unless that takes more than size_max bytes: then *out_fits is false. Small if most of

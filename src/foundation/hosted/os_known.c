@@ -12,7 +12,8 @@
  * name that was durable stays known, and one that is durable is known (I2). A name leaves the list
  * after the sync of the directory that made its removal durable, or with the guard: until then a
  * power cut may bring the entry back (I3). (Not checked here: the tests cut the power at each
- * call.) So to the code above, a name whose line a power cut took is a name whose creation it took.
+ * call.) So if a power cut takes the line of a name, the code above sees what it would see if the
+ * power cut had taken the name itself.
  *
  * Processes. Several may read the list, and those that wait for the lock of a store may admit its
  * names too (os_known_file.c).

@@ -11,9 +11,9 @@
  * earlier job can do that is suspended below it on the stack; jobs that wait for nothing are always
  * safe.
  *
- * Mutexes have ranks (enum fi_lock_rank). In debug builds a thread that takes a mutex whose rank
- * is not larger than that of every mutex it already holds fails a CHECK. Locks guard memory work,
- * not I/O.
+ * Mutexes have ranks (enum fi_lock_rank). A thread may take a mutex only if its rank is larger than
+ * those of all mutexes that the thread holds. Debug builds CHECK that. Locks guard memory work, not
+ * I/O.
  */
 #ifndef FIRN_THREADS_OS_THREAD_H
 #define FIRN_THREADS_OS_THREAD_H

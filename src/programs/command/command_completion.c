@@ -3,12 +3,12 @@
  * command/command_completion.c: completions for shells: what can follow, by the command table.
  *
  * Each shell has a small script (firn completion prints it) that asks firn __complete with the
- * words of the line so far, the last of them the one that is being typed. The answer's first line
- * says what can stand there: "files" or "directories", which the shell finds itself, or "words",
- * which follow, one a line, with a tab and an explanation after those that have one, "both": such
- * words, and files, or "paths": such words, of which those that end in a slash can go on. Nothing
- * is printed where nothing can be guessed. The shell leaves out the words that do not begin as the
- * one that is being typed.
+ * words of the line so far, the last of them the one that is being typed. The first line of the
+ * answer says what can stand there. After "files" or "directories" nothing follows: the shell finds
+ * them itself. After "words" the words follow, one a line, each with a tab and an explanation if it
+ * has one. "both" means such words, and files. "paths" means such words, and those that end in a
+ * slash can go on. Nothing is printed where nothing can be guessed. The shell leaves out the words
+ * that do not begin as the one that is being typed.
  *
  * The line is parsed as in command.c, but mistakes in it are ignored. What can follow: a command,
  * inside a group a second word, options after a dash, and for an argument or a value what its name

@@ -457,8 +457,8 @@ parent_size(firn_slice path)
     return slash == NULL ? 0 : (size_t)(slash - path.data);
 }
 
-/* The directories above a path that was changed get the time of the snapshot. last: the path
- * before, of which that was done. */
+/* The directories above a path that was changed get the time of the snapshot. last: the previous
+ * path, whose directories have it already. */
 static int
 stamp(struct chkpt *chkpt, firn_slice path, firn_slice last)
 {

@@ -8,8 +8,8 @@
  *
  * The archive depends on the checkpoint alone (I1; not checked: tests compare two exports): entries
  * come in the order of the tree, headers contain no name of a user and no time of the export, and
- * which parts of a file are left out as zeros follows from its bytes, not from where its file
- * system has holes. Values that do not fit a ustar header are in an extended header (pax).
+ * zeros of a file are left out by looking at its bytes, not at the holes that its file system has.
+ * Values that do not fit a ustar header are in an extended header (pax).
  *
  * If a file has several names, the first entry has the content, and the others are links to it. The
  * tree knows the first name in byte order of paths, which may come later in the archive: "a.b" is

@@ -7,10 +7,10 @@
  * unpacked once. restic asks for nothing: its standard input is empty, so the password comes from
  * its own environment (RESTIC_PASSWORD_FILE and the like).
  *
- * A snapshot of one directory becomes a checkpoint of what is in it, one of several paths a
- * checkpoint of all that is above them. restic keeps that directory under its whole path, under the
- * last names of it, or as the root, depending on how it was called: the longest of these that
- * exists is taken, and only if nothing is beside it.
+ * A snapshot of one directory becomes a checkpoint of what is in the directory. A snapshot of
+ * several paths becomes a checkpoint of all that is above them. Depending on how restic was called,
+ * it keeps the directory under its whole path, under the last names of the path, or as the root:
+ * the longest of these that exists is taken, and only if nothing is beside it.
  */
 #include <assert.h>
 #include <dirent.h>

@@ -3,8 +3,8 @@
  * mcp/mcp_roots.c: which directories the server serves.
  *
  * A client is led by a model, which reads texts from elsewhere; so the path that it names is not
- * the user's word. Served are the directory in which the server was started, those of --allow, and
- * those that the client names as its roots: in them the user has opened a project. Versions from
+ * the user's word. The server serves the directory in which it was started, those of --allow, and
+ * those that the client names as its roots: there the user has opened a project. Versions from
  * 2026-07-28 on know no request of the server, and call roots obsolete: there the first two remain.
  *
  * The root directory and the home directory, in which programs with windows start their servers,

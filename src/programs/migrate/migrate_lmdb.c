@@ -6,9 +6,9 @@
  * this reader. If there is no lock file, no process has the environment open, and none is created.
  *
  * The database without a name lists the named ones: such an entry is no data. What else it has
- * becomes the keyspace "default". A database in which a key has several values (MDB_DUPSORT)
- * becomes a keyspace whose keys are key and value as two texts of firn/key.h, in the same order,
- * and whose values are empty.
+ * becomes the keyspace "default". In a database with MDB_DUPSORT a key may have several values. It
+ * becomes a keyspace with empty values: its keys are key and value, as two texts of firn/key.h, in
+ * the same order.
  *
  * A damaged tree may have no end. (I1) No more entries are sent than the database says it has.
  */

@@ -15,10 +15,10 @@
  * (find_segments). Keys and values have their size before them, 7 bits a byte. The number of an
  * entry is the timestamp of what it wrote.
  *
- * (I1) Only an entry whose checksum is right, all of whose bytes make sense and whose number
- * follows the one before is given on (read_entry). After a damaged entry the next intact one is
- * looked for: where its size says, then byte by byte, so that a copy of a log in a value is not
- * taken for the log. The search has a limit (SEARCH_MAX, WORK_MAX).
+ * (I1) An entry is passed on only if its checksum is right, all its bytes make sense, and its
+ *      number follows that of the entry before it (read_entry). After a damaged entry the next
+ *      intact one is looked for: where its size says, then byte by byte, so that a copy of a log in
+ *      a value is not taken for the log. The search has a limit (SEARCH_MAX, WORK_MAX).
  */
 #include <assert.h>
 #include <string.h>

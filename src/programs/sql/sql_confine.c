@@ -4,11 +4,11 @@
  * somebody else made.
  *
  * A program that has firn's extension in a connection of its own names stores by their paths, in
- * firn_attach: that is how they get attached. A connection that belongs to one store, such as that
- * of the shell, of store.sql in Node.js and of Store.connect in Python, has no need of that, while
- * the texts that it runs may have come from elsewhere. Such a connection is confined: it opens the
- * one store, and no other path. A connection that was confined stays so; confining it again to
- * another path is refused.
+ * firn_attach: that is how they get attached. A connection that belongs to one store does not need
+ * that: that of the shell, of store.sql in Node.js, of Store.connect in Python. But the texts that
+ * it runs may have come from elsewhere. Such a connection is confined: it opens the one store, and
+ * no other path. A connection that was confined stays so; confining it again to another path is
+ * refused.
  *
  * The settings follow SQLite's page "Defense Against The Dark Arts". Those of its advice that do
  * not fit here: views and triggers stay, because a schema that is not trusted takes from them what

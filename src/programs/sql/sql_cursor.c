@@ -2,11 +2,11 @@
  *
  * sql/sql_cursor.c: cursors over a table: its rows as a statement reads them.
  *
- * A statement opens cursors. xFilter reads one row by its key, finds rows in memory (sql_keep.c) or
- * by a scan that goes along with the keys that are asked for (sql_merge.c), or opens a scan
- * (sql_cursor_scan.c), whose batches are handed out value by value: a batch is columns of up to
- * 1,024 decoded values, so a row costs SQLite one call for itself and one for each column that it
- * asks for. A column that SQLite asks for though it did not say so is read by the key.
+ * A statement opens cursors. xFilter reads one row by its key; or it finds rows in memory
+ * (sql_keep.c), or by a scan that follows the keys that are asked for (sql_merge.c); or it opens a
+ * scan (sql_cursor_scan.c). A batch of a scan is columns of up to 1,024 decoded values. They are
+ * handed out value by value, so a row costs SQLite one call for itself and one for each column that
+ * it asks for. A column that SQLite asks for though it did not say so is read by the key.
  *
  * When the transaction of a cursor ends, the cursor keeps what is left to read (sql_view.c).
  *

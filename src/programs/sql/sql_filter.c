@@ -2,9 +2,9 @@
  *
  * sql/sql_filter.c: the arguments of a statement as bounds and conditions of a scan.
  *
- * A comparison of SQLite is one of the values that it is shown. Of types whose order is that of a
- * whole number sqlvalue_domain.c finds the values for which it is true. Texts and blobs are
- * compared byte by byte by both.
+ * SQLite compares the values that it is shown. For a type that is ordered like whole numbers,
+ * sqlvalue_domain.c finds the values for which a comparison is true. Texts and blobs are compared
+ * byte by byte by both.
  *
  * Affinity: SQLite makes a number of a text that is compared with a column of numbers, whatever it
  * comes from; so does this. Whether a number that is compared with a column of text becomes text,

@@ -171,8 +171,9 @@ int fi_sql_store_find(struct fi_sql *sql, const char *name, struct fi_sql_store 
  * ("p_people"), or as "alias.people". FIRN_NOT_FOUND. */
 int fi_sql_store_find_table(struct fi_sql *sql, const char *name, struct fi_sql_store **out,
                             const char **out_table, firn_error *err);
-/* The store and the table that a name means: that of a virtual table, or of a table that only
- * checkpoints of the only attached store have. Borrowed until control goes back to SQLite. */
+/* The store and the table that a name means. The name is that of a virtual table, or of a table
+ * that only checkpoints of the only attached store have. Borrowed until control goes back to
+ * SQLite. */
 int fi_sql_store_find_past(struct fi_sql *sql, const char *name, struct fi_sql_store **out,
                            const char **out_table, firn_error *err);
 /* Who names the path of a store. */

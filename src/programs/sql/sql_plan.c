@@ -1,31 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_plan.c: which way SQLite's planner is offered into a table, and what it costs.
+ * sql/sql_plan.c: the ways into a table that SQLite's planner is offered, and what they cost.
  *
  * SQLite asks with the constraints of a statement, the order that it would like, and the columns
- * that it uses. For the primary key and each index it is seen how many of its first columns have an
- * equality, and whether the next one has bounds. All columns of a unique order: one row is looked
- * up by it. Else a range of the order is scanned, and every other constraint that firn can compute
- * is a condition of the scan. The cheapest order wins, sorting included.
+ * that it uses. The primary key and each index are orders. A way is an order, with the number of
+ * its first columns that have an equality, and the bounds of the next column. If all columns of a
+ * unique order have one, one row is looked up. Otherwise a range of the order is scanned, and every
+ * other constraint that firn can compute is a condition of the scan. The cheapest order wins,
+ * sorting included.
  *
  * What a constraint means for firn depends on the value that it has when the statement runs
- * (sql_filter.c). SQLite is only told to omit its own test where firn's is the same for every
- * value; elsewhere firn leaves out what surely is not wanted, and SQLite tests the rest.
+ * (sql_filter.c). SQLite is told to omit its own test only if firn's test is the same for every
+ * value. Otherwise firn leaves out what is surely not wanted, and SQLite tests the rest.
  *
- * LIMIT and OFFSET say how many rows are likely to be wanted, so that no more are read at first,
- * and how many are likely to be skipped before them, which are counted without reading them
- * (sql_cursor.c). SQLite would let a virtual table do all of both, but the versions that are tested
- * here also do so where a condition between two columns of the table is left to test, of which the
- * table is not told. So SQLite itself counts the rows.
+ * LIMIT says how many rows are likely to be wanted: no more are read at first. OFFSET says how many
+ * are likely to be skipped before them: these are counted without reading them (sql_cursor.c).
+ * SQLite can leave both to a virtual table as a whole. But the versions that are tested here do so
+ * even if a condition between two columns of the table is left, which SQLite tests itself and does
+ * not tell the table. So SQLite counts the rows.
  *
  * The plan is handed to xFilter as a text: a head, and an item for each argument.
  *
  *     P|S order a|d o|- used ROLE column op ROLE column op …
  *
- * Costs are in units of a row that is scanned, as SQLite's own are about. Numbers of rows come from
- * what firn knows of the table without counting, shares of it from the smallest and largest values
- * of a column where the statement has a constant, and from the guesses that SQLite makes itself
- * elsewhere.
+ * Costs are in units of a row that is scanned, as SQLite's own are about. The number of rows of a
+ * table is what firn knows without counting. The share that a constraint leaves comes from the
+ * smallest and largest values of its column if the statement has a constant, otherwise from the
+ * guesses that SQLite itself makes.
  */
 #include "sql/sql_internal.h"
 #include "term/term_try.h"
@@ -542,9 +543,9 @@ is_joined(const struct planning *planning, const struct way *way)
            (store->snapshot != NULL || sqlite3_get_autocommit(store->sql->db) != 0);
 }
 
-/* Whether an index may have all that is asked for: the columns that a statement uses are those of
- * the key, and those that bound the index, which SQLite need not test. It does not say whether it
- * uses them otherwise, too. */
+/* Whether an index may be enough: the statement uses only columns of the key, and columns that
+ * bound the index, whose constraints SQLite need not test. SQLite does not say whether it uses
+ * these columns for something else, too. */
 static bool
 is_bare(const struct planning *planning, const struct way *way)
 {

@@ -9,10 +9,10 @@
  *
  * The columns of a table-valued function do not depend on its arguments: they are c1 to c32. A
  * virtual table has those of its statement, by their names; the statement is read again whenever
- * the table is. Both answer any statement that only reads: what is not recognised SQLite answers,
- * and so it does where the scan finds that it cannot (a sum that is too large, a NaN, which SQLite
- * takes for null): then the query is "declined". A query that is declined after rows of it were
- * given fails instead; that takes a statement that is not sorted.
+ * the table is. Both answer any statement that only reads. SQLite answers what is not recognised.
+ * It also answers if the scan finds that it cannot (a sum is too large; a NaN, which SQLite takes
+ * for null): then the query is "declined". A query that is declined after rows of it were given
+ * fails instead; that takes a statement that is not sorted.
  *
  * The groups come from the module firn_groups (sql_groups.c). firn_query may not be used by
  * triggers and views, for a statement of theirs would run as if its user had typed it.

@@ -23,7 +23,7 @@
  * LIMIT beside a MATCH.
  *
  * The plan is that of a scan with these constraints. idxNum says that it is a search, and which
- * arguments come after those of the constraints: the vector, and how many rows.
+ * further arguments there are: the vector, and the number of rows.
  *
  * firn_vector makes one blob of a vector and the name of a metric: the numbers, then a byte for the
  * metric unless it is cosine, the default. ORDER BY firn_distance(...) is a matter of

@@ -17,8 +17,8 @@
  * firn_log       the fields of catalog/catalog_fields.h, and created_ns behind created: of
  *                checkpoints, newest first
  *
- * Paths are relative to the root of the workspace; what is no UTF-8 is a BLOB. A size is that of a
- * file, the hash that of its content, 64 hexadecimal digits, null where there is none.
+ * Paths are relative to the root of the workspace; what is no UTF-8 is a BLOB. The size is that of
+ * a file, the hash that of its content, as 64 hexadecimal digits; null: there is none.
  */
 #include "catalog/catalog_fields.h"
 #include "sql/sql_internal.h"

@@ -3,12 +3,12 @@
  * sqlitefile/sqlitefile_diff.c: what differs between two states of a database: its schema, and its
  * rows by their keys.
  *
- * Both states are files that this program has made and nobody else opens. Each table that both have
- * is read in the order of its primary key from either, or of its rowid where it has none, and the
- * two streams are merged: so memory is that of a row on either side, plus what SQLite sorts where
- * an index is in another order. Only columns that both have are compared, by name; a table whose
- * key has other columns now is counted, not compared. Generated columns, virtual tables and
- * SQLite's own tables are left out: what they show follows from others.
+ * Both states are files that this program has made and nobody else opens. A table that both sides
+ * have is read from each of them in the order of its primary key, or of its rowid if it has none,
+ * and the two streams are merged. So this takes the memory of one row of each side, plus what
+ * SQLite sorts if an index is in another order. Only columns that both have are compared, by name;
+ * a table whose key has other columns now is counted, not compared. Generated columns, virtual
+ * tables and SQLite's own tables are left out: what they show follows from others.
  *
  * Keys are compared as SQLite orders them: NULL, numbers by value, text and then blobs byte by
  * byte, which is what the statements ask for (COLLATE BINARY). Where the text of a database is

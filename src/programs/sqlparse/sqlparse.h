@@ -108,9 +108,9 @@ void fi_sqlparse_nearest_deinit(struct fi_sqlparse_nearest *nearest);
 bool fi_sqlparse_nearest_recognise(sqlite3 *db, const char *text, const firn_table_def *def,
                                    const char *table, struct fi_sqlparse_nearest *out,
                                    char *reason);
-/* Whether SQLite tells the table of that name of each condition that stands beside its MATCH in the
- * statement that is being executed, as far as its text tells. *out is one of which it does not, of
- * sqlite3_malloc. */
+/* Whether SQLite passes each condition beside the MATCH of a table on to that table, in the
+ * statement that is being executed, as far as its text tells. *out is a condition that it does not
+ * pass on, of sqlite3_malloc. */
 bool fi_sqlparse_terms_check(sqlite3 *db, const firn_table_def *def, const char *table, char **out);
 /* Whether a column of the definition has this name for SQLite, which folds the case of ASCII. */
 bool fi_sqlparse_tree_same_name(const char *a, size_t a_size, const char *b);

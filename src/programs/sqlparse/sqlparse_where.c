@@ -153,9 +153,9 @@ compare_alike(const struct piece *a, const struct piece *b)
     return true;
 }
 
-/* Compares a decimal of at most 15 digits with a REAL that is none: there is a decimal beside it
- * that parts those whose REAL is smaller from those whose REAL is larger. NULL: there is none that
- * this finds. */
+/* Compares a decimal of at most 15 digits with a REAL that is no such decimal. A decimal next to
+ * the REAL takes its place: it separates the decimals below the REAL from those above it. NULL:
+ * this finds none. */
 static const char *
 compare_decimal(struct parser *parser, const struct piece *a, char sign, const struct piece *b)
 {

@@ -3,11 +3,11 @@
  * sqlvalue/sqlvalue.c: values of firn as values of SQLite, and back. The table in sqlvalue.h says
  * what becomes what.
  *
- * SQLite has five types and compares by what a value is, so a type of firn is shown as one whose
- * order in SQLite is its own: numbers as numbers, dates, timestamps and UUIDs as text of a fixed
- * form, which sorts as they do. DECIMAL is REAL: as a text it would sort by its digits, and sum()
- * would be wrong. The nearest REAL of a decimal of up to 15 digits is no other decimal's, so it
- * comes back as the same one; a decimal of 16 to 18 digits is written exactly as TEXT.
+ * SQLite has five types, and the type of a value decides how it is compared. So a type of firn is
+ * shown as one that SQLite sorts in the same way: numbers as numbers; dates, timestamps and UUIDs
+ * as text of a fixed form. DECIMAL is REAL: as a text it would sort by its digits, and sum() would
+ * be wrong. The nearest REAL of a decimal of up to 15 digits is no other decimal's, so it comes
+ * back as the same one; a decimal of 16 to 18 digits is written exactly as TEXT.
  *
  * An UPDATE does not read and write back what it does not change (sql_update.c), so nothing is lost
  * by that.

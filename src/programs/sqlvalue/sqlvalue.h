@@ -120,9 +120,9 @@ fi_sqlvalue_texts_slot(struct fi_sqlvalue_known *known, firn_slice text)
  * not have it; NULL: the caller has to copy it. */
 const char *fi_sqlvalue_texts_learn(struct fi_sqlvalue_texts *texts,
                                     struct fi_sqlvalue_known *known, firn_slice text);
-/* For a cell whose column is set: made.texts and cell->known, which is the caller's to free, if the
- * column is of texts, and there is memory. *texts: those of the table, made if they are NULL;
- * destroyed by the caller. */
+/* Requires: the cell's column is set. If the column is of texts, and there is memory, sets
+ * made.texts and cell->known, which the caller frees. *texts: the texts of the table; made if NULL,
+ * and destroyed by the caller. */
 void fi_sqlvalue_texts_open(struct fi_sqlvalue_texts **texts, struct fi_sqlvalue_cell *cell);
 /* The column has another batch. Returns false where knowing its texts is not worth it. */
 bool fi_sqlvalue_texts_begin(struct fi_sqlvalue_known *known);

@@ -4,10 +4,10 @@
  * whole number.
  *
  * SQLite compares the values that it is shown. Integers, decimals, dates and timestamps are
- * numbered in their order, and the numbers are found at which the comparison becomes true, by
- * halving: the first whose shown value is not below, and the first whose shown value is above the
- * argument. That is exact whatever the argument is: a REAL beside integers, '2026-01' beside dates,
- * 12.345 beside decimal(8, 2). Whole numbers beside integers need no search.
+ * numbered in their order. Halving finds the numbers at which the comparison changes: the first
+ * whose shown value is not below the argument, and the first whose shown value is above it. That is
+ * exact whatever the argument is: a REAL beside integers, '2026-01' beside dates, 12.345 beside
+ * decimal(8, 2). Whole numbers beside integers need no search.
  */
 #include "sqlvalue/sqlvalue.h"
 

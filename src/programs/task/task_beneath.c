@@ -4,9 +4,9 @@
  *
  * A tree can bring a symbolic link at any name that firn reads or writes, such as ".claude", and so
  * lead it to the user's own files. So the path below a directory of the user's is walked with one
- * openat for each component, none of which follows a link (I1; not checked: the flag is in the one
- * call), and what comes after works with the descriptor that the walk ended at: a component that is
- * exchanged meanwhile leads nowhere else.
+ * openat for each component, and none of them follows a link (I1; not checked: the flag is in the
+ * one call). What comes after works with the descriptor at which the walk ended. So a component
+ * that is exchanged meanwhile leads nowhere else.
  *
  * The directory at which the walk begins is the user's choice: its own path is followed as it is.
  */

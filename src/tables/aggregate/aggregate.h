@@ -109,7 +109,7 @@ void fi_aggregate_destroy(struct fi_aggregate *aggregate);
 
 /* Adds rows: a column for each key, and one for each call, of the kinds of the spec's types. A call
  * whose argument has kind FI_PHYSICAL_NONE is left out (the caller adds to it with the functions
- * below); that of COUNT_ROWS is ignored. Bits of mask from count on must be 0. Nothing is
+ * below); the argument of COUNT_ROWS is ignored. Bits of mask from count on must be 0. Nothing is
  * borrowed. */
 FIRN_MUST_CHECK int fi_aggregate_add(struct fi_aggregate *aggregate,
                                      const struct fi_chunk_values *keys,

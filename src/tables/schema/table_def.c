@@ -504,8 +504,8 @@ larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Moves the elements of an array, which are `from` bytes long, to where a program expects them
- * whose elements are `to` bytes long. What it does not know is cut off, and what is unknown here is
+/* Moves the elements of an array to where a program expects them. They are `from` bytes long; the
+ * program knows them with `to` bytes. What it does not know is cut off, and what is unknown here is
  * 0. */
 static void
 respace(void *array, size_t count, size_t from, size_t to)

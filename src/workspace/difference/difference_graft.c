@@ -3,8 +3,8 @@
  * difference/difference_graft.c: a tree with some of its paths as another tree has them.
  *
  * Both trees are walked in step, but only where the paths lead: what is at a path and below comes
- * from theirs, all else from ours, with its object. A directory above a path is that of ours; where
- * ours has none, it is that of theirs, with what is at the paths alone.
+ * from theirs, all else from ours, with its object. A directory above a path is taken from ours. If
+ * ours has none there, it is taken from theirs, but contains only what is at the paths.
  *
  * An entry names the first name of its group of hard links by a path (tree/tree.h), which may lie
  * on the other side of the seam:

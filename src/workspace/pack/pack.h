@@ -241,11 +241,11 @@ FIRN_MUST_CHECK int fi_pack_list(struct firn_pack *pack, struct fi_pack_scratch 
                                  int (*visit)(void *ctx, const firn_hash *hash,
                                               const struct fi_pack_location *at, firn_error *err),
                                  void *ctx, firn_error *err);
-/* Reads and verifies every byte: body, tables, each object's hash, the table against the frames'
- * own lists, and the whole of each content whose pieces, or base, are all in this pack. on_damage
- * (may be NULL) gets each damaged part (hash is NULL) and each object that cannot be read (hash is
- * its name), read errors of the disk included. The result is the code of the first: FIRN_CORRUPT,
- * FIRN_NEWER or FIRN_IO. If memory runs out, the verification ends. */
+/* Reads and verifies every byte: body, tables, each object's hash, and the table against the
+ * frames' own lists. A content is also verified as a whole if all its pieces, or its base, are in
+ * this pack. on_damage (may be NULL) gets each damaged part (hash is NULL) and each object that
+ * cannot be read (hash is its name), read errors of the disk included. The result is the code of
+ * the first: FIRN_CORRUPT, FIRN_NEWER or FIRN_IO. If memory runs out, the verification ends. */
 FIRN_MUST_CHECK int fi_pack_verify(struct firn_pack *pack, struct fi_pack_scratch *scratch,
                                    void (*on_damage)(void *ctx, const firn_hash *hash,
                                                      const char *text),

@@ -14,9 +14,9 @@
  * and lists can be compared in any order, with 8 bytes for each frame.
  *
  * What is lost. A last pass over the table names every object in a damaged or disagreeing frame
- * that cannot be read, and reads through the pieces of each content whose pieces are all in this
- * pack, and through each delta whose base is. (A store may keep those in earlier packs; such
- * contents are the store's to verify.)
+ * that cannot be read. It also reads a content as a whole if all its pieces are in this pack, and a
+ * delta if its base is. (A store may keep those in earlier packs; such contents are the store's to
+ * verify.)
  *
  * Damage does not end the verification; a lack of memory does. A read error of the disk is reported
  * like damage, and FIRN_IO is returned if it was the first.

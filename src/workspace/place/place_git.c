@@ -9,9 +9,9 @@
  *
  * These files are untrusted input: anyone who can write into the directory can write them, and they
  * must not make a save fail. So each file must be regular, not a link, and no larger than a limit,
- * and the name of a reference is checked before it becomes a path (I1). A file that is damaged, too
- * large or not understood counts as missing; so does one that cannot be read, or for which there is
- * no memory. Nothing here fails. The result only labels a checkpoint; nothing else depends on it.
+ * and the name of a reference is checked before it becomes a path (I1). A file counts as missing if
+ * it is damaged, too large or not understood, if it cannot be read, or if memory runs out for it.
+ * Nothing here fails. The result only labels a checkpoint; nothing else depends on it.
  */
 #include "base/buf.h"
 #include "base/check.h"

@@ -32,8 +32,8 @@
  * used for it and is_sure is false, so that the next operation searches again and fails with the
  * reason (I3).
  *
- * A directory in which this user made a store, as the notes say, and that has none now, neither
- * inside nor in the folder of stores, is an error (I4): its history must not begin anew unnoticed.
+ * If the notes say that this user made a store in a directory, and it has none now, neither inside
+ * nor in the folder of stores, that is an error (I4): its history must not begin anew unnoticed.
  */
 #include "base/check.h"
 #include "base/mem.h"

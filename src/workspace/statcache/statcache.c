@@ -17,9 +17,9 @@
  *
  * The records of a workspace are in the store's keyspace "firn.stat", under its number. The value
  * of a path is replaced as a whole. A part, of a directory with many entries, is found by its
- * digest and never replaced. A crash between the commits of one operation can leave a memo whose
- * part is missing, which is ignored, or a part that no memo names, which is removed with its
- * directory.
+ * digest and never replaced. A crash between the commits of one operation can leave a memo without
+ * one of its parts: it is ignored. Or it can leave a part that no memo names: it is removed with
+ * its directory.
  *
  * Failure: a memo that cannot be read is ignored. An old directory object that cannot be read
  * breaks the cache: the scan fails, and its caller reads everything instead.

@@ -178,8 +178,9 @@ FIRN_MUST_CHECK int fi_trust_store_id_refuse(struct fi_os_dir *store, firn_error
 /* Records the store in the directory as trusted, with the files that it has now; durable when it
  * returns FIRN_OK. FIRN_BUSY if a process writes to it. */
 FIRN_MUST_CHECK int fi_trust_store_enter(struct fi_os *os, const char *real_root, firn_error *err);
-/* Records a directory in which a store is about to be made, whose root has this real path: nothing
- * that is in it belongs to the store. If it is recorded already, nothing is done. */
+/* Records that a store is about to be made in a directory, for the root with this real path:
+ * nothing that is in the directory now belongs to the store. If that is recorded already, nothing
+ * is done. */
 FIRN_MUST_CHECK int fi_trust_store_begin(struct fi_os_dir *store, const char *real_root,
                                          firn_error *err);
 /* Completes that record, now that the store has been made. */

@@ -15,9 +15,9 @@
  *   firn restore 1\n store <32 hex digits>\n workspace <n>\n machine <id or ->\n
  *   root <size>\n <path>\n tag <16 hex digits>\n ...
  *
- * (without the blanks after each \n). A tag is 64 random bits of the journal, which no other
- * user knows. There are at most two: the tag of a restore that is about to begin, and that of the
- * pending one whose journal it replaces.
+ * (without the blanks after each \n). A tag is 64 random bits of the journal, which no other user
+ * knows. There are at most two: the tag of a restore that is about to begin, and that of the
+ * pending restore that it replaces.
  *
  * Order: (I1) the note is durable before the commit of the journal that needs it, and has the tag
  * of the previous pending journal too. So at every moment the journal in the store is noted if this
