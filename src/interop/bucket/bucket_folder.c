@@ -221,33 +221,79 @@ remove_object(struct fi_bucket *bucket, const char *name, firn_error *err)
 
 /* ==== lists ==== */
 
+enum { DEPTH_MAX = 16 };
+
+/* The files in a directory and in those below it. */
 struct names {
-    const char *begin; /* what the last part has to begin with */
+    const char *prefix;
     const char *after; /* NULL: all */
-    char **items;      /* each in memory of its own */
-    size_t count;
-    size_t capacity;
+    /* The directory that is being read: its name with a slash; "" for the bucket itself. */
+    char at[FI_BUCKET_LISTED_NAME_SIZE_MAX + 1];
+    char **files; /* whole names, each in memory of its own */
+    size_t file_count;
+    size_t file_capacity;
+    char **dirs; /* those still to be read, with a slash */
+    size_t dir_count;
+    size_t dir_capacity;
     firn_error *err;
 };
+
+static int
+append_name(char ***items, size_t *count, size_t *capacity, const char *name, firn_error *err)
+{
+    FI_TRY_RETURN(FI_VEC_RESERVE(*items, *count + 1, *capacity, err));
+    size_t size = strlen(name) + 1;
+    char *copy = fi_alloc(size);
+    if (copy == NULL) {
+        return fi_error_no_memory(err, "the names of a bucket");
+    }
+    memcpy(copy, name, size);
+    (*items)[(*count)++] = copy;
+    return FIRN_OK;
+}
+
+/* Whether one of the two begins with the other: a directory may hold what has the prefix. */
+static bool
+is_on_way(const char *name, const char *prefix)
+{
+    size_t name_size = strlen(name);
+    size_t prefix_size = strlen(prefix);
+    return strncmp(name, prefix, name_size < prefix_size ? name_size : prefix_size) == 0;
+}
 
 static int
 note_name(void *ctx, const struct fi_os_dirent *entry)
 {
     struct names *names = ctx;
-    bool may_be_file = entry->kind == FI_OS_FILE || entry->kind == FI_OS_UNKNOWN;
-    if (!may_be_file || entry->name[0] == '.' ||
-        strncmp(entry->name, names->begin, strlen(names->begin)) != 0 ||
-        (names->after != NULL && strcmp(entry->name, names->after) <= 0)) {
+    char name[FI_BUCKET_LISTED_NAME_SIZE_MAX + 1];
+    size_t at_size = strlen(names->at);
+    size_t size = at_size + entry->name_size;
+    if (entry->name[0] == '.' || size + 1 >= sizeof name) {
         return FIRN_OK;
     }
-    FI_TRY_RETURN(FI_VEC_RESERVE(names->items, names->count + 1, names->capacity, names->err));
-    char *copy = fi_alloc(entry->name_size + 1);
-    if (copy == NULL) {
-        return fi_error_no_memory(names->err, "the names of a bucket");
+    memcpy(name, names->at, at_size);
+    memcpy(name + at_size, entry->name, entry->name_size + 1);
+    if (entry->kind == FI_OS_DIR) {
+        memcpy(name + size, "/", 2);
+        return is_on_way(name, names->prefix) ? append_name(&names->dirs, &names->dir_count,
+                                                            &names->dir_capacity, name, names->err)
+                                              : FIRN_OK;
     }
-    memcpy(copy, entry->name, entry->name_size + 1);
-    names->items[names->count++] = copy;
-    return FIRN_OK;
+    bool may_be_file = entry->kind == FI_OS_FILE || entry->kind == FI_OS_UNKNOWN;
+    if (!may_be_file || strncmp(name, names->prefix, strlen(names->prefix)) != 0 ||
+        (names->after != NULL && strcmp(name, names->after) <= 0)) {
+        return FIRN_OK;
+    }
+    return append_name(&names->files, &names->file_count, &names->file_capacity, name, names->err);
+}
+
+static void
+free_names(char **items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        fi_free(items[i]);
+    }
+    fi_free(items);
 }
 
 static int
@@ -256,41 +302,86 @@ compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static size_t
+depth_of(const char *name)
+{
+    size_t depth = 0;
+    for (; *name != 0; name++) {
+        depth += *name == '/';
+    }
+    return depth;
+}
+
+/* Reads the directory names->at. */
+static int
+read_dir(struct folder *folder, struct names *names)
+{
+    struct fi_os_dir *dir = NULL;
+    const char *last;
+    int rc = open_parent(folder, names->at, false, &dir, &last, names->err);
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK; /* no object has such a name yet, or any more */
+    }
+    if (rc == FIRN_OK) {
+        fi_os_dir_refresh(dir);
+        rc = fi_os_dir_list(dir, note_name, names, names->err);
+    }
+    fi_os_dir_close(dir);
+    return rc;
+}
+
+/* All files whose names have the prefix, in order. */
+static int
+collect_names(struct folder *folder, struct names *names)
+{
+    const char *slash = strrchr(names->prefix, '/');
+    size_t size = slash != NULL ? (size_t)(slash - names->prefix) + 1 : 0;
+    CHECK(size < sizeof names->at);
+    memcpy(names->at, names->prefix, size);
+    names->at[size] = 0;
+    FI_TRY_RETURN(read_dir(folder, names));
+    while (names->dir_count > 0) {
+        char *dir = names->dirs[--names->dir_count];
+        memcpy(names->at, dir, strlen(dir) + 1);
+        int rc = depth_of(dir) < DEPTH_MAX ? read_dir(folder, names) : FIRN_OK;
+        fi_free(dir);
+        FI_TRY_RETURN(rc);
+    }
+    if (names->file_count > 0) {
+        fi_sort(names->files, names->file_count, sizeof *names->files, compare_names);
+    }
+    return FIRN_OK;
+}
+
 static int64_t
 age_s(int64_t from_ns, int64_t to_ns)
 {
     return from_ns < to_ns ? (to_ns - from_ns) / INT64_C(1000000000) : 0;
 }
 
-/* Visits the files that are there; *out_has_more: there were more names than count_max. */
+/* *out_is_there is false if it was removed meanwhile, or is no file. */
 static int
-visit_names(struct fi_os_dir *dir, const struct names *names, const char *prefix, size_t part_size,
-            size_t count_max, int (*visit)(void *ctx, const struct fi_bucket_object *object),
-            void *ctx, bool *out_has_more, firn_error *err)
+stat_object(struct folder *folder, const char *name, struct fi_bucket_object *out,
+            bool *out_is_there, firn_error *err)
 {
+    struct fi_os_dir *dir = NULL;
     struct fi_os_stat now;
-    FI_TRY_RETURN(fi_os_dir_stat(dir, &now, err));
-    *out_has_more = names->count > count_max;
-    for (size_t i = 0; i < names->count && i < count_max; i++) {
-        char name[FI_BUCKET_LISTED_NAME_SIZE_MAX + 1];
-        struct fi_os_stat stat;
-        size_t size = strlen(names->items[i]);
-        if (part_size + size >= sizeof name) {
-            continue;
-        }
-        int rc = fi_os_stat(dir, names->items[i], &stat, err);
-        if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && stat.kind != FI_OS_FILE)) {
-            continue;
-        }
-        FI_TRY_RETURN(rc);
-        memcpy(name, prefix, part_size);
-        memcpy(name + part_size, names->items[i], size + 1);
-        const struct fi_bucket_object object = {.name = name,
-                                                .size_bytes = stat.size_bytes,
-                                                .age_s = age_s(stat.mtime_ns, now.mtime_ns)};
-        FI_TRY_RETURN(visit(ctx, &object));
+    struct fi_os_stat stat;
+    const char *last;
+    int rc;
+    FI_TRY(open_parent(folder, name, false, &dir, &last, err));
+    FI_TRY(fi_os_dir_stat(dir, &now, err));
+    FI_TRY(fi_os_stat(dir, last, &stat, err));
+    *out_is_there = stat.kind == FI_OS_FILE;
+    *out = (struct fi_bucket_object){
+        .name = name, .size_bytes = stat.size_bytes, .age_s = age_s(stat.mtime_ns, now.mtime_ns)};
+out:
+    fi_os_dir_close(dir);
+    if (rc == FIRN_NOT_FOUND) {
+        *out_is_there = false;
+        rc = FIRN_OK;
     }
-    return FIRN_OK;
+    return rc;
 }
 
 static int
@@ -298,30 +389,27 @@ list(struct fi_bucket *bucket, const char *prefix, const char *after, size_t cou
      int (*visit)(void *ctx, const struct fi_bucket_object *object), void *ctx, bool *out_has_more,
      firn_error *err)
 {
-    struct fi_os_dir *dir = NULL;
-    struct names names = {.err = err};
+    struct names names = {.prefix = prefix, .after = after, .err = err};
+    size_t visited = 0;
+    int rc;
     *out_has_more = false;
-    int rc = open_parent(folder_of(bucket), prefix, false, &dir, &names.begin, err);
-    if (rc == FIRN_NOT_FOUND) {
-        return FIRN_OK; /* no object has such a name yet */
+    FI_TRY(collect_names(folder_of(bucket), &names));
+    for (size_t i = 0; i < names.file_count; i++) {
+        struct fi_bucket_object object;
+        bool is_there;
+        if (visited == count_max) {
+            *out_has_more = true;
+            break;
+        }
+        FI_TRY(stat_object(folder_of(bucket), names.files[i], &object, &is_there, err));
+        if (is_there) {
+            FI_TRY(visit(ctx, &object));
+            visited++;
+        }
     }
-    FI_TRY(rc);
-    size_t part_size = (size_t)(names.begin - prefix);
-    if (after != NULL && strncmp(after, prefix, part_size) == 0) {
-        names.after = after + part_size;
-    }
-    fi_os_dir_refresh(dir);
-    FI_TRY(fi_os_dir_list(dir, note_name, &names, err));
-    if (names.count > 0) {
-        fi_sort(names.items, names.count, sizeof *names.items, compare_names);
-    }
-    rc = visit_names(dir, &names, prefix, part_size, count_max, visit, ctx, out_has_more, err);
 out:
-    for (size_t i = 0; i < names.count; i++) {
-        fi_free(names.items[i]);
-    }
-    fi_free(names.items);
-    fi_os_dir_close(dir);
+    free_names(names.files, names.file_count);
+    free_names(names.dirs, names.dir_count);
     return rc;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * remote/remote_state.h: what a remote contains, as its newest state says, and changes of that. The
- * bytes are in remote_state.c.
+ * remote/remote_state.h: what a remote contains, as its newest state says, and changes of that
+ * (docs/formats/remote.md).
  *
  * A remote is a sequence of states, numbered from 1. Each is one object, made by one put if absent,
  * so each number has one author. A state is a change of the one before it, or, at multiples of

@@ -10,6 +10,7 @@
 
 #include "base/slice.h"
 #include "bucket/bucket_folder.h"
+#include "bucket/bucket_probe.h"
 #include "posix/os_default.h"
 #include "sim/sim_fault.h"
 #include "support/test.h"
@@ -119,6 +120,10 @@ lists_have_the_order_of_bytes(void **state)
     assert_list("packs/", "packs/a-1", "packs/b ");
     assert_list("packs/", "packs/a", "packs/a-1 packs/b ");
     assert_list("packs/a", NULL, "packs/a-1 ");
+    assert_int_equal(put("packs/dir/x", "1"), FIRN_OK);
+    assert_list("", NULL, "FIRN-REMOTE.txt packs/B packs/a-1 packs/b packs/dir/x ");
+    assert_list("packs/d", NULL, "packs/dir/x ");
+    assert_list("p", "packs/a-1", "packs/b packs/dir/x ");
     struct fi_buf bytes = {0};
     assert_int_not_equal(fi_bucket_get(bucket, "packs/link", 0, 9, &bytes, &err), FIRN_OK);
     fi_buf_deinit(&bytes);
@@ -160,6 +165,14 @@ a_directory_is_made_where_that_is_wanted(void **state)
                      FIRN_NOT_FOUND);
     assert_int_equal(fi_bucket_folder_open(fi_os_default(), path, true, &other, &err), FIRN_OK);
     fi_bucket_close(other);
+}
+
+static void
+a_directory_can_be_shared(void **state)
+{
+    (void)state;
+    assert_int_equal(fi_bucket_probe(bucket, fi_os_default(), &err), FIRN_OK);
+    assert_list("", NULL, "");
 }
 
 /* ==== threads ==== */
@@ -285,6 +298,7 @@ main(void)
         TEST(lists_have_the_order_of_bytes),
         TEST(long_lists_come_in_pages),
         TEST(a_directory_is_made_where_that_is_wanted),
+        TEST(a_directory_can_be_shared),
         TEST(of_racing_threads_one_makes_an_object),
         TEST(what_was_put_is_there_when_memory_fails),
         TEST(what_was_put_is_there_when_calls_fail),

@@ -4,6 +4,7 @@
  * make. The machines of test_remote_model.c share buckets that are right.
  */
 #include "base/slice.h"
+#include "codec/blake3_hash.h"
 #include "posix/os_default.h"
 #include "remote/remote.h"
 #include "sim/sim_bucket.h"
@@ -229,6 +230,66 @@ changes_that_others_could_not_read_are_refused(void **state)
     with_bucket(check_changes);
 }
 
+/* ==== the format ==== */
+
+/* Without its line and its checksum: docs/formats/remote.md. */
+static const uint8_t golden[] = {
+    0x01, 0x00, 0x2a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b,
+    0x0b, 0x0b, 0x0b, 0x00, 0xd8, 0xe0, 0x96, 0xc6, 0xb7, 0xeb, 0x18, 0x0a, 0x61, 0x64, 0x61, 0x40,
+    0x6c, 0x61, 0x70, 0x74, 0x6f, 0x70, 0x01, 0x01, 0x6b, 0x05, 0x76, 0x61, 0x6c, 0x75, 0x65, 0x01,
+    0x03, 0x6f, 0x6c, 0x64, 0x01, 0x07, 0x70, 0x61, 0x63, 0x6b, 0x73, 0x2f, 0x61, 0x01, 0x76, 0x01,
+    0x01, 0x07, 0x70, 0x61, 0x63, 0x6b, 0x73, 0x2f, 0x62, 0x01, 0x07, 0x70, 0x61, 0x63, 0x6b, 0x73,
+    0x2f, 0x63, 0x01, 0x07, 0x70, 0x61, 0x63, 0x6b, 0x73, 0x2f, 0x64,
+};
+
+static void
+bytes_are_as_documented(void **state)
+{
+    (void)state;
+    struct fi_remote_state before = {.number = 41};
+    struct fi_remote_record record = {
+        .number = 42, .at_ns = INT64_C(1795730940000000000), .by = "ada@laptop"};
+    struct fi_remote_record again;
+    struct fi_buf bytes = {0};
+    const char *line = "{\"firn\":\"state\",\"n\":42,\"prev\":\"0a0a0a0a0a0a0a0a\","
+                       "\"by\":\"ada@laptop\",\"at\":1795730940,\"nonce\":\"0b0b0b0b0b0b0b0b\"}\n";
+    size_t line_size = strlen(line);
+    firn_hash hash;
+    memset(before.nonce, 10, sizeof before.nonce);
+    memset(record.prev, 10, sizeof record.prev);
+    memset(record.nonce, 11, sizeof record.nonce);
+    struct fi_remote_change *change = &record.change;
+    int rc = fi_remote_table_put(&change->set, firn_str("k"), firn_str("value"), 0, &err);
+    rc |= fi_remote_table_put(&change->removed, firn_str("old"), EMPTY, 0, &err);
+    rc |= fi_remote_table_put(&change->added, firn_str("packs/a"), firn_str("v"), FI_REMOTE_LIVE,
+                              &err);
+    rc |= fi_remote_table_put(&change->doomed, firn_str("packs/b"), EMPTY, FI_REMOTE_DOOMED, &err);
+    rc |= fi_remote_table_put(&change->killed, firn_str("packs/c"), EMPTY, 0, &err);
+    rc |= fi_remote_table_put(&change->gone, firn_str("packs/d"), EMPTY, 0, &err);
+    assert_int_equal(rc, FIRN_OK);
+    assert_int_equal(fi_remote_state_encode(&before, &record, &bytes, &err), FIRN_OK);
+    assert_int_equal(bytes.size, line_size + sizeof golden + sizeof hash);
+    assert_memory_equal(bytes.data, line, line_size);
+    assert_memory_equal(bytes.data + line_size, golden, sizeof golden);
+    fi_blake3_hash_of(bytes.data, line_size + sizeof golden, &hash);
+    assert_memory_equal(bytes.data + line_size + sizeof golden, &hash, sizeof hash);
+    assert_int_equal(fi_remote_state_decode(fi_buf_slice(&bytes), 42, &again, &err), FIRN_OK);
+    assert_int_equal(again.change.doomed.items[0].status, FI_REMOTE_DOOMED);
+    fi_remote_state_record_deinit(&again);
+    /* Any byte that changes is noticed, and any cut. */
+    for (size_t i = 0; i < bytes.size; i++) {
+        bytes.data[i] ^= 1;
+        assert_int_equal(fi_remote_state_decode(fi_buf_slice(&bytes), 42, &again, &err),
+                         FIRN_CORRUPT);
+        bytes.data[i] ^= 1;
+        assert_int_equal(fi_remote_state_decode(firn_bytes(bytes.data, i), 42, &again, &err),
+                         FIRN_CORRUPT);
+    }
+    assert_int_equal(fi_remote_state_decode(fi_buf_slice(&bytes), 43, &again, &err), FIRN_CORRUPT);
+    fi_remote_state_record_deinit(&record);
+    fi_buf_deinit(&bytes);
+}
+
 /* ==== lists that are none ==== */
 
 static int list_calls;
@@ -277,6 +338,7 @@ main(void)
         cmocka_unit_test(lost_states_are_reported),
         cmocka_unit_test(damaged_states_are_reported),
         cmocka_unit_test(changes_that_others_could_not_read_are_refused),
+        cmocka_unit_test(bytes_are_as_documented),
         cmocka_unit_test(lists_without_order_are_refused),
     };
     return cmocka_run_group_tests_name("remote", tests, NULL, NULL);

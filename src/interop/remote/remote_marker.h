@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * remote/remote_marker.h: the file FIRN-REMOTE.txt of a bucket: what it is, for people and for us.
+ */
+#ifndef FIRN_REMOTE_REMOTE_MARKER_H
+#define FIRN_REMOTE_REMOTE_MARKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bucket/bucket.h"
+#include "os/os.h"
+
+#define FI_REMOTE_MARKER_NAME "FIRN-REMOTE.txt"
+enum { FI_REMOTE_MARKER_ID_SIZE = 16, FI_REMOTE_MARKER_SIZE_MAX = 8192 };
+
+struct fi_remote_marker {
+    uint8_t id[FI_REMOTE_MARKER_ID_SIZE]; /* random, of this remote alone */
+    bool is_encrypted;
+};
+
+/* FIRN_NOT_FOUND: the bucket has none. FIRN_INVALID: it has a file of that name that is none.
+ * FIRN_NEWER. */
+FIRN_MUST_CHECK int fi_remote_marker_read(struct fi_bucket *bucket, struct fi_remote_marker *out,
+                                          firn_error *err);
+/* Makes an empty bucket a remote, or finds that another machine has. FIRN_EXISTS: there are other
+ * objects in it. */
+FIRN_MUST_CHECK int fi_remote_marker_create(struct fi_bucket *bucket, struct fi_os *os,
+                                            struct fi_remote_marker *out, firn_error *err);
+/* The two above without a bucket. */
+FIRN_MUST_CHECK int fi_remote_marker_encode(const struct fi_remote_marker *marker,
+                                            struct fi_buf *out, firn_error *err);
+FIRN_MUST_CHECK int fi_remote_marker_decode(firn_slice text, struct fi_remote_marker *out,
+                                            firn_error *err);
+
+#endif
