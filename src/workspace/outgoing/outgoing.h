@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * outgoing/outgoing.h: the objects that checkpoints need and another place lacks, as packs for that
+ * place. What it has, only the caller knows.
+ *
+ * (I1) If the other place has a directory as complete (FI_OUTGOING_COMPLETE), it has everything
+ *      below it. So only directories that it lacks are looked into, and the work is in proportion
+ *      to what changed. Not checked: it is the caller's promise.
+ *
+ * One thread at a time. While it lives the store may get new objects, but no collection may run.
+ */
+#ifndef FIRN_OUTGOING_OUTGOING_H
+#define FIRN_OUTGOING_OUTGOING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "objects/objects.h"
+#include "pack/pack.h"
+
+enum fi_outgoing_has {
+    FI_OUTGOING_LACKS,
+    FI_OUTGOING_PRESENT, /* its bytes; perhaps not what they name */
+    FI_OUTGOING_COMPLETE /* and everything that it names, read as a directory, too */
+};
+
+/* What the other place has of an object. *out_base_pack says in which of its packs the object is
+ * stored whole, so that it can be the base of a delta, by a number of the caller's; 0: in none. */
+struct fi_outgoing_place {
+    int (*find)(void *ctx, const firn_hash *hash, enum fi_outgoing_has *out,
+                uint64_t *out_base_pack, firn_error *err);
+    void *ctx;
+};
+
+struct fi_outgoing;
+
+/* objects is borrowed; the place is copied. */
+FIRN_MUST_CHECK int fi_outgoing_create(struct fi_objects *objects,
+                                       const struct fi_outgoing_place *place,
+                                       struct fi_outgoing **out, firn_error *err);
+/* NULL is fine. */
+void fi_outgoing_destroy(struct fi_outgoing *outgoing);
+
+/* Collects what a directory needs, with all below it. FIRN_CORRUPT: something is missing or
+ * damaged. After an error it may only be destroyed. */
+FIRN_MUST_CHECK int fi_outgoing_add_tree(struct fi_outgoing *outgoing, const firn_hash *root,
+                                         firn_error *err);
+/* The same for one content, such as the rules of a checkpoint. */
+FIRN_MUST_CHECK int fi_outgoing_add_content(struct fi_outgoing *outgoing, const firn_hash *hash,
+                                            firn_error *err);
+/* The objects that were collected. */
+uint64_t fi_outgoing_count(const struct fi_outgoing *outgoing);
+
+/* A pack that is sealed. All is borrowed until the visitor returns, the file too. */
+struct fi_outgoing_pack {
+    const char *name; /* in the directory that was given */
+    const struct fi_block_file_id *id;
+    uint64_t size_bytes;
+    uint64_t object_count;
+    /* The packs of the other place that have bases of this one's deltas, ascending, each once. */
+    const uint64_t *bases;
+    size_t base_count;
+    struct firn_pack_writer *writer; /* for fi_pack_writer_list */
+};
+typedef int fi_outgoing_visit(void *ctx, const struct fi_outgoing_pack *pack, firn_error *err);
+
+/* Writes the objects into packs in a directory, and gives visit each as it is complete; then its
+ * file is removed. A pack ends when it has size_max bytes or a little more. Contents come first,
+ * directories last. Nothing is compressed again if all of its frame goes out. */
+FIRN_MUST_CHECK int fi_outgoing_write(struct fi_outgoing *outgoing, struct fi_os_dir *dir,
+                                      uint64_t size_max, fi_outgoing_visit *visit, void *ctx,
+                                      firn_error *err);
+/* Whether an object was collected as a directory, so that with the packs the place has it as
+ * complete. */
+bool fi_outgoing_is_complete(const struct fi_outgoing *outgoing, const firn_hash *hash);
+
+#endif

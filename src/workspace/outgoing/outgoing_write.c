@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * outgoing/outgoing_write.c: writing the objects into packs.
+ *
+ * They are written in the order in which the store has them, contents before directories, so each
+ * frame of the store is decoded once and neighbours stay neighbours. A frame that goes out whole is
+ * copied as it is stored.
+ *
+ * (I2) A delta goes out as it is stored only if its base goes out or is there, stored whole.
+ *      Otherwise the object goes out whole: the base may be something that a user has forgotten, or
+ *      a version that only other checkpoints have.
+ *
+ * A pack says in which packs of the other place the bases of its deltas are. Bases that go out are
+ * in an earlier pack of this write or in the same one, as far as the visitor has given them numbers;
+ * a base in an earlier pack of this write is not relied on, so that each pack stands by itself.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "base/sort.h"
+#include "codec/hex.h"
+#include "outgoing/outgoing_internal.h"
+
+enum { LEVEL = 6, NAME_SIZE = 48 };
+
+/* An object of the frame that is being read; content is borrowed from the scratch. */
+struct met {
+    struct fi_pack_frame_object object;
+    firn_slice content;
+};
+
+struct writing {
+    struct fi_outgoing *outgoing;
+    struct fi_os_dir *dir;
+    uint64_t size_max;
+    fi_outgoing_visit *visit;
+    void *ctx;
+
+    struct fi_pack_scratch *frames; /* the frame that is being read */
+    struct fi_buf met;              /* of struct met */
+    struct fi_buf copied;           /* of struct fi_pack_frame_object */
+    struct fi_buf stored;
+    struct fi_buf whole;
+
+    char name[NAME_SIZE];
+    struct firn_pack_writer *writer; /* NULL between packs */
+    struct fi_pack_lane *lane;
+    uint64_t *bases;
+    size_t base_count;
+    size_t base_capacity;
+};
+
+/* ==== the pack ==== */
+
+static int
+outgoing_write_begin(struct writing *writing, firn_error *err)
+{
+    uint8_t random[8];
+    char digits[2 * sizeof random + 1];
+    if (writing->writer != NULL) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(fi_os_random(fi_os_dir_os(writing->dir), random, sizeof random, err));
+    fi_hex_encode(random, sizeof random, digits);
+    (void)snprintf(writing->name, sizeof writing->name, "outgoing-%s.pack", digits);
+    FI_TRY_RETURN(
+        fi_pack_writer_create(writing->dir, writing->name, LEVEL, &writing->writer, err));
+    writing->base_count = 0;
+    return fi_pack_lane_create(writing->writer, &writing->lane, err);
+}
+
+static void
+abandon(struct writing *writing)
+{
+    fi_pack_lane_destroy(writing->lane);
+    fi_pack_writer_destroy(writing->writer);
+    writing->lane = NULL;
+    writing->writer = NULL;
+}
+
+static int
+finish(struct writing *writing, firn_error *err)
+{
+    uint64_t size;
+    if (writing->writer == NULL) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(fi_pack_lane_flush(writing->lane, err));
+    FI_TRY_RETURN(fi_pack_writer_finish(writing->writer, &size, err));
+    writing->base_count = fi_sort_unique_u64(writing->bases, writing->base_count);
+    const struct fi_outgoing_pack pack = {.name = writing->name,
+                                          .id = fi_pack_writer_id(writing->writer),
+                                          .size_bytes = size,
+                                          .object_count = fi_pack_writer_count(writing->writer),
+                                          .bases = writing->bases,
+                                          .base_count = writing->base_count,
+                                          .writer = writing->writer};
+    int rc = writing->visit(writing->ctx, &pack, err);
+    FI_IGNORE(fi_os_remove_file(writing->dir, writing->name, NULL)); /* a crash leaves it, too */
+    abandon(writing);
+    return rc;
+}
+
+/* ==== deltas ==== */
+
+/* (I2) *out_base_pack is 0 if the base is in the pack that is being written. */
+static int
+may_go_as_delta(struct writing *writing, firn_slice content, bool *out, uint64_t *out_base_pack,
+                firn_error *err)
+{
+    const struct fi_outgoing *outgoing = writing->outgoing;
+    struct fi_pack_delta delta;
+    enum fi_outgoing_has has;
+    *out = false;
+    *out_base_pack = 0;
+    FI_TRY_RETURN(fi_pack_delta_decode(content, &delta, err));
+    if (writing->writer != NULL && fi_pack_writer_contains(writing->writer, &delta.base)) {
+        const struct fi_outgoing_object *base = fi_outgoing_find(outgoing, &delta.base);
+        *out = base != NULL && base->kind != FI_PACK_DELTA && base->kind != FI_PACK_PIECES;
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(
+        outgoing->place.find(outgoing->place.ctx, &delta.base, &has, out_base_pack, err));
+    *out = has != FI_OUTGOING_LACKS && *out_base_pack != 0;
+    return FIRN_OK;
+}
+
+/* ==== frames ==== */
+
+static int
+meet_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_slice content,
+            firn_error *err)
+{
+    struct writing *writing = ctx;
+    const struct met met = {.object = {.hash = *hash, .at = *at}, .content = content};
+    return fi_buf_append(&writing->met, &met, sizeof met) == FIRN_OK
+               ? FIRN_OK
+               : fi_error_no_memory(err, "the objects of a frame");
+}
+
+/* The object if it goes out now: with the contents, or with the directories. */
+static struct fi_outgoing_object *
+wanted_object(const struct writing *writing, const struct met *met, bool has_trees)
+{
+    struct fi_outgoing_object *object = fi_outgoing_find(writing->outgoing, &met->object.hash);
+    return object != NULL && !object->is_written && object->is_tree == has_trees ? object : NULL;
+}
+
+/* Whether all objects of the frame go out now and none is a delta. */
+static bool
+goes_whole(const struct writing *writing, const struct met *met, size_t count, bool has_trees)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (met[i].object.at.kind == FI_PACK_DELTA ||
+            wanted_object(writing, &met[i], has_trees) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int
+copy_frame(struct writing *writing, struct firn_pack *file, uint32_t frame, firn_error *err)
+{
+    const struct met *met = (const void *)writing->met.data;
+    size_t count = writing->met.size / sizeof *met;
+    enum fi_codec codec;
+    firn_slice stored;
+    uint32_t raw_size;
+    fi_buf_clear(&writing->copied);
+    for (size_t i = 0; i < count; i++) {
+        if (fi_buf_append(&writing->copied, &met[i].object, sizeof met[i].object) != FIRN_OK) {
+            return fi_error_no_memory(err, "the objects of a frame");
+        }
+        fi_outgoing_find(writing->outgoing, &met[i].object.hash)->is_written = true;
+    }
+    FI_TRY_RETURN(
+        fi_pack_walk_stored(file, frame, &writing->stored, &codec, &stored, &raw_size, err));
+    FI_TRY_RETURN(outgoing_write_begin(writing, err));
+    if (fi_pack_has_cells(file)) {
+        fi_pack_writer_note_cells(writing->writer);
+    }
+    return fi_pack_lane_copy(writing->lane, (const void *)writing->copied.data, count, codec,
+                             stored, raw_size, err);
+}
+
+/* A delta as it is stored, or the object that it stands for. */
+static int
+write_delta(struct writing *writing, const struct met *met, firn_error *err)
+{
+    struct fi_outgoing *outgoing = writing->outgoing;
+    struct fi_pack_delta delta;
+    bool is_new;
+    bool is_delta;
+    uint64_t base_pack;
+    FI_TRY_RETURN(may_go_as_delta(writing, met->content, &is_delta, &base_pack, err));
+    if (is_delta) {
+        if (base_pack != 0) {
+            FI_TRY_RETURN(FI_VEC_RESERVE(writing->bases, writing->base_count + 1,
+                                         writing->base_capacity, err));
+            writing->bases[writing->base_count++] = base_pack;
+        }
+        return fi_pack_lane_add(writing->lane, FI_PACK_DELTA, &met->object.hash, met->content,
+                                &is_new, err);
+    }
+    FI_TRY_RETURN(fi_pack_delta_decode(met->content, &delta, err));
+    FI_TRY_RETURN(fi_objects_stream_whole(outgoing->objects, outgoing->scratch, &met->object.hash,
+                                          &writing->whole, err));
+    return fi_pack_lane_add(writing->lane, delta.kind, &met->object.hash,
+                            fi_buf_slice(&writing->whole), &is_new, err);
+}
+
+static int
+write_objects(struct writing *writing, bool has_trees, firn_error *err)
+{
+    const struct met *met = (const void *)writing->met.data;
+    size_t count = writing->met.size / sizeof *met;
+    for (size_t i = 0; i < count; i++) {
+        struct fi_outgoing_object *object = wanted_object(writing, &met[i], has_trees);
+        bool is_new;
+        if (object == NULL) {
+            continue;
+        }
+        FI_TRY_RETURN(outgoing_write_begin(writing, err));
+        if (met[i].object.at.kind == FI_PACK_DELTA) {
+            FI_TRY_RETURN(write_delta(writing, &met[i], err));
+        } else {
+            FI_TRY_RETURN(fi_pack_lane_add(writing->lane, met[i].object.at.kind,
+                                           &met[i].object.hash, met[i].content, &is_new, err));
+        }
+        object->is_written = true;
+    }
+    return FIRN_OK;
+}
+
+static int
+write_frame(struct writing *writing, uint32_t pack, uint32_t frame, bool has_trees, firn_error *err)
+{
+    struct fi_objects *objects = writing->outgoing->objects;
+    struct firn_pack *file;
+    int rc;
+    FI_TRY_RETURN(fi_objects_pack_acquire(objects, pack, &file, err));
+    fi_buf_clear(&writing->met);
+    FI_TRY(fi_pack_walk_frame(file, writing->frames, frame, meet_object, writing, err));
+    const struct met *met = (const void *)writing->met.data;
+    size_t count = writing->met.size / sizeof *met;
+    rc = goes_whole(writing, met, count, has_trees) ? copy_frame(writing, file, frame, err)
+                                                    : write_objects(writing, has_trees, err);
+out:
+    fi_objects_pack_release(objects, pack);
+    return rc;
+}
+
+/* ==== all ==== */
+
+static int
+compare_places(const void *a, const void *b)
+{
+    const struct fi_outgoing_object *left = *(struct fi_outgoing_object *const *)a;
+    const struct fi_outgoing_object *right = *(struct fi_outgoing_object *const *)b;
+    if (left->is_tree != right->is_tree) {
+        return left->is_tree ? 1 : -1;
+    }
+    if (left->pack != right->pack) {
+        return left->pack < right->pack ? -1 : 1;
+    }
+    return (left->frame > right->frame) - (left->frame < right->frame);
+}
+
+static int
+write_all(struct writing *writing, struct fi_outgoing_object **order, size_t count, firn_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct fi_outgoing_object *object = order[i];
+        if (object->is_written) {
+            continue; /* with the frame of one before, or only looked into */
+        }
+        FI_TRY_RETURN(write_frame(writing, object->pack, object->frame, object->is_tree, err));
+        if (!object->is_written) {
+            return fi_pack_object_failed(
+                &object->hash, fi_error_set(err, FIRN_CORRUPT, "it is not where it should be"),
+                err);
+        }
+        if (fi_pack_writer_size_bytes(writing->writer) >= writing->size_max) {
+            FI_TRY_RETURN(finish(writing, err));
+        }
+    }
+    return finish(writing, err);
+}
+
+int
+fi_outgoing_write(struct fi_outgoing *outgoing, struct fi_os_dir *dir, uint64_t size_max,
+                  fi_outgoing_visit *visit, void *ctx, firn_error *err)
+{
+    struct writing writing = {
+        .outgoing = outgoing, .dir = dir, .size_max = size_max, .visit = visit, .ctx = ctx};
+    size_t count = outgoing->map.count;
+    struct fi_outgoing_object **order = NULL;
+    int rc = FIRN_OK;
+    if (count == 0) {
+        return FIRN_OK;
+    }
+    order = fi_alloc_array(count, sizeof *order);
+    if (order == NULL) {
+        rc = fi_error_no_memory(err, "the objects to send");
+        goto out;
+    }
+    for (size_t i = 0; i < count; i++) {
+        order[i] = fi_hash_map_at(&outgoing->map, i);
+    }
+    fi_sort(order, count, sizeof *order, compare_places);
+    FI_TRY(fi_pack_scratch_create(1, &writing.frames, err));
+    rc = write_all(&writing, order, count, err);
+out:
+    abandon(&writing);
+    fi_pack_scratch_destroy(writing.frames);
+    fi_buf_deinit(&writing.met);
+    fi_buf_deinit(&writing.copied);
+    fi_buf_deinit(&writing.stored);
+    fi_buf_deinit(&writing.whole);
+    fi_free(writing.bases);
+    fi_free(order);
+    return rc;
+}
