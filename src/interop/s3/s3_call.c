@@ -25,6 +25,7 @@
 #include "s3/s3_sign.h"
 
 #define SECOND_NS INT64_C(1000000000)
+#define RENEW_PAUSE_NS (30 * SECOND_NS)
 #define PAUSE_FIRST_NS (SECOND_NS / 4)
 #define PAUSE_MAX_NS (8 * SECOND_NS)
 enum { RENEW_BEFORE_S = 300, PIECE_SIZE = 64 << 10 };
@@ -150,21 +151,18 @@ send(struct fi_s3_bucket *s3, const struct fi_s3_call *call, struct attempt *att
 /* ==== credentials ==== */
 
 static int
-renew(struct fi_s3_bucket *s3, firn_error *err)
-{
-    return fi_s3_credentials_find(&s3->http, s3->profile, s3->url.region, &s3->credentials, err);
-}
-
-static int
 renew_in_time(struct fi_s3_bucket *s3, firn_error *err)
 {
     const int64_t expires_s = s3->credentials.expires_s;
     const int64_t now_s = fi_os_now_ns(s3->os) / SECOND_NS;
-    if (expires_s == 0 || now_s < expires_s - RENEW_BEFORE_S) {
+    const bool is_good = now_s < expires_s;
+    if (expires_s == 0 || now_s < expires_s - RENEW_BEFORE_S ||
+        (is_good && fi_os_boottime_ns(s3->os) < s3->renew_after_ns)) {
         return FIRN_OK;
     }
-    int rc = renew(s3, err);
-    return now_s < expires_s ? FIRN_OK : rc;
+    int rc = fi_s3_credentials_find(&s3->http, s3->profile, s3->url.region, &s3->credentials, err);
+    s3->renew_after_ns = rc == FIRN_OK ? 0 : fi_os_boottime_ns(s3->os) + RENEW_PAUSE_NS;
+    return is_good && rc != FIRN_NO_MEMORY ? FIRN_OK : rc;
 }
 
 /* Whether there are others by now. */

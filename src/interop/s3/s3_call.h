@@ -19,6 +19,7 @@ struct fi_s3_bucket {
     struct fi_s3_credentials credentials;
     char *profile; /* NULL: the environment's */
     int64_t retry_ms;
+    int64_t renew_after_ns; /* no earlier, as it has just failed */
 };
 
 enum fi_s3_call_kind {

@@ -319,14 +319,15 @@ set_connection(struct fi_s3_http *http, const struct fi_s3_http_request *request
     bool is_recent = http->answered_ns != 0 &&
                      fi_os_boottime_ns(http->os) - http->answered_ns < IDLE_MAX_NS &&
                      http->curl->version_num >= FI_S3_CURL_VERSION_PREREQ;
+    /* Sizes of buffers are refused while it has some, as after a host that has no address. */
+    (void)set_long(http, FI_S3_CURL_BUFFERSIZE, buffer_size_of(options));
+    (void)set_long(http, FI_S3_CURL_UPLOAD_BUFFERSIZE, BUFFER_SIZE);
     return set_long(http, FI_S3_CURL_NOSIGNAL, 1) &&
            set_long(http, FI_S3_CURL_PROTOCOLS, FI_S3_CURL_HTTP_AND_HTTPS) &&
            set_long(http, FI_S3_CURL_HTTP_VERSION, FI_S3_CURL_HTTP_1_1) &&
            set_long(http, FI_S3_CURL_HTTP09_ALLOWED, 0) &&
            set_long(http, FI_S3_CURL_PATH_AS_IS, 1) &&
            set_long(http, FI_S3_CURL_SUPPRESS_CONNECT_HEADERS, 1) &&
-           set_long(http, FI_S3_CURL_BUFFERSIZE, buffer_size_of(options)) &&
-           set_long(http, FI_S3_CURL_UPLOAD_BUFFERSIZE, BUFFER_SIZE) &&
            set_long(http, FI_S3_CURL_CONNECTTIMEOUT_MS, options->connect_ms) &&
            set_long(http, FI_S3_CURL_TIMEOUT_MS, request->timeout_ms) &&
            set_long(http, FI_S3_CURL_LOW_SPEED_LIMIT, 1) &&

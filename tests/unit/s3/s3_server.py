@@ -190,7 +190,7 @@ class Server(socketserver.StreamRequestHandler):
     # ---- what goes wrong ----
 
     def act(self, kind, argument, body):
-        """status CODE[:NAME]: an error. lose: done, without an answer. truncate N: N bytes of the answer's body. hang N: the same, and then
+        """status CODE[:NAME]: an error. lose: done, without an answer. hold: the same, but the connection stays. truncate N: N bytes of the answer's body. hang N: the same, and then
         nothing. portal: a web page. redirect: 302 to one. moved: 301, as of a bucket in another region. xml TEXT: this in place of the body.
         noids: nothing tells that it is S3. short: another range than was asked for. whole: no ranges. chunked: no length."""
         fault = kind
@@ -218,6 +218,9 @@ class Server(socketserver.StreamRequestHandler):
         head, _, rest = self.answer.partition(b"\r\n\r\n")
         if fault == "lose":
             self.abort()
+        elif fault == "hold":
+            WORLD.held.wait(60)
+            raise Break
         elif fault == "xml":
             text = urllib.parse.unquote_to_bytes(argument)
             head = re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % len(text), head)
