@@ -135,6 +135,16 @@ is_whole_head(const struct fi_s3_call *call, const struct fi_s3_http_answer *ans
     return answer->has_size;
 }
 
+/* A HEAD that fails has no document that says why: a GET has. */
+static int
+ask_why_missing(struct fi_bucket *bucket, const char *name, firn_error *err)
+{
+    struct fi_buf first = {0};
+    int rc = get(bucket, name, 0, 1, &first, err);
+    fi_buf_deinit(&first);
+    return rc;
+}
+
 static int
 head(struct fi_bucket *bucket, const char *name, uint64_t *out_size_bytes, firn_error *err)
 {
@@ -146,9 +156,14 @@ head(struct fi_bucket *bucket, const char *name, uint64_t *out_size_bytes, firn_
     *out_size_bytes = 0;
     int rc = fi_s3_call(s3, &call, &answer, &error, err);
     if (rc == FIRN_OK && answer.status == 404) {
-        rc = not_there(name, err);
-    } else if (rc == FIRN_OK && !is_success(&answer)) {
-        rc = unexpected(s3, &call, &answer, &error, err);
+        rc = ask_why_missing(bucket, name, err);
+        if (rc == FIRN_OK) { /* it has been made meanwhile */
+            rc = fi_s3_call(s3, &call, &answer, &error, err);
+        }
+    }
+    if (rc == FIRN_OK && !is_success(&answer)) {
+        rc = answer.status == 404 ? not_there(name, err)
+                                  : unexpected(s3, &call, &answer, &error, err);
     } else if (rc == FIRN_OK) {
         *out_size_bytes = answer.size_bytes;
     }

@@ -271,8 +271,10 @@ judge(const struct fi_s3_call *call, const struct fi_s3_http_answer *answer,
     if (!is_storage(call, answer)) {
         return FOREIGN;
     }
-    bool is_known = (answer->status == 404 && !is_of(error, "NoSuchBucket")) ||
-                    answer->status == 409 || answer->status == 412 || answer->status == 416;
+    /* A bucket or a key that is not there is a 404, too; a HEAD has no code. */
+    bool is_missing = is_of(error, "NoSuchKey") || is_of(error, "NotFound") || is_of(error, "");
+    bool is_known = (answer->status == 404 && is_missing) || answer->status == 409 ||
+                    answer->status == 412 || answer->status == 416;
     return is_known ? DONE : FAILED;
 }
 

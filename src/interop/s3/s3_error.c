@@ -27,6 +27,13 @@ is_code(const struct fi_s3_answer_error *error, const char *code)
     return strcmp(error->code, code) == 0;
 }
 
+/* The second one is versitygw's, with 404. */
+static bool
+is_unknown_key(const struct fi_s3_answer_error *error)
+{
+    return is_code(error, "InvalidAccessKeyId") || is_code(error, "XAdminUserNotFound");
+}
+
 /* How far the clock of this machine is ahead of the storage's; 0: it does not say, or little. */
 static int64_t
 skew_of(const struct fi_s3_bucket *s3, const struct fi_s3_http_answer *answer)
@@ -66,7 +73,7 @@ refused(const struct fi_s3_bucket *s3, const struct fi_s3_call *call,
                             "of the access key",
                             host);
     }
-    if (is_code(error, "InvalidAccessKeyId")) {
+    if (is_unknown_key(error)) {
         return fi_error_set(err, FIRN_DENIED,
                             "%s does not know the access key: use one of this storage", host);
     }
@@ -130,8 +137,9 @@ fi_s3_error_of_answer(const struct fi_s3_bucket *s3, const struct fi_s3_call *ca
                             "bucket '%s' is in region %s, not in %s: set AWS_REGION%s",
                             s3->url.bucket, region, s3->url.region, put_note(call));
     }
-    if (answer->status == 403 || answer->status == 401 || is_code(error, "ExpiredToken") ||
-        is_code(error, "InvalidToken") || is_code(error, "RequestTimeTooSkewed")) {
+    if (answer->status == 403 || answer->status == 401 || is_unknown_key(error) ||
+        is_code(error, "ExpiredToken") || is_code(error, "InvalidToken") ||
+        is_code(error, "RequestTimeTooSkewed")) {
         return refused(s3, call, answer, error, err);
     }
     if (answer->status >= 300 && answer->status < 400) {

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "s3/s3_curl.h"
 #include "support/test_temp.h"
 
 #ifndef PYTHON3
@@ -64,6 +65,11 @@ s3_fixture_start(struct s3_fixture *fixture, const char *certificate, const char
 {
     int in[2];
     int out[2];
+    const struct fi_s3_curl *curl;
+    if (fi_s3_curl_load(&curl, NULL) != FIRN_OK) {
+        puts("SKIPPED: object storage: no libcurl");
+        exit(0);
+    }
     memset(fixture, 0, sizeof *fixture);
     (void)signal(SIGPIPE, SIG_DFL); /* what reaches the process would end it */
     assert_int_equal(pipe(in), 0);
@@ -82,7 +88,7 @@ s3_fixture_start(struct s3_fixture *fixture, const char *certificate, const char
     char line[64];
     if (fgets(line, sizeof line, fixture->from) == NULL) {
         puts("SKIPPED: object storage: no python3");
-        skip();
+        exit(0);
     }
     fixture->port = atoi(line);
     (void)snprintf(fixture->url, sizeof fixture->url, "http%s://127.0.0.1:%d/bucket",

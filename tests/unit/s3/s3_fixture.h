@@ -21,7 +21,7 @@ struct s3_fixture {
     char home[48];
 };
 
-/* Starts the server; without one (no Python) the test is skipped. certificate: NULL for http. */
+/* Starts the server; without Python or libcurl the program ends, skipped. certificate: NULL for http. */
 void s3_fixture_start(struct s3_fixture *fixture, const char *certificate, const char *key);
 void s3_fixture_stop(struct s3_fixture *fixture);
 /* Sends a command, and returns the line that it answers: until the next one. */

@@ -5,7 +5,6 @@
  * What each call then does, and what it says; and above all that no put is ever sent twice: the server counts what
  * it was asked.
  */
-#include <signal.h>
 
 #include "s3_fixture.h"
 
@@ -339,6 +338,7 @@ missing_permissions_are_named(void **state)
     (void)s3_fixture_say(&fixture, "bucket another");
     FAILS(list(bucket, &err), FIRN_INVALID, "there is no bucket 'bucket'");
     FAILS(get(bucket, "x", &err), FIRN_INVALID, "there is no bucket 'bucket'");
+    FAILS(fi_bucket_head(bucket, "x", &size, &err), FIRN_INVALID, "there is no bucket 'bucket'");
     FAILS(fi_bucket_remove(bucket, "x", &err), FIRN_INVALID, "there is no bucket 'bucket'");
     fi_bucket_close(bucket);
 }
