@@ -2,11 +2,11 @@
  *
  * s3/s3_call.c: the loop of tries.
  *
- * A put is tried again only if no connection was made (S1). Others are tried again for as long
- * as retry_ms says, with pauses that double, half of each random, so that machines do not come back
- * together; and once at once, if the answer says in which region of AWS the bucket is, or that
- * the session token has expired, and there is another one. A put that learns the region fails, but
- * the next call goes there.
+ * A put is tried again only if no connection was made (S1). Others are tried again for as long as
+ * retry_ms says, with pauses that double, half of each random, so that machines do not come back
+ * together; and once at once, if the answer says in which region of AWS the bucket is, or that the
+ * session token has expired, and there is another one. A put that learns either fails with FIRN_IO,
+ * and the next call goes right.
  *
  * The payload's SHA-256 is signed, also over TLS: so the storage checks what it stores, whichever
  * other checksums it knows, for a fraction of a second each gigabyte. The body is read twice.
@@ -320,6 +320,11 @@ try_until_done(struct fi_s3_bucket *s3, const struct fi_s3_call *call, struct at
         }
         if (is_at_once && call->kind != FI_S3_CALL_PUT) {
             continue;
+        }
+        if (is_at_once && rc == FIRN_DENIED) {
+            rc = fi_error_set(err, FIRN_IO,
+                              "%s did not accept keys that have expired; the next call has others",
+                              s3->url.host);
         }
         if (outcome != AGAIN || !wait_for_next(s3, began_ns, tries)) {
             return rc;

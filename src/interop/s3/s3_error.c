@@ -18,7 +18,7 @@ permission_for(enum fi_s3_call_kind kind)
     return kind == FI_S3_CALL_PUT      ? "s3:PutObject"
            : kind == FI_S3_CALL_LIST   ? "s3:ListBucket"
            : kind == FI_S3_CALL_REMOVE ? "s3:DeleteObject"
-                                       : "s3:GetObject";
+                                       : "s3:GetObject, and s3:ListBucket to hear of missing ones";
 }
 
 static bool
@@ -172,6 +172,9 @@ fi_s3_error_of_silence(const struct fi_s3_bucket *s3, const struct fi_s3_call *c
                              : s3->http.curl->easy_strerror(answer->curl_code);
     const char *next = "";
     switch (answer->curl_code) {
+    case FI_S3_CURL_ABORTED_BY_CALLBACK: /* it would have sent a put again */
+        reason = "the connection broke";
+        break;
     case FI_S3_CURL_COULDNT_RESOLVE_HOST:
         next = "; is this machine online, and the name right?";
         break;

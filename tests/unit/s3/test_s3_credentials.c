@@ -227,6 +227,16 @@ keys_that_expire_are_replaced(void **state)
     (void)s3_fixture_say(&fixture, "count");
     OK(fi_bucket_list(bucket, "", NULL, ignore, NULL, &err));
     assert_string_equal(s3_fixture_say(&fixture, "count"), "GET=2");
+    /* A put is not sent again, but the next one has the others. */
+    s3_fixture_write(
+        &fixture, ".aws/process",
+        "#!/bin/sh\necho '{\"AccessKeyId\": \"wanted\", \"SecretAccessKey\": \"sesame\", "
+        "\"SessionToken\": \"newer2\"}'\n");
+    (void)s3_fixture_say(&fixture, "key wanted sesame newer2");
+    (void)s3_fixture_say(&fixture, "count");
+    FAILS(fi_bucket_put_bytes(bucket, "x", firn_str("x"), &err), FIRN_IO, "keys that have expired");
+    assert_string_equal(s3_fixture_say(&fixture, "count"), "PUT=1");
+    OK(fi_bucket_put_bytes(bucket, "x", firn_str("x"), &err));
     /* Nothing new: an error, after one more look. */
     (void)s3_fixture_say(&fixture, "key wanted sesame newest");
     FAILS(fi_bucket_list(bucket, "", NULL, ignore, NULL, &err), FIRN_DENIED, "sign in again");
