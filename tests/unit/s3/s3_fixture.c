@@ -168,8 +168,18 @@ s3_fixture_open(struct s3_fixture *fixture, const char *prefix)
     struct fi_bucket *bucket;
     char url[256];
     firn_error err;
-    const struct fi_s3_options options = {.retry_ms = 2000, .stall_s = 1, .connect_ms = 1000};
+    const struct fi_s3_options options = {.retry_ms = 10000, .stall_s = 20};
     (void)snprintf(url, sizeof url, "%s%s", fixture->url, prefix);
     OK(fi_s3_open(fi_os_default(), url, &options, &bucket, &err));
+    return bucket;
+}
+
+struct fi_bucket *
+s3_fixture_open_hasty(struct s3_fixture *fixture, int64_t retry_ms)
+{
+    struct fi_bucket *bucket;
+    firn_error err;
+    const struct fi_s3_options options = {.retry_ms = retry_ms, .stall_s = 1};
+    OK(fi_s3_open(fi_os_default(), fixture->url, &options, &bucket, &err));
     return bucket;
 }

@@ -32,7 +32,9 @@ void s3_fixture_reset(struct s3_fixture *fixture);
 /* Writes a file into HOME, "" for an executable one. */
 void s3_fixture_write(struct s3_fixture *fixture, const char *name, const char *text);
 
-/* Opens the bucket with short times. */
+/* Opens the bucket. Machines that tests run on may be slow: times are short enough to end a test, and long enough for those. */
 struct fi_bucket *s3_fixture_open(struct s3_fixture *fixture, const char *prefix);
+/* The same; what stands still for a second ends, and is tried again for so long. */
+struct fi_bucket *s3_fixture_open_hasty(struct s3_fixture *fixture, int64_t retry_ms);
 
 #endif
