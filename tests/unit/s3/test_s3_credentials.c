@@ -209,6 +209,7 @@ keys_that_expire_are_replaced(void **state)
     OK(fi_bucket_list(bucket, "", NULL, ignore, NULL, &err));
     (void)s3_fixture_say(&fixture, "key wanted sesame t3");
     OK(fi_bucket_list(bucket, "", NULL, ignore, NULL, &err));
+    assert_string_equal(s3_fixture_say(&fixture, "count"), "GET=2"); /* before they had expired */
     /* The program is gone: the keys that are known still hold. */
     s3_fixture_write(&fixture, ".aws/process", "#!/bin/sh\nexit 1\n");
     OK(fi_bucket_list(bucket, "", NULL, ignore, NULL, &err));
