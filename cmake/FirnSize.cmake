@@ -59,6 +59,9 @@ set(FIRN_COLD_ROOMS
     tempfile
     chkp
     alxs
+    bucket
+    remote
+    s3
     # where system calls, hashing and compression take nearly all of the time
     os
     posix

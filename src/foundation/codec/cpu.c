@@ -16,12 +16,14 @@ unsigned fi_cpu_found;
 enum {
     PCLMUL = 1 << 1,
     FMA = 1 << 12,
+    SSE41 = 1 << 19,
     SSE42 = 1 << 20,
     POPCNT = 1 << 23,
     OSXSAVE = 1 << 27,
 };
-/* Leaf 7, EBX: AVX2; F, DQ, BW and VL of AVX-512. ECX: VNNI. */
+/* Leaf 7, EBX: AVX2; SHA; F, DQ, BW and VL of AVX-512. ECX: VNNI. */
 static const unsigned avx2 = UINT32_C(1) << 5;
+static const unsigned sha = UINT32_C(1) << 29;
 static const unsigned avx512 =
     UINT32_C(1) << 16 | UINT32_C(1) << 17 | UINT32_C(1) << 30 | UINT32_C(1) << 31;
 static const unsigned vnni = UINT32_C(1) << 11;
@@ -54,12 +56,15 @@ find(void)
     }
     unsigned found = has_all(ecx, SSE42 | PCLMUL) ? FI_CPU_CRC : 0;
     const bool fma = has_all(ecx, FMA | POPCNT);
+    const bool sse41 = has_all(ecx, SSE41);
     const unsigned saved = has_all(ecx, OSXSAVE) ? get_saved() : 0;
-    if (fma && has_all(saved, saved_avx) && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 &&
-        has_all(ebx, avx2)) {
-        found |= FI_CPU_AVX2;
-        if (has_all(saved, saved_avx512) && has_all(ebx, avx512)) {
-            found |= has_all(ecx, vnni) ? FI_CPU_AVX512 | FI_CPU_VNNI : FI_CPU_AVX512;
+    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0) {
+        found |= sse41 && has_all(ebx, sha) ? FI_CPU_SHA : 0;
+        if (fma && has_all(saved, saved_avx) && has_all(ebx, avx2)) {
+            found |= FI_CPU_AVX2;
+            if (has_all(saved, saved_avx512) && has_all(ebx, avx512)) {
+                found |= has_all(ecx, vnni) ? FI_CPU_AVX512 | FI_CPU_VNNI : FI_CPU_AVX512;
+            }
         }
     }
     fi_cpu_found = found;

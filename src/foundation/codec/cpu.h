@@ -16,6 +16,7 @@ enum fi_cpu_set {
     FI_CPU_AVX2 = 2,   /* AVX2, FMA and POPCNT */
     FI_CPU_AVX512 = 4, /* AVX-512 F, BW, DQ and VL; AVX2 as above */
     FI_CPU_VNNI = 8,   /* AVX-512 VNNI; AVX512 as above */
+    FI_CPU_SHA = 16,   /* SHA and SSE4.1 */
 };
 
 /* The sets that were found: only for fi_cpu_has. Written before main, by a constructor; until

@@ -14,8 +14,8 @@
  *
  * One thread at a time uses a handle; fi_bucket_open_again makes one for another thread.
  *
- * Implementations: a directory (bucket_folder.h), and one for tests, in memory, whose answers are
- * lost, late or stale (tests/sim/sim_bucket.h).
+ * Implementations: a directory (bucket_folder.h); S3 (s3/s3.h); and one for tests, in memory, whose
+ * answers are lost, late or stale (tests/sim/sim_bucket.h).
  */
 #ifndef FIRN_BUCKET_BUCKET_H
 #define FIRN_BUCKET_BUCKET_H

@@ -14,9 +14,9 @@ struct fi_outgoing_object {
     uint32_t pack;  /* of the store */
     uint32_t frame;
     uint32_t offset;
-    uint8_t kind;     /* enum fi_pack_kind, as it is stored */
-    bool is_tree;     /* collected as a directory */
-    bool has_pieces;  /* what its list names was collected */
+    uint8_t kind;    /* enum fi_pack_kind, as it is stored */
+    bool is_tree;    /* collected as a directory */
+    bool has_pieces; /* what its list names was collected */
     bool is_written;
 };
 

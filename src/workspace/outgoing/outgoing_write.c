@@ -10,9 +10,8 @@
  *      Otherwise the object goes out whole: the base may be something that a user has forgotten, or
  *      a version that only other checkpoints have.
  *
- * A pack says in which packs of the other place the bases of its deltas are. Bases that go out are
- * in an earlier pack of this write or in the same one, as far as the visitor has given them numbers;
- * a base in an earlier pack of this write is not relied on, so that each pack stands by itself.
+ * A pack says in which packs of the other place the bases of its deltas are. That may be an earlier
+ * one of this write, if the place says so by then.
  */
 #include <stdio.h>
 #include <string.h>
@@ -66,8 +65,7 @@ outgoing_write_begin(struct writing *writing, firn_error *err)
     FI_TRY_RETURN(fi_os_random(fi_os_dir_os(writing->dir), random, sizeof random, err));
     fi_hex_encode(random, sizeof random, digits);
     (void)snprintf(writing->name, sizeof writing->name, "outgoing-%s.pack", digits);
-    FI_TRY_RETURN(
-        fi_pack_writer_create(writing->dir, writing->name, LEVEL, &writing->writer, err));
+    FI_TRY_RETURN(fi_pack_writer_create(writing->dir, writing->name, LEVEL, &writing->writer, err));
     writing->base_count = 0;
     return fi_pack_lane_create(writing->writer, &writing->lane, err);
 }
@@ -108,22 +106,19 @@ finish(struct writing *writing, firn_error *err)
 
 /* (I2) *out_base_pack is 0 if the base is in the pack that is being written. */
 static int
-may_go_as_delta(struct writing *writing, firn_slice content, bool *out, uint64_t *out_base_pack,
-                firn_error *err)
+may_go_as_delta(const struct writing *writing, const firn_hash *base, bool *out,
+                uint64_t *out_base_pack, firn_error *err)
 {
     const struct fi_outgoing *outgoing = writing->outgoing;
-    struct fi_pack_delta delta;
     enum fi_outgoing_has has;
     *out = false;
     *out_base_pack = 0;
-    FI_TRY_RETURN(fi_pack_delta_decode(content, &delta, err));
-    if (writing->writer != NULL && fi_pack_writer_contains(writing->writer, &delta.base)) {
-        const struct fi_outgoing_object *base = fi_outgoing_find(outgoing, &delta.base);
-        *out = base != NULL && base->kind != FI_PACK_DELTA && base->kind != FI_PACK_PIECES;
+    if (fi_pack_writer_contains(writing->writer, base)) {
+        const struct fi_outgoing_object *object = fi_outgoing_find(outgoing, base);
+        *out = object != NULL && !fi_pack_kind_is_named((enum fi_pack_kind)object->kind);
         return FIRN_OK;
     }
-    FI_TRY_RETURN(
-        outgoing->place.find(outgoing->place.ctx, &delta.base, &has, out_base_pack, err));
+    FI_TRY_RETURN(outgoing->place.find(outgoing->place.ctx, base, &has, out_base_pack, err));
     *out = has != FI_OUTGOING_LACKS && *out_base_pack != 0;
     return FIRN_OK;
 }
@@ -196,8 +191,11 @@ write_delta(struct writing *writing, const struct met *met, firn_error *err)
     bool is_new;
     bool is_delta;
     uint64_t base_pack;
-    FI_TRY_RETURN(may_go_as_delta(writing, met->content, &is_delta, &base_pack, err));
+    FI_TRY_RETURN(fi_pack_delta_decode(met->content, &delta, err));
+    FI_TRY_RETURN(may_go_as_delta(writing, &delta.base, &is_delta, &base_pack, err));
     if (is_delta) {
+        /* (I2) */
+        DCHECK(base_pack != 0 || fi_pack_writer_contains(writing->writer, &delta.base));
         if (base_pack != 0) {
             FI_TRY_RETURN(FI_VEC_RESERVE(writing->bases, writing->base_count + 1,
                                          writing->base_capacity, err));
@@ -206,7 +204,6 @@ write_delta(struct writing *writing, const struct met *met, firn_error *err)
         return fi_pack_lane_add(writing->lane, FI_PACK_DELTA, &met->object.hash, met->content,
                                 &is_new, err);
     }
-    FI_TRY_RETURN(fi_pack_delta_decode(met->content, &delta, err));
     FI_TRY_RETURN(fi_objects_stream_whole(outgoing->objects, outgoing->scratch, &met->object.hash,
                                           &writing->whole, err));
     return fi_pack_lane_add(writing->lane, delta.kind, &met->object.hash,
@@ -237,20 +234,27 @@ write_objects(struct writing *writing, bool has_trees, firn_error *err)
 }
 
 static int
+write_objects_of(struct writing *writing, struct firn_pack *file, uint32_t frame, bool has_trees,
+                 firn_error *err)
+{
+    fi_buf_clear(&writing->met);
+    FI_TRY_RETURN(fi_pack_walk_frame(file, writing->frames, frame, meet_object, writing, err));
+    const struct met *met = (const void *)writing->met.data;
+    size_t count = writing->met.size / sizeof *met;
+    return goes_whole(writing, met, count, has_trees) ? copy_frame(writing, file, frame, err)
+                                                      : write_objects(writing, has_trees, err);
+}
+
+static int
 write_frame(struct writing *writing, uint32_t pack, uint32_t frame, bool has_trees, firn_error *err)
 {
     struct fi_objects *objects = writing->outgoing->objects;
     struct firn_pack *file;
-    int rc;
-    FI_TRY_RETURN(fi_objects_pack_acquire(objects, pack, &file, err));
-    fi_buf_clear(&writing->met);
-    FI_TRY(fi_pack_walk_frame(file, writing->frames, frame, meet_object, writing, err));
-    const struct met *met = (const void *)writing->met.data;
-    size_t count = writing->met.size / sizeof *met;
-    rc = goes_whole(writing, met, count, has_trees) ? copy_frame(writing, file, frame, err)
-                                                    : write_objects(writing, has_trees, err);
-out:
-    fi_objects_pack_release(objects, pack);
+    int rc = fi_objects_pack_acquire(objects, pack, &file, err);
+    if (rc == FIRN_OK) {
+        rc = write_objects_of(writing, file, frame, has_trees, err);
+        fi_objects_pack_release(objects, pack);
+    }
     return rc;
 }
 

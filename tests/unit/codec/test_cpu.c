@@ -5,6 +5,10 @@
 #include "codec/cpu.h"
 #include "support/test.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 static void
 it_finds_what_the_compilers_library_finds(void **state)
 {
@@ -16,16 +20,24 @@ it_finds_what_the_compilers_library_finds(void **state)
                         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                         __builtin_cpu_supports("avx512vl");
     const bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
+    unsigned a = 0;
+    unsigned b = 0;
+    unsigned c = 0;
+    unsigned d = 0; /* compilers have no name for it yet */
+    const bool sha = __builtin_cpu_supports("sse4.1") &&
+                     __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b >> 29 & 1) != 0;
 #else
     const bool crc = false;
     const bool avx2 = false;
     const bool avx512 = false;
     const bool vnni = false;
+    const bool sha = false;
 #endif
     assert_int_equal(fi_cpu_has(FI_CPU_CRC), crc);
     assert_int_equal(fi_cpu_has(FI_CPU_AVX2), avx2);
     assert_int_equal(fi_cpu_has(FI_CPU_AVX512), avx512);
     assert_int_equal(fi_cpu_has(FI_CPU_VNNI), vnni);
+    assert_int_equal(fi_cpu_has(FI_CPU_SHA), sha);
 }
 
 int

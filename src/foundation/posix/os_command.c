@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_command.c: posix_spawn and a pipe. The library never forks: nothing of ours runs in the
+ * child. Its signals are the system's defaults, and it inherits no descriptor but the pipe and
+ * standard error.
+ *
+ * Where this process ignores SIGCHLD there is no exit code: what the program printed counts.
+ */
+#include "posix/os_command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "posix/os_default.h"
+
+extern char **environ;
+
+enum { PIECE = 4096, NS_PER_MS = 1000000 };
+
+static int
+os_command_spawn(char *const *words, int out, pid_t *pid)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigset_t all;
+    (void)sigemptyset(&none);
+    (void)sigfillset(&all);
+    int rc = posix_spawn_file_actions_init(&actions);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = posix_spawnattr_init(&attributes);
+    if (rc == 0) {
+        rc = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        rc = rc != 0 ? rc : posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+        rc = rc != 0 ? rc : posix_spawnattr_setsigmask(&attributes, &none);
+        rc = rc != 0 ? rc : posix_spawnattr_setsigdefault(&attributes, &all);
+        rc = rc != 0 ? rc
+                     : posix_spawnattr_setflags(&attributes,
+                                                POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        rc = rc != 0 ? rc : posix_spawnp(pid, words[0], &actions, &attributes, words, environ);
+        (void)posix_spawnattr_destroy(&attributes);
+    }
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return rc;
+}
+
+/* Until the program closes its output. */
+static int
+os_command_read(struct fi_os *os, const char *name, int fd, size_t size_max, int64_t end_ns,
+                struct fi_buf *out, firn_error *err)
+{
+    size_t taken = 0;
+    for (;;) {
+        int64_t left_ns = end_ns - fi_os_monotonic_ns(os);
+        struct pollfd wanted = {.fd = fd, .events = POLLIN};
+        if (left_ns <= 0) {
+            return fi_error_set(err, FIRN_IO, "'%.200s' took too long and was ended", name);
+        }
+        (void)poll(&wanted, 1, (int)(left_ns / NS_PER_MS < 1000 ? left_ns / NS_PER_MS + 1 : 1000));
+        uint8_t piece[PIECE];
+        ssize_t got = wanted.revents != 0 ? read(fd, piece, sizeof piece) : -1;
+        if (got == 0) {
+            return FIRN_OK;
+        }
+        if (got > 0) {
+            taken += (size_t)got;
+            if (taken > size_max) {
+                return fi_error_set(err, FIRN_IO, "'%.200s' prints more than %zu bytes", name,
+                                    size_max);
+            }
+            if (fi_buf_append(out, piece, (size_t)got) != FIRN_OK) {
+                return fi_error_no_memory(err, "the output of a program");
+            }
+        } else if (wanted.revents != 0 && errno != EINTR && errno != EAGAIN) {
+            return fi_error_set_errno(err, errno, "could not read what '%.200s' prints", name);
+        }
+    }
+}
+
+/* Waits for its end until then, as it may go on after it has closed its output. */
+static int
+os_command_wait(struct fi_os *os, const char *name, pid_t pid, int64_t end_ns, firn_error *err)
+{
+    int status = 0;
+    pid_t ended;
+    while ((ended = waitpid(pid, &status, WNOHANG)) == 0 || (ended < 0 && errno == EINTR)) {
+        if (fi_os_monotonic_ns(os) >= end_ns) {
+            (void)kill(pid, SIGKILL);
+            (void)waitpid(pid, &status, 0);
+            return fi_error_set(err, FIRN_IO, "'%.200s' took too long and was ended", name);
+        }
+        fi_os_sleep_ns(os, 5 * NS_PER_MS);
+    }
+    if (ended == pid && WIFSIGNALED(status)) {
+        return fi_error_set(err, FIRN_IO, "'%.200s' was ended by signal %d", name,
+                            WTERMSIG(status));
+    }
+    if (ended == pid && WEXITSTATUS(status) != 0) {
+        return fi_error_set(err, FIRN_IO, "'%.200s' failed with exit code %d", name,
+                            WEXITSTATUS(status));
+    }
+    return FIRN_OK;
+}
+
+int
+fi_os_command_run(struct fi_os *os, const char *const *words, size_t size_max, int64_t timeout_ns,
+                  struct fi_buf *out, firn_error *err)
+{
+    DCHECK(words[0] != NULL);
+    if (os != fi_os_default()) {
+        return fi_error_set(err, FIRN_UNSUPPORTED, "no programs can be run here");
+    }
+    const int64_t end_ns = fi_os_monotonic_ns(os) + timeout_ns;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return fi_error_set_errno(err, errno, "could not make a pipe");
+    }
+    /* posix_spawn changes none of them. */
+    union {
+        const char *const *given;
+        char *const *taken;
+    } both = {words};
+    pid_t pid = -1;
+    int error_number = os_command_spawn(both.taken, ends[1], &pid);
+    (void)close(ends[1]);
+    if (error_number != 0) {
+        (void)close(ends[0]);
+        return fi_error_set_errno(err, error_number, "could not run '%.200s'", words[0]);
+    }
+    int rc = os_command_read(os, words[0], ends[0], size_max, end_ns, out, err);
+    (void)close(ends[0]);
+    if (rc != FIRN_OK) {
+        (void)kill(pid, SIGKILL);
+        (void)waitpid(pid, NULL, 0);
+        return rc;
+    }
+    return os_command_wait(os, words[0], pid, end_ns, err);
+}
