@@ -190,6 +190,30 @@ FIRN_MUST_CHECK int fi_objects_session_commit(struct fi_objects_session *session
 /* Frees the session and drops what was not committed. NULL is fine. */
 void fi_objects_session_end(struct fi_objects_session *session);
 
+/* ---- taking in packs that come from elsewhere (objects_adopt.c) ---- */
+
+struct fi_objects_adoption;
+
+/* bytes_max: how much may be decompressed and hashed in all. tick is called meanwhile. */
+FIRN_MUST_CHECK int fi_objects_adoption_begin(struct fi_objects *objects, uint64_t bytes_max,
+                                              fi_objects_tick *tick, void *tick_ctx,
+                                              struct fi_objects_adoption **out, firn_error *err);
+/* An empty file for the bytes of a pack; borrowed until add or end. */
+FIRN_MUST_CHECK int fi_objects_adoption_file(struct fi_objects_adoption *adoption,
+                                             struct fi_os_file **out, firn_error *err);
+/* Verifies the pack in that file, which must have this identity, and takes it into the store; its
+ * objects that are stored whole can be read now. FIRN_CORRUPT, FIRN_LIMIT; FIRN_EXISTS: the store
+ * has the pack. After an error the file is gone, unless its pack is in the list. */
+FIRN_MUST_CHECK int fi_objects_adoption_add(struct fi_objects_adoption *adoption,
+                                            const struct fi_block_file_id *id, firn_error *err);
+/* Verifies the objects of all these packs that need others. Then all can be read; they are durable
+ * with the next commit that is. FIRN_CORRUPT: some are wrong or lack others; those are not in the
+ * index, and the rest is. */
+FIRN_MUST_CHECK int fi_objects_adoption_finish(struct fi_objects_adoption *adoption,
+                                               firn_error *err);
+/* NULL is fine. */
+void fi_objects_adoption_end(struct fi_objects_adoption *adoption);
+
 /* ---- taking away (objects_retire.c) ---- */
 
 /* Retires packs, in one commit with full durability. The files stay for readers that were opened

@@ -75,6 +75,29 @@ FIRN_MUST_CHECK int fi_objects_read_raw(struct fi_objects *objects, struct fi_pa
                                         const firn_hash *hash, enum fi_pack_kind *out_kind,
                                         firn_slice *out, firn_error *err);
 
+/* ---- objects_enter.c: entering a pack and its objects into the two keyspaces ---- */
+
+struct fi_objects_entering {
+    struct fi_objects *objects;
+    struct firn_db_batch *batch; /* the caller makes and destroys it */
+    uint32_t pack;
+    bool frees_space;
+};
+/* The folder of packs, made if there is none. */
+FIRN_MUST_CHECK int fi_objects_enter_make_dir(struct fi_objects *objects, firn_error *err);
+/* Makes room for one more pack before anything is committed, so that adding it to the list in
+ * memory cannot fail afterwards. */
+FIRN_MUST_CHECK int fi_objects_enter_reserve(struct fi_objects *objects, firn_error *err);
+/* The pack's own entry, which comes first. */
+FIRN_MUST_CHECK int fi_objects_enter_pack(struct fi_objects_entering *entering,
+                                          const struct fi_objects_index_pack *entry,
+                                          firn_error *err);
+/* ctx is a fi_objects_entering: a visitor for fi_pack_list. */
+FIRN_MUST_CHECK int fi_objects_enter_object(void *ctx, const firn_hash *hash,
+                                            const struct fi_pack_location *at, firn_error *err);
+/* Writes what is left. Not synced. */
+FIRN_MUST_CHECK int fi_objects_enter_flush(struct fi_objects_entering *entering, firn_error *err);
+
 /* ---- objects_trees.c ---- */
 
 void fi_objects_trees_init(struct fi_objects *objects);
@@ -96,6 +119,12 @@ FIRN_MUST_CHECK int fi_objects_list_verify(struct fi_objects *objects,
                                            struct fi_pack_scratch *scratch,
                                            const struct fi_objects_list *list,
                                            fi_objects_tick *tick, void *ctx, firn_error *err);
+/* As fi_objects_list_verify, but the name is computed however thin the content is: for a list that
+ * another user may have made. */
+FIRN_MUST_CHECK int fi_objects_list_verify_name(struct fi_objects *objects,
+                                                struct fi_pack_scratch *scratch,
+                                                const struct fi_objects_list *list,
+                                                fi_objects_tick *tick, void *ctx, firn_error *err);
 /* Appends the whole content. FIRN_CORRUPT if it is larger than an object can be. */
 FIRN_MUST_CHECK int fi_objects_list_whole(struct fi_objects *objects,
                                           struct fi_pack_scratch *scratch, const firn_hash *hash,

@@ -368,6 +368,17 @@ fi_objects_list_verify(struct fi_objects *objects, struct fi_pack_scratch *scrat
 }
 
 int
+fi_objects_list_verify_name(struct fi_objects *objects, struct fi_pack_scratch *scratch,
+                            const struct fi_objects_list *list, fi_objects_tick *tick, void *ctx,
+                            firn_error *err)
+{
+    struct ticking ticking = {.tick = tick, .ctx = ctx};
+    struct streaming stream = {
+        .objects = objects, .scratch = scratch, .sink = take_tick, .ctx = &ticking};
+    return stream_whole_list(&stream, list->stored, list->hash, list->size, err);
+}
+
+int
 fi_objects_list_piece(struct fi_objects *objects, struct fi_pack_scratch *scratch,
                       const struct fi_pack_piece *piece, uint64_t whole_size, struct fi_buf *out,
                       firn_error *err)

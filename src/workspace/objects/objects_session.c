@@ -29,7 +29,7 @@
 #include "objects/objects.h"
 #include "objects/objects_internal.h"
 
-enum { INDEX_BATCH_SIZE = 1 << 20, SCRATCH_FRAMES = 1 };
+enum { SCRATCH_FRAMES = 1 };
 
 struct fi_objects_session {
     struct fi_objects *objects;
@@ -47,25 +47,6 @@ struct fi_objects_session_lane {
     struct fi_pack_lane *trees; /* and records */
     struct fi_objects_delta *delta;
 };
-
-/* Opens the folder of packs, creating it at the first save. */
-static int
-make_dir(struct fi_objects *objects, firn_error *err)
-{
-    if (objects->dir != NULL) {
-        return FIRN_OK;
-    }
-    struct fi_os_dir *store = fi_db_dir(objects->db);
-    int rc = fi_os_make_dir_for_owner(store, FI_OBJECTS_INDEX_PACKS_DIR, store, 0700, err);
-    if (rc != FIRN_OK && rc != FIRN_EXISTS) {
-        return rc;
-    }
-    rc = fi_os_dir_sync(store, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return fi_os_dir_open(store, FI_OBJECTS_INDEX_PACKS_DIR, &objects->dir, err);
-}
 
 int
 fi_objects_session_begin(struct fi_objects *objects, int level, struct fi_objects_session **out,
@@ -85,7 +66,7 @@ fi_objects_session_begin(struct fi_objects *objects, int level, struct fi_object
     fi_objects_index_pack_name(session->number, session->name);
     int rc = number > UINT32_MAX
                  ? fi_error_set(err, FIRN_LIMIT, "the store has no number left for a pack")
-                 : make_dir(objects, err);
+                 : fi_objects_enter_make_dir(objects, err);
     if (rc == FIRN_OK) {
         rc = fi_objects_are_present(objects, &session->may_lean, err); /* (I4) */
     }
@@ -264,75 +245,6 @@ fi_objects_session_object_count(const struct fi_objects_session *session)
 
 /* ---- commit ---- */
 
-struct indexing {
-    struct fi_objects *objects;
-    struct firn_db_batch *batch;
-    uint32_t pack;
-    bool frees_space;
-};
-
-static int
-write_batch(struct indexing *indexing, firn_error *err)
-{
-    if (indexing->frees_space) {
-        fi_db_batch_frees_space(indexing->batch);
-    }
-    int rc = fi_db_write(indexing->objects->db, indexing->batch, FIRN_DURABILITY_OS, err);
-    fi_db_batch_clear(indexing->batch);
-    return rc;
-}
-
-static int
-index_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_error *err)
-{
-    struct indexing *indexing = ctx;
-    struct fi_objects_place place = {.pack = indexing->pack, .at = *at};
-    uint8_t value[FI_OBJECTS_INDEX_PLACE_SIZE_MAX];
-    size_t size = fi_objects_index_encode_place(&place, value);
-    int rc =
-        fi_db_batch_put(indexing->batch, indexing->objects->index,
-                        firn_bytes(hash->bytes, sizeof hash->bytes), firn_bytes(value, size), err);
-    if (rc == FIRN_OK && fi_db_batch_size_bytes(indexing->batch) >= INDEX_BATCH_SIZE) {
-        rc = write_batch(indexing, err);
-    }
-    return rc;
-}
-
-static int
-index_pack(struct indexing *indexing, struct firn_pack *file,
-           const struct fi_objects_index_pack *entry, firn_error *err)
-{
-    uint8_t key[FI_OBJECTS_INDEX_PACK_KEY_SIZE];
-    uint8_t value[FI_OBJECTS_INDEX_PACK_SIZE_MAX];
-    size_t value_size = fi_objects_index_encode_pack(entry, key, value);
-    struct fi_pack_scratch *scratch = NULL;
-    int rc;
-    DCHECK(fi_db_batch_count(indexing->batch) == 0); /* (I3): this entry comes first */
-    DCHECK(entry->number == indexing->pack && entry->state == FI_OBJECTS_INDEX_PACK_USED);
-    FI_TRY(fi_db_batch_put(indexing->batch, indexing->objects->pack_list,
-                           firn_bytes(key, sizeof key), firn_bytes(value, value_size), err));
-    FI_TRY(fi_pack_scratch_create(SCRATCH_FRAMES, &scratch, err));
-    FI_TRY(fi_pack_list(file, scratch, index_object, indexing, err));
-    FI_TRY(write_batch(indexing, err));
-out:
-    fi_pack_scratch_destroy(scratch);
-    return rc;
-}
-
-/* Makes room for one more pack before anything is committed, so that adding it to the list in
- * memory cannot fail afterwards. */
-static int
-reserve_pack(struct fi_objects *objects, firn_error *err)
-{
-    struct fi_objects_pack *packs =
-        fi_resize_array(objects->packs, objects->pack_count + 1, sizeof *packs);
-    if (packs == NULL) {
-        return fi_error_no_memory(err, "the list of packs");
-    }
-    objects->packs = packs;
-    return FIRN_OK;
-}
-
 static int
 seal(struct fi_objects_session *session, struct firn_pack **out, firn_error *err)
 {
@@ -355,12 +267,13 @@ fi_objects_session_commit(struct fi_objects_session *session, uint64_t *out_adde
         return FIRN_OK;
     }
     struct fi_objects *objects = session->objects;
-    struct indexing indexing = {
+    struct fi_objects_entering entering = {
         .objects = objects, .pack = session->number, .frees_space = session->frees_space};
     struct firn_pack *file = NULL;
+    struct fi_pack_scratch *scratch = NULL;
     int rc;
-    FI_TRY(reserve_pack(objects, err));
-    FI_TRY(fi_db_batch_create(&indexing.batch, err));
+    FI_TRY(fi_objects_enter_reserve(objects, err));
+    FI_TRY(fi_db_batch_create(&entering.batch, err));
     CHECK(fi_objects_retire_next(objects) == session->number); /* no other session has it */
     FI_TRY(seal(session, &file, err));
     DCHECK(session->writer == NULL); /* (I2) */
@@ -370,12 +283,16 @@ fi_objects_session_commit(struct fi_objects_session *session, uint64_t *out_adde
         .size_bytes = fi_pack_size_bytes(file),
         .level = session->level > FI_OBJECTS_SESSION_LEVEL ? (uint8_t)session->level : 0,
         .object_count = fi_pack_count(file)};
-    FI_TRY(index_pack(&indexing, file, &entry, err));
+    FI_TRY(fi_objects_enter_pack(&entering, &entry, err)); /* (I3) */
+    FI_TRY(fi_pack_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    FI_TRY(fi_pack_list(file, scratch, fi_objects_enter_object, &entering, err));
+    FI_TRY(fi_objects_enter_flush(&entering, err));
     objects->packs[objects->pack_count++] =
         (struct fi_objects_pack){.entry = entry, .presence = FI_OBJECTS_PRESENT};
     *out_added_bytes = entry.size_bytes;
 out:
+    fi_pack_scratch_destroy(scratch);
     fi_pack_close(file);
-    fi_db_batch_destroy(indexing.batch);
+    fi_db_batch_destroy(entering.batch);
     return rc;
 }

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * objects/objects_adopt.c: taking in packs that another machine has made.
+ *
+ * Whoever made a pack chose the names in it, and what is in the index is believed: a save does not
+ * store an object again that the index has. So an entry is made only for an object whose bytes were
+ * compared with its name here (I1). That is simple for whole objects. A list of pieces, or a delta,
+ * may need objects of other packs, so these wait until all packs are there; then they are verified
+ * in rounds, since a piece may be a list itself. What the index has already keeps its place (I2).
+ *
+ *     <number>.pack.tmp   written by the caller, synced, verified as a file
+ *     <number>.pack       its name is durable; then its entry, then those of its whole objects
+ *     finish              deltas and lists; who needs the objects commits after this, synced
+ *
+ * A crash in between leaves a file that the next writer removes (objects_leftovers.c), or a pack
+ * some objects of which have no entry, which does no harm.
+ *
+ * A repair takes the records that it finds in packs for checkpoints of the store, so a pack that has
+ * one is refused (I3): nobody sends any.
+ *
+ * Work is bounded by `bytes_max`: what may be decompressed and hashed in all. A list can name the
+ * same piece often, and zeros cost nothing to name.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "codec/hex.h"
+#include "objects/objects.h"
+#include "objects/objects_internal.h"
+
+enum { NAME_SIZE = FI_OBJECTS_INDEX_PACK_NAME_SIZE + 8, MODE = 0600, SCRATCH_FRAMES = 4 };
+
+/* An object that waits for others. */
+struct waiting {
+    firn_hash hash;
+    uint32_t pack;
+    struct fi_pack_location at;
+};
+
+struct fi_objects_adoption {
+    struct fi_objects *objects;
+    struct fi_pack_scratch *scratch;
+    uint64_t bytes_max;
+    uint64_t hashed;         /* bytes of lists and deltas */
+    struct fi_os_file *file; /* being written by the caller, or NULL */
+    char name[NAME_SIZE];    /* of that file; "" if there is none */
+    struct waiting *waiting;
+    size_t waiting_count;
+    size_t waiting_capacity;
+    struct fi_objects_entering entering;
+    struct fi_buf list; /* the list that is being verified */
+    fi_objects_tick *tick;
+    void *tick_ctx;
+};
+
+static int
+adopt_spend(void *ctx, uint64_t bytes, firn_error *err)
+{
+    struct fi_objects_adoption *adoption = ctx;
+    adoption->hashed += bytes;
+    if (adoption->hashed + fi_pack_scratch_decoded(adoption->scratch) > adoption->bytes_max) {
+        return fi_error_set(err, FIRN_LIMIT,
+                            "the packs would take more work than the %llu bytes that are allowed",
+                            (unsigned long long)adoption->bytes_max);
+    }
+    return adoption->tick(adoption->tick_ctx, bytes, err);
+}
+
+static int
+adopt_tick(void *ctx, firn_error *err)
+{
+    return adopt_spend(ctx, 0, err);
+}
+
+int
+fi_objects_adoption_begin(struct fi_objects *objects, uint64_t bytes_max, fi_objects_tick *tick,
+                          void *tick_ctx, struct fi_objects_adoption **out, firn_error *err)
+{
+    CHECK(!fi_db_is_read_only(objects->db));
+    struct fi_objects_adoption *adoption = fi_alloc_zeroed(sizeof *adoption);
+    int rc;
+    if (adoption == NULL) {
+        return fi_error_no_memory(err, "packs to take in");
+    }
+    adoption->objects = objects;
+    adoption->bytes_max = bytes_max;
+    adoption->tick = tick;
+    adoption->tick_ctx = tick_ctx;
+    adoption->entering.objects = objects;
+    FI_TRY(fi_pack_scratch_create(SCRATCH_FRAMES, &adoption->scratch, err));
+    fi_pack_scratch_set_tick(adoption->scratch, adopt_tick, adoption);
+    FI_TRY(fi_db_batch_create(&adoption->entering.batch, err));
+    FI_TRY(fi_objects_enter_make_dir(objects, err));
+    *out = adoption;
+    return FIRN_OK;
+out:
+    fi_objects_adoption_end(adoption);
+    return rc;
+}
+
+/* Drops the file that the caller was writing. */
+static void
+drop_file(struct fi_objects_adoption *adoption)
+{
+    fi_os_file_close(adoption->file);
+    adoption->file = NULL;
+    if (adoption->name[0] != 0) {
+        FI_IGNORE(fi_os_remove_file(adoption->objects->dir, adoption->name, NULL));
+        adoption->name[0] = 0;
+    }
+}
+
+void
+fi_objects_adoption_end(struct fi_objects_adoption *adoption)
+{
+    if (adoption == NULL) {
+        return;
+    }
+    drop_file(adoption);
+    fi_db_batch_destroy(adoption->entering.batch);
+    fi_pack_scratch_destroy(adoption->scratch);
+    fi_buf_deinit(&adoption->list);
+    fi_free(adoption->waiting);
+    fi_free(adoption);
+}
+
+int
+fi_objects_adoption_file(struct fi_objects_adoption *adoption, struct fi_os_file **out,
+                         firn_error *err)
+{
+    struct fi_objects *objects = adoption->objects;
+    uint64_t number = fi_objects_retire_next(objects);
+    char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
+    drop_file(adoption);
+    if (number > UINT32_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "the store has no number left for a pack");
+    }
+    fi_objects_index_pack_name((uint32_t)number, name);
+    (void)snprintf(adoption->name, sizeof adoption->name, "%s.tmp", name);
+    FI_TRY_RETURN(
+        fi_os_file_open(objects->dir, adoption->name,
+                        FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE | FI_OS_FOR_OWNER,
+                        MODE, &adoption->file, err));
+    *out = adoption->file;
+    return FIRN_OK;
+}
+
+/* ==== a pack ==== */
+
+static bool
+has_identity(const struct fi_objects *objects, const struct fi_block_file_id *id)
+{
+    for (size_t i = 0; i < objects->pack_count; i++) {
+        if (memcmp(&objects->packs[i].entry.id, id, sizeof *id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* (I3) */
+static int
+refuse_record(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_error *err)
+{
+    (void)ctx, (void)hash;
+    return at->kind != FI_PACK_RECORD
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_CORRUPT, "a pack from elsewhere has a checkpoint's record");
+}
+
+/* Verifies the file by itself: every byte, and the names of whole objects. */
+static int
+verify_file(struct fi_objects_adoption *adoption, const struct fi_block_file_id *id,
+            firn_error *err)
+{
+    struct firn_pack *pack = NULL;
+    int rc;
+    FI_TRY(fi_os_file_sync(adoption->file, err));
+    FI_TRY(fi_pack_open(adoption->objects->dir, adoption->name, &pack, err));
+    if (memcmp(fi_pack_id(pack), id, sizeof *id) != 0) {
+        rc = fi_error_set(err, FIRN_CORRUPT, "a pack is another one than it was said to be");
+        goto out;
+    }
+    if (has_identity(adoption->objects, id)) {
+        rc = fi_error_set(err, FIRN_EXISTS, "the store has this pack already");
+        goto out;
+    }
+    FI_TRY(fi_pack_verify(pack, adoption->scratch, NULL, NULL, err));
+    rc = fi_pack_list(pack, adoption->scratch, refuse_record, NULL, err);
+out:
+    fi_pack_close(pack);
+    return rc;
+}
+
+/* Enters a whole object, or notes one that waits. (I2) */
+static int
+take_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_error *err)
+{
+    struct fi_objects_adoption *adoption = ctx;
+    bool is_there;
+    FI_TRY_RETURN(fi_objects_contains(adoption->objects, hash, &is_there, err));
+    if (is_there) {
+        return FIRN_OK;
+    }
+    if (!fi_pack_kind_is_named(at->kind)) {
+        return fi_objects_enter_object(&adoption->entering, hash, at, err);
+    }
+    FI_TRY_RETURN(FI_VEC_RESERVE(adoption->waiting, adoption->waiting_count + 1,
+                                 adoption->waiting_capacity, err));
+    adoption->waiting[adoption->waiting_count++] =
+        (struct waiting){.hash = *hash, .pack = adoption->entering.pack, .at = *at};
+    return FIRN_OK;
+}
+
+/* The verified file gets its name and its entries. */
+static int
+enter_file(struct fi_objects_adoption *adoption, firn_error *err)
+{
+    struct fi_objects *objects = adoption->objects;
+    uint32_t number = (uint32_t)fi_objects_retire_next(objects);
+    char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
+    struct firn_pack *pack = NULL;
+    int rc;
+    fi_objects_index_pack_name(number, name);
+    FI_TRY(fi_objects_enter_reserve(objects, err));
+    FI_TRY(fi_os_rename(objects->dir, adoption->name, objects->dir, name, FI_OS_RENAME_NO_REPLACE,
+                        err));
+    memcpy(adoption->name, name, sizeof name); /* what an error removes */
+    FI_TRY(fi_os_dir_sync(objects->dir, err));
+    FI_TRY(fi_pack_open(objects->dir, name, &pack, err));
+    const struct fi_objects_index_pack entry = {.number = number,
+                                                .id = *fi_pack_id(pack),
+                                                .size_bytes = fi_pack_size_bytes(pack),
+                                                .object_count = fi_pack_count(pack)};
+    adoption->entering.pack = number;
+    fi_db_batch_clear(adoption->entering.batch);
+    FI_TRY(fi_objects_enter_pack(&adoption->entering, &entry, err));
+    FI_TRY(fi_objects_enter_flush(&adoption->entering, err));
+    /* From here on the file is the store's. */
+    adoption->name[0] = 0;
+    objects->packs[objects->pack_count++] =
+        (struct fi_objects_pack){.entry = entry, .presence = FI_OBJECTS_PRESENT};
+    FI_TRY(fi_pack_list(pack, adoption->scratch, take_object, adoption, err));
+    rc = fi_objects_enter_flush(&adoption->entering, err);
+out:
+    fi_pack_close(pack);
+    return rc;
+}
+
+int
+fi_objects_adoption_add(struct fi_objects_adoption *adoption, const struct fi_block_file_id *id,
+                        firn_error *err)
+{
+    DCHECK(adoption->file != NULL); /* _file was called */
+    int rc = verify_file(adoption, id, err);
+    rc = rc == FIRN_OK ? enter_file(adoption, err) : rc;
+    drop_file(adoption);
+    return rc;
+}
+
+/* ==== deltas and lists ==== */
+
+static int
+read_base(void *ctx, struct fi_pack_scratch *scratch, const firn_hash *base,
+          enum fi_pack_kind *out_kind, firn_slice *out, firn_error *err)
+{
+    return fi_objects_read_raw(ctx, scratch, base, out_kind, out, err);
+}
+
+/* Whether the list that adoption->list has is what the name says. */
+static int
+verify_list(struct fi_objects_adoption *adoption, const firn_hash *hash, firn_error *err)
+{
+    struct fi_objects_list list = {.hash = hash, .stored = fi_buf_slice(&adoption->list)};
+    if (fi_pack_cells_is_list(list.stored)) {
+        firn_hash name;
+        fi_pack_cells_name(list.stored, &name);
+        return memcmp(&name, hash, sizeof name) == 0
+                   ? FIRN_OK
+                   : fi_error_set(err, FIRN_CORRUPT, "a list of cells has another name");
+    }
+    FI_TRY_RETURN(fi_pack_pieces_decode(list.stored, &list.size, NULL, NULL, err));
+    return fi_objects_list_verify_name(adoption->objects, adoption->scratch, &list, adopt_spend,
+                                       adoption, err);
+}
+
+/* Compares an object that waits with its name. (I1) */
+static int
+verify_waiting(struct fi_objects_adoption *adoption, const struct waiting *waiting, firn_error *err)
+{
+    struct fi_objects *objects = adoption->objects;
+    struct firn_pack *pack;
+    firn_slice bytes;
+    enum fi_pack_kind kind;
+    int rc = fi_objects_pack_acquire(objects, waiting->pack, &pack, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    FI_TRY(fi_pack_read(pack, adoption->scratch, &waiting->hash, &waiting->at, &bytes, err));
+    if (waiting->at.kind == FI_PACK_DELTA) {
+        FI_TRY(fi_pack_delta_read(adoption->scratch, &waiting->hash, bytes, read_base, objects,
+                                  &kind, &bytes, err));
+        rc = adopt_spend(adoption, bytes.size, err);
+    } else if (fi_buf_assign(&adoption->list, bytes) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a list of pieces");
+    } else {
+        rc = verify_list(adoption, &waiting->hash, err);
+    }
+out:
+    fi_objects_pack_release(objects, waiting->pack);
+    return rc;
+}
+
+/* *out_count: how many could be entered. What cannot be read, or is not what its name says, waits
+ * on: a later one may be a piece of it. */
+static int
+adopt_round(struct fi_objects_adoption *adoption, size_t *out_count, firn_error *err)
+{
+    size_t left = 0;
+    *out_count = 0;
+    for (size_t i = 0; i < adoption->waiting_count; i++) {
+        const struct waiting waiting = adoption->waiting[i];
+        int rc = verify_waiting(adoption, &waiting, err);
+        if (rc == FIRN_OK) {
+            adoption->entering.pack = waiting.pack;
+            FI_TRY_RETURN(
+                fi_objects_enter_object(&adoption->entering, &waiting.hash, &waiting.at, err));
+            ++*out_count;
+        } else if (rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND) {
+            adoption->waiting[left++] = waiting;
+        } else {
+            return rc;
+        }
+    }
+    adoption->waiting_count = left;
+    return fi_objects_enter_flush(&adoption->entering, err);
+}
+
+int
+fi_objects_adoption_finish(struct fi_objects_adoption *adoption, firn_error *err)
+{
+    size_t entered = 1;
+    fi_db_batch_clear(adoption->entering.batch);
+    while (adoption->waiting_count > 0 && entered > 0) {
+        FI_TRY_RETURN(adopt_round(adoption, &entered, err));
+    }
+    if (adoption->waiting_count > 0) {
+        char hex[FIRN_HASH_HEX_SIZE];
+        fi_hex_encode(adoption->waiting[0].hash.bytes, sizeof adoption->waiting[0].hash.bytes, hex);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "%zu objects of the packs are not what their names say, or need others "
+                            "that are not there; the first is %s",
+                            adoption->waiting_count, hex);
+    }
+    return FIRN_OK;
+}
