@@ -104,8 +104,8 @@ instructions(uint32_t state[8], const uint8_t *data, size_t blocks)
         }
         for (unsigned i = 0; i < 16; i++) {
             const __m128i words = w[i % 4];
-            const __m128i sum =
-                _mm_add_epi32(words, _mm_loadu_si128((const void *)&round_constants[4 * i]));
+            const __m128i sum = _mm_add_epi32(
+                words, _mm_loadu_si128((const void *)&round_constants[4 * (size_t)i]));
             cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sum);
             abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sum, 0x0e));
             w[i % 4] = next_words(words, w[(i + 1) % 4], w[(i + 2) % 4], w[(i + 3) % 4]);

@@ -85,6 +85,17 @@ os_command_read(struct fi_os *os, const char *name, int fd, size_t size_max, int
     }
 }
 
+/* Ends a child that may have ended by itself: then the number may be another process's. */
+static void
+os_command_end(pid_t pid)
+{
+    if (waitpid(pid, NULL, WNOHANG) == 0) {
+        (void)kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+        }
+    }
+}
+
 /* Waits for its end until then, as it may go on after it has closed its output. */
 static int
 os_command_wait(struct fi_os *os, const char *name, pid_t pid, int64_t end_ns, firn_error *err)
@@ -93,11 +104,10 @@ os_command_wait(struct fi_os *os, const char *name, pid_t pid, int64_t end_ns, f
     pid_t ended;
     while ((ended = waitpid(pid, &status, WNOHANG)) == 0 || (ended < 0 && errno == EINTR)) {
         if (fi_os_monotonic_ns(os) >= end_ns) {
-            (void)kill(pid, SIGKILL);
-            (void)waitpid(pid, &status, 0);
+            os_command_end(pid);
             return fi_error_set(err, FIRN_IO, "'%.200s' took too long and was ended", name);
         }
-        fi_os_sleep_ns(os, 5 * NS_PER_MS);
+        fi_os_sleep_ns(os, INT64_C(5) * NS_PER_MS);
     }
     if (ended == pid && WIFSIGNALED(status)) {
         return fi_error_set(err, FIRN_IO, "'%.200s' was ended by signal %d", name,
@@ -138,8 +148,7 @@ fi_os_command_run(struct fi_os *os, const char *const *words, size_t size_max, i
     int rc = os_command_read(os, words[0], ends[0], size_max, end_ns, out, err);
     (void)close(ends[0]);
     if (rc != FIRN_OK) {
-        (void)kill(pid, SIGKILL);
-        (void)waitpid(pid, NULL, 0);
+        os_command_end(pid);
         return rc;
     }
     return os_command_wait(os, words[0], pid, end_ns, err);

@@ -151,7 +151,7 @@ user_id(struct fi_os *os)
     return geteuid();
 }
 
-static const struct fi_os_ops ops = {
+const struct fi_os_ops fi_os_posix_ops = {
     .dir_open_path = fi_os_posix_dir_open_path,
     .dir_open_real = fi_os_posix_dir_open_real,
     .dir_open = fi_os_posix_dir_open,
@@ -212,15 +212,3 @@ static const struct fi_os_ops ops = {
     .user_id = user_id,
     .environment = environment,
 };
-
-struct fi_os *
-fi_os_default(void)
-{
-    static struct fi_os posix = {
-        .ops = &ops,
-        .dir_size = sizeof(struct fi_os_posix_dir),
-        .file_size = sizeof(struct fi_os_posix_file),
-        .scheduler = NULL,
-    };
-    return &posix;
-}

@@ -22,6 +22,8 @@ static_assert(sizeof(off_t) == 8, "offsets of files are 64 bits; define _FILE_OF
 #define FI_OS_POSIX_XFS UINT32_C(0x58465342)
 #define FI_OS_POSIX_BTRFS UINT32_C(0x9123683e)
 
+extern const struct fi_os_ops fi_os_posix_ops;
+
 struct fi_os_posix_dir {
     alignas(16) struct fi_os_dir base;
     int fd;

@@ -7,7 +7,7 @@
  *         link -> packs/<name>              made, or FIRN_EXISTS; the directory is synced
  *
  * A network file system may lose the answer of link and try again, and then finds the name taken by
- * itself; the file's own count of links tells. Where there are no links, a rename that replaces
+ * itself: by the same file. Where there are no links, a rename that replaces
  * nothing does the same; a file system that has neither cannot be a bucket.
  *
  * Clients of a network file system remember names for some seconds. Opening a file, and a change of
@@ -84,6 +84,16 @@ out:
     return rc;
 }
 
+/* The newest change of a directory is the newest thing that the file system's clock has said. */
+static void
+note_time(struct fi_bucket *bucket, struct fi_os_dir *dir)
+{
+    struct fi_os_stat stat;
+    if (fi_os_dir_stat(dir, &stat, NULL) == FIRN_OK) {
+        bucket->answered_s = stat.mtime_ns / INT64_C(1000000000);
+    }
+}
+
 /* ==== putting ==== */
 
 static int
@@ -105,12 +115,28 @@ write_body(struct fi_os_file *file, const struct fi_bucket_body *body, firn_erro
     return rc;
 }
 
-/* The file has a second name: the link was made, whatever its answer was. */
+/* The name leads to this very file: the link was made, whatever its answer was. */
 static bool
-is_linked(struct fi_tempfile *temp)
+is_linked(struct fi_tempfile *temp, struct fi_os_dir *dir, const char *name)
 {
-    struct fi_os_stat stat;
-    return fi_os_file_stat(temp->file, &stat, NULL) == FIRN_OK && stat.nlink > 1;
+    struct fi_os_stat ours;
+    struct fi_os_stat named;
+    return fi_os_file_stat(temp->file, &ours, NULL) == FIRN_OK &&
+           fi_os_stat(dir, name, &named, NULL) == FIRN_OK && ours.device == named.device &&
+           ours.inode == named.inode;
+}
+
+/* What a failure means from the moment on when the object may have been made. */
+static int
+put_result(int rc, firn_error *err)
+{
+    bool is_known = rc == FIRN_OK || rc == FIRN_EXISTS || rc == FIRN_DENIED ||
+                    rc == FIRN_READ_ONLY || rc == FIRN_NO_SPACE || rc == FIRN_UNSUPPORTED ||
+                    rc == FIRN_NO_MEMORY;
+    if (!is_known && err != NULL) {
+        err->code = FIRN_IO;
+    }
+    return is_known ? rc : FIRN_IO;
 }
 
 /* Gives the complete file its name in dir. */
@@ -118,7 +144,7 @@ static int
 put_name(struct fi_tempfile *temp, struct fi_os_dir *dir, const char *name, firn_error *err)
 {
     int rc = fi_os_link(temp->dir, temp->name, dir, name, err);
-    if (rc == FIRN_EXISTS && is_linked(temp)) {
+    if (rc == FIRN_EXISTS && is_linked(temp, dir, name)) {
         rc = FIRN_OK;
     }
     if (rc == FIRN_UNSUPPORTED || rc == FIRN_DENIED) {
@@ -149,8 +175,9 @@ put(struct fi_bucket *bucket, const char *name, const struct fi_bucket_body *bod
     const struct fi_os_node node = {.file = temp.file};
     FI_TRY(fi_os_set_mode(node, stat.mode & MODE_READ, err));
     FI_TRY(fi_os_file_sync_all(temp.file, err));
-    FI_TRY(put_name(&temp, dir, last, err));
-    rc = fi_os_dir_sync(dir, err);
+    rc = put_name(&temp, dir, last, err);
+    rc = put_result(rc == FIRN_OK ? fi_os_dir_sync(dir, err) : rc, err);
+    note_time(bucket, dir);
 out:
     if (temp.dir != NULL) {
         fi_tempfile_discard(&temp);
@@ -325,6 +352,7 @@ read_dir(struct folder *folder, struct names *names)
     if (rc == FIRN_OK) {
         fi_os_dir_refresh(dir);
         rc = fi_os_dir_list(dir, note_name, names, names->err);
+        note_time(&folder->bucket, dir);
     }
     fi_os_dir_close(dir);
     return rc;

@@ -103,7 +103,7 @@ probe_once(struct fi_os *os, struct writer *writers, bool *out_is_known, firn_er
 {
     uint8_t identity[IDENTITY_SIZE];
     char digits[2 * IDENTITY_SIZE + 1];
-    char name[sizeof "probe/" + 2 * IDENTITY_SIZE];
+    char name[sizeof "probe/" + 2 * sizeof identity];
     FI_TRY_RETURN(fi_os_random(os, identity, sizeof identity, err));
     fi_hex_encode(identity, sizeof identity, digits);
     (void)snprintf(name, sizeof name, "probe/%s", digits);

@@ -204,9 +204,17 @@ apply_from_full(struct fi_remote *remote, const struct fi_remote_numbers *number
 {
     uint64_t last = numbers->items[numbers->count - 1];
     uint64_t first = last - last % FI_REMOTE_FULL_EVERY;
-    fi_remote_state_deinit(&remote->state);
+    struct fi_remote_state before = remote->state;
+    remote->state = (struct fi_remote_state){.number = 0};
     lose_sight(remote);
-    return apply_range(remote, first > 0 ? first : 1, last, err);
+    int rc = apply_range(remote, first > 0 ? first : 1, last, err);
+    if (rc != FIRN_OK) { /* what was known stays */
+        struct fi_remote_state incomplete = remote->state;
+        remote->state = before;
+        before = incomplete;
+    }
+    fi_remote_state_deinit(&before);
+    return rc;
 }
 
 int
@@ -228,8 +236,11 @@ fi_remote_resync(struct fi_remote *remote, firn_error *err)
             break;
         }
         if (tries == 4) {
-            rc = fi_error_set(err, FIRN_CORRUPT, "the states of the remote are incomplete: %s",
-                              err != NULL ? err->text : "one is missing");
+            (void)fi_error_prefix(err, "the states of the remote are incomplete");
+            if (err != NULL) {
+                err->code = FIRN_CORRUPT;
+            }
+            rc = FIRN_CORRUPT;
             break;
         }
         FI_TRY(fi_remote_pause(remote, PAUSE_NS << tries, err));

@@ -61,6 +61,8 @@ struct fi_remote {
     bool has_looked;
     struct fi_remote_moment looked; /* when the last complete look at the states began */
     uint64_t lost_race_count;
+    /* Puts of states in a row of which nobody knows whether they were carried out. */
+    unsigned unknown_put_count;
 };
 
 /* What a push, or a prune, wants of the present state: fills *change, which is empty. Called again
@@ -88,7 +90,8 @@ void fi_remote_init(struct fi_remote *remote, struct fi_bucket *bucket, struct f
 void fi_remote_deinit(struct fi_remote *remote);
 
 /* Reads what other machines have published since. FIRN_CORRUPT: a state is damaged, or the bucket
- * has lost states that were seen here; what is known stays. */
+ * has lost states that were seen here; what is known stays, up to the last state that could be
+ * read. */
 FIRN_MUST_CHECK int fi_remote_sync(struct fi_remote *remote, firn_error *err);
 /* The same, but without trust in what is known here. */
 FIRN_MUST_CHECK int fi_remote_resync(struct fi_remote *remote, firn_error *err);
@@ -113,8 +116,10 @@ fi_remote_file_name(const struct fi_remote_item *item, char out[FI_BUCKET_NAME_S
 FIRN_MUST_CHECK int fi_remote_upload_check(struct fi_remote *remote, firn_error *err);
 
 /* Makes the next state. *out_is_published is false if another machine was first: the present state
- * is that machine's, or a later one; and if nobody knows whether it was made. FIRN_INVALID: the
- * change has a name or key that no state may have, or adds a file that is dead; nothing is put. */
+ * is that machine's, or a later one; and if nobody knows whether it was made, but FIRN_IO if that
+ * happens FI_REMOTE_UNKNOWN_PUT_MAX times in a row. FIRN_INVALID: the change has a name or key that
+ * no state may have, or adds a file that is dead; nothing is put. */
+enum { FI_REMOTE_UNKNOWN_PUT_MAX = 5 };
 FIRN_MUST_CHECK int fi_remote_publish(struct fi_remote *remote,
                                       const struct fi_remote_change *change, bool *out_is_published,
                                       firn_error *err);

@@ -89,6 +89,8 @@ fi_remote_marker_decode(firn_slice text, struct fi_remote_marker *out, firn_erro
         if (has_label(line, "format: ", &value)) {
             formats++;
             is_newer |= !fi_slice_equal(value, firn_str("1"));
+        } else if (is_newer) {
+            continue; /* whatever it says, it is said in another way */
         } else if (has_label(line, "id: ", &value)) {
             ids++;
             is_wrong = value.size != 2 * sizeof out->id ||
@@ -151,17 +153,27 @@ fi_remote_marker_create(struct fi_bucket *bucket, struct fi_os *os, struct fi_re
     if (rc != FIRN_NOT_FOUND) {
         return rc;
     }
-    FI_TRY(fi_bucket_list(bucket, "", NULL, refuse_foreign, err, err));
+    rc = fi_bucket_list(bucket, "", NULL, refuse_foreign, err, err);
+    if (rc == FIRN_EXISTS) { /* perhaps the files of a machine that was faster */
+        const firn_error foreign = err != NULL ? *err : (firn_error){.code = FIRN_EXISTS};
+        rc = fi_remote_marker_read(bucket, out, err);
+        if (rc == FIRN_NOT_FOUND) {
+            fi_error_copy(err, &foreign);
+            rc = FIRN_EXISTS;
+        }
+        goto out;
+    }
+    FI_TRY(rc);
     FI_TRY(fi_os_random(os, out->id, sizeof out->id, err));
     FI_TRY(fi_remote_marker_encode(out, &text, err));
     rc = fi_bucket_put_bytes(bucket, FI_REMOTE_MARKER_NAME, fi_buf_slice(&text), err);
     if (rc == FIRN_EXISTS || rc == FIRN_IO) { /* another machine's; or perhaps ours */
         firn_error lost;
         int found = fi_remote_marker_read(bucket, out, &lost);
-        if (found != FIRN_NOT_FOUND) {
-            rc = found;
+        if (found != FIRN_OK && found != FIRN_NOT_FOUND) {
             fi_error_copy(err, &lost);
         }
+        rc = found != FIRN_NOT_FOUND ? found : rc;
     }
 out:
     fi_buf_deinit(&text);

@@ -104,6 +104,8 @@ static int
 remove_dead(struct fi_remote *remote, firn_error *err)
 {
     struct fi_remote_table removed = {NULL, 0, 0};
+    firn_error refused = {.code = FIRN_OK};
+    int refused_rc = FIRN_OK;
     int rc = FIRN_OK;
     for (size_t i = 0; i < remote->state.files.count; i++) {
         const struct fi_remote_item *file = &remote->state.files.items[i];
@@ -111,12 +113,26 @@ remove_dead(struct fi_remote *remote, firn_error *err)
             char name[FI_BUCKET_NAME_SIZE_MAX + 1];
             fi_remote_file_name(file, name);
             /* (M2) of remote_state.h: it stays dead, whatever other machines publish. */
-            FI_TRY(fi_bucket_remove(remote->bucket, name, err));
+            rc = fi_bucket_remove(remote->bucket, name, err);
+            if (rc == FIRN_DENIED) { /* such as by a lock on this object; the others go on */
+                refused_rc = rc;
+                if (err != NULL) {
+                    refused = *err;
+                }
+                continue;
+            }
+            FI_TRY(rc);
             FI_TRY(fi_remote_table_put(&removed, file->key, firn_bytes(NULL, 0), 0, err));
         }
     }
     if (removed.count > 0) {
         rc = fi_remote_push(remote, plan_gone, &removed, err);
+    } else {
+        rc = FIRN_OK;
+    }
+    if (rc == FIRN_OK && refused_rc != FIRN_OK) {
+        fi_error_copy(err, &refused);
+        rc = refused_rc;
     }
 out:
     fi_remote_table_deinit(&removed);

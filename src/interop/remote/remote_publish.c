@@ -81,12 +81,22 @@ read_winner(struct fi_remote *remote, const struct fi_remote_record *record, boo
             bool *out_is_published, firn_error *err)
 {
     struct fi_remote_record winner;
+    const firn_error unknown = err != NULL ? *err : (firn_error){.code = FIRN_IO};
     int rc = fi_remote_read_state(remote, record->number, &winner, err);
-    if (rc == FIRN_NOT_FOUND) {
+    if (rc == FIRN_NOT_FOUND && was_there) {
         /* Made, and removed as old: much time has passed. Or hidden by a cache. */
-        return was_there ? fi_remote_resync(remote, err) : FIRN_OK;
+        return fi_remote_resync(remote, err);
+    }
+    if (rc == FIRN_NOT_FOUND && ++remote->unknown_put_count < FI_REMOTE_UNKNOWN_PUT_MAX) {
+        return FIRN_OK;
+    }
+    if (rc == FIRN_NOT_FOUND) {
+        remote->unknown_put_count = 0;
+        fi_error_copy(err, &unknown);
+        return FIRN_IO;
     }
     FI_TRY_RETURN(rc);
+    remote->unknown_put_count = 0;
     rc = compare_winner(remote, record, &winner, out_is_published, err);
     fi_remote_state_record_deinit(&winner);
     return rc;
@@ -135,6 +145,7 @@ fi_remote_publish(struct fi_remote *remote, const struct fi_remote_change *chang
     fi_remote_state_name(record.number, name);
     rc = fi_bucket_put_bytes(remote->bucket, name, fi_buf_slice(&bytes), err);
     if (rc == FIRN_OK) {
+        remote->unknown_put_count = 0;
         rc = win(remote, &record, out_is_published, err);
     } else if (rc == FIRN_EXISTS || rc == FIRN_IO) {
         rc = read_winner(remote, &record, rc == FIRN_EXISTS, out_is_published, err);

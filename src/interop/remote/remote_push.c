@@ -5,7 +5,7 @@
 #include "remote/remote_internal.h"
 
 /* A lost race is repeated after a random time of at most so long. */
-enum { PAUSE_NS = 100000000 };
+#define PAUSE_NS INT64_C(100000000)
 
 int
 fi_remote_push(struct fi_remote *remote, fi_remote_plan *plan, void *ctx, firn_error *err)
@@ -23,7 +23,8 @@ fi_remote_push(struct fi_remote *remote, fi_remote_plan *plan, void *ctx, firn_e
         FI_TRY(fi_remote_publish(remote, &change, &is_published, err));
         fi_remote_state_change_clear(&change);
         if (!is_published) {
-            FI_TRY(fi_remote_pause(remote, PAUSE_NS, err));
+            /* Longer if it is the storage that does not answer. */
+            FI_TRY(fi_remote_pause(remote, PAUSE_NS << remote->unknown_put_count, err));
         }
     }
 out:

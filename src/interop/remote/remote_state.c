@@ -4,7 +4,7 @@
  *
  *   line     {"firn":"state","n":42,"prev":"...","by":"...","at":1700000000,"nonce":"..."} and a
  *            newline: for people; firn does not read it
- *   body     version u8 = 1 | flags u8 (1: full) | number | prev | nonce | at u64 | by (sized)
+ *   body     version u8 = 1 | flags u8 (1: full) | number | prev | nonce | at i64 | by (sized)
  *            | six lists: set, removed, added, doomed, killed, gone
  *   list     count | each: key (sized) [| value (sized)] [| status u8, in "added"]
  *   trailer  BLAKE3-256 of all before it
@@ -322,11 +322,17 @@ decode(firn_slice bytes, uint64_t number, struct fi_remote_record *out, int *out
     size_t line_size = (size_t)(line_end - body.data) + 1;
     struct fi_reader reader =
         fi_reader_of(firn_bytes(body.data + line_size, body.size - line_size));
-    uint8_t version;
+    uint8_t version = 0;
     uint8_t flags;
     uint64_t at;
     firn_slice by;
-    if (!fi_reader_u8(&reader, &version) || version != VERSION || !fi_reader_u8(&reader, &flags) ||
+    if (fi_reader_u8(&reader, &version) && version > VERSION) {
+        *out_rc = fi_error_set(
+            err, FIRN_NEWER, "state %" PRIu64 " of the remote was made by a later version of firn",
+            number);
+        return true;
+    }
+    if (version != VERSION || !fi_reader_u8(&reader, &flags) ||
         flags != (fi_remote_state_is_full(number) ? FLAG_FULL : 0) ||
         !fi_reader_varint(&reader, &out->number) || out->number != number ||
         !fi_reader_copy(&reader, out->prev, sizeof out->prev) ||

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/slice.h"
@@ -150,6 +151,7 @@ fi_remote_table_put_all(struct fi_remote_table *table, const struct fi_remote_ta
     }
     struct fi_remote_table merged = {NULL, 0, 0};
     FI_TRY_RETURN(FI_VEC_RESERVE(merged.items, table->count + new_count, merged.capacity, err));
+    CHECK(merged.items != NULL && (table->items != NULL || table->count == 0));
     size_t place = 0;
     int rc = FIRN_OK;
     for (size_t i = 0; i < from->count && rc == FIRN_OK; i++) {

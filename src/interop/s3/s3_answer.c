@@ -63,7 +63,7 @@ decode_key(char *key)
     char *out = key;
     for (const char *at = key; *at != 0; at++) {
         if (*at != '%') {
-            *out++ = *at == '+' ? ' ' : *at;
+            *out++ = (char)(*at == '+' ? ' ' : *at);
             continue;
         }
         int high = digit_of(at[1]);

@@ -36,6 +36,7 @@ struct exchange {
     uint64_t got_bytes;
     int sending_count;
     bool is_out_of_memory;
+    bool has_enough; /* the rest of a refusal was not read */
     firn_error *err;
 };
 
@@ -134,6 +135,10 @@ take_piece(char *data, size_t size, size_t count, void *ctx)
     }
     if (out != NULL && fi_buf_append(out, data, part) != FIRN_OK) {
         exchange->is_out_of_memory = true;
+        return 0;
+    }
+    if (part < total) { /* of a refusal that is enough, and a server may go on for ever */
+        exchange->has_enough = true;
         return 0;
     }
     return total;
@@ -401,6 +406,12 @@ fi_s3_http_perform(struct fi_s3_http *http, const struct fi_s3_http_request *req
     http->curl->slist_free_all(headers);
     http->curl->easy_reset(http->easy); /* of all that was on this stack */
     http->answered_ns = answer->curl_code == FI_S3_CURL_OK ? fi_os_boottime_ns(http->os) : 0;
+    if (exchange.has_enough) {
+        answer->curl_code = FI_S3_CURL_OK;
+    }
+    if (strchr(answer->curl_text, '@') != NULL) { /* it may name a proxy with its password */
+        answer->curl_text[0] = 0;
+    }
     if (answer->curl_code != FI_S3_CURL_OK) {
         answer->status = answer->is_too_large ? answer->status : 0;
         /* Without the function that is asked, nobody can be sure of what was sent. */

@@ -11,12 +11,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "codec/hex.h"
 #include "codec/sha256.h"
 #include "s3/s3_time.h"
 
-enum { HEADER_MAX = 6, NAMES_SIZE = 128, SCOPE_SIZE = 96, DAY_SIZE = 8 };
+enum {
+    HEADER_MAX = 7,
+    NAMES_SIZE = 128,
+    SCOPE_SIZE = 96,
+    DAY_SIZE = 8,
+    CHECKSUM_SIZE = 45 /* 32 bytes in base64, and a NUL */
+};
 
 struct header {
     const char *name;
@@ -76,14 +83,39 @@ out:
     return rc;
 }
 
+/* Hexadecimal digits of a hash, in base64. */
+static void
+write_checksum(const char *digits, char out[CHECKSUM_SIZE])
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint8_t bytes[FI_SHA256_SIZE + 1] = {0};
+    CHECK(fi_hex_decode(digits, bytes, FI_SHA256_SIZE));
+    size_t at = 0;
+    for (size_t i = 0; i < FI_SHA256_SIZE; i += 3) {
+        uint32_t group = (uint32_t)bytes[i] << 16 | (uint32_t)bytes[i + 1] << 8 |
+                         (i + 2 < FI_SHA256_SIZE ? bytes[i + 2] : 0);
+        for (int shift = 18; shift >= 0; shift -= 6) {
+            out[at++] = letters[group >> shift & 63];
+        }
+    }
+    out[at - 1] = '='; /* 32 bytes lack one of a group of three */
+    out[at] = 0;
+}
+
+/* A put has a checksum header beside the signed hash: buckets with Object Lock ask for one. */
 static size_t
 list_headers(const struct fi_s3_sign_request *request, const char *token, const char *date,
-             struct header out[HEADER_MAX])
+             const char *checksum, struct header out[HEADER_MAX])
 {
     const struct header all[HEADER_MAX] = {
-        {"host", request->host},   {"if-none-match", request->if_none_match},
-        {"range", request->range}, {"x-amz-content-sha256", request->payload_hash},
-        {"x-amz-date", date},      {"x-amz-security-token", token},
+        {"host", request->host},
+        {"if-none-match", request->if_none_match},
+        {"range", request->range},
+        {"x-amz-checksum-sha256", checksum},
+        {"x-amz-content-sha256", request->payload_hash},
+        {"x-amz-date", date},
+        {"x-amz-security-token", token},
     };
     size_t count = 0;
     for (size_t i = 0; i < HEADER_MAX; i++) {
@@ -105,8 +137,13 @@ fi_s3_sign(const struct fi_s3_sign_request *request, const char *access_key, con
     char signature[FI_SHA256_HEX_SIZE];
     char text[SCOPE_SIZE + 2 * FI_SHA256_HEX_SIZE];
     struct header list[HEADER_MAX];
+    char checksum[CHECKSUM_SIZE];
+    bool is_put = request->if_none_match != NULL;
     fi_s3_time_write_compact(now_s, date);
-    size_t count = list_headers(request, token, date, list);
+    if (is_put) {
+        write_checksum(request->payload_hash, checksum);
+    }
+    size_t count = list_headers(request, token, date, is_put ? checksum : NULL, list);
     for (size_t i = 0, at = 0; i < count; i++) {
         at +=
             (size_t)snprintf(names + at, sizeof names - at, "%s%s", i > 0 ? ";" : "", list[i].name);

@@ -58,7 +58,7 @@ to_seconds(const struct parts *parts, int64_t *out_s)
         return false;
     }
     *out_s = INT64_C(86400) * fi_calendar_near_days(parts->year, parts->month, parts->day) +
-             3600 * parts->hour + 60 * parts->minute + parts->second;
+             INT64_C(3600) * parts->hour + INT64_C(60) * parts->minute + parts->second;
     return true;
 }
 

@@ -66,8 +66,8 @@ set_host(struct fi_s3_url *url, bool is_https, firn_slice host)
     }
     DCHECK(host.size < sizeof url->host);
     for (size_t i = 0; i < host.size; i++) {
-        char byte = (char)host.data[i];
-        url->host[i] = is_between(byte, 'A', 'Z') ? (char)(byte - 'A' + 'a') : byte;
+        uint8_t byte = host.data[i];
+        url->host[i] = (char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
     }
     url->host[host.size] = 0;
     url->is_https = is_https;

@@ -89,8 +89,13 @@ static void
 remove_leftover(struct fi_os_dir *dir, const char *name)
 {
     struct fi_os_file *file = NULL;
-    if (fi_os_file_open(dir, name, FI_OS_READ | FI_OS_WRITE, 0, &file, NULL) == FIRN_OK &&
-        fi_os_file_lock(file, FI_OS_LOCK_EXCLUSIVE, NULL) == FIRN_OK) {
+    enum fi_os_lock_kind kind = FI_OS_LOCK_EXCLUSIVE;
+    int rc = fi_os_file_open(dir, name, FI_OS_READ | FI_OS_WRITE, 0, &file, NULL);
+    if (rc == FIRN_DENIED) { /* made read-only before its writer died; a living one excludes us */
+        kind = FI_OS_LOCK_SHARED;
+        rc = fi_os_file_open(dir, name, FI_OS_READ, 0, &file, NULL);
+    }
+    if (rc == FIRN_OK && fi_os_file_lock(file, kind, NULL) == FIRN_OK) {
         FI_IGNORE(fi_os_remove_file(dir, name, NULL));
     }
     fi_os_file_close(file);

@@ -190,7 +190,7 @@ FIRN_MUST_CHECK int fi_objects_session_commit(struct fi_objects_session *session
 /* Frees the session and drops what was not committed. NULL is fine. */
 void fi_objects_session_end(struct fi_objects_session *session);
 
-/* ---- taking in packs that come from elsewhere (objects_adopt.c) ---- */
+/* ---- taking in packs that come from elsewhere (objects_adoption.c) ---- */
 
 struct fi_objects_adoption;
 

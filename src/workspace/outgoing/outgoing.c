@@ -61,11 +61,14 @@ fi_outgoing_count(const struct fi_outgoing *outgoing)
     return outgoing->map.count;
 }
 
-bool
-fi_outgoing_is_complete(const struct fi_outgoing *outgoing, const firn_hash *hash)
+enum fi_outgoing_has
+fi_outgoing_after(const struct fi_outgoing *outgoing, const firn_hash *hash)
 {
     const struct fi_outgoing_object *object = fi_outgoing_find(outgoing, hash);
-    return object != NULL && object->is_tree;
+    return object == NULL                                         ? FI_OUTGOING_LACKS
+           : object->is_tree                                      ? FI_OUTGOING_COMPLETE
+           : object->kind != FI_PACK_PIECES || object->has_pieces ? FI_OUTGOING_CONTENT
+                                                                  : FI_OUTGOING_PRESENT;
 }
 
 /* ==== stacks ==== */
@@ -107,6 +110,7 @@ collect(struct fi_outgoing *outgoing, const firn_hash *hash, enum fi_outgoing_ha
     if (has >= enough) {
         return FIRN_OK;
     }
+    DCHECK(!outgoing->is_over);
     int rc = fi_objects_index_find(outgoing->objects, hash, &at, err);
     if (rc == FIRN_NOT_FOUND) {
         return fi_pack_object_failed(hash, fi_error_set(err, FIRN_CORRUPT, "it is not there"), err);
@@ -128,7 +132,7 @@ static int
 collect_content(struct fi_outgoing *outgoing, const firn_hash *hash, firn_error *err)
 {
     struct fi_outgoing_object *object;
-    FI_TRY_RETURN(collect(outgoing, hash, FI_OUTGOING_PRESENT, &object, err));
+    FI_TRY_RETURN(collect(outgoing, hash, FI_OUTGOING_CONTENT, &object, err));
     if (object == NULL || object->kind != FI_PACK_PIECES || object->has_pieces) {
         return FIRN_OK;
     }

@@ -4,8 +4,8 @@
  * place. What it has, only the caller knows.
  *
  * (I1) If the other place has a directory as complete (FI_OUTGOING_COMPLETE), it has everything
- *      below it. So only directories that it lacks are looked into, and the work is in proportion
- *      to what changed. Not checked: it is the caller's promise.
+ *      below it; so with a list and its pieces. So only what it lacks is looked into, and the work
+ *      is in proportion to what changed. Not checked: it is the caller's promise.
  *
  * One thread at a time. While it lives the store may get new objects, but no collection may run.
  */
@@ -22,6 +22,7 @@
 enum fi_outgoing_has {
     FI_OUTGOING_LACKS,
     FI_OUTGOING_PRESENT, /* its bytes; perhaps not what they name */
+    FI_OUTGOING_CONTENT, /* and all pieces, if it is stored as a list of these */
     FI_OUTGOING_COMPLETE /* and everything that it names, read as a directory, too */
 };
 
@@ -67,12 +68,12 @@ typedef int fi_outgoing_visit(void *ctx, const struct fi_outgoing_pack *pack, fi
 
 /* Writes the objects into packs in a directory, and gives visit each as it is complete; then its
  * file is removed. A pack ends when it has size_max bytes or a little more. Contents come first,
- * directories last. Nothing is compressed again if all of its frame goes out. */
+ * directories last. Nothing is compressed again if all of its frame goes out. Once, whether it
+ * fails or not: FIRN_MISUSE after that. */
 FIRN_MUST_CHECK int fi_outgoing_write(struct fi_outgoing *outgoing, struct fi_os_dir *dir,
                                       uint64_t size_max, fi_outgoing_visit *visit, void *ctx,
                                       firn_error *err);
-/* Whether an object was collected as a directory, so that with the packs the place has it as
- * complete. */
-bool fi_outgoing_is_complete(const struct fi_outgoing *outgoing, const firn_hash *hash);
+/* What the place has of an object that was collected, once it has all packs. */
+enum fi_outgoing_has fi_outgoing_after(const struct fi_outgoing *outgoing, const firn_hash *hash);
 
 #endif

@@ -24,6 +24,7 @@ struct fi_outgoing {
     struct fi_objects *objects;
     struct fi_outgoing_place place;
     struct fi_pack_scratch *scratch;
+    bool is_over;              /* they were written, or that failed */
     struct fi_hash_map map;    /* of fi_outgoing_object */
     struct fi_buf directories; /* hashes of directories that wait to be looked into */
     struct fi_buf lists;       /* the same of lists of pieces */

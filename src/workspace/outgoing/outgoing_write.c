@@ -10,6 +10,9 @@
  *      Otherwise the object goes out whole: the base may be something that a user has forgotten, or
  *      a version that only other checkpoints have.
  *
+ * (I3) Only the copy of an object to which the index leads goes out. Another one may be stored in
+ *      another form, or be a list or a delta that nobody has compared with its name.
+ *
  * A pack says in which packs of the other place the bases of its deltas are. That may be an earlier
  * one of this write, if the place says so by then.
  */
@@ -38,7 +41,8 @@ struct writing {
     fi_outgoing_visit *visit;
     void *ctx;
 
-    struct fi_pack_scratch *frames; /* the frame that is being read */
+    uint32_t pack;                  /* of the store, that is being read */
+    struct fi_pack_scratch *frames; /* its frame that is being read */
     struct fi_buf met;              /* of struct met */
     struct fi_buf copied;           /* of struct fi_pack_frame_object */
     struct fi_buf stored;
@@ -136,12 +140,15 @@ meet_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at,
                : fi_error_no_memory(err, "the objects of a frame");
 }
 
-/* The object if it goes out now: with the contents, or with the directories. */
+/* The object if it goes out now: with the contents, or with the directories. (I3) */
 static struct fi_outgoing_object *
 wanted_object(const struct writing *writing, const struct met *met, bool has_trees)
 {
     struct fi_outgoing_object *object = fi_outgoing_find(writing->outgoing, &met->object.hash);
-    return object != NULL && !object->is_written && object->is_tree == has_trees ? object : NULL;
+    bool is_wanted = object != NULL && !object->is_written && object->is_tree == has_trees &&
+                     object->pack == writing->pack && object->frame == met->object.at.frame &&
+                     object->offset == met->object.at.offset;
+    return is_wanted ? object : NULL;
 }
 
 /* Whether all objects of the frame go out now and none is a delta. */
@@ -170,7 +177,10 @@ copy_frame(struct writing *writing, struct firn_pack *file, uint32_t frame, firn
         if (fi_buf_append(&writing->copied, &met[i].object, sizeof met[i].object) != FIRN_OK) {
             return fi_error_no_memory(err, "the objects of a frame");
         }
-        fi_outgoing_find(writing->outgoing, &met[i].object.hash)->is_written = true;
+        struct fi_outgoing_object *object =
+            fi_outgoing_find(writing->outgoing, &met[i].object.hash);
+        CHECK(object->pack == writing->pack && object->frame == frame); /* (I3) */
+        object->is_written = true;
     }
     FI_TRY_RETURN(
         fi_pack_walk_stored(file, frame, &writing->stored, &codec, &stored, &raw_size, err));
@@ -251,6 +261,7 @@ write_frame(struct writing *writing, uint32_t pack, uint32_t frame, bool has_tre
     struct fi_objects *objects = writing->outgoing->objects;
     struct firn_pack *file;
     int rc = fi_objects_pack_acquire(objects, pack, &file, err);
+    writing->pack = pack;
     if (rc == FIRN_OK) {
         rc = write_objects_of(writing, file, frame, has_trees, err);
         fi_objects_pack_release(objects, pack);
@@ -304,10 +315,14 @@ fi_outgoing_write(struct fi_outgoing *outgoing, struct fi_os_dir *dir, uint64_t 
     size_t count = outgoing->map.count;
     struct fi_outgoing_object **order = NULL;
     int rc = FIRN_OK;
+    if (outgoing->is_over) {
+        return fi_error_set(err, FIRN_MISUSE, "these objects were written before");
+    }
+    outgoing->is_over = true;
     if (count == 0) {
         return FIRN_OK;
     }
-    order = fi_alloc_array(count, sizeof *order);
+    order = fi_alloc_array(count, sizeof(void *));
     if (order == NULL) {
         rc = fi_error_no_memory(err, "the objects to send");
         goto out;
@@ -315,7 +330,7 @@ fi_outgoing_write(struct fi_outgoing *outgoing, struct fi_os_dir *dir, uint64_t 
     for (size_t i = 0; i < count; i++) {
         order[i] = fi_hash_map_at(&outgoing->map, i);
     }
-    fi_sort(order, count, sizeof *order, compare_places);
+    fi_sort(order, count, sizeof(void *), compare_places);
     FI_TRY(fi_pack_scratch_create(1, &writing.frames, err));
     rc = write_all(&writing, order, count, err);
 out:

@@ -175,6 +175,28 @@ a_directory_can_be_shared(void **state)
     assert_list("", NULL, "");
 }
 
+/* A copy of the bucket by hard links, made while a put is under way. */
+static int
+read_and_link(void *ctx, uint64_t offset, void *out, size_t size, firn_error *error)
+{
+    (void)offset, (void)error;
+    char command[3 * TEST_TEMP_SIZE + 64];
+    memset(out, 'x', size);
+    snprintf(command, sizeof command, "ln %s/incoming/.firn-bucket-*.tmp %s/copy", root, root);
+    return system(command) == 0 ? FIRN_OK : *(int *)ctx;
+}
+
+static void
+a_link_by_others_is_not_ours(void **state)
+{
+    (void)state;
+    int failed = FIRN_IO;
+    const struct fi_bucket_body body = {4, read_and_link, &failed};
+    assert_int_equal(put("states/1", "theirs"), FIRN_OK);
+    assert_int_equal(fi_bucket_put(bucket, "states/1", &body, &err), FIRN_EXISTS);
+    assert_object("states/1", "theirs");
+}
+
 /* ==== threads ==== */
 
 enum { WRITERS = 8, ROUNDS = 40 };
@@ -299,6 +321,7 @@ main(void)
         TEST(long_lists_come_in_pages),
         TEST(a_directory_is_made_where_that_is_wanted),
         TEST(a_directory_can_be_shared),
+        TEST(a_link_by_others_is_not_ours),
         TEST(of_racing_threads_one_makes_an_object),
         TEST(what_was_put_is_there_when_memory_fails),
         TEST(what_was_put_is_there_when_calls_fail),

@@ -37,7 +37,7 @@ struct elsewhere {
 struct known {
     firn_hash hash; /* first */
     uint64_t pack;  /* from 1 */
-    bool is_complete;
+    enum fi_outgoing_has has;
     bool is_whole;
 };
 
@@ -74,9 +74,7 @@ find(void *ctx, const firn_hash *hash, enum fi_outgoing_has *out, uint64_t *out_
 {
     (void)err;
     const struct known *known = find_known(ctx, hash);
-    *out = known == NULL        ? FI_OUTGOING_LACKS
-           : known->is_complete ? FI_OUTGOING_COMPLETE
-                                : FI_OUTGOING_PRESENT;
+    *out = known != NULL ? known->has : FI_OUTGOING_LACKS;
     *out_pack = known != NULL && known->is_whole ? known->pack : 0;
     return FIRN_OK;
 }
@@ -89,7 +87,7 @@ note_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at,
     const struct known known = {.hash = *hash,
                                 .pack = place->pack_count,
                                 .is_whole = at->kind != FI_PACK_DELTA && at->kind != FI_PACK_PIECES,
-                                .is_complete = fi_outgoing_is_complete(place->outgoing, hash)};
+                                .has = fi_outgoing_after(place->outgoing, hash)};
     assert_null(find_known(place, hash)); /* nothing goes out twice */
     assert_non_null(fi_hash_map_insert(&place->known, fi_hash_map_first(hash), &known));
     return FIRN_OK;
@@ -387,7 +385,7 @@ bytes_that_are_there_as_a_file_are_looked_into_as_a_directory(void **state)
     ws_save(&second);
     elsewhere_open(&place, second.tree.os);
     send_and_judge(&second, &place, 1, 64 << 20);
-    assert_false(find_known(&place, &hash)->is_complete);
+    assert_int_equal(find_known(&place, &hash)->has, FI_OUTGOING_CONTENT);
     send_and_judge(&first, &place, 1, 64 << 20);
     elsewhere_close(&place);
     fi_buf_deinit(&object);

@@ -157,6 +157,8 @@ check_damage(void)
     assert_int_equal(fi_remote_sync(&remote, &err), FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "state 2 of the remote is damaged"));
     assert_int_equal(remote.state.number, 1);
+    assert_int_equal(fi_remote_resync(&remote, &err), FIRN_CORRUPT);
+    assert_int_equal(remote.state.number, 1); /* what is known stays */
 }
 
 static void
@@ -330,6 +332,59 @@ lists_without_order_are_refused(void **state)
     }
 }
 
+/* ==== a storage that takes nothing ==== */
+
+static int refused_puts;
+
+static int
+list_nothing(struct fi_bucket *self, const char *prefix, const char *after, size_t count_max,
+             int (*visit)(void *ctx, const struct fi_bucket_object *object), void *ctx,
+             bool *out_has_more, firn_error *error)
+{
+    (void)self, (void)prefix, (void)after, (void)count_max, (void)visit, (void)ctx, (void)error;
+    *out_has_more = false;
+    return FIRN_OK;
+}
+
+static int
+put_nothing(struct fi_bucket *self, const char *name, const struct fi_bucket_body *body,
+            firn_error *error)
+{
+    (void)self, (void)name, (void)body;
+    refused_puts++;
+    return fi_error_set(error, FIRN_IO, "the proxy says no");
+}
+
+static int
+get_nothing(struct fi_bucket *self, const char *name, uint64_t offset, uint64_t size,
+            struct fi_buf *out, firn_error *error)
+{
+    (void)self, (void)name, (void)offset, (void)size, (void)out;
+    return fi_error_set(error, FIRN_NOT_FOUND, "it is not there");
+}
+
+static int
+plan_entry(void *ctx, struct fi_remote *at, struct fi_remote_change *change, firn_error *error)
+{
+    (void)ctx, (void)at;
+    return fi_remote_table_put(&change->set, firn_str("a"), EMPTY, 0, error);
+}
+
+static void
+a_push_that_gets_no_answer_ends(void **state)
+{
+    (void)state;
+    const struct fi_bucket_ops ops = {.list = list_nothing, .put = put_nothing, .get = get_nothing};
+    struct fi_bucket fake = {.ops = &ops};
+    struct fi_remote at;
+    fi_remote_init(&at, &fake, fi_os_default(), "tester");
+    assert_int_equal(fi_remote_push(&at, plan_entry, NULL, &err), FIRN_IO);
+    assert_string_equal(err.text, "the proxy says no");
+    assert_int_equal(refused_puts, FI_REMOTE_UNKNOWN_PUT_MAX);
+    assert_int_equal(fi_remote_push(&at, plan_entry, NULL, NULL), FIRN_IO);
+    fi_remote_deinit(&at);
+}
+
 int
 main(void)
 {
@@ -339,6 +394,7 @@ main(void)
         cmocka_unit_test(damaged_states_are_reported),
         cmocka_unit_test(changes_that_others_could_not_read_are_refused),
         cmocka_unit_test(bytes_are_as_documented),
+        cmocka_unit_test(a_push_that_gets_no_answer_ends),
         cmocka_unit_test(lists_without_order_are_refused),
     };
     return cmocka_run_group_tests_name("remote", tests, NULL, NULL);

@@ -19,6 +19,7 @@ reads commands from standard input, a line each; after each it prints a line, "o
     objects                     how many there are
     proxy                       how many requests named a whole URL
 """
+import base64
 import email.utils
 import hashlib
 import hmac
@@ -263,6 +264,8 @@ class Server(socketserver.StreamRequestHandler):
             check_signature(self.method, self.path, self.query, headers, payload_hash)
         if payload_hash != "UNSIGNED-PAYLOAD" and payload_hash != hashlib.sha256(body).hexdigest():
             raise Refuse(400, "XAmzContentSHA256Mismatch")
+        if self.method == "PUT" and headers.get("x-amz-checksum-sha256") != base64.b64encode(hashlib.sha256(body).digest()).decode():
+            raise Refuse(400, "BadDigest")
         _, bucket, *key = urllib.parse.unquote(self.path).split("/", 2)
         if bucket != WORLD.bucket:
             raise Refuse(404, "NoSuchBucket")

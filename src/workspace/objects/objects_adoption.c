@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * objects/objects_adopt.c: taking in packs that another machine has made.
+ * objects/objects_adoption.c: taking in packs that another machine has made.
  *
  * Whoever made a pack chose the names in it, and what is in the index is believed: a save does not
  * store an object again that the index has. So an entry is made only for an object whose bytes were
@@ -15,7 +15,7 @@
  * A crash in between leaves a file that the next writer removes (objects_leftovers.c), or a pack
  * some objects of which have no entry, which does no harm.
  *
- * A repair takes the records that it finds in packs for checkpoints of the store, so a pack that has
+ * A repair takes the records that it finds in packs for checkpoints of the store, so a pack with
  * one is refused (I3): nobody sends any.
  *
  * Work is bounded by `bytes_max`: what may be decompressed and hashed in all. A list can name the
