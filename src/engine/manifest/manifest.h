@@ -156,8 +156,8 @@ fi_manifest_run_note_expiry(struct fi_manifest_run *run, uint64_t expires_ms)
 }
 
 /* A copy of a run, with all that it leads to, in memory of that size, aligned for any type. */
-size_t fi_manifest_run_copy_size(const struct fi_manifest_run *run);
-struct fi_manifest_run *fi_manifest_run_copy(const struct fi_manifest_run *run, void *memory);
+size_t fi_manifest_state_run_copy_size(const struct fi_manifest_run *run);
+struct fi_manifest_run *fi_manifest_state_run_copy(const struct fi_manifest_run *run, void *memory);
 
 /* What changes in one tree; in a snapshot, the whole tree. */
 struct fi_manifest_tree {

@@ -32,6 +32,48 @@
 #include "base/search.h"
 #include "base/sort.h"
 
+/* ---- a run in memory of its own ---- */
+
+size_t
+fi_manifest_state_run_copy_size(const struct fi_manifest_run *run)
+{
+    return sizeof *run + run->reference_count * sizeof *run->references +
+           run->attachment_count * sizeof *run->attachments +
+           run->group_count * sizeof *run->groups + run->lower.size + run->upper.size;
+}
+
+/* Copies size bytes to *at, and moves it past them. */
+static const void *
+manifest_put(uint8_t **at, const void *from, size_t size)
+{
+    uint8_t *to = *at;
+    if (size > 0) {
+        memcpy(to, from, size);
+    }
+    *at = to + size;
+    return to;
+}
+
+/* The run, its references, attachments and groups, then the bytes of its bounds. */
+struct fi_manifest_run *
+fi_manifest_state_run_copy(const struct fi_manifest_run *run, void *memory)
+{
+    struct fi_manifest_run *copy = memory;
+    uint8_t *at = (uint8_t *)(copy + 1);
+    *copy = *run;
+    copy->references =
+        manifest_put(&at, run->references, run->reference_count * sizeof *run->references);
+    copy->attachments =
+        manifest_put(&at, run->attachments, run->attachment_count * sizeof *run->attachments);
+    copy->groups = manifest_put(&at, run->groups, run->group_count * sizeof *run->groups);
+    copy->lower.data = manifest_put(&at, run->lower.data, run->lower.size);
+    copy->upper.data = manifest_put(&at, run->upper.data, run->upper.size);
+    DCHECK(at == (uint8_t *)memory + fi_manifest_state_run_copy_size(run));
+    return copy;
+}
+
+/* ---- applying edits ---- */
+
 static int
 manifest_refuse(const struct fi_manifest_edit *edit, const char *what, uint64_t number,
                 firn_error *err)
@@ -88,8 +130,8 @@ has_run_at(const struct fi_manifest_state_tree *tree, size_t place, uint64_t num
 static struct fi_manifest_run *
 copy_run(const struct fi_manifest_run *run)
 {
-    void *memory = fi_alloc(fi_manifest_run_copy_size(run));
-    return memory == NULL ? NULL : fi_manifest_run_copy(run, memory);
+    void *memory = fi_alloc(fi_manifest_state_run_copy_size(run));
+    return memory == NULL ? NULL : fi_manifest_state_run_copy(run, memory);
 }
 
 static int

@@ -53,8 +53,8 @@ note_tree(struct fi_rescue_gather *gather, uint32_t id)
 static struct fi_manifest_run *
 copy_info(struct fi_arena *arena, const struct fi_manifest_run *run)
 {
-    void *memory = fi_arena_alloc(arena, fi_manifest_run_copy_size(run));
-    return memory == NULL ? NULL : fi_manifest_run_copy(run, memory);
+    void *memory = fi_arena_alloc(arena, fi_manifest_state_run_copy_size(run));
+    return memory == NULL ? NULL : fi_manifest_state_run_copy(run, memory);
 }
 
 static int

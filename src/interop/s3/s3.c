@@ -17,6 +17,7 @@
 #include "posix/os_default.h"
 #include "s3/s3_call.h"
 #include "s3/s3_error.h"
+#include "s3/s3_providers.h"
 
 enum {
     RETRY_MS = 60000,
@@ -383,7 +384,7 @@ fi_s3_open(struct fi_os *os, const char *url, const struct fi_s3_options *option
     int rc = open_with(os, url, options, &settings, &s3, err);
     fi_s3_settings_deinit(&settings);
     if (rc == FIRN_OK) {
-        rc = fi_s3_credentials_find(&s3->http, s3->profile, s3->url.region, &s3->credentials, err);
+        rc = fi_s3_providers_find(&s3->http, s3->profile, s3->url.region, &s3->credentials, err);
         if (rc != FIRN_OK) {
             close_bucket(&s3->bucket);
             return rc;

@@ -22,6 +22,7 @@
 #include "codec/hex.h"
 #include "codec/sha256.h"
 #include "s3/s3_error.h"
+#include "s3/s3_providers.h"
 #include "s3/s3_sign.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -160,7 +161,7 @@ renew_in_time(struct fi_s3_bucket *s3, firn_error *err)
         (is_good && fi_os_boottime_ns(s3->os) < s3->renew_after_ns)) {
         return FIRN_OK;
     }
-    int rc = fi_s3_credentials_find(&s3->http, s3->profile, s3->url.region, &s3->credentials, err);
+    int rc = fi_s3_providers_find(&s3->http, s3->profile, s3->url.region, &s3->credentials, err);
     s3->renew_after_ns = rc == FIRN_OK ? 0 : fi_os_boottime_ns(s3->os) + RENEW_PAUSE_NS;
     return is_good && rc != FIRN_NO_MEMORY ? FIRN_OK : rc;
 }
@@ -170,7 +171,7 @@ static bool
 has_others(struct fi_s3_bucket *s3)
 {
     struct fi_s3_credentials found = {NULL, NULL, NULL, 0};
-    if (fi_s3_credentials_find(&s3->http, s3->profile, s3->url.region, &found, NULL) != FIRN_OK) {
+    if (fi_s3_providers_find(&s3->http, s3->profile, s3->url.region, &found, NULL) != FIRN_OK) {
         return false;
     }
     bool is_other = strcmp(found.access_key, s3->credentials.access_key) != 0 ||
