@@ -81,14 +81,14 @@ refuse_table_options(struct fi_cli *cli, const char *const *options)
 
 /* Prints the value of a key of a keyspace. Returns an exit code. */
 static int
-get_value(struct fi_cli *cli, firn_store *store, firn_snapshot *view,
+get_value(struct fi_cli *cli, firn_store *store, firn_snapshot *snapshot,
           const struct fi_data_bytes *key)
 {
     firn_error err;
     firn_keyspace *keyspace = NULL;
     uint8_t *value = NULL;
     size_t size = 0;
-    int exit_code = fi_data_open_keyspace_at(cli, store, view, &keyspace);
+    int exit_code = fi_data_open_keyspace_at(cli, store, snapshot, &keyspace);
     if (exit_code == FI_EXIT_OK) {
         exit_code = refuse_table_options(cli, get_table_options);
     }
@@ -96,8 +96,9 @@ get_value(struct fi_cli *cli, firn_store *store, firn_snapshot *view,
         return exit_code;
     }
     firn_slice wanted = fi_data_bytes_slice(key);
-    int code = view == NULL ? firn_get(keyspace, wanted, &value, &size, &err)
-                            : firn_snapshot_get(view, keyspace, wanted, &value, &size, &err);
+    int code = snapshot == NULL
+                   ? firn_get(keyspace, wanted, &value, &size, &err)
+                   : firn_snapshot_get(snapshot, keyspace, wanted, &value, &size, &err);
     if (code == FIRN_NOT_FOUND) {
         exit_code = fi_command_report_error(cli, code, NULL, "keyspace '%s' has no key '%s'",
                                             cli->arguments[1], cli->arguments[2]);
@@ -117,17 +118,18 @@ run_get(struct fi_cli *cli)
     firn_store *store = NULL;
     struct fi_data_bytes key = {NULL, 0, 0};
     struct fi_data_table table = {.name = NULL};
-    firn_snapshot *view = NULL;
+    firn_snapshot *snapshot = NULL;
     bool is_hex = fi_command_has(cli, "hex");
     int exit_code;
     FI_TRY_OUT(exit_code, fi_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key));
     FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store));
-    FI_TRY_OUT(exit_code, fi_data_open_view(cli, store, &view));
-    FI_TRY_OUT(exit_code, fi_data_table_find(cli, store, view, &table));
-    exit_code = table.table != NULL ? fi_data_query_get(&table) : get_value(cli, store, view, &key);
+    FI_TRY_OUT(exit_code, fi_data_open_snapshot(cli, store, &snapshot));
+    FI_TRY_OUT(exit_code, fi_data_table_find(cli, store, snapshot, &table));
+    exit_code =
+        table.table != NULL ? fi_data_query_get(&table) : get_value(cli, store, snapshot, &key);
 out:
     fi_data_table_close(&table);
-    firn_snapshot_close(view);
+    firn_snapshot_close(snapshot);
     fi_data_bytes_deinit(&key);
     return fi_data_store_close(cli, store, exit_code);
 }
@@ -300,7 +302,7 @@ scan_or_count(struct fi_cli *cli, bool counts_only)
     FI_TRY_OUT(exit_code, counts_only ? FI_EXIT_OK : read_scan_options(cli, &scan));
     FI_TRY_OUT(exit_code, read_bounds(cli, &scan));
     FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store));
-    FI_TRY_OUT(exit_code, fi_data_open_view(cli, store, &scan.cursor.snapshot));
+    FI_TRY_OUT(exit_code, fi_data_open_snapshot(cli, store, &scan.cursor.snapshot));
     FI_TRY_OUT(exit_code, fi_data_table_find(cli, store, scan.cursor.snapshot, &table));
     if (table.table == NULL) {
         exit_code = scan_keyspace(cli, store, &scan);

@@ -41,7 +41,7 @@ static const size_t text_size_max = (size_t)4 * FIRN_VALUE_SIZE_MAX;
 struct dumping {
     struct fi_cli *cli;
     firn_store *store;
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     uint64_t count;
     struct fi_data_bytes text;
     int exit_code; /* of what was reported already */
@@ -94,7 +94,7 @@ dump_rows(struct dumping *dumping, firn_table *table, const firn_table_def *def)
     firn_table_cursor_options options = FIRN_TABLE_CURSOR_OPTIONS_INIT;
     firn_table_cursor *cursor = NULL;
     const firn_row *row = NULL;
-    options.read.snapshot = dumping->view;
+    options.read.snapshot = dumping->snapshot;
     int code = firn_table_cursor_open(table, &options, &cursor, &dumping->err);
     code = code == FIRN_OK ? firn_table_cursor_next(cursor, &row, &dumping->err) : code;
     while (code == FIRN_OK && row != NULL) {
@@ -113,8 +113,8 @@ dump_table(void *ctx, const char *name)
     firn_table_def *def = NULL;
     char *text = NULL;
     int code;
-    FI_TRY_OUT(code, firn_snapshot_table_open(dumping->view, name, &table, &dumping->err));
-    FI_TRY_OUT(code, firn_table_describe(table, NULL, dumping->view, &text, &dumping->err));
+    FI_TRY_OUT(code, firn_snapshot_table_open(dumping->snapshot, name, &table, &dumping->err));
+    FI_TRY_OUT(code, firn_table_describe(table, NULL, dumping->snapshot, &text, &dumping->err));
     FI_TRY_OUT(code, firn_table_def_parse(text, &def, &dumping->err));
     print_line("table", firn_str(name));
     print_line("definition", firn_str(text));
@@ -132,8 +132,8 @@ dump_keyspace(void *ctx, const char *name)
     firn_keyspace *keyspace;
     firn_cursor *cursor = NULL;
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
-    options.snapshot = dumping->view;
-    int code = firn_snapshot_keyspace_open(dumping->view, name, &keyspace, &dumping->err);
+    options.snapshot = dumping->snapshot;
+    int code = firn_snapshot_keyspace_open(dumping->snapshot, name, &keyspace, &dumping->err);
     code = code == FIRN_OK ? firn_cursor_open(keyspace, &options, &cursor, &dumping->err) : code;
     if (code == FIRN_OK) {
         print_line("keyspace", firn_str(name));
@@ -154,17 +154,17 @@ dump_keyspace(void *ctx, const char *name)
 }
 
 int
-fi_data_dump(struct fi_cli *cli, firn_store *store, firn_snapshot *view, const char *table)
+fi_data_dump(struct fi_cli *cli, firn_store *store, firn_snapshot *snapshot, const char *table)
 {
-    struct dumping dumping = {.cli = cli, .store = store, .view = view};
+    struct dumping dumping = {.cli = cli, .store = store, .snapshot = snapshot};
     int code;
     print_number("firn dump", VERSION);
     if (table != NULL) {
         code = dump_table(&dumping, table);
     } else {
-        code = firn_snapshot_table_list(view, dump_table, &dumping, &dumping.err);
+        code = firn_snapshot_table_list(snapshot, dump_table, &dumping, &dumping.err);
         if (code == FIRN_OK) {
-            code = firn_snapshot_keyspace_list(view, dump_keyspace, &dumping, &dumping.err);
+            code = firn_snapshot_keyspace_list(snapshot, dump_keyspace, &dumping, &dumping.err);
         }
     }
     if (code == FIRN_OK) {

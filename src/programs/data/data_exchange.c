@@ -722,7 +722,7 @@ run_export(struct fi_cli *cli)
         exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
     }
     if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_data_open_view(cli, store, &options.read.snapshot);
+        exit_code = fi_data_open_snapshot(cli, store, &options.read.snapshot);
     }
     if (exit_code == FI_EXIT_OK) {
         exit_code = export_table(cli, store, path, &options);

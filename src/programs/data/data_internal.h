@@ -39,10 +39,10 @@ extern const struct fi_command fi_data_exchange_export;
 extern const struct fi_command fi_data_query_insert;
 extern const struct fi_command fi_data_search;
 
-/* Opens the view that --at names; *out is NULL where it was not given. Returns an exit code. */
-int fi_data_open_view(struct fi_cli *cli, firn_store *store, firn_snapshot **out);
-/* As fi_data_open_keyspace, of what a view has; view may be NULL. */
-int fi_data_open_keyspace_at(struct fi_cli *cli, firn_store *store, firn_snapshot *view,
+/* Opens the snapshot that --at names; *out is NULL where it was not given. Returns an exit code. */
+int fi_data_open_snapshot(struct fi_cli *cli, firn_store *store, firn_snapshot **out);
+/* As fi_data_open_keyspace, of what a snapshot has; snapshot may be NULL. */
+int fi_data_open_keyspace_at(struct fi_cli *cli, firn_store *store, firn_snapshot *snapshot,
                              firn_keyspace **out);
 /* Opens the keyspace that the second argument names, making it only where that is allowed. Returns
  * an exit code. */
@@ -53,7 +53,7 @@ int fi_data_open_keyspace(struct fi_cli *cli, firn_store *store, bool may_make,
  * --at. `what` is their name with --json. Returns an exit code. */
 typedef int fi_data_list_now(firn_store *store, int (*visit)(void *ctx, const char *name),
                              void *ctx, firn_error *err);
-typedef int fi_data_list_at(firn_snapshot *view, int (*visit)(void *ctx, const char *name),
+typedef int fi_data_list_at(firn_snapshot *snapshot, int (*visit)(void *ctx, const char *name),
                             void *ctx, firn_error *err);
 int fi_data_keyspaces_print(struct fi_cli *cli, const char *what, fi_data_list_now *list_now,
                             fi_data_list_at *list_at);
@@ -63,22 +63,23 @@ int fi_data_values_ttl(struct fi_cli *cli, uint64_t *out_ms);
 
 /* ---- tables: data_table.c ---- */
 
-/* A table that was found, with its definition, now or as a view has it. A zeroed one is none. */
+/* A table that was found, with its definition, now or as a snapshot has it. A zeroed one is
+ * none. */
 struct fi_data_table {
     struct fi_cli *cli;
     const char *name;
     firn_table *table; /* NULL: no table has the name */
-    firn_snapshot *view;
+    firn_snapshot *snapshot;
     firn_table_def *def;
     char *text; /* the definition */
 };
 
-/* Finds the table that the second argument names; out->table is NULL where there is none. view may
- * be NULL. Returns an exit code. */
-int fi_data_table_find(struct fi_cli *cli, firn_store *store, firn_snapshot *view,
+/* Finds the table that the second argument names; out->table is NULL where there is none. snapshot
+ * may be NULL. Returns an exit code. */
+int fi_data_table_find(struct fi_cli *cli, firn_store *store, firn_snapshot *snapshot,
                        struct fi_data_table *out);
 /* The same; a failure where there is none. */
-int fi_data_table_open(struct fi_cli *cli, firn_store *store, firn_snapshot *view,
+int fi_data_table_open(struct fi_cli *cli, firn_store *store, firn_snapshot *snapshot,
                        struct fi_data_table *out);
 /* Fine on a zeroed struct. */
 void fi_data_table_close(struct fi_data_table *table);
@@ -113,8 +114,8 @@ int fi_data_table_stats(const struct fi_data_table *table);
 
 /* ---- dumps of stores and tables: data_dump.c ---- */
 
-/* table NULL: all that the view has. Returns an exit code. */
-int fi_data_dump(struct fi_cli *cli, firn_store *store, firn_snapshot *view, const char *table);
+/* table NULL: all that the snapshot has. Returns an exit code. */
+int fi_data_dump(struct fi_cli *cli, firn_store *store, firn_snapshot *snapshot, const char *table);
 /* Loads one from standard input into the store that the first argument names. Returns an exit
  * code. */
 int fi_data_dump_load(struct fi_cli *cli);

@@ -34,17 +34,17 @@ fi_data_keyspaces_print(struct fi_cli *cli, const char *what, fi_data_list_now *
     assert(cli->argument_count == 1);
     firn_error err;
     firn_store *store = NULL;
-    firn_snapshot *view = NULL;
+    firn_snapshot *snapshot = NULL;
     int exit_code;
     FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store));
-    FI_TRY_OUT(exit_code, fi_data_open_view(cli, store, &view));
+    FI_TRY_OUT(exit_code, fi_data_open_snapshot(cli, store, &snapshot));
     fi_term_json_array(what);
-    int code = view == NULL ? list_now(store, print_name, NULL, &err)
-                            : list_at(view, print_name, NULL, &err);
+    int code = snapshot == NULL ? list_now(store, print_name, NULL, &err)
+                                : list_at(snapshot, print_name, NULL, &err);
     fi_term_json_unwind();
     exit_code = code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
 out:
-    firn_snapshot_close(view);
+    firn_snapshot_close(snapshot);
     return fi_data_store_close(cli, store, exit_code);
 }
 

@@ -177,8 +177,8 @@ dump(firn_cursor *cursor, enum fi_data_rows_form form, uint64_t *count, firn_err
 
 /* A store, or a table. Returns an exit code. */
 static int
-dump_all(struct fi_cli *cli, firn_store *store, firn_snapshot *view, enum fi_data_rows_form form,
-         const char *table)
+dump_all(struct fi_cli *cli, firn_store *store, firn_snapshot *snapshot,
+         enum fi_data_rows_form form, const char *table)
 {
     assert(store != NULL);
     firn_error err;
@@ -188,21 +188,21 @@ dump_all(struct fi_cli *cli, firn_store *store, firn_snapshot *view, enum fi_dat
     }
     int exit_code;
     FI_TRY_OUT(exit_code, refuse_form(cli, form));
-    if (view == NULL && firn_snapshot_open(store, NULL, &own, &err) != FIRN_OK) {
+    if (snapshot == NULL && firn_snapshot_open(store, NULL, &own, &err) != FIRN_OK) {
         FI_TRY_OUT(exit_code, fi_command_report_failure(cli, &err, NULL));
     }
-    exit_code = fi_data_dump(cli, store, view != NULL ? view : own, table);
+    exit_code = fi_data_dump(cli, store, snapshot != NULL ? snapshot : own, table);
 out:
     firn_snapshot_close(own);
     return exit_code;
 }
 
 static bool
-is_table(firn_store *store, firn_snapshot *view, const char *name)
+is_table(firn_store *store, firn_snapshot *snapshot, const char *name)
 {
     firn_table *table;
-    return (view != NULL ? firn_snapshot_table_open(view, name, &table, NULL)
-                         : firn_table_open(store, name, &table, NULL)) == FIRN_OK;
+    return (snapshot != NULL ? firn_snapshot_table_open(snapshot, name, &table, NULL)
+                             : firn_table_open(store, name, &table, NULL)) == FIRN_OK;
 }
 
 static int
@@ -225,7 +225,7 @@ run_dump(struct fi_cli *cli)
                                       form == FI_DATA_ROWS_JSON ? "json-lines" : "binary"));
     }
     FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store));
-    FI_TRY_OUT(exit_code, fi_data_open_view(cli, store, &options.snapshot));
+    FI_TRY_OUT(exit_code, fi_data_open_snapshot(cli, store, &options.snapshot));
     if (name == NULL || is_table(store, options.snapshot, name)) {
         exit_code = dump_all(cli, store, options.snapshot, form, name);
         goto out;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_open.c: what the arguments of a command name in an open store: the view of --at, and
- * the keyspace of the second argument.
+ * data/data_open.c: what the arguments of a command name in an open store: the snapshot of --at,
+ * and the keyspace of the second argument.
  *
  * A name that is not there, or that is a table's, is reported with what to do instead. Only
  * commands that write may make a keyspace.
@@ -60,7 +60,7 @@ fi_data_open_keyspace(struct fi_cli *cli, firn_store *store, bool may_make, firn
 }
 
 int
-fi_data_open_view(struct fi_cli *cli, firn_store *store, firn_snapshot **out)
+fi_data_open_snapshot(struct fi_cli *cli, firn_store *store, firn_snapshot **out)
 {
     firn_error err;
     firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
@@ -74,14 +74,14 @@ fi_data_open_view(struct fi_cli *cli, firn_store *store, firn_snapshot **out)
 }
 
 int
-fi_data_open_keyspace_at(struct fi_cli *cli, firn_store *store, firn_snapshot *view,
+fi_data_open_keyspace_at(struct fi_cli *cli, firn_store *store, firn_snapshot *snapshot,
                          firn_keyspace **out)
 {
     firn_error err;
-    if (view == NULL) {
+    if (snapshot == NULL) {
         return fi_data_open_keyspace(cli, store, false, out);
     }
-    int code = firn_snapshot_keyspace_open(view, cli->arguments[1], out, &err);
+    int code = firn_snapshot_keyspace_open(snapshot, cli->arguments[1], out, &err);
     if (code == FIRN_NOT_FOUND) {
         return fi_command_report_error(cli, code, NULL, "%s has no %s '%s' at %s",
                                        cli->arguments[0],

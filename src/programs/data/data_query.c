@@ -224,7 +224,7 @@ fi_data_query_get(const struct fi_data_table *table)
     FI_TRY_OUT(exit_code, fi_data_query_refuse_hex(table));
     FI_TRY_OUT(exit_code, fi_data_query_find_order(table, fi_command_value(cli, "index"), &order));
     FI_TRY_OUT(exit_code, read_whole_key(table, &order, &key));
-    options.snapshot = table->view;
+    options.snapshot = table->snapshot;
     options.columns = selection.names;
     options.column_count = selection.count;
     options.index = order.index;

@@ -140,7 +140,7 @@ query_init(const struct fi_data_table *table, struct query *query)
     FI_TRY_RETURN(fi_data_query_refuse_hex(table));
     FI_TRY_RETURN(fi_data_query_find_order(table, fi_command_value(cli, "index"), &query->order));
     FI_TRY_RETURN(read_bounds(query));
-    query->options.snapshot = table->view;
+    query->options.snapshot = table->snapshot;
     query->options.index = query->order.index;
     query->options.where = fi_command_value(cli, "where");
     return FI_EXIT_OK;

@@ -329,7 +329,7 @@ read_options(struct search *search)
     options->columns = (const char *const *)search->columns.items;
     options->column_count = search->columns.count;
     options->where = fi_command_value(cli, "where");
-    options->snapshot = search->table->view;
+    options->snapshot = search->table->snapshot;
     options->callbacks.on_progress = fi_command_on_progress;
     return exit_code;
 }

@@ -19,21 +19,21 @@
 /* ---- a table ---- */
 
 int
-fi_data_table_find(struct fi_cli *cli, firn_store *store, firn_snapshot *view,
+fi_data_table_find(struct fi_cli *cli, firn_store *store, firn_snapshot *snapshot,
                    struct fi_data_table *out)
 {
     firn_error err;
     memset(out, 0, sizeof(*out));
     out->cli = cli;
     out->name = cli->arguments[1];
-    out->view = view;
-    int code = view != NULL ? firn_snapshot_table_open(view, out->name, &out->table, &err)
-                            : firn_table_open(store, out->name, &out->table, &err);
+    out->snapshot = snapshot;
+    int code = snapshot != NULL ? firn_snapshot_table_open(snapshot, out->name, &out->table, &err)
+                                : firn_table_open(store, out->name, &out->table, &err);
     if (code == FIRN_NOT_FOUND || code == FIRN_INVALID) {
         return FI_EXIT_OK; /* a keyspace, or nothing: opening that reports it */
     }
     if (code == FIRN_OK) {
-        code = firn_table_describe(out->table, NULL, view, &out->text, &err);
+        code = firn_table_describe(out->table, NULL, snapshot, &out->text, &err);
     }
     if (code == FIRN_OK) {
         code = firn_table_def_parse(out->text, &out->def, &err);
@@ -57,15 +57,15 @@ int
 fi_data_table_inspect(struct fi_cli *cli, firn_store *store,
                       int (*work)(const struct fi_data_table *table))
 {
-    firn_snapshot *view = NULL;
+    firn_snapshot *snapshot = NULL;
     struct fi_data_table table = {.name = NULL};
     int exit_code;
-    FI_TRY_OUT(exit_code, fi_data_open_view(cli, store, &view));
-    FI_TRY_OUT(exit_code, fi_data_table_open(cli, store, view, &table));
+    FI_TRY_OUT(exit_code, fi_data_open_snapshot(cli, store, &snapshot));
+    FI_TRY_OUT(exit_code, fi_data_table_open(cli, store, snapshot, &table));
     exit_code = work(&table);
 out:
     fi_data_table_close(&table);
-    firn_snapshot_close(view);
+    firn_snapshot_close(snapshot);
     return exit_code;
 }
 
@@ -81,17 +81,17 @@ fi_data_table_run(struct fi_cli *cli, int (*work)(const struct fi_data_table *ta
 }
 
 int
-fi_data_table_open(struct fi_cli *cli, firn_store *store, firn_snapshot *view,
+fi_data_table_open(struct fi_cli *cli, firn_store *store, firn_snapshot *snapshot,
                    struct fi_data_table *out)
 {
-    int exit_code = fi_data_table_find(cli, store, view, out);
+    int exit_code = fi_data_table_find(cli, store, snapshot, out);
     if (exit_code != FI_EXIT_OK || out->table != NULL) {
         return exit_code;
     }
     return fi_command_report_error(
         cli, FIRN_NOT_FOUND, "firn db table list STORE prints the names of tables",
-        "%s has no table '%s'%s%s", cli->arguments[0], out->name, view != NULL ? " at " : "",
-        view != NULL ? fi_command_value(cli, "at") : "");
+        "%s has no table '%s'%s%s", cli->arguments[0], out->name, snapshot != NULL ? " at " : "",
+        snapshot != NULL ? fi_command_value(cli, "at") : "");
 }
 
 int

@@ -230,7 +230,7 @@ fi_data_table_stats(const struct fi_data_table *table)
     firn_error err;
     firn_table_stats_options options = FIRN_TABLE_STATS_OPTIONS_INIT;
     firn_table_statistics *stats;
-    options.snapshot = table->view;
+    options.snapshot = table->snapshot;
     options.count = fi_command_has(cli, "count");
     if (firn_table_stats(table->table, &options, &stats, &err) != FIRN_OK) {
         return fi_command_report_failure(cli, &err, NULL);
