@@ -313,28 +313,39 @@ open_again(struct fi_bucket *bucket, struct fi_bucket **out, firn_error *err)
 
 /* ==== opening ==== */
 
-/* What is set in several places: the option, variables, the profile. Borrowed but for the
- * profile's, which is copied into memory of the caller's. */
-static const char *
+struct setting {
+    const char *text;  /* NULL: there is none */
+    char memory[1024]; /* has the text of a profile */
+};
+
+/* What is set in several places: the option, variables, the profile. FIRN_INVALID: too long. */
+static int
 find_setting(const struct fi_s3_settings *settings, const char *option,
-             const char *const *variables, const char *key, char *memory, size_t size)
+             const char *const *variables, const char *key, struct setting *out, firn_error *err)
 {
     firn_slice value;
+    out->text = option;
     if (option != NULL) {
-        return option;
+        return FIRN_OK;
     }
     for (; *variables != NULL; variables++) {
         const char *text = fi_s3_settings_environment(settings->os, *variables);
         if (text != NULL) {
-            return text;
+            out->text = text;
+            return FIRN_OK;
         }
     }
-    if (key != NULL && fi_s3_settings_get(settings, key, &value) && value.size < size) {
-        memcpy(memory, value.data, value.size);
-        memory[value.size] = 0;
-        return memory;
+    if (key == NULL || !fi_s3_settings_get(settings, key, &value)) {
+        return FIRN_OK;
     }
-    return NULL;
+    if (value.size >= sizeof out->memory) {
+        return fi_error_set(err, FIRN_INVALID, "%s of profile '%s' is too long", key,
+                            settings->profile);
+    }
+    memcpy(out->memory, value.data, value.size);
+    out->memory[value.size] = 0;
+    out->text = out->memory;
+    return FIRN_OK;
 }
 
 static int
@@ -345,21 +356,18 @@ open_with(struct fi_os *os, const char *text, const struct fi_s3_options *option
     static const char *const endpoints[] = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", NULL};
     static const char *const bundles[] = {"AWS_CA_BUNDLE", NULL};
     static const char *const nothing[] = {NULL};
-    enum { PATH_SIZE = 1024 };
-    char endpoint_memory[FI_S3_URL_HOST_SIZE];
-    char region_memory[FI_S3_URL_REGION_SIZE];
-    char bundle_memory[PATH_SIZE];
+    struct setting endpoint;
+    struct setting region;
+    struct setting bundle;
     bool ignores = fi_s3_settings_is_true(os, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-    const char *region = find_setting(settings, options->region, regions, "region", region_memory,
-                                      sizeof region_memory);
-    const char *endpoint =
-        find_setting(settings, options->endpoint, ignores ? nothing : endpoints,
-                     ignores ? NULL : "endpoint_url", endpoint_memory, sizeof endpoint_memory);
     struct fi_s3_url url;
-    FI_TRY_RETURN(fi_s3_url_parse(text, endpoint, region, options->style, &url, err));
+    FI_TRY_RETURN(find_setting(settings, options->region, regions, "region", &region, err));
+    FI_TRY_RETURN(find_setting(settings, options->endpoint, ignores ? nothing : endpoints,
+                               ignores ? NULL : "endpoint_url", &endpoint, err));
+    FI_TRY_RETURN(find_setting(settings, options->ca_file, bundles, "ca_bundle", &bundle, err));
+    FI_TRY_RETURN(fi_s3_url_parse(text, endpoint.text, region.text, options->style, &url, err));
     const struct fi_s3_http_options http = {
-        .ca_file = find_setting(settings, options->ca_file, bundles, "ca_bundle", bundle_memory,
-                                sizeof bundle_memory),
+        .ca_file = bundle.text,
         .bytes_per_second_max = options->bytes_per_second_max,
         .connect_ms = options->connect_ms > 0 ? options->connect_ms : CONNECT_MS,
         .stall_s = options->stall_s > 0 ? options->stall_s : STALL_S,

@@ -114,6 +114,17 @@ put_note(const struct fi_s3_call *call)
     return call->kind == FI_S3_CALL_PUT ? "; whether the object was made is not known" : "";
 }
 
+/* Gateways may say what they were sent, keys and signature too. */
+static bool
+quotes_request(const struct fi_s3_bucket *s3, const char *message)
+{
+    const struct fi_s3_credentials *keys = &s3->credentials;
+    return strstr(message, "ignature") != NULL ||
+           (keys->access_key != NULL && strstr(message, keys->access_key) != NULL) ||
+           (keys->secret_key != NULL && strstr(message, keys->secret_key) != NULL) ||
+           (keys->token != NULL && strstr(message, keys->token) != NULL);
+}
+
 int
 fi_s3_error_of_answer(const struct fi_s3_bucket *s3, const struct fi_s3_call *call,
                       const struct fi_s3_http_answer *answer,
@@ -154,12 +165,13 @@ fi_s3_error_of_answer(const struct fi_s3_bucket *s3, const struct fi_s3_call *ca
         return fi_error_set(err, FIRN_IO, "%s sends less or other than it was asked for", host);
     }
     char times[40] = "";
+    const char *message = quotes_request(s3, error->message) ? "" : error->message;
     if (tries > 1) {
         (void)snprintf(times, sizeof times, " %d times", tries);
     }
     return fi_error_set(err, FIRN_IO, "%s answered%s %d%s%s%s%s%s", host, times, answer->status,
                         error->code[0] != 0 ? " " : "", error->code,
-                        error->message[0] != 0 ? ": " : "", error->message, put_note(call));
+                        message[0] != 0 ? ": " : "", message, put_note(call));
 }
 
 int

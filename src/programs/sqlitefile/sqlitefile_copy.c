@@ -38,7 +38,7 @@
 
 enum {
     BUSY_TIMEOUT_MS = 5000,
-    ROLLBACK_TIMEOUT_MS = 250,  /* for which a journal may look hot though it is not */
+    ROLLBACK_TIMEOUT_MS = 250,  /* for which a journal may look hot, each time, though it is not */
     PAGES_BETWEEN_LOOKS = 4096, /* at signals */
     PAGE_SIZE_MIN = 512,
     PAGE_SIZE_MAX = 65536,
@@ -227,19 +227,21 @@ now_ms(void)
  * waits 100 ms between two tries and may miss them for long, so this tries again each few
  * milliseconds. SQLITE_READONLY is tried again too: a connection that may not roll back gets it for
  * a hot journal, but also if a writer begins or ends between SQLite's looks at the lock and at the
- * journal (hasHotJournal in its pager.c). */
+ * journal (hasHotJournal in its pager.c); a journal that is hot looks so at each try. */
 static int
 sqlitefile_copy_begin(const struct copying *copying, uint32_t *out_cookie)
 {
     assert(copying->from != NULL);
     int64_t begun = now_ms();
+    int64_t hot_since = begun;
     int rc = try_begin(copying, out_cookie);
     for (int tries = 0; rc != SQLITE_OK; tries++) {
-        int64_t waited = now_ms() - begun;
+        int64_t now = now_ms();
         bool is_rollback = (rc & 0xff) == SQLITE_READONLY;
         const struct timespec pause = {.tv_nsec = (1 + tries % 3) * 1000000L};
-        if (!(code_of(rc) == FIRN_BUSY && waited < BUSY_TIMEOUT_MS) &&
-            !(is_rollback && waited < ROLLBACK_TIMEOUT_MS)) {
+        hot_since = is_rollback ? hot_since : now;
+        if (!(code_of(rc) == FIRN_BUSY || (is_rollback && now - hot_since < ROLLBACK_TIMEOUT_MS)) ||
+            now - begun >= BUSY_TIMEOUT_MS) {
             return sqlitefile_copy_fail(copying, rc, copying->from);
         }
         if (fi_term_signals_caught() != 0) {
