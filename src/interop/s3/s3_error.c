@@ -170,8 +170,8 @@ fi_s3_error_of_answer(const struct fi_s3_bucket *s3, const struct fi_s3_call *ca
         (void)snprintf(times, sizeof times, " %d times", tries);
     }
     return fi_error_set(err, FIRN_IO, "%s answered%s %d%s%s%s%s%s", host, times, answer->status,
-                        error->code[0] != 0 ? " " : "", error->code,
-                        message[0] != 0 ? ": " : "", message, put_note(call));
+                        error->code[0] != 0 ? " " : "", error->code, message[0] != 0 ? ": " : "",
+                        message, put_note(call));
 }
 
 int
