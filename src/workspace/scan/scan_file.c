@@ -243,6 +243,14 @@ recheck(struct fi_scan_worker *worker, struct fi_os_file *file, const char *name
         return FIRN_OK;
     }
     attempt->is_stable = fi_scan_is_same_stat(before, &after);
+    if (!attempt->is_stable && attempt->is_last && attempt->minds_use && before->nlink == 1) {
+        /* A writer whose locks were never met, as its transactions are short. */
+        FI_TRY_RETURN(
+            fi_scan_sqlite_is_database(file, before->size_bytes, &attempt->is_in_use, err));
+        if (attempt->is_in_use) {
+            return FIRN_OK;
+        }
+    }
     attempt->is_growing = has_grown(before, &after);
     bool is_to_be_proved =
         attempt->is_stable ? attempt->needs_proof : is_worth_a_proof(attempt, before, &after);

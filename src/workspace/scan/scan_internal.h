@@ -531,6 +531,9 @@ FIRN_MUST_CHECK int fi_scan_sqlite_copy_late(struct fi_scan_worker *worker,
                                              struct fi_scan_node *node, struct fi_os_dir *dir,
                                              const char *name, struct fi_os_file **out,
                                              firn_error *err);
+/* Whether an open file of this size is a database. */
+FIRN_MUST_CHECK int fi_scan_sqlite_is_database(struct fi_os_file *file, uint64_t size, bool *out,
+                                               firn_error *err);
 /* Whether an open file is a database in use, asked after it was read: as
  * fi_scan_sqlite_is_in_use, and if it is not, but there are files beside it, notes which of them
  * belong to what was read. */

@@ -89,8 +89,8 @@ fi_scan_sqlite_beside_size(const char *name, size_t size)
     return 0;
 }
 
-static int
-is_database(struct fi_os_file *file, uint64_t size, bool *out, firn_error *err)
+int
+fi_scan_sqlite_is_database(struct fi_os_file *file, uint64_t size, bool *out, firn_error *err)
 {
     uint8_t head[sizeof magic];
     size_t got = 0;
@@ -115,7 +115,7 @@ is_locked(struct fi_os_file *file)
 int
 fi_scan_sqlite_is_in_use(struct fi_os_file *file, uint64_t size, bool *out, firn_error *err)
 {
-    int rc = is_database(file, size, out, err);
+    int rc = fi_scan_sqlite_is_database(file, size, out, err);
     *out = *out && is_locked(file);
     return rc;
 }
@@ -233,7 +233,7 @@ test_use(const struct fi_scan_database *database, struct fi_os_dir *dir, struct 
          uint64_t size, struct note *out_note, bool *out_is_in_use, firn_error *err)
 {
     *out_note = (struct note){.is_taken = false};
-    int rc = is_database(file, size, &out_note->is_taken, err);
+    int rc = fi_scan_sqlite_is_database(file, size, &out_note->is_taken, err);
     *out_is_in_use =
         out_note->is_taken &&
         (is_locked(file) || (note_beside(dir, database->name, out_note) && is_locked(file)));
