@@ -46,9 +46,9 @@
  * Opening shows a prefix of the log or fails: what stands after a bad place must not be taken for a
  * state of the store. A repair of a store (fi_log_recover_salvage) looks for single facts, and
  * takes every record that is whole. Its checksum covers the segment's salt and its place, so
- * nothing that was copied, or left from an earlier use of the file, is taken for one. A segment
- * that cannot be read, or whose header is bad, is passed over: without the salt none of its records
- * can be recognised. So is the rest of a segment that was made to be slow to search.
+ * nothing that was copied, or left from an earlier use of the file, is taken for one. Salvage skips
+ * a segment that cannot be read or has a bad header: its records cannot be recognised without the
+ * salt. It also skips the rest of a segment that was made to be slow to search.
  */
 #include "log/log_internal.h"
 

@@ -89,7 +89,8 @@ patience_cut_ends(const struct fi_lines_intern *lines, struct patience_range *ra
     }
 }
 
-/* Lists the lines that occur once on each side, in the order of before; returns how many. */
+/* Collects the lines that occur exactly once on each side as anchors, in the order of the old text.
+ * Returns their number. */
 static uint32_t
 find_unique(struct search *search, const struct patience_range *range)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_command.c: posix_spawn and a pipe. The library never forks: nothing of ours runs in the
- * child. Its signals are the system's defaults, and it inherits no descriptor but the pipe and
- * standard error.
+ * posix/os_command.c: posix_spawn and a pipe. The library never forks, so none of its code runs in
+ * the child. The child's signals have the system's defaults. It inherits the pipe, standard error,
+ * and descriptors that the host program opened without close-on-exec; the library opens none.
  *
  * Where this process ignores SIGCHLD there is no exit code: what the program printed counts.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_pipe_signal.c: blocks the signal in this thread; SIGPIPE goes to the thread that wrote. One
- * that was pending before stays so, since signals do not queue.
+ * posix/os_pipe_signal.c: blocks SIGPIPE in this thread, since the kernel sends it to the thread
+ * that wrote. A SIGPIPE that was pending before stays pending: signals do not queue.
  */
 #include "posix/os_pipe_signal.h"
 

@@ -6,18 +6,17 @@
  *     incoming/.firn-bucket-<random>.tmp    written, synced
  *         link -> packs/<name>              made, or FIRN_EXISTS; the directory is synced
  *
- * A network file system may lose the answer of link and try again, and then finds the name taken by
- * itself: by the same file. Where there are no links, a rename that replaces
- * nothing does the same; a file system that has neither cannot be a bucket.
+ * A client of a network file system may lose the answer to its link, repeat the request, and find
+ * that the name is taken: by its own file, which the inode shows. On a file system without links a
+ * rename that replaces nothing does the same. A file system with neither cannot be a bucket.
  *
- * Clients of a network file system remember names for some seconds. Opening a file, and a change of
- * a directory, ask the server; so head opens, and a list makes the system look at the directory
- * again first.
+ * Clients of a network file system cache names for some seconds. Opening a file asks the server, so
+ * head opens the object; a list first makes the system fetch the attributes of the directory.
  *
- * The storage's clock is that of the file system: an age is counted up to the newest change of the
- * directory, which is never later than the present. So files may seem younger than they are.
+ * The storage's clock is that of the file system. The time of the newest change of a directory
+ * stands for the present, so files may seem younger than they are, never older.
  *
- * Nothing here follows a symbolic link, and what is no regular file is no object.
+ * Nothing here follows a symbolic link. Only regular files are objects.
  */
 #include "bucket/bucket_folder.h"
 
@@ -30,7 +29,7 @@
 #include "os/os_user_path.h"
 #include "tempfile/tempfile.h"
 
-/* Of objects: whoever may read the directory, and nobody writes. */
+/* MODE_READ: an object can be read by everybody who can read its directory, and written by nobody. */
 enum { MODE_READ = 0444, DIR_MODE = 0777, COPY_SIZE = 256 << 10 };
 
 struct folder {
@@ -84,7 +83,7 @@ out:
     return rc;
 }
 
-/* The newest change of a directory is the newest thing that the file system's clock has said. */
+/* The time of a directory's newest change is the latest that the file system's clock has shown. */
 static void
 note_time(struct fi_bucket *bucket, struct fi_os_dir *dir)
 {
@@ -126,7 +125,7 @@ is_linked(struct fi_tempfile *temp, struct fi_os_dir *dir, const char *name)
            ours.inode == named.inode;
 }
 
-/* What a failure means from the moment on when the object may have been made. */
+/* Once the object may have been made, a failure without a known meaning is FIRN_IO: nobody knows. */
 static int
 put_result(int rc, firn_error *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bucket/bucket_probe.c: the race, repeated under another name if an answer is lost: then nobody
- * knows who won. Each writer has bytes of its own, so that the object says whose it is.
+ * bucket/bucket_probe.c: the race. It is repeated under another name if an answer is lost and no
+ * writer won. Each writer puts bytes of its own, so the object shows which one made it.
  */
 #include "bucket/bucket_probe.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bucket/bucket_probe.h: whether a storage makes an object only if there is none, also for several
- * that try at once. Some ignore the condition, some check it too early, and both look right to who
- * asks alone.
+ * bucket/bucket_probe.h: tests whether a storage makes an object only if there is none, even if
+ * several clients try at once. Some storages ignore the condition, some check it too early; a single
+ * client cannot tell them from a right one.
  */
 #ifndef FIRN_BUCKET_BUCKET_PROBE_H
 #define FIRN_BUCKET_BUCKET_PROBE_H
@@ -10,8 +10,8 @@
 #include "bucket/bucket.h"
 #include "os/os.h"
 
-/* Lets eight writers make the same new object, in "probe/", and removes it if that is permitted.
- * FIRN_UNSUPPORTED: more than one was told that it has; machines cannot share this storage. */
+/* Lets eight writers make the same new object in "probe/", and removes it if that is permitted.
+ * FIRN_UNSUPPORTED: more than one of them succeeded, so machines cannot share this storage. */
 FIRN_MUST_CHECK int fi_bucket_probe(struct fi_bucket *bucket, struct fi_os *os, firn_error *err);
 
 #endif

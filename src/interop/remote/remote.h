@@ -20,9 +20,9 @@
  *     the newest state is known.
  * (f) Nothing is removed but what the newest state says is dead, and states that are old.
  * (g) States that are old are removed, so their numbers could be made again by a machine that
- *     slept. If much time has passed since it looked, by any clock that it can ask, it makes sure
- *     that the next state names its own as the one before, or that there is none; and a state that
- *     it finds in the place of its own is believed only as part of all states.
+ *     slept. If much time has passed since it looked, by any clock that it can read, it makes sure
+ *     that the next state names its own as the one before, or that there is none. If it then finds
+ *     another state in the place of its own, it reads all states again.
  *
  * One thread at a time; other machines, and processes, at any time.
  */
@@ -42,8 +42,8 @@ enum fi_remote_upload_status {
     FI_REMOTE_UPLOAD_SEEN = 2   /* there, as of the present state */
 };
 
-/* A moment, by each clock that there is: one that is wrong, or stands still while a machine is
- * suspended, can only make an age seem greater. */
+/* A moment by every clock that can be read. The greatest difference counts as the age, so a clock
+ * that is wrong, or that stood still while the machine was suspended, cannot hide one. */
 struct fi_remote_moment {
     int64_t boot_ns;
     int64_t now_ns;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * s3/s3.c: the six calls of a bucket as requests, and its opening. What comes of an answer is
- * decided in s3_call.c; here are the answers that the calls' contract names.
+ * s3/s3.c: opening a bucket, and its six calls as requests. s3_call.c decides what an answer means;
+ * this file handles the answers that the contract of a call names.
  *
- * A get knows how many bytes it wants: more are refused, fewer are another try, unless the object
- * ends there, which Content-Range says.
+ * A get knows how many bytes it wants. It refuses more; after fewer it tries again, unless
+ * Content-Range says that the object ends there.
  */
 #include "s3/s3.h"
 
@@ -32,7 +32,7 @@ s3_of(struct fi_bucket *bucket)
     return (struct fi_s3_bucket *)bucket;
 }
 
-/* An answer that the call does not know: 404 where nothing can be missing. */
+/* For an answer that this call has no meaning for, such as 404 where nothing can be missing. */
 static int
 unexpected(const struct fi_s3_bucket *s3, const struct fi_s3_call *call,
            const struct fi_s3_http_answer *answer, const struct fi_s3_answer_error *error,
@@ -160,6 +160,7 @@ head(struct fi_bucket *bucket, const char *name, uint64_t *out_size_bytes, firn_
     if (rc == FIRN_OK && answer.status == 404) {
         rc = ask_why_missing(bucket, name, err);
         if (rc == FIRN_OK) { /* it has been made meanwhile */
+            fi_buf_deinit(&answer.error_body);
             rc = fi_s3_call(s3, &call, &answer, &error, err);
         }
     }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/slice.h"
+#include "codec/hex.h"
 #include "s3/s3_time.h"
 #include "s3/s3_xml.h"
 
@@ -47,16 +48,7 @@ read_size(firn_slice text, uint64_t *out)
     return text.size > 0;
 }
 
-static int
-digit_of(char byte)
-{
-    return byte >= '0' && byte <= '9'   ? byte - '0'
-           : byte >= 'a' && byte <= 'f' ? byte - 'a' + 10
-           : byte >= 'A' && byte <= 'F' ? byte - 'A' + 10
-                                        : -1;
-}
-
-/* In place; false if it is none, or has a NUL. */
+/* Decodes a key in place. False if it is not encoded correctly, or has a NUL. */
 static bool
 decode_key(char *key)
 {
@@ -66,12 +58,11 @@ decode_key(char *key)
             *out++ = (char)(*at == '+' ? ' ' : *at);
             continue;
         }
-        int high = digit_of(at[1]);
-        int low = high < 0 ? -1 : digit_of(at[2]);
-        if (low < 0 || (high | low) == 0) {
+        uint8_t byte;
+        if (!fi_hex_decode(at + 1, &byte, 1) || byte == 0) {
             return false;
         }
-        *out++ = (char)(high << 4 | low);
+        *out++ = (char)byte;
         at += 2;
     }
     *out = 0;

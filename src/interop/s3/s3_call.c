@@ -252,8 +252,8 @@ learn(struct fi_s3_bucket *s3, const struct fi_s3_http_answer *answer,
 enum outcome { DONE = 1, AGAIN, FAILED, FOREIGN };
 
 static enum outcome
-judge(const struct fi_s3_call *call, const struct fi_s3_http_answer *answer,
-      const struct fi_s3_answer_error *error)
+assess(const struct fi_s3_call *call, const struct fi_s3_http_answer *answer,
+       const struct fi_s3_answer_error *error)
 {
     bool is_put = call->kind == FI_S3_CALL_PUT;
     if (answer->status == 0) {
@@ -308,7 +308,7 @@ try_until_done(struct fi_s3_bucket *s3, const struct fi_s3_call *call, struct at
         fi_buf_deinit(&answer->error_body);
         FI_TRY_RETURN(send(s3, call, attempt, answer, err));
         fi_s3_answer_parse_error(fi_buf_slice(&answer->error_body), error);
-        enum outcome outcome = judge(call, answer, error);
+        enum outcome outcome = assess(call, answer, error);
         if (outcome == DONE) {
             return FIRN_OK;
         }

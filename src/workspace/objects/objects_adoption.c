@@ -2,11 +2,11 @@
  *
  * objects/objects_adoption.c: taking in packs that another machine has made.
  *
- * Whoever made a pack chose the names in it, and what is in the index is believed: a save does not
- * store an object again that the index has. So an entry is made only for an object whose bytes were
- * compared with its name here (I1). That is simple for whole objects. A list of pieces, or a delta,
- * may need objects of other packs, so these wait until all packs are there; then they are verified
- * in rounds, since a piece may be a list itself. What the index has already keeps its place (I2).
+ * The maker of a pack can give its objects any names, and a save does not store an object again that
+ * the index has. So an object gets an entry in the index only after its bytes were compared with its
+ * name here (I1). Whole objects are compared at once. A list of pieces or a delta may need objects of
+ * other packs, so these wait until all packs are there; then they are verified in rounds, since a
+ * piece may be a list itself. An object that the index has already keeps its place (I2).
  *
  *     <number>.pack.tmp   written by the caller, synced, verified as a file
  *     <number>.pack       its name is durable; then its entry, then those of its whole objects
@@ -227,7 +227,9 @@ enter_file(struct fi_objects_adoption *adoption, firn_error *err)
     FI_TRY(fi_objects_enter_reserve(objects, err));
     FI_TRY(fi_os_rename(objects->dir, adoption->name, objects->dir, name, FI_OS_RENAME_NO_REPLACE,
                         err));
-    memcpy(adoption->name, name, sizeof name); /* what an error removes */
+    /* From here on the file stays, since a commit that fails may be durable all the same: the next
+     * writer removes it if no list names it. */
+    adoption->name[0] = 0;
     FI_TRY(fi_os_dir_sync(objects->dir, err));
     FI_TRY(fi_pack_open(objects->dir, name, &pack, err));
     const struct fi_objects_index_pack entry = {.number = number,
@@ -238,8 +240,6 @@ enter_file(struct fi_objects_adoption *adoption, firn_error *err)
     fi_db_batch_clear(adoption->entering.batch);
     FI_TRY(fi_objects_enter_pack(&adoption->entering, &entry, err));
     FI_TRY(fi_objects_enter_flush(&adoption->entering, err));
-    /* From here on the file is the store's. */
-    adoption->name[0] = 0;
     objects->packs[objects->pack_count++] =
         (struct fi_objects_pack){.entry = entry, .presence = FI_OBJECTS_PRESENT};
     FI_TRY(fi_pack_list(pack, adoption->scratch, take_object, adoption, err));

@@ -92,7 +92,7 @@ size_t fi_statcache_memo_part_count(const struct fi_statcache_memo *memo);
 FIRN_MUST_CHECK int fi_statcache_memo_add_part(struct fi_statcache_memo *memo,
                                                const struct fi_statcache_part *part,
                                                firn_slice prints, firn_error *err);
-/* As fi_statcache_memo_encode, with the prints and parts of before's value. */
+/* Like fi_statcache_memo_encode, but takes the prints and parts from the value of `before`. */
 FIRN_MUST_CHECK int fi_statcache_memo_encode_self(const struct fi_statcache_memo *memo,
                                                   const struct fi_statcache_memo *before,
                                                   struct fi_buf *out);
