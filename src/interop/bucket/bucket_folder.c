@@ -29,7 +29,7 @@
 #include "os/os_user_path.h"
 #include "tempfile/tempfile.h"
 
-/* MODE_READ: an object can be read by everybody who can read its directory, and written by nobody. */
+/* MODE_READ: everybody who can read the directory can read an object, and nobody can write it. */
 enum { MODE_READ = 0444, DIR_MODE = 0777, COPY_SIZE = 256 << 10 };
 
 struct folder {
@@ -125,7 +125,7 @@ is_linked(struct fi_tempfile *temp, struct fi_os_dir *dir, const char *name)
            ours.inode == named.inode;
 }
 
-/* Once the object may have been made, a failure without a known meaning is FIRN_IO: nobody knows. */
+/* The object may have been made, so a failure that does not exclude this is FIRN_IO. */
 static int
 put_result(int rc, firn_error *err)
 {

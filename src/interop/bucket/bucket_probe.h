@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * bucket/bucket_probe.h: tests whether a storage makes an object only if there is none, even if
- * several clients try at once. Some storages ignore the condition, some check it too early; a single
- * client cannot tell them from a right one.
+ * several clients try at once. Some storages ignore the condition, some check it too early; one
+ * client alone cannot tell them from a right one.
  */
 #ifndef FIRN_BUCKET_BUCKET_PROBE_H
 #define FIRN_BUCKET_BUCKET_PROBE_H

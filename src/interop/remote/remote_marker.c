@@ -31,10 +31,10 @@ fi_remote_marker_encode(const struct fi_remote_marker *marker, struct fi_buf *ou
             "To see what it has:  firn remote add NAME URL, then firn list NAME\n"
             "To get it:           firn clone URL DIR\n"
             "\n"
-            "packs/ has the contents, states/ says what there is; the state with the highest\n"
-            "number counts, and its first line says who made it. Nothing here is ever\n"
-            "changed, so copies of this directory made at any time are good ones. Remove\n"
-            "nothing by hand: firn remote prune does, and knows what is needed.\n"
+            "packs/ has the contents, states/ says what there is: the state with the highest\n"
+            "number counts, and its first line says who made it. Files here are only added\n"
+            "and removed, never changed. Remove nothing by hand: firn remote prune knows\n"
+            "what is needed.\n"
             "\n"
             "format: %d\n"
             "id: %s\n"
@@ -90,7 +90,7 @@ fi_remote_marker_decode(firn_slice text, struct fi_remote_marker *out, firn_erro
             formats++;
             is_newer |= !fi_slice_equal(value, firn_str("1"));
         } else if (is_newer) {
-            continue; /* whatever it says, it is said in another way */
+            continue; /* a later format may write the other lines in another way */
         } else if (has_label(line, "id: ", &value)) {
             ids++;
             is_wrong = value.size != 2 * sizeof out->id ||
@@ -129,7 +129,7 @@ out:
 
 /* ==== creating ==== */
 
-/* What is at a probe is ours, and so is what appears under incoming/. */
+/* Objects of a probe and files under incoming/ are firn's own. */
 static int
 refuse_foreign(void *ctx, const struct fi_bucket_object *object)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * remote/remote_marker.h: the file FIRN-REMOTE.txt of a bucket: what it is, for people and for us.
+ * remote/remote_marker.h: the file FIRN-REMOTE.txt, which tells people and programs what a bucket
+ * is.
  */
 #ifndef FIRN_REMOTE_REMOTE_MARKER_H
 #define FIRN_REMOTE_REMOTE_MARKER_H
@@ -19,12 +20,12 @@ struct fi_remote_marker {
     bool is_encrypted;
 };
 
-/* FIRN_NOT_FOUND: the bucket has none. FIRN_INVALID: it has a file of that name that is none.
- * FIRN_NEWER. */
+/* FIRN_NOT_FOUND: the bucket has no such file. FIRN_INVALID: it has another file of that name.
+ * FIRN_NEWER: the remote is of a later format. */
 FIRN_MUST_CHECK int fi_remote_marker_read(struct fi_bucket *bucket, struct fi_remote_marker *out,
                                           firn_error *err);
-/* Makes an empty bucket a remote, or finds that another machine has. FIRN_EXISTS: there are other
- * objects in it. */
+/* Makes an empty bucket a remote, unless it is one already. FIRN_EXISTS: it is no remote, and has
+ * other objects. */
 FIRN_MUST_CHECK int fi_remote_marker_create(struct fi_bucket *bucket, struct fi_os *os,
                                             struct fi_remote_marker *out, firn_error *err);
 /* The two above without a bucket. */

@@ -2,11 +2,12 @@
  *
  * objects/objects_adoption.c: taking in packs that another machine has made.
  *
- * The maker of a pack can give its objects any names, and a save does not store an object again that
- * the index has. So an object gets an entry in the index only after its bytes were compared with its
- * name here (I1). Whole objects are compared at once. A list of pieces or a delta may need objects of
- * other packs, so these wait until all packs are there; then they are verified in rounds, since a
- * piece may be a list itself. An object that the index has already keeps its place (I2).
+ * The maker of a pack can give its objects any names, and a save does not store an object again if
+ * the index has it. So an object gets an entry in the index only after its bytes were compared
+ * with its name here (I1). Whole objects are compared at once. A list of pieces or a delta may
+ * need objects of other packs, so these wait until all packs are there; then they are verified in
+ * rounds, since a piece may be a list itself. An object that the index has already keeps its place
+ * (I2).
  *
  *     <number>.pack.tmp   written by the caller, synced, verified as a file
  *     <number>.pack       its name is durable; then its entry, then those of its whole objects
