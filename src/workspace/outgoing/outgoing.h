@@ -75,5 +75,13 @@ FIRN_MUST_CHECK int fi_outgoing_write(struct fi_outgoing *outgoing, struct fi_os
                                       firn_error *err);
 /* What the place has of an object that was collected, once it has all packs. */
 enum fi_outgoing_has fi_outgoing_after(const struct fi_outgoing *outgoing, const firn_hash *hash);
+/* The same for each object that was collected, in no order: those that go out, and those that the
+ * place has already, but only with these packs all that they name. So the caller knows of every
+ * object of which the place has more than before. Any result of visit but FIRN_OK ends the list
+ * and is returned. */
+FIRN_MUST_CHECK int fi_outgoing_list(const struct fi_outgoing *outgoing,
+                                     int (*visit)(void *ctx, const firn_hash *hash,
+                                                  enum fi_outgoing_has has, firn_error *err),
+                                     void *ctx, firn_error *err);
 
 #endif

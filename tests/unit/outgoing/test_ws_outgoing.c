@@ -28,6 +28,7 @@ struct elsewhere {
     uint64_t pack_count;
     uint64_t bytes;
     uint64_t base_count;      /* packs that others lean on, in all */
+    uint64_t more_count;      /* objects that were there, and of which the last sending made more */
     struct fi_hash_map known; /* of struct known */
     struct fi_pack_scratch *scratch;
     struct fi_outgoing *outgoing; /* that is being written */
@@ -229,19 +230,58 @@ judge_checkpoint(void *ctx, firn_slice bytes, const struct fi_catalog_record *re
                : judge_reference(sending->place, &record->root.hash, true, err);
 }
 
+struct listing {
+    struct elsewhere *place;
+    uint64_t count;
+    uint64_t more_count; /* of objects of which the place has more than it knew */
+};
+
+/* What the place has now, also of objects that were there before. */
+static int
+note_listed(void *ctx, const firn_hash *hash, enum fi_outgoing_has has, firn_error *err)
+{
+    (void)err;
+    struct listing *listing = ctx;
+    struct known *known = find_known(listing->place, hash);
+    assert_non_null(known);
+    assert_true(has >= known->has && has == fi_outgoing_after(listing->place->outgoing, hash));
+    listing->more_count += has > known->has;
+    known->has = has;
+    listing->count++;
+    return FIRN_OK;
+}
+
+static int
+refuse_listed(void *ctx, const firn_hash *hash, enum fi_outgoing_has has, firn_error *err)
+{
+    (void)hash, (void)has, (void)err;
+    ++*(int *)ctx;
+    return FIRN_LIMIT;
+}
+
 /* Sends the checkpoints from `from` on. */
 static int
 try_send(struct ws_world *world, struct elsewhere *place, uint64_t from, uint64_t size_max)
 {
     struct fi_ws_opened opened;
     struct sending sending = {.place = place, .from = from};
+    struct listing listing = {.place = place};
+    int visits = 0;
     const struct fi_outgoing_place other = {find, place};
     FI_TRY_RETURN(fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &world->err));
     int rc;
     FI_TRY(fi_outgoing_create(opened.objects, &other, &sending.outgoing, &world->err));
     FI_TRY(fi_catalog_list(opened.catalog, 0, add_checkpoint, &sending, &world->err));
     place->outgoing = sending.outgoing;
-    rc = fi_outgoing_write(sending.outgoing, place->dir, size_max, take_pack, place, &world->err);
+    FI_TRY(
+        fi_outgoing_write(sending.outgoing, place->dir, size_max, take_pack, place, &world->err));
+    FI_TRY(fi_outgoing_list(sending.outgoing, note_listed, &listing, &world->err));
+    place->more_count = listing.more_count;
+    assert_int_equal(listing.count, fi_outgoing_count(sending.outgoing));
+    rc = fi_outgoing_list(sending.outgoing, refuse_listed, &visits, &world->err);
+    assert_int_equal(rc, listing.count > 0 ? FIRN_LIMIT : FIRN_OK);
+    assert_int_equal(visits, listing.count > 0);
+    rc = FIRN_OK;
 out:
     fi_outgoing_destroy(sending.outgoing);
     return fi_ws_opened_close(world->ws, &opened, rc, &world->err);
@@ -387,10 +427,42 @@ bytes_that_are_there_as_a_file_are_looked_into_as_a_directory(void **state)
     send_and_judge(&second, &place, 1, 64 << 20);
     assert_int_equal(find_known(&place, &hash)->has, FI_OUTGOING_CONTENT);
     send_and_judge(&first, &place, 1, 64 << 20);
+    assert_int_equal(find_known(&place, &hash)->has, FI_OUTGOING_COMPLETE);
+    assert_int_equal(place.more_count, 1);
     elsewhere_close(&place);
     fi_buf_deinit(&object);
     ws_world_close(&second);
     ws_world_close(&first);
+}
+
+static void
+the_caller_learns_of_what_was_only_looked_into(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct elsewhere place;
+    uint64_t lists = 0;
+    ws_world_open_memory(&world, 1);
+    scan_put_random(&world.tree, "d/large", 1, 9 << 20);
+    scan_put_text(&world.tree, "d/small", "content");
+    ws_save(&world);
+    elsewhere_open(&place, world.tree.os);
+    send_and_judge(&world, &place, 1, 64 << 20);
+    assert_int_equal(place.more_count, 0);
+    for (size_t i = 0; i < place.known.count; i++) {
+        struct known *known = (struct known *)fi_hash_map_at(&place.known, i);
+        lists += !known->is_whole;
+        known->has = FI_OUTGOING_PRESENT;
+    }
+    assert_true(lists > 0);
+    uint64_t packs = place.pack_count;
+    send_and_judge(&world, &place, 1, 64 << 20);
+    assert_int_equal(place.pack_count, packs); /* nothing goes out */
+    assert_int_equal(place.more_count, place.known.count);
+    send_and_judge(&world, &place, 1, 64 << 20);
+    assert_int_equal(place.more_count, 0);
+    elsewhere_close(&place);
+    ws_world_close(&world);
 }
 
 /* ==== faults ==== */
@@ -497,6 +569,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_edit_goes_out_as_a_delta),
         cmocka_unit_test(bytes_that_are_there_as_a_file_are_looked_into_as_a_directory),
+        cmocka_unit_test(the_caller_learns_of_what_was_only_looked_into),
         cmocka_unit_test(an_error_is_reported_when_memory_fails),
         cmocka_unit_test(an_error_is_reported_when_calls_fail),
         cmocka_unit_test(random_trees_go_out_whole),
