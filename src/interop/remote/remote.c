@@ -30,6 +30,8 @@ fi_remote_deinit(struct fi_remote *remote)
 {
     fi_remote_state_deinit(&remote->state);
     fi_remote_table_deinit(&remote->uploads);
+    fi_buf_deinit(&remote->read);
+    fi_buf_deinit(&remote->made);
 }
 
 /* ==== time ==== */
@@ -127,14 +129,10 @@ fi_remote_read_state(struct fi_remote *remote, uint64_t number, struct fi_remote
                      firn_error *err)
 {
     char name[FI_REMOTE_STATE_NAME_SIZE];
-    struct fi_buf bytes = {0};
     fi_remote_state_name(number, name);
-    int rc;
-    FI_TRY(fi_bucket_get(remote->bucket, name, 0, FI_REMOTE_STATE_SIZE_MAX, &bytes, err));
-    rc = fi_remote_state_decode(fi_buf_slice(&bytes), number, out, err);
-out:
-    fi_buf_deinit(&bytes);
-    return rc;
+    FI_TRY_RETURN(
+        fi_bucket_get(remote->bucket, name, 0, FI_REMOTE_STATE_SIZE_MAX, &remote->read, err));
+    return fi_remote_state_decode(fi_buf_slice(&remote->read), number, out, err);
 }
 
 void
@@ -158,7 +156,8 @@ lose_sight(struct fi_remote *remote)
 }
 
 int
-fi_remote_apply(struct fi_remote *remote, const struct fi_remote_record *record, firn_error *err)
+fi_remote_apply(struct fi_remote *remote, const struct fi_remote_record *record, firn_slice bytes,
+                firn_error *err)
 {
     int rc = fi_remote_state_apply(&remote->state, record, err);
     if (rc != FIRN_OK) {
@@ -170,7 +169,22 @@ fi_remote_apply(struct fi_remote *remote, const struct fi_remote_record *record,
         remote->number_seen = remote->state.number;
     }
     fi_remote_resolve_uploads(remote);
-    return FIRN_OK;
+    return remote->keep == NULL
+               ? FIRN_OK
+               : remote->keep(remote->keep_ctx, record->number, bytes, err);
+}
+
+int
+fi_remote_restore(struct fi_remote *remote, uint64_t number, firn_slice bytes, firn_error *err)
+{
+    struct fi_remote_record record;
+    FI_TRY_RETURN(fi_remote_state_decode(bytes, number, &record, err));
+    int rc = fi_remote_state_apply(&remote->state, &record, err);
+    fi_remote_state_record_deinit(&record);
+    if (rc != FIRN_OK) {
+        fi_remote_state_deinit(&remote->state);
+    }
+    return rc;
 }
 
 /* Applies the states from first to last. FIRN_NOT_FOUND: one was removed; FIRN_EXISTS: one does not
@@ -190,7 +204,7 @@ apply_range(struct fi_remote *remote, uint64_t first, uint64_t last, firn_error 
             if (!follows) {
                 lose_sight(remote);
             }
-            rc = fi_remote_apply(remote, &record, err);
+            rc = fi_remote_apply(remote, &record, fi_buf_slice(&remote->read), err);
         }
         fi_remote_state_record_deinit(&record);
         FI_TRY_RETURN(rc);

@@ -63,6 +63,13 @@ struct fi_remote {
     uint64_t lost_race_count;
     /* Puts of states in a row of which nobody knows whether they were carried out. */
     unsigned unknown_put_count;
+    struct fi_buf read; /* bytes of the state that was read last */
+    struct fi_buf made; /* bytes of the state that was made last */
+    /* NULL, or called with the bytes of each state that becomes the present one, so that the caller
+     * can keep them for fi_remote_restore. One that needs none before it, full or the first, makes
+     * all that were kept earlier useless. */
+    int (*keep)(void *ctx, uint64_t number, firn_slice bytes, firn_error *err);
+    void *keep_ctx;
 };
 
 /* What a push, or a prune, wants of the present state: fills *change, which is empty. Called again
@@ -89,6 +96,11 @@ void fi_remote_init(struct fi_remote *remote, struct fi_bucket *bucket, struct f
                     const char *by);
 void fi_remote_deinit(struct fi_remote *remote);
 
+/* Takes the bytes of a state that an earlier handle has kept for the present one; to be called with
+ * all that are needed, ascending, before anything is read. FIRN_CORRUPT: they are no such states,
+ * and nothing is known of the remote. */
+FIRN_MUST_CHECK int fi_remote_restore(struct fi_remote *remote, uint64_t number, firn_slice bytes,
+                                      firn_error *err);
 /* Reads what other machines have published since. FIRN_CORRUPT: a state is damaged, or the bucket
  * has lost states that were seen here; what is known stays, up to the last state that could be
  * read. */

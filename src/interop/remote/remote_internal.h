@@ -10,9 +10,10 @@
 /* FIRN_NOT_FOUND: there is none of that number. */
 FIRN_MUST_CHECK int fi_remote_read_state(struct fi_remote *remote, uint64_t number,
                                          struct fi_remote_record *out, firn_error *err);
-/* Makes the record's the present state; after an error nothing is known of the remote. */
+/* Makes the record's the present state; bytes are its own. After an error nothing is known of the
+ * remote. */
 FIRN_MUST_CHECK int fi_remote_apply(struct fi_remote *remote, const struct fi_remote_record *record,
-                                    firn_error *err);
+                                    firn_slice bytes, firn_error *err);
 /* Whether the last look at the states is too old to be relied on (g). */
 bool fi_remote_look_is_old(const struct fi_remote *remote);
 /* Numbers of states, ascending. */
