@@ -169,9 +169,8 @@ fi_remote_apply(struct fi_remote *remote, const struct fi_remote_record *record,
         remote->number_seen = remote->state.number;
     }
     fi_remote_resolve_uploads(remote);
-    return remote->keep == NULL
-               ? FIRN_OK
-               : remote->keep(remote->keep_ctx, record->number, bytes, err);
+    return remote->keep == NULL ? FIRN_OK
+                                : remote->keep(remote->keep_ctx, record->number, bytes, err);
 }
 
 int
