@@ -419,8 +419,8 @@ label_of(const struct fi_share *share, const uint8_t line[FI_SHARE_LINE_SIZE],
 static int
 compare_coming(const void *a, const void *b)
 {
-    const struct coming *left = a;
-    const struct coming *right = b;
+    const struct coming *left = *(struct coming *const *)a;
+    const struct coming *right = *(struct coming *const *)b;
     int order = memcmp(left->line, right->line, sizeof left->line);
     return order != 0 ? order
                       : (left->record.order > right->record.order) -
@@ -428,6 +428,7 @@ compare_coming(const void *a, const void *b)
 }
 
 struct entering {
+    struct coming **order; /* all of them, by lines */
     struct firn_db_batch *batch;
     struct fi_buf root;
     struct fi_buf record;
@@ -462,14 +463,14 @@ static int
 enter_line(struct pulling *pulling, struct entering *entering, size_t *i, firn_error *err)
 {
     struct fi_share *share = pulling->share;
-    const struct coming *first = &pulling->coming[*i];
+    const struct coming *first = entering->order[*i];
     char label[LABEL_SIZE_MAX + 1];
     uint64_t last = 0;
     bool has_any = false;
     for (; *i < pulling->coming_count &&
-           memcmp(pulling->coming[*i].line, first->line, sizeof first->line) == 0;
+           memcmp(entering->order[*i]->line, first->line, sizeof first->line) == 0;
          ++*i) {
-        const struct coming *coming = &pulling->coming[*i];
+        const struct coming *coming = entering->order[*i];
         if (!coming->is_whole || coming->record.order == last) { /* (I4) */
             continue;
         }
@@ -491,17 +492,26 @@ enter_line(struct pulling *pulling, struct entering *entering, size_t *i, firn_e
 static int
 enter_all(struct pulling *pulling, firn_error *err)
 {
-    struct entering entering = {.batch = NULL};
+    const size_t count = pulling->coming_count;
+    struct entering entering = {.order = fi_alloc_array(count, sizeof(struct coming *))};
     int rc;
-    fi_sort(pulling->coming, pulling->coming_count, sizeof *pulling->coming, compare_coming);
+    if (entering.order == NULL) {
+        rc = fi_error_no_memory(err, "the checkpoints to pull");
+        goto out;
+    }
+    for (size_t i = 0; i < count; i++) {
+        entering.order[i] = &pulling->coming[i];
+    }
+    fi_sort(entering.order, count, sizeof *entering.order, compare_coming);
     FI_TRY(fi_db_batch_create(&entering.batch, err));
-    for (size_t i = 0; i < pulling->coming_count;) {
+    for (size_t i = 0; i < count;) {
         FI_TRY(enter_line(pulling, &entering, &i, err));
     }
     if (fi_db_batch_count(entering.batch) > 0) {
         rc = fi_db_write(pulling->share->opened.db, entering.batch, FIRN_DURABILITY_FULL, err);
     }
 out:
+    fi_free(entering.order);
     fi_db_batch_destroy(entering.batch);
     fi_buf_deinit(&entering.root);
     fi_buf_deinit(&entering.record);

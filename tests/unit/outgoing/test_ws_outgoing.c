@@ -334,6 +334,113 @@ random_trees_go_out_whole(void **state)
     }
 }
 
+/* ==== joining ==== */
+
+static int
+note_joined(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_error *err)
+{
+    (void)err;
+    struct elsewhere *joined = ctx;
+    const struct known known = {
+        .hash = *hash, .pack = 1, .is_whole = !fi_pack_kind_is_named(at->kind)};
+    assert_non_null(fi_hash_map_insert(&joined->known, fi_hash_map_first(hash), &known));
+    return FIRN_OK;
+}
+
+/* A place with one pack, which has all that the packs of another place have. */
+static void
+join_all(struct elsewhere *place, struct fi_os *os, struct elsewhere *joined)
+{
+    const char *names[PACK_MAX];
+    struct fi_outgoing_joined result;
+    for (uint64_t i = 0; i < place->pack_count; i++) {
+        names[i] = place->names[i];
+    }
+    elsewhere_open(joined, os);
+    snprintf(joined->names[0], sizeof joined->names[0], "joined.pack");
+    const struct fi_outgoing_join join = {.dir = place->dir,
+                                          .names = names,
+                                          .count = place->pack_count,
+                                          .out_dir = place->dir,
+                                          .out_name = joined->names[0],
+                                          .bytes_max = UINT64_MAX};
+    int rc = fi_outgoing_join(&join, &result, &joined->err);
+    if (rc != FIRN_OK) {
+        fail_msg("%s", joined->err.text);
+    }
+    assert_int_equal(fi_pack_open(place->dir, joined->names[0], &joined->packs[0], &joined->err),
+                     FIRN_OK);
+    joined->pack_count = 1;
+    assert_int_equal(result.object_count, place->known.count);
+    assert_int_equal(result.object_count, fi_pack_count(joined->packs[0]));
+    assert_int_equal(result.size_bytes, fi_pack_size_bytes(joined->packs[0]));
+    assert_true(result.size_bytes <= place->bytes);
+    assert_memory_equal(&result.id, fi_pack_id(joined->packs[0]), sizeof result.id);
+    assert_int_equal(
+        fi_pack_list(joined->packs[0], joined->scratch, note_joined, joined, &joined->err),
+        FIRN_OK);
+    assert_int_equal(fi_pack_verify(joined->packs[0], joined->scratch, NULL, NULL, &joined->err),
+                     FIRN_OK);
+}
+
+static int
+count_deltas(void *ctx, const firn_hash *hash, const struct fi_pack_location *at,
+             firn_slice content, firn_error *err)
+{
+    (void)hash, (void)at, (void)content, (void)err;
+    ++*(uint64_t *)ctx;
+    return FIRN_OK;
+}
+
+static uint64_t
+deltas_of(struct elsewhere *place)
+{
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < place->pack_count; i++) {
+        assert_int_equal(
+            fi_pack_walk_deltas(place->packs[i], place->scratch, count_deltas, &count, &place->err),
+            FIRN_OK);
+    }
+    return count;
+}
+
+static void
+joined_packs_have_what_the_packs_had(void **state)
+{
+    (void)state;
+    uint64_t delta_count = 0;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct ws_world world;
+        struct elsewhere place;
+        struct elsewhere joined;
+        struct fi_ws_opened opened;
+        struct test_random random = {seed};
+        ws_world_open_memory(&world, seed);
+        elsewhere_open(&place, world.tree.os);
+        ws_edit_grow(&world.tree, &random, 40);
+        scan_put_random(&world.tree, "large", seed, 9 << 20);
+        for (uint64_t i = 1; i <= 5; i++) {
+            ws_save(&world);
+            send_and_judge(&world, &place, i, 100000);
+            for (int k = 0; k < 8; k++) {
+                ws_edit_step(&world.tree, &random);
+            }
+        }
+        join_all(&place, world.tree.os, &joined);
+        assert_int_equal(deltas_of(&joined), deltas_of(&place));
+        delta_count += deltas_of(&joined);
+        struct sending sending = {.place = &joined, .from = 1};
+        assert_int_equal(fi_ws_opened_open(world.ws, FI_WS_READ, &opened, &world.err), FIRN_OK);
+        assert_int_equal(fi_catalog_list(opened.catalog, 0, judge_checkpoint, &sending, &world.err),
+                         FIRN_OK);
+        assert_int_equal(fi_ws_opened_close(world.ws, &opened, FIRN_OK, &world.err), FIRN_OK);
+        elsewhere_close(&joined);
+        elsewhere_close(&place);
+        ws_world_close(&world);
+    }
+    assert_true(delta_count > 0);
+}
+
 static void
 put_lines(struct ws_world *world, const char *path, int changed)
 {
@@ -573,6 +680,7 @@ main(void)
         cmocka_unit_test(an_error_is_reported_when_memory_fails),
         cmocka_unit_test(an_error_is_reported_when_calls_fail),
         cmocka_unit_test(random_trees_go_out_whole),
+        cmocka_unit_test(joined_packs_have_what_the_packs_had),
     };
     return cmocka_run_group_tests_name("ws_outgoing", tests, NULL, NULL);
 }
