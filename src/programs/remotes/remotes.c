@@ -88,10 +88,12 @@ fi_remotes_hint(firn_workspace *workspace, const char *remote, int code)
     assert(code != FIRN_OK);
     switch (code) {
     case FIRN_NOT_FOUND:
-        return remote != NULL && !fi_remotes_has(workspace, remote) &&
-                       fi_remotes_has(workspace, NULL)
+        if (!fi_remotes_has(workspace, NULL)) {
+            return NULL;
+        }
+        return remote != NULL && !fi_remotes_has(workspace, remote)
                    ? "firn remote list shows the remotes"
-                   : NULL;
+                   : "if it is on another disk or machine, mount that first";
     case FIRN_INVALID:
         return remote == NULL && fi_remotes_has(workspace, NULL)
                    ? "firn remote list shows the remotes"

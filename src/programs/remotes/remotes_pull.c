@@ -107,7 +107,7 @@ remotes_pull_run(struct fi_cli *cli)
 }
 
 static const struct fi_command_option options[] = {
-    {"limit", 0, "SIZE", "send and fetch at most so many bytes a second (such as 5M)"},
+    {"limit", 0, "SIZE", "use at most so many bytes a second (such as 5M)"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -123,15 +123,15 @@ const struct fi_command fi_remotes_pull = {
     .summary = "Bring checkpoints that others have pushed to a remote",
     .arguments = "[REMOTE]",
     .options = options,
-    .help = "Brings the checkpoints that other machines, or other workspaces of this one, have\n"
-            "pushed to REMOTE (default: the only one, or origin) and that are not here yet.\n"
-            "The directory and its own checkpoints stay as they are.\n"
+    .help = "Brings the checkpoints that other machines, or other workspaces of this one,\n"
+            "have pushed to REMOTE (default: the only one, or origin) and that are not here\n"
+            "yet. The directory and its own checkpoints stay as they are.\n"
             "\n"
-            "What came is called REMOTE/REF, where REF is a number, an id, a tag, a time or\n"
-            "latest, as in origin/latest or origin/12~1: firn show, diff, cat and restore take\n"
-            "it. What one workspace has pushed is a line of the remote. If several lines have\n"
-            "such a checkpoint, the line's name or id comes in between, as in\n"
-            "origin/ada@laptop:project/12; REMOTE/latest is the newest of all lines.\n"
+            "What came is called REMOTE/REF, where REF is a number, an id, a time or latest,\n"
+            "as in origin/latest or origin/12~1: firn show, diff, cat, grep, status, restore\n"
+            "and export take it. What one workspace has pushed is a line of the remote. If\n"
+            "several lines have such a checkpoint, the line's name or id comes in between, as\n"
+            "in origin/ada@laptop:project/12; REMOTE/latest is the newest of all lines.\n"
             "\n"
             "All that comes is verified. If something is damaged in the remote, what does not\n"
             "need it comes nevertheless; the rest is named and the exit code is 5.\n"

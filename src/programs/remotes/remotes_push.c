@@ -5,6 +5,7 @@
 #include "remotes/remotes_internal.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "task/task.h"
 #include "term/term.h"
@@ -25,17 +26,19 @@ attempt_push(void *ctx, firn_error *err)
                                &pushing->result, err);
 }
 
-/* The reference that names no checkpoint. */
+/* The reference that names no checkpoint, or none of this workspace. */
 static const char *
 find_wrong(const struct pushing *pushing)
 {
+    const char *wrong = NULL;
     for (size_t i = 0; i < pushing->options.reference_count; i++) {
         const char *reference = pushing->options.references[i];
         if (firn_workspace_find(pushing->workspace, reference, NULL, NULL) != FIRN_OK) {
             return reference;
         }
+        wrong = wrong == NULL && strchr(reference, '/') != NULL ? reference : wrong;
     }
-    return NULL;
+    return wrong;
 }
 
 static const char *
@@ -49,8 +52,10 @@ hint_of(const struct pushing *pushing, int code)
         return "the first word is the remote, those after it are checkpoints: firn push REMOTE REF";
     }
     const char *wrong = is_no_remote ? NULL : find_wrong(pushing);
-    if (wrong != NULL) {
-        return fi_task_workspace_hint(pushing->workspace, wrong, code);
+    const char *hint =
+        wrong != NULL ? fi_task_workspace_hint(pushing->workspace, wrong, code) : NULL;
+    if (hint != NULL) {
+        return hint;
     }
     switch (code) {
     case FIRN_CANCELLED:
@@ -122,7 +127,7 @@ remotes_push_run(struct fi_cli *cli)
 }
 
 static const struct fi_command_option options[] = {
-    {"limit", 0, "SIZE", "send and fetch at most so many bytes a second (such as 5M)"},
+    {"limit", 0, "SIZE", "use at most so many bytes a second (such as 5M)"},
     {NULL, 0, NULL, NULL},
 };
 
