@@ -683,6 +683,14 @@ fi_ws_find_record(struct firn_ws *ws, struct fi_ws_opened *opened, const char *r
                               out, err);
 }
 
+/* "xltrpwwu...", all 32 letters of an id. */
+static bool
+is_whole_id(const char *reference)
+{
+    return strspn(reference, "klmnopqrstuvwxyz") == FIRN_CHECKPOINT_ID_SIZE - 1 &&
+           reference[FIRN_CHECKPOINT_ID_SIZE - 1] == '\0';
+}
+
 int
 fi_ws_find_any(struct firn_ws *ws, struct fi_ws_opened *opened, const char *reference,
                struct fi_catalog_record *out, bool *out_is_own, firn_error *err)
@@ -695,6 +703,13 @@ fi_ws_find_any(struct firn_ws *ws, struct fi_ws_opened *opened, const char *refe
         *out_is_own = false;
         return fi_catalog_lines_resolve(opened->catalog, reference, &ws->record, out, &workspace,
                                         err);
+    }
+    if (rc == FIRN_NOT_FOUND && opened->catalog != NULL && is_whole_id(reference)) {
+        int code = fi_catalog_lines_resolve_id(opened->catalog, reference, &ws->record, out, err);
+        if (code != FIRN_NOT_FOUND) {
+            *out_is_own = false;
+            return code;
+        }
     }
     if (rc != FIRN_OK) {
         fi_error_copy(err, &why);

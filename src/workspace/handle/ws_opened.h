@@ -101,8 +101,9 @@ FIRN_MUST_CHECK int fi_ws_find_record(struct firn_ws *ws, struct fi_ws_opened *o
 FIRN_MUST_CHECK int fi_ws_find_own(struct firn_ws *ws, struct fi_ws_opened *opened,
                                    const char *reference, struct fi_buf *bytes,
                                    struct fi_catalog_record *out, firn_error *err);
-/* The two above, also for a checkpoint of a remote's line (catalog_lines.c): for what only reads
- * its tree, since its order and number are those of another workspace. */
+/* The two above, also for a checkpoint of a remote's line (catalog_lines.c), by "REMOTE/REF" or by
+ * its whole id: for what only reads its tree, since its order and number are those of another
+ * workspace. */
 FIRN_MUST_CHECK int fi_ws_find_any(struct firn_ws *ws, struct fi_ws_opened *opened,
                                    const char *reference, struct fi_catalog_record *out,
                                    bool *out_is_own, firn_error *err);
