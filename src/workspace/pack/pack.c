@@ -33,17 +33,10 @@
 
 enum { ENTRY_SIZE = FI_PACK_FORMAT_ENTRY_SIZE, POOL_FRAME_COUNT = 4 };
 
-int
-fi_pack_open(struct fi_os_dir *dir, const char *name, struct firn_pack **out, firn_error *err)
+/* The rest of opening; closes the pack if that fails. rc is what opening its reader came to. */
+static int
+open_tables(struct firn_pack *pack, int rc, struct firn_pack **out, firn_error *err)
 {
-    *out = NULL;
-    struct firn_pack *pack = fi_alloc_zeroed(sizeof *pack);
-    if (pack == NULL) {
-        return fi_error_no_memory(err, "a pack");
-    }
-    fi_os_process_init_mark(&pack->mark);
-    fi_pack_scratch_pool_init(&pack->pool, fi_os_dir_os(dir), POOL_FRAME_COUNT);
-    int rc = fi_block_reader_open(dir, name, FI_BLOCK_FILE_PACK, &pack->reader, err);
     if (rc == FIRN_OK) {
         rc = fi_pack_frames_load(pack, err);
     }
@@ -53,6 +46,42 @@ fi_pack_open(struct fi_os_dir *dir, const char *name, struct firn_pack **out, fi
     }
     *out = pack;
     return FIRN_OK;
+}
+
+static int
+allocate(struct fi_os *os, struct firn_pack **out, firn_error *err)
+{
+    struct firn_pack *pack = fi_alloc_zeroed(sizeof *pack);
+    if (pack == NULL) {
+        return fi_error_no_memory(err, "a pack");
+    }
+    fi_os_process_init_mark(&pack->mark);
+    fi_pack_scratch_pool_init(&pack->pool, os, POOL_FRAME_COUNT);
+    *out = pack;
+    return FIRN_OK;
+}
+
+int
+fi_pack_open(struct fi_os_dir *dir, const char *name, struct firn_pack **out, firn_error *err)
+{
+    struct firn_pack *pack;
+    *out = NULL;
+    FI_TRY_RETURN(allocate(fi_os_dir_os(dir), &pack, err));
+    return open_tables(
+        pack, fi_block_reader_open(dir, name, FI_BLOCK_FILE_PACK, &pack->reader, err), out, err);
+}
+
+int
+fi_pack_open_source(struct fi_os *os, const struct fi_block_source *source, struct firn_pack **out,
+                    firn_error *err)
+{
+    struct firn_pack *pack;
+    *out = NULL;
+    FI_TRY_RETURN(allocate(os, &pack, err));
+    pack->is_foreign = true;
+    return open_tables(pack,
+                       fi_block_reader_open_source(source, FI_BLOCK_FILE_PACK, &pack->reader, err),
+                       out, err);
 }
 
 int
