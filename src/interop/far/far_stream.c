@@ -22,6 +22,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/mem.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
