@@ -78,7 +78,7 @@ FIRN_MUST_CHECK int fi_far_read(struct fi_far *far, const firn_hash *hash, struc
                                 firn_error *err);
 /* A file's content in order: data or, if data.data is NULL, data.size zero bytes of a hole. Every
  * piece is verified before sink gets it, and the whole after the last one. FIRN_CORRUPT also if the
- * content is not `size` bytes long. Pieces are fetched some 8 MiB before they are passed on. */
+ * content is not `size` bytes long. Pieces are fetched some 6 MiB before they are passed on. */
 FIRN_MUST_CHECK int fi_far_stream(struct fi_far *far, const firn_hash *hash, uint64_t size,
                                   int (*sink)(void *ctx, uint64_t offset, firn_slice data,
                                               firn_error *err),

@@ -31,7 +31,7 @@
 #include "pack/pack_cells.h"
 
 enum {
-    WINDOW = 8 << 20,
+    WINDOW = 6 << 20, /* with the frames around them mostly one range */
     WINDOW_COUNT = 256,
     HOLE_STEP = 4 << 20,
     CELLS_HOLE_STEP = 1 << 30,
