@@ -7,8 +7,8 @@
  * BLAKE3 of the table of contents; the numbers in it against the file. After that, sections are
  * known to be inside the body. The body itself is verified block by block as it is read.
  *
- * A file whose bytes come from a source is read by its end alone: the header, far away from it, says
- * nothing that the footer does not.
+ * A file whose bytes come from a source is opened by its end alone: the header, far away from it,
+ * says nothing that the footer does not.
  *
  * A block is read with one pread of prefix, stored bytes and padding. The caller's ref is checked
  * against the file's length before anything is allocated, the prefix against the ref, the checksum

@@ -3,21 +3,24 @@
  * far/far.c: which packs there are, and in which one an object is.
  *
  * A pack is opened when an object was not found in those before it: first all that are in memory,
- * which costs no request, then those in the bucket, the one that was added last first. The end of the
- * pack is fetched by a guess, then what its tables still lack. The places of its objects go into one
- * index in memory, since a history has hundreds of small packs, and looking into the table of each
- * would take longer than the objects. A pack whose table is large, or for whose objects the index has
- * no room, is asked by its own table, page by page.
+ * which costs no request, then those in the bucket, the one that was added last first. The end of
+ * the pack is fetched by a guess, then what its tables still lack. The places of its objects go
+ * into one index in memory, since a history has hundreds of small packs, and looking into the table
+ * of each would take longer than the objects. A pack whose table is large, or for whose objects the
+ * index has no room, is asked by its own table, page by page.
  *
- * The names in a table are whatever its author wrote, and could be chosen to collide in the index; so
- * its keys depend on a random number.
+ * The names in a table are whatever its author wrote, and could be chosen to collide in the index;
+ * so its keys depend on a random number.
  *
- * A damaged pack costs only what no other pack has: it is passed over, and its error is the result if
- * the object is in no other. A pack that is missing ends the search: what it had, a newer state
+ * A damaged pack costs only what no other pack has: it is passed over, and its error is the result
+ * if the object is in no other. A pack that is missing ends the search: what it had, a newer state
  * has elsewhere.
  *
  * (I1) No two packs have the same identity, and a pack that was opened has the identity that it was
  *      added with: the caches of a scratch go by that.
+ *
+ * The hashes of MiBs in a pack's table of contents are not compared: what is fetched is seldom
+ * whole MiBs, each block has a checksum of its own, and each object is compared with its name.
  *
  * Memory: for each pack its name, its lists (no larger than they are in the file, which
  * fi_pack_open_source sees to), and where its ranges are; the index.
@@ -292,6 +295,7 @@ index_pack(struct fi_far *far, uint32_t number, firn_error *err)
     const struct fi_pack_span pages = fi_pack_pages_span(file->pack);
     struct indexing indexing = {far, number};
     firn_error why;
+    DCHECK(memcmp(fi_pack_id(file->pack), &file->id, sizeof file->id) == 0); /* (I1) */
     if (pages.size > FI_FAR_RANGE_MAX ||
         fi_pack_count(file->pack) > FI_FAR_INDEX_MAX - far->index.count) {
         return FIRN_OK;

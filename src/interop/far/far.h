@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * far/far.h: objects of packs that lie in a bucket, read where they are: of each pack only the ranges
- * that are needed.
+ * far/far.h: objects of packs that lie in a bucket, read where they are: of each pack only the
+ * ranges that are needed.
  *
  * The end of a pack has its tables, and directly before them its directories; one request fetches
- * that end. Then a file costs one request more, for the frame that has it. A pack is looked into only
- * if the object is in none that was added after it.
+ * that end. Then a file costs one request more, for the frame that has it. A pack is looked into
+ * only if the object is in none that was added after it.
  *
- * Nothing in a pack is trusted: an object's bytes are compared with its name each time, and work and
- * memory are bounded by the bytes that were fetched and by bytes_max.
+ * Nothing in a pack is trusted: an object's bytes are compared with its name each time, and work
+ * and memory are bounded by the bytes that were fetched and by bytes_max.
  *
  * Results that functions share:
  *   FIRN_NOT_FOUND  a pack is not in the bucket: the newest state may name others instead
@@ -37,8 +37,8 @@
 struct fi_far;
 
 /* What is fetched goes into a temporary file in dir. bucket and dir are borrowed until destroy.
- * bytes_max: how much may be fetched in all; about as many bytes, beside those that were fetched, may
- * be decompressed and hashed. */
+ * bytes_max: how much may be fetched in all; about as many bytes, beside those that were
+ * fetched, may be decompressed and hashed. */
 FIRN_MUST_CHECK int fi_far_create(struct fi_bucket *bucket, struct fi_os_dir *dir,
                                   uint64_t bytes_max, struct fi_far **out, firn_error *err);
 /* NULL is fine. */
@@ -54,9 +54,9 @@ struct fi_far_pack {
     const uint64_t *bases;
     size_t base_count;
 };
-/* Adds a pack, which is looked into before those that were added already. Everything is copied, and
- * nothing is fetched. FIRN_EXISTS: it was added before. FIRN_CORRUPT: no pack can be of that size, or
- * no object have that name. */
+/* Adds a pack, which is looked into before those that were added already. Everything is copied,
+ * and nothing is fetched. FIRN_EXISTS: it was added before. FIRN_CORRUPT: no pack can be of that
+ * size, or no object have that name. */
 FIRN_MUST_CHECK int fi_far_add_pack(struct fi_far *far, const struct fi_far_pack *pack,
                                     firn_error *err);
 /* The same for a pack whose bytes are at hand. They are copied, and looked into before any pack is

@@ -103,9 +103,9 @@ FIRN_MUST_CHECK int fi_far_ranges_read_memory(void *ctx, uint64_t offset, void *
 
 /* ---- far.c ---- */
 
-/* *out_is_found is false if no pack has the object. from: the number of a file whose delta needs it,
- * so that its bases come first; NULL: any. Packs that are damaged are passed over; if the object is
- * in no other, the damage is the error. */
+/* *out_is_found is false if no pack has the object. from: the number of a file whose delta needs
+ * it, so that its bases come first; NULL: any. Packs that are damaged are passed over; if the
+ * object is in no other, the damage is the error. */
 FIRN_MUST_CHECK int fi_far_find(struct fi_far *far, const firn_hash *hash, const uint32_t *from,
                                 struct fi_far_place *out, bool *out_is_found, firn_error *err);
 /* The same; no pack with it is FIRN_CORRUPT. */

@@ -2,13 +2,14 @@
  *
  * far/far_ranges.c: the bytes of packs that were fetched.
  *
- * All ranges of all packs are appended to one temporary file, and each pack has a list of what it has
- * there. So one descriptor serves any number of packs, no file system needs holes, and a pack that is
- * said to have terabytes costs nothing.
+ * All ranges of all packs are appended to one temporary file, and each pack has a list of what it
+ * has there. So one descriptor serves any number of packs, no file system needs holes, and a pack
+ * that is said to have terabytes costs nothing.
  *
- * A pack is read through struct fi_block_source. A read of bytes that were not fetched fetches them:
- * exactly these or, while the pack is being opened, all from there to the end that was fetched, since
- * tables lie side by side. So nothing needs to be fetched beforehand but to save requests.
+ * A pack is read through struct fi_block_source. A read of bytes that were not fetched fetches
+ * them: exactly these or, while the pack is being opened, all from there to the end that was
+ * fetched, since tables lie side by side. So nothing needs to be fetched beforehand but to save
+ * requests.
  *
  * (I1) The extents of a file ascend and do not overlap; those that meet in the pack and in the
  *      temporary file are one.
@@ -130,6 +131,8 @@ fetch_range(struct fi_far_file *file, struct fi_pack_span span, firn_error *err)
 {
     struct fi_far *far = file->far;
     DCHECK(span.size > 0 && span.size <= FI_FAR_RANGE_MAX);
+    DCHECK(extent_after(file, span.offset) == extent_after(file, span.offset + span.size - 1) &&
+           !fi_far_ranges_has(file, span)); /* (I2) */
     if (span.size > far->bytes_max - far->fetched) {
         return fi_error_set(err, FIRN_LIMIT,
                             "more than the %llu bytes that are allowed would have to be fetched",

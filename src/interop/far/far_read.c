@@ -2,9 +2,9 @@
  *
  * far/far_read.c: one object, however it is stored.
  *
- * The pack's reader compares the bytes with the name, and asks the source of the pack for the frame,
- * which fetches it (far_ranges.c). A delta needs one object more, which is stored whole, so there is
- * no chain that could have a circle.
+ * The pack's reader compares the bytes with the name, and asks the source of the pack for the
+ * frame, which fetches it (far_ranges.c). A delta needs one object more, which is stored whole, so
+ * there is no chain that could have a circle.
  *
  * Every object pays for the bytes that were decompressed for it and for its own (base/budget.h).
  */

@@ -3,20 +3,20 @@
  * far/far_stream.c: the content of an object in order, however it is stored: whole, as a list of
  * pieces, as lists of cells.
  *
- * A list may name the same few objects in many places, and holes of any size. Each object, each byte
- * that is hashed, and each stretch of zeros is paid for (base/budget.h), so work is bounded however
- * large the content claims to be; the whole of a list of pieces is always hashed. Zeros of lists of
- * cells are not hashed, and passed on in steps, which sink may end.
+ * A list may name the same few objects in many places, and holes of any size. Each object, each
+ * byte that is hashed, and each stretch of zeros is paid for (base/budget.h), so work is bounded
+ * however large the content claims to be; the whole of a list of pieces is always hashed. Zeros of
+ * lists of cells are not hashed, and passed on in steps, which sink may end.
  *
  * (I1) A list that is a piece stands for less than the list that names it, and lies at most
  *      FI_PACK_STREAM_INNER_DEPTH_MAX deep; a list of cells has the level and the size that the one
  *      above it asks for, and below the top at least one item. So there is no circle.
  *
- * Pieces are fetched before they are needed, for WINDOW bytes of content at a time: for a list whose
- * pieces are lists these are then at hand, and their own pieces follow likewise.
+ * Pieces are fetched before they are needed, for WINDOW bytes of content at a time: for a list
+ * whose pieces are lists these are then at hand, and their own pieces follow likewise.
  *
- * Memory: a copy of the list of each level, since reading uses the scratch that it was borrowed from;
- * a list inside another has at most 128 KiB.
+ * Memory: a copy of the list of each level, since reading uses the scratch that it was borrowed
+ * from; a list inside another has at most 128 KiB.
  */
 #include <string.h>
 
@@ -51,7 +51,7 @@ struct streaming {
 };
 
 static int
-wrong(const firn_hash *hash, const char *what, firn_error *err)
+refuse(const firn_hash *hash, const char *what, firn_error *err)
 {
     char hex[FIRN_HASH_HEX_SIZE];
     fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
@@ -114,8 +114,8 @@ give_gap(struct streaming *stream, uint64_t to, firn_error *err)
 static int stream_list(struct streaming *stream, firn_slice borrowed, uint64_t size,
                        firn_error *err);
 
-/* Fetches the next objects of a list: `ahead` is moved on. *out_count is how many pieces, holes among
- * them, may be read until the next call. */
+/* Fetches the next objects of a list: `ahead` is moved on. *out_count is how many pieces, holes
+ * among them, may be read until the next call. */
 static int
 fetch_window(struct streaming *stream, struct fi_reader *ahead, size_t *out_count, firn_error *err)
 {
@@ -141,7 +141,7 @@ stream_inner(struct streaming *stream, const struct fi_pack_piece *piece, firn_s
 {
     if (stream->depth == FI_PACK_STREAM_INNER_DEPTH_MAX ||
         list.size > FI_PACK_STREAM_INNER_LIST_SIZE_MAX || piece->size >= stream->size) {
-        return wrong(&piece->hash, "is a list that lies too deep or is too long", err);
+        return refuse(&piece->hash, "is a list that lies too deep or is too long", err);
     }
     const uint64_t size = stream->size;
     stream->depth++;
@@ -165,7 +165,7 @@ stream_piece(struct streaming *stream, const struct fi_pack_piece *piece, firn_e
     }
     return data.size == piece->size
                ? give_data(stream, data, err)
-               : wrong(&piece->hash, "has another size than the list that names it says", err);
+               : refuse(&piece->hash, "has another size than the list that names it says", err);
 }
 
 static int
@@ -178,7 +178,7 @@ stream_list(struct streaming *stream, firn_slice borrowed, uint64_t size, firn_e
     size_t at_hand = 0;
     uint64_t total;
     int rc;
-    DCHECK(stream->depth <= FI_PACK_STREAM_INNER_DEPTH_MAX);
+    DCHECK(stream->depth <= FI_PACK_STREAM_INNER_DEPTH_MAX); /* (I1) */
     if (fi_buf_append_slice(&list, borrowed) != FIRN_OK) {
         FI_TRY(fi_error_no_memory(err, "a list of pieces"));
     }
@@ -213,7 +213,8 @@ stream_pieces(struct streaming *stream, const firn_hash *hash, firn_slice list, 
     FI_TRY_RETURN(stream_list(stream, list, size, err));
     DCHECK(stream->at == size && stream->depth == 0);
     fi_blake3_hash_final(&stream->whole, &found);
-    return fi_hash_equal(&found, hash) ? FIRN_OK : wrong(hash, "is not made up by its pieces", err);
+    return fi_hash_equal(&found, hash) ? FIRN_OK
+                                       : refuse(hash, "is not made up by its pieces", err);
 }
 
 /* Appends to *ctx, a buffer. */
@@ -242,7 +243,7 @@ fi_far_stream_whole(struct fi_far *far, const firn_hash *hash, firn_slice borrow
     uint64_t size;
     FI_TRY_RETURN(fi_pack_pieces_decode(borrowed_list, &size, NULL, NULL, err));
     if (size > FI_PACK_OBJECT_SIZE_MAX) {
-        return wrong(hash, "is larger than one object can be", err);
+        return refuse(hash, "is larger than one object can be", err);
     }
     return stream_pieces(&stream, hash, borrowed_list, size, err);
 }
@@ -266,7 +267,7 @@ stream_cell(struct streaming *stream, const struct fi_pack_cells_item *cell, fir
     FI_TRY(stream_piece(&inner, &piece, err));
     fi_blake3_hash_final(&inner.whole, &found);
     if (!fi_hash_equal(&found, &cell->hash)) {
-        FI_TRY(wrong(&cell->hash, "is not made up by its pieces", err));
+        FI_TRY(refuse(&cell->hash, "is not made up by its pieces", err));
     }
     DCHECK(data.size == cell->size);
     FI_TRY(stream->sink(stream->ctx, stream->at, fi_buf_slice(&data), err));
@@ -304,7 +305,7 @@ stream_item(struct streaming *stream, const struct fi_pack_cells_item *item, uns
     }
     FI_TRY_RETURN(fi_far_read_stored(stream->far, &item->hash, &kind, &list, err));
     if (kind != FI_PACK_PIECES) {
-        return wrong(&item->hash, "is not the list of cells that it should be", err);
+        return refuse(&item->hash, "is not the list of cells that it should be", err);
     }
     stream->depth++;
     int rc = stream_cells(stream, &item->hash, list, level - 1, offset, item->size, err);
@@ -329,7 +330,7 @@ stream_cells(struct streaming *stream, const firn_hash *hash, firn_slice borrowe
     FI_TRY(fi_pack_cells_open(fi_buf_slice(&list), &cells, err));
     if (cells.level != level || cells.size != size ||
         (stream->depth > 0 && fi_reader_left(&cells.rest) == 0)) { /* (I1) */
-        FI_TRY(wrong(hash, "is a list of cells for something else", err));
+        FI_TRY(refuse(hash, "is a list of cells for something else", err));
     }
     ahead = cells;
     while (fi_pack_cells_next(&cells, &item)) {
@@ -359,7 +360,7 @@ fi_far_stream(struct fi_far *far, const firn_hash *hash, uint64_t size,
     FI_TRY_RETURN(fi_far_read_stored(far, hash, &kind, &stored, err));
     if (kind == FI_PACK_PIECES && fi_pack_cells_is_list(stored)) {
         if (size < FI_PACK_CELLS_CONTENT_MIN || size > FI_PACK_CELLS_CONTENT_MAX) {
-            return wrong(hash, "is a list of cells, and its size is not one of such content", err);
+            return refuse(hash, "is a list of cells, and its size is not one of such content", err);
         }
         return stream_cells(&stream, hash, stored, fi_pack_cells_level_of(size), 0, size, err);
     }
@@ -367,7 +368,7 @@ fi_far_stream(struct fi_far *far, const firn_hash *hash, uint64_t size,
         return stream_pieces(&stream, hash, stored, size, err);
     }
     if (stored.size != size) {
-        return wrong(hash, "has another size than its entry says", err);
+        return refuse(hash, "has another size than its entry says", err);
     }
     return size == 0 ? FIRN_OK : sink(ctx, 0, stored, err);
 }

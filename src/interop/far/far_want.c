@@ -3,8 +3,8 @@
  * far/far_want.c: fetches the frames of many objects with few requests.
  *
  * The frames that were not fetched are sorted by pack and place, and those that are near each other
- * become one range. What the base of a delta is, only its frame says; so bases are fetched in a second
- * round, which decodes the frames that have deltas, each once.
+ * become one range. What the base of a delta is, only its frame says; so bases are fetched in a
+ * second round, which decodes the frames that have deltas, each once.
  *
  * Memory: 80 bytes for each object.
  */

@@ -143,6 +143,32 @@ fi_pack_frame_size_of(const struct firn_pack *pack, uint32_t number)
     return (struct fi_pack_frame_size){frame->stored_size, frame->raw_size};
 }
 
+struct fi_pack_span
+fi_pack_frame_span(const struct firn_pack *pack, uint32_t number)
+{
+    DCHECK(number < pack->frame_count);
+    const struct fi_block_ref *frame = &pack->frames[number];
+    return (struct fi_pack_span){frame->offset, fi_block_reader_span(frame)};
+}
+
+struct fi_pack_span
+fi_pack_pages_span(const struct firn_pack *pack)
+{
+    const uint64_t body_end = fi_block_reader_body_end(pack->reader);
+    uint64_t start = body_end;
+    uint64_t end = 0;
+    for (uint32_t i = 0; i < pack->page_count; i++) {
+        const struct fi_block_ref page = fi_pack_frames_page_ref(pack, i);
+        if (page.offset < body_end) { /* else reading it fails */
+            const uint64_t left = body_end - page.offset;
+            const uint64_t size = fi_block_reader_span(&page);
+            start = page.offset < start ? page.offset : start;
+            end = size < left && page.offset + size > end ? page.offset + size : end;
+        }
+    }
+    return (struct fi_pack_span){start, end > start ? end - start : 0};
+}
+
 uint64_t
 fi_pack_size_bytes(const struct firn_pack *pack)
 {
