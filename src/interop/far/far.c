@@ -286,8 +286,8 @@ index_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at
                : fi_error_no_memory(err, "the objects of a pack");
 }
 
-/* Enters the pack's objects into the index, if there are not too many. What cannot be read is found
- * when it is looked for. */
+/* Fetches the pack's object table, and enters its objects into the index, if there are not too
+ * many. What cannot be read is found when it is looked for. */
 static int
 index_pack(struct fi_far *far, uint32_t number, firn_error *err)
 {
@@ -296,12 +296,14 @@ index_pack(struct fi_far *far, uint32_t number, firn_error *err)
     struct indexing indexing = {far, number};
     firn_error why;
     DCHECK(memcmp(fi_pack_id(file->pack), &file->id, sizeof file->id) == 0); /* (I1) */
-    if (pages.size > FI_FAR_RANGE_MAX ||
-        fi_pack_count(file->pack) > FI_FAR_INDEX_MAX - far->index.count) {
+    if (pages.size > FI_FAR_RANGE_MAX) {
         return FIRN_OK;
     }
     if (!file->is_in_memory) {
         FI_TRY_RETURN(fi_far_ranges_fetch(file, pages, err));
+    }
+    if (fi_pack_count(file->pack) > FI_FAR_INDEX_MAX - far->index.count) {
+        return FIRN_OK;
     }
     int rc = fi_pack_list(file->pack, far->scratch, index_object, &indexing, &why);
     file->is_indexed = rc == FIRN_OK;
