@@ -268,6 +268,12 @@ key_of(const struct fi_far *far, const firn_hash *hash)
     return fi_xxh3(hash->bytes, sizeof hash->bytes, far->seed);
 }
 
+static bool
+is_damage(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NEWER;
+}
+
 struct indexing {
     struct fi_far *far;
     uint32_t file;
@@ -307,7 +313,7 @@ index_pack(struct fi_far *far, uint32_t number, firn_error *err)
     }
     int rc = fi_pack_list(file->pack, far->scratch, index_object, &indexing, &why);
     file->is_indexed = rc == FIRN_OK;
-    if (rc != FIRN_OK && rc != FIRN_CORRUPT && rc != FIRN_NEWER) {
+    if (rc != FIRN_OK && !is_damage(rc)) {
         fi_error_copy(err, &why);
         return rc;
     }
@@ -318,7 +324,7 @@ index_pack(struct fi_far *far, uint32_t number, firn_error *err)
 static int
 pass_damage(struct fi_far *far, int rc, const firn_error *why, firn_error *err)
 {
-    if (rc != FIRN_CORRUPT && rc != FIRN_NEWER) {
+    if (!is_damage(rc)) {
         fi_error_copy(err, why);
         return rc;
     }
@@ -329,26 +335,29 @@ pass_damage(struct fi_far *far, int rc, const firn_error *why, firn_error *err)
     return FIRN_OK;
 }
 
-/* Opens a file unless it is open, or damaged. */
+/* Opens a file unless it is open, or damaged. If its objects could not be entered into the index,
+ * those that were stay there, so the pack stays open; the next call goes on. */
 static int
 open_file(struct fi_far *far, uint32_t number, firn_error *err)
 {
     struct fi_far_file *file = far->files[number];
     firn_error why;
-    if (file->pack != NULL || file->is_damaged) {
-        return FIRN_OK;
-    }
-    int rc = open_pack(file, &file->pack, &why);
-    if (rc == FIRN_OK) {
-        rc = index_pack(far, number, &why);
-        if (rc == FIRN_OK) {
-            return FIRN_OK;
+    int rc;
+    if (file->pack == NULL && !file->is_damaged) {
+        rc = open_pack(file, &file->pack, &why);
+        file->is_damaged = is_damage(rc);
+        if (rc != FIRN_OK) {
+            return pass_damage(far, rc, &why, err);
         }
-        fi_pack_close(file->pack); /* so that it is indexed the next time */
-        file->pack = NULL;
     }
-    file->is_damaged = rc == FIRN_CORRUPT || rc == FIRN_NEWER;
-    return pass_damage(far, rc, &why, err);
+    if (file->pack != NULL && !file->was_listed) {
+        rc = index_pack(far, number, &why);
+        file->was_listed = rc == FIRN_OK || is_damage(rc);
+        if (rc != FIRN_OK) {
+            return pass_damage(far, rc, &why, err);
+        }
+    }
+    return FIRN_OK;
 }
 
 /* ---- finding ---- */

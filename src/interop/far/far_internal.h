@@ -50,6 +50,7 @@ struct fi_far_file {
     bool is_gone; /* the bucket said so, at the last request */
     /* What was found out. */
     struct firn_pack *pack; /* NULL: not opened */
+    bool was_listed;        /* for the index */
     bool is_indexed;        /* all its objects are in far->index */
     bool is_damaged;        /* it cannot be opened */
 };

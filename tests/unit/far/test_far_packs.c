@@ -560,8 +560,11 @@ faulty_open(struct faulty *faulty)
     base.hash = text->hash;
     assert_int_equal(fi_buf_append_slice(&bytes, fi_buf_slice(&text->content)), FIRN_OK);
     base.content = fi_buf_slice(&bytes);
+    for (uint64_t i = 0; i < 200; i++) { /* so that the index grows */
+        (void)pack_fixture_add_noise(&world->pack, i + 100, 10);
+    }
     (void)pack_fixture_add_pieces(&world->pack, 0, 5000, 3);
-    struct pack_object list = world->pack.objects[5];
+    struct pack_object list = world->pack.objects[205];
     world->pack.count--; /* for the second pack */
     faulty->packs[0] = put_pack(world, "first", 1, 1);
     forget_objects(world);
