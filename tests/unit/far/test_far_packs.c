@@ -132,6 +132,23 @@ the_pack_that_was_added_last_comes_first(void **state)
     assert_false(has);
     assert_int_equal(world.bucket.gets, 2);
     fi_far_destroy(far);
+    /* A pack in memory costs nothing, so it comes before all others. */
+    far = far_fixture_open(&world.bucket, ALL);
+    assert_int_equal(fi_far_add_bytes(far, &second, fi_buf_slice(&world.bytes), &world.err),
+                     FIRN_OK);
+    assert_int_equal(add(far, first, &world.err), FIRN_OK);
+    assert_int_equal(fi_far_has(far, &both, &has, &world.err), FIRN_OK);
+    assert_true(has);
+    assert_int_equal(world.bucket.gets, 0);
+    fi_far_destroy(far);
+    /* Where the newest is missing, older ones are not asked in its place. */
+    assert_int_equal(fi_bucket_remove(world.bucket.folder, "packs/second", &world.err), FIRN_OK);
+    far = far_fixture_open(&world.bucket, ALL);
+    assert_int_equal(add(far, first, &world.err), FIRN_OK);
+    assert_int_equal(add(far, second, &world.err), FIRN_OK);
+    assert_int_equal(fi_far_has(far, &old, &has, &world.err), FIRN_NOT_FOUND);
+    assert_int_equal(world.bucket.gets, 1);
+    fi_far_destroy(far);
     world_close(&world);
 }
 
@@ -199,6 +216,25 @@ a_missing_pack_is_not_damage(void **state)
         fi_far_destroy(far);
     }
     fi_buf_deinit(&bytes);
+    world_close(&world);
+}
+
+static void
+a_range_has_at_most_8_mib(void **state)
+{
+    (void)state;
+    struct packs_world world;
+    size_t count;
+    world_open(&world);
+    (void)pack_fixture_add_noise(&world.pack, 1, 15 << 20);
+    (void)pack_fixture_add_noise(&world.pack, 2, 2 << 20);
+    const struct fi_far_pack pack = put_pack(&world, "large", 1, 1);
+    struct fi_far *far = far_fixture_open(&world.bucket, ALL);
+    assert_int_equal(add(far, pack, &world.err), FIRN_OK);
+    assert_int_equal(read_all(&world, far, &count, &world.err), FIRN_OK);
+    assert_int_equal(world.bucket.largest, 8 << 20);
+    assert_int_equal(world.bucket.gets, 4);
+    fi_far_destroy(far);
     world_close(&world);
 }
 
@@ -534,6 +570,8 @@ compressed_tables_are_refused(void **state)
 
 /* ==== faults ==== */
 
+enum { FAULTY_SMALL = 200 };
+
 /* Two packs: a list of pieces and a delta in the second one need the first. */
 struct faulty {
     struct packs_world world;
@@ -541,6 +579,7 @@ struct faulty {
     firn_hash delta;
     firn_hash list;
     uint64_t list_size;
+    firn_hash small[FAULTY_SMALL]; /* in the first pack */
 };
 
 static void
@@ -553,18 +592,18 @@ faulty_open(struct faulty *faulty)
     static uint64_t bases[] = {1};
     bool fits;
     world_open(world);
-    for (uint64_t i = 0; i < 4; i++) {
-        (void)pack_fixture_add_noise(&world->pack, i + 1, 700 << 10);
-    }
     struct pack_object *text = pack_fixture_add_text(&world->pack, 9, 100000);
     base.hash = text->hash;
     assert_int_equal(fi_buf_append_slice(&bytes, fi_buf_slice(&text->content)), FIRN_OK);
     base.content = fi_buf_slice(&bytes);
-    for (uint64_t i = 0; i < 200; i++) { /* so that the index grows */
-        (void)pack_fixture_add_noise(&world->pack, i + 100, 10);
+    for (uint64_t i = 0; i < 4; i++) {
+        (void)pack_fixture_add_noise(&world->pack, i + 1, 700 << 10);
     }
-    (void)pack_fixture_add_pieces(&world->pack, 0, 5000, 3);
-    struct pack_object list = world->pack.objects[205];
+    for (size_t i = 0; i < FAULTY_SMALL; i++) { /* so that the index grows */
+        faulty->small[i] = pack_fixture_add_noise(&world->pack, i + 100, 10)->hash;
+    }
+    (void)pack_fixture_add_pieces(&world->pack, 1, 5000, 4);
+    struct pack_object list = world->pack.objects[5 + FAULTY_SMALL];
     world->pack.count--; /* for the second pack */
     faulty->packs[0] = put_pack(world, "first", 1, 1);
     forget_objects(world);
@@ -611,6 +650,10 @@ use(struct faulty *faulty, struct fi_far *far, firn_error *err)
     assert_memory_equal(&found, &faulty->delta, sizeof found);
     FI_TRY(fi_far_stream(far, &faulty->list, faulty->list_size, far_fixture_sum, &sum, err));
     assert_int_equal(sum.size, faulty->list_size);
+    for (size_t i = 0; i < FAULTY_SMALL; i += 4) {
+        FI_TRY(fi_far_read(far, &faulty->small[i], &bytes, err));
+        assert_int_equal(bytes.size, 10);
+    }
 out:
     fi_buf_deinit(&bytes);
     return rc;
@@ -646,8 +689,11 @@ a_base_is_looked_for_where_it_is_said_to_be(void **state)
         assert_int_equal(add(far, faulty.packs[0], &world->err), FIRN_OK);
         assert_int_equal(add(far, between, &world->err), FIRN_OK);
         assert_int_equal(add(far, faulty.packs[1], &world->err), FIRN_OK);
+        /* Two ends, and the frame of the base; all by a want alone. */
+        assert_int_equal(fi_far_want(far, &faulty.delta, 1, &world->err), FIRN_OK);
+        assert_int_equal(world->bucket.gets, i == 0 ? 3 : 4);
         assert_int_equal(fi_far_read(far, &faulty.delta, &bytes, &world->err), FIRN_OK);
-        assert_int_equal(world->bucket.gets, i == 0 ? 2 : 3);
+        assert_int_equal(world->bucket.gets, i == 0 ? 3 : 4);
         fi_far_destroy(far);
     }
     fi_buf_deinit(&bytes);
@@ -752,6 +798,7 @@ main(void)
         cmocka_unit_test(the_pack_that_was_added_last_comes_first),
         cmocka_unit_test(long_tables_cost_few_requests_more),
         cmocka_unit_test(a_missing_pack_is_not_damage),
+        cmocka_unit_test(a_range_has_at_most_8_mib),
         cmocka_unit_test(no_more_is_fetched_than_is_allowed),
         cmocka_unit_test(each_changed_byte_is_noticed_or_not_read),
         cmocka_unit_test(sealed_lies_are_noticed),
