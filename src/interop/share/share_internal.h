@@ -7,6 +7,7 @@
 
 #include "base/hash_map.h"
 #include "bucket/bucket.h"
+#include "far/far.h"
 #include "handle/ws_opened.h"
 #include "outgoing/outgoing.h"
 #include "remote/remote.h"
@@ -201,6 +202,21 @@ FIRN_MUST_CHECK int fi_share_fold(struct fi_share *share, const struct fi_share_
                                   const struct fi_outgoing_pack *pack,
                                   struct fi_remote_change *change, uint64_t *out_size,
                                   bool *out_done, firn_error *err);
+
+/* ==== which packs are needed: share_mark.c ==== */
+
+/* Opens the packs of the present state where they are. */
+FIRN_MUST_CHECK int fi_share_mark_open(struct fi_share *share, struct fi_os_dir *dir,
+                                       struct fi_far **out, firn_error *err);
+/* Adds to `needed` (of uint64_t) the numbers of the packs that these trees and contents need, with
+ * those that have the bases of their deltas. FIRN_CORRUPT: something is missing or damaged. */
+struct fi_share_mark_root {
+    firn_hash hash;
+    bool is_tree;
+};
+FIRN_MUST_CHECK int fi_share_mark(struct fi_share *share, struct fi_far *far,
+                                  const struct fi_share_mark_root *roots, size_t count,
+                                  struct fi_hash_map *needed, firn_error *err);
 
 /* ==== notes: share_note.c ==== */
 
