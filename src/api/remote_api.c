@@ -16,7 +16,7 @@ firn_remote_add(firn_workspace *workspace, const char *name, const char *url, fi
     API_ANY_ERROR(err);
     API_REQUIRE(name != NULL && url != NULL, err, "name and url must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return api_check_told(fi_share_add(workspace, name, url, err), err);
+    return api_check_told(fi_share_name_add(workspace, name, url, err), err);
 }
 
 int
@@ -25,7 +25,7 @@ firn_remote_remove(firn_workspace *workspace, const char *name, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(name != NULL, err, "name must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return api_check_told(fi_share_remove(workspace, name, err), err);
+    return api_check_told(fi_share_name_remove(workspace, name, err), err);
 }
 
 struct listing {
@@ -52,7 +52,7 @@ firn_remote_list(firn_workspace *workspace,
     API_REQUIRE(on_remote != NULL, err, "on_remote must not be NULL");
     API_OWN(workspace, "workspace", err);
     struct listing listing = {on_remote, ctx};
-    return api_check_told(fi_share_list(workspace, list_within, &listing, err), err);
+    return api_check_told(fi_share_name_visit(workspace, list_within, &listing, err), err);
 }
 
 int

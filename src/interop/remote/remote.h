@@ -130,7 +130,8 @@ FIRN_MUST_CHECK int fi_remote_upload_check(struct fi_remote *remote, firn_error 
 /* Makes the next state. *out_is_published is false if another machine was first: the present state
  * is that machine's, or a later one; and if nobody knows whether it was made, but FIRN_IO if that
  * happens FI_REMOTE_UNKNOWN_PUT_MAX times in a row. FIRN_INVALID: the change has a name or key that
- * no state may have, or adds a file that is dead; nothing is put. */
+ * no state may have, or adds a file that is dead; nothing is put. FIRN_LIMIT: the remote would have
+ * more than it may (M3); nothing is put. */
 enum { FI_REMOTE_UNKNOWN_PUT_MAX = 5 };
 FIRN_MUST_CHECK int fi_remote_publish(struct fi_remote *remote,
                                       const struct fi_remote_change *change, bool *out_is_published,
@@ -141,7 +142,9 @@ FIRN_MUST_CHECK int fi_remote_push(struct fi_remote *remote, fi_remote_plan *pla
                                    firn_error *err);
 
 /* Publishes what plan removes and kills, and removes what nothing needs: killed files, uploads that
- * no state came to name, states that are old. Any machine, at any time, beside others. */
+ * no state came to name, states that are old. Any machine, at any time, beside others. Of uploads
+ * and old states it takes some ten thousand; the next one goes on. FIRN_LIMIT: the storage lists
+ * millions of objects. */
 FIRN_MUST_CHECK int fi_remote_prune(struct fi_remote *remote,
                                     const struct fi_remote_prune_options *options,
                                     fi_remote_plan *plan, void *ctx, firn_error *err);

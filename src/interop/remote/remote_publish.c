@@ -28,14 +28,14 @@ static int
 is_on_chain(struct fi_remote *remote, const struct fi_remote_record *record, bool *out,
             firn_error *err)
 {
-    struct fi_remote_numbers numbers = {NULL, 0, 0};
+    struct fi_remote_numbers numbers;
     struct fi_remote_record next;
-    int rc;
+    int rc = FIRN_OK;
     *out = false;
-    FI_TRY(fi_remote_list_numbers(remote, record->number + 1, &numbers, err));
+    FI_TRY_RETURN(fi_remote_list_numbers(remote, record->number + 1, &numbers, err));
     if (numbers.count == 0) {
         *out = true;
-    } else if (numbers.items[0] == record->number + 1) {
+    } else if (numbers.first == record->number + 1) {
         rc = fi_remote_read_state(remote, record->number + 1, &next, err);
         if (rc == FIRN_OK) {
             *out = memcmp(next.prev, record->nonce, sizeof next.prev) == 0;
@@ -44,8 +44,6 @@ is_on_chain(struct fi_remote *remote, const struct fi_remote_record *record, boo
             rc = FIRN_OK; /* removed as old: so ours was old when it was made */
         }
     }
-out:
-    fi_free(numbers.items);
     return rc;
 }
 

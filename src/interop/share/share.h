@@ -18,12 +18,12 @@
 #include "firn/remote.h"
 #include "handle/ws.h"
 
-FIRN_MUST_CHECK int fi_share_add(struct firn_ws *ws, const char *name, const char *url,
-                                 firn_error *err);
-FIRN_MUST_CHECK int fi_share_remove(struct firn_ws *ws, const char *name, firn_error *err);
-FIRN_MUST_CHECK int fi_share_list(struct firn_ws *ws,
-                                  int (*visit)(void *ctx, const firn_remote_info *remote),
-                                  void *ctx, firn_error *err);
+FIRN_MUST_CHECK int fi_share_name_add(struct firn_ws *ws, const char *name, const char *url,
+                                      firn_error *err);
+FIRN_MUST_CHECK int fi_share_name_remove(struct firn_ws *ws, const char *name, firn_error *err);
+FIRN_MUST_CHECK int fi_share_name_visit(struct firn_ws *ws,
+                                        int (*visit)(void *ctx, const firn_remote_info *remote),
+                                        void *ctx, firn_error *err);
 FIRN_MUST_CHECK int fi_share_push(struct firn_ws *ws, const char *name,
                                   const firn_push_options *options, firn_push_result *out,
                                   firn_error *err);

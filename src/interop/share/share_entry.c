@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * share/share_entry.c: the bytes of a remote's entries, and of the values of its files
- * (docs/formats/remote.md).
+ * (docs/formats/remote.md); and of what a store keeps about its remotes.
  */
-#include <stdio.h>
+#include <string.h>
 
 #include "base/reader.h"
 #include "base/slice.h"
@@ -48,21 +48,20 @@ check_format(struct fi_reader *reader, const char *what, firn_error *err)
 /* ==== packs ==== */
 
 int
-fi_share_pack_encode(const struct fi_outgoing_pack *pack, struct fi_buf *out)
+fi_share_entry_encode_pack(const struct fi_share_pack *pack, struct fi_buf *out)
 {
     FI_TRY_RETURN(fi_buf_append_u8(out, FORMAT));
-    FI_TRY_RETURN(fi_buf_append(out, pack->id, sizeof *pack->id));
+    FI_TRY_RETURN(fi_buf_append(out, &pack->id, sizeof pack->id));
     FI_TRY_RETURN(fi_buf_append_varint(out, pack->size_bytes));
     FI_TRY_RETURN(fi_buf_append_varint(out, pack->object_count));
-    FI_TRY_RETURN(fi_buf_append_varint(out, pack->base_count * sizeof *pack->bases));
-    for (size_t i = 0; i < pack->base_count; i++) {
-        FI_TRY_RETURN(fi_buf_append_le64(out, pack->bases[i]));
-    }
-    return fi_buf_append_varint(out, 0);
+    FI_TRY_RETURN(fi_buf_append_sized(out, pack->bases));
+    FI_TRY_RETURN(fi_buf_append_sized(out, pack->joined));
+    return fi_buf_append_slice(out, pack->bytes);
 }
 
 int
-fi_share_pack_decode(firn_slice value, bool is_inline, struct fi_share_pack *out, firn_error *err)
+fi_share_entry_decode_pack(firn_slice value, bool is_inline, struct fi_share_pack *out,
+                           firn_error *err)
 {
     struct fi_reader reader = fi_reader_of(value);
     *out = (struct fi_share_pack){.is_inline = is_inline};
@@ -88,7 +87,7 @@ fi_share_pack_decode(firn_slice value, bool is_inline, struct fi_share_pack *out
 /* ==== checkpoints ==== */
 
 int
-fi_share_checkpoint_encode(const struct fi_share_checkpoint *checkpoint, struct fi_buf *out)
+fi_share_entry_encode_checkpoint(const struct fi_share_checkpoint *checkpoint, struct fi_buf *out)
 {
     FI_TRY_RETURN(fi_buf_append_u8(out, FORMAT));
     FI_TRY_RETURN(fi_buf_append(out, checkpoint->line, sizeof checkpoint->line));
@@ -97,7 +96,7 @@ fi_share_checkpoint_encode(const struct fi_share_checkpoint *checkpoint, struct 
 }
 
 int
-fi_share_checkpoint_decode(firn_slice value, struct fi_share_checkpoint *out, firn_error *err)
+fi_share_entry_decode_checkpoint(firn_slice value, struct fi_share_checkpoint *out, firn_error *err)
 {
     struct fi_reader reader = fi_reader_of(value);
     FI_TRY_RETURN(check_format(&reader, "a checkpoint", err));
@@ -107,4 +106,67 @@ fi_share_checkpoint_decode(firn_slice value, struct fi_share_checkpoint *out, fi
     }
     out->record = firn_bytes(reader.at, fi_reader_left(&reader));
     return FIRN_OK;
+}
+
+/* ==== what the store keeps ==== */
+
+int
+fi_share_entry_decode_name(firn_slice key, firn_slice value, struct fi_share_name *out,
+                           firn_error *err)
+{
+    struct fi_reader reader = fi_reader_of(value);
+    uint8_t format;
+    firn_slice url;
+    *out = (struct fi_share_name){0};
+    if (fi_reader_u8(&reader, &format) && format != FORMAT) {
+        return fi_error_set(err, FIRN_NEWER,
+                            "a remote's entry has format %u, this version knows %d", format,
+                            FORMAT);
+    }
+    if (key.size == 0 || key.size >= sizeof out->name || !fi_reader_le32(&reader, &out->number) ||
+        !fi_reader_copy(&reader, out->id, sizeof out->id) ||
+        !fi_reader_sized(&reader, sizeof out->url - 1, &url) || fi_reader_left(&reader) != 0 ||
+        out->number == 0 || memchr(url.data, 0, url.size) != NULL) {
+        return fi_error_set(err, FIRN_CORRUPT, "the entry of a remote is malformed");
+    }
+    memcpy(out->name, key.data, key.size);
+    memcpy(out->url, url.data, url.size);
+    return FIRN_OK;
+}
+
+int
+fi_share_entry_encode_name(const struct fi_share_name *name, struct fi_buf *out)
+{
+    FI_TRY_RETURN(fi_buf_append_u8(out, FORMAT));
+    FI_TRY_RETURN(fi_buf_append_le32(out, name->number));
+    FI_TRY_RETURN(fi_buf_append(out, name->id, sizeof name->id));
+    return fi_buf_append_sized(out, firn_str(name->url));
+}
+
+bool
+fi_share_entry_decode_note(firn_slice value, struct fi_share_note *out)
+{
+    struct fi_reader reader = fi_reader_of(value);
+    uint8_t is_whole;
+    bool is_read = fi_reader_le64(&reader, &out->pack) && fi_reader_u8(&reader, &out->level) &&
+                   fi_reader_u8(&reader, &is_whole) && fi_reader_varint(&reader, &out->epoch) &&
+                   out->level <= FI_OUTGOING_COMPLETE;
+    out->is_whole = is_read && is_whole != 0;
+    return is_read;
+}
+
+bool
+fi_share_entry_decode_line(firn_slice value, struct fi_share_line *out)
+{
+    struct fi_reader reader = fi_reader_of(value);
+    return fi_reader_copy(&reader, out->id, sizeof out->id) &&
+           fi_reader_varint(&reader, &out->pushed) && fi_reader_left(&reader) == 0;
+}
+
+uint64_t
+fi_share_entry_decode_number(firn_slice value)
+{
+    struct fi_reader reader = fi_reader_of(value);
+    uint64_t number;
+    return fi_reader_varint(&reader, &number) ? number : 0;
 }

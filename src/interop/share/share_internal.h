@@ -12,7 +12,7 @@
 #include "remote/remote.h"
 #include "share/share.h"
 
-/* ==== the keyspaces: share_names.c, share_notes.c ==== */
+/* ==== the keyspaces: share_name.c, share_note.c ==== */
 
 /* Of a store:
  *
@@ -30,6 +30,7 @@
 #define FI_SHARE_NOTES FI_DB_SYSTEM_PREFIX "remote.notes"
 
 enum {
+    FI_SHARE_INLINE_TOTAL_MAX = 256 << 10, /* of all small packs in a state */
     FI_SHARE_ID_SIZE = 16,
     FI_SHARE_LINE_SIZE = 16,
     FI_SHARE_BY_SIZE = 128,
@@ -68,15 +69,42 @@ struct fi_share_pack {
     uint64_t object_count;
     firn_slice bases;  /* le64 each: packs that have the bases of its deltas; borrowed */
     firn_slice joined; /* le64 each: packs that it took the place of; borrowed */
-    firn_slice bytes; /* of a small pack: all of it; borrowed */
-    firn_slice name;  /* of the file or the entry; borrowed */
+    firn_slice bytes;  /* of a small pack: all of it; borrowed */
+    firn_slice name;   /* of the file or the entry; borrowed */
     bool is_inline;
     bool is_joined; /* its objects are in another one: it has nothing but its number */
 };
-FIRN_MUST_CHECK int fi_share_pack_encode(const struct fi_outgoing_pack *pack, struct fi_buf *out);
-/* The value of a file: the bytes of a small pack follow that of an entry. */
-FIRN_MUST_CHECK int fi_share_pack_decode(firn_slice value, bool is_inline,
-                                         struct fi_share_pack *out, firn_error *err);
+FIRN_MUST_CHECK int fi_share_entry_encode_pack(const struct fi_share_pack *pack,
+                                               struct fi_buf *out);
+FIRN_MUST_CHECK int fi_share_entry_decode_pack(firn_slice value, bool is_inline,
+                                               struct fi_share_pack *out, firn_error *err);
+
+/* ==== what the store keeps ==== */
+
+/* The value of a name, with its key; and those of notes: false if they are malformed. */
+FIRN_MUST_CHECK int fi_share_entry_decode_name(firn_slice key, firn_slice value,
+                                               struct fi_share_name *out, firn_error *err);
+FIRN_MUST_CHECK int fi_share_entry_encode_name(const struct fi_share_name *name,
+                                               struct fi_buf *out);
+
+/* What this machine knows of an object in the remote. */
+struct fi_share_note {
+    firn_hash hash; /* first: the key */
+    uint64_t pack;
+    uint64_t epoch;
+    uint8_t level; /* enum fi_outgoing_has */
+    bool is_whole; /* it can be the base of a delta */
+};
+
+struct fi_share_line {
+    uint8_t id[FI_SHARE_LINE_SIZE];
+    uint64_t pushed; /* order */
+    bool is_noted;
+};
+bool fi_share_entry_decode_note(firn_slice value, struct fi_share_note *out);
+bool fi_share_entry_decode_line(firn_slice value, struct fi_share_line *out);
+/* 0 if it is malformed. */
+uint64_t fi_share_entry_decode_number(firn_slice value);
 
 /* ==== entries of a remote ==== */
 
@@ -97,20 +125,25 @@ struct fi_share_checkpoint {
     uint64_t published; /* the number of the state that made it */
     firn_slice record;  /* borrowed */
 };
-FIRN_MUST_CHECK int fi_share_checkpoint_encode(const struct fi_share_checkpoint *checkpoint,
-                                               struct fi_buf *out);
-FIRN_MUST_CHECK int fi_share_checkpoint_decode(firn_slice value, struct fi_share_checkpoint *out,
-                                               firn_error *err);
+FIRN_MUST_CHECK int fi_share_entry_encode_checkpoint(const struct fi_share_checkpoint *checkpoint,
+                                                     struct fi_buf *out);
+FIRN_MUST_CHECK int fi_share_entry_decode_checkpoint(firn_slice value,
+                                                     struct fi_share_checkpoint *out,
+                                                     firn_error *err);
 
-/* ==== a remote, opened for one operation: share_open.c ==== */
+/* Whether a label of a line has the character as it is. */
+static inline bool
+fi_share_is_graphic(char c)
+{
+    return c > ' ' && c < 0x7f;
+}
 
-/* What this machine knows of an object in the remote. */
-struct fi_share_note {
-    firn_hash hash; /* first: the key */
-    uint64_t pack;
-    uint64_t epoch;
-    uint8_t level; /* enum fi_outgoing_has */
-    bool is_whole; /* it can be the base of a delta */
+/* ==== a remote, opened for one operation: share.c ==== */
+
+/* The directory for packs that are on their way: share_stage.c. */
+struct fi_share_stage {
+    struct fi_os_dir *dir;
+    struct fi_os_file *lock;
 };
 
 struct fi_share {
@@ -153,7 +186,23 @@ FIRN_MUST_CHECK int fi_share_look(struct fi_share *share, firn_error *err);
 FIRN_MUST_CHECK int fi_share_progress(struct fi_share *share, const char *phase, uint64_t done,
                                       uint64_t total, firn_error *err);
 
-/* ==== notes: share_notes.c ==== */
+/* ==== packs on their way: share_stage.c, share_fold.c ==== */
+
+/* Opens the directory, in the store, and empties it. FIRN_BUSY: another push is running. */
+FIRN_MUST_CHECK int fi_share_stage_open(struct fi_os_dir *store, struct fi_share_stage *out,
+                                        firn_error *err);
+void fi_share_stage_close(struct fi_share_stage *stage);
+/* fi_bucket_body.read of a file; ctx is the file. */
+int fi_share_stage_read(void *ctx, uint64_t offset, void *out, size_t size, firn_error *err);
+/* Joins the small packs of the state, and a new one that is a file of the stage, into a file that
+ * is put; *change removes the entries. *out_done is false, and nothing was done, if there are none,
+ * or one is damaged. */
+FIRN_MUST_CHECK int fi_share_fold(struct fi_share *share, const struct fi_share_stage *stage,
+                                  const struct fi_outgoing_pack *pack,
+                                  struct fi_remote_change *change, uint64_t *out_size,
+                                  bool *out_done, firn_error *err);
+
+/* ==== notes: share_note.c ==== */
 
 /* Notes what is known of an object, in place of what was. */
 FIRN_MUST_CHECK int fi_share_note_put(struct fi_share *share, const struct fi_share_note *note,
@@ -165,11 +214,6 @@ FIRN_MUST_CHECK int fi_share_note_raise(struct fi_share *share, const firn_hash 
 int fi_share_note_find(void *ctx, const firn_hash *hash, enum fi_outgoing_has *out,
                        uint64_t *out_base_pack, firn_error *err);
 
-struct fi_share_line {
-    uint8_t id[FI_SHARE_LINE_SIZE];
-    uint64_t pushed; /* order */
-    bool is_noted;
-};
 FIRN_MUST_CHECK int fi_share_note_line(struct fi_share *share, uint32_t workspace,
                                        struct fi_share_line *out, firn_error *err);
 /* Whether a line is one of this store's own. */

@@ -17,7 +17,6 @@
  * Two checkpoints of one line with the same order are the work of somebody who means harm: the
  * first one stays (I4; not checked: the tests try it).
  */
-#include <ctype.h>
 #include <stdio.h>
 
 #include "base/check.h"
@@ -133,7 +132,7 @@ consider(struct pulling *pulling, firn_slice value, firn_slice digits, firn_erro
     struct fi_share_checkpoint entry;
     struct coming coming = {.is_whole = false};
     bool is_known;
-    FI_TRY_RETURN(fi_share_checkpoint_decode(value, &entry, err));
+    FI_TRY_RETURN(fi_share_entry_decode_checkpoint(value, &entry, err));
     memcpy(coming.line, entry.line, sizeof coming.line);
     FI_TRY_RETURN(fi_share_note_is_own(pulling->share, entry.line, &is_known, err));
     if (is_known) {
@@ -146,8 +145,8 @@ consider(struct pulling *pulling, firn_slice value, firn_slice digits, firn_erro
     if (is_known) {
         return FIRN_OK;
     }
-    FI_TRY_RETURN(FI_VEC_RESERVE(pulling->coming, pulling->coming_count + 1,
-                                 pulling->coming_capacity, err));
+    FI_TRY_RETURN(
+        FI_VEC_RESERVE(pulling->coming, pulling->coming_count + 1, pulling->coming_capacity, err));
     pulling->coming[pulling->coming_count++] = coming;
     return FIRN_OK;
 }
@@ -175,8 +174,8 @@ adoption_tick(void *ctx, uint64_t bytes, firn_error *err)
 {
     struct pulling *pulling = ctx;
     (void)bytes;
-    return fi_share_progress(pulling->share, "verify", pulling->result->bytes,
-                             pulling->bytes_total, err);
+    return fi_share_progress(pulling->share, "verify", pulling->result->bytes, pulling->bytes_total,
+                             err);
 }
 
 /* The bytes of a pack that is a file, into the file that the adoption gave. */
@@ -200,8 +199,8 @@ fetch_file(struct pulling *pulling, const struct fi_share_pack *pack, struct fi_
         FI_TRY_RETURN(fi_os_file_write(file, offset, pulling->part.data, (size_t)size, err));
         offset += size;
         pulling->result->bytes += size;
-        FI_TRY_RETURN(fi_share_progress(share, "fetch", pulling->result->bytes,
-                                        pulling->bytes_total, err));
+        FI_TRY_RETURN(
+            fi_share_progress(share, "fetch", pulling->result->bytes, pulling->bytes_total, err));
     }
     return FIRN_OK;
 }
@@ -226,9 +225,16 @@ static int
 is_wanted(struct pulling *pulling, const struct fi_share_pack *pack, bool again, bool *out,
           firn_error *err)
 {
+    struct fi_share *share = pulling->share;
     bool is_there = false;
     if (!pack->is_joined && !again) {
-        FI_TRY_RETURN(fi_share_note_has_pack(pulling->share, pack->number, &is_there, err));
+        FI_TRY_RETURN(fi_share_note_has_pack(share, pack->number, &is_there, err));
+        bool has_parts = pack->joined.size > 0; /* all that it took the place of is here */
+        for (size_t at = 0; !is_there && has_parts && at < pack->joined.size; at += 8) {
+            uint64_t part = fi_load_le64(pack->joined.data + at);
+            FI_TRY_RETURN(fi_share_note_has_pack(share, part, &has_parts, err));
+        }
+        is_there = is_there || has_parts;
     }
     *out = !pack->is_joined && !is_there;
     return FIRN_OK;
@@ -243,7 +249,8 @@ count_packs(struct pulling *pulling, bool again, firn_error *err)
         const struct fi_share_pack *pack = fi_hash_map_at(packs, i);
         bool wanted;
         FI_TRY_RETURN(is_wanted(pulling, pack, again, &wanted, err));
-        if (wanted && pack->size_bytes > UINT64_MAX / (UINT64_C(2) * FACTOR) - pulling->bytes_total) {
+        if (wanted &&
+            pack->size_bytes > UINT64_MAX / (UINT64_C(2) * FACTOR) - pulling->bytes_total) {
             return fi_error_set(err, FIRN_CORRUPT, "the packs of the remote are too large");
         }
         pulling->bytes_total += wanted ? pack->size_bytes : 0;
@@ -329,12 +336,12 @@ note_whole(void *ctx, const firn_hash *hash, enum fi_outgoing_has has, firn_erro
     struct fi_objects_place place;
     FI_TRY_RETURN(fi_objects_index_find(objects, hash, &place, err));
     const struct fi_objects_index_pack *pack = find_pack(objects, place.pack);
-    const struct fi_share_note note = {
-        .hash = *hash,
-        .pack = pack != NULL ? fi_share_pack_number(pack->id.bytes) : 0,
-        .epoch = share->epoch,
-        .level = (uint8_t)has,
-        .is_whole = !fi_pack_kind_is_named(place.at.kind)};
+    const struct fi_share_note note = {.hash = *hash,
+                                       .pack =
+                                           pack != NULL ? fi_share_pack_number(pack->id.bytes) : 0,
+                                       .epoch = share->epoch,
+                                       .level = (uint8_t)has,
+                                       .is_whole = !fi_pack_kind_is_named(place.at.kind)};
     return fi_hash_map_find(&share->packs, note.pack, &note.pack) != NULL
                ? fi_share_note_put(share, &note, err)
                : FIRN_OK;
@@ -407,7 +414,8 @@ label_of(const struct fi_share *share, const uint8_t line[FI_SHARE_LINE_SIZE],
     size_t size = 0;
     for (size_t i = 1; entry != NULL && i < entry->value.size && size < LABEL_SIZE_MAX; i++) {
         uint8_t byte = entry->value.data[i];
-        out[size++] = (char)(isgraph(byte) && byte != '/' && byte < 0x80 ? byte : '_');
+        out[size++] =
+            (char)(fi_share_is_graphic((char)byte) && byte != '/' && byte < 0x80 ? byte : '_');
     }
     if (size == 0) {
         memcpy(out, "unnamed", 7);

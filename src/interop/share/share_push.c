@@ -17,19 +17,14 @@
  *      checkpoints in its line that it does not have, later than those that it pushed: from then on
  *      it has a line of its own. Not checked: it takes two stores; the tests copy one.
  */
-#include <ctype.h>
 #include <stdio.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "codec/hex.h"
-#include "os/os_names.h"
 #include "share/share_internal.h"
 
-#define STAGE "outgoing"
-#define STAGE_LOCK "LOCK"
-enum { INLINE_TOTAL_MAX = 256 << 10, TAG_VALUE_SIZE = 1 + 16 + 8, FORMAT = 1 };
+enum { TAG_VALUE_SIZE = 1 + 16 + 8, FORMAT = 1 };
 
 /* A checkpoint that goes out; its record is a part of `bytes`. */
 struct chosen {
@@ -46,8 +41,7 @@ struct pushing {
     struct fi_share *share;
     const firn_push_options *options;
     firn_push_result *result;
-    struct fi_os_dir *stage;
-    struct fi_os_file *lock;
+    struct fi_share_stage stage;
     struct fi_remote_change *change; /* of the present plan */
     uint64_t inline_bytes;           /* that the state will have */
     struct fi_share_line line;
@@ -56,44 +50,12 @@ struct pushing {
     size_t chosen_capacity;
     struct fi_buf bytes;
     struct fi_outgoing *outgoing;
+    uint64_t *sent; /* numbers of packs */
+    size_t sent_count;
+    size_t sent_capacity;
     struct fi_buf value; /* scratch */
+    struct fi_buf bytes_of_pack;
 };
-
-/* ==== the place for packs ==== */
-
-static int
-remove_staged(struct fi_os_dir *stage, firn_error *err)
-{
-    struct fi_buf names = {0};
-    const char *name = NULL;
-    int rc = fi_os_names_list(stage, NULL, &names, err);
-    while (rc == FIRN_OK && (name = fi_os_names_next(&names, name)) != NULL) {
-        if (strcmp(name, STAGE_LOCK) != 0) {
-            FI_IGNORE(fi_os_remove_file(stage, name, NULL));
-        }
-    }
-    fi_buf_deinit(&names);
-    return rc;
-}
-
-/* A directory in the store; its lock keeps a second push out. What is there was left by a crash. */
-static int
-open_stage(struct pushing *pushing, firn_error *err)
-{
-    struct fi_os_dir *store = pushing->share->opened.store_dir;
-    int rc = fi_os_make_dir(store, STAGE, 0700, err);
-    FI_TRY_RETURN(rc == FIRN_EXISTS ? FIRN_OK : rc);
-    FI_TRY_RETURN(fi_os_dir_open(store, STAGE, &pushing->stage, err));
-    FI_TRY_RETURN(fi_os_file_open(pushing->stage, STAGE_LOCK,
-                                  FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER, 0600,
-                                  &pushing->lock, err));
-    rc = fi_os_file_lock(pushing->lock, FI_OS_LOCK_EXCLUSIVE, err);
-    if (rc == FIRN_BUSY) {
-        return fi_error_set(err, FIRN_BUSY, "another push of this store is running");
-    }
-    FI_TRY_RETURN(rc);
-    return remove_staged(pushing->stage, err);
-}
 
 /* ==== which line ==== */
 
@@ -105,8 +67,8 @@ has_checkpoint(struct pushing *pushing, const struct fi_catalog_record *record, 
     struct fi_ws_opened *opened = &pushing->share->opened;
     struct fi_catalog_record own;
     struct fi_buf bytes = {0};
-    int rc = fi_catalog_get(opened->catalog, opened->workspace.number, record->order, &bytes, &own,
-                            err);
+    int rc =
+        fi_catalog_get(opened->catalog, opened->workspace.number, record->order, &bytes, &own, err);
     *out = rc == FIRN_OK && memcmp(own.id, record->id, sizeof own.id) == 0;
     fi_buf_deinit(&bytes);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -126,7 +88,7 @@ is_line_taken(struct pushing *pushing, bool *out, firn_error *err)
         if (!fi_share_entry_is(entries->items[i].key, FI_SHARE_ENTRY_CHECKPOINT, &rest)) {
             continue;
         }
-        FI_TRY_RETURN(fi_share_checkpoint_decode(entries->items[i].value, &there, err));
+        FI_TRY_RETURN(fi_share_entry_decode_checkpoint(entries->items[i].value, &there, err));
         if (memcmp(there.line, pushing->line.id, sizeof there.line) != 0) {
             continue;
         }
@@ -144,8 +106,7 @@ find_line(struct pushing *pushing, firn_error *err)
 {
     struct fi_share *share = pushing->share;
     bool is_taken;
-    FI_TRY_RETURN(
-        fi_share_note_line(share, share->opened.workspace.number, &pushing->line, err));
+    FI_TRY_RETURN(fi_share_note_line(share, share->opened.workspace.number, &pushing->line, err));
     if (pushing->line.is_noted) {
         FI_TRY_RETURN(is_line_taken(pushing, &is_taken, err));
         if (!is_taken) {
@@ -175,8 +136,8 @@ choose(struct pushing *pushing, firn_slice bytes, const struct fi_catalog_record
         NULL) {
         return FIRN_OK;
     }
-    FI_TRY_RETURN(FI_VEC_RESERVE(pushing->chosen, pushing->chosen_count + 1,
-                                 pushing->chosen_capacity, err));
+    FI_TRY_RETURN(
+        FI_VEC_RESERVE(pushing->chosen, pushing->chosen_count + 1, pushing->chosen_capacity, err));
     if (fi_buf_append_slice(&pushing->bytes, bytes) != FIRN_OK) {
         return fi_error_no_memory(err, "the checkpoints to push");
     }
@@ -205,14 +166,13 @@ choose_all(struct pushing *pushing, firn_error *err)
     pushing->chosen_count = 0;
     fi_buf_clear(&pushing->bytes);
     if (options->reference_count == 0) {
-        int rc = fi_catalog_list(opened->catalog, opened->workspace.number, choose_new, pushing,
-                                 err);
+        int rc =
+            fi_catalog_list(opened->catalog, opened->workspace.number, choose_new, pushing, err);
         return rc == ENOUGH ? FIRN_OK : rc;
     }
     for (size_t i = 0; i < options->reference_count; i++) {
         struct fi_catalog_record record;
-        FI_TRY_RETURN(
-            fi_ws_find_record(share->ws, opened, options->references[i], &record, err));
+        FI_TRY_RETURN(fi_ws_find_record(share->ws, opened, options->references[i], &record, err));
         FI_TRY_RETURN(choose(pushing, fi_buf_slice(&share->ws->record), &record, err));
     }
     return FIRN_OK;
@@ -234,43 +194,92 @@ note_packed(void *ctx, const firn_hash *hash, const struct fi_pack_location *at,
     return fi_share_note_put(noting->share, &noting->note, err);
 }
 
-static int
-read_staged(void *ctx, uint64_t offset, void *out, size_t size, firn_error *err)
-{
-    return fi_os_file_read_exact(ctx, offset, out, size, err);
-}
-
 /* A small pack becomes an entry. */
 static int
-put_inline(struct pushing *pushing, const struct fi_outgoing_pack *pack, struct fi_os_file *file,
+put_inline(struct pushing *pushing, struct fi_share_pack *pack, struct fi_os_file *file,
            firn_error *err)
 {
     char key[FI_SHARE_KEY_SIZE];
-    size_t head = pushing->value.size;
-    if (fi_buf_set_size(&pushing->value, head + (size_t)pack->size_bytes) != FIRN_OK) {
+    if (fi_buf_set_size(&pushing->bytes_of_pack, (size_t)pack->size_bytes) != FIRN_OK) {
         return fi_error_no_memory(err, "a pack");
     }
-    FI_TRY_RETURN(fi_os_file_read_exact(file, 0, pushing->value.data + head,
-                                        (size_t)pack->size_bytes, err));
+    FI_TRY_RETURN(
+        fi_os_file_read_exact(file, 0, pushing->bytes_of_pack.data, (size_t)pack->size_bytes, err));
+    pack->bytes = fi_buf_slice(&pushing->bytes_of_pack);
+    fi_buf_clear(&pushing->value);
+    if (fi_share_entry_encode_pack(pack, &pushing->value) != FIRN_OK) {
+        return fi_error_no_memory(err, "a pack");
+    }
     pushing->inline_bytes += pack->size_bytes;
     return fi_remote_table_put(&pushing->change->set,
-                               fi_share_entry_key(FI_SHARE_ENTRY_PACK, pack->id->bytes, key),
+                               fi_share_entry_key(FI_SHARE_ENTRY_PACK, pack->id.bytes, key),
                                fi_buf_slice(&pushing->value), 0, err);
 }
 
 static int
-put_file(struct pushing *pushing, const struct fi_outgoing_pack *pack, struct fi_os_file *file,
+put_file(struct pushing *pushing, const struct fi_share_pack *pack, struct fi_os_file *file,
          firn_error *err)
 {
     struct fi_share *share = pushing->share;
-    const struct fi_bucket_body body = {pack->size_bytes, read_staged, file};
-    const struct fi_share_facts nothing = {.line = NULL};
+    const struct fi_bucket_body body = {pack->size_bytes, fi_share_stage_read, file};
     char name[FI_REMOTE_FILE_NAME_SIZE];
-    FI_TRY_RETURN(
-        fi_remote_upload(&share->remote, &body, fi_buf_slice(&pushing->value), name, err));
+    fi_buf_clear(&pushing->value);
+    if (fi_share_entry_encode_pack(pack, &pushing->value) != FIRN_OK) {
+        return fi_error_no_memory(err, "a pack");
+    }
+    pushing->result->bytes += pack->size_bytes;
+    return fi_remote_upload(&share->remote, &body, fi_buf_slice(&pushing->value), name, err);
+}
+
+/* What was put is noted at once. */
+static int
+note_sent(struct pushing *pushing, firn_error *err)
+{
+    struct fi_share *share = pushing->share;
+    const struct fi_share_facts nothing = {.line = NULL};
     FI_TRY_RETURN(fi_share_progress(share, "send", pushing->result->bytes, 0, err));
     int rc = fi_share_note_commit(share, &nothing, err);
     return rc == FIRN_BUSY ? FIRN_OK : rc; /* a push that is killed sends the pack again */
+}
+
+/* A pack that is small, though there are too many of such in the state. */
+static int
+fold(struct pushing *pushing, const struct fi_outgoing_pack *pack, bool *out_done, firn_error *err)
+{
+    uint64_t size;
+    FI_TRY_RETURN(fi_share_fold(pushing->share, &pushing->stage, pack, pushing->change, &size,
+                                out_done, err));
+    if (*out_done) {
+        pushing->result->bytes += size;
+        pushing->inline_bytes = 0;
+    }
+    return FIRN_OK;
+}
+
+static int
+place_pack(struct pushing *pushing, const struct fi_outgoing_pack *pack,
+           struct fi_share_pack *known, firn_error *err)
+{
+    struct fi_os_file *file = NULL;
+    bool is_small = pack->size_bytes <= FI_SHARE_INLINE_SIZE_MAX;
+    bool has_room = pushing->inline_bytes + pack->size_bytes <= FI_SHARE_INLINE_TOTAL_MAX;
+    bool is_folded = false;
+    int rc;
+    FI_TRY(fi_os_file_open(pushing->stage.dir, pack->name, FI_OS_READ, 0, &file, err));
+    if (is_small && has_room) {
+        rc = put_inline(pushing, known, file, err);
+        goto out;
+    }
+    if (is_small) {
+        FI_TRY(fold(pushing, pack, &is_folded, err));
+    }
+    if (!is_folded) {
+        FI_TRY(put_file(pushing, known, file, err));
+    }
+    rc = note_sent(pushing, err);
+out:
+    fi_os_file_close(file);
+    return rc;
 }
 
 static int
@@ -278,30 +287,24 @@ send_pack(void *ctx, const struct fi_outgoing_pack *pack, firn_error *err)
 {
     struct pushing *pushing = ctx;
     struct fi_share *share = pushing->share;
-    struct fi_share_pack known = {.number = fi_share_pack_number(pack->id->bytes)};
-    struct noting noting = {share,
-                            {.pack = known.number,
-                             .epoch = share->epoch,
-                             .level = FI_OUTGOING_PRESENT}};
-    struct fi_os_file *file = NULL;
-    int rc;
-    FI_TRY(fi_pack_writer_list(pack->writer, note_packed, &noting, err));
-    fi_buf_clear(&pushing->value);
-    FI_TRY(fi_share_pack_encode(pack, &pushing->value) == FIRN_OK
-               ? FIRN_OK
-               : fi_error_no_memory(err, "a pack"));
-    FI_TRY(fi_os_file_open(pushing->stage, pack->name, FI_OS_READ, 0, &file, err));
-    bool is_inline = pack->size_bytes <= FI_SHARE_INLINE_SIZE_MAX &&
-                     pushing->inline_bytes + pack->size_bytes <= INLINE_TOTAL_MAX;
+    struct fi_share_pack known = {
+        .number = fi_share_pack_number(pack->id->bytes),
+        .id = *pack->id,
+        .size_bytes = pack->size_bytes,
+        .object_count = pack->object_count,
+        .bases = firn_bytes(pack->bases, pack->base_count * sizeof *pack->bases)};
+    struct noting noting = {
+        share, {.pack = known.number, .epoch = share->epoch, .level = FI_OUTGOING_PRESENT}};
+    FI_TRY_RETURN(fi_pack_writer_list(pack->writer, note_packed, &noting, err));
     pushing->result->objects += pack->object_count;
-    pushing->result->bytes += is_inline ? 0 : pack->size_bytes;
-    FI_TRY(is_inline ? put_inline(pushing, pack, file, err) : put_file(pushing, pack, file, err));
-    if (fi_hash_map_insert(&share->packs, known.number, &known) == NULL) {
-        rc = fi_error_no_memory(err, "the packs of a remote");
-    }
-out:
-    fi_os_file_close(file);
-    return rc;
+    FI_TRY_RETURN(place_pack(pushing, pack, &known, err));
+    FI_TRY_RETURN(
+        FI_VEC_RESERVE(pushing->sent, pushing->sent_count + 1, pushing->sent_capacity, err));
+    pushing->sent[pushing->sent_count++] = known.number;
+    known.is_joined = true; /* for what follows in this push only its number counts */
+    return fi_hash_map_insert(&share->packs, known.number, &known) != NULL
+               ? FIRN_OK
+               : fi_error_no_memory(err, "the packs of a remote");
 }
 
 static int
@@ -311,8 +314,7 @@ send_objects(struct pushing *pushing, firn_error *err)
     const struct fi_outgoing_place place = {fi_share_note_find, share};
     fi_outgoing_destroy(pushing->outgoing);
     pushing->outgoing = NULL;
-    FI_TRY_RETURN(
-        fi_outgoing_create(share->opened.objects, &place, &pushing->outgoing, err));
+    FI_TRY_RETURN(fi_outgoing_create(share->opened.objects, &place, &pushing->outgoing, err));
     for (size_t i = 0; i < pushing->chosen_count; i++) {
         const struct chosen *chosen = &pushing->chosen[i];
         FI_TRY_RETURN(fi_outgoing_add_tree(pushing->outgoing, &chosen->root, err));
@@ -320,8 +322,8 @@ send_objects(struct pushing *pushing, firn_error *err)
             FI_TRY_RETURN(fi_outgoing_add_content(pushing->outgoing, &chosen->rules, err));
         }
     }
-    return fi_outgoing_write(pushing->outgoing, pushing->stage, FI_SHARE_PACK_SIZE_MAX, send_pack,
-                             pushing, err);
+    return fi_outgoing_write(pushing->outgoing, pushing->stage.dir, FI_SHARE_PACK_SIZE_MAX,
+                             send_pack, pushing, err);
 }
 
 /* ==== entries ==== */
@@ -336,7 +338,7 @@ put_checkpoints(struct pushing *pushing, firn_error *err)
         char key[FI_SHARE_KEY_SIZE];
         entry.record = firn_bytes(pushing->bytes.data + chosen->offset, chosen->size);
         fi_buf_clear(&pushing->value);
-        FI_TRY_RETURN(fi_share_checkpoint_encode(&entry, &pushing->value) == FIRN_OK
+        FI_TRY_RETURN(fi_share_entry_encode_checkpoint(&entry, &pushing->value) == FIRN_OK
                           ? FIRN_OK
                           : fi_error_no_memory(err, "a checkpoint"));
         FI_TRY_RETURN(fi_remote_table_put(
@@ -368,7 +370,7 @@ put_line(struct pushing *pushing, firn_error *err)
     char key[FI_SHARE_KEY_SIZE];
     (void)snprintf(label, sizeof label, "%s:%.64s", share->by, base);
     for (char *at = label; *at != '\0'; at++) {
-        *at = (char)(isgraph((unsigned char)*at) ? *at : '_');
+        *at = (char)(fi_share_is_graphic(*at) ? *at : '_');
     }
     fi_buf_clear(&pushing->value);
     if (fi_buf_append_u8(&pushing->value, FORMAT) != FIRN_OK ||
@@ -479,8 +481,8 @@ plan_push(void *ctx, struct fi_remote *remote, struct fi_remote_change *change, 
         FI_TRY_RETURN(put_line(pushing, err));
         FI_TRY_RETURN(put_uploads(pushing, err));
     }
-    FI_TRY_RETURN(fi_catalog_tags_list(opened->catalog, opened->workspace.number, put_tag, pushing,
-                                       err));
+    FI_TRY_RETURN(
+        fi_catalog_tags_list(opened->catalog, opened->workspace.number, put_tag, pushing, err));
     return remove_tags(pushing, err);
 }
 
@@ -498,7 +500,9 @@ note_pushed(struct pushing *pushing, firn_error *err)
 {
     struct fi_share *share = pushing->share;
     struct fi_share_line *line = &pushing->line;
-    struct fi_share_facts facts = {.workspace = share->opened.workspace.number};
+    struct fi_share_facts facts = {.workspace = share->opened.workspace.number,
+                                   .packs = pushing->sent,
+                                   .pack_count = pushing->sent_count};
     if (pushing->outgoing != NULL) {
         FI_TRY_RETURN(fi_outgoing_list(pushing->outgoing, raise_note, share, err));
     }
@@ -521,7 +525,7 @@ push_opened(struct pushing *pushing, firn_error *err)
         return fi_error_set(err, FIRN_NOT_FOUND, "'%.512s' has no checkpoint yet: save it first",
                             share->ws->place.root);
     }
-    FI_TRY_RETURN(open_stage(pushing, err));
+    FI_TRY_RETURN(fi_share_stage_open(share->opened.store_dir, &pushing->stage, err));
     FI_TRY_RETURN(fi_remote_push(&share->remote, plan_push, pushing, err));
     pushing->result->checkpoints = pushing->chosen_count;
     pushing->result->bytes += pushing->chosen_count > 0 ? share->remote.made.size : 0;
@@ -541,10 +545,11 @@ fi_share_push(struct firn_ws *ws, const char *name, const firn_push_options *opt
     int rc = push_opened(&pushing, err);
     out->requests = share.bucket->request_count;
     fi_outgoing_destroy(pushing.outgoing);
-    fi_os_file_close(pushing.lock);
-    fi_os_dir_close(pushing.stage);
+    fi_share_stage_close(&pushing.stage);
     fi_free(pushing.chosen);
+    fi_free(pushing.sent);
     fi_buf_deinit(&pushing.bytes);
     fi_buf_deinit(&pushing.value);
+    fi_buf_deinit(&pushing.bytes_of_pack);
     return fi_share_close(&share, rc, err);
 }

@@ -182,10 +182,10 @@ struct fi_catalog_line {
 /* Whether the root of a workspace is that of a line, and so no path. */
 bool fi_catalog_lines_is(firn_slice root);
 /* Visits the lines of a remote (empty: of all). */
-FIRN_MUST_CHECK int fi_catalog_lines_list(
-    struct fi_catalog *catalog, firn_slice remote,
-    int (*visit)(void *ctx, const struct fi_catalog_line *line, firn_error *err), void *ctx,
-    firn_error *err);
+FIRN_MUST_CHECK int
+fi_catalog_lines_list(struct fi_catalog *catalog, firn_slice remote,
+                      int (*visit)(void *ctx, const struct fi_catalog_line *line, firn_error *err),
+                      void *ctx, firn_error *err);
 /* Finds a line, or enters it, durably. root becomes its root. */
 FIRN_MUST_CHECK int fi_catalog_lines_open(struct fi_catalog *catalog, const char *remote,
                                           const uint8_t id[FI_CATALOG_LINE_ID_SIZE],

@@ -135,8 +135,7 @@ static int
 visit_removed(void *ctx, const struct fi_catalog_line *line, firn_error *err)
 {
     struct removing *removing = ctx;
-    FI_TRY_RETURN(
-        FI_VEC_RESERVE(removing->numbers, removing->count + 1, removing->capacity, err));
+    FI_TRY_RETURN(FI_VEC_RESERVE(removing->numbers, removing->count + 1, removing->capacity, err));
     removing->numbers[removing->count++] = line->workspace.number;
     return FIRN_OK;
 }
@@ -192,8 +191,9 @@ static void
 take_found(struct resolving *resolving, const struct fi_catalog_line *line,
            const struct fi_catalog_record *record, struct fi_buf *bytes, bool is_named)
 {
-    bool is_better = resolving->found_count == 0 || (is_named && !resolving->names_line) ||
-                     (is_named == resolving->names_line && record->created_ns > resolving->found_ns);
+    bool is_better =
+        resolving->found_count == 0 || (is_named && !resolving->names_line) ||
+        (is_named == resolving->names_line && record->created_ns > resolving->found_ns);
     if (resolving->names_line && !is_named) {
         return;
     }
@@ -254,13 +254,12 @@ int
 fi_catalog_lines_resolve_id(struct fi_catalog *catalog, const char *reference, struct fi_buf *out,
                             struct fi_catalog_record *record, firn_error *err)
 {
-    struct resolving resolving = {
-        .catalog = catalog, .rest = firn_str(reference), .out = out};
+    struct resolving resolving = {.catalog = catalog, .rest = firn_str(reference), .out = out};
     FI_TRY_RETURN(
         fi_catalog_lines_list(catalog, firn_bytes(NULL, 0), visit_resolved, &resolving, err));
-    return resolving.found_count > 0 ? fi_catalog_record_decode(fi_buf_slice(out), record, err)
-                                     : fi_error_set(err, FIRN_NOT_FOUND,
-                                                    "there is no checkpoint '%s'", reference);
+    return resolving.found_count > 0
+               ? fi_catalog_record_decode(fi_buf_slice(out), record, err)
+               : fi_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint '%s'", reference);
 }
 
 int
@@ -273,8 +272,7 @@ fi_catalog_lines_resolve(struct fi_catalog *catalog, const char *reference, stru
         return fi_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint '%s'", reference);
     }
     resolving.rest = firn_str(slash + 1);
-    FI_TRY_RETURN(fi_catalog_lines_list(catalog,
-                                        firn_bytes(reference, (size_t)(slash - reference)),
+    FI_TRY_RETURN(fi_catalog_lines_list(catalog, firn_bytes(reference, (size_t)(slash - reference)),
                                         visit_resolved, &resolving, err));
     if (resolving.line_count == 0) {
         return fi_error_set(err, FIRN_NOT_FOUND,

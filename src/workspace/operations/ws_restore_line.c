@@ -14,8 +14,8 @@
 #include "operations/operations_internal.h"
 
 static int
-ws_restore_line_check(void *ctx, struct fi_ws_save_tree *tree, struct fi_ws_restore_unsaved *unsaved,
-                      firn_error *err)
+ws_restore_line_check(void *ctx, struct fi_ws_save_tree *tree,
+                      struct fi_ws_restore_unsaved *unsaved, firn_error *err)
 {
     (void)ctx, (void)tree, (void)unsaved, (void)err;
     return FIRN_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * share/share_notes.c: what a store keeps about its remotes.
+ * share/share_note.c: what a store keeps about its remotes.
  *
  * All of it is derived from the remote. What is lost is read again, or sent again; what is wrong
  * would let a push leave something out, so a note counts only as far as the newest state bears it
@@ -9,7 +9,6 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/reader.h"
 #include "base/slice.h"
 #include "share/share_internal.h"
 
@@ -39,18 +38,6 @@ get_note(struct fi_share *share, firn_slice key, struct fi_buf *out, firn_error 
 
 /* ==== objects ==== */
 
-static bool
-decode_object(firn_slice value, struct fi_share_note *out)
-{
-    struct fi_reader reader = fi_reader_of(value);
-    uint8_t is_whole;
-    bool is_read = fi_reader_le64(&reader, &out->pack) && fi_reader_u8(&reader, &out->level) &&
-                   fi_reader_u8(&reader, &is_whole) && fi_reader_varint(&reader, &out->epoch) &&
-                   out->level <= FI_OUTGOING_COMPLETE;
-    out->is_whole = is_read && is_whole != 0;
-    return is_read;
-}
-
 static int
 find_object(struct fi_share *share, const firn_hash *hash, struct fi_share_note *out,
             firn_error *err)
@@ -67,7 +54,7 @@ find_object(struct fi_share *share, const firn_hash *hash, struct fi_share_note 
     int rc = get_note(share, make_key(share, 'o', hash, sizeof *hash, key), &value, err);
     if (rc == FIRN_OK) {
         *out = (struct fi_share_note){.hash = *hash};
-        rc = decode_object(fi_buf_slice(&value), out) ? FIRN_OK : FIRN_NOT_FOUND;
+        rc = fi_share_entry_decode_note(fi_buf_slice(&value), out) ? FIRN_OK : FIRN_NOT_FOUND;
     }
     fi_buf_deinit(&value);
     return rc;
@@ -128,14 +115,6 @@ fi_share_note_raise(struct fi_share *share, const firn_hash *hash, enum fi_outgo
 
 /* ==== lines and packs ==== */
 
-static bool
-decode_line(firn_slice value, struct fi_share_line *out)
-{
-    struct fi_reader reader = fi_reader_of(value);
-    return fi_reader_copy(&reader, out->id, sizeof out->id) &&
-           fi_reader_varint(&reader, &out->pushed) && fi_reader_left(&reader) == 0;
-}
-
 int
 fi_share_note_line(struct fi_share *share, uint32_t workspace, struct fi_share_line *out,
                    firn_error *err)
@@ -147,7 +126,7 @@ fi_share_note_line(struct fi_share *share, uint32_t workspace, struct fi_share_l
     fi_store_be32(number, workspace);
     int rc = get_note(share, make_key(share, 'l', number, sizeof number, key), &value, err);
     if (rc == FIRN_OK) {
-        out->is_noted = decode_line(fi_buf_slice(&value), out);
+        out->is_noted = fi_share_entry_decode_line(fi_buf_slice(&value), out);
     }
     fi_buf_deinit(&value);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -170,7 +149,7 @@ fi_share_note_is_own(struct fi_share *share, const uint8_t line[FI_SHARE_LINE_SI
     for (rc = fi_db_cursor_first(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
          rc = fi_db_cursor_next(cursor, err)) {
         struct fi_share_line own;
-        if (decode_line(fi_db_cursor_value(cursor), &own)) {
+        if (fi_share_entry_decode_line(fi_db_cursor_value(cursor), &own)) {
             *out = *out || memcmp(own.id, line, sizeof own.id) == 0;
         }
     }
@@ -285,10 +264,7 @@ fi_share_note_load(struct fi_share *share, firn_error *err)
     }
     int rc = get_note(share, make_key(share, 'n', NULL, 0, key), &value, err);
     if (rc == FIRN_OK) {
-        struct fi_reader reader = fi_reader_of(fi_buf_slice(&value));
-        if (!fi_reader_varint(&reader, &share->remote.number_seen)) {
-            share->remote.number_seen = 0;
-        }
+        share->remote.number_seen = fi_share_entry_decode_number(fi_buf_slice(&value));
     }
     fi_buf_deinit(&value);
     FI_TRY_RETURN(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
@@ -342,9 +318,8 @@ write_objects(struct writing *writing, firn_error *err)
         fi_store_le64(head, note->pack);
         head[8] = note->level;
         head[9] = note->is_whole ? 1 : 0;
-        FI_TRY_RETURN(put_number(writing,
-                                 make_key(share, 'o', &note->hash, sizeof note->hash, key), head,
-                                 sizeof head, note->epoch, err));
+        FI_TRY_RETURN(put_number(writing, make_key(share, 'o', &note->hash, sizeof note->hash, key),
+                                 head, sizeof head, note->epoch, err));
         FI_TRY_RETURN(flush(writing, BATCH_BYTES, err));
     }
     return FIRN_OK;
@@ -354,23 +329,21 @@ static int
 write_states(struct writing *writing, firn_error *err)
 {
     struct fi_share *share = writing->share;
-    struct fi_reader reader = fi_reader_of(fi_buf_slice(&share->kept));
     uint8_t key[STATE_KEY_SIZE];
     uint8_t upper[4];
-    uint64_t number;
-    uint64_t size;
     fi_store_be32(key, share->name.number);
     fi_store_be32(upper, share->name.number + 1);
     if (share->kept_is_whole) {
         FI_TRY_RETURN(fi_db_batch_delete_range(writing->batch, writing->states, firn_bytes(key, 4),
                                                firn_bytes(upper, sizeof upper), err));
     }
-    while (fi_reader_le64(&reader, &number) && fi_reader_le64(&reader, &size)) {
-        firn_slice bytes;
-        CHECK(fi_reader_bytes(&reader, (size_t)size, &bytes));
-        fi_store_be64(key + 4, number);
+    for (size_t at = 0; at < share->kept.size;) {
+        const uint8_t *kept = share->kept.data + at;
+        const size_t size = (size_t)fi_load_le64(kept + 8);
+        fi_store_be64(key + 4, fi_load_le64(kept));
         FI_TRY_RETURN(fi_db_batch_put(writing->batch, writing->states, firn_bytes(key, sizeof key),
-                                      bytes, err));
+                                      firn_bytes(kept + 16, size), err));
+        at += 16 + size;
     }
     return FIRN_OK;
 }
@@ -389,10 +362,9 @@ write_uploads(struct writing *writing, firn_error *err)
     for (size_t i = 0; i < share->remote.uploads.count; i++) {
         const struct fi_remote_item *upload = &share->remote.uploads.items[i];
         CHECK(upload->key.size <= FI_BUCKET_NAME_SIZE_MAX);
-        FI_TRY_RETURN(
-            fi_db_batch_put(writing->batch, writing->notes,
-                            make_key(share, 'u', upload->key.data, upload->key.size, key),
-                            upload->value, err));
+        FI_TRY_RETURN(fi_db_batch_put(writing->batch, writing->notes,
+                                      make_key(share, 'u', upload->key.data, upload->key.size, key),
+                                      upload->value, err));
     }
     return FIRN_OK;
 }

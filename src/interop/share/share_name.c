@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * share/share_names.c: the names that a store has for remotes.
+ * share/share_name.c: the names that a store has for remotes.
  *
  * Adding one looks at the place first: an empty one is made a remote, once a storage that lets two
  * writers make the same object is ruled out (bucket/bucket_probe.h). The name is entered last, so a
  * failure leaves at most a remote without checkpoints.
  */
-#include <ctype.h>
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/reader.h"
 #include "base/slice.h"
 #include "bucket/bucket_probe.h"
 #include "codec/hex.h"
@@ -18,40 +16,7 @@
 #include "share/share_internal.h"
 #include "threads/os_callback.h"
 
-enum { NAME_FORMAT = 1, NUMBER_SIZE = 4 };
-
-/* ==== entries ==== */
-
-static int
-decode_name(firn_slice key, firn_slice value, struct fi_share_name *out, firn_error *err)
-{
-    struct fi_reader reader = fi_reader_of(value);
-    uint8_t format;
-    firn_slice url;
-    *out = (struct fi_share_name){0};
-    if (fi_reader_u8(&reader, &format) && format != NAME_FORMAT) {
-        return fi_error_set(err, FIRN_NEWER, "a remote's entry has format %u, this version knows %d",
-                            format, NAME_FORMAT);
-    }
-    if (key.size == 0 || key.size >= sizeof out->name || !fi_reader_le32(&reader, &out->number) ||
-        !fi_reader_copy(&reader, out->id, sizeof out->id) ||
-        !fi_reader_sized(&reader, sizeof out->url - 1, &url) || fi_reader_left(&reader) != 0 ||
-        out->number == 0) {
-        return fi_error_set(err, FIRN_CORRUPT, "the entry of a remote is malformed");
-    }
-    memcpy(out->name, key.data, key.size);
-    memcpy(out->url, url.data, url.size);
-    return FIRN_OK;
-}
-
-static int
-encode_name(const struct fi_share_name *name, struct fi_buf *out)
-{
-    FI_TRY_RETURN(fi_buf_append_u8(out, NAME_FORMAT));
-    FI_TRY_RETURN(fi_buf_append_le32(out, name->number));
-    FI_TRY_RETURN(fi_buf_append(out, name->id, sizeof name->id));
-    return fi_buf_append_sized(out, firn_str(name->url));
-}
+enum { NUMBER_SIZE = 4 };
 
 int
 fi_share_name_list(struct firn_db *db, int (*visit)(void *ctx, const struct fi_share_name *name),
@@ -71,7 +36,8 @@ fi_share_name_list(struct firn_db *db, int (*visit)(void *ctx, const struct fi_s
     for (rc = fi_db_cursor_first(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
          rc = fi_db_cursor_next(cursor, err)) {
         struct fi_share_name name;
-        FI_TRY(decode_name(fi_db_cursor_key(cursor), fi_db_cursor_value(cursor), &name, err));
+        FI_TRY(fi_share_entry_decode_name(fi_db_cursor_key(cursor), fi_db_cursor_value(cursor),
+                                          &name, err));
         FI_TRY(visit(ctx, &name));
     }
 out:
@@ -140,8 +106,8 @@ list_name(void *ctx, const struct fi_share_name *name)
 }
 
 int
-fi_share_list(struct firn_ws *ws, int (*visit)(void *ctx, const firn_remote_info *remote),
-              void *ctx, firn_error *err)
+fi_share_name_visit(struct firn_ws *ws, int (*visit)(void *ctx, const firn_remote_info *remote),
+                    void *ctx, firn_error *err)
 {
     struct listing listing = {visit, ctx};
     struct fi_ws_opened opened;
@@ -152,13 +118,18 @@ fi_share_list(struct firn_ws *ws, int (*visit)(void *ctx, const firn_remote_info
 
 /* ==== adding ==== */
 
+static bool
+is_letter_or_digit(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
 static int
 check_name(const char *name, firn_error *err)
 {
     size_t size = strlen(name);
     size_t i = 0;
-    while (i < size &&
-           (isalnum((unsigned char)name[i]) || (i > 0 && strchr("._-", name[i]) != NULL))) {
+    while (i < size && (is_letter_or_digit(name[i]) || (i > 0 && strchr("._-", name[i]) != NULL))) {
         i++;
     }
     return size > 0 && size <= FIRN_REMOTE_NAME_SIZE_MAX && i == size
@@ -169,7 +140,7 @@ check_name(const char *name, firn_error *err)
                               name, FIRN_REMOTE_NAME_SIZE_MAX);
 }
 
-/* A directory is kept by its real path, and must not be in the workspace: each save would save it. */
+/* A directory is kept by its real path, and must not be in the workspace: it would be saved. */
 static int
 fix_directory(const struct firn_ws *ws, struct fi_share_name *name, firn_error *err)
 {
@@ -241,7 +212,9 @@ add_opened(struct firn_ws *ws, struct fi_ws_opened *opened, struct fi_share_name
     }
     name->number = search.last + 1;
     FI_TRY(fi_db_keyspace_open(opened->db, FI_SHARE_REMOTES, &names, err));
-    FI_TRY(encode_name(name, &value) == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a remote"));
+    FI_TRY(fi_share_entry_encode_name(name, &value) == FIRN_OK
+               ? FIRN_OK
+               : fi_error_no_memory(err, "a remote"));
     rc = fi_db_put(names, firn_str(name->name), fi_buf_slice(&value), FIRN_DURABILITY_FULL, err);
 out:
     fi_buf_deinit(&value);
@@ -249,7 +222,7 @@ out:
 }
 
 int
-fi_share_add(struct firn_ws *ws, const char *name, const char *url, firn_error *err)
+fi_share_name_add(struct firn_ws *ws, const char *name, const char *url, firn_error *err)
 {
     struct fi_share_name added = {0};
     struct fi_ws_opened opened;
@@ -306,7 +279,7 @@ out:
 }
 
 int
-fi_share_remove(struct firn_ws *ws, const char *name, firn_error *err)
+fi_share_name_remove(struct firn_ws *ws, const char *name, firn_error *err)
 {
     struct fi_ws_opened opened;
     FI_TRY_RETURN(fi_ws_opened_open_store(ws, FI_WS_WRITE, &opened, err));

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * share/share_open.c: opening a remote for one operation.
+ * share/share.c: opening a remote for one operation.
  */
-#include <ctype.h>
 #include <stdio.h>
 
 #include "base/check.h"
@@ -74,7 +73,7 @@ find_author(struct fi_os *os, char out[FI_SHARE_BY_SIZE])
     (void)snprintf(out, FI_SHARE_BY_SIZE, "%.60s@%.60s", user != NULL ? user : "somebody",
                    host[0] != '\0' ? host : "somewhere");
     for (char *at = out; *at != '\0'; at++) {
-        *at = (char)(isgraph((unsigned char)*at) && *at != '/' ? *at : '_');
+        *at = (char)(fi_share_is_graphic(*at) && *at != '/' ? *at : '_');
     }
 }
 
@@ -91,8 +90,7 @@ share_open(struct fi_share *share, const char *name, int64_t bytes_per_second_ma
     find_author(ws->os, share->by);
     fi_remote_init(&share->remote, share->bucket, ws->os, share->by);
     share->has_remote = true;
-    FI_TRY_RETURN(
-        fi_db_keyspace_open_if_any(share->opened.db, FI_SHARE_NOTES, &share->notes, err));
+    FI_TRY_RETURN(fi_db_keyspace_open_if_any(share->opened.db, FI_SHARE_NOTES, &share->notes, err));
     FI_TRY_RETURN(fi_share_note_load(share, err));
     share->remote.keep = fi_share_note_keep;
     share->remote.keep_ctx = share;
@@ -162,7 +160,7 @@ static int
 add_pack(struct fi_share *share, const struct fi_remote_item *item, bool is_inline, firn_error *err)
 {
     struct fi_share_pack pack;
-    FI_TRY_RETURN(fi_share_pack_decode(item->value, is_inline, &pack, err));
+    FI_TRY_RETURN(fi_share_entry_decode_pack(item->value, is_inline, &pack, err));
     pack.name = item->key;
     FI_TRY_RETURN(insert_pack(share, &pack, err));
     /* Whoever knows the packs that it took the place of finds them in it. */
@@ -182,15 +180,16 @@ fi_share_look(struct fi_share *share, firn_error *err)
         fi_remote_table_find(&state->entries, firn_str(FI_SHARE_ENTRY_PRUNE));
     fi_hash_map_clear(&share->packs);
     share->epoch = prune != NULL && prune->value.size == 8 ? fi_load_le64(prune->value.data) : 0;
-    for (size_t i = 0; i < state->files.count; i++) {
-        if (state->files.items[i].status == FI_REMOTE_LIVE) {
-            FI_TRY_RETURN(add_pack(share, &state->files.items[i], false, err));
-        }
-    }
     for (size_t i = 0; i < state->entries.count; i++) {
         firn_slice rest;
         if (fi_share_entry_is(state->entries.items[i].key, FI_SHARE_ENTRY_PACK, &rest)) {
             FI_TRY_RETURN(add_pack(share, &state->entries.items[i], true, err));
+        }
+    }
+    /* After these, so that a small pack is still seen if a file has taken its place as well. */
+    for (size_t i = 0; i < state->files.count; i++) {
+        if (state->files.items[i].status == FI_REMOTE_LIVE) {
+            FI_TRY_RETURN(add_pack(share, &state->files.items[i], false, err));
         }
     }
     for (size_t i = 0; i < share->remote.uploads.count; i++) {
