@@ -119,11 +119,11 @@ What came is a remote's, and no checkpoint of this workspace.
 
   $ firn show origin/9
   ! firn: there is no checkpoint '9'
-  ! hint: firn list shows the checkpoints; to give paths write -- before them
+  ! hint: firn list REMOTE lists what was pulled from a remote, firn pull brings what is new
   [3]
   $ firn show origin/
   ! firn: there is no checkpoint 'origin/'
-  ! hint: firn list shows the checkpoints; to give paths write -- before them
+  ! hint: firn list REMOTE lists what was pulled from a remote, firn pull brings what is new
   [3]
   $ firn show elsewhere/1
   ! firn: there is no checkpoint 'elsewhere/1': no tag of that name, and firn pull has brought none of a remote 'elsewhere'

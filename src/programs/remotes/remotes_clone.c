@@ -109,7 +109,7 @@ add_origin(struct fi_cli *cli, struct cloning *cloning)
     if (cloning->is_added) {
         return FI_EXIT_OK;
     }
-    bool was_saved = code == FIRN_EXISTS && fi_remotes_has(cloning->workspace, origin);
+    bool was_saved = code == FIRN_EXISTS && fi_task_remote_has(cloning->workspace, origin);
     return fi_command_report_failure(
         cli, &err,
         was_saved ? "a directory of that path was a workspace before: name another one, or delete "

@@ -15,8 +15,7 @@ int fi_remotes_limit(struct fi_cli *cli, int64_t *out);
 /* What to do after a failure of a call about remotes; NULL: its text says it. */
 const char *fi_remotes_hint(firn_workspace *workspace, const char *remote, int code);
 
-/* Whether the store has a remote of that name (NULL: any). */
-bool fi_remotes_has(firn_workspace *workspace, const char *name);
+extern const struct fi_command fi_remotes_show; /* firn remote show */
 
 /* ---- a pull: remotes_pull.c ---- */
 

@@ -28,7 +28,7 @@ static const char *
 hint_of(const struct naming *naming, int code)
 {
     if (naming->url != NULL && code == FIRN_EXISTS) {
-        return fi_remotes_has(naming->workspace, naming->name)
+        return fi_task_remote_has(naming->workspace, naming->name)
                    ? "choose another name, or forget that one with: firn remote remove NAME"
                    : NULL;
     }
@@ -237,11 +237,12 @@ static const struct fi_command remove_command = {
     .run = run_remove,
 };
 
-static const struct fi_command *const members[] = {&add, &list, &remove_command, NULL};
+static const struct fi_command *const members[] = {&add, &list, &fi_remotes_show, &remove_command,
+                                                   NULL};
 
 const struct fi_command fi_remotes_names = {
     .name = "remote",
-    .summary = "Add, list or remove remotes",
+    .summary = "Add, list, show or remove remotes",
     .arguments = "",
     .help = "A remote is a bucket of object storage, or a directory, in which machines share\n"
             "checkpoints: firn push sends them there, firn pull brings those of the others.\n"
