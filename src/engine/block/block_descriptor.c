@@ -47,7 +47,8 @@
 enum { CLOSED_AT_ONCE_MAX = 4 };
 
 struct fi_block_descriptor {
-    struct fi_block_descriptors *all; /* NULL: it stays open */
+    const struct fi_block_source *source; /* read instead of a file; NULL: there is a file */
+    struct fi_block_descriptors *all;     /* NULL: it stays open */
     struct fi_os_dir *dir;
     struct fi_os_file *file; /* unless CLOSED */
     _Atomic uint64_t uses;
@@ -244,6 +245,20 @@ fi_block_descriptor_open(struct fi_block_descriptors *all, struct fi_os_dir *dir
     return FIRN_OK;
 }
 
+int
+fi_block_descriptor_open_source(const struct fi_block_source *source,
+                                struct fi_block_descriptor **out, firn_error *err)
+{
+    const size_t path_size = strlen(source->path);
+    *out = fi_alloc_zeroed(sizeof **out + path_size + 1);
+    if (*out == NULL) {
+        return fi_error_no_memory(err, "an open file");
+    }
+    (*out)->source = source;
+    (*out)->name = memcpy((*out)->path, source->path, path_size + 1);
+    return FIRN_OK;
+}
+
 void
 fi_block_descriptor_close(struct fi_block_descriptor *descriptor)
 {
@@ -290,6 +305,9 @@ fi_block_descriptor_read(struct fi_block_descriptor *descriptor, uint64_t offset
                          size_t size, firn_error *err)
 {
     int rc = FIRN_OK;
+    if (descriptor->source != NULL) {
+        return descriptor->source->read(descriptor->source->ctx, offset, data, size, err);
+    }
     /* Pairs with attach. */
     uint64_t before = atomic_fetch_add_explicit(&descriptor->uses, 1, memory_order_acquire);
     if ((before & CLOSED) != 0) {

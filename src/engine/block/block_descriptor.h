@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "block/block_file.h"
 #include "os/os.h"
 #include "threads/os_thread.h"
 
@@ -38,11 +39,15 @@ FIRN_MUST_CHECK int fi_block_descriptor_open(struct fi_block_descriptors *all,
                                              struct fi_os_dir *dir, const char *name,
                                              struct fi_os_stat *out_stat,
                                              struct fi_block_descriptor **out, firn_error *err);
+/* One without a file: a source, which is borrowed until close, is read instead. */
+FIRN_MUST_CHECK int fi_block_descriptor_open_source(const struct fi_block_source *source,
+                                                    struct fi_block_descriptor **out,
+                                                    firn_error *err);
 /* Requires: nobody reads. NULL is fine. */
 void fi_block_descriptor_close(struct fi_block_descriptor *descriptor);
 /* Valid until close. */
 const char *fi_block_descriptor_path(const struct fi_block_descriptor *descriptor);
-/* As fi_os_file_read_exact; also fails as opening a file does. */
+/* As fi_os_file_read_exact; also fails as opening a file does, or as its source. */
 FIRN_MUST_CHECK int fi_block_descriptor_read(struct fi_block_descriptor *descriptor,
                                              uint64_t offset, void *data, size_t size,
                                              firn_error *err);

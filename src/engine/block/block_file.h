@@ -118,6 +118,20 @@ FIRN_MUST_CHECK int fi_block_reader_open_in(struct fi_block_descriptors *descrip
                                             struct fi_os_dir *dir, const char *name,
                                             enum fi_block_file_kind kind,
                                             struct fi_block_reader **out, firn_error *err);
+/* The bytes of a sealed file that is not a file of this machine. read copies exactly `size` bytes
+ * from offset on, which the file has; any thread that reads blocks calls it. */
+struct fi_block_source {
+    int (*read)(void *ctx, uint64_t offset, void *out, size_t size, firn_error *err);
+    void *ctx;
+    uint64_t size_bytes; /* of the file */
+    const char *path;    /* for messages */
+};
+/* As fi_block_reader_open for the bytes that a source gives, which is borrowed until close. The
+ * header is not read: what it says stands in the footer, too, and the end of such a file is needed
+ * anyway. */
+FIRN_MUST_CHECK int fi_block_reader_open_source(const struct fi_block_source *source,
+                                                enum fi_block_file_kind kind,
+                                                struct fi_block_reader **out, firn_error *err);
 void fi_block_reader_close(struct fi_block_reader *reader);
 const struct fi_block_file_id *fi_block_reader_id(const struct fi_block_reader *reader);
 const char *fi_block_reader_path(const struct fi_block_reader *reader);

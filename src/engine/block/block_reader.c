@@ -7,6 +7,9 @@
  * BLAKE3 of the table of contents; the numbers in it against the file. After that, sections are
  * known to be inside the body. The body itself is verified block by block as it is read.
  *
+ * A file whose bytes come from a source is opened by its end alone: the header, far away from it,
+ * says nothing that the footer does not.
+ *
  * A block is read with one pread of prefix, stored bytes and padding. The caller's ref is checked
  * against the file's length before anything is allocated, the prefix against the ref, the checksum
  * against the bytes, the padding against zero. Only then does the codec decode, to exactly as many
@@ -54,6 +57,8 @@ struct fi_block_reader {
 
 static int open_file(struct fi_block_reader *reader, struct fi_block_descriptors *descriptors,
                      struct fi_os_dir *dir, const char *name, firn_error *err);
+static int open_source(struct fi_block_reader *reader, const struct fi_block_source *source,
+                       firn_error *err);
 
 int
 fi_block_reader_open(struct fi_os_dir *dir, const char *name, enum fi_block_file_kind kind,
@@ -74,6 +79,25 @@ fi_block_reader_open_in(struct fi_block_descriptors *descriptors, struct fi_os_d
     }
     reader->kind = kind;
     int rc = open_file(reader, descriptors, dir, name, err);
+    if (rc != FIRN_OK) {
+        fi_block_reader_close(reader);
+        return rc;
+    }
+    *out = reader;
+    return FIRN_OK;
+}
+
+int
+fi_block_reader_open_source(const struct fi_block_source *source, enum fi_block_file_kind kind,
+                            struct fi_block_reader **out, firn_error *err)
+{
+    *out = NULL;
+    struct fi_block_reader *reader = fi_alloc_zeroed(sizeof *reader);
+    if (reader == NULL) {
+        return fi_error_no_memory(err, "a block file reader");
+    }
+    reader->kind = kind;
+    int rc = open_source(reader, source, err);
     if (rc != FIRN_OK) {
         fi_block_reader_close(reader);
         return rc;
@@ -144,23 +168,25 @@ fi_block_reader_span(const struct fi_block_ref *ref)
 
 /* ---- opening ---- */
 
-/* Whether header and footer are both sound, agree, and describe a file of this size. */
 static int
-read_edges(struct fi_block_reader *reader, uint64_t size, firn_error *err)
+read_header(struct fi_block_reader *reader, struct fi_block_file_id *out_id, firn_error *err)
 {
     const char *path = fi_block_descriptor_path(reader->descriptor);
-    struct fi_block_file_id id;
-    struct fi_block_format_footer *footer = &reader->footer;
     uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE];
     FI_TRY_RETURN(fi_block_descriptor_read(reader->descriptor, 0, bytes, sizeof bytes, err));
-    FI_TRY_RETURN(fi_block_format_decode_header(bytes, reader->kind, path, &id, err));
+    return fi_block_format_decode_header(bytes, reader->kind, path, out_id, err);
+}
+
+/* Whether the footer is sound, and describes a file of this size. */
+static int
+read_footer(struct fi_block_reader *reader, uint64_t size, firn_error *err)
+{
+    const char *path = fi_block_descriptor_path(reader->descriptor);
+    struct fi_block_format_footer *footer = &reader->footer;
+    uint8_t bytes[FI_BLOCK_FORMAT_FOOTER_SIZE];
     FI_TRY_RETURN(fi_block_descriptor_read(reader->descriptor, size - FI_BLOCK_FORMAT_FOOTER_SIZE,
                                            bytes, sizeof bytes, err));
     FI_TRY_RETURN(fi_block_format_decode_footer(bytes, reader->kind, path, footer, err));
-    if (memcmp(id.bytes, footer->id.bytes, sizeof id.bytes) != 0) {
-        return fi_error_set(err, FIRN_CORRUPT, "'%s': header and footer are of different files",
-                            path);
-    }
     uint64_t end = size - FI_BLOCK_FORMAT_FOOTER_SIZE;
     if (footer->file_size != size || footer->toc_offset < FI_BLOCK_FORMAT_HEADER_SIZE ||
         footer->toc_offset % FI_BLOCK_FORMAT_ALIGNMENT != 0 || footer->toc_offset > end ||
@@ -173,6 +199,19 @@ read_edges(struct fi_block_reader *reader, uint64_t size, firn_error *err)
                             (unsigned long long)footer->toc_size);
     }
     return FIRN_OK;
+}
+
+/* Whether header and footer are both sound, agree, and describe a file of this size. */
+static int
+read_edges(struct fi_block_reader *reader, uint64_t size, firn_error *err)
+{
+    struct fi_block_file_id id;
+    FI_TRY_RETURN(read_header(reader, &id, err));
+    FI_TRY_RETURN(read_footer(reader, size, err));
+    return memcmp(id.bytes, reader->footer.id.bytes, sizeof id.bytes) == 0
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_CORRUPT, "'%s': header and footer are of different files",
+                              fi_block_descriptor_path(reader->descriptor));
 }
 
 /* Hashes the table of contents as it is on disk. */
@@ -316,17 +355,33 @@ out:
 }
 
 static int
+check_file_size(const struct fi_block_reader *reader, uint64_t size, firn_error *err)
+{
+    return size >= FILE_SIZE_MIN
+               ? FIRN_OK
+               : fi_error_set(
+                     err, FIRN_CORRUPT, "'%s': %llu bytes are too few for a firn block file",
+                     fi_block_descriptor_path(reader->descriptor), (unsigned long long)size);
+}
+
+static int
+open_source(struct fi_block_reader *reader, const struct fi_block_source *source, firn_error *err)
+{
+    FI_TRY_RETURN(fi_block_descriptor_open_source(source, &reader->descriptor, err));
+    FI_TRY_RETURN(check_file_size(reader, source->size_bytes, err));
+    FI_TRY_RETURN(read_footer(reader, source->size_bytes, err));
+    FI_TRY_RETURN(check_toc(reader, err));
+    return read_sections(reader, err);
+}
+
+static int
 open_file(struct fi_block_reader *reader, struct fi_block_descriptors *descriptors,
           struct fi_os_dir *dir, const char *name, firn_error *err)
 {
     struct fi_os_stat stat;
     FI_TRY_RETURN(
         fi_block_descriptor_open(descriptors, dir, name, &stat, &reader->descriptor, err));
-    if (stat.size_bytes < FILE_SIZE_MIN) {
-        return fi_error_set(err, FIRN_CORRUPT, "'%s': %llu bytes are too few for a firn block file",
-                            fi_block_descriptor_path(reader->descriptor),
-                            (unsigned long long)stat.size_bytes);
-    }
+    FI_TRY_RETURN(check_file_size(reader, stat.size_bytes, err));
     FI_TRY_RETURN(read_edges(reader, stat.size_bytes, err));
     FI_TRY_RETURN(check_toc(reader, err));
     return read_sections(reader, err);

@@ -20,6 +20,12 @@ static int
 budget_refuse(const struct fi_budget *budget, const char *what, firn_error *err)
 {
     const uint64_t earned = atomic_load_explicit(&budget->earned, memory_order_relaxed);
+    if (budget->whose != NULL) {
+        return fi_error_set(
+            err, FIRN_LIMIT,
+            "%s asks for far more %s than what was read of it and what is allowed account for",
+            budget->whose, what);
+    }
     return fi_error_set(
         err, FIRN_LIMIT,
         "the store asks for far more %s than the %llu bytes that were read of it account "

@@ -32,6 +32,7 @@ struct fi_budget {
     _Atomic uint64_t earned; /* bytes */
     _Atomic uint64_t spent;
     _Atomic uint64_t held;
+    const char *whose; /* what errors name, such as "the remote"; NULL: a store */
 };
 
 /* Notes bytes that were read for the first time. */

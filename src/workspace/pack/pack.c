@@ -33,17 +33,10 @@
 
 enum { ENTRY_SIZE = FI_PACK_FORMAT_ENTRY_SIZE, POOL_FRAME_COUNT = 4 };
 
-int
-fi_pack_open(struct fi_os_dir *dir, const char *name, struct firn_pack **out, firn_error *err)
+/* The rest of opening; closes the pack if that fails. rc is what opening its reader came to. */
+static int
+open_tables(struct firn_pack *pack, int rc, struct firn_pack **out, firn_error *err)
 {
-    *out = NULL;
-    struct firn_pack *pack = fi_alloc_zeroed(sizeof *pack);
-    if (pack == NULL) {
-        return fi_error_no_memory(err, "a pack");
-    }
-    fi_os_process_init_mark(&pack->mark);
-    fi_pack_scratch_pool_init(&pack->pool, fi_os_dir_os(dir), POOL_FRAME_COUNT);
-    int rc = fi_block_reader_open(dir, name, FI_BLOCK_FILE_PACK, &pack->reader, err);
     if (rc == FIRN_OK) {
         rc = fi_pack_frames_load(pack, err);
     }
@@ -53,6 +46,42 @@ fi_pack_open(struct fi_os_dir *dir, const char *name, struct firn_pack **out, fi
     }
     *out = pack;
     return FIRN_OK;
+}
+
+static int
+allocate(struct fi_os *os, struct firn_pack **out, firn_error *err)
+{
+    struct firn_pack *pack = fi_alloc_zeroed(sizeof *pack);
+    if (pack == NULL) {
+        return fi_error_no_memory(err, "a pack");
+    }
+    fi_os_process_init_mark(&pack->mark);
+    fi_pack_scratch_pool_init(&pack->pool, os, POOL_FRAME_COUNT);
+    *out = pack;
+    return FIRN_OK;
+}
+
+int
+fi_pack_open(struct fi_os_dir *dir, const char *name, struct firn_pack **out, firn_error *err)
+{
+    struct firn_pack *pack;
+    *out = NULL;
+    FI_TRY_RETURN(allocate(fi_os_dir_os(dir), &pack, err));
+    return open_tables(
+        pack, fi_block_reader_open(dir, name, FI_BLOCK_FILE_PACK, &pack->reader, err), out, err);
+}
+
+int
+fi_pack_open_source(struct fi_os *os, const struct fi_block_source *source, struct firn_pack **out,
+                    firn_error *err)
+{
+    struct firn_pack *pack;
+    *out = NULL;
+    FI_TRY_RETURN(allocate(os, &pack, err));
+    pack->is_foreign = true;
+    return open_tables(pack,
+                       fi_block_reader_open_source(source, FI_BLOCK_FILE_PACK, &pack->reader, err),
+                       out, err);
 }
 
 int
@@ -112,6 +141,32 @@ fi_pack_frame_size_of(const struct firn_pack *pack, uint32_t number)
     DCHECK(number < pack->frame_count);
     const struct fi_block_ref *frame = &pack->frames[number];
     return (struct fi_pack_frame_size){frame->stored_size, frame->raw_size};
+}
+
+struct fi_pack_span
+fi_pack_frame_span(const struct firn_pack *pack, uint32_t number)
+{
+    DCHECK(number < pack->frame_count);
+    const struct fi_block_ref *frame = &pack->frames[number];
+    return (struct fi_pack_span){frame->offset, fi_block_reader_span(frame)};
+}
+
+struct fi_pack_span
+fi_pack_pages_span(const struct firn_pack *pack)
+{
+    const uint64_t body_end = fi_block_reader_body_end(pack->reader);
+    uint64_t start = body_end;
+    uint64_t end = 0;
+    for (uint32_t i = 0; i < pack->page_count; i++) {
+        const struct fi_block_ref page = fi_pack_frames_page_ref(pack, i);
+        if (page.offset < body_end) { /* else reading it fails */
+            const uint64_t left = body_end - page.offset;
+            const uint64_t size = fi_block_reader_span(&page);
+            start = page.offset < start ? page.offset : start;
+            end = size < left && page.offset + size > end ? page.offset + size : end;
+        }
+    }
+    return (struct fi_pack_span){start, end > start ? end - start : 0};
 }
 
 uint64_t

@@ -202,6 +202,11 @@ FIRN_MUST_CHECK int fi_pack_open(struct fi_os_dir *dir, const char *name, struct
                                  firn_error *err);
 FIRN_MUST_CHECK int fi_pack_open_path(struct fi_os *os, const char *path, struct firn_pack **out,
                                       firn_error *err);
+/* The same for a pack that a source gives (block/block_file.h), which is borrowed until close.
+ * Nothing of it is known to be this user's: FIRN_CORRUPT also for tables that are larger in memory
+ * than in the file, as firn writes none. */
+FIRN_MUST_CHECK int fi_pack_open_source(struct fi_os *os, const struct fi_block_source *source,
+                                        struct firn_pack **out, firn_error *err);
 /* NULL is fine. */
 void fi_pack_close(struct firn_pack *pack);
 const struct fi_block_file_id *fi_pack_id(const struct firn_pack *pack);
@@ -258,6 +263,17 @@ struct fi_pack_frame_size {
 };
 /* number < fi_pack_walk_count. */
 struct fi_pack_frame_size fi_pack_frame_size_of(const struct firn_pack *pack, uint32_t number);
+
+/* Where the file has a frame, with all that must be read for it. Not compared with the size of the
+ * file before the frame is read. number < fi_pack_walk_count. */
+struct fi_pack_span {
+    uint64_t offset;
+    uint64_t size;
+};
+struct fi_pack_span fi_pack_frame_span(const struct firn_pack *pack, uint32_t number);
+/* The pages of the object table; if they do not lie one after the other, from the first in the file
+ * to the last. */
+struct fi_pack_span fi_pack_pages_span(const struct firn_pack *pack);
 
 /* ---- walking ---- */
 

@@ -56,6 +56,9 @@ read_section(struct firn_pack *pack, uint32_t kind, uint64_t size_max, struct fi
     if (ref.raw_size > size_max) {
         return pack_corrupt(pack, "a table of the pack is larger than any can be", err);
     }
+    if (pack->is_foreign && ref.raw_size != ref.stored_size) {
+        return pack_corrupt(pack, "a table of the pack is compressed, as firn writes none", err);
+    }
     return fi_block_reader_read(pack->reader, &ref, compress, out, err);
 }
 

@@ -48,6 +48,73 @@ blocks_of_all_codecs_come_back_with_their_sections(void **state)
     block_fixture_deinit(&fixture);
 }
 
+/* Bytes that are not a file of this machine. */
+struct elsewhere {
+    struct fi_buf bytes;
+    uint64_t lowest; /* offset that was read */
+    uint64_t reads;
+    uint64_t fails_at; /* this read, from 1; 0: none */
+};
+
+static int
+read_elsewhere(void *ctx, uint64_t offset, void *out, size_t size, firn_error *err)
+{
+    struct elsewhere *elsewhere = ctx;
+    assert_true(offset <= elsewhere->bytes.size && size <= elsewhere->bytes.size - offset);
+    elsewhere->lowest = offset < elsewhere->lowest ? offset : elsewhere->lowest;
+    if (++elsewhere->reads == elsewhere->fails_at) {
+        return fi_error_set(err, FIRN_IO, "no answer");
+    }
+    memcpy(out, elsewhere->bytes.data + offset, size);
+    return FIRN_OK;
+}
+
+static void
+a_source_is_read_from_its_end(void **state)
+{
+    firn_error err;
+    struct block_fixture fixture;
+    struct fi_block_reader *reader;
+    struct fi_buf raw = {0};
+    struct elsewhere elsewhere = {.lowest = UINT64_MAX};
+    block_fixture_init(&fixture);
+    block_fixture_fill(&fixture);
+    assert_int_equal(block_fixture_write(&fixture, fixture.dir, "a", &err), FIRN_OK);
+    test_file_read(fixture.dir, "a", &elsewhere.bytes);
+    struct fi_block_source source = {.read = read_elsewhere,
+                                     .ctx = &elsewhere,
+                                     .size_bytes = elsewhere.bytes.size,
+                                     .path = "elsewhere/a"};
+    memset(elsewhere.bytes.data, 0, FI_BLOCK_BODY_START);
+    assert_int_equal(fi_block_reader_open_source(&source, FI_BLOCK_FILE_ROW, &reader, &err),
+                     FIRN_OK);
+    assert_string_equal(fi_block_reader_path(reader), "elsewhere/a");
+    assert_int_equal(elsewhere.lowest, fi_block_reader_body_end(reader));
+    const struct fi_block_section *section = fi_block_reader_section(reader, 1);
+    assert_int_equal(fi_block_reader_read(reader, &section->ref, fixture.compress, &raw, &err),
+                     FIRN_OK);
+    assert_int_equal(raw.size, 1000);
+    assert_int_equal(elsewhere.lowest, section->ref.offset);
+    fi_block_reader_close(reader);
+    for (elsewhere.fails_at = 1; elsewhere.fails_at <= 4; elsewhere.fails_at++) {
+        elsewhere.reads = 0;
+        assert_int_equal(fi_block_reader_open_source(&source, FI_BLOCK_FILE_ROW, &reader, &err),
+                         FIRN_IO);
+        assert_null(reader);
+    }
+    elsewhere.fails_at = 0;
+    assert_int_equal(fi_block_reader_open_source(&source, FI_BLOCK_FILE_PACK, &reader, &err),
+                     FIRN_CORRUPT);
+    for (source.size_bytes = 0; source.size_bytes < elsewhere.bytes.size;
+         source.size_bytes += 100) {
+        assert_int_equal(fi_block_reader_open_source(&source, FI_BLOCK_FILE_ROW, &reader, &err),
+                         FIRN_CORRUPT);
+    }
+    fi_buf_deinit(&raw);
+    fi_buf_deinit(&elsewhere.bytes);
+    block_fixture_deinit(&fixture);
+}
+
 /* Sizes around every edge of the chunks of 1 MiB in which the body is written. */
 static void
 blocks_may_end_anywhere_in_a_chunk(void **state)
@@ -356,6 +423,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_of_all_codecs_come_back_with_their_sections),
+        cmocka_unit_test(a_source_is_read_from_its_end),
         cmocka_unit_test(blocks_may_end_anywhere_in_a_chunk),
         cmocka_unit_test(a_body_that_ends_with_a_chunk_is_whole),
         cmocka_unit_test(a_file_without_blocks_is_a_file),

@@ -248,7 +248,8 @@ a_child_cannot_use_the_handle_of_its_parent(void **state)
                           fi_bucket_remove(bucket, "x", &err) == FIRN_MISUSE &&
                           fi_bucket_open_again(bucket, &second, &err) == FIRN_MISUSE;
         fi_bucket_close(bucket);
-        _exit(is_refused ? 0 : 1);
+        /* It stays; a sanitizer would see that it does not. */
+        _exit(is_refused && bucket->request_count > 0 ? 0 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
