@@ -14,6 +14,7 @@ What was pulled from a remote: its lines, and their checkpoints.
   name        origin
   url         <T>/shared
   id          <hex>
+  not pushed  0 checkpoints
   lines       none was pulled
   $ firn pull -q && firn list origin | sed 's/@[^:]*:/@HOST:/' | sort
   origin/ada@HOST:ada/1  <id>  <time>          2 files       4 B  state 1
@@ -74,9 +75,10 @@ What was pulled from a remote: its lines, and their checkpoints.
   line        origin/ada@HOST:ada: 3 checkpoints, newest <time>
   line        origin/bob@HOST:bob: 2 checkpoints, newest <time>
   name        origin
+  not pushed  0 checkpoints
   url         <T>/shared
   $ firn remote show origin --json | python3 -c 'import json, sys; r = json.load(sys.stdin); print(sorted(r), sorted((l["label"].split("@")[0], l["checkpoints"]) for l in r["lines"]))'
-  ['id', 'lines', 'name', 'url'] [('ada', 3), ('bob', 2)]
+  ['id', 'lines', 'name', 'not_pushed', 'url'] [('ada', 3), ('bob', 2)]
 
 One line by its id.
 

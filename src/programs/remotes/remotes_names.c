@@ -68,6 +68,7 @@ print_json(const firn_remote_info *remote)
     fi_term_json_string("name", remote->name);
     fi_term_json_bytes("url", firn_str(remote->url));
     fi_term_json_string("id", remote->id);
+    fi_term_json_u64("not_pushed", remote->not_pushed);
 }
 
 static void

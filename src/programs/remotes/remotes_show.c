@@ -30,9 +30,12 @@ show_one(void *ctx, const firn_remote_info *remote)
     fi_term_json_string("name", remote->name);
     fi_term_json_bytes("url", firn_str(remote->url));
     fi_term_json_string("id", remote->id);
+    fi_term_json_u64("not_pushed", remote->not_pushed);
     fi_term_out_format("name        %s\nurl         ", remote->name);
     fi_term_text_escape(firn_str(remote->url), fi_term_out_write);
-    fi_term_out_format("\nid          %s\n", remote->id);
+    fi_term_out_format("\nid          %s\nnot pushed  ", remote->id);
+    fi_remotes_print_checkpoints(remote->not_pushed);
+    fi_term_out_text("\n");
     return FIRN_OK;
 }
 
@@ -139,7 +142,8 @@ const struct fi_command fi_remotes_show = {
     .name = "show",
     .summary = "Show what is known here of a remote",
     .arguments = "REMOTE",
-    .help = "Prints the name, the URL and the id of the remote, and one row for each of its\n"
+    .help = "Prints the name, the URL and the id of the remote, how many checkpoints of this\n"
+            "workspace were made since the last push, and one row for each of the remote's\n"
             "lines that pulls have brought: how many checkpoints of it are here, and when the\n"
             "newest was made. A line is what one workspace has pushed; that of this workspace\n"
             "is not among them. The remote itself is not asked. firn list REMOTE lists the\n"
