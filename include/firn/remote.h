@@ -42,6 +42,9 @@ typedef struct firn_remote_info {
     const char *name;
     const char *url;
     const char *id; /* 32 letters and digits, which no other remote has */
+    /* Checkpoints of the workspace, safety checkpoints not counted, that were made since its last push
+     * of all that is new, as this store knows; the remote is not asked. */
+    uint64_t not_pushed;
 } firn_remote_info;
 
 /* Gives a remote a name: 1 to 64 letters, digits, '.', '-' and '_', beginning with a letter or

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firn/remote.h"
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
@@ -253,6 +254,33 @@ print_summary(const firn_workspace_status_result *result)
     fi_term_out_format("; %s unchanged\n", fi_term_text_number(result->unchanged, number));
 }
 
+/* How many checkpoints each remote has not been sent yet. */
+static int
+show_remote(void *ctx, const firn_remote_info *remote)
+{
+    const struct shown *shown = ctx;
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    fi_term_json_object(NULL);
+    fi_term_json_string("name", remote->name);
+    fi_term_json_u64("not_pushed", remote->not_pushed);
+    fi_term_json_end();
+    if (remote->not_pushed > 0 && !shown->cli->quiet && !shown->is_short) {
+        fi_term_out_format("not pushed to %s yet: %s %s\n", remote->name,
+                           fi_term_text_number(remote->not_pushed, number),
+                           fi_term_text_plural(remote->not_pushed, "checkpoint", "checkpoints"));
+    }
+    return FIRN_OK;
+}
+
+static void
+show_remotes(struct shown *shown, firn_workspace *workspace)
+{
+    fi_term_json_array("remotes");
+    int code = firn_remote_list(workspace, show_remote, shown, NULL);
+    (void)code; /* what could be read is shown; the comparison is done */
+    fi_term_json_end();
+}
+
 static void
 show_result(struct shown *shown, const firn_workspace_status_result *result)
 {
@@ -327,6 +355,7 @@ dir_status_compare(struct fi_cli *cli, firn_workspace *workspace, const char *re
         exit_code = fi_command_report_no_memory(cli);
     } else {
         show_result(&shown, &result);
+        show_remotes(&shown, workspace);
         exit_code = fi_task_pending_report(cli, workspace, &earlier);
         exit_code = exit_code == FI_EXIT_OK ? fi_task_notices_exit(&shown.notices) : exit_code;
     }
@@ -402,7 +431,9 @@ const struct fi_command fi_dir_status = {
             "What the checkpoint has and rules exclude now is not compared while it is there.\n"
             "It is named at the end: the next save leaves it out, a restore leaves it alone.\n"
             "\n"
-            "If git tracks files of a store .firn in the workspace, a warning says so.\n"
+            "If the store has remotes, a line for each says how many checkpoints were made\n"
+            "since the last firn push; the remotes are not asked. If git tracks files of a\n"
+            "store .firn in the workspace, a warning says so.\n"
             "\n"
             "Paths are relative to the current directory. A first word that names no\n"
             "checkpoint, but a file or directory, is a path; after -- every word is one.\n"
