@@ -691,7 +691,9 @@ fi_ws_find_any(struct firn_ws *ws, struct fi_ws_opened *opened, const char *refe
     firn_error why;
     *out_is_own = true;
     int rc = fi_ws_find_record(ws, opened, reference, out, &why);
-    if (rc == FIRN_NOT_FOUND && opened->catalog != NULL && strchr(reference, '/') != NULL) {
+    /* Labels of lines, such as ada@laptop, have characters that no other reference has. */
+    if ((rc == FIRN_NOT_FOUND || rc == FIRN_INVALID) && opened->catalog != NULL &&
+        strchr(reference, '/') != NULL) {
         *out_is_own = false;
         return fi_catalog_lines_resolve(opened->catalog, reference, &ws->record, out, &workspace,
                                         err);
