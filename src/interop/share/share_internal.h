@@ -21,7 +21,8 @@
  *   "firn.remote.states":  be32 number | be64 state → its bytes, as in the remote
  *   "firn.remote.notes":   be32 number | u8 kind | rest → by kind:
  *     'n'                    varint: the highest number of a state that was seen
- *     'l' | be32 workspace   16 id of its line | varint: the highest order that was pushed
+ *     'l' | be32 workspace   16 id of its line | varint: the highest order up to which all was
+ *                            pushed | varint: the highest that was pushed, if only by its name
  *     'o' | 32 hash          le64 pack | u8 level | u8 1: stored whole | varint epoch
  *     'p' | be64 pack        empty: all its objects are in this store
  *     'u' | name             the value of a file that was put and that no state names
@@ -99,7 +100,8 @@ struct fi_share_note {
 
 struct fi_share_line {
     uint8_t id[FI_SHARE_LINE_SIZE];
-    uint64_t pushed; /* order */
+    uint64_t pushed; /* order up to which all was */
+    uint64_t sent;   /* order of the last one that was, if only by its name */
     bool is_noted;
 };
 bool fi_share_entry_decode_note(firn_slice value, struct fi_share_note *out);
