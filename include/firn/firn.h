@@ -25,6 +25,7 @@
 #include "key.h"
 #include "notice.h"
 #include "pack.h"
+#include "remote.h"
 #include "scan.h"
 #include "store.h"
 #include "table.h"

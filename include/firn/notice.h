@@ -82,7 +82,7 @@ FIRN_API const char *firn_notice_kind_name(firn_notice_kind kind);
 #define FIRN_PROGRESS_PHASES                                                                   \
     "scan", "read", "compare", "verify", "write", "sync", "look", "place", "remove", "finish", \
         "refresh", "make", "mark", "count", "wait", "collect", "move", "recompress", "merge",  \
-        "check", "packs", "salvage"
+        "check", "packs", "salvage", "send", "fetch"
 
 /* How far a long operation has come. */
 typedef struct firn_progress {

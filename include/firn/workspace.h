@@ -514,6 +514,8 @@ firn_workspace_list(firn_workspace *workspace, const firn_workspace_list_options
  * - a time, for the newest that was created then or earlier: "10 minutes ago", "2h30m", "an hour ago", "last week",
  *   "yesterday", "yesterday 14:00", "monday", "monday 10:05pm", "10pm", "noon", "14:00", "2026-11-20", "2026-11-20 14:00",
  *   "2026-11-20T14:00:05.5+01:00". Times without a zone are local (TZ); one without seconds means all of its minute.
+ * - after a pull, each of these for a checkpoint of a remote: "origin/latest", "origin/ada@laptop:project/12~1"
+ *   (firn/remote.h). Functions that show, compare and restore take them.
  * FIRN_NOT_FOUND if there is no such checkpoint; FIRN_INVALID if it is not a reference; FIRN_CONFLICT if
  * several ids begin with the letters: the error names some of these checkpoints. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_find(firn_workspace *workspace, const char *reference,

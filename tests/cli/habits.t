@@ -50,7 +50,7 @@ Commands, by what they mean: a word that only looks like a command is not taken 
   ! firn: hook: unknown command 'uninstall'; firn hook remove AGENT removes the hooks
   ! help: firn help hook
   [2]
-  $ for word in ls rm checkout commit snapshot history rollback load fetch info stop unwatch 'db set' 'db rm' 'db ls' 'workspaces rm'; do firn $word 2>&1 | head -n 1 | sed "s/^firn: .*unknown command //"; done
+  $ for word in ls rm checkout commit snapshot history rollback load sync info stop unwatch 'db set' 'db rm' 'db ls' 'workspaces rm'; do firn $word 2>&1 | head -n 1 | sed "s/^firn: .*unknown command //"; done
   'ls'; firn list lists the checkpoints, firn show REF --files the files of one
   'rm'; firn delete deletes checkpoints, firn forget removes a path from all of them
   'checkout'; firn restore REF restores a checkpoint, firn restore REF PATH a file of one
@@ -59,7 +59,7 @@ Commands, by what they mean: a word that only looks like a command is not taken 
   'history'; firn log shows what each checkpoint changed, firn list lists them
   'rollback'; firn undo goes one state back, firn restore REF to a checkpoint
   'load'; firn import brings in what other programs saved, firn restore a checkpoint
-  'fetch'; there is nothing to fetch from; firn import brings in what other programs saved
+  'sync'; firn push sends checkpoints to a remote, firn pull brings those of others
   'info'; firn show REF shows a checkpoint, firn init where the store is
   'stop'; firn watch --stop ends a watch
   'unwatch'; firn watch --stop ends a watch

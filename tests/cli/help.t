@@ -19,8 +19,8 @@ The program explains itself, and every command does.
   
   Other commands:
     log browse list show cat blame grep report mount tag pin unpin delete undelete
-    forget hook mcp init config workspaces trust gc check repair db import export
-    chkp alxs help completion version
+    forget push pull fetch remote hook mcp init config workspaces trust gc check
+    repair db import export chkp alxs help completion version
   
   What they do, options and exit codes: firn help
   More about a command: firn help COMMAND
@@ -66,6 +66,12 @@ The program explains itself, and every command does.
     delete     Delete checkpoints
     undelete   Bring back deleted checkpoints
     forget     Remove a file or directory from every checkpoint, for good
+  
+  Sharing commands:
+    push       Send checkpoints to a remote
+    pull       Bring checkpoints that others have pushed to a remote
+    fetch      The same as pull, which changes no file either
+    remote     Add, list or remove remotes
   
   Agent commands:
     hook       Save before and after each turn of a coding agent
@@ -131,7 +137,7 @@ The program explains itself, and every command does.
 
 The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
 
-  $ for command in save log browse list show status diff cat blame grep report restore undo redo revert watch delete forget gc tag pin unpin check repair init config mcp completion help version; do
+  $ for command in save push pull fetch log browse list show status diff cat blame grep report restore undo redo revert watch delete forget gc tag pin unpin check repair init config mcp completion help version; do
   >     firn help | grep -q "^  $command " || echo "$command is not listed"
   >     firn help $command >a && firn $command --help >b && cmp a b
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"
@@ -139,7 +145,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   > done
   --turn goes back to where the last turn of a coding agent began (firn help hook),
         --limit N         with --list: the N nearest in each direction (default 20)
-  $ for group in workspaces hook db chkp alxs; do
+  $ for group in workspaces remote hook db chkp alxs; do
   >     firn help $group >a && firn $group --help >b && cmp a b
   >     for command in $(sed -n '/^Commands:/,/^$/{s/^  table \([a-z]*\) .*/table_\1/p;t
   >         s/^  \([a-z]*\) .*/\1/p}' a); do
@@ -152,6 +158,9 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   workspaces list
   workspaces remove
   workspaces relocate
+  remote add
+  remote list
+  remote remove
   hook install
   hook print
   hook remove
@@ -206,7 +215,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
 What prints JSON has its row in docs/json.md.
 
   $ firn help | sed -n '/^Everyday/,/^Options/s/^  \([a-z]*\) .*/\1/p' >names
-  $ for group in workspaces hook db chkp alxs import export; do
+  $ for group in workspaces remote hook db chkp alxs import export; do
   >     firn help $group | sed -n "/^Commands:/,/^$/s/^  \(table [a-z]*\|[a-z]*\) .*/$group \1/p"
   > done >>names
   $ grep -c -x -e status -e version -e 'db table show' -e 'import git' names

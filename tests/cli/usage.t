@@ -11,7 +11,7 @@ What is wrong on the command line ends in exit code 2, says why, and changes not
   ! help: firn help
   [2]
   $ firn re
-  ! firn: 're' could be redo, restore, revert, report, repair
+  ! firn: 're' could be redo, restore, revert, report, remote, repair
   ! help: firn help
   [2]
   $ firn checkout 1

@@ -141,7 +141,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         test_seal(file, size - 1);
     }
     struct fi_os_dir *dir = fuzz_machine_open()->dir;
-    struct fuzz_bucket bucket = {.bucket = {.ops = &ops}, .bytes = firn_bytes(file, size - 1)};
+    struct fuzz_bucket bucket = {.bytes = firn_bytes(file, size - 1)};
+    fi_bucket_init(&bucket.bucket, &ops);
     struct fi_far_pack pack = {.name = "packs/fuzz", .size_bytes = size - 1, .number = 1};
     struct fi_far *far;
     memcpy(pack.id.bytes, file + size - 1 - 128 + 16, sizeof pack.id.bytes);

@@ -534,7 +534,7 @@ fi_sim_bucket_add(struct fi_sim_bucket *server, int64_t clock_error_ns,
                   void (*work)(void *ctx, struct fi_sim_machine *machine), void *ctx)
 {
     struct fi_sim_machine *machine = need(calloc(1, sizeof *machine));
-    machine->bucket.ops = &sim_ops;
+    fi_bucket_init(&machine->bucket, &sim_ops);
     machine->os.ops = &machine_ops;
     machine->server = server;
     machine->work = work;

@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * posix/os_command.c: posix_spawn and a pipe. The library never forks, so none of its code runs in
- * the child. The child's signals have the system's defaults. It inherits the pipe, standard error,
- * and descriptors that the host program opened without close-on-exec; the library opens none.
+ * the child. The child's signals have the system's defaults. It inherits the pipe and standard
+ * error alone: descriptors that the host program opened without close-on-exec, or inherited itself,
+ * are closed in the child, as they may be a database or a socket that are not the command's
+ * business.
+ * glibc 2.34 closes them by close_range, or as the child's /proc/self/fd lists them. Other C
+ * libraries get a list of those that are open now, so what another thread opens at this moment may
+ * be inherited.
  *
  * Where this process ignores SIGCHLD there is no exit code: what the program printed counts.
  */
 #include "posix/os_command.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +30,40 @@
 extern char **environ;
 
 enum { PIECE = 4096, NS_PER_MS = 1000000 };
+
+/* Of those that are open now. */
+static int
+os_command_add_closing_each(posix_spawn_file_actions_t *actions)
+{
+    DIR *list = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    int rc = 0;
+    if (list == NULL) {
+        return errno;
+    }
+    while (rc == 0 && (entry = readdir(list)) != NULL) {
+        int fd = 0; /* of "." and "..", too */
+        for (const char *at = entry->d_name; *at >= '0' && *at <= '9'; at++) {
+            fd = fd * 10 + (*at - '0');
+        }
+        if (fd > STDERR_FILENO) {
+            rc = posix_spawn_file_actions_addclose(actions, fd);
+        }
+    }
+    (void)closedir(list);
+    return rc;
+}
+
+/* Closes all descriptors after standard error in the child. */
+static int
+os_command_add_closing(posix_spawn_file_actions_t *actions)
+{
+    int (*add)(posix_spawn_file_actions_t *, int) = NULL;
+    void *found = dlsym(RTLD_DEFAULT, "posix_spawn_file_actions_addclosefrom_np");
+    _Static_assert(sizeof add == sizeof found, "dlsym gives functions, too");
+    memcpy(&add, &found, sizeof add);
+    return add != NULL ? add(actions, STDERR_FILENO + 1) : os_command_add_closing_each(actions);
+}
 
 static int
 os_command_spawn(char *const *words, int out, pid_t *pid)
@@ -40,6 +82,7 @@ os_command_spawn(char *const *words, int out, pid_t *pid)
     if (rc == 0) {
         rc = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         rc = rc != 0 ? rc : posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+        rc = rc != 0 ? rc : os_command_add_closing(&actions);
         rc = rc != 0 ? rc : posix_spawnattr_setsigmask(&attributes, &none);
         rc = rc != 0 ? rc : posix_spawnattr_setsigdefault(&attributes, &all);
         rc = rc != 0 ? rc

@@ -35,12 +35,30 @@ fi_bucket_is_name(const char *name)
     return before != '/';
 }
 
+void
+fi_bucket_init(struct fi_bucket *bucket, const struct fi_bucket_ops *ops)
+{
+    *bucket = (struct fi_bucket){.ops = ops};
+    fi_os_process_init_mark(&bucket->mark);
+}
+
+/* Called first in each call. */
+static int
+begin_request(struct fi_bucket *bucket, firn_error *err)
+{
+    if (!fi_os_process_is_own(&bucket->mark)) {
+        return fi_os_process_refuse("the bucket", err);
+    }
+    bucket->request_count++;
+    return FIRN_OK;
+}
+
 int
 fi_bucket_put(struct fi_bucket *bucket, const char *name, const struct fi_bucket_body *body,
               firn_error *err)
 {
     DCHECK(fi_bucket_is_name(name));
-    bucket->request_count++;
+    FI_TRY_RETURN(begin_request(bucket, err));
     return bucket->ops->put(bucket, name, body, err);
 }
 
@@ -66,7 +84,7 @@ fi_bucket_get(struct fi_bucket *bucket, const char *name, uint64_t offset, uint6
               struct fi_buf *out, firn_error *err)
 {
     DCHECK(fi_bucket_is_name(name));
-    bucket->request_count++;
+    FI_TRY_RETURN(begin_request(bucket, err));
     fi_buf_clear(out);
     return bucket->ops->get(bucket, name, offset, size, out, err);
 }
@@ -76,7 +94,7 @@ fi_bucket_head(struct fi_bucket *bucket, const char *name, uint64_t *out_size_by
                firn_error *err)
 {
     DCHECK(fi_bucket_is_name(name));
-    bucket->request_count++;
+    FI_TRY_RETURN(begin_request(bucket, err));
     return bucket->ops->head(bucket, name, out_size_bytes, err);
 }
 
@@ -124,7 +142,7 @@ fi_bucket_list(struct fi_bucket *bucket, const char *prefix, const char *after,
         char begin[FI_BUCKET_LISTED_NAME_SIZE_MAX + 1];
         memcpy(begin, listing.last, sizeof begin);
         bool has_begin = listing.has_last;
-        bucket->request_count++;
+        FI_TRY_RETURN(begin_request(bucket, err));
         int rc = bucket->ops->list(bucket, prefix, has_begin ? begin : NULL, FI_BUCKET_LIST_MAX,
                                    visit_in_order, &listing, &has_more, err);
         bool has_moved = listing.has_last != has_begin || strcmp(begin, listing.last) != 0;
@@ -142,20 +160,22 @@ int
 fi_bucket_remove(struct fi_bucket *bucket, const char *name, firn_error *err)
 {
     DCHECK(fi_bucket_is_name(name));
-    bucket->request_count++;
+    FI_TRY_RETURN(begin_request(bucket, err));
     return bucket->ops->remove(bucket, name, err);
 }
 
 int
 fi_bucket_open_again(struct fi_bucket *bucket, struct fi_bucket **out, firn_error *err)
 {
-    return bucket->ops->open_again(bucket, out, err);
+    *out = NULL;
+    return fi_os_process_is_own(&bucket->mark) ? bucket->ops->open_again(bucket, out, err)
+                                               : fi_os_process_refuse("the bucket", err);
 }
 
 void
 fi_bucket_close(struct fi_bucket *bucket)
 {
-    if (bucket != NULL) {
+    if (bucket != NULL && fi_os_process_is_own(&bucket->mark)) {
         bucket->ops->close(bucket);
     }
 }

@@ -12,7 +12,8 @@
  *      was made is listed, and one that was removed is not. An implementation that cannot promise
  *      it refuses to open. A get may be answered by a cache. Not checked: it takes two machines.
  *
- * One thread at a time uses a handle; fi_bucket_open_again makes one for another thread.
+ * One thread at a time uses a handle; fi_bucket_open_again makes one for another thread. In a child
+ * of fork a handle of its parent is refused (FIRN_MISUSE): both would speak over one connection.
  *
  * Implementations: a directory (bucket_folder.h); S3 (s3/s3.h); and one for tests, in memory, whose
  * answers are lost, late or stale (tests/sim/sim_bucket.h).
@@ -27,6 +28,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "firn/types.h"
+#include "os/os_process.h"
 
 /* Without a NUL: of names that firn makes, and of those that a bucket may list. */
 enum { FI_BUCKET_NAME_SIZE_MAX = 200, FI_BUCKET_LISTED_NAME_SIZE_MAX = 1024 };
@@ -67,11 +69,15 @@ struct fi_bucket_ops {
 
 /* Embedded at the beginning of an implementation's struct. */
 struct fi_bucket {
+    struct fi_os_process_mark mark;
     const struct fi_bucket_ops *ops;
     uint64_t request_count; /* since it was opened; tries of one call count as one */
     /* By the clock of the storage, when it answered last; in seconds. 0: it does not say. */
     int64_t answered_s;
 };
+
+/* For implementations: fills in what belongs to the bucket of any. */
+void fi_bucket_init(struct fi_bucket *bucket, const struct fi_bucket_ops *ops);
 
 /* Makes an object. FIRN_EXISTS, and nothing changed, if there is one of that name. FIRN_IO: nobody
  * knows (I1). */
@@ -99,7 +105,8 @@ FIRN_MUST_CHECK int fi_bucket_remove(struct fi_bucket *bucket, const char *name,
 /* A second handle to the same bucket, for another thread. The caller closes both. */
 FIRN_MUST_CHECK int fi_bucket_open_again(struct fi_bucket *bucket, struct fi_bucket **out,
                                          firn_error *err);
-/* NULL is fine. */
+/* NULL is fine. A handle of a parent stays as it is: to close its connection would be to speak
+ * over it. */
 void fi_bucket_close(struct fi_bucket *bucket);
 
 /* Whether a text can be the name of an object: so a name from a bucket leads nowhere else. */

@@ -469,7 +469,7 @@ make_folder(struct fi_os *os, struct fi_os_dir *root, struct fi_bucket **out, fi
         fi_os_dir_close(root);
         return fi_error_no_memory(err, "a bucket");
     }
-    folder->bucket.ops = &folder_ops;
+    fi_bucket_init(&folder->bucket, &folder_ops);
     folder->os = os;
     folder->root = root;
     *out = &folder->bucket;

@@ -30,6 +30,8 @@ fi_remote_deinit(struct fi_remote *remote)
 {
     fi_remote_state_deinit(&remote->state);
     fi_remote_table_deinit(&remote->uploads);
+    fi_buf_deinit(&remote->read);
+    fi_buf_deinit(&remote->made);
 }
 
 /* ==== time ==== */
@@ -76,11 +78,16 @@ note_number(void *ctx, const struct fi_bucket_object *object)
 {
     struct fi_remote_numbers *numbers = ctx;
     uint64_t number = fi_remote_state_number(object->name);
+    if (++numbers->listed > FI_REMOTE_LISTED_MAX) {
+        return FIRN_LIMIT;
+    }
     if (number == 0) {
         return FIRN_OK; /* nothing of ours */
     }
-    FI_TRY_RETURN(FI_VEC_RESERVE(numbers->items, numbers->count + 1, numbers->capacity, NULL));
-    numbers->items[numbers->count++] = number;
+    DCHECK(number > numbers->last); /* fi_bucket_list sees to it */
+    numbers->first = numbers->count == 0 ? number : numbers->first;
+    numbers->last = number;
+    numbers->count++;
     return FIRN_OK;
 }
 
@@ -90,12 +97,18 @@ fi_remote_list_numbers(struct fi_remote *remote, uint64_t first, struct fi_remot
 {
     char after[FI_REMOTE_STATE_NAME_SIZE];
     fi_remote_state_name(first - 1, after);
-    numbers->count = 0;
+    *numbers = (struct fi_remote_numbers){.count = 0};
     int rc = fi_bucket_list(remote->bucket, "states/", after, note_number, numbers, err);
-    if (rc == FIRN_NO_MEMORY) {
-        return fi_error_no_memory(err, "the numbers of the states of a remote");
-    }
-    return rc;
+    return rc == FIRN_LIMIT ? fi_remote_too_many_listed(err) : rc;
+}
+
+int
+fi_remote_too_many_listed(firn_error *err)
+{
+    return fi_error_set(err, FIRN_LIMIT,
+                        "the storage lists more than %d objects where a remote has none or few; is "
+                        "it that of the remote?",
+                        FI_REMOTE_LISTED_MAX);
 }
 
 /* A look: what it finds is all there was when it began. The storage says the time of its answer,
@@ -108,8 +121,7 @@ look(struct fi_remote *remote, uint64_t first, struct fi_remote_numbers *numbers
     began.storage_s = remote->bucket->answered_s;
     remote->looked = began;
     remote->has_looked = true;
-    uint64_t last = numbers->count > 0 ? numbers->items[numbers->count - 1] : 0;
-    if (last < remote->number_seen) {
+    if (numbers->last < remote->number_seen) {
         remote->has_looked = false;
         return fi_error_set(err, FIRN_CORRUPT,
                             "the remote has lost states: state %" PRIu64
@@ -127,14 +139,10 @@ fi_remote_read_state(struct fi_remote *remote, uint64_t number, struct fi_remote
                      firn_error *err)
 {
     char name[FI_REMOTE_STATE_NAME_SIZE];
-    struct fi_buf bytes = {0};
     fi_remote_state_name(number, name);
-    int rc;
-    FI_TRY(fi_bucket_get(remote->bucket, name, 0, FI_REMOTE_STATE_SIZE_MAX, &bytes, err));
-    rc = fi_remote_state_decode(fi_buf_slice(&bytes), number, out, err);
-out:
-    fi_buf_deinit(&bytes);
-    return rc;
+    FI_TRY_RETURN(
+        fi_bucket_get(remote->bucket, name, 0, FI_REMOTE_STATE_SIZE_MAX, &remote->read, err));
+    return fi_remote_state_decode(fi_buf_slice(&remote->read), number, out, err);
 }
 
 void
@@ -158,7 +166,8 @@ lose_sight(struct fi_remote *remote)
 }
 
 int
-fi_remote_apply(struct fi_remote *remote, const struct fi_remote_record *record, firn_error *err)
+fi_remote_apply(struct fi_remote *remote, const struct fi_remote_record *record, firn_slice bytes,
+                firn_error *err)
 {
     int rc = fi_remote_state_apply(&remote->state, record, err);
     if (rc != FIRN_OK) {
@@ -170,7 +179,21 @@ fi_remote_apply(struct fi_remote *remote, const struct fi_remote_record *record,
         remote->number_seen = remote->state.number;
     }
     fi_remote_resolve_uploads(remote);
-    return FIRN_OK;
+    return remote->keep == NULL ? FIRN_OK
+                                : remote->keep(remote->keep_ctx, record->number, bytes, err);
+}
+
+int
+fi_remote_restore(struct fi_remote *remote, uint64_t number, firn_slice bytes, firn_error *err)
+{
+    struct fi_remote_record record;
+    FI_TRY_RETURN(fi_remote_state_decode(bytes, number, &record, err));
+    int rc = fi_remote_state_apply(&remote->state, &record, err);
+    fi_remote_state_record_deinit(&record);
+    if (rc != FIRN_OK) {
+        fi_remote_state_deinit(&remote->state);
+    }
+    return rc;
 }
 
 /* Applies the states from first to last. FIRN_NOT_FOUND: one was removed; FIRN_EXISTS: one does not
@@ -190,7 +213,7 @@ apply_range(struct fi_remote *remote, uint64_t first, uint64_t last, firn_error 
             if (!follows) {
                 lose_sight(remote);
             }
-            rc = fi_remote_apply(remote, &record, err);
+            rc = fi_remote_apply(remote, &record, fi_buf_slice(&remote->read), err);
         }
         fi_remote_state_record_deinit(&record);
         FI_TRY_RETURN(rc);
@@ -202,7 +225,7 @@ apply_range(struct fi_remote *remote, uint64_t first, uint64_t last, firn_error 
 static int
 apply_from_full(struct fi_remote *remote, const struct fi_remote_numbers *numbers, firn_error *err)
 {
-    uint64_t last = numbers->items[numbers->count - 1];
+    uint64_t last = numbers->last;
     uint64_t first = last - last % FI_REMOTE_FULL_EVERY;
     struct fi_remote_state before = remote->state;
     remote->state = (struct fi_remote_state){.number = 0};
@@ -220,16 +243,16 @@ apply_from_full(struct fi_remote *remote, const struct fi_remote_numbers *number
 int
 fi_remote_resync(struct fi_remote *remote, firn_error *err)
 {
-    struct fi_remote_numbers numbers = {NULL, 0, 0};
+    struct fi_remote_numbers numbers;
     int rc;
     /* A state may be removed while it is about to be read; then there are newer ones. Or a cache
      * has not heard of it yet. */
     for (int tries = 0;; tries++) {
-        FI_TRY(look(remote, 1, &numbers, err));
+        FI_TRY_RETURN(look(remote, 1, &numbers, err));
         if (numbers.count == 0) {
             fi_remote_state_deinit(&remote->state);
             lose_sight(remote);
-            break;
+            return FIRN_OK;
         }
         rc = apply_from_full(remote, &numbers, err);
         if (rc != FIRN_NOT_FOUND && rc != FIRN_EXISTS) {
@@ -243,10 +266,8 @@ fi_remote_resync(struct fi_remote *remote, firn_error *err)
             rc = FIRN_CORRUPT;
             break;
         }
-        FI_TRY(fi_remote_pause(remote, PAUSE_NS << tries, err));
+        FI_TRY_RETURN(fi_remote_pause(remote, PAUSE_NS << tries, err));
     }
-out:
-    fi_free(numbers.items);
     return rc;
 }
 
@@ -257,18 +278,16 @@ fi_remote_sync(struct fi_remote *remote, firn_error *err)
     if (known == 0) {
         return fi_remote_resync(remote, err);
     }
-    struct fi_remote_numbers numbers = {NULL, 0, 0};
-    int rc;
-    FI_TRY(look(remote, known, &numbers, err));
-    uint64_t last = numbers.items[numbers.count - 1];
-    bool is_whole = numbers.items[0] == known && last - known + 1 == numbers.count;
-    rc = is_whole && last - known <= FI_REMOTE_FULL_EVERY
-             ? apply_range(remote, known + 1, last, err)
-             : FIRN_NOT_FOUND;
+    struct fi_remote_numbers numbers;
+    FI_TRY_RETURN(look(remote, known, &numbers, err));
+    DCHECK(numbers.count > 0); /* number_seen, at least */
+    uint64_t last = numbers.last;
+    bool is_whole = numbers.first == known && last - known + 1 == numbers.count;
+    int rc = is_whole && last - known <= FI_REMOTE_FULL_EVERY
+                 ? apply_range(remote, known + 1, last, err)
+                 : FIRN_NOT_FOUND;
     if (rc == FIRN_NOT_FOUND || rc == FIRN_EXISTS) {
         rc = fi_remote_resync(remote, err);
     }
-out:
-    fi_free(numbers.items);
     return rc;
 }

@@ -63,6 +63,13 @@ struct fi_remote {
     uint64_t lost_race_count;
     /* Puts of states in a row of which nobody knows whether they were carried out. */
     unsigned unknown_put_count;
+    struct fi_buf read; /* bytes of the state that was read last */
+    struct fi_buf made; /* bytes of the state that was made last */
+    /* NULL, or called with the bytes of each state that becomes the present one, so that the caller
+     * can keep them for fi_remote_restore. One that needs none before it, full or the first, makes
+     * all that were kept earlier useless. */
+    int (*keep)(void *ctx, uint64_t number, firn_slice bytes, firn_error *err);
+    void *keep_ctx;
 };
 
 /* What a push, or a prune, wants of the present state: fills *change, which is empty. Called again
@@ -89,6 +96,11 @@ void fi_remote_init(struct fi_remote *remote, struct fi_bucket *bucket, struct f
                     const char *by);
 void fi_remote_deinit(struct fi_remote *remote);
 
+/* Takes the bytes of a state that an earlier handle has kept for the present one; to be called with
+ * all that are needed, ascending, before anything is read. FIRN_CORRUPT: they are no such states,
+ * and nothing is known of the remote. */
+FIRN_MUST_CHECK int fi_remote_restore(struct fi_remote *remote, uint64_t number, firn_slice bytes,
+                                      firn_error *err);
 /* Reads what other machines have published since. FIRN_CORRUPT: a state is damaged, or the bucket
  * has lost states that were seen here; what is known stays, up to the last state that could be
  * read. */
@@ -118,7 +130,8 @@ FIRN_MUST_CHECK int fi_remote_upload_check(struct fi_remote *remote, firn_error 
 /* Makes the next state. *out_is_published is false if another machine was first: the present state
  * is that machine's, or a later one; and if nobody knows whether it was made, but FIRN_IO if that
  * happens FI_REMOTE_UNKNOWN_PUT_MAX times in a row. FIRN_INVALID: the change has a name or key that
- * no state may have, or adds a file that is dead; nothing is put. */
+ * no state may have, or adds a file that is dead; nothing is put. FIRN_LIMIT: the remote would have
+ * more than it may (M3); nothing is put. */
 enum { FI_REMOTE_UNKNOWN_PUT_MAX = 5 };
 FIRN_MUST_CHECK int fi_remote_publish(struct fi_remote *remote,
                                       const struct fi_remote_change *change, bool *out_is_published,
@@ -129,7 +142,9 @@ FIRN_MUST_CHECK int fi_remote_push(struct fi_remote *remote, fi_remote_plan *pla
                                    firn_error *err);
 
 /* Publishes what plan removes and kills, and removes what nothing needs: killed files, uploads that
- * no state came to name, states that are old. Any machine, at any time, beside others. */
+ * no state came to name, states that are old. Any machine, at any time, beside others. Of uploads
+ * and old states it takes some ten thousand; the next one goes on. FIRN_LIMIT: the storage lists
+ * millions of objects. */
 FIRN_MUST_CHECK int fi_remote_prune(struct fi_remote *remote,
                                     const struct fi_remote_prune_options *options,
                                     fi_remote_plan *plan, void *ctx, firn_error *err);

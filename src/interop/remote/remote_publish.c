@@ -28,14 +28,14 @@ static int
 is_on_chain(struct fi_remote *remote, const struct fi_remote_record *record, bool *out,
             firn_error *err)
 {
-    struct fi_remote_numbers numbers = {NULL, 0, 0};
+    struct fi_remote_numbers numbers;
     struct fi_remote_record next;
-    int rc;
+    int rc = FIRN_OK;
     *out = false;
-    FI_TRY(fi_remote_list_numbers(remote, record->number + 1, &numbers, err));
+    FI_TRY_RETURN(fi_remote_list_numbers(remote, record->number + 1, &numbers, err));
     if (numbers.count == 0) {
         *out = true;
-    } else if (numbers.items[0] == record->number + 1) {
+    } else if (numbers.first == record->number + 1) {
         rc = fi_remote_read_state(remote, record->number + 1, &next, err);
         if (rc == FIRN_OK) {
             *out = memcmp(next.prev, record->nonce, sizeof next.prev) == 0;
@@ -44,8 +44,6 @@ is_on_chain(struct fi_remote *remote, const struct fi_remote_record *record, boo
             rc = FIRN_OK; /* removed as old: so ours was old when it was made */
         }
     }
-out:
-    fi_free(numbers.items);
     return rc;
 }
 
@@ -58,7 +56,8 @@ win(struct fi_remote *remote, const struct fi_remote_record *record, bool *out_i
     if (fi_remote_look_is_old(remote)) {
         FI_TRY_RETURN(is_on_chain(remote, record, out_is_published, err));
     }
-    return *out_is_published ? fi_remote_apply(remote, record, err) : fi_remote_resync(remote, err);
+    return *out_is_published ? fi_remote_apply(remote, record, fi_buf_slice(&remote->made), err)
+                             : fi_remote_resync(remote, err);
 }
 
 /* The number is not free: whose is it? */
@@ -71,8 +70,9 @@ compare_winner(struct fi_remote *remote, const struct fi_remote_record *record,
     }
     remote->lost_race_count++;
     bool follows = memcmp(winner->prev, record->prev, sizeof winner->prev) == 0;
-    return follows && !fi_remote_look_is_old(remote) ? fi_remote_apply(remote, winner, err)
-                                                     : fi_remote_resync(remote, err);
+    return follows && !fi_remote_look_is_old(remote)
+               ? fi_remote_apply(remote, winner, fi_buf_slice(&remote->read), err)
+               : fi_remote_resync(remote, err);
 }
 
 /* The put made nothing, or had no answer. */
@@ -133,24 +133,22 @@ fi_remote_publish(struct fi_remote *remote, const struct fi_remote_change *chang
     struct fi_remote_record record = {
         .number = remote->state.number + 1, .at_ns = fi_os_now_ns(remote->os), .change = *change};
     char name[FI_REMOTE_STATE_NAME_SIZE];
-    struct fi_buf bytes = {0};
+    struct fi_buf *bytes = &remote->made;
     size_t by_size = strlen(remote->by);
     memcpy(record.by, remote->by, by_size < sizeof record.by ? by_size : sizeof record.by - 1);
     memcpy(record.prev, remote->state.nonce, sizeof record.prev);
     *out_is_published = false;
-    int rc;
-    FI_TRY(fi_os_random(remote->os, record.nonce, sizeof record.nonce, err));
-    FI_TRY(fi_remote_state_encode(&remote->state, &record, &bytes, err));
-    FI_TRY(check_bytes(remote, &record, fi_buf_slice(&bytes), err));
+    fi_buf_clear(bytes);
+    FI_TRY_RETURN(fi_os_random(remote->os, record.nonce, sizeof record.nonce, err));
+    FI_TRY_RETURN(fi_remote_state_encode(&remote->state, &record, bytes, err));
+    FI_TRY_RETURN(check_bytes(remote, &record, fi_buf_slice(bytes), err));
     fi_remote_state_name(record.number, name);
-    rc = fi_bucket_put_bytes(remote->bucket, name, fi_buf_slice(&bytes), err);
+    int rc = fi_bucket_put_bytes(remote->bucket, name, fi_buf_slice(bytes), err);
     if (rc == FIRN_OK) {
         remote->unknown_put_count = 0;
         rc = win(remote, &record, out_is_published, err);
     } else if (rc == FIRN_EXISTS || rc == FIRN_IO) {
         rc = read_winner(remote, &record, rc == FIRN_EXISTS, out_is_published, err);
     }
-out:
-    fi_buf_deinit(&bytes);
     return rc;
 }

@@ -9,8 +9,12 @@
  *   list     count | each: key (sized) [| value (sized)] [| status u8, in "added"]
  *   trailer  BLAKE3-256 of all before it
  *
- * Numbers are varints unless said otherwise; keys of a list are in ascending order. A list needs a
- * byte or more for each item, so what a hostile object makes us do is bounded by its size.
+ * Numbers are varints unless said otherwise; keys of a list are in ascending order. A list needs
+ * some bytes for each item, and an item in memory needs more: so the number of items is bounded,
+ * too.
+ *
+ * (M3) For a change of a state, a sum says whether what follows can be too large: what is there and
+ * what is added. Only if it can is the state after the change made, and measured.
  */
 #include "remote/remote_state.h"
 
@@ -18,6 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
@@ -25,7 +30,9 @@
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 
-enum { VERSION = 1, FLAG_FULL = 1, LINE_SIZE_MAX = 2048 };
+/* HEAD_SIZE_MAX: of all in a full state but its items. */
+enum { VERSION = 1, FLAG_FULL = 1, LINE_SIZE_MAX = 2048, HEAD_SIZE_MAX = 4096 };
+enum { RECORD_ITEMS_MAX = 2 * FI_REMOTE_ITEMS_MAX };
 
 void
 fi_remote_state_deinit(struct fi_remote_state *state)
@@ -57,6 +64,67 @@ void
 fi_remote_state_record_deinit(struct fi_remote_record *record)
 {
     fi_remote_state_change_clear(&record->change);
+}
+
+/* ==== limits ==== */
+
+/* What a full state needs. */
+struct extent {
+    uint64_t bytes;
+    uint64_t items;
+};
+
+static uint64_t
+sized_size(firn_slice bytes)
+{
+    return fi_varint_size(bytes.size) + bytes.size;
+}
+
+static void
+add_item(struct extent *extent, const struct fi_remote_item *item)
+{
+    /* An entry has no status, which is a byte more than it needs. */
+    extent->bytes += sized_size(item->key) + sized_size(item->value) + 1;
+    extent->items++;
+}
+
+static void
+add_items(struct extent *extent, const struct fi_remote_table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        add_item(extent, &table->items[i]);
+    }
+}
+
+static struct extent
+extent_of(const struct fi_remote_state *state)
+{
+    struct extent extent = {.bytes = HEAD_SIZE_MAX};
+    add_items(&extent, &state->entries);
+    add_items(&extent, &state->files);
+    return extent;
+}
+
+/* Of entries and files that are LIVE. */
+static struct extent
+live_extent_of(const struct fi_remote_state *state)
+{
+    struct extent extent = {.bytes = HEAD_SIZE_MAX};
+    add_items(&extent, &state->entries);
+    for (size_t i = 0; i < state->files.count; i++) {
+        if (state->files.items[i].status == FI_REMOTE_LIVE) {
+            add_item(&extent, &state->files.items[i]);
+        }
+    }
+    return extent;
+}
+
+static bool
+is_within(const struct extent *extent, bool has_reserve)
+{
+    return extent->bytes <= FI_REMOTE_STATE_SIZE_MAX - (has_reserve ? FI_REMOTE_SIZE_RESERVE : 0) &&
+           extent->items <=
+               (uint64_t)FI_REMOTE_ITEMS_MAX - (has_reserve ? FI_REMOTE_ITEMS_RESERVE : 0);
 }
 
 /* ==== applying ==== */
@@ -98,9 +166,9 @@ apply_change(struct fi_remote_state *state, const struct fi_remote_record *recor
     return FIRN_OK;
 }
 
-int
-fi_remote_state_apply(struct fi_remote_state *state, const struct fi_remote_record *record,
-                      firn_error *err)
+/* Without limits. */
+static int
+apply(struct fi_remote_state *state, const struct fi_remote_record *record, firn_error *err)
 {
     if (record->is_full) {
         fi_remote_table_clear(&state->entries);
@@ -114,6 +182,20 @@ fi_remote_state_apply(struct fi_remote_state *state, const struct fi_remote_reco
     FI_TRY_RETURN(apply_change(state, record, err));
     state->number = record->number;
     memcpy(state->nonce, record->nonce, sizeof state->nonce);
+    return FIRN_OK;
+}
+
+int
+fi_remote_state_apply(struct fi_remote_state *state, const struct fi_remote_record *record,
+                      firn_error *err)
+{
+    FI_TRY_RETURN(apply(state, record, err));
+    const struct extent extent = extent_of(state);
+    if (!is_within(&extent, false)) { /* (M3) */
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "state %" PRIu64 " of the remote has more than a remote may have",
+                            record->number);
+    }
     return FIRN_OK;
 }
 
@@ -182,9 +264,22 @@ put_line(struct put *put, const struct fi_remote_record *record)
     }
 }
 
+static uint64_t
+count_items(const struct fi_remote_change *change)
+{
+    return (uint64_t)change->set.count + change->removed.count + change->added.count +
+           change->doomed.count + change->killed.count + change->gone.count;
+}
+
 static int
 encode(const struct fi_remote_record *record, struct fi_buf *out, firn_error *err)
 {
+    if (count_items(&record->change) > RECORD_ITEMS_MAX) {
+        return fi_error_set(err, FIRN_LIMIT,
+                            "a state of the remote would have %" PRIu64 " items, and may have %d; "
+                            "make the change in parts",
+                            count_items(&record->change), RECORD_ITEMS_MAX);
+    }
     struct put put = {.out = out, .rc = FIRN_OK};
     size_t start = out->size;
     put_line(&put, record);
@@ -218,7 +313,27 @@ encode(const struct fi_remote_record *record, struct fi_buf *out, firn_error *er
     return FIRN_OK;
 }
 
-/* *out: a record of all that the state says after the change. */
+/* (M3) */
+static int
+check_after(const struct fi_remote_state *state, const struct fi_remote_state *after,
+            firn_error *err)
+{
+    const struct extent extent = extent_of(after);
+    const struct extent live = live_extent_of(state);
+    const struct extent live_after = live_extent_of(after);
+    const bool grows = live_after.bytes > live.bytes || live_after.items > live.items;
+    if (is_within(&extent, grows)) {
+        return FIRN_OK;
+    }
+    return fi_error_set(err, FIRN_LIMIT,
+                        "the remote would have %" PRIu64 " entries and files in %" PRIu64
+                        " bytes, and may have %d in %" PRIu64
+                        "; prune the remote, or begin another one",
+                        extent.items, extent.bytes, FI_REMOTE_ITEMS_MAX - FI_REMOTE_ITEMS_RESERVE,
+                        FI_REMOTE_STATE_SIZE_MAX - FI_REMOTE_SIZE_RESERVE);
+}
+
+/* *out: a record of all that the state says after the change. FIRN_LIMIT. */
 static int
 make_full(const struct fi_remote_state *state, const struct fi_remote_record *record,
           struct fi_remote_record *out, firn_error *err)
@@ -231,7 +346,8 @@ make_full(const struct fi_remote_state *state, const struct fi_remote_record *re
     int rc;
     FI_TRY(fi_remote_table_put_all(&after.entries, &state->entries, false, err));
     FI_TRY(fi_remote_table_put_all(&after.files, &state->files, false, err));
-    FI_TRY(fi_remote_state_apply(&after, record, err));
+    FI_TRY(apply(&after, record, err));
+    FI_TRY(check_after(state, &after, err));
     out->change.set = after.entries;
     out->change.added = after.files;
     after.entries = (struct fi_remote_table){NULL, 0, 0};
@@ -246,13 +362,18 @@ fi_remote_state_encode(const struct fi_remote_state *state, const struct fi_remo
                        struct fi_buf *out, firn_error *err)
 {
     DCHECK(record->number == state->number + 1 && !record->is_full);
-    if (!fi_remote_state_is_full(record->number)) {
+    const bool is_full = fi_remote_state_is_full(record->number);
+    struct extent most = extent_of(state);
+    add_items(&most, &record->change.set);
+    add_items(&most, &record->change.added);
+    add_items(&most, &record->change.doomed);
+    if (!is_full && is_within(&most, true)) {
         return encode(record, out, err);
     }
     struct fi_remote_record full;
     int rc;
     FI_TRY(make_full(state, record, &full, err));
-    rc = encode(&full, out, err);
+    rc = encode(is_full ? &full : record, out, err);
 out:
     fi_remote_state_change_clear(&full.change);
     return rc;
@@ -276,13 +397,14 @@ is_file_name(firn_slice key)
 
 /* *out_rc is FIRN_OK, or what ended it that is not the bytes' fault. */
 static bool
-read_list(struct fi_reader *reader, enum list_kind kind, bool is_full,
+read_list(struct fi_reader *reader, enum list_kind kind, bool is_full, uint64_t *items_left,
           struct fi_remote_table *table, int *out_rc, firn_error *err)
 {
     uint64_t count;
-    if (!fi_reader_varint_max(reader, fi_reader_left(reader), &count)) {
+    if (!fi_reader_varint_max(reader, *items_left, &count)) {
         return false;
     }
+    *items_left -= count;
     for (uint64_t i = 0; i < count && *out_rc == FIRN_OK; i++) {
         firn_slice key;
         firn_slice value = firn_bytes(NULL, 0);
@@ -347,12 +469,13 @@ decode(firn_slice bytes, uint64_t number, struct fi_remote_record *out, int *out
     out->by[by.size] = 0;
     struct fi_remote_change *change = &out->change;
     bool is_full = out->is_full;
-    return read_list(&reader, LIST_VALUES, is_full, &change->set, out_rc, err) &&
-           read_list(&reader, LIST_KEYS, is_full, &change->removed, out_rc, err) &&
-           read_list(&reader, LIST_FILES, is_full, &change->added, out_rc, err) &&
-           read_list(&reader, LIST_DOOMED, is_full, &change->doomed, out_rc, err) &&
-           read_list(&reader, LIST_NAMES, is_full, &change->killed, out_rc, err) &&
-           read_list(&reader, LIST_NAMES, is_full, &change->gone, out_rc, err) &&
+    uint64_t left = RECORD_ITEMS_MAX;
+    return read_list(&reader, LIST_VALUES, is_full, &left, &change->set, out_rc, err) &&
+           read_list(&reader, LIST_KEYS, is_full, &left, &change->removed, out_rc, err) &&
+           read_list(&reader, LIST_FILES, is_full, &left, &change->added, out_rc, err) &&
+           read_list(&reader, LIST_DOOMED, is_full, &left, &change->doomed, out_rc, err) &&
+           read_list(&reader, LIST_NAMES, is_full, &left, &change->killed, out_rc, err) &&
+           read_list(&reader, LIST_NAMES, is_full, &left, &change->gone, out_rc, err) &&
            (*out_rc != FIRN_OK || fi_reader_left(&reader) == 0);
 }
 

@@ -23,6 +23,9 @@
  *      from the bucket, and applying a state refuses one that breaks this.
  * (M2) An object is removed only while the newest state says that it is DEAD. Not checked: only a
  *      judge who sees all machines can (tests/unit/remote).
+ * (M3) The full state after any state is within the limits: a state that would break this is
+ *      neither made nor read. Otherwise no machine could make the next full one. Not asserted:
+ *      states come from the bucket, and are checked as foreign data.
  */
 #ifndef FIRN_REMOTE_REMOTE_STATE_H
 #define FIRN_REMOTE_REMOTE_STATE_H
@@ -42,6 +45,12 @@ enum {
 };
 /* An object of a state, and one of its values, are not larger. */
 #define FI_REMOTE_STATE_SIZE_MAX (UINT64_C(64) << 20)
+/* A remote has no more entries and files, and the lists of one state no more than twice as many: so
+ * a reader needs a few times the bytes of a state. */
+enum { FI_REMOTE_ITEMS_MAX = 1 << 20 };
+/* What is left free of both limits, unless what is LIVE does not grow: so a prune can always name
+ * what nothing needs. The uploads that one prune dooms take half of it at most. */
+enum { FI_REMOTE_SIZE_RESERVE = 4 << 20, FI_REMOTE_ITEMS_RESERVE = 1 << 16 };
 
 enum fi_remote_status { FI_REMOTE_LIVE = 1, FI_REMOTE_DOOMED = 2, FI_REMOTE_DEAD = 3 };
 
@@ -84,14 +93,14 @@ bool fi_remote_state_change_is_empty(const struct fi_remote_change *change);
 void fi_remote_state_record_deinit(struct fi_remote_record *record);
 
 /* Makes *state the one that the record says. FIRN_CORRUPT if the record cannot follow it: another
- * number, or another state before it; for a full one any state may be there. After an error the
- * state is to be thrown away. */
+ * number, or another state before it; for a full one any state may be there. The same if it breaks
+ * (M3). After an error the state is to be thrown away. */
 FIRN_MUST_CHECK int fi_remote_state_apply(struct fi_remote_state *state,
                                           const struct fi_remote_record *record, firn_error *err);
 
 /* Appends the bytes of the state that a change of `state` makes; those of a full one if its number
  * wants that. `state` is as before. record: number, nonces, at and by are taken from it, and its
- * change. FIRN_LIMIT: more than FI_REMOTE_STATE_SIZE_MAX. */
+ * change. FIRN_LIMIT: the state, or the full one that may follow it, would exceed a limit. */
 FIRN_MUST_CHECK int fi_remote_state_encode(const struct fi_remote_state *state,
                                            const struct fi_remote_record *record,
                                            struct fi_buf *out, firn_error *err);

@@ -23,6 +23,7 @@ enum {
     RETRY_MS = 60000,
     CONNECT_MS = 10000,
     STALL_S = 30,
+    GRACE_MS = 60000,
     LIST_SIZE_MAX = 8 << 20 /* 1,000 keys as in URLs, and what is around them */
 };
 
@@ -272,7 +273,7 @@ make(struct fi_os *os, const struct fi_s3_url *url, const struct fi_s3_http_opti
     if (s3 == NULL) {
         return fi_error_no_memory(err, "a bucket");
     }
-    s3->bucket.ops = &ops;
+    fi_bucket_init(&s3->bucket, &ops);
     s3->os = os;
     s3->url = *url;
     s3->retry_ms = retry_ms;
@@ -372,6 +373,7 @@ open_with(struct fi_os *os, const char *text, const struct fi_s3_options *option
         .bytes_per_second_max = options->bytes_per_second_max,
         .connect_ms = options->connect_ms > 0 ? options->connect_ms : CONNECT_MS,
         .stall_s = options->stall_s > 0 ? options->stall_s : STALL_S,
+        .grace_ms = options->grace_ms > 0 ? options->grace_ms : GRACE_MS,
     };
     return make(os, &url, &http, options->profile,
                 options->retry_ms > 0 ? options->retry_ms : RETRY_MS, out, err);

@@ -34,6 +34,7 @@ struct fi_s3_options {
     int64_t bytes_per_second_max; /* in each direction; 0: no limit */
     int64_t retry_ms;             /* how long a call is repeated; 0: 60,000 */
     int64_t stall_s;              /* a transfer that stands still ends after 30 */
+    int64_t grace_ms;             /* a slow one after 60,000, and its bytes at 16 KiB a second */
     int64_t connect_ms;           /* 10,000 */
 };
 

@@ -14,6 +14,7 @@
  */
 #include "s3/s3_http.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,7 +35,11 @@ struct exchange {
     struct fi_s3_http_answer *answer;
     uint64_t sent_bytes;
     uint64_t got_bytes;
+    int64_t began_ns;
+    const struct fi_s3_http *http;
     int sending_count;
+    bool has_all_headers;
+    bool is_too_slow;
     bool is_out_of_memory;
     bool has_enough; /* the rest of a refusal was not read */
     firn_error *err;
@@ -142,6 +147,30 @@ take_piece(char *data, size_t size, size_t count, void *ctx)
         return 0;
     }
     return total;
+}
+
+static int64_t
+pace_of(const struct fi_s3_http_options *options)
+{
+    const int64_t half = options->bytes_per_second_max / 2;
+    const bool is_limited = options->bytes_per_second_max > 0 && half < FI_S3_HTTP_PACE_MIN;
+    return !is_limited ? FI_S3_HTTP_PACE_MIN : half > 0 ? half : 1;
+}
+
+/* Called about once a second, and more often while something moves. (S4) */
+static int
+watch_pace(void *ctx, int64_t down_total, int64_t down, int64_t up_total, int64_t up)
+{
+    struct exchange *exchange = ctx;
+    const struct fi_s3_http_options *options = &exchange->http->options;
+    const int64_t pace = pace_of(options);
+    const int64_t bytes = down + up;
+    (void)down_total;
+    (void)up_total;
+    int64_t may_ms = options->grace_ms + bytes / pace * 1000 + bytes % pace * 1000 / pace;
+    int64_t took_ms = (fi_os_monotonic_ns(exchange->http->os) - exchange->began_ns) / 1000000;
+    exchange->is_too_slow = took_ms > may_ms;
+    return exchange->is_too_slow ? FI_S3_CURL_PROGRESS_ABORT : 0;
 }
 
 /* ==== headers of an answer ==== */
@@ -257,8 +286,10 @@ take_line(char *data, size_t size, size_t count, void *ctx)
     }
     if (fi_slice_has_prefix(line, firn_str("HTTP/"))) {
         begin_answer(exchange->answer, line);
+        exchange->has_all_headers = false;
         return total;
     }
+    exchange->has_all_headers = line.size == 0;
     const uint8_t *colon = line.size > 0 ? memchr(line.data, ':', line.size) : NULL;
     if (colon != NULL) {
         size_t name_size = (size_t)(colon - line.data);
@@ -360,6 +391,9 @@ set_functions(struct fi_s3_http *http, struct exchange *exchange)
            (http->curl->version_num < FI_S3_CURL_VERSION_PREREQ ||
             (set(easy, FI_S3_CURL_PREREQFUNCTION, begin_sending) == FI_S3_CURL_OK &&
              set(easy, FI_S3_CURL_PREREQDATA, (void *)exchange) == FI_S3_CURL_OK)) &&
+           set(easy, FI_S3_CURL_NOPROGRESS, 0L) == FI_S3_CURL_OK &&
+           set(easy, FI_S3_CURL_XFERINFOFUNCTION, watch_pace) == FI_S3_CURL_OK &&
+           set(easy, FI_S3_CURL_XFERINFODATA, (void *)exchange) == FI_S3_CURL_OK &&
            (exchange->request->body == NULL ||
             (set(easy, FI_S3_CURL_READFUNCTION, send_piece) == FI_S3_CURL_OK &&
              set(easy, FI_S3_CURL_READDATA, (void *)exchange) == FI_S3_CURL_OK));
@@ -385,11 +419,24 @@ set_request(struct fi_s3_http *http, const struct fi_s3_http_request *request,
     return is_set && set_pointer(http, FI_S3_CURL_CUSTOMREQUEST, request->method);
 }
 
+/* Whether this status says no, whatever the document says that comes with it. Not 404: a missing
+ * bucket and a missing object differ only in the document. */
+static bool
+is_refusal(int status)
+{
+    return status == 401 || status == 403 || status == 412 || status == 416 || status == 429 ||
+           (status >= 500 && status <= 599);
+}
+
 int
 fi_s3_http_perform(struct fi_s3_http *http, const struct fi_s3_http_request *request,
                    struct fi_s3_http_answer *answer, firn_error *err)
 {
-    struct exchange exchange = {.request = request, .answer = answer, .err = err};
+    struct exchange exchange = {.request = request,
+                                .answer = answer,
+                                .http = http,
+                                .began_ns = fi_os_monotonic_ns(http->os),
+                                .err = err};
     memset(answer, 0, sizeof *answer);
     http->curl->easy_reset(http->easy); /* connections stay */
     struct fi_s3_curl_list *headers = make_headers(http->curl, request->headers);
@@ -406,8 +453,13 @@ fi_s3_http_perform(struct fi_s3_http *http, const struct fi_s3_http_request *req
     http->curl->slist_free_all(headers);
     http->curl->easy_reset(http->easy); /* of all that was on this stack */
     http->answered_ns = answer->curl_code == FI_S3_CURL_OK ? fi_os_boottime_ns(http->os) : 0;
-    if (exchange.has_enough) {
-        answer->curl_code = FI_S3_CURL_OK;
+    if (exchange.has_enough || (exchange.has_all_headers && is_refusal(answer->status))) {
+        answer->curl_code = FI_S3_CURL_OK; /* it has said no; the connection may break then */
+    } else if (exchange.is_too_slow) {
+        answer->curl_code = FI_S3_CURL_OPERATION_TIMEDOUT;
+        (void)snprintf(answer->curl_text, sizeof answer->curl_text,
+                       "less than %" PRId64 " bytes came or went each second",
+                       pace_of(&http->options));
     }
     if (strchr(answer->curl_text, '@') != NULL) { /* it may name a proxy with its password */
         answer->curl_text[0] = 0;

@@ -6,6 +6,10 @@
  *      if a connection that was used before turns out to be dead. It asks before each sending, and
  *      the second time it is told no.
  *
+ * (S4) A request ends, whatever the server does: after grace_ms and the time that the bytes which
+ *      came or went take at FI_S3_HTTP_PACE_MIN. A server that sends a byte now and then never
+ *      stands still. Not checked: it is about time.
+ *
  * One thread at a time uses a handle.
  */
 #ifndef FIRN_S3_S3_HTTP_H
@@ -19,7 +23,8 @@ struct fi_s3_http_options {
     const char *ca_file;          /* NULL: those of the system */
     int64_t bytes_per_second_max; /* 0: no limit */
     int64_t connect_ms;
-    int64_t stall_s; /* so long without a byte ends a request */
+    int64_t stall_s;  /* so long without a byte ends a request */
+    int64_t grace_ms; /* so long may a request take, and more at FI_S3_HTTP_PACE_MIN */
 };
 
 struct fi_s3_http {
@@ -43,7 +48,11 @@ struct fi_s3_http_request {
     uint64_t size_max;  /* ...if they have so many bytes at most */
 };
 
-enum { FI_S3_HTTP_ERROR_BODY_MAX = 64 << 10 };
+enum {
+    FI_S3_HTTP_ERROR_BODY_MAX = 64 << 10,
+    /* Bytes of a body a second, each way; half of the limit if that is less. Slower is an end. */
+    FI_S3_HTTP_PACE_MIN = 16 << 10
+};
 
 struct fi_s3_http_answer {
     int status; /* 0: there was none */

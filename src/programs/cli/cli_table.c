@@ -12,6 +12,7 @@
 #include "hook/hook.h"
 #include "import/import.h"
 #include "mount/mount.h"
+#include "remotes/remotes.h"
 #include "report/report.h"
 #include "seed/seed.h"
 
@@ -53,6 +54,11 @@ static const struct fi_command *const commands[] = {
     &fi_dir_delete_undo,
     &fi_dir_forget,
 
+    &fi_remotes_push,
+    &fi_remotes_pull,
+    &fi_remotes_pull_fetch,
+    &fi_remotes_names,
+
     &fi_hook,
     &fi_cli_mcp,
 
@@ -79,10 +85,15 @@ static const struct fi_command *const commands[] = {
 /* clang-format on */
 
 static const struct fi_command_section sections[] = {
-    {"Everyday", &fi_dir_save}, {"History", &fi_dir_log},
-    {"Agent", &fi_hook},        {"Maintenance", &fi_dir_init},
-    {"Database", &fi_data},     {"Import and export", &fi_import},
-    {"Help", &fi_command_help}, {NULL, NULL},
+    {"Everyday", &fi_dir_save},
+    {"History", &fi_dir_log},
+    {"Sharing", &fi_remotes_push},
+    {"Agent", &fi_hook},
+    {"Maintenance", &fi_dir_init},
+    {"Database", &fi_data},
+    {"Import and export", &fi_import},
+    {"Help", &fi_command_help},
+    {NULL, NULL},
 };
 
 static const struct fi_command_global globals[] = {
@@ -143,7 +154,6 @@ static const struct fi_command_note elsewhere[] = {
     {"create", "firn save makes a checkpoint, firn init a store"},
     {"drop", "firn delete deletes checkpoints"},
     {"expire", "checkpoints expire as firn config keep says; firn delete deletes them now"},
-    {"fetch", "there is nothing to fetch from; firn import brings in what other programs saved"},
     {"files", "firn show REF --files lists the files of a checkpoint"},
     {"find", "firn grep searches the files of a checkpoint"},
     {"fsck", "firn check verifies everything that was saved"},
@@ -157,13 +167,11 @@ static const struct fi_command_note elsewhere[] = {
     {"merge", "there are no branches to merge; firn revert merges line by line"},
     {"mv", "firn save recognises renamed files by itself"},
     {"prune", "firn gc frees space, firn delete deletes checkpoints"},
-    {"pull", "there is nothing to pull from; firn import brings in what other programs saved"},
+    {"publish", "firn push sends checkpoints to a remote"},
     {"purge", "firn delete deletes checkpoints, firn forget removes a path from all of them"},
-    {"push", "there is nothing to push to; firn export tar writes a checkpoint for other programs"},
     {"query", "firn db sql STORE runs SQL over a store"},
     {"recover", "firn undelete brings back deleted checkpoints, firn restore REF PATH a file"},
     {"reflog", "firn undo --list lists the states that can be gone back to"},
-    {"remote", "there are no remotes; firn export tar writes a checkpoint for other programs"},
     {"remove", "firn delete deletes checkpoints, firn forget removes a path from all of them"},
     {"reset", "firn restore REF restores a checkpoint, firn undo goes one state back"},
     {"rm", "firn delete deletes checkpoints, firn forget removes a path from all of them"},
@@ -176,6 +184,7 @@ static const struct fi_command_note elsewhere[] = {
     {"sql", "firn db sql STORE runs SQL over a store"},
     {"start", "firn watch saves whenever changes pause"},
     {"stash", "firn save saves the directory, firn restore latest~1 goes back to what was before"},
+    {"sync", "firn push sends checkpoints to a remote, firn pull brings those of others"},
     {"stop", "firn watch --stop ends a watch"},
     {"switch", "firn restore REF restores a checkpoint"},
     {"tags", "firn tag lists the tags"},
@@ -186,6 +195,15 @@ static const struct fi_command_note elsewhere[] = {
     {"unwatch", "firn watch --stop ends a watch"},
     {"verify", "firn check verifies everything that was saved"},
     {"versions", "firn log PATH shows every change of a file"},
+
+    {"remote delete", "firn remote remove NAME forgets a remote"},
+    {"remote forget", "firn remote remove NAME forgets a remote"},
+    {"remote ls", "firn remote list lists the remotes"},
+    {"remote rename", "firn remote remove NAME forgets a remote, firn remote add NAME URL gives it "
+                      "another name"},
+    {"remote rm", "firn remote remove NAME forgets a remote"},
+    {"remote set-url", "firn remote remove NAME forgets a remote, firn remote add NAME URL gives "
+                       "another place that name"},
 
     {"hook add", "firn hook install AGENT installs the hooks"},
     {"hook delete", "firn hook remove AGENT removes the hooks"},
@@ -282,4 +300,5 @@ const struct fi_command_program fi_cli_table = {
     .references = fi_dir_tag_references,
     .paths = fi_dir_paths,
     .tables = fi_data_store_names,
+    .remotes = fi_remotes_put,
 };

@@ -108,6 +108,8 @@ struct fi_command_program {
      * slash. Returns whether there is such a checkpoint. */
     bool (*paths)(struct fi_cli *cli, const char *reference, const char *word,
                   void (*put)(firn_slice path));
+    /* The same for the name of each remote. */
+    void (*remotes)(struct fi_cli *cli, void (*put)(firn_slice name));
     /* The same for each table, and if wanted each keyspace, of the store at `path`. */
     void (*tables)(const char *path, bool with_keyspaces, void (*put)(firn_slice name));
 };

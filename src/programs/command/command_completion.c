@@ -14,8 +14,8 @@
  * inside a group a second word, options after a dash, and for an argument or a value what its name
  * in the table says. REF is latest, a tag or one of the newest checkpoints of the workspace that
  * --directory and --store on the line name; after it, restore, cat and show have the paths of that
- * checkpoint. TABLE and KEYSPACE are those of the store that the first argument names. NAME is a
- * tag, where the command makes or deletes tags. The VALUE of a setting, and those of some options,
+ * checkpoint. TABLE and KEYSPACE are those of the store that the first argument names. REMOTE is
+ * one of the store's remotes. NAME is a tag, where the command makes or deletes tags. The VALUE of a setting, and those of some options,
  * are one of a few words; so is a first argument whose hint says "one of". The shell has not
  * expanded the words yet; only a leading ~ is expanded here. Words that bash splits at a "=" are
  * joined again.
@@ -151,6 +151,7 @@ enum kind {
     KIND_SETTING,
     KIND_VALUE, /* of the setting that the first argument names */
     KIND_TAG,
+    KIND_REMOTE,
     KIND_TABLE,
     KIND_KEYSPACE /* or a table */
 };
@@ -179,7 +180,7 @@ kind_of(const char *name, size_t size)
         {"DIR", KIND_DIRECTORY},   {"STORE", KIND_DIRECTORY}, {"FOLDER", KIND_DIRECTORY},
         {"COMMAND", KIND_COMMAND}, {"TABLE", KIND_TABLE},     {"KEYSPACE", KIND_KEYSPACE},
         {"SETTING", KIND_SETTING}, {"VALUE", KIND_VALUE},     {"NAME", KIND_TAG},
-        {"ROOT", KIND_DIRECTORY},
+        {"ROOT", KIND_DIRECTORY},  {"REMOTE", KIND_REMOTE},
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (strlen(kinds[i].name) == size && memcmp(kinds[i].name, name, size) == 0) {
@@ -587,6 +588,12 @@ print_kind(const struct typed *typed, enum kind kind)
             if (fi_command_directory_enter(cli) == FI_EXIT_OK) {
                 cli->program->references(cli, print_tag);
             }
+        }
+        break;
+    case KIND_REMOTE:
+        fi_term_out_text("words\n");
+        if (fi_command_directory_enter(cli) == FI_EXIT_OK) {
+            cli->program->remotes(cli, print_reference);
         }
         break;
     case KIND_TABLE:

@@ -211,6 +211,13 @@ fi_task_workspace_hint(firn_workspace *workspace, const char *reference, int cod
     if (code == FIRN_INVALID && dots != NULL && is_range(reference, dots)) {
         return "A..B is for firn log, list, report, diff and revert; here, give one checkpoint";
     }
+    if (code == FIRN_NOT_FOUND && strchr(reference, '/') != NULL &&
+        firn_workspace_find(workspace, reference, NULL, NULL) == FIRN_OK) {
+        return "it is a remote's, and this is for the workspace's own: firn restore it, and save";
+    }
+    if (code == FIRN_CONFLICT && strchr(reference, '/') != NULL) {
+        return NULL; /* the message names one */
+    }
     bool may_be_name = code == FIRN_NOT_FOUND || code == FIRN_INVALID || code == FIRN_CONFLICT;
     bool is_too_early = code == FIRN_NOT_FOUND && fi_task_workspace_is_time(reference);
     options.limit = is_too_early ? UINT64_MAX : 1;

@@ -166,6 +166,44 @@ FIRN_MUST_CHECK int fi_catalog_workspaces_put(struct fi_catalog *catalog,
 FIRN_MUST_CHECK int fi_catalog_workspaces_remove(struct fi_catalog *catalog, uint32_t workspace,
                                                  firn_error *err);
 
+/* ---- lines of remotes: catalog_lines.c ---- */
+
+enum { FI_CATALOG_LINE_ID_SIZE = 16 };
+
+/* A workspace without a directory: the checkpoints that another one has pushed to a remote. Slices
+ * are borrowed from the root. */
+struct fi_catalog_line {
+    firn_slice root;
+    firn_slice remote; /* the name that this store has for it */
+    firn_slice id;     /* hexadecimal digits */
+    firn_slice label;  /* for people */
+    struct fi_catalog_workspace workspace;
+};
+/* Whether the root of a workspace is that of a line, and so no path. */
+bool fi_catalog_lines_is(firn_slice root);
+/* Visits the lines of a remote (empty: of all). */
+FIRN_MUST_CHECK int
+fi_catalog_lines_list(struct fi_catalog *catalog, firn_slice remote,
+                      int (*visit)(void *ctx, const struct fi_catalog_line *line, firn_error *err),
+                      void *ctx, firn_error *err);
+/* Finds a line, or enters it, durably. root becomes its root. */
+FIRN_MUST_CHECK int fi_catalog_lines_open(struct fi_catalog *catalog, const char *remote,
+                                          const uint8_t id[FI_CATALOG_LINE_ID_SIZE],
+                                          firn_slice label, struct fi_buf *root,
+                                          struct fi_catalog_workspace *out, firn_error *err);
+/* Removes the lines of a remote, with their checkpoints. */
+FIRN_MUST_CHECK int fi_catalog_lines_remove(struct fi_catalog *catalog, const char *remote,
+                                            firn_error *err);
+/* The checkpoint of "REMOTE/REF"; out and *record as for fi_catalog_resolve. FIRN_NOT_FOUND,
+ * FIRN_CONFLICT. */
+FIRN_MUST_CHECK int fi_catalog_lines_resolve(struct fi_catalog *catalog, const char *reference,
+                                             struct fi_buf *out, struct fi_catalog_record *record,
+                                             uint32_t *out_workspace, firn_error *err);
+/* The same for a reference by a whole id, in any line of any remote. */
+FIRN_MUST_CHECK int fi_catalog_lines_resolve_id(struct fi_catalog *catalog, const char *reference,
+                                                struct fi_buf *out,
+                                                struct fi_catalog_record *record, firn_error *err);
+
 /* Names that people give to checkpoints.
  *
  *   "firn.tags":   be32 workspace | name → u8 format (1) | 16 id of the checkpoint |

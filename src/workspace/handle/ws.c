@@ -683,15 +683,66 @@ fi_ws_find_record(struct firn_ws *ws, struct fi_ws_opened *opened, const char *r
                               out, err);
 }
 
+/* "xltrpwwu...", all 32 letters of an id. */
+static bool
+is_whole_id(const char *reference)
+{
+    return strspn(reference, "klmnopqrstuvwxyz") == FIRN_CHECKPOINT_ID_SIZE - 1 &&
+           reference[FIRN_CHECKPOINT_ID_SIZE - 1] == '\0';
+}
+
+int
+fi_ws_find_any(struct firn_ws *ws, struct fi_ws_opened *opened, const char *reference,
+               struct fi_catalog_record *out, bool *out_is_own, firn_error *err)
+{
+    uint32_t workspace;
+    firn_error why;
+    *out_is_own = true;
+    int rc = fi_ws_find_record(ws, opened, reference, out, &why);
+    if (rc == FIRN_NOT_FOUND && opened->catalog != NULL && strchr(reference, '/') != NULL) {
+        *out_is_own = false;
+        return fi_catalog_lines_resolve(opened->catalog, reference, &ws->record, out, &workspace,
+                                        err);
+    }
+    if (rc == FIRN_NOT_FOUND && opened->catalog != NULL && is_whole_id(reference)) {
+        int code = fi_catalog_lines_resolve_id(opened->catalog, reference, &ws->record, out, err);
+        if (code != FIRN_NOT_FOUND) {
+            *out_is_own = false;
+            return code;
+        }
+    }
+    if (rc != FIRN_OK) {
+        fi_error_copy(err, &why);
+    }
+    return rc;
+}
+
+/* The bytes of the record that was looked up last become the caller's. */
+static void
+give_record(struct firn_ws *ws, struct fi_buf *bytes)
+{
+    DCHECK(bytes != &ws->record);
+    fi_buf_deinit(bytes);
+    *bytes = ws->record;
+    ws->record = (struct fi_buf){0};
+}
+
 int
 fi_ws_find_own(struct firn_ws *ws, struct fi_ws_opened *opened, const char *reference,
                struct fi_buf *bytes, struct fi_catalog_record *out, firn_error *err)
 {
-    DCHECK(bytes != &ws->record);
     int rc = fi_ws_find_record(ws, opened, reference, out, err);
-    fi_buf_deinit(bytes);
-    *bytes = ws->record;
-    ws->record = (struct fi_buf){0};
+    give_record(ws, bytes);
+    return rc;
+}
+
+int
+fi_ws_find_any_own(struct firn_ws *ws, struct fi_ws_opened *opened, const char *reference,
+                   struct fi_buf *bytes, struct fi_catalog_record *out, firn_error *err)
+{
+    bool is_own;
+    int rc = fi_ws_find_any(ws, opened, reference, out, &is_own, err);
+    give_record(ws, bytes);
     return rc;
 }
 
@@ -703,7 +754,15 @@ fi_ws_find_previous(struct firn_ws *ws, struct fi_ws_opened *opened,
     char reference[FIRN_CHECKPOINT_ID_SIZE + 2];
     fi_catalog_record_id_text(record->id, reference);
     memcpy(reference + FIRN_CHECKPOINT_ID_SIZE - 1, "~1", sizeof "~1");
-    return fi_ws_find_own(ws, opened, reference, bytes, out, err);
+    firn_error why;
+    int rc = fi_ws_find_own(ws, opened, reference, bytes, out, &why);
+    if (rc == FIRN_NOT_FOUND) { /* the record may be that of a line */
+        return fi_catalog_lines_resolve_id(opened->catalog, reference, bytes, out, err);
+    }
+    if (rc != FIRN_OK) {
+        fi_error_copy(err, &why);
+    }
+    return rc;
 }
 
 int
@@ -716,7 +775,8 @@ fi_ws_find(struct firn_ws *ws, const char *reference, firn_workspace_checkpoint 
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = fi_ws_find_record(ws, &opened, reference, &record, err);
+    bool is_own;
+    rc = fi_ws_find_any(ws, &opened, reference, &record, &is_own, err);
     if (rc == FIRN_OK) {
         rc = fi_ws_given_checkpoint(ws, &record, out, err);
     }

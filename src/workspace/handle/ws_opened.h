@@ -91,7 +91,8 @@ FIRN_MUST_CHECK int fi_ws_bounds_check_holes(struct fi_os_dir *store, firn_error
 FIRN_MUST_CHECK int fi_ws_opened_close(struct firn_ws *ws, struct fi_ws_opened *opened, int rc,
                                        firn_error *err);
 
-/* The record of a reference: its bytes are in ws->record until the next look-up. ws.c. */
+/* The record of a reference to a checkpoint of the workspace: its bytes are in ws->record until the
+ * next look-up. ws.c. */
 FIRN_MUST_CHECK int fi_ws_find_record(struct firn_ws *ws, struct fi_ws_opened *opened,
                                       const char *reference, struct fi_catalog_record *out,
                                       firn_error *err);
@@ -100,6 +101,15 @@ FIRN_MUST_CHECK int fi_ws_find_record(struct firn_ws *ws, struct fi_ws_opened *o
 FIRN_MUST_CHECK int fi_ws_find_own(struct firn_ws *ws, struct fi_ws_opened *opened,
                                    const char *reference, struct fi_buf *bytes,
                                    struct fi_catalog_record *out, firn_error *err);
+/* The two above, also for a checkpoint of a remote's line (catalog_lines.c), by "REMOTE/REF" or by
+ * its whole id: for what only reads its tree, since its order and number are those of another
+ * workspace. */
+FIRN_MUST_CHECK int fi_ws_find_any(struct firn_ws *ws, struct fi_ws_opened *opened,
+                                   const char *reference, struct fi_catalog_record *out,
+                                   bool *out_is_own, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_find_any_own(struct firn_ws *ws, struct fi_ws_opened *opened,
+                                       const char *reference, struct fi_buf *bytes,
+                                       struct fi_catalog_record *out, firn_error *err);
 /* The newest existing checkpoint before another one, not counting safety checkpoints; its bytes are
  * in *bytes. FIRN_NOT_FOUND if there is none. */
 FIRN_MUST_CHECK int fi_ws_find_previous(struct firn_ws *ws, struct fi_ws_opened *opened,

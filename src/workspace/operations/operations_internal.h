@@ -70,6 +70,9 @@ FIRN_MUST_CHECK int fi_ws_restore_open_store(struct firn_ws *ws, bool is_dry,
 /* Brings the workspace to restoring->record. Requires: what a pending restore left has been
  * recovered. */
 FIRN_MUST_CHECK int fi_ws_restore_in_place(struct fi_ws_restoring *restoring, firn_error *err);
+/* Restores restoring->record, which is that of a line of a remote, in place. Its tree becomes a
+ * safety checkpoint of the workspace. */
+FIRN_MUST_CHECK int fi_ws_restore_line(struct fi_ws_restoring *restoring, firn_error *err);
 /* Restores restoring->record at restoring->paths, in place, as a step of its own. */
 FIRN_MUST_CHECK int fi_ws_restore_paths(struct fi_ws_restoring *restoring, firn_error *err);
 

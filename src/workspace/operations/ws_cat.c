@@ -137,7 +137,8 @@ fi_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path, firn_write
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = fi_ws_find_record(ws, &opened, reference, &record, err);
+    bool is_own;
+    rc = fi_ws_find_any(ws, &opened, reference, &record, &is_own, err);
     if (rc == FIRN_OK) {
         rc = ws_cat_stream(ws, &opened, &record, path, write, ctx, out, err);
     }

@@ -329,8 +329,8 @@ compare_with_previous(struct difference *difference, struct fi_ws_opened *opened
     struct firn_ws *ws = difference->ws;
     firn_workspace_diff_result *result = difference->result;
     const char *after = difference->options->after;
-    FI_TRY_RETURN(fi_ws_find_own(ws, opened, after == NULL ? "latest" : after, &sides->after_bytes,
-                                 &sides->after, err));
+    FI_TRY_RETURN(fi_ws_find_any_own(ws, opened, after == NULL ? "latest" : after,
+                                     &sides->after_bytes, &sides->after, err));
     int rc = difference->options->against_nothing
                  ? FIRN_NOT_FOUND
                  : fi_ws_find_previous(ws, opened, &sides->after, &sides->before_bytes,
@@ -355,14 +355,15 @@ compare_with_given(struct difference *difference, struct fi_ws_opened *opened, s
     struct firn_ws *ws = difference->ws;
     const firn_workspace_diff_options *options = difference->options;
     firn_workspace_diff_result *result = difference->result;
-    FI_TRY_RETURN(fi_ws_find_own(ws, opened, options->before == NULL ? "latest" : options->before,
-                                 &sides->before_bytes, &sides->before, err));
+    FI_TRY_RETURN(fi_ws_find_any_own(ws, opened,
+                                     options->before == NULL ? "latest" : options->before,
+                                     &sides->before_bytes, &sides->before, err));
     FI_TRY_RETURN(fi_ws_given_checkpoint(ws, &sides->before, &result->before, err));
     if (options->after == NULL) {
         FI_TRY_RETURN(compare_with_disk(difference, opened, &sides->before, err));
     } else {
-        FI_TRY_RETURN(
-            fi_ws_find_own(ws, opened, options->after, &sides->after_bytes, &sides->after, err));
+        FI_TRY_RETURN(fi_ws_find_any_own(ws, opened, options->after, &sides->after_bytes,
+                                         &sides->after, err));
         FI_TRY_RETURN(fi_ws_given_checkpoint(ws, &sides->after, &result->after, err));
         FI_TRY_RETURN(compare_stored(difference, opened, &sides->before, &sides->after, err));
     }

@@ -47,7 +47,8 @@ fi_ws_entries(struct firn_ws *ws, const char *reference,
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = fi_ws_find_record(ws, &opened, reference, &record, err);
+    bool is_own;
+    rc = fi_ws_find_any(ws, &opened, reference, &record, &is_own, err);
     if (rc == FIRN_OK) {
         rc = ws_entries_walk(&opened, &record, &entries, err);
     }

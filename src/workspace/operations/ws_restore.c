@@ -214,9 +214,11 @@ ws_restore_choose(struct fi_ws_restoring *restoring, const struct request *reque
                       : request->operation == REDO  ? FI_CATALOG_JOURNAL_REDO
                                                     : FI_CATALOG_JOURNAL_UNDO;
     if (request->operation == RESTORE) {
-        int rc = fi_ws_find_record(restoring->ws, restoring->opened, request->reference,
-                                   &restoring->record, err);
-        if (rc == FIRN_OK) {
+        bool is_own;
+        int rc = fi_ws_find_any(restoring->ws, restoring->opened, request->reference,
+                                &restoring->record, &is_own, err);
+        restoring->is_of_line = rc == FIRN_OK && !is_own;
+        if (rc == FIRN_OK && is_own) {
             fi_ws_pending_go_on(restoring);
         }
         return rc;
@@ -292,7 +294,8 @@ ws_restore_run(struct fi_ws_restoring *restoring, const struct request *request,
     }
     rc = request->operation == RESTORE && restoring->filter.count > 0
              ? fi_ws_restore_paths(restoring, err)
-             : restore_in_place(restoring, err);
+         : restoring->is_of_line ? fi_ws_restore_line(restoring, err)
+                                 : restore_in_place(restoring, err);
 out:
     fi_tree_filter_deinit(&restoring->filter);
     fi_ws_undo_line_deinit(restoring);

@@ -110,7 +110,8 @@ fi_ws_status(struct firn_ws *ws, const firn_workspace_status_options *options,
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = fi_ws_find_record(ws, &opened, reference, &record, err);
+    bool is_own;
+    rc = fi_ws_find_any(ws, &opened, reference, &record, &is_own, err);
     if (rc == FIRN_OK) {
         rc = fi_ws_given_checkpoint(ws, &record, &out->checkpoint, err);
     }

@@ -61,14 +61,32 @@ fi_outgoing_count(const struct fi_outgoing *outgoing)
     return outgoing->map.count;
 }
 
+static enum fi_outgoing_has
+has_after(const struct fi_outgoing_object *object)
+{
+    return object->is_tree                                        ? FI_OUTGOING_COMPLETE
+           : object->kind != FI_PACK_PIECES || object->has_pieces ? FI_OUTGOING_CONTENT
+                                                                  : FI_OUTGOING_PRESENT;
+}
+
 enum fi_outgoing_has
 fi_outgoing_after(const struct fi_outgoing *outgoing, const firn_hash *hash)
 {
     const struct fi_outgoing_object *object = fi_outgoing_find(outgoing, hash);
-    return object == NULL                                         ? FI_OUTGOING_LACKS
-           : object->is_tree                                      ? FI_OUTGOING_COMPLETE
-           : object->kind != FI_PACK_PIECES || object->has_pieces ? FI_OUTGOING_CONTENT
-                                                                  : FI_OUTGOING_PRESENT;
+    return object != NULL ? has_after(object) : FI_OUTGOING_LACKS;
+}
+
+int
+fi_outgoing_list(const struct fi_outgoing *outgoing,
+                 int (*visit)(void *ctx, const firn_hash *hash, enum fi_outgoing_has has,
+                              firn_error *err),
+                 void *ctx, firn_error *err)
+{
+    for (size_t i = 0; i < outgoing->map.count; i++) {
+        const struct fi_outgoing_object *object = fi_hash_map_at(&outgoing->map, i);
+        FI_TRY_RETURN(visit(ctx, &object->hash, has_after(object), err));
+    }
+    return FIRN_OK;
 }
 
 /* ==== stacks ==== */

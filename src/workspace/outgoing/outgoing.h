@@ -68,12 +68,48 @@ typedef int fi_outgoing_visit(void *ctx, const struct fi_outgoing_pack *pack, fi
 
 /* Writes the objects into packs in a directory, and gives visit each as it is complete; then its
  * file is removed. A pack ends when it has size_max bytes or a little more. Contents come first,
- * directories last. Nothing is compressed again if all of its frame goes out. Once, whether it
- * fails or not: FIRN_MISUSE after that. */
+ * directories last, and no frame has both. Nothing is compressed again if all of its frame goes
+ * out. Once, whether it fails or not: FIRN_MISUSE after that. */
 FIRN_MUST_CHECK int fi_outgoing_write(struct fi_outgoing *outgoing, struct fi_os_dir *dir,
                                       uint64_t size_max, fi_outgoing_visit *visit, void *ctx,
                                       firn_error *err);
 /* What the place has of an object that was collected, once it has all packs. */
 enum fi_outgoing_has fi_outgoing_after(const struct fi_outgoing *outgoing, const firn_hash *hash);
+/* The same for each object that was collected, in no order: those that go out, and those that the
+ * place has already, but only with these packs all that they name. So the caller knows of every
+ * object of which the place has more than before. Any result of visit but FIRN_OK ends the list
+ * and is returned. */
+FIRN_MUST_CHECK int fi_outgoing_list(const struct fi_outgoing *outgoing,
+                                     int (*visit)(void *ctx, const firn_hash *hash,
+                                                  enum fi_outgoing_has has, firn_error *err),
+                                     void *ctx, firn_error *err);
+
+/* Several packs that become one. */
+struct fi_outgoing_join {
+    struct fi_os_dir *dir; /* of the packs; they are not changed */
+    const char *const *names;
+    size_t count;
+    struct fi_os_dir *out_dir;
+    const char *out_name; /* must not exist */
+    uint64_t bytes_max;   /* what the frames of all packs may be, decoded */
+};
+
+struct fi_outgoing_joined {
+    struct fi_block_file_id id;
+    uint64_t size_bytes;
+    uint64_t object_count;
+};
+
+/* Writes a pack with each object of several sealed packs once: contents first, directories last;
+ * deltas stay deltas, and a frame is copied as it is stored where that is possible. No store is
+ * needed. The packs may come from other machines. FIRN_CORRUPT: one is damaged, disagrees with
+ * itself, or has a record. FIRN_LIMIT: bytes_max. After an error there is no new file.
+ *
+ * Lists and deltas are not compared with their names, as they may need objects of other packs: who
+ * takes the new pack in does that, as with the old ones (objects_adoption.c). Where several packs
+ * have an object, one that has it whole counts more, then the one that is named first. So a caller
+ * names packs of its own before those of others. */
+FIRN_MUST_CHECK int fi_outgoing_join(const struct fi_outgoing_join *join,
+                                     struct fi_outgoing_joined *out, firn_error *err);
 
 #endif

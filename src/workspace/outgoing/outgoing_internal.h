@@ -31,6 +31,39 @@ struct fi_outgoing {
     struct fi_buf object;      /* the directory that is being looked into */
 };
 
+/* An object of a frame that was read. */
+struct fi_outgoing_met {
+    struct fi_pack_frame_object object;
+    firn_slice content; /* borrowed from the scratch with which the frame was read */
+    bool is_chosen;     /* for who reads the frame; false at first */
+};
+
+/* A frame of a pack, to be copied or taken apart (outgoing_frame.c). Zeroed at first. */
+struct fi_outgoing_frame {
+    struct firn_pack *file; /* borrowed */
+    uint32_t number;
+    struct fi_outgoing_met *met;
+    size_t count;
+    size_t capacity;
+    struct fi_pack_frame_object *copied;
+    size_t copied_capacity;
+    struct fi_buf stored;
+};
+
+/* Reads frame `number`; what it met is borrowed from scratch until the scratch is used again. */
+FIRN_MUST_CHECK int fi_outgoing_frame_read(struct fi_outgoing_frame *frame, struct firn_pack *file,
+                                           struct fi_pack_scratch *scratch, uint32_t number,
+                                           firn_error *err);
+/* Adds the frame that was read as it is stored. Requires: the writer has none of its objects. */
+FIRN_MUST_CHECK int fi_outgoing_frame_copy(struct fi_outgoing_frame *frame,
+                                           struct firn_pack_writer *writer,
+                                           struct fi_pack_lane *lane, firn_error *err);
+/* It is zeroed again. */
+void fi_outgoing_frame_deinit(struct fi_outgoing_frame *frame);
+/* For fi_sort of pointers to fi_outgoing_object: contents before directories, then by pack and
+ * frame. */
+int fi_outgoing_frame_compare(const void *a, const void *b);
+
 static inline struct fi_outgoing_object *
 fi_outgoing_find(const struct fi_outgoing *outgoing, const firn_hash *hash)
 {

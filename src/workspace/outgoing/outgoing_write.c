@@ -28,12 +28,6 @@
 
 enum { LEVEL = 6, NAME_SIZE = 48 };
 
-/* An object of the frame that is being read; content is borrowed from the scratch. */
-struct met {
-    struct fi_pack_frame_object object;
-    firn_slice content;
-};
-
 struct writing {
     struct fi_outgoing *outgoing;
     struct fi_os_dir *dir;
@@ -43,9 +37,7 @@ struct writing {
 
     uint32_t pack;                  /* of the store, that is being read */
     struct fi_pack_scratch *frames; /* its frame that is being read */
-    struct fi_buf met;              /* of struct met */
-    struct fi_buf copied;           /* of struct fi_pack_frame_object */
-    struct fi_buf stored;
+    struct fi_outgoing_frame frame;
     struct fi_buf whole;
 
     char name[NAME_SIZE];
@@ -129,20 +121,9 @@ may_go_as_delta(const struct writing *writing, const firn_hash *base, bool *out,
 
 /* ==== frames ==== */
 
-static int
-meet_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_slice content,
-            firn_error *err)
-{
-    struct writing *writing = ctx;
-    const struct met met = {.object = {.hash = *hash, .at = *at}, .content = content};
-    return fi_buf_append(&writing->met, &met, sizeof met) == FIRN_OK
-               ? FIRN_OK
-               : fi_error_no_memory(err, "the objects of a frame");
-}
-
 /* The object if it goes out now: with the contents, or with the directories. (I3) */
 static struct fi_outgoing_object *
-wanted_object(const struct writing *writing, const struct met *met, bool has_trees)
+wanted_object(const struct writing *writing, const struct fi_outgoing_met *met, bool has_trees)
 {
     struct fi_outgoing_object *object = fi_outgoing_find(writing->outgoing, &met->object.hash);
     bool is_wanted = object != NULL && !object->is_written && object->is_tree == has_trees &&
@@ -153,9 +134,10 @@ wanted_object(const struct writing *writing, const struct met *met, bool has_tre
 
 /* Whether all objects of the frame go out now and none is a delta. */
 static bool
-goes_whole(const struct writing *writing, const struct met *met, size_t count, bool has_trees)
+goes_whole(const struct writing *writing, bool has_trees)
 {
-    for (size_t i = 0; i < count; i++) {
+    const struct fi_outgoing_met *met = writing->frame.met;
+    for (size_t i = 0; i < writing->frame.count; i++) {
         if (met[i].object.at.kind == FI_PACK_DELTA ||
             wanted_object(writing, &met[i], has_trees) == NULL) {
             return false;
@@ -165,36 +147,21 @@ goes_whole(const struct writing *writing, const struct met *met, size_t count, b
 }
 
 static int
-copy_frame(struct writing *writing, struct firn_pack *file, uint32_t frame, firn_error *err)
+copy_frame(struct writing *writing, firn_error *err)
 {
-    const struct met *met = (const void *)writing->met.data;
-    size_t count = writing->met.size / sizeof *met;
-    enum fi_codec codec;
-    firn_slice stored;
-    uint32_t raw_size;
-    fi_buf_clear(&writing->copied);
-    for (size_t i = 0; i < count; i++) {
-        if (fi_buf_append(&writing->copied, &met[i].object, sizeof met[i].object) != FIRN_OK) {
-            return fi_error_no_memory(err, "the objects of a frame");
-        }
+    for (size_t i = 0; i < writing->frame.count; i++) {
         struct fi_outgoing_object *object =
-            fi_outgoing_find(writing->outgoing, &met[i].object.hash);
-        CHECK(object->pack == writing->pack && object->frame == frame); /* (I3) */
+            fi_outgoing_find(writing->outgoing, &writing->frame.met[i].object.hash);
+        CHECK(object->pack == writing->pack && object->frame == writing->frame.number); /* (I3) */
         object->is_written = true;
     }
-    FI_TRY_RETURN(
-        fi_pack_walk_stored(file, frame, &writing->stored, &codec, &stored, &raw_size, err));
     FI_TRY_RETURN(outgoing_write_begin(writing, err));
-    if (fi_pack_has_cells(file)) {
-        fi_pack_writer_note_cells(writing->writer);
-    }
-    return fi_pack_lane_copy(writing->lane, (const void *)writing->copied.data, count, codec,
-                             stored, raw_size, err);
+    return fi_outgoing_frame_copy(&writing->frame, writing->writer, writing->lane, err);
 }
 
 /* A delta as it is stored, or the object that it stands for. */
 static int
-write_delta(struct writing *writing, const struct met *met, firn_error *err)
+write_delta(struct writing *writing, const struct fi_outgoing_met *met, firn_error *err)
 {
     struct fi_outgoing *outgoing = writing->outgoing;
     struct fi_pack_delta delta;
@@ -223,9 +190,8 @@ write_delta(struct writing *writing, const struct met *met, firn_error *err)
 static int
 write_objects(struct writing *writing, bool has_trees, firn_error *err)
 {
-    const struct met *met = (const void *)writing->met.data;
-    size_t count = writing->met.size / sizeof *met;
-    for (size_t i = 0; i < count; i++) {
+    const struct fi_outgoing_met *met = writing->frame.met;
+    for (size_t i = 0; i < writing->frame.count; i++) {
         struct fi_outgoing_object *object = wanted_object(writing, &met[i], has_trees);
         bool is_new;
         if (object == NULL) {
@@ -247,12 +213,9 @@ static int
 write_objects_of(struct writing *writing, struct firn_pack *file, uint32_t frame, bool has_trees,
                  firn_error *err)
 {
-    fi_buf_clear(&writing->met);
-    FI_TRY_RETURN(fi_pack_walk_frame(file, writing->frames, frame, meet_object, writing, err));
-    const struct met *met = (const void *)writing->met.data;
-    size_t count = writing->met.size / sizeof *met;
-    return goes_whole(writing, met, count, has_trees) ? copy_frame(writing, file, frame, err)
-                                                      : write_objects(writing, has_trees, err);
+    FI_TRY_RETURN(fi_outgoing_frame_read(&writing->frame, file, writing->frames, frame, err));
+    return goes_whole(writing, has_trees) ? copy_frame(writing, err)
+                                          : write_objects(writing, has_trees, err);
 }
 
 static int
@@ -272,24 +235,13 @@ write_frame(struct writing *writing, uint32_t pack, uint32_t frame, bool has_tre
 /* ==== all ==== */
 
 static int
-compare_places(const void *a, const void *b)
-{
-    const struct fi_outgoing_object *left = *(struct fi_outgoing_object *const *)a;
-    const struct fi_outgoing_object *right = *(struct fi_outgoing_object *const *)b;
-    if (left->is_tree != right->is_tree) {
-        return left->is_tree ? 1 : -1;
-    }
-    if (left->pack != right->pack) {
-        return left->pack < right->pack ? -1 : 1;
-    }
-    return (left->frame > right->frame) - (left->frame < right->frame);
-}
-
-static int
 write_all(struct writing *writing, struct fi_outgoing_object **order, size_t count, firn_error *err)
 {
     for (size_t i = 0; i < count; i++) {
         const struct fi_outgoing_object *object = order[i];
+        if (writing->writer != NULL && object->is_tree && !order[i - 1]->is_tree) {
+            FI_TRY_RETURN(fi_pack_lane_flush(writing->lane, err)); /* no frame has both */
+        }
         if (object->is_written) {
             continue; /* with the frame of one before, or only looked into */
         }
@@ -330,15 +282,13 @@ fi_outgoing_write(struct fi_outgoing *outgoing, struct fi_os_dir *dir, uint64_t 
     for (size_t i = 0; i < count; i++) {
         order[i] = fi_hash_map_at(&outgoing->map, i);
     }
-    fi_sort(order, count, sizeof(void *), compare_places);
+    fi_sort(order, count, sizeof(void *), fi_outgoing_frame_compare);
     FI_TRY(fi_pack_scratch_create(1, &writing.frames, err));
     rc = write_all(&writing, order, count, err);
 out:
     abandon(&writing);
     fi_pack_scratch_destroy(writing.frames);
-    fi_buf_deinit(&writing.met);
-    fi_buf_deinit(&writing.copied);
-    fi_buf_deinit(&writing.stored);
+    fi_outgoing_frame_deinit(&writing.frame);
     fi_buf_deinit(&writing.whole);
     fi_free(writing.bases);
     fi_free(order);

@@ -77,6 +77,9 @@ keep_root(void *ctx, firn_slice name, const struct fi_catalog_workspace *workspa
     bool is_inside = fi_slice_equal(name, firn_str(FI_PLACE_ROOTS_INSIDE));
     struct fi_place_roots_root root = {.workspace = *workspace, .store = *reading->store};
     int rc = FIRN_OK;
+    if (fi_catalog_lines_is(name)) {
+        return FIRN_OK;
+    }
     root.store_path = fi_strdup(reading->store_path);
     root.catalog_root = fi_strndup((const char *)name.data, name.size);
     if (root.catalog_root != NULL) {

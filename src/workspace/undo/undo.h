@@ -66,6 +66,7 @@ struct fi_ws_restoring {
     struct fi_catalog_undo_line line; /* before this restore */
     struct fi_ws_step *step;          /* NULL: it is none; borrowed */
     bool is_idle;                     /* nothing, not even a directory, had to change */
+    bool is_of_line; /* the record is that of a line of a remote (catalog_lines.c) */
 };
 
 /* ---- the undo line (ws_undo_line.c) ---- */

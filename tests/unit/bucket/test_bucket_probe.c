@@ -89,7 +89,8 @@ probe(enum kind of)
                                       .remove = remove_object,
                                       .open_again = open_again,
                                       .close = close_nothing};
-    struct fi_bucket bucket = {.ops = &ops};
+    struct fi_bucket bucket;
+    fi_bucket_init(&bucket, &ops);
     kind = of;
     handle_count = 0;
     puts_of_name = 0;

@@ -25,7 +25,8 @@ void
 far_fixture_init(struct far_fixture *fixture, struct fi_os *os)
 {
     struct fi_os_dir *root;
-    *fixture = (struct far_fixture){.bucket = {.ops = &ops}, .os = os};
+    *fixture = (struct far_fixture){.os = os};
+    fi_bucket_init(&fixture->bucket, &ops);
     assert_int_equal(fi_bucket_folder_open(os, "/b", true, &fixture->folder, &fixture->err),
                      FIRN_OK);
     assert_int_equal(fi_os_dir_open_path(os, "/", &root, &fixture->err), FIRN_OK);

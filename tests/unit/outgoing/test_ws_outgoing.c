@@ -28,6 +28,7 @@ struct elsewhere {
     uint64_t pack_count;
     uint64_t bytes;
     uint64_t base_count;      /* packs that others lean on, in all */
+    uint64_t more_count;      /* objects that were there, and of which the last sending made more */
     struct fi_hash_map known; /* of struct known */
     struct fi_pack_scratch *scratch;
     struct fi_outgoing *outgoing; /* that is being written */
@@ -229,19 +230,58 @@ judge_checkpoint(void *ctx, firn_slice bytes, const struct fi_catalog_record *re
                : judge_reference(sending->place, &record->root.hash, true, err);
 }
 
+struct listing {
+    struct elsewhere *place;
+    uint64_t count;
+    uint64_t more_count; /* of objects of which the place has more than it knew */
+};
+
+/* What the place has now, also of objects that were there before. */
+static int
+note_listed(void *ctx, const firn_hash *hash, enum fi_outgoing_has has, firn_error *err)
+{
+    (void)err;
+    struct listing *listing = ctx;
+    struct known *known = find_known(listing->place, hash);
+    assert_non_null(known);
+    assert_true(has >= known->has && has == fi_outgoing_after(listing->place->outgoing, hash));
+    listing->more_count += has > known->has;
+    known->has = has;
+    listing->count++;
+    return FIRN_OK;
+}
+
+static int
+refuse_listed(void *ctx, const firn_hash *hash, enum fi_outgoing_has has, firn_error *err)
+{
+    (void)hash, (void)has, (void)err;
+    ++*(int *)ctx;
+    return FIRN_LIMIT;
+}
+
 /* Sends the checkpoints from `from` on. */
 static int
 try_send(struct ws_world *world, struct elsewhere *place, uint64_t from, uint64_t size_max)
 {
     struct fi_ws_opened opened;
     struct sending sending = {.place = place, .from = from};
+    struct listing listing = {.place = place};
+    int visits = 0;
     const struct fi_outgoing_place other = {find, place};
     FI_TRY_RETURN(fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &world->err));
     int rc;
     FI_TRY(fi_outgoing_create(opened.objects, &other, &sending.outgoing, &world->err));
     FI_TRY(fi_catalog_list(opened.catalog, 0, add_checkpoint, &sending, &world->err));
     place->outgoing = sending.outgoing;
-    rc = fi_outgoing_write(sending.outgoing, place->dir, size_max, take_pack, place, &world->err);
+    FI_TRY(
+        fi_outgoing_write(sending.outgoing, place->dir, size_max, take_pack, place, &world->err));
+    FI_TRY(fi_outgoing_list(sending.outgoing, note_listed, &listing, &world->err));
+    place->more_count = listing.more_count;
+    assert_int_equal(listing.count, fi_outgoing_count(sending.outgoing));
+    rc = fi_outgoing_list(sending.outgoing, refuse_listed, &visits, &world->err);
+    assert_int_equal(rc, listing.count > 0 ? FIRN_LIMIT : FIRN_OK);
+    assert_int_equal(visits, listing.count > 0);
+    rc = FIRN_OK;
 out:
     fi_outgoing_destroy(sending.outgoing);
     return fi_ws_opened_close(world->ws, &opened, rc, &world->err);
@@ -292,6 +332,113 @@ random_trees_go_out_whole(void **state)
         elsewhere_close(&place);
         ws_world_close(&world);
     }
+}
+
+/* ==== joining ==== */
+
+static int
+note_joined(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_error *err)
+{
+    (void)err;
+    struct elsewhere *joined = ctx;
+    const struct known known = {
+        .hash = *hash, .pack = 1, .is_whole = !fi_pack_kind_is_named(at->kind)};
+    assert_non_null(fi_hash_map_insert(&joined->known, fi_hash_map_first(hash), &known));
+    return FIRN_OK;
+}
+
+/* A place with one pack, which has all that the packs of another place have. */
+static void
+join_all(struct elsewhere *place, struct fi_os *os, struct elsewhere *joined)
+{
+    const char *names[PACK_MAX];
+    struct fi_outgoing_joined result;
+    for (uint64_t i = 0; i < place->pack_count; i++) {
+        names[i] = place->names[i];
+    }
+    elsewhere_open(joined, os);
+    snprintf(joined->names[0], sizeof joined->names[0], "joined.pack");
+    const struct fi_outgoing_join join = {.dir = place->dir,
+                                          .names = names,
+                                          .count = place->pack_count,
+                                          .out_dir = place->dir,
+                                          .out_name = joined->names[0],
+                                          .bytes_max = UINT64_MAX};
+    int rc = fi_outgoing_join(&join, &result, &joined->err);
+    if (rc != FIRN_OK) {
+        fail_msg("%s", joined->err.text);
+    }
+    assert_int_equal(fi_pack_open(place->dir, joined->names[0], &joined->packs[0], &joined->err),
+                     FIRN_OK);
+    joined->pack_count = 1;
+    assert_int_equal(result.object_count, place->known.count);
+    assert_int_equal(result.object_count, fi_pack_count(joined->packs[0]));
+    assert_int_equal(result.size_bytes, fi_pack_size_bytes(joined->packs[0]));
+    assert_true(result.size_bytes <= place->bytes);
+    assert_memory_equal(&result.id, fi_pack_id(joined->packs[0]), sizeof result.id);
+    assert_int_equal(
+        fi_pack_list(joined->packs[0], joined->scratch, note_joined, joined, &joined->err),
+        FIRN_OK);
+    assert_int_equal(fi_pack_verify(joined->packs[0], joined->scratch, NULL, NULL, &joined->err),
+                     FIRN_OK);
+}
+
+static int
+count_deltas(void *ctx, const firn_hash *hash, const struct fi_pack_location *at,
+             firn_slice content, firn_error *err)
+{
+    (void)hash, (void)at, (void)content, (void)err;
+    ++*(uint64_t *)ctx;
+    return FIRN_OK;
+}
+
+static uint64_t
+deltas_of(struct elsewhere *place)
+{
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < place->pack_count; i++) {
+        assert_int_equal(
+            fi_pack_walk_deltas(place->packs[i], place->scratch, count_deltas, &count, &place->err),
+            FIRN_OK);
+    }
+    return count;
+}
+
+static void
+joined_packs_have_what_the_packs_had(void **state)
+{
+    (void)state;
+    uint64_t delta_count = 0;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct ws_world world;
+        struct elsewhere place;
+        struct elsewhere joined;
+        struct fi_ws_opened opened;
+        struct test_random random = {seed};
+        ws_world_open_memory(&world, seed);
+        elsewhere_open(&place, world.tree.os);
+        ws_edit_grow(&world.tree, &random, 40);
+        scan_put_random(&world.tree, "large", seed, 9 << 20);
+        for (uint64_t i = 1; i <= 5; i++) {
+            ws_save(&world);
+            send_and_judge(&world, &place, i, 100000);
+            for (int k = 0; k < 8; k++) {
+                ws_edit_step(&world.tree, &random);
+            }
+        }
+        join_all(&place, world.tree.os, &joined);
+        assert_int_equal(deltas_of(&joined), deltas_of(&place));
+        delta_count += deltas_of(&joined);
+        struct sending sending = {.place = &joined, .from = 1};
+        assert_int_equal(fi_ws_opened_open(world.ws, FI_WS_READ, &opened, &world.err), FIRN_OK);
+        assert_int_equal(fi_catalog_list(opened.catalog, 0, judge_checkpoint, &sending, &world.err),
+                         FIRN_OK);
+        assert_int_equal(fi_ws_opened_close(world.ws, &opened, FIRN_OK, &world.err), FIRN_OK);
+        elsewhere_close(&joined);
+        elsewhere_close(&place);
+        ws_world_close(&world);
+    }
+    assert_true(delta_count > 0);
 }
 
 static void
@@ -387,10 +534,42 @@ bytes_that_are_there_as_a_file_are_looked_into_as_a_directory(void **state)
     send_and_judge(&second, &place, 1, 64 << 20);
     assert_int_equal(find_known(&place, &hash)->has, FI_OUTGOING_CONTENT);
     send_and_judge(&first, &place, 1, 64 << 20);
+    assert_int_equal(find_known(&place, &hash)->has, FI_OUTGOING_COMPLETE);
+    assert_int_equal(place.more_count, 1);
     elsewhere_close(&place);
     fi_buf_deinit(&object);
     ws_world_close(&second);
     ws_world_close(&first);
+}
+
+static void
+the_caller_learns_of_what_was_only_looked_into(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct elsewhere place;
+    uint64_t lists = 0;
+    ws_world_open_memory(&world, 1);
+    scan_put_random(&world.tree, "d/large", 1, 9 << 20);
+    scan_put_text(&world.tree, "d/small", "content");
+    ws_save(&world);
+    elsewhere_open(&place, world.tree.os);
+    send_and_judge(&world, &place, 1, 64 << 20);
+    assert_int_equal(place.more_count, 0);
+    for (size_t i = 0; i < place.known.count; i++) {
+        struct known *known = (struct known *)fi_hash_map_at(&place.known, i);
+        lists += !known->is_whole;
+        known->has = FI_OUTGOING_PRESENT;
+    }
+    assert_true(lists > 0);
+    uint64_t packs = place.pack_count;
+    send_and_judge(&world, &place, 1, 64 << 20);
+    assert_int_equal(place.pack_count, packs); /* nothing goes out */
+    assert_int_equal(place.more_count, place.known.count);
+    send_and_judge(&world, &place, 1, 64 << 20);
+    assert_int_equal(place.more_count, 0);
+    elsewhere_close(&place);
+    ws_world_close(&world);
 }
 
 /* ==== faults ==== */
@@ -497,9 +676,11 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_edit_goes_out_as_a_delta),
         cmocka_unit_test(bytes_that_are_there_as_a_file_are_looked_into_as_a_directory),
+        cmocka_unit_test(the_caller_learns_of_what_was_only_looked_into),
         cmocka_unit_test(an_error_is_reported_when_memory_fails),
         cmocka_unit_test(an_error_is_reported_when_calls_fail),
         cmocka_unit_test(random_trees_go_out_whole),
+        cmocka_unit_test(joined_packs_have_what_the_packs_had),
     };
     return cmocka_run_group_tests_name("ws_outgoing", tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include "remote/remote.h"
 #include "sim/sim_bucket.h"
 #include "support/test.h"
+#include "support/test_alloc.h"
 
 #define EMPTY firn_bytes(NULL, 0)
 
@@ -232,6 +233,163 @@ changes_that_others_could_not_read_are_refused(void **state)
     with_bucket(check_changes);
 }
 
+/* ==== limits ==== */
+
+enum { LARGE = 4 << 20 };
+
+/* Publishes an entry of 4 MiB, or removes it. */
+static int
+publish_large(int number, bool is_removed, bool *out_is_published)
+{
+    struct fi_remote_change change = {0};
+    char key[16];
+    uint8_t *value = calloc(LARGE, 1);
+    assert_non_null(value);
+    snprintf(key, sizeof key, "%d", number);
+    int rc = fi_remote_table_put(is_removed ? &change.removed : &change.set, firn_str(key),
+                                 is_removed ? EMPTY : firn_bytes(value, LARGE), 0, &err);
+    assert_int_equal(rc, FIRN_OK);
+    free(value);
+    rc = fi_remote_publish(&remote, &change, out_is_published, &err);
+    fi_remote_state_change_clear(&change);
+    return rc;
+}
+
+/* Dooms uploads, which no push has to leave room for. */
+static void
+doom(int count)
+{
+    struct fi_remote_change change = {0};
+    bool is_published = false;
+    for (int i = 0; i < count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "packs/%08d", i);
+        assert_int_equal(
+            fi_remote_table_put(&change.doomed, firn_str(name), EMPTY, FI_REMOTE_DOOMED, &err),
+            FIRN_OK);
+    }
+    assert_int_equal(fi_remote_publish(&remote, &change, &is_published, &err), FIRN_OK);
+    assert_true(is_published);
+    fi_remote_state_change_clear(&change);
+}
+
+/* (M3) */
+static void
+check_limits(void)
+{
+    bool is_published;
+    assert_int_equal(fi_remote_sync(&remote, &err), FIRN_OK);
+    for (int i = 0; i < 14; i++) {
+        assert_int_equal(publish_large(i, false, &is_published), FIRN_OK);
+        assert_true(is_published);
+    }
+    /* 60 MiB and what is around them would leave no reserve. Nothing is put. */
+    for (int i = 0; i < 2; i++) {
+        uint64_t requests = bucket->request_count;
+        assert_int_equal(publish_large(14, false, &is_published), FIRN_LIMIT);
+        assert_non_null(strstr(err.text, "prune the remote"));
+        assert_int_equal(bucket->request_count, requests);
+    }
+    doom(1000);
+    assert_int_equal(publish_large(0, true, &is_published), FIRN_OK);
+    assert_int_equal(publish_large(0, false, &is_published), FIRN_OK);
+    assert_int_equal(publish_large(14, false, &is_published), FIRN_LIMIT);
+    while (remote.state.number < FI_REMOTE_FULL_EVERY) {
+        assert_int_equal(publish("small"), FIRN_OK);
+    }
+    struct fi_remote other;
+    fi_remote_init(&other, bucket, os, "other");
+    assert_int_equal(fi_remote_sync(&other, &err), FIRN_OK);
+    assert_int_equal(other.state.entries.count, 15);
+    fi_remote_deinit(&other);
+}
+
+static void
+a_remote_stays_small_enough_for_a_full_state(void **state)
+{
+    (void)state;
+    with_bucket(check_limits);
+}
+
+/* Entries with keys of four bytes. */
+static void
+put_many(struct fi_remote_table *table, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t key[] = {(uint8_t)(i >> 24), (uint8_t)(i >> 16), (uint8_t)(i >> 8),
+                               (uint8_t)i};
+        assert_int_equal(fi_remote_table_put(table, firn_bytes(key, 4), EMPTY, 0, &err), FIRN_OK);
+    }
+}
+
+static void
+more_entries_than_a_remote_may_have_are_refused(void **state)
+{
+    (void)state;
+    struct fi_remote_state at = {.number = 0};
+    struct fi_remote_record record = {.number = 1};
+    struct fi_buf bytes = {0};
+    put_many(&record.change.set, FI_REMOTE_ITEMS_MAX - FI_REMOTE_ITEMS_RESERVE + 1);
+    assert_int_equal(fi_remote_state_encode(&at, &record, &bytes, &err), FIRN_LIMIT);
+    fi_remote_table_clear(&record.change.set);
+    put_many(&record.change.set, FI_REMOTE_ITEMS_MAX - FI_REMOTE_ITEMS_RESERVE);
+    assert_int_equal(fi_remote_state_encode(&at, &record, &bytes, &err), FIRN_OK);
+    assert_int_equal(fi_remote_state_apply(&at, &record, &err), FIRN_OK);
+    /* What others have published is held against the limits without the reserve. */
+    fi_remote_state_deinit(&at);
+    fi_remote_table_clear(&record.change.set);
+    put_many(&record.change.set, FI_REMOTE_ITEMS_MAX);
+    assert_int_equal(fi_remote_state_apply(&at, &record, &err), FIRN_OK);
+    fi_remote_state_deinit(&at);
+    fi_remote_table_clear(&record.change.set);
+    put_many(&record.change.set, FI_REMOTE_ITEMS_MAX + 1);
+    assert_int_equal(fi_remote_state_apply(&at, &record, &err), FIRN_CORRUPT);
+    fi_remote_state_deinit(&at);
+    fi_remote_state_record_deinit(&record);
+    fi_buf_deinit(&bytes);
+}
+
+/* A state of keys alone has four bytes for each item; memory takes some sixty. */
+static void
+a_state_with_more_items_than_any_may_have_is_damaged(void **state)
+{
+    (void)state;
+    const struct fi_remote_state at = {.number = 0};
+    struct fi_remote_record record = {.number = 1};
+    struct fi_remote_record again;
+    struct fi_buf bytes = {0};
+    struct fi_buf forged = {0};
+    firn_hash hash;
+    assert_int_equal(fi_remote_table_put(&record.change.gone, firn_str("packs/a"), EMPTY, 0, &err),
+                     FIRN_OK);
+    assert_int_equal(fi_remote_state_encode(&at, &record, &bytes, &err), FIRN_OK);
+    /* Before the six lists, whose last one has an item. */
+    bytes.size -= sizeof hash + 5 + 1 + 1 + 7;
+    for (int more = 0; more <= 1; more++) {
+        const uint32_t count = 2 * FI_REMOTE_ITEMS_MAX + (uint32_t)more;
+        const uint8_t zeros[4] = {0};
+        int rc = fi_buf_assign(&forged, fi_buf_slice(&bytes));
+        rc |= fi_buf_append(&forged, zeros, 1);
+        rc |= fi_buf_append_varint(&forged, count);
+        for (uint32_t i = 0; i < count; i++) {
+            const uint8_t item[] = {3, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
+            rc |= fi_buf_append(&forged, item, sizeof item);
+        }
+        rc |= fi_buf_append(&forged, zeros, 4);
+        fi_blake3_hash_of(forged.data, forged.size, &hash);
+        rc |= fi_buf_append(&forged, hash.bytes, sizeof hash.bytes);
+        assert_int_equal(rc, FIRN_OK);
+        rc = fi_remote_state_decode(fi_buf_slice(&forged), 1, &again, &err);
+        assert_int_equal(rc, more == 0 ? FIRN_OK : FIRN_CORRUPT);
+        if (more == 0) {
+            fi_remote_state_record_deinit(&again);
+        }
+    }
+    fi_remote_state_record_deinit(&record);
+    fi_buf_deinit(&bytes);
+    fi_buf_deinit(&forged);
+}
+
 /* ==== the format ==== */
 
 /* Without its line and its checksum: docs/formats/remote.md. */
@@ -322,7 +480,8 @@ lists_without_order_are_refused(void **state)
     (void)state;
     const struct fi_bucket_ops ops = {.list = list};
     for (list_kind = REPEATS; list_kind <= OTHER_PREFIX; list_kind++) {
-        struct fi_bucket fake = {.ops = &ops};
+        struct fi_bucket fake;
+        fi_bucket_init(&fake, &ops);
         struct fi_remote at;
         list_calls = 0;
         fi_remote_init(&at, &fake, fi_os_default(), "tester");
@@ -330,6 +489,65 @@ lists_without_order_are_refused(void **state)
         assert_non_null(strstr(err.text, "order of their names"));
         fi_remote_deinit(&at);
     }
+}
+
+/* ==== storages without end ==== */
+
+static const char *endless; /* this folder */
+
+static int
+list_without_end(struct fi_bucket *self, const char *prefix, const char *after, size_t count_max,
+                 int (*visit)(void *ctx, const struct fi_bucket_object *object), void *ctx,
+                 bool *out_has_more, firn_error *error)
+{
+    (void)self, (void)error;
+    const size_t size = strlen(prefix);
+    *out_has_more = strcmp(prefix, endless) == 0;
+    if (!*out_has_more) {
+        return FIRN_OK;
+    }
+    uint64_t number = after != NULL ? strtoull(after + size, NULL, 10) : 0;
+    for (size_t i = 0; i < count_max; i++) {
+        char name[32];
+        const struct fi_bucket_object object = {.name = name, .age_s = 1000000};
+        snprintf(name, sizeof name, "%s%010llu", prefix, (unsigned long long)++number);
+        int rc = visit(ctx, &object);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+take_anything(struct fi_bucket *self, const char *name, const struct fi_bucket_body *body,
+              firn_error *error)
+{
+    (void)self, (void)name, (void)body, (void)error;
+    return FIRN_OK;
+}
+
+static void
+millions_of_names_take_no_memory(void **state)
+{
+    (void)state;
+    const struct fi_bucket_ops ops = {.list = list_without_end, .put = take_anything};
+    const struct fi_remote_prune_options options = FI_REMOTE_PRUNE_OPTIONS_INIT;
+    struct fi_bucket fake;
+    struct fi_remote at;
+    fi_bucket_init(&fake, &ops);
+    fi_remote_init(&at, &fake, fi_os_default(), "tester");
+    endless = "states/";
+    test_alloc_install();
+    assert_int_equal(fi_remote_sync(&at, &err), FIRN_LIMIT);
+    assert_non_null(strstr(err.text, "is it that of the remote?"));
+    assert_true(test_alloc_bytes() < 1 << 20);
+    test_alloc_uninstall();
+    endless = "packs/";
+    assert_int_equal(fi_remote_prune(&at, &options, plan_nothing, NULL, &err), FIRN_OK);
+    assert_int_equal(at.state.number, 1);
+    assert_int_equal(at.state.files.count, FI_REMOTE_ITEMS_RESERVE / 2);
+    fi_remote_deinit(&at);
 }
 
 /* ==== a storage that takes nothing ==== */
@@ -375,7 +593,8 @@ a_push_that_gets_no_answer_ends(void **state)
 {
     (void)state;
     const struct fi_bucket_ops ops = {.list = list_nothing, .put = put_nothing, .get = get_nothing};
-    struct fi_bucket fake = {.ops = &ops};
+    struct fi_bucket fake;
+    fi_bucket_init(&fake, &ops);
     struct fi_remote at;
     fi_remote_init(&at, &fake, fi_os_default(), "tester");
     assert_int_equal(fi_remote_push(&at, plan_entry, NULL, &err), FIRN_IO);
@@ -393,6 +612,10 @@ main(void)
         cmocka_unit_test(lost_states_are_reported),
         cmocka_unit_test(damaged_states_are_reported),
         cmocka_unit_test(changes_that_others_could_not_read_are_refused),
+        cmocka_unit_test(a_remote_stays_small_enough_for_a_full_state),
+        cmocka_unit_test(more_entries_than_a_remote_may_have_are_refused),
+        cmocka_unit_test(a_state_with_more_items_than_any_may_have_is_damaged),
+        cmocka_unit_test(millions_of_names_take_no_memory),
         cmocka_unit_test(bytes_are_as_documented),
         cmocka_unit_test(a_push_that_gets_no_answer_ends),
         cmocka_unit_test(lists_without_order_are_refused),

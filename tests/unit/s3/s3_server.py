@@ -192,10 +192,11 @@ class Server(socketserver.StreamRequestHandler):
 
     def act(self, kind, argument, body):
         """status CODE[:NAME]: an error. lose: done, without an answer. hold: the same, but the connection stays. truncate N: N bytes of the answer's body. hang N: the same, and then
-        nothing. portal: a web page. redirect: 302 to one. moved: 301, as of a bucket in another region. xml TEXT: this in place of the body.
+        nothing. cut CODE[:NAME]: an error whose document ends in the middle, and the connection breaks. drip SECONDS N [body]: the answer, or its body,
+        comes N bytes at a time with a pause after each. portal: a web page. redirect: 302 to one. moved: 301, as of a bucket in another region. xml TEXT: this in place of the body.
         noids: nothing tells that it is S3. short: another range than was asked for. whole: no ranges. chunked: no length."""
         fault = kind
-        if kind == "status":
+        if kind in ("status", "cut"):
             code, _, name = argument.partition(":")
             self.refuse(Refuse(int(code), name))
         elif kind == "portal":
@@ -219,6 +220,20 @@ class Server(socketserver.StreamRequestHandler):
         head, _, rest = self.answer.partition(b"\r\n\r\n")
         if fault == "lose":
             self.abort()
+        elif fault == "cut":
+            self.wfile.write(head + b"\r\n\r\n" + rest[:len(rest) // 3])
+            self.wfile.flush()
+            time.sleep(0.2)  # it is read before the end is seen
+            self.abort()
+        elif fault == "drip":
+            pause, size, *what = argument.split()
+            whole = rest if what else self.answer
+            self.wfile.write(self.answer[:len(self.answer) - len(whole)])
+            for at in range(0, len(whole), int(size)):
+                self.wfile.write(whole[at:at + int(size)])
+                self.wfile.flush()
+                time.sleep(float(pause))
+            return
         elif fault == "hold":
             WORLD.held.wait(60)
             raise Break

@@ -3,6 +3,9 @@
  * unit/s3: the six calls against a strict server: what they send is signed, and what they answer is what
  * bucket.h says.
  */
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "posix/os_default.h"
 #include "s3_fixture.h"
 #include "support/test_fault.h"
@@ -222,6 +225,41 @@ handles_are_opened_again(void **state)
     fi_bucket_close(second);
 }
 
+/* It would speak over the connection of its parent. */
+static void
+a_child_cannot_use_the_handle_of_its_parent(void **state)
+{
+    struct fi_bucket *bucket = s3_fixture_open(&fixture, "");
+    struct fi_buf got = {0};
+    firn_error err;
+    int status;
+    OK(fi_bucket_put_bytes(bucket, "x", firn_str("abc"), &err));
+    (void)s3_fixture_say(&fixture, "count");
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct fi_bucket *second;
+        uint64_t size;
+        bool is_refused = fi_bucket_put_bytes(bucket, "y", firn_str("abc"), &err) == FIRN_MISUSE &&
+                          strstr(err.text, "before this process was forked") != NULL &&
+                          fi_bucket_get(bucket, "x", 0, UINT64_MAX, &got, &err) == FIRN_MISUSE &&
+                          fi_bucket_head(bucket, "x", &size, &err) == FIRN_MISUSE &&
+                          fi_bucket_list(bucket, "", NULL, NULL, NULL, &err) == FIRN_MISUSE &&
+                          fi_bucket_remove(bucket, "x", &err) == FIRN_MISUSE &&
+                          fi_bucket_open_again(bucket, &second, &err) == FIRN_MISUSE;
+        fi_bucket_close(bucket);
+        /* It stays; a sanitizer would see that it does not. */
+        _exit(is_refused && bucket->request_count > 0 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    OK(fi_bucket_get(bucket, "x", 0, UINT64_MAX, &got, &err));
+    assert_got(&got, "abc");
+    assert_string_equal(s3_fixture_say(&fixture, "count"), "GET=1");
+    fi_buf_deinit(&got);
+    fi_bucket_close(bucket);
+}
+
 static void
 bandwidth_is_limited(void **state)
 {
@@ -298,6 +336,7 @@ main(void)
         cmocka_unit_test_setup(lists_have_all_names_in_order, reset),
         cmocka_unit_test_setup(bodies_are_streamed, reset),
         cmocka_unit_test_setup(handles_are_opened_again, reset),
+        cmocka_unit_test_setup(a_child_cannot_use_the_handle_of_its_parent, reset),
         cmocka_unit_test_setup(bandwidth_is_limited, reset),
         cmocka_unit_test_setup(each_allocation_may_fail, reset),
     };

@@ -4,6 +4,7 @@
  * keys of the place that is tried, so a list succeeds with those alone. It also plays the services that give keys.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "posix/os_default.h"
@@ -189,6 +190,30 @@ a_program_gives_keys(void **state)
     FAILS(try_profile(NULL, &err), FIRN_DENIED, "it is no command");
 }
 
+/* What the host program has open is not the program's business. */
+static void
+a_program_has_no_descriptors_of_ours(void **state)
+{
+    firn_error err;
+    char text[512];
+    (void)snprintf(text, sizeof text, "[default]\ncredential_process = \"%s/.aws/process\"\n",
+                   fixture.home);
+    s3_fixture_write(&fixture, ".aws/config", text);
+    (void)snprintf(text, sizeof text,
+                   "#!/bin/sh\nfor fd in 5 77; do\n"
+                   "[ -e /proc/$$/fd/$fd ] && exit 5\n"
+                   "done\necho '{\"Version\": 1, \"AccessKeyId\": \"wanted\",'\n"
+                   "echo '\"SecretAccessKey\": \"sesame\"}'\necho >&2\n");
+    s3_fixture_write(&fixture, ".aws/process", text);
+    (void)s3_fixture_say(&fixture, "key wanted sesame");
+    bool has_five = fcntl(5, F_GETFD) >= 0;
+    assert_int_equal(dup2(STDERR_FILENO, 77), 77);
+    assert_true(has_five || dup2(STDERR_FILENO, 5) == 5);
+    OK(try_profile(NULL, &err));
+    assert_int_equal(close(77), 0);
+    assert_true(has_five || close(5) == 0);
+}
+
 /* Keys that are about to expire are asked for again; those that the storage calls expired, too. */
 static void
 keys_that_expire_are_replaced(void **state)
@@ -349,6 +374,7 @@ main(void)
         cmocka_unit_test_setup(nothing_is_set, reset),
         cmocka_unit_test_setup(settings_come_from_the_profile, reset),
         cmocka_unit_test_setup(a_program_gives_keys, reset),
+        cmocka_unit_test_setup(a_program_has_no_descriptors_of_ours, reset),
         cmocka_unit_test_setup(keys_that_expire_are_replaced, reset),
         cmocka_unit_test_setup(a_container_gives_keys, reset),
         cmocka_unit_test_setup(the_machine_gives_keys, reset),

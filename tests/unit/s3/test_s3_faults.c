@@ -270,6 +270,63 @@ a_stall_ends(void **state)
     fi_bucket_close(bucket);
 }
 
+/* (S4) Some bytes each second are no standstill. */
+static void
+a_server_that_drips_holds_nothing_for_ever(void **state)
+{
+    static const char *const drips[] = {"drip 0.1 1", "drip 0.1 1 body"};
+    struct fi_bucket *bucket;
+    struct fi_os *os = fi_os_default();
+    struct fi_buf got = {0};
+    firn_error err;
+    const struct fi_s3_options options = {.retry_ms = 1, .stall_s = 20, .grace_ms = 1000};
+    OK(fi_s3_open(os, fixture.url, &options, &bucket, &err));
+    (void)s3_fixture_say(&fixture, "store x 200");
+    for (size_t i = 0; i < sizeof drips / sizeof drips[0]; i++) {
+        (void)s3_fixture_say(&fixture, "fault 1 GET %s", drips[i]);
+        int64_t before_ns = fi_os_monotonic_ns(os);
+        FAILS(fi_bucket_get(bucket, "x", 0, UINT64_MAX, &got, &err), FIRN_IO,
+              "less than 16384 bytes came or went each second");
+        assert_true(fi_os_monotonic_ns(os) - before_ns < INT64_C(15000000000));
+    }
+    (void)s3_fixture_say(&fixture, "count");
+    (void)s3_fixture_say(&fixture, "fault 1 PUT drip 0.1 1");
+    FAILS(put(bucket, "y", &err), FIRN_IO, "whether the object was made is not known");
+    assert_string_equal(s3_fixture_say(&fixture, "count"), "PUT=1");
+    /* What is fast enough may take longer. */
+    (void)s3_fixture_say(&fixture, "store large 200000");
+    (void)s3_fixture_say(&fixture, "fault 1 GET drip 0.1 6000 body");
+    int64_t before_ns = fi_os_monotonic_ns(os);
+    OK(fi_bucket_get(bucket, "large", 0, UINT64_MAX, &got, &err));
+    assert_true(fi_os_monotonic_ns(os) - before_ns > INT64_C(2000000000));
+    assert_int_equal(got.size, 200000);
+    fi_buf_deinit(&got);
+    fi_bucket_close(bucket);
+}
+
+/* A refusal is one, though its document does not come to its end. */
+static void
+a_refusal_counts_though_the_connection_breaks(void **state)
+{
+    struct fi_bucket *bucket = s3_fixture_open(&fixture, "");
+    firn_error err;
+    OK(put(bucket, "x", &err));
+    (void)s3_fixture_say(&fixture, "count");
+    (void)s3_fixture_say(&fixture, "fault 1 GET cut 403:AccessDenied");
+    FAILS(get(bucket, "x", &err), FIRN_DENIED, "they need s3:GetObject");
+    assert_string_equal(s3_fixture_say(&fixture, "count"), "GET=1");
+    (void)s3_fixture_say(&fixture, "fault 1 PUT cut 412:PreconditionFailed");
+    FAILS(put(bucket, "y", &err), FIRN_EXISTS, "already");
+    (void)s3_fixture_say(&fixture, "fault 1 PUT cut 403:AccessDenied");
+    FAILS(put(bucket, "y", &err), FIRN_DENIED, "s3:PutObject");
+    /* Only the document would tell that it is the bucket. */
+    (void)s3_fixture_say(&fixture, "count");
+    (void)s3_fixture_say(&fixture, "fault 1 GET cut 404:NoSuchBucket");
+    OK(get(bucket, "x", &err));
+    assert_string_equal(s3_fixture_say(&fixture, "count"), "GET=2");
+    fi_bucket_close(bucket);
+}
+
 /* ==== parts ==== */
 
 static void
@@ -440,6 +497,8 @@ main(void)
         cmocka_unit_test_setup(other_calls_are_repeated, reset),
         cmocka_unit_test_setup(repeating_has_an_end, reset),
         cmocka_unit_test_setup(a_stall_ends, reset),
+        cmocka_unit_test_setup(a_server_that_drips_holds_nothing_for_ever, reset),
+        cmocka_unit_test_setup(a_refusal_counts_though_the_connection_breaks, reset),
         cmocka_unit_test_setup(parts_that_were_not_asked_for_are_refused, reset),
         cmocka_unit_test_setup(portals_are_no_storage, reset),
         cmocka_unit_test_setup(missing_permissions_are_named, reset),

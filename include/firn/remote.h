@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * firn/remote.h: remotes: the history of a workspace in object storage, or in another directory,
+ * shared by machines.
+ *
+ * A remote is a place with a URL: "s3://bucket/prefix", "https://host/bucket/prefix", or the path
+ * of a directory. A store knows remotes by names. A push adds checkpoints of a workspace to one; a
+ * pull brings the checkpoints that other machines have pushed. What one workspace of one machine
+ * has pushed is a line of the remote. A pull leaves the workspace, its directory and its own
+ * checkpoints as they are: the others are named "NAME/REF", as in firn_workspace_restore(w,
+ * "origin/latest", ...).
+ *
+ * Machines share a remote without locks and without right clocks; any of them may stop at any time.
+ * Nothing that a remote contains decides anything on this machine but what its checkpoints contain:
+ * every byte is compared with its name before it counts.
+ *
+ * Keys and passwords come from the environment and from the user's files, as for other programs
+ * that use object storage; they are in no store and in no message.
+ *
+ * FIRN_UNTRUSTED: the store is not known to be this user's (firn_trust), so neither are its
+ * remotes. FIRN_IO: the storage did not answer; every function can be called again. FIRN_DENIED:
+ * the message says which permission is missing, or what is wrong with the keys. FIRN_CORRUPT: what
+ * is there is damaged, or the remote has lost states that were there before. Threads: as for
+ * workspaces.
+ */
+#ifndef FIRN_REMOTE_H
+#define FIRN_REMOTE_H
+
+#include "firn/error.h"
+#include "firn/notice.h"
+#include "firn/types.h"
+#include "firn/workspace.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { FIRN_REMOTE_NAME_SIZE_MAX = 64, FIRN_REMOTE_URL_SIZE_MAX = 1024 };
+
+/* A remote of a store. Borrowed until the callback returns. */
+typedef struct firn_remote_info {
+    const char *name;
+    const char *url;
+    const char *id; /* 32 letters and digits, which no other remote has */
+} firn_remote_info;
+
+/* Gives a remote a name: 1 to 64 letters, digits, '.', '-' and '_', beginning with a letter or
+ * digit. Looks at the place, and makes it a remote if it is empty: for that it asks whether the
+ * storage really makes an object only if there is none, also for writers that try at once.
+ * FIRN_EXISTS: the name is in use, or the place has other things in it. FIRN_UNSUPPORTED: machines
+ * cannot share this storage. FIRN_INVALID: the name or the URL. Makes the store if there is none. */
+FIRN_API FIRN_MUST_CHECK int firn_remote_add(firn_workspace *workspace, const char *name,
+                                             const char *url, firn_error *err);
+/* Forgets a remote, and deletes the checkpoints that pulls have brought from it; the remote itself
+ * stays as it is. FIRN_NOT_FOUND. */
+FIRN_API FIRN_MUST_CHECK int firn_remote_remove(firn_workspace *workspace, const char *name,
+                                                firn_error *err);
+/* Visits the remotes by name; a result of on_remote other than FIRN_OK ends that. */
+FIRN_API FIRN_MUST_CHECK int
+firn_remote_list(firn_workspace *workspace,
+                 int (*on_remote)(void *ctx, const firn_remote_info *remote), void *ctx,
+                 firn_error *err);
+
+typedef struct firn_push_options {
+    size_t size; /* sizeof(firn_push_options) */
+    /* Which checkpoints; count 0: those that were made since the last push. */
+    const char *const *references;
+    size_t reference_count;
+    int64_t bytes_per_second_max; /* 0: no limit */
+    firn_callbacks callbacks;
+} firn_push_options;
+#define FIRN_PUSH_OPTIONS_INIT                                      \
+    {                                                               \
+        sizeof(firn_push_options), NULL, 0, 0, FIRN_CALLBACKS_INIT \
+    }
+typedef struct firn_push_result {
+    size_t size;          /* sizeof(firn_push_result) */
+    uint64_t checkpoints; /* that the remote did not have */
+    uint64_t objects;     /* files, directories and parts of them that it did not have */
+    uint64_t bytes;       /* that were sent for them */
+    uint64_t requests;
+} firn_push_result;
+#define FIRN_PUSH_RESULT_INIT                   \
+    {                                           \
+        sizeof(firn_push_result), 0, 0, 0, 0 \
+    }
+/* Sends checkpoints of the workspace, with their tags, to a remote; safety checkpoints stay here.
+ * remote NULL: the only one, or "origin". When this returns FIRN_OK they are there; a push that
+ * failed, or was killed, left nothing that others see, and the next one uses what it had sent. A
+ * checkpoint that a prune has removed from the remote is not sent again unless a reference names
+ * it. out may be NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_push(firn_workspace *workspace, const char *remote,
+                                                 const firn_push_options *options,
+                                                 firn_push_result *out, firn_error *err);
+
+typedef struct firn_pull_options {
+    size_t size;                  /* sizeof(firn_pull_options) */
+    int64_t bytes_per_second_max; /* 0: no limit */
+    firn_callbacks callbacks;
+} firn_pull_options;
+#define FIRN_PULL_OPTIONS_INIT                                \
+    {                                                         \
+        sizeof(firn_pull_options), 0, FIRN_CALLBACKS_INIT \
+    }
+typedef struct firn_pull_result {
+    size_t size;          /* sizeof(firn_pull_result) */
+    uint64_t checkpoints; /* that are new here */
+    uint64_t lines;       /* that have some of these */
+    uint64_t skipped;     /* checkpoints that are damaged, or not whole, in the remote */
+    uint64_t bytes;       /* that were fetched for them */
+    uint64_t requests;
+} firn_pull_result;
+#define FIRN_PULL_RESULT_INIT                      \
+    {                                              \
+        sizeof(firn_pull_result), 0, 0, 0, 0, 0 \
+    }
+/* Brings the checkpoints of other lines that are not here yet. FIRN_CORRUPT: some could not be
+ * brought; notices (FIRN_NOTICE_DAMAGED) name what is wrong, and the others are here. out may be
+ * NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_pull(firn_workspace *workspace, const char *remote,
+                                                 const firn_pull_options *options,
+                                                 firn_pull_result *out, firn_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

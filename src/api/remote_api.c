@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/remote_api.c: the public functions of remotes: arguments are checked here, everything else is
+ * in share/share.h.
+ */
+#include "api/api_check.h"
+#include "api/api_handle.h"
+#include "api/api_options.h"
+#include "firn/remote.h"
+#include "share/share.h"
+#include "threads/os_callback.h"
+
+int
+firn_remote_add(firn_workspace *workspace, const char *name, const char *url, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(name != NULL && url != NULL, err, "name and url must not be NULL");
+    API_OWN(workspace, "workspace", err);
+    return api_check_told(fi_share_name_add(workspace, name, url, err), err);
+}
+
+int
+firn_remote_remove(firn_workspace *workspace, const char *name, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(name != NULL, err, "name must not be NULL");
+    API_OWN(workspace, "workspace", err);
+    return api_check_told(fi_share_name_remove(workspace, name, err), err);
+}
+
+struct listing {
+    int (*on_remote)(void *ctx, const firn_remote_info *remote);
+    void *ctx;
+};
+
+static int
+list_within(void *ctx, const firn_remote_info *remote)
+{
+    const struct listing *listing = ctx;
+    unsigned begun = fi_os_callback_begin();
+    int rc = listing->on_remote(listing->ctx, remote);
+    fi_os_callback_end(begun);
+    return rc;
+}
+
+int
+firn_remote_list(firn_workspace *workspace,
+                 int (*on_remote)(void *ctx, const firn_remote_info *remote), void *ctx,
+                 firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(on_remote != NULL, err, "on_remote must not be NULL");
+    API_OWN(workspace, "workspace", err);
+    struct listing listing = {on_remote, ctx};
+    return api_check_told(fi_share_name_visit(workspace, list_within, &listing, err), err);
+}
+
+int
+firn_workspace_push(firn_workspace *workspace, const char *remote, const firn_push_options *options,
+                    firn_push_result *out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_push_options given = FIRN_PUSH_OPTIONS_INIT;
+    firn_push_result result;
+    FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
+    API_REQUIRE(given.reference_count == 0 || given.references != NULL, err,
+                "references must not be NULL");
+    int rc = fi_share_push(workspace, remote, &given, &result, err);
+    if (rc == FIRN_OK && out != NULL) {
+        fi_api_options_write(out, &result, sizeof result);
+    }
+    return api_check_told(rc, err);
+}
+
+int
+firn_workspace_pull(firn_workspace *workspace, const char *remote, const firn_pull_options *options,
+                    firn_pull_result *out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_pull_options given = FIRN_PULL_OPTIONS_INIT;
+    firn_pull_result result;
+    FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
+    int rc = fi_share_pull(workspace, remote, &given, &result, err);
+    if (out != NULL && (rc == FIRN_OK || rc == FIRN_CORRUPT)) {
+        fi_api_options_write(out, &result, sizeof result);
+    }
+    return api_check_told(rc, err);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * share/share.h: the remotes of a workspace's store. include/firn/remote.h describes each function.
+ *
+ * What the store itself knows of its remotes are system keyspaces (docs/formats/catalog.md): their
+ * names, the states that were seen last, and which objects are in which of their files. All but the
+ * names is derived: without it a push sends again what is there.
+ *
+ * (I1) The store is locked only while its own keyspaces are written: a push reads it as any other
+ *      reader does. A pull has it locked. Not checked: the tests save during a push.
+ * (I2) What a remote says counts only after it was compared: contents with their names, records
+ *      with what the catalog allows. Nothing of it names a place on this machine.
+ */
+#ifndef FIRN_SHARE_SHARE_H
+#define FIRN_SHARE_SHARE_H
+
+#include "base/error.h"
+#include "firn/remote.h"
+#include "handle/ws.h"
+
+FIRN_MUST_CHECK int fi_share_name_add(struct firn_ws *ws, const char *name, const char *url,
+                                      firn_error *err);
+FIRN_MUST_CHECK int fi_share_name_remove(struct firn_ws *ws, const char *name, firn_error *err);
+FIRN_MUST_CHECK int fi_share_name_visit(struct firn_ws *ws,
+                                        int (*visit)(void *ctx, const firn_remote_info *remote),
+                                        void *ctx, firn_error *err);
+FIRN_MUST_CHECK int fi_share_push(struct firn_ws *ws, const char *name,
+                                  const firn_push_options *options, firn_push_result *out,
+                                  firn_error *err);
+FIRN_MUST_CHECK int fi_share_pull(struct firn_ws *ws, const char *name,
+                                  const firn_pull_options *options, firn_pull_result *out,
+                                  firn_error *err);
+
+#endif

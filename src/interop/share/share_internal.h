@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * share/share_internal.h: what the files of this room share. Only share*.c include it.
+ */
+#ifndef FIRN_SHARE_SHARE_INTERNAL_H
+#define FIRN_SHARE_SHARE_INTERNAL_H
+
+#include "base/hash_map.h"
+#include "bucket/bucket.h"
+#include "handle/ws_opened.h"
+#include "outgoing/outgoing.h"
+#include "remote/remote.h"
+#include "share/share.h"
+
+/* ==== the keyspaces: share_name.c, share_note.c ==== */
+
+/* Of a store:
+ *
+ *   "firn.remotes":        name → u8 format (1) | le32 number | 16 id | sized URL
+ *   "firn.remote.states":  be32 number | be64 state → its bytes, as in the remote
+ *   "firn.remote.notes":   be32 number | u8 kind | rest → by kind:
+ *     'n'                    varint: the highest number of a state that was seen
+ *     'l' | be32 workspace   16 id of its line | varint: the highest order that was pushed
+ *     'o' | 32 hash          le64 pack | u8 level | u8 1: stored whole | varint epoch
+ *     'p' | be64 pack        empty: all its objects are in this store
+ *     'u' | name             the value of a file that was put and that no state names
+ */
+#define FI_SHARE_REMOTES FI_DB_SYSTEM_PREFIX "remotes"
+#define FI_SHARE_STATES FI_DB_SYSTEM_PREFIX "remote.states"
+#define FI_SHARE_NOTES FI_DB_SYSTEM_PREFIX "remote.notes"
+
+enum {
+    FI_SHARE_INLINE_TOTAL_MAX = 256 << 10, /* of all small packs in a state */
+    FI_SHARE_ID_SIZE = 16,
+    FI_SHARE_LINE_SIZE = 16,
+    FI_SHARE_BY_SIZE = 128,
+    FI_SHARE_PACK_SIZE_MAX = 64 << 20,  /* of a file in the bucket, about */
+    FI_SHARE_INLINE_SIZE_MAX = 64 << 10 /* a smaller pack stands in the state */
+};
+
+struct fi_share_name {
+    uint32_t number; /* of this store's own: the prefix of what is kept about it */
+    uint8_t id[FI_SHARE_ID_SIZE];
+    char name[FIRN_REMOTE_NAME_SIZE_MAX + 1];
+    char url[FIRN_REMOTE_URL_SIZE_MAX + 1];
+};
+
+/* name NULL: the only one, or "origin". FIRN_NOT_FOUND. */
+FIRN_MUST_CHECK int fi_share_name_find(struct firn_db *db, const char *name,
+                                       struct fi_share_name *out, firn_error *err);
+FIRN_MUST_CHECK int fi_share_name_list(struct firn_db *db,
+                                       int (*visit)(void *ctx, const struct fi_share_name *name),
+                                       void *ctx, firn_error *err);
+
+/* ==== packs of a remote ==== */
+
+/* The number by which notes and bases name a pack: the first bytes of its identity. */
+static inline uint64_t
+fi_share_pack_number(const uint8_t *identity)
+{
+    return fi_load_le64(identity);
+}
+
+/* The value of a file, and the head of that of a small pack in a state (docs/formats/remote.md). */
+struct fi_share_pack {
+    uint64_t number; /* first: the key */
+    struct fi_block_file_id id;
+    uint64_t size_bytes;
+    uint64_t object_count;
+    firn_slice bases;  /* le64 each: packs that have the bases of its deltas; borrowed */
+    firn_slice joined; /* le64 each: packs that it took the place of; borrowed */
+    firn_slice bytes;  /* of a small pack: all of it; borrowed */
+    firn_slice name;   /* of the file or the entry; borrowed */
+    bool is_inline;
+    bool is_joined; /* its objects are in another one: it has nothing but its number */
+};
+FIRN_MUST_CHECK int fi_share_entry_encode_pack(const struct fi_share_pack *pack,
+                                               struct fi_buf *out);
+FIRN_MUST_CHECK int fi_share_entry_decode_pack(firn_slice value, bool is_inline,
+                                               struct fi_share_pack *out, firn_error *err);
+
+/* ==== what the store keeps ==== */
+
+/* The value of a name, with its key; and those of notes: false if they are malformed. */
+FIRN_MUST_CHECK int fi_share_entry_decode_name(firn_slice key, firn_slice value,
+                                               struct fi_share_name *out, firn_error *err);
+FIRN_MUST_CHECK int fi_share_entry_encode_name(const struct fi_share_name *name,
+                                               struct fi_buf *out);
+
+/* What this machine knows of an object in the remote. */
+struct fi_share_note {
+    firn_hash hash; /* first: the key */
+    uint64_t pack;
+    uint64_t epoch;
+    uint8_t level; /* enum fi_outgoing_has */
+    bool is_whole; /* it can be the base of a delta */
+};
+
+struct fi_share_line {
+    uint8_t id[FI_SHARE_LINE_SIZE];
+    uint64_t pushed; /* order */
+    bool is_noted;
+};
+bool fi_share_entry_decode_note(firn_slice value, struct fi_share_note *out);
+bool fi_share_entry_decode_line(firn_slice value, struct fi_share_line *out);
+/* 0 if it is malformed. */
+uint64_t fi_share_entry_decode_number(firn_slice value);
+
+/* ==== entries of a remote ==== */
+
+#define FI_SHARE_ENTRY_CHECKPOINT "checkpoint/"
+#define FI_SHARE_ENTRY_LINE "line/"
+#define FI_SHARE_ENTRY_PACK "pack/"
+#define FI_SHARE_ENTRY_TAG "tag/"
+#define FI_SHARE_ENTRY_PRUNE "prune"
+
+enum { FI_SHARE_KEY_SIZE = 16 + 2 * 16 + 1 };
+/* "checkpoint/<32 hexadecimal digits>" and the like. */
+firn_slice fi_share_entry_key(const char *kind, const uint8_t id[16], char out[FI_SHARE_KEY_SIZE]);
+/* Whether a key is of that kind; *out is the rest of it. */
+bool fi_share_entry_is(firn_slice key, const char *kind, firn_slice *out);
+
+struct fi_share_checkpoint {
+    uint8_t line[FI_SHARE_LINE_SIZE];
+    uint64_t published; /* the number of the state that made it */
+    firn_slice record;  /* borrowed */
+};
+FIRN_MUST_CHECK int fi_share_entry_encode_checkpoint(const struct fi_share_checkpoint *checkpoint,
+                                                     struct fi_buf *out);
+FIRN_MUST_CHECK int fi_share_entry_decode_checkpoint(firn_slice value,
+                                                     struct fi_share_checkpoint *out,
+                                                     firn_error *err);
+
+/* Whether a label of a line has the character as it is. */
+static inline bool
+fi_share_is_graphic(char c)
+{
+    return c > ' ' && c < 0x7f;
+}
+
+/* ==== a remote, opened for one operation: share.c ==== */
+
+/* The directory for packs that are on their way: share_stage.c. */
+struct fi_share_stage {
+    struct fi_os_dir *dir;
+    struct fi_os_file *lock;
+};
+
+struct fi_share {
+    struct firn_ws *ws;
+    struct fi_ws_opened opened; /* for reading, or for a pull for writing */
+    struct fi_share_name name;
+    struct fi_bucket *bucket;
+    struct fi_remote remote;
+    bool has_remote;
+    char by[FI_SHARE_BY_SIZE];
+    const firn_callbacks *callbacks;
+    int64_t progress_due_ns;
+    struct firn_db_keyspace *notes; /* NULL if the store has none yet */
+    /* States that became known: le64 number, le64 size, bytes. */
+    struct fi_buf kept;
+    bool kept_is_whole; /* they begin with one that needs none before it */
+    bool is_changed;    /* there is something to note */
+    /* Of the present state. */
+    struct fi_hash_map packs; /* of fi_share_pack: live files, small packs, uploads */
+    uint64_t epoch;           /* grows with each prune: what was complete may not be any more */
+    struct fi_hash_map fresh; /* of fi_share_note: what this operation came to know */
+    size_t written_count;     /* so many of them are in the store */
+};
+
+/* Opens the store and the remote, with what is known of it. FIRN_UNTRUSTED. */
+FIRN_MUST_CHECK int fi_share_open(struct firn_ws *ws, const char *name, enum fi_ws_open_mode mode,
+                                  int64_t bytes_per_second_max, const firn_callbacks *callbacks,
+                                  struct fi_share *out, firn_error *err);
+/* Closes all; returns rc, or the first failure if rc is FIRN_OK. */
+FIRN_MUST_CHECK int fi_share_close(struct fi_share *share, int rc, firn_error *err);
+/* Opens a bucket by the URL that the user gave. is_new: a directory is made if it is missing. */
+FIRN_MUST_CHECK int fi_share_bucket_open(struct fi_os *os, const char *url, bool is_new,
+                                         int64_t bytes_per_second_max, struct fi_bucket **out,
+                                         firn_error *err);
+/* FIRN_UNTRUSTED unless the store is known to be this user's. */
+FIRN_MUST_CHECK int fi_share_check_trust(const struct firn_ws *ws, struct fi_os_dir *store,
+                                         firn_error *err);
+/* Finds the packs of the present state, and its epoch. FIRN_CORRUPT. */
+FIRN_MUST_CHECK int fi_share_look(struct fi_share *share, firn_error *err);
+FIRN_MUST_CHECK int fi_share_progress(struct fi_share *share, const char *phase, uint64_t done,
+                                      uint64_t total, firn_error *err);
+
+/* ==== packs on their way: share_stage.c, share_fold.c ==== */
+
+/* Opens the directory, in the store, and empties it. FIRN_BUSY: another push is running. */
+FIRN_MUST_CHECK int fi_share_stage_open(struct fi_os_dir *store, struct fi_share_stage *out,
+                                        firn_error *err);
+void fi_share_stage_close(struct fi_share_stage *stage);
+/* fi_bucket_body.read of a file; ctx is the file. */
+int fi_share_stage_read(void *ctx, uint64_t offset, void *out, size_t size, firn_error *err);
+/* Joins the small packs of the state, and a new one that is a file of the stage, into a file that
+ * is put; *change removes the entries. *out_done is false, and nothing was done, if there are none,
+ * or one is damaged. */
+FIRN_MUST_CHECK int fi_share_fold(struct fi_share *share, const struct fi_share_stage *stage,
+                                  const struct fi_outgoing_pack *pack,
+                                  struct fi_remote_change *change, uint64_t *out_size,
+                                  bool *out_done, firn_error *err);
+
+/* ==== notes: share_note.c ==== */
+
+/* Notes what is known of an object, in place of what was. */
+FIRN_MUST_CHECK int fi_share_note_put(struct fi_share *share, const struct fi_share_note *note,
+                                      firn_error *err);
+/* An object that is noted has that level now. */
+FIRN_MUST_CHECK int fi_share_note_raise(struct fi_share *share, const firn_hash *hash,
+                                        enum fi_outgoing_has level, firn_error *err);
+/* fi_outgoing_place.find; ctx is the share. */
+int fi_share_note_find(void *ctx, const firn_hash *hash, enum fi_outgoing_has *out,
+                       uint64_t *out_base_pack, firn_error *err);
+
+FIRN_MUST_CHECK int fi_share_note_line(struct fi_share *share, uint32_t workspace,
+                                       struct fi_share_line *out, firn_error *err);
+/* Whether a line is one of this store's own. */
+FIRN_MUST_CHECK int fi_share_note_is_own(struct fi_share *share,
+                                         const uint8_t line[FI_SHARE_LINE_SIZE], bool *out,
+                                         firn_error *err);
+FIRN_MUST_CHECK int fi_share_note_has_pack(struct fi_share *share, uint64_t pack, bool *out,
+                                           firn_error *err);
+
+/* What is noted besides fresh notes and states. */
+struct fi_share_facts {
+    const struct fi_share_line *line; /* of `workspace`; NULL: none */
+    uint32_t workspace;
+    const uint64_t *packs; /* all of whose objects are here */
+    size_t pack_count;
+};
+/* Writes all that is new to a store that is open for writing. */
+FIRN_MUST_CHECK int fi_share_note_write(struct fi_share *share, struct firn_db *db,
+                                        const struct fi_share_facts *facts, firn_error *err);
+/* The same, opening the store for that. */
+FIRN_MUST_CHECK int fi_share_note_commit(struct fi_share *share, const struct fi_share_facts *facts,
+                                         firn_error *err);
+/* Takes states, uploads and the highest number from the store. */
+FIRN_MUST_CHECK int fi_share_note_load(struct fi_share *share, firn_error *err);
+/* fi_remote.keep; ctx is the share. */
+int fi_share_note_keep(void *ctx, uint64_t number, firn_slice bytes, firn_error *err);
+
+#endif

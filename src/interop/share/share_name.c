@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * share/share_name.c: the names that a store has for remotes.
+ *
+ * Adding one looks at the place first: an empty one is made a remote, once a storage that lets two
+ * writers make the same object is ruled out (bucket/bucket_probe.h). The name is entered last, so a
+ * failure leaves at most a remote without checkpoints.
+ */
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "bucket/bucket_probe.h"
+#include "codec/hex.h"
+#include "remote/remote_marker.h"
+#include "share/share_internal.h"
+#include "threads/os_callback.h"
+
+enum { NUMBER_SIZE = 4 };
+
+int
+fi_share_name_list(struct firn_db *db, int (*visit)(void *ctx, const struct fi_share_name *name),
+                   void *ctx, firn_error *err)
+{
+    struct firn_db_keyspace *names = NULL;
+    struct firn_db_cursor *cursor = NULL;
+    int rc = FIRN_OK;
+    if (db == NULL) {
+        return FIRN_OK; /* there is no store yet */
+    }
+    FI_TRY(fi_db_keyspace_open_if_any(db, FI_SHARE_REMOTES, &names, err));
+    if (names == NULL) {
+        goto out;
+    }
+    FI_TRY(fi_db_cursor_open(names, NULL, &cursor, err));
+    for (rc = fi_db_cursor_first(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
+         rc = fi_db_cursor_next(cursor, err)) {
+        struct fi_share_name name;
+        FI_TRY(fi_share_entry_decode_name(fi_db_cursor_key(cursor), fi_db_cursor_value(cursor),
+                                          &name, err));
+        FI_TRY(visit(ctx, &name));
+    }
+out:
+    fi_db_cursor_close(cursor);
+    return rc;
+}
+
+struct search {
+    const char *name;
+    struct fi_share_name found;
+    size_t count; /* of all */
+    uint32_t last;
+    bool has_found;
+};
+
+static int
+visit_name(void *ctx, const struct fi_share_name *name)
+{
+    struct search *search = ctx;
+    search->count++;
+    search->last = name->number > search->last ? name->number : search->last;
+    if (search->name == NULL ? search->count == 1 || strcmp(name->name, "origin") == 0
+                             : strcmp(name->name, search->name) == 0) {
+        search->found = *name;
+        search->has_found = true;
+    }
+    return FIRN_OK;
+}
+
+int
+fi_share_name_find(struct firn_db *db, const char *name, struct fi_share_name *out, firn_error *err)
+{
+    struct search search = {.name = name};
+    FI_TRY_RETURN(fi_share_name_list(db, visit_name, &search, err));
+    if (search.count == 0) {
+        return fi_error_set(err, FIRN_NOT_FOUND,
+                            "there is no remote yet: firn remote add NAME URL gives one a name");
+    }
+    if (name == NULL && search.count > 1 && strcmp(search.found.name, "origin") != 0) {
+        return fi_error_set(err, FIRN_INVALID,
+                            "there are %zu remotes, and none is called origin: name one",
+                            search.count);
+    }
+    if (!search.has_found) {
+        return fi_error_set(err, FIRN_NOT_FOUND, "there is no remote '%.64s'", name);
+    }
+    *out = search.found;
+    return FIRN_OK;
+}
+
+/* ==== listing ==== */
+
+struct listing {
+    int (*visit)(void *ctx, const firn_remote_info *remote);
+    void *ctx;
+};
+
+static int
+list_name(void *ctx, const struct fi_share_name *name)
+{
+    struct listing *listing = ctx;
+    char id[2 * FI_SHARE_ID_SIZE + 1];
+    fi_hex_encode(name->id, sizeof name->id, id);
+    const firn_remote_info info = {.name = name->name, .url = name->url, .id = id};
+    return listing->visit(listing->ctx, &info);
+}
+
+int
+fi_share_name_visit(struct firn_ws *ws, int (*visit)(void *ctx, const firn_remote_info *remote),
+                    void *ctx, firn_error *err)
+{
+    struct listing listing = {visit, ctx};
+    struct fi_ws_opened opened;
+    FI_TRY_RETURN(fi_ws_opened_open_store(ws, FI_WS_READ, &opened, err));
+    int rc = fi_share_name_list(opened.db, list_name, &listing, err);
+    return fi_ws_opened_close(ws, &opened, rc, err);
+}
+
+/* ==== adding ==== */
+
+static bool
+is_letter_or_digit(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static int
+check_name(const char *name, firn_error *err)
+{
+    size_t size = strlen(name);
+    size_t i = 0;
+    while (i < size && (is_letter_or_digit(name[i]) || (i > 0 && strchr("._-", name[i]) != NULL))) {
+        i++;
+    }
+    return size > 0 && size <= FIRN_REMOTE_NAME_SIZE_MAX && i == size
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_INVALID,
+                              "'%.80s' cannot be the name of a remote: 1 to %d letters, digits, "
+                              "'.', '-' and '_', beginning with a letter or digit",
+                              name, FIRN_REMOTE_NAME_SIZE_MAX);
+}
+
+/* A directory is kept by its real path, and must not be in the workspace: it would be saved. */
+static int
+fix_directory(const struct firn_ws *ws, struct fi_share_name *name, firn_error *err)
+{
+    struct fi_os_dir *dir = NULL;
+    struct fi_buf real = {0};
+    const char *root = ws->place.root;
+    size_t root_size = strlen(root);
+    int rc;
+    FI_TRY(fi_os_dir_open_path(ws->os, name->url, &dir, err));
+    FI_TRY(fi_os_dir_real_path(dir, &real, err));
+    const char *path = fi_buf_text(&real);
+    if (path == NULL) {
+        rc = fi_error_no_memory(err, "the path of a remote");
+    } else if (real.size >= sizeof name->url) {
+        rc = fi_error_set(err, FIRN_INVALID, "the path of a remote is too long");
+    } else if (strncmp(path, root, root_size) == 0 &&
+               (path[root_size] == '\0' || path[root_size] == '/' || root_size == 1)) {
+        rc = fi_error_set(err, FIRN_INVALID,
+                          "a remote cannot be in the directory whose history it is to have");
+    } else {
+        memcpy(name->url, path, real.size + 1);
+    }
+out:
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&real);
+    return rc;
+}
+
+/* Makes sure that there is a remote at the place. */
+static int
+make_remote(const struct firn_ws *ws, struct fi_share_name *name, firn_error *err)
+{
+    struct fi_bucket *bucket = NULL;
+    struct fi_remote_marker marker;
+    int rc;
+    FI_TRY(fi_share_bucket_open(ws->os, name->url, true, 0, &bucket, err));
+    if (strstr(name->url, "://") == NULL) {
+        FI_TRY(fix_directory(ws, name, err));
+    }
+    rc = fi_remote_marker_read(bucket, &marker, err);
+    if (rc == FIRN_NOT_FOUND) {
+        FI_TRY(fi_bucket_probe(bucket, ws->os, err));
+        rc = fi_remote_marker_create(bucket, ws->os, &marker, err);
+    }
+    FI_TRY(rc);
+    if (marker.is_encrypted) {
+        rc = fi_error_set(err, FIRN_NEWER, "the remote is encrypted: that needs a later version");
+    }
+    memcpy(name->id, marker.id, sizeof name->id);
+out:
+    fi_bucket_close(bucket);
+    return rc;
+}
+
+static int
+add_opened(struct firn_ws *ws, struct fi_ws_opened *opened, struct fi_share_name *name,
+           firn_error *err)
+{
+    struct search search = {.name = name->name};
+    struct firn_db_keyspace *names;
+    struct fi_buf value = {0};
+    int rc;
+    FI_TRY(fi_share_check_trust(ws, opened->store_dir, err));
+    FI_TRY(fi_share_name_list(opened->db, visit_name, &search, err));
+    if (search.has_found) {
+        rc = fi_error_set(err, FIRN_EXISTS, "there is a remote '%s' already: %s", name->name,
+                          search.found.url);
+        goto out;
+    }
+    name->number = search.last + 1;
+    FI_TRY(fi_db_keyspace_open(opened->db, FI_SHARE_REMOTES, &names, err));
+    FI_TRY(fi_share_entry_encode_name(name, &value) == FIRN_OK
+               ? FIRN_OK
+               : fi_error_no_memory(err, "a remote"));
+    rc = fi_db_put(names, firn_str(name->name), fi_buf_slice(&value), FIRN_DURABILITY_FULL, err);
+out:
+    fi_buf_deinit(&value);
+    return rc;
+}
+
+int
+fi_share_name_add(struct firn_ws *ws, const char *name, const char *url, firn_error *err)
+{
+    struct fi_share_name added = {0};
+    struct fi_ws_opened opened;
+    FI_TRY_RETURN(check_name(name, err));
+    if (url[0] == '\0' || strlen(url) >= sizeof added.url) {
+        return fi_error_set(err, FIRN_INVALID, "the URL of a remote has 1 to %d bytes",
+                            FIRN_REMOTE_URL_SIZE_MAX);
+    }
+    memcpy(added.name, name, strlen(name) + 1);
+    memcpy(added.url, url, strlen(url) + 1);
+    FI_TRY_RETURN(make_remote(ws, &added, err));
+    FI_TRY_RETURN(fi_ws_opened_open(ws, FI_WS_CREATE, &opened, err));
+    int rc = add_opened(ws, &opened, &added, err);
+    return fi_ws_opened_close(ws, &opened, rc, err);
+}
+
+/* ==== removing ==== */
+
+/* All that the store keeps about a remote's number. */
+static int
+delete_kept(struct firn_db *db, struct firn_db_batch *batch, uint32_t number, firn_error *err)
+{
+    static const char *const kept[] = {FI_SHARE_STATES, FI_SHARE_NOTES};
+    uint8_t lower[NUMBER_SIZE];
+    uint8_t upper[NUMBER_SIZE];
+    fi_store_be32(lower, number);
+    fi_store_be32(upper, number + 1);
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        struct firn_db_keyspace *keyspace;
+        FI_TRY_RETURN(fi_db_keyspace_open(db, kept[i], &keyspace, err));
+        FI_TRY_RETURN(fi_db_batch_delete_range(batch, keyspace, firn_bytes(lower, sizeof lower),
+                                               firn_bytes(upper, sizeof upper), err));
+    }
+    return FIRN_OK;
+}
+
+static int
+remove_opened(struct fi_ws_opened *opened, const char *name, firn_error *err)
+{
+    struct fi_share_name found;
+    struct firn_db_keyspace *names;
+    struct firn_db_batch *batch = NULL;
+    int rc;
+    FI_TRY(fi_share_name_find(opened->db, name, &found, err));
+    FI_TRY(fi_catalog_lines_remove(opened->catalog, found.name, err));
+    FI_TRY(fi_db_batch_create(&batch, err));
+    FI_TRY(delete_kept(opened->db, batch, found.number, err));
+    FI_TRY(fi_db_keyspace_open(opened->db, FI_SHARE_REMOTES, &names, err));
+    FI_TRY(fi_db_batch_delete(batch, names, firn_str(found.name), err));
+    rc = fi_db_write(opened->db, batch, FIRN_DURABILITY_FULL, err);
+out:
+    fi_db_batch_destroy(batch);
+    return rc;
+}
+
+int
+fi_share_name_remove(struct firn_ws *ws, const char *name, firn_error *err)
+{
+    struct fi_ws_opened opened;
+    FI_TRY_RETURN(fi_ws_opened_open_store(ws, FI_WS_WRITE, &opened, err));
+    int rc = remove_opened(&opened, name, err);
+    return fi_ws_opened_close(ws, &opened, rc, err);
+}

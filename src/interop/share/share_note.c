@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * share/share_note.c: what a store keeps about its remotes.
+ *
+ * All of it is derived from the remote. What is lost is read again, or sent again; what is wrong
+ * would let a push leave something out, so a note counts only as far as the newest state bears it
+ * out: the pack that it names has to be live, and after a prune nothing is complete until it was
+ * looked at again.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "share/share_internal.h"
+
+enum {
+    PREFIX_SIZE = 4 + 1,
+    STATE_KEY_SIZE = 4 + 8,
+    BATCH_BYTES = 1 << 20,
+    OBJECT_KEY_SIZE = PREFIX_SIZE + 32
+};
+
+static firn_slice
+make_key(const struct fi_share *share, char kind, const void *rest, size_t size, uint8_t *out)
+{
+    fi_store_be32(out, share->name.number);
+    out[4] = (uint8_t)kind;
+    if (size > 0) {
+        memcpy(out + PREFIX_SIZE, rest, size);
+    }
+    return firn_bytes(out, PREFIX_SIZE + size);
+}
+
+static int
+get_note(struct fi_share *share, firn_slice key, struct fi_buf *out, firn_error *err)
+{
+    return share->notes == NULL ? FIRN_NOT_FOUND : fi_db_get(share->notes, key, out, err);
+}
+
+/* ==== objects ==== */
+
+static int
+find_object(struct fi_share *share, const firn_hash *hash, struct fi_share_note *out,
+            firn_error *err)
+{
+    const struct fi_share_note *fresh =
+        fi_hash_map_find(&share->fresh, fi_hash_map_first(hash), hash);
+    uint8_t key[OBJECT_KEY_SIZE];
+    uint8_t memory[64];
+    struct fi_buf value = fi_buf_borrowed(memory, sizeof memory);
+    if (fresh != NULL) {
+        *out = *fresh;
+        return FIRN_OK;
+    }
+    int rc = get_note(share, make_key(share, 'o', hash, sizeof *hash, key), &value, err);
+    if (rc == FIRN_OK) {
+        *out = (struct fi_share_note){.hash = *hash};
+        rc = fi_share_entry_decode_note(fi_buf_slice(&value), out) ? FIRN_OK : FIRN_NOT_FOUND;
+    }
+    fi_buf_deinit(&value);
+    return rc;
+}
+
+int
+fi_share_note_find(void *ctx, const firn_hash *hash, enum fi_outgoing_has *out,
+                   uint64_t *out_base_pack, firn_error *err)
+{
+    struct fi_share *share = ctx;
+    struct fi_share_note note;
+    *out = FI_OUTGOING_LACKS;
+    *out_base_pack = 0;
+    int rc = find_object(share, hash, &note, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(rc);
+    if (fi_hash_map_find(&share->packs, note.pack, &note.pack) != NULL) {
+        *out = note.epoch == share->epoch || note.level == FI_OUTGOING_LACKS
+                   ? (enum fi_outgoing_has)note.level
+                   : FI_OUTGOING_PRESENT;
+        *out_base_pack = note.is_whole ? note.pack : 0;
+    }
+    return FIRN_OK;
+}
+
+int
+fi_share_note_put(struct fi_share *share, const struct fi_share_note *note, firn_error *err)
+{
+    uint64_t first = fi_hash_map_first(&note->hash);
+    struct fi_share_note *there = fi_hash_map_find(&share->fresh, first, &note->hash);
+    share->is_changed = true;
+    if (there != NULL) {
+        *there = *note;
+        share->written_count = 0;
+        return FIRN_OK;
+    }
+    return fi_hash_map_insert(&share->fresh, first, note) != NULL
+               ? FIRN_OK
+               : fi_error_no_memory(err, "what a remote has");
+}
+
+int
+fi_share_note_raise(struct fi_share *share, const firn_hash *hash, enum fi_outgoing_has level,
+                    firn_error *err)
+{
+    struct fi_share_note note;
+    int rc = find_object(share, hash, &note, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(rc);
+    note.level = (uint8_t)level;
+    note.epoch = share->epoch;
+    return fi_share_note_put(share, &note, err);
+}
+
+/* ==== lines and packs ==== */
+
+int
+fi_share_note_line(struct fi_share *share, uint32_t workspace, struct fi_share_line *out,
+                   firn_error *err)
+{
+    uint8_t number[4];
+    uint8_t key[PREFIX_SIZE + sizeof number];
+    struct fi_buf value = {0};
+    *out = (struct fi_share_line){.pushed = 0};
+    fi_store_be32(number, workspace);
+    int rc = get_note(share, make_key(share, 'l', number, sizeof number, key), &value, err);
+    if (rc == FIRN_OK) {
+        out->is_noted = fi_share_entry_decode_line(fi_buf_slice(&value), out);
+    }
+    fi_buf_deinit(&value);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+int
+fi_share_note_is_own(struct fi_share *share, const uint8_t line[FI_SHARE_LINE_SIZE], bool *out,
+                     firn_error *err)
+{
+    uint8_t key[PREFIX_SIZE] = {0};
+    struct firn_db_cursor *cursor = NULL;
+    firn_slice prefix = make_key(share, 'l', NULL, 0, key);
+    const struct fi_db_cursor_options options = {.prefix = &prefix};
+    int rc = FIRN_OK;
+    *out = false;
+    if (share->notes == NULL) {
+        return FIRN_OK;
+    }
+    FI_TRY(fi_db_cursor_open(share->notes, &options, &cursor, err));
+    for (rc = fi_db_cursor_first(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
+         rc = fi_db_cursor_next(cursor, err)) {
+        struct fi_share_line own;
+        if (fi_share_entry_decode_line(fi_db_cursor_value(cursor), &own)) {
+            *out = *out || memcmp(own.id, line, sizeof own.id) == 0;
+        }
+    }
+out:
+    fi_db_cursor_close(cursor);
+    return rc;
+}
+
+int
+fi_share_note_has_pack(struct fi_share *share, uint64_t pack, bool *out, firn_error *err)
+{
+    uint8_t number[8];
+    uint8_t key[PREFIX_SIZE + sizeof number];
+    *out = false;
+    fi_store_be64(number, pack);
+    return share->notes == NULL
+               ? FIRN_OK
+               : fi_db_get_exists(share->notes, make_key(share, 'p', number, sizeof number, key),
+                                  out, err);
+}
+
+/* ==== states ==== */
+
+static bool
+stands_alone(uint64_t state)
+{
+    return state == 1 || fi_remote_state_is_full(state);
+}
+
+int
+fi_share_note_keep(void *ctx, uint64_t number, firn_slice bytes, firn_error *err)
+{
+    struct fi_share *share = ctx;
+    if (stands_alone(number)) {
+        fi_buf_clear(&share->kept);
+        share->kept_is_whole = true;
+    }
+    share->is_changed = true;
+    if (fi_buf_append_le64(&share->kept, number) != FIRN_OK ||
+        fi_buf_append_le64(&share->kept, bytes.size) != FIRN_OK ||
+        fi_buf_append_slice(&share->kept, bytes) != FIRN_OK) {
+        return fi_error_no_memory(err, "the states of a remote");
+    }
+    return FIRN_OK;
+}
+
+static int
+load_states(struct fi_share *share, firn_error *err)
+{
+    struct firn_db_keyspace *states = NULL;
+    struct firn_db_cursor *cursor = NULL;
+    uint8_t key[4] = {0};
+    firn_slice prefix = firn_bytes(key, sizeof key);
+    const struct fi_db_cursor_options options = {.prefix = &prefix};
+    int rc;
+    fi_store_be32(key, share->name.number);
+    FI_TRY(fi_db_keyspace_open_if_any(share->opened.db, FI_SHARE_STATES, &states, err));
+    if (states == NULL) {
+        goto out;
+    }
+    FI_TRY(fi_db_cursor_open(states, &options, &cursor, err));
+    for (rc = fi_db_cursor_first(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
+         rc = fi_db_cursor_next(cursor, err)) {
+        firn_slice at = fi_db_cursor_key(cursor);
+        int read_rc = at.size != STATE_KEY_SIZE
+                          ? FIRN_CORRUPT
+                          : fi_remote_restore(&share->remote, fi_load_be64(at.data + 4),
+                                              fi_db_cursor_value(cursor), err);
+        if (read_rc == FIRN_NO_MEMORY) {
+            rc = read_rc;
+            break;
+        }
+        if (read_rc != FIRN_OK) { /* the remote has them */
+            fi_remote_state_deinit(&share->remote.state);
+            break;
+        }
+    }
+out:
+    fi_db_cursor_close(cursor);
+    return rc;
+}
+
+static int
+load_uploads(struct fi_share *share, firn_error *err)
+{
+    uint8_t key[PREFIX_SIZE] = {0};
+    struct firn_db_cursor *cursor = NULL;
+    firn_slice prefix = make_key(share, 'u', NULL, 0, key);
+    const struct fi_db_cursor_options options = {.prefix = &prefix};
+    int rc;
+    FI_TRY(fi_db_cursor_open(share->notes, &options, &cursor, err));
+    for (rc = fi_db_cursor_first(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
+         rc = fi_db_cursor_next(cursor, err)) {
+        firn_slice at = fi_db_cursor_key(cursor);
+        FI_TRY(fi_remote_table_put(&share->remote.uploads,
+                                   firn_bytes(at.data + PREFIX_SIZE, at.size - PREFIX_SIZE),
+                                   fi_db_cursor_value(cursor), FI_REMOTE_UPLOAD_NOTED, err));
+    }
+out:
+    fi_db_cursor_close(cursor);
+    return rc;
+}
+
+int
+fi_share_note_load(struct fi_share *share, firn_error *err)
+{
+    uint8_t key[PREFIX_SIZE] = {0};
+    struct fi_buf value = {0};
+    FI_TRY_RETURN(load_states(share, err));
+    if (share->notes == NULL) {
+        return FIRN_OK;
+    }
+    int rc = get_note(share, make_key(share, 'n', NULL, 0, key), &value, err);
+    if (rc == FIRN_OK) {
+        share->remote.number_seen = fi_share_entry_decode_number(fi_buf_slice(&value));
+    }
+    fi_buf_deinit(&value);
+    FI_TRY_RETURN(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
+    return load_uploads(share, err);
+}
+
+/* ==== writing ==== */
+
+struct writing {
+    struct fi_share *share;
+    struct firn_db *db;
+    struct firn_db_batch *batch;
+    struct firn_db_keyspace *notes;
+    struct firn_db_keyspace *states;
+    struct fi_buf value;
+};
+
+/* Nothing here has to be durable. */
+static int
+flush(struct writing *writing, size_t size_min, firn_error *err)
+{
+    if (fi_db_batch_size_bytes(writing->batch) < size_min ||
+        fi_db_batch_count(writing->batch) == 0) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(fi_db_write(writing->db, writing->batch, FIRN_DURABILITY_OS, err));
+    fi_db_batch_clear(writing->batch);
+    return FIRN_OK;
+}
+
+static int
+put_number(struct writing *writing, firn_slice key, const void *head, size_t head_size,
+           uint64_t number, firn_error *err)
+{
+    fi_buf_clear(&writing->value);
+    if (fi_buf_append(&writing->value, head, head_size) != FIRN_OK ||
+        fi_buf_append_varint(&writing->value, number) != FIRN_OK) {
+        return fi_error_no_memory(err, "a note about a remote");
+    }
+    return fi_db_batch_put(writing->batch, writing->notes, key, fi_buf_slice(&writing->value), err);
+}
+
+static int
+write_objects(struct writing *writing, firn_error *err)
+{
+    struct fi_share *share = writing->share;
+    for (size_t i = share->written_count; i < share->fresh.count; i++) {
+        const struct fi_share_note *note = fi_hash_map_at(&share->fresh, i);
+        uint8_t key[OBJECT_KEY_SIZE];
+        uint8_t head[8 + 2];
+        fi_store_le64(head, note->pack);
+        head[8] = note->level;
+        head[9] = note->is_whole ? 1 : 0;
+        FI_TRY_RETURN(put_number(writing, make_key(share, 'o', &note->hash, sizeof note->hash, key),
+                                 head, sizeof head, note->epoch, err));
+        FI_TRY_RETURN(flush(writing, BATCH_BYTES, err));
+    }
+    return FIRN_OK;
+}
+
+static int
+write_states(struct writing *writing, firn_error *err)
+{
+    struct fi_share *share = writing->share;
+    uint8_t key[STATE_KEY_SIZE];
+    uint8_t upper[4];
+    fi_store_be32(key, share->name.number);
+    fi_store_be32(upper, share->name.number + 1);
+    if (share->kept_is_whole) {
+        FI_TRY_RETURN(fi_db_batch_delete_range(writing->batch, writing->states, firn_bytes(key, 4),
+                                               firn_bytes(upper, sizeof upper), err));
+    }
+    for (size_t at = 0; at < share->kept.size;) {
+        const uint8_t *kept = share->kept.data + at;
+        const size_t size = (size_t)fi_load_le64(kept + 8);
+        fi_store_be64(key + 4, fi_load_le64(kept));
+        FI_TRY_RETURN(fi_db_batch_put(writing->batch, writing->states, firn_bytes(key, sizeof key),
+                                      firn_bytes(kept + 16, size), err));
+        at += 16 + size;
+    }
+    return FIRN_OK;
+}
+
+/* Those that are still to be named by a state take the place of all. */
+static int
+write_uploads(struct writing *writing, firn_error *err)
+{
+    struct fi_share *share = writing->share;
+    uint8_t lower[PREFIX_SIZE];
+    uint8_t upper[PREFIX_SIZE];
+    uint8_t key[PREFIX_SIZE + FI_BUCKET_NAME_SIZE_MAX];
+    FI_TRY_RETURN(fi_db_batch_delete_range(writing->batch, writing->notes,
+                                           make_key(share, 'u', NULL, 0, lower),
+                                           make_key(share, 'u' + 1, NULL, 0, upper), err));
+    for (size_t i = 0; i < share->remote.uploads.count; i++) {
+        const struct fi_remote_item *upload = &share->remote.uploads.items[i];
+        CHECK(upload->key.size <= FI_BUCKET_NAME_SIZE_MAX);
+        FI_TRY_RETURN(fi_db_batch_put(writing->batch, writing->notes,
+                                      make_key(share, 'u', upload->key.data, upload->key.size, key),
+                                      upload->value, err));
+    }
+    return FIRN_OK;
+}
+
+static int
+write_facts(struct writing *writing, const struct fi_share_facts *facts, firn_error *err)
+{
+    struct fi_share *share = writing->share;
+    uint8_t key[PREFIX_SIZE + 8];
+    uint8_t number[8];
+    if (facts->line != NULL) {
+        fi_store_be32(number, facts->workspace);
+        FI_TRY_RETURN(put_number(writing, make_key(share, 'l', number, 4, key), facts->line->id,
+                                 sizeof facts->line->id, facts->line->pushed, err));
+    }
+    for (size_t i = 0; i < facts->pack_count; i++) {
+        fi_store_be64(number, facts->packs[i]);
+        FI_TRY_RETURN(fi_db_batch_put(writing->batch, writing->notes,
+                                      make_key(share, 'p', number, sizeof number, key),
+                                      firn_bytes(NULL, 0), err));
+    }
+    return put_number(writing, make_key(share, 'n', NULL, 0, key), NULL, 0,
+                      share->remote.number_seen, err);
+}
+
+/* Objects come before what makes them count: uploads, and states that name their packs. */
+int
+fi_share_note_write(struct fi_share *share, struct firn_db *db, const struct fi_share_facts *facts,
+                    firn_error *err)
+{
+    struct writing writing = {.share = share, .db = db};
+    int rc;
+    FI_TRY(fi_db_keyspace_open(db, FI_SHARE_NOTES, &writing.notes, err));
+    FI_TRY(fi_db_keyspace_open(db, FI_SHARE_STATES, &writing.states, err));
+    FI_TRY(fi_db_batch_create(&writing.batch, err));
+    FI_TRY(write_objects(&writing, err));
+    FI_TRY(write_states(&writing, err));
+    FI_TRY(write_uploads(&writing, err));
+    FI_TRY(write_facts(&writing, facts, err));
+    FI_TRY(flush(&writing, 0, err));
+    share->written_count = share->fresh.count;
+    share->kept_is_whole = false;
+    fi_buf_clear(&share->kept);
+out:
+    fi_db_batch_destroy(writing.batch);
+    fi_buf_deinit(&writing.value);
+    return rc;
+}
+
+int
+fi_share_note_commit(struct fi_share *share, const struct fi_share_facts *facts, firn_error *err)
+{
+    struct fi_ws_opened opened;
+    FI_TRY_RETURN(fi_ws_opened_open_store(share->ws, FI_WS_WRITE, &opened, err));
+    int rc = fi_share_note_write(share, opened.db, facts, err);
+    return fi_ws_opened_close(share->ws, &opened, rc, err);
+}

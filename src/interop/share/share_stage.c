@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * share/share_stage.c: the directory in a store where packs are written before they are put. Its
+ * lock keeps a second push out; what is there when a push begins was left by a crash.
+ */
+#include <string.h>
+
+#include "os/os_names.h"
+#include "share/share_internal.h"
+
+#define STAGE "outgoing"
+#define LOCK "LOCK"
+
+static int
+remove_staged(struct fi_os_dir *dir, firn_error *err)
+{
+    struct fi_buf names = {0};
+    const char *name = NULL;
+    int rc = fi_os_names_list(dir, NULL, &names, err);
+    while (rc == FIRN_OK && (name = fi_os_names_next(&names, name)) != NULL) {
+        if (strcmp(name, LOCK) != 0) {
+            FI_IGNORE(fi_os_remove_file(dir, name, NULL));
+        }
+    }
+    fi_buf_deinit(&names);
+    return rc;
+}
+
+int
+fi_share_stage_open(struct fi_os_dir *store, struct fi_share_stage *out, firn_error *err)
+{
+    int rc = fi_os_make_dir(store, STAGE, 0700, err);
+    FI_TRY_RETURN(rc == FIRN_EXISTS ? FIRN_OK : rc);
+    FI_TRY_RETURN(fi_os_dir_open(store, STAGE, &out->dir, err));
+    FI_TRY_RETURN(fi_os_file_open(out->dir, LOCK,
+                                  FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER, 0600,
+                                  &out->lock, err));
+    rc = fi_os_file_lock(out->lock, FI_OS_LOCK_EXCLUSIVE, err);
+    if (rc == FIRN_BUSY) {
+        return fi_error_set(err, FIRN_BUSY, "another push of this store is running");
+    }
+    FI_TRY_RETURN(rc);
+    return remove_staged(out->dir, err);
+}
+
+void
+fi_share_stage_close(struct fi_share_stage *stage)
+{
+    fi_os_file_close(stage->lock);
+    fi_os_dir_close(stage->dir);
+}
+
+int
+fi_share_stage_read(void *ctx, uint64_t offset, void *out, size_t size, firn_error *err)
+{
+    return fi_os_file_read_exact(ctx, offset, out, size, err);
+}
