@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * far/far_parts.c: where objects are, and what lists of pieces name: for a caller that decides which
- * packs are needed.
+ * far/far_parts.c: where objects are, and what lists of pieces name: for a caller that decides
+ * which packs are needed.
  */
 #include "far/far.h"
 #include "far/far_internal.h"
@@ -49,4 +49,17 @@ fi_far_parts_list(struct fi_far *far, const firn_hash *hash,
     return fi_pack_cells_is_list(list)
                ? fi_pack_cells_decode(list, &size, visit_part, &parts, err)
                : fi_pack_pieces_decode(list, &size, visit_part, &parts, err);
+}
+
+int
+fi_far_parts_read_list(struct fi_far *far, const firn_hash *hash, struct fi_buf *out,
+                       firn_error *err)
+{
+    enum fi_pack_kind kind;
+    firn_slice list;
+    FI_TRY_RETURN(fi_far_read_stored(far, hash, &kind, &list, err));
+    if (kind != FI_PACK_PIECES) {
+        return fi_error_set(err, FIRN_CORRUPT, "an object is no list of pieces");
+    }
+    return fi_buf_assign(out, list) == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "an object");
 }

@@ -189,6 +189,23 @@ FIRN_MUST_CHECK int fi_share_look(struct fi_share *share, firn_error *err);
 FIRN_MUST_CHECK int fi_share_progress(struct fi_share *share, const char *phase, uint64_t done,
                                       uint64_t total, firn_error *err);
 
+/* What the remote calls a line: for people, and a part of references. */
+enum { FI_SHARE_LABEL_SIZE_MAX = 255 };
+firn_slice fi_share_entry_label(const struct fi_share *share,
+                                const uint8_t line[FI_SHARE_LINE_SIZE],
+                                char out[FI_SHARE_LABEL_SIZE_MAX + 1]);
+/* The id of a line from the digits in a key; false if they are none. */
+bool fi_share_entry_line_id(firn_slice digits, uint8_t out[FI_SHARE_LINE_SIZE]);
+
+/* A checkpoint of the present state: share_find.c. */
+struct fi_share_found {
+    struct fi_catalog_record record; /* borrows from the state */
+    uint8_t line[FI_SHARE_LINE_SIZE];
+};
+/* FIRN_NOT_FOUND, FIRN_INVALID, FIRN_CONFLICT. */
+FIRN_MUST_CHECK int fi_share_find(const struct fi_share *share, const char *reference,
+                                  struct fi_share_found *out, firn_error *err);
+
 /* ==== packs on their way: share_stage.c, share_fold.c ==== */
 
 /* Opens the directory, in the store, and empties it. FIRN_BUSY: another push is running. */

@@ -7,7 +7,8 @@
  * all is decided again. Each prune that takes a pack away makes the entry "prune" one higher: then
  * notes of other machines that a directory is complete there count no more (share_note.c).
  *
- * (I5) What is damaged, or cannot be read, ends the prune before anything is removed.
+ * (I5) What is damaged, or cannot be read, ends the prune before anything is removed. Not
+ *      checked: the order in plan_prune.
  */
 #include <stdio.h>
 

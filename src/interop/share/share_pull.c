@@ -26,7 +26,7 @@
 #include "codec/hex.h"
 #include "share/share_internal.h"
 
-enum { PART_SIZE = 8 << 20, FREE_BYTES = 256 << 20, FACTOR = 256, LABEL_SIZE_MAX = 255 };
+enum { PART_SIZE = 8 << 20, FREE_BYTES = 256 << 20, FACTOR = 256 };
 
 /* A checkpoint that is to come; the slices are borrowed from the state. */
 struct coming {
@@ -403,27 +403,6 @@ skip_broken(struct pulling *pulling, firn_error *err)
 
 /* ==== entering them ==== */
 
-/* What the remote calls a line; shown to people, and a part of references. */
-static firn_slice
-label_of(const struct fi_share *share, const uint8_t line[FI_SHARE_LINE_SIZE],
-         char out[LABEL_SIZE_MAX + 1])
-{
-    char key[FI_SHARE_KEY_SIZE];
-    const struct fi_remote_item *entry = fi_remote_table_find(
-        &share->remote.state.entries, fi_share_entry_key(FI_SHARE_ENTRY_LINE, line, key));
-    size_t size = 0;
-    for (size_t i = 1; entry != NULL && i < entry->value.size && size < LABEL_SIZE_MAX; i++) {
-        uint8_t byte = entry->value.data[i];
-        out[size++] =
-            (char)(fi_share_is_graphic((char)byte) && byte != '/' && byte < 0x80 ? byte : '_');
-    }
-    if (size == 0) {
-        memcpy(out, "unnamed", 7);
-        size = 7;
-    }
-    return firn_bytes(out, size);
-}
-
 static int
 compare_coming(const void *a, const void *b)
 {
@@ -472,7 +451,7 @@ enter_line(struct pulling *pulling, struct entering *entering, size_t *i, firn_e
 {
     struct fi_share *share = pulling->share;
     const struct coming *first = entering->order[*i];
-    char label[LABEL_SIZE_MAX + 1];
+    char label[FI_SHARE_LABEL_SIZE_MAX + 1];
     uint64_t last = 0;
     bool has_any = false;
     for (; *i < pulling->coming_count &&
@@ -484,7 +463,8 @@ enter_line(struct pulling *pulling, struct entering *entering, size_t *i, firn_e
         }
         if (!has_any) {
             FI_TRY_RETURN(fi_catalog_lines_open(share->opened.catalog, share->name.name,
-                                                first->line, label_of(share, first->line, label),
+                                                first->line,
+                                                fi_share_entry_label(share, first->line, label),
                                                 &entering->root, &entering->line, err));
             has_any = true;
             pulling->result->lines++;

@@ -260,6 +260,67 @@ a_prune_removes_what_nothing_needs(void **state)
     ws_world_close(&cyd);
 }
 
+/* Of one path its directories and its frames are fetched, in few requests. */
+static void
+one_path_is_taken(void **state)
+{
+    (void)state;
+    struct ws_world ada;
+    struct ws_world ben;
+    open_machine(&ada);
+    open_machine(&ben);
+    scan_put_dir(&ada.tree, "d");
+    scan_put_dir(&ada.tree, "d/e");
+    for (int i = 0; i < 300; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "d/%d", i);
+        scan_put_random(&ada.tree, path, (uint64_t)i, 40000);
+    }
+    scan_put_text(&ada.tree, "d/e/one", "the one");
+    scan_put_random(&ada.tree, "d/e/large", 7, 9 << 20);
+    scan_put_text(&ada.tree, "d/e/two", "two");
+    ws_save(&ada);
+    push_well(&ada);
+    const firn_slice paths[] = {firn_str("d/e/one")};
+    firn_take_options options = FIRN_TAKE_OPTIONS_INIT;
+    firn_take_result taken;
+    options.paths = paths;
+    options.path_count = 1;
+    int rc = fi_share_take(ben.ws, NULL, "latest", &options, &taken, &ben.err);
+    assert_string_equal(rc == FIRN_OK ? "" : ben.err.text, "");
+    assert_int_equal(taken.checkpoint->files, 1);
+    assert_in_range(taken.requests, 3, 5); /* list, state, end of the pack, frame */
+    assert_in_range(taken.bytes, 1, 4 << 20);
+    ws_restore(&ben, "latest");
+    assert_true(ws_dump_has(&ben, "d/e/one"));
+    assert_false(ws_dump_has(&ben, "d/e/two"));
+    ws_assert_check_clean(&ben);
+    /* A directory with a large file. */
+    const firn_slice directory[] = {firn_str("d/e")};
+    options.paths = directory;
+    rc = fi_share_take(ben.ws, NULL, "1", &options, &taken, &ben.err);
+    assert_string_equal(rc == FIRN_OK ? "" : ben.err.text, "");
+    assert_int_equal(taken.checkpoint->files, 3);
+    ws_restore(&ben, "latest");
+    assert_true(ws_dump_has(&ben, "d/e/large"));
+    ws_assert_check_clean(&ben);
+    const firn_slice missing[] = {firn_str("d/none")};
+    options.paths = missing;
+    assert_int_equal(fi_share_take(ben.ws, NULL, "latest", &options, &taken, &ben.err),
+                     FIRN_NOT_FOUND);
+    assert_int_equal(fi_share_take(ben.ws, NULL, "9", &options, &taken, &ben.err), FIRN_NOT_FOUND);
+    /* All of it. */
+    options.path_count = 0;
+    rc = fi_share_take(ben.ws, NULL, "latest", &options, &taken, &ben.err);
+    assert_string_equal(rc == FIRN_OK ? "" : ben.err.text, "");
+    char *expected = ws_dump(&ada);
+    ws_restore(&ben, "latest");
+    ws_assert_dump(&ben, expected);
+    free(expected);
+    ws_world_close(&ada);
+    ws_world_close(&ben);
+}
+
 static void
 a_prune_leaves_what_is_needed(void **state)
 {
@@ -304,6 +365,7 @@ main(void)
         cmocka_unit_test_setup_teardown(what_is_pushed_can_be_restored_elsewhere, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(requests_are_few, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_path_is_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_prune_leaves_what_is_needed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_prune_removes_what_nothing_needs, set_up, tear_down),
     };
