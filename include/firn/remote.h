@@ -124,6 +124,41 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_pull(firn_workspace *workspace, cons
                                                  const firn_pull_options *options,
                                                  firn_pull_result *out, firn_error *err);
 
+typedef struct firn_prune_options {
+    size_t size;      /* sizeof(firn_prune_options) */
+    const char *keep; /* a policy, as in firn_workspace_save_options; NULL: all checkpoints stay */
+    bool dry_run;     /* count, and change nothing */
+    bool now;         /* files that no push has named yet go as well, however young they are */
+    firn_callbacks callbacks;
+} firn_prune_options;
+#define FIRN_PRUNE_OPTIONS_INIT                                         \
+    {                                                                   \
+        sizeof(firn_prune_options), NULL, false, false, FIRN_CALLBACKS_INIT \
+    }
+typedef struct firn_prune_result {
+    size_t size;                  /* sizeof(firn_prune_result) */
+    uint64_t checkpoints;         /* that stay */
+    uint64_t removed_checkpoints; /* that the policy does not keep */
+    uint64_t packs;               /* files that stay */
+    uint64_t bytes;               /* of these */
+    uint64_t removed_packs;
+    uint64_t removed_bytes;
+    uint64_t requests;
+} firn_prune_result;
+#define FIRN_PRUNE_RESULT_INIT                           \
+    {                                                    \
+        sizeof(firn_prune_result), 0, 0, 0, 0, 0, 0, 0 \
+    }
+/* Removes from a remote what no checkpoint there needs, beside other machines that push, pull and
+ * prune. With `keep`, checkpoints that the policy does not keep go first: of each line by itself;
+ * one that has a tag, or is younger than a day, stays. Reads the directories of all checkpoints
+ * there, and the end of each pack. What nothing needs is removed now; a file that a push has put
+ * and that is not named yet is removed by a later prune, unless that push names it first. out may
+ * be NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_remote_prune(firn_workspace *workspace, const char *remote,
+                                               const firn_prune_options *options,
+                                               firn_prune_result *out, firn_error *err);
+
 #ifdef __cplusplus
 }
 #endif

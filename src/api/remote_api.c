@@ -90,3 +90,20 @@ firn_workspace_pull(firn_workspace *workspace, const char *remote, const firn_pu
     }
     return api_check_told(rc, err);
 }
+
+int
+firn_remote_prune(firn_workspace *workspace, const char *remote, const firn_prune_options *options,
+                  firn_prune_result *out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_prune_options given = FIRN_PRUNE_OPTIONS_INIT;
+    firn_prune_result result;
+    FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
+    int rc = fi_share_prune(workspace, remote, &given, &result, err);
+    if (rc == FIRN_OK && out != NULL) {
+        fi_api_options_write(out, &result, sizeof result);
+    }
+    return api_check_told(rc, err);
+}

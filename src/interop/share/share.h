@@ -30,5 +30,8 @@ FIRN_MUST_CHECK int fi_share_push(struct firn_ws *ws, const char *name,
 FIRN_MUST_CHECK int fi_share_pull(struct firn_ws *ws, const char *name,
                                   const firn_pull_options *options, firn_pull_result *out,
                                   firn_error *err);
+FIRN_MUST_CHECK int fi_share_prune(struct firn_ws *ws, const char *name,
+                                   const firn_prune_options *options, firn_prune_result *out,
+                                   firn_error *err);
 
 #endif

@@ -160,7 +160,8 @@ fi_share_entry_decode_line(firn_slice value, struct fi_share_line *out)
 {
     struct fi_reader reader = fi_reader_of(value);
     return fi_reader_copy(&reader, out->id, sizeof out->id) &&
-           fi_reader_varint(&reader, &out->pushed) && fi_reader_left(&reader) == 0;
+           fi_reader_varint(&reader, &out->pushed) && fi_reader_varint(&reader, &out->sent) &&
+           fi_reader_left(&reader) == 0;
 }
 
 uint64_t

@@ -7,6 +7,7 @@
 
 #include "base/hash_map.h"
 #include "bucket/bucket.h"
+#include "far/far.h"
 #include "handle/ws_opened.h"
 #include "outgoing/outgoing.h"
 #include "remote/remote.h"
@@ -20,7 +21,8 @@
  *   "firn.remote.states":  be32 number | be64 state → its bytes, as in the remote
  *   "firn.remote.notes":   be32 number | u8 kind | rest → by kind:
  *     'n'                    varint: the highest number of a state that was seen
- *     'l' | be32 workspace   16 id of its line | varint: the highest order that was pushed
+ *     'l' | be32 workspace   16 id of its line | varint: the highest order up to which all was
+ *                            pushed | varint: the highest that was pushed, if only by its name
  *     'o' | 32 hash          le64 pack | u8 level | u8 1: stored whole | varint epoch
  *     'p' | be64 pack        empty: all its objects are in this store
  *     'u' | name             the value of a file that was put and that no state names
@@ -98,7 +100,8 @@ struct fi_share_note {
 
 struct fi_share_line {
     uint8_t id[FI_SHARE_LINE_SIZE];
-    uint64_t pushed; /* order */
+    uint64_t pushed; /* order up to which all was */
+    uint64_t sent;   /* order of the last one that was, if only by its name */
     bool is_noted;
 };
 bool fi_share_entry_decode_note(firn_slice value, struct fi_share_note *out);
@@ -201,6 +204,21 @@ FIRN_MUST_CHECK int fi_share_fold(struct fi_share *share, const struct fi_share_
                                   const struct fi_outgoing_pack *pack,
                                   struct fi_remote_change *change, uint64_t *out_size,
                                   bool *out_done, firn_error *err);
+
+/* ==== which packs are needed: share_mark.c ==== */
+
+/* Opens the packs of the present state where they are. */
+FIRN_MUST_CHECK int fi_share_mark_open(struct fi_share *share, struct fi_os_dir *dir,
+                                       struct fi_far **out, firn_error *err);
+/* Adds to `needed` (of uint64_t) the numbers of the packs that these trees and contents need, with
+ * those that have the bases of their deltas. FIRN_CORRUPT: something is missing or damaged. */
+struct fi_share_mark_root {
+    firn_hash hash;
+    bool is_tree;
+};
+FIRN_MUST_CHECK int fi_share_mark(struct fi_share *share, struct fi_far *far,
+                                  const struct fi_share_mark_root *roots, size_t count,
+                                  struct fi_hash_map *needed, firn_error *err);
 
 /* ==== notes: share_note.c ==== */
 
