@@ -9,7 +9,7 @@ A new workspace from a remote.
   $ cat bob/f && firn -C bob remote && firn -C bob diff origin/latest && firn -C bob pull
   two
   origin  <T>/shared
-  from 2 to the disk: 0 changed, 0 added, 0 removed
+  from origin/2 to the disk: 0 changed, 0 added, 0 removed
   no new checkpoint to pull: 1 request
 
 Another checkpoint, and only some of its paths.

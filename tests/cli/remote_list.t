@@ -28,12 +28,12 @@ What was pulled from a remote: its lines, and their checkpoints.
   origin/ada@HOST:ada/3
   origin/bob@HOST:bob/1
   origin/bob@HOST:bob/2
-  $ for r in $(firn list origin -q); do firn show $r | head -n 1; done | sort
-  checkpoint  1
-  checkpoint  1
-  checkpoint  2
-  checkpoint  2
-  checkpoint  3
+  $ for r in $(firn list origin -q); do firn show $r | sed -n 's/@[^:]*:/@HOST:/; s/[0-9a-f]\{32\}/ID/; 1p'; done | sort
+  checkpoint  origin/ada@HOST:ada/1
+  checkpoint  origin/ada@HOST:ada/2
+  checkpoint  origin/ada@HOST:ada/3
+  checkpoint  origin/bob@HOST:bob/1
+  checkpoint  origin/bob@HOST:bob/2
   $ firn list origin -n 1 -q | sed 's/@[^:]*:/@HOST:/' | sort
   origin/ada@HOST:ada/3
   origin/bob@HOST:bob/2
@@ -98,13 +98,13 @@ Two lines of one name.
   origin/ID/3
   origin/bob@HOST:bob/1
   origin/bob@HOST:bob/2
-  $ for r in $(firn list origin -q); do firn show $r | head -n 1; done | sort
-  checkpoint  1
-  checkpoint  1
-  checkpoint  1
-  checkpoint  2
-  checkpoint  2
-  checkpoint  3
+  $ for r in $(firn list origin -q); do firn show $r | sed -n 's/@[^:]*:/@HOST:/; s/[0-9a-f]\{32\}/ID/; 1p'; done | sort
+  checkpoint  origin/ID/1
+  checkpoint  origin/ID/1
+  checkpoint  origin/ID/2
+  checkpoint  origin/ID/3
+  checkpoint  origin/bob@HOST:bob/1
+  checkpoint  origin/bob@HOST:bob/2
 
 What is not there.
 

@@ -29,6 +29,8 @@ struct ignored {
 
 struct shown {
     const struct fi_cli *cli;
+    firn_workspace *workspace;
+    const char *reference; /* NULL: not given */
     const struct fi_task_workspace_paths *paths;
     bool is_short;
     struct fi_show_fold fold;
@@ -238,14 +240,15 @@ shown_deinit(struct shown *shown)
 /* ---- the result ---- */
 
 static void
-print_summary(const firn_workspace_status_result *result)
+print_summary(const struct shown *shown, const firn_workspace_status_result *result)
 {
-    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
     char number[FI_TERM_TEXT_NUMBER_SIZE];
     const struct fi_show_counts counts = {result->added, result->changed, result->removed,
                                           result->times_only};
     bool is_equal = result->added + result->changed + result->removed + result->times_only == 0;
-    fi_term_out_format("compared with %s: ", fi_show_checkpoint_name(result->checkpoint, name));
+    fi_term_out_text("compared with ");
+    fi_task_remote_print_name(shown->workspace, shown->reference, result->checkpoint);
+    fi_term_out_text(": ");
     if (is_equal) {
         fi_term_out_text("no change");
     } else {
@@ -300,7 +303,7 @@ show_result(struct shown *shown, const firn_workspace_status_result *result)
     fi_term_json_bool("store_in_git", result->git_tracks_store);
     fi_task_notices_json(&shown->notices);
     if (!shown->cli->quiet && !shown->is_short) {
-        print_summary(result);
+        print_summary(shown, result);
         fi_task_notices_print_not_compared(&shown->notices);
         if (shown->has_size_limit && !shown->with_ignored) {
             fi_task_notices_print_excluded(&shown->notices);
@@ -326,6 +329,8 @@ dir_status_compare(struct fi_cli *cli, firn_workspace *workspace, const char *re
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     firn_workspace_status_result result = FIRN_WORKSPACE_STATUS_RESULT_INIT;
     struct shown shown = {.cli = cli,
+                          .workspace = workspace,
+                          .reference = reference,
                           .paths = paths,
                           .is_short = fi_command_has(cli, "short"),
                           .with_ignored = fi_command_has(cli, "ignored"),

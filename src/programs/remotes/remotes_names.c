@@ -188,7 +188,7 @@ static const struct fi_command add = {
             "remote is made, firn asks the storage whether it really makes an object only if\n"
             "there is none, also for two writers at once: a storage that does not would lose\n"
             "what machines push at the same time, and is refused. Amazon S3, Cloudflare R2\n"
-            "and MinIO do it; so do directories of file systems with hard links.\n"
+            "and MinIO do it; so do directories of nearly all file systems.\n"
             "\n"
             "Keys are never kept: they come from the environment (AWS_ACCESS_KEY_ID), from\n"
             "~/.aws (AWS_PROFILE), or from the machine, each time.\n"

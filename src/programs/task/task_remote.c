@@ -7,7 +7,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "firn/remote.h"
+#include "show/show.h"
+#include "term/term.h"
 
 struct search {
     const char *name; /* NULL: any */
@@ -44,4 +45,17 @@ bool
 fi_task_remote_is_meant(firn_workspace *workspace, const char *word)
 {
     return word[0] != '\0' && task_remote_find(workspace, word, strcspn(word, "/"));
+}
+
+void
+fi_task_remote_print_name(firn_workspace *workspace, const char *reference,
+                          const firn_workspace_checkpoint *checkpoint)
+{
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    const char *slash = reference != NULL ? strrchr(reference, '/') : NULL;
+    if (slash != NULL && fi_task_remote_is_meant(workspace, reference)) {
+        fi_term_text_escape(firn_bytes(reference, (size_t)(slash + 1 - reference)),
+                            fi_term_out_write);
+    }
+    fi_term_out_text(fi_show_checkpoint_name(checkpoint, name));
 }

@@ -47,21 +47,21 @@ The directory of the other one stays as it is, until it is told otherwise.
   two
   one
   $ firn show origin/latest --names | head -n 5
-  checkpoint  3
+  checkpoint  origin/3
   id          <ID>
   made        <time>
   files       2 in 2 directories
   contents    4 KB (3,899 bytes)
   $ firn diff origin/1 origin/latest
   changed   f
-  from 1 to 3: 1 changed, 0 added, 0 removed
+  from origin/1 to origin/3: 1 changed, 0 added, 0 removed
   $ firn diff origin/latest
   removed   f
   removed   src/
   removed   src/n
-  from 3 to the disk: 0 changed, 0 added, 2 removed
+  from origin/3 to the disk: 0 changed, 0 added, 2 removed
   $ firn restore origin/2 && cat f
-  restored 2: 0 changed, 2 added, 0 removed; take this back with: firn undo
+  restored origin/2: 0 changed, 2 added, 0 removed; take this back with: firn undo
   two
   $ firn restore origin/latest f -q && cat f && firn undo -q && cat f
   three
@@ -76,7 +76,7 @@ Its own checkpoints go the other way; what the remote has is not sent again.
   pulled 1 checkpoint, <size> in <n> requests
   $ firn -C ../ada diff origin/latest
   changed   f
-  from 1 to the disk: 1 changed, 0 added, 0 removed
+  from origin/1 to the disk: 1 changed, 0 added, 0 removed
   $ firn -C ../ada pull --json | python3 -c 'import json, sys; p = json.load(sys.stdin); print(p["checkpoints"], p["lines"], p["skipped"], p["requests"], sorted(p))'
   0 0 0 1 ['bytes', 'checkpoints', 'lines', 'notices', 'requests', 'skipped']
 
