@@ -129,6 +129,13 @@ fi_objects_adoption_end(struct fi_objects_adoption *adoption)
     fi_free(adoption);
 }
 
+void
+fi_objects_adoption_allow(struct fi_objects_adoption *adoption, uint64_t bytes)
+{
+    const uint64_t left = UINT64_MAX - adoption->bytes_max;
+    adoption->bytes_max += bytes < left ? bytes : left;
+}
+
 int
 fi_objects_adoption_file(struct fi_objects_adoption *adoption, struct fi_os_file **out,
                          firn_error *err)
