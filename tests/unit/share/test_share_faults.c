@@ -17,7 +17,7 @@
 #include "support/workspace/ws_break.h"
 #include "support/workspace/ws_edit.h"
 
-enum { BIG = 300 << 10, SMALL = 50 << 10 };
+enum { BIG = 300 << 10, SMALL = 50 << 10, OTHERS = 4 };
 
 enum operation { ADD, PUSH, PUSH_EDIT, PUSH_FOLD, PULL, PULL_EDIT, REMOVE, OPERATIONS };
 
@@ -67,6 +67,10 @@ prepare(struct prepared *prepared, enum operation operation)
     fill(&other, 2);
     ws_save(&other);
     share_push(&other);
+    for (uint64_t i = 0; i < OTHERS - 1 && operation == PULL; i++) { /* packs one after the other */
+        edit(&other, 40 + i, 3000);
+        share_push(&other);
+    }
     if (operation != ADD) {
         assert_int_equal(share_try_add(world), FIRN_OK);
     }
@@ -205,7 +209,7 @@ judge_push(struct ws_world *world, int operation, const struct ws_broken *broken
 static void
 judge_pull(struct ws_world *world, int operation, const struct ws_broken *broken)
 {
-    const uint64_t all = operation == PULL ? 1 : 2;
+    const uint64_t all = operation == PULL ? OTHERS : 2;
     firn_workspace_checkpoint *found;
     char latest[16];
     snprintf(latest, sizeof latest, "origin/%d", (int)all);
@@ -215,7 +219,7 @@ judge_pull(struct ws_world *world, int operation, const struct ws_broken *broken
         share_assert_dump(world, latest, truth->other);
     }
     firn_pull_result again = share_pull(world);
-    assert_int_equal(again.checkpoints, rc == FIRN_OK ? 0 : 1);
+    assert_int_equal(again.checkpoints, rc == FIRN_OK ? 0 : operation == PULL ? OTHERS : 1);
     share_assert_dump(world, latest, truth->other);
     assert_int_equal(share_pull(world).requests, 1);
     gc_run_full(world);
