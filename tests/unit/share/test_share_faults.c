@@ -285,7 +285,7 @@ static void
 any_call_may_fail(void **state)
 {
     (void)state;
-    every = 2;
+    every = 6;
     for_all(ws_break_any_call);
 }
 
@@ -293,7 +293,7 @@ static void
 any_allocation_may_fail(void **state)
 {
     (void)state;
-    every = 7;
+    every = 20;
     ws_break_allocations_of(for_all);
 }
 
@@ -301,7 +301,7 @@ static void
 the_power_may_go_at_any_call(void **state)
 {
     (void)state;
-    every = 2;
+    every = 6;
     for_all(ws_break_any_power);
 }
 
