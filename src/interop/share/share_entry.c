@@ -72,7 +72,8 @@ fi_share_entry_decode_pack(firn_slice value, bool is_inline, struct fi_share_pac
                     fi_reader_sized(&reader, LIST_SIZE_MAX, &out->bases) &&
                     fi_reader_sized(&reader, LIST_SIZE_MAX, &out->joined) &&
                     out->bases.size % sizeof(uint64_t) == 0 &&
-                    out->joined.size % sizeof(uint64_t) == 0 && out->size_bytes > 0;
+                    out->joined.size % sizeof(uint64_t) == 0 && out->size_bytes > 0 &&
+                    out->size_bytes <= FI_SHARE_PACK_SIZE_LIMIT;
     if (is_whole && is_inline) {
         is_whole = out->size_bytes <= FI_SHARE_INLINE_SIZE_MAX &&
                    fi_reader_bytes(&reader, (size_t)out->size_bytes, &out->bytes);

@@ -37,6 +37,7 @@ enum {
     FI_SHARE_LINE_SIZE = 16,
     FI_SHARE_BY_SIZE = 128,
     FI_SHARE_PACK_SIZE_MAX = 64 << 20,  /* of a file in the bucket, about */
+    FI_SHARE_PACK_SIZE_LIMIT = 1 << 30, /* no machine makes a larger one */
     FI_SHARE_INLINE_SIZE_MAX = 64 << 10 /* a smaller pack stands in the state */
 };
 
@@ -166,6 +167,8 @@ struct fi_share {
     bool is_changed;    /* there is something to note */
     /* Of the present state. */
     struct fi_hash_map packs; /* of fi_share_pack: live files, small packs, uploads */
+    int packs_rc;             /* FIRN_OK, or why the first one that is not among them is not */
+    firn_error packs_why;
     uint64_t epoch;           /* grows with each prune: what was complete may not be any more */
     struct fi_hash_map fresh; /* of fi_share_note: what this operation came to know */
     size_t written_count;     /* so many of them are in the store */
@@ -184,7 +187,8 @@ FIRN_MUST_CHECK int fi_share_bucket_open(struct fi_os *os, const char *url, bool
 /* FIRN_UNTRUSTED unless the store is known to be this user's. */
 FIRN_MUST_CHECK int fi_share_check_trust(const struct firn_ws *ws, struct fi_os_dir *store,
                                          firn_error *err);
-/* Finds the packs of the present state, and its epoch. FIRN_CORRUPT. */
+/* Finds the packs of the present state, and its epoch. One of which it says nothing that can be
+ * read is left out: what it has counts as not there. */
 FIRN_MUST_CHECK int fi_share_look(struct fi_share *share, firn_error *err);
 FIRN_MUST_CHECK int fi_share_progress(struct fi_share *share, const char *phase, uint64_t done,
                                       uint64_t total, firn_error *err);

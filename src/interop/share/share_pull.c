@@ -216,6 +216,8 @@ fetch_pack(struct pulling *pulling, const struct fi_share_pack *pack, firn_error
     } else {
         FI_TRY_RETURN(fetch_file(pulling, pack, file, err));
     }
+    /* As much as it really has, whatever the remote says. */
+    fi_objects_adoption_allow(pulling->adoption, FACTOR * pack->size_bytes);
     int rc = fi_objects_adoption_add(pulling->adoption, &pack->id, err);
     return rc == FIRN_EXISTS ? FIRN_OK : rc;
 }
@@ -249,10 +251,6 @@ count_packs(struct pulling *pulling, bool again, firn_error *err)
         const struct fi_share_pack *pack = fi_hash_map_at(packs, i);
         bool wanted;
         FI_TRY_RETURN(is_wanted(pulling, pack, again, &wanted, err));
-        if (wanted &&
-            pack->size_bytes > UINT64_MAX / (UINT64_C(2) * FACTOR) - pulling->bytes_total) {
-            return fi_error_set(err, FIRN_CORRUPT, "the packs of the remote are too large");
-        }
         pulling->bytes_total += wanted ? pack->size_bytes : 0;
     }
     return FIRN_OK;
@@ -264,8 +262,7 @@ fetch_all(struct pulling *pulling, bool again, firn_error *err)
     const struct fi_hash_map *packs = &pulling->share->packs;
     firn_error why;
     FI_TRY_RETURN(count_packs(pulling, again, err));
-    FI_TRY_RETURN(fi_objects_adoption_begin(pulling->share->opened.objects,
-                                            FREE_BYTES + FACTOR * pulling->bytes_total,
+    FI_TRY_RETURN(fi_objects_adoption_begin(pulling->share->opened.objects, FREE_BYTES,
                                             adoption_tick, pulling, &pulling->adoption, err));
     for (size_t i = 0; i < packs->count; i++) {
         const struct fi_share_pack *pack = fi_hash_map_at(packs, i);
@@ -445,6 +442,18 @@ enter_one(struct pulling *pulling, struct entering *entering, const struct comin
     return FIRN_OK;
 }
 
+static int
+report_second(struct pulling *pulling, const struct coming *coming, firn_error *err)
+{
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    firn_error why;
+    fi_catalog_record_id_text(coming->record.id, id);
+    int rc = fi_error_set(&why, FIRN_CORRUPT,
+                          "checkpoint %.12s of the remote has the place of another one", id);
+    pulling->result->skipped++;
+    return report(pulling, rc, &why, err);
+}
+
 /* The checkpoints of one line, from the i-th on; *i is the first of the next. */
 static int
 enter_line(struct pulling *pulling, struct entering *entering, size_t *i, firn_error *err)
@@ -458,7 +467,11 @@ enter_line(struct pulling *pulling, struct entering *entering, size_t *i, firn_e
            memcmp(entering->order[*i]->line, first->line, sizeof first->line) == 0;
          ++*i) {
         const struct coming *coming = entering->order[*i];
-        if (!coming->is_whole || coming->record.order == last) { /* (I4) */
+        if (!coming->is_whole) {
+            continue;
+        }
+        if (coming->record.order == last) { /* (I4) */
+            FI_TRY_RETURN(report_second(pulling, coming, err));
             continue;
         }
         if (!has_any) {
@@ -512,6 +525,7 @@ static int
 bring(struct pulling *pulling, firn_error *err)
 {
     bool are_whole;
+    FI_TRY_RETURN(report(pulling, pulling->share->packs_rc, &pulling->share->packs_why, err));
     FI_TRY_RETURN(fetch_all(pulling, false, err));
     FI_TRY_RETURN(find_whole(pulling, 0, pulling->coming_count, &are_whole, err));
     if (!are_whole) { /* a collection may have taken what a pack had brought */

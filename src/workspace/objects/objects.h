@@ -198,6 +198,8 @@ struct fi_objects_adoption;
 FIRN_MUST_CHECK int fi_objects_adoption_begin(struct fi_objects *objects, uint64_t bytes_max,
                                               fi_objects_tick *tick, void *tick_ctx,
                                               struct fi_objects_adoption **out, firn_error *err);
+/* So much more may be decompressed and hashed. */
+void fi_objects_adoption_allow(struct fi_objects_adoption *adoption, uint64_t bytes);
 /* An empty file for the bytes of a pack; borrowed until add or end. */
 FIRN_MUST_CHECK int fi_objects_adoption_file(struct fi_objects_adoption *adoption,
                                              struct fi_os_file **out, firn_error *err);

@@ -129,6 +129,13 @@ fi_objects_adoption_end(struct fi_objects_adoption *adoption)
     fi_free(adoption);
 }
 
+void
+fi_objects_adoption_allow(struct fi_objects_adoption *adoption, uint64_t bytes)
+{
+    const uint64_t left = UINT64_MAX - adoption->bytes_max;
+    adoption->bytes_max += bytes < left ? bytes : left;
+}
+
 int
 fi_objects_adoption_file(struct fi_objects_adoption *adoption, struct fi_os_file **out,
                          firn_error *err)
@@ -243,7 +250,11 @@ enter_file(struct fi_objects_adoption *adoption, firn_error *err)
     adoption->entering.pack = number;
     fi_db_batch_clear(adoption->entering.batch);
     FI_TRY(fi_objects_enter_pack(&adoption->entering, &entry, err));
-    FI_TRY(fi_objects_enter_flush(&adoption->entering, err));
+    /* Durably, since a crash may leave one pack that the list does not have, not two
+     * (objects_leftovers.c). */
+    rc = fi_db_write(objects->db, adoption->entering.batch, FIRN_DURABILITY_FULL, err);
+    fi_db_batch_clear(adoption->entering.batch);
+    FI_TRY(rc);
     objects->packs[objects->pack_count++] =
         (struct fi_objects_pack){.entry = entry, .presence = FI_OBJECTS_PRESENT};
     FI_TRY(fi_pack_list(pack, adoption->scratch, take_object, adoption, err));

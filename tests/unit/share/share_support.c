@@ -129,6 +129,7 @@ share_drop(struct ws_world *world, const char *keyspace)
     struct fi_ws_opened opened;
     check(fi_ws_opened_open_store(world->ws, FI_WS_WRITE, &opened, &world->err), &world->err);
     int rc = fi_db_keyspace_drop(opened.db, keyspace, &world->err);
+    rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     check(fi_ws_opened_close(world->ws, &opened, rc, &world->err), &world->err);
 }
 

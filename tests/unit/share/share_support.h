@@ -34,7 +34,7 @@ firn_pull_result share_pull(struct ws_world *world);
 char *share_dump(struct ws_world *world, const char *reference);
 void share_assert_dump(struct ws_world *world, const char *reference, const char *expected);
 
-/* Deletes a system keyspace of the store. */
+/* Deletes a system keyspace of the store, if there is one. */
 void share_drop(struct ws_world *world, const char *keyspace);
 
 /* ==== the remote ==== */

@@ -24,6 +24,7 @@ fill(struct ws_world *world, uint64_t seed, const char *text)
     struct test_random random = {seed};
     ws_edit_grow(&world->tree, &random, 25);
     scan_put_text(&world->tree, "text", text);
+    scan_put_text(&world->tree, ".firnignore", "never\n"); /* so that checkpoints name rules */
     scan_put_random(&world->tree, "big", seed, BIG);
 }
 
