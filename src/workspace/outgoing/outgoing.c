@@ -138,6 +138,7 @@ collect(struct fi_outgoing *outgoing, const firn_hash *hash, enum fi_outgoing_ha
                                               .pack = at.pack,
                                               .frame = at.at.frame,
                                               .offset = at.at.offset,
+                                              .size = at.at.size,
                                               .kind = (uint8_t)at.at.kind,
                                               /* Only what it names may be missing there. */
                                               .is_written = has != FI_OUTGOING_LACKS};

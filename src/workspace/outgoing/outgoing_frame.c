@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * outgoing/outgoing_frame.c: a frame of a pack that goes into another pack. It is decoded in any
- * case, to know the names of its objects. If all of them go, the bytes of the frame are copied as
- * they are stored, so nothing is compressed again.
+ * outgoing/outgoing_frame.c: a frame of a pack that goes into another pack. If all of its objects
+ * go, its bytes are copied as they are stored, so nothing is compressed again.
+ *
+ * Where the places of objects are known, their sizes tell whether they are all that a frame has
+ * (fi_pack_walk_is_all), and it is not even decoded: the checksum of its block vouches for its
+ * bytes. Otherwise it is decoded to learn the names.
  *
  * Memory: a frame, decoded and as it is stored.
  */
@@ -32,23 +35,58 @@ fi_outgoing_frame_read(struct fi_outgoing_frame *frame, struct firn_pack *file,
 }
 
 int
-fi_outgoing_frame_copy(struct fi_outgoing_frame *frame, struct firn_pack_writer *writer,
-                       struct fi_pack_lane *lane, firn_error *err)
+fi_outgoing_frame_know(struct fi_outgoing_frame *frame, struct firn_pack *file,
+                       struct fi_outgoing_object *const *objects, size_t count, bool *out_is_all,
+                       firn_error *err)
+{
+    CHECK(count > 0);
+    frame->file = file;
+    frame->number = objects[0]->frame;
+    *out_is_all = false;
+    FI_TRY_RETURN(FI_VEC_RESERVE(frame->copied, count, frame->copied_capacity, err));
+    for (size_t i = 0; i < count; i++) {
+        const struct fi_outgoing_object *object = objects[i];
+        CHECK(object->frame == frame->number && object->pack == objects[0]->pack);
+        frame->copied[i] =
+            (struct fi_pack_frame_object){.hash = object->hash,
+                                          .at = {.frame = object->frame,
+                                                 .offset = object->offset,
+                                                 .size = object->size,
+                                                 .kind = (enum fi_pack_kind)object->kind}};
+    }
+    frame->copied_count = count;
+    *out_is_all = fi_pack_walk_is_all(file, frame->number, frame->copied, count);
+    return FIRN_OK;
+}
+
+int
+fi_outgoing_frame_copy_known(struct fi_outgoing_frame *frame, struct firn_pack_writer *writer,
+                             struct fi_pack_lane *lane, firn_error *err)
 {
     enum fi_codec codec;
     firn_slice stored;
     uint32_t raw_size;
-    DCHECK(frame->count > 0);
-    FI_TRY_RETURN(FI_VEC_RESERVE(frame->copied, frame->count, frame->copied_capacity, err));
-    for (size_t i = 0; i < frame->count; i++) {
-        frame->copied[i] = frame->met[i].object;
-    }
+    DCHECK(fi_pack_walk_is_all(frame->file, frame->number, frame->copied, frame->copied_count));
     FI_TRY_RETURN(fi_pack_walk_stored(frame->file, frame->number, &frame->stored, &codec, &stored,
                                       &raw_size, err));
     if (fi_pack_has_cells(frame->file)) {
         fi_pack_writer_note_cells(writer);
     }
-    return fi_pack_lane_copy(lane, frame->copied, frame->count, codec, stored, raw_size, err);
+    return fi_pack_lane_copy(lane, frame->copied, frame->copied_count, codec, stored, raw_size,
+                             err);
+}
+
+int
+fi_outgoing_frame_copy(struct fi_outgoing_frame *frame, struct firn_pack_writer *writer,
+                       struct fi_pack_lane *lane, firn_error *err)
+{
+    DCHECK(frame->count > 0);
+    FI_TRY_RETURN(FI_VEC_RESERVE(frame->copied, frame->count, frame->copied_capacity, err));
+    for (size_t i = 0; i < frame->count; i++) {
+        frame->copied[i] = frame->met[i].object;
+    }
+    frame->copied_count = frame->count;
+    return fi_outgoing_frame_copy_known(frame, writer, lane, err);
 }
 
 void
@@ -71,5 +109,11 @@ fi_outgoing_frame_compare(const void *a, const void *b)
     if (left->pack != right->pack) {
         return left->pack < right->pack ? -1 : 1;
     }
-    return (left->frame > right->frame) - (left->frame < right->frame);
+    if (left->frame != right->frame) {
+        return left->frame < right->frame ? -1 : 1;
+    }
+    if (left->offset != right->offset) {
+        return left->offset < right->offset ? -1 : 1;
+    }
+    return (left->size > right->size) - (left->size < right->size); /* an empty one is first */
 }

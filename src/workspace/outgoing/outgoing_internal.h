@@ -14,6 +14,7 @@ struct fi_outgoing_object {
     uint32_t pack;  /* of the store */
     uint32_t frame;
     uint32_t offset;
+    uint32_t size;   /* of the stored bytes */
     uint8_t kind;    /* enum fi_pack_kind, as it is stored */
     bool is_tree;    /* collected as a directory */
     bool has_pieces; /* what its list names was collected */
@@ -45,7 +46,8 @@ struct fi_outgoing_frame {
     struct fi_outgoing_met *met;
     size_t count;
     size_t capacity;
-    struct fi_pack_frame_object *copied;
+    struct fi_pack_frame_object *copied; /* what the frame has, if it goes out as it is stored */
+    size_t copied_count;
     size_t copied_capacity;
     struct fi_buf stored;
 };
@@ -58,10 +60,20 @@ FIRN_MUST_CHECK int fi_outgoing_frame_read(struct fi_outgoing_frame *frame, stru
 FIRN_MUST_CHECK int fi_outgoing_frame_copy(struct fi_outgoing_frame *frame,
                                            struct firn_pack_writer *writer,
                                            struct fi_pack_lane *lane, firn_error *err);
+/* The same for a frame that was not read: the objects are known to be in it, in the order of
+ * fi_outgoing_frame_compare. *out_is_all is false if the frame may have another one. Requires: the
+ * pack has the frame. */
+FIRN_MUST_CHECK int fi_outgoing_frame_know(struct fi_outgoing_frame *frame, struct firn_pack *file,
+                                           struct fi_outgoing_object *const *objects, size_t count,
+                                           bool *out_is_all, firn_error *err);
+/* Requires: these were all. */
+FIRN_MUST_CHECK int fi_outgoing_frame_copy_known(struct fi_outgoing_frame *frame,
+                                                 struct firn_pack_writer *writer,
+                                                 struct fi_pack_lane *lane, firn_error *err);
 /* It is zeroed again. */
 void fi_outgoing_frame_deinit(struct fi_outgoing_frame *frame);
-/* For fi_sort of pointers to fi_outgoing_object: contents before directories, then by pack and
- * frame. */
+/* For fi_sort of pointers to fi_outgoing_object: contents before directories, then by pack, frame
+ * and place in the frame. */
 int fi_outgoing_frame_compare(const void *a, const void *b);
 
 static inline struct fi_outgoing_object *

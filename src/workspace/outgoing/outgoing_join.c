@@ -144,6 +144,7 @@ choose(struct joining *joining, const struct fi_outgoing_met *met, firn_error *e
                                               .pack = joining->pack,
                                               .frame = at->frame,
                                               .offset = at->offset,
+                                              .size = at->size,
                                               .kind = (uint8_t)at->kind,
                                               .is_tree = delta.kind == FI_PACK_TREE};
     if (before != NULL) {

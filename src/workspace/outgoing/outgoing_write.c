@@ -3,8 +3,9 @@
  * outgoing/outgoing_write.c: writing the objects into packs.
  *
  * They are written in the order in which the store has them, contents before directories, so each
- * frame of the store is decoded once and neighbours stay neighbours. A frame that goes out whole is
- * copied as it is stored.
+ * frame of the store is read once and neighbours stay neighbours. A frame that goes out whole is
+ * copied as it is stored, and not decoded: the checksum of its block vouches for it, and who takes
+ * the pack in compares each object with its name.
  *
  * (I2) A delta goes out as it is stored only if its base goes out or is there, stored whole.
  *      Otherwise the object goes out whole: the base may be something that a user has forgotten, or
@@ -12,6 +13,9 @@
  *
  * (I3) Only the copy of an object to which the index leads goes out. Another one may be stored in
  *      another form, or be a list or a delta that nobody has compared with its name.
+ *
+ * (I4) A frame goes out whole only if each object that it has goes out now. What else it has may be
+ *      something that a user has forgotten.
  *
  * A pack says in which packs of the other place the bases of its deltas are. That may be an earlier
  * one of this write, if the place says so by then.
@@ -132,31 +136,31 @@ wanted_object(const struct writing *writing, const struct fi_outgoing_met *met, 
     return is_wanted ? object : NULL;
 }
 
-/* Whether all objects of the frame go out now and none is a delta. */
-static bool
-goes_whole(const struct writing *writing, bool has_trees)
+/* Whether the objects, which are all that are to go out from their frame, go out now and are all
+ * that it has, and none is a delta. (I4) */
+static int
+goes_whole(struct writing *writing, struct firn_pack *file,
+           struct fi_outgoing_object *const *objects, size_t count, bool *out, firn_error *err)
 {
-    const struct fi_outgoing_met *met = writing->frame.met;
-    for (size_t i = 0; i < writing->frame.count; i++) {
-        if (met[i].object.at.kind == FI_PACK_DELTA ||
-            wanted_object(writing, &met[i], has_trees) == NULL) {
-            return false;
+    *out = false;
+    for (size_t i = 0; i < count; i++) {
+        if (objects[i]->kind == FI_PACK_DELTA || objects[i]->is_written) {
+            return FIRN_OK;
         }
     }
-    return true;
+    return fi_outgoing_frame_know(&writing->frame, file, objects, count, out, err);
 }
 
 static int
-copy_frame(struct writing *writing, firn_error *err)
+copy_frame(struct writing *writing, struct fi_outgoing_object *const *objects, size_t count,
+           firn_error *err)
 {
-    for (size_t i = 0; i < writing->frame.count; i++) {
-        struct fi_outgoing_object *object =
-            fi_outgoing_find(writing->outgoing, &writing->frame.met[i].object.hash);
-        CHECK(object->pack == writing->pack && object->frame == writing->frame.number); /* (I3) */
-        object->is_written = true;
+    for (size_t i = 0; i < count; i++) {
+        CHECK(objects[i]->pack == writing->pack && !objects[i]->is_written); /* (I3) */
+        objects[i]->is_written = true;
     }
     FI_TRY_RETURN(outgoing_write_begin(writing, err));
-    return fi_outgoing_frame_copy(&writing->frame, writing->writer, writing->lane, err);
+    return fi_outgoing_frame_copy_known(&writing->frame, writing->writer, writing->lane, err);
 }
 
 /* A delta as it is stored, or the object that it stands for. */
@@ -210,29 +214,52 @@ write_objects(struct writing *writing, bool has_trees, firn_error *err)
 }
 
 static int
-write_objects_of(struct writing *writing, struct firn_pack *file, uint32_t frame, bool has_trees,
-                 firn_error *err)
+write_objects_of(struct writing *writing, struct firn_pack *file,
+                 struct fi_outgoing_object *const *objects, size_t count, firn_error *err)
 {
-    FI_TRY_RETURN(fi_outgoing_frame_read(&writing->frame, file, writing->frames, frame, err));
-    return goes_whole(writing, has_trees) ? copy_frame(writing, err)
-                                          : write_objects(writing, has_trees, err);
+    bool is_whole;
+    if (objects[0]->frame >= fi_pack_walk_count(file)) {
+        return FIRN_OK; /* the caller sees that nothing was written */
+    }
+    FI_TRY_RETURN(goes_whole(writing, file, objects, count, &is_whole, err));
+    if (is_whole) {
+        return copy_frame(writing, objects, count, err);
+    }
+    FI_TRY_RETURN(
+        fi_outgoing_frame_read(&writing->frame, file, writing->frames, objects[0]->frame, err));
+    return write_objects(writing, objects[0]->is_tree, err);
 }
 
 static int
-write_frame(struct writing *writing, uint32_t pack, uint32_t frame, bool has_trees, firn_error *err)
+write_frame(struct writing *writing, struct fi_outgoing_object *const *objects, size_t count,
+            firn_error *err)
 {
-    struct fi_objects *objects = writing->outgoing->objects;
+    struct fi_objects *all = writing->outgoing->objects;
+    const uint32_t pack = objects[0]->pack;
     struct firn_pack *file;
-    int rc = fi_objects_pack_acquire(objects, pack, &file, err);
+    int rc = fi_objects_pack_acquire(all, pack, &file, err);
     writing->pack = pack;
     if (rc == FIRN_OK) {
-        rc = write_objects_of(writing, file, frame, has_trees, err);
-        fi_objects_pack_release(objects, pack);
+        rc = write_objects_of(writing, file, objects, count, err);
+        fi_objects_pack_release(all, pack);
     }
     return rc;
 }
 
 /* ==== all ==== */
+
+/* How many of the objects, from the first on, are of its frame and go out with it. */
+static size_t
+count_neighbours(struct fi_outgoing_object *const *objects, size_t count)
+{
+    const struct fi_outgoing_object *first = objects[0];
+    size_t n = 1;
+    while (n < count && objects[n]->is_tree == first->is_tree && objects[n]->pack == first->pack &&
+           objects[n]->frame == first->frame) {
+        n++;
+    }
+    return n;
+}
 
 static int
 write_all(struct writing *writing, struct fi_outgoing_object **order, size_t count, firn_error *err)
@@ -245,7 +272,7 @@ write_all(struct writing *writing, struct fi_outgoing_object **order, size_t cou
         if (object->is_written) {
             continue; /* with the frame of one before, or only looked into */
         }
-        FI_TRY_RETURN(write_frame(writing, object->pack, object->frame, object->is_tree, err));
+        FI_TRY_RETURN(write_frame(writing, order + i, count_neighbours(order + i, count - i), err));
         if (!object->is_written) {
             return fi_pack_object_failed(
                 &object->hash, fi_error_set(err, FIRN_CORRUPT, "it is not where it should be"),

@@ -293,8 +293,13 @@ FIRN_MUST_CHECK int fi_pack_walk_frame(struct firn_pack *pack, struct fi_pack_sc
  * decoded. A damaged frame ends the walk, after the visits of the frames before it. */
 FIRN_MUST_CHECK int fi_pack_walk_deltas(struct firn_pack *pack, struct fi_pack_scratch *scratch,
                                         fi_pack_walk_visit *visit, void *ctx, firn_error *err);
-/* A frame as it is stored, for fi_pack_lane_copy; *out is borrowed from buf. Its
- * decoded content is verified by fi_pack_walk_frame. */
+/* Whether a frame has these objects and no other, as far as its size tells: in this order they fill
+ * it without a gap, and another one, even an empty one, would make it larger. So who knows places
+ * of objects need not decode a frame to know that they are all. number < fi_pack_walk_count. */
+FIRN_MUST_CHECK bool fi_pack_walk_is_all(const struct firn_pack *pack, uint32_t number,
+                                         const struct fi_pack_frame_object *objects, size_t count);
+/* A frame as it is stored, compared with its block's checksum, for fi_pack_lane_copy; *out is
+ * borrowed from buf. Its decoded content is verified by fi_pack_walk_frame. */
 FIRN_MUST_CHECK int fi_pack_walk_stored(struct firn_pack *pack, uint32_t number, struct fi_buf *buf,
                                         enum fi_codec *out_codec, firn_slice *out,
                                         uint32_t *out_raw_size, firn_error *err);

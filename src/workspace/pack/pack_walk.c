@@ -131,6 +131,26 @@ out:
 
 /* ---- frames as they are stored ---- */
 
+bool
+fi_pack_walk_is_all(const struct firn_pack *pack, uint32_t number,
+                    const struct fi_pack_frame_object *objects, size_t count)
+{
+    uint64_t list_size = 0;
+    uint64_t end = 0;
+    DCHECK(number < pack->frame_count);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t item[FI_PACK_FORMAT_ITEM_SIZE_MAX];
+        const struct fi_pack_location *at = &objects[i].at;
+        if (at->offset != end || at->size > FI_PACK_OBJECT_SIZE_MAX) {
+            return false;
+        }
+        end += at->size;
+        list_size += fi_pack_format_encode_item(
+            at->kind, at->size, fi_pack_kind_is_named(at->kind) ? &objects[i].hash : NULL, item);
+    }
+    return FI_PACK_FORMAT_FRAME_HEAD_SIZE + list_size + end == pack->frames[number].raw_size;
+}
+
 int
 fi_pack_walk_stored(struct firn_pack *pack, uint32_t number, struct fi_buf *buf,
                     enum fi_codec *out_codec, firn_slice *out, uint32_t *out_raw_size,

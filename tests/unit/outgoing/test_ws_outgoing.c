@@ -12,6 +12,7 @@
 #include "support/test.h"
 #include "support/test_alloc.h"
 #include "support/test_fault.h"
+#include "support/test_file.h"
 #include "support/test_random.h"
 #include "support/workspace/gc_support.h"
 #include "support/workspace/ws_edit.h"
@@ -103,6 +104,7 @@ take_pack(void *ctx, const struct fi_outgoing_pack *pack, firn_error *err)
     snprintf(place->names[i], sizeof place->names[i], "taken-%d.pack", (int)i);
     FI_TRY_RETURN(fi_os_link(place->dir, pack->name, place->dir, place->names[i], err));
     FI_TRY_RETURN(fi_pack_open(place->dir, place->names[i], &place->packs[i], err));
+    FI_TRY_RETURN(fi_pack_verify(place->packs[i], place->scratch, NULL, NULL, err));
     place->bytes += pack->size_bytes;
     place->base_count += pack->base_count;
     for (size_t k = 0; k < pack->base_count; k++) {
@@ -572,6 +574,150 @@ the_caller_learns_of_what_was_only_looked_into(void **state)
     ws_world_close(&world);
 }
 
+/* ==== frames that go out as they are stored ==== */
+
+static const char *const neighbours[] = {"a", "b", "c", "d"};
+enum { NEIGHBOUR_COUNT = 4, NEIGHBOUR_SIZE = 3000 };
+
+static void
+put_neighbours(struct ws_world *world)
+{
+    for (size_t i = 0; i < NEIGHBOUR_COUNT; i++) {
+        scan_put_random(&world->tree, neighbours[i], i + 1, NEIGHBOUR_SIZE);
+    }
+    scan_put_text(&world->tree, "empty", "");
+}
+
+static uint64_t
+frames_of(const struct elsewhere *place)
+{
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < place->pack_count; i++) {
+        count += fi_pack_walk_count(place->packs[i]);
+    }
+    return count;
+}
+
+/* A file that only the first checkpoint has was saved into one frame with the others, wherever it
+ * lies among them; an empty one takes up no more than a place in the list. */
+static void
+what_is_not_sent_does_not_go_out_with_its_neighbours(void **state)
+{
+    (void)state;
+    const char *const names[] = {"a", "b", "c", "d", "empty"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct ws_world world;
+        struct elsewhere place;
+        ws_world_open_memory(&world, i);
+        world.threads = 1;
+        put_neighbours(&world);
+        ws_save(&world);
+        elsewhere_open(&place, world.tree.os);
+        send_and_judge(&world, &place, 1, 64 << 20);
+        const size_t all = place.known.count; /* five files and a directory */
+        assert_int_equal(all, NEIGHBOUR_COUNT + 2);
+        assert_int_equal(frames_of(&place), 2);
+        elsewhere_close(&place);
+        scan_remove_file(&world.tree, names[i]);
+        ws_save(&world);
+        elsewhere_open(&place, world.tree.os);
+        send_and_judge(&world, &place, 2, 64 << 20); /* verifies lists of frames, too */
+        assert_int_equal(place.known.count, all - 1);
+        assert_int_equal(place.pack_count, 1);
+        assert_int_equal(fi_pack_count(place.packs[0]), all - 1);
+        elsewhere_close(&place);
+        ws_world_close(&world);
+    }
+}
+
+/* The last object of a frame is there already, as it may be without what it names. */
+static void
+what_is_there_does_not_go_out_with_its_neighbours(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct elsewhere place;
+    struct fi_ws_opened opened;
+    struct fi_catalog_record record;
+    ws_world_open_memory(&world, 1);
+    world.threads = 1;
+    scan_put_text(&world.tree, "x/a", "one");
+    scan_put_text(&world.tree, "y/b", "two");
+    ws_save(&world);
+    elsewhere_open(&place, world.tree.os);
+    assert_int_equal(fi_ws_opened_open(world.ws, FI_WS_READ, &opened, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_find_record(world.ws, &opened, "1", &record, &world.err), FIRN_OK);
+    const struct known root = {.hash = record.root.hash, .has = FI_OUTGOING_PRESENT};
+    assert_int_equal(fi_ws_opened_close(world.ws, &opened, FIRN_OK, &world.err), FIRN_OK);
+    assert_non_null(fi_hash_map_insert(&place.known, fi_hash_map_first(&root.hash), &root));
+    assert_int_equal(try_send(&world, &place, 1, 64 << 20), FIRN_OK);
+    assert_int_equal(place.known.count, 5); /* the root, two directories, two files */
+    assert_int_equal(fi_pack_count(place.packs[0]), 4);
+    assert_int_equal(place.more_count, 1);
+    elsewhere_close(&place);
+    ws_world_close(&world);
+}
+
+/* The index, not the pack, says what an object is: a copy to which it does not lead stays here. */
+static void
+a_frame_of_which_the_index_knows_a_part_is_not_copied(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct elsewhere place;
+    ws_world_open_memory(&world, 1);
+    world.threads = 1;
+    scan_put_text(&world.tree, "a", "the first");
+    scan_put_text(&world.tree, "b", "the second");
+    scan_put_text(&world.tree, "c", "the third");
+    ws_save(&world);
+    gc_mislead(&world, "the second", 1);
+    elsewhere_open(&place, world.tree.os);
+    assert_int_equal(try_send(&world, &place, 1, 64 << 20), FIRN_CORRUPT);
+    assert_int_equal(place.pack_count, 0);
+    gc_mislead(&world, "the second", -1);
+    gc_mislead(&world, "the third", 1 << 20);
+    assert_int_equal(try_send(&world, &place, 1, 64 << 20), FIRN_CORRUPT);
+    assert_int_equal(place.pack_count, 0);
+    gc_mislead(&world, "the third", -(1 << 20));
+    send_and_judge(&world, &place, 1, 64 << 20);
+    elsewhere_close(&place);
+    ws_world_close(&world);
+}
+
+/* Whatever byte of a frame is wrong, nothing goes out. */
+static void
+a_damaged_frame_does_not_go_out(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct fi_os_dir *dir;
+    struct fi_buf pack = {0};
+    struct fi_buf damaged = {0};
+    ws_world_open_memory(&world, 1);
+    world.threads = 1;
+    put_neighbours(&world);
+    ws_save(&world);
+    assert_int_equal(fi_os_dir_open_path(world.tree.os, "/s/packs", &dir, &world.err), FIRN_OK);
+    test_file_read(dir, "00000001.pack", &pack);
+    for (size_t at = FI_BLOCK_BODY_START; at < FI_BLOCK_BODY_START + 4 * NEIGHBOUR_SIZE; at += 61) {
+        struct elsewhere place;
+        fi_buf_clear(&damaged);
+        assert_int_equal(fi_buf_append_slice(&damaged, fi_buf_slice(&pack)), FIRN_OK);
+        damaged.data[at] ^= 1;
+        test_file_write(dir, "00000001.pack", damaged.data, damaged.size);
+        elsewhere_open(&place, world.tree.os);
+        assert_int_equal(try_send(&world, &place, 1, 64 << 20), FIRN_CORRUPT);
+        assert_int_equal(place.pack_count, 0);
+        elsewhere_close(&place);
+    }
+    test_file_write(dir, "00000001.pack", pack.data, pack.size);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&pack);
+    fi_buf_deinit(&damaged);
+    ws_world_close(&world);
+}
+
 /* ==== faults ==== */
 
 static int
@@ -677,6 +823,10 @@ main(void)
         cmocka_unit_test(an_edit_goes_out_as_a_delta),
         cmocka_unit_test(bytes_that_are_there_as_a_file_are_looked_into_as_a_directory),
         cmocka_unit_test(the_caller_learns_of_what_was_only_looked_into),
+        cmocka_unit_test(what_is_not_sent_does_not_go_out_with_its_neighbours),
+        cmocka_unit_test(what_is_there_does_not_go_out_with_its_neighbours),
+        cmocka_unit_test(a_frame_of_which_the_index_knows_a_part_is_not_copied),
+        cmocka_unit_test(a_damaged_frame_does_not_go_out),
         cmocka_unit_test(an_error_is_reported_when_memory_fails),
         cmocka_unit_test(an_error_is_reported_when_calls_fail),
         cmocka_unit_test(random_trees_go_out_whole),
