@@ -21,7 +21,7 @@ Another checkpoint, and only some of its paths.
   $ mkdir older && firn clone shared older --at latest~1 -q && cat older/f
   one
   $ firn clone shared part docs src/n && find part | sort
-  pulled 2 checkpoints, <size> in <n> requests
+  fetched 2 files, <size> in <n> requests
   restored origin/latest into part: 2 files
   part
   part/docs
@@ -95,9 +95,8 @@ What does not work leaves as little as possible, and says how to go on.
   ! help: firn help clone
   [2]
   $ firn clone shared some nothing-there; ls some
-  pulled 3 checkpoints of 2 lines, <size> in <n> requests
   ! firn: 'nothing-there' is neither in the workspace nor in the checkpoint
-  ! hint: all is pulled: firn -C some list origin shows what there is, firn -C some restore origin/REF restores it
+  ! hint: some has the remote by now: firn -C some pull goes on, then firn -C some restore origin/latest
   $ rm -r new && firn clone shared new; ls -d new
   ! firn: there is a remote 'origin' already: <T>/shared
   ! hint: a directory of that path was a workspace before: name another one, or delete its history with firn workspaces remove DIR

@@ -210,6 +210,10 @@ struct fi_share_found {
 FIRN_MUST_CHECK int fi_share_find(const struct fi_share *share, const char *reference,
                                   struct fi_share_found *out, firn_error *err);
 
+/* Gives the checkpoints of lines that are here the tags that they have in the present state, and
+ * takes others away, in one durable commit: share_tags.c. */
+FIRN_MUST_CHECK int fi_share_tags_bring(struct fi_share *share, firn_error *err);
+
 /* ==== packs on their way: share_stage.c, share_fold.c ==== */
 
 /* Opens the directory, in the store, and empties it. FIRN_BUSY: another push is running. */

@@ -196,17 +196,47 @@ check_name(const char *name, firn_error *err)
                               name, FIRN_REMOTE_NAME_SIZE_MAX);
 }
 
+/* The real path of a directory, or of one that is yet to be made in another. */
+static int
+find_real_path(struct fi_os *os, const char *path, struct fi_buf *out, firn_error *err)
+{
+    struct fi_os_dir *dir = NULL;
+    const char *slash = strrchr(path, '/');
+    char *parent = NULL;
+    int rc = fi_os_dir_open_path(os, path, &dir, err);
+    if (rc == FIRN_OK) {
+        rc = fi_os_dir_real_path(dir, out, err);
+        goto out;
+    }
+    if (rc != FIRN_NOT_FOUND || (slash != NULL && slash[1] == '\0')) {
+        goto out;
+    }
+    parent = slash == NULL   ? fi_strdup(".")
+             : slash == path ? fi_strdup("/")
+                             : fi_strndup(path, (size_t)(slash - path));
+    if (parent == NULL) {
+        rc = fi_error_no_memory(err, "the path of a remote");
+        goto out;
+    }
+    FI_TRY(fi_os_dir_open_path(os, parent, &dir, err));
+    FI_TRY(fi_os_dir_real_path(dir, out, err));
+    rc = fi_buf_append_format(out, "/%s", slash == NULL ? path : slash + 1);
+    rc = rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "the path of a remote");
+out:
+    fi_free(parent);
+    fi_os_dir_close(dir);
+    return rc;
+}
+
 /* A directory is kept by its real path, and must not be in the workspace: it would be saved. */
 static int
 fix_directory(const struct firn_ws *ws, struct fi_share_name *name, firn_error *err)
 {
-    struct fi_os_dir *dir = NULL;
     struct fi_buf real = {0};
     const char *root = ws->place.root;
     size_t root_size = strlen(root);
     int rc;
-    FI_TRY(fi_os_dir_open_path(ws->os, name->url, &dir, err));
-    FI_TRY(fi_os_dir_real_path(dir, &real, err));
+    FI_TRY(find_real_path(ws->os, name->url, &real, err));
     const char *path = fi_buf_text(&real);
     if (path == NULL) {
         rc = fi_error_no_memory(err, "the path of a remote");
@@ -220,7 +250,6 @@ fix_directory(const struct firn_ws *ws, struct fi_share_name *name, firn_error *
         memcpy(name->url, path, real.size + 1);
     }
 out:
-    fi_os_dir_close(dir);
     fi_buf_deinit(&real);
     return rc;
 }
@@ -232,10 +261,10 @@ make_remote(const struct firn_ws *ws, struct fi_share_name *name, firn_error *er
     struct fi_bucket *bucket = NULL;
     struct fi_remote_marker marker;
     int rc;
-    FI_TRY(fi_share_bucket_open(ws->os, name->url, true, 0, &bucket, err));
     if (strstr(name->url, "://") == NULL) {
         FI_TRY(fix_directory(ws, name, err));
     }
+    FI_TRY(fi_share_bucket_open(ws->os, name->url, true, 0, &bucket, err));
     rc = fi_remote_marker_read(bucket, &marker, err);
     if (rc == FIRN_NOT_FOUND) {
         FI_TRY(fi_bucket_probe(bucket, ws->os, err));

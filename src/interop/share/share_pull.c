@@ -323,10 +323,12 @@ find_pack(const struct fi_objects *objects, uint32_t number)
     return NULL;
 }
 
-/* Notes which pack of the remote has an object, by the pack in which it is here. */
+/* Notes which pack of the remote has an object, by the pack in which it is here. Not more: what it
+ * names may be here from elsewhere, and the next push finds out whether the remote has it. */
 static int
 note_whole(void *ctx, const firn_hash *hash, enum fi_outgoing_has has, firn_error *err)
 {
+    (void)has;
     struct pulling *pulling = ctx;
     struct fi_share *share = pulling->share;
     struct fi_objects *objects = share->opened.objects;
@@ -337,7 +339,7 @@ note_whole(void *ctx, const firn_hash *hash, enum fi_outgoing_has has, firn_erro
                                        .pack =
                                            pack != NULL ? fi_share_pack_number(pack->id.bytes) : 0,
                                        .epoch = share->epoch,
-                                       .level = (uint8_t)has,
+                                       .level = FI_OUTGOING_PRESENT,
                                        .is_whole = !fi_pack_kind_is_named(place.at.kind)};
     return fi_hash_map_find(&share->packs, note.pack, &note.pack) != NULL
                ? fi_share_note_put(share, &note, err)
@@ -548,6 +550,7 @@ pull_opened(struct pulling *pulling, firn_error *err)
     if (pulling->coming_count > 0) {
         FI_TRY_RETURN(bring(pulling, err));
     }
+    FI_TRY_RETURN(fi_share_tags_bring(share, err));
     const struct fi_share_facts facts = {.packs = pulling->fetched,
                                          .pack_count = pulling->fetched_count};
     if (share->is_changed || pulling->fetched_count > 0) {

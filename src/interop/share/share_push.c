@@ -50,6 +50,7 @@ struct pushing {
     size_t chosen_count;
     size_t chosen_capacity;
     struct fi_buf bytes;
+    uint64_t newest; /* order of the newest checkpoint of the workspace that is new */
     struct fi_outgoing *outgoing;
     uint64_t *sent; /* numbers of packs */
     size_t sent_count;
@@ -190,7 +191,11 @@ choose_new(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, 
     if (record->order <= pushing->line.pushed) {
         return ENOUGH;
     }
-    return record->is_safety ? FIRN_OK : choose(pushing, bytes, record, err);
+    if (record->is_safety) {
+        return FIRN_OK;
+    }
+    pushing->newest = record->order > pushing->newest ? record->order : pushing->newest;
+    return choose(pushing, bytes, record, err);
 }
 
 static bool
@@ -525,6 +530,8 @@ plan_push(void *ctx, struct fi_remote *remote, struct fi_remote_change *change, 
     struct fi_ws_opened *opened = &pushing->share->opened;
     (void)remote;
     pushing->change = change;
+    pushing->share->progress_due_ns = 0; /* so that a push of a few edits can be cancelled, too */
+    FI_TRY_RETURN(fi_share_progress(pushing->share, "send", pushing->result->bytes, 0, err));
     FI_TRY_RETURN(fi_share_look(pushing->share, err));
     FI_TRY_RETURN(find_line(pushing, err));
     FI_TRY_RETURN(choose_all(pushing, err));
@@ -566,11 +573,12 @@ note_pushed(struct pushing *pushing, firn_error *err)
     for (size_t i = 0; i < pushing->chosen_count; i++) {
         const uint64_t order = pushing->chosen[i].order;
         line->sent = order > line->sent ? order : line->sent;
-        if (pushing->options->reference_count == 0) {
-            line->pushed = order > line->pushed ? order : line->pushed;
-        }
     }
-    if (pushing->chosen_count > 0 || pushing->is_line_found) {
+    bool has_more = pushing->options->reference_count == 0 && pushing->newest > line->pushed;
+    if (has_more) { /* also where all of them were pushed by name */
+        line->pushed = pushing->newest;
+    }
+    if (pushing->chosen_count > 0 || pushing->is_line_found || (has_more && line->is_noted)) {
         facts.line = line;
     }
     return share->is_changed || facts.line != NULL ? fi_share_note_commit(share, &facts, err)

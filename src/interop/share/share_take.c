@@ -358,7 +358,7 @@ fi_share_take(struct firn_ws *ws, const char *name, const char *reference,
     if (rc == FIRN_OK) {
         rc = fi_ws_given_checkpoint(ws, &taking.record, &out->checkpoint, err);
     }
-    out->bytes = taking.far != NULL ? fi_far_fetched(taking.far) : 0;
+    out->bytes = (taking.far != NULL ? fi_far_fetched(taking.far) : 0) + share.remote.read.size;
     out->requests = share.bucket->request_count;
     fi_objects_session_end(taking.session);
     fi_far_destroy(taking.far);

@@ -31,6 +31,8 @@ struct cloning {
     const char *dir;
     bool is_made; /* the directory, by this command */
     bool is_added, is_pulled;
+    bool is_taken;   /* only some paths are here, as a checkpoint of the workspace */
+    const char *at;  /* the checkpoint, as the remote knows it */
     uint64_t pulled; /* checkpoints */
     char *reference;
     firn_workspace *workspace;
@@ -175,6 +177,63 @@ pull(struct fi_cli *cli, struct cloning *cloning)
     return exit_code;
 }
 
+/* ---- some paths ---- */
+
+struct taking {
+    const struct cloning *cloning;
+    firn_take_options options;
+    firn_take_result result;
+};
+
+static int
+attempt_take(void *ctx, firn_error *err)
+{
+    struct taking *taking = ctx;
+    fi_task_notices_again(taking->options.callbacks.ctx);
+    return firn_workspace_take(taking->cloning->workspace, origin, taking->cloning->at,
+                               &taking->options, &taking->result, err);
+}
+
+/* The paths become the first checkpoint of the workspace, and nothing else is fetched. */
+static int
+take(struct fi_cli *cli, struct cloning *cloning)
+{
+    firn_error err;
+    struct fi_task_notices notices;
+    struct taking taking = {
+        .cloning = cloning, .options = FIRN_TAKE_OPTIONS_INIT, .result = FIRN_TAKE_RESULT_INIT};
+    int exit_code = fi_remotes_limit(cli, &taking.options.bytes_per_second_max);
+    if (exit_code != FI_EXIT_OK) {
+        return exit_code;
+    }
+    fi_task_notices_init(&notices, cli);
+    taking.options.paths = cloning->paths.slices;
+    taking.options.path_count = cloning->paths.count;
+    taking.options.callbacks = fi_task_notices_callbacks(&notices);
+    int code = fi_task_patience_run(cli, attempt_take, &taking, &err);
+    if (code == FIRN_OK) {
+        fi_term_json_object("taken");
+        fi_term_json_u64("bytes", taking.result.bytes);
+        fi_term_json_u64("requests", taking.result.requests);
+        fi_term_json_end();
+        if (!cli->quiet) {
+            const uint64_t files = taking.result.checkpoint->files;
+            fi_term_out_format("fetched %llu %s", (unsigned long long)files,
+                               fi_term_text_plural(files, "file", "files"));
+            fi_remotes_print_traffic(taking.result.bytes, taking.result.requests);
+            fi_term_out_text("\n");
+        }
+        cloning->is_pulled = true;
+        cloning->is_taken = true;
+        cloning->pulled = 1;
+    } else {
+        exit_code = fi_command_report_failure(cli, &err, hint_of(cloning, code));
+    }
+    firn_release(taking.result.checkpoint);
+    fi_task_notices_deinit(&notices);
+    return exit_code;
+}
+
 /* ---- the files ---- */
 
 static int
@@ -182,8 +241,9 @@ attempt_restore(void *ctx, firn_error *err)
 {
     struct cloning *cloning = ctx;
     fi_task_notices_again(cloning->notices);
-    return firn_workspace_restore(cloning->workspace, cloning->reference, &cloning->options,
-                                  &cloning->result, err);
+    return firn_workspace_restore(cloning->workspace,
+                                  cloning->is_taken ? "latest" : cloning->reference,
+                                  &cloning->options, &cloning->result, err);
 }
 
 static void
@@ -243,6 +303,7 @@ make_reference(struct fi_cli *cli, struct cloning *cloning)
     if (at[0] == '\0') {
         return fi_command_misused(cli, "--at needs a checkpoint");
     }
+    cloning->at = at;
     size = sizeof(origin) + 1 + strlen(at);
     cloning->reference = malloc(size);
     if (cloning->reference == NULL) {
@@ -261,7 +322,11 @@ clone_into(struct fi_cli *cli, struct cloning *cloning)
     FI_TRY_RETURN(add_origin(cli, cloning));
     fi_term_json_bytes("workspace", firn_str(firn_workspace_root(cloning->workspace)));
     fi_term_json_bytes("store", firn_str(firn_workspace_store_path(cloning->workspace)));
-    FI_TRY_RETURN(pull(cli, cloning));
+    if (cloning->paths.count > 0) {
+        FI_TRY_RETURN(take(cli, cloning));
+    } else {
+        FI_TRY_RETURN(pull(cli, cloning));
+    }
     return restore(cli, cloning);
 }
 
@@ -312,8 +377,8 @@ const struct fi_command fi_remotes_clone = {
             "URL origin (see firn help remote add), pulls from it, and restores its newest\n"
             "checkpoint, origin/latest. With --at another checkpoint is restored: a number,\n"
             "an id, a time, or one of them after the name of a line, as firn pull explains;\n"
-            "without origin/. With PATHs, which are relative to DIR, only these and what is\n"
-            "below them are restored; all checkpoints are pulled nevertheless.\n"
+            "without origin/. With PATHs, which are relative to DIR, nothing is pulled: only\n"
+            "these and what is below them are fetched, as the first checkpoint of DIR.\n"
             "\n"
             "DIR is a workspace of its own then: what it saves and pushes is another line of\n"
             "the remote. If a step fails, those before it stay, and the message says how to\n"

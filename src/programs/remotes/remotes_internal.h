@@ -15,7 +15,8 @@ int fi_remotes_limit(struct fi_cli *cli, int64_t *out);
 /* What to do after a failure of a call about remotes; NULL: its text says it. */
 const char *fi_remotes_hint(firn_workspace *workspace, const char *remote, int code);
 
-extern const struct fi_command fi_remotes_show; /* firn remote show */
+extern const struct fi_command fi_remotes_show;  /* firn remote show */
+extern const struct fi_command fi_remotes_prune; /* firn remote prune */
 
 /* ---- a pull: remotes_pull.c ---- */
 

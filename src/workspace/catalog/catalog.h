@@ -245,6 +245,10 @@ FIRN_MUST_CHECK int fi_catalog_tags_batch_put(struct fi_catalog *catalog, uint32
                                               firn_slice name,
                                               const struct fi_catalog_tags_tag *tag,
                                               struct firn_db_batch *batch, firn_error *err);
+/* Adds the deletion of a tag to a batch. */
+FIRN_MUST_CHECK int fi_catalog_tags_batch_delete(struct fi_catalog *catalog, uint32_t workspace,
+                                                 firn_slice name, struct firn_db_batch *batch,
+                                                 firn_error *err);
 /* The value of a tag. */
 enum { FI_CATALOG_TAGS_SIZE = 1 + FI_CATALOG_RECORD_ID_SIZE + 16 };
 firn_slice fi_catalog_tags_encode(const struct fi_catalog_tags_tag *tag,

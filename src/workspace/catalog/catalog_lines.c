@@ -21,6 +21,8 @@
 #include "base/slice.h"
 #include "catalog/catalog_internal.h"
 #include "codec/hex.h"
+#include "os/os.h"
+#include "reference/reference.h"
 
 #define PREFIX "remote:"
 enum { PREFIX_SIZE = sizeof PREFIX - 1, DIGITS = 2 * FI_CATALOG_LINE_ID_SIZE };
@@ -314,9 +316,12 @@ visit_resolved(void *ctx, const struct fi_catalog_line *line, firn_error *err)
 
 /* Whether of several lines that have such a checkpoint the newest is meant. */
 static bool
-means_newest(firn_slice rest)
+means_newest(struct fi_catalog *catalog, const char *reference)
 {
-    return rest.size >= 6 && memcmp(rest.data, "latest", 6) == 0;
+    const struct fi_reference_clock clock = {fi_os_now_ns(fi_db_os(catalog->db)), fi_os_zone};
+    struct fi_reference read;
+    return fi_reference_read(reference, &clock, &read, NULL) == FIRN_OK &&
+           (read.kind == FI_REFERENCE_LATEST || read.kind == FI_REFERENCE_TIME || read.is_day);
 }
 
 int
@@ -353,7 +358,7 @@ fi_catalog_lines_resolve(struct fi_catalog *catalog, const char *reference, stru
         fi_error_copy(err, &resolving.missing);
         return resolving.missing.code;
     }
-    if (resolving.found_count > 1 && !means_newest(resolving.rest)) {
+    if (resolving.found_count > 1 && !means_newest(catalog, slash + 1)) {
         return fi_error_set(err, FIRN_CONFLICT,
                             "'%s' is ambiguous: %zu lines have such a checkpoint; name one, as in "
                             "%.*s/%s/%s",

@@ -223,3 +223,18 @@ fi_catalog_tags_batch_remove(struct fi_catalog *catalog, uint32_t workspace, con
         .catalog = catalog, .workspace = workspace, .id = id, .batch = batch};
     return fi_catalog_tags_list(catalog, workspace, meet_tag, &wanted, err);
 }
+
+int
+fi_catalog_tags_batch_delete(struct fi_catalog *catalog, uint32_t workspace, firn_slice name,
+                             struct firn_db_batch *batch, firn_error *err)
+{
+    struct firn_db_keyspace *tags;
+    struct fi_buf key = {0};
+    int rc;
+    FI_TRY(fi_db_keyspace_open(catalog->db, FI_CATALOG_TAGS, &tags, err));
+    FI_TRY(fi_catalog_tags_make_key(workspace, name, &key, err));
+    rc = fi_db_batch_delete(batch, tags, fi_buf_slice(&key), err);
+out:
+    fi_buf_deinit(&key);
+    return rc;
+}

@@ -92,16 +92,22 @@ what_is_pushed_can_be_restored_elsewhere(void **state)
     scan_put_text(&ben.tree, "own", "of ben");
     ws_save(&ben);
     char *before = ws_dump(&ben);
+    firn_workspace_checkpoint *tagged;
+    assert_int_equal(fi_ws_tag_set(ada.ws, "v1", "1", false, &tagged, &ada.err), FIRN_OK);
+    push_well(&ada);
     firn_pull_result pulled = pull_well(&ben);
     assert_int_equal(pulled.checkpoints, 1);
     assert_int_equal(pulled.lines, 1);
     ws_assert_dump(&ben, before); /* nothing moves */
-    ws_restore(&ben, "origin/latest");
+    ws_restore(&ben, "origin/v1");
     ws_assert_dump(&ben, expected);
     ws_assert_check_clean(&ben);
     assert_int_equal(ws_try_undo(&ben, NULL), FIRN_OK);
     ws_assert_dump(&ben, before);
+    assert_int_equal(fi_ws_tag_delete(ada.ws, "v1", &ada.err), FIRN_OK);
+    push_well(&ada);
     assert_int_equal(pull_well(&ben).checkpoints, 0);
+    assert_int_equal(ws_try_restore(&ben, "origin/v1", NULL), FIRN_NOT_FOUND);
     free(expected);
     free(before);
     ws_world_close(&ada);
