@@ -730,6 +730,17 @@ export interface Remote {
   notPushed: number
 }
 
+/** What one workspace, here or elsewhere, has pushed to a remote. */
+export interface Line {
+  /** The name of the remote here. */
+  remote: string
+  /** The label if no other line of the remote has it, else the id. */
+  name: string
+  /** By its author, such as 'ada@laptop:project'. */
+  label: string
+  id: string
+}
+
 export interface PushOptions extends LongOptions {
   remote?: string
   /** Default: the checkpoints that were made since the last push. */
@@ -808,14 +819,18 @@ export class Workspace implements Closable {
   /** With `lastTurn`, takes back whatever came since an agent's last turn began. */
   undo (options?: RestoreOptions & { lastTurn?: boolean }): Promise<RestoreResult>
   redo (options?: RestoreOptions): Promise<RestoreResult>
-  /** What each checkpoint changed, newest first, from `after` (the newest) to the one after `before`; with paths only those that changed them. */
-  log (options?: LongOptions & { after?: Reference, before?: Reference, paths?: string[], limit?: number, lines?: boolean, renames?: boolean, safety?: boolean }): Promise<Logged[]>
+  /**
+   * What each checkpoint changed, newest first, from `after` (the newest) to the one after `before`; with paths only those that changed them. With `remote`, those
+   * of a line that was pulled: 'origin' if it has only one, or 'origin/NAME'.
+   */
+  log (options?: LongOptions & { after?: Reference, before?: Reference, paths?: string[], limit?: number, lines?: boolean, renames?: boolean, safety?: boolean, remote?: string }): Promise<Logged[]>
   /** The steps that undo and redo would take, newest first; `limit` in each direction. */
   steps (options?: LongOptions & { limit?: number, gitignore?: boolean, fileSizeMax?: number }): Promise<{ checkpoint?: WorkspaceCheckpoint, isUnsaved: boolean, undoSteps: number, redoSteps: number, steps: Step[] }>
   resume (options?: RestoreOptions): Promise<RestoreResult>
   /** Takes back what one checkpoint changed, and keeps later changes. FIRN_CONFLICT, with `conflicts`, if they overlap. */
   revert (options?: Reference | LongOptions & { after?: Reference, before?: Reference, paths?: string[], dryRun?: boolean, gitignore?: boolean }): Promise<Counts & { after: WorkspaceCheckpoint, before: WorkspaceCheckpoint, safetyId: string, merged: number, leftAlone: number, incomplete: number, notRestored: number, conflicts: RevertConflict[], changes: Change[] }>
-  list (options?: { limit?: number, safety?: boolean }): Promise<WorkspaceCheckpoint[]>
+  /** Newest first. With `remote`, those that were pulled: of 'origin', line by line, or of the line 'origin/NAME'. */
+  list (options?: { limit?: number, safety?: boolean, remote?: string }): Promise<WorkspaceCheckpoint[]>
   find (reference: Reference): Promise<WorkspaceCheckpoint>
   entries (reference?: Reference): Promise<Array<{ path: string, type: 'file' | 'directory' | 'symlink', mode: number, size: number, mtimeNs: bigint, target?: string, hash?: string }>>
   read (reference: Reference, path: string): Promise<Buffer>
@@ -841,6 +856,8 @@ export class Workspace implements Closable {
   remoteRemove (name: string): Promise<void>
   /** By name. */
   remotes (): Promise<Remote[]>
+  /** What others have pushed to a remote, and a pull has brought: 'REMOTE/NAME/NUMBER' is a reference to a checkpoint of a line. */
+  lines (remote: string): Promise<Line[]>
   /** Removes from a remote what no checkpoint there needs, and first the checkpoints that `keep` does not keep. */
   remotePrune (options?: PruneOptions | string): Promise<Pruned>
 }

@@ -1995,7 +1995,7 @@ class workspace
 
     // ---- checkpoints ----
 
-    // Newest first. options.remote: those of a remote, line by line; options.on_line is not called.
+    // Newest first. options.remote: those of a remote, line by line. options.on_line is not called; see lines().
     void
     list(const std::function<void(const firn_workspace_checkpoint &)> &each,
          const firn_workspace_list_options &options = FIRN_WORKSPACE_LIST_OPTIONS_INIT)
@@ -2242,6 +2242,22 @@ class workspace
         detail::callback<const firn_remote_info *, const firn_remote_info &> callback(each);
         callback.check(firn_remote_list(handle_.get(), &decltype(callback)::call, &callback, &err),
                        err);
+    }
+    // What others have pushed to a remote, and a pull has brought: "REMOTE/NAME/NUMBER" is a reference to a checkpoint of
+    // the line NAME.
+    void
+    lines(const std::string &remote, const std::function<void(const firn_workspace_line &)> &each)
+    {
+        firn_error err;
+        firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+        detail::callback<const firn_workspace_line *, const firn_workspace_line &> callback(each);
+        options.limit = 0;
+        options.remote = remote.c_str();
+        options.on_line = &decltype(callback)::call;
+        auto ignore = [](void *, const firn_workspace_checkpoint *) {
+            return static_cast<int>(FIRN_OK);
+        };
+        callback.check(firn_workspace_list(handle_.get(), &options, ignore, &callback, &err), err);
     }
     // Removes from a remote what no checkpoint there needs; with options.keep, first the checkpoints that the policy does
     // not keep.

@@ -633,6 +633,14 @@ shares_a_directory(const std::filesystem::path &beside)
         },
         theirs);
     require(seen == "second first ", "the checkpoints of a remote");
+    std::string second;
+    grace.lines("hub", [&](const firn_workspace_line &line) {
+        second = std::string(firn::text(line.remote)) + "/" + std::string(firn::text(line.name));
+    });
+    require(grace.cat(second + "/2", "notes") == "two", "a line of a remote");
+    require(throws_seven([&] { grace.lines("hub", [](const firn_workspace_line &) { throw 7; }); }),
+            "a function that throws ends lines");
+    require(code_of([&] { grace.lines("none", nullptr); }) == FIRN_NOT_FOUND, "no such remote");
     require(grace.diff("hub/latest")->removed == 2, "it is compared with the disk");
     require(grace.restore("hub/latest")->added == 2 &&
                 std::filesystem::exists(work / "grace" / "notes"),

@@ -28,10 +28,10 @@ const accepted = {
   status: [...named.long, 'reference', 'paths', 'gitignore', 'fileSizeMax'],
   diff: [...named.long, 'before', 'after', 'paths', 'lines', 'renames', 'againstPrevious', 'gitignore'],
   restore: [...named.long, 'paths', 'toDirectory', 'dryRun', 'gitignore', 'trustJournal'],
-  log: [...named.long, 'after', 'before', 'paths', 'limit', 'lines', 'renames', 'safety'],
+  log: [...named.long, 'after', 'before', 'paths', 'limit', 'lines', 'renames', 'safety', 'remote'],
   steps: [...named.long, 'limit', 'gitignore', 'fileSizeMax'],
   revert: [...named.long, 'after', 'before', 'paths', 'dryRun', 'gitignore'],
-  list: ['limit', 'safety'],
+  list: ['limit', 'safety', 'remote'],
   change: [...named.long, 'dryRun'],
   gc: [...named.long, 'dryRun', 'full', 'now'],
   check: [...named.long, 'readData'],
@@ -97,11 +97,11 @@ class Workspace extends Handle {
     return this.#restore(REDO, undefined, options)
   }
 
-  /** What each checkpoint changed, newest first; with paths only those that changed them. */
+  /** What each checkpoint changed, newest first; with paths only those that changed them; with `remote` those of a line that was pulled. */
   async log (options) {
     options = object(options, accepted.log)
     return monitored(options, (monitor) => native.wsLog(this[handle], reference(options.after), reference(options.before), options.paths, options.limit, options.lines,
-      options.renames === false, options.safety, monitor))
+      options.renames === false, options.safety, monitor, options.remote))
   }
 
   /** The steps that undo() and redo() would take, newest first. */
@@ -126,7 +126,7 @@ class Workspace extends Handle {
 
   async list (options) {
     options = object(options, accepted.list)
-    return native.wsList(this[handle], options.limit, options.safety)
+    return native.wsList(this[handle], options.limit, options.safety, options.remote)
   }
 
   async find (checkpoint) {
@@ -222,6 +222,11 @@ class Workspace extends Handle {
 
   async remotes () {
     return native.wsRemotes(this[handle])
+  }
+
+  /** What others have pushed to a remote, and a pull has brought. */
+  async lines (remote) {
+    return native.wsLines(this[handle], remote)
   }
 
   /** Removes from a remote what no checkpoint there needs; with `keep` first the checkpoints that this policy does not keep. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * remote.c: remotes of a workspace: pushing, pulling, pruning, and their names.
+ * remote.c: remotes of a workspace: pushing, pulling, pruning, their names and lines.
  *
  * The calls wait in the workspace's lane, as those of workspace.c do. A pull that finds damage brings the rest: damage is a
  * result with an error in it, of which JavaScript makes an error that says what came.
@@ -18,12 +18,19 @@ struct remote_item {
     uint64_t not_pushed;
 };
 
+struct line_item {
+    struct line_item *next;
+    firn_workspace_line line; /* its texts are in the call */
+};
+
 struct remote_call {
     struct ws_call ws;
     const char *remote; /* NULL: the only one, or "origin" */
     const char *url;
     struct remote_item *first;
     struct remote_item **end;
+    struct line_item *first_line;
+    struct line_item **end_line;
     union {
         struct {
             firn_push_options options;
@@ -286,6 +293,73 @@ ws_remotes_finish(napi_env env, struct call *call)
     return array;
 }
 
+/* ---- lines ---- */
+
+/* wsLines(workspace, remote) */
+static bool
+ws_lines_parse(struct args *args, struct call *call)
+{
+    struct remote_call *self = remote_call(call);
+    self->end_line = &self->first_line;
+    return ws_begin(args, &self->ws) && arg_text(args, 1, "remote", &self->remote);
+}
+
+static int
+on_line(void *ctx, const firn_workspace_line *line)
+{
+    struct remote_call *self = ctx;
+    struct line_item *item = arena_take(&self->ws.call.arena, sizeof(*item));
+    if (item == NULL || !ws_keep(&self->ws, line->remote, &item->line.remote) ||
+        !ws_keep(&self->ws, line->name, &item->line.name) ||
+        !ws_keep(&self->ws, line->label, &item->line.label) ||
+        !ws_keep(&self->ws, line->id, &item->line.id)) {
+        return FIRN_NO_MEMORY;
+    }
+    item->next = NULL;
+    *self->end_line = item;
+    self->end_line = &item->next;
+    return FIRN_OK;
+}
+
+/* The limit is 0, so none comes. */
+static int
+pass_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    (void)ctx;
+    (void)checkpoint;
+    return FIRN_OK;
+}
+
+static int
+ws_lines_run(struct call *call, firn_error *err)
+{
+    struct remote_call *self = remote_call(call);
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    options.limit = 0;
+    options.remote = self->remote;
+    options.on_line = on_line;
+    return firn_workspace_list(workspace_of(self), &options, pass_checkpoint, self, err);
+}
+
+static napi_value
+ws_lines_finish(napi_env env, struct call *call)
+{
+    const struct line_item *item;
+    napi_value array = NULL;
+    uint32_t i = 0;
+    (void)napi_create_array(env, &array);
+    for (item = remote_call(call)->first_line; item != NULL && array != NULL; item = item->next) {
+        napi_value object = NULL;
+        (void)napi_create_object(env, &object);
+        set_slice(env, object, "remote", item->line.remote);
+        set_slice(env, object, "name", item->line.name);
+        set_slice(env, object, "label", item->line.label);
+        set_slice(env, object, "id", item->line.id);
+        (void)napi_set_element(env, array, i++, object);
+    }
+    return array;
+}
+
 const struct call_kind remote_calls[] = {
     {"wsPush", sizeof(struct remote_call), CALL_IN_LANE, ws_push_parse, ws_push_run, ws_push_finish,
      NULL},
@@ -299,4 +373,6 @@ const struct call_kind remote_calls[] = {
      ws_remote_remove_run, NULL, NULL},
     {"wsRemotes", sizeof(struct remote_call), CALL_IN_LANE, ws_remotes_parse, ws_remotes_run,
      ws_remotes_finish, NULL},
+    {"wsLines", sizeof(struct remote_call), CALL_IN_LANE, ws_lines_parse, ws_lines_run,
+     ws_lines_finish, NULL},
     {NULL, 0, 0, NULL, NULL, NULL, NULL}};

@@ -440,7 +440,8 @@ ws_log_parse(struct args *args, struct call *call)
         !arg_bool(args, 5, "lines", &self->as.log.options.with_lines) ||
         !arg_bool(args, 6, "renames", &is_without_renames) ||
         !arg_bool(args, 7, "safety", &self->as.log.options.include_safety) ||
-        !arg_monitor(args, 8, &self->as.log.options.callbacks)) {
+        !arg_monitor(args, 8, &self->as.log.options.callbacks) ||
+        !arg_text_or_none(args, 9, "remote", &self->as.log.options.remote)) {
         return false;
     }
     self->as.log.options.find_renames = !is_without_renames;

@@ -40,7 +40,8 @@ ws_list_parse(struct args *args, struct call *call)
     self->as.list.options = options;
     return ws_begin(args, self) &&
            arg_u64(args, 1, "limit", UINT64_MAX, &self->as.list.options.limit) &&
-           arg_bool(args, 2, "safety", &self->as.list.options.include_safety);
+           arg_bool(args, 2, "safety", &self->as.list.options.include_safety) &&
+           arg_text_or_none(args, 3, "remote", &self->as.list.options.remote);
 }
 
 static int

@@ -51,13 +51,14 @@ visit_list(PyObject *self, struct fp_visit *visit, int code, const firn_error *e
 PyObject *
 fp_named_checkpoints(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"limit", "safety", NULL};
+    static char *names[] = {"limit", "safety", "remote", NULL};
     struct fp_count limit = {"limit", UINT64_MAX};
+    const char *remote = NULL;
     int safety = 0;
     struct fp_visit visit = {.list = NULL};
     firn_workspace *workspace;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O&$p", names, fp_count_take, &limit,
-                                     &safety) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O&$pz", names, fp_count_take, &limit,
+                                     &safety, &remote) ||
         (workspace = fp_workspace_begin(self)) == NULL) {
         return NULL;
     }
@@ -68,6 +69,7 @@ fp_named_checkpoints(PyObject *self, PyObject *args, PyObject *keywords)
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     options.limit = limit.value;
     options.include_safety = safety != 0;
+    options.remote = remote;
     firn_error err;
     int code;
     FP_VISITED(code, &visit,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fp_remote.c: remotes of a workspace: pushing, pulling, pruning, and their names.
+ * fp_remote.c: remotes of a workspace: their names and lines, pushing, pulling and pruning.
  *
  * A name of a remote that is left out means the only one, or "origin". A pull that finds damage brings the rest: its Corrupt
  * has what it brought, as `pulled`.
@@ -63,6 +63,17 @@ visit_remote(void *ctx, const firn_remote_info *remote)
     return fp_visit_append(visit, item);
 }
 
+/* The list of a visit, or NULL with an exception. */
+static PyObject *
+visit_list(PyObject *self, struct fp_visit *visit, int code, const firn_error *err)
+{
+    fp_workspace_end(self);
+    if (!fp_visit_end(visit, code, err)) {
+        Py_CLEAR(visit->list);
+    }
+    return visit->list;
+}
+
 PyObject *
 fp_remote_list(PyObject *self, PyObject *ignored)
 {
@@ -79,12 +90,60 @@ fp_remote_list(PyObject *self, PyObject *ignored)
     firn_error err;
     int code;
     FP_VISITED(code, &visit, firn_remote_list(workspace, visit_remote, &visit, &err));
-    fp_workspace_end(self);
-    if (!fp_visit_end(&visit, code, &err)) {
-        Py_CLEAR(visit.list);
-    }
-    return visit.list;
+    return visit_list(self, &visit, code, &err);
 }
+
+/* ---- lines ---- */
+
+static int
+visit_line(void *ctx, const firn_workspace_line *line)
+{
+    struct fp_visit *visit = ctx;
+    fp_visit_lock(visit);
+    const firn_slice parts[] = {line->remote, line->name, line->label, line->id};
+    PyObject *texts = PyTuple_New(4);
+    for (Py_ssize_t i = 0; texts != NULL && i < 4; i++) {
+        PyObject *text = fp_text_of((const char *)parts[i].data, parts[i].size);
+        if (text == NULL || PyTuple_SetItem(texts, i, text) != 0) {
+            Py_CLEAR(texts);
+        }
+    }
+    return fp_visit_append(visit, fp_result("Line", texts));
+}
+
+/* The limit is 0, so none comes. */
+static int
+pass_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    (void)ctx;
+    (void)checkpoint;
+    return FIRN_OK;
+}
+
+PyObject *
+fp_remote_lines(PyObject *self, PyObject *args)
+{
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    struct fp_visit visit = {.list = NULL};
+    firn_workspace *workspace;
+    if (!PyArg_ParseTuple(args, "s", &options.remote) ||
+        (workspace = fp_workspace_begin(self)) == NULL) {
+        return NULL;
+    }
+    if ((visit.list = PyList_New(0)) == NULL) {
+        fp_workspace_end(self);
+        return NULL;
+    }
+    options.limit = 0;
+    options.on_line = visit_line;
+    firn_error err;
+    int code;
+    FP_VISITED(code, &visit,
+               firn_workspace_list(workspace, &options, pass_checkpoint, &visit, &err));
+    return visit_list(self, &visit, code, &err);
+}
+
+/* ---- pushing, pulling, pruning ---- */
 
 /* What is larger than an option can say is no limit. */
 static int64_t

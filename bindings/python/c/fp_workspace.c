@@ -348,15 +348,17 @@ log_compared(void *ctx, const firn_workspace_diff_result *result)
 static PyObject *
 workspace_log(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"paths",   "after",  "before",   "limit",  "lines",
-                            "renames", "safety", "progress", "notice", NULL};
+    static char *names[] = {"paths",  "after",    "before", "limit",  "lines", "renames",
+                            "safety", "progress", "notice", "remote", NULL};
+    const char *remote = NULL;
     PyObject *paths = Py_None, *after = Py_None, *before = Py_None, *limit = Py_None,
              *on_progress = Py_None, *on_notice = Py_None, *out = NULL;
     int lines = 0, renames = 1, safety = 0;
     struct call call;
     struct history history = {.left = UINT64_MAX};
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O$OOOpppOO", names, &paths, &after, &before,
-                                     &limit, &lines, &renames, &safety, &on_progress, &on_notice)) {
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O$OOOpppOOz", names, &paths, &after, &before,
+                                     &limit, &lines, &renames, &safety, &on_progress, &on_notice,
+                                     &remote)) {
         return NULL;
     }
     if (limit != Py_None) {
@@ -379,6 +381,7 @@ workspace_log(PyObject *self, PyObject *args, PyObject *keywords)
         options.with_lines = lines != 0;
         options.find_renames = renames != 0;
         options.include_safety = safety != 0;
+        options.remote = remote;
         options.on_difference = log_difference;
         options.callbacks = fp_progress_callbacks(&call.progress);
         history.visit.list = call.visit.list;
@@ -830,8 +833,9 @@ static PyMethodDef methods[] = {
               "redo(...) -> RestoredTree\n\nBrings back what the last undo() took away."),
     FP_METHOD("log", workspace_log, FP_KEYWORDS,
               "log(paths=None, *, after=None, before=None, limit=None, lines=False, renames=True, "
-              "safety=False, progress=None, notice=None) -> list[Logged]\n\nWhat each checkpoint "
-              "changed, newest first; with paths only those that changed them."),
+              "safety=False, progress=None, notice=None, remote=None) -> list[Logged]\n\nWhat each "
+              "checkpoint changed, newest first; with paths only those that changed them; with "
+              "remote ('origin', 'origin/NAME') those of a line that was pulled."),
     FP_METHOD("steps", workspace_steps, FP_KEYWORDS,
               "steps(limit=None, *, gitignore=False, max_size=0, threads=0, progress=None, "
               "notice=None) -> list[Step]\n\nThe steps that undo() and redo() would take, newest "
@@ -844,8 +848,9 @@ static PyMethodDef methods[] = {
               "Reverted\n\nReverts what one checkpoint changed, and keeps later changes. Conflict, "
               "and nothing changes, if they overlap."),
     FP_METHOD("checkpoints", fp_named_checkpoints, FP_KEYWORDS,
-              "checkpoints(limit=..., *, safety=False) -> list[SavedTree]\n\nThe checkpoints, "
-              "newest first."),
+              "checkpoints(limit=..., *, safety=False, remote=None) -> list[SavedTree]\n\nThe "
+              "checkpoints, newest first; with remote ('origin', 'origin/NAME') those that were "
+              "pulled, line by line."),
     FP_METHOD("find", fp_named_find, METH_O,
               "find(reference) -> SavedTree\n\nResolves a number, id, tag, 'latest~2' or a time."),
     FP_METHOD("entries", fp_named_entries, FP_KEYWORDS,
@@ -890,8 +895,8 @@ static PyMethodDef methods[] = {
     FP_METHOD(
         "pull", fp_remote_pull, FP_KEYWORDS,
         "pull(remote=None, *, max_bytes_per_second=0, progress=None, notice=None) -> "
-        "Pulled\n\nBrings the checkpoints that others have pushed: 'origin/latest' names one. "
-        "Corrupt, whose `pulled` is what it brought, if others are damaged."),
+        "Pulled\n\nBrings the checkpoints that others have pushed, as 'origin/latest'. If some "
+        "are damaged, Corrupt, with what it brought as `pulled`."),
     FP_METHOD("remote_add", fp_remote_add, FP_KEYWORDS,
               "remote_add(name, url)\n\nNames a remote: 's3://bucket/prefix', "
               "'https://host/bucket/prefix' or a directory. An empty place becomes one."),
@@ -900,11 +905,13 @@ static PyMethodDef methods[] = {
               "itself stays as it is."),
     FP_METHOD("remotes", fp_remote_list, METH_NOARGS,
               "remotes() -> list[Remote]\n\nThe remotes, by name."),
-    FP_METHOD(
-        "remote_prune", fp_remote_prune, FP_KEYWORDS,
-        "remote_prune(remote=None, *, keep=None, dry_run=False, now=False, progress=None, "
-        "notice=None) -> Pruned\n\nRemoves from a remote what no checkpoint there needs; with "
-        "keep ('all:1d daily:90d') first the checkpoints that this policy does not keep."),
+    FP_METHOD("lines", fp_remote_lines, METH_VARARGS,
+              "lines(remote) -> list[Line]\n\nWhat others have pushed to a remote and was pulled: "
+              "'REMOTE/NAME/NUMBER' is a reference to a checkpoint of a line."),
+    FP_METHOD("remote_prune", fp_remote_prune, FP_KEYWORDS,
+              "remote_prune(remote=None, *, keep=None, dry_run=False, now=False, progress=None, "
+              "notice=None) -> Pruned\n\nRemoves from a remote what no checkpoint there needs, and "
+              "first those that a policy keep ('all:1d daily:90d') does not keep."),
     FP_METHOD("close", workspace_close, METH_NOARGS,
               "close()\n\nCloses the handle; a second call does nothing."),
     FP_METHOD("__enter__", workspace_enter, METH_NOARGS, "The workspace itself."),

@@ -33,6 +33,7 @@ PyObject *fp_named_undelete(PyObject *self, PyObject *args);
 PyObject *fp_remote_add(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_remote_remove(PyObject *self, PyObject *args);
 PyObject *fp_remote_list(PyObject *self, PyObject *ignored);
+PyObject *fp_remote_lines(PyObject *self, PyObject *args);
 PyObject *fp_remote_push(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_remote_pull(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_remote_prune(PyObject *self, PyObject *args, PyObject *keywords);

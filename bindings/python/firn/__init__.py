@@ -64,6 +64,7 @@ from ._results import (
     Hit,
     ImportResult,
     KeyspaceSize,
+    Line,
     Logged,
     Notice,
     Progress,
@@ -89,7 +90,7 @@ __version__ = version()
 __all__ = [
     "Batch", "Busy", "Cancelled", "Change", "CheckResult", "Checkpoint", "Closed", "Collected", "Column", "Conflict", "Corrupt",
     "Denied", "Difference", "Entry", "Error", "Exists", "Failed", "Hit", "ImportResult", "InputOutput", "Internal", "Invalid",
-    "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Locked", "Logged", "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice",
+    "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Line", "Locked", "Logged", "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice",
     "Progress", "Pruned", "Pulled", "Pushed", "ReadOnly", "Remote", "Restored", "RestoredTree", "Reverted", "RowDifference", "Saved", "SavedTree", "Scan", "Snapshot",
     "Step", "Store", "Table", "Tag", "Transaction", "Turn", "Unsupported", "Untrusted", "Workspace", "destroy", "import_store",
     "load_sqlite", "memory", "number", "number_of", "open", "version",

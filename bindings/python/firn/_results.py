@@ -299,6 +299,16 @@ class Remote(NamedTuple):
     not_pushed: int
 
 
+class Line(NamedTuple):
+    """What one workspace, here or elsewhere, has pushed to a remote. remote is the name of the remote here; name is label, such as
+    "ada@laptop:project", if no other line of the remote has it, else id."""
+
+    remote: str
+    name: str
+    label: str
+    id: str
+
+
 class Pushed(NamedTuple):
     """What a push sent: the checkpoints and objects that the remote did not have, and their bytes."""
 

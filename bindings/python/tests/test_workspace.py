@@ -285,6 +285,14 @@ def test_two_workspaces_share_a_remote(ws, tree, tmp_path):
         assert (pulled.checkpoints, pulled.lines, pulled.skipped) == (4, 1, 0) and pulled.bytes > 0 and second.pull().checkpoints == 0
         assert second.checkpoints() == [] and second.cat("a.txt", "hub/latest") == b"3" and second.cat("a.txt", "hub/2") == b"1"
         assert [change.path for change in second.diff("hub/1", "hub/latest")] == ["a.txt"]
+        (line,) = second.lines("hub")
+        assert line.remote == "hub" and line.name == line.label and line.label.endswith(":tree") and len(line.id) == 32
+        assert second.cat("a.txt", f"hub/{line.name}/2") == b"1" and second.lines(f"hub/{line.id}") == [line]
+        assert [saved.message for saved in second.checkpoints(2, remote="hub")] == ["save 3", "save 2"]
+        assert [one.changed for one in second.log("a.txt", remote="hub")] == [1, 1, 1, 0]
+        for wrong in (lambda: second.lines("none"), lambda: second.checkpoints(remote="none"), lambda: second.log(remote="hub/none")):
+            with pytest.raises(firn.NotFound):
+                wrong()
         assert {change.kind for change in second.status("hub/latest")} == {"removed"}
         assert second.restore("hub/latest").checkpoint.message == "save 3" and (other / "a.txt").read_text() == "3"
         (other / "a.txt").write_text("theirs")

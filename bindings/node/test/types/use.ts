@@ -50,6 +50,8 @@ async function main (): Promise<void> {
     assert.strictEqual(workspace.tooBroad, undefined)
     const remotes: firn.Remote[] = await workspace.remotes()
     assert.deepStrictEqual(remotes, [])
+    const lines: Promise<firn.Line[]> = workspace.lines('origin')
+    await assert.rejects(lines)
     const push: firn.PushOptions = { remote: 'origin', references: ['latest', 1], bytesPerSecondMax: 5_000_000 }
     await assert.rejects(workspace.push(push).then(({ bytes }: firn.Pushed) => bytes))
     await assert.rejects(workspace.pull('origin').then(({ lines }: firn.Pulled) => lines))
