@@ -34,6 +34,8 @@ export class FirnError extends Error {
   readonly errno?: number
   /** Of Workspace.revert: what overlaps. */
   readonly conflicts?: RevertConflict[]
+  /** Of Workspace.pull, where something in the remote is damaged: what came in spite of that. */
+  readonly pulled?: Pulled
 }
 
 /** The version of the library. */
@@ -717,6 +719,73 @@ export interface SaveOptions extends LongOptions {
   fileSizeMax?: number
 }
 
+/** A place that machines share. Remotes are named by strings; undefined means the only one, or 'origin'. */
+export interface Remote {
+  name: string
+  /** 's3://bucket/prefix', 'https://host/bucket/prefix', or the path of a directory. */
+  url: string
+  /** 32 letters and digits, which no other remote has. */
+  id: string
+  /** Checkpoints of the workspace that were made since its last push. */
+  notPushed: number
+}
+
+export interface PushOptions extends LongOptions {
+  remote?: string
+  /** Default: the checkpoints that were made since the last push. */
+  references?: Reference | Reference[]
+  /** Default 0: no limit. */
+  bytesPerSecondMax?: number | bigint
+}
+
+/** What a push sent: what the remote did not have. */
+export interface Pushed {
+  checkpoints: number
+  objects: number
+  bytes: number
+  requests: number
+}
+
+export interface PullOptions extends LongOptions {
+  remote?: string
+  /** Default 0: no limit. */
+  bytesPerSecondMax?: number | bigint
+}
+
+/** What a pull brought. */
+export interface Pulled {
+  /** That are new here. */
+  checkpoints: number
+  /** That have some of these; a line is what one workspace of one machine has pushed. */
+  lines: number
+  /** Checkpoints that are damaged, or not whole, in the remote. */
+  skipped: number
+  bytes: number
+  requests: number
+}
+
+export interface PruneOptions extends LongOptions {
+  remote?: string
+  /** A policy for the checkpoints of each line: 'all:1d hourly:7d daily:90d'. Default: all stay. */
+  keep?: string
+  /** Counts, and changes nothing. */
+  dryRun?: boolean
+  /** Files that no push has named yet go as well, however young they are. */
+  now?: boolean
+}
+
+/** What a prune left in a remote, and what it removed. */
+export interface Pruned {
+  checkpoints: number
+  removedCheckpoints: number
+  /** Files that stay, and their bytes. */
+  packs: number
+  bytes: number
+  removedPacks: number
+  removedBytes: number
+  requests: number
+}
+
 /** Opens the workspace that a directory belongs to. Creates nothing: the first save does. */
 export function openWorkspace (path: string, options?: { store?: string, lockTimeout?: number, isRoot?: boolean }): Promise<Workspace>
 
@@ -762,4 +831,16 @@ export class Workspace implements Closable {
   adopt (oldRoot?: string): Promise<void>
   gc (options?: LongOptions & { dryRun?: boolean, full?: boolean, now?: boolean }): Promise<{ safetyExpired: number, objectsLive: number, objectsDead: number, bytesBefore: number, bytesAfter: number }>
   check (options?: LongOptions & { readData?: boolean }): Promise<{ checkpoints: number, packs: number, objects: number, bytesRead: number }>
+  /** Sends checkpoints with their tags to a remote. A string names the remote. */
+  push (options?: PushOptions | string): Promise<Pushed>
+  /** Brings the checkpoints that others have pushed, as 'origin/latest'. FIRN_CORRUPT, with `pulled`, if others are damaged. */
+  pull (options?: PullOptions | string): Promise<Pulled>
+  /** Gives a place a name: 's3://bucket/prefix', 'https://host/bucket/prefix', or a directory. An empty place becomes a remote. */
+  remoteAdd (name: string, url: string): Promise<void>
+  /** Forgets a remote and what was pulled from it; the remote itself stays as it is. */
+  remoteRemove (name: string): Promise<void>
+  /** By name. */
+  remotes (): Promise<Remote[]>
+  /** Removes from a remote what no checkpoint there needs, and first the checkpoints that `keep` does not keep. */
+  remotePrune (options?: PruneOptions | string): Promise<Pruned>
 }

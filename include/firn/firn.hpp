@@ -45,6 +45,7 @@
 #include "checkpoint.h"
 #include "cursor.h"
 #include "key.h"
+#include "remote.h"
 #include "scan.h"
 #include "store.h"
 #include "txn.h"
@@ -1994,17 +1995,19 @@ class workspace
 
     // ---- checkpoints ----
 
-    // Newest first.
+    // Newest first. options.remote: those of a remote, line by line; options.on_line is not called.
     void
     list(const std::function<void(const firn_workspace_checkpoint &)> &each,
          const firn_workspace_list_options &options = FIRN_WORKSPACE_LIST_OPTIONS_INIT)
     {
         firn_error err;
+        firn_workspace_list_options given = options;
         detail::callback<const firn_workspace_checkpoint *, const firn_workspace_checkpoint &>
             callback(each);
-        callback.check(firn_workspace_list(handle_.get(), &options, &decltype(callback)::call,
-                                           &callback, &err),
-                       err);
+        given.on_line = nullptr; // its ctx would be the callback
+        callback.check(
+            firn_workspace_list(handle_.get(), &given, &decltype(callback)::call, &callback, &err),
+            err);
     }
     // Empty if there is no such checkpoint.
     checkpoint
@@ -2181,6 +2184,78 @@ class workspace
         cat(reference, path, [&](std::string_view piece) { out += piece; });
         return out;
     }
+
+    // ---- remotes ----
+
+    // A missing name of a remote (std::nullopt) means the only one, or "origin".
+
+    // Sends checkpoints, with their tags. The options replace missing references: by default it sends those that were
+    // made since the last push.
+    firn_push_result
+    push(const std::optional<std::string> &remote = std::nullopt,
+         const std::vector<std::string> &references = {},
+         const firn_push_options &options = FIRN_PUSH_OPTIONS_INIT)
+    {
+        firn_error err;
+        firn_push_options given = options;
+        firn_push_result out = FIRN_PUSH_RESULT_INIT;
+        std::vector<const char *> texts;
+        for (const std::string &reference : references) {
+            texts.push_back(reference.c_str());
+        }
+        given.references = texts.empty() ? given.references : texts.data();
+        given.reference_count = texts.empty() ? given.reference_count : texts.size();
+        detail::guard guard(given.callbacks);
+        guard.check(firn_workspace_push(handle_.get(), name(remote), &given, &out, &err), err);
+        return out;
+    }
+    // Brings the checkpoints of others, as "origin/latest". FIRN_CORRUPT: some could not be brought; the others are here.
+    firn_pull_result
+    pull(const std::optional<std::string> &remote = std::nullopt,
+         const firn_pull_options &options = FIRN_PULL_OPTIONS_INIT)
+    {
+        firn_error err;
+        firn_pull_options given = options;
+        firn_pull_result out = FIRN_PULL_RESULT_INIT;
+        detail::guard guard(given.callbacks);
+        guard.check(firn_workspace_pull(handle_.get(), name(remote), &given, &out, &err), err);
+        return out;
+    }
+    void
+    remote_add(const std::string &name, const std::string &url)
+    {
+        firn_error err;
+        detail::check(firn_remote_add(handle_.get(), name.c_str(), url.c_str(), &err), err);
+    }
+    // Deletes also what pulls have brought from it.
+    void
+    remote_remove(const std::string &name)
+    {
+        firn_error err;
+        detail::check(firn_remote_remove(handle_.get(), name.c_str(), &err), err);
+    }
+    // By name.
+    void
+    remotes(const std::function<void(const firn_remote_info &)> &each)
+    {
+        firn_error err;
+        detail::callback<const firn_remote_info *, const firn_remote_info &> callback(each);
+        callback.check(firn_remote_list(handle_.get(), &decltype(callback)::call, &callback, &err),
+                       err);
+    }
+    // Removes from a remote what no checkpoint there needs; with options.keep, first the checkpoints that the policy does
+    // not keep.
+    firn_prune_result
+    remote_prune(const std::optional<std::string> &remote = std::nullopt,
+                 const firn_prune_options &options = FIRN_PRUNE_OPTIONS_INIT)
+    {
+        firn_error err;
+        firn_prune_options given = options;
+        firn_prune_result out = FIRN_PRUNE_RESULT_INIT;
+        detail::guard guard(given.callbacks);
+        guard.check(firn_remote_prune(handle_.get(), name(remote), &given, &out, &err), err);
+        return out;
+    }
     firn_workspace *
     raw() const noexcept
     {
@@ -2188,6 +2263,11 @@ class workspace
     }
 
   private:
+    static const char *
+    name(const std::optional<std::string> &remote) noexcept
+    {
+        return remote ? remote->c_str() : nullptr;
+    }
     std::unique_ptr<firn_workspace, detail::close_workspace> handle_;
 };
 

@@ -42,6 +42,9 @@ typedef struct firn_remote_info {
     const char *name;
     const char *url;
     const char *id; /* 32 letters and digits, which no other remote has */
+    /* Checkpoints of the workspace, safety checkpoints not counted, that were made since its last push
+     * of all that is new, as this store knows; the remote is not asked. */
+    uint64_t not_pushed;
 } firn_remote_info;
 
 /* Gives a remote a name: 1 to 64 letters, digits, '.', '-' and '_', beginning with a letter or
@@ -56,10 +59,10 @@ FIRN_API FIRN_MUST_CHECK int firn_remote_add(firn_workspace *workspace, const ch
 FIRN_API FIRN_MUST_CHECK int firn_remote_remove(firn_workspace *workspace, const char *name,
                                                 firn_error *err);
 /* Visits the remotes by name; a result of on_remote other than FIRN_OK ends that. */
-FIRN_API FIRN_MUST_CHECK int
-firn_remote_list(firn_workspace *workspace,
-                 int (*on_remote)(void *ctx, const firn_remote_info *remote), void *ctx,
-                 firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_remote_list(firn_workspace *workspace,
+                                              int (*on_remote)(void *ctx,
+                                                               const firn_remote_info *remote),
+                                              void *ctx, firn_error *err);
 
 typedef struct firn_push_options {
     size_t size; /* sizeof(firn_push_options) */
@@ -69,8 +72,8 @@ typedef struct firn_push_options {
     int64_t bytes_per_second_max; /* 0: no limit */
     firn_callbacks callbacks;
 } firn_push_options;
-#define FIRN_PUSH_OPTIONS_INIT                                      \
-    {                                                               \
+#define FIRN_PUSH_OPTIONS_INIT                                     \
+    {                                                              \
         sizeof(firn_push_options), NULL, 0, 0, FIRN_CALLBACKS_INIT \
     }
 typedef struct firn_push_result {
@@ -80,8 +83,8 @@ typedef struct firn_push_result {
     uint64_t bytes;       /* that were sent for them */
     uint64_t requests;
 } firn_push_result;
-#define FIRN_PUSH_RESULT_INIT                   \
-    {                                           \
+#define FIRN_PUSH_RESULT_INIT                \
+    {                                        \
         sizeof(firn_push_result), 0, 0, 0, 0 \
     }
 /* Sends checkpoints of the workspace, with their tags, to a remote; safety checkpoints stay here.
@@ -98,8 +101,8 @@ typedef struct firn_pull_options {
     int64_t bytes_per_second_max; /* 0: no limit */
     firn_callbacks callbacks;
 } firn_pull_options;
-#define FIRN_PULL_OPTIONS_INIT                                \
-    {                                                         \
+#define FIRN_PULL_OPTIONS_INIT                            \
+    {                                                     \
         sizeof(firn_pull_options), 0, FIRN_CALLBACKS_INIT \
     }
 typedef struct firn_pull_result {
@@ -110,8 +113,8 @@ typedef struct firn_pull_result {
     uint64_t bytes;       /* that were fetched for them */
     uint64_t requests;
 } firn_pull_result;
-#define FIRN_PULL_RESULT_INIT                      \
-    {                                              \
+#define FIRN_PULL_RESULT_INIT                   \
+    {                                           \
         sizeof(firn_pull_result), 0, 0, 0, 0, 0 \
     }
 /* Brings the checkpoints of other lines that are not here yet. FIRN_CORRUPT: some could not be
@@ -120,6 +123,72 @@ typedef struct firn_pull_result {
 FIRN_API FIRN_MUST_CHECK int firn_workspace_pull(firn_workspace *workspace, const char *remote,
                                                  const firn_pull_options *options,
                                                  firn_pull_result *out, firn_error *err);
+
+typedef struct firn_take_options {
+    size_t size;             /* sizeof(firn_take_options) */
+    const firn_slice *paths; /* relative to the root of the checkpoint; count 0: all of it */
+    size_t path_count;
+    int64_t bytes_per_second_max; /* 0: no limit */
+    firn_callbacks callbacks;
+} firn_take_options;
+#define FIRN_TAKE_OPTIONS_INIT                                     \
+    {                                                              \
+        sizeof(firn_take_options), NULL, 0, 0, FIRN_CALLBACKS_INIT \
+    }
+typedef struct firn_take_result {
+    size_t size;                           /* sizeof(firn_take_result) */
+    firn_workspace_checkpoint *checkpoint; /* that was made; firn_workspace_checkpoint_free */
+    uint64_t bytes;                        /* that were fetched */
+    uint64_t requests;
+} firn_take_result;
+#define FIRN_TAKE_RESULT_INIT                \
+    {                                        \
+        sizeof(firn_take_result), NULL, 0, 0 \
+    }
+/* Makes a checkpoint of the workspace that has some paths of a checkpoint of a remote, and nothing
+ * else; of the remote only what these need is read, and nothing has to be pulled before. reference:
+ * as of a workspace, but of all lines of the remote; after the label of a line and a '/' of that
+ * line. Restoring the new checkpoint brings the files. FIRN_NOT_FOUND: the remote has no such
+ * checkpoint, or that no such path. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_take(firn_workspace *workspace, const char *remote,
+                                                 const char *reference,
+                                                 const firn_take_options *options,
+                                                 firn_take_result *out, firn_error *err);
+
+typedef struct firn_prune_options {
+    size_t size;      /* sizeof(firn_prune_options) */
+    const char *keep; /* a policy, as in firn_workspace_save_options; NULL: all checkpoints stay */
+    bool dry_run;     /* count, and change nothing */
+    bool now;         /* files that no push has named yet go as well, however young they are */
+    firn_callbacks callbacks;
+} firn_prune_options;
+#define FIRN_PRUNE_OPTIONS_INIT                                             \
+    {                                                                       \
+        sizeof(firn_prune_options), NULL, false, false, FIRN_CALLBACKS_INIT \
+    }
+typedef struct firn_prune_result {
+    size_t size;                  /* sizeof(firn_prune_result) */
+    uint64_t checkpoints;         /* that stay */
+    uint64_t removed_checkpoints; /* that the policy does not keep */
+    uint64_t packs;               /* files that stay */
+    uint64_t bytes;               /* of these */
+    uint64_t removed_packs;
+    uint64_t removed_bytes;
+    uint64_t requests;
+} firn_prune_result;
+#define FIRN_PRUNE_RESULT_INIT                         \
+    {                                                  \
+        sizeof(firn_prune_result), 0, 0, 0, 0, 0, 0, 0 \
+    }
+/* Removes from a remote what no checkpoint there needs, beside other machines that push, pull and
+ * prune. With `keep`, checkpoints that the policy does not keep go first: of each line by itself;
+ * one that has a tag, or is younger than a day, stays. Reads the directories of all checkpoints
+ * there, and the end of each pack. What nothing needs is removed now; a file that a push has put
+ * and that is not named yet is removed by a later prune, unless that push names it first. out may
+ * be NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_remote_prune(firn_workspace *workspace, const char *remote,
+                                               const firn_prune_options *options,
+                                               firn_prune_result *out, firn_error *err);
 
 #ifdef __cplusplus
 }

@@ -491,17 +491,32 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_watch_stop(firn_workspace *workspace
 
 /* ---- listing and naming checkpoints ---- */
 
+/* What one workspace, here or elsewhere, has pushed to a remote, and a pull has brought. */
+typedef struct firn_workspace_line {
+    firn_slice remote; /* the name that this store has for the remote */
+    firn_slice name;   /* the label if no other line of the remote has it, else the id */
+    firn_slice label;  /* by its author, such as "ada@laptop:project" */
+    firn_slice id;     /* 32 hexadecimal digits */
+} firn_workspace_line;
+
 typedef struct firn_workspace_list_options {
     size_t size;         /* sizeof(firn_workspace_list_options) */
     uint64_t limit;      /* only this many of the newest; default UINT64_MAX: all */
     bool include_safety; /* safety checkpoints too */
     bool deleted;        /* instead those that firn_workspace_undelete can bring back */
+    /* Instead those that pulls have brought: of all lines of a remote ("origin"), one after the other, or
+     * of a line, by its label or its id ("origin/ada@laptop:project"). `limit` counts for each line.
+     * "REMOTE/NAME/NUMBER", with the name of the line, is a reference to each of them. */
+    const char *remote;
+    /* With `remote`: gets each line, before its checkpoints; the ctx is that of on_checkpoint. */
+    int (*on_line)(void *ctx, const firn_workspace_line *line);
 } firn_workspace_list_options;
-#define FIRN_WORKSPACE_LIST_OPTIONS_INIT                              \
-    {                                                                 \
-        sizeof(firn_workspace_list_options), UINT64_MAX, false, false \
+#define FIRN_WORKSPACE_LIST_OPTIONS_INIT                                          \
+    {                                                                             \
+        sizeof(firn_workspace_list_options), UINT64_MAX, false, false, NULL, NULL \
     }
-/* Lists the checkpoints, newest first. A workspace that was never saved has none; that is no error. */
+/* Lists the checkpoints, newest first. A workspace that was never saved has none; that is no error.
+ * FIRN_NOT_FOUND if no pull has brought any of `remote`; FIRN_INVALID if `deleted` is asked of one. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_list(firn_workspace *workspace, const firn_workspace_list_options *options,
                     int (*on_checkpoint)(void *ctx, const firn_workspace_checkpoint *checkpoint),
@@ -795,11 +810,15 @@ typedef struct firn_workspace_log_options {
     int (*on_checkpoint)(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_compared);
     int (*on_difference)(void *ctx, const firn_workspace_difference *difference);
     firn_callbacks callbacks;
+    /* Instead of the workspace's history that of a line: "origin" if the remote has one line, else
+     * "origin/ada@laptop:project", by its label or its id. `after` and `before` are references in it
+     * ("12", not "origin/12"). FIRN_NOT_FOUND; FIRN_CONFLICT if several lines are meant. */
+    const char *remote;
 } firn_workspace_log_options;
 #define FIRN_WORKSPACE_LOG_OPTIONS_INIT                                               \
     {                                                                                 \
         sizeof(firn_workspace_log_options), NULL, NULL, false, NULL, 0, false, false, \
-            FIRN_DIFF_MYERS, 0, NULL, NULL, FIRN_CALLBACKS_INIT                       \
+            FIRN_DIFF_MYERS, 0, NULL, NULL, FIRN_CALLBACKS_INIT, NULL                 \
     }
 /* Walks through the history of the workspace, newest first, and compares each checkpoint with the one
  * before it that exists today and is no safety checkpoint; the oldest with an empty tree. For each,

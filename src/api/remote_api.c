@@ -3,10 +3,13 @@
  * api/remote_api.c: the public functions of remotes: arguments are checked here, everything else is
  * in share/share.h.
  */
+#include <stddef.h>
+
 #include "api/api_check.h"
 #include "api/api_handle.h"
 #include "api/api_options.h"
 #include "firn/remote.h"
+#include "handle/ws.h"
 #include "share/share.h"
 #include "threads/os_callback.h"
 
@@ -86,6 +89,45 @@ firn_workspace_pull(firn_workspace *workspace, const char *remote, const firn_pu
     API_READ_OPTIONS(given, options, err);
     int rc = fi_share_pull(workspace, remote, &given, &result, err);
     if (out != NULL && (rc == FIRN_OK || rc == FIRN_CORRUPT)) {
+        fi_api_options_write(out, &result, sizeof result);
+    }
+    return api_check_told(rc, err);
+}
+
+int
+firn_workspace_take(firn_workspace *workspace, const char *remote, const char *reference,
+                    const firn_take_options *options, firn_take_result *out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_take_options given = FIRN_TAKE_OPTIONS_INIT;
+    firn_take_result result;
+    FI_TRY_RETURN(fi_api_options_begin_result(
+        out, offsetof(firn_take_result, checkpoint) + sizeof(void *), err));
+    API_REQUIRE(reference != NULL, err, "reference must not be NULL");
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
+    API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
+    int rc = fi_share_take(workspace, remote, reference, &given, &result, err);
+    if (rc == FIRN_OK && out != NULL) {
+        fi_ws_given_take(workspace, result.checkpoint);
+        fi_api_options_write(out, &result, sizeof result);
+    }
+    fi_ws_given_release(workspace);
+    return api_check_told(rc, err);
+}
+
+int
+firn_remote_prune(firn_workspace *workspace, const char *remote, const firn_prune_options *options,
+                  firn_prune_result *out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_prune_options given = FIRN_PRUNE_OPTIONS_INIT;
+    firn_prune_result result;
+    FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
+    int rc = fi_share_prune(workspace, remote, &given, &result, err);
+    if (rc == FIRN_OK && out != NULL) {
         fi_api_options_write(out, &result, sizeof result);
     }
     return api_check_told(rc, err);

@@ -36,7 +36,7 @@ Colors: on a terminal, or where they are asked for.
   [1]
   $ firn list --color=sometimes
   ! firn: list: --color is always, never or auto
-  ! usage: firn list [options] [REF..REF]
+  ! usage: firn list [options] [REF..REF|REMOTE]
   ! help: firn help list
   [2]
   $ firn check --color=always

@@ -162,7 +162,7 @@ Afternoon: where does this come from, and what is worth keeping?
   [3]
   $ firn list --since
   ! firn: list: unknown option '--since'
-  ! usage: firn list [options] [REF..REF]
+  ! usage: firn list [options] [REF..REF|REMOTE]
   ! help: firn help list
   [2]
 

@@ -28,7 +28,7 @@ Options.
   $ firn log --oneline
   ! firn: log: unknown option '--oneline'
   ! hint: firn log prints one line for each checkpoint
-  ! usage: firn log [options] [REF..REF] [PATH...]
+  ! usage: firn log [options] [REF..REF|REMOTE] [PATH...]
   ! help: firn help log
   [2]
   $ firn log -5 2>&1 | sed -n 2p; firn log -S word 2>&1 | sed -n 2p; firn save -am text 2>&1 | sed -n 2p; firn restore --source=1 f 2>&1 | sed -n 2p; firn diff --cached 2>&1 | sed -n 2p

@@ -19,8 +19,8 @@ The program explains itself, and every command does.
   
   Other commands:
     log browse list show cat blame grep report mount tag pin unpin delete undelete
-    forget push pull fetch remote hook mcp init config workspaces trust gc check
-    repair db import export chkp alxs help completion version
+    forget push pull fetch clone remote hook mcp init config workspaces trust gc
+    check repair db import export chkp alxs help completion version
   
   What they do, options and exit codes: firn help
   More about a command: firn help COMMAND
@@ -71,7 +71,8 @@ The program explains itself, and every command does.
     push       Send checkpoints to a remote
     pull       Bring checkpoints that others have pushed to a remote
     fetch      The same as pull, which changes no file either
-    remote     Add, list or remove remotes
+    clone      Make a workspace from a remote
+    remote     Add, list, show or remove remotes
   
   Agent commands:
     hook       Save before and after each turn of a coding agent
@@ -137,7 +138,7 @@ The program explains itself, and every command does.
 
 The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
 
-  $ for command in save push pull fetch log browse list show status diff cat blame grep report restore undo redo revert watch delete forget gc tag pin unpin check repair init config mcp completion help version; do
+  $ for command in save push pull fetch clone log browse list show status diff cat blame grep report restore undo redo revert watch delete forget gc tag pin unpin check repair init config mcp completion help version; do
   >     firn help | grep -q "^  $command " || echo "$command is not listed"
   >     firn help $command >a && firn $command --help >b && cmp a b
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"
@@ -160,6 +161,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   workspaces relocate
   remote add
   remote list
+  remote show
   remote remove
   hook install
   hook print

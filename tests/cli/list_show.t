@@ -42,12 +42,12 @@ A range is what came after the first checkpoint, up to the second.
   3
   $ firn list 3
   ! firn: list: '3' is not a range of checkpoints, such as 3..7 or 3..
-  ! usage: firn list [options] [REF..REF]
+  ! usage: firn list [options] [REF..REF|REMOTE]
   ! help: firn help list
   [2]
   $ firn list 1..2 3
   ! firn: list: unexpected argument '3'
-  ! usage: firn list [options] [REF..REF]
+  ! usage: firn list [options] [REF..REF|REMOTE]
   ! help: firn help list
   [2]
   $ firn list 1..9

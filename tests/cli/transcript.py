@@ -15,7 +15,7 @@ A transcript, FILE.t: lines that do not begin with two spaces are prose.
       ? command            where this fails the file is skipped
 
 A document, FILE.md: the fenced blocks whose first line is ```console firn-test hold commands after "$ " and, below each,
-what it prints on both outputs; no command may fail. Ids, times, durations and by how much a store grew differ from run to
+what it prints on both outputs; no command may fail. Ids, times, durations, and by how much a store grew or a push sent, differ from run to
 run or from version to version and are not compared. Blocks ```c firn-test are whole programs: compiled with $CC, linked
 with $LINK, run. A block whose first line is ```LANGUAGE firn-test NAME is the file NAME for the commands below it.
 
@@ -50,7 +50,7 @@ STANDS_FOR = {
     "any": r".*",
 }
 VARYING = re.compile(r"\b\d+ (?:second|minute)s? ago\b *|\b[k-z]{32}\b|\b[k-z]{8}\b|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|\b\d+\.\d\d s\b|"
-                     r"[\d.]+ [KMGT]?B added")
+                     r"[\d.]+ [KMGT]?B added|[\d.]+ [KMGT]?B in (?=\d+ request)")
 TIMEOUT_SECONDS = 600
 END_OF_FILE = "end-of-the-file"
 

@@ -47,7 +47,7 @@ What is wrong on the command line ends in exit code 2, says why, and changes not
   [2]
   $ firn list --store ''
   ! firn: list: --store needs a directory
-  ! usage: firn list [options] [REF..REF]
+  ! usage: firn list [options] [REF..REF|REMOTE]
   ! help: firn help list
   [2]
 
@@ -55,37 +55,37 @@ Options are written out: an abbreviation may mean another option one day.
 
   $ firn list --lim 3
   ! firn: list: unknown option '--lim'
-  ! usage: firn list [options] [REF..REF]
+  ! usage: firn list [options] [REF..REF|REMOTE]
   ! help: firn help list
   [2]
   $ firn list --limit
   ! firn: list: --limit needs a value: N
-  ! usage: firn list [options] [REF..REF]
+  ! usage: firn list [options] [REF..REF|REMOTE]
   ! help: firn help list
   [2]
   $ firn list --limitless
   ! firn: list: unknown option '--limitless'
-  ! usage: firn list [options] [REF..REF]
+  ! usage: firn list [options] [REF..REF|REMOTE]
   ! help: firn help list
   [2]
   $ firn list --json=yes
   ! firn: list: --json takes no value
-  ! usage: firn list [options] [REF..REF]
+  ! usage: firn list [options] [REF..REF|REMOTE]
   ! help: firn help list
   [2]
   $ firn list -z
   ! firn: list: unknown option '-z'
-  ! usage: firn list [options] [REF..REF]
+  ! usage: firn list [options] [REF..REF|REMOTE]
   ! help: firn help list
   [2]
   $ firn list -qz
   ! firn: list: unknown option '-z'
-  ! usage: firn list [options] [REF..REF]
+  ! usage: firn list [options] [REF..REF|REMOTE]
   ! help: firn help list
   [2]
   $ firn list extra
   ! firn: list: 'extra' is not a range of checkpoints, such as 3..7 or 3..
-  ! usage: firn list [options] [REF..REF]
+  ! usage: firn list [options] [REF..REF|REMOTE]
   ! help: firn help list
   [2]
   $ firn save -m
@@ -108,7 +108,7 @@ An option that means nothing to the command is refused.
   [2]
   $ firn list --strict
   ! firn: list: --strict cannot be used with this command
-  ! usage: firn list [options] [REF..REF]
+  ! usage: firn list [options] [REF..REF|REMOTE]
   ! help: firn help list
   [2]
   $ firn save --version
@@ -148,7 +148,7 @@ What looks like an option after "--" is none.
 
   $ firn list -- --limit
   ! firn: list: '--limit' is not a range of checkpoints, such as 3..7 or 3..
-  ! usage: firn list [options] [REF..REF]
+  ! usage: firn list [options] [REF..REF|REMOTE]
   ! help: firn help list
   [2]
   $ firn show -- -q
@@ -161,7 +161,7 @@ With --json there is an object even so, and only one.
   $ firn list --limit abc --json 2>errors; cat errors
   {"error":{"code":"FIRN_INVALID","message":"list: --limit takes a whole number, not 'abc'","exit":2}}
   firn: list: --limit takes a whole number, not 'abc'
-  usage: firn list [options] [REF..REF]
+  usage: firn list [options] [REF..REF|REMOTE]
   help: firn help list
   $ firn --json saev 2>errors
   {"error":{"code":"FIRN_INVALID","message":"unknown command 'saev'; the nearest is save","exit":2}}

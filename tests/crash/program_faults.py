@@ -4,8 +4,8 @@
 one, on the disk in the long run.
 
 Saves, restores and undoes a small tree, deals with restores that were interrupted, deletes checkpoints, collects garbage, forgets
-a file, repairs the store, puts a hook into an agent's settings, and imports rows into a table, changes it and compacts it, again
-and again; each time strace makes one system call fail (EIO, ENOSPC) or kills the process in it: each call of every kind
+a file, repairs the store, puts a hook into an agent's settings, imports rows into a table, changes it and compacts it, and pushes
+to a remote and pulls from it, again and again; each time strace makes one system call fail (EIO, ENOSPC) or kills the process in it: each call of every kind
 that touches files, or a sample of them in the normal run (FIRN_TEST_LONG=1: all, for FIRN_TEST_SECONDS, and then the sample). After each fault, without further faults:
   - check --data finds nothing;
   - the first checkpoint is restored to another directory as it was saved, and at the end the second one;
@@ -14,7 +14,7 @@ that touches files, or a sample of them in the normal run (FIRN_TEST_LONG=1: all
 After a fault in a restore or an undo also, by turns, restore, restore --resume, undo and save: before, every file is the old or
 the new one, whole; somebody writes a file; and afterwards the tree is what the command promises, with no temporary name left,
 and what was written meanwhile is there or in a checkpoint.
-Prints "count: N faults ..." or "SKIPPED: why". A PART is restores, deletes or tables; without one it is all of them.
+Prints "count: N faults ..." or "SKIPPED: why". A PART is restores, deletes, tables or remotes; without one it is all of them.
 """
 import json
 import os
@@ -77,6 +77,8 @@ class Rig:
         self.kept = os.path.join(place, "kept")
         self.out = os.path.join(place, "out")
         self.trace = os.path.join(place, "trace")
+        self.others = []  # directories that belong to a round as well
+        self.trusted = []  # stores that count as the user's, also as copies
         self.said = ""
         self.loops = 0  # of faults in one command
         self.left_out = []  # what could not be read because of the fault: a restore leaves it as it is
@@ -109,13 +111,16 @@ class Rig:
         """What every round begins with."""
         shutil.rmtree(self.kept, ignore_errors=True)
         os.makedirs(self.kept)
-        subprocess.run(["cp", "-a", self.tree, self.store, self.data, self.kept], check=True)
+        subprocess.run(["cp", "-a", self.tree, self.store, self.data, *self.others, self.kept], check=True)
 
     def bring_back(self):
-        for name in (self.tree, self.store, self.data):
+        names = [self.tree, self.store, self.data, *self.others]
+        for name in names:
             shutil.rmtree(name)
         place = os.path.dirname(self.tree)
-        subprocess.run(["cp", "-a", *[os.path.join(self.kept, name) for name in ("tree", "store", "data")], place], check=True)
+        subprocess.run(["cp", "-a", *[os.path.join(self.kept, os.path.basename(name)) for name in names], place], check=True)
+        for store in self.trusted:
+            self.must("trust", store, "-q")
 
     def fault(self, call, fault, when, arguments):
         """Runs a command with one fault in it; whether the fault was met."""
@@ -406,6 +411,51 @@ def deletes(rig):
     return met + settings_of_an_agent(rig) + forgetting(rig) + repairing(rig)
 
 
+def remotes(rig):
+    """A push to a directory, and a pull from it into another store: what was saved comes through, at the latest the next time."""
+    calls = ["openat", "pread64", "pwrite64", "fdatasync", "fsync", "linkat", "unlinkat", "mkdirat", "renameat2", "getdents64", "statx"]
+    remote = os.path.join(os.path.dirname(rig.tree), "remote")
+    other = os.path.join(os.path.dirname(rig.tree), "other")
+    own = rig.store
+
+    def compare_pulled():
+        rig.must("pull", "-q")
+        rig.must("check", "--data", "-q")
+        rig.compare("origin/1", rig.first)
+        rig.compare("origin/latest", rig.second)
+
+    def judge_push(_):
+        rig.must("check", "--data", "-q")
+        rig.must("push", "-q")
+        rig.store = other
+        compare_pulled()
+        rig.store = own
+        rig.expect(rig.second)
+
+    def judge_pull(_):
+        rig.must("check", "--data", "-q")
+        compare_pulled()
+        rig.expect(rig.second)
+
+    # More than a state takes in: the push puts a file, too.
+    with open(os.path.join(rig.tree, "large"), "wb") as file:
+        file.write(os.urandom(200000))
+    rig.second = tree_of(rig.tree)
+    rig.must(*SAVE)
+    rig.must("remote", "add", "origin", remote, "-q")
+    rig.store = other
+    rig.must("remote", "add", "origin", remote, "-q")
+    rig.store = own
+    rig.others = [remote, other]
+    rig.trusted = [own, other]
+    met = each_fault(rig, calls, ["push", "-q"], judge_push)
+    rig.bring_back()
+    rig.must("push", "-q")
+    rig.store = other
+    rig.others = [remote, own]
+    return met + each_fault(rig, calls, ["pull", "-q"], judge_pull)
+
+
 def main():
     firn = os.path.abspath(sys.argv[1])
     probe = shutil.which("strace") and subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], check=False,
@@ -419,7 +469,7 @@ def main():
     memory = "/dev/shm" if not LONG and os.access("/dev/shm", os.W_OK | os.X_OK) else None
     with tempfile.TemporaryDirectory(prefix="firn-faults-", dir=memory) as place:
         try:
-            for part in (restores, deletes, tables):
+            for part in (restores, deletes, tables, remotes):
                 if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:
                     own = os.path.join(place, part.__name__)
                     os.mkdir(own)

@@ -563,6 +563,98 @@ saves_a_directory(const std::filesystem::path &beside)
     std::filesystem::remove_all(store);
 }
 
+static firn::workspace
+opens(const std::string &tree, const std::string &store)
+{
+    std::filesystem::create_directories(tree);
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    options.store_path = store.c_str();
+    return firn::workspace(tree, options);
+}
+
+// Two workspaces and a directory as their remote.
+static void
+shares_a_directory(const std::filesystem::path &beside)
+{
+    std::filesystem::path work = beside.string() + ".shared";
+    std::string remote = (work / "remote").string();
+    std::filesystem::remove_all(work);
+    firn::workspace ada = opens((work / "ada").string(), (work / "ada.states").string());
+    firn::workspace grace = opens((work / "grace").string(), (work / "grace.states").string());
+    require(code_of([&] { (void)ada.push(); }) == FIRN_NOT_FOUND, "no remote to push to");
+    std::filesystem::create_directories(remote);
+    ada.remote_add("origin", remote);
+    grace.remote_add("hub", remote);
+    require(code_of([&] { ada.remote_add("origin", remote); }) == FIRN_EXISTS, "a name in use");
+    std::string seen;
+    ada.remotes([&](const firn_remote_info &info) {
+        seen += std::string(info.name) + " " + info.url + " ";
+        require(std::string(info.id).size() == 32 && info.not_pushed == 0, "a remote has an id");
+    });
+    require(seen == "origin " + remote + " ", "remotes");
+    require(throws_seven([&] { ada.remotes([](const firn_remote_info &) { throw 7; }); }),
+            "a function that throws ends remotes");
+    std::string large;
+    for (unsigned x = 1; large.size() < 1 << 20; x = x * 1664525 + 1013904223) {
+        large += static_cast<char>(x >> 24);
+    }
+    put_file(work / "ada" / "large", large); // a remote has it in a file of its own
+    put_file(work / "ada" / "notes", "one");
+    (void)ada.save("first");
+    put_file(work / "ada" / "notes", "two");
+    (void)ada.save("second");
+    firn_push_options push = FIRN_PUSH_OPTIONS_INIT;
+    push.callbacks.on_progress = throw_progress;
+    require(throws_seven([&] { (void)ada.push("origin", {}, push); }),
+            "progress that throws ends a push");
+    firn_push_result pushed = ada.push("origin", {"1"});
+    require(pushed.checkpoints == 1 && pushed.objects > 0 && pushed.bytes > 0, "push of one");
+    push = FIRN_PUSH_OPTIONS_INIT;
+    push.bytes_per_second_max = 1 << 30;
+    require(ada.push(std::nullopt, {}, push).checkpoints == 1 && ada.push().checkpoints == 0,
+            "push of the others");
+    require(code_of([&] { (void)ada.push("origin", {"7"}); }) == FIRN_NOT_FOUND,
+            "push of no checkpoint");
+    firn_pull_options pull = FIRN_PULL_OPTIONS_INIT;
+    pull.callbacks.on_progress = throw_progress;
+    require(throws_seven([&] { (void)grace.pull("hub", pull); }),
+            "progress that throws ends a pull");
+    firn_pull_result pulled = grace.pull();
+    require(pulled.checkpoints == 2 && pulled.lines == 1 && pulled.skipped == 0, "pull");
+    require(grace.cat("hub/latest", "notes") == "two", "a checkpoint of a remote");
+    firn_workspace_list_options theirs = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    theirs.remote = "hub";
+    theirs.on_line = [](void *, const firn_workspace_line *) -> int { throw 7; };
+    seen.clear();
+    grace.list(
+        [&](const firn_workspace_checkpoint &checkpoint) {
+            seen += firn::text(checkpoint.message);
+            seen += " ";
+        },
+        theirs);
+    require(seen == "second first ", "the checkpoints of a remote");
+    require(grace.diff("hub/latest")->removed == 2, "it is compared with the disk");
+    require(grace.restore("hub/latest")->added == 2 &&
+                std::filesystem::exists(work / "grace" / "notes"),
+            "and restored");
+    firn_prune_options prune = FIRN_PRUNE_OPTIONS_INIT;
+    prune.dry_run = true;
+    prune.keep = "last:1";
+    firn_prune_result pruned = grace.remote_prune("hub", prune);
+    require(pruned.checkpoints == 2 && pruned.packs > 0 && pruned.removed_packs == 0,
+            "a prune leaves what is young");
+    require(code_of([&] {
+                prune.keep = "everything";
+                (void)grace.remote_prune(std::nullopt, prune);
+            }) == FIRN_INVALID,
+            "a policy that is none");
+    grace.remote_remove("hub");
+    require(!grace.find("hub/latest") &&
+                code_of([&] { grace.remote_remove("hub"); }) == FIRN_NOT_FOUND,
+            "a remote that was removed");
+    std::filesystem::remove_all(work);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -578,6 +670,7 @@ main(int argc, char **argv)
         asks_tables();
         goes_back(store);
         saves_a_directory(argv[1]);
+        shares_a_directory(argv[1]);
         store.open("users").put("ada", "1815");
         store.sync();
         {

@@ -34,9 +34,17 @@ const accepted = {
   list: ['limit', 'safety'],
   change: [...named.long, 'dryRun'],
   gc: [...named.long, 'dryRun', 'full', 'now'],
-  check: [...named.long, 'readData']
+  check: [...named.long, 'readData'],
+  push: [...named.long, 'remote', 'references', 'bytesPerSecondMax'],
+  pull: [...named.long, 'remote', 'bytesPerSecondMax'],
+  prune: [...named.long, 'remote', 'keep', 'dryRun', 'now']
 }
 accepted.undo = [...accepted.restore, 'lastTurn']
+
+/** Options, or only the name of a remote. */
+function withRemote (options, names) {
+  return typeof options === 'string' ? { remote: options } : object(options, names)
+}
 
 class Workspace extends Handle {
   constructor ({ handle: id, root, storePath, subpath, movedFrom, tooBroad }) {
@@ -185,6 +193,41 @@ class Workspace extends Handle {
   async check (options) {
     options = object(options, accepted.check)
     return this.#upkeep(CHECK, undefined, undefined, options, options.readData)
+  }
+
+  /** Sends checkpoints, by default those made since the last push, with their tags to a remote. */
+  async push (options) {
+    options = withRemote(options, accepted.push)
+    const given = options.references === undefined || options.references === null ? undefined : references(options.references)
+    return monitored(options, (monitor) => native.wsPush(this[handle], options.remote, given, options.bytesPerSecondMax, monitor))
+  }
+
+  /** Brings the checkpoints that others have pushed. FIRN_CORRUPT, with `pulled`, if others are damaged. */
+  async pull (options) {
+    options = withRemote(options, accepted.pull)
+    const { error, ...pulled } = await monitored(options, (monitor) => native.wsPull(this[handle], options.remote, options.bytesPerSecondMax, monitor))
+    if (error !== undefined) throw Object.assign(error, { pulled })
+    return pulled
+  }
+
+  /** Gives a place a name, and makes it a remote if it is empty. */
+  async remoteAdd (name, url) {
+    await native.wsRemoteAdd(this[handle], name, url)
+  }
+
+  /** Forgets a remote and what was pulled from it; the remote itself stays as it is. */
+  async remoteRemove (name) {
+    await native.wsRemoteRemove(this[handle], name)
+  }
+
+  async remotes () {
+    return native.wsRemotes(this[handle])
+  }
+
+  /** Removes from a remote what no checkpoint there needs; with `keep` first the checkpoints that this policy does not keep. */
+  async remotePrune (options) {
+    options = withRemote(options, accepted.prune)
+    return monitored(options, (monitor) => native.wsPrune(this[handle], options.remote, options.keep, options.dryRun, options.now, monitor))
   }
 }
 

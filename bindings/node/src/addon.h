@@ -3,7 +3,7 @@
  * addon.h: the interface among the files of the Node addon. The addon is a thin layer: lib/ (JavaScript) has the classes that
  * users meet, and calls functions of the addon with numbers for handles. Reading order: handle.c (handles and their
  * lifetimes), call.c (how a call runs, on the event loop or off it), convert.c (JavaScript values), then kv.c, write.c,
- * state.c, table.c, scan.c, exchange.c, compare.c, statement.c, workspace.c (what can be called).
+ * state.c, table.c, scan.c, exchange.c, compare.c, statement.c, workspace.c, remote.c (what can be called).
  *
  * Threads. Everything here runs on the thread of its environment (the main thread, or that of a worker), except
  * `run` of a call, which runs in libuv's pool. `run` uses firn's handles and memory of its call, and nothing of
@@ -172,7 +172,8 @@ bool calls_define(struct instance *instance, napi_value exports, const struct ca
 bool function_define(struct instance *instance, napi_value exports, const char *name,
                      napi_callback function);
 extern const struct call_kind kv_calls[], write_calls[], state_calls[], table_calls[], scan_calls[],
-    exchange_calls[], compare_calls[], statement_calls[], workspace_calls[], workspace_list_calls[];
+    exchange_calls[], compare_calls[], statement_calls[], workspace_calls[], workspace_list_calls[],
+    remote_calls[];
 bool kv_define(struct instance *instance, napi_value exports);
 bool write_define(struct instance *instance, napi_value exports);
 bool monitor_define(struct instance *instance, napi_value exports);

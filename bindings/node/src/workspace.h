@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace.h: the calls of workspace.c (saving, comparing, restoring) and workspace_list.c (listing, naming, upkeep).
+ * workspace.h: the calls of workspace.c (saving, comparing, restoring), workspace_list.c (listing, naming, upkeep) and
+ * remote.c (remotes).
  */
 #ifndef FIRN_NODE_WORKSPACE_H
 #define FIRN_NODE_WORKSPACE_H

@@ -130,7 +130,10 @@ test('an unknown option is a TypeError that lists those that are known', async (
     'Workspace.delete': (o) => work.delete('1', o),
     'Workspace.expire': (o) => work.expire('all:1d', o),
     'Workspace.gc': (o) => work.gc(o),
-    'Workspace.check': (o) => work.check(o)
+    'Workspace.check': (o) => work.check(o),
+    'Workspace.push': (o) => work.push(o),
+    'Workspace.pull': (o) => work.pull(o),
+    'Workspace.remotePrune': (o) => work.remotePrune(o)
   }
   const expected = declared()
   assert.ok(expected.size > 80, String(expected.size))
@@ -154,7 +157,7 @@ test('an unknown option is a TypeError that lists those that are known', async (
       await assert.rejects(async () => call({ [option]: undefined, creat: undefined }), /"creat"/, `${name}: ${option}`)
     }
     for (const wrong of ['text', 5, [], () => {}]) {
-      if ((wrong === 'text' && name.endsWith('.save')) || (/text|5/.test(wrong) && name.endsWith('.revert'))) continue // a message, a reference
+      if ((wrong === 'text' && /\.(save|push|pull|remotePrune)$/.test(name)) || (/text|5/.test(wrong) && name.endsWith('.revert'))) continue // a message, a reference, a remote
       if (isSync) assert.throws(() => call(wrong), code('FIRN_INVALID'), name)
       else await assert.rejects(async () => call(wrong), code('FIRN_INVALID'), name)
     }

@@ -4,6 +4,7 @@
 'use strict'
 
 const assert = require('node:assert')
+const crypto = require('node:crypto')
 const fs = require('node:fs')
 const path = require('node:path')
 const { firn, test, directory, code } = require('./support')
@@ -203,4 +204,94 @@ test('a store from elsewhere does not choose the directory', async (t) => {
   const below = await firn.openWorkspace(path.join(root, 'sub'), { store })
   assert.deepStrictEqual((await below.status()).changes, [])
   below.close()
+})
+
+/** Another workspace of the same place, with a store of its own. */
+async function another (t, place) {
+  const root = path.join(place, 'other')
+  fs.mkdirSync(root)
+  const opened = await firn.openWorkspace(root, { store: path.join(place, 'other.store'), isRoot: true })
+  t.after(() => opened.close())
+  return { opened, root }
+}
+
+test('two workspaces share a directory as their remote', async (t) => {
+  const { opened: ada, root, place } = await workspace(t)
+  const shared = path.join(place, 'shared')
+  fs.mkdirSync(shared)
+  for (const call of ['push', 'pull', 'remotePrune']) await assert.rejects(ada[call](), code('FIRN_NOT_FOUND'))
+  assert.deepStrictEqual(await ada.remotes(), [])
+  assert.strictEqual(await ada.remoteAdd('origin', shared), undefined)
+  const [remote] = await ada.remotes()
+  assert.deepStrictEqual([remote.name, remote.url, remote.id.length, remote.notPushed], ['origin', shared, 32, 0])
+  await assert.rejects(ada.remoteAdd('origin', shared), code('FIRN_EXISTS'))
+  await assert.rejects(ada.remoteAdd('no blanks', shared), code('FIRN_INVALID'))
+  await assert.rejects(ada.remoteAdd('other'), code('FIRN_INVALID'))
+  fs.writeFileSync(path.join(root, 'large'), crypto.randomBytes(1 << 20))
+  for (const message of ['one', 'two', 'three']) {
+    fs.writeFileSync(path.join(root, 'a.txt'), message)
+    await ada.save(message)
+  }
+  await ada.tag('v1', 2)
+  assert.strictEqual((await ada.remotes())[0].notPushed, 3)
+  await assert.rejects(ada.push({ references: 'nothing' }), code('FIRN_NOT_FOUND'))
+  await assert.rejects(ada.push({ references: [{}] }), code('FIRN_INVALID'))
+  await assert.rejects(ada.push({ bytesPerSecondMax: -1 }), code('FIRN_INVALID'))
+  await assert.rejects(ada.push({ refs: [1] }), TypeError)
+  await assert.rejects(ada.push({ signal: AbortSignal.abort(new Error('enough')) }), { message: 'enough' })
+  const phases = []
+  const pushed = await ada.push({ remote: 'origin', references: [1, 'v1'], onProgress: ({ phase }) => phases.push(phase) })
+  assert.strictEqual(pushed.checkpoints, 2)
+  assert.ok(pushed.objects > 2 && pushed.bytes > 0 && pushed.requests > 0 && phases.length > 0)
+  assert.strictEqual((await ada.push({ bytesPerSecondMax: 2n ** 63n })).checkpoints, 1)
+  assert.deepStrictEqual(await ada.push('origin'), { checkpoints: 0, objects: 0, bytes: 0, requests: 1 })
+
+  const { opened: bob, root: theirs } = await another(t, place)
+  await bob.remoteAdd('hub', shared)
+  assert.strictEqual((await bob.remotes())[0].id, remote.id)
+  const pulled = await bob.pull({ bytesPerSecondMax: 1 << 30 })
+  assert.deepStrictEqual([pulled.checkpoints, pulled.lines, pulled.skipped], [3, 1, 0])
+  assert.strictEqual((await bob.pull('hub')).checkpoints, 0)
+  assert.deepStrictEqual(await bob.list(), [])
+  assert.strictEqual((await bob.read('hub/2', 'a.txt')).toString(), 'two')
+  assert.deepStrictEqual((await bob.diff({ before: 'hub/1', after: 'hub/latest' })).changes.map(({ path }) => path), ['a.txt'])
+  assert.strictEqual((await bob.restore('hub/latest')).checkpoint.message, 'three')
+  assert.strictEqual(fs.readFileSync(path.join(theirs, 'a.txt'), 'utf8'), 'three')
+  await bob.save('theirs')
+  assert.strictEqual((await bob.push()).checkpoints, 1)
+  assert.strictEqual((await ada.pull()).checkpoints, 1)
+  assert.strictEqual((await ada.find('origin/latest')).message, 'theirs')
+  const pruned = await bob.remotePrune({ remote: 'hub', keep: 'last:1', dryRun: true })
+  assert.deepStrictEqual([pruned.checkpoints, pruned.removedCheckpoints, pruned.removedPacks], [4, 0, 0])
+  assert.ok(pruned.packs > 0 && pruned.bytes > 0)
+  await assert.rejects(bob.remotePrune({ keep: 'often' }), code('FIRN_INVALID'))
+  await bob.remoteRemove('hub')
+  assert.deepStrictEqual(await bob.remotes(), [])
+  await assert.rejects(bob.find('hub/latest'), code('FIRN_NOT_FOUND'))
+  await assert.rejects(bob.remoteRemove('hub'), code('FIRN_NOT_FOUND'))
+})
+
+test('a pull of a damaged remote brings the rest', async (t) => {
+  const { opened, root, place } = await workspace(t)
+  const shared = path.join(place, 'shared')
+  const files = () => fs.readdirSync(shared, { recursive: true }).map((name) => path.join(shared, name)).filter((file) => fs.statSync(file).isFile())
+  await opened.remoteAdd('origin', shared)
+  await opened.save('one')
+  await opened.push()
+  const before = files()
+  fs.writeFileSync(path.join(root, 'large'), crypto.randomBytes(1 << 20))
+  await opened.save('two')
+  await opened.push()
+  const [largest] = files().filter((file) => !before.includes(file)).sort((a, b) => fs.statSync(b).size - fs.statSync(a).size)
+  const data = fs.readFileSync(largest)
+  data[data.length >> 1] ^= 1
+  fs.chmodSync(largest, 0o600)
+  fs.writeFileSync(largest, data)
+  const { opened: other } = await another(t, place)
+  await other.remoteAdd('origin', shared)
+  const notices = []
+  await assert.rejects(other.pull({ onNotice: ({ kind }) => notices.push(kind) }),
+    (error) => error instanceof firn.FirnError && error.code === 'FIRN_CORRUPT' && error.pulled.checkpoints === 1 && error.pulled.skipped === 1)
+  assert.ok(notices.length > 0 && notices.every((kind) => kind === 'damaged'))
+  assert.strictEqual((await other.read('origin/1', 'a.txt')).toString(), 'one\ntwo\n')
 })

@@ -234,38 +234,72 @@ fp_named_expire(PyObject *self, PyObject *args, PyObject *keywords)
     return visit_list(self, &visit, code, &err);
 }
 
+bool
+fp_references_take(PyObject *references, struct fp_references *out)
+{
+    *out = (struct fp_references){NULL, 0, NULL};
+    if (references == Py_None) {
+        return true;
+    }
+    bool is_one = PyUnicode_Check(references) || PyLong_Check(references);
+    PyObject *given = is_one ? PyTuple_New(1) : PySequence_Tuple(references);
+    if (given != NULL && is_one) {
+        Py_INCREF(references);
+        PyTuple_SetItem(given, 0, references);
+    }
+    Py_ssize_t count = given != NULL ? PyTuple_Size(given) : 0;
+    out->keep = given != NULL ? PyList_New(0) : NULL;
+    out->items = calloc((size_t)count + 1, sizeof *out->items);
+    bool is_taken = out->keep != NULL && out->items != NULL;
+    for (Py_ssize_t i = 0; is_taken && i < count; i++) {
+        PyObject *bytes = NULL;
+        PyObject *reference = PyTuple_GetItem(given, i);
+        is_taken = fp_reference_is_given(reference) &&
+                   fp_reference_text(reference, &bytes, &out->items[i]) &&
+                   PyList_Append(out->keep, bytes) == 0;
+        Py_XDECREF(bytes);
+    }
+    Py_XDECREF(given);
+    out->count = (size_t)count;
+    if (!is_taken) {
+        fp_references_release(out);
+        if (!PyErr_Occurred()) {
+            PyErr_NoMemory();
+        }
+    }
+    return is_taken;
+}
+
+void
+fp_references_release(struct fp_references *references)
+{
+    free(references->items);
+    references->items = NULL;
+    references->count = 0;
+    Py_CLEAR(references->keep);
+}
+
 static PyObject *
 delete_or_bring_back(PyObject *self, PyObject *args, bool deletes)
 {
-    Py_ssize_t count = PyTuple_Size(args);
-    PyObject *keep = PyList_New(0), *out = NULL;
-    const char **texts = calloc((size_t)count + 1, sizeof *texts);
-    bool is_taken = keep != NULL && texts != NULL;
-    for (Py_ssize_t i = 0; is_taken && i < count; i++) {
-        PyObject *bytes = NULL;
-        PyObject *reference = PyTuple_GetItem(args, i);
-        is_taken = fp_reference_is_given(reference) &&
-                   fp_reference_text(reference, &bytes, &texts[i]) &&
-                   PyList_Append(keep, bytes) == 0;
-        Py_XDECREF(bytes);
+    struct fp_references given;
+    PyObject *out = NULL;
+    if (!fp_references_take(args, &given)) {
+        return NULL;
     }
-    if (!is_taken && !PyErr_Occurred()) {
-        PyErr_NoMemory();
-    }
-    firn_workspace *workspace = is_taken ? fp_workspace_begin(self) : NULL;
+    firn_workspace *workspace = fp_workspace_begin(self);
     if (workspace != NULL) {
         firn_error err;
         int code;
-        FP_UNLOCKED(
-            code,
-            deletes ? firn_workspace_delete(workspace, texts, (size_t)count, NULL, NULL, NULL, &err)
-                    : firn_workspace_undelete(workspace, texts, (size_t)count, NULL, NULL, &err));
+        FP_UNLOCKED(code, deletes ? firn_workspace_delete(workspace, given.items, given.count, NULL,
+                                                          NULL, NULL, &err)
+                                  : firn_workspace_undelete(workspace, given.items, given.count,
+                                                            NULL, NULL, &err));
         fp_workspace_end(self);
         out = code == FIRN_OK ? Py_None : fp_raise(code, &err);
         Py_XINCREF(out);
     }
-    free(texts);
-    Py_XDECREF(keep);
+    fp_references_release(&given);
     return out;
 }
 

@@ -883,6 +883,28 @@ static PyMethodDef methods[] = {
     FP_METHOD("check", workspace_check, FP_KEYWORDS,
               "check(*, read_data=False, progress=None, notice=None)\n\nChecks the store; Corrupt "
               "if anything is damaged."),
+    FP_METHOD("push", fp_remote_push, FP_KEYWORDS,
+              "push(remote=None, *, references=None, max_bytes_per_second=0, progress=None, "
+              "notice=None) -> Pushed\n\nSends checkpoints, by default those made since the last "
+              "push, with their tags to a remote (the only one, or 'origin')."),
+    FP_METHOD(
+        "pull", fp_remote_pull, FP_KEYWORDS,
+        "pull(remote=None, *, max_bytes_per_second=0, progress=None, notice=None) -> "
+        "Pulled\n\nBrings the checkpoints that others have pushed: 'origin/latest' names one. "
+        "Corrupt, whose `pulled` is what it brought, if others are damaged."),
+    FP_METHOD("remote_add", fp_remote_add, FP_KEYWORDS,
+              "remote_add(name, url)\n\nNames a remote: 's3://bucket/prefix', "
+              "'https://host/bucket/prefix' or a directory. An empty place becomes one."),
+    FP_METHOD("remote_remove", fp_remote_remove, METH_VARARGS,
+              "remote_remove(name)\n\nForgets a remote and what was pulled from it; the remote "
+              "itself stays as it is."),
+    FP_METHOD("remotes", fp_remote_list, METH_NOARGS,
+              "remotes() -> list[Remote]\n\nThe remotes, by name."),
+    FP_METHOD(
+        "remote_prune", fp_remote_prune, FP_KEYWORDS,
+        "remote_prune(remote=None, *, keep=None, dry_run=False, now=False, progress=None, "
+        "notice=None) -> Pruned\n\nRemoves from a remote what no checkpoint there needs; with "
+        "keep ('all:1d daily:90d') first the checkpoints that this policy does not keep."),
     FP_METHOD("close", workspace_close, METH_NOARGS,
               "close()\n\nCloses the handle; a second call does nothing."),
     FP_METHOD("__enter__", workspace_enter, METH_NOARGS, "The workspace itself."),

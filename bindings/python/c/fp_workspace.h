@@ -29,6 +29,14 @@ PyObject *fp_named_expire(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_named_delete(PyObject *self, PyObject *args);
 PyObject *fp_named_undelete(PyObject *self, PyObject *args);
 
+/* Methods of Workspace (fp_remote.c). */
+PyObject *fp_remote_add(PyObject *self, PyObject *args, PyObject *keywords);
+PyObject *fp_remote_remove(PyObject *self, PyObject *args);
+PyObject *fp_remote_list(PyObject *self, PyObject *ignored);
+PyObject *fp_remote_push(PyObject *self, PyObject *args, PyObject *keywords);
+PyObject *fp_remote_pull(PyObject *self, PyObject *args, PyObject *keywords);
+PyObject *fp_remote_prune(PyObject *self, PyObject *args, PyObject *keywords);
+
 /* Paths of an argument: None, a path, or a sequence of them. */
 struct fp_paths {
     firn_slice *items;
@@ -37,6 +45,15 @@ struct fp_paths {
 };
 bool fp_paths_take(PyObject *paths, struct fp_paths *out);
 void fp_paths_release(struct fp_paths *paths);
+
+/* References of an argument: None, one, or a sequence of them. */
+struct fp_references {
+    const char **items;
+    size_t count;
+    PyObject *keep;
+};
+bool fp_references_take(PyObject *references, struct fp_references *out);
+void fp_references_release(struct fp_references *references);
 
 /* Objects of the classes in firn/_results.py; NULL with an exception. */
 PyObject *fp_saved_checkpoint(const firn_workspace_checkpoint *checkpoint);

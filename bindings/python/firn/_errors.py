@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
+from ._results import Pulled
+
 
 class Error(Exception):
     """An error of firn. code is the number of firn/error.h, errno the operating system's number, or 0."""
@@ -79,7 +83,9 @@ class Unsupported(Error):
 
 
 class Corrupt(Error):
-    """Damaged data; the text names the file and the place."""
+    """Damaged data; the text names the file and the place. pulled: what a pull brought beside it."""
+
+    pulled: Optional[Pulled] = None
 
 
 class Newer(Error):

@@ -21,6 +21,10 @@ from ._results import (
     Logged,
     Notice,
     Progress,
+    Pruned,
+    Pulled,
+    Pushed,
+    Remote,
     Restored,
     RestoredTree,
     Reverted,
@@ -520,6 +524,36 @@ class Workspace:
         now: bool = False,
     ) -> Collected: ...
     def check(self, *, read_data: bool = False, progress: _OnProgress = None, notice: _OnNotice = None) -> None: ...
+    def push(
+        self,
+        remote: Optional[str] = None,
+        *,
+        references: Union[_Reference, Iterable[_Reference], None] = None,
+        max_bytes_per_second: int = 0,
+        progress: _OnProgress = None,
+        notice: _OnNotice = None,
+    ) -> Pushed: ...
+    def pull(
+        self,
+        remote: Optional[str] = None,
+        *,
+        max_bytes_per_second: int = 0,
+        progress: _OnProgress = None,
+        notice: _OnNotice = None,
+    ) -> Pulled: ...
+    def remote_add(self, name: str, url: _Path) -> None: ...
+    def remote_remove(self, name: str, /) -> None: ...
+    def remotes(self) -> list[Remote]: ...
+    def remote_prune(
+        self,
+        remote: Optional[str] = None,
+        *,
+        keep: Optional[str] = None,
+        dry_run: bool = False,
+        now: bool = False,
+        progress: _OnProgress = None,
+        notice: _OnNotice = None,
+    ) -> Pruned: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(

@@ -287,3 +287,45 @@ class Collected(NamedTuple):
     objects_dead: int
     bytes_before: int
     bytes_after: int
+
+
+class Remote(NamedTuple):
+    """A remote of a workspace: its name here, where it is, the id that no other remote has, and how many checkpoints were made since
+    the last push to it."""
+
+    name: str
+    url: str
+    id: str
+    not_pushed: int
+
+
+class Pushed(NamedTuple):
+    """What a push sent: the checkpoints and objects that the remote did not have, and their bytes."""
+
+    checkpoints: int
+    objects: int
+    bytes: int
+    requests: int
+
+
+class Pulled(NamedTuple):
+    """What a pull brought: checkpoints that are new here, and how many lines have some of these. skipped counts checkpoints that
+    are damaged, or not whole, in the remote."""
+
+    checkpoints: int
+    lines: int
+    skipped: int
+    bytes: int
+    requests: int
+
+
+class Pruned(NamedTuple):
+    """What a prune left in a remote, and what it removed; packs are files."""
+
+    checkpoints: int
+    removed_checkpoints: int
+    packs: int
+    bytes: int
+    removed_packs: int
+    removed_bytes: int
+    requests: int

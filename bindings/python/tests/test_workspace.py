@@ -239,3 +239,90 @@ def test_numbers_that_are_not_negative(ws):
     for wrong in (lambda: ws.save(max_size=-1), lambda: ws.status(threads=-1), lambda: ws.checkpoints(-1), lambda: ws.log(limit=-1), lambda: ws.steps(-1)):
         with pytest.raises(firn.Invalid, match="^(max_size|threads|limit) must not be negative$"):
             wrong()
+
+
+def test_two_workspaces_share_a_remote(ws, tree, tmp_path):
+    for call in (ws.push, ws.pull, ws.remote_prune):
+        with pytest.raises(firn.NotFound):
+            call()
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    ws.remote_add("origin", shared)
+    (remote,) = ws.remotes()
+    assert (remote.name, remote.url, len(remote.id), remote.not_pushed) == ("origin", str(shared), 32, 0)
+    with pytest.raises(firn.Exists):
+        ws.remote_add("origin", shared)
+    for wrong in (lambda: ws.remote_add("no blanks", shared), lambda: ws.remote_add("inside", tree / "sub"), lambda: ws.push(max_bytes_per_second=-1)):
+        with pytest.raises(firn.Invalid):
+            wrong()
+    for wrong in (lambda: ws.remote_add("other", 5), lambda: ws.push(references=[None]), lambda: ws.push(references=1.5), lambda: ws.push(progress=5)):
+        with pytest.raises(TypeError):
+            wrong()
+    (tree / "large").write_bytes(os.urandom(1 << 20))
+    for number in range(4):
+        (tree / "a.txt").write_text(f"{number}")
+        ws.save(f"save {number}")
+    ws.tag("v1", 2)
+    assert ws.remotes()[0].not_pushed == 4
+    with pytest.raises(firn.NotFound):
+        ws.push(references=["nothing"])
+    with pytest.raises(ZeroDivisionError):
+        ws.push(progress=lambda _: 1 // 0)
+    seen = []
+    pushed = ws.push("origin", references=[1, "v1"], progress=seen.append)
+    assert pushed.checkpoints == 2 and pushed.objects > 2 and pushed.bytes > 0 and pushed.requests > 0
+    assert seen and all(isinstance(progress, firn.Progress) for progress in seen)
+    assert ws.push(references=3).checkpoints == 1 and ws.push(max_bytes_per_second=2**63).checkpoints == 1 and ws.push() == (0, 0, 0, 1)
+
+    other = tmp_path / "other"
+    other.mkdir()
+    with firn.Workspace(other, store=tmp_path / "other.store", is_root=True) as second:
+        second.remote_add("hub", str(shared))
+        assert second.remotes()[0].id == remote.id
+        with pytest.raises(ZeroDivisionError):
+            second.pull("hub", progress=lambda _: 1 // 0)
+        pulled = second.pull(max_bytes_per_second=1 << 30)
+        assert (pulled.checkpoints, pulled.lines, pulled.skipped) == (4, 1, 0) and pulled.bytes > 0 and second.pull().checkpoints == 0
+        assert second.checkpoints() == [] and second.cat("a.txt", "hub/latest") == b"3" and second.cat("a.txt", "hub/2") == b"1"
+        assert [change.path for change in second.diff("hub/1", "hub/latest")] == ["a.txt"]
+        assert {change.kind for change in second.status("hub/latest")} == {"removed"}
+        assert second.restore("hub/latest").checkpoint.message == "save 3" and (other / "a.txt").read_text() == "3"
+        (other / "a.txt").write_text("theirs")
+        second.save("theirs")
+        assert second.push().checkpoints == 1
+        pruned = second.remote_prune("hub", keep="last:1", dry_run=True)
+        assert (pruned.checkpoints, pruned.removed_checkpoints, pruned.removed_packs) == (5, 0, 0) and pruned.packs > 0 and pruned.bytes > 0
+        with pytest.raises(firn.Invalid):
+            second.remote_prune(keep="often")
+        second.remote_remove("hub")
+        assert second.remotes() == []
+        for wrong in (lambda: second.remote_remove("hub"), lambda: second.find("hub/latest")):
+            with pytest.raises(firn.NotFound):
+                wrong()
+    assert ws.pull().checkpoints == 1 and ws.cat("a.txt", "origin/latest") == b"theirs"
+
+
+def test_a_pull_of_a_damaged_remote_brings_the_rest(ws, tree, tmp_path):
+    shared = tmp_path / "shared"
+    ws.remote_add("origin", shared)
+    ws.save("one")
+    ws.push()
+    files = {path for path in shared.rglob("*") if path.is_file()}
+    (tree / "large").write_bytes(os.urandom(1 << 20))
+    ws.save("two")
+    ws.push()
+    largest = max({path for path in shared.rglob("*") if path.is_file()} - files, key=lambda path: path.stat().st_size)
+    data = bytearray(largest.read_bytes())
+    data[len(data) // 2] ^= 1
+    largest.chmod(0o600)
+    largest.write_bytes(data)
+    other = tmp_path / "other"
+    other.mkdir()
+    with firn.Workspace(other, store=tmp_path / "other.store", is_root=True) as second:
+        second.remote_add("origin", shared)
+        notices = []
+        with pytest.raises(firn.Corrupt) as raised:
+            second.pull(notice=notices.append)
+        assert raised.value.pulled.checkpoints == 1 and raised.value.pulled.skipped == 1
+        assert {notice.kind for notice in notices} == {"damaged"} and second.cat("a.txt", "origin/1") == b"one\ntwo\nthree\n"
+    assert firn.Corrupt("x").pulled is None

@@ -65,6 +65,12 @@ def directories(path: str) -> int:
         expired: list[firn.SavedTree] = workspace.expire("all:30d", dry_run=True)
         if workspace.moved_from is not None:
             workspace.adopt()
+        workspace.remote_add("origin", "s3://bucket/site")
+        pushed: firn.Pushed = workspace.push("origin", references=["latest", 1], max_bytes_per_second=5_000_000, progress=tell)
+        pulled: firn.Pulled = workspace.pull()
+        remote: firn.Remote = workspace.remotes()[0]
+        pruned: firn.Pruned = workspace.remote_prune(remote.name, keep="all:30d", dry_run=True)
+        print(pushed.bytes, pulled.lines, pruned.removed_packs)
         return len(expired) + back.changed + len(data) + len(workspace.status())
 
 

@@ -9,8 +9,8 @@
  * of each would take longer than the objects. A pack whose table is large, or for whose objects the
  * index has no room, is asked by its own table, page by page.
  *
- * The names in a table are whatever its author wrote, and could be chosen to collide in the index;
- * so its keys depend on a random number.
+ * The names in a table, and identities, are whatever an author wrote, and could be chosen to
+ * collide in a hash map; so the keys depend on a random number.
  *
  * A damaged pack costs only what no other pack has: it is passed over, and its error is the result
  * if the object is in no other. A pack that is missing ends the search: what it had, a newer state
@@ -48,7 +48,8 @@ trees_read(void *ctx, const firn_hash *hash, struct fi_buf *out, firn_error *err
 static bool
 id_is(const void *record, const void *key)
 {
-    return memcmp(record, key, sizeof(struct fi_block_file_id)) == 0;
+    const struct fi_far_identity *identity = record;
+    return memcmp(&identity->id, key, sizeof identity->id) == 0;
 }
 
 static bool
@@ -72,7 +73,7 @@ fi_far_create(struct fi_bucket *bucket, struct fi_os_dir *dir, uint64_t bytes_ma
     far->budget.whose = "the remote";
     fi_budget_earn(&far->budget, bytes_max / FI_BUDGET_FOR_BYTE);
     far->trees = (struct fi_tree_source){.read = trees_read, .ctx = far, .budget = &far->budget};
-    fi_hash_map_init(&far->ids, sizeof(struct fi_block_file_id), fi_hash_map_first, id_is);
+    fi_hash_map_init(&far->ids, sizeof(struct fi_far_identity), fi_hash_map_first, id_is);
     fi_hash_map_init(&far->index, sizeof(struct fi_far_known), fi_hash_map_first, known_is);
     int rc = fi_os_random(fi_os_dir_os(dir), &far->seed, sizeof far->seed, err);
     if (rc == FIRN_OK) {
@@ -137,6 +138,12 @@ fi_far_fetched(const struct fi_far *far)
 
 /* ---- adding ---- */
 
+static uint64_t
+key_of_id(const struct fi_far *far, const struct fi_block_file_id *id)
+{
+    return fi_xxh3(id->bytes, sizeof id->bytes, far->seed);
+}
+
 static int
 copy_names(struct fi_far_file *file, const struct fi_far_pack *pack, firn_error *err)
 {
@@ -160,7 +167,7 @@ new_file(struct fi_far *far, const struct fi_far_pack *pack, struct fi_far_file 
          firn_error *err)
 {
     *out = NULL;
-    if (fi_hash_map_find(&far->ids, fi_hash_map_first(&pack->id), &pack->id) != NULL) { /* (I1) */
+    if (fi_hash_map_find(&far->ids, key_of_id(far, &pack->id), &pack->id) != NULL) { /* (I1) */
         return fi_error_set(err, FIRN_EXISTS, "'%s': the pack was added before", pack->name);
     }
     struct fi_far_file *file = fi_alloc_zeroed(sizeof *file);
@@ -184,10 +191,11 @@ new_file(struct fi_far *far, const struct fi_far_pack *pack, struct fi_far_file 
 static int
 enter_file(struct fi_far *far, struct fi_far_file *file, firn_error *err)
 {
+    const struct fi_far_identity identity = {key_of_id(far, &file->id), file->id};
     int rc;
     DCHECK(file->source.read != NULL);
     FI_TRY(FI_VEC_RESERVE(far->files, far->file_count + 1, far->file_capacity, err));
-    if (fi_hash_map_insert(&far->ids, fi_hash_map_first(&file->id), &file->id) == NULL) {
+    if (fi_hash_map_insert(&far->ids, identity.key, &identity) == NULL) {
         FI_TRY(fi_error_no_memory(err, "a pack in a bucket"));
     }
     far->files[far->file_count++] = file;
@@ -263,7 +271,7 @@ open_pack(struct fi_far_file *file, struct firn_pack **out, firn_error *err)
 }
 
 static uint64_t
-key_of(const struct fi_far *far, const firn_hash *hash)
+key_of_hash(const struct fi_far *far, const firn_hash *hash)
 {
     return fi_xxh3(hash->bytes, sizeof hash->bytes, far->seed);
 }
@@ -284,7 +292,7 @@ index_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at
 {
     const struct indexing *indexing = ctx;
     struct fi_hash_map *index = &indexing->far->index;
-    const uint64_t key = key_of(indexing->far, hash);
+    const uint64_t key = key_of_hash(indexing->far, hash);
     const struct fi_far_known known = {.key = key, .hash = *hash, .place = {indexing->file, *at}};
     return fi_hash_map_find(index, key, hash) != NULL ||
                    fi_hash_map_insert(index, key, &known) != NULL
@@ -372,8 +380,8 @@ struct finding {
 static bool
 is_in_index(struct finding *finding)
 {
-    const struct fi_far_known *known =
-        fi_hash_map_find(&finding->far->index, key_of(finding->far, finding->hash), finding->hash);
+    const struct fi_far_known *known = fi_hash_map_find(
+        &finding->far->index, key_of_hash(finding->far, finding->hash), finding->hash);
     if (known != NULL) {
         *finding->out = known->place;
         finding->is_found = true;

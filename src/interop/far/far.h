@@ -84,6 +84,19 @@ FIRN_MUST_CHECK int fi_far_stream(struct fi_far *far, const firn_hash *hash, uin
                                               firn_error *err),
                                   void *ctx, firn_error *err);
 
+/* Which pack has an object, by the caller's number, and whether it is stored as a list of others.
+ * FIRN_CORRUPT: none. */
+FIRN_MUST_CHECK int fi_far_parts_find(struct fi_far *far, const firn_hash *hash, uint64_t *out_pack,
+                                      bool *out_is_list, firn_error *err);
+/* The bytes of a list, as it is stored. */
+FIRN_MUST_CHECK int fi_far_parts_read_list(struct fi_far *far, const firn_hash *hash,
+                                           struct fi_buf *out, firn_error *err);
+/* Visits the objects that a list names; visit must not use far. Nothing is compared with names. */
+FIRN_MUST_CHECK int fi_far_parts_list(struct fi_far *far, const firn_hash *hash,
+                                      int (*visit)(void *ctx, const firn_hash *hash,
+                                                   firn_error *err),
+                                      void *ctx, firn_error *err);
+
 /* The source of all directory objects, for as long as far lives. */
 const struct fi_tree_source *fi_far_trees(const struct fi_far *far);
 /* What bounds the work, to pay for what is done with objects, or to renew it between operations. */

@@ -67,6 +67,12 @@ struct fi_far_known {
     struct fi_far_place place;
 };
 
+/* In far->ids. */
+struct fi_far_identity {
+    uint64_t key; /* first; of the identity */
+    struct fi_block_file_id id;
+};
+
 struct fi_far {
     struct fi_bucket *bucket;
     struct fi_os_dir *dir;
@@ -78,9 +84,9 @@ struct fi_far {
     struct fi_far_file **files; /* in the order in which they were added */
     size_t file_count;
     size_t file_capacity;
-    struct fi_hash_map ids;   /* of struct fi_block_file_id */
+    struct fi_hash_map ids;   /* of struct fi_far_identity */
     struct fi_hash_map index; /* of struct fi_far_known */
-    uint64_t seed;            /* of its keys */
+    uint64_t seed;            /* of the keys of both */
     bool has_damage;
     firn_error damage; /* the first that was found when looking for objects */
     struct fi_pack_scratch *scratch;

@@ -160,7 +160,13 @@ static int
 add_pack(struct fi_share *share, const struct fi_remote_item *item, bool is_inline, firn_error *err)
 {
     struct fi_share_pack pack;
-    FI_TRY_RETURN(fi_share_entry_decode_pack(item->value, is_inline, &pack, err));
+    firn_error why;
+    int rc = fi_share_entry_decode_pack(item->value, is_inline, &pack, &why);
+    if (rc != FIRN_OK) {
+        share->packs_why = share->packs_rc == FIRN_OK ? why : share->packs_why;
+        share->packs_rc = share->packs_why.code;
+        return FIRN_OK;
+    }
     pack.name = item->key;
     FI_TRY_RETURN(insert_pack(share, &pack, err));
     /* Whoever knows the packs that it took the place of finds them in it. */
@@ -179,6 +185,7 @@ fi_share_look(struct fi_share *share, firn_error *err)
     const struct fi_remote_item *prune =
         fi_remote_table_find(&state->entries, firn_str(FI_SHARE_ENTRY_PRUNE));
     fi_hash_map_clear(&share->packs);
+    share->packs_rc = FIRN_OK;
     share->epoch = prune != NULL && prune->value.size == 8 ? fi_load_le64(prune->value.data) : 0;
     for (size_t i = 0; i < state->entries.count; i++) {
         firn_slice rest;

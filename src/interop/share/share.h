@@ -9,7 +9,8 @@
  * (I1) The store is locked only while its own keyspaces are written: a push reads it as any other
  *      reader does. A pull has it locked. Not checked: the tests save during a push.
  * (I2) What a remote says counts only after it was compared: contents with their names, records
- *      with what the catalog allows. Nothing of it names a place on this machine.
+ *      with what the catalog allows. Nothing of it names a place on this machine. Not checked:
+ *      tests/unit/share has remotes that lie.
  */
 #ifndef FIRN_SHARE_SHARE_H
 #define FIRN_SHARE_SHARE_H
@@ -30,5 +31,11 @@ FIRN_MUST_CHECK int fi_share_push(struct firn_ws *ws, const char *name,
 FIRN_MUST_CHECK int fi_share_pull(struct firn_ws *ws, const char *name,
                                   const firn_pull_options *options, firn_pull_result *out,
                                   firn_error *err);
+FIRN_MUST_CHECK int fi_share_take(struct firn_ws *ws, const char *name, const char *reference,
+                                  const firn_take_options *options, firn_take_result *out,
+                                  firn_error *err);
+FIRN_MUST_CHECK int fi_share_prune(struct firn_ws *ws, const char *name,
+                                   const firn_prune_options *options, firn_prune_result *out,
+                                   firn_error *err);
 
 #endif

@@ -72,7 +72,8 @@ fi_share_entry_decode_pack(firn_slice value, bool is_inline, struct fi_share_pac
                     fi_reader_sized(&reader, LIST_SIZE_MAX, &out->bases) &&
                     fi_reader_sized(&reader, LIST_SIZE_MAX, &out->joined) &&
                     out->bases.size % sizeof(uint64_t) == 0 &&
-                    out->joined.size % sizeof(uint64_t) == 0 && out->size_bytes > 0;
+                    out->joined.size % sizeof(uint64_t) == 0 && out->size_bytes > 0 &&
+                    out->size_bytes <= FI_SHARE_PACK_SIZE_LIMIT;
     if (is_whole && is_inline) {
         is_whole = out->size_bytes <= FI_SHARE_INLINE_SIZE_MAX &&
                    fi_reader_bytes(&reader, (size_t)out->size_bytes, &out->bytes);
@@ -160,7 +161,8 @@ fi_share_entry_decode_line(firn_slice value, struct fi_share_line *out)
 {
     struct fi_reader reader = fi_reader_of(value);
     return fi_reader_copy(&reader, out->id, sizeof out->id) &&
-           fi_reader_varint(&reader, &out->pushed) && fi_reader_left(&reader) == 0;
+           fi_reader_varint(&reader, &out->pushed) && fi_reader_varint(&reader, &out->sent) &&
+           fi_reader_left(&reader) == 0;
 }
 
 uint64_t
@@ -169,4 +171,34 @@ fi_share_entry_decode_number(firn_slice value)
     struct fi_reader reader = fi_reader_of(value);
     uint64_t number;
     return fi_reader_varint(&reader, &number) ? number : 0;
+}
+
+/* ==== lines ==== */
+
+firn_slice
+fi_share_entry_label(const struct fi_share *share, const uint8_t line[FI_SHARE_LINE_SIZE],
+                     char out[FI_SHARE_LABEL_SIZE_MAX + 1])
+{
+    char key[FI_SHARE_KEY_SIZE];
+    const struct fi_remote_item *entry = fi_remote_table_find(
+        &share->remote.state.entries, fi_share_entry_key(FI_SHARE_ENTRY_LINE, line, key));
+    size_t size = 0;
+    for (size_t i = 1; entry != NULL && i < entry->value.size && size < FI_SHARE_LABEL_SIZE_MAX;
+         i++) {
+        uint8_t byte = entry->value.data[i];
+        out[size++] =
+            (char)(fi_share_is_graphic((char)byte) && byte != '/' && byte < 0x80 ? byte : '_');
+    }
+    if (size == 0) {
+        memcpy(out, "unnamed", 7);
+        size = 7;
+    }
+    return firn_bytes(out, size);
+}
+
+bool
+fi_share_entry_line_id(firn_slice digits, uint8_t out[FI_SHARE_LINE_SIZE])
+{
+    return digits.size == (size_t)2 * FI_SHARE_LINE_SIZE &&
+           fi_hex_decode((const char *)digits.data, out, FI_SHARE_LINE_SIZE);
 }

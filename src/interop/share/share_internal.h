@@ -7,6 +7,7 @@
 
 #include "base/hash_map.h"
 #include "bucket/bucket.h"
+#include "far/far.h"
 #include "handle/ws_opened.h"
 #include "outgoing/outgoing.h"
 #include "remote/remote.h"
@@ -20,7 +21,8 @@
  *   "firn.remote.states":  be32 number | be64 state → its bytes, as in the remote
  *   "firn.remote.notes":   be32 number | u8 kind | rest → by kind:
  *     'n'                    varint: the highest number of a state that was seen
- *     'l' | be32 workspace   16 id of its line | varint: the highest order that was pushed
+ *     'l' | be32 workspace   16 id of its line | varint: the highest order up to which all was
+ *                            pushed | varint: the highest that was pushed, if only by its name
  *     'o' | 32 hash          le64 pack | u8 level | u8 1: stored whole | varint epoch
  *     'p' | be64 pack        empty: all its objects are in this store
  *     'u' | name             the value of a file that was put and that no state names
@@ -35,6 +37,7 @@ enum {
     FI_SHARE_LINE_SIZE = 16,
     FI_SHARE_BY_SIZE = 128,
     FI_SHARE_PACK_SIZE_MAX = 64 << 20,  /* of a file in the bucket, about */
+    FI_SHARE_PACK_SIZE_LIMIT = 1 << 30, /* no machine makes a larger one */
     FI_SHARE_INLINE_SIZE_MAX = 64 << 10 /* a smaller pack stands in the state */
 };
 
@@ -99,7 +102,8 @@ struct fi_share_note {
 
 struct fi_share_line {
     uint8_t id[FI_SHARE_LINE_SIZE];
-    uint64_t pushed; /* order */
+    uint64_t pushed; /* order up to which all was */
+    uint64_t sent;   /* order of the last one that was, if only by its name */
     bool is_noted;
 };
 bool fi_share_entry_decode_note(firn_slice value, struct fi_share_note *out);
@@ -164,6 +168,8 @@ struct fi_share {
     bool is_changed;    /* there is something to note */
     /* Of the present state. */
     struct fi_hash_map packs; /* of fi_share_pack: live files, small packs, uploads */
+    int packs_rc;             /* FIRN_OK, or why the first one that is not among them is not */
+    firn_error packs_why;
     uint64_t epoch;           /* grows with each prune: what was complete may not be any more */
     struct fi_hash_map fresh; /* of fi_share_note: what this operation came to know */
 };
@@ -181,10 +187,28 @@ FIRN_MUST_CHECK int fi_share_bucket_open(struct fi_os *os, const char *url, bool
 /* FIRN_UNTRUSTED unless the store is known to be this user's. */
 FIRN_MUST_CHECK int fi_share_check_trust(const struct firn_ws *ws, struct fi_os_dir *store,
                                          firn_error *err);
-/* Finds the packs of the present state, and its epoch. FIRN_CORRUPT. */
+/* Finds the packs of the present state, and its epoch. One of which it says nothing that can be
+ * read is left out: what it has counts as not there. */
 FIRN_MUST_CHECK int fi_share_look(struct fi_share *share, firn_error *err);
 FIRN_MUST_CHECK int fi_share_progress(struct fi_share *share, const char *phase, uint64_t done,
                                       uint64_t total, firn_error *err);
+
+/* What the remote calls a line: for people, and a part of references. */
+enum { FI_SHARE_LABEL_SIZE_MAX = 255 };
+firn_slice fi_share_entry_label(const struct fi_share *share,
+                                const uint8_t line[FI_SHARE_LINE_SIZE],
+                                char out[FI_SHARE_LABEL_SIZE_MAX + 1]);
+/* The id of a line from the digits in a key; false if they are none. */
+bool fi_share_entry_line_id(firn_slice digits, uint8_t out[FI_SHARE_LINE_SIZE]);
+
+/* A checkpoint of the present state: share_find.c. */
+struct fi_share_found {
+    struct fi_catalog_record record; /* borrows from the state */
+    uint8_t line[FI_SHARE_LINE_SIZE];
+};
+/* FIRN_NOT_FOUND, FIRN_INVALID, FIRN_CONFLICT. */
+FIRN_MUST_CHECK int fi_share_find(const struct fi_share *share, const char *reference,
+                                  struct fi_share_found *out, firn_error *err);
 
 /* ==== packs on their way: share_stage.c, share_fold.c ==== */
 
@@ -201,6 +225,21 @@ FIRN_MUST_CHECK int fi_share_fold(struct fi_share *share, const struct fi_share_
                                   const struct fi_outgoing_pack *pack,
                                   struct fi_remote_change *change, uint64_t *out_size,
                                   bool *out_done, firn_error *err);
+
+/* ==== which packs are needed: share_mark.c ==== */
+
+/* Opens the packs of the present state where they are. */
+FIRN_MUST_CHECK int fi_share_mark_open(struct fi_share *share, struct fi_os_dir *dir,
+                                       struct fi_far **out, firn_error *err);
+/* Adds to `needed` (of uint64_t) the numbers of the packs that these trees and contents need, with
+ * those that have the bases of their deltas. FIRN_CORRUPT: something is missing or damaged. */
+struct fi_share_mark_root {
+    firn_hash hash;
+    bool is_tree;
+};
+FIRN_MUST_CHECK int fi_share_mark(struct fi_share *share, struct fi_far *far,
+                                  const struct fi_share_mark_root *roots, size_t count,
+                                  struct fi_hash_map *needed, firn_error *err);
 
 /* ==== notes: share_note.c ==== */
 

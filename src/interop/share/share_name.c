@@ -91,29 +91,85 @@ fi_share_name_find(struct firn_db *db, const char *name, struct fi_share_name *o
 /* ==== listing ==== */
 
 struct listing {
+    struct firn_ws *ws;
+    struct fi_ws_opened *opened;
+    struct firn_db_keyspace *notes; /* NULL: there are none */
     int (*visit)(void *ctx, const firn_remote_info *remote);
     void *ctx;
+    firn_error *err;
 };
+
+enum { ENOUGH = 1 }; /* ends a walk; no error code of firn is positive */
+
+struct counting {
+    uint64_t pushed; /* order */
+    uint64_t count;
+};
+
+static int
+count_one(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_error *err)
+{
+    struct counting *counting = ctx;
+    (void)bytes, (void)err;
+    if (record->order <= counting->pushed) {
+        return ENOUGH;
+    }
+    counting->count += record->is_safety ? 0 : 1;
+    return FIRN_OK;
+}
+
+/* What a push would choose (share_push.c). */
+static int
+count_not_pushed(const struct listing *listing, const struct fi_share_name *name, uint64_t *out,
+                 firn_error *err)
+{
+    const uint32_t workspace = listing->opened->workspace.number;
+    struct fi_share share = {.ws = listing->ws, .name = *name, .notes = listing->notes};
+    struct fi_share_line line = {.pushed = 0};
+    struct counting counting = {.count = 0};
+    *out = 0;
+    if (workspace == 0) {
+        return FIRN_OK;
+    }
+    if (listing->notes != NULL) {
+        FI_TRY_RETURN(fi_share_note_line(&share, workspace, &line, err));
+    }
+    counting.pushed = line.pushed;
+    int rc = fi_catalog_list(listing->opened->catalog, workspace, count_one, &counting, err);
+    *out = counting.count;
+    return rc == ENOUGH ? FIRN_OK : rc;
+}
 
 static int
 list_name(void *ctx, const struct fi_share_name *name)
 {
     struct listing *listing = ctx;
     char id[2 * FI_SHARE_ID_SIZE + 1];
+    firn_remote_info info = {.name = name->name, .url = name->url, .id = id};
     fi_hex_encode(name->id, sizeof name->id, id);
-    const firn_remote_info info = {.name = name->name, .url = name->url, .id = id};
-    return listing->visit(listing->ctx, &info);
+    FI_TRY_RETURN(count_not_pushed(listing, name, &info.not_pushed, listing->err));
+    return fi_error_stopped(listing->err, listing->visit(listing->ctx, &info));
+}
+
+static int
+visit_opened(struct listing *listing, firn_error *err)
+{
+    struct firn_db *db = listing->opened->db;
+    if (db == NULL) {
+        return FIRN_OK; /* there is no store yet */
+    }
+    FI_TRY_RETURN(fi_db_keyspace_open_if_any(db, FI_SHARE_NOTES, &listing->notes, err));
+    return fi_share_name_list(db, list_name, listing, err);
 }
 
 int
 fi_share_name_visit(struct firn_ws *ws, int (*visit)(void *ctx, const firn_remote_info *remote),
                     void *ctx, firn_error *err)
 {
-    struct listing listing = {visit, ctx};
     struct fi_ws_opened opened;
+    struct listing listing = {.ws = ws, .opened = &opened, .visit = visit, .ctx = ctx, .err = err};
     FI_TRY_RETURN(fi_ws_opened_open_store(ws, FI_WS_READ, &opened, err));
-    int rc = fi_share_name_list(opened.db, list_name, &listing, err);
-    return fi_ws_opened_close(ws, &opened, rc, err);
+    return fi_ws_opened_close(ws, &opened, visit_opened(&listing, err), err);
 }
 
 /* ==== adding ==== */

@@ -16,7 +16,8 @@ enum {
     PREFIX_SIZE = 4 + 1,
     STATE_KEY_SIZE = 4 + 8,
     BATCH_BYTES = 1 << 20,
-    OBJECT_KEY_SIZE = PREFIX_SIZE + 32
+    OBJECT_KEY_SIZE = PREFIX_SIZE + 32,
+    VARINT_SIZE_MAX = 10
 };
 
 static firn_slice
@@ -377,15 +378,27 @@ write_uploads(struct writing *writing, firn_error *err)
 }
 
 static int
+put_line(struct writing *writing, const struct fi_share_facts *facts, firn_error *err)
+{
+    const struct fi_share_line *line = facts->line;
+    uint8_t key[PREFIX_SIZE + 4];
+    uint8_t number[4];
+    uint8_t head[sizeof line->id + VARINT_SIZE_MAX];
+    fi_store_be32(number, facts->workspace);
+    memcpy(head, line->id, sizeof line->id);
+    size_t size = sizeof line->id + fi_store_varint(head + sizeof line->id, line->pushed);
+    return put_number(writing, make_key(writing->share, 'l', number, sizeof number, key), head,
+                      size, line->sent, err);
+}
+
+static int
 write_facts(struct writing *writing, const struct fi_share_facts *facts, firn_error *err)
 {
     struct fi_share *share = writing->share;
     uint8_t key[PREFIX_SIZE + 8];
     uint8_t number[8];
     if (facts->line != NULL) {
-        fi_store_be32(number, facts->workspace);
-        FI_TRY_RETURN(put_number(writing, make_key(share, 'l', number, 4, key), facts->line->id,
-                                 sizeof facts->line->id, facts->line->pushed, err));
+        FI_TRY_RETURN(put_line(writing, facts, err));
     }
     for (size_t i = 0; i < facts->pack_count; i++) {
         fi_store_be64(number, facts->packs[i]);

@@ -26,7 +26,7 @@
 #include "codec/hex.h"
 #include "share/share_internal.h"
 
-enum { PART_SIZE = 8 << 20, FREE_BYTES = 256 << 20, FACTOR = 256, LABEL_SIZE_MAX = 255 };
+enum { PART_SIZE = 8 << 20, FREE_BYTES = 256 << 20, FACTOR = 256 };
 
 /* A checkpoint that is to come; the slices are borrowed from the state. */
 struct coming {
@@ -216,6 +216,8 @@ fetch_pack(struct pulling *pulling, const struct fi_share_pack *pack, firn_error
     } else {
         FI_TRY_RETURN(fetch_file(pulling, pack, file, err));
     }
+    /* As much as it really has, whatever the remote says. */
+    fi_objects_adoption_allow(pulling->adoption, FACTOR * pack->size_bytes);
     int rc = fi_objects_adoption_add(pulling->adoption, &pack->id, err);
     return rc == FIRN_EXISTS ? FIRN_OK : rc;
 }
@@ -249,10 +251,6 @@ count_packs(struct pulling *pulling, bool again, firn_error *err)
         const struct fi_share_pack *pack = fi_hash_map_at(packs, i);
         bool wanted;
         FI_TRY_RETURN(is_wanted(pulling, pack, again, &wanted, err));
-        if (wanted &&
-            pack->size_bytes > UINT64_MAX / (UINT64_C(2) * FACTOR) - pulling->bytes_total) {
-            return fi_error_set(err, FIRN_CORRUPT, "the packs of the remote are too large");
-        }
         pulling->bytes_total += wanted ? pack->size_bytes : 0;
     }
     return FIRN_OK;
@@ -264,8 +262,7 @@ fetch_all(struct pulling *pulling, bool again, firn_error *err)
     const struct fi_hash_map *packs = &pulling->share->packs;
     firn_error why;
     FI_TRY_RETURN(count_packs(pulling, again, err));
-    FI_TRY_RETURN(fi_objects_adoption_begin(pulling->share->opened.objects,
-                                            FREE_BYTES + FACTOR * pulling->bytes_total,
+    FI_TRY_RETURN(fi_objects_adoption_begin(pulling->share->opened.objects, FREE_BYTES,
                                             adoption_tick, pulling, &pulling->adoption, err));
     for (size_t i = 0; i < packs->count; i++) {
         const struct fi_share_pack *pack = fi_hash_map_at(packs, i);
@@ -403,27 +400,6 @@ skip_broken(struct pulling *pulling, firn_error *err)
 
 /* ==== entering them ==== */
 
-/* What the remote calls a line; shown to people, and a part of references. */
-static firn_slice
-label_of(const struct fi_share *share, const uint8_t line[FI_SHARE_LINE_SIZE],
-         char out[LABEL_SIZE_MAX + 1])
-{
-    char key[FI_SHARE_KEY_SIZE];
-    const struct fi_remote_item *entry = fi_remote_table_find(
-        &share->remote.state.entries, fi_share_entry_key(FI_SHARE_ENTRY_LINE, line, key));
-    size_t size = 0;
-    for (size_t i = 1; entry != NULL && i < entry->value.size && size < LABEL_SIZE_MAX; i++) {
-        uint8_t byte = entry->value.data[i];
-        out[size++] =
-            (char)(fi_share_is_graphic((char)byte) && byte != '/' && byte < 0x80 ? byte : '_');
-    }
-    if (size == 0) {
-        memcpy(out, "unnamed", 7);
-        size = 7;
-    }
-    return firn_bytes(out, size);
-}
-
 static int
 compare_coming(const void *a, const void *b)
 {
@@ -466,25 +442,42 @@ enter_one(struct pulling *pulling, struct entering *entering, const struct comin
     return FIRN_OK;
 }
 
+static int
+report_second(struct pulling *pulling, const struct coming *coming, firn_error *err)
+{
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    firn_error why;
+    fi_catalog_record_id_text(coming->record.id, id);
+    int rc = fi_error_set(&why, FIRN_CORRUPT,
+                          "checkpoint %.12s of the remote has the place of another one", id);
+    pulling->result->skipped++;
+    return report(pulling, rc, &why, err);
+}
+
 /* The checkpoints of one line, from the i-th on; *i is the first of the next. */
 static int
 enter_line(struct pulling *pulling, struct entering *entering, size_t *i, firn_error *err)
 {
     struct fi_share *share = pulling->share;
     const struct coming *first = entering->order[*i];
-    char label[LABEL_SIZE_MAX + 1];
+    char label[FI_SHARE_LABEL_SIZE_MAX + 1];
     uint64_t last = 0;
     bool has_any = false;
     for (; *i < pulling->coming_count &&
            memcmp(entering->order[*i]->line, first->line, sizeof first->line) == 0;
          ++*i) {
         const struct coming *coming = entering->order[*i];
-        if (!coming->is_whole || coming->record.order == last) { /* (I4) */
+        if (!coming->is_whole) {
+            continue;
+        }
+        if (coming->record.order == last) { /* (I4) */
+            FI_TRY_RETURN(report_second(pulling, coming, err));
             continue;
         }
         if (!has_any) {
             FI_TRY_RETURN(fi_catalog_lines_open(share->opened.catalog, share->name.name,
-                                                first->line, label_of(share, first->line, label),
+                                                first->line,
+                                                fi_share_entry_label(share, first->line, label),
                                                 &entering->root, &entering->line, err));
             has_any = true;
             pulling->result->lines++;
@@ -532,6 +525,7 @@ static int
 bring(struct pulling *pulling, firn_error *err)
 {
     bool are_whole;
+    FI_TRY_RETURN(report(pulling, pulling->share->packs_rc, &pulling->share->packs_why, err));
     FI_TRY_RETURN(fetch_all(pulling, false, err));
     FI_TRY_RETURN(find_whole(pulling, 0, pulling->coming_count, &are_whole, err));
     if (!are_whole) { /* a collection may have taken what a pack had brought */

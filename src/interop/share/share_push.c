@@ -45,6 +45,7 @@ struct pushing {
     struct fi_remote_change *change; /* of the present plan */
     uint64_t inline_bytes;           /* that the state will have */
     struct fi_share_line line;
+    bool is_line_found; /* in the remote, for want of a note */
     struct chosen *chosen;
     size_t chosen_count;
     size_t chosen_capacity;
@@ -74,46 +75,81 @@ has_checkpoint(struct pushing *pushing, const struct fi_catalog_record *record, 
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* Whether someone else has pushed to the line. (I3) */
+/* Calls visit for each checkpoint of the remote that can be read; others are not of this line. */
 static int
-is_line_taken(struct pushing *pushing, bool *out, firn_error *err)
+visit_checkpoints(struct pushing *pushing,
+                  int (*visit)(struct pushing *pushing, const uint8_t *line,
+                               const struct fi_catalog_record *record, void *ctx, firn_error *err),
+                  void *ctx, firn_error *err)
 {
     const struct fi_remote_table *entries = &pushing->share->remote.state.entries;
-    *out = false;
-    for (size_t i = 0; i < entries->count && !*out; i++) {
+    for (size_t i = 0; i < entries->count; i++) {
         struct fi_share_checkpoint there;
         struct fi_catalog_record record;
         firn_slice rest;
-        bool is_ours;
-        if (!fi_share_entry_is(entries->items[i].key, FI_SHARE_ENTRY_CHECKPOINT, &rest)) {
-            continue;
-        }
-        FI_TRY_RETURN(fi_share_entry_decode_checkpoint(entries->items[i].value, &there, err));
-        if (memcmp(there.line, pushing->line.id, sizeof there.line) != 0) {
-            continue;
-        }
-        FI_TRY_RETURN(fi_catalog_record_decode(there.record, &record, err));
-        if (record.order > pushing->line.pushed) {
-            FI_TRY_RETURN(has_checkpoint(pushing, &record, &is_ours, err));
-            *out = !is_ours;
+        if (fi_share_entry_is(entries->items[i].key, FI_SHARE_ENTRY_CHECKPOINT, &rest) &&
+            fi_share_entry_decode_checkpoint(entries->items[i].value, &there, NULL) == FIRN_OK &&
+            fi_catalog_record_decode(there.record, &record, NULL) == FIRN_OK) {
+            FI_TRY_RETURN(visit(pushing, there.line, &record, ctx, err));
         }
     }
     return FIRN_OK;
 }
 
 static int
+visit_of_line(struct pushing *pushing, const uint8_t *line, const struct fi_catalog_record *record,
+              void *ctx, firn_error *err)
+{
+    bool *is_taken = ctx;
+    bool is_ours;
+    if (*is_taken || record->order <= pushing->line.sent ||
+        memcmp(line, pushing->line.id, sizeof pushing->line.id) != 0) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(has_checkpoint(pushing, record, &is_ours, err));
+    *is_taken = !is_ours; /* (I3) */
+    return FIRN_OK;
+}
+
+/* The line of the latest checkpoint that is ours. */
+static int
+visit_ours(struct pushing *pushing, const uint8_t *line, const struct fi_catalog_record *record,
+           void *ctx, firn_error *err)
+{
+    bool is_ours;
+    (void)ctx;
+    if (record->order <= pushing->line.sent) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(has_checkpoint(pushing, record, &is_ours, err));
+    if (is_ours) {
+        memcpy(pushing->line.id, line, sizeof pushing->line.id);
+        pushing->line.sent = record->order;
+        pushing->line.is_noted = true;
+    }
+    return FIRN_OK;
+}
+
+/* The notes know the line; if they are lost, or a push was killed before it made them, the remote
+ * does. */
+static int
 find_line(struct pushing *pushing, firn_error *err)
 {
     struct fi_share *share = pushing->share;
-    bool is_taken;
+    bool is_taken = false;
     FI_TRY_RETURN(fi_share_note_line(share, share->opened.workspace.number, &pushing->line, err));
+    if (!pushing->line.is_noted) {
+        FI_TRY_RETURN(visit_checkpoints(pushing, visit_ours, NULL, err));
+        pushing->is_line_found = pushing->line.is_noted;
+    }
     if (pushing->line.is_noted) {
-        FI_TRY_RETURN(is_line_taken(pushing, &is_taken, err));
+        FI_TRY_RETURN(visit_checkpoints(pushing, visit_of_line, &is_taken, err));
         if (!is_taken) {
             return FIRN_OK;
         }
     }
     pushing->line.is_noted = false;
+    pushing->is_line_found = false;
     return fi_os_random(share->ws->os, pushing->line.id, sizeof pushing->line.id, err);
 }
 
@@ -157,6 +193,17 @@ choose_new(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, 
     return record->is_safety ? FIRN_OK : choose(pushing, bytes, record, err);
 }
 
+static bool
+is_chosen(const struct pushing *pushing, uint64_t order)
+{
+    for (size_t i = 0; i < pushing->chosen_count; i++) {
+        if (pushing->chosen[i].order == order) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int
 choose_all(struct pushing *pushing, firn_error *err)
 {
@@ -173,7 +220,14 @@ choose_all(struct pushing *pushing, firn_error *err)
     for (size_t i = 0; i < options->reference_count; i++) {
         struct fi_catalog_record record;
         FI_TRY_RETURN(fi_ws_find_record(share->ws, opened, options->references[i], &record, err));
-        FI_TRY_RETURN(choose(pushing, fi_buf_slice(&share->ws->record), &record, err));
+        if (record.is_safety) {
+            return fi_error_set(err, FIRN_INVALID,
+                                "'%.80s' is a safety checkpoint: these are not pushed",
+                                options->references[i]);
+        }
+        if (!is_chosen(pushing, record.order)) {
+            FI_TRY_RETURN(choose(pushing, fi_buf_slice(&share->ws->record), &record, err));
+        }
     }
     return FIRN_OK;
 }
@@ -482,6 +536,9 @@ plan_push(void *ctx, struct fi_remote *remote, struct fi_remote_change *change, 
         FI_TRY_RETURN(put_line(pushing, err));
         FI_TRY_RETURN(put_uploads(pushing, err));
     }
+    if (!pushing->line.is_noted && pushing->chosen_count == 0) {
+        return FIRN_OK; /* there is no line */
+    }
     FI_TRY_RETURN(
         fi_catalog_tags_list(opened->catalog, opened->workspace.number, put_tag, pushing, err));
     return remove_tags(pushing, err);
@@ -507,15 +564,18 @@ note_pushed(struct pushing *pushing, firn_error *err)
     if (pushing->outgoing != NULL) {
         FI_TRY_RETURN(fi_outgoing_list(pushing->outgoing, raise_note, share, err));
     }
-    if (pushing->chosen_count > 0) {
-        facts.line = line;
-        for (size_t i = 0; i < pushing->chosen_count && pushing->options->reference_count == 0;
-             i++) {
-            line->pushed =
-                pushing->chosen[i].order > line->pushed ? pushing->chosen[i].order : line->pushed;
+    for (size_t i = 0; i < pushing->chosen_count; i++) {
+        const uint64_t order = pushing->chosen[i].order;
+        line->sent = order > line->sent ? order : line->sent;
+        if (pushing->options->reference_count == 0) {
+            line->pushed = order > line->pushed ? order : line->pushed;
         }
     }
-    return share->is_changed ? fi_share_note_commit(share, &facts, err) : FIRN_OK;
+    if (pushing->chosen_count > 0 || pushing->is_line_found) {
+        facts.line = line;
+    }
+    return share->is_changed || facts.line != NULL ? fi_share_note_commit(share, &facts, err)
+                                                   : FIRN_OK;
 }
 
 static int

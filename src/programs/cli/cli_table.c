@@ -57,6 +57,7 @@ static const struct fi_command *const commands[] = {
     &fi_remotes_push,
     &fi_remotes_pull,
     &fi_remotes_pull_fetch,
+    &fi_remotes_clone,
     &fi_remotes_names,
 
     &fi_hook,
@@ -148,7 +149,6 @@ static const struct fi_command_note elsewhere[] = {
     {"checkpoints", "firn list lists the checkpoints"},
     {"cherry-pick", "firn restore REF PATH restores single files of a checkpoint"},
     {"clean", "firn restore latest removes what is not in the newest checkpoint"},
-    {"clone", "firn restore REF --to DIR restores a checkpoint into another directory"},
     {"commit", "firn save -m MESSAGE saves the whole directory"},
     {"compare", "firn diff shows what changed, firn diff REF REF between two checkpoints"},
     {"create", "firn save makes a checkpoint, firn init a store"},

@@ -15,10 +15,10 @@
  * in the table says. REF is latest, a tag or one of the newest checkpoints of the workspace that
  * --directory and --store on the line name; after it, restore, cat and show have the paths of that
  * checkpoint. TABLE and KEYSPACE are those of the store that the first argument names. REMOTE is
- * one of the store's remotes. NAME is a tag, where the command makes or deletes tags. The VALUE of a setting, and those of some options,
- * are one of a few words; so is a first argument whose hint says "one of". The shell has not
- * expanded the words yet; only a leading ~ is expanded here. Words that bash splits at a "=" are
- * joined again.
+ * one of the store's remotes. NAME is a tag, where the command makes or deletes tags. The VALUE of
+ * a setting, and those of some options, are one of a few words; so is a first argument whose hint
+ * says "one of". The shell has not expanded the words yet; only a leading ~ is expanded here. Words
+ * that bash splits at a "=" are joined again.
  *
  * Names come from stores of others, and go into a command line: those with characters that mean
  * something to a shell are not offered, and those that begin with a dash only after "--". Paths are

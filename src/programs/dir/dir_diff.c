@@ -17,6 +17,7 @@ enum { ROWS_DEFAULT = 100 };
 
 /* The differences, and the databases whose rows will be compared. */
 struct listing {
+    const char *before, *after; /* references; NULL: not given */
     struct fi_show_difference shown;
     bool wants_rows;
     uint64_t rows_max; /* so many of a table are shown */
@@ -53,14 +54,19 @@ show_rows(const struct listing *listing, firn_workspace *workspace,
 }
 
 static void
-print_summary(const firn_workspace_diff_result *result, enum fi_show_difference_form form)
+print_summary(const struct listing *listing, firn_workspace *workspace,
+              const firn_workspace_diff_result *result)
 {
-    char before[FI_SHOW_CHECKPOINT_NAME_SIZE];
-    char after[FI_SHOW_CHECKPOINT_NAME_SIZE];
-    fi_term_out_format("from %s to %s: ", fi_show_checkpoint_name(result->before, before),
-                       result->after == NULL ? "the disk"
-                                             : fi_show_checkpoint_name(result->after, after));
-    fi_show_difference_print_counts(result, form);
+    fi_term_out_text("from ");
+    fi_task_remote_print_name(workspace, listing->before, result->before);
+    fi_term_out_text(" to ");
+    if (result->after == NULL) {
+        fi_term_out_text("the disk");
+    } else {
+        fi_task_remote_print_name(workspace, listing->after, result->after);
+    }
+    fi_term_out_text(": ");
+    fi_show_difference_print_counts(result, listing->shown.form);
     fi_term_out_text("\n");
 }
 
@@ -75,7 +81,7 @@ show_result(const struct listing *listing, firn_workspace *workspace,
     FI_TRY_RETURN(show_rows(listing, workspace, result, err));
     if (!shown->cli->quiet && shown->form != FI_SHOW_DIFFERENCE_PATCH &&
         shown->form != FI_SHOW_DIFFERENCE_PATHS) {
-        print_summary(result, shown->form);
+        print_summary(listing, workspace, result);
         fi_task_notices_print_not_compared(notices);
     }
     fi_show_checkpoint_json("before", result->before);
@@ -173,8 +179,8 @@ dir_diff_run(struct fi_cli *cli)
     }
     FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &workspace));
     FI_TRY_OUT(exit_code, fi_task_workspace_references_init(cli, workspace, 0, 2, &references));
-    options.before = references.first;
-    options.after = references.second;
+    options.before = listing.before = references.first;
+    options.after = listing.after = references.second;
     FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, workspace, references.words, &paths));
     options.paths = paths.slices;
     options.path_count = paths.count;

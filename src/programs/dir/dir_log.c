@@ -55,7 +55,8 @@ struct log {
     bool has_until;
     int64_t since_ns; /* what was made later */
     int64_t until_ns; /* what was made then or earlier */
-    uint64_t left;    /* of the limit */
+    uint64_t limit;
+    uint64_t left; /* of the limit */
     uint64_t count;
     int64_t now_ns;
     int64_t flushed_ms;
@@ -64,6 +65,12 @@ struct log {
     bool is_wanted;
     bool has_begun; /* its row was printed, or its object opened */
     struct changes changes;
+    /* Of a remote: */
+    bool is_remote;
+    char **lines; /* their names, on the heap */
+    size_t line_count;
+    size_t line_capacity;
+    const char *line; /* the one that is walked */
 };
 
 static bool
@@ -168,6 +175,22 @@ put_stats(const char *stats)
     fi_term_colour(FI_TERM_PLAIN);
 }
 
+/* "origin/ada@laptop:project/12  kxsrpsvp", in place of the number and the id; the id is left out
+ * with --quiet. Returns how much wider that is. */
+static size_t
+print_reference(const struct log *log, const firn_workspace_checkpoint *checkpoint)
+{
+    char reference[FI_SHOW_LINE_REFERENCE_SIZE];
+    firn_slice shown = firn_str(fi_show_line_reference(log->line, checkpoint, reference));
+    fi_term_colour(FI_TERM_YELLOW);
+    fi_term_text_escape(shown, fi_term_out_write);
+    if (!log->cli->quiet) {
+        fi_term_out_format("  %.*s", FIRN_CHECKPOINT_ID_SHORT, checkpoint->id);
+    }
+    fi_term_colour(FI_TERM_PLAIN);
+    return fi_term_width_of(shown);
+}
+
 static void
 print_row(struct log *log, bool has_changes)
 {
@@ -175,24 +198,34 @@ print_row(struct log *log, bool has_changes)
     char name[FI_SHOW_CHECKPOINT_NAME_SIZE] = "-";
     char ago[FI_TERM_TEXT_TIME_SIZE];
     char stats[STATS_SIZE] = "";
-    if (log->cli->quiet) {
+    if (log->cli->quiet && !log->is_remote) {
         fi_term_out_format("%s\n", fi_show_checkpoint_name(checkpoint, name));
         return;
     }
     if (!checkpoint->is_safety) {
         (void)fi_show_checkpoint_name(checkpoint, name);
     }
+    size_t wider = 0;
+    if (log->is_remote) {
+        wider = print_reference(log, checkpoint);
+        if (log->cli->quiet) {
+            fi_term_out_text("\n");
+            return;
+        }
+    }
     if (has_changes) {
         dir_log_describe(&log->changes, stats);
     }
     size_t columns = fi_term_out_columns();
-    size_t others = COLUMNS_BEFORE + 3 + fi_term_width_of(firn_str(stats));
+    size_t others = COLUMNS_BEFORE + 3 + wider + fi_term_width_of(firn_str(stats));
     if (columns == 0) {
         columns = FI_SHOW_CHECKPOINT_MESSAGE_MAX;
     } else {
         columns = columns > others + COLUMNS_MIN ? columns - others : COLUMNS_MIN;
     }
-    fi_show_checkpoint_print_names(name, checkpoint->id);
+    if (!log->is_remote) {
+        fi_show_checkpoint_print_names(name, checkpoint->id);
+    }
     fi_term_out_format("  %-14s", fi_term_text_ago(checkpoint->created_ns, log->now_ns, ago));
     if (checkpoint->message.size > 0 || checkpoint->turn.agent.size > 0) {
         fi_term_out_text("  ");
@@ -224,6 +257,12 @@ dir_log_begin(struct log *log)
     fi_term_meter_clear();
     fi_term_json_object(NULL);
     fi_show_checkpoint_json("checkpoint", log->checkpoint);
+    if (log->is_remote) {
+        char reference[FI_SHOW_LINE_REFERENCE_SIZE];
+        fi_term_json_bytes("line", firn_str(log->line));
+        fi_term_json_bytes("reference",
+                           firn_str(fi_show_line_reference(log->line, log->checkpoint, reference)));
+    }
     if (!is_listing(log)) {
         fi_term_out_text(log->count > 0 ? "\n" : "");
         fi_term_json_array("changes");
@@ -348,6 +387,18 @@ find_time(firn_workspace *workspace, const char *text, bool is_from,
     return firn_workspace_find(workspace, is_minute ? first : text, out, err);
 }
 
+/* "origin/ada@laptop:project/yesterday", on the heap; NULL when memory is out. */
+static char *
+reference_in(const char *line, const char *text)
+{
+    size_t size = strlen(line) + 1 + strlen(text) + 1;
+    char *reference = malloc(size);
+    if (reference != NULL) {
+        (void)snprintf(reference, size, "%s/%s", line, text);
+    }
+    return reference;
+}
+
 /* Reads --since or --until: when the checkpoint was made that the text names. *out_is_first: it is
  * a time before the first one. */
 static int
@@ -356,11 +407,16 @@ read_time(struct log *log, const char *text, bool is_from, int64_t *out_ns, bool
     firn_error err;
     firn_workspace_checkpoint *checkpoint = NULL;
     firn_workspace *workspace = log->history.workspace;
-    int code = find_time(workspace, text, is_from, &checkpoint, &err);
+    char *reference = log->line != NULL ? reference_in(log->line, text) : strdup(text);
+    if (reference == NULL) {
+        return fi_command_report_no_memory(log->cli);
+    }
+    int code = find_time(workspace, reference, is_from, &checkpoint, &err);
     *out_is_first = code == FIRN_NOT_FOUND && fi_task_workspace_is_time(text);
     if (code == FIRN_OK) {
         *out_ns = checkpoint->created_ns;
     }
+    free(reference);
     firn_release(checkpoint);
     return code == FIRN_OK || *out_is_first
                ? FI_EXIT_OK
@@ -375,6 +431,7 @@ read_times(struct log *log)
     const char *until = fi_command_value(log->cli, "until");
     bool is_first = false;
     int exit_code = FI_EXIT_OK;
+    log->has_since = log->has_until = false;
     if (since != NULL) {
         exit_code = read_time(log, since, true, &log->since_ns, &is_first);
         log->has_since = !is_first;
@@ -434,34 +491,136 @@ report_nothing(struct log *log)
             history->options.path_count == 1 ? "this path" : "any of these paths");
     }
     if (!log->cli->quiet) {
-        fi_term_out_text("no checkpoints\n");
+        fi_term_out_text(log->is_remote && log->line_count == 0
+                             ? "no checkpoints; firn pull brings those that others have pushed\n"
+                             : "no checkpoints\n");
     }
-    fi_task_workspace_report_unread(history->workspace);
+    if (!log->is_remote) {
+        fi_task_workspace_report_unread(history->workspace);
+    }
     return FI_EXIT_OK;
+}
+
+/* ---- of a remote ---- */
+
+static int
+add_line(void *ctx, const firn_workspace_line *line)
+{
+    struct log *log = ctx;
+    char name[FI_SHOW_LINE_NAME_SIZE];
+    FI_TRY_RETURN(fi_show_line_name(line, name));
+    if (log->line_count == log->line_capacity) {
+        size_t capacity = log->line_capacity == 0 ? 8 : 2 * log->line_capacity;
+        char **lines = realloc(log->lines, capacity * sizeof(*lines));
+        if (lines == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+        log->lines = lines;
+        log->line_capacity = capacity;
+    }
+    log->lines[log->line_count] = strdup(name);
+    return log->lines[log->line_count] == NULL ? FIRN_NO_MEMORY : (log->line_count++, FIRN_OK);
+}
+
+static int
+pass_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    (void)ctx;
+    (void)checkpoint;
+    return FIRN_OK;
+}
+
+/* Finds the lines that a word names. */
+static int
+read_lines(struct log *log, const char *remote)
+{
+    firn_error err;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    options.remote = remote;
+    options.limit = 0;
+    options.on_line = add_line;
+    log->is_remote = true;
+    int code = firn_workspace_list(log->history.workspace, &options, pass_checkpoint, log, &err);
+    bool is_none = code == FIRN_NOT_FOUND && strchr(remote, '/') == NULL;
+    return code == FIRN_OK || is_none
+               ? FI_EXIT_OK
+               : fi_command_report_failure(log->cli, &err, fi_show_line_hint(code));
+}
+
+static void
+drop_lines(struct log *log)
+{
+    for (size_t i = 0; i < log->line_count; i++) {
+        free(log->lines[i]);
+    }
+    free(log->lines);
+}
+
+/* The file to follow, as it is called today. */
+static int
+set_path(struct fi_dir_history *history)
+{
+    const firn_slice *paths = history->options.paths;
+    free(history->path);
+    history->path = NULL;
+    if (history->options.path_count == 1 && history->options.find_renames && paths[0].size > 0) {
+        history->path = strndup((const char *)paths[0].data, paths[0].size);
+        return history->path != NULL ? FIRN_OK : FIRN_NO_MEMORY;
+    }
+    return FIRN_OK;
+}
+
+/* ---- the walk ---- */
+
+static bool
+is_enough(const struct log *log)
+{
+    return log->left == 0 && fi_term_out_error() == 0;
+}
+
+/* Walks through one history. Returns an exit code. */
+static int
+walk_one(struct log *log)
+{
+    firn_error err = {.code = FIRN_NO_MEMORY};
+    struct fi_dir_history *history = &log->history;
+    FI_TRY_RETURN(read_times(log));
+    log->left = log->limit;
+    history->options.remote = log->line;
+    int code = set_path(history);
+    if (code == FIRN_OK && log->left > 0) {
+        code = fi_dir_history_walk(history, &err);
+    }
+    fi_term_meter_clear();
+    return code == FIRN_OK || is_enough(log)
+               ? FI_EXIT_OK
+               : dir_log_report(log, history->options.before, history->options.after, &err);
+}
+
+static int
+walk_all(struct log *log)
+{
+    int exit_code = log->is_remote ? FI_EXIT_OK : walk_one(log);
+    for (size_t i = 0; i < log->line_count && exit_code == FI_EXIT_OK; i++) {
+        log->line = log->lines[i];
+        exit_code = walk_one(log);
+    }
+    return exit_code;
 }
 
 static int
 dir_log_show(struct log *log)
 {
     firn_error err;
-    struct fi_dir_history *history = &log->history;
-    const bool has_limit = log->left == 0;
-    int code = FIRN_OK;
     log->flushed_ms = now_ms();
     fi_term_json_array("checkpoints");
-    if (!log->cli->json && !log->cli->quiet) {
-        code = fi_task_labels_read(&log->labels, history->workspace, &err);
+    if (!log->cli->json && !log->cli->quiet &&
+        fi_task_labels_read(&log->labels, log->history.workspace, &err) != FIRN_OK) {
+        return dir_log_report(log, NULL, NULL, &err);
     }
-    if (code == FIRN_OK && !has_limit) {
-        code = fi_dir_history_walk(history, &err);
-    }
-    fi_term_meter_clear();
-    bool is_enough = log->left == 0 && fi_term_out_error() == 0;
-    if (code != FIRN_OK && !is_enough) {
-        return dir_log_report(log, history->options.before, history->options.after, &err);
-    }
+    FI_TRY_RETURN(walk_all(log));
     fi_term_json_end();
-    return log->count == 0 && !has_limit ? report_nothing(log) : FI_EXIT_OK;
+    return log->count == 0 && log->limit > 0 ? report_nothing(log) : FI_EXIT_OK;
 }
 
 static int
@@ -473,22 +632,13 @@ run_in(struct log *log, const struct fi_task_workspace_paths *paths)
     history->options.paths = paths->slices;
     history->options.path_count = paths->count;
     history->options.include_safety = fi_command_has(log->cli, "all");
-    if (paths->count == 1 && history->options.find_renames && paths->slices[0].size > 0) {
-        history->path = strndup((const char *)paths->slices[0].data, paths->slices[0].size);
-        if (history->path == NULL) {
-            return fi_command_report_no_memory(log->cli);
-        }
-    }
-    int exit_code = read_times(log);
+    fi_task_notices_init(&notices, log->cli);
+    history->options.callbacks = fi_task_notices_callbacks(&notices);
+    int exit_code = dir_log_show(log);
     if (exit_code == FI_EXIT_OK) {
-        fi_task_notices_init(&notices, log->cli);
-        history->options.callbacks = fi_task_notices_callbacks(&notices);
-        exit_code = dir_log_show(log);
-        if (exit_code == FI_EXIT_OK) {
-            exit_code = fi_task_pending_report(log->cli, history->workspace, NULL);
-        }
-        fi_task_notices_deinit(&notices);
+        exit_code = fi_task_pending_report(log->cli, history->workspace, NULL);
     }
+    fi_task_notices_deinit(&notices);
     free(history->path);
     return exit_code;
 }
@@ -509,10 +659,16 @@ open_and_run(struct log *log)
     history->options.after = range.second;
     int exit_code;
     FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &history->workspace));
+    if (cli->arguments_before_dashes > 0 && range.memory == NULL &&
+        fi_task_remote_is_meant(history->workspace, cli->arguments[0])) {
+        FI_TRY_OUT(exit_code, read_lines(log, cli->arguments[0]));
+    }
     FI_TRY_OUT(exit_code,
-               fi_task_workspace_paths_init(cli, history->workspace, range.memory != NULL, &paths));
+               fi_task_workspace_paths_init(cli, history->workspace,
+                                            range.memory != NULL || log->is_remote, &paths));
     exit_code = run_in(log, &paths);
 out:
+    drop_lines(log);
     fi_task_workspace_paths_deinit(&paths);
     firn_workspace_close(history->workspace);
     fi_task_workspace_range_deinit(&range);
@@ -522,7 +678,7 @@ out:
 static int
 dir_log_run(struct fi_cli *cli)
 {
-    struct log log = {.cli = cli, .left = UINT64_MAX};
+    struct log log = {.cli = cli, .limit = UINT64_MAX};
     struct fi_dir_history *history = &log.history;
     struct timespec now = {0};
     firn_workspace_diff_options asked = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
@@ -531,7 +687,7 @@ dir_log_run(struct fi_cli *cli)
     (void)clock_gettime(CLOCK_REALTIME, &now);
     log.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     log.agent = fi_command_value(cli, "agent");
-    if (limit != NULL && !fi_command_number(limit, UINT64_MAX, &log.left)) {
+    if (limit != NULL && !fi_command_number(limit, UINT64_MAX, &log.limit)) {
         return fi_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
     }
     int exit_code = fi_show_difference_init(&log.shown, cli, FI_SHOW_DIFFERENCE_COUNTS, &asked);
@@ -577,13 +733,14 @@ static const struct fi_command_example examples[] = {
     {"firn log src/main.c -p", "show every change of a file, through renames"},
     {"firn log --since yesterday --agent claude", "show what Claude Code did since yesterday"},
     {"firn log 10..12 -- src", "show what changed in src after 10, up to 12"},
+    {"firn log origin -n 3", "show what others have pushed to a remote, and was pulled"},
     {NULL, NULL},
 };
 
 const struct fi_command fi_dir_log = {
     .name = "log",
     .summary = "Show what each checkpoint changed, newest first",
-    .arguments = "[REF..REF] [PATH...]",
+    .arguments = "[REF..REF|REMOTE] [PATH...]",
     .options = options,
     .help = "Prints one row for each checkpoint: its number, the beginning of its id, how\n"
             "long ago it was made, its message, how many files differ from the checkpoint\n"
@@ -597,6 +754,10 @@ const struct fi_command fi_dir_log = {
             "--no-renames is given. A..B shows what came after A, up to and including B; A..\n"
             "and ..B leave one side open. TIME is a time as in REF (10m, yesterday,\n"
             "2026-11-20). PATTERN is a POSIX extended regular expression.\n"
+            "\n"
+            "With REMOTE, shows what pulls have brought from this remote, its lines one after\n"
+            "the other; REMOTE/LINE shows one line. Rows begin with a reference, as in\n"
+            "origin/ada@laptop:project/12. A path of the same name goes after --.\n"
             "\n"
             "In a git repository, the first row and each row where git's HEAD was elsewhere\n"
             "than in the row above say where, as in (main 1a2b3c4).\n"

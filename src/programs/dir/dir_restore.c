@@ -145,7 +145,9 @@ print_what(const struct request *request)
         fi_term_out_format("%s restoring %s", is_dry ? "would finish" : "finished", name);
         break;
     case RESTORE_CHECKPOINT:
-        fi_term_out_format("%s %s", is_dry ? "would restore" : "restored", name);
+        fi_term_out_text(is_dry ? "would restore " : "restored ");
+        fi_task_remote_print_name(request->workspace, request->reference,
+                                  request->result.checkpoint);
         break;
     }
     if (request->options.to_dir != NULL) {

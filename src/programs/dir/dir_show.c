@@ -140,7 +140,8 @@ print_turn(const firn_workspace_turn *turn)
 }
 
 static void
-print_checkpoint(const firn_workspace_checkpoint *checkpoint)
+print_checkpoint(firn_workspace *workspace, const char *reference,
+                 const firn_workspace_checkpoint *checkpoint)
 {
     char number[FI_TERM_TEXT_NUMBER_SIZE];
     char other[FI_TERM_TEXT_NUMBER_SIZE];
@@ -151,7 +152,8 @@ print_checkpoint(const firn_workspace_checkpoint *checkpoint)
         fi_term_out_text("checkpoint  taken by a restore or a revert\n");
     } else {
         fi_term_colour(FI_TERM_YELLOW);
-        fi_term_out_format("checkpoint  %llu", (unsigned long long)checkpoint->number);
+        fi_term_out_text("checkpoint  ");
+        fi_task_remote_print_name(workspace, reference, checkpoint);
         fi_term_colour(FI_TERM_PLAIN);
         fi_term_out_text("\n");
     }
@@ -298,7 +300,7 @@ asked_of(const char *id, const firn_workspace_diff_options *options)
 
 /* Shows the checkpoint, the counts of its changes, and them in the requested form. */
 static int
-show_difference(struct fi_cli *cli, firn_workspace *workspace,
+show_difference(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
                 const firn_workspace_checkpoint *checkpoint, struct fi_show_difference *shown,
                 const firn_workspace_diff_options *options)
 {
@@ -313,7 +315,7 @@ show_difference(struct fi_cli *cli, firn_workspace *workspace,
             cli, &err, fi_task_workspace_hint_paths(NULL, options->path_count, code));
     }
     fi_show_checkpoint_json("checkpoint", checkpoint);
-    print_checkpoint(checkpoint);
+    print_checkpoint(workspace, reference, checkpoint);
     const int exit_code = show_tags(cli, workspace, checkpoint->id);
     if (exit_code == FI_EXIT_OK) {
         show_counts(&result);
@@ -368,7 +370,7 @@ dir_show(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
         fi_show_checkpoint_json("checkpoint", checkpoint);
         exit_code = show_files(cli, workspace, checkpoint->id, paths);
     } else {
-        exit_code = show_difference(cli, workspace, checkpoint, shown, options);
+        exit_code = show_difference(cli, workspace, reference, checkpoint, shown, options);
     }
     firn_release(checkpoint);
     return exit_code;

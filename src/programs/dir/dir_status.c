@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firn/remote.h"
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
@@ -28,6 +29,8 @@ struct ignored {
 
 struct shown {
     const struct fi_cli *cli;
+    firn_workspace *workspace;
+    const char *reference; /* NULL: not given */
     const struct fi_task_workspace_paths *paths;
     bool is_short;
     struct fi_show_fold fold;
@@ -237,20 +240,48 @@ shown_deinit(struct shown *shown)
 /* ---- the result ---- */
 
 static void
-print_summary(const firn_workspace_status_result *result)
+print_summary(const struct shown *shown, const firn_workspace_status_result *result)
 {
-    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
     char number[FI_TERM_TEXT_NUMBER_SIZE];
     const struct fi_show_counts counts = {result->added, result->changed, result->removed,
                                           result->times_only};
     bool is_equal = result->added + result->changed + result->removed + result->times_only == 0;
-    fi_term_out_format("compared with %s: ", fi_show_checkpoint_name(result->checkpoint, name));
+    fi_term_out_text("compared with ");
+    fi_task_remote_print_name(shown->workspace, shown->reference, result->checkpoint);
+    fi_term_out_text(": ");
     if (is_equal) {
         fi_term_out_text("no change");
     } else {
         fi_show_change_counts_print(&counts);
     }
     fi_term_out_format("; %s unchanged\n", fi_term_text_number(result->unchanged, number));
+}
+
+/* How many checkpoints each remote has not been sent yet. */
+static int
+show_remote(void *ctx, const firn_remote_info *remote)
+{
+    const struct shown *shown = ctx;
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    fi_term_json_object(NULL);
+    fi_term_json_string("name", remote->name);
+    fi_term_json_u64("not_pushed", remote->not_pushed);
+    fi_term_json_end();
+    if (remote->not_pushed > 0 && !shown->cli->quiet && !shown->is_short) {
+        fi_term_out_format("not pushed to %s yet: %s %s\n", remote->name,
+                           fi_term_text_number(remote->not_pushed, number),
+                           fi_term_text_plural(remote->not_pushed, "checkpoint", "checkpoints"));
+    }
+    return FIRN_OK;
+}
+
+static void
+show_remotes(struct shown *shown, firn_workspace *workspace)
+{
+    fi_term_json_array("remotes");
+    int code = firn_remote_list(workspace, show_remote, shown, NULL);
+    (void)code; /* what could be read is shown; the comparison is done */
+    fi_term_json_end();
 }
 
 static void
@@ -272,7 +303,7 @@ show_result(struct shown *shown, const firn_workspace_status_result *result)
     fi_term_json_bool("store_in_git", result->git_tracks_store);
     fi_task_notices_json(&shown->notices);
     if (!shown->cli->quiet && !shown->is_short) {
-        print_summary(result);
+        print_summary(shown, result);
         fi_task_notices_print_not_compared(&shown->notices);
         if (shown->has_size_limit && !shown->with_ignored) {
             fi_task_notices_print_excluded(&shown->notices);
@@ -298,6 +329,8 @@ dir_status_compare(struct fi_cli *cli, firn_workspace *workspace, const char *re
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     firn_workspace_status_result result = FIRN_WORKSPACE_STATUS_RESULT_INIT;
     struct shown shown = {.cli = cli,
+                          .workspace = workspace,
+                          .reference = reference,
                           .paths = paths,
                           .is_short = fi_command_has(cli, "short"),
                           .with_ignored = fi_command_has(cli, "ignored"),
@@ -327,6 +360,7 @@ dir_status_compare(struct fi_cli *cli, firn_workspace *workspace, const char *re
         exit_code = fi_command_report_no_memory(cli);
     } else {
         show_result(&shown, &result);
+        show_remotes(&shown, workspace);
         exit_code = fi_task_pending_report(cli, workspace, &earlier);
         exit_code = exit_code == FI_EXIT_OK ? fi_task_notices_exit(&shown.notices) : exit_code;
     }
@@ -402,7 +436,9 @@ const struct fi_command fi_dir_status = {
             "What the checkpoint has and rules exclude now is not compared while it is there.\n"
             "It is named at the end: the next save leaves it out, a restore leaves it alone.\n"
             "\n"
-            "If git tracks files of a store .firn in the workspace, a warning says so.\n"
+            "If the store has remotes, a line for each says how many checkpoints were made\n"
+            "since the last firn push; the remotes are not asked. If git tracks files of a\n"
+            "store .firn in the workspace, a warning says so.\n"
             "\n"
             "Paths are relative to the current directory. A first word that names no\n"
             "checkpoint, but a file or directory, is a path; after -- every word is one.\n"

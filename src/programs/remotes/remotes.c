@@ -8,7 +8,6 @@
 #include "remotes/remotes_internal.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "task/task.h"
 #include "term/term.h"
@@ -31,28 +30,6 @@ fi_remotes_limit(struct fi_cli *cli, int64_t *out)
 }
 
 /* ---- which remotes there are ---- */
-
-struct search {
-    const char *name;
-    bool has_found;
-};
-
-static int
-find_remote(void *ctx, const firn_remote_info *remote)
-{
-    struct search *search = ctx;
-    search->has_found =
-        search->has_found || search->name == NULL || strcmp(search->name, remote->name) == 0;
-    return FIRN_OK;
-}
-
-bool
-fi_remotes_has(firn_workspace *workspace, const char *name)
-{
-    struct search search = {name, false};
-    int code = firn_remote_list(workspace, find_remote, &search, NULL);
-    return code == FIRN_OK && search.has_found;
-}
 
 struct putting {
     void (*put)(firn_slice name);
@@ -88,14 +65,14 @@ fi_remotes_hint(firn_workspace *workspace, const char *remote, int code)
     assert(code != FIRN_OK);
     switch (code) {
     case FIRN_NOT_FOUND:
-        if (!fi_remotes_has(workspace, NULL)) {
+        if (!fi_task_remote_has(workspace, NULL)) {
             return NULL;
         }
-        return remote != NULL && !fi_remotes_has(workspace, remote)
+        return remote != NULL && !fi_task_remote_has(workspace, remote)
                    ? "firn remote list shows the remotes"
                    : "if it is on another disk or machine, mount that first";
     case FIRN_INVALID:
-        return remote == NULL && fi_remotes_has(workspace, NULL)
+        return remote == NULL && fi_task_remote_has(workspace, NULL)
                    ? "firn remote list shows the remotes"
                    : NULL;
     case FIRN_UNTRUSTED:

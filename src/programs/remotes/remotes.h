@@ -10,6 +10,7 @@
 extern const struct fi_command fi_remotes_names; /* firn remote */
 extern const struct fi_command fi_remotes_push;
 extern const struct fi_command fi_remotes_pull;
+extern const struct fi_command fi_remotes_clone;
 extern const struct fi_command fi_remotes_pull_fetch; /* another name of it */
 
 /* Calls put for the name of each remote, for struct fi_command_program. */

@@ -7,6 +7,7 @@
 
 #include "firn/remote.h"
 #include "remotes/remotes.h"
+#include "task/task.h"
 
 /* Reads --limit, bytes a second; 0: no limit. Returns an exit code. */
 int fi_remotes_limit(struct fi_cli *cli, int64_t *out);
@@ -14,8 +15,24 @@ int fi_remotes_limit(struct fi_cli *cli, int64_t *out);
 /* What to do after a failure of a call about remotes; NULL: its text says it. */
 const char *fi_remotes_hint(firn_workspace *workspace, const char *remote, int code);
 
-/* Whether the store has a remote of that name (NULL: any). */
-bool fi_remotes_has(firn_workspace *workspace, const char *name);
+extern const struct fi_command fi_remotes_show; /* firn remote show */
+
+/* ---- a pull: remotes_pull.c ---- */
+
+struct fi_remotes_pull_request {
+    firn_workspace *workspace;
+    const char *remote; /* NULL: the usual one */
+    firn_pull_options options;
+    firn_pull_result result;
+    struct fi_task_notices *notices;
+};
+/* Waits for other writers, as --wait says. Returns a code of the library. */
+int fi_remotes_pull_attempt(struct fi_cli *cli, struct fi_remotes_pull_request *request,
+                            firn_error *err);
+/* What came, as a line and as members. */
+void fi_remotes_pull_show(const struct fi_cli *cli, const struct fi_remotes_pull_request *request);
+
+/* ---- sums ---- */
 
 /* "2 checkpoints" */
 void fi_remotes_print_checkpoints(uint64_t count);

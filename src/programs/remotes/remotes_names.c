@@ -28,7 +28,7 @@ static const char *
 hint_of(const struct naming *naming, int code)
 {
     if (naming->url != NULL && code == FIRN_EXISTS) {
-        return fi_remotes_has(naming->workspace, naming->name)
+        return fi_task_remote_has(naming->workspace, naming->name)
                    ? "choose another name, or forget that one with: firn remote remove NAME"
                    : NULL;
     }
@@ -68,6 +68,7 @@ print_json(const firn_remote_info *remote)
     fi_term_json_string("name", remote->name);
     fi_term_json_bytes("url", firn_str(remote->url));
     fi_term_json_string("id", remote->id);
+    fi_term_json_u64("not_pushed", remote->not_pushed);
 }
 
 static void
@@ -187,7 +188,7 @@ static const struct fi_command add = {
             "remote is made, firn asks the storage whether it really makes an object only if\n"
             "there is none, also for two writers at once: a storage that does not would lose\n"
             "what machines push at the same time, and is refused. Amazon S3, Cloudflare R2\n"
-            "and MinIO do it; so do directories of file systems with hard links.\n"
+            "and MinIO do it; so do directories of nearly all file systems.\n"
             "\n"
             "Keys are never kept: they come from the environment (AWS_ACCESS_KEY_ID), from\n"
             "~/.aws (AWS_PROFILE), or from the machine, each time.\n"
@@ -237,11 +238,12 @@ static const struct fi_command remove_command = {
     .run = run_remove,
 };
 
-static const struct fi_command *const members[] = {&add, &list, &remove_command, NULL};
+static const struct fi_command *const members[] = {&add, &list, &fi_remotes_show, &remove_command,
+                                                   NULL};
 
 const struct fi_command fi_remotes_names = {
     .name = "remote",
-    .summary = "Add, list or remove remotes",
+    .summary = "Add, list, show or remove remotes",
     .arguments = "",
     .help = "A remote is a bucket of object storage, or a directory, in which machines share\n"
             "checkpoints: firn push sends them there, firn pull brings those of the others.\n"

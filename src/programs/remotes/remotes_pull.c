@@ -9,55 +9,30 @@
 
 #include <assert.h>
 
-#include "task/task.h"
 #include "term/term.h"
-
-struct pulling {
-    firn_workspace *workspace;
-    const char *remote; /* NULL: the usual one */
-    firn_pull_options options;
-    firn_pull_result result;
-};
 
 static int
 attempt_pull(void *ctx, firn_error *err)
 {
-    struct pulling *pulling = ctx;
-    fi_task_notices_again(pulling->options.callbacks.ctx);
-    return firn_workspace_pull(pulling->workspace, pulling->remote, &pulling->options,
-                               &pulling->result, err);
+    struct fi_remotes_pull_request *request = ctx;
+    fi_task_notices_again(request->notices);
+    return firn_workspace_pull(request->workspace, request->remote, &request->options,
+                               &request->result, err);
 }
 
-static const char *
-hint_of(const struct pulling *pulling, int code)
+int
+fi_remotes_pull_attempt(struct fi_cli *cli, struct fi_remotes_pull_request *request,
+                        firn_error *err)
 {
-    switch (code) {
-    case FIRN_CANCELLED:
-        return "no checkpoint came; the next pull uses what was fetched";
-    case FIRN_CORRUPT:
-        return "the damage is in the remote; what came is whole, and another pull brings the rest "
-               "if the remote is mended";
-    default:
-        return fi_remotes_hint(pulling->workspace, pulling->remote, code);
-    }
+    assert(request->workspace != NULL && request->notices != NULL);
+    request->options.callbacks = fi_task_notices_callbacks(request->notices);
+    return fi_task_patience_run(cli, attempt_pull, request, err);
 }
 
-/* Of a pull that failed, too: what came by then is there. */
 static void
-show_result(const struct fi_cli *cli, const struct pulling *pulling,
-            const struct fi_task_notices *notices)
+print_result(const firn_pull_result *result)
 {
-    const firn_pull_result *result = &pulling->result;
     char number[FI_TERM_TEXT_NUMBER_SIZE];
-    fi_term_json_u64("checkpoints", result->checkpoints);
-    fi_term_json_u64("lines", result->lines);
-    fi_term_json_u64("skipped", result->skipped);
-    fi_term_json_u64("bytes", result->bytes);
-    fi_term_json_u64("requests", result->requests);
-    fi_task_notices_json(notices);
-    if (cli->quiet) {
-        return;
-    }
     if (result->checkpoints > 0) {
         fi_term_out_text("pulled ");
         fi_remotes_print_checkpoints(result->checkpoints);
@@ -76,33 +51,62 @@ show_result(const struct fi_cli *cli, const struct pulling *pulling,
     fi_term_out_text("\n");
 }
 
+void
+fi_remotes_pull_show(const struct fi_cli *cli, const struct fi_remotes_pull_request *request)
+{
+    const firn_pull_result *result = &request->result;
+    fi_term_json_u64("checkpoints", result->checkpoints);
+    fi_term_json_u64("lines", result->lines);
+    fi_term_json_u64("skipped", result->skipped);
+    fi_term_json_u64("bytes", result->bytes);
+    fi_term_json_u64("requests", result->requests);
+    fi_task_notices_json(request->notices);
+    if (!cli->quiet) {
+        print_result(result);
+    }
+}
+
+static const char *
+hint_of(const struct fi_remotes_pull_request *request, int code)
+{
+    switch (code) {
+    case FIRN_CANCELLED:
+        return "no checkpoint came; the next pull uses what was fetched";
+    case FIRN_CORRUPT:
+        return "the damage is in the remote; what came is whole, and another pull brings the rest "
+               "if the remote is mended";
+    default:
+        return fi_remotes_hint(request->workspace, request->remote, code);
+    }
+}
+
 static int
 remotes_pull_run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 1);
     firn_error err;
-    struct pulling pulling = {.options = FIRN_PULL_OPTIONS_INIT, .result = FIRN_PULL_RESULT_INIT};
     struct fi_task_notices notices;
-    int exit_code = fi_remotes_limit(cli, &pulling.options.bytes_per_second_max);
+    struct fi_remotes_pull_request request = {
+        .options = FIRN_PULL_OPTIONS_INIT, .result = FIRN_PULL_RESULT_INIT, .notices = &notices};
+    int exit_code = fi_remotes_limit(cli, &request.options.bytes_per_second_max);
     if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_open(cli, &pulling.workspace);
+        exit_code = fi_task_workspace_open(cli, &request.workspace);
     }
     if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     fi_task_notices_init(&notices, cli);
-    pulling.remote = cli->argument_count > 0 ? cli->arguments[0] : NULL;
-    pulling.options.callbacks = fi_task_notices_callbacks(&notices);
-    int code = fi_task_patience_run(cli, attempt_pull, &pulling, &err);
+    request.remote = cli->argument_count > 0 ? cli->arguments[0] : NULL;
+    int code = fi_remotes_pull_attempt(cli, &request, &err);
     cli->is_done = code == FIRN_OK;
     if (code == FIRN_OK || code == FIRN_CORRUPT) {
-        show_result(cli, &pulling, &notices);
+        fi_remotes_pull_show(cli, &request); /* of a pull that failed, too: what came is here */
     }
     if (code != FIRN_OK) {
-        exit_code = fi_command_report_failure(cli, &err, hint_of(&pulling, code));
+        exit_code = fi_command_report_failure(cli, &err, hint_of(&request, code));
     }
     fi_task_notices_deinit(&notices);
-    firn_workspace_close(pulling.workspace);
+    firn_workspace_close(request.workspace);
     return exit_code;
 }
 

@@ -45,8 +45,8 @@ static const char *
 hint_of(const struct pushing *pushing, int code)
 {
     bool is_no_remote = pushing->remote != NULL && code == FIRN_NOT_FOUND &&
-                        fi_remotes_has(pushing->workspace, NULL) &&
-                        !fi_remotes_has(pushing->workspace, pushing->remote);
+                        fi_task_remote_has(pushing->workspace, NULL) &&
+                        !fi_task_remote_has(pushing->workspace, pushing->remote);
     if (is_no_remote &&
         firn_workspace_find(pushing->workspace, pushing->remote, NULL, NULL) == FIRN_OK) {
         return "the first word is the remote, those after it are checkpoints: firn push REMOTE REF";

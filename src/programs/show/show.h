@@ -57,6 +57,21 @@ void fi_show_checkpoint_json_fields(const firn_workspace_checkpoint *checkpoint)
 void fi_show_checkpoint_json(const char *key, const firn_workspace_checkpoint *checkpoint);
 void fi_show_checkpoint_entry_json(const char *key, const firn_workspace_entry *entry);
 
+/* ---- lines of remotes ---- */
+
+/* "origin/ada@laptop:project": the names of a remote and of its line. */
+enum {
+    FI_SHOW_LINE_NAME_SIZE = 512,
+    FI_SHOW_LINE_REFERENCE_SIZE = FI_SHOW_LINE_NAME_SIZE + FI_SHOW_CHECKPOINT_NAME_SIZE
+};
+/* FIRN_LIMIT for one that is longer than any that firn has made. */
+int fi_show_line_name(const firn_workspace_line *line, char out[FI_SHOW_LINE_NAME_SIZE]);
+/* "origin/ada@laptop:project/12". Returns out. */
+const char *fi_show_line_reference(const char *line, const firn_workspace_checkpoint *checkpoint,
+                                   char out[FI_SHOW_LINE_REFERENCE_SIZE]);
+/* What to do where the name of a remote or a line is wrong. */
+const char *fi_show_line_hint(int code);
+
 /* The member "safety": the id of the safety checkpoint that was taken, null where it is "". */
 void fi_show_checkpoint_safety_json(const char *id);
 

@@ -10,9 +10,9 @@
  * groups are fetched before the first is given, so that no scan is open when the transaction ends.
  *
  * Each batch of groups is looked at before any of it is given: where SQLite would have something
- * else, because a number is NaN, or a sum might be too large on the way, the query is declined, and
- * so it is where the scan fails for what the statement asks: SQLite is the one to answer then, or
- * to refuse.
+ * else, because a number is NaN, or a sum might be too large or be rounded on the way, the query is
+ * declined, and so it is where the scan fails for what the statement asks: SQLite is the one to
+ * answer then, or to refuse.
  *
  * An interrupt of the connection ends a scan: SQLite has no way to ask for one, but a statement
  * that is stepped while one is due ends with it.
@@ -196,15 +196,39 @@ magnitude(firn_value value)
                                              : fabs((double)value.as.i64);
 }
 
+/* The sum of the magnitudes of a group, or more, where the value is their sum or their average. */
+static double
+magnitudes_of(const struct fi_sqlparse_value *rule, const firn_scan_batch *batch, firn_value value,
+              size_t row)
+{
+    /* A little more than is lost where a sum is divided by a count, and multiplied again. */
+    static const double more = 1 + 0x1p-50;
+    double rows = magnitude(firn_scan_value(batch, rule->rows, row));
+    if (rule->smallest == SIZE_MAX) {
+        return rule->bound * rows;
+    }
+    firn_value smallest = firn_scan_value(batch, rule->smallest, row);
+    firn_value largest = firn_scan_value(batch, rule->largest, row);
+    double a = magnitude(smallest);
+    double b = magnitude(largest);
+    double all = (a > b ? a : b) * rows;
+    bool is_unsigned = fi_type_is_unsigned(smallest.type);
+    if (is_unsigned || smallest.as.i64 >= 0 || largest.as.i64 <= 0) { /* all have one sign */
+        double sum =
+            value.type == FIRN_TYPE_F64 ? fabs(value.as.f64) * rows * more : magnitude(value);
+        all = sum < all ? sum : all;
+    }
+    return all;
+}
+
 /* Why a row of groups is not what SQLite would have; NULL: it is. */
 static const char *
 find_fault(const struct fi_sql_query *query, const firn_scan_batch *batch, size_t row)
 {
     assert(row < firn_scan_batch_rows(batch));
-    static const double sum_max = 9.2e18; /* a bit less than 2^63 */
     for (size_t i = 0; i < query->parsed.value_count; i++) {
         const struct fi_sqlparse_value *rule = &query->parsed.values[i];
-        if (!rule->refuses_nan && !rule->is_sum) {
+        if (!rule->refuses_nan && rule->limit == 0) {
             continue;
         }
         firn_value value = firn_scan_value(batch, i, row);
@@ -215,16 +239,9 @@ find_fault(const struct fi_sql_query *query, const firn_scan_batch *batch, size_
         if (rule->refuses_nan && value.type == FIRN_TYPE_U64 && value.as.u64 > INT64_MAX) {
             return "a number is larger than INTEGER has";
         }
-        if (rule->is_sum && value.type != FIRN_TYPE_NULL) {
-            double largest = rule->bound;
-            if (rule->smallest != SIZE_MAX) {
-                double a = magnitude(firn_scan_value(batch, rule->smallest, row));
-                double b = magnitude(firn_scan_value(batch, rule->largest, row));
-                largest = a > b ? a : b;
-            }
-            if (largest * magnitude(firn_scan_value(batch, rule->rows, row)) > sum_max) {
-                return "a sum may be larger than INTEGER has";
-            }
+        if (rule->limit > 0 && value.type != FIRN_TYPE_NULL &&
+            magnitudes_of(rule, batch, value, row) > rule->limit) {
+            return "a sum may be larger than SQLite adds exactly";
         }
     }
     return NULL;

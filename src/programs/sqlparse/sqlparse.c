@@ -368,22 +368,27 @@ add_group(struct statement *statement, int node)
     return value;
 }
 
-/* sum(x) and total(x) of INTEGER: SQLite refuses a sum that is too large on the way, whatever comes
- * later. */
+static const double integer_sum_max = 9.2e18; /* a bit less than 2^63 */
+
+/* sum(x), total(x) and avg(x) of INTEGER (fi_sqlparse_value). One value can be both sum(x) and
+ * total(x): the lower limit counts. */
 static void
-guard_sum(struct statement *statement, size_t value, const struct piece *piece)
+guard_sum(struct statement *statement, size_t value, const struct piece *piece, double limit)
 {
-    assert(value < FI_SQLPARSE_VALUES_MAX && piece->bound >= 0);
-    static const double small = 8589934592.0; /* 2^33: as many rows more are not in a group */
+    assert(value < FI_SQLPARSE_VALUES_MAX && piece->bound >= 0 && limit > 0);
+    static const double rows_max = 1 << 30; /* a group of more rows is SQLite's */
     size_t rows = add_value(statement, "count(*)", FI_SQLPARSE_NONE);
     size_t smallest = SIZE_MAX;
     size_t largest = SIZE_MAX;
-    if (piece->bound > small) {
+    struct fi_sqlparse_value *guarded = &statement->out->values[value];
+    if (guarded->limit > 0 && guarded->limit <= limit) {
+        return;
+    }
+    if (piece->bound * rows_max > limit) {
         smallest = add_format(statement, "min(%s)", piece->text);
         largest = add_format(statement, "max(%s)", piece->text);
     }
-    struct fi_sqlparse_value *guarded = &statement->out->values[value];
-    guarded->is_sum = true;
+    guarded->limit = limit;
     guarded->rows = rows;
     guarded->smallest = smallest;
     guarded->largest = largest;
@@ -448,8 +453,8 @@ aggregate_of(struct statement *statement, int number)
                                                                  : "max(%s)";
     size_t value = add_format(statement, format, piece.text);
     statement->out->values[value].refuses_nan |= piece.may_be_nan || piece.is_unsigned;
-    if ((is_sum || is_total) && piece.class == PIECE_INTEGER) {
-        guard_sum(statement, value, &piece);
+    if (is_adding && piece.class == PIECE_INTEGER) {
+        guard_sum(statement, value, &piece, is_sum ? integer_sum_max : FI_SQLPARSE_EXACT_MAX);
     }
     const char *column = column_of(statement, value);
     return is_total

@@ -130,18 +130,20 @@ is_constant(const struct parser *parser, int number)
     return is_fine;
 }
 
-/* The sum of LIMIT and OFFSET; 0: there is none, or it is negative or beyond all measure. */
+/* The sum of LIMIT and OFFSET; 0: there is none, or it is negative, beyond all measure, or written
+ * otherwise than with decimal digits alone (1e1, 0X10). */
 static uint64_t
 limit_of(const struct statement *statement)
 {
     const char *at = statement->parser->text + statement->limit_from;
     const char *end = statement->parser->text + statement->limit_to;
+    static const char after_digit[] = "0123456789, \t\n\f\r/"; /* of 1e1 or 1_000 there is more */
     uint64_t sum = 0;
     uint64_t number = 0;
     for (; statement->limit_from != SIZE_MAX && at < end; at++) {
         const bool is_digit = *at >= '0' && *at <= '9';
         if (*at == '-' || *at == '.' || number > FIRN_SEARCH_K_MAX || sum > FIRN_SEARCH_K_MAX ||
-            (is_digit && at[1] == 'x')) {
+            (is_digit && at + 1 < end && strchr(after_digit, at[1]) == NULL)) {
             return 0;
         }
         sum += is_digit ? 0 : number;

@@ -148,6 +148,18 @@ const char *fi_task_workspace_hint_or_path(firn_workspace *workspace, const char
  * it. */
 const char *fi_task_workspace_hint_paths(const char *hint, size_t path_count, int code);
 
+/* ---- remotes ---- */
+
+/* Whether the store has a remote of that name (NULL: any). */
+bool fi_task_remote_has(firn_workspace *workspace, const char *name);
+/* Whether a word is such a name, or one with a line after it, as in "origin/ada@laptop:project". */
+bool fi_task_remote_is_meant(firn_workspace *workspace, const char *word);
+
+/* Prints how a checkpoint is called that `reference` (may be NULL) named: "12", or of a remote's
+ * line "origin/12". */
+void fi_task_remote_print_name(firn_workspace *workspace, const char *reference,
+                               const firn_workspace_checkpoint *checkpoint);
+
 /* ---- a restore that was interrupted, told by the commands that only look ---- */
 
 /* What there is before a command looks at the files; zeroed where that cannot be known. */

@@ -218,6 +218,10 @@ fi_task_workspace_hint(firn_workspace *workspace, const char *reference, int cod
     if (code == FIRN_CONFLICT && strchr(reference, '/') != NULL) {
         return NULL; /* the message names one */
     }
+    if (code == FIRN_NOT_FOUND && strchr(reference, '/') != NULL &&
+        fi_task_remote_is_meant(workspace, reference)) {
+        return "firn list REMOTE lists what was pulled from a remote, firn pull brings what is new";
+    }
     bool may_be_name = code == FIRN_NOT_FOUND || code == FIRN_INVALID || code == FIRN_CONFLICT;
     bool is_too_early = code == FIRN_NOT_FOUND && fi_task_workspace_is_time(reference);
     options.limit = is_too_early ? UINT64_MAX : 1;

@@ -186,6 +186,17 @@ FIRN_MUST_CHECK int
 fi_catalog_lines_list(struct fi_catalog *catalog, firn_slice remote,
                       int (*visit)(void *ctx, const struct fi_catalog_line *line, firn_error *err),
                       void *ctx, firn_error *err);
+/* The same for "REMOTE", all of its lines, or "REMOTE/LINE", those with this label or id.
+ * FIRN_NOT_FOUND. */
+FIRN_MUST_CHECK int fi_catalog_lines_select(struct fi_catalog *catalog, const char *name,
+                                            int (*visit)(void *ctx,
+                                                         const struct fi_catalog_line *line,
+                                                         firn_error *err),
+                                            void *ctx, firn_error *err);
+/* What tells a line from all others of its remote, for people: its label, or its id. */
+FIRN_MUST_CHECK int fi_catalog_lines_name(struct fi_catalog *catalog,
+                                          const struct fi_catalog_line *line, firn_slice *out,
+                                          firn_error *err);
 /* Finds a line, or enters it, durably. root becomes its root. */
 FIRN_MUST_CHECK int fi_catalog_lines_open(struct fi_catalog *catalog, const char *remote,
                                           const uint8_t id[FI_CATALOG_LINE_ID_SIZE],

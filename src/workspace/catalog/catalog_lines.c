@@ -82,6 +82,75 @@ fi_catalog_lines_list(struct fi_catalog *catalog, firn_slice remote,
     return fi_catalog_workspaces_list(catalog, visit_root, &listing, err);
 }
 
+struct selecting {
+    firn_slice rest; /* label or id; empty: all */
+    int (*visit)(void *ctx, const struct fi_catalog_line *line, firn_error *err);
+    void *ctx;
+    size_t count;
+};
+
+static int
+visit_selected(void *ctx, const struct fi_catalog_line *line, firn_error *err)
+{
+    struct selecting *selecting = ctx;
+    if (selecting->rest.size > 0 && !fi_slice_equal(selecting->rest, line->label) &&
+        !fi_slice_equal(selecting->rest, line->id)) {
+        return FIRN_OK;
+    }
+    selecting->count++;
+    return selecting->visit(selecting->ctx, line, err);
+}
+
+int
+fi_catalog_lines_select(struct fi_catalog *catalog, const char *name,
+                        int (*visit)(void *ctx, const struct fi_catalog_line *line,
+                                     firn_error *err),
+                        void *ctx, firn_error *err)
+{
+    const char *slash = strchr(name, '/');
+    const size_t size = slash != NULL ? (size_t)(slash - name) : strlen(name);
+    struct selecting selecting = {.visit = visit, .ctx = ctx};
+    selecting.rest = firn_str(slash != NULL ? slash + 1 : "");
+    if (size > 0) {
+        FI_TRY_RETURN(fi_catalog_lines_list(catalog, firn_bytes(name, size), visit_selected,
+                                            &selecting, err));
+    }
+    if (selecting.count > 0) {
+        return FIRN_OK;
+    }
+    return slash != NULL && slash[1] != '\0'
+               ? fi_error_set(err, FIRN_NOT_FOUND,
+                              "firn pull has brought nothing of a line '%s' of the remote '%.*s'",
+                              slash + 1, (int)size, name)
+               : fi_error_set(err, FIRN_NOT_FOUND,
+                              "firn pull has brought no checkpoint of a remote '%.*s'", (int)size,
+                              name);
+}
+
+struct naming {
+    firn_slice label;
+    size_t count;
+};
+
+static int
+visit_named(void *ctx, const struct fi_catalog_line *line, firn_error *err)
+{
+    struct naming *naming = ctx;
+    (void)err;
+    naming->count += fi_slice_equal(naming->label, line->label);
+    return FIRN_OK;
+}
+
+int
+fi_catalog_lines_name(struct fi_catalog *catalog, const struct fi_catalog_line *line,
+                      firn_slice *out, firn_error *err)
+{
+    struct naming naming = {.label = line->label};
+    FI_TRY_RETURN(fi_catalog_lines_list(catalog, line->remote, visit_named, &naming, err));
+    *out = naming.count == 1 && line->label.size > 0 ? line->label : line->id;
+    return FIRN_OK;
+}
+
 /* ==== making and removing ==== */
 
 struct making {

@@ -691,6 +691,17 @@ is_whole_id(const char *reference)
            reference[FIRN_CHECKPOINT_ID_SIZE - 1] == '\0';
 }
 
+/* Whether a name of a remote and a slash come first. What follows may have characters that no other
+ * reference has, as in "origin/ada@laptop:project/12". */
+static bool
+begins_with_remote(const char *reference)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    const size_t size = strspn(reference, allowed);
+    return size > 0 && strchr("._-", reference[0]) == NULL && reference[size] == '/';
+}
+
 int
 fi_ws_find_any(struct firn_ws *ws, struct fi_ws_opened *opened, const char *reference,
                struct fi_catalog_record *out, bool *out_is_own, firn_error *err)
@@ -699,7 +710,8 @@ fi_ws_find_any(struct firn_ws *ws, struct fi_ws_opened *opened, const char *refe
     firn_error why;
     *out_is_own = true;
     int rc = fi_ws_find_record(ws, opened, reference, out, &why);
-    if (rc == FIRN_NOT_FOUND && opened->catalog != NULL && strchr(reference, '/') != NULL) {
+    if ((rc == FIRN_NOT_FOUND || (rc == FIRN_INVALID && begins_with_remote(reference))) &&
+        opened->catalog != NULL && strchr(reference, '/') != NULL) {
         *out_is_own = false;
         return fi_catalog_lines_resolve(opened->catalog, reference, &ws->record, out, &workspace,
                                         err);

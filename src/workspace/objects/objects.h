@@ -198,13 +198,15 @@ struct fi_objects_adoption;
 FIRN_MUST_CHECK int fi_objects_adoption_begin(struct fi_objects *objects, uint64_t bytes_max,
                                               fi_objects_tick *tick, void *tick_ctx,
                                               struct fi_objects_adoption **out, firn_error *err);
+/* So much more may be decompressed and hashed. */
+void fi_objects_adoption_allow(struct fi_objects_adoption *adoption, uint64_t bytes);
 /* An empty file for the bytes of a pack; borrowed until add or end. */
 FIRN_MUST_CHECK int fi_objects_adoption_file(struct fi_objects_adoption *adoption,
                                              struct fi_os_file **out, firn_error *err);
 /* Verifies the pack in that file, which must have this identity, and takes it into the store; its
- * objects that are stored whole can be read now. FIRN_EXISTS: the store has the pack already; the
- * next one may follow. FIRN_CORRUPT, FIRN_LIMIT. After any other error the adoption may only be
- * ended; the next writer removes a file that no list names. */
+ * objects that are stored whole can be read now. FIRN_EXISTS: the store has the pack already, and
+ * all its objects as with FIRN_OK; the next one may follow. FIRN_CORRUPT, FIRN_LIMIT. After any
+ * other error the adoption may only be ended; the next writer removes a file that no list names. */
 FIRN_MUST_CHECK int fi_objects_adoption_add(struct fi_objects_adoption *adoption,
                                             const struct fi_block_file_id *id, firn_error *err);
 /* Verifies the objects of all these packs that need others. Then all can be read; they are durable

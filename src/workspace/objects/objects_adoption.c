@@ -14,7 +14,7 @@
  *     finish              deltas and lists; who needs the objects commits after this, synced
  *
  * A crash in between leaves a file that the next writer removes (objects_leftovers.c), or a pack
- * some objects of which have no entry, which does no harm.
+ * some objects of which have no entry. When that pack is added again, they get theirs.
  *
  * A repair takes the records that it finds in packs for checkpoints of the store, so a pack with
  * one is refused (I3): nobody sends any.
@@ -45,6 +45,7 @@ struct fi_objects_adoption {
     struct fi_pack_scratch *scratch;
     uint64_t bytes_max;
     uint64_t hashed;         /* bytes of lists and deltas */
+    uint64_t first_pack;     /* the least number of a pack that this adoption enters */
     struct fi_os_file *file; /* being written by the caller, or NULL */
     char name[NAME_SIZE];    /* of that file; "" if there is none */
     struct waiting *waiting;
@@ -94,6 +95,7 @@ fi_objects_adoption_begin(struct fi_objects *objects, uint64_t bytes_max, fi_obj
     fi_pack_scratch_set_tick(adoption->scratch, adopt_tick, adoption);
     FI_TRY(fi_db_batch_create(&adoption->entering.batch, err));
     FI_TRY(fi_objects_enter_make_dir(objects, err));
+    adoption->first_pack = fi_objects_retire_next(objects);
     *out = adoption;
     return FIRN_OK;
 out:
@@ -127,6 +129,13 @@ fi_objects_adoption_end(struct fi_objects_adoption *adoption)
     fi_free(adoption);
 }
 
+void
+fi_objects_adoption_allow(struct fi_objects_adoption *adoption, uint64_t bytes)
+{
+    const uint64_t left = UINT64_MAX - adoption->bytes_max;
+    adoption->bytes_max += bytes < left ? bytes : left;
+}
+
 int
 fi_objects_adoption_file(struct fi_objects_adoption *adoption, struct fi_os_file **out,
                          firn_error *err)
@@ -150,15 +159,16 @@ fi_objects_adoption_file(struct fi_objects_adoption *adoption, struct fi_os_file
 
 /* ==== a pack ==== */
 
-static bool
-has_identity(const struct fi_objects *objects, const struct fi_block_file_id *id)
+/* The pack of the store with that identity, or NULL. */
+static const struct fi_objects_pack *
+find_identity(const struct fi_objects *objects, const struct fi_block_file_id *id)
 {
     for (size_t i = 0; i < objects->pack_count; i++) {
         if (memcmp(&objects->packs[i].entry.id, id, sizeof *id) == 0) {
-            return true;
+            return &objects->packs[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 /* (I3) */
@@ -184,7 +194,7 @@ verify_file(struct fi_objects_adoption *adoption, const struct fi_block_file_id 
         rc = fi_error_set(err, FIRN_CORRUPT, "a pack is another one than it was said to be");
         goto out;
     }
-    if (has_identity(adoption->objects, id)) {
+    if (find_identity(adoption->objects, id) != NULL) {
         rc = fi_error_set(err, FIRN_EXISTS, "the store has this pack already");
         goto out;
     }
@@ -240,7 +250,11 @@ enter_file(struct fi_objects_adoption *adoption, firn_error *err)
     adoption->entering.pack = number;
     fi_db_batch_clear(adoption->entering.batch);
     FI_TRY(fi_objects_enter_pack(&adoption->entering, &entry, err));
-    FI_TRY(fi_objects_enter_flush(&adoption->entering, err));
+    /* Durably, since a crash may leave one pack that the list does not have, not two
+     * (objects_leftovers.c). */
+    rc = fi_db_write(objects->db, adoption->entering.batch, FIRN_DURABILITY_FULL, err);
+    fi_db_batch_clear(adoption->entering.batch);
+    FI_TRY(rc);
     objects->packs[objects->pack_count++] =
         (struct fi_objects_pack){.entry = entry, .presence = FI_OBJECTS_PRESENT};
     FI_TRY(fi_pack_list(pack, adoption->scratch, take_object, adoption, err));
@@ -250,13 +264,51 @@ out:
     return rc;
 }
 
+/* An adoption that did not finish, or a collection, may have left objects of it without entries. A
+ * pack of the store's own may have records, which have none here. */
+static int
+take_again(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_error *err)
+{
+    return at->kind != FI_PACK_RECORD ? take_object(ctx, hash, at, err) : FIRN_OK;
+}
+
+/* Enters what the index lacks of a pack that the store has. */
+static int
+enter_again(struct fi_objects_adoption *adoption, const struct fi_block_file_id *id,
+            firn_error *err)
+{
+    const uint32_t number = find_identity(adoption->objects, id)->entry.number;
+    struct firn_pack *pack;
+    if (number >= adoption->first_pack) {
+        return FIRN_OK; /* it was entered just now */
+    }
+    int rc = fi_objects_pack_acquire(adoption->objects, number, &pack, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    FI_TRY(fi_pack_verify(pack, adoption->scratch, NULL, NULL, err));
+    FI_TRY(adopt_tick(adoption, err));
+    adoption->entering.pack = number;
+    fi_db_batch_clear(adoption->entering.batch);
+    FI_TRY(fi_pack_list(pack, adoption->scratch, take_again, adoption, err));
+    rc = fi_objects_enter_flush(&adoption->entering, err);
+out:
+    fi_objects_pack_release(adoption->objects, number);
+    return rc;
+}
+
 int
 fi_objects_adoption_add(struct fi_objects_adoption *adoption, const struct fi_block_file_id *id,
                         firn_error *err)
 {
     DCHECK(adoption->file != NULL); /* _file was called */
     int rc = verify_file(adoption, id, err);
-    rc = rc == FIRN_OK ? enter_file(adoption, err) : rc;
+    if (rc == FIRN_EXISTS) {
+        int again_rc = enter_again(adoption, id, err);
+        rc = again_rc == FIRN_OK ? rc : again_rc;
+    } else if (rc == FIRN_OK) {
+        rc = enter_file(adoption, err);
+    }
     drop_file(adoption);
     return rc;
 }

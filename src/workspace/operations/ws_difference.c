@@ -494,6 +494,39 @@ visit_record(void *ctx, firn_slice bytes, const struct fi_catalog_record *record
     return rc == FIRN_OK ? ws_difference_progress(&history->difference, err) : rc;
 }
 
+struct choosing {
+    struct fi_catalog_workspace workspace;
+    size_t count;
+};
+
+static int
+choose_line(void *ctx, const struct fi_catalog_line *line, firn_error *err)
+{
+    struct choosing *choosing = ctx;
+    (void)err;
+    choosing->workspace = line->workspace;
+    choosing->count++;
+    return FIRN_OK;
+}
+
+/* From here on the history is that of a line. */
+static int
+open_line(struct fi_ws_opened *opened, const char *remote, firn_error *err)
+{
+    struct choosing choosing = {.count = 0};
+    if (opened->catalog == NULL) {
+        return fi_error_set(err, FIRN_NOT_FOUND, "there is no store yet, and no remote '%s'",
+                            remote);
+    }
+    FI_TRY_RETURN(fi_catalog_lines_select(opened->catalog, remote, choose_line, &choosing, err));
+    if (choosing.count > 1) {
+        return fi_error_set(err, FIRN_CONFLICT, "'%s' is ambiguous: %zu lines have that name",
+                            remote, choosing.count);
+    }
+    opened->workspace = choosing.workspace;
+    return FIRN_OK;
+}
+
 int
 fi_ws_difference_log(struct firn_ws *ws, const firn_workspace_log_options *options,
                      int (*visit)(void *ctx, const firn_workspace_diff_result *result), void *ctx,
@@ -522,6 +555,9 @@ fi_ws_difference_log(struct firn_ws *ws, const firn_workspace_log_options *optio
                                              .visit = options->on_difference,
                                              .ctx = ctx,
                                              .may_miss = true};
+    if (options->remote != NULL) {
+        FI_TRY(open_line(&opened, options->remote, err));
+    }
     if (options->after != NULL) {
         FI_TRY(fi_ws_find_record(ws, &opened, options->after, &record, err));
         first = record.order + 1;

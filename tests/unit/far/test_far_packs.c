@@ -526,6 +526,35 @@ circles_are_refused(void **state)
     world_close(&world);
 }
 
+static void
+a_list_under_another_name_is_refused(void **state)
+{
+    (void)state;
+    const firn_hash other = {{1}};
+    struct packs_world world;
+    struct fi_buf bytes = {0};
+    struct far_sum sum = {0};
+    world_open(&world);
+    (void)pack_fixture_add_text(&world.pack, 1, 1000);
+    (void)pack_fixture_add_text(&world.pack, 2, 1000);
+    const firn_hash right = pack_fixture_add_pieces(&world.pack, 0, 500, 1)->hash;
+    const struct pack_object list = world.pack.objects[2];
+    pack_fixture_add(&world.pack, FI_PACK_PIECES, list.content.data, list.content.size)->hash =
+        other;
+    const struct fi_far_pack pack = put_pack(&world, "names", 0, 1);
+    struct fi_far *far = far_fixture_open(&world.bucket, ALL);
+    assert_int_equal(add(far, pack, &world.err), FIRN_OK);
+    assert_int_equal(fi_far_read(far, &right, &bytes, &world.err), FIRN_OK);
+    assert_int_equal(bytes.size, 2500);
+    assert_int_equal(fi_far_read(far, &other, &bytes, &world.err), FIRN_CORRUPT);
+    assert_int_equal(fi_far_stream(far, &other, 2500, far_fixture_sum, &sum, &world.err),
+                     FIRN_CORRUPT);
+    assert_int_equal(sum.size, 2500); /* only the end tells */
+    fi_far_destroy(far);
+    fi_buf_deinit(&bytes);
+    world_close(&world);
+}
+
 /* Tables that decompress to a thousand times their size, for each of many packs. */
 static void
 compressed_tables_are_refused(void **state)
@@ -806,6 +835,7 @@ main(void)
         cmocka_unit_test(a_damaged_page_costs_only_its_objects),
         cmocka_unit_test(work_is_bounded),
         cmocka_unit_test(circles_are_refused),
+        cmocka_unit_test(a_list_under_another_name_is_refused),
         cmocka_unit_test(compressed_tables_are_refused),
         cmocka_unit_test(a_base_is_looked_for_where_it_is_said_to_be),
         cmocka_unit_test(a_request_without_an_answer_can_be_repeated),

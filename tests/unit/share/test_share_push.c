@@ -7,7 +7,9 @@
 #include <stdlib.h>
 
 #include "bucket/bucket_folder.h"
-#include "share/share.h"
+#include "os/os_names.h"
+#include "posix/os_default.h"
+#include "share/share_internal.h"
 #include "support/test.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
@@ -150,6 +152,212 @@ requests_are_few(void **state)
     ws_world_close(&ada);
 }
 
+/* Takes the oldest checkpoints out of the remote, as a policy does. */
+static int
+plan_forget(void *ctx, struct fi_remote *machine, struct fi_remote_change *change, firn_error *err)
+{
+    uint64_t *last = ctx; /* order */
+    const struct fi_remote_table *entries = &machine->state.entries;
+    for (size_t i = 0; i < entries->count; i++) {
+        struct fi_share_checkpoint checkpoint;
+        struct fi_catalog_record record;
+        firn_slice rest;
+        if (!fi_share_entry_is(entries->items[i].key, FI_SHARE_ENTRY_CHECKPOINT, &rest)) {
+            continue;
+        }
+        FI_TRY_RETURN(fi_share_entry_decode_checkpoint(entries->items[i].value, &checkpoint, err));
+        FI_TRY_RETURN(fi_catalog_record_decode(checkpoint.record, &record, err));
+        if (record.order <= *last) {
+            FI_TRY_RETURN(fi_remote_table_put(&change->removed, entries->items[i].key,
+                                              firn_bytes(NULL, 0), 0, err));
+        }
+    }
+    *last = 0;
+    return FIRN_OK;
+}
+
+static void
+forget_in_remote(uint64_t last)
+{
+    struct fi_bucket *bucket;
+    struct fi_remote machine;
+    firn_error err;
+    assert_int_equal(fi_bucket_folder_open(fi_os_default(), remote, false, &bucket, &err), FIRN_OK);
+    fi_remote_init(&machine, bucket, fi_os_default(), "test");
+    assert_int_equal(fi_remote_push(&machine, plan_forget, &last, &err), FIRN_OK);
+    fi_remote_deinit(&machine);
+    fi_bucket_close(bucket);
+}
+
+static uint64_t
+count_packs(void)
+{
+    struct fi_os_dir *dir;
+    struct fi_buf names = {0};
+    const char *name = NULL;
+    uint64_t count = 0;
+    firn_error err;
+    char path[TEST_TEMP_SIZE + 16];
+    snprintf(path, sizeof path, "%s/packs", remote);
+    assert_int_equal(fi_os_dir_open_path(fi_os_default(), path, &dir, &err), FIRN_OK);
+    assert_int_equal(fi_os_names_list(dir, NULL, &names, &err), FIRN_OK);
+    while ((name = fi_os_names_next(&names, name)) != NULL) {
+        count++;
+    }
+    fi_buf_deinit(&names);
+    fi_os_dir_close(dir);
+    return count;
+}
+
+/* What only old checkpoints had goes; what others share with them stays. */
+static void
+a_prune_removes_what_nothing_needs(void **state)
+{
+    (void)state;
+    firn_prune_options options = FIRN_PRUNE_OPTIONS_INIT;
+    firn_prune_result pruned;
+    struct ws_world ada;
+    struct ws_world ben;
+    struct ws_world cyd;
+    open_machine(&ada);
+    open_machine(&ben);
+    open_machine(&cyd);
+    scan_put_random(&ada.tree, "stays", 77, 9 << 20);
+    for (int i = 0; i < 5; i++) {
+        scan_put_random(&ada.tree, "changes", (uint64_t)i, 1 << 20);
+        ws_save(&ada);
+        push_well(&ada);
+    }
+    pull_well(&ben);
+    char *expected = ws_dump(&ada);
+    assert_int_equal(count_packs(), 5);
+    forget_in_remote(4);
+    options.now = true;
+    options.dry_run = true;
+    assert_int_equal(fi_share_prune(ada.ws, NULL, &options, &pruned, &ada.err), FIRN_OK);
+    assert_int_equal(pruned.removed_packs, 3);
+    assert_int_equal(count_packs(), 5);
+    options.dry_run = false;
+    int rc = fi_share_prune(ben.ws, NULL, &options, &pruned, &ben.err);
+    assert_string_equal(rc == FIRN_OK ? "" : ben.err.text, "");
+    assert_int_equal(pruned.checkpoints, 1);
+    assert_int_equal(pruned.removed_packs, 3); /* the first has the file that stays */
+    assert_int_equal(count_packs(), 2);
+    /* Who pushed does not send again what is there, nor what was removed, and sends what is gone. */
+    assert_int_equal(push_well(&ada).checkpoints, 0);
+    scan_put_random(&ada.tree, "changes", 2, 1 << 20);
+    ws_save(&ada);
+    firn_push_result again = push_well(&ada);
+    assert_int_equal(again.checkpoints, 1);
+    assert_in_range(again.bytes, 1 << 20, 2 << 20);
+    pull_well(&cyd);
+    ws_restore(&cyd, "origin/latest~1");
+    ws_assert_dump(&cyd, expected);
+    ws_assert_check_clean(&cyd);
+    free(expected);
+    ws_world_close(&ada);
+    ws_world_close(&ben);
+    ws_world_close(&cyd);
+}
+
+/* Of one path its directories and its frames are fetched, in few requests. */
+static void
+one_path_is_taken(void **state)
+{
+    (void)state;
+    struct ws_world ada;
+    struct ws_world ben;
+    open_machine(&ada);
+    open_machine(&ben);
+    scan_put_dir(&ada.tree, "d");
+    scan_put_dir(&ada.tree, "d/e");
+    for (int i = 0; i < 300; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "d/%d", i);
+        scan_put_random(&ada.tree, path, (uint64_t)i, 40000);
+    }
+    scan_put_text(&ada.tree, "d/e/one", "the one");
+    scan_put_random(&ada.tree, "d/e/large", 7, 9 << 20);
+    scan_put_text(&ada.tree, "d/e/two", "two");
+    ws_save(&ada);
+    push_well(&ada);
+    const firn_slice paths[] = {firn_str("d/e/one")};
+    firn_take_options options = FIRN_TAKE_OPTIONS_INIT;
+    firn_take_result taken;
+    options.paths = paths;
+    options.path_count = 1;
+    int rc = fi_share_take(ben.ws, NULL, "latest", &options, &taken, &ben.err);
+    assert_string_equal(rc == FIRN_OK ? "" : ben.err.text, "");
+    assert_int_equal(taken.checkpoint->files, 1);
+    assert_in_range(taken.requests, 3, 5); /* list, state, end of the pack, frame */
+    assert_in_range(taken.bytes, 1, 4 << 20);
+    ws_restore(&ben, "latest");
+    assert_true(ws_dump_has(&ben, "d/e/one"));
+    assert_false(ws_dump_has(&ben, "d/e/two"));
+    ws_assert_check_clean(&ben);
+    /* A directory with a large file. */
+    const firn_slice directory[] = {firn_str("d/e")};
+    options.paths = directory;
+    rc = fi_share_take(ben.ws, NULL, "1", &options, &taken, &ben.err);
+    assert_string_equal(rc == FIRN_OK ? "" : ben.err.text, "");
+    assert_int_equal(taken.checkpoint->files, 3);
+    ws_restore(&ben, "latest");
+    assert_true(ws_dump_has(&ben, "d/e/large"));
+    ws_assert_check_clean(&ben);
+    const firn_slice missing[] = {firn_str("d/none")};
+    options.paths = missing;
+    assert_int_equal(fi_share_take(ben.ws, NULL, "latest", &options, &taken, &ben.err),
+                     FIRN_NOT_FOUND);
+    assert_int_equal(fi_share_take(ben.ws, NULL, "9", &options, &taken, &ben.err), FIRN_NOT_FOUND);
+    /* All of it. */
+    options.path_count = 0;
+    rc = fi_share_take(ben.ws, NULL, "latest", &options, &taken, &ben.err);
+    assert_string_equal(rc == FIRN_OK ? "" : ben.err.text, "");
+    char *expected = ws_dump(&ada);
+    ws_restore(&ben, "latest");
+    ws_assert_dump(&ben, expected);
+    free(expected);
+    ws_world_close(&ada);
+    ws_world_close(&ben);
+}
+
+static void
+a_prune_leaves_what_is_needed(void **state)
+{
+    (void)state;
+    struct test_random random = {9};
+    struct ws_world ada;
+    struct ws_world ben;
+    firn_prune_options options = FIRN_PRUNE_OPTIONS_INIT;
+    firn_prune_result pruned;
+    open_machine(&ada);
+    for (int i = 0; i < 6; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "large-%d", i % 2);
+        ws_edit_grow(&ada.tree, &random, 20);
+        scan_put_random(&ada.tree, path, (uint64_t)i, 12 << 20);
+        ws_save(&ada);
+        push_well(&ada);
+    }
+    char *expected = ws_dump(&ada);
+    /* Nothing to remove. */
+    assert_int_equal(fi_share_prune(ada.ws, NULL, &options, &pruned, &ada.err), FIRN_OK);
+    assert_int_equal(pruned.checkpoints, 6);
+    assert_int_equal(pruned.removed_packs, 0);
+    /* All are younger than a day, so the policy takes none away. */
+    options.keep = "last:1";
+    assert_int_equal(fi_share_prune(ada.ws, NULL, &options, &pruned, &ada.err), FIRN_OK);
+    assert_int_equal(pruned.removed_checkpoints, 0);
+    assert_int_equal(push_well(&ada).requests, 1);
+    open_machine(&ben);
+    pull_well(&ben);
+    ws_restore(&ben, "origin/latest");
+    ws_assert_dump(&ben, expected);
+    free(expected);
+    ws_world_close(&ada);
+    ws_world_close(&ben);
+}
+
 int
 main(void)
 {
@@ -157,6 +365,9 @@ main(void)
         cmocka_unit_test_setup_teardown(what_is_pushed_can_be_restored_elsewhere, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(requests_are_few, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_path_is_taken, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_prune_leaves_what_is_needed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_prune_removes_what_nothing_needs, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("share_push", tests, NULL, NULL);
 }

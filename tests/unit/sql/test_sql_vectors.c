@@ -389,6 +389,23 @@ an_order_by_distance_is_a_search(void **state)
     is_search(false, "", "one WHERE v NOT NULL ORDER BY firn_distance(v, '[1,2,3]')");
     is_search(false, "", "one WHERE v NOT NULL ORDER BY firn_distance(v, '[1,2,3]') LIMIT -1");
     is_search(false, "", "one WHERE v NOT NULL ORDER BY firn_distance(v, '[1,2,3]') LIMIT 299");
+    /* Numbers that are not digits alone, and are not what their digits are. */
+    static const char *const limits[] = {"1e1", "1E1", "0x10", "0X10", "1.0e1", "2 OFFSET 1e1"};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        char rest[TEXT_MAX];
+        char by[2 * TEXT_MAX];
+        char sort[2 * TEXT_MAX];
+        (void)snprintf(rest, sizeof rest,
+                       "one WHERE v NOT NULL ORDER BY firn_distance(v, '[1,2,3]') LIMIT %s",
+                       limits[i]);
+        is_search(false, "", rest);
+        (void)snprintf(by, sizeof by, "SELECT id FROM %s", rest);
+        (void)snprintf(sort, sizeof sort,
+                       "SELECT id FROM one WHERE v NOT NULL ORDER BY "
+                       "firn_distance(v, '[1,2,3]') + 0 LIMIT %s",
+                       limits[i]);
+        same(by, sort);
+    }
     is_search(false, "",
               "one WHERE v NOT NULL AND kind IN (1, 2) ORDER BY "
               "firn_distance(v, '[1,2,3]') LIMIT 5");

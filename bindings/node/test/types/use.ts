@@ -48,6 +48,12 @@ async function main (): Promise<void> {
   {
     await using workspace = await firn.openWorkspace('.', { store: '/none/none', isRoot: true })
     assert.strictEqual(workspace.tooBroad, undefined)
+    const remotes: firn.Remote[] = await workspace.remotes()
+    assert.deepStrictEqual(remotes, [])
+    const push: firn.PushOptions = { remote: 'origin', references: ['latest', 1], bytesPerSecondMax: 5_000_000 }
+    await assert.rejects(workspace.push(push).then(({ bytes }: firn.Pushed) => bytes))
+    await assert.rejects(workspace.pull('origin').then(({ lines }: firn.Pulled) => lines))
+    await assert.rejects(workspace.remotePrune({ keep: 'all:30d', dryRun: true }).then(({ removedPacks }: firn.Pruned) => removedPacks))
     await using snapshot = await store.snapshot()
     await using transaction = await store.begin()
     await transaction.put(users, 'eve', {})
@@ -71,6 +77,9 @@ async function wrong (store: firn.Store): Promise<void> {
   await users.put('k', 'v', { durability: 'none' })
   // @ts-expect-error: no such option
   await store.sql('SELECT 1', [], { integer: 'number' })
+  const workspace = await firn.openWorkspace('.')
+  // @ts-expect-error: a reference is a text or a number
+  await workspace.push({ references: [true] })
   // @ts-expect-error: no value of SQL
   await store.sql('SELECT ?', [{}])
   // @ts-expect-error: stores are opened, not made

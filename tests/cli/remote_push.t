@@ -17,7 +17,7 @@ Two machines share a directory: what one pushes, the other pulls.
   $ firn remote list -q
   origin
   $ firn remote --json | python3 -c 'import json, sys; print([(r["name"], len(r["id"]), sorted(r)) for r in json.load(sys.stdin)["remotes"]])'
-  [('origin', 32, ['id', 'name', 'url'])]
+  [('origin', 32, ['id', 'name', 'not_pushed', 'url'])]
   $ firn push
   pushed 1 checkpoint, <size> in 2 requests
   $ firn push
@@ -47,21 +47,21 @@ The directory of the other one stays as it is, until it is told otherwise.
   two
   one
   $ firn show origin/latest --names | head -n 5
-  checkpoint  3
+  checkpoint  origin/3
   id          <ID>
   made        <time>
   files       2 in 2 directories
   contents    4 KB (3,899 bytes)
   $ firn diff origin/1 origin/latest
   changed   f
-  from 1 to 3: 1 changed, 0 added, 0 removed
+  from origin/1 to origin/3: 1 changed, 0 added, 0 removed
   $ firn diff origin/latest
   removed   f
   removed   src/
   removed   src/n
-  from 3 to the disk: 0 changed, 0 added, 2 removed
+  from origin/3 to the disk: 0 changed, 0 added, 2 removed
   $ firn restore origin/2 && cat f
-  restored 2: 0 changed, 2 added, 0 removed; take this back with: firn undo
+  restored origin/2: 0 changed, 2 added, 0 removed; take this back with: firn undo
   two
   $ firn restore origin/latest f -q && cat f && firn undo -q && cat f
   three
@@ -76,7 +76,7 @@ Its own checkpoints go the other way; what the remote has is not sent again.
   pulled 1 checkpoint, <size> in <n> requests
   $ firn -C ../ada diff origin/latest
   changed   f
-  from 1 to the disk: 1 changed, 0 added, 0 removed
+  from origin/1 to the disk: 1 changed, 0 added, 0 removed
   $ firn -C ../ada pull --json | python3 -c 'import json, sys; p = json.load(sys.stdin); print(p["checkpoints"], p["lines"], p["skipped"], p["requests"], sorted(p))'
   0 0 0 1 ['bytes', 'checkpoints', 'lines', 'notices', 'requests', 'skipped']
 
@@ -115,15 +115,34 @@ A checkpoint that is named is sent, and no other; safety checkpoints stay.
   [2]
   $ firn push --limit 50M -q; firn pull origin --limit 50M -q
 
+The status says what is not pushed yet.
+
+  $ firn status -q; firn status | tail -n 1
+  compared with 4: no change; 3 unchanged
+  $ firn save -q -m again && firn save -q && firn status | tail -n 2 && firn status --short
+  5
+  6
+  compared with 6: no change; 3 unchanged
+  not pushed to origin yet: 2 checkpoints
+  $ firn status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["remotes"])'
+  [{'name': 'origin', 'not_pushed': 2}]
+  $ firn remote show origin | sed -n 4p; firn push origin 5 -q && firn status | tail -n 1
+  not pushed  2 checkpoints
+  not pushed to origin yet: 2 checkpoints
+  $ firn push && firn status | tail -n 1 && firn remote list --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["remotes"][0]["not_pushed"])'
+  pushed 1 checkpoint, <size> in 2 requests
+  compared with 6: no change; 3 unchanged
+  0
+
 What came is a remote's, and no checkpoint of this workspace.
 
   $ firn show origin/9
   ! firn: there is no checkpoint '9'
-  ! hint: firn list shows the checkpoints; to give paths write -- before them
+  ! hint: firn list REMOTE lists what was pulled from a remote, firn pull brings what is new
   [3]
   $ firn show origin/
   ! firn: there is no checkpoint 'origin/'
-  ! hint: firn list shows the checkpoints; to give paths write -- before them
+  ! hint: firn list REMOTE lists what was pulled from a remote, firn pull brings what is new
   [3]
   $ firn show elsewhere/1
   ! firn: there is no checkpoint 'elsewhere/1': no tag of that name, and firn pull has brought none of a remote 'elsewhere'
@@ -146,7 +165,7 @@ Several lines of one remote.
 
   $ mkdir ../eve && cd ../eve && firn remote add all ../shared && firn pull
   all is <T>/shared
-  pulled 7 checkpoints of 2 lines, <size> in <n> requests
+  pulled 9 checkpoints of 2 lines, <size> in <n> requests
   $ firn show all/1 2>&1 | sed "s/[^/ ]*@[^/ ]*:[a-z]*/USER@HOST:WORKSPACE/g"
   firn: 'all/1' is ambiguous: 2 lines have such a checkpoint; name one, as in all/USER@HOST:WORKSPACE/1
   $ firn cat all/latest g

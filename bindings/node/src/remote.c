@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * remote.c: remotes of a workspace: pushing, pulling, pruning, and their names.
+ *
+ * The calls wait in the workspace's lane, as those of workspace.c do. A pull that finds damage brings the rest: damage is a
+ * result with an error in it, of which JavaScript makes an error that says what came.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "workspace.h"
+
+struct remote_item {
+    struct remote_item *next;
+    const char *name;
+    const char *url;
+    const char *id;
+    uint64_t not_pushed;
+};
+
+struct remote_call {
+    struct ws_call ws;
+    const char *remote; /* NULL: the only one, or "origin" */
+    const char *url;
+    struct remote_item *first;
+    struct remote_item **end;
+    union {
+        struct {
+            firn_push_options options;
+            firn_push_result result;
+        } push;
+        struct {
+            firn_pull_options options;
+            firn_pull_result result;
+            bool is_damaged;
+        } pull;
+        struct {
+            firn_prune_options options;
+            firn_prune_result result;
+        } prune;
+    } as;
+};
+
+static struct remote_call *
+remote_call(struct call *call)
+{
+    return (struct remote_call *)(void *)call;
+}
+
+static firn_workspace *
+workspace_of(const struct remote_call *self)
+{
+    return self->ws.handle->object;
+}
+
+/* Bytes in a second; what is larger than an option can say is no limit. */
+static bool
+arg_rate(struct args *args, size_t i, int64_t *out)
+{
+    uint64_t rate;
+    if (!arg_u64(args, i, "bytesPerSecondMax", 0, &rate)) {
+        return false;
+    }
+    *out = rate <= INT64_MAX ? (int64_t)rate : INT64_MAX;
+    return true;
+}
+
+/* ---- push ---- */
+
+/* wsPush(workspace, remote, references, bytesPerSecondMax, monitor) */
+static bool
+ws_push_parse(struct args *args, struct call *call)
+{
+    struct remote_call *self = remote_call(call);
+    firn_push_options options = FIRN_PUSH_OPTIONS_INIT;
+    firn_push_result result = FIRN_PUSH_RESULT_INIT;
+    self->as.push.options = options;
+    self->as.push.result = result;
+    return ws_begin(args, &self->ws) && arg_text_or_none(args, 1, "remote", &self->remote) &&
+           arg_texts(args, 2, "references", &self->as.push.options.references,
+                     &self->as.push.options.reference_count) &&
+           arg_rate(args, 3, &self->as.push.options.bytes_per_second_max) &&
+           arg_monitor(args, 4, &self->as.push.options.callbacks);
+}
+
+static int
+ws_push_run(struct call *call, firn_error *err)
+{
+    struct remote_call *self = remote_call(call);
+    return firn_workspace_push(workspace_of(self), self->remote, &self->as.push.options,
+                               &self->as.push.result, err);
+}
+
+static napi_value
+ws_push_finish(napi_env env, struct call *call)
+{
+    const firn_push_result *result = &remote_call(call)->as.push.result;
+    napi_value object = NULL;
+    (void)napi_create_object(env, &object);
+    set_number(env, object, "checkpoints", (double)result->checkpoints);
+    set_number(env, object, "objects", (double)result->objects);
+    set_number(env, object, "bytes", (double)result->bytes);
+    set_number(env, object, "requests", (double)result->requests);
+    return object;
+}
+
+/* ---- pull ---- */
+
+/* wsPull(workspace, remote, bytesPerSecondMax, monitor) */
+static bool
+ws_pull_parse(struct args *args, struct call *call)
+{
+    struct remote_call *self = remote_call(call);
+    firn_pull_options options = FIRN_PULL_OPTIONS_INIT;
+    firn_pull_result result = FIRN_PULL_RESULT_INIT;
+    self->as.pull.options = options;
+    self->as.pull.result = result;
+    return ws_begin(args, &self->ws) && arg_text_or_none(args, 1, "remote", &self->remote) &&
+           arg_rate(args, 2, &self->as.pull.options.bytes_per_second_max) &&
+           arg_monitor(args, 3, &self->as.pull.options.callbacks);
+}
+
+static int
+ws_pull_run(struct call *call, firn_error *err)
+{
+    struct remote_call *self = remote_call(call);
+    int code = firn_workspace_pull(workspace_of(self), self->remote, &self->as.pull.options,
+                                   &self->as.pull.result, err);
+    self->as.pull.is_damaged = code == FIRN_CORRUPT;
+    return self->as.pull.is_damaged ? FIRN_OK : code;
+}
+
+static napi_value
+ws_pull_finish(napi_env env, struct call *call)
+{
+    const struct remote_call *self = remote_call(call);
+    const firn_pull_result *result = &self->as.pull.result;
+    napi_value object = NULL;
+    (void)napi_create_object(env, &object);
+    if (self->as.pull.is_damaged) {
+        set_value(env, object, "error",
+                  error_create(call->instance, FIRN_CORRUPT, call->err->os_errno, call->err->text));
+    }
+    set_number(env, object, "checkpoints", (double)result->checkpoints);
+    set_number(env, object, "lines", (double)result->lines);
+    set_number(env, object, "skipped", (double)result->skipped);
+    set_number(env, object, "bytes", (double)result->bytes);
+    set_number(env, object, "requests", (double)result->requests);
+    return object;
+}
+
+/* ---- prune ---- */
+
+/* wsPrune(workspace, remote, keep, dryRun, now, monitor) */
+static bool
+ws_prune_parse(struct args *args, struct call *call)
+{
+    struct remote_call *self = remote_call(call);
+    firn_prune_options options = FIRN_PRUNE_OPTIONS_INIT;
+    firn_prune_result result = FIRN_PRUNE_RESULT_INIT;
+    self->as.prune.options = options;
+    self->as.prune.result = result;
+    return ws_begin(args, &self->ws) && arg_text_or_none(args, 1, "remote", &self->remote) &&
+           arg_text_or_none(args, 2, "keep", &self->as.prune.options.keep) &&
+           arg_bool(args, 3, "dryRun", &self->as.prune.options.dry_run) &&
+           arg_bool(args, 4, "now", &self->as.prune.options.now) &&
+           arg_monitor(args, 5, &self->as.prune.options.callbacks);
+}
+
+static int
+ws_prune_run(struct call *call, firn_error *err)
+{
+    struct remote_call *self = remote_call(call);
+    return firn_remote_prune(workspace_of(self), self->remote, &self->as.prune.options,
+                             &self->as.prune.result, err);
+}
+
+static napi_value
+ws_prune_finish(napi_env env, struct call *call)
+{
+    const firn_prune_result *result = &remote_call(call)->as.prune.result;
+    napi_value object = NULL;
+    (void)napi_create_object(env, &object);
+    set_number(env, object, "checkpoints", (double)result->checkpoints);
+    set_number(env, object, "removedCheckpoints", (double)result->removed_checkpoints);
+    set_number(env, object, "packs", (double)result->packs);
+    set_number(env, object, "bytes", (double)result->bytes);
+    set_number(env, object, "removedPacks", (double)result->removed_packs);
+    set_number(env, object, "removedBytes", (double)result->removed_bytes);
+    set_number(env, object, "requests", (double)result->requests);
+    return object;
+}
+
+/* ---- names ---- */
+
+/* wsRemoteAdd(workspace, name, url) */
+static bool
+ws_remote_add_parse(struct args *args, struct call *call)
+{
+    struct remote_call *self = remote_call(call);
+    return ws_begin(args, &self->ws) && arg_text(args, 1, "name", &self->remote) &&
+           arg_text(args, 2, "url", &self->url);
+}
+
+static int
+ws_remote_add_run(struct call *call, firn_error *err)
+{
+    struct remote_call *self = remote_call(call);
+    return firn_remote_add(workspace_of(self), self->remote, self->url, err);
+}
+
+/* wsRemoteRemove(workspace, name) */
+static bool
+ws_remote_remove_parse(struct args *args, struct call *call)
+{
+    struct remote_call *self = remote_call(call);
+    return ws_begin(args, &self->ws) && arg_text(args, 1, "name", &self->remote);
+}
+
+static int
+ws_remote_remove_run(struct call *call, firn_error *err)
+{
+    struct remote_call *self = remote_call(call);
+    return firn_remote_remove(workspace_of(self), self->remote, err);
+}
+
+/* wsRemotes(workspace) */
+static bool
+ws_remotes_parse(struct args *args, struct call *call)
+{
+    struct remote_call *self = remote_call(call);
+    self->end = &self->first;
+    return ws_begin(args, &self->ws);
+}
+
+static const char *
+keep_text(struct remote_call *self, const char *text)
+{
+    return (const char *)arena_copy(&self->ws.call.arena, text, strlen(text));
+}
+
+static int
+on_remote(void *ctx, const firn_remote_info *remote)
+{
+    struct remote_call *self = ctx;
+    struct remote_item *item = arena_take(&self->ws.call.arena, sizeof(*item));
+    if (item == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    item->next = NULL;
+    item->name = keep_text(self, remote->name);
+    item->url = keep_text(self, remote->url);
+    item->id = keep_text(self, remote->id);
+    item->not_pushed = remote->not_pushed;
+    if (item->name == NULL || item->url == NULL || item->id == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    *self->end = item;
+    self->end = &item->next;
+    return FIRN_OK;
+}
+
+static int
+ws_remotes_run(struct call *call, firn_error *err)
+{
+    struct remote_call *self = remote_call(call);
+    return firn_remote_list(workspace_of(self), on_remote, self, err);
+}
+
+static napi_value
+ws_remotes_finish(napi_env env, struct call *call)
+{
+    const struct remote_item *item;
+    napi_value array = NULL;
+    uint32_t i = 0;
+    (void)napi_create_array(env, &array);
+    for (item = remote_call(call)->first; item != NULL && array != NULL; item = item->next) {
+        napi_value object = NULL;
+        (void)napi_create_object(env, &object);
+        set_text(env, object, "name", item->name);
+        set_text(env, object, "url", item->url);
+        set_text(env, object, "id", item->id);
+        set_number(env, object, "notPushed", (double)item->not_pushed);
+        (void)napi_set_element(env, array, i++, object);
+    }
+    return array;
+}
+
+const struct call_kind remote_calls[] = {
+    {"wsPush", sizeof(struct remote_call), CALL_IN_LANE, ws_push_parse, ws_push_run, ws_push_finish,
+     NULL},
+    {"wsPull", sizeof(struct remote_call), CALL_IN_LANE, ws_pull_parse, ws_pull_run, ws_pull_finish,
+     NULL},
+    {"wsPrune", sizeof(struct remote_call), CALL_IN_LANE, ws_prune_parse, ws_prune_run,
+     ws_prune_finish, NULL},
+    {"wsRemoteAdd", sizeof(struct remote_call), CALL_IN_LANE, ws_remote_add_parse,
+     ws_remote_add_run, NULL, NULL},
+    {"wsRemoteRemove", sizeof(struct remote_call), CALL_IN_LANE, ws_remote_remove_parse,
+     ws_remote_remove_run, NULL, NULL},
+    {"wsRemotes", sizeof(struct remote_call), CALL_IN_LANE, ws_remotes_parse, ws_remotes_run,
+     ws_remotes_finish, NULL},
+    {NULL, 0, 0, NULL, NULL, NULL, NULL}};

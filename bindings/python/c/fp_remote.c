@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fp_remote.c: remotes of a workspace: pushing, pulling, pruning, and their names.
+ *
+ * A name of a remote that is left out means the only one, or "origin". A pull that finds damage brings the rest: its Corrupt
+ * has what it brought, as `pulled`.
+ */
+#include "fp_checkpoint.h"
+#include "fp_workspace.h"
+
+PyObject *
+fp_remote_add(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"name", "url", NULL};
+    const char *name;
+    PyObject *url, *bytes, *out = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "sO", names, &name, &url) ||
+        (bytes = fp_path(url)) == NULL) {
+        return NULL;
+    }
+    firn_workspace *workspace = fp_workspace_begin(self);
+    if (workspace != NULL) {
+        const char *text = PyBytes_AsString(bytes);
+        firn_error err;
+        int code;
+        FP_UNLOCKED(code, firn_remote_add(workspace, name, text, &err));
+        fp_workspace_end(self);
+        out = code == FIRN_OK ? Py_None : fp_raise(code, &err);
+        Py_XINCREF(out);
+    }
+    Py_DECREF(bytes);
+    return out;
+}
+
+PyObject *
+fp_remote_remove(PyObject *self, PyObject *args)
+{
+    const char *name;
+    firn_workspace *workspace;
+    if (!PyArg_ParseTuple(args, "s", &name) || (workspace = fp_workspace_begin(self)) == NULL) {
+        return NULL;
+    }
+    firn_error err;
+    int code;
+    FP_UNLOCKED(code, firn_remote_remove(workspace, name, &err));
+    fp_workspace_end(self);
+    PyObject *out = code == FIRN_OK ? Py_None : fp_raise(code, &err);
+    Py_XINCREF(out);
+    return out;
+}
+
+static int
+visit_remote(void *ctx, const firn_remote_info *remote)
+{
+    struct fp_visit *visit = ctx;
+    fp_visit_lock(visit);
+    PyObject *url = fp_text_of(remote->url, strlen(remote->url));
+    PyObject *item =
+        url != NULL ? fp_result("Remote", Py_BuildValue("(sOsK)", remote->name, url, remote->id,
+                                                        (unsigned long long)remote->not_pushed))
+                    : NULL;
+    Py_XDECREF(url);
+    return fp_visit_append(visit, item);
+}
+
+PyObject *
+fp_remote_list(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    struct fp_visit visit = {.list = NULL};
+    firn_workspace *workspace = fp_workspace_begin(self);
+    if (workspace == NULL) {
+        return NULL;
+    }
+    if ((visit.list = PyList_New(0)) == NULL) {
+        fp_workspace_end(self);
+        return NULL;
+    }
+    firn_error err;
+    int code;
+    FP_VISITED(code, &visit, firn_remote_list(workspace, visit_remote, &visit, &err));
+    fp_workspace_end(self);
+    if (!fp_visit_end(&visit, code, &err)) {
+        Py_CLEAR(visit.list);
+    }
+    return visit.list;
+}
+
+/* What is larger than an option can say is no limit. */
+static int64_t
+rate(struct fp_count count)
+{
+    return count.value <= INT64_MAX ? (int64_t)count.value : INT64_MAX;
+}
+
+PyObject *
+fp_remote_push(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"remote",   "references", "max_bytes_per_second",
+                            "progress", "notice",     NULL};
+    const char *remote = NULL;
+    PyObject *references = Py_None, *on_progress = Py_None, *on_notice = Py_None, *out = NULL;
+    struct fp_count limit = {"max_bytes_per_second", 0};
+    struct fp_progress progress;
+    struct fp_references given;
+    firn_workspace *workspace;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$OO&OO", names, &remote, &references,
+                                     fp_count_take, &limit, &on_progress, &on_notice) ||
+        !fp_progress_init(&progress, on_progress, on_notice) ||
+        !fp_references_take(references, &given)) {
+        return NULL;
+    }
+    if ((workspace = fp_workspace_begin(self)) != NULL) {
+        firn_push_options options = FIRN_PUSH_OPTIONS_INIT;
+        firn_push_result result = FIRN_PUSH_RESULT_INIT;
+        options.references = given.items;
+        options.reference_count = given.count;
+        options.bytes_per_second_max = rate(limit);
+        options.callbacks = fp_progress_callbacks(&progress);
+        firn_error err;
+        int code;
+        FP_UNLOCKED(code, firn_workspace_push(workspace, remote, &options, &result, &err));
+        fp_workspace_end(self);
+        out = fp_progress_end(&progress, code, &err)
+                  ? fp_result("Pushed",
+                              Py_BuildValue("(KKKK)", (unsigned long long)result.checkpoints,
+                                            (unsigned long long)result.objects,
+                                            (unsigned long long)result.bytes,
+                                            (unsigned long long)result.requests))
+                  : NULL;
+    }
+    fp_references_release(&given);
+    return out;
+}
+
+static PyObject *
+pulled_object(const firn_pull_result *result)
+{
+    return fp_result("Pulled", Py_BuildValue("(KKKKK)", (unsigned long long)result->checkpoints,
+                                             (unsigned long long)result->lines,
+                                             (unsigned long long)result->skipped,
+                                             (unsigned long long)result->bytes,
+                                             (unsigned long long)result->requests));
+}
+
+/* Gives the exception that is raised what the pull has brought. */
+static void
+tell_pulled(const firn_pull_result *result)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    PyObject *pulled = pulled_object(result);
+    if (pulled == NULL || PyObject_SetAttrString(value, "pulled", pulled) != 0) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(pulled);
+    PyErr_Restore(type, value, traceback);
+}
+
+PyObject *
+fp_remote_pull(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"remote", "max_bytes_per_second", "progress", "notice", NULL};
+    const char *remote = NULL;
+    PyObject *on_progress = Py_None, *on_notice = Py_None;
+    struct fp_count limit = {"max_bytes_per_second", 0};
+    struct fp_progress progress;
+    firn_workspace *workspace;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$O&OO", names, &remote, fp_count_take,
+                                     &limit, &on_progress, &on_notice) ||
+        !fp_progress_init(&progress, on_progress, on_notice) ||
+        (workspace = fp_workspace_begin(self)) == NULL) {
+        return NULL;
+    }
+    firn_pull_options options = FIRN_PULL_OPTIONS_INIT;
+    firn_pull_result result = FIRN_PULL_RESULT_INIT;
+    options.bytes_per_second_max = rate(limit);
+    options.callbacks = fp_progress_callbacks(&progress);
+    firn_error err;
+    int code;
+    FP_UNLOCKED(code, firn_workspace_pull(workspace, remote, &options, &result, &err));
+    fp_workspace_end(self);
+    if (fp_progress_end(&progress, code, &err)) {
+        return pulled_object(&result);
+    }
+    if (code == FIRN_CORRUPT && progress.type == NULL) {
+        tell_pulled(&result);
+    }
+    return NULL;
+}
+
+PyObject *
+fp_remote_prune(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"remote", "keep", "dry_run", "now", "progress", "notice", NULL};
+    const char *remote = NULL;
+    PyObject *on_progress = Py_None, *on_notice = Py_None;
+    int dry_run = 0, now = 0;
+    struct fp_progress progress;
+    firn_prune_options options = FIRN_PRUNE_OPTIONS_INIT;
+    firn_prune_result result = FIRN_PRUNE_RESULT_INIT;
+    firn_workspace *workspace;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$zppOO", names, &remote, &options.keep,
+                                     &dry_run, &now, &on_progress, &on_notice) ||
+        !fp_progress_init(&progress, on_progress, on_notice) ||
+        (workspace = fp_workspace_begin(self)) == NULL) {
+        return NULL;
+    }
+    options.dry_run = dry_run != 0;
+    options.now = now != 0;
+    options.callbacks = fp_progress_callbacks(&progress);
+    firn_error err;
+    int code;
+    FP_UNLOCKED(code, firn_remote_prune(workspace, remote, &options, &result, &err));
+    fp_workspace_end(self);
+    return fp_progress_end(&progress, code, &err)
+               ? fp_result("Pruned",
+                           Py_BuildValue("(KKKKKKK)", (unsigned long long)result.checkpoints,
+                                         (unsigned long long)result.removed_checkpoints,
+                                         (unsigned long long)result.packs,
+                                         (unsigned long long)result.bytes,
+                                         (unsigned long long)result.removed_packs,
+                                         (unsigned long long)result.removed_bytes,
+                                         (unsigned long long)result.requests))
+               : NULL;
+}
