@@ -85,6 +85,9 @@ FIRN_MUST_CHECK int fi_block_writer_add_section(struct fi_block_writer *writer, 
 /* Sets which features a reader needs for this file, as recorded in the table of contents: bits of
  * FI_BLOCK_NEEDS_*. One thread. */
 void fi_block_writer_set_needs(struct fi_block_writer *writer, uint32_t needs);
+/* The file is one that no crash has to leave: nothing of it is synced, and what is removed soon is
+ * never written to the disk. Requires: no block was added yet. */
+void fi_block_writer_set_passing(struct fi_block_writer *writer);
 /* Bytes of the file so far. Any thread. */
 uint64_t fi_block_writer_size_bytes(struct fi_block_writer *writer);
 

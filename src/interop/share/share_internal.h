@@ -97,6 +97,7 @@ struct fi_share_note {
     uint64_t epoch;
     uint8_t level; /* enum fi_outgoing_has */
     bool is_whole; /* it can be the base of a delta */
+    bool is_noted; /* the store has it so */
 };
 
 struct fi_share_line {
@@ -171,7 +172,6 @@ struct fi_share {
     firn_error packs_why;
     uint64_t epoch;           /* grows with each prune: what was complete may not be any more */
     struct fi_hash_map fresh; /* of fi_share_note: what this operation came to know */
-    size_t written_count;     /* so many of them are in the store */
 };
 
 /* Opens the store and the remote, with what is known of it. FIRN_UNTRUSTED. */

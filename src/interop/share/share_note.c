@@ -89,14 +89,15 @@ fi_share_note_put(struct fi_share *share, const struct fi_share_note *note, firn
     uint64_t first = fi_hash_map_first(&note->hash);
     struct fi_share_note *there = fi_hash_map_find(&share->fresh, first, &note->hash);
     share->is_changed = true;
-    if (there != NULL) {
-        *there = *note;
-        share->written_count = 0;
-        return FIRN_OK;
+    if (there == NULL) {
+        there = fi_hash_map_insert(&share->fresh, first, note);
+        if (there == NULL) {
+            return fi_error_no_memory(err, "what a remote has");
+        }
     }
-    return fi_hash_map_insert(&share->fresh, first, note) != NULL
-               ? FIRN_OK
-               : fi_error_no_memory(err, "what a remote has");
+    *there = *note;
+    there->is_noted = false;
+    return FIRN_OK;
 }
 
 int
@@ -109,6 +110,9 @@ fi_share_note_raise(struct fi_share *share, const firn_hash *hash, enum fi_outgo
         return FIRN_OK;
     }
     FI_TRY_RETURN(rc);
+    if (note.level == level && note.epoch == share->epoch) {
+        return FIRN_OK;
+    }
     note.level = (uint8_t)level;
     note.epoch = share->epoch;
     return fi_share_note_put(share, &note, err);
@@ -312,10 +316,13 @@ static int
 write_objects(struct writing *writing, firn_error *err)
 {
     struct fi_share *share = writing->share;
-    for (size_t i = share->written_count; i < share->fresh.count; i++) {
+    for (size_t i = 0; i < share->fresh.count; i++) {
         const struct fi_share_note *note = fi_hash_map_at(&share->fresh, i);
         uint8_t key[OBJECT_KEY_SIZE];
         uint8_t head[8 + 2];
+        if (note->is_noted) {
+            continue;
+        }
         fi_store_le64(head, note->pack);
         head[8] = note->level;
         head[9] = note->is_whole ? 1 : 0;
@@ -418,7 +425,9 @@ fi_share_note_write(struct fi_share *share, struct firn_db *db, const struct fi_
     FI_TRY(write_uploads(&writing, err));
     FI_TRY(write_facts(&writing, facts, err));
     FI_TRY(flush(&writing, 0, err));
-    share->written_count = share->fresh.count;
+    for (size_t i = 0; i < share->fresh.count; i++) {
+        ((struct fi_share_note *)fi_hash_map_at(&share->fresh, i))->is_noted = true;
+    }
     share->kept_is_whole = false;
     fi_buf_clear(&share->kept);
 out:

@@ -250,6 +250,8 @@ note_packed(void *ctx, const firn_hash *hash, const struct fi_pack_location *at,
     struct noting *noting = ctx;
     noting->note.hash = *hash;
     noting->note.is_whole = !fi_pack_kind_is_named(at->kind);
+    /* So only directories and lists are noted again when all is there. */
+    noting->note.level = at->kind == FI_PACK_PIECES ? FI_OUTGOING_PRESENT : FI_OUTGOING_CONTENT;
     return fi_share_note_put(noting->share, &noting->note, err);
 }
 
@@ -352,8 +354,7 @@ send_pack(void *ctx, const struct fi_outgoing_pack *pack, firn_error *err)
         .size_bytes = pack->size_bytes,
         .object_count = pack->object_count,
         .bases = firn_bytes(pack->bases, pack->base_count * sizeof *pack->bases)};
-    struct noting noting = {
-        share, {.pack = known.number, .epoch = share->epoch, .level = FI_OUTGOING_PRESENT}};
+    struct noting noting = {share, {.pack = known.number, .epoch = share->epoch}};
     FI_TRY_RETURN(fi_pack_writer_list(pack->writer, note_packed, &noting, err));
     pushing->result->objects += pack->object_count;
     FI_TRY_RETURN(place_pack(pushing, pack, &known, err));

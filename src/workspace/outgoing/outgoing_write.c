@@ -66,6 +66,7 @@ outgoing_write_begin(struct writing *writing, firn_error *err)
     fi_hex_encode(random, sizeof random, digits);
     (void)snprintf(writing->name, sizeof writing->name, "outgoing-%s.pack", digits);
     FI_TRY_RETURN(fi_pack_writer_create(writing->dir, writing->name, LEVEL, &writing->writer, err));
+    fi_pack_writer_set_passing(writing->writer);
     writing->base_count = 0;
     return fi_pack_lane_create(writing->writer, &writing->lane, err);
 }

@@ -110,6 +110,9 @@ FIRN_MUST_CHECK int fi_pack_writer_create_path(struct fi_os *os, const char *pat
  * objects together, but a reader of any of them decodes all of it. */
 enum { FI_PACK_FRAME_SIZE = 512 << 10, FI_PACK_FRAME_SIZE_MAX = 4 << 20 };
 void fi_pack_writer_set_frame_size(struct firn_pack_writer *writer, size_t size);
+/* As fi_block_writer_set_passing: for a pack that is read and removed. Requires: no lane has been
+ * made yet. */
+void fi_pack_writer_set_passing(struct firn_pack_writer *writer);
 /* Notes that the pack may have lists of cells (pack_cells.h), because frames are copied into it
  * as they are stored. Lists that are added singly are noted by the lane itself. Any thread. */
 void fi_pack_writer_note_cells(struct firn_pack_writer *writer);

@@ -140,6 +140,12 @@ fi_pack_writer_set_frame_size(struct firn_pack_writer *writer, size_t size)
     writer->frame_size = size;
 }
 
+void
+fi_pack_writer_set_passing(struct firn_pack_writer *writer)
+{
+    fi_block_writer_set_passing(writer->block);
+}
+
 size_t
 fi_pack_writer_frame_size(const struct firn_pack_writer *writer)
 {

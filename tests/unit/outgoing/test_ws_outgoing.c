@@ -816,6 +816,31 @@ an_error_is_reported_when_calls_fail(void **state)
     ws_world_close(&world);
 }
 
+/* The packs are removed as soon as they were given away. */
+static void
+nothing_is_synced(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct elsewhere place;
+    struct test_fault fault = {.classes = FI_SIM_FAULT_SYNCS};
+    ws_world_open_memory(&world, 1);
+    scan_world_wrap(&world.tree);
+    ws_world_reopen(&world);
+    put_some(&world);
+    scan_put_random(&world.tree, "large", 1, 9 << 20);
+    ws_save(&world);
+    elsewhere_open(&place, world.tree.os);
+    assert_true(test_fault_next(&fault));
+    test_fault_call(&fault, world.tree.outer);
+    assert_int_equal(try_send(&world, &place, 1, 1 << 20), FIRN_OK);
+    test_fault_end(&fault);
+    assert_false(fault.was_hit);
+    assert_true(place.pack_count > 3);
+    elsewhere_close(&place);
+    ws_world_close(&world);
+}
+
 int
 main(void)
 {
@@ -829,6 +854,7 @@ main(void)
         cmocka_unit_test(a_damaged_frame_does_not_go_out),
         cmocka_unit_test(an_error_is_reported_when_memory_fails),
         cmocka_unit_test(an_error_is_reported_when_calls_fail),
+        cmocka_unit_test(nothing_is_synced),
         cmocka_unit_test(random_trees_go_out_whole),
         cmocka_unit_test(joined_packs_have_what_the_packs_had),
     };
