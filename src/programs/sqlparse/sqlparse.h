@@ -51,9 +51,9 @@ struct fi_sqlparse_value {
     bool refuses_nan; /* SQLite takes a NaN for null, firn for a number */
     /* A sum or an average of integers for which the sum of magnitudes must not be above `limit`; 0:
      * any may be. Up to 2^63 no partial sum is too large for INTEGER: SQLite refuses one that is,
-     * though the whole may fit. Up to 2^53 partial sums are exact as REAL, which SQLite adds up
-     * for avg() and total(). Known are the number of rows of the group and the largest magnitude,
-     * which is `bound` where smallest is SIZE_MAX. */
+     * though the whole may fit. Up to 2^53 partial sums are exact as REAL, which is what SQLite
+     * adds for avg() and total(). Known are the number of rows of the group and the largest
+     * magnitude, which is `bound` where smallest is SIZE_MAX. */
     double limit;
     size_t rows;     /* the numbers of other values */
     size_t smallest; /* SIZE_MAX: there is none */
