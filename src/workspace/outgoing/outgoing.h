@@ -67,9 +67,9 @@ struct fi_outgoing_pack {
 typedef int fi_outgoing_visit(void *ctx, const struct fi_outgoing_pack *pack, firn_error *err);
 
 /* Writes the objects into packs in a directory, and gives visit each as it is complete; then its
- * file is removed. No file is synced. A pack ends when it has size_max bytes or a little more. Contents come first,
- * directories last, and no frame has both. Nothing is compressed again if all of its frame goes
- * out. Once, whether it fails or not: FIRN_MISUSE after that. */
+ * file is removed. No file is synced. A pack ends when it has size_max bytes or a little more.
+ * Contents come first, directories last, and no frame has both. Nothing is compressed again if all
+ * of its frame goes out. Once, whether it fails or not: FIRN_MISUSE after that. */
 FIRN_MUST_CHECK int fi_outgoing_write(struct fi_outgoing *outgoing, struct fi_os_dir *dir,
                                       uint64_t size_max, fi_outgoing_visit *visit, void *ctx,
                                       firn_error *err);
