@@ -18,7 +18,8 @@
  *      it at once: into different bytes. The mutex, taken to count bytes as filled, orders those
  *      copies before the hashing.
  * (I3) No file gets the final name before all of it was synced, unless it is a passing one. After a
- *      failure neither name is left. (Not checked: it is the order of calls, which the tests' power cuts observe.)
+ *      failure neither name is left. (Not checked: it is the order of calls, which the tests' power
+ *      cuts observe.)
  * (I4) chunk_hashes has room for every chunk of [0, end), so a filled chunk can always be recorded.
  *
  * Memory: an adder shares a chunk with at most two neighbours, so about 2 MiB for each thread that
