@@ -67,8 +67,8 @@ is_stopping(void *ctx)
 static int
 run_tool(const struct fi_mcp_tool *tool, struct fi_mcp_call *call)
 {
-    const char *path = fi_mcp_arguments_string(call->arguments, "workspace_path");
-    CHECK(path != NULL);
+    const char *given = fi_mcp_arguments_string(call->arguments, "workspace_path");
+    const char *path = given != NULL ? given : "."; /* the server's own */
     if (tool->is_destructive && fi_mcp_arguments_bool(call->arguments, "dry_run", false)) {
         return fi_mcp_call_fail(call, FIRN_NOT_FOUND, "no %.900s", path);
     }
