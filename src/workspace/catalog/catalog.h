@@ -181,6 +181,9 @@ struct fi_catalog_line {
 };
 /* Whether the root of a workspace is that of a line, and so no path. */
 bool fi_catalog_lines_is(firn_slice root);
+/* Whether the workspace of that number is a line. */
+FIRN_MUST_CHECK int fi_catalog_lines_has(struct fi_catalog *catalog, uint32_t workspace, bool *out,
+                                         firn_error *err);
 /* Visits the lines of a remote (empty: of all). */
 FIRN_MUST_CHECK int
 fi_catalog_lines_list(struct fi_catalog *catalog, firn_slice remote,

@@ -153,6 +153,29 @@ fi_catalog_lines_name(struct fi_catalog *catalog, const struct fi_catalog_line *
     return FIRN_OK;
 }
 
+struct having {
+    uint32_t number;
+    bool is_line;
+};
+
+static int
+visit_number(void *ctx, const struct fi_catalog_line *line, firn_error *err)
+{
+    struct having *having = ctx;
+    (void)err;
+    having->is_line = having->is_line || line->workspace.number == having->number;
+    return FIRN_OK;
+}
+
+int
+fi_catalog_lines_has(struct fi_catalog *catalog, uint32_t workspace, bool *out, firn_error *err)
+{
+    struct having having = {workspace, false};
+    int rc = fi_catalog_lines_list(catalog, firn_bytes(NULL, 0), visit_number, &having, err);
+    *out = having.is_line;
+    return rc;
+}
+
 /* ==== making and removing ==== */
 
 struct making {

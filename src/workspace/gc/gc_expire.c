@@ -30,6 +30,7 @@ struct expiring {
     struct fi_ws_opened *opened;
     const struct fi_gc_expire_rule *rule;
     uint32_t workspace; /* of the records being visited, newest first */
+    bool is_line;       /* of a remote: its checkpoints stay as long as the remote is known */
     uint64_t safety_met;
     struct fi_catalog_policy_walk walk;
 };
@@ -79,13 +80,15 @@ has_expired(struct expiring *expiring, uint32_t workspace, const struct fi_catal
 {
     *out = false;
     if (workspace != expiring->workspace) {
+        FI_TRY_RETURN(
+            fi_catalog_lines_has(expiring->opened->catalog, workspace, &expiring->is_line, err));
         expiring->workspace = workspace;
         expiring->safety_met = 0;
         if (expiring->rule->keep != NULL) {
             fi_catalog_policy_begin(&expiring->walk, expiring->rule->keep);
         }
     }
-    if (!is_over(expiring, record)) {
+    if (expiring->is_line || !is_over(expiring, record)) {
         return FIRN_OK;
     }
     bool holds;

@@ -860,6 +860,38 @@ restores_of_lines_can_be_resumed(void **state)
     pair_close(&prepared);
 }
 
+/* Of this store's own checkpoints a policy takes some away; those of others stay while their remote
+ * is known, or the next pull would bring them again. */
+static void
+what_was_pulled_does_not_expire(void **state)
+{
+    struct ws_world ada;
+    struct ws_world ben;
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result result;
+    (void)state;
+    share_open(&ada, 71);
+    share_open_beside(&ada, "/b", &ben);
+    for (int i = 0; i < 3; i++) {
+        scan_put_random(&ada.tree, "f", (uint64_t)i, 500);
+        ws_save(&ada);
+        scan_put_random(&ben.tree, "g", (uint64_t)i, 500);
+        ws_save(&ben);
+    }
+    share_push(&ada);
+    assert_int_equal(share_pull(&ben).checkpoints, 3);
+    char *first = share_dump(&ada, "1");
+    fi_os_sleep_ns(ada.tree.os, INT64_C(3) * 24 * 3600 * 1000000000);
+    options.keep = "last:1";
+    assert_int_equal(fi_gc(ben.ws, &options, &result, &ben.err), FIRN_OK);
+    assert_int_equal(result.expired, 2);
+    share_assert_dump(&ben, "origin/1", first);
+    assert_int_equal(share_pull(&ben).checkpoints, 0);
+    free(first);
+    share_close_beside(&ben);
+    ws_world_close(&ada);
+}
+
 int
 main(void)
 {
@@ -879,6 +911,7 @@ main(void)
         cmocka_unit_test(nothing_but_a_pull_changes_a_line),
         cmocka_unit_test(restores_of_lines_can_be_undone),
         cmocka_unit_test(restores_of_lines_can_be_resumed),
+        cmocka_unit_test(what_was_pulled_does_not_expire),
     };
     return cmocka_run_group_tests_name("share_cases", tests, NULL, NULL);
 }
