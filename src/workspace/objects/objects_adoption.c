@@ -9,6 +9,10 @@
  * rounds, since a piece may be a list itself. An object that the index has already keeps its place
  * (I2).
  *
+ * Deltas are verified in the order of their bases, some MiB of them at a time, so a frame of bases
+ * is decoded once for all of them. Many small packs have deltas to objects all over a large one; in
+ * the order of the deltas, each would take a frame of its own.
+ *
  *     <number>.pack.tmp   written by the caller, synced, verified as a file
  *     <number>.pack       its name is durable; then its entry, then those of its whole objects
  *     finish              deltas and lists; who needs the objects commits after this, synced
@@ -27,17 +31,29 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "codec/hex.h"
 #include "objects/objects.h"
 #include "objects/objects_internal.h"
 
-enum { NAME_SIZE = FI_OBJECTS_INDEX_PACK_NAME_SIZE + 8, MODE = 0600, SCRATCH_FRAMES = 4 };
+enum {
+    NAME_SIZE = FI_OBJECTS_INDEX_PACK_NAME_SIZE + 8,
+    MODE = 0600,
+    SCRATCH_FRAMES = 4,
+    BATCH_BYTES = 8 << 20
+};
 
 /* An object that waits for others. */
 struct waiting {
     firn_hash hash;
     uint32_t pack;
     struct fi_pack_location at;
+    /* Of the batch that is being verified: its bytes in `batch`, and where its base is. A list,
+     * which may need objects that are deltas, comes after these. */
+    size_t offset;
+    uint32_t base_pack;
+    uint32_t base_frame;
+    bool is_read;
 };
 
 struct fi_objects_adoption {
@@ -52,7 +68,7 @@ struct fi_objects_adoption {
     size_t waiting_count;
     size_t waiting_capacity;
     struct fi_objects_entering entering;
-    struct fi_buf list; /* the list that is being verified */
+    struct fi_buf batch; /* bytes of lists and deltas that are being verified */
     fi_objects_tick *tick;
     void *tick_ctx;
 };
@@ -124,7 +140,7 @@ fi_objects_adoption_end(struct fi_objects_adoption *adoption)
     drop_file(adoption);
     fi_db_batch_destroy(adoption->entering.batch);
     fi_pack_scratch_destroy(adoption->scratch);
-    fi_buf_deinit(&adoption->list);
+    fi_buf_deinit(&adoption->batch);
     fi_free(adoption->waiting);
     fi_free(adoption);
 }
@@ -322,11 +338,12 @@ read_base(void *ctx, struct fi_pack_scratch *scratch, const firn_hash *base,
     return fi_objects_read_raw(ctx, scratch, base, out_kind, out, err);
 }
 
-/* Whether the list that adoption->list has is what the name says. */
+/* Whether a list is what the name says. */
 static int
-verify_list(struct fi_objects_adoption *adoption, const firn_hash *hash, firn_error *err)
+verify_list(struct fi_objects_adoption *adoption, const firn_hash *hash, firn_slice stored,
+            firn_error *err)
 {
-    struct fi_objects_list list = {.hash = hash, .stored = fi_buf_slice(&adoption->list)};
+    struct fi_objects_list list = {.hash = hash, .stored = stored};
     if (fi_pack_cells_is_list(list.stored)) {
         firn_hash name;
         fi_pack_cells_name(list.stored, &name);
@@ -343,48 +360,120 @@ verify_list(struct fi_objects_adoption *adoption, const firn_hash *hash, firn_er
 static int
 verify_waiting(struct fi_objects_adoption *adoption, const struct waiting *waiting, firn_error *err)
 {
-    struct fi_objects *objects = adoption->objects;
+    const firn_slice stored = firn_bytes(adoption->batch.data + waiting->offset, waiting->at.size);
+    enum fi_pack_kind kind;
+    firn_slice bytes;
+    if (waiting->at.kind != FI_PACK_DELTA) {
+        return verify_list(adoption, &waiting->hash, stored, err);
+    }
+    FI_TRY_RETURN(fi_pack_delta_read(adoption->scratch, &waiting->hash, stored, read_base,
+                                     adoption->objects, &kind, &bytes, err));
+    return adopt_spend(adoption, bytes.size, err);
+}
+
+/* Whether an object waits on after a failure: a later one may be what it needs. */
+static bool
+waits_on(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND;
+}
+
+/* Finds where the base of a delta is. */
+static int
+find_base(struct fi_objects_adoption *adoption, firn_slice stored, struct waiting *waiting,
+          firn_error *err)
+{
+    struct fi_pack_delta delta;
+    struct fi_objects_place place;
+    FI_TRY_RETURN(fi_pack_delta_decode(stored, &delta, err));
+    FI_TRY_RETURN(fi_objects_index_find(adoption->objects, &delta.base, &place, err));
+    waiting->base_pack = place.pack;
+    waiting->base_frame = place.at.frame;
+    return FIRN_OK;
+}
+
+/* Reads an object that waits, to be verified with the batch. */
+static int
+read_waiting(struct fi_objects_adoption *adoption, struct waiting *waiting, firn_error *err)
+{
     struct firn_pack *pack;
     firn_slice bytes;
-    enum fi_pack_kind kind;
-    int rc = fi_objects_pack_acquire(objects, waiting->pack, &pack, err);
+    waiting->offset = adoption->batch.size;
+    waiting->base_pack = UINT32_MAX;
+    waiting->base_frame = UINT32_MAX;
+    waiting->is_read = false;
+    int rc = fi_objects_pack_acquire(adoption->objects, waiting->pack, &pack, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     FI_TRY(fi_pack_read(pack, adoption->scratch, &waiting->hash, &waiting->at, &bytes, err));
-    if (waiting->at.kind == FI_PACK_DELTA) {
-        FI_TRY(fi_pack_delta_read(adoption->scratch, &waiting->hash, bytes, read_base, objects,
-                                  &kind, &bytes, err));
-        rc = adopt_spend(adoption, bytes.size, err);
-    } else if (fi_buf_assign(&adoption->list, bytes) != FIRN_OK) {
-        rc = fi_error_no_memory(err, "a list of pieces");
-    } else {
-        rc = verify_list(adoption, &waiting->hash, err);
+    if (fi_buf_append_slice(&adoption->batch, bytes) != FIRN_OK) {
+        FI_TRY(fi_error_no_memory(err, "objects that were received"));
     }
+    if (waiting->at.kind == FI_PACK_DELTA) {
+        FI_TRY(find_base(adoption, bytes, waiting, err));
+    }
+    waiting->is_read = true;
 out:
-    fi_objects_pack_release(objects, waiting->pack);
+    fi_objects_pack_release(adoption->objects, waiting->pack);
     return rc;
 }
 
+/* Reads the objects that wait, from `first` on, until a batch is full. */
+static int
+read_batch(struct fi_objects_adoption *adoption, size_t first, size_t *out_end, firn_error *err)
+{
+    size_t i = first;
+    fi_buf_clear(&adoption->batch);
+    while (i < adoption->waiting_count && (i == first || adoption->batch.size < BATCH_BYTES)) {
+        int rc = read_waiting(adoption, &adoption->waiting[i], err);
+        if (rc != FIRN_OK && !waits_on(rc)) {
+            return rc;
+        }
+        i++;
+    }
+    *out_end = i;
+    return FIRN_OK;
+}
+
+static int
+compare_bases(const void *a, const void *b)
+{
+    const struct waiting *left = a;
+    const struct waiting *right = b;
+    if (left->base_pack != right->base_pack) {
+        return left->base_pack < right->base_pack ? -1 : 1;
+    }
+    if (left->base_frame != right->base_frame) {
+        return left->base_frame < right->base_frame ? -1 : 1;
+    }
+    return (left->offset > right->offset) - (left->offset < right->offset);
+}
+
 /* *out_count: how many could be entered. What cannot be read, or is not what its name says, waits
- * on: a later one may be a piece of it. */
+ * on. */
 static int
 adopt_round(struct fi_objects_adoption *adoption, size_t *out_count, firn_error *err)
 {
     size_t left = 0;
+    size_t end;
     *out_count = 0;
-    for (size_t i = 0; i < adoption->waiting_count; i++) {
-        const struct waiting waiting = adoption->waiting[i];
-        int rc = verify_waiting(adoption, &waiting, err);
-        if (rc == FIRN_OK) {
-            adoption->entering.pack = waiting.pack;
-            FI_TRY_RETURN(
-                fi_objects_enter_object(&adoption->entering, &waiting.hash, &waiting.at, err));
-            ++*out_count;
-        } else if (rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND) {
-            adoption->waiting[left++] = waiting;
-        } else {
-            return rc;
+    for (size_t first = 0; first < adoption->waiting_count; first = end) {
+        FI_TRY_RETURN(read_batch(adoption, first, &end, err));
+        fi_sort(adoption->waiting + first, end - first, sizeof adoption->waiting[0], compare_bases);
+        for (size_t i = first; i < end; i++) {
+            const struct waiting waiting = adoption->waiting[i];
+            int rc = waiting.is_read ? verify_waiting(adoption, &waiting, err) : FIRN_NOT_FOUND;
+            if (rc == FIRN_OK) {
+                adoption->entering.pack = waiting.pack;
+                FI_TRY_RETURN(
+                    fi_objects_enter_object(&adoption->entering, &waiting.hash, &waiting.at, err));
+                ++*out_count;
+            } else if (waits_on(rc)) {
+                adoption->waiting[left++] = waiting;
+            } else {
+                return rc;
+            }
         }
     }
     adoption->waiting_count = left;
