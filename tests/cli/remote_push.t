@@ -145,7 +145,7 @@ What came is a remote's, and no checkpoint of this workspace.
   ! hint: firn list REMOTE lists what was pulled from a remote, firn pull brings what is new
   [3]
   $ firn show elsewhere/1
-  ! firn: there is no checkpoint 'elsewhere/1': no tag of that name, and firn pull has brought none of a remote 'elsewhere'
+  ! firn: there is no checkpoint and no tag 'elsewhere/1'
   ! hint: firn list shows the checkpoints; to give paths write -- before them
   [3]
   $ firn tag theirs origin/1
@@ -208,7 +208,7 @@ Names of remotes, and places.
   [2]
   $ firn remote remove all && firn show all/1
   forgot all and what was pulled from it; the remote was not changed
-  ! firn: there is no checkpoint 'all/1': no tag of that name, and firn pull has brought none of a remote 'all'
+  ! firn: there is no checkpoint and no tag 'all/1'
   ! hint: firn save makes a checkpoint
   [3]
   $ firn remote list

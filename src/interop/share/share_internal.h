@@ -27,7 +27,7 @@
  *     'p' | be64 pack        empty: all its objects are in this store
  *     'u' | name             the value of a file that was put and that no state names
  */
-#define FI_SHARE_REMOTES FI_DB_SYSTEM_PREFIX "remotes"
+#define FI_SHARE_REMOTES FI_CATALOG_REMOTES
 #define FI_SHARE_STATES FI_DB_SYSTEM_PREFIX "remote.states"
 #define FI_SHARE_NOTES FI_DB_SYSTEM_PREFIX "remote.notes"
 

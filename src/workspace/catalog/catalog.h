@@ -38,6 +38,7 @@
 #define FI_CATALOG_RESTORES FI_DB_SYSTEM_PREFIX "restores"
 #define FI_CATALOG_FORGOTTEN FI_DB_SYSTEM_PREFIX "purge"
 #define FI_CATALOG_DUE FI_DB_SYSTEM_PREFIX "gc"
+#define FI_CATALOG_REMOTES FI_DB_SYSTEM_PREFIX "remotes" /* share/share_internal.h */
 
 struct fi_catalog;
 

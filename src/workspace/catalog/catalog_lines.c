@@ -359,6 +359,17 @@ fi_catalog_lines_resolve_id(struct fi_catalog *catalog, const char *reference, s
                : fi_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint '%s'", reference);
 }
 
+/* Whether the store knows a remote of that name. */
+static bool
+is_remote(struct fi_catalog *catalog, firn_slice name)
+{
+    struct firn_db_keyspace *remotes;
+    bool is_there = false;
+    return fi_db_keyspace_open_if_any(catalog->db, FI_CATALOG_REMOTES, &remotes, NULL) == FIRN_OK &&
+           remotes != NULL && fi_db_get_exists(remotes, name, &is_there, NULL) == FIRN_OK &&
+           is_there;
+}
+
 int
 fi_catalog_lines_resolve(struct fi_catalog *catalog, const char *reference, struct fi_buf *out,
                          struct fi_catalog_record *record, uint32_t *out_workspace, firn_error *err)
@@ -368,14 +379,18 @@ fi_catalog_lines_resolve(struct fi_catalog *catalog, const char *reference, stru
     if (slash == NULL || slash == reference || slash[1] == '\0') {
         return fi_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint '%s'", reference);
     }
+    const firn_slice name = firn_bytes(reference, (size_t)(slash - reference));
     resolving.rest = firn_str(slash + 1);
-    FI_TRY_RETURN(fi_catalog_lines_list(catalog, firn_bytes(reference, (size_t)(slash - reference)),
-                                        visit_resolved, &resolving, err));
+    FI_TRY_RETURN(fi_catalog_lines_list(catalog, name, visit_resolved, &resolving, err));
+    if (resolving.line_count == 0 && !is_remote(catalog, name)) {
+        return fi_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint and no tag '%s'",
+                            reference);
+    }
     if (resolving.line_count == 0) {
         return fi_error_set(err, FIRN_NOT_FOUND,
                             "there is no checkpoint '%s': no tag of that name, and firn pull has "
                             "brought none of a remote '%.*s'",
-                            reference, (int)(slash - reference), reference);
+                            reference, (int)name.size, (const char *)name.data);
     }
     if (resolving.found_count == 0) {
         fi_error_copy(err, &resolving.missing);

@@ -56,7 +56,8 @@ make_bucket(void)
     firn_error err;
     char host[32];
     char url[64];
-    const struct fi_s3_http_options options = {.connect_ms = 1000, .stall_s = 10};
+    const struct fi_s3_http_options options = {
+        .connect_ms = 1000, .stall_s = 10, .grace_ms = 10000};
     (void)snprintf(host, sizeof host, "127.0.0.1:%d", port);
     (void)snprintf(url, sizeof url, "http://%s/bucket", host);
     const struct fi_s3_sign_request sign = {
