@@ -110,7 +110,7 @@ What does not work leaves as little as possible, and says how to go on.
 
 What is damaged in the remote is named, and the rest can be restored.
 
-  $ cd ada && python3 -c 'import random; open("big", "wb").write(random.Random(1).randbytes(300000))' && firn save -q && firn push -q && cd .. && f=$(ls shared/packs/* | head -n 1) && printf x | dd of=$f bs=1 seek=1000 conv=notrunc status=none
+  $ cd ada && python3 -c 'import random; open("big", "wb").write(random.Random(1).randbytes(300000))' && firn save -q && firn push -q && cd .. && f=$(ls shared/packs/* | head -n 1) && chmod u+w $f && printf x | dd of=$f bs=1 seek=1000 conv=notrunc status=none
   3
   $ firn clone shared damaged 2>err; grep -A 1 'hint' err
   pulled 3 checkpoints of 2 lines, <size> in <n> requests; 1 could not be brought

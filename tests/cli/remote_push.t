@@ -231,7 +231,7 @@ Damage in the remote is named, what does not need it comes, and the exit code sa
   packs
   probe
   states
-  $ cp -r ../shared ../kept && f=$(ls ../shared/packs/* | head -n 1) && printf x | dd of=$f bs=1 seek=1000 conv=notrunc status=none
+  $ cp -r ../shared ../kept && f=$(ls ../shared/packs/* | head -n 1) && chmod u+w $f && printf x | dd of=$f bs=1 seek=1000 conv=notrunc status=none
   $ cd ../bob && firn pull
   no new checkpoint to pull: <n> requests; 1 could not be brought
   ! firn: damaged: 3 damaged parts, first '<any>': block at 128: its bytes do not match their checksum
