@@ -83,9 +83,9 @@ struct fi_remote_prune_options {
 };
 /* Safety does not depend on them, but for state_age_s: less than FI_REMOTE_STATE_AGE_MIN_S is
  * FIRN_INVALID. */
-#define FI_REMOTE_PRUNE_OPTIONS_INIT                    \
-    {                                                   \
-        .orphan_age_s = 86400, .state_age_s = 7 * 86400 \
+#define FI_REMOTE_PRUNE_OPTIONS_INIT                             \
+    {                                                            \
+        .orphan_age_s = 86400, .state_age_s = INT64_C(7) * 86400 \
     }
 /* How long a look at the states is good for (g). */
 enum { FI_REMOTE_LOOK_S = 300, FI_REMOTE_STATE_AGE_MIN_S = 100 * FI_REMOTE_LOOK_S };

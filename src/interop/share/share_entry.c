@@ -3,6 +3,7 @@
  * share/share_entry.c: the bytes of a remote's entries, and of the values of its files
  * (docs/formats/remote.md); and of what a store keeps about its remotes.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/reader.h"
@@ -15,9 +16,9 @@ enum { FORMAT = 1, LIST_SIZE_MAX = 8 << 20 };
 firn_slice
 fi_share_entry_key(const char *kind, const uint8_t id[16], char out[FI_SHARE_KEY_SIZE])
 {
-    size_t size = strlen(kind);
-    memcpy(out, kind, size);
-    fi_hex_encode(id, 16, out + size);
+    char digits[2 * 16 + 1];
+    fi_hex_encode(id, 16, digits);
+    (void)snprintf(out, FI_SHARE_KEY_SIZE, "%s%s", kind, digits);
     return firn_str(out);
 }
 
@@ -189,11 +190,7 @@ fi_share_entry_label(const struct fi_share *share, const uint8_t line[FI_SHARE_L
         out[size++] =
             (char)(fi_share_is_graphic((char)byte) && byte != '/' && byte < 0x80 ? byte : '_');
     }
-    if (size == 0) {
-        memcpy(out, "unnamed", 7);
-        size = 7;
-    }
-    return firn_bytes(out, size);
+    return size > 0 ? firn_bytes(out, size) : firn_str("unnamed");
 }
 
 bool

@@ -95,7 +95,8 @@ find_named_line(struct finding *finding, const char **text, uint8_t line[FI_SHAR
         firn_slice digits;
         char label[FI_SHARE_LABEL_SIZE_MAX + 1];
         if (!fi_share_entry_is(entries->items[i].key, FI_SHARE_ENTRY_LINE, &digits) ||
-            digits.size != 2 * FI_SHARE_LINE_SIZE || !fi_share_entry_line_id(digits, line)) {
+            digits.size != (size_t)2 * FI_SHARE_LINE_SIZE ||
+            !fi_share_entry_line_id(digits, line)) {
             continue;
         }
         firn_slice found = fi_share_entry_label(finding->share, line, label);
@@ -116,7 +117,7 @@ find_tag(struct finding *finding)
     for (size_t i = 0; i < entries->count; i++) {
         firn_slice rest;
         const firn_slice value = entries->items[i].value;
-        const size_t skip = 2 * FI_SHARE_LINE_SIZE + 1;
+        const size_t skip = (size_t)2 * FI_SHARE_LINE_SIZE + 1;
         if (fi_share_entry_is(entries->items[i].key, FI_SHARE_ENTRY_TAG, &rest) &&
             rest.size == skip + name.size && memcmp(rest.data + skip, name.data, name.size) == 0 &&
             value.size > sizeof finding->tagged) {

@@ -105,7 +105,7 @@ choose_kept(struct pruning *pruning, firn_error *err)
 {
     struct fi_catalog_policy_walk walk;
     fi_free(pruning->order);
-    pruning->order = fi_alloc_array(pruning->count + 1, sizeof(struct candidate *));
+    pruning->order = fi_alloc_array(pruning->count + 1, sizeof(void *));
     if (pruning->order == NULL) {
         return fi_error_no_memory(err, "the checkpoints of a remote");
     }
@@ -115,7 +115,7 @@ choose_kept(struct pruning *pruning, firn_error *err)
     if (pruning->options->keep == NULL) {
         return FIRN_OK;
     }
-    fi_sort(pruning->order, pruning->count, sizeof *pruning->order, compare_candidates);
+    fi_sort(pruning->order, pruning->count, sizeof(void *), compare_candidates);
     for (size_t i = 0; i < pruning->count; i++) {
         struct candidate *candidate = pruning->order[i];
         if (i == 0 ||

@@ -496,7 +496,7 @@ static int
 enter_all(struct pulling *pulling, firn_error *err)
 {
     const size_t count = pulling->coming_count;
-    struct entering entering = {.order = fi_alloc_array(count, sizeof(struct coming *))};
+    struct entering entering = {.order = fi_alloc_array(count, sizeof(void *))};
     int rc;
     if (entering.order == NULL) {
         rc = fi_error_no_memory(err, "the checkpoints to pull");
@@ -505,7 +505,7 @@ enter_all(struct pulling *pulling, firn_error *err)
     for (size_t i = 0; i < count; i++) {
         entering.order[i] = &pulling->coming[i];
     }
-    fi_sort(entering.order, count, sizeof *entering.order, compare_coming);
+    fi_sort(entering.order, count, sizeof(void *), compare_coming);
     FI_TRY(fi_db_batch_create(&entering.batch, err));
     for (size_t i = 0; i < count;) {
         FI_TRY(enter_line(pulling, &entering, &i, err));
