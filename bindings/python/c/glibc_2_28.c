@@ -2,7 +2,7 @@
  *
  * bindings/python/c/glibc_2_28.c: lets a wheel that is linked with a newer glibc run with glibc 2.28 (RHEL 8, Debian 10).
  *
- * glibc 2.29 to 2.34 gave functions new versions: those of threads moved from libpthread to libc, stat got functions of its own, and
+ * glibc 2.29 to 2.34 gave functions new versions: those of threads and of libdl moved to libc, stat got functions of its own, and
  * pow and log2 no longer set errno by way of matherr. Programs that are linked later ask for the new versions, although the old ones do
  * the same, and are still in each glibc. So the functions below are those that the extension and the libraries in it call, and
  * call the old versions. They are hidden: nothing else in the process sees them.
@@ -10,6 +10,7 @@
  * The list is complete if `objdump -T` shows no version above 2.28 (tests/packages/test_packages).
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
@@ -56,6 +57,8 @@ OLD(BASE, int, pthread_rwlock_destroy, (pthread_rwlock_t * lock), (lock))
 OLD(BASE, int, pthread_rwlock_rdlock, (pthread_rwlock_t * lock), (lock))
 OLD(BASE, int, pthread_rwlock_wrlock, (pthread_rwlock_t * lock), (lock))
 OLD(BASE, int, pthread_rwlock_unlock, (pthread_rwlock_t * lock), (lock))
+OLD(BASE, void *, dlopen, (const char *path, int mode), (path, mode))
+OLD(BASE, void *, dlsym, (void *restrict library, const char *restrict name), (library, name))
 OLD(BASE, double, pow, (double x, double y), (x, y))
 OLD(BASE, double, log2, (double x), (x))
 

@@ -274,7 +274,7 @@ for_all(void (*break_it)(const struct ws_break *how))
     for (enum operation operation = ADD; operation < OPERATIONS; operation++) {
         struct prepared prepared;
         struct ws_break_numbered numbered = {
-            .run = run_operation, .judge = judge, .operation = operation};
+            .run = run_operation, .judge = judge, .operation = (int)operation};
         prepare(&prepared, operation);
         truth = &prepared;
         struct ws_break how = ws_break_numbered(&prepared.world, &numbered, every);
