@@ -54,6 +54,9 @@ typedef struct firn_remote_info {
  * cannot share this storage. FIRN_INVALID: the name or the URL. Makes the store if there is none. */
 FIRN_API FIRN_MUST_CHECK int firn_remote_add(firn_workspace *workspace, const char *name,
                                              const char *url, firn_error *err);
+/* The same, but the place must be a remote: FIRN_NOT_FOUND if it is not, and nothing is made. */
+FIRN_API FIRN_MUST_CHECK int firn_remote_join(firn_workspace *workspace, const char *name,
+                                              const char *url, firn_error *err);
 /* Forgets a remote, and deletes the checkpoints that pulls have brought from it; the remote itself
  * stays as it is. FIRN_NOT_FOUND. */
 FIRN_API FIRN_MUST_CHECK int firn_remote_remove(firn_workspace *workspace, const char *name,
@@ -117,9 +120,10 @@ typedef struct firn_pull_result {
     {                                           \
         sizeof(firn_pull_result), 0, 0, 0, 0, 0 \
     }
-/* Brings the checkpoints of other lines that are not here yet. FIRN_CORRUPT: some could not be
- * brought; notices (FIRN_NOTICE_DAMAGED) name what is wrong, and the others are here. out may be
- * NULL. */
+/* Brings the checkpoints of other lines that are not here yet, and their tags. FIRN_CORRUPT: some
+ * could not be brought; notices (FIRN_NOTICE_DAMAGED) name what is wrong, and the others are here.
+ * Only where the list of checkpoints itself is damaged there are no notices, and nothing came. out
+ * may be NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_pull(firn_workspace *workspace, const char *remote,
                                                  const firn_pull_options *options,
                                                  firn_pull_result *out, firn_error *err);

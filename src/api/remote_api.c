@@ -19,7 +19,16 @@ firn_remote_add(firn_workspace *workspace, const char *name, const char *url, fi
     API_ANY_ERROR(err);
     API_REQUIRE(name != NULL && url != NULL, err, "name and url must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return api_check_told(fi_share_name_add(workspace, name, url, err), err);
+    return api_check_told(fi_share_name_add(workspace, name, url, true, err), err);
+}
+
+int
+firn_remote_join(firn_workspace *workspace, const char *name, const char *url, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(name != NULL && url != NULL, err, "name and url must not be NULL");
+    API_OWN(workspace, "workspace", err);
+    return api_check_told(fi_share_name_add(workspace, name, url, false, err), err);
 }
 
 int

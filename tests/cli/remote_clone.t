@@ -59,7 +59,8 @@ What does not work leaves as little as possible, and says how to go on.
   ! ls: cannot access 'nowhere': No such file or directory
   [2]
   $ mkdir full && touch full/photo && firn clone full new; ls -d new
-  ! firn: there are other files at this place, and no firn remote; choose an empty place, such as a new prefix
+  ! firn: there is no remote at <T>/full
+  ! hint: firn remote add makes a new one, in the workspace that is to be pushed
   ! ls: cannot access 'new': No such file or directory
   [2]
   $ firn clone ftp://host/bucket new; ls -d new
@@ -102,7 +103,10 @@ What does not work leaves as little as possible, and says how to go on.
   ! hint: a directory of that path was a workspace before: name another one, or delete its history with firn workspaces remove DIR
   ! ls: cannot access 'new': No such file or directory
   [2]
-  $ mkdir nothing && firn clone nothing empty
+  $ mkdir nothing && firn clone nothing empty; ls nothing
+  ! firn: there is no remote at <T>/nothing
+  ! hint: firn remote add makes a new one, in the workspace that is to be pushed
+  $ firn -C ada remote add spare $PWD/nothing -q && firn clone nothing empty
   no new checkpoint to pull: 1 request
   ! firn: there is no checkpoint 'origin/latest': no tag of that name, and firn pull has brought none of a remote 'origin'
   ! hint: the remote has no checkpoint yet: firn push sends some from another workspace, firn -C empty pull brings them

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * posix/os_command.c: posix_spawn and a pipe. The library never forks, so none of its code runs in
- * the child. The child's signals have the system's defaults. It inherits the pipe and standard
- * error alone: descriptors that the host program opened without close-on-exec, or inherited itself,
- * are closed in the child, as they may be a database or a socket that are not the command's
+ * posix/os_command.c: running a program with posix_spawn, and reading its output from a pipe. The
+ * library never forks, so the child runs none of its code. The child's signals have the system's
+ * defaults. It inherits the pipe and standard error alone: descriptors that the host program opened
+ * without close-on-exec, or inherited itself, are closed in the child, as they may be a database or
+ * a socket that are not the command's
  * business.
  * glibc 2.34 closes them by close_range, or as the child's /proc/self/fd lists them. Other C
  * libraries get a list of those that are open now, so what another thread opens at this moment may

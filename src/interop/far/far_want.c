@@ -67,7 +67,8 @@ is_missing(const struct fi_far *far, const struct wanted *wanted)
            !fi_far_ranges_has(far->files[wanted->place.file], wanted->span);
 }
 
-/* The range for the frame at *i and those after it that are near; *i moves behind them. */
+/* The range that covers the frame at *i and the frames near it that follow. Afterwards *i is the
+ * first frame that the range does not cover. */
 static struct fi_pack_span
 take_range(const struct fi_far *far, const struct wanted *wanted, size_t count, size_t *i)
 {

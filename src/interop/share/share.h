@@ -19,8 +19,9 @@
 #include "firn/remote.h"
 #include "handle/ws.h"
 
+/* may_make: a place without a remote becomes one. */
 FIRN_MUST_CHECK int fi_share_name_add(struct firn_ws *ws, const char *name, const char *url,
-                                      firn_error *err);
+                                      bool may_make, firn_error *err);
 FIRN_MUST_CHECK int fi_share_name_remove(struct firn_ws *ws, const char *name, firn_error *err);
 FIRN_MUST_CHECK int fi_share_name_visit(struct firn_ws *ws,
                                         int (*visit)(void *ctx, const firn_remote_info *remote),

@@ -85,7 +85,7 @@ consider(struct finding *finding, const struct fi_remote_item *entry, firn_error
 
 /* ==== lines and tags ==== */
 
-/* The line whose label begins the reference; *text moves behind it. */
+/* Finds the line whose label the reference begins with, and advances *text past the label. */
 static void
 find_named_line(struct finding *finding, const char **text, uint8_t line[FI_SHARE_LINE_SIZE])
 {

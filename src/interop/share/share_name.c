@@ -256,7 +256,7 @@ out:
 
 /* Makes sure that there is a remote at the place. */
 static int
-make_remote(const struct firn_ws *ws, struct fi_share_name *name, firn_error *err)
+make_remote(const struct firn_ws *ws, struct fi_share_name *name, bool may_make, firn_error *err)
 {
     struct fi_bucket *bucket = NULL;
     struct fi_remote_marker marker;
@@ -264,9 +264,12 @@ make_remote(const struct firn_ws *ws, struct fi_share_name *name, firn_error *er
     if (strstr(name->url, "://") == NULL) {
         FI_TRY(fix_directory(ws, name, err));
     }
-    FI_TRY(fi_share_bucket_open(ws->os, name->url, true, 0, &bucket, err));
+    FI_TRY(fi_share_bucket_open(ws->os, name->url, may_make, 0, &bucket, err));
     rc = fi_remote_marker_read(bucket, &marker, err);
-    if (rc == FIRN_NOT_FOUND) {
+    if (rc == FIRN_NOT_FOUND && !may_make) {
+        (void)fi_error_set(err, rc, "there is no remote at %s", name->url);
+    }
+    if (rc == FIRN_NOT_FOUND && may_make) {
         FI_TRY(fi_bucket_probe(bucket, ws->os, err));
         rc = fi_remote_marker_create(bucket, ws->os, &marker, err);
     }
@@ -307,7 +310,8 @@ out:
 }
 
 int
-fi_share_name_add(struct firn_ws *ws, const char *name, const char *url, firn_error *err)
+fi_share_name_add(struct firn_ws *ws, const char *name, const char *url, bool may_make,
+                  firn_error *err)
 {
     struct fi_share_name added = {0};
     struct fi_ws_opened opened;
@@ -318,7 +322,7 @@ fi_share_name_add(struct firn_ws *ws, const char *name, const char *url, firn_er
     }
     memcpy(added.name, name, strlen(name) + 1);
     memcpy(added.url, url, strlen(url) + 1);
-    FI_TRY_RETURN(make_remote(ws, &added, err));
+    FI_TRY_RETURN(make_remote(ws, &added, may_make, err));
     FI_TRY_RETURN(fi_ws_opened_open(ws, FI_WS_CREATE, &opened, err));
     int rc = add_opened(ws, &opened, &added, err);
     return fi_ws_opened_close(ws, &opened, rc, err);

@@ -28,10 +28,9 @@
 
 enum { PART_SIZE = 8 << 20, FREE_BYTES = 256 << 20, FACTOR = 256 };
 
-/* A checkpoint that is to come; the slices are borrowed from the state. */
+/* A checkpoint that is to come; its record borrows from the state. */
 struct coming {
     uint8_t line[FI_SHARE_LINE_SIZE];
-    firn_slice bytes; /* its record as it is there */
     struct fi_catalog_record record;
     bool is_whole;
 };
@@ -138,7 +137,6 @@ consider(struct pulling *pulling, firn_slice value, firn_slice digits, firn_erro
     if (is_known) {
         return FIRN_OK;
     }
-    coming.bytes = entry.record;
     FI_TRY_RETURN(fi_catalog_record_decode(entry.record, &coming.record, err));
     FI_TRY_RETURN(check_record(&coming, digits, err));
     FI_TRY_RETURN(is_here(pulling, &coming, &is_known, err));

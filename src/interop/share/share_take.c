@@ -29,8 +29,9 @@ struct taking {
     struct fi_objects_session_lane *lane;
     struct fi_tree_entry root; /* of the new tree */
     struct fi_catalog_record record;
-    struct fi_buf trees;    /* firn_hash each: to look into */
-    struct fi_buf contents; /* struct content each: to fetch */
+    struct fi_hash_map seen; /* of firn_hash: directories that were collected */
+    struct fi_buf trees;     /* firn_hash each: those of them to look into */
+    struct fi_buf contents;  /* struct content each: to fetch */
     struct fi_buf object;
     struct fi_buf message;
 };
@@ -47,17 +48,6 @@ no_memory(firn_error *err)
 }
 
 static int
-take_add(struct taking *taking, enum fi_pack_kind kind, const firn_hash *hash, firn_slice content,
-         firn_error *err)
-{
-    const struct fi_objects_object object = {.kind = kind, .hash = *hash, .content = content};
-    bool is_new;
-    return fi_objects_session_lane_add(taking->lane, &object, &is_new, err);
-}
-
-/* ==== the tree ==== */
-
-static int
 put_object(void *ctx, const struct fi_objects_object *object, firn_error *err)
 {
     struct taking *taking = ctx;
@@ -66,10 +56,14 @@ put_object(void *ctx, const struct fi_objects_object *object, firn_error *err)
 }
 
 static int
-put_empty(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
+take_add(struct taking *taking, enum fi_pack_kind kind, const firn_hash *hash, firn_slice content,
+         firn_error *err)
 {
-    return take_add(ctx, FI_PACK_TREE, hash, object, err);
+    const struct fi_objects_object object = {.kind = kind, .hash = *hash, .content = content};
+    return put_object(taking, &object, err);
 }
+
+/* ==== the tree ==== */
 
 /* Reads directories of the remote, and the empty one. */
 static int
@@ -89,7 +83,7 @@ keep_empty(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
 {
     struct taking *taking = ctx;
     FI_TRY_RETURN(fi_buf_assign(&taking->object, object) == FIRN_OK ? FIRN_OK : no_memory(err));
-    return put_empty(taking, hash, object, err);
+    return take_add(taking, FI_PACK_TREE, hash, object, err);
 }
 
 static int
@@ -144,28 +138,31 @@ static int
 collect_tree(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err)
 {
     struct taking *taking = ctx;
-    return !is_tree || fi_buf_append(&taking->trees, hash, sizeof *hash) == FIRN_OK
+    const uint64_t first = fi_hash_map_first(hash);
+    if (!is_tree || fi_hash_map_find(&taking->seen, first, hash) != NULL) {
+        return FIRN_OK;
+    }
+    return fi_hash_map_insert(&taking->seen, first, hash) != NULL &&
+                   fi_buf_append(&taking->trees, hash, sizeof *hash) == FIRN_OK
                ? FIRN_OK
                : no_memory(err);
 }
 
-/* Adds all directories of the remote below one that is in the new tree. */
+/* Adds the directories that were collected, and what they name. That the store has one says nothing
+ * of those below it, which a pull that was killed may not have brought. */
 static int
 add_trees(struct taking *taking, firn_error *err)
 {
     while (taking->trees.size > 0) {
         firn_hash hash;
         bool is_there;
-        bool is_remote;
         taking->trees.size -= sizeof hash;
         memcpy(&hash, taking->trees.data + taking->trees.size, sizeof hash);
-        FI_TRY_RETURN(fi_objects_session_contains(taking->session, &hash, &is_there, err));
-        FI_TRY_RETURN(is_there ? FIRN_OK : fi_far_has(taking->far, &hash, &is_remote, err));
-        if (is_there) {
-            continue;
-        }
         FI_TRY_RETURN(fi_far_read(taking->far, &hash, &taking->object, err));
-        FI_TRY_RETURN(take_add(taking, FI_PACK_TREE, &hash, fi_buf_slice(&taking->object), err));
+        FI_TRY_RETURN(fi_objects_session_contains(taking->session, &hash, &is_there, err));
+        FI_TRY_RETURN(
+            is_there ? FIRN_OK
+                     : take_add(taking, FI_PACK_TREE, &hash, fi_buf_slice(&taking->object), err));
         FI_TRY_RETURN(fi_tree_references(fi_buf_slice(&taking->object), collect_tree, taking, err));
     }
     return FIRN_OK;
@@ -349,6 +346,7 @@ fi_share_take(struct firn_ws *ws, const char *name, const char *reference,
     struct taking taking = {.share = &share, .options = options};
     const struct fi_share_facts nothing = {.line = NULL};
     *out = (firn_take_result)FIRN_TAKE_RESULT_INIT;
+    fi_hash_map_init(&taking.seen, sizeof(firn_hash), fi_hash_map_first, fi_hash_map_same_hash);
     FI_TRY_RETURN(fi_share_open(ws, name, FI_WS_WRITE, options->bytes_per_second_max,
                                 &options->callbacks, &share, err));
     int rc = take_opened(&taking, reference, err);
@@ -364,6 +362,7 @@ fi_share_take(struct firn_ws *ws, const char *name, const char *reference,
     fi_far_destroy(taking.far);
     fi_tree_filter_deinit(&taking.filter);
     fi_share_stage_close(&taking.stage);
+    fi_hash_map_deinit(&taking.seen);
     fi_buf_deinit(&taking.trees);
     fi_buf_deinit(&taking.contents);
     fi_buf_deinit(&taking.object);

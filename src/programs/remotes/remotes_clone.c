@@ -80,7 +80,7 @@ make_directory(struct fi_cli *cli, struct cloning *cloning)
                      "'%s' is there already, and is no empty directory", cloning->dir);
 }
 
-/* A directory that is a remote is there before the clone; firn remote add would make one. */
+/* Says that a path is wrong before anything is made. */
 static int
 check_source(struct fi_cli *cli, const struct cloning *cloning)
 {
@@ -99,7 +99,7 @@ static int
 attempt_add(void *ctx, firn_error *err)
 {
     const struct cloning *cloning = ctx;
-    return firn_remote_add(cloning->workspace, origin, cloning->url, err);
+    return firn_remote_join(cloning->workspace, origin, cloning->url, err);
 }
 
 static int
@@ -111,12 +111,14 @@ add_origin(struct fi_cli *cli, struct cloning *cloning)
     if (cloning->is_added) {
         return FI_EXIT_OK;
     }
-    bool was_saved = code == FIRN_EXISTS && fi_task_remote_has(cloning->workspace, origin);
-    return fi_command_report_failure(
-        cli, &err,
-        was_saved ? "a directory of that path was a workspace before: name another one, or delete "
-                    "its history with firn workspaces remove DIR"
-                  : fi_remotes_hint(cloning->workspace, origin, code));
+    const char *hint = fi_remotes_hint(cloning->workspace, origin, code);
+    if (code == FIRN_EXISTS && fi_task_remote_has(cloning->workspace, origin)) {
+        hint = "a directory of that path was a workspace before: name another one, or delete its "
+               "history with firn workspaces remove DIR";
+    } else if (code == FIRN_NOT_FOUND) {
+        hint = "firn remote add makes a new one, in the workspace that is to be pushed";
+    }
+    return fi_command_report_failure(cli, &err, hint);
 }
 
 /* How to go on by hand from here. */

@@ -45,7 +45,7 @@ share_close_beside(struct ws_world *beside)
 int
 share_try_add(struct ws_world *world)
 {
-    return fi_share_name_add(world->ws, "origin", SHARE_REMOTE, &world->err);
+    return fi_share_name_add(world->ws, "origin", SHARE_REMOTE, true, &world->err);
 }
 
 static firn_callbacks

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "bucket/bucket_folder.h"
 #include "os/os_names.h"
@@ -41,7 +42,7 @@ static void
 open_machine(struct ws_world *world)
 {
     ws_world_open_disk(world);
-    assert_int_equal(fi_share_name_add(world->ws, "origin", remote, &world->err), FIRN_OK);
+    assert_int_equal(fi_share_name_add(world->ws, "origin", remote, true, &world->err), FIRN_OK);
 }
 
 static int
@@ -72,6 +73,22 @@ pull_well(struct ws_world *world)
 }
 
 /* ==== tests ==== */
+
+/* A place with a mistyped name is no new remote for who only wants to join one. */
+static void
+only_a_remote_can_be_joined(void **state)
+{
+    (void)state;
+    struct ws_world ada;
+    ws_world_open_disk(&ada);
+    assert_int_equal(fi_share_name_add(ada.ws, "origin", remote, false, &ada.err), FIRN_NOT_FOUND);
+    assert_int_equal(rmdir(remote), 0); /* nothing was made in it */
+    assert_int_equal(fi_share_name_add(ada.ws, "origin", remote, false, &ada.err), FIRN_NOT_FOUND);
+    assert_int_equal(access(remote, F_OK), -1);
+    assert_int_equal(fi_share_name_add(ada.ws, "origin", remote, true, &ada.err), FIRN_OK);
+    assert_int_equal(fi_share_name_add(ada.ws, "again", remote, false, &ada.err), FIRN_OK);
+    ws_world_close(&ada);
+}
 
 static void
 what_is_pushed_can_be_restored_elsewhere(void **state)
@@ -368,6 +385,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(only_a_remote_can_be_joined, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_pushed_can_be_restored_elsewhere, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(requests_are_few, set_up, tear_down),
