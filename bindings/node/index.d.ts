@@ -761,6 +761,8 @@ export interface PullOptions extends LongOptions {
   remote?: string
   /** Default 0: no limit. */
   bytesPerSecondMax?: number | bigint
+  /** Bring checkpoints that stand for far more than their bytes, too. Default false. */
+  trust?: boolean
 }
 
 /** What a pull brought. */
@@ -848,7 +850,7 @@ export class Workspace implements Closable {
   check (options?: LongOptions & { readData?: boolean }): Promise<{ checkpoints: number, packs: number, objects: number, bytesRead: number }>
   /** Sends checkpoints with their tags to a remote. A string names the remote. */
   push (options?: PushOptions | string): Promise<Pushed>
-  /** Brings the checkpoints that others have pushed, as 'origin/latest'. FIRN_CORRUPT, with `pulled`, if others are damaged. */
+  /** Brings the checkpoints that others have pushed, as 'origin/latest'. FIRN_CORRUPT or FIRN_LIMIT, with `pulled`, if not all came. */
   pull (options?: PullOptions | string): Promise<Pulled>
   /** Gives a place a name: 's3://bucket/prefix', 'https://host/bucket/prefix', or a directory. An empty place becomes a remote. */
   remoteAdd (name: string, url: string): Promise<void>

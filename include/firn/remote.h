@@ -103,16 +103,17 @@ typedef struct firn_pull_options {
     size_t size;                  /* sizeof(firn_pull_options) */
     int64_t bytes_per_second_max; /* 0: no limit */
     firn_callbacks callbacks;
+    bool trust; /* bring checkpoints that stand for far more than their bytes, too */
 } firn_pull_options;
-#define FIRN_PULL_OPTIONS_INIT                            \
-    {                                                     \
-        sizeof(firn_pull_options), 0, FIRN_CALLBACKS_INIT \
+#define FIRN_PULL_OPTIONS_INIT                                   \
+    {                                                            \
+        sizeof(firn_pull_options), 0, FIRN_CALLBACKS_INIT, false \
     }
 typedef struct firn_pull_result {
     size_t size;          /* sizeof(firn_pull_result) */
     uint64_t checkpoints; /* that are new here */
     uint64_t lines;       /* that have some of these */
-    uint64_t skipped;     /* checkpoints that are damaged, or not whole, in the remote */
+    uint64_t skipped;     /* checkpoints that are damaged or not whole there, or left out */
     uint64_t bytes;       /* that were fetched for them */
     uint64_t requests;
 } firn_pull_result;
@@ -122,6 +123,8 @@ typedef struct firn_pull_result {
     }
 /* Brings the checkpoints of other lines that are not here yet, and their tags. FIRN_CORRUPT: some
  * could not be brought; notices (FIRN_NOTICE_DAMAGED) name what is wrong, and the others are here.
+ * FIRN_LIMIT: the same for some that stand for far more files, or longer ones, than their bytes
+ * account for.
  * Only where the list of checkpoints itself is damaged there are no notices, and nothing came. out
  * may be NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_pull(firn_workspace *workspace, const char *remote,
@@ -134,10 +137,11 @@ typedef struct firn_take_options {
     size_t path_count;
     int64_t bytes_per_second_max; /* 0: no limit */
     firn_callbacks callbacks;
+    bool trust; /* even if that stands for far more than its bytes */
 } firn_take_options;
-#define FIRN_TAKE_OPTIONS_INIT                                     \
-    {                                                              \
-        sizeof(firn_take_options), NULL, 0, 0, FIRN_CALLBACKS_INIT \
+#define FIRN_TAKE_OPTIONS_INIT                                            \
+    {                                                                     \
+        sizeof(firn_take_options), NULL, 0, 0, FIRN_CALLBACKS_INIT, false \
     }
 typedef struct firn_take_result {
     size_t size;                           /* sizeof(firn_take_result) */
@@ -153,7 +157,7 @@ typedef struct firn_take_result {
  * else; of the remote only what these need is read, and nothing has to be pulled before. reference:
  * as of a workspace, but of all lines of the remote; after the label of a line and a '/' of that
  * line. Restoring the new checkpoint brings the files. FIRN_NOT_FOUND: the remote has no such
- * checkpoint, or that no such path. */
+ * checkpoint, or that no such path. FIRN_LIMIT: it stands for far more than its bytes account for. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_take(firn_workspace *workspace, const char *remote,
                                                  const char *reference,
                                                  const firn_take_options *options,

@@ -97,7 +97,7 @@ firn_workspace_pull(firn_workspace *workspace, const char *remote, const firn_pu
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
     int rc = fi_share_pull(workspace, remote, &given, &result, err);
-    if (out != NULL && (rc == FIRN_OK || rc == FIRN_CORRUPT)) {
+    if (out != NULL && (rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_LIMIT)) {
         fi_api_options_write(out, &result, sizeof result);
     }
     return api_check_told(rc, err);

@@ -31,7 +31,10 @@ WALL_MAX = 900
 OUTPUT_MAX = 64 << 20
 CONTENT_MAX = 520 << 20  # of cat: 256 MiB that are free, or twice as many zeros
 
-# How each command is run; S is the store by name. None: why it is not run here.
+# Commands that need a remote: it is called far and lies at FAR. All but push find there what a push could send.
+SHARING = ("push", "pull", "fetch", "clone", "remote")
+
+# How each command is run. None: why it is not run here.
 RUNS = {
     "save": [["save"], ["save", "--full"]],
     "status": [["status"], ["status", "1"], ["status", "2", "a"]],
@@ -57,6 +60,11 @@ RUNS = {
     "delete": [["delete", "1"], ["delete", "2"], ["delete", "--now", "1"]],
     "undelete": [["undelete"]],
     "forget": [["forget", "-n", "a"], ["forget", "--yes", "b"]],
+    "push": [["push", "far"], ["push", "far", "1"]],
+    "pull": [["pull", "far"]],
+    "fetch": [["fetch", "far"]],
+    "clone": [["clone", "FAR", "OUT"], ["clone", "--at", "1", "FAR", "OUT"], ["clone", "FAR", "OUT", "a"]],
+    "remote": [["remote", "show", "far"], ["remote", "list"], ["remote", "prune", "far"]],
     "hook": [["hook", "run", "claude", "after"]],
     "mcp": [["mcp"]],
     "init": [["init"]],
@@ -220,8 +228,10 @@ class Tester:
                     fail(f"the store '{kind}' has {size} bytes")
                 if "TAR" in words:
                     subprocess.run(["tar", "cf", place + "/t.tar", "-C", place + "/ws", "a"], check=True)
-                given = [{"OUT": place + "/made", "STORE": place + "/store", "TAR": place + "/t.tar"}.get(word, word)
-                         for word in words]
+                given = [{"OUT": place + "/made", "STORE": place + "/store", "TAR": place + "/t.tar",
+                          "FAR": place + "/far"}.get(word, word) for word in words]
+                if command in SHARING:
+                    self.add_remote(place, with_push=command != "push")
                 if words[0] in ("db", "help", "version", "completion", "__complete"):
                     line = [self.firn] + given
                 else:
@@ -240,6 +250,15 @@ class Tester:
                     self.run(name, line, place)
         if self.command in (None, "mount"):
             self.read_mount(kind, place)
+
+    def add_remote(self, place, with_push):
+        """Gives the store a remote, an empty directory or one with what a push could send."""
+        store = ["--store", place + "/store", "-C", place + "/ws"]
+        lines = [["trust", store[1]], ["remote", "add", *store, "far", place + "/far"]]
+        lines += [["push", *store, "far"]] if with_push else []
+        for line in lines:
+            subprocess.run([self.firn, *line], cwd=place + "/ws", env=self.environment(place), check=False,
+                           preexec_fn=self.limits, stdout=subprocess.DEVNULL)
 
     def ask_mcp(self, name, place, method, params):
         """One request to a server of its own, so that each is measured by itself. Returns the answer."""

@@ -36,7 +36,7 @@ const accepted = {
   gc: [...named.long, 'dryRun', 'full', 'now'],
   check: [...named.long, 'readData'],
   push: [...named.long, 'remote', 'references', 'bytesPerSecondMax'],
-  pull: [...named.long, 'remote', 'bytesPerSecondMax'],
+  pull: [...named.long, 'remote', 'bytesPerSecondMax', 'trust'],
   prune: [...named.long, 'remote', 'keep', 'dryRun', 'now']
 }
 accepted.undo = [...accepted.restore, 'lastTurn']
@@ -202,10 +202,10 @@ class Workspace extends Handle {
     return monitored(options, (monitor) => native.wsPush(this[handle], options.remote, given, options.bytesPerSecondMax, monitor))
   }
 
-  /** Brings the checkpoints that others have pushed. FIRN_CORRUPT, with `pulled`, if others are damaged. */
+  /** Brings the checkpoints that others have pushed. FIRN_CORRUPT or FIRN_LIMIT, with `pulled`, if not all came. */
   async pull (options) {
     options = withRemote(options, accepted.pull)
-    const { error, ...pulled } = await monitored(options, (monitor) => native.wsPull(this[handle], options.remote, options.bytesPerSecondMax, monitor))
+    const { error, ...pulled } = await monitored(options, (monitor) => native.wsPull(this[handle], options.remote, options.bytesPerSecondMax, options.trust, monitor))
     if (error !== undefined) throw Object.assign(error, { pulled })
     return pulled
   }

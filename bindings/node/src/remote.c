@@ -39,7 +39,7 @@ struct remote_call {
         struct {
             firn_pull_options options;
             firn_pull_result result;
-            bool is_damaged;
+            int failure; /* FIRN_OK: all came */
         } pull;
         struct {
             firn_prune_options options;
@@ -113,7 +113,7 @@ ws_push_finish(napi_env env, struct call *call)
 
 /* ---- pull ---- */
 
-/* wsPull(workspace, remote, bytesPerSecondMax, monitor) */
+/* wsPull(workspace, remote, bytesPerSecondMax, trust, monitor) */
 static bool
 ws_pull_parse(struct args *args, struct call *call)
 {
@@ -124,7 +124,8 @@ ws_pull_parse(struct args *args, struct call *call)
     self->as.pull.result = result;
     return ws_begin(args, &self->ws) && arg_text_or_none(args, 1, "remote", &self->remote) &&
            arg_rate(args, 2, &self->as.pull.options.bytes_per_second_max) &&
-           arg_monitor(args, 3, &self->as.pull.options.callbacks);
+           arg_bool(args, 3, "trust", &self->as.pull.options.trust) &&
+           arg_monitor(args, 4, &self->as.pull.options.callbacks);
 }
 
 static int
@@ -133,8 +134,8 @@ ws_pull_run(struct call *call, firn_error *err)
     struct remote_call *self = remote_call(call);
     int code = firn_workspace_pull(workspace_of(self), self->remote, &self->as.pull.options,
                                    &self->as.pull.result, err);
-    self->as.pull.is_damaged = code == FIRN_CORRUPT;
-    return self->as.pull.is_damaged ? FIRN_OK : code;
+    self->as.pull.failure = code == FIRN_CORRUPT || code == FIRN_LIMIT ? code : FIRN_OK;
+    return self->as.pull.failure == FIRN_OK ? code : FIRN_OK;
 }
 
 static napi_value
@@ -144,9 +145,10 @@ ws_pull_finish(napi_env env, struct call *call)
     const firn_pull_result *result = &self->as.pull.result;
     napi_value object = NULL;
     (void)napi_create_object(env, &object);
-    if (self->as.pull.is_damaged) {
+    if (self->as.pull.failure != FIRN_OK) {
         set_value(env, object, "error",
-                  error_create(call->instance, FIRN_CORRUPT, call->err->os_errno, call->err->text));
+                  error_create(call->instance, self->as.pull.failure, call->err->os_errno,
+                               call->err->text));
     }
     set_number(env, object, "checkpoints", (double)result->checkpoints);
     set_number(env, object, "lines", (double)result->lines);

@@ -220,14 +220,15 @@ tell_pulled(const firn_pull_result *result)
 PyObject *
 fp_remote_pull(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"remote", "max_bytes_per_second", "progress", "notice", NULL};
+    static char *names[] = {"remote", "max_bytes_per_second", "trust", "progress", "notice", NULL};
     const char *remote = NULL;
     PyObject *on_progress = Py_None, *on_notice = Py_None;
     struct fp_count limit = {"max_bytes_per_second", 0};
+    int trust = 0;
     struct fp_progress progress;
     firn_workspace *workspace;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$O&OO", names, &remote, fp_count_take,
-                                     &limit, &on_progress, &on_notice) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$O&pOO", names, &remote, fp_count_take,
+                                     &limit, &trust, &on_progress, &on_notice) ||
         !fp_progress_init(&progress, on_progress, on_notice) ||
         (workspace = fp_workspace_begin(self)) == NULL) {
         return NULL;
@@ -235,6 +236,7 @@ fp_remote_pull(PyObject *self, PyObject *args, PyObject *keywords)
     firn_pull_options options = FIRN_PULL_OPTIONS_INIT;
     firn_pull_result result = FIRN_PULL_RESULT_INIT;
     options.bytes_per_second_max = rate(limit);
+    options.trust = trust != 0;
     options.callbacks = fp_progress_callbacks(&progress);
     firn_error err;
     int code;
@@ -243,7 +245,7 @@ fp_remote_pull(PyObject *self, PyObject *args, PyObject *keywords)
     if (fp_progress_end(&progress, code, &err)) {
         return pulled_object(&result);
     }
-    if (code == FIRN_CORRUPT && progress.type == NULL) {
+    if ((code == FIRN_CORRUPT || code == FIRN_LIMIT) && progress.type == NULL) {
         tell_pulled(&result);
     }
     return NULL;

@@ -894,9 +894,10 @@ static PyMethodDef methods[] = {
               "push, with their tags to a remote (the only one, or 'origin')."),
     FP_METHOD(
         "pull", fp_remote_pull, FP_KEYWORDS,
-        "pull(remote=None, *, max_bytes_per_second=0, progress=None, notice=None) -> "
+        "pull(remote=None, *, max_bytes_per_second=0, trust=False, progress=None, notice=None) -> "
         "Pulled\n\nBrings the checkpoints that others have pushed, as 'origin/latest'. If some "
-        "are damaged, Corrupt, with what it brought as `pulled`."),
+        "are damaged, Corrupt, with what it brought as `pulled`; the same with Limit if "
+        "some stand for far more than their bytes, which trust=True brings, too."),
     FP_METHOD("remote_add", fp_remote_add, FP_KEYWORDS,
               "remote_add(name, url)\n\nNames a remote: 's3://bucket/prefix', "
               "'https://host/bucket/prefix' or a directory. An empty place becomes one."),

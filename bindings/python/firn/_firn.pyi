@@ -540,6 +540,7 @@ class Workspace:
         remote: Optional[str] = None,
         *,
         max_bytes_per_second: int = 0,
+        trust: bool = False,
         progress: _OnProgress = None,
         notice: _OnNotice = None,
     ) -> Pulled: ...

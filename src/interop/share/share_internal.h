@@ -41,6 +41,8 @@ enum {
     FI_SHARE_INLINE_SIZE_MAX = 64 << 10 /* a smaller pack stands in the state */
 };
 
+struct fi_share;
+
 struct fi_share_name {
     uint32_t number; /* of this store's own: the prefix of what is kept about it */
     uint8_t id[FI_SHARE_ID_SIZE];
@@ -110,6 +112,17 @@ bool fi_share_entry_decode_note(firn_slice value, struct fi_share_note *out);
 bool fi_share_entry_decode_line(firn_slice value, struct fi_share_line *out);
 /* 0 if it is malformed. */
 uint64_t fi_share_entry_decode_number(firn_slice value);
+
+/* ==== what a tree stands for: share_extent.c ==== */
+
+struct fi_share_extent;
+FIRN_MUST_CHECK int fi_share_extent_open(struct fi_share *share, struct fi_share_extent **out,
+                                         firn_error *err);
+/* FIRN_LIMIT if the tree, all of which is in the store, stands for far more than its bytes. */
+FIRN_MUST_CHECK int fi_share_extent_check(struct fi_share_extent *extent, const firn_hash *root,
+                                          firn_error *err);
+/* NULL is fine. */
+void fi_share_extent_close(struct fi_share_extent *extent);
 
 /* ==== entries of a remote ==== */
 

@@ -8,6 +8,9 @@
  *   3. a checkpoint counts only if all that it needs is here; those that are whole become
  *      checkpoints of their lines (catalog_lines.c), in one durable commit
  *
+ * A checkpoint that stands for far more than its bytes is left out (share_extent.c), unless the
+ * user trusts the remote.
+ *
  * A pack that is damaged, or cannot be fetched, is reported, and the others are taken; so is a
  * checkpoint that is not whole. What a pack brought that no checkpoint needs is garbage for the
  * next collection. A pull that was killed has the packs that it took in, and goes on with the
@@ -32,7 +35,7 @@ enum { PART_SIZE = 8 << 20, FREE_BYTES = 256 << 20, FACTOR = 256 };
 struct coming {
     uint8_t line[FI_SHARE_LINE_SIZE];
     struct fi_catalog_record record;
-    bool is_whole;
+    bool is_whole; /* it may get in */
 };
 
 struct pulling {
@@ -260,7 +263,8 @@ fetch_all(struct pulling *pulling, bool again, firn_error *err)
     const struct fi_hash_map *packs = &pulling->share->packs;
     firn_error why;
     FI_TRY_RETURN(count_packs(pulling, again, err));
-    FI_TRY_RETURN(fi_objects_adoption_begin(pulling->share->opened.objects, FREE_BYTES,
+    const uint64_t free_bytes = pulling->options->trust ? UINT64_MAX / 2 : FREE_BYTES;
+    FI_TRY_RETURN(fi_objects_adoption_begin(pulling->share->opened.objects, free_bytes,
                                             adoption_tick, pulling, &pulling->adoption, err));
     for (size_t i = 0; i < packs->count; i++) {
         const struct fi_share_pack *pack = fi_hash_map_at(packs, i);
@@ -396,6 +400,49 @@ skip_broken(struct pulling *pulling, firn_error *err)
         }
     }
     return FIRN_OK;
+}
+
+/* ==== whether they are more than their bytes ==== */
+
+static int
+report_heavy(struct pulling *pulling, const struct coming *coming, firn_error *err)
+{
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    firn_error why;
+    fi_catalog_record_id_text(coming->record.id, id);
+    int rc = fi_error_set(&why, FIRN_LIMIT,
+                          "checkpoint %.12s of the remote stands for far more files than its bytes "
+                          "account for, and was left out; if you trust who pushed it, pull with "
+                          "--trust",
+                          id);
+    pulling->result->skipped++;
+    return report(pulling, rc, &why, err);
+}
+
+static int
+skip_heavy(struct pulling *pulling, firn_error *err)
+{
+    struct fi_share_extent *extent = NULL;
+    int rc;
+    FI_TRY(fi_share_extent_open(pulling->share, &extent, err));
+    for (size_t i = 0; i < pulling->coming_count; i++) {
+        struct coming *coming = &pulling->coming[i];
+        firn_error why;
+        if (!pulling->coming[i].is_whole) {
+            continue;
+        }
+        rc = fi_share_extent_check(extent, &coming->record.root.hash, &why);
+        if (rc == FIRN_LIMIT) {
+            coming->is_whole = false;
+            rc = report_heavy(pulling, coming, err);
+        } else if (rc != FIRN_OK) {
+            fi_error_copy(err, &why);
+        }
+        FI_TRY(rc);
+    }
+out:
+    fi_share_extent_close(extent);
+    return rc;
 }
 
 /* ==== entering them ==== */
@@ -534,6 +581,9 @@ bring(struct pulling *pulling, firn_error *err)
     }
     if (!are_whole) {
         FI_TRY_RETURN(skip_broken(pulling, err));
+    }
+    if (!pulling->options->trust) {
+        FI_TRY_RETURN(skip_heavy(pulling, err));
     }
     return enter_all(pulling, err);
 }

@@ -89,7 +89,8 @@ keep_empty(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
 static int
 make_tree(struct taking *taking, firn_error *err)
 {
-    const struct fi_tree_source source = {.read = read_tree, .ctx = taking};
+    const struct fi_tree_source source = {
+        .read = read_tree, .ctx = taking, .budget = fi_far_budget(taking->far)};
     struct fi_tree_entry empty = taking->found.record.root;
     firn_hash root;
     if (taking->filter.count == 0) {
@@ -272,6 +273,18 @@ compose(struct taking *taking, const char *reference, firn_error *err)
 }
 
 static int
+check_extent(struct taking *taking, firn_error *err)
+{
+    struct fi_share_extent *extent = NULL;
+    int rc;
+    FI_TRY(fi_share_extent_open(taking->share, &extent, err));
+    FI_TRY(fi_share_extent_check(extent, &taking->root.hash, err));
+out:
+    fi_share_extent_close(extent);
+    return rc;
+}
+
+static int
 commit(struct taking *taking, firn_error *err)
 {
     struct fi_share *share = taking->share;
@@ -279,6 +292,7 @@ commit(struct taking *taking, firn_error *err)
     struct fi_catalog_record *record = &taking->record;
     struct fi_catalog_record newest;
     FI_TRY_RETURN(fi_objects_session_commit(taking->session, &record->added_bytes, err));
+    FI_TRY_RETURN(taking->options->trust ? FIRN_OK : check_extent(taking, err));
     int rc = fi_catalog_newest(opened->catalog, opened->workspace.number, &share->ws->record,
                                &newest, err);
     if (rc == FIRN_OK) {
@@ -301,7 +315,8 @@ commit(struct taking *taking, firn_error *err)
 static int
 take_objects(struct taking *taking, firn_error *err)
 {
-    const struct fi_tree_source source = {.read = read_tree, .ctx = taking};
+    const struct fi_tree_source source = {
+        .read = read_tree, .ctx = taking, .budget = fi_far_budget(taking->far)};
     const struct fi_difference_walk_options all = {.filter = &taking->filter};
     const struct fi_difference_walk_side nothing = {.source = &source};
     const struct fi_difference_walk_side after = {.source = &source,

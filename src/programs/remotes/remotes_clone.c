@@ -127,7 +127,10 @@ hint_of(const struct cloning *cloning, int code)
 {
     static char hint[HINT_SIZE];
     const char *dir = cloning->dir;
-    if (!cloning->is_pulled) {
+    if (code == FIRN_LIMIT) {
+        (void)snprintf(hint, sizeof(hint),
+                       "firn -C %s pull --trust brings it, if you trust those who pushed it", dir);
+    } else if (!cloning->is_pulled) {
         (void)snprintf(hint, sizeof(hint),
                        "%s has the remote by now: firn -C %s pull goes on, then firn -C %s restore "
                        "%s",
@@ -163,9 +166,10 @@ pull(struct fi_cli *cli, struct cloning *cloning)
     if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
+    request.options.trust = fi_command_has(cli, "trust");
     fi_task_notices_init(&notices, cli);
     int code = fi_remotes_pull_attempt(cli, &request, &err);
-    if (code == FIRN_OK || code == FIRN_CORRUPT) {
+    if (fi_remotes_pull_has_result(code)) {
         fi_term_json_object("pulled");
         fi_remotes_pull_show(cli, &request);
         fi_term_json_end();
@@ -209,6 +213,7 @@ take(struct fi_cli *cli, struct cloning *cloning)
         return exit_code;
     }
     fi_task_notices_init(&notices, cli);
+    taking.options.trust = fi_command_has(cli, "trust");
     taking.options.paths = cloning->paths.slices;
     taking.options.path_count = cloning->paths.count;
     taking.options.callbacks = fi_task_notices_callbacks(&notices);
@@ -360,6 +365,7 @@ out:
 static const struct fi_command_option options[] = {
     {"at", 0, "REF", "restore this checkpoint, not the newest"},
     {"limit", 0, "SIZE", "use at most so many bytes a second (such as 5M)"},
+    {"trust", 0, NULL, "bring also what stands for far more than its bytes"},
     {NULL, 0, NULL, NULL},
 };
 

@@ -30,6 +30,8 @@ struct fi_remotes_pull_request {
 /* Waits for other writers, as --wait says. Returns a code of the library. */
 int fi_remotes_pull_attempt(struct fi_cli *cli, struct fi_remotes_pull_request *request,
                             firn_error *err);
+/* Whether something may have come, though not all. */
+bool fi_remotes_pull_has_result(int code);
 /* What came, as a line and as members. */
 void fi_remotes_pull_show(const struct fi_cli *cli, const struct fi_remotes_pull_request *request);
 

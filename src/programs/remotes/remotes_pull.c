@@ -51,6 +51,12 @@ print_result(const firn_pull_result *result)
     fi_term_out_text("\n");
 }
 
+bool
+fi_remotes_pull_has_result(int code)
+{
+    return code == FIRN_OK || code == FIRN_CORRUPT || code == FIRN_LIMIT;
+}
+
 void
 fi_remotes_pull_show(const struct fi_cli *cli, const struct fi_remotes_pull_request *request)
 {
@@ -75,6 +81,8 @@ hint_of(const struct fi_remotes_pull_request *request, int code)
     case FIRN_CORRUPT:
         return "the damage is in the remote; what came is whole, and another pull brings the rest "
                "if the remote is mended";
+    case FIRN_LIMIT:
+        return "what came is whole; --trust brings the rest, if you trust those who pushed it";
     default:
         return fi_remotes_hint(request->workspace, request->remote, code);
     }
@@ -96,11 +104,12 @@ remotes_pull_run(struct fi_cli *cli)
         return exit_code;
     }
     fi_task_notices_init(&notices, cli);
+    request.options.trust = fi_command_has(cli, "trust");
     request.remote = cli->argument_count > 0 ? cli->arguments[0] : NULL;
     int code = fi_remotes_pull_attempt(cli, &request, &err);
     cli->is_done = code == FIRN_OK;
-    if (code == FIRN_OK || code == FIRN_CORRUPT) {
-        fi_remotes_pull_show(cli, &request); /* of a pull that failed, too: what came is here */
+    if (fi_remotes_pull_has_result(code)) {
+        fi_remotes_pull_show(cli, &request);
     }
     if (code != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, hint_of(&request, code));
@@ -112,6 +121,7 @@ remotes_pull_run(struct fi_cli *cli)
 
 static const struct fi_command_option options[] = {
     {"limit", 0, "SIZE", "use at most so many bytes a second (such as 5M)"},
+    {"trust", 0, NULL, "bring also what stands for far more than its bytes"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -138,7 +148,10 @@ const struct fi_command fi_remotes_pull = {
             "in origin/ada@laptop:project/12; REMOTE/latest is the newest of all lines.\n"
             "\n"
             "All that comes is verified. If something is damaged in the remote, what does not\n"
-            "need it comes nevertheless; the rest is named and the exit code is 5.\n"
+            "need it comes nevertheless; the rest is named and the exit code is 5. A\n"
+            "checkpoint that stands for far more files than its bytes account for, as only\n"
+            "somebody who means harm makes it, or one with huge empty files, is left out,\n"
+            "unless --trust is given.\n"
             "\n"
             "firn fetch is another name for this command.",
     .examples = examples,

@@ -33,6 +33,10 @@ void fi_objects_close(struct fi_objects *objects);
 void fi_objects_budget_begin(struct fi_objects *objects);
 /* The budget, to pay for what is done with objects besides reading them; NULL: no limit. */
 struct fi_budget *fi_objects_budget(const struct fi_objects *objects);
+/* Counts the stored bytes of an object as read. That it is missing, or its pack, is found when it
+ * is read. Requires: there is a budget. */
+FIRN_MUST_CHECK int fi_objects_budget_earn(struct fi_objects *objects, const firn_hash *hash,
+                                           firn_error *err);
 /* The size of all packs that are not retired, according to the list. */
 uint64_t fi_objects_bytes(const struct fi_objects *objects);
 

@@ -91,9 +91,8 @@ fi_objects_budget_read(struct fi_objects *objects, const struct firn_pack *file,
     return rc == FIRN_OK ? fi_budget_spend(objects->limit, FI_BUDGET_OBJECT + bytes, err) : rc;
 }
 
-/* Of one piece. That it is missing, or its pack, is found when it is read. */
-static int
-objects_budget_expect(struct fi_objects *objects, const firn_hash *hash, firn_error *err)
+int
+fi_objects_budget_earn(struct fi_objects *objects, const firn_hash *hash, firn_error *err)
 {
     struct fi_objects_place place;
     struct firn_pack *file;
@@ -132,7 +131,7 @@ fi_objects_budget_expect(struct fi_objects *objects, firn_slice list, firn_error
     }
     FI_TRY(fi_pack_pieces_open(list, &pieces, &total, err));
     while (fi_pack_pieces_next(&pieces, &piece)) {
-        FI_TRY(piece.is_hole ? FIRN_OK : objects_budget_expect(objects, &piece.hash, err));
+        FI_TRY(piece.is_hole ? FIRN_OK : fi_objects_budget_earn(objects, &piece.hash, err));
     }
 out:
     return rc;

@@ -15,6 +15,7 @@
 #include "support/test_random.h"
 #include "support/test_share.h"
 #include "support/workspace/ws_edit.h"
+#include "support/workspace/ws_plant.h"
 
 enum { BIG = 150 << 10 };
 
@@ -736,6 +737,58 @@ claims_take_no_memory(void **state)
     prepared_deinit(&prepared);
 }
 
+/* DOUBLINGS directories, each of which names the next one twice. */
+static firn_hash
+plant_doubling(struct ws_plant *planting, unsigned doublings)
+{
+    const struct ws_plant_entry file = ws_plant_file(planting, "file", "text");
+    firn_hash below = ws_plant_dir(planting, &file, 1);
+    for (unsigned i = 0; i < doublings; i++) {
+        struct ws_plant_entry twice[] = {
+            {.name = "a", .kind = FI_TREE_DIR, .mode = 0755, .hash = below},
+            {.name = "b", .kind = FI_TREE_DIR, .mode = 0755, .hash = below}};
+        below = ws_plant_dir(planting, twice, 2);
+    }
+    return below;
+}
+
+/* A few kilobytes that are more files than any disk holds: such a checkpoint gets in neither by a
+ * pull nor by a take, and those beside it come. */
+static void
+trees_without_end_are_left_out(void **state)
+{
+    (void)state;
+    static const unsigned doublings[] = {10, 200, 4};
+    struct ws_world world;
+    struct ws_plant planting = {.level = 1};
+    firn_pull_options trusting = FIRN_PULL_OPTIONS_INIT;
+    firn_take_options take = FIRN_TAKE_OPTIONS_INIT;
+    firn_take_result taken = FIRN_TAKE_RESULT_INIT;
+    firn_pull_result pulled;
+    share_open(&world, 17);
+    share_open_beside(&world, "/b", &planting.world);
+    for (size_t i = 0; i < 3; i++) {
+        ws_plant_begin(&planting);
+        const firn_hash root = plant_doubling(&planting, doublings[i]);
+        ws_plant_end(&planting, &root);
+    }
+    assert_int_equal(share_push(&planting.world).checkpoints, 3);
+
+    assert_int_equal(share_try_pull(&world, &pulled), FIRN_LIMIT);
+    assert_int_equal(pulled.checkpoints, 2);
+    assert_int_equal(pulled.skipped, 1);
+    assert_int_equal(fi_share_take(world.ws, NULL, "2", &take, &taken, &world.err), FIRN_LIMIT);
+    assert_int_equal(fi_share_take(world.ws, NULL, "3", &take, &taken, &world.err), FIRN_OK);
+    ws_assert_check_clean(&world);
+
+    trusting.trust = true;
+    assert_int_equal(fi_share_pull(world.ws, NULL, &trusting, &pulled, &world.err), FIRN_OK);
+    assert_int_equal(pulled.checkpoints, 1);
+    assert_int_equal(pulled.skipped, 0);
+    share_close_beside(&planting.world);
+    ws_world_close(&world);
+}
+
 static int
 install(void **state)
 {
@@ -761,6 +814,7 @@ main(void)
         cmocka_unit_test(damaged_states_change_nothing),
         cmocka_unit_test(lost_states_are_noticed),
         cmocka_unit_test(a_record_in_a_pack_is_refused),
+        cmocka_unit_test(trees_without_end_are_left_out),
         cmocka_unit_test_setup_teardown(claims_take_no_memory, install, uninstall),
     };
     return cmocka_run_group_tests_name("share_hostile", tests, NULL, NULL);
