@@ -44,7 +44,7 @@ static const struct fi_command_option options[] = {
     {"allow", 0, "DIR...", "serve this directory, too, and what is below it"},
     {"allow-delete", 0, NULL, "offer a tool that deletes checkpoints"},
     {"no-delete", 0, NULL, "offer no such tool, which is the default"},
-    {"push", 0, NULL, "offer a tool that pushes checkpoints to the store's remotes"},
+    {"push", 0, NULL, "offer a tool that pushes to the store's remotes"},
     {NULL, 0, NULL, NULL},
 };
 

@@ -196,11 +196,11 @@ const struct fi_command fi_dir_config = {
             "Both files contain lines such as save.gitignore = true, and comments that begin\n"
             "with #, and may be edited. If a line is wrong, the whole file is ignored:\n"
             "commands name the line and go on, and until it is corrected nothing expires and\n"
-            "gc.auto and push.auto are off. Changing any setting in the file also corrects it:\n"
-            "wrong lines become comments, and if no other line says what is kept, keep =\n"
-            "forever is added. In a store inside of the tree (firn init --here) only what this\n"
-            "command wrote counts, as a pull could bring anything; firn trust accepts other\n"
-            "changes.",
+            "gc.auto and push.auto are off. Changing any setting in the file also corrects\n"
+            "it: wrong lines become comments, and if no other line says what is kept, keep =\n"
+            "forever is added. In a store inside of the tree (firn init --here) only what\n"
+            "this command wrote counts, as a pull could bring anything; firn trust accepts\n"
+            "other changes.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE,
     .run = dir_config_run,

@@ -461,8 +461,8 @@ const struct fi_command fi_dir_watch = {
             "With --push, what is saved is pushed in the background, to REMOTE, else to the\n"
             "one that firn config push.auto names, else to the only one, or origin. If a push\n"
             "fails, for example offline, that is said once, and the watch tries again until\n"
-            "all is pushed (see firn help push). A push that runs when the watch ends goes on.\n"
-            "Where push.auto is set, the same is done without --push.",
+            "all is pushed (see firn help push). A push that runs when the watch ends goes\n"
+            "on. Where push.auto is set, the same is done without --push.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
     .run = dir_watch_run,
