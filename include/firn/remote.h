@@ -80,7 +80,8 @@ typedef struct firn_push_options {
     firn_callbacks callbacks;
     /* As a program does it in the background after each save: see firn_workspace_push. */
     bool automatic;
-    bool dry_run; /* of an automatic push: only whether it is due; asks no remote, and takes no lock */
+    /* Of an automatic push: only whether it is due; asks no remote, and takes no lock. */
+    bool dry_run;
 } firn_push_options;
 #define FIRN_PUSH_OPTIONS_INIT                                                   \
     {                                                                            \
@@ -92,7 +93,8 @@ typedef struct firn_push_result {
     uint64_t objects;     /* files, directories and parts of them that it did not have */
     uint64_t bytes;       /* that were sent for them */
     uint64_t requests;
-    bool is_due; /* of an automatic push: there is something to push now, and nobody else who does it */
+    /* Of an automatic push: there is something to push now, and no other push that waits for that. */
+    bool is_due;
 } firn_push_result;
 #define FIRN_PUSH_RESULT_INIT                       \
     {                                               \

@@ -437,7 +437,8 @@ typedef struct firn_workspace_watch_options {
     int64_t rescan_ms;       /* how often to visit every directory, > 0; default 5 min */
     bool only_watch;         /* never save; only make other saves fast */
     /* Both come from the calling thread. During SAVED, on_event may call firn_workspace_gc: an automatic
-     * collection does not wait for another one there, but returns FIRN_BUSY. on_tick is called at least once a second: the watch ends, and its call returns
+     * collection does not wait for another one there, but returns FIRN_BUSY. Both may call
+     * firn_remote_list, and firn_workspace_push with dry_run. on_tick is called at least once a second: the watch ends, and its call returns
      * FIRN_OK, when on_tick returns anything but FIRN_OK. */
     void (*on_event)(void *ctx, const firn_workspace_watch_event *event);
     int (*on_tick)(void *ctx);

@@ -14,7 +14,7 @@
  *      checked: it takes two processes; tests/cli/push_auto.t saves during pushes.
  * (I2) Failures do not pile up. One is noted with its time, and for a while no other push is due:
  *      also none that waited meanwhile. A time in the future, by a clock that was wrong, does not
- *      count.
+ *      count. Not checked: it is about time; test_share_automatic.c moves the clock.
  */
 #include <stdio.h>
 

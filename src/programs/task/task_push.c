@@ -5,8 +5,8 @@
  * It runs this program as `firn push --auto` in a detached process, after each save if the setting
  * push.auto names a remote, or the command has --push. Nothing is handed over but the name of the
  * remote: what is to be pushed is what is not pushed yet, and the library decides whether a push is
- * due, and who does it (share_automatic.c). A failure is noted in the store, where firn status and a
- * watch find it.
+ * due, and who does it (share_automatic.c). A failure is noted in the store, where firn status and
+ * a watch find it.
  */
 #include "task/task.h"
 
