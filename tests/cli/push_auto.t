@@ -132,6 +132,11 @@ A watch pushes with --push, says once that it cannot, and tries again by itself.
 
 Hooks push with --push, which is written into the settings.
 
+  $ mkdir ../alone && cd ../alone && firn hook install codex --push; cd ../w
+  .codex/hooks.json: every turn is saved from now on
+  this directory is saved now: checkpoint 1, 1 file
+  still to do: nothing is pushed until there is a remote: firn remote add NAME URL
+  still to do: trust them in Codex, with /hooks: until then it does not run them
   $ firn hook install claude --push && grep -o 'firn hook run.*"' .claude/settings.json && firn hook install claude --push -q && firn hook install claude -q && grep -c -e --push .claude/settings.json
   .claude/settings.json: every turn is saved from now on
   firn hook run claude before --push"

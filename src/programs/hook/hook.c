@@ -296,6 +296,20 @@ note_any(void *ctx, const firn_workspace_checkpoint *checkpoint)
     return FIRN_CANCELLED;
 }
 
+/* Hooks with --push do nothing more than others while there is no remote. */
+static void
+report_no_remote(const struct fi_cli *cli, firn_workspace *workspace)
+{
+    char remote[FI_COMMAND_REMOTE_SIZE];
+    if (fi_command_has(cli, "push") && !cli->quiet && cli->settings.push[0] == '\0' &&
+        !fi_task_remote_usual(workspace, remote)) {
+        fi_term_out_text(fi_task_remote_has(workspace, NULL)
+                             ? "still to do: name the remote: firn config push.auto NAME\n"
+                             : "still to do: nothing is pushed until there is a remote: firn "
+                               "remote add NAME URL\n");
+    }
+}
+
 /* Saves the project's directory if it has never been saved, so that there is a way back from the
  * first turn even if the agent does not run its hooks. A save that fails is reported; the hooks
  * stay installed. out_above is the root of the workspace if that is above the directory, else
@@ -337,6 +351,7 @@ save_first(struct fi_cli *cli, const struct fi_hook_agent *agent, char out_above
                                fi_term_text_plural(files, "file", "files"));
         }
     }
+    report_no_remote(cli, saving.workspace);
     firn_release(saving.result.checkpoint);
     firn_workspace_close(saving.workspace);
     return exit_code;
