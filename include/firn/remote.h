@@ -45,6 +45,10 @@ typedef struct firn_remote_info {
     /* Checkpoints of the workspace, safety checkpoints not counted, that were made since its last push
      * of all that is new, as this store knows; the remote is not asked. */
     uint64_t not_pushed;
+    /* When an automatic push failed, in ns since the epoch, and why; 0 and NULL if none has failed since
+     * the last push that succeeded. */
+    int64_t failed_ns;
+    const char *failed_text;
 } firn_remote_info;
 
 /* Gives a remote a name: 1 to 64 letters, digits, '.', '-' and '_', beginning with a letter or
@@ -74,10 +78,14 @@ typedef struct firn_push_options {
     size_t reference_count;
     int64_t bytes_per_second_max; /* 0: no limit */
     firn_callbacks callbacks;
+    /* As a program does it in the background after each save: see firn_workspace_push. */
+    bool automatic;
+    /* Of an automatic push: only whether it is due; asks no remote, and takes no lock. */
+    bool dry_run;
 } firn_push_options;
-#define FIRN_PUSH_OPTIONS_INIT                                     \
-    {                                                              \
-        sizeof(firn_push_options), NULL, 0, 0, FIRN_CALLBACKS_INIT \
+#define FIRN_PUSH_OPTIONS_INIT                                                   \
+    {                                                                            \
+        sizeof(firn_push_options), NULL, 0, 0, FIRN_CALLBACKS_INIT, false, false \
     }
 typedef struct firn_push_result {
     size_t size;          /* sizeof(firn_push_result) */
@@ -85,16 +93,25 @@ typedef struct firn_push_result {
     uint64_t objects;     /* files, directories and parts of them that it did not have */
     uint64_t bytes;       /* that were sent for them */
     uint64_t requests;
+    /* Of an automatic push: there is something to push now, and no other push that waits for that. */
+    bool is_due;
 } firn_push_result;
-#define FIRN_PUSH_RESULT_INIT                \
-    {                                        \
-        sizeof(firn_push_result), 0, 0, 0, 0 \
+#define FIRN_PUSH_RESULT_INIT                       \
+    {                                               \
+        sizeof(firn_push_result), 0, 0, 0, 0, false \
     }
 /* Sends checkpoints of the workspace, with their tags, to a remote; safety checkpoints stay here.
  * remote NULL: the only one, or "origin". When this returns FIRN_OK they are there; a push that
  * failed, or was killed, left nothing that others see, and the next one uses what it had sent. A
  * checkpoint that a prune has removed from the remote is not sent again unless a reference names
- * it. out may be NULL. */
+ * it. out may be NULL.
+ *
+ * An automatic push is due if there are new checkpoints, and the last automatic push to the remote
+ * did not fail a moment ago: 5 seconds, twice as long after each further failure, 5 minutes at most.
+ * If it is not due nothing is done. It waits while another push of the store runs, however long
+ * that is. If one for the same workspace and remote waits already, that one will find all
+ * checkpoints that exist now, and nothing is done here. A failure is noted for
+ * firn_remote_list, and a later push that succeeds removes that note. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_push(firn_workspace *workspace, const char *remote,
                                                  const firn_push_options *options,
                                                  firn_push_result *out, firn_error *err);

@@ -239,7 +239,7 @@ typedef struct firn_config_setting {
 /* Lists all settings, each key once, with the value in effect. Settings are for programs: firn's own
  * program follows them, the library does not. The keys are keep (a policy, see firn_workspace_expire),
  * gc.auto, save.gitignore, save.include-deps, save.strict, ui.pager ("true" or "false"), ui.color ("always",
- * "never", "auto"), save.max-file-size, save.warn-size (see firn_config_size) and wait (seconds). workspace NULL: the user's settings only.
+ * "never", "auto"), push.auto (a remote, or "false"), save.max-file-size, save.warn-size (see firn_config_size) and wait (seconds). workspace NULL: the user's settings only.
  * FIRN_INVALID names the file and the line that cannot be read. */
 FIRN_API FIRN_MUST_CHECK int firn_config_list(firn_workspace *workspace,
                                               int (*on_setting)(void *ctx,
@@ -247,8 +247,8 @@ FIRN_API FIRN_MUST_CHECK int firn_config_list(firn_workspace *workspace,
                                               void *ctx, firn_error *err);
 /* Lists all settings, like firn_config_list, but continues if a settings file cannot be read: the
  * file counts as empty, and on_notice (may be NULL) gets a notice (FIRN_NOTICE_SETTINGS). Because
- * the file's contents are unknown, keep is then "forever" and gc.auto "false", unless a store's
- * file that can be read sets them. */
+ * the file's contents are unknown, keep is then "forever", and gc.auto and push.auto are "false",
+ * unless a store's file that can be read sets them. */
 FIRN_API FIRN_MUST_CHECK int firn_config_list_readable(
     firn_workspace *workspace, int (*on_setting)(void *ctx, const firn_config_setting *setting),
     void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx, firn_error *err);
@@ -437,7 +437,8 @@ typedef struct firn_workspace_watch_options {
     int64_t rescan_ms;       /* how often to visit every directory, > 0; default 5 min */
     bool only_watch;         /* never save; only make other saves fast */
     /* Both come from the calling thread. During SAVED, on_event may call firn_workspace_gc: an automatic
-     * collection does not wait for another one there, but returns FIRN_BUSY. on_tick is called at least once a second: the watch ends, and its call returns
+     * collection does not wait for another one there, but returns FIRN_BUSY. Both may call
+     * firn_remote_list, and firn_workspace_push with dry_run. on_tick is called at least once a second: the watch ends, and its call returns
      * FIRN_OK, when on_tick returns anything but FIRN_OK. */
     void (*on_event)(void *ctx, const firn_workspace_watch_event *event);
     int (*on_tick)(void *ctx);

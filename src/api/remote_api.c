@@ -79,6 +79,9 @@ firn_workspace_push(firn_workspace *workspace, const char *remote, const firn_pu
     API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.reference_count == 0 || given.references != NULL, err,
                 "references must not be NULL");
+    API_REQUIRE(!given.automatic || given.reference_count == 0, err,
+                "an automatic push has no references");
+    API_REQUIRE(!given.dry_run || given.automatic, err, "dry_run is for automatic pushes");
     int rc = fi_share_push(workspace, remote, &given, &result, err);
     if (rc == FIRN_OK && out != NULL) {
         fi_api_options_write(out, &result, sizeof result);

@@ -99,6 +99,7 @@ CALLS = {
     "checkpoint_redo": [{}],
     "checkpoint_revert": [{"snapshot_id": "2", "dry_run": True}],
     "checkpoint_delete": [{"snapshot_id": "1"}],
+    "checkpoint_push": [{}],
 }
 
 

@@ -315,7 +315,7 @@ Nothing that an agent says, or does not say, makes it fail; a failure is never e
   [1]
   $ firn hook run claude never
   ! firn: hook run: WHEN is before, after or tool
-  ! usage: firn hook run AGENT [WHEN]
+  ! usage: firn hook run [options] AGENT [WHEN]
   ! help: firn help hook run
   [1]
   $ (cd "$HOME" && firn hook run claude before)
@@ -360,7 +360,7 @@ What is still to be done, and whether the hooks run.
   still to do: trust them in Codex, with /hooks: until then it does not run them
   gemini    for all projects, in the home; no turn was saved yet
   ! firn: hook run: WHEN is missing: before, after or tool, the moment of the turn
-  ! usage: firn hook run AGENT [WHEN]
+  ! usage: firn hook run [options] AGENT [WHEN]
   ! help: firn help hook run
   $ echo x >a; echo '{}' | firn hook run codex before; echo y >a; echo '{}' | firn hook run codex after; firn hook status; PATH=/usr/bin:/bin $(command -v firn) hook install gemini
   codex     .codex/hooks.json; last turn saved <time>

@@ -125,7 +125,7 @@ The status says what is not pushed yet.
   compared with 6: no change; 3 unchanged
   not pushed to origin yet: 2 checkpoints
   $ firn status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["remotes"])'
-  [{'name': 'origin', 'not_pushed': 2}]
+  [{'name': 'origin', 'not_pushed': 2, 'failed': None, 'failure': None}]
   $ firn remote show origin | sed -n 4p; firn push origin 5 -q && firn status | tail -n 1
   not pushed  2 checkpoints
   not pushed to origin yet: 2 checkpoints

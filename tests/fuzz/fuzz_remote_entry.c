@@ -52,6 +52,22 @@ read_name(firn_slice value)
     fi_buf_deinit(&again);
 }
 
+/* A longer number than needed, or a text with a NUL, is written otherwise. */
+static void
+read_failure(firn_slice value)
+{
+    struct fi_share_failure failure;
+    struct fi_share_failure twice;
+    struct fi_buf again = {0};
+    if (fi_share_entry_decode_failure(value, &failure)) {
+        CHECK(fi_share_entry_encode_failure(&failure, &again) == FIRN_OK);
+        CHECK(fi_share_entry_decode_failure(fi_buf_slice(&again), &twice));
+        CHECK(failure.failed_ns == twice.failed_ns && failure.count == twice.count);
+        CHECK(strcmp(failure.text, twice.text) == 0);
+    }
+    fi_buf_deinit(&again);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -61,7 +77,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     const firn_slice value = firn_bytes(data + 1, size - 1);
-    switch (data[0] % 6) {
+    switch (data[0] % 7) {
     case 0:
         read_pack(value, false);
         break;
@@ -78,6 +94,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (fi_share_entry_decode_note(value, &note)) {
             CHECK(note.level <= FI_OUTGOING_COMPLETE);
         }
+        break;
+    case 5:
+        read_failure(value);
         break;
     default:
         (void)fi_share_entry_decode_line(value, &line);

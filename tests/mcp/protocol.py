@@ -27,7 +27,8 @@ VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05", "2024-10-07"
 TOOLS = {"checkpoint_save": set(), "checkpoint_list": set(), "checkpoint_show": {"snapshot_id"}, "checkpoint_status": set(),
          "checkpoint_diff": set(), "checkpoint_restore": {"snapshot_id"}, "checkpoint_undo": set(), "checkpoint_redo": set(),
          "checkpoint_revert": {"snapshot_id"}, "checkpoint_delete": {"snapshot_id"}, "checkpoint_steps": set(), "checkpoint_log": set(),
-         "checkpoint_cat": {"path"}}
+         "checkpoint_cat": {"path"}, "checkpoint_push": set()}
+ON_REQUEST = {"checkpoint_delete", "checkpoint_push"}  # only with an option
 READ_ONLY = {"checkpoint_steps", "checkpoint_log", "checkpoint_cat", "checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
 DESTRUCTIVE = {"checkpoint_restore", "checkpoint_undo", "checkpoint_redo", "checkpoint_revert", "checkpoint_delete"}
 ABILITIES = {"tools": {}, "prompts": {}}
@@ -69,8 +70,8 @@ class Client:
     """A server that was started, and the pipes to it."""
 
     def __init__(self, home, *arguments, version=VERSIONS[0], allow=None, cwd=None, roots=None):
-        """allow: the options that say what is served, by default all of home, with a tool that deletes. roots: what the client answers."""
-        allow = ["--allow", home, "--allow-delete"] if allow is None else allow
+        """allow: the options that say what is served, by default all of home, with all tools. roots: what the client answers."""
+        allow = ["--allow", home, "--allow-delete", "--push"] if allow is None else allow
         environment = dict(os.environ, HOME=home, XDG_DATA_HOME=home + "/data", XDG_CONFIG_HOME=home + "/config")
         environment.pop("FIRN_STORE", None)
         self.server = subprocess.Popen([FIRN, "mcp", *allow, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -323,6 +324,7 @@ def test_tools_are_listed(home):
         assert tool["outputSchema"]["type"] == "object" and tool["description"] and tool["title"]
         assert tool["annotations"]["readOnlyHint"] == (tool["name"] in READ_ONLY)
         assert tool["annotations"]["destructiveHint"] == (tool["name"] in DESTRUCTIVE)
+        assert tool["annotations"]["openWorldHint"] == (tool["name"] == "checkpoint_push")
     client.refused(-32602, {"jsonrpc": "2.0", "id": 5, "method": "tools/list", "params": {"cursor": "x"}}, 5)
     assert client.request("tools/list", cursor=None)["tools"] == tools
     client.close()
@@ -498,6 +500,13 @@ def test_a_day(home):
     assert len(client.call("checkpoint_list", workspace_path=w, limit=1)["checkpoints"]) == 1
     assert client.call("checkpoint_list", workspace_path=w, limit=0) == {"checkpoints": []}
     assert len(client.call("checkpoint_list", workspace_path=w, include_safety=True)["checkpoints"]) > 2
+    assert "user decides" in client.failed("FIRN_NOT_FOUND", "checkpoint_push", workspace_path=w)["hint"]
+    subprocess.run([FIRN, "-C", w, "remote", "add", "nas", home + "/nas"], check=True, capture_output=True,
+                   env=dict(os.environ, HOME=home, XDG_DATA_HOME=home + "/data", XDG_CONFIG_HOME=home + "/config"))
+    pushed = client.call("checkpoint_push", workspace_path=w)
+    assert pushed["checkpoints"] > 1 and pushed["bytes"] > 0 and pushed["requests"] == 2 and pushed["notices"] == [], pushed
+    assert client.call("checkpoint_push", workspace_path=w, remote="nas")["checkpoints"] == 0
+    client.failed("FIRN_NOT_FOUND", "checkpoint_push", workspace_path=w, remote="origin")
     deleted = client.call("checkpoint_delete", workspace_path=w, snapshot_id="latest")
     assert deleted["deleted"] is True and deleted["snapshot_id"] == second["snapshot_id"] and deleted["message"]
     assert len(client.call("checkpoint_list", workspace_path=w)["checkpoints"]) == 1
@@ -899,7 +908,7 @@ def test_served_directories(home):
     os.symlink("../../other", own + "/below/up")
     os.rename(own + "/below", own + "/Below")
     client = Client(home, allow=[], cwd=own)
-    assert {tool["name"] for tool in client.request("tools/list")["tools"]} == set(TOOLS) - {"checkpoint_delete"}
+    assert {tool["name"] for tool in client.request("tools/list")["tools"]} == set(TOOLS) - ON_REQUEST
     client.call("checkpoint_save")
     for path in (".", own, own + "/Below", own + "//Below/.", own + "/../own", own + "/Below/../../own", "Below"):
         assert client.call("checkpoint_list", workspace_path=path)["checkpoints"], path
@@ -911,6 +920,7 @@ def test_served_directories(home):
     assert "No such" in client.failed("FIRN_NOT_FOUND", "checkpoint_list", workspace_path=own + "/nothing/at/all")["message"]
     client.failed("FIRN_NOT_FOUND", "checkpoint_list", workspace_path=own + "/nothing/../../other")
     client.refused(-32602, {"jsonrpc": "2.0", "id": 78, "method": "tools/call", "params": {"name": "checkpoint_delete", "arguments": {"snapshot_id": "1"}}}, 78)
+    client.refused(-32602, {"jsonrpc": "2.0", "id": 79, "method": "tools/call", "params": {"name": "checkpoint_push", "arguments": {}}}, 79)
     client.close()
     environment = dict(os.environ, HOME=home, XDG_DATA_HOME=home + "/data", XDG_CONFIG_HOME=home + "/config")
     listed = subprocess.run([FIRN, "workspaces", "--json"], check=True, env=environment, capture_output=True, text=True).stdout

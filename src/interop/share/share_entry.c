@@ -174,6 +174,32 @@ fi_share_entry_decode_number(firn_slice value)
     return fi_reader_varint(&reader, &number) ? number : 0;
 }
 
+bool
+fi_share_entry_decode_failure(firn_slice value, struct fi_share_failure *out)
+{
+    struct fi_reader reader = fi_reader_of(value);
+    uint64_t failed_ns;
+    *out = (struct fi_share_failure){.count = 0};
+    if (!fi_reader_le64(&reader, &failed_ns) || !fi_reader_varint(&reader, &out->count)) {
+        *out = (struct fi_share_failure){.count = 0};
+        return false;
+    }
+    const size_t size = fi_reader_left(&reader);
+    const char *text = (const char *)(value.data + value.size - size);
+    out->failed_ns = (int64_t)failed_ns;
+    (void)snprintf(out->text, sizeof out->text, "%.*s", size < sizeof out->text ? (int)size : 0,
+                   text);
+    return true;
+}
+
+int
+fi_share_entry_encode_failure(const struct fi_share_failure *failure, struct fi_buf *out)
+{
+    FI_TRY_RETURN(fi_buf_append_le64(out, (uint64_t)failure->failed_ns));
+    FI_TRY_RETURN(fi_buf_append_varint(out, failure->count));
+    return fi_buf_append_str(out, failure->text);
+}
+
 /* ==== lines ==== */
 
 firn_slice

@@ -26,6 +26,7 @@
  *     'o' | 32 hash          le64 pack | u8 level | u8 1: stored whole | varint epoch
  *     'p' | be64 pack        empty: all its objects are in this store
  *     'u' | name             the value of a file that was put and that no state names
+ *     'f'                    why the last automatic push failed: struct fi_share_failure
  */
 #define FI_SHARE_REMOTES FI_CATALOG_REMOTES
 #define FI_SHARE_STATES FI_DB_SYSTEM_PREFIX "remote.states"
@@ -110,6 +111,16 @@ struct fi_share_line {
 };
 bool fi_share_entry_decode_note(firn_slice value, struct fi_share_note *out);
 bool fi_share_entry_decode_line(firn_slice value, struct fi_share_line *out);
+/* Of the last automatic push, if no push has succeeded since. */
+enum { FI_SHARE_FAILURE_TEXT_SIZE = 512 };
+struct fi_share_failure {
+    int64_t failed_ns; /* since the epoch */
+    uint64_t count;    /* failures in a row; 0: there was none */
+    char text[FI_SHARE_FAILURE_TEXT_SIZE];
+};
+bool fi_share_entry_decode_failure(firn_slice value, struct fi_share_failure *out);
+FIRN_MUST_CHECK int fi_share_entry_encode_failure(const struct fi_share_failure *failure,
+                                                  struct fi_buf *out);
 /* 0 if it is malformed. */
 uint64_t fi_share_entry_decode_number(firn_slice value);
 
@@ -227,11 +238,35 @@ FIRN_MUST_CHECK int fi_share_find(const struct fi_share *share, const char *refe
  * takes others away, in one durable commit: share_tags.c. */
 FIRN_MUST_CHECK int fi_share_tags_bring(struct fi_share *share, firn_error *err);
 
+/* ==== pushing: share_push.c, share_automatic.c ==== */
+
+/* stage NULL: it opens one, or fails with FIRN_BUSY. */
+FIRN_MUST_CHECK int fi_share_push_once(struct firn_ws *ws, const char *name,
+                                       const firn_push_options *options,
+                                       const struct fi_share_stage *stage, firn_push_result *out,
+                                       firn_error *err);
+FIRN_MUST_CHECK int fi_share_automatic_push(struct firn_ws *ws, const char *name,
+                                            const firn_push_options *options, firn_push_result *out,
+                                            firn_error *err);
+/* How many checkpoints of the workspace a push would choose. notes may be NULL. share_name.c. */
+FIRN_MUST_CHECK int fi_share_name_count(struct firn_ws *ws, struct fi_ws_opened *opened,
+                                        struct firn_db_keyspace *notes,
+                                        const struct fi_share_name *name, uint64_t *out,
+                                        firn_error *err);
+
 /* ==== packs on their way: share_stage.c, share_fold.c ==== */
 
 /* Opens the directory, in the store, and empties it. FIRN_BUSY: another push is running. */
 FIRN_MUST_CHECK int fi_share_stage_open(struct fi_os_dir *store, struct fi_share_stage *out,
                                         firn_error *err);
+/* The same in two parts: the directory, then its lock, which may be tried again after FIRN_BUSY. */
+FIRN_MUST_CHECK int fi_share_stage_prepare(struct fi_os_dir *store, struct fi_share_stage *out,
+                                           firn_error *err);
+FIRN_MUST_CHECK int fi_share_stage_lock(struct fi_share_stage *stage, firn_error *err);
+/* Becomes the one push for this workspace and remote that waits for the lock of the stage, until
+ * *out is closed. FIRN_BUSY: there is one. */
+FIRN_MUST_CHECK int fi_share_stage_wait(const struct fi_share_stage *stage, uint32_t workspace,
+                                        uint32_t remote, struct fi_os_file **out, firn_error *err);
 void fi_share_stage_close(struct fi_share_stage *stage);
 /* fi_bucket_body.read of a file; ctx is the file. */
 int fi_share_stage_read(void *ctx, uint64_t offset, void *out, size_t size, firn_error *err);
@@ -272,6 +307,12 @@ int fi_share_note_find(void *ctx, const firn_hash *hash, enum fi_outgoing_has *o
 
 FIRN_MUST_CHECK int fi_share_note_line(struct fi_share *share, uint32_t workspace,
                                        struct fi_share_line *out, firn_error *err);
+/* Of share only the name and the notes are used. */
+FIRN_MUST_CHECK int fi_share_note_failure(const struct fi_share *share,
+                                          struct fi_share_failure *out, firn_error *err);
+/* Notes a failure, or with count 0 that there is none any more. */
+FIRN_MUST_CHECK int fi_share_note_fail(const struct fi_share *share, struct firn_db *db,
+                                       const struct fi_share_failure *failure, firn_error *err);
 /* Whether a line is one of this store's own. */
 FIRN_MUST_CHECK int fi_share_note_is_own(struct fi_share *share,
                                          const uint8_t line[FI_SHARE_LINE_SIZE], bool *out,
@@ -285,6 +326,7 @@ struct fi_share_facts {
     uint32_t workspace;
     const uint64_t *packs; /* all of whose objects are here */
     size_t pack_count;
+    bool has_succeeded; /* a push: the failure that is noted is over */
 };
 /* Writes all that is new to a store that is open for writing. */
 FIRN_MUST_CHECK int fi_share_note_write(struct fi_share *share, struct firn_db *db,

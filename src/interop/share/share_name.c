@@ -119,23 +119,23 @@ count_one(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, f
 }
 
 /* What a push would choose (share_push.c). */
-static int
-count_not_pushed(const struct listing *listing, const struct fi_share_name *name, uint64_t *out,
-                 firn_error *err)
+int
+fi_share_name_count(struct firn_ws *ws, struct fi_ws_opened *opened, struct firn_db_keyspace *notes,
+                    const struct fi_share_name *name, uint64_t *out, firn_error *err)
 {
-    const uint32_t workspace = listing->opened->workspace.number;
-    struct fi_share share = {.ws = listing->ws, .name = *name, .notes = listing->notes};
+    const uint32_t workspace = opened->workspace.number;
+    struct fi_share share = {.ws = ws, .name = *name, .notes = notes};
     struct fi_share_line line = {.pushed = 0};
     struct counting counting = {.count = 0};
     *out = 0;
     if (workspace == 0) {
         return FIRN_OK;
     }
-    if (listing->notes != NULL) {
+    if (notes != NULL) {
         FI_TRY_RETURN(fi_share_note_line(&share, workspace, &line, err));
     }
     counting.pushed = line.pushed;
-    int rc = fi_catalog_list(listing->opened->catalog, workspace, count_one, &counting, err);
+    int rc = fi_catalog_list(opened->catalog, workspace, count_one, &counting, err);
     *out = counting.count;
     return rc == ENOUGH ? FIRN_OK : rc;
 }
@@ -147,7 +147,15 @@ list_name(void *ctx, const struct fi_share_name *name)
     char id[2 * FI_SHARE_ID_SIZE + 1];
     firn_remote_info info = {.name = name->name, .url = name->url, .id = id};
     fi_hex_encode(name->id, sizeof name->id, id);
-    FI_TRY_RETURN(count_not_pushed(listing, name, &info.not_pushed, listing->err));
+    const struct fi_share share = {.ws = listing->ws, .name = *name, .notes = listing->notes};
+    struct fi_share_failure failure;
+    FI_TRY_RETURN(fi_share_name_count(listing->ws, listing->opened, listing->notes, name,
+                                      &info.not_pushed, listing->err));
+    FI_TRY_RETURN(fi_share_note_failure(&share, &failure, listing->err));
+    if (failure.count > 0) {
+        info.failed_ns = failure.failed_ns;
+        info.failed_text = failure.text;
+    }
     return fi_error_stopped(listing->err, listing->visit(listing->ctx, &info));
 }
 

@@ -32,7 +32,7 @@ make_key(const struct fi_share *share, char kind, const void *rest, size_t size,
 }
 
 static int
-get_note(struct fi_share *share, firn_slice key, struct fi_buf *out, firn_error *err)
+get_note(const struct fi_share *share, firn_slice key, struct fi_buf *out, firn_error *err)
 {
     return share->notes == NULL ? FIRN_NOT_FOUND : fi_db_get(share->notes, key, out, err);
 }
@@ -174,6 +174,42 @@ fi_share_note_has_pack(struct fi_share *share, uint64_t pack, bool *out, firn_er
                ? FIRN_OK
                : fi_db_get_exists(share->notes, make_key(share, 'p', number, sizeof number, key),
                                   out, err);
+}
+
+/* ==== failures ==== */
+
+int
+fi_share_note_failure(const struct fi_share *share, struct fi_share_failure *out, firn_error *err)
+{
+    uint8_t key[PREFIX_SIZE];
+    struct fi_buf value = {0};
+    *out = (struct fi_share_failure){.count = 0};
+    int rc = get_note(share, make_key(share, 'f', NULL, 0, key), &value, err);
+    if (rc == FIRN_OK) {
+        (void)fi_share_entry_decode_failure(fi_buf_slice(&value), out);
+    }
+    fi_buf_deinit(&value);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+int
+fi_share_note_fail(const struct fi_share *share, struct firn_db *db,
+                   const struct fi_share_failure *failure, firn_error *err)
+{
+    uint8_t key[PREFIX_SIZE];
+    struct firn_db_keyspace *notes;
+    struct fi_buf value = {0};
+    int rc;
+    FI_TRY(fi_db_keyspace_open(db, FI_SHARE_NOTES, &notes, err));
+    if (fi_share_entry_encode_failure(failure, &value) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a note about a remote");
+        goto out;
+    }
+    rc = fi_db_put(notes, make_key(share, 'f', NULL, 0, key), fi_buf_slice(&value),
+                   FIRN_DURABILITY_OS, err);
+out:
+    fi_buf_deinit(&value);
+    return rc;
 }
 
 /* ==== states ==== */
@@ -399,6 +435,10 @@ write_facts(struct writing *writing, const struct fi_share_facts *facts, firn_er
     uint8_t number[8];
     if (facts->line != NULL) {
         FI_TRY_RETURN(put_line(writing, facts, err));
+    }
+    if (facts->has_succeeded) {
+        FI_TRY_RETURN(fi_db_batch_delete(writing->batch, writing->notes,
+                                         make_key(share, 'f', NULL, 0, key), err));
     }
     for (size_t i = 0; i < facts->pack_count; i++) {
         fi_store_be64(number, facts->packs[i]);

@@ -57,6 +57,7 @@ struct pushing {
     size_t sent_capacity;
     struct fi_buf value; /* scratch */
     struct fi_buf bytes_of_pack;
+    struct fi_share_failure failure; /* that was noted before */
 };
 
 /* ==== which line ==== */
@@ -582,8 +583,10 @@ note_pushed(struct pushing *pushing, firn_error *err)
     if (pushing->chosen_count > 0 || pushing->is_line_found || (has_more && line->is_noted)) {
         facts.line = line;
     }
-    return share->is_changed || facts.line != NULL ? fi_share_note_commit(share, &facts, err)
-                                                   : FIRN_OK;
+    facts.has_succeeded = pushing->failure.count > 0;
+    return share->is_changed || facts.line != NULL || facts.has_succeeded
+               ? fi_share_note_commit(share, &facts, err)
+               : FIRN_OK;
 }
 
 static int
@@ -594,7 +597,10 @@ push_opened(struct pushing *pushing, firn_error *err)
         return fi_error_set(err, FIRN_NOT_FOUND, "'%.512s' has no checkpoint yet: save it first",
                             share->ws->place.root);
     }
-    FI_TRY_RETURN(fi_share_stage_open(share->opened.store_dir, &pushing->stage, err));
+    if (pushing->stage.lock == NULL) {
+        FI_TRY_RETURN(fi_share_stage_open(share->opened.store_dir, &pushing->stage, err));
+    }
+    FI_TRY_RETURN(fi_share_note_failure(share, &pushing->failure, err));
     FI_TRY_RETURN(fi_remote_push(&share->remote, plan_push, pushing, err));
     pushing->result->checkpoints = pushing->chosen_count;
     pushing->result->bytes += pushing->chosen_count > 0 ? share->remote.made.size : 0;
@@ -603,22 +609,35 @@ push_opened(struct pushing *pushing, firn_error *err)
 }
 
 int
-fi_share_push(struct firn_ws *ws, const char *name, const firn_push_options *options,
-              firn_push_result *out, firn_error *err)
+fi_share_push_once(struct firn_ws *ws, const char *name, const firn_push_options *options,
+                   const struct fi_share_stage *stage, firn_push_result *out, firn_error *err)
 {
     struct fi_share share;
     struct pushing pushing = {.share = &share, .options = options, .result = out};
+    if (stage != NULL) {
+        pushing.stage = *stage;
+    }
     *out = (firn_push_result)FIRN_PUSH_RESULT_INIT;
     FI_TRY_RETURN(fi_share_open(ws, name, FI_WS_READ, options->bytes_per_second_max,
                                 &options->callbacks, &share, err));
     int rc = push_opened(&pushing, err);
     out->requests = share.bucket->request_count;
     fi_outgoing_destroy(pushing.outgoing);
-    fi_share_stage_close(&pushing.stage);
+    if (stage == NULL) {
+        fi_share_stage_close(&pushing.stage);
+    }
     fi_free(pushing.chosen);
     fi_free(pushing.sent);
     fi_buf_deinit(&pushing.bytes);
     fi_buf_deinit(&pushing.value);
     fi_buf_deinit(&pushing.bytes_of_pack);
     return fi_share_close(&share, rc, err);
+}
+
+int
+fi_share_push(struct firn_ws *ws, const char *name, const firn_push_options *options,
+              firn_push_result *out, firn_error *err)
+{
+    return options->automatic ? fi_share_automatic_push(ws, name, options, out, err)
+                              : fi_share_push_once(ws, name, options, NULL, out, err);
 }

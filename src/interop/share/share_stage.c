@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * share/share_stage.c: the directory in a store where packs are written before they are put. Its
- * lock keeps a second push out; what is there when a push begins was left by a crash.
+ * lock keeps a second push out; what is there when a push begins was left by a crash. A second file
+ * has a byte for each workspace and remote: the automatic push that waits locks it.
  */
 #include <string.h>
 
@@ -10,6 +11,7 @@
 
 #define STAGE "outgoing"
 #define LOCK "LOCK"
+#define WAITING "WAITING"
 
 static int
 remove_staged(struct fi_os_dir *dir, firn_error *err)
@@ -18,7 +20,7 @@ remove_staged(struct fi_os_dir *dir, firn_error *err)
     const char *name = NULL;
     int rc = fi_os_names_list(dir, NULL, &names, err);
     while (rc == FIRN_OK && (name = fi_os_names_next(&names, name)) != NULL) {
-        if (strcmp(name, LOCK) != 0) {
+        if (strcmp(name, LOCK) != 0 && strcmp(name, WAITING) != 0) {
             FI_IGNORE(fi_os_remove_file(dir, name, NULL));
         }
     }
@@ -26,21 +28,52 @@ remove_staged(struct fi_os_dir *dir, firn_error *err)
     return rc;
 }
 
+static int
+open_lock(struct fi_os_dir *dir, const char *name, struct fi_os_file **out, firn_error *err)
+{
+    return fi_os_file_open(dir, name, FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER,
+                           0600, out, err);
+}
+
 int
-fi_share_stage_open(struct fi_os_dir *store, struct fi_share_stage *out, firn_error *err)
+fi_share_stage_prepare(struct fi_os_dir *store, struct fi_share_stage *out, firn_error *err)
 {
     int rc = fi_os_make_dir(store, STAGE, 0700, err);
     FI_TRY_RETURN(rc == FIRN_EXISTS ? FIRN_OK : rc);
     FI_TRY_RETURN(fi_os_dir_open(store, STAGE, &out->dir, err));
-    FI_TRY_RETURN(fi_os_file_open(out->dir, LOCK,
-                                  FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER, 0600,
-                                  &out->lock, err));
-    rc = fi_os_file_lock(out->lock, FI_OS_LOCK_EXCLUSIVE, err);
+    return open_lock(out->dir, LOCK, &out->lock, err);
+}
+
+int
+fi_share_stage_lock(struct fi_share_stage *stage, firn_error *err)
+{
+    int rc = fi_os_file_lock(stage->lock, FI_OS_LOCK_EXCLUSIVE, err);
     if (rc == FIRN_BUSY) {
         return fi_error_set(err, FIRN_BUSY, "another push of this store is running");
     }
     FI_TRY_RETURN(rc);
-    return remove_staged(out->dir, err);
+    return remove_staged(stage->dir, err);
+}
+
+int
+fi_share_stage_open(struct fi_os_dir *store, struct fi_share_stage *out, firn_error *err)
+{
+    FI_TRY_RETURN(fi_share_stage_prepare(store, out, err));
+    return fi_share_stage_lock(out, err);
+}
+
+int
+fi_share_stage_wait(const struct fi_share_stage *stage, uint32_t workspace, uint32_t remote,
+                    struct fi_os_file **out, firn_error *err)
+{
+    const uint64_t place = ((uint64_t)remote << 32 | workspace) & INT64_MAX >> 1;
+    FI_TRY_RETURN(open_lock(stage->dir, WAITING, out, err));
+    int rc = fi_os_file_lock_range(*out, FI_OS_LOCK_EXCLUSIVE, place, 1, err);
+    if (rc != FIRN_OK) {
+        fi_os_file_close(*out);
+        *out = NULL;
+    }
+    return rc;
 }
 
 void

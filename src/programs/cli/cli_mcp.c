@@ -27,6 +27,7 @@ cli_mcp_run(struct fi_cli *cli)
                                      .has_wait = cli->has_wait,
                                      .allows_delete = fi_command_has(cli, "allow-delete") &&
                                                       !fi_command_has(cli, "no-delete"),
+                                     .allows_push = fi_command_has(cli, "push"),
                                      .allowed = cli->repeated,
                                      .allowed_count = cli->repeated_count,
                                      .stop_asked = fi_term_signals_caught,
@@ -43,6 +44,7 @@ static const struct fi_command_option options[] = {
     {"allow", 0, "DIR...", "serve this directory, too, and what is below it"},
     {"allow-delete", 0, NULL, "offer a tool that deletes checkpoints"},
     {"no-delete", 0, NULL, "offer no such tool, which is the default"},
+    {"push", 0, NULL, "offer a tool that pushes to the store's remotes"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -64,10 +66,10 @@ const struct fi_command fi_cli_mcp = {
             "\n"
             "The tools are checkpoint_save, checkpoint_list, checkpoint_log, checkpoint_show,\n"
             "checkpoint_cat, checkpoint_status, checkpoint_diff, checkpoint_restore,\n"
-            "checkpoint_undo, checkpoint_redo, checkpoint_steps, checkpoint_revert and, with\n"
-            "--allow-delete, checkpoint_delete. Each takes workspace_path, the directory;\n"
-            "without it, the directory in which the server was started, or --directory, is\n"
-            "meant.\n"
+            "checkpoint_undo, checkpoint_redo, checkpoint_steps, checkpoint_revert, with\n"
+            "--allow-delete checkpoint_delete, and with --push checkpoint_push. Each takes\n"
+            "workspace_path, the directory; without it, the directory in which the server was\n"
+            "started, or --directory, is meant.\n"
             "\n"
             "Other directories are refused, except those below it, those that --allow names,\n"
             "which may be given several times, and the roots that the client tells. If the\n"

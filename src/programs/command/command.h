@@ -114,13 +114,14 @@ struct fi_command_program {
     void (*tables)(const char *path, bool with_keyspaces, void (*put)(firn_slice name));
 };
 
-enum { FI_COMMAND_KEEP_SIZE = 256 };
+enum { FI_COMMAND_KEEP_SIZE = 256, FI_COMMAND_REMOTE_SIZE = FIRN_REMOTE_NAME_SIZE_MAX + 1 };
 
 /* The settings of firn config, for a command that writes; zeros before the workspace is open. */
 struct fi_command_settings {
-    char keep[FI_COMMAND_KEEP_SIZE]; /* a policy of what is kept */
-    uint64_t max_file_size;          /* 0: none */
-    uint64_t warn_size;              /* likewise */
+    char keep[FI_COMMAND_KEEP_SIZE];   /* a policy of what is kept */
+    char push[FI_COMMAND_REMOTE_SIZE]; /* the remote that saves are pushed to; "": none */
+    uint64_t max_file_size;            /* 0: none */
+    uint64_t warn_size;                /* likewise */
     bool gitignore;
     bool include_deps;
     bool strict;

@@ -477,6 +477,7 @@ print_value(const char *key)
 {
     static const struct value values[] = {
         {"keep", "forever"},
+        {"push.auto", "false"},
         {"save.max-file-size", "none"},
         {"save.warn-size", "none"},
         {"ui.color", "always never auto"},

@@ -120,6 +120,11 @@ dir_config_change(struct fi_cli *cli, firn_workspace *workspace, struct fi_task_
         fi_command_report_more("hint", "firn config shows the settings; if it was not known what "
                                        "is kept, keep is forever now");
     }
+    if (workspace != NULL && value != NULL && strcmp(key, "push.auto") == 0 &&
+        strcmp(value, "false") != 0 && !fi_task_remote_has(workspace, value)) {
+        fi_command_report_line("there is no remote '%s' yet", value);
+        fi_command_report_more("hint", "firn remote add NAME URL gives one a name");
+    }
     fi_term_json_string("key", key);
     fi_term_json_string_if("value", value, value != NULL);
     fi_task_notices_json(notices);
@@ -173,6 +178,7 @@ const struct fi_command fi_dir_config = {
     .options = options,
     .help = "    gc.auto            true: run firn gc --auto when useful (see firn help gc)\n"
             "    keep               which checkpoints do not expire (see firn help delete)\n"
+            "    push.auto          a remote: push to it after each save; or false\n"
             "    save.gitignore     true: save with --gitignore\n"
             "    save.include-deps  true: save with --include-deps\n"
             "    save.max-file-size save with this --max-file-size\n"
@@ -190,10 +196,11 @@ const struct fi_command fi_dir_config = {
             "Both files contain lines such as save.gitignore = true, and comments that begin\n"
             "with #, and may be edited. If a line is wrong, the whole file is ignored:\n"
             "commands name the line and go on, and until it is corrected nothing expires and\n"
-            "gc.auto is off. Changing any setting in the file also corrects it: wrong lines\n"
-            "become comments, and if no other line says what is kept, keep = forever is\n"
-            "added. In a store inside of the tree (firn init --here) only what this command\n"
-            "wrote counts, as a pull could bring anything; firn trust accepts other changes.",
+            "gc.auto and push.auto are off. Changing any setting in the file also corrects\n"
+            "it: wrong lines become comments, and if no other line says what is kept, keep =\n"
+            "forever is added. In a store inside of the tree (firn init --here) only what\n"
+            "this command wrote counts, as a pull could bring anything; firn trust accepts\n"
+            "other changes.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE,
     .run = dir_config_run,

@@ -339,6 +339,7 @@ dir_save_run(struct fi_cli *cli)
         if (attempt.result.gc_is_due && !fi_command_has(cli, "no-config")) {
             fi_task_collect_if_due(attempt.workspace);
         }
+        fi_task_push_after_save(attempt.workspace, settings, false);
     }
     firn_release(attempt.result.checkpoint);
     fi_task_notices_deinit(&notices);
@@ -434,7 +435,10 @@ const struct fi_command fi_dir_save = {
             "the root.\n"
             "\n"
             "After a save, checkpoints that have expired are deleted, and the save says how\n"
-            "many (see firn help delete). With --no-config none are.",
+            "many (see firn help delete). With --no-config none are.\n"
+            "\n"
+            "If firn config push.auto names a remote, a push to it starts in the background,\n"
+            "and the save does not wait for that (see firn help push).",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
     .run = dir_save_run,

@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "firn/remote.h"
 #include "show/show.h"
@@ -258,19 +259,42 @@ print_summary(const struct shown *shown, const firn_workspace_status_result *res
 }
 
 /* How many checkpoints each remote has not been sent yet. */
+static void
+print_not_pushed(const firn_remote_info *remote)
+{
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    char ago[FI_TERM_TEXT_TIME_SIZE];
+    struct timespec now = {0};
+    fi_term_out_format("not pushed to %s yet: %s %s", remote->name,
+                       fi_term_text_number(remote->not_pushed, number),
+                       fi_term_text_plural(remote->not_pushed, "checkpoint", "checkpoints"));
+    if (remote->failed_text != NULL) {
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        fi_term_out_format("; the last try failed %s: ",
+                           fi_term_text_ago(remote->failed_ns,
+                                            (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, ago));
+        fi_term_text_escape(firn_str(remote->failed_text), fi_term_out_write);
+    }
+    fi_term_out_text("\n");
+}
+
 static int
 show_remote(void *ctx, const firn_remote_info *remote)
 {
     const struct shown *shown = ctx;
-    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    bool has_failed = remote->failed_text != NULL;
     fi_term_json_object(NULL);
     fi_term_json_string("name", remote->name);
     fi_term_json_u64("not_pushed", remote->not_pushed);
+    fi_term_json_time_if("failed", remote->failed_ns, has_failed);
+    if (has_failed) {
+        fi_term_json_text("failure", firn_str(remote->failed_text));
+    } else {
+        fi_term_json_null("failure");
+    }
     fi_term_json_end();
     if (remote->not_pushed > 0 && !shown->cli->quiet && !shown->is_short) {
-        fi_term_out_format("not pushed to %s yet: %s %s\n", remote->name,
-                           fi_term_text_number(remote->not_pushed, number),
-                           fi_term_text_plural(remote->not_pushed, "checkpoint", "checkpoints"));
+        print_not_pushed(remote);
     }
     return FIRN_OK;
 }
@@ -437,8 +461,9 @@ const struct fi_command fi_dir_status = {
             "It is named at the end: the next save leaves it out, a restore leaves it alone.\n"
             "\n"
             "If the store has remotes, a line for each says how many checkpoints were made\n"
-            "since the last firn push; the remotes are not asked. If git tracks files of a\n"
-            "store .firn in the workspace, a warning says so.\n"
+            "since the last firn push, and why the last push in the background failed; the\n"
+            "remotes are not asked. If git tracks files of a store .firn in the workspace, a\n"
+            "warning says so.\n"
             "\n"
             "Paths are relative to the current directory. A first word that names no\n"
             "checkpoint, but a file or directory, is a path; after -- every word is one.\n"

@@ -8,13 +8,29 @@
 #include "dir/dir.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "task/task.h"
 #include "term/term.h"
 #include "term/term_try.h"
 
 enum { DIGITS_MAX = 3 };
+
+/* Seconds between two looks at what is not pushed, and until a push that did not end counts as
+ * gone. */
+enum { LOOK_S = 2, GONE_S = 60 };
+
+/* Pushes in the background. */
+struct pushing {
+    char remote[FI_COMMAND_REMOTE_SIZE]; /* "": none */
+    bool is_outstanding;                 /* something may not be pushed yet */
+    bool has_told;                       /* that pushes fail */
+    int64_t looked_s;
+    int64_t started_s;
+    int64_t failed_ns; /* the failure after which a push was started last */
+};
 
 struct watching {
     struct fi_cli *cli;
@@ -24,7 +40,128 @@ struct watching {
     struct fi_task_notices notices;
     uint64_t directories;
     uint64_t checkpoints;
+    struct pushing pushing;
 };
+
+/* ---- pushing what was saved ----
+ *
+ * A process of its own pushes (task_push.c), so that nothing here waits for a network. Its failure
+ * stands in the store. Until all is pushed, the watch looks there every few seconds, and starts
+ * another push when one is due. */
+
+static int64_t
+now_s(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec;
+}
+
+static void
+start_push(struct watching *watching)
+{
+    struct pushing *pushing = &watching->pushing;
+    pushing->is_outstanding = true;
+    pushing->started_s = now_s();
+    fi_task_push_start(watching->workspace, pushing->remote);
+}
+
+static void
+push_saved(struct watching *watching)
+{
+    struct pushing *pushing = &watching->pushing;
+    if (pushing->remote[0] == '\0') {
+        return;
+    }
+    pushing->is_outstanding = true;
+    if (fi_task_push_is_due(watching->workspace, pushing->remote)) {
+        start_push(watching);
+    }
+}
+
+struct look {
+    struct watching *watching;
+    int64_t failed_ns;
+};
+
+static int
+look_at_remote(void *ctx, const firn_remote_info *remote)
+{
+    struct look *look = ctx;
+    struct pushing *pushing = &look->watching->pushing;
+    if (strcmp(remote->name, pushing->remote) != 0) {
+        return FIRN_OK;
+    }
+    look->failed_ns = remote->failed_ns;
+    pushing->is_outstanding = remote->not_pushed > 0;
+    if (!pushing->is_outstanding && pushing->has_told) {
+        fi_command_report_line("pushed to %s again", remote->name);
+        pushing->has_told = false;
+    }
+    if (pushing->is_outstanding && remote->failed_text != NULL && !pushing->has_told) {
+        fi_command_report_line("not pushed to %s: %s", remote->name, remote->failed_text);
+        fi_command_report_more("hint", "nothing is lost: the watch tries again by itself");
+        pushing->has_told = true;
+    }
+    return FIRN_OK;
+}
+
+static void
+push_rest(struct watching *watching)
+{
+    struct pushing *pushing = &watching->pushing;
+    struct look look = {watching, 0};
+    const int64_t now = now_s();
+    if (!pushing->is_outstanding || now - pushing->looked_s < LOOK_S) {
+        return;
+    }
+    pushing->looked_s = now;
+    int code = firn_remote_list(watching->workspace, look_at_remote, &look, NULL);
+    /* Each failure is followed by one more try, once its pause is over. */
+    bool is_wanted = (look.failed_ns != 0 && look.failed_ns != pushing->failed_ns) ||
+                     now - pushing->started_s >= GONE_S;
+    if (code == FIRN_OK && pushing->is_outstanding && is_wanted &&
+        fi_task_push_is_due(watching->workspace, pushing->remote)) {
+        pushing->failed_ns = look.failed_ns;
+        start_push(watching);
+    }
+}
+
+/* What was saved before the watch began is pushed as well. Returns an exit code. */
+static int
+prepare_push(struct watching *watching)
+{
+    struct fi_cli *cli = watching->cli;
+    struct pushing *pushing = &watching->pushing;
+    const char *named = cli->argument_count > 0 ? cli->arguments[0] : NULL;
+    bool is_asked = fi_command_has(cli, "push");
+    firn_error err;
+    firn_push_options options = FIRN_PUSH_OPTIONS_INIT;
+    const char *remote = named != NULL                   ? named
+                         : cli->settings.push[0] != '\0' ? cli->settings.push
+                                                         : NULL;
+    if (!is_asked && (remote == NULL || fi_command_has(cli, "no-save"))) {
+        return FI_EXIT_OK;
+    }
+    options.automatic = true;
+    options.dry_run = true;
+    int code = firn_workspace_push(watching->workspace, remote, &options, NULL, &err);
+    if (code != FIRN_OK && is_asked) {
+        return fi_command_report_failure(cli, &err,
+                                         code == FIRN_NOT_FOUND &&
+                                                 !fi_task_remote_has(watching->workspace, NULL)
+                                             ? NULL
+                                             : "firn remote list shows the remotes");
+    }
+    if (remote != NULL) {
+        (void)snprintf(pushing->remote, sizeof(pushing->remote), "%s", remote);
+    } else {
+        (void)fi_task_remote_usual(watching->workspace, pushing->remote);
+    }
+    pushing->is_outstanding = pushing->remote[0] != '\0';
+    pushing->started_s = now_s() - GONE_S;
+    return FI_EXIT_OK;
+}
 
 /* ---- while it runs ---- */
 
@@ -49,6 +186,7 @@ on_event(void *ctx, const firn_workspace_watch_event *event)
         if (event->saved->gc_is_due && !fi_command_has(watching->cli, "no-config")) {
             fi_task_collect_if_due(watching->workspace);
         }
+        push_saved(watching);
         if (watching->cli->quiet) {
             fi_term_out_format("%llu\n", (unsigned long long)event->saved->checkpoint->number);
         } else {
@@ -73,8 +211,8 @@ on_event(void *ctx, const firn_workspace_watch_event *event)
 static int
 on_tick(void *ctx)
 {
-    (void)ctx;
     fi_term_meter_pause(); /* a save is over */
+    push_rest(ctx);
     bool stops = fi_term_signals_caught() != 0 || fi_term_out_error() != 0;
     return stops ? FIRN_CANCELLED : FIRN_OK;
 }
@@ -202,6 +340,14 @@ read_options(struct watching *watching)
     if (options->rescan_ms == 0) {
         return fi_command_misused(cli, "--rescan must not be 0");
     }
+    if (cli->argument_count > 0 && !fi_command_has(cli, "push")) {
+        return fi_command_misused(cli, "a REMOTE is for --push");
+    }
+    if (fi_command_has(cli, "push") &&
+        (fi_command_has(cli, "no-save") || fi_command_has(cli, "status") ||
+         fi_command_has(cli, "stop"))) {
+        return fi_command_misused(cli, "--push excludes --no-save, --status and --stop");
+    }
     if (fi_command_has(cli, "status") && fi_command_has(cli, "stop")) {
         return fi_command_misused(cli, "--status and --stop exclude each other");
     }
@@ -231,7 +377,7 @@ fill_save(struct watching *watching)
 static int
 dir_watch_run(struct fi_cli *cli)
 {
-    assert(cli->argument_count == 0);
+    assert(cli->argument_count <= 1);
     struct watching watching = {.cli = cli,
                                 .options = FIRN_WORKSPACE_WATCH_OPTIONS_INIT,
                                 .save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT};
@@ -256,8 +402,12 @@ dir_watch_run(struct fi_cli *cli)
     }
     fi_task_notices_init(&watching.notices, cli);
     fill_save(&watching);
-    exit_code = stops || fi_command_has(cli, "status") ? dir_watch_show(&watching, stops)
-                                                       : dir_watch(&watching);
+    if (stops || fi_command_has(cli, "status")) {
+        exit_code = dir_watch_show(&watching, stops);
+    } else {
+        exit_code = prepare_push(&watching);
+        exit_code = exit_code == FI_EXIT_OK ? dir_watch(&watching) : exit_code;
+    }
     fi_task_notices_deinit(&watching.notices);
     firn_workspace_close(watching.workspace);
     return exit_code;
@@ -268,6 +418,7 @@ static const struct fi_command_option options[] = {
     {"max-interval", 0, "SECONDS", "save after this long if changes go on (default 60)"},
     {"rescan", 0, "SECONDS", "look at everything this often (default 300)"},
     {"no-save", 0, NULL, "make no saves; only make those of others fast"},
+    {"push", 0, NULL, "push to REMOTE in the background after each save"},
     {"message", 'm', "TEXT", "the message of its checkpoints (default: watch)"},
     {"include-deps", 0, NULL, "save dependency directories such as node_modules"},
     {"gitignore", 0, NULL, "exclude what .gitignore files exclude"},
@@ -281,6 +432,7 @@ static const struct fi_command_example examples[] = {
     {"firn watch", "save whenever work pauses for two seconds, until Ctrl-C"},
     {"firn -C ~/project watch --quiet-time 10", "wait for longer pauses"},
     {"firn watch --no-save &", "only make firn save fast"},
+    {"firn watch --push nas", "push each checkpoint to the remote nas"},
     {"firn watch --stop", "stop watching"},
     {NULL, NULL},
 };
@@ -288,7 +440,7 @@ static const struct fi_command_example examples[] = {
 const struct fi_command fi_dir_watch = {
     .name = "watch",
     .summary = "Save the workspace whenever changes pause",
-    .arguments = "",
+    .arguments = "[REMOTE]",
     .options = options,
     .help = "Runs in the foreground until a signal or firn watch --stop ends it. Saves when\n"
             "it starts, and again whenever something has changed and the workspace has then\n"
@@ -304,7 +456,13 @@ const struct fi_command fi_dir_watch = {
             "workspace. firn watch looks at everything every --rescan seconds; firn save\n"
             "--full does so at once. Directories on network file systems are visited by every\n"
             "save, and so are directories beyond the system's limit of watches\n"
-            "(fs.inotify.max_user_watches), which firn watch reports.",
+            "(fs.inotify.max_user_watches), which firn watch reports.\n"
+            "\n"
+            "With --push, what is saved is pushed in the background, to REMOTE, else to the\n"
+            "one that firn config push.auto names, else to the only one, or origin. If a push\n"
+            "fails, for example offline, that is said once, and the watch tries again until\n"
+            "all is pushed (see firn help push). A push that runs when the watch ends goes\n"
+            "on. Where push.auto is set, the same is done without --push.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
     .run = dir_watch_run,

@@ -22,7 +22,8 @@
 
 /* ---- settings ---- */
 
-enum { COMMAND_SIZE = 64, OPTIONS_SIZE = 4300 };
+#define PUSH_OPTION " --push"
+enum { COMMAND_SIZE = 64, STORE_SIZE = 4300, OPTIONS_SIZE = STORE_SIZE + sizeof(PUSH_OPTION) };
 
 /* The change that a command makes to settings. */
 struct change {
@@ -49,7 +50,7 @@ find_agent(struct fi_cli *cli, const struct fi_hook_agent **out)
 
 /* --store as a word of the shell, absolute, because hooks begin anywhere. */
 static bool
-write_options(const char *store, char out[OPTIONS_SIZE])
+write_options(const char *store, char out[STORE_SIZE])
 {
     char here[PATH_MAX] = "";
     size_t size = 0;
@@ -61,9 +62,9 @@ write_options(const char *store, char out[OPTIONS_SIZE])
         return false;
     }
     const char *slash = here[0] != '\0' ? "/" : "";
-    size = (size_t)snprintf(out, OPTIONS_SIZE, " --store '%s%s", here, slash);
+    size = (size_t)snprintf(out, STORE_SIZE, " --store '%s%s", here, slash);
     for (const char *at = store; *at != '\0'; at++) {
-        if (*at == '\'' || size + 3 >= OPTIONS_SIZE) {
+        if (*at == '\'' || size + 3 >= STORE_SIZE) {
             return false;
         }
         out[size++] = *at;
@@ -100,10 +101,11 @@ base_size_of(const char *file)
     return slash != NULL && (file[0] == '/' || has_dots(file)) ? (size_t)(slash - file) + 1 : 0;
 }
 
-/* has_tools: whether the command has the option --tools, and it was given. */
+/* installs: the command has the options of what is installed. */
 static int
-make_change(struct fi_cli *cli, bool has_tools, struct change *out)
+make_change(struct fi_cli *cli, bool installs, struct change *out)
 {
+    const bool has_push = installs && fi_command_has(cli, "push");
     const char *file = fi_command_value(cli, "file");
     bool is_user = fi_command_has(cli, "user");
     const char *home = getenv("HOME");
@@ -132,10 +134,13 @@ make_change(struct fi_cli *cli, bool has_tools, struct change *out)
         .path = out->path,
         .base_size = file != NULL ? base_size_of(file) : (size_t)size - strlen(known),
         .is_chosen = file != NULL};
-    out->has_tools = has_tools;
+    out->has_tools = installs && fi_command_has(cli, "tools");
     (void)snprintf(out->command, sizeof(out->command), "firn hook run %s", out->agent->name);
     if (!write_options(cli->store_path, out->options)) {
         return fi_command_misused(cli, "the store's path is too long, or has a quotation mark");
+    }
+    if (has_push) {
+        memcpy(out->options + strlen(out->options), PUSH_OPTION, sizeof(PUSH_OPTION));
     }
     return FI_EXIT_OK;
 }
@@ -277,6 +282,9 @@ hook_save(struct fi_cli *cli, struct fi_task_patience_saving *saving)
     if (code == FIRN_OK && saving->result.gc_is_due) {
         fi_task_collect_if_due(saving->workspace);
     }
+    if (code == FIRN_OK) {
+        fi_task_push_after_save(saving->workspace, &cli->settings, fi_command_has(cli, "push"));
+    }
     return code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
 }
 
@@ -286,6 +294,20 @@ note_any(void *ctx, const firn_workspace_checkpoint *checkpoint)
     (void)checkpoint;
     *(bool *)ctx = true;
     return FIRN_CANCELLED;
+}
+
+/* Hooks with --push do nothing more than others while there is no remote. */
+static void
+report_no_remote(const struct fi_cli *cli, firn_workspace *workspace)
+{
+    char remote[FI_COMMAND_REMOTE_SIZE];
+    if (fi_command_has(cli, "push") && !cli->quiet && cli->settings.push[0] == '\0' &&
+        !fi_task_remote_usual(workspace, remote)) {
+        fi_term_out_text(fi_task_remote_has(workspace, NULL)
+                             ? "still to do: name the remote: firn config push.auto NAME\n"
+                             : "still to do: nothing is pushed until there is a remote: firn "
+                               "remote add NAME URL\n");
+    }
 }
 
 /* Saves the project's directory if it has never been saved, so that there is a way back from the
@@ -329,6 +351,7 @@ save_first(struct fi_cli *cli, const struct fi_hook_agent *agent, char out_above
                                fi_term_text_plural(files, "file", "files"));
         }
     }
+    report_no_remote(cli, saving.workspace);
     firn_release(saving.result.checkpoint);
     firn_workspace_close(saving.workspace);
     return exit_code;
@@ -340,7 +363,7 @@ run_change(struct fi_cli *cli, bool installs, const char *done, const char *not_
     struct change change = {.agent = NULL};
     firn_error err;
     bool has_changed = false;
-    int exit_code = make_change(cli, installs && fi_command_has(cli, "tools"), &change);
+    int exit_code = make_change(cli, installs, &change);
     if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
@@ -438,7 +461,7 @@ run_print(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     struct change change;
-    FI_TRY_RETURN(make_change(cli, fi_command_has(cli, "tools"), &change));
+    FI_TRY_RETURN(make_change(cli, true, &change));
     return is_of_files(change.agent) ? print_files(cli, &change) : print_json(cli, &change);
 }
 
@@ -540,6 +563,7 @@ run_run(struct fi_cli *cli)
 
 static const struct fi_command_option install_options[] = {
     {"tools", 0, NULL, "save after each tool that changes something, too"},
+    {"push", 0, NULL, "push to a remote in the background after each save"},
     {"user", 0, NULL, "use the settings in your home: for all projects"},
     {"file", 0, "FILE", "use this settings file"},
     {NULL, 0, NULL, NULL},
@@ -585,12 +609,16 @@ static const struct fi_command install_command = {
             "comments, is not changed, and the command fails; so does a script or a plugin\n"
             "of that name that is not firn's. Links below the project's directory, or with\n"
             "--user below your home, are not followed. Installing again changes nothing,\n"
-            "except that --tools is added or taken away. A store given by --store or\n"
-            "FIRN_STORE is written into the hooks.\n"
+            "except that --tools and --push are added or taken away. A store given by --store\n"
+            "or FIRN_STORE is written into the hooks.\n"
             "\n"
             "With --tools a checkpoint is also made after each tool that changed something,\n"
             "such as an edit or a command. They all belong to the turn: firn undo --turn\n"
-            "goes back before it, firn undo before the last of them.",
+            "goes back before it, firn undo before the last of them.\n"
+            "\n"
+            "With --push, what was saved is pushed in the background, to the remote that firn\n"
+            "config push.auto names, else to the only one, or origin; the turn does not wait\n"
+            "for it (see firn help push).",
     .examples = install_examples,
     .missing_hint = AGENTS,
     .uses = FI_COMMAND_USES_WORKSPACE,
@@ -633,6 +661,11 @@ static const struct fi_command remove_command = {
     .run = run_remove,
 };
 
+static const struct fi_command_option run_options[] = {
+    {"push", 0, NULL, "push to a remote in the background after the save"},
+    {NULL, 0, NULL, NULL},
+};
+
 static const struct fi_command_example run_examples[] = {
     {"firn hook run claude before", "save, as Claude Code does before a turn"},
     {NULL, NULL},
@@ -642,6 +675,7 @@ static const struct fi_command run_command = {
     .name = "run",
     .summary = "Save if something changed; agents run this",
     .arguments = "AGENT [WHEN]",
+    .options = run_options,
     .help = "The agent runs this, with WHEN being before, after or tool, and describes it on\n"
             "standard input. A checkpoint is made if something has changed since the previous\n"
             "one; its message contains the beginning of the prompt, also after the turn. The\n"

@@ -282,6 +282,7 @@ fi_mcp_serve(const struct fi_mcp_options *options, firn_error *err)
                                                    .wait_ms = options->wait_ms,
                                                    .has_wait = options->has_wait,
                                                    .allows_delete = options->allows_delete,
+                                                   .allows_push = options->allows_push,
                                                    .allowed = allowed,
                                                    .allowed_count = options->allowed_count,
                                                    .send = send_message,

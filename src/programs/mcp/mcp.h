@@ -17,6 +17,7 @@ struct fi_mcp_options {
     int64_t wait_ms;        /* for another writer, where has_wait is set or firn config says none */
     bool has_wait;
     bool allows_delete;         /* there is a tool that deletes checkpoints */
+    bool allows_push;           /* and one that sends them to the user's remotes */
     const char *const *allowed; /* directories that are served beside the current one */
     size_t allowed_count;
     int (*stop_asked)(void);       /* not 0 once the program should end; any thread */

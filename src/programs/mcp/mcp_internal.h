@@ -314,6 +314,7 @@ struct fi_mcp_tool {
     bool is_read_only;    /* changes nothing at all */
     bool is_destructive;  /* may take away what is there */
     bool is_idempotent;   /* a second time changes nothing more */
+    bool is_open_world;   /* reaches other machines */
     /* Writes call->result, which is the open object of term.h meanwhile, or fills call->error and
      * returns its code. */
     int (*run)(struct fi_mcp_call *call);
@@ -326,6 +327,7 @@ extern const struct fi_mcp_tool fi_mcp_list_tool;
 extern const struct fi_mcp_tool fi_mcp_log_tool;
 extern const struct fi_mcp_tool fi_mcp_cat_tool;
 extern const struct fi_mcp_tool fi_mcp_delete_tool;
+extern const struct fi_mcp_tool fi_mcp_push_tool;
 extern const struct fi_mcp_tool fi_mcp_restore_tool;
 extern const struct fi_mcp_tool fi_mcp_restore_undo_tool;
 extern const struct fi_mcp_tool fi_mcp_restore_redo_tool;
@@ -513,6 +515,7 @@ struct fi_mcp_server_options {
     int64_t wait_ms;
     bool has_wait;
     bool allows_delete;   /* see mcp.h */
+    bool allows_push;     /* likewise */
     char *const *allowed; /* real paths */
     size_t allowed_count;
     /* Sends a message, its line's end included; one thread at a time. */

@@ -71,6 +71,7 @@ mcp_save_run(struct fi_mcp_call *call)
     if (attempt.result.gc_is_due) {
         fi_mcp_call_collect(call);
     }
+    fi_task_push_after_save(call->workspace, &call->settings, false);
     return FIRN_OK;
 }
 

@@ -47,22 +47,23 @@ static const struct fi_mcp_tool *const tools[] = {
     &fi_mcp_save_tool,   &fi_mcp_list_tool,    &fi_mcp_show_tool,         &fi_mcp_status_tool,
     &fi_mcp_diff_tool,   &fi_mcp_restore_tool, &fi_mcp_restore_undo_tool, &fi_mcp_restore_redo_tool,
     &fi_mcp_revert_tool, &fi_mcp_delete_tool,  &fi_mcp_steps_tool,        &fi_mcp_log_tool,
-    &fi_mcp_cat_tool,
+    &fi_mcp_cat_tool,    &fi_mcp_push_tool,
 };
 
 static bool
-is_offered(const struct fi_mcp_tool *tool, bool allows_delete)
+is_offered(const struct fi_mcp_tool *tool, const struct fi_mcp_server_options *options)
 {
-    return allows_delete || tool != &fi_mcp_delete_tool;
+    return (options->allows_delete || tool != &fi_mcp_delete_tool) &&
+           (options->allows_push || tool != &fi_mcp_push_tool);
 }
 
 /* By name; NULL if there is none. */
 static const struct fi_mcp_tool *
-tool_named(const char *name, bool allows_delete)
+tool_named(const char *name, const struct fi_mcp_server_options *options)
 {
     assert(name != NULL);
     for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
-        if (is_offered(tools[i], allows_delete) && strcmp(tools[i]->name, name) == 0) {
+        if (is_offered(tools[i], options) && strcmp(tools[i]->name, name) == 0) {
             return tools[i];
         }
     }
@@ -107,18 +108,19 @@ write_tool(struct fi_term_writer *json, const struct fi_mcp_tool *tool)
     fi_term_writer_bool(json, "readOnlyHint", tool->is_read_only);
     fi_term_writer_bool(json, "destructiveHint", tool->is_destructive);
     fi_term_writer_bool(json, "idempotentHint", tool->is_idempotent);
-    fi_term_writer_bool(json, "openWorldHint", false);
+    fi_term_writer_bool(json, "openWorldHint", tool->is_open_world);
     fi_term_writer_end(json);
     fi_term_writer_end(json);
 }
 
 /* The array of all, for tools/list, as a member `key` of json. */
 static void
-list_tools(struct fi_term_writer *json, const char *key, bool allows_delete)
+list_tools(struct fi_term_writer *json, const char *key,
+           const struct fi_mcp_server_options *options)
 {
     fi_term_writer_array(json, key);
     for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
-        if (is_offered(tools[i], allows_delete)) {
+        if (is_offered(tools[i], options)) {
             write_tool(json, tools[i]);
         }
     }
@@ -453,7 +455,7 @@ tools_list(const struct request *request)
         return;
     }
     fi_mcp_output_begin_result(&json, request->message->id, request->era);
-    list_tools(&json, "tools", request->server->options.allows_delete);
+    list_tools(&json, "tools", &request->server->options);
     write_caching(&json, request->era);
     fi_mcp_output_end(&json);
     answer_request(request, &json);
@@ -496,8 +498,8 @@ find_tool(const struct request *request, char *why, size_t why_size)
 {
     const json_t *params = request->message->params;
     const char *name = json_string_value(json_object_get(params, "name"));
-    const bool allows_delete = request->server->options.allows_delete;
-    const struct fi_mcp_tool *tool = name != NULL ? tool_named(name, allows_delete) : NULL;
+    const struct fi_mcp_tool *tool =
+        name != NULL ? tool_named(name, &request->server->options) : NULL;
     if (name == NULL) {
         (void)snprintf(why, why_size, "\"name\" is missing or not a string");
     } else if (tool == NULL) {

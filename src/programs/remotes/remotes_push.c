@@ -21,6 +21,7 @@ static int
 attempt_push(void *ctx, firn_error *err)
 {
     struct pushing *pushing = ctx;
+    pushing->result = (firn_push_result)FIRN_PUSH_RESULT_INIT;
     fi_task_notices_again(pushing->options.callbacks.ctx);
     return firn_workspace_push(pushing->workspace, pushing->remote, &pushing->options,
                                &pushing->result, err);
@@ -79,8 +80,17 @@ show_result(const struct fi_cli *cli, const struct pushing *pushing,
     fi_term_json_u64("objects", result->objects);
     fi_term_json_u64("bytes", result->bytes);
     fi_term_json_u64("requests", result->requests);
+    if (pushing->options.automatic) {
+        fi_term_json_bool("due", result->is_due);
+    }
     fi_task_notices_json(notices);
     if (cli->quiet) {
+        return;
+    }
+    if (pushing->options.automatic && !result->is_due) {
+        fi_term_out_text(
+            "nothing to do: all is pushed, or the last try has just failed, or another "
+            "push waits already\n");
         return;
     }
     if (result->checkpoints > 0) {
@@ -100,9 +110,15 @@ remotes_push_run(struct fi_cli *cli)
     firn_error err;
     struct pushing pushing = {.options = FIRN_PUSH_OPTIONS_INIT, .result = FIRN_PUSH_RESULT_INIT};
     struct fi_task_notices notices;
+    const bool is_auto = fi_command_has(cli, "auto");
+    if (is_auto && cli->argument_count > 1) {
+        return fi_command_misused(cli, "--auto pushes all that is new: it takes no REF");
+    }
     int exit_code = fi_remotes_limit(cli, &pushing.options.bytes_per_second_max);
     if (exit_code == FI_EXIT_OK) {
-        exit_code = fi_task_workspace_open(cli, &pushing.workspace);
+        bool is_untrusted;
+        exit_code = is_auto ? fi_task_workspace_open_unasked(cli, &pushing.workspace, &is_untrusted)
+                            : fi_task_workspace_open(cli, &pushing.workspace);
     }
     if (exit_code != FI_EXIT_OK) {
         return exit_code;
@@ -114,7 +130,11 @@ remotes_push_run(struct fi_cli *cli)
         pushing.options.reference_count = (size_t)cli->argument_count - 1;
     }
     pushing.options.callbacks = fi_task_notices_callbacks(&notices);
-    int code = fi_task_patience_run(cli, attempt_push, &pushing, &err);
+    pushing.options.automatic = is_auto;
+    /* An automatic push waits by itself. */
+    int code = is_auto ? attempt_push(&pushing, &err)
+                       : fi_task_patience_run(cli, attempt_push, &pushing, &err);
+    fi_term_meter_clear();
     cli->is_done = code == FIRN_OK;
     if (code != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, hint_of(&pushing, code));
@@ -128,6 +148,7 @@ remotes_push_run(struct fi_cli *cli)
 
 static const struct fi_command_option options[] = {
     {"limit", 0, "SIZE", "use at most so many bytes a second (such as 5M)"},
+    {"auto", 0, NULL, "push only what is due, after a push that is running"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -135,6 +156,7 @@ static const struct fi_command_example examples[] = {
     {"firn push", "send what is new to the only remote, or to origin"},
     {"firn push nas v1.0", "send the checkpoint v1.0 to the remote nas"},
     {"firn push --limit 5M", "leave some of the line to others"},
+    {"firn config push.auto origin", "push to origin after each save"},
     {NULL, NULL},
 };
 
@@ -155,7 +177,16 @@ const struct fi_command fi_remotes_push = {
             "\n"
             "The last line shows how many checkpoints were new to the remote, how much was\n"
             "sent, and how many requests the storage was asked: most storages charge for\n"
-            "these.",
+            "these.\n"
+            "\n"
+            "If firn config push.auto names a remote, firn save, watch, mcp and the hooks\n"
+            "start firn push --auto in the background after each save; firn watch --push and\n"
+            "firn hook install --push do so without that setting. It waits while another push\n"
+            "of the store runs, and ends if another one waits already. What is not pushed\n"
+            "while the machine is offline goes up after a later save: firn status says how\n"
+            "many checkpoints that are, and why the last try failed. After a failure the next\n"
+            "5 seconds nothing is tried, and twice as long after each further one, 5 minutes\n"
+            "at most. A firn push without --auto tries at once.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = remotes_push_run,

@@ -152,6 +152,9 @@ const char *fi_task_workspace_hint_paths(const char *hint, size_t path_count, in
 
 /* Whether the store has a remote of that name (NULL: any). */
 bool fi_task_remote_has(firn_workspace *workspace, const char *name);
+/* The usual remote, which a command means where none is named: the only one, or "origin". False,
+ * with "", if there is none. */
+bool fi_task_remote_usual(firn_workspace *workspace, char out[FI_COMMAND_REMOTE_SIZE]);
 /* Whether a word is such a name, or one with a line after it, as in "origin/ada@laptop:project". */
 bool fi_task_remote_is_meant(firn_workspace *workspace, const char *word);
 
@@ -338,6 +341,21 @@ int fi_task_form_refuse(struct fi_cli *cli, const char *name, firn_slice start);
 /* The same for text that is to be read as CSV: JSON, HTML and XML, which nearly any form of CSV
  * would read. */
 int fi_task_form_expect_csv(struct fi_cli *cli, const char *name, firn_slice start);
+
+/* ---- this program in the background ---- */
+
+/* Runs it with these arguments, the first its name and the last NULL, and does not wait for it. */
+void fi_task_detached_run(const char *const *arguments);
+
+/* ---- a push in the background; remote NULL: the usual one ---- */
+
+/* Whether there is something to push, and the last try did not fail a moment ago. */
+bool fi_task_push_is_due(firn_workspace *workspace, const char *remote);
+void fi_task_push_start(const firn_workspace *workspace, const char *remote);
+void fi_task_push_if_due(firn_workspace *workspace, const char *remote);
+/* To the remote of the setting push.auto. is_asked: if there is none, to the usual one. */
+void fi_task_push_after_save(firn_workspace *workspace, const struct fi_command_settings *settings,
+                             bool is_asked);
 
 /* ---- a garbage collection in the background ---- */
 

@@ -5,6 +5,7 @@
 #include "task/task.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "show/show.h"
@@ -39,6 +40,33 @@ bool
 fi_task_remote_has(firn_workspace *workspace, const char *name)
 {
     return task_remote_find(workspace, name, name != NULL ? strlen(name) : 0);
+}
+
+struct usual {
+    char *name;
+    unsigned count;
+};
+
+static int
+find_usual(void *ctx, const firn_remote_info *remote)
+{
+    struct usual *usual = ctx;
+    if (usual->count++ == 0 || strcmp(remote->name, "origin") == 0) {
+        (void)snprintf(usual->name, FI_COMMAND_REMOTE_SIZE, "%s", remote->name);
+    }
+    return FIRN_OK;
+}
+
+bool
+fi_task_remote_usual(firn_workspace *workspace, char out[FI_COMMAND_REMOTE_SIZE])
+{
+    struct usual usual = {out, 0};
+    out[0] = '\0';
+    if (firn_remote_list(workspace, find_usual, &usual, NULL) != FIRN_OK ||
+        (usual.count > 1 && strcmp(out, "origin") != 0)) {
+        out[0] = '\0';
+    }
+    return out[0] != '\0';
 }
 
 bool

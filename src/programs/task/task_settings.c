@@ -39,6 +39,9 @@ fi_task_settings_set(struct fi_command_settings *settings, const firn_config_set
     bool is_true = strcmp(setting->value, "true") == 0;
     if (strcmp(setting->key, "keep") == 0) {
         (void)snprintf(settings->keep, sizeof(settings->keep), "%s", setting->value);
+    } else if (strcmp(setting->key, "push.auto") == 0) {
+        bool is_off = strcmp(setting->value, "false") == 0;
+        (void)snprintf(settings->push, sizeof(settings->push), "%s", is_off ? "" : setting->value);
     } else if (strcmp(setting->key, "save.gitignore") == 0) {
         settings->gitignore = is_true;
     } else if (strcmp(setting->key, "save.include-deps") == 0) {

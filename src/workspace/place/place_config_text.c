@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
+#include "firn/remote.h"
 #include "place/place.h"
 #include "threads/os_callback.h"
 
@@ -34,14 +35,16 @@ struct key {
     const char *cautious; /* the value if a file cannot be read; NULL: unset */
 };
 
-/* Kinds of values other than numbers: a policy, a size, when to do something. */
+/* Kinds of values other than numbers: a policy, a size, when to do something, a remote. */
 enum { MAX_POLICY = 0 };
 #define MAX_SIZE UINT64_MAX
-#define MAX_WHEN (UINT64_MAX - 1) /* always, never or auto */
+#define MAX_WHEN (UINT64_MAX - 1)   /* always, never or auto */
+#define MAX_REMOTE (UINT64_MAX - 2) /* the name of one, or false */
 
 static const struct key keys[FI_PLACE_CONFIG_KEYS] = {
     [FI_PLACE_CONFIG_GC_AUTO] = {"gc.auto", "true", 1, "false"},
     [FI_PLACE_CONFIG_KEEP] = {"keep", "all:1d hourly:7d daily:90d", MAX_POLICY, "forever"},
+    [FI_PLACE_CONFIG_PUSH_AUTO] = {"push.auto", "false", MAX_REMOTE, "false"},
     [FI_PLACE_CONFIG_SAVE_GITIGNORE] = {"save.gitignore", "false", 1, NULL},
     [FI_PLACE_CONFIG_SAVE_INCLUDE_DEPS] = {"save.include-deps", "false", 1, NULL},
     [FI_PLACE_CONFIG_SAVE_MAX_FILE_SIZE] = {"save.max-file-size", "none", MAX_SIZE, NULL},
@@ -71,7 +74,7 @@ fi_place_config_text_find(firn_slice name, enum fi_place_config_key *out, firn_e
         }
     }
     return fi_error_set(err, FIRN_INVALID,
-                        "there is no setting '%.*s'; there are gc.auto, keep, "
+                        "there is no setting '%.*s'; there are gc.auto, keep, push.auto, "
                         "save.gitignore, save.include-deps, save.max-file-size, save.strict, "
                         "save.warn-size, ui.color, ui.pager and wait",
                         name.size < 80 ? (int)name.size : 80, (const char *)name.data);
@@ -128,6 +131,25 @@ fi_place_config_text_size(firn_slice text, uint64_t *out)
     return true;
 }
 
+static bool
+is_letter_or_digit(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* Whether a remote can have this name; "true" is a mistake for one. "false" is no name either, but
+ * looks like one. */
+static bool
+is_remote(firn_slice text)
+{
+    bool is_name = text.size > 0 && text.size <= FIRN_REMOTE_NAME_SIZE_MAX &&
+                   is_letter_or_digit(text.data[0]) && !fi_slice_equal(text, firn_str("true"));
+    for (size_t i = 0; i < text.size && is_name; i++) {
+        is_name = is_letter_or_digit(text.data[i]) || memchr("._-", text.data[i], 3) != NULL;
+    }
+    return is_name;
+}
+
 int
 fi_place_config_text_value(enum fi_place_config_key key, firn_slice value, uint64_t *out,
                            firn_error *err)
@@ -153,6 +175,13 @@ fi_place_config_text_value(enum fi_place_config_key key, firn_slice value, uint6
                        fi_slice_equal(value, firn_str("never"))
                    ? FIRN_OK
                    : fi_error_set(err, FIRN_INVALID, "%s takes always, never or auto",
+                                  keys[key].name);
+    }
+    if (keys[key].max == MAX_REMOTE) {
+        *out = 0;
+        return is_remote(value)
+                   ? FIRN_OK
+                   : fi_error_set(err, FIRN_INVALID, "%s takes the name of a remote, or false",
                                   keys[key].name);
     }
     if (keys[key].max > 1) {

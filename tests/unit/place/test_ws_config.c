@@ -39,6 +39,9 @@ settings_are_read_as_they_stand(void **state)
     assert_true(config.is_set[FI_PLACE_CONFIG_SAVE_GITIGNORE]);
     assert_int_equal(config.values[FI_PLACE_CONFIG_SAVE_GITIGNORE], 0);
     assert_false(config.is_set[FI_PLACE_CONFIG_SAVE_INCLUDE_DEPS]);
+    assert_int_equal(read_text("push.auto = my_nas.2-b", &config, &err), FIRN_OK);
+    assert_string_equal(config.texts[FI_PLACE_CONFIG_PUSH_AUTO], "my_nas.2-b");
+    assert_int_equal(read_text("push.auto = false", &config, &err), FIRN_OK);
     assert_int_equal(read_text("wait = 2147483647", &config, &err), FIRN_OK);
     assert_int_equal(config.values[FI_PLACE_CONFIG_WAIT], INT32_MAX);
 }
@@ -60,6 +63,11 @@ what_is_wrong_is_refused_with_its_line(void **state)
                                         "save.strict = True",
                                         "save.strict = 1",
                                         "save.strict = true # why",
+                                        "push.auto =",
+                                        "push.auto = true",
+                                        "push.auto = -nas",
+                                        "push.auto = a/b",
+                                        "push.auto = s3://bucket",
                                         "wait = 1\nwait = 1",
                                         "wait == 1",
                                         "\rwait = 1"};

@@ -19,7 +19,7 @@
 
 enum { BIG = 300 << 10, SMALL = 50 << 10, OTHERS = 4 };
 
-enum operation { ADD, PUSH, PUSH_EDIT, PUSH_FOLD, PULL, PULL_EDIT, REMOVE, OPERATIONS };
+enum operation { ADD, PUSH, PUSH_EDIT, PUSH_FOLD, PUSH_AUTO, PULL, PULL_EDIT, REMOVE, OPERATIONS };
 
 /* The machine at "/w" does what is broken; the one at "/b" has pushed before, unless PULL_EDIT
  * wants another push of it. */
@@ -75,7 +75,7 @@ prepare(struct prepared *prepared, enum operation operation)
     if (operation != ADD) {
         assert_int_equal(share_try_add(world), FIRN_OK);
     }
-    if (operation == PUSH_EDIT || operation == PUSH_FOLD) {
+    if (operation == PUSH_EDIT || operation == PUSH_FOLD || operation == PUSH_AUTO) {
         share_push(world);
         for (uint64_t i = 0; i < 5 && operation == PUSH_FOLD; i++) {
             edit(world, 10 + i, SMALL);
@@ -103,6 +103,23 @@ prepared_deinit(struct prepared *prepared)
 }
 
 static int
+push_automatically(struct ws_world *world)
+{
+    firn_push_options options = FIRN_PUSH_OPTIONS_INIT;
+    options.automatic = true;
+    return fi_share_push(world->ws, "origin", &options, &pushed, &world->err);
+}
+
+/* A push that succeeds leaves no failure in the store. */
+static int
+assert_no_failure(void *ctx, const firn_remote_info *remote)
+{
+    (void)ctx;
+    assert_null(remote->failed_text);
+    return FIRN_OK;
+}
+
+static int
 run_operation(struct ws_world *world, int operation)
 {
     switch ((enum operation)operation) {
@@ -112,6 +129,8 @@ run_operation(struct ws_world *world, int operation)
     case PUSH_EDIT:
     case PUSH_FOLD:
         return share_try_push(world, NULL, &pushed);
+    case PUSH_AUTO:
+        return push_automatically(world);
     case PULL:
     case PULL_EDIT:
         return share_try_pull(world, NULL);
@@ -181,7 +200,7 @@ assert_remote_is_whole(struct ws_world *world, size_t expected, bool has_all)
 static void
 judge_push(struct ws_world *world, int operation, const struct ws_broken *broken)
 {
-    const size_t before = operation == PUSH ? 1 : operation == PUSH_EDIT ? 2 : 7;
+    const size_t before = operation == PUSH ? 1 : operation == PUSH_FOLD ? 7 : 2;
     size_t strays;
     size_t there = share_remote_count(world, FI_SHARE_ENTRY_CHECKPOINT);
     size_t files = count_files(world, &strays);
@@ -246,7 +265,10 @@ judge(struct ws_world *world, int operation, const struct ws_broken *broken)
     case PUSH:
     case PUSH_EDIT:
     case PUSH_FOLD:
+    case PUSH_AUTO:
         judge_push(world, operation, broken);
+        rc = fi_share_name_visit(world->ws, assert_no_failure, NULL, &world->err);
+        assert_int_equal(rc, FIRN_OK);
         break;
     case PULL:
     case PULL_EDIT:
