@@ -120,11 +120,12 @@ typedef struct firn_pull_options {
     size_t size;                  /* sizeof(firn_pull_options) */
     int64_t bytes_per_second_max; /* 0: no limit */
     firn_callbacks callbacks;
-    bool trust; /* bring checkpoints that stand for far more than their bytes, too */
+    bool trust;       /* bring checkpoints that stand for far more than their bytes, too */
+    unsigned threads; /* that verify what comes; 0: one per processor */
 } firn_pull_options;
-#define FIRN_PULL_OPTIONS_INIT                                   \
-    {                                                            \
-        sizeof(firn_pull_options), 0, FIRN_CALLBACKS_INIT, false \
+#define FIRN_PULL_OPTIONS_INIT                                      \
+    {                                                               \
+        sizeof(firn_pull_options), 0, FIRN_CALLBACKS_INIT, false, 0 \
     }
 typedef struct firn_pull_result {
     size_t size;          /* sizeof(firn_pull_result) */

@@ -234,10 +234,10 @@ Damage in the remote is named, what does not need it comes, and the exit code sa
   $ cp -r ../shared ../kept && f=$(ls ../shared/packs/* | head -n 1) && chmod u+w $f && printf x | dd of=$f bs=1 seek=1000 conv=notrunc status=none
   $ cd ../bob && firn pull
   no new checkpoint to pull: <n> requests; 1 could not be brought
-  ! firn: damaged: 3 damaged parts, first '<any>': block at 128: its bytes do not match their checksum
-  ! firn: damaged: 3 damaged parts, first '<any>': block at 128: its bytes do not match their checksum
+  ! firn: damaged: a pack of the remote, <any>: 2 damaged parts, first '<any>': block at 128: its bytes do not match their checksum
+  ! firn: damaged: a pack of the remote, <any>: 2 damaged parts, first '<any>': block at 128: its bytes do not match their checksum
   ! firn: damaged: checkpoint <any> of the remote is not whole: something that it needs is damaged or missing there
-  ! firn: 3 damaged parts, first '<any>': block at 128: its bytes do not match their checksum
+  ! firn: a pack of the remote, <any>: 2 damaged parts, first '<any>': block at 128: its bytes do not match their checksum
   ! hint: the damage is in the remote; what came is whole, and another pull brings the rest if the remote is mended
   [5]
   $ firn pull --json 2>err | python3 -c 'import json, sys; p = json.load(sys.stdin); print(p["checkpoints"], p["skipped"], p["error"]["code"], p["error"]["exit"], len(p["notices"]))'

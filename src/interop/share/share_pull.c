@@ -171,6 +171,25 @@ choose_coming(struct pulling *pulling, firn_error *err)
 /* ==== packs ==== */
 
 static int
+pack_added(void *ctx, uint64_t number, int rc, const firn_error *why, firn_error *err)
+{
+    struct pulling *pulling = ctx;
+    if (rc != FIRN_OK && rc != FIRN_EXISTS) {
+        const struct fi_share_pack *pack =
+            fi_hash_map_find(&pulling->share->packs, number, &number);
+        firn_error named = *why;
+        CHECK(pack != NULL);
+        rc = fi_error_prefix(&named, "a pack of the remote, %.*s", (int)pack->name.size,
+                             (const char *)pack->name.data);
+        return report(pulling, rc, &named, err);
+    }
+    FI_TRY_RETURN(FI_VEC_RESERVE(pulling->fetched, pulling->fetched_count + 1,
+                                 pulling->fetched_capacity, err));
+    pulling->fetched[pulling->fetched_count++] = number;
+    return FIRN_OK;
+}
+
+static int
 adoption_tick(void *ctx, uint64_t bytes, firn_error *err)
 {
     struct pulling *pulling = ctx;
@@ -206,21 +225,25 @@ fetch_file(struct pulling *pulling, const struct fi_share_pack *pack, struct fi_
     return FIRN_OK;
 }
 
+/* The file of a pack is missing or too short: the others are fetched. */
 static int
 fetch_pack(struct pulling *pulling, const struct fi_share_pack *pack, firn_error *err)
 {
     struct fi_os_file *file;
+    firn_error why;
     FI_TRY_RETURN(fi_objects_adoption_file(pulling->adoption, &file, err));
     if (pack->is_inline) {
         FI_TRY_RETURN(fi_os_file_write(file, 0, pack->bytes.data, pack->bytes.size, err));
         pulling->result->bytes += pack->bytes.size;
     } else {
-        FI_TRY_RETURN(fetch_file(pulling, pack, file, err));
+        int rc = fetch_file(pulling, pack, file, &why);
+        if (rc != FIRN_OK) {
+            return report(pulling, rc, &why, err);
+        }
     }
     /* As much as it really has, whatever the remote says. */
     fi_objects_adoption_allow(pulling->adoption, FACTOR * pack->size_bytes);
-    int rc = fi_objects_adoption_add(pulling->adoption, &pack->id, err);
-    return rc == FIRN_EXISTS ? FIRN_OK : rc;
+    return fi_objects_adoption_add(pulling->adoption, &pack->id, pack->number, err);
 }
 
 /* Whether a pack has to be fetched; `again`: what the notes say does not count. */
@@ -263,23 +286,19 @@ fetch_all(struct pulling *pulling, bool again, firn_error *err)
     const struct fi_hash_map *packs = &pulling->share->packs;
     firn_error why;
     FI_TRY_RETURN(count_packs(pulling, again, err));
-    const uint64_t free_bytes = pulling->options->trust ? UINT64_MAX / 2 : FREE_BYTES;
-    FI_TRY_RETURN(fi_objects_adoption_begin(pulling->share->opened.objects, free_bytes,
-                                            adoption_tick, pulling, &pulling->adoption, err));
+    const struct fi_objects_adoption_options adoption = {
+        .bytes_max = pulling->options->trust ? UINT64_MAX / 2 : FREE_BYTES,
+        .threads = pulling->options->threads,
+        .tick = adoption_tick,
+        .added = pack_added,
+        .ctx = pulling};
+    FI_TRY_RETURN(fi_objects_adoption_begin(pulling->share->opened.objects, &adoption,
+                                            &pulling->adoption, err));
     for (size_t i = 0; i < packs->count; i++) {
         const struct fi_share_pack *pack = fi_hash_map_at(packs, i);
         bool wanted;
         FI_TRY_RETURN(is_wanted(pulling, pack, again, &wanted, err));
-        if (!wanted) {
-            continue;
-        }
-        int rc = fetch_pack(pulling, pack, &why);
-        FI_TRY_RETURN(report(pulling, rc, &why, err));
-        if (rc == FIRN_OK) {
-            FI_TRY_RETURN(FI_VEC_RESERVE(pulling->fetched, pulling->fetched_count + 1,
-                                         pulling->fetched_capacity, err));
-            pulling->fetched[pulling->fetched_count++] = pack->number;
-        }
+        FI_TRY_RETURN(wanted ? fetch_pack(pulling, pack, err) : FIRN_OK);
     }
     int rc = fi_objects_adoption_finish(pulling->adoption, &why);
     fi_objects_adoption_end(pulling->adoption);

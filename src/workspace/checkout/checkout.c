@@ -4,7 +4,8 @@
  *
  *   plan     reports and counts the changes, and finds what must not be touched (checkout_plan.c,
  *            here)
- *   verify   reads and verifies every object that is needed (checkout_verify.c)
+ *   verify   reads and verifies every object that is needed (checkout_verify.c); the caller may
+ *            leave it out, since staging verifies what it writes
  *   stage    writes new files and directories under temporary names beside their targets
  *            (checkout_stage.c)
  *   sync     makes everything staged durable

@@ -198,9 +198,20 @@ void fi_objects_session_end(struct fi_objects_session *session);
 
 struct fi_objects_adoption;
 
-/* bytes_max: how much may be decompressed and hashed in all. tick is called meanwhile. */
-FIRN_MUST_CHECK int fi_objects_adoption_begin(struct fi_objects *objects, uint64_t bytes_max,
-                                              fi_objects_tick *tick, void *tick_ctx,
+struct fi_objects_adoption_options {
+    uint64_t bytes_max; /* how much may be decompressed and hashed in all */
+    unsigned threads;   /* that verify packs; 1: the caller's; 0: one per processor */
+    fi_objects_tick *tick;
+    /* What became of a pack that was given to add under this number: FIRN_OK; FIRN_EXISTS: the
+     * store has the pack already, and all its objects as with FIRN_OK; FIRN_CORRUPT, FIRN_LIMIT,
+     * with `why`. After any other code the adoption may only be ended; the next writer removes a
+     * file that no list names. A result other than FIRN_OK ends the call that is under way, which
+     * may be that of a later pack, and is returned by it. */
+    int (*added)(void *ctx, uint64_t number, int rc, const firn_error *why, firn_error *err);
+    void *ctx; /* of both, which are called on the caller's thread */
+};
+FIRN_MUST_CHECK int fi_objects_adoption_begin(struct fi_objects *objects,
+                                              const struct fi_objects_adoption_options *options,
                                               struct fi_objects_adoption **out, firn_error *err);
 /* So much more may be decompressed and hashed. */
 void fi_objects_adoption_allow(struct fi_objects_adoption *adoption, uint64_t bytes);
@@ -208,14 +219,14 @@ void fi_objects_adoption_allow(struct fi_objects_adoption *adoption, uint64_t by
 FIRN_MUST_CHECK int fi_objects_adoption_file(struct fi_objects_adoption *adoption,
                                              struct fi_os_file **out, firn_error *err);
 /* Verifies the pack in that file, which must have this identity, and takes it into the store; its
- * objects that are stored whole can be read now. FIRN_EXISTS: the store has the pack already, and
- * all its objects as with FIRN_OK; the next one may follow. FIRN_CORRUPT, FIRN_LIMIT. After any
- * other error the adoption may only be ended; the next writer removes a file that no list names. */
+ * objects that are stored whole can be read then. That goes on after this has returned: `added`
+ * hears the result at the latest from finish. number is the caller's. */
 FIRN_MUST_CHECK int fi_objects_adoption_add(struct fi_objects_adoption *adoption,
-                                            const struct fi_block_file_id *id, firn_error *err);
-/* Verifies the objects of all these packs that need others. Then all can be read; they are durable
- * with the next commit that is. FIRN_CORRUPT: some are wrong or lack others; those are not in the
- * index, and the rest is. */
+                                            const struct fi_block_file_id *id, uint64_t number,
+                                            firn_error *err);
+/* Waits for all packs, and verifies their objects that need others. Then all can be read; they are
+ * durable with the next commit that is. FIRN_CORRUPT: some are wrong or lack others; those are not
+ * in the index, and the rest is. */
 FIRN_MUST_CHECK int fi_objects_adoption_finish(struct fi_objects_adoption *adoption,
                                                firn_error *err);
 /* NULL is fine. */

@@ -13,7 +13,7 @@
  * is decoded once for all of them. Many small packs have deltas to objects all over a large one; in
  * the order of the deltas, each would take a frame of its own.
  *
- *     <number>.pack.tmp   written by the caller, synced, verified as a file
+ *     <number>.pack.tmp   written by the caller, synced, verified as a file (objects_arrival.c)
  *     <number>.pack       its name is durable; then its entry, then those of its whole objects
  *     finish              deltas and lists; who needs the objects commits after this, synced
  *
@@ -21,12 +21,11 @@
  * some objects of which have no entry. When that pack is added again, they get theirs.
  *
  * A repair takes the records that it finds in packs for checkpoints of the store, so a pack with
- * one is refused (I3): nobody sends any.
+ * one is refused (objects_arrival.c): nobody sends any.
  *
  * Work is bounded by `bytes_max`: what may be decompressed and hashed in all. A list can name the
  * same piece often, and zeros cost nothing to name.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -36,12 +35,7 @@
 #include "objects/objects.h"
 #include "objects/objects_internal.h"
 
-enum {
-    NAME_SIZE = FI_OBJECTS_INDEX_PACK_NAME_SIZE + 8,
-    MODE = 0600,
-    SCRATCH_FRAMES = 4,
-    BATCH_BYTES = 8 << 20
-};
+enum { SCRATCH_FRAMES = 4, BATCH_BYTES = 8 << 20 };
 
 /* An object that waits for others. */
 struct waiting {
@@ -59,31 +53,26 @@ struct waiting {
 struct fi_objects_adoption {
     struct fi_objects *objects;
     struct fi_pack_scratch *scratch;
-    uint64_t bytes_max;
-    uint64_t hashed;         /* bytes of lists and deltas */
-    uint64_t first_pack;     /* the least number of a pack that this adoption enters */
-    struct fi_os_file *file; /* being written by the caller, or NULL */
-    char name[NAME_SIZE];    /* of that file; "" if there is none */
+    uint64_t decoded;    /* with the scratch, as far as paid for */
+    uint64_t first_pack; /* the least number of a pack that this adoption enters */
+    struct fi_objects_arrivals arrivals;
     struct waiting *waiting;
     size_t waiting_count;
     size_t waiting_capacity;
     struct fi_objects_entering entering;
     struct fi_buf batch; /* bytes of lists and deltas that are being verified */
-    fi_objects_tick *tick;
-    void *tick_ctx;
+    struct fi_objects_adoption_options options;
 };
 
 static int
 adopt_spend(void *ctx, uint64_t bytes, firn_error *err)
 {
     struct fi_objects_adoption *adoption = ctx;
-    adoption->hashed += bytes;
-    if (adoption->hashed + fi_pack_scratch_decoded(adoption->scratch) > adoption->bytes_max) {
-        return fi_error_set(err, FIRN_LIMIT,
-                            "the packs would take more work than the %llu bytes that are allowed",
-                            (unsigned long long)adoption->bytes_max);
-    }
-    return adoption->tick(adoption->tick_ctx, bytes, err);
+    const uint64_t decoded = fi_pack_scratch_decoded(adoption->scratch);
+    const uint64_t more = decoded - adoption->decoded;
+    adoption->decoded = decoded;
+    FI_TRY_RETURN(fi_objects_arrival_spend(&adoption->arrivals, bytes + more, err));
+    return adoption->options.tick(adoption->options.ctx, bytes, err);
 }
 
 static int
@@ -93,8 +82,9 @@ adopt_tick(void *ctx, firn_error *err)
 }
 
 int
-fi_objects_adoption_begin(struct fi_objects *objects, uint64_t bytes_max, fi_objects_tick *tick,
-                          void *tick_ctx, struct fi_objects_adoption **out, firn_error *err)
+fi_objects_adoption_begin(struct fi_objects *objects,
+                          const struct fi_objects_adoption_options *options,
+                          struct fi_objects_adoption **out, firn_error *err)
 {
     CHECK(!fi_db_is_read_only(objects->db));
     struct fi_objects_adoption *adoption = fi_alloc_zeroed(sizeof *adoption);
@@ -103,10 +93,9 @@ fi_objects_adoption_begin(struct fi_objects *objects, uint64_t bytes_max, fi_obj
         return fi_error_no_memory(err, "packs to take in");
     }
     adoption->objects = objects;
-    adoption->bytes_max = bytes_max;
-    adoption->tick = tick;
-    adoption->tick_ctx = tick_ctx;
+    adoption->options = *options;
     adoption->entering.objects = objects;
+    FI_TRY(fi_objects_arrival_init(&adoption->arrivals, objects, options, err));
     FI_TRY(fi_pack_scratch_create(SCRATCH_FRAMES, &adoption->scratch, err));
     fi_pack_scratch_set_tick(adoption->scratch, adopt_tick, adoption);
     FI_TRY(fi_db_batch_create(&adoption->entering.batch, err));
@@ -119,25 +108,13 @@ out:
     return rc;
 }
 
-/* Drops the file that the caller was writing. */
-static void
-drop_file(struct fi_objects_adoption *adoption)
-{
-    fi_os_file_close(adoption->file);
-    adoption->file = NULL;
-    if (adoption->name[0] != 0) {
-        FI_IGNORE(fi_os_remove_file(adoption->objects->dir, adoption->name, NULL));
-        adoption->name[0] = 0;
-    }
-}
-
 void
 fi_objects_adoption_end(struct fi_objects_adoption *adoption)
 {
     if (adoption == NULL) {
         return;
     }
-    drop_file(adoption);
+    fi_objects_arrival_deinit(&adoption->arrivals);
     fi_db_batch_destroy(adoption->entering.batch);
     fi_pack_scratch_destroy(adoption->scratch);
     fi_buf_deinit(&adoption->batch);
@@ -148,29 +125,7 @@ fi_objects_adoption_end(struct fi_objects_adoption *adoption)
 void
 fi_objects_adoption_allow(struct fi_objects_adoption *adoption, uint64_t bytes)
 {
-    const uint64_t left = UINT64_MAX - adoption->bytes_max;
-    adoption->bytes_max += bytes < left ? bytes : left;
-}
-
-int
-fi_objects_adoption_file(struct fi_objects_adoption *adoption, struct fi_os_file **out,
-                         firn_error *err)
-{
-    struct fi_objects *objects = adoption->objects;
-    uint64_t number = fi_objects_retire_next(objects);
-    char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
-    drop_file(adoption);
-    if (number > UINT32_MAX) {
-        return fi_error_set(err, FIRN_LIMIT, "the store has no number left for a pack");
-    }
-    fi_objects_index_pack_name((uint32_t)number, name);
-    (void)snprintf(adoption->name, sizeof adoption->name, "%s.tmp", name);
-    FI_TRY_RETURN(
-        fi_os_file_open(objects->dir, adoption->name,
-                        FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE | FI_OS_FOR_OWNER,
-                        MODE, &adoption->file, err));
-    *out = adoption->file;
-    return FIRN_OK;
+    fi_objects_arrival_allow(&adoption->arrivals, bytes);
 }
 
 /* ==== a pack ==== */
@@ -185,40 +140,6 @@ find_identity(const struct fi_objects *objects, const struct fi_block_file_id *i
         }
     }
     return NULL;
-}
-
-/* (I3) */
-static int
-refuse_record(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_error *err)
-{
-    (void)ctx, (void)hash;
-    return at->kind != FI_PACK_RECORD
-               ? FIRN_OK
-               : fi_error_set(err, FIRN_CORRUPT, "a pack from elsewhere has a checkpoint's record");
-}
-
-/* Verifies the file by itself: every byte, and the names of whole objects. */
-static int
-verify_file(struct fi_objects_adoption *adoption, const struct fi_block_file_id *id,
-            firn_error *err)
-{
-    struct firn_pack *pack = NULL;
-    int rc;
-    FI_TRY(fi_os_file_sync(adoption->file, err));
-    FI_TRY(fi_pack_open(adoption->objects->dir, adoption->name, &pack, err));
-    if (memcmp(fi_pack_id(pack), id, sizeof *id) != 0) {
-        rc = fi_error_set(err, FIRN_CORRUPT, "a pack is another one than it was said to be");
-        goto out;
-    }
-    if (find_identity(adoption->objects, id) != NULL) {
-        rc = fi_error_set(err, FIRN_EXISTS, "the store has this pack already");
-        goto out;
-    }
-    FI_TRY(fi_pack_verify(pack, adoption->scratch, NULL, NULL, err));
-    rc = fi_pack_list(pack, adoption->scratch, refuse_record, NULL, err);
-out:
-    fi_pack_close(pack);
-    return rc;
 }
 
 /* Enters a whole object, or notes one that waits. (I2) */
@@ -243,7 +164,8 @@ take_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at,
 
 /* The verified file gets its name and its entries. */
 static int
-enter_file(struct fi_objects_adoption *adoption, firn_error *err)
+enter_file(struct fi_objects_adoption *adoption, struct fi_objects_arrival *arrival,
+           firn_error *err)
 {
     struct fi_objects *objects = adoption->objects;
     uint32_t number = (uint32_t)fi_objects_retire_next(objects);
@@ -252,11 +174,11 @@ enter_file(struct fi_objects_adoption *adoption, firn_error *err)
     int rc;
     fi_objects_index_pack_name(number, name);
     FI_TRY(fi_objects_enter_reserve(objects, err));
-    FI_TRY(fi_os_rename(objects->dir, adoption->name, objects->dir, name, FI_OS_RENAME_NO_REPLACE,
+    FI_TRY(fi_os_rename(objects->dir, arrival->name, objects->dir, name, FI_OS_RENAME_NO_REPLACE,
                         err));
     /* From here on the file stays, since a commit that fails may be durable all the same: the next
      * writer removes it if no list names it. */
-    adoption->name[0] = 0;
+    arrival->name[0] = 0;
     FI_TRY(fi_os_dir_sync(objects->dir, err));
     FI_TRY(fi_pack_open(objects->dir, name, &pack, err));
     const struct fi_objects_index_pack entry = {.number = number,
@@ -302,7 +224,7 @@ enter_again(struct fi_objects_adoption *adoption, const struct fi_block_file_id 
     if (rc != FIRN_OK) {
         return rc;
     }
-    FI_TRY(fi_pack_verify(pack, adoption->scratch, NULL, NULL, err));
+    FI_TRY(fi_pack_verify_stored(pack, adoption->scratch, err));
     FI_TRY(adopt_tick(adoption, err));
     adoption->entering.pack = number;
     fi_db_batch_clear(adoption->entering.batch);
@@ -313,20 +235,66 @@ out:
     return rc;
 }
 
+/* Enters a pack that was verified, or says why it does not get in. */
+static int
+settle(struct fi_objects_adoption *adoption, struct fi_objects_arrival *arrival, firn_error *err)
+{
+    firn_error why = arrival->why;
+    int rc = arrival->rc;
+    if (rc == FIRN_OK && find_identity(adoption->objects, &arrival->id) != NULL) {
+        rc = enter_again(adoption, &arrival->id, &why);
+        rc =
+            rc == FIRN_OK ? fi_error_set(&why, FIRN_EXISTS, "the store has this pack already") : rc;
+    } else if (rc == FIRN_OK) {
+        rc = enter_file(adoption, arrival, &why);
+    }
+    fi_objects_arrival_drop(arrival);
+    return adoption->options.added(adoption->options.ctx, arrival->number, rc, &why, err);
+}
+
+static int
+settle_next(struct fi_objects_adoption *adoption, bool *out_is_none, firn_error *err)
+{
+    struct fi_objects_arrival *arrival;
+    FI_TRY_RETURN(fi_objects_arrival_wait(&adoption->arrivals, &arrival, err));
+    *out_is_none = arrival == NULL;
+    return arrival != NULL ? settle(adoption, arrival, err) : FIRN_OK;
+}
+
+int
+fi_objects_adoption_file(struct fi_objects_adoption *adoption, struct fi_os_file **out,
+                         firn_error *err)
+{
+    struct fi_objects_arrivals *arrivals = &adoption->arrivals;
+    struct fi_objects_arrival *arrival =
+        fi_objects_arrival_find(arrivals, FI_OBJECTS_ARRIVAL_GIVEN);
+    if (arrival != NULL) {
+        fi_objects_arrival_drop(arrival); /* the caller gave up */
+    }
+    while ((arrival = fi_objects_arrival_find(arrivals, FI_OBJECTS_ARRIVAL_FREE)) == NULL) {
+        bool is_none;
+        FI_TRY_RETURN(settle_next(adoption, &is_none, err));
+    }
+    FI_TRY_RETURN(fi_objects_arrival_open(arrival, err));
+    *out = arrival->file;
+    return FIRN_OK;
+}
+
 int
 fi_objects_adoption_add(struct fi_objects_adoption *adoption, const struct fi_block_file_id *id,
-                        firn_error *err)
+                        uint64_t number, firn_error *err)
 {
-    DCHECK(adoption->file != NULL); /* _file was called */
-    int rc = verify_file(adoption, id, err);
-    if (rc == FIRN_EXISTS) {
-        int again_rc = enter_again(adoption, id, err);
-        rc = again_rc == FIRN_OK ? rc : again_rc;
-    } else if (rc == FIRN_OK) {
-        rc = enter_file(adoption, err);
+    struct fi_objects_arrivals *arrivals = &adoption->arrivals;
+    struct fi_objects_arrival *arrival =
+        fi_objects_arrival_find(arrivals, FI_OBJECTS_ARRIVAL_GIVEN);
+    CHECK(arrival != NULL); /* _file was called */
+    arrival->id = *id;
+    arrival->number = number;
+    FI_TRY_RETURN(fi_objects_arrival_start(arrival, err));
+    while ((arrival = fi_objects_arrival_find(arrivals, FI_OBJECTS_ARRIVAL_DONE)) != NULL) {
+        FI_TRY_RETURN(settle(adoption, arrival, err));
     }
-    drop_file(adoption);
-    return rc;
+    return FIRN_OK;
 }
 
 /* ==== deltas and lists ==== */
@@ -484,6 +452,10 @@ int
 fi_objects_adoption_finish(struct fi_objects_adoption *adoption, firn_error *err)
 {
     size_t entered = 1;
+    bool is_none;
+    do {
+        FI_TRY_RETURN(settle_next(adoption, &is_none, err));
+    } while (!is_none);
     fi_db_batch_clear(adoption->entering.batch);
     while (adoption->waiting_count > 0 && entered > 0) {
         FI_TRY_RETURN(adopt_round(adoption, &entered, err));

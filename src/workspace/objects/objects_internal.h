@@ -98,6 +98,71 @@ FIRN_MUST_CHECK int fi_objects_enter_object(void *ctx, const firn_hash *hash,
 /* Writes what is left. Not synced. */
 FIRN_MUST_CHECK int fi_objects_enter_flush(struct fi_objects_entering *entering, firn_error *err);
 
+/* ---- objects_arrival.c ---- */
+
+enum { FI_OBJECTS_ARRIVAL_THREADS_MAX = 4 };
+
+enum fi_objects_arrival_state {
+    FI_OBJECTS_ARRIVAL_FREE,
+    FI_OBJECTS_ARRIVAL_GIVEN,
+    FI_OBJECTS_ARRIVAL_RUNNING,
+    FI_OBJECTS_ARRIVAL_DONE
+};
+
+/* A pack that is on its way. */
+struct fi_objects_arrival {
+    struct fi_objects_arrivals *arrivals;
+    enum fi_objects_arrival_state state;
+    struct fi_os_file *file;
+    char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE + 8]; /* of the file; "" if there is none */
+    struct fi_block_file_id id;                     /* that it must have */
+    uint64_t number;                                /* the caller's */
+    int rc;                                         /* when DONE */
+    firn_error why;
+    struct fi_pack_scratch *scratch;
+    uint64_t decoded; /* with the scratch, as far as paid for */
+};
+
+struct fi_objects_arrivals {
+    struct fi_objects *objects;
+    struct fi_objects_arrival slots[FI_OBJECTS_ARRIVAL_THREADS_MAX + 1];
+    unsigned slot_count;
+    struct fi_os_jobs *jobs; /* NULL: the caller's thread */
+    uint64_t next_number;    /* of a temporary file */
+    fi_objects_tick *tick;
+    void *ctx;
+    struct fi_os_mutex mutex; /* guards the state of slots and what follows */
+    struct fi_os_cond changed;
+    uint64_t bytes_max;
+    uint64_t spent;  /* bytes that were decompressed and hashed */
+    uint64_t unseen; /* of these, since the caller's thread woke up */
+    bool is_ending;
+};
+
+/* *arrivals is zeroed. Must be deinitialized after a failure, too. */
+FIRN_MUST_CHECK int fi_objects_arrival_init(struct fi_objects_arrivals *arrivals,
+                                            struct fi_objects *objects,
+                                            const struct fi_objects_adoption_options *options,
+                                            firn_error *err);
+/* Ends what is running, and removes all files. */
+void fi_objects_arrival_deinit(struct fi_objects_arrivals *arrivals);
+/* FIRN_LIMIT if that is more than is allowed. Any thread. */
+FIRN_MUST_CHECK int fi_objects_arrival_spend(struct fi_objects_arrivals *arrivals, uint64_t bytes,
+                                             firn_error *err);
+void fi_objects_arrival_allow(struct fi_objects_arrivals *arrivals, uint64_t bytes);
+/* A slot in that state, or NULL. */
+struct fi_objects_arrival *fi_objects_arrival_find(struct fi_objects_arrivals *arrivals,
+                                                   enum fi_objects_arrival_state state);
+/* Gives a FREE one an empty file. */
+FIRN_MUST_CHECK int fi_objects_arrival_open(struct fi_objects_arrival *arrival, firn_error *err);
+/* Begins to verify a GIVEN one. */
+FIRN_MUST_CHECK int fi_objects_arrival_start(struct fi_objects_arrival *arrival, firn_error *err);
+/* The next one that is DONE; NULL if none is running. */
+FIRN_MUST_CHECK int fi_objects_arrival_wait(struct fi_objects_arrivals *arrivals,
+                                            struct fi_objects_arrival **out, firn_error *err);
+/* Makes one FREE again, and removes its file if that has not got another name. */
+void fi_objects_arrival_drop(struct fi_objects_arrival *arrival);
+
 /* ---- objects_trees.c ---- */
 
 void fi_objects_trees_init(struct fi_objects *objects);

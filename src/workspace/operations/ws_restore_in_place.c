@@ -4,7 +4,8 @@
  *
  *   scan      the present state into the store, as a save would: the safety checkpoint, and the
  *             tree to compare with; neither has what today's or the checkpoint's rules exclude
- *   plan      and verify (checkout.c): everything that will be needed is read
+ *   plan      and verify (checkout.c): everything that will be needed is read; if nothing on the
+ *             disk will be replaced or removed, only if the store turns out to be damaged
  *   commit    the safety checkpoint and, in the same commit, the journal: PREPARED
  *   prepare   everything new, beside its place, durable
  *   commit    the journal: BEGUN
@@ -52,6 +53,15 @@ changes_something(const struct fi_checkout *checkout)
 {
     const struct fi_checkout_counts *counts = fi_checkout_counts(checkout);
     return counts->added + counts->changed + counts->removed + counts->directories > 0;
+}
+
+/* Files are new, or of directories only metadata changes: damage that is found while the new files
+ * are written costs nothing on the disk. */
+static bool
+only_adds(const struct fi_checkout *checkout)
+{
+    const struct fi_checkout_counts *counts = fi_checkout_counts(checkout);
+    return counts->changed + counts->removed == 0;
 }
 
 /* ---- the journal ---- */
@@ -216,12 +226,26 @@ say_kept(uint64_t kept, firn_error *err)
                               (unsigned long long)kept);
 }
 
+/* After a failure for one damaged file: names all of them. Returns the failure. */
+static int
+name_damage(struct in_place *in_place, firn_error *err)
+{
+    firn_error all;
+    if (fi_checkout_verify(in_place->checkout, &all) == FIRN_CORRUPT) {
+        fi_error_copy(err, &all);
+    }
+    return FIRN_CORRUPT;
+}
+
 static int
 change_tree(struct in_place *in_place, firn_error *err)
 {
     CHECK(in_place->restoring->result->safety_id[0] != '\0'); /* (I2), (I1) of ws_pending.c */
     DCHECK(in_place->journal.state == FI_CATALOG_JOURNAL_PREPARED);
     int rc = fi_checkout_prepare(in_place->checkout, err);
+    if (rc == FIRN_CORRUPT && only_adds(in_place->checkout)) {
+        rc = name_damage(in_place, err);
+    }
     if (rc == FIRN_OK) {
         rc = set_state(in_place, FI_CATALOG_JOURNAL_BEGUN, err);
         if (rc != FIRN_OK) {
@@ -296,7 +320,7 @@ apply_tree(struct in_place *in_place, firn_error *err)
     options.step_ctx = in_place;
     FI_TRY(fi_checkout_create(&options, &in_place->checkout, err));
     FI_TRY(fi_checkout_plan(in_place->checkout, err));
-    FI_TRY(fi_checkout_verify(in_place->checkout, err));
+    FI_TRY(only_adds(in_place->checkout) ? FIRN_OK : fi_checkout_verify(in_place->checkout, err));
     if (changes_something(in_place->checkout)) {
         FI_TRY(fi_ws_begun_note(restoring->ws, opened, in_place->journal.tag, &restoring->journal,
                                 err));

@@ -259,6 +259,11 @@ FIRN_MUST_CHECK int fi_pack_verify(struct firn_pack *pack, struct fi_pack_scratc
                                                      const char *text),
                                    void *ctx, firn_error *err);
 
+/* The same up to the first damage, without objects that need others (contents in pieces, deltas):
+ * of these only the stored bytes are verified. */
+FIRN_MUST_CHECK int fi_pack_verify_stored(struct firn_pack *pack, struct fi_pack_scratch *scratch,
+                                          firn_error *err);
+
 /* The size of a frame as it is stored, and decoded: about what reading one of its objects costs. */
 struct fi_pack_frame_size {
     uint32_t stored;

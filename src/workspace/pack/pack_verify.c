@@ -428,36 +428,47 @@ pack_verify_report(const struct verifying *verifying, firn_error *err)
                         (unsigned long long)verifying->damage_count, verifying->first.text);
 }
 
+/* with_needy: objects that need others, too. */
+static int
+pack_verify_run(struct verifying *verifying, bool with_needy, firn_error *err)
+{
+    int rc;
+    FI_TRY(collect_tiles(verifying, err));
+    rc = verify_body(verifying);
+    if (rc == FIRN_OK) {
+        rc = compare_sums(verifying);
+    }
+    if (rc != FIRN_OK) {
+        *err = verifying->first;
+        goto out;
+    }
+    FI_TRY(with_needy ? verify_objects(verifying, err) : FIRN_OK);
+    rc = pack_verify_report(verifying, err);
+out:
+    fi_pack_scratch_set_verified(verifying->scratch, 0);
+    fi_buf_deinit(&verifying->block);
+    fi_buf_deinit(&verifying->chunk);
+    fi_free(verifying->tiles);
+    fi_free(verifying->sums);
+    fi_free(verifying->is_frame_damaged);
+    fi_free(verifying->is_page_damaged);
+    return rc;
+}
+
 int
 fi_pack_verify(struct firn_pack *pack, struct fi_pack_scratch *scratch,
                void (*on_damage)(void *ctx, const firn_hash *hash, const char *text), void *ctx,
                firn_error *err)
 {
     firn_error local;
-    if (err == NULL) {
-        err = &local;
-    }
     struct verifying verifying = {
         .pack = pack, .scratch = scratch, .on_damage = on_damage, .ctx = ctx};
-    int rc;
-    FI_TRY(collect_tiles(&verifying, err));
-    rc = verify_body(&verifying);
-    if (rc == FIRN_OK) {
-        rc = compare_sums(&verifying);
-    }
-    if (rc != FIRN_OK) {
-        *err = verifying.first;
-        goto out;
-    }
-    FI_TRY(verify_objects(&verifying, err));
-    rc = pack_verify_report(&verifying, err);
-out:
-    fi_pack_scratch_set_verified(scratch, 0);
-    fi_buf_deinit(&verifying.block);
-    fi_buf_deinit(&verifying.chunk);
-    fi_free(verifying.tiles);
-    fi_free(verifying.sums);
-    fi_free(verifying.is_frame_damaged);
-    fi_free(verifying.is_page_damaged);
-    return rc;
+    return pack_verify_run(&verifying, true, err != NULL ? err : &local);
+}
+
+int
+fi_pack_verify_stored(struct firn_pack *pack, struct fi_pack_scratch *scratch, firn_error *err)
+{
+    struct verifying verifying = {.pack = pack, .scratch = scratch};
+    return pack_verify_run(&verifying, false, err);
 }

@@ -75,6 +75,7 @@ share_try_pull(struct ws_world *world, firn_pull_result *out)
 {
     firn_pull_options options = FIRN_PULL_OPTIONS_INIT;
     firn_pull_result ignored;
+    options.threads = world->threads;
     options.callbacks = callbacks_of(world);
     return fi_share_pull(world->ws, NULL, &options, out == NULL ? &ignored : out, &world->err);
 }
