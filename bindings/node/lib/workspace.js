@@ -37,7 +37,9 @@ const accepted = {
   check: [...named.long, 'readData'],
   push: [...named.long, 'remote', 'references', 'bytesPerSecondMax'],
   pull: [...named.long, 'remote', 'bytesPerSecondMax'],
-  prune: [...named.long, 'remote', 'keep', 'dryRun', 'now']
+  prune: [...named.long, 'remote', 'keep', 'dryRun', 'now'],
+  remoteCheck: [...named.long, 'remote', 'readData', 'repair', 'bytesPerSecondMax'],
+  remoteLog: ['remote', 'limit']
 }
 accepted.undo = [...accepted.restore, 'lastTurn']
 
@@ -233,6 +235,21 @@ class Workspace extends Handle {
   async remotePrune (options) {
     options = withRemote(options, accepted.prune)
     return monitored(options, (monitor) => native.wsPrune(this[handle], options.remote, options.keep, options.dryRun, options.now, monitor))
+  }
+
+  /** Whether a remote has all that its checkpoints need. FIRN_CORRUPT, with `checked`, if damage is left. */
+  async remoteCheck (options) {
+    options = withRemote(options, accepted.remoteCheck)
+    const { error, ...checked } = await monitored(options, (monitor) => native.wsRemoteCheck(this[handle], options.remote, options.readData, options.repair, options.bytesPerSecondMax, monitor))
+    if (error !== undefined) throw Object.assign(error, { checked })
+    return checked
+  }
+
+  /** Who changed what in a remote, newest first. */
+  async remoteLog (options) {
+    options = withRemote(options, accepted.remoteLog)
+    const changes = await native.wsRemoteLog(this[handle], options.remote, options.limit)
+    return changes.map(({ atNs, ...change }) => ({ ...change, at: new Date(Number(atNs / 1000000n)), atNs }))
   }
 }
 

@@ -912,6 +912,15 @@ static PyMethodDef methods[] = {
               "remote_prune(remote=None, *, keep=None, dry_run=False, now=False, progress=None, "
               "notice=None) -> Pruned\n\nRemoves from a remote what no checkpoint there needs, and "
               "first those that a policy keep ('all:1d daily:90d') does not keep."),
+    FP_METHOD("remote_check", fp_remote_check, FP_KEYWORDS,
+              "remote_check(remote=None, *, read_data=False, repair=False, "
+              "max_bytes_per_second=0, progress=None, notice=None) -> RemoteCheck\n\nWhether a "
+              "remote has all that its checkpoints need. Raises Corrupt, with the result as "
+              "checked, if damage is left. repair: what is damaged there and whole here is sent "
+              "again."),
+    FP_METHOD("remote_log", fp_remote_log, FP_KEYWORDS,
+              "remote_log(remote=None, *, limit=0) -> list[RemoteChange]\n\nWho changed what in "
+              "a remote, newest first; limit 0: all that it still knows."),
     FP_METHOD("close", workspace_close, METH_NOARGS,
               "close()\n\nCloses the handle; a second call does nothing."),
     FP_METHOD("__enter__", workspace_enter, METH_NOARGS, "The workspace itself."),

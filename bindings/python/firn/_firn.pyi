@@ -26,6 +26,8 @@ from ._results import (
     Pulled,
     Pushed,
     Remote,
+    RemoteChange,
+    RemoteCheck,
     Restored,
     RestoredTree,
     Reverted,
@@ -557,6 +559,17 @@ class Workspace:
         progress: _OnProgress = None,
         notice: _OnNotice = None,
     ) -> Pruned: ...
+    def remote_check(
+        self,
+        remote: Optional[str] = None,
+        *,
+        read_data: bool = False,
+        repair: bool = False,
+        max_bytes_per_second: int = 0,
+        progress: _OnProgress = None,
+        notice: _OnNotice = None,
+    ) -> RemoteCheck: ...
+    def remote_log(self, remote: Optional[str] = None, *, limit: int = 0) -> list[RemoteChange]: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(

@@ -302,6 +302,17 @@ def test_two_workspaces_share_a_remote(ws, tree, tmp_path):
         assert (pruned.checkpoints, pruned.removed_checkpoints, pruned.removed_packs) == (5, 0, 0) and pruned.packs > 0 and pruned.bytes > 0
         with pytest.raises(firn.Invalid):
             second.remote_prune(keep="often")
+        checked = second.remote_check("hub", read_data=True)
+        assert (checked.checkpoints, checked.damaged, checked.broken, checked.sent) == (5, 0, 0, 0) and checked.fetched >= checked.packs > 0
+        changes = second.remote_log("hub")
+        assert [change.checkpoints for change in changes] == [1, 1, 1, 2] and changes[0].line.endswith(":other") and "@" in changes[0].by
+        assert second.remote_log(limit=1) == changes[:1]
+        for pack in (shared / "packs").iterdir():
+            pack.unlink()
+        with pytest.raises(firn.Corrupt) as damage:
+            second.remote_check()
+        assert damage.value.checked.broken > 0
+        assert ws.remote_check(repair=True).repaired > 0 and second.remote_check().broken == 0
         second.remote_remove("hub")
         assert second.remotes() == []
         for wrong in (lambda: second.remote_remove("hub"), lambda: second.find("hub/latest")):

@@ -38,5 +38,11 @@ FIRN_MUST_CHECK int fi_share_take(struct firn_ws *ws, const char *name, const ch
 FIRN_MUST_CHECK int fi_share_prune(struct firn_ws *ws, const char *name,
                                    const firn_prune_options *options, firn_prune_result *out,
                                    firn_error *err);
+FIRN_MUST_CHECK int fi_share_check(struct firn_ws *ws, const char *name,
+                                   const firn_remote_check_options *options,
+                                   firn_remote_check_result *out, firn_error *err);
+FIRN_MUST_CHECK int fi_share_log(struct firn_ws *ws, const char *name, uint64_t limit,
+                                 int (*visit)(void *ctx, const firn_remote_change *change),
+                                 void *ctx, firn_error *err);
 
 #endif

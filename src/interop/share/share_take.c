@@ -327,7 +327,7 @@ take_opened(struct taking *taking, const char *reference, firn_error *err)
     FI_TRY_RETURN(fi_share_find(share, reference, &taking->found, err));
     FI_TRY_RETURN(fi_tree_filter_init(&taking->filter, options->paths, options->path_count, err));
     FI_TRY_RETURN(compose(taking, reference, err));
-    FI_TRY_RETURN(fi_share_mark_open(share, taking->stage.dir, &taking->far, err));
+    FI_TRY_RETURN(fi_share_mark_open(share, taking->stage.dir, NULL, &taking->far, err));
     FI_TRY_RETURN(fi_objects_session_begin(share->opened.objects, FI_OBJECTS_SESSION_LEVEL,
                                            &taking->session, err));
     FI_TRY_RETURN(fi_objects_session_lane_open(taking->session, &taking->lane, err));
