@@ -72,7 +72,7 @@ The program explains itself, and every command does.
     pull       Bring checkpoints that others have pushed to a remote
     fetch      The same as pull, which changes no file either
     clone      Make a workspace from a remote
-    remote     Add, list, prune, show or remove remotes
+    remote     Add, list, log, prune, show or remove remotes
   
   Agent commands:
     hook       Save before and after each turn of a coding agent
@@ -161,6 +161,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   workspaces relocate
   remote add
   remote list
+  remote log
   remote prune
   remote show
   remote remove

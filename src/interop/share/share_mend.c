@@ -258,7 +258,13 @@ fi_share_mend(struct fi_share *share, struct fi_share_stage *stage, struct fi_sh
     struct mending mending = {.share = share, .stage = stage, .damage = damage, .out = out};
     *out = (struct fi_share_mended){0};
     fi_share_whole_init(&mending.whole, &damage->packs);
-    int rc = fi_remote_push(&share->remote, plan_mend, &mending, err);
+    uint64_t before;
+    int rc;
+    /* What was sent may be all that a checkpoint lacks that is not here: so once more. */
+    do {
+        before = out->sent_bytes;
+        rc = fi_remote_push(&share->remote, plan_mend, &mending, err);
+    } while (rc == FIRN_OK && out->left_broken > 0 && out->sent_bytes > before);
     if (rc == FIRN_OK && share->is_changed) {
         const struct fi_share_facts facts = {.packs = mending.sent,
                                              .pack_count = mending.sent_count};

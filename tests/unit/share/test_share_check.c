@@ -321,6 +321,30 @@ damage_is_found_named_and_mended(void **state)
     }
 }
 
+/* A checkpoint that is not here is whole again once what it shares with one that is was sent. */
+static void
+what_is_shared_mends_others(void **state)
+{
+    struct prepared prepared;
+    struct ws_world cleo;
+    firn_remote_check_result result;
+    (void)state;
+    prepare(&prepared, 64);
+    share_open_beside(&prepared.world, "/c", &cleo);
+    share_pull(&cleo);
+    share_close_beside(&cleo);
+    scan_put_text(&prepared.other.tree, "later", "later");
+    ws_save(&prepared.other);
+    share_push(&prepared.other);
+    harm(&prepared, &harms[0]);
+    share_open_beside(&prepared.world, "/c", &cleo);
+    check_ok(try_check(&cleo, false, true, &result), &cleo.err);
+    assert_int_equal(result.repaired, 3);
+    assert_clean(&prepared.world, 4);
+    share_close_beside(&cleo);
+    prepared_deinit(&prepared);
+}
+
 /* A prune before it was mended removes nothing, and after it what was damaged. */
 static void
 a_prune_takes_what_was_damaged(void **state)
@@ -465,6 +489,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damage_is_found_named_and_mended),
+        cmocka_unit_test(what_is_shared_mends_others),
         cmocka_unit_test(a_prune_takes_what_was_damaged),
         cmocka_unit_test(a_lost_marker_is_named),
         cmocka_unit_test(lost_states_are_named),
