@@ -759,6 +759,8 @@ export interface Pushed {
 
 export interface PullOptions extends LongOptions {
   remote?: string
+  /** Only this checkpoint of the remote comes. Default: all that are not here. */
+  reference?: Reference
   /** Default 0: no limit. */
   bytesPerSecondMax?: number | bigint
 }
@@ -881,7 +883,8 @@ export class Workspace implements Closable {
   list (options?: { limit?: number, safety?: boolean, remote?: string }): Promise<WorkspaceCheckpoint[]>
   find (reference: Reference): Promise<WorkspaceCheckpoint>
   entries (reference?: Reference): Promise<Array<{ path: string, type: 'file' | 'directory' | 'symlink', mode: number, size: number, mtimeNs: bigint, target?: string, hash?: string }>>
-  read (reference: Reference, path: string): Promise<Buffer>
+  /** With `remote`, of a checkpoint of that remote, which need not have been pulled: it is read where it is. */
+  read (reference: Reference, path: string, options?: { remote?: string }): Promise<Buffer>
   tag (name: string, reference: Reference, options?: { replace?: boolean }): Promise<WorkspaceCheckpoint>
   untag (name: string): Promise<void>
   tags (): Promise<Array<{ name: string, id: string, number: number, createdAt: Date, createdNs: bigint }>>

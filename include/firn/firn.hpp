@@ -2187,6 +2187,22 @@ class workspace
 
     // ---- remotes ----
 
+    // The content of a file of a checkpoint of a remote, read where it is.
+    std::string
+    remote_cat(const std::string &reference, std::string_view path,
+               const std::optional<std::string> &remote = std::nullopt)
+    {
+        firn_error err;
+        std::string out;
+        std::function<void(std::string_view)> each = [&](std::string_view piece) { out += piece; };
+        detail::callback<firn_slice, std::string_view> callback(each);
+        callback.check(firn_remote_cat(handle_.get(), name(remote), reference.c_str(),
+                                       detail::slice(path), &decltype(callback)::write, &callback,
+                                       nullptr, &err),
+                       err);
+        return out;
+    }
+
     // A missing name of a remote (std::nullopt) means the only one, or "origin".
 
     // Sends checkpoints, with their tags. The options replace missing references: by default it sends those that were

@@ -103,10 +103,12 @@ typedef struct firn_pull_options {
     size_t size;                  /* sizeof(firn_pull_options) */
     int64_t bytes_per_second_max; /* 0: no limit */
     firn_callbacks callbacks;
+    /* Only this checkpoint comes, as of firn_workspace_take; NULL: all that are not here. */
+    const char *reference;
 } firn_pull_options;
-#define FIRN_PULL_OPTIONS_INIT                            \
-    {                                                     \
-        sizeof(firn_pull_options), 0, FIRN_CALLBACKS_INIT \
+#define FIRN_PULL_OPTIONS_INIT                                  \
+    {                                                           \
+        sizeof(firn_pull_options), 0, FIRN_CALLBACKS_INIT, NULL \
     }
 typedef struct firn_pull_result {
     size_t size;          /* sizeof(firn_pull_result) */
@@ -120,7 +122,8 @@ typedef struct firn_pull_result {
     {                                           \
         sizeof(firn_pull_result), 0, 0, 0, 0, 0 \
     }
-/* Brings the checkpoints of other lines that are not here yet, and their tags. FIRN_CORRUPT: some
+/* Brings the checkpoints of other lines that are not here yet, and their tags. With a reference, one
+ * checkpoint of any line comes, and of the remote only what it needs is read. FIRN_CORRUPT: some
  * could not be brought; notices (FIRN_NOTICE_DAMAGED) name what is wrong, and the others are here.
  * Only where the list of checkpoints itself is damaged there are no notices, and nothing came. out
  * may be NULL. */
@@ -158,6 +161,14 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_take(firn_workspace *workspace, cons
                                                  const char *reference,
                                                  const firn_take_options *options,
                                                  firn_take_result *out, firn_error *err);
+
+/* Reads a file of a checkpoint of a remote, as firn_workspace_cat does of those that are here;
+ * nothing has to be pulled before, and nothing of it stays here. reference: as of
+ * firn_workspace_take. FIRN_NOT_FOUND: the remote has no such checkpoint, or that no such path. */
+FIRN_API FIRN_MUST_CHECK int firn_remote_cat(firn_workspace *workspace, const char *remote,
+                                             const char *reference, firn_slice path,
+                                             firn_write_bytes write, void *ctx,
+                                             firn_workspace_entry **out, firn_error *err);
 
 typedef struct firn_prune_options {
     size_t size;      /* sizeof(firn_prune_options) */

@@ -96,7 +96,8 @@ firn_workspace_pull(firn_workspace *workspace, const char *remote, const firn_pu
     FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
-    int rc = fi_share_pull(workspace, remote, &given, &result, err);
+    int rc = given.reference != NULL ? fi_share_bring(workspace, remote, &given, &result, err)
+                                     : fi_share_pull(workspace, remote, &given, &result, err);
     if (out != NULL && (rc == FIRN_OK || rc == FIRN_CORRUPT)) {
         fi_api_options_write(out, &result, sizeof result);
     }
@@ -185,4 +186,29 @@ firn_remote_log(firn_workspace *workspace, const char *remote, uint64_t limit,
     API_OWN(workspace, "workspace", err);
     struct logging logging = {on_change, ctx};
     return api_check_told(fi_share_log(workspace, remote, limit, log_within, &logging, err), err);
+}
+
+int
+firn_remote_cat(firn_workspace *workspace, const char *remote, const char *reference,
+                firn_slice path, firn_write_bytes write, void *ctx, firn_workspace_entry **out,
+                firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_workspace_entry *entry = NULL;
+    if (out != NULL) {
+        *out = NULL;
+    }
+    API_REQUIRE(workspace != NULL && reference != NULL && write != NULL, err,
+                "workspace, reference and write must not be NULL");
+    API_OWN(workspace, "workspace", err);
+    API_REQUIRE(path.size == 0 || path.data != NULL, err, "path must not be NULL");
+    struct api_check_stream to = {.write = write, .ctx = ctx};
+    int rc =
+        fi_share_cat(workspace, remote, reference, path, api_check_write, &to, &entry, NULL, err);
+    if (rc == FIRN_OK && out != NULL) {
+        fi_ws_given_take(workspace, entry);
+        *out = entry;
+    }
+    fi_ws_given_release(workspace);
+    return api_check_told(rc, err);
 }

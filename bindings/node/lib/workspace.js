@@ -36,7 +36,7 @@ const accepted = {
   gc: [...named.long, 'dryRun', 'full', 'now'],
   check: [...named.long, 'readData'],
   push: [...named.long, 'remote', 'references', 'bytesPerSecondMax'],
-  pull: [...named.long, 'remote', 'bytesPerSecondMax'],
+  pull: [...named.long, 'remote', 'reference', 'bytesPerSecondMax'],
   prune: [...named.long, 'remote', 'keep', 'dryRun', 'now'],
   remoteCheck: [...named.long, 'remote', 'readData', 'repair', 'bytesPerSecondMax'],
   remoteLog: ['remote', 'limit']
@@ -140,9 +140,9 @@ class Workspace extends Handle {
     return native.wsEntries(this[handle], referenceNeeded(checkpoint))
   }
 
-  /** The content of a file of a checkpoint. */
-  async read (checkpoint, path) {
-    return native.wsCat(this[handle], referenceNeeded(checkpoint), path)
+  /** The content of a file of a checkpoint; with `remote`, of one of a remote, read where it is. */
+  async read (checkpoint, path, options) {
+    return native.wsCat(this[handle], referenceNeeded(checkpoint), path, object(options, ['remote']).remote)
   }
 
   async tag (name, checkpoint, options) {
@@ -207,7 +207,7 @@ class Workspace extends Handle {
   /** Brings the checkpoints that others have pushed. FIRN_CORRUPT, with `pulled`, if others are damaged. */
   async pull (options) {
     options = withRemote(options, accepted.pull)
-    const { error, ...pulled } = await monitored(options, (monitor) => native.wsPull(this[handle], options.remote, options.bytesPerSecondMax, monitor))
+    const { error, ...pulled } = await monitored(options, (monitor) => native.wsPull(this[handle], options.remote, reference(options.reference), options.bytesPerSecondMax, monitor))
     if (error !== undefined) throw Object.assign(error, { pulled })
     return pulled
   }

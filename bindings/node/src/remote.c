@@ -126,7 +126,7 @@ ws_push_finish(napi_env env, struct call *call)
 
 /* ---- pull ---- */
 
-/* wsPull(workspace, remote, bytesPerSecondMax, monitor) */
+/* wsPull(workspace, remote, reference, bytesPerSecondMax, monitor) */
 static bool
 ws_pull_parse(struct args *args, struct call *call)
 {
@@ -136,8 +136,9 @@ ws_pull_parse(struct args *args, struct call *call)
     self->as.pull.options = options;
     self->as.pull.result = result;
     return ws_begin(args, &self->ws) && arg_text_or_none(args, 1, "remote", &self->remote) &&
-           arg_rate(args, 2, &self->as.pull.options.bytes_per_second_max) &&
-           arg_monitor(args, 3, &self->as.pull.options.callbacks);
+           arg_text_or_none(args, 2, "reference", &self->as.pull.options.reference) &&
+           arg_rate(args, 3, &self->as.pull.options.bytes_per_second_max) &&
+           arg_monitor(args, 4, &self->as.pull.options.callbacks);
 }
 
 static int

@@ -126,6 +126,7 @@ test('an unknown option is a TypeError that lists those that are known', async (
     'Workspace.resume': (o) => work.resume(o),
     'Workspace.revert': (o) => work.revert(o),
     'Workspace.list': (o) => work.list(o),
+    'Workspace.read': (o) => work.read('1', 'a', o),
     'Workspace.tag': (o) => work.tag('new', '1', o),
     'Workspace.delete': (o) => work.delete('1', o),
     'Workspace.expire': (o) => work.expire('all:1d', o),

@@ -221,19 +221,23 @@ tell_result(const char *name, PyObject *(*make)(const void *result), const void 
 PyObject *
 fp_remote_pull(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"remote", "max_bytes_per_second", "progress", "notice", NULL};
+    static char *names[] = {"remote",   "reference", "max_bytes_per_second",
+                            "progress", "notice",    NULL};
     const char *remote = NULL;
+    PyObject *reference = Py_None, *keep = NULL;
     PyObject *on_progress = Py_None, *on_notice = Py_None;
     struct fp_count limit = {"max_bytes_per_second", 0};
     struct fp_progress progress;
     firn_workspace *workspace;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$O&OO", names, &remote, fp_count_take,
-                                     &limit, &on_progress, &on_notice) ||
+    firn_pull_options options = FIRN_PULL_OPTIONS_INIT;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$OO&OO", names, &remote, &reference,
+                                     fp_count_take, &limit, &on_progress, &on_notice) ||
         !fp_progress_init(&progress, on_progress, on_notice) ||
+        !fp_reference_text(reference, &keep, &options.reference) ||
         (workspace = fp_workspace_begin(self)) == NULL) {
+        Py_XDECREF(keep);
         return NULL;
     }
-    firn_pull_options options = FIRN_PULL_OPTIONS_INIT;
     firn_pull_result result = FIRN_PULL_RESULT_INIT;
     options.bytes_per_second_max = rate(limit);
     options.callbacks = fp_progress_callbacks(&progress);
@@ -241,6 +245,7 @@ fp_remote_pull(PyObject *self, PyObject *args, PyObject *keywords)
     int code;
     FP_UNLOCKED(code, firn_workspace_pull(workspace, remote, &options, &result, &err));
     fp_workspace_end(self);
+    Py_XDECREF(keep);
     if (fp_progress_end(&progress, code, &err)) {
         return pulled_object(&result);
     }

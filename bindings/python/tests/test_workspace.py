@@ -281,8 +281,10 @@ def test_two_workspaces_share_a_remote(ws, tree, tmp_path):
         assert second.remotes()[0].id == remote.id
         with pytest.raises(ZeroDivisionError):
             second.pull("hub", progress=lambda _: 1 // 0)
+        assert second.cat("a.txt", "v1", remote="hub") == b"1" and second.cat("a.txt", remote="hub") == b"3"
+        assert second.pull(reference=2).checkpoints == 1 and second.pull("hub", reference="v1").checkpoints == 0
         pulled = second.pull(max_bytes_per_second=1 << 30)
-        assert (pulled.checkpoints, pulled.lines, pulled.skipped) == (4, 1, 0) and pulled.bytes > 0 and second.pull().checkpoints == 0
+        assert (pulled.checkpoints, pulled.lines, pulled.skipped) == (3, 1, 0) and pulled.bytes > 0 and second.pull().checkpoints == 0
         assert second.checkpoints() == [] and second.cat("a.txt", "hub/latest") == b"3" and second.cat("a.txt", "hub/2") == b"1"
         assert [change.path for change in second.diff("hub/1", "hub/latest")] == ["a.txt"]
         (line,) = second.lines("hub")

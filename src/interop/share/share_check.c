@@ -475,7 +475,9 @@ check_opened(struct checking *checking, struct fi_share_whole *whole, firn_error
     struct fi_share *share = checking->share;
     int rc = FIRN_NOT_FOUND;
     fi_remote_table_clear(&share->remote.uploads); /* no state names them: they do not count */
-    FI_TRY_RETURN(fi_share_stage_open(share->opened.store_dir, &checking->stage, err));
+    FI_TRY_RETURN(checking->options->repair
+                      ? fi_share_stage_open(share->opened.store_dir, &checking->stage, err)
+                      : fi_share_stage_open_beside(share->opened.store_dir, &checking->stage, err));
     FI_TRY_RETURN(check_marker(checking, err));
     FI_TRY_RETURN(fi_remote_resync(&share->remote, err));
     for (int tries = 1; rc == FIRN_NOT_FOUND; tries++) {

@@ -222,6 +222,10 @@ FIRN_MUST_CHECK int fi_share_tags_bring(struct fi_share *share, firn_error *err)
 /* Opens the directory, in the store, and empties it. FIRN_BUSY: another push is running. */
 FIRN_MUST_CHECK int fi_share_stage_open(struct fi_os_dir *store, struct fi_share_stage *out,
                                         firn_error *err);
+/* Opens it beside a push, for files that are removed once they are open: a push that begins removes
+ * their names, too. */
+FIRN_MUST_CHECK int fi_share_stage_open_beside(struct fi_os_dir *store, struct fi_share_stage *out,
+                                               firn_error *err);
 void fi_share_stage_close(struct fi_share_stage *stage);
 /* fi_bucket_body.read of a file; ctx is the file. */
 int fi_share_stage_read(void *ctx, uint64_t offset, void *out, size_t size, firn_error *err);

@@ -43,6 +43,14 @@ fi_share_stage_open(struct fi_os_dir *store, struct fi_share_stage *out, firn_er
     return remove_staged(out->dir, err);
 }
 
+int
+fi_share_stage_open_beside(struct fi_os_dir *store, struct fi_share_stage *out, firn_error *err)
+{
+    int rc = fi_os_make_dir(store, STAGE, 0700, err);
+    FI_TRY_RETURN(rc == FIRN_EXISTS ? FIRN_OK : rc);
+    return fi_os_dir_open(store, STAGE, &out->dir, err);
+}
+
 void
 fi_share_stage_close(struct fi_share_stage *stage)
 {
