@@ -307,7 +307,8 @@ Options before the command count too; help wins over mistakes after it.
   them, are restored. Paths are relative to the current directory; firn restore
   12 . restores the current directory alone. firn restore PATH takes the PATH from
   the newest checkpoint; what names a checkpoint is one: write -- before a file of
-  the same name.
+  the same name. A checkpoint of a remote that was not pulled, as REMOTE/REF, is
+  pulled first, alone.
   
   Afterwards the tree is that of the checkpoint; files that it does not have are
   removed. Files that rules exclude, those of the checkpoint or today's, are not

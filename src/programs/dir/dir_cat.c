@@ -151,8 +151,8 @@ const struct fi_command fi_dir_cat = {
             "and symbolic links have no content to print (see firn show REF --files). With\n"
             "--json the content is a string in the object, for files of at most 16 MiB.\n"
             "\n"
-            "A checkpoint of a remote that was not pulled, as REMOTE/REF, is read where it is:\n"
-            "of the remote only what the file takes is fetched, and nothing stays here.",
+            "A checkpoint of a remote that was not pulled, as REMOTE/REF, is read where it\n"
+            "is: only what the file takes is fetched, and nothing stays here.",
     .examples = examples,
     .missing_hint = fi_task_workspace_choose_hint,
     .uses = FI_COMMAND_USES_WORKSPACE,

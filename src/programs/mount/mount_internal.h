@@ -47,7 +47,8 @@ struct fi_mount_list {
     size_t line_count, line_capacity;
 };
 
-/* Lists all checkpoints, newest first, then the tags, then what was pulled, line by line. After an error out is empty. */
+/* Lists all checkpoints, newest first, then the tags, then what was pulled, line by line. After an
+ * error out is empty. */
 FIRN_MUST_CHECK int fi_mount_list_read(firn_workspace *workspace, struct fi_mount_list *out,
                                        firn_error *err);
 /* Leaves it empty. */
