@@ -65,6 +65,18 @@ take_add(struct taking *taking, enum fi_pack_kind kind, const firn_hash *hash, f
     return put_object(taking, &object, err);
 }
 
+/* Notes in which pack of the remote an object is, so that a push does not send it again. */
+static int
+note_there(struct taking *taking, const firn_hash *hash, firn_error *err)
+{
+    struct fi_share_note note = {
+        .hash = *hash, .epoch = taking->share->epoch, .level = FI_OUTGOING_PRESENT};
+    enum fi_pack_kind kind;
+    FI_TRY_RETURN(fi_far_parts_kind(taking->far, hash, &note.pack, &kind, err));
+    note.is_whole = !fi_pack_kind_is_named(kind);
+    return fi_share_note_put(taking->share, &note, err);
+}
+
 /* ==== the tree ==== */
 
 /* Reads directories of the remote, and the empty one. */
@@ -161,6 +173,7 @@ add_trees(struct taking *taking, firn_error *err)
         taking->trees.size -= sizeof hash;
         memcpy(&hash, taking->trees.data + taking->trees.size, sizeof hash);
         FI_TRY_RETURN(fi_far_read(taking->far, &hash, &taking->object, err));
+        FI_TRY_RETURN(note_there(taking, &hash, err));
         FI_TRY_RETURN(fi_objects_session_contains(taking->session, &hash, &is_there, err));
         FI_TRY_RETURN(
             is_there ? FIRN_OK
@@ -219,6 +232,7 @@ take_content(struct taking *taking, const struct content *content, firn_error *e
     bool is_there;
     bool is_list;
     uint64_t pack;
+    FI_TRY_RETURN(note_there(taking, &content->hash, err));
     FI_TRY_RETURN(fi_objects_session_contains(taking->session, &content->hash, &is_there, err));
     if (is_there) {
         return FIRN_OK;

@@ -181,6 +181,25 @@ one_checkpoint_comes_alone(void **state)
     prepared_deinit(&prepared);
 }
 
+/* A push does not send again what came so. */
+static void
+what_came_is_not_sent_again(void **state)
+{
+    struct prepared prepared;
+    firn_pull_result result;
+    (void)state;
+    prepare(&prepared, 73);
+    struct ws_world *world = &prepared.world;
+    check_ok(bring(world, "3", &result), &world->err);
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result restored;
+    check_ok(fi_ws_restore(world->ws, "origin/3", &options, &restored, &world->err), &world->err);
+    scan_put_text(&world->tree, "text", "edited");
+    ws_save(world);
+    assert_true(share_push(world).bytes < BIG / 100);
+    prepared_deinit(&prepared);
+}
+
 /* What is damaged does not come, and leaves no checkpoint. */
 static void
 what_is_damaged_does_not_come(void **state)
@@ -211,6 +230,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_read_where_it_is),
         cmocka_unit_test(one_checkpoint_comes_alone),
+        cmocka_unit_test(what_came_is_not_sent_again),
         cmocka_unit_test(what_is_damaged_does_not_come),
     };
     return cmocka_run_group_tests_name("share_away", tests, NULL, NULL);
