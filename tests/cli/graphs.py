@@ -64,7 +64,12 @@ RUNS = {
     "workspaces": [["workspaces"]],
     "trust": [["trust"]],
     "gc": [["gc"], ["gc", "-n"], ["gc", "--now"], ["gc", "--auto"]],
-    "check": [["check"], ["check", "--data"]],
+    "check": [["check"], ["check", "--data"], ["check", "--remote"]],
+    "push": [["push"]],
+    "pull": [["pull"]],
+    "fetch": [["fetch"]],
+    "clone": None,  # of a remote, not of a store; unit/share has remotes that lie
+    "remote": [["remote", "list"], ["remote", "log"]],
     "repair": [["repair", "-n"], ["repair"]],
     "db": [["db", "keyspaces", "STORE"], ["db", "check", "STORE"], ["db", "stats", "STORE"]],
     "import": [["import", "tar", "TAR"]],
