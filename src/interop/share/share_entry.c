@@ -198,7 +198,8 @@ fi_share_entry_label_of(const struct fi_remote_item *entry, char out[FI_SHARE_LA
             (char)(fi_share_is_graphic((char)byte) && byte != '/' && byte < 0x80 ? byte : '_');
     }
     if (size == 0) {
-        size = strlen(strcpy(out, "unnamed"));
+        memcpy(out, "unnamed", sizeof "unnamed");
+        size = sizeof "unnamed" - 1;
     }
     return firn_bytes(out, size);
 }
