@@ -759,6 +759,8 @@ export interface Pushed {
 
 export interface PullOptions extends LongOptions {
   remote?: string
+  /** Only this checkpoint of the remote comes. Default: all that are not here. */
+  reference?: Reference
   /** Default 0: no limit. */
   bytesPerSecondMax?: number | bigint
   /** Bring checkpoints that stand for far more than their bytes, too. Default false. */
@@ -799,6 +801,54 @@ export interface Pruned {
   requests: number
 }
 
+export interface RemoteCheckOptions extends LongOptions {
+  remote?: string
+  /** Fetches and verifies every byte; else only tables and directories. */
+  readData?: boolean
+  /** Sends again what is damaged there and whole here. */
+  repair?: boolean
+  /** Default 0: no limit. */
+  bytesPerSecondMax?: number | bigint
+}
+
+/** What a check of a remote found. */
+export interface RemoteCheck {
+  /** The number of the newest state; 0: nothing was pushed yet. */
+  state: number
+  checkpoints: number
+  /** Packs that these may need, and their bytes. */
+  packs: number
+  bytes: number
+  /** Packs, and other items, that are damaged or missing. */
+  damaged: number
+  /** Checkpoints that cannot be restored from the remote. */
+  broken: number
+  /** Checkpoints that could not be, and now can, and the bytes that were sent for that. */
+  repaired: number
+  sent: number
+  fetched: number
+  requests: number
+}
+
+/** What one push or prune changed in a remote. */
+export interface RemoteChange {
+  state: number
+  /** Who made it and when, as that machine says. */
+  by: string
+  at: Date
+  atNs: bigint
+  checkpoints: number
+  /** How many lines have some of these, and the label of the first, or ''. */
+  lines: number
+  line: string
+  packs: number
+  bytes: number
+  tags: number
+  removedCheckpoints: number
+  removedPacks: number
+  removedBytes: number
+}
+
 /** Opens the workspace that a directory belongs to. Creates nothing: the first save does. */
 export function openWorkspace (path: string, options?: { store?: string, lockTimeout?: number, isRoot?: boolean }): Promise<Workspace>
 
@@ -835,7 +885,8 @@ export class Workspace implements Closable {
   list (options?: { limit?: number, safety?: boolean, remote?: string }): Promise<WorkspaceCheckpoint[]>
   find (reference: Reference): Promise<WorkspaceCheckpoint>
   entries (reference?: Reference): Promise<Array<{ path: string, type: 'file' | 'directory' | 'symlink', mode: number, size: number, mtimeNs: bigint, target?: string, hash?: string }>>
-  read (reference: Reference, path: string): Promise<Buffer>
+  /** With `remote`, of a checkpoint of that remote, which need not have been pulled: it is read where it is. */
+  read (reference: Reference, path: string, options?: { remote?: string }): Promise<Buffer>
   tag (name: string, reference: Reference, options?: { replace?: boolean }): Promise<WorkspaceCheckpoint>
   untag (name: string): Promise<void>
   tags (): Promise<Array<{ name: string, id: string, number: number, createdAt: Date, createdNs: bigint }>>
@@ -862,4 +913,8 @@ export class Workspace implements Closable {
   lines (remote: string): Promise<Line[]>
   /** Removes from a remote what no checkpoint there needs, and first the checkpoints that `keep` does not keep. */
   remotePrune (options?: PruneOptions | string): Promise<Pruned>
+  /** Whether a remote has all that its checkpoints need. FIRN_CORRUPT, with `checked`, if damage is left. */
+  remoteCheck (options?: RemoteCheckOptions | string): Promise<RemoteCheck>
+  /** Who changed what in a remote, newest first; `limit` 0: all that it still knows. */
+  remoteLog (options?: { remote?: string, limit?: number } | string): Promise<RemoteChange[]>
 }

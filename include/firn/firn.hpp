@@ -2187,6 +2187,22 @@ class workspace
 
     // ---- remotes ----
 
+    // The content of a file of a checkpoint of a remote, read where it is.
+    std::string
+    remote_cat(const std::string &reference, std::string_view path,
+               const std::optional<std::string> &remote = std::nullopt)
+    {
+        firn_error err;
+        std::string out;
+        std::function<void(std::string_view)> each = [&](std::string_view piece) { out += piece; };
+        detail::callback<firn_slice, std::string_view> callback(each);
+        callback.check(firn_remote_cat(handle_.get(), name(remote), reference.c_str(),
+                                       detail::slice(path), &decltype(callback)::write, &callback,
+                                       nullptr, &err),
+                       err);
+        return out;
+    }
+
     // A missing name of a remote (std::nullopt) means the only one, or "origin".
 
     // Sends checkpoints, with their tags. The options replace missing references: by default it sends those that were
@@ -2271,6 +2287,30 @@ class workspace
         detail::guard guard(given.callbacks);
         guard.check(firn_remote_prune(handle_.get(), name(remote), &given, &out, &err), err);
         return out;
+    }
+    // Whether a remote has all that its checkpoints need; with options.repair, what is damaged there and whole here is sent
+    // again. FIRN_CORRUPT: damage is left; notices name it.
+    firn_remote_check_result
+    remote_check(const std::optional<std::string> &remote = std::nullopt,
+                 const firn_remote_check_options &options = FIRN_REMOTE_CHECK_OPTIONS_INIT)
+    {
+        firn_error err;
+        firn_remote_check_options given = options;
+        firn_remote_check_result out = FIRN_REMOTE_CHECK_RESULT_INIT;
+        detail::guard guard(given.callbacks);
+        guard.check(firn_remote_check(handle_.get(), name(remote), &given, &out, &err), err);
+        return out;
+    }
+    // Who changed what in a remote, newest first; limit 0: all that it still knows.
+    void
+    remote_log(const std::function<void(const firn_remote_change &)> &each,
+               const std::optional<std::string> &remote = std::nullopt, uint64_t limit = 0)
+    {
+        firn_error err;
+        detail::callback<const firn_remote_change *, const firn_remote_change &> callback(each);
+        callback.check(firn_remote_log(handle_.get(), name(remote), limit,
+                                       &decltype(callback)::call, &callback, &err),
+                       err);
     }
     firn_workspace *
     raw() const noexcept

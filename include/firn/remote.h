@@ -122,10 +122,12 @@ typedef struct firn_pull_options {
     firn_callbacks callbacks;
     bool trust;       /* bring checkpoints that stand for far more than their bytes, too */
     unsigned threads; /* that verify what comes; 0: one per processor */
+    /* Only this checkpoint comes, as of firn_workspace_take; NULL: all that are not here. */
+    const char *reference;
 } firn_pull_options;
-#define FIRN_PULL_OPTIONS_INIT                                      \
-    {                                                               \
-        sizeof(firn_pull_options), 0, FIRN_CALLBACKS_INIT, false, 0 \
+#define FIRN_PULL_OPTIONS_INIT                                            \
+    {                                                                     \
+        sizeof(firn_pull_options), 0, FIRN_CALLBACKS_INIT, false, 0, NULL \
     }
 typedef struct firn_pull_result {
     size_t size;          /* sizeof(firn_pull_result) */
@@ -139,7 +141,8 @@ typedef struct firn_pull_result {
     {                                           \
         sizeof(firn_pull_result), 0, 0, 0, 0, 0 \
     }
-/* Brings the checkpoints of other lines that are not here yet, and their tags. FIRN_CORRUPT: some
+/* Brings the checkpoints of other lines that are not here yet, and their tags. With a reference, one
+ * checkpoint of any line comes, and of the remote only what it needs is read. FIRN_CORRUPT: some
  * could not be brought; notices (FIRN_NOTICE_DAMAGED) name what is wrong, and the others are here.
  * FIRN_LIMIT: the same for some that stand for far more files, or longer ones, than their bytes
  * account for.
@@ -181,6 +184,14 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_take(firn_workspace *workspace, cons
                                                  const firn_take_options *options,
                                                  firn_take_result *out, firn_error *err);
 
+/* Reads a file of a checkpoint of a remote, as firn_workspace_cat does of those that are here;
+ * nothing has to be pulled before, and nothing of it stays here. reference: as of
+ * firn_workspace_take. FIRN_NOT_FOUND: the remote has no such checkpoint, or that no such path. */
+FIRN_API FIRN_MUST_CHECK int firn_remote_cat(firn_workspace *workspace, const char *remote,
+                                             const char *reference, firn_slice path,
+                                             firn_write_bytes write, void *ctx,
+                                             firn_workspace_entry **out, firn_error *err);
+
 typedef struct firn_prune_options {
     size_t size;      /* sizeof(firn_prune_options) */
     const char *keep; /* a policy, as in firn_workspace_save_options; NULL: all checkpoints stay */
@@ -215,6 +226,69 @@ typedef struct firn_prune_result {
 FIRN_API FIRN_MUST_CHECK int firn_remote_prune(firn_workspace *workspace, const char *remote,
                                                const firn_prune_options *options,
                                                firn_prune_result *out, firn_error *err);
+
+typedef struct firn_remote_check_options {
+    size_t size;                  /* sizeof(firn_remote_check_options) */
+    bool read_data;               /* every byte of every pack; else only tables and directories */
+    bool repair;                  /* send again what is damaged there and whole here */
+    int64_t bytes_per_second_max; /* 0: no limit */
+    firn_callbacks callbacks;
+} firn_remote_check_options;
+#define FIRN_REMOTE_CHECK_OPTIONS_INIT                                          \
+    {                                                                           \
+        sizeof(firn_remote_check_options), false, false, 0, FIRN_CALLBACKS_INIT \
+    }
+typedef struct firn_remote_check_result {
+    size_t size;          /* sizeof(firn_remote_check_result) */
+    uint64_t state;       /* number of the newest one; 0: nothing was pushed yet */
+    uint64_t checkpoints; /* of the remote */
+    uint64_t packs;       /* that they may need */
+    uint64_t bytes;       /* of these packs */
+    uint64_t damaged;     /* packs, and other items, that are damaged or missing */
+    uint64_t broken;      /* checkpoints that cannot be restored from the remote */
+    uint64_t repaired;    /* checkpoints that could not be, and now can */
+    uint64_t sent;        /* bytes of packs, to repair it */
+    uint64_t fetched;     /* bytes of packs */
+    uint64_t requests;
+} firn_remote_check_result;
+#define FIRN_REMOTE_CHECK_RESULT_INIT                                  \
+    {                                                                  \
+        sizeof(firn_remote_check_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
+    }
+/* Finds out whether a remote has all that its checkpoints need: its states, its packs with their
+ * tables, all directories, and for each content that a pack has it; with read_data every byte of
+ * the packs. FIRN_CORRUPT: something is damaged or missing; notices (FIRN_NOTICE_DAMAGED) name the
+ * packs, and the first of the checkpoints that this breaks. A pack that is damaged in part counts
+ * as missing: a pull refuses all of it. With `repair`, what broken checkpoints lack and this store
+ * has is sent, and once nothing needs a damaged pack it is taken out of the remote: FIRN_OK if no
+ * damage is left. Otherwise nothing is changed. out may be NULL; it is also filled for
+ * FIRN_CORRUPT and FIRN_NEWER. */
+FIRN_API FIRN_MUST_CHECK int firn_remote_check(firn_workspace *workspace, const char *remote,
+                                               const firn_remote_check_options *options,
+                                               firn_remote_check_result *out, firn_error *err);
+
+/* One change of a remote. Borrowed until the callback returns. */
+typedef struct firn_remote_change {
+    uint64_t state;       /* its number; the first change is 1 */
+    const char *by;       /* who made it, as that machine says: "ada@laptop" */
+    int64_t at_ns;        /* when, by that machine's clock; nanoseconds since 1970 */
+    uint64_t checkpoints; /* that it added */
+    uint64_t lines;       /* that have some of these */
+    firn_slice line;      /* the label of the first of them; empty: none */
+    uint64_t packs;       /* that it added, small ones in the state itself included */
+    uint64_t bytes;       /* of these */
+    uint64_t tags;        /* that it set or removed */
+    uint64_t removed_checkpoints;
+    uint64_t removed_packs;
+    uint64_t removed_bytes; /* of these */
+} firn_remote_change;
+/* Visits the changes of a remote, newest first, at most `limit` (0: all), as far as the remote still
+ * has them: it forgets those of more than a week ago, but at least 32 stay. What a change removed is
+ * not known of the oldest one. A result of on_change other than FIRN_OK ends that. */
+FIRN_API FIRN_MUST_CHECK int
+firn_remote_log(firn_workspace *workspace, const char *remote, uint64_t limit,
+                int (*on_change)(void *ctx, const firn_remote_change *change), void *ctx,
+                firn_error *err);
 
 #ifdef __cplusplus
 }

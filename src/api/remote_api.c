@@ -99,7 +99,8 @@ firn_workspace_pull(firn_workspace *workspace, const char *remote, const firn_pu
     FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
-    int rc = fi_share_pull(workspace, remote, &given, &result, err);
+    int rc = given.reference != NULL ? fi_share_bring(workspace, remote, &given, &result, err)
+                                     : fi_share_pull(workspace, remote, &given, &result, err);
     if (out != NULL && (rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_LIMIT)) {
         fi_api_options_write(out, &result, sizeof result);
     }
@@ -142,5 +143,75 @@ firn_remote_prune(firn_workspace *workspace, const char *remote, const firn_prun
     if (rc == FIRN_OK && out != NULL) {
         fi_api_options_write(out, &result, sizeof result);
     }
+    return api_check_told(rc, err);
+}
+
+int
+firn_remote_check(firn_workspace *workspace, const char *remote,
+                  const firn_remote_check_options *options, firn_remote_check_result *out,
+                  firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_remote_check_options given = FIRN_REMOTE_CHECK_OPTIONS_INIT;
+    firn_remote_check_result result;
+    FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
+    int rc = fi_share_check(workspace, remote, &given, &result, err);
+    if (out != NULL && (rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER)) {
+        fi_api_options_write(out, &result, sizeof result);
+    }
+    return api_check_told(rc, err);
+}
+
+struct logging {
+    int (*on_change)(void *ctx, const firn_remote_change *change);
+    void *ctx;
+};
+
+static int
+log_within(void *ctx, const firn_remote_change *change)
+{
+    struct logging *logging = ctx;
+    unsigned begun = fi_os_callback_begin();
+    int rc = logging->on_change(logging->ctx, change);
+    fi_os_callback_end(begun);
+    return rc;
+}
+
+int
+firn_remote_log(firn_workspace *workspace, const char *remote, uint64_t limit,
+                int (*on_change)(void *ctx, const firn_remote_change *change), void *ctx,
+                firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(on_change != NULL, err, "on_change must not be NULL");
+    API_OWN(workspace, "workspace", err);
+    struct logging logging = {on_change, ctx};
+    return api_check_told(fi_share_log(workspace, remote, limit, log_within, &logging, err), err);
+}
+
+int
+firn_remote_cat(firn_workspace *workspace, const char *remote, const char *reference,
+                firn_slice path, firn_write_bytes write, void *ctx, firn_workspace_entry **out,
+                firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_workspace_entry *entry = NULL;
+    if (out != NULL) {
+        *out = NULL;
+    }
+    API_REQUIRE(workspace != NULL && reference != NULL && write != NULL, err,
+                "workspace, reference and write must not be NULL");
+    API_OWN(workspace, "workspace", err);
+    API_REQUIRE(path.size == 0 || path.data != NULL, err, "path must not be NULL");
+    struct api_check_stream to = {.write = write, .ctx = ctx};
+    int rc =
+        fi_share_cat(workspace, remote, reference, path, api_check_write, &to, &entry, NULL, err);
+    if (rc == FIRN_OK && out != NULL) {
+        fi_ws_given_take(workspace, entry);
+        *out = entry;
+    }
+    fi_ws_given_release(workspace);
     return api_check_told(rc, err);
 }

@@ -336,6 +336,34 @@ def paths_alone():
     leave(program)
 
 
+def what_was_pulled():
+    three_checkpoints()
+    other = os.path.join(PLACE, "other")
+    shared = os.path.join(PLACE, "shared")
+    os.makedirs(other)
+    for text in ("theirs", "theirs and more"):
+        with open(os.path.join(other, "f"), "a", encoding="utf-8") as file:
+            file.write(text + "\n")
+        subprocess.run([FIRN, "-C", other, "save", "-q", "-m", text], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([FIRN, "-C", other, "remote", "add", "origin", shared, "-q"], check=True)
+    subprocess.run([FIRN, "-C", other, "push", "-q"], check=True)
+    firn("remote", "add", "origin", shared)
+    firn("pull", "-q")
+    write("notes", "not saved\n")
+    program = start("browse", "origin")
+    text = program.wait_for("+theirs and more")
+    check("2 of 2\n" in text.replace("1 of 2", "2 of 2") and "no notes" not in text and "not saved" not in text, text)
+    program.type("j")
+    program.wait_for("+theirs\n")
+    firn("save", "-m", "own, meanwhile")
+    program.type("\ry")
+    program.wait_for("restored")
+    check(read("f") == "theirs\n" and not exists("src"), "not what was pulled")
+    leave(program)
+    program = start("browse", "origin/nobody")
+    end(program, 3)
+
+
 def colours_and_questions():
     three_checkpoints()
     program = start()
@@ -660,7 +688,7 @@ def nothing_to_browse():
 
 
 TESTS = [history_and_what_each_checkpoint_changed, what_a_restore_would_change, what_is_not_saved_yet, restore_undo_and_redo, restore_of_marked_files,
-         rename_is_restored_as_a_whole, paths_alone, colours_and_questions, one_checkpoint, narrow_terminals, terminals_that_change_their_size,
+         rename_is_restored_as_a_whole, paths_alone, what_was_pulled, colours_and_questions, one_checkpoint, narrow_terminals, terminals_that_change_their_size,
          terminals_without_colours, no_terminal_that_could_be_used, hostile_names, search, what_others_save_and_delete,
          a_store_that_is_locked, keys_at_random_while_others_save_delete_and_collect, signals, stop_and_continue, nothing_to_browse]
 

@@ -64,7 +64,7 @@ RUNS = {
     "pull": [["pull", "far"]],
     "fetch": [["fetch", "far"]],
     "clone": [["clone", "FAR", "OUT"], ["clone", "--at", "1", "FAR", "OUT"], ["clone", "FAR", "OUT", "a"]],
-    "remote": [["remote", "show", "far"], ["remote", "list"], ["remote", "prune", "far"]],
+    "remote": [["remote", "show", "far"], ["remote", "list"], ["remote", "log", "far"], ["remote", "prune", "far"]],
     "hook": [["hook", "run", "claude", "after"]],
     "mcp": [["mcp"]],
     "init": [["init"]],
@@ -72,7 +72,7 @@ RUNS = {
     "workspaces": [["workspaces"]],
     "trust": [["trust"]],
     "gc": [["gc"], ["gc", "-n"], ["gc", "--now"], ["gc", "--auto"]],
-    "check": [["check"], ["check", "--data"]],
+    "check": [["check"], ["check", "--data"], ["check", "--remote", "far"], ["check", "--remote", "far", "--data"]],
     "repair": [["repair", "-n"], ["repair"]],
     "db": [["db", "keyspaces", "STORE"], ["db", "check", "STORE"], ["db", "stats", "STORE"]],
     "import": [["import", "tar", "TAR"]],
@@ -231,7 +231,7 @@ class Tester:
                     subprocess.run(["tar", "cf", place + "/t.tar", "-C", place + "/ws", "a"], check=True)
                 given = [{"OUT": place + "/made", "STORE": place + "/store", "TAR": place + "/t.tar",
                           "FAR": place + "/far"}.get(word, word) for word in words]
-                if command in SHARING:
+                if command in SHARING or "--remote" in words:
                     self.add_remote(place, with_push=command != "push")
                 if words[0] in ("db", "help", "version", "completion", "__complete"):
                     line = [self.firn] + given

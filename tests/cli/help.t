@@ -72,7 +72,7 @@ The program explains itself, and every command does.
     pull       Bring checkpoints that others have pushed to a remote
     fetch      The same as pull, which changes no file either
     clone      Make a workspace from a remote
-    remote     Add, list, prune, show or remove remotes
+    remote     Add, list, log, prune, show or remove remotes
   
   Agent commands:
     hook       Save before and after each turn of a coding agent
@@ -161,6 +161,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   workspaces relocate
   remote add
   remote list
+  remote log
   remote prune
   remote show
   remote remove
@@ -306,7 +307,8 @@ Options before the command count too; help wins over mistakes after it.
   them, are restored. Paths are relative to the current directory; firn restore
   12 . restores the current directory alone. firn restore PATH takes the PATH from
   the newest checkpoint; what names a checkpoint is one: write -- before a file of
-  the same name.
+  the same name. A checkpoint of a remote that was not pulled, as REMOTE/REF, is
+  pulled first, alone.
   
   Afterwards the tree is that of the checkpoint; files that it does not have are
   removed. Files that rules exclude, those of the checkpoint or today's, are not

@@ -23,6 +23,7 @@ Checkpoints as read-only directories.
   ../m:
   latest
   number
+  remote
   safety
   tag
   time

@@ -126,7 +126,7 @@ What is not there.
   [2]
   $ firn show origin/9
   ! firn: there is no checkpoint '9'
-  ! hint: firn list REMOTE lists what was pulled from a remote, firn pull brings what is new
+  ! hint: firn pull origin brings what is not here; firn list origin lists what is
   [3]
   $ firn remote show elsewhere
   ! firn: there is no remote 'elsewhere'

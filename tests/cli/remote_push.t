@@ -138,7 +138,7 @@ What came is a remote's, and no checkpoint of this workspace.
 
   $ firn show origin/9
   ! firn: there is no checkpoint '9'
-  ! hint: firn list REMOTE lists what was pulled from a remote, firn pull brings what is new
+  ! hint: firn pull origin brings what is not here; firn list origin lists what is
   [3]
   $ firn show origin/
   ! firn: there is no checkpoint 'origin/'

@@ -656,6 +656,14 @@ shares_a_directory(const std::filesystem::path &beside)
                 (void)grace.remote_prune(std::nullopt, prune);
             }) == FIRN_INVALID,
             "a policy that is none");
+    require(grace.remote_cat("2", "notes", "hub") == "two", "a file of a remote");
+    firn_remote_check_result checked = grace.remote_check("hub");
+    require(checked.checkpoints == 2 && checked.damaged == 0 && checked.broken == 0,
+            "a remote is checked");
+    unsigned pushes = 0;
+    grace.remote_log([&](const firn_remote_change &change) { pushes += change.lines > 0; }, "hub",
+                     1);
+    require(pushes == 1, "the log of a remote");
     grace.remote_remove("hub");
     require(!grace.find("hub/latest") &&
                 code_of([&] { grace.remote_remove("hub"); }) == FIRN_NOT_FOUND,

@@ -36,8 +36,10 @@ const accepted = {
   gc: [...named.long, 'dryRun', 'full', 'now'],
   check: [...named.long, 'readData'],
   push: [...named.long, 'remote', 'references', 'bytesPerSecondMax'],
-  pull: [...named.long, 'remote', 'bytesPerSecondMax', 'trust'],
-  prune: [...named.long, 'remote', 'keep', 'dryRun', 'now']
+  pull: [...named.long, 'remote', 'reference', 'bytesPerSecondMax', 'trust'],
+  prune: [...named.long, 'remote', 'keep', 'dryRun', 'now'],
+  remoteCheck: [...named.long, 'remote', 'readData', 'repair', 'bytesPerSecondMax'],
+  remoteLog: ['remote', 'limit']
 }
 accepted.undo = [...accepted.restore, 'lastTurn']
 
@@ -138,9 +140,9 @@ class Workspace extends Handle {
     return native.wsEntries(this[handle], referenceNeeded(checkpoint))
   }
 
-  /** The content of a file of a checkpoint. */
-  async read (checkpoint, path) {
-    return native.wsCat(this[handle], referenceNeeded(checkpoint), path)
+  /** The content of a file of a checkpoint; with `remote`, of one of a remote, read where it is. */
+  async read (checkpoint, path, options) {
+    return native.wsCat(this[handle], referenceNeeded(checkpoint), path, object(options, ['remote']).remote)
   }
 
   async tag (name, checkpoint, options) {
@@ -205,7 +207,7 @@ class Workspace extends Handle {
   /** Brings the checkpoints that others have pushed. FIRN_CORRUPT or FIRN_LIMIT, with `pulled`, if not all came. */
   async pull (options) {
     options = withRemote(options, accepted.pull)
-    const { error, ...pulled } = await monitored(options, (monitor) => native.wsPull(this[handle], options.remote, options.bytesPerSecondMax, options.trust, monitor))
+    const { error, ...pulled } = await monitored(options, (monitor) => native.wsPull(this[handle], options.remote, reference(options.reference), options.bytesPerSecondMax, options.trust, monitor))
     if (error !== undefined) throw Object.assign(error, { pulled })
     return pulled
   }
@@ -233,6 +235,21 @@ class Workspace extends Handle {
   async remotePrune (options) {
     options = withRemote(options, accepted.prune)
     return monitored(options, (monitor) => native.wsPrune(this[handle], options.remote, options.keep, options.dryRun, options.now, monitor))
+  }
+
+  /** Whether a remote has all that its checkpoints need. FIRN_CORRUPT, with `checked`, if damage is left. */
+  async remoteCheck (options) {
+    options = withRemote(options, accepted.remoteCheck)
+    const { error, ...checked } = await monitored(options, (monitor) => native.wsRemoteCheck(this[handle], options.remote, options.readData, options.repair, options.bytesPerSecondMax, monitor))
+    if (error !== undefined) throw Object.assign(error, { checked })
+    return checked
+  }
+
+  /** Who changed what in a remote, newest first. */
+  async remoteLog (options) {
+    options = withRemote(options, accepted.remoteLog)
+    const changes = await native.wsRemoteLog(this[handle], options.remote, options.limit)
+    return changes.map(({ atNs, ...change }) => ({ ...change, at: new Date(Number(atNs / 1000000n)), atNs }))
   }
 }
 

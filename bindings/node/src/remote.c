@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * remote.c: remotes of a workspace: pushing, pulling, pruning, their names and lines.
+ * remote.c: remotes of a workspace: pushing, pulling, pruning, checking, their names, lines and logs.
  *
  * The calls wait in the workspace's lane, as those of workspace.c do. A pull that finds damage brings the rest: damage is a
  * result with an error in it, of which JavaScript makes an error that says what came.
@@ -21,6 +21,11 @@ struct remote_item {
 struct line_item {
     struct line_item *next;
     firn_workspace_line line; /* its texts are in the call */
+};
+
+struct change_item {
+    struct change_item *next;
+    firn_remote_change change; /* its texts are in the call */
 };
 
 struct remote_call {
@@ -45,7 +50,15 @@ struct remote_call {
             firn_prune_options options;
             firn_prune_result result;
         } prune;
+        struct {
+            firn_remote_check_options options;
+            firn_remote_check_result result;
+            bool is_damaged;
+        } check;
     } as;
+    uint64_t limit;
+    struct change_item *first_change;
+    struct change_item **end_change;
 };
 
 static struct remote_call *
@@ -113,7 +126,7 @@ ws_push_finish(napi_env env, struct call *call)
 
 /* ---- pull ---- */
 
-/* wsPull(workspace, remote, bytesPerSecondMax, trust, monitor) */
+/* wsPull(workspace, remote, reference, bytesPerSecondMax, trust, monitor) */
 static bool
 ws_pull_parse(struct args *args, struct call *call)
 {
@@ -123,9 +136,10 @@ ws_pull_parse(struct args *args, struct call *call)
     self->as.pull.options = options;
     self->as.pull.result = result;
     return ws_begin(args, &self->ws) && arg_text_or_none(args, 1, "remote", &self->remote) &&
-           arg_rate(args, 2, &self->as.pull.options.bytes_per_second_max) &&
-           arg_bool(args, 3, "trust", &self->as.pull.options.trust) &&
-           arg_monitor(args, 4, &self->as.pull.options.callbacks);
+           arg_text_or_none(args, 2, "reference", &self->as.pull.options.reference) &&
+           arg_rate(args, 3, &self->as.pull.options.bytes_per_second_max) &&
+           arg_bool(args, 4, "trust", &self->as.pull.options.trust) &&
+           arg_monitor(args, 5, &self->as.pull.options.callbacks);
 }
 
 static int
@@ -196,6 +210,58 @@ ws_prune_finish(napi_env env, struct call *call)
     set_number(env, object, "bytes", (double)result->bytes);
     set_number(env, object, "removedPacks", (double)result->removed_packs);
     set_number(env, object, "removedBytes", (double)result->removed_bytes);
+    set_number(env, object, "requests", (double)result->requests);
+    return object;
+}
+
+/* ---- check ---- */
+
+/* wsRemoteCheck(workspace, remote, readData, repair, bytesPerSecondMax, monitor) */
+static bool
+ws_remote_check_parse(struct args *args, struct call *call)
+{
+    struct remote_call *self = remote_call(call);
+    firn_remote_check_options options = FIRN_REMOTE_CHECK_OPTIONS_INIT;
+    firn_remote_check_result result = FIRN_REMOTE_CHECK_RESULT_INIT;
+    self->as.check.options = options;
+    self->as.check.result = result;
+    return ws_begin(args, &self->ws) && arg_text_or_none(args, 1, "remote", &self->remote) &&
+           arg_bool(args, 2, "readData", &self->as.check.options.read_data) &&
+           arg_bool(args, 3, "repair", &self->as.check.options.repair) &&
+           arg_rate(args, 4, &self->as.check.options.bytes_per_second_max) &&
+           arg_monitor(args, 5, &self->as.check.options.callbacks);
+}
+
+static int
+ws_remote_check_run(struct call *call, firn_error *err)
+{
+    struct remote_call *self = remote_call(call);
+    int code = firn_remote_check(workspace_of(self), self->remote, &self->as.check.options,
+                                 &self->as.check.result, err);
+    self->as.check.is_damaged = code == FIRN_CORRUPT;
+    return self->as.check.is_damaged ? FIRN_OK : code;
+}
+
+static napi_value
+ws_remote_check_finish(napi_env env, struct call *call)
+{
+    const struct remote_call *self = remote_call(call);
+    const firn_remote_check_result *result = &self->as.check.result;
+    napi_value object = NULL;
+    (void)napi_create_object(env, &object);
+    if (self->as.check.is_damaged) {
+        set_value(env, object, "error",
+                  error_create(call->instance, FIRN_CORRUPT, call->err->os_errno, call->err->text));
+    }
+    set_number(env, object, "state", (double)result->state);
+    set_number(env, object, "checkpoints", (double)result->checkpoints);
+    set_number(env, object, "packs", (double)result->packs);
+    set_number(env, object, "bytes", (double)result->bytes);
+    set_number(env, object, "damaged", (double)result->damaged);
+    set_number(env, object, "broken", (double)result->broken);
+    set_number(env, object, "repaired", (double)result->repaired);
+    set_number(env, object, "sent", (double)result->sent);
+    set_number(env, object, "fetched", (double)result->fetched);
     set_number(env, object, "requests", (double)result->requests);
     return object;
 }
@@ -362,7 +428,77 @@ ws_lines_finish(napi_env env, struct call *call)
     return array;
 }
 
+/* ---- log ---- */
+
+/* wsRemoteLog(workspace, remote, limit) */
+static bool
+ws_remote_log_parse(struct args *args, struct call *call)
+{
+    struct remote_call *self = remote_call(call);
+    self->end_change = &self->first_change;
+    return ws_begin(args, &self->ws) && arg_text_or_none(args, 1, "remote", &self->remote) &&
+           arg_u64(args, 2, "limit", 0, &self->limit);
+}
+
+static int
+on_change(void *ctx, const firn_remote_change *change)
+{
+    struct remote_call *self = ctx;
+    struct change_item *item = arena_take(&self->ws.call.arena, sizeof(*item));
+    if (item == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    item->next = NULL;
+    item->change = *change;
+    item->change.by = keep_text(self, change->by);
+    if (item->change.by == NULL || !ws_keep(&self->ws, change->line, &item->change.line)) {
+        return FIRN_NO_MEMORY;
+    }
+    *self->end_change = item;
+    self->end_change = &item->next;
+    return FIRN_OK;
+}
+
+static int
+ws_remote_log_run(struct call *call, firn_error *err)
+{
+    struct remote_call *self = remote_call(call);
+    return firn_remote_log(workspace_of(self), self->remote, self->limit, on_change, self, err);
+}
+
+static napi_value
+ws_remote_log_finish(napi_env env, struct call *call)
+{
+    const struct change_item *item;
+    napi_value array = NULL;
+    uint32_t i = 0;
+    (void)napi_create_array(env, &array);
+    for (item = remote_call(call)->first_change; item != NULL && array != NULL; item = item->next) {
+        const firn_remote_change *change = &item->change;
+        napi_value object = NULL;
+        (void)napi_create_object(env, &object);
+        set_number(env, object, "state", (double)change->state);
+        set_text(env, object, "by", change->by);
+        set_bigint(env, object, "atNs", change->at_ns);
+        set_number(env, object, "checkpoints", (double)change->checkpoints);
+        set_number(env, object, "lines", (double)change->lines);
+        set_slice(env, object, "line", change->line);
+        set_number(env, object, "packs", (double)change->packs);
+        set_number(env, object, "bytes", (double)change->bytes);
+        set_number(env, object, "tags", (double)change->tags);
+        set_number(env, object, "removedCheckpoints", (double)change->removed_checkpoints);
+        set_number(env, object, "removedPacks", (double)change->removed_packs);
+        set_number(env, object, "removedBytes", (double)change->removed_bytes);
+        (void)napi_set_element(env, array, i++, object);
+    }
+    return array;
+}
+
 const struct call_kind remote_calls[] = {
+    {"wsRemoteCheck", sizeof(struct remote_call), CALL_IN_LANE, ws_remote_check_parse,
+     ws_remote_check_run, ws_remote_check_finish, NULL},
+    {"wsRemoteLog", sizeof(struct remote_call), CALL_IN_LANE, ws_remote_log_parse,
+     ws_remote_log_run, ws_remote_log_finish, NULL},
     {"wsPush", sizeof(struct remote_call), CALL_IN_LANE, ws_push_parse, ws_push_run, ws_push_finish,
      NULL},
     {"wsPull", sizeof(struct remote_call), CALL_IN_LANE, ws_pull_parse, ws_pull_run, ws_pull_finish,

@@ -102,6 +102,7 @@ struct ws_call {
             firn_workspace_list_options options;
         } list;
         struct {
+            const char *remote; /* NULL: what is here */
             firn_slice path;
             uint8_t *data;
             size_t size;

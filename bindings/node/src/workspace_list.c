@@ -164,7 +164,8 @@ static bool
 ws_cat_parse(struct args *args, struct call *call)
 {
     struct ws_call *self = (struct ws_call *)(void *)call;
-    return ws_reference_parse(args, call) && arg_bytes(args, 2, "path", &self->as.cat.path);
+    return ws_reference_parse(args, call) && arg_bytes(args, 2, "path", &self->as.cat.path) &&
+           arg_text_or_none(args, 3, "remote", &self->as.cat.remote);
 }
 
 static int
@@ -193,8 +194,11 @@ static int
 ws_cat_run(struct call *call, firn_error *err)
 {
     struct ws_call *self = (struct ws_call *)(void *)call;
-    return firn_workspace_cat(self->handle->object, self->reference, self->as.cat.path, keep_piece,
-                              self, NULL, err);
+    return self->as.cat.remote != NULL
+               ? firn_remote_cat(self->handle->object, self->as.cat.remote, self->reference,
+                                 self->as.cat.path, keep_piece, self, NULL, err)
+               : firn_workspace_cat(self->handle->object, self->reference, self->as.cat.path,
+                                    keep_piece, self, NULL, err);
 }
 
 static napi_value

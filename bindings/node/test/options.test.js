@@ -126,6 +126,7 @@ test('an unknown option is a TypeError that lists those that are known', async (
     'Workspace.resume': (o) => work.resume(o),
     'Workspace.revert': (o) => work.revert(o),
     'Workspace.list': (o) => work.list(o),
+    'Workspace.read': (o) => work.read('1', 'a', o),
     'Workspace.tag': (o) => work.tag('new', '1', o),
     'Workspace.delete': (o) => work.delete('1', o),
     'Workspace.expire': (o) => work.expire('all:1d', o),
@@ -133,7 +134,9 @@ test('an unknown option is a TypeError that lists those that are known', async (
     'Workspace.check': (o) => work.check(o),
     'Workspace.push': (o) => work.push(o),
     'Workspace.pull': (o) => work.pull(o),
-    'Workspace.remotePrune': (o) => work.remotePrune(o)
+    'Workspace.remotePrune': (o) => work.remotePrune(o),
+    'Workspace.remoteCheck': (o) => work.remoteCheck(o),
+    'Workspace.remoteLog': (o) => work.remoteLog(o)
   }
   const expected = declared()
   assert.ok(expected.size > 80, String(expected.size))
@@ -157,7 +160,7 @@ test('an unknown option is a TypeError that lists those that are known', async (
       await assert.rejects(async () => call({ [option]: undefined, creat: undefined }), /"creat"/, `${name}: ${option}`)
     }
     for (const wrong of ['text', 5, [], () => {}]) {
-      if ((wrong === 'text' && /\.(save|push|pull|remotePrune)$/.test(name)) || (/text|5/.test(wrong) && name.endsWith('.revert'))) continue // a message, a reference, a remote
+      if ((wrong === 'text' && /\.(save|push|pull|remotePrune|remoteCheck|remoteLog)$/.test(name)) || (/text|5/.test(wrong) && name.endsWith('.revert'))) continue // a message, a reference, a remote
       if (isSync) assert.throws(() => call(wrong), code('FIRN_INVALID'), name)
       else await assert.rejects(async () => call(wrong), code('FIRN_INVALID'), name)
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fp_remote.c: remotes of a workspace: their names and lines, pushing, pulling and pruning.
+ * fp_remote.c: remotes of a workspace: their names, lines and logs, pushing, pulling, pruning and checking.
  *
  * A name of a remote that is left out means the only one, or "origin". A pull that finds damage brings the rest: its Corrupt
  * has what it brought, as `pulled`.
@@ -193,8 +193,9 @@ fp_remote_push(PyObject *self, PyObject *args, PyObject *keywords)
 }
 
 static PyObject *
-pulled_object(const firn_pull_result *result)
+pulled_object(const void *given)
 {
+    const firn_pull_result *result = given;
     return fp_result("Pulled", Py_BuildValue("(KKKKK)", (unsigned long long)result->checkpoints,
                                              (unsigned long long)result->lines,
                                              (unsigned long long)result->skipped,
@@ -202,38 +203,42 @@ pulled_object(const firn_pull_result *result)
                                              (unsigned long long)result->requests));
 }
 
-/* Gives the exception that is raised what the pull has brought. */
+/* Gives the exception that is raised a result. */
 static void
-tell_pulled(const firn_pull_result *result)
+tell_result(const char *name, PyObject *(*make)(const void *result), const void *result)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
-    PyObject *pulled = pulled_object(result);
-    if (pulled == NULL || PyObject_SetAttrString(value, "pulled", pulled) != 0) {
+    PyObject *object = make(result);
+    if (object == NULL || PyObject_SetAttrString(value, name, object) != 0) {
         PyErr_Clear();
     }
-    Py_XDECREF(pulled);
+    Py_XDECREF(object);
     PyErr_Restore(type, value, traceback);
 }
 
 PyObject *
 fp_remote_pull(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"remote", "max_bytes_per_second", "trust", "progress", "notice", NULL};
+    static char *names[] = {"remote", "reference", "max_bytes_per_second", "trust", "progress",
+                            "notice", NULL};
     const char *remote = NULL;
+    PyObject *reference = Py_None, *keep = NULL;
     PyObject *on_progress = Py_None, *on_notice = Py_None;
     struct fp_count limit = {"max_bytes_per_second", 0};
     int trust = 0;
     struct fp_progress progress;
     firn_workspace *workspace;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$O&pOO", names, &remote, fp_count_take,
-                                     &limit, &trust, &on_progress, &on_notice) ||
+    firn_pull_options options = FIRN_PULL_OPTIONS_INIT;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$OO&pOO", names, &remote, &reference,
+                                     fp_count_take, &limit, &trust, &on_progress, &on_notice) ||
         !fp_progress_init(&progress, on_progress, on_notice) ||
+        !fp_reference_text(reference, &keep, &options.reference) ||
         (workspace = fp_workspace_begin(self)) == NULL) {
+        Py_XDECREF(keep);
         return NULL;
     }
-    firn_pull_options options = FIRN_PULL_OPTIONS_INIT;
     firn_pull_result result = FIRN_PULL_RESULT_INIT;
     options.bytes_per_second_max = rate(limit);
     options.trust = trust != 0;
@@ -242,11 +247,12 @@ fp_remote_pull(PyObject *self, PyObject *args, PyObject *keywords)
     int code;
     FP_UNLOCKED(code, firn_workspace_pull(workspace, remote, &options, &result, &err));
     fp_workspace_end(self);
+    Py_XDECREF(keep);
     if (fp_progress_end(&progress, code, &err)) {
         return pulled_object(&result);
     }
     if ((code == FIRN_CORRUPT || code == FIRN_LIMIT) && progress.type == NULL) {
-        tell_pulled(&result);
+        tell_result("pulled", pulled_object, &result);
     }
     return NULL;
 }
@@ -285,4 +291,105 @@ fp_remote_prune(PyObject *self, PyObject *args, PyObject *keywords)
                                          (unsigned long long)result.removed_bytes,
                                          (unsigned long long)result.requests))
                : NULL;
+}
+
+/* ---- checking, and the log ---- */
+
+static PyObject *
+checked_object(const void *given)
+{
+    const firn_remote_check_result *result = given;
+    return fp_result(
+        "RemoteCheck",
+        Py_BuildValue("(KKKKKKKKKK)", (unsigned long long)result->state,
+                      (unsigned long long)result->checkpoints, (unsigned long long)result->packs,
+                      (unsigned long long)result->bytes, (unsigned long long)result->damaged,
+                      (unsigned long long)result->broken, (unsigned long long)result->repaired,
+                      (unsigned long long)result->sent, (unsigned long long)result->fetched,
+                      (unsigned long long)result->requests));
+}
+
+PyObject *
+fp_remote_check(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"remote",   "read_data", "repair", "max_bytes_per_second",
+                            "progress", "notice",    NULL};
+    const char *remote = NULL;
+    PyObject *on_progress = Py_None, *on_notice = Py_None;
+    struct fp_count limit = {"max_bytes_per_second", 0};
+    int read_data = 0, repair = 0;
+    struct fp_progress progress;
+    firn_workspace *workspace;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$ppO&OO", names, &remote, &read_data,
+                                     &repair, fp_count_take, &limit, &on_progress, &on_notice) ||
+        !fp_progress_init(&progress, on_progress, on_notice) ||
+        (workspace = fp_workspace_begin(self)) == NULL) {
+        return NULL;
+    }
+    firn_remote_check_options options = FIRN_REMOTE_CHECK_OPTIONS_INIT;
+    firn_remote_check_result result = FIRN_REMOTE_CHECK_RESULT_INIT;
+    options.read_data = read_data != 0;
+    options.repair = repair != 0;
+    options.bytes_per_second_max = rate(limit);
+    options.callbacks = fp_progress_callbacks(&progress);
+    firn_error err;
+    int code;
+    FP_UNLOCKED(code, firn_remote_check(workspace, remote, &options, &result, &err));
+    fp_workspace_end(self);
+    if (fp_progress_end(&progress, code, &err)) {
+        return checked_object(&result);
+    }
+    if (code == FIRN_CORRUPT && progress.type == NULL) {
+        tell_result("checked", checked_object, &result);
+    }
+    return NULL;
+}
+
+static int
+visit_change(void *ctx, const firn_remote_change *change)
+{
+    struct fp_visit *visit = ctx;
+    fp_visit_lock(visit);
+    PyObject *by = fp_text_of(change->by, strlen(change->by));
+    PyObject *line = fp_text_of((const char *)change->line.data, change->line.size);
+    PyObject *item =
+        by != NULL && line != NULL
+            ? fp_result(
+                  "RemoteChange",
+                  Py_BuildValue("(KOLKKOKKKKKK)", (unsigned long long)change->state, by,
+                                (long long)change->at_ns, (unsigned long long)change->checkpoints,
+                                (unsigned long long)change->lines, line,
+                                (unsigned long long)change->packs,
+                                (unsigned long long)change->bytes, (unsigned long long)change->tags,
+                                (unsigned long long)change->removed_checkpoints,
+                                (unsigned long long)change->removed_packs,
+                                (unsigned long long)change->removed_bytes))
+            : NULL;
+    Py_XDECREF(by);
+    Py_XDECREF(line);
+    return fp_visit_append(visit, item);
+}
+
+PyObject *
+fp_remote_log(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"remote", "limit", NULL};
+    const char *remote = NULL;
+    struct fp_count limit = {"limit", 0};
+    struct fp_visit visit = {.list = NULL};
+    firn_workspace *workspace;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$O&", names, &remote, fp_count_take,
+                                     &limit) ||
+        (workspace = fp_workspace_begin(self)) == NULL) {
+        return NULL;
+    }
+    if ((visit.list = PyList_New(0)) == NULL) {
+        fp_workspace_end(self);
+        return NULL;
+    }
+    firn_error err;
+    int code;
+    FP_VISITED(code, &visit,
+               firn_remote_log(workspace, remote, limit.value, visit_change, &visit, &err));
+    return visit_list(self, &visit, code, &err);
 }

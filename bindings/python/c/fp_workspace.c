@@ -650,10 +650,12 @@ visit_data(void *ctx, firn_slice data, firn_error *err)
 static PyObject *
 workspace_cat(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"path", "reference", "write", NULL};
+    static char *names[] = {"path", "reference", "write", "remote", NULL};
     PyObject *path, *reference = Py_None, *write = Py_None, *out = NULL;
+    const char *remote = NULL;
     struct call call;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|O$O", names, &path, &reference, &write)) {
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|O$Oz", names, &path, &reference, &write,
+                                     &remote)) {
         return NULL;
     }
     PyObject *paths = PyTuple_New(1);
@@ -667,9 +669,12 @@ workspace_cat(PyObject *self, PyObject *args, PyObject *keywords)
         call.visit.ctx = write != Py_None ? write : NULL;
         firn_error err;
         int code;
+        const char *at = call.reference != NULL ? call.reference : "latest";
         FP_VISITED(code, &call.visit,
-                   firn_workspace_cat(workspace, call.reference != NULL ? call.reference : "latest",
-                                      call.paths.items[0], visit_data, &call.visit, NULL, &err));
+                   remote != NULL ? firn_remote_cat(workspace, remote, at, call.paths.items[0],
+                                                    visit_data, &call.visit, NULL, &err)
+                                  : firn_workspace_cat(workspace, at, call.paths.items[0],
+                                                       visit_data, &call.visit, NULL, &err));
         fp_workspace_end(self);
         if (call_end(&call, code, &err) && write == Py_None) {
             PyObject *empty = PyBytes_FromStringAndSize("", 0);
@@ -857,9 +862,9 @@ static PyMethodDef methods[] = {
               "entries(reference=None) -> list[Entry]\n\nThe files, directories and links of a "
               "checkpoint."),
     FP_METHOD("cat", workspace_cat, FP_KEYWORDS,
-              "cat(path, reference=None, *, write=None)\n\nThe content of a file of a checkpoint "
-              "as bytes; with write, each piece is passed to "
-              "that function instead."),
+              "cat(path, reference=None, *, write=None, remote=None)\n\nThe content of a file of a "
+              "checkpoint as bytes; with write, each piece is passed to that function instead. "
+              "With remote, the checkpoint is one of that remote, and is read where it is."),
     FP_METHOD("tag", fp_named_tag, FP_KEYWORDS,
               "tag(name, reference=None, *, replace=False) -> SavedTree\n\nGives a checkpoint (the "
               "latest) a name."),
@@ -894,7 +899,8 @@ static PyMethodDef methods[] = {
               "push, with their tags to a remote (the only one, or 'origin')."),
     FP_METHOD(
         "pull", fp_remote_pull, FP_KEYWORDS,
-        "pull(remote=None, *, max_bytes_per_second=0, trust=False, progress=None, notice=None) -> "
+        "pull(remote=None, *, reference=None, max_bytes_per_second=0, trust=False, progress=None, "
+        "notice=None) -> "
         "Pulled\n\nBrings the checkpoints that others have pushed, as 'origin/latest'. If some "
         "are damaged, Corrupt, with what it brought as `pulled`; the same with Limit if "
         "some stand for far more than their bytes, which trust=True brings, too."),
@@ -913,6 +919,15 @@ static PyMethodDef methods[] = {
               "remote_prune(remote=None, *, keep=None, dry_run=False, now=False, progress=None, "
               "notice=None) -> Pruned\n\nRemoves from a remote what no checkpoint there needs, and "
               "first those that a policy keep ('all:1d daily:90d') does not keep."),
+    FP_METHOD("remote_check", fp_remote_check, FP_KEYWORDS,
+              "remote_check(remote=None, *, read_data=False, repair=False, "
+              "max_bytes_per_second=0, progress=None, notice=None) -> RemoteCheck\n\nWhether a "
+              "remote has all that its checkpoints need. Raises Corrupt, with the result as "
+              "checked, if damage is left. repair: what is damaged there and whole here is sent "
+              "again."),
+    FP_METHOD("remote_log", fp_remote_log, FP_KEYWORDS,
+              "remote_log(remote=None, *, limit=0) -> list[RemoteChange]\n\nWho changed what in "
+              "a remote, newest first; limit 0: all that it still knows."),
     FP_METHOD("close", workspace_close, METH_NOARGS,
               "close()\n\nCloses the handle; a second call does nothing."),
     FP_METHOD("__enter__", workspace_enter, METH_NOARGS, "The workspace itself."),

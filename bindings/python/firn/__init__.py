@@ -72,6 +72,8 @@ from ._results import (
     Pulled,
     Pushed,
     Remote,
+    RemoteChange,
+    RemoteCheck,
     Restored,
     RestoredTree,
     Reverted,
@@ -91,7 +93,7 @@ __all__ = [
     "Batch", "Busy", "Cancelled", "Change", "CheckResult", "Checkpoint", "Closed", "Collected", "Column", "Conflict", "Corrupt",
     "Denied", "Difference", "Entry", "Error", "Exists", "Failed", "Hit", "ImportResult", "InputOutput", "Internal", "Invalid",
     "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Line", "Locked", "Logged", "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice",
-    "Progress", "Pruned", "Pulled", "Pushed", "ReadOnly", "Remote", "Restored", "RestoredTree", "Reverted", "RowDifference", "Saved", "SavedTree", "Scan", "Snapshot",
+    "Progress", "Pruned", "Pulled", "Pushed", "ReadOnly", "Remote", "RemoteChange", "RemoteCheck", "Restored", "RestoredTree", "Reverted", "RowDifference", "Saved", "SavedTree", "Scan", "Snapshot",
     "Step", "Store", "Table", "Tag", "Transaction", "Turn", "Unsupported", "Untrusted", "Workspace", "destroy", "import_store",
     "load_sqlite", "memory", "number", "number_of", "open", "version",
 ]

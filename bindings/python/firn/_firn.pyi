@@ -26,6 +26,8 @@ from ._results import (
     Pulled,
     Pushed,
     Remote,
+    RemoteChange,
+    RemoteCheck,
     Restored,
     RestoredTree,
     Reverted,
@@ -502,9 +504,9 @@ class Workspace:
     def find(self, reference: _Reference, /) -> SavedTree: ...
     def entries(self, reference: Optional[_Reference] = None) -> list[Entry]: ...
     @overload
-    def cat(self, path: _Path, reference: Optional[_Reference] = None) -> bytes: ...
+    def cat(self, path: _Path, reference: Optional[_Reference] = None, *, remote: Optional[str] = None) -> bytes: ...
     @overload
-    def cat(self, path: _Path, reference: Optional[_Reference] = None, *, write: Callable[[bytes], object]) -> None: ...
+    def cat(self, path: _Path, reference: Optional[_Reference] = None, *, write: Callable[[bytes], object], remote: Optional[str] = None) -> None: ...
     def tag(self, name: str, reference: Optional[_Reference] = None, *, replace: bool = False) -> SavedTree: ...
     def untag(self, name: str, /) -> None: ...
     def tags(self) -> list[Tag]: ...
@@ -539,6 +541,7 @@ class Workspace:
         self,
         remote: Optional[str] = None,
         *,
+        reference: Optional[_Reference] = None,
         max_bytes_per_second: int = 0,
         trust: bool = False,
         progress: _OnProgress = None,
@@ -558,6 +561,17 @@ class Workspace:
         progress: _OnProgress = None,
         notice: _OnNotice = None,
     ) -> Pruned: ...
+    def remote_check(
+        self,
+        remote: Optional[str] = None,
+        *,
+        read_data: bool = False,
+        repair: bool = False,
+        max_bytes_per_second: int = 0,
+        progress: _OnProgress = None,
+        notice: _OnNotice = None,
+    ) -> RemoteCheck: ...
+    def remote_log(self, remote: Optional[str] = None, *, limit: int = 0) -> list[RemoteChange]: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(

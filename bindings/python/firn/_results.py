@@ -329,6 +329,41 @@ class Pulled(NamedTuple):
     requests: int
 
 
+class RemoteCheck(NamedTuple):
+    """What a check of a remote found: state is the number of the newest one, packs and bytes are what the checkpoints may need,
+    damaged counts packs and other items, broken the checkpoints that cannot be restored from the remote. repaired and sent are of a
+    repair."""
+
+    state: int
+    checkpoints: int
+    packs: int
+    bytes: int
+    damaged: int
+    broken: int
+    repaired: int
+    sent: int
+    fetched: int
+    requests: int
+
+
+class RemoteChange(NamedTuple):
+    """What one push or prune changed in a remote, as its author says; line is the label of the first line that has new
+    checkpoints, or ""."""
+
+    state: int
+    by: str
+    at_ns: int
+    checkpoints: int
+    lines: int
+    line: str
+    packs: int
+    bytes: int
+    tags: int
+    removed_checkpoints: int
+    removed_packs: int
+    removed_bytes: int
+
+
 class Pruned(NamedTuple):
     """What a prune left in a remote, and what it removed; packs are files."""
 

@@ -281,8 +281,10 @@ def test_two_workspaces_share_a_remote(ws, tree, tmp_path):
         assert second.remotes()[0].id == remote.id
         with pytest.raises(ZeroDivisionError):
             second.pull("hub", progress=lambda _: 1 // 0)
+        assert second.cat("a.txt", "v1", remote="hub") == b"1" and second.cat("a.txt", remote="hub") == b"3"
+        assert second.pull(reference=2).checkpoints == 1 and second.pull("hub", reference="v1").checkpoints == 0
         pulled = second.pull(max_bytes_per_second=1 << 30)
-        assert (pulled.checkpoints, pulled.lines, pulled.skipped) == (4, 1, 0) and pulled.bytes > 0 and second.pull().checkpoints == 0
+        assert (pulled.checkpoints, pulled.lines, pulled.skipped) == (3, 1, 0) and pulled.bytes > 0 and second.pull().checkpoints == 0
         assert second.checkpoints() == [] and second.cat("a.txt", "hub/latest") == b"3" and second.cat("a.txt", "hub/2") == b"1"
         assert [change.path for change in second.diff("hub/1", "hub/latest")] == ["a.txt"]
         (line,) = second.lines("hub")
@@ -302,6 +304,17 @@ def test_two_workspaces_share_a_remote(ws, tree, tmp_path):
         assert (pruned.checkpoints, pruned.removed_checkpoints, pruned.removed_packs) == (5, 0, 0) and pruned.packs > 0 and pruned.bytes > 0
         with pytest.raises(firn.Invalid):
             second.remote_prune(keep="often")
+        checked = second.remote_check("hub", read_data=True)
+        assert (checked.checkpoints, checked.damaged, checked.broken, checked.sent) == (5, 0, 0, 0) and checked.fetched >= checked.packs > 0
+        changes = second.remote_log("hub")
+        assert [change.checkpoints for change in changes] == [1, 1, 1, 2] and changes[0].line.endswith(":other") and "@" in changes[0].by
+        assert second.remote_log(limit=1) == changes[:1]
+        for pack in (shared / "packs").iterdir():
+            pack.unlink()
+        with pytest.raises(firn.Corrupt) as damage:
+            second.remote_check()
+        assert damage.value.checked.broken > 0
+        assert ws.remote_check(repair=True).repaired > 0 and second.remote_check().broken == 0
         second.remote_remove("hub")
         assert second.remotes() == []
         for wrong in (lambda: second.remote_remove("hub"), lambda: second.find("hub/latest")):

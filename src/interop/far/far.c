@@ -368,6 +368,34 @@ open_file(struct fi_far *far, uint32_t number, firn_error *err)
     return FIRN_OK;
 }
 
+static int
+pass_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_error *err)
+{
+    (void)ctx, (void)hash, (void)at, (void)err;
+    return FIRN_OK;
+}
+
+int
+fi_far_check_end(struct fi_far *far, uint64_t number, firn_error *err)
+{
+    uint32_t i = 0;
+    while (i < far->file_count && far->files[i]->number != number) {
+        i++;
+    }
+    CHECK(i < far->file_count);
+    struct fi_far_file *file = far->files[i];
+    if (file->pack == NULL) {
+        int rc = open_pack(file, &file->pack, err);
+        file->is_damaged = is_damage(rc);
+        FI_TRY_RETURN(rc);
+    }
+    if (!file->is_in_memory) {
+        FI_TRY_RETURN(fi_far_ranges_fetch(file, fi_pack_pages_span(file->pack), err));
+    }
+    FI_TRY_RETURN(fi_pack_list(file->pack, far->scratch, pass_object, NULL, err));
+    return open_file(far, i, err);
+}
+
 /* ---- finding ---- */
 
 struct finding {

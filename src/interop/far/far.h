@@ -32,6 +32,7 @@
 #include "block/block_file.h"
 #include "bucket/bucket.h"
 #include "os/os.h"
+#include "pack/pack.h"
 #include "tree/tree.h"
 
 struct fi_far;
@@ -64,6 +65,10 @@ FIRN_MUST_CHECK int fi_far_add_pack(struct fi_far *far, const struct fi_far_pack
 FIRN_MUST_CHECK int fi_far_add_bytes(struct fi_far *far, const struct fi_far_pack *pack,
                                      firn_slice bytes, firn_error *err);
 
+/* Fetches the end of a pack, by the caller's number, and verifies its tables. FIRN_CORRUPT,
+ * FIRN_NEWER, FIRN_NOT_FOUND: what is wrong with it. Requires: the pack was added. */
+FIRN_MUST_CHECK int fi_far_check_end(struct fi_far *far, uint64_t number, firn_error *err);
+
 /* Whether a pack has the object. Fetches the ends of packs until one has it. */
 FIRN_MUST_CHECK int fi_far_has(struct fi_far *far, const firn_hash *hash, bool *out,
                                firn_error *err);
@@ -88,6 +93,9 @@ FIRN_MUST_CHECK int fi_far_stream(struct fi_far *far, const firn_hash *hash, uin
  * FIRN_CORRUPT: none. */
 FIRN_MUST_CHECK int fi_far_parts_find(struct fi_far *far, const firn_hash *hash, uint64_t *out_pack,
                                       bool *out_is_list, firn_error *err);
+/* The same, with how it is stored. */
+FIRN_MUST_CHECK int fi_far_parts_kind(struct fi_far *far, const firn_hash *hash, uint64_t *out_pack,
+                                      enum fi_pack_kind *out_kind, firn_error *err);
 /* The bytes of a list, as it is stored. */
 FIRN_MUST_CHECK int fi_far_parts_read_list(struct fi_far *far, const firn_hash *hash,
                                            struct fi_buf *out, firn_error *err);

@@ -11,10 +11,20 @@ int
 fi_far_parts_find(struct fi_far *far, const firn_hash *hash, uint64_t *out_pack, bool *out_is_list,
                   firn_error *err)
 {
+    enum fi_pack_kind kind;
+    FI_TRY_RETURN(fi_far_parts_kind(far, hash, out_pack, &kind, err));
+    *out_is_list = kind == FI_PACK_PIECES;
+    return FIRN_OK;
+}
+
+int
+fi_far_parts_kind(struct fi_far *far, const firn_hash *hash, uint64_t *out_pack,
+                  enum fi_pack_kind *out_kind, firn_error *err)
+{
     struct fi_far_place place;
     FI_TRY_RETURN(fi_far_need(far, hash, NULL, &place, err));
     *out_pack = far->files[place.file]->number;
-    *out_is_list = place.at.kind == FI_PACK_PIECES;
+    *out_kind = place.at.kind;
     return FIRN_OK;
 }
 

@@ -137,6 +137,14 @@ FIRN_MUST_CHECK int fi_remote_publish(struct fi_remote *remote,
                                       const struct fi_remote_change *change, bool *out_is_published,
                                       firn_error *err);
 
+/* Visits the newest states, at most `limit` (0: all), as far as they are there, the oldest first,
+ * each with the state before it; NULL: that is not known. What is known here of the remote neither
+ * counts nor changes. Any result of visit but FIRN_OK ends that and is returned. */
+typedef int fi_remote_log_visit(void *ctx, const struct fi_remote_record *record,
+                                const struct fi_remote_state *before, firn_error *err);
+FIRN_MUST_CHECK int fi_remote_log(struct fi_remote *remote, uint64_t limit,
+                                  fi_remote_log_visit *visit, void *ctx, firn_error *err);
+
 /* Publishes what plan wants of the newest state. A plan that wants nothing ends it. */
 FIRN_MUST_CHECK int fi_remote_push(struct fi_remote *remote, fi_remote_plan *plan, void *ctx,
                                    firn_error *err);

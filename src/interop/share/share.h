@@ -32,11 +32,26 @@ FIRN_MUST_CHECK int fi_share_push(struct firn_ws *ws, const char *name,
 FIRN_MUST_CHECK int fi_share_pull(struct firn_ws *ws, const char *name,
                                   const firn_pull_options *options, firn_pull_result *out,
                                   firn_error *err);
+/* Only the checkpoint options->reference. */
+FIRN_MUST_CHECK int fi_share_bring(struct firn_ws *ws, const char *name,
+                                   const firn_pull_options *options, firn_pull_result *out,
+                                   firn_error *err);
+/* out_requests may be NULL. */
+FIRN_MUST_CHECK int fi_share_cat(struct firn_ws *ws, const char *name, const char *reference,
+                                 firn_slice path, firn_write_bytes write, void *ctx,
+                                 firn_workspace_entry **out, uint64_t *out_requests,
+                                 firn_error *err);
 FIRN_MUST_CHECK int fi_share_take(struct firn_ws *ws, const char *name, const char *reference,
                                   const firn_take_options *options, firn_take_result *out,
                                   firn_error *err);
 FIRN_MUST_CHECK int fi_share_prune(struct firn_ws *ws, const char *name,
                                    const firn_prune_options *options, firn_prune_result *out,
                                    firn_error *err);
+FIRN_MUST_CHECK int fi_share_check(struct firn_ws *ws, const char *name,
+                                   const firn_remote_check_options *options,
+                                   firn_remote_check_result *out, firn_error *err);
+FIRN_MUST_CHECK int fi_share_log(struct firn_ws *ws, const char *name, uint64_t limit,
+                                 int (*visit)(void *ctx, const firn_remote_change *change),
+                                 void *ctx, firn_error *err);
 
 #endif

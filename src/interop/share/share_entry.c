@@ -207,8 +207,15 @@ fi_share_entry_label(const struct fi_share *share, const uint8_t line[FI_SHARE_L
                      char out[FI_SHARE_LABEL_SIZE_MAX + 1])
 {
     char key[FI_SHARE_KEY_SIZE];
-    const struct fi_remote_item *entry = fi_remote_table_find(
-        &share->remote.state.entries, fi_share_entry_key(FI_SHARE_ENTRY_LINE, line, key));
+    return fi_share_entry_label_of(
+        fi_remote_table_find(&share->remote.state.entries,
+                             fi_share_entry_key(FI_SHARE_ENTRY_LINE, line, key)),
+        out);
+}
+
+firn_slice
+fi_share_entry_label_of(const struct fi_remote_item *entry, char out[FI_SHARE_LABEL_SIZE_MAX + 1])
+{
     size_t size = 0;
     for (size_t i = 1; entry != NULL && i < entry->value.size && size < FI_SHARE_LABEL_SIZE_MAX;
          i++) {
@@ -216,7 +223,11 @@ fi_share_entry_label(const struct fi_share *share, const uint8_t line[FI_SHARE_L
         out[size++] =
             (char)(fi_share_is_graphic((char)byte) && byte != '/' && byte < 0x80 ? byte : '_');
     }
-    return size > 0 ? firn_bytes(out, size) : firn_str("unnamed");
+    if (size == 0) {
+        memcpy(out, "unnamed", sizeof "unnamed");
+        size = sizeof "unnamed" - 1;
+    }
+    return firn_bytes(out, size);
 }
 
 bool

@@ -222,6 +222,9 @@ enum { FI_SHARE_LABEL_SIZE_MAX = 255 };
 firn_slice fi_share_entry_label(const struct fi_share *share,
                                 const uint8_t line[FI_SHARE_LINE_SIZE],
                                 char out[FI_SHARE_LABEL_SIZE_MAX + 1]);
+/* The same, of a line's entry; NULL: it has none. */
+firn_slice fi_share_entry_label_of(const struct fi_remote_item *entry,
+                                   char out[FI_SHARE_LABEL_SIZE_MAX + 1]);
 /* The id of a line from the digits in a key; false if they are none. */
 bool fi_share_entry_line_id(firn_slice digits, uint8_t out[FI_SHARE_LINE_SIZE]);
 
@@ -267,6 +270,10 @@ FIRN_MUST_CHECK int fi_share_stage_lock(struct fi_share_stage *stage, firn_error
  * *out is closed. FIRN_BUSY: there is one. */
 FIRN_MUST_CHECK int fi_share_stage_wait(const struct fi_share_stage *stage, uint32_t workspace,
                                         uint32_t remote, struct fi_os_file **out, firn_error *err);
+/* Opens it beside a push, for files that are removed once they are open: a push that begins removes
+ * their names, too. */
+FIRN_MUST_CHECK int fi_share_stage_open_beside(struct fi_os_dir *store, struct fi_share_stage *out,
+                                               firn_error *err);
 void fi_share_stage_close(struct fi_share_stage *stage);
 /* fi_bucket_body.read of a file; ctx is the file. */
 int fi_share_stage_read(void *ctx, uint64_t offset, void *out, size_t size, firn_error *err);
@@ -280,9 +287,11 @@ FIRN_MUST_CHECK int fi_share_fold(struct fi_share *share, const struct fi_share_
 
 /* ==== which packs are needed: share_mark.c ==== */
 
-/* Opens the packs of the present state where they are. */
+/* Opens the packs of the present state where they are, without those whose numbers are in
+ * `without` (of uint64_t; NULL: all). */
 FIRN_MUST_CHECK int fi_share_mark_open(struct fi_share *share, struct fi_os_dir *dir,
-                                       struct fi_far **out, firn_error *err);
+                                       const struct fi_hash_map *without, struct fi_far **out,
+                                       firn_error *err);
 /* Adds to `needed` (of uint64_t) the numbers of the packs that these trees and contents need, with
  * those that have the bases of their deltas. FIRN_CORRUPT: something is missing or damaged. */
 struct fi_share_mark_root {
@@ -292,6 +301,56 @@ struct fi_share_mark_root {
 FIRN_MUST_CHECK int fi_share_mark(struct fi_share *share, struct fi_far *far,
                                   const struct fi_share_mark_root *roots, size_t count,
                                   struct fi_hash_map *needed, firn_error *err);
+
+/* ==== damage: share_whole.c, share_check.c, share_mend.c ==== */
+
+/* What a checkpoint needs. */
+struct fi_share_whole_root {
+    uint8_t id[FI_CATALOG_RECORD_ID_SIZE];
+    uint8_t line[FI_SHARE_LINE_SIZE];
+    firn_hash tree;
+    firn_hash rules;
+    bool has_rules;
+    bool is_broken;    /* something of it is missing, or cannot be read */
+    bool is_elsewhere; /* this store does not have it either */
+};
+
+struct fi_share_whole {
+    /* Packs that do not count, as in fi_share_mark_open; borrowed. */
+    const struct fi_hash_map *without;
+    struct fi_hash_map bad;     /* of firn_hash: needed, and missing or unreadable */
+    struct fi_hash_map damaged; /* of uint64_t: packs that have something that cannot be read */
+    firn_error why;             /* what is wrong with the first of bad */
+};
+void fi_share_whole_init(struct fi_share_whole *whole, const struct fi_hash_map *without);
+void fi_share_whole_deinit(struct fi_share_whole *whole);
+/* Sets is_broken of each root, and fills what is bad. FIRN_NOT_FOUND: a pack is not there any
+ * more. */
+FIRN_MUST_CHECK int fi_share_whole(struct fi_share *share, struct fi_far *far,
+                                   struct fi_share_whole *whole, struct fi_share_whole_root *roots,
+                                   size_t count, firn_error *err);
+
+/* What a check found. */
+struct fi_share_damage {
+    struct fi_hash_map packs;          /* of uint64_t: those that are damaged or missing */
+    struct fi_share_whole_root *roots; /* all checkpoints of the state */
+    size_t root_count;
+    size_t root_capacity;
+};
+/* The checkpoints of the present state. Those whose entries cannot be read are left out, and
+ * counted in *out_unread. */
+FIRN_MUST_CHECK int fi_share_check_roots(struct fi_share *share, struct fi_share_damage *damage,
+                                         uint64_t *out_unread, firn_error *err);
+/* Sends again what broken checkpoints lack and this store has, and takes damaged packs out of what
+ * the state names if nothing is broken without them. */
+struct fi_share_mended {
+    uint64_t sent_bytes;
+    uint64_t left_broken; /* checkpoints */
+    uint64_t left_packs;  /* that are damaged, and still named */
+};
+FIRN_MUST_CHECK int fi_share_mend(struct fi_share *share, struct fi_share_stage *stage,
+                                  struct fi_share_damage *damage, struct fi_share_mended *out,
+                                  firn_error *err);
 
 /* ==== notes: share_note.c ==== */
 

@@ -206,8 +206,8 @@ add_far(struct fi_far *far, const struct fi_share_pack *pack, firn_error *err)
 }
 
 int
-fi_share_mark_open(struct fi_share *share, struct fi_os_dir *dir, struct fi_far **out,
-                   firn_error *err)
+fi_share_mark_open(struct fi_share *share, struct fi_os_dir *dir, const struct fi_hash_map *without,
+                   struct fi_far **out, firn_error *err)
 {
     enum { FREE_BYTES = 64 << 20 };
     struct fi_far *far = NULL;
@@ -220,7 +220,10 @@ fi_share_mark_open(struct fi_share *share, struct fi_os_dir *dir, struct fi_far 
     FI_TRY(fi_far_create(share->bucket, dir, bytes_max, &far, err));
     for (size_t i = 0; i < share->packs.count; i++) {
         const struct fi_share_pack *pack = fi_hash_map_at(&share->packs, i);
-        FI_TRY(pack->is_joined ? FIRN_OK : add_far(far, pack, err));
+        bool is_out =
+            pack->is_joined ||
+            (without != NULL && fi_hash_map_find(without, pack->number, &pack->number) != NULL);
+        FI_TRY(is_out ? FIRN_OK : add_far(far, pack, err));
     }
     *out = far;
     return FIRN_OK;

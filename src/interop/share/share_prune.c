@@ -151,7 +151,7 @@ mark_needed(struct pruning *pruning, firn_error *err)
         }
     }
     fi_hash_map_clear(&pruning->needed);
-    FI_TRY(fi_share_mark_open(pruning->share, pruning->stage.dir, &far, err));
+    FI_TRY(fi_share_mark_open(pruning->share, pruning->stage.dir, NULL, &far, err));
     rc = fi_share_mark(pruning->share, far, roots, count, &pruning->needed, err);
 out:
     fi_far_destroy(far);

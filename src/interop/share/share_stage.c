@@ -76,6 +76,14 @@ fi_share_stage_wait(const struct fi_share_stage *stage, uint32_t workspace, uint
     return rc;
 }
 
+int
+fi_share_stage_open_beside(struct fi_os_dir *store, struct fi_share_stage *out, firn_error *err)
+{
+    int rc = fi_os_make_dir(store, STAGE, 0700, err);
+    FI_TRY_RETURN(rc == FIRN_EXISTS ? FIRN_OK : rc);
+    return fi_os_dir_open(store, STAGE, &out->dir, err);
+}
+
 void
 fi_share_stage_close(struct fi_share_stage *stage)
 {

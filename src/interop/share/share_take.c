@@ -7,6 +7,8 @@
  * (difference_graft.c), and with the attributes of their directories. Its objects go into one pack
  * as those of a save, and the checkpoint is committed after them. Each object was compared with its
  * name where it was read, and so is the content of a list of pieces before the list goes in.
+ *
+ * Or all of a checkpoint comes, and becomes one of its line, as after a pull, without the others.
  */
 #include <stdio.h>
 
@@ -61,6 +63,18 @@ take_add(struct taking *taking, enum fi_pack_kind kind, const firn_hash *hash, f
 {
     const struct fi_objects_object object = {.kind = kind, .hash = *hash, .content = content};
     return put_object(taking, &object, err);
+}
+
+/* Notes in which pack of the remote an object is, so that a push does not send it again. */
+static int
+note_there(struct taking *taking, const firn_hash *hash, firn_error *err)
+{
+    struct fi_share_note note = {
+        .hash = *hash, .epoch = taking->share->epoch, .level = FI_OUTGOING_PRESENT};
+    enum fi_pack_kind kind;
+    FI_TRY_RETURN(fi_far_parts_kind(taking->far, hash, &note.pack, &kind, err));
+    note.is_whole = !fi_pack_kind_is_named(kind);
+    return fi_share_note_put(taking->share, &note, err);
 }
 
 /* ==== the tree ==== */
@@ -160,6 +174,7 @@ add_trees(struct taking *taking, firn_error *err)
         taking->trees.size -= sizeof hash;
         memcpy(&hash, taking->trees.data + taking->trees.size, sizeof hash);
         FI_TRY_RETURN(fi_far_read(taking->far, &hash, &taking->object, err));
+        FI_TRY_RETURN(note_there(taking, &hash, err));
         FI_TRY_RETURN(fi_objects_session_contains(taking->session, &hash, &is_there, err));
         FI_TRY_RETURN(
             is_there ? FIRN_OK
@@ -218,6 +233,7 @@ take_content(struct taking *taking, const struct content *content, firn_error *e
     bool is_there;
     bool is_list;
     uint64_t pack;
+    FI_TRY_RETURN(note_there(taking, &content->hash, err));
     FI_TRY_RETURN(fi_objects_session_contains(taking->session, &content->hash, &is_there, err));
     if (is_there) {
         return FIRN_OK;
@@ -273,12 +289,15 @@ compose(struct taking *taking, const char *reference, firn_error *err)
 }
 
 static int
-check_extent(struct taking *taking, firn_error *err)
+check_extent(struct taking *taking, const firn_hash *root, firn_error *err)
 {
     struct fi_share_extent *extent = NULL;
     int rc;
+    if (taking->options->trust) {
+        return FIRN_OK;
+    }
     FI_TRY(fi_share_extent_open(taking->share, &extent, err));
-    FI_TRY(fi_share_extent_check(extent, &taking->root.hash, err));
+    FI_TRY(fi_share_extent_check(extent, root, err));
 out:
     fi_share_extent_close(extent);
     return rc;
@@ -292,7 +311,7 @@ commit(struct taking *taking, firn_error *err)
     struct fi_catalog_record *record = &taking->record;
     struct fi_catalog_record newest;
     FI_TRY_RETURN(fi_objects_session_commit(taking->session, &record->added_bytes, err));
-    FI_TRY_RETURN(taking->options->trust ? FIRN_OK : check_extent(taking, err));
+    FI_TRY_RETURN(check_extent(taking, &taking->root.hash, err));
     int rc = fi_catalog_newest(opened->catalog, opened->workspace.number, &share->ws->record,
                                &newest, err);
     if (rc == FIRN_OK) {
@@ -332,7 +351,7 @@ take_objects(struct taking *taking, firn_error *err)
 }
 
 static int
-take_opened(struct taking *taking, const char *reference, firn_error *err)
+find_checkpoint(struct taking *taking, const char *reference, firn_error *err)
 {
     struct fi_share *share = taking->share;
     const firn_take_options *options = taking->options;
@@ -340,17 +359,145 @@ take_opened(struct taking *taking, const char *reference, firn_error *err)
     FI_TRY_RETURN(fi_remote_sync(&share->remote, err));
     FI_TRY_RETURN(fi_share_look(share, err));
     FI_TRY_RETURN(fi_share_find(share, reference, &taking->found, err));
-    FI_TRY_RETURN(fi_tree_filter_init(&taking->filter, options->paths, options->path_count, err));
-    FI_TRY_RETURN(compose(taking, reference, err));
-    FI_TRY_RETURN(fi_share_mark_open(share, taking->stage.dir, &taking->far, err));
+    return fi_tree_filter_init(&taking->filter, options->paths, options->path_count, err);
+}
+
+/* Fetches what the paths need, and the rules, if there are some. */
+static int
+fetch_all(struct taking *taking, const firn_hash *rules, firn_error *err)
+{
+    struct fi_share *share = taking->share;
+    FI_TRY_RETURN(fi_share_mark_open(share, taking->stage.dir, NULL, &taking->far, err));
+    FI_TRY_RETURN(rules != NULL ? add_part(taking, rules, err) : FIRN_OK);
     FI_TRY_RETURN(fi_objects_session_begin(share->opened.objects, FI_OBJECTS_SESSION_LEVEL,
                                            &taking->session, err));
     FI_TRY_RETURN(fi_objects_session_lane_open(taking->session, &taking->lane, err));
     int rc = take_objects(taking, err);
     int close_rc =
         fi_objects_session_lane_close(taking->lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);
-    FI_TRY_RETURN(rc == FIRN_OK ? close_rc : rc);
+    return rc == FIRN_OK ? close_rc : rc;
+}
+
+static int
+take_opened(struct taking *taking, const char *reference, firn_error *err)
+{
+    FI_TRY_RETURN(find_checkpoint(taking, reference, err));
+    FI_TRY_RETURN(compose(taking, reference, err));
+    FI_TRY_RETURN(fetch_all(taking, NULL, err));
     return commit(taking, err);
+}
+
+/* ==== all of it, in its line ==== */
+
+/* What the catalog allows no record to be. */
+static int
+check_record(const struct fi_catalog_record *record, firn_error *err)
+{
+    return record->order != 0 && record->order < UINT64_MAX && record->number < UINT64_MAX &&
+                   !record->is_safety
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_CORRUPT, "a checkpoint of the remote has a wrong record");
+}
+
+static int
+enter(struct taking *taking, bool *out_is_new, firn_error *err)
+{
+    struct fi_share *share = taking->share;
+    struct fi_catalog *catalog = share->opened.catalog;
+    struct fi_catalog_record record = taking->found.record;
+    struct fi_catalog_record there;
+    struct fi_catalog_workspace line;
+    struct firn_db_batch *batch = NULL;
+    struct fi_buf root = {0};
+    struct fi_buf bytes = {0};
+    char label[FI_SHARE_LABEL_SIZE_MAX + 1];
+    int rc;
+    FI_TRY(fi_catalog_lines_open(catalog, share->name.name, taking->found.line,
+                                 fi_share_entry_label(share, taking->found.line, label), &root,
+                                 &line, err));
+    rc = fi_catalog_get(catalog, line.number, record.order, &bytes, &there, err);
+    *out_is_new = rc == FIRN_NOT_FOUND;
+    if (rc != FIRN_NOT_FOUND) {
+        goto out;
+    }
+    record.workspace_path = fi_buf_slice(&root);
+    fi_buf_clear(&bytes);
+    FI_TRY(fi_catalog_record_encode(&record, &bytes) == FIRN_OK
+               ? FIRN_OK
+               : fi_error_no_memory(err, "a checkpoint"));
+    line.next_order = record.order >= line.next_order ? record.order + 1 : line.next_order;
+    line.next_number = record.number >= line.next_number ? record.number + 1 : line.next_number;
+    FI_TRY(fi_db_batch_create(&batch, err));
+    FI_TRY(fi_catalog_put(catalog, batch, line.number, record.order, fi_buf_slice(&bytes), err));
+    FI_TRY(fi_catalog_workspaces_put(catalog, batch, fi_buf_slice(&root), &line, err));
+    rc = fi_db_write(share->opened.db, batch, FIRN_DURABILITY_FULL, err);
+out:
+    fi_db_batch_destroy(batch);
+    fi_buf_deinit(&root);
+    fi_buf_deinit(&bytes);
+    return rc;
+}
+
+static int
+bring_opened(struct taking *taking, const char *reference, bool *out_is_new, firn_error *err)
+{
+    struct fi_share *share = taking->share;
+    const struct fi_catalog_record *record = &taking->found.record;
+    uint64_t added;
+    FI_TRY_RETURN(find_checkpoint(taking, reference, err));
+    FI_TRY_RETURN(check_record(record, err));
+    FI_TRY_RETURN(fetch_all(taking, record->has_rules ? &record->rules : NULL, err));
+    FI_TRY_RETURN(fi_objects_session_commit(taking->session, &added, err));
+    FI_TRY_RETURN(check_extent(taking, &record->root.hash, err));
+    FI_TRY_RETURN(enter(taking, out_is_new, err));
+    return fi_share_tags_bring(share, err);
+}
+
+static void
+taking_deinit(struct taking *taking)
+{
+    fi_objects_session_end(taking->session);
+    fi_far_destroy(taking->far);
+    fi_tree_filter_deinit(&taking->filter);
+    fi_share_stage_close(&taking->stage);
+    fi_hash_map_deinit(&taking->seen);
+    fi_buf_deinit(&taking->trees);
+    fi_buf_deinit(&taking->contents);
+    fi_buf_deinit(&taking->object);
+    fi_buf_deinit(&taking->message);
+}
+
+static uint64_t
+fetched_of(const struct taking *taking)
+{
+    return (taking->far != NULL ? fi_far_fetched(taking->far) : 0) +
+           taking->share->remote.read.size;
+}
+
+int
+fi_share_bring(struct firn_ws *ws, const char *name, const firn_pull_options *options,
+               firn_pull_result *out, firn_error *err)
+{
+    struct fi_share share;
+    firn_take_options all = FIRN_TAKE_OPTIONS_INIT;
+    struct taking taking = {.share = &share, .options = &all};
+    const struct fi_share_facts nothing = {.line = NULL};
+    bool is_new = false;
+    *out = (firn_pull_result)FIRN_PULL_RESULT_INIT;
+    all.trust = options->trust;
+    FI_TRY_RETURN(fi_share_open(ws, name, FI_WS_WRITE, options->bytes_per_second_max,
+                                &options->callbacks, &share, err));
+    fi_hash_map_init(&taking.seen, sizeof(firn_hash), fi_hash_map_first, fi_hash_map_same_hash);
+    int rc = bring_opened(&taking, options->reference, &is_new, err);
+    if (rc == FIRN_OK && share.is_changed) {
+        rc = fi_share_note_write(&share, share.opened.db, &nothing, err);
+    }
+    out->checkpoints = is_new ? 1 : 0;
+    out->lines = out->checkpoints;
+    out->bytes = fetched_of(&taking);
+    out->requests = share.bucket->request_count;
+    taking_deinit(&taking);
+    return fi_share_close(&share, rc, err);
 }
 
 int
@@ -371,16 +518,8 @@ fi_share_take(struct firn_ws *ws, const char *name, const char *reference,
     if (rc == FIRN_OK) {
         rc = fi_ws_given_checkpoint(ws, &taking.record, &out->checkpoint, err);
     }
-    out->bytes = (taking.far != NULL ? fi_far_fetched(taking.far) : 0) + share.remote.read.size;
+    out->bytes = fetched_of(&taking);
     out->requests = share.bucket->request_count;
-    fi_objects_session_end(taking.session);
-    fi_far_destroy(taking.far);
-    fi_tree_filter_deinit(&taking.filter);
-    fi_share_stage_close(&taking.stage);
-    fi_hash_map_deinit(&taking.seen);
-    fi_buf_deinit(&taking.trees);
-    fi_buf_deinit(&taking.contents);
-    fi_buf_deinit(&taking.object);
-    fi_buf_deinit(&taking.message);
+    taking_deinit(&taking);
     return fi_share_close(&share, rc, err);
 }

@@ -81,7 +81,8 @@ static bool
 lacks_inspect(const struct fi_browse *browse)
 {
     const struct fi_browse_model *model = &browse->model;
-    return !browse->has_looked && !model->is_single && fi_browse_model_row(model) != NULL;
+    return !browse->has_looked && !model->is_single && browse->request->remote == NULL &&
+           fi_browse_model_row(model) != NULL;
 }
 
 /* A failure is not reported: the row is just missing. */
@@ -279,7 +280,9 @@ browse_run(struct fi_browse *browse)
         return exit_code;
     }
     fi_browse_session_begin(browse);
-    fi_term_text_escape(firn_str(firn_workspace_root(browse->workspace)), fi_term_out_write);
+    const char *remote = browse->request->remote;
+    fi_term_text_escape(firn_str(remote != NULL ? remote : firn_workspace_root(browse->workspace)),
+                        fi_term_out_write);
     char *shown =
         fi_browse_session_end(browse, &root) ? strndup((const char *)root.data, root.size) : NULL;
     if (shown == NULL) {

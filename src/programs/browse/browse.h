@@ -15,6 +15,9 @@ struct fi_browse_request {
     const char *reference;   /* one checkpoint, to restore from; NULL: the history */
     const firn_slice *paths; /* only these, and what is below them; none: everything */
     size_t path_count;
+    /* The line of a remote whose history is meant, "origin/LINE", or "origin" if it has only one;
+     * NULL: the workspace's own. */
+    const char *remote;
 };
 
 /* Shows it until the user leaves, and does what the user wants. Then the terminal is as it was, and

@@ -152,6 +152,7 @@ static int
 read_history_of_paths(struct fi_browse *browse, struct reading *reading, firn_error *err)
 {
     firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
+    options.remote = browse->request->remote;
     options.after = reading->skipped_id;
     options.include_safety = browse->model.shows_safety;
     options.paths = browse->request->paths;
@@ -183,6 +184,7 @@ fi_browse_read_older(struct fi_browse *browse, uint64_t count, firn_error *err)
     assert(model->history_list.count > 0);
     reading.left = count > 0 ? count : PIECE_ROWS;
     memcpy(last, model->history[model->history_list.count - 1].id, sizeof(last));
+    options.remote = browse->request->remote;
     options.after = last;
     options.include_safety = model->shows_safety;
     options.on_checkpoint = on_older;
@@ -228,6 +230,7 @@ find_newest(const struct fi_browse *browse, struct newest *out)
 {
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     *out = (struct newest){""};
+    options.remote = browse->request->remote;
     options.limit = 1;
     options.include_safety = browse->model.shows_safety;
     return firn_workspace_list(browse->workspace, &options, on_newest, out, NULL) == FIRN_OK;
@@ -266,6 +269,7 @@ fi_browse_read_history(struct fi_browse *browse, firn_error *err)
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     reading.left = before > PIECE_ROWS ? before : PIECE_ROWS;
     options.include_safety = model->shows_safety;
+    options.remote = browse->request->remote;
     note_newest(browse);
     browse->has_looked = false;
     int code = model->is_single ? read_single(browse, &reading, err)
@@ -567,6 +571,7 @@ compare_with_previous(struct comparing *comparing, const char *id, firn_error *e
 {
     struct fi_browse *browse = comparing->browse;
     firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
+    options.remote = browse->request->remote;
     options.after = id;
     options.include_safety = true; /* it may be one */
     options.paths = browse->request->paths;

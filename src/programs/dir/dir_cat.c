@@ -81,10 +81,17 @@ print_file(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
     firn_error err;
     firn_workspace_entry *entry = NULL;
     struct content content = {NULL, 0, FIRN_OK};
+    char remote[FIRN_REMOTE_NAME_SIZE_MAX + 1];
+    const char *rest;
     int exit_code = FI_EXIT_OK;
-    int code = firn_workspace_cat(workspace, reference, path, cli->json ? keep_piece : print_piece,
-                                  &content, &entry, &err);
-    if (code != FIRN_OK) {
+    const firn_write_bytes write = cli->json ? keep_piece : print_piece;
+    bool is_away = fi_task_remote_is_away(workspace, reference, remote, &rest);
+    int code = is_away
+                   ? firn_remote_cat(workspace, remote, rest, path, write, &content, &entry, &err)
+                   : firn_workspace_cat(workspace, reference, path, write, &content, &entry, &err);
+    if (code != FIRN_OK && is_away && content.failure == FIRN_OK) {
+        exit_code = fi_command_report_failure(cli, &err, fi_task_remote_away_hint(code));
+    } else if (code != FIRN_OK) {
         exit_code = dir_cat_report(cli, workspace, reference, &content, &err);
     } else {
         fi_show_checkpoint_entry_json("entry", entry);
@@ -142,7 +149,10 @@ const struct fi_command fi_dir_cat = {
             "\n"
             "PATH is a path in the workspace; it need not exist on disk any more. Directories\n"
             "and symbolic links have no content to print (see firn show REF --files). With\n"
-            "--json the content is a string in the object, for files of at most 16 MiB.",
+            "--json the content is a string in the object, for files of at most 16 MiB.\n"
+            "\n"
+            "A checkpoint of a remote that was not pulled, as REMOTE/REF, is read where it\n"
+            "is: only what the file takes is fetched, and nothing stays here.",
     .examples = examples,
     .missing_hint = fi_task_workspace_choose_hint,
     .uses = FI_COMMAND_USES_WORKSPACE,

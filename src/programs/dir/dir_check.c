@@ -251,9 +251,8 @@ on_progress(void *ctx, const firn_progress *progress)
 }
 
 static int
-dir_check_run(struct fi_cli *cli)
+check_store(struct fi_cli *cli)
 {
-    assert(cli->argument_count == 0);
     firn_error err;
     firn_workspace *workspace = NULL;
     firn_workspace_check_options options = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
@@ -283,20 +282,40 @@ dir_check_run(struct fi_cli *cli)
     return exit_code;
 }
 
+static int
+dir_check_run(struct fi_cli *cli)
+{
+    assert(cli->argument_count <= 1);
+    if (fi_command_has(cli, "remote")) {
+        return fi_dir_check_remote_run(cli);
+    }
+    if (cli->argument_count > 0) {
+        return fi_command_misused(cli, "a remote is checked with --remote");
+    }
+    if (fi_command_has(cli, "repair")) {
+        return fi_command_misused(cli, "--repair is for --remote; a store is repaired by firn "
+                                       "repair");
+    }
+    return check_store(cli);
+}
+
 static const struct fi_command_option options[] = {
     {"data", 0, NULL, "also read and verify every byte"},
+    {"remote", 0, NULL, "check a remote instead of the store"},
+    {"repair", 0, NULL, "send again what a remote has lost and is here"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct fi_command_example examples[] = {
     {"firn check --data", "check that everything saved can still be read"},
+    {"firn check --remote nas", "check that the remote nas has all that was pushed"},
     {NULL, NULL},
 };
 
 const struct fi_command fi_dir_check = {
     .name = "check",
     .summary = "Check that everything saved is present and undamaged",
-    .arguments = "",
+    .arguments = "[REMOTE]",
     .options = options,
     .help = "Verifies the store's own records, and that every object that a checkpoint needs\n"
             "is present. With --data every byte of every object is read and verified too.\n"
@@ -304,7 +323,16 @@ const struct fi_command fi_dir_check = {
             "the exit code is 5. If there is no store the exit code is 3. Settings that\n"
             "cannot be read are named but are not damage (see firn help config). Neither is\n"
             "data made by a newer firn: it is named, and the exit code is 1. Nothing is\n"
-            "changed.",
+            "changed.\n"
+            "\n"
+            "With --remote, REMOTE is checked instead (default: the only one, or origin):\n"
+            "whether it has the packs that its newest state names, what their tables and all\n"
+            "directories say, and each content that a checkpoint needs. With --data every\n"
+            "byte of the packs is fetched, too. Damaged packs are named, and the first of the\n"
+            "checkpoints that cannot be restored from the remote. With --repair, what is\n"
+            "missing or damaged there is sent again as far as this machine has it, whether it\n"
+            "saved or pulled it. Then the damaged packs are taken out of the remote, once\n"
+            "nothing needs them.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE,
     .run = dir_check_run,

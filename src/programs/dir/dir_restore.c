@@ -423,6 +423,7 @@ dir_restore_run(struct fi_cli *cli)
         FI_TRY_OUT(exit_code,
                    fi_task_workspace_references_init(cli, request.workspace, 0, 1, &references));
         request.reference = references.first != NULL ? references.first : "latest";
+        FI_TRY_OUT(exit_code, fi_task_remote_bring(cli, request.workspace, request.reference));
         FI_TRY_OUT(exit_code,
                    fi_task_workspace_paths_init(cli, request.workspace, references.words, &paths));
     }
@@ -470,7 +471,8 @@ const struct fi_command fi_dir_restore = {
             "them, are restored. Paths are relative to the current directory; firn restore\n"
             "12 . restores the current directory alone. firn restore PATH takes the PATH from\n"
             "the newest checkpoint; what names a checkpoint is one: write -- before a file of\n"
-            "the same name.\n"
+            "the same name. A checkpoint of a remote that was not pulled, as REMOTE/REF, is\n"
+            "pulled first, alone.\n"
             "\n"
             "Afterwards the tree is that of the checkpoint; files that it does not have are\n"
             "removed. Files that rules exclude, those of the checkpoint or today's, are not\n"

@@ -171,6 +171,7 @@ const struct fi_command fi_mount = {
             "  tag/v1.0     the checkpoint with a tag (a slash in a tag is %2F)\n"
             "  time/...     the checkpoint that was saved at a local time\n"
             "  safety/ID/   what a safety checkpoint contains\n"
+            "  remote/origin/LINE/12/  what was pulled from a remote, by lines\n"
             "\n"
             "Checkpoints that are saved meanwhile appear within two seconds. Nothing below DIR\n"
             "can be changed. Every byte is verified when it is read; a damaged file gives an\n"

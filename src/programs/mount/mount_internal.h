@@ -18,7 +18,8 @@ enum fi_mount_place {
     FI_MOUNT_TAGS,
     FI_MOUNT_TIMES,
     FI_MOUNT_SAFETY,
-    FI_MOUNT_CONTENT /* of a checkpoint: it never changes */
+    FI_MOUNT_REMOTES,
+    FI_MOUNT_CONTENT /* of a checkpoint, or of a remote as it was at one moment: it never changes */
 };
 
 /* ---- the checkpoints and tags of a workspace, by name (mount_list.c) ---- */
@@ -30,14 +31,24 @@ struct fi_mount_item {
     firn_hash root; /* of a checkpoint */
     char id[FIRN_CHECKPOINT_ID_SIZE];
     char tag[256]; /* empty: it is a checkpoint */
+    size_t line;   /* of the remote's line that has it, 1 is the first in the list; 0: none has */
+};
+
+/* What was pulled of a line of a remote. */
+struct fi_mount_line {
+    char remote[FIRN_REMOTE_NAME_SIZE_MAX + 1];
+    char name[256]; /* of the line; can be the name of a file */
 };
 
 struct fi_mount_list {
     struct fi_mount_item *items; /* owned */
     size_t count, capacity;
+    struct fi_mount_line *lines; /* owned; those of one remote one after the other */
+    size_t line_count, line_capacity;
 };
 
-/* Lists all checkpoints, newest first, and then the tags. After an error out is empty. */
+/* Lists all checkpoints, newest first, then the tags, then what was pulled, line by line. After an
+ * error out is empty. */
 FIRN_MUST_CHECK int fi_mount_list_read(firn_workspace *workspace, struct fi_mount_list *out,
                                        firn_error *err);
 /* Leaves it empty. */
@@ -51,6 +62,14 @@ bool fi_mount_list_entries(const struct fi_mount_list *list, enum fi_mount_place
                            bool (*add)(void *ctx, const char *name, const char *target,
                                        const struct fi_mount_item *item),
                            void *ctx);
+
+/* The same for a directory of a remote: "origin" has its lines, "origin/LINE" the checkpoints of
+ * one; names may be there twice. An entry of a line stands for what it has now: item->root is a sum
+ * of that. */
+bool fi_mount_list_below(const struct fi_mount_list *list, const char *remote,
+                         bool (*add)(void *ctx, const char *name, const char *target,
+                                     const struct fi_mount_item *item),
+                         void *ctx);
 
 /* ---- the tree (mount_tree.c) ---- */
 
@@ -70,6 +89,7 @@ struct fi_mount_node {
     uint64_t size_bytes;
     firn_hash hash; /* of a file or directory of a checkpoint */
     char *target;   /* of a symbolic link */
+    char *remote;   /* of a directory of a remote: "origin", or with a line, "origin/LINE" */
     char *xattrs;
     size_t xattrs_size; /* as in firn_workspace_entry */
 

@@ -9,6 +9,7 @@
  *   time/2026-...     a link to the checkpoint that was saved then, in local time; "-2" and so on
  *                     is added to the second of those that have the same time
  *   safety/<id>/      what a safety checkpoint contains
+ *   remote/origin/LINE/12/  what checkpoint 12 of a line contains that was pulled from a remote
  *
  * Local times repeat: within a second, and in the hour that summer time ends with. The checkpoints
  * of one time are numbered in the order in which they were saved.
@@ -70,6 +71,88 @@ add_tag(void *ctx, const firn_workspace_tag *tag)
     return FIRN_OK;
 }
 
+/* ==== what was pulled ==== */
+
+struct pulled {
+    struct fi_mount_list *list;
+    const char *remote;
+    int failure;
+};
+
+/* A line whose label cannot be the name of a file is named by its id. */
+static int
+add_line(void *ctx, const firn_workspace_line *line)
+{
+    struct pulled *pulled = ctx;
+    struct fi_mount_list *list = pulled->list;
+    firn_slice name = line->name;
+    bool is_dots = (name.size == 1 || name.size == 2) && memcmp(name.data, "..", name.size) == 0;
+    name = is_dots || name.size == 0 || name.size >= sizeof list->lines[0].name ? line->id : name;
+    if (list->line_count == list->line_capacity) {
+        size_t more = list->line_capacity == 0 ? 8 : list->line_capacity * 2;
+        struct fi_mount_line *grown = realloc(list->lines, more * sizeof *grown);
+        if (grown == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+        list->lines = grown;
+        list->line_capacity = more;
+    }
+    struct fi_mount_line *added = &list->lines[list->line_count++];
+    memset(added, 0, sizeof *added);
+    assert(name.size < sizeof added->name && memchr(name.data, '/', name.size) == NULL);
+    (void)snprintf(added->remote, sizeof added->remote, "%s", pulled->remote);
+    memcpy(added->name, name.data, name.size);
+    return FIRN_OK;
+}
+
+static int
+add_pulled(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    const struct pulled *pulled = ctx;
+    struct fi_mount_list *list = pulled->list;
+    int code = add_checkpoint(list, checkpoint);
+    if (code == FIRN_OK) {
+        list->items[list->count - 1].line = list->line_count;
+    }
+    return code;
+}
+
+/* The names of the remotes: what they have is listed after that. */
+struct remotes {
+    char (*names)[FIRN_REMOTE_NAME_SIZE_MAX + 1];
+    size_t count;
+};
+
+static int
+add_remote(void *ctx, const firn_remote_info *remote)
+{
+    struct remotes *remotes = ctx;
+    void *grown = realloc(remotes->names, (remotes->count + 1) * sizeof remotes->names[0]);
+    if (grown == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    remotes->names = grown;
+    (void)snprintf(remotes->names[remotes->count++], sizeof remotes->names[0], "%s", remote->name);
+    return FIRN_OK;
+}
+
+static int
+read_pulled(firn_workspace *workspace, struct fi_mount_list *out, firn_error *err)
+{
+    struct remotes remotes = {NULL, 0};
+    int code = firn_remote_list(workspace, add_remote, &remotes, err);
+    for (size_t i = 0; i < remotes.count && code == FIRN_OK; i++) {
+        firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+        struct pulled pulled = {.list = out, .remote = remotes.names[i]};
+        options.remote = remotes.names[i];
+        options.on_line = add_line;
+        code = firn_workspace_list(workspace, &options, add_pulled, &pulled, err);
+        code = code == FIRN_NOT_FOUND ? FIRN_OK : code; /* nothing was */
+    }
+    free(remotes.names);
+    return code;
+}
+
 int
 fi_mount_list_read(firn_workspace *workspace, struct fi_mount_list *out, firn_error *err)
 {
@@ -79,6 +162,9 @@ fi_mount_list_read(firn_workspace *workspace, struct fi_mount_list *out, firn_er
     int code = firn_workspace_list(workspace, &options, add_checkpoint, out, err);
     if (code == FIRN_OK) {
         code = firn_workspace_tag_list(workspace, add_tag, out, err);
+    }
+    if (code == FIRN_OK) {
+        code = read_pulled(workspace, out, err);
     }
     if (code != FIRN_OK) {
         fi_mount_list_deinit(out);
@@ -90,14 +176,17 @@ void
 fi_mount_list_deinit(struct fi_mount_list *list)
 {
     free(list->items);
+    free(list->lines);
     *list = (struct fi_mount_list){0};
 }
 
 bool
 fi_mount_list_equal(const struct fi_mount_list *a, const struct fi_mount_list *b)
 {
-    return a->count == b->count &&
-           (a->count == 0 || memcmp(a->items, b->items, a->count * sizeof a->items[0]) == 0);
+    return a->count == b->count && a->line_count == b->line_count &&
+           (a->count == 0 || memcmp(a->items, b->items, a->count * sizeof a->items[0]) == 0) &&
+           (a->line_count == 0 ||
+            memcmp(a->lines, b->lines, a->line_count * sizeof a->lines[0]) == 0);
 }
 
 /* ==== names ==== */
@@ -106,9 +195,10 @@ fi_mount_list_equal(const struct fi_mount_list *a, const struct fi_mount_list *b
 static enum fi_mount_place
 place_of(const struct fi_mount_item *item)
 {
-    return item->tag[0] != '\0' ? FI_MOUNT_TAGS
-           : item->number > 0   ? FI_MOUNT_NUMBERS
-                                : FI_MOUNT_SAFETY;
+    return item->line > 0         ? FI_MOUNT_REMOTES
+           : item->tag[0] != '\0' ? FI_MOUNT_TAGS
+           : item->number > 0     ? FI_MOUNT_NUMBERS
+                                  : FI_MOUNT_SAFETY;
 }
 
 /* "number/12", below `above`. */
@@ -217,6 +307,109 @@ time_entries(const struct fi_mount_list *list,
     return is_whole;
 }
 
+/* ==== remotes ==== */
+
+/* Adds bytes to a sum (FNV-1a, in four lanes). */
+static void
+sum_bytes(uint64_t sum[4], const void *bytes, size_t size)
+{
+    const uint8_t *at = bytes;
+    for (size_t i = 0; i < size; i++) {
+        sum[i % 4] = (sum[i % 4] ^ at[i]) * UINT64_C(1099511628211);
+    }
+}
+
+static void
+sum_line(const struct fi_mount_list *list, size_t line, uint64_t sum[4], int64_t *newest_ns)
+{
+    sum_bytes(sum, list->lines[line - 1].name, sizeof list->lines[0].name);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct fi_mount_item *item = &list->items[i];
+        if (item->line == line) {
+            sum_bytes(sum, &item->number, sizeof item->number);
+            sum_bytes(sum, &item->root, sizeof item->root);
+            *newest_ns = item->created_ns > *newest_ns ? item->created_ns : *newest_ns;
+        }
+    }
+}
+
+/* What stands for lines in a directory: from `first` on, those of its remote; or it alone. */
+static struct fi_mount_item
+make_sum(const struct fi_mount_list *list, size_t first, bool is_alone)
+{
+    struct fi_mount_item item = {.created_ns = INT64_MIN};
+    uint64_t sum[4] = {1, 2, 3, 4};
+    for (size_t line = first; line <= list->line_count; line++) {
+        if ((line > first && is_alone) ||
+            strcmp(list->lines[line - 1].remote, list->lines[first - 1].remote) != 0) {
+            break;
+        }
+        sum_line(list, line, sum, &item.created_ns);
+    }
+    memcpy(&item.root, sum, sizeof item.root);
+    return item;
+}
+
+static bool
+remote_entries(const struct fi_mount_list *list,
+               bool (*add)(void *ctx, const char *name, const char *target,
+                           const struct fi_mount_item *item),
+               void *ctx)
+{
+    for (size_t line = 1; line <= list->line_count; line++) {
+        const char *remote = list->lines[line - 1].remote;
+        if (line > 1 && strcmp(list->lines[line - 2].remote, remote) == 0) {
+            continue;
+        }
+        const struct fi_mount_item item = make_sum(list, line, false);
+        if (!add(ctx, remote, NULL, &item)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+line_entries(const struct fi_mount_list *list, size_t line,
+             bool (*add)(void *ctx, const char *name, const char *target,
+                         const struct fi_mount_item *item),
+             void *ctx)
+{
+    char name[NAME_SIZE];
+    for (size_t i = 0; i < list->count; i++) {
+        const struct fi_mount_item *item = &list->items[i];
+        (void)snprintf(name, sizeof name, "%" PRIu64, item->number);
+        if (item->line == line && !add(ctx, name, NULL, item)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+fi_mount_list_below(const struct fi_mount_list *list, const char *remote,
+                    bool (*add)(void *ctx, const char *name, const char *target,
+                                const struct fi_mount_item *item),
+                    void *ctx)
+{
+    const size_t size = strcspn(remote, "/");
+    for (size_t line = 1; line <= list->line_count; line++) {
+        const struct fi_mount_line *at = &list->lines[line - 1];
+        if (strlen(at->remote) != size || memcmp(at->remote, remote, size) != 0) {
+            continue;
+        }
+        if (remote[size] == '\0') {
+            const struct fi_mount_item item = make_sum(list, line, true);
+            if (!add(ctx, at->name, NULL, &item)) {
+                return false;
+            }
+        } else if (strcmp(at->name, remote + size + 1) == 0) {
+            return line_entries(list, line, add, ctx);
+        }
+    }
+    return true;
+}
+
 bool
 fi_mount_list_entries(const struct fi_mount_list *list, enum fi_mount_place place,
                       bool (*add)(void *ctx, const char *name, const char *target,
@@ -227,6 +420,9 @@ fi_mount_list_entries(const struct fi_mount_list *list, enum fi_mount_place plac
     assert(place != FI_MOUNT_CONTENT);
     if (place == FI_MOUNT_TIMES) {
         return time_entries(list, add, ctx);
+    }
+    if (place == FI_MOUNT_REMOTES) {
+        return remote_entries(list, add, ctx);
     }
     for (size_t i = 0; i < list->count; i++) {
         const struct fi_mount_item *item = &list->items[i];

@@ -26,7 +26,7 @@
 #include "command/command.h"
 #include "mount/mount_internal.h"
 
-enum { REFRESH_NS = 1000000000, LISTS = 4, ATTEMPTS = 20 };
+enum { REFRESH_NS = 1000000000, LISTS = 5, ATTEMPTS = 20 };
 
 /* An open store. */
 struct reader {
@@ -63,6 +63,7 @@ free_node(struct fi_mount_node *node)
     free(node->name);
     free(node->target);
     free(node->xattrs);
+    free(node->remote);
     free(node);
 }
 
@@ -272,11 +273,84 @@ mount_tree_report(const struct fi_mount_tree *tree, const struct fi_mount_node *
 }
 
 static int
+compare_nodes(const void *a, const void *b)
+{
+    const struct fi_mount_node *const *first = a, *const *second = b;
+    return strcmp((*first)->name, (*second)->name);
+}
+
+/* A line of a remote, or a checkpoint of a line. */
+static bool
+add_below(void *ctx, const char *name, const char *target, const struct fi_mount_item *item)
+{
+    struct loading *loading = ctx;
+    struct fi_mount_node *directory = loading->directory;
+    struct fi_mount_node *node = make_node(loading->tree, directory, name, strlen(name));
+    (void)target;
+    if (node == NULL) {
+        return false;
+    }
+    node->mtime_ns = item->created_ns;
+    node->hash = item->root;
+    bool is_whole = reserve_child(directory, &loading->capacity);
+    if (is_whole && item->line == 0) {
+        const size_t size = strlen(directory->remote) + strlen(name) + 2;
+        node->remote = malloc(size);
+        is_whole = node->remote != NULL;
+        if (is_whole) {
+            (void)snprintf(node->remote, size, "%s/%s", directory->remote, name);
+        }
+    }
+    if (!is_whole) {
+        free_node(node);
+        return false;
+    }
+    directory->children[directory->child_count++] = node;
+    return true;
+}
+
+/* Of several entries of one name, which only a remote that lies has, one stays. */
+static void
+drop_doubles(struct fi_mount_node *directory)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < directory->child_count; i++) {
+        struct fi_mount_node *child = directory->children[i];
+        if (left > 0 && strcmp(directory->children[left - 1]->name, child->name) == 0) {
+            free_node(child);
+        } else {
+            directory->children[left++] = child;
+        }
+    }
+    directory->child_count = left;
+}
+
+static int
+load_remote(struct fi_mount_tree *tree, struct fi_mount_node *directory)
+{
+    struct loading loading = {.tree = tree, .directory = directory};
+    if (!fi_mount_list_below(&tree->list, directory->remote, add_below, &loading)) {
+        unload(directory);
+        return ENOMEM;
+    }
+    if (directory->child_count > 0) {
+        qsort(directory->children, directory->child_count, sizeof(struct fi_mount_node *),
+              compare_nodes);
+        drop_doubles(directory);
+    }
+    directory->is_loaded = true;
+    return 0;
+}
+
+static int
 mount_tree_load(struct fi_mount_tree *tree, struct fi_mount_node *directory)
 {
     firn_error err;
     struct loading loading = {.tree = tree, .directory = directory};
     assert(!directory->is_loaded && directory->children == NULL);
+    if (directory->remote != NULL) {
+        return load_remote(tree, directory);
+    }
     int code = firn_workspace_reader_entries(tree->reader->reader, &directory->hash, add_entry,
                                              &loading, &err);
     if (code != FIRN_OK) {
@@ -288,13 +362,6 @@ mount_tree_load(struct fi_mount_tree *tree, struct fi_mount_node *directory)
 }
 
 /* ==== lists of checkpoints ==== */
-
-static int
-compare_nodes(const void *a, const void *b)
-{
-    const struct fi_mount_node *const *first = a, *const *second = b;
-    return strcmp((*first)->name, (*second)->name);
-}
 
 static struct fi_mount_node **
 find_child(const struct fi_mount_node *directory, const char *name)
@@ -337,6 +404,13 @@ add_to_list(void *ctx, const char *name, const char *target, const struct fi_mou
     }
     node->mtime_ns = item->created_ns;
     node->hash = item->root;
+    if (into->place == FI_MOUNT_REMOTES) {
+        node->remote = copy_bytes(firn_str(name));
+        if (node->remote == NULL) {
+            free_node(node);
+            return false;
+        }
+    }
     if (target != NULL) {
         node->type = FIRN_ENTRY_SYMLINK;
         node->mode = 0777;
@@ -534,7 +608,7 @@ refresh_if_due(struct fi_mount_tree *tree)
 int
 fi_mount_tree_create(firn_workspace *workspace, struct fi_mount_tree **out, firn_error *err)
 {
-    static const char *const names[LISTS] = {"number", "tag", "time", "safety"};
+    static const char *const names[LISTS] = {"number", "tag", "time", "safety", "remote"};
     *out = NULL;
     struct fi_mount_tree *tree = calloc(1, sizeof *tree);
     if (tree == NULL) {

@@ -17,6 +17,7 @@ const char *fi_remotes_hint(firn_workspace *workspace, const char *remote, int c
 
 extern const struct fi_command fi_remotes_show;  /* firn remote show */
 extern const struct fi_command fi_remotes_prune; /* firn remote prune */
+extern const struct fi_command fi_remotes_log;   /* firn remote log */
 
 /* ---- a pull: remotes_pull.c ---- */
 

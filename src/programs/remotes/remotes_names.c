@@ -239,11 +239,11 @@ static const struct fi_command remove_command = {
 };
 
 static const struct fi_command *const members[] = {
-    &add, &list, &fi_remotes_prune, &fi_remotes_show, &remove_command, NULL};
+    &add, &list, &fi_remotes_log, &fi_remotes_prune, &fi_remotes_show, &remove_command, NULL};
 
 const struct fi_command fi_remotes_names = {
     .name = "remote",
-    .summary = "Add, list, prune, show or remove remotes",
+    .summary = "Add, list, log, prune, show or remove remotes",
     .arguments = "",
     .help = "A remote is a bucket of object storage, or a directory, in which machines share\n"
             "checkpoints: firn push sends them there, firn pull brings those of the others.\n"

@@ -155,6 +155,15 @@ bool fi_task_remote_has(firn_workspace *workspace, const char *name);
 /* The usual remote, which a command means where none is named: the only one, or "origin". False,
  * with "", if there is none. */
 bool fi_task_remote_usual(firn_workspace *workspace, char out[FI_COMMAND_REMOTE_SIZE]);
+/* Whether a reference is of a remote that has a name here, and nothing is here that it names. Then
+ * name is the remote's, and *out_rest what follows in the reference. */
+bool fi_task_remote_is_away(firn_workspace *workspace, const char *reference,
+                            char name[FIRN_REMOTE_NAME_SIZE_MAX + 1], const char **out_rest);
+/* What to do if the remote could not give it; NULL: the text says it. */
+const char *fi_task_remote_away_hint(int code);
+/* Brings the checkpoint of such a reference, alone; does nothing if it is not away. Returns an exit
+ * code. */
+int fi_task_remote_bring(struct fi_cli *cli, firn_workspace *workspace, const char *reference);
 /* Whether a word is such a name, or one with a line after it, as in "origin/ada@laptop:project". */
 bool fi_task_remote_is_meant(firn_workspace *workspace, const char *word);
 

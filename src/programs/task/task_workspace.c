@@ -203,6 +203,7 @@ fi_task_workspace_habit(const char *word)
 const char *
 fi_task_workspace_hint(firn_workspace *workspace, const char *reference, int code)
 {
+    static char away_hint[2 * FIRN_REMOTE_NAME_SIZE_MAX + 80];
     static char first_hint[sizeof("checkpoint  was made  (firn list shows all)") +
                            FI_TERM_TEXT_NUMBER_SIZE + FI_TERM_TEXT_TIME_SIZE];
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
@@ -217,6 +218,14 @@ fi_task_workspace_hint(firn_workspace *workspace, const char *reference, int cod
     }
     if (code == FIRN_CONFLICT && strchr(reference, '/') != NULL) {
         return NULL; /* the message names one */
+    }
+    char remote[FIRN_REMOTE_NAME_SIZE_MAX + 1];
+    const char *rest;
+    if (code == FIRN_NOT_FOUND && fi_task_remote_is_away(workspace, reference, remote, &rest)) {
+        (void)snprintf(away_hint, sizeof(away_hint),
+                       "firn pull %s brings what is not here; firn list %s lists what is", remote,
+                       remote);
+        return away_hint;
     }
     if (code == FIRN_NOT_FOUND && strchr(reference, '/') != NULL &&
         fi_task_remote_is_meant(workspace, reference)) {

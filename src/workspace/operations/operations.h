@@ -10,6 +10,7 @@
 #include "firn/workspace.h"
 #include "handle/ws.h"
 #include "os/os.h"
+#include "tree/tree.h"
 
 FIRN_MUST_CHECK int fi_ws_workspaces_list(struct fi_os *os, const char *store_path,
                                           int (*visit)(void *ctx, const firn_workspace_info *info),
@@ -74,6 +75,10 @@ FIRN_MUST_CHECK int
 fi_ws_difference_log(struct firn_ws *ws, const firn_workspace_log_options *options,
                      int (*visit)(void *ctx, const firn_workspace_diff_result *result), void *ctx,
                      firn_error *err);
+/* The file of a path; *out borrows from the look-up and from the path. FIRN_NOT_FOUND; FIRN_INVALID
+ * if it is no file. */
+FIRN_MUST_CHECK int fi_ws_cat_find(struct fi_tree_lookup *lookup, firn_slice path,
+                                   firn_workspace_entry *out, firn_error *err);
 FIRN_MUST_CHECK int fi_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path,
                               firn_write_bytes write, void *ctx, firn_workspace_entry **out,
                               firn_error *err);

@@ -94,6 +94,21 @@ clean_path(firn_slice path, firn_slice *out, firn_error *err)
     return FIRN_OK;
 }
 
+int
+fi_ws_cat_find(struct fi_tree_lookup *lookup, firn_slice path, firn_workspace_entry *out,
+               firn_error *err)
+{
+    const struct fi_tree_entry *entry;
+    FI_TRY_RETURN(clean_path(path, &path, err));
+    if (path.size == 0) {
+        return fi_error_set(err, FIRN_INVALID, "the root is a directory, not a file");
+    }
+    FI_TRY_RETURN(fi_tree_lookup_find(lookup, path, &entry, err));
+    FI_TRY_RETURN(check_is_file(path, entry, err));
+    fi_difference_walk_to_info(path, entry, out);
+    return FIRN_OK;
+}
+
 static int
 ws_cat_stream(struct firn_ws *ws, struct fi_ws_opened *opened,
               const struct fi_catalog_record *record, firn_slice path, firn_write_bytes write,
@@ -101,19 +116,11 @@ ws_cat_stream(struct firn_ws *ws, struct fi_ws_opened *opened,
 {
     struct fi_pack_scratch *scratch = NULL;
     struct fi_tree_lookup lookup = {0};
-    const struct fi_tree_entry *entry = NULL;
     firn_workspace_entry info;
     int rc;
-    FI_TRY(clean_path(path, &path, err));
-    if (path.size == 0) {
-        rc = fi_error_set(err, FIRN_INVALID, "the root is a directory, not a file");
-        goto out;
-    }
     FI_TRY(fi_pack_scratch_create(SCRATCH_FRAMES, &scratch, err));
     fi_tree_lookup_init(&lookup, fi_objects_trees(opened->objects), &record->root.hash);
-    FI_TRY(fi_tree_lookup_find(&lookup, path, &entry, err));
-    FI_TRY(check_is_file(path, entry, err));
-    fi_difference_walk_to_info(path, entry, &info);
+    FI_TRY(fi_ws_cat_find(&lookup, path, &info, err));
     FI_TRY(fi_ws_given_entry(ws, &info, out, err));
     rc = fi_ws_cat_stream(opened, scratch, &info.hash, info.size_bytes, write, ctx, err);
     if (rc == FIRN_CORRUPT) {

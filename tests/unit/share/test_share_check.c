@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/share: damage in a remote is found, named and mended; what each state changed is told.
+ *
+ * "/b" pushes two checkpoints: the first with a pack that is a file, the second with one that is an
+ * entry. "/w", which has pushed one of its own, looks.
+ */
+#include "base/slice.h"
+#include "bucket/bucket_folder.h"
+#include "remote/remote_marker.h"
+#include "share/share_internal.h"
+#include "share_support.h"
+#include "support/test.h"
+#include "support/test_alloc.h"
+#include "support/test_file.h"
+#include "support/test_random.h"
+#include "support/workspace/ws_edit.h"
+
+enum { BIG = 150 << 10 };
+
+static firn_error err;
+
+static void
+check_ok(int rc, const firn_error *why)
+{
+    if (rc != FIRN_OK) {
+        fail_msg("%s: %s", firn_code_name(rc), why->text);
+    }
+}
+
+/* What the last check named. */
+static char told[16 << 10];
+static size_t told_size;
+static uint64_t told_count;
+
+static void
+note_told(void *ctx, const firn_notice *notice)
+{
+    (void)ctx;
+    assert_int_equal(notice->kind, FIRN_NOTICE_DAMAGED);
+    told_count++;
+    assert_true(told_size + strlen(notice->text) + 2 < sizeof told);
+    told_size += (size_t)snprintf(told + told_size, sizeof told - told_size, "%s\n", notice->text);
+}
+
+static int
+try_check(struct ws_world *world, bool read_data, bool mend, firn_remote_check_result *out)
+{
+    firn_remote_check_options options = FIRN_REMOTE_CHECK_OPTIONS_INIT;
+    scan_notices_deinit(&world->notices);
+    world->notices = (struct scan_notices){.hook = note_told};
+    told_size = 0;
+    told[0] = '\0';
+    told_count = 0;
+    options.callbacks = scan_notices_callbacks(&world->notices);
+    options.read_data = read_data;
+    options.repair = mend;
+    return fi_share_check(world->ws, NULL, &options, out, &world->err);
+}
+
+static void
+assert_clean(struct ws_world *world, uint64_t checkpoints)
+{
+    for (int read_data = 0; read_data < 2; read_data++) {
+        firn_remote_check_result result;
+        check_ok(try_check(world, read_data != 0, false, &result), &world->err);
+        assert_int_equal(result.checkpoints, checkpoints);
+        assert_int_equal(result.damaged + result.broken + result.repaired + result.sent, 0);
+        assert_int_equal(told_count, 0);
+        assert_true(result.packs > 0 && result.bytes > 0 && result.state > 0);
+    }
+}
+
+struct prepared {
+    struct ws_world world;
+    struct ws_world other;
+    char *first;
+    char *second;
+};
+
+static void
+prepare(struct prepared *prepared, uint64_t seed)
+{
+    struct ws_world *world = &prepared->world;
+    struct ws_world *other = &prepared->other;
+    struct test_random random = {seed};
+    share_open(world, seed);
+    scan_put_text(&world->tree, "own", "of ada");
+    ws_save(world);
+    share_push(world);
+    share_open_beside(world, "/b", other);
+    ws_edit_grow(&other->tree, &random, 10);
+    scan_put_random(&other->tree, "big", seed, BIG);
+    scan_put_text(&other->tree, ".firnignore", "never\n");
+    ws_save(other);
+    prepared->first = ws_dump(other);
+    share_push(other);
+    scan_put_text(&other->tree, "more", "more");
+    ws_save(other);
+    prepared->second = ws_dump(other);
+    share_push(other);
+}
+
+static void
+prepared_deinit(struct prepared *prepared)
+{
+    share_close_beside(&prepared->other);
+    ws_world_close(&prepared->world);
+    free(prepared->first);
+    free(prepared->second);
+}
+
+/* ==== damage ==== */
+
+static void
+file_name(struct share_remote *at, char *name)
+{
+    fi_remote_file_name(&at->remote.state.files.items[0], name);
+}
+
+static void
+remove_file(struct share_remote *at)
+{
+    char name[FI_BUCKET_NAME_SIZE_MAX + 1];
+    file_name(at, name);
+    check_ok(fi_bucket_remove(at->bucket, name, &err), &err);
+}
+
+/* Changes the bytes of the pack that is a file: what an object of a bucket never does. */
+static void
+change_file(struct share_remote *at, void (*change)(struct fi_buf *bytes))
+{
+    char name[FI_BUCKET_NAME_SIZE_MAX + 1];
+    struct fi_buf bytes = {0};
+    file_name(at, name);
+    check_ok(fi_bucket_get(at->bucket, name, 0, UINT64_MAX, &bytes, &err), &err);
+    change(&bytes);
+    check_ok(fi_bucket_remove(at->bucket, name, &err), &err);
+    check_ok(fi_bucket_put_bytes(at->bucket, name, fi_buf_slice(&bytes), &err), &err);
+    fi_buf_deinit(&bytes);
+}
+
+static void
+cut(struct fi_buf *bytes)
+{
+    bytes->size /= 2;
+}
+
+static void
+flip_early(struct fi_buf *bytes)
+{
+    bytes->data[bytes->size / 3] ^= 4;
+}
+
+static void
+flip_last(struct fi_buf *bytes)
+{
+    bytes->data[bytes->size - 20] ^= 4;
+}
+
+static void
+flip_in_tables(struct fi_buf *bytes)
+{
+    bytes->data[bytes->size - 700] ^= 4;
+}
+
+static void
+cut_file(struct share_remote *at)
+{
+    change_file(at, cut);
+}
+
+static void
+damage_content(struct share_remote *at)
+{
+    change_file(at, flip_early);
+}
+
+static void
+damage_footer(struct share_remote *at)
+{
+    change_file(at, flip_last);
+}
+
+static void
+damage_tables(struct share_remote *at)
+{
+    change_file(at, flip_in_tables);
+}
+
+static void
+take_away(struct share_remote *at, firn_slice key)
+{
+    check_ok(fi_remote_table_put(&at->change.removed, key, firn_str(""), 0, &err), &err);
+    share_remote_publish(at);
+}
+
+static void
+drop_file(struct share_remote *at)
+{
+    char name[FI_BUCKET_NAME_SIZE_MAX + 1];
+    file_name(at, name);
+    check_ok(fi_remote_table_put(&at->change.killed, firn_str(name), firn_str(""), 0, &err), &err);
+    share_remote_publish(at);
+}
+
+/* The entry of a small pack: that of ada is among them. */
+static void
+damage_small(struct share_remote *at)
+{
+    struct fi_buf value = {0};
+    for (size_t i = 0; share_remote_entry(at, FI_SHARE_ENTRY_PACK, i) != NULL; i++) {
+        const struct fi_remote_item *item = share_remote_entry(at, FI_SHARE_ENTRY_PACK, i);
+        check_ok(fi_buf_assign(&value, item->value), &err);
+        value.data[value.size - 60] ^= 1;
+        check_ok(fi_remote_table_put(&at->change.set, item->key, fi_buf_slice(&value), 0, &err),
+                 &err);
+    }
+    share_remote_publish(at);
+    fi_buf_deinit(&value);
+}
+
+struct harm {
+    const char *name;
+    void (*do_it)(struct share_remote *at);
+    bool is_cheap; /* it is found without reading every byte */
+    uint64_t broken;
+    uint64_t damaged;
+    const char *words;
+};
+
+static const struct harm harms[] = {
+    {"removed", remove_file, true, 2, 1, "the remote has lost this pack"},
+    {"cut", cut_file, true, 2, 1, "bytes instead of"},
+    {"content", damage_content, false, 2, 1, "packs/"},
+    {"footer", damage_footer, true, 2, 1, "packs/"},
+    {"tables", damage_tables, true, 2, 1, "packs/"},
+    {"not named", drop_file, true, 2, 0, "cannot be restored from the remote"},
+    {"small", damage_small, true, 2, 2, "pack/"},
+};
+
+static void
+assert_told(const char *words)
+{
+    if (strstr(told, words) == NULL) {
+        fail_msg("no notice says '%s': %s", words, told);
+    }
+}
+
+static void
+harm(struct prepared *prepared, const struct harm *harm)
+{
+    struct share_remote at;
+    share_remote_open(&prepared->world, &at);
+    harm->do_it(&at);
+    share_remote_close(&at);
+}
+
+static void
+assert_found(struct ws_world *world, const struct harm *harm, bool read_data)
+{
+    firn_remote_check_result result;
+    int rc = try_check(world, read_data, false, &result);
+    if (rc != FIRN_CORRUPT || result.broken != harm->broken || result.damaged != harm->damaged) {
+        fail_msg("%s: %s (%s), %llu broken, %llu damaged", harm->name, firn_code_name(rc),
+                 world->err.text, (unsigned long long)result.broken,
+                 (unsigned long long)result.damaged);
+    }
+    assert_told(harm->words);
+    assert_told("cannot be restored from the remote");
+    assert_int_equal(result.checkpoints, 3);
+    assert_int_equal(result.repaired + result.sent, 0);
+}
+
+/* Each machine mends what it has; then another one pulls all of it. */
+static void
+mend_all(struct prepared *prepared, const struct harm *harm)
+{
+    struct ws_world *world = &prepared->world;
+    struct ws_world *other = &prepared->other;
+    struct ws_world cleo;
+    firn_remote_check_result result;
+    int rc = try_check(world, true, true, &result);
+    if (rc == FIRN_OK) {
+        fail_msg("%s: ada has not what was lost", harm->name);
+    }
+    check_ok(try_check(other, true, true, &result), &other->err);
+    assert_true(result.repaired > 0 && result.broken == 0 && result.sent > 0);
+    assert_clean(world, 3);
+    assert_clean(other, 3);
+    assert_int_equal(try_check(other, true, true, &result), FIRN_OK);
+    assert_int_equal(result.sent, 0);
+    share_open_beside(world, "/c", &cleo);
+    assert_int_equal(share_pull(&cleo).checkpoints, 3);
+    assert_int_equal(share_pull(world).checkpoints, 2);
+    share_assert_dump(world, "origin/latest", prepared->second);
+    share_assert_dump(world, "origin/latest~1", prepared->first);
+    share_close_beside(&cleo);
+    scan_put_text(&other->tree, "after", "after");
+    ws_save(other);
+    assert_int_equal(share_push(other).checkpoints, 1);
+    assert_clean(world, 4);
+}
+
+static void
+damage_is_found_named_and_mended(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof harms / sizeof harms[0]; i++) {
+        struct prepared prepared;
+        firn_remote_check_result result;
+        prepare(&prepared, 40 + i);
+        assert_clean(&prepared.world, 3);
+        harm(&prepared, &harms[i]);
+        if (harms[i].is_cheap) {
+            assert_found(&prepared.world, &harms[i], false);
+        } else {
+            check_ok(try_check(&prepared.world, false, false, &result), &prepared.world.err);
+        }
+        assert_found(&prepared.world, &harms[i], true);
+        mend_all(&prepared, &harms[i]);
+        prepared_deinit(&prepared);
+    }
+}
+
+/* A checkpoint that is not here is whole again once what it shares with one that is was sent. */
+static void
+what_is_shared_mends_others(void **state)
+{
+    struct prepared prepared;
+    struct ws_world cleo;
+    firn_remote_check_result result;
+    (void)state;
+    prepare(&prepared, 64);
+    share_open_beside(&prepared.world, "/c", &cleo);
+    share_pull(&cleo);
+    share_close_beside(&cleo);
+    scan_put_text(&prepared.other.tree, "later", "later");
+    ws_save(&prepared.other);
+    share_push(&prepared.other);
+    harm(&prepared, &harms[0]);
+    share_open_beside(&prepared.world, "/c", &cleo);
+    check_ok(try_check(&cleo, false, true, &result), &cleo.err);
+    assert_int_equal(result.repaired, 3);
+    assert_clean(&prepared.world, 4);
+    share_close_beside(&cleo);
+    prepared_deinit(&prepared);
+}
+
+/* A prune before it was mended removes nothing, and after it what was damaged. */
+static void
+a_prune_takes_what_was_damaged(void **state)
+{
+    struct prepared prepared;
+    struct ws_world *other = &prepared.other;
+    firn_prune_options options = FIRN_PRUNE_OPTIONS_INIT;
+    firn_prune_result pruned;
+    firn_remote_check_result result;
+    (void)state;
+    prepare(&prepared, 60);
+    harm(&prepared, &harms[3]);
+    assert_int_equal(fi_share_prune(other->ws, NULL, &options, &pruned, &other->err), FIRN_CORRUPT);
+    check_ok(try_check(other, false, true, &result), &other->err);
+    check_ok(fi_share_prune(other->ws, NULL, &options, &pruned, &other->err), &other->err);
+    assert_int_equal(pruned.removed_packs, 0); /* it was killed before */
+    assert_clean(other, 3);
+    prepared_deinit(&prepared);
+}
+
+/* ==== the marker and the states ==== */
+
+static void
+a_lost_marker_is_named(void **state)
+{
+    struct prepared prepared;
+    struct share_remote at;
+    firn_remote_check_result result;
+    (void)state;
+    prepare(&prepared, 61);
+    share_remote_open(&prepared.world, &at);
+    check_ok(fi_bucket_remove(at.bucket, FI_REMOTE_MARKER_NAME, &err), &err);
+    share_remote_close(&at);
+    assert_int_equal(try_check(&prepared.world, false, false, &result), FIRN_CORRUPT);
+    assert_told(FI_REMOTE_MARKER_NAME);
+    assert_int_equal(result.damaged, 1);
+    assert_int_equal(result.broken, 0);
+    prepared_deinit(&prepared);
+}
+
+static void
+lost_states_are_named(void **state)
+{
+    struct prepared prepared;
+    struct share_remote at;
+    firn_remote_check_result result;
+    char name[FI_REMOTE_STATE_NAME_SIZE];
+    (void)state;
+    prepare(&prepared, 62);
+    share_remote_open(&prepared.world, &at);
+    fi_remote_state_name(at.remote.state.number - 1, name);
+    check_ok(fi_bucket_remove(at.bucket, name, &err), &err);
+    share_remote_close(&at);
+    assert_int_equal(try_check(&prepared.world, false, false, &result), FIRN_CORRUPT);
+    assert_non_null(strstr(prepared.world.err.text, "incomplete"));
+    prepared_deinit(&prepared);
+}
+
+/* ==== the log ==== */
+
+struct seen {
+    firn_remote_change items[80];
+    char labels[80][64];
+    char by[80][64];
+    size_t count;
+};
+
+static int
+see(void *ctx, const firn_remote_change *change)
+{
+    struct seen *seen = ctx;
+    snprintf(seen->labels[seen->count], sizeof seen->labels[0], "%.*s", (int)change->line.size,
+             (const char *)change->line.data);
+    snprintf(seen->by[seen->count], sizeof seen->by[0], "%s", change->by);
+    seen->items[seen->count++] = *change;
+    return FIRN_OK;
+}
+
+static struct seen
+log_of(struct ws_world *world, uint64_t limit)
+{
+    struct seen seen = {.count = 0};
+    check_ok(fi_share_log(world->ws, NULL, limit, see, &seen, &world->err), &world->err);
+    return seen;
+}
+
+static void
+a_log_tells_what_was_pushed(void **state)
+{
+    struct prepared prepared;
+    (void)state;
+    prepare(&prepared, 63);
+    struct ws_world *world = &prepared.world;
+    struct seen seen = log_of(world, 0);
+    assert_int_equal(seen.count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(seen.items[i].state, 3 - i);
+        assert_int_equal(seen.items[i].checkpoints, 1);
+        assert_int_equal(seen.items[i].lines, 1);
+        assert_int_equal(seen.items[i].packs, 1);
+        assert_true(seen.items[i].bytes > 0);
+        assert_int_equal(seen.items[i].removed_checkpoints + seen.items[i].removed_packs, 0);
+        assert_non_null(strchr(seen.by[i], '@'));
+    }
+    assert_non_null(strstr(seen.labels[0], ":b"));
+    assert_non_null(strstr(seen.labels[2], ":w"));
+    assert_true(seen.items[1].bytes > BIG);
+    /* Beyond a full state. */
+    for (int i = 0; i < 34; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", i);
+        scan_put_text(&world->tree, "own", text);
+        ws_save(world);
+        share_push(world);
+    }
+    seen = log_of(world, 0);
+    assert_int_equal(seen.count, 37);
+    for (size_t i = 0; i < seen.count; i++) {
+        assert_int_equal(seen.items[i].checkpoints, 1);
+        assert_int_equal(seen.items[i].removed_packs, 0);
+    }
+    seen = log_of(world, 6); /* the first is full */
+    assert_int_equal(seen.count, 6);
+    assert_int_equal(seen.items[5].state, 32);
+    assert_int_equal(seen.items[5].checkpoints, 1);
+    assert_int_equal(seen.items[5].packs, 1);
+    share_remote_count(world, FI_SHARE_ENTRY_CHECKPOINT);
+    struct share_remote at;
+    share_remote_open(world, &at);
+    take_away(&at, share_remote_entry(&at, FI_SHARE_ENTRY_CHECKPOINT, 0)->key);
+    drop_file(&at);
+    share_remote_close(&at);
+    seen = log_of(world, 2);
+    assert_int_equal(seen.items[1].removed_checkpoints, 1);
+    assert_int_equal(seen.items[0].removed_packs, 1);
+    assert_true(seen.items[0].removed_bytes > BIG);
+    prepared_deinit(&prepared);
+}
+
+/* ==== memory ==== */
+
+static int
+install(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    return 0;
+}
+
+static int
+uninstall(void **state)
+{
+    (void)state;
+    test_alloc_uninstall();
+    return 0;
+}
+
+/* Whichever allocation fails, the check says so, or what it would say with it; nothing leaks. */
+static void
+memory_that_runs_out_is_an_error(void **state)
+{
+    enum { STEP = 29 };
+    struct prepared prepared;
+    firn_remote_check_result result;
+    bool was_reached = true;
+    unsigned failures = 0;
+    unsigned growths = 0;
+    (void)state;
+    prepare(&prepared, 65);
+    harm(&prepared, &harms[3]);
+    for (uint64_t n = 1; was_reached; n += STEP) {
+        const int64_t alive = test_alloc_alive();
+        test_alloc_fail_at(n, false);
+        int rc = try_check(&prepared.world, n % 2 == 0, false, &result);
+        was_reached = test_alloc_calls() >= n;
+        test_alloc_fail_at(0, false);
+        if (rc != FIRN_CORRUPT && rc != FIRN_NO_MEMORY) {
+            fail_msg("call %llu: %s", (unsigned long long)n, firn_code_name(rc));
+        }
+        failures += rc == FIRN_NO_MEMORY ? 1 : 0;
+        growths += test_alloc_alive() > alive ? 1 : 0;
+    }
+    assert_true(failures > 0);
+    assert_true(growths <= 1); /* a handle keeps some memory for the next time */
+    prepared_deinit(&prepared);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(damage_is_found_named_and_mended),
+        cmocka_unit_test(what_is_shared_mends_others),
+        cmocka_unit_test(a_prune_takes_what_was_damaged),
+        cmocka_unit_test(a_lost_marker_is_named),
+        cmocka_unit_test(lost_states_are_named),
+        cmocka_unit_test(a_log_tells_what_was_pushed),
+        cmocka_unit_test_setup_teardown(memory_that_runs_out_is_an_error, install, uninstall),
+    };
+    return cmocka_run_group_tests_name("share_check", tests, NULL, NULL);
+}
