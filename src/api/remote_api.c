@@ -99,7 +99,7 @@ firn_workspace_pull(firn_workspace *workspace, const char *remote, const firn_pu
     FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
-    int rc = given.reference != NULL ? fi_share_bring(workspace, remote, &given, &result, err)
+    int rc = given.reference != NULL ? fi_share_take_whole(workspace, remote, &given, &result, err)
                                      : fi_share_pull(workspace, remote, &given, &result, err);
     if (out != NULL && (rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_LIMIT)) {
         fi_api_options_write(out, &result, sizeof result);

@@ -475,7 +475,7 @@ fetched_of(const struct taking *taking)
 }
 
 int
-fi_share_bring(struct firn_ws *ws, const char *name, const firn_pull_options *options,
+fi_share_take_whole(struct firn_ws *ws, const char *name, const firn_pull_options *options,
                firn_pull_result *out, firn_error *err)
 {
     struct fi_share share;

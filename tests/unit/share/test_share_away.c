@@ -119,7 +119,7 @@ bring(struct ws_world *world, const char *reference, firn_pull_result *out)
 {
     firn_pull_options options = FIRN_PULL_OPTIONS_INIT;
     options.reference = reference;
-    int rc = fi_share_bring(world->ws, NULL, &options, out, &world->err);
+    int rc = fi_share_take_whole(world->ws, NULL, &options, out, &world->err);
     requests = out->requests;
     return rc;
 }
