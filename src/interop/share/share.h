@@ -34,8 +34,8 @@ FIRN_MUST_CHECK int fi_share_pull(struct firn_ws *ws, const char *name,
                                   firn_error *err);
 /* Only the checkpoint options->reference. */
 FIRN_MUST_CHECK int fi_share_take_whole(struct firn_ws *ws, const char *name,
-                                   const firn_pull_options *options, firn_pull_result *out,
-                                   firn_error *err);
+                                        const firn_pull_options *options, firn_pull_result *out,
+                                        firn_error *err);
 /* out_requests may be NULL. */
 FIRN_MUST_CHECK int fi_share_cat(struct firn_ws *ws, const char *name, const char *reference,
                                  firn_slice path, firn_write_bytes write, void *ctx,

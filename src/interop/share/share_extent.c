@@ -260,7 +260,7 @@ out:
 int
 fi_share_extent_check(struct fi_share_extent *extent, const firn_hash *root, firn_error *err)
 {
-    uint64_t work;
+    uint64_t work = 0;
     FI_TRY_RETURN(weigh(extent, root, &work, err));
     if (work <= FI_BUDGET_FREE + (uint64_t)LIGHT * FI_BUDGET_FOR_BYTE ||
         work <= add(extent->accepted, FI_BUDGET_FREE)) {

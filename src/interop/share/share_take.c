@@ -476,7 +476,7 @@ fetched_of(const struct taking *taking)
 
 int
 fi_share_take_whole(struct firn_ws *ws, const char *name, const firn_pull_options *options,
-               firn_pull_result *out, firn_error *err)
+                    firn_pull_result *out, firn_error *err)
 {
     struct fi_share share;
     firn_take_options all = FIRN_TAKE_OPTIONS_INIT;
