@@ -42,6 +42,7 @@ struct pulling {
     struct fi_share *share;
     const firn_pull_options *options;
     firn_pull_result *result;
+    struct fi_hash_map lines; /* of the remote, that are here: struct line_here */
     struct coming *coming;
     size_t coming_count;
     size_t coming_capacity;
@@ -77,37 +78,45 @@ report(struct pulling *pulling, int rc, const firn_error *why, firn_error *err)
 
 /* ==== which checkpoints ==== */
 
-struct line_search {
-    char id[2 * FI_SHARE_LINE_SIZE + 1];
-    uint32_t workspace; /* 0: the line is not here yet */
+/* A line that is here already. */
+struct line_here {
+    uint8_t id[FI_SHARE_LINE_SIZE]; /* first: the key */
+    uint32_t workspace;
 };
 
-static int
-visit_line(void *ctx, const struct fi_catalog_line *line, firn_error *err)
+static bool
+line_is(const void *record, const void *key)
 {
-    struct line_search *search = ctx;
-    (void)err;
-    if (memcmp(line->id.data, search->id, line->id.size) == 0) {
-        search->workspace = line->workspace.number;
+    return memcmp(record, key, FI_SHARE_LINE_SIZE) == 0;
+}
+
+static int
+note_line(void *ctx, const struct fi_catalog_line *line, firn_error *err)
+{
+    struct pulling *pulling = ctx;
+    struct line_here here = {.workspace = line->workspace.number};
+    if (line->id.size != 2 * sizeof here.id ||
+        !fi_hex_decode((const char *)line->id.data, here.id, sizeof here.id)) {
+        return FIRN_OK; /* no remote can have it */
     }
-    return FIRN_OK;
+    return fi_hash_map_insert(&pulling->lines, fi_hash_map_first(here.id), &here) != NULL
+               ? FIRN_OK
+               : fi_error_no_memory(err, "the lines of a remote");
 }
 
 static int
 is_here(struct pulling *pulling, const struct coming *coming, bool *out, firn_error *err)
 {
-    struct fi_catalog *catalog = pulling->share->opened.catalog;
-    struct line_search search = {.workspace = 0};
+    const struct line_here *here =
+        fi_hash_map_find(&pulling->lines, fi_hash_map_first(coming->line), coming->line);
     struct fi_catalog_record there;
     struct fi_buf bytes = {0};
     *out = false;
-    fi_hex_encode(coming->line, sizeof coming->line, search.id);
-    FI_TRY_RETURN(fi_catalog_lines_list(catalog, firn_str(pulling->share->name.name), visit_line,
-                                        &search, err));
-    if (search.workspace == 0) {
+    if (here == NULL) {
         return FIRN_OK;
     }
-    int rc = fi_catalog_get(catalog, search.workspace, coming->record.order, &bytes, &there, err);
+    int rc = fi_catalog_get(pulling->share->opened.catalog, here->workspace, coming->record.order,
+                            &bytes, &there, err);
     *out = rc == FIRN_OK; /* (I4) */
     fi_buf_deinit(&bytes);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -156,6 +165,9 @@ static int
 choose_coming(struct pulling *pulling, firn_error *err)
 {
     const struct fi_remote_table *entries = &pulling->share->remote.state.entries;
+    FI_TRY_RETURN(fi_catalog_lines_list(pulling->share->opened.catalog,
+                                        firn_str(pulling->share->name.name), note_line, pulling,
+                                        err));
     for (size_t i = 0; i < entries->count; i++) {
         firn_slice digits;
         firn_error why;
@@ -638,9 +650,11 @@ fi_share_pull(struct firn_ws *ws, const char *name, const firn_pull_options *opt
     *out = (firn_pull_result)FIRN_PULL_RESULT_INIT;
     FI_TRY_RETURN(fi_share_open(ws, name, FI_WS_WRITE, options->bytes_per_second_max,
                                 &options->callbacks, &share, err));
+    fi_hash_map_init(&pulling.lines, sizeof(struct line_here), fi_hash_map_first, line_is);
     int rc = pull_opened(&pulling, err);
     out->requests = share.bucket->request_count;
     fi_objects_adoption_end(pulling.adoption);
+    fi_hash_map_deinit(&pulling.lines);
     fi_free(pulling.coming);
     fi_free(pulling.fetched);
     fi_buf_deinit(&pulling.part);
