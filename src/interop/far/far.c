@@ -294,10 +294,16 @@ index_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at
     struct fi_hash_map *index = &indexing->far->index;
     const uint64_t key = key_of_hash(indexing->far, hash);
     const struct fi_far_known known = {.key = key, .hash = *hash, .place = {indexing->file, *at}};
-    return fi_hash_map_find(index, key, hash) != NULL ||
-                   fi_hash_map_insert(index, key, &known) != NULL
-               ? FIRN_OK
-               : fi_error_no_memory(err, "the objects of a pack");
+    struct fi_far_known *before = fi_hash_map_find(index, key, hash);
+    if (before == NULL) {
+        return fi_hash_map_insert(index, key, &known) != NULL
+                   ? FIRN_OK
+                   : fi_error_no_memory(err, "the objects of a pack");
+    }
+    if (fi_pack_kind_is_named(before->place.at.kind) && !fi_pack_kind_is_named(at->kind)) {
+        before->place = known.place; /* it may be the base of a delta, which has to be whole */
+    }
+    return FIRN_OK;
 }
 
 /* Fetches the pack's object table, and enters its objects into the index, if there are not too
@@ -402,8 +408,21 @@ struct finding {
     struct fi_far *far;
     const firn_hash *hash;
     struct fi_far_place *out;
-    bool is_found;
+    bool is_base;  /* of a delta: only a whole object will do */
+    bool is_there; /* *out is a place of it */
+    bool is_found; /* one that will do */
 };
+
+static void
+note_place(struct finding *finding, const struct fi_far_place *place)
+{
+    const bool will_do = !finding->is_base || !fi_pack_kind_is_named(place->at.kind);
+    if (will_do || !finding->is_there) {
+        *finding->out = *place;
+    }
+    finding->is_there = true;
+    finding->is_found = finding->is_found || will_do;
+}
 
 static bool
 is_in_index(struct finding *finding)
@@ -411,10 +430,9 @@ is_in_index(struct finding *finding)
     const struct fi_far_known *known = fi_hash_map_find(
         &finding->far->index, key_of_hash(finding->far, finding->hash), finding->hash);
     if (known != NULL) {
-        *finding->out = known->place;
-        finding->is_found = true;
+        note_place(finding, &known->place);
     }
-    return known != NULL;
+    return finding->is_found;
 }
 
 /* Looks into one file, which is opened if it is not. */
@@ -432,10 +450,10 @@ look_into(struct finding *finding, uint32_t number, firn_error *err)
         return FIRN_OK;
     }
     file->is_gone = false;
-    int rc = fi_pack_find(file->pack, far->scratch, finding->hash, &finding->out->at, &why);
+    struct fi_far_place place = {.file = number};
+    int rc = fi_pack_find(file->pack, far->scratch, finding->hash, &place.at, &why);
     if (rc == FIRN_OK) {
-        finding->out->file = number;
-        finding->is_found = true;
+        note_place(finding, &place);
         return FIRN_OK;
     }
     if (rc == FIRN_NOT_FOUND && !file->is_gone) {
@@ -467,7 +485,7 @@ int
 fi_far_find(struct fi_far *far, const firn_hash *hash, const uint32_t *from,
             struct fi_far_place *out, bool *out_is_found, firn_error *err)
 {
-    struct finding finding = {far, hash, out, false};
+    struct finding finding = {.far = far, .hash = hash, .out = out, .is_base = from != NULL};
     *out_is_found = false;
     (void)is_in_index(&finding);
     for (size_t i = far->file_count; i > 0 && !finding.is_found; i--) {
@@ -481,8 +499,8 @@ fi_far_find(struct fi_far *far, const firn_hash *hash, const uint32_t *from,
     for (size_t i = far->file_count; i > 0 && !finding.is_found; i--) {
         FI_TRY_RETURN(look_into(&finding, (uint32_t)(i - 1), err));
     }
-    *out_is_found = finding.is_found;
-    if (!finding.is_found && far->has_damage) {
+    *out_is_found = finding.is_there; /* what reads a base that is not whole says so */
+    if (!finding.is_there && far->has_damage) {
         fi_error_copy(err, &far->damage);
         return far->damage.code;
     }

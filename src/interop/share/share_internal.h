@@ -129,9 +129,10 @@ uint64_t fi_share_entry_decode_number(firn_slice value);
 struct fi_share_extent;
 FIRN_MUST_CHECK int fi_share_extent_open(struct fi_share *share, struct fi_share_extent **out,
                                          firn_error *err);
-/* FIRN_LIMIT if the tree, all of which is in the store, stands for far more than its bytes. */
-FIRN_MUST_CHECK int fi_share_extent_check(struct fi_share_extent *extent, const firn_hash *root,
-                                          firn_error *err);
+/* FIRN_LIMIT if the tree, all of which is in the store, stands for far more than its bytes. line:
+ * FI_SHARE_LINE_SIZE bytes, of its author. */
+FIRN_MUST_CHECK int fi_share_extent_check(struct fi_share_extent *extent, const uint8_t *line,
+                                          const firn_hash *root, firn_error *err);
 /* NULL is fine. */
 void fi_share_extent_close(struct fi_share_extent *extent);
 

@@ -462,7 +462,7 @@ skip_heavy(struct pulling *pulling, firn_error *err)
         if (!pulling->coming[i].is_whole) {
             continue;
         }
-        rc = fi_share_extent_check(extent, &coming->record.root.hash, &why);
+        rc = fi_share_extent_check(extent, coming->line, &coming->record.root.hash, &why);
         if (rc == FIRN_LIMIT) {
             coming->is_whole = false;
             rc = report_heavy(pulling, coming, err);

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "difference/difference.h"
+#include "pack/pack_cells.h"
 #include "share/share_internal.h"
 
 enum { WANT_MAX = 4096 };
@@ -213,15 +214,32 @@ pass_bytes(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
     return fi_share_progress(taking->share, "fetch", fi_far_fetched(taking->far), 0, err);
 }
 
-/* A list goes in once what it stands for was compared with its name. */
+/* Compares what a list stands for with its name: whatever it is the content of, since the store
+ * takes an object that it has for what the name says. */
+static int
+check_list(struct taking *taking, const struct content *content, firn_error *err)
+{
+    const firn_slice list = fi_buf_slice(&taking->object);
+    firn_hash name;
+    uint64_t size = content->size;
+    if (fi_pack_cells_is_list(list)) {
+        fi_pack_cells_name(list, &name);
+        if (!fi_hash_equal(&name, &content->hash)) {
+            return fi_error_set(err, FIRN_CORRUPT, "a list of cells has another name");
+        }
+    } else if (size == UINT64_MAX) { /* of rules, or a piece of another list */
+        FI_TRY_RETURN(fi_pack_pieces_decode(list, &size, NULL, NULL, err));
+    }
+    return size != UINT64_MAX
+               ? fi_far_stream(taking->far, &content->hash, size, pass_bytes, taking, err)
+               : FIRN_OK;
+}
+
 static int
 take_list(struct taking *taking, const struct content *content, firn_error *err)
 {
-    if (content->size != UINT64_MAX) {
-        FI_TRY_RETURN(
-            fi_far_stream(taking->far, &content->hash, content->size, pass_bytes, taking, err));
-    }
     FI_TRY_RETURN(fi_far_parts_read_list(taking->far, &content->hash, &taking->object, err));
+    FI_TRY_RETURN(check_list(taking, content, err));
     FI_TRY_RETURN(fi_objects_session_lane_move(taking->lane, FI_PACK_PIECES, &content->hash,
                                                fi_buf_slice(&taking->object), err));
     return fi_far_parts_list(taking->far, &content->hash, add_part, taking, err);
@@ -233,18 +251,20 @@ take_content(struct taking *taking, const struct content *content, firn_error *e
     bool is_there;
     bool is_list;
     uint64_t pack;
-    FI_TRY_RETURN(note_there(taking, &content->hash, err));
     FI_TRY_RETURN(fi_objects_session_contains(taking->session, &content->hash, &is_there, err));
     if (is_there) {
         return FIRN_OK;
     }
     FI_TRY_RETURN(fi_far_parts_find(taking->far, &content->hash, &pack, &is_list, err));
     if (is_list) {
-        return take_list(taking, content, err);
+        FI_TRY_RETURN(take_list(taking, content, err));
+    } else {
+        FI_TRY_RETURN(fi_far_read(taking->far, &content->hash, &taking->object, err));
+        FI_TRY_RETURN(pass_bytes(taking, 0, firn_bytes(NULL, 0), err));
+        FI_TRY_RETURN(
+            take_add(taking, FI_PACK_BLOB, &content->hash, fi_buf_slice(&taking->object), err));
     }
-    FI_TRY_RETURN(fi_far_read(taking->far, &content->hash, &taking->object, err));
-    FI_TRY_RETURN(pass_bytes(taking, 0, firn_bytes(NULL, 0), err));
-    return take_add(taking, FI_PACK_BLOB, &content->hash, fi_buf_slice(&taking->object), err);
+    return note_there(taking, &content->hash, err); /* what was read and compared */
 }
 
 /* The last contents that wait are fetched together. */
@@ -297,7 +317,7 @@ check_extent(struct taking *taking, const firn_hash *root, firn_error *err)
         return FIRN_OK;
     }
     FI_TRY(fi_share_extent_open(taking->share, &extent, err));
-    FI_TRY(fi_share_extent_check(extent, root, err));
+    FI_TRY(fi_share_extent_check(extent, taking->found.line, root, err));
 out:
     fi_share_extent_close(extent);
     return rc;

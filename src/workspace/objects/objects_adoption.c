@@ -7,7 +7,8 @@
  * with its name here (I1). Whole objects are compared at once. A list of pieces or a delta may
  * need objects of other packs, so these wait until all packs are there; then they are verified in
  * rounds, since a piece may be a list itself. An object that the index has already keeps its place
- * (I2).
+ * (I2); but if it is a list or a delta there and whole here, the whole one takes the place, since
+ * deltas of other packs may be of it, and the base of a delta has to be whole.
  *
  * Deltas are verified in the order of their bases, some MiB of them at a time, so a frame of bases
  * is decoded once for all of them. Many small packs have deltas to objects all over a large one; in
@@ -147,12 +148,18 @@ static int
 take_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_error *err)
 {
     struct fi_objects_adoption *adoption = ctx;
-    bool is_there;
-    FI_TRY_RETURN(fi_objects_contains(adoption->objects, hash, &is_there, err));
-    if (is_there) {
-        return FIRN_OK;
+    struct fi_objects_place place;
+    const bool is_whole = !fi_pack_kind_is_named(at->kind);
+    firn_error why;
+    int rc = fi_objects_index_find(adoption->objects, hash, &place, &why);
+    if (rc == FIRN_OK && (!is_whole || !fi_pack_kind_is_named(place.at.kind))) {
+        return FIRN_OK; /* (I2) */
     }
-    if (!fi_pack_kind_is_named(at->kind)) {
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        fi_error_copy(err, &why);
+        return rc;
+    }
+    if (is_whole) {
         return fi_objects_enter_object(&adoption->entering, hash, at, err);
     }
     FI_TRY_RETURN(FI_VEC_RESERVE(adoption->waiting, adoption->waiting_count + 1,

@@ -43,12 +43,21 @@ fi_objects_arrival_spend(struct fi_objects_arrivals *arrivals, uint64_t bytes, f
     return is_over ? refuse_work(most, err) : FIRN_OK;
 }
 
+static uint64_t
+sum_of(uint64_t a, uint64_t b)
+{
+    return b < UINT64_MAX - a ? a + b : UINT64_MAX;
+}
+
 void
 fi_objects_arrival_allow(struct fi_objects_arrivals *arrivals, uint64_t bytes)
 {
+    struct fi_objects_arrival *given = fi_objects_arrival_find(arrivals, FI_OBJECTS_ARRIVAL_GIVEN);
     fi_os_mutex_lock(&arrivals->mutex);
-    const uint64_t left = UINT64_MAX - arrivals->bytes_max;
-    arrivals->bytes_max += bytes < left ? bytes : left;
+    arrivals->bytes_max = sum_of(arrivals->bytes_max, bytes);
+    if (given != NULL) {
+        given->most = sum_of(given->most, bytes);
+    }
     fi_os_mutex_unlock(&arrivals->mutex);
 }
 
@@ -63,6 +72,9 @@ arrival_tick(void *ctx, firn_error *err)
     const uint64_t more = decoded - arrival->decoded;
     arrival->decoded = decoded;
     FI_TRY_RETURN(fi_objects_arrival_spend(arrivals, more, err));
+    if (decoded > arrival->most) { /* it may not use up what others are allowed */
+        return refuse_work(arrival->most, err);
+    }
     if (arrivals->jobs == NULL) {
         return arrivals->tick(arrivals->ctx, 0, err);
     }
@@ -129,6 +141,7 @@ fi_objects_arrival_init(struct fi_objects_arrivals *arrivals, struct fi_objects 
     arrivals->tick = options->tick;
     arrivals->ctx = options->ctx;
     arrivals->bytes_max = options->bytes_max;
+    arrivals->bytes_free = options->bytes_max;
     arrivals->next_number = fi_objects_retire_next(objects);
     unsigned threads = options->threads != 0 ? options->threads : fi_os_cpu_count(objects->os);
     threads = threads < FI_OBJECTS_ARRIVAL_THREADS_MAX ? threads : FI_OBJECTS_ARRIVAL_THREADS_MAX;
@@ -212,6 +225,7 @@ fi_objects_arrival_open(struct fi_objects_arrival *arrival, firn_error *err)
                         FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE | FI_OS_FOR_OWNER,
                         MODE, &arrival->file, err));
     arrival->state = FI_OBJECTS_ARRIVAL_GIVEN;
+    arrival->most = sum_of(arrival->decoded, arrivals->bytes_free);
     return FIRN_OK;
 }
 

@@ -121,6 +121,7 @@ struct fi_objects_arrival {
     firn_error why;
     struct fi_pack_scratch *scratch;
     uint64_t decoded; /* with the scratch, as far as paid for */
+    uint64_t most;    /* of decoded: what this pack was allowed, and what is free */
 };
 
 struct fi_objects_arrivals {
@@ -133,6 +134,7 @@ struct fi_objects_arrivals {
     void *ctx;
     struct fi_os_mutex mutex; /* guards the state of slots and what follows */
     struct fi_os_cond changed;
+    uint64_t bytes_free; /* for each pack; what one leaves over, others may use */
     uint64_t bytes_max;
     uint64_t spent;  /* bytes that were decompressed and hashed */
     uint64_t unseen; /* of these, since the caller's thread woke up */

@@ -56,6 +56,7 @@ allocate(struct fi_os *os, struct firn_pack **out, firn_error *err)
         return fi_error_no_memory(err, "a pack");
     }
     fi_os_process_init_mark(&pack->mark);
+    pack->os = os;
     fi_pack_scratch_pool_init(&pack->pool, os, POOL_FRAME_COUNT);
     *out = pack;
     return FIRN_OK;

@@ -21,6 +21,7 @@ struct fi_pack_fence {
 struct firn_pack {
     struct fi_os_process_mark mark; /* first: see api_process.h */
     struct fi_block_reader *reader;
+    struct fi_os *os;
     bool is_foreign; /* its tables may take no more memory than bytes of the file */
     struct fi_block_ref *frames;
     uint32_t frame_count;

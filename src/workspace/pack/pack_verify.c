@@ -11,7 +11,9 @@
  * The table against the lists. For each frame a 64-bit sum is kept: every entry of the object table
  * adds the hash of (name, place, kind) to the sum of its frame, and every object in a frame's list
  * subtracts the same. A frame whose sum is not zero at the end disagrees with the table. So table
- * and lists can be compared in any order, with 8 bytes for each frame.
+ * and lists can be compared in any order, with 8 bytes for each frame. The hash has a key that is
+ * drawn for each verification: with a known one, whoever makes a pack can find names whose sum is
+ * right, and give an object a name that nobody compares.
  *
  * What is lost. A last pass over the table names every object in a damaged or disagreeing frame
  * that cannot be read. It also reads a content as a whole if all its pieces are in this pack, and a
@@ -30,12 +32,11 @@
 #include "base/slice.h"
 #include "base/sort.h"
 #include "codec/blake3_hash.h"
-#include "codec/xxh3.h"
 #include "pack/pack.h"
 #include "pack/pack_cells.h"
 #include "pack/pack_internal.h"
 
-enum { ENTRY_SIZE = FI_PACK_FORMAT_ENTRY_SIZE, MIB = 1 << 20 };
+enum { ENTRY_SIZE = FI_PACK_FORMAT_ENTRY_SIZE, KEY_SIZE = 32, MIB = 1 << 20 };
 
 enum tile_role { TILE_FRAME, TILE_PAGE, TILE_SECTION };
 
@@ -53,6 +54,7 @@ struct verifying {
 
     struct tile *tiles;
     size_t tile_count;
+    uint8_t key[KEY_SIZE];
     uint64_t *sums;         /* by frame */
     bool *is_frame_damaged; /* by frame */
     bool *is_page_damaged;  /* by page */
@@ -127,12 +129,15 @@ collect_tiles(struct verifying *verifying, firn_error *err)
 /* ---- one block ---- */
 
 static uint64_t
-weight(const firn_hash *hash, const struct fi_pack_location *at)
+weight(const struct verifying *verifying, const firn_hash *hash, const struct fi_pack_location *at)
 {
-    uint8_t bytes[ENTRY_SIZE];
-    struct fi_pack_format_entry entry = {*hash, *at};
-    fi_pack_format_encode_entry(&entry, bytes);
-    return fi_xxh3(bytes, sizeof bytes, 0);
+    uint8_t bytes[KEY_SIZE + ENTRY_SIZE];
+    const struct fi_pack_format_entry entry = {*hash, *at};
+    firn_hash sum;
+    memcpy(bytes, verifying->key, KEY_SIZE);
+    fi_pack_format_encode_entry(&entry, bytes + KEY_SIZE);
+    fi_blake3_hash_of(bytes, sizeof bytes, &sum);
+    return fi_load_le64(sum.bytes);
 }
 
 static int
@@ -151,7 +156,7 @@ verify_page(struct verifying *verifying, uint32_t number, firn_error *err)
         struct fi_pack_format_entry entry;
         fi_pack_format_decode_entry(verifying->block.data + at, &entry);
         DCHECK(entry.at.frame < verifying->pack->frame_count);
-        verifying->sums[entry.at.frame] += weight(&entry.hash, &entry.at);
+        verifying->sums[entry.at.frame] += weight(verifying, &entry.hash, &entry.at);
     }
     return FIRN_OK;
 }
@@ -186,7 +191,7 @@ verify_frame(struct verifying *verifying, uint32_t number, firn_error *err)
         firn_hash name;
         name_item(&frame, &item, &name);
         struct fi_pack_location at = {number, item.offset, item.size, item.kind};
-        verifying->sums[number] -= weight(&name, &at);
+        verifying->sums[number] -= weight(verifying, &name, &at);
     }
     if (!fi_pack_format_items_ended(&items)) {
         verifying->is_frame_damaged[number] = true;
@@ -433,6 +438,7 @@ static int
 pack_verify_run(struct verifying *verifying, bool with_needy, firn_error *err)
 {
     int rc;
+    FI_TRY(fi_os_random(verifying->pack->os, verifying->key, sizeof verifying->key, err));
     FI_TRY(collect_tiles(verifying, err));
     rc = verify_body(verifying);
     if (rc == FIRN_OK) {

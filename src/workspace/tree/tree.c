@@ -263,48 +263,37 @@ fi_tree_xattrs_next(firn_slice *encoded, firn_slice *out_name, firn_slice *out_v
  * one are the same. Rules about a whole directory (names ascend over all its parts, levels fit) are
  * not checked here; the iterator checks them for callers that rely on the entries. */
 
-struct references {
-    int (*visit)(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err);
-    void *ctx;
-};
-
 static int
-visit_entries(const struct references *references, firn_slice body, firn_error *err)
+visit_entries(const struct fi_tree_object_visitor *visitor, firn_slice body, firn_error *err)
 {
-    int rc = FIRN_OK;
-    while (rc == FIRN_OK && body.size > 0) {
+    while (body.size > 0) {
         struct fi_tree_entry entry;
-        rc = fi_tree_decode_entry(&body, &entry, err);
-        if (rc == FIRN_OK && entry.kind != FI_TREE_SYMLINK) {
-            rc = references->visit(references->ctx, &entry.hash, entry.kind == FI_TREE_DIR, err);
-        }
+        FI_TRY_RETURN(fi_tree_decode_entry(&body, &entry, err));
+        FI_TRY_RETURN(visitor->entry(visitor->ctx, &entry, err));
     }
-    return rc;
+    return FIRN_OK;
 }
 
 static int
-visit_items(const struct references *references, firn_slice body, firn_error *err)
+visit_items(const struct fi_tree_object_visitor *visitor, firn_slice body, firn_error *err)
 {
     struct fi_reader reader = fi_reader_of(body);
-    int rc = FIRN_OK;
-    while (rc == FIRN_OK && fi_reader_left(&reader) > 0) {
+    while (fi_reader_left(&reader) > 0) {
         firn_slice name;
         firn_hash hash;
         if (!fi_reader_sized(&reader, FI_TREE_NAME_SIZE_MAX, &name) ||
             !fi_reader_copy(&reader, hash.bytes, sizeof hash.bytes)) {
             return fi_error_set(err, FIRN_CORRUPT, "the index of a directory is malformed");
         }
-        rc = references->visit(references->ctx, &hash, true, err);
+        FI_TRY_RETURN(visitor->part(visitor->ctx, &hash, err));
     }
-    return rc;
+    return FIRN_OK;
 }
 
 int
-fi_tree_references(firn_slice object,
-                   int (*visit)(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err),
-                   void *ctx, firn_error *err)
+fi_tree_object_visit(firn_slice object, const struct fi_tree_object_visitor *visitor,
+                     firn_error *err)
 {
-    const struct references references = {visit, ctx};
     if (object.size < FI_TREE_HEADER_SIZE || object.size > FI_TREE_OBJECT_SIZE_MAX ||
         object.data[1] >= FI_TREE_LEVELS_MAX) {
         return fi_error_set(err, FIRN_CORRUPT, "a directory object is malformed");
@@ -316,6 +305,37 @@ fi_tree_references(firn_slice object,
     }
     firn_slice body =
         firn_bytes(object.data + FI_TREE_HEADER_SIZE, object.size - FI_TREE_HEADER_SIZE);
-    return object.data[1] == 0 ? visit_entries(&references, body, err)
-                               : visit_items(&references, body, err);
+    return object.data[1] == 0 ? visit_entries(visitor, body, err)
+                               : visit_items(visitor, body, err);
+}
+
+struct references {
+    int (*visit)(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err);
+    void *ctx;
+};
+
+static int
+visit_part(void *ctx, const firn_hash *hash, firn_error *err)
+{
+    const struct references *references = ctx;
+    return references->visit(references->ctx, hash, true, err);
+}
+
+static int
+visit_entry(void *ctx, const struct fi_tree_entry *entry, firn_error *err)
+{
+    const struct references *references = ctx;
+    return entry->kind == FI_TREE_SYMLINK
+               ? FIRN_OK
+               : references->visit(references->ctx, &entry->hash, entry->kind == FI_TREE_DIR, err);
+}
+
+int
+fi_tree_references(firn_slice object,
+                   int (*visit)(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err),
+                   void *ctx, firn_error *err)
+{
+    struct references references = {visit, ctx};
+    const struct fi_tree_object_visitor visitor = {visit_part, visit_entry, &references};
+    return fi_tree_object_visit(object, &visitor, err);
 }

@@ -152,6 +152,18 @@ FIRN_MUST_CHECK int fi_tree_lookup_find(struct fi_tree_lookup *lookup, firn_slic
 FIRN_MUST_CHECK int fi_tree_lookup_check_link(struct fi_tree_lookup *lookup, firn_slice path,
                                               const struct fi_tree_entry *link, firn_error *err);
 
+/* One directory object by itself: it has either entries, or parts of the directory. Checked entry
+ * by entry, not as part of a directory: FIRN_CORRUPT, FIRN_NEWER. Any result of a visit but FIRN_OK
+ * ends the call and is returned. */
+struct fi_tree_object_visitor {
+    int (*part)(void *ctx, const firn_hash *hash, firn_error *err);
+    int (*entry)(void *ctx, const struct fi_tree_entry *entry, firn_error *err);
+    void *ctx;
+};
+FIRN_MUST_CHECK int fi_tree_object_visit(firn_slice object,
+                                         const struct fi_tree_object_visitor *visitor,
+                                         firn_error *err);
+
 /* Which objects a directory object names. */
 
 /* Calls visit for each object that one directory object (of any level) names: its parts, the

@@ -892,6 +892,65 @@ what_was_pulled_does_not_expire(void **state)
     ws_world_close(&ada);
 }
 
+/* The i-th version of a file: each has a little more than the one before. */
+static void
+save_version(struct ws_world *world, unsigned version)
+{
+    enum { SIZE = 30000, MORE = 50 };
+    static char bytes[SIZE + 8 * MORE];
+    struct test_random random = {77};
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (char)('a' + test_random_below(&random, 26));
+    }
+    scan_put_file(&world->tree, "file", bytes, SIZE + version * MORE);
+    ws_save(world);
+}
+
+/* One machine has a version as a delta of another one, for another machine it is the first: then it
+ * is whole, and the base of others. Who has both in reach, in a store or in a remote, needs the
+ * whole one for these. */
+static void
+a_base_may_be_a_delta_elsewhere(void **state)
+{
+    (void)state;
+    struct ws_world ada;
+    struct ws_world ben;
+    struct ws_world cleo;
+    firn_take_options options = FIRN_TAKE_OPTIONS_INIT;
+    firn_take_result taken = FIRN_TAKE_RESULT_INIT;
+    share_open(&ada, 51);
+    share_open_beside(&ada, "/b", &ben);
+    share_open_beside(&ada, "/c", &cleo);
+    save_version(&ben, 1); /* whole */
+    share_push(&ben);
+    save_version(&cleo, 0);
+    save_version(&cleo, 1); /* a delta */
+    save_version(&ben, 2);  /* a delta of what is whole for ben */
+    share_push(&ben);
+    char *expected = ws_dump(&ben);
+    assert_int_equal(share_pull(&cleo).checkpoints, 2);
+    share_assert_dump(&cleo, "origin/2", expected);
+    ws_assert_check_clean(&cleo);
+
+    /* In the remote: a third machine sends the delta without having looked at what is there. */
+    struct ws_world dora;
+    share_open_beside(&ada, "/d", &dora);
+    save_version(&dora, 0);
+    save_version(&dora, 1);
+    share_push(&dora);
+    int rc = fi_share_take(ada.ws, NULL, "somebody@somewhere:b/2", &options, &taken, &ada.err);
+    assert_string_equal(rc == FIRN_OK ? "" : ada.err.text, "");
+    share_assert_dump(&ada, "latest", expected);
+    assert_int_equal(share_pull(&ada).checkpoints, 4);
+    share_assert_dump(&ada, "origin/somebody@somewhere:b/2", expected);
+    ws_assert_check_clean(&ada);
+    free(expected);
+    share_close_beside(&dora);
+    share_close_beside(&cleo);
+    share_close_beside(&ben);
+    ws_world_close(&ada);
+}
+
 int
 main(void)
 {
@@ -911,6 +970,7 @@ main(void)
         cmocka_unit_test(nothing_but_a_pull_changes_a_line),
         cmocka_unit_test(restores_of_lines_can_be_undone),
         cmocka_unit_test(restores_of_lines_can_be_resumed),
+        cmocka_unit_test(a_base_may_be_a_delta_elsewhere),
         cmocka_unit_test(what_was_pulled_does_not_expire),
     };
     return cmocka_run_group_tests_name("share_cases", tests, NULL, NULL);
