@@ -41,7 +41,7 @@ Colors: on a terminal, or where they are asked for.
   [2]
   $ firn check --color=always
   ! firn: check: --color cannot be used with this command
-  ! usage: firn check [options]
+  ! usage: firn check [options] [REMOTE]
   ! help: firn help check
   [2]
 

@@ -50,6 +50,8 @@ struct checking {
     uint64_t total; /* bytes of all packs, if they are read */
     int worst;      /* FIRN_OK, or the code of what was found first */
     firn_error why;
+    int other; /* the same of what sending packs again does not mend */
+    firn_error other_why;
 };
 
 static void
@@ -85,6 +87,19 @@ report(struct checking *checking, int rc, const firn_error *why, firn_error *err
     return FIRN_OK;
 }
 
+/* The same for what is about no pack and no checkpoint. */
+static int
+report_other(struct checking *checking, int rc, const firn_error *why, firn_error *err)
+{
+    FI_TRY_RETURN(report(checking, rc, why, err));
+    if (rc != FIRN_OK && checking->other == FIRN_OK) {
+        checking->other = FIRN_CORRUPT;
+        checking->other_why = *why;
+        checking->other_why.code = FIRN_CORRUPT;
+    }
+    return FIRN_OK;
+}
+
 static int
 note_number(struct fi_hash_map *map, uint64_t number, firn_error *err)
 {
@@ -116,7 +131,7 @@ check_marker(struct checking *checking, firn_error *err)
     } else if (rc == FIRN_OK && memcmp(marker.id, share->name.id, sizeof marker.id) != 0) {
         return fi_error_set(err, FIRN_CORRUPT, "there is another remote at this place now");
     }
-    return report(checking, rc, &why, err);
+    return report_other(checking, rc, &why, err);
 }
 
 int
@@ -138,8 +153,10 @@ fi_share_check_roots(struct fi_share *share, struct fi_share_damage *damage, uin
             ++*out_unread;
             continue;
         }
-        struct fi_share_whole_root root = {
-            .tree = record.root.hash, .rules = record.rules, .has_rules = record.has_rules};
+        struct fi_share_whole_root root = {.order = record.order,
+                                           .tree = record.root.hash,
+                                           .rules = record.rules,
+                                           .has_rules = record.has_rules};
         memcpy(root.id, record.id, sizeof root.id);
         memcpy(root.line, there.line, sizeof root.line);
         FI_TRY_RETURN(
@@ -201,7 +218,8 @@ report_pack(struct checking *checking, uint64_t number, int rc, const firn_error
         return FIRN_OK;
     }
     FI_TRY_RETURN(report(checking, rc, why, err));
-    return note_number(packs, number, err);
+    /* One that would take too much work may be sound: it is not replaced. */
+    return rc != FIRN_LIMIT ? note_number(packs, number, err) : FIRN_OK;
 }
 
 static int
@@ -227,7 +245,8 @@ check_sizes(struct checking *checking, firn_error *err)
 {
     const struct fi_hash_map *packs = &checking->share->packs;
     firn_remote_check_result *result = checking->result;
-    FI_TRY_RETURN(report(checking, checking->share->packs_rc, &checking->share->packs_why, err));
+    FI_TRY_RETURN(
+        report_other(checking, checking->share->packs_rc, &checking->share->packs_why, err));
     FI_TRY_RETURN(list_packs(checking, err));
     checking->total = 0;
     for (size_t i = 0; i < packs->count; i++) {
@@ -423,7 +442,7 @@ check_state(struct checking *checking, struct fi_share_whole *whole, firn_error 
         firn_error why;
         int rc = fi_error_set(&why, FIRN_CORRUPT, "%llu entries of checkpoints cannot be read",
                               (unsigned long long)unread);
-        FI_TRY_RETURN(report(checking, rc, &why, err));
+        FI_TRY_RETURN(report_other(checking, rc, &why, err));
     }
     return FIRN_OK;
 }
@@ -461,10 +480,12 @@ mend(struct checking *checking, firn_error *err)
     FI_TRY_RETURN(
         fi_share_mend(checking->share, &checking->stage, &checking->damage, &mended, err));
     result->sent = mended.sent_bytes;
-    result->repaired = result->broken - mended.left_broken;
+    result->repaired =
+        result->broken > mended.left_broken ? result->broken - mended.left_broken : 0;
     result->broken = mended.left_broken;
     if (mended.left_broken == 0 && mended.left_packs == 0) {
-        checking->worst = FIRN_OK;
+        checking->worst = checking->other;
+        checking->why = checking->other_why;
     }
     return FIRN_OK;
 }

@@ -124,6 +124,10 @@ FIRN_MUST_CHECK int fi_share_entry_encode_failure(const struct fi_share_failure 
 /* 0 if it is malformed. */
 uint64_t fi_share_entry_decode_number(firn_slice value);
 
+/* The pack of the store with that number, or NULL. */
+const struct fi_objects_index_pack *fi_share_pull_find_pack(const struct fi_objects *objects,
+                                                            uint32_t number);
+
 /* ==== what a tree stands for: share_extent.c ==== */
 
 struct fi_share_extent;
@@ -309,11 +313,12 @@ FIRN_MUST_CHECK int fi_share_mark(struct fi_share *share, struct fi_far *far,
 struct fi_share_whole_root {
     uint8_t id[FI_CATALOG_RECORD_ID_SIZE];
     uint8_t line[FI_SHARE_LINE_SIZE];
+    uint64_t order;
     firn_hash tree;
     firn_hash rules;
     bool has_rules;
     bool is_broken;    /* something of it is missing, or cannot be read */
-    bool is_elsewhere; /* this store does not have it either */
+    bool is_elsewhere; /* this store does not have it either, or may not send it */
 };
 
 struct fi_share_whole {

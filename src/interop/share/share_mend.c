@@ -3,7 +3,7 @@
  * share/share_mend.c: sending again what damaged packs of a remote have lost.
  *
  * A machine whose store has a checkpoint, whether it made it or pulled it, can give the remote what
- * that lacks of it. Of what a check found (share_check.c) the plan takes only which packs are
+ * that lacks of it. What a remote says does not decide what is sent (I8). Of what a check found (share_check.c) the plan takes only which packs are
  * damaged, since these stay so; which checkpoints that breaks is found out in the newest state.
  * Then one state adds the packs that were put.
  *
@@ -11,12 +11,18 @@
  *      from it, or it may be put back by hand. Then the same state kills it, as a prune would, and
  *      makes the entry "prune" one higher: notes of other machines that a directory is complete may
  *      have counted on it. Not checked: unit/share mends from two machines.
+ * (I8) Whoever can write to the remote can name any tree in it. So a checkpoint is sent again only
+ *      if this store has the same record: of the workspace itself, which has pushed that far, or of
+ *      a line that was pulled; and of the latter only what came from the remote. Otherwise a file
+ *      of this machine that somebody can guess would be sent if they name it. Not checked:
+ *      unit/share has such a remote.
  */
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "codec/hex.h"
 #include "far/far.h"
 #include "share/share_internal.h"
 
@@ -88,6 +94,99 @@ add_root(struct mending *mending, const struct fi_share_whole_root *root, bool *
     return FIRN_OK;
 }
 
+struct line_search {
+    char id[2 * FI_SHARE_LINE_SIZE + 1];
+    uint32_t workspace; /* 0: the line is not here */
+};
+
+static int
+visit_line(void *ctx, const struct fi_catalog_line *line, firn_error *err)
+{
+    struct line_search *search = ctx;
+    (void)err;
+    if (line->id.size == sizeof search->id - 1 &&
+        memcmp(line->id.data, search->id, line->id.size) == 0) {
+        search->workspace = line->workspace.number;
+    }
+    return FIRN_OK;
+}
+
+/* Whether the record in that workspace of the catalog is the one that the remote names. */
+static int
+has_record(struct mending *mending, uint32_t workspace, const struct fi_share_whole_root *root,
+           bool *out, firn_error *err)
+{
+    struct fi_catalog_record record;
+    struct fi_buf bytes = {0};
+    int rc = fi_catalog_get(mending->share->opened.catalog, workspace, root->order, &bytes, &record,
+                            err);
+    *out = rc == FIRN_OK && memcmp(record.id, root->id, sizeof root->id) == 0 &&
+           fi_hash_equal(&record.root.hash, &root->tree) && record.has_rules == root->has_rules &&
+           (!root->has_rules || fi_hash_equal(&record.rules, &root->rules)) && !record.is_safety;
+    fi_buf_deinit(&bytes);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+struct origin {
+    struct mending *mending;
+    bool is_remote; /* all objects so far came from it */
+};
+
+static int
+check_origin(void *ctx, const firn_hash *hash, enum fi_outgoing_has has, firn_error *err)
+{
+    struct origin *origin = ctx;
+    struct fi_share *share = origin->mending->share;
+    struct fi_objects_place place;
+    bool has_pack = false;
+    (void)has;
+    FI_TRY_RETURN(fi_objects_index_find(share->opened.objects, hash, &place, err));
+    const struct fi_objects_index_pack *pack =
+        fi_share_pull_find_pack(share->opened.objects, place.pack);
+    if (pack != NULL) {
+        FI_TRY_RETURN(
+            fi_share_note_has_pack(share, fi_share_pack_number(pack->id.bytes), &has_pack, err));
+    }
+    origin->is_remote = origin->is_remote && has_pack;
+    return FIRN_OK;
+}
+
+/* (I8) */
+static int
+may_send(struct mending *mending, const struct fi_share_whole_root *root, bool *out,
+         firn_error *err)
+{
+    struct fi_share *share = mending->share;
+    const uint32_t here = share->opened.workspace.number;
+    struct line_search search = {.workspace = 0};
+    struct origin origin = {mending, true};
+    struct fi_share_line own;
+    FI_TRY_RETURN(fi_share_note_line(share, here, &own, err));
+    if (own.is_noted && memcmp(own.id, root->line, sizeof own.id) == 0) {
+        FI_TRY_RETURN(has_record(mending, here, root, out, err));
+        *out = *out && root->order <= own.sent;
+        return FIRN_OK;
+    }
+    *out = false;
+    fi_hex_encode(root->line, sizeof root->line, search.id);
+    FI_TRY_RETURN(fi_catalog_lines_list(share->opened.catalog, firn_str(share->name.name),
+                                        visit_line, &search, err));
+    if (search.workspace == 0) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(has_record(mending, search.workspace, root, out, err));
+    if (!*out) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(begin(mending, err));
+    FI_TRY_RETURN(add_root(mending, root, out, err));
+    if (*out) {
+        FI_TRY_RETURN(fi_outgoing_list(mending->outgoing, check_origin, &origin, err));
+        *out = origin.is_remote;
+    }
+    return FIRN_OK;
+}
+
 /* Adds the broken checkpoints, unless it is known that they are not here. */
 static int
 add_roots(struct mending *mending, bool *out_are_here, firn_error *err)
@@ -109,12 +208,18 @@ collect(struct mending *mending, firn_error *err)
 {
     struct fi_share_damage *damage = mending->damage;
     bool are_here;
+    for (size_t i = 0; i < damage->root_count; i++) {
+        if (damage->roots[i].is_broken) {
+            FI_TRY_RETURN(may_send(mending, &damage->roots[i], &are_here, err));
+            damage->roots[i].is_elsewhere = !are_here;
+        }
+    }
     FI_TRY_RETURN(add_roots(mending, &are_here, err));
     if (are_here) {
         return FIRN_OK;
     }
     for (size_t i = 0; i < damage->root_count; i++) {
-        if (damage->roots[i].is_broken) {
+        if (damage->roots[i].is_broken && !damage->roots[i].is_elsewhere) {
             FI_TRY_RETURN(begin(mending, err));
             FI_TRY_RETURN(add_root(mending, &damage->roots[i], &are_here, err));
             damage->roots[i].is_elsewhere = !are_here;

@@ -338,9 +338,9 @@ walk(struct fi_outgoing *outgoing, const struct fi_catalog_record *record, firn_
     return record->has_rules ? fi_outgoing_add_content(outgoing, &record->rules, err) : FIRN_OK;
 }
 
-/* The pack of that number, or NULL; they are in the order of their numbers. */
-static const struct fi_objects_index_pack *
-find_pack(const struct fi_objects *objects, uint32_t number)
+/* They are in the order of their numbers. */
+const struct fi_objects_index_pack *
+fi_share_pull_find_pack(const struct fi_objects *objects, uint32_t number)
 {
     size_t first = 0;
     size_t end = fi_objects_pack_count(objects);
@@ -367,7 +367,7 @@ note_whole(void *ctx, const firn_hash *hash, enum fi_outgoing_has has, firn_erro
     struct fi_objects *objects = share->opened.objects;
     struct fi_objects_place place;
     FI_TRY_RETURN(fi_objects_index_find(objects, hash, &place, err));
-    const struct fi_objects_index_pack *pack = find_pack(objects, place.pack);
+    const struct fi_objects_index_pack *pack = fi_share_pull_find_pack(objects, place.pack);
     const struct fi_share_note note = {.hash = *hash,
                                        .pack =
                                            pack != NULL ? fi_share_pack_number(pack->id.bytes) : 0,
