@@ -145,7 +145,8 @@ is_remote(firn_slice text)
     bool is_name = text.size > 0 && text.size <= FIRN_REMOTE_NAME_SIZE_MAX &&
                    is_letter_or_digit(text.data[0]) && !fi_slice_equal(text, firn_str("true"));
     for (size_t i = 0; i < text.size && is_name; i++) {
-        is_name = is_letter_or_digit(text.data[i]) || memchr("._-", text.data[i], 3) != NULL;
+        const uint8_t byte = text.data[i];
+        is_name = is_letter_or_digit(byte) || byte == '.' || byte == '_' || byte == '-';
     }
     return is_name;
 }

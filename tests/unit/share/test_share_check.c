@@ -534,6 +534,75 @@ memory_that_runs_out_is_an_error(void **state)
     prepared_deinit(&prepared);
 }
 
+/* Adds an entry of a checkpoint that its author did not push. */
+static void
+name_checkpoint(struct ws_world *world, const uint8_t *line, struct fi_catalog_record record)
+{
+    struct share_remote at;
+    struct fi_share_checkpoint entry = {.published = 1};
+    struct fi_buf bytes = {0};
+    struct fi_buf value = {0};
+    char key[FI_SHARE_KEY_SIZE];
+    memcpy(entry.line, line, sizeof entry.line);
+    share_remote_open(world, &at);
+    assert_int_equal(fi_catalog_record_encode(&record, &bytes), FIRN_OK);
+    entry.record = fi_buf_slice(&bytes);
+    assert_int_equal(fi_share_entry_encode_checkpoint(&entry, &value), FIRN_OK);
+    assert_int_equal(
+        fi_remote_table_put(&at.change.set,
+                            fi_share_entry_key(FI_SHARE_ENTRY_CHECKPOINT, record.id, key),
+                            fi_buf_slice(&value), 0, &err),
+        FIRN_OK);
+    share_remote_publish(&at);
+    share_remote_close(&at);
+    fi_buf_deinit(&bytes);
+    fi_buf_deinit(&value);
+}
+
+/* A remote names a tree that this machine has, and never pushed: as a checkpoint of its own, or of
+ * another line, which is pulled first. A repair sends nothing of it. */
+static void
+what_was_not_pushed_is_not_sent(void **state)
+{
+    (void)state;
+    for (int is_other = 0; is_other < 2; is_other++) {
+        static const uint8_t other[FI_SHARE_LINE_SIZE] = "another line";
+        struct ws_world world;
+        struct share_remote at;
+        struct fi_ws_opened opened;
+        struct fi_share_checkpoint entry;
+        struct fi_catalog_record record;
+        struct fi_buf bytes = {0};
+        uint8_t line[FI_SHARE_LINE_SIZE];
+        firn_remote_check_result result;
+        share_open(&world, 61);
+        scan_put_text(&world.tree, "file", "pushed");
+        ws_save(&world);
+        share_push(&world);
+        scan_put_text(&world.tree, "secret", "0000");
+        ws_save(&world);
+        share_remote_open(&world, &at);
+        const struct fi_remote_item *item = share_remote_entry(&at, FI_SHARE_ENTRY_CHECKPOINT, 0);
+        assert_non_null(item);
+        check_ok(fi_share_entry_decode_checkpoint(item->value, &entry, &err), &err);
+        memcpy(line, entry.line, sizeof line);
+        share_remote_close(&at);
+        check_ok(fi_ws_opened_open(world.ws, FI_WS_READ, &opened, &err), &err);
+        check_ok(fi_catalog_newest(opened.catalog, opened.workspace.number, &bytes, &record, &err),
+                 &err);
+        check_ok(fi_ws_opened_close(world.ws, &opened, FIRN_OK, &err), &err);
+        name_checkpoint(&world, is_other ? other : line, record);
+        fi_buf_deinit(&bytes);
+        if (is_other) {
+            check_ok(share_try_pull(&world, NULL), &world.err);
+        }
+        assert_int_equal(try_check(&world, false, true, &result), FIRN_CORRUPT);
+        assert_int_equal(result.sent, 0);
+        assert_int_equal(result.broken, 1);
+        ws_world_close(&world);
+    }
+}
+
 int
 main(void)
 {
@@ -544,6 +613,7 @@ main(void)
         cmocka_unit_test(a_lost_marker_is_named),
         cmocka_unit_test(lost_states_are_named),
         cmocka_unit_test(a_log_tells_what_was_pushed),
+        cmocka_unit_test(what_was_not_pushed_is_not_sent),
         cmocka_unit_test_setup_teardown(memory_that_runs_out_is_an_error, install, uninstall),
     };
     return cmocka_run_group_tests_name("share_check", tests, NULL, NULL);
