@@ -3,9 +3,10 @@
  * share/share_mend.c: sending again what damaged packs of a remote have lost.
  *
  * A machine whose store has a checkpoint, whether it made it or pulled it, can give the remote what
- * that lacks of it. What a remote says does not decide what is sent (I8). Of what a check found (share_check.c) the plan takes only which packs are
- * damaged, since these stay so; which checkpoints that breaks is found out in the newest state.
- * Then one state adds the packs that were put.
+ * that lacks of it. What a remote says does not decide what is sent (I8). Of what a check found
+ * (share_check.c) the plan takes only which packs are damaged, since these stay so; which
+ * checkpoints that breaks is found out in the newest state. Then one state adds the packs that were
+ * put.
  *
  * (I7) A damaged pack is still named until nothing is broken without it, since more may be saved
  *      from it, or it may be put back by hand. Then the same state kills it, as a prune would, and
