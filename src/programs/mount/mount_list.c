@@ -80,14 +80,24 @@ struct pulled {
 };
 
 /* A line whose label cannot be the name of a file is named by its id. */
+/* Whether it can be the name of a line's directory. */
+static bool
+is_name(firn_slice name)
+{
+    const bool is_dots =
+        (name.size == 1 || name.size == 2) && memcmp(name.data, "..", name.size) == 0;
+    return name.size > 0 && name.size < sizeof((struct fi_mount_line *)NULL)->name && !is_dots &&
+           memchr(name.data, '/', name.size) == NULL;
+}
+
 static int
 add_line(void *ctx, const firn_workspace_line *line)
 {
     struct pulled *pulled = ctx;
     struct fi_mount_list *list = pulled->list;
-    firn_slice name = line->name;
-    bool is_dots = (name.size == 1 || name.size == 2) && memcmp(name.data, "..", name.size) == 0;
-    name = is_dots || name.size == 0 || name.size >= sizeof list->lines[0].name ? line->id : name;
+    /* A store from elsewhere may call its lines anything. */
+    firn_slice name = is_name(line->name) ? line->name : line->id;
+    name = is_name(name) ? name : firn_str("line");
     if (list->line_count == list->line_capacity) {
         size_t more = list->line_capacity == 0 ? 8 : list->line_capacity * 2;
         struct fi_mount_line *grown = realloc(list->lines, more * sizeof *grown);
@@ -99,7 +109,7 @@ add_line(void *ctx, const firn_workspace_line *line)
     }
     struct fi_mount_line *added = &list->lines[list->line_count++];
     memset(added, 0, sizeof *added);
-    assert(name.size < sizeof added->name && memchr(name.data, '/', name.size) == NULL);
+    assert(name.size < sizeof added->name);
     (void)snprintf(added->remote, sizeof added->remote, "%s", pulled->remote);
     memcpy(added->name, name.data, name.size);
     return FIRN_OK;
