@@ -55,7 +55,7 @@ A push by hand tries at once, and what it says of the last failure is gone after
   compared with 7: no change; 1 unchanged
   [(None, None)]
 
-Saves meet pushes that are running, and none is left behind.
+Checkpoints that are saved while a push runs are sent, too.
 
   $ for i in $(seq 40); do echo $i >f; firn save -q; done | tail -n 1; until_there all_pushed; left
   47

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * posix/os_command.c: running a program with posix_spawn, and reading its output from a pipe. The
- * library never forks, so the child runs none of its code. The child's signals have the system's
- * defaults. It inherits the pipe and standard error alone: descriptors that the host program opened
- * without close-on-exec, or inherited itself, are closed in the child, as they may be a database or
- * a socket that are not the command's
- * business.
- * glibc 2.34 closes them by close_range, or as the child's /proc/self/fd lists them. Other C
- * libraries get a list of those that are open now, so what another thread opens at this moment may
- * be inherited.
+ * posix/os_command.c: running a program with posix_spawn, and reading its output from a pipe.
+ *
+ * The library never forks, so none of its code runs in the child. All signals have their default
+ * actions there. The child inherits only the pipe and standard error. Other descriptors of the host
+ * program, such as those of a database or a socket, are closed in it even if they were opened
+ * without close-on-exec. glibc 2.34 closes them by close_range, or as the child's /proc/self/fd
+ * lists them. Other C libraries get a list of the descriptors that are open at the start, so one
+ * that another thread opens at that moment may be inherited.
  *
  * Where this process ignores SIGCHLD there is no exit code: what the program printed counts.
  */

@@ -8,9 +8,9 @@
  * The lock of the stage keeps a second push out. An automatic push waits for it, and while it waits
  * it holds another lock, of its workspace and remote. A process that finds that one taken ends.
  *
- * (I1) No checkpoint is left behind when its save meets a push that is running. The one that waits
- *      gives up the second lock first, and opens the store then. A process that ended because of it
- *      was started after its save, so the store that is opened has that save's checkpoint. Not
+ * (I1) A checkpoint that is saved while a push runs is sent by the next push. The waiting process
+ *      releases its own lock before it opens the store. Any process that found this lock taken, and
+ *      ended, was started after its save; so the store, opened later, has that checkpoint. Not
  *      checked: it takes two processes; tests/cli/push_auto.t saves during pushes.
  * (I2) Failures do not pile up. One is noted with its time, and for a while no other push is due:
  *      also none that waited meanwhile. A time in the future, by a clock that was wrong, does not

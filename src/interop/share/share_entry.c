@@ -200,6 +200,15 @@ fi_share_entry_encode_failure(const struct fi_share_failure *failure, struct fi_
     return fi_buf_append_str(out, failure->text);
 }
 
+int
+fi_share_entry_check_record(const struct fi_catalog_record *record, firn_error *err)
+{
+    return record != NULL && record->order != 0 && record->order < UINT64_MAX &&
+                   record->number < UINT64_MAX && !record->is_safety
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_CORRUPT, "a checkpoint of the remote has a wrong record");
+}
+
 /* ==== lines ==== */
 
 firn_slice

@@ -62,12 +62,6 @@ struct fi_share_extent {
     unsigned ticks;
 };
 
-static bool
-line_is(const void *record, const void *key)
-{
-    return memcmp(record, key, FI_SHARE_LINE_SIZE) == 0;
-}
-
 static uint64_t
 add(uint64_t a, uint64_t b)
 {
@@ -100,7 +94,8 @@ fi_share_extent_open(struct fi_share *share, struct fi_share_extent **out, firn_
     extent->share = share;
     fi_hash_map_init(&extent->known, sizeof(struct weight), fi_hash_map_first,
                      fi_hash_map_same_hash);
-    fi_hash_map_init(&extent->accepted, sizeof(struct accepted), fi_hash_map_first, line_is);
+    fi_hash_map_init(&extent->accepted, sizeof(struct accepted), fi_hash_map_first,
+                     fi_share_lines_same);
     int rc = fi_pack_scratch_create(SCRATCH_FRAMES, &extent->scratch, err);
     if (rc != FIRN_OK) {
         fi_share_extent_close(extent);
@@ -233,16 +228,6 @@ weigh(struct fi_share_extent *extent, const firn_hash *root, struct weight **out
 
 /* ==== its bytes ==== */
 
-static int
-find_nothing(void *ctx, const firn_hash *hash, enum fi_outgoing_has *out, uint64_t *out_base_pack,
-             firn_error *err)
-{
-    (void)ctx, (void)hash, (void)err;
-    *out = FI_OUTGOING_LACKS;
-    *out_base_pack = 0;
-    return FIRN_OK;
-}
-
 struct counting {
     struct fi_share_extent *extent;
     struct fi_objects *objects; /* a handle that nothing else uses, with a budget */
@@ -263,13 +248,12 @@ static int
 compare_with_bytes(struct fi_share_extent *extent, const firn_hash *root, uint64_t work, bool *out,
                    firn_error *err)
 {
-    const struct fi_outgoing_place nothing = {find_nothing, NULL};
     struct counting counting = {.extent = extent};
     struct fi_outgoing *all = NULL;
     int rc;
     FI_TRY(fi_objects_open(extent->share->opened.db, &counting.objects, err));
     fi_objects_budget_begin(counting.objects);
-    FI_TRY(fi_outgoing_create(extent->share->opened.objects, &nothing, &all, err));
+    FI_TRY(fi_outgoing_create(extent->share->opened.objects, &fi_outgoing_nowhere, &all, err));
     FI_TRY(fi_outgoing_add_tree(all, root, err));
     FI_TRY(fi_outgoing_list(all, earn_object, &counting, err));
     fi_budget_renew(fi_objects_budget(counting.objects));

@@ -140,6 +140,16 @@ FIRN_MUST_CHECK int fi_share_extent_check(struct fi_share_extent *extent, const 
 /* NULL is fine. */
 void fi_share_extent_close(struct fi_share_extent *extent);
 
+/* ==== lines that are here: share_lines.c ==== */
+
+void fi_share_lines_init(struct fi_hash_map *lines);
+FIRN_MUST_CHECK int fi_share_lines_load(const struct fi_share *share, struct fi_hash_map *lines,
+                                        firn_error *err);
+/* The workspace of the catalog; 0: the line is not here. */
+uint32_t fi_share_lines_find(const struct fi_hash_map *lines, const uint8_t id[FI_SHARE_LINE_SIZE]);
+/* For a map of records that begin with the id of a line. */
+bool fi_share_lines_same(const void *record, const void *key);
+
 /* ==== entries of a remote ==== */
 
 #define FI_SHARE_ENTRY_CHECKPOINT "checkpoint/"
@@ -164,6 +174,10 @@ FIRN_MUST_CHECK int fi_share_entry_encode_checkpoint(const struct fi_share_check
 FIRN_MUST_CHECK int fi_share_entry_decode_checkpoint(firn_slice value,
                                                      struct fi_share_checkpoint *out,
                                                      firn_error *err);
+
+/* FIRN_CORRUPT if the catalog allows no such record, or it is NULL. */
+FIRN_MUST_CHECK int fi_share_entry_check_record(const struct fi_catalog_record *record,
+                                                firn_error *err);
 
 /* Whether a label of a line has the character as it is. */
 static inline bool

@@ -12,18 +12,17 @@
  *      from it, or it may be put back by hand. Then the same state kills it, as a prune would, and
  *      makes the entry "prune" one higher: notes of other machines that a directory is complete may
  *      have counted on it. Not checked: unit/share mends from two machines.
- * (I8) Whoever can write to the remote can name any tree in it. So a checkpoint is sent again only
- *      if this store has the same record: of the workspace itself, which has pushed that far, or of
- *      a line that was pulled; and of the latter only what came from the remote. Otherwise a file
- *      of this machine that somebody can guess would be sent if they name it. Not checked:
- *      unit/share has such a remote.
+ * (I8) Anybody with write access to the remote can name any tree in it, also one that has the hash
+ *      of a guessed file. So a checkpoint is sent again only if this store has the same record. The
+ *      record is one of the workspace, up to the last that it has pushed; or one of a pulled line,
+ *      and then only objects that came from the remote are sent. Not checked: unit/share has such a
+ *      remote.
  */
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "codec/hex.h"
 #include "far/far.h"
 #include "share/share_internal.h"
 
@@ -35,7 +34,8 @@ struct mending {
     struct fi_far *far;
     struct fi_share_whole whole;
     struct fi_outgoing *outgoing;
-    uint64_t epoch; /* that the next state has */
+    struct fi_hash_map lines; /* share_lines.c */
+    uint64_t epoch;           /* that the next state has */
     struct fi_buf value;
     uint64_t *sent; /* numbers of packs */
     size_t sent_count;
@@ -95,23 +95,6 @@ add_root(struct mending *mending, const struct fi_share_whole_root *root, bool *
     return FIRN_OK;
 }
 
-struct line_search {
-    char id[2 * FI_SHARE_LINE_SIZE + 1];
-    uint32_t workspace; /* 0: the line is not here */
-};
-
-static int
-visit_line(void *ctx, const struct fi_catalog_line *line, firn_error *err)
-{
-    struct line_search *search = ctx;
-    (void)err;
-    if (line->id.size == sizeof search->id - 1 &&
-        memcmp(line->id.data, search->id, line->id.size) == 0) {
-        search->workspace = line->workspace.number;
-    }
-    return FIRN_OK;
-}
-
 /* Whether the record in that workspace of the catalog is the one that the remote names. */
 static int
 has_record(struct mending *mending, uint32_t workspace, const struct fi_share_whole_root *root,
@@ -159,7 +142,6 @@ may_send(struct mending *mending, const struct fi_share_whole_root *root, bool *
 {
     struct fi_share *share = mending->share;
     const uint32_t here = share->opened.workspace.number;
-    struct line_search search = {.workspace = 0};
     struct origin origin = {mending, true};
     struct fi_share_line own;
     FI_TRY_RETURN(fi_share_note_line(share, here, &own, err));
@@ -169,13 +151,11 @@ may_send(struct mending *mending, const struct fi_share_whole_root *root, bool *
         return FIRN_OK;
     }
     *out = false;
-    fi_hex_encode(root->line, sizeof root->line, search.id);
-    FI_TRY_RETURN(fi_catalog_lines_list(share->opened.catalog, firn_str(share->name.name),
-                                        visit_line, &search, err));
-    if (search.workspace == 0) {
+    const uint32_t workspace = fi_share_lines_find(&mending->lines, root->line);
+    if (workspace == 0) {
         return FIRN_OK;
     }
-    FI_TRY_RETURN(has_record(mending, search.workspace, root, out, err));
+    FI_TRY_RETURN(has_record(mending, workspace, root, out, err));
     if (!*out) {
         return FIRN_OK;
     }
@@ -209,6 +189,7 @@ collect(struct mending *mending, firn_error *err)
 {
     struct fi_share_damage *damage = mending->damage;
     bool are_here;
+    FI_TRY_RETURN(fi_share_lines_load(mending->share, &mending->lines, err));
     for (size_t i = 0; i < damage->root_count; i++) {
         if (damage->roots[i].is_broken) {
             FI_TRY_RETURN(may_send(mending, &damage->roots[i], &are_here, err));
@@ -364,6 +345,7 @@ fi_share_mend(struct fi_share *share, struct fi_share_stage *stage, struct fi_sh
     struct mending mending = {.share = share, .stage = stage, .damage = damage, .out = out};
     *out = (struct fi_share_mended){0};
     fi_share_whole_init(&mending.whole, &damage->packs);
+    fi_share_lines_init(&mending.lines);
     uint64_t before;
     int rc;
     /* What was sent may be all that a checkpoint lacks that is not here: so once more. */
@@ -379,6 +361,7 @@ fi_share_mend(struct fi_share *share, struct fi_share_stage *stage, struct fi_sh
     fi_outgoing_destroy(mending.outgoing);
     fi_far_destroy(mending.far);
     fi_share_whole_deinit(&mending.whole);
+    fi_hash_map_deinit(&mending.lines);
     fi_buf_deinit(&mending.value);
     fi_free(mending.sent);
     return rc;

@@ -42,7 +42,7 @@ struct pulling {
     struct fi_share *share;
     const firn_pull_options *options;
     firn_pull_result *result;
-    struct fi_hash_map lines; /* of the remote, that are here: struct line_here */
+    struct fi_hash_map lines; /* share_lines.c */
     struct coming *coming;
     size_t coming_count;
     size_t coming_capacity;
@@ -78,51 +78,23 @@ report(struct pulling *pulling, int rc, const firn_error *why, firn_error *err)
 
 /* ==== which checkpoints ==== */
 
-/* A line that is here already. */
-struct line_here {
-    uint8_t id[FI_SHARE_LINE_SIZE]; /* first: the key */
-    uint32_t workspace;
-};
-
-static bool
-line_is(const void *record, const void *key)
-{
-    return memcmp(record, key, FI_SHARE_LINE_SIZE) == 0;
-}
-
-static int
-note_line(void *ctx, const struct fi_catalog_line *line, firn_error *err)
-{
-    struct pulling *pulling = ctx;
-    struct line_here here = {.workspace = line->workspace.number};
-    if (line->id.size != 2 * sizeof here.id ||
-        !fi_hex_decode((const char *)line->id.data, here.id, sizeof here.id)) {
-        return FIRN_OK; /* no remote can have it */
-    }
-    return fi_hash_map_insert(&pulling->lines, fi_hash_map_first(here.id), &here) != NULL
-               ? FIRN_OK
-               : fi_error_no_memory(err, "the lines of a remote");
-}
-
 static int
 is_here(struct pulling *pulling, const struct coming *coming, bool *out, firn_error *err)
 {
-    const struct line_here *here =
-        fi_hash_map_find(&pulling->lines, fi_hash_map_first(coming->line), coming->line);
+    const uint32_t workspace = fi_share_lines_find(&pulling->lines, coming->line);
     struct fi_catalog_record there;
     struct fi_buf bytes = {0};
     *out = false;
-    if (here == NULL) {
+    if (workspace == 0) {
         return FIRN_OK;
     }
-    int rc = fi_catalog_get(pulling->share->opened.catalog, here->workspace, coming->record.order,
-                            &bytes, &there, err);
+    int rc = fi_catalog_get(pulling->share->opened.catalog, workspace, coming->record.order, &bytes,
+                            &there, err);
     *out = rc == FIRN_OK; /* (I4) */
     fi_buf_deinit(&bytes);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* What the catalog allows no record to be. */
 static int
 check_record(const struct coming *coming, firn_slice digits, firn_error *err)
 {
@@ -131,10 +103,7 @@ check_record(const struct coming *coming, firn_slice digits, firn_error *err)
     bool is_named = digits.size == 2 * sizeof id &&
                     fi_hex_decode((const char *)digits.data, id, sizeof id) &&
                     memcmp(id, record->id, sizeof id) == 0;
-    return is_named && record->order != 0 && record->order < UINT64_MAX &&
-                   record->number < UINT64_MAX && !record->is_safety
-               ? FIRN_OK
-               : fi_error_set(err, FIRN_CORRUPT, "a checkpoint of the remote has a wrong record");
+    return fi_share_entry_check_record(is_named ? record : NULL, err);
 }
 
 static int
@@ -165,9 +134,7 @@ static int
 choose_coming(struct pulling *pulling, firn_error *err)
 {
     const struct fi_remote_table *entries = &pulling->share->remote.state.entries;
-    FI_TRY_RETURN(fi_catalog_lines_list(pulling->share->opened.catalog,
-                                        firn_str(pulling->share->name.name), note_line, pulling,
-                                        err));
+    FI_TRY_RETURN(fi_share_lines_load(pulling->share, &pulling->lines, err));
     for (size_t i = 0; i < entries->count; i++) {
         firn_slice digits;
         firn_error why;
@@ -320,17 +287,6 @@ fetch_all(struct pulling *pulling, bool again, firn_error *err)
 
 /* ==== whether they are whole ==== */
 
-/* Nothing counts as there, so all that is needed is looked at. */
-static int
-find_nothing(void *ctx, const firn_hash *hash, enum fi_outgoing_has *out, uint64_t *out_base_pack,
-             firn_error *err)
-{
-    (void)ctx, (void)hash, (void)err;
-    *out = FI_OUTGOING_LACKS;
-    *out_base_pack = 0;
-    return FIRN_OK;
-}
-
 static int
 walk(struct fi_outgoing *outgoing, const struct fi_catalog_record *record, firn_error *err)
 {
@@ -385,12 +341,11 @@ find_whole(struct pulling *pulling, size_t first, size_t count, bool *out_are_wh
            firn_error *err)
 {
     struct fi_share *share = pulling->share;
-    const struct fi_outgoing_place nothing = {find_nothing, NULL};
     struct fi_outgoing *outgoing = NULL;
     firn_error why;
     int rc;
     *out_are_whole = false;
-    FI_TRY(fi_outgoing_create(share->opened.objects, &nothing, &outgoing, err));
+    FI_TRY(fi_outgoing_create(share->opened.objects, &fi_outgoing_nowhere, &outgoing, err));
     for (size_t i = first; i < first + count; i++) {
         rc = walk(outgoing, &pulling->coming[i].record, &why);
         if (rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND) {
@@ -650,7 +605,7 @@ fi_share_pull(struct firn_ws *ws, const char *name, const firn_pull_options *opt
     *out = (firn_pull_result)FIRN_PULL_RESULT_INIT;
     FI_TRY_RETURN(fi_share_open(ws, name, FI_WS_WRITE, options->bytes_per_second_max,
                                 &options->callbacks, &share, err));
-    fi_hash_map_init(&pulling.lines, sizeof(struct line_here), fi_hash_map_first, line_is);
+    fi_share_lines_init(&pulling.lines);
     int rc = pull_opened(&pulling, err);
     out->requests = share.bucket->request_count;
     fi_objects_adoption_end(pulling.adoption);

@@ -409,16 +409,6 @@ take_opened(struct taking *taking, const char *reference, firn_error *err)
 
 /* ==== all of it, in its line ==== */
 
-/* What the catalog allows no record to be. */
-static int
-check_record(const struct fi_catalog_record *record, firn_error *err)
-{
-    return record->order != 0 && record->order < UINT64_MAX && record->number < UINT64_MAX &&
-                   !record->is_safety
-               ? FIRN_OK
-               : fi_error_set(err, FIRN_CORRUPT, "a checkpoint of the remote has a wrong record");
-}
-
 static int
 enter(struct taking *taking, bool *out_is_new, firn_error *err)
 {
@@ -465,7 +455,7 @@ bring_opened(struct taking *taking, const char *reference, bool *out_is_new, fir
     const struct fi_catalog_record *record = &taking->found.record;
     uint64_t added;
     FI_TRY_RETURN(find_checkpoint(taking, reference, err));
-    FI_TRY_RETURN(check_record(record, err));
+    FI_TRY_RETURN(fi_share_entry_check_record(record, err));
     FI_TRY_RETURN(fetch_all(taking, record->has_rules ? &record->rules : NULL, err));
     FI_TRY_RETURN(fi_objects_session_commit(taking->session, &added, err));
     FI_TRY_RETURN(check_extent(taking, &record->root.hash, err));

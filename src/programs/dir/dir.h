@@ -119,9 +119,6 @@ void fi_dir_beside_drop(struct fi_dir_beside *before);
  * paths. NULL: the history. Returns an exit code. */
 int fi_dir_browse_run(struct fi_cli *cli, const char *reference, int first_path);
 
-/* firn check --remote. Returns an exit code. */
-int fi_dir_check_remote_run(struct fi_cli *cli);
-
 /* firn undo --list. Returns an exit code. */
 int fi_dir_steps_list(struct fi_cli *cli);
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "remotes/remotes.h"
 #include "task/task.h"
 #include "term/term.h"
 
@@ -287,7 +288,7 @@ dir_check_run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 1);
     if (fi_command_has(cli, "remote")) {
-        return fi_dir_check_remote_run(cli);
+        return fi_remotes_check_run(cli);
     }
     if (cli->argument_count > 0) {
         return fi_command_misused(cli, "a remote is checked with --remote");

@@ -134,10 +134,8 @@ void fi_mount_tree_visit(struct fi_mount_tree *tree, const struct fi_mount_listi
 struct fi_mount_node *fi_mount_tree_root(struct fi_mount_tree *tree);
 /* Whether the children of a directory may change. */
 bool fi_mount_tree_changes(const struct fi_mount_node *directory);
-/* A program that reads one file of a directory after the other, as tar, cp and grep do, waits for
- * an answer at each. So the kernel is given small files before it asks. Tells which: after a file
- * whose beginning is read, if the files before it have been read or given, those that follow, more
- * from time to time, and at most `max`. Each counts as looked up once. With a max of 0 the file is
+/* Tells which files the kernel is to be given before it asks, at most `max` (mount_ahead.c), now
+ * that the beginning of a file is read. Each counts as looked up once. With a max of 0 the file is
  * only noted. */
 enum { FI_MOUNT_AHEAD_MAX = 32, FI_MOUNT_AHEAD_SIZE_MAX = 128 << 10 };
 size_t fi_mount_tree_ahead(struct fi_mount_tree *tree, const struct fi_mount_node *file, size_t max,
@@ -149,6 +147,15 @@ bool fi_mount_tree_is_ahead(struct fi_mount_tree *tree, const struct fi_mount_no
  * data, and may end the reading by a code. */
 int fi_mount_tree_read(struct fi_mount_tree *tree, const struct fi_mount_node *file,
                        uint64_t offset, uint64_t length, firn_write_bytes write, void *ctx);
+
+/* ---- reading ahead (mount_ahead.c) ---- */
+
+/* Whether it is a file that has something to be read. */
+bool fi_mount_ahead_is_readable(const struct fi_mount_node *node);
+/* Notes that the beginning of the child at a place is read, and tells which children that the
+ * kernel knows are to be given. Requires: the tree's mutex. */
+size_t fi_mount_ahead_choose(struct fi_mount_node *directory, size_t at, size_t max,
+                             struct fi_mount_node *out[FI_MOUNT_AHEAD_MAX]);
 
 /* ---- parts of files (mount_content.c) ---- */
 

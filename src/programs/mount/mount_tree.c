@@ -815,60 +815,21 @@ fi_mount_tree_visit(struct fi_mount_tree *tree, const struct fi_mount_listing *l
     (void)pthread_mutex_unlock(&tree->mutex);
 }
 
-/* A file that has something to be read. */
-static bool
-is_readable(const struct fi_mount_node *node)
-{
-    return node->type == FIRN_ENTRY_FILE && node->size_bytes > 0;
-}
-
-/* The same for the child at a place. Requires: the mutex. */
-static size_t
-ahead_of(struct fi_mount_node *directory, size_t at, size_t max,
-         struct fi_mount_node *out[FI_MOUNT_AHEAD_MAX])
-{
-    enum { FEW = 4 };
-    size_t next = directory->ahead_end;
-    size_t count = 0;
-    if (at >= directory->ahead_begin && at < next) {
-        directory->ahead_begin = at + 1; /* it is asked for before it was given */
-        return 0;
-    }
-    while (next < at && !is_readable(directory->children[next])) {
-        next++;
-    }
-    const size_t doubled = directory->ahead_count > 0 ? 2 * directory->ahead_count : FEW;
-    directory->ahead_count = next != at                     ? 0
-                             : doubled > FI_MOUNT_AHEAD_MAX ? FI_MOUNT_AHEAD_MAX
-                                                            : doubled;
-    for (next = at + 1; next < directory->child_count && count < max; next++) {
-        struct fi_mount_node *child = directory->children[next];
-        if (is_readable(child)) {
-            if (count == directory->ahead_count || child->lookups == 0 ||
-                child->size_bytes > FI_MOUNT_AHEAD_SIZE_MAX) {
-                break;
-            }
-            mount_tree_hold(child);
-            out[count++] = child;
-        }
-    }
-    directory->ahead_begin = at + 1;
-    directory->ahead_end = next;
-    return count;
-}
-
 size_t
 fi_mount_tree_ahead(struct fi_mount_tree *tree, const struct fi_mount_node *file, size_t max,
                     struct fi_mount_node *out[FI_MOUNT_AHEAD_MAX])
 {
     size_t count = 0;
-    assert(max <= FI_MOUNT_AHEAD_MAX && is_readable(file));
+    assert(max <= FI_MOUNT_AHEAD_MAX && fi_mount_ahead_is_readable(file));
     (void)pthread_mutex_lock(&tree->mutex);
     struct fi_mount_node *directory = file->parent;
     if (directory != NULL && directory->place == FI_MOUNT_CONTENT) {
         struct fi_mount_node **found = find_child(directory, file->name);
         assert(found != NULL && *found == file);
-        count = ahead_of(directory, (size_t)(found - directory->children), max, out);
+        count = fi_mount_ahead_choose(directory, (size_t)(found - directory->children), max, out);
+        for (size_t i = 0; i < count; i++) {
+            mount_tree_hold(out[i]);
+        }
     }
     (void)pthread_mutex_unlock(&tree->mutex);
     return count;

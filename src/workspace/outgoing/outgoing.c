@@ -20,6 +20,18 @@
 /* For directories and lists, which are read one after the other. */
 enum { SCRATCH_FRAMES = 4 };
 
+static int
+find_nothing(void *ctx, const firn_hash *hash, enum fi_outgoing_has *out, uint64_t *out_base_pack,
+             firn_error *err)
+{
+    (void)ctx, (void)hash, (void)err;
+    *out = FI_OUTGOING_LACKS;
+    *out_base_pack = 0;
+    return FIRN_OK;
+}
+
+const struct fi_outgoing_place fi_outgoing_nowhere = {find_nothing, NULL};
+
 int
 fi_outgoing_create(struct fi_objects *objects, const struct fi_outgoing_place *place,
                    struct fi_outgoing **out, firn_error *err)

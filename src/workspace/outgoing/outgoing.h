@@ -34,6 +34,9 @@ struct fi_outgoing_place {
     void *ctx;
 };
 
+/* A place that has nothing, so that all that is needed is looked at. */
+extern const struct fi_outgoing_place fi_outgoing_nowhere;
+
 struct fi_outgoing;
 
 /* objects is borrowed; the place is copied. */

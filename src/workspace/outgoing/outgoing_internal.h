@@ -56,7 +56,7 @@ struct fi_outgoing_frame {
 FIRN_MUST_CHECK int fi_outgoing_frame_read(struct fi_outgoing_frame *frame, struct firn_pack *file,
                                            struct fi_pack_scratch *scratch, uint32_t number,
                                            firn_error *err);
-/* Adds the frame without compressing it again. Requires: the writer has none of its objects. */
+/* Adds the frame as it is, still compressed. Requires: the writer has none of its objects. */
 FIRN_MUST_CHECK int fi_outgoing_frame_copy(struct fi_outgoing_frame *frame,
                                            struct firn_pack_writer *writer,
                                            struct fi_pack_lane *lane, firn_error *err);

@@ -11,9 +11,9 @@
  * The table against the lists. For each frame a 64-bit sum is kept: every entry of the object table
  * adds the hash of (name, place, kind) to the sum of its frame, and every object in a frame's list
  * subtracts the same. A frame whose sum is not zero at the end disagrees with the table. So table
- * and lists can be compared in any order, with 8 bytes for each frame. The hash has a key that is
- * drawn for each verification: with a known one, whoever makes a pack can find names whose sum is
- * right, and give an object a name that nobody compares.
+ * and lists can be compared in any order, with 8 bytes for each frame. The hash uses a random key,
+ * a new one for each verification. With a key that is known, the maker of a pack could choose names
+ * that give the right sum, and so store an object under a name that is never compared.
  *
  * What is lost. A last pass over the table names every object in a damaged or disagreeing frame
  * that cannot be read. It also reads a content as a whole if all its pieces are in this pack, and a

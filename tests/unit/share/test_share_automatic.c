@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/share: automatic pushes: when one is due, the pause after failures, waiting for a push that
- * is running, and that no checkpoint is left behind by that.
+ * unit/share: automatic pushes: when one is due, the pause after failures, and waiting for a running
+ * push, after which all checkpoints have been sent.
  */
 #include "share/share_internal.h"
 #include "share_support.h"

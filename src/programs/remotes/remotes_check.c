@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dir/dir_check_remote.c: firn check --remote.
+ * remotes/remotes_check.c: firn check --remote.
  */
-#include "dir/dir.h"
+#include "remotes/remotes_internal.h"
 
 #include <assert.h>
 
-#include "task/task.h"
 #include "term/term.h"
 
 struct checking {
@@ -28,37 +27,20 @@ attempt_check(void *ctx, firn_error *err)
 static const char *
 hint_of(const struct checking *checking, int code)
 {
-    switch (code) {
-    case FIRN_CORRUPT:
-        if (checking->result.broken == 0) {
-            return checking->result.damaged > 0 && !checking->options.repair
-                       ? "no checkpoint needs what is damaged; --repair takes it out"
-                       : NULL;
-        }
-        return checking->options.repair
-                   ? "this machine has not all that was lost: run this also where the others were "
+    const firn_remote_check_result *result = &checking->result;
+    const bool repairs = checking->options.repair;
+    if (code != FIRN_CORRUPT) {
+        return fi_remotes_hint(checking->workspace, checking->remote, code);
+    }
+    if (result->broken == 0) {
+        return result->damaged > 0 && !repairs
+                   ? "no checkpoint needs what is damaged; --repair takes damaged packs out"
+                   : NULL;
+    }
+    return repairs ? "this machine has not all that was lost: run this also where the others were "
                      "saved or pulled"
                    : "--repair sends again what this machine has of them; it may also run where "
                      "they were saved";
-    case FIRN_NOT_FOUND:
-    case FIRN_INVALID:
-        return fi_task_remote_has(checking->workspace, NULL) ? "firn remote list shows the remotes"
-                                                             : NULL;
-    case FIRN_UNTRUSTED:
-        return "firn --store STORE remote list shows them; if they are yours: firn trust STORE";
-    case FIRN_IO:
-        return "run this again when the storage can be reached";
-    default:
-        return NULL;
-    }
-}
-
-static void
-print_count(uint64_t count, const char *one, const char *several)
-{
-    char number[FI_TERM_TEXT_NUMBER_SIZE];
-    fi_term_out_format("%s %s", fi_term_text_number(count, number),
-                       fi_term_text_plural(count, one, several));
 }
 
 /* "3 checkpoints, 2 packs with 153 KB: no damage; 153 KB read, 7 requests" */
@@ -66,10 +48,11 @@ static void
 print_result(const firn_remote_check_result *result)
 {
     char size[FI_TERM_TEXT_SIZE_SIZE];
-    print_count(result->checkpoints, "checkpoint", "checkpoints");
-    fi_term_out_text(", ");
-    print_count(result->packs, "pack", "packs");
-    fi_term_out_format(" with %s: ", fi_term_text_size(result->bytes, size));
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    fi_remotes_print_checkpoints(result->checkpoints);
+    fi_term_out_format(", %s %s with %s: ", fi_term_text_number(result->packs, number),
+                       fi_term_text_plural(result->packs, "pack", "packs"),
+                       fi_term_text_size(result->bytes, size));
     if (result->damaged == 0 && result->broken == 0 && result->repaired == 0) {
         fi_term_out_text("no damage");
     } else {
@@ -77,16 +60,16 @@ print_result(const firn_remote_check_result *result)
     }
     if (result->repaired > 0) {
         fi_term_out_text(", ");
-        print_count(result->repaired, "checkpoint", "checkpoints");
+        fi_remotes_print_checkpoints(result->repaired);
         fi_term_out_format(" repaired with %s", fi_term_text_size(result->sent, size));
     }
     if (result->broken > 0) {
         fi_term_out_text(", ");
-        print_count(result->broken, "checkpoint", "checkpoints");
+        fi_remotes_print_checkpoints(result->broken);
         fi_term_out_text(" cannot be restored");
     }
     fi_term_out_format("; %s read, ", fi_term_text_size(result->fetched, size));
-    print_count(result->requests, "request", "requests");
+    fi_remotes_print_requests(result->requests);
     fi_term_out_text("\n");
 }
 
@@ -112,7 +95,7 @@ show_result(const struct fi_cli *cli, int code, const firn_remote_check_result *
 }
 
 int
-fi_dir_check_remote_run(struct fi_cli *cli)
+fi_remotes_check_run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 1);
     firn_error err;
