@@ -968,7 +968,8 @@ typedef struct firn_workspace_restore_result {
     }
 
 /* Makes the workspace, or to_dir, equal to a checkpoint. In place this happens in four steps:
- * 1. Every object that is needed is read and verified.
+ * 1. Every object that is needed is read and verified; where no file is replaced or removed, as
+ *    part of step 3, before any file gets its name.
  * 2. The present state is saved as a safety checkpoint.
  * 3. New files are written beside their targets, synced, and exchanged with them.
  * 4. Files that the checkpoint does not contain are removed.

@@ -314,10 +314,11 @@ Options before the command count too; help wins over mistakes after it.
   removed. Files that rules exclude, those of the checkpoint or today's, are not
   touched, and are named if the checkpoint has another version of them. Files that
   cannot be saved first or cannot be changed are not touched either; then the exit
-  code is 6, and --resume restores them once the cause is gone. Before anything is
-  written, all data that is needed is read and verified, and a safety checkpoint
-  of the present state is taken; firn undo brings that back. A worktree or a
-  submodule of git comes back without its file .git: firn says how to mend that.
+  code is 6, and --resume restores them once the cause is gone. Before anything in
+  the tree changes, all data that is needed is read and verified, and a safety
+  checkpoint of the present state is taken; firn undo brings that back. A worktree
+  or a submodule of git comes back without its file .git: firn says how to mend
+  that.
   
   Until files are replaced, Ctrl-C stops a restore and nothing has changed. After
   that firn says how far it is and completes the restore; a second Ctrl-C ends it

@@ -31,12 +31,6 @@ is_kind(const struct fi_remote_item *item, const char *kind)
     return fi_share_entry_is(item->key, kind, &rest);
 }
 
-static const struct fi_remote_item *
-find_in(const struct fi_remote_table *table, firn_slice key)
-{
-    return fi_remote_table_find(table, key);
-}
-
 /* The size of a pack; 0 if what the remote says of it cannot be read. */
 static uint64_t
 size_of(const struct fi_remote_item *item, bool is_inline)
@@ -67,9 +61,9 @@ count_line(struct logging *logging, struct change *change, const struct fi_remot
         return FIRN_OK;
     }
     firn_slice name = fi_share_entry_key(FI_SHARE_ENTRY_LINE, line, key);
-    const struct fi_remote_item *entry = find_in(&record->change.set, name);
+    const struct fi_remote_item *entry = fi_remote_table_find(&record->change.set, name);
     if (entry == NULL && before != NULL) {
-        entry = find_in(&before->entries, name);
+        entry = fi_remote_table_find(&before->entries, name);
     }
     change->label_size = fi_share_entry_label_of(entry, change->label).size;
     return FIRN_OK;
@@ -82,7 +76,7 @@ add_checkpoint(struct logging *logging, struct change *change,
 {
     struct fi_share_checkpoint there;
     bool is_read = fi_share_entry_decode_checkpoint(item->value, &there, NULL) == FIRN_OK;
-    bool is_new = before != NULL ? find_in(&before->entries, item->key) == NULL
+    bool is_new = before != NULL ? fi_remote_table_find(&before->entries, item->key) == NULL
                                  : is_read && there.published == record->number;
     if (!is_new) {
         return FIRN_OK;
@@ -104,7 +98,7 @@ add_entries(struct logging *logging, struct change *change, const struct fi_remo
             continue;
         }
         const struct fi_remote_item *there =
-            before != NULL ? find_in(&before->entries, item->key) : item;
+            before != NULL ? fi_remote_table_find(&before->entries, item->key) : item;
         if (is_kind(item, FI_SHARE_ENTRY_PACK) && there == NULL) {
             change->told.packs++;
             change->told.bytes += size_of(item, true);
@@ -119,7 +113,7 @@ add_entries(struct logging *logging, struct change *change, const struct fi_remo
 static bool
 is_live_in(const struct fi_remote_table *files, firn_slice name)
 {
-    const struct fi_remote_item *file = find_in(files, name);
+    const struct fi_remote_item *file = fi_remote_table_find(files, name);
     return file != NULL && file->status == FI_REMOTE_LIVE;
 }
 
@@ -143,15 +137,15 @@ add_files(struct change *change, const struct fi_remote_record *record,
 static bool
 is_removed(const struct fi_remote_record *record, firn_slice key)
 {
-    return record->is_full ? find_in(&record->change.set, key) == NULL
-                           : find_in(&record->change.removed, key) != NULL;
+    return record->is_full ? fi_remote_table_find(&record->change.set, key) == NULL
+                           : fi_remote_table_find(&record->change.removed, key) != NULL;
 }
 
 static bool
 is_killed(const struct fi_remote_record *record, firn_slice name)
 {
     return record->is_full ? !is_live_in(&record->change.added, name)
-                           : find_in(&record->change.killed, name) != NULL;
+                           : fi_remote_table_find(&record->change.killed, name) != NULL;
 }
 
 /* Small packs that a push joined into a file were not removed. */
