@@ -311,15 +311,30 @@ FIRN_MUST_CHECK int fi_share_fold(struct fi_share *share, const struct fi_share_
 FIRN_MUST_CHECK int fi_share_mark_open(struct fi_share *share, struct fi_os_dir *dir,
                                        const struct fi_hash_map *without, struct fi_far **out,
                                        firn_error *err);
-/* Adds to `needed` (of uint64_t) the numbers of the packs that these trees and contents need, with
- * those that have the bases of their deltas. FIRN_CORRUPT: something is missing or damaged. */
 struct fi_share_mark_root {
     firn_hash hash;
     bool is_tree;
 };
-FIRN_MUST_CHECK int fi_share_mark(struct fi_share *share, struct fi_far *far,
-                                  const struct fi_share_mark_root *roots, size_t count,
-                                  struct fi_hash_map *needed, firn_error *err);
+/* A walk over what checkpoints need. If another machine publishes first, the next walk goes on from
+ * it: what was met is not read again. */
+struct fi_share_mark {
+    struct fi_share *share;
+    struct fi_far *far;        /* NULL: nothing was read */
+    struct fi_hash_map known;  /* the packs of far */
+    struct fi_hash_map needed; /* of uint64_t: numbers of packs of the present state */
+    struct fi_hash_map met;    /* objects */
+    struct fi_buf trees;       /* hashes of directories to look into */
+    struct fi_buf lists;       /* hashes of lists to look into */
+    struct fi_buf object;
+};
+void fi_share_mark_init(struct fi_share_mark *mark, struct fi_share *share);
+void fi_share_mark_deinit(struct fi_share_mark *mark);
+/* Sets mark->needed to at least the packs that these trees and contents need, with those that have
+ * the bases of their deltas. FIRN_CORRUPT: something is missing or damaged. dir: for what is
+ * fetched; borrowed until deinit. */
+FIRN_MUST_CHECK int fi_share_mark_walk(struct fi_share_mark *mark, struct fi_os_dir *dir,
+                                       const struct fi_share_mark_root *roots, size_t count,
+                                       firn_error *err);
 
 /* ==== damage: share_whole.c, share_check.c, share_mend.c ==== */
 

@@ -4,8 +4,9 @@
  *
  * Everything is decided by the newest state and what the remote itself has, so any machine may
  * prune at any time; fi_remote_prune orders it with all others. If another machine publishes first,
- * all is decided again. Each prune that takes a pack away makes the entry "prune" one higher: then
- * notes of other machines that a directory is complete there count no more (share_note.c).
+ * all is decided again, but only what is new is read. Each prune that takes a pack away makes the
+ * entry "prune" one higher: then notes of other machines that a directory is complete there count
+ * no more (share_note.c).
  *
  * (I5) What is damaged, or cannot be read, ends the prune before anything is removed. Not
  *      checked: the order in plan_prune.
@@ -17,6 +18,8 @@
 #include "base/slice.h"
 #include "base/sort.h"
 #include "share/share_internal.h"
+
+enum { TRIES_MAX = 8 };
 
 static const int64_t DAY_NS = INT64_C(24) * 3600 * 1000000000;
 
@@ -38,7 +41,7 @@ struct pruning {
     struct candidate *candidates;
     size_t count;
     size_t capacity;
-    struct fi_hash_map needed; /* of uint64_t: numbers of packs */
+    struct fi_share_mark mark;
 };
 
 /* ==== which checkpoints stay ==== */
@@ -135,9 +138,7 @@ mark_needed(struct pruning *pruning, firn_error *err)
 {
     struct fi_share_mark_root *roots =
         fi_alloc_array(2 * pruning->count + 1, sizeof(struct fi_share_mark_root));
-    struct fi_far *far = NULL;
     size_t count = 0;
-    int rc;
     if (roots == NULL) {
         return fi_error_no_memory(err, "the checkpoints of a remote");
     }
@@ -150,25 +151,9 @@ mark_needed(struct pruning *pruning, firn_error *err)
             }
         }
     }
-    fi_hash_map_clear(&pruning->needed);
-    FI_TRY(fi_share_mark_open(pruning->share, pruning->stage.dir, NULL, &far, err));
-    rc = fi_share_mark(pruning->share, far, roots, count, &pruning->needed, err);
-out:
-    fi_far_destroy(far);
+    int rc = fi_share_mark_walk(&pruning->mark, pruning->stage.dir, roots, count, err);
     fi_free(roots);
     return rc;
-}
-
-/* By its number, or by that of a pack that it took the place of. */
-static bool
-is_needed(const struct pruning *pruning, const struct fi_share_pack *pack)
-{
-    bool found = fi_hash_map_find(&pruning->needed, pack->number, &pack->number) != NULL;
-    for (size_t at = 0; !found && at < pack->joined.size; at += sizeof(uint64_t)) {
-        const uint64_t joined = fi_load_le64(pack->joined.data + at);
-        found = fi_hash_map_find(&pruning->needed, joined, &joined) != NULL;
-    }
-    return found;
 }
 
 /* ==== the plan ==== */
@@ -202,7 +187,7 @@ remove_packs(struct pruning *pruning, struct fi_remote_change *change, bool *out
         if (pack->is_joined) {
             continue;
         }
-        if (is_needed(pruning, pack)) {
+        if (fi_hash_map_find(&pruning->mark.needed, pack->number, &pack->number) != NULL) {
             result->packs++;
             result->bytes += pack->size_bytes;
             continue;
@@ -251,6 +236,24 @@ dry_run(struct pruning *pruning, firn_error *err)
     return rc;
 }
 
+/* Again, if another prune has taken a pack meanwhile that this one was about to read. */
+static int
+prune_any(struct pruning *pruning, const struct fi_remote_prune_options *options, firn_error *err)
+{
+    struct fi_remote *remote = &pruning->share->remote;
+    int rc = FIRN_NOT_FOUND;
+    bool has_changed = true;
+    for (int tries = 0; rc == FIRN_NOT_FOUND && has_changed && tries < TRIES_MAX; tries++) {
+        rc = pruning->options->dry_run ? dry_run(pruning, err)
+                                       : fi_remote_prune(remote, options, plan_prune, pruning, err);
+        if (rc == FIRN_NOT_FOUND) {
+            const uint64_t number = remote->state.number;
+            has_changed = fi_remote_sync(remote, NULL) == FIRN_OK && remote->state.number > number;
+        }
+    }
+    return rc;
+}
+
 static int
 prune_opened(struct pruning *pruning, firn_error *err)
 {
@@ -262,14 +265,11 @@ prune_opened(struct pruning *pruning, firn_error *err)
             fi_catalog_policy_read(firn_str(pruning->options->keep), &pruning->policy, err));
     }
     FI_TRY_RETURN(fi_share_stage_open(share->opened.store_dir, &pruning->stage, err));
-    if (pruning->options->dry_run) {
-        return dry_run(pruning, err);
-    }
     if (pruning->options->now) {
         options.orphan_age_s = 0;
     }
-    FI_TRY_RETURN(fi_remote_prune(&share->remote, &options, plan_prune, pruning, err));
-    if (share->is_changed) {
+    FI_TRY_RETURN(prune_any(pruning, &options, err));
+    if (share->is_changed && !pruning->options->dry_run) {
         FI_IGNORE(fi_share_note_commit(share, &nothing, NULL)); /* it is derived */
     }
     return FIRN_OK;
@@ -283,12 +283,12 @@ fi_share_prune(struct firn_ws *ws, const char *name, const firn_prune_options *o
     struct pruning pruning = {.share = &share, .options = options, .result = out};
     *out = (firn_prune_result)FIRN_PRUNE_RESULT_INIT;
     FI_TRY_RETURN(fi_share_open(ws, name, FI_WS_READ, 0, &options->callbacks, &share, err));
-    fi_hash_map_init(&pruning.needed, sizeof(uint64_t), fi_hash_map_first, fi_hash_map_same_number);
+    fi_share_mark_init(&pruning.mark, &share);
     int rc = prune_opened(&pruning, err);
     out->requests = share.bucket->request_count;
+    fi_share_mark_deinit(&pruning.mark);
     fi_share_stage_close(&pruning.stage);
     fi_free(pruning.candidates);
     fi_free(pruning.order);
-    fi_hash_map_deinit(&pruning.needed);
     return fi_share_close(&share, rc, err);
 }

@@ -41,8 +41,8 @@
 
 enum {
     SLOT_COUNT_MAX = 16,
-    SLOTS_SIZE = 32 << 20,
-    RUN_SIZE_MAX = 8 << 20,
+    SLOTS_SIZE = 16 << 20,
+    RUN_SIZE_MAX = 4 << 20,
     RUN_PIECES_MAX = 64,
     ZEROS_BETWEEN_LOOKS = 64 /* times FI_ZEROS_SIZE */
 };
