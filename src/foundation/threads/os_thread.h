@@ -28,7 +28,7 @@
 
 enum fi_lock_rank {
     FI_LOCK_WORKSPACE_WALK = 10, /* workspace: the stack of directories to visit */
-    FI_LOCK_WORKSPACE_TREE = 15, /* workspace: results that walkers share */
+    FI_LOCK_WORKSPACE_TREE = 15, /* workspace: results that walkers share; bucket: parts */
     FI_LOCK_PACK_WRITER = 20,    /* pack: claimed hashes and the file's end */
     FI_LOCK_PACK_SET = 25,       /* pack: open packs, idle working memory */
     FI_LOCK_TABLES = 27,         /* rows: making, changing and dropping tables */

@@ -38,7 +38,7 @@ fi_bucket_is_name(const char *name)
 void
 fi_bucket_init(struct fi_bucket *bucket, const struct fi_bucket_ops *ops)
 {
-    *bucket = (struct fi_bucket){.ops = ops};
+    *bucket = (struct fi_bucket){.ops = ops, .stream_count = 1};
     fi_os_process_init_mark(&bucket->mark);
 }
 

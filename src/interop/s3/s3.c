@@ -274,6 +274,9 @@ make(struct fi_os *os, const struct fi_s3_url *url, const struct fi_s3_http_opti
         return fi_error_no_memory(err, "a bucket");
     }
     fi_bucket_init(&s3->bucket, &ops);
+    if (http->bytes_per_second_max == 0) {
+        s3->bucket.stream_count = FI_BUCKET_STREAMS_MAX;
+    }
     s3->os = os;
     s3->url = *url;
     s3->retry_ms = retry_ms;

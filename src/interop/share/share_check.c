@@ -13,19 +13,19 @@
  * Nothing is written to the store but files that are removed, and nothing to the remote unless the
  * damage is to be mended (share_mend.c).
  *
- * Memory: that of the walk; of packs 8 MiB at a time, the rest is in a temporary file.
+ * Memory: that of the walk; of packs some MiB at a time, the rest is in a temporary file.
  */
 #include <stdio.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "bucket/bucket_fetch.h"
 #include "remote/remote_marker.h"
 #include "share/share_internal.h"
 #include "tempfile/tempfile.h"
 
 enum {
-    PART_SIZE = 8 << 20,
     SCRATCH_FRAMES = 4,
     WORK_FACTOR = 256, /* as a pull allows for each byte of a pack */
     WORK_FREE = 256 << 20,
@@ -45,7 +45,7 @@ struct checking {
     /* A pack that is being verified. */
     struct fi_tempfile temp;
     struct fi_pack_scratch *scratch;
-    struct fi_buf part;
+    struct fi_bucket_fetch *fetch;
     uint64_t work_max;
     uint64_t total; /* bytes of all packs, if they are read */
     int worst;      /* FIRN_OK, or the code of what was found first */
@@ -276,26 +276,12 @@ bound_work(void *ctx, firn_error *err)
 }
 
 static int
-fetch_pack(struct checking *checking, const struct fi_share_pack *pack, firn_error *err)
+fetch_tick(void *ctx, uint64_t bytes, firn_error *err)
 {
-    char name[FI_BUCKET_NAME_SIZE_MAX + 1];
-    fi_remote_file_name(find_file(checking, pack), name);
-    for (uint64_t offset = 0; offset < pack->size_bytes;) {
-        const uint64_t left = pack->size_bytes - offset;
-        const uint64_t size = left < PART_SIZE ? left : PART_SIZE;
-        FI_TRY_RETURN(
-            fi_bucket_get(checking->share->bucket, name, offset, size, &checking->part, err));
-        if (checking->part.size != size) {
-            return fi_error_set(err, FIRN_CORRUPT, "%s: this pack is too short", name);
-        }
-        FI_TRY_RETURN(
-            fi_os_file_write(checking->temp.file, offset, checking->part.data, (size_t)size, err));
-        offset += size;
-        checking->result->fetched += size;
-        FI_TRY_RETURN(fi_share_progress(checking->share, "fetch", checking->result->fetched,
-                                        checking->total, err));
-    }
-    return FIRN_OK;
+    struct checking *checking = ctx;
+    checking->result->fetched += bytes;
+    return fi_share_progress(checking->share, "fetch", checking->result->fetched, checking->total,
+                             err);
 }
 
 static int
@@ -318,7 +304,9 @@ verify_pack(struct checking *checking, const struct fi_share_pack *pack, firn_er
     if (pack->is_inline) {
         FI_TRY(fi_os_file_write(checking->temp.file, 0, pack->bytes.data, pack->bytes.size, err));
     } else {
-        FI_TRY(fetch_pack(checking, pack, err));
+        fi_remote_file_name(find_file(checking, pack), path);
+        FI_TRY(fi_bucket_fetch_object(checking->fetch, path, pack->size_bytes, checking->temp.file,
+                                      err));
     }
     checking->work_max =
         fi_pack_scratch_decoded(checking->scratch) + WORK_FREE + WORK_FACTOR * pack->size_bytes;
@@ -341,6 +329,8 @@ verify_all(struct checking *checking, firn_error *err)
         FI_TRY_RETURN(fi_pack_scratch_create(SCRATCH_FRAMES, &checking->scratch, err));
         fi_pack_scratch_set_tick(checking->scratch, bound_work, checking);
         FI_TRY_RETURN(fi_tempfile_create(&checking->temp, checking->stage.dir, "check", err));
+        FI_TRY_RETURN(fi_bucket_fetch_create(checking->share->ws->os, checking->share->bucket,
+                                             fetch_tick, checking, &checking->fetch, err));
     }
     for (size_t i = 0; i < packs->count; i++) {
         const struct fi_share_pack *pack = fi_hash_map_at(packs, i);
@@ -545,6 +535,7 @@ fi_share_check(struct firn_ws *ws, const char *name, const firn_remote_check_opt
     out->fetched += checking.far != NULL ? fi_far_fetched(checking.far) : 0;
     out->requests = share.bucket->request_count;
     fi_far_destroy(checking.far);
+    fi_bucket_fetch_destroy(checking.fetch);
     fi_tempfile_discard(&checking.temp);
     fi_share_stage_close(&checking.stage);
     fi_pack_scratch_destroy(checking.scratch);
@@ -552,6 +543,5 @@ fi_share_check(struct firn_ws *ws, const char *name, const firn_remote_check_opt
     fi_hash_map_deinit(&checking.damage.packs);
     fi_free(checking.damage.roots);
     fi_free(checking.sizes);
-    fi_buf_deinit(&checking.part);
     return fi_share_close(&share, rc, err);
 }

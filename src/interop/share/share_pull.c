@@ -26,10 +26,11 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
+#include "bucket/bucket_fetch.h"
 #include "codec/hex.h"
 #include "share/share_internal.h"
 
-enum { PART_SIZE = 8 << 20, FREE_BYTES = 256 << 20, FACTOR = 256 };
+enum { FREE_BYTES = 256 << 20, FACTOR = 256 };
 
 /* A checkpoint that is to come; its record borrows from the state. */
 struct coming {
@@ -50,7 +51,7 @@ struct pulling {
     size_t fetched_count;
     size_t fetched_capacity;
     struct fi_objects_adoption *adoption;
-    struct fi_buf part;
+    struct fi_bucket_fetch *fetch;
     uint64_t bytes_total;
     int worst; /* what could not be brought: FIRN_OK, or the code of the first */
     firn_error why;
@@ -177,31 +178,26 @@ adoption_tick(void *ctx, uint64_t bytes, firn_error *err)
                              err);
 }
 
+static int
+fetch_tick(void *ctx, uint64_t bytes, firn_error *err)
+{
+    struct pulling *pulling = ctx;
+    pulling->result->bytes += bytes;
+    return fi_share_progress(pulling->share, "fetch", pulling->result->bytes, pulling->bytes_total,
+                             err);
+}
+
 /* The bytes of a pack that is a file, into the file that the adoption gave. */
 static int
 fetch_file(struct pulling *pulling, const struct fi_share_pack *pack, struct fi_os_file *file,
            firn_error *err)
 {
-    struct fi_share *share = pulling->share;
     char name[FI_BUCKET_NAME_SIZE_MAX + 1];
-    uint64_t offset = 0;
     CHECK(pack->name.size < sizeof name);
     memcpy(name, pack->name.data, pack->name.size);
     name[pack->name.size] = '\0';
-    while (offset < pack->size_bytes) {
-        uint64_t left = pack->size_bytes - offset;
-        uint64_t size = left < PART_SIZE ? left : PART_SIZE;
-        FI_TRY_RETURN(fi_bucket_get(share->bucket, name, offset, size, &pulling->part, err));
-        if (pulling->part.size != size) {
-            return fi_error_set(err, FIRN_CORRUPT, "a pack of the remote, %s, is too short", name);
-        }
-        FI_TRY_RETURN(fi_os_file_write(file, offset, pulling->part.data, (size_t)size, err));
-        offset += size;
-        pulling->result->bytes += size;
-        FI_TRY_RETURN(
-            fi_share_progress(share, "fetch", pulling->result->bytes, pulling->bytes_total, err));
-    }
-    return FIRN_OK;
+    int rc = fi_bucket_fetch_object(pulling->fetch, name, pack->size_bytes, file, err);
+    return rc == FIRN_CORRUPT ? fi_error_prefix(err, "a pack of the remote") : rc;
 }
 
 /* The file of a pack is missing or too short: the others are fetched. */
@@ -273,12 +269,16 @@ fetch_all(struct pulling *pulling, bool again, firn_error *err)
         .ctx = pulling};
     FI_TRY_RETURN(fi_objects_adoption_begin(pulling->share->opened.objects, &adoption,
                                             &pulling->adoption, err));
+    FI_TRY_RETURN(fi_bucket_fetch_create(pulling->share->ws->os, pulling->share->bucket, fetch_tick,
+                                         pulling, &pulling->fetch, err));
     for (size_t i = 0; i < packs->count; i++) {
         const struct fi_share_pack *pack = fi_hash_map_at(packs, i);
         bool wanted;
         FI_TRY_RETURN(is_wanted(pulling, pack, again, &wanted, err));
         FI_TRY_RETURN(wanted ? fetch_pack(pulling, pack, err) : FIRN_OK);
     }
+    fi_bucket_fetch_destroy(pulling->fetch);
+    pulling->fetch = NULL;
     int rc = fi_objects_adoption_finish(pulling->adoption, &why);
     fi_objects_adoption_end(pulling->adoption);
     pulling->adoption = NULL;
@@ -608,10 +608,10 @@ fi_share_pull(struct firn_ws *ws, const char *name, const firn_pull_options *opt
     fi_share_lines_init(&pulling.lines);
     int rc = pull_opened(&pulling, err);
     out->requests = share.bucket->request_count;
+    fi_bucket_fetch_destroy(pulling.fetch);
     fi_objects_adoption_end(pulling.adoption);
     fi_hash_map_deinit(&pulling.lines);
     fi_free(pulling.coming);
     fi_free(pulling.fetched);
-    fi_buf_deinit(&pulling.part);
     return fi_share_close(&share, rc, err);
 }
