@@ -172,12 +172,16 @@ enum fi_os_open_flags {
     /* With CREATE: a file that the superuser makes gets the owner and the group of its directory,
      * if that is another user's and the system permits it. So the owner of a store can still use it
      * after root did. An existing file keeps its own. */
-    FI_OS_FOR_OWNER = 64
+    FI_OS_FOR_OWNER = 64,
+    /* With CREATE, in a directory with a seal (os_seal.h); without effect elsewhere. */
+    FI_OS_SEALED = 128, /* the caller encrypts what it writes */
+    FI_OS_CLEAR = 256   /* what it writes tells nothing of what is stored */
 };
 /* Only regular files: FIRN_INVALID for others, without blocking on a fifo. mode as for open(2),
  * under the umask. FIRN_UNTRUSTED for a file that is there and that the guard of the directory
  * (os_guard.h) does not let count; with CREATE it is moved aside instead. To the other functions
- * for names it is as if it were not there. */
+ * for names it is as if it were not there. FIRN_INTERNAL: the directory has a seal, and flags with
+ * CREATE have neither SEALED nor CLEAR. */
 FIRN_MUST_CHECK int fi_os_file_open(struct fi_os_dir *dir, const char *name, unsigned flags,
                                     uint32_t mode, struct fi_os_file **out, firn_error *err);
 /* Like fi_os_file_open, with the result of fi_os_file_stat at that moment: saves one call,

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "os/os_path.h"
+#include "os/os_seal.h"
 
 /* ==== guards (os_guard.h) ====
  *
@@ -27,6 +28,20 @@ fi_os_dir_set_guard(struct fi_os_dir *dir, struct fi_os_guard *guard)
     CHECK(dir->guard == NULL && guard != NULL && !dir->owns_guard);
     dir->guard = guard;
     dir->owns_guard = true;
+}
+
+void
+fi_os_dir_set_seal(struct fi_os_dir *dir, struct fi_os_seal *seal)
+{
+    CHECK(dir->seal == NULL && seal != NULL && !dir->owns_seal);
+    dir->seal = seal;
+    dir->owns_seal = true;
+}
+
+struct fi_os_seal *
+fi_os_dir_seal(const struct fi_os_dir *dir)
+{
+    return dir->seal;
 }
 
 struct fi_os_guard *

@@ -25,10 +25,11 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "os/os_path.h"
+#include "os/os_seal.h"
 
 enum {
     ALL_OPEN_FLAGS = FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE | FI_OS_TRUNCATE |
-                     FI_OS_NO_ATIME | FI_OS_FOR_OWNER
+                     FI_OS_NO_ATIME | FI_OS_FOR_OWNER | FI_OS_SEALED | FI_OS_CLEAR
 };
 
 static bool
@@ -37,7 +38,8 @@ flags_make_sense(unsigned flags)
     bool writes = (flags & FI_OS_WRITE) != 0;
     bool creates = (flags & FI_OS_CREATE) != 0;
     return (flags & ~(unsigned)ALL_OPEN_FLAGS) == 0 && (flags & (FI_OS_READ | FI_OS_WRITE)) &&
-           (creates || !(flags & (FI_OS_EXCLUSIVE | FI_OS_FOR_OWNER))) &&
+           (creates ||
+            !(flags & (FI_OS_EXCLUSIVE | FI_OS_FOR_OWNER | FI_OS_SEALED | FI_OS_CLEAR))) &&
            (writes || !(flags & FI_OS_TRUNCATE));
 }
 
@@ -51,6 +53,19 @@ open_error(firn_error *err, int error_number, const struct fi_os_dir *dir, const
     char path[FI_OS_PATH_TEXT_SIZE];
     fi_os_path_text(dir, name, path, sizeof path);
     return fi_error_set(err, FIRN_INVALID, "cannot open '%s': not a regular file", path);
+}
+
+static int
+check_seal(const struct fi_os_dir *dir, const char *name, unsigned flags, firn_error *err)
+{
+    char path[FI_OS_PATH_TEXT_SIZE];
+    if (dir->seal == NULL || (flags & FI_OS_CREATE) == 0 ||
+        (flags & (FI_OS_SEALED | FI_OS_CLEAR)) != 0) {
+        return FIRN_OK;
+    }
+    fi_os_path_text(dir, name, path, sizeof path);
+    return fi_error_set(err, FIRN_INTERNAL, "'%s' would be written in clear, in an encrypted store",
+                        path);
 }
 
 /* In a guarded directory a file is checked before it loses its contents. */
@@ -116,6 +131,8 @@ open_any(struct fi_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
         return fi_error_set(err, FIRN_INVALID, "cannot open '%s' with flags %#x and mode %#" PRIo32,
                             name, flags, mode);
     }
+    FI_TRY_RETURN(check_seal(dir, name, flags, err));
+    flags &= ~(unsigned)(FI_OS_SEALED | FI_OS_CLEAR); /* no implementation knows them */
     struct fi_os_guard *guard = dir->guard;
     struct fi_os_guard_entry found;
     if (guard != NULL && (flags & FI_OS_CREATE) != 0) {
@@ -168,7 +185,8 @@ open_for_owner(struct fi_os_dir *dir, const char *name, unsigned flags, uint32_t
     }
     int rc = open_any(dir, name, flags | FI_OS_EXCLUSIVE, mode, out, NULL, err);
     if (rc == FIRN_EXISTS && !(flags & FI_OS_EXCLUSIVE)) {
-        return open_any(dir, name, flags & ~(unsigned)FI_OS_CREATE, mode, out, NULL, err);
+        return open_any(dir, name, flags & ~(unsigned)(FI_OS_CREATE | FI_OS_SEALED | FI_OS_CLEAR),
+                        mode, out, NULL, err);
     }
     if (rc == FIRN_OK) {
         /* Where this is not permitted it stays the superuser's. */

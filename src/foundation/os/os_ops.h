@@ -42,8 +42,10 @@ struct fi_os_dir {
     const char *name;          /* relative to the parent; in the same allocation, after dir_size */
     struct fi_os_guard *guard; /* that applies to it, or NULL (os_guard.h) */
     bool owns_guard;           /* it was attached to this handle */
-    _Atomic(char *) path;      /* built when first asked for; see os_dir.c */
-    atomic_uint refs;          /* the open handle, and each handle opened from it */
+    bool owns_seal;
+    struct fi_os_seal *seal; /* that applies to it, or NULL (os_seal.h) */
+    _Atomic(char *) path;    /* built when first asked for; see os_dir.c */
+    atomic_uint refs;        /* the open handle, and each handle opened from it */
 };
 
 struct fi_os_file {

@@ -30,6 +30,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "os/os_process.h"
+#include "os/os_seal.h"
 
 /* Of a text without slashes. */
 static bool
@@ -87,6 +88,7 @@ fi_os_path_new_dir(struct fi_os *os, struct fi_os_dir *parent, const char *name)
     dir->name = own_name;
     dir->parent = parent;
     dir->guard = parent != NULL ? parent->guard : NULL;
+    dir->seal = parent != NULL ? parent->seal : NULL;
     atomic_init(&dir->path, NULL);
     atomic_init(&dir->refs, 1);
     if (parent != NULL) {
@@ -131,6 +133,9 @@ fi_os_path_unref_dir(struct fi_os_dir *dir)
         DCHECK(parent != dir);
         if (dir->owns_guard) {
             dir->guard->ops->destroy(dir->guard);
+        }
+        if (dir->owns_seal) {
+            dir->seal->destroy(dir->seal);
         }
         fi_free(atomic_load_explicit(&dir->path, memory_order_relaxed));
         fi_free(dir);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_seal.h: a directory below which nothing is written in clear.
+ *
+ * A seal is attached to a handle of a directory, and applies to every handle that is opened from
+ * it. It stands for the keys of an encrypted store, which this room knows nothing of. While a
+ * handle has one, fi_os_file_open makes a file only for a caller that says what its bytes are:
+ * FI_OS_SEALED, encrypted by the caller; or FI_OS_CLEAR, bytes that tell nothing of what the user
+ * has stored. So code that forgets the keys writes nothing, and fails in the first test that runs
+ * it on an encrypted store.
+ */
+#ifndef FIRN_OS_OS_SEAL_H
+#define FIRN_OS_OS_SEAL_H
+
+#include "os/os.h"
+
+/* The first member of what has the keys. */
+struct fi_os_seal {
+    void (*destroy)(struct fi_os_seal *seal);
+};
+
+/* The handle owns the seal from now on: it is destroyed with the last handle that was opened from
+ * it. Requires: the handle has none, and nothing was opened from it yet. */
+void fi_os_dir_set_seal(struct fi_os_dir *dir, struct fi_os_seal *seal);
+/* The seal that applies to a handle, or NULL. */
+struct fi_os_seal *fi_os_dir_seal(const struct fi_os_dir *dir);
+
+#endif
