@@ -36,8 +36,12 @@ struct fi_block_file_id {
     uint8_t bytes[16];
 };
 
-/* The largest raw and the largest stored size of one block. */
-enum { FI_BLOCK_SIZE_MAX = 64 << 20 };
+/* The largest raw and the largest encoded size of one block; what encryption adds to it at most. */
+enum {
+    FI_BLOCK_SIZE_MAX = 64 << 20,
+    FI_BLOCK_SEAL_SIZE_MAX = 96,
+    FI_BLOCK_STORED_SIZE_MAX = FI_BLOCK_SIZE_MAX + FI_BLOCK_SEAL_SIZE_MAX
+};
 
 /* The place of a block. raw_size is its decoded size. */
 struct fi_block_ref {

@@ -33,7 +33,13 @@ static const uint8_t header_magic[8] = {0xf1, 'f', 'i', 'r', 'n', '\r', '\n', 0x
 static const uint8_t footer_magic[8] = {0xf1, 'f', 'i', 'r', 'n', 'e', 'n', 'd'};
 static const uint8_t prefix_magic[2] = {0xb1, 0x0c};
 
-enum { EDGE_SIZE = FI_BLOCK_FORMAT_HEADER_SIZE, EDGE_CHECKSUM_AT = 120, PLACE_SIZE = 36 };
+enum {
+    EDGE_SIZE = FI_BLOCK_FORMAT_HEADER_SIZE,
+    EDGE_CHECKSUM_AT = 120,
+    HEADER_SEAL_AT = 32,
+    FOOTER_SEAL_AT = 88,
+    PLACE_SIZE = 36
+};
 _Static_assert((int)FI_BLOCK_FORMAT_HEADER_SIZE == (int)FI_BLOCK_FORMAT_FOOTER_SIZE,
                "header and footer are sealed alike");
 
@@ -113,34 +119,65 @@ fi_block_format_is_header(const uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE])
     return memcmp(bytes, header_magic, sizeof header_magic) == 0;
 }
 
+/* What an edge says of the encryption: flags, then the size of tags, then 16 bytes. */
+enum { SEAL_SIZE = 24, FLAG_SEALED = 1 };
+
+static void
+encode_seal(const struct fi_block_format_seal *seal, uint8_t *out)
+{
+    if (seal->tag_size != 0) {
+        fi_store_le32(out, FLAG_SEALED);
+        fi_store_le32(out + 4, seal->tag_size);
+        fi_store_le32(out + 8, seal->cipher);
+        fi_store_le32(out + 12, seal->key_number);
+        memcpy(out + 16, seal->key_check, sizeof seal->key_check);
+    }
+}
+
+/* `rest` follows, and is zero in this version. */
+static int
+decode_seal(const uint8_t *bytes, size_t rest_size, const char *path, const char *edge,
+            struct fi_block_format_seal *out, firn_error *err)
+{
+    const uint32_t flags = fi_load_le32(bytes);
+    const uint32_t tag_size = fi_load_le32(bytes + 4);
+    const bool is_sealed = flags == FLAG_SEALED;
+    if ((flags & ~(uint32_t)FLAG_SEALED) != 0 ||
+        !fi_bytes_are_zero(bytes + SEAL_SIZE, rest_size) ||
+        (!is_sealed && !fi_bytes_are_zero(bytes, SEAL_SIZE)) ||
+        (is_sealed && (tag_size < FI_BLOCK_FORMAT_TAG_SIZE_MIN ||
+                       tag_size > FI_BLOCK_FORMAT_TAG_SIZE_MAX))) {
+        return fi_error_set(err, FIRN_NEWER,
+                            "'%s': the %s uses features (flags %08x, tags of %u bytes) that this "
+                            "version cannot read",
+                            path, edge, flags, tag_size);
+    }
+    *out = (struct fi_block_format_seal){.tag_size = tag_size,
+                                         .cipher = fi_load_le32(bytes + 8),
+                                         .key_number = fi_load_le32(bytes + 12)};
+    memcpy(out->key_check, bytes + 16, sizeof out->key_check);
+    return FIRN_OK;
+}
+
 void
 fi_block_format_encode_header(enum fi_block_file_kind kind, const struct fi_block_file_id *id,
+                              const struct fi_block_format_seal *seal,
                               uint8_t out[FI_BLOCK_FORMAT_HEADER_SIZE])
 {
     encode_edge(header_magic, kind, id, out);
+    encode_seal(seal, out + HEADER_SEAL_AT);
     seal_edge(out);
 }
 
 int
 fi_block_format_decode_header(const uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE],
                               enum fi_block_file_kind kind, const char *path,
-                              struct fi_block_file_id *out_id, firn_error *err)
+                              struct fi_block_file_id *out_id,
+                              struct fi_block_format_seal *out_seal, firn_error *err)
 {
     FI_TRY_RETURN(decode_edge(bytes, header_magic, "header", kind, path, err));
-    uint32_t flags = fi_load_le32(bytes + 32);
-    uint32_t tag_size = fi_load_le32(bytes + 36);
-    if (tag_size != 0 || !fi_bytes_are_zero(bytes + 40, 16)) {
-        return fi_error_set(err, FIRN_NEWER,
-                            "'%s': blocks carry tags of %u bytes (encryption), which this "
-                            "version cannot read",
-                            path, tag_size);
-    }
-    if (flags != 0 || !fi_bytes_are_zero(bytes + 56, EDGE_CHECKSUM_AT - 56)) {
-        return fi_error_set(err, FIRN_NEWER,
-                            "'%s': the header uses features (flags %08x) that this version "
-                            "cannot read",
-                            path, flags);
-    }
+    FI_TRY_RETURN(decode_seal(bytes + HEADER_SEAL_AT, EDGE_CHECKSUM_AT - HEADER_SEAL_AT - SEAL_SIZE,
+                              path, "header", out_seal, err));
     memcpy(out_id->bytes, bytes + 16, sizeof out_id->bytes);
     return FIRN_OK;
 }
@@ -158,6 +195,7 @@ fi_block_format_encode_footer(const struct fi_block_format_footer *footer,
     fi_store_le64(out + 40, footer->toc_size);
     fi_store_le64(out + 48, footer->file_size);
     memcpy(out + 56, footer->toc_hash.bytes, sizeof footer->toc_hash.bytes);
+    encode_seal(&footer->seal, out + FOOTER_SEAL_AT);
     seal_edge(out);
 }
 
@@ -167,10 +205,8 @@ fi_block_format_decode_footer(const uint8_t bytes[FI_BLOCK_FORMAT_FOOTER_SIZE],
                               struct fi_block_format_footer *out, firn_error *err)
 {
     FI_TRY_RETURN(decode_edge(bytes, footer_magic, "footer", kind, path, err));
-    if (!fi_bytes_are_zero(bytes + 88, EDGE_CHECKSUM_AT - 88)) {
-        return fi_error_set(err, FIRN_NEWER,
-                            "'%s': the footer uses fields that this version cannot read", path);
-    }
+    FI_TRY_RETURN(decode_seal(bytes + FOOTER_SEAL_AT, EDGE_CHECKSUM_AT - FOOTER_SEAL_AT - SEAL_SIZE,
+                              path, "footer", &out->seal, err));
     out->kind = kind;
     memcpy(out->id.bytes, bytes + 16, sizeof out->id.bytes);
     out->toc_offset = fi_load_le64(bytes + 32);
@@ -207,18 +243,16 @@ check_of(uint8_t place[PLACE_SIZE + 8], uint64_t checksum)
 }
 
 void
-fi_block_format_encode_prefix(const struct fi_block_file_id *id, uint64_t offset,
-                              enum fi_codec codec, firn_slice stored, uint32_t raw_size,
+fi_block_format_encode_prefix(enum fi_codec codec, uint32_t stored_size, uint32_t raw_size,
                               uint8_t out[FI_BLOCK_FORMAT_PREFIX_SIZE])
 {
-    DCHECK(stored.size <= FI_BLOCK_SIZE_MAX && raw_size <= FI_BLOCK_SIZE_MAX);
-    DCHECK(offset % FI_BLOCK_FORMAT_ALIGNMENT == 0 && codec <= FI_CODEC_ZSTD);
+    DCHECK(stored_size <= FI_BLOCK_STORED_SIZE_MAX && raw_size <= FI_BLOCK_SIZE_MAX);
+    DCHECK(codec <= FI_CODEC_ZSTD);
+    memset(out, 0, FI_BLOCK_FORMAT_PREFIX_SIZE);
     memcpy(out, prefix_magic, 2);
     out[2] = (uint8_t)codec;
-    out[3] = 0;
-    fi_store_le32(out + 8, (uint32_t)stored.size);
+    fi_store_le32(out + 8, stored_size);
     fi_store_le32(out + 12, raw_size);
-    fi_block_format_seal_prefix(id, offset, stored, out);
 }
 
 void
@@ -226,6 +260,7 @@ fi_block_format_seal_prefix(const struct fi_block_file_id *id, uint64_t offset, 
                             uint8_t prefix[FI_BLOCK_FORMAT_PREFIX_SIZE])
 {
     uint8_t place[PLACE_SIZE + 8];
+    DCHECK(offset % FI_BLOCK_FORMAT_ALIGNMENT == 0);
     form_place(id, offset, prefix, place);
     uint64_t checksum = checksum_of(place, stored);
     fi_store_le64(prefix + 16, checksum);

@@ -33,7 +33,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "block/block_descriptor.h"
-#include "block/block_format.h"
+#include "block/block_seal.h"
 #include "codec/blake3_hash.h"
 
 enum {
@@ -52,7 +52,9 @@ struct fi_block_reader {
     struct fi_block_format_footer footer;
     struct fi_block_section *sections;
     size_t section_count;
-    uint32_t needs; /* FI_BLOCK_NEEDS_* */
+    size_t sections_size; /* in the table of contents */
+    uint32_t needs;       /* FI_BLOCK_NEEDS_* */
+    struct fi_block_seal seal;
 };
 
 static int open_file(struct fi_block_reader *reader, struct fi_block_descriptors *descriptors,
@@ -113,6 +115,7 @@ fi_block_reader_close(struct fi_block_reader *reader)
         return;
     }
     fi_block_descriptor_close(reader->descriptor);
+    fi_block_seal_deinit(&reader->seal);
     fi_free(reader->sections);
     fi_free(reader);
 }
@@ -169,12 +172,13 @@ fi_block_reader_span(const struct fi_block_ref *ref)
 /* ---- opening ---- */
 
 static int
-read_header(struct fi_block_reader *reader, struct fi_block_file_id *out_id, firn_error *err)
+read_header(struct fi_block_reader *reader, struct fi_block_file_id *out_id,
+            struct fi_block_format_seal *out_seal, firn_error *err)
 {
     const char *path = fi_block_descriptor_path(reader->descriptor);
     uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE];
     FI_TRY_RETURN(fi_block_descriptor_read(reader->descriptor, 0, bytes, sizeof bytes, err));
-    return fi_block_format_decode_header(bytes, reader->kind, path, out_id, err);
+    return fi_block_format_decode_header(bytes, reader->kind, path, out_id, out_seal, err);
 }
 
 /* Whether the footer is sound, and describes a file of this size. */
@@ -206,9 +210,11 @@ static int
 read_edges(struct fi_block_reader *reader, uint64_t size, firn_error *err)
 {
     struct fi_block_file_id id;
-    FI_TRY_RETURN(read_header(reader, &id, err));
+    struct fi_block_format_seal seal;
+    FI_TRY_RETURN(read_header(reader, &id, &seal, err));
     FI_TRY_RETURN(read_footer(reader, size, err));
-    return memcmp(id.bytes, reader->footer.id.bytes, sizeof id.bytes) == 0
+    return memcmp(id.bytes, reader->footer.id.bytes, sizeof id.bytes) == 0 &&
+                   memcmp(&seal, &reader->footer.seal, sizeof seal) == 0
                ? FIRN_OK
                : fi_error_set(err, FIRN_CORRUPT, "'%s': header and footer are of different files",
                               fi_block_descriptor_path(reader->descriptor));
@@ -250,7 +256,7 @@ out:
 static bool
 is_inside(const struct fi_block_reader *reader, const struct fi_block_ref *ref)
 {
-    return ref->stored_size <= FI_BLOCK_SIZE_MAX && ref->raw_size <= FI_BLOCK_SIZE_MAX &&
+    return ref->stored_size <= FI_BLOCK_STORED_SIZE_MAX && ref->raw_size <= FI_BLOCK_SIZE_MAX &&
            ref->offset >= FI_BLOCK_FORMAT_HEADER_SIZE &&
            ref->offset % FI_BLOCK_FORMAT_ALIGNMENT == 0 &&
            fi_range_inside(ref->offset, fi_block_format_span(ref->stored_size),
@@ -262,7 +268,7 @@ static bool
 is_bounded(const struct fi_block_ref *ref)
 {
     return ref->raw_size + fi_block_format_span(ref->stored_size) <=
-           2 * (uint64_t)FI_BLOCK_SIZE_MAX + PREFIX_SIZE + FI_BLOCK_FORMAT_ALIGNMENT;
+           (uint64_t)FI_BLOCK_SIZE_MAX + FI_BLOCK_STORED_SIZE_MAX + PREFIX_SIZE + FI_BLOCK_FORMAT_ALIGNMENT;
 }
 
 static int
@@ -317,7 +323,7 @@ read_toc_counts(struct fi_block_reader *reader, size_t *out_section_count, firn_
         chunk_count != fi_block_format_chunk_count(footer->toc_offset) ||
         footer->toc_size != FI_BLOCK_FORMAT_TOC_HEADER_SIZE +
                                 section_count * FI_BLOCK_FORMAT_SECTION_SIZE +
-                                chunk_count * sizeof(firn_hash)) {
+                                footer->seal.tag_size + chunk_count * sizeof(firn_hash)) {
         return fi_error_set(err, FIRN_CORRUPT,
                             "'%s': a table of contents of %llu bytes cannot hold %llu sections "
                             "and %llu checksums for a body of %llu bytes",
@@ -337,7 +343,11 @@ read_sections(struct fi_block_reader *reader, firn_error *err)
     int rc;
     FI_TRY(read_toc_counts(reader, &count, err));
     DCHECK(count <= FI_BLOCK_SECTIONS_MAX); /* (I1) */
-    size_t size = count * FI_BLOCK_FORMAT_SECTION_SIZE;
+    size_t size = count * FI_BLOCK_FORMAT_SECTION_SIZE + reader->footer.seal.tag_size;
+    reader->sections_size = size;
+    if (fi_block_seal_is_locked(&reader->seal)) {
+        return FIRN_OK;
+    }
     bytes = fi_alloc(size);
     reader->sections = fi_alloc_array(count, sizeof reader->sections[0]);
     if (bytes == NULL || reader->sections == NULL) {
@@ -346,6 +356,10 @@ read_sections(struct fi_block_reader *reader, firn_error *err)
     FI_TRY(fi_block_descriptor_read(reader->descriptor,
                                     reader->footer.toc_offset + FI_BLOCK_FORMAT_TOC_HEADER_SIZE,
                                     bytes, size, err));
+    if (reader->seal.key != NULL) {
+        FI_TRY(fi_block_seal_decrypt_sections(&reader->seal, reader->footer.toc_offset, bytes, size,
+                                              err));
+    }
     for (size_t i = 0; i < count; i++) {
         FI_TRY(decode_section(reader, bytes + i * FI_BLOCK_FORMAT_SECTION_SIZE, err));
     }
@@ -365,12 +379,20 @@ check_file_size(const struct fi_block_reader *reader, uint64_t size, firn_error 
 }
 
 static int
+find_key(struct fi_block_reader *reader, const struct fi_os_seal *seal, firn_error *err)
+{
+    return fi_block_seal_open(seal, reader->kind, &reader->footer.id, &reader->footer.seal,
+                              fi_block_descriptor_path(reader->descriptor), &reader->seal, err);
+}
+
+static int
 open_source(struct fi_block_reader *reader, const struct fi_block_source *source, firn_error *err)
 {
     FI_TRY_RETURN(fi_block_descriptor_open_source(source, &reader->descriptor, err));
     FI_TRY_RETURN(check_file_size(reader, source->size_bytes, err));
     FI_TRY_RETURN(read_footer(reader, source->size_bytes, err));
     FI_TRY_RETURN(check_toc(reader, err));
+    FI_TRY_RETURN(find_key(reader, source->seal, err));
     return read_sections(reader, err);
 }
 
@@ -384,6 +406,7 @@ open_file(struct fi_block_reader *reader, struct fi_block_descriptors *descripto
     FI_TRY_RETURN(check_file_size(reader, stat.size_bytes, err));
     FI_TRY_RETURN(read_edges(reader, stat.size_bytes, err));
     FI_TRY_RETURN(check_toc(reader, err));
+    FI_TRY_RETURN(find_key(reader, fi_os_dir_seal(dir), err));
     return read_sections(reader, err);
 }
 
@@ -398,17 +421,19 @@ block_corrupt(const struct fi_block_reader *reader, uint64_t offset, const char 
                         what);
 }
 
-/* Judges the bytes of a block, prefix to padding, against its ref. */
+/* Judges the bytes of a block, prefix to padding, against its ref. What an encrypted block says of
+ * its content is judged after it is decrypted. */
 static int
 check_block(const struct fi_block_reader *reader, const struct fi_block_ref *ref,
             const uint8_t *bytes, struct fi_block_format_prefix *out, firn_error *err)
 {
     const struct fi_block_file_id *id = &reader->footer.id;
+    const bool is_sealed = reader->footer.seal.tag_size != 0;
     DCHECK(is_inside(reader, ref));
     if (!fi_block_format_decode_prefix(id, ref->offset, bytes, out)) {
         return block_corrupt(reader, ref->offset, "its prefix does not match its checksum", err);
     }
-    if (out->stored_size != ref->stored_size || out->raw_size != ref->raw_size) {
+    if (out->stored_size != ref->stored_size || out->raw_size != (is_sealed ? 0 : ref->raw_size)) {
         return block_corrupt(reader, ref->offset, "it has other lengths than expected", err);
     }
     firn_slice stored = firn_bytes(bytes + PREFIX_SIZE, ref->stored_size);
@@ -421,27 +446,70 @@ check_block(const struct fi_block_reader *reader, const struct fi_block_ref *ref
             return block_corrupt(reader, ref->offset, "its padding is not zero", err);
         }
     }
-    if (out->flags != 0 || out->codec > FI_CODEC_ZSTD) {
+    if (out->flags != (is_sealed ? FI_BLOCK_FORMAT_SEALED : 0)) {
         return fi_error_set(err, FIRN_NEWER,
-                            "'%s': block at %llu has codec %u, flags %02x, which this version "
-                            "cannot read",
+                            "'%s': block at %llu has flags %02x, which this version cannot read",
                             fi_block_descriptor_path(reader->descriptor),
-                            (unsigned long long)ref->offset, out->codec, out->flags);
+                            (unsigned long long)ref->offset, out->flags);
     }
     return FIRN_OK;
 }
 
-/* Decodes a block that was checked, whose prefix and content are `bytes`, into the memory that out
- * has reserved. */
+/* Checks a block and decrypts it to `plain`, of its stored size, which may be where it is stored.
+ * *out: the bytes as they were encoded, in `plain` or, in a file in clear, where they are stored. */
+static int
+open_block(const struct fi_block_reader *reader, const struct fi_block_ref *ref,
+           const uint8_t *bytes, uint8_t *plain, enum fi_codec *out_codec, firn_slice *out,
+           firn_error *err)
+{
+    struct fi_block_format_prefix prefix;
+    FI_TRY_RETURN(check_block(reader, ref, bytes, &prefix, err));
+    *out = firn_bytes(bytes + PREFIX_SIZE, ref->stored_size);
+    if (reader->seal.key != NULL) {
+        size_t size;
+        int rc = fi_block_seal_decrypt(&reader->seal, ref->offset, bytes, *out, plain, &size,
+                                       &prefix, err);
+        if (rc != FIRN_OK) {
+            return fi_error_prefix(err, "'%s': block at %llu",
+                                   fi_block_descriptor_path(reader->descriptor),
+                                   (unsigned long long)ref->offset);
+        }
+        *out = firn_bytes(plain, size);
+        if (prefix.raw_size != ref->raw_size) {
+            return block_corrupt(reader, ref->offset, "it has other lengths than expected", err);
+        }
+    }
+    if (prefix.codec > FI_CODEC_ZSTD) {
+        return fi_error_set(err, FIRN_NEWER,
+                            "'%s': block at %llu has codec %u, which this version cannot read",
+                            fi_block_descriptor_path(reader->descriptor),
+                            (unsigned long long)ref->offset, prefix.codec);
+    }
+    *out_codec = (enum fi_codec)prefix.codec;
+    return FIRN_OK;
+}
+
+/* Before a block is read. */
+static int
+check_ref(const struct fi_block_reader *reader, const struct fi_block_ref *ref, firn_error *err)
+{
+    if (fi_block_seal_is_locked(&reader->seal)) {
+        return fi_error_set(err, FIRN_DENIED, "'%s' is encrypted, and its key is not here",
+                            fi_block_descriptor_path(reader->descriptor));
+    }
+    return is_inside(reader, ref)
+               ? FIRN_OK
+               : block_corrupt(reader, ref->offset, "it lies outside the body", err);
+}
+
+/* Decodes a block that was opened, into the memory that out has reserved. */
 static int
 block_reader_decode(struct fi_block_reader *reader, const struct fi_block_ref *ref,
-                    const uint8_t *bytes, uint8_t codec, struct fi_compress *context,
+                    enum fi_codec codec, firn_slice encoded, struct fi_compress *context,
                     struct fi_buf *out, firn_error *err)
 {
     DCHECK(out->capacity >= ref->raw_size);
-    int rc = fi_compress_decode(context, (enum fi_codec)codec,
-                                firn_bytes(bytes + PREFIX_SIZE, ref->stored_size), out->data,
-                                ref->raw_size, err);
+    int rc = fi_compress_decode(context, codec, encoded, out->data, ref->raw_size, err);
     if (rc == FIRN_OK) {
         out->size = ref->raw_size;
     } else {
@@ -457,19 +525,19 @@ fi_block_reader_read(struct fi_block_reader *reader, const struct fi_block_ref *
                      struct fi_compress *context, struct fi_buf *out, firn_error *err)
 {
     fi_buf_clear(out);
-    if (!is_inside(reader, ref)) {
-        return block_corrupt(reader, ref->offset, "it lies outside the body", err);
-    }
+    FI_TRY_RETURN(check_ref(reader, ref, err));
     size_t span = (size_t)fi_block_format_span(ref->stored_size);
     DCHECK(is_bounded(ref)); /* (I1) */
     if (fi_buf_reserve(out, ref->raw_size + span) != FIRN_OK) {
         return fi_error_no_memory(err, "a block");
     }
     uint8_t *bytes = out->data + ref->raw_size;
-    struct fi_block_format_prefix prefix;
+    enum fi_codec codec;
+    firn_slice encoded;
     FI_TRY_RETURN(fi_block_descriptor_read(reader->descriptor, ref->offset, bytes, span, err));
-    FI_TRY_RETURN(check_block(reader, ref, bytes, &prefix, err));
-    return block_reader_decode(reader, ref, bytes, prefix.codec, context, out, err);
+    FI_TRY_RETURN(
+        open_block(reader, ref, bytes, bytes + PREFIX_SIZE, &codec, &encoded, err));
+    return block_reader_decode(reader, ref, codec, encoded, context, out, err);
 }
 
 int
@@ -477,20 +545,14 @@ fi_block_reader_read_stored(struct fi_block_reader *reader, const struct fi_bloc
                             struct fi_buf *buf, enum fi_codec *out_codec, firn_slice *out,
                             firn_error *err)
 {
-    struct fi_block_format_prefix prefix;
-    if (!is_inside(reader, ref)) {
-        return block_corrupt(reader, ref->offset, "it lies outside the body", err);
-    }
+    FI_TRY_RETURN(check_ref(reader, ref, err));
     size_t span = (size_t)fi_block_format_span(ref->stored_size);
     DCHECK(is_bounded(ref)); /* (I1) */
     if (fi_buf_set_size(buf, span) != FIRN_OK) {
         return fi_error_no_memory(err, "a block");
     }
     FI_TRY_RETURN(fi_block_descriptor_read(reader->descriptor, ref->offset, buf->data, span, err));
-    FI_TRY_RETURN(check_block(reader, ref, buf->data, &prefix, err));
-    *out_codec = (enum fi_codec)prefix.codec;
-    *out = firn_bytes(buf->data + PREFIX_SIZE, ref->stored_size);
-    return FIRN_OK;
+    return open_block(reader, ref, buf->data, buf->data + PREFIX_SIZE, out_codec, out, err);
 }
 
 int
@@ -510,22 +572,26 @@ fi_block_reader_decode(struct fi_block_reader *reader, const struct fi_block_ref
                        const uint8_t *bytes, struct fi_compress *context, struct fi_buf *buffer,
                        firn_slice *out, firn_error *err)
 {
-    struct fi_block_format_prefix prefix;
-    firn_slice stored = firn_bytes(bytes + PREFIX_SIZE, ref->stored_size);
-    if (!is_inside(reader, ref)) {
-        return block_corrupt(reader, ref->offset, "it lies outside the body", err);
-    }
-    FI_TRY_RETURN(check_block(reader, ref, bytes, &prefix, err));
-    if (prefix.codec == FI_CODEC_NONE && ref->stored_size == ref->raw_size) {
-        *out = stored;
-        return FIRN_OK;
-    }
+    enum fi_codec codec;
+    firn_slice encoded;
+    /* A block that is encrypted is decrypted after the room for its decoded bytes. */
+    const size_t plain_size = reader->seal.key != NULL ? ref->stored_size : 0;
+    FI_TRY_RETURN(check_ref(reader, ref, err));
     DCHECK(is_bounded(ref)); /* (I1) */
     fi_buf_clear(buffer);
-    if (fi_buf_reserve(buffer, ref->raw_size) != FIRN_OK) {
+    if (plain_size > 0 && fi_buf_reserve(buffer, ref->raw_size + plain_size) != FIRN_OK) {
         return fi_error_no_memory(err, "a block");
     }
-    FI_TRY_RETURN(block_reader_decode(reader, ref, bytes, prefix.codec, context, buffer, err));
+    uint8_t *plain = plain_size > 0 ? buffer->data + ref->raw_size : NULL;
+    FI_TRY_RETURN(open_block(reader, ref, bytes, plain, &codec, &encoded, err));
+    if (codec == FI_CODEC_NONE && encoded.size == ref->raw_size) {
+        *out = encoded;
+        return FIRN_OK;
+    }
+    if (fi_buf_reserve(buffer, ref->raw_size + plain_size) != FIRN_OK) {
+        return fi_error_no_memory(err, "a block");
+    }
+    FI_TRY_RETURN(block_reader_decode(reader, ref, codec, encoded, context, buffer, err));
     *out = fi_buf_slice(buffer);
     return FIRN_OK;
 }
@@ -549,7 +615,7 @@ fi_block_reader_verify_chunk(struct fi_block_reader *reader, uint64_t i, struct 
     uint64_t left = reader->footer.toc_offset - start;
     size_t size = left < CHUNK_SIZE ? (size_t)left : CHUNK_SIZE;
     uint64_t hash_at = reader->footer.toc_offset + FI_BLOCK_FORMAT_TOC_HEADER_SIZE +
-                       reader->section_count * FI_BLOCK_FORMAT_SECTION_SIZE + i * sizeof(firn_hash);
+                       reader->sections_size + i * sizeof(firn_hash);
     DCHECK(i < fi_block_reader_chunk_count(reader));
     DCHECK(fi_range_inside(hash_at, sizeof(firn_hash),
                            reader->footer.toc_offset + reader->footer.toc_size));

@@ -42,7 +42,7 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
-#include "block/block_format.h"
+#include "block/block_seal.h"
 #include "codec/blake3_hash.h"
 #include "threads/os_thread.h"
 
@@ -68,6 +68,7 @@ struct fi_block_writer {
     char *temp_name;
     enum fi_block_file_kind kind;
     struct fi_block_file_id id;
+    struct fi_block_seal seal;
     bool has_temp; /* a file of ours bears temp_name */
     bool is_finished;
 
@@ -142,6 +143,31 @@ fi_block_writer_id(const struct fi_block_writer *writer)
     return &writer->id;
 }
 
+/* Adds a block of out's sizes, and sets its offset. sealed: memory for what is stored, if the file
+ * is encrypted. */
+static int
+add_block(struct fi_block_writer *writer, enum fi_codec codec, firn_slice stored, uint8_t *sealed,
+          struct fi_block_ref *out, firn_error *err)
+{
+    uint8_t prefix[FI_BLOCK_FORMAT_PREFIX_SIZE];
+    const uint64_t size = fi_block_format_span(out->stored_size);
+    int rc = FIRN_OK;
+    FI_TRY_RETURN(block_writer_reserve(writer, size, &out->offset, err));
+    fi_block_format_encode_prefix(codec, (uint32_t)stored.size, out->raw_size, prefix);
+    if (sealed != NULL) {
+        rc = fi_block_seal_encrypt(&writer->seal, out->offset, stored, prefix, sealed, err);
+        stored = firn_bytes(sealed, out->stored_size);
+    }
+    if (rc == FIRN_OK) {
+        DCHECK(out->offset >= FI_BLOCK_BODY_START);
+        fi_block_format_seal_prefix(&writer->id, out->offset, stored, prefix);
+        const struct span span = {firn_bytes(prefix, sizeof prefix), stored, size};
+        rc = block_writer_put(writer, out->offset, &span, err);
+    }
+    block_writer_release(writer, rc, err);
+    return rc;
+}
+
 int
 fi_block_writer_add(struct fi_block_writer *writer, enum fi_codec codec, firn_slice stored,
                     uint32_t raw_size, struct fi_block_ref *out, firn_error *err)
@@ -159,18 +185,17 @@ fi_block_writer_add(struct fi_block_writer *writer, enum fi_codec codec, firn_sl
         return fi_error_set(err, FIRN_INVALID, "a plain block of %zu bytes cannot decode to %u",
                             stored.size, raw_size);
     }
-    uint64_t offset;
-    uint64_t size = fi_block_format_span((uint32_t)stored.size);
-    FI_TRY_RETURN(block_writer_reserve(writer, size, &offset, err));
-    uint8_t prefix[FI_BLOCK_FORMAT_PREFIX_SIZE];
-    fi_block_format_encode_prefix(&writer->id, offset, codec, stored, raw_size, prefix);
-    struct span span = {firn_bytes(prefix, sizeof prefix), stored, size};
-    int rc = block_writer_put(writer, offset, &span, err);
-    block_writer_release(writer, rc, err);
-    if (rc == FIRN_OK) {
-        DCHECK(offset >= FI_BLOCK_BODY_START);
-        *out = (struct fi_block_ref){offset, (uint32_t)stored.size, raw_size};
+    uint8_t *sealed = NULL;
+    const size_t stored_size = fi_block_seal_size(&writer->seal, stored.size);
+    if (writer->seal.key != NULL) {
+        sealed = fi_alloc(stored_size);
+        if (sealed == NULL) {
+            return fi_error_no_memory(err, "an encrypted block");
+        }
     }
+    *out = (struct fi_block_ref){0, (uint32_t)stored_size, raw_size};
+    int rc = add_block(writer, codec, stored, sealed, out, err);
+    fi_free(sealed);
     return rc;
 }
 
@@ -233,7 +258,9 @@ open_temp(struct fi_block_writer *writer, firn_error *err)
 {
     const unsigned flags = FI_OS_READ | FI_OS_WRITE;
     int rc = fi_os_file_open(writer->dir, writer->temp_name,
-                             flags | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_EXCLUSIVE, FILE_MODE,
+                             flags | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_EXCLUSIVE |
+                                 FI_OS_SEALED,
+                             FILE_MODE,
                              &writer->file, err);
     writer->has_temp = rc == FIRN_OK;
     if (rc == FIRN_EXISTS) {
@@ -329,10 +356,11 @@ start_file(struct fi_block_writer *writer, firn_error *err)
     struct fi_os *os = fi_os_dir_os(writer->dir);
     FI_TRY_RETURN(check_name_is_free(writer, err));
     FI_TRY_RETURN(fi_os_random(os, writer->id.bytes, sizeof writer->id.bytes, err));
+    FI_TRY_RETURN(fi_block_seal_begin(writer->dir, writer->kind, &writer->id, &writer->seal, err));
     FI_TRY_RETURN(take_temp(writer, err));
     uint64_t offset;
     uint8_t header[FI_BLOCK_FORMAT_HEADER_SIZE];
-    fi_block_format_encode_header(writer->kind, &writer->id, header);
+    fi_block_format_encode_header(writer->kind, &writer->id, &writer->seal.format, header);
     struct span span = {firn_bytes(header, sizeof header), firn_bytes(NULL, 0), sizeof header};
     FI_TRY_RETURN(block_writer_reserve(writer, sizeof header, &offset, err));
     int rc = block_writer_put(writer, offset, &span, err);
@@ -551,17 +579,24 @@ flush_body(struct fi_block_writer *writer, firn_error *err)
 }
 
 static int
-append_toc(const struct fi_block_writer *writer, struct fi_buf *out)
+append_toc(struct fi_block_writer *writer, struct fi_buf *out, firn_error *err)
 {
     uint64_t chunk_count = fi_block_format_chunk_count(writer->end);
     DCHECK(chunk_count <= writer->chunk_hash_capacity); /* (I4) */
     DCHECK(writer->sections.size == writer->section_count * (size_t)FI_BLOCK_FORMAT_SECTION_SIZE);
-    FI_TRY_RETURN(fi_buf_append_le32(out, writer->section_count));
-    FI_TRY_RETURN(fi_buf_append_le32(out, writer->needs));
-    FI_TRY_RETURN(fi_buf_append_le64(out, chunk_count));
-    FI_TRY_RETURN(fi_buf_append_slice(out, fi_buf_slice(&writer->sections)));
-    return fi_buf_append(out, writer->chunk_hashes,
-                         (size_t)chunk_count * sizeof writer->chunk_hashes[0]);
+    if (writer->seal.key != NULL) {
+        FI_TRY_RETURN(
+            fi_block_seal_encrypt_sections(&writer->seal, writer->end, &writer->sections, err));
+    }
+    if (fi_buf_append_le32(out, writer->section_count) != FIRN_OK ||
+        fi_buf_append_le32(out, writer->needs) != FIRN_OK ||
+        fi_buf_append_le64(out, chunk_count) != FIRN_OK ||
+        fi_buf_append_slice(out, fi_buf_slice(&writer->sections)) != FIRN_OK ||
+        fi_buf_append(out, writer->chunk_hashes,
+                      (size_t)chunk_count * sizeof writer->chunk_hashes[0]) != FIRN_OK) {
+        return fi_error_no_memory(err, "a table of contents");
+    }
+    return FIRN_OK;
 }
 
 /* Writes table of contents and footer after the body. */
@@ -570,9 +605,10 @@ write_end(struct fi_block_writer *writer, uint64_t *out_size, firn_error *err)
 {
     struct fi_buf end = {0};
     DCHECK(writer->open == NULL && writer->adders == 0); /* the body is written */
-    int rc = append_toc(writer, &end);
+    int rc = append_toc(writer, &end, err);
     struct fi_block_format_footer footer = {.kind = writer->kind,
                                             .id = writer->id,
+                                            .seal = writer->seal.format,
                                             .toc_offset = writer->end,
                                             .toc_size = end.size,
                                             .file_size = writer->end + end.size +
@@ -581,11 +617,11 @@ write_end(struct fi_block_writer *writer, uint64_t *out_size, firn_error *err)
         uint8_t bytes[FI_BLOCK_FORMAT_FOOTER_SIZE];
         fi_blake3_hash_of(end.data, end.size, &footer.toc_hash);
         fi_block_format_encode_footer(&footer, bytes);
-        rc = fi_buf_append(&end, bytes, sizeof bytes);
+        if (fi_buf_append(&end, bytes, sizeof bytes) != FIRN_OK) {
+            rc = fi_error_no_memory(err, "a table of contents");
+        }
     }
-    if (rc != FIRN_OK) {
-        rc = fi_error_no_memory(err, "a table of contents");
-    } else {
+    if (rc == FIRN_OK) {
         rc = fi_os_file_write(writer->file, writer->end, end.data, end.size, err);
     }
     fi_buf_deinit(&end);
@@ -704,6 +740,7 @@ fi_block_writer_destroy(struct fi_block_writer *writer)
     free_chunks(writer->open);
     free_chunks(writer->spare);
     fi_free(writer->chunk_hashes);
+    fi_block_seal_deinit(&writer->seal);
     fi_buf_deinit(&writer->sections);
     fi_os_mutex_deinit(&writer->mutex);
     fi_free(writer->name);

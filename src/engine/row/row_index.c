@@ -102,7 +102,7 @@ check_blocks(const struct fi_row_index *index, firn_error *err)
         struct fi_row_index_block block;
         fi_row_index_block(index, i, &block);
         if (block.ref.raw_size > FI_ROW_FORMAT_BLOCK_SIZE_MAX ||
-            block.ref.stored_size > FI_BLOCK_SIZE_MAX || block.ref.offset > INT64_MAX) {
+            block.ref.stored_size > FI_BLOCK_STORED_SIZE_MAX || block.ref.offset > INT64_MAX) {
             return row_index_refuse("a block is too large", err);
         }
         if (block.sequence_min > block.sequence_max) {

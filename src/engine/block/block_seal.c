@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/block_seal.c: see block_seal.h.
+ *
+ * (I1) A nonce is used once with a key: offsets of blocks are disjoint, and that of the table of
+ *      contents is none of theirs. A writer that fails begins again with another identity
+ *      (block_writer.c). Not checked here: the tests record each pair of key and nonce.
+ */
+#include "block/block_seal.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/slice.h"
+#include "keyring/keyring.h"
+
+enum { INNER_SIZE = FI_BLOCK_SEAL_INNER_SIZE, PREFIX_SIZE = FI_BLOCK_FORMAT_PREFIX_SIZE };
+
+/* What is authenticated beside a block: kind (4) | identity (16) | offset (8) | bytes 0 to 3 and 8
+ * to 15 of the prefix. Of the sections: the same with zeros for the prefix. */
+enum { AAD_SIZE = 4 + 16 + 8 + 12 };
+
+static void
+form_aad(const struct fi_block_seal *seal, uint64_t offset, const uint8_t *prefix,
+         uint8_t out[AAD_SIZE])
+{
+    memset(out, 0, AAD_SIZE);
+    fi_store_le32(out, (uint32_t)seal->kind);
+    memcpy(out + 4, seal->id.bytes, sizeof seal->id.bytes);
+    fi_store_le64(out + 20, offset);
+    if (prefix != NULL) {
+        memcpy(out + 28, prefix, 4);
+        memcpy(out + 32, prefix + 8, 8);
+    }
+}
+
+static uint64_t
+nonce_of(uint64_t offset)
+{
+    DCHECK(offset % FI_BLOCK_FORMAT_ALIGNMENT == 0); /* (I1) */
+    return offset / FI_BLOCK_FORMAT_ALIGNMENT;
+}
+
+/* ==== the key of a file ==== */
+
+int
+fi_block_seal_begin(struct fi_os_dir *dir, enum fi_block_file_kind kind,
+                    const struct fi_block_file_id *id, struct fi_block_seal *out, firn_error *err)
+{
+    const struct fi_os_seal *seal = fi_os_dir_seal(dir);
+    *out = (struct fi_block_seal){.kind = kind, .id = *id};
+    if (seal == NULL) {
+        return FIRN_OK;
+    }
+    struct fi_keyring_use use;
+    FI_TRY_RETURN(fi_keyring_file_begin(fi_keyring_of(seal), id->bytes, &use, &out->key, err));
+    out->format = (struct fi_block_format_seal){
+        .tag_size = (uint32_t)fi_cipher_key_tag_size(out->key),
+        .cipher = use.cipher,
+        .key_number = use.number};
+    memcpy(out->format.key_check, use.check, sizeof use.check);
+    return FIRN_OK;
+}
+
+int
+fi_block_seal_open(const struct fi_os_seal *seal, enum fi_block_file_kind kind,
+                   const struct fi_block_file_id *id, const struct fi_block_format_seal *format,
+                   const char *path, struct fi_block_seal *out, firn_error *err)
+{
+    *out = (struct fi_block_seal){.format = *format, .kind = kind, .id = *id};
+    if (format->tag_size == 0) {
+        /* Its bytes would count as ours, though anybody can have written them. */
+        return seal == NULL ? FIRN_OK
+                            : fi_error_set(err, FIRN_CORRUPT,
+                                           "'%s' is not encrypted, in an encrypted store", path);
+    }
+    if (seal == NULL) {
+        return FIRN_OK;
+    }
+    struct fi_keyring_use use = {.number = format->key_number, .cipher = format->cipher};
+    memcpy(use.check, format->key_check, sizeof use.check);
+    int rc = fi_keyring_file_open(fi_keyring_of(seal), &use, id->bytes, &out->key, err);
+    return rc == FIRN_OK ? FIRN_OK : fi_error_prefix(err, "'%s'", path);
+}
+
+void
+fi_block_seal_deinit(struct fi_block_seal *seal)
+{
+    fi_cipher_key_destroy(seal->key);
+    seal->key = NULL;
+}
+
+/* ==== blocks ==== */
+
+int
+fi_block_seal_encrypt(const struct fi_block_seal *seal, uint64_t offset, firn_slice encoded,
+                      uint8_t prefix[PREFIX_SIZE], uint8_t *out, firn_error *err)
+{
+    uint8_t aad[AAD_SIZE];
+    DCHECK(seal->key != NULL);
+    memcpy(out, encoded.data, encoded.size);
+    out[encoded.size] = prefix[2];
+    memcpy(out + encoded.size + 1, prefix + 12, 4);
+    prefix[2] = 0;
+    prefix[3] = FI_BLOCK_FORMAT_SEALED;
+    fi_store_le32(prefix + 8, (uint32_t)fi_block_seal_size(seal, encoded.size));
+    fi_store_le32(prefix + 12, 0);
+    form_aad(seal, offset, prefix, aad);
+    return fi_cipher_seal(seal->key, nonce_of(offset), firn_bytes(aad, sizeof aad),
+                          firn_bytes(out, encoded.size + INNER_SIZE), out, err);
+}
+
+int
+fi_block_seal_decrypt(const struct fi_block_seal *seal, uint64_t offset,
+                      const uint8_t bytes[PREFIX_SIZE], firn_slice stored, uint8_t *out,
+                      size_t *out_size, struct fi_block_format_prefix *prefix, firn_error *err)
+{
+    uint8_t aad[AAD_SIZE];
+    const size_t extra = INNER_SIZE + seal->format.tag_size;
+    DCHECK(seal->key != NULL);
+    *out_size = 0;
+    if (stored.size < extra) {
+        return fi_error_set(err, FIRN_CORRUPT, "it is too short for an encrypted block");
+    }
+    form_aad(seal, offset, bytes, aad);
+    FI_TRY_RETURN(fi_cipher_open(seal->key, nonce_of(offset), firn_bytes(aad, sizeof aad), stored,
+                                 out, err));
+    const size_t size = stored.size - extra;
+    prefix->codec = out[size];
+    prefix->raw_size = fi_load_le32(out + size + 1);
+    *out_size = size;
+    return FIRN_OK;
+}
+
+/* ==== sections ==== */
+
+int
+fi_block_seal_encrypt_sections(const struct fi_block_seal *seal, uint64_t toc_offset,
+                               struct fi_buf *sections, firn_error *err)
+{
+    uint8_t aad[AAD_SIZE];
+    const size_t size = sections->size;
+    DCHECK(seal->key != NULL);
+    if (fi_buf_set_size(sections, size + seal->format.tag_size) != FIRN_OK) {
+        return fi_error_no_memory(err, "the list of sections");
+    }
+    form_aad(seal, toc_offset, NULL, aad);
+    return fi_cipher_seal(seal->key, nonce_of(toc_offset), firn_bytes(aad, sizeof aad),
+                          firn_bytes(sections->data, size), sections->data, err);
+}
+
+int
+fi_block_seal_decrypt_sections(const struct fi_block_seal *seal, uint64_t toc_offset,
+                               uint8_t *bytes, size_t sealed_size, firn_error *err)
+{
+    uint8_t aad[AAD_SIZE];
+    DCHECK(seal->key != NULL && sealed_size >= seal->format.tag_size);
+    form_aad(seal, toc_offset, NULL, aad);
+    return fi_cipher_open(seal->key, nonce_of(toc_offset), firn_bytes(aad, sizeof aad),
+                          firn_bytes(bytes, sealed_size), bytes, err);
+}
