@@ -17,6 +17,9 @@ static bool
 os_library_open(struct fi_os_library *library)
 {
     void *handle = dlopen(library->file_name, RTLD_NOW | RTLD_LOCAL);
+    if (handle == NULL && library->other_name != NULL) {
+        handle = dlopen(library->other_name, RTLD_NOW | RTLD_LOCAL);
+    }
     if (handle == NULL) {
         return false;
     }

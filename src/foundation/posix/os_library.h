@@ -12,6 +12,7 @@
 /* A static variable: state begins as 0. */
 struct fi_os_library {
     const char *file_name;    /* "libcurl.so.4" */
+    const char *other_name;   /* that of another version, if there is no such file; NULL: none */
     const char *const *names; /* of functions that are needed */
     void **functions;         /* as many: set before the library counts as loaded */
     size_t count;

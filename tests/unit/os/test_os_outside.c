@@ -101,9 +101,9 @@ libraries_are_loaded_once(void **state)
     static const char *const names[] = {"cos", "sin"};
     static const char *const missing[] = {"cos", "there_is_no_such_function"};
     static void *functions[2];
-    static struct fi_os_library math = {"libm.so.6", names, functions, 2, start_it, 0};
-    static struct fi_os_library lacks = {"libm.so.6", missing, functions, 2, start_it, 0};
-    static struct fi_os_library gone = {"libnowhere.so.1", names, functions, 2, NULL, 0};
+    static struct fi_os_library math = {"libm.so.6", NULL, names, functions, 2, start_it, 0};
+    static struct fi_os_library lacks = {"libm.so.6", NULL, missing, functions, 2, start_it, 0};
+    static struct fi_os_library gone = {"libnowhere.so.1", NULL, names, functions, 2, NULL, 0};
     assert_true(fi_os_library_load(&math));
     assert_true(fi_os_library_load(&math));
     assert_int_equal(started, 1);
@@ -112,6 +112,12 @@ libraries_are_loaded_once(void **state)
     assert_false(fi_os_library_load(&lacks));
     assert_false(fi_os_library_load(&gone));
     assert_int_equal(started, 1);
+    static struct fi_os_library renamed = {
+        "libnowhere.so.2", "libm.so.6", names, functions, 2, start_it, 0};
+    assert_true(fi_os_library_load(&renamed));
+    assert_int_equal(started, 2);
+    gone.other_name = "libnowhere.so.3"; /* too late: it is asked for once */
+    assert_false(fi_os_library_load(&gone));
 }
 
 /* Held, a broken pipe is an error and no signal, and what the process had set stays so. */

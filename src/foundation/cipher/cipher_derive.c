@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cipher/cipher_derive.c: the derive-key mode of BLAKE3. Its first input, the context, is a
+ * constant of the program that says what the key is for. The key material follows: the master key,
+ * and then what the key depends on, in fields of fixed sizes. So two different inputs are never one
+ * sequence of bytes.
+ *
+ * The contexts are part of the format: they never change.
+ */
+#include "cipher/cipher_derive.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "cipher/cipher.h"
+#include "codec/blake3_hash.h"
+#include "os/os_secret.h"
+
+_Static_assert(sizeof(firn_hash) == FI_CIPHER_KEY_SIZE, "a hash is a key");
+
+void
+fi_cipher_derive_own(const char *context, const firn_slice *parts, size_t count, uint8_t *out)
+{
+    struct fi_blake3_hash state;
+    firn_hash hash;
+    fi_blake3_hash_init_derive(&state, context);
+    for (size_t i = 0; i < count; i++) {
+        fi_blake3_hash_update(&state, parts[i].data, parts[i].size);
+    }
+    fi_blake3_hash_final(&state, &hash);
+    memcpy(out, hash.bytes, sizeof hash.bytes);
+    fi_os_secret_wipe(&hash, sizeof hash);
+    fi_os_secret_wipe(&state, sizeof state);
+}
+
+static void
+derive(const char *context, const uint8_t *master, firn_slice place, uint8_t *out)
+{
+    const firn_slice parts[] = {firn_bytes(master, FI_CIPHER_KEY_SIZE), place};
+    fi_cipher_derive_own(context, parts, sizeof parts / sizeof parts[0], out);
+}
+
+void
+fi_cipher_derive_file(const uint8_t *master, const uint8_t *identity, uint8_t *out)
+{
+    derive("firn 2026-11-28 block file key", master, firn_bytes(identity, FI_CIPHER_DERIVE_ID_SIZE),
+           out);
+}
+
+void
+fi_cipher_derive_log(const uint8_t *master, const struct fi_cipher_derive_log_place *place,
+                     uint8_t *out)
+{
+    uint8_t bytes[2 * FI_CIPHER_DERIVE_ID_SIZE + 16];
+    memcpy(bytes, place->store_id, FI_CIPHER_DERIVE_ID_SIZE);
+    fi_store_le64(bytes + FI_CIPHER_DERIVE_ID_SIZE, place->segment);
+    fi_store_le64(bytes + FI_CIPHER_DERIVE_ID_SIZE + 8, place->salt);
+    memcpy(bytes + FI_CIPHER_DERIVE_ID_SIZE + 16, place->epoch, FI_CIPHER_DERIVE_ID_SIZE);
+    derive("firn 2026-11-28 log key", master, firn_bytes(bytes, sizeof bytes), out);
+}
+
+void
+fi_cipher_derive_cut(const uint8_t *master, uint8_t *out)
+{
+    derive("firn 2026-11-28 cut key", master, firn_bytes(NULL, 0), out);
+}
+
+void
+fi_cipher_derive_name(const uint8_t *master, uint8_t *out)
+{
+    derive("firn 2026-11-28 name key", master, firn_bytes(NULL, 0), out);
+}
+
+void
+fi_cipher_derive_check(const uint8_t *master, uint8_t *out)
+{
+    uint8_t whole[FI_CIPHER_KEY_SIZE];
+    derive("firn 2026-11-28 master key check", master, firn_bytes(NULL, 0), whole);
+    memcpy(out, whole, FI_CIPHER_DERIVE_CHECK_SIZE);
+    fi_os_secret_wipe(whole, sizeof whole);
+}
