@@ -49,7 +49,8 @@ test_seal_toc(uint8_t *data, size_t size)
         return;
     }
     uint64_t hashes = FI_BLOCK_FORMAT_TOC_HEADER_SIZE +
-                      fi_load_le32(data + toc_offset) * (uint64_t)FI_BLOCK_FORMAT_SECTION_SIZE;
+                      fi_load_le32(data + toc_offset) * (uint64_t)FI_BLOCK_FORMAT_SECTION_SIZE +
+                      fi_load_le32(data + size - 128 + 92); /* the tag of encrypted sections */
     uint64_t count = fi_block_format_chunk_count(toc_offset);
     for (uint64_t i = 0; i < count && fi_range_inside(hashes, (i + 1) * 32, toc_size); i++) {
         uint64_t start = i * FI_BLOCK_FORMAT_CHUNK_SIZE;

@@ -18,7 +18,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "codec/compress.h"
-#include "os/os.h"
+#include "os/os_seal.h"
 
 /* The kind of a file; on disk. A reader refuses a file of another kind than it asked for. */
 enum fi_block_file_kind {
@@ -130,8 +130,9 @@ FIRN_MUST_CHECK int fi_block_reader_open_in(struct fi_block_descriptors *descrip
 struct fi_block_source {
     int (*read)(void *ctx, uint64_t offset, void *out, size_t size, firn_error *err);
     void *ctx;
-    uint64_t size_bytes; /* of the file */
-    const char *path;    /* for messages */
+    uint64_t size_bytes;           /* of the file */
+    const char *path;              /* for messages */
+    const struct fi_os_seal *seal; /* that applies to it, or NULL (os/os_seal.h) */
 };
 /* As fi_block_reader_open for the bytes that a source gives, which is borrowed until close. The
  * header is not read: what it says stands in the footer, too, and the end of such a file is needed

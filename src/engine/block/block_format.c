@@ -142,11 +142,10 @@ decode_seal(const uint8_t *bytes, size_t rest_size, const char *path, const char
     const uint32_t flags = fi_load_le32(bytes);
     const uint32_t tag_size = fi_load_le32(bytes + 4);
     const bool is_sealed = flags == FLAG_SEALED;
-    if ((flags & ~(uint32_t)FLAG_SEALED) != 0 ||
-        !fi_bytes_are_zero(bytes + SEAL_SIZE, rest_size) ||
+    if ((flags & ~(uint32_t)FLAG_SEALED) != 0 || !fi_bytes_are_zero(bytes + SEAL_SIZE, rest_size) ||
         (!is_sealed && !fi_bytes_are_zero(bytes, SEAL_SIZE)) ||
-        (is_sealed && (tag_size < FI_BLOCK_FORMAT_TAG_SIZE_MIN ||
-                       tag_size > FI_BLOCK_FORMAT_TAG_SIZE_MAX))) {
+        (is_sealed &&
+         (tag_size < FI_BLOCK_FORMAT_TAG_SIZE_MIN || tag_size > FI_BLOCK_FORMAT_TAG_SIZE_MAX))) {
         return fi_error_set(err, FIRN_NEWER,
                             "'%s': the %s uses features (flags %08x, tags of %u bytes) that this "
                             "version cannot read",

@@ -29,7 +29,7 @@ enum {
     FI_BLOCK_FORMAT_TOC_HEADER_SIZE = 16,
     FI_BLOCK_FORMAT_SECTION_SIZE = 24,
     FI_BLOCK_FORMAT_CHUNK_SIZE = 1 << 20, /* of the body, for each BLAKE3 in the contents */
-    FI_BLOCK_FORMAT_TAG_SIZE_MIN = 8, /* of an encrypted block */
+    FI_BLOCK_FORMAT_TAG_SIZE_MIN = 8,     /* of an encrypted block */
     FI_BLOCK_FORMAT_TAG_SIZE_MAX = 64
 };
 _Static_assert(5 + (int)FI_BLOCK_FORMAT_TAG_SIZE_MAX <= (int)FI_BLOCK_SEAL_SIZE_MAX,

@@ -268,7 +268,8 @@ static bool
 is_bounded(const struct fi_block_ref *ref)
 {
     return ref->raw_size + fi_block_format_span(ref->stored_size) <=
-           (uint64_t)FI_BLOCK_SIZE_MAX + FI_BLOCK_STORED_SIZE_MAX + PREFIX_SIZE + FI_BLOCK_FORMAT_ALIGNMENT;
+           (uint64_t)FI_BLOCK_SIZE_MAX + FI_BLOCK_STORED_SIZE_MAX + PREFIX_SIZE +
+               FI_BLOCK_FORMAT_ALIGNMENT;
 }
 
 static int
@@ -535,8 +536,7 @@ fi_block_reader_read(struct fi_block_reader *reader, const struct fi_block_ref *
     enum fi_codec codec;
     firn_slice encoded;
     FI_TRY_RETURN(fi_block_descriptor_read(reader->descriptor, ref->offset, bytes, span, err));
-    FI_TRY_RETURN(
-        open_block(reader, ref, bytes, bytes + PREFIX_SIZE, &codec, &encoded, err));
+    FI_TRY_RETURN(open_block(reader, ref, bytes, bytes + PREFIX_SIZE, &codec, &encoded, err));
     return block_reader_decode(reader, ref, codec, encoded, context, out, err);
 }
 

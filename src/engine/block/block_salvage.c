@@ -23,7 +23,7 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
-#include "block/block_format.h"
+#include "block/block_seal.h"
 
 enum {
     WINDOW_SIZE = 64 << 10,
@@ -35,6 +35,8 @@ struct walk {
     struct fi_os_file *file;
     uint64_t file_size;
     struct fi_block_file_id id;
+    struct fi_block_format_seal format;
+    struct fi_block_seal seal;
     uint64_t at;       /* always a multiple of 8 */
     uint64_t data_end; /* of the run of data that the walk has come to */
     uint64_t window_at;
@@ -69,6 +71,12 @@ fi_block_salvage(struct fi_os_dir *dir, const char *name, enum fi_block_file_kin
     FI_TRY(fi_os_file_stat(walk.file, &stat, walk.err));
     walk.file_size = stat.size_bytes;
     FI_TRY(find_identity(&walk, kind));
+    FI_TRY(fi_block_seal_open(fi_os_dir_seal(dir), kind, &walk.id, &walk.format, name, &walk.seal,
+                              walk.err));
+    if (fi_block_seal_is_locked(&walk.seal)) {
+        FI_TRY(fi_error_set(walk.err, FIRN_DENIED, "'%s' is encrypted, and its key is not here",
+                            fi_os_file_path(walk.file)));
+    }
     walk.window = fi_alloc(WINDOW_SIZE);
     if (walk.window == NULL) {
         FI_TRY(fi_error_no_memory(walk.err, "a window on a file"));
@@ -83,6 +91,7 @@ fi_block_salvage(struct fi_os_dir *dir, const char *name, enum fi_block_file_kin
     }
     rc = walk.unreadable;
 out:
+    fi_block_seal_deinit(&walk.seal);
     fi_buf_deinit(&walk.stored);
     fi_free(walk.window);
     fi_os_file_close(walk.file);
@@ -104,7 +113,7 @@ find_identity(struct walk *walk, enum fi_block_file_kind kind)
     }
     int rc = fi_os_file_read_exact(walk->file, 0, bytes, sizeof bytes, walk->err);
     if (rc == FIRN_OK) {
-        rc = fi_block_format_decode_header(bytes, kind, path, &walk->id, walk->err);
+        rc = fi_block_format_decode_header(bytes, kind, path, &walk->id, &walk->format, walk->err);
     }
     if (rc == FIRN_OK || rc == FIRN_NEWER) {
         return rc;
@@ -114,6 +123,7 @@ find_identity(struct walk *walk, enum fi_block_file_kind kind)
                               sizeof bytes, NULL) == FIRN_OK &&
         fi_block_format_decode_footer(bytes, kind, path, &footer, NULL) == FIRN_OK) {
         walk->id = footer.id;
+        walk->format = footer.seal;
         rc = FIRN_OK;
     }
     return rc;
@@ -195,14 +205,32 @@ block_salvage_inspect(struct walk *walk, const uint8_t **out)
     return FIRN_OK;
 }
 
+/* In a file in clear *stored stays as it is. False: the block is not a sound one. */
+static bool
+decrypt(struct walk *walk, uint64_t offset, const uint8_t *bytes, firn_slice *stored,
+        struct fi_block_format_prefix *prefix)
+{
+    size_t size;
+    if (walk->seal.key == NULL) {
+        return prefix->flags == 0;
+    }
+    if (prefix->flags != FI_BLOCK_FORMAT_SEALED ||
+        fi_block_seal_decrypt(&walk->seal, offset, bytes, *stored, walk->stored.data, &size, prefix,
+                              NULL) != FIRN_OK) {
+        return false;
+    }
+    *stored = firn_bytes(walk->stored.data, size);
+    return prefix->raw_size <= FI_BLOCK_SIZE_MAX;
+}
+
 static int
-read_block(struct walk *walk, const uint8_t *bytes, const struct fi_block_format_prefix *prefix)
+read_block(struct walk *walk, const uint8_t *bytes, struct fi_block_format_prefix *prefix)
 {
     uint64_t offset = walk->at;
     uint8_t kept[PREFIX_SIZE];
     memcpy(kept, bytes, sizeof kept);
     walk->at += fi_block_format_span(prefix->stored_size);
-    if (prefix->stored_size > FI_BLOCK_SIZE_MAX || prefix->raw_size > FI_BLOCK_SIZE_MAX ||
+    if (prefix->stored_size > FI_BLOCK_STORED_SIZE_MAX || prefix->raw_size > FI_BLOCK_SIZE_MAX ||
         !fi_range_inside(offset + PREFIX_SIZE, prefix->stored_size, walk->file_size)) {
         return FIRN_OK; /* cut off, or lengths that no writer wrote */
     }
@@ -220,11 +248,11 @@ read_block(struct walk *walk, const uint8_t *bytes, const struct fi_block_format
         return rc;
     }
     firn_slice stored = fi_buf_slice(&walk->stored);
-    if (prefix->flags != 0 || prefix->codec > FI_CODEC_ZSTD ||
-        !fi_block_format_stored_matches(&walk->id, offset, kept, stored)) {
+    if (!fi_block_format_stored_matches(&walk->id, offset, kept, stored) ||
+        !decrypt(walk, offset, kept, &stored, prefix) || prefix->codec > FI_CODEC_ZSTD) {
         return FIRN_OK;
     }
-    struct fi_block_ref ref = {offset, prefix->stored_size, prefix->raw_size};
+    const struct fi_block_ref ref = {offset, (uint32_t)walk->stored.size, prefix->raw_size};
     return walk->visit(walk->ctx, &ref, (enum fi_codec)prefix->codec, stored, walk->err);
 }
 

@@ -13,7 +13,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/slice.h"
-#include "keyring/keyring.h"
+#include "cipher/cipher_keyring.h"
 
 enum { INNER_SIZE = FI_BLOCK_SEAL_INNER_SIZE, PREFIX_SIZE = FI_BLOCK_FORMAT_PREFIX_SIZE };
 
@@ -53,12 +53,13 @@ fi_block_seal_begin(struct fi_os_dir *dir, enum fi_block_file_kind kind,
     if (seal == NULL) {
         return FIRN_OK;
     }
-    struct fi_keyring_use use;
-    FI_TRY_RETURN(fi_keyring_file_begin(fi_keyring_of(seal), id->bytes, &use, &out->key, err));
-    out->format = (struct fi_block_format_seal){
-        .tag_size = (uint32_t)fi_cipher_key_tag_size(out->key),
-        .cipher = use.cipher,
-        .key_number = use.number};
+    struct fi_cipher_keyring_use use;
+    FI_TRY_RETURN(
+        fi_cipher_keyring_file_begin(fi_cipher_keyring_of(seal), id->bytes, &use, &out->key, err));
+    out->format =
+        (struct fi_block_format_seal){.tag_size = (uint32_t)fi_cipher_key_tag_size(out->key),
+                                      .cipher = use.cipher,
+                                      .key_number = use.number};
     memcpy(out->format.key_check, use.check, sizeof use.check);
     return FIRN_OK;
 }
@@ -78,9 +79,10 @@ fi_block_seal_open(const struct fi_os_seal *seal, enum fi_block_file_kind kind,
     if (seal == NULL) {
         return FIRN_OK;
     }
-    struct fi_keyring_use use = {.number = format->key_number, .cipher = format->cipher};
+    struct fi_cipher_keyring_use use = {.number = format->key_number, .cipher = format->cipher};
     memcpy(use.check, format->key_check, sizeof use.check);
-    int rc = fi_keyring_file_open(fi_keyring_of(seal), &use, id->bytes, &out->key, err);
+    int rc =
+        fi_cipher_keyring_file_open(fi_cipher_keyring_of(seal), &use, id->bytes, &out->key, err);
     return rc == FIRN_OK ? FIRN_OK : fi_error_prefix(err, "'%s'", path);
 }
 
@@ -124,8 +126,8 @@ fi_block_seal_decrypt(const struct fi_block_seal *seal, uint64_t offset,
         return fi_error_set(err, FIRN_CORRUPT, "it is too short for an encrypted block");
     }
     form_aad(seal, offset, bytes, aad);
-    FI_TRY_RETURN(fi_cipher_open(seal->key, nonce_of(offset), firn_bytes(aad, sizeof aad), stored,
-                                 out, err));
+    FI_TRY_RETURN(
+        fi_cipher_open(seal->key, nonce_of(offset), firn_bytes(aad, sizeof aad), stored, out, err));
     const size_t size = stored.size - extra;
     prefix->codec = out[size];
     prefix->raw_size = fi_load_le32(out + size + 1);

@@ -36,8 +36,7 @@ FIRN_MUST_CHECK int fi_block_seal_begin(struct fi_os_dir *dir, enum fi_block_fil
 /* For a file whose edges say `format`. seal: that of its directory, or NULL. FIRN_CORRUPT: a file in
  * clear among encrypted ones, or one of another key with the number of this one. Where the key is
  * not here, *out has none. */
-FIRN_MUST_CHECK int fi_block_seal_open(const struct fi_os_seal *seal,
-                                       enum fi_block_file_kind kind,
+FIRN_MUST_CHECK int fi_block_seal_open(const struct fi_os_seal *seal, enum fi_block_file_kind kind,
                                        const struct fi_block_file_id *id,
                                        const struct fi_block_format_seal *format, const char *path,
                                        struct fi_block_seal *out, firn_error *err);
@@ -62,8 +61,8 @@ fi_block_seal_size(const struct fi_block_seal *seal, size_t encoded_size)
  * says of codec and raw size is moved into the ciphertext. */
 FIRN_MUST_CHECK int fi_block_seal_encrypt(const struct fi_block_seal *seal, uint64_t offset,
                                           firn_slice encoded,
-                                          uint8_t prefix[FI_BLOCK_FORMAT_PREFIX_SIZE],
-                                          uint8_t *out, firn_error *err);
+                                          uint8_t prefix[FI_BLOCK_FORMAT_PREFIX_SIZE], uint8_t *out,
+                                          firn_error *err);
 /* Decrypts the stored bytes of a block, which may be out, and fills in what the prefix does not
  * say. out has as many bytes; *out_size of them are the block as it was encoded. FIRN_CORRUPT. */
 FIRN_MUST_CHECK int fi_block_seal_decrypt(const struct fi_block_seal *seal, uint64_t offset,

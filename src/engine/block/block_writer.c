@@ -257,11 +257,10 @@ static int
 open_temp(struct fi_block_writer *writer, firn_error *err)
 {
     const unsigned flags = FI_OS_READ | FI_OS_WRITE;
-    int rc = fi_os_file_open(writer->dir, writer->temp_name,
-                             flags | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_EXCLUSIVE |
-                                 FI_OS_SEALED,
-                             FILE_MODE,
-                             &writer->file, err);
+    int rc =
+        fi_os_file_open(writer->dir, writer->temp_name,
+                        flags | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_EXCLUSIVE | FI_OS_SEALED,
+                        FILE_MODE, &writer->file, err);
     writer->has_temp = rc == FIRN_OK;
     if (rc == FIRN_EXISTS) {
         rc = fi_os_file_open(writer->dir, writer->temp_name, flags, FILE_MODE, &writer->file, err);

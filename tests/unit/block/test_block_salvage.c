@@ -198,7 +198,7 @@ a_file_made_to_be_slow_is_not(void **state)
     memset(file.data + 128, 0, size - 128);
     for (size_t at = 128; at + 24 < size; at += 24) {
         uint8_t *prefix = file.data + at;
-        fi_block_format_encode_prefix(&id, at, FI_CODEC_ZSTD, firn_bytes(NULL, 0), 1, prefix);
+        fi_block_format_encode_prefix(FI_CODEC_ZSTD, 0, 1, prefix);
         fi_store_le32(prefix + 8, (uint32_t)(size - at - 24 < 1 << 20 ? 0 : 1 << 20));
         fi_block_format_seal_prefix(&id, at, firn_bytes(NULL, 0), prefix);
     }
@@ -254,9 +254,11 @@ holes_are_not_read_and_hide_nothing(void **state)
     const uint64_t far = (UINT64_C(1) << 39) + 8;
     struct fi_block_file_id id;
     uint8_t block[FI_BLOCK_FORMAT_PREFIX_SIZE + 8] = {0};
-    TEST_OK(fi_block_format_decode_header(bytes.data, FI_BLOCK_FILE_ROW, "a", &id, &err), &err);
-    fi_block_format_encode_prefix(&id, far, FI_CODEC_NONE,
-                                  firn_bytes(block + FI_BLOCK_FORMAT_PREFIX_SIZE, 8), 8, block);
+    struct fi_block_format_seal seal;
+    TEST_OK(fi_block_format_decode_header(bytes.data, FI_BLOCK_FILE_ROW, "a", &id, &seal, &err),
+            &err);
+    fi_block_format_encode_prefix(FI_CODEC_NONE, 8, 8, block);
+    fi_block_format_seal_prefix(&id, far, firn_bytes(block + FI_BLOCK_FORMAT_PREFIX_SIZE, 8), block);
     TEST_OK(fi_os_file_write(file, far, block, sizeof block, &err), &err);
     TEST_OK(fi_os_file_truncate(file, UINT64_C(1) << 40, &err), &err);
     fi_os_file_close(file);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cipher/cipher_keyring.c: see keyring.h.
+ */
+#include "cipher/cipher_keyring.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "os/os_secret.h"
+
+struct master {
+    uint32_t number;
+    uint8_t key[FI_CIPHER_KEY_SIZE];
+    uint8_t check[FI_CIPHER_DERIVE_CHECK_SIZE];
+};
+
+struct secrets {
+    size_t count; /* never 0 once there is a key, but in a child of fork */
+    struct master masters[FI_CIPHER_KEYRING_KEYS_MAX];
+};
+
+struct fi_cipher_keyring {
+    struct fi_os_seal seal; /* first */
+    unsigned cipher;
+    struct secrets *secrets; /* os/os_secret.h */
+};
+
+static void
+destroy(struct fi_os_seal *seal)
+{
+    fi_cipher_keyring_destroy((struct fi_cipher_keyring *)seal);
+}
+
+int
+fi_cipher_keyring_create(unsigned cipher, struct fi_cipher_keyring **out, firn_error *err)
+{
+    *out = NULL;
+    FI_TRY_RETURN(fi_cipher_check(cipher, err));
+    struct fi_cipher_keyring *keyring = fi_alloc_zeroed(sizeof *keyring);
+    if (keyring == NULL) {
+        return fi_error_no_memory(err, "the keys of a store");
+    }
+    void *secrets;
+    int rc = fi_os_secret_allocate(sizeof *keyring->secrets, &secrets, err);
+    if (rc != FIRN_OK) {
+        fi_free(keyring);
+        return rc;
+    }
+    keyring->seal.destroy = destroy;
+    keyring->cipher = cipher;
+    keyring->secrets = secrets;
+    *out = keyring;
+    return FIRN_OK;
+}
+
+void
+fi_cipher_keyring_destroy(struct fi_cipher_keyring *keyring)
+{
+    if (keyring != NULL) {
+        fi_os_secret_free(keyring->secrets);
+        fi_free(keyring);
+    }
+}
+
+int
+fi_cipher_keyring_add(struct fi_cipher_keyring *keyring, uint32_t number, const uint8_t *key,
+                      firn_error *err)
+{
+    struct secrets *secrets = keyring->secrets;
+    if (secrets->count == FI_CIPHER_KEYRING_KEYS_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "a store has at most %d master keys at once",
+                            FI_CIPHER_KEYRING_KEYS_MAX);
+    }
+    CHECK(number > 0 &&
+          (secrets->count == 0 || secrets->masters[secrets->count - 1].number < number));
+    struct master *master = &secrets->masters[secrets->count++];
+    master->number = number;
+    memcpy(master->key, key, sizeof master->key);
+    fi_cipher_derive_check(key, master->check);
+    return FIRN_OK;
+}
+
+struct fi_os_seal *
+fi_cipher_keyring_seal(struct fi_cipher_keyring *keyring)
+{
+    return &keyring->seal;
+}
+
+const struct fi_cipher_keyring *
+fi_cipher_keyring_of(const struct fi_os_seal *seal)
+{
+    return (const struct fi_cipher_keyring *)seal;
+}
+
+/* ==== keys of files ==== */
+
+static int
+derive(const struct master *master, unsigned cipher, const uint8_t *identity,
+       struct fi_cipher_key **out, firn_error *err)
+{
+    uint8_t key[FI_CIPHER_KEY_SIZE];
+    fi_cipher_derive_file(master->key, identity, key);
+    int rc = fi_cipher_key_create(cipher, key, out, err);
+    fi_os_secret_wipe(key, sizeof key);
+    return rc;
+}
+
+int
+fi_cipher_keyring_file_begin(const struct fi_cipher_keyring *keyring, const uint8_t *identity,
+                             struct fi_cipher_keyring_use *out_use, struct fi_cipher_key **out,
+                             firn_error *err)
+{
+    const struct secrets *secrets = keyring->secrets;
+    *out = NULL;
+    if (secrets->count == 0) {
+        return fi_error_set(err, FIRN_MISUSE, "the keys belong to a process that was forked");
+    }
+    const struct master *newest = &secrets->masters[secrets->count - 1];
+    *out_use = (struct fi_cipher_keyring_use){.cipher = keyring->cipher, .number = newest->number};
+    memcpy(out_use->check, newest->check, sizeof out_use->check);
+    return derive(newest, keyring->cipher, identity, out, err);
+}
+
+int
+fi_cipher_keyring_file_open(const struct fi_cipher_keyring *keyring,
+                            const struct fi_cipher_keyring_use *use, const uint8_t *identity,
+                            struct fi_cipher_key **out, firn_error *err)
+{
+    const struct secrets *secrets = keyring->secrets;
+    *out = NULL;
+    for (size_t i = 0; i < secrets->count; i++) {
+        const struct master *master = &secrets->masters[i];
+        if (master->number == use->number &&
+            memcmp(master->check, use->check, sizeof use->check) == 0) {
+            return derive(master, use->cipher, identity, out, err);
+        }
+    }
+    return fi_error_set(err, FIRN_DENIED, "it is encrypted with the master key %u of another store",
+                        use->number);
+}
