@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cipher/cipher_internal.h: what computes a cipher: a backend. Only files of this folder and its
- * tests include it.
+ * cipher/cipher_internal.h: what computes a cipher: a backend. Only files of this folder, its
+ * tests and its benchmark include it.
  */
 #ifndef FIRN_CIPHER_CIPHER_INTERNAL_H
 #define FIRN_CIPHER_CIPHER_INTERNAL_H
