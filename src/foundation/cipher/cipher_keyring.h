@@ -39,8 +39,8 @@ struct fi_cipher_keyring_use {
     uint8_t check[FI_CIPHER_DERIVE_CHECK_SIZE];
 };
 
-/* The key of a new file with that random identity of FI_CIPHER_DERIVE_ID_SIZE bytes. Requires: there
- * is a master key. */
+/* The key of a new file with that random identity, of FI_CIPHER_DERIVE_ID_SIZE bytes. Requires:
+ * there is a master key. */
 FIRN_MUST_CHECK int fi_cipher_keyring_file_begin(const struct fi_cipher_keyring *keyring,
                                                  const uint8_t *identity,
                                                  struct fi_cipher_keyring_use *out_use,
