@@ -205,7 +205,7 @@ complete_needed(struct fi_share_mark *mark, firn_error *err)
     struct joined *joined = NULL;
     size_t count;
     int rc;
-    FI_TRY_RETURN(list_joined(packs, &joined, &count, err));
+    FI_TRY(list_joined(packs, &joined, &count, err));
     for (size_t i = 0; i < mark->needed.count; i++) {
         uint64_t number;
         memcpy(&number, fi_hash_map_at(&mark->needed, i), sizeof number);
