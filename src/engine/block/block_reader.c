@@ -457,7 +457,8 @@ check_block(const struct fi_block_reader *reader, const struct fi_block_ref *ref
 }
 
 /* Checks a block and decrypts it to `plain`, of its stored size, which may be where it is stored.
- * *out: the bytes as they were encoded, in `plain` or, in a file in clear, where they are stored. */
+ * *out: the bytes as they were encoded: in `plain` or, in a file in clear, where they are
+ * stored. */
 static int
 open_block(const struct fi_block_reader *reader, const struct fi_block_ref *ref,
            const uint8_t *bytes, uint8_t *plain, enum fi_codec *out_codec, firn_slice *out,

@@ -33,9 +33,9 @@ struct fi_block_seal {
 FIRN_MUST_CHECK int fi_block_seal_begin(struct fi_os_dir *dir, enum fi_block_file_kind kind,
                                         const struct fi_block_file_id *id,
                                         struct fi_block_seal *out, firn_error *err);
-/* For a file whose edges say `format`. seal: that of its directory, or NULL. FIRN_CORRUPT: a file in
- * clear among encrypted ones, or one of another key with the number of this one. Where the key is
- * not here, *out has none. */
+/* For a file whose edges say `format`. seal: that of its directory; NULL: there are no keys, and
+ * *out has none. FIRN_CORRUPT: a file in clear among encrypted ones. FIRN_DENIED: it has another
+ * master key. */
 FIRN_MUST_CHECK int fi_block_seal_open(const struct fi_os_seal *seal, enum fi_block_file_kind kind,
                                        const struct fi_block_file_id *id,
                                        const struct fi_block_format_seal *format, const char *path,

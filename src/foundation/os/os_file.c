@@ -131,7 +131,7 @@ open_any(struct fi_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
         return fi_error_set(err, FIRN_INVALID, "cannot open '%s' with flags %#x and mode %#" PRIo32,
                             name, flags, mode);
     }
-    FI_TRY_RETURN(check_seal(dir, name, flags, err));
+    FI_TRY(check_seal(dir, name, flags, err));
     flags &= ~(unsigned)(FI_OS_SEALED | FI_OS_CLEAR); /* no implementation knows them */
     struct fi_os_guard *guard = dir->guard;
     struct fi_os_guard_entry found;
