@@ -258,7 +258,8 @@ holes_are_not_read_and_hide_nothing(void **state)
     TEST_OK(fi_block_format_decode_header(bytes.data, FI_BLOCK_FILE_ROW, "a", &id, &seal, &err),
             &err);
     fi_block_format_encode_prefix(FI_CODEC_NONE, 8, 8, block);
-    fi_block_format_seal_prefix(&id, far, firn_bytes(block + FI_BLOCK_FORMAT_PREFIX_SIZE, 8), block);
+    fi_block_format_seal_prefix(&id, far, firn_bytes(block + FI_BLOCK_FORMAT_PREFIX_SIZE, 8),
+                                block);
     TEST_OK(fi_os_file_write(file, far, block, sizeof block, &err), &err);
     TEST_OK(fi_os_file_truncate(file, UINT64_C(1) << 40, &err), &err);
     fi_os_file_close(file);
