@@ -43,6 +43,7 @@ set(FIRN_COLD_ROOMS
     storefile
     archive
     history
+    keys
     copy
     rescue
     catalog
@@ -86,6 +87,8 @@ set(FIRN_COLD_FILES
     # foundation
     base/error.c
     base/range_set.c
+    cipher/cipher_passphrase.c
+    cipher/cipher_sodium.c
     codec/compress.c # zstd and LZ4 take nearly all of its time, and of the next three
     codec/compress_delta.c
     codec/compress_stream.c

@@ -341,6 +341,9 @@ fi_keys_master(const struct fi_keys *keys, uint32_t number, const uint8_t **out_
                uint32_t *out_number, firn_error *err)
 {
     *out_key = NULL;
+    if (out_number != NULL) {
+        *out_number = 0;
+    }
     FI_TRY_RETURN(require_unlocked(keys, err));
     const struct fi_keys_ring *ring = keys->ring;
     for (size_t i = ring->count; i > 0; i--) {
@@ -428,6 +431,7 @@ fi_keys_add_slot(struct fi_keys *keys, struct fi_os *os, const struct fi_keys_se
                  firn_slice label, uint16_t *out_number, firn_error *err)
 {
     struct fi_keys_slot slot = {.number = keys->head.next_slot, .label_size = label.size};
+    *out_number = 0;
     FI_TRY_RETURN(require_unlocked(keys, err));
     FI_TRY_RETURN(fi_keys_format_check_label(label, err));
     if (keys->head.slot_count == FI_KEYS_SLOTS_MAX || keys->head.next_slot == UINT16_MAX) {

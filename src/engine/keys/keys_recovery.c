@@ -28,6 +28,7 @@ enum {
     DATA_SIZE = GROUP_SIZE - 1,
     BITS = 5,
     COUNT = GROUPS * GROUP_SIZE,
+    SECRET_BITS = 8 * FI_KEYS_RECOVERY_SIZE,
     NONE = 32
 };
 
@@ -145,7 +146,7 @@ fi_keys_recovery_decode(firn_slice text, uint8_t *out, firn_error *err)
     int rc;
     memset(out, 0, FI_KEYS_RECOVERY_SIZE);
     FI_TRY(read_groups(text, values, err));
-    for (size_t bit = 0; bit < 8 * FI_KEYS_RECOVERY_SIZE; bit++) {
+    for (size_t bit = 0; bit < SECRET_BITS; bit++) {
         size_t place = bit / BITS;
         unsigned value = values[place / DATA_SIZE * GROUP_SIZE + place % DATA_SIZE];
         unsigned one = value >> (BITS - 1 - bit % BITS) & 1u;

@@ -35,6 +35,7 @@ fi_keys_slot_prepare(const struct fi_keys_secret *secret, struct fi_keys_slot_se
                      firn_error *err)
 {
     void *memory;
+    CHECK(secret->kind >= FI_KEYS_PASSPHRASE && secret->kind <= FI_KEYS_RECOVERY);
     *out = NULL;
     FI_TRY_RETURN(fi_os_secret_allocate(sizeof **out, &memory, err));
     struct fi_keys_slot_secret *made = memory;

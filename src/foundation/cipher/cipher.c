@@ -196,16 +196,19 @@ fi_cipher_open(struct fi_cipher_key *key, uint64_t nonce, firn_slice aad, firn_s
                uint8_t *out, firn_error *err)
 {
     const struct fi_cipher_backend *backend = key->backend;
-    const size_t tag_size = fi_cipher_key_tag_size(key);
-    if (backend == NULL || sealed.size < tag_size || aad.size > FI_CIPHER_MESSAGE_SIZE_MAX ||
-        sealed.size - tag_size > FI_CIPHER_MESSAGE_SIZE_MAX) {
-        if (sealed.size > tag_size) {
-            fi_os_secret_wipe(out, sealed.size - tag_size);
-        }
-        return backend == NULL ? refuse_inherited(err) : fail(FIRN_CORRUPT, err);
+    if (backend == NULL) { /* how long the tag is, is gone as well */
+        return refuse_inherited(err);
+    }
+    const size_t tag_size = backend->tag_size;
+    if (sealed.size < tag_size) {
+        return fail(FIRN_CORRUPT, err);
+    }
+    const size_t size = sealed.size - tag_size;
+    if (size > FI_CIPHER_MESSAGE_SIZE_MAX || aad.size > FI_CIPHER_MESSAGE_SIZE_MAX) {
+        fi_os_secret_wipe(out, size);
+        return fail(FIRN_CORRUPT, err);
     }
     uint8_t tag[FI_CIPHER_TAG_SIZE_MAX]; /* a copy: out may be sealed.data */
-    const size_t size = sealed.size - tag_size;
     memcpy(tag, sealed.data + size, tag_size);
     uint8_t bytes[NONCE_SIZE_MAX];
     fill_nonce(nonce, backend->nonce_size, bytes);

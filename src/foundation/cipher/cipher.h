@@ -51,8 +51,8 @@ FIRN_MUST_CHECK int fi_cipher_seal(struct fi_cipher_key *key, uint64_t nonce, fi
                                    firn_slice plain, uint8_t *out, firn_error *err);
 /* Opens a sealed message: out gets sealed.size less the tag's size. out may be sealed.data, and
  * does not overlap it else. FIRN_CORRUPT: bytes, key, nonce or aad are not those of a sealed
- * message. Other codes as above. After a failure out is full of zeros: nothing that was not
- * authenticated stays in it. */
+ * message. FIRN_NO_MEMORY. After both out is full of zeros: nothing that was not authenticated
+ * stays in it. FIRN_MISUSE, as above: out is as it was. */
 FIRN_MUST_CHECK int fi_cipher_open(struct fi_cipher_key *key, uint64_t nonce, firn_slice aad,
                                    firn_slice sealed, uint8_t *out, firn_error *err);
 

@@ -292,6 +292,11 @@ try_in_child(struct fi_cipher_key *key)
     if (fi_cipher_open(key, 1, firn_str(""), firn_bytes(out, 50), out, &err) != FIRN_MISUSE) {
         return 3;
     }
+    for (size_t i = 0; i < sizeof out; i++) {
+        if (out[i] != 0xee) {
+            return 5;
+        }
+    }
     fi_cipher_key_destroy(key);
     if (fi_cipher_key_create(FI_CIPHER_XCHACHA20_POLY1305, key_bytes, &key, &err) != FIRN_OK ||
         fi_cipher_seal(key, 1, firn_str(""), firn_str("text"), out, &err) != FIRN_OK) {
