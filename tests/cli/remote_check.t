@@ -9,7 +9,7 @@ firn check --remote: what a remote has lost is named, and sent again by a machin
   1
   $ firn check --remote
   2 checkpoints, <n> packs with <size>: no damage; <size> read, 6 requests
-  $ firn check --remote origin --data
+  $ firn check --remote origin --data --limit 50M
   2 checkpoints, <n> packs with <size>: no damage; <size> read, 7 requests
   $ firn check --remote --json | python3 -c 'import json, sys; c = json.load(sys.stdin); print(sorted(c), c["checkpoints"], c["damaged"])'
   ['broken', 'bytes', 'checkpoints', 'damaged', 'fetched', 'notices', 'packs', 'repaired', 'requests', 'sent', 'state'] 2 0
@@ -78,6 +78,14 @@ Refused.
   [2]
   $ firn check --repair
   ! firn: check: --repair is for --remote; a store is repaired by firn repair
+  ! usage: firn check [options] [REMOTE]
+  ! help: firn help check
+  [2]
+  $ firn check --limit 5M; firn check --remote --limit fast
+  ! firn: check: --limit is for --remote
+  ! usage: firn check [options] [REMOTE]
+  ! help: firn help check
+  ! firn: check: --limit: 'fast' is not a size such as 500M, 2G, 100MB or none
   ! usage: firn check [options] [REMOTE]
   ! help: firn help check
   [2]

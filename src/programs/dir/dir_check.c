@@ -297,6 +297,9 @@ dir_check_run(struct fi_cli *cli)
         return fi_command_misused(cli, "--repair is for --remote; a store is repaired by firn "
                                        "repair");
     }
+    if (fi_command_has(cli, "limit")) {
+        return fi_command_misused(cli, "--limit is for --remote");
+    }
     return check_store(cli);
 }
 
@@ -304,12 +307,15 @@ static const struct fi_command_option options[] = {
     {"data", 0, NULL, "also read and verify every byte"},
     {"remote", 0, NULL, "check a remote instead of the store"},
     {"repair", 0, NULL, "send again what a remote has lost and is here"},
+    {"limit", 0, "SIZE", "of a remote: use at most so many bytes a second (5M)"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct fi_command_example examples[] = {
     {"firn check --data", "check that everything saved can still be read"},
     {"firn check --remote nas", "check that the remote nas has all that was pushed"},
+    {"firn check --remote --data --limit 5M",
+     "read all of it, and leave some of the line to others"},
     {NULL, NULL},
 };
 

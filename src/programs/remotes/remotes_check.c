@@ -102,7 +102,10 @@ fi_remotes_check_run(struct fi_cli *cli)
     struct checking checking = {.options = FIRN_REMOTE_CHECK_OPTIONS_INIT,
                                 .result = FIRN_REMOTE_CHECK_RESULT_INIT};
     struct fi_task_notices notices;
-    int exit_code = fi_task_workspace_open(cli, &checking.workspace);
+    int exit_code = fi_remotes_limit(cli, &checking.options.bytes_per_second_max);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_open(cli, &checking.workspace);
+    }
     if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
