@@ -81,7 +81,8 @@ print_result(const firn_remote_check_result *result)
 static void
 show_result(const struct fi_cli *cli, int code, const firn_remote_check_result *result)
 {
-    if (code != FIRN_OK && code != FIRN_CORRUPT && code != FIRN_NEWER) {
+    /* Without a request the store could not be opened. */
+    if ((code != FIRN_OK && code != FIRN_CORRUPT && code != FIRN_NEWER) || result->requests == 0) {
         return;
     }
     fi_term_json_u64("state", result->state);

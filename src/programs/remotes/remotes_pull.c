@@ -149,7 +149,9 @@ remotes_pull_run(struct fi_cli *cli)
     int code = cli->argument_count > 1 ? pull_references(cli, &request, &err)
                                        : fi_remotes_pull_attempt(cli, &request, &err);
     cli->is_done = code == FIRN_OK;
-    if (fi_remotes_pull_has_result(code) || request.result.checkpoints > 0) {
+    /* Without a request the store could not be opened. */
+    if ((fi_remotes_pull_has_result(code) && request.result.requests > 0) ||
+        request.result.checkpoints > 0) {
         fi_remotes_pull_show(cli, &request);
     }
     if (code != FIRN_OK) {
