@@ -728,6 +728,10 @@ export interface Remote {
   id: string
   /** Checkpoints of the workspace that were made since its last push. */
   notPushed: number
+  /** When the last automatic push failed, and why; missing if a push has succeeded since. */
+  failed?: Date
+  failedNs?: bigint
+  failure?: string
 }
 
 /** What one workspace, here or elsewhere, has pushed to a remote. */
@@ -747,6 +751,13 @@ export interface PushOptions extends LongOptions {
   references?: Reference | Reference[]
   /** Default 0: no limit. */
   bytesPerSecondMax?: number | bigint
+  /**
+   * As a program pushes in the background after each save: only if there are new checkpoints, not a moment after a failure, after a
+   * push that is running, and not beside one that waits already. A failure is noted for `remotes`.
+   */
+  automatic?: boolean
+  /** Of an automatic push: only whether it is due. */
+  dryRun?: boolean
 }
 
 /** What a push sent: what the remote did not have. */
@@ -755,6 +766,8 @@ export interface Pushed {
   objects: number
   bytes: number
   requests: number
+  /** Of an automatic push alone: there is, or was, something to push now. */
+  due?: boolean
 }
 
 export interface PullOptions extends LongOptions {
@@ -765,6 +778,8 @@ export interface PullOptions extends LongOptions {
   bytesPerSecondMax?: number | bigint
   /** Bring checkpoints that stand for far more than their bytes, too. Default false. */
   trust?: boolean
+  /** That verify what comes. Default 0: one for each processor. */
+  threads?: number
 }
 
 /** What a pull brought. */
@@ -807,6 +822,8 @@ export interface RemoteCheckOptions extends LongOptions {
   readData?: boolean
   /** Sends again what is damaged there and whole here. */
   repair?: boolean
+  /** Of a repair: removes checkpoints that it cannot mend from the remote, with their tags. */
+  dropBroken?: boolean
   /** Default 0: no limit. */
   bytesPerSecondMax?: number | bigint
 }
@@ -826,6 +843,8 @@ export interface RemoteCheck {
   /** Checkpoints that could not be, and now can, and the bytes that were sent for that. */
   repaired: number
   sent: number
+  /** Checkpoints that were removed, since they could not be mended. */
+  dropped: number
   fetched: number
   requests: number
 }

@@ -233,10 +233,11 @@ typedef struct firn_remote_check_options {
     bool repair;                  /* send again what is damaged there and whole here */
     int64_t bytes_per_second_max; /* 0: no limit */
     firn_callbacks callbacks;
+    bool drop_broken; /* of a repair: remove checkpoints that it cannot mend from the remote */
 } firn_remote_check_options;
-#define FIRN_REMOTE_CHECK_OPTIONS_INIT                                          \
-    {                                                                           \
-        sizeof(firn_remote_check_options), false, false, 0, FIRN_CALLBACKS_INIT \
+#define FIRN_REMOTE_CHECK_OPTIONS_INIT                                                 \
+    {                                                                                  \
+        sizeof(firn_remote_check_options), false, false, 0, FIRN_CALLBACKS_INIT, false \
     }
 typedef struct firn_remote_check_result {
     size_t size;          /* sizeof(firn_remote_check_result) */
@@ -250,18 +251,24 @@ typedef struct firn_remote_check_result {
     uint64_t sent;        /* bytes of packs, to repair it */
     uint64_t fetched;     /* bytes of packs */
     uint64_t requests;
+    uint64_t dropped; /* checkpoints that were removed, since they could not be mended */
 } firn_remote_check_result;
-#define FIRN_REMOTE_CHECK_RESULT_INIT                                  \
-    {                                                                  \
-        sizeof(firn_remote_check_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
+#define FIRN_REMOTE_CHECK_RESULT_INIT                                     \
+    {                                                                     \
+        sizeof(firn_remote_check_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
     }
 /* Finds out whether a remote has all that its checkpoints need: its states, its packs with their
  * tables, all directories, and for each content that a pack has it; with read_data every byte of
  * the packs. FIRN_CORRUPT: something is damaged or missing; notices (FIRN_NOTICE_DAMAGED) name the
  * packs, and the first of the checkpoints that this breaks. A pack that is damaged in part counts
  * as missing: a pull refuses all of it. With `repair`, what broken checkpoints lack and this store
- * has is sent, and once nothing needs a damaged pack it is taken out of the remote: FIRN_OK if no
- * damage is left. Otherwise nothing is changed. out may be NULL; it is also filled for
+ * has is sent, and once nothing needs a damaged pack it is taken out of the remote; a lost
+ * FIRN-REMOTE.txt is written again. FIRN_OK if no damage is left.
+ *
+ * As long as a checkpoint of a remote is broken, firn_remote_prune fails. With `drop_broken`, which
+ * needs `repair`, those that are broken in the newest state, and of which this store cannot send
+ * what is missing, are removed from the remote with their tags, even if another machine could; a
+ * notice names each. Without `repair` nothing is changed. out may be NULL; it is also filled for
  * FIRN_CORRUPT and FIRN_NEWER. */
 FIRN_API FIRN_MUST_CHECK int firn_remote_check(firn_workspace *workspace, const char *remote,
                                                const firn_remote_check_options *options,

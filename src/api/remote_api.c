@@ -157,6 +157,7 @@ firn_remote_check(firn_workspace *workspace, const char *remote,
     FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
+    API_REQUIRE(!given.drop_broken || given.repair, err, "drop_broken needs repair");
     int rc = fi_share_check(workspace, remote, &given, &result, err);
     if (out != NULL && (rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER)) {
         fi_api_options_write(out, &result, sizeof result);

@@ -61,7 +61,7 @@ RUNS = {
     "undelete": [["undelete"]],
     "forget": [["forget", "-n", "a"], ["forget", "--yes", "b"]],
     "push": [["push", "far"], ["push", "far", "1"]],
-    "pull": [["pull", "far"]],
+    "pull": [["pull", "far"], ["pull", "far", "1"]],
     "fetch": [["fetch", "far"]],
     "clone": [["clone", "FAR", "OUT"], ["clone", "--at", "1", "FAR", "OUT"], ["clone", "FAR", "OUT", "a"]],
     "remote": [["remote", "show", "far"], ["remote", "list"], ["remote", "log", "far"], ["remote", "prune", "far"]],

@@ -82,6 +82,29 @@ What the workspace itself has pushed and then lost comes back, too.
   two
   2
 
+A pull brings checkpoints by name, too.
+
+  $ mkdir ../cleo && cd ../cleo && firn remote add hub ../shared -q && firn pull hub 2 v1 && firn list hub -q | wc -l && firn cat hub/v1 docs/f && firn check --data -q
+  pulled 2 checkpoints, <size> in 4 requests
+  2
+  one
+  $ firn pull hub 2; firn pull hub latest -q --json | python3 -c 'import json, sys; p = json.load(sys.stdin); print(p["checkpoints"], sorted(p))'
+  no new checkpoint to pull: 1 request
+  1 ['bytes', 'checkpoints', 'notices', 'requests', 'skipped']
+  $ firn fetch hub latest~1 && firn pull
+  no new checkpoint to pull: 1 request
+  no new checkpoint to pull: 1 request
+  $ firn pull hub 3 9 2; firn pull 3; firn pull hub/3; firn pull elsewhere 3
+  ! firn: the remote has no checkpoint '9'
+  ! hint: firn remote log shows what was pushed, if the remote can be reached
+  ! firn: there is no remote '3'
+  ! hint: the first word is the remote, those after it are checkpoints: firn pull REMOTE REF
+  ! firn: there is no remote 'hub/3'
+  ! hint: the first word is the remote, those after it are checkpoints: firn pull REMOTE REF
+  ! firn: there is no remote 'elsewhere'
+  ! hint: firn remote list shows the remotes
+  [3]
+
 A remote that is gone.
 
   $ mv ../shared ../away && cd ../bob && firn cat origin/3 docs/f; firn cat origin/8 docs/f

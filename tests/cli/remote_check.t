@@ -9,10 +9,10 @@ firn check --remote: what a remote has lost is named, and sent again by a machin
   1
   $ firn check --remote
   2 checkpoints, <n> packs with <size>: no damage; <size> read, 6 requests
-  $ firn check --remote origin --data
+  $ firn check --remote origin --data --limit 50M
   2 checkpoints, <n> packs with <size>: no damage; <size> read, 7 requests
   $ firn check --remote --json | python3 -c 'import json, sys; c = json.load(sys.stdin); print(sorted(c), c["checkpoints"], c["damaged"])'
-  ['broken', 'bytes', 'checkpoints', 'damaged', 'fetched', 'notices', 'packs', 'repaired', 'requests', 'sent', 'state'] 2 0
+  ['broken', 'bytes', 'checkpoints', 'damaged', 'dropped', 'fetched', 'notices', 'packs', 'repaired', 'requests', 'sent', 'state'] 2 0
 
 Who pushed what.
 
@@ -43,7 +43,7 @@ A pack is lost. Bob has not what it had, ada has.
   firn: damaged: PACK: the remote has lost this pack
   firn: damaged: checkpoint ID of WHO:ada cannot be restored from the remote: OBJECT is in no pack of the remote
   firn: PACK: the remote has lost this pack
-  hint: this machine has not all that was lost: run this also where the others were saved or pulled
+  hint: this machine has not all that was lost: run this also where the others were saved or pulled; --drop-broken removes what no machine has
   $ cd ../ada && firn check --remote --repair 2>&1 | sed "s/packs.*pack:/PACK:/; s/[^ ]*@[^ ]*:/WHO:/; s/object [0-9a-f]*/OBJECT/; s/checkpoint [a-z]\{12\}/checkpoint ID/"
   firn: damaged: PACK: the remote has lost this pack
   firn: damaged: checkpoint ID of WHO:ada cannot be restored from the remote: OBJECT is in no pack of the remote
@@ -69,6 +69,40 @@ Damage in the middle of a pack is found by --data.
   pulled 1 checkpoint, <size> in 5 requests
   two
 
+What no machine has any more can be dropped: until then a prune refuses.
+
+  $ mkdir ../cleo && cd ../cleo && firn remote add origin ../shared -q && seq 200000 >numbers && firn save -q && firn tag v1 -q && firn push -q && echo c >c && firn save -q && firn push -q && pack=$(ls -t ../shared/packs/* | head -n 1) && rm -f "$pack" && rm -r ../cleo && cd ../bob
+  1
+  2
+  $ firn check --remote --repair -q 2>&1 | sed "s/packs.*pack:/PACK:/; s/[^ ]*@[^ ]*:/WHO:/; s/object [0-9a-f]*/OBJECT/; s/checkpoint [a-z]\{12\}/checkpoint ID/"; firn remote prune >/dev/null 2>&1 || echo refused
+  firn: damaged: PACK: the remote has lost this pack
+  firn: damaged: checkpoint ID of WHO:cleo cannot be restored from the remote: OBJECT is in no pack of the remote
+  firn: damaged: checkpoint ID of WHO:cleo cannot be restored from the remote: OBJECT is in no pack of the remote
+  firn: PACK: the remote has lost this pack
+  hint: this machine has not all that was lost: run this also where the others were saved or pulled; --drop-broken removes what no machine has
+  refused
+  $ firn check --remote --repair --drop-broken 2>&1 | sed "s/packs.*pack:/PACK:/; s/[^ ]*@[^ ]*:/WHO:/; s/object [0-9a-f]*/OBJECT/; s/checkpoint [a-z]\{12\}/checkpoint ID/"
+  firn: damaged: PACK: the remote has lost this pack
+  firn: damaged: checkpoint ID of WHO:cleo cannot be restored from the remote: OBJECT is in no pack of the remote
+  firn: damaged: checkpoint ID of WHO:cleo cannot be restored from the remote: OBJECT is in no pack of the remote
+  firn: damaged: checkpoint ID of WHO:cleo was dropped from the remote
+  firn: damaged: checkpoint ID of WHO:cleo was dropped from the remote
+  5 checkpoints, <n> packs with <size>: 1 damaged, 2 checkpoints dropped; <size> read, 17 requests
+  $ firn check --remote --data && firn remote prune -q && firn check --remote -q && firn check --remote --repair --drop-broken --json | python3 -c 'import json, sys; c = json.load(sys.stdin); print(c["dropped"], c["broken"])'
+  3 checkpoints, <n> packs with <size>: no damage; <size> read, 14 requests
+  0 0
+
+The file that tells what a remote is.
+
+  $ rm -f ../shared/FIRN-REMOTE.txt; firn check --remote; firn check --remote --repair && firn check --remote -q && grep -c ^id: ../shared/FIRN-REMOTE.txt
+  3 checkpoints, <n> packs with <size>: 1 damaged; <size> read, 15 requests
+  3 checkpoints, <n> packs with <size>: 1 damaged; <size> read, 16 requests
+  1
+  ! firn: damaged: the remote has lost its file FIRN-REMOTE.txt: other machines cannot add it
+  ! firn: the remote has lost its file FIRN-REMOTE.txt: other machines cannot add it
+  ! hint: no checkpoint needs what is damaged; --repair puts that right
+  ! firn: damaged: the remote has lost its file FIRN-REMOTE.txt: other machines cannot add it
+
 Refused.
 
   $ firn check origin
@@ -78,6 +112,19 @@ Refused.
   [2]
   $ firn check --repair
   ! firn: check: --repair is for --remote; a store is repaired by firn repair
+  ! usage: firn check [options] [REMOTE]
+  ! help: firn help check
+  [2]
+  $ firn check --remote --drop-broken
+  ! firn: check: --drop-broken is for --remote --repair
+  ! usage: firn check [options] [REMOTE]
+  ! help: firn help check
+  [2]
+  $ firn check --limit 5M; firn check --remote --limit fast
+  ! firn: check: --limit is for --remote
+  ! usage: firn check [options] [REMOTE]
+  ! help: firn help check
+  ! firn: check: --limit: 'fast' is not a size such as 500M, 2G, 100MB or none
   ! usage: firn check [options] [REMOTE]
   ! help: firn help check
   [2]

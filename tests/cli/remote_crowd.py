@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""tests/cli/remote_crowd.py FIRN [--server VERSITYGW] [--seconds N] [--machines M] [--pruners P] [--seed S]: many machines, one remote.
+"""tests/cli/remote_crowd.py FIRN [--server NAME] [--seconds N] [--machines M] [--pruners P] [--seed S]: many machines, one remote.
 
 Each machine has a home, a directory and a store of its own. It edits, saves, pushes, pulls, and restores what others have pushed; some
-pushes, pulls and prunes are killed. The pruners prune all the time, some with a policy. The remote is a directory, or a bucket of
-versitygw. At the end:
+pushes, pulls and prunes are killed. The pruners prune all the time, some with a policy. The remote is a directory, or a bucket of a
+server that others have written: versitygw or moto, which `scripts/deps --test-remote` installs, or minio; "any" is the first of them that
+is there. minio takes Go half an hour, and no test needs it:
+
+    GOBIN=$PWD/build/deps/remote go install github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
+
+At the end:
 
     every checkpoint that a push has acknowledged is in the remote, and what each machine pushed last restores to the tree that was saved;
     `firn check --remote --data` finds no damage, and a clone has all of it.
@@ -25,6 +30,12 @@ import threading
 import time
 
 KILLED = 0.1  # of pushes, pulls and prunes
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SERVERS = {"versitygw": "versitygw", "moto": "moto/bin/python", "minio": "minio"}
+
+
+def program_of(server):
+    return os.path.join(ROOT, "build/deps/remote", SERVERS[server])
 
 
 class Machine:
@@ -147,16 +158,21 @@ class Crowd:
         self.end = 0
 
     def start(self, server):
-        bucket = self.top + "/buckets/crowd"
-        os.makedirs(bucket)  # a bucket of versitygw's is a directory
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.keys = {"AWS_ACCESS_KEY_ID": "crowd", "AWS_SECRET_ACCESS_KEY": "secret-of-the-crowd", "AWS_EC2_METADATA_DISABLED": "true",
                      "AWS_REGION": "us-east-1"}
-        env = dict(os.environ, ROOT_ACCESS_KEY=self.keys["AWS_ACCESS_KEY_ID"], ROOT_SECRET_KEY=self.keys["AWS_SECRET_ACCESS_KEY"])
-        self.server = subprocess.Popen(["timeout", str(self.seconds + 600), server, "--port", f"127.0.0.1:{port}", "posix",
-                                        self.top + "/buckets"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        keys = (self.keys["AWS_ACCESS_KEY_ID"], self.keys["AWS_SECRET_ACCESS_KEY"])
+        buckets = self.top + "/buckets"
+        os.makedirs(buckets + "/crowd")  # a bucket of versitygw's and of minio's is a directory
+        words, settings = {
+            "versitygw": (("--port", f"127.0.0.1:{port}", "posix", buckets), dict(zip(("ROOT_ACCESS_KEY", "ROOT_SECRET_KEY"), keys))),
+            "moto": ((os.path.join(ROOT, "tests/support/moto_server.py"), str(port), "crowd"), {}),
+            "minio": (("server", "--address", f"127.0.0.1:{port}", buckets), dict(zip(("MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"), keys))),
+        }[server]
+        self.server = subprocess.Popen(["timeout", str(self.seconds + 600), program_of(server), *words], env=dict(os.environ, **settings),
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.url = f"http://127.0.0.1:{port}/crowd/of"
         for _ in range(300):
             with socket.socket() as probe:
@@ -230,15 +246,19 @@ class Crowd:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("firn")
-    parser.add_argument("--server")
+    parser.add_argument("--server", choices=["any", *SERVERS])
     parser.add_argument("--seconds", type=int, default=600 if os.environ.get("FIRN_TEST_LONG") else 5)
     parser.add_argument("--machines", type=int, default=3)
     parser.add_argument("--pruners", type=int, default=1)
     parser.add_argument("--seed", type=int)
     given = parser.parse_args()
-    if given.server is not None and not os.access(given.server, os.X_OK):
-        print("SKIPPED: a crowd at object storage of others: no versitygw (scripts/deps --test-remote)")
-        return
+    if given.server is not None:
+        there = [name for name in SERVERS if given.server in ("any", name) and os.access(program_of(name), os.X_OK)]
+        if not there:
+            print("SKIPPED: a crowd at object storage of others: none is installed (scripts/deps --test-remote)")
+            return
+        given.server = there[0]
+        print(f"server: {given.server}")
     crowd = Crowd(given)
     try:
         crowd.run()

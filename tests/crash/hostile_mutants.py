@@ -4,6 +4,8 @@
 A seed store, which the program makes (a workspace with three checkpoints, a tag, a pin, keyspaces, a table with an index and vectors), is copied
 for each seed, and mutate_store changes one thing in it, with every checksum made right. Archives, databases of SQLite, dumps, CSV and git's
 tar files that the program reads are changed here, byte by byte. All commands that read such a thing are run on it, and then those that write.
+Of each five stores one is trusted, and gets the commands of remotes: it knows a directory, has pushed to it, and has pulled what another
+store has pushed.
 
 A command may refuse or succeed. It must not die by a signal, say that an internal check or a sanitizer failed, take more than 10 s of CPU
 or 512 MiB, or change anything outside of the workspace, the store and the directory that it was told to write into. A failure names the
@@ -61,10 +63,11 @@ class Hostile:
         resource.setrlimit(resource.RLIMIT_FSIZE, (256 << 20, 256 << 20))
         os.setsid()
 
-    def run(self, what, *command, stdin=b"", judged=True):
+    def run(self, what, *command, stdin=b"", judged=True, settings=()):
         """Runs a command below the limits and judges how it ended."""
         before = time.monotonic()
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environment, cwd=self.top / "work",
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   env=dict(self.environment, **dict(settings)), cwd=self.top / "work",
                                    preexec_fn=self.limits)
         why = ""
         try:
@@ -126,6 +129,19 @@ class Hostile:
         rows = "".join(f'{{"id": {i}, "name": "row {i}", "v": [{i}, 1, 2, 3], "at": "2026-01-01 00:00:{i % 60:02}"}}\n' for i in range(200))
         (seed / "rows.jsonl").write_text(rows)
         self.must("db", "table", "import", store, "t", str(seed / "rows.jsonl"))
+        other = ["-C", str(seed / "other"), "--store", str(seed / "other.store")]
+        remote = str(seed / "remote")
+        (seed / "other/d").mkdir(parents=True)
+        for turn in range(2):
+            (seed / "other/d/theirs").write_bytes(random.Random(turn + 9).randbytes(100000))
+            self.must(*other, "save", "--yes", "-m", f"their turn {turn}")
+            if turn == 0:
+                self.must(*other, "remote", "add", "origin", remote)
+                self.must("-C", root, "--store", store, "remote", "add", "origin", remote)
+            self.must(*other, "push")
+            if turn == 0:
+                self.must("-C", root, "--store", store, "pull")
+        self.must("-C", root, "--store", store, "push", "origin", "1", "3")
         self.must("db", "checkpoint", store, "one")
         self.must("db", "put", store, "k", "key001", "later")
         self.must("db", "export", store, "-o", str(seed / "archive"))
@@ -149,6 +165,17 @@ class Hostile:
         yield from ([*here, *rest] for rest in (["save"], ["restore", "1"], ["undo"], ["redo"], ["revert", "2"], ["delete", "3"], ["undelete"], ["gc", "--now"], ["list"]))
         yield from (["db", *rest] for rest in (["put", store, "k", "a", "b"], ["insert", store, "t", "id=1000", "name=x"], ["restore", store, "one"], ["compact", store]))
         yield from ([*here, *rest] for rest in (["repair"], ["check", "--data"]))
+
+    def remote_commands(self, base):
+        """What a user does who trusts a store of somebody else."""
+        root, store, out = str(base / "tree"), str(base / "store"), base / "out"
+        yield ["trust", store]
+        yield from (["-C", root, "--store", store, *rest] for rest in (
+            ["remote", "list"], ["remote", "show", "origin"], ["list", "origin"], ["log", "origin"], ["show", "origin/latest", "--files"], ["diff", "origin/latest"],
+            ["cat", "origin/2", "d/theirs"], ["remote", "log"], ["check", "--remote"], ["check", "--remote", "--data"], ["status"], ["push"], ["push", "origin", "2"],
+            ["push", "--auto"], ["pull", "origin", "3"], ["pull"], ["restore", "--to", str(out / "theirs"), "origin/latest"],
+            ["remote", "prune", "--keep", "last:1", "--now"], ["check", "--remote", "--repair", "--drop-broken"], ["restore", "origin/latest"], ["list", "origin"],
+            ["remote", "remove", "origin"], ["gc", "--now"], ["check", "--data"]))
 
     def file_commands(self, base):
         """What a user does with a file of somebody else."""
@@ -193,7 +220,10 @@ class Hostile:
             return
         self.counts["mutants"] += 1
         change = said.decode("utf-8", "replace").strip()
-        self.try_commands(seed, change, self.store_commands(base))
+        if seed % 5 == 1:
+            self.try_commands(seed, change, self.remote_commands(base), {"XDG_DATA_HOME": str(self.top / "home/trusting")})
+        else:
+            self.try_commands(seed, change, self.store_commands(base))
 
     def renew(self, base):
         """The seed store and its workspace again, whose root stays the directory that it was."""
@@ -210,10 +240,10 @@ class Hostile:
         subprocess.run(["cp", "-a", f"{self.top}/seed/.", str(base)], check=True)
         (base / "out").mkdir()
 
-    def try_commands(self, seed, change, commands):
+    def try_commands(self, seed, change, commands, settings=()):
         for command in commands:
             dump = (self.top / "mutant/dump").read_bytes() if command[:2] == ["db", "load"] else b""
-            self.run(f"seed {seed} ({change})", self.firn, *command, stdin=dump)
+            self.run(f"seed {seed} ({change})", self.firn, *command, stdin=dump, settings=settings)
         state = tree_state(self.top / "canary")
         if state != self.canary or sorted(os.listdir(self.top)) != self.places:
             self.failures.append(f"seed {seed} ({change}): something was written elsewhere: {sorted(os.listdir(self.top))}")

@@ -6,7 +6,7 @@ strace sends SIGINT in the n-th system call of a kind, and lets some time pass s
 run with that at several places (FIRN_TEST_LONG=1: at all), from the same state each time. It must exit with 130, or as if there
 had been no signal, and with 130 at one place at least. After 130 there is left what the table says; then the command is run
 again without a signal, and succeeds. watch and mcp are interrupted in a save that is slowed.
-save, restore in place, undo and revert are in tests/cli/stopped.t. Prints "count: N interrupts ..." or "SKIPPED: why". A PART is a function of those that main names; without one it is all of them.
+Remotes are directories. save, restore in place, undo and revert are in tests/cli/stopped.t. Prints "count: N interrupts ..." or "SKIPPED: why". A PART is a function of those that main names; without one it is all of them.
 """
 import hashlib
 import json
@@ -67,6 +67,8 @@ class Rig:
         self.work = os.path.join(place, "work")  # all that a command changes: tree, store, data, rows
         self.trace = os.path.join(place, "trace")
         self.states = {}
+        self.here = ["-C", "tree", "--store", "../store"]
+        self.trusted = []
         os.environ["XDG_DATA_HOME"] = os.path.join(self.work, "data")
         os.makedirs(self.path("data"))
         os.makedirs(self.path("tree", "sub"))
@@ -88,8 +90,7 @@ class Rig:
         return os.path.join(self.work, *names)
 
     def command(self, arguments):
-        place = [] if arguments[0] == "db" else ["-C", "tree", "--store", "../store"]
-        return [self.firn, *place, *arguments]
+        return [self.firn, *([] if arguments[0] in ("db", "clone") else self.here), *arguments]
 
     def run(self, *arguments, before=()):
         return subprocess.run([*before, *self.command(arguments)], cwd=self.work, check=False, capture_output=True, text=True,
@@ -108,6 +109,8 @@ class Rig:
     def bring_back(self):
         shutil.rmtree(self.work)
         subprocess.run(["cp", "-a", self.kept, self.work], check=True)
+        for store in self.trusted:  # a copy is another store
+            subprocess.run([self.firn, "trust", store], cwd=self.work, check=True, capture_output=True)
 
     def interrupt(self, call, when, arguments):
         """How it ended; None where it did not come so far, or was not a program of its own yet."""
@@ -338,6 +341,98 @@ def tables(rig):
              is_short=True)
 
 
+def remotes(rig):
+    """What another machine finds in a remote, and what it has brought, is all of it or nothing."""
+    own, other = rig.here, ["-C", "theirs", "--store", "../store2"]
+
+    def expect_theirs(numbers):
+        rig.must("pull", "-q")
+        rig.must("check", "--data", "-q")
+        for number in numbers:
+            rig.must("restore", f"origin/{number}", "--to", rig.path("out"), "-q")
+            if tree_of(rig.path("out")) != rig.states[number]:
+                raise Broken(f"origin/{number} is not what was saved")
+            shutil.rmtree(rig.path("out"))
+
+    def states():
+        return sorted(os.listdir(rig.path("remote", "states"))) if os.path.isdir(rig.path("remote", "states")) else []
+
+    def count_theirs():
+        return len(json.loads(rig.must("list", "origin", "--json").stdout)["checkpoints"])
+
+    def judge_push(is_stopped):
+        if is_stopped != (states() == []):
+            raise Broken(f"there is {states()}")
+        rig.must("push", "-q")
+        rig.here = other
+        expect_theirs(["1", "4"])
+        rig.here = own
+
+    def judge_pull(is_stopped):
+        if count_theirs() != (0 if is_stopped else 4):
+            raise Broken(f"there are {count_theirs()} checkpoints")
+        expect_theirs(["1", "4"])
+
+    def judge_one(is_stopped):
+        if count_theirs() != (0 if is_stopped else 1):
+            raise Broken(f"there are {count_theirs()} checkpoints")
+        rig.must("pull", "origin", "2", "-q")
+        expect_theirs(["2", "4"])
+
+    def judge_clone(is_stopped):
+        rig.here = ["-C", "made"]
+        if is_stopped and rig.run("remote", "show", "origin").returncode != 0:
+            if os.path.isdir(rig.path("made")) and os.listdir(rig.path("made")):
+                raise Broken(f"there is {os.listdir(rig.path('made'))}")
+            rig.must("clone", rig.path("remote"), "made", "-q")
+        elif is_stopped:
+            rig.must("pull", "-q")
+            rig.must("restore", "origin/latest", "-q")
+        if tree_of(rig.path("made")) != rig.states["4"]:
+            raise Broken("it is not what was saved")
+        rig.here = own
+
+    def judge_prune(_):
+        rig.must("check", "--remote", "--data", "-q")
+        rig.must("remote", "prune", "--now", "-q")
+        rig.here = other
+        expect_theirs(["4"])
+        rig.here = own
+
+    def judge_check(_):
+        rig.expect_same("remote")
+        rig.expect_same("store")
+
+    def judge_repair(_):
+        rig.must("check", "--remote", "--repair", "--drop-broken", "-q")
+        rig.must("check", "--remote", "--data", "-q")
+        rig.here = other
+        expect_theirs(["1", "4"])
+        rig.here = own
+
+    rig.trusted = ["store", "store2"]
+    rig.must("remote", "add", "origin", rig.path("remote"), "-q")
+    os.mkdir(rig.path("theirs"))
+    rig.here = other
+    rig.must("save", "-q")
+    rig.must("remote", "add", "origin", rig.path("remote"), "-q")
+    rig.here = own
+    rig.each(["push", "-q"], judge_push, WRITING)
+    rig.must("push", "-q")
+    rig.here = other
+    rig.each(["pull", "-q"], judge_pull, WRITING)
+    rig.each(["pull", "origin", "2", "-q"], judge_one, WRITING)
+    rig.here = own
+    rig.each(["clone", rig.path("remote"), "made", "-q"], judge_clone, WRITING, is_short=True)
+    rig.each(["check", "--remote", "--data", "-q"], judge_check, READING)
+    for pack in os.listdir(rig.path("remote", "packs")):
+        os.remove(rig.path("remote", "packs", pack))
+    rig.each(["check", "--remote", "--repair", "--drop-broken", "-q"], judge_repair, WRITING)
+    rig.must("check", "--remote", "--repair", "-q")
+    rig.each(["remote", "prune", "--now", "-q"], judge_prune, [*READING, "unlinkat"], is_short=True)
+    rig.trusted = []
+
+
 def restoring(rig):
     arguments = ["restore", "1", "--to", rig.path("made"), "-q"]
 
@@ -415,7 +510,7 @@ def main():
         os.chmod(place, 0o755)
         try:
             rig = Rig(os.path.abspath(sys.argv[1]), place)
-            for part in (looking, restoring, files_of_data, tables, serving, collecting, repairing):
+            for part in (looking, restoring, files_of_data, tables, serving, remotes, collecting, repairing):
                 if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:
                     part(rig)
         except Broken as broken:

@@ -35,10 +35,10 @@ const accepted = {
   change: [...named.long, 'dryRun'],
   gc: [...named.long, 'dryRun', 'full', 'now'],
   check: [...named.long, 'readData'],
-  push: [...named.long, 'remote', 'references', 'bytesPerSecondMax'],
-  pull: [...named.long, 'remote', 'reference', 'bytesPerSecondMax', 'trust'],
+  push: [...named.long, 'remote', 'references', 'bytesPerSecondMax', 'automatic', 'dryRun'],
+  pull: [...named.long, 'remote', 'reference', 'bytesPerSecondMax', 'trust', 'threads'],
   prune: [...named.long, 'remote', 'keep', 'dryRun', 'now'],
-  remoteCheck: [...named.long, 'remote', 'readData', 'repair', 'bytesPerSecondMax'],
+  remoteCheck: [...named.long, 'remote', 'readData', 'repair', 'dropBroken', 'bytesPerSecondMax'],
   remoteLog: ['remote', 'limit']
 }
 accepted.undo = [...accepted.restore, 'lastTurn']
@@ -201,13 +201,13 @@ class Workspace extends Handle {
   async push (options) {
     options = withRemote(options, accepted.push)
     const given = options.references === undefined || options.references === null ? undefined : references(options.references)
-    return monitored(options, (monitor) => native.wsPush(this[handle], options.remote, given, options.bytesPerSecondMax, monitor))
+    return monitored(options, (monitor) => native.wsPush(this[handle], options.remote, given, options.bytesPerSecondMax, options.automatic, options.dryRun, monitor))
   }
 
   /** Brings the checkpoints that others have pushed. FIRN_CORRUPT or FIRN_LIMIT, with `pulled`, if not all came. */
   async pull (options) {
     options = withRemote(options, accepted.pull)
-    const { error, ...pulled } = await monitored(options, (monitor) => native.wsPull(this[handle], options.remote, reference(options.reference), options.bytesPerSecondMax, options.trust, monitor))
+    const { error, ...pulled } = await monitored(options, (monitor) => native.wsPull(this[handle], options.remote, reference(options.reference), options.bytesPerSecondMax, options.trust, options.threads, monitor))
     if (error !== undefined) throw Object.assign(error, { pulled })
     return pulled
   }
@@ -223,7 +223,10 @@ class Workspace extends Handle {
   }
 
   async remotes () {
-    return native.wsRemotes(this[handle])
+    const remotes = await native.wsRemotes(this[handle])
+    return remotes.map(({ failedNs, failure, ...remote }) => failure === undefined
+      ? remote
+      : { ...remote, failed: new Date(Number(failedNs / 1000000n)), failedNs, failure })
   }
 
   /** What others have pushed to a remote, and a pull has brought. */
@@ -240,7 +243,7 @@ class Workspace extends Handle {
   /** Whether a remote has all that its checkpoints need. FIRN_CORRUPT, with `checked`, if damage is left. */
   async remoteCheck (options) {
     options = withRemote(options, accepted.remoteCheck)
-    const { error, ...checked } = await monitored(options, (monitor) => native.wsRemoteCheck(this[handle], options.remote, options.readData, options.repair, options.bytesPerSecondMax, monitor))
+    const { error, ...checked } = await monitored(options, (monitor) => native.wsRemoteCheck(this[handle], options.remote, options.readData, options.repair, options.dropBroken, options.bytesPerSecondMax, monitor))
     if (error !== undefined) throw Object.assign(error, { checked })
     return checked
   }

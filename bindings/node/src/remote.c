@@ -10,12 +10,16 @@
 
 #include "workspace.h"
 
+enum { THREADS_MAX = 1024 };
+
 struct remote_item {
     struct remote_item *next;
     const char *name;
     const char *url;
     const char *id;
     uint64_t not_pushed;
+    int64_t failed_ns;
+    const char *failure; /* NULL: none */
 };
 
 struct line_item {
@@ -87,7 +91,7 @@ arg_rate(struct args *args, size_t i, int64_t *out)
 
 /* ---- push ---- */
 
-/* wsPush(workspace, remote, references, bytesPerSecondMax, monitor) */
+/* wsPush(workspace, remote, references, bytesPerSecondMax, automatic, dryRun, monitor) */
 static bool
 ws_push_parse(struct args *args, struct call *call)
 {
@@ -100,7 +104,9 @@ ws_push_parse(struct args *args, struct call *call)
            arg_texts(args, 2, "references", &self->as.push.options.references,
                      &self->as.push.options.reference_count) &&
            arg_rate(args, 3, &self->as.push.options.bytes_per_second_max) &&
-           arg_monitor(args, 4, &self->as.push.options.callbacks);
+           arg_bool(args, 4, "automatic", &self->as.push.options.automatic) &&
+           arg_bool(args, 5, "dryRun", &self->as.push.options.dry_run) &&
+           arg_monitor(args, 6, &self->as.push.options.callbacks);
 }
 
 static int
@@ -114,32 +120,41 @@ ws_push_run(struct call *call, firn_error *err)
 static napi_value
 ws_push_finish(napi_env env, struct call *call)
 {
-    const firn_push_result *result = &remote_call(call)->as.push.result;
+    const struct remote_call *self = remote_call(call);
+    const firn_push_result *result = &self->as.push.result;
     napi_value object = NULL;
     (void)napi_create_object(env, &object);
     set_number(env, object, "checkpoints", (double)result->checkpoints);
     set_number(env, object, "objects", (double)result->objects);
     set_number(env, object, "bytes", (double)result->bytes);
     set_number(env, object, "requests", (double)result->requests);
+    if (self->as.push.options.automatic) {
+        set_bool(env, object, "due", result->is_due);
+    }
     return object;
 }
 
 /* ---- pull ---- */
 
-/* wsPull(workspace, remote, reference, bytesPerSecondMax, trust, monitor) */
+/* wsPull(workspace, remote, reference, bytesPerSecondMax, trust, threads, monitor) */
 static bool
 ws_pull_parse(struct args *args, struct call *call)
 {
     struct remote_call *self = remote_call(call);
     firn_pull_options options = FIRN_PULL_OPTIONS_INIT;
     firn_pull_result result = FIRN_PULL_RESULT_INIT;
+    uint64_t threads;
     self->as.pull.options = options;
     self->as.pull.result = result;
-    return ws_begin(args, &self->ws) && arg_text_or_none(args, 1, "remote", &self->remote) &&
-           arg_text_or_none(args, 2, "reference", &self->as.pull.options.reference) &&
-           arg_rate(args, 3, &self->as.pull.options.bytes_per_second_max) &&
-           arg_bool(args, 4, "trust", &self->as.pull.options.trust) &&
-           arg_monitor(args, 5, &self->as.pull.options.callbacks);
+    if (!ws_begin(args, &self->ws) || !arg_text_or_none(args, 1, "remote", &self->remote) ||
+        !arg_text_or_none(args, 2, "reference", &self->as.pull.options.reference) ||
+        !arg_rate(args, 3, &self->as.pull.options.bytes_per_second_max) ||
+        !arg_bool(args, 4, "trust", &self->as.pull.options.trust) ||
+        !arg_u64(args, 5, "threads", 0, &threads)) {
+        return false;
+    }
+    self->as.pull.options.threads = threads < THREADS_MAX ? (unsigned)threads : THREADS_MAX;
+    return arg_monitor(args, 6, &self->as.pull.options.callbacks);
 }
 
 static int
@@ -216,7 +231,7 @@ ws_prune_finish(napi_env env, struct call *call)
 
 /* ---- check ---- */
 
-/* wsRemoteCheck(workspace, remote, readData, repair, bytesPerSecondMax, monitor) */
+/* wsRemoteCheck(workspace, remote, readData, repair, dropBroken, bytesPerSecondMax, monitor) */
 static bool
 ws_remote_check_parse(struct args *args, struct call *call)
 {
@@ -228,8 +243,9 @@ ws_remote_check_parse(struct args *args, struct call *call)
     return ws_begin(args, &self->ws) && arg_text_or_none(args, 1, "remote", &self->remote) &&
            arg_bool(args, 2, "readData", &self->as.check.options.read_data) &&
            arg_bool(args, 3, "repair", &self->as.check.options.repair) &&
-           arg_rate(args, 4, &self->as.check.options.bytes_per_second_max) &&
-           arg_monitor(args, 5, &self->as.check.options.callbacks);
+           arg_bool(args, 4, "dropBroken", &self->as.check.options.drop_broken) &&
+           arg_rate(args, 5, &self->as.check.options.bytes_per_second_max) &&
+           arg_monitor(args, 6, &self->as.check.options.callbacks);
 }
 
 static int
@@ -261,6 +277,7 @@ ws_remote_check_finish(napi_env env, struct call *call)
     set_number(env, object, "broken", (double)result->broken);
     set_number(env, object, "repaired", (double)result->repaired);
     set_number(env, object, "sent", (double)result->sent);
+    set_number(env, object, "dropped", (double)result->dropped);
     set_number(env, object, "fetched", (double)result->fetched);
     set_number(env, object, "requests", (double)result->requests);
     return object;
@@ -327,7 +344,10 @@ on_remote(void *ctx, const firn_remote_info *remote)
     item->url = keep_text(self, remote->url);
     item->id = keep_text(self, remote->id);
     item->not_pushed = remote->not_pushed;
-    if (item->name == NULL || item->url == NULL || item->id == NULL) {
+    item->failed_ns = remote->failed_ns;
+    item->failure = remote->failed_text != NULL ? keep_text(self, remote->failed_text) : NULL;
+    if (item->name == NULL || item->url == NULL || item->id == NULL ||
+        (item->failure == NULL && remote->failed_text != NULL)) {
         return FIRN_NO_MEMORY;
     }
     *self->end = item;
@@ -356,6 +376,10 @@ ws_remotes_finish(napi_env env, struct call *call)
         set_text(env, object, "url", item->url);
         set_text(env, object, "id", item->id);
         set_number(env, object, "notPushed", (double)item->not_pushed);
+        if (item->failure != NULL) {
+            set_bigint(env, object, "failedNs", item->failed_ns);
+            set_text(env, object, "failure", item->failure);
+        }
         (void)napi_set_element(env, array, i++, object);
     }
     return array;

@@ -54,12 +54,21 @@ visit_remote(void *ctx, const firn_remote_info *remote)
 {
     struct fp_visit *visit = ctx;
     fp_visit_lock(visit);
+    const bool has_failed = remote->failed_text != NULL;
     PyObject *url = fp_text_of(remote->url, strlen(remote->url));
+    PyObject *failure = has_failed ? fp_text_of(remote->failed_text, strlen(remote->failed_text))
+                                   : Py_BuildValue("");
+    PyObject *failed_ns =
+        has_failed ? PyLong_FromLongLong((long long)remote->failed_ns) : Py_BuildValue("");
     PyObject *item =
-        url != NULL ? fp_result("Remote", Py_BuildValue("(sOsK)", remote->name, url, remote->id,
-                                                        (unsigned long long)remote->not_pushed))
-                    : NULL;
+        url != NULL && failure != NULL && failed_ns != NULL
+            ? fp_result("Remote",
+                        Py_BuildValue("(sOsKOO)", remote->name, url, remote->id,
+                                      (unsigned long long)remote->not_pushed, failed_ns, failure))
+            : NULL;
     Py_XDECREF(url);
+    Py_XDECREF(failure);
+    Py_XDECREF(failed_ns);
     return fp_visit_append(visit, item);
 }
 
@@ -145,6 +154,8 @@ fp_remote_lines(PyObject *self, PyObject *args)
 
 /* ---- pushing, pulling, pruning ---- */
 
+enum { THREADS_MAX = 1024 };
+
 /* What is larger than an option can say is no limit. */
 static int64_t
 rate(struct fp_count count)
@@ -155,16 +166,19 @@ rate(struct fp_count count)
 PyObject *
 fp_remote_push(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"remote",   "references", "max_bytes_per_second",
-                            "progress", "notice",     NULL};
+    static char *names[] = {"remote",    "references", "max_bytes_per_second",
+                            "automatic", "dry_run",    "progress",
+                            "notice",    NULL};
     const char *remote = NULL;
     PyObject *references = Py_None, *on_progress = Py_None, *on_notice = Py_None, *out = NULL;
     struct fp_count limit = {"max_bytes_per_second", 0};
+    int automatic = 0, dry_run = 0;
     struct fp_progress progress;
     struct fp_references given;
     firn_workspace *workspace;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$OO&OO", names, &remote, &references,
-                                     fp_count_take, &limit, &on_progress, &on_notice) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$OO&ppOO", names, &remote, &references,
+                                     fp_count_take, &limit, &automatic, &dry_run, &on_progress,
+                                     &on_notice) ||
         !fp_progress_init(&progress, on_progress, on_notice) ||
         !fp_references_take(references, &given)) {
         return NULL;
@@ -175,6 +189,8 @@ fp_remote_push(PyObject *self, PyObject *args, PyObject *keywords)
         options.references = given.items;
         options.reference_count = given.count;
         options.bytes_per_second_max = rate(limit);
+        options.automatic = automatic != 0;
+        options.dry_run = dry_run != 0;
         options.callbacks = fp_progress_callbacks(&progress);
         firn_error err;
         int code;
@@ -182,10 +198,11 @@ fp_remote_push(PyObject *self, PyObject *args, PyObject *keywords)
         fp_workspace_end(self);
         out = fp_progress_end(&progress, code, &err)
                   ? fp_result("Pushed",
-                              Py_BuildValue("(KKKK)", (unsigned long long)result.checkpoints,
+                              Py_BuildValue("(KKKKO)", (unsigned long long)result.checkpoints,
                                             (unsigned long long)result.objects,
                                             (unsigned long long)result.bytes,
-                                            (unsigned long long)result.requests))
+                                            (unsigned long long)result.requests,
+                                            result.is_due ? Py_True : Py_False))
                   : NULL;
     }
     fp_references_release(&given);
@@ -221,18 +238,21 @@ tell_result(const char *name, PyObject *(*make)(const void *result), const void 
 PyObject *
 fp_remote_pull(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"remote", "reference", "max_bytes_per_second", "trust", "progress",
+    static char *names[] = {"remote", "reference", "max_bytes_per_second",
+                            "trust",  "threads",   "progress",
                             "notice", NULL};
     const char *remote = NULL;
     PyObject *reference = Py_None, *keep = NULL;
     PyObject *on_progress = Py_None, *on_notice = Py_None;
     struct fp_count limit = {"max_bytes_per_second", 0};
+    struct fp_count threads = {"threads", 0};
     int trust = 0;
     struct fp_progress progress;
     firn_workspace *workspace;
     firn_pull_options options = FIRN_PULL_OPTIONS_INIT;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$OO&pOO", names, &remote, &reference,
-                                     fp_count_take, &limit, &trust, &on_progress, &on_notice) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$OO&pO&OO", names, &remote, &reference,
+                                     fp_count_take, &limit, &trust, fp_count_take, &threads,
+                                     &on_progress, &on_notice) ||
         !fp_progress_init(&progress, on_progress, on_notice) ||
         !fp_reference_text(reference, &keep, &options.reference) ||
         (workspace = fp_workspace_begin(self)) == NULL) {
@@ -242,6 +262,7 @@ fp_remote_pull(PyObject *self, PyObject *args, PyObject *keywords)
     firn_pull_result result = FIRN_PULL_RESULT_INIT;
     options.bytes_per_second_max = rate(limit);
     options.trust = trust != 0;
+    options.threads = threads.value < THREADS_MAX ? (unsigned)threads.value : THREADS_MAX;
     options.callbacks = fp_progress_callbacks(&progress);
     firn_error err;
     int code;
@@ -301,27 +322,29 @@ checked_object(const void *given)
     const firn_remote_check_result *result = given;
     return fp_result(
         "RemoteCheck",
-        Py_BuildValue("(KKKKKKKKKK)", (unsigned long long)result->state,
+        Py_BuildValue("(KKKKKKKKKKK)", (unsigned long long)result->state,
                       (unsigned long long)result->checkpoints, (unsigned long long)result->packs,
                       (unsigned long long)result->bytes, (unsigned long long)result->damaged,
                       (unsigned long long)result->broken, (unsigned long long)result->repaired,
                       (unsigned long long)result->sent, (unsigned long long)result->fetched,
-                      (unsigned long long)result->requests));
+                      (unsigned long long)result->requests, (unsigned long long)result->dropped));
 }
 
 PyObject *
 fp_remote_check(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"remote",   "read_data", "repair", "max_bytes_per_second",
-                            "progress", "notice",    NULL};
+    static char *names[] = {
+        "remote",   "read_data", "repair", "drop_broken", "max_bytes_per_second",
+        "progress", "notice",    NULL};
     const char *remote = NULL;
     PyObject *on_progress = Py_None, *on_notice = Py_None;
     struct fp_count limit = {"max_bytes_per_second", 0};
-    int read_data = 0, repair = 0;
+    int read_data = 0, repair = 0, drop_broken = 0;
     struct fp_progress progress;
     firn_workspace *workspace;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$ppO&OO", names, &remote, &read_data,
-                                     &repair, fp_count_take, &limit, &on_progress, &on_notice) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$pppO&OO", names, &remote, &read_data,
+                                     &repair, &drop_broken, fp_count_take, &limit, &on_progress,
+                                     &on_notice) ||
         !fp_progress_init(&progress, on_progress, on_notice) ||
         (workspace = fp_workspace_begin(self)) == NULL) {
         return NULL;
@@ -330,6 +353,7 @@ fp_remote_check(PyObject *self, PyObject *args, PyObject *keywords)
     firn_remote_check_result result = FIRN_REMOTE_CHECK_RESULT_INIT;
     options.read_data = read_data != 0;
     options.repair = repair != 0;
+    options.drop_broken = drop_broken != 0;
     options.bytes_per_second_max = rate(limit);
     options.callbacks = fp_progress_callbacks(&progress);
     firn_error err;

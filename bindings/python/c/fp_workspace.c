@@ -894,12 +894,16 @@ static PyMethodDef methods[] = {
               "check(*, read_data=False, progress=None, notice=None)\n\nChecks the store; Corrupt "
               "if anything is damaged."),
     FP_METHOD("push", fp_remote_push, FP_KEYWORDS,
-              "push(remote=None, *, references=None, max_bytes_per_second=0, progress=None, "
-              "notice=None) -> Pushed\n\nSends checkpoints, by default those made since the last "
-              "push, with their tags to a remote (the only one, or 'origin')."),
+              "push(remote=None, *, references=None, max_bytes_per_second=0, automatic=False, "
+              "dry_run=False, progress=None, notice=None) -> Pushed\n\nSends checkpoints, by "
+              "default those made since the last push, with their tags to a remote (the only one, "
+              "or 'origin'). With automatic as a program does it in the background after each "
+              "save: only if that is due, after a push that is running, and a failure is noted "
+              "for remotes(); with dry_run only whether it is due."),
     FP_METHOD(
         "pull", fp_remote_pull, FP_KEYWORDS,
-        "pull(remote=None, *, reference=None, max_bytes_per_second=0, trust=False, progress=None, "
+        "pull(remote=None, *, reference=None, max_bytes_per_second=0, trust=False, threads=0, "
+        "progress=None, "
         "notice=None) -> "
         "Pulled\n\nBrings the checkpoints that others have pushed, as 'origin/latest'. If some "
         "are damaged, Corrupt, with what it brought as `pulled`; the same with Limit if "
@@ -920,7 +924,7 @@ static PyMethodDef methods[] = {
               "notice=None) -> Pruned\n\nRemoves from a remote what no checkpoint there needs, and "
               "first those that a policy keep ('all:1d daily:90d') does not keep."),
     FP_METHOD("remote_check", fp_remote_check, FP_KEYWORDS,
-              "remote_check(remote=None, *, read_data=False, repair=False, "
+              "remote_check(remote=None, *, read_data=False, repair=False, drop_broken=False, "
               "max_bytes_per_second=0, progress=None, notice=None) -> RemoteCheck\n\nWhether a "
               "remote has all that its checkpoints need. Raises Corrupt, with the result as "
               "checked, if damage is left. repair: what is damaged there and whole here is sent "

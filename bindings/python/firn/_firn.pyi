@@ -534,6 +534,8 @@ class Workspace:
         *,
         references: Union[_Reference, Iterable[_Reference], None] = None,
         max_bytes_per_second: int = 0,
+        automatic: bool = False,
+        dry_run: bool = False,
         progress: _OnProgress = None,
         notice: _OnNotice = None,
     ) -> Pushed: ...
@@ -544,6 +546,7 @@ class Workspace:
         reference: Optional[_Reference] = None,
         max_bytes_per_second: int = 0,
         trust: bool = False,
+        threads: int = 0,
         progress: _OnProgress = None,
         notice: _OnNotice = None,
     ) -> Pulled: ...
@@ -567,6 +570,7 @@ class Workspace:
         *,
         read_data: bool = False,
         repair: bool = False,
+        drop_broken: bool = False,
         max_bytes_per_second: int = 0,
         progress: _OnProgress = None,
         notice: _OnNotice = None,

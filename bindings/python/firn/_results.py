@@ -290,13 +290,15 @@ class Collected(NamedTuple):
 
 
 class Remote(NamedTuple):
-    """A remote of a workspace: its name here, where it is, the id that no other remote has, and how many checkpoints were made since
-    the last push to it."""
+    """A remote of a workspace: its name here, where it is, the id that no other remote has, how many checkpoints were made since
+    the last push to it, and when and why the last automatic push failed: None if a push has succeeded since."""
 
     name: str
     url: str
     id: str
     not_pushed: int
+    failed_ns: Optional[int]
+    failure: Optional[str]
 
 
 class Line(NamedTuple):
@@ -310,12 +312,14 @@ class Line(NamedTuple):
 
 
 class Pushed(NamedTuple):
-    """What a push sent: the checkpoints and objects that the remote did not have, and their bytes."""
+    """What a push sent: the checkpoints and objects that the remote did not have, and their bytes. due is of an automatic push:
+    there is, or was, something to push now."""
 
     checkpoints: int
     objects: int
     bytes: int
     requests: int
+    due: bool
 
 
 class Pulled(NamedTuple):
@@ -332,7 +336,7 @@ class Pulled(NamedTuple):
 class RemoteCheck(NamedTuple):
     """What a check of a remote found: state is the number of the newest one, packs and bytes are what the checkpoints may need,
     damaged counts packs and other items, broken the checkpoints that cannot be restored from the remote. repaired and sent are of a
-    repair."""
+    repair, and dropped, the checkpoints that it removed since it could not mend them."""
 
     state: int
     checkpoints: int
@@ -344,6 +348,7 @@ class RemoteCheck(NamedTuple):
     sent: int
     fetched: int
     requests: int
+    dropped: int
 
 
 class RemoteChange(NamedTuple):

@@ -272,7 +272,7 @@ def test_two_workspaces_share_a_remote(ws, tree, tmp_path):
     pushed = ws.push("origin", references=[1, "v1"], progress=seen.append)
     assert pushed.checkpoints == 2 and pushed.objects > 2 and pushed.bytes > 0 and pushed.requests > 0
     assert seen and all(isinstance(progress, firn.Progress) for progress in seen)
-    assert ws.push(references=3).checkpoints == 1 and ws.push(max_bytes_per_second=2**63).checkpoints == 1 and ws.push() == (0, 0, 0, 1)
+    assert ws.push(references=3).checkpoints == 1 and ws.push(max_bytes_per_second=2**63).checkpoints == 1 and ws.push() == (0, 0, 0, 1, False)
 
     other = tmp_path / "other"
     other.mkdir()
@@ -282,7 +282,7 @@ def test_two_workspaces_share_a_remote(ws, tree, tmp_path):
         with pytest.raises(ZeroDivisionError):
             second.pull("hub", progress=lambda _: 1 // 0)
         assert second.cat("a.txt", "v1", remote="hub") == b"1" and second.cat("a.txt", remote="hub") == b"3"
-        assert second.pull(reference=2).checkpoints == 1 and second.pull("hub", reference="v1").checkpoints == 0
+        assert second.pull(reference=2, threads=1).checkpoints == 1 and second.pull("hub", reference="v1").checkpoints == 0
         pulled = second.pull(max_bytes_per_second=1 << 30)
         assert (pulled.checkpoints, pulled.lines, pulled.skipped) == (3, 1, 0) and pulled.bytes > 0 and second.pull().checkpoints == 0
         assert second.checkpoints() == [] and second.cat("a.txt", "hub/latest") == b"3" and second.cat("a.txt", "hub/2") == b"1"
@@ -321,6 +321,45 @@ def test_two_workspaces_share_a_remote(ws, tree, tmp_path):
             with pytest.raises(firn.NotFound):
                 wrong()
     assert ws.pull().checkpoints == 1 and ws.cat("a.txt", "origin/latest") == b"theirs"
+
+
+def test_an_automatic_push_tells_whether_it_is_due_and_what_failed(ws, tree, tmp_path):
+    shared = tmp_path / "shared"
+    ws.remote_add("origin", shared)
+    assert not ws.push(automatic=True, dry_run=True).due
+    ws.save("one")
+    assert ws.push(automatic=True, dry_run=True).due and ws.remotes()[0].not_pushed == 1
+    for wrong in (lambda: ws.push(dry_run=True), lambda: ws.push(automatic=True, references=1), lambda: ws.remote_check(drop_broken=True)):
+        with pytest.raises(firn.Invalid):
+            wrong()
+    shared.rename(tmp_path / "away")
+    with pytest.raises(firn.Error):
+        ws.push(automatic=True)
+    (remote,) = ws.remotes()
+    assert remote.failed_ns > 10**18 and "shared" in remote.failure and not ws.push(automatic=True).due
+    (tmp_path / "away").rename(shared)
+    assert ws.push().checkpoints == 1 and ws.remotes()[0][4:] == (None, None)
+
+
+def test_what_no_machine_can_mend_is_dropped(ws, tree, tmp_path):
+    shared = tmp_path / "shared"
+    ws.remote_add("origin", shared)
+    ws.save("one")
+    ws.push()
+    other = tmp_path / "other"
+    other.mkdir()
+    with firn.Workspace(other, store=tmp_path / "other.store", is_root=True) as second:
+        second.remote_add("origin", shared)
+        (other / "large").write_bytes(os.urandom(200000))
+        second.save("lost")
+        second.push()
+    (pack,) = (shared / "packs").iterdir()
+    pack.unlink()
+    with pytest.raises(firn.Corrupt) as damage:
+        ws.remote_check(repair=True)
+    assert (damage.value.checked.broken, damage.value.checked.dropped) == (1, 0)
+    checked = ws.remote_check(repair=True, drop_broken=True)
+    assert (checked.broken, checked.dropped) == (0, 1) and ws.remote_check(read_data=True).checkpoints == 1
 
 
 def test_a_pull_of_a_damaged_remote_brings_the_rest(ws, tree, tmp_path):

@@ -179,3 +179,22 @@ out:
     fi_buf_deinit(&text);
     return rc;
 }
+
+int
+fi_remote_marker_restore(struct fi_bucket *bucket, const struct fi_remote_marker *marker,
+                         firn_error *err)
+{
+    struct fi_buf text = {0};
+    struct fi_remote_marker there;
+    int rc;
+    FI_TRY(fi_remote_marker_encode(marker, &text, err));
+    rc = fi_bucket_put_bytes(bucket, FI_REMOTE_MARKER_NAME, fi_buf_slice(&text), err);
+    if ((rc == FIRN_EXISTS || rc == FIRN_IO) &&
+        fi_remote_marker_read(bucket, &there, NULL) == FIRN_OK &&
+        memcmp(there.id, marker->id, sizeof there.id) == 0) {
+        rc = FIRN_OK; /* another machine's, or ours */
+    }
+out:
+    fi_buf_deinit(&text);
+    return rc;
+}

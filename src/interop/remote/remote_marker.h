@@ -28,7 +28,11 @@ FIRN_MUST_CHECK int fi_remote_marker_read(struct fi_bucket *bucket, struct fi_re
  * other objects. */
 FIRN_MUST_CHECK int fi_remote_marker_create(struct fi_bucket *bucket, struct fi_os *os,
                                             struct fi_remote_marker *out, firn_error *err);
-/* The two above without a bucket. */
+/* Puts the marker of a remote that has lost it. FIRN_EXISTS: there is another one. */
+FIRN_MUST_CHECK int fi_remote_marker_restore(struct fi_bucket *bucket,
+                                             const struct fi_remote_marker *marker,
+                                             firn_error *err);
+/* Reading and creating without a bucket. */
 FIRN_MUST_CHECK int fi_remote_marker_encode(const struct fi_remote_marker *marker,
                                             struct fi_buf *out, firn_error *err);
 FIRN_MUST_CHECK int fi_remote_marker_decode(firn_slice text, struct fi_remote_marker *out,

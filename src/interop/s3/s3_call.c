@@ -218,17 +218,21 @@ is_worth_another(const struct fi_s3_http_answer *answer)
 
 /* Whether an answer with this status can be that of object storage. */
 static bool
-is_storage(const struct fi_s3_call *call, const struct fi_s3_http_answer *answer)
+is_storage(const struct fi_s3_call *call, const struct fi_s3_http_answer *answer,
+           const struct fi_s3_answer_error *error)
 {
-    if (answer->is_from_s3 || answer->has_etag) {
+    /* Some send the document of an error as a web page. A HEAD has none, so a GET follows; a
+     * removal has none, either. */
+    if (answer->is_from_s3 || answer->has_etag || !is_of(error, "") ||
+        (call->kind == FI_S3_CALL_HEAD && answer->status == 404) ||
+        (call->kind == FI_S3_CALL_REMOVE && answer->status == 204)) {
         return true;
     }
     if (answer->is_html) {
         return false;
     }
-    /* Of a list the document itself tells, of a removal nothing has to. */
-    return answer->status < 200 || answer->status >= 300 || call->kind == FI_S3_CALL_LIST ||
-           (call->kind == FI_S3_CALL_REMOVE && answer->status == 204);
+    /* Of a list the document itself tells. */
+    return answer->status < 200 || answer->status >= 300 || call->kind == FI_S3_CALL_LIST;
 }
 
 /* *out_again: at once, after what was learned. */
@@ -261,7 +265,7 @@ assess(const struct fi_s3_call *call, const struct fi_s3_http_answer *answer,
         return is_safe && is_worth_another(answer) ? AGAIN : FAILED;
     }
     if (answer->status >= 200 && answer->status < 300) {
-        if (!is_storage(call, answer) || answer->is_too_large) {
+        if (!is_storage(call, answer, error) || answer->is_too_large) {
             return FOREIGN;
         }
         return call->is_whole == NULL || call->is_whole(call, answer) ? DONE : AGAIN;
@@ -269,7 +273,7 @@ assess(const struct fi_s3_call *call, const struct fi_s3_http_answer *answer,
     if (is_temporary(answer, error)) {
         return is_put ? FAILED : AGAIN;
     }
-    if (!is_storage(call, answer)) {
+    if (!is_storage(call, answer, error)) {
         return FOREIGN;
     }
     /* A bucket or a key that is not there is a 404, too; a HEAD has no code. */

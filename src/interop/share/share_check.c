@@ -48,6 +48,8 @@ struct checking {
     struct fi_bucket_fetch *fetch;
     uint64_t work_max;
     uint64_t total; /* bytes of all packs, if they are read */
+    bool has_lost_marker;
+    bool has_newer; /* something that a newer firn may be able to read */
     int worst;      /* FIRN_OK, or the code of what was found first */
     firn_error why;
     int other; /* the same of what sending packs again does not mend */
@@ -83,6 +85,7 @@ report(struct checking *checking, int rc, const firn_error *why, firn_error *err
     }
     fi_ws_report_damage(checking->share->callbacks, why->text);
     checking->result->damaged++;
+    checking->has_newer = checking->has_newer || rc == FIRN_NEWER;
     note_worst(checking, rc, why);
     return FIRN_OK;
 }
@@ -118,16 +121,43 @@ has_number(const struct fi_hash_map *map, uint64_t number)
 /* ==== the marker and the states ==== */
 
 static int
+lost_marker(firn_error *err)
+{
+    return fi_error_set(err, FIRN_CORRUPT,
+                        "the remote has lost its file %s: other machines cannot add it",
+                        FI_REMOTE_MARKER_NAME);
+}
+
+/* Not where there are no states: perhaps a disk is not mounted. */
+static int
+mend_marker(struct checking *checking, firn_error *err)
+{
+    const struct fi_share *share = checking->share;
+    struct fi_remote_marker marker = {.is_encrypted = false};
+    memcpy(marker.id, share->name.id, sizeof marker.id);
+    if (share->remote.state.number > 0) {
+        FI_TRY_RETURN(fi_remote_marker_restore(share->bucket, &marker, err));
+        checking->has_lost_marker = false;
+    }
+    return FIRN_OK;
+}
+
+static int
 check_marker(struct checking *checking, firn_error *err)
 {
     struct fi_share *share = checking->share;
     struct fi_remote_marker marker;
     firn_error why;
     int rc = fi_remote_marker_read(share->bucket, &marker, &why);
-    if (rc == FIRN_NOT_FOUND || rc == FIRN_INVALID) {
-        rc = fi_error_set(&why, FIRN_CORRUPT,
-                          "the remote has lost its file %s: other machines cannot add it",
-                          FI_REMOTE_MARKER_NAME);
+    if (rc == FIRN_NOT_FOUND) {
+        checking->has_lost_marker = true;
+        checking->result->damaged++;
+        (void)lost_marker(&why);
+        fi_ws_report_damage(share->callbacks, why.text);
+        return FIRN_OK;
+    }
+    if (rc == FIRN_INVALID) {
+        rc = lost_marker(&why);
     } else if (rc == FIRN_OK && memcmp(marker.id, share->name.id, sizeof marker.id) != 0) {
         return fi_error_set(err, FIRN_CORRUPT, "there is another remote at this place now");
     }
@@ -432,8 +462,9 @@ check_state(struct checking *checking, struct fi_share_whole *whole, firn_error 
         firn_error why;
         int rc = fi_error_set(&why, FIRN_CORRUPT, "%llu entries of checkpoints cannot be read",
                               (unsigned long long)unread);
-        FI_TRY_RETURN(report_other(checking, rc, &why, err));
+        FI_TRY_RETURN(report(checking, rc, &why, err));
     }
+    checking->has_newer = checking->has_newer || whole->has_newer;
     return FIRN_OK;
 }
 
@@ -462,17 +493,49 @@ report_broken(struct checking *checking, const struct fi_share_whole *whole)
     }
 }
 
+/* Names the checkpoints that were removed. */
+static void
+report_dropped(struct checking *checking, const struct fi_share_mended *mended)
+{
+    char text[128 + FI_SHARE_LABEL_SIZE_MAX];
+    for (size_t i = 0; mended->dropped > 0 && i < checking->damage.root_count; i++) {
+        const struct fi_share_whole_root *root = &checking->damage.roots[i];
+        char id[FIRN_CHECKPOINT_ID_SIZE];
+        char label[FI_SHARE_LABEL_SIZE_MAX + 1];
+        if (root->is_broken && root->is_elsewhere) {
+            fi_catalog_record_id_text(root->id, id);
+            firn_slice name = fi_share_entry_label(checking->share, root->line, label);
+            (void)snprintf(text, sizeof text,
+                           "checkpoint %.12s of %.*s was dropped from the remote", id,
+                           (int)name.size, (const char *)name.data);
+            fi_ws_report_damage(checking->share->callbacks, text);
+        }
+    }
+    if (mended->unread > 0) {
+        (void)snprintf(text, sizeof text,
+                       "%llu checkpoints whose entries cannot be read were dropped from the remote",
+                       (unsigned long long)mended->unread);
+        fi_ws_report_damage(checking->share->callbacks, text);
+    }
+}
+
 static int
 mend(struct checking *checking, firn_error *err)
 {
     struct fi_share_mended mended;
     firn_remote_check_result *result = checking->result;
-    FI_TRY_RETURN(
-        fi_share_mend(checking->share, &checking->stage, &checking->damage, &mended, err));
+    const bool may_drop = checking->options->drop_broken;
+    if (may_drop && checking->has_newer) {
+        return fi_share_mend_refuse_newer(err);
+    }
+    FI_TRY_RETURN(fi_share_mend(checking->share, &checking->stage, &checking->damage, may_drop,
+                                &mended, err));
+    const uint64_t lost = mended.left_broken + mended.dropped;
     result->sent = mended.sent_bytes;
-    result->repaired =
-        result->broken > mended.left_broken ? result->broken - mended.left_broken : 0;
+    result->repaired = result->broken > lost ? result->broken - lost : 0;
     result->broken = mended.left_broken;
+    result->dropped = mended.dropped;
+    report_dropped(checking, &mended);
     if (mended.left_broken == 0 && mended.left_packs == 0) {
         checking->worst = checking->other;
         checking->why = checking->other_why;
@@ -509,8 +572,15 @@ check_opened(struct checking *checking, struct fi_share_whole *whole, firn_error
         FI_TRY_RETURN(rc);
     }
     report_broken(checking, whole);
+    if (checking->options->repair && checking->has_lost_marker) {
+        FI_TRY_RETURN(mend_marker(checking, err));
+    }
     if (checking->options->repair && checking->worst == FIRN_CORRUPT) {
         FI_TRY_RETURN(mend(checking, err));
+    }
+    if (checking->has_lost_marker) {
+        firn_error why;
+        note_worst(checking, lost_marker(&why), &why);
     }
     if (checking->worst != FIRN_OK) {
         fi_error_copy(err, &checking->why);

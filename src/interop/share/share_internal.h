@@ -356,6 +356,7 @@ struct fi_share_whole {
     struct fi_hash_map bad;     /* of firn_hash: needed, and missing or unreadable */
     struct fi_hash_map damaged; /* of uint64_t: packs that have something that cannot be read */
     firn_error why;             /* what is wrong with the first of bad */
+    bool has_newer;             /* a newer firn may be able to read some of bad */
 };
 void fi_share_whole_init(struct fi_share_whole *whole, const struct fi_hash_map *without);
 void fi_share_whole_deinit(struct fi_share_whole *whole);
@@ -377,15 +378,21 @@ struct fi_share_damage {
 FIRN_MUST_CHECK int fi_share_check_roots(struct fi_share *share, struct fi_share_damage *damage,
                                          uint64_t *out_unread, firn_error *err);
 /* Sends again what broken checkpoints lack and this store has, and takes damaged packs out of what
- * the state names if nothing is broken without them. */
+ * the state names if nothing is broken without them. may_drop: checkpoints that stay broken are
+ * removed: those of damage->roots that are broken and elsewhere, and entries that cannot be read.
+ */
 struct fi_share_mended {
     uint64_t sent_bytes;
     uint64_t left_broken; /* checkpoints */
     uint64_t left_packs;  /* that are damaged, and still named */
+    uint64_t dropped;     /* checkpoints */
+    uint64_t unread;      /* of these: could not be read */
 };
 FIRN_MUST_CHECK int fi_share_mend(struct fi_share *share, struct fi_share_stage *stage,
-                                  struct fi_share_damage *damage, struct fi_share_mended *out,
-                                  firn_error *err);
+                                  struct fi_share_damage *damage, bool may_drop,
+                                  struct fi_share_mended *out, firn_error *err);
+/* FIRN_NEWER: what is broken may be sound. */
+FIRN_MUST_CHECK int fi_share_mend_refuse_newer(firn_error *err);
 
 /* ==== notes: share_note.c ==== */
 

@@ -11,7 +11,8 @@
  * (I7) A damaged pack is still named until nothing is broken without it, since more may be saved
  *      from it, or it may be put back by hand. Then the same state kills it, as a prune would, and
  *      makes the entry "prune" one higher: notes of other machines that a directory is complete may
- *      have counted on it. Not checked: unit/share mends from two machines.
+ *      have counted on it. If the user gives up what cannot be mended, these checkpoints go in the
+ *      same state, judged by the newest one. Not checked: unit/share mends from two machines.
  * (I8) Anybody with write access to the remote can name any tree in it, also one that has the hash
  *      of a guessed file. So a checkpoint is sent again only if this store has the same record. The
  *      record is one of the workspace, up to the last that it has pushed; or one of a pulled line,
@@ -36,6 +37,7 @@ struct mending {
     struct fi_outgoing *outgoing;
     struct fi_hash_map lines; /* share_lines.c */
     uint64_t epoch;           /* that the next state has */
+    bool drops;               /* what stays broken */
     struct fi_buf value;
     uint64_t *sent; /* numbers of packs */
     size_t sent_count;
@@ -289,6 +291,70 @@ count_left(const struct mending *mending, uint64_t unread)
     }
 }
 
+/* Whether an entry of a checkpoint is lost for good; *root is the next of those that can be read.
+ * What a newer firn has made is not. */
+static bool
+is_lost(struct mending *mending, firn_slice value, size_t *root)
+{
+    struct fi_share_checkpoint there;
+    struct fi_catalog_record record;
+    int rc = fi_share_entry_decode_checkpoint(value, &there, NULL);
+    rc = rc == FIRN_OK ? fi_catalog_record_decode(there.record, &record, NULL) : rc;
+    if (rc != FIRN_OK) {
+        mending->out->unread += rc == FIRN_CORRUPT ? 1 : 0;
+        return rc == FIRN_CORRUPT;
+    }
+    const struct fi_share_whole_root *found = &mending->damage->roots[(*root)++];
+    DCHECK(memcmp(found->id, record.id, sizeof found->id) == 0);
+    return found->is_broken && found->is_elsewhere;
+}
+
+int
+fi_share_mend_refuse_newer(firn_error *err)
+{
+    return fi_error_set(err, FIRN_NEWER,
+                        "a newer firn may be able to read what is broken: nothing was dropped");
+}
+
+/* Removes the checkpoints that stay broken, then the tags of these. */
+static int
+drop_broken(struct mending *mending, struct fi_remote_change *change, firn_error *err)
+{
+    const struct fi_remote_table *entries = &mending->share->remote.state.entries;
+    struct fi_share_mended *out = mending->out;
+    size_t root = 0;
+    out->dropped = 0;
+    out->unread = 0;
+    if (mending->share->packs_rc == FIRN_NEWER || mending->whole.has_newer) {
+        return fi_share_mend_refuse_newer(err);
+    }
+    for (size_t i = 0; i < entries->count; i++) {
+        const struct fi_remote_item *item = &entries->items[i];
+        firn_slice rest;
+        if (fi_share_entry_is(item->key, FI_SHARE_ENTRY_CHECKPOINT, &rest) &&
+            is_lost(mending, item->value, &root)) {
+            out->dropped++;
+            FI_TRY_RETURN(
+                fi_remote_table_put(&change->removed, item->key, firn_bytes(NULL, 0), 0, err));
+        }
+    }
+    for (size_t i = 0; i < entries->count; i++) {
+        const struct fi_remote_item *item = &entries->items[i];
+        char key[FI_SHARE_KEY_SIZE];
+        firn_slice rest;
+        if (fi_share_entry_is(item->key, FI_SHARE_ENTRY_TAG, &rest) &&
+            item->value.size > FI_CATALOG_RECORD_ID_SIZE &&
+            fi_remote_table_find(&change->removed, fi_share_entry_key(FI_SHARE_ENTRY_CHECKPOINT,
+                                                                      item->value.data + 1, key)) !=
+                NULL) {
+            FI_TRY_RETURN(
+                fi_remote_table_put(&change->removed, item->key, firn_bytes(NULL, 0), 0, err));
+        }
+    }
+    out->left_broken -= out->dropped;
+    return FIRN_OK;
+}
+
 /* (I7) */
 static int
 kill_packs(struct mending *mending, struct fi_remote_change *change, firn_error *err)
@@ -297,7 +363,7 @@ kill_packs(struct mending *mending, struct fi_remote_change *change, firn_error 
     const bool is_whole = mending->out->left_broken == 0;
     uint8_t epoch[8];
     mending->out->left_packs = 0;
-    mending->epoch = mending->share->epoch;
+    mending->epoch = mending->share->epoch + (mending->out->dropped > 0 ? 1 : 0);
     for (size_t i = 0; i < packs->count; i++) {
         const struct fi_share_pack *pack = fi_hash_map_at(packs, i);
         if (pack->is_joined ||
@@ -328,6 +394,7 @@ plan_mend(void *ctx, struct fi_remote *remote, struct fi_remote_change *change, 
     FI_TRY_RETURN(find_broken(mending, &unread, err));
     FI_TRY_RETURN(collect(mending, err));
     count_left(mending, unread);
+    FI_TRY_RETURN(mending->drops ? drop_broken(mending, change, err) : FIRN_OK);
     FI_TRY_RETURN(kill_packs(mending, change, err));
     FI_TRY_RETURN(fi_outgoing_write(mending->outgoing, mending->stage->dir, FI_SHARE_PACK_SIZE_MAX,
                                     send_pack, mending, err));
@@ -340,7 +407,7 @@ plan_mend(void *ctx, struct fi_remote *remote, struct fi_remote_change *change, 
 
 int
 fi_share_mend(struct fi_share *share, struct fi_share_stage *stage, struct fi_share_damage *damage,
-              struct fi_share_mended *out, firn_error *err)
+              bool may_drop, struct fi_share_mended *out, firn_error *err)
 {
     struct mending mending = {.share = share, .stage = stage, .damage = damage, .out = out};
     *out = (struct fi_share_mended){0};
@@ -353,6 +420,10 @@ fi_share_mend(struct fi_share *share, struct fi_share_stage *stage, struct fi_sh
         before = out->sent_bytes;
         rc = fi_remote_push(&share->remote, plan_mend, &mending, err);
     } while (rc == FIRN_OK && out->left_broken > 0 && out->sent_bytes > before);
+    if (rc == FIRN_OK && may_drop && out->left_broken > 0) {
+        mending.drops = true;
+        rc = fi_remote_push(&share->remote, plan_mend, &mending, err);
+    }
     if (rc == FIRN_OK && share->is_changed) {
         const struct fi_share_facts facts = {.packs = mending.sent,
                                              .pack_count = mending.sent_count};

@@ -96,6 +96,7 @@ pass_bad(struct walking *walking, const firn_hash *hash, int rc, const firn_erro
         return rc;
     }
     struct fi_share_whole *whole = walking->whole;
+    whole->has_newer = whole->has_newer || rc == FIRN_NEWER;
     if (whole->bad.count == 0) {
         whole->why = *why;
     }

@@ -287,6 +287,9 @@ static int
 dir_check_run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 1);
+    if (fi_command_has(cli, "drop-broken") && !fi_command_has(cli, "repair")) {
+        return fi_command_misused(cli, "--drop-broken is for --remote --repair");
+    }
     if (fi_command_has(cli, "remote")) {
         return fi_remotes_check_run(cli);
     }
@@ -297,6 +300,9 @@ dir_check_run(struct fi_cli *cli)
         return fi_command_misused(cli, "--repair is for --remote; a store is repaired by firn "
                                        "repair");
     }
+    if (fi_command_has(cli, "limit")) {
+        return fi_command_misused(cli, "--limit is for --remote");
+    }
     return check_store(cli);
 }
 
@@ -304,12 +310,16 @@ static const struct fi_command_option options[] = {
     {"data", 0, NULL, "also read and verify every byte"},
     {"remote", 0, NULL, "check a remote instead of the store"},
     {"repair", 0, NULL, "send again what a remote has lost and is here"},
+    {"drop-broken", 0, NULL, "with --repair: remove what this machine cannot mend"},
+    {"limit", 0, "SIZE", "of a remote: use at most so many bytes a second (5M)"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct fi_command_example examples[] = {
     {"firn check --data", "check that everything saved can still be read"},
     {"firn check --remote nas", "check that the remote nas has all that was pushed"},
+    {"firn check --remote --data --limit 5M",
+     "read all of it, and leave some of the line to others"},
     {NULL, NULL},
 };
 
@@ -333,7 +343,13 @@ const struct fi_command fi_dir_check = {
             "checkpoints that cannot be restored from the remote. With --repair, what is\n"
             "missing or damaged there is sent again as far as this machine has it, whether it\n"
             "saved or pulled it. Then the damaged packs are taken out of the remote, once\n"
-            "nothing needs them.",
+            "nothing needs them.\n"
+            "\n"
+            "As long as a checkpoint of the remote is broken, firn remote prune refuses. With\n"
+            "--drop-broken too, the broken checkpoints that this machine cannot mend are\n"
+            "removed from the remote, with their tags, and named. So first repair it on each\n"
+            "machine that may have them. Machines that have them keep them, and firn push\n"
+            "REMOTE REF sends one again.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE,
     .run = dir_check_run,

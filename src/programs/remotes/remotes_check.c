@@ -34,11 +34,11 @@ hint_of(const struct checking *checking, int code)
     }
     if (result->broken == 0) {
         return result->damaged > 0 && !repairs
-                   ? "no checkpoint needs what is damaged; --repair takes damaged packs out"
+                   ? "no checkpoint needs what is damaged; --repair puts that right"
                    : NULL;
     }
     return repairs ? "this machine has not all that was lost: run this also where the others were "
-                     "saved or pulled"
+                     "saved or pulled; --drop-broken removes what no machine has"
                    : "--repair sends again what this machine has of them; it may also run where "
                      "they were saved";
 }
@@ -53,7 +53,7 @@ print_result(const firn_remote_check_result *result)
     fi_term_out_format(", %s %s with %s: ", fi_term_text_number(result->packs, number),
                        fi_term_text_plural(result->packs, "pack", "packs"),
                        fi_term_text_size(result->bytes, size));
-    if (result->damaged == 0 && result->broken == 0 && result->repaired == 0) {
+    if (result->damaged == 0 && result->broken + result->repaired + result->dropped == 0) {
         fi_term_out_text("no damage");
     } else {
         fi_term_out_format("%llu damaged", (unsigned long long)result->damaged);
@@ -62,6 +62,11 @@ print_result(const firn_remote_check_result *result)
         fi_term_out_text(", ");
         fi_remotes_print_checkpoints(result->repaired);
         fi_term_out_format(" repaired with %s", fi_term_text_size(result->sent, size));
+    }
+    if (result->dropped > 0) {
+        fi_term_out_text(", ");
+        fi_remotes_print_checkpoints(result->dropped);
+        fi_term_out_text(" dropped");
     }
     if (result->broken > 0) {
         fi_term_out_text(", ");
@@ -76,7 +81,8 @@ print_result(const firn_remote_check_result *result)
 static void
 show_result(const struct fi_cli *cli, int code, const firn_remote_check_result *result)
 {
-    if (code != FIRN_OK && code != FIRN_CORRUPT && code != FIRN_NEWER) {
+    /* Without a request the store could not be opened. */
+    if ((code != FIRN_OK && code != FIRN_CORRUPT && code != FIRN_NEWER) || result->requests == 0) {
         return;
     }
     fi_term_json_u64("state", result->state);
@@ -86,6 +92,7 @@ show_result(const struct fi_cli *cli, int code, const firn_remote_check_result *
     fi_term_json_u64("damaged", result->damaged);
     fi_term_json_u64("broken", result->broken);
     fi_term_json_u64("repaired", result->repaired);
+    fi_term_json_u64("dropped", result->dropped);
     fi_term_json_u64("sent", result->sent);
     fi_term_json_u64("fetched", result->fetched);
     fi_term_json_u64("requests", result->requests);
@@ -102,7 +109,10 @@ fi_remotes_check_run(struct fi_cli *cli)
     struct checking checking = {.options = FIRN_REMOTE_CHECK_OPTIONS_INIT,
                                 .result = FIRN_REMOTE_CHECK_RESULT_INIT};
     struct fi_task_notices notices;
-    int exit_code = fi_task_workspace_open(cli, &checking.workspace);
+    int exit_code = fi_remotes_limit(cli, &checking.options.bytes_per_second_max);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_open(cli, &checking.workspace);
+    }
     if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
@@ -110,6 +120,7 @@ fi_remotes_check_run(struct fi_cli *cli)
     checking.remote = cli->argument_count > 0 ? cli->arguments[0] : NULL;
     checking.options.read_data = fi_command_has(cli, "data");
     checking.options.repair = fi_command_has(cli, "repair");
+    checking.options.drop_broken = fi_command_has(cli, "drop-broken");
     checking.options.callbacks = fi_task_notices_callbacks(&notices);
     int code = fi_task_patience_run(cli, attempt_check, &checking, &err);
     fi_term_meter_clear();

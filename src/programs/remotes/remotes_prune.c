@@ -33,7 +33,7 @@ hint_of(const struct pruning *pruning, int code)
     case FIRN_IO:
         return "what nothing needs is removed by the next prune";
     case FIRN_CORRUPT:
-        return "nothing was removed: something that a checkpoint there needs is damaged or missing";
+        return "nothing was removed: firn check --remote says what is damaged or missing there";
     case FIRN_INVALID:
         return pruning->options.keep != NULL
                    ? "firn help config explains policies"

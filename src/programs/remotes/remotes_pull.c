@@ -8,6 +8,7 @@
 #include "remotes/remotes_internal.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "term/term.h"
 
@@ -29,14 +30,35 @@ fi_remotes_pull_attempt(struct fi_cli *cli, struct fi_remotes_pull_request *requ
     return fi_task_patience_run(cli, attempt_pull, request, err);
 }
 
+/* Each of the checkpoints, which come by themselves; the results are added up. */
+static int
+pull_references(struct fi_cli *cli, struct fi_remotes_pull_request *request, firn_error *err)
+{
+    firn_pull_result sum = FIRN_PULL_RESULT_INIT;
+    int code = FIRN_OK;
+    for (int i = 1; i < cli->argument_count && code == FIRN_OK; i++) {
+        request->result = (firn_pull_result)FIRN_PULL_RESULT_INIT;
+        request->options.reference = cli->arguments[i];
+        code = fi_remotes_pull_attempt(cli, request, err);
+        sum.checkpoints += request->result.checkpoints;
+        sum.lines += request->result.lines;
+        sum.skipped += request->result.skipped;
+        sum.bytes += request->result.bytes;
+        sum.requests += request->result.requests;
+    }
+    request->result = sum;
+    return code;
+}
+
+/* has_references: how many lines have them is not known. */
 static void
-print_result(const firn_pull_result *result)
+print_result(const firn_pull_result *result, bool has_references)
 {
     char number[FI_TERM_TEXT_NUMBER_SIZE];
     if (result->checkpoints > 0) {
         fi_term_out_text("pulled ");
         fi_remotes_print_checkpoints(result->checkpoints);
-        if (result->lines > 1) {
+        if (result->lines > 1 && !has_references) {
             fi_term_out_format(" of %s lines", fi_term_text_number(result->lines, number));
         }
         fi_remotes_print_traffic(result->bytes, result->requests);
@@ -62,19 +84,38 @@ fi_remotes_pull_show(const struct fi_cli *cli, const struct fi_remotes_pull_requ
 {
     const firn_pull_result *result = &request->result;
     fi_term_json_u64("checkpoints", result->checkpoints);
-    fi_term_json_u64("lines", result->lines);
+    if (request->options.reference == NULL) {
+        fi_term_json_u64("lines", result->lines);
+    }
     fi_term_json_u64("skipped", result->skipped);
     fi_term_json_u64("bytes", result->bytes);
     fi_term_json_u64("requests", result->requests);
     fi_task_notices_json(request->notices);
     if (!cli->quiet) {
-        print_result(result);
+        print_result(result, request->options.reference != NULL);
     }
+}
+
+/* Whether the first word is a checkpoint, not a remote: "12", "origin/12". */
+static bool
+is_reference(const struct fi_remotes_pull_request *request, int code)
+{
+    return code == FIRN_NOT_FOUND && request->remote != NULL &&
+           !fi_task_remote_has(request->workspace, request->remote) &&
+           (fi_task_remote_is_meant(request->workspace, request->remote) ||
+            strspn(request->remote, "0123456789") == strlen(request->remote));
 }
 
 static const char *
 hint_of(const struct fi_remotes_pull_request *request, int code)
 {
+    if (is_reference(request, code)) {
+        return "the first word is the remote, those after it are checkpoints: firn pull REMOTE REF";
+    }
+    if (request->options.reference != NULL && (code == FIRN_CORRUPT || code == FIRN_NOT_FOUND) &&
+        fi_task_remote_has(request->workspace, request->remote)) {
+        return fi_task_remote_away_hint(code);
+    }
     switch (code) {
     case FIRN_CANCELLED:
         return "no checkpoint came; the next pull uses what was fetched";
@@ -91,7 +132,6 @@ hint_of(const struct fi_remotes_pull_request *request, int code)
 static int
 remotes_pull_run(struct fi_cli *cli)
 {
-    assert(cli->argument_count <= 1);
     firn_error err;
     struct fi_task_notices notices;
     struct fi_remotes_pull_request request = {
@@ -106,9 +146,12 @@ remotes_pull_run(struct fi_cli *cli)
     fi_task_notices_init(&notices, cli);
     request.options.trust = fi_command_has(cli, "trust");
     request.remote = cli->argument_count > 0 ? cli->arguments[0] : NULL;
-    int code = fi_remotes_pull_attempt(cli, &request, &err);
+    int code = cli->argument_count > 1 ? pull_references(cli, &request, &err)
+                                       : fi_remotes_pull_attempt(cli, &request, &err);
     cli->is_done = code == FIRN_OK;
-    if (fi_remotes_pull_has_result(code)) {
+    /* Without a request the store could not be opened. */
+    if ((fi_remotes_pull_has_result(code) && request.result.requests > 0) ||
+        request.result.checkpoints > 0) {
         fi_remotes_pull_show(cli, &request);
     }
     if (code != FIRN_OK) {
@@ -129,17 +172,19 @@ static const struct fi_command_example examples[] = {
     {"firn pull", "bring what others have pushed to the only remote, or to origin"},
     {"firn diff origin/latest", "then compare their newest checkpoint with the disk"},
     {"firn restore origin/latest", "or restore it"},
+    {"firn pull nas v1.0", "bring the checkpoint v1.0 of nas alone"},
     {NULL, NULL},
 };
 
 const struct fi_command fi_remotes_pull = {
     .name = "pull",
     .summary = "Bring checkpoints that others have pushed to a remote",
-    .arguments = "[REMOTE]",
+    .arguments = "[REMOTE] [REF...]",
     .options = options,
     .help = "Brings the checkpoints that other machines, or other workspaces of this one,\n"
             "have pushed to REMOTE (default: the only one, or origin) and that are not here\n"
-            "yet. The directory and its own checkpoints stay as they are.\n"
+            "yet; or only the checkpoints REF, each with what it needs and no more. The\n"
+            "directory and its own checkpoints stay as they are.\n"
             "\n"
             "What came is called REMOTE/REF, where REF is a number, an id, a time or latest,\n"
             "as in origin/latest or origin/12~1: firn show, diff, cat, grep, status, restore\n"
@@ -162,7 +207,7 @@ const struct fi_command fi_remotes_pull = {
 const struct fi_command fi_remotes_pull_fetch = {
     .name = "fetch",
     .summary = "The same as pull, which changes no file either",
-    .arguments = "[REMOTE]",
+    .arguments = "[REMOTE] [REF...]",
     .options = options,
     .help = "A pull changes neither the directory nor its checkpoints, so firn fetch and firn\n"
             "pull are the same: see firn help pull. firn restore REMOTE/latest restores what\n"

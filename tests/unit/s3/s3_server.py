@@ -194,7 +194,7 @@ class Server(socketserver.StreamRequestHandler):
         """status CODE[:NAME]: an error. lose: done, without an answer. hold: the same, but the connection stays. truncate N: N bytes of the answer's body. hang N: the same, and then
         nothing. cut CODE[:NAME]: an error whose document ends in the middle, and the connection breaks. drip SECONDS N [body]: the answer, or its body,
         comes N bytes at a time with a pause after each. portal: a web page. redirect: 302 to one. moved: 301, as of a bucket in another region. xml TEXT: this in place of the body.
-        noids: nothing tells that it is S3. short: another range than was asked for. whole: no ranges. chunked: no length."""
+        noids: nothing tells that it is S3. html: the same, and the type is that of a web page. short: another range than was asked for. whole: no ranges. chunked: no length."""
         fault = kind
         if kind in ("status", "cut"):
             code, _, name = argument.partition(":")
@@ -241,8 +241,9 @@ class Server(socketserver.StreamRequestHandler):
             text = urllib.parse.unquote_to_bytes(argument)
             head = re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % len(text), head)
             self.answer = head + b"\r\n\r\n" + text
-        elif fault == "noids":
-            head = b"\r\n".join(line for line in head.split(b"\r\n") if not re.match(rb"(x-amz-|ETag)", line, re.I))
+        elif fault in ("noids", "html"):
+            head = b"\r\n".join(line for line in head.split(b"\r\n") if not re.match(rb"(x-amz-|ETag|Content-Type)", line, re.I))
+            head += b"\r\nContent-Type: text/html" if fault == "html" else b""
             self.answer = head + b"\r\n\r\n" + rest
         elif fault == "chunked":
             head = re.sub(rb"Content-Length: \d+", b"Transfer-Encoding: chunked", head)

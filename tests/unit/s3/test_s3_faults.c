@@ -383,6 +383,33 @@ portals_are_no_storage(void **state)
     fi_bucket_close(bucket);
 }
 
+/* As moto does: a range that begins where the object ends, and a key that is missing. */
+static void
+errors_may_come_as_web_pages(void **state)
+{
+    struct fi_bucket *bucket = s3_fixture_open(&fixture, "");
+    struct fi_buf got = {0};
+    uint64_t size;
+    firn_error err;
+    OK(put(bucket, "x", &err));
+    (void)s3_fixture_say(&fixture, "fault 1 GET html");
+    OK(fi_bucket_get(bucket, "x", 1 << 20, 5, &got, &err));
+    assert_int_equal(got.size, 0);
+    (void)s3_fixture_say(&fixture, "fault 1 GET html");
+    FAILS(get(bucket, "y", &err), FIRN_NOT_FOUND, "y");
+    (void)s3_fixture_say(&fixture, "fault 1 HEAD html");
+    FAILS(fi_bucket_head(bucket, "y", &size, &err), FIRN_NOT_FOUND, "y");
+    (void)s3_fixture_say(&fixture, "fault 1 HEAD html");
+    (void)s3_fixture_say(&fixture, "fault 1 GET portal");
+    FAILS(fi_bucket_head(bucket, "y", &size, &err), FIRN_IO, "127.0.0.1");
+    (void)s3_fixture_say(&fixture, "fault 1 DELETE html");
+    OK(fi_bucket_remove(bucket, "y", &err));
+    (void)s3_fixture_say(&fixture, "fault 1 GET html");
+    FAILS(get(bucket, "x", &err), FIRN_IO, "no object storage");
+    fi_buf_deinit(&got);
+    fi_bucket_close(bucket);
+}
+
 /* ==== what is refused ==== */
 
 static void
@@ -501,6 +528,7 @@ main(void)
         cmocka_unit_test_setup(a_refusal_counts_though_the_connection_breaks, reset),
         cmocka_unit_test_setup(parts_that_were_not_asked_for_are_refused, reset),
         cmocka_unit_test_setup(portals_are_no_storage, reset),
+        cmocka_unit_test_setup(errors_may_come_as_web_pages, reset),
         cmocka_unit_test_setup(missing_permissions_are_named, reset),
         cmocka_unit_test_setup(wrong_clocks_and_keys_are_told_apart, reset),
         cmocka_unit_test_setup(a_wrong_region_is_named, reset),

@@ -32,6 +32,7 @@ check_ok(int rc, const firn_error *why)
 static char told[16 << 10];
 static size_t told_size;
 static uint64_t told_count;
+static void (*told_also)(const char *text);
 
 static void
 note_told(void *ctx, const firn_notice *notice)
@@ -41,10 +42,29 @@ note_told(void *ctx, const firn_notice *notice)
     told_count++;
     assert_true(told_size + strlen(notice->text) + 2 < sizeof told);
     told_size += (size_t)snprintf(told + told_size, sizeof told - told_size, "%s\n", notice->text);
+    if (told_also != NULL) {
+        told_also(notice->text);
+    }
+}
+
+/* What a check does; `also` is called for each notice and for each step of it. */
+struct trying {
+    bool read_data;
+    bool mend;
+    bool drop;
+    void (*also)(const char *text);
+};
+
+static int
+note_step(void *ctx, const firn_progress *progress)
+{
+    (void)ctx;
+    told_also(progress->phase);
+    return FIRN_OK;
 }
 
 static int
-try_check(struct ws_world *world, bool read_data, bool mend, firn_remote_check_result *out)
+try_so(struct ws_world *world, struct trying trying, firn_remote_check_result *out)
 {
     firn_remote_check_options options = FIRN_REMOTE_CHECK_OPTIONS_INIT;
     scan_notices_deinit(&world->notices);
@@ -53,9 +73,26 @@ try_check(struct ws_world *world, bool read_data, bool mend, firn_remote_check_r
     told[0] = '\0';
     told_count = 0;
     options.callbacks = scan_notices_callbacks(&world->notices);
-    options.read_data = read_data;
-    options.repair = mend;
-    return fi_share_check(world->ws, NULL, &options, out, &world->err);
+    options.read_data = trying.read_data;
+    options.repair = trying.mend;
+    options.drop_broken = trying.drop;
+    told_also = trying.also;
+    options.callbacks.on_progress = trying.also != NULL ? note_step : options.callbacks.on_progress;
+    int rc = fi_share_check(world->ws, NULL, &options, out, &world->err);
+    told_also = NULL;
+    return rc;
+}
+
+static int
+try_check(struct ws_world *world, bool read_data, bool mend, firn_remote_check_result *out)
+{
+    return try_so(world, (struct trying){.read_data = read_data, .mend = mend}, out);
+}
+
+static int
+try_drop(struct ws_world *world, firn_remote_check_result *out)
+{
+    return try_so(world, (struct trying){.read_data = true, .mend = true, .drop = true}, out);
 }
 
 static void
@@ -367,10 +404,203 @@ a_prune_takes_what_was_damaged(void **state)
     prepared_deinit(&prepared);
 }
 
+/* ==== giving up ==== */
+
+static void
+tag_first(struct ws_world *world)
+{
+    firn_workspace_checkpoint *tagged;
+    check_ok(fi_ws_tag_set(world->ws, "v1", "1", false, &tagged, &world->err), &world->err);
+    fi_ws_given_release(world->ws);
+    share_push(world);
+}
+
+/* "/b" goes on, and sends again what it is asked for. */
+static void
+go_on(struct prepared *prepared, uint64_t checkpoints)
+{
+    static const char *const first[] = {"1", NULL};
+    struct ws_world *world = &prepared->world;
+    struct ws_world *other = &prepared->other;
+    firn_push_result pushed;
+    scan_put_text(&other->tree, "after", "after");
+    ws_save(other);
+    assert_int_equal(share_push(other).checkpoints, 1);
+    assert_clean(world, checkpoints + 1);
+    char *third = ws_dump(other);
+    share_pull(world);
+    share_assert_dump(world, "origin/latest", third);
+    free(third);
+    check_ok(share_try_push(other, first, &pushed), &other->err);
+    if (pushed.checkpoints > 0) {
+        assert_clean(world, checkpoints + 2);
+    }
+    share_pull(world);
+    share_assert_dump(world, "origin/1", prepared->first);
+}
+
+/* What "/w" has not goes, if it is asked to; what it has is mended. A prune works again. */
+static void
+what_nobody_has_is_dropped(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof harms / sizeof harms[0]; i++) {
+        struct prepared prepared;
+        struct ws_world *world = &prepared.world;
+        firn_prune_options options = FIRN_PRUNE_OPTIONS_INIT;
+        firn_prune_result pruned;
+        firn_remote_check_result result;
+        const bool is_small = strcmp(harms[i].name, "small") == 0;
+        prepare(&prepared, 140 + i);
+        tag_first(&prepared.other);
+        harm(&prepared, &harms[i]);
+        assert_int_equal(try_check(world, true, true, &result), FIRN_CORRUPT);
+        assert_int_equal(result.dropped, 0);
+        assert_int_equal(result.repaired, is_small ? 1 : 0);
+        assert_int_equal(share_remote_count(world, FI_SHARE_ENTRY_CHECKPOINT), 3);
+        if (harms[i].is_cheap) {
+            assert_true(fi_share_prune(world->ws, NULL, &options, &pruned, &world->err) != FIRN_OK);
+        }
+        const uint64_t lost = is_small ? 1 : 2;
+        check_ok(try_drop(world, &result), &world->err);
+        assert_int_equal(result.dropped, lost);
+        assert_int_equal(result.broken + result.repaired, 0);
+        assert_told("was dropped from the remote");
+        assert_int_equal(share_remote_count(world, FI_SHARE_ENTRY_TAG), is_small ? 1 : 0);
+        assert_clean(world, 3 - lost);
+        check_ok(fi_share_prune(world->ws, NULL, &options, &pruned, &world->err), &world->err);
+        assert_clean(world, 3 - lost);
+        check_ok(try_drop(world, &result), &world->err);
+        assert_int_equal(result.dropped, 0);
+        go_on(&prepared, 3 - lost);
+        prepared_deinit(&prepared);
+    }
+}
+
+static void
+what_can_be_mended_is_not_dropped(void **state)
+{
+    struct prepared prepared;
+    firn_remote_check_result result;
+    (void)state;
+    prepare(&prepared, 151);
+    share_pull(&prepared.world);
+    harm(&prepared, &harms[0]);
+    check_ok(try_drop(&prepared.world, &result), &prepared.world.err);
+    assert_int_equal(result.repaired, 2);
+    assert_int_equal(result.dropped, 0);
+    assert_clean(&prepared.world, 3);
+    prepared_deinit(&prepared);
+}
+
+/* The other machine mends what "/w" is about to drop, at the n-th step after the check. */
+static struct {
+    struct ws_world *self;
+    struct ws_world *other;
+    unsigned at;
+    unsigned steps;
+    bool is_armed;
+} race;
+
+static void
+mend_meanwhile(const char *text)
+{
+    void (*also)(const char *) = told_also;
+    firn_remote_check_result result;
+    race.is_armed = race.is_armed || strstr(text, "cannot be restored") != NULL;
+    if (!race.is_armed) {
+        return;
+    }
+    fi_os_sleep_ns(race.self->ws->os, INT64_C(2000000000)); /* so the next step is told, too */
+    if (++race.steps == race.at) {
+        check_ok(try_check(race.other, false, true, &result), &race.other->err);
+        told_also = also;
+    }
+}
+
+static void
+what_is_mended_meanwhile_is_not_dropped(void **state)
+{
+    bool was_reached = true;
+    unsigned at;
+    (void)state;
+    for (at = 1; was_reached; at++) {
+        struct prepared prepared;
+        firn_remote_check_result result;
+        prepare(&prepared, 152);
+        harm(&prepared, &harms[0]);
+        memset(&race, 0, sizeof race);
+        race.self = &prepared.world;
+        race.other = &prepared.other;
+        race.at = at;
+        const struct trying trying = {.mend = true, .drop = true, .also = mend_meanwhile};
+        check_ok(try_so(&prepared.world, trying, &result), &prepared.world.err);
+        /* The last ones are told after it was done. */
+        was_reached = race.steps >= at && result.dropped == 0;
+        assert_int_equal(result.dropped, was_reached ? 0 : 2);
+        assert_clean(&prepared.world, was_reached ? 3 : 1);
+        prepared_deinit(&prepared);
+    }
+    assert_true(at > 5);
+    printf("count: %u moments at which another machine mends a remote\n", at);
+}
+
+/* Sets an entry of a checkpoint, or of a small pack, to what it says with another first byte. */
+static void
+set_format(struct ws_world *world, const char *kind, uint8_t format, size_t size)
+{
+    struct share_remote at;
+    struct fi_buf value = {0};
+    share_remote_open(world, &at);
+    const struct fi_remote_item *item = share_remote_entry(&at, kind, 0);
+    check_ok(fi_buf_assign(&value, item->value), &err);
+    value.data[0] = format;
+    value.size = size < value.size ? size : value.size;
+    check_ok(fi_remote_table_put(&at.change.set, item->key, fi_buf_slice(&value), 0, &err), &err);
+    share_remote_publish(&at);
+    share_remote_close(&at);
+    fi_buf_deinit(&value);
+}
+
+static void
+entries_that_cannot_be_read_are_dropped(void **state)
+{
+    struct prepared prepared;
+    struct ws_world *world = &prepared.world;
+    firn_remote_check_result result;
+    (void)state;
+    prepare(&prepared, 154);
+    set_format(world, FI_SHARE_ENTRY_CHECKPOINT, 1, 9);
+    assert_int_equal(try_check(world, false, true, &result), FIRN_CORRUPT);
+    assert_int_equal(result.broken, 1);
+    check_ok(try_drop(world, &result), &world->err);
+    assert_int_equal(result.dropped, 1);
+    assert_clean(world, 2);
+    prepared_deinit(&prepared);
+}
+
+static void
+what_a_newer_firn_reads_is_not_dropped(void **state)
+{
+    static const char *const kinds[] = {FI_SHARE_ENTRY_CHECKPOINT, FI_SHARE_ENTRY_PACK};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct prepared prepared;
+        struct ws_world *world = &prepared.world;
+        firn_remote_check_result result;
+        prepare(&prepared, 155);
+        set_format(world, kinds[i], 2, SIZE_MAX);
+        assert_true(try_drop(world, &result) != FIRN_OK);
+        assert_int_equal(result.dropped, 0);
+        assert_int_equal(share_remote_count(world, FI_SHARE_ENTRY_CHECKPOINT), 3);
+        prepared_deinit(&prepared);
+    }
+}
+
 /* ==== the marker and the states ==== */
 
 static void
-a_lost_marker_is_named(void **state)
+a_lost_marker_is_named_and_put_back(void **state)
 {
     struct prepared prepared;
     struct share_remote at;
@@ -384,7 +614,33 @@ a_lost_marker_is_named(void **state)
     assert_told(FI_REMOTE_MARKER_NAME);
     assert_int_equal(result.damaged, 1);
     assert_int_equal(result.broken, 0);
+    check_ok(try_check(&prepared.world, false, true, &result), &prepared.world.err);
+    assert_told(FI_REMOTE_MARKER_NAME);
+    assert_int_equal(result.damaged, 1);
+    assert_clean(&prepared.world, 3);
+    struct ws_world cleo;
+    share_open_beside(&prepared.world, "/c", &cleo); /* it adds the remote */
+    assert_int_equal(share_pull(&cleo).checkpoints, 3);
+    share_close_beside(&cleo);
     prepared_deinit(&prepared);
+}
+
+/* Perhaps a disk is not mounted. */
+static void
+a_place_without_states_gets_no_marker(void **state)
+{
+    struct ws_world world;
+    struct share_remote at;
+    struct fi_remote_marker marker;
+    firn_remote_check_result result;
+    (void)state;
+    share_open(&world, 66);
+    share_remote_open(&world, &at);
+    check_ok(fi_bucket_remove(at.bucket, FI_REMOTE_MARKER_NAME, &err), &err);
+    assert_int_equal(try_check(&world, false, true, &result), FIRN_CORRUPT);
+    assert_int_equal(fi_remote_marker_read(at.bucket, &marker, &err), FIRN_NOT_FOUND);
+    share_remote_close(&at);
+    ws_world_close(&world);
 }
 
 static void
@@ -610,7 +866,13 @@ main(void)
         cmocka_unit_test(damage_is_found_named_and_mended),
         cmocka_unit_test(what_is_shared_mends_others),
         cmocka_unit_test(a_prune_takes_what_was_damaged),
-        cmocka_unit_test(a_lost_marker_is_named),
+        cmocka_unit_test(what_nobody_has_is_dropped),
+        cmocka_unit_test(what_can_be_mended_is_not_dropped),
+        cmocka_unit_test(what_is_mended_meanwhile_is_not_dropped),
+        cmocka_unit_test(entries_that_cannot_be_read_are_dropped),
+        cmocka_unit_test(what_a_newer_firn_reads_is_not_dropped),
+        cmocka_unit_test(a_lost_marker_is_named_and_put_back),
+        cmocka_unit_test(a_place_without_states_gets_no_marker),
         cmocka_unit_test(lost_states_are_named),
         cmocka_unit_test(a_log_tells_what_was_pushed),
         cmocka_unit_test(what_was_not_pushed_is_not_sent),
