@@ -74,7 +74,7 @@ enum { FI_BUCKET_STREAMS_MAX = 3 };
 struct fi_bucket {
     struct fi_os_process_mark mark;
     const struct fi_bucket_ops *ops;
-    unsigned stream_count; /* handles that bring an object sooner than one does; 1 at first */
+    unsigned stream_count;  /* handles that bring an object sooner than one does; 1 at first */
     uint64_t request_count; /* since it was opened; tries of one call count as one */
     /* By the clock of the storage, when it answered last; in seconds. 0: it does not say. */
     int64_t answered_s;
