@@ -790,6 +790,36 @@ memory_that_runs_out_is_an_error(void **state)
     prepared_deinit(&prepared);
 }
 
+/* Dropping is all or nothing, whichever allocation fails, and works the next time. */
+static void
+memory_that_runs_out_drops_all_or_nothing(void **state)
+{
+    enum { STEP = 3 };
+    struct prepared prepared;
+    struct ws_world *world = &prepared.world;
+    firn_remote_check_result result;
+    unsigned failures = 0;
+    int rc = FIRN_NO_MEMORY;
+    (void)state;
+    prepare(&prepared, 67);
+    harm(&prepared, &harms[0]);
+    for (uint64_t n = 1; rc != FIRN_OK; n += STEP) {
+        test_alloc_fail_at(n, false);
+        rc = try_drop(world, &result);
+        test_alloc_fail_at(0, false);
+        if (rc != FIRN_OK && rc != FIRN_NO_MEMORY) {
+            fail_msg("call %llu: %s: %s", (unsigned long long)n, firn_code_name(rc),
+                     world->err.text);
+        }
+        failures += rc == FIRN_NO_MEMORY ? 1 : 0;
+        const size_t left = share_remote_count(world, FI_SHARE_ENTRY_CHECKPOINT);
+        assert_true(left == 1 || (left == 3 && rc == FIRN_NO_MEMORY));
+    }
+    assert_true(failures > 10);
+    assert_clean(world, 1);
+    prepared_deinit(&prepared);
+}
+
 /* Adds an entry of a checkpoint that its author did not push. */
 static void
 name_checkpoint(struct ws_world *world, const uint8_t *line, struct fi_catalog_record record)
@@ -877,6 +907,8 @@ main(void)
         cmocka_unit_test(a_log_tells_what_was_pushed),
         cmocka_unit_test(what_was_not_pushed_is_not_sent),
         cmocka_unit_test_setup_teardown(memory_that_runs_out_is_an_error, install, uninstall),
+        cmocka_unit_test_setup_teardown(memory_that_runs_out_drops_all_or_nothing, install,
+                                        uninstall),
     };
     return cmocka_run_group_tests_name("share_check", tests, NULL, NULL);
 }
