@@ -2289,7 +2289,7 @@ class workspace
         return out;
     }
     // Whether a remote has all that its checkpoints need; with options.repair, what is damaged there and whole here is sent
-    // again. FIRN_CORRUPT: damage is left; notices name it.
+    // again, and with options.drop_broken what cannot be mended is removed. FIRN_CORRUPT: damage is left; notices name it.
     firn_remote_check_result
     remote_check(const std::optional<std::string> &remote = std::nullopt,
                  const firn_remote_check_options &options = FIRN_REMOTE_CHECK_OPTIONS_INIT)

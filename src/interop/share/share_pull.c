@@ -55,6 +55,8 @@ struct pulling {
     uint64_t bytes_total;
     int worst; /* what could not be brought: FIRN_OK, or the code of the first */
     firn_error why;
+    int left_rc; /* FIRN_OK, or that objects of the packs have no base */
+    firn_error left_why;
 };
 
 /* Reports what could not be brought, and goes on; only some failures end the pull. */
@@ -282,7 +284,10 @@ fetch_all(struct pulling *pulling, bool again, firn_error *err)
     int rc = fi_objects_adoption_finish(pulling->adoption, &why);
     fi_objects_adoption_end(pulling->adoption);
     pulling->adoption = NULL;
-    return report(pulling, rc, &why, err);
+    /* Perhaps nothing needs what is left: the base of a delta may have gone with a checkpoint. */
+    pulling->left_rc = rc == FIRN_CORRUPT ? rc : FIRN_OK;
+    pulling->left_why = why;
+    return rc == FIRN_CORRUPT ? FIRN_OK : report(pulling, rc, &why, err);
 }
 
 /* ==== whether they are whole ==== */
@@ -566,6 +571,7 @@ bring(struct pulling *pulling, firn_error *err)
         FI_TRY_RETURN(find_whole(pulling, 0, pulling->coming_count, &are_whole, err));
     }
     if (!are_whole) {
+        FI_TRY_RETURN(report(pulling, pulling->left_rc, &pulling->left_why, err));
         FI_TRY_RETURN(skip_broken(pulling, err));
     }
     if (!pulling->options->trust) {

@@ -362,12 +362,11 @@ damage_is_found_named_and_mended(void **state)
 
 /* A checkpoint that is not here is whole again once what it shares with one that is was sent. */
 static void
-what_is_shared_mends_others(void **state)
+mend_what_is_shared(bool drops)
 {
     struct prepared prepared;
     struct ws_world cleo;
     firn_remote_check_result result;
-    (void)state;
     prepare(&prepared, 64);
     share_open_beside(&prepared.world, "/c", &cleo);
     share_pull(&cleo);
@@ -377,11 +376,19 @@ what_is_shared_mends_others(void **state)
     share_push(&prepared.other);
     harm(&prepared, &harms[0]);
     share_open_beside(&prepared.world, "/c", &cleo);
-    check_ok(try_check(&cleo, false, true, &result), &cleo.err);
+    check_ok(drops ? try_drop(&cleo, &result) : try_check(&cleo, false, true, &result), &cleo.err);
     assert_int_equal(result.repaired, 3);
     assert_clean(&prepared.world, 4);
     share_close_beside(&cleo);
     prepared_deinit(&prepared);
+}
+
+static void
+what_is_shared_mends_others(void **state)
+{
+    (void)state;
+    mend_what_is_shared(false);
+    mend_what_is_shared(true);
 }
 
 /* A prune before it was mended removes nothing, and after it what was damaged. */
@@ -419,7 +426,7 @@ tag_first(struct ws_world *world)
 static void
 go_on(struct prepared *prepared, uint64_t checkpoints)
 {
-    static const char *const first[] = {"1", NULL};
+    static const char *const lost[] = {"1", "2", NULL};
     struct ws_world *world = &prepared->world;
     struct ws_world *other = &prepared->other;
     firn_push_result pushed;
@@ -431,12 +438,12 @@ go_on(struct prepared *prepared, uint64_t checkpoints)
     share_pull(world);
     share_assert_dump(world, "origin/latest", third);
     free(third);
-    check_ok(share_try_push(other, first, &pushed), &other->err);
-    if (pushed.checkpoints > 0) {
-        assert_clean(world, checkpoints + 2);
-    }
+    check_ok(share_try_push(other, lost, &pushed), &other->err);
+    assert_int_equal(pushed.checkpoints, 3 - checkpoints);
+    assert_clean(world, 4);
     share_pull(world);
     share_assert_dump(world, "origin/1", prepared->first);
+    share_assert_dump(world, "origin/2", prepared->second);
 }
 
 /* What "/w" has not goes, if it is asked to; what it has is mended. A prune works again. */
@@ -444,7 +451,8 @@ static void
 what_nobody_has_is_dropped(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof harms / sizeof harms[0]; i++) {
+    for (size_t round = 0; round < 2 * sizeof harms / sizeof harms[0]; round++) {
+        const size_t i = round / 2;
         struct prepared prepared;
         struct ws_world *world = &prepared.world;
         firn_prune_options options = FIRN_PRUNE_OPTIONS_INIT;
@@ -468,13 +476,70 @@ what_nobody_has_is_dropped(void **state)
         assert_told("was dropped from the remote");
         assert_int_equal(share_remote_count(world, FI_SHARE_ENTRY_TAG), is_small ? 1 : 0);
         assert_clean(world, 3 - lost);
-        check_ok(fi_share_prune(world->ws, NULL, &options, &pruned, &world->err), &world->err);
-        assert_clean(world, 3 - lost);
+        if (round % 2 == 0) {
+            check_ok(fi_share_prune(world->ws, NULL, &options, &pruned, &world->err), &world->err);
+            assert_clean(world, 3 - lost);
+        }
         check_ok(try_drop(world, &result), &world->err);
         assert_int_equal(result.dropped, 0);
         go_on(&prepared, 3 - lost);
         prepared_deinit(&prepared);
     }
+}
+
+/* Of a pack that stays, since a whole checkpoint needs some of it, a delta has lost its base. */
+static void
+packs_that_lean_on_lost_ones_may_stay(void **state)
+{
+    static const char *const lost[] = {"1", "2", NULL};
+    firn_push_result pushed;
+    struct ws_world world;
+    struct ws_world other;
+    struct ws_world cleo;
+    struct share_remote at;
+    firn_prune_options options = FIRN_PRUNE_OPTIONS_INIT;
+    firn_prune_result pruned;
+    firn_remote_check_result result;
+    (void)state;
+    share_open(&world, 68);
+    share_open_beside(&world, "/b", &other);
+    static uint8_t bytes[30000];
+    struct test_random random = {69};
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)test_random_below(&random, 256);
+    }
+    scan_put_random(&other.tree, "big", 1, BIG);
+    scan_put_file(&other.tree, "changed", bytes, sizeof bytes);
+    ws_save(&other);
+    share_push(&other);
+    bytes[9999] ^= 1;
+    scan_put_file(&other.tree, "changed", bytes, sizeof bytes);
+    scan_put_text(&other.tree, "x", "kept");
+    ws_save(&other);
+    share_push(&other);
+    scan_remove_file(&other.tree, "big");
+    scan_remove_file(&other.tree, "changed");
+    ws_save(&other);
+    share_push(&other);
+    share_remote_open(&world, &at);
+    remove_file(&at);
+    share_remote_close(&at);
+    check_ok(try_drop(&world, &result), &world.err);
+    assert_int_equal(result.dropped, 2);
+    assert_clean(&world, 1);
+    check_ok(fi_share_prune(world.ws, NULL, &options, &pruned, &world.err), &world.err);
+    share_open_beside(&world, "/c", &cleo);
+    assert_int_equal(share_pull(&cleo).checkpoints, 1);
+    check_ok(share_try_push(&other, lost, &pushed), &other.err);
+    assert_int_equal(pushed.checkpoints, 2);
+    assert_clean(&world, 3);
+    assert_int_equal(share_pull(&cleo).checkpoints, 2); /* also of the pack that it has already */
+    char *second = share_dump(&other, "2");
+    share_assert_dump(&cleo, "origin/2", second);
+    free(second);
+    share_close_beside(&cleo);
+    share_close_beside(&other);
+    ws_world_close(&world);
 }
 
 static void
@@ -790,6 +855,36 @@ memory_that_runs_out_is_an_error(void **state)
     prepared_deinit(&prepared);
 }
 
+/* Dropping is all or nothing, whichever allocation fails, and works the next time. */
+static void
+memory_that_runs_out_drops_all_or_nothing(void **state)
+{
+    enum { STEP = 3 };
+    struct prepared prepared;
+    struct ws_world *world = &prepared.world;
+    firn_remote_check_result result;
+    unsigned failures = 0;
+    int rc = FIRN_NO_MEMORY;
+    (void)state;
+    prepare(&prepared, 67);
+    harm(&prepared, &harms[0]);
+    for (uint64_t n = 1; rc != FIRN_OK; n += STEP) {
+        test_alloc_fail_at(n, false);
+        rc = try_drop(world, &result);
+        test_alloc_fail_at(0, false);
+        if (rc != FIRN_OK && rc != FIRN_NO_MEMORY) {
+            fail_msg("call %llu: %s: %s", (unsigned long long)n, firn_code_name(rc),
+                     world->err.text);
+        }
+        failures += rc == FIRN_NO_MEMORY ? 1 : 0;
+        const size_t left = share_remote_count(world, FI_SHARE_ENTRY_CHECKPOINT);
+        assert_true(left == 1 || (left == 3 && rc == FIRN_NO_MEMORY));
+    }
+    assert_true(failures > 10);
+    assert_clean(world, 1);
+    prepared_deinit(&prepared);
+}
+
 /* Adds an entry of a checkpoint that its author did not push. */
 static void
 name_checkpoint(struct ws_world *world, const uint8_t *line, struct fi_catalog_record record)
@@ -867,6 +962,7 @@ main(void)
         cmocka_unit_test(what_is_shared_mends_others),
         cmocka_unit_test(a_prune_takes_what_was_damaged),
         cmocka_unit_test(what_nobody_has_is_dropped),
+        cmocka_unit_test(packs_that_lean_on_lost_ones_may_stay),
         cmocka_unit_test(what_can_be_mended_is_not_dropped),
         cmocka_unit_test(what_is_mended_meanwhile_is_not_dropped),
         cmocka_unit_test(entries_that_cannot_be_read_are_dropped),
@@ -877,6 +973,8 @@ main(void)
         cmocka_unit_test(a_log_tells_what_was_pushed),
         cmocka_unit_test(what_was_not_pushed_is_not_sent),
         cmocka_unit_test_setup_teardown(memory_that_runs_out_is_an_error, install, uninstall),
+        cmocka_unit_test_setup_teardown(memory_that_runs_out_drops_all_or_nothing, install,
+                                        uninstall),
     };
     return cmocka_run_group_tests_name("share_check", tests, NULL, NULL);
 }
