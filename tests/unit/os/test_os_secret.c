@@ -43,7 +43,7 @@ flags_of(const void *memory, char *out, size_t size)
         if (sscanf(line, "%lx-%lx ", &from, &to) == 2) {
             is_here = (uintptr_t)memory >= from && (uintptr_t)memory < to;
         } else if (is_here && strncmp(line, "VmFlags:", 8) == 0) {
-            snprintf(out, size, "%s", line + 8);
+            snprintf(out, size, "%.200s", line + 8);
         }
     }
     fclose(maps);
