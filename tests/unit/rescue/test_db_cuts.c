@@ -8,8 +8,8 @@
  * commits, but where the log of a store that was not closed lost its end; then at least what was
  * durable when MANIFEST was changed for the last time.
  *
- * The normal run takes a share of the places. FIRN_TEST_LONG=1 takes each cut, and all eight bits of
- * each byte.
+ * The normal run takes a share of the places. FIRN_TEST_LONG=1 takes a quarter of all cuts, and of
+ * all eight bits of each byte; which one depends on the hour.
  */
 #include <string.h>
 
