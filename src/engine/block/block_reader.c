@@ -465,6 +465,8 @@ open_block(const struct fi_block_reader *reader, const struct fi_block_ref *ref,
            firn_error *err)
 {
     struct fi_block_format_prefix prefix;
+    *out_codec = FI_CODEC_NONE;
+    *out = firn_bytes(NULL, 0);
     FI_TRY_RETURN(check_block(reader, ref, bytes, &prefix, err));
     *out = firn_bytes(bytes + PREFIX_SIZE, ref->stored_size);
     if (reader->seal.key != NULL) {
