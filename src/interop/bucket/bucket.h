@@ -68,7 +68,7 @@ struct fi_bucket_ops {
 };
 
 /* The most handles that are used at once. */
-enum { FI_BUCKET_STREAMS_MAX = 3 };
+enum { FI_BUCKET_STREAMS_MAX = 2 };
 
 /* Embedded at the beginning of an implementation's struct. */
 struct fi_bucket {
