@@ -2,9 +2,9 @@
  *
  * block/block_seal.c: see block_seal.h.
  *
- * (I1) A nonce is used once with a key: offsets of blocks are disjoint, and that of the table of
- *      contents is none of theirs. A writer that fails begins again with another identity
- *      (block_writer.c). Not checked here: the tests record each pair of key and nonce.
+ * (I1) A nonce is used once with a key: each writer has an identity of its own, gives each block
+ *      another place ((I1) of block_writer.c), and puts the table of contents after all blocks. Not
+ *      checked here.
  */
 #include "block/block_seal.h"
 
@@ -83,7 +83,14 @@ fi_block_seal_open(const struct fi_os_seal *seal, enum fi_block_file_kind kind,
     memcpy(use.check, format->key_check, sizeof use.check);
     int rc =
         fi_cipher_keyring_file_open(fi_cipher_keyring_of(seal), &use, id->bytes, &out->key, err);
-    return rc == FIRN_OK ? FIRN_OK : fi_error_prefix(err, "'%s'", path);
+    if (rc != FIRN_OK) {
+        return fi_error_prefix(err, "'%s'", path);
+    }
+    if (fi_cipher_key_tag_size(out->key) != format->tag_size) {
+        return fi_error_set(err, FIRN_CORRUPT, "'%s': its cipher has no tags of %u bytes", path,
+                            format->tag_size);
+    }
+    return FIRN_OK;
 }
 
 void

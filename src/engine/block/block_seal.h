@@ -7,8 +7,8 @@
  * Each file has a key of its own, derived from a master key and the file's identity, which is
  * random and new for each attempt to write it. The nonce is the block's offset divided by 8, and
  * each offset is written once; so no key ever meets a nonce twice. What is authenticated beside the
- * bytes binds them to this file, this kind of file and this place. Both checksums of a block are of
- * what is on the disk, so who has no key can still verify, copy and repair a file.
+ * bytes binds them to this file, this kind of file and this place. Both checksums of a block cover
+ * the bytes on the disk, so a file can be verified, copied and repaired without a key.
  *
  * Only files of this folder and tests include it.
  */

@@ -4,18 +4,18 @@
  *
  *     secrets of people --> slots --> ring key --> the ring: master keys
  *
- * Slots seal the ring key, and not the master keys themselves: so a master key can be added, and
- * the file be written, by whoever has opened one slot, without the secrets of the others. The ring
- * is sealed with a key that is derived from the ring key and a salt, which is random and made for
- * each writing; so that key seals one message, with nonce 0 (I1; not checked: nobody has seen all
- * salts). The seal covers everything before the ring: nobody changes, adds or removes slots who
- * cannot open one.
+ * A slot seals the ring key, and not the master keys themselves. So a user who has opened one slot
+ * can add a master key and write the file, without the secrets of the other slots. The ring is
+ * sealed with a key that is derived from the ring key and a salt, which is random and made for each
+ * writing; so that key seals one message, with nonce 0 (I1; not checked: nobody has seen all
+ * salts). The seal covers everything before the ring, so changing, adding or removing a slot takes
+ * the ring key.
  *
- * The price: the ring key stays when a slot is removed. Whoever has opened the removed slot before
- * may have kept the ring key. fi_keys_renew makes another one, which the old slots do not have.
+ * The price: the ring key stays when a slot is removed, and a user of that slot may have kept it.
+ * fi_keys_renew makes another ring key, which the old slots do not have.
  *
- * Unlocking tries all slots of a kind to the end, whichever of them is opened. So the time tells
- * how many there are, which the file tells as well, and not which one was right.
+ * Unlocking tries all slots of a kind, even after one of them has opened. So the time reveals how
+ * many there are, as the file does, but not which one was right.
  */
 #include "keys/keys.h"
 
@@ -249,7 +249,7 @@ struct attempt {
     bool is_broken;
 };
 
-/* Tries all slots of the kind. Who looks at the time sees how many those are. */
+/* Tries all slots of the kind; the time reveals only how many those are. */
 static int
 try_slots(const struct fi_keys_head *head, const struct fi_keys_slot_secret *secret,
           struct attempt *attempt, size_t *out_tried, firn_error *err)

@@ -56,8 +56,8 @@ uint32_t fi_keys_generation(const struct fi_keys *keys);
 
 /* ==== unlocking ==== */
 
-/* Tries the secret on all slots of its kind; how long it takes does not depend on which of them it
- * opens, or whether it opens one. out_slot gets the number of that slot; it may be NULL.
+/* Tries the secret on all slots of its kind. The time does not depend on which of them it opens, or
+ * whether it opens one. out_slot gets the number of that slot; it may be NULL.
  * FIRN_DENIED: it opens none. FIRN_NOT_FOUND: there is no slot of its kind. FIRN_INVALID: no
  * recovery code is like that, or no key file. FIRN_CORRUPT: somebody has changed the file who could
  * not unlock it. FIRN_UNSUPPORTED: no libsodium. FIRN_NO_MEMORY. FIRN_MISUSE: the keys were
@@ -87,8 +87,8 @@ const struct fi_keys_slot *fi_keys_slot_at(const struct fi_keys *keys, size_t i)
 FIRN_MUST_CHECK int fi_keys_add_slot(struct fi_keys *keys, struct fi_os *os,
                                      const struct fi_keys_secret *secret, firn_slice label,
                                      uint16_t *out_number, firn_error *err);
-/* FIRN_NOT_FOUND. FIRN_INVALID: it is the last one. Whoever has opened the slot before may have
- * kept what it opens, and can open newer files with that: fi_keys_renew ends it. */
+/* FIRN_NOT_FOUND. FIRN_INVALID: it is the last one. A user of the slot may have kept the key that
+ * it opens, and can open newer versions of the file with that; fi_keys_renew ends this. */
 FIRN_MUST_CHECK int fi_keys_remove_slot(struct fi_keys *keys, uint16_t number, firn_error *err);
 /* Another secret of the same kind for the slot. No rotation: the master keys stay. */
 FIRN_MUST_CHECK int fi_keys_change_slot(struct fi_keys *keys, struct fi_os *os, uint16_t number,

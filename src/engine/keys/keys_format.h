@@ -39,8 +39,8 @@ enum {
     FI_KEYS_SIZE_MAX = FI_KEYS_HEAD_SIZE + FI_KEYS_SLOTS_MAX * FI_KEYS_SLOT_SIZE +
                        FI_KEYS_MASTERS_MAX * FI_KEYS_MASTER_SIZE + FI_KEYS_TAG_SIZE +
                        FI_KEYS_CHECKSUM_SIZE,
-    /* Passes times memory of all slots for passphrases together: 16 seconds, whoever has made the
-     * file. */
+    /* Passes times memory of all slots for passphrases together: 16 seconds, in a foreign file,
+     * too. */
     FI_KEYS_WORK_KIB_MAX = 16 << 20
 };
 

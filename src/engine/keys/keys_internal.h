@@ -39,7 +39,7 @@ FIRN_MUST_CHECK int fi_keys_slot_seal(const uint8_t *id, const struct fi_keys_sl
                                       firn_error *err);
 
 enum fi_keys_slot_answer { FI_KEYS_SLOT_OTHER, FI_KEYS_SLOT_OPENED, FI_KEYS_SLOT_BROKEN };
-/* Tries a secret on a slot of its kind, at the same cost whatever the answer is. Opened: out_key
+/* Tries a secret on a slot of its kind; each answer costs the same. Opened: out_key
  * has the ring key, else zeros. Broken: the secret is that of the slot, which somebody has changed.
  * A failure is one of this machine: no memory, no library. */
 FIRN_MUST_CHECK int fi_keys_slot_open(const uint8_t *id, const struct fi_keys_slot_secret *secret,

@@ -14,8 +14,7 @@
  * bytes before it are zeros. The caller chooses it: places in files, which are counted anyway. 64
  * bits are too few for nonces at random.
  *
- * An opened message is wiped here when anything has failed, whichever library has found out and
- * whatever it has left behind (I2).
+ * If opening fails, the output is wiped here (I2), since libraries differ in what they leave there.
  */
 #include "cipher/cipher.h"
 
@@ -196,7 +195,7 @@ fi_cipher_open(struct fi_cipher_key *key, uint64_t nonce, firn_slice aad, firn_s
                uint8_t *out, firn_error *err)
 {
     const struct fi_cipher_backend *backend = key->backend;
-    if (backend == NULL) { /* how long the tag is, is gone as well */
+    if (backend == NULL) { /* the size of the tag is gone as well */
         return refuse_inherited(err);
     }
     const size_t tag_size = backend->tag_size;

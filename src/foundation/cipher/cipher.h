@@ -43,8 +43,8 @@ FIRN_MUST_CHECK int fi_cipher_key_create(unsigned number, const uint8_t *key,
 void fi_cipher_key_destroy(struct fi_cipher_key *key);
 size_t fi_cipher_key_tag_size(const struct fi_cipher_key *key);
 
-/* Seals a message: out gets plain.size bytes and then the tag. aad is not in it, but whoever opens
- * it has to give the same. out may be plain.data, and does not overlap it else. FIRN_LIMIT: the
+/* Seals a message: out gets plain.size bytes and then the tag. aad is not in it; opening it
+ * takes the same aad. out may be plain.data, and does not overlap it else. FIRN_LIMIT: the
  * message is larger than FI_CIPHER_MESSAGE_SIZE_MAX. FIRN_NO_MEMORY. FIRN_MISUSE: the key was made
  * before this process was forked. */
 FIRN_MUST_CHECK int fi_cipher_seal(struct fi_cipher_key *key, uint64_t nonce, firn_slice aad,

@@ -41,20 +41,14 @@ static int
 aegis_seal(void *state, const struct fi_cipher_message *message)
 {
     const struct aegis_state *aegis = state;
-    int failed =
-        aegis->sodium->seal(message->out, message->tag, NULL, message->in, message->size,
-                            message->aad.data, message->aad.size, NULL, message->nonce, aegis->key);
-    return failed == 0 ? FIRN_OK : FIRN_INTERNAL;
+    return fi_cipher_sodium_run_seal(aegis->sodium->seal, aegis->key, message);
 }
 
 static int
 aegis_open(void *state, const struct fi_cipher_message *message)
 {
     const struct aegis_state *aegis = state;
-    int failed =
-        aegis->sodium->open(message->out, NULL, message->in, message->size, message->tag,
-                            message->aad.data, message->aad.size, message->nonce, aegis->key);
-    return failed == 0 ? FIRN_OK : FIRN_CORRUPT;
+    return fi_cipher_sodium_run_open(aegis->sodium->open, aegis->key, message);
 }
 
 const struct fi_cipher_backend fi_cipher_aegis = {

@@ -50,20 +50,14 @@ static int
 chacha_seal(void *state, const struct fi_cipher_message *message)
 {
     const struct chacha_state *chacha = state;
-    int failed = chacha->sodium->chacha_seal(message->out, message->tag, NULL, message->in,
-                                             message->size, message->aad.data, message->aad.size,
-                                             NULL, message->nonce, chacha->subkey);
-    return failed == 0 ? FIRN_OK : FIRN_INTERNAL;
+    return fi_cipher_sodium_run_seal(chacha->sodium->chacha_seal, chacha->subkey, message);
 }
 
 static int
 chacha_open(void *state, const struct fi_cipher_message *message)
 {
     const struct chacha_state *chacha = state;
-    int failed = chacha->sodium->chacha_open(message->out, NULL, message->in, message->size,
-                                             message->tag, message->aad.data, message->aad.size,
-                                             message->nonce, chacha->subkey);
-    return failed == 0 ? FIRN_OK : FIRN_CORRUPT;
+    return fi_cipher_sodium_run_open(chacha->sodium->chacha_open, chacha->subkey, message);
 }
 
 const struct fi_cipher_backend fi_cipher_chacha = {

@@ -45,20 +45,14 @@ static int
 gcm_seal(void *state, const struct fi_cipher_message *message)
 {
     const struct gcm_state *gcm = state;
-    int failed = gcm->sodium->aes256gcm_seal(message->out, message->tag, NULL, message->in,
-                                             message->size, message->aad.data, message->aad.size,
-                                             NULL, message->nonce, gcm->expanded);
-    return failed == 0 ? FIRN_OK : FIRN_INTERNAL;
+    return fi_cipher_sodium_run_seal(gcm->sodium->aes256gcm_seal, gcm->expanded, message);
 }
 
 static int
 gcm_open(void *state, const struct fi_cipher_message *message)
 {
     const struct gcm_state *gcm = state;
-    int failed = gcm->sodium->aes256gcm_open(message->out, NULL, message->in, message->size,
-                                             message->tag, message->aad.data, message->aad.size,
-                                             message->nonce, gcm->expanded);
-    return failed == 0 ? FIRN_OK : FIRN_CORRUPT;
+    return fi_cipher_sodium_run_open(gcm->sodium->aes256gcm_open, gcm->expanded, message);
 }
 
 const struct fi_cipher_backend fi_cipher_gcm = {

@@ -17,8 +17,8 @@ struct master {
 };
 
 struct secrets {
-    size_t count; /* never 0 once there is a key, but in a child of fork */
-    struct master masters[FI_CIPHER_KEYRING_KEYS_MAX];
+    size_t count; /* 0 in a child of fork */
+    struct master masters[];
 };
 
 struct fi_cipher_keyring {
@@ -33,21 +33,38 @@ destroy(struct fi_os_seal *seal)
     fi_cipher_keyring_destroy((struct fi_cipher_keyring *)seal);
 }
 
-int
-fi_cipher_keyring_create(unsigned cipher, struct fi_cipher_keyring **out, firn_error *err)
+static void
+fill_secrets(struct secrets *secrets, const struct fi_cipher_keyring_master *masters, size_t count)
 {
+    secrets->count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct master *master = &secrets->masters[i];
+        CHECK(masters[i].number > (i == 0 ? 0 : masters[i - 1].number));
+        master->number = masters[i].number;
+        memcpy(master->key, masters[i].key, sizeof master->key);
+        fi_cipher_derive_check(master->key, master->check);
+    }
+}
+
+int
+fi_cipher_keyring_create(unsigned cipher, const struct fi_cipher_keyring_master *masters,
+                         size_t count, struct fi_cipher_keyring **out, firn_error *err)
+{
+    void *secrets;
     *out = NULL;
+    CHECK(count > 0);
     FI_TRY_RETURN(fi_cipher_check(cipher, err));
     struct fi_cipher_keyring *keyring = fi_alloc_zeroed(sizeof *keyring);
     if (keyring == NULL) {
         return fi_error_no_memory(err, "the keys of a store");
     }
-    void *secrets;
-    int rc = fi_os_secret_allocate(sizeof *keyring->secrets, &secrets, err);
+    int rc = fi_os_secret_allocate(sizeof(struct secrets) + count * sizeof(struct master), &secrets,
+                                   err);
     if (rc != FIRN_OK) {
         fi_free(keyring);
         return rc;
     }
+    fill_secrets(secrets, masters, count);
     keyring->seal.destroy = destroy;
     keyring->cipher = cipher;
     keyring->secrets = secrets;
@@ -62,24 +79,6 @@ fi_cipher_keyring_destroy(struct fi_cipher_keyring *keyring)
         fi_os_secret_free(keyring->secrets);
         fi_free(keyring);
     }
-}
-
-int
-fi_cipher_keyring_add(struct fi_cipher_keyring *keyring, uint32_t number, const uint8_t *key,
-                      firn_error *err)
-{
-    struct secrets *secrets = keyring->secrets;
-    if (secrets->count == FI_CIPHER_KEYRING_KEYS_MAX) {
-        return fi_error_set(err, FIRN_LIMIT, "a store has at most %d master keys at once",
-                            FI_CIPHER_KEYRING_KEYS_MAX);
-    }
-    CHECK(number > 0 &&
-          (secrets->count == 0 || secrets->masters[secrets->count - 1].number < number));
-    struct master *master = &secrets->masters[secrets->count++];
-    master->number = number;
-    memcpy(master->key, key, sizeof master->key);
-    fi_cipher_derive_check(key, master->check);
-    return FIRN_OK;
 }
 
 struct fi_os_seal *

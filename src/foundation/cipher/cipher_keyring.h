@@ -3,8 +3,8 @@
  * cipher/cipher_keyring.h: the keys of an encrypted store while it is open.
  *
  * A keyring is attached to the handle of the store's directory as its seal (os/os_seal.h), and so
- * reaches every file of the store. It has master keys by number; new files get the newest. It does
- * not change after it was attached, so any number of threads may use it.
+ * reaches every file of the store. It has master keys by number; new files get the newest. It never
+ * changes, so any number of threads may use it.
  */
 #ifndef FIRN_CIPHER_CIPHER_KEYRING_H
 #define FIRN_CIPHER_CIPHER_KEYRING_H
@@ -15,17 +15,19 @@
 #include "cipher/cipher_derive.h"
 #include "os/os_seal.h"
 
-enum { FI_CIPHER_KEYRING_KEYS_MAX = 64 };
-
 struct fi_cipher_keyring;
 
-/* Without keys; new files get this cipher. Codes of fi_cipher_check. */
-FIRN_MUST_CHECK int fi_cipher_keyring_create(unsigned cipher, struct fi_cipher_keyring **out,
+/* A master key of a store. */
+struct fi_cipher_keyring_master {
+    uint32_t number;    /* from 1 */
+    const uint8_t *key; /* FI_CIPHER_KEY_SIZE bytes */
+};
+/* Copies the keys, of which there is at least one, in the order of their numbers. New files get the
+ * cipher and the last key. Codes of fi_cipher_check, and FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int fi_cipher_keyring_create(unsigned cipher,
+                                             const struct fi_cipher_keyring_master *masters,
+                                             size_t count, struct fi_cipher_keyring **out,
                                              firn_error *err);
-/* Adds a master key of FI_CIPHER_KEY_SIZE bytes, which are copied. Requires: numbers grow, from 1.
- * FIRN_LIMIT beyond FI_CIPHER_KEYRING_KEYS_MAX. */
-FIRN_MUST_CHECK int fi_cipher_keyring_add(struct fi_cipher_keyring *keyring, uint32_t number,
-                                          const uint8_t *key, firn_error *err);
 /* What to attach to a directory, which then owns the keyring. */
 struct fi_os_seal *fi_cipher_keyring_seal(struct fi_cipher_keyring *keyring);
 const struct fi_cipher_keyring *fi_cipher_keyring_of(const struct fi_os_seal *seal);
@@ -39,8 +41,8 @@ struct fi_cipher_keyring_use {
     uint8_t check[FI_CIPHER_DERIVE_CHECK_SIZE];
 };
 
-/* The key of a new file with that random identity, of FI_CIPHER_DERIVE_ID_SIZE bytes. Requires:
- * there is a master key. */
+/* The key of a new file with that random identity, of FI_CIPHER_DERIVE_ID_SIZE bytes. FIRN_MISUSE:
+ * the keyring was made before this process was forked. */
 FIRN_MUST_CHECK int fi_cipher_keyring_file_begin(const struct fi_cipher_keyring *keyring,
                                                  const uint8_t *identity,
                                                  struct fi_cipher_keyring_use *out_use,

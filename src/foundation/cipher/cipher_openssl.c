@@ -118,7 +118,7 @@ static void *
 take_context(const struct openssl_state *openssl, _Atomic(void *) *kept, openssl_init *init)
 {
     for (size_t i = 0; i < KEPT; i++) {
-        /* Pairs with the exchange below: who gets a context sees what its last user did. */
+        /* Pairs with the exchange below: the next user of a context sees what the last one did. */
         void *context = atomic_exchange_explicit(&kept[i], NULL, memory_order_acquire);
         if (context != NULL) {
             return context;

@@ -27,7 +27,7 @@ struct fi_cipher_passphrase_cost {
 static const struct fi_cipher_passphrase_cost fi_cipher_passphrase_local = {2, 64 << 10};
 static const struct fi_cipher_passphrase_cost fi_cipher_passphrase_remote = {3, 256 << 10};
 
-/* What one derivation may cost at most, whoever asks for it: 1 GiB of memory, four seconds. */
+/* What one derivation may cost at most: 1 GiB of memory, four seconds. */
 enum {
     FI_CIPHER_PASSPHRASE_MEMORY_KIB_MIN = 8,
     FI_CIPHER_PASSPHRASE_MEMORY_KIB_MAX = 1 << 20,

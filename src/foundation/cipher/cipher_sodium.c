@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "cipher/cipher_internal.h"
 #include "posix/os_library.h"
 
 static const char *const names[] = {
@@ -93,4 +94,22 @@ fi_cipher_sodium_load_aegis(const struct fi_cipher_sodium_aegis **out, firn_erro
     }
     *out = &loaded_aegis;
     return FIRN_OK;
+}
+
+int
+fi_cipher_sodium_run_seal(fi_cipher_sodium_seal *seal, const void *key,
+                          const struct fi_cipher_message *message)
+{
+    int failed = seal(message->out, message->tag, NULL, message->in, message->size,
+                      message->aad.data, message->aad.size, NULL, message->nonce, key);
+    return failed == 0 ? FIRN_OK : FIRN_INTERNAL;
+}
+
+int
+fi_cipher_sodium_run_open(fi_cipher_sodium_open *open, const void *key,
+                          const struct fi_cipher_message *message)
+{
+    int failed = open(message->out, NULL, message->in, message->size, message->tag,
+                      message->aad.data, message->aad.size, message->nonce, key);
+    return failed == 0 ? FIRN_OK : FIRN_CORRUPT;
 }

@@ -47,6 +47,13 @@ struct fi_cipher_sodium_aegis {
     fi_cipher_sodium_open *open;
 };
 
+/* seal and open of a backend (cipher_internal.h), by a function of the library with its key. */
+struct fi_cipher_message;
+FIRN_MUST_CHECK int fi_cipher_sodium_run_seal(fi_cipher_sodium_seal *seal, const void *key,
+                                              const struct fi_cipher_message *message);
+FIRN_MUST_CHECK int fi_cipher_sodium_run_open(fi_cipher_sodium_open *open, const void *key,
+                                              const struct fi_cipher_message *message);
+
 /* FIRN_UNSUPPORTED: it is not installed. Any thread. */
 FIRN_MUST_CHECK int fi_cipher_sodium_load(const struct fi_cipher_sodium **out, firn_error *err);
 /* FIRN_UNSUPPORTED: it is not installed, or too old. Any thread. */

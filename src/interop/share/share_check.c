@@ -330,11 +330,10 @@ verify_pack(struct checking *checking, const struct fi_share_pack *pack, firn_er
                                            .path = path};
     struct firn_pack *opened = NULL;
     int rc;
-    (void)snprintf(path, sizeof path, "%.*s", (int)pack->name.size, (const char *)pack->name.data);
+    fi_share_entry_pack_name(pack, path);
     if (pack->is_inline) {
         FI_TRY(fi_os_file_write(checking->temp.file, 0, pack->bytes.data, pack->bytes.size, err));
     } else {
-        fi_remote_file_name(find_file(checking, pack), path);
         FI_TRY(fi_bucket_fetch_object(checking->fetch, path, pack->size_bytes, checking->temp.file,
                                       err));
     }

@@ -48,6 +48,14 @@ check_format(struct fi_reader *reader, const char *what, firn_error *err)
 
 /* ==== packs ==== */
 
+void
+fi_share_entry_pack_name(const struct fi_share_pack *pack, char out[FI_BUCKET_NAME_SIZE_MAX + 1])
+{
+    CHECK(pack->is_inline || pack->name.size <= FI_BUCKET_NAME_SIZE_MAX);
+    (void)snprintf(out, FI_BUCKET_NAME_SIZE_MAX + 1, "%.*s", (int)pack->name.size,
+                   (const char *)pack->name.data);
+}
+
 int
 fi_share_entry_encode_pack(const struct fi_share_pack *pack, struct fi_buf *out)
 {

@@ -80,6 +80,10 @@ struct fi_share_pack {
     bool is_inline;
     bool is_joined; /* its objects are in another one: it has nothing but its number */
 };
+/* The name of a pack that is a file, in the bucket; for messages, as much of an entry's key as
+ * fits: a remote may have longer ones. */
+void fi_share_entry_pack_name(const struct fi_share_pack *pack,
+                              char out[FI_BUCKET_NAME_SIZE_MAX + 1]);
 FIRN_MUST_CHECK int fi_share_entry_encode_pack(const struct fi_share_pack *pack,
                                                struct fi_buf *out);
 FIRN_MUST_CHECK int fi_share_entry_decode_pack(firn_slice value, bool is_inline,

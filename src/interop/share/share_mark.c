@@ -230,9 +230,7 @@ add_far(struct fi_far *far, const struct fi_share_pack *pack, firn_error *err)
     const size_t count = pack->bases.size / sizeof(uint64_t);
     uint64_t *bases = NULL;
     int rc = FIRN_OK;
-    CHECK(pack->name.size < sizeof name);
-    memcpy(name, pack->name.data, pack->name.size);
-    name[pack->name.size] = '\0';
+    fi_share_entry_pack_name(pack, name);
     if (count > 0) {
         bases = fi_alloc_array(count, sizeof *bases);
         if (bases == NULL) {

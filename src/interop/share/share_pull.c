@@ -195,9 +195,7 @@ fetch_file(struct pulling *pulling, const struct fi_share_pack *pack, struct fi_
            firn_error *err)
 {
     char name[FI_BUCKET_NAME_SIZE_MAX + 1];
-    CHECK(pack->name.size < sizeof name);
-    memcpy(name, pack->name.data, pack->name.size);
-    name[pack->name.size] = '\0';
+    fi_share_entry_pack_name(pack, name);
     int rc = fi_bucket_fetch_object(pulling->fetch, name, pack->size_bytes, file, err);
     return rc == FIRN_CORRUPT ? fi_error_prefix(err, "a pack of the remote") : rc;
 }

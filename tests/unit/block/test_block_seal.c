@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/block: encrypted files. With the keys they read like others; nothing of them is in clear;
- * who has no keys can verify them; no change of a byte, and no exchange of blocks or files, gives
+ * they can be verified without keys; no change of a byte, and no exchange of blocks or files, gives
  * other content, even under right checksums.
  */
 #include "unit/block/block_fixture.h"
@@ -28,13 +28,13 @@ static const uint8_t keys[3][FI_CIPHER_KEY_SIZE] = {{1}, {2}, {3}};
 static struct fi_os_dir *
 open_sealed(struct fi_os *os, unsigned cipher, size_t first, size_t count)
 {
+    struct fi_cipher_keyring_master masters[3];
     struct fi_cipher_keyring *keyring;
     struct fi_os_dir *dir;
-    assert_int_equal(fi_cipher_keyring_create(cipher, &keyring, &err), FIRN_OK);
     for (size_t i = 0; i < count; i++) {
-        assert_int_equal(fi_cipher_keyring_add(keyring, (uint32_t)i + 1, keys[first + i], &err),
-                         FIRN_OK);
+        masters[i] = (struct fi_cipher_keyring_master){(uint32_t)i + 1, keys[first + i]};
     }
+    assert_int_equal(fi_cipher_keyring_create(cipher, masters, count, &keyring, &err), FIRN_OK);
     assert_int_equal(fi_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
     fi_os_dir_set_seal(dir, fi_cipher_keyring_seal(keyring));
     return dir;
@@ -254,6 +254,37 @@ nor_is_one_with_right_checksums(void **state)
     close_fixture(&sealed);
 }
 
+/* What both ends of a file say of its encryption is not authenticated. */
+static void
+another_cipher_or_tag_is_refused(void **state)
+{
+    static const struct {
+        size_t at; /* in what the ends say: size of tags, cipher, number and check of the key */
+        uint8_t value;
+        int code;
+    } changes[] = {{4, 8, FIRN_CORRUPT}, {4, 17, FIRN_CORRUPT}, {4, 0, FIRN_NEWER},
+                   {8, 2, FIRN_CORRUPT}, {8, 77, FIRN_NEWER},   {12, 2, FIRN_DENIED},
+                   {16, 0, FIRN_DENIED}};
+    struct sealed sealed;
+    struct fi_buf bytes = {0};
+    (void)state;
+    read_sealed(&sealed, &bytes);
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        uint8_t *header = bytes.data + 32 + changes[i].at;
+        uint8_t *footer = bytes.data + bytes.size - 128 + 88 + changes[i].at;
+        const uint8_t before = *header;
+        assert_true(before != changes[i].value);
+        *header = *footer = changes[i].value;
+        test_seal_edges(bytes.data, bytes.size);
+        assert_int_equal(read_changed(&sealed, &bytes), changes[i].code);
+        *header = *footer = before;
+    }
+    test_seal_edges(bytes.data, bytes.size);
+    assert_int_equal(read_changed(&sealed, &bytes), FIRN_OK);
+    fi_buf_deinit(&bytes);
+    close_fixture(&sealed);
+}
+
 static void
 blocks_stay_in_their_place_and_file(void **state)
 {
@@ -377,6 +408,7 @@ main(void)
         cmocka_unit_test(without_memory_it_fails),
         cmocka_unit_test(no_changed_byte_is_read),
         cmocka_unit_test(nor_is_one_with_right_checksums),
+        cmocka_unit_test(another_cipher_or_tag_is_refused),
         cmocka_unit_test(blocks_stay_in_their_place_and_file),
         cmocka_unit_test(a_file_in_clear_does_not_count),
         cmocka_unit_test(keys_are_needed),

@@ -85,7 +85,7 @@ each_slot_opens_all_keys(void **state)
         OK(fi_keys_unlock(read, &secrets[i], &number, &err));
         assert_int_equal(number, i + 1);
         assert_same_masters(keys, read);
-        /* Whoever has opened one slot adds a key for all. */
+        /* The secret of one slot is enough to add a key for all. */
         OK(fi_keys_rotate(read, fi_os_default(), &err));
         struct fi_keys *next = reread(read, &out);
         OK(fi_keys_unlock(next, &secrets[(i + 1) % 4], NULL, &err));
@@ -264,7 +264,7 @@ renewed_keys_are_closed_to_old_slots(void **state)
     fi_buf_deinit(&old);
 }
 
-/* With right checksums: only who cannot open a slot makes such files. */
+/* With right checksums, as somebody who cannot open a slot would change the file. */
 static void
 a_forged_file_is_damage(void **state)
 {

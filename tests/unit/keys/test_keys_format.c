@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/keys: a keys file is what docs/formats/keys.md says: golden files in tests/formats/keys,
- * which make_golden.py there made from the specification alone, are written and read. And what is
- * no such file is refused, whatever its checksum says.
+ * which make_golden.py there made from the specification alone, are written and read. Other bytes
+ * are refused, also under a right checksum.
  */
 #include "base/bytes.h"
 #include "keys/keys.h"

@@ -28,7 +28,7 @@ try_make(struct fi_os_dir *dir, const char *name, unsigned flags)
 }
 
 static void
-only_who_says_what_it_writes_makes_a_file(void **state)
+a_file_is_made_only_as_sealed_or_clear(void **state)
 {
     const unsigned made[] = {FI_OS_CREATE, FI_OS_CREATE | FI_OS_EXCLUSIVE,
                              FI_OS_CREATE | FI_OS_FOR_OWNER, FI_OS_CREATE | FI_OS_TRUNCATE};
@@ -72,7 +72,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_who_says_what_it_writes_makes_a_file),
+        cmocka_unit_test(a_file_is_made_only_as_sealed_or_clear),
     };
     if (fi_sim_memory_create(1, &os, &err) != FIRN_OK) {
         return 1;

@@ -805,6 +805,44 @@ uninstall(void **state)
     return 0;
 }
 
+/* The key of a small pack is the remote's choice, and may be longer than any name in a bucket. */
+static void
+a_pack_has_a_long_name(void **state)
+{
+    enum { KEY_SIZE = FI_REMOTE_KEY_SIZE_MAX };
+    char key[KEY_SIZE + 1];
+    struct prepared prepared;
+    struct ws_world *world = &prepared.world;
+    struct share_remote at;
+    firn_prune_options prune = FIRN_PRUNE_OPTIONS_INIT;
+    firn_prune_result pruned;
+    firn_take_options take = FIRN_TAKE_OPTIONS_INIT;
+    firn_take_result taken;
+    (void)state;
+    prepare(&prepared, 90);
+    memset(key, 'a', KEY_SIZE);
+    memcpy(key, FI_SHARE_ENTRY_PACK, strlen(FI_SHARE_ENTRY_PACK));
+    key[KEY_SIZE] = '\0';
+    share_remote_open(world, &at);
+    const struct fi_remote_item *pack = share_remote_entry(&at, FI_SHARE_ENTRY_PACK, 0);
+    assert_non_null(pack);
+    assert_int_equal(fi_remote_table_put(&at.change.set, firn_str(key), pack->value, 0, &err),
+                     FIRN_OK);
+    take_away(&at, pack->key);
+    share_remote_publish(&at);
+    share_remote_close(&at);
+    for (int read_data = 0; read_data < 2; read_data++) {
+        firn_remote_check_options check = FIRN_REMOTE_CHECK_OPTIONS_INIT;
+        firn_remote_check_result checked;
+        check.read_data = read_data != 0;
+        assert_int_equal(fi_share_check(world->ws, NULL, &check, &checked, &err), FIRN_OK);
+    }
+    assert_int_equal(fi_share_prune(world->ws, NULL, &prune, &pruned, &err), FIRN_OK);
+    assert_int_equal(fi_share_take(world->ws, NULL, "latest", &take, &taken, &err), FIRN_OK);
+    assert_int_equal(share_try_pull(world, NULL), FIRN_OK);
+    prepared_deinit(&prepared);
+}
+
 int
 main(void)
 {
@@ -814,6 +852,7 @@ main(void)
         cmocka_unit_test(damaged_states_change_nothing),
         cmocka_unit_test(lost_states_are_noticed),
         cmocka_unit_test(a_record_in_a_pack_is_refused),
+        cmocka_unit_test(a_pack_has_a_long_name),
         cmocka_unit_test(trees_without_end_are_left_out),
         cmocka_unit_test_setup_teardown(claims_take_no_memory, install, uninstall),
     };
