@@ -192,20 +192,33 @@ oldest_kept(struct firn_db *db)
     return oldest;
 }
 
-/* The oldest segment that the log has now, according to its newest one. */
 static int
-read_oldest(struct fi_os_dir *dir, uint64_t *out, firn_error *err)
+read_newest(struct fi_os_dir *dir, uint64_t *out_number, uint64_t *out_oldest, firn_error *err)
 {
     const char *prefix = fi_db_log_options(true).prefix;
     struct fi_log_format_segment segment;
     struct fi_os_file *file = NULL;
-    uint64_t newest;
     int rc;
-    FI_TRY(fi_log_segment_newest(dir, prefix, &newest, err));
-    FI_TRY(fi_log_segment_open(dir, prefix, newest, FI_OS_READ, &file, &segment, err));
-    *out = segment.oldest;
+    FI_TRY(fi_log_segment_newest(dir, prefix, out_number, err));
+    FI_TRY(fi_log_segment_open(dir, prefix, *out_number, FI_OS_READ, &file, &segment, err));
+    *out_oldest = segment.oldest;
 out:
     fi_os_file_close(file);
+    return rc;
+}
+
+/* The oldest segment that the log has now, according to its newest one. A writer that has begun a
+ * newer one may remove what was the newest before it is opened here. */
+static int
+read_oldest(struct fi_os_dir *dir, uint64_t *out, firn_error *err)
+{
+    uint64_t newest = 0;
+    uint64_t before;
+    int rc;
+    do {
+        before = newest;
+        rc = read_newest(dir, &newest, out, err);
+    } while (rc == FIRN_NOT_FOUND && newest > before);
     return rc;
 }
 

@@ -17,6 +17,7 @@
 #include "base/slice.h"
 #include "inspect/inspect.h"
 #include "posix/os_default.h"
+#include "sim/sim_fault.h"
 #include "store/db_internal.h"
 #include "support/store/db_support.h"
 #include "support/test_random.h"
@@ -508,6 +509,84 @@ the_version_can_be_made_to_grow(void **state)
     db_support_deinit(&support);
 }
 
+struct turning {
+    const char *path;
+    struct firn_db *writer;
+    struct test_random random;
+    unsigned wanted; /* this opening of a segment, from 1 */
+    unsigned seen;
+    unsigned round;
+};
+
+static void
+write_something(struct turning *turning)
+{
+    firn_error err;
+    struct firn_db_keyspace *keyspace = db_support_keyspace(turning->writer, "a");
+    for (uint64_t left = 1 + test_random_below(&turning->random, 6); left > 0; left--) {
+        switch (test_random_below(&turning->random, 5)) {
+        case 0:
+            DB_OK(fi_db_close(turning->writer, &err));
+            DB_OK(fi_db_path_open(fi_os_default(), turning->path, &tiny, &turning->writer, &err));
+            keyspace = db_support_keyspace(turning->writer, "a");
+            break;
+        case 1:
+            DB_OK(fi_db_maintain_compact(turning->writer, NULL, &err));
+            break;
+        case 2:
+            (void)db_support_keyspace(turning->writer, "passing");
+            DB_OK(fi_db_keyspace_drop(turning->writer, "passing", &err));
+            break;
+        case 3:
+            DB_OK(fi_db_maintain_flush(turning->writer, &err));
+            break;
+        default:
+            put_round(turning->writer, &keyspace, 1, ++turning->round);
+        }
+    }
+}
+
+/* Another writer may follow, and of the log as it was nothing may be left. */
+static void
+turn_log(void *ctx, const struct fi_sim_fault_call *call)
+{
+    struct turning *turning = ctx;
+    if (strcmp(call->operation, "file_open") == 0 && strncmp(call->name, "wal-", 4) == 0 &&
+        ++turning->seen == turning->wanted) {
+        write_something(turning);
+    }
+}
+
+static void
+a_check_bears_that_the_log_turns_beside_it(void **state)
+{
+    firn_error err;
+    struct db_support_disk disk;
+    struct firn_db *reader;
+    struct fi_os *os;
+    (void)state;
+    db_support_disk_init(&disk);
+    struct turning turning = {.path = disk.path};
+    test_random_init(&turning.random, "db_readers", 1);
+    DB_OK(fi_db_path_open(fi_os_default(), disk.path, &tiny, &turning.writer, &err));
+    DB_OK(fi_sim_fault_create(fi_os_default(), &os, &err));
+    for (unsigned i = 0; i < (getenv("FIRN_TEST_LONG") != NULL ? 3000 : 300); i++) {
+        firn_store_check_result report;
+        write_something(&turning);
+        DB_OK(fi_db_path_open(os, disk.path, &db_support_read_only, &reader, &err));
+        turning.seen = 0;
+        turning.wanted = 1 + i % 4;
+        fi_sim_fault_set_hook(os, turn_log, &turning);
+        DB_OK(fi_inspect_check(reader, NULL, &report, &err));
+        fi_sim_fault_set_hook(os, NULL, NULL);
+        assert_int_equal(report.damaged_count, 0);
+        DB_OK(fi_db_close(reader, &err));
+    }
+    DB_OK(fi_db_close(turning.writer, &err));
+    fi_sim_fault_destroy(os);
+    db_support_disk_deinit(&disk);
+}
+
 int
 main(void)
 {
@@ -519,6 +598,7 @@ main(void)
         cmocka_unit_test(what_a_reader_uses_survives_the_writers_end),
         cmocka_unit_test(a_reader_in_another_process_sees_each_commit_at_once),
         cmocka_unit_test(the_version_can_be_made_to_grow),
+        cmocka_unit_test(a_check_bears_that_the_log_turns_beside_it),
     };
     return cmocka_run_group_tests_name("db_readers", tests, NULL, NULL);
 }
