@@ -29,9 +29,10 @@ test_file_write(struct fi_os_dir *dir, const char *name, const void *data, size_
 {
     firn_error err;
     struct fi_os_file *file;
-    assert_int_equal(
-        fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE, 0600, &file, &err),
-        FIRN_OK);
+    assert_int_equal(fi_os_file_open(dir, name,
+                                     FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE | FI_OS_CLEAR,
+                                     0600, &file, &err),
+                     FIRN_OK);
     if (size > 0) {
         assert_int_equal(fi_os_file_write(file, 0, data, size, &err), FIRN_OK);
     }

@@ -163,6 +163,12 @@ fi_block_reader_body_end(const struct fi_block_reader *reader)
     return reader->footer.toc_offset;
 }
 
+uint32_t
+fi_block_reader_overhead(const struct fi_block_reader *reader)
+{
+    return fi_block_seal_overhead(&reader->seal);
+}
+
 uint64_t
 fi_block_reader_span(const struct fi_block_ref *ref)
 {

@@ -49,12 +49,18 @@ fi_block_seal_is_locked(const struct fi_block_seal *seal)
     return seal->format.tag_size != 0 && seal->key == NULL;
 }
 
+/* What a block is longer by. */
+static inline uint32_t
+fi_block_seal_overhead(const struct fi_block_seal *seal)
+{
+    return seal->format.tag_size == 0 ? 0 : FI_BLOCK_SEAL_INNER_SIZE + seal->format.tag_size;
+}
+
 /* The stored size of a block that was encoded to so many bytes. */
 static inline size_t
 fi_block_seal_size(const struct fi_block_seal *seal, size_t encoded_size)
 {
-    return seal->key == NULL ? encoded_size
-                             : encoded_size + FI_BLOCK_SEAL_INNER_SIZE + seal->format.tag_size;
+    return encoded_size + fi_block_seal_overhead(seal);
 }
 
 /* Encrypts a block to out, of fi_block_seal_size bytes. prefix: with all but its checksums; what it

@@ -137,6 +137,12 @@ fi_block_writer_create(struct fi_os_dir *dir, const char *name, enum fi_block_fi
     return FIRN_OK;
 }
 
+uint32_t
+fi_block_writer_overhead(const struct fi_block_writer *writer)
+{
+    return fi_block_seal_overhead(&writer->seal);
+}
+
 const struct fi_block_file_id *
 fi_block_writer_id(const struct fi_block_writer *writer)
 {

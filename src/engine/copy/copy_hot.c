@@ -223,11 +223,13 @@ struct fi_copy_hot_file
 fi_copy_hot_assess(const struct fi_copy_hot *capture, const char *name)
 {
     struct fi_copy_hot_file file = {.kind = FI_COPY_HOT_FOREIGN};
-    if (strcmp(name, FI_STOREFILE_IDENTITY_NAME) == 0 || strcmp(name, "config") == 0 ||
+    if (strcmp(name, FI_STOREFILE_IDENTITY_NAME) == 0 ||
+        strcmp(name, FI_STOREFILE_KEYS_NAME) == 0 || strcmp(name, "config") == 0 ||
         fi_copy_hot_has_folder(name)) {
         file.kind = FI_COPY_HOT_WHOLE;
     } else if (fi_copy_hot_is_lock(name) || strcmp(name, FI_STOREFILE_RESERVE_NAME) == 0 ||
-               strcmp(name, FI_STOREFILE_IDENTITY_TMP_NAME) == 0 || is_socket(name)) {
+               strcmp(name, FI_STOREFILE_IDENTITY_TMP_NAME) == 0 ||
+               strcmp(name, FI_STOREFILE_KEYS_TMP_NAME) == 0 || is_socket(name)) {
         file.kind = FI_COPY_HOT_LEFT_OUT;
     } else if (fi_db_log_is_name(name)) {
         file = assess_segment(&capture->log, fi_db_log_options(true).prefix, name);

@@ -139,7 +139,7 @@ static int
 copy_import_fill(struct fi_archive *archive, struct fi_os_dir *to,
                  struct fi_storefile_progress *progress, firn_error *err)
 {
-    struct fi_storefile_identity identity;
+    struct fi_storefile_identity identity = {0};
     FI_TRY_RETURN(fi_db_create_begin(to, &identity, err));
     int rc = copy_all(archive, to, progress, err);
     if (rc != FIRN_OK) {

@@ -81,6 +81,7 @@ struct fi_graph {
 
     /* One that is open. */
     struct fi_block_reader *reader;
+    uint32_t overhead; /* of the file's blocks: fi_block_reader_overhead */
     struct fi_block_cache *cache;
     uint64_t cache_file;
     struct fi_block_guide *guides; /* of each block of vectors */

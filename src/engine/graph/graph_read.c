@@ -57,10 +57,11 @@ static struct fi_block_ref
 ref_of(const struct fi_graph *graph, const struct fi_graph_array *array, uint32_t block)
 {
     const uint32_t full = array->per_block * array->stride;
-    const struct fi_block_ref first = {array->offset, full, full};
+    const struct fi_block_ref first = {array->offset, full + graph->overhead, full};
     uint32_t left = graph->count - block * array->per_block;
     uint32_t size = (left < array->per_block ? left : array->per_block) * array->stride;
-    return (struct fi_block_ref){array->offset + block * fi_block_reader_span(&first), size, size};
+    return (struct fi_block_ref){array->offset + block * fi_block_reader_span(&first),
+                                 size + graph->overhead, size};
 }
 
 int
@@ -261,9 +262,9 @@ lies_inside(const struct fi_graph *graph, const struct fi_graph_array *array)
         return true;
     }
     const uint32_t full = array->per_block * array->stride;
-    const struct fi_block_ref first = {array->offset, full, full};
+    const struct fi_block_ref first = {array->offset, full + graph->overhead, full};
     const uint32_t rest = (graph->count - (array->blocks - 1) * array->per_block) * array->stride;
-    const struct fi_block_ref last = {array->offset, rest, rest};
+    const struct fi_block_ref last = {array->offset, rest + graph->overhead, rest};
     uint64_t size;
     return fi_mul_u64(fi_block_reader_span(&first), array->blocks - 1, &size) &&
            fi_add_u64(size, fi_block_reader_span(&last), &size) &&
@@ -283,7 +284,7 @@ read_stream(const struct fi_graph *graph, uint32_t kind, uint64_t size, struct f
         const struct fi_block_section *section = fi_block_reader_section(graph->reader, i);
         if (section->kind == kind) {
             /* Uncompressed: so there is no more than the file has. */
-            if (section->ref.raw_size > section->ref.stored_size) {
+            if ((uint64_t)section->ref.raw_size + graph->overhead > section->ref.stored_size) {
                 return graph_read_refuse(graph, "a part of a graph is compressed", err);
             }
             total += section->ref.raw_size;
@@ -641,6 +642,7 @@ graph_open(const struct fi_run_env *env, const char *name, struct fi_run **out, 
     graph->cache = env->cache;
     FI_TRY(fi_block_reader_open_in(env->descriptors, env->dir, name, FI_BLOCK_FILE_VECTOR,
                                    &graph->reader, err));
+    graph->overhead = fi_block_reader_overhead(graph->reader);
     graph->cache_file = fi_block_cache_add_file(env->cache);
     graph->summary.file_bytes = fi_block_reader_size_bytes(graph->reader);
     graph->summary.identity = fi_load_le64(fi_block_reader_id(graph->reader)->bytes);

@@ -172,7 +172,8 @@ db_space_resize(struct firn_db *db, uint64_t size)
     uint64_t had = db->space.reserve_bytes;
     DCHECK(db->space.is_busy && size > 0);
     int rc = fi_os_file_open(db->dir, FI_STOREFILE_RESERVE_NAME,
-                             FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER, 0600, &file, NULL);
+                             FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_CLEAR, 0600,
+                             &file, NULL);
     if (rc == FIRN_OK) {
         rc = resize_file(file, had, size);
         fi_os_file_close(file);

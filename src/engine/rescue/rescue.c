@@ -71,7 +71,7 @@ report_all(const struct rescuing *rescuing)
 static int
 rescue_begin(struct rescuing *rescuing, firn_error *err)
 {
-    struct fi_storefile_identity identity;
+    struct fi_storefile_identity identity = {0};
     fi_buf_clear(&rescuing->told);
     int rc = fi_os_remove_file(rescuing->copy.to, FI_STOREFILE_IDENTITY_NAME, err);
     return rc == FIRN_OK || rc == FIRN_NOT_FOUND

@@ -88,9 +88,10 @@ copy_file(struct fi_rescue_copy *copy, const char *name, firn_error *err)
         copy->report.on_damage(copy->report.ctx, found.text);
         goto out;
     }
-    FI_TRY(fi_os_file_open(
-        copy->to, name, FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_TRUNCATE,
-        0600, &target, err));
+    FI_TRY(fi_os_file_open(copy->to, name,
+                           FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER |
+                               FI_OS_TRUNCATE | FI_OS_SEALED,
+                           0600, &target, err));
     FI_TRY(copy_content(copy, source, target, err));
 out:
     fi_os_file_close(source);

@@ -236,13 +236,14 @@ refuse_missing(struct fi_os_dir *dir, firn_error *err)
 }
 
 static int
-open_for_reading(struct firn_db *db, firn_error *err)
+open_for_reading(struct firn_db *db, const struct fi_db_options *options, firn_error *err)
 {
     struct fi_db_image *image;
     int rc = fi_db_create_read_identity(db->dir, &db->identity, err);
     if (rc == FIRN_NOT_FOUND) {
         return refuse_missing(db->dir, err);
     }
+    rc = rc == FIRN_OK ? fi_db_keys_unlock(db->dir, &db->identity, options->unlock, err) : rc;
     rc = rc == FIRN_OK ? fi_db_replay(db, &image, err) : rc;
     DCHECK(db->lock == NULL && db->log == NULL);
     if (rc == FIRN_OK) {
@@ -281,11 +282,12 @@ out:
 
 /* Requires: the lock is held, and the store exists. */
 static int
-open_existing(struct firn_db *db, firn_error *err)
+open_existing(struct firn_db *db, const struct fi_db_options *options, firn_error *err)
 {
     int rc;
     DCHECK(db->lock != NULL);
     FI_TRY(fi_db_create_read_identity(db->dir, &db->identity, err));
+    FI_TRY(fi_db_keys_unlock(db->dir, &db->identity, options->unlock, err));
     FI_TRY(open_readers_file(db, err));
     rc = recover(db, err);
     if (rc == FIRN_NO_SPACE && fi_db_space_give_up_at_open(db)) {
@@ -296,10 +298,10 @@ out:
 }
 
 static int
-db_create(struct firn_db *db, firn_error *err)
+db_create(struct firn_db *db, const struct fi_db_options *options, firn_error *err)
 {
     DCHECK(db->lock != NULL);
-    FI_TRY_RETURN(fi_db_create_store(db, err));
+    FI_TRY_RETURN(fi_db_create_store(db, options, err));
     FI_TRY_RETURN(fi_storefile_lock_guard(db->lock, db->dir, err));
     return open_readers_file(db, err);
 }
@@ -328,7 +330,8 @@ open_for_writing(struct firn_db *db, const struct fi_db_options *options, firn_e
     FI_TRY_RETURN(fi_storefile_lock_acquire(db->dir, options->lock_timeout_ms, &db->lock, err));
     FI_TRY_RETURN(db_inspect(db, options, &survey, err));
     fi_db_space_fit(db);
-    FI_TRY_RETURN(survey.has_identity ? open_existing(db, err) : db_create(db, err));
+    FI_TRY_RETURN(survey.has_identity ? open_existing(db, options, err)
+                                      : db_create(db, options, err));
     db->commits.last_sequence = fi_db_image(db)->last_sequence;
     db->found_end = fi_log_end(db->log);
     db->found_version = fi_db_reader_version(db);
@@ -350,7 +353,8 @@ fi_db_open(struct fi_os_dir *dir, const struct fi_db_options *options, struct fi
     }
     db_init(db, dir, options);
     FI_TRY(fi_block_cache_create(db->os, db->limits.cache, &db->cache, err));
-    FI_TRY(options->read_only ? open_for_reading(db, err) : open_for_writing(db, options, err));
+    FI_TRY(options->read_only ? open_for_reading(db, options, err)
+                              : open_for_writing(db, options, err));
     atomic_store_explicit(&db->published, fi_db_image(db)->last_sequence, memory_order_release);
     DCHECK(db->is_read_only || db->commits.last_sequence == fi_db_published(db));
     fi_db_memory_resolve(db);

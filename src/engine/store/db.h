@@ -13,6 +13,7 @@
  *   manifest-<number>.log, runs/   owned by lsm/
  *   RESERVE              space kept for deletes on a full disk
  *   packs/               owned by workspace/
+ *   FIRN.keys            the keys of an encrypted store
  */
 #ifndef FIRN_STORE_DB_H
 #define FIRN_STORE_DB_H
@@ -26,6 +27,9 @@
 #include "reading/db_reading.h"
 #include "upkeep/db_upkeep.h"
 
+struct fi_keys;
+struct fi_unlock_source;
+
 struct fi_db_options {
     bool create_if_missing;
     bool fail_if_exists;
@@ -36,13 +40,21 @@ struct fi_db_options {
     uint64_t memory_bytes;      /* 0: FIRN_STORE_MEMORY_DEFAULT */
     unsigned threads;           /* 0: one for each processor, at most 4 */
     firn_compression compression;
+    /* Who is asked for a secret that opens an encrypted store, after the environment
+     * (unlock/unlock.h). NULL: nobody. */
+    const struct fi_unlock_source *unlock;
+    /* A store that is created is encrypted with that cipher and these keys, which are unlocked and
+     * have a slot. NULL: in clear. */
+    struct fi_keys *new_keys;
+    unsigned new_cipher;
     /* Called by fi_db_path_open with a directory, before anything is done with the store in it;
      * NULL: not called. */
     int (*prepare)(struct fi_os_dir *dir, const struct fi_db_options *options, firn_error *err);
 };
 
 /* dir is borrowed until close. FIRN_BUSY names the process that holds the lock. FIRN_INVALID: the
- * directory exists, and is neither empty nor a store. */
+ * directory exists, and is neither empty nor a store. FIRN_DENIED: it is encrypted, and nothing that
+ * opens its keys was given. */
 FIRN_MUST_CHECK int fi_db_open(struct fi_os_dir *dir, const struct fi_db_options *options,
                                struct firn_db **out, firn_error *err);
 /* Opens the directory at a user's path, and creates its last component (0700) if creation is

@@ -4,7 +4,8 @@
  *
  * The order, under the directory's lock:
  *   1. the identity is written under its temporary name FIRN.tmp; file and directory are synced;
- *   2. the empty log and an empty MANIFEST are created;
+ *   2. the keys of an encrypted store are written (db_keys.c), then the empty log and an empty
+ *      MANIFEST are created;
  *   3. FIRN.tmp is renamed to FIRN, and the directory is synced.
  * The store exists from the rename on. A crash before it leaves FIRN.tmp (or nothing but LOCK), and
  * the next creation clears the leftovers and begins again.
@@ -40,7 +41,9 @@ bool
 fi_db_create_is_data(const char *name)
 {
     return fi_db_log_is_name(name) || fi_lsm_is_name(name) ||
-           strcmp(name, FI_STOREFILE_PACKS_NAME) == 0;
+           strcmp(name, FI_STOREFILE_PACKS_NAME) == 0 ||
+           strcmp(name, FI_STOREFILE_KEYS_NAME) == 0 ||
+           strcmp(name, FI_STOREFILE_KEYS_TMP_NAME) == 0;
 }
 
 static bool
@@ -281,10 +284,10 @@ write_identity(struct fi_os_dir *dir, struct fi_storefile_identity *identity, fi
     identity->created_ns = fi_os_now_ns(os);
     FI_TRY(fi_os_random(os, identity->id, sizeof identity->id, err));
     fi_storefile_put_identity(identity, bytes);
-    FI_TRY(
-        fi_os_file_open(dir, FI_STOREFILE_IDENTITY_TMP_NAME,
-                        FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_TRUNCATE,
-                        0600, &file, err));
+    FI_TRY(fi_os_file_open(dir, FI_STOREFILE_IDENTITY_TMP_NAME,
+                           FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER |
+                               FI_OS_TRUNCATE | FI_OS_CLEAR,
+                           0600, &file, err));
     FI_TRY(fi_os_file_write(file, 0, bytes, sizeof bytes, err));
     FI_TRY(fi_os_file_sync(file, err));
     FI_TRY(fi_os_dir_sync(dir, err));
@@ -309,14 +312,18 @@ fi_db_create_end(struct fi_os_dir *dir, firn_error *err)
 }
 
 int
-fi_db_create_store(struct firn_db *db, firn_error *err)
+fi_db_create_store(struct firn_db *db, const struct fi_db_options *options, firn_error *err)
 {
-    struct fi_log_options options = fi_db_log_options(false);
+    struct fi_log_options log = fi_db_log_options(false);
     struct fi_db_image *image = NULL;
     DCHECK(db->lock != NULL && db->log == NULL && db->readers == NULL);
-    options.gate = fi_db_reader_gate(db);
+    log.gate = fi_db_reader_gate(db);
+    db->identity.cipher = options->new_keys != NULL ? options->new_cipher : 0;
     FI_TRY_RETURN(fi_db_create_begin(db->dir, &db->identity, err));
-    FI_TRY_RETURN(fi_log_create(db->dir, &options, &db->log, err));
+    if (options->new_keys != NULL) {
+        FI_TRY_RETURN(fi_db_keys_create(db->dir, options->new_keys, options->new_cipher, err));
+    }
+    FI_TRY_RETURN(fi_log_create(db->dir, &log, &db->log, err));
     /* There is no MANIFEST that could be missing. */
     db->identity.version = FI_STOREFILE_VERSION_LOG;
     int rc = fi_db_image_open(db, &image, err);

@@ -29,10 +29,23 @@ FIRN_MUST_CHECK int fi_db_create_inspect(struct fi_os_dir *dir, struct fi_db_cre
 /* FIRN_INVALID or FIRN_CORRUPT if no store may be created in such a directory. */
 FIRN_MUST_CHECK int fi_db_create_allowed(struct fi_os_dir *dir,
                                          const struct fi_db_create_survey *survey, firn_error *err);
-/* Creates a store in db->dir: identity, log and image. Requires: the lock is held. */
-FIRN_MUST_CHECK int fi_db_create_store(struct firn_db *db, firn_error *err);
+/* Creates a store in db->dir: identity, keys, log and image. Requires: the lock is held. */
+FIRN_MUST_CHECK int fi_db_create_store(struct firn_db *db, const struct fi_db_options *options,
+                                       firn_error *err);
 /* Upgrades a store of an older version to this one. Requires: nothing has been opened. */
 FIRN_MUST_CHECK int fi_db_create_raise_version(struct firn_db *db, firn_error *err);
+
+/* ---- db_keys.c ---- */
+
+/* Opens the keys of an encrypted store, and attaches them to the handle of its directory, unless it
+ * has keys already. Does nothing for a store in clear. FIRN_DENIED: nothing that opens them was
+ * given. FIRN_CORRUPT: the file is damaged or missing. */
+FIRN_MUST_CHECK int fi_db_keys_unlock(struct fi_os_dir *dir,
+                                      const struct fi_storefile_identity *identity,
+                                      const struct fi_unlock_source *source, firn_error *err);
+/* Writes the keys of a store that is being created, and attaches them likewise. */
+FIRN_MUST_CHECK int fi_db_keys_create(struct fi_os_dir *dir, struct fi_keys *keys, unsigned cipher,
+                                      firn_error *err);
 
 /* ---- db_image.c ---- */
 

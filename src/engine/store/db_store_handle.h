@@ -29,13 +29,22 @@ bool fi_db_create_is_data(const char *name);
 FIRN_MUST_CHECK int fi_db_create_read_identity(struct fi_os_dir *dir,
                                                struct fi_storefile_identity *out, firn_error *err);
 /* The first and the last step of creating a store in a directory whose lock is held. The first
- * clears what an earlier attempt left, and writes an identity under its temporary name; the last
- * one renames it, durably. */
+ * clears what an earlier attempt left, and writes an identity under its temporary name, of which
+ * the caller sets the cipher; the last one renames it, durably. */
 FIRN_MUST_CHECK int fi_db_create_begin(struct fi_os_dir *dir, struct fi_storefile_identity *out,
                                        firn_error *err);
 FIRN_MUST_CHECK int fi_db_create_end(struct fi_os_dir *dir, firn_error *err);
 /* Removes the data of a store that has no identity yet. Requires: its lock is held. */
 FIRN_MUST_CHECK int fi_db_create_clear(struct fi_os_dir *dir, firn_error *err);
+
+/* ---- db_keys.c ---- */
+
+/* The keys of an encrypted store, locked. FIRN_CORRUPT: the file is damaged or missing. */
+FIRN_MUST_CHECK int fi_db_keys_read(struct fi_os_dir *dir, struct fi_keys **out, firn_error *err);
+/* Replaces them, durably. Requires: the store's lock is held, and they are unlocked. */
+FIRN_MUST_CHECK int fi_db_keys_write(struct fi_os_dir *dir, struct fi_keys *keys, firn_error *err);
+/* Gives a store that is being created the keys of an open one, if that is encrypted. */
+FIRN_MUST_CHECK int fi_db_keys_copy(struct fi_os_dir *from, struct fi_os_dir *to, firn_error *err);
 
 /* ---- db_path.c ---- */
 

@@ -21,7 +21,16 @@
 #include "firn/store.h"
 #include "merge/merge.h"
 
-enum { MAGIC_SIZE = 8, VERSION_AT = 8, FLAGS_AT = 12, ID_AT = 16, CREATED_AT = 32, CRC_AT = 60 };
+enum {
+    MAGIC_SIZE = 8,
+    VERSION_AT = 8,
+    FLAGS_AT = 12,
+    ID_AT = 16,
+    CREATED_AT = 32,
+    CIPHER_AT = 40,
+    CRC_AT = 60,
+    FLAG_ENCRYPTED = 1
+};
 
 static const uint8_t magic[MAGIC_SIZE] = {'f', 'i', 'r', 'n', 's', 't', 'o', 'r'};
 
@@ -35,6 +44,8 @@ fi_storefile_put_identity(const struct fi_storefile_identity *identity,
     fi_store_le32(out + VERSION_AT, identity->version);
     memcpy(out + ID_AT, identity->id, FI_STOREFILE_ID_SIZE);
     fi_store_le64(out + CREATED_AT, (uint64_t)identity->created_ns);
+    fi_store_le32(out + FLAGS_AT, identity->cipher != 0 ? FLAG_ENCRYPTED : 0);
+    fi_store_le32(out + CIPHER_AT, identity->cipher);
     fi_store_le32(out + CRC_AT, fi_crc32c(0, out, CRC_AT));
 }
 
@@ -72,7 +83,8 @@ fi_storefile_get_identity(firn_slice bytes, const char *path, struct fi_storefil
                             "; this firn reads versions up to %d",
                             path, version, FI_STOREFILE_VERSION);
     }
-    if (flags != 0) {
+    uint32_t cipher = fi_load_le32(bytes.data + CIPHER_AT);
+    if ((flags & ~(uint32_t)FLAG_ENCRYPTED) != 0) {
         return fi_error_set(err, FIRN_NEWER,
                             "'%s' has flags %08" PRIx32 " that this firn does not know", path,
                             flags);
@@ -83,7 +95,14 @@ fi_storefile_get_identity(firn_slice bytes, const char *path, struct fi_storefil
                             "together",
                             path, version, bytes.size);
     }
+    if (((flags & FLAG_ENCRYPTED) != 0) != (cipher != 0)) {
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "'%s' has flags %08" PRIx32 " and cipher %" PRIu32
+                            ", which do not go together",
+                            path, flags, cipher);
+    }
     out->version = version;
+    out->cipher = cipher;
     memcpy(out->id, bytes.data + ID_AT, FI_STOREFILE_ID_SIZE);
     out->created_ns = (int64_t)fi_load_le64(bytes.data + CREATED_AT);
     return FIRN_OK;

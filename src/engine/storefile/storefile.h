@@ -7,10 +7,11 @@
  *
  *     0  8  magic "firnstor"
  *     8  4  format version: 1 to 8; from 2 on there must be a MANIFEST
- *    12  4  flags, 0
+ *    12  4  flags: bit 0, the store is encrypted, with the keys in FIRN.keys
  *    16 16  store id: random
  *    32  8  time of creation, nanoseconds since 1970
- *    40 20  zero
+ *    40  4  the cipher of new files (cipher/cipher.h); 0 in a store in clear
+ *    44 16  zero
  *    60  4  CRC-32C of bytes 0 to 59
  *
  * A commit: one record of type 16 in the log.
@@ -41,6 +42,8 @@
 #define FI_STOREFILE_LOCK_NAME "LOCK"
 #define FI_STOREFILE_RESERVE_NAME "RESERVE"
 #define FI_STOREFILE_PACKS_NAME "packs"
+#define FI_STOREFILE_KEYS_NAME "FIRN.keys"
+#define FI_STOREFILE_KEYS_TMP_NAME "FIRN.keys.tmp"
 
 enum {
     FI_STOREFILE_VERSION_LOG = 1, /* the log has everything; there is no MANIFEST */
@@ -66,6 +69,7 @@ enum {
 
 struct fi_storefile_identity {
     uint32_t version;
+    uint32_t cipher; /* of new files; 0: the store is in clear */
     uint8_t id[FI_STOREFILE_ID_SIZE];
     int64_t created_ns;
 };

@@ -283,8 +283,8 @@ hold_file(struct fi_os_dir *dir, bool may_create, const struct patience *patienc
           struct fi_os_file **out, firn_error *err)
 {
     struct fi_os_file *file;
-    unsigned flags =
-        FI_OS_READ | FI_OS_WRITE | (may_create ? (unsigned)FI_OS_CREATE | FI_OS_FOR_OWNER : 0);
+    unsigned flags = FI_OS_READ | FI_OS_WRITE |
+                     (may_create ? (unsigned)FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_CLEAR : 0);
     int rc = fi_os_file_open(dir, FI_STOREFILE_LOCK_NAME, flags, 0600, &file, err);
     if (rc != FIRN_OK) {
         return is_no_lock(rc) ? FIRN_OK : rc;
@@ -346,7 +346,8 @@ static int
 own_file(struct fi_os_dir *dir, const struct patience *patience, struct fi_os_file **out,
          firn_error *err)
 {
-    const unsigned flags = FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | (unsigned)FI_OS_FOR_OWNER;
+    const unsigned flags =
+        FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | (unsigned)FI_OS_FOR_OWNER | FI_OS_CLEAR;
     for (unsigned attempts = 0; attempts < NAMES_MAX; attempts++) {
         struct fi_os_stat stat;
         FI_TRY_RETURN(fi_os_file_open(dir, FI_STOREFILE_LOCK_NAME, flags, 0600, out, err));

@@ -4,6 +4,7 @@
  */
 #include "cipher/cipher_keyring.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -23,6 +24,7 @@ struct secrets {
 
 struct fi_cipher_keyring {
     struct fi_os_seal seal; /* first */
+    atomic_uint owners;
     unsigned cipher;
     struct secrets *secrets; /* os/os_secret.h */
 };
@@ -66,16 +68,29 @@ fi_cipher_keyring_create(unsigned cipher, const struct fi_cipher_keyring_master 
     }
     fill_secrets(secrets, masters, count);
     keyring->seal.destroy = destroy;
+    atomic_init(&keyring->owners, 1);
     keyring->cipher = cipher;
     keyring->secrets = secrets;
     *out = keyring;
     return FIRN_OK;
 }
 
+struct fi_cipher_keyring *
+fi_cipher_keyring_retain(struct fi_os_seal *seal)
+{
+    struct fi_cipher_keyring *keyring = (struct fi_cipher_keyring *)seal;
+    /* Relaxed: the owner that has it keeps it alive meanwhile. */
+    unsigned before = atomic_fetch_add_explicit(&keyring->owners, 1, memory_order_relaxed);
+    DCHECK(before > 0);
+    return keyring;
+}
+
 void
 fi_cipher_keyring_destroy(struct fi_cipher_keyring *keyring)
 {
-    if (keyring != NULL) {
+    /* Release and acquire: all use of the keys comes before their end. */
+    if (keyring != NULL &&
+        atomic_fetch_sub_explicit(&keyring->owners, 1, memory_order_acq_rel) == 1) {
         fi_os_secret_free(keyring->secrets);
         fi_free(keyring);
     }

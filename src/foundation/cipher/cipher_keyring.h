@@ -31,6 +31,8 @@ FIRN_MUST_CHECK int fi_cipher_keyring_create(unsigned cipher,
 /* What to attach to a directory, which then owns the keyring. */
 struct fi_os_seal *fi_cipher_keyring_seal(struct fi_cipher_keyring *keyring);
 const struct fi_cipher_keyring *fi_cipher_keyring_of(const struct fi_os_seal *seal);
+/* The same keyring for another owner, who destroys it or attaches it. */
+struct fi_cipher_keyring *fi_cipher_keyring_retain(struct fi_os_seal *seal);
 /* One that was not attached. NULL is fine. */
 void fi_cipher_keyring_destroy(struct fi_cipher_keyring *keyring);
 

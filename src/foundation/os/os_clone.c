@@ -48,7 +48,8 @@ os_clone_copy(struct fi_os_dir *from, struct fi_os_dir *to, const char *name, fi
         return fi_error_no_memory(err, "the copy of a file");
     }
     FI_TRY(fi_os_file_open(from, name, FI_OS_READ, 0, &source, err));
-    FI_TRY(fi_os_file_open(to, name, FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE,
+    FI_TRY(fi_os_file_open(to, name,
+                           FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE | FI_OS_SEALED,
                            0600, &target, err));
     rc = copy_content(source, target, &buffer, err);
     if (rc != FIRN_OK) {

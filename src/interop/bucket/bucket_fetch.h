@@ -12,7 +12,7 @@
 #include "bucket/bucket.h"
 #include "os/os.h"
 
-enum { FI_BUCKET_FETCH_PART_SIZE = 8 << 20 };
+enum { FI_BUCKET_FETCH_PART_SIZE = 6 << 20 };
 
 struct fi_bucket_fetch;
 

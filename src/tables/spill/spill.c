@@ -15,8 +15,13 @@
  * misplaced block is detected. A block has up to BLOCK_SIZE bytes of records, or one larger
  * record.
  *
+ * In a directory with a seal (os/os_seal.h) the records of a block are encrypted as one message, which
+ * ends with a tag. The key is this file's alone, and nothing of it is stored: what a crash leaves can
+ * never be read.
+ *
  * (I1) A record is in one block.
  * (I2) Stretches begin and end with blocks.
+ * (I3) The nonce is the block's offset; each offset of a file is written once.
  *
  * Files are neither synced nor used after a crash. Still, data that is read is not trusted: sizes
  * are checked against the stretch and the block.
@@ -26,6 +31,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "cipher/cipher_keyring.h"
 #include "codec/xxh3.h"
 
 enum { BLOCK_SIZE = 64 << 10, HEADER_SIZE = 16, RECORD_HEADER_SIZE = 4 };
@@ -33,12 +39,27 @@ enum { BLOCK_SIZE = 64 << 10, HEADER_SIZE = 16, RECORD_HEADER_SIZE = 4 };
 struct fi_spill_file {
     struct fi_os_dir *dir;
     struct fi_os_file *file;
+    struct fi_cipher_key *key; /* NULL: in clear */
     char name[FI_SPILL_NAME_SIZE];
     uint64_t size;       /* bytes written */
     struct fi_buf block; /* header and records of the block that is being filled; empty: none */
 };
 
 /* ---- writing ---- */
+
+static int
+make_key(struct fi_os_dir *dir, struct fi_cipher_key **out, firn_error *err)
+{
+    struct fi_cipher_keyring_use use;
+    uint8_t identity[FI_CIPHER_DERIVE_ID_SIZE];
+    const struct fi_os_seal *seal = fi_os_dir_seal(dir);
+    *out = NULL;
+    if (seal == NULL) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(fi_os_random(fi_os_dir_os(dir), identity, sizeof identity, err));
+    return fi_cipher_keyring_file_begin(fi_cipher_keyring_of(seal), identity, &use, out, err);
+}
 
 int
 fi_spill_create(const struct fi_spill *spill, struct fi_spill_file **out, firn_error *err)
@@ -50,16 +71,20 @@ fi_spill_create(const struct fi_spill *spill, struct fi_spill_file **out, firn_e
     }
     file->dir = spill->dir;
     spill->make_name(spill->ctx, file->name);
-    int rc =
-        fi_os_file_open(file->dir, file->name,
-                        FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE | FI_OS_FOR_OWNER,
-                        0600, &file->file, err);
-    if (rc != FIRN_OK) {
-        fi_free(file);
-        return rc;
-    }
+    int rc = make_key(file->dir, &file->key, err);
+    FI_TRY(rc);
+    FI_TRY(fi_os_file_open(file->dir, file->name,
+                           FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE |
+                               FI_OS_FOR_OWNER | FI_OS_SEALED,
+                           0600, &file->file, err));
     *out = file;
-    return FIRN_OK;
+    file = NULL;
+out:
+    if (file != NULL) {
+        fi_cipher_key_destroy(file->key);
+        fi_free(file);
+    }
+    return rc;
 }
 
 void
@@ -70,8 +95,23 @@ fi_spill_destroy(struct fi_spill_file *file)
     }
     fi_os_file_close(file->file);
     FI_IGNORE(fi_os_remove_file(file->dir, file->name, NULL));
+    fi_cipher_key_destroy(file->key);
     fi_buf_deinit(&file->block);
     fi_free(file);
+}
+
+/* Encrypts the records of the block that is written next. */
+static int
+encrypt_block(struct fi_spill_file *file, firn_error *err)
+{
+    struct fi_buf *block = &file->block;
+    const size_t size = block->size - HEADER_SIZE;
+    if (fi_buf_set_size(block, block->size + fi_cipher_key_tag_size(file->key)) != FIRN_OK) {
+        return fi_error_no_memory(err, "a block of a temporary file");
+    }
+    uint8_t *records = block->data + HEADER_SIZE;
+    return fi_cipher_seal(file->key, file->size, firn_bytes(NULL, 0), firn_bytes(records, size),
+                          records, err); /* (I3) */
 }
 
 static int
@@ -79,6 +119,9 @@ write_block(struct fi_spill_file *file, firn_error *err)
 {
     struct fi_buf *block = &file->block;
     DCHECK(block->size > HEADER_SIZE);
+    if (file->key != NULL) {
+        FI_TRY_RETURN(encrypt_block(file, err));
+    }
     fi_store_le32(block->data + 8, (uint32_t)(block->size - HEADER_SIZE));
     fi_store_le32(block->data + 12, 0);
     fi_store_le64(block->data, fi_xxh3(block->data + 8, block->size - 8, file->size));
@@ -160,6 +203,7 @@ fi_spill_reader_init(struct fi_spill_reader *reader, struct fi_spill_file *file,
     reader->offset = start;
     reader->end = end;
     reader->at = 0;
+    reader->stored_size = 0;
     fi_buf_clear(&reader->block);
 }
 
@@ -191,6 +235,25 @@ read_to(struct fi_spill_reader *reader, size_t from, size_t size, firn_error *er
 }
 
 static int
+decrypt_block(struct fi_spill_reader *reader, firn_error *err)
+{
+    struct fi_buf *block = &reader->block;
+    struct fi_cipher_key *key = reader->file->key;
+    const size_t tag_size = fi_cipher_key_tag_size(key);
+    uint8_t *records = block->data + HEADER_SIZE;
+    if (block->size < HEADER_SIZE + tag_size) {
+        return spill_corrupt(reader, "it has no tag", err);
+    }
+    int rc = fi_cipher_open(key, reader->offset, firn_bytes(NULL, 0),
+                            firn_bytes(records, block->size - HEADER_SIZE), records, err);
+    if (rc == FIRN_CORRUPT) {
+        return spill_corrupt(reader, "its tag is wrong", err);
+    }
+    block->size -= tag_size;
+    return rc;
+}
+
+static int
 read_block(struct fi_spill_reader *reader, firn_error *err)
 {
     struct fi_buf *block = &reader->block;
@@ -216,8 +279,9 @@ read_block(struct fi_spill_reader *reader, firn_error *err)
         return spill_corrupt(reader, "its checksum is wrong", err);
     }
     block->size = (size_t)size;
+    reader->stored_size = block->size;
     reader->at = HEADER_SIZE;
-    return FIRN_OK;
+    return reader->file->key == NULL ? FIRN_OK : decrypt_block(reader, err);
 }
 
 int
@@ -227,9 +291,10 @@ fi_spill_next(struct fi_spill_reader *reader, firn_slice *out, bool *out_is_end,
     *out_is_end = false;
     *out = firn_bytes(NULL, 0);
     if (reader->at >= block->size) {
-        reader->offset += block->size;
+        reader->offset += reader->stored_size;
         if (reader->offset >= reader->end) {
             fi_buf_clear(&reader->block);
+            reader->stored_size = 0;
             reader->at = 0;
             *out_is_end = true;
             return FIRN_OK;

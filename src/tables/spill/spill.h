@@ -4,7 +4,8 @@
  *
  * A file has blocks of records; each block has its size and checksum. A file is written to its
  * end, then read in stretches, and removed when it is closed. The caller chooses its name, and so
- * can recognize files that a crash has left. Nothing is synced.
+ * can recognize files that a crash has left. Nothing is synced. In an encrypted store the records
+ * are encrypted.
  *
  * One thread at a time.
  */
@@ -51,7 +52,8 @@ struct fi_spill_reader {
     uint64_t offset;            /* of the next block */
     uint64_t end;
     struct fi_buf block;
-    size_t at; /* in block */
+    size_t stored_size; /* of the block in the file */
+    size_t at;          /* in block */
 };
 void fi_spill_reader_init(struct fi_spill_reader *reader, struct fi_spill_file *file,
                           uint64_t start, uint64_t end);

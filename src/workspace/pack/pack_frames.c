@@ -56,7 +56,8 @@ read_section(struct firn_pack *pack, uint32_t kind, uint64_t size_max, struct fi
     if (ref.raw_size > size_max) {
         return pack_corrupt(pack, "a table of the pack is larger than any can be", err);
     }
-    if (pack->is_foreign && ref.raw_size != ref.stored_size) {
+    if (pack->is_foreign &&
+        ref.stored_size != ref.raw_size + fi_block_reader_overhead(pack->reader)) {
         return pack_corrupt(pack, "a table of the pack is compressed, as firn writes none", err);
     }
     return fi_block_reader_read(pack->reader, &ref, compress, out, err);
@@ -68,6 +69,7 @@ decode_frames(struct firn_pack *pack, firn_slice bytes, firn_error *err)
     uint32_t count;
     uint32_t reserved;
     struct fi_reader reader = fi_reader_of(bytes);
+    const uint32_t overhead = fi_block_reader_overhead(pack->reader);
     if (!fi_reader_le32(&reader, &count) || !fi_reader_le32(&reader, &reserved) || reserved != 0 ||
         count == 0 || count > FI_PACK_FRAMES_MAX ||
         fi_reader_left(&reader) != (size_t)count * FI_PACK_FORMAT_FRAMES_ITEM_SIZE) {
@@ -83,7 +85,7 @@ decode_frames(struct firn_pack *pack, firn_slice bytes, firn_error *err)
                         fi_reader_le32(&reader, &frame->stored_size) &&
                         fi_reader_le32(&reader, &frame->raw_size);
         if (!is_whole || frame->raw_size > FI_PACK_FORMAT_FRAME_SIZE_MAX ||
-            frame->stored_size > frame->raw_size) {
+            frame->stored_size > frame->raw_size + overhead) {
             return pack_corrupt(pack, "the list of frames holds an impossible size", err);
         }
     }
@@ -156,7 +158,8 @@ fi_pack_frames_page_ref(const struct firn_pack *pack, uint32_t page)
     uint32_t entries =
         left < FI_PACK_FORMAT_PAGE_ENTRIES ? (uint32_t)left : FI_PACK_FORMAT_PAGE_ENTRIES;
     uint32_t size = entries * ENTRY_SIZE;
-    return (struct fi_block_ref){pack->fences[page].offset, size, size};
+    return (struct fi_block_ref){pack->fences[page].offset,
+                                 size + fi_block_reader_overhead(pack->reader), size};
 }
 
 int

@@ -24,7 +24,7 @@
 #include "pack/pack.h"
 #include "pack/pack_internal.h"
 
-enum { PAGE_COUNT = 8, KEPT_SIZE_MAX = 4 << 20, FRAMES_SIZE_MAX = 12 << 20 };
+enum { PAGE_COUNT = 8, KEPT_SIZE_MAX = 4 << 20, FRAMES_SIZE_MAX = 8 << 20 };
 
 struct entry {
     struct fi_block_file_id id;

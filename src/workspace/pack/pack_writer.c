@@ -559,13 +559,14 @@ out:
 }
 
 static int
-append_frames(const struct fi_block_ref *frames, uint32_t count, struct fi_buf *out)
+append_frames(const struct fi_block_ref *frames, uint32_t count, uint32_t overhead,
+              struct fi_buf *out)
 {
     FI_TRY_RETURN(fi_buf_append_le32(out, count));
     FI_TRY_RETURN(fi_buf_append_le32(out, 0));
     for (uint32_t i = 0; i < count; i++) {
         DCHECK(frames[i].raw_size <= FI_PACK_FORMAT_FRAME_SIZE_MAX &&
-               frames[i].stored_size <= frames[i].raw_size); /* as reading believes */
+               frames[i].stored_size <= frames[i].raw_size + overhead); /* as reading believes */
         FI_TRY_RETURN(fi_buf_append_le64(out, frames[i].offset));
         FI_TRY_RETURN(fi_buf_append_le32(out, frames[i].stored_size));
         FI_TRY_RETURN(fi_buf_append_le32(out, frames[i].raw_size));
@@ -582,7 +583,7 @@ table_write(struct fi_block_writer *block, const struct fi_pack_writer_record *r
     struct fi_buf bytes = {0};
     DCHECK(count > 0 && is_sound(records, count, frame_count));
     FI_TRY(write_objects(block, records, count, err));
-    if (append_frames(frames, frame_count, &bytes) != FIRN_OK) {
+    if (append_frames(frames, frame_count, fi_block_writer_overhead(block), &bytes) != FIRN_OK) {
         FI_TRY(fi_error_no_memory(err, "the list of frames"));
     }
     FI_TRY(write_section(block, FI_PACK_FORMAT_SECTION_FRAMES, &bytes, err));

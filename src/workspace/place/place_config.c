@@ -276,9 +276,9 @@ write_new(struct fi_os_dir *dir, firn_slice text, firn_error *err)
     /* It may be left of a crash, or have come with the tree, as a link or a fifo. */
     int rc = fi_os_remove_file(dir, new_name, err);
     FI_TRY(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
-    FI_TRY(fi_os_file_open(dir, new_name,
-                           FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_EXCLUSIVE, 0600,
-                           &file, err));
+    FI_TRY(fi_os_file_open(
+        dir, new_name, FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_EXCLUSIVE | FI_OS_CLEAR,
+        0600, &file, err));
     FI_TRY(fi_os_file_write(file, 0, text.data, text.size, err));
     FI_TRY(fi_os_file_sync(file, err));
 out:

@@ -57,8 +57,8 @@ static int
 put_mark(struct fi_os_dir *dir, firn_error *err)
 {
     struct fi_os_file *file;
-    int rc =
-        fi_os_file_open(dir, mark, FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER, 0600, &file, err);
+    int rc = fi_os_file_open(dir, mark, FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_CLEAR,
+                             0600, &file, err);
     if (rc == FIRN_OK) {
         rc = fi_os_file_sync(file, err);
         fi_os_file_close(file);

@@ -50,7 +50,9 @@ static bool
 is_loose(const char *name)
 {
     return strcmp(name, FI_STOREFILE_LOCK_NAME) == 0 ||
-           strcmp(name, FI_STOREFILE_RESERVE_NAME) == 0 || strcmp(name, "REPAIRING") == 0;
+           strcmp(name, FI_STOREFILE_RESERVE_NAME) == 0 || strcmp(name, "REPAIRING") == 0 ||
+           strcmp(name, FI_STOREFILE_KEYS_NAME) == 0 ||
+           strcmp(name, FI_STOREFILE_KEYS_TMP_NAME) == 0;
 }
 
 /* Whether a file has random numbers in its header, which does not change under this name: segments

@@ -81,7 +81,8 @@ fi_trust_inside_ignore(struct fi_os_dir *store, bool *out_made, firn_error *err)
         return rc;
     }
     unsigned flags = rc == FIRN_OK ? FI_OS_WRITE /* (I2) */
-                                   : FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE | FI_OS_FOR_OWNER;
+                                   : FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE |
+                                         FI_OS_FOR_OWNER | FI_OS_CLEAR;
     FI_TRY(fi_os_file_open(store, name, flags, 0600, &file, err));
     FI_TRY(fi_os_file_write(file, 0, text, sizeof text - 1, err));
     *out_made = true;
