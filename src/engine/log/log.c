@@ -130,6 +130,72 @@ fi_log_give_token(struct fi_log *log)
 
 /* ---- appending ---- */
 
+/* Where the next record is written. The newest segment changes in this thread only. */
+static struct fi_log_writer_place
+next_place(const struct fi_log *log)
+{
+    struct fi_log_writer_place place = {
+        .file = log->file, .salt = log->segment.salt, .offset = log->end, .durable = log->durable};
+    DCHECK(place.durable <= place.offset && place.offset >= FI_LOG_FORMAT_SEGMENT_SIZE);
+    return place;
+}
+
+/* Appends a record as it is stored. */
+static int
+append_stored(struct fi_log *log, const struct fi_log_writer_place *place, uint8_t type,
+              const firn_slice *parts, size_t part_count, firn_error *err)
+{
+    FI_TRY_RETURN(fi_log_writer_prepare(&log->writer, place, type, parts, part_count, err));
+    uint64_t end;
+    int rc = fi_log_writer_write(&log->writer, place, &end, err);
+    if (rc != FIRN_OK) {
+        bool is_undone = rc == FIRN_NO_SPACE && fi_log_writer_trim(&log->writer, place->file,
+                                                                   place->offset, NULL) == FIRN_OK;
+        if (!is_undone) {
+            fi_log_latch(log);
+        }
+        return rc;
+    }
+    DCHECK(end % 8 == 0 && end > place->offset && end < FI_LOG_FORMAT_OFFSET_MAX);
+    log->has_end_record = false;
+    /* Pairs with the load of the thread that syncs: the bytes are in the file. */
+    atomic_store_explicit(&log->end, end, memory_order_release);
+    return FIRN_OK;
+}
+
+static int
+append_epoch(struct fi_log *log, firn_error *err)
+{
+    uint8_t bytes[FI_LOG_FORMAT_EPOCH_SIZE];
+    const struct fi_log_writer_place place = next_place(log);
+    FI_TRY_RETURN(fi_log_seal_begin(&log->seal, fi_os_dir_os(log->dir), &log->segment, bytes, err));
+    const firn_slice part = firn_bytes(bytes, sizeof bytes);
+    int rc = append_stored(log, &place, FI_LOG_FORMAT_EPOCH, &part, 1, err);
+    if (rc != FIRN_OK) {
+        fi_log_seal_end(&log->seal);
+    }
+    return rc;
+}
+
+static int
+append_encrypted(struct fi_log *log, uint8_t type, const firn_slice *parts, size_t part_count,
+                 struct fi_log_writer_place *place, firn_error *err)
+{
+    int rc;
+    firn_slice stored;
+    FI_TRY(fi_log_seal_gather(&log->seal, parts, part_count, err));
+    if (fi_log_seal_needs_epoch(&log->seal, &log->segment, log->end)) {
+        FI_TRY(append_epoch(log, err));
+    }
+    *place = next_place(log);
+    struct fi_log_format_record header = {.durable = place->durable, .type = type};
+    FI_TRY(fi_log_seal_encrypt(&log->seal, place->offset, &header, &stored, err));
+    FI_TRY(append_stored(log, place, type, &stored, 1, err));
+out:
+    fi_log_seal_release(&log->seal);
+    return rc;
+}
+
 int
 fi_log_append(struct fi_log *log, uint8_t type, const firn_slice *parts, size_t part_count,
               struct fi_log_position *out, firn_error *err)
@@ -143,26 +209,11 @@ fi_log_append(struct fi_log *log, uint8_t type, const firn_slice *parts, size_t 
     if (is_full || log->oldest_wanted > log->segment.number) {
         FI_TRY_RETURN(fi_log_rotate(log, err));
     }
-    /* The newest segment changes in this thread only. */
-    struct fi_log_writer_place place = {
-        .file = log->file, .salt = log->segment.salt, .offset = log->end, .durable = log->durable};
-    DCHECK(place.durable <= place.offset && place.offset >= FI_LOG_FORMAT_SEGMENT_SIZE);
-    FI_TRY_RETURN(fi_log_writer_prepare(&log->writer, &place, type, parts, part_count, err));
-    uint64_t end;
-    int rc = fi_log_writer_write(&log->writer, &place, &end, err);
-    if (rc != FIRN_OK) {
-        bool is_undone = rc == FIRN_NO_SPACE && fi_log_writer_trim(&log->writer, place.file,
-                                                                   place.offset, NULL) == FIRN_OK;
-        if (!is_undone) {
-            fi_log_latch(log);
-        }
-        return rc;
-    }
-    DCHECK(end % 8 == 0 && end > place.offset && end < FI_LOG_FORMAT_OFFSET_MAX);
-    log->has_end_record = false;
-    /* Pairs with the load of the thread that syncs: the bytes are in the file. */
-    atomic_store_explicit(&log->end, end, memory_order_release);
-    if (out != NULL) {
+    struct fi_log_writer_place place = next_place(log);
+    int rc = log->seal.keyring == NULL
+                 ? append_stored(log, &place, type, parts, part_count, err)
+                 : append_encrypted(log, type, parts, part_count, &place, err);
+    if (rc == FIRN_OK && out != NULL) {
         *out = (struct fi_log_position){log->segment.number, place.offset};
     }
     return rc;
@@ -339,6 +390,7 @@ log_allocate(struct fi_os_dir *dir, const struct fi_log_options *options)
             options->ready_after_bytes != 0 ? options->ready_after_bytes : READY_AFTER_DEFAULT;
         log->is_read_only = options->read_only;
         log->gate = options->gate;
+        fi_log_seal_init(&log->seal, dir);
         fi_os_mutex_init(fi_os_dir_os(dir), &log->mutex, FI_LOCK_LOG);
         fi_os_cond_init(fi_os_dir_os(dir), &log->sync_ended);
     }
@@ -351,6 +403,7 @@ fi_log_abandon(struct fi_log *log)
     if (log == NULL) {
         return;
     }
+    fi_log_seal_deinit(&log->seal);
     fi_log_writer_deinit(&log->writer);
     fi_os_file_close(log->old_file);
     fi_os_file_close(log->file);
@@ -509,7 +562,8 @@ static int
 write_end(struct fi_log *log, firn_error *err)
 {
     CHECK(log->durable == log->end && log->old_file == NULL); /* (I6) */
-    int rc = fi_log_writer_seal(log->file, log->segment.salt, log->end, FI_LOG_FORMAT_END, err);
+    int rc =
+        fi_log_writer_put_closing(log->file, log->segment.salt, log->end, FI_LOG_FORMAT_END, err);
     if (rc == FIRN_NO_SPACE) {
         FI_IGNORE(fi_log_writer_trim(&log->writer, log->file, log->end, NULL));
         rc = FIRN_OK;

@@ -7,6 +7,9 @@
  * records, in order and whole. The prefix contains at least every record before the last successful
  * sync. docs/formats/log.md has the rule that distinguishes damage from a torn tail.
  *
+ * Encryption: in a directory that has a seal (os/os_seal.h) payloads are encrypted with its keys,
+ * and visitors are shown them decrypted. Positions and sizes are those in the file.
+ *
  * Threads: the caller serializes append, rotate, set_note and remove_before. sync, rotate_prepare,
  * lend, end, durable, oldest and sizes may be called from any thread at any time. The directory
  * handle is borrowed and must outlive the log.
@@ -29,7 +32,8 @@ struct fi_log;
 enum { FI_LOG_TYPE_USER = 16 };
 /* The payload of a record begins this many bytes after the start of the record. */
 enum { FI_LOG_RECORD_HEAD_SIZE = 16 };
-/* The longest record: 1 GiB - 64 KiB. Longer ones are refused with FIRN_LIMIT. */
+/* The longest record: 1 GiB - 64 KiB; in an encrypted log FI_CIPHER_TAG_SIZE_MAX less. Longer ones
+ * are refused with FIRN_LIMIT. */
 enum { FI_LOG_RECORD_SIZE_MAX = (1 << 30) - (64 << 10) };
 
 struct fi_log_position {
@@ -69,6 +73,9 @@ struct fi_log_options {
     uint64_t ready_after_bytes;  /* appended through one handle, before space is prepared for more;
                                     0 means 64 KiB, UINT64_MAX never */
     bool read_only; /* recover without writing anything; the log returned cannot append */
+    bool may_be_locked; /* only with read_only: an encrypted log may be read without its keys. All
+                           but the payloads is verified; visit is not called for encrypted records,
+                           which are counted */
     struct fi_log_fence fence; /* only with read_only */
     struct fi_log_gate gate;
     uint64_t note; /* of the first segment, where the log is created: see fi_log_set_note */
@@ -95,8 +102,10 @@ FIRN_MUST_CHECK int fi_log_create(struct fi_os_dir *dir, const struct fi_log_opt
 /* Reads all records in order, beginning with the oldest segment, and returns a log that is ready
  * to append. visit may be NULL: records are skipped. A record's bytes are borrowed until visit
  * returns; a result other than FIRN_OK (or FI_LOG_STOP, in a read-only opening) ends recovery
- * and is returned. FIRN_CORRUPT names segment and offset of damage; FIRN_NOT_FOUND if there is
- * no log. Unless read_only, all records shown to visit are durable when this returns. recovery
+ * and is returned. FIRN_CORRUPT names segment and offset of damage, also of a record that the
+ * keys of the directory have not encrypted, in a directory that has some; FIRN_DENIED if the log is
+ * encrypted and they lack its key, FIRN_UNSUPPORTED if they lack its cipher; FIRN_NOT_FOUND if there
+ * is no log. Unless read_only, all records shown to visit are durable when this returns. recovery
  * may be NULL. */
 FIRN_MUST_CHECK int fi_log_open(struct fi_os_dir *dir, const struct fi_log_options *options,
                                 int (*visit)(void *ctx, uint8_t type, firn_slice record,
@@ -108,7 +117,8 @@ FIRN_MUST_CHECK int fi_log_open(struct fi_os_dir *dir, const struct fi_log_optio
  * returns, so it survives the process. *out, which may be NULL, is where the record begins. Begins
  * a new segment if the last one is full. FIRN_INVALID, FIRN_LIMIT and FIRN_NO_MEMORY leave the log
  * unchanged. So do FIRN_NO_SPACE and a new segment that could not be begun, unless
- * fi_log_has_failed returns true: then every call fails with FIRN_FAILED. */
+ * fi_log_has_failed returns true: then every call fails with FIRN_FAILED. (The end of an encrypted
+ * log may have moved even so: see log_seal.c.) */
 FIRN_MUST_CHECK int fi_log_append(struct fi_log *log, uint8_t type, const firn_slice *parts,
                                   size_t part_count, struct fi_log_position *out, firn_error *err);
 /* Makes everything appended before the call durable. A failure latches the log. */
@@ -232,7 +242,8 @@ bool fi_log_watch_is_unchanged(const struct fi_log_watch *watch, const struct fi
  * This includes records after bad bytes, after the end of the log, and of segments that no longer
  * belong to it; nothing is promised about what is missing in between. The record's bytes are
  * borrowed until visit returns; a result other than FIRN_OK ends the walk and is returned. A
- * directory without segments has nothing to show. */
+ * directory without segments has nothing to show. FIRN_DENIED if the log is encrypted and its key
+ * is not here; a record that the key did not encrypt is not whole. */
 FIRN_MUST_CHECK int fi_log_recover_salvage(struct fi_os_dir *dir, const char *prefix,
                                            int (*visit)(void *ctx, uint8_t type, firn_slice record,
                                                         firn_error *err),

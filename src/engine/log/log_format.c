@@ -76,7 +76,7 @@ fi_log_format_get_segment(const uint8_t *bytes, const char *path, struct fi_log_
     uint32_t version = fi_load_le32(bytes + 8);
     uint32_t flags = fi_load_le32(bytes + 12);
     bool is_known = version == FI_LOG_FORMAT_VERSION_PLAIN || version == FI_LOG_FORMAT_VERSION;
-    if (!is_known || (flags & ~(uint32_t)FI_LOG_FORMAT_RECYCLED) != 0 ||
+    if (!is_known || (flags & ~(uint32_t)(FI_LOG_FORMAT_RECYCLED | FI_LOG_FORMAT_SEALED)) != 0 ||
         !fi_bytes_are_zero(bytes + 64, 60)) {
         return fi_error_set(err, FIRN_NEWER,
                             "%s: log format version %" PRIu32 " with flags %" PRIx32

@@ -7,7 +7,8 @@
  *   header, 128 bytes
  *     0  8  magic "firnlog\n"
  *     8  4  format version: 2 if there is a note, else 1
- *     12  4  flags: bit 0, bytes after the last record may come from an earlier use of the file
+ *     12  4  flags: bit 0, bytes after the last record may come from an earlier use of the file;
+ *           bit 1, the user's records are encrypted
  *    16  8  number of this segment, from 1
  *    24  8  salt: random
  *    32  8  salt of the segment before (0 in number 1)
@@ -29,6 +30,19 @@
  *   seed  = CRC-32C of (salt, offset of the record), 8 bytes each
  *   h     = seed continued over bytes 4 to 13;  check = low 16 bits of (h xor h >> 16)
  *   crc   = h continued over byte 14 to the end of the zeros
+ *
+ *   payload of an EPOCH, 32 bytes
+ *     0  4  cipher (cipher.h)
+ *     4  4  number of the master key
+ *     8  8  check of the master key
+ *    16 16  random
+ *
+ *   payload of a user's record in an encrypted segment: ciphertext, then the cipher's tag
+ *     key    derived from the master key, number and salt of the segment, and the random bytes of
+ *            the last EPOCH before the record
+ *     nonce  offset of the record / 8
+ *     authenticated as well: number and salt of the segment, offset of the record, 8 bytes each;
+ *            bytes 4 to 13 of its header
  */
 #ifndef FIRN_LOG_LOG_FORMAT_H
 #define FIRN_LOG_LOG_FORMAT_H
@@ -44,17 +58,20 @@ enum {
     FI_LOG_FORMAT_VERSION = 2,
     FI_LOG_FORMAT_SEGMENT_SIZE = 128, /* of a segment's header */
     FI_LOG_FORMAT_RECORD_SIZE = 16,   /* of a record's header */
-    FI_LOG_FORMAT_RECYCLED = 1        /* flag of a segment */
+    FI_LOG_FORMAT_EPOCH_SIZE = 32,    /* of the payload of EPOCH */
+    FI_LOG_FORMAT_RECYCLED = 1,       /* flags of a segment */
+    FI_LOG_FORMAT_SEALED = 2
 };
 
 /* Records begin and end before this offset: marks have 32 bits and count 8 bytes. */
 #define FI_LOG_FORMAT_OFFSET_MAX (UINT64_C(32) << 30)
 
-/* The log's own types of records. Both have no payload, and their durable mark is their own
- * offset. */
+/* The log's own types of records. The first two have no payload, and their durable mark is their
+ * own offset. */
 enum {
-    FI_LOG_FORMAT_END = 1, /* the log was closed here */
-    FI_LOG_FORMAT_NEXT = 2 /* the log continues in the next segment, which exists */
+    FI_LOG_FORMAT_END = 1,  /* the log was closed here */
+    FI_LOG_FORMAT_NEXT = 2, /* the log continues in the next segment, which exists */
+    FI_LOG_FORMAT_EPOCH = 3 /* what the records after it are encrypted with (log_seal.c) */
 };
 
 struct fi_log_format_segment {

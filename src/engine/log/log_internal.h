@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "log/log.h"
 #include "log/log_format.h"
+#include "log/log_seal.h"
 #include "os/os.h"
 #include "os/os_window.h"
 #include "threads/os_thread.h"
@@ -68,8 +69,8 @@ void fi_log_writer_leave(struct fi_log_writer *writer);
 /* The writer begins with another file, which has zeros after the log's end, up to ready_end. */
 void fi_log_writer_enter(struct fi_log_writer *writer, uint64_t ready_end);
 /* Writes one of the log's own records and syncs the file. Everything before it must be durable. */
-FIRN_MUST_CHECK int fi_log_writer_seal(struct fi_os_file *file, uint64_t salt, uint64_t offset,
-                                       uint8_t type, firn_error *err);
+FIRN_MUST_CHECK int fi_log_writer_put_closing(struct fi_os_file *file, uint64_t salt,
+                                              uint64_t offset, uint8_t type, firn_error *err);
 /* Writes the bytes [start, end) of a file over themselves and syncs it. */
 FIRN_MUST_CHECK int fi_log_writer_rewrite(struct fi_log_writer *writer, struct fi_os_file *file,
                                           uint64_t start, uint64_t end, firn_error *err);
@@ -118,6 +119,7 @@ struct fi_log {
 
     /* Of the appender alone. */
     struct fi_log_writer writer;
+    struct fi_log_seal seal;
     uint64_t note;          /* what the next segment's header will say */
     uint64_t oldest_wanted; /* ≥ segment.oldest: what the next segment's header will say */
     bool has_end_record;    /* END is the last record */

@@ -66,25 +66,47 @@ is_of_file(int rc)
     return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
 }
 
+/* Decrypts a record; *out_is_shown: it is the user's, and whole. */
 static int
-salvage_segment(struct fi_log_reader *reader,
+salvage_record(struct fi_log_seal *seal, const struct fi_log_format_segment *segment,
+               struct fi_log_reader_record *record, bool *out_is_shown, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const struct fi_log_format_record *header = &record->header;
+    *out_is_shown = false;
+    if (header->type == FI_LOG_FORMAT_EPOCH) {
+        rc = fi_log_seal_read_epoch(seal, segment, record->payload, err);
+    } else if (header->type >= FI_LOG_TYPE_USER) {
+        const uint64_t offset = record->end - fi_log_format_record_room(header->length);
+        rc = fi_log_seal_decrypt(seal, segment, offset, header, &record->payload, err);
+        *out_is_shown = rc == FIRN_OK;
+    }
+    return rc == FIRN_CORRUPT ? FIRN_OK : rc;
+}
+
+static int
+salvage_segment(struct fi_log_reader *reader, struct fi_log_seal *seal,
                 int (*visit)(void *ctx, uint8_t type, firn_slice record, firn_error *err),
                 void *ctx, firn_error *err)
 {
     uint64_t offset = FI_LOG_FORMAT_SEGMENT_SIZE;
+    const char *path = fi_os_file_path(reader->file);
+    int rc = fi_log_seal_check(seal, &reader->segment, false, path, err);
+    if (rc != FIRN_OK) {
+        return is_of_file(rc) ? FIRN_OK : rc;
+    }
     struct fi_log_reader_search search = {.vain_bytes_max = FI_LOG_READER_VAIN_BYTES_MIN};
     for (;;) {
         struct fi_log_reader_record record;
         bool is_found;
-        int rc = fi_log_reader_find(reader, &offset, &search, &record, &is_found, err);
+        bool is_shown;
+        rc = fi_log_reader_find(reader, &offset, &search, &record, &is_found, err);
         if (rc != FIRN_OK || !is_found) {
             return is_of_file(rc) ? FIRN_OK : rc;
         }
-        if (record.header.type >= FI_LOG_TYPE_USER) {
-            rc = visit(ctx, record.header.type, record.payload, err);
-            if (rc != FIRN_OK) {
-                return rc;
-            }
+        FI_TRY_RETURN(salvage_record(seal, &reader->segment, &record, &is_shown, err));
+        if (is_shown) {
+            FI_TRY_RETURN(visit(ctx, record.header.type, record.payload, err));
         }
     }
 }
@@ -95,6 +117,8 @@ fi_log_recover_salvage(struct fi_os_dir *dir, const char *prefix,
                        void *ctx, firn_error *err)
 {
     struct fi_buf numbers = {0};
+    struct fi_log_seal seal;
+    fi_log_seal_init(&seal, dir);
     int rc = fi_log_segment_list(dir, prefix, &numbers, err);
     for (size_t at = 0; rc == FIRN_OK && at < numbers.size; at += sizeof(uint64_t)) {
         struct fi_log_reader reader = {0};
@@ -102,12 +126,13 @@ fi_log_recover_salvage(struct fi_os_dir *dir, const char *prefix,
         memcpy(&number, numbers.data + at, sizeof number);
         rc = fi_log_reader_open(&reader, dir, prefix, number, err);
         if (rc == FIRN_OK) {
-            rc = salvage_segment(&reader, visit, ctx, err);
+            rc = salvage_segment(&reader, &seal, visit, ctx, err);
         } else if (is_of_file(rc)) {
             rc = FIRN_OK;
         }
         fi_log_reader_close(&reader);
     }
+    fi_log_seal_deinit(&seal);
     fi_buf_deinit(&numbers);
     return rc;
 }
@@ -123,6 +148,8 @@ struct walk {
                  firn_error *err);
     void *ctx;
     struct fi_log_reader reader; /* of the segment that is being read */
+    struct fi_log_seal seal;
+    bool may_be_locked;
     struct fi_log_fence fence;
     uint64_t shown_end; /* fence hides nothing that was read in this segment before here */
     bool is_hidden;     /* the fence was reached */
@@ -160,14 +187,14 @@ check_record(const struct fi_log_reader *reader, uint64_t offset,
 {
     const struct fi_log_format_record *header = &record->header;
     bool is_own = header->type < FI_LOG_TYPE_USER;
-    bool is_known = header->type == FI_LOG_FORMAT_END || header->type == FI_LOG_FORMAT_NEXT;
-    if (is_own && !is_known) {
+    bool is_closing = header->type == FI_LOG_FORMAT_END || header->type == FI_LOG_FORMAT_NEXT;
+    if (is_own && !is_closing && header->type != FI_LOG_FORMAT_EPOCH) {
         return fi_error_set(
             err, FIRN_NEWER,
             "%s: offset %" PRIu64 ": a record of type %u, unknown to format version %d",
             fi_os_file_path(reader->file), offset, header->type, FI_LOG_FORMAT_VERSION);
     }
-    if (is_own && (header->length != 0 || header->durable != offset)) {
+    if (is_closing && (header->length != 0 || header->durable != offset)) {
         return damage(reader, offset, "a closing record that contradicts itself", err);
     }
     return FIRN_OK;
@@ -204,10 +231,32 @@ is_after(struct fi_log_position a, struct fi_log_position b)
     return a.segment > b.segment || (a.segment == b.segment && a.offset > b.offset);
 }
 
+/* Decrypts the payload of a user's record; an EPOCH begins the next epoch. */
 static int
-show_record(struct walk *walk, uint64_t offset, const struct fi_log_reader_record *record,
+decrypt_record(struct walk *walk, uint64_t offset, struct fi_log_reader_record *record,
+               firn_error *err)
+{
+    const struct fi_log_reader *reader = &walk->reader;
+    firn_error failure;
+    int rc = FIRN_OK;
+    if (record->header.type == FI_LOG_FORMAT_EPOCH) {
+        rc = fi_log_seal_read_epoch(&walk->seal, &reader->segment, record->payload, &failure);
+    } else if (record->header.type >= FI_LOG_TYPE_USER) {
+        rc = fi_log_seal_decrypt(&walk->seal, &reader->segment, offset, &record->header,
+                                 &record->payload, &failure);
+    }
+    if (rc != FIRN_OK) {
+        fi_error_prefix(&failure, "%s: offset %" PRIu64, fi_os_file_path(reader->file), offset);
+        fi_error_copy(err, &failure);
+    }
+    return rc;
+}
+
+static int
+show_record(struct walk *walk, uint64_t offset, struct fi_log_reader_record *record,
             firn_error *err)
 {
+    FI_TRY_RETURN(decrypt_record(walk, offset, record, err));
     if (record->header.type < FI_LOG_TYPE_USER) {
         return FIRN_OK;
     }
@@ -219,7 +268,7 @@ show_record(struct walk *walk, uint64_t offset, const struct fi_log_reader_recor
     struct fi_log_position position = {walk->reader.segment.number, offset};
     DCHECK(is_after(position, walk->shown)); /* (I3) */
     walk->shown = position;
-    if (walk->visit == NULL) {
+    if (walk->visit == NULL || walk->seal.is_locked) {
         return FIRN_OK;
     }
     rc = walk->visit(walk->ctx, record->header.type, record->payload, position, err);
@@ -373,6 +422,7 @@ step_to(struct walk *walk, struct fi_log_reader *next)
 {
     DCHECK(next->segment.number == walk->reader.segment.number + 1);
     fi_log_reader_close(&walk->reader);
+    fi_log_seal_end(&walk->seal);
     walk->reader = *next;
     walk->shown_end = 0;
     *next = (struct fi_log_reader){0};
@@ -413,6 +463,8 @@ walk_chain(struct walk *walk, uint64_t newest, firn_error *err)
     while (goes_on) {
         uint64_t number = walk->reader.segment.number;
         DCHECK(number <= newest);
+        FI_TRY(fi_log_seal_check(&walk->seal, &walk->reader.segment, walk->may_be_locked,
+                                 fi_os_file_path(walk->reader.file), err));
         uint64_t end = 0;
         bool is_read = number == newest;
         if (is_read) {
@@ -462,6 +514,7 @@ log_recover_attempt(struct walk *walk, firn_error *err)
     walk->shown_end = 0;
     walk->is_hidden = false;
     walk->shown = (struct fi_log_position){0};
+    fi_log_seal_end(&walk->seal);
     FI_TRY(fi_log_segment_newest(walk->dir, walk->prefix, &newest, err));
     if (newest == 0) {
         FI_TRY(fi_log_segment_refuse_foreign(walk->dir, walk->prefix, err));
@@ -490,12 +543,15 @@ fi_log_recover_run(struct fi_os_dir *dir, const struct fi_log_options *options,
                         .visit = visit,
                         .ctx = ctx,
                         .out = out,
-                        .fence = options->fence};
+                        .fence = options->fence,
+                        .may_be_locked = options->read_only && options->may_be_locked};
+    fi_log_seal_init(&walk.seal, dir);
     int rc = FIRN_BUSY;
     for (int i = 0; i < ATTEMPTS_MAX && rc == FIRN_BUSY && out->found.record_count == 0; i++) {
         fi_log_recover_deinit(out);
         rc = log_recover_attempt(&walk, err);
     }
+    fi_log_seal_deinit(&walk.seal);
     if (walk.is_hidden) {
         out->hidden_from = walk.fence_at;
     }

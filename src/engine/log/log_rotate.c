@@ -300,7 +300,8 @@ fi_log_rotate_finish_with_token(struct fi_log *log, firn_error *err)
     /* (I5) */
     CHECK(log->segment.previous_end == log->old_end && log->segment.previous_salt == log->old_salt);
     FI_TRY(fi_os_dir_sync(log->dir, err));
-    FI_TRY(fi_log_writer_seal(log->old_file, log->old_salt, log->old_end, FI_LOG_FORMAT_NEXT, err));
+    FI_TRY(fi_log_writer_put_closing(log->old_file, log->old_salt, log->old_end, FI_LOG_FORMAT_NEXT,
+                                     err));
     fi_os_mutex_lock(&log->mutex);
     struct fi_os_file *old_file = log->old_file;
     log->old_file = NULL;

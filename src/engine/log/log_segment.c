@@ -24,8 +24,12 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
+#include "os/os_seal.h"
 
 enum { NUMBER_DIGITS_MIN = 6 };
+
+/* Where there is a seal, records are encrypted (log_seal.c). */
+enum { CREATE_FLAGS = FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_EXCLUSIVE | FI_OS_SEALED };
 
 static const char suffix[] = ".log";
 static const char temporary_suffix[] = ".log.tmp";
@@ -293,6 +297,7 @@ turn_into_segment(struct fi_os_dir *dir, const char *prefix, const char *tempora
     DCHECK(segment->number == 1 || segment->previous_end >= FI_LOG_FORMAT_SEGMENT_SIZE);
     char name[FI_LOG_SEGMENT_NAME_SIZE];
     fi_log_segment_name(prefix, segment->number, name);
+    segment->flags |= fi_os_dir_seal(dir) != NULL ? (uint32_t)FI_LOG_FORMAT_SEALED : 0;
     FI_TRY_RETURN(fi_os_random(fi_os_dir_os(dir), &segment->salt, sizeof segment->salt, err));
     FI_TRY_RETURN(write_header(dir, temporary, flags, segment, out_is_harmless, err));
     int rc = fi_os_rename(dir, temporary, dir, name, FI_OS_RENAME_NO_REPLACE, err);
@@ -313,8 +318,7 @@ fi_log_segment_create(struct fi_os_dir *dir, const char *prefix,
     name_with_suffix(prefix, segment->number, temporary_suffix, temporary);
     FI_TRY_RETURN(remove_if_there(dir, temporary, err));
     int rc =
-        turn_into_segment(dir, prefix, temporary, FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_EXCLUSIVE,
-                          segment, out, out_is_harmless, err);
+        turn_into_segment(dir, prefix, temporary, CREATE_FLAGS, segment, out, out_is_harmless, err);
     if (rc != FIRN_OK && *out_is_harmless) {
         (void)remove_if_there(dir, temporary, NULL);
     }
@@ -343,9 +347,7 @@ write_zeros(struct fi_os_dir *dir, const char *name, size_t size_bytes)
 {
     struct fi_os_file *file = NULL;
     int rc;
-    FI_TRY(fi_os_file_open(dir, name,
-                           FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_EXCLUSIVE, 0600,
-                           &file, NULL));
+    FI_TRY(fi_os_file_open(dir, name, FI_OS_WRITE | CREATE_FLAGS, 0600, &file, NULL));
     for (size_t at = 0; at < size_bytes; at += FI_ZEROS_SIZE) {
         size_t piece = size_bytes - at < FI_ZEROS_SIZE ? size_bytes - at : FI_ZEROS_SIZE;
         FI_TRY(fi_os_file_write(file, at, fi_zeros(), piece, NULL));

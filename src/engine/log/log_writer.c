@@ -292,7 +292,7 @@ fi_log_writer_write(struct fi_log_writer *writer, const struct fi_log_writer_pla
 }
 
 int
-fi_log_writer_seal(struct fi_os_file *file, uint64_t salt, uint64_t offset, uint8_t type,
+fi_log_writer_put_closing(struct fi_os_file *file, uint64_t salt, uint64_t offset, uint8_t type,
                    firn_error *err)
 {
     DCHECK(type == FI_LOG_FORMAT_END || type == FI_LOG_FORMAT_NEXT);

@@ -51,11 +51,10 @@ void
 fi_cipher_derive_log(const uint8_t *master, const struct fi_cipher_derive_log_place *place,
                      uint8_t *out)
 {
-    uint8_t bytes[2 * FI_CIPHER_DERIVE_ID_SIZE + 16];
-    memcpy(bytes, place->store_id, FI_CIPHER_DERIVE_ID_SIZE);
-    fi_store_le64(bytes + FI_CIPHER_DERIVE_ID_SIZE, place->segment);
-    fi_store_le64(bytes + FI_CIPHER_DERIVE_ID_SIZE + 8, place->salt);
-    memcpy(bytes + FI_CIPHER_DERIVE_ID_SIZE + 16, place->epoch, FI_CIPHER_DERIVE_ID_SIZE);
+    uint8_t bytes[16 + FI_CIPHER_DERIVE_ID_SIZE];
+    fi_store_le64(bytes, place->segment);
+    fi_store_le64(bytes + 8, place->salt);
+    memcpy(bytes + 16, place->epoch, FI_CIPHER_DERIVE_ID_SIZE);
     derive("firn 2026-11-28 log key", master, firn_bytes(bytes, sizeof bytes), out);
 }
 

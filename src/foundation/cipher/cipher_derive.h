@@ -15,10 +15,9 @@ enum { FI_CIPHER_DERIVE_ID_SIZE = 16, FI_CIPHER_DERIVE_CHECK_SIZE = 8 };
 
 /* Where records of a log stand. Another epoch is another key, though the offsets are the same. */
 struct fi_cipher_derive_log_place {
-    const uint8_t *store_id; /* FI_CIPHER_DERIVE_ID_SIZE bytes, as the epoch */
     uint64_t segment;
-    uint64_t salt; /* of the segment */
-    const uint8_t *epoch;
+    uint64_t salt;        /* of the segment */
+    const uint8_t *epoch; /* FI_CIPHER_DERIVE_ID_SIZE random bytes */
 };
 
 /* The key of a sealed file: its identity is random, and the file is written once. */

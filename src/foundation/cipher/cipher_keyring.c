@@ -108,11 +108,46 @@ fi_cipher_keyring_of(const struct fi_os_seal *seal)
     return (const struct fi_cipher_keyring *)seal;
 }
 
+/* ==== master keys ==== */
+
+/* The newest master key, for something new. */
+static int
+begin_use(const struct fi_cipher_keyring *keyring, struct fi_cipher_keyring_use *out_use,
+          const struct master **out, firn_error *err)
+{
+    const struct secrets *secrets = keyring->secrets;
+    if (secrets->count == 0) {
+        return fi_error_set(err, FIRN_MISUSE, "the keys belong to a process that was forked");
+    }
+    const struct master *newest = &secrets->masters[secrets->count - 1];
+    *out_use = (struct fi_cipher_keyring_use){.cipher = keyring->cipher, .number = newest->number};
+    memcpy(out_use->check, newest->check, sizeof out_use->check);
+    *out = newest;
+    return FIRN_OK;
+}
+
+static int
+find_master(const struct fi_cipher_keyring *keyring, const struct fi_cipher_keyring_use *use,
+            const struct master **out, firn_error *err)
+{
+    const struct secrets *secrets = keyring->secrets;
+    for (size_t i = 0; i < secrets->count; i++) {
+        const struct master *master = &secrets->masters[i];
+        if (master->number == use->number &&
+            memcmp(master->check, use->check, sizeof use->check) == 0) {
+            *out = master;
+            return FIRN_OK;
+        }
+    }
+    return fi_error_set(err, FIRN_DENIED, "it is encrypted with the master key %u of another store",
+                        use->number);
+}
+
 /* ==== keys of files ==== */
 
 static int
-derive(const struct master *master, unsigned cipher, const uint8_t *identity,
-       struct fi_cipher_key **out, firn_error *err)
+make_file_key(const struct master *master, unsigned cipher, const uint8_t *identity,
+              struct fi_cipher_key **out, firn_error *err)
 {
     uint8_t key[FI_CIPHER_KEY_SIZE];
     fi_cipher_derive_file(master->key, identity, key);
@@ -126,15 +161,10 @@ fi_cipher_keyring_file_begin(const struct fi_cipher_keyring *keyring, const uint
                              struct fi_cipher_keyring_use *out_use, struct fi_cipher_key **out,
                              firn_error *err)
 {
-    const struct secrets *secrets = keyring->secrets;
+    const struct master *newest;
     *out = NULL;
-    if (secrets->count == 0) {
-        return fi_error_set(err, FIRN_MISUSE, "the keys belong to a process that was forked");
-    }
-    const struct master *newest = &secrets->masters[secrets->count - 1];
-    *out_use = (struct fi_cipher_keyring_use){.cipher = keyring->cipher, .number = newest->number};
-    memcpy(out_use->check, newest->check, sizeof out_use->check);
-    return derive(newest, keyring->cipher, identity, out, err);
+    FI_TRY_RETURN(begin_use(keyring, out_use, &newest, err));
+    return make_file_key(newest, keyring->cipher, identity, out, err);
 }
 
 int
@@ -142,15 +172,46 @@ fi_cipher_keyring_file_open(const struct fi_cipher_keyring *keyring,
                             const struct fi_cipher_keyring_use *use, const uint8_t *identity,
                             struct fi_cipher_key **out, firn_error *err)
 {
-    const struct secrets *secrets = keyring->secrets;
+    const struct master *master;
     *out = NULL;
-    for (size_t i = 0; i < secrets->count; i++) {
-        const struct master *master = &secrets->masters[i];
-        if (master->number == use->number &&
-            memcmp(master->check, use->check, sizeof use->check) == 0) {
-            return derive(master, use->cipher, identity, out, err);
-        }
-    }
-    return fi_error_set(err, FIRN_DENIED, "it is encrypted with the master key %u of another store",
-                        use->number);
+    FI_TRY_RETURN(find_master(keyring, use, &master, err));
+    return make_file_key(master, use->cipher, identity, out, err);
+}
+
+/* ==== keys of logs ==== */
+
+static int
+make_log_key(const struct master *master, unsigned cipher,
+             const struct fi_cipher_derive_log_place *place, struct fi_cipher_key **out,
+             firn_error *err)
+{
+    uint8_t key[FI_CIPHER_KEY_SIZE];
+    fi_cipher_derive_log(master->key, place, key);
+    int rc = fi_cipher_key_create(cipher, key, out, err);
+    fi_os_secret_wipe(key, sizeof key);
+    return rc;
+}
+
+int
+fi_cipher_keyring_log_begin(const struct fi_cipher_keyring *keyring,
+                            const struct fi_cipher_derive_log_place *place,
+                            struct fi_cipher_keyring_use *out_use, struct fi_cipher_key **out,
+                            firn_error *err)
+{
+    const struct master *newest;
+    *out = NULL;
+    FI_TRY_RETURN(begin_use(keyring, out_use, &newest, err));
+    return make_log_key(newest, keyring->cipher, place, out, err);
+}
+
+int
+fi_cipher_keyring_log_open(const struct fi_cipher_keyring *keyring,
+                           const struct fi_cipher_keyring_use *use,
+                           const struct fi_cipher_derive_log_place *place,
+                           struct fi_cipher_key **out, firn_error *err)
+{
+    const struct master *master;
+    *out = NULL;
+    FI_TRY_RETURN(find_master(keyring, use, &master, err));
+    return make_log_key(master, use->cipher, place, out, err);
 }

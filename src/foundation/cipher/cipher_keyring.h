@@ -55,5 +55,14 @@ FIRN_MUST_CHECK int fi_cipher_keyring_file_open(const struct fi_cipher_keyring *
                                                 const struct fi_cipher_keyring_use *use,
                                                 const uint8_t *identity, struct fi_cipher_key **out,
                                                 firn_error *err);
+/* The same for records of a log. Requires of the first: the epoch is new. */
+FIRN_MUST_CHECK int fi_cipher_keyring_log_begin(const struct fi_cipher_keyring *keyring,
+                                                const struct fi_cipher_derive_log_place *place,
+                                                struct fi_cipher_keyring_use *out_use,
+                                                struct fi_cipher_key **out, firn_error *err);
+FIRN_MUST_CHECK int fi_cipher_keyring_log_open(const struct fi_cipher_keyring *keyring,
+                                               const struct fi_cipher_keyring_use *use,
+                                               const struct fi_cipher_derive_log_place *place,
+                                               struct fi_cipher_key **out, firn_error *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include "log_support.h"
 
 #include "base/bytes.h"
+#include "cipher/cipher_keyring.h"
 #include "support/test.h"
 
 static size_t
@@ -112,9 +113,10 @@ log_support_put_file(struct fi_os_dir *dir, const char *name, firn_slice bytes)
 {
     firn_error err;
     struct fi_os_file *file = NULL;
-    assert_int_equal(
-        fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE, 0600, &file, &err),
-        FIRN_OK);
+    assert_int_equal(fi_os_file_open(dir, name,
+                                     FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE | FI_OS_SEALED,
+                                     0600, &file, &err),
+                     FIRN_OK);
     if (bytes.size > 0) {
         assert_int_equal(fi_os_file_write(file, 0, bytes.data, bytes.size, &err), FIRN_OK);
     }
@@ -134,5 +136,37 @@ log_support_root(struct fi_os *os)
     firn_error err;
     struct fi_os_dir *dir = NULL;
     assert_int_equal(fi_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
+    log_support_seal(dir);
     return dir;
+}
+
+/* ---- encrypted logs ---- */
+
+static unsigned used_cipher;
+
+bool
+log_support_encrypt(unsigned cipher)
+{
+    used_cipher = cipher;
+    return cipher == 0 || fi_cipher_check(cipher, NULL) == FIRN_OK;
+}
+
+void
+log_support_seal_with(struct fi_os_dir *dir, unsigned cipher, uint32_t number, uint8_t byte)
+{
+    firn_error err;
+    uint8_t key[FI_CIPHER_KEY_SIZE];
+    struct fi_cipher_keyring *keyring;
+    memset(key, byte, sizeof key);
+    const struct fi_cipher_keyring_master master = {number, key};
+    assert_int_equal(fi_cipher_keyring_create(cipher, &master, 1, &keyring, &err), FIRN_OK);
+    fi_os_dir_set_seal(dir, fi_cipher_keyring_seal(keyring));
+}
+
+void
+log_support_seal(struct fi_os_dir *dir)
+{
+    if (used_cipher != 0) {
+        log_support_seal_with(dir, used_cipher, 1, 0x5a);
+    }
 }

@@ -56,4 +56,14 @@ bool log_support_has_file(struct fi_os_dir *dir, const char *name);
 /* The root directory of a memory file system. */
 struct fi_os_dir *log_support_root(struct fi_os *os);
 
+/* ---- encrypted logs ---- */
+
+/* From now on directories get a seal with a key and this cipher, and logs in them are encrypted; 0:
+ * none, as at first. False: this machine lacks the cipher. */
+bool log_support_encrypt(unsigned cipher);
+/* Gives the seal, if any, to a directory that was opened; log_support_root does. */
+void log_support_seal(struct fi_os_dir *dir);
+/* The same by a key of choice: 32 times the byte. number: of the master key. */
+void log_support_seal_with(struct fi_os_dir *dir, unsigned cipher, uint32_t number, uint8_t byte);
+
 #endif

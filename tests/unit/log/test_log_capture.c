@@ -4,6 +4,7 @@
  * they are for as long as it is shut.
  */
 #include "base/slice.h"
+#include "cipher/cipher.h"
 #include "log/log.h"
 #include "log_support.h"
 #include "sim/sim_memory.h"
@@ -261,5 +262,9 @@ main(void)
         cmocka_unit_test(what_is_listed_stays_the_log_that_it_was),
         cmocka_unit_test(a_log_that_begins_later_while_it_is_read_is_listed_from_there),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("a log in clear", tests, NULL, NULL);
+    if (log_support_encrypt(FI_CIPHER_XCHACHA20_POLY1305)) {
+        failed += cmocka_run_group_tests_name("an encrypted log", tests, NULL, NULL);
+    }
+    return failed;
 }

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/log: the power is cut at every call of random histories, and again while the log recovers.
- * What is found is compared with a model that knows what was appended and what was durable.
+ * What is found is compared with a model that knows what was appended and what was durable. An
+ * encrypted log, moreover, uses no key twice with one nonce, whatever happens.
  *
  * FIRN_TEST_LONG=1 runs many more histories; FIRN_TEST_SEED sets the first seed.
  */
 #include "base/bytes.h"
+#include "cipher/cipher.h"
 #include "log/log_format.h"
 #include "log_support.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
+#include "support/test_nonces.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
 
@@ -286,6 +289,9 @@ begin(struct world *world)
 
 /* ---- histories ---- */
 
+static bool is_encrypted;
+static uint64_t encrypted; /* records */
+
 static void
 cut_power(struct world *world, uint64_t seed)
 {
@@ -305,6 +311,9 @@ run_history(uint64_t seed, uint64_t cut_at, uint64_t cut_seed, uint64_t *cuts)
 {
     static struct world world;
     firn_error err;
+    if (is_encrypted) {
+        test_nonces_begin();
+    }
     world = (struct world){.random = {.state = seed}, .options = {.prefix = "wal"}};
     memset(world.segment_first, 0xff, sizeof world.segment_first);
     static const uint64_t segment_sizes[] = {200, 700, 3000, 30000};
@@ -337,6 +346,10 @@ run_history(uint64_t seed, uint64_t cut_at, uint64_t cut_seed, uint64_t *cuts)
     fi_log_abandon(world.log);
     fi_os_dir_close(world.dir);
     fi_sim_memory_destroy(world.os);
+    if (is_encrypted) {
+        assert_int_equal(test_nonces_repeated(), 0);
+        encrypted += test_nonces_count();
+    }
     return calls;
 }
 
@@ -347,7 +360,7 @@ run_histories(uint64_t first_seed, uint64_t seeds)
     uint64_t step = 1;
     for (uint64_t seed = first_seed; seed < first_seed + seeds; seed++) {
         uint64_t calls = run_history(seed, 0, 0, &cuts);
-        const struct test_share share = test_share_of(1, seed);
+        const struct test_share share = test_share_of(is_encrypted ? 2 : 1, seed);
         step = share.step;
         for (uint64_t call = share.first; call <= calls; call += share.step) {
             /* Nothing is kept, everything is kept, and some of it. */
@@ -461,7 +474,8 @@ a_segment_whose_name_is_not_durable_gets_it_before_records(void **state)
     struct fi_buf first = {0};
     log_support_get_file(bench.dir, "wal-000001.log", &first);
     uint8_t header[FI_LOG_FORMAT_SEGMENT_SIZE];
-    struct fi_log_format_segment segment = {.number = 2,
+    struct fi_log_format_segment segment = {.flags = fi_load_le32(first.data + 12),
+                                            .number = 2,
                                             .salt = 99,
                                             .previous_salt = fi_load_le64(first.data + 24),
                                             .previous_end = end.offset,
@@ -581,5 +595,11 @@ main(void)
         cmocka_unit_test(what_an_open_removes_is_excluded_durably),
         cmocka_unit_test(a_log_cut_in_its_last_record_keeps_the_ones_before),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("a log in clear", tests, NULL, NULL);
+    is_encrypted = log_support_encrypt(FI_CIPHER_XCHACHA20_POLY1305);
+    if (is_encrypted) {
+        failed += cmocka_run_group_tests_name("an encrypted log", tests, NULL, NULL);
+        (void)printf("%llu records encrypted\n", (unsigned long long)encrypted);
+    }
+    return failed;
 }

@@ -4,6 +4,7 @@
  * The answer is damage that names the file, or the same records, or, in the two cases of
  * docs/formats/log.md, an earlier prefix.
  */
+#include "cipher/cipher.h"
 #include "log/log_internal.h"
 #include "log_support.h"
 #include "sim/sim_memory.h"
@@ -27,7 +28,7 @@ struct sample {
 /* How a sample ends. */
 enum ending { CLOSED, SYNCED, UNSYNCED, REOPENED };
 
-static const struct fi_log_options writable = {.prefix = "wal", .segment_size_bytes = 260};
+static struct fi_log_options writable = {.prefix = "wal", .segment_size_bytes = 260};
 static const struct fi_log_options read_only = {.prefix = "wal", .read_only = true};
 
 static void
@@ -426,5 +427,10 @@ main(void)
         cmocka_unit_test(a_changed_byte_in_the_fifth_of_ten_is_never_silent),
         cmocka_unit_test(a_record_written_after_a_torn_tail_is_found),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("a log in clear", tests, NULL, NULL);
+    if (log_support_encrypt(FI_CIPHER_XCHACHA20_POLY1305)) {
+        writable.segment_size_bytes = 340;
+        failed += cmocka_run_group_tests_name("an encrypted log", tests, NULL, NULL);
+    }
+    return failed;
 }

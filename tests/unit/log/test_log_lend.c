@@ -4,6 +4,7 @@
  * the log does afterwards, in this handle and in later ones, and that nothing else changes.
  */
 #include "base/slice.h"
+#include "cipher/cipher.h"
 #include "log/log_format.h"
 #include "log_support.h"
 #include "sim/sim_fault.h"
@@ -212,5 +213,9 @@ main(void)
         cmocka_unit_test(a_lent_file_is_no_spare_of_a_later_handle),
         cmocka_unit_test(a_call_that_fails_leaves_the_log_whole),
     };
-    return cmocka_run_group_tests_name("log_lend", tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("a log in clear", tests, NULL, NULL);
+    if (log_support_encrypt(FI_CIPHER_XCHACHA20_POLY1305)) {
+        failed += cmocka_run_group_tests_name("an encrypted log", tests, NULL, NULL);
+    }
+    return failed;
 }

@@ -3,6 +3,7 @@
  * unit/log: salvaging: each record of a log is shown or not by itself, whatever became of the others.
  */
 #include "base/bytes.h"
+#include "cipher/cipher.h"
 #include "log/log.h"
 #include "log/log_format.h"
 #include "log_support.h"
@@ -312,5 +313,9 @@ main(void)
         cmocka_unit_test(holes_are_not_read_and_hide_nothing),
         cmocka_unit_test(a_record_over_a_hole_is_read_whole),
     };
-    return cmocka_run_group_tests_name("log_salvage", tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("a log in clear", tests, NULL, NULL);
+    if (log_support_encrypt(FI_CIPHER_XCHACHA20_POLY1305)) {
+        failed += cmocka_run_group_tests_name("an encrypted log", tests, NULL, NULL);
+    }
+    return failed;
 }

@@ -4,6 +4,7 @@
  * long ago the log was read and whatever has happened to its files; and where nothing has happened, the answer is
  * that nothing has changed.
  */
+#include "cipher/cipher.h"
 #include "log_support.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
@@ -208,5 +209,9 @@ main(void)
         cmocka_unit_test(a_record_beyond_the_fence_is_no_change),
         cmocka_unit_test(what_the_fence_hid_is_not_forgotten),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("a log in clear", tests, NULL, NULL);
+    if (log_support_encrypt(FI_CIPHER_XCHACHA20_POLY1305)) {
+        failed += cmocka_run_group_tests_name("an encrypted log", tests, NULL, NULL);
+    }
+    return failed;
 }
