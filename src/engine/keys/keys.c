@@ -301,6 +301,17 @@ judge(const struct attempt *attempt, enum fi_keys_kind kind, size_t tried, firn_
     return FIRN_OK;
 }
 
+/* A child of fork has neither the ring nor the file that it was in. */
+static int
+require_readable(const struct fi_keys *keys, firn_error *err)
+{
+    return fi_keys_is_unlocked(keys) || keys->file.size > 0
+               ? FIRN_OK
+               : fi_error_set(
+                     err, FIRN_MISUSE,
+                     "the keys were unlocked before this process was forked; read them anew");
+}
+
 int
 fi_keys_unlock(struct fi_keys *keys, const struct fi_keys_secret *secret, uint16_t *out_slot,
                firn_error *err)
@@ -313,11 +324,7 @@ fi_keys_unlock(struct fi_keys *keys, const struct fi_keys_secret *secret, uint16
     if (out_slot != NULL) {
         *out_slot = 0;
     }
-    if (!fi_keys_is_unlocked(keys) && keys->file.size == 0) {
-        rc = fi_error_set(err, FIRN_MISUSE,
-                          "the keys were unlocked before this process was forked; read them anew");
-        goto out;
-    }
+    FI_TRY(require_readable(keys, err));
     FI_TRY(fi_os_secret_allocate(sizeof *attempt, &memory, err));
     attempt = memory;
     FI_TRY(fi_keys_slot_prepare(secret, &prepared, err));
@@ -334,6 +341,36 @@ out:
     fi_os_secret_free(prepared);
     fi_os_secret_free(memory);
     return rc;
+}
+
+int
+fi_keys_ring_key(const struct fi_keys *keys, const uint8_t **out, firn_error *err)
+{
+    *out = NULL;
+    FI_TRY_RETURN(require_unlocked(keys, err));
+    *out = keys->ring->key;
+    return FIRN_OK;
+}
+
+int
+fi_keys_unlock_ring(struct fi_keys *keys, const uint8_t *ring_key, firn_error *err)
+{
+    FI_TRY_RETURN(require_readable(keys, err));
+    bool is_right = fi_keys_is_unlocked(keys) &&
+                    fi_keys_slot_equal(keys->ring->key, ring_key, FI_CIPHER_KEY_SIZE) == 1;
+    if (!fi_keys_is_unlocked(keys)) {
+        int rc = open_ring(keys, ring_key, &keys->ring, err);
+        if (rc != FIRN_OK && rc != FIRN_CORRUPT) {
+            return rc;
+        }
+        is_right = rc == FIRN_OK;
+        if (is_right) {
+            fi_buf_deinit(&keys->file);
+        }
+    }
+    return is_right ? FIRN_OK
+                    : fi_error_set(err, FIRN_DENIED,
+                                   "the key that was kept does not open the keys file any more");
 }
 
 int

@@ -38,6 +38,9 @@ FIRN_MUST_CHECK int fi_keys_slot_seal(const uint8_t *id, const struct fi_keys_sl
                                       const uint8_t *ring_key, struct fi_keys_slot *slot,
                                       firn_error *err);
 
+/* 1 or 0, in a time that does not depend on the bytes. */
+unsigned fi_keys_slot_equal(const uint8_t *a, const uint8_t *b, size_t size);
+
 enum fi_keys_slot_answer { FI_KEYS_SLOT_OTHER, FI_KEYS_SLOT_OPENED, FI_KEYS_SLOT_BROKEN };
 /* Tries a secret on a slot of its kind; each answer costs the same. Opened: out_key
  * has the ring key, else zeros. Broken: the secret is that of the slot, which somebody has changed.

@@ -119,9 +119,8 @@ out:
     return rc;
 }
 
-/* 1 or 0, in a time that does not depend on the bytes. */
-static unsigned
-are_equal(const uint8_t *a, const uint8_t *b, size_t size)
+unsigned
+fi_keys_slot_equal(const uint8_t *a, const uint8_t *b, size_t size)
 {
     unsigned differences = 0;
     for (size_t i = 0; i < size; i++) {
@@ -145,7 +144,7 @@ fi_keys_slot_open(const uint8_t *id, const struct fi_keys_slot_secret *secret,
     FI_TRY(fi_os_secret_allocate(sizeof *work, &memory, err));
     work = memory;
     FI_TRY(derive_slot_key(id, secret, slot, work, err));
-    unsigned is_right = are_equal(work->check, slot->check, sizeof slot->check);
+    unsigned is_right = fi_keys_slot_equal(work->check, slot->check, sizeof slot->check);
     fill_bound(id, slot, bound);
     FI_TRY(fi_cipher_key_create(FI_CIPHER_XCHACHA20_POLY1305, work->key, &key, err));
     rc = fi_cipher_open(key, 0, firn_bytes(bound, sizeof bound),

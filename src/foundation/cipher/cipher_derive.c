@@ -31,6 +31,7 @@ fi_cipher_derive_own(const char *context, const firn_slice *parts, size_t count,
     memcpy(out, hash.bytes, sizeof hash.bytes);
     fi_os_secret_wipe(&hash, sizeof hash);
     fi_os_secret_wipe(&state, sizeof state);
+    fi_os_secret_wipe_stack(); /* BLAKE3 leaves the last block of its input there */
 }
 
 static void

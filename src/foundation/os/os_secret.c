@@ -31,7 +31,7 @@
 #include "base/mem.h"
 #include "os/os_process.h"
 
-enum { CELL_SIZE = FI_OS_SECRET_ALIGNMENT, CHUNK_SIZE = 16 << 10 };
+enum { CELL_SIZE = FI_OS_SECRET_ALIGNMENT, CHUNK_SIZE = 16 << 10, STACK_SIZE = 4 << 10 };
 
 _Static_assert(FI_OS_SECRET_SIZE_MAX / CELL_SIZE <= UINT16_MAX, "a run is counted in 16 bits");
 
@@ -185,4 +185,11 @@ void
 fi_os_secret_wipe(void *memory, size_t size)
 {
     explicit_bzero(memory, size);
+}
+
+__attribute__((noinline)) void
+fi_os_secret_wipe_stack(void)
+{
+    uint8_t left[STACK_SIZE];
+    explicit_bzero(left, sizeof left);
 }

@@ -21,5 +21,8 @@ void fi_os_secret_free(void *memory);
 
 /* Zeroes memory of any kind; the compiler cannot leave it out. */
 void fi_os_secret_wipe(void *memory, size_t size);
+/* Zeroes the 4 KiB of the stack after the caller's frame: what functions that it has called, such
+ * as those of libraries, have left there. */
+void fi_os_secret_wipe_stack(void);
 
 #endif

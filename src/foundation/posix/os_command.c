@@ -17,7 +17,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -29,7 +28,7 @@
 
 extern char **environ;
 
-enum { PIECE = 4096, NS_PER_MS = 1000000 };
+enum { NS_PER_MS = 1000000 };
 
 /* Of those that are open now. */
 static int
@@ -95,39 +94,6 @@ os_command_spawn(char *const *words, int out, pid_t *pid)
     return rc;
 }
 
-/* Until the program closes its output. */
-static int
-os_command_read(struct fi_os *os, const char *name, int fd, size_t size_max, int64_t end_ns,
-                struct fi_buf *out, firn_error *err)
-{
-    size_t taken = 0;
-    for (;;) {
-        int64_t left_ns = end_ns - fi_os_monotonic_ns(os);
-        struct pollfd wanted = {.fd = fd, .events = POLLIN};
-        if (left_ns <= 0) {
-            return fi_error_set(err, FIRN_IO, "'%.200s' took too long and was ended", name);
-        }
-        (void)poll(&wanted, 1, (int)(left_ns / NS_PER_MS < 1000 ? left_ns / NS_PER_MS + 1 : 1000));
-        uint8_t piece[PIECE];
-        ssize_t got = wanted.revents != 0 ? read(fd, piece, sizeof piece) : -1;
-        if (got == 0) {
-            return FIRN_OK;
-        }
-        if (got > 0) {
-            taken += (size_t)got;
-            if (taken > size_max) {
-                return fi_error_set(err, FIRN_IO, "'%.200s' prints more than %zu bytes", name,
-                                    size_max);
-            }
-            if (fi_buf_append(out, piece, (size_t)got) != FIRN_OK) {
-                return fi_error_no_memory(err, "the output of a program");
-            }
-        } else if (wanted.revents != 0 && errno != EINTR && errno != EAGAIN) {
-            return fi_error_set_errno(err, errno, "could not read what '%.200s' prints", name);
-        }
-    }
-}
-
 /* Ends a child that may have ended by itself: then the number may be another process's. */
 static void
 os_command_end(pid_t pid)
@@ -141,14 +107,19 @@ os_command_end(pid_t pid)
 
 /* Waits for its end until then, as it may go on after it has closed its output. */
 static int
-os_command_wait(struct fi_os *os, const char *name, pid_t pid, int64_t end_ns, firn_error *err)
+os_command_wait(struct fi_os *os, const char *name, pid_t pid, const struct fi_step *step,
+                int64_t end_ns, firn_error *err)
 {
     int status = 0;
     pid_t ended;
     while ((ended = waitpid(pid, &status, WNOHANG)) == 0 || (ended < 0 && errno == EINTR)) {
-        if (fi_os_monotonic_ns(os) >= end_ns) {
+        int rc = fi_step_report(step, 0, 0, err);
+        if (rc == FIRN_OK && fi_os_monotonic_ns(os) >= end_ns) {
+            rc = fi_error_set(err, FIRN_IO, "'%.200s' took too long", name);
+        }
+        if (rc != FIRN_OK) {
             os_command_end(pid);
-            return fi_error_set(err, FIRN_IO, "'%.200s' took too long and was ended", name);
+            return rc;
         }
         fi_os_sleep_ns(os, INT64_C(5) * NS_PER_MS);
     }
@@ -164,14 +135,14 @@ os_command_wait(struct fi_os *os, const char *name, pid_t pid, int64_t end_ns, f
 }
 
 int
-fi_os_command_run(struct fi_os *os, const char *const *words, size_t size_max, int64_t timeout_ns,
-                  struct fi_buf *out, firn_error *err)
+fi_os_command_run(struct fi_os *os, const char *const *words,
+                  const struct fi_os_stream_limits *limits, struct fi_buf *out, firn_error *err)
 {
     DCHECK(words[0] != NULL);
     if (os != fi_os_default()) {
         return fi_error_set(err, FIRN_UNSUPPORTED, "no programs can be run here");
     }
-    const int64_t end_ns = fi_os_monotonic_ns(os) + timeout_ns;
+    const int64_t end_ns = fi_os_monotonic_ns(os) + limits->timeout_ns;
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return fi_error_set_errno(err, errno, "could not make a pipe");
@@ -188,11 +159,11 @@ fi_os_command_run(struct fi_os *os, const char *const *words, size_t size_max, i
         (void)close(ends[0]);
         return fi_error_set_errno(err, error_number, "could not run '%.200s'", words[0]);
     }
-    int rc = os_command_read(os, words[0], ends[0], size_max, end_ns, out, err);
+    int rc = fi_os_stream_read(ends[0], words[0], limits, end_ns, out, err);
     (void)close(ends[0]);
     if (rc != FIRN_OK) {
         os_command_end(pid);
         return rc;
     }
-    return os_command_wait(os, words[0], pid, end_ns, err);
+    return os_command_wait(os, words[0], pid, limits->step, end_ns, err);
 }

@@ -50,13 +50,14 @@ run_process(struct fi_os *os, firn_slice command, struct fi_s3_credentials *foun
     if (memory == NULL) {
         return fi_error_no_memory(err, "a command");
     }
+    const struct fi_os_stream_limits limits = {.size_max = FI_S3_CREDENTIALS_JSON_SIZE_MAX,
+                                               .timeout_ns = PROCESS_TIMEOUT_NS};
     size_t count = fi_s3_ini_parse_words(command, memory, words, WORD_MAX);
     if (count == 0) {
         rc = fi_error_set(err, FIRN_INVALID, "it is no command");
     } else {
         words[count] = NULL;
-        FI_TRY(fi_os_command_run(os, words, FI_S3_CREDENTIALS_JSON_SIZE_MAX, PROCESS_TIMEOUT_NS,
-                                 &output, err));
+        FI_TRY(fi_os_command_run(os, words, &limits, &output, err));
         rc = fi_s3_credentials_parse(fi_buf_slice(&output), found, err);
     }
 out:

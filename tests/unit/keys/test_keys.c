@@ -264,6 +264,48 @@ renewed_keys_are_closed_to_old_slots(void **state)
     fi_buf_deinit(&old);
 }
 
+static void
+the_ring_key_opens_until_it_is_renewed(void **state)
+{
+    struct fi_buf out = {0};
+    struct fi_os *os = fi_os_default();
+    const struct fi_keys_secret second = keys_fixture_passphrase("second");
+    const uint8_t *borrowed;
+    uint8_t kept[FI_CIPHER_KEY_SIZE];
+    uint8_t other[FI_CIPHER_KEY_SIZE] = {0};
+    (void)state;
+    struct fi_keys *keys = make("first");
+    struct fi_keys *read = reread(keys, &out);
+    FAILS(fi_keys_ring_key(read, &borrowed, &err), FIRN_MISUSE, "locked");
+    assert_null(borrowed);
+    OK(fi_keys_ring_key(keys, &borrowed, &err));
+    memcpy(kept, borrowed, sizeof kept);
+    FAILS(fi_keys_unlock_ring(read, other, &err), FIRN_DENIED, "does not open the keys file");
+    assert_false(fi_keys_is_unlocked(read));
+    OK(fi_keys_unlock_ring(read, kept, &err));
+    assert_same_masters(keys, read);
+    /* Unlocked ones tell whether it is right. */
+    OK(fi_keys_unlock_ring(read, kept, &err));
+    FAILS(fi_keys_unlock_ring(read, other, &err), FIRN_DENIED, "does not open the keys file");
+    /* Rotating, and changing slots, leave it as it is. */
+    OK(fi_keys_rotate(keys, os, &err));
+    (void)add(keys, &second);
+    OK(fi_keys_remove_slot(keys, 1, &err));
+    fi_keys_destroy(read);
+    read = reread(keys, &out);
+    OK(fi_keys_unlock_ring(read, kept, &err));
+    assert_same_masters(keys, read);
+    OK(fi_keys_renew(keys, os, &err));
+    (void)add(keys, &second);
+    fi_keys_destroy(read);
+    read = reread(keys, &out);
+    FAILS(fi_keys_unlock_ring(read, kept, &err), FIRN_DENIED, "does not open the keys file");
+    OK(fi_keys_unlock(read, &second, NULL, &err));
+    fi_keys_destroy(read);
+    fi_keys_destroy(keys);
+    fi_buf_deinit(&out);
+}
+
 /* With right checksums, as somebody who cannot open a slot would change the file. */
 static void
 a_forged_file_is_damage(void **state)
@@ -385,12 +427,17 @@ live_through(struct fi_os *os, struct fi_buf *out)
     const struct fi_keys_secret second = keys_fixture_file(file_bytes, sizeof file_bytes);
     struct fi_keys *keys = NULL;
     struct fi_keys *read = NULL;
+    const uint8_t *ring_key;
     uint16_t number;
     int rc;
     FI_TRY(fi_keys_create(os, &keys, &err));
     FI_TRY(fi_keys_add_slot(keys, os, &first, firn_str("a"), &number, &err));
     FI_TRY(fi_keys_rotate(keys, os, &err));
     FI_TRY(fi_keys_encode(keys, os, out, &err));
+    FI_TRY(fi_keys_ring_key(keys, &ring_key, &err));
+    FI_TRY(fi_keys_decode(fi_buf_slice(out), &read, &err));
+    FI_TRY(fi_keys_unlock_ring(read, ring_key, &err));
+    fi_keys_destroy(read);
     FI_TRY(fi_keys_decode(fi_buf_slice(out), &read, &err));
     FI_TRY(fi_keys_unlock(read, &first, NULL, &err));
     FI_TRY(fi_keys_change_slot(read, os, 1, &first, &err));
@@ -443,6 +490,8 @@ try_in_child(struct fi_keys *keys)
            : fi_keys_master(keys, 0, &key, NULL, &err) != FIRN_MISUSE         ? 2
            : fi_keys_encode(keys, fi_os_default(), &out, &err) != FIRN_MISUSE ? 3
            : fi_keys_unlock(keys, &first, NULL, &err) != FIRN_MISUSE          ? 4
+           : fi_keys_ring_key(keys, &key, &err) != FIRN_MISUSE                ? 5
+           : fi_keys_unlock_ring(keys, file_bytes, &err) != FIRN_MISUSE       ? 6
                                                                               : 0;
 }
 
@@ -475,6 +524,7 @@ main(void)
         cmocka_unit_test(locked_keys_cannot_be_changed),
         cmocka_unit_test(slots_come_go_and_change),
         cmocka_unit_test(renewed_keys_are_closed_to_old_slots),
+        cmocka_unit_test(the_ring_key_opens_until_it_is_renewed),
         cmocka_unit_test(a_forged_file_is_damage),
         cmocka_unit_test(there_are_at_most_so_many),
         cmocka_unit_test(all_slots_are_tried_to_the_end),

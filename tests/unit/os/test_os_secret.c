@@ -2,6 +2,7 @@
  *
  * unit/os: memory for secrets: zeroed before and after, not in swap, core files and children.
  */
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -127,6 +128,47 @@ a_block_is_wiped_when_it_is_given_back(void **state)
     assert_true(fi_bytes_are_zero(stack, sizeof stack));
 }
 
+enum { LEFT_SIZE = 3000 };
+
+__attribute__((noinline)) static uintptr_t
+leave_on_the_stack(void)
+{
+    volatile uint8_t left[LEFT_SIZE];
+    for (size_t i = 0; i < sizeof left; i++) {
+        left[i] = 0x5a;
+    }
+    return (uintptr_t)left;
+}
+
+/* Read by the kernel, since nothing there belongs to this program any more. */
+static size_t
+count_left(uintptr_t place)
+{
+    static uint8_t copy[LEFT_SIZE];
+    size_t count = 0;
+    int memory = open("/proc/self/mem", O_RDONLY);
+    assert_int_equal(pread(memory, copy, sizeof copy, (off_t)place), sizeof copy);
+    (void)close(memory);
+    for (size_t i = 0; i < sizeof copy; i++) {
+        count += copy[i] == 0x5a;
+    }
+    return count;
+}
+
+static void
+what_calls_left_on_the_stack_is_wiped(void **state)
+{
+    (void)state;
+    uintptr_t place = leave_on_the_stack();
+    (void)count_left(place); /* the functions that it calls are found: that takes more stack */
+    place = leave_on_the_stack();
+    size_t before = count_left(place);
+    place = leave_on_the_stack();
+    fi_os_secret_wipe_stack();
+    assert_true(before > LEFT_SIZE / 2);
+    assert_true(count_left(place) < 16);
+}
+
 static void
 what_cannot_be_had_is_an_error(void **state)
 {
@@ -199,6 +241,7 @@ main(void)
         cmocka_unit_test(the_kernel_keeps_them_in_memory_and_to_this_process),
         cmocka_unit_test(blocks_are_zeros_and_apart),
         cmocka_unit_test(a_block_is_wiped_when_it_is_given_back),
+        cmocka_unit_test(what_calls_left_on_the_stack_is_wiped),
         cmocka_unit_test(what_cannot_be_had_is_an_error),
         cmocka_unit_test(a_child_has_none_of_its_parent),
     };

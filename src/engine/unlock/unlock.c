@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unlock/unlock.c: see unlock.h.
+ *
+ * The session keyring has the ring key of a keys file (keys/keys.c), and not a passphrase: it opens
+ * the file at once, and stops to do so when the file is renewed. Its name there is "firn:" and the
+ * id of the keys, so a store that was moved or copied is found, too.
+ *
+ * A recovery code is typed where a passphrase is asked for. That a passphrase reads as a code by
+ * chance is out of the question: a fifth of a code are check characters, 40 bits.
+ *
+ * Secrets are in memory for secrets throughout, but for registers and what the kernel copies.
+ */
+#include "unlock/unlock.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "codec/hex.h"
+#include "keys/keys_recovery.h"
+#include "os/os_secret.h"
+#include "posix/os_keyring.h"
+#include "unlock/unlock_environment.h"
+
+#define NAME_PREFIX "firn:"
+enum { NAME_SIZE = sizeof NAME_PREFIX + (size_t)2 * FI_KEYS_ID_SIZE };
+
+/* ==== secrets ==== */
+
+static bool
+have_slot(const struct fi_keys *keys, enum fi_keys_kind kind)
+{
+    for (size_t i = 0; i < fi_keys_slot_count(keys); i++) {
+        if (fi_keys_slot_at(keys, i)->kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What was given as a passphrase may be a recovery code. */
+static int
+find_kind(const struct fi_keys *keys, firn_slice text, enum fi_keys_kind *out, firn_error *err)
+{
+    void *code;
+    *out = FI_KEYS_PASSPHRASE;
+    if (!have_slot(keys, FI_KEYS_RECOVERY)) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(fi_os_secret_allocate(FI_KEYS_RECOVERY_SIZE, &code, err));
+    if (fi_keys_recovery_decode(text, code, NULL) == FIRN_OK) {
+        *out = FI_KEYS_RECOVERY;
+    }
+    fi_os_secret_free(code);
+    return FIRN_OK;
+}
+
+static int
+try_secret(struct fi_keys *keys, enum fi_keys_kind kind, firn_slice bytes, firn_error *err)
+{
+    if (kind == FI_KEYS_PASSPHRASE) {
+        FI_TRY_RETURN(find_kind(keys, bytes, &kind, err));
+    }
+    const struct fi_keys_secret secret = {.kind = kind, .bytes = bytes};
+    return fi_keys_unlock(keys, &secret, NULL, err);
+}
+
+/* Whether another secret, or another try, may mend it. */
+static bool
+is_of_no_use(int rc)
+{
+    return rc == FIRN_DENIED || rc == FIRN_INVALID || rc == FIRN_NOT_FOUND || rc == FIRN_IO ||
+           rc == FIRN_LIMIT;
+}
+
+/* The store is denied, whatever was wrong with what should open it; the text says it. */
+static int
+deny(const char *path, const char *what, firn_error *err)
+{
+    if (err != NULL) {
+        err->code = FIRN_DENIED;
+        (void)fi_error_prefix(err, "could not unlock '%.200s'%s%s", path,
+                              what[0] != '\0' ? ": " : "", what);
+    }
+    return FIRN_DENIED;
+}
+
+/* ==== the session keyring ==== */
+
+static void
+write_name(const uint8_t *id, char *out)
+{
+    memcpy(out, NAME_PREFIX, sizeof NAME_PREFIX);
+    fi_hex_encode(id, FI_KEYS_ID_SIZE, out + sizeof NAME_PREFIX - 1);
+}
+
+/* The keys stay locked where the kernel has none that opens them. */
+static int
+try_session(struct fi_os *os, struct fi_keys *keys, firn_error *err)
+{
+    char name[NAME_SIZE];
+    firn_error ignored;
+    size_t size = 0;
+    void *memory;
+    write_name(fi_keys_id(keys), name);
+    FI_TRY_RETURN(fi_os_secret_allocate(FI_CIPHER_KEY_SIZE, &memory, err));
+    int rc = fi_os_keyring_get(os, name, memory, FI_CIPHER_KEY_SIZE, &size, &ignored);
+    bool has_key = rc == FIRN_OK && size == FI_CIPHER_KEY_SIZE;
+    rc = has_key ? fi_keys_unlock_ring(keys, memory, err) : FIRN_OK;
+    fi_os_secret_free(memory);
+    return rc == FIRN_DENIED ? FIRN_OK : rc;
+}
+
+int
+fi_unlock_remember(struct fi_os *os, const struct fi_keys *keys, uint32_t seconds, firn_error *err)
+{
+    char name[NAME_SIZE];
+    const uint8_t *ring_key;
+    FI_TRY_RETURN(fi_keys_ring_key(keys, &ring_key, err));
+    if (seconds == 0) {
+        return fi_error_set(err, FIRN_INVALID, "keys are remembered for a second or longer");
+    }
+    write_name(fi_keys_id(keys), name);
+    return fi_os_keyring_put(os, name, firn_bytes(ring_key, FI_CIPHER_KEY_SIZE), seconds, err);
+}
+
+int
+fi_unlock_forget(struct fi_os *os, const uint8_t *id, size_t *out_count, firn_error *err)
+{
+    char name[NAME_SIZE];
+    size_t count = 0;
+    int rc;
+    if (id == NULL) {
+        rc = fi_os_keyring_remove_all(os, NAME_PREFIX, &count, err);
+    } else {
+        write_name(id, name);
+        rc = fi_os_keyring_remove(os, name, err);
+        count = rc == FIRN_OK;
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    if (out_count != NULL) {
+        *out_count = count;
+    }
+    return rc;
+}
+
+/* ==== the environment ==== */
+
+/* The keys stay locked where no variable is set. */
+static int
+try_environment(struct fi_os *os, const char *path, struct fi_keys *keys,
+                const struct fi_step *step, firn_error *err)
+{
+    struct fi_unlock_environment found;
+    int rc = fi_unlock_environment_get(os, step, &found, err);
+    if (rc == FIRN_OK && found.variable != NULL) {
+        rc = try_secret(keys, found.kind, firn_bytes(found.memory, found.size), err);
+    }
+    fi_os_secret_free(found.memory);
+    return is_of_no_use(rc) ? deny(path, found.variable, err) : rc;
+}
+
+/* ==== the source ==== */
+
+static int
+ask_once(const struct fi_unlock_source *source, const struct fi_unlock_request *request,
+         struct fi_keys *keys, bool *out_was_given, firn_error *err)
+{
+    struct fi_unlock_secret secret = {.kind = FI_KEYS_PASSPHRASE};
+    void *memory;
+    *out_was_given = false;
+    FI_TRY_RETURN(fi_os_secret_allocate(FI_UNLOCK_SECRET_SIZE_MAX, &memory, err));
+    secret.bytes = memory;
+    int rc = source->get(source->ctx, request, &secret, err);
+    if (rc == FIRN_OK && (secret.size > FI_UNLOCK_SECRET_SIZE_MAX || secret.bytes != memory)) {
+        rc = fi_error_set(err, FIRN_INTERNAL, "a source of keys gave more bytes than it may");
+    } else if (rc == FIRN_OK) {
+        *out_was_given = true;
+        rc = try_secret(keys, secret.kind, firn_bytes(memory, secret.size), err);
+    }
+    fi_os_secret_free(memory);
+    return rc;
+}
+
+/* FIRN_NOT_FOUND, with no text: there is nobody to ask. */
+static int
+try_source(const char *path, struct fi_keys *keys, const struct fi_unlock_source *source,
+           firn_error *err)
+{
+    struct fi_unlock_request request = {.path = path};
+    bool was_given;
+    int rc;
+    if (source == NULL || source->get == NULL) {
+        return FIRN_NOT_FOUND;
+    }
+    do {
+        request.attempt++;
+        rc = ask_once(source, &request, keys, &was_given, err);
+    } while (was_given && (rc == FIRN_DENIED || rc == FIRN_INVALID) &&
+             request.attempt < FI_UNLOCK_ATTEMPTS_MAX);
+    return was_given && is_of_no_use(rc) ? deny(path, "", err) : rc;
+}
+
+/* ==== all of them ==== */
+
+int
+fi_unlock_keys(struct fi_os *os, const char *path, struct fi_keys *keys,
+               const struct fi_unlock_source *source, firn_error *err)
+{
+    DCHECK(path != NULL);
+    if (fi_keys_is_unlocked(keys)) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(try_session(os, keys, err));
+    if (!fi_keys_is_unlocked(keys)) {
+        FI_TRY_RETURN(try_environment(os, path, keys, source != NULL ? source->step : NULL, err));
+    }
+    if (fi_keys_is_unlocked(keys)) {
+        return FIRN_OK;
+    }
+    int rc = try_source(path, keys, source, err);
+    return rc != FIRN_NOT_FOUND
+               ? rc
+               : fi_error_set(
+                     err, FIRN_DENIED,
+                     "'%.200s' is encrypted, and no key was given: set FIRN_KEY_FILE to "
+                     "the path of a key file, or FIRN_KEY_COMMAND to a command that prints "
+                     "the passphrase, or run: firn key unlock",
+                     path);
+}
+
+/* ==== what a store is opened with ==== */
+
+int
+fi_unlock_keyring(const struct fi_keys *keys, unsigned cipher, struct fi_cipher_keyring **out,
+                  firn_error *err)
+{
+    const size_t count = fi_keys_master_count(keys);
+    const uint8_t *newest;
+    int64_t made_ns;
+    struct fi_cipher_keyring_master *masters = NULL;
+    int rc;
+    *out = NULL;
+    FI_TRY(fi_keys_master(keys, 0, &newest, NULL, err)); /* they are unlocked */
+    masters = fi_alloc(count * sizeof *masters);
+    if (masters == NULL) {
+        FI_TRY(fi_error_no_memory(err, "the keys of a store"));
+    }
+    for (size_t i = 0; i < count; i++) {
+        masters[i].number = fi_keys_master_number(keys, i, &made_ns);
+        FI_TRY(fi_keys_master(keys, masters[i].number, &masters[i].key, NULL, err));
+    }
+    rc = fi_cipher_keyring_create(cipher, masters, count, out, err);
+out:
+    fi_free(masters);
+    return rc;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unlock/unlock.h: opens the keys of an encrypted store, by the first of these that there is:
+ *
+ *     the session keyring of the kernel: what fi_unlock_remember has put there
+ *     FIRN_KEY_FILE       the path of a key file: a regular file or a fifo
+ *     FIRN_KEY_COMMAND    a command line for /bin/sh that prints the passphrase or a recovery code
+ *     the source          a person at a terminal, a callback of the program
+ *
+ * A variable that is set to nothing is not set. What is set counts: if it is wrong, nothing after
+ * it is tried, since another secret would be a surprise. Only the session keyring is passed over,
+ * as it may have the key of a file that was renewed meanwhile.
+ *
+ * Any thread; one at a time uses a struct fi_keys.
+ */
+#ifndef FIRN_UNLOCK_UNLOCK_H
+#define FIRN_UNLOCK_UNLOCK_H
+
+#include "base/step.h"
+#include "cipher/cipher_keyring.h"
+#include "keys/keys.h"
+
+/* How often a source is asked, and how long it is waited for a command, or for the writer of a
+ * fifo. */
+enum { FI_UNLOCK_ATTEMPTS_MAX = 3, FI_UNLOCK_TIMEOUT_S = 300 };
+
+enum { FI_UNLOCK_SECRET_SIZE_MAX = 4096 };
+
+struct fi_unlock_request {
+    const char *path; /* of the store, as it was given */
+    unsigned attempt; /* 1 to FI_UNLOCK_ATTEMPTS_MAX; above 1, the one before was wrong */
+};
+
+/* What a source fills. */
+struct fi_unlock_secret {
+    uint8_t *bytes; /* room for FI_UNLOCK_SECRET_SIZE_MAX bytes, in memory for secrets */
+    size_t size;    /* 0: not filled yet */
+    /* FI_KEYS_PASSPHRASE at first; as such a recovery code is taken, too, if the keys have one. */
+    enum fi_keys_kind kind;
+};
+
+/* Asks for a secret. */
+struct fi_unlock_source {
+    /* FIRN_NOT_FOUND: there is nobody to ask. Another failure ends the unlocking, which returns it.
+     * NULL: this source has only a step. */
+    int (*get)(void *ctx, const struct fi_unlock_request *request, struct fi_unlock_secret *out,
+               firn_error *err);
+    void *ctx;
+    /* Told without progress, every tenth of a second, while FIRN_KEY_COMMAND or a fifo is waited
+     * for; its failure ends the command and the unlocking. NULL: only time ends them. */
+    const struct fi_step *step;
+};
+
+/* Unlocks the keys of the store at this path, which is only shown; unlocked ones stay so. source
+ * may be NULL.
+ *
+ * FIRN_DENIED: nothing was given, or it is wrong; the text says which, and what to do. A variable
+ * whose file or command is of no use is this error, too, with the reason. As fi_keys_unlock:
+ * FIRN_CORRUPT, FIRN_UNSUPPORTED, FIRN_MISUSE. FIRN_NO_MEMORY. Failures of the source and its step.
+ * FIRN_INTERNAL: the source gave more than it may. */
+FIRN_MUST_CHECK int fi_unlock_keys(struct fi_os *os, const char *path, struct fi_keys *keys,
+                                   const struct fi_unlock_source *source, firn_error *err);
+
+/* What an encrypted store is opened with: all master keys. New files get the cipher and the newest
+ * key. Codes of fi_cipher_keyring_create; FIRN_MISUSE: the keys are locked. */
+FIRN_MUST_CHECK int fi_unlock_keyring(const struct fi_keys *keys, unsigned cipher,
+                                      struct fi_cipher_keyring **out, firn_error *err);
+
+/* ==== the session keyring; FIRN_UNSUPPORTED where there is none ==== */
+
+/* From now on, for so many seconds, every program of this login session can open these keys.
+ * FIRN_INVALID: for no time. FIRN_MISUSE: they are locked. */
+FIRN_MUST_CHECK int fi_unlock_remember(struct fi_os *os, const struct fi_keys *keys,
+                                       uint32_t seconds, firn_error *err);
+/* Ends that, for the keys with this id (fi_keys_id), or for all if it is NULL. *out_count is how
+ * many there were; it may be NULL. */
+FIRN_MUST_CHECK int fi_unlock_forget(struct fi_os *os, const uint8_t *id, size_t *out_count,
+                                     firn_error *err);
+
+#endif
