@@ -3,6 +3,7 @@
  * firn/firn.h: the whole public API in C. Reading order:
  * - error.h, types.h, notice.h: what all headers share;
  * - store.h, cursor.h, txn.h, checkpoint.h, key.h, bulk.h: key-value stores; users of these may stop here;
+ * - encryption.h: encrypted stores, and the keys that open them;
  * - value.h, table.h, table_state.h, exchange.h: tables of typed columns;
  * - vector.h: searching the rows whose vectors are nearest to a given one;
  * - scan.h: queries over tables. arrow.h, which is not included here, passes their results to other
@@ -20,6 +21,7 @@
 #include "checkpoint.h"
 #include "chkp.h"
 #include "cursor.h"
+#include "encryption.h"
 #include "error.h"
 #include "exchange.h"
 #include "key.h"

@@ -87,6 +87,7 @@
 
 #include <stdbool.h>
 
+#include "encryption.h"
 #include "notice.h"
 #include "types.h"
 
@@ -150,11 +151,17 @@ typedef struct firn_store_options {
     /* Read-only handles: also show commits that have not returned yet. They may never be
      * acknowledged, and a power cut may take them back. */
     bool read_pending;
+    /* A store that is created is encrypted (encryption.h); default NONE. One that exists stays as it
+     * is. */
+    firn_cipher cipher;
+    /* Asked for what opens an encrypted store, after the environment; borrowed for the call. NULL:
+     * nobody is asked. */
+    const firn_key_source *key_source;
 } firn_store_options;
 #define FIRN_STORE_OPTIONS_INIT                                                           \
     {                                                                                     \
         sizeof(firn_store_options), true, false, false, FIRN_DURABILITY_DEFAULT, 0, 0, 0, \
-            FIRN_COMPRESSION_DEFAULT, false                                               \
+            FIRN_COMPRESSION_DEFAULT, false, FIRN_CIPHER_NONE, NULL                       \
     }
 
 /* Opens the store in the directory `path`. A missing store is created (0700) if options allow it.

@@ -61,6 +61,7 @@
 
 #include <stdbool.h>
 
+#include "encryption.h"
 #include "notice.h"
 #include "types.h"
 
@@ -88,10 +89,15 @@ typedef struct firn_workspace_options {
     /* The user named `path` itself (as with firn -C), and does not merely work there: if it is the root of
      * a workspace in store_path, that counts. is_root says the same. */
     bool names_root;
+    /* As in firn_store_options, for a store that an operation creates. key_source is copied, with its
+     * ctx, for the life of the handle, which asks once. */
+    firn_cipher cipher;
+    const firn_key_source *key_source;
 } firn_workspace_options;
-#define FIRN_WORKSPACE_OPTIONS_INIT                                           \
-    {                                                                         \
-        sizeof(firn_workspace_options), NULL, 60000, false, NULL, NULL, false \
+#define FIRN_WORKSPACE_OPTIONS_INIT                                                              \
+    {                                                                                            \
+        sizeof(firn_workspace_options), NULL, 60000, false, NULL, NULL, false, FIRN_CIPHER_NONE, \
+            NULL                                                                                 \
     }
 
 /* Opens the workspace that the directory `path` belongs to. Its root is the nearest directory, from

@@ -11,6 +11,7 @@
 #include "api/api_options.h"
 #include "api/api_store.h"
 #include "base/buf.h"
+#include "cipher/cipher.h"
 #include "copy/copy.h"
 #include "firn/store.h"
 #include "inspect/inspect.h"
@@ -23,6 +24,7 @@
 #include "threads/os_callback.h"
 #include "trust/trust.h"
 #include "txn/txn.h"
+#include "unlock/unlock.h"
 
 /* ---- stores ---- */
 
@@ -31,6 +33,13 @@ is_compression(firn_compression compression)
 {
     return compression == FIRN_COMPRESSION_DEFAULT || compression == FIRN_COMPRESSION_NONE ||
            compression == FIRN_COMPRESSION_LZ4 || compression == FIRN_COMPRESSION_ZSTD;
+}
+
+static bool
+is_cipher(firn_cipher cipher)
+{
+    return cipher == FIRN_CIPHER_NONE || cipher == FIRN_CIPHER_AUTOMATIC ||
+           fi_cipher_name(cipher) != NULL;
 }
 
 enum { THREADS_MAX = 256 };
@@ -42,8 +51,10 @@ guard(struct fi_os_dir *dir, const struct fi_db_options *options, firn_error *er
     return fi_trust_files_guard(dir, !options->read_only, options->lock_timeout_ms, err);
 }
 
+/* source: in the caller's memory, for out. */
 static int
-read_store_options(const firn_store_options *options, struct fi_db_options *out, firn_error *err)
+read_store_options(const firn_store_options *options, struct fi_unlock_source *source,
+                   struct fi_db_options *out, firn_error *err)
 {
     firn_store_options given = FIRN_STORE_OPTIONS_INIT;
     API_READ_OPTIONS(given, options, err);
@@ -55,16 +66,21 @@ read_store_options(const firn_store_options *options, struct fi_db_options *out,
     API_REQUIRE(given.threads <= THREADS_MAX, err, "threads must not be more than 256");
     API_REQUIRE(is_compression(given.compression), err,
                 "the compression is not a firn_compression");
-    *out = (struct fi_db_options){.create_if_missing = given.create_if_missing,
-                                  .fail_if_exists = given.fail_if_exists,
-                                  .read_only = given.read_only,
-                                  .read_pending = given.read_pending,
-                                  .durability = given.durability,
-                                  .lock_timeout_ms = given.lock_timeout_ms,
-                                  .memory_bytes = given.memory_bytes,
-                                  .threads = given.threads,
-                                  .compression = given.compression,
-                                  .prepare = guard};
+    API_REQUIRE(is_cipher(given.cipher), err, "the cipher is not a firn_cipher");
+    *source = fi_unlock_source_of(given.key_source);
+    *out = (struct fi_db_options){
+        .create_if_missing = given.create_if_missing,
+        .fail_if_exists = given.fail_if_exists,
+        .read_only = given.read_only,
+        .read_pending = given.read_pending,
+        .durability = given.durability,
+        .lock_timeout_ms = given.lock_timeout_ms,
+        .memory_bytes = given.memory_bytes,
+        .threads = given.threads,
+        .compression = given.compression,
+        .unlock = source,
+        .new_cipher = given.cipher == FIRN_CIPHER_AUTOMATIC ? fi_cipher_choose(true) : given.cipher,
+        .prepare = guard};
     return FIRN_OK;
 }
 
@@ -74,11 +90,12 @@ firn_store_open(const char *path, const firn_store_options *options, firn_store 
 {
     API_ANY_ERROR(err);
     struct fi_db_options inner;
+    struct fi_unlock_source source;
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
     API_OPENS("store", err);
     API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
-    int rc = read_store_options(options, &inner, err);
+    int rc = read_store_options(options, &source, &inner, err);
     rc = rc == FIRN_OK ? fi_db_path_open(fi_os_default(), path, &inner, out, err) : rc;
     if (rc == FIRN_OK && !inner.read_only) {
         rc = fi_trust_files_survey(fi_db_dir(*out), true, NULL, NULL, err);
@@ -96,15 +113,17 @@ firn_store_open_memory(uint64_t limit_bytes, const firn_store_options *options, 
 {
     API_ANY_ERROR(err);
     struct fi_db_options inner;
+    struct fi_unlock_source source;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_OPENS("store", err);
-    int rc = read_store_options(options, &inner, err);
+    int rc = read_store_options(options, &source, &inner, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     API_REQUIRE(!inner.read_only && inner.create_if_missing, err,
                 "a store in memory is always made, and never read-only");
+    API_REQUIRE(inner.new_cipher == 0, err, "a store in memory is not encrypted");
     rc = fi_db_memory_open(limit_bytes, &inner, out, err);
     return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_STORE, NULL);
 }

@@ -2,7 +2,8 @@
  *
  * fuzz/log: a log made of hostile bytes. Byte 0 even: the rest is the file of segment 1. Byte 0
  * odd: the rest is a program that writes segments whose sums are right, so that the judgement
- * after them is reached too.
+ * after them is reached too. With bit 1 of byte 0 the directory has a key, and records of the
+ * program are encrypted.
  *
  * Whatever a read-only open says, an open for writing says too; and a log that opens can be
  * appended to and read again.
@@ -15,9 +16,12 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/reader.h"
+#include "cipher/cipher_keyring.h"
 #include "codec/xxh3.h"
 #include "log/log.h"
 #include "log/log_format.h"
+#include "log/log_seal.h"
+#include "os/os_seal.h"
 #include "sim/sim_memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -30,7 +34,8 @@ put_file(struct fi_os_dir *dir, uint64_t number, firn_slice bytes)
     char name[FI_LOG_SEGMENT_NAME_SIZE];
     fi_log_segment_name("wal", number, name);
     struct fi_os_file *file = NULL;
-    CHECK(fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE, 0600, &file, NULL) == FIRN_OK);
+    CHECK(fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE | FI_OS_SEALED, 0600, &file,
+                          NULL) == FIRN_OK);
     CHECK(bytes.size == 0 || fi_os_file_write(file, 0, bytes.data, bytes.size, NULL) == FIRN_OK);
     fi_os_file_close(file);
 }
@@ -42,6 +47,8 @@ struct maker {
     struct fi_log_format_segment segment;
     struct fi_buf bytes;
     uint64_t durable; /* a mark that some operations use */
+    struct fi_os *os;
+    struct fi_log_seal seal;
 };
 
 static uint8_t
@@ -53,17 +60,42 @@ next_byte(struct maker *maker)
 }
 
 static void
-add_record(struct maker *maker, uint8_t type, uint64_t durable, size_t length)
+add_stored(struct maker *maker, struct fi_log_format_record *header, firn_slice payload)
 {
     uint64_t offset = maker->bytes.size;
-    size_t room = (size_t)fi_log_format_record_room(length);
+    size_t room = (size_t)fi_log_format_record_room(payload.size);
     CHECK(fi_buf_set_size(&maker->bytes, (size_t)offset + room) == FIRN_OK);
     uint8_t *record = maker->bytes.data + offset;
-    memset(record, (int)length, room);
-    struct fi_log_format_record header = {.length = (uint32_t)length,
-                                          .durable = durable < offset ? durable : offset,
+    if (payload.size > 0) {
+        memcpy(record + FI_LOG_FORMAT_RECORD_SIZE, payload.data, payload.size);
+    }
+    header->length = (uint32_t)payload.size;
+    fi_log_format_put_record(header, maker->segment.salt, offset, record);
+}
+
+static void
+add_record(struct maker *maker, uint8_t type, uint64_t durable, size_t length)
+{
+    uint8_t bytes[UINT8_MAX + 1];
+    firn_slice payload = firn_bytes(memset(bytes, (int)length, sizeof bytes), length);
+    CHECK(length < sizeof bytes);
+    uint64_t offset = maker->bytes.size;
+    struct fi_log_format_record header = {.durable = durable < offset ? durable : offset,
                                           .type = type == 0 ? 1 : type};
-    fi_log_format_put_record(&header, maker->segment.salt, offset, record);
+    if (maker->seal.keyring != NULL && type >= FI_LOG_TYPE_USER &&
+        (maker->segment.flags & FI_LOG_FORMAT_SEALED) != 0) {
+        CHECK(fi_log_seal_gather(&maker->seal, &payload, 1, NULL) == FIRN_OK);
+        if (fi_log_seal_needs_epoch(&maker->seal, &maker->segment, offset)) {
+            struct fi_log_format_record epoch = {.durable = header.durable,
+                                                 .type = FI_LOG_FORMAT_EPOCH};
+            CHECK(fi_log_seal_begin(&maker->seal, maker->os, &maker->segment, offset, &payload,
+                                    NULL) == FIRN_OK);
+            add_stored(maker, &epoch, payload);
+            offset = maker->bytes.size;
+        }
+        CHECK(fi_log_seal_encrypt(&maker->seal, offset, &header, &payload, NULL) == FIRN_OK);
+    }
+    add_stored(maker, &header, payload);
 }
 
 static void
@@ -78,7 +110,7 @@ static void
 begin_segment(struct maker *maker, uint8_t flags)
 {
     uint8_t header[FI_LOG_FORMAT_SEGMENT_SIZE];
-    maker->segment.flags = flags & FI_LOG_FORMAT_RECYCLED;
+    maker->segment.flags = flags & (FI_LOG_FORMAT_RECYCLED | FI_LOG_FORMAT_SEALED);
     fi_log_format_put_segment(&maker->segment, header);
     fi_buf_clear(&maker->bytes);
     CHECK(fi_buf_append(&maker->bytes, header, sizeof header) == FIRN_OK);
@@ -104,7 +136,9 @@ static void
 run_program(struct fi_os_dir *dir, firn_slice program)
 {
     struct maker maker = {.program = fi_reader_of(program),
-                          .segment = {.number = 1, .salt = 3, .oldest = 1}};
+                          .segment = {.number = 1, .salt = 3, .oldest = 1},
+                          .os = fi_os_dir_os(dir)};
+    fi_log_seal_init(&maker.seal, dir);
     begin_segment(&maker, next_byte(&maker));
     while (fi_reader_left(&maker.program) > 0 && maker.bytes.size < FILE_SIZE_MAX) {
         uint8_t operation = next_byte(&maker);
@@ -147,6 +181,7 @@ run_program(struct fi_os_dir *dir, firn_slice program)
     }
     put_file(dir, maker.segment.number, fi_buf_slice(&maker.bytes));
     fi_buf_deinit(&maker.bytes);
+    fi_log_seal_deinit(&maker.seal);
 }
 
 /* ---- reading ---- */
@@ -166,6 +201,18 @@ visit(void *ctx, uint8_t type, firn_slice record, struct fi_log_position positio
     seen->count++;
     seen->hash = fi_xxh3(record.data, record.size, seen->hash + type);
     return FIRN_OK;
+}
+
+static void
+give_key(struct fi_os_dir *dir)
+{
+    static const uint8_t key[FI_CIPHER_KEY_SIZE] = {1};
+    const struct fi_cipher_keyring_master master = {1, key};
+    struct fi_cipher_keyring *keyring;
+    if (fi_cipher_keyring_create(FI_CIPHER_XCHACHA20_POLY1305, &master, 1, &keyring, NULL) ==
+        FIRN_OK) {
+        fi_os_dir_set_seal(dir, fi_cipher_keyring_seal(keyring));
+    }
 }
 
 static int
@@ -188,6 +235,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(fi_sim_memory_create(1, &os, NULL) == FIRN_OK);
     CHECK(fi_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
     firn_slice rest = firn_bytes(data + 1, size - 1);
+    if ((data[0] & 2) != 0) {
+        give_key(dir);
+    }
     if (data[0] % 2 == 0) {
         put_file(dir, 1, rest);
     } else {
@@ -200,7 +250,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct seen third;
     int rc = read_log(dir, true, &log, &first, &recovery);
     fi_log_abandon(log);
-    CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
+    CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_DENIED);
     CHECK(read_log(dir, false, &log, &second, &recovery) == rc);
     CHECK(first.count == second.count && first.hash == second.hash);
     if (rc == FIRN_OK) {
@@ -210,6 +260,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(read_log(dir, true, &log, &third, &recovery) == FIRN_OK);
         CHECK(third.count == first.count + 1);
         CHECK(third.hash == fi_xxh3(part.data, part.size, first.hash + 77));
+        fi_log_abandon(log);
+    }
+    if (rc == FIRN_DENIED && (data[0] & 2) == 0) {
+        const struct fi_log_options locked = {
+            .prefix = "wal", .read_only = true, .may_be_locked = true};
+        rc = fi_log_open(dir, &locked, NULL, NULL, &log, NULL, NULL);
+        CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
         fi_log_abandon(log);
     }
     fi_os_dir_close(dir);

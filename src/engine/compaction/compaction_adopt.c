@@ -27,6 +27,8 @@
  * a value file as usual: whether they can is judged by the beginnings of some, and by the gain that
  * a value file requires (run_value_writer.c).
  *
+ * In an encrypted store no segment is adopted: what is in it are not the bytes of the values.
+ *
  * Failure: none. Values that cannot be adopted, for any reason, are written from the memtable to
  * value files.
  */

@@ -342,6 +342,7 @@ struct firn_db {
     struct fi_os *owned_os;     /* of a store in memory */
     struct fi_archive *archive; /* of a store in a single file: see archive.h */
     struct fi_os_dir *dir;
+    struct fi_os_dir *sealed_dir;   /* of an encrypted store: dir is this one */
     struct fi_os_dir *owned_dir;    /* closed with the handle; NULL if the caller lent it */
     struct fi_storefile_lock *lock; /* NULL if read-only */
     struct fi_os_file *readers;     /* the file FIRN, to ask for readers' locks; likewise */

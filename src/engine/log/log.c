@@ -3,9 +3,9 @@
  * log/log.c: the record log: appending, syncing, segment after segment.
  *
  * A log is a chain of segments (log_segment.c), of which only the newest is written. A record is
- * written at the segment's end (log_writer.c) and carries the highest offset that was durable at
- * that moment. Opening reads the whole log and judges it by those marks (log_recover.c).
- * docs/formats/log.md says what every byte means.
+ * written at the segment's end (log_writer.c), encrypted first where there are keys (log_seal.c),
+ * and carries the highest offset that was durable at that moment. Opening reads the whole log and
+ * judges it by those marks (log_recover.c). docs/formats/log.md says what every byte means.
  *
  * Invariants, on which that judgement depends:
  * (I4) An offset counts as durable only after a successful sync that began when everything before
@@ -37,10 +37,11 @@
  * succeeded. Both halves of a turn to the next segment count as syncing: the file is replaced by
  * the thread that holds this token, so a running sync never loses its file.
  *
- * Failure. An append that lacks memory, or is too large, fails before anything is written and
- * leaves the log unchanged. An append that finds no space cuts off what it wrote, and also leaves
+ * Failure. An append that lacks memory or keys, or is too large, fails before anything of its record
+ * is written and leaves the log unchanged. An append that finds no space cuts off what it wrote, and also leaves
  * the log unchanged: the bytes after the end are a torn record, as which recovery treats them if a
- * power cut brings them back. The log is also unchanged if a new segment could not be begun,
+ * power cut brings them back. (In an encrypted log, an EPOCH that was appended before the record
+ * stays: I17 of log_seal.c.) The log is also unchanged if a new segment could not be begun,
  * provided that no sync failed and the segment's name cannot exist. Every other failure latches.
  *
  * Limits: a record has at most FI_LOG_RECORD_SIZE_MAX bytes; a new segment begins at 16 GiB at
@@ -130,70 +131,62 @@ fi_log_give_token(struct fi_log *log)
 
 /* ---- appending ---- */
 
-/* Where the next record is written. The newest segment changes in this thread only. */
-static struct fi_log_writer_place
-next_place(const struct fi_log *log)
+/* A record was not written. */
+static int
+undo_append(struct fi_log *log, const struct fi_log_writer_place *place, int rc)
 {
-    struct fi_log_writer_place place = {
-        .file = log->file, .salt = log->segment.salt, .offset = log->end, .durable = log->durable};
-    DCHECK(place.durable <= place.offset && place.offset >= FI_LOG_FORMAT_SEGMENT_SIZE);
-    return place;
+    bool is_undone = rc == FIRN_NO_SPACE &&
+                     fi_log_writer_trim(&log->writer, place->file, place->offset, NULL) == FIRN_OK;
+    if (!is_undone) {
+        fi_log_latch(log);
+    }
+    return rc;
 }
 
-/* Appends a record as it is stored. */
-static int
-append_stored(struct fi_log *log, const struct fi_log_writer_place *place, uint8_t type,
-              const firn_slice *parts, size_t part_count, firn_error *err)
+static void
+note_append(struct fi_log *log, const struct fi_log_writer_place *place, uint64_t end)
 {
-    FI_TRY_RETURN(fi_log_writer_prepare(&log->writer, place, type, parts, part_count, err));
-    uint64_t end;
-    int rc = fi_log_writer_write(&log->writer, place, &end, err);
-    if (rc != FIRN_OK) {
-        bool is_undone = rc == FIRN_NO_SPACE && fi_log_writer_trim(&log->writer, place->file,
-                                                                   place->offset, NULL) == FIRN_OK;
-        if (!is_undone) {
-            fi_log_latch(log);
-        }
-        return rc;
-    }
     DCHECK(end % 8 == 0 && end > place->offset && end < FI_LOG_FORMAT_OFFSET_MAX);
     log->has_end_record = false;
     /* Pairs with the load of the thread that syncs: the bytes are in the file. */
     atomic_store_explicit(&log->end, end, memory_order_release);
-    return FIRN_OK;
 }
 
 static int
-append_epoch(struct fi_log *log, firn_error *err)
+append_epoch(struct fi_log *log, const struct fi_log_writer_place *place, firn_error *err)
 {
-    uint8_t bytes[FI_LOG_FORMAT_EPOCH_SIZE];
-    const struct fi_log_writer_place place = next_place(log);
-    FI_TRY_RETURN(fi_log_seal_begin(&log->seal, fi_os_dir_os(log->dir), &log->segment, bytes, err));
-    const firn_slice part = firn_bytes(bytes, sizeof bytes);
-    int rc = append_stored(log, &place, FI_LOG_FORMAT_EPOCH, &part, 1, err);
+    firn_slice epoch;
+    uint64_t end;
+    int rc;
+    FI_TRY(fi_log_seal_begin(&log->seal, fi_os_dir_os(log->dir), &log->segment, place->offset,
+                             &epoch, err));
+    FI_TRY(fi_log_writer_prepare(&log->writer, place, FI_LOG_FORMAT_EPOCH, &epoch, 1, err));
+    rc = fi_log_writer_write(&log->writer, place, &end, err);
+    if (rc == FIRN_OK) {
+        note_append(log, place, end);
+    } else {
+        rc = undo_append(log, place, rc);
+    }
+out:
     if (rc != FIRN_OK) {
         fi_log_seal_end(&log->seal);
     }
     return rc;
 }
 
+/* Encrypts a record for the place where it will be written, which moves if an EPOCH has to be
+ * appended before it. *out is what is stored. */
 static int
-append_encrypted(struct fi_log *log, uint8_t type, const firn_slice *parts, size_t part_count,
-                 struct fi_log_writer_place *place, firn_error *err)
+encrypt_record(struct fi_log *log, uint8_t type, const firn_slice *parts, size_t part_count,
+               struct fi_log_writer_place *place, firn_slice *out, firn_error *err)
 {
-    int rc;
-    firn_slice stored;
-    FI_TRY(fi_log_seal_gather(&log->seal, parts, part_count, err));
-    if (fi_log_seal_needs_epoch(&log->seal, &log->segment, log->end)) {
-        FI_TRY(append_epoch(log, err));
+    FI_TRY_RETURN(fi_log_seal_gather(&log->seal, parts, part_count, err));
+    if (fi_log_seal_needs_epoch(&log->seal, &log->segment, place->offset)) {
+        FI_TRY_RETURN(append_epoch(log, place, err));
+        place->offset = log->end;
     }
-    *place = next_place(log);
     struct fi_log_format_record header = {.durable = place->durable, .type = type};
-    FI_TRY(fi_log_seal_encrypt(&log->seal, place->offset, &header, &stored, err));
-    FI_TRY(append_stored(log, place, type, &stored, 1, err));
-out:
-    fi_log_seal_release(&log->seal);
-    return rc;
+    return fi_log_seal_encrypt(&log->seal, place->offset, &header, out, err);
 }
 
 int
@@ -209,11 +202,27 @@ fi_log_append(struct fi_log *log, uint8_t type, const firn_slice *parts, size_t 
     if (is_full || log->oldest_wanted > log->segment.number) {
         FI_TRY_RETURN(fi_log_rotate(log, err));
     }
-    struct fi_log_writer_place place = next_place(log);
-    int rc = log->seal.keyring == NULL
-                 ? append_stored(log, &place, type, parts, part_count, err)
-                 : append_encrypted(log, type, parts, part_count, &place, err);
-    if (rc == FIRN_OK && out != NULL) {
+    /* The newest segment changes in this thread only. */
+    struct fi_log_writer_place place = {
+        .file = log->file, .salt = log->segment.salt, .offset = log->end, .durable = log->durable};
+    DCHECK(place.durable <= place.offset && place.offset >= FI_LOG_FORMAT_SEGMENT_SIZE);
+    firn_slice stored;
+    if (log->seal.keyring != NULL) {
+        FI_TRY_RETURN(encrypt_record(log, type, parts, part_count, &place, &stored, err));
+        parts = &stored;
+        part_count = 1;
+    }
+    FI_TRY_RETURN(fi_log_writer_prepare(&log->writer, &place, type, parts, part_count, err));
+    uint64_t end;
+    int rc = fi_log_writer_write(&log->writer, &place, &end, err);
+    if (log->seal.keyring != NULL) {
+        fi_log_seal_release(&log->seal);
+    }
+    if (rc != FIRN_OK) {
+        return undo_append(log, &place, rc);
+    }
+    note_append(log, &place, end);
+    if (out != NULL) {
         *out = (struct fi_log_position){log->segment.number, place.offset};
     }
     return rc;

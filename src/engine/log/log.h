@@ -72,7 +72,7 @@ struct fi_log_options {
     uint64_t segment_size_bytes; /* a new segment begins when this is passed; 0 means 64 MiB */
     uint64_t ready_after_bytes;  /* appended through one handle, before space is prepared for more;
                                     0 means 64 KiB, UINT64_MAX never */
-    bool read_only; /* recover without writing anything; the log returned cannot append */
+    bool read_only;     /* recover without writing anything; the log returned cannot append */
     bool may_be_locked; /* only with read_only: an encrypted log may be read without its keys. All
                            but the payloads is verified; visit is not called for encrypted records,
                            which are counted */
@@ -102,11 +102,11 @@ FIRN_MUST_CHECK int fi_log_create(struct fi_os_dir *dir, const struct fi_log_opt
 /* Reads all records in order, beginning with the oldest segment, and returns a log that is ready
  * to append. visit may be NULL: records are skipped. A record's bytes are borrowed until visit
  * returns; a result other than FIRN_OK (or FI_LOG_STOP, in a read-only opening) ends recovery
- * and is returned. FIRN_CORRUPT names segment and offset of damage, also of a record that the
- * keys of the directory have not encrypted, in a directory that has some; FIRN_DENIED if the log is
- * encrypted and they lack its key, FIRN_UNSUPPORTED if they lack its cipher; FIRN_NOT_FOUND if there
- * is no log. Unless read_only, all records shown to visit are durable when this returns. recovery
- * may be NULL. */
+ * and is returned. FIRN_CORRUPT names segment and offset of damage; in a directory with keys, a
+ * record that they have not encrypted is damage. FIRN_DENIED if the log is encrypted and its key is
+ * not here; FIRN_UNSUPPORTED if its cipher is not on this machine; FIRN_NOT_FOUND if there is no
+ * log. Unless read_only, all records shown to visit are durable when this returns. recovery may be
+ * NULL. */
 FIRN_MUST_CHECK int fi_log_open(struct fi_os_dir *dir, const struct fi_log_options *options,
                                 int (*visit)(void *ctx, uint8_t type, firn_slice record,
                                              struct fi_log_position position, firn_error *err),

@@ -7,7 +7,7 @@
  *   header, 128 bytes
  *     0  8  magic "firnlog\n"
  *     8  4  format version: 2 if there is a note, else 1
- *     12  4  flags: bit 0, bytes after the last record may come from an earlier use of the file;
+ *    12  4  flags: bit 0, bytes after the last record may come from an earlier use of the file;
  *           bit 1, the user's records are encrypted
  *    16  8  number of this segment, from 1
  *    24  8  salt: random
@@ -41,8 +41,8 @@
  *     key    derived from the master key, number and salt of the segment, and the random bytes of
  *            the last EPOCH before the record
  *     nonce  offset of the record / 8
- *     authenticated as well: number and salt of the segment, offset of the record, 8 bytes each;
- *            bytes 4 to 13 of its header
+ *     authenticated as well: number and salt of the segment, offsets of that EPOCH and of the
+ *            record, 8 bytes each; bytes 4 to 13 of its header
  */
 #ifndef FIRN_LOG_LOG_FORMAT_H
 #define FIRN_LOG_LOG_FORMAT_H

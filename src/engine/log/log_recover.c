@@ -49,6 +49,12 @@
  * nothing that was copied, or left from an earlier use of the file, is taken for one. Salvage skips
  * a segment that cannot be read or has a bad header: its records cannot be recognised without the
  * salt. It also skips the rest of a segment that was made to be slow to search.
+ *
+ * All this needs no key. In an encrypted log (log_seal.c) a record is decrypted after it was found
+ * whole. That its tag is wrong, or that it is in clear, is no effect of a crash: a record is
+ * written only after the EPOCH that it needs, which is never overwritten, and its checksum covers
+ * the tag. Salvage skips such a record. If an EPOCH is lost, the records up to the next one are
+ * lost with it.
  */
 #include "log/log_internal.h"
 
@@ -66,22 +72,21 @@ is_of_file(int rc)
     return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
 }
 
-/* Decrypts a record; *out_is_shown: it is the user's, and whole. */
+/* Decrypts the payload of a user's record. An EPOCH begins an epoch; END ends it, as whoever goes on
+ * after it begins with an EPOCH. */
 static int
-salvage_record(struct fi_log_seal *seal, const struct fi_log_format_segment *segment,
-               struct fi_log_reader_record *record, bool *out_is_shown, firn_error *err)
+decrypt_record(struct fi_log_seal *seal, const struct fi_log_format_segment *segment,
+               uint64_t offset, struct fi_log_reader_record *record, firn_error *err)
 {
-    int rc = FIRN_OK;
-    const struct fi_log_format_record *header = &record->header;
-    *out_is_shown = false;
-    if (header->type == FI_LOG_FORMAT_EPOCH) {
-        rc = fi_log_seal_read_epoch(seal, segment, record->payload, err);
-    } else if (header->type >= FI_LOG_TYPE_USER) {
-        const uint64_t offset = record->end - fi_log_format_record_room(header->length);
-        rc = fi_log_seal_decrypt(seal, segment, offset, header, &record->payload, err);
-        *out_is_shown = rc == FIRN_OK;
+    if (record->header.type == FI_LOG_FORMAT_EPOCH) {
+        return fi_log_seal_read_epoch(seal, segment, offset, record->payload, err);
     }
-    return rc == FIRN_CORRUPT ? FIRN_OK : rc;
+    if (record->header.type == FI_LOG_FORMAT_END) {
+        fi_log_seal_end(seal);
+    }
+    return record->header.type < FI_LOG_TYPE_USER
+               ? FIRN_OK
+               : fi_log_seal_decrypt(seal, segment, offset, &record->header, &record->payload, err);
 }
 
 static int
@@ -99,15 +104,18 @@ salvage_segment(struct fi_log_reader *reader, struct fi_log_seal *seal,
     for (;;) {
         struct fi_log_reader_record record;
         bool is_found;
-        bool is_shown;
         rc = fi_log_reader_find(reader, &offset, &search, &record, &is_found, err);
         if (rc != FIRN_OK || !is_found) {
             return is_of_file(rc) ? FIRN_OK : rc;
         }
-        FI_TRY_RETURN(salvage_record(seal, &reader->segment, &record, &is_shown, err));
-        if (is_shown) {
-            FI_TRY_RETURN(visit(ctx, record.header.type, record.payload, err));
+        const uint64_t at = record.end - fi_log_format_record_room(record.header.length);
+        rc = decrypt_record(seal, &reader->segment, at, &record, err);
+        if (rc == FIRN_OK && record.header.type >= FI_LOG_TYPE_USER) {
+            rc = visit(ctx, record.header.type, record.payload, err);
+        } else if (rc == FIRN_CORRUPT) {
+            rc = FIRN_OK; /* the record, not the segment */
         }
+        FI_TRY_RETURN(rc);
     }
 }
 
@@ -231,36 +239,21 @@ is_after(struct fi_log_position a, struct fi_log_position b)
     return a.segment > b.segment || (a.segment == b.segment && a.offset > b.offset);
 }
 
-/* Decrypts the payload of a user's record; an EPOCH begins the next epoch. */
-static int
-decrypt_record(struct walk *walk, uint64_t offset, struct fi_log_reader_record *record,
-               firn_error *err)
-{
-    const struct fi_log_reader *reader = &walk->reader;
-    firn_error failure;
-    int rc = FIRN_OK;
-    if (record->header.type == FI_LOG_FORMAT_EPOCH) {
-        rc = fi_log_seal_read_epoch(&walk->seal, &reader->segment, record->payload, &failure);
-    } else if (record->header.type >= FI_LOG_TYPE_USER) {
-        rc = fi_log_seal_decrypt(&walk->seal, &reader->segment, offset, &record->header,
-                                 &record->payload, &failure);
-    }
-    if (rc != FIRN_OK) {
-        fi_error_prefix(&failure, "%s: offset %" PRIu64, fi_os_file_path(reader->file), offset);
-        fi_error_copy(err, &failure);
-    }
-    return rc;
-}
-
 static int
 show_record(struct walk *walk, uint64_t offset, struct fi_log_reader_record *record,
             firn_error *err)
 {
-    FI_TRY_RETURN(decrypt_record(walk, offset, record, err));
-    if (record->header.type < FI_LOG_TYPE_USER) {
-        return FIRN_OK;
+    const struct fi_log_reader *reader = &walk->reader;
+    firn_error failure;
+    int rc = decrypt_record(&walk->seal, &reader->segment, offset, record, &failure);
+    if (rc != FIRN_OK) {
+        fi_error_prefix(&failure, "%s: offset %" PRIu64, fi_os_file_path(reader->file), offset);
+        fi_error_copy(err, &failure);
     }
-    int rc = pass_fence(walk, record->end, err);
+    if (rc != FIRN_OK || record->header.type < FI_LOG_TYPE_USER) {
+        return rc;
+    }
+    rc = pass_fence(walk, record->end, err);
     if (rc != FIRN_OK || walk->is_hidden) {
         return rc;
     }

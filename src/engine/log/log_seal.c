@@ -21,8 +21,11 @@
  * What is not noticed: a machine that is restored from a snapshot of its memory goes on with the
  * key and the offsets that it had.
  *
- * A record's number of segment, salt, offset, length, mark and type are authenticated with it. A
- * record is therefore genuine only in its place; nothing says that no later record was removed.
+ * A record's number of segment, salt, offset, length, mark and type are authenticated with it, and
+ * the place of its EPOCH. A record is therefore genuine only in its place. Nor can records of the
+ * log itself stand for one that was taken away, in the middle of an epoch: END ends it, and a second
+ * EPOCH, though it were a copy of the first, has another place. Nothing says that no later record
+ * was taken away from the end of an epoch.
  */
 #include "log/log_seal.h"
 
@@ -36,8 +39,9 @@
 
 enum { BUFFER_KEPT_MAX = 64 << 10 };
 
-/* number of the segment (8) | salt (8) | offset (8) | bytes 4 to 13 of the record's header */
-enum { AAD_SIZE = 8 + 8 + 8 + 10 };
+/* number of the segment (8) | its salt (8) | offset of the EPOCH (8) | offset of the record (8) |
+ * bytes 4 to 13 of the record's header */
+enum { AAD_SIZE = 8 + 8 + 8 + 8 + 10 };
 
 static void
 form_aad(const struct fi_log_seal *seal, uint64_t offset, const struct fi_log_format_record *header,
@@ -45,11 +49,12 @@ form_aad(const struct fi_log_seal *seal, uint64_t offset, const struct fi_log_fo
 {
     fi_store_le64(out, seal->segment);
     fi_store_le64(out + 8, seal->salt);
-    fi_store_le64(out + 16, offset);
-    fi_store_le32(out + 24, header->length);
-    fi_store_le32(out + 28, (uint32_t)(header->durable / 8));
-    out[32] = header->type;
-    out[33] = 0;
+    fi_store_le64(out + 16, seal->begins_at);
+    fi_store_le64(out + 24, offset);
+    fi_store_le32(out + 32, header->length);
+    fi_store_le32(out + 36, (uint32_t)(header->durable / 8));
+    out[40] = header->type;
+    out[41] = 0;
 }
 
 static uint64_t
@@ -90,16 +95,6 @@ is_of_segment(const struct fi_log_seal *seal, const struct fi_log_format_segment
 
 /* ==== epochs ==== */
 
-/* The payload of EPOCH is drawn in log_format.h. */
-static void
-put_epoch(const struct fi_cipher_keyring_use *use, const uint8_t *epoch, uint8_t *out)
-{
-    fi_store_le32(out, use->cipher);
-    fi_store_le32(out + 4, use->number);
-    memcpy(out + 8, use->check, FI_CIPHER_DERIVE_CHECK_SIZE);
-    memcpy(out + 16, epoch, FI_CIPHER_DERIVE_ID_SIZE);
-}
-
 _Static_assert(FI_LOG_FORMAT_EPOCH_SIZE ==
                    8 + (int)FI_CIPHER_DERIVE_CHECK_SIZE + (int)FI_CIPHER_DERIVE_ID_SIZE,
                "an epoch as drawn in log_format.h");
@@ -113,27 +108,31 @@ fi_log_seal_needs_epoch(const struct fi_log_seal *seal, const struct fi_log_form
 
 int
 fi_log_seal_begin(struct fi_log_seal *seal, struct fi_os *os,
-                  const struct fi_log_format_segment *segment,
-                  uint8_t out[FI_LOG_FORMAT_EPOCH_SIZE], firn_error *err)
+                  const struct fi_log_format_segment *segment, uint64_t offset, firn_slice *out,
+                  firn_error *err)
 {
-    uint8_t epoch[FI_CIPHER_DERIVE_ID_SIZE];
     struct fi_cipher_keyring_use use;
+    uint8_t *epoch = seal->epoch + 16;
     DCHECK(seal->keyring != NULL && (segment->flags & FI_LOG_FORMAT_SEALED) != 0);
     fi_log_seal_end(seal);
-    FI_TRY_RETURN(fi_os_random(os, epoch, sizeof epoch, err));
+    FI_TRY_RETURN(fi_os_random(os, epoch, FI_CIPHER_DERIVE_ID_SIZE, err));
     const struct fi_cipher_derive_log_place place = {
         .segment = segment->number, .salt = segment->salt, .epoch = epoch};
     FI_TRY_RETURN(fi_cipher_keyring_log_begin(seal->keyring, &place, &use, &seal->key, err));
     seal->segment = segment->number;
     seal->salt = segment->salt;
+    seal->begins_at = offset;
     seal->cipher = use.cipher;
-    put_epoch(&use, epoch, out);
+    fi_store_le32(seal->epoch, use.cipher);
+    fi_store_le32(seal->epoch + 4, use.number);
+    memcpy(seal->epoch + 8, use.check, FI_CIPHER_DERIVE_CHECK_SIZE);
+    *out = firn_bytes(seal->epoch, sizeof seal->epoch);
     return FIRN_OK;
 }
 
 int
 fi_log_seal_read_epoch(struct fi_log_seal *seal, const struct fi_log_format_segment *segment,
-                       firn_slice payload, firn_error *err)
+                       uint64_t offset, firn_slice payload, firn_error *err)
 {
     fi_log_seal_end(seal);
     if (payload.size != FI_LOG_FORMAT_EPOCH_SIZE || (segment->flags & FI_LOG_FORMAT_SEALED) == 0) {
@@ -148,6 +147,7 @@ fi_log_seal_read_epoch(struct fi_log_seal *seal, const struct fi_log_format_segm
     }
     seal->segment = segment->number;
     seal->salt = segment->salt;
+    seal->begins_at = offset;
     seal->cipher = use.cipher;
     seal->is_locked = seal->keyring == NULL;
     if (seal->is_locked) {

@@ -26,9 +26,11 @@ struct fi_log_seal {
     bool is_locked;            /* reading: there is one, and its key is not here */
     uint64_t segment;          /* of which segment */
     uint64_t salt;
+    uint64_t begins_at; /* offset of its EPOCH */
     uint32_t cipher;
     uint64_t encrypted_at; /* writing: the highest offset for which the key was used; 0: none */
-    struct fi_buf buffer;  /* one payload */
+    uint8_t epoch[FI_LOG_FORMAT_EPOCH_SIZE]; /* writing: the payload of EPOCH */
+    struct fi_buf buffer;                    /* one payload of the user's */
 };
 
 void fi_log_seal_init(struct fi_log_seal *seal, const struct fi_os_dir *dir);
@@ -41,12 +43,12 @@ void fi_log_seal_end(struct fi_log_seal *seal);
 /* Whether a record at that place needs a new EPOCH before it (I17). */
 bool fi_log_seal_needs_epoch(const struct fi_log_seal *seal,
                              const struct fi_log_format_segment *segment, uint64_t offset);
-/* Begins an epoch in a segment; out is the payload of the record EPOCH, which the caller appends,
- * or else ends the epoch. Codes of fi_cipher_keyring_log_begin, and those of a source of random
- * bytes. Requires: there is a keyring. */
+/* Begins an epoch at that place. *out is the payload of the record EPOCH, borrowed until the next
+ * call; the caller appends it, or else ends the epoch. Codes of fi_cipher_keyring_log_begin, and
+ * those of a source of random bytes. Requires: there is a keyring. */
 FIRN_MUST_CHECK int fi_log_seal_begin(struct fi_log_seal *seal, struct fi_os *os,
-                                      const struct fi_log_format_segment *segment,
-                                      uint8_t out[FI_LOG_FORMAT_EPOCH_SIZE], firn_error *err);
+                                      const struct fi_log_format_segment *segment, uint64_t offset,
+                                      firn_slice *out, firn_error *err);
 
 /* Takes a copy of a record of these parts. FIRN_LIMIT, FIRN_NO_MEMORY: nothing has happened. */
 FIRN_MUST_CHECK int fi_log_seal_gather(struct fi_log_seal *seal, const firn_slice *parts,
@@ -71,7 +73,7 @@ FIRN_MUST_CHECK int fi_log_seal_check(const struct fi_log_seal *seal,
  * fi_cipher_keyring_log_open. After a failure there is no epoch. */
 FIRN_MUST_CHECK int fi_log_seal_read_epoch(struct fi_log_seal *seal,
                                            const struct fi_log_format_segment *segment,
-                                           firn_slice payload, firn_error *err);
+                                           uint64_t offset, firn_slice payload, firn_error *err);
 /* Replaces the payload of a user's record by what was appended, borrowed until the next call;
  * leaves that of a log in clear, and of an epoch whose key is not here. FIRN_CORRUPT: the record
  * was not encrypted for this place, or no EPOCH is before it. */

@@ -293,7 +293,7 @@ fi_log_writer_write(struct fi_log_writer *writer, const struct fi_log_writer_pla
 
 int
 fi_log_writer_put_closing(struct fi_os_file *file, uint64_t salt, uint64_t offset, uint8_t type,
-                   firn_error *err)
+                          firn_error *err)
 {
     DCHECK(type == FI_LOG_FORMAT_END || type == FI_LOG_FORMAT_NEXT);
     uint8_t bytes[FI_LOG_FORMAT_RECORD_SIZE];

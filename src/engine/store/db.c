@@ -182,6 +182,7 @@ db_destroy(struct firn_db *db)
     fi_os_file_close(db->readers);
     /* The last file: the next holder of the lock must find everything finished. */
     fi_storefile_lock_release(db->lock);
+    fi_os_dir_close(db->sealed_dir);
     fi_os_dir_close(db->owned_dir);
     fi_os_cond_deinit(&db->jobs.closing);
     fi_os_cond_deinit(&db->jobs.changed);
@@ -243,7 +244,7 @@ open_for_reading(struct firn_db *db, const struct fi_db_options *options, firn_e
     if (rc == FIRN_NOT_FOUND) {
         return refuse_missing(db->dir, err);
     }
-    rc = rc == FIRN_OK ? fi_db_keys_unlock(db->dir, &db->identity, options->unlock, err) : rc;
+    rc = rc == FIRN_OK ? fi_db_keys_unlock(db, options->unlock, err) : rc;
     rc = rc == FIRN_OK ? fi_db_replay(db, &image, err) : rc;
     DCHECK(db->lock == NULL && db->log == NULL);
     if (rc == FIRN_OK) {
@@ -287,7 +288,7 @@ open_existing(struct firn_db *db, const struct fi_db_options *options, firn_erro
     int rc;
     DCHECK(db->lock != NULL);
     FI_TRY(fi_db_create_read_identity(db->dir, &db->identity, err));
-    FI_TRY(fi_db_keys_unlock(db->dir, &db->identity, options->unlock, err));
+    FI_TRY(fi_db_keys_unlock(db, options->unlock, err));
     FI_TRY(open_readers_file(db, err));
     rc = recover(db, err);
     if (rc == FIRN_NO_SPACE && fi_db_space_give_up_at_open(db)) {

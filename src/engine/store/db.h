@@ -27,7 +27,6 @@
 #include "reading/db_reading.h"
 #include "upkeep/db_upkeep.h"
 
-struct fi_keys;
 struct fi_unlock_source;
 
 struct fi_db_options {
@@ -40,13 +39,10 @@ struct fi_db_options {
     uint64_t memory_bytes;      /* 0: FIRN_STORE_MEMORY_DEFAULT */
     unsigned threads;           /* 0: one for each processor, at most 4 */
     firn_compression compression;
-    /* Who is asked for a secret that opens an encrypted store, after the environment
-     * (unlock/unlock.h). NULL: nobody. */
+    /* Who is asked for a secret that opens an encrypted store, or is to open a new one, after the
+     * environment (unlock/unlock.h). NULL: nobody. */
     const struct fi_unlock_source *unlock;
-    /* A store that is created is encrypted with that cipher and these keys, which are unlocked and
-     * have a slot. NULL: in clear. */
-    struct fi_keys *new_keys;
-    unsigned new_cipher;
+    unsigned new_cipher; /* of a store that is created; 0: it is in clear */
     /* Called by fi_db_path_open with a directory, before anything is done with the store in it;
      * NULL: not called. */
     int (*prepare)(struct fi_os_dir *dir, const struct fi_db_options *options, firn_error *err);
@@ -83,6 +79,9 @@ bool fi_db_is_read_only(const struct firn_db *db);
 /* The sequence of the newest commit that the handle sees. As long as it stays the same in a store,
  * whichever handle is asked, nothing was committed. Any thread. */
 uint64_t fi_db_sequence(const struct firn_db *db);
+/* Gives another handle of the directory the keys of an encrypted store, too: below it nothing is
+ * written in clear from then on. Requires: nothing was opened from it that is still used. */
+void fi_db_keys_cover(const struct firn_db *db, struct fi_os_dir *dir);
 /* 128 random bits, generated at creation. */
 const uint8_t *fi_db_id(const struct firn_db *db);
 /* System names are allowed here. Creates a missing keyspace (read-only: FIRN_NOT_FOUND). */

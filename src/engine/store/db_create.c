@@ -30,6 +30,10 @@
 
 #include <string.h>
 
+#include "cipher/cipher.h"
+#include "keys/keys.h"
+#include "unlock/unlock.h"
+
 static const char runs_name[] = "runs";
 
 struct leftover_runs {
@@ -311,18 +315,16 @@ fi_db_create_end(struct fi_os_dir *dir, firn_error *err)
     return rc == FIRN_OK ? fi_os_dir_sync(dir, err) : rc;
 }
 
-int
-fi_db_create_store(struct firn_db *db, const struct fi_db_options *options, firn_error *err)
+/* keys: NULL, or those of an encrypted store. */
+static int
+create_with(struct firn_db *db, struct fi_keys *keys, firn_error *err)
 {
     struct fi_log_options log = fi_db_log_options(false);
     struct fi_db_image *image = NULL;
     DCHECK(db->lock != NULL && db->log == NULL && db->readers == NULL);
     log.gate = fi_db_reader_gate(db);
-    db->identity.cipher = options->new_keys != NULL ? options->new_cipher : 0;
     FI_TRY_RETURN(fi_db_create_begin(db->dir, &db->identity, err));
-    if (options->new_keys != NULL) {
-        FI_TRY_RETURN(fi_db_keys_create(db->dir, options->new_keys, options->new_cipher, err));
-    }
+    FI_TRY_RETURN(keys != NULL ? fi_db_keys_create(db, keys, err) : FIRN_OK);
     FI_TRY_RETURN(fi_log_create(db->dir, &log, &db->log, err));
     /* There is no MANIFEST that could be missing. */
     db->identity.version = FI_STOREFILE_VERSION_LOG;
@@ -332,6 +334,23 @@ fi_db_create_store(struct firn_db *db, const struct fi_db_options *options, firn
     DCHECK(!fi_db_segments_has_commits(image));
     atomic_store_explicit(&db->image, image, memory_order_seq_cst);
     return fi_db_create_end(db->dir, err);
+}
+
+int
+fi_db_create_store(struct firn_db *db, const struct fi_db_options *options, firn_error *err)
+{
+    struct fi_keys *keys = NULL;
+    int rc;
+    db->identity.cipher = options->new_cipher;
+    if (options->new_cipher != 0) {
+        /* Nothing is written if nobody gives a secret, or this machine lacks the cipher. */
+        FI_TRY(fi_cipher_check(options->new_cipher, err));
+        FI_TRY(fi_unlock_new_keys(db->os, fi_os_dir_path(db->dir), options->unlock, &keys, err));
+    }
+    rc = create_with(db, keys, err);
+out:
+    fi_keys_destroy(keys);
+    return rc;
 }
 
 int

@@ -359,7 +359,9 @@ static uint64_t
 log_segment_bytes(void *ctx, uint64_t segment)
 {
     const struct firn_db *db = ctx;
-    return db->log == NULL ? 0 : fi_log_lend_bytes(db->log, segment);
+    /* The bytes of an encrypted log are not those of values. */
+    return db->log == NULL || fi_os_dir_seal(db->dir) != NULL ? 0
+                                                              : fi_log_lend_bytes(db->log, segment);
 }
 
 static int

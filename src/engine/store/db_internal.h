@@ -37,15 +37,15 @@ FIRN_MUST_CHECK int fi_db_create_raise_version(struct firn_db *db, firn_error *e
 
 /* ---- db_keys.c ---- */
 
-/* Opens the keys of an encrypted store, and attaches them to the handle of its directory, unless it
- * has keys already. Does nothing for a store in clear. FIRN_DENIED: nothing that opens them was
- * given. FIRN_CORRUPT: the file is damaged or missing. */
-FIRN_MUST_CHECK int fi_db_keys_unlock(struct fi_os_dir *dir,
-                                      const struct fi_storefile_identity *identity,
-                                      const struct fi_unlock_source *source, firn_error *err);
-/* Writes the keys of a store that is being created, and attaches them likewise. */
-FIRN_MUST_CHECK int fi_db_keys_create(struct fi_os_dir *dir, struct fi_keys *keys, unsigned cipher,
+struct fi_keys;
+
+/* Opens the keys of an encrypted store, and attaches them to the handle's directory. Does nothing
+ * for a store in clear. FIRN_DENIED: nothing that opens them was given. FIRN_CORRUPT: the file is
+ * damaged or missing. */
+FIRN_MUST_CHECK int fi_db_keys_unlock(struct firn_db *db, const struct fi_unlock_source *source,
                                       firn_error *err);
+/* Writes the keys of a store that is being created, and attaches them likewise. */
+FIRN_MUST_CHECK int fi_db_keys_create(struct firn_db *db, struct fi_keys *keys, firn_error *err);
 
 /* ---- db_image.c ---- */
 

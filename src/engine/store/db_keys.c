@@ -103,19 +103,16 @@ fi_db_keys_write(struct fi_os_dir *dir, struct fi_keys *keys, firn_error *err)
 }
 
 int
-fi_db_keys_copy(struct fi_os_dir *from, struct fi_os_dir *to, firn_error *err)
+fi_db_keys_copy(const struct firn_db *db, struct fi_os_dir *to, firn_error *err)
 {
     struct fi_buf bytes = {0};
-    struct fi_os_seal *seal = fi_os_dir_seal(from);
     int rc;
-    if (seal == NULL) {
+    if (fi_os_dir_seal(db->dir) == NULL) {
         return FIRN_OK;
     }
-    FI_TRY(read_file(from, &bytes, err));
+    FI_TRY(read_file(db->dir, &bytes, err));
     FI_TRY(replace_file(to, fi_buf_slice(&bytes), err));
-    if (fi_os_dir_seal(to) == NULL) {
-        fi_os_dir_set_seal(to, fi_cipher_keyring_seal(fi_cipher_keyring_retain(seal)));
-    }
+    fi_db_keys_cover(db, to);
 out:
     fi_buf_deinit(&bytes);
     return rc;
@@ -123,36 +120,49 @@ out:
 
 /* ---- the seal of the directory ---- */
 
+/* The handle that the caller lent may serve another attempt, with other keys. So the keys are
+ * attached to one of the store's own, which takes the place of the caller's. */
 static int
-attach(struct fi_os_dir *dir, const struct fi_keys *keys, unsigned cipher, firn_error *err)
+attach(struct firn_db *db, const struct fi_keys *keys, firn_error *err)
 {
     struct fi_cipher_keyring *keyring;
-    DCHECK(fi_os_dir_seal(dir) == NULL);
-    FI_TRY_RETURN(fi_unlock_keyring(keys, cipher, &keyring, err));
-    fi_os_dir_set_seal(dir, fi_cipher_keyring_seal(keyring));
+    DCHECK(db->sealed_dir == NULL && fi_os_dir_seal(db->dir) == NULL);
+    FI_TRY_RETURN(fi_os_dir_open_beneath(db->dir, "", &db->sealed_dir, err));
+    FI_TRY_RETURN(fi_unlock_keyring(keys, db->identity.cipher, &keyring, err));
+    fi_os_dir_set_seal(db->sealed_dir, fi_cipher_keyring_seal(keyring));
+    db->dir = db->sealed_dir;
     return FIRN_OK;
 }
 
 int
-fi_db_keys_unlock(struct fi_os_dir *dir, const struct fi_storefile_identity *identity,
-                  const struct fi_unlock_source *source, firn_error *err)
+fi_db_keys_unlock(struct firn_db *db, const struct fi_unlock_source *source, firn_error *err)
 {
     struct fi_keys *keys = NULL;
     int rc;
-    if (identity->cipher == 0 || fi_os_dir_seal(dir) != NULL) {
+    /* A handle with keys is that of another handle of this store, below which this one is. */
+    if (db->identity.cipher == 0 || fi_os_dir_seal(db->dir) != NULL) {
         return FIRN_OK;
     }
-    FI_TRY(fi_db_keys_read(dir, &keys, err));
-    FI_TRY(fi_unlock_keys(fi_os_dir_os(dir), fi_os_dir_path(dir), keys, source, err));
-    FI_TRY(attach(dir, keys, identity->cipher, err));
+    FI_TRY(fi_db_keys_read(db->dir, &keys, err));
+    FI_TRY(fi_unlock_keys(db->os, fi_os_dir_path(db->dir), keys, source, err));
+    FI_TRY(attach(db, keys, err));
 out:
     fi_keys_destroy(keys);
     return rc;
 }
 
 int
-fi_db_keys_create(struct fi_os_dir *dir, struct fi_keys *keys, unsigned cipher, firn_error *err)
+fi_db_keys_create(struct firn_db *db, struct fi_keys *keys, firn_error *err)
 {
-    FI_TRY_RETURN(fi_db_keys_write(dir, keys, err)); /* (I1) */
-    return fi_os_dir_seal(dir) != NULL ? FIRN_OK : attach(dir, keys, cipher, err);
+    FI_TRY_RETURN(fi_db_keys_write(db->dir, keys, err)); /* (I1) */
+    return attach(db, keys, err);
+}
+
+void
+fi_db_keys_cover(const struct firn_db *db, struct fi_os_dir *dir)
+{
+    struct fi_os_seal *seal = fi_os_dir_seal(db->dir);
+    if (seal != NULL && fi_os_dir_seal(dir) == NULL) {
+        fi_os_dir_set_seal(dir, fi_cipher_keyring_seal(fi_cipher_keyring_retain(seal)));
+    }
 }

@@ -21,6 +21,7 @@
 #include "keys/keys_recovery.h"
 #include "os/os_secret.h"
 #include "posix/os_keyring.h"
+#include "threads/os_callback.h"
 #include "unlock/unlock_environment.h"
 
 #define NAME_PREFIX "firn:"
@@ -183,6 +184,36 @@ ask_once(const struct fi_unlock_source *source, const struct fi_unlock_request *
     return rc;
 }
 
+static int
+get_from_program(void *ctx, const struct fi_unlock_request *request, struct fi_unlock_secret *out,
+                 firn_error *err)
+{
+    const firn_key_source *given = ctx;
+    const firn_key_request asked = {.size = sizeof asked,
+                                    .path = request->path,
+                                    .attempt = request->attempt,
+                                    .is_new = request->is_new};
+    firn_key_answer answer = {.size = sizeof answer,
+                              .kind = FIRN_KEY_PASSPHRASE,
+                              .bytes = out->bytes,
+                              .room = FI_UNLOCK_SECRET_SIZE_MAX};
+    unsigned begun = fi_os_callback_begin();
+    int rc = given->get(given->ctx, &asked, &answer, err);
+    fi_os_callback_end(begun);
+    out->kind = (enum fi_keys_kind)answer.kind;
+    out->size = answer.used;
+    return rc;
+}
+
+struct fi_unlock_source
+fi_unlock_source_of(const firn_key_source *given)
+{
+    return given == NULL || given->get == NULL
+               ? (struct fi_unlock_source){.get = NULL}
+               : (struct fi_unlock_source){.get = get_from_program,
+                                           .ctx = (void *)(uintptr_t)given};
+}
+
 /* FIRN_NOT_FOUND, with no text: there is nobody to ask. */
 static int
 try_source(const char *path, struct fi_keys *keys, const struct fi_unlock_source *source,
@@ -202,7 +233,63 @@ try_source(const char *path, struct fi_keys *keys, const struct fi_unlock_source
     return was_given && is_of_no_use(rc) ? deny(path, "", err) : rc;
 }
 
+/* ==== the memory of a handle ==== */
+
+void
+fi_unlock_memory_deinit(struct fi_unlock_memory *memory)
+{
+    fi_os_secret_free(memory->ring_key);
+    memory->ring_key = NULL;
+}
+
+static struct fi_unlock_memory *
+memory_of(const struct fi_unlock_source *source)
+{
+    return source != NULL ? source->memory : NULL;
+}
+
+/* The keys stay locked where what it has opens another file. */
+static int
+try_memory(const struct fi_unlock_memory *memory, struct fi_keys *keys, firn_error *err)
+{
+    if (memory == NULL || memory->ring_key == NULL) {
+        return FIRN_OK;
+    }
+    int rc = fi_keys_unlock_ring(keys, memory->ring_key, err);
+    return rc == FIRN_DENIED ? FIRN_OK : rc;
+}
+
+/* Without memory for it the next opening asks again. */
+static void
+keep_in_memory(struct fi_unlock_memory *memory, const struct fi_keys *keys)
+{
+    const uint8_t *ring_key;
+    if (memory == NULL || fi_keys_ring_key(keys, &ring_key, NULL) != FIRN_OK ||
+        (memory->ring_key == NULL &&
+         fi_os_secret_allocate(FI_CIPHER_KEY_SIZE, &memory->ring_key, NULL) != FIRN_OK)) {
+        return;
+    }
+    memcpy(memory->ring_key, ring_key, FI_CIPHER_KEY_SIZE);
+}
+
 /* ==== all of them ==== */
+
+static int
+unlock_by_any(struct fi_os *os, const char *path, struct fi_keys *keys,
+              const struct fi_unlock_source *source, firn_error *err)
+{
+    FI_TRY_RETURN(try_memory(memory_of(source), keys, err));
+    if (!fi_keys_is_unlocked(keys)) {
+        FI_TRY_RETURN(try_session(os, keys, err));
+    }
+    if (source != NULL && source->is_quiet) {
+        return fi_keys_is_unlocked(keys) ? FIRN_OK : FIRN_NOT_FOUND;
+    }
+    if (!fi_keys_is_unlocked(keys)) {
+        FI_TRY_RETURN(try_environment(os, path, keys, source != NULL ? source->step : NULL, err));
+    }
+    return fi_keys_is_unlocked(keys) ? FIRN_OK : try_source(path, keys, source, err);
+}
 
 int
 fi_unlock_keys(struct fi_os *os, const char *path, struct fi_keys *keys,
@@ -212,14 +299,10 @@ fi_unlock_keys(struct fi_os *os, const char *path, struct fi_keys *keys,
     if (fi_keys_is_unlocked(keys)) {
         return FIRN_OK;
     }
-    FI_TRY_RETURN(try_session(os, keys, err));
-    if (!fi_keys_is_unlocked(keys)) {
-        FI_TRY_RETURN(try_environment(os, path, keys, source != NULL ? source->step : NULL, err));
+    int rc = unlock_by_any(os, path, keys, source, err);
+    if (rc == FIRN_OK) {
+        keep_in_memory(memory_of(source), keys);
     }
-    if (fi_keys_is_unlocked(keys)) {
-        return FIRN_OK;
-    }
-    int rc = try_source(path, keys, source, err);
     return rc != FIRN_NOT_FOUND
                ? rc
                : fi_error_set(
@@ -228,6 +311,66 @@ fi_unlock_keys(struct fi_os *os, const char *path, struct fi_keys *keys,
                      "the path of a key file, or FIRN_KEY_COMMAND to a command that prints "
                      "the passphrase, or run: firn key unlock",
                      path);
+}
+
+/* ==== the keys of a new store ==== */
+
+/* A secret for the first slot: *out_secret borrows from *out_memory, which the caller frees. */
+static int
+get_first_secret(struct fi_os *os, const char *path, const struct fi_unlock_source *source,
+                 void **out_memory, struct fi_keys_secret *out_secret, firn_error *err)
+{
+    const struct fi_unlock_request request = {.path = path, .attempt = 1, .is_new = true};
+    struct fi_unlock_secret secret = {.kind = FI_KEYS_PASSPHRASE};
+    struct fi_unlock_environment found;
+    int rc = fi_unlock_environment_get(os, source != NULL ? source->step : NULL, &found, err);
+    *out_memory = found.memory;
+    if (rc != FIRN_OK || found.variable != NULL) {
+        *out_secret = (struct fi_keys_secret){.kind = found.kind,
+                                              .bytes = firn_bytes(found.memory, found.size)};
+        return is_of_no_use(rc) ? deny(path, found.variable, err) : rc;
+    }
+    if (source == NULL || source->get == NULL) {
+        return fi_error_set(err, FIRN_DENIED,
+                            "'%.200s' cannot be encrypted without a key: set FIRN_KEY_FILE to the "
+                            "path of a key file, or FIRN_KEY_COMMAND to a command that prints the "
+                            "passphrase",
+                            path);
+    }
+    if (*out_memory == NULL) {
+        FI_TRY_RETURN(fi_os_secret_allocate(FI_UNLOCK_SECRET_SIZE_MAX, out_memory, err));
+    }
+    secret.bytes = *out_memory;
+    FI_TRY_RETURN(source->get(source->ctx, &request, &secret, err));
+    if (secret.size > FI_UNLOCK_SECRET_SIZE_MAX || secret.bytes != *out_memory) {
+        return fi_error_set(err, FIRN_INTERNAL, "a source of keys gave more bytes than it may");
+    }
+    *out_secret =
+        (struct fi_keys_secret){.kind = secret.kind, .bytes = firn_bytes(*out_memory, secret.size)};
+    return FIRN_OK;
+}
+
+int
+fi_unlock_new_keys(struct fi_os *os, const char *path, const struct fi_unlock_source *source,
+                   struct fi_keys **out, firn_error *err)
+{
+    struct fi_keys_secret secret;
+    struct fi_keys *keys = NULL;
+    void *memory = NULL;
+    uint16_t number;
+    int rc;
+    *out = NULL;
+    FI_TRY(get_first_secret(os, path, source, &memory, &secret, err));
+    secret.cost = fi_cipher_passphrase_local;
+    FI_TRY(fi_keys_create(os, &keys, err));
+    FI_TRY(fi_keys_add_slot(keys, os, &secret, firn_bytes(NULL, 0), &number, err));
+    keep_in_memory(memory_of(source), keys);
+    *out = keys;
+    keys = NULL;
+out:
+    fi_keys_destroy(keys);
+    fi_os_secret_free(memory);
+    return rc;
 }
 
 /* ==== what a store is opened with ==== */

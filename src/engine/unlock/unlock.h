@@ -18,6 +18,7 @@
 
 #include "base/step.h"
 #include "cipher/cipher_keyring.h"
+#include "firn/encryption.h"
 #include "keys/keys.h"
 
 /* How often a source is asked, and how long it is waited for a command, or for the writer of a
@@ -29,6 +30,7 @@ enum { FI_UNLOCK_SECRET_SIZE_MAX = 4096 };
 struct fi_unlock_request {
     const char *path; /* of the store, as it was given */
     unsigned attempt; /* 1 to FI_UNLOCK_ATTEMPTS_MAX; above 1, the one before was wrong */
+    bool is_new;      /* for a store that is being made: nothing can be wrong yet */
 };
 
 /* What a source fills. */
@@ -38,6 +40,13 @@ struct fi_unlock_secret {
     /* FI_KEYS_PASSPHRASE at first; as such a recovery code is taken, too, if the keys have one. */
     enum fi_keys_kind kind;
 };
+
+/* Keeps what opened the keys of a store, for a handle that opens it again and again. Zeroed, it has
+ * nothing. One thread at a time. */
+struct fi_unlock_memory {
+    void *ring_key; /* in memory for secrets */
+};
+void fi_unlock_memory_deinit(struct fi_unlock_memory *memory);
 
 /* Asks for a secret. */
 struct fi_unlock_source {
@@ -49,7 +58,15 @@ struct fi_unlock_source {
     /* Told without progress, every tenth of a second, while FIRN_KEY_COMMAND or a fifo is waited
      * for; its failure ends the command and the unlocking. NULL: only time ends them. */
     const struct fi_step *step;
+    /* Asked before everything else, and told what opened the keys. NULL: there is none. */
+    struct fi_unlock_memory *memory;
+    /* Only the memory and the session keyring count: the store is one of several that are looked
+     * through. */
+    bool is_quiet;
 };
+
+/* A source that asks the program's; NULL: that asks nobody. given is borrowed. */
+struct fi_unlock_source fi_unlock_source_of(const firn_key_source *given);
 
 /* Unlocks the keys of the store at this path, which is only shown; unlocked ones stay so. source
  * may be NULL.
@@ -60,6 +77,12 @@ struct fi_unlock_source {
  * FIRN_INTERNAL: the source gave more than it may. */
 FIRN_MUST_CHECK int fi_unlock_keys(struct fi_os *os, const char *path, struct fi_keys *keys,
                                    const struct fi_unlock_source *source, firn_error *err);
+
+/* Keys for a store that is being made at this path, with one slot: for what the environment gives,
+ * else for what the source gives. Codes of fi_keys_add_slot and fi_unlock_keys. */
+FIRN_MUST_CHECK int fi_unlock_new_keys(struct fi_os *os, const char *path,
+                                       const struct fi_unlock_source *source, struct fi_keys **out,
+                                       firn_error *err);
 
 /* What an encrypted store is opened with: all master keys. New files get the cipher and the newest
  * key. Codes of fi_cipher_keyring_create; FIRN_MISUSE: the keys are locked. */

@@ -9,6 +9,7 @@
 #ifndef FIRN_CIPHER_CIPHER_H
 #define FIRN_CIPHER_CIPHER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,10 @@ size_t fi_cipher_tag_size(unsigned number);
 /* Whether the cipher can be used on this machine; loads its library. FIRN_UNSUPPORTED: the text
  * says what is needed. FIRN_NEWER: there is no such cipher. */
 FIRN_MUST_CHECK int fi_cipher_check(unsigned number, firn_error *err);
+
+/* The cipher for a store that has no wish of its own. for_small: most messages have a few hundred
+ * bytes, as records of a log of single puts have. */
+unsigned fi_cipher_choose(bool for_small);
 
 /* Codes as above, and FIRN_NO_MEMORY. key has FI_CIPHER_KEY_SIZE bytes, which the caller wipes. */
 FIRN_MUST_CHECK int fi_cipher_key_create(unsigned number, const uint8_t *key,

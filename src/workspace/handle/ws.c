@@ -32,6 +32,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
+#include "cipher/cipher.h"
 #include "handle/ws_opened.h"
 #include "objects/objects.h"
 #include "place/place.h"
@@ -99,7 +100,8 @@ fi_ws_relocate(struct firn_ws *ws, firn_error *err)
                                               .path_is_real = ws->place.root != NULL,
                                               .store_path = ws->named_store_path,
                                               .is_exact = ws->is_exact,
-                                              .names_root = ws->names_root};
+                                              .names_root = ws->names_root,
+                                              .unlock = &ws->unlock};
     struct fi_place_located located;
     int rc = fi_place_locate(ws->os, &request, &located, err);
     if (rc != FIRN_OK) {
@@ -127,6 +129,13 @@ fi_ws_open(struct fi_os *os, const char *path, const firn_workspace_options *opt
     ws->is_exact = options->is_root;
     ws->names_root = options->names_root;
     ws->sqlite = (struct fi_scan_sqlite){options->copy_sqlite, options->ctx};
+    ws->new_cipher =
+        options->cipher == FIRN_CIPHER_AUTOMATIC ? fi_cipher_choose(false) : options->cipher;
+    if (options->key_source != NULL) {
+        ws->key_source = *options->key_source;
+    }
+    ws->unlock = fi_unlock_source_of(&ws->key_source);
+    ws->unlock.memory = &ws->unlock_memory;
     ws->path = fi_strdup(path);
     bool has_store = options->store_path != NULL;
     ws->named_store_path = has_store ? fi_strdup(options->store_path) : NULL;
@@ -162,6 +171,7 @@ fi_ws_close(struct firn_ws *ws)
     fi_place_locate_deinit(&ws->place);
     fi_free(ws->path);
     fi_free(ws->named_store_path);
+    fi_unlock_memory_deinit(&ws->unlock_memory);
     fi_free(ws);
 }
 
@@ -296,7 +306,9 @@ open_store(struct firn_ws *ws, enum fi_ws_open_mode mode, bool makes_inside,
     struct fi_db_options options = {.create_if_missing = mode == FI_WS_CREATE,
                                     .read_only = mode == FI_WS_READ,
                                     .lock_timeout_ms = ws->never_waits ? 0 : ws->lock_timeout_ms,
-                                    .memory_bytes = STORE_MEMORY_BYTES};
+                                    .memory_bytes = STORE_MEMORY_BYTES,
+                                    .new_cipher = ws->new_cipher,
+                                    .unlock = &ws->unlock};
     DCHECK(opened->store_dir == NULL && opened->db == NULL);
     bool is_own;
     int rc = open_store_dir(ws, mode, opened, err);
@@ -333,6 +345,7 @@ open_store(struct firn_ws *ws, enum fi_ws_open_mode mode, bool makes_inside,
     if (rc != FIRN_OK) {
         return rc;
     }
+    fi_db_keys_cover(opened->db, opened->store_dir);
     if (mode != FI_WS_READ && strcmp(ws->place.catalog_root, FI_PLACE_ROOTS_INSIDE) == 0) {
         bool is_made;
         rc = fi_trust_inside_ignore(opened->store_dir, &is_made, err);

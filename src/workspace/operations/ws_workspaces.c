@@ -255,9 +255,11 @@ int
 fi_ws_workspaces_remove(struct fi_os *os, const char *root, const firn_workspace_options *options,
                         firn_error *err)
 {
+    const struct fi_unlock_source unlock = fi_unlock_source_of(options->key_source);
     struct fi_db_options db_options = {.lock_timeout_ms = options->lock_timeout_ms,
-                                       .memory_bytes = FI_WS_WORKSPACES_MEMORY_BYTES};
-    struct fi_place_roots roots = {.os = os};
+                                       .memory_bytes = FI_WS_WORKSPACES_MEMORY_BYTES,
+                                       .unlock = &unlock};
+    struct fi_place_roots roots = {.os = os, .unlock = &unlock};
     const struct fi_place_roots_root *found;
     struct fi_os_dir *dir = NULL;
     struct firn_db *db = NULL;

@@ -125,7 +125,8 @@ open_store(struct adopting *adopting, const char *store_path, firn_error *err)
     DCHECK(adopting->db == NULL && adopting->roots.count == 0);
     struct fi_place_claim_store store;
     struct fi_db_options options = {.lock_timeout_ms = adopting->ws->lock_timeout_ms,
-                                    .memory_bytes = FI_WS_WORKSPACES_MEMORY_BYTES};
+                                    .memory_bytes = FI_WS_WORKSPACES_MEMORY_BYTES,
+                                    .unlock = &adopting->ws->unlock};
     int rc = fi_os_dir_open_path(adopting->ws->os, store_path, &adopting->store_dir, err);
     if (rc == FIRN_OK) {
         rc = fi_trust_files_guard(adopting->store_dir, true, options.lock_timeout_ms, err);

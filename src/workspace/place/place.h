@@ -173,12 +173,15 @@ FIRN_MUST_CHECK int fi_place_claim_refuse(const char *root, const char *store_pa
 
 /* Which workspace a path belongs to. */
 
+struct fi_unlock_source;
+
 struct fi_place_locate_request {
     const char *path;       /* given by the user: a directory */
     bool path_is_real;      /* an earlier result: links in it are not followed */
     const char *store_path; /* NULL: look for one */
     bool is_exact;          /* the path is the root, even inside another workspace */
     bool names_root;        /* the user named the path: if it is a root, that counts */
+    const struct fi_unlock_source *unlock; /* of store_path, if it is encrypted */
 };
 
 /* All strings are owned. */
@@ -251,7 +254,8 @@ struct fi_place_roots_root {
 
 struct fi_place_roots {
     struct fi_os *os;
-    bool counts; /* also count checkpoints */
+    const struct fi_unlock_source *unlock; /* of a store that was named, if it is encrypted */
+    bool counts;                           /* also count checkpoints */
     struct fi_place_roots_root *items;
     size_t count;
     size_t capacity;

@@ -330,7 +330,8 @@ fi_place_locate(struct fi_os *os, const struct fi_place_locate_request *request,
                 struct fi_place_located *out, firn_error *err)
 {
     *out = (struct fi_place_located){.is_sure = true, .claim = FI_PLACE_CLAIM_USUAL};
-    struct locating locating = {.os = os, .request = request, .roots = {.os = os}, .out = out};
+    struct locating locating = {
+        .os = os, .request = request, .roots = {.os = os, .unlock = request->unlock}, .out = out};
     struct fi_os_dir *dir = NULL;
     int rc;
     FI_TRY(request->path_is_real ? fi_os_dir_open_real(os, request->path, &dir, err)

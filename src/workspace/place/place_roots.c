@@ -16,6 +16,7 @@
 #include "catalog/catalog.h"
 #include "place/place.h"
 #include "trust/trust.h"
+#include "unlock/unlock.h"
 
 enum { CATALOG_MEMORY_BYTES = 8 << 20, CAPACITY_MIN = 8 };
 
@@ -140,7 +141,8 @@ int
 fi_place_roots_add_dir(struct fi_place_roots *roots, struct fi_os_dir *dir, const char *store_path,
                        firn_error *err)
 {
-    struct fi_db_options options = {.read_only = true, .memory_bytes = CATALOG_MEMORY_BYTES};
+    const struct fi_db_options options = {
+        .read_only = true, .memory_bytes = CATALOG_MEMORY_BYTES, .unlock = roots->unlock};
     struct fi_catalog *catalog = NULL;
     struct fi_place_claim_store store;
     struct firn_db *db = NULL;
@@ -204,8 +206,14 @@ fi_place_roots_add_all(struct fi_place_roots *roots,
                                              const firn_error *why),
                        void *ctx, firn_error *err)
 {
+    /* Nobody is asked for the keys of stores that may have nothing to do with the directory. */
+    const struct fi_unlock_source quiet = {.is_quiet = true};
+    const struct fi_unlock_source *unlock = roots->unlock;
     struct listing listing = {.roots = roots, .on_unreadable = on_unreadable, .ctx = ctx};
-    return fi_place_list(roots->os, visit_store, &listing, err);
+    roots->unlock = &quiet;
+    int rc = fi_place_list(roots->os, visit_store, &listing, err);
+    roots->unlock = unlock;
+    return rc;
 }
 
 /* ---- looking up roots ---- */

@@ -44,7 +44,8 @@ open_store(const struct fi_repair *repair, struct fi_ws_opened *opened, struct f
 {
     DCHECK(opened->db == NULL);
     const struct fi_db_options options = {.read_only = with_objects,
-                                          .memory_bytes = STORE_MEMORY_BYTES};
+                                          .memory_bytes = STORE_MEMORY_BYTES,
+                                          .unlock = &repair->ws->unlock};
     int rc = fi_db_open(dir, &options, &opened->db, err);
     if (rc == FIRN_OK && with_objects) {
         rc = fi_objects_open(opened->db, &opened->objects, err);

@@ -7,12 +7,20 @@ Usage: make_golden.py DIRECTORY
 closed-000001.log, closed-000002.log: a log of two segments, closed. The first segment ends with NEXT, the second has two
 records and END. reopened-000002.log: the second segment after it was opened, one record appended, and closed again.
 cut-000001.log: a log that crashed: the second record is torn, the third one whole and not durable.
+sealed-000001.log: an encrypted log of one segment: an epoch with two records, closed, an epoch with one record, closed. The master key number 1 is
+00 01 02 … 1f. With libsodium's XChaCha20-Poly1305.
 """
+import ctypes
 import os
 import struct
 import sys
 
-END, NEXT, USER = 1, 2, 16
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "keys"))
+from blake3_derive import derive  # noqa: E402
+
+END, NEXT, EPOCH, USER = 1, 2, 3, 16
+SEALED = 2
+MASTER = bytes(range(32))
 
 
 def crc32c(data, crc=0):
@@ -24,8 +32,8 @@ def crc32c(data, crc=0):
     return crc ^ 0xFFFFFFFF
 
 
-def segment(number, salt, previous_salt=0, previous_end=0, oldest=1):
-    head = b"firnlog\n" + struct.pack("<IIQQQQQ", 1, 0, number, salt, previous_salt, previous_end, oldest)
+def segment(number, salt, previous_salt=0, previous_end=0, oldest=1, flags=0):
+    head = b"firnlog\n" + struct.pack("<IIQQQQQ", 1, flags, number, salt, previous_salt, previous_end, oldest)
     head += bytes(124 - len(head))
     return head + struct.pack("<I", crc32c(head))
 
@@ -55,6 +63,28 @@ class Log:
         self.add(kind)
 
 
+class Sealed(Log):
+    def __init__(self, **fields):
+        super().__init__(flags=SEALED, **fields)
+        self.place = struct.pack("<QQ", fields["number"], fields["salt"])
+
+    def epoch(self, random):
+        self.begins_at = len(self.bytes)
+        self.key = derive("firn 2026-11-28 log key", MASTER + self.place + random)
+        self.add(EPOCH, struct.pack("<II", 1, 1) + derive("firn 2026-11-28 master key check", MASTER)[:8] + random)
+
+    def encrypt(self, kind, plain):
+        sodium = ctypes.CDLL("libsodium.so.23")
+        offset = len(self.bytes)
+        bound = self.place + struct.pack("<QQIIBB", self.begins_at, offset, len(plain) + 16, self.durable // 8, kind, 0)
+        nonce = bytes(16) + struct.pack("<Q", offset // 8)
+        out = ctypes.create_string_buffer(len(plain) + 16)
+        size = ctypes.c_ulonglong()
+        assert sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
+            out, ctypes.byref(size), plain, ctypes.c_ulonglong(len(plain)), bound, ctypes.c_ulonglong(len(bound)), None, nonce, self.key) == 0
+        self.add(kind, out.raw)
+
+
 def main(directory):
     first = Log(number=1, salt=0x0123456789ABCDEF)
     first.add(USER, b"first")
@@ -78,8 +108,18 @@ def main(directory):
     cut.add(USER, b"never durable")
     torn = bytearray(cut.bytes)
     torn[torn_at + 30] ^= 0xFF
+    sealed = Sealed(number=1, salt=0x0123456789ABCDEF)
+    sealed.epoch(bytes(range(100, 116)))
+    sealed.encrypt(USER, b"first")
+    sealed.sync()
+    sealed.encrypt(200, b"")
+    sealed.seal(END)
+    sealed.epoch(bytes(range(200, 216)))
+    sealed.encrypt(255, b"exactly sixteen.")
+    sealed.seal(END)
     for name, data in [("closed-000001.log", first.bytes), ("closed-000002.log", closed),
-                       ("reopened-000002.log", second.bytes), ("cut-000001.log", bytes(torn))]:
+                       ("reopened-000002.log", second.bytes), ("cut-000001.log", bytes(torn)),
+                       ("sealed-000001.log", sealed.bytes)]:
         with open(os.path.join(directory, name), "wb") as file:
             file.write(data)
 

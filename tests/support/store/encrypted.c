@@ -9,12 +9,9 @@
  */
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/slice.h"
-#include "keys/keys.h"
 #include "store/db_internal.h"
-#include "support/test.h"
-#include "support/test_ok.h"
 #include "unlock/unlock.h"
 
 typedef int open_store(struct fi_os_dir *dir, const struct fi_db_options *options,
@@ -44,45 +41,31 @@ open_store WRAPPED(fi_db_open_owned);
 
 static const char secret[] = "a key file for tests, of more than 32 bytes";
 
-static struct fi_keys *
-new_keys(struct fi_os *os)
+static int
+get_secret(void *ctx, const struct fi_unlock_request *request, struct fi_unlock_secret *out,
+           firn_error *err)
 {
-    const struct fi_keys_secret slot = {.kind = FI_KEYS_FILE, .bytes = firn_str(secret)};
-    struct fi_keys *keys = NULL;
-    uint16_t number;
-    firn_error err;
-    if (fi_keys_create(os, &keys, &err) != FIRN_OK ||
-        fi_keys_add_slot(keys, os, &slot, firn_str("test"), &number, &err) != FIRN_OK) {
-        fi_keys_destroy(keys);
-        return NULL;
-    }
-    return keys;
+    (void)ctx;
+    (void)request;
+    (void)err;
+    memcpy(out->bytes, secret, sizeof secret - 1);
+    out->size = sizeof secret - 1;
+    out->kind = FI_KEYS_FILE;
+    return FIRN_OK;
 }
+static const struct fi_unlock_source source = {.get = get_secret};
 
-/* Without keys, for want of memory or another fault, it opens as it fails. */
 static int
 open_encrypted(open_store *open, struct fi_os_dir *dir, const struct fi_db_options *options,
                struct firn_db **out, firn_error *err)
 {
     const char *cipher = getenv("FIRN_TEST_ENCRYPT");
     struct fi_db_options own = *options;
-    if (cipher == NULL) {
-        return open(dir, options, out, err);
-    }
-    (void)setenv("FIRN_STUB_KEY", secret, 1);
-    if (own.create_if_missing && !own.read_only && own.new_keys == NULL) {
-        own.new_keys = new_keys(fi_os_dir_os(dir));
-        if (own.new_keys == NULL) {
-            *out = NULL;
-            return fi_error_no_memory(err, "the keys of a test");
-        }
+    if (cipher != NULL && own.unlock == NULL) {
+        own.unlock = &source;
         own.new_cipher = (unsigned)strtoul(cipher, NULL, 10);
     }
-    int rc = open(dir, &own, out, err);
-    if (own.new_keys != options->new_keys) {
-        fi_keys_destroy(own.new_keys);
-    }
-    return rc;
+    return open(dir, &own, out, err);
 }
 
 int

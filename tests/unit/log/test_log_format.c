@@ -4,6 +4,7 @@
  * specification), newer versions, preallocated and recycled space.
  */
 #include "base/bytes.h"
+#include "cipher/cipher_keyring.h"
 #include "codec/crc32c.h"
 #include "log/log_format.h"
 #include "log_support.h"
@@ -195,6 +196,38 @@ the_golden_crash_is_cut_and_goes_on_in_a_new_segment(void **state)
     assert_int_equal(read_all(fixture, &cut, &got, &recovery), FIRN_CORRUPT);
     fi_buf_deinit(&got);
     fi_buf_deinit(&bytes);
+}
+
+static void
+the_golden_encrypted_log_reads_as_specified(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct fi_log_options sealed = {.prefix = "sealed"};
+    uint8_t key[FI_CIPHER_KEY_SIZE];
+    const struct fi_cipher_keyring_master master = {1, key};
+    struct fi_cipher_keyring *keyring;
+    struct fi_buf got = {0};
+    struct fi_log_recovery recovery;
+    firn_error err;
+    if (fi_cipher_check(FI_CIPHER_XCHACHA20_POLY1305, NULL) != FIRN_OK) {
+        return;
+    }
+    copy_golden(fixture, "sealed-000001.log", "sealed-000001.log");
+    assert_int_equal(read_all(fixture, &sealed, &got, &recovery), FIRN_DENIED);
+    for (size_t i = 0; i < sizeof key; i++) {
+        key[i] = (uint8_t)i;
+    }
+    assert_int_equal(
+        fi_cipher_keyring_create(FI_CIPHER_XCHACHA20_POLY1305, &master, 1, &keyring, &err),
+        FIRN_OK);
+    fi_os_dir_set_seal(fixture->dir, fi_cipher_keyring_seal(keyring));
+    assert_int_equal(read_all(fixture, &sealed, &got, &recovery), FIRN_OK);
+    const char *expected = "16:first;200:;255:exactly sixteen.;";
+    assert_int_equal(got.size, strlen(expected));
+    assert_memory_equal(got.data, expected, got.size);
+    assert_true(recovery.was_closed_cleanly);
+    assert_same_file(fixture, "sealed-000001.log", "sealed-000001.log");
+    fi_buf_deinit(&got);
 }
 
 /* ---- what a reader does not know ---- */
@@ -456,6 +489,8 @@ main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_golden_crash_is_cut_and_goes_on_in_a_new_segment,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_golden_encrypted_log_reads_as_specified, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(newer_segments_are_refused_as_newer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(newer_records_are_refused_as_newer, set_up, tear_down),
         cmocka_unit_test(a_segment_with_the_last_number_is_damage),

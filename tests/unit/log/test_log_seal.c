@@ -270,13 +270,14 @@ the_bytes_are_those_of_the_document(void **state)
     for (uint64_t i = 0; i < RECORDS; i++) {
         struct log_support_record record;
         uint8_t plain[LOG_SUPPORT_PAYLOAD_MAX];
-        uint8_t aad[34];
+        uint8_t aad[42];
         log_support_record(i, &record);
         assert_int_equal(file.data[at + 12], record.type);
         assert_int_equal(fi_load_le32(file.data + at + 4), record.size + 16);
         memcpy(aad, file.data + 16, 16);
-        fi_store_le64(aad + 16, at);
-        memcpy(aad + 24, file.data + at + 4, 10);
+        fi_store_le64(aad + 16, 128);
+        fi_store_le64(aad + 24, at);
+        memcpy(aad + 32, file.data + at + 4, 10);
         assert_int_equal(fi_cipher_open(key, at / 8, firn_bytes(aad, sizeof aad),
                                         firn_bytes(file.data + at + 16, record.size + 16), plain,
                                         &err),
@@ -616,6 +617,49 @@ records_stay_in_their_place_segment_and_log(void **state)
     drop_machine(&machine);
 }
 
+/* What the log itself writes needs no key, so anybody could fill with it the place of a record that he
+ * takes away. */
+static void
+no_record_is_taken_away_from_among_others(void **state)
+{
+    static const uint8_t bytes[64] = {1};
+    const firn_slice part = firn_bytes(bytes, sizeof bytes); /* 96 bytes as stored */
+    struct machine machine;
+    struct fi_log *log;
+    struct fi_buf file = {0};
+    struct fi_buf bad = {0};
+    (void)state;
+    make_machine(&machine);
+    assert_int_equal(fi_log_create(machine.dir, &wal, &log, &err), FIRN_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(fi_log_append(log, 16, &part, 1, NULL, &err), FIRN_OK);
+    }
+    assert_int_equal(fi_log_close(log, &err), FIRN_OK);
+    get_segment(&machine, 1, &file);
+    const uint64_t at = find_record(&file, 16, 1);
+    const uint64_t salt = fi_load_le64(file.data + 24);
+    assert_int_equal(find_record(&file, 16, 2) - at, 96);
+    for (unsigned epochs = 0; epochs <= 2; epochs++) {
+        uint64_t to = at;
+        fi_buf_clear(&bad);
+        assert_int_equal(fi_buf_append_slice(&bad, fi_buf_slice(&file)), FIRN_OK);
+        for (; to < at + 96 - 48 * (uint64_t)epochs; to += FI_LOG_FORMAT_RECORD_SIZE) {
+            const struct fi_log_format_record end = {.durable = to, .type = FI_LOG_FORMAT_END};
+            fi_log_format_put_record(&end, salt, to, bad.data + to);
+        }
+        for (; to < at + 96; to += 48) {
+            memcpy(bad.data + to, file.data + 128, 48);
+        }
+        correct_sums(&bad);
+        put_segment(&machine, 1, fi_buf_slice(&bad));
+        assert_int_equal(fi_log_open(machine.dir, &read_only, NULL, NULL, &log, NULL, &err),
+                         FIRN_CORRUPT);
+    }
+    fi_buf_deinit(&file);
+    fi_buf_deinit(&bad);
+    drop_machine(&machine);
+}
+
 /* ---- records in clear ---- */
 
 static void
@@ -913,6 +957,7 @@ main(void)
         cmocka_unit_test(no_changed_byte_shows_another_record),
         cmocka_unit_test(right_checksums_do_not_make_a_record),
         cmocka_unit_test(records_stay_in_their_place_segment_and_log),
+        cmocka_unit_test(no_record_is_taken_away_from_among_others),
         cmocka_unit_test(a_log_in_clear_does_not_count),
         cmocka_unit_test(a_record_in_clear_does_not_count),
         cmocka_unit_test(without_the_key_nothing_is_read_or_changed),

@@ -116,8 +116,8 @@ without_a_key_the_text_says_what_to_do(void **state)
 {
     (void)state;
     struct answers nobody = {{NULL}, 0, 0};
-    const struct fi_unlock_source source = {answer, &nobody, NULL};
-    const struct fi_unlock_source only_a_step = {NULL, NULL, NULL};
+    const struct fi_unlock_source source = {.get = answer, .ctx = &nobody, .step = NULL};
+    const struct fi_unlock_source only_a_step = {.get = NULL};
     struct fi_keys *keys = make_locked();
     assert_denied(keys, NULL, "no key was given: set FIRN_KEY_FILE");
     assert_non_null(strstr(err.text, "FIRN_KEY_COMMAND"));
@@ -152,7 +152,7 @@ a_source_is_asked_up_to_three_times(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct answers answers = cases[i].answers;
-        const struct fi_unlock_source source = {answer, &answers, NULL};
+        const struct fi_unlock_source source = {.get = answer, .ctx = &answers, .step = NULL};
         struct fi_keys *keys = make_locked();
         assert_int_equal(unlock(keys, &source), cases[i].wanted);
         assert_int_equal(answers.asked, cases[i].asked);
@@ -171,7 +171,7 @@ keys_without_a_slot_of_the_kind_are_told(void **state)
     unlock_fixture_add(keys, FI_KEYS_FILE, key_bytes, sizeof key_bytes);
     struct fi_keys *locked = unlock_fixture_reread(keys);
     struct answers answers = {{"right"}, 0, 0};
-    const struct fi_unlock_source source = {answer, &answers, NULL};
+    const struct fi_unlock_source source = {.get = answer, .ctx = &answers, .step = NULL};
     assert_denied(locked, &source, "no slot of the keys file has a passphrase");
     assert_int_equal(answers.asked, 1);
     answers = (struct answers){{UNLOCK_FIXTURE_CODE}, 0, 0};
@@ -198,7 +198,7 @@ a_key_file_opens(void **state)
 
     /* A wrong one ends it: nothing else is tried. */
     struct answers answers = {{"right"}, 0, 0};
-    const struct fi_unlock_source source = {answer, &answers, NULL};
+    const struct fi_unlock_source source = {.get = answer, .ctx = &answers, .step = NULL};
     keys = make_locked();
     snprintf(path, sizeof path, "%s/wrong", directory);
     write_file(path, "another key file, of more than 32 bytes", 39);
@@ -280,7 +280,7 @@ a_command_gives_a_passphrase(void **state)
         fi_keys_destroy(keys);
     }
     struct answers answers = {{"right"}, 0, 0};
-    const struct fi_unlock_source source = {answer, &answers, NULL};
+    const struct fi_unlock_source source = {.get = answer, .ctx = &answers, .step = NULL};
     struct fi_keys *keys = make_locked();
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         set("FIRN_KEY_COMMAND", wrong[i].command);
@@ -327,7 +327,7 @@ a_simulated_machine_asks_its_source(void **state)
 {
     struct fi_os *os;
     struct answers answers = {{"right"}, 0, 0};
-    const struct fi_unlock_source source = {answer, &answers, NULL};
+    const struct fi_unlock_source source = {.get = answer, .ctx = &answers, .step = NULL};
     (void)state;
     set("FIRN_KEY_FILE", key_path);
     OK(fi_sim_memory_create(1, &os, &err));
@@ -357,7 +357,7 @@ remembered_keys_open_without_a_secret(void **state)
 {
     struct fi_os *os = fi_os_default();
     struct answers answers = {{"right"}, 0, 0};
-    const struct fi_unlock_source source = {answer, &answers, NULL};
+    const struct fi_unlock_source source = {.get = answer, .ctx = &answers, .step = NULL};
     size_t count;
     (void)state;
     struct fi_keys *keys = make_locked();
@@ -402,7 +402,7 @@ what_does_not_open_is_passed_over(void **state)
     struct fi_os *os = fi_os_default();
     char name[64] = "firn:";
     struct answers answers = {{"right"}, 0, 0};
-    const struct fi_unlock_source source = {answer, &answers, NULL};
+    const struct fi_unlock_source source = {.get = answer, .ctx = &answers, .step = NULL};
     (void)state;
     struct fi_keys *keys = make_locked();
     OK(unlock(keys, &source));
@@ -435,7 +435,7 @@ a_keyring_has_all_master_keys(void **state)
 {
     struct fi_os *os = fi_os_default();
     struct answers answers = {{"right"}, 0, 0};
-    const struct fi_unlock_source source = {answer, &answers, NULL};
+    const struct fi_unlock_source source = {.get = answer, .ctx = &answers, .step = NULL};
     static const uint8_t identity[FI_CIPHER_DERIVE_ID_SIZE] = {1, 2, 3};
     struct fi_cipher_keyring *old;
     struct fi_cipher_keyring *full;
@@ -476,7 +476,7 @@ memory_that_runs_out_leaves_nothing_behind(void **state)
     (void)state;
     struct fi_keys *made = make_locked();
     struct answers answers = {{"right"}, 0, 0};
-    const struct fi_unlock_source source = {answer, &answers, NULL};
+    const struct fi_unlock_source source = {.get = answer, .ctx = &answers, .step = NULL};
     OK(unlock(made, &source));
     for (size_t i = 0; i < 3; i++) {
         struct test_fault fault = {.counts = true};
@@ -530,7 +530,7 @@ a_child_of_fork_is_locked_out(void **state)
 {
     int status;
     struct answers answers = {{"right"}, 0, 0};
-    const struct fi_unlock_source source = {answer, &answers, NULL};
+    const struct fi_unlock_source source = {.get = answer, .ctx = &answers, .step = NULL};
     (void)state;
     struct fi_keys *keys = make_locked();
     OK(unlock(keys, &source));

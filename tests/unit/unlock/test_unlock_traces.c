@@ -115,7 +115,7 @@ answer(void *ctx, const struct fi_unlock_request *request, struct fi_unlock_secr
     out->size = MARKER_SIZE;
     return FIRN_OK;
 }
-static const struct fi_unlock_source source = {answer, NULL, NULL};
+static const struct fi_unlock_source source = {.get = answer, .ctx = NULL, .step = NULL};
 
 enum way { BY_FILE, BY_COMMAND, BY_SOURCE };
 

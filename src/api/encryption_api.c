@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/encryption_api.c: the public functions of keys: arguments are checked here, everything else
+ * is in rekey/rekey.h.
+ */
+#include <string.h>
+
+#include "api/api_check.h"
+#include "api/api_handle.h"
+#include "api/api_options.h"
+#include "base/slice.h"
+#include "cipher/cipher.h"
+#include "firn/encryption.h"
+#include "keys/keys_recovery.h"
+#include "os/os_secret.h"
+#include "posix/os_default.h"
+#include "rekey/rekey.h"
+#include "threads/os_callback.h"
+
+const char *
+firn_cipher_name(firn_cipher cipher)
+{
+    const char *name = fi_cipher_name(cipher);
+    return cipher == FIRN_CIPHER_NONE        ? "none"
+           : cipher == FIRN_CIPHER_AUTOMATIC ? "automatic"
+           : name == NULL                    ? "unknown"
+                                             : name;
+}
+
+/* ---- arguments ---- */
+
+static int
+read_place(const char *path, const firn_key_options *options, struct fi_unlock_source *source,
+           struct fi_rekey *out, firn_error *err)
+{
+    firn_key_options given = FIRN_KEY_OPTIONS_INIT;
+    API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of a store must not be empty");
+    API_OPENS("store", err);
+    API_READ_OPTIONS(given, options, err);
+    *source = fi_unlock_source_of(given.source);
+    *out = (struct fi_rekey){.os = fi_os_default(),
+                             .path = path,
+                             .source = source,
+                             .lock_timeout_ms = given.lock_timeout_ms};
+    return FIRN_OK;
+}
+
+static int
+read_secret(const firn_key_secret *secret, struct fi_keys_secret *out, firn_error *err)
+{
+    API_REQUIRE(secret != NULL, err, "secret must not be NULL");
+    API_REQUIRE(secret->kind == FIRN_KEY_PASSPHRASE || secret->kind == FIRN_KEY_FILE ||
+                    secret->kind == FIRN_KEY_RECOVERY,
+                err, "the kind of the secret is not a firn_key_kind");
+    API_REQUIRE(api_check_is_slice(secret->bytes), err, "the secret has a size, but no address");
+    *out = (struct fi_keys_secret){.kind = (enum fi_keys_kind)secret->kind,
+                                   .bytes = secret->bytes,
+                                   .cost = fi_cipher_passphrase_local};
+    return FIRN_OK;
+}
+
+static int
+read_number(unsigned number, firn_error *err)
+{
+    return number >= 1 && number <= UINT16_MAX
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_NOT_FOUND, "there is no slot %u", number);
+}
+
+/* ---- slots ---- */
+
+struct listing {
+    int (*on_slot)(void *ctx, const firn_key_slot *slot);
+    void *ctx;
+};
+
+static int
+list_within(void *ctx, const firn_key_slot *slot)
+{
+    const struct listing *listing = ctx;
+    unsigned begun = fi_os_callback_begin();
+    int rc = listing->on_slot(listing->ctx, slot);
+    fi_os_callback_end(begun);
+    return rc;
+}
+
+int
+firn_key_list(const char *path, int (*on_slot)(void *ctx, const firn_key_slot *slot), void *ctx,
+              firn_key_info *out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_key_info info;
+    struct listing listing = {on_slot, ctx};
+    FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
+    API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of a store must not be empty");
+    API_OPENS("store", err);
+    int rc = fi_rekey_list(fi_os_default(), path, on_slot == NULL ? NULL : list_within, &listing,
+                           &info, err);
+    if (rc == FIRN_OK && out != NULL) {
+        fi_api_options_write(out, &info, sizeof info);
+    }
+    return api_check_told(rc, err);
+}
+
+int
+firn_key_add(const char *path, const firn_key_secret *secret, const char *label,
+             const firn_key_options *options, unsigned *out_number, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_unlock_source source;
+    struct fi_keys_secret given;
+    struct fi_rekey rekey;
+    uint16_t number;
+    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
+    FI_TRY_RETURN(read_secret(secret, &given, err));
+    int rc = fi_rekey_add(&rekey, &given, firn_str(label == NULL ? "" : label), &number, err);
+    if (rc == FIRN_OK && out_number != NULL) {
+        *out_number = number;
+    }
+    return api_check_told(rc, err);
+}
+
+int
+firn_key_add_recovery(const char *path, const char *label, const firn_key_options *options,
+                      char out_code[FIRN_KEY_RECOVERY_SIZE], unsigned *out_number, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    _Static_assert((int)FIRN_KEY_RECOVERY_SIZE == (int)FI_KEYS_RECOVERY_TEXT_SIZE, "the text fits");
+    uint8_t bits[FI_KEYS_RECOVERY_SIZE];
+    API_REQUIRE(out_code != NULL, err, "out_code must not be NULL");
+    memset(out_code, 0, FIRN_KEY_RECOVERY_SIZE);
+    FI_TRY_RETURN(fi_os_random(fi_os_default(), bits, sizeof bits, err));
+    fi_keys_recovery_encode(bits, out_code);
+    fi_os_secret_wipe(bits, sizeof bits);
+    const firn_key_secret secret = {FIRN_KEY_RECOVERY, firn_str(out_code)};
+    int rc = firn_key_add(path, &secret, label, options, out_number, err);
+    if (rc != FIRN_OK) {
+        fi_os_secret_wipe(out_code, FIRN_KEY_RECOVERY_SIZE);
+    }
+    return rc;
+}
+
+int
+firn_key_change(const char *path, unsigned number, const firn_key_secret *secret,
+                const firn_key_options *options, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_unlock_source source;
+    struct fi_keys_secret given;
+    struct fi_rekey rekey;
+    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
+    FI_TRY_RETURN(read_secret(secret, &given, err));
+    FI_TRY_RETURN(read_number(number, err));
+    return api_check_told(fi_rekey_change(&rekey, (uint16_t)number, &given, err), err);
+}
+
+int
+firn_key_remove(const char *path, unsigned number, const firn_key_options *options, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_unlock_source source;
+    struct fi_rekey rekey;
+    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
+    FI_TRY_RETURN(read_number(number, err));
+    return api_check_told(fi_rekey_remove(&rekey, (uint16_t)number, err), err);
+}
+
+int
+firn_key_rotate(const char *path, const firn_key_options *options, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_unlock_source source;
+    struct fi_rekey rekey;
+    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
+    return api_check_told(fi_rekey_rotate(&rekey, err), err);
+}
+
+/* ---- the session keyring ---- */
+
+int
+firn_key_remember(const char *path, uint32_t seconds, const firn_key_options *options,
+                  firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_unlock_source source;
+    struct fi_rekey rekey;
+    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
+    return api_check_told(fi_rekey_remember(&rekey, seconds, err), err);
+}
+
+int
+firn_key_forget(const char *path, size_t *out_count, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(path == NULL || path[0] != '\0', err, "the path of a store must not be empty");
+    return api_check_told(fi_rekey_forget(fi_os_default(), path, out_count, err), err);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rekey/rekey.c: changes of the file FIRN.keys.
+ *
+ * A change reads the file, unlocks it, changes it in memory, and replaces it as a whole
+ * (store/db_keys.c), all under the lock of the store. So two changes do not undo each other, and
+ * whoever opens the store for writing knows its newest master key. A process that only reads may
+ * have opened the file just before: it meets files of a master key that it does not know only after
+ * a writer that was opened later, and is told to open the store again.
+ */
+#include "rekey/rekey.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "store/db_store_handle.h"
+#include "storefile/storefile.h"
+
+/* ---- the store ---- */
+
+static int
+refuse_clear(const char *path, firn_error *err)
+{
+    return fi_error_set(err, FIRN_INVALID, "the store in '%s' is not encrypted, and has no keys",
+                        path);
+}
+
+static int
+read_identity(struct fi_os_dir *dir, struct fi_storefile_identity *out, firn_error *err)
+{
+    int rc = fi_db_create_read_identity(dir, out, err);
+    return rc == FIRN_NOT_FOUND
+               ? fi_error_set(err, FIRN_NOT_FOUND, "there is no firn store in '%s'",
+                              fi_os_dir_path(dir))
+               : rc;
+}
+
+/* The keys of an encrypted store, locked. */
+static int
+read_keys(struct fi_os_dir *dir, struct fi_keys **out, firn_error *err)
+{
+    struct fi_storefile_identity identity;
+    FI_TRY_RETURN(read_identity(dir, &identity, err));
+    if (identity.cipher == 0) {
+        return refuse_clear(fi_os_dir_path(dir), err);
+    }
+    return fi_db_keys_read(dir, out, err);
+}
+
+/* The store while its keys are changed. */
+struct changing {
+    struct fi_os_dir *dir;
+    struct fi_storefile_lock *lock;
+    struct fi_keys *keys; /* unlocked */
+};
+
+static int
+change_begin(const struct fi_rekey *rekey, struct changing *changing, firn_error *err)
+{
+    *changing = (struct changing){.dir = NULL};
+    struct fi_storefile_identity identity;
+    FI_TRY_RETURN(fi_os_dir_open_path(rekey->os, rekey->path, &changing->dir, err));
+    /* Before the lock, which would leave a file in a directory that is no store. */
+    FI_TRY_RETURN(read_identity(changing->dir, &identity, err));
+    FI_TRY_RETURN(identity.cipher != 0 ? FIRN_OK : refuse_clear(rekey->path, err));
+    FI_TRY_RETURN(
+        fi_storefile_lock_acquire(changing->dir, rekey->lock_timeout_ms, &changing->lock, err));
+    FI_TRY_RETURN(read_keys(changing->dir, &changing->keys, err));
+    return fi_unlock_keys(rekey->os, rekey->path, changing->keys, rekey->source, err);
+}
+
+static void
+change_end(struct changing *changing)
+{
+    fi_keys_destroy(changing->keys);
+    fi_storefile_lock_release(changing->lock);
+    fi_os_dir_close(changing->dir);
+}
+
+/* Begins, has the keys changed, and writes them. */
+static int
+change(const struct fi_rekey *rekey, int (*apply)(void *ctx, struct fi_keys *keys, firn_error *err),
+       void *ctx, firn_error *err)
+{
+    struct changing changing;
+    int rc;
+    FI_TRY(change_begin(rekey, &changing, err));
+    FI_TRY(apply(ctx, changing.keys, err));
+    FI_TRY(fi_db_keys_write(changing.dir, changing.keys, err));
+out:
+    change_end(&changing);
+    return rc;
+}
+
+/* ---- changes ---- */
+
+struct slot_change {
+    struct fi_os *os;
+    const struct fi_keys_secret *secret;
+    firn_slice label;
+    uint16_t number;
+};
+
+static int
+apply_add(void *ctx, struct fi_keys *keys, firn_error *err)
+{
+    struct slot_change *slot = ctx;
+    return fi_keys_add_slot(keys, slot->os, slot->secret, slot->label, &slot->number, err);
+}
+
+int
+fi_rekey_add(const struct fi_rekey *rekey, const struct fi_keys_secret *secret, firn_slice label,
+             uint16_t *out_number, firn_error *err)
+{
+    struct slot_change slot = {.os = rekey->os, .secret = secret, .label = label};
+    int rc = change(rekey, apply_add, &slot, err);
+    *out_number = slot.number;
+    return rc;
+}
+
+static int
+apply_change(void *ctx, struct fi_keys *keys, firn_error *err)
+{
+    struct slot_change *slot = ctx;
+    return fi_keys_change_slot(keys, slot->os, slot->number, slot->secret, err);
+}
+
+int
+fi_rekey_change(const struct fi_rekey *rekey, uint16_t number, const struct fi_keys_secret *secret,
+                firn_error *err)
+{
+    struct slot_change slot = {.os = rekey->os, .secret = secret, .number = number};
+    return change(rekey, apply_change, &slot, err);
+}
+
+static int
+apply_remove(void *ctx, struct fi_keys *keys, firn_error *err)
+{
+    const struct slot_change *slot = ctx;
+    return fi_keys_remove_slot(keys, slot->number, err);
+}
+
+int
+fi_rekey_remove(const struct fi_rekey *rekey, uint16_t number, firn_error *err)
+{
+    struct slot_change slot = {.os = rekey->os, .number = number};
+    return change(rekey, apply_remove, &slot, err);
+}
+
+static int
+apply_rotate(void *ctx, struct fi_keys *keys, firn_error *err)
+{
+    const struct slot_change *slot = ctx;
+    return fi_keys_rotate(keys, slot->os, err);
+}
+
+int
+fi_rekey_rotate(const struct fi_rekey *rekey, firn_error *err)
+{
+    struct slot_change slot = {.os = rekey->os};
+    return change(rekey, apply_rotate, &slot, err);
+}
+
+/* ---- looking, and the session keyring: no lock ---- */
+
+static int
+visit_slots(const struct fi_keys *keys, int (*on_slot)(void *ctx, const firn_key_slot *slot),
+            void *ctx, firn_error *err)
+{
+    for (size_t i = 0; i < fi_keys_slot_count(keys); i++) {
+        const struct fi_keys_slot *slot = fi_keys_slot_at(keys, i);
+        char label[FI_KEYS_LABEL_SIZE_MAX + 1] = "";
+        memcpy(label, slot->label, slot->label_size);
+        const firn_key_slot shown = {.size = sizeof shown,
+                                     .number = slot->number,
+                                     .kind = (firn_key_kind)slot->kind,
+                                     .label = label,
+                                     .added_ns = slot->added_ns};
+        int rc = on_slot(ctx, &shown);
+        if (rc != FIRN_OK) {
+            return fi_error_set(err, rc, "stopped by the caller");
+        }
+    }
+    return FIRN_OK;
+}
+
+int
+fi_rekey_list(struct fi_os *os, const char *path,
+              int (*on_slot)(void *ctx, const firn_key_slot *slot), void *ctx, firn_key_info *out,
+              firn_error *err)
+{
+    struct fi_storefile_identity identity;
+    const struct fi_unlock_source quiet = {.is_quiet = true};
+    struct fi_os_dir *dir = NULL;
+    struct fi_keys *keys = NULL;
+    int rc;
+    *out = (firn_key_info){.size = sizeof *out};
+    FI_TRY(fi_os_dir_open_path(os, path, &dir, err));
+    FI_TRY(read_identity(dir, &identity, err));
+    if (identity.cipher == 0) {
+        goto out;
+    }
+    FI_TRY(fi_db_keys_read(dir, &keys, err));
+    out->cipher = (firn_cipher)identity.cipher;
+    out->slots = (unsigned)fi_keys_slot_count(keys);
+    out->master_keys = (unsigned)fi_keys_master_count(keys);
+    out->is_remembered = fi_unlock_keys(os, path, keys, &quiet, NULL) == FIRN_OK;
+    rc = on_slot == NULL ? FIRN_OK : visit_slots(keys, on_slot, ctx, err);
+out:
+    fi_keys_destroy(keys);
+    fi_os_dir_close(dir);
+    return rc;
+}
+
+int
+fi_rekey_remember(const struct fi_rekey *rekey, uint32_t seconds, firn_error *err)
+{
+    struct fi_os_dir *dir = NULL;
+    struct fi_keys *keys = NULL;
+    int rc;
+    FI_TRY(fi_os_dir_open_path(rekey->os, rekey->path, &dir, err));
+    FI_TRY(read_keys(dir, &keys, err));
+    FI_TRY(fi_unlock_keys(rekey->os, rekey->path, keys, rekey->source, err));
+    FI_TRY(fi_unlock_remember(rekey->os, keys, seconds, err));
+out:
+    fi_keys_destroy(keys);
+    fi_os_dir_close(dir);
+    return rc;
+}
+
+int
+fi_rekey_forget(struct fi_os *os, const char *path, size_t *out_count, firn_error *err)
+{
+    struct fi_os_dir *dir = NULL;
+    struct fi_keys *keys = NULL;
+    int rc;
+    if (path == NULL) {
+        return fi_unlock_forget(os, NULL, out_count, err);
+    }
+    FI_TRY(fi_os_dir_open_path(os, path, &dir, err));
+    FI_TRY(read_keys(dir, &keys, err));
+    FI_TRY(fi_unlock_forget(os, fi_keys_id(keys), out_count, err));
+out:
+    fi_keys_destroy(keys);
+    fi_os_dir_close(dir);
+    return rc;
+}
