@@ -265,6 +265,18 @@ void fi_term_path_escape(firn_slice path, void (*put)(const void *data, size_t s
 /* fi_term_path_escape to standard output. */
 void fi_term_path_print(firn_slice path);
 
+/* ---- asking for a passphrase ---- */
+
+/* Shows the text, escaped, and ": " on the terminal of this process, and reads a line that is not
+ * shown. twice: a new passphrase, which is typed again, up to three times until both are equal, and
+ * is not empty. out has memory for secrets, with room for so many bytes; nothing of what was typed
+ * is anywhere else afterwards. One thread at a time, while nothing else has the terminal.
+ * FIRN_NOT_FOUND: standard input is no terminal, or this process has none. FIRN_CANCELLED: a signal
+ * asked to stop (fi_term_signals_caught), or the terminal ended. FIRN_INVALID: a new one was not
+ * typed twice, or it has no room. FIRN_NO_MEMORY. */
+int fi_term_secret_ask(const char *text, bool twice, uint8_t *out, size_t room, size_t *out_size,
+                       firn_error *err);
+
 /* ---- the state in which the program starts, and being asked to stop ---- */
 
 /* Opens what is closed of descriptors 0 to 2, and installs the handlers. First thing in main. */

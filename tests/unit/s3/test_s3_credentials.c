@@ -181,7 +181,7 @@ a_program_gives_keys(void **state)
     s3_fixture_write(&fixture, ".aws/process", "#!/bin/sh\necho sesame\nexit 7\n");
     FAILS(try_profile(NULL, &err), FIRN_DENIED, "failed with exit code 7");
     s3_fixture_write(&fixture, ".aws/process", "#!/bin/sh\nhead -c 100000 /dev/zero\n");
-    FAILS(try_profile(NULL, &err), FIRN_DENIED, "prints more than");
+    FAILS(try_profile(NULL, &err), FIRN_DENIED, "gives more than");
     s3_fixture_write(&fixture, ".aws/process", "#!/bin/sh\nkill -9 $$\n");
     FAILS(try_profile(NULL, &err), FIRN_DENIED, "signal 9");
     s3_fixture_write(&fixture, ".aws/config", "[default]\ncredential_process = /nowhere/x\n");

@@ -20,6 +20,18 @@
 
 enum { MARKER_SIZE = 40, PIECE_SIZE = 1 << 20, MAPPING_SIZE_MAX = 256 << 20 };
 
+/* A sanitizer has large memory of its own, and makes frames larger. */
+#if defined(__SANITIZE_ADDRESS__)
+#define LOOKS_AT_MEMORY false
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define LOOKS_AT_MEMORY false
+#endif
+#endif
+#ifndef LOOKS_AT_MEMORY
+#define LOOKS_AT_MEMORY true
+#endif
+
 static firn_error err;
 static char directory[TEST_TEMP_SIZE];
 static char key_path[128];
@@ -95,12 +107,12 @@ make_locked(enum fi_keys_kind kind, bool is_right)
     OK(fi_keys_create(fi_os_default(), &keys, &err));
     OK(fi_os_secret_allocate(MARKER_SIZE, &secret, &err));
     write_marker(secret);
-    assert_int_not_equal(count_in_memory(&marker), 0); /* it would be found */
+    assert_true(!LOOKS_AT_MEMORY || count_in_memory(&marker) > 0); /* it would be found */
     unlock_fixture_add(keys, kind, secret, is_right ? MARKER_SIZE : MARKER_SIZE - 1);
     fi_os_secret_free(secret);
     struct fi_keys *locked = unlock_fixture_reread(keys);
     fi_keys_destroy(keys);
-    assert_int_equal(count_in_memory(&marker), 0);
+    assert_true(!LOOKS_AT_MEMORY || count_in_memory(&marker) == 0);
     return locked;
 }
 
@@ -211,9 +223,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_program_sees_it),
+    };
+    const struct CMUnitTest looking[] = {
         cmocka_unit_test(no_memory_has_it_afterwards),
         cmocka_unit_test(a_child_of_fork_has_none),
-        cmocka_unit_test(no_program_sees_it),
     };
     uint8_t bytes[MARKER_SIZE];
     char path[160];
@@ -231,6 +245,11 @@ main(void)
     fi_os_secret_wipe(bytes, sizeof bytes);
     (void)close(fd);
     int failed = cmocka_run_group_tests_name("unlock_traces", tests, NULL, NULL);
+    if (LOOKS_AT_MEMORY) {
+        failed += cmocka_run_group_tests_name("unlock_traces: memory", looking, NULL, NULL);
+    } else {
+        puts("SKIPPED: traces of secrets in memory: a sanitizer has memory of its own");
+    }
     snprintf(path, sizeof path, "%s/seen", directory);
     (void)unlink(path);
     (void)unlink(key_path);
