@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/log: encrypted logs. With the keys they read like others; nothing of a record is in clear; no
- * key meets a nonce twice; no change of a byte, and no exchange of records, shows a record that was
- * not appended there, even under right checksums. Power cuts and faults of encrypted logs are in
- * test_log_crash.c and test_log_fault.c.
+ * unit/log: encrypted logs. With the keys they read like others; nothing of a record is in clear;
+ * no key meets a nonce twice; no change of a byte, and no exchange of records, shows a record that
+ * was not appended there, even under right checksums. Power cuts and faults of encrypted logs are
+ * in test_log_crash.c and test_log_fault.c.
  */
 #include "base/bytes.h"
 #include "cipher/cipher_keyring.h"
@@ -380,7 +380,8 @@ copies_of_a_log_repeat_no_nonce(void **state)
     drop_machine(&machine);
 }
 
-/* Disks that fill up anywhere: in an EPOCH, in the record after it, in the zeros that are got ready. */
+/* Disks that fill up anywhere: in an EPOCH, in the record after it, in the zeros that are got
+ * ready. */
 static void
 a_full_disk_repeats_no_nonce(void **state)
 {
@@ -617,8 +618,7 @@ records_stay_in_their_place_segment_and_log(void **state)
     drop_machine(&machine);
 }
 
-/* What the log itself writes needs no key, so anybody could fill with it the place of a record that he
- * takes away. */
+/* What the log itself writes needs no key, so anybody could fill the place of a record with it. */
 static void
 no_record_is_taken_away_from_among_others(void **state)
 {
