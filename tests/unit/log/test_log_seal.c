@@ -551,6 +551,15 @@ right_checksums_do_not_make_a_record(void **state)
         assert_int_equal(seen.count, 0);
         file.data[128 + i] ^= 64;
     }
+    for (uint8_t cipher = 2; cipher <= CIPHERS; cipher++) {
+        file.data[128 + 16] = cipher;
+        correct_sums(&file);
+        assert_int_equal(read_changed(&machine, 1, &file, &seen),
+                         fi_cipher_check(cipher, NULL) == FIRN_OK ? FIRN_CORRUPT
+                                                                  : FIRN_UNSUPPORTED);
+        assert_int_equal(seen.count, 0);
+    }
+    file.data[128 + 16] = 1;
     /* An EPOCH of another length. */
     fi_store_le32(file.data + 128 + 4, 31);
     file.data[128 + 47] = 0;
@@ -822,6 +831,13 @@ a_locked_log_is_verified(void **state)
     assert_true(recovery.was_closed_cleanly);
     assert_int_equal(fi_log_open(machine.clear, &writing, NULL, NULL, &log, NULL, &err),
                      FIRN_DENIED);
+    /* So it can be copied beside its writer. */
+    struct fi_buf segments = {0};
+    assert_int_equal(fi_log_capture(machine.clear, &short_segments, NULL, NULL, &segments, &err),
+                     FIRN_DENIED);
+    assert_int_equal(fi_log_capture(machine.clear, &locked, NULL, NULL, &segments, &err), FIRN_OK);
+    assert_true(segments.size > 2 * sizeof(struct fi_log_capture_segment));
+    fi_buf_deinit(&segments);
     /* With the keys the option means nothing. */
     assert_int_equal(log_support_read(machine.dir, &locked, &seen, &recovery, &err), FIRN_OK);
     assert_int_equal(seen.count, RECORDS);
