@@ -2,8 +2,8 @@
  *
  * support/test_nonces.c
  *
- * Libsodium's functions are called through pointers, in memory that room cipher fills once. The ones that encrypt are
- * replaced there by others that note key and nonce, and then do the same.
+ * Libsodium's functions are called through pointers, in memory that room cipher fills once. The
+ * ones that encrypt are replaced there by others that note key and nonce, and then do the same.
  */
 #include "support/test_nonces.h"
 

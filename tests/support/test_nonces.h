@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * support/test_nonces.h: records every pair of key and nonce with which this process encrypts by
- * libsodium, from room cipher's table of its functions: no call of the program is missed, and none of
- * the program's code knows. For tests that name folder cipher; any thread.
+ * libsodium. It listens in room cipher's table of that library's functions, so no call is missed
+ * and no code of firn knows. What OpenSSL encrypts is not recorded. For tests that name folder
+ * cipher; any thread.
  *
- * Machines in memory (sim_memory.h) of one seed give the same random bytes, and so does a clone: what
- * two of them write, with the same keys, is two histories.
+ * Machines in memory (sim_memory.h) of one seed give the same random bytes, and so does a clone:
+ * what two of them write, with the same keys, is two histories.
  */
 #ifndef FIRN_TEST_NONCES_H
 #define FIRN_TEST_NONCES_H

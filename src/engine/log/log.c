@@ -37,12 +37,13 @@
  * succeeded. Both halves of a turn to the next segment count as syncing: the file is replaced by
  * the thread that holds this token, so a running sync never loses its file.
  *
- * Failure. An append that lacks memory or keys, or is too large, fails before anything of its record
- * is written and leaves the log unchanged. An append that finds no space cuts off what it wrote, and also leaves
- * the log unchanged: the bytes after the end are a torn record, as which recovery treats them if a
- * power cut brings them back. (In an encrypted log, an EPOCH that was appended before the record
- * stays: I17 of log_seal.c.) The log is also unchanged if a new segment could not be begun,
- * provided that no sync failed and the segment's name cannot exist. Every other failure latches.
+ * Failure. An append that lacks memory or keys, or is too large, fails before anything is written
+ * and leaves the log unchanged. An append that finds no space cuts off what it wrote, and also
+ * leaves the log unchanged: the bytes after the end are a torn record, as which recovery treats
+ * them if a power cut brings them back. In an encrypted log, however, an EPOCH that was appended
+ * before the record stays (I17 of log_seal.c). The log is also unchanged if a new segment could not
+ * be begun, provided that no sync failed and the segment's name cannot exist. Every other failure
+ * latches.
  *
  * Limits: a record has at most FI_LOG_RECORD_SIZE_MAX bytes; a new segment begins at 16 GiB at
  * the latest.

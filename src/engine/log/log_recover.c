@@ -72,8 +72,8 @@ is_of_file(int rc)
     return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
 }
 
-/* Decrypts the payload of a user's record. An EPOCH begins an epoch; END ends it, as whoever goes on
- * after it begins with an EPOCH. */
+/* Decrypts the payload of a user's record. An EPOCH begins an epoch; END ends it: the next handle
+ * begins one of its own. */
 static int
 decrypt_record(struct fi_log_seal *seal, const struct fi_log_format_segment *segment,
                uint64_t offset, struct fi_log_reader_record *record, firn_error *err)

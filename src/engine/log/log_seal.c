@@ -22,10 +22,10 @@
  * key and the offsets that it had.
  *
  * A record's number of segment, salt, offset, length, mark and type are authenticated with it, and
- * the place of its EPOCH. A record is therefore genuine only in its place. Nor can records of the
- * log itself stand for one that was taken away, in the middle of an epoch: END ends it, and a second
- * EPOCH, though it were a copy of the first, has another place. Nothing says that no later record
- * was taken away from the end of an epoch.
+ * the place of its EPOCH. A record is therefore genuine only in its place. A record that was taken
+ * away from the middle of an epoch is missed: only records of the log itself could fill its place
+ * without the key, but END ends the epoch, and a copy of its EPOCH has another place. That records
+ * were taken away from the end of an epoch is not noticed.
  */
 #include "log/log_seal.h"
 

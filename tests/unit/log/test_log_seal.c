@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/log: encrypted logs. With the keys they read like others; nothing of a record is in clear; no
- * key meets a nonce twice; no change of a byte, and no exchange of records, shows a record that was
- * not appended there, even under right checksums. Power cuts and faults of encrypted logs are in
- * test_log_crash.c and test_log_fault.c.
+ * unit/log: encrypted logs. With the keys they read like others; nothing of a record is in clear;
+ * no key meets a nonce twice; no change of a byte, and no exchange of records, shows a record that
+ * was not appended there, even under right checksums. Power cuts and faults of encrypted logs are
+ * in test_log_crash.c and test_log_fault.c.
  */
 #include "base/bytes.h"
 #include "cipher/cipher_keyring.h"
@@ -380,7 +380,8 @@ copies_of_a_log_repeat_no_nonce(void **state)
     drop_machine(&machine);
 }
 
-/* Disks that fill up anywhere: in an EPOCH, in the record after it, in the zeros that are got ready. */
+/* Disks that fill up anywhere: in an EPOCH, in the record after it, in the zeros that are got
+ * ready. */
 static void
 a_full_disk_repeats_no_nonce(void **state)
 {
@@ -550,6 +551,15 @@ right_checksums_do_not_make_a_record(void **state)
         assert_int_equal(seen.count, 0);
         file.data[128 + i] ^= 64;
     }
+    for (uint8_t cipher = 2; cipher <= CIPHERS; cipher++) {
+        file.data[128 + 16] = cipher;
+        correct_sums(&file);
+        assert_int_equal(read_changed(&machine, 1, &file, &seen),
+                         fi_cipher_check(cipher, NULL) == FIRN_OK ? FIRN_CORRUPT
+                                                                  : FIRN_UNSUPPORTED);
+        assert_int_equal(seen.count, 0);
+    }
+    file.data[128 + 16] = 1;
     /* An EPOCH of another length. */
     fi_store_le32(file.data + 128 + 4, 31);
     file.data[128 + 47] = 0;
@@ -617,8 +627,7 @@ records_stay_in_their_place_segment_and_log(void **state)
     drop_machine(&machine);
 }
 
-/* What the log itself writes needs no key, so anybody could fill with it the place of a record that he
- * takes away. */
+/* What the log itself writes needs no key, so anybody could fill the place of a record with it. */
 static void
 no_record_is_taken_away_from_among_others(void **state)
 {
@@ -822,6 +831,13 @@ a_locked_log_is_verified(void **state)
     assert_true(recovery.was_closed_cleanly);
     assert_int_equal(fi_log_open(machine.clear, &writing, NULL, NULL, &log, NULL, &err),
                      FIRN_DENIED);
+    /* So it can be copied beside its writer. */
+    struct fi_buf segments = {0};
+    assert_int_equal(fi_log_capture(machine.clear, &short_segments, NULL, NULL, &segments, &err),
+                     FIRN_DENIED);
+    assert_int_equal(fi_log_capture(machine.clear, &locked, NULL, NULL, &segments, &err), FIRN_OK);
+    assert_true(segments.size > 2 * sizeof(struct fi_log_capture_segment));
+    fi_buf_deinit(&segments);
     /* With the keys the option means nothing. */
     assert_int_equal(log_support_read(machine.dir, &locked, &seen, &recovery, &err), FIRN_OK);
     assert_int_equal(seen.count, RECORDS);
