@@ -253,7 +253,7 @@ a_command_gives_a_passphrase(void **state)
         "printf right",
         "printf 'ri'; sleep 0.1; printf 'ght\\n'",
         "cat; echo right", /* it has nothing to read */
-        "echo " UNLOCK_FIXTURE_CODE,
+        ("echo " UNLOCK_FIXTURE_CODE),
     };
     static const struct {
         const char *command;
