@@ -81,8 +81,8 @@ deny(const char *path, const char *what, firn_error *err)
 {
     if (err != NULL) {
         err->code = FIRN_DENIED;
-        (void)fi_error_prefix(err, "could not unlock '%.200s'%s%s", path,
-                              what[0] != '\0' ? ": " : "", what);
+        fi_error_prefix(err, "could not unlock '%.200s'%s%s", path, what[0] != '\0' ? ": " : "",
+                        what);
     }
     return FIRN_DENIED;
 }

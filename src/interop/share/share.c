@@ -35,7 +35,10 @@ fi_share_bucket_open(struct fi_os *os, const char *url, bool is_new, int64_t byt
                             "the path of a directory");
     }
     int rc = fi_bucket_folder_open(os, url, is_new, out, err);
-    return rc == FIRN_NOT_FOUND ? fi_error_prefix(err, "the directory of the remote") : rc;
+    if (rc == FIRN_NOT_FOUND) {
+        fi_error_prefix(err, "the directory of the remote");
+    }
+    return rc;
 }
 
 int
