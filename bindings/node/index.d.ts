@@ -89,6 +89,10 @@ export interface OpenOptions {
   compression?: 'none' | 'lz4' | 'zstd'
   /** Read-only: shows commits, too, that were not acknowledged yet. */
   readPending?: boolean
+  /** A store that is created is encrypted with it. */
+  cipher?: 'none' | 'xchacha20-poly1305' | 'aes-256-gcm' | 'aegis-256' | 'automatic'
+  /** What opens an encrypted store, if the environment does not: a passphrase or a recovery code; what is in a key file. */
+  key?: string | Uint8Array
 }
 
 export interface MemoryOptions extends OpenOptions {

@@ -10,6 +10,7 @@ const { FirnError, native } = require('./native')
 
 const durabilities = { full: 1, os: 2 }
 const compressions = { none: 1, lz4: 2, zstd: 3 }
+const ciphers = { none: 0, 'xchacha20-poly1305': 1, 'aes-256-gcm': 2, 'aegis-256': 3, automatic: 255 }
 const isolations = { snapshot: 1, serializable: 2 }
 const metrics = { l2: 1, dot: 2, cosine: 3 }
 const { operators } = native
@@ -111,4 +112,4 @@ function encoding (name, what, keyspace) {
   throw invalid(`${what} must be one of ${Object.keys(encodings).join(', ')}`)
 }
 
-module.exports = { durabilities, compressions, isolations, metrics, operators, named, invalid, choice, object, numbers, reference, referenceNeeded, references, encoding }
+module.exports = { durabilities, compressions, ciphers, isolations, metrics, operators, named, invalid, choice, object, numbers, reference, referenceNeeded, references, encoding }

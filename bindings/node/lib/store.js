@@ -5,7 +5,7 @@
 
 const { setTimeout: delay } = require('node:timers/promises')
 const { native, forgotten, handle } = require('./native')
-const { invalid, choice, object, numbers, reference, referenceNeeded, references, named, durabilities, compressions, isolations } = require('./options')
+const { invalid, choice, object, numbers, reference, referenceNeeded, references, named, durabilities, compressions, ciphers, isolations } = require('./options')
 const { Keyspace, Batch } = require('./keyspace')
 const { monitored } = require('./monitor')
 const sql = require('./sql')
@@ -24,7 +24,8 @@ const DROP_KEYSPACE = 8
 const ATTEMPTS = 100
 
 const accepted = {
-  open: ['createIfMissing', 'failIfExists', 'readOnly', 'durability', 'lockTimeout', 'memory', 'threads', 'compression', 'readPending'],
+  open: ['createIfMissing', 'failIfExists', 'readOnly', 'durability', 'lockTimeout', 'memory', 'threads', 'compression', 'readPending',
+    'cipher', 'key'],
   operation: ['type', 'keyspace', 'key', 'value', 'ttl'],
   begin: ['isolation', 'readOnly'],
   snapshot: ['checkpoint'],
@@ -39,7 +40,9 @@ function openArguments (path, options) {
   options = object(options, path === undefined ? accepted.openMemory : accepted.open)
   return [path, options.limit, options.createIfMissing === false, options.failIfExists, options.readOnly,
     choice(durabilities, options.durability, 'durability'), options.lockTimeout, options.memory, options.threads,
-    choice(compressions, options.compression, 'compression'), options.readPending]
+    choice(compressions, options.compression, 'compression'), options.readPending,
+    choice(ciphers, options.cipher, 'cipher'), typeof options.key === 'string' ? Buffer.from(options.key) : options.key,
+    typeof options.key === 'string']
 }
 
 /** An object with a handle. A second close does nothing. */

@@ -18,8 +18,28 @@ struct open_call {
     const char *path; /* NULL: in memory */
     uint64_t limit;
     firn_store_options options;
+    firn_key_source source;
+    bool has_key;
+    bool key_is_text; /* a passphrase or a recovery code; else what is in a key file */
+    size_t key_size;
+    uint8_t key[4096];
     firn_store *store;
 };
+
+/* A second time the answer would be the same. */
+static int
+give_key(void *ctx, const firn_key_request *request, firn_key_answer *answer, firn_error *err)
+{
+    const struct open_call *self = ctx;
+    if (!self->has_key || request->attempt > 1) {
+        *err = (firn_error){.code = FIRN_NOT_FOUND};
+        return FIRN_NOT_FOUND;
+    }
+    answer->kind = self->key_is_text ? FIRN_KEY_PASSPHRASE : FIRN_KEY_FILE;
+    answer->used = self->key_size;
+    memcpy(answer->bytes, self->key, self->key_size);
+    return FIRN_OK;
+}
 
 static bool
 open_parse(struct args *args, struct call *call)
@@ -30,6 +50,8 @@ open_parse(struct args *args, struct call *call)
     uint64_t wait;
     int durability;
     int compression;
+    int cipher;
+    firn_slice key;
     bool no_create;
     self->options = options;
     if (!arg_text_or_none(args, 0, "path", &self->path) ||
@@ -42,9 +64,23 @@ open_parse(struct args *args, struct call *call)
         !arg_u64(args, 7, "memory", 0, &self->options.memory_bytes) ||
         !arg_u64(args, 8, "threads", 0, &threads) ||
         !arg_enum(args, 9, "compression", FIRN_COMPRESSION_ZSTD, &compression) ||
-        !arg_bool(args, 10, "readPending", &self->options.read_pending)) {
+        !arg_bool(args, 10, "readPending", &self->options.read_pending) ||
+        !arg_enum(args, 11, "cipher", FIRN_CIPHER_AUTOMATIC, &cipher) ||
+        !arg_bytes_or_none(args, 12, "key", &key) ||
+        !arg_bool(args, 13, "keyIsText", &self->key_is_text)) {
         return false;
     }
+    if (key.size > sizeof self->key) {
+        return throw_invalid(args, "a key has at most 4096 bytes");
+    }
+    self->has_key = key.data != NULL;
+    self->key_size = key.size;
+    if (key.size > 0) {
+        memcpy(self->key, key.data, key.size);
+    }
+    self->source = (firn_key_source){give_key, self};
+    self->options.key_source = &self->source;
+    self->options.cipher = (firn_cipher)cipher;
     if (threads > 1024 || wait > INT64_MAX) {
         return throw_invalid(args, "threads or lockTimeout is too large");
     }
@@ -60,10 +96,11 @@ static int
 open_run(struct call *call, firn_error *err)
 {
     struct open_call *self = (struct open_call *)(void *)call;
-    if (self->path == NULL) {
-        return firn_store_open_memory(self->limit, &self->options, &self->store, err);
-    }
-    return firn_store_open(self->path, &self->options, &self->store, err);
+    int code = self->path == NULL
+                   ? firn_store_open_memory(self->limit, &self->options, &self->store, err)
+                   : firn_store_open(self->path, &self->options, &self->store, err);
+    explicit_bzero(self->key, sizeof self->key);
+    return code;
 }
 
 static napi_value

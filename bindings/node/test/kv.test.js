@@ -375,3 +375,21 @@ test('what is not JSON is named', async (t) => {
   await assert.rejects(values.entries().all(), isRight('value'))
   await assert.rejects(store.keyspaceSync('notes', { keyEncoding: 'json' }).keys().next(), isRight('key'))
 })
+
+test('an encrypted store needs its key', async (t) => {
+  delete process.env.FIRN_KEY_FILE
+  delete process.env.FIRN_KEY_COMMAND
+  const where = path.join(directory(t), 'store')
+  await assert.rejects(firn.open(where, { cipher: 'automatic' }), code('FIRN_DENIED'))
+  const store = await firn.open(where, { cipher: 'automatic', key: 'correct horse' })
+  store.keyspaceSync('k').putSync('a', 'a value')
+  await store.close()
+  for (const key of [undefined, 'battery staple', Buffer.alloc(40, 'x')]) {
+    await assert.rejects(firn.open(where, { key }), code('FIRN_DENIED'))
+  }
+  assert.throws(() => firn.openSync(where, { cipher: 'rot13' }), code('FIRN_INVALID'))
+  assert.throws(() => firn.openSync(where, { key: Buffer.alloc(5000) }), code('FIRN_INVALID'))
+  const again = firn.openSync(where, { key: 'correct horse', readOnly: true })
+  assert.strictEqual(again.keyspaceSync('k').getSync('a').toString(), 'a value')
+  await again.close()
+})

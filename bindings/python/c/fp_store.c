@@ -9,6 +9,7 @@
  * needs the store.
  */
 #include "fp_checkpoint.h"
+#include "fp_secret.h"
 #include "fp_sql.h"
 #include "fp_stream.h"
 #include "fp_table.h"
@@ -18,24 +19,28 @@
 static PyObject *
 store_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"path",        "create",       "exclusive",    "read_only",
-                            "durability",  "lock_timeout", "memory_bytes", "threads",
-                            "compression", "read_pending", "limit_bytes",  NULL};
+    static char *names[] = {
+        "path",         "create",       "exclusive", "read_only",   "durability",
+        "lock_timeout", "memory_bytes", "threads",   "compression", "read_pending",
+        "limit_bytes",  "cipher",       "key",       NULL};
     static const char *const compressions[] = {"default", "none", "lz4", "zstd", NULL};
     PyObject *path, *timeout = NULL, *bytes = NULL;
     int create = 1, exclusive = 0, read_only = 0, read_pending = 0;
-    const char *durability = NULL, *compression = NULL;
+    const char *durability = NULL, *compression = NULL, *cipher = NULL;
+    PyObject *key_argument = NULL;
+    struct fp_secret *key = NULL;
     struct fp_count memory_bytes = {"memory_bytes", 0}, threads = {"threads", 0},
                     limit_bytes = {"limit_bytes", UINT64_MAX};
     PyObject *limit = NULL;
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
     uint64_t timeout_ms;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$pppzOO&O&zpO", names, &path, &create,
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$pppzOO&O&zpOzO", names, &path, &create,
                                      &exclusive, &read_only, &durability, &timeout, fp_count_take,
                                      &memory_bytes, fp_count_take, &threads, &compression,
-                                     &read_pending, &limit) ||
+                                     &read_pending, &limit, &cipher, &key_argument) ||
         (limit != NULL && !fp_count_take(limit, &limit_bytes)) ||
-        !fp_durability(durability, &options.durability) || !fp_milliseconds(timeout, &timeout_ms)) {
+        !fp_durability(durability, &options.durability) || !fp_cipher(cipher, &options.cipher) ||
+        !fp_milliseconds(timeout, &timeout_ms)) {
         return NULL;
     }
     if (path == Py_None &&
@@ -50,6 +55,12 @@ store_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     if (choice < 0 || (path != Py_None && (bytes = fp_path(path)) == NULL)) {
         return NULL;
     }
+    if (!fp_secret_take(key_argument, &key)) {
+        Py_XDECREF(bytes);
+        return NULL;
+    }
+    const firn_key_source source = fp_secret_source(key);
+    options.key_source = &source;
     options.compression = (firn_compression)choice;
     options.create_if_missing = create != 0;
     options.fail_if_exists = exclusive != 0;
@@ -65,6 +76,7 @@ store_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
                           ? firn_store_open(PyBytes_AsString(bytes), &options, &store, &err)
                           : firn_store_open_memory(limit_bytes.value, &options, &store, &err));
     Py_XDECREF(bytes);
+    fp_secret_free(key);
     if (code != FIRN_OK) {
         return fp_raise(code, &err);
     }

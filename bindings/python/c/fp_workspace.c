@@ -11,24 +11,36 @@
 #include "fp_workspace.h"
 
 #include "fp_checkpoint.h"
+#include "fp_secret.h"
 
 static PyObject *
 workspace_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"path", "store", "lock_timeout", "is_root", NULL};
+    static char *names[] = {"path", "store", "lock_timeout", "is_root", "cipher", "key", NULL};
     PyObject *path, *store = Py_None, *timeout = NULL, *bytes, *store_bytes = NULL;
+    PyObject *key_argument = NULL;
+    const char *cipher = NULL;
+    struct fp_secret *key = NULL;
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     int is_root = 0;
     uint64_t timeout_ms;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$OOp", names, &path, &store, &timeout,
-                                     &is_root) ||
-        !fp_milliseconds(timeout, &timeout_ms) || (bytes = fp_path(path)) == NULL) {
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$OOpzO", names, &path, &store, &timeout,
+                                     &is_root, &cipher, &key_argument) ||
+        !fp_cipher(cipher, &options.cipher) || !fp_milliseconds(timeout, &timeout_ms) ||
+        (bytes = fp_path(path)) == NULL) {
         return NULL;
     }
     if (store != Py_None && (store_bytes = fp_path(store)) == NULL) {
         Py_DECREF(bytes);
         return NULL;
     }
-    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    if (!fp_secret_take(key_argument, &key)) {
+        Py_DECREF(bytes);
+        Py_XDECREF(store_bytes);
+        return NULL;
+    }
+    const firn_key_source source = fp_secret_source(key);
+    options.key_source = &source;
     options.store_path = store_bytes != NULL ? PyBytes_AsString(store_bytes) : NULL;
     options.lock_timeout_ms =
         timeout != NULL && timeout != Py_None ? (int64_t)timeout_ms : options.lock_timeout_ms;
@@ -39,15 +51,14 @@ workspace_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     FP_UNLOCKED(code, firn_workspace_open(PyBytes_AsString(bytes), &options, &workspace, &err));
     Py_DECREF(bytes);
     Py_XDECREF(store_bytes);
-    if (code != FIRN_OK) {
-        return fp_raise(code, &err);
-    }
-    fp_workspace *self = fp_alloc(type);
+    fp_workspace *self = code == FIRN_OK ? fp_alloc(type) : NULL;
     if (self == NULL) {
         firn_workspace_close(workspace);
-        return NULL;
+        fp_secret_free(key);
+        return code == FIRN_OK ? NULL : fp_raise(code, &err);
     }
     self->workspace = workspace;
+    self->key = key;
     return (PyObject *)self;
 }
 
@@ -57,6 +68,7 @@ workspace_dealloc(PyObject *object)
     fp_workspace *self = (fp_workspace *)object;
     assert(!self->is_busy);
     firn_workspace_close(self->workspace);
+    fp_secret_free(self->key);
     fp_free(object);
 }
 

@@ -7,10 +7,13 @@
 
 #include "fp.h"
 
+struct fp_secret;
+
 /* Belongs to one thread at a time. */
 typedef struct fp_workspace {
     PyObject_HEAD firn_workspace *workspace; /* NULL: closed */
     bool is_busy;
+    struct fp_secret *key; /* what opens an encrypted store, or NULL */
 } fp_workspace;
 /* The handle for one call; NULL with an exception, and nothing to end. */
 firn_workspace *fp_workspace_begin(PyObject *object);

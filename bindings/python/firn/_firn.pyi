@@ -46,6 +46,8 @@ _Paths = Union[_Path, Iterable[_Path], None]
 _Reference = Union[str, int]
 _Seconds = Union[float, int, timedelta, None]
 _Durability = Literal["default", "full", "os"]
+_Cipher = Literal["none", "xchacha20-poly1305", "aes-256-gcm", "aegis-256", "automatic"]
+_Key = Optional[Union[str, bytes]]
 _Texts = Union[str, Iterable[str], None]
 _Metric = Literal["l2", "dot", "cosine"]
 _OnProgress = Optional[Callable[[Progress], object]]
@@ -308,6 +310,8 @@ class Store:
         compression: Optional[Literal["default", "none", "lz4", "zstd"]] = None,
         read_pending: bool = False,
         limit_bytes: int = ...,
+        cipher: Optional[_Cipher] = None,
+        key: _Key = None,
     ) -> Self: ...
     @property
     def closed(self) -> bool: ...
@@ -366,7 +370,8 @@ class Store:
     def _changed(self) -> None: ...
 
 class Workspace:
-    def __new__(cls, path: _Path, *, store: Optional[_Path] = None, lock_timeout: _Seconds = None, is_root: bool = False) -> Self: ...
+    def __new__(cls, path: _Path, *, store: Optional[_Path] = None, lock_timeout: _Seconds = None, is_root: bool = False,
+        cipher: Optional[_Cipher] = None, key: _Key = None) -> Self: ...
     @property
     def root(self) -> str: ...
     @property

@@ -25,6 +25,8 @@ Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 Seconds = Union[float, int, datetime.timedelta, None]
 Durability = Optional[Literal["default", "full", "os"]]
 Compression = Optional[Literal["default", "none", "lz4", "zstd"]]
+Cipher = Optional[Literal["none", "xchacha20-poly1305", "aes-256-gcm", "aegis-256", "automatic"]]
+Key = Optional[Union[str, bytes]]
 Transactions = Optional[Literal["DEFERRED", "IMMEDIATE", "EXCLUSIVE"]]
 Isolation = Literal["default", "snapshot", "serializable"]
 _MISSING = object()
@@ -168,12 +170,16 @@ def open(
     threads: int = 0,
     compression: Compression = None,
     read_pending: bool = False,
+    cipher: Cipher = None,
+    key: Key = None,
 ) -> Store:
     """Opens the store in a directory, which is created if it is missing.
 
     exclusive: fail if it exists. durability: 'full' or 'os'. lock_timeout: seconds to wait for another writer. memory_bytes: at least
     1 MiB; 0 is the default of 256 MiB. compression: 'none', 'lz4' or 'zstd'. With read_only the path may also be a file that
-    Store.export wrote.
+    Store.export wrote. cipher: a store that is created is encrypted with it; 'automatic' chooses one. key: what opens an encrypted
+    store, if neither the session keyring nor FIRN_KEY_FILE nor FIRN_KEY_COMMAND does: a str is a passphrase or a recovery code, bytes
+    are what is in a key file.
     """
     return Store(
         path,
@@ -186,6 +192,8 @@ def open(
         threads=threads,
         compression=compression,
         read_pending=read_pending,
+        cipher=cipher,
+        key=key,
     )
 
 

@@ -44,6 +44,8 @@ async def open(
     threads: int = 0,
     compression: _store.Compression = None,
     read_pending: bool = False,
+    cipher: _store.Cipher = None,
+    key: _store.Key = None,
 ) -> AsyncIterator[_store.Store]:
     """firn.open for `async with`."""
     store = await call(
@@ -58,6 +60,8 @@ async def open(
         threads=threads,
         compression=compression,
         read_pending=read_pending,
+        cipher=cipher,
+        key=key,
     )
     try:
         yield store

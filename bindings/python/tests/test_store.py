@@ -320,3 +320,41 @@ def test_run_takes_plain_functions(store):
         with pytest.raises(TypeError, match="plain function"):
             asyncio.run(firn.aio.run(store, wrong))
     assert not ks
+
+
+def test_an_encrypted_store_needs_its_key(tmp_path, monkeypatch):
+    monkeypatch.delenv("FIRN_KEY_FILE", raising=False)
+    monkeypatch.delenv("FIRN_KEY_COMMAND", raising=False)
+    path = tmp_path / "store"
+    with pytest.raises(firn.Denied):
+        firn.open(path, cipher="automatic")
+    with firn.open(path, cipher="automatic", key="correct horse") as store:
+        store.keyspace("k")[b"a"] = b"a value that nobody else reads"
+    assert not any(b"nobody else reads" in file.read_bytes() for file in path.rglob("*") if file.is_file())
+    for key in None, "battery staple", b"a key file of thirty-two bytes and more":
+        with pytest.raises(firn.Denied):
+            firn.open(path, key=key)
+    with firn.open(path, key="correct horse", read_only=True) as store:
+        assert store.keyspace("k")[b"a"] == b"a value that nobody else reads"
+    with pytest.raises(firn.Invalid, match="automatic"):
+        firn.open(path, cipher="rot13")
+    with pytest.raises(TypeError):
+        firn.open(path, key=5)
+
+
+def test_an_encrypted_workspace_asks_its_key_once(tmp_path, monkeypatch):
+    monkeypatch.delenv("FIRN_KEY_FILE", raising=False)
+    monkeypatch.delenv("FIRN_KEY_COMMAND", raising=False)
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    key = b"what is in a key file: random bytes, 32 at least"
+    (tree / "file").write_text("one")
+    with firn.Workspace(tree, store=tmp_path / "store", is_root=True, cipher="automatic", key=key) as workspace:
+        workspace.save("first")
+        (tree / "file").write_text("two")
+        workspace.save("second")
+        workspace.restore("1")
+    assert (tree / "file").read_text() == "one"
+    with firn.Workspace(tree, store=tmp_path / "store", is_root=True) as workspace:
+        with pytest.raises(firn.Denied):
+            workspace.save("third")
