@@ -56,6 +56,42 @@ put_marker(struct firn_db *db, unsigned number)
     db_support_put(db_support_keyspace(db, "k-" MARKER), key, "value " MARKER);
 }
 
+/* Values that a segment of a log in clear would keep as they are in it. */
+static void
+large_values_are_read_wherever_they_lie(void **state)
+{
+    enum { LARGE = 70000, LARGE_COUNT = 12 };
+    struct db_support support;
+    struct firn_db *db;
+    uint8_t *value = malloc(LARGE);
+    assert_non_null(value);
+    db_support_init(&support, 1);
+    for (unsigned i = 0; i < LARGE_COUNT; i++) {
+        struct test_random random;
+        char key[8];
+        test_random_init(&random, "large", i);
+        test_random_fill(&random, value, LARGE);
+        (void)snprintf(key, sizeof key, "k%02u", i);
+        DB_OK(fi_db_open(support.dir, &create, &db, &err));
+        DB_OK(fi_db_put(db_support_keyspace(db, "k"), firn_str(key), firn_bytes(value, LARGE),
+                        FIRN_DURABILITY_OS, &err));
+        DB_OK(i % 4 == 3 ? fi_db_maintain_flush(db, &err) : FIRN_OK);
+        for (unsigned j = 0; j <= i; j++) {
+            struct fi_buf out = {0};
+            (void)snprintf(key, sizeof key, "k%02u", j);
+            test_random_init(&random, "large", j);
+            test_random_fill(&random, value, LARGE);
+            DB_OK(fi_db_get(db_support_keyspace(db, "k"), firn_str(key), &out, &err));
+            assert_int_equal(out.size, LARGE);
+            assert_memory_equal(out.data, value, LARGE);
+            fi_buf_deinit(&out);
+        }
+        DB_OK(fi_db_close(db, &err));
+    }
+    db_support_deinit(&support);
+    free(value);
+}
+
 /* ---- every byte of the machine ---- */
 
 struct search {
@@ -354,6 +390,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_in_clear),
+        cmocka_unit_test(large_values_are_read_wherever_they_lie),
         cmocka_unit_test(its_key_opens_it_and_another_does_not),
         cmocka_unit_test(keys_that_are_damaged_or_missing_are_named),
         cmocka_unit_test(an_encrypted_store_is_not_continued_in_clear),
