@@ -315,6 +315,16 @@ fi_unlock_keys(struct fi_os *os, const char *path, struct fi_keys *keys,
 
 /* ==== the keys of a new store ==== */
 
+static int
+refuse_without_key(const char *path, firn_error *err)
+{
+    return fi_error_set(err, FIRN_DENIED,
+                        "'%.200s' cannot be encrypted without a key: set FIRN_KEY_FILE to the path "
+                        "of a key file, or FIRN_KEY_COMMAND to a command that prints the "
+                        "passphrase",
+                        path);
+}
+
 /* A secret for the first slot: *out_secret borrows from *out_memory, which the caller frees. */
 static int
 get_first_secret(struct fi_os *os, const char *path, const struct fi_unlock_source *source,
@@ -331,17 +341,16 @@ get_first_secret(struct fi_os *os, const char *path, const struct fi_unlock_sour
         return is_of_no_use(rc) ? deny(path, found.variable, err) : rc;
     }
     if (source == NULL || source->get == NULL) {
-        return fi_error_set(err, FIRN_DENIED,
-                            "'%.200s' cannot be encrypted without a key: set FIRN_KEY_FILE to the "
-                            "path of a key file, or FIRN_KEY_COMMAND to a command that prints the "
-                            "passphrase",
-                            path);
+        return refuse_without_key(path, err);
     }
     if (*out_memory == NULL) {
         FI_TRY_RETURN(fi_os_secret_allocate(FI_UNLOCK_SECRET_SIZE_MAX, out_memory, err));
     }
     secret.bytes = *out_memory;
-    FI_TRY_RETURN(source->get(source->ctx, &request, &secret, err));
+    rc = source->get(source->ctx, &request, &secret, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? refuse_without_key(path, err) : rc;
+    }
     if (secret.size > FI_UNLOCK_SECRET_SIZE_MAX || secret.bytes != *out_memory) {
         return fi_error_set(err, FIRN_INTERNAL, "a source of keys gave more bytes than it may");
     }

@@ -309,6 +309,16 @@ show_remotes(struct shown *shown, firn_workspace *workspace)
 }
 
 static void
+show_encryption(const struct shown *shown)
+{
+    char text[FI_COMMAND_KEY_TEXT_SIZE];
+    bool is_encrypted = fi_command_key_show(firn_workspace_store_path(shown->workspace), text);
+    if (is_encrypted && !shown->cli->quiet && !shown->is_short) {
+        fi_term_out_format("encrypted: %s\n", text);
+    }
+}
+
+static void
 show_result(struct shown *shown, const firn_workspace_status_result *result)
 {
     fi_show_fold_finish(&shown->fold);
@@ -336,6 +346,7 @@ show_result(struct shown *shown, const firn_workspace_status_result *result)
             fi_term_out_text("a watch is running; firn watch --status describes it\n");
         }
     }
+    show_encryption(shown);
     if (result->git_tracks_store && !shown->cli->json) {
         fi_command_report_line(
             "git tracks files of the store .firn: a push publishes what was saved");
@@ -441,33 +452,35 @@ const struct fi_command fi_dir_status = {
     .summary = "Show what changed in the workspace since a checkpoint",
     .arguments = "[REF] [PATH...]",
     .options = options,
-    .help = "Compares the workspace, or only the given PATHs and everything below them, with\n"
-            "the checkpoint REF (default: latest), and prints one row for each difference:\n"
-            "added, changed (content, link target or kind), metadata (only mode, owner, time\n"
-            "or attributes) or removed. Files of which only the time differs are counted, and\n"
-            "listed with --times; times of directories are ignored. On a terminal a directory\n"
-            "that was added or removed is one row, with the number of its files; --verbose\n"
-            "lists them, as elsewhere. The exit code is 0 whether or not there are\n"
-            "differences.\n"
-            "\n"
-            "With --short a letter stands for each kind of difference: A added, M changed, T\n"
-            "kind changed, m metadata, D removed. With --ignored the topmost excluded files\n"
-            "and directories follow, marked ignored or I; several .git are one row with their\n"
-            "number, except with --short or --json. Files above --max-file-size or firn\n"
-            "config save.max-file-size count as excluded, not as added, and are named at the\n"
-            "end.\n"
-            "\n"
-            "What the checkpoint has and rules exclude now is not compared while it is there.\n"
-            "It is named at the end: the next save leaves it out, a restore leaves it alone.\n"
-            "\n"
-            "If the store has remotes, a line for each says how many checkpoints were made\n"
-            "since the last firn push, and why the last push in the background failed; the\n"
-            "remotes are not asked. If git tracks files of a store .firn in the workspace, a\n"
-            "warning says so.\n"
-            "\n"
-            "Paths are relative to the current directory. A first word that names no\n"
-            "checkpoint, but a file or directory, is a path; after -- every word is one.\n"
-            "Nothing is written anywhere.",
+    .help =
+        "Compares the workspace, or only the given PATHs and everything below them, with\n"
+        "the checkpoint REF (default: latest), and prints one row for each difference:\n"
+        "added, changed (content, link target or kind), metadata (only mode, owner, time\n"
+        "or attributes) or removed. Files of which only the time differs are counted, and\n"
+        "listed with --times; times of directories are ignored. On a terminal a directory\n"
+        "that was added or removed is one row, with the number of its files; --verbose\n"
+        "lists them, as elsewhere. The exit code is 0 whether or not there are\n"
+        "differences.\n"
+        "\n"
+        "With --short a letter stands for each kind of difference: A added, M changed, T\n"
+        "kind changed, m metadata, D removed. With --ignored the topmost excluded files\n"
+        "and directories follow, marked ignored or I; several .git are one row with their\n"
+        "number, except with --short or --json. Files above --max-file-size or firn\n"
+        "config save.max-file-size count as excluded, not as added, and are named at the\n"
+        "end.\n"
+        "\n"
+        "What the checkpoint has and rules exclude now is not compared while it is there.\n"
+        "It is named at the end: the next save leaves it out, a restore leaves it alone.\n"
+        "\n"
+        "If the store has remotes, a line for each says how many checkpoints were made\n"
+        "since the last firn push, and why the last push in the background failed; the\n"
+        "remotes are not asked. If the store is encrypted, a line says how, and how many\n"
+        "keys open it (firn help key). If git tracks files of a store .firn in the workspace, a\n"
+        "warning says so.\n"
+        "\n"
+        "Paths are relative to the current directory. A first word that names no\n"
+        "checkpoint, but a file or directory, is a path; after -- every word is one.\n"
+        "Nothing is written anywhere.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_STRICT | FI_COMMAND_USES_PAGER |
             FI_COMMAND_USES_COLOUR,
