@@ -98,6 +98,10 @@ get(void *ctx, const firn_key_request *request, firn_key_answer *answer, firn_er
         fi_term_secret_ask(text, request->is_new, answer->bytes, answer->room, &answer->used, err);
     if (code == FIRN_OK) {
         keep(request, answer);
+    } else if (code == FIRN_NOT_FOUND && request->attempt > 1) { /* a kept one was wrong */
+        err->code = code = FIRN_DENIED;
+        (void)snprintf(err->text, sizeof(err->text), "could not unlock '%s': the %s is wrong",
+                       request->path, ctx != NULL ? "recovery code" : "passphrase");
     }
     return code;
 }

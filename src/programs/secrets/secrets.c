@@ -64,9 +64,6 @@ const char *
 fi_secrets_hint(int code)
 {
     switch (code) {
-    case FIRN_CORRUPT:
-        return "if FIRN.keys is missing or damaged, copy it back from a backup of the store: "
-               "nothing else has the keys";
     case FIRN_LIMIT:
         return "firn key list shows the keys, firn key remove removes one";
     default:

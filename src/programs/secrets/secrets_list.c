@@ -18,6 +18,16 @@ kind_of(firn_key_kind kind)
                                        : "other";
 }
 
+/* As --json says it. */
+static const char *
+word_of(firn_key_kind kind)
+{
+    return kind == FIRN_KEY_PASSPHRASE ? "passphrase"
+           : kind == FIRN_KEY_FILE     ? "file"
+           : kind == FIRN_KEY_RECOVERY ? "recovery"
+                                       : "other";
+}
+
 static int
 show_slot(void *ctx, const firn_key_slot *slot)
 {
@@ -25,7 +35,7 @@ show_slot(void *ctx, const firn_key_slot *slot)
     (void)ctx;
     fi_term_json_object(NULL);
     fi_term_json_u64("number", slot->number);
-    fi_term_json_string("kind", kind_of(slot->kind));
+    fi_term_json_string("kind", word_of(slot->kind));
     fi_term_json_bytes("label", firn_str(slot->label));
     fi_term_json_time("added", slot->added_ns);
     fi_term_json_end();

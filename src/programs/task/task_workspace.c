@@ -492,7 +492,15 @@ void
 fi_task_workspace_report_unread(const firn_workspace *workspace)
 {
     const char *store = firn_workspace_unread_store(workspace);
-    if (store != NULL) {
+    firn_key_info info = {.size = sizeof(info)};
+    if (store != NULL && firn_key_list(store, NULL, NULL, &info, NULL) == FIRN_OK &&
+        info.cipher != FIRN_CIPHER_NONE) {
+        fi_command_report_line("an encrypted store is locked, and may hold the history of this "
+                               "directory, if that was moved: %s",
+                               store);
+        fi_command_report_more("hint", "firn key unlock THAT-STORE opens it; firn init --adopt "
+                                       "then continues the history");
+    } else if (store != NULL) {
         fi_command_report_line(
             "a store cannot be read, and may hold the history of this directory: %s", store);
         fi_command_report_more("hint",
