@@ -190,7 +190,9 @@ show_code(const char *code)
         return;
     }
     int size = snprintf(text, sizeof(text), "recovery code: %s\n", code);
-    fi_term_out_flush();
+    if (!fi_term_json_is_open()) {
+        fi_term_out_flush();
+    }
     fi_term_meter_clear();
     ssize_t written = write(STDERR_FILENO, text, (size_t)size);
     (void)written; /* a terminal that is gone */
