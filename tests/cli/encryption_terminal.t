@@ -138,9 +138,9 @@ Programs that nobody waits for do not ask; a watch in the foreground does, when 
   1
   firn: '<T>/data/firn/v-<hex>' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
   1
-  $ on bash -c 'set -m; firn save & wait $!; echo [$?]' | sed /Exit/d
+  $ on bash -c 'set -m; firn save & wait $!; echo code $?' | sed /Exit/d
   firn: '<T>/data/firn/v-<hex>' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
-  [1]
+  code 1
   0
   $ printf '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"checkpoint_list","arguments":{}}}\n' | firn mcp 2>&1 | grep -o 'is encrypted, and no key was given'
   is encrypted, and no key was given
