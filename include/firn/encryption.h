@@ -53,14 +53,12 @@ typedef enum firn_key_kind {
 } firn_key_kind;
 
 typedef struct firn_key_request {
-    size_t size;      /* sizeof(firn_key_request) */
     const char *path; /* of the store */
     unsigned attempt; /* from 1; above 1, the answer before was wrong. 3 are asked for */
     bool is_new;      /* for a store that is being created */
 } firn_key_request;
 
 typedef struct firn_key_answer {
-    size_t size;        /* sizeof(firn_key_answer) */
     firn_key_kind kind; /* PASSPHRASE unless it is set; as such a recovery code is taken, too */
     uint8_t *bytes;     /* where the secret goes */
     size_t room;        /* 4,096 bytes */
@@ -95,7 +93,6 @@ enum { FIRN_KEY_LABEL_SIZE_MAX = 64, FIRN_KEY_SLOTS_MAX = 16, FIRN_KEY_RECOVERY_
 
 /* A slot, as everyone can see it. Borrowed until the callback returns. */
 typedef struct firn_key_slot {
-    size_t size;     /* sizeof(firn_key_slot) */
     unsigned number; /* from 1; never used again for another slot */
     firn_key_kind kind;
     const char *label; /* for people; may be empty */
@@ -110,6 +107,10 @@ typedef struct firn_key_info {
     unsigned master_keys; /* 1 more with each rotation */
     bool is_remembered;   /* the session keyring opens it */
 } firn_key_info;
+#define FIRN_KEY_INFO_INIT                                   \
+    {                                                        \
+        sizeof(firn_key_info), FIRN_CIPHER_NONE, 0, 0, false \
+    }
 
 /* path is that of a store's directory. Needs no key. on_slot may be NULL; what it returns other
  * than FIRN_OK ends the list, and is returned. */

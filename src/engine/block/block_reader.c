@@ -480,9 +480,10 @@ open_block(const struct fi_block_reader *reader, const struct fi_block_ref *ref,
         int rc = fi_block_seal_decrypt(&reader->seal, ref->offset, bytes, *out, plain, &size,
                                        &prefix, err);
         if (rc != FIRN_OK) {
-            return fi_error_prefix(err, "'%s': block at %llu",
-                                   fi_block_descriptor_path(reader->descriptor),
-                                   (unsigned long long)ref->offset);
+            fi_error_prefix(err, "'%s': block at %llu",
+                            fi_block_descriptor_path(reader->descriptor),
+                            (unsigned long long)ref->offset);
+            return rc;
         }
         *out = firn_bytes(plain, size);
         if (prefix.raw_size != ref->raw_size) {
@@ -523,9 +524,8 @@ block_reader_decode(struct fi_block_reader *reader, const struct fi_block_ref *r
     if (rc == FIRN_OK) {
         out->size = ref->raw_size;
     } else {
-        (void)fi_error_prefix(err, "'%s': block at %llu",
-                              fi_block_descriptor_path(reader->descriptor),
-                              (unsigned long long)ref->offset);
+        fi_error_prefix(err, "'%s': block at %llu", fi_block_descriptor_path(reader->descriptor),
+                        (unsigned long long)ref->offset);
     }
     return rc;
 }

@@ -84,7 +84,8 @@ fi_block_seal_open(const struct fi_os_seal *seal, enum fi_block_file_kind kind,
     int rc =
         fi_cipher_keyring_file_open(fi_cipher_keyring_of(seal), &use, id->bytes, &out->key, err);
     if (rc != FIRN_OK) {
-        return fi_error_prefix(err, "'%s'", path);
+        fi_error_prefix(err, "'%s'", path);
+        return rc;
     }
     if (fi_cipher_key_tag_size(out->key) != format->tag_size) {
         return fi_error_set(err, FIRN_CORRUPT, "'%s': its cipher has no tags of %u bytes", path,

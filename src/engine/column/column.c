@@ -92,7 +92,7 @@ out:
     fi_compress_destroy(compress);
     if (rc != FIRN_OK && err != NULL && fi_run_text_is_loss(rc)) {
         (void)fi_run_text_place(run->reader, &run->sections.index, err);
-        (void)fi_error_prefix(err, "no key of the run can be read");
+        fi_error_prefix(err, "no key of the run can be read");
     }
     return rc;
 }

@@ -51,9 +51,9 @@ fi_column_read_explain(const struct fi_column_run *run, size_t group, size_t slo
         (void)snprintf(name, sizeof name, "hidden column '%s'", hidden[slot - layout->count]);
     }
     (void)fi_run_text_place(run->reader, &ref, err);
-    return fi_error_prefix(err, "%s of row group %zu, keys '%s' to '%s', cannot be read", name,
-                           group, fi_run_text_key(info.lower, from),
-                           fi_run_text_key(info.upper, to));
+    fi_error_prefix(err, "%s of row group %zu, keys '%s' to '%s', cannot be read", name, group,
+                    fi_run_text_key(info.lower, from), fi_run_text_key(info.upper, to));
+    return err->code;
 }
 
 int

@@ -93,7 +93,8 @@ fi_db_jobs_take_failure(struct firn_db *db, firn_error *err)
     if (jobs->has_failure) {
         jobs->has_failure = false;
         *err = jobs->failure;
-        rc = fi_error_prefix(err, "background work of '%s' failed", fi_os_dir_path(db->dir));
+        rc = err->code;
+        fi_error_prefix(err, "background work of '%s' failed", fi_os_dir_path(db->dir));
     }
     fi_os_mutex_unlock(&jobs->mutex);
     return rc;

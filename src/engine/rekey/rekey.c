@@ -171,8 +171,7 @@ visit_slots(const struct fi_keys *keys, int (*on_slot)(void *ctx, const firn_key
         const struct fi_keys_slot *slot = fi_keys_slot_at(keys, i);
         char label[FI_KEYS_LABEL_SIZE_MAX + 1] = "";
         memcpy(label, slot->label, slot->label_size);
-        const firn_key_slot shown = {.size = sizeof shown,
-                                     .number = slot->number,
+        const firn_key_slot shown = {.number = slot->number,
                                      .kind = (firn_key_kind)slot->kind,
                                      .label = label,
                                      .added_ns = slot->added_ns};

@@ -106,8 +106,8 @@ check_value(struct checking *checking, const struct fi_row_slot *slot, firn_erro
     if (!is_reference) {
         fi_run_pieces_locator(slot->value, &fields);
     }
-    (void)fi_error_prefix(err, "the value of '%s' cannot be read",
-                          fi_run_text_key(fi_buf_slice(&checking->last_key), text));
+    fi_error_prefix(err, "the value of '%s' cannot be read",
+                    fi_run_text_key(fi_buf_slice(&checking->last_key), text));
     return fi_run_check_report(&checking->check, fields.first_offset, fields.value_size, err);
 }
 

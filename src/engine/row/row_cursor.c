@@ -442,8 +442,8 @@ show_large(struct cursor *cursor, const struct fi_row_slot *slot, firn_error *er
     if (rc != FIRN_OK) {
         char text[FI_RUN_TEXT_SIZE];
         if (rc != FIRN_NO_MEMORY && err != NULL) {
-            (void)fi_error_prefix(err, "the value of '%s' cannot be read",
-                                  fi_run_text_key(cursor->base.entry.key, text));
+            fi_error_prefix(err, "the value of '%s' cannot be read",
+                            fi_run_text_key(cursor->base.entry.key, text));
         }
         drop_block(cursor);
         return rc;

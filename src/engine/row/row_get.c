@@ -155,8 +155,8 @@ take_elsewhere(const struct search *search, const struct fi_row_slot *slot, firn
     }
     if (rc != FIRN_OK && rc != FIRN_NO_MEMORY && err != NULL) {
         char text[FI_RUN_TEXT_SIZE];
-        (void)fi_error_prefix(err, "the value of '%s' cannot be read",
-                              fi_run_text_key(search->key, text));
+        fi_error_prefix(err, "the value of '%s' cannot be read",
+                        fi_run_text_key(search->key, text));
     }
     return rc;
 }

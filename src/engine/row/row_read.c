@@ -28,7 +28,7 @@ fi_row_read_index(struct fi_row *run, struct fi_row_read_index *out, firn_error 
     if (rc != FIRN_OK) {
         if (err != NULL && fi_run_text_is_loss(rc)) {
             (void)fi_run_text_place(run->reader, &run->sections.index, err);
-            (void)fi_error_prefix(err, "no key of the run can be read");
+            fi_error_prefix(err, "no key of the run can be read");
         }
         return rc;
     }
@@ -175,5 +175,6 @@ fi_row_read_explain(const struct fi_row *run, const struct fi_row_index *index, 
     separator_text(run, index, i, from);
     separator_text(run, index, i + 1, to);
     (void)fi_run_text_place(run->reader, &block.ref, err);
-    return fi_error_prefix(err, "keys from '%s' to '%s' cannot be read", from, to);
+    fi_error_prefix(err, "keys from '%s' to '%s' cannot be read", from, to);
+    return err->code;
 }

@@ -73,7 +73,7 @@ fi_run_check_report_block(struct fi_run_check *check, const struct fi_block_ref 
 {
     if (is_damage(err->code)) {
         (void)fi_run_text_place(check->reader, ref, err);
-        (void)fi_error_prefix(err, "%s", loss);
+        fi_error_prefix(err, "%s", loss);
     }
     return fi_run_check_report(check, ref->offset, fi_block_reader_span(ref), err);
 }
@@ -239,7 +239,7 @@ check_chunks(struct fi_run_check *check, firn_error *err)
         int rc = fi_block_reader_verify_chunk(check->reader, i, &check->raw, err);
         if (rc != FIRN_OK && !(is_damage(rc) && check->is_reported[i])) {
             if (is_damage(rc)) {
-                (void)fi_error_prefix(err, "no key is lost");
+                fi_error_prefix(err, "no key is lost");
             }
             rc = fi_run_check_report(check, i * CHUNK_SIZE, CHUNK_SIZE, err);
             if (rc != FIRN_OK) {

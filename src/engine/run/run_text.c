@@ -60,7 +60,7 @@ fi_run_text_place(const struct fi_block_reader *reader, const struct fi_block_re
     const char *path = fi_block_reader_path(reader);
     if (fi_run_text_is_loss(err->code) &&
         (err->text[0] != '\'' || strncmp(err->text + 1, path, strlen(path)) != 0)) {
-        (void)fi_error_prefix(err, "'%s': block at %llu", path, (unsigned long long)ref->offset);
+        fi_error_prefix(err, "'%s': block at %llu", path, (unsigned long long)ref->offset);
     }
     return err->code;
 }

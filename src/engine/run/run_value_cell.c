@@ -98,8 +98,8 @@ resolve_cells(const struct fi_entry *entry, firn_slice tuple, enum fi_block_cach
     }
     if (fi_run_text_is_loss(rc) && err != NULL) {
         char text[FI_RUN_TEXT_SIZE];
-        (void)fi_error_prefix(err, "column %u of the row '%s' cannot be read", column,
-                              fi_run_text_key(entry->key, text));
+        fi_error_prefix(err, "column %u of the row '%s' cannot be read", column,
+                        fi_run_text_key(entry->key, text));
     }
     if (rc != FIRN_OK) {
         out->size = writer.start;

@@ -49,8 +49,8 @@ struct fi_db_options {
 };
 
 /* dir is borrowed until close. FIRN_BUSY names the process that holds the lock. FIRN_INVALID: the
- * directory exists, and is neither empty nor a store. FIRN_DENIED: it is encrypted, and nothing that
- * opens its keys was given. */
+ * directory exists, and is neither empty nor a store. FIRN_DENIED: it is encrypted, and nothing
+ * that opens its keys was given. */
 FIRN_MUST_CHECK int fi_db_open(struct fi_os_dir *dir, const struct fi_db_options *options,
                                struct firn_db **out, firn_error *err);
 /* Opens the directory at a user's path, and creates its last component (0700) if creation is

@@ -2,17 +2,19 @@
  *
  * store/db_keys.c: the file FIRN.keys of an encrypted store, and what it opens.
  *
- * The file FIRN says that a store is encrypted; FIRN.keys has its master keys, locked by passphrases
- * and the like (keys/keys.h). An opening reads that file once it knows that it may use the store,
- * has it unlocked, and attaches the keys to the handle of the directory (cipher/cipher_keyring.h).
- * From then on what is read below that handle is decrypted, and nothing is written there in clear.
+ * The file FIRN says that a store is encrypted; FIRN.keys has its master keys, locked by
+ * passphrases and the like (keys/keys.h). An opening reads that file once it knows that it may use
+ * the store, has it unlocked, and attaches the keys to its handle of the directory
+ * (cipher/cipher_keyring.h). From then on what is read below that handle is decrypted, and nothing
+ * is written there in clear.
  *
  * It is replaced as a whole: its next version is written to FIRN.keys.tmp, synced, and renamed.
  * Without it nothing of the store can be read, so no step of a change leaves the directory without
  * one.
  *
  * (I1) When a store is created its keys are durable before anything is encrypted, and before the
- *      store has its name: a store that exists has keys that open it.
+ *      store has its name: a store that exists has keys that open it. (Not checked: it is the
+ *      order of the calls, which the tests cut between any two.)
  */
 #include "base/check.h"
 #include "cipher/cipher_keyring.h"

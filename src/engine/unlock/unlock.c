@@ -81,8 +81,8 @@ deny(const char *path, const char *what, firn_error *err)
 {
     if (err != NULL) {
         err->code = FIRN_DENIED;
-        (void)fi_error_prefix(err, "could not unlock '%.200s'%s%s", path,
-                              what[0] != '\0' ? ": " : "", what);
+        fi_error_prefix(err, "could not unlock '%.200s'%s%s", path, what[0] != '\0' ? ": " : "",
+                        what);
     }
     return FIRN_DENIED;
 }
@@ -189,14 +189,10 @@ get_from_program(void *ctx, const struct fi_unlock_request *request, struct fi_u
                  firn_error *err)
 {
     const firn_key_source *given = ctx;
-    const firn_key_request asked = {.size = sizeof asked,
-                                    .path = request->path,
-                                    .attempt = request->attempt,
-                                    .is_new = request->is_new};
-    firn_key_answer answer = {.size = sizeof answer,
-                              .kind = FIRN_KEY_PASSPHRASE,
-                              .bytes = out->bytes,
-                              .room = FI_UNLOCK_SECRET_SIZE_MAX};
+    const firn_key_request asked = {
+        .path = request->path, .attempt = request->attempt, .is_new = request->is_new};
+    firn_key_answer answer = {
+        .kind = FIRN_KEY_PASSPHRASE, .bytes = out->bytes, .room = FI_UNLOCK_SECRET_SIZE_MAX};
     unsigned begun = fi_os_callback_begin();
     int rc = given->get(given->ctx, &asked, &answer, err);
     fi_os_callback_end(begun);

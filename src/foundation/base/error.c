@@ -212,11 +212,11 @@ fi_error_stopped(firn_error *err, int rc)
     return rc == FIRN_OK ? FIRN_OK : fi_error_set(err, rc, "stopped by the caller");
 }
 
-int
+void
 fi_error_prefix(firn_error *err, const char *format, ...)
 {
     if (err == NULL) {
-        return FIRN_OK;
+        return;
     }
     char old[FIRN_ERROR_TEXT_SIZE];
     memcpy(old, err->text, sizeof old);
@@ -225,7 +225,6 @@ fi_error_prefix(firn_error *err, const char *format, ...)
     size_t used = error_append(err, 0, format, args);
     va_end(args);
     (void)append_text(err, used, ": %s", old);
-    return err->code;
 }
 
 int

@@ -24,9 +24,10 @@ int fi_error_set_named(firn_error *err, int code, const char *before, const char
 int fi_error_set_errno(firn_error *err, int error_number, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Puts "<format>: " before the text of an error that is already filled; keeps its codes. Returns
- * err->code. */
-int fi_error_prefix(firn_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Puts "<format>: " before the text of an error that is already filled; keeps its codes. NULL is
+ * allowed. */
+void fi_error_prefix(firn_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The result of a function of the program's user: FIRN_OK, or its code with an error that says who
  * stopped. */

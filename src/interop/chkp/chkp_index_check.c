@@ -95,8 +95,7 @@ name_difference(const struct fi_chkp_index *index, struct fi_os_file *dat, uint6
         FI_TRY_RETURN(fi_chkp_index_get(index, i, 1, &entry, err));
         rc = fi_chkp_check_entry(dat, dat_size, &entry, err);
         if (rc != FIRN_OK) {
-            (void)fi_error_prefix(err, "entry %" PRIu64 " of '%s'", i,
-                                  fi_os_file_path(index->file));
+            fi_error_prefix(err, "entry %" PRIu64 " of '%s'", i, fi_os_file_path(index->file));
             return rc;
         }
     }

@@ -96,8 +96,8 @@ fi_chkp_object_stream(struct fi_os_file *file, const struct fi_chkp_entry *entry
     if ((rc == FIRN_CORRUPT || rc == FIRN_LIMIT) && !receiver.has_ended) {
         char hex[FIRN_HASH_HEX_SIZE];
         fi_hex_encode(entry->hash.bytes, sizeof entry->hash.bytes, hex);
-        (void)fi_error_prefix(err, "'%s', entry at offset %" PRIu64 ", object %s",
-                              fi_os_file_path(file), entry->offset, hex);
+        fi_error_prefix(err, "'%s', entry at offset %" PRIu64 ", object %s", fi_os_file_path(file),
+                        entry->offset, hex);
     }
 out:
     fi_compress_stream_destroy(stream);
@@ -120,7 +120,7 @@ out:
     if (rc == FIRN_CORRUPT || rc == FIRN_LIMIT) {
         char hex[FIRN_HASH_HEX_SIZE];
         fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-        (void)fi_error_prefix(err, "the frame given for object %s", hex);
+        fi_error_prefix(err, "the frame given for object %s", hex);
     }
     fi_compress_stream_destroy(stream);
     return rc;

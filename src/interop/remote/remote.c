@@ -259,7 +259,7 @@ fi_remote_resync(struct fi_remote *remote, firn_error *err)
             break;
         }
         if (tries == 4) {
-            (void)fi_error_prefix(err, "the states of the remote are incomplete");
+            fi_error_prefix(err, "the states of the remote are incomplete");
             if (err != NULL) {
                 err->code = FIRN_CORRUPT;
             }

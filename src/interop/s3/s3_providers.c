@@ -70,7 +70,7 @@ out:
         rc = FIRN_DENIED;
         if (err != NULL) {
             err->code = rc;
-            (void)fi_error_prefix(err, "credential_process");
+            fi_error_prefix(err, "credential_process");
         }
     }
     return rc;

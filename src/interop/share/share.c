@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "bucket/bucket_folder.h"
+#include "os/os_seal.h"
 #include "s3/s3.h"
 #include "share/share_internal.h"
 #include "threads/os_callback.h"
@@ -35,7 +36,10 @@ fi_share_bucket_open(struct fi_os *os, const char *url, bool is_new, int64_t byt
                             "the path of a directory");
     }
     int rc = fi_bucket_folder_open(os, url, is_new, out, err);
-    return rc == FIRN_NOT_FOUND ? fi_error_prefix(err, "the directory of the remote") : rc;
+    if (rc == FIRN_NOT_FOUND) {
+        fi_error_prefix(err, "the directory of the remote");
+    }
+    return rc;
 }
 
 int
@@ -49,6 +53,16 @@ fi_share_check_trust(const struct firn_ws *ws, struct fi_os_dir *store, firn_err
                               "somebody else may have chosen the remotes of the store '%.512s': "
                               "once you have looked at it, firn trust it",
                               ws->place.store_path);
+}
+
+int
+fi_share_check_clear(const struct fi_ws_opened *opened, firn_error *err)
+{
+    return opened->store_dir == NULL || fi_os_dir_seal(opened->store_dir) == NULL
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_UNSUPPORTED,
+                              "remotes of encrypted stores are not supported yet: what is sent "
+                              "would say in clear what the checkpoints are called");
 }
 
 /* ==== who ==== */
@@ -85,6 +99,7 @@ share_open(struct fi_share *share, const char *name, int64_t bytes_per_second_ma
     struct firn_ws *ws = share->ws;
     FI_TRY_RETURN(fi_share_name_find(share->opened.db, name, &share->name, err));
     FI_TRY_RETURN(fi_share_check_trust(ws, share->opened.store_dir, err));
+    FI_TRY_RETURN(fi_share_check_clear(&share->opened, err));
     FI_TRY_RETURN(fi_share_bucket_open(ws->os, share->name.url, false, bytes_per_second_max,
                                        &share->bucket, err));
     find_author(ws->os, share->by);

@@ -234,6 +234,8 @@ FIRN_MUST_CHECK int fi_share_bucket_open(struct fi_os *os, const char *url, bool
 /* FIRN_UNTRUSTED unless the store is known to be this user's. */
 FIRN_MUST_CHECK int fi_share_check_trust(const struct firn_ws *ws, struct fi_os_dir *store,
                                          firn_error *err);
+/* FIRN_UNSUPPORTED: the store is encrypted. */
+FIRN_MUST_CHECK int fi_share_check_clear(const struct fi_ws_opened *opened, firn_error *err);
 /* Finds the packs of the present state, and its epoch. One of which it says nothing that can be
  * read is left out: what it has counts as not there. */
 FIRN_MUST_CHECK int fi_share_look(struct fi_share *share, firn_error *err);

@@ -300,6 +300,7 @@ add_opened(struct firn_ws *ws, struct fi_ws_opened *opened, struct fi_share_name
     struct fi_buf value = {0};
     int rc;
     FI_TRY(fi_share_check_trust(ws, opened->store_dir, err));
+    FI_TRY(fi_share_check_clear(opened, err));
     FI_TRY(fi_share_name_list(opened->db, visit_name, &search, err));
     if (search.has_found) {
         rc = fi_error_set(err, FIRN_EXISTS, "there is a remote '%s' already: %s", name->name,

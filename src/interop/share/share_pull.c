@@ -161,8 +161,8 @@ pack_added(void *ctx, uint64_t number, int rc, const firn_error *why, firn_error
             fi_hash_map_find(&pulling->share->packs, number, &number);
         firn_error named = *why;
         CHECK(pack != NULL);
-        rc = fi_error_prefix(&named, "a pack of the remote, %.*s", (int)pack->name.size,
-                             (const char *)pack->name.data);
+        fi_error_prefix(&named, "a pack of the remote, %.*s", (int)pack->name.size,
+                        (const char *)pack->name.data);
         return report(pulling, rc, &named, err);
     }
     FI_TRY_RETURN(FI_VEC_RESERVE(pulling->fetched, pulling->fetched_count + 1,
@@ -197,7 +197,10 @@ fetch_file(struct pulling *pulling, const struct fi_share_pack *pack, struct fi_
     char name[FI_BUCKET_NAME_SIZE_MAX + 1];
     fi_share_entry_pack_name(pack, name);
     int rc = fi_bucket_fetch_object(pulling->fetch, name, pack->size_bytes, file, err);
-    return rc == FIRN_CORRUPT ? fi_error_prefix(err, "a pack of the remote") : rc;
+    if (rc == FIRN_CORRUPT) {
+        fi_error_prefix(err, "a pack of the remote");
+    }
+    return rc;
 }
 
 /* The file of a pack is missing or too short: the others are fetched. */

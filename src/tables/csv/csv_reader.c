@@ -621,8 +621,7 @@ fi_csv_reader_values(const struct fi_csv_record *record, const struct fi_text_va
         if (rc != FIRN_OK) {
             char name[FI_TEXT_VALUE_SHORT_SIZE];
             fi_text_value_shorten(columns[i].name, name);
-            (void)fi_error_prefix(err, "line %llu, column %s", (unsigned long long)record->line,
-                                  name);
+            fi_error_prefix(err, "line %llu, column %s", (unsigned long long)record->line, name);
             return rc;
         }
     }

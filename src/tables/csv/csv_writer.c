@@ -156,7 +156,7 @@ append_value(const struct fi_csv_format *format, const struct fi_text_value_colu
     if (rc == FIRN_INVALID) {
         char name[FI_TEXT_VALUE_SHORT_SIZE];
         fi_text_value_shorten(column->name, name);
-        (void)fi_error_prefix(err, "column %s", name);
+        fi_error_prefix(err, "column %s", name);
     }
     return rc;
 }

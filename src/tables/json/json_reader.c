@@ -717,7 +717,7 @@ read_pair(struct fi_json_reader *reader, struct parser *parser, uint32_t *next, 
     if (rc == FIRN_INVALID) {
         char name[FI_TEXT_VALUE_SHORT_SIZE];
         fi_text_value_shorten(column->name, name);
-        (void)fi_error_prefix(err, "line %llu, column %s", (unsigned long long)reader->line, name);
+        fi_error_prefix(err, "line %llu, column %s", (unsigned long long)reader->line, name);
     }
     return rc;
 }

@@ -607,7 +607,7 @@ fi_schema_record_decode(firn_slice record, struct fi_schema **out, firn_error *e
     rc = fi_schema_create(&decoder.schema, out, decoder.err);
     if (rc != FIRN_OK && rc != FIRN_NO_MEMORY) { /* an invalid schema was never written */
         rc = decoder.err->code = FIRN_CORRUPT;
-        (void)fi_error_prefix(decoder.err, "the record of a schema makes no table");
+        fi_error_prefix(decoder.err, "the record of a schema makes no table");
     }
 out:
     fi_free(decoder.index_columns);

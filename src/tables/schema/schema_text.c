@@ -156,8 +156,8 @@ fi_schema_text_explain(const struct fi_schema *schema, const char *table, int rc
     }
     for (size_t i = 0; i < schema->column_count; i++) {
         if (schema->columns[i].id == id) {
-            (void)fi_error_prefix(err, "column '%s' of table '%s'",
-                                  (const char *)schema->columns[i].name.data, table);
+            fi_error_prefix(err, "column '%s' of table '%s'",
+                            (const char *)schema->columns[i].name.data, table);
             break;
         }
     }

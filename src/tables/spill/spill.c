@@ -15,13 +15,14 @@
  * misplaced block is detected. A block has up to BLOCK_SIZE bytes of records, or one larger
  * record.
  *
- * In a directory with a seal (os/os_seal.h) the records of a block are encrypted as one message, which
- * ends with a tag. The key is this file's alone, and nothing of it is stored: what a crash leaves can
- * never be read.
+ * In a directory with a seal (os/os_seal.h) the records of a block are encrypted as one message,
+ * which ends with a tag. The key is this file's alone, and nothing of it is stored: what a crash
+ * leaves can never be read.
  *
  * (I1) A record is in one block.
  * (I2) Stretches begin and end with blocks.
- * (I3) The nonce is the block's offset; each offset of a file is written once.
+ * (I3) The nonce is the block's offset; each offset of a file is written once. (Not checked: after
+ *      a write that failed, the file is only destroyed.)
  *
  * Files are neither synced nor used after a crash. Still, data that is read is not trusted: sizes
  * are checked against the stretch and the block.

@@ -203,9 +203,10 @@ checkout_stores_lock(const struct fi_checkout_stores *stores, struct store *stor
         store->lock = NULL;
         return refuse_written(store, err);
     }
-    return rc == FIRN_BUSY
-               ? fi_error_prefix(err, "cannot restore a firn store that is being written")
-               : rc;
+    if (rc == FIRN_BUSY) {
+        fi_error_prefix(err, "cannot restore a firn store that is being written");
+    }
+    return rc;
 }
 
 static int

@@ -133,11 +133,11 @@ checkout_verify_assess(const struct verifying *verifying, firn_error *err)
     }
     firn_error found = verifying->error;
     firn_slice path = fi_buf_slice(&verifying->path);
-    (void)fi_error_prefix(&found, "'%.*s'", (int)(path.size < 256 ? path.size : 256),
-                          (const char *)path.data);
+    fi_error_prefix(&found, "'%.*s'", (int)(path.size < 256 ? path.size : 256),
+                    (const char *)path.data);
     if (verifying->count > 1) {
-        (void)fi_error_prefix(&found, "%llu files cannot be restored, the first is",
-                              (unsigned long long)verifying->count);
+        fi_error_prefix(&found, "%llu files cannot be restored, the first is",
+                        (unsigned long long)verifying->count);
     }
     fi_error_copy(err, &found);
     CHECK(found.code != FIRN_OK); /* nothing damaged is restored from */

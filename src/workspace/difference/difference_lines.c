@@ -160,8 +160,8 @@ fi_difference_lines_compare(struct fi_difference_lines *lines,
     rc = difference_lines_compare(lines, out, err);
 out:
     if (rc == FIRN_CORRUPT) {
-        (void)fi_error_prefix(err, "%.*s", (int)(change->path.size < 256 ? change->path.size : 256),
-                              (const char *)change->path.data);
+        fi_error_prefix(err, "%.*s", (int)(change->path.size < 256 ? change->path.size : 256),
+                        (const char *)change->path.data);
     }
     return rc;
 }

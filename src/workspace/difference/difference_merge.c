@@ -222,7 +222,7 @@ difference_merge_load(struct fi_difference_merge_content *content, firn_slice pa
     }
 out:
     if (rc == FIRN_CORRUPT) {
-        (void)fi_error_prefix(err, "%.*s", printed(path), (const char *)path.data);
+        fi_error_prefix(err, "%.*s", printed(path), (const char *)path.data);
     }
     return rc;
 }

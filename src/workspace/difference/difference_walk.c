@@ -152,8 +152,8 @@ difference_walk_enter(struct diff *diff, const struct fi_tree_entry *before,
     rc = rc == FIRN_OK ? advance_both(diff, &level, err) : rc;
     if (rc != FIRN_OK) {
         if (diff->path.size > 0) {
-            (void)fi_error_prefix(err, "%.*s", (int)(diff->path.size < 256 ? diff->path.size : 256),
-                                  (const char *)diff->path.data);
+            fi_error_prefix(err, "%.*s", (int)(diff->path.size < 256 ? diff->path.size : 256),
+                            (const char *)diff->path.data);
         }
         close_level(&level);
         return rc;

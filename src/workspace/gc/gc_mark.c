@@ -236,8 +236,8 @@ out:
         fi_catalog_record_id_text(record->id, id);
         *err = found;
         if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
-            (void)fi_error_prefix(err, "checkpoint %.*s is damaged, nothing was removed",
-                                  FIRN_CHECKPOINT_ID_SHORT, id);
+            fi_error_prefix(err, "checkpoint %.*s is damaged, nothing was removed",
+                            FIRN_CHECKPOINT_ID_SHORT, id);
         }
     }
     return rc;
@@ -321,7 +321,7 @@ mark_bases(struct marking *marking, firn_error *err)
 out:
     fi_free(deltas);
     if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
-        (void)fi_error_prefix(err, "a version of a file cannot be read, nothing was removed");
+        fi_error_prefix(err, "a version of a file cannot be read, nothing was removed");
     }
     return rc;
 }

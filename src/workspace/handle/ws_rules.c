@@ -101,7 +101,8 @@ ws_rules_load(struct fi_objects *objects, const struct fi_catalog_record *record
     if (rc != FIRN_OK) {
         char id[FIRN_CHECKPOINT_ID_SIZE];
         fi_catalog_record_id_text(record->id, id);
-        return fi_error_prefix(err, "the rules of checkpoint %.*s", FIRN_CHECKPOINT_ID_SHORT, id);
+        fi_error_prefix(err, "the rules of checkpoint %.*s", FIRN_CHECKPOINT_ID_SHORT, id);
+        return rc;
     }
     for (size_t i = 0; i < out->sets.set_count; i++) {
         out->gitignore = out->gitignore || out->sets.sets[i].gitignore;

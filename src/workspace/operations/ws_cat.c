@@ -124,8 +124,8 @@ ws_cat_stream(struct firn_ws *ws, struct fi_ws_opened *opened,
     FI_TRY(fi_ws_given_entry(ws, &info, out, err));
     rc = fi_ws_cat_stream(opened, scratch, &info.hash, info.size_bytes, write, ctx, err);
     if (rc == FIRN_CORRUPT) {
-        (void)fi_error_prefix(err, "%.*s", (int)(path.size < 256 ? path.size : 256),
-                              (const char *)path.data);
+        fi_error_prefix(err, "%.*s", (int)(path.size < 256 ? path.size : 256),
+                        (const char *)path.data);
     }
 out:
     fi_tree_lookup_deinit(&lookup);

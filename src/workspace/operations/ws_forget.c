@@ -103,7 +103,8 @@ survey_one(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, 
     if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
         char id[FIRN_CHECKPOINT_ID_SIZE];
         fi_catalog_record_id_text(record->id, id);
-        return fi_error_prefix(err, "checkpoint %.*s", FIRN_CHECKPOINT_ID_SHORT, id);
+        fi_error_prefix(err, "checkpoint %.*s", FIRN_CHECKPOINT_ID_SHORT, id);
+        return rc;
     }
     if (rc != FIRN_OK || found.counts.files + found.counts.directories == 0) {
         return rc;

@@ -32,10 +32,10 @@
 static int
 explain_store(int rc, firn_error *err)
 {
-    return rc == FIRN_READ_ONLY || rc == FIRN_DENIED
-               ? fi_error_prefix(
-                     err, "the present state is saved first, and the store cannot be written")
-               : rc;
+    if (rc == FIRN_READ_ONLY || rc == FIRN_DENIED) {
+        fi_error_prefix(err, "the present state is saved first, and the store cannot be written");
+    }
+    return rc;
 }
 
 int

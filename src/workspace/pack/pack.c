@@ -293,7 +293,7 @@ fi_pack_object_failed(const firn_hash *hash, int rc, firn_error *err)
     if (rc != FIRN_NO_MEMORY) {
         char hex[FIRN_HASH_HEX_SIZE];
         fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-        (void)fi_error_prefix(err, "object %s", hex);
+        fi_error_prefix(err, "object %s", hex);
     }
     return rc;
 }

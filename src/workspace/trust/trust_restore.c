@@ -135,8 +135,7 @@ fi_trust_restore_note(struct fi_os *os, const struct fi_trust_restore *restore, 
     DCHECK(vouches(&note, head_size, tag)); /* (I1) */
     rc = fi_trust_private_keep(os, FI_TRUST_PRIVATE_RESTORING, name, fi_buf_slice(&note), err);
     if (rc != FIRN_OK && rc != FIRN_NO_MEMORY && err != NULL) {
-        FI_IGNORE(fi_error_prefix(
-            err, "nothing was changed: the start of the restore could not be recorded"));
+        fi_error_prefix(err, "nothing was changed: the start of the restore could not be recorded");
     }
 out:
     fi_buf_deinit(&note);

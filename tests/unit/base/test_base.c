@@ -34,7 +34,9 @@ error_text_is_cut_visibly_and_codes_follow_errno(void **state)
     assert_int_equal(fi_error_set_errno(&err, ENOSPC, "could not write 'a'"), FIRN_NO_SPACE);
     assert_int_equal(err.os_errno, ENOSPC);
     assert_non_null(strstr(err.text, "could not write 'a': "));
-    assert_int_equal(fi_error_prefix(&err, "save"), FIRN_NO_SPACE);
+    fi_error_prefix(&err, "save");
+    fi_error_prefix(NULL, "nobody asks");
+    assert_int_equal(err.code, FIRN_NO_SPACE);
     assert_int_equal(strncmp(err.text, "save: could not", 15), 0);
     assert_int_equal(fi_error_set(NULL, FIRN_IO, "nobody asks"), FIRN_IO);
     assert_int_equal(fi_error_set_named(&err, FIRN_NOT_FOUND, "no '", "%s", "' here"),

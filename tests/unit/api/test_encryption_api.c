@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/api: encrypted stores and workspaces by the public interface: who is asked for what opens them, and
+ * what becomes of slots. Every key here is a key file, since those cost nothing to try; one passphrase is
+ * enough to see that its slot works.
+ */
+#include <ftw.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "firn/firn.h"
+#include "support/test.h"
+#include "support/test_temp.h"
+
+static firn_error err;
+
+#define OK(expression) assert_int_equal((expression), FIRN_OK)
+
+/* A source that gives what it was told to, and counts. */
+struct person {
+    const char *secret; /* NULL: nobody is there */
+    firn_key_kind kind;
+    unsigned asked;
+    unsigned new_ones;
+    unsigned last_attempt;
+};
+
+static int
+answer(void *ctx, const firn_key_request *request, firn_key_answer *out, firn_error *why)
+{
+    struct person *person = ctx;
+    person->asked++;
+    person->new_ones += request->is_new;
+    person->last_attempt = request->attempt;
+    assert_true(request->path != NULL && out->room >= 1024);
+    if (person->secret == NULL) {
+        (void)snprintf(why->text, sizeof why->text, "nobody");
+        why->code = FIRN_NOT_FOUND;
+        return FIRN_NOT_FOUND;
+    }
+    out->used = strlen(person->secret);
+    out->kind = person->kind;
+    memcpy(out->bytes, person->secret, out->used);
+    return FIRN_OK;
+}
+
+#define KEY_A "key file a, of more than thirty-two bytes"
+#define KEY_B "key file b, of more than thirty-two bytes"
+
+struct place {
+    char dir[64];
+    char store[96];
+};
+
+static void
+place_init(struct place *place)
+{
+    (void)unsetenv("FIRN_KEY_FILE");
+    (void)unsetenv("FIRN_KEY_COMMAND");
+    test_temp_make(place->dir, sizeof place->dir);
+    (void)snprintf(place->store, sizeof place->store, "%s/store", place->dir);
+}
+
+static int
+remove_one(const char *path, const struct stat *stat, int kind, struct FTW *walk)
+{
+    (void)stat;
+    (void)kind;
+    (void)walk;
+    return remove(path);
+}
+
+static void
+remove_all(const char *dir)
+{
+    assert_int_equal(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static int
+open_store(const struct place *place, struct person *person, firn_cipher cipher, firn_store **out)
+{
+    const firn_key_source source = {answer, person};
+    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+    options.cipher = cipher;
+    options.key_source = person == NULL ? NULL : &source;
+    return firn_store_open(place->store, &options, out, &err);
+}
+
+static void
+make_store(const struct place *place, struct person *person, firn_cipher cipher)
+{
+    firn_store *store;
+    firn_keyspace *keyspace;
+    OK(open_store(place, person, cipher, &store));
+    OK(firn_keyspace_open(store, "k", NULL, &keyspace, &err));
+    OK(firn_put(keyspace, firn_str("a"), firn_str("1"), NULL, &err));
+    OK(firn_store_close(store, &err));
+}
+
+static void
+assert_opens(const struct place *place, const char *secret, firn_key_kind kind, int code)
+{
+    struct person person = {secret, kind, 0, 0, 0};
+    firn_store *store;
+    assert_int_equal(open_store(place, &person, FIRN_CIPHER_NONE, &store), code);
+    assert_int_equal(person.new_ones, 0);
+    if (code == FIRN_OK) {
+        firn_keyspace *keyspace;
+        size_t size;
+        uint8_t *value;
+        OK(firn_keyspace_open(store, "k", NULL, &keyspace, &err));
+        OK(firn_get(keyspace, firn_str("a"), &value, &size, &err));
+        assert_memory_equal(value, "1", 1);
+        firn_release(value);
+        OK(firn_store_close(store, &err));
+        assert_int_equal(person.asked, 1);
+    } else {
+        /* Where no slot is of its kind, another answer would not help. */
+        assert_true(person.last_attempt == (secret == NULL ? 1 : 3) || kind == FIRN_KEY_PASSPHRASE);
+    }
+}
+
+static void
+a_store_asks_for_its_key(void **state)
+{
+    struct place place;
+    struct person person = {KEY_A, FIRN_KEY_FILE, 0, 0, 0};
+    firn_key_info info = FIRN_KEY_INFO_INIT;
+    place_init(&place);
+    make_store(&place, &person, FIRN_CIPHER_AUTOMATIC);
+    assert_int_equal(person.asked, 1);
+    assert_int_equal(person.new_ones, 1);
+    assert_opens(&place, KEY_A, FIRN_KEY_FILE, FIRN_OK);
+    assert_opens(&place, KEY_B, FIRN_KEY_FILE, FIRN_DENIED);
+    assert_opens(&place, NULL, FIRN_KEY_FILE, FIRN_DENIED);
+    assert_non_null(strstr(err.text, "FIRN_KEY_FILE"));
+    OK(firn_key_list(place.store, NULL, NULL, &info, &err));
+    assert_true(info.cipher == FIRN_CIPHER_AES_256_GCM ||
+                info.cipher == FIRN_CIPHER_XCHACHA20_POLY1305);
+    assert_true(info.slots == 1 && info.master_keys == 1 && !info.is_remembered);
+    remove_all(place.dir);
+}
+
+static void
+a_store_in_clear_has_no_keys(void **state)
+{
+    struct place place;
+    firn_key_info info = FIRN_KEY_INFO_INIT;
+    const firn_key_secret secret = {FIRN_KEY_FILE, firn_str(KEY_A)};
+    place_init(&place);
+    make_store(&place, NULL, FIRN_CIPHER_NONE);
+    OK(firn_key_list(place.store, NULL, NULL, &info, &err));
+    assert_int_equal(info.cipher, FIRN_CIPHER_NONE);
+    assert_int_equal(firn_key_add(place.store, &secret, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_non_null(strstr(err.text, "not encrypted"));
+    assert_int_equal(firn_key_rotate(place.store, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_key_list(place.dir, NULL, NULL, &info, &err), FIRN_NOT_FOUND);
+    remove_all(place.dir);
+}
+
+static int
+count_kind(void *ctx, const firn_key_slot *slot)
+{
+    unsigned *kinds = ctx;
+    kinds[slot->kind]++;
+    assert_true(slot->number >= 1 && slot->added_ns > 0);
+    return strcmp(slot->label, "stop") == 0 ? FIRN_CANCELLED : FIRN_OK;
+}
+
+static void
+slots_come_change_and_go(void **state)
+{
+    struct place place;
+    struct person person = {KEY_A, FIRN_KEY_FILE, 0, 0, 0};
+    const firn_key_source source = {answer, &person};
+    firn_key_options options = FIRN_KEY_OPTIONS_INIT;
+    const firn_key_secret words = {FIRN_KEY_PASSPHRASE, firn_str("correct horse")};
+    const firn_key_secret other = {FIRN_KEY_PASSPHRASE, firn_str("battery staple")};
+    char code[FIRN_KEY_RECOVERY_SIZE];
+    unsigned kinds[4] = {0};
+    unsigned slot;
+    unsigned recovery;
+    options.source = &source;
+    place_init(&place);
+    make_store(&place, &person, FIRN_CIPHER_XCHACHA20_POLY1305);
+    OK(firn_key_add(place.store, &words, "laptop", &options, &slot, &err));
+    OK(firn_key_add_recovery(place.store, "paper", &options, code, &recovery, &err));
+    assert_opens(&place, "correct horse", FIRN_KEY_PASSPHRASE, FIRN_OK);
+    assert_opens(&place, code, FIRN_KEY_PASSPHRASE, FIRN_OK);
+    assert_opens(&place, code, FIRN_KEY_RECOVERY, FIRN_OK);
+    OK(firn_key_list(place.store, count_kind, kinds, NULL, &err));
+    assert_true(kinds[1] == 1 && kinds[2] == 1 && kinds[3] == 1);
+    OK(firn_key_change(place.store, slot, &other, &options, &err));
+    assert_opens(&place, "correct horse", FIRN_KEY_PASSPHRASE, FIRN_DENIED);
+    assert_opens(&place, "battery staple", FIRN_KEY_PASSPHRASE, FIRN_OK);
+    assert_int_equal(firn_key_change(place.store, 9, &other, &options, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_key_change(place.store, 70000, &other, &options, &err), FIRN_NOT_FOUND);
+    OK(firn_key_remove(place.store, slot, &options, &err));
+    assert_opens(&place, "battery staple", FIRN_KEY_PASSPHRASE, FIRN_DENIED);
+    OK(firn_key_remove(place.store, recovery, &options, &err));
+    assert_int_equal(firn_key_remove(place.store, 1, &options, &err), FIRN_INVALID);
+    assert_opens(&place, KEY_A, FIRN_KEY_FILE, FIRN_OK);
+    person.secret = KEY_B;
+    assert_int_equal(firn_key_add(place.store, &words, NULL, &options, NULL, &err), FIRN_DENIED);
+    remove_all(place.dir);
+}
+
+static void
+after_a_rotation_old_and_new_files_are_read(void **state)
+{
+    struct place place;
+    struct person person = {KEY_A, FIRN_KEY_FILE, 0, 0, 0};
+    const firn_key_source source = {answer, &person};
+    firn_key_options options = FIRN_KEY_OPTIONS_INIT;
+    firn_key_info info = FIRN_KEY_INFO_INIT;
+    firn_store_check_result report = FIRN_STORE_CHECK_RESULT_INIT;
+    firn_store *store;
+    options.source = &source;
+    options.lock_timeout_ms = 0;
+    place_init(&place);
+    for (unsigned i = 1; i <= 3; i++) {
+        make_store(&place, &person, FIRN_CIPHER_XCHACHA20_POLY1305);
+        OK(open_store(&place, &person, FIRN_CIPHER_NONE, &store));
+        OK(firn_store_flush(store, &err));
+        assert_int_equal(firn_key_rotate(place.store, &options, &err), FIRN_BUSY);
+        OK(firn_store_close(store, &err));
+        OK(firn_key_rotate(place.store, &options, &err));
+        OK(firn_key_list(place.store, NULL, NULL, &info, &err));
+        assert_int_equal(info.master_keys, i + 1);
+    }
+    OK(open_store(&place, &person, FIRN_CIPHER_NONE, &store));
+    OK(firn_store_check(store, NULL, &report, &err));
+    assert_int_equal(report.damaged_count, 0);
+    OK(firn_store_close(store, &err));
+    assert_opens(&place, KEY_A, FIRN_KEY_FILE, FIRN_OK);
+    remove_all(place.dir);
+}
+
+static void
+a_workspace_asks_once(void **state)
+{
+    struct place place;
+    struct person person = {KEY_A, FIRN_KEY_FILE, 0, 0, 0};
+    const firn_key_source source = {answer, &person};
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    firn_workspace *workspace;
+    char tree[96];
+    char file[128];
+    place_init(&place);
+    (void)snprintf(tree, sizeof tree, "%s/tree", place.dir);
+    (void)snprintf(file, sizeof file, "%s/file", tree);
+    assert_int_equal(mkdir(tree, 0700), 0);
+    options.store_path = place.store;
+    options.is_root = true;
+    options.cipher = FIRN_CIPHER_AUTOMATIC;
+    options.key_source = &source;
+    for (unsigned i = 0; i < 2; i++) {
+        OK(firn_workspace_open(tree, &options, &workspace, &err));
+        for (unsigned save = 0; save < 3; save++) {
+            FILE *out = fopen(file, "w");
+            assert_non_null(out);
+            assert_true(fprintf(out, "%u %u\n", i, save) > 0);
+            assert_int_equal(fclose(out), 0);
+            OK(firn_workspace_save(workspace, NULL, NULL, &err));
+        }
+        OK(firn_workspace_restore(workspace, "latest~1", NULL, NULL, &err));
+        firn_workspace_close(workspace);
+        assert_int_equal(person.asked, i + 1);
+        assert_int_equal(person.new_ones, 1);
+    }
+    person.secret = KEY_B;
+    OK(firn_workspace_open(tree, &options, &workspace, &err));
+    assert_int_equal(firn_workspace_save(workspace, NULL, NULL, &err), FIRN_DENIED);
+    firn_workspace_close(workspace);
+    remove_all(place.dir);
+}
+
+static void
+what_cannot_be_meant_is_refused(void **state)
+{
+    struct place place;
+    struct person person = {KEY_A, FIRN_KEY_FILE, 0, 0, 0};
+    const firn_key_secret nothing = {FIRN_KEY_FILE, {NULL, 5}};
+    const firn_key_secret unknown = {(firn_key_kind)9, firn_str(KEY_A)};
+    firn_store *store;
+    place_init(&place);
+    assert_int_equal(open_store(&place, &person, (firn_cipher)77, &store), FIRN_INVALID);
+    assert_int_equal(open_store(&place, NULL, FIRN_CIPHER_AUTOMATIC, &store), FIRN_DENIED);
+    make_store(&place, &person, FIRN_CIPHER_XCHACHA20_POLY1305);
+    assert_int_equal(firn_key_add("", &unknown, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_key_add(place.store, &unknown, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_key_add(place.store, &nothing, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_key_add(place.store, NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_key_add_recovery(place.store, NULL, NULL, NULL, NULL, &err),
+                     FIRN_INVALID);
+    assert_string_equal(firn_cipher_name(FIRN_CIPHER_NONE), "none");
+    assert_string_equal(firn_cipher_name(FIRN_CIPHER_AES_256_GCM), "AES-256-GCM");
+    assert_string_equal(firn_cipher_name((firn_cipher)77), "unknown");
+    firn_store_options memory = FIRN_STORE_OPTIONS_INIT;
+    memory.cipher = FIRN_CIPHER_AUTOMATIC;
+    assert_int_equal(firn_store_open_memory(UINT64_MAX, &memory, &store, &err), FIRN_INVALID);
+    remove_all(place.dir);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_store_asks_for_its_key),
+        cmocka_unit_test(a_store_in_clear_has_no_keys),
+        cmocka_unit_test(slots_come_change_and_go),
+        cmocka_unit_test(after_a_rotation_old_and_new_files_are_read),
+        cmocka_unit_test(a_workspace_asks_once),
+        cmocka_unit_test(what_cannot_be_meant_is_refused),
+    };
+    return cmocka_run_group_tests_name("encryption_api", tests, NULL, NULL);
+}
