@@ -69,7 +69,6 @@ class Run:
         done = subprocess.run([FIRN, *words], cwd=self.tree, env=self.environment, input=given, text=True, capture_output=True, timeout=120)
         if done.returncode not in codes:
             sys.exit(f"firn {' '.join(words)}: exit code {done.returncode}: {done.stderr}")
-        if done.returncode: print(words[:3], done.returncode, done.stderr[:300])
         self.search("firn " + " ".join(words))
         return done.stdout
 

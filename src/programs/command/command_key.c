@@ -58,9 +58,8 @@ int
 fi_command_key_ask(const char *store_path, const firn_key_source *source, bool from_input,
                    firn_error *err)
 {
-    const firn_key_request request = {
-        .size = sizeof(request), .path = store_path, .attempt = 1, .is_new = false};
-    firn_key_answer answer = {.size = sizeof(answer), .kind = FIRN_KEY_PASSPHRASE};
+    const firn_key_request request = {.path = store_path, .attempt = 1, .is_new = false};
+    firn_key_answer answer = {.kind = FIRN_KEY_PASSPHRASE};
     answer.room = SECRET_SIZE_MAX;
     answer.bytes = fi_term_secret_allocate(answer.room);
     if (answer.bytes == NULL) {
@@ -167,7 +166,7 @@ fi_command_key_cipher(struct fi_cli *cli, firn_cipher *out)
 int
 fi_command_key_check_new(struct fi_cli *cli, const char *store_path, firn_cipher cipher)
 {
-    firn_key_info info = {.size = sizeof(info)};
+    firn_key_info info = FIRN_KEY_INFO_INIT;
     if (cipher == FIRN_CIPHER_NONE ||
         firn_key_list(store_path, NULL, NULL, &info, NULL) != FIRN_OK ||
         info.cipher != FIRN_CIPHER_NONE) {
@@ -246,7 +245,7 @@ fi_command_key_is_given(void)
 bool
 fi_command_key_show(const char *store_path, char out[FI_COMMAND_KEY_TEXT_SIZE])
 {
-    firn_key_info info = {.size = sizeof(info)};
+    firn_key_info info = FIRN_KEY_INFO_INIT;
     int code = firn_key_list(store_path, NULL, NULL, &info, NULL);
     bool is_encrypted = code == FIRN_OK && info.cipher != FIRN_CIPHER_NONE;
     out[0] = '\0';

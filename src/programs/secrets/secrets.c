@@ -40,7 +40,7 @@ fi_secrets_find(struct fi_cli *cli, int place, struct fi_secrets_store *out)
 {
     assert(place >= 0);
     firn_error err;
-    out->info.size = sizeof(out->info);
+    out->info = (firn_key_info)FIRN_KEY_INFO_INIT;
     out->options = (firn_key_options)FIRN_KEY_OPTIONS_INIT;
     FI_TRY_RETURN(find_path(cli, place, out->path));
     out->options.source = &fi_command_key_source;
