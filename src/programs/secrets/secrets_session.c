@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * secrets/secrets_session.c: firn key unlock and lock: the session keyring of the kernel, which lets
- * hooks, servers and scripts open a store without a question.
+ * secrets/secrets_session.c: firn key unlock and lock: the session keyring of the kernel, which
+ * lets hooks, servers and scripts open a store without a question.
  */
 #include "secrets/secrets_internal.h"
 

@@ -401,7 +401,7 @@ const struct fi_command fi_secrets_slots_change = {
 };
 
 static const struct fi_command_option remove_options[] = {
-    {"yes", 'y', NULL, "also the last passphrase or recovery code, without asking"},
+    {"yes", 'y', NULL, "do not ask about the last passphrase or code"},
     {NULL, 0, NULL, NULL},
 };
 

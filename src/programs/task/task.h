@@ -50,8 +50,8 @@ int fi_task_workspace_open(struct fi_cli *cli, firn_workspace **out);
  * in the tree is not trusted (firn trust), and nothing must be done; it was reported. */
 int fi_task_workspace_open_unasked(struct fi_cli *cli, firn_workspace **out,
                                    bool *out_is_untrusted);
-/* The same for one that a person starts, and that runs by itself then: asks for what opens the store
- * and for nothing else. Returns an exit code. */
+/* The same for a command that a person starts, and that runs by itself then: asks for what opens
+ * the store, and nothing else. Returns an exit code. */
 int fi_task_workspace_open_watched(struct fi_cli *cli, firn_workspace **out);
 extern const char fi_task_workspace_untrusted_hint[];
 /* The same, for a command that is about the directory itself, even inside another workspace.

@@ -347,3 +347,9 @@ Stores of key-value data.
   $ firn key rotate ../kv && firn key list ../kv -q | wc -l
   new files are encrypted with master key 2; files that are there keep theirs
   1
+
+Remotes are refused for now.
+
+  $ FIRN_KEY_COMMAND='echo yet another' firn remote add far ../far
+  ! firn: remotes of encrypted stores are not supported yet: what is sent would say in clear what the checkpoints are called
+  [1]
