@@ -243,7 +243,7 @@ int fi_command_key_check_new(struct fi_cli *cli, const char *store_path, firn_ci
 int fi_command_key_check_recovery(struct fi_cli *cli);
 /* Adds a recovery code to a store, shows it once, on standard error where that is a terminal, else
  * on standard output, and says what to do with it; with --json its number is the member
- * "recovery_key". Returns an exit code. Requires: fi_command_key_check_recovery has no objection. */
+ * "recovery_key". Returns an exit code. Requires: fi_command_key_check_recovery does not object. */
 int fi_command_key_print_recovery(struct fi_cli *cli, const char *store_path, const char *label);
 
 enum { FI_COMMAND_KEY_TEXT_SIZE = 64 };

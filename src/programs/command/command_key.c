@@ -4,10 +4,10 @@
  * commands that make a store.
  *
  * A person is asked after everything that the library looks at by itself: the session keyring, and
- * the variables FIRN_KEY_FILE and FIRN_KEY_COMMAND. What was typed is kept until the program ends, in
- * memory for secrets, since a command may open its store several times, and a shell does so for
- * each statement. The first answer about the same store is the kept one; a wrong one is asked for
- * again.
+ * the variables FIRN_KEY_FILE and FIRN_KEY_COMMAND. What was typed is kept until the program ends,
+ * in memory for secrets, since a command may open its store several times, and a shell does so for
+ * each statement. The first answer about the same store is the kept one; if it is wrong, the person
+ * is asked again.
  *
  * --key-file sets FIRN_KEY_FILE of this process: it is the name of a file and no secret, and so it
  * counts more than a variable of the user's and is read in one way.

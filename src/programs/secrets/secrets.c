@@ -4,9 +4,9 @@
  *
  * To find a workspace's store nothing in it is read, so no key is needed for that.
  *
- * A command that needs a new passphrase asks for it first, and the library then asks for what opens
- * the store: a person who has no terminal gives the new passphrase on standard input, and what opens
- * the store by FIRN_KEY_FILE or FIRN_KEY_COMMAND.
+ * A command that needs a new passphrase asks for what opens the store, and then for that, on the
+ * terminal. A person who has none gives the new passphrase on standard input, and what opens the
+ * store by FIRN_KEY_FILE or FIRN_KEY_COMMAND.
  */
 #include "secrets/secrets_internal.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * secrets/secrets_list.c: firn key list. What it shows is in clear in FIRN.keys, so it needs no key.
+ * secrets/secrets_list.c: firn key list. What it shows is in clear in FIRN.keys, and needs no key.
  */
 #include "secrets/secrets_internal.h"
 

@@ -110,8 +110,8 @@ const struct fi_command fi_secrets_session_unlock = {
     .help = "Puts the key of the store into the session keyring of the kernel, from which\n"
             "every program of this login session can open it: hooks, firn mcp and firn watch\n"
             "need no question then. The kernel forgets it after the time, and at the end of\n"
-            "the session; firn key lock ends it before. What changes the keys of the store\n"
-            "ends it, too.",
+            "the session; firn key lock ends it before. Keys that are changed or removed\n"
+            "meanwhile do not end it.",
     .examples = unlock_examples,
     .uses = FI_COMMAND_USES_WORKSPACE,
     .run = run_unlock,
