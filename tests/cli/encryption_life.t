@@ -256,16 +256,14 @@ No secret is shown where a key is wrong, in messages or in JSON.
 FIRN.keys is damaged, or missing.
 
   $ store=$(echo $XDG_DATA_HOME/firn/w-*); cp $store/FIRN.keys ../keys
-  $ printf x | dd of=$store/FIRN.keys bs=1 seek=40 conv=notrunc 2>/dev/null; firn list
-     4  <id>  <time>          2 files      10 B  third
-     3  <id>  <time>          2 files      10 B  second
-     2  <id>  <time>          2 files       8 B  the file is looked at before
-     1  <id>  <time>          2 files       8 B  [good]  first
+  $ truncate -s -1 $store/FIRN.keys; firn list
+  ! firn: '<T>/data/firn/w-<hex>/FIRN.keys': the keys file is damaged: its checksum is another one
+  ! hint: copy FIRN.keys back from a backup of the store: nothing else has the keys
+  [5]
   $ firn key list
-  XChaCha20-Poly1305, 2 master keys; locked
-      1  key file       <time>
-      5  recovery code  <time>
-      6  passphrase     <time>  again
+  ! firn: '<T>/data/firn/w-<hex>/FIRN.keys': the keys file is damaged: its checksum is another one
+  ! hint: copy FIRN.keys back from a backup of the store: nothing else has the keys
+  [5]
   $ rm $store/FIRN.keys; firn list
   ! firn: '<T>/data/firn/w-<hex>/FIRN.keys' is missing: the store is encrypted, and cannot be read without it; a copy of the store or of this file has the keys
   ! hint: copy FIRN.keys back from a backup of the store: nothing else has the keys

@@ -53,8 +53,19 @@ Changes of the keys do not end it; a lock does.
   ! usage: firn key lock [options] [STORE]
   ! help: firn help key lock
   [2]
-  $ firn key lock --all
-  locked 3 stores
+  $ firn key lock ../kv
+  locked
   $ firn db get ../kv k a
   ! firn: '../kv' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
   [1]
+  $ cat >../alone.py <<'END'
+  > import ctypes, os, sys
+  > ctypes.CDLL(None).syscall(219 if os.uname().machine == "aarch64" else 250, 1, None)  # a session keyring of its own
+  > os.execvp("bash", ["bash", "-c", sys.argv[1]])
+  > END
+  $ FIRN_KEY_COMMAND='echo s3' python3 ../alone.py 'firn key unlock -q && firn key unlock -q ../kv && firn key lock --all && firn key list | head -n 1'
+  locked 2 stores
+  XChaCha20-Poly1305, 1 master key; locked
+  $ firn key list | head -n 1 && firn key lock
+  XChaCha20-Poly1305, 1 master key; unlocked in this session
+  locked
