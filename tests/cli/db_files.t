@@ -162,7 +162,7 @@ Files.
   disk     <any>
   4 keyspaces, firn's own included
   $ firn db stats app.firn --json
-  {"levels":[{"files":0,"bytes":0,"entries":0,"tombstones":0},<any>],"history":{"files":0,"bytes":0,"entries":0,"tombstones":0},"keyspaces":4,"file_bytes":<n>,"value_files":0,"value_bytes":0,"value_live_bytes":0,"log_bytes":<n>,"memtable_bytes":<n>,"missing_files":0,"checkpoint_memory_bytes":<n>,"disk":{"log_bytes":<n>,"log_spare_bytes":<n>,"reserve_bytes":<n>,"run_bytes":<n>,"value_bytes":<n>,"pack_bytes":<n>,"manifest_bytes":<n>,"other_bytes":<n>}}
+  {"levels":[{"files":0,"bytes":0,"entries":0,"tombstones":0},<any>],"history":{"files":0,"bytes":0,"entries":0,"tombstones":0},"keyspaces":4,"file_bytes":<n>,"value_files":0,"value_bytes":0,"value_live_bytes":0,"log_bytes":<n>,"memtable_bytes":<n>,"missing_files":0,"checkpoint_memory_bytes":<n>,"disk":{"log_bytes":<n>,"log_spare_bytes":<n>,"reserve_bytes":<n>,"run_bytes":<n>,"value_bytes":<n>,"pack_bytes":<n>,"manifest_bytes":<n>,"other_bytes":<n>},"encryption":null}
 
 Large values lie in files of their own.
 

@@ -71,6 +71,7 @@ RUNS = {
     "config": [["config"]],
     "workspaces": [["workspaces"]],
     "trust": [["trust"]],
+    "key": [["key", "list"], ["key", "lock"]],
     "gc": [["gc"], ["gc", "-n"], ["gc", "--now"], ["gc", "--auto"]],
     "check": [["check"], ["check", "--data"], ["check", "--remote", "far"], ["check", "--remote", "far", "--data"]],
     "repair": [["repair", "-n"], ["repair"]],

@@ -19,8 +19,8 @@ The program explains itself, and every command does.
   
   Other commands:
     log browse list show cat blame grep report mount tag pin unpin delete undelete
-    forget push pull fetch clone remote hook mcp init config workspaces trust gc
-    check repair db import export chkp alxs help completion version
+    forget push pull fetch clone remote hook mcp init config workspaces trust key
+    gc check repair db import export chkp alxs help completion version
   
   What they do, options and exit codes: firn help
   More about a command: firn help COMMAND
@@ -83,6 +83,7 @@ The program explains itself, and every command does.
     config     Show or change settings
     workspaces List, remove or relocate workspaces
     trust      Trust a store
+    key        Show, add, change or remove what opens an encrypted store
     gc         Delete data that no checkpoint refers to
     check      Check that everything saved is present and undamaged
     repair     Repair a damaged store
@@ -125,6 +126,8 @@ The program explains itself, and every command does.
   
   Environment:
     FIRN_STORE     the store, if --store is not given
+    FIRN_KEY_FILE  a key file that opens an encrypted store
+    FIRN_KEY_COMMAND a command that prints the passphrase of one
     PAGER          for long results on a terminal (or FIRN_PAGER; default: less)
     BROWSER        for firn report --open (default: xdg-open)
     NO_COLOR       if it is set, there are no colors, unless they are asked for
@@ -146,7 +149,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   > done
   --turn goes back to where the last turn of a coding agent began (firn help hook),
         --limit N         with --list: the N nearest in each direction (default 20)
-  $ for group in workspaces remote hook db chkp alxs; do
+  $ for group in workspaces remote key hook db chkp alxs; do
   >     firn help $group >a && firn $group --help >b && cmp a b
   >     for command in $(sed -n '/^Commands:/,/^$/{s/^  table \([a-z]*\) .*/table_\1/p;t
   >         s/^  \([a-z]*\) .*/\1/p}' a); do
@@ -165,6 +168,14 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   remote prune
   remote show
   remote remove
+  key list
+  key add
+  key change
+  key remove
+  key recover
+  key rotate
+  key unlock
+  key lock
   hook install
   hook print
   hook remove
@@ -219,7 +230,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
 What prints JSON has its row in docs/json.md.
 
   $ firn help | sed -n '/^Everyday/,/^Options/s/^  \([a-z]*\) .*/\1/p' >names
-  $ for group in workspaces remote hook db chkp alxs import export; do
+  $ for group in workspaces remote key hook db chkp alxs import export; do
   >     firn help $group | sed -n "/^Commands:/,/^$/s/^  \(table [a-z]*\|[a-z]*\) .*/$group \1/p"
   > done >>names
   $ grep -c -x -e status -e version -e 'db table show' -e 'import git' names

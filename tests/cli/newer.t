@@ -33,10 +33,10 @@ A store of a newer format: each command says so, changes nothing, and ends with 
   ! hint: read it with the newer firn that wrote it
   [1]
   $ said() { sed "s/'[^']*FIRN'/FIRN/" | sort | uniq -c | sed 's/^ *//'; }
-  $ for command in list status log 'show latest' save 'restore latest' undo redo 'undo --list' diff 'revert 1' gc 'gc --auto' 'gc --now' check repair 'repair -n' workspaces init 'delete latest' 'undelete latest' 'forget f --yes' 'tag x' 'tag -d x' 'pin 1' 'unpin 1' 'cat latest f' 'grep a' 'blame f' 'report -o ../x.html' watch push pull 'pull origin 1' fetch 'remote list' 'remote show origin' 'remote log' 'remote prune' 'remote add origin ../r' 'remote remove origin' 'check --remote'; do firn --store ../s $command; echo $?; done 2>&1 | said
-  42 1
-  42 firn: FIRN has format version 99; this firn reads versions up to 8
-  42 hint: read it with the newer firn that wrote it
+  $ for command in list status log 'show latest' save 'restore latest' undo redo 'undo --list' diff 'revert 1' gc 'gc --auto' 'gc --now' check repair 'repair -n' workspaces init 'delete latest' 'undelete latest' 'forget f --yes' 'tag x' 'tag -d x' 'pin 1' 'unpin 1' 'cat latest f' 'grep a' 'blame f' 'report -o ../x.html' watch push pull 'pull origin 1' fetch 'remote list' 'remote show origin' 'remote log' 'remote prune' 'remote add origin ../r' 'remote remove origin' 'check --remote' 'key list' 'key rotate'; do firn --store ../s $command; echo $?; done 2>&1 | said
+  44 1
+  44 firn: FIRN has format version 99; this firn reads versions up to 8
+  44 hint: read it with the newer firn that wrote it
   $ for command in 'get S k a' 'put S k b 1' 'scan S k' 'check S' 'stats S' 'repair S' 'dump S' 'keyspaces S' 'compact S' 'export S -o ../x' 'checkpoint S x'; do firn db ${command/S/..\/d.firn}; echo $?; done 2>&1 | said
   11 1
   11 firn: FIRN has format version 99; this firn reads versions up to 8

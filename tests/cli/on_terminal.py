@@ -4,6 +4,7 @@
 
   --of ioe          which of its standard input, output and error are on the terminal; the others: nothing, and our own
   --answer TEXT     types it when it is asked ([y/N]); several are typed one after the other
+  --secret TEXT     types it when a passphrase is asked for (": "); several are typed one after the other
   --columns N       the width of the terminal
   --rows N          its height
   --ctrl-c TEXT     types Ctrl-C when TEXT has come, counted from the last of these on; several one after the other
@@ -24,6 +25,7 @@ import time
 parser = argparse.ArgumentParser()
 parser.add_argument("--of", default="ioe")
 parser.add_argument("--answer", action="append", default=[])
+parser.add_argument("--secret", action="append", default=[])
 parser.add_argument("--columns", type=int, default=80)
 parser.add_argument("--rows", type=int, default=24)
 parser.add_argument("--ctrl-c", action="append", default=[])
@@ -61,6 +63,9 @@ while True:
     if options.answer and text.endswith(b"[y/N] ") and len(text) > asked:
         asked = len(text)
         os.write(ours, options.answer.pop(0).encode() + b"\n")
+    if options.secret and text.endswith(b": ") and len(text) > asked:
+        asked = len(text)
+        os.write(ours, options.secret.pop(0).encode() + b"\n")
     if options.ctrl_c and options.ctrl_c[0].encode() in text[seen:]:
         time.sleep(0.15 if seen else 0)  # nobody types faster; what comes faster counts as one
         seen = len(text)

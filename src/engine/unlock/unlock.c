@@ -320,11 +320,11 @@ fi_unlock_keys(struct fi_os *os, const char *path, struct fi_keys *keys,
 static int
 refuse_without_key(const char *path, firn_error *err)
 {
-    return fi_error_set(
-        err, FIRN_DENIED,
-        "'%.200s' cannot be encrypted without a key: set FIRN_KEY_FILE to the path "
-        "of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase",
-        path);
+    return fi_error_set(err, FIRN_DENIED,
+                        "'%.200s' cannot be encrypted without a key: set FIRN_KEY_FILE to the path "
+                        "of a key file, or FIRN_KEY_COMMAND to a command that prints the "
+                        "passphrase",
+                        path);
 }
 
 /* A secret for the first slot: *out_secret borrows from *out_memory, which the caller frees. */

@@ -14,6 +14,7 @@
 #include "mount/mount.h"
 #include "remotes/remotes.h"
 #include "report/report.h"
+#include "secrets/secrets.h"
 #include "seed/seed.h"
 
 static const char about[] =
@@ -67,6 +68,7 @@ static const struct fi_command *const commands[] = {
     &fi_dir_config,
     &fi_dir_workspaces,
     &fi_dir_trust,
+    &fi_secrets,
     &fi_dir_gc,
     &fi_dir_check,
     &fi_dir_repair,
@@ -127,6 +129,8 @@ static const struct fi_command_note exit_codes[] = {
 
 static const struct fi_command_note environment[] = {
     {"FIRN_STORE", "the store, if --store is not given"},
+    {"FIRN_KEY_FILE", "a key file that opens an encrypted store"},
+    {"FIRN_KEY_COMMAND", "a command that prints the passphrase of one"},
     {"PAGER", "for long results on a terminal (or FIRN_PAGER; default: less)"},
     {"BROWSER", "for firn report --open (default: xdg-open)"},
     {"NO_COLOR", "if it is set, there are no colors, unless they are asked for"},

@@ -33,16 +33,34 @@ fi_command_may_repeat(const char *word, size_t size)
     return memmem(word, size, "...", 3) != NULL;
 }
 
+/* The place of an option in the command's table, or the number of its options. */
+static size_t
+find_option(const struct fi_cli *cli, const char *name)
+{
+    size_t i = 0;
+    while (cli->command->options[i].name != NULL &&
+           strcmp(cli->command->options[i].name, name) != 0) {
+        i++;
+    }
+    return i;
+}
+
 static size_t
 option_place(const struct fi_cli *cli, const char *name)
 {
     assert(cli->command != NULL && cli->command->options != NULL);
-    for (size_t i = 0; cli->command->options[i].name != NULL; i++) {
-        if (strcmp(cli->command->options[i].name, name) == 0) {
-            return i;
-        }
+    size_t place = find_option(cli, name);
+    if (cli->command->options[place].name == NULL) {
+        abort();
     }
-    abort();
+    return place;
+}
+
+bool
+fi_command_offers(const struct fi_cli *cli, const char *name)
+{
+    return cli->command != NULL && cli->command->options != NULL &&
+           cli->command->options[find_option(cli, name)].name != NULL;
 }
 
 bool

@@ -176,6 +176,9 @@ bool fi_command_man_print(const struct fi_command_program *program, const char *
 bool fi_command_has(const struct fi_cli *cli, const char *name);
 const char *fi_command_value(const struct fi_cli *cli, const char *name);
 
+/* Whether the command has an option of that name in its table. */
+bool fi_command_offers(const struct fi_cli *cli, const char *name);
+
 /* Prints "firn: <command>: <message>", the usage and where the help is, and returns
  * FI_EXIT_USAGE. */
 int fi_command_misused(struct fi_cli *cli, const char *format, ...)
@@ -201,6 +204,52 @@ bool fi_command_gone_find(const struct fi_cli *cli, char out[PATH_MAX]);
 const char *fi_command_gone_hint(const struct fi_cli *cli);
 /* The same about a workspace that was in this directory; NULL if none is gone. */
 const char *fi_command_gone_below_hint(const struct fi_cli *cli, const char *directory);
+
+/* ---- encrypted stores ---- */
+
+/* Asks a person at the terminal of this process, if there is one, for what opens a store; never in
+ * the background. For each place of a command that opens one, but those that nobody waits for. */
+extern const firn_key_source fi_command_key_source;
+/* The same where a recovery code is meant. */
+extern const firn_key_source fi_command_key_source_recovery;
+/* Asks now what the library would ask a source about this store, which is told it then; for a
+ * command that has more to ask afterwards. from_input: reads a line of standard input instead.
+ * Returns a code of the library. */
+int fi_command_key_ask(const char *store_path, const firn_key_source *source, bool from_input,
+                       firn_error *err);
+/* Whether the environment says what opens stores: then nobody is asked. */
+bool fi_command_key_is_given(void);
+/* Wipes what was typed last. */
+void fi_command_key_forget(void);
+
+/* The rows of options of a command that may make a store. */
+#define FI_COMMAND_KEY_OPTIONS                                                   \
+    {"encrypt", 0, NULL, "encrypt the store if it is made"},                     \
+        {"cipher", 0, "CIPHER", "with --encrypt: xchacha20, aes or aegis"},      \
+    {                                                                            \
+        "key-file", 0, "FILE", "with --encrypt, what is in FILE opens the store" \
+    }
+/* Reads them; *out is NONE where they were not given, or are not offered. Returns an exit code. */
+int fi_command_key_cipher(struct fi_cli *cli, firn_cipher *out);
+/* From now on the file opens stores, before everything but the session keyring. Returns an exit
+ * code. */
+int fi_command_key_use_file(struct fi_cli *cli, const char *path);
+/* Reports a store that is there and in clear, where an encrypted one was asked for. Returns an exit
+ * code. */
+int fi_command_key_check_new(struct fi_cli *cli, const char *store_path, firn_cipher cipher);
+
+/* Reports that a recovery code could be shown nowhere: it is no part of the JSON. Returns an exit
+ * code. */
+int fi_command_key_check_recovery(struct fi_cli *cli);
+/* Adds a recovery code to a store, shows it once, on standard error where that is a terminal, else
+ * on standard output, and says what to do with it; with --json its number is the member
+ * "recovery_key". Returns an exit code. Requires: fi_command_key_check_recovery does not object. */
+int fi_command_key_print_recovery(struct fi_cli *cli, const char *store_path, const char *label);
+
+enum { FI_COMMAND_KEY_TEXT_SIZE = 64 };
+/* Writes the member "encryption" of the open object, and "AES-256-GCM, 2 keys" to out; null and "",
+ * and returns false, if the store is in clear, or cannot be read. */
+bool fi_command_key_show(const char *store_path, char out[FI_COMMAND_KEY_TEXT_SIZE]);
 
 /* ---- what the program says on standard error, and the exit code that goes with it ---- */
 

@@ -504,6 +504,7 @@ fi_command_line_main(const struct fi_command_program *program, int argc, char *c
         exit_code = FI_EXIT_FAILED;
     }
     fi_term_json_finish();
+    fi_command_key_forget();
     free(words);
     free(cli.directory);
     return finish_output(&cli, exit_code);

@@ -196,6 +196,9 @@ fi_command_report_failure(struct fi_cli *cli, const firn_error *err, const char 
     bool is_interrupted = err->code == FIRN_CANCELLED && fi_term_signals_caught() != 0;
     const char *text = is_interrupted ? "interrupted" : err->text;
     fi_command_report_line("%s", text[0] != '\0' ? text : firn_code_text(err->code));
+    if (err->code == FIRN_CORRUPT && strstr(text, "/FIRN.keys'") != NULL) {
+        hint = "copy FIRN.keys back from a backup of the store: nothing else has the keys";
+    }
     if (hint == NULL || err->code == FIRN_NEWER) { /* no other command does better */
         hint = hint_of(cli, err->code);
     }

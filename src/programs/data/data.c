@@ -341,6 +341,7 @@ static const struct fi_command put = {
         (const struct fi_command_option[]){
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {"ttl", 't', "SECONDS", "let the value expire after this many seconds"},
+            FI_COMMAND_KEY_OPTIONS,
             {NULL, 0, NULL, NULL},
         },
     .help = "The value is on disk when the command returns. If VALUE is - it is read from\n"

@@ -278,6 +278,9 @@ run_import(struct fi_cli *cli)
     if (kind != NULL) {
         return migrate_from(cli, kind);
     }
+    if (fi_command_has(cli, "encrypt")) {
+        return fi_command_misused(cli, "--encrypt needs --from: an export is imported in clear");
+    }
     fi_task_notices_init(&notices, cli);
     options.callbacks = fi_task_notices_callbacks(&notices);
     int code = firn_store_import(cli->arguments[0], cli->arguments[1], &options, &checkpoint, &err);
@@ -415,6 +418,7 @@ const struct fi_command fi_data_checkpoint_import = {
     .options =
         (const struct fi_command_option[]){
             {"from", 0, "KIND", "what SOURCE is: rocksdb, leveldb, lmdb, sqlite"},
+            FI_COMMAND_KEY_OPTIONS,
             {NULL, 0, NULL, NULL},
         },
     .help = "Without --from, SOURCE is a file written by firn db export, and STORE is a\n"

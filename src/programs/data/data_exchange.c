@@ -753,6 +753,7 @@ static const struct fi_command_option import_options[] = {
     {"ignore-unknown", 0, NULL, "skip fields and members that are no column of the table"},
     {"upsert", 0, NULL, "replace rows with the same key (--on-conflict replace)"},
     {"on-conflict", 0, "WHAT", "at a key that exists: fail (default), skip, replace"},
+    FI_COMMAND_KEY_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
 

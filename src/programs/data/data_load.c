@@ -252,6 +252,7 @@ static const struct fi_command_option load_options[] = {
     {"binary", 'b', NULL, "rows are binary"},
     {"json-lines", 'j', NULL, "rows are JSON objects, one on each line"},
     {"bulk", 's', NULL, "rows are sorted by key; they are written only once"},
+    FI_COMMAND_KEY_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
 

@@ -230,6 +230,15 @@ show_text(const firn_store_statistics *stats)
                        fi_term_text_plural(stats->keyspaces, "keyspace", "keyspaces"));
 }
 
+static void
+show_encryption(const char *path)
+{
+    char text[FI_COMMAND_KEY_TEXT_SIZE];
+    if (fi_command_key_show(path, text)) {
+        fi_term_out_format("encrypted: %s\n", text);
+    }
+}
+
 static int
 run_stats(struct fi_cli *cli)
 {
@@ -254,6 +263,7 @@ run_stats(struct fi_cli *cli)
     } else {
         show_json(&stats);
         show_text(&stats);
+        show_encryption(cli->arguments[0]);
     }
     return fi_data_store_close(cli, store, exit_code);
 }

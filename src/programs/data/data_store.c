@@ -14,6 +14,7 @@
 
 #include "task/task.h"
 #include "term/term.h"
+#include "term/term_try.h"
 
 /* One command needs no more, unless it loads: what a store with 65,536 keyspaces, or an older one
  * with 100,000, takes of it (docs/tuning.md), and room for what it reads. */
@@ -62,6 +63,7 @@ fi_data_store_open(struct fi_cli *cli, const char *path, enum fi_data_store_acce
 {
     assert(path != NULL);
     firn_error err;
+    firn_cipher cipher = FIRN_CIPHER_NONE;
     struct attempt attempt = {path, FIRN_STORE_OPTIONS_INIT, NULL};
     if (path[0] == '\0') {
         return fi_command_misused(cli, "STORE is empty");
@@ -72,6 +74,10 @@ fi_data_store_open(struct fi_cli *cli, const char *path, enum fi_data_store_acce
     bool loads = access == FI_DATA_STORE_LOAD || access == FI_DATA_STORE_LOAD_OR_MAKE;
     attempt.options.memory_bytes = loads ? 0 : MEMORY_BYTES;
     attempt.options.lock_timeout_ms = fi_task_patience_slice_ms(cli);
+    FI_TRY_RETURN(may_make ? fi_command_key_cipher(cli, &cipher) : FI_EXIT_OK);
+    FI_TRY_RETURN(fi_command_key_check_new(cli, path, cipher));
+    attempt.options.cipher = cipher;
+    attempt.options.key_source = &fi_command_key_source;
     int code = fi_task_patience_run(cli, attempt_open, &attempt, &err);
     fi_term_meter_clear();
     if (code != FIRN_OK) {

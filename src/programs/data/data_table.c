@@ -621,6 +621,11 @@ const struct fi_command fi_data_table_create = {
     .name = "table create",
     .summary = "Create a table",
     .arguments = "STORE TABLE DEFINITION",
+    .options =
+        (const struct fi_command_option[]){
+            FI_COMMAND_KEY_OPTIONS,
+            {NULL, 0, NULL, NULL},
+        },
     .help = "DEFINITION consists of items with commas between them:\n"
             "\n"
             "  NAME TYPE [null | not null] [default LITERAL] [auto] [bloom] [primary key]\n"

@@ -18,6 +18,7 @@
 struct attempt {
     firn_workspace *workspace;
     bool is_created;
+    firn_cipher cipher; /* NONE: in clear */
 };
 
 static int
@@ -73,9 +74,11 @@ dir_init_show(struct fi_cli *cli, const struct attempt *attempt, bool is_adopted
     fi_term_json_bool("created", attempt->is_created);
     fi_term_json_bool("adopted", is_adopted);
     if (!cli->quiet) {
-        fi_term_out_text(is_adopted            ? "adopted the store "
-                         : attempt->is_created ? "made the store "
-                                               : "the store is there already: ");
+        bool is_encrypted = attempt->cipher != FIRN_CIPHER_NONE;
+        fi_term_out_text(is_adopted                            ? "adopted the store "
+                         : attempt->is_created && is_encrypted ? "made the encrypted store "
+                         : attempt->is_created                 ? "made the store "
+                                                               : "the store is there already: ");
         fi_term_text_escape(firn_str(store), fi_term_out_write);
         fi_term_out_text("\n");
     }
@@ -144,22 +147,67 @@ check_inside(struct fi_cli *cli)
     return FI_EXIT_OK;
 }
 
+/* ---- what an encrypted store has to be told of ---- */
+
+/* Where nobody sees a code, it is made only if it is asked for. */
+static bool
+wants_recovery(struct fi_cli *cli)
+{
+    return fi_command_has(cli, "recovery") ||
+           (!fi_command_has(cli, "no-recovery") && fi_command_report_may_prompt(cli));
+}
+
+/* Returns an exit code. */
+static int
+show_keys(struct fi_cli *cli, const struct attempt *attempt)
+{
+    const char *store = firn_workspace_store_path(attempt->workspace);
+    char text[FI_COMMAND_KEY_TEXT_SIZE];
+    int exit_code =
+        wants_recovery(cli) ? fi_command_key_print_recovery(cli, store, NULL) : FI_EXIT_OK;
+    (void)fi_command_key_show(store, text);
+    if (!cli->quiet) {
+        fi_command_report_line(
+            "without its passphrase, key file or recovery code nobody can read this store again");
+        fi_command_report_more("hint", "firn key add adds another way to open it");
+    }
+    return exit_code;
+}
+
+static int
+check_options(struct fi_cli *cli, bool is_here, bool adopts, firn_cipher *out)
+{
+    if (is_here && (adopts || cli->store_path != NULL)) {
+        return fi_command_misused(cli, "--here determines where the store is: it excludes --%s",
+                                  adopts ? "adopt" : "store");
+    }
+    FI_TRY_RETURN(fi_command_key_cipher(cli, out));
+    bool is_about_recovery = fi_command_has(cli, "recovery") || fi_command_has(cli, "no-recovery");
+    if (*out == FIRN_CIPHER_NONE && is_about_recovery) {
+        return fi_command_misused(cli, "--recovery and --no-recovery are for --encrypt");
+    }
+    if (*out != FIRN_CIPHER_NONE && adopts) {
+        return fi_command_misused(cli, "--adopt keeps a store as it is: it excludes --encrypt");
+    }
+    return fi_command_has(cli, "recovery") ? fi_command_key_check_recovery(cli) : FI_EXIT_OK;
+}
+
 static int
 dir_init_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_error err;
-    struct attempt attempt = {NULL, false};
+    struct attempt attempt = {NULL, false, FIRN_CIPHER_NONE};
     bool is_here = fi_command_has(cli, "here");
     bool adopts = fi_command_has(cli, "adopt");
-    if (is_here && (adopts || cli->store_path != NULL)) {
-        return fi_command_misused(cli, "--here determines where the store is: it excludes --%s",
-                                  adopts ? "adopt" : "store");
-    }
+    FI_TRY_RETURN(check_options(cli, is_here, adopts, &attempt.cipher));
     FI_TRY_RETURN(is_here ? check_inside(cli) : FI_EXIT_OK);
+    FI_TRY_RETURN(fi_task_workspace_open_root(cli, is_here ? ".firn" : cli->store_path,
+                                              attempt.cipher, &attempt.workspace));
     int exit_code =
-        fi_task_workspace_open_root(cli, is_here ? ".firn" : cli->store_path, &attempt.workspace);
+        fi_command_key_check_new(cli, firn_workspace_store_path(attempt.workspace), attempt.cipher);
     if (exit_code != FI_EXIT_OK) {
+        firn_workspace_close(attempt.workspace);
         return exit_code;
     }
     if (adopts) {
@@ -177,6 +225,9 @@ dir_init_run(struct fi_cli *cli)
         if (attempt.is_created) {
             fi_task_workspace_report_unread(attempt.workspace);
         }
+        if (attempt.is_created && attempt.cipher != FIRN_CIPHER_NONE) {
+            exit_code = show_keys(cli, &attempt);
+        }
     }
     firn_workspace_close(attempt.workspace);
     return exit_code;
@@ -185,6 +236,9 @@ dir_init_run(struct fi_cli *cli)
 static const struct fi_command_option options[] = {
     {"here", 0, NULL, "make the store inside the directory, as .firn"},
     {"adopt", 0, NULL, "keep the checkpoints of a directory that was moved"},
+    FI_COMMAND_KEY_OPTIONS,
+    {"recovery", 0, NULL, "with --encrypt, make a recovery code in any case"},
+    {"no-recovery", 0, NULL, "with --encrypt, make no recovery code"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -192,6 +246,7 @@ static const struct fi_command_example examples[] = {
     {"firn init", "make the store in its usual place"},
     {"firn --store /backup/project init", "make the store in /backup/project"},
     {"firn init --adopt", "keep the checkpoints after the directory was renamed"},
+    {"firn init --encrypt", "make an encrypted store, and ask for a passphrase"},
     {NULL, NULL},
 };
 
@@ -216,7 +271,14 @@ const struct fi_command fi_dir_init = {
             "below it act on that workspace; firn init there makes a separate workspace,\n"
             "which the outer one leaves out. If a workspace was moved, firn recognises it and\n"
             "does nothing until you choose: firn init --adopt keeps its checkpoints, firn\n"
-            "init starts a new history.",
+            "init starts a new history.\n"
+            "\n"
+            "With --encrypt everything that is saved is encrypted, names and messages\n"
+            "included. A passphrase opens the store, which is asked for twice, or what is in\n"
+            "the file of --key-file. On a terminal a recovery code is made as well, shown\n"
+            "once, and not kept anywhere: write it down. Without any of these nothing can be\n"
+            "read again. A store that exists in clear stays so. firn help key says how more\n"
+            "keys are added, docs/encryption.md what encryption protects from.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = dir_init_run,

@@ -261,7 +261,8 @@ run_db(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     firn_workspace *workspace;
-    FI_TRY_RETURN(fi_task_workspace_open_root(cli, cli->arguments[0], &workspace));
+    FI_TRY_RETURN(
+        fi_task_workspace_open_root(cli, cli->arguments[0], FIRN_CIPHER_NONE, &workspace));
     return repair(cli, workspace, true);
 }
 

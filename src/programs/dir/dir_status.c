@@ -309,6 +309,16 @@ show_remotes(struct shown *shown, firn_workspace *workspace)
 }
 
 static void
+show_encryption(const struct shown *shown)
+{
+    char text[FI_COMMAND_KEY_TEXT_SIZE];
+    bool is_encrypted = fi_command_key_show(firn_workspace_store_path(shown->workspace), text);
+    if (is_encrypted && !shown->cli->quiet && !shown->is_short) {
+        fi_term_out_format("encrypted: %s\n", text);
+    }
+}
+
+static void
 show_result(struct shown *shown, const firn_workspace_status_result *result)
 {
     fi_show_fold_finish(&shown->fold);
@@ -336,6 +346,7 @@ show_result(struct shown *shown, const firn_workspace_status_result *result)
             fi_term_out_text("a watch is running; firn watch --status describes it\n");
         }
     }
+    show_encryption(shown);
     if (result->git_tracks_store && !shown->cli->json) {
         fi_command_report_line(
             "git tracks files of the store .firn: a push publishes what was saved");
@@ -462,8 +473,9 @@ const struct fi_command fi_dir_status = {
             "\n"
             "If the store has remotes, a line for each says how many checkpoints were made\n"
             "since the last firn push, and why the last push in the background failed; the\n"
-            "remotes are not asked. If git tracks files of a store .firn in the workspace, a\n"
-            "warning says so.\n"
+            "remotes are not asked. If the store is encrypted, a line says how, and how many\n"
+            "keys open it (firn help key). If git tracks files of a store .firn in the\n"
+            "workspace, a warning says so.\n"
             "\n"
             "Paths are relative to the current directory. A first word that names no\n"
             "checkpoint, but a file or directory, is a path; after -- every word is one.\n"

@@ -383,8 +383,7 @@ dir_watch_run(struct fi_cli *cli)
                                 .save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT};
     int exit_code = read_options(&watching);
     if (exit_code == FI_EXIT_OK) {
-        bool is_untrusted;
-        exit_code = fi_task_workspace_open_unasked(cli, &watching.workspace, &is_untrusted);
+        exit_code = fi_task_workspace_open_watched(cli, &watching.workspace);
     }
     if (exit_code != FI_EXIT_OK) {
         return exit_code;

@@ -231,6 +231,7 @@ collect_if_due(const char *store_path)
     firn_workspace *workspace;
     options.store_path = store_path;
     options.is_root = true;
+    options.key_source = &fi_command_key_source;
     if (store_path != NULL && firn_workspace_open("/", &options, &workspace, NULL) == FIRN_OK) {
         fi_task_collect_if_due(workspace);
         firn_workspace_close(workspace);
@@ -244,6 +245,7 @@ remove_history(struct fi_cli *cli, const char *root)
     firn_error err;
     struct removal removal = {root, FIRN_WORKSPACE_OPTIONS_INIT};
     removal.options.store_path = cli->store_path;
+    removal.options.key_source = &fi_command_key_source;
     removal.options.lock_timeout_ms = fi_task_patience_slice_ms(cli);
     int code = fi_task_patience_run(cli, attempt_remove, &removal, &err);
     fi_term_meter_clear();
@@ -329,7 +331,8 @@ relocate(struct fi_cli *cli, const char *old_root)
     assert(old_root[0] != '\0');
     firn_error err;
     struct relocation relocation = {NULL, old_root};
-    int exit_code = fi_task_workspace_open_root(cli, cli->store_path, &relocation.workspace);
+    int exit_code =
+        fi_task_workspace_open_root(cli, cli->store_path, FIRN_CIPHER_NONE, &relocation.workspace);
     if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }

@@ -324,7 +324,8 @@ static int
 clone_into(struct fi_cli *cli, struct cloning *cloning)
 {
     cli->workspace_path = cloning->dir;
-    FI_TRY_RETURN(fi_task_workspace_open_root(cli, cli->store_path, &cloning->workspace));
+    FI_TRY_RETURN(
+        fi_task_workspace_open_root(cli, cli->store_path, FIRN_CIPHER_NONE, &cloning->workspace));
     FI_TRY_RETURN(fi_task_workspace_paths_init(cli, cloning->workspace, 2, &cloning->paths));
     FI_TRY_RETURN(add_origin(cli, cloning));
     fi_term_json_bytes("workspace", firn_str(firn_workspace_root(cloning->workspace)));

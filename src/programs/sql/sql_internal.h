@@ -844,4 +844,7 @@ void fi_sql_rows_json_value(sqlite3_str *out, const firn_table_column *column, f
 /* firn_diff: sql_diff.c. A code of SQLite. */
 int fi_sql_diff_register(struct fi_sql *sql);
 
+/* What fi_sql_store_ask has set. */
+const firn_key_source *fi_sql_store_source(void);
+
 #endif

@@ -54,6 +54,9 @@ struct fi_sql_shared {
     atomic_uint_fast64_t generation;
 };
 
+/* Set by the program, if by anyone, before there are connections. */
+static const firn_key_source *key_source;
+
 static pthread_mutex_t shared_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct fi_sql_shared *shared_stores;
 
@@ -70,6 +73,7 @@ struct options {
     char *at;
     bool read_only;
     bool create;
+    firn_cipher cipher; /* with create */
     bool blob;
     int64_t timeout_ms;
     uint64_t memory_bytes; /* 0: firn's default */
@@ -144,6 +148,19 @@ read_number(const char *text, long long most, long long *out)
 }
 
 static int
+read_cipher(struct options *options, const char *word, firn_error *err)
+{
+    options->cipher = strcmp(word, "xchacha20") == 0 ? FIRN_CIPHER_XCHACHA20_POLY1305
+                      : strcmp(word, "aes") == 0     ? FIRN_CIPHER_AES_256_GCM
+                      : strcmp(word, "aegis") == 0   ? FIRN_CIPHER_AEGIS_256
+                                                     : FIRN_CIPHER_NONE;
+    return options->cipher != FIRN_CIPHER_NONE
+               ? FIRN_OK
+               : fi_sqlvalue_error(err, FIRN_INVALID, "cipher is xchacha20, aes or aegis, not %s",
+                                   word);
+}
+
+static int
 read_option(struct options *options, const char *text, firn_error *err)
 {
     const char *value;
@@ -177,16 +194,34 @@ read_option(struct options *options, const char *text, firn_error *err)
         options->read_only = true;
     } else if (sqlite3_stricmp(text, "create") == 0) {
         options->create = true;
+    } else if (sqlite3_stricmp(text, "encrypt") == 0) {
+        options->cipher = FIRN_CIPHER_AUTOMATIC;
+    } else if ((value = value_of(text, "cipher")) != NULL) {
+        return read_cipher(options, value, err);
     } else if (sqlite3_stricmp(text, "blob") == 0) {
         options->blob = true;
     } else {
         return fi_sqlvalue_error(
             err, FIRN_INVALID,
             "there is no option '%s': name=, prefix=, at=, timeout=, memory=, durability=os, "
-            "read-only, create, blob",
+            "read-only, create, encrypt, cipher=, blob",
             text);
     }
     return FIRN_OK;
+}
+
+/* ---- keys of encrypted stores ---- */
+
+void
+fi_sql_store_ask(const firn_key_source *source)
+{
+    key_source = source;
+}
+
+const firn_key_source *
+fi_sql_store_source(void)
+{
+    return key_source;
 }
 
 /* ---- handles that connections share ---- */
@@ -214,11 +249,13 @@ open_store(const char *path, const struct options *options, firn_store **out, fi
     given.create_if_missing = options->create;
     given.lock_timeout_ms = options->timeout_ms;
     given.memory_bytes = options->memory_bytes;
+    given.key_source = key_source;
     if (strcmp(path, ":memory:") == 0) {
         given.read_only = false;
         given.create_if_missing = true;
         return firn_store_open_memory(UINT64_MAX, &given, out, err);
     }
+    given.cipher = options->cipher;
     int rc = firn_store_open(path, &given, out, err);
     if (rc == FIRN_NOT_FOUND && !options->create) {
         return fi_sqlvalue_error(err, rc, "there is no store '%s'; the option 'create' makes one",

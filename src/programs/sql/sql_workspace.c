@@ -37,9 +37,12 @@ open_workspace(const struct fi_sql *sql, sqlite3_value *directory, firn_workspac
                firn_error *err)
 {
     const char *path = fi_sql_rows_argument(directory);
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    options.key_source = fi_sql_store_source();
     int code = path != NULL ? fi_sql_confine_check(sql, path, err) : FIRN_OK;
     *out = NULL;
-    return code != FIRN_OK ? code : firn_workspace_open(path != NULL ? path : ".", NULL, out, err);
+    return code != FIRN_OK ? code
+                           : firn_workspace_open(path != NULL ? path : ".", &options, out, err);
 }
 
 static void

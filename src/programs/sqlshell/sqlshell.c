@@ -38,6 +38,17 @@ read_mode(struct fi_sqlshell *shell)
 
 /* Returns an exit code. */
 static int
+read_cipher(struct fi_sqlshell *shell)
+{
+    FI_TRY_RETURN(fi_command_key_cipher(shell->cli, &shell->cipher));
+    if (shell->cipher != FIRN_CIPHER_NONE && !shell->may_create) {
+        return fi_command_misused(shell->cli, "--encrypt is for --create");
+    }
+    return fi_command_key_check_new(shell->cli, shell->path, shell->cipher);
+}
+
+/* Returns an exit code. */
+static int
 run_all(struct fi_sqlshell *shell)
 {
     struct fi_cli *cli = shell->cli;
@@ -76,6 +87,7 @@ sqlshell_run(struct fi_cli *cli)
     }
     shell.pages = true;
     int exit_code;
+    FI_TRY_OUT(exit_code, read_cipher(&shell));
     FI_TRY_OUT(exit_code, read_mode(&shell));
     FI_TRY_OUT(exit_code, fi_sqlshell_session_open(&shell));
     FI_TRY_OUT(exit_code, fi_sqlshell_session_attach(&shell, shell.may_create));
@@ -114,6 +126,7 @@ const struct fi_command fi_sqlshell = {
             {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {"read-only", 0, NULL, "refuse statements that write"},
             {"create", 0, NULL, "create the store if it does not exist"},
+            FI_COMMAND_KEY_OPTIONS,
             {"allow-paths", 0, NULL, "let statements open other stores and saved directories"},
             {"memory", 0, "MIB", "memory of the store (default 256)"},
             {"mode", 0, "MODE", "table, tabs, csv, json, markdown or line"},

@@ -332,6 +332,7 @@ attempt_import(void *ctx, firn_error *err)
     firn_table *table = NULL;
     const char *end = strrchr(import->file, '.');
     options.create_if_missing = false;
+    options.key_source = &fi_command_key_source;
     options.lock_timeout_ms = fi_task_patience_slice_ms(import->shell->cli);
     bool is_json = end != NULL && (strcmp(end, ".jsonl") == 0 || strcmp(end, ".ndjson") == 0);
     how.form.kind = is_json ? FIRN_TEXT_JSON_LINES : FIRN_TEXT_CSV;

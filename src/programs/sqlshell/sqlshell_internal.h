@@ -47,6 +47,7 @@ struct fi_sqlshell {
     sqlite3 *db;
     enum fi_sqlshell_mode mode;
     bool read_only;      /* nothing may be written */
+    firn_cipher cipher;  /* of a store that is created */
     bool may_create;     /* the store is made where there is none */
     bool may_open;       /* statements may open other stores, and directories */
     bool is_attached;    /* the store is attached */

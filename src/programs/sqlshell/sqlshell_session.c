@@ -175,6 +175,7 @@ open_database(struct fi_sqlshell *shell)
     if (shell->db == NULL) {
         return report_no_memory(shell);
     }
+    fi_sql_store_ask(&fi_command_key_source);
     rc = rc == SQLITE_OK ? fi_sql_register(shell->db) : rc;
     rc = rc == SQLITE_OK ? fi_sql_confine(shell->db, shell->may_open ? NULL : shell->path) : rc;
     return rc == SQLITE_OK ? FI_EXIT_OK : fi_sqlshell_session_report(shell, rc);
@@ -206,6 +207,23 @@ struct attempt {
     bool is_for_writing;
 };
 
+static const char *
+cipher_option(firn_cipher cipher)
+{
+    switch (cipher) {
+    case FIRN_CIPHER_AUTOMATIC:
+        return ", 'encrypt'";
+    case FIRN_CIPHER_XCHACHA20_POLY1305:
+        return ", 'cipher=xchacha20'";
+    case FIRN_CIPHER_AES_256_GCM:
+        return ", 'cipher=aes'";
+    case FIRN_CIPHER_AEGIS_256:
+        return ", 'cipher=aegis'";
+    default:
+        return "";
+    }
+}
+
 static int
 attempt_attach(void *ctx, firn_error *err)
 {
@@ -220,6 +238,7 @@ attempt_attach(void *ctx, firn_error *err)
     }
     if (attempt->is_for_writing && shell->may_create) {
         sqlite3_str_appendall(text, ", 'create'");
+        sqlite3_str_appendall(text, cipher_option(shell->cipher));
     }
     if (shell->at != NULL) {
         char *at = sqlite3_mprintf("at=%s", shell->at);

@@ -50,9 +50,14 @@ int fi_task_workspace_open(struct fi_cli *cli, firn_workspace **out);
  * in the tree is not trusted (firn trust), and nothing must be done; it was reported. */
 int fi_task_workspace_open_unasked(struct fi_cli *cli, firn_workspace **out,
                                    bool *out_is_untrusted);
+/* The same for a command that a person starts, and that runs by itself then: asks for what opens
+ * the store, and nothing else. Returns an exit code. */
+int fi_task_workspace_open_watched(struct fi_cli *cli, firn_workspace **out);
 extern const char fi_task_workspace_untrusted_hint[];
-/* The same, for a command that is about the directory itself, even inside another workspace. */
-int fi_task_workspace_open_root(struct fi_cli *cli, const char *store_path, firn_workspace **out);
+/* The same, for a command that is about the directory itself, even inside another workspace.
+ * cipher: of a store that is made. */
+int fi_task_workspace_open_root(struct fi_cli *cli, const char *store_path, firn_cipher cipher,
+                                firn_workspace **out);
 /* What to do where a directory that is to go on with a history has one of its own; otherwise
  * `hint`. */
 const char *fi_task_workspace_adopt_hint(int code, const char *hint);

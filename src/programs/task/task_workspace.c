@@ -343,7 +343,8 @@ open_asking(struct fi_cli *cli, const firn_workspace_options *options, bool may_
 }
 
 int
-fi_task_workspace_open_root(struct fi_cli *cli, const char *store_path, firn_workspace **out)
+fi_task_workspace_open_root(struct fi_cli *cli, const char *store_path, firn_cipher cipher,
+                            firn_workspace **out)
 {
     firn_error err;
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
@@ -352,6 +353,8 @@ fi_task_workspace_open_root(struct fi_cli *cli, const char *store_path, firn_wor
     options.copy_sqlite = fi_sqlitefile_copy;
     options.names_root = cli->directory != NULL && cli->workspace_path == NULL;
     options.is_root = true;
+    options.cipher = cipher;
+    options.key_source = &fi_command_key_source;
     if (open_asking(cli, &options, true, out, &err) != FIRN_OK) {
         return report_open(cli, &err);
     }
@@ -415,8 +418,11 @@ obey_wait(const struct fi_cli *cli, firn_workspace_options *options, firn_worksp
                                workspace, err);
 }
 
+/* may_ask: about stores that are not trusted, and histories of other directories. keys: whom the
+ * library asks for what opens the store; NULL: nobody. */
 static int
-open_workspace(struct fi_cli *cli, bool may_ask, firn_workspace **out, int *out_code)
+open_workspace(struct fi_cli *cli, bool may_ask, const firn_key_source *keys, firn_workspace **out,
+               int *out_code)
 {
     firn_error err;
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
@@ -424,6 +430,7 @@ open_workspace(struct fi_cli *cli, bool may_ask, firn_workspace **out, int *out_
     options.lock_timeout_ms = fi_task_patience_slice_ms(cli);
     options.copy_sqlite = fi_sqlitefile_copy;
     options.names_root = cli->directory != NULL && cli->workspace_path == NULL;
+    options.key_source = keys;
     *out_code = open_asking(cli, &options, may_ask, out, &err);
     if (*out_code != FIRN_OK) {
         return report_open(cli, &err);
@@ -454,16 +461,23 @@ int
 fi_task_workspace_open(struct fi_cli *cli, firn_workspace **out)
 {
     int code;
-    return open_workspace(cli, true, out, &code);
+    return open_workspace(cli, true, &fi_command_key_source, out, &code);
 }
 
 int
 fi_task_workspace_open_unasked(struct fi_cli *cli, firn_workspace **out, bool *out_is_untrusted)
 {
     int code;
-    int exit_code = open_workspace(cli, false, out, &code);
+    int exit_code = open_workspace(cli, false, NULL, out, &code);
     *out_is_untrusted = code == FIRN_UNTRUSTED;
     return exit_code;
+}
+
+int
+fi_task_workspace_open_watched(struct fi_cli *cli, firn_workspace **out)
+{
+    int code;
+    return open_workspace(cli, false, &fi_command_key_source, out, &code);
 }
 
 const char *
@@ -478,7 +492,15 @@ void
 fi_task_workspace_report_unread(const firn_workspace *workspace)
 {
     const char *store = firn_workspace_unread_store(workspace);
-    if (store != NULL) {
+    firn_key_info info = FIRN_KEY_INFO_INIT;
+    if (store != NULL && firn_key_list(store, NULL, NULL, &info, NULL) == FIRN_OK &&
+        info.cipher != FIRN_CIPHER_NONE) {
+        fi_command_report_line("an encrypted store is locked, and may hold the history of this "
+                               "directory, if that was moved: %s",
+                               store);
+        fi_command_report_more("hint", "firn key unlock THAT-STORE opens it; firn init --adopt "
+                                       "then continues the history");
+    } else if (store != NULL) {
         fi_command_report_line(
             "a store cannot be read, and may hold the history of this directory: %s", store);
         fi_command_report_more("hint",

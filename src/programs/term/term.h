@@ -267,15 +267,23 @@ void fi_term_path_print(firn_slice path);
 
 /* ---- asking for a passphrase ---- */
 
+/* Memory for secrets: locked, in no core file, and zeroed when it is freed. NULL: memory ran out.
+ * Requires of free: the same size; NULL is fine. */
+void *fi_term_secret_allocate(size_t size);
+void fi_term_secret_free(void *memory, size_t size);
+
 /* Shows the text, escaped, and ": " on the terminal of this process, and reads a line that is not
  * shown. twice: a new passphrase, which is typed again, up to three times until both are equal, and
  * is not empty. out has memory for secrets, with room for so many bytes; nothing of what was typed
  * is anywhere else afterwards. One thread at a time, while nothing else has the terminal.
- * FIRN_NOT_FOUND: standard input is no terminal, or this process has none. FIRN_CANCELLED: a signal
- * asked to stop (fi_term_signals_caught), or the terminal ended. FIRN_INVALID: a new one was not
- * typed twice, or it has no room. FIRN_NO_MEMORY. */
+ * FIRN_NOT_FOUND: standard input is no terminal, or this process has none, or is in its background.
+ * FIRN_CANCELLED: a signal asked to stop (fi_term_signals_caught), or the terminal ended.
+ * FIRN_INVALID: a new one was not typed twice, or it has no room. FIRN_NO_MEMORY. */
 int fi_term_secret_ask(const char *text, bool twice, uint8_t *out, size_t room, size_t *out_size,
                        firn_error *err);
+/* Reads a line of standard input, without its end, where that is no terminal. FIRN_NOT_FOUND: there
+ * is none. FIRN_INVALID: it has no room. FIRN_CANCELLED, FIRN_IO. */
+int fi_term_secret_read(uint8_t *out, size_t room, size_t *out_size, firn_error *err);
 
 /* ---- the state in which the program starts, and being asked to stop ---- */
 

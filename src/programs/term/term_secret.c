@@ -6,11 +6,13 @@
  * standard error go. Lines are edited by the kernel, as always; only echo is off. What was typed
  * before the prompt is dropped, as it has been shown.
  *
+ * A process in the background of a terminal does not ask: the shell would stop it.
+ *
  * The terminal gets its modes back on each way out. A signal that asks to stop ends the wait; one
  * that ends the program at once restores them in its handler (term_signals.c). Ctrl-Z restores
  * them, stops the program, and shows the prompt again when it goes on.
  *
- * A line is in a page that is locked in memory, in no core file and in no child, and that is
+ * Secrets are in pages that are locked in memory, in no core file and in no child, and that are
  * zeroed. The library has memory of this kind, but no program can ask for it.
  */
 #include "term/term.h"
@@ -106,7 +108,7 @@ term_secret_open(void)
     if (tty < 0) {
         return false;
     }
-    if (tcgetattr(tty, &modes_before) != 0) {
+    if (tcgetpgrp(tty) != getpgrp() || tcgetattr(tty, &modes_before) != 0) {
         (void)close(tty);
         tty = -1;
         return false;
@@ -236,19 +238,29 @@ ask(const char *text, bool twice, uint8_t *first, size_t *out_size, firn_error *
     return fail(err, FIRN_INVALID, "no passphrase was typed twice in the same way");
 }
 
-static void *
-page_create(void)
+void *
+fi_term_secret_allocate(size_t size)
 {
-    void *page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED) {
+    assert(size > 0);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
         return NULL;
     }
-    (void)madvise(page, PAGE_SIZE, MADV_DONTDUMP);
+    (void)madvise(memory, size, MADV_DONTDUMP);
 #ifdef MADV_WIPEONFORK
-    (void)madvise(page, PAGE_SIZE, MADV_WIPEONFORK);
+    (void)madvise(memory, size, MADV_WIPEONFORK);
 #endif
-    (void)mlock(page, PAGE_SIZE); /* it may be refused: then the page serves as it is */
-    return page;
+    (void)mlock(memory, size); /* it may be refused: then the memory serves as it is */
+    return memory;
+}
+
+void
+fi_term_secret_free(void *memory, size_t size)
+{
+    if (memory != NULL) {
+        explicit_bzero(memory, size);
+        (void)munmap(memory, size);
+    }
 }
 
 int
@@ -257,7 +269,7 @@ fi_term_secret_ask(const char *text, bool twice, uint8_t *out, size_t room, size
 {
     size_t size = 0;
     *out_size = 0;
-    uint8_t *page = page_create();
+    uint8_t *page = fi_term_secret_allocate(PAGE_SIZE);
     if (page == NULL) {
         return fail(err, FIRN_NO_MEMORY, "not enough memory for a passphrase");
     }
@@ -274,7 +286,35 @@ fi_term_secret_ask(const char *text, bool twice, uint8_t *out, size_t room, size
         memcpy(out, page, size);
         *out_size = size;
     }
-    explicit_bzero(page, PAGE_SIZE);
-    (void)munmap(page, PAGE_SIZE);
+    fi_term_secret_free(page, PAGE_SIZE);
     return code;
+}
+
+/* ==== a line of standard input ==== */
+
+int
+fi_term_secret_read(uint8_t *out, size_t room, size_t *out_size, firn_error *err)
+{
+    *out_size = 0;
+    for (size_t size = 0;;) {
+        uint8_t byte = 0;
+        ssize_t got = read(STDIN_FILENO, &byte, 1); /* what follows the line is for others */
+        if (got < 0 && errno == EINTR && fi_term_signals_caught() == 0) {
+            continue;
+        }
+        if (got < 0) {
+            return errno == EINTR ? fail(err, FIRN_CANCELLED, "interrupted")
+                                  : fail(err, FIRN_IO, "standard input could not be read");
+        }
+        if (got == 0 || byte == '\n') {
+            *out_size = size;
+            return size > 0 || got > 0
+                       ? FIRN_OK
+                       : fail(err, FIRN_NOT_FOUND, "standard input has no such line");
+        }
+        if (size == room) {
+            return fail(err, FIRN_INVALID, "the passphrase is too long");
+        }
+        out[size++] = byte;
+    }
 }
