@@ -564,7 +564,7 @@ Mistakes.
   $ firn db table --help | head -1
   usage: firn db COMMAND [options] [arguments]
   $ firn help db table create | head -3
-  usage: firn db table create STORE TABLE DEFINITION
+  usage: firn db table create [options] STORE TABLE DEFINITION
   
   Create a table.
   $ firn help db table creat

@@ -353,3 +353,17 @@ Remotes are refused for now.
   $ FIRN_KEY_COMMAND='echo yet another' firn remote add far ../far
   ! firn: remotes of encrypted stores are not supported yet: what is sent would say in clear what the checkpoints are called
   [1]
+
+What looks through all stores leaves locked ones out.
+
+  $ firn workspaces
+       1  <time>  <T>/v
+  ! firn: could not be read: <T>/data/firn/w-<hex>: '<T>/data/firn/w-<hex>' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
+  ! hint: firn key unlock STORE lets an encrypted store be listed, and its workspaces be removed
+  [6]
+  $ firn workspaces remove --yes .
+  ! firn: no store knows a workspace '<T>/w'
+  ! hint: firn workspaces lists the workspaces
+  [3]
+  $ FIRN_KEY_COMMAND='echo yet another' firn --store $store workspaces remove --yes .
+  removed the checkpoints of <T>/w; the directory was not changed

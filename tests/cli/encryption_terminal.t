@@ -165,3 +165,7 @@ Each shell asks once, however often it opens the store.
   n
   2
   0
+  $ on --ctrl-c "': " firn db sql ../kv
+  Passphrase for '../kv': 
+  firn: interrupted
+  1

@@ -234,6 +234,7 @@ int fi_command_key_cipher(struct fi_cli *cli, firn_cipher *out);
 /* From now on the file opens stores, before everything but the session keyring. Returns an exit
  * code. */
 int fi_command_key_use_file(struct fi_cli *cli, const char *path);
+bool fi_command_key_is_encrypted(const char *store_path);
 /* Reports a store that is there and in clear, where an encrypted one was asked for. Returns an exit
  * code. */
 int fi_command_key_check_new(struct fi_cli *cli, const char *store_path, firn_cipher cipher);

@@ -163,6 +163,14 @@ fi_command_key_cipher(struct fi_cli *cli, firn_cipher *out)
     return file != NULL ? fi_command_key_use_file(cli, file) : FI_EXIT_OK;
 }
 
+bool
+fi_command_key_is_encrypted(const char *store_path)
+{
+    firn_key_info info = FIRN_KEY_INFO_INIT;
+    return firn_key_list(store_path, NULL, NULL, &info, NULL) == FIRN_OK &&
+           info.cipher != FIRN_CIPHER_NONE;
+}
+
 int
 fi_command_key_check_new(struct fi_cli *cli, const char *store_path, firn_cipher cipher)
 {

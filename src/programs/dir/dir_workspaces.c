@@ -21,6 +21,7 @@ struct listing {
     const struct fi_cli *cli;
     uint64_t count;
     bool has_damage;
+    bool has_locked; /* an encrypted store */
     bool has_gone;
 };
 
@@ -57,7 +58,9 @@ dir_workspaces_visit(void *ctx, const firn_workspace_info *info)
 {
     struct listing *listing = ctx;
     listing->count++;
-    listing->has_damage = listing->has_damage || info->damage != NULL;
+    bool is_locked = info->damage != NULL && fi_command_key_is_encrypted(info->store_path);
+    listing->has_locked = listing->has_locked || is_locked;
+    listing->has_damage = listing->has_damage || (info->damage != NULL && !is_locked);
     listing->has_gone = listing->has_gone || (info->damage == NULL && !info->is_there);
     print_json(info);
     if (info->damage == NULL) {
@@ -74,7 +77,7 @@ run_list(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_error err;
-    struct listing listing = {cli, 0, false, false};
+    struct listing listing = {.cli = cli};
     fi_term_json_array("workspaces");
     if (firn_workspaces_list(cli->store_path, dir_workspaces_visit, &listing, &err) != FIRN_OK) {
         return fi_command_report_failure(cli, &err, NULL);
@@ -83,6 +86,10 @@ run_list(struct fi_cli *cli)
         fi_command_report_more(
             "hint", "firn --store STORE repair rebuilds the store from what can still be read");
     }
+    if (listing.has_locked) {
+        fi_command_report_more("hint", "firn key unlock STORE lets an encrypted store be listed, "
+                                       "and its workspaces be removed");
+    }
     fi_term_json_end();
     if (listing.count == 0 && !cli->quiet) {
         fi_term_out_text("no workspaces\n");
@@ -90,7 +97,7 @@ run_list(struct fi_cli *cli)
         fi_term_out_text(
             "bring back what is gone with: mkdir -p DIR && firn -C DIR restore latest\n");
     }
-    return listing.has_damage ? FI_EXIT_PARTIAL : FI_EXIT_OK;
+    return listing.has_damage || listing.has_locked ? FI_EXIT_PARTIAL : FI_EXIT_OK;
 }
 
 static const struct fi_command list = {

@@ -33,11 +33,9 @@ hint_of(const struct naming *naming, int code)
                    : NULL;
     }
     if (naming->url != NULL && code == FIRN_UNSUPPORTED) {
-        firn_key_info info = FIRN_KEY_INFO_INIT;
-        bool is_encrypted = firn_key_list(firn_workspace_store_path(naming->workspace), NULL, NULL,
-                                          &info, NULL) == FIRN_OK &&
-                            info.cipher != FIRN_CIPHER_NONE;
-        return is_encrypted ? NULL : "firn help remote add names storages that can be shared";
+        return fi_command_key_is_encrypted(firn_workspace_store_path(naming->workspace))
+                   ? NULL
+                   : "firn help remote add names storages that can be shared";
     }
     return fi_remotes_hint(naming->workspace, naming->name, code);
 }

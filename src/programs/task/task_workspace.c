@@ -492,9 +492,7 @@ void
 fi_task_workspace_report_unread(const firn_workspace *workspace)
 {
     const char *store = firn_workspace_unread_store(workspace);
-    firn_key_info info = FIRN_KEY_INFO_INIT;
-    if (store != NULL && firn_key_list(store, NULL, NULL, &info, NULL) == FIRN_OK &&
-        info.cipher != FIRN_CIPHER_NONE) {
+    if (store != NULL && fi_command_key_is_encrypted(store)) {
         fi_command_report_line("an encrypted store is locked, and may hold the history of this "
                                "directory, if that was moved: %s",
                                store);

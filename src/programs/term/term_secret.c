@@ -36,13 +36,24 @@ enum { LINE_SIZE = 4096, PAGE_SIZE = 2 * LINE_SIZE, ATTEMPTS_MAX = 3 };
 static int tty = -1; /* one prompt at a time */
 static struct termios modes_before;
 static struct sigaction stop_before;
-static atomic_bool is_to_stop; /* relaxed: says nothing but itself */
+static struct sigaction interrupt_before;
+/* relaxed: they say nothing but themselves */
+static atomic_bool is_to_stop;
+static atomic_bool is_interrupted;
 
 static void
 on_stop(int number)
 {
     (void)number;
     atomic_store_explicit(&is_to_stop, true, memory_order_relaxed);
+}
+
+/* Of Ctrl-C, which in a shell ends a statement and no program. */
+static void
+on_interrupt(int number)
+{
+    atomic_store_explicit(&is_interrupted, true, memory_order_relaxed);
+    interrupt_before.sa_handler(number);
 }
 
 /* Also in a signal handler. */
@@ -98,6 +109,12 @@ term_secret_handle_stop(void)
     if (stop_before.sa_handler != SIG_IGN) {
         (void)sigaction(SIGTSTP, &action, NULL);
     }
+    action.sa_handler = on_interrupt;
+    atomic_store_explicit(&is_interrupted, false, memory_order_relaxed);
+    (void)sigaction(SIGINT, NULL, &interrupt_before);
+    if (interrupt_before.sa_handler != SIG_IGN && interrupt_before.sa_handler != SIG_DFL) {
+        (void)sigaction(SIGINT, &action, NULL);
+    }
 }
 
 static bool
@@ -125,6 +142,7 @@ term_secret_close(void)
     give_back();
     fi_term_signals_before_end(NULL);
     (void)sigaction(SIGTSTP, &stop_before, NULL);
+    (void)sigaction(SIGINT, &interrupt_before, NULL);
     (void)close(tty);
     tty = -1;
 }
@@ -148,9 +166,16 @@ stop_for_a_while(void)
 /* ==== a line ==== */
 
 static bool
+is_cancelled(void)
+{
+    return fi_term_signals_caught() != 0 ||
+           atomic_load_explicit(&is_interrupted, memory_order_relaxed);
+}
+
+static bool
 has_noted(void)
 {
-    return fi_term_signals_caught() != 0 || atomic_load_explicit(&is_to_stop, memory_order_relaxed);
+    return is_cancelled() || atomic_load_explicit(&is_to_stop, memory_order_relaxed);
 }
 
 /* Waits for a line or a signal; whether there is a line. */
@@ -186,7 +211,7 @@ read_line(const char *text, uint8_t *out, size_t *out_size, firn_error *err)
     show_prompt(text);
     for (;;) {
         bool has_line = wait_for_line();
-        if (fi_term_signals_caught() != 0) {
+        if (is_cancelled()) {
             term_secret_put("\n", 1);
             return fail(err, FIRN_CANCELLED, "interrupted");
         }
