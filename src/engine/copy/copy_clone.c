@@ -128,7 +128,7 @@ copy_clone_fill(struct firn_db *db, struct fi_os_dir *to, const struct fi_step *
     FI_TRY_RETURN(flush_rest(db, err));
     DCHECK(is_flushed(db));
     FI_TRY_RETURN(fi_db_create_begin(to, &identity, err));
-    FI_TRY_RETURN(fi_db_keys_copy(db, to, err));
+    FI_TRY_RETURN(fi_db_keys_copy(db->dir, to, err));
     FI_TRY_RETURN(make_log(to, err));
     FI_TRY_RETURN(clone_packs(db, to, step, err));
     FI_TRY_RETURN(clone_trees(db, to, step, err));
