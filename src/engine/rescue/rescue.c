@@ -351,10 +351,9 @@ fi_rescue(struct fi_os_dir *from, struct fi_os_dir *to, const struct fi_rescue_o
           struct fi_rescue_result *out, firn_error *err)
 {
     DCHECK(options->on_damage != NULL && from != to);
-    struct rescuing rescuing = {
-        .copy = {.report = {.on_damage = rescue_report, .ctx = &rescuing}},
-        .options = options,
-        .result = out};
+    struct rescuing rescuing = {.copy = {.report = {.on_damage = rescue_report, .ctx = &rescuing}},
+                                .options = options,
+                                .result = out};
     int rc;
     *out = (struct fi_rescue_result){0};
     FI_TRY(fi_rescue_unlock(from, options->unlock, &rescuing.copy.from, &rescuing.cipher, err));

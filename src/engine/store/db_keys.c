@@ -3,9 +3,10 @@
  * store/db_keys.c: the file FIRN.keys of an encrypted store, and what it opens.
  *
  * The file FIRN says that a store is encrypted; FIRN.keys has its master keys, locked by
- * passphrases and the like (keys/keys.h). An opening reads that file once it knows that it may use the store,
- * has it unlocked, and attaches the keys to the handle of the directory (cipher/cipher_keyring.h).
- * From then on what is read below that handle is decrypted, and nothing is written there in clear.
+ * passphrases and the like (keys/keys.h). An opening reads that file once it knows that it may use
+ * the store, has it unlocked, and attaches the keys to the handle of the directory
+ * (cipher/cipher_keyring.h). From then on what is read below that handle is decrypted, and nothing
+ * is written there in clear.
  *
  * It is replaced as a whole: its next version is written to FIRN.keys.tmp, synced, and renamed.
  * Without it nothing of the store can be read, so no step of a change leaves the directory without
