@@ -53,8 +53,7 @@ FIRN_MUST_CHECK int fi_db_keys_open(struct fi_os_dir *dir, unsigned cipher,
                                     firn_error *err);
 /* Gives a store that is being created the keys file, and its handle the keys, of the one at `from`,
  * if that has keys. */
-FIRN_MUST_CHECK int fi_db_keys_copy(struct fi_os_dir *from, struct fi_os_dir *to,
-                                    firn_error *err);
+FIRN_MUST_CHECK int fi_db_keys_copy(struct fi_os_dir *from, struct fi_os_dir *to, firn_error *err);
 
 /* ---- db_path.c ---- */
 
