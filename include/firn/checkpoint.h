@@ -179,17 +179,23 @@ typedef struct firn_store_export_options {
     size_t size;           /* sizeof(firn_store_export_options) */
     bool replace_existing; /* replace an existing file; otherwise FIRN_EXISTS */
     firn_callbacks callbacks;
+    bool in_clear; /* the file is not encrypted, although the store is */
+    /* Asked for what shall open the file; the environment does not count. Borrowed for the call. NULL:
+     * if the store is encrypted, the environment gives it (encryption.h). */
+    const firn_key_source *key_source;
 } firn_store_export_options;
-#define FIRN_STORE_EXPORT_OPTIONS_INIT                                \
-    {                                                                 \
-        sizeof(firn_store_export_options), false, FIRN_CALLBACKS_INIT \
+#define FIRN_STORE_EXPORT_OPTIONS_INIT                                             \
+    {                                                                              \
+        sizeof(firn_store_export_options), false, FIRN_CALLBACKS_INIT, false, NULL \
     }
 /* Writes the state of a checkpoint (NULL: the present state) into the file `path`, in an existing
  * directory: all user keyspaces, and the checkpoint with its references; nothing else of the store.
  * When this returns FIRN_OK the file is complete and on disk; after an error, an earlier file is
  * unchanged. Meanwhile the file and a temporary store are in a directory .firn-export-*.tmp beside it,
  * which takes about as much space as the data. If a crash leaves such a directory, the next export to
- * the same place removes it. Commits continue meanwhile. firn_store_open with read_only opens the file. */
+ * the same place removes it. Commits continue meanwhile. firn_store_open with read_only opens the file.
+ * The file of an encrypted store is encrypted, with keys of its own, unless in_clear; FIRN_DENIED: nothing
+ * was given that shall open it. That of a store in clear is encrypted if there is a key_source. */
 FIRN_API FIRN_MUST_CHECK int firn_store_export(firn_store *store, const char *reference,
                                                const char *path,
                                                const firn_store_export_options *options,
@@ -198,15 +204,19 @@ FIRN_API FIRN_MUST_CHECK int firn_store_export(firn_store *store, const char *re
 typedef struct firn_store_import_options {
     size_t size; /* sizeof(firn_store_import_options) */
     firn_callbacks callbacks;
+    /* Asked for what opens the file, if it is encrypted; the environment does not count. Borrowed for the
+     * call. NULL: the environment gives it. */
+    const firn_key_source *key_source;
 } firn_store_import_options;
-#define FIRN_STORE_IMPORT_OPTIONS_INIT                         \
-    {                                                          \
-        sizeof(firn_store_import_options), FIRN_CALLBACKS_INIT \
+#define FIRN_STORE_IMPORT_OPTIONS_INIT                               \
+    {                                                                \
+        sizeof(firn_store_import_options), FIRN_CALLBACKS_INIT, NULL \
     }
 /* Creates a store in the directory `path` (created, 0700, if missing) from an exported file: its data,
  * as the present state, and its checkpoint. Every byte of the file is verified. FIRN_EXISTS if there is
  * a store already; FIRN_INVALID if the directory contains anything else, or the file was not exported by
- * firn. out, the checkpoint, may be NULL. */
+ * firn. out, the checkpoint, may be NULL. The store of an encrypted file is encrypted with its keys, and
+ * opens with the same secret; FIRN_DENIED: it was not given. */
 FIRN_API FIRN_MUST_CHECK int firn_store_import(const char *file, const char *path,
                                                const firn_store_import_options *options,
                                                firn_store_checkpoint *out, firn_error *err);

@@ -15,6 +15,7 @@
 #include "inspect/inspect.h"
 #include "posix/os_default.h"
 #include "store/db.h"
+#include "unlock/unlock.h"
 
 static void
 checkpoint_api_describe(const struct fi_db_checkpoint_info *info, firn_store_checkpoint *out)
@@ -260,8 +261,12 @@ firn_store_export(firn_store *store, const char *reference, const char *path,
     API_REQUIRE(path[0] != '\0', err, "the path of a file must not be empty");
     API_OPEN(store, STORE, err);
     API_READ_OPTIONS(given, options, err);
-    const struct fi_copy_export_target target = {
-        .os = os, .path = path, .replace_existing = given.replace_existing};
+    const struct fi_unlock_source keys = fi_unlock_source_of(given.key_source);
+    const struct fi_copy_export_target target = {.os = os,
+                                                 .path = path,
+                                                 .replace_existing = given.replace_existing,
+                                                 .in_clear = given.in_clear,
+                                                 .keys = given.key_source != NULL ? &keys : NULL};
     struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
     return api_check_told(fi_copy_export(store, reference, &target, &progress, err), err);
 }
@@ -280,7 +285,9 @@ firn_store_import(const char *file, const char *path, const firn_store_import_op
                 "the size of out must be set to sizeof(firn_store_checkpoint)");
     API_READ_OPTIONS(given, options, err);
     struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
-    int rc = fi_copy_import(os, file, path, &progress, &info, err);
+    struct fi_unlock_source keys = fi_unlock_source_of(given.key_source);
+    keys.is_only = given.key_source != NULL;
+    int rc = fi_copy_import(os, file, path, &keys, &progress, &info, err);
     if (rc == FIRN_OK && out != NULL) {
         hand_over(&info, out);
     }

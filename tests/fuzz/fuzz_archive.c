@@ -98,7 +98,7 @@ use(struct fi_os *os, struct fi_os_dir *root)
         CHECK(rc == FIRN_OK || err.text[0] != '\0');
         fi_db_abandon(db);
     }
-    int import_rc = fi_copy_import(os, "/f", "/copy", &progress, &info, &err);
+    int import_rc = fi_copy_import(os, "/f", "/copy", NULL, &progress, &info, &err);
     CHECK(import_rc == FIRN_OK || err.text[0] != '\0');
     CHECK(fi_os_dir_list(root, count, &names, NULL) == FIRN_OK);
     CHECK(names <= 2);

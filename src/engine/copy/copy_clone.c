@@ -128,7 +128,7 @@ copy_clone_fill(struct firn_db *db, struct fi_os_dir *to, const struct fi_step *
     FI_TRY_RETURN(flush_rest(db, err));
     DCHECK(is_flushed(db));
     FI_TRY_RETURN(fi_db_create_begin(to, &identity, err));
-    FI_TRY_RETURN(fi_db_keys_copy(db, to, err));
+    FI_TRY_RETURN(fi_db_keys_copy(db->dir, to, err));
     FI_TRY_RETURN(make_log(to, err));
     FI_TRY_RETURN(clone_packs(db, to, step, err));
     FI_TRY_RETURN(clone_trees(db, to, step, err));
@@ -140,6 +140,7 @@ fi_copy_clone(struct firn_db *db, struct fi_os_dir *to, struct fi_storefile_prog
               firn_error *err)
 {
     struct fi_storefile_lock *lock = NULL;
+    struct fi_os_dir *own = NULL; /* gets the keys of an encrypted store; the caller's does not */
     const struct fi_step *step;
     int rc;
     if (db->is_read_only) {
@@ -148,12 +149,14 @@ fi_copy_clone(struct firn_db *db, struct fi_os_dir *to, struct fi_storefile_prog
     FI_TRY(fi_db_create_may(to, err));
     FI_TRY(fi_storefile_lock_acquire(to, 0, &lock, err));
     FI_TRY(fi_db_create_may(to, err));
+    FI_TRY(fi_os_dir_open_beneath(to, "", &own, err));
     FI_TRY(fi_db_maintain_flush(db, err));
     FI_TRY(fi_storefile_progress_begin_steps(progress, "write", 0, 0, &step, err));
     fi_db_lead_begin(db);
-    rc = copy_clone_fill(db, to, step, err);
+    rc = copy_clone_fill(db, own, step, err);
     fi_db_lead_end(db);
 out:
+    fi_os_dir_close(own);
     fi_storefile_lock_release(lock);
     return rc;
 }

@@ -12,13 +12,19 @@
  * the same place removes.
  *
  * The source is only read: one snapshot is open during step 1.
+ *
+ * (I1) The file of an encrypted store is in clear only if the caller has said so. Otherwise the
+ *      temporary store is encrypted from its creation on, with keys of its own: who gets the file
+ *      gets nothing that opens the store. (Not checked here: the temporary store has a seal.)
  */
 #include "copy/copy_internal.h"
 
 #include "archive/archive.h"
 #include "base/check.h"
+#include "cipher/cipher.h"
 #include "os/os_user_path.h"
 #include "store/db_store_handle.h"
+#include "unlock/unlock.h"
 
 #define STORE_NAME "store"
 #define FILE_NAME "file"
@@ -60,19 +66,42 @@ fill_store(struct firn_db *from, const char *reference, struct firn_db *to,
     return rc;
 }
 
+/* (I1) */
+static unsigned
+choose_cipher(const struct firn_db *from, const struct fi_copy_export_target *target)
+{
+    unsigned own = from->identity.cipher != 0 ? from->identity.cipher
+                   : target->keys != NULL     ? (unsigned)FI_CIPHER_XCHACHA20_POLY1305
+                                              : 0;
+    return target->in_clear ? 0 : own;
+}
+
 static int
 make_store(struct firn_db *from, const char *reference, struct fi_os_dir *dir,
-           struct fi_storefile_progress *progress, struct fi_db_checkpoint_info *out,
-           firn_error *err)
+           const struct fi_copy_export_target *target, struct fi_storefile_progress *progress,
+           struct fi_db_checkpoint_info *out, firn_error *err)
 {
+    struct fi_unlock_source keys = {.get = NULL};
     const struct fi_db_options options = {.create_if_missing = true,
                                           .durability = FIRN_DURABILITY_OS,
                                           .memory_bytes = from->limits.memory,
                                           .threads = 1,
-                                          .compression = from->compression};
+                                          .compression = from->compression,
+                                          .new_cipher = choose_cipher(from, target),
+                                          .unlock = &keys};
     struct firn_db *to = NULL;
     int rc;
-    FI_TRY(fi_db_open(dir, &options, &to, err));
+    if (target->keys != NULL) {
+        keys = *target->keys;
+        keys.is_only = true;
+    }
+    keys.path = target->path;
+    rc = fi_db_open(dir, &options, &to, err);
+    if (rc == FIRN_DENIED && options.new_cipher != 0 && target->keys == NULL) {
+        fi_error_prefix(err, "the store is encrypted, and so is an export of it, unless it is "
+                             "asked for in clear");
+    }
+    FI_TRY(rc);
     FI_TRY(fill_store(from, reference, to, progress, out, err));
     rc = fi_db_close(to, err);
     to = NULL;
@@ -151,7 +180,8 @@ put_in_place(struct fi_copy_scratch *scratch, const struct fi_os_user_path *plac
 
 static int
 export_in(struct firn_db *db, const char *reference, struct fi_copy_scratch *scratch,
-          struct fi_storefile_progress *progress, firn_error *err)
+          const struct fi_copy_export_target *target, struct fi_storefile_progress *progress,
+          firn_error *err)
 {
     struct fi_db_checkpoint_info info;
     struct fi_os_dir *store = NULL;
@@ -159,7 +189,7 @@ export_in(struct firn_db *db, const char *reference, struct fi_copy_scratch *scr
     DCHECK(scratch->lock != NULL);
     FI_TRY(fi_os_make_dir(scratch->dir, STORE_NAME, 0700, err));
     FI_TRY(fi_os_dir_open(scratch->dir, STORE_NAME, &store, err));
-    FI_TRY(make_store(db, reference, store, progress, &info, err));
+    FI_TRY(make_store(db, reference, store, target, progress, &info, err));
     FI_TRY(write_file(scratch, store, info.created_ns, progress, err));
 out:
     fi_os_dir_close(store);
@@ -177,7 +207,7 @@ fi_copy_export(struct firn_db *db, const char *reference,
     FI_TRY(fi_os_user_path_init(&place, target->os, target->path, err));
     FI_TRY(check_target(&place, target, err));
     FI_TRY(fi_copy_scratch_create(&scratch, place.dir, err));
-    FI_TRY(export_in(db, reference, &scratch, progress, err));
+    FI_TRY(export_in(db, reference, &scratch, target, progress, err));
     FI_TRY(put_in_place(&scratch, &place, target, err));
 out:
     fi_copy_scratch_remove(&scratch);

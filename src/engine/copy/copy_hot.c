@@ -30,6 +30,14 @@
  *      its end, and everything is copied as it is.
  * (I4) and (I5) are not asserted: they concern bytes from outside, and are tested.
  *
+ * An encrypted store is captured without its keys, as it is on the disk. What its MANIFEST and its
+ * log say cannot be read, but where they end can (log/log.h). So
+ *   3. MANIFEST is read once more, and must be as in step 1, or all three steps are repeated.
+ * Then no load came in between (I4), and the log names no version that MANIFEST lacks (I5): both
+ * are written to MANIFEST before the log has what follows from them. Whether runs are missing is
+ * not known. The master keys in FIRN.keys are those of the state, or more: that file is read later,
+ * and only grows.
+ *
  * If nothing was written meanwhile, the same bytes are recorded again: two copies of an idle store
  * are equal.
  *
@@ -46,10 +54,12 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "codec/xxh3.h"
 #include "log/log.h"
 #include "manifest/manifest.h"
 #include "os/os_names.h"
+#include "os/os_seal.h"
 #include "store/db_store_handle.h"
 
 _Static_assert((int)FI_COPY_HOT_HEAD_SIZE == (int)FI_LOG_FORMAT_SEGMENT_SIZE,
@@ -62,6 +72,7 @@ struct fi_copy_hot {
     struct fi_os_file *lock;
     struct fi_buf log;      /* of struct fi_log_capture_segment */
     struct fi_buf manifest; /* likewise */
+    bool is_locked;         /* the store is encrypted */
     char missing[FI_LSM_HOT_COPY_MISSING_SIZE];
 };
 
@@ -315,6 +326,42 @@ copy_hot_inspect(struct fi_copy_hot *capture, bool may_lack_manifest, bool *out_
     return rc;
 }
 
+/* The lengths of a log whose records cannot be read. */
+static int
+measure_locked(const struct fi_copy_hot *capture, const char *prefix, struct fi_buf *out,
+               firn_error *err)
+{
+    const struct fi_log_options options = {
+        .prefix = prefix, .read_only = true, .may_be_locked = true};
+    int rc = fi_log_capture(capture->dir, &options, NULL, NULL, out, err);
+    return rc != FIRN_NOT_FOUND
+               ? rc
+               : fi_error_set(err, FIRN_CORRUPT, "the store '%s' has no file %s-*.log",
+                              fi_os_dir_path(capture->dir), prefix);
+}
+
+/* One attempt; FIRN_BUSY if MANIFEST changed meanwhile. */
+static int
+inspect_locked(struct fi_copy_hot *capture, firn_error *err)
+{
+    struct fi_buf after = {0};
+    int rc;
+    DCHECK(capture->lock != NULL && capture->is_locked); /* (I2), (I3) */
+    FI_TRY(measure_locked(capture, FI_MANIFEST_NAME, &capture->manifest, err));
+    FI_TRY(measure_locked(capture, fi_db_log_options(true).prefix, &capture->log, err));
+    FI_TRY(measure_locked(capture, FI_MANIFEST_NAME, &after, err));
+    if (fi_slice_compare(fi_buf_slice(&after), fi_buf_slice(&capture->manifest)) != 0) {
+        rc = fi_error_set(err, FIRN_BUSY,
+                          "the encrypted store '%s' is being written to, and changed each time "
+                          "that it was read",
+                          fi_os_dir_path(capture->dir));
+    }
+    DCHECK(are_consecutive(&capture->manifest) && are_consecutive(&capture->log)); /* (I1) */
+out:
+    fi_buf_deinit(&after);
+    return rc;
+}
+
 static int
 inspect_until_it_fits(struct fi_copy_hot *capture, bool may_lack_manifest, firn_error *err)
 {
@@ -324,7 +371,8 @@ inspect_until_it_fits(struct fi_copy_hot *capture, bool may_lack_manifest, firn_
         if (i > 0) {
             fi_os_sleep_ns(fi_os_dir_os(capture->dir), PAUSE_NS);
         }
-        rc = copy_hot_inspect(capture, may_lack_manifest, &lacks_load, err);
+        rc = capture->is_locked ? inspect_locked(capture, err)
+                                : copy_hot_inspect(capture, may_lack_manifest, &lacks_load, err);
         lacks_load = lacks_load && i + 1 < ATTEMPTS_FOR_LOADS;
     }
     return rc;
@@ -354,6 +402,7 @@ fi_copy_hot_open(struct fi_os_dir *dir, struct fi_copy_hot **out, firn_error *er
     /* A handle of its own: others may be listing the caller's. */
     FI_TRY(fi_os_dir_open_beneath(dir, "", &capture->dir, err));
     FI_TRY(fi_db_create_read_identity(capture->dir, &identity, err));
+    capture->is_locked = identity.cipher != 0 && fi_os_dir_seal(dir) == NULL;
     FI_TRY(refuse_repair(capture->dir, err));
     FI_TRY(fi_db_reader_lock_all(capture->dir, &capture->lock, err));
     FI_TRY(inspect_until_it_fits(capture, identity.version == FI_STOREFILE_VERSION_LOG, err));

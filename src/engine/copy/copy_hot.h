@@ -28,13 +28,14 @@ bool fi_copy_hot_is_own(const char *name);
 /* Captures the present state of the store, and keeps its files until the capture is closed; writers
  * can do everything else. Writes nothing. dir is used only during the call. FIRN_CORRUPT,
  * FIRN_NEWER, FIRN_NOT_FOUND and the other errors of opening a store; FIRN_BUSY if the store is
- * being repaired, or changed too much at each attempt. */
+ * being repaired, or changed too much at each attempt. Needs no key of an encrypted store. */
 FIRN_MUST_CHECK int fi_copy_hot_open(struct fi_os_dir *dir, struct fi_copy_hot **out,
                                      firn_error *err);
 /* A fingerprint of the state: of everything except the files that are part of it as they are. */
 uint64_t fi_copy_hot_print(const struct fi_copy_hot *capture);
 /* The name of a missing file that is part of the state, borrowed from the capture, or NULL. The
- * store is then damaged, and so is a copy of it. */
+ * store is then damaged, and so is a copy of it. NULL for an encrypted store, too: it is not known.
+ */
 const char *fi_copy_hot_missing(const struct fi_copy_hot *capture);
 /* Lets the writer remove files again; afterwards only judge and close may be called. */
 void fi_copy_hot_let_go(struct fi_copy_hot *capture);

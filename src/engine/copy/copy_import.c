@@ -8,7 +8,8 @@
  * same holds after a power cut.
  *
  * Before anything is written, the store in the file is opened for reading: what cannot be read
- * there is not copied.
+ * there is not copied. So an encrypted file needs its key. Its files are copied as they are, with
+ * FIRN.keys, so the new store opens with the same secret.
  */
 #include "copy/copy.h"
 
@@ -28,14 +29,16 @@ take_first(void *ctx, const struct fi_db_checkpoint_info *info)
 }
 
 static int
-copy_import_inspect(struct fi_os *os, const char *file, struct fi_db_checkpoint_info *out,
-                    firn_error *err)
+copy_import_inspect(struct fi_os *os, const char *file, const struct fi_unlock_source *unlock,
+                    struct fi_db_checkpoint_info *out, unsigned *out_cipher, firn_error *err)
 {
-    const struct fi_db_options options = {.read_only = true, .memory_bytes = FIRN_STORE_MEMORY_MIN};
+    const struct fi_db_options options = {
+        .read_only = true, .memory_bytes = FIRN_STORE_MEMORY_MIN, .unlock = unlock};
     const struct fi_db_checkpoint_visitor visitor = {.visit = take_first, .ctx = out};
     struct firn_db *db;
     int rc = fi_db_path_open(os, file, &options, &db, err);
     if (rc == FIRN_OK) {
+        *out_cipher = db->identity.cipher;
         rc = fi_db_checkpoint_list(db, &visitor, err);
         rc = rc == FIRN_CANCELLED ? FIRN_OK : rc;
         int close_rc = fi_db_close(db, rc == FIRN_OK ? err : NULL);
@@ -136,10 +139,10 @@ out:
 /* ---- the store ---- */
 
 static int
-copy_import_fill(struct fi_archive *archive, struct fi_os_dir *to,
+copy_import_fill(struct fi_archive *archive, unsigned cipher, struct fi_os_dir *to,
                  struct fi_storefile_progress *progress, firn_error *err)
 {
-    struct fi_storefile_identity identity = {0};
+    struct fi_storefile_identity identity = {.cipher = cipher};
     FI_TRY_RETURN(fi_db_create_begin(to, &identity, err));
     int rc = copy_all(archive, to, progress, err);
     if (rc != FIRN_OK) {
@@ -154,7 +157,7 @@ copy_import_fill(struct fi_archive *archive, struct fi_os_dir *to,
 }
 
 static int
-import_into(struct fi_archive *archive, struct fi_os_dir *to,
+import_into(struct fi_archive *archive, unsigned cipher, struct fi_os_dir *to,
             struct fi_storefile_progress *progress, firn_error *err)
 {
     struct fi_storefile_lock *lock = NULL;
@@ -162,7 +165,7 @@ import_into(struct fi_archive *archive, struct fi_os_dir *to,
     FI_TRY(fi_db_create_may(to, err));
     FI_TRY(fi_storefile_lock_acquire(to, 0, &lock, err));
     FI_TRY(fi_db_create_may(to, err));
-    FI_TRY(copy_import_fill(archive, to, progress, err));
+    FI_TRY(copy_import_fill(archive, cipher, to, progress, err));
 out:
     fi_storefile_lock_release(lock);
     return rc;
@@ -170,17 +173,18 @@ out:
 
 int
 fi_copy_import(struct fi_os *os, const char *file, const char *path,
-               struct fi_storefile_progress *progress, struct fi_db_checkpoint_info *out,
-               firn_error *err)
+               const struct fi_unlock_source *unlock, struct fi_storefile_progress *progress,
+               struct fi_db_checkpoint_info *out, firn_error *err)
 {
     struct fi_archive *archive = NULL;
     struct fi_os_dir *to = NULL;
+    unsigned cipher = 0;
     int rc;
     *out = (struct fi_db_checkpoint_info){0};
     FI_TRY(fi_archive_open(os, file, &archive, err));
-    FI_TRY(copy_import_inspect(os, file, out, err));
+    FI_TRY(copy_import_inspect(os, file, unlock, out, &cipher, err));
     FI_TRY(fi_db_path_make(os, path, &to, err));
-    FI_TRY(import_into(archive, to, progress, err));
+    FI_TRY(import_into(archive, cipher, to, progress, err));
 out:
     fi_os_dir_close(to);
     fi_archive_close(archive);

@@ -21,7 +21,9 @@
  *      failed write is a failure of the machine and ends the rescue: it must not lead to a worse
  *      candidate.
  * (I3) The new store has an identity of its own.
- * (Not checked: all three follow from which calls are made.)
+ * (I4) The new store of an encrypted one has its keys from the first file on, so nothing is written
+ *      in clear (os/os_seal.h). Files in clear in an encrypted store are damage.
+ * (Not checked: all four follow from which calls are made.)
  */
 #include "rescue/rescue_internal.h"
 
@@ -36,7 +38,8 @@
 enum { CACHE_BYTES = 4 << 20, MEMORY_BYTES = 32 << 20 };
 
 struct rescuing {
-    struct fi_rescue_copy copy; /* from the damaged store to the new one */
+    struct fi_rescue_copy copy; /* from the damaged store to the new one, with their keys */
+    unsigned cipher;            /* of both; 0: in clear */
     const struct fi_rescue_options *options;
     struct fi_rescue_result *result;
     struct fi_buf told; /* reports on the candidate, each with its NUL; used if it is taken */
@@ -71,12 +74,15 @@ report_all(const struct rescuing *rescuing)
 static int
 rescue_begin(struct rescuing *rescuing, firn_error *err)
 {
-    struct fi_storefile_identity identity = {0};
+    struct fi_storefile_identity identity = {.cipher = rescuing->cipher};
+    int rc;
     fi_buf_clear(&rescuing->told);
-    int rc = fi_os_remove_file(rescuing->copy.to, FI_STOREFILE_IDENTITY_NAME, err);
-    return rc == FIRN_OK || rc == FIRN_NOT_FOUND
-               ? fi_db_create_begin(rescuing->copy.to, &identity, err)
-               : rc;
+    rc = fi_os_remove_file(rescuing->copy.to, FI_STOREFILE_IDENTITY_NAME, err);
+    FI_TRY(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
+    FI_TRY(fi_db_create_begin(rescuing->copy.to, &identity, err));
+    FI_TRY(fi_db_keys_copy(rescuing->copy.from, rescuing->copy.to, err));
+out:
+    return rc;
 }
 
 /* Creates an empty MANIFEST. */
@@ -345,24 +351,24 @@ fi_rescue(struct fi_os_dir *from, struct fi_os_dir *to, const struct fi_rescue_o
           struct fi_rescue_result *out, firn_error *err)
 {
     DCHECK(options->on_damage != NULL && from != to);
-    struct rescuing rescuing = {
-        .copy = {.from = from, .to = to, .report = {.on_damage = rescue_report, .ctx = &rescuing}},
-        .options = options,
-        .result = out};
-    struct fi_storefile_identity identity;
+    struct rescuing rescuing = {.copy = {.report = {.on_damage = rescue_report, .ctx = &rescuing}},
+                                .options = options,
+                                .result = out};
+    int rc;
     *out = (struct fi_rescue_result){0};
-    int rc = fi_db_create_read_identity(from, &identity, err);
-    if (rc == FIRN_NEWER || rc == FIRN_UNTRUSTED) {
-        return rc;
-    }
-    rc = rescue(&rescuing, err);
-    if (rc == FIRN_OK && rescuing.told_is_short) {
+    FI_TRY(fi_rescue_unlock(from, options->unlock, &rescuing.copy.from, &rescuing.cipher, err));
+    FI_TRY(fi_os_dir_open_beneath(to, "", &rescuing.copy.to, err));
+    fi_db_keys_share(rescuing.copy.from, rescuing.copy.to); /* (I4) */
+    FI_TRY(rescue(&rescuing, err));
+    if (rescuing.told_is_short) {
         rc = fi_error_no_memory(err, "what is damaged");
+        goto out;
     }
-    if (rc == FIRN_OK) {
-        report_all(&rescuing);
-    }
+    report_all(&rescuing);
+out:
     fi_buf_deinit(&rescuing.told);
+    fi_os_dir_close(rescuing.copy.to);
+    fi_os_dir_close(rescuing.copy.from);
     return rc;
 }
 

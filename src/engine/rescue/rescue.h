@@ -14,6 +14,8 @@
 #include "os/os.h"
 #include "storefile/storefile.h"
 
+struct fi_unlock_source;
+
 /* What became of the data. */
 enum fi_rescue_state {
     FI_RESCUE_KEPT,      /* everything is there */
@@ -32,15 +34,28 @@ struct fi_rescue_result {
 struct fi_rescue_options {
     void (*on_damage)(void *ctx, const char *text); /* never NULL */
     void *ctx;
+    const struct fi_unlock_source *unlock; /* as in struct fi_db_options; if `from` has no keys */
 };
 
 /* Creates a store in `to` from the store in `from`, which is not changed. Requires: `to` has no
  * store, and the caller holds the lock of `from`. Sealed files are shared. The caller handles
  * packs. FIRN_NEWER if `from` is of a newer firn; damage is reported and is no failure. After a
- * failure the caller removes what is left. */
+ * failure the caller removes what is left.
+ *
+ * A new store of an encrypted one has the same keys and cipher. Failures of fi_rescue_unlock; and
+ * FIRN_DENIED for a file that was encrypted with a master key that FIRN.keys does not have: an
+ * older copy of that file was put there. */
 FIRN_MUST_CHECK int fi_rescue(struct fi_os_dir *from, struct fi_os_dir *to,
                               const struct fi_rescue_options *options, struct fi_rescue_result *out,
                               firn_error *err);
+
+/* Another handle of the directory of a damaged store, with its keys if it is encrypted. out_cipher:
+ * of its new files; 0: it is in clear; may be NULL. FIRN_DENIED: as fi_db_open. FIRN_CORRUPT,
+ * FIRN_IO: its keys cannot be read. */
+FIRN_MUST_CHECK int fi_rescue_unlock(struct fi_os_dir *dir, const struct fi_unlock_source *unlock,
+                                     struct fi_os_dir **out, unsigned *out_cipher, firn_error *err);
+
+/* The following functions take a handle of fi_rescue_unlock, if the store is encrypted. */
 
 /* Looks for files of runs that the MANIFEST of the damaged store does not name. They count as lost
  * runs, and the data as shortened. For a store that has lost other things too: by themselves such

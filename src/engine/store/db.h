@@ -82,6 +82,9 @@ uint64_t fi_db_sequence(const struct firn_db *db);
 /* Gives another handle of the directory the keys of an encrypted store, too: below it nothing is
  * written in clear from then on. Requires: nothing was opened from it that is still used. */
 void fi_db_keys_cover(const struct firn_db *db, struct fi_os_dir *dir);
+/* The same for what is attached to a handle, if anything is. Requires of both: nothing was opened
+ * from the second handle yet, or it has keys. */
+void fi_db_keys_share(const struct fi_os_dir *from, struct fi_os_dir *to);
 /* 128 random bits, generated at creation. */
 const uint8_t *fi_db_id(const struct firn_db *db);
 /* System names are allowed here. Creates a missing keyspace (read-only: FIRN_NOT_FOUND). */

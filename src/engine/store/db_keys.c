@@ -57,12 +57,18 @@ int
 fi_db_keys_read(struct fi_os_dir *dir, struct fi_keys **out, firn_error *err)
 {
     struct fi_buf bytes = {0};
+    firn_error found;
     int rc;
     *out = NULL;
     FI_TRY(read_file(dir, &bytes, err));
-    rc = fi_keys_decode(fi_buf_slice(&bytes), out, err);
+    rc = fi_keys_decode(fi_buf_slice(&bytes), out, &found);
     if (rc != FIRN_OK) {
-        fi_error_prefix(err, "'%s/%s'", fi_os_dir_path(dir), FI_STOREFILE_KEYS_NAME);
+        rc = fi_error_set(err, rc, "'%s/%s': %.300s%s", fi_os_dir_path(dir),
+                          FI_STOREFILE_KEYS_NAME, found.text,
+                          rc == FIRN_CORRUPT
+                              ? "; the store is encrypted, and cannot be read without it: a copy "
+                                "of the store or of this file has the keys"
+                              : "");
     }
 out:
     fi_buf_deinit(&bytes);
@@ -105,16 +111,16 @@ fi_db_keys_write(struct fi_os_dir *dir, struct fi_keys *keys, firn_error *err)
 }
 
 int
-fi_db_keys_copy(const struct firn_db *db, struct fi_os_dir *to, firn_error *err)
+fi_db_keys_copy(struct fi_os_dir *from, struct fi_os_dir *to, firn_error *err)
 {
     struct fi_buf bytes = {0};
     int rc;
-    if (fi_os_dir_seal(db->dir) == NULL) {
+    if (fi_os_dir_seal(from) == NULL) {
         return FIRN_OK;
     }
-    FI_TRY(read_file(db->dir, &bytes, err));
+    FI_TRY(read_file(from, &bytes, err));
     FI_TRY(replace_file(to, fi_buf_slice(&bytes), err));
-    fi_db_keys_cover(db, to);
+    fi_db_keys_share(from, to);
 out:
     fi_buf_deinit(&bytes);
     return rc;
@@ -125,46 +131,71 @@ out:
 /* The handle that the caller lent may serve another attempt, with other keys. So the keys are
  * attached to one of the store's own, which takes the place of the caller's. */
 static int
-attach(struct firn_db *db, const struct fi_keys *keys, firn_error *err)
+attach(struct fi_os_dir *dir, const struct fi_keys *keys, unsigned cipher, struct fi_os_dir **out,
+       firn_error *err)
 {
     struct fi_cipher_keyring *keyring;
-    DCHECK(db->sealed_dir == NULL && fi_os_dir_seal(db->dir) == NULL);
-    FI_TRY_RETURN(fi_os_dir_open_beneath(db->dir, "", &db->sealed_dir, err));
-    FI_TRY_RETURN(fi_unlock_keyring(keys, db->identity.cipher, &keyring, err));
-    fi_os_dir_set_seal(db->sealed_dir, fi_cipher_keyring_seal(keyring));
-    db->dir = db->sealed_dir;
+    struct fi_os_dir *own;
+    DCHECK(fi_os_dir_seal(dir) == NULL && cipher != 0);
+    FI_TRY_RETURN(fi_unlock_keyring(keys, cipher, &keyring, err));
+    int rc = fi_os_dir_open_beneath(dir, "", &own, err);
+    if (rc != FIRN_OK) {
+        fi_cipher_keyring_destroy(keyring);
+        return rc;
+    }
+    fi_os_dir_set_seal(own, fi_cipher_keyring_seal(keyring));
+    *out = own;
     return FIRN_OK;
 }
 
 int
-fi_db_keys_unlock(struct firn_db *db, const struct fi_unlock_source *source, firn_error *err)
+fi_db_keys_open(struct fi_os_dir *dir, unsigned cipher, const struct fi_unlock_source *source,
+                struct fi_os_dir **out, firn_error *err)
 {
     struct fi_keys *keys = NULL;
     int rc;
-    /* A handle with keys is that of another handle of this store, below which this one is. */
-    if (db->identity.cipher == 0 || fi_os_dir_seal(db->dir) != NULL) {
-        return FIRN_OK;
-    }
-    FI_TRY(fi_db_keys_read(db->dir, &keys, err));
-    FI_TRY(fi_unlock_keys(db->os, fi_os_dir_path(db->dir), keys, source, err));
-    FI_TRY(attach(db, keys, err));
+    *out = NULL;
+    FI_TRY(fi_db_keys_read(dir, &keys, err));
+    FI_TRY(fi_unlock_keys(fi_os_dir_os(dir), fi_os_dir_path(dir), keys, source, err));
+    FI_TRY(attach(dir, keys, cipher, out, err));
 out:
     fi_keys_destroy(keys);
     return rc;
 }
 
 int
+fi_db_keys_unlock(struct firn_db *db, const struct fi_unlock_source *source, firn_error *err)
+{
+    /* A handle with keys is that of another handle of this store, below which this one is. */
+    if (db->identity.cipher == 0 || fi_os_dir_seal(db->dir) != NULL) {
+        return FIRN_OK;
+    }
+    DCHECK(db->sealed_dir == NULL);
+    FI_TRY_RETURN(fi_db_keys_open(db->dir, db->identity.cipher, source, &db->sealed_dir, err));
+    db->dir = db->sealed_dir;
+    return FIRN_OK;
+}
+
+int
 fi_db_keys_create(struct firn_db *db, struct fi_keys *keys, firn_error *err)
 {
     FI_TRY_RETURN(fi_db_keys_write(db->dir, keys, err)); /* (I1) */
-    return attach(db, keys, err);
+    FI_TRY_RETURN(attach(db->dir, keys, db->identity.cipher, &db->sealed_dir, err));
+    db->dir = db->sealed_dir;
+    return FIRN_OK;
+}
+
+void
+fi_db_keys_share(const struct fi_os_dir *from, struct fi_os_dir *to)
+{
+    struct fi_os_seal *seal = fi_os_dir_seal(from);
+    if (seal != NULL && fi_os_dir_seal(to) == NULL) {
+        fi_os_dir_set_seal(to, fi_cipher_keyring_seal(fi_cipher_keyring_retain(seal)));
+    }
 }
 
 void
 fi_db_keys_cover(const struct firn_db *db, struct fi_os_dir *dir)
 {
-    struct fi_os_seal *seal = fi_os_dir_seal(db->dir);
-    if (seal != NULL && fi_os_dir_seal(dir) == NULL) {
-        fi_os_dir_set_seal(dir, fi_cipher_keyring_seal(fi_cipher_keyring_retain(seal)));
-    }
+    fi_db_keys_share(db->dir, dir);
 }

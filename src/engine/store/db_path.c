@@ -15,6 +15,7 @@
 
 #include "archive/archive.h"
 #include "base/mem.h"
+#include "unlock/unlock.h"
 
 /* Cuts "a/b/c///" into "a/b/" and "c"; false if there is no last component that could be created.
  * Both results point into text, which is modified. */
@@ -96,13 +97,19 @@ static int
 open_archive(struct fi_os *os, const char *path, const struct fi_db_options *options,
              struct firn_db **out, firn_error *err)
 {
+    struct fi_db_options own = *options;
+    struct fi_unlock_source unlock = {.get = NULL};
     struct fi_archive *archive = NULL;
     struct fi_os_dir *dir = NULL;
     int rc;
+    /* What is in the file has no environment. */
+    unlock = options->unlock != NULL ? *options->unlock : unlock;
+    unlock.os = os;
+    own.unlock = &unlock;
     FI_TRY(fi_archive_open(os, path, &archive, err));
     FI_TRY(options->read_only ? FIRN_OK : refuse_writing(path, err));
     FI_TRY(fi_os_dir_open_path(archive->os, path, &dir, err));
-    FI_TRY(fi_db_open_owned(dir, options, out, err));
+    FI_TRY(fi_db_open_owned(dir, &own, out, err));
     (*out)->archive = archive;
     archive = NULL;
 out:

@@ -40,14 +40,20 @@ FIRN_MUST_CHECK int fi_db_create_clear(struct fi_os_dir *dir, firn_error *err);
 /* ---- db_keys.c ---- */
 
 struct fi_keys;
+struct fi_unlock_source;
 
 /* The keys of an encrypted store, locked. FIRN_CORRUPT: the file is damaged or missing. */
 FIRN_MUST_CHECK int fi_db_keys_read(struct fi_os_dir *dir, struct fi_keys **out, firn_error *err);
 /* Replaces them, durably. Requires: the store's lock is held, and they are unlocked. */
 FIRN_MUST_CHECK int fi_db_keys_write(struct fi_os_dir *dir, struct fi_keys *keys, firn_error *err);
-/* Gives a store that is being created the keys of an open one, if that is encrypted. */
-FIRN_MUST_CHECK int fi_db_keys_copy(const struct firn_db *db, struct fi_os_dir *to,
+/* Another handle of the directory of an encrypted store, with its keys attached; new files get the
+ * cipher. FIRN_DENIED as for fi_db_open. Requires: the handle has no keys. */
+FIRN_MUST_CHECK int fi_db_keys_open(struct fi_os_dir *dir, unsigned cipher,
+                                    const struct fi_unlock_source *source, struct fi_os_dir **out,
                                     firn_error *err);
+/* Gives a store that is being created the keys file, and its handle the keys, of the one at `from`,
+ * if that has keys. */
+FIRN_MUST_CHECK int fi_db_keys_copy(struct fi_os_dir *from, struct fi_os_dir *to, firn_error *err);
 
 /* ---- db_path.c ---- */
 

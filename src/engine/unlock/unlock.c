@@ -276,6 +276,24 @@ keep_in_memory(struct fi_unlock_memory *memory, const struct fi_keys *keys)
 
 /* ==== all of them ==== */
 
+static bool
+is_only(const struct fi_unlock_source *source)
+{
+    return source != NULL && source->is_only;
+}
+
+static struct fi_os *
+os_of(const struct fi_unlock_source *source, struct fi_os *os)
+{
+    return source != NULL && source->os != NULL ? source->os : os;
+}
+
+static const char *
+path_of(const struct fi_unlock_source *source, const char *path)
+{
+    return source != NULL && source->path != NULL ? source->path : path;
+}
+
 static int
 unlock_by_any(struct fi_os *os, const char *path, struct fi_keys *keys,
               const struct fi_unlock_source *source, firn_error *err)
@@ -287,7 +305,7 @@ unlock_by_any(struct fi_os *os, const char *path, struct fi_keys *keys,
     if (source != NULL && source->is_quiet) {
         return fi_keys_is_unlocked(keys) ? FIRN_OK : FIRN_NOT_FOUND;
     }
-    if (!fi_keys_is_unlocked(keys)) {
+    if (!fi_keys_is_unlocked(keys) && !is_only(source)) {
         FI_TRY_RETURN(try_environment(os, path, keys, source != NULL ? source->step : NULL, err));
     }
     return fi_keys_is_unlocked(keys) ? FIRN_OK : try_source(path, keys, source, err);
@@ -301,7 +319,8 @@ fi_unlock_keys(struct fi_os *os, const char *path, struct fi_keys *keys,
     if (fi_keys_is_unlocked(keys)) {
         return FIRN_OK;
     }
-    int rc = unlock_by_any(os, path, keys, source, err);
+    path = path_of(source, path);
+    int rc = unlock_by_any(os_of(source, os), path, keys, source, err);
     if (rc == FIRN_OK) {
         keep_in_memory(memory_of(source), keys);
     }
@@ -318,13 +337,13 @@ fi_unlock_keys(struct fi_os *os, const char *path, struct fi_keys *keys,
 /* ==== the keys of a new store ==== */
 
 static int
-refuse_without_key(const char *path, firn_error *err)
+refuse_without_key(const char *path, const struct fi_unlock_source *source, firn_error *err)
 {
-    return fi_error_set(err, FIRN_DENIED,
-                        "'%.200s' cannot be encrypted without a key: set FIRN_KEY_FILE to the path "
-                        "of a key file, or FIRN_KEY_COMMAND to a command that prints the "
-                        "passphrase",
-                        path);
+    return fi_error_set(err, FIRN_DENIED, "'%.200s' cannot be encrypted without a key: %s", path,
+                        is_only(source)
+                            ? "none was given for it"
+                            : "set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND "
+                              "to a command that prints the passphrase");
 }
 
 /* A secret for the first slot: *out_secret borrows from *out_memory, which the caller frees. */
@@ -334,8 +353,10 @@ get_first_secret(struct fi_os *os, const char *path, const struct fi_unlock_sour
 {
     const struct fi_unlock_request request = {.path = path, .attempt = 1, .is_new = true};
     struct fi_unlock_secret secret = {.kind = FI_KEYS_PASSPHRASE};
-    struct fi_unlock_environment found;
-    int rc = fi_unlock_environment_get(os, source != NULL ? source->step : NULL, &found, err);
+    struct fi_unlock_environment found = {0};
+    int rc = is_only(source)
+                 ? FIRN_OK
+                 : fi_unlock_environment_get(os, source != NULL ? source->step : NULL, &found, err);
     *out_memory = found.memory;
     if (rc != FIRN_OK || found.variable != NULL) {
         *out_secret = (struct fi_keys_secret){.kind = found.kind,
@@ -343,7 +364,7 @@ get_first_secret(struct fi_os *os, const char *path, const struct fi_unlock_sour
         return is_of_no_use(rc) ? deny(path, found.variable, err) : rc;
     }
     if (source == NULL || source->get == NULL) {
-        return refuse_without_key(path, err);
+        return refuse_without_key(path, source, err);
     }
     if (*out_memory == NULL) {
         FI_TRY_RETURN(fi_os_secret_allocate(FI_UNLOCK_SECRET_SIZE_MAX, out_memory, err));
@@ -351,7 +372,7 @@ get_first_secret(struct fi_os *os, const char *path, const struct fi_unlock_sour
     secret.bytes = *out_memory;
     rc = source->get(source->ctx, &request, &secret, err);
     if (rc != FIRN_OK) {
-        return rc == FIRN_NOT_FOUND ? refuse_without_key(path, err) : rc;
+        return rc == FIRN_NOT_FOUND ? refuse_without_key(path, source, err) : rc;
     }
     if (secret.size > FI_UNLOCK_SECRET_SIZE_MAX || secret.bytes != *out_memory) {
         return fi_error_set(err, FIRN_INTERNAL, "a source of keys gave more bytes than it may");
@@ -371,7 +392,8 @@ fi_unlock_new_keys(struct fi_os *os, const char *path, const struct fi_unlock_so
     uint16_t number;
     int rc;
     *out = NULL;
-    FI_TRY(get_first_secret(os, path, source, &memory, &secret, err));
+    FI_TRY(
+        get_first_secret(os_of(source, os), path_of(source, path), source, &memory, &secret, err));
     secret.cost = fi_cipher_passphrase_local;
     FI_TRY(fi_keys_create(os, &keys, err));
     FI_TRY(fi_keys_add_slot(keys, os, &secret, firn_bytes(NULL, 0), &number, err));

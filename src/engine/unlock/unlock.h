@@ -63,6 +63,12 @@ struct fi_unlock_source {
     /* Only the memory and the session keyring count: the store is one of several that are looked
      * through. */
     bool is_quiet;
+    /* The environment does not count: what is given is for this store, not for others. */
+    bool is_only;
+    /* Of a store that is not where people know it; NULL: as the caller has it. The machine whose
+     * environment and session keyring count; the path that is shown. */
+    struct fi_os *os;
+    const char *path;
 };
 
 /* A source that asks the program's; NULL: that asks nobody. given is borrowed. */

@@ -21,6 +21,9 @@
  * (I4) What a newer firn wrote is not damage: at any FIRN_NEWER the repair ends with that code, and
  *      nothing was changed. Formats have their version under a checksum, so no damage
  *      looks like that. (Not checked: fi_rescue_is_finding does not accept FIRN_NEWER.)
+ * (I5) The new store of an encrypted one has its keys, before anything is built (repair_place.c).
+ *      Without a key, or without FIRN.keys, nothing is built. (Not checked: it is the order of the
+ *      calls.)
  */
 #include "repair/repair_internal.h"
 
@@ -133,8 +136,8 @@ clear_result(struct fi_repair *repair)
 static int
 repair_build(struct fi_repair *repair, firn_error *err)
 {
-    const struct fi_rescue_options options = {.on_damage = fi_repair_report_damage_of_run,
-                                              .ctx = repair};
+    const struct fi_rescue_options options = {
+        .on_damage = fi_repair_report_damage_of_run, .ctx = repair, .unlock = &repair->ws->unlock};
     clear_result(repair);
     DCHECK(repair->opened.db == NULL && repair->scratch == NULL);
     FI_TRY_RETURN(fi_repair_place_begin(repair, err));
@@ -293,6 +296,7 @@ fi_repair(struct firn_ws *ws, const firn_workspace_repair_options *options,
     }
     struct refusing refusing = {repair.place.from, err};
     FI_TRY(fi_trust_files_survey(repair.place.from, false, refuse_foreign, &refusing, err));
+    FI_TRY(fi_repair_place_unlock(&repair, err));
     FI_TRY(build_clean(&repair, err));
     FI_TRY(repair_report(&repair, err));
     if (!options->dry_run) {

@@ -33,6 +33,7 @@
 #include "os/os_clone.h"
 #include "os/os_names.h"
 #include "place/place.h"
+#include "store/db.h"
 #include "trust/trust.h"
 
 static const char suffix[] = ".repairing";
@@ -243,6 +244,18 @@ out:
     return rc;
 }
 
+int
+fi_repair_place_unlock(struct fi_repair *repair, firn_error *err)
+{
+    struct fi_repair_place *place = &repair->place;
+    struct fi_os_dir *own;
+    DCHECK(place->to == NULL);
+    FI_TRY_RETURN(fi_rescue_unlock(place->from, &repair->ws->unlock, &own, NULL, err));
+    fi_os_dir_close(place->from);
+    place->from = own;
+    return FIRN_OK;
+}
+
 static int
 make_room(struct fi_repair *repair, firn_error *err)
 {
@@ -271,6 +284,7 @@ fi_repair_place_begin(struct fi_repair *repair, firn_error *err)
     }
     FI_TRY(rc);
     FI_TRY(fi_os_dir_open(place->parent, place->new_name, &place->to, err));
+    fi_db_keys_share(place->from, place->to);
     FI_TRY(fi_trust_repair_note(place->from, place->to, err));
     FI_TRY(put_mark(place->to, err));
     FI_TRY(fi_os_dir_sync(place->parent, err));

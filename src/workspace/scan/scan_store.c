@@ -30,6 +30,9 @@
  * A store that can be read but has lost files that it needs is saved in its present state, and this
  * is reported.
  *
+ * An encrypted store is saved encrypted, as it is on the disk, with its file FIRN.keys; no key is
+ * asked for. Whether it has lost files is not known then.
+ *
  * The writer is not blocked; it only deletes files later.
  */
 #include <string.h>

@@ -473,7 +473,7 @@ make_import(struct db_cuts_scene *scene)
     flush(scene);
     db_cuts_put(scene, 3);
     DB_OK(fi_copy_export(scene->db, NULL, &target, &progress, &err));
-    DB_OK(fi_copy_import(scene->support.os, "/file", "/import", &progress, &made, &err));
+    DB_OK(fi_copy_import(scene->support.os, "/file", "/import", NULL, &progress, &made, &err));
     sync_root(scene);
     move_to(scene, "/import");
     db_cuts_put(scene, 5);

@@ -42,6 +42,12 @@ db_support_fails(int rc, int code, const char *piece, const firn_error *err, con
     _assert_true(strstr(err->text, piece) != NULL, piece, file, line);
 }
 
+bool
+db_support_is_encrypted(void)
+{
+    return getenv("FIRN_TEST_ENCRYPT") != NULL;
+}
+
 void
 db_support_init(struct db_support *support, uint64_t seed)
 {

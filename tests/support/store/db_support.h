@@ -35,6 +35,9 @@ void db_support_deinit(struct db_support *support);
 /* Cuts the power, and opens the directory again. */
 void db_support_cut(struct db_support *support, uint64_t seed);
 
+/* Whether this run encrypts every store (encrypted.c). */
+bool db_support_is_encrypted(void);
+
 /* An empty directory on the real disk, gone with deinit. */
 struct db_support_disk {
     char path[64];

@@ -57,6 +57,7 @@ void
 store_writer_open(struct store_writer *writer, struct fi_os_dir *dir)
 {
     firn_error err;
+    writer->dir = dir;
     OK(fi_db_open(dir, &options, &writer->db, &err));
     OK(fi_db_keyspace_open(writer->db, "rounds", &writer->rounds, &err));
     OK(fi_db_keyspace_open(writer->db, "values", &writer->values, &err));
@@ -216,16 +217,10 @@ store_writer_begin(struct scan_world *tree, const char *path, unsigned rounds,
     }
 }
 
-static struct fi_os_dir *
-dir_of(const struct store_writer *writer)
-{
-    return (struct fi_os_dir *)(uintptr_t)fi_db_dir(writer->db);
-}
-
 void
 store_writer_end(struct store_writer *writer)
 {
-    struct fi_os_dir *dir = dir_of(writer);
+    struct fi_os_dir *dir = writer->dir;
     store_writer_close(writer);
     fi_os_dir_close(dir);
 }
@@ -233,7 +228,7 @@ store_writer_end(struct store_writer *writer)
 void
 store_writer_crash(struct store_writer *writer)
 {
-    struct fi_os_dir *dir = dir_of(writer);
+    struct fi_os_dir *dir = writer->dir;
     fi_db_abandon(writer->db);
     fi_os_dir_close(dir);
 }

@@ -16,6 +16,7 @@
 #include "store/db.h"
 
 struct store_writer {
+    struct fi_os_dir *dir; /* as it was lent */
     struct firn_db *db;
     struct firn_db_keyspace *rounds;
     struct firn_db_keyspace *values;

@@ -312,7 +312,8 @@ files_that_are_none_of_a_store_are_not_imported(void **state)
     struct fi_storefile_progress progress = {0};
     struct fi_db_checkpoint_info info;
     db_support_init(&support, 1);
-    const struct fi_copy_export_target target = {support.os, "/good", true};
+    const struct fi_copy_export_target target = {
+        .os = support.os, .path = "/good", .replace_existing = true};
     struct firn_db *db = db_support_open(support.dir);
     DB_OK(fi_copy_export(db, NULL, &target, &progress, &err));
     DB_OK(fi_db_close(db, &err));
@@ -321,12 +322,12 @@ files_that_are_none_of_a_store_are_not_imported(void **state)
         add_file(root, names[i]);
         DB_OK(fi_db_path_open(support.os, "/f", &db_support_read_only, &db, &err));
         DB_OK(fi_db_close(db, &err));
-        DB_FAILS(fi_copy_import(support.os, "/f", "/copy", &progress, &info, &err), FIRN_CORRUPT,
-                 "not a file of a store");
+        DB_FAILS(fi_copy_import(support.os, "/f", "/copy", NULL, &progress, &info, &err),
+                 FIRN_CORRUPT, "not a file of a store");
         DB_FAILS(fi_db_path_open(support.os, "/copy", &db_support_existing, &db, &err),
                  FIRN_NOT_FOUND, "copy");
     }
-    DB_OK(fi_copy_import(support.os, "/good", "/copy", &progress, &info, &err));
+    DB_OK(fi_copy_import(support.os, "/good", "/copy", NULL, &progress, &info, &err));
     fi_os_dir_close(root);
     db_support_deinit(&support);
 }
@@ -340,7 +341,8 @@ write_golden(void)
 {
     firn_error err;
     struct db_support_disk disk;
-    const struct fi_copy_export_target target = {fi_os_default(), GOLDEN, true};
+    const struct fi_copy_export_target target = {
+        .os = fi_os_default(), .path = GOLDEN, .replace_existing = true};
     struct fi_storefile_progress progress = {.os = fi_os_default()};
     uint8_t one[8];
     db_support_disk_init(&disk);
@@ -414,7 +416,7 @@ a_golden_file_opens_for_ever(void **state)
     DB_OK(fi_db_close(db, &err));
     db_support_disk_init(&disk);
     (void)snprintf(path, sizeof path, "%s/copy", disk.path);
-    DB_OK(fi_copy_import(fi_os_default(), GOLDEN, path, &progress, &info, &err));
+    DB_OK(fi_copy_import(fi_os_default(), GOLDEN, path, NULL, &progress, &info, &err));
     assert_string_equal(info.name, "golden");
     DB_OK(fi_db_path_open(fi_os_default(), path, &db_support_existing, &db, &err));
     assert_golden(db);

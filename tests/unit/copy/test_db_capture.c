@@ -9,11 +9,14 @@
 #include <string.h>
 
 #include "base/slice.h"
+#include "cipher/cipher.h"
 #include "copy/copy_hot.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "store/db_internal.h"
 #include "support/store/db_support.h"
+#include "support/test_file.h"
+#include "unlock/unlock.h"
 
 /* A store and its writer, and a machine around it that is told when the log is opened. */
 struct beside {
@@ -56,17 +59,23 @@ on_call(void *ctx, const struct fi_sim_fault_call *call)
 }
 
 static void
-open_beside(struct beside *beside, unsigned loads)
+open_beside_with(struct beside *beside, unsigned loads, const struct fi_db_options *options)
 {
     firn_error err;
     *beside = (struct beside){.loads = loads};
     db_support_init(&beside->support, 1);
-    beside->db = db_support_open(beside->support.dir);
+    DB_OK(fi_db_open(beside->support.dir, options, &beside->db, &err));
     beside->keyspace = db_support_keyspace(beside->db, "k");
     db_support_put(beside->keyspace, "before", "1");
     DB_OK(fi_sim_fault_create(beside->support.os, &beside->fault, &err));
     DB_OK(fi_os_dir_open_path(beside->fault, "/store", &beside->dir, &err));
     fi_sim_fault_set_hook(beside->fault, on_call, beside);
+}
+
+static void
+open_beside(struct beside *beside, unsigned loads)
+{
+    open_beside_with(beside, loads, &db_support_create);
 }
 
 static void
@@ -118,9 +127,10 @@ a_copy_has_no_commit_without_the_load_before_it(void **state)
         open_beside(&beside, loads);
         DB_OK(fi_copy_hot_open(beside.dir, &capture, &err));
         assert_int_equal(beside.loaded > 0, loads > 0);
-        /* It ends where the load began. */
+        /* It ends where the load began; of an encrypted store, once there is none any more. */
         DB_OK(fi_copy_hot_open(beside.support.dir, &again, &err));
-        assert_int_equal(fi_copy_hot_print(capture) == fi_copy_hot_print(again), loads == 0);
+        assert_int_equal(fi_copy_hot_print(capture) == fi_copy_hot_print(again),
+                         loads == 0 || db_support_is_encrypted());
         fi_copy_hot_close(again);
         db_support_put(beside.keyspace, "more", "1");
         DB_OK(fi_copy_hot_open(beside.support.dir, &again, &err));
@@ -130,6 +140,138 @@ a_copy_has_no_commit_without_the_load_before_it(void **state)
         close_beside(&beside);
     }
 }
+
+/* ---- encrypted stores, of which nobody has a key ---- */
+
+static int
+give(void *ctx, const struct fi_unlock_request *request, struct fi_unlock_secret *out,
+     firn_error *err)
+{
+    static const char secret[] = "a key file of 32 bytes and more";
+    (void)ctx;
+    (void)request;
+    (void)err;
+    out->size = sizeof secret;
+    memcpy(out->bytes, secret, sizeof secret);
+    out->kind = FI_KEYS_FILE;
+    return FIRN_OK;
+}
+static const struct fi_unlock_source source = {.get = give};
+static const struct fi_db_options encrypted = {.create_if_missing = true,
+                                               .memory_bytes = 16 << 20,
+                                               .new_cipher = FI_CIPHER_XCHACHA20_POLY1305,
+                                               .unlock = &source};
+
+/* Copies a file as far as it counts. */
+static void
+copy_part(struct fi_os_dir *from, struct fi_os_dir *to, const char *name,
+          const struct fi_copy_hot_file *part)
+{
+    struct fi_buf bytes = {0};
+    test_file_read(from, name, &bytes);
+    if (part->kind == FI_COPY_HOT_CUT) {
+        assert_in_range(part->size_bytes, FI_COPY_HOT_HEAD_SIZE, bytes.size);
+        assert_memory_equal(bytes.data, part->head, FI_COPY_HOT_HEAD_SIZE);
+        bytes.size = (size_t)part->size_bytes;
+    }
+    test_file_write(to, name, bytes.data, bytes.size);
+    fi_buf_deinit(&bytes);
+}
+
+struct copying {
+    const struct fi_copy_hot *capture; /* NULL: of a folder */
+    struct fi_os_dir *from;
+    struct fi_os_dir *to;
+};
+
+static int
+copy_entry(void *ctx, const struct fi_os_dirent *entry)
+{
+    const struct copying *copying = ctx;
+    struct copying inner = {.capture = NULL};
+    const struct fi_copy_hot_file part = copying->capture != NULL
+                                             ? fi_copy_hot_assess(copying->capture, entry->name)
+                                             : fi_copy_hot_assess_in_folder(entry->name);
+    assert_int_not_equal(part.kind, FI_COPY_HOT_FOREIGN);
+    if (part.kind == FI_COPY_HOT_LEFT_OUT) {
+        return FIRN_OK;
+    }
+    if (!fi_copy_hot_has_folder(entry->name)) {
+        copy_part(copying->from, copying->to, entry->name, &part);
+        return FIRN_OK;
+    }
+    firn_error err;
+    DB_OK(fi_os_make_dir(copying->to, entry->name, 0700, &err));
+    DB_OK(fi_os_dir_open(copying->from, entry->name, &inner.from, &err));
+    DB_OK(fi_os_dir_open(copying->to, entry->name, &inner.to, &err));
+    DB_OK(fi_os_dir_list(inner.from, copy_entry, &inner, &err));
+    fi_os_dir_close(inner.from);
+    fi_os_dir_close(inner.to);
+    return FIRN_OK;
+}
+
+/* The copy has all that was committed before the capture, and opens with the store's secret. */
+static void
+assert_copy(struct beside *beside, const struct fi_copy_hot *capture, const char *last)
+{
+    firn_error err;
+    struct copying copying = {.capture = capture};
+    struct fi_os_dir *root;
+    struct firn_db *copy;
+    DB_OK(fi_os_dir_open_path(beside->support.os, "/", &root, &err));
+    DB_OK(fi_os_make_dir(root, "copy", 0700, &err));
+    DB_OK(fi_os_dir_open(root, "copy", &copying.to, &err));
+    DB_OK(fi_os_dir_open_path(beside->support.os, "/store", &copying.from, &err));
+    DB_OK(fi_os_dir_list(copying.from, copy_entry, &copying, &err));
+    struct fi_db_options options = encrypted;
+    options.create_if_missing = false;
+    DB_OK(fi_db_open(copying.to, &options, &copy, &err));
+    assert_true(has(copy, "before"));
+    assert_true(has(copy, last));
+    db_support_put(db_support_keyspace(copy, "k"), "own", "1");
+    DB_OK(fi_db_close(copy, &err));
+    fi_os_dir_close(copying.from);
+    fi_os_dir_close(copying.to);
+    fi_os_dir_close(root);
+}
+
+static void
+an_encrypted_store_is_captured_without_its_key(void **state)
+{
+    for (unsigned loads = 0; loads <= 2; loads++) {
+        firn_error err;
+        struct beside beside;
+        struct fi_copy_hot *capture;
+        struct fi_copy_hot *again;
+        open_beside_with(&beside, loads, &encrypted);
+        DB_OK(fi_db_maintain_flush(beside.db, &err));
+        db_support_put(beside.keyspace, "last", "1");
+        DB_OK(fi_copy_hot_open(beside.dir, &capture, &err));
+        DB_OK(fi_copy_hot_open(beside.support.dir, &again, &err));
+        assert_true(fi_copy_hot_print(capture) == fi_copy_hot_print(again));
+        fi_copy_hot_close(again);
+        db_support_put(beside.keyspace, "later", "1");
+        assert_copy(&beside, capture, beside.loaded > 0 ? "after" : "last");
+        fi_copy_hot_close(capture);
+        close_beside(&beside);
+    }
+}
+
+static void
+an_encrypted_store_that_never_rests_cannot_be_captured_now(void **state)
+{
+    firn_error err;
+    struct beside beside;
+    struct fi_copy_hot *capture;
+    open_beside_with(&beside, 1000, &encrypted);
+    DB_FAILS(fi_copy_hot_open(beside.dir, &capture, &err), FIRN_BUSY, "encrypted store '/store'");
+    beside.loads = 0;
+    DB_OK(fi_copy_hot_open(beside.dir, &capture, &err));
+    fi_copy_hot_close(capture);
+    close_beside(&beside);
+}
+
+/* ---- both kinds ---- */
 
 /* A commit that failed may have used up the very sequence that a load would have. */
 static void
@@ -265,6 +407,9 @@ a_file_that_is_missing_is_named(void **state)
     size_t runs = 0;
     size_t values = 0;
     struct nth nth = {.name = "any"};
+    if (db_support_is_encrypted()) {
+        skip(); /* nobody knows */
+    }
     memset(value, 'v', sizeof value - 1);
     for (size_t i = 0; nth.name[0] != '\0'; i++) {
         firn_error err;
@@ -320,6 +465,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reader_sees_no_commit_without_the_load_before_it),
         cmocka_unit_test(a_copy_has_no_commit_without_the_load_before_it),
+        cmocka_unit_test(an_encrypted_store_is_captured_without_its_key),
+        cmocka_unit_test(an_encrypted_store_that_never_rests_cannot_be_captured_now),
         cmocka_unit_test(chance_keeps_nobody_from_reading),
         cmocka_unit_test(a_lock_that_cannot_be_had_lets_nobody_in),
         cmocka_unit_test(a_store_is_known_by_how_its_identity_begins),

@@ -5,12 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cipher/cipher.h"
 #include "copy/copy.h"
 #include "inspect/inspect.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
 #include "support/store/db_support.h"
 #include "support/test_fault.h"
+#include "support/test_file.h"
+#include "support/test_nonces.h"
+#include "unlock/unlock.h"
 
 static const struct fi_db_options small = {.create_if_missing = true, .memory_bytes = 1 << 20};
 
@@ -276,6 +280,143 @@ a_foreign_name_that_is_no_name_here_is_not_taken_for_something_else(void **state
     db_support_deinit(&support);
 }
 
+/* ---- encrypted stores ---- */
+
+static int
+give(void *ctx, const struct fi_unlock_request *request, struct fi_unlock_secret *out,
+     firn_error *err)
+{
+    const char *secret = ctx;
+    (void)request;
+    (void)err;
+    out->size = strlen(secret);
+    memcpy(out->bytes, secret, out->size);
+    out->kind = FI_KEYS_FILE;
+    return FIRN_OK;
+}
+static const struct fi_unlock_source right = {
+    .get = give, .ctx = (void *)(uintptr_t) "a key file of 32 bytes and more, the right one"};
+static const struct fi_unlock_source wrong = {
+    .get = give, .ctx = (void *)(uintptr_t) "another key file of 32 bytes and more"};
+
+static struct firn_db *
+open_encrypted(struct fi_os_dir *dir)
+{
+    const struct fi_db_options options = {.create_if_missing = true,
+                                          .memory_bytes = 16 << 20,
+                                          .new_cipher = FI_CIPHER_XCHACHA20_POLY1305,
+                                          .unlock = &right};
+    firn_error err;
+    struct firn_db *db;
+    DB_OK(fi_db_open(dir, &options, &db, &err));
+    return db;
+}
+
+static void
+assert_same_file(struct fi_os_dir *a, struct fi_os_dir *b, const char *name)
+{
+    struct fi_buf of_a = {0};
+    struct fi_buf of_b = {0};
+    test_file_read(a, name, &of_a);
+    test_file_read(b, name, &of_b);
+    assert_int_equal(of_a.size, of_b.size);
+    assert_memory_equal(of_a.data, of_b.data, of_a.size);
+    fi_buf_deinit(&of_a);
+    fi_buf_deinit(&of_b);
+}
+
+/* Writes to all files that a store has. */
+static void
+write_some(struct firn_db *db, unsigned round)
+{
+    firn_error err;
+    char key[16];
+    (void)snprintf(key, sizeof key, "key %u", round);
+    db_support_put(db_support_keyspace(db, "k"), key, "the same in both");
+    if (round % 3 == 0) {
+        DB_OK(fi_db_maintain_flush(db, &err));
+    }
+    if (round % 7 == 0) {
+        DB_OK(fi_db_maintain_compact(db, NULL, &err));
+    }
+}
+
+static void
+a_clone_has_the_same_keys(void **state)
+{
+    firn_error err;
+    struct db_support support;
+    struct firn_db *clone;
+    db_support_init(&support, 1);
+    struct firn_db *db = open_encrypted(support.dir);
+    write_some(db, 1);
+    struct fi_os_dir *target = open_target(support.os);
+    DB_OK(fi_copy_clone(db, target, NULL, &err));
+    assert_same_file(support.dir, target, "FIRN.keys");
+    struct fi_db_options options = db_support_existing;
+    options.unlock = &wrong;
+    DB_FAILS(fi_db_open(target, &options, &clone, &err), FIRN_DENIED, "/clone");
+    options.unlock = &right;
+    DB_OK(fi_db_open(target, &options, &clone, &err));
+    assert_string_equal(db_support_get(db_support_keyspace(clone, "k"), "key 1"),
+                        "the same in both");
+    DB_OK(fi_db_close(clone, &err));
+    DB_OK(fi_db_close(db, &err));
+    fi_os_dir_close(target);
+    db_support_deinit(&support);
+}
+
+/* The store, its clone, and a copy of its files that a crash might have left, each with the same
+ * master key: whatever they write from then on, and in the same places. */
+static void
+a_clone_and_a_copy_repeat_no_nonce(void **state)
+{
+    firn_error err;
+    struct db_support support;
+    struct fi_os_dir *root;
+    struct fi_os_dir *dirs[3] = {NULL};
+    struct firn_db *stores[3];
+    db_support_init(&support, 1);
+    test_nonces_begin();
+    stores[0] = open_encrypted(support.dir);
+    for (unsigned round = 0; round < 10; round++) {
+        write_some(stores[0], round);
+    }
+    dirs[1] = open_target(support.os);
+    DB_OK(fi_copy_clone(stores[0], dirs[1], NULL, &err));
+    write_some(stores[0], 10);
+    DB_OK(fi_os_dir_open_path(support.os, "/", &root, &err));
+    DB_OK(fi_os_make_dir(root, "copy", 0700, &err));
+    DB_OK(fi_os_dir_open(root, "copy", &dirs[2], &err));
+    db_support_copy(support.dir, dirs[2]);
+    uint64_t before = test_nonces_count();
+    assert_true(before > 20);
+    for (unsigned opening = 0; opening < 4; opening++) {
+        for (size_t i = 1; i < 3; i++) {
+            stores[i] = open_encrypted(dirs[i]);
+        }
+        for (unsigned round = 20 * opening; round < 20 * opening + 15; round++) {
+            for (size_t i = 0; i < 3; i++) {
+                write_some(stores[i], round);
+            }
+        }
+        for (size_t i = 1; i < 3; i++) {
+            if (opening % 2 == 0) {
+                DB_OK(fi_db_close(stores[i], &err));
+            } else {
+                fi_db_abandon(stores[i]);
+            }
+        }
+    }
+    assert_true(test_nonces_count() > 4 * before);
+    assert_int_equal(test_nonces_repeated(), 0);
+    DB_OK(fi_db_close(stores[0], &err));
+    fi_os_dir_close(dirs[1]);
+    fi_os_dir_close(dirs[2]);
+    fi_os_dir_close(root);
+    db_support_deinit(&support);
+}
+
 int
 main(void)
 {
@@ -286,6 +427,8 @@ main(void)
         cmocka_unit_test(every_power_cut_leaves_a_clone_or_none),
         cmocka_unit_test(every_failed_allocation_leaves_a_clone_or_none),
         cmocka_unit_test(a_foreign_name_that_is_no_name_here_is_not_taken_for_something_else),
+        cmocka_unit_test(a_clone_has_the_same_keys),
+        cmocka_unit_test(a_clone_and_a_copy_repeat_no_nonce),
     };
     return cmocka_run_group_tests_name("db_clone", tests, NULL, NULL);
 }

@@ -214,7 +214,7 @@ import_to(struct fi_os *os, const char *file, const char *path, struct fi_db_che
           firn_error *err)
 {
     struct fi_storefile_progress progress = {.os = os};
-    return fi_copy_import(os, file, path, &progress, out, err);
+    return fi_copy_import(os, file, path, NULL, &progress, out, err);
 }
 
 static struct firn_db *
@@ -391,8 +391,10 @@ nothing_is_written_into_a_file(void **state)
     DB_FAILS(export_to(db, support.os, "it", "/it.firnx", &err), FIRN_EXISTS, "already");
     DB_FAILS(export_to(db, support.os, "it", "/nowhere/it", &err), FIRN_NOT_FOUND, "nowhere");
     DB_FAILS(export_to(db, support.os, "missing", "/other", &err), FIRN_NOT_FOUND, "missing");
-    const struct fi_copy_export_target onto_store = {support.os, "/store", true};
-    const struct fi_copy_export_target onto_file = {support.os, "/it.firnx", true};
+    const struct fi_copy_export_target onto_store = {
+        .os = support.os, .path = "/store", .replace_existing = true};
+    const struct fi_copy_export_target onto_file = {
+        .os = support.os, .path = "/it.firnx", .replace_existing = true};
     struct fi_storefile_progress progress = {.os = support.os};
     DB_FAILS(fi_copy_export(db, "it", &onto_store, &progress, &err), FIRN_INVALID, "not a file");
     struct firn_db *reader = open_path(support.os, "/it.firnx", &read_only);
@@ -438,7 +440,8 @@ progress_is_told_and_can_cancel(void **state)
     struct cancelling cancelling = {0};
     struct fi_storefile_progress progress = {
         .on_progress = cancel, .ctx = &cancelling, .os = support.os};
-    const struct fi_copy_export_target target = {support.os, "/it.firnx", false};
+    const struct fi_copy_export_target target = {
+        .os = support.os, .path = "/it.firnx", .replace_existing = false};
     for (cancelling.at = 1; cancelling.at <= 2; cancelling.at++) {
         cancelling.calls = 0;
         DB_FAILS(fi_copy_export(db, "it", &target, &progress, &err), FIRN_CANCELLED, "cancelled");
@@ -448,10 +451,10 @@ progress_is_told_and_can_cancel(void **state)
     DB_OK(fi_copy_export(db, "it", &target, &progress, &err));
     assert_string_equal(cancelling.phases, "rw");
     cancelling = (struct cancelling){.at = 1};
-    DB_FAILS(fi_copy_import(support.os, "/it.firnx", "/copy", &progress, &info, &err),
+    DB_FAILS(fi_copy_import(support.os, "/it.firnx", "/copy", NULL, &progress, &info, &err),
              FIRN_CANCELLED, "cancelled");
     cancelling = (struct cancelling){0};
-    DB_OK(fi_copy_import(support.os, "/it.firnx", "/copy", &progress, &info, &err));
+    DB_OK(fi_copy_import(support.os, "/it.firnx", "/copy", NULL, &progress, &info, &err));
     assert_string_equal(cancelling.phases, "w");
     DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
@@ -588,7 +591,8 @@ assert_whole_or_not_there(struct db_support *support)
     assert_times(reader);
     DB_OK(fi_db_close(reader, &err));
     /* The next export clears away what was left. */
-    const struct fi_copy_export_target target = {support->os, "/it.firnx", true};
+    const struct fi_copy_export_target target = {
+        .os = support->os, .path = "/it.firnx", .replace_existing = true};
     struct fi_storefile_progress progress = {.os = support->os};
     DB_OK(fi_copy_export(db, "it", &target, &progress, &err));
     assert_clean(support->os, "it.firnx");

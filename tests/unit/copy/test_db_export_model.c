@@ -160,7 +160,8 @@ judge(struct world *world, const char *reference)
     struct firn_snapshot *snapshot;
     struct fi_db_checkpoint_info info;
     struct fi_db_checkpoint_info safety;
-    const struct fi_copy_export_target target = {world->support.os, "/file", true};
+    const struct fi_copy_export_target target = {
+        .os = world->support.os, .path = "/file", .replace_existing = true};
     struct fi_storefile_progress progress = {.os = world->support.os};
     DB_OK(fi_db_checkpoint_snapshot(world->db, reference, &snapshot, &err));
     dump(world->db, snapshot, &expected);
@@ -170,7 +171,7 @@ judge(struct world *world, const char *reference)
     dump(file, NULL, &found);
     assert_same(&expected, &found);
     DB_OK(fi_db_close(file, &err));
-    DB_OK(fi_copy_import(world->support.os, "/file", "/copy", &progress, &info, &err));
+    DB_OK(fi_copy_import(world->support.os, "/file", "/copy", NULL, &progress, &info, &err));
     struct firn_db *copy = open_path(world, "/copy", &db_support_existing);
     DB_OK(fi_db_checkpoint_restore(world->db, reference, &info, &safety, &err));
     for (int i = 0; i < 8; i++) {

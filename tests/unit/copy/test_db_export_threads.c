@@ -93,7 +93,8 @@ export_again_and_again(void *arg)
     char path[96];
     (void)snprintf(path, sizeof path, "%s/file%u", shared->dir, exporter->number);
     for (unsigned i = 0; i < EXPORTS; i++) {
-        const struct fi_copy_export_target target = {fi_os_default(), path, true};
+        const struct fi_copy_export_target target = {
+            .os = fi_os_default(), .path = path, .replace_existing = true};
         struct fi_storefile_progress progress = {.os = fi_os_default()};
         DB_OK(fi_copy_export(shared->db, i % 2 == 0 ? NULL : "first", &target, &progress, &err));
         assert_one_commit(path);

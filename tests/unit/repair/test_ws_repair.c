@@ -7,6 +7,7 @@
  *
  * FIRN_TEST_LONG=1 takes more lengths and more bits.
  */
+#include "base/slice.h"
 #include "catalog/catalog.h"
 #include "repair/repair.h"
 #include "sim/sim_memory.h"
@@ -389,10 +390,66 @@ may_look_whole(const char *what)
 }
 
 static void
+read_keys(struct ws_world *world, struct fi_buf *out)
+{
+    const char *name;
+    struct fi_os_dir *dir = open_dir_of(world, "FIRN.keys", &name);
+    if (test_file_exists(dir, name)) {
+        test_file_read(dir, name, out);
+    }
+    fi_os_dir_close(dir);
+}
+
+/* Whether the file FIRN.keys, or that there is none, is as it was. */
+static bool
+has_its_keys(struct prepared *prepared, struct ws_world *world)
+{
+    struct fi_buf before = {0};
+    struct fi_buf now = {0};
+    read_keys(&prepared->world, &before);
+    read_keys(world, &now);
+    bool is_same = fi_slice_compare(fi_buf_slice(&before), fi_buf_slice(&now)) == 0;
+    fi_buf_deinit(&before);
+    fi_buf_deinit(&now);
+    return is_same;
+}
+
+/* Without its keys an encrypted store is left as it is. */
+static void
+judge_without_keys(struct prepared *prepared, struct ws_world *world, const char *what)
+{
+    struct told told;
+    struct fi_buf before = {0};
+    struct fi_buf after = {0};
+    read_keys(world, &before);
+    int rc = try_repair(world, false, &told);
+    read_keys(world, &after);
+    if (rc != FIRN_CORRUPT || strstr(told.err.text, "FIRN.keys") == NULL) {
+        fail_msg("%s: repair: %s: %s", what, firn_code_name(rc), told.err.text);
+    }
+    assert_int_equal(fi_slice_compare(fi_buf_slice(&before), fi_buf_slice(&after)), 0);
+    struct fi_os_dir *none;
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, "/s.repairing", &none, NULL),
+                     FIRN_NOT_FOUND);
+    fi_buf_deinit(&before);
+    fi_buf_deinit(&after);
+    /* With a copy of the file the next repair does what it can. */
+    read_keys(&prepared->world, &before);
+    const char *name;
+    struct fi_os_dir *dir = open_dir_of(world, "FIRN.keys", &name);
+    test_file_write(dir, name, before.data, before.size);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&before);
+}
+
+static void
 judge(struct prepared *prepared, struct ws_world *world, const char *what, const bool *must,
       struct sums *sums)
 {
     struct told told;
+    if (!has_its_keys(prepared, world)) {
+        judge_without_keys(prepared, world, what);
+    }
     int rc = try_repair(world, false, &told);
     if (rc != FIRN_OK) {
         fail_msg("%s: repair: %s: %s", what, firn_code_name(rc), told.err.text);

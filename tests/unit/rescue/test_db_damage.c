@@ -163,6 +163,9 @@ a_flipped_byte_costs_at_most_the_last_commit_after_a_crash(void **state)
 static void
 a_flip_in_an_early_record_is_never_a_silent_success(void **state)
 {
+    if (db_support_is_encrypted()) {
+        skip(); /* the record cannot be seen; others flip every byte */
+    }
     for (int is_closed = 0; is_closed <= 1; is_closed++) {
         struct scene scene;
         scene_init(&scene, is_closed != 0);
@@ -372,6 +375,7 @@ every_entry_of_a_commit_is_salvaged(void **state)
     struct db_support support;
     struct salvaged salvaged = {0};
     struct firn_db_batch *batch;
+    struct fi_os_dir *dir;
     firn_error err;
     db_support_init(&support, 1);
     struct firn_db *db = db_support_open(support.dir);
@@ -383,7 +387,9 @@ every_entry_of_a_commit_is_salvaged(void **state)
     DB_OK(fi_db_write(db, batch, FIRN_DURABILITY_DEFAULT, &err));
     fi_db_batch_destroy(batch);
     fi_db_abandon(db);
-    DB_OK(fi_rescue_salvage(support.dir, note_salvaged, &salvaged, &err));
+    DB_OK(fi_rescue_unlock(support.dir, NULL, &dir, NULL, &err));
+    DB_OK(fi_rescue_salvage(dir, note_salvaged, &salvaged, &err));
+    fi_os_dir_close(dir);
     assert_int_equal(salvaged.count, COMMITS);
     for (unsigned i = 0; i < COMMITS; i++) {
         assert_true(salvaged.has[i]);

@@ -230,6 +230,9 @@ a_store_that_lost_a_run_is_saved_as_one_state_and_told(void **state)
 {
     struct ws_world world;
     struct store_writer writer;
+    if (getenv("FIRN_TEST_ENCRYPT") != NULL) {
+        skip(); /* what an encrypted MANIFEST names is not known */
+    }
     ws_world_open_memory(&world, 311);
     store_writer_begin(&world.tree, "app.firn", 700, &writer);
     scan_put_text(&world.tree, "app.firn/wal-spare.tmp", "spare");

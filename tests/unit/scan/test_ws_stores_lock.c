@@ -89,6 +89,16 @@ a_store_that_lost_its_log_goes_and_comes_back(void **state)
     ws_world_close(&world);
 }
 
+static bool
+has_identity(struct ws_world *world, const char *path)
+{
+    struct fi_os_stat stat;
+    struct fi_os_dir *dir = store_writer_dir(&world->tree, path);
+    int rc = fi_os_stat(dir, "FIRN", &stat, NULL);
+    fi_os_dir_close(dir);
+    return rc == FIRN_OK;
+}
+
 /* Checkpoint 2 has one: it was saved where nothing said that there is a store. */
 static void
 a_lock_that_was_saved_is_not_restored_into_a_store(void **state)
@@ -111,7 +121,7 @@ a_lock_that_was_saved_is_not_restored_into_a_store(void **state)
         scan_put_text(&world.tree, "app.firn/LOCK", "of now");
         ws_save(&world);
         restore(&world, "2");
-        assert_false(ws_dump_has(&world, "app.firn/FIRN"));
+        assert_false(has_identity(&world, "app.firn"));
         assert_int_equal(lock_size(&world, "app.firn"), strlen("of now"));
         undo(&world);
         restore(&world, "2"); /* the lock is made while the store is locked, or is not there */

@@ -249,9 +249,10 @@ copies_have_the_table(void **state)
     assert_store(copy, 'c', 'd');
     DB_OK(fi_db_close(copy, &err));
     fi_os_dir_close(dir);
-    const struct fi_copy_export_target target = {support.os, "/file", true};
+    const struct fi_copy_export_target target = {
+        .os = support.os, .path = "/file", .replace_existing = true};
     DB_OK(fi_copy_export(db, "a", &target, &progress, &err));
-    DB_OK(fi_copy_import(support.os, "/file", "/import", &progress, &info, &err));
+    DB_OK(fi_copy_import(support.os, "/file", "/import", NULL, &progress, &info, &err));
     DB_OK(fi_db_path_open(support.os, "/import", &db_support_existing, &copy, &err));
     assert_store(copy, 'a', 'b');
     DB_OK(fi_db_close(copy, &err));
@@ -298,7 +299,9 @@ runs_of_all_kinds_are_rescued(void **state)
     const struct fi_rescue_options options = {.on_damage = ignore_damage};
     db_support_init(&support, 1);
     DB_OK(fi_db_close(make_store(support.dir), &err));
-    DB_OK(fi_rescue_salvage(support.dir, count_salvaged, counts, &err));
+    DB_OK(fi_rescue_unlock(support.dir, NULL, &own, NULL, &err));
+    DB_OK(fi_rescue_salvage(own, count_salvaged, counts, &err));
+    fi_os_dir_close(own);
     for (unsigned i = 0; i < 4; i++) {
         assert_int_equal(counts[i], KEYS);
     }

@@ -427,7 +427,7 @@ long_keys_are_in_checkpoints_differences_and_exports(void **state)
     DB_OK(fi_db_keyspace_open_existing(copy, "k", &keyspace, &err));
     compare_with(world, &world->saved[0], keyspace);
     DB_OK(fi_db_close(copy, &err));
-    DB_OK(fi_copy_import(world->support.os, "/c0.firnx", "/copy", &progress, &info, &err));
+    DB_OK(fi_copy_import(world->support.os, "/c0.firnx", "/copy", NULL, &progress, &info, &err));
     DB_OK(fi_db_path_open(world->support.os, "/copy", &some, &copy, &err));
     compare_with(world, &world->saved[0], db_support_keyspace(copy, "k"));
     DB_OK(fi_db_close(copy, &err));

@@ -340,6 +340,45 @@ a_simulated_machine_asks_its_source(void **state)
     fi_sim_memory_destroy(os);
 }
 
+/* ==== stores in other places ==== */
+
+static void
+a_source_may_count_alone(void **state)
+{
+    struct answers answers = {{"right"}, 0, 0};
+    const struct fi_unlock_source source = {.get = answer, .ctx = &answers, .is_only = true};
+    const struct fi_unlock_source empty = {.is_only = true};
+    struct fi_keys *made;
+    (void)state;
+    set("FIRN_KEY_FILE", "/no/such/file");
+    struct fi_keys *keys = make_locked();
+    FAILS(fi_unlock_keys(fi_os_default(), "/s", keys, NULL, &err), FIRN_DENIED, "FIRN_KEY_FILE");
+    OK(fi_unlock_keys(fi_os_default(), "/some/store", keys, &source, &err));
+    fi_keys_destroy(keys);
+    set("FIRN_KEY_FILE", key_path);
+    FAILS(fi_unlock_new_keys(fi_os_default(), "/s", &empty, &made, &err), FIRN_DENIED,
+          "none was given for it");
+}
+
+/* As of a store in an exported file. */
+static void
+the_machine_and_the_path_may_be_others(void **state)
+{
+    const struct fi_unlock_source source = {.os = fi_os_default(), .path = "/seen"};
+    struct fi_os *os;
+    (void)state;
+    set("FIRN_KEY_FILE", key_path);
+    OK(fi_sim_memory_create(1, &os, &err));
+    struct fi_keys *keys = make_locked();
+    OK(fi_unlock_keys(os, "/inner", keys, &source, &err));
+    fi_keys_destroy(keys);
+    set("FIRN_KEY_FILE", "/no/such/file");
+    keys = make_locked();
+    FAILS(fi_unlock_keys(os, "/inner", keys, &source, &err), FIRN_DENIED, "'/seen'");
+    fi_keys_destroy(keys);
+    fi_sim_memory_destroy(os);
+}
+
 /* ==== the session keyring ==== */
 
 static bool
@@ -564,6 +603,8 @@ main(void)
         cmocka_unit_test_setup(a_command_gives_a_passphrase, begin),
         cmocka_unit_test_setup(waiting_for_the_environment_can_be_stopped, begin),
         cmocka_unit_test_setup(a_simulated_machine_asks_its_source, begin),
+        cmocka_unit_test_setup(a_source_may_count_alone, begin),
+        cmocka_unit_test_setup(the_machine_and_the_path_may_be_others, begin),
         cmocka_unit_test_setup(remembered_keys_open_without_a_secret, begin),
         cmocka_unit_test_setup(what_does_not_open_is_passed_over, begin),
         cmocka_unit_test_setup(a_keyring_has_all_master_keys, begin),
