@@ -42,7 +42,7 @@ struct fi_rescue_options {
  * packs. FIRN_NEWER if `from` is of a newer firn; damage is reported and is no failure. After a
  * failure the caller removes what is left.
  *
- * A new store of an encrypted one has the same keys and cipher. Failures of fi_rescue_unlock; and
+ * A new store of an encrypted one has the same keys and cipher. Failures of fi_rescue_keys_unlock; and
  * FIRN_DENIED for a file that was encrypted with a master key that FIRN.keys does not have: an
  * older copy of that file was put there. */
 FIRN_MUST_CHECK int fi_rescue(struct fi_os_dir *from, struct fi_os_dir *to,
@@ -52,10 +52,10 @@ FIRN_MUST_CHECK int fi_rescue(struct fi_os_dir *from, struct fi_os_dir *to,
 /* Another handle of the directory of a damaged store, with its keys if it is encrypted. out_cipher:
  * of its new files; 0: it is in clear; may be NULL. FIRN_DENIED: as fi_db_open. FIRN_CORRUPT,
  * FIRN_IO: its keys cannot be read. */
-FIRN_MUST_CHECK int fi_rescue_unlock(struct fi_os_dir *dir, const struct fi_unlock_source *unlock,
+FIRN_MUST_CHECK int fi_rescue_keys_unlock(struct fi_os_dir *dir, const struct fi_unlock_source *unlock,
                                      struct fi_os_dir **out, unsigned *out_cipher, firn_error *err);
 
-/* The following functions take a handle of fi_rescue_unlock, if the store is encrypted. */
+/* The following functions take a handle of fi_rescue_keys_unlock, if the store is encrypted. */
 
 /* Looks for files of runs that the MANIFEST of the damaged store does not name. They count as lost
  * runs, and the data as shortened. For a store that has lost other things too: by themselves such

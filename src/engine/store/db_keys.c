@@ -63,12 +63,11 @@ fi_db_keys_read(struct fi_os_dir *dir, struct fi_keys **out, firn_error *err)
     FI_TRY(read_file(dir, &bytes, err));
     rc = fi_keys_decode(fi_buf_slice(&bytes), out, &found);
     if (rc != FIRN_OK) {
-        rc = fi_error_set(err, rc, "'%s/%s': %.300s%s", fi_os_dir_path(dir),
-                          FI_STOREFILE_KEYS_NAME, found.text,
-                          rc == FIRN_CORRUPT
-                              ? "; the store is encrypted, and cannot be read without it: a copy "
-                                "of the store or of this file has the keys"
-                              : "");
+        rc = fi_error_set(
+            err, rc, "'%s/%s': %.300s%s", fi_os_dir_path(dir), FI_STOREFILE_KEYS_NAME, found.text,
+            rc == FIRN_CORRUPT ? "; the store is encrypted, and cannot be read without it: a copy "
+                                 "of the store or of this file has the keys"
+                               : "");
     }
 out:
     fi_buf_deinit(&bytes);

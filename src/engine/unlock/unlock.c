@@ -229,7 +229,9 @@ try_source(const char *path, struct fi_keys *keys, const struct fi_unlock_source
             return deny(path, "", err); /* what was wrong last counts */
         }
         rc = now;
-        fi_error_copy(err, &found);
+        if (rc != FIRN_OK) {
+            fi_error_copy(err, &found);
+        }
     } while (was_given && (rc == FIRN_DENIED || rc == FIRN_INVALID) &&
              request.attempt < FI_UNLOCK_ATTEMPTS_MAX);
     return was_given && is_of_no_use(rc) ? deny(path, "", err) : rc;

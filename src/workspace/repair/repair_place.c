@@ -250,7 +250,7 @@ fi_repair_place_unlock(struct fi_repair *repair, firn_error *err)
     struct fi_repair_place *place = &repair->place;
     struct fi_os_dir *own;
     DCHECK(place->to == NULL);
-    FI_TRY_RETURN(fi_rescue_unlock(place->from, &repair->ws->unlock, &own, NULL, err));
+    FI_TRY_RETURN(fi_rescue_keys_unlock(place->from, &repair->ws->unlock, &own, NULL, err));
     fi_os_dir_close(place->from);
     place->from = own;
     return FIRN_OK;

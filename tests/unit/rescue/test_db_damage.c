@@ -387,7 +387,7 @@ every_entry_of_a_commit_is_salvaged(void **state)
     DB_OK(fi_db_write(db, batch, FIRN_DURABILITY_DEFAULT, &err));
     fi_db_batch_destroy(batch);
     fi_db_abandon(db);
-    DB_OK(fi_rescue_unlock(support.dir, NULL, &dir, NULL, &err));
+    DB_OK(fi_rescue_keys_unlock(support.dir, NULL, &dir, NULL, &err));
     DB_OK(fi_rescue_salvage(dir, note_salvaged, &salvaged, &err));
     fi_os_dir_close(dir);
     assert_int_equal(salvaged.count, COMMITS);

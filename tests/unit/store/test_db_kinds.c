@@ -299,7 +299,7 @@ runs_of_all_kinds_are_rescued(void **state)
     const struct fi_rescue_options options = {.on_damage = ignore_damage};
     db_support_init(&support, 1);
     DB_OK(fi_db_close(make_store(support.dir), &err));
-    DB_OK(fi_rescue_unlock(support.dir, NULL, &own, NULL, &err));
+    DB_OK(fi_rescue_keys_unlock(support.dir, NULL, &own, NULL, &err));
     DB_OK(fi_rescue_salvage(own, count_salvaged, counts, &err));
     fi_os_dir_close(own);
     for (unsigned i = 0; i < 4; i++) {
