@@ -356,7 +356,8 @@ fi_rescue(struct fi_os_dir *from, struct fi_os_dir *to, const struct fi_rescue_o
                                 .result = out};
     int rc;
     *out = (struct fi_rescue_result){0};
-    FI_TRY(fi_rescue_keys_unlock(from, options->unlock, &rescuing.copy.from, &rescuing.cipher, err));
+    FI_TRY(
+        fi_rescue_keys_unlock(from, options->unlock, &rescuing.copy.from, &rescuing.cipher, err));
     FI_TRY(fi_os_dir_open_beneath(to, "", &rescuing.copy.to, err));
     fi_db_keys_share(rescuing.copy.from, rescuing.copy.to); /* (I4) */
     FI_TRY(rescue(&rescuing, err));

@@ -52,8 +52,10 @@ FIRN_MUST_CHECK int fi_rescue(struct fi_os_dir *from, struct fi_os_dir *to,
 /* Another handle of the directory of a damaged store, with its keys if it is encrypted. out_cipher:
  * of its new files; 0: it is in clear; may be NULL. FIRN_DENIED: as fi_db_open. FIRN_CORRUPT,
  * FIRN_IO: its keys cannot be read. */
-FIRN_MUST_CHECK int fi_rescue_keys_unlock(struct fi_os_dir *dir, const struct fi_unlock_source *unlock,
-                                     struct fi_os_dir **out, unsigned *out_cipher, firn_error *err);
+FIRN_MUST_CHECK int fi_rescue_keys_unlock(struct fi_os_dir *dir,
+                                          const struct fi_unlock_source *unlock,
+                                          struct fi_os_dir **out, unsigned *out_cipher,
+                                          firn_error *err);
 
 /* The following functions take a handle of fi_rescue_keys_unlock, if the store is encrypted. */
 

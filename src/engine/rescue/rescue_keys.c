@@ -121,7 +121,7 @@ find_cipher(struct fi_os_dir *dir, unsigned *out, firn_error *err)
 
 int
 fi_rescue_keys_unlock(struct fi_os_dir *dir, const struct fi_unlock_source *unlock,
-                 struct fi_os_dir **out, unsigned *out_cipher, firn_error *err)
+                      struct fi_os_dir **out, unsigned *out_cipher, firn_error *err)
 {
     unsigned cipher;
     *out = NULL;
